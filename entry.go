@@ -1,0 +1,92 @@
+package whittle
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// Kind is what an entry of a layer is.
+type Kind uint8
+
+// The kinds of entries. A whiteout's Path is the path that it deletes; an
+// opaque marker's Path is the directory whose lower contents it hides.
+const (
+	File Kind = iota + 1
+	HardLink
+	Symlink
+	Dir
+	CharDevice
+	BlockDevice
+	FIFO
+	Whiteout
+	Opaque
+)
+
+var kindNames = [...]string{File: "file", HardLink: "hard link", Symlink: "symlink", Dir: "directory",
+	CharDevice: "character device", BlockDevice: "block device", FIFO: "fifo", Whiteout: "whiteout", Opaque: "opaque"}
+
+// String is the kind in words.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) && kindNames[k] != "" {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
+// Entry is one entry of a layer's tar.
+type Entry struct {
+	// Path is clean, relative, separated by slashes, never starts with ".."
+	// and is "." only for the root directory itself. It may hold any bytes
+	// but NUL.
+	Path string
+	Kind Kind
+	// Size is the length of a regular file in bytes (of a sparse file, its
+	// logical length), 0 for everything else.
+	Size int64
+	// Mode holds permission, setuid, setgid and sticky bits (07777).
+	Mode     uint32
+	UID, GID int
+	// ModTime is in nanoseconds since 1970, in UTC.
+	ModTime int64
+	// Link is a symlink's target as written, or a hard link's target as a
+	// path like Path.
+	Link string
+	// Xattrs is a digest of the extended attributes' names and values in
+	// sorted order; zero where there are none.
+	Xattrs [32]byte
+	// Device holds major and minor numbers of devices.
+	Major, Minor int64
+	// Content is the SHA-256 of a regular file's bytes, zero where it was
+	// not read ([Index.Hashed]).
+	Content [32]byte
+	// Offset is where the content starts in the uncompressed tar, in bytes.
+	Offset int64
+}
+
+// Index is what one layer holds, in the order of its tar. A path may occur
+// more than once: the last entry wins.
+type Index struct {
+	DiffID  Digest
+	Entries []Entry
+	// Unpacked is the sum of the sizes of all regular files, in bytes.
+	Unpacked int64
+	// Hashed says that the Content of every regular file is set.
+	Hashed bool
+	// TarSize is the length of the uncompressed tar in bytes.
+	TarSize int64
+}
+
+// CleanPath checks and cleans a name from a tar: leading "./" and "/" are
+// dropped, as container engines do. Names that would leave the root, or that
+// hold a NUL byte, are [ErrCorrupt].
+func CleanPath(name string) (string, error) {
+	if strings.IndexByte(name, 0) >= 0 {
+		return "", fmt.Errorf("name %.80q holds a NUL byte: %w", name, ErrCorrupt)
+	}
+	p := path.Clean(strings.TrimLeft(name, "/"))
+	if p == ".." || strings.HasPrefix(p, "../") {
+		return "", fmt.Errorf("name %.80q leaves the root directory: %w", name, ErrCorrupt)
+	}
+	return p, nil
+}
