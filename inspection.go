@@ -1,0 +1,86 @@
+package whittle
+
+// InspectSchema names the JSON form of [Inspection].
+const InspectSchema = "whittle.inspect/v1"
+
+// Inspection says where every byte of an image is, and which are dead. Its
+// JSON form is the contract whittle.inspect/v1: all sums add up to Size.
+type Inspection struct {
+	Schema string     `json:"schema"`
+	Image  ImageFacts `json:"image"`
+	Size   Size       `json:"size"`
+	Layers []LayerRow `json:"layers"`
+	// Categories partition the unpacked bytes.
+	Categories []CategoryRow `json:"categories"`
+	Packages   []PackageRow  `json:"packages"`
+	Dead       []DeadRow     `json:"dead"`
+	// Ambiguous are places that runtimes merge differently; the figures
+	// follow Docker's overlay2.
+	Ambiguous []Ambiguity `json:"ambiguous,omitempty"`
+}
+
+// ImageFacts identify an image.
+type ImageFacts struct {
+	Ref      string `json:"ref"`
+	Source   string `json:"source"`
+	Digest   Digest `json:"digest"`
+	Platform string `json:"platform"`
+	// Created is RFC 3339, empty where the image does not say.
+	Created string `json:"created"`
+}
+
+// Size holds an image's sizes in bytes; Unpacked = Live + Dead.
+type Size struct {
+	// Transfer is the sum of the blobs as stored, nil where the source has no
+	// blobs.
+	Transfer *int64 `json:"transfer"`
+	Unpacked int64  `json:"unpacked"`
+	Live     int64  `json:"live"`
+	Dead     int64  `json:"dead"`
+}
+
+// LayerRow is one layer of an [Inspection].
+type LayerRow struct {
+	Index  int    `json:"index"`
+	DiffID Digest `json:"diff_id"`
+	// Digest, MediaType and Transfer are the blob's, empty and nil where the
+	// source has none.
+	Digest    Digest `json:"digest"`
+	MediaType string `json:"media_type"`
+	// CreatedBy is the history's text.
+	CreatedBy string `json:"created_by"`
+	// Origin is the Dockerfile's instruction, where it is known.
+	Origin   *Origin `json:"origin,omitempty"`
+	Transfer *int64  `json:"transfer"`
+	Unpacked int64   `json:"unpacked"`
+	Live     int64   `json:"live"`
+	Dead     int64   `json:"dead"`
+	Entries  int     `json:"entries"`
+}
+
+// CategoryRow is one part of the partition of all bytes.
+type CategoryRow struct {
+	Name  string `json:"name"`
+	Live  int64  `json:"live"`
+	Dead  int64  `json:"dead"`
+	Files int    `json:"files"`
+}
+
+// PackageRow is one owner's live bytes.
+type PackageRow struct {
+	Owner
+	Live  int64 `json:"live"`
+	Files int   `json:"files"`
+}
+
+// DeadRow is a dead file, or a directory of which everything that AddedBy
+// put there is dead in the same way.
+type DeadRow struct {
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"`
+	Files int    `json:"files"`
+	// AddedBy and KilledBy are layer indexes.
+	AddedBy  int   `json:"added_by"`
+	KilledBy int   `json:"killed_by"`
+	Cause    Cause `json:"cause"`
+}
