@@ -1,0 +1,176 @@
+package whittle
+
+// StudySchema names the JSON form of [Study].
+const StudySchema = "whittle.lab/v1"
+
+// Study is the whole study of a project: every variant built, measured,
+// explained and run. Its JSON form is the contract whittle.lab/v1.
+type Study struct {
+	Schema  string `json:"schema"`
+	Project string `json:"project"`
+	// Date is when the study was finished, RFC 3339 in UTC.
+	Date     string    `json:"date"`
+	Machine  Machine   `json:"machine"`
+	Variants []Variant `json:"variants"`
+	// Differences compare each built variant with the first built one.
+	Differences []Difference `json:"differences"`
+	Findings    []Finding    `json:"findings"`
+	Forecasts   []Forecast   `json:"forecasts"`
+}
+
+// Machine says on what the times were measured.
+type Machine struct {
+	OS           string `json:"os"`
+	Architecture string `json:"architecture"`
+	CPU          string `json:"cpu"`
+	Cores        int    `json:"cores"`
+	// Memory is in bytes, 0 where it is not known.
+	Memory int64  `json:"memory"`
+	Engine Engine `json:"engine"`
+}
+
+// Engine is what built the images.
+type Engine struct {
+	Kind    string `json:"kind"`
+	Version string `json:"version"`
+}
+
+// Build states.
+const (
+	Built    = "built"
+	Failed   = "failed"
+	NotBuilt = "not built"
+)
+
+// Variant is one way to build the project, with all that was measured of it.
+type Variant struct {
+	Name       string            `json:"name"`
+	Dockerfile string            `json:"dockerfile"`
+	Target     string            `json:"target,omitempty"`
+	Args       map[string]string `json:"args,omitempty"`
+	Build      BuildFacts        `json:"build"`
+	Transfer   TransferFacts     `json:"transfer"`
+	// Inspect is nil where nothing was built.
+	Inspect *Inspection `json:"inspect"`
+	Check   *Check      `json:"check"`
+	Run     RunFacts    `json:"run"`
+	// Fingerprint is a digest of all that the variant was made from; a study
+	// that is resumed keeps a variant while it is the same.
+	Fingerprint Digest `json:"fingerprint"`
+}
+
+// BuildFacts say how a build went.
+type BuildFacts struct {
+	// Status is "built", "failed" or "not built".
+	Status string `json:"status"`
+	// Reason says in one line why there is no image.
+	Reason string `json:"reason,omitempty"`
+	// Tail holds the last lines that the failing step printed.
+	Tail []string `json:"tail,omitempty"`
+	// Seconds is the time of a build without cache, or with what was cached
+	// where Cold is false; without the export of the image.
+	Seconds float64 `json:"seconds"`
+	Cold    bool    `json:"cold"`
+	// RebuildSeconds is the time of a cached build after a change in Touched,
+	// nil where it was not measured.
+	RebuildSeconds *float64 `json:"rebuild_seconds"`
+	Touched        string   `json:"touched,omitempty"`
+	// Log is the path of the full log, Archive that of the image, both
+	// relative to the study's folder.
+	Log     string   `json:"log"`
+	Archive string   `json:"archive,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
+}
+
+// TransferFacts are the sums of the layer blobs in bytes by compression, nil
+// where not measured.
+type TransferFacts struct {
+	Gzip *int64 `json:"gzip"`
+	Zstd *int64 `json:"zstd"`
+}
+
+// Run states.
+const (
+	Runs    = "runs"
+	Fails   = "fails"
+	Unknown = "unknown"
+)
+
+// RunFacts say how the image's commands went.
+type RunFacts struct {
+	// Status is "runs" when every command ended with success, "fails" when
+	// one did not, "unknown" when none was run.
+	Status string `json:"status"`
+	// Seconds is the median start-up time of the first command, nil where it
+	// failed or was not run.
+	Seconds  *float64     `json:"seconds"`
+	Commands []CommandRun `json:"commands"`
+}
+
+// CommandRun is one command run in an image.
+type CommandRun struct {
+	Name    string   `json:"name"`
+	Command []string `json:"command"`
+	Status  string   `json:"status"`
+	Exit    int      `json:"exit"`
+	// Seconds has one time for each repeat, start to exit.
+	Seconds []float64 `json:"seconds"`
+	// Problem is what went wrong in one line: "ModuleNotFoundError: rich
+	// (src/commands/anonymize.py:5)".
+	Problem string `json:"problem,omitempty"`
+	// Tail holds the last lines that a failing command printed.
+	Tail []string `json:"tail,omitempty"`
+}
+
+// Difference says where a variant's size differs from that of the first.
+type Difference struct {
+	Variant string `json:"variant"`
+	Base    string `json:"base"`
+	Comparison
+}
+
+// CheckSchema names the JSON form of [Check].
+const CheckSchema = "whittle.check/v1"
+
+// Check says whether an image can run, and what keeps it from running.
+type Check struct {
+	Schema string `json:"schema"`
+	// Verdict is "runs", "fails" or "unknown".
+	Verdict  string    `json:"verdict"`
+	Problems []Problem `json:"problems"`
+}
+
+// Problem is one thing that keeps an image from running, or might.
+type Problem struct {
+	Rule     string `json:"rule"`
+	Severity string `json:"severity"`
+	Message  string `json:"message"`
+	// Path and Line say where; Line counts from 1, 0 where there is none.
+	Path         string   `json:"path,omitempty"`
+	Line         int      `json:"line,omitempty"`
+	Module       string   `json:"module,omitempty"`
+	Distribution string   `json:"distribution,omitempty"`
+	Guarded      bool     `json:"guarded"`
+	ReachedFrom  []string `json:"reached_from,omitempty"`
+	Fix          string   `json:"fix,omitempty"`
+}
+
+// Finding is a rule's statement with evidence and a saving.
+type Finding struct {
+	Rule     string   `json:"rule"`
+	Message  string   `json:"message"`
+	Evidence []string `json:"evidence"`
+	// Low and High bound the saving in unpacked bytes.
+	Low  int64 `json:"low"`
+	High int64 `json:"high"`
+}
+
+// Forecast is a size computed without building, in unpacked bytes.
+type Forecast struct {
+	Strategy  string `json:"strategy"`
+	Predicted int64  `json:"predicted"`
+	Low       int64  `json:"low"`
+	High      int64  `json:"high"`
+	// Actual is the size of the image where it was built afterwards.
+	Actual *int64 `json:"actual"`
+}
