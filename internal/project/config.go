@@ -1,0 +1,163 @@
+package project
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	"go.yaml.in/yaml/v4"
+
+	"whittle"
+)
+
+// maxConfig bounds the size of a configuration file, in bytes.
+const maxConfig = 1 << 20
+
+// keys are the known keys of each mapping by its path; "*" stands for any key
+// of a free mapping and for the elements of a list.
+func keys(path string) []string {
+	switch path {
+	case "":
+		return []string{"project", "bases", "variants", "run", "touch"}
+	case "variants.*":
+		return []string{"name", "dockerfile", "target", "args", "platform"}
+	case "run.*":
+		return []string{"name", "command"}
+	}
+	return nil
+}
+
+// parse reads whittle.yaml. Errors are one line, start with file:line and
+// wrap [whittle.ErrUsage].
+func parse(file string, src []byte) (config, error) {
+	var c config
+	if len(src) > maxConfig {
+		return c, fmt.Errorf("%s: larger than %d bytes: %w", file, maxConfig, whittle.ErrUsage)
+	}
+	var root yaml.Node
+	if err := yaml.Unmarshal(src, &root); err != nil {
+		return c, yamlError(file, err)
+	}
+	if root.Kind == 0 {
+		return c, nil
+	}
+	if err := checkKeys(file, "", root.Content[0]); err != nil {
+		return c, err
+	}
+	if err := root.Content[0].Decode(&c); err != nil {
+		return c, yamlError(file, err)
+	}
+	return c, c.validate(file)
+}
+
+// yamlError puts a YAML error on one line with the file's name before it.
+func yamlError(file string, err error) error {
+	var one *yaml.LoadError
+	var many *yaml.LoadErrors
+	if errors.As(err, &many) && len(many.Errors) > 0 {
+		one = many.Errors[0]
+	}
+	if one != nil || errors.As(err, &one) {
+		return fmt.Errorf("%s:%d: %s: %w", file, max(one.Mark.Line, 1), oneLine(one.Message), whittle.ErrUsage)
+	}
+	return fmt.Errorf("%s: %s: %w", file, oneLine(strings.TrimPrefix(err.Error(), "yaml: ")), whittle.ErrUsage)
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func checkKeys(file, path string, n *yaml.Node) error {
+	known := keys(path)
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, value := n.Content[i], n.Content[i+1]
+			name := key.Value
+			if known != nil && !slices.Contains(known, name) {
+				return unknownKey(file, key, known)
+			}
+			if known == nil {
+				name = "*"
+			}
+			if err := checkKeys(file, join(path, name), value); err != nil {
+				return err
+			}
+		}
+	case yaml.SequenceNode:
+		for _, e := range n.Content {
+			if err := checkKeys(file, join(path, "*"), e); err != nil {
+				return err
+			}
+		}
+	default:
+		if known != nil && path == "" {
+			return fmt.Errorf("%s:%d: this is not a mapping: %w", file, n.Line, whittle.ErrUsage)
+		}
+	}
+	return nil
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func unknownKey(file string, key *yaml.Node, known []string) error {
+	err := fmt.Errorf("%s:%d: unknown key %q: %w", file, key.Line, key.Value, whittle.ErrUsage)
+	best, near := 4, ""
+	for _, k := range known {
+		if d := levenshtein.Distance(strings.ToLower(key.Value), k, nil); d < best && d < len(k) {
+			best, near = d, k
+		}
+	}
+	if near != "" {
+		return whittle.WithHint(err, fmt.Sprintf("did you mean %q?", near))
+	}
+	return whittle.WithHint(err, "the keys here are "+strings.Join(known, ", "))
+}
+
+func (c *config) validate(file string) error {
+	seen := map[string]bool{}
+	for i := range c.Variants {
+		v := &c.Variants[i]
+		if v.Dockerfile == "" {
+			v.Dockerfile = "Dockerfile"
+		}
+		if v.Name == "" {
+			return fmt.Errorf("%s: variant %d has no name: %w", file, i+1, whittle.ErrUsage)
+		}
+		if !validName(v.Name) {
+			return whittle.WithHint(fmt.Errorf("%s: variant name %q: %w", file, v.Name, whittle.ErrUsage),
+				"a name has letters, digits, dot, dash and underscore, and begins with a letter or digit")
+		}
+		if seen[v.Name] {
+			return fmt.Errorf("%s: two variants are named %s: %w", file, v.Name, whittle.ErrUsage)
+		}
+		seen[v.Name] = true
+	}
+	for i := range c.Run {
+		r := &c.Run[i]
+		if len(r.Command) == 0 {
+			return whittle.WithHint(fmt.Errorf("%s: run %d has no command: %w", file, i+1, whittle.ErrUsage),
+				`write command: ["program", "argument"]`)
+		}
+		if r.Name == "" {
+			r.Name = r.Command[0]
+		}
+	}
+	return nil
+}
+
+// validName keeps variant names fit for file names.
+func validName(s string) bool {
+	for i, r := range s {
+		alnum := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		if !alnum && (i == 0 || !strings.ContainsRune("._-", r)) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}

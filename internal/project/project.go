@@ -1,0 +1,226 @@
+// Package project reads what a project says about itself: whittle.yaml, the
+// Dockerfiles that lie in its folder, and the name and console scripts of its
+// pyproject.toml. docs/whittle-yaml.md documents the file and
+// schema/whittle.yaml.json is its JSON Schema.
+package project
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"whittle"
+)
+
+// ConfigName is the name of the project's file for whittle.
+const ConfigName = "whittle.yaml"
+
+// Project is what whittle knows about a project before it builds anything.
+type Project struct {
+	// Dir is the project's folder, and the build context.
+	Dir  string
+	Name string
+	// Bases maps image names, as they stand in FROM, to places on this
+	// machine: "oci-layout:" and an absolute path.
+	Bases    map[string]string
+	Variants []Variant
+	// Commands are run in each image; with none configured they are the
+	// console scripts with --help.
+	Commands []Command
+	// Touch is the source file, relative to Dir, that is changed to measure a
+	// rebuild; empty where there is none.
+	Touch string
+}
+
+// Variant is one way to build the project.
+type Variant struct {
+	Name       string            `yaml:"name"`
+	Dockerfile string            `yaml:"dockerfile"`
+	Target     string            `yaml:"target"`
+	Args       map[string]string `yaml:"args"`
+	Platform   string            `yaml:"platform"`
+}
+
+// Command is one command to run in an image.
+type Command struct {
+	Name    string   `yaml:"name"`
+	Command []string `yaml:"command"`
+}
+
+type config struct {
+	Project  string            `yaml:"project"`
+	Bases    map[string]string `yaml:"bases"`
+	Variants []Variant         `yaml:"variants"`
+	Run      []Command         `yaml:"run"`
+	Touch    string            `yaml:"touch"`
+}
+
+// Load reads the project in dir. configPath names another file than
+// dir/whittle.yaml; without a file the variants are the Dockerfiles that lie
+// in dir. Errors wrap [whittle.ErrUsage] and name the file.
+func Load(dir, configPath string) (*Project, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading project %s: %w", dir, err)
+	}
+	if info, err := os.Stat(abs); err != nil || !info.IsDir() {
+		return nil, whittle.WithHint(fmt.Errorf("project %s: no such folder: %w", dir, whittle.ErrUsage),
+			"name the folder that holds the Dockerfile")
+	}
+	var c config
+	required := configPath != ""
+	if !required {
+		configPath = filepath.Join(abs, ConfigName)
+	}
+	src, err := os.ReadFile(configPath)
+	switch {
+	case err == nil:
+		if c, err = parse(displayName(abs, dir, configPath), src); err != nil {
+			return nil, err
+		}
+	case required || !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("reading %s: %w: %w", configPath, reason(err), whittle.ErrUsage)
+	}
+	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Touch: c.Touch}
+	if err := p.complete(dir); err != nil {
+		return nil, err
+	}
+	p.Bases, err = resolveBases(c.Bases, filepath.Dir(configPath))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", displayName(abs, dir, configPath), err)
+	}
+	return p, nil
+}
+
+// displayName is how messages name the file: as the user would write it.
+func displayName(abs, dir, file string) string {
+	if rel, err := filepath.Rel(abs, file); err == nil && filepath.IsLocal(rel) {
+		return filepath.Join(dir, rel)
+	}
+	return file
+}
+
+func reason(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// complete fills in what the file does not say.
+func (p *Project) complete(shown string) error {
+	py, err := readPyproject(filepath.Join(p.Dir, "pyproject.toml"))
+	if err != nil {
+		return err
+	}
+	if p.Name == "" {
+		p.Name = py.name
+	}
+	if p.Name == "" {
+		p.Name = filepath.Base(p.Dir)
+	}
+	if len(p.Variants) == 0 {
+		if p.Variants, err = discover(p.Dir); err != nil {
+			return fmt.Errorf("looking for Dockerfiles in %s: %w", shown, err)
+		}
+	}
+	if len(p.Variants) == 0 {
+		return whittle.WithHint(fmt.Errorf("%s has no Dockerfile: %w", shown, whittle.ErrUsage),
+			"whittle looks for Dockerfile, Dockerfile.NAME, NAME.Dockerfile and Containerfile, or the variants of whittle.yaml")
+	}
+	for _, v := range p.Variants {
+		if _, err := os.Stat(filepath.Join(p.Dir, v.Dockerfile)); err != nil {
+			return fmt.Errorf("variant %s: %s: %w: %w", v.Name, filepath.Join(shown, v.Dockerfile), reason(err), whittle.ErrUsage)
+		}
+	}
+	if len(p.Commands) == 0 {
+		for _, s := range py.scripts {
+			p.Commands = append(p.Commands, Command{Name: s, Command: []string{s, "--help"}})
+		}
+	}
+	if p.Touch == "" {
+		p.Touch = sourceFile(p.Dir, py.scriptModules)
+	} else if info, err := os.Stat(filepath.Join(p.Dir, p.Touch)); err != nil || !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: touch: %s is not a file: %w", filepath.Join(shown, ConfigName), p.Touch, whittle.ErrUsage)
+	}
+	return nil
+}
+
+// discover finds the Dockerfiles of a folder: Dockerfile first, then the
+// others by name.
+func discover(dir string) ([]Variant, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, reason(err)
+	}
+	var out []Variant
+	for _, e := range entries {
+		if name, ok := variantName(e.Name()); ok && !e.IsDir() {
+			out = append(out, Variant{Name: name, Dockerfile: e.Name()})
+		}
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if a, b := out[i].Name == "original", out[j].Name == "original"; a != b {
+			return a
+		}
+		return out[i].Name < out[j].Name
+	})
+	return out, nil
+}
+
+// variantName names the variant of a Dockerfile by its file name.
+func variantName(file string) (string, bool) {
+	for _, stem := range []string{"Dockerfile", "Containerfile"} {
+		if file == stem {
+			return "original", true
+		}
+		if rest, ok := strings.CutPrefix(file, stem+"."); ok && rest != "" && rest != "dockerignore" && !strings.HasSuffix(rest, ".dockerignore") {
+			return rest, true
+		}
+		if rest, ok := strings.CutSuffix(file, "."+stem); ok && rest != "" {
+			return rest, true
+		}
+	}
+	if rest, ok := strings.CutSuffix(file, ".dockerfile"); ok && rest != "" {
+		return rest, true
+	}
+	return "", false
+}
+
+// sourceFile picks the file to touch: the module behind a console script.
+func sourceFile(dir string, modules []string) string {
+	for _, m := range modules {
+		rel := filepath.Join(strings.Split(m, ".")...)
+		for _, candidate := range []string{rel + ".py", filepath.Join(rel, "__init__.py"),
+			filepath.Join("src", rel+".py"), filepath.Join("src", rel, "__init__.py")} {
+			if !filepath.IsLocal(candidate) {
+				continue
+			}
+			if info, err := os.Lstat(filepath.Join(dir, candidate)); err == nil && info.Mode().IsRegular() {
+				return filepath.ToSlash(candidate)
+			}
+		}
+	}
+	return ""
+}
+
+func resolveBases(in map[string]string, dir string) (map[string]string, error) {
+	out := make(map[string]string, len(in))
+	for name, place := range in {
+		path, ok := strings.CutPrefix(place, "oci-layout:")
+		if !ok {
+			return nil, whittle.WithHint(fmt.Errorf("base %s: %q is not an OCI layout: %w", name, place, whittle.ErrUsage),
+				"write oci-layout:PATH, relative to whittle.yaml")
+		}
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		out[name] = "oci-layout:" + path
+	}
+	return out, nil
+}

@@ -1,0 +1,143 @@
+package project
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"whittle"
+)
+
+// write makes a folder with the given files.
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestDiscover(t *testing.T) {
+	dir := write(t, map[string]string{
+		"Dockerfile": "", "Dockerfile.wheel": "", "Dockerfile.dockerignore": "", "Dockerfile.wheel.dockerignore": "",
+		"slim.Dockerfile": "", "dev.dockerfile": "", "README.md": "", "src/cli.py": "",
+		"pyproject.toml": "[project]\nname = \"demo\"\n[project.scripts]\nzeta = \"src.cli:z\"\nalpha = 'src.cli:a'\n",
+	})
+	p, err := Load(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Project{
+		Dir: dir, Name: "demo", Touch: "src/cli.py", Bases: map[string]string{},
+		Variants: []Variant{
+			{Name: "original", Dockerfile: "Dockerfile"},
+			{Name: "dev", Dockerfile: "dev.dockerfile"},
+			{Name: "slim", Dockerfile: "slim.Dockerfile"},
+			{Name: "wheel", Dockerfile: "Dockerfile.wheel"},
+		},
+		Commands: []Command{
+			{Name: "alpha", Command: []string{"alpha", "--help"}},
+			{Name: "zeta", Command: []string{"zeta", "--help"}},
+		},
+	}
+	if diff := cmp.Diff(want, p); diff != "" {
+		t.Errorf("project (-want +got):\n%s", diff)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	dir := write(t, map[string]string{
+		"Dockerfile": "", "docker/Dockerfile.b": "", "app.py": "",
+		"whittle.yaml": `# the project's file
+project: shop
+bases:
+  "python:3.13-slim": oci-layout:../bases/python
+variants:
+  - name: original
+  - name: b
+    dockerfile: docker/Dockerfile.b
+    target: runtime
+    args: {EXTRAS: "a,b"}
+run:
+  - command: [shop, --help]
+touch: app.py
+`,
+	})
+	p, err := Load(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Project{
+		Dir: dir, Name: "shop", Touch: "app.py",
+		Bases: map[string]string{"python:3.13-slim": "oci-layout:" + filepath.Join(filepath.Dir(dir), "bases/python")},
+		Variants: []Variant{
+			{Name: "original", Dockerfile: "Dockerfile"},
+			{Name: "b", Dockerfile: "docker/Dockerfile.b", Target: "runtime", Args: map[string]string{"EXTRAS": "a,b"}},
+		},
+		Commands: []Command{{Name: "shop", Command: []string{"shop", "--help"}}},
+	}
+	if diff := cmp.Diff(want, p); diff != "" {
+		t.Errorf("project (-want +got):\n%s", diff)
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		files map[string]string
+		err   string
+		hint  string
+	}{
+		{"no Dockerfile", map[string]string{"app.py": ""}, "has no Dockerfile", "Containerfile"},
+		{"unknown key", map[string]string{"Dockerfile": "", "whittle.yaml": "varients: []\n"}, `whittle.yaml:1: unknown key "varients"`, `did you mean "variants"?`},
+		{"unknown nested key", map[string]string{"Dockerfile": "", "whittle.yaml": "variants:\n  - name: a\n    dockerfil: Dockerfile\n"}, `whittle.yaml:3: unknown key "dockerfil"`, `did you mean "dockerfile"?`},
+		{"far-off key", map[string]string{"Dockerfile": "", "whittle.yaml": "zzzzzzzz: 1\n"}, `unknown key "zzzzzzzz"`, "the keys here are project"},
+		{"not YAML", map[string]string{"Dockerfile": "", "whittle.yaml": "a: [\n"}, "whittle.yaml:", ""},
+		{"wrong type", map[string]string{"Dockerfile": "", "whittle.yaml": "project: x\nvariants: 3\n"}, "whittle.yaml:2:", ""},
+		{"a list", map[string]string{"Dockerfile": "", "whittle.yaml": "- a\n"}, "whittle.yaml:", ""},
+		{"duplicate variant", map[string]string{"Dockerfile": "", "whittle.yaml": "variants: [{name: a}, {name: a}]\n"}, "two variants are named a", ""},
+		{"name with a slash", map[string]string{"Dockerfile": "", "whittle.yaml": "variants: [{name: ../a}]\n"}, `variant name "../a"`, "letters"},
+		{"missing Dockerfile", map[string]string{"whittle.yaml": "variants: [{name: a, dockerfile: D}]\n"}, "no such file", ""},
+		{"empty command", map[string]string{"Dockerfile": "", "whittle.yaml": "run: [{name: a}]\n"}, "run 1 has no command", "command:"},
+		{"base of another kind", map[string]string{"Dockerfile": "", "whittle.yaml": "bases: {a: docker:b}\n"}, "is not an OCI layout", "oci-layout:PATH"},
+		{"touch nothing", map[string]string{"Dockerfile": "", "whittle.yaml": "touch: a.py\n"}, "a.py is not a file", ""},
+		{"bad pyproject", map[string]string{"Dockerfile": "", "pyproject.toml": "[project\n"}, "pyproject.toml:1:", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := Load(write(t, tc.files), "")
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if !errors.Is(err, whittle.ErrUsage) {
+				t.Errorf("%v does not wrap ErrUsage", err)
+			}
+			if !strings.Contains(err.Error(), tc.err) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %q, want one line with %q", err, tc.err)
+			}
+			if !strings.Contains(whittle.Hint(err), tc.hint) {
+				t.Errorf("hint %q, want %q", whittle.Hint(err), tc.hint)
+			}
+		})
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte("project: a\nvariants: [{name: b}]\n"))
+	f.Add([]byte("a: &a [*a]\n"))
+	f.Fuzz(func(t *testing.T, src []byte) {
+		if _, err := parse("whittle.yaml", src); err != nil && !errors.Is(err, whittle.ErrUsage) {
+			t.Errorf("%v does not wrap ErrUsage", err)
+		}
+	})
+}

@@ -1,0 +1,77 @@
+package project
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sort"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"whittle"
+)
+
+type pyproject struct {
+	name string
+	// scripts are the names of the console scripts, sorted; scriptModules are
+	// the modules behind them, in the same order.
+	scripts, scriptModules []string
+}
+
+// readPyproject reads the name and the console scripts of a pyproject.toml
+// (PEP 621, and Poetry's table where it has its own). A project without the
+// file has neither.
+func readPyproject(path string) (pyproject, error) {
+	var p pyproject
+	src, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		return p, fmt.Errorf("reading %s: %w: %w", path, reason(err), whittle.ErrUsage)
+	}
+	var doc struct {
+		Project struct {
+			Name    string            `toml:"name"`
+			Scripts map[string]string `toml:"scripts"`
+		} `toml:"project"`
+		Tool struct {
+			Poetry struct {
+				Name    string         `toml:"name"`
+				Scripts map[string]any `toml:"scripts"`
+			} `toml:"poetry"`
+		} `toml:"tool"`
+	}
+	if err := toml.Unmarshal(src, &doc); err != nil {
+		var de *toml.DecodeError
+		if errors.As(err, &de) {
+			line, _ := de.Position()
+			return p, fmt.Errorf("%s:%d: %s: %w", path, line, strings.TrimPrefix(de.Error(), "toml: "), whittle.ErrUsage)
+		}
+		return p, fmt.Errorf("%s: %w: %w", path, err, whittle.ErrUsage)
+	}
+	p.name = doc.Project.Name
+	if p.name == "" {
+		p.name = doc.Tool.Poetry.Name
+	}
+	targets := map[string]string{}
+	for name, target := range doc.Tool.Poetry.Scripts {
+		if s, ok := target.(string); ok {
+			targets[name] = s
+		}
+	}
+	for name, target := range doc.Project.Scripts {
+		targets[name] = target
+	}
+	for name := range targets {
+		p.scripts = append(p.scripts, name)
+	}
+	sort.Strings(p.scripts)
+	for _, name := range p.scripts {
+		module, _, _ := strings.Cut(targets[name], ":")
+		p.scriptModules = append(p.scriptModules, strings.TrimSpace(module))
+	}
+	return p, nil
+}
