@@ -49,7 +49,10 @@ type Variant struct {
 	Target     string            `json:"target,omitempty"`
 	Args       map[string]string `json:"args,omitempty"`
 	Build      BuildFacts        `json:"build"`
-	Transfer   TransferFacts     `json:"transfer"`
+	// Change is the unpacked size against that of the first built variant, nil
+	// for that one and where nothing was built.
+	Change   *Change       `json:"change"`
+	Transfer TransferFacts `json:"transfer"`
 	// Inspect is nil where nothing was built.
 	Inspect *Inspection `json:"inspect"`
 	Check   *Check      `json:"check"`
@@ -57,6 +60,12 @@ type Variant struct {
 	// Fingerprint is a digest of all that the variant was made from; a study
 	// that is resumed keeps a variant while it is the same.
 	Fingerprint Digest `json:"fingerprint"`
+}
+
+// Change is a signed difference in size.
+type Change struct {
+	Unpacked int64   `json:"unpacked"`
+	Percent  float64 `json:"percent"`
 }
 
 // BuildFacts say how a build went.

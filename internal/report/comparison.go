@@ -1,0 +1,108 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"whittle"
+)
+
+// ComparisonText writes a comparison for a terminal. At most rows rows of
+// owners are shown; 0 shows all.
+func ComparisonText(w io.Writer, c *whittle.Comparison, st Style, rows int) error {
+	return writeText(w, comparisonDoc(c, rows), st)
+}
+
+// ComparisonMarkdown writes a comparison as Markdown.
+func ComparisonMarkdown(w io.Writer, c *whittle.Comparison, rows int) error {
+	return writeMarkdown(w, comparisonDoc(c, rows))
+}
+
+func comparisonDoc(c *whittle.Comparison, rows int) document {
+	var d document
+	t := table{columns: []column{right("#"), flexible("Image"), right("Unpacked"), right("Live"), right("Dead"), right("Transfer")}}
+	for i, im := range c.Images {
+		t.row(text(fmt.Sprint(i+1)), text(printable(im.Ref)), text(whittle.Bytes(im.Size.Unpacked)), text(whittle.Bytes(im.Size.Live)),
+			text(whittle.Bytes(im.Size.Dead)), text(optionalBytes(im.Size.Transfer)))
+	}
+	d.add(heading{1, "Comparison"}, t)
+	if len(c.Words) > 0 {
+		d.add(list(c.Words))
+	}
+	if rt := compareTable(c, rows); len(rt.rows) > 0 {
+		d.add(heading{2, "Where the difference comes from"}, rt)
+	}
+	if len(c.Images) > 1 {
+		d.add(heading{2, "Shared layers"}, para(sharedLine(c)))
+		if len(c.Images) > 2 {
+			d.add(sharedMatrix(c))
+		}
+	}
+	return d
+}
+
+func sharedLine(c *whittle.Comparison) string {
+	s := fmt.Sprintf("All images have %d %s in common, %s. Pulling all of them takes %s unpacked", c.Shared.Layers,
+		plural(c.Shared.Layers, "layers"), whittle.Bytes(c.Shared.Unpacked), whittle.Bytes(c.Shared.PullUnpacked))
+	if c.Shared.PullTransfer != nil {
+		s += ", " + whittle.Bytes(*c.Shared.PullTransfer) + " to transfer"
+	}
+	return s + "."
+}
+
+func sharedMatrix(c *whittle.Comparison) table {
+	t := table{columns: []column{left("shares with")}}
+	for i := range c.Images {
+		t.columns = append(t.columns, right(fmt.Sprint(i+1)))
+	}
+	for i, row := range c.Shared.Matrix {
+		cells := []cell{text(fmt.Sprint(i + 1))}
+		for _, n := range row {
+			cells = append(cells, text(whittle.Bytes(n)))
+		}
+		t.row(cells...)
+	}
+	return t
+}
+
+// compareTable lists the largest rows and the rest as one, so that the table
+// adds up to the difference.
+func compareTable(c *whittle.Comparison, rows int) table {
+	t := table{columns: []column{right("Live"), right("Dead"), flexible("Owner"), flexible("Version"), left("From")}}
+	for i, r := range c.Rows {
+		if rows > 0 && i == rows {
+			var live, dead int64
+			for _, q := range c.Rows[i:] {
+				live += q.LiveDelta
+				dead += q.DeadDelta
+			}
+			t.row(text(whittle.SignedBytes(live)), text(whittle.SignedBytes(dead)), toned(fmt.Sprintf("%d more rows", len(c.Rows)-i), faint), text(""), text(""))
+			break
+		}
+		t.row(signed(r.LiveDelta), signed(r.DeadDelta), text(printable(r.Owner)), text(printable(versions(r))), text(r.Kind))
+	}
+	if len(t.rows) > 0 {
+		t.row(text(whittle.SignedBytes(c.Delta.Live)), text(whittle.SignedBytes(c.Delta.Dead)), text("in all"), text(""), text(""))
+	}
+	return t
+}
+
+func signed(n int64) cell {
+	switch {
+	case n > 0:
+		return toned(whittle.SignedBytes(n), bad)
+	case n < 0:
+		return toned(whittle.SignedBytes(n), good)
+	}
+	return text("–")
+}
+
+func versions(r whittle.CompareRow) string {
+	switch {
+	case r.From != "" && r.To != "" && r.From != r.To:
+		return r.From + " → " + r.To
+	case r.To == "" && r.From != "":
+		return r.From
+	}
+	return r.To
+}

@@ -1,0 +1,130 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"whittle"
+)
+
+// InspectionText writes an inspection for a terminal. At most rows rows of
+// each long table are shown; 0 shows all.
+func InspectionText(w io.Writer, in *whittle.Inspection, st Style, rows int) error {
+	return writeText(w, inspectionDoc(in, rows), st)
+}
+
+// InspectionMarkdown writes an inspection as Markdown.
+func InspectionMarkdown(w io.Writer, in *whittle.Inspection, rows int) error {
+	return writeMarkdown(w, inspectionDoc(in, rows))
+}
+
+func inspectionDoc(in *whittle.Inspection, rows int) document {
+	var d document
+	d.add(heading{1, printable(in.Image.Ref)})
+	size := in.Size
+	d.add(para(fmt.Sprintf("%s, %s. Unpacked %s = %s live + %s dead; transfer %s.", in.Image.Platform, in.Image.Digest.Short(),
+		whittle.Bytes(size.Unpacked), whittle.Bytes(size.Live), whittle.Bytes(size.Dead), optionalBytes(size.Transfer))))
+	d.add(heading{2, "Layers"}, layersTable(in))
+	if len(in.Categories) > 0 {
+		d.add(heading{2, "Categories"}, categoriesTable(in))
+	}
+	if t := packagesTable(in, rows); len(t.rows) > 0 {
+		d.add(heading{2, "Owners"}, t)
+	}
+	if t := deadTable(in, rows); len(t.rows) > 0 {
+		d.add(heading{2, "Dead bytes"}, t)
+	}
+	if len(in.Ambiguous) > 0 {
+		items := list{}
+		for _, a := range in.Ambiguous[:min(len(in.Ambiguous), 10)] {
+			items = append(items, fmt.Sprintf("%s (layer %d): %s", printable(a.Path), a.Layer, a.What))
+		}
+		d.add(heading{2, "Places that runtimes merge differently"},
+			para(fmt.Sprintf("The figures follow Docker's overlay2; %d such %s.", len(in.Ambiguous), plural(len(in.Ambiguous), "places"))), items)
+	}
+	return d
+}
+
+func layersTable(in *whittle.Inspection) table {
+	t := table{columns: []column{right("#"), right("Unpacked"), right("Dead"), right("Transfer"), flexible("Instruction")}}
+	for _, l := range in.Layers {
+		tn := plain
+		if l.Dead > 0 && l.Dead*20 >= l.Unpacked {
+			tn = bad
+		}
+		t.row(text(fmt.Sprint(l.Index)), text(whittle.Bytes(l.Unpacked)), toned(whittle.Bytes(l.Dead), tn), text(optionalBytes(l.Transfer)),
+			text(instruction(l)))
+	}
+	return t
+}
+
+// instruction names what made a layer: its place in the Dockerfile and the
+// instruction's text.
+func instruction(l whittle.LayerRow) string {
+	s := createdBy(l.CreatedBy)
+	if l.Origin != nil {
+		s = fmt.Sprintf("%s:%d %s", l.Origin.File, l.Origin.Line, s)
+	}
+	if s == "" {
+		s = "(not in the history)"
+	}
+	return printable(s)
+}
+
+// createdBy drops from a history line what every line has.
+func createdBy(s string) string {
+	s = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(s), "# buildkit"))
+	s = strings.Replace(s, "RUN /bin/sh -c ", "RUN ", 1)
+	if rest, ok := strings.CutPrefix(s, "/bin/sh -c #(nop) "); ok {
+		s = strings.TrimSpace(rest)
+	} else if rest, ok := strings.CutPrefix(s, "/bin/sh -c "); ok {
+		s = "RUN " + rest
+	}
+	return strings.Join(strings.Fields(s), " ")
+}
+
+func categoriesTable(in *whittle.Inspection) table {
+	t := table{columns: []column{left("Category"), right("Live"), right("Dead"), right("Files")}}
+	for _, c := range in.Categories {
+		t.row(text(c.Name), text(whittle.Bytes(c.Live)), text(whittle.Bytes(c.Dead)), text(fmt.Sprint(c.Files)))
+	}
+	return t
+}
+
+func packagesTable(in *whittle.Inspection, rows int) table {
+	t := table{columns: []column{flexible("Owner"), left("Version"), left("From"), right("Live"), right("Files")}}
+	for i, p := range in.Packages {
+		if rows > 0 && i == rows {
+			var live int64
+			files := 0
+			for _, q := range in.Packages[i:] {
+				live += q.Live
+				files += q.Files
+			}
+			t.row(toned(fmt.Sprintf("%d more", len(in.Packages)-i), faint), text(""), text(""), text(whittle.Bytes(live)), text(fmt.Sprint(files)))
+			break
+		}
+		t.row(text(printable(p.Name)), text(printable(p.Version)), text(p.Ecosystem), text(whittle.Bytes(p.Live)), text(fmt.Sprint(p.Files)))
+	}
+	return t
+}
+
+func deadTable(in *whittle.Inspection, rows int) table {
+	t := table{columns: []column{right("Bytes"), right("Files"), left("Cause"), right("Added"), right("Killed"), flexible("Path")}}
+	for i, r := range in.Dead {
+		if rows > 0 && i == rows {
+			var bytes int64
+			files := 0
+			for _, q := range in.Dead[i:] {
+				bytes += q.Bytes
+				files += q.Files
+			}
+			t.row(text(whittle.Bytes(bytes)), text(fmt.Sprint(files)), text(""), text(""), text(""), toned(fmt.Sprintf("%d more rows", len(in.Dead)-i), faint))
+			break
+		}
+		t.row(text(whittle.Bytes(r.Bytes)), text(fmt.Sprint(r.Files)), text(r.Cause.String()), text(fmt.Sprint(r.AddedBy)),
+			text(fmt.Sprint(r.KilledBy)), text(printable(r.Path)))
+	}
+	return t
+}

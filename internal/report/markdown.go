@@ -1,0 +1,59 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+func writeMarkdown(w io.Writer, d document) error {
+	var b strings.Builder
+	for i, blk := range d {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		switch blk := blk.(type) {
+		case heading:
+			fmt.Fprintf(&b, "%s %s\n", strings.Repeat("#", blk.level), escapeMarkdown(blk.text))
+		case para:
+			b.WriteString(escapeMarkdown(string(blk)) + "\n")
+		case list:
+			for _, item := range blk {
+				b.WriteString("- " + escapeMarkdown(item) + "\n")
+			}
+		case code:
+			fence := "```"
+			for strings.Contains(strings.Join(blk, "\n"), fence) {
+				fence += "`"
+			}
+			b.WriteString(fence + "text\n" + strings.Join(blk, "\n") + "\n" + fence + "\n")
+		case table:
+			markdownTable(&b, blk)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func markdownTable(b *strings.Builder, t table) {
+	for _, c := range t.columns {
+		b.WriteString("| " + c.head + " ")
+	}
+	b.WriteString("|\n")
+	for _, c := range t.columns {
+		b.WriteString(map[bool]string{true: "|--:", false: "|---"}[c.right])
+	}
+	b.WriteString("|\n")
+	for _, r := range t.rows {
+		for _, c := range r {
+			b.WriteString("| " + escapeMarkdown(c.text) + " ")
+		}
+		b.WriteString("|\n")
+	}
+}
+
+// escapeMarkdown keeps names from an image from becoming markup.
+func escapeMarkdown(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "|", `\|`, "<", "&lt;", ">", "&gt;",
+		"[", `\[`, "]", `\]`, "#", `\#`).Replace(s)
+}

@@ -1,0 +1,218 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"whittle"
+)
+
+// StudyText writes a study for a terminal.
+func StudyText(w io.Writer, s *whittle.Study, st Style) error { return writeText(w, studyDoc(s), st) }
+
+// StudyMarkdown writes a study as Markdown. Every figure in it is in the JSON.
+func StudyMarkdown(w io.Writer, s *whittle.Study) error { return writeMarkdown(w, studyDoc(s)) }
+
+// JSON writes any of the values that have a schema, indented, with a final
+// newline.
+func JSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func studyDoc(s *whittle.Study) document {
+	var d document
+	d.add(heading{1, "Study of " + printable(s.Project)})
+	d.add(para(fmt.Sprintf("%s. %s. Engine: %s %s.", s.Date, machineLine(s.Machine), s.Machine.Engine.Kind, s.Machine.Engine.Version)))
+	d.add(summaryTable(s))
+	if words := studyWords(s); len(words) > 0 {
+		d.add(list(words))
+	}
+	if t := timesTable(s); len(t.rows) > 0 {
+		d.add(heading{2, "Transfer sizes and times"}, t)
+		if notes := timeNotes(s); len(notes) > 0 {
+			d.add(list(notes))
+		}
+	}
+	failuresSection(&d, s)
+	for _, v := range s.Variants {
+		if v.Inspect != nil {
+			d.add(heading{2, "Layers of " + v.Name + " (" + printable(v.Dockerfile) + ")"}, layersTable(v.Inspect))
+			if t := deadTable(v.Inspect, 5); len(t.rows) > 0 {
+				d.add(heading{3, "Dead bytes of " + v.Name}, t)
+			}
+		}
+	}
+	for _, diff := range s.Differences {
+		d.add(heading{2, fmt.Sprintf("From %s to %s", diff.Base, diff.Variant)})
+		if len(diff.Words) > 0 {
+			d.add(list(diff.Words))
+		}
+		if t := compareTable(&diff.Comparison, 10); len(t.rows) > 0 {
+			d.add(t)
+		}
+	}
+	notBuiltSection(&d, s)
+	return d
+}
+
+func machineLine(m whittle.Machine) string {
+	parts := []string{m.OS + "/" + m.Architecture}
+	if m.CPU != "" {
+		parts = append(parts, printable(m.CPU))
+	}
+	parts = append(parts, fmt.Sprintf("%d %s", m.Cores, plural(m.Cores, "cores")))
+	if m.Memory > 0 {
+		parts = append(parts, whittle.Bytes(m.Memory)+" memory")
+	}
+	return strings.Join(parts, ", ")
+}
+
+func summaryTable(s *whittle.Study) table {
+	t := table{columns: []column{flexible("Variant"), right("Unpacked"), right("Live"), right("Dead"), right("Change"), right(""), left("Status")}}
+	for _, v := range s.Variants {
+		if v.Inspect == nil {
+			t.row(text(v.Name), text("–"), text("–"), text("–"), text(""), text(""), toned(v.Build.Status, faint))
+			continue
+		}
+		change, percent := "", ""
+		tn := plain
+		if c := v.Change; c != nil {
+			change, percent = whittle.SignedBytes(c.Unpacked), fmt.Sprintf("%+.1f %%", c.Percent)
+			if c.Unpacked > 0 {
+				tn = bad
+			} else if c.Unpacked < 0 {
+				tn = good
+			}
+		}
+		size := v.Inspect.Size
+		t.row(text(v.Name), text(whittle.Bytes(size.Unpacked)), text(whittle.Bytes(size.Live)), text(whittle.Bytes(size.Dead)),
+			toned(change, tn), toned(percent, tn), statusCell(v.Run.Status))
+	}
+	return t
+}
+
+func statusCell(status string) cell {
+	switch status {
+	case whittle.Runs:
+		return toned(status, good)
+	case whittle.Fails:
+		return toned(status, bad)
+	}
+	return toned(status, faint)
+}
+
+// studyWords says the study's result in sentences.
+func studyWords(s *whittle.Study) []string {
+	var words []string
+	for _, diff := range s.Differences {
+		for i, w := range diff.Words {
+			if i == 0 {
+				words = append(words, diff.Variant+": "+w)
+			}
+		}
+	}
+	return words
+}
+
+func timesTable(s *whittle.Study) table {
+	t := table{columns: []column{flexible("Variant"), right("Layers"), right("gzip"), right("zstd"), right("Build"), right("Rebuild"), right("Start-up")}}
+	for _, v := range s.Variants {
+		if v.Inspect == nil {
+			continue
+		}
+		build := seconds(v.Build.Seconds)
+		if !v.Build.Cold {
+			build += " (cached)"
+		}
+		t.row(text(v.Name), text(fmt.Sprint(len(v.Inspect.Layers))), text(optionalBytes(v.Transfer.Gzip)), text(optionalBytes(v.Transfer.Zstd)),
+			text(build), text(optionalSeconds(v.Build.RebuildSeconds)), text(optionalSeconds(v.Run.Seconds)))
+	}
+	return t
+}
+
+func timeNotes(s *whittle.Study) []string {
+	var notes []string
+	for _, v := range s.Variants {
+		if v.Build.RebuildSeconds != nil {
+			notes = append(notes, "Rebuild: after a change in "+printable(v.Build.Touched)+".")
+			break
+		}
+	}
+	for _, v := range s.Variants {
+		if len(v.Run.Commands) > 0 {
+			c := v.Run.Commands[0]
+			notes = append(notes, "Start-up: from start to end of "+printable(strings.Join(c.Command, " "))+", the median of the runs.")
+			break
+		}
+	}
+	seen := map[string]bool{}
+	for _, v := range s.Variants {
+		for _, n := range v.Build.Notes {
+			if !seen[n] {
+				seen[n] = true
+				notes = append(notes, printable(n))
+			}
+		}
+	}
+	return notes
+}
+
+func optionalBytes(n *int64) string {
+	if n == nil {
+		return "–"
+	}
+	return whittle.Bytes(*n)
+}
+
+func optionalSeconds(s *float64) string {
+	if s == nil {
+		return "–"
+	}
+	return seconds(*s)
+}
+
+func failuresSection(d *document, s *whittle.Study) {
+	first := true
+	for _, v := range s.Variants {
+		var items list
+		for _, c := range v.Run.Commands {
+			if c.Status == whittle.Fails {
+				items = append(items, fmt.Sprintf("%s: %s", printable(strings.Join(c.Command, " ")), printable(c.Problem)))
+			}
+		}
+		if len(items) == 0 {
+			continue
+		}
+		if first {
+			d.add(heading{2, "What does not run, and why"})
+			first = false
+		}
+		d.add(para(v.Name+":"), items)
+	}
+}
+
+func notBuiltSection(d *document, s *whittle.Study) {
+	first := true
+	for _, v := range s.Variants {
+		if v.Build.Status == whittle.Built {
+			continue
+		}
+		if first {
+			d.add(heading{2, "What was not built"})
+			first = false
+		}
+		d.add(para(fmt.Sprintf("%s (%s), %s: %s", v.Name, printable(v.Dockerfile), v.Build.Status, printable(v.Build.Reason))))
+		if len(v.Build.Tail) > 0 {
+			lines := make(code, len(v.Build.Tail))
+			for i, l := range v.Build.Tail {
+				lines[i] = printable(l)
+			}
+			d.add(lines)
+		}
+	}
+}
