@@ -1,0 +1,134 @@
+package ledger
+
+import (
+	"path"
+	"strings"
+
+	"whittle"
+)
+
+// Category is one part of the partition of all bytes of an image.
+type Category uint8
+
+// The categories. What a file is for (bytecode, tests, …) comes before who
+// owns it.
+const (
+	BaseOS Category = iota
+	OSPackages
+	Interpreter
+	PythonPackages
+	NodePackages
+	Application
+	Bytecode
+	Tests
+	DocsAndLocales
+	Caches
+	StaticAndHeaders
+	VCS
+	Other
+)
+
+var categoryNames = [...]string{"base OS", "OS packages", "interpreter", "Python packages", "Node packages", "application", "bytecode",
+	"tests", "docs and locales", "caches", "static libraries and headers", "VCS", "other"}
+
+// String is the category's name in JSON.
+func (c Category) String() string { return categoryNames[c] }
+
+// categorize puts an item into its category: by its path where that says what
+// the file is for, else by its owner.
+func categorize(it *whittle.Item, o whittle.Owner) Category {
+	if c, ok := purpose(it.Path); ok {
+		return c
+	}
+	switch o.Ecosystem {
+	case "deb", "apk", "rpm":
+		if it.Layer == 0 {
+			return BaseOS
+		}
+		return OSPackages
+	case "python":
+		return Interpreter
+	case "pypi", "conda":
+		return PythonPackages
+	case "npm":
+		return NodePackages
+	case "app":
+		return Application
+	}
+	switch {
+	case strings.Contains(it.Path, "/site-packages/"), strings.Contains(it.Path, "/dist-packages/"):
+		return PythonPackages
+	case it.Layer == 0 && isSystem(it.Path):
+		return BaseOS
+	}
+	return Other
+}
+
+// isSystem says whether a path lies where only a distribution puts files.
+func isSystem(p string) bool {
+	first, _, _ := strings.Cut(p, "/")
+	switch first {
+	case "bin", "boot", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "var":
+		return true
+	case "usr":
+		return !strings.HasPrefix(p, "usr/local/") && !strings.HasPrefix(p, "usr/src/")
+	}
+	return false
+}
+
+// purpose knows what a file is for by its path alone.
+func purpose(p string) (Category, bool) {
+	base := path.Base(p)
+	ext := path.Ext(base)
+	dirs := "/" + path.Dir(p) + "/"
+	has := func(names ...string) bool {
+		for _, n := range names {
+			if strings.Contains(dirs, "/"+n+"/") {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has(".git", ".hg", ".svn"):
+		return VCS, true
+	case ext == ".pyc" || ext == ".pyo":
+		return Bytecode, true
+	case isCache(dirs, has):
+		return Caches, true
+	case ext == ".a" || ext == ".la" || isHeader(ext) && has("include"), ext == ".pxd":
+		return StaticAndHeaders, true
+	case has("tests", "test") && has("site-packages", "dist-packages", "node_modules", "lib", "lib64"):
+		return Tests, true
+	case isDoc(dirs), ext == ".mo" || ext == ".po", has("LC_MESSAGES"):
+		return DocsAndLocales, true
+	}
+	return Other, false
+}
+
+func isCache(dirs string, has func(...string) bool) bool {
+	for _, prefix := range []string{"/var/cache/", "/var/lib/apt/lists/", "/tmp/", "/var/tmp/"} {
+		if strings.HasPrefix(dirs, prefix) {
+			return true
+		}
+	}
+	return has(".cache", ".npm", "__pypackages_cache__", ".pytest_cache", ".mypy_cache", ".ruff_cache")
+}
+
+func isHeader(ext string) bool {
+	switch ext {
+	case ".h", ".hh", ".hpp", ".hxx", ".inl", ".cuh":
+		return true
+	}
+	return false
+}
+
+func isDoc(dirs string) bool {
+	for _, prefix := range []string{"/usr/share/doc/", "/usr/share/man/", "/usr/share/info/", "/usr/share/locale/", "/usr/share/i18n/",
+		"/usr/local/share/doc/", "/usr/local/share/man/", "/usr/share/gtk-doc/", "/usr/lib/locale/", "/usr/share/help/"} {
+		if strings.HasPrefix(dirs, prefix) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,185 @@
+package ledger
+
+import (
+	"fmt"
+	"sort"
+
+	"whittle"
+)
+
+// Difference is the size difference from the first account to the last,
+// by owner, with dead bytes apart; the rows add up to the whole exactly. A
+// package of both sides in other versions is one row. Every row also has the
+// live bytes of the accounts between.
+func Difference(accounts []*Account) (whittle.Delta, []whittle.CompareRow) {
+	last := len(accounts) - 1
+	type key struct{ kind, name string }
+	rows := map[key]*whittle.CompareRow{}
+	at := func(kind, name string) *whittle.CompareRow {
+		k := key{kind, name}
+		if rows[k] == nil {
+			rows[k] = &whittle.CompareRow{Owner: name, Kind: kind, Live: make([]int64, len(accounts))}
+		}
+		return rows[k]
+	}
+	for n, a := range accounts {
+		for _, p := range a.Packages() {
+			r := at(p.Ecosystem, p.Name)
+			r.Live[n] += p.Live
+			switch n {
+			case 0:
+				r.From = joinVersion(r.From, p.Version)
+			case last:
+				r.To = joinVersion(r.To, p.Version)
+			}
+		}
+		sign := int64(0)
+		switch n {
+		case 0:
+			sign = -1
+		case last:
+			sign = 1
+		}
+		for _, d := range a.Deaths() {
+			at("dead", d.Name(a)).DeadDelta += sign * d.Bytes
+		}
+	}
+	var delta whittle.Delta
+	out := make([]whittle.CompareRow, 0, len(rows))
+	for _, r := range rows {
+		r.LiveDelta = r.Live[last] - r.Live[0]
+		delta.Live += r.LiveDelta
+		delta.Dead += r.DeadDelta
+		if r.LiveDelta != 0 || r.DeadDelta != 0 || r.From != r.To {
+			out = append(out, *r)
+		}
+	}
+	delta.Unpacked = delta.Live + delta.Dead
+	sort.Slice(out, func(i, j int) bool { return lessRow(&out[i], &out[j]) })
+	return delta, out
+}
+
+func joinVersion(have, more string) string {
+	if have == "" || more == "" || have == more {
+		return have + map[bool]string{true: more}[have == ""]
+	}
+	return have + ", " + more
+}
+
+func lessRow(a, b *whittle.CompareRow) bool {
+	if x, y := abs(a.LiveDelta+a.DeadDelta), abs(b.LiveDelta+b.DeadDelta); x != y {
+		return x > y
+	}
+	if a.Owner != b.Owner {
+		return a.Owner < b.Owner
+	}
+	return a.Kind < b.Kind
+}
+
+func abs(n int64) int64 {
+	if n < 0 {
+		return -n
+	}
+	return n
+}
+
+// Death sums the content that one layer added and one layer killed for one
+// cause.
+type Death struct {
+	AddedBy, KilledBy int
+	Cause             whittle.Cause
+	Bytes             int64
+	Files             int
+	// Changed counts, for the cause metadata, what differs above: the number
+	// of files where only the mode, only the owner or only the time differs,
+	// and of those where several do.
+	Mode, Owner, Time, Several int
+}
+
+// Deaths sums the dead items of an account, largest first.
+func (a *Account) Deaths() []Death {
+	type key struct {
+		added, killed int
+		cause         whittle.Cause
+	}
+	sums := map[key]*Death{}
+	above := a.entriesAbove()
+	for _, it := range a.Ledger.Items {
+		if it.Cause == whittle.Live {
+			continue
+		}
+		k := key{it.Layer, it.KilledBy, it.Cause}
+		d := sums[k]
+		if d == nil {
+			d = &Death{AddedBy: it.Layer, KilledBy: it.KilledBy, Cause: it.Cause}
+			sums[k] = d
+		}
+		d.Bytes += it.Bytes
+		d.Files++
+		if it.Cause == whittle.Metadata {
+			d.countChange(&a.Indexes[it.Layer].Entries[it.Entry], above[it.KilledBy][it.Path])
+		}
+	}
+	out := make([]Death, 0, len(sums))
+	for _, d := range sums {
+		out = append(out, *d)
+	}
+	sort.Slice(out, func(i, j int) bool {
+		x, y := out[i], out[j]
+		switch {
+		case x.Bytes != y.Bytes:
+			return x.Bytes > y.Bytes
+		case x.AddedBy != y.AddedBy:
+			return x.AddedBy < y.AddedBy
+		case x.KilledBy != y.KilledBy:
+			return x.KilledBy < y.KilledBy
+		}
+		return x.Cause < y.Cause
+	})
+	return out
+}
+
+// entriesAbove finds, for the layers that killed by metadata, their entries by
+// path.
+func (a *Account) entriesAbove() map[int]map[string]*whittle.Entry {
+	out := map[int]map[string]*whittle.Entry{}
+	for _, it := range a.Ledger.Items {
+		if it.Cause != whittle.Metadata || out[it.KilledBy] != nil {
+			continue
+		}
+		byPath := map[string]*whittle.Entry{}
+		entries := a.Indexes[it.KilledBy].Entries
+		for i := range entries {
+			byPath[entries[i].Path] = &entries[i]
+		}
+		out[it.KilledBy] = byPath
+	}
+	return out
+}
+
+func (d *Death) countChange(below, above *whittle.Entry) {
+	if above == nil {
+		d.Several++
+		return
+	}
+	mode, owner := below.Mode != above.Mode, below.UID != above.UID || below.GID != above.GID
+	time, xattrs := below.ModTime != above.ModTime, below.Xattrs != above.Xattrs
+	switch {
+	case mode && !owner && !time && !xattrs:
+		d.Mode++
+	case owner && !mode && !time && !xattrs:
+		d.Owner++
+	case time && !mode && !owner && !xattrs:
+		d.Time++
+	default:
+		d.Several++
+	}
+}
+
+// Name says whose dead bytes these are: "COPY line 38, metadata by RUN line 41".
+func (d Death) Name(a *Account) string {
+	if d.AddedBy == d.KilledBy {
+		return fmt.Sprintf("%s, twice in its own layer", a.StepName(d.AddedBy))
+	}
+	return fmt.Sprintf("%s, %s by %s", a.StepName(d.AddedBy), d.Cause, a.StepName(d.KilledBy))
+}

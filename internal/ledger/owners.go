@@ -1,0 +1,194 @@
+package ledger
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"whittle"
+)
+
+// Account gives every item of a ledger one owner and one category.
+type Account struct {
+	Ledger  *whittle.Ledger
+	Indexes []*whittle.Index
+	Steps   []whittle.Step
+	// Owners are the distinct owners; Owner and Category are indexed like
+	// [whittle.Ledger.Items].
+	Owners   []whittle.Owner
+	Owner    []int
+	Category []Category
+	steps    []*whittle.Step // by layer
+}
+
+// Attribute finds the owner and the category of every item. Live content
+// belongs to the claim of highest precedence on its path, then to the
+// application where it lies under the working directory, else to the
+// instruction that added it. Dead content belongs to whoever claims its path
+// in the merged root, else to its instruction: the databases that could say
+// more are dead too.
+func Attribute(l *whittle.Ledger, indexes []*whittle.Index, cfg *whittle.Config, steps []whittle.Step, claims []whittle.Claim) *Account {
+	a := &Account{Ledger: l, Indexes: indexes, Steps: steps, Owner: make([]int, len(l.Items)), Category: make([]Category, len(l.Items)),
+		steps: make([]*whittle.Step, len(l.Layers))}
+	for i := range steps {
+		if n := steps[i].Layer; n >= 0 && n < len(a.steps) {
+			a.steps[n] = &steps[i]
+		}
+	}
+	claimed := claimIndex(claims)
+	known := map[whittle.Owner]int{}
+	app := appDir(cfg)
+	for i := range l.Items {
+		it := &l.Items[i]
+		o, ok := claimed[it.Path]
+		if !ok {
+			o = a.unclaimed(it, app)
+		}
+		n, seen := known[o]
+		if !seen {
+			n = len(a.Owners)
+			known[o] = n
+			a.Owners = append(a.Owners, o)
+		}
+		a.Owner[i] = n
+		a.Category[i] = categorize(it, o)
+	}
+	return a
+}
+
+func claimIndex(claims []whittle.Claim) map[string]whittle.Owner {
+	order := make([]int, len(claims))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(i, j int) bool {
+		a, b := claims[order[i]], claims[order[j]]
+		if pa, pb := rank(a.Owner), rank(b.Owner); pa != pb {
+			return pa < pb
+		}
+		return a.Evidence < b.Evidence
+	})
+	index := map[string]whittle.Owner{}
+	for _, n := range order {
+		for _, p := range claims[n].Paths {
+			if _, taken := index[p]; !taken {
+				index[p] = claims[n].Owner
+			}
+		}
+	}
+	return index
+}
+
+// rank orders ecosystems where several claim one path: what installed the file
+// comes before what describes it (a Python distribution that came as a Debian
+// package is Debian's).
+func rank(o whittle.Owner) int {
+	for i, eco := range [...]string{"deb", "apk", "rpm", "conda", "pypi", "npm", "python"} {
+		if o.Ecosystem == eco {
+			return i
+		}
+	}
+	return 100
+}
+
+// appDir is the working directory as a clean relative path, empty where it is
+// the root or a folder of the system.
+func appDir(cfg *whittle.Config) string {
+	dir := strings.Trim(cfg.Config.WorkingDir, "/")
+	switch first, _, _ := strings.Cut(dir, "/"); {
+	case dir == "" || dir == ".":
+		return ""
+	case first == "usr" && !strings.HasPrefix(dir, "usr/src/"), first == "etc", first == "var" && dir == "var", first == "root" && dir == "root":
+		return ""
+	}
+	return dir
+}
+
+func (a *Account) unclaimed(it *whittle.Item, app string) whittle.Owner {
+	if app != "" && strings.HasPrefix(it.Path, app+"/") {
+		return whittle.Owner{Ecosystem: "app", Name: "/" + app}
+	}
+	return whittle.Owner{Ecosystem: "instruction", Name: a.StepName(it.Layer)}
+}
+
+// StepName names the instruction that made a layer: "COPY line 38" where the
+// Dockerfile is known, else its history line shortened, else "layer 3".
+func (a *Account) StepName(layer int) string {
+	var s *whittle.Step
+	if layer >= 0 && layer < len(a.steps) {
+		s = a.steps[layer]
+	}
+	switch {
+	case s == nil || s.Origin == nil && s.CreatedBy == "":
+		return fmt.Sprintf("layer %d", layer)
+	case s.Origin != nil:
+		return fmt.Sprintf("%s line %d", s.Origin.Instruction, s.Origin.Line)
+	}
+	text := strings.TrimSuffix(strings.Join(strings.Fields(s.CreatedBy), " "), " # buildkit")
+	for _, prefix := range []string{"/bin/sh -c #(nop) ", "/bin/sh -c "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	text = strings.Replace(text, "RUN /bin/sh -c ", "RUN ", 1)
+	if r := []rune(text); len(r) > 40 {
+		text = string(r[:39]) + "…"
+	}
+	return fmt.Sprintf("layer %d, %s", layer, text)
+}
+
+// Categories sums the categories, in their fixed order, without those that
+// have no bytes.
+func (a *Account) Categories() []whittle.CategoryRow {
+	sums := make([]whittle.CategoryRow, len(categoryNames))
+	for i, it := range a.Ledger.Items {
+		s := &sums[a.Category[i]]
+		s.Files++
+		if it.Cause == whittle.Live {
+			s.Live += it.Bytes
+		} else {
+			s.Dead += it.Bytes
+		}
+	}
+	var rows []whittle.CategoryRow
+	for i, s := range sums {
+		if s.Files > 0 {
+			s.Name = categoryNames[i]
+			rows = append(rows, s)
+		}
+	}
+	return rows
+}
+
+// Packages sums the live bytes of each owner, largest first.
+func (a *Account) Packages() []whittle.PackageRow {
+	sums := make([]whittle.PackageRow, len(a.Owners))
+	for i, it := range a.Ledger.Items {
+		if it.Cause == whittle.Live {
+			sums[a.Owner[i]].Live += it.Bytes
+			sums[a.Owner[i]].Files++
+		}
+	}
+	rows := make([]whittle.PackageRow, 0, len(sums))
+	for i, s := range sums {
+		if s.Files > 0 {
+			s.Owner = a.Owners[i]
+			rows = append(rows, s)
+		}
+	}
+	sort.SliceStable(rows, func(i, j int) bool {
+		if rows[i].Live != rows[j].Live {
+			return rows[i].Live > rows[j].Live
+		}
+		return lessOwner(rows[i].Owner, rows[j].Owner)
+	})
+	return rows
+}
+
+func lessOwner(a, b whittle.Owner) bool {
+	if a.Name != b.Name {
+		return a.Name < b.Name
+	}
+	if a.Ecosystem != b.Ecosystem {
+		return a.Ecosystem < b.Ecosystem
+	}
+	return a.Version < b.Version
+}

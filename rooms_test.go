@@ -1,0 +1,115 @@
+package whittle_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"strings"
+	"testing"
+)
+
+// allowed says which of whittle's own packages each room may import; every
+// room may import the nouns (the root package). docs/ARCHITECTURE.md explains
+// the floors.
+var allowed = map[string][]string{
+	"whittle":                     {},
+	"whittle/internal/source":     {},
+	"whittle/internal/index":      {},
+	"whittle/internal/distro":     {},
+	"whittle/internal/python":     {},
+	"whittle/internal/dockerfile": {},
+	"whittle/internal/project":    {},
+	"whittle/internal/ledger":     {},
+	"whittle/internal/build":      {},
+	"whittle/internal/report":     {},
+	"whittle/lab": {"source", "index", "distro", "python", "dockerfile", "project", "ledger", "build",
+		"check", "rule", "plan", "rewrite"},
+	"whittle/cmd/whittle": {"lab", "report", "store", "tui", "web"},
+}
+
+// doors are the only packages that may import a heavy library directly.
+var doors = map[string][]string{
+	"github.com/google/go-containerregistry":       {"whittle/internal/source"},
+	"github.com/moby/moby/client":                  {"whittle/internal/source", "whittle/internal/build"},
+	"github.com/moby/buildkit/frontend/dockerfile": {"whittle/internal/dockerfile", "whittle/internal/build"},
+	"github.com/moby/buildkit":                     {"whittle/internal/build", "whittle/internal/dockerfile"},
+	"github.com/klauspost/compress":                {"whittle/internal/index"},
+	"github.com/anchore/go-rpmdb":                  {"whittle/internal/distro"},
+	"modernc.org/sqlite":                           {"whittle/internal/distro"},
+	"mvdan.cc/sh":                                  {"whittle/internal/dockerfile"},
+	"github.com/spf13/cobra":                       {"whittle/cmd/whittle"},
+	"go.yaml.in/yaml":                              {"whittle/internal/project"},
+	"github.com/pelletier/go-toml":                 {"whittle/internal/project", "whittle/internal/python"},
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Standard   bool
+}
+
+func TestRooms(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Standard", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		checkWalls(t, p)
+		checkDoors(t, p)
+	}
+}
+
+func checkWalls(t *testing.T, p listed) {
+	rooms, known := allowed[p.ImportPath]
+	if !known {
+		if strings.HasPrefix(p.ImportPath, "whittle/internal/imagetest") || strings.HasPrefix(p.ImportPath, "whittle/scripts/") {
+			return
+		}
+		t.Errorf("%s is a room that the house does not know: add it to rooms_test.go and docs/ARCHITECTURE.md", p.ImportPath)
+		return
+	}
+	for _, imp := range p.Imports {
+		if imp != "whittle" && !strings.HasPrefix(imp, "whittle/") {
+			if p.ImportPath == "whittle" && strings.Contains(strings.Split(imp, "/")[0], ".") {
+				t.Errorf("whittle → %s: the nouns import the standard library only", imp)
+			}
+			continue
+		}
+		ok := imp == "whittle"
+		for _, r := range rooms {
+			ok = ok || path.Base(imp) == r
+		}
+		if !ok {
+			t.Errorf("%s → %s: this wall has no door", p.ImportPath, imp)
+		}
+	}
+}
+
+func checkDoors(t *testing.T, p listed) {
+	if strings.HasPrefix(p.ImportPath, "whittle/scripts/") || strings.HasPrefix(p.ImportPath, "whittle/internal/imagetest") {
+		return
+	}
+	for _, imp := range p.Imports {
+		for lib, through := range doors {
+			if imp != lib && !strings.HasPrefix(imp, lib+"/") {
+				continue
+			}
+			ok := false
+			for _, d := range through {
+				ok = ok || d == p.ImportPath
+			}
+			if !ok {
+				t.Errorf("%s → %s: only %s may import it", p.ImportPath, imp, strings.Join(through, " and "))
+			}
+		}
+	}
+}
