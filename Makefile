@@ -1,0 +1,50 @@
+# Two commands set everything up: `make demo` and `make test`.
+SHELL := /bin/bash
+GO    ?= go
+CACHE := $(CURDIR)/.cache
+BIN   := $(CACHE)/bin
+BASE  := $(CACHE)/bases/python-3.13-slim/index.json
+FUZZTIME ?= 10s
+
+export WHITTLE_BUILDKITD := $(BIN)/buildkitd
+
+.PHONY: demo test check build setup lint race fuzz cross bench images generate help
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
+
+build: $(BIN)/whittle ## build .cache/bin/whittle
+$(BIN)/whittle: FORCE
+	@$(GO) build -trimpath -o $@ ./cmd/whittle
+FORCE:
+
+setup: ## system packages, the build engine and the base image
+	@scripts/setup
+	@scripts/base-image
+
+demo: setup build ## study examples/inventory, every variant of it
+	@$(BIN)/whittle lab --resume --offline --cache-dir $(CACHE)/whittle examples/inventory
+	@echo
+	@echo "made: the program $(BIN)/whittle"
+	@echo "      the report  examples/inventory/.whittle/report.md (and report.json)"
+	@echo "      the images  examples/inventory/.whittle/images/ (logs beside them)"
+
+images: setup build ## the example's images, quickly, for the tests
+	@$(BIN)/whittle lab --quiet --quick --resume --offline --cache-dir $(CACHE)/whittle --out $(CACHE)/example examples/inventory > $(CACHE)/example.txt; \
+	  code=$$?; if [ $$code -gt 1 ]; then cat $(CACHE)/example.txt; exit $$code; fi
+
+test: setup images ## everything that .ci/run runs
+	@scripts/test
+	@echo
+	@echo "made: the example's images and report in .cache/example, the program in .cache/bin"
+
+check: test
+
+lint: ## gofmt, go vet, golangci-lint
+	@scripts/lint
+
+race: ## the tests with the race detector
+	$(GO) test -race ./...
+
+bench: setup images ## ratios against the floors and the best known layer explorer
+	@scripts/bench
