@@ -1,0 +1,111 @@
+package build
+
+import (
+	"context"
+	"debug/buildinfo"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	bkclient "github.com/moby/buildkit/client"
+
+	"whittle"
+)
+
+// defaultCacheLimit bounds a private daemon's cache, in bytes.
+const defaultCacheLimit = 60 << 30
+
+// threeWays is the hint where there is no engine.
+const threeWays = "three ways to have an engine: --engine or BUILDKIT_HOST with a BuildKit daemon's address; a running Docker engine, 24 or newer; " +
+	"or, as root on Linux, buildkitd and runc on PATH (scripts/setup installs both)"
+
+// noEngine is ErrEngine with the three ways.
+func noEngine(format string, args ...any) error {
+	err := fmt.Errorf("no build engine: "+format+": %w", append(args, whittle.ErrEngine)...)
+	return whittle.WithHint(err, threeWays)
+}
+
+// openPrivate starts a daemon and connects to it.
+func openPrivate(ctx context.Context, opts Options) (*Engine, error) {
+	binary, err := findBuildkitd(opts)
+	if err != nil {
+		return nil, err
+	}
+	d, err := startDaemon(ctx, binary, opts)
+	if err != nil {
+		return nil, err
+	}
+	c, err := bkclient.New(ctx, d.address())
+	if err != nil {
+		_ = d.stop()
+		return nil, fmt.Errorf("connecting to buildkitd: %w: %w", err, whittle.ErrEngine)
+	}
+	e := &Engine{client: c, daemon: d, info: Info{
+		Kind: Buildkitd, Address: d.address(), Exporter: true, Root: d.root, Log: d.logPath(), Notes: d.notes,
+	}}
+	if err := e.awaitDaemon(ctx); err != nil {
+		_ = e.Close()
+		return nil, err
+	}
+	if e.info.Version == "" {
+		e.info.Version = moduleVersion(binary)
+	}
+	return e, nil
+}
+
+// findBuildkitd is the path of the daemon to start.
+func findBuildkitd(opts Options) (string, error) {
+	if opts.Buildkitd != "" {
+		path, err := exec.LookPath(opts.Buildkitd)
+		if err != nil {
+			return "", noEngine("buildkitd: %w", err)
+		}
+		return filepath.Abs(path)
+	}
+	dirs := opts.SearchDirs
+	if exe, err := os.Executable(); err == nil {
+		dirs = append(dirs[:len(dirs):len(dirs)], filepath.Dir(exe))
+	}
+	for _, dir := range dirs {
+		if path, err := exec.LookPath(filepath.Join(dir, "buildkitd")); err == nil {
+			return filepath.Abs(path)
+		}
+	}
+	path, err := exec.LookPath("buildkitd")
+	if err != nil {
+		return "", noEngine("no Docker engine answers and there is no buildkitd on PATH")
+	}
+	return path, nil
+}
+
+// moduleVersion reads BuildKit's version from a binary that was compiled from
+// another module, which says of itself only "unknown".
+func moduleVersion(binary string) string {
+	info, err := buildinfo.ReadFile(binary)
+	if err != nil {
+		return ""
+	}
+	for _, m := range append(info.Deps, &info.Main) {
+		if m.Path == "github.com/moby/buildkit" {
+			return m.Version
+		}
+	}
+	return ""
+}
+
+// daemonConfig is the private daemon's buildkitd.toml. Its own is written so
+// that the limits of a system-wide daemon do not throw away what a study is
+// about to measure.
+func daemonConfig(limit int64) string {
+	if limit == 0 {
+		limit = defaultCacheLimit
+	}
+	var b strings.Builder
+	b.WriteString("[history]\n  maxEntries = 0\n")
+	b.WriteString("[worker.oci]\n  enabled = true\n  gc = true\n")
+	fmt.Fprintf(&b, "  [[worker.oci.gcpolicy]]\n    all = true\n    reservedSpace = %d\n    maxUsedSpace = %d\n    minFreeSpace = %d\n",
+		min(limit, 10<<30), limit, int64(5<<30))
+	return b.String()
+}

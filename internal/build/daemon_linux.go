@@ -1,0 +1,297 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"whittle"
+)
+
+const (
+	startTimeout = 60 * time.Second
+	stopTimeout  = 15 * time.Second
+	maxRoots     = 8 // daemons at the same time on one StateDir
+	tempPattern  = "whittle-buildkitd-"
+)
+
+// daemon is a private buildkitd. It is process 1 of a PID namespace and has a
+// mount namespace of its own, so that the kernel ends its containers and
+// undoes its mounts when it dies, however it dies.
+type daemon struct {
+	root  string // its state
+	temp  string // socket, configuration and log
+	notes []string
+
+	rootLock, tempLock *os.File
+	process            *os.Process
+	done               chan struct{} // closed when the process has ended
+	err                error         // why it ended; read after done
+	stopOnce           sync.Once
+}
+
+// namespaceScript gives the new PID namespace its own /proc, without which
+// runc would look at other processes' entries, and becomes the daemon.
+const namespaceScript = `mount -t proc proc /proc && exec "$@"`
+
+func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, error) {
+	if os.Geteuid() != 0 {
+		return nil, noEngine("a private buildkitd needs root (rootless mode needs RootlessKit around the daemon)")
+	}
+	worker, err := findRunc()
+	if err != nil {
+		return nil, err
+	}
+	d := &daemon{done: make(chan struct{})}
+	if err := d.makeFolders(opts.StateDir); err != nil {
+		d.release()
+		return nil, fmt.Errorf("preparing a private buildkitd: %w: %w", err, whittle.ErrEngine)
+	}
+	config := opts.Config
+	if config == "" {
+		config = filepath.Join(d.temp, "buildkitd.toml")
+		err = os.WriteFile(config, []byte(daemonConfig(opts.CacheLimit)), 0o600)
+	} else {
+		config, err = filepath.Abs(config)
+	}
+	if err == nil {
+		err = d.start(ctx, binary, config, worker)
+	}
+	if err != nil {
+		d.release()
+		return nil, fmt.Errorf("starting %s: %w: %w", binary, err, whittle.ErrEngine)
+	}
+	return d, nil
+}
+
+func findRunc() (string, error) {
+	for _, name := range []string{"buildkit-runc", "runc", "crun"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", noEngine("there is a buildkitd, but no runc on PATH to run containers with")
+}
+
+// makeFolders takes the first state folder that no other daemon uses, and
+// makes a folder for the socket, whose path must be short.
+func (d *daemon) makeFolders(state string) error {
+	if state == "" {
+		return errors.New("no folder for its state")
+	}
+	state, err := filepath.Abs(state)
+	if err != nil {
+		return err
+	}
+	for i := range maxRoots {
+		d.root = filepath.Join(state, fmt.Sprintf("root-%d", i))
+		if err := os.MkdirAll(d.root, 0o700); err != nil {
+			return err
+		}
+		if d.rootLock, err = lockFolder(d.root); err != nil {
+			return err
+		}
+		if d.rootLock != nil {
+			if i > 0 {
+				d.notes = append(d.notes, fmt.Sprintf("another whittle is building: this one keeps its own cache in %s", d.root))
+			}
+			break
+		}
+	}
+	if d.rootLock == nil {
+		return fmt.Errorf("%d daemons run on %s already", maxRoots, state)
+	}
+	sweepTemp()
+	temp := os.TempDir()
+	if len(temp) > 64 { // a socket's path has at most 107 bytes
+		temp = "/tmp"
+	}
+	if d.temp, err = os.MkdirTemp(temp, tempPattern); err != nil {
+		return err
+	}
+	d.tempLock, err = lockFolder(d.temp)
+	return err
+}
+
+// lockFolder locks a folder until the file is closed or the process ends; nil
+// where another has it.
+func lockFolder(dir string) (*os.File, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
+	case err == nil:
+		return f, nil
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return nil, f.Close()
+	default:
+		_ = f.Close()
+		return nil, fmt.Errorf("locking %s: %w", dir, err)
+	}
+}
+
+// sweepTemp removes what processes that were killed left behind.
+func sweepTemp() {
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), tempPattern+"*"))
+	for _, dir := range dirs {
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < time.Minute {
+			continue
+		}
+		if f, err := lockFolder(dir); err == nil && f != nil {
+			_ = os.RemoveAll(dir)
+			_ = f.Close()
+		}
+	}
+}
+
+func (d *daemon) address() string { return "unix://" + filepath.Join(d.temp, "buildkitd.sock") }
+func (d *daemon) logPath() string { return filepath.Join(d.temp, "buildkitd.log") }
+
+// start starts the process from a thread that lives as long as the process:
+// the kernel sends the parent-death signal when the thread ends.
+func (d *daemon) start(ctx context.Context, binary, config, worker string) error {
+	log, err := os.OpenFile(d.logPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command("/bin/sh", "-c", namespaceScript, "sh", binary,
+		"--config", config, "--root", d.root, "--addr", d.address(),
+		"--otel-socket-path", filepath.Join(d.temp, "otel.sock"),
+		"--containerd-worker=false", "--oci-worker=true", "--oci-worker-binary", worker, "--oci-worker-net", "host")
+	cmd.Stdout, cmd.Stderr = log, log
+	// A step may print this much into the log; the default cuts at 2 MiB.
+	cmd.Env = append(os.Environ(), "BUILDKIT_STEP_LOG_MAX_SIZE=104857600", "BUILDKIT_STEP_LOG_MAX_SPEED=-1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:   unix.CLONE_NEWPID,
+		Unshareflags: unix.CLONE_NEWNS,
+		Pdeathsig:    syscall.SIGKILL,
+		Setpgid:      true, // Ctrl-C is for whittle, which ends the build first
+	}
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		if err := cmd.Start(); err != nil {
+			started <- err
+			return
+		}
+		d.process = cmd.Process
+		started <- nil
+		d.err = cmd.Wait()
+		close(d.done)
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	return context.Cause(ctx)
+}
+
+// awaitDaemon waits until the daemon answers.
+func (e *Engine) awaitDaemon(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("no answer within %s", startTimeout))
+	defer cancel()
+	for {
+		if _, err := os.Stat(filepath.Join(e.daemon.temp, "buildkitd.sock")); err == nil {
+			if err := e.probe(ctx); err == nil {
+				return nil
+			}
+		}
+		select {
+		case <-e.daemon.done:
+			return e.daemon.died()
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return fmt.Errorf("starting buildkitd: %w", context.Cause(ctx))
+			}
+			return fmt.Errorf("starting buildkitd: %w%s: %w", context.Cause(ctx), e.daemon.lastLines(), whittle.ErrEngine)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// exited says whether the process has ended.
+func (d *daemon) exited() bool {
+	select {
+	case <-d.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// awaitExit gives a daemon whose connection broke the time to be seen ending.
+func (d *daemon) awaitExit() bool {
+	select {
+	case <-d.done:
+		return true
+	case <-time.After(2 * time.Second):
+		return false
+	}
+}
+
+// died is the error of a daemon that ended by itself.
+func (d *daemon) died() error {
+	return fmt.Errorf("buildkitd ended (%v)%s: %w", d.err, d.lastLines(), whittle.ErrEngine)
+}
+
+// lastLines is the end of the log, to append to a message.
+func (d *daemon) lastLines() string {
+	text, err := os.ReadFile(d.logPath())
+	if err != nil {
+		return ""
+	}
+	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	last := bytes.Join(lines[max(0, len(lines)-3):], []byte("; "))
+	if len(last) == 0 {
+		return ""
+	}
+	if len(last) > 1000 {
+		last = last[len(last)-1000:]
+	}
+	return ": its log ends: " + string(last)
+}
+
+// stop ends the daemon, gently first, and removes its socket and log. The
+// state stays.
+func (d *daemon) stop() error {
+	var err error
+	d.stopOnce.Do(func() {
+		if d.process != nil {
+			_ = d.process.Signal(syscall.SIGTERM)
+			select {
+			case <-d.done:
+			case <-time.After(stopTimeout):
+				_ = d.process.Kill()
+				<-d.done
+			}
+		}
+		err = d.release()
+	})
+	return err
+}
+
+// release frees the folders.
+func (d *daemon) release() error {
+	var err error
+	if d.temp != "" {
+		err = os.RemoveAll(d.temp)
+	}
+	for _, f := range []*os.File{d.tempLock, d.rootLock} {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}
+	return err
+}

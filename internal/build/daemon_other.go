@@ -1,0 +1,23 @@
+//go:build !linux
+
+package build
+
+import "context"
+
+// daemon is a private buildkitd, which runs on Linux only.
+type daemon struct {
+	root  string
+	notes []string
+}
+
+func startDaemon(context.Context, string, Options) (*daemon, error) {
+	return nil, noEngine("a private buildkitd runs on Linux only")
+}
+
+func (e *Engine) awaitDaemon(context.Context) error { return nil }
+func (d *daemon) address() string                   { return "" }
+func (d *daemon) logPath() string                   { return "" }
+func (d *daemon) exited() bool                      { return false }
+func (d *daemon) awaitExit() bool                   { return false }
+func (d *daemon) died() error                       { return nil }
+func (d *daemon) stop() error                       { return nil }

@@ -1,0 +1,306 @@
+package build
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/distribution/reference"
+	"github.com/docker/cli/cli/config"
+	bkclient "github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/auth/authprovider"
+	"github.com/moby/patternmatcher"
+	"github.com/tonistiigi/fsutil"
+
+	"whittle"
+)
+
+// maxDockerfile is the largest Dockerfile and ignore file that is read, in
+// bytes. BuildKit's own limit is smaller.
+const maxDockerfile = 16 << 20
+
+// Definition says what to build. With a Content of "FROM name" and a base for
+// that name it is an image that exists already.
+type Definition struct {
+	// Context is the folder that is sent to the engine; empty sends nothing.
+	Context string
+	// Exclude holds patterns of files in the context that are never sent, in
+	// the syntax of .dockerignore.
+	Exclude []string
+	// Dockerfile is a path, relative to the context or absolute; empty is
+	// "Dockerfile". Messages name the file so.
+	Dockerfile string
+	// Content is the Dockerfile's text where there is no such file.
+	Content []byte
+	// Target is a build stage; empty is the last.
+	Target string
+	Args   map[string]string
+	// Platform is os/architecture[/variant]; empty is the engine's.
+	Platform string
+	// Bases are images that stand in for a registry, by the name that FROM
+	// or COPY --from uses.
+	Bases map[string]Base
+	// NoCache runs every step.
+	NoCache bool
+	// Touch names a regular file of the context that is sent with other
+	// content at every build: some blanks at its end. The file itself is not
+	// changed.
+	Touch string
+	// Offline builds with BuildKit's own frontend whatever a `# syntax=` line
+	// says. Without it that happens only where the frontend cannot be had.
+	Offline bool
+	// SourceDateEpoch clamps all timestamps, so that equal inputs give equal
+	// images.
+	SourceDateEpoch *time.Time
+}
+
+// Base is an image in an OCI image layout.
+type Base struct {
+	// Layout is the layout's folder.
+	Layout string
+	// Digest is that of a manifest or index in it.
+	Digest whittle.Digest
+}
+
+// job is a definition that was read and checked, in BuildKit's terms.
+type job struct {
+	opt    bkclient.SolveOpt
+	file   string // the Dockerfile as messages name it
+	syntax string // the image of the `# syntax=` line, empty where there is none
+	notes  []string
+}
+
+// prepare reads and checks what d names. Errors wrap ErrUsage.
+func (d Definition) prepare(log io.Writer) (*job, error) {
+	j := &job{file: d.Dockerfile}
+	if j.file == "" {
+		j.file = "Dockerfile"
+	}
+	files, err := d.dockerfiles(j.file)
+	if err != nil {
+		return nil, err
+	}
+	name := filepath.Base(j.file)
+	j.syntax = syntaxLine(files[name])
+	context, err := d.contextFS()
+	if err != nil {
+		return nil, err
+	}
+	j.opt = bkclient.SolveOpt{
+		LocalMounts:    map[string]fsutil.FS{"context": context, "dockerfile": files},
+		LocalFilterOpt: d.exclude,
+		OCIStores:      map[string]content.Store{},
+		Session:        []session.Attachable{registryAuth(log)},
+		SharedKey:      sharedKey(d.Context),
+		Frontend:       "dockerfile.v0",
+		FrontendAttrs:  map[string]string{"filename": name},
+	}
+	if err := d.attrs(j.opt.FrontendAttrs); err != nil {
+		return nil, err
+	}
+	if err := d.bases(j.opt); err != nil {
+		return nil, err
+	}
+	if d.Offline {
+		j.useBuiltin("offline")
+	}
+	return j, nil
+}
+
+// useBuiltin makes BuildKit build with its own frontend.
+func (j *job) useBuiltin(why string) {
+	// The frontend takes a command line as the sign that it was already
+	// chosen by a syntax line, and looks no further.
+	j.opt.FrontendAttrs["cmdline"] = "builtin"
+	if j.syntax != "" {
+		j.notes = append(j.notes, fmt.Sprintf("%s: `# syntax=%s` is overridden: built with BuildKit's own frontend (%s)", j.file, j.syntax, why))
+	}
+}
+
+// dockerfiles reads the Dockerfile and its own ignore file.
+func (d Definition) dockerfiles(file string) (memFS, error) {
+	path := file
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(d.Context, file)
+	}
+	name := filepath.Base(path)
+	files := memFS{}
+	switch {
+	case d.Content != nil:
+		files[name] = d.Content
+	case d.Context == "" && !filepath.IsAbs(file):
+		return nil, fmt.Errorf("no Dockerfile and no folder to find it in: %w", whittle.ErrUsage)
+	default:
+		text, err := readBounded(path)
+		if errors.Is(err, os.ErrNotExist) {
+			err := fmt.Errorf("%s: no such Dockerfile: %w", path, whittle.ErrUsage)
+			return nil, whittle.WithHint(err, "name another file, or run whittle in the folder that has it")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the Dockerfile: %w: %w", err, whittle.ErrUsage)
+		}
+		files[name] = text
+	}
+	if ignore, err := readBounded(path + ".dockerignore"); err == nil {
+		files[name+".dockerignore"] = ignore
+	}
+	return files, nil
+}
+
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxDockerfile+1))
+	if err == nil && len(text) > maxDockerfile {
+		return nil, fmt.Errorf("%s is larger than %s: %w", path, whittle.Bytes(maxDockerfile), whittle.ErrLimit)
+	}
+	return text, err
+}
+
+func (d Definition) contextFS() (fsutil.FS, error) {
+	if d.Context == "" {
+		return memFS{}, nil
+	}
+	fs, err := fsutil.NewFS(d.Context)
+	if err != nil {
+		return nil, fmt.Errorf("opening the build context: %w: %w", err, whittle.ErrUsage)
+	}
+	if d.Touch == "" {
+		return fs, nil
+	}
+	return newTouchFS(fs, d.Context, d.Touch, time.Now())
+}
+
+func (d Definition) exclude(dir string, opt *fsutil.FilterOpt) error {
+	if dir == "context" {
+		opt.ExcludePatterns = append(slices.Clone(opt.ExcludePatterns), d.Exclude...)
+	}
+	return nil
+}
+
+// attrs sets the frontend's options.
+func (d Definition) attrs(attrs map[string]string) error {
+	if _, err := patternmatcher.New(d.Exclude); err != nil {
+		return fmt.Errorf("exclude patterns %q: %w: %w", d.Exclude, err, whittle.ErrUsage)
+	}
+	if d.Target != "" {
+		attrs["target"] = d.Target
+	}
+	for k, v := range d.Args {
+		attrs["build-arg:"+k] = v
+	}
+	if d.Platform != "" {
+		if _, err := whittle.ParsePlatform(d.Platform); err != nil {
+			return err
+		}
+		attrs["platform"] = d.Platform
+	}
+	if d.NoCache {
+		attrs["no-cache"] = ""
+	}
+	if d.SourceDateEpoch != nil {
+		attrs["build-arg:SOURCE_DATE_EPOCH"] = strconv.FormatInt(d.SourceDateEpoch.Unix(), 10)
+	}
+	return nil
+}
+
+// bases passes each base as a named context. A store needs a name and the
+// context a digest: the frontend finds nothing by tag in a client's layout.
+func (d Definition) bases(opt bkclient.SolveOpt) error {
+	for i, name := range slices.Sorted(maps.Keys(d.Bases)) {
+		base := d.Bases[name]
+		names, err := contextNames(name)
+		if err != nil {
+			return err
+		}
+		if _, err := whittle.ParseDigest(string(base.Digest)); err != nil {
+			return fmt.Errorf("base %s: %w: %w", name, err, whittle.ErrUsage)
+		}
+		blob := filepath.Join(base.Layout, "blobs", "sha256", base.Digest.Hex())
+		if _, err := os.Stat(blob); err != nil {
+			return fmt.Errorf("base %s: the OCI layout %s has no %s: %w", name, base.Layout, base.Digest, whittle.ErrUsage)
+		}
+		id := fmt.Sprintf("whittle-base-%d", i)
+		opt.OCIStores[id] = layoutStore{dir: base.Layout}
+		for _, n := range names {
+			opt.FrontendAttrs["context:"+n] = fmt.Sprintf("oci-layout://%s@%s", id, base.Digest)
+		}
+	}
+	return nil
+}
+
+// contextNames are the names under which frontends look an image up: as
+// written, the short form without ":latest", and the full form.
+func contextNames(name string) ([]string, error) {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return nil, fmt.Errorf("base %q is not an image name: %w", name, whittle.ErrUsage)
+	}
+	names := []string{
+		name,
+		strings.TrimSuffix(reference.FamiliarString(named), ":latest"),
+		reference.TagNameOnly(named).String(),
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// syntaxLine is the value of the Dockerfile's syntax directive. Directives
+// stand in comments at the very top.
+// https://docs.docker.com/reference/dockerfile/#parser-directives
+func syntaxLine(dockerfile []byte) string {
+	for line := range strings.Lines(strings.TrimPrefix(string(dockerfile), "\ufeff")) {
+		comment, ok := strings.CutPrefix(strings.TrimSpace(line), "#")
+		if !ok {
+			return ""
+		}
+		if strings.HasPrefix(comment, "!") {
+			continue
+		}
+		key, value, ok := strings.Cut(comment, "=")
+		if !ok {
+			return ""
+		}
+		if strings.EqualFold(strings.TrimSpace(key), "syntax") {
+			if f := strings.Fields(value); len(f) > 0 {
+				return f[0]
+			}
+			return ""
+		}
+	}
+	return ""
+}
+
+// sharedKey names the engine's copy of a context, so that a later build of
+// the same folder sends only what changed.
+func sharedKey(dir string) string {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		abs = dir
+	}
+	sum := sha256.Sum256([]byte(abs))
+	return "whittle-" + hex.EncodeToString(sum[:16])
+}
+
+// registryAuth answers the engine's questions for credentials from the user's
+// Docker configuration.
+func registryAuth(log io.Writer) session.Attachable {
+	file := config.LoadDefaultConfigFile(log)
+	return authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{
+		AuthConfigProvider: authprovider.LoadAuthConfig(file),
+	})
+}

@@ -1,0 +1,195 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/containerd/platforms"
+	bkclient "github.com/moby/buildkit/client"
+
+	// Addresses that reach an engine through another program.
+	_ "github.com/moby/buildkit/client/connhelper/dockercontainer"
+	_ "github.com/moby/buildkit/client/connhelper/kubepod"
+	_ "github.com/moby/buildkit/client/connhelper/podmancontainer"
+	_ "github.com/moby/buildkit/client/connhelper/ssh"
+
+	dockerclient "github.com/moby/moby/client"
+
+	"whittle"
+)
+
+// Kinds of engines.
+const (
+	Remote    = "remote"
+	Docker    = "docker"
+	Buildkitd = "buildkitd"
+)
+
+// probeTimeout limits the first question to an engine.
+const probeTimeout = 20 * time.Second
+
+// Options say where to look for an engine.
+type Options struct {
+	// Address is that of a BuildKit daemon: tcp://, unix://, kube-pod://,
+	// docker-container://, podman-container:// or ssh://. Where it is set
+	// nothing else is tried.
+	Address string
+	// DockerHost is the address of a Docker engine; empty is the Docker
+	// client's default with its environment variables. NoDocker does not look
+	// for one.
+	DockerHost string
+	NoDocker   bool
+	// NamedContexts says that the builds have bases: an engine that silently
+	// ignores those is not taken.
+	NamedContexts bool
+
+	// Buildkitd is the daemon to start; empty looks in SearchDirs, in the
+	// executable's folder and on PATH, in that order. The folder of the
+	// project is never looked in: it may be anyone's.
+	Buildkitd  string
+	SearchDirs []string
+	// Config is a buildkitd.toml for the private daemon (registry mirrors,
+	// limits); empty writes one with CacheLimit.
+	Config string
+	// StateDir keeps the private daemon's cache between runs. It holds one
+	// folder for each daemon that runs at the same time.
+	StateDir string
+	// CacheLimit bounds that cache in bytes; 0 is 60 GB. The daemon collects
+	// garbage above it, and above what leaves 5 GB of the disk free.
+	CacheLimit int64
+}
+
+// Info says what builds.
+type Info struct {
+	// Kind is "remote", "docker" or "buildkitd" (private).
+	Kind    string
+	Address string
+	// Version is what the engine says of itself, empty where it says nothing.
+	Version string
+	// Platforms are those that it can build for, its own first.
+	Platforms []string
+	// NamedContexts: bases can be passed. Exporter: images leave it as
+	// archives with compressed layers; otherwise through docker save.
+	NamedContexts, Exporter bool
+	// Root is where a private daemon keeps its cache, Log its log file.
+	Root, Log string
+	Notes     []string
+}
+
+// Engine is a connection to what builds. It is safe for concurrent use.
+type Engine struct {
+	client *bkclient.Client
+	docker *dockerclient.Client // nil but for Kind Docker
+	daemon *daemon              // nil but for Kind Buildkitd
+	info   Info
+}
+
+// Open finds an engine: the one at opts.Address, else a running Docker
+// engine's own, else a private buildkitd that [Engine.Close] stops. A Docker
+// engine that cannot do what is needed is passed over with a note. Errors
+// wrap [whittle.ErrEngine].
+func Open(ctx context.Context, opts Options) (*Engine, error) {
+	if opts.Address != "" {
+		return openRemote(ctx, opts.Address)
+	}
+	var old *Engine
+	var notes []string
+	if !opts.NoDocker {
+		e, err := openDocker(ctx, opts.DockerHost)
+		switch {
+		case err != nil && opts.DockerHost != "":
+			return nil, err
+		case err != nil:
+			// No Docker here, the usual case on a build machine.
+		case e.info.NamedContexts && e.info.Exporter:
+			return e, nil
+		default:
+			old = e
+			notes = append(notes, fmt.Sprintf("the Docker engine %s is too old: its BuildKit silently ignores named contexts and exports no archives", e.info.Version))
+		}
+	}
+	e, err := openPrivate(ctx, opts)
+	if err == nil {
+		if old != nil {
+			_ = old.Close()
+		}
+		e.info.Notes = append(notes, e.info.Notes...)
+		return e, nil
+	}
+	if old != nil && !opts.NamedContexts && ctx.Err() == nil {
+		old.info.Notes = append(notes, fmt.Sprintf("it is used all the same, as there is no other: %v", err))
+		return old, nil
+	}
+	if old != nil {
+		_ = old.Close()
+		err = fmt.Errorf("%s; %w", strings.Join(notes, "; "), err)
+	}
+	return nil, err
+}
+
+// Info says which engine it is and what it can do.
+func (e *Engine) Info() Info {
+	info := e.info
+	info.Notes = slices.Clone(info.Notes)
+	return info
+}
+
+// Close ends the connection, and the daemon where it is private.
+func (e *Engine) Close() error {
+	err := e.client.Close()
+	if e.docker != nil {
+		err = errors.Join(err, e.docker.Close())
+	}
+	if e.daemon != nil {
+		err = errors.Join(err, e.daemon.stop())
+	}
+	return err
+}
+
+func openRemote(ctx context.Context, address string) (*Engine, error) {
+	c, err := bkclient.New(ctx, address)
+	if err != nil {
+		return nil, fmt.Errorf("engine at %s: %w: %w", address, err, whittle.ErrEngine)
+	}
+	e := &Engine{client: c, info: Info{Kind: Remote, Address: address, Exporter: true}}
+	if err := e.probe(ctx); err != nil {
+		_ = c.Close()
+		return nil, whittle.WithHint(fmt.Errorf("engine at %s: %w", address, err),
+			"is a BuildKit daemon listening there? without --engine and BUILDKIT_HOST whittle looks for Docker or starts its own")
+	}
+	return e, nil
+}
+
+// probe asks the engine what it is. One that knows the call Info is BuildKit
+// 0.11 or newer, and those take OCI layouts as named contexts.
+func (e *Engine) probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	workers, err := e.client.ListWorkers(ctx)
+	if err != nil {
+		return fmt.Errorf("does not answer: %s: %w", plain(err), whittle.ErrEngine)
+	}
+	if len(workers) == 0 {
+		return fmt.Errorf("has no workers: %w", whittle.ErrEngine)
+	}
+	for _, p := range workers[0].Platforms {
+		e.info.Platforms = append(e.info.Platforms, platforms.Format(p))
+	}
+	info, err := e.client.Info(ctx)
+	switch {
+	case err == nil:
+		e.info.NamedContexts = true
+		if v := info.BuildkitVersion.Version; v != "v0.0.0+unknown" {
+			e.info.Version = v
+		}
+	case ctx.Err() != nil:
+		return fmt.Errorf("does not answer: %s: %w", plain(err), whittle.ErrEngine)
+	default:
+		e.info.Notes = append(e.info.Notes, "the engine is older than BuildKit 0.11: it has no named contexts")
+	}
+	return nil
+}

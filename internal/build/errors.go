@@ -1,0 +1,246 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"strings"
+	"syscall"
+
+	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+	"github.com/moby/buildkit/solver/errdefs"
+	"github.com/moby/buildkit/util/grpcerrors"
+	"google.golang.org/grpc/codes"
+
+	"whittle"
+)
+
+// Kind says what made a build fail.
+type Kind string
+
+const (
+	// StepFailed: a RUN ended with another exit code than 0.
+	StepFailed Kind = "step"
+	// BadDockerfile: the Dockerfile does not parse, or an instruction in it
+	// cannot be carried out (a COPY of a file that is not there).
+	BadDockerfile Kind = "dockerfile"
+	// BaseMissing: an image that the Dockerfile names cannot be had.
+	BaseMissing Kind = "base"
+	// FrontendMissing: the frontend of the `# syntax=` line cannot be had.
+	FrontendMissing Kind = "frontend"
+)
+
+// Error is a build that failed because of what was built, or because an image
+// that it names cannot be had. It is [whittle.ErrUsage], but
+// [whittle.ErrEngine] where a registry could not be reached; an image that
+// does not exist is [whittle.ErrNotFound] too.
+type Error struct {
+	Kind Kind
+	// File and Line are the instruction's; Line counts from 1, 0 where
+	// BuildKit does not say it.
+	File string
+	Line int
+	// Instruction is the Dockerfile's text there, on one line and shortened.
+	Instruction string
+	// Step is BuildKit's name of the step: "[stage-1 3/5] RUN make".
+	Step string
+	// ExitCode is that of a StepFailed.
+	ExitCode int
+	// Image is the image that cannot be had.
+	Image string
+	// Message is one line of text.
+	Message string
+	// Tail holds the last lines that the step printed.
+	Tail []string
+
+	sentinels []error
+	hint      string
+	cause     error
+}
+
+// Error is "file:line: instruction: message" in one line.
+func (e *Error) Error() string {
+	s := e.File
+	if e.Line > 0 {
+		s = fmt.Sprintf("%s:%d", e.File, e.Line)
+	}
+	if e.Kind != BaseMissing && e.Instruction != "" && !strings.Contains(e.Message, e.Instruction) {
+		s += ": " + e.Instruction
+	}
+	return s + ": " + e.Message
+}
+
+// Hint says what to try.
+func (e *Error) Hint() string { return e.hint }
+
+// Is compares with the root package's sentinels.
+func (e *Error) Is(target error) bool {
+	for _, s := range e.sentinels {
+		if s == target {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Error) Unwrap() error { return e.cause }
+
+var (
+	sourceMetadata = regexp.MustCompile(`failed to resolve source metadata for ([^\s:]+(?::[^\s:/]+)?(?:@sha256:[0-9a-f]+)?): (.*)$`)
+	parsePrefix    = regexp.MustCompile(`^(failed to solve: )?(dockerfile parse error on line \d+: |dockerfile parse error: )?`)
+	checksumRef    = regexp.MustCompile(`failed to compute cache key: (failed to calculate checksum of ref [^"]*: )?`)
+	requestedURL   = regexp.MustCompile(`failed to do request: \w+ "[^"]*": `)
+	stageUnknown   = regexp.MustCompile(`target stage "?[^"]+"? could not be found`)
+)
+
+// failure names whose fault a failed solve is.
+func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("building %s: %w", j.file, context.Cause(ctx))
+	}
+	if gone := e.gone(err); gone != nil {
+		return fmt.Errorf("building %s: %w", j.file, gone)
+	}
+	text := plain(err)
+	f := &Error{Kind: BadDockerfile, File: j.file, cause: err, sentinels: []error{whittle.ErrUsage}}
+	f.locate(err)
+	f.step(err, rec)
+	var exit *gatewaypb.ExitError
+	switch {
+	case errors.As(err, &exit) && f.Step != "":
+		f.Kind = StepFailed
+		f.ExitCode = int(exit.ExitCode)
+		f.Message = exitMessage(f.ExitCode)
+		if fullDisk(strings.Join(f.Tail, "\n")) {
+			f.hint = "is the engine's disk full?"
+		}
+	case fullDisk(text):
+		err := fmt.Errorf("building %s: the disk is full: %s: %w", j.file, text, whittle.ErrEngine)
+		return whittle.WithHint(err, "free some space, or let whittle keep its cache elsewhere")
+	case sourceMetadata.MatchString(text):
+		f.missingImage(text, j)
+	case f.Line > 0 || stageUnknown.MatchString(text) || strings.Contains(text, "dockerfile parse error"):
+		f.Message = parsePrefix.ReplaceAllString(text, "")
+		f.Message = checksumRef.ReplaceAllString(f.Message, "")
+	default:
+		// Not about a line of the Dockerfile: an exporter, the session.
+		f.Message = text
+	}
+	return f
+}
+
+// gone is not nil where the engine vanished under a call.
+func (e *Engine) gone(err error) error {
+	lost := grpcerrors.Code(err) == codes.Unavailable || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	if e.daemon != nil && (lost || e.daemon.exited()) {
+		if e.daemon.awaitExit() {
+			return e.daemon.died()
+		}
+	}
+	if lost {
+		return fmt.Errorf("the engine at %s went away: %s: %w", e.info.Address, plain(err), whittle.ErrEngine)
+	}
+	return nil
+}
+
+// locate takes the place in the Dockerfile from BuildKit's error.
+func (f *Error) locate(err error) {
+	for _, src := range errdefs.Sources(err) {
+		if src.Info == nil || len(src.Ranges) == 0 || src.Ranges[0].Start == nil {
+			continue
+		}
+		first, last := int(src.Ranges[0].Start.Line), 0
+		for _, r := range src.Ranges {
+			last = max(last, int(r.GetEnd().GetLine()), int(r.GetStart().GetLine()))
+		}
+		f.Line = first
+		f.Instruction = instruction(src.Info.Data, first, last)
+	}
+}
+
+// instruction is the text of the lines from first to last, on one line.
+func instruction(text []byte, first, last int) string {
+	lines := strings.Split(string(text), "\n")
+	if first < 1 || last > len(lines) || first > last {
+		return ""
+	}
+	words := strings.Fields(strings.ReplaceAll(strings.Join(lines[first-1:last], " ")+" ", "\\ ", " "))
+	return shorten(strings.Join(words, " "), 80)
+}
+
+func shorten(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
+}
+
+// step finds the step that failed among those that ran.
+func (f *Error) step(err error, rec *recorder) {
+	var v *errdefs.VertexError
+	if errors.As(err, &v) {
+		f.Step, f.Tail = rec.failed(v.Digest)
+	}
+}
+
+func exitMessage(code int) string {
+	switch code {
+	case 137:
+		return "killed (exit code 137), perhaps out of memory"
+	case 127:
+		return "exit code 127: command not found"
+	case 126:
+		return "exit code 126: command cannot be executed"
+	}
+	return fmt.Sprintf("exit code %d", code)
+}
+
+// missingImage explains an image that could not be had.
+func (f *Error) missingImage(text string, j *job) {
+	m := sourceMetadata.FindStringSubmatch(text)
+	f.Kind, f.Image = BaseMissing, familiar(m[1])
+	reason := requestedURL.ReplaceAllString(m[2], "")
+	what := "base image"
+	f.hint = fmt.Sprintf("without a registry, bases: in whittle.yaml can map %s to oci-layout:PATH", f.Image)
+	if j.syntax != "" && familiar(j.syntax) == f.Image {
+		f.Kind, what = FrontendMissing, "frontend of the `# syntax=` line"
+		f.hint = "offline, whittle builds with BuildKit's own frontend"
+	}
+	switch {
+	case strings.HasSuffix(reason, "not found"):
+		reason = "no such image"
+		f.sentinels = append(f.sentinels, whittle.ErrNotFound)
+	case strings.Contains(reason, "pull access denied"), strings.Contains(reason, "authorization failed"):
+		reason = "the registry denies it or does not have it"
+		f.sentinels = append(f.sentinels, whittle.ErrAuth)
+	default:
+		f.sentinels = []error{whittle.ErrEngine}
+	}
+	f.Message = fmt.Sprintf("%s %s cannot be had: %s", what, f.Image, shorten(reason, 240))
+}
+
+// familiar shortens a full image name as people write it.
+func familiar(name string) string {
+	name = strings.TrimPrefix(name, "docker.io/")
+	if dir, base := path.Split(name); dir == "library/" {
+		name = base
+	}
+	return strings.TrimSuffix(name, ":latest")
+}
+
+func fullDisk(s string) bool {
+	return strings.Contains(strings.ToLower(s), syscall.ENOSPC.Error())
+}
+
+// plain is an error's text without the wrapping that gRPC and BuildKit add,
+// on one line.
+func plain(err error) string {
+	s := strings.Join(strings.Fields(err.Error()), " ")
+	for _, noise := range []string{"failed to solve: ", "rpc error: code = Unknown desc = ", "Unknown: "} {
+		s = strings.ReplaceAll(s, noise, "")
+	}
+	return s
+}

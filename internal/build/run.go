@@ -1,0 +1,395 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+	"github.com/moby/buildkit/solver/pb"
+
+	"whittle"
+)
+
+const (
+	defaultTimeout = 2 * time.Minute
+	killGrace      = 10 * time.Second // for a killed process to be seen ending
+	keepOutput     = 64 << 10         // bytes kept of each end of an output
+	maxRepeat      = 100
+)
+
+// Command is a command to run in an image.
+type Command struct {
+	// Name labels the result.
+	Name string
+	// Args is the command line; empty is the image's Cmd. Entrypoint puts the
+	// image's entry point before it, as docker run does; without Args and
+	// Entrypoint the image's own entry point and Cmd run.
+	Args       []string
+	Entrypoint bool
+	// Env is added to the image's environment, "NAME=value".
+	Env []string
+	// User and Dir replace the image's where they are set.
+	User, Dir string
+	// Stdin is what the command reads; nil is an empty input.
+	Stdin []byte
+	// Timeout ends one run; 0 is two minutes.
+	Timeout time.Duration
+	// Repeat runs the command so often while it succeeds, each time in a
+	// fresh container; 0 is once.
+	Repeat int
+}
+
+// RunResult says how a command went; outputs are of the last run.
+type RunResult struct {
+	Name string
+	// Args is the command line as it was run.
+	Args []string
+	// ExitCode is the process's, or 128 and the signal that ended it; -1
+	// where it timed out, 127 or 126 where it could not be started.
+	ExitCode int
+	// Times has one duration for each run, start to exit, containers' own
+	// start included.
+	Times []time.Duration
+	// Stdout and Stderr hold the first and the last 64 KiB of each output.
+	Stdout, Stderr []byte
+	// TimedOut: it ran longer than its Timeout and was killed. Killed: it was
+	// ended by SIGKILL, not by whittle; memory may have run out.
+	TimedOut, Killed bool
+	// Err says why the process could not be started.
+	Err error
+}
+
+// OK says whether the command was run and succeeded.
+func (r RunResult) OK() bool { return r.Err == nil && !r.TimedOut && r.ExitCode == 0 }
+
+// RunOptions say where a run reports to.
+type RunOptions struct {
+	// Log takes the log of the build, whose steps are cached as a rule.
+	Log      io.Writer
+	Progress Progress
+}
+
+// Run runs commands, one after the other, in the image that d builds: as its
+// user, in its folder, with its environment, in a fresh container each, with
+// no network but the loopback. A command that fails is a result; errors are
+// those of [Engine.Build].
+func (e *Engine) Run(ctx context.Context, d Definition, cmds []Command, o RunOptions) ([]RunResult, error) {
+	var results []RunResult
+	err := e.within(ctx, d, o, func(ctx context.Context, img image) error {
+		results = make([]RunResult, 0, len(cmds))
+		for _, c := range cmds {
+			r, err := img.repeat(ctx, c)
+			if err != nil {
+				return fmt.Errorf("running %s: %w", c.Name, err)
+			}
+			results = append(results, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// Warm builds d and makes the engine unpack the result, so that the time of
+// fetching and unpacking a base is not counted in the first build on it.
+func (e *Engine) Warm(ctx context.Context, d Definition, o RunOptions) error {
+	return e.within(ctx, d, o, func(ctx context.Context, img image) error {
+		if img.ref == nil {
+			return nil // scratch
+		}
+		// To look into it the engine must mount it.
+		_, err := img.ref.StatFile(ctx, gateway.StatRequest{Path: "/"})
+		return err
+	})
+}
+
+// image is a built image inside a build.
+type image struct {
+	client gateway.Client
+	ref    gateway.Reference // nil for an empty root
+	config whittle.Config
+}
+
+// within builds d and calls do with the image before the build ends.
+func (e *Engine) within(ctx context.Context, d Definition, o RunOptions, do func(context.Context, image) error) error {
+	if len(d.Bases) > 0 && !e.info.NamedContexts {
+		return e.noContexts()
+	}
+	j, err := d.prepare(logOr(o.Log))
+	if err != nil {
+		return err
+	}
+	err = e.withinOnce(ctx, j, o, do)
+	if frontendMissing(err) {
+		j.useBuiltin("its frontend cannot be had")
+		err = e.withinOnce(ctx, j, o, do)
+	}
+	return err
+}
+
+func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(context.Context, image) error) error {
+	opt := j.opt
+	opt.Frontend, opt.FrontendAttrs = "", nil
+	rec, ch := record(o.Log, o.Progress)
+	built := false
+	var doErr error
+	_, err := e.client.Build(ctx, opt, "whittle", func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
+		res, err := c.Solve(ctx, gateway.SolveRequest{Frontend: j.opt.Frontend, FrontendOpt: j.opt.FrontendAttrs, Evaluate: true})
+		if err != nil {
+			return nil, err
+		}
+		img, err := newImage(c, res)
+		if err != nil {
+			return nil, err
+		}
+		built = true
+		doErr = do(ctx, img)
+		return gateway.NewResult(), doErr
+	}, ch)
+	rec.wait()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("running the image of %s: %w", j.file, context.Cause(ctx))
+	case built:
+		if gone := e.gone(err); gone != nil {
+			return fmt.Errorf("running the image of %s: %w", j.file, gone)
+		}
+		if doErr != nil {
+			err = doErr
+		}
+		return fmt.Errorf("running the image of %s: %s: %w", j.file, plain(err), whittle.ErrEngine)
+	}
+	return e.failure(ctx, j, rec, err)
+}
+
+func newImage(c gateway.Client, res *gateway.Result) (image, error) {
+	img := image{client: c}
+	ref, err := res.SingleRef()
+	if err != nil {
+		return img, fmt.Errorf("the build gave more than one image: %w", err)
+	}
+	img.ref = ref
+	if text := res.Metadata[exptypes.ExporterImageConfigKey]; len(text) > 0 {
+		if err := json.Unmarshal(text, &img.config); err != nil {
+			return img, fmt.Errorf("image configuration: %w", err)
+		}
+	}
+	return img, nil
+}
+
+// args is the command line of c in the image.
+func (img image) args(c Command) []string {
+	p := img.config.Config
+	args := c.Args
+	if len(args) == 0 {
+		args = p.Cmd
+	}
+	if c.Entrypoint || len(c.Args) == 0 {
+		args = append(p.Entrypoint[:len(p.Entrypoint):len(p.Entrypoint)], args...)
+	}
+	return args
+}
+
+// repeat runs c as often as it asks for. Errors are the engine's.
+func (img image) repeat(ctx context.Context, c Command) (RunResult, error) {
+	r := RunResult{Name: c.Name, Args: img.args(c), ExitCode: -1}
+	if len(r.Args) == 0 {
+		r.Err = fmt.Errorf("the image has neither entry point nor command: %w", whittle.ErrUsage)
+		return r, nil
+	}
+	if img.ref == nil {
+		r.Err = fmt.Errorf("the image is empty: %w", whittle.ErrUsage)
+		return r, nil
+	}
+	for range min(max(1, c.Repeat), maxRepeat) {
+		if err := img.once(ctx, c, &r); err != nil {
+			return r, err
+		}
+		if !r.OK() {
+			break
+		}
+	}
+	return r, nil
+}
+
+// once runs c in a fresh container and notes in r how it went.
+func (img image) once(ctx context.Context, c Command, r *RunResult) error {
+	ctr, err := img.client.NewContainer(ctx, gateway.NewContainerRequest{
+		Hostname: "whittle",
+		NetMode:  pb.NetMode_NONE,
+		Mounts:   []gateway.Mount{{Dest: "/", MountType: pb.MountType_BIND, Ref: img.ref}},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = ctr.Release(context.WithoutCancel(ctx)) }()
+	p := img.config.Config
+	stdout, stderr := &ends{}, &ends{}
+	req := gateway.StartRequest{
+		Args: r.Args, Env: environment(p.Env, c.Env), User: either(c.User, p.User), Cwd: either(c.Dir, p.WorkingDir),
+		Stdout: stdout, Stderr: stderr, SecurityMode: pb.SecurityMode_SANDBOX,
+	}
+	if len(c.Stdin) > 0 {
+		req.Stdin = io.NopCloser(bytes.NewReader(c.Stdin))
+	}
+	start := time.Now()
+	proc, err := ctr.Start(ctx, req)
+	if err != nil {
+		return err
+	}
+	err = await(ctx, proc, c.Timeout, &r.TimedOut)
+	took := time.Since(start)
+	r.Stdout, r.Stderr = stdout.bytes(), stderr.bytes()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return r.ended(err, took)
+}
+
+// ended notes how a process ended.
+func (r *RunResult) ended(err error, took time.Duration) error {
+	var exit *gatewaypb.ExitError
+	switch {
+	case r.TimedOut:
+		r.ExitCode = -1
+		r.Times = append(r.Times, took)
+	case err == nil:
+		r.ExitCode = 0
+		r.Times = append(r.Times, took)
+	case errors.As(err, &exit):
+		r.ExitCode = int(exit.ExitCode)
+		r.Killed = r.ExitCode == 128+int(syscall.SIGKILL)
+		r.Times = append(r.Times, took)
+	default:
+		return err
+	}
+	r.neverStarted()
+	return nil
+}
+
+// notStarted is what runc prints in place of a program that it could not
+// start; its exit code is then 1, as a program's own may be.
+var notStarted = regexp.MustCompile(`(?s)^runc run failed: unable to start container process: (?:error during container init: )?(.*)\n$`)
+
+// neverStarted notices a program that is not there or cannot be executed, and
+// gives it the exit code of a shell.
+func (r *RunResult) neverStarted() {
+	m := notStarted.FindSubmatch(r.Stderr)
+	if r.ExitCode != 1 || len(r.Stdout) > 0 || m == nil {
+		return
+	}
+	r.ExitCode, r.Times = 127, r.Times[:len(r.Times)-1]
+	if bytes.Contains(m[1], []byte("permission denied")) || bytes.Contains(m[1], []byte("exec format error")) {
+		r.ExitCode = 126
+	}
+	r.Err = errors.New(string(m[1]))
+}
+
+// await waits for a process and kills it when its time is over.
+func await(ctx context.Context, proc gateway.ContainerProcess, timeout time.Duration, timedOut *bool) error {
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	done := make(chan error, 1)
+	go func() { done <- proc.Wait() }()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+	}
+	*timedOut = true
+	if err := proc.Signal(ctx, syscall.SIGKILL); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(killGrace):
+		return nil // the container's release ends it
+	}
+}
+
+// environment is the image's environment with some variables replaced.
+func environment(image, extra []string) []string {
+	env := make([]string, 0, len(image)+len(extra))
+	for _, v := range image {
+		name, _, _ := strings.Cut(v, "=")
+		if !slices.ContainsFunc(extra, func(x string) bool { return strings.HasPrefix(x, name+"=") }) {
+			env = append(env, v)
+		}
+	}
+	env = append(env, extra...)
+	// BuildKit adds a trace exporter of its own to the environment where
+	// there is none, and a program that knows OpenTelemetry would use it.
+	if !slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, "OTEL_TRACES_EXPORTER=") }) {
+		env = append(env, "OTEL_TRACES_EXPORTER=none")
+	}
+	return env
+}
+
+func either(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// ends keeps the first and the last bytes of what is written to it.
+type ends struct {
+	mu      sync.Mutex
+	head    []byte
+	tail    []byte
+	dropped int64
+}
+
+func (e *ends) Write(p []byte) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := len(p)
+	if room := keepOutput - len(e.head); room > 0 {
+		k := min(room, len(p))
+		e.head = append(e.head, p[:k]...)
+		p = p[k:]
+	}
+	e.tail = append(e.tail, p...)
+	if over := len(e.tail) - keepOutput; over > 0 {
+		e.dropped += int64(over)
+		e.tail = append(e.tail[:0], e.tail[over:]...)
+	}
+	return n, nil
+}
+
+func (e *ends) Close() error { return nil }
+
+// bytes is both ends, with a line between them that says what is missing.
+func (e *ends) bytes() []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := bytes.Clone(e.head)
+	if e.dropped > 0 {
+		out = fmt.Appendf(out, "\n[… %s left out …]\n", whittle.Bytes(e.dropped))
+	}
+	return append(out, e.tail...)
+}
