@@ -1,0 +1,89 @@
+package index
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"whittle"
+)
+
+// codec is how a layer is stored. It is told by the first bytes and not by
+// the media type, as engines do.
+type codec string
+
+const (
+	plain codec = "tar"
+	gz    codec = "gzip"
+	zst   codec = "zstd"
+	bz2   codec = "bzip2"
+	xz    codec = "xz"
+)
+
+// magicSize is how many bytes tell the codecs apart.
+const magicSize = 6
+
+// codecOf tells the codec by the first bytes. A zstd stream may start with a
+// skippable frame (RFC 8878, section 3.1.2).
+func codecOf(magic []byte) codec {
+	switch {
+	case bytes.HasPrefix(magic, []byte("\x1f\x8b")):
+		return gz
+	case bytes.HasPrefix(magic, []byte("\x28\xb5\x2f\xfd")):
+		return zst
+	case len(magic) >= 4 && magic[0]&0xf0 == 0x50 && bytes.Equal(magic[1:4], []byte("\x2a\x4d\x18")):
+		return zst
+	case bytes.HasPrefix(magic, []byte("BZh")):
+		return bz2
+	case bytes.HasPrefix(magic, []byte("\xfd7zXZ\x00")):
+		return xz
+	}
+	return plain
+}
+
+// zstdWindow is the largest window that is accepted, that of zstd's highest
+// level: a frame's header makes the decoder allocate it.
+const zstdWindow = 128 << 20
+
+// decompress picks the decoder for what src holds. The release function frees
+// the decoder; it does not close src.
+func decompress(src *bufio.Reader) (r io.Reader, release func(), err error) {
+	magic, err := src.Peek(magicSize)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, nil, err
+	}
+	none := func() {}
+	switch c := codecOf(magic); c {
+	case plain:
+		return src, none, nil
+	case gz:
+		r, err := gzip.NewReader(src)
+		return r, none, decodeError(err)
+	case zst:
+		r, err := zstd.NewReader(src, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderLowmem(true))
+		if err != nil {
+			return nil, nil, decodeError(err)
+		}
+		return r, r.Close, nil
+	default:
+		return nil, nil, fmt.Errorf("compressed by %s: %w", c, whittle.ErrUnsupported)
+	}
+}
+
+// decodeError classifies what a decoder said about bytes that could be read.
+func decodeError(err error) error {
+	switch {
+	case err == nil, errors.Is(err, whittle.ErrCorrupt), errors.Is(err, whittle.ErrLimit), errors.Is(err, whittle.ErrUnsupported):
+		return err
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return fmt.Errorf("zstd window of more than %s: %w", whittle.Bytes(zstdWindow), whittle.ErrLimit)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("the compressed data is cut short: %w", whittle.ErrCorrupt)
+	}
+	return fmt.Errorf("decompressing: %w (%w)", whittle.ErrCorrupt, err)
+}

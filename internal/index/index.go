@@ -1,0 +1,162 @@
+// Package index reads one layer's tar into a [whittle.Index]: what each entry
+// is, where its content lies, and the content's digest. Input is taken as
+// hostile: memory does not grow with what a header claims, and everything
+// that can be counted has a limit.
+package index
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	"whittle"
+)
+
+// Options say how much to read of a layer. The zero value reads as little as
+// the layer's form allows.
+type Options struct {
+	Limits Limits
+	// Hash asks for the SHA-256 of every regular file. It makes the index of
+	// a layer that is stored uncompressed read the whole layer.
+	Hash bool
+	// Verify asks for the diff ID to be verified also where the layer is
+	// stored uncompressed and only its headers would be read. Compressed
+	// layers are always verified.
+	Verify bool
+	// Progress, where set, is told the number of uncompressed bytes so far. Its calls
+	// do not overlap.
+	Progress func(n int64)
+	// Cache, where set, is asked first and keeps what was verified.
+	Cache *Cache
+}
+
+// Read indexes one layer. A layer stored in a file without compression (a
+// [whittle.Sectioner]) is indexed by its headers alone, without content
+// digests and without a look at its diff ID, unless opts ask for them; any
+// other layer is decompressed once, in a pipeline of goroutines, and verified
+// against its diff ID. Errors name the layer and wrap [whittle.ErrCorrupt],
+// [whittle.ErrLimit], [whittle.ErrUnsupported] or what the layer's source
+// said.
+func Read(ctx context.Context, layer whittle.Layer, opts Options) (*whittle.Index, error) {
+	opts.Limits = opts.Limits.withDefaults()
+	if idx, ok := opts.Cache.Get(layer.DiffID(), opts.Hash); ok {
+		return idx, nil
+	}
+	if !opts.Hash && !opts.Verify {
+		if section, ok := plainSection(layer); ok {
+			idx, err := readHeaders(ctx, layer, section, opts)
+			return idx, wrap(layer, err)
+		}
+	}
+	idx, err := readStream(ctx, layer, opts)
+	if err != nil {
+		return nil, wrap(layer, err)
+	}
+	opts.Cache.keep(idx)
+	return idx, nil
+}
+
+// Open gives the uncompressed tar of a layer. Its Read returns an error that
+// wraps [whittle.ErrCorrupt] instead of io.EOF where the whole tar does not
+// have the layer's diff ID. The caller closes it.
+func Open(ctx context.Context, layer whittle.Layer) (io.ReadCloser, error) {
+	s, err := openStream(ctx, layer, Limits{}.withDefaults())
+	if err != nil {
+		return nil, wrap(layer, err)
+	}
+	return s, nil
+}
+
+func wrap(layer whittle.Layer, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("layer %s: %w", layer.DiffID().Short(), err)
+}
+
+// readHeaders indexes an uncompressed layer by seeking from header to header.
+func readHeaders(ctx context.Context, layer whittle.Layer, section *io.SectionReader, opts Options) (*whittle.Index, error) {
+	src := newSeeker(section)
+	s := newScanner(src, src.Pos, opts.Limits)
+	s.stored = section.Size
+	idx := &whittle.Index{DiffID: layer.DiffID(), TarSize: section.Size()}
+	for {
+		e, err := s.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(idx.Entries)%4096 == 0 {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			report(opts, src.Pos())
+		}
+		idx.Entries = append(idx.Entries, e)
+	}
+	idx.Unpacked = s.unpacked
+	report(opts, idx.TarSize)
+	return idx, nil
+}
+
+// readStream indexes a layer by reading all of it.
+func readStream(ctx context.Context, layer whittle.Layer, opts Options) (*whittle.Index, error) {
+	src, err := openStream(ctx, layer, opts.Limits)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	src.progress = opts.Progress
+	s := newScanner(src, src.Pos, opts.Limits)
+	s.stored = src.stored.Load
+	idx := &whittle.Index{DiffID: layer.DiffID(), Hashed: opts.Hash}
+	sum, buf := sha256.New(), make([]byte, 128<<10)
+	for {
+		e, err := s.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, src.reason(err)
+		}
+		if opts.Hash && e.Kind == whittle.File {
+			sum.Reset()
+			if _, err := io.CopyBuffer(sum, s.content(), buf); err != nil {
+				return nil, src.reason(contentError(e.Path, err))
+			}
+			sum.Sum(e.Content[:0])
+		}
+		idx.Entries = append(idx.Entries, e)
+	}
+	if _, err := io.Copy(io.Discard, src); err != nil {
+		return nil, err
+	}
+	idx.Unpacked, idx.TarSize = s.unpacked, src.Pos()
+	report(opts, idx.TarSize)
+	return idx, nil
+}
+
+func report(opts Options, n int64) {
+	if opts.Progress != nil {
+		opts.Progress(n)
+	}
+}
+
+// plainSection is the layer's uncompressed section, if it has one.
+func plainSection(layer whittle.Layer) (*io.SectionReader, bool) {
+	sectioner, ok := layer.(whittle.Sectioner)
+	if !ok {
+		return nil, false
+	}
+	section, ok := sectioner.Section()
+	if !ok {
+		return nil, false
+	}
+	var magic [magicSize]byte
+	n, _ := section.ReadAt(magic[:], 0)
+	return section, codecOf(magic[:n]) == plain
+}

@@ -1,0 +1,152 @@
+package index
+
+import (
+	"context"
+	"hash"
+	"io"
+	"sync/atomic"
+)
+
+const (
+	chunkSize  = 256 << 10
+	ringChunks = 8
+)
+
+// chunk is a buffer of the ring. It goes back to the free list when all who
+// were handed it have let go.
+type chunk struct {
+	buf     []byte
+	holders atomic.Int32
+}
+
+// ring reads ahead of its reader in a goroutine of its own, and hashes what it read in
+// another one, with a bounded number of buffers.
+type ring struct {
+	ctx     context.Context
+	free    chan *chunk
+	ready   chan *chunk
+	hashing chan *chunk
+	hashed  chan struct{} // closed when everything is hashed
+	stopped chan struct{} // closed when the source is not read any more
+	err     error         // of the source; valid once ready is closed
+
+	current *chunk
+	rest    []byte // of current
+}
+
+// newRing starts to read src. Cancelling ctx stops it; the caller then waits
+// for stopped before closing what src reads. sum may be nil.
+func newRing(ctx context.Context, src io.Reader, sum hash.Hash) *ring {
+	r := &ring{ctx: ctx, free: make(chan *chunk, ringChunks), ready: make(chan *chunk, ringChunks),
+		hashing: make(chan *chunk, ringChunks), hashed: make(chan struct{}), stopped: make(chan struct{})}
+	for range ringChunks {
+		r.free <- &chunk{}
+	}
+	go r.fill(src, sum != nil)
+	go r.hash(sum)
+	return r
+}
+
+func (r *ring) fill(src io.Reader, hashed bool) {
+	defer close(r.stopped)
+	defer close(r.ready)
+	defer close(r.hashing)
+	for {
+		var c *chunk
+		select {
+		case c = <-r.free:
+		case <-r.ctx.Done():
+			r.err = r.ctx.Err()
+			return
+		}
+		if c.buf == nil {
+			c.buf = make([]byte, chunkSize)
+		}
+		n, err := fillBuffer(src, c.buf[:chunkSize])
+		c.buf = c.buf[:n]
+		if n > 0 {
+			c.holders.Store(1)
+			if hashed {
+				c.holders.Store(2)
+				r.hashing <- c
+			}
+			r.ready <- c
+		}
+		if err != nil {
+			r.err = err
+			return
+		}
+	}
+}
+
+// fillBuffer reads until the buffer is full or the source fails; io.EOF is an
+// error like any other.
+func fillBuffer(src io.Reader, buf []byte) (n int, err error) {
+	for idle := 0; n < len(buf) && err == nil; {
+		var m int
+		m, err = src.Read(buf[n:])
+		n += m
+		if m > 0 {
+			idle = 0
+		} else if idle++; idle > 100 && err == nil {
+			err = io.ErrNoProgress
+		}
+	}
+	return n, err
+}
+
+func (r *ring) hash(sum hash.Hash) {
+	defer close(r.hashed)
+	for c := range r.hashing {
+		sum.Write(c.buf)
+		r.release(c)
+	}
+}
+
+func (r *ring) release(c *chunk) {
+	if c.holders.Add(-1) == 0 {
+		r.free <- c
+	}
+}
+
+// next makes rest hold at least one byte, or returns the source's error.
+func (r *ring) next() error {
+	for len(r.rest) == 0 {
+		if r.current != nil {
+			r.release(r.current)
+			r.current = nil
+		}
+		c, ok := <-r.ready
+		if !ok {
+			return r.err
+		}
+		r.current, r.rest = c, c.buf
+	}
+	return nil
+}
+
+// Read implements io.Reader.
+func (r *ring) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if err := r.next(); err != nil {
+		return 0, err
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// skip drops up to n bytes without copying them.
+func (r *ring) skip(n int64) (skipped int64, err error) {
+	for skipped < n {
+		if err := r.next(); err != nil {
+			return skipped, err
+		}
+		m := min(n-skipped, int64(len(r.rest)))
+		r.rest = r.rest[m:]
+		skipped += m
+	}
+	return skipped, nil
+}

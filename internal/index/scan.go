@@ -1,0 +1,230 @@
+package index
+
+import (
+	"archive/tar"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path"
+	"sort"
+	"strings"
+	"time"
+
+	"whittle"
+)
+
+// scanner turns tar headers into entries, in the order of the tar, and holds
+// them to the limits.
+type scanner struct {
+	tar      *tar.Reader
+	pos      func() int64
+	stored   func() int64
+	limits   Limits
+	entries  int
+	names    int64
+	unpacked int64
+}
+
+// newScanner reads the tar from r; pos says how far r was read.
+func newScanner(r io.Reader, pos func() int64, limits Limits) *scanner {
+	return &scanner{tar: tar.NewReader(r), pos: pos, limits: limits}
+}
+
+// content is the content of the entry that next returned last.
+func (s *scanner) content() io.Reader { return onlyReader{s.tar} }
+
+type onlyReader struct{ io.Reader }
+
+// next is the next entry that counts, io.EOF after the last one.
+func (s *scanner) next() (whittle.Entry, error) {
+	for {
+		h, err := s.tar.Next()
+		if err != nil {
+			return whittle.Entry{}, s.headerError(err)
+		}
+		if h.Typeflag == tar.TypeXGlobalHeader {
+			continue
+		}
+		e, counts, err := s.entry(h)
+		if err != nil {
+			return e, fmt.Errorf("entry %d (%.80q): %w", s.entries, h.Name, err)
+		}
+		if counts {
+			s.entries++
+			return e, nil
+		}
+	}
+}
+
+func (s *scanner) headerError(err error) error {
+	switch {
+	case err == io.EOF:
+		return err
+	case errors.Is(err, tar.ErrFieldTooLong):
+		return fmt.Errorf("after entry %d: a name or extended header of more than 1 MiB: %w", s.entries, whittle.ErrLimit)
+	case errors.Is(err, tar.ErrHeader), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("after entry %d: %w (%w)", s.entries, whittle.ErrCorrupt, err)
+	}
+	return err
+}
+
+func contentError(name string, err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, tar.ErrHeader) {
+		return fmt.Errorf("the content of %.80q is cut short: %w", name, whittle.ErrCorrupt)
+	}
+	return err
+}
+
+// The names that layers give to deletions:
+// https://github.com/opencontainers/image-spec/blob/main/layer.md#whiteouts
+const (
+	whiteoutPrefix = ".wh."
+	opaqueMarker   = ".wh..wh..opq"
+	// metaPrefix starts the names of aufs's own files, which engines skip.
+	metaPrefix = ".wh..wh."
+)
+
+// entry converts a header. It is false where the entry does not count.
+func (s *scanner) entry(h *tar.Header) (e whittle.Entry, counts bool, err error) {
+	if err := s.checkNames(h); err != nil {
+		return e, false, err
+	}
+	if e.Path, err = whittle.CleanPath(h.Name); err != nil {
+		return e, false, err
+	}
+	if strings.HasPrefix(e.Path, metaPrefix) && e.Path != opaqueMarker {
+		return e, false, nil
+	}
+	dir, base := path.Split(e.Path)
+	if strings.HasPrefix(base, whiteoutPrefix) {
+		return whiteout(dir, base)
+	}
+	e.Mode, e.UID, e.GID, e.ModTime = uint32(h.Mode&0o7777), h.Uid, h.Gid, nanoseconds(h.ModTime)
+	if len(h.PAXRecords) > 0 {
+		e.Xattrs = xattrs(h.PAXRecords)
+		e.Path = strings.Clone(e.Path) // it would hold the whole extended header
+	}
+	if err := s.setKind(&e, h); err != nil {
+		return e, false, err
+	}
+	if e.Path == "." && e.Kind != whittle.Dir {
+		return e, false, fmt.Errorf("the root directory as a %s: %w", e.Kind, whittle.ErrCorrupt)
+	}
+	s.unpacked += e.Size
+	return e, true, nil
+}
+
+func (s *scanner) checkNames(h *tar.Header) error {
+	if s.entries >= s.limits.Entries {
+		return fmt.Errorf("more than %d entries: %w", s.limits.Entries, whittle.ErrLimit)
+	}
+	if n := max(len(h.Name), len(h.Linkname)); n > s.limits.Name {
+		return fmt.Errorf("a name of %d bytes, more than %d: %w", n, s.limits.Name, whittle.ErrLimit)
+	}
+	s.names += int64(len(h.Name) + len(h.Linkname))
+	if s.names > s.limits.Names {
+		return fmt.Errorf("the names of all entries take more than %s: %w", whittle.Bytes(s.limits.Names), whittle.ErrLimit)
+	}
+	return nil
+}
+
+func whiteout(dir, base string) (e whittle.Entry, counts bool, err error) {
+	name := base[len(whiteoutPrefix):]
+	switch {
+	case base == opaqueMarker:
+		return whittle.Entry{Kind: whittle.Opaque, Path: path.Clean(dir)}, true, nil
+	case strings.HasPrefix(base, metaPrefix):
+		return e, false, nil
+	case name == "" || name == "." || name == "..":
+		return e, false, fmt.Errorf("a whiteout of no name: %w", whittle.ErrCorrupt)
+	}
+	return whittle.Entry{Kind: whittle.Whiteout, Path: dir + name}, true, nil
+}
+
+var kinds = map[byte]whittle.Kind{
+	tar.TypeReg: whittle.File, tar.TypeCont: whittle.File, tar.TypeGNUSparse: whittle.File,
+	tar.TypeLink: whittle.HardLink, tar.TypeSymlink: whittle.Symlink, tar.TypeDir: whittle.Dir,
+	tar.TypeChar: whittle.CharDevice, tar.TypeBlock: whittle.BlockDevice, tar.TypeFifo: whittle.FIFO,
+}
+
+func (s *scanner) setKind(e *whittle.Entry, h *tar.Header) (err error) {
+	var known bool
+	if e.Kind, known = kinds[h.Typeflag]; !known {
+		return fmt.Errorf("tar entry type %q: %w", h.Typeflag, whittle.ErrUnsupported)
+	}
+	switch e.Kind {
+	case whittle.File:
+		if h.Size < 0 || h.Size > math.MaxInt64-s.unpacked {
+			return fmt.Errorf("a size of %d bytes: %w", h.Size, whittle.ErrLimit)
+		}
+		e.Size = h.Size
+		if !sparse(h) {
+			e.Offset = s.pos()
+		}
+		return s.limits.checkSize(s.unpacked+e.Size, s.stored())
+	case whittle.HardLink:
+		if e.Link, err = whittle.CleanPath(h.Linkname); err != nil {
+			return fmt.Errorf("hard link: %w", err)
+		}
+		e.Link = strings.Clone(e.Link)
+	case whittle.Symlink:
+		e.Link = strings.Clone(h.Linkname)
+	case whittle.CharDevice, whittle.BlockDevice:
+		e.Major, e.Minor = h.Devmajor, h.Devminor
+	}
+	return nil
+}
+
+// sparse says whether the content is stored in pieces: such an entry has no
+// Offset.
+func sparse(h *tar.Header) bool {
+	if h.Typeflag == tar.TypeGNUSparse {
+		return true
+	}
+	for k := range h.PAXRecords {
+		if strings.HasPrefix(k, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
+}
+
+// nanoseconds is t in nanoseconds since 1970, or the nearest that there is.
+func nanoseconds(t time.Time) int64 {
+	switch s := t.Unix(); {
+	case s >= math.MaxInt64/int64(time.Second):
+		return math.MaxInt64
+	case s <= math.MinInt64/int64(time.Second):
+		return math.MinInt64
+	}
+	return t.UnixNano()
+}
+
+const xattrPrefix = "SCHILY.xattr."
+
+// xattrs is a digest of the extended attributes in sorted order, zero where
+// there are none.
+func xattrs(records map[string]string) (sum [32]byte) {
+	var names []string
+	for k := range records {
+		if strings.HasPrefix(k, xattrPrefix) {
+			names = append(names, k)
+		}
+	}
+	if len(names) == 0 {
+		return sum
+	}
+	sort.Strings(names)
+	h := sha256.New()
+	for _, k := range names {
+		for _, s := range [...]string{k[len(xattrPrefix):], records[k]} {
+			h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(s))))
+			io.WriteString(h, s)
+		}
+	}
+	h.Sum(sum[:0])
+	return sum
+}

@@ -1,0 +1,181 @@
+package index
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"sync/atomic"
+
+	"whittle"
+)
+
+// stream is the uncompressed tar of a layer. The stored bytes are read (and
+// their digest verified, by the layer's reader) in one goroutine, decompressed in a
+// second and hashed for the diff ID in a third, so that whoever reads the
+// stream waits for the decompressor alone.
+type stream struct {
+	layer    whittle.Layer
+	limits   Limits
+	cancel   context.CancelFunc
+	src      io.ReadCloser
+	ahead    *ring // stored bytes
+	tar      *ring // uncompressed bytes
+	release  func()
+	sum      hash.Hash
+	stored   atomic.Int64 // stored bytes that were read so far
+	pos      int64        // uncompressed bytes that were read so far
+	reported int64
+	progress func(n int64)
+	err      error // sticky, io.EOF once verified
+}
+
+func openStream(ctx context.Context, layer whittle.Layer, limits Limits) (*stream, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	src, err := layer.Open(ctx)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	s := &stream{layer: layer, limits: limits, cancel: cancel, src: src, sum: sha256.New(), release: func() {}}
+	s.ahead = newRing(ctx, &storedReader{src, &s.stored}, nil)
+	dec, release, err := decompress(bufio.NewReaderSize(&aheadReader{s.ahead}, 64<<10))
+	if err != nil {
+		s.Close()
+		return nil, s.explain(err)
+	}
+	s.release = release
+	s.tar = newRing(ctx, dec, s.sum)
+	return s, nil
+}
+
+// storedReader counts the stored bytes and marks the source's own errors, so
+// that they are not taken for a decoder's.
+type storedReader struct {
+	r io.Reader
+	n *atomic.Int64
+}
+
+func (r *storedReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	r.n.Add(int64(n))
+	if err != nil && err != io.EOF {
+		err = &sourceError{err}
+	}
+	return n, err
+}
+
+type sourceError struct{ error }
+
+func (e *sourceError) Unwrap() error { return e.error }
+
+// aheadReader hides all methods of the ring but Read.
+type aheadReader struct{ r *ring }
+
+func (r *aheadReader) Read(p []byte) (int, error) { return r.r.Read(p) }
+
+// Pos is the number of uncompressed bytes read or skipped so far.
+func (s *stream) Pos() int64 { return s.pos }
+
+// Read implements io.Reader.
+func (s *stream) Read(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, err := s.tar.Read(p)
+	return n, s.advance(int64(n), err)
+}
+
+// Seek goes forward from the current position only, which is what
+// archive/tar asks for to skip contents.
+func (s *stream) Seek(offset int64, whence int) (int64, error) {
+	if whence != io.SeekCurrent || offset < 0 {
+		return -1, errors.ErrUnsupported
+	}
+	if offset > 0 && s.err == nil {
+		n, err := s.tar.skip(offset)
+		if err := s.advance(n, err); err != nil && !errors.Is(err, io.EOF) {
+			return -1, err
+		}
+	}
+	return s.pos, nil
+}
+
+// advance accounts for n bytes and finishes the stream at its end.
+func (s *stream) advance(n int64, err error) error {
+	before := s.pos
+	s.pos += n
+	if before/chunkSize != s.pos/chunkSize {
+		if err := s.limits.checkSize(s.pos, s.stored.Load()); err != nil {
+			s.err = err
+			return err
+		}
+		if s.progress != nil && s.pos-s.reported >= 1<<20 {
+			s.reported = s.pos
+			s.progress(s.pos)
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, io.EOF) {
+		err = s.finish()
+	} else {
+		err = s.explain(err)
+	}
+	s.err = err
+	return err
+}
+
+// finish reads what the decoder left of the stored bytes, so that the layer's
+// reader can verify the whole blob, and checks the diff ID.
+func (s *stream) finish() error {
+	if _, err := io.Copy(io.Discard, &aheadReader{s.ahead}); err != nil {
+		return s.explain(err)
+	}
+	<-s.tar.hashed
+	got := whittle.SHA256([32]byte(s.sum.Sum(nil)))
+	if want := s.layer.DiffID(); want != "" && got != want {
+		return fmt.Errorf("its content has the digest %s, the configuration says %s: %w", got, want, whittle.ErrCorrupt)
+	}
+	return io.EOF
+}
+
+// explain tells the source's errors from those of a decoder and of the tar
+// reader.
+func (s *stream) explain(err error) error {
+	var src *sourceError
+	switch {
+	case errors.As(err, &src):
+		return fmt.Errorf("reading it: %w", src.error)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	}
+	return decodeError(err)
+}
+
+// reason is the stream's own error where it has one, else err, which came of
+// reading the stream.
+func (s *stream) reason(err error) error {
+	if s.err != nil && !errors.Is(s.err, io.EOF) {
+		return s.err
+	}
+	return err
+}
+
+// Close stops the goroutines and closes the layer's reader.
+func (s *stream) Close() error {
+	s.cancel()
+	if s.tar != nil {
+		<-s.tar.stopped
+	}
+	<-s.ahead.stopped
+	s.release()
+	if s.err == nil {
+		s.err = errors.New("read after close")
+	}
+	return s.src.Close()
+}

@@ -1,0 +1,148 @@
+// Package ledger accounts for every content byte of an image: which layer
+// added it, whether it is visible in the merged root file system, and if not
+// which layer killed it and how.
+//
+// # How layers are merged
+//
+// As Docker's overlay2 does it: each layer's tar is extracted alone into a
+// directory of its own, and overlayfs lays these directories over each other.
+// So within a layer the last entry of a path wins, symlinks among a path's
+// parents are followed where the same layer has them, and a hard link names
+// the content of its target. Between layers, a whiteout hides what lower
+// layers have at its path, wherever it stands in the tar; an opaque marker hides
+// what lower layers have below its directory; a directory over a directory
+// merges with it; anything else over anything else replaces it, a symlink to
+// a directory included. Parents that a layer does not list are directories.
+//
+// Engines differ on some layers, and Docker refuses a few. These places are
+// listed in [whittle.Ledger.Ambiguous]; where overlay2 takes the layer the
+// figures follow it, else the image specification:
+// https://github.com/opencontainers/image-spec/blob/main/layer.md
+package ledger
+
+import (
+	"fmt"
+
+	"whittle"
+)
+
+// Options bound the work. A zero field means its default.
+type Options struct {
+	// Nodes is how many paths all layers together may make, parents that are
+	// not listed included; by default 8,000,000.
+	Nodes int
+}
+
+const (
+	defaultNodes = 8_000_000
+	// maxPathBytes bounds the paths that symlinked parents make longer than
+	// they stand in the tar, all together and each.
+	maxPathBytes = 512 << 20
+	maxPath      = 64 << 10
+	// maxSteps bounds the path components that are walked.
+	maxSteps = 1 << 28
+)
+
+// Build merges the layers, lowest first, and accounts for every content byte.
+// Where one file lies over another one of the same size and the index has no
+// digests of their contents, they are taken to differ; [Undecided] lists
+// these. Errors wrap [whittle.ErrLimit].
+func Build(indexes []*whittle.Index, opts Options) (*whittle.Ledger, error) {
+	b, err := merge(indexes, opts)
+	if err != nil {
+		return nil, err
+	}
+	l := b.ledger
+	l.Tree = b.tree()
+	l.Ambiguous = b.ambiguous()
+	for i := range l.Items {
+		it := &l.Items[i]
+		sum := &l.Layers[it.Layer]
+		if it.Cause == whittle.Live {
+			sum.Live += it.Bytes
+		} else {
+			sum.Dead += it.Bytes
+		}
+	}
+	return l, l.Validate()
+}
+
+// Undecided lists, by layer, the entries whose content digests are needed to
+// tell content that was replaced from content that stands there again: where
+// a file's last name is taken by another file of the same size and at least
+// // one of the two has no digest. Set their Content (index.Digest does) before
+// Build. It is empty where Build will fail.
+func Undecided(indexes []*whittle.Index, opts Options) [][]int {
+	b, err := merge(indexes, opts)
+	if err != nil {
+		return make([][]int, len(indexes))
+	}
+	return b.undecided()
+}
+
+func merge(indexes []*whittle.Index, opts Options) (*builder, error) {
+	if opts.Nodes <= 0 {
+		opts.Nodes = defaultNodes
+	}
+	b := &builder{indexes: indexes, nodesLeft: opts.Nodes, pathLeft: maxPathBytes, stepsLeft: maxSteps,
+		root:   &node{path: ".", kind: whittle.Dir, entry: implied},
+		ledger: &whittle.Ledger{Layers: make([]whittle.LayerSum, len(indexes))},
+		needed: map[[2]int]bool{}, notes: map[whittle.Ambiguity]bool{}}
+	for n, idx := range indexes {
+		b.ledger.Layers[n] = whittle.LayerSum{Unpacked: idx.Unpacked, Entries: len(idx.Entries)}
+		if err := b.layer(n); err != nil {
+			return nil, fmt.Errorf("layer %s: %w", idx.DiffID.Short(), err)
+		}
+	}
+	return b, nil
+}
+
+// builder merges one layer after another.
+type builder struct {
+	indexes []*whittle.Index
+	ledger  *whittle.Ledger
+	root    *node // of the layers merged so far
+	// names counts the visible names of each item.
+	names  []int32
+	losses []loss // of names, in the layer at hand
+	needed map[[2]int]bool
+	notes  map[whittle.Ambiguity]bool
+
+	nodesLeft, pathLeft, stepsLeft int
+	stack                          []*node
+}
+
+func (b *builder) note(layer int, path, what string) {
+	b.notes[whittle.Ambiguity{Path: path, Layer: layer, What: what}] = true
+}
+
+// layer extracts a layer, lays it over the others and settles who died of it.
+func (b *builder) layer(n int) error {
+	t := &layerTree{builder: b, n: n, root: &node{path: ".", kind: whittle.Dir, entry: implied}}
+	entries := b.indexes[n].Entries
+	for i := range entries {
+		t.put(i, &entries[i])
+		if err := b.overLimit(); err != nil {
+			return fmt.Errorf("entry %d (%.80q): %w", i, entries[i].Path, err)
+		}
+	}
+	t.linkPending()
+	if t.markers {
+		t.strip(b.root, t.root)
+	}
+	b.overlay(n, b.root, t.root)
+	b.settle(n)
+	return b.overLimit()
+}
+
+func (b *builder) overLimit() error {
+	switch {
+	case b.nodesLeft < 0:
+		return fmt.Errorf("too many paths: %w", whittle.ErrLimit)
+	case b.pathLeft < 0:
+		return fmt.Errorf("symlinked parents make its paths too long: %w", whittle.ErrLimit)
+	case b.stepsLeft < 0:
+		return fmt.Errorf("its paths and symlinks take too many steps: %w", whittle.ErrLimit)
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package ledger
+
+import (
+	"sort"
+
+	"whittle"
+)
+
+// loss is a name that some content lost.
+type loss struct {
+	item int32
+	// by is the content that has the name now, none where that is no regular
+	// file.
+	by    int32
+	cause whittle.Cause // where by is none
+}
+
+// lose takes the names below old away from their contents, because by (nil
+// for nothing) takes its place. cause is why content dies that has nothing at
+// its place in by.
+func (b *builder) lose(old, by *node, cause whittle.Cause) {
+	old.gone = true
+	if by != nil && by.kind == whittle.Whiteout {
+		by = nil
+	}
+	if old.item != none {
+		l := loss{item: old.item, by: none, cause: cause}
+		if by != nil {
+			l.cause = whittle.Replaced
+			l.by = by.item
+		}
+		b.names[old.item]--
+		b.losses = append(b.losses, l)
+	}
+	for name, child := range old.children {
+		switch {
+		case by == nil:
+			b.lose(child, nil, cause)
+		case by.kind != whittle.Dir:
+			b.lose(child, nil, whittle.Replaced)
+		default:
+			b.lose(child, by.children[name], cause)
+		}
+	}
+}
+
+// settle finds the contents that have no name left after a layer. Where
+// several names went at once, the cause that tells most counts.
+func (b *builder) settle(layer int) {
+	for _, l := range b.losses {
+		if b.names[l.item] > 0 {
+			continue
+		}
+		it := &b.ledger.Items[l.item]
+		it.KilledBy = layer
+		it.Cause = max(it.Cause, b.causeOf(l))
+	}
+	b.losses = b.losses[:0]
+}
+
+// causeOf compares the content that died with what stands in its place. The
+// causes are ordered: the more the two have in common the greater.
+func (b *builder) causeOf(l loss) whittle.Cause {
+	if l.by == none {
+		return l.cause
+	}
+	old, by := b.itemEntry(l.item), b.itemEntry(l.by)
+	switch {
+	case old.Size != by.Size:
+		return whittle.Replaced
+	case old.Size > 0 && (old.Content == [32]byte{} || by.Content == [32]byte{}):
+		b.need(l.item)
+		b.need(l.by)
+		return whittle.Replaced
+	case old.Size > 0 && old.Content != by.Content:
+		return whittle.Replaced
+	case old.Mode == by.Mode && old.UID == by.UID && old.GID == by.GID && old.ModTime == by.ModTime && old.Xattrs == by.Xattrs:
+		return whittle.Identical
+	}
+	return whittle.Metadata
+}
+
+func (b *builder) itemEntry(item int32) *whittle.Entry {
+	it := &b.ledger.Items[item]
+	return &b.indexes[it.Layer].Entries[it.Entry]
+}
+
+// need notes that a content's digest would decide a cause.
+func (b *builder) need(item int32) {
+	if it := &b.ledger.Items[item]; b.itemEntry(item).Content == [32]byte{} {
+		b.needed[[2]int{it.Layer, it.Entry}] = true
+	}
+}
+
+func (b *builder) undecided() [][]int {
+	lists := make([][]int, len(b.indexes))
+	for k := range b.needed {
+		lists[k[0]] = append(lists[k[0]], k[1])
+	}
+	for _, l := range lists {
+		sort.Ints(l)
+	}
+	return lists
+}

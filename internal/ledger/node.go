@@ -1,0 +1,131 @@
+package ledger
+
+import (
+	"strings"
+
+	"whittle"
+)
+
+// node is a path of a layer or of the merged root file system.
+type node struct {
+	// path is where it stands, with symlinked parents resolved.
+	path string
+	// children of a directory; nil while it is empty.
+	children map[string]*node
+	// layer and entry say what is seen here; entry is implied for a
+	// directory that no layer lists.
+	layer, entry int32
+	// item is the content, none for everything but regular files.
+	item int32
+	// kind is Dir, Whiteout, or what the leaf is. It is HardLink for a link
+	// whose target is not there (yet).
+	kind whittle.Kind
+	// opaque hides what lower layers have below.
+	opaque bool
+	// gone says that a later entry of the same layer took its place.
+	gone bool
+}
+
+const (
+	implied = -1
+	none    = -1
+)
+
+func (d *node) set(name string, child *node) {
+	if d.children == nil {
+		d.children = make(map[string]*node)
+	}
+	d.children[name] = child
+}
+
+// maxLinks is how many symlinks Linux follows in one path.
+const maxLinks = 40
+
+// descend goes from root down to the directory at p and follows the symlinks
+// on its way, inside the root. Where a component is no directory (or a
+// symlink too many) it takes what open gives; nil ends the way. straight is
+// false where a symlink was followed.
+func (b *builder) descend(root *node, p string, open func(in *node, name, full string, found *node) *node) (dir *node, straight bool) {
+	stack := append(b.stack[:0], root)
+	defer func() { b.stack = stack }()
+	straight = true
+	links := 0
+	for rest := p; rest != ""; {
+		name, tail, _ := strings.Cut(rest, "/")
+		in := stack[len(stack)-1]
+		b.stepsLeft--
+		switch name {
+		case "", ".":
+			rest = tail
+			continue
+		case "..":
+			stack = stack[:max(1, len(stack)-1)]
+			rest = tail
+			continue
+		}
+		child := in.children[name]
+		if child != nil && child.kind == whittle.Symlink && links < maxLinks && b.stepsLeft > 0 {
+			links++
+			straight = false
+			target := b.entry(child).Link
+			if strings.HasPrefix(target, "/") {
+				stack = stack[:1]
+			}
+			rest = target + "/" + tail
+			continue
+		}
+		if child == nil || child.kind != whittle.Dir {
+			var full string
+			if straight {
+				full = p[:len(p)-len(rest)+len(name)]
+			} else {
+				full = b.join(in, name)
+			}
+			if child = open(in, name, full, child); child == nil {
+				return nil, straight
+			}
+		}
+		stack = append(stack, child)
+		rest = tail
+	}
+	return stack[len(stack)-1], straight
+}
+
+// join makes the path of a child, at the expense of the limits.
+func (b *builder) join(in *node, name string) string {
+	if in.path == "." {
+		return name
+	}
+	n := len(in.path) + 1 + len(name)
+	b.pathLeft -= n
+	if n > maxPath || b.pathLeft < 0 {
+		b.pathLeft = -1
+		return in.path
+	}
+	return in.path + "/" + name
+}
+
+func (b *builder) entry(n *node) *whittle.Entry {
+	return &b.indexes[n.layer].Entries[n.entry]
+}
+
+// find is what stands at p, nil where nothing does. Symlinked parents are
+// followed, a symlink at p itself is not.
+func (b *builder) find(root *node, p string) *node {
+	if p == "." {
+		return root
+	}
+	dir, base := splitPath(p)
+	in, _ := b.descend(root, dir, func(*node, string, string, *node) *node { return nil })
+	if in == nil {
+		return nil
+	}
+	return in.children[base]
+}
+
+// splitPath cuts a clean relative path into its directory, "" for the root,
+// and its last component.
+func splitPath(p string) (dir, base string) {
+	i := strings.LastIndexByte(p, '/')
+	return p[:max(i, 0)], p[i+1:]
+}

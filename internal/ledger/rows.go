@@ -1,0 +1,133 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"whittle"
+)
+
+// DeadRows lists the dead bytes, a whole dead subtree as one row: a directory
+// stands for its contents where everything that a layer put below it has the
+// same fate. A directory that is still visible has no row of its own where
+// all is in one of its children. The rows add up to the dead bytes exactly;
+// files of no bytes alone make no row. Largest first, then by path.
+func DeadRows(l *whittle.Ledger) []whittle.DeadRow {
+	rows := []whittle.DeadRow{}
+	for lo := 0; lo < len(l.Items); {
+		hi, dead := lo, int64(0)
+		for ; hi < len(l.Items) && l.Items[hi].Layer == l.Items[lo].Layer; hi++ {
+			if l.Items[hi].Cause != whittle.Live {
+				dead += l.Items[hi].Bytes
+			}
+		}
+		if dead > 0 {
+			r := &roller{ledger: l, items: l.Items[lo:hi]}
+			rows = append(rows, r.roll()...)
+		}
+		lo = hi
+	}
+	slices.SortFunc(rows, func(a, b whittle.DeadRow) int {
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), comparePaths(a.Path, b.Path),
+			cmp.Compare(a.AddedBy, b.AddedBy), cmp.Compare(a.KilledBy, b.KilledBy), cmp.Compare(a.Cause, b.Cause))
+	})
+	return rows
+}
+
+// roller rolls up the items of one layer.
+type roller struct {
+	ledger *whittle.Ledger
+	items  []whittle.Item
+	rows   []whittle.DeadRow
+}
+
+func (r *roller) roll() []whittle.DeadRow {
+	r.items = slices.Clone(r.items)
+	slices.SortFunc(r.items, func(a, b whittle.Item) int {
+		return cmp.Or(comparePaths(a.Path, b.Path), cmp.Compare(a.Entry, b.Entry))
+	})
+	r.children(r.items, 0)
+	return r.rows
+}
+
+// children rolls up items that share the first skip bytes of their paths, a
+// directory and its slash.
+func (r *roller) children(items []whittle.Item, skip int) {
+	for lo := 0; lo < len(items); {
+		end := componentEnd(items[lo].Path, skip)
+		hi := lo + 1
+		for hi < len(items) && within(items[hi].Path, items[lo].Path[:end]) {
+			hi++
+		}
+		r.subtree(items[lo:hi], end)
+		lo = hi
+	}
+}
+
+// subtree rolls up the items at or below the first end bytes of their paths.
+func (r *roller) subtree(items []whittle.Item, end int) {
+	first := items[0]
+	path := first.Path[:end]
+	if !sameFate(items) {
+		// The path itself may have held content before it was a directory.
+		at := 0
+		for at < len(items) && items[at].Path == path {
+			r.row(items[at:at+1], path)
+			at++
+		}
+		r.children(items[at:], end+1)
+		return
+	}
+	if first.Cause == whittle.Live {
+		return
+	}
+	// All of items, sorted, lie below a path that the first and the last share.
+	last := items[len(items)-1].Path
+	for path != first.Path && visible(r.ledger.Tree, path) {
+		next := first.Path[:componentEnd(first.Path, len(path)+1)]
+		if !within(last, next) {
+			break
+		}
+		path = next
+	}
+	r.row(items, path)
+}
+
+// row adds up items of one fate.
+func (r *roller) row(items []whittle.Item, path string) {
+	row := whittle.DeadRow{Path: path, Files: len(items), AddedBy: items[0].Layer, KilledBy: items[0].KilledBy, Cause: items[0].Cause}
+	for _, it := range items {
+		row.Bytes += it.Bytes
+	}
+	if row.Cause != whittle.Live && row.Bytes > 0 {
+		r.rows = append(r.rows, row)
+	}
+}
+
+func sameFate(items []whittle.Item) bool {
+	for _, it := range items {
+		if it.Cause != items[0].Cause || it.KilledBy != items[0].KilledBy {
+			return false
+		}
+	}
+	return true
+}
+
+// componentEnd is where the component ends that starts at from.
+func componentEnd(path string, from int) int {
+	if i := strings.IndexByte(path[from:], '/'); i >= 0 {
+		return from + i
+	}
+	return len(path)
+}
+
+// within says whether path is dir or lies below it.
+func within(path, dir string) bool {
+	return strings.HasPrefix(path, dir) && (len(path) == len(dir) || path[len(dir)] == '/')
+}
+
+func visible(t *whittle.Tree, path string) bool {
+	_, found := slices.BinarySearchFunc(t.Nodes, path, func(n whittle.Node, p string) int { return comparePaths(n.Path, p) })
+	return found
+}

@@ -1,0 +1,83 @@
+package ledger
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"whittle"
+)
+
+// tree lists the merged root file system, and gives every live item a path
+// that is visible.
+func (b *builder) tree() *whittle.Tree {
+	c := &collector{items: b.ledger.Items, seen: make([]bool, len(b.ledger.Items)), other: map[int32]string{}}
+	c.collect(b.root)
+	for item, path := range c.other {
+		if !c.seen[item] {
+			c.items[item].Path = path
+		}
+	}
+	return &whittle.Tree{Nodes: c.nodes}
+}
+
+type collector struct {
+	items []whittle.Item
+	nodes []whittle.Node
+	// seen says that an item's own path is visible; other has the first
+	// visible path of the items that have another one.
+	seen  []bool
+	other map[int32]string
+}
+
+func (c *collector) collect(dir *node) {
+	for _, name := range slices.Sorted(maps.Keys(dir.children)) {
+		n := dir.children[name]
+		c.nodes = append(c.nodes, whittle.Node{Path: n.path, Layer: int(n.layer), Entry: int(n.entry), Item: int(n.item)})
+		if n.item != none {
+			c.name(n)
+		}
+		c.collect(n)
+	}
+}
+
+func (c *collector) name(n *node) {
+	if c.items[n.item].Path == n.path {
+		c.seen[n.item] = true
+	} else if _, has := c.other[n.item]; !has {
+		c.other[n.item] = n.path
+	}
+}
+
+// maxNotes bounds the list of ambiguous places.
+const maxNotes = 1000
+
+func (b *builder) ambiguous() []whittle.Ambiguity {
+	notes := slices.SortedFunc(maps.Keys(b.notes), func(x, y whittle.Ambiguity) int {
+		return cmp.Or(cmp.Compare(x.Layer, y.Layer), comparePaths(x.Path, y.Path), cmp.Compare(x.What, y.What))
+	})
+	if more := len(notes) - maxNotes; more > 0 {
+		last := notes[maxNotes].Layer
+		notes = append(notes[:maxNotes], whittle.Ambiguity{Path: ".", Layer: last, What: fmt.Sprintf("and %d places more", more)})
+	}
+	return notes
+}
+
+// comparePaths orders paths bytewise by component.
+func comparePaths(a, b string) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] == b[i] {
+			continue
+		}
+		switch {
+		case a[i] == '/':
+			return -1
+		case b[i] == '/':
+			return 1
+		}
+		return cmp.Compare(a[i], b[i])
+	}
+	return cmp.Compare(len(a), len(b))
+}
