@@ -72,8 +72,8 @@ func Build(indexes []*whittle.Index, opts Options) (*whittle.Ledger, error) {
 // a file's last name is taken by another file of the same size and at least
 // // one of the two has no digest. Set their Content (index.Digest does) before
 // Build. It is empty where Build will fail.
-func Undecided(indexes []*whittle.Index, opts Options) [][]int {
-	b, err := merge(indexes, opts)
+func Undecided(indexes []*whittle.Index) [][]int {
+	b, err := merge(indexes, Options{})
 	if err != nil {
 		return make([][]int, len(indexes))
 	}

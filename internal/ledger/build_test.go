@@ -235,7 +235,7 @@ func TestUndecided(t *testing.T) {
 			i.Entries[j].Content = [32]byte{}
 		}
 	}
-	got := Undecided(idx, Options{})
+	got := Undecided(idx)
 	if d := cmp.Diff([][]int{{0}, {0}, {1}}, got); d != "" {
 		t.Error(d)
 	}
