@@ -1,0 +1,136 @@
+package dockerfile
+
+import (
+	"slices"
+	"strings"
+
+	"whittle"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+)
+
+// Join returns a copy of the steps in which those that the target's chain of
+// stages made know their instruction. BuildKit and Docker's old builder both
+// write one history line for each instruction, so the chain lies at the end of
+// the history, line by line; Join checks each line against the instruction.
+//
+// Where all lines of the chain agree, every one is joined. Where some do not
+// (the Dockerfile was edited since), the lines above the topmost disagreement
+// are joined if their text is exactly what the instruction writes; a line that
+// depends on a value that is not known stays alone. A step that stays alone,
+// and every step of the base image, has no Origin. Nothing is joined for a
+// target that the file does not have.
+//
+// Build arguments that choose another stage as base must be given by
+// [File.With]; those that only change what a line says are found in the
+// history itself.
+func (f *File) Join(steps []whittle.Step, target string) []whittle.Step {
+	out := slices.Clone(steps)
+	st, err := f.Target(target)
+	if err != nil {
+		return out
+	}
+	for _, d := range []dialect{buildkit{}, docker{}} {
+		chain := f.steps(st, d)
+		matched := f.align(chain, out, d, st)
+		if len(matched) == 0 && len(out) > 0 && d.added(out[len(out)-1].CreatedBy) {
+			matched = f.align(chain, out[:len(out)-1], d, st)
+		}
+		for i, in := range matched {
+			out[i].Origin = f.origin(in)
+		}
+		if len(matched) > 0 {
+			break
+		}
+	}
+	return out
+}
+
+// origin says where an instruction stands.
+func (f *File) origin(in *Instruction) *whittle.Origin {
+	return &whittle.Origin{File: f.Name, Line: in.Line, EndLine: in.EndLine,
+		Stage: f.Stages[in.Stage].Label(), Instruction: in.Keyword, Span: in.Span}
+}
+
+// dialect is one builder's way to write history.
+type dialect interface {
+	// silent says that the instruction writes no history line.
+	silent(in *Instruction) bool
+	// match compares the line with what the instruction writes. exact is
+	// false where a value that is not known was accepted for what it is.
+	match(s *scope, c command, step whittle.Step) (ok, exact bool)
+	// added says that the builder itself put the line at the history's end.
+	added(createdBy string) bool
+}
+
+// command is one instruction in the order in which the build runs them.
+type command struct {
+	in     *Instruction // for a trigger, the ONBUILD instruction
+	parsed any          // what runs
+}
+
+// steps are the chain's commands that write history.
+func (f *File) steps(st *Stage, d dialect) []command {
+	var out []command
+	var triggers []command
+	for _, i := range f.chain(st) {
+		out = append(out, triggers...)
+		triggers = nil
+		for j := range f.Stages[i].Instructions {
+			in := &f.Stages[i].Instructions[j]
+			if on, ok := in.parsed.(*instructions.OnbuildCommand); ok {
+				if cmd, ok := trigger(on.Expression); ok {
+					triggers = append(triggers, command{in, cmd})
+				}
+			}
+			if !d.silent(in) {
+				out = append(out, command{in, in.parsed})
+			}
+		}
+	}
+	return out
+}
+
+// trigger reads what ONBUILD holds as BuildKit does, on its own.
+func trigger(expression string) (any, bool) {
+	res, err := parser.Parse(strings.NewReader(expression))
+	if err != nil || len(res.AST.Children) != 1 {
+		return nil, false
+	}
+	cmd, err := instructions.ParseInstruction(res.AST.Children[0])
+	return cmd, err == nil
+}
+
+// align matches the commands with the last steps and returns the
+// instructions by step.
+func (f *File) align(chain []command, steps []whittle.Step, d dialect, target *Stage) map[int]*Instruction {
+	base := len(steps) - len(chain)
+	bottom := &f.Stages[f.chain(target)[0]]
+	isScratch := bottom.BaseResolved == scratch
+	if base < 0 || isScratch && base > 0 {
+		return nil
+	}
+	s := newScope(f.Escape, steps[:base], isScratch)
+	type match struct {
+		step  int
+		exact bool
+	}
+	var matched []match
+	for i, c := range chain {
+		ok, exact := d.match(s, c, steps[base+i])
+		if !ok {
+			matched = matched[:0]
+			s.forget()
+			continue
+		}
+		matched = append(matched, match{base + i, exact})
+	}
+	joined := map[int]*Instruction{}
+	for _, m := range matched {
+		if m.exact || len(matched) == len(chain) {
+			joined[m.step] = chain[m.step-base].in
+		}
+	}
+	return joined
+}

@@ -1,0 +1,188 @@
+package dockerfile
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+)
+
+// wild stands in an expected text for what is not known.
+const wild = "\x00"
+
+// scope is what is known of the build at one point of the chain.
+type scope struct {
+	escape rune
+	// env has the variables that the chain set; wild where the value is not
+	// known. Others are unknown too, unless closed says that there are none.
+	env    map[string]string
+	closed bool
+	// args are the names that ARG declared, in order; declared counts them
+	// with repetitions.
+	args     []string
+	declared int
+	// shells may run shell commands here, as far as is known.
+	shells [][]string
+	// dir is the working directory, wild where it is not known.
+	dir string
+	// baseArgs counts the ARG lines below the chain.
+	baseArgs int
+}
+
+func newScope(escape rune, base []whittle.Step, isScratch bool) *scope {
+	s := &scope{escape: escape, env: map[string]string{}, closed: isScratch, dir: wild,
+		shells: [][]string{{"/bin/sh", "-c"}, {"cmd", "/S", "/C"}}}
+	if isScratch {
+		s.dir = "/"
+	}
+	var shell []string
+	for _, step := range base {
+		line := step.CreatedBy
+		if _, rest, ok := strings.Cut(line, nop); ok {
+			line = strings.TrimLeft(rest, " ")
+		}
+		if words, ok := strings.CutPrefix(line, "SHELL ["); ok {
+			shell = strings.Fields(strings.TrimSuffix(strings.TrimSpace(words), "]"))
+		}
+		if strings.HasPrefix(line, "ARG ") {
+			s.baseArgs++
+		}
+	}
+	if len(shell) > 0 {
+		s.shells = append(s.shells, shell)
+	}
+	return s
+}
+
+// forget drops what was learned from lines that turned out to be others.
+func (s *scope) forget() {
+	for k := range s.env {
+		s.env[k] = wild
+	}
+	s.closed = false
+	s.dir = wild
+}
+
+// Get is a variable for BuildKit's word expansion.
+func (s *scope) Get(name string) (string, bool) {
+	v, ok := s.env[name]
+	if !ok && !s.closed {
+		return wild, true
+	}
+	return v, ok
+}
+
+// Keys are the names of the variables that the chain set.
+func (s *scope) Keys() []string {
+	keys := make([]string, 0, len(s.env))
+	for k := range s.env {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// expand replaces variables; what is not known becomes wild.
+func (s *scope) expand(word string) string {
+	unknown := false
+	out, ok := expand(word, s.escape, spy{s, &unknown})
+	if !ok || unknown && !plainSubstitutions(word) {
+		return wild // ${x:-y} with an x that may be set or not
+	}
+	return out
+}
+
+// spy notes whether an expansion asks for an unknown variable.
+type spy struct {
+	*scope
+	unknown *bool
+}
+
+func (p spy) Get(name string) (string, bool) {
+	v, ok := p.scope.Get(name)
+	if ok && strings.Contains(v, wild) {
+		*p.unknown = true
+	}
+	return v, ok
+}
+
+// plainSubstitutions says that the word has no ${x} with a modifier.
+func plainSubstitutions(word string) bool {
+	for {
+		_, rest, ok := strings.Cut(word, "${")
+		if !ok {
+			return true
+		}
+		end := strings.IndexFunc(rest, func(r rune) bool {
+			return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+		})
+		if end < 0 || rest[end] != '}' {
+			return false
+		}
+		word = rest[end:]
+	}
+}
+
+// set notes a variable's value.
+func (s *scope) set(name, value string) { s.env[name] = value }
+
+// declare notes an ARG.
+func (s *scope) declare(name string) {
+	s.declared++
+	if !slices.Contains(s.args, name) {
+		s.args = append(s.args, name)
+	}
+}
+
+// chdir is where a path leads from the working directory.
+func (s *scope) chdir(to string) []string {
+	switch {
+	case strings.Contains(to, wild):
+		return []string{wild}
+	case path.IsAbs(to):
+		return []string{path.Clean(to)}
+	case s.dir != wild:
+		return []string{path.Join(s.dir, to)}
+	}
+	if to = path.Clean(to); to == "." || to == ".." || strings.HasPrefix(to, "../") {
+		return []string{wild}
+	}
+	return []string{"/" + to, "/" + wild + "/" + to}
+}
+
+// like compares a text with an expected one that may hold wilds.
+func like(want, text string) bool {
+	parts := strings.Split(want, wild)
+	if len(parts) == 1 {
+		return want == text
+	}
+	first, last := parts[0], parts[len(parts)-1]
+	if !strings.HasPrefix(text, first) || len(text) < len(first)+len(last) || !strings.HasSuffix(text, last) {
+		return false
+	}
+	text = text[len(first) : len(text)-len(last)]
+	for _, p := range parts[1 : len(parts)-1] {
+		_, rest, ok := strings.Cut(text, p)
+		if !ok {
+			return false
+		}
+		text = rest
+	}
+	return true
+}
+
+// anyLike compares a text with several expected ones, the exact ones first.
+func anyLike(text string, wants ...string) (ok, exact bool) {
+	for _, w := range wants {
+		if !strings.Contains(w, wild) && w == text {
+			return true, true
+		}
+	}
+	for _, w := range wants {
+		if strings.Contains(w, wild) && like(w, text) {
+			return true, false
+		}
+	}
+	return false, false
+}

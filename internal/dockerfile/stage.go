@@ -1,0 +1,254 @@
+package dockerfile
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"whittle"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+)
+
+// scratch is the name of the base that holds nothing.
+const scratch = "scratch"
+
+// With is the file with its base images and platforms resolved for the given
+// build arguments. TARGETPLATFORM and BUILDPLATFORM and their parts (such as
+// TARGETARCH) may be among them; they are this machine's architecture on Linux
+// by default.
+func (f *File) With(args map[string]string) *File {
+	g := *f
+	g.Stages = slices.Clone(f.Stages)
+	g.resolve(args)
+	return &g
+}
+
+// resolve fills in the stages' bases, platforms and origins in the way of
+// BuildKit's frontend (dockerfile2llb).
+func (f *File) resolve(args map[string]string) {
+	env := f.globals(args)
+	latest := map[string]int{}
+	for i := range f.Stages {
+		st := &f.Stages[i]
+		st.BaseResolved, _ = expand(st.Base, f.Escape, env)
+		st.PlatformResolved, _ = expand(st.Platform, f.Escape, env)
+		st.From = nil
+		if j, ok := latest[st.BaseResolved]; ok {
+			st.From = &j
+		}
+		if st.Name != "" {
+			latest[st.Name] = i
+		}
+	}
+}
+
+// globals are the variables that FROM lines may use.
+func (f *File) globals(args map[string]string) lookup {
+	env := platformArgs(args)
+	env["TARGETSTAGE"] = "default"
+	if n := len(f.Stages); n > 0 && f.Stages[n-1].Name != "" {
+		env["TARGETSTAGE"] = f.Stages[n-1].Name
+	}
+	for name := range env {
+		if v, ok := args[name]; ok {
+			env[name] = v
+		}
+	}
+	for i := range f.Meta {
+		for _, kv := range f.Meta[i].parsed.(*instructions.ArgCommand).Args {
+			if v, ok := args[kv.Key]; ok {
+				env[kv.Key] = v
+			} else if kv.Value != nil {
+				env[kv.Key], _ = expand(*kv.Value, f.Escape, env)
+			}
+		}
+	}
+	return env
+}
+
+// platformArgs are the variables that BuildKit sets for every build. A part
+// that is not given is taken from the whole platform.
+func platformArgs(args map[string]string) lookup {
+	env := lookup{}
+	for _, side := range []string{"BUILD", "TARGET"} {
+		p, err := whittle.ParsePlatform(args[side+"PLATFORM"])
+		if err != nil {
+			p = whittle.Platform{OS: "linux", Architecture: runtime.GOARCH}
+		}
+		env[side+"PLATFORM"] = p.String()
+		env[side+"OS"], env[side+"ARCH"], env[side+"VARIANT"] = p.OS, p.Architecture, p.Variant
+		env[side+"OSVERSION"] = ""
+	}
+	return env
+}
+
+// lookup is an environment for BuildKit's word expansion.
+type lookup map[string]string
+
+// Get is one variable.
+func (l lookup) Get(name string) (string, bool) { v, ok := l[name]; return v, ok }
+
+// Keys are the names of all variables, sorted.
+func (l lookup) Keys() []string {
+	keys := make([]string, 0, len(l))
+	for k := range l {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// expand replaces the variables of a word. It is not ok for a word that is
+// malformed or nested so deeply that expanding it would take long.
+func expand(word string, escape rune, env shell.EnvGetter) (string, bool) {
+	if strings.Count(word, "${") > 500 {
+		return "", false
+	}
+	out, _, err := shell.NewLex(escape).ProcessWord(word, env)
+	return out, err == nil
+}
+
+// Target finds a stage by its name in any case or by its number; "" is the
+// last stage.
+func (f *File) Target(name string) (*Stage, error) {
+	if name == "" {
+		return &f.Stages[len(f.Stages)-1], nil
+	}
+	if i, ok := f.stage(name); ok {
+		return &f.Stages[i], nil
+	}
+	if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(f.Stages) {
+		return &f.Stages[i], nil
+	}
+	labels := make([]string, len(f.Stages))
+	for i := range f.Stages {
+		labels[i] = f.Stages[i].Label()
+	}
+	err := fmt.Errorf("%s has no stage %q: %w", f.Name, name, whittle.ErrUsage)
+	return nil, whittle.WithHint(err, "the stages are "+strings.Join(labels, ", "))
+}
+
+// stage is the last stage of that name, which is the one that BuildKit takes.
+func (f *File) stage(name string) (int, bool) {
+	for i := len(f.Stages) - 1; i >= 0; i-- {
+		if f.Stages[i].Name != "" && strings.EqualFold(f.Stages[i].Name, name) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// Chain returns the instructions that make the target, in the order they run:
+// those of the stages that it builds on first. FROM lines and what the base
+// image brings are not among them.
+func (f *File) Chain(target string) ([]Instruction, error) {
+	st, err := f.Target(target)
+	if err != nil {
+		return nil, err
+	}
+	var out []Instruction
+	for _, i := range f.chain(st) {
+		out = append(out, f.Stages[i].Instructions...)
+	}
+	return out, nil
+}
+
+// chain lists the stages from the one on the base image to st.
+func (f *File) chain(st *Stage) []int {
+	stages := []int{st.Index}
+	for st.From != nil {
+		st = &f.Stages[*st.From]
+		stages = append(stages, st.Index)
+	}
+	slices.Reverse(stages)
+	return stages
+}
+
+// Bases lists the images from outside that the target needs, each once, in the
+// order of the file: bases of every stage that it reaches by FROM, COPY --from
+// and RUN --mount=from, with the build arguments replaced. A base whose
+// argument has no value is listed as written. Empty for an unknown target.
+func (f *File) Bases(target string, args map[string]string) []string {
+	g := f.With(args)
+	st, err := g.Target(target)
+	if err != nil {
+		return nil
+	}
+	needs := make([][]string, len(g.Stages)) // nil where the target does not reach
+	for todo := []int{st.Index}; len(todo) > 0; {
+		i := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if needs[i] == nil {
+			var stages []int
+			stages, needs[i] = g.sources(&g.Stages[i])
+			todo = append(todo, stages...)
+		}
+	}
+	var out []string
+	for _, name := range slices.Concat(needs...) {
+		if name != scratch && name != "" && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// sources are the stages and the images that a stage needs itself; the images
+// are not nil.
+func (f *File) sources(st *Stage) (stages []int, images []string) {
+	images = []string{}
+	var ran []Instruction
+	switch {
+	case st.From != nil:
+		stages = append(stages, *st.From)
+		ran = f.triggers(*st.From)
+	case st.BaseResolved == "":
+		images = append(images, st.Base)
+	default:
+		images = append(images, st.BaseResolved)
+	}
+	for _, in := range append(ran, st.Instructions...) {
+		for _, name := range in.sources() {
+			i, ok := f.stage(name)
+			if n, err := strconv.Atoi(name); err == nil && in.Keyword == "COPY" && n >= 0 && n < len(f.Stages) {
+				i, ok = n, true
+			}
+			if ok {
+				stages = append(stages, i)
+			} else {
+				images = append(images, name)
+			}
+		}
+	}
+	return stages, images
+}
+
+// triggers are the instructions that a stage orders for those that build on it.
+func (f *File) triggers(stage int) (out []Instruction) {
+	for i := range f.Stages[stage].Instructions {
+		if t := f.Stages[stage].Instructions[i].Trigger; t != nil {
+			out = append(out, *t)
+		}
+	}
+	return out
+}
+
+// sources are the stages or images that COPY --from and RUN --mount=from name.
+func (in *Instruction) sources() []string {
+	if in.Keyword == "COPY" {
+		return in.Flag("from")
+	}
+	var names []string
+	for _, mount := range in.Flag("mount") {
+		for _, field := range strings.Split(mount, ",") {
+			if k, v, ok := strings.Cut(field, "="); ok && strings.EqualFold(k, "from") {
+				names = append(names, v)
+			}
+		}
+	}
+	return names
+}
