@@ -28,9 +28,10 @@ type Project struct {
 	// machine: "oci-layout:" and an absolute path.
 	Bases    map[string]string
 	Variants []Variant
-	// Commands are run in each image; with none configured they are the
-	// console scripts with --help.
-	Commands []Command
+	// Commands are run in each image. Without Configured they are the console
+	// scripts with --help.
+	Commands   []Command
+	Configured bool
 	// Touch is the source file, relative to Dir, that is changed to measure a
 	// rebuild; empty where there is none.
 	Touch string
@@ -85,7 +86,7 @@ func Load(dir, configPath string) (*Project, error) {
 	case required || !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("reading %s: %w: %w", configPath, reason(err), whittle.ErrUsage)
 	}
-	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Touch: c.Touch}
+	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Configured: len(c.Run) > 0, Touch: c.Touch}
 	if err := p.complete(dir); err != nil {
 		return nil, err
 	}

@@ -85,7 +85,8 @@ touch: app.py
 			{Name: "original", Dockerfile: "Dockerfile"},
 			{Name: "b", Dockerfile: "docker/Dockerfile.b", Target: "runtime", Args: map[string]string{"EXTRAS": "a,b"}},
 		},
-		Commands: []Command{{Name: "shop", Command: []string{"shop", "--help"}}},
+		Commands:   []Command{{Name: "shop", Command: []string{"shop", "--help"}}},
+		Configured: true,
 	}
 	if diff := cmp.Diff(want, p); diff != "" {
 		t.Errorf("project (-want +got):\n%s", diff)

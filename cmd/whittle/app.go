@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"whittle"
+	"whittle/internal/report"
+	"whittle/lab"
+)
+
+// app holds the options that every command has.
+type app struct {
+	stdio
+	json, quiet bool
+	platform    string
+	engine      string
+	cacheDir    string
+	noCache     bool
+}
+
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "whittle",
+		Short: "Make container images smaller without breaking them, and prove both",
+		Long: `whittle builds every variant of a project's image, measures them, says where
+every byte is and which are dead, and whether the image runs at all.
+
+IMAGE is docker-archive:PATH, oci-layout:PATH[:TAG|@DIGEST], oci-archive:PATH,
+docker:NAME, registry:NAME, or a bare path or name, guessed in that order.
+
+Exit codes: 0 fine; 1 the answer is no (a variant does not build); 2 bad usage
+or input; 3 the engine or the network failed; 130 interrupted.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version(),
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("whittle {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return whittle.WithHint(fmt.Errorf("%w: %w", err, whittle.ErrUsage), "see "+cmd.CommandPath()+" --help")
+	})
+	f := root.PersistentFlags()
+	f.BoolVar(&a.json, "json", false, "print the result as JSON on standard output, messages on standard error")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress")
+	f.StringVar(&a.platform, "platform", "", "platform to pick from an index, os/architecture[/variant]")
+	f.StringVar(&a.engine, "engine", "", "BuildKit's address (tcp://, unix://, docker-container://, kube-pod://); also $BUILDKIT_HOST")
+	f.StringVar(&a.cacheDir, "cache-dir", "", "folder for indexes and the build engine's state (default: whittle in the user's cache)")
+	f.BoolVar(&a.noCache, "no-index-cache", false, "read layers anew instead of from the cache")
+	root.AddCommand(a.labCommand(), a.inspectCommand(), a.compareCommand(), a.cacheCommand(), a.engineCommand())
+	return root
+}
+
+// version is the module's version and revision, as far as the build knows.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			v += " " + s.Value
+		}
+	}
+	return v + " " + runtime.Version()
+}
+
+// cache is the folder of whittle's own in the user's cache.
+func (a *app) cache() (string, error) {
+	if a.cacheDir != "" {
+		return filepath.Abs(a.cacheDir)
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", whittle.WithHint(fmt.Errorf("finding the cache folder: %w: %w", err, whittle.ErrUsage), "set --cache-dir")
+	}
+	return filepath.Join(dir, "whittle"), nil
+}
+
+// style is how text is printed on standard output.
+func (a *app) style() report.Style {
+	st := report.Style{}
+	if f, ok := a.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		_, no := os.LookupEnv("NO_COLOR")
+		st.Color = !no && os.Getenv("TERM") != "dumb"
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
+			st.Width = min(max(w, 40), 120)
+		}
+	}
+	return st
+}
+
+// show prints a value as JSON, or by its text renderer.
+func (a *app) show(v any, text func(io.Writer, report.Style) error) error {
+	if a.json {
+		return report.JSON(a.out, v)
+	}
+	return text(a.out, a.style())
+}
+
+// env opens the outside world for the verbs.
+func (a *app) env() (*lab.Env, error) {
+	dir, err := a.cache()
+	if err != nil {
+		return nil, err
+	}
+	o := lab.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, Progress: a.progress()}
+	if a.platform != "" {
+		p, err := whittle.ParsePlatform(a.platform)
+		if err != nil {
+			return nil, err
+		}
+		o.Platform = &p
+	}
+	return lab.System(context.Background(), o)
+}
+
+func (a *app) progress() lab.Progress {
+	if a.quiet {
+		return nil
+	}
+	return steps{a.err}
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"whittle"
+	"whittle/internal/report"
+	"whittle/lab"
+)
+
+func (a *app) labCommand() *cobra.Command {
+	var o lab.StudyOptions
+	cmd := &cobra.Command{
+		Use:   "lab [DIR]",
+		Short: "Build, measure, explain and run every variant of a project",
+		Long: `lab studies the project in DIR (default: this folder). It builds every variant
+without cache, measures sizes and times, says where every byte is and which are
+dead, runs each image, and writes the report to DIR/.whittle (report.md and
+report.json beside images and full logs).
+
+The variants are those of whittle.yaml, else every Dockerfile in DIR.
+
+Exit codes: 0 the study is complete; 1 it is, and a variant failed to build;
+2 bad usage or input; 3 the build engine or the network failed.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Dir = "."
+			if len(args) == 1 {
+				o.Dir = args[0]
+			}
+			return a.runLab(cmd, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Config, "config", "", "read this file instead of DIR/whittle.yaml")
+	f.StringVarP(&o.Out, "out", "o", "", "folder for the report, images and logs (default DIR/.whittle)")
+	f.StringSliceVar(&o.Only, "variant", nil, "study only these variants (repeatable)")
+	f.BoolVar(&o.Resume, "resume", false, "keep finished variants whose inputs are the same")
+	f.BoolVar(&o.Quick, "quick", false, "build with cache; leave out measured rebuilds, zstd sizes and repeated start-ups")
+	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
+	return cmd
+}
+
+func (a *app) runLab(cmd *cobra.Command, o lab.StudyOptions) error {
+	env, err := a.env()
+	if err != nil {
+		return err
+	}
+	study, err := lab.Study(cmd.Context(), env, o)
+	if err != nil {
+		return err
+	}
+	out := o.Out
+	if out == "" {
+		out = filepath.Join(o.Dir, lab.OutName)
+	}
+	if err := keepReports(study, out); err != nil {
+		return err
+	}
+	if err := a.show(study, func(w io.Writer, st report.Style) error { return report.StudyText(w, study, st) }); err != nil {
+		return err
+	}
+	if !a.quiet {
+		fmt.Fprintf(a.err, "\nwrote %s and report.json; images and logs are beside them\n", filepath.Join(out, "report.md"))
+	}
+	for _, v := range study.Variants {
+		if v.Build.Status == whittle.Failed {
+			return errNo
+		}
+	}
+	return nil
+}
+
+func keepReports(study *whittle.Study, out string) error {
+	var md, js bytes.Buffer
+	if err := report.StudyMarkdown(&md, study); err != nil {
+		return err
+	}
+	if err := report.JSON(&js, study); err != nil {
+		return err
+	}
+	if err := lab.WriteFile(filepath.Join(out, "report.md"), md.Bytes()); err != nil {
+		return err
+	}
+	return lab.WriteFile(filepath.Join(out, "report.json"), js.Bytes())
+}

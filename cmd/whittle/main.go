@@ -1,0 +1,100 @@
+// Command whittle makes container images smaller without breaking them, and
+// proves both halves.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"whittle"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// stdio is what the program reads and writes. Results go to out, everything
+// else to err.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// Exit codes; 130 is for Ctrl-C, as shells have it.
+const (
+	exitOK          = 0
+	exitNo          = 1
+	exitUsage       = 2
+	exitEngine      = 3
+	exitInterrupted = 130
+)
+
+// errNo is a result that says no: a check or a gate, or a variant that does
+// not build. What is wrong was already shown.
+var errNo = errors.New("the answer is no")
+
+func run(args []string, std stdio) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	app := &app{stdio: std}
+	root := app.command()
+	root.SetArgs(args)
+	root.SetIn(std.in)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	err := root.ExecuteContext(ctx)
+	code := exitCode(ctx, err)
+	if err != nil && !errors.Is(err, errNo) {
+		app.complain(err, code)
+	}
+	return code
+}
+
+// exitCode is the only place where errors become exit codes.
+func exitCode(ctx context.Context, err error) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case errors.Is(err, errNo):
+		return exitNo
+	case errors.Is(err, whittle.ErrEngine), errors.Is(err, whittle.ErrAuth):
+		return exitEngine
+	}
+	return exitUsage
+}
+
+// complain prints an error as one line, and what to try as another; with
+// --json as one JSON object.
+func (a *app) complain(err error, code int) {
+	text, hint := sentence(err), whittle.Hint(err)
+	if code == exitInterrupted {
+		text = "interrupted"
+	}
+	if a.json {
+		b, _ := json.Marshal(map[string]any{"error": text, "hint": hint, "code": code}) // strings and a number always marshal
+		fmt.Fprintf(a.err, "%s\n", b)
+		return
+	}
+	fmt.Fprintf(a.err, "whittle: %s\n", text)
+	if hint != "" {
+		fmt.Fprintf(a.err, "whittle: hint: %s\n", hint)
+	}
+}
+
+// sentence is an error on one line, without the sentinels that only sort it.
+func sentence(err error) string {
+	s := strings.Join(strings.Fields(err.Error()), " ")
+	for _, sentinel := range []error{whittle.ErrUsage, whittle.ErrEngine} {
+		s = strings.ReplaceAll(s, ": "+sentinel.Error(), "")
+	}
+	return s
+}

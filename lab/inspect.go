@@ -1,0 +1,139 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+	"whittle/internal/index"
+	"whittle/internal/ledger"
+)
+
+// InspectOptions are the options of [Inspect].
+type InspectOptions struct {
+	// Dockerfile is the path and Source the content of the file that made the
+	// image, where it is known; Target is the stage. They give layers their
+	// lines.
+	Dockerfile string
+	Source     []byte
+	Target     string
+}
+
+// Inspect says where every byte of an image is, and which are dead.
+func Inspect(ctx context.Context, env *Env, name string, o InspectOptions) (*whittle.Inspection, error) {
+	s, err := open(ctx, env, name, o)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	return s.inspection(), nil
+}
+
+// subject is an image that has been read and accounted for.
+type subject struct {
+	whittle.Image
+	account *ledger.Account
+}
+
+// open reads an image and accounts for its bytes.
+func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subject, err error) {
+	img, err := env.Images.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			img.Close()
+		}
+	}()
+	env.progress().Step("reading " + name)
+	indexes, err := index.All(ctx, img, env.Index)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	if err := decide(ctx, img, indexes); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	led, err := ledger.Build(indexes, ledger.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("accounting for %s: %w", name, err)
+	}
+	steps := img.Config().Steps()
+	if o.Source != nil {
+		f, err := dockerfile.Parse(o.Dockerfile, o.Source)
+		if err != nil {
+			return nil, err
+		}
+		steps = f.Join(steps, o.Target)
+	}
+	return &subject{img, ledger.Attribute(led, indexes, img.Config(), steps, nil)}, nil
+}
+
+// decide reads the contents without which a copy with other metadata cannot
+// be told from other content: layers that were indexed by their headers alone
+// have no content digests.
+func decide(ctx context.Context, img whittle.Image, indexes []*whittle.Index) error {
+	for n, entries := range ledger.Undecided(indexes, ledger.Options{}) {
+		if len(entries) == 0 {
+			continue
+		}
+		if err := index.Digest(ctx, img.Layers()[n], indexes[n], entries); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *subject) inspection() *whittle.Inspection {
+	a, cfg := s.account, s.Config()
+	in := &whittle.Inspection{
+		Schema:     whittle.InspectSchema,
+		Image:      facts(s.Image),
+		Layers:     make([]whittle.LayerRow, 0, len(a.Ledger.Layers)),
+		Categories: a.Categories(),
+		Packages:   a.Packages(),
+		Dead:       ledger.DeadRows(a.Ledger),
+		Ambiguous:  a.Ledger.Ambiguous,
+	}
+	for i, layer := range s.Layers() {
+		sum := a.Ledger.Layers[i]
+		row := whittle.LayerRow{Index: i, DiffID: cfg.RootFS.DiffIDs[i], Unpacked: sum.Unpacked, Live: sum.Live, Dead: sum.Dead, Entries: sum.Entries}
+		if blob, ok := layer.Transfer(); ok {
+			row.Digest, row.MediaType, row.Transfer = blob.Digest, blob.MediaType, &blob.Size
+		}
+		in.Layers = append(in.Layers, row)
+	}
+	for _, st := range a.Steps {
+		if st.Layer >= 0 {
+			in.Layers[st.Layer].CreatedBy, in.Layers[st.Layer].Origin = st.CreatedBy, st.Origin
+		}
+	}
+	in.Size = s.size()
+	return in
+}
+
+func facts(img whittle.Image) whittle.ImageFacts {
+	ref, cfg := img.Ref(), img.Config()
+	f := whittle.ImageFacts{Ref: ref.Name, Source: ref.Source, Digest: ref.Digest, Platform: cfg.Platform().String()}
+	if !cfg.Created.IsZero() {
+		f.Created = cfg.Created.UTC().Format(time.RFC3339)
+	}
+	return f
+}
+
+func (s *subject) size() whittle.Size {
+	sum := s.account.Ledger.Sum()
+	size := whittle.Size{Unpacked: sum.Unpacked, Live: sum.Live, Dead: sum.Dead}
+	var transfer int64
+	for _, l := range s.Layers() {
+		blob, ok := l.Transfer()
+		if !ok {
+			return size
+		}
+		transfer += blob.Size
+	}
+	size.Transfer = &transfer
+	return size
+}

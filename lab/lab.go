@@ -1,0 +1,74 @@
+// Package lab holds whittle's verbs. Each verb is one function: it takes a
+// context, the outside world as an [Env] and its own options, walks through
+// the rooms once, from the image to the account, and returns a value of the
+// root package that a renderer shows.
+package lab
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"whittle"
+	"whittle/internal/build"
+	"whittle/internal/index"
+)
+
+// Env is all of the outside world that verbs touch, so that the whole program
+// runs in a test.
+type Env struct {
+	// Images opens images by name.
+	Images Images
+	// Engine opens the build engine; it is called once, by the verbs that
+	// build, and the builder is closed when the verb ends.
+	Engine func(ctx context.Context) (Builder, error)
+	// Index reads layers.
+	Index index.Options
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Machine describes the machine that times are measured on.
+	Machine whittle.Machine
+	// Progress gets lines about long work; nil means silence.
+	Progress Progress
+}
+
+// Images opens an image by the name that a user wrote.
+type Images interface {
+	Open(ctx context.Context, name string) (whittle.Image, error)
+}
+
+// Builder is a build engine.
+type Builder interface {
+	Info() build.Info
+	Build(ctx context.Context, d build.Definition, o build.Output) (*build.Result, error)
+	Run(ctx context.Context, d build.Definition, commands []build.Command, o build.RunOptions) ([]build.RunResult, error)
+	Warm(ctx context.Context, d build.Definition, o build.RunOptions) error
+	io.Closer
+}
+
+// Progress is told what is going on.
+type Progress interface {
+	// Step says in one line what begins now.
+	Step(line string)
+	// Writer is where the engine shows a build while it runs.
+	Writer() io.Writer
+}
+
+type silent struct{}
+
+func (silent) Step(string)       {}
+func (silent) Writer() io.Writer { return nil }
+
+func (e *Env) progress() Progress {
+	if e.Progress == nil {
+		return silent{}
+	}
+	return e.Progress
+}
+
+func (e *Env) now() time.Time {
+	if e.Now == nil {
+		return time.Now()
+	}
+	return e.Now()
+}

@@ -1,0 +1,228 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"whittle"
+	"whittle/internal/build"
+	"whittle/internal/project"
+)
+
+// runLimit ends a command that does not end by itself.
+const runLimit = 2 * time.Minute
+
+// tailLines is how many lines of a failing command or step a report keeps.
+const tailLines = 15
+
+// variant builds, measures and runs one variant. An error means that the
+// study cannot go on; a variant that does not build is a result.
+func (s *study) variant(ctx context.Context, v project.Variant) (*whittle.Variant, error) {
+	if err := s.openEngine(ctx); err != nil {
+		return nil, err
+	}
+	out := &whittle.Variant{Name: v.Name, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args,
+		Build: whittle.BuildFacts{Log: relative("logs", v.Name+".log"), Archive: relative("images", v.Name+".tar"), Cold: !s.o.Quick},
+		Run:   whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}}
+	log, err := os.Create(s.out.path(out.Build.Log))
+	if err != nil {
+		return nil, fmt.Errorf("writing the log: %w", err)
+	}
+	defer log.Close()
+
+	d := s.definition(v)
+	d.NoCache = !s.o.Quick
+	res, err := s.engine.Build(ctx, d, build.Output{Archive: s.out.path(out.Build.Archive), Log: log, Progress: s.view(out.Name)})
+	if err != nil {
+		return s.notBuilt(ctx, out, err)
+	}
+	out.Build.Status = whittle.Built
+	out.Build.Seconds = res.Solve.Seconds()
+	out.Build.Notes = res.Notes
+	d.NoCache = false
+	if !s.o.Quick {
+		if err := s.measure(ctx, d, out, log); err != nil {
+			return nil, err
+		}
+	}
+	return out, s.run(ctx, d, out, log)
+}
+
+func (s *study) openEngine(ctx context.Context) (err error) {
+	if s.engine == nil {
+		s.env.progress().Step("looking for a build engine")
+		if s.engine, err = s.env.Engine(ctx); err == nil {
+			info := s.engine.Info()
+			s.env.progress().Step(fmt.Sprintf("building with %s %s", info.Kind, info.Version))
+		}
+	}
+	return err
+}
+
+// view is where a build of a variant shows how far it is.
+func (s *study) view(variant string) build.Progress {
+	return build.Progress{W: s.env.progress().Writer(), Label: variant}
+}
+
+func (s *study) definition(v project.Variant) build.Definition {
+	d := build.Definition{Context: s.project.Dir, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args, Platform: v.Platform,
+		Bases: s.bases, Offline: s.o.Offline}
+	if rel, err := filepath.Rel(s.project.Dir, string(s.out)); err == nil && filepath.IsLocal(rel) {
+		d.Exclude = []string{filepath.ToSlash(rel)}
+	}
+	return d
+}
+
+// notBuilt turns a failed build into a result, unless the study cannot go on.
+func (s *study) notBuilt(ctx context.Context, out *whittle.Variant, err error) (*whittle.Variant, error) {
+	if !isBuildFailure(ctx, err) {
+		return nil, err
+	}
+	out.Build.Archive = ""
+	out.Build.Status = whittle.NotBuilt
+	out.Build.Reason = oneLine(err.Error())
+	if hint := whittle.Hint(err); hint != "" {
+		out.Build.Reason += " (" + hint + ")"
+	}
+	var be *build.Error
+	if errors.As(err, &be) && be.Kind != build.BaseMissing && be.Kind != build.FrontendMissing {
+		out.Build.Status = whittle.Failed
+		out.Build.Tail = be.Tail[max(0, len(be.Tail)-tailLines):]
+	}
+	return out, nil
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// measure takes the figures that need further builds: the rebuild after a
+// change in one source file, and the size with zstd.
+func (s *study) measure(ctx context.Context, d build.Definition, out *whittle.Variant, log *os.File) error {
+	s.env.progress().Step(fmt.Sprintf("variant %s: measuring the size with zstd", out.Name))
+	res, err := s.engine.Build(ctx, d, build.Output{Measure: true, Compression: "zstd", Log: log})
+	switch {
+	case err == nil:
+		out.Transfer.Zstd = &res.Transfer
+	case !isBuildFailure(ctx, err):
+		return err
+	default:
+		out.Build.Notes = append(out.Build.Notes, "zstd: not measured: "+oneLine(err.Error()))
+	}
+	if s.project.Touch == "" {
+		return nil
+	}
+	s.env.progress().Step(fmt.Sprintf("variant %s: rebuilding after a change in %s", out.Name, s.project.Touch))
+	d.Touch = s.project.Touch
+	res, err = s.engine.Build(ctx, d, build.Output{Log: log, Progress: s.view(out.Name)})
+	switch {
+	case err == nil:
+		seconds := res.Solve.Seconds()
+		out.Build.RebuildSeconds, out.Build.Touched = &seconds, s.project.Touch
+	case !isBuildFailure(ctx, err):
+		return err
+	default:
+		out.Build.Notes = append(out.Build.Notes, "rebuild: "+oneLine(err.Error()))
+	}
+	return nil
+}
+
+// run runs the project's commands in the image, as its user and in its
+// environment, without network.
+func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Variant, log io.Writer) error {
+	img, err := s.env.Images.Open(ctx, "docker-archive:"+s.out.path(out.Build.Archive))
+	if err != nil {
+		return err
+	}
+	process := img.Config().Config
+	img.Close()
+	commands := s.commands(process)
+	if len(commands) == 0 {
+		return nil
+	}
+	s.env.progress().Step(fmt.Sprintf("variant %s: running %d commands", out.Name, len(commands)))
+	results, err := s.engine.Run(ctx, d, commands, build.RunOptions{Log: log})
+	if err != nil {
+		return fmt.Errorf("running the image: %w", err)
+	}
+	out.Run, out.Check = judge(commands, results, process)
+	return nil
+}
+
+// commands are the project's, or each console script with --help and the
+// imports of the health check.
+func (s *study) commands(process whittle.Process) []build.Command {
+	var out []build.Command
+	for _, c := range s.project.Commands {
+		out = append(out, build.Command{Name: c.Name, Args: c.Command, Timeout: runLimit})
+	}
+	if !s.project.Configured {
+		if args, ok := healthcheckImports(process); ok {
+			out = append(out, build.Command{Name: "healthcheck", Args: args, Timeout: runLimit})
+		}
+	}
+	if len(out) > 0 && !s.o.Quick {
+		out[0].Repeat = startups
+	}
+	return out
+}
+
+// judge reads the results of the commands.
+func judge(commands []build.Command, results []build.RunResult, process whittle.Process) (whittle.RunFacts, *whittle.Check) {
+	facts := whittle.RunFacts{Status: whittle.Runs, Commands: []whittle.CommandRun{}}
+	check := &whittle.Check{Schema: whittle.CheckSchema, Verdict: whittle.Runs, Problems: []whittle.Problem{}}
+	for i, r := range results {
+		c := whittle.CommandRun{Name: r.Name, Command: commands[i].Args, Status: whittle.Runs, Exit: r.ExitCode, Seconds: seconds(r.Times)}
+		if !r.OK() {
+			facts.Status, check.Verdict, c.Status = whittle.Fails, whittle.Fails, whittle.Fails
+			problem := explainRun(&c, r, process)
+			problem.ReachedFrom = []string{strings.Join(c.Command, " ")}
+			check.Problems = append(check.Problems, problem)
+		}
+		facts.Commands = append(facts.Commands, c)
+	}
+	if len(facts.Commands) > 0 && facts.Commands[0].Status == whittle.Runs {
+		m := median(facts.Commands[0].Seconds)
+		facts.Seconds = &m
+	}
+	return facts, check
+}
+
+// explainRun says why a command failed.
+func explainRun(c *whittle.CommandRun, r build.RunResult, process whittle.Process) whittle.Problem {
+	output := append(append([]byte{}, r.Stdout...), r.Stderr...)
+	var problem whittle.Problem
+	switch {
+	case r.TimedOut:
+		problem = whittle.Problem{Rule: "exec-failed", Severity: "error", Message: fmt.Sprintf("did not end within %s", runLimit)}
+	case r.Err != nil:
+		problem = whittle.Problem{Rule: "exec-failed", Severity: "error", Message: oneLine(r.Err.Error())}
+	default:
+		_, problem = explain(output, r.ExitCode, process.WorkingDir)
+	}
+	c.Problem = problem.Message
+	lines := strings.Split(strings.TrimRight(string(output), "\n"), "\n")
+	c.Tail = lines[max(0, len(lines)-tailLines):]
+	return problem
+}
+
+func seconds(times []time.Duration) []float64 {
+	out := make([]float64, len(times))
+	for i, t := range times {
+		out[i] = t.Seconds()
+	}
+	return out
+}
+
+func median(times []float64) float64 {
+	if len(times) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(times))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
