@@ -150,6 +150,8 @@ var fates = []struct {
 		[]string{"0 a 10 replaced by 2", "1 b 10 live", "2 a 12 live"}, "a b"},
 	{"both names copied up together", []string{"f a 10\nh b a", "f a 10 mode=0600\nh b a"},
 		[]string{"0 a 10 metadata by 1", "1 a 10 live"}, "a b"},
+	{"one name deleted and one copied up", []string{"f a 10\nh b a\nf c 10\nh d c", "w a\nf b 10 mode=0600\nf c 9\nf d 10"},
+		[]string{"0 a 10 metadata by 1", "0 c 10 replaced by 1", "1 b 10 live", "1 c 9 live", "1 d 10 live"}, "b c d"},
 	{"path twice in one tar", []string{"f a 10\nf a 20\nf a 20 mode=0600"},
 		[]string{"0 a 10 replaced by 0", "0 a 20 metadata by 0", "0 a 20 live"}, "a"},
 	{"hard link keeps what came twice", []string{"f a 10\nh b a\nf a 20"},
@@ -180,6 +182,8 @@ var fates = []struct {
 		[]string{"0 usr/lib/a 10 replaced by 1", "1 usr/lib/a 20 live", "! 1 lib: " + symlinkInLayer}, "lib usr usr/lib usr/lib/a usr/lib/b"},
 	{"an absolute symlink and one that leaves the root", []string{"s a /x/y\ns b ../../x\nf a/f 1\nf b/g 2"},
 		[]string{"0 x/y/f 1 live", "0 x/g 2 live", "! 0 a: " + symlinkInLayer, "! 0 b: " + symlinkInLayer}, "a b x x/g x/y x/y/f"},
+	{"a symlink that is replaced through itself", []string{"d a\ns a/s ../a\nf a/s/s 3\nf a/s/x 4"},
+		[]string{"0 a/s 3 replaced by 0", "0 a/s/x 4 live", "! 0 a/s: " + symlinkInLayer, "! 0 a/s: " + belowFile}, "a a/s a/s/x"},
 	{"symlinks in a circle", []string{"s a b\ns b a\nf a/f 1"},
 		[]string{"0 a/f 1 live", "! 0 a: " + symlinkInLayer, "! 0 a: " + symlinkLoop}, "a a/f b"},
 	{"an entry below a file", []string{"f a 1\nf a/b 2"},
@@ -262,3 +266,5 @@ func TestLimits(t *testing.T) {
 		t.Errorf("paths that grow: %v", err)
 	}
 }
+
+func imageTar(t testing.TB, notation string) []byte { return imagetest.Tar(t, notation) }

@@ -1,0 +1,156 @@
+package ledger
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"whittle"
+)
+
+// checkLedger checks what holds for every ledger. Build has validated the
+// law of conservation.
+func checkLedger(t testing.TB, l *whittle.Ledger, indexes []*whittle.Index) {
+	t.Helper()
+	live := make([]bool, len(l.Items))
+	at := map[string]whittle.Node{}
+	for i, n := range l.Tree.Nodes {
+		if i > 0 && comparePaths(l.Tree.Nodes[i-1].Path, n.Path) >= 0 {
+			t.Errorf("%q comes before %q", l.Tree.Nodes[i-1].Path, n.Path)
+		}
+		if dir, _ := splitPath(n.Path); dir != "" {
+			if p, ok := at[dir]; !ok || p.Item >= 0 {
+				t.Errorf("%q has no directory above", n.Path)
+			}
+		}
+		at[n.Path] = n
+		if n.Item >= 0 {
+			live[n.Item] = true
+		}
+	}
+	for i, it := range l.Items {
+		if live[i] != (it.Cause == whittle.Live) {
+			t.Errorf("%q of layer %d is %s, and visible is %t", it.Path, it.Layer, it.Cause, live[i])
+		}
+		if live[i] && at[it.Path].Item != i {
+			t.Errorf("live %q is not at its path", it.Path)
+		}
+		if i > 0 && (l.Items[i-1].Layer > it.Layer || l.Items[i-1].Layer == it.Layer && l.Items[i-1].Entry >= it.Entry) {
+			t.Errorf("items %d and %d are not in order", i-1, i)
+		}
+		if e := indexes[it.Layer].Entries[it.Entry]; e.Kind != whittle.File || e.Size != it.Bytes {
+			t.Errorf("item %d names entry %+v", i, e)
+		}
+	}
+	checkRows(t, l)
+}
+
+func checkRows(t testing.TB, l *whittle.Ledger) {
+	t.Helper()
+	type fate struct {
+		added, killed int
+		cause         whittle.Cause
+	}
+	sums := map[fate]int64{}
+	for _, it := range l.Items {
+		if it.Cause != whittle.Live && it.Bytes > 0 {
+			sums[fate{it.Layer, it.KilledBy, it.Cause}] += it.Bytes
+		}
+	}
+	rows := DeadRows(l)
+	for _, r := range rows {
+		isFile := r.Files == 1 // one that stood there before or after the directory
+		f := fate{r.AddedBy, r.KilledBy, r.Cause}
+		if sums[f] -= r.Bytes; sums[f] == 0 {
+			delete(sums, f)
+		}
+		for _, it := range l.Items {
+			if it.Layer == r.AddedBy && within(it.Path, r.Path) && it.Path != r.Path && !isFile && (it.KilledBy != r.KilledBy || it.Cause != r.Cause) {
+				t.Errorf("row %+v stands for %+v too", r, it)
+			}
+		}
+	}
+	if len(sums) > 0 {
+		t.Errorf("the rows %+v lack %v", rows, sums)
+	}
+}
+
+// TestInvariants builds ledgers of stacks that no engine may accept.
+func TestInvariants(t *testing.T) {
+	for _, f := range flavors {
+		t.Run(f.name, func(t *testing.T) {
+			rapid.Check(t, func(rt *rapid.T) {
+				var idx, bare []*whittle.Index
+				for _, entries := range f.stack(rt) {
+					raw := writeTar(t, entries)
+					idx, bare = append(idx, indexTar(t, raw)), append(bare, indexTar(t, raw))
+				}
+				l, err := Build(idx, Options{})
+				if err != nil {
+					rt.Fatal(err)
+				}
+				checkLedger(t, l, idx)
+				if t.Failed() {
+					rt.Fatalf("%v", show(l))
+				}
+				again, _ := Build(idx, Options{})
+				if d := cmp.Diff(l, again); d != "" {
+					rt.Fatalf("not the same again: %s", d)
+				}
+				checkUndecided(rt, l, idx, bare)
+			})
+		})
+	}
+}
+
+// checkUndecided builds with the digests alone that were asked for.
+func checkUndecided(t *rapid.T, l *whittle.Ledger, idx, bare []*whittle.Index) {
+	for _, b := range bare {
+		b.Hashed = false
+		for i := range b.Entries {
+			b.Entries[i].Content = [32]byte{}
+		}
+	}
+	for n, list := range Undecided(bare) {
+		if !slices.IsSorted(list) {
+			t.Fatalf("not sorted: %v", list)
+		}
+		for _, i := range list {
+			bare[n].Entries[i].Content = idx[n].Entries[i].Content
+		}
+	}
+	got, err := Build(bare, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(l, got); d != "" {
+		t.Fatalf("other fates with the digests that were asked for: %s", d)
+	}
+}
+
+// FuzzBuild takes two tars.
+func FuzzBuild(f *testing.F) {
+	for _, c := range fates {
+		if len(c.layers) >= 2 {
+			idx := func(n int) []byte { return imageTar(f, c.layers[n]) }
+			f.Add(idx(0), idx(1))
+		}
+	}
+	f.Fuzz(func(t *testing.T, lower, upper []byte) {
+		var idx []*whittle.Index
+		for _, raw := range [][]byte{lower, upper, lower} {
+			i, err := readTar(raw)
+			if err != nil {
+				t.Skip()
+			}
+			idx = append(idx, i)
+		}
+		l, err := Build(idx, Options{Nodes: 10000})
+		if err != nil {
+			t.Skip(err)
+		}
+		checkLedger(t, l, idx)
+	})
+}
