@@ -22,6 +22,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 
 	"whittle"
 )
@@ -110,7 +111,11 @@ type builder struct {
 
 	nodesLeft, pathLeft, stepsLeft int
 	stack                          []*node
+	slab                           []node // nodes to be used
 }
+
+// slabSize is how many nodes are allocated at once.
+const slabSize = 256
 
 func (b *builder) note(layer int, path, what string) {
 	b.notes[whittle.Ambiguity{Path: path, Layer: layer, What: what}] = true
@@ -120,6 +125,7 @@ func (b *builder) note(layer int, path, what string) {
 func (b *builder) layer(n int) error {
 	t := &layerTree{builder: b, n: n, root: &node{path: ".", kind: whittle.Dir, entry: implied}}
 	entries := b.indexes[n].Entries
+	b.grow(entries)
 	for i := range entries {
 		t.put(i, &entries[i])
 		if err := b.overLimit(); err != nil {
@@ -133,6 +139,18 @@ func (b *builder) layer(n int) error {
 	b.overlay(n, b.root, t.root)
 	b.settle(n)
 	return b.overLimit()
+}
+
+// grow makes room for the items of a layer.
+func (b *builder) grow(entries []whittle.Entry) {
+	files := 0
+	for i := range entries {
+		if entries[i].Kind == whittle.File {
+			files++
+		}
+	}
+	b.ledger.Items = slices.Grow(b.ledger.Items, files)
+	b.names = slices.Grow(b.names, files)
 }
 
 func (b *builder) overLimit() error {

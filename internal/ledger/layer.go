@@ -68,8 +68,14 @@ func (t *layerTree) put(i int, e *whittle.Entry) {
 }
 
 func (t *layerTree) newNode(path string, kind whittle.Kind, entry int) *node {
+	if len(t.slab) == 0 {
+		t.slab = make([]node, slabSize)
+	}
+	n := &t.slab[0]
+	t.slab = t.slab[1:]
 	t.nodesLeft--
-	return &node{path: path, kind: kind, layer: int32(t.n), entry: int32(entry), item: none}
+	*n = node{path: path, kind: kind, layer: int32(t.n), entry: int32(entry), item: none}
+	return n
 }
 
 func (t *layerTree) whiteout(path string) *node {

@@ -23,8 +23,8 @@ func DeadRows(l *whittle.Ledger) []whittle.DeadRow {
 			}
 		}
 		if dead > 0 {
-			r := &roller{ledger: l, items: l.Items[lo:hi]}
-			rows = append(rows, r.roll()...)
+			r := &roller{ledger: l}
+			rows = append(rows, r.roll(lo, hi)...)
 		}
 		lo = hi
 	}
@@ -38,22 +38,22 @@ func DeadRows(l *whittle.Ledger) []whittle.DeadRow {
 // roller rolls up the items of one layer.
 type roller struct {
 	ledger *whittle.Ledger
-	items  []whittle.Item
 	rows   []whittle.DeadRow
 }
 
-func (r *roller) roll() []whittle.DeadRow {
-	r.items = slices.Clone(r.items)
-	slices.SortFunc(r.items, func(a, b whittle.Item) int {
-		return cmp.Or(comparePaths(a.Path, b.Path), cmp.Compare(a.Entry, b.Entry))
-	})
-	r.children(r.items, 0)
+func (r *roller) roll(lo, hi int) []whittle.DeadRow {
+	items := make([]*whittle.Item, 0, hi-lo)
+	for i := lo; i < hi; i++ {
+		items = append(items, &r.ledger.Items[i])
+	}
+	slices.SortStableFunc(items, func(a, b *whittle.Item) int { return comparePaths(a.Path, b.Path) })
+	r.children(items, 0)
 	return r.rows
 }
 
 // children rolls up items that share the first skip bytes of their paths, a
 // directory and its slash.
-func (r *roller) children(items []whittle.Item, skip int) {
+func (r *roller) children(items []*whittle.Item, skip int) {
 	for lo := 0; lo < len(items); {
 		end := componentEnd(items[lo].Path, skip)
 		hi := lo + 1
@@ -66,7 +66,7 @@ func (r *roller) children(items []whittle.Item, skip int) {
 }
 
 // subtree rolls up the items at or below the first end bytes of their paths.
-func (r *roller) subtree(items []whittle.Item, end int) {
+func (r *roller) subtree(items []*whittle.Item, end int) {
 	first := items[0]
 	path := first.Path[:end]
 	if !sameFate(items) {
@@ -95,7 +95,7 @@ func (r *roller) subtree(items []whittle.Item, end int) {
 }
 
 // row adds up items of one fate.
-func (r *roller) row(items []whittle.Item, path string) {
+func (r *roller) row(items []*whittle.Item, path string) {
 	row := whittle.DeadRow{Path: path, Files: len(items), AddedBy: items[0].Layer, KilledBy: items[0].KilledBy, Cause: items[0].Cause}
 	for _, it := range items {
 		row.Bytes += it.Bytes
@@ -105,7 +105,7 @@ func (r *roller) row(items []whittle.Item, path string) {
 	}
 }
 
-func sameFate(items []whittle.Item) bool {
+func sameFate(items []*whittle.Item) bool {
 	for _, it := range items {
 		if it.Cause != items[0].Cause || it.KilledBy != items[0].KilledBy {
 			return false

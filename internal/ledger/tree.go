@@ -12,7 +12,8 @@ import (
 // tree lists the merged root file system, and gives every live item a path
 // that is visible.
 func (b *builder) tree() *whittle.Tree {
-	c := &collector{items: b.ledger.Items, seen: make([]bool, len(b.ledger.Items)), other: map[int32]string{}}
+	c := &collector{items: b.ledger.Items, seen: make([]bool, len(b.ledger.Items)), other: map[int32]string{},
+		nodes: make([]whittle.Node, 0, len(b.ledger.Items))}
 	c.collect(b.root)
 	for item, path := range c.other {
 		if !c.seen[item] {
@@ -32,8 +33,13 @@ type collector struct {
 }
 
 func (c *collector) collect(dir *node) {
-	for _, name := range slices.Sorted(maps.Keys(dir.children)) {
-		n := dir.children[name]
+	children := slices.AppendSeq(make([]*node, 0, len(dir.children)), maps.Values(dir.children))
+	skip := len(dir.path) + 1
+	if dir.path == "." {
+		skip = 0
+	}
+	slices.SortFunc(children, func(a, b *node) int { return cmp.Compare(a.path[skip:], b.path[skip:]) })
+	for _, n := range children {
 		c.nodes = append(c.nodes, whittle.Node{Path: n.path, Layer: int(n.layer), Entry: int(n.entry), Item: int(n.item)})
 		if n.item != none {
 			c.name(n)
