@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/dockerfile"
 )
 
 // healthcheckImports makes an import test of a health check that runs the
@@ -17,7 +18,7 @@ func healthcheckImports(p whittle.Process) (args []string, ok bool) {
 	}
 	words := p.Healthcheck.Test[1:]
 	if p.Healthcheck.Test[0] == "CMD-SHELL" {
-		words = shellWords(p.Healthcheck.Test[1])
+		words = commandWords(p.Healthcheck.Test[1])
 	}
 	for i, w := range words {
 		if w != "-c" || i == 0 || i+1 >= len(words) || !strings.HasPrefix(path.Base(words[0]), "python") {
@@ -28,6 +29,27 @@ func healthcheckImports(p whittle.Process) (args []string, ok bool) {
 		}
 	}
 	return nil, false
+}
+
+// commandWords are the words of the first command of a shell command line,
+// nil where they are not known before it runs.
+func commandWords(line string) []string {
+	f, err := dockerfile.Parse("healthcheck", []byte("FROM scratch\nRUN "+line))
+	if err != nil || len(f.Stages[0].Instructions) != 1 {
+		return nil
+	}
+	script, err := f.Stages[0].Instructions[0].Shell()
+	if err != nil || len(script.Commands()) == 0 {
+		return nil
+	}
+	var words []string
+	for _, w := range script.Commands()[0].Words {
+		if !w.Literal {
+			return nil
+		}
+		words = append(words, w.Value)
+	}
+	return words
 }
 
 // importStatements are the top-level imports of a line of Python.

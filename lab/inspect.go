@@ -75,7 +75,7 @@ func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subj
 // be told from other content: layers that were indexed by their headers alone
 // have no content digests.
 func decide(ctx context.Context, img whittle.Image, indexes []*whittle.Index) error {
-	for n, entries := range ledger.Undecided(indexes, ledger.Options{}) {
+	for n, entries := range ledger.Undecided(indexes) {
 		if len(entries) == 0 {
 			continue
 		}

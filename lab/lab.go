@@ -21,7 +21,7 @@ type Env struct {
 	Images Images
 	// Engine opens the build engine; it is called once, by the verbs that
 	// build, and the builder is closed when the verb ends.
-	Engine func(ctx context.Context) (Builder, error)
+	Engine func(ctx context.Context, bases bool) (Builder, error)
 	// Index reads layers.
 	Index index.Options
 	// Now is the clock; nil means time.Now.

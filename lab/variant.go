@@ -58,7 +58,7 @@ func (s *study) variant(ctx context.Context, v project.Variant) (*whittle.Varian
 func (s *study) openEngine(ctx context.Context) (err error) {
 	if s.engine == nil {
 		s.env.progress().Step("looking for a build engine")
-		if s.engine, err = s.env.Engine(ctx); err == nil {
+		if s.engine, err = s.env.Engine(ctx, len(s.bases) > 0); err == nil {
 			info := s.engine.Info()
 			s.env.progress().Step(fmt.Sprintf("building with %s %s", info.Kind, info.Version))
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -122,7 +121,7 @@ func (a *app) env() (*lab.Env, error) {
 		}
 		o.Platform = &p
 	}
-	return lab.System(context.Background(), o)
+	return lab.System(o)
 }
 
 func (a *app) progress() lab.Progress {

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"whittle"
+	"whittle/internal/report"
+	"whittle/lab"
+)
+
+func (a *app) cacheCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cache",
+		Short: "Show the cache of layer indexes, or clear it",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			env, err := a.env()
+			if err != nil {
+				return err
+			}
+			use, err := lab.CacheUsage(env)
+			if err != nil {
+				return err
+			}
+			return a.show(use, func(w io.Writer, _ report.Style) error {
+				_, err := fmt.Fprintf(w, "%s: %d indexes of layers, %s of at most %s\n", use.Dir, use.Indexes, whittle.Bytes(use.Bytes), whittle.Bytes(use.Limit))
+				return err
+			})
+		},
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "clear",
+		Short: "Remove all indexes of layers from the cache",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			env, err := a.env()
+			if err != nil {
+				return err
+			}
+			return lab.ClearCache(env)
+		},
+	})
+	return cmd
+}
+
+func (a *app) engineCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "engine",
+		Short: "Say which build engine would be used",
+		Long: `engine looks for a build engine as lab does: --engine or $BUILDKIT_HOST, then a
+running Docker engine, then a private buildkitd, which it starts and stops.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			env, err := a.env()
+			if err != nil {
+				return err
+			}
+			e, err := lab.FindEngine(cmd.Context(), env)
+			if err != nil {
+				return err
+			}
+			return a.show(e, func(w io.Writer, _ report.Style) error {
+				_, err := fmt.Fprintf(w, "%s %s at %s\n", e.Kind, e.Version, e.Address)
+				for _, note := range e.Notes {
+					fmt.Fprintln(w, "  "+note)
+				}
+				return err
+			})
+		},
+	}
+}

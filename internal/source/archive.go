@@ -1,0 +1,155 @@
+package source
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"whittle"
+)
+
+// archive is a tar file indexed by its headers. It is a place of blobs where
+// it holds an OCI layout.
+type archive struct {
+	file  *os.File
+	files map[string]span
+}
+
+// span is where a file's content lies in the archive; link is set instead for
+// a link to another file of it.
+type span struct {
+	offset, size int64
+	link         string
+}
+
+// openArchive indexes a tar by its headers alone.
+func openArchive(path string, limits Limits) (_ *archive, err error) {
+	f, err := os.Open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("no file %s: %w", path, whittle.ErrNotFound)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", err, whittle.ErrUsage)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file: %w", path, whittle.ErrUsage)
+	}
+	if err := checkMagic(f, path); err != nil {
+		return nil, err
+	}
+	a := &archive{file: f, files: map[string]span{}}
+	return a, a.scan(limits)
+}
+
+// checkMagic tells a compressed archive from one that is read in place.
+func checkMagic(f *os.File, path string) error {
+	var b [512]byte
+	n, err := f.ReadAt(b[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading %s: %w: %w", path, err, whittle.ErrUsage)
+	}
+	for magic, tool := range map[string]string{"\x1f\x8b": "gunzip", "\x28\xb5\x2f\xfd": "unzstd", "BZh": "bunzip2", "\xfd7zXZ": "unxz"} {
+		if strings.HasPrefix(string(b[:n]), magic) {
+			return whittle.WithHint(fmt.Errorf("%s is compressed as a whole: %w", path, whittle.ErrUnsupported),
+				"archives are read in place: "+tool+" it first")
+		}
+	}
+	if n < 512 || !plainTar(f) {
+		return fmt.Errorf("%s is not a tar archive: %w", path, whittle.ErrCorrupt)
+	}
+	return nil
+}
+
+func (a *archive) scan(limits Limits) error {
+	// The tar reader seeks over contents; where it stands after a header is
+	// where the content begins.
+	tr := tar.NewReader(a.file)
+	for {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading the archive's headers: %w: %w", err, whittle.ErrCorrupt)
+		}
+		if len(a.files) >= limits.Files {
+			return fmt.Errorf("the archive has more than %d entries: %w", limits.Files, whittle.ErrLimit)
+		}
+		name, err := whittle.CleanPath(h.Name)
+		if err != nil {
+			return fmt.Errorf("the archive: %w", err)
+		}
+		switch h.Typeflag {
+		case tar.TypeReg:
+			offset, err := a.file.Seek(0, io.SeekCurrent)
+			if err != nil {
+				return fmt.Errorf("seeking in the archive: %w", err)
+			}
+			a.files[name] = span{offset: offset, size: h.Size}
+		case tar.TypeSymlink:
+			a.files[name] = span{link: path.Join(path.Dir(name), h.Linkname)}
+		case tar.TypeLink:
+			a.files[name] = span{link: path.Clean(strings.TrimPrefix(h.Linkname, "/"))}
+		}
+	}
+}
+
+// find follows links within the archive, a few steps at most.
+func (a *archive) find(name string) (span, bool) {
+	for range 8 {
+		s, ok := a.files[name]
+		if !ok || s.link == "" {
+			return s, ok
+		}
+		name = s.link
+	}
+	return span{}, false
+}
+
+func (a *archive) sectionOf(name string) (*io.SectionReader, bool) {
+	s, ok := a.find(name)
+	if !ok {
+		return nil, false
+	}
+	return io.NewSectionReader(a.file, s.offset, s.size), true
+}
+
+// readFile reads a small file of the archive.
+func (a *archive) readFile(name string, limit int64) ([]byte, error) {
+	s, ok := a.sectionOf(name)
+	if !ok {
+		return nil, fmt.Errorf("the archive has no %s: %w", name, whittle.ErrCorrupt)
+	}
+	return readAll(s, name, limit)
+}
+
+func (a *archive) Close() error { return a.file.Close() }
+
+func blobName(d whittle.Digest) string { return "blobs/sha256/" + d.Hex() }
+
+func (a *archive) section(d whittle.Digest) (*io.SectionReader, bool) {
+	return a.sectionOf(blobName(d))
+}
+
+func (a *archive) open(_ context.Context, d whittle.Digest) (io.ReadCloser, error) {
+	s, ok := a.section(d)
+	if !ok {
+		return nil, fmt.Errorf("blob %s is not in the archive: %w", d, whittle.ErrCorrupt)
+	}
+	return io.NopCloser(s), nil
+}
+
+func (a *archive) manifest(ctx context.Context, d whittle.Digest) (io.ReadCloser, error) {
+	return a.open(ctx, d)
+}

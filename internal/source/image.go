@@ -1,0 +1,171 @@
+package source
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"whittle"
+)
+
+// blobs is a place that gives bytes by digest.
+type blobs interface {
+	// open gives a blob's bytes as they are stored.
+	open(ctx context.Context, d whittle.Digest) (io.ReadCloser, error)
+	// manifest does the same for manifests and indexes, which registries keep
+	// apart.
+	manifest(ctx context.Context, d whittle.Digest) (io.ReadCloser, error)
+	// section gives them in place, where they lie in a file.
+	section(d whittle.Digest) (*io.SectionReader, bool)
+}
+
+// image implements [whittle.Image] for every place.
+type image struct {
+	ref    whittle.Ref
+	config whittle.Config
+	layers []whittle.Layer
+	close  func() error
+}
+
+func (i *image) Ref() whittle.Ref        { return i.ref }
+func (i *image) Config() *whittle.Config { return &i.config }
+func (i *image) Layers() []whittle.Layer { return i.layers }
+
+func (i *image) Close() error {
+	if i.close == nil {
+		return nil
+	}
+	c := i.close
+	i.close = nil
+	return c()
+}
+
+// layer implements [whittle.Layer] and [whittle.Sectioner].
+type layer struct {
+	diffID whittle.Digest
+	// blob describes the stored bytes; its digest and media type are empty
+	// where nothing says them.
+	blob     whittle.Blob
+	transfer bool
+	raw      func(ctx context.Context) (io.ReadCloser, error)
+	inPlace  func() (*io.SectionReader, bool)
+}
+
+var _ whittle.Sectioner = (*layer)(nil)
+
+func (l *layer) DiffID() whittle.Digest { return l.diffID }
+
+func (l *layer) Transfer() (whittle.Blob, bool) {
+	if !l.transfer {
+		return whittle.Blob{}, false
+	}
+	return l.blob, true
+}
+
+func (l *layer) Open(ctx context.Context) (io.ReadCloser, error) {
+	r, err := l.raw(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("opening layer %s: %w", l.diffID.Short(), err)
+	}
+	if l.blob.Digest == "" {
+		return r, nil
+	}
+	return &verifier{ReadCloser: r, blob: l.blob, hash: sha256.New()}, nil
+}
+
+func (l *layer) Section() (*io.SectionReader, bool) {
+	if l.inPlace == nil {
+		return nil, false
+	}
+	s, ok := l.inPlace()
+	if !ok || !plainTar(s) {
+		return nil, false
+	}
+	return s, true
+}
+
+// plainTar says whether the bytes begin as a tar does: an "ustar" magic, or
+// the zeros of an empty archive.
+func plainTar(r io.ReaderAt) bool {
+	var b [512]byte
+	if _, err := r.ReadAt(b[:], 0); err != nil {
+		return false
+	}
+	return string(b[257:262]) == "ustar" || b == [512]byte{}
+}
+
+// verifier checks a blob's size and digest while it is read.
+type verifier struct {
+	io.ReadCloser
+	blob whittle.Blob
+	hash hash.Hash
+	n    int64
+	err  error
+}
+
+func (v *verifier) Read(p []byte) (int, error) {
+	if v.err != nil {
+		return 0, v.err
+	}
+	n, err := v.ReadCloser.Read(p)
+	v.hash.Write(p[:n])
+	v.n += int64(n)
+	switch {
+	case v.n > v.blob.Size:
+		err = fmt.Errorf("blob %s has more than its %d bytes: %w", v.blob.Digest, v.blob.Size, whittle.ErrCorrupt)
+	case !errors.Is(err, io.EOF):
+	case v.n < v.blob.Size:
+		err = fmt.Errorf("blob %s ends after %d of %d bytes: %w", v.blob.Digest, v.n, v.blob.Size, whittle.ErrCorrupt)
+	case whittle.SHA256([32]byte(v.hash.Sum(nil))) != v.blob.Digest:
+		err = fmt.Errorf("blob %s has another digest, sha256:%x: %w", v.blob.Digest, v.hash.Sum(nil), whittle.ErrCorrupt)
+	}
+	v.err = err
+	return n, err
+}
+
+// opener is one of the methods of blobs.
+type opener func(ctx context.Context, d whittle.Digest) (io.ReadCloser, error)
+
+// readBlob reads a whole small blob and verifies it.
+func readBlob(ctx context.Context, open opener, d descriptor, what string, limit int64) ([]byte, error) {
+	if d.Size > limit {
+		return nil, fmt.Errorf("%s %s claims %d bytes, more than %d: %w", what, d.Digest, d.Size, limit, whittle.ErrLimit)
+	}
+	r, err := open(ctx, d.Digest)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s %s: %w", what, d.Digest, err)
+	}
+	defer r.Close()
+	b, err := readAll(r, what+" "+string(d.Digest), limit)
+	if err != nil {
+		return nil, err
+	}
+	if d.Size >= 0 && int64(len(b)) != d.Size {
+		return nil, fmt.Errorf("%s %s has %d bytes, not %d: %w", what, d.Digest, len(b), d.Size, whittle.ErrCorrupt)
+	}
+	if got := whittle.SHA256(sha256.Sum256(b)); got != d.Digest {
+		return nil, fmt.Errorf("%s %s has another digest, %s: %w", what, d.Digest, got, whittle.ErrCorrupt)
+	}
+	return b, nil
+}
+
+// parseConfig reads an image configuration and checks its diff IDs.
+func parseConfig(b []byte, layers int) (whittle.Config, error) {
+	var c whittle.Config
+	if err := json.Unmarshal(b, &c); err != nil {
+		return c, fmt.Errorf("the image configuration: %w: %w", err, whittle.ErrCorrupt)
+	}
+	if n := len(c.RootFS.DiffIDs); n != layers {
+		return c, fmt.Errorf("the image configuration has %d diff IDs for %d layers: %w", n, layers, whittle.ErrCorrupt)
+	}
+	for i, d := range c.RootFS.DiffIDs {
+		if _, err := whittle.ParseDigest(string(d)); err != nil {
+			return c, fmt.Errorf("diff ID of layer %d: %w", i, err)
+		}
+	}
+	return c, nil
+}
