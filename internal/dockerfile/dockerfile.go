@@ -93,6 +93,8 @@ type Instruction struct {
 	// HEALTHCHECK, which is then Args[0]).
 	JSON     bool
 	Heredocs []Heredoc
+	// Comments are the comment lines that stand between continued lines.
+	Comments []whittle.Span
 	// Trigger is the instruction that ONBUILD holds; its heredocs are there.
 	Trigger *Instruction
 

@@ -17,8 +17,9 @@ import (
 // file's offset of each byte of text, so that whatever is found in the text
 // has a place in the file.
 type logical struct {
-	text string
-	offs []int
+	text     string
+	offs     []int
+	comments []whittle.Span // comment lines between the continued ones
 }
 
 // span is the file's range of text[a:b]; an empty one stands before byte a.
@@ -60,6 +61,9 @@ func readLogical(src []byte, lines []int, at int, escape byte) (l logical, next 
 		}
 		bare := bytes.TrimLeftFunc(line, unicode.IsSpace)
 		if !first && (len(bare) == 0 || bare[0] == '#') {
+			if end := start + len(line); len(bare) > 0 {
+				l.comments = append(l.comments, whittle.Span{Start: end - len(bare), End: end})
+			}
 			continue
 		}
 		if first {
@@ -140,6 +144,7 @@ func (f *File) locate(n *parser.Node, lines []int) (Instruction, error) {
 			Text: fmt.Sprintf("cannot place the instruction %.40q in the file", n.Original)}
 	}
 	in := f.dissect(n, l, 0)
+	in.Comments = l.comments
 	docs := in.place(n.Heredocs, lines, next)
 	if in.Trigger != nil {
 		in.Trigger.Heredocs = docs
@@ -150,6 +155,7 @@ func (f *File) locate(n *parser.Node, lines []int) (Instruction, error) {
 	in.Span.End = trimLineEnd(f.Source, lines[n.EndLine-1], lines[n.EndLine])
 	in.Line = lineOf(lines, in.Span.Start)
 	if t := in.Trigger; t != nil {
+		t.Comments = l.comments
 		t.Span.End, t.EndLine, t.Line = in.Span.End, in.EndLine, lineOf(lines, t.Span.Start)
 	}
 	return in, nil

@@ -1,0 +1,256 @@
+package dockerfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"whittle"
+
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// Scripts that are larger, or that open more brackets, are not read: the shell
+// parser calls itself for each level of nesting.
+const (
+	maxScript   = 256 << 10
+	maxBrackets = 20_000
+)
+
+// Script is what an instruction runs: the commands of a shell, or the one
+// command of a JSON array. All its spans are of the Dockerfile.
+type Script struct {
+	// Exec says that no shell runs it (JSON form).
+	Exec bool
+	// Comments are the shell's own comments; those that stand between
+	// continued lines are the instruction's.
+	Comments []whittle.Span
+	commands []Command
+}
+
+// Commands are the simple commands in the order of the text, those within
+// groups, loops, functions and substitutions included.
+func (s *Script) Commands() []Command { return s.commands }
+
+// Command is one simple command.
+type Command struct {
+	// Span reaches from the first to the last byte of the command's
+	// assignments, words and redirections, heredoc bodies excluded.
+	Span whittle.Span
+	// Assigns are the variables set for the command, or for the shell where
+	// there are no words.
+	Assigns []Word
+	// Words are the program and its arguments.
+	Words     []Word
+	Redirects []Redirect
+	// Before and After are the operators to its neighbors in the same list or
+	// pipeline, empty at its ends.
+	Before, After Operator
+	// Depth is 0 for the script's own list, and more inside groups,
+	// conditions, loops, functions and substitutions.
+	Depth int
+	// Negated says that "!" stands before it.
+	Negated bool
+}
+
+// Name is the base name of the program, empty where only the shell knows it.
+func (c *Command) Name() string {
+	if len(c.Words) == 0 || !c.Words[0].Literal {
+		return ""
+	}
+	return path.Base(c.Words[0].Value)
+}
+
+// Word is one word of a command.
+type Word struct {
+	Span whittle.Span
+	// Text is the word as the shell reads it: continuations are gone, quotes
+	// are not.
+	Text string
+	// Value is the word with its quotes resolved; globs stay as they are. It
+	// is empty unless Literal, that is where the shell expands something else.
+	Value   string
+	Literal bool
+}
+
+// Redirect is a redirection such as 2>/dev/null.
+type Redirect struct {
+	Span whittle.Span
+	// Op is the operator, with the file descriptor where one is written: "2>".
+	Op     string
+	Target Word
+}
+
+// Operator joins two commands: "&&", "||", "|", "|&", ";", "&" or "\n".
+type Operator struct {
+	Text string
+	Span whittle.Span
+}
+
+// Shell reads what the instruction runs: RUN, CMD, ENTRYPOINT and
+// HEALTHCHECK CMD, in shell, heredoc or JSON form. What no POSIX-like shell
+// runs (SHELL ["powershell"], a heredoc that starts with #!/usr/bin/python3),
+// and what does not parse, is [whittle.ErrUnsupported].
+func (in *Instruction) Shell() (*Script, error) {
+	args := in.Args
+	switch in.Keyword {
+	case "RUN", "CMD", "ENTRYPOINT":
+	case "HEALTHCHECK":
+		if len(args) == 0 || !strings.EqualFold(args[0].Value, "CMD") {
+			return &Script{}, nil
+		}
+		args = args[1:]
+	default:
+		return nil, in.unsupported("%s runs no command", in.Keyword)
+	}
+	if in.JSON {
+		return in.exec(args), nil
+	}
+	if len(args) == 0 {
+		return &Script{}, nil
+	}
+	l, err := in.script()
+	if err != nil {
+		return nil, err
+	}
+	lang, ok := language(in.shell)
+	if !ok && !bytes.HasPrefix([]byte(l.text), []byte("#!")) {
+		return nil, in.unsupported("%s is not a shell that whittle reads", in.shell[0])
+	}
+	return in.read(l, lang)
+}
+
+// exec is the one command of the JSON form.
+func (in *Instruction) exec(args []Arg) *Script {
+	if len(args) == 0 {
+		return &Script{Exec: true}
+	}
+	c := Command{Span: whittle.Span{Start: args[0].Span.Start, End: args[len(args)-1].Span.End}}
+	for _, a := range args {
+		text := string(in.file.Source[a.Span.Start:a.Span.End])
+		c.Words = append(c.Words, Word{Span: a.Span, Text: text, Value: a.Value, Literal: true})
+	}
+	return &Script{Exec: true, commands: []Command{c}}
+}
+
+// script is the text that the shell gets, with the place of each byte.
+func (in *Instruction) script() (logical, error) {
+	at, end := in.args[0], in.args[1]
+	if in.Keyword == "HEALTHCHECK" {
+		w := in.words()
+		at = w[len(w)-1][0]
+	}
+	l := logical{text: in.line.text[at:end], offs: in.line.offs[at:end]}
+	if len(in.Heredocs) == 0 {
+		return l, nil
+	}
+	src := in.file.Source
+	if h, err := parser.ParseHeredoc(l.text); err == nil && h != nil {
+		body := in.Heredocs[0].Body
+		script := plain(src, body, in.Heredocs[0].Chomp)
+		if line, ok := strings.CutPrefix(script.text, "#!"); ok {
+			line, _, _ = strings.Cut(line, "\n")
+			if words := strings.Fields(line); len(words) == 0 || !isShell(words[len(words)-1]) && !isShell(words[0]) {
+				return logical{}, in.unsupported("%.80s is not a shell that whittle reads", strings.TrimSpace(line))
+			}
+		}
+		return script, nil
+	}
+	text := []byte(l.text)
+	offs := append([]int(nil), l.offs...)
+	before := lineEndBefore(src, in.Heredocs[0].Body.Start)
+	for _, h := range in.Heredocs {
+		for _, part := range []logical{
+			{text: "\n", offs: []int{before}},
+			plain(src, h.Body, false),
+			plain(src, h.Terminator, false),
+		} {
+			text = append(text, part.text...)
+			offs = append(offs, part.offs...)
+		}
+		before = h.Terminator.End
+	}
+	return logical{text: string(text), offs: offs}, nil
+}
+
+// lineEndBefore is the offset of the line end before the line at start.
+func lineEndBefore(src []byte, start int) int {
+	if start > 1 && src[start-2] == '\r' {
+		return start - 2
+	}
+	return start - 1
+}
+
+// plain is a part of the file as it is, without leading tabs where they do not
+// count.
+func plain(src []byte, s whittle.Span, chomp bool) logical {
+	var l logical
+	text := make([]byte, 0, s.End-s.Start)
+	tabs := chomp
+	for i := s.Start; i < s.End; i++ {
+		if tabs && src[i] == '\t' {
+			continue
+		}
+		tabs = chomp && src[i] == '\n'
+		text = append(text, src[i])
+		l.offs = append(l.offs, i)
+	}
+	l.text = string(text)
+	return l
+}
+
+// isShell says that a program is a shell that the parser knows.
+func isShell(program string) bool {
+	_, ok := language([]string{program})
+	return ok
+}
+
+// language is the dialect of a SHELL instruction. The image's own shell is
+// taken for a POSIX one, and those are read as Bash, which reads them all.
+func language(shell []string) (syntax.LangVariant, bool) {
+	if len(shell) == 0 {
+		return syntax.LangBash, true
+	}
+	switch path.Base(shell[0]) {
+	case "sh", "bash", "ash", "dash":
+		return syntax.LangBash, true
+	case "ksh", "mksh":
+		return syntax.LangMirBSDKorn, true
+	case "zsh":
+		return syntax.LangZsh, true
+	}
+	return syntax.LangBash, false
+}
+
+func (in *Instruction) unsupported(format string, args ...any) error {
+	return fmt.Errorf("%s:%d: %s: %w", in.file.Name, in.Line, fmt.Sprintf(format, args...), whittle.ErrUnsupported)
+}
+
+// read parses the script.
+func (in *Instruction) read(l logical, lang syntax.LangVariant) (*Script, error) {
+	if len(l.text) > maxScript || strings.Count(l.text, "(")+strings.Count(l.text, "{")+strings.Count(l.text, "[") > maxBrackets {
+		return nil, in.unsupported("the script is too large")
+	}
+	file, err := syntax.NewParser(syntax.Variant(lang), syntax.KeepComments(true)).Parse(strings.NewReader(l.text), "")
+	if err != nil {
+		var at syntax.ParseError
+		text := err.Error()
+		if errors.As(err, &at) {
+			text = at.Text
+		}
+		return nil, in.unsupported("the shell of %s cannot be read: %s", in.Keyword, brief(text))
+	}
+	s := &Script{}
+	r := scriptReader{line: l, script: s}
+	r.list(file.Stmts, 0, Operator{}, Operator{})
+	syntax.Walk(file, func(n syntax.Node) bool {
+		if c, ok := n.(*syntax.Comment); ok {
+			s.Comments = append(s.Comments, r.span(c.Pos(), c.End()))
+		}
+		return true
+	})
+	return s, nil
+}
