@@ -109,20 +109,6 @@ func (c *Cache) Put(idx *whittle.Index) error {
 	return c.trim(idx.DiffID)
 }
 
-// keep puts an index unless a better one is there. A cache that cannot be
-// written to is no reason to fail.
-func (c *Cache) keep(idx *whittle.Index) {
-	if c == nil {
-		return
-	}
-	if !idx.Hashed {
-		if _, better := c.Get(idx.DiffID, true); better {
-			return
-		}
-	}
-	_ = c.Put(idx)
-}
-
 // Usage adds up the cache.
 func (c *Cache) Usage() (Usage, error) {
 	u := Usage{Dir: c.dir, Max: c.max}

@@ -136,7 +136,9 @@ func decodeBody(body []byte) (*whittle.Index, error) {
 	// Paths are collected in one string, so that each costs no allocation of
 	// its own; ends has where each of them ends.
 	paths, ends := make([]byte, 0, 48*n), make([]int, n)
-	idx.Entries = make([]whittle.Entry, n)
+	if n > 0 {
+		idx.Entries = make([]whittle.Entry, n)
+	}
 	var prev whittle.Entry
 	var last []byte // the path before
 	for i := range idx.Entries {

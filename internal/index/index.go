@@ -18,8 +18,9 @@ import (
 // the layer's form allows.
 type Options struct {
 	Limits Limits
-	// Hash asks for the SHA-256 of every regular file. It makes the index of
-	// a layer that is stored uncompressed read the whole layer.
+	// Hash asks for the SHA-256 of every regular file. A layer that has to be
+	// read as a whole is always hashed, as that costs little beside the
+	// decompression; one that is stored uncompressed is then read as a whole.
 	Hash bool
 	// Verify asks for the diff ID to be verified also where the layer is
 	// stored uncompressed and only its headers would be read. Compressed
@@ -54,7 +55,7 @@ func Read(ctx context.Context, layer whittle.Layer, opts Options) (*whittle.Inde
 	if err != nil {
 		return nil, wrap(layer, err)
 	}
-	opts.Cache.keep(idx)
+	_ = opts.Cache.Put(idx) // a cache that cannot be written to is no reason to fail
 	return idx, nil
 }
 
@@ -113,7 +114,7 @@ func readStream(ctx context.Context, layer whittle.Layer, opts Options) (*whittl
 	src.progress = opts.Progress
 	s := newScanner(src, src.Pos, opts.Limits)
 	s.stored = src.stored.Load
-	idx := &whittle.Index{DiffID: layer.DiffID(), Hashed: opts.Hash}
+	idx := &whittle.Index{DiffID: layer.DiffID(), Hashed: true}
 	sum, buf := sha256.New(), make([]byte, 128<<10)
 	for {
 		e, err := s.next()
@@ -123,7 +124,7 @@ func readStream(ctx context.Context, layer whittle.Layer, opts Options) (*whittl
 		if err != nil {
 			return nil, src.reason(err)
 		}
-		if opts.Hash && e.Kind == whittle.File {
+		if e.Kind == whittle.File {
 			sum.Reset()
 			if _, err := io.CopyBuffer(sum, s.content(), buf); err != nil {
 				return nil, src.reason(contentError(e.Path, err))

@@ -1,10 +1,20 @@
 package index
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+	"testing/iotest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -24,84 +34,433 @@ const sample = `
 	o usr
 	o .
 	f .wh..wh.plnk/1 10
+	f usr/.wh..wh.aufs 10
 	c dev/null 1:3
 	b dev/sda 8:0
 	p run/p
 	f .dot/..x 3
-	f big 1000000
+	f big 600000
 `
 
 var codecs = []imagetest.Codec{imagetest.Plain, imagetest.Gzip, imagetest.Zstd}
 
+func layer(t testing.TB, codec imagetest.Codec, notation string) *imagetest.Layer {
+	return imagetest.NewLayer(t, codec, imagetest.Tar(t, notation))
+}
+
 func TestRead(t *testing.T) {
-	ctx := context.Background()
-	var first *whittle.Index
+	mtime := int64(1700000000e9)
+	want := []whittle.Entry{
+		{Path: "usr", Kind: whittle.Dir, Mode: 0o700, ModTime: mtime},
+		{Path: "usr/a", Kind: whittle.File, Mode: 0o644, Size: 100, UID: 7, GID: 8, ModTime: 12e9, Offset: 1024},
+		{Path: "usr/empty", Kind: whittle.File, Mode: 0o644, ModTime: mtime, Offset: 2048},
+		{Path: "usr/long-\xff", Kind: whittle.File, Mode: 0o644, Size: 6, ModTime: mtime, Offset: 3584,
+			Xattrs: xattrs(map[string]string{"SCHILY.xattr.user.k": "v", "other": "x"})},
+		{Path: "usr/l", Kind: whittle.Symlink, Mode: 0o644, ModTime: mtime, Link: "../a"},
+		{Path: "usr/h", Kind: whittle.HardLink, Mode: 0o644, ModTime: mtime, Link: "usr/a"},
+		{Path: "usr/gone", Kind: whittle.Whiteout},
+		{Path: "usr/.hidden", Kind: whittle.Whiteout},
+		{Path: "usr", Kind: whittle.Opaque},
+		{Path: ".", Kind: whittle.Opaque},
+		{Path: "dev/null", Kind: whittle.CharDevice, Mode: 0o644, ModTime: mtime, Major: 1, Minor: 3},
+		{Path: "dev/sda", Kind: whittle.BlockDevice, Mode: 0o644, ModTime: mtime, Major: 8},
+		{Path: "run/p", Kind: whittle.FIFO, Mode: 0o644, ModTime: mtime},
+		{Path: ".dot/..x", Kind: whittle.File, Mode: 0o644, Size: 3, ModTime: mtime, Offset: 11264},
+		{Path: "big", Kind: whittle.File, Mode: 0o644, Size: 600000, ModTime: mtime, Offset: 12288},
+	}
+	headers := make([]whittle.Entry, len(want))
+	copy(headers, want)
+	for i, content := range map[int]string{1: string(imagetest.Content("usr/a", 100)), 2: "", 3: "hello\n",
+		13: string(imagetest.Content(".dot/..x", 3)), 14: string(imagetest.Content("big", 600000))} {
+		want[i].Content = sha256.Sum256([]byte(content))
+	}
 	for _, codec := range codecs {
-		layer := imagetest.NewLayer(t, codec, imagetest.Tar(t, sample))
-		idx, err := Read(ctx, layer, Options{Hash: true})
-		if err != nil {
-			t.Fatal(codec, err)
+		for _, opts := range []Options{{}, {Hash: true}, {Verify: true}} {
+			l := layer(t, codec, sample)
+			idx, err := Read(context.Background(), l, opts)
+			if err != nil {
+				t.Fatal(codec, err)
+			}
+			wanted := &whittle.Index{DiffID: l.ID, Entries: want, Unpacked: 600109, Hashed: true, TarSize: int64(len(imagetest.Tar(t, sample)))}
+			if codec == imagetest.Plain && !opts.Hash && !opts.Verify {
+				wanted.Entries, wanted.Hashed = headers, false
+			}
+			if d := cmp.Diff(wanted, idx); d != "" {
+				t.Errorf("%s, %+v: %s", codec, opts, d)
+			}
 		}
-		if first == nil {
-			first = idx
+	}
+}
+
+func TestStoredForms(t *testing.T) {
+	raw := imagetest.Tar(t, sample)
+	skippable := append([]byte("\x50\x2a\x4d\x18\x04\x00\x00\x00"), "meta"...)
+	forms := map[string][]byte{
+		// eStargz has a gzip member for each chunk and an empty one at the end.
+		"gzip in members": bytes.Join([][]byte{imagetest.Compress(t, imagetest.Gzip, raw[:3000]), imagetest.Compress(t, imagetest.Gzip, raw[3000:]),
+			imagetest.Compress(t, imagetest.Gzip, nil)}, nil),
+		// zstd:chunked ends in skippable frames.
+		"zstd in frames": bytes.Join([][]byte{skippable, imagetest.Compress(t, imagetest.Zstd, raw[:3000]), imagetest.Compress(t, imagetest.Zstd, raw[3000:]), skippable}, nil),
+	}
+	for name, stored := range forms {
+		l := &imagetest.Layer{ID: whittle.SHA256(sha256.Sum256(raw)), Codec: imagetest.Gzip, Stored: stored}
+		if idx, err := Read(context.Background(), l, Options{}); err != nil || len(idx.Entries) != 15 {
+			t.Error(name, err)
 		}
-		if d := cmp.Diff(first, idx); d != "" {
-			t.Error(codec, d)
+	}
+	for _, tail := range [][]byte{make([]byte, 9000), []byte("what follows the end of a tar counts for its digest")} {
+		for _, codec := range codecs {
+			l := imagetest.NewLayer(t, codec, append(bytes.Clone(raw), tail...))
+			if idx, err := Read(context.Background(), l, Options{Verify: true}); err != nil || idx.TarSize != int64(len(raw)+len(tail)) {
+				t.Error(codec, err)
+			}
 		}
-		if codec != imagetest.Plain {
-			continue
+	}
+	for _, codec := range codecs {
+		if idx, err := Read(context.Background(), imagetest.NewLayer(t, codec, nil), Options{}); err != nil || len(idx.Entries) != 0 {
+			t.Error("an empty layer by", codec, err)
 		}
-		headers, err := Read(ctx, layer, Options{})
+	}
+}
+
+// readerLayer is a layer that opens a given reader.
+type readerLayer struct {
+	whittle.Layer
+	open func() io.Reader
+}
+
+func (l readerLayer) Open(context.Context) (io.ReadCloser, error) { return io.NopCloser(l.open()), nil }
+
+func TestErrors(t *testing.T) {
+	ctx := context.Background()
+	good := layer(t, imagetest.Gzip, sample)
+	broken := errors.New("the cable is broken")
+	change := func(codec imagetest.Codec, f func(l *imagetest.Layer)) whittle.Layer {
+		l := layer(t, codec, sample)
+		f(l)
+		return l
+	}
+	cut := func(l *imagetest.Layer) { l.Stored = l.Stored[:len(l.Stored)/2] }
+	flip := func(l *imagetest.Layer) { l.Stored[len(l.Stored)/2] ^= 0x10 }
+	lie := func(l *imagetest.Layer) { l.ID = whittle.SHA256([32]byte{1}) }
+	raw := func(notation string) whittle.Layer { return layer(t, imagetest.Plain, notation) }
+	cases := map[string]struct {
+		layer whittle.Layer
+		opts  Options
+		want  error
+		says  string
+	}{
+		"cut plain":           {change(imagetest.Plain, cut), Options{}, whittle.ErrCorrupt, "after entry"},
+		"cut plain, hashed":   {change(imagetest.Plain, cut), Options{Hash: true}, whittle.ErrCorrupt, "has the digest"},
+		"cut gzip":            {change(imagetest.Gzip, cut), Options{}, whittle.ErrCorrupt, "cut short"},
+		"cut zstd":            {change(imagetest.Zstd, cut), Options{}, whittle.ErrCorrupt, "cut short"},
+		"flipped plain":       {change(imagetest.Plain, flip), Options{Hash: true}, whittle.ErrCorrupt, "has the digest"},
+		"flipped gzip":        {change(imagetest.Gzip, flip), Options{}, whittle.ErrCorrupt, ""},
+		"flipped zstd":        {change(imagetest.Zstd, flip), Options{}, whittle.ErrCorrupt, ""},
+		"wrong diff ID":       {change(imagetest.Gzip, lie), Options{}, whittle.ErrCorrupt, "layer 010000000000: "},
+		"wrong diff ID, zstd": {change(imagetest.Zstd, lie), Options{}, whittle.ErrCorrupt, "has the digest"},
+		"wrong diff ID, raw":  {change(imagetest.Plain, lie), Options{Verify: true}, whittle.ErrCorrupt, "has the digest"},
+		"xz":                  {change(imagetest.Gzip, func(l *imagetest.Layer) { l.Stored = []byte("\xfd7zXZ\x00...") }), Options{}, whittle.ErrUnsupported, "xz"},
+		"bzip2":               {change(imagetest.Gzip, func(l *imagetest.Layer) { l.Stored = []byte("BZh91AY") }), Options{}, whittle.ErrUnsupported, "bzip2"},
+		"not a tar":           {change(imagetest.Plain, func(l *imagetest.Layer) { l.Stored = bytes.Repeat([]byte("no"), 999) }), Options{}, whittle.ErrCorrupt, "after entry 0"},
+		"the source fails": {readerLayer{good, func() io.Reader {
+			return io.MultiReader(bytes.NewReader(good.Stored[:500]), iotest.ErrReader(broken))
+		}}, Options{}, broken, "reading it"},
+		"the source fails at the start": {readerLayer{good, func() io.Reader { return iotest.ErrReader(broken) }}, Options{}, broken, "reading it"},
+		"a name that leaves":            {raw("f ../../etc/passwd 1"), Options{}, whittle.ErrCorrupt, "leaves the root"},
+		"a link that leaves":            {raw("h a ../b"), Options{}, whittle.ErrCorrupt, "hard link"},
+		"a file as the root":            {raw("f . 1"), Options{}, whittle.ErrCorrupt, "root directory as a file"},
+		"a whiteout of dots":            {raw("f a/.wh... 0"), Options{}, whittle.ErrCorrupt, "no name"},
+		"a whiteout of nothing":         {raw("f a/.wh. 0"), Options{}, whittle.ErrCorrupt, "no name"},
+		"too many entries":              {raw("f a 1\nf b 1\nf c 1"), Options{Limits: Limits{Entries: 2}}, whittle.ErrLimit, `entry 2 ("c")`},
+		"a long name":                   {raw("f " + strings.Repeat("n", 5000) + " 1"), Options{}, whittle.ErrLimit, "5000 bytes"},
+		"long names":                    {raw("f aaaa 1\nf bbbb 1"), Options{Limits: Limits{Names: 7}}, whittle.ErrLimit, "names of all entries"},
+		"much content":                  {good, Options{Limits: Limits{Unpacked: 500000}}, whittle.ErrLimit, `("big")`},
+		"a long tar":                    {layer(t, imagetest.Zstd, strings.Repeat("d a\n", 3000)), Options{Limits: Limits{Unpacked: 1e6}}, whittle.ErrLimit, "more than 1.0 MB"},
+	}
+	for name, c := range cases {
+		_, err := Read(ctx, c.layer, c.opts)
+		if !errors.Is(err, c.want) || !strings.Contains(fmt.Sprint(err), c.says) || !strings.Contains(fmt.Sprint(err), "layer "+c.layer.DiffID().Short()) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCancel(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := layer(t, imagetest.Gzip, strings.Repeat("f a 2000000\n", 5))
+	_, err := Read(ctx, l, Options{Progress: func(int64) { cancel() }})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// A header may claim a size that is not there.
+func TestClaimedSize(t *testing.T) {
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	if err := w.WriteHeader(&tar.Header{Name: "a", Size: 1 << 60}); err != nil {
+		t.Fatal(err)
+	}
+	for _, codec := range codecs {
+		if _, err := Read(context.Background(), imagetest.NewLayer(t, codec, buf.Bytes()), Options{}); !errors.Is(err, whittle.ErrLimit) {
+			t.Error(codec, err)
+		}
+	}
+	limits := Limits{}.withDefaults()
+	for _, c := range []struct {
+		unpacked, stored int64
+		ok               bool
+	}{{4 << 30, 1, true}, {5 << 30, 6 << 20, true}, {5 << 30, 5 << 20, false}, {257 << 30, 257 << 30, false}} {
+		if err := limits.checkSize(c.unpacked, c.stored); (err == nil) != c.ok {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
+func TestOpen(t *testing.T) {
+	raw := imagetest.Tar(t, sample)
+	for _, codec := range codecs {
+		l := imagetest.NewLayer(t, codec, raw)
+		r, err := Open(context.Background(), l)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range headers.Entries {
-			headers.Entries[i].Content = idx.Entries[i].Content
+		if got, err := io.ReadAll(iotest.OneByteReader(r)); err != nil || !bytes.Equal(got, raw) {
+			t.Error(codec, err)
 		}
-		headers.Hashed = true
-		if d := cmp.Diff(first, headers); d != "" {
-			t.Error(d)
+		if err := r.Close(); err != nil {
+			t.Error(err)
 		}
-		for i := range idx.Entries {
-			t.Log(idx.Entries[i].Kind, idx.Entries[i].Path, idx.Entries[i].Offset)
+		l.ID = whittle.SHA256([32]byte{1})
+		if r, err = Open(context.Background(), l); err != nil {
+			t.Fatal(err)
 		}
+		if _, err := io.Copy(io.Discard, r); !errors.Is(err, whittle.ErrCorrupt) {
+			t.Error(codec, err)
+		}
+		r.Close()
 	}
 }
 
 func TestFiles(t *testing.T) {
 	ctx := context.Background()
+	want := map[string]string{"usr/empty": "", "usr/long-\xff": "hello\n", ".dot/..x": string(imagetest.Content(".dot/..x", 3))}
 	for _, codec := range codecs {
-		layer := imagetest.NewLayer(t, codec, imagetest.Tar(t, sample))
 		for _, hash := range []bool{true, false} {
-			idx, err := Read(ctx, layer, Options{Hash: hash})
+			l := layer(t, codec, sample)
+			idx, err := Read(ctx, l, Options{Hash: hash})
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := map[string]string{}
-			err = Files(ctx, layer, idx, func(i int) bool { return idx.Entries[i].Size < 10 }, func(i int, r io.Reader) error {
+			small := func(i int) bool { return idx.Entries[i].Size < 10 }
+			if err := Files(ctx, l, idx, small, func(i int, r io.Reader) error {
 				b, err := io.ReadAll(r)
 				got[idx.Entries[i].Path] = string(b)
 				return err
-			})
-			if err != nil {
+			}); err != nil {
 				t.Fatal(err)
 			}
-			want := map[string]string{"usr/empty": "", "usr/long-\xff": "hello\n", ".dot/..x": string(imagetest.Content(".dot/..x", 3))}
 			if d := cmp.Diff(want, got); d != "" {
 				t.Error(codec, hash, d)
+			}
+			skip := func(int, io.Reader) error { return nil } // the rest is read for it
+			if err := Files(ctx, l, idx, small, skip); err != nil {
+				t.Error(err)
+			}
+			if err := Files(ctx, l, idx, small, func(int, io.Reader) error { return io.ErrNoProgress }); !errors.Is(err, io.ErrNoProgress) {
+				t.Error(err)
+			}
+			if !idx.Hashed {
+				continue
+			}
+			idx.Entries[1].Content[0]++
+			if err := Files(ctx, l, idx, func(i int) bool { return i == 1 }, skip); !errors.Is(err, whittle.ErrCorrupt) {
+				t.Error(codec, err)
 			}
 		}
 	}
 }
 
-func TestLies(t *testing.T) {
-	for _, codec := range codecs {
-		layer := imagetest.NewLayer(t, codec, imagetest.Tar(t, sample))
-		layer.ID = whittle.SHA256([32]byte{1})
-		if _, err := Read(context.Background(), layer, Options{Verify: true}); !errors.Is(err, whittle.ErrCorrupt) {
-			t.Error(codec, err)
-		} else {
-			t.Log(err)
+func TestDigest(t *testing.T) {
+	ctx := context.Background()
+	l := layer(t, imagetest.Plain, sample)
+	hashed, _ := Read(ctx, l, Options{Hash: true})
+	idx, _ := Read(ctx, l, Options{})
+	if err := Digest(ctx, l, idx, []int{1, 14}); err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range idx.Entries {
+		want := [32]byte{}
+		if i == 1 || i == 14 {
+			want = hashed.Entries[i].Content
+		}
+		if e.Content != want {
+			t.Errorf("%q: %x", e.Path, e.Content)
 		}
 	}
+	other := layer(t, imagetest.Gzip, "f usr 1")
+	if err := Digest(ctx, other, idx, []int{1}); !errors.Is(err, whittle.ErrCorrupt) {
+		t.Error("another layer's index:", err)
+	}
+}
+
+func TestAll(t *testing.T) {
+	img := imagetest.New(t, imagetest.Gzip, "f a 5000000", "f b 10", "f c 20\nf d 1", "f b 10")
+	var sum int64
+	got, err := All(context.Background(), img, Options{Progress: func(n int64) { sum = n }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tars int64
+	for i, want := range []int{1, 1, 2, 1} {
+		if len(got[i].Entries) != want || got[i].DiffID != img.Layers()[i].DiffID() {
+			t.Errorf("layer %d: %+v", i, got[i])
+		}
+		tars += got[i].TarSize
+	}
+	if got[1] != got[3] || sum != tars-got[3].TarSize {
+		t.Errorf("layers 1 and 3 are one, and the progress ends at %d of %d", sum, tars)
+	}
+	img.Layers()[2].(*imagetest.Layer).Stored[30] ^= 1
+	if _, err := All(context.Background(), img, Options{}); !errors.Is(err, whittle.ErrCorrupt) {
+		t.Error(err)
+	}
+}
+
+func TestCache(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	cache, err := OpenCache(dir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := layer(t, imagetest.Gzip, sample)
+	first, err := Read(ctx, l, Options{Cache: cache})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := &imagetest.Layer{ID: l.ID, Codec: imagetest.Gzip} // nothing can be read from it
+	again, err := Read(ctx, gone, Options{Cache: cache, Hash: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(first, again); d != "" {
+		t.Error(d)
+	}
+	usage, err := cache.Usage()
+	if err != nil || usage.Indexes != 1 || usage.Bytes == 0 || usage.Max != DefaultCacheSize {
+		t.Errorf("%+v, %v", usage, err)
+	}
+	damage(t, cache.path(l.ID))
+	if _, ok := cache.Get(l.ID, false); ok {
+		t.Error("a damaged entry was found")
+	}
+	if again, err = Read(ctx, l, Options{Cache: cache}); err != nil || cmp.Diff(first, again) != "" {
+		t.Error("not rebuilt:", err)
+	}
+	if _, ok := cache.Get(l.ID, true); !ok {
+		t.Error("not kept")
+	}
+	plain := layer(t, imagetest.Plain, "f unverified 1")
+	if _, err := Read(ctx, plain, Options{Cache: cache}); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := cache.Get(plain.ID, false); ok {
+		t.Error("an index that was not verified was kept")
+	}
+	foreign := filepath.Join(dir, cacheVersion, "README")
+	if err := os.WriteFile(foreign, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := cache.Clear(); err != nil {
+		t.Fatal(err)
+	}
+	if usage, _ = cache.Usage(); usage.Indexes != 0 || usage.Bytes != 0 {
+		t.Errorf("%+v", usage)
+	}
+	if _, err := os.Stat(foreign); err != nil {
+		t.Error(err)
+	}
+}
+
+func damage(t *testing.T, name string) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 4
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	cache, err := OpenCache(t.TempDir(), 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	idx := func(n byte) *whittle.Index {
+		return &whittle.Index{DiffID: whittle.SHA256([32]byte{n}), Hashed: true, Entries: []whittle.Entry{{Path: strings.Repeat("p", 3000)}}}
+	}
+	for n := range byte(3) {
+		if err := cache.Put(idx(n)); err != nil {
+			t.Fatal(err)
+		}
+		old := time.Now().Add(time.Duration(n)*time.Minute - time.Hour)
+		if err := os.Chtimes(cache.path(idx(n).DiffID), old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, ok := cache.Get(idx(0).DiffID, true); !ok { // used last, though put first
+		t.Fatal("not there")
+	}
+	stale := filepath.Join(cache.dir, tempPrefix+"x")
+	if err := os.WriteFile(stale, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-2 * tempAge)
+	if err := os.Chtimes(stale, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := cache.Put(idx(3)); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range []bool{true, false, true, true} {
+		if _, ok := cache.Get(idx(byte(n)).DiffID, true); ok != want {
+			t.Errorf("index %d: %t", n, ok)
+		}
+	}
+	if _, err := os.Stat(stale); err == nil {
+		t.Error("an old temporary file was left")
+	}
+	var none *Cache
+	if _, ok := none.Get(idx(0).DiffID, false); ok || none.Put(idx(0)) != nil {
+		t.Error("no cache keeps nothing")
+	}
+}
+
+func TestCacheTwice(t *testing.T) {
+	dir := t.TempDir()
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			cache, err := OpenCache(dir, 20_000)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for n := range byte(20) {
+				idx := &whittle.Index{DiffID: whittle.SHA256([32]byte{n}), Hashed: true, Entries: []whittle.Entry{{Path: strings.Repeat(string('a'+rune(n)), 3000)}}}
+				if err := cache.Put(idx); err != nil {
+					t.Error(err)
+				}
+				if got, ok := cache.Get(idx.DiffID, true); ok && cmp.Diff(idx, got) != "" {
+					t.Error("another index")
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

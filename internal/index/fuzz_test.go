@@ -1,0 +1,120 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"whittle"
+	"whittle/internal/imagetest"
+)
+
+// seeds are small tars of all forms.
+func seeds(f *testing.F) [][]byte {
+	out := [][]byte{imagetest.Tar(f, "d usr\nf usr/a 100\ns l usr\nh usr/b usr/a\nw x\no usr\nf usr/c \"x\" x.user.k=v"), nil}
+	names, err := filepath.Glob("testdata/*.tar")
+	if err != nil || len(names) == 0 {
+		f.Fatal("no testdata", err)
+	}
+	for _, name := range names {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		out = append(out, raw)
+	}
+	return out
+}
+
+// FuzzRead reads bytes as a layer, plain, by gzip or by zstd as they say.
+func FuzzRead(f *testing.F) {
+	for _, raw := range seeds(f) {
+		for _, codec := range codecs {
+			f.Add(imagetest.Compress(f, codec, raw))
+		}
+	}
+	opts := Options{Limits: Limits{Entries: 1000, Unpacked: 8 << 20, Names: 1 << 20}, Hash: true}
+	f.Fuzz(func(t *testing.T, stored []byte) {
+		l := &imagetest.Layer{Codec: imagetest.Plain, Stored: stored} // without a diff ID it is not verified
+		whole, err := Read(context.Background(), l, opts)
+		if err != nil && !errors.Is(err, whittle.ErrCorrupt) && !errors.Is(err, whittle.ErrLimit) && !errors.Is(err, whittle.ErrUnsupported) {
+			t.Fatalf("an error of no kind: %v", err)
+		}
+		if err == nil {
+			checkIndex(t, whole)
+		}
+		if _, ok := plainSection(l); !ok {
+			return
+		}
+		headers, headersErr := Read(context.Background(), l, Options{Limits: opts.Limits})
+		if (err == nil) != (headersErr == nil) {
+			t.Fatalf("reading all: %v; reading headers: %v", err, headersErr)
+		}
+		if err != nil {
+			return
+		}
+		headers.Hashed = true
+		for i := range headers.Entries {
+			headers.Entries[i].Content = whole.Entries[i].Content
+		}
+		if d := cmp.Diff(whole, headers); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
+func checkIndex(t *testing.T, idx *whittle.Index) {
+	t.Helper()
+	var sum int64
+	for i, e := range idx.Entries {
+		if p, err := whittle.CleanPath(e.Path); err != nil || p != e.Path || p == "" {
+			t.Fatalf("entry %d: path %q", i, e.Path)
+		}
+		if e.Size < 0 || e.Kind != whittle.File && e.Size != 0 || e.Offset > idx.TarSize {
+			t.Fatalf("entry %d: %+v", i, e)
+		}
+		sum += e.Size
+	}
+	if sum != idx.Unpacked {
+		t.Fatalf("the sizes add up to %d, not %d", sum, idx.Unpacked)
+	}
+	got, err := decode(encode(idx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(idx, got); d != "" {
+		t.Fatal(d)
+	}
+}
+
+// FuzzCache decodes the body of a cache file.
+func FuzzCache(f *testing.F) {
+	for _, raw := range seeds(f) {
+		idx, err := Read(context.Background(), imagetest.NewLayer(f, imagetest.Plain, raw), Options{Hash: true})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(encode(idx)[cacheHeader:])
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		idx, err := decodeBody(body)
+		if err != nil {
+			return
+		}
+		again, err := decodeBody(encode(idx)[cacheHeader:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(idx, again); d != "" {
+			t.Fatal(d)
+		}
+		if _, err := decode(bytes.Repeat(body, 2)); err == nil {
+			t.Fatal("without its checksum")
+		}
+	})
+}
