@@ -1,0 +1,1 @@
+"""An inventory of virtual machines: load, list, summarise, report."""
