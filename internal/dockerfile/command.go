@@ -16,7 +16,15 @@ type scriptReader struct {
 	script *Script
 }
 
-func (r *scriptReader) offset(p syntax.Pos) int { return min(int(p.Offset()), len(r.line.text)) }
+// offset is a position in the text; one between a CR and its LF, where the
+// shell's parser ends a word, moves before the CR.
+func (r *scriptReader) offset(p syntax.Pos) int {
+	at := min(int(p.Offset()), len(r.line.text))
+	if at > 0 && at < len(r.line.text) && r.line.text[at-1:at+1] == "\r\n" {
+		at--
+	}
+	return at
+}
 
 func (r *scriptReader) span(from, to syntax.Pos) whittle.Span {
 	return r.line.span(r.offset(from), r.offset(to))

@@ -16,6 +16,7 @@ import (
 	"whittle"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
@@ -206,7 +207,7 @@ func Parse(name string, src []byte) (*File, error) {
 
 // add takes one node of BuildKit's tree into the file.
 func (f *File) add(n *parser.Node, lines []int) error {
-	parsed, err := instructions.ParseInstruction(n)
+	parsed, err := understand(n)
 	if err != nil {
 		return f.wrap(err, n.StartLine)
 	}
@@ -233,6 +234,12 @@ func (f *File) add(n *parser.Node, lines []int) error {
 	st.Instructions = append(st.Instructions, in)
 	st.Span.End = in.Span.End
 	return nil
+}
+
+// understand is BuildKit's view of a node. Without a linter BuildKit panics at
+// a comment such as "# check=skip=all" before an instruction.
+func understand(n *parser.Node) (any, error) {
+	return instructions.ParseInstructionWithLinter(n, linter.New(&linter.Config{}))
 }
 
 // finish resolves the stages with the file's defaults and tells each

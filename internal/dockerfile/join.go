@@ -98,7 +98,7 @@ func trigger(expression string) (any, bool) {
 	if err != nil || len(res.AST.Children) != 1 {
 		return nil, false
 	}
-	cmd, err := instructions.ParseInstruction(res.AST.Children[0])
+	cmd, err := understand(res.AST.Children[0])
 	return cmd, err == nil
 }
 
