@@ -84,6 +84,10 @@ type BuildFacts struct {
 	// nil where it was not measured.
 	RebuildSeconds *float64 `json:"rebuild_seconds"`
 	Touched        string   `json:"touched,omitempty"`
+	// Engine built it and Date is when it was measured, RFC 3339 in UTC: a
+	// study that is resumed keeps both.
+	Engine Engine `json:"engine"`
+	Date   string `json:"date"`
 	// Log is the path of the full log, Archive that of the image, both
 	// relative to the study's folder.
 	Log     string   `json:"log"`

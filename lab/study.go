@@ -72,6 +72,7 @@ type study struct {
 	bases    map[string]build.Base
 	sources  map[string][]byte // Dockerfiles by variant
 	engine   Builder           // opened when the first build needs it
+	warmed   map[string]bool   // bases that the engine has unpacked
 	variants []whittle.Variant
 }
 
@@ -83,7 +84,7 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 	if err := selectVariants(p, o.Only); err != nil {
 		return nil, err
 	}
-	s := &study{env: env, o: o, project: p, sources: map[string][]byte{}}
+	s := &study{env: env, o: o, project: p, sources: map[string][]byte{}, warmed: map[string]bool{}}
 	if s.o.Out == "" {
 		s.o.Out = filepath.Join(p.Dir, OutName)
 	}
@@ -220,9 +221,8 @@ func (s *study) report(subjects []*subject) *whittle.Study {
 		Findings:    []whittle.Finding{},
 		Forecasts:   []whittle.Forecast{},
 	}
-	if s.engine != nil {
-		info := s.engine.Info()
-		out.Machine.Engine = whittle.Engine{Kind: info.Kind, Version: info.Version}
+	if len(s.variants) > 0 {
+		out.Machine.Engine = s.variants[0].Build.Engine
 	}
 	first := -1
 	for i, sub := range subjects {

@@ -50,7 +50,11 @@ func System(o SystemOptions) (*Env, error) {
 		env.Index.Cache = cache
 	}
 	env.Engine = func(ctx context.Context, bases bool) (Builder, error) {
-		return build.Open(ctx, engineOptions(o, bases))
+		e, err := build.Open(ctx, engineOptions(o, bases))
+		if err != nil {
+			return nil, err // not the nil engine in an interface
+		}
+		return e, nil
 	}
 	return env, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"whittle"
 	"whittle/internal/build"
+	"whittle/internal/dockerfile"
 	"whittle/internal/project"
 )
 
@@ -29,8 +30,9 @@ func (s *study) variant(ctx context.Context, v project.Variant) (*whittle.Varian
 		return nil, err
 	}
 	out := &whittle.Variant{Name: v.Name, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args,
-		Build: whittle.BuildFacts{Log: relative("logs", v.Name+".log"), Archive: relative("images", v.Name+".tar"), Cold: !s.o.Quick},
-		Run:   whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}}
+		Build: whittle.BuildFacts{Log: relative("logs", v.Name+".log"), Archive: relative("images", v.Name+".tar"), Cold: !s.o.Quick,
+			Engine: s.engineFacts(), Date: s.env.now().UTC().Format(time.RFC3339)},
+		Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}}
 	log, err := os.Create(s.out.path(out.Build.Log))
 	if err != nil {
 		return nil, fmt.Errorf("writing the log: %w", err)
@@ -38,6 +40,9 @@ func (s *study) variant(ctx context.Context, v project.Variant) (*whittle.Varian
 	defer log.Close()
 
 	d := s.definition(v)
+	if err := s.warm(ctx, d, v, log); err != nil {
+		return nil, err
+	}
 	d.NoCache = !s.o.Quick
 	res, err := s.engine.Build(ctx, d, build.Output{Archive: s.out.path(out.Build.Archive), Log: log, Progress: s.view(out.Name)})
 	if err != nil {
@@ -66,6 +71,11 @@ func (s *study) openEngine(ctx context.Context) (err error) {
 	return err
 }
 
+func (s *study) engineFacts() whittle.Engine {
+	info := s.engine.Info()
+	return whittle.Engine{Kind: info.Kind, Version: info.Version}
+}
+
 // view is where a build of a variant shows how far it is.
 func (s *study) view(variant string) build.Progress {
 	return build.Progress{W: s.env.progress().Writer(), Label: variant}
@@ -78,6 +88,30 @@ func (s *study) definition(v project.Variant) build.Definition {
 		d.Exclude = []string{filepath.ToSlash(rel)}
 	}
 	return d
+}
+
+// warm makes the engine fetch and unpack the bases of a variant before the
+// first build on them is timed. A base that cannot be had is the build's to
+// report.
+func (s *study) warm(ctx context.Context, d build.Definition, v project.Variant, log io.Writer) error {
+	if s.o.Quick {
+		return nil
+	}
+	f, err := dockerfile.Parse(v.Dockerfile, s.sources[v.Name])
+	if err != nil {
+		return err
+	}
+	for _, base := range f.Bases(v.Target, v.Args) {
+		if s.warmed[base] || base == "scratch" {
+			continue
+		}
+		s.warmed[base] = true
+		only := build.Definition{Content: []byte("FROM " + base + "\n"), Platform: d.Platform, Bases: d.Bases, Offline: d.Offline}
+		if err := s.engine.Warm(ctx, only, build.RunOptions{Log: log}); err != nil && !isBuildFailure(ctx, err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // notBuilt turns a failed build into a result, unless the study cannot go on.

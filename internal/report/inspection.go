@@ -23,8 +23,12 @@ func inspectionDoc(in *whittle.Inspection, rows int) document {
 	var d document
 	d.add(heading{1, printable(in.Image.Ref)})
 	size := in.Size
-	d.add(para(fmt.Sprintf("%s, %s. Unpacked %s = %s live + %s dead; transfer %s.", in.Image.Platform, in.Image.Digest.Short(),
-		whittle.Bytes(size.Unpacked), whittle.Bytes(size.Live), whittle.Bytes(size.Dead), optionalBytes(size.Transfer))))
+	transfer := "no compressed blobs here"
+	if size.Transfer != nil {
+		transfer = whittle.Bytes(*size.Transfer) + " to transfer"
+	}
+	d.add(para(fmt.Sprintf("%s, %s. %s unpacked = %s live + %s dead; %s.", in.Image.Platform, in.Image.Digest.Short(),
+		whittle.Bytes(size.Unpacked), whittle.Bytes(size.Live), whittle.Bytes(size.Dead), transfer)))
 	d.add(heading{2, "Layers"}, layersTable(in))
 	if len(in.Categories) > 0 {
 		d.add(heading{2, "Categories"}, categoriesTable(in))

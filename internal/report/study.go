@@ -73,7 +73,7 @@ func machineLine(m whittle.Machine) string {
 }
 
 func summaryTable(s *whittle.Study) table {
-	t := table{columns: []column{flexible("Variant"), right("Unpacked"), right("Live"), right("Dead"), right("Change"), right(""), left("Status")}}
+	t := table{columns: []column{flexible("Variant"), right("Unpacked"), right("Live"), right("Dead"), right("Change"), right("Percent"), left("Status")}}
 	for _, v := range s.Variants {
 		if v.Inspect == nil {
 			t.row(text(v.Name), text("–"), text("–"), text("–"), text(""), text(""), toned(v.Build.Status, faint))
@@ -106,17 +106,41 @@ func statusCell(status string) cell {
 	return toned(status, faint)
 }
 
-// studyWords says the study's result in sentences.
+// studyWords says the study's result in sentences: why sizes differ, and what
+// keeps images from running.
 func studyWords(s *whittle.Study) []string {
 	var words []string
 	for _, diff := range s.Differences {
-		for i, w := range diff.Words {
-			if i == 0 {
-				words = append(words, diff.Variant+": "+w)
+		if len(diff.Words) > 0 {
+			words = append(words, diff.Variant+": "+diff.Words[0])
+		}
+	}
+	for _, v := range s.Variants {
+		if first, more := firstProblem(v.Run); first != "" {
+			w := v.Name + " fails: " + printable(first)
+			if more > 0 {
+				w += fmt.Sprintf(", and %d more", more)
 			}
+			words = append(words, w+".")
 		}
 	}
 	return words
+}
+
+// firstProblem is the first problem of a run, and how many others there are.
+func firstProblem(r whittle.RunFacts) (first string, more int) {
+	seen := map[string]bool{"": true}
+	for _, c := range r.Commands {
+		if !seen[c.Problem] {
+			seen[c.Problem] = true
+			if first == "" {
+				first = c.Problem
+			} else {
+				more++
+			}
+		}
+	}
+	return first, more
 }
 
 func timesTable(s *whittle.Study) table {
