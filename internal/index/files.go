@@ -94,15 +94,14 @@ func (j *fileJob) pass(ctx context.Context, layer whittle.Layer) error {
 		return err
 	}
 	defer src.Close()
-	s := newScanner(src, src.Pos, limits)
-	s.stored = src.stored.Load
+	s := newScanner(src, src.stored.Load, limits)
 	for i := range j.idx.Entries {
 		e, err := s.next()
 		if err != nil {
 			if errors.Is(err, io.EOF) {
 				err = fmt.Errorf("it has %d entries, its index has %d: %w", i, len(j.idx.Entries), whittle.ErrCorrupt)
 			}
-			return src.reason(err)
+			return err
 		}
 		if was := &j.idx.Entries[i]; e.Path != was.Path || e.Kind != was.Kind || e.Size != was.Size {
 			return fmt.Errorf("entry %d (%.80q) is not what its index says: %w", i, e.Path, whittle.ErrCorrupt)
@@ -110,8 +109,8 @@ func (j *fileJob) pass(ctx context.Context, layer whittle.Layer) error {
 		if !j.wanted[i] {
 			continue
 		}
-		if err := j.one(i, s.content()); err != nil {
-			return src.reason(err)
+		if err := j.one(i, s.content(e.Path)); err != nil {
+			return err
 		}
 		if j.left--; j.left == 0 && !j.unverified {
 			return nil
@@ -134,7 +133,7 @@ func (j *fileJob) one(i int, r io.Reader) error {
 	}
 	n, err := io.Copy(io.Discard, onlyReader{r})
 	if err != nil {
-		return contentError(e.Path, err)
+		return err
 	}
 	if n += counted.n; n != e.Size {
 		return fmt.Errorf("the content of %.80q has %d bytes, not %d: %w", e.Path, n, e.Size, whittle.ErrCorrupt)

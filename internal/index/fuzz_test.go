@@ -1,12 +1,15 @@
 package index
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -90,6 +93,63 @@ func checkIndex(t *testing.T, idx *whittle.Index) {
 	if d := cmp.Diff(idx, got); d != "" {
 		t.Fatal(d)
 	}
+}
+
+// FuzzHeaders holds the reader of headers to archive/tar's reading.
+func FuzzHeaders(f *testing.F) {
+	for _, raw := range seeds(f) {
+		f.Add(raw)
+	}
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for _, h := range []tar.Header{{Typeflag: tar.TypeXGlobalHeader, PAXRecords: map[string]string{"comment": "x"}}, {Name: "a", Typeflag: tar.TypeReg, Size: 3},
+		{Name: "b", Typeflag: tar.TypeReg, Size: 1, ModTime: time.Unix(1, 5), Format: tar.FormatPAX}, {Name: "c", Uid: 1 << 40, Format: tar.FormatGNU}} {
+		if err := w.WriteHeader(&h); err != nil {
+			f.Fatal(err)
+		}
+		if _, err := w.Write(make([]byte, h.Size)); err != nil {
+			f.Fatal(err)
+		}
+	}
+	f.Add(buf.Bytes())
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		src := newSeeker(io.NewSectionReader(bytes.NewReader(raw), 0, int64(len(raw))))
+		ours, std := &headers{src: src}, tar.NewReader(bytes.NewReader(raw))
+		for n := 0; ; n++ {
+			want, wantErr := std.Next()
+			if wantErr == nil && want.Size > 1<<20 {
+				return // nothing that is compared here can be read any more
+			}
+			got, err := ours.Next()
+			if err != wantErr {
+				t.Fatalf("entry %d: %v, archive/tar says %v", n, err, wantErr)
+			}
+			if err != nil {
+				return
+			}
+			if d := cmp.Diff(relevant(want), relevant(got)); d != "" {
+				t.Fatalf("entry %d: %s", n, d)
+			}
+			if n%2 == 0 {
+				continue // the content is skipped
+			}
+			a, errA := io.ReadAll(std)
+			b, errB := io.ReadAll(onlyReader{ours})
+			if errA != errB || !bytes.Equal(a, b) {
+				t.Fatalf("entry %d: %d bytes and %v, archive/tar reads %d and %v", n, len(b), errB, len(a), errA)
+			}
+		}
+	})
+}
+
+// relevant drops what an index does not hold.
+func relevant(h *tar.Header) tar.Header {
+	r := *h
+	r.Uname, r.Gname, r.AccessTime, r.ChangeTime, r.Format = "", "", time.Time{}, time.Time{}, 0
+	if !hasBody(r.Typeflag) {
+		r.Size = 0
+	}
+	return r
 }
 
 // FuzzCache decodes the body of a cache file.

@@ -80,8 +80,7 @@ func wrap(layer whittle.Layer, err error) error {
 // readHeaders indexes an uncompressed layer by seeking from header to header.
 func readHeaders(ctx context.Context, layer whittle.Layer, section *io.SectionReader, opts Options) (*whittle.Index, error) {
 	src := newSeeker(section)
-	s := newScanner(src, src.Pos, opts.Limits)
-	s.stored = section.Size
+	s := newScanner(src, section.Size, opts.Limits)
 	idx := &whittle.Index{DiffID: layer.DiffID(), TarSize: section.Size()}
 	for {
 		e, err := s.next()
@@ -112,8 +111,7 @@ func readStream(ctx context.Context, layer whittle.Layer, opts Options) (*whittl
 	}
 	defer src.Close()
 	src.progress = opts.Progress
-	s := newScanner(src, src.Pos, opts.Limits)
-	s.stored = src.stored.Load
+	s := newScanner(src, src.stored.Load, opts.Limits)
 	idx := &whittle.Index{DiffID: layer.DiffID(), Hashed: true}
 	sum, buf := sha256.New(), make([]byte, 128<<10)
 	for {
@@ -122,12 +120,12 @@ func readStream(ctx context.Context, layer whittle.Layer, opts Options) (*whittl
 			break
 		}
 		if err != nil {
-			return nil, src.reason(err)
+			return nil, err
 		}
 		if e.Kind == whittle.File {
 			sum.Reset()
-			if _, err := io.CopyBuffer(sum, s.content(), buf); err != nil {
-				return nil, src.reason(contentError(e.Path, err))
+			if _, err := io.CopyBuffer(sum, s.content(e.Path), buf); err != nil {
+				return nil, err
 			}
 			sum.Sum(e.Content[:0])
 		}

@@ -16,11 +16,22 @@ import (
 	"whittle"
 )
 
+// source is an uncompressed tar that is read forward.
+type source interface {
+	io.Reader
+	// Seek goes forward from the current position.
+	io.Seeker
+	// Pos is how far it was read, in bytes.
+	Pos() int64
+	// Failed is why it cannot be read on, nil while it can and at its end.
+	Failed() error
+}
+
 // scanner turns tar headers into entries, in the order of the tar, and holds
 // them to the limits.
 type scanner struct {
-	tar      *tar.Reader
-	pos      func() int64
+	src      source
+	tar      *headers
 	stored   func() int64
 	limits   Limits
 	entries  int
@@ -28,14 +39,34 @@ type scanner struct {
 	unpacked int64
 }
 
-// newScanner reads the tar from r; pos says how far r was read.
-func newScanner(r io.Reader, pos func() int64, limits Limits) *scanner {
-	return &scanner{tar: tar.NewReader(r), pos: pos, limits: limits}
+// newScanner reads the tar from src; stored says how many stored bytes that
+// took so far.
+func newScanner(src source, stored func() int64, limits Limits) *scanner {
+	return &scanner{src: src, tar: &headers{src: src}, stored: stored, limits: limits}
 }
 
-// content is the content of the entry that next returned last.
-func (s *scanner) content() io.Reader { return onlyReader{s.tar} }
+// content is the content of the entry that next returned last; name is for
+// errors.
+func (s *scanner) content(name string) io.Reader { return &content{s, name} }
 
+type content struct {
+	*scanner
+	name string
+}
+
+// Read classifies errors as headerError does.
+func (c *content) Read(p []byte) (int, error) {
+	n, err := c.tar.Read(p)
+	if err == nil || err == io.EOF {
+		return n, err
+	}
+	if failed := c.src.Failed(); failed != nil {
+		return n, failed
+	}
+	return n, fmt.Errorf("the content of %.80q: %w (%w)", c.name, whittle.ErrCorrupt, err)
+}
+
+// onlyReader hides all methods but Read.
 type onlyReader struct{ io.Reader }
 
 // next is the next entry that counts, io.EOF after the last one.
@@ -59,23 +90,18 @@ func (s *scanner) next() (whittle.Entry, error) {
 	}
 }
 
+// headerError classifies what a reader of tars says. What is not the source's
+// own failure is wrong with the tar.
 func (s *scanner) headerError(err error) error {
-	switch {
+	switch failed := s.src.Failed(); {
 	case err == io.EOF:
 		return err
+	case failed != nil:
+		return failed
 	case errors.Is(err, tar.ErrFieldTooLong):
 		return fmt.Errorf("after entry %d: a name or extended header of more than 1 MiB: %w", s.entries, whittle.ErrLimit)
-	case errors.Is(err, tar.ErrHeader), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("after entry %d: %w (%w)", s.entries, whittle.ErrCorrupt, err)
 	}
-	return err
-}
-
-func contentError(name string, err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, tar.ErrHeader) {
-		return fmt.Errorf("the content of %.80q is cut short: %w", name, whittle.ErrCorrupt)
-	}
-	return err
+	return fmt.Errorf("after entry %d: %w (%w)", s.entries, whittle.ErrCorrupt, err)
 }
 
 // The names that layers give to deletions:
@@ -162,7 +188,7 @@ func (s *scanner) setKind(e *whittle.Entry, h *tar.Header) (err error) {
 		}
 		e.Size = h.Size
 		if !sparse(h) {
-			e.Offset = s.pos()
+			e.Offset = s.src.Pos()
 		}
 		return s.limits.checkSize(s.unpacked+e.Size, s.stored())
 	case whittle.HardLink:

@@ -2,6 +2,7 @@ package index
 
 import (
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -13,20 +14,27 @@ type seeker struct {
 	buf  []byte
 	rest []byte // of buf
 	pos  int64
+	err  error
 }
 
 func newSeeker(r *io.SectionReader) *seeker {
 	return &seeker{r: r, buf: make([]byte, 2048)}
 }
 
-// Pos is the position in the section.
+// Pos implements source.
 func (s *seeker) Pos() int64 { return s.pos }
+
+// Failed implements source.
+func (s *seeker) Failed() error { return s.err }
 
 // Read implements io.Reader.
 func (s *seeker) Read(p []byte) (int, error) {
 	if len(s.rest) == 0 {
 		n, err := s.r.ReadAt(s.buf, s.pos)
 		if n == 0 {
+			if err != io.EOF {
+				s.err = fmt.Errorf("reading it: %w", err)
+			}
 			return 0, err
 		}
 		s.rest = s.buf[:n]

@@ -42,7 +42,7 @@ func openStream(ctx context.Context, layer whittle.Layer, limits Limits) (*strea
 	}
 	s := &stream{layer: layer, limits: limits, cancel: cancel, src: src, sum: sha256.New(), release: func() {}}
 	s.ahead = newRing(ctx, &storedReader{src, &s.stored}, nil)
-	dec, release, err := decompress(bufio.NewReaderSize(&aheadReader{s.ahead}, 64<<10))
+	dec, release, err := decompress(bufio.NewReaderSize(onlyReader{s.ahead}, 64<<10))
 	if err != nil {
 		s.Close()
 		return nil, s.explain(err)
@@ -72,12 +72,7 @@ type sourceError struct{ error }
 
 func (e *sourceError) Unwrap() error { return e.error }
 
-// aheadReader hides all methods of the ring but Read.
-type aheadReader struct{ r *ring }
-
-func (r *aheadReader) Read(p []byte) (int, error) { return r.r.Read(p) }
-
-// Pos is the number of uncompressed bytes read or skipped so far.
+// Pos implements source.
 func (s *stream) Pos() int64 { return s.pos }
 
 // Read implements io.Reader.
@@ -133,7 +128,7 @@ func (s *stream) advance(n int64, err error) error {
 // finish reads what the decoder left of the stored bytes, so that the layer's
 // reader can verify the whole blob, and checks the diff ID.
 func (s *stream) finish() error {
-	if _, err := io.Copy(io.Discard, &aheadReader{s.ahead}); err != nil {
+	if _, err := io.Copy(io.Discard, onlyReader{s.ahead}); err != nil {
 		return s.explain(err)
 	}
 	<-s.tar.hashed
@@ -157,13 +152,12 @@ func (s *stream) explain(err error) error {
 	return decodeError(err)
 }
 
-// reason is the stream's own error where it has one, else err, which came of
-// reading the stream.
-func (s *stream) reason(err error) error {
-	if s.err != nil && !errors.Is(s.err, io.EOF) {
-		return s.err
+// Failed implements source.
+func (s *stream) Failed() error {
+	if errors.Is(s.err, io.EOF) {
+		return nil
 	}
-	return err
+	return s.err
 }
 
 // Close stops the goroutines and closes the layer's reader.
