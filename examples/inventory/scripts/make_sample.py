@@ -1,7 +1,7 @@
 """Makes data/machines.csv and data/machines.xlsx: the same 200 machines each time, none of them real."""
 
 import random
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -51,7 +51,6 @@ def main() -> None:
     frame.to_csv(DATA / "machines.csv", index=False, lineterminator="\n")
     with pd.ExcelWriter(DATA / "machines.xlsx", engine="openpyxl") as book:
         frame.to_excel(book, sheet_name="vInfo", index=False)
-        book.book.properties.created = book.book.properties.modified = datetime(2019, 1, 7)
 
 
 if __name__ == "__main__":
