@@ -3,13 +3,12 @@ package dockerfile
 import (
 	"bytes"
 	"strings"
-	"testing"
 
 	"whittle"
 )
 
 // checkFile holds a parsed file to what this package promises of spans.
-func checkFile(t testing.TB, f *File) {
+func checkFile(t failer, f *File) {
 	t.Helper()
 	at := 0
 	var joined []byte
@@ -34,7 +33,7 @@ func checkFile(t testing.TB, f *File) {
 
 // checkGap sees that nothing between instructions is more than a blank, a
 // comment or a lone escape character.
-func checkGap(t testing.TB, f *File, gap []byte) {
+func checkGap(t failer, f *File, gap []byte) {
 	t.Helper()
 	for _, line := range bytes.Split(bytes.TrimPrefix(gap, bom), []byte("\n")) {
 		line = bytes.TrimSpace(line)
@@ -44,7 +43,7 @@ func checkGap(t testing.TB, f *File, gap []byte) {
 	}
 }
 
-func checkInstruction(t testing.TB, in *Instruction) {
+func checkInstruction(t failer, in *Instruction) {
 	t.Helper()
 	within := func(what string, s whittle.Span) {
 		t.Helper()
@@ -90,7 +89,7 @@ func checkInstruction(t testing.TB, in *Instruction) {
 }
 
 // checkText sees that the logical line holds the text where the span says.
-func checkText(t testing.TB, l logical, s whittle.Span, text string) {
+func checkText(t failer, l logical, s whittle.Span, text string) {
 	t.Helper()
 	for i, off := range l.offs {
 		if off != s.Start || i+len(text) > len(l.text) {
@@ -107,7 +106,7 @@ func checkText(t testing.TB, l logical, s whittle.Span, text string) {
 }
 
 // checkShell holds a script to what this package promises of spans.
-func checkShell(t testing.TB, in *Instruction) {
+func checkShell(t failer, in *Instruction) {
 	t.Helper()
 	script, err := in.Shell()
 	if err != nil {

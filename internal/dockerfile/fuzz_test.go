@@ -7,6 +7,10 @@ import (
 	"testing"
 
 	"whittle"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
 // seed gives a fuzzer the corpus.
@@ -23,6 +27,9 @@ func FuzzParse(f *testing.F) {
 	seed(f, func(src []byte) { f.Add(src) })
 	f.Fuzz(func(t *testing.T, src []byte) {
 		file, err := Parse("Dockerfile", src)
+		if accepted := builds(src); accepted != (err == nil) && !errors.Is(err, whittle.ErrLimit) {
+			t.Fatalf("BuildKit takes it: %v, whittle says %v", accepted, err)
+		}
 		if err != nil {
 			var bad *ParseError
 			if !errors.As(err, &bad) || !errors.Is(err, whittle.ErrUsage) || bad.Line > bytes.Count(src, []byte("\n"))+1 {
@@ -40,6 +47,16 @@ func FuzzParse(f *testing.F) {
 			file.Join([]whittle.Step{{CreatedBy: "RUN x"}, {CreatedBy: "CMD [\"x\"]", Layer: -1}}, target)
 		}
 	})
+}
+
+// builds says whether BuildKit takes the file.
+func builds(src []byte) bool {
+	res, err := parser.Parse(bytes.NewReader(src))
+	if err != nil {
+		return false
+	}
+	stages, _, err := instructions.Parse(res.AST, linter.New(&linter.Config{}))
+	return err == nil && len(stages) > 0
 }
 
 func FuzzShell(f *testing.F) {
@@ -86,7 +103,7 @@ func FuzzApply(f *testing.F) {
 // checkEdited looks at an accepted result without the code that accepted it:
 // the bytes around the edits are there, and so are the words of every
 // instruction that no edit comes near.
-func checkEdited(t testing.TB, src, out []byte, edits []Edit) {
+func checkEdited(t failer, src, out []byte, edits []Edit) {
 	t.Helper()
 	before, err := Parse("Dockerfile", src)
 	if err != nil {

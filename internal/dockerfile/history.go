@@ -87,14 +87,15 @@ func (s *scope) expandAll(words []string) []string {
 
 // matchPairs compares ENV and LABEL, and learns what ENV sets.
 func (s *scope) matchPairs(keyword string, pairs instructions.KeyValuePairs, text string) (ok, exact bool) {
-	want := keyword
+	var want strings.Builder
+	want.WriteString(keyword)
 	type pair struct{ key, value string }
 	set := make([]pair, len(pairs))
 	for i, p := range pairs {
 		set[i] = pair{s.expand(p.Key), s.expand(p.Value)}
-		want += " " + set[i].key + "=" + set[i].value
+		want.WriteString(" " + set[i].key + "=" + set[i].value)
 	}
-	if ok, exact = anyLike(text, want); !ok || keyword != "ENV" {
+	if ok, exact = anyLike(text, want.String()); !ok || keyword != "ENV" {
 		return ok, exact
 	}
 	if head := keyword + " " + set[0].key + "="; len(set) == 1 && strings.HasPrefix(text, head) {
@@ -181,7 +182,10 @@ func (s *scope) argPrefixes(text string) []string {
 	if err != nil {
 		return nil
 	}
-	known := ""
+	if len(text) < len(s.args)*len(" a=") {
+		return nil
+	}
+	var known strings.Builder
 	for _, name := range s.args {
 		value, set := s.env[name]
 		if !set {
@@ -190,11 +194,11 @@ func (s *scope) argPrefixes(text string) []string {
 				value = wild // the base image may set it
 			}
 		}
-		known += name + "=" + value + " "
+		known.WriteString(name + "=" + value + " ")
 	}
 	switch {
 	case n == len(s.args):
-		return []string{number + " " + known}
+		return []string{number + " " + known.String()}
 	case n == s.declared || n > len(s.args) && n <= len(s.args)+s.baseArgs:
 		return []string{number + " " + wild}
 	}
@@ -229,10 +233,11 @@ func heredocBodies(c instructions.ShellDependantCmdLine) []string {
 		}
 		return []string{data, path.Join("/dev/pipes", c.Files[0].Name)}
 	}
+	parts := []string{line}
 	for _, file := range c.Files {
-		line += "\n" + file.Data + file.Name
+		parts = append(parts, file.Data+file.Name)
 	}
-	return []string{line}
+	return []string{strings.Join(parts, "\n")}
 }
 
 // copyFlags are the flags that the line of COPY or ADD repeats.
@@ -252,14 +257,14 @@ func copyFlags(s *scope, parents bool, chown, chmod string) string {
 
 // matchCopy compares COPY and ADD; BuildKit before 2023 left the flags out.
 func (s *scope) matchCopy(keyword string, c instructions.SourcesAndDest, flags, text string) (ok, exact bool) {
-	files := ""
+	var parts []string
 	for _, src := range c.SourcePaths {
-		files += " " + s.expand(src)
+		parts = append(parts, s.expand(src))
 	}
 	for _, src := range c.SourceContents {
-		files += " <<" + src.Path
+		parts = append(parts, "<<"+src.Path)
 	}
-	files += " " + s.expand(c.DestPath) + mark
+	files := " " + strings.Join(append(parts, s.expand(c.DestPath)), " ") + mark
 	return anyLike(text, keyword+flags+files, keyword+files)
 }
 
@@ -319,7 +324,9 @@ func (s *scope) ports(words []string) []string {
 		if strings.ContainsRune(w, '$') {
 			return []string{"EXPOSE [" + wild + "]", "EXPOSE map[" + wild + "]"}
 		}
-		ports = append(ports, portRange(w)...)
+		if ports = append(ports, portRange(w)...); len(ports) > 1<<18 {
+			return nil
+		}
 	}
 	sorted := slices.Clone(ports)
 	slices.Sort(sorted)

@@ -21,6 +21,7 @@ type scope struct {
 	// args are the names that ARG declared, in order; declared counts them
 	// with repetitions.
 	args     []string
+	isArg    map[string]bool
 	declared int
 	// shells may run shell commands here, as far as is known.
 	shells [][]string
@@ -31,7 +32,7 @@ type scope struct {
 }
 
 func newScope(escape rune, base []whittle.Step, isScratch bool) *scope {
-	s := &scope{escape: escape, env: map[string]string{}, closed: isScratch, dir: wild,
+	s := &scope{escape: escape, env: map[string]string{}, isArg: map[string]bool{}, closed: isScratch, dir: wild,
 		shells: [][]string{{"/bin/sh", "-c"}, {"cmd", "/S", "/C"}}}
 	if isScratch {
 		s.dir = "/"
@@ -125,12 +126,18 @@ func plainSubstitutions(word string) bool {
 }
 
 // set notes a variable's value.
-func (s *scope) set(name, value string) { s.env[name] = value }
+func (s *scope) set(name, value string) {
+	if len(value) > maxValue {
+		value = wild
+	}
+	s.env[name] = value
+}
 
 // declare notes an ARG.
 func (s *scope) declare(name string) {
 	s.declared++
-	if !slices.Contains(s.args, name) {
+	if !s.isArg[name] {
+		s.isArg[name] = true
 		s.args = append(s.args, name)
 	}
 }

@@ -65,6 +65,9 @@ func (f *File) globals(args map[string]string) lookup {
 			} else if kv.Value != nil {
 				env[kv.Key], _ = expand(*kv.Value, f.Escape, env)
 			}
+			if len(env[kv.Key]) > maxValue {
+				env[kv.Key] = ""
+			}
 		}
 	}
 	return env
@@ -102,10 +105,17 @@ func (l lookup) Keys() []string {
 	return keys
 }
 
+// Variables that are longer, and words that use more of them, are not
+// expanded: a few lines of ARG A=$A$A would otherwise fill the memory.
+const (
+	maxValue     = 4 << 10
+	maxVariables = 500
+)
+
 // expand replaces the variables of a word. It is not ok for a word that is
-// malformed or nested so deeply that expanding it would take long.
+// malformed or uses too many.
 func expand(word string, escape rune, env shell.EnvGetter) (string, bool) {
-	if strings.Count(word, "${") > 500 {
+	if strings.Count(word, "$") > maxVariables {
 		return "", false
 	}
 	out, _, err := shell.NewLex(escape).ProcessWord(word, env)
