@@ -73,6 +73,9 @@ type Index struct {
 	Unpacked int64
 	// Hashed says that the Content of every regular file is set.
 	Hashed bool
+	// Kept has the contents of files that the reader was asked to keep, by
+	// position in Entries.
+	Kept map[int][]byte
 	// TarSize is the length of the uncompressed tar in bytes.
 	TarSize int64
 }

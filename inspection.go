@@ -17,6 +17,10 @@ type Inspection struct {
 	// Ambiguous are places that runtimes merge differently; the figures
 	// follow Docker's overlay2.
 	Ambiguous []Ambiguity `json:"ambiguous,omitempty"`
+	// Duplicates are contents that stand at several live paths.
+	Duplicates []DuplicateRow `json:"duplicates,omitempty"`
+	// Notes say what could not be read, such as a damaged package database.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // ImageFacts identify an image.
@@ -71,6 +75,17 @@ type PackageRow struct {
 	Owner
 	Live  int64 `json:"live"`
 	Files int   `json:"files"`
+	// Parts part the live bytes of a Python distribution by what they are:
+	// modules, extensions, libraries (bundled), tests, bytecode, data, metadata.
+	Parts map[string]int64 `json:"parts,omitempty"`
+}
+
+// DuplicateRow is content that stands at several live paths. One copy would
+// save Bytes times one less than the number of paths.
+type DuplicateRow struct {
+	Bytes int64    `json:"bytes"`
+	Saves int64    `json:"saves"`
+	Paths []string `json:"paths"`
 }
 
 // DeadRow is a dead file, or a directory of which everything that AddedBy

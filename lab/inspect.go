@@ -35,6 +35,8 @@ func Inspect(ctx context.Context, env *Env, name string, o InspectOptions) (*whi
 type subject struct {
 	whittle.Image
 	account *ledger.Account
+	// notes say what could not be read.
+	notes []string
 }
 
 // open reads an image and accounts for its bytes.
@@ -68,7 +70,11 @@ func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subj
 		}
 		steps = f.Join(steps, o.Target)
 	}
-	return &subject{img, ledger.Attribute(led, indexes, img.Config(), steps, nil)}, nil
+	claims, notes, err := newRoot(img, indexes, led).claims(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
+	}
+	return &subject{img, ledger.Attribute(led, indexes, img.Config(), steps, claims), notes}, nil
 }
 
 // decide reads the contents without which a copy with other metadata cannot
@@ -96,6 +102,7 @@ func (s *subject) inspection() *whittle.Inspection {
 		Packages:   a.Packages(),
 		Dead:       ledger.DeadRows(a.Ledger),
 		Ambiguous:  a.Ledger.Ambiguous,
+		Notes:      s.notes,
 	}
 	for i, layer := range s.Layers() {
 		sum := a.Ledger.Layers[i]
