@@ -66,6 +66,10 @@ func claimIndex(claims []whittle.Claim) map[string]whittle.Owner {
 		if pa, pb := rank(a.Owner), rank(b.Owner); pa != pb {
 			return pa < pb
 		}
+		// What vendors another distribution lies above it.
+		if da, db := strings.Count(a.Evidence, "/"), strings.Count(b.Evidence, "/"); da != db {
+			return da < db
+		}
 		return a.Evidence < b.Evidence
 	})
 	index := map[string]whittle.Owner{}

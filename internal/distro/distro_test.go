@@ -1,0 +1,210 @@
+package distro
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"whittle"
+	"whittle/internal/imagetest"
+)
+
+// owned is a claim without its evidence, for tables.
+type owned struct {
+	Owner string
+	Paths string
+}
+
+func claimsOf(t *testing.T, root imagetest.Root) []owned {
+	t.Helper()
+	claims, problems := Claims(context.Background(), root)
+	for _, p := range problems {
+		t.Errorf("problem: %v", p)
+	}
+	var out []owned
+	for _, c := range claims {
+		sort.Strings(c.Paths)
+		out = append(out, owned{c.Owner.Ecosystem + " " + c.Owner.String(), strings.Join(c.Paths, " ")})
+	}
+	return out
+}
+
+func TestClaims(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		root imagetest.Root
+		want []owned
+	}{
+		{"no database", imagetest.Root{"etc/passwd": ""}, nil},
+		{"dpkg: merged /usr, architecture in the list's name, removed package", imagetest.Root{
+			"var/lib/dpkg/status": "Package: base\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.0\nDescription: x\n more: text\n\n" +
+				"Package: libz\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2\n\n" +
+				"Package: gone\nStatus: deinstall ok config-files\nVersion: 3\n",
+			"var/lib/dpkg/info/base.list":       "/.\n/bin\n/bin/ls\n/etc\n/etc/base.conf\n/missing\n",
+			"var/lib/dpkg/info/libz:amd64.list": "/lib/x/libz.so.1\n",
+			"var/lib/dpkg/info/gone.list":       "/etc/base.conf\n",
+			"bin":                               "-> usr/bin", "lib": "-> /usr/lib",
+			"usr/bin/ls": "elf", "usr/lib/x/libz.so.1": "-> libz.so.1.3", "etc/base.conf": "a",
+		}, []owned{{"deb base 1.0", "bin etc/base.conf usr/bin/ls var/lib/dpkg/info/base.list"}, {"deb libz 2", "usr/lib/x/libz.so.1"}}},
+		{"dpkg: diversion", imagetest.Root{
+			"var/lib/dpkg/status":         "Package: dash\nStatus: install ok installed\nVersion: 1\n",
+			"var/lib/dpkg/info/dash.list": "/bin/sh\n",
+			"var/lib/dpkg/diversions":     "/bin/sh\n/bin/sh.distrib\nbash\n",
+			"bin/sh":                      "bash", "bin/sh.distrib": "dash",
+		}, []owned{{"deb dash 1", "bin/sh.distrib var/lib/dpkg/info/dash.list"}}},
+		{"distroless", imagetest.Root{
+			"var/lib/dpkg/status.d/tzdata":         "Package: tzdata\nVersion: 2025b\n",
+			"var/lib/dpkg/status.d/tzdata.md5sums": "0123  usr/share/zoneinfo/UTC\n0123  usr/share/gone\n",
+			"usr/share/zoneinfo/UTC":               "TZif",
+		}, []owned{{"deb tzdata 2025b", "usr/share/zoneinfo/UTC var/lib/dpkg/status.d/tzdata"}}},
+		{"apk", imagetest.Root{
+			"lib/apk/db/installed":    "C:Q1\nP:musl\nV:1.2.5-r0\nF:lib\nR:ld-musl-x86_64.so.1\na:0:0:755\nF:usr\nF:usr/bin\nR:ldd\n\nP:empty\nV:1\n\n",
+			"lib/ld-musl-x86_64.so.1": "elf", "usr/bin/ldd": "x",
+		}, []owned{{"apk musl 1.2.5-r0", "lib/ld-musl-x86_64.so.1 usr/bin/ldd"}, {"apk empty 1", ""}}},
+		{"npm: nested and scoped", imagetest.Root{
+			"app/node_modules/a/package.json":                `{"name":"a","version":"1.0.0"}`,
+			"app/node_modules/a/index.js":                    "",
+			"app/node_modules/a/lib/package.json":            `{"type":"module"}`,
+			"app/node_modules/a/node_modules/b/package.json": `{"name":"b","version":"2.0.0"}`,
+			"app/node_modules/@scope/c/package.json":         `not json`,
+			"app/node_modules/@scope/c/x.js":                 "",
+			"app/node_modules/.bin/a":                        "-> ../a/index.js",
+			"app/index.js":                                   "",
+		}, []owned{
+			{"npm @scope/c", "app/node_modules/@scope/c/package.json app/node_modules/@scope/c/x.js"},
+			{"npm a 1.0.0", "app/node_modules/a/index.js app/node_modules/a/lib/package.json app/node_modules/a/package.json"},
+			{"npm b 2.0.0", "app/node_modules/a/node_modules/b/package.json"},
+		}},
+		{"conda", imagetest.Root{
+			"opt/conda/conda-meta/numpy-2.json": `{"name":"numpy","version":"2.0","files":["lib/numpy.so","../../../etc/passwd"]}`,
+			"opt/conda/lib/numpy.so":            "elf", "etc/shadow": "x",
+		}, []owned{{"conda numpy 2.0", "opt/conda/conda-meta/numpy-2.json opt/conda/lib/numpy.so"}}},
+		{"symlinks in a loop", imagetest.Root{
+			"var/lib/dpkg/status":      "Package: a\nStatus: install ok installed\nVersion: 1\n",
+			"var/lib/dpkg/info/a.list": "/x/y\n/x/y/z\n", "x": "-> w", "w": "-> x",
+		}, []owned{{"deb a 1", "var/lib/dpkg/info/a.list"}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, claimsOf(t, tc.root)); diff != "" {
+				t.Errorf("claims (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestDatabase: what the readers read is what is kept for them.
+func TestDatabase(t *testing.T) {
+	for p, want := range map[string]bool{
+		"var/lib/dpkg/status": true, "var/lib/dpkg/info/a.list": true, "var/lib/dpkg/info/a.postinst": false,
+		"var/lib/dpkg/status.d/tzdata": true, "lib/apk/db/installed": true, "var/lib/rpm/rpmdb.sqlite": true,
+		"app/node_modules/a/package.json": true, "app/node_modules/a/lib/package.json": false, "app/package.json": false,
+		"opt/conda/conda-meta/x.json": true, "usr/bin/ls": false,
+	} {
+		if got := Database(p); got != want {
+			t.Errorf("Database(%q) = %v, want %v", p, got, want)
+		}
+	}
+}
+
+// TestGarbage: a damaged database costs its own claims only.
+func TestGarbage(t *testing.T) {
+	root := imagetest.Root{
+		"var/lib/rpm/rpmdb.sqlite": "SQLite format 3\x00garbage",
+		"lib/apk/db/installed":     "P:musl\nV:1\nF:lib\nR:x\n", "lib/x": "",
+		"var/lib/dpkg/status": strings.Repeat("x", maxLine+1),
+	}
+	claims, problems := Claims(context.Background(), root)
+	if len(claims) != 1 || claims[0].Owner.Name != "musl" {
+		t.Errorf("claims %+v, want those of apk", claims)
+	}
+	if len(problems) != 2 || !errors.Is(problems[0], whittle.ErrLimit) || !errors.Is(problems[1], whittle.ErrCorrupt) {
+		t.Errorf("problems %v, want a limit of dpkg's status and a damaged rpm database", problems)
+	}
+}
+
+// TestHost compares with dpkg itself, on the machine that the test runs on.
+func TestHost(t *testing.T) {
+	if _, err := exec.LookPath("dpkg-query"); err != nil {
+		t.Skip("no dpkg on this machine")
+	}
+	host := hostRoot(t, "/var/lib/dpkg", "/bin", "/sbin", "/lib", "/usr/bin", "/usr/sbin", "/etc")
+	claims, problems := Claims(context.Background(), host)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	got := map[string][]string{}
+	for _, c := range claims {
+		got[c.Owner.Name+" "+c.Owner.Version] = c.Paths
+	}
+	out, err := exec.Command("dpkg-query", "-W", "-f", "${db:Status-Status} ${Package} ${Version}\n").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+		if name, ok := strings.CutPrefix(line, "installed "); ok {
+			n++
+			if _, ok := got[name]; !ok {
+				t.Errorf("dpkg knows %s, the reader does not", name)
+			}
+		}
+	}
+	list, err := exec.Command("dpkg-query", "-L", "coreutils").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]bool{}
+	for name, paths := range got {
+		if strings.HasPrefix(name, "coreutils ") {
+			for _, p := range paths {
+				have["/"+p] = true
+			}
+		}
+	}
+	for _, p := range bytes.Fields(list) {
+		real, err := filepath.EvalSymlinks(filepath.Dir(string(p)))
+		if err != nil {
+			continue
+		}
+		full := filepath.Join(real, filepath.Base(string(p)))
+		if e, err := host.Lstat(strings.TrimPrefix(full, "/")); err == nil && e.Kind != whittle.Dir && !have[full] {
+			t.Errorf("coreutils owns %s, the reader does not say so", full)
+		}
+	}
+	if n == 0 || len(have) == 0 {
+		t.Error("nothing was compared")
+	}
+}
+
+func FuzzDatabases(f *testing.F) {
+	f.Add("Package: a\nStatus: install ok installed\n", "P:a\nF:x\nR:y\n", "/a\n/b\n")
+	f.Fuzz(func(t *testing.T, status, apk, list string) {
+		root := imagetest.Root{"var/lib/dpkg/status": status, "lib/apk/db/installed": apk, "var/lib/dpkg/info/a.list": list, "var/lib/dpkg/status.d/x": status,
+			"app/node_modules/a/package.json": apk, "x/conda-meta/a.json": list}
+		claims, _ := Claims(context.Background(), root)
+		for _, c := range claims {
+			for _, p := range c.Paths {
+				if _, err := root.Lstat(p); err != nil {
+					t.Errorf("%s claims %q, which is not there", c.Owner, p)
+				}
+			}
+		}
+	})
+}
+
+func FuzzRPM(f *testing.F) {
+	f.Add([]byte("SQLite format 3\x00"))
+	f.Add([]byte("RpmP"))
+	f.Fuzz(func(t *testing.T, db []byte) {
+		for _, p := range []string{"var/lib/rpm/rpmdb.sqlite", "var/lib/rpm/Packages.db", "var/lib/rpm/Packages"} {
+			Claims(context.Background(), imagetest.Root{p: string(db)})
+		}
+	})
+}

@@ -1,0 +1,60 @@
+package imagetest
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"sort"
+	"strings"
+
+	"whittle"
+)
+
+// Root is a root file system in memory: contents by path. A content that
+// begins with "-> " is a symlink's target.
+type Root map[string]string
+
+// Paths implements [whittle.Root]; parents of files are directories.
+func (r Root) Paths() []string {
+	seen := map[string]bool{}
+	var out []string
+	for p := range r {
+		for ; p != "." && p != "/" && !seen[p]; p = path.Dir(p) {
+			seen[p] = true
+			out = append(out, p)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool {
+		return strings.ReplaceAll(out[i], "/", "\x00") < strings.ReplaceAll(out[j], "/", "\x00")
+	})
+	return out
+}
+
+// Lstat implements [whittle.Root].
+func (r Root) Lstat(p string) (whittle.Entry, error) {
+	content, ok := r[p]
+	if target, link := strings.CutPrefix(content, "-> "); link {
+		return whittle.Entry{Path: p, Kind: whittle.Symlink, Link: target}, nil
+	}
+	if ok {
+		return whittle.Entry{Path: p, Kind: whittle.File, Size: int64(len(content)), Mode: 0o644}, nil
+	}
+	for q := range r {
+		if strings.HasPrefix(q, p+"/") {
+			return whittle.Entry{Path: p, Kind: whittle.Dir, Mode: 0o755}, nil
+		}
+	}
+	return whittle.Entry{}, fmt.Errorf("%s: %w", p, fs.ErrNotExist)
+}
+
+// ReadFile implements [whittle.Root].
+func (r Root) ReadFile(p string, limit int64) ([]byte, error) {
+	content, ok := r[p]
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%s: %w", p, fs.ErrNotExist)
+	case int64(len(content)) > limit:
+		return nil, fmt.Errorf("%s: %w", p, whittle.ErrLimit)
+	}
+	return []byte(content), nil
+}

@@ -1,0 +1,150 @@
+package ledger
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"whittle"
+	"whittle/internal/imagetest"
+	"whittle/internal/index"
+)
+
+// account reads an image of the notation and attributes it.
+func account(t *testing.T, cfg func(*whittle.Config), claims []whittle.Claim, layers ...string) *Account {
+	t.Helper()
+	img := imagetest.New(t, imagetest.Gzip, layers...)
+	if cfg != nil {
+		cfg(img.Config())
+	}
+	indexes, err := index.All(context.Background(), img, index.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Build(indexes, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Attribute(l, indexes, img.Config(), img.Config().Steps(), claims)
+}
+
+func TestAttribute(t *testing.T) {
+	deb := whittle.Owner{Ecosystem: "deb", Name: "python3-yaml", Version: "6.0"}
+	py := whittle.Owner{Ecosystem: "pypi", Name: "pyyaml", Version: "6.0"}
+	vendored := whittle.Owner{Ecosystem: "pypi", Name: "inner", Version: "1"}
+	outer := whittle.Owner{Ecosystem: "pypi", Name: "outer", Version: "2"}
+	claims := []whittle.Claim{
+		{Owner: py, Paths: []string{"usr/lib/python3/dist-packages/yaml.py", "site/own.py"}, Evidence: "a/PyYAML.dist-info"},
+		{Owner: vendored, Paths: []string{"site/outer/_vendor/inner.py"}, Evidence: "site/outer/_vendor/inner-1.dist-info"},
+		{Owner: outer, Paths: []string{"site/outer/_vendor/inner.py"}, Evidence: "site/outer-2.dist-info"},
+		{Owner: deb, Paths: []string{"usr/lib/python3/dist-packages/yaml.py"}, Evidence: "var/lib/dpkg/status"},
+	}
+	a := account(t, func(c *whittle.Config) { c.Config.WorkingDir = "/app" }, claims,
+		"f usr/lib/python3/dist-packages/yaml.py 100\nf usr/lib/plain 10",
+		"f site/own.py 20\nf site/outer/_vendor/inner.py 30\nf app/main.py 5\nf app/old.py 7",
+		"w app/old.py\nf opt/x 3")
+	got := map[string]whittle.Owner{}
+	for i, it := range a.Ledger.Items {
+		got[it.Path] = a.Owners[a.Owner[i]]
+	}
+	app := whittle.Owner{Ecosystem: "app", Name: "/app"}
+	want := map[string]whittle.Owner{
+		"usr/lib/python3/dist-packages/yaml.py": deb,
+		"usr/lib/plain":                         {Ecosystem: "instruction", Name: "layer 0, layer 1"},
+		"site/own.py":                           py,
+		"site/outer/_vendor/inner.py":           outer,
+		"app/main.py":                           app,
+		"app/old.py":                            app,
+		"opt/x":                                 {Ecosystem: "instruction", Name: "layer 2, layer 3"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("owners (-want +got):\n%s", diff)
+	}
+}
+
+// TestCategoriesPartition: every byte is in one category.
+func TestCategoriesPartition(t *testing.T) {
+	a := account(t, nil, nil,
+		"f etc/passwd 10\nf usr/share/doc/a/copyright 20\nf usr/lib/x/test/t.py 3\nf var/cache/apt/pkgcache.bin 40",
+		"f usr/local/lib/python3.13/site-packages/a/__pycache__/b.cpython-313.pyc 50\nf usr/local/lib/python3.13/site-packages/a/tests/t.py 60\nf app/.git/objects/aa 70\nf usr/include/z.h 80\nf usr/lib/libz.a 90",
+		"w app/.git\nf root/.cache/pip/x 5")
+	var live, dead int64
+	got := map[string]int64{}
+	for _, c := range a.Categories() {
+		live += c.Live
+		dead += c.Dead
+		got[c.Name] = c.Live + c.Dead
+	}
+	if sum := a.Ledger.Sum(); live != sum.Live || dead != sum.Dead {
+		t.Errorf("categories add up to %d live and %d dead, the ledger to %+v", live, dead, sum)
+	}
+	want := map[string]int64{"base OS": 10, "docs and locales": 20, "tests": 63, "caches": 45, "bytecode": 50, "VCS": 70, "static libraries and headers": 170}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("categories (-want +got):\n%s", diff)
+	}
+}
+
+func TestDifferenceAddsUp(t *testing.T) {
+	claim := func(version string, paths ...string) []whittle.Claim {
+		return []whittle.Claim{{Owner: whittle.Owner{Ecosystem: "pypi", Name: "pandas", Version: version}, Paths: paths, Evidence: "x"}}
+	}
+	a := account(t, nil, claim("2.3.3", "site/pandas.py"), "f etc/a 100", "f site/pandas.py 1000\nf gone 7")
+	b := account(t, nil, claim("3.0.1", "site/pandas.py"), "f etc/a 100", "f site/pandas.py 4100 mode=0644", "f site/pandas.py 4100 mode=0755")
+	delta, rows := Difference([]*Account{a, b})
+	if want := (whittle.Delta{Unpacked: 7193, Live: 3093, Dead: 4100}); delta != want {
+		t.Errorf("delta %+v, want %+v", delta, want)
+	}
+	var live, dead int64
+	for _, r := range rows {
+		live += r.LiveDelta
+		dead += r.DeadDelta
+		if r.Owner == "pandas" {
+			if diff := cmp.Diff(whittle.CompareRow{Owner: "pandas", Kind: "pypi", From: "2.3.3", To: "3.0.1", LiveDelta: 3100, Live: []int64{1000, 4100}}, r); diff != "" {
+				t.Errorf("an upgrade is one row (-want +got):\n%s", diff)
+			}
+		}
+	}
+	if live != delta.Live || dead != delta.Dead {
+		t.Errorf("rows add up to %d live and %d dead, want %+v", live, dead, delta)
+	}
+}
+
+func TestWords(t *testing.T) {
+	origin := func(line int, keyword string) *whittle.Origin {
+		return &whittle.Origin{File: "Dockerfile", Line: line, Instruction: keyword}
+	}
+	for _, tc := range []struct {
+		name   string
+		layers []string
+		want   []string
+	}{
+		{"nothing dead", []string{"f a 100", "f b 100"}, nil},
+		{"mode alone", []string{"f a 1000 mode=0644\nf b 1000 mode=0644", "f a 1000 mode=0755\nf b 1000 mode=0755"},
+			[]string{"2.0 kB of 4.0 kB is dead.", "2.0 kB: RUN line 41 rewrote 2 files of COPY line 38 by changing only their mode."}},
+		{"owner alone", []string{"f a 1000", "f a 1000 uid=7"},
+			[]string{"1.0 kB of 2.0 kB is dead.", "1.0 kB: RUN line 41 rewrote 1 file of COPY line 38 by changing only their owner."}},
+		{"deleted", []string{"f w/a 1000\nf w/b 500", "w w"},
+			[]string{"1.5 kB of 1.5 kB is dead.", "1.5 kB: RUN line 41 deleted 2 files of COPY line 38, which a later layer hides but does not give back."}},
+		{"replaced", []string{"f a 1000", "f a 900"},
+			[]string{"1.0 kB of 1.9 kB is dead.", "1.0 kB: RUN line 41 put other content over 1 file of COPY line 38."}},
+		{"identical", []string{"f a 1000", "f a 1000"},
+			[]string{"1.0 kB of 2.0 kB is dead.", "1.0 kB: RUN line 41 wrote 1 file of COPY line 38 again, unchanged."}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a := account(t, nil, nil, tc.layers...)
+			a.Steps[0].Origin, a.Steps[1].Origin = origin(38, "COPY"), origin(41, "RUN")
+			if diff := cmp.Diff(tc.want, a.Words()); diff != "" {
+				t.Errorf("words (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCount(t *testing.T) {
+	for n, want := range map[int]string{0: "0 files", 1: "1 file", 999: "999 files", 1203: "1,203 files", 1234567: "1,234,567 files"} {
+		if got := Count(n, "file"); got != want {
+			t.Errorf("Count(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
