@@ -107,6 +107,7 @@ func (s *scope) matchPairs(keyword string, pairs instructions.KeyValuePairs, tex
 			continue
 		}
 		s.set(p.key, p.value)
+		s.image[p.key] = s.env[p.key]
 	}
 	return ok, exact
 }

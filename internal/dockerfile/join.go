@@ -68,6 +68,7 @@ type dialect interface {
 type command struct {
 	in     *Instruction // for a trigger, the ONBUILD instruction
 	parsed any          // what runs
+	stage  int          // where it runs
 }
 
 // steps are the chain's commands that write history.
@@ -75,17 +76,20 @@ func (f *File) steps(st *Stage, d dialect) []command {
 	var out []command
 	var triggers []command
 	for _, i := range f.chain(st) {
-		out = append(out, triggers...)
+		for _, t := range triggers {
+			t.stage = i
+			out = append(out, t)
+		}
 		triggers = nil
 		for j := range f.Stages[i].Instructions {
 			in := &f.Stages[i].Instructions[j]
 			if on, ok := in.parsed.(*instructions.OnbuildCommand); ok {
 				if cmd, ok := trigger(on.Expression); ok {
-					triggers = append(triggers, command{in, cmd})
+					triggers = append(triggers, command{in: in, parsed: cmd})
 				}
 			}
 			if !d.silent(in) {
-				out = append(out, command{in, in.parsed})
+				out = append(out, command{in, in.parsed, i})
 			}
 		}
 	}
@@ -118,6 +122,9 @@ func (f *File) align(chain []command, steps []whittle.Step, d dialect, target *S
 	}
 	var matched []match
 	for i, c := range chain {
+		if i > 0 && c.stage != chain[i-1].stage {
+			s.nextStage()
+		}
 		ok, exact := d.match(s, c, steps[base+i])
 		if !ok {
 			matched = matched[:0]

@@ -88,3 +88,106 @@ func show(steps []whittle.Step) string {
 	}
 	return b.String()
 }
+
+// recorded is a random Dockerfile and what BuildKit v0.34.2 wrote for it, on
+// scratch or on a base image with baseSteps history lines.
+type recorded struct {
+	Dockerfile string            `json:"dockerfile"`
+	BuildArgs  []string          `json:"build_args"`
+	History    []json.RawMessage `json:"history"`
+}
+
+const baseSteps = 6
+
+func readRandom(t *testing.T) []recorded {
+	t.Helper()
+	data, err := os.ReadFile("testdata/history/random.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []recorded
+	if err := json.Unmarshal(data, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func (r recorded) steps(t *testing.T) []whittle.Step {
+	t.Helper()
+	history, err := json.Marshal(r.History)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return readSteps(t, history)
+}
+
+// TestJoinRandom joins every step above the base image, and none of it.
+func TestJoinRandom(t *testing.T) {
+	for i, r := range readRandom(t) {
+		f := mustParse(t, r.Dockerfile)
+		st, err := f.Target("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		base := baseSteps
+		if f.Stages[f.chain(st)[0]].Base == scratch {
+			base = 0
+		}
+		steps := f.Join(r.steps(t), "")
+		for j, s := range steps {
+			keyword, _, _ := strings.Cut(s.CreatedBy, " ")
+			if (s.Origin != nil) != (j >= base) || s.Origin != nil && s.Origin.Instruction != keyword && s.Origin.Instruction != "ONBUILD" {
+				t.Errorf("case %d, build arguments %q, step %d:\n%s\n%s", i, r.BuildArgs, j, r.Dockerfile, show(steps))
+				break
+			}
+		}
+	}
+}
+
+// TestJoinNeverGuesses takes an instruction out of each Dockerfile, or puts
+// one twice, and joins the old history: a step may stay alone, but where it is
+// joined it is to the instruction that made it, or one that writes the same.
+func TestJoinNeverGuesses(t *testing.T) {
+	joined, alone := 0, 0
+	for i, r := range readRandom(t) {
+		if i%3 != 0 {
+			continue // for time
+		}
+		f := mustParse(t, r.Dockerfile)
+		truth := f.Join(r.steps(t), "")
+		text := func(src []byte, o *whittle.Origin) string { return string(src[o.Span.Start:o.Span.End]) }
+		writes := map[[2]string]bool{}
+		for _, s := range truth {
+			if s.Origin != nil {
+				writes[[2]string{s.CreatedBy, text(f.Source, s.Origin)}] = true
+			}
+		}
+		for _, in := range f.all() {
+			if in.Keyword == "FROM" {
+				continue
+			}
+			for _, n := range []string{"", in.Text() + "\n" + in.Text()} {
+				src := string(f.Source[:in.Span.Start]) + n + string(f.Source[in.Span.End:])
+				g, err := Parse("Dockerfile", []byte(src))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for j, s := range g.Join(r.steps(t), "") {
+					switch {
+					case s.Origin == nil:
+						alone++
+					case truth[j].Origin == nil:
+						t.Errorf("case %d without line %d: step %d of the base image is joined to %s", i, in.Line, j, s.Origin)
+					case !writes[[2]string{s.CreatedBy, text(g.Source, s.Origin)}]:
+						t.Errorf("case %d without line %d: %q is joined to %q", i, in.Line, s.CreatedBy, text(g.Source, s.Origin))
+					default:
+						joined++
+					}
+				}
+			}
+		}
+	}
+	if joined == 0 || alone == 0 {
+		t.Errorf("%d steps joined, %d alone", joined, alone)
+	}
+}

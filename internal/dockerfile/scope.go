@@ -18,6 +18,9 @@ type scope struct {
 	// known. Others are unknown too, unless closed says that there are none.
 	env    map[string]string
 	closed bool
+	// image has those of the variables that ENV set: a stage starts with them,
+	// whatever ARG made of them in the one below.
+	image map[string]string
 	// args are the names that ARG declared, in order; declared counts them
 	// with repetitions.
 	args     []string
@@ -32,10 +35,11 @@ type scope struct {
 }
 
 func newScope(escape rune, base []whittle.Step, isScratch bool) *scope {
-	s := &scope{escape: escape, env: map[string]string{}, isArg: map[string]bool{}, closed: isScratch, dir: wild,
+	s := &scope{escape: escape, env: map[string]string{}, image: map[string]string{}, isArg: map[string]bool{}, closed: isScratch, dir: wild,
 		shells: [][]string{{"/bin/sh", "-c"}, {"cmd", "/S", "/C"}}}
 	if isScratch {
 		s.dir = "/"
+		s.env["PATH"] = wild // the platform's default
 	}
 	var shell []string
 	for _, step := range base {
@@ -61,8 +65,20 @@ func (s *scope) forget() {
 	for k := range s.env {
 		s.env[k] = wild
 	}
+	clear(s.image)
 	s.closed = false
 	s.dir = wild
+}
+
+// nextStage is where a stage of the chain ends and the next begins.
+func (s *scope) nextStage() {
+	for k := range s.env {
+		if v, ok := s.image[k]; ok {
+			s.env[k] = v
+		} else if !s.closed {
+			s.env[k] = wild // the base image may have an ENV of that name
+		}
+	}
 }
 
 // Get is a variable for BuildKit's word expansion.
@@ -145,10 +161,12 @@ func (s *scope) declare(name string) {
 // chdir is where a path leads from the working directory.
 func (s *scope) chdir(to string) []string {
 	switch {
+	case path.IsAbs(to) && !strings.Contains(to, wild):
+		return []string{to, path.Clean(to)} // BuildKit cleans relative paths only
+	case path.IsAbs(to):
+		return []string{to}
 	case strings.Contains(to, wild):
 		return []string{wild}
-	case path.IsAbs(to):
-		return []string{path.Clean(to)}
 	case s.dir != wild:
 		return []string{path.Join(s.dir, to)}
 	}
