@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"whittle"
@@ -62,7 +61,7 @@ func decompress(src *bufio.Reader) (r io.Reader, release func(), err error) {
 	case plain:
 		return src, none, nil
 	case gz:
-		r, err := gzip.NewReader(src)
+		r, err := newGunzip(src)
 		return r, none, decodeError(err)
 	case zst:
 		r, err := zstd.NewReader(src, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderLowmem(true))

@@ -1,0 +1,193 @@
+package index
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+)
+
+// inflater decompresses DEFLATE (RFC 1951). It is written for whole layers,
+// where it takes about half the time of the general libraries: it keeps 56 or
+// more bits of input in a register, decodes by one table look-up for most
+// symbols, copies matches by words, and looks after the ends of its buffers
+// once in a symbol instead of once in a byte. Fuzz tests hold it to compress/flate.
+type inflater struct {
+	src io.Reader
+
+	// in[pos:end] is input that is not in bits yet. After the end of src it is
+	// followed by zeros, so that words can be loaded.
+	in       *[inSize + inPadding]byte
+	pos, end int
+	ended    bool
+	bits     uint64
+	count    uint // valid bits; at least so many, more may be loaded above
+
+	// out[low:top] is the output that matches may refer to, of which
+	// out[given:] is not read yet.
+	out             *[outSize]byte
+	low, given, top int
+
+	state  func(*inflater) error
+	stored int // bytes left of a stored block
+	last   bool
+	err    error
+
+	lengths   [maxLitCodes + maxDistCodes]uint8
+	literals  [literalTable]uint32
+	distances [distanceTable]uint32
+}
+
+const (
+	inSize     = 128 << 10
+	inPadding  = 32
+	inMargin   = 16 // what a turn of the decoding loop may load
+	windowSize = 32 << 10
+	outSize    = windowSize + 256<<10
+	// outMargin is what a turn of the decoding loop may write: literals, a
+	// match of 258 bytes, and the rest of its last word.
+	outMargin = 4 + 258 + 8
+)
+
+var errDeflate = errors.New("invalid DEFLATE data")
+
+// newInflater reads from src, which it may read beyond the end of the data.
+// Call reset at the start of each stream.
+func newInflater(src io.Reader) *inflater {
+	return &inflater{src: src, in: new([inSize + inPadding]byte), out: new([outSize]byte)}
+}
+
+// reset starts another stream in the input that follows.
+func (f *inflater) reset() {
+	f.low = f.top
+	f.state, f.last, f.err = (*inflater).header, false, nil
+}
+
+// Read implements io.Reader; it returns io.EOF at the end of the stream.
+func (f *inflater) Read(p []byte) (int, error) {
+	for f.given == f.top {
+		if f.err != nil {
+			return 0, f.err
+		}
+		f.slide()
+		for f.err == nil && f.top < outSize-outMargin {
+			f.err = f.state(f)
+		}
+	}
+	n := copy(p, f.out[f.given:f.top])
+	f.given += n
+	return n, nil
+}
+
+// slide makes room in the output and keeps the window.
+func (f *inflater) slide() {
+	keep := max(f.low, f.top-windowSize)
+	n := copy(f.out[:], f.out[keep:f.top])
+	f.low, f.given, f.top = 0, n, n
+}
+
+// refill reads input until a turn of the decoding loop can be made. At the
+// end of the input it takes zeros for input once; who uses them has gone too far.
+func (f *inflater) refill() error {
+	if f.end-f.pos >= inMargin {
+		return nil
+	}
+	if f.ended {
+		if f.pos > f.end+8 {
+			return io.ErrUnexpectedEOF
+		}
+		return nil
+	}
+	keep := min(f.pos, 8) // align gives bytes of the register back
+	f.end = copy(f.in[:], f.in[f.pos-keep:f.end])
+	f.pos = keep
+	for idle := 0; f.end-f.pos < inMargin+8 && !f.ended; {
+		n, err := f.src.Read(f.in[f.end:inSize])
+		f.end += n
+		switch {
+		case err == io.EOF:
+			f.ended = true
+			clear(f.in[f.end : f.end+inPadding])
+		case err != nil:
+			return err
+		case n > 0:
+			idle = 0
+		default:
+			if idle++; idle > 100 {
+				return io.ErrNoProgress
+			}
+		}
+	}
+	return nil
+}
+
+// need makes at least n bits valid, n at most 32.
+func (f *inflater) need(n uint) error {
+	if err := f.load(); err != nil {
+		return err
+	}
+	if f.ended && f.left() < int(n) {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+
+// load fills the register.
+func (f *inflater) load() error {
+	if err := f.refill(); err != nil {
+		return err
+	}
+	f.bits |= binary.LittleEndian.Uint64(f.in[f.pos:]) << (f.count & 63)
+	f.pos += int(63-f.count) >> 3
+	f.count |= 56
+	return nil
+}
+
+// left is how many bits there are, in the register and after it; negative
+// where more were used.
+func (f *inflater) left() int { return int(f.count) + 8*(f.end-f.pos) }
+
+// invalid is the error for bits that stand for nothing. At the end of the
+// input they are zeros that were taken for input.
+func (f *inflater) invalid() error {
+	if f.ended && f.left() < maxCodeLength {
+		return io.ErrUnexpectedEOF
+	}
+	return errDeflate
+}
+
+// overrun says whether bits were used that are not there.
+func (f *inflater) overrun() bool {
+	return f.ended && f.left() < 0
+}
+
+func (f *inflater) take(n uint) uint32 {
+	v := uint32(f.bits & (1<<n - 1))
+	f.drop(n)
+	return v
+}
+
+func (f *inflater) drop(n uint) {
+	f.bits >>= n
+	f.count -= n
+}
+
+// align drops the rest of a byte, and gives whole bytes back to the input.
+func (f *inflater) align() {
+	f.pos -= int(f.count >> 3)
+	f.bits, f.count = 0, 0
+}
+
+// bytes is input that is not compressed, up to inMargin bytes. It may be used
+// until the next read.
+func (f *inflater) bytes(n int) ([]byte, error) {
+	f.align()
+	if err := f.refill(); err != nil {
+		return nil, err
+	}
+	if f.end-f.pos < n {
+		return nil, io.ErrUnexpectedEOF
+	}
+	b := f.in[f.pos : f.pos+n]
+	f.pos += n
+	return b, nil
+}
