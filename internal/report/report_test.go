@@ -1,0 +1,241 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"whittle"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func ptr[T any](v T) *T { return &v }
+
+func digest(c string) whittle.Digest { return whittle.Digest("sha256:" + strings.Repeat(c, 64)) }
+
+func inspection(ref string, dead int64) *whittle.Inspection {
+	return &whittle.Inspection{
+		Schema: whittle.InspectSchema,
+		Image:  whittle.ImageFacts{Ref: ref, Source: "docker-archive", Digest: digest("a"), Platform: "linux/amd64", Created: "2026-01-02T03:04:05Z"},
+		Size:   whittle.Size{Transfer: ptr(int64(345_000_000)), Unpacked: 1_000_000_000 + dead, Live: 1_000_000_000, Dead: dead},
+		Layers: []whittle.LayerRow{
+			{Index: 0, DiffID: digest("b"), Digest: digest("c"), MediaType: "application/vnd.oci.image.layer.v1.tar+gzip", CreatedBy: "# debian.sh --arch 'amd64'",
+				Transfer: ptr(int64(45_000_000)), Unpacked: 115_500_000, Live: 115_500_000, Entries: 4000},
+			{Index: 1, DiffID: digest("d"), Digest: digest("e"), MediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
+				CreatedBy: "RUN /bin/sh -c pip install --no-cache-dir pandas plotly streamlit sqlalchemy # buildkit", Transfer: ptr(int64(300_000_000)),
+				Origin:   &whittle.Origin{File: "Dockerfile", Line: 18, EndLine: 19, Instruction: "RUN"},
+				Unpacked: 884_500_000 + dead, Live: 884_500_000, Dead: dead, Entries: 40000},
+		},
+		Categories: []whittle.CategoryRow{{Name: "base OS", Live: 115_500_000, Files: 4000}, {Name: "Python packages", Live: 884_500_000, Dead: dead, Files: 36000}},
+		Packages: []whittle.PackageRow{
+			{Owner: whittle.Owner{Ecosystem: "pypi", Name: "pandas", Version: "2.3.3"}, Live: 884_500_000, Files: 36000},
+			{Owner: whittle.Owner{Ecosystem: "deb", Name: "libc6", Version: "2.41-12"}, Live: 115_500_000, Files: 4000}},
+		Dead: []whittle.DeadRow{{Path: "usr/local/lib/python3.13/site-packages/evil\x1b[31m\u202e", Bytes: dead, Files: 1203, AddedBy: 1, KilledBy: 1, Cause: whittle.Metadata}},
+	}
+}
+
+func comparison() whittle.Comparison {
+	return whittle.Comparison{
+		Schema: whittle.CompareSchema,
+		Images: []whittle.ImageSizes{
+			{ImageFacts: inspection("original", 0).Image, Size: inspection("original", 0).Size},
+			{ImageFacts: inspection("optimized", 200_900_000).Image, Size: inspection("optimized", 200_900_000).Size}},
+		Delta: whittle.Delta{Unpacked: 200_900_000, Dead: 200_900_000},
+		Rows: []whittle.CompareRow{
+			{Owner: "COPY line 38, metadata by RUN line 41", Kind: "dead", DeadDelta: 200_900_000, Live: []int64{0, 0}},
+			{Owner: "pandas", Kind: "pypi", From: "2.3.3", To: "3.0.1", LiveDelta: 4_100_000, Live: []int64{70_000_000, 74_100_000}},
+			{Owner: "numpy", Kind: "pypi", From: "2.0", LiveDelta: -4_100_000, Live: []int64{4_100_000, 0}}},
+		Words: []string{"200.9 MB larger (1.00 GB → 1.20 GB): 0 B live, +200.9 MB dead."},
+		Shared: whittle.Shared{Layers: 1, Unpacked: 115_500_000, PullUnpacked: 2_085_400_000, PullTransfer: ptr(int64(645_000_000)),
+			Matrix: [][]int64{{1_000_000_000, 115_500_000}, {115_500_000, 1_200_900_000}}},
+	}
+}
+
+func study() *whittle.Study {
+	c := comparison()
+	engine := whittle.Engine{Kind: "buildkitd", Version: "v0.34.2"}
+	return &whittle.Study{
+		Schema: whittle.StudySchema, Project: "inventory", Date: "2026-01-02T03:04:05Z",
+		Machine: whittle.Machine{OS: "linux", Architecture: "amd64", CPU: "AMD EPYC", Cores: 2, Memory: 25_270_000_000, Engine: engine},
+		Variants: []whittle.Variant{
+			{Name: "original", Dockerfile: "Dockerfile", Inspect: inspection("original", 0), Transfer: whittle.TransferFacts{Gzip: ptr(int64(345_000_000)), Zstd: ptr(int64(301_200_000))},
+				Build: whittle.BuildFacts{Status: whittle.Built, Seconds: 95.25, Cold: true, RebuildSeconds: ptr(3.5), Touched: "src/cli.py", Engine: engine, Date: "2026-01-02T03:00:00Z", Log: "logs/original.log", Archive: "images/original.tar"},
+				Run: whittle.RunFacts{Status: whittle.Runs, Seconds: ptr(1.25), Commands: []whittle.CommandRun{{Name: "help", Command: []string{"inventory", "--help"}, Status: whittle.Runs, Seconds: []float64{1.2, 1.25, 1.3}}}}},
+			{Name: "optimized", Dockerfile: "Dockerfile.optimized", Inspect: inspection("optimized", 200_900_000), Transfer: whittle.TransferFacts{Gzip: ptr(int64(402_000_000))},
+				Change: &whittle.Change{Unpacked: 200_900_000, Percent: 20.09},
+				Build:  whittle.BuildFacts{Status: whittle.Built, Seconds: 61.04, Engine: engine, Date: "2026-01-02T03:01:00Z", Log: "logs/optimized.log", Archive: "images/optimized.tar"},
+				Check:  &whittle.Check{Schema: whittle.CheckSchema, Verdict: whittle.Fails, Problems: []whittle.Problem{{Rule: "missing-module", Severity: "error", Message: "ModuleNotFoundError: rich (src/commands/anonymize.py:5)", Path: "src/commands/anonymize.py", Line: 5, Module: "rich"}}},
+				Run: whittle.RunFacts{Status: whittle.Fails, Commands: []whittle.CommandRun{{Name: "help", Command: []string{"inventory", "--help"}, Status: whittle.Fails, Exit: 1, Seconds: []float64{0.5},
+					Problem: "ModuleNotFoundError: rich (src/commands/anonymize.py:5)", Tail: []string{"ModuleNotFoundError: No module named 'rich'"}}}}},
+			{Name: "failing", Dockerfile: "Dockerfile.failing", Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}},
+				Build: whittle.BuildFacts{Status: whittle.Failed, Reason: "Dockerfile.failing:3: RUN make: exit code 2", Tail: []string{"make: *** No targets. Stop."}, Engine: engine, Date: "2026-01-02T03:02:00Z", Log: "logs/failing.log"}},
+			{Name: "alpine", Dockerfile: "Dockerfile.alpine", Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}},
+				Build: whittle.BuildFacts{Status: whittle.NotBuilt, Reason: "Dockerfile.alpine:1: base image python:3.13-alpine cannot be had", Engine: engine, Date: "2026-01-02T03:02:00Z", Log: "logs/alpine.log"}},
+		},
+		Differences: []whittle.Difference{{Variant: "optimized", Base: "original", Comparison: c}},
+		Findings:    []whittle.Finding{}, Forecasts: []whittle.Forecast{},
+	}
+}
+
+// TestGolden pins every renderer on every kind of value.
+func TestGolden(t *testing.T) {
+	c := comparison()
+	in := inspection("docker:app", 200_900_000)
+	for name, write := range map[string]func(b *bytes.Buffer) error{
+		"study.txt":        func(b *bytes.Buffer) error { return StudyText(b, study(), Style{}) },
+		"study.color.txt":  func(b *bytes.Buffer) error { return StudyText(b, study(), Style{Color: true}) },
+		"study.md":         func(b *bytes.Buffer) error { return StudyMarkdown(b, study()) },
+		"study.json":       func(b *bytes.Buffer) error { return JSON(b, study()) },
+		"inspect.txt":      func(b *bytes.Buffer) error { return InspectionText(b, in, Style{}, 10) },
+		"inspect.md":       func(b *bytes.Buffer) error { return InspectionMarkdown(b, in, 10) },
+		"inspect.json":     func(b *bytes.Buffer) error { return JSON(b, in) },
+		"compare.txt":      func(b *bytes.Buffer) error { return ComparisonText(b, &c, Style{}, 2) },
+		"compare.md":       func(b *bytes.Buffer) error { return ComparisonMarkdown(b, &c, 0) },
+		"compare.json":     func(b *bytes.Buffer) error { return JSON(b, c) },
+		"compare.wide.txt": func(b *bytes.Buffer) error { return ComparisonText(b, &c, Style{Width: 120}, 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got bytes.Buffer
+			if err := write(&got); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join("testdata", name)
+			if *update {
+				if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got.String()); diff != "" {
+				t.Errorf("(-want +got; -update accepts):\n%s", diff)
+			}
+			if strings.HasSuffix(name, ".txt") && !strings.Contains(name, "color") && !strings.Contains(name, "wide") {
+				for _, line := range strings.Split(got.String(), "\n") {
+					if width(line) > 80 {
+						t.Errorf("%d columns: %s", width(line), line)
+					}
+				}
+			}
+			if strings.Contains(got.String(), "\x1b[31m\u202e") {
+				t.Error("a file's name reaches the terminal raw")
+			}
+		})
+	}
+}
+
+func TestSchemas(t *testing.T) {
+	c := comparison()
+	for name, v := range map[string]any{"lab.v1.json": study(), "inspect.v1.json": inspection("x", 5), "compare.v1.json": c} {
+		s, err := jsonschema.NewCompiler().Compile(filepath.Join("../../schema", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := JSON(&b, v); err != nil {
+			t.Fatal(err)
+		}
+		doc, err := jsonschema.UnmarshalJSON(&b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Validate(doc); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestFigures: every figure in a study's Markdown is in its JSON.
+func TestFigures(t *testing.T) {
+	var md, js bytes.Buffer
+	s := study()
+	if err := StudyMarkdown(&md, s); err != nil {
+		t.Fatal(err)
+	}
+	if err := JSON(&js, s); err != nil {
+		t.Fatal(err)
+	}
+	MustHaveFigures(t, md.String(), js.Bytes())
+}
+
+var figure = regexp.MustCompile(`[+-]?\d+(?:\.\d+)? (?:B|kB|MB|GB|s|%)\b|\d+:\d\d min`)
+
+// MustHaveFigures fails for each figure with a unit in a Markdown report that
+// no number or sentence of the JSON comes to.
+func MustHaveFigures(t *testing.T, md string, js []byte) {
+	t.Helper()
+	known := map[string]bool{}
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, e := range v {
+				walk(e)
+			}
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		case string:
+			for _, f := range figure.FindAllString(v, -1) {
+				known[f] = true
+			}
+		case float64:
+			known[whittle.Bytes(int64(v))] = true
+			known[whittle.SignedBytes(int64(v))] = true
+			known[seconds(v)] = true
+			known[fmt.Sprintf("%+.1f %%", v)] = true
+		}
+	}
+	var doc any
+	if err := json.Unmarshal(js, &doc); err != nil {
+		t.Fatal(err)
+	}
+	walk(doc)
+	n := 0
+	for _, line := range strings.Split(md, "\n") {
+		if strings.Contains(line, " more rows ") || strings.Contains(line, "more ") {
+			continue // sums of rows that are in the JSON one by one
+		}
+		for _, f := range figure.FindAllString(line, -1) {
+			n++
+			if !known[f] && !known[strings.TrimPrefix(f, "+")] {
+				t.Errorf("%q is not in the JSON: %s", f, line)
+			}
+		}
+	}
+	if n < 20 {
+		t.Errorf("only %d figures were checked", n)
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{"plain": "plain", "naïve ✓": "naïve ✓", "a\x1b[31mb": `a\x1b[31mb`, "a\xffb": `a\xffb`, "x\u202ey": `x\xe2\x80\xaey`, "tab\t": `tab\x09`} {
+		if got := printable(in); got != want {
+			t.Errorf("printable(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestWrapAndShorten(t *testing.T) {
+	if diff := cmp.Diff([]string{"a bb", "ccc", "dddddddd"}, wrap("a bb ccc dddddddd", 5)); diff != "" {
+		t.Error(diff)
+	}
+	for n, want := range map[int]string{20: "usr/local/lib", 9: "usr/l…lib", 3: "…"} {
+		if got := shorten("usr/local/lib", n); got != want {
+			t.Errorf("shorten to %d = %q, want %q", n, got, want)
+		}
+	}
+}
