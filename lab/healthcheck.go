@@ -34,7 +34,8 @@ func healthcheckImports(p whittle.Process) (args []string, ok bool) {
 // commandWords are the words of the first command of a shell command line,
 // nil where they are not known before it runs.
 func commandWords(line string) []string {
-	f, err := dockerfile.Parse("healthcheck", []byte("FROM scratch\nRUN "+line))
+	// A heredoc, as the command may have lines of its own.
+	f, err := dockerfile.Parse("healthcheck", []byte("FROM scratch\nRUN <<END-OF-COMMAND\n"+line+"\nEND-OF-COMMAND\n"))
 	if err != nil || len(f.Stages[0].Instructions) != 1 {
 		return nil
 	}

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"archive/tar"
-	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -88,33 +85,8 @@ func mkimage(t *testing.T) func(ts *testscript.TestScript, neg bool, args []stri
 		for i := range conf.History {
 			conf.History[i].CreatedBy = "RUN /bin/sh -c step " + fmt.Sprint(i+1) + " # buildkit"
 		}
-		files := map[string][]byte{}
-		var layers []string
-		for i, l := range img.Layers() {
-			name := fmt.Sprintf("%d/layer.tar", i)
-			files[name] = l.(*imagetest.Layer).Stored
-			layers = append(layers, name)
-		}
-		names := append([]string{"config.json", "manifest.json"}, layers...)
-		var err error
-		files["config.json"], err = json.Marshal(conf)
-		ts.Check(err)
-		files["manifest.json"], err = json.Marshal([]map[string]any{{"Config": "config.json", "Layers": layers}})
-		ts.Check(err)
-		ts.Check(os.WriteFile(ts.MkAbs(args[0]), tarOf(ts, names, files), 0o644))
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), imagetest.DockerArchive(t, img), 0o644))
 	}
-}
-
-func tarOf(ts *testscript.TestScript, names []string, files map[string][]byte) []byte {
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, name := range names {
-		ts.Check(w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Size: int64(len(files[name])), Mode: 0o644}))
-		_, err := w.Write(files[name])
-		ts.Check(err)
-	}
-	ts.Check(w.Close())
-	return b.Bytes()
 }
 
 // schema NAME FILE validates a JSON file against a schema of the repository.
