@@ -103,7 +103,7 @@ func FuzzHeaders(f *testing.F) {
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
 	for _, h := range []tar.Header{{Typeflag: tar.TypeXGlobalHeader, PAXRecords: map[string]string{"comment": "x"}}, {Name: "a", Typeflag: tar.TypeReg, Size: 3},
-		{Name: "b", Typeflag: tar.TypeReg, Size: 1, ModTime: time.Unix(1, 5), Format: tar.FormatPAX}, {Name: "c", Uid: 1 << 40, Format: tar.FormatGNU}} {
+		{Name: "b", Typeflag: tar.TypeReg, Size: 1, ModTime: time.Unix(1, 5), Format: tar.FormatPAX}, {Name: "c", Uid: 1 << 24, Format: tar.FormatGNU}} {
 		if err := w.WriteHeader(&h); err != nil {
 			f.Fatal(err)
 		}
