@@ -16,6 +16,10 @@ type Comparison struct {
 	Words []string `json:"words"`
 	// Shared is what all images have in common, and what pulling all costs.
 	Shared Shared `json:"shared"`
+	// Duplicates are contents that stand at several live places of the images
+	// together, layers that they share counted once; nil where the contents
+	// were not read.
+	Duplicates []DuplicateRow `json:"duplicates,omitempty"`
 }
 
 // ImageSizes is an image of a comparison.

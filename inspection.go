@@ -17,8 +17,11 @@ type Inspection struct {
 	// Ambiguous are places that runtimes merge differently; the figures
 	// follow Docker's overlay2.
 	Ambiguous []Ambiguity `json:"ambiguous,omitempty"`
-	// Duplicates are contents that stand at several live paths.
+	// Duplicates are contents that stand at several live paths, nil where the
+	// contents were not read.
 	Duplicates []DuplicateRow `json:"duplicates,omitempty"`
+	// By groups all bytes by the key that was asked for.
+	By *Grouping `json:"by,omitempty"`
 	// Notes say what could not be read, such as a damaged package database.
 	Notes []string `json:"notes,omitempty"`
 }
@@ -70,6 +73,12 @@ type CategoryRow struct {
 	Files int    `json:"files"`
 }
 
+// Grouping partitions all bytes by a key.
+type Grouping struct {
+	Key  string        `json:"key"`
+	Rows []CategoryRow `json:"rows"`
+}
+
 // PackageRow is one owner's live bytes.
 type PackageRow struct {
 	Owner
@@ -80,12 +89,18 @@ type PackageRow struct {
 	Parts map[string]int64 `json:"parts,omitempty"`
 }
 
-// DuplicateRow is content that stands at several live paths. One copy would
-// save Bytes times one less than the number of paths.
+// DuplicateRow is content that stands at several live places. One copy would
+// save Saves bytes: Bytes times one less than the number of places.
 type DuplicateRow struct {
-	Bytes int64    `json:"bytes"`
-	Saves int64    `json:"saves"`
-	Paths []string `json:"paths"`
+	Bytes  int64   `json:"bytes"`
+	Saves  int64   `json:"saves"`
+	Places []Place `json:"places"`
+}
+
+// Place is a path in one of the images at hand, counted from 0.
+type Place struct {
+	Image int    `json:"image"`
+	Path  string `json:"path"`
 }
 
 // DeadRow is a dead file, or a directory of which everything that AddedBy

@@ -12,19 +12,26 @@ import (
 // comes from, and what all of them share.
 func Compare(ctx context.Context, env *Env, names []string, o []InspectOptions) (*whittle.Comparison, error) {
 	subjects := make([]*subject, len(names))
+	accounts := make([]*ledger.Account, len(names))
+	duplicates := false
 	for i, name := range names {
-		var io InspectOptions
+		var one InspectOptions
 		if i < len(o) {
-			io = o[i]
+			one = o[i]
 		}
-		s, err := open(ctx, env, name, io)
+		s, err := open(ctx, env, name, one)
 		if err != nil {
 			return nil, err
 		}
 		defer s.Close()
-		subjects[i] = s
+		subjects[i], accounts[i] = s, s.account
+		duplicates = duplicates || one.Duplicates
 	}
-	return compare(subjects), nil
+	c := compare(subjects)
+	if duplicates {
+		c.Duplicates = ledger.Duplicates(accounts)
+	}
+	return c, nil
 }
 
 func compare(subjects []*subject) *whittle.Comparison {

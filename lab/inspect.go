@@ -19,7 +19,15 @@ type InspectOptions struct {
 	Dockerfile string
 	Source     []byte
 	Target     string
+	// By groups all bytes by one more key: see [Keys].
+	By string
+	// Duplicates asks for contents that stand at several places. It reads the
+	// contents of layers of which otherwise only the headers are read.
+	Duplicates bool
 }
+
+// Keys are what an inspection can group by.
+func Keys() []string { return ledger.Keys() }
 
 // Inspect says where every byte of an image is, and which are dead.
 func Inspect(ctx context.Context, env *Env, name string, o InspectOptions) (*whittle.Inspection, error) {
@@ -28,7 +36,18 @@ func Inspect(ctx context.Context, env *Env, name string, o InspectOptions) (*whi
 		return nil, err
 	}
 	defer s.Close()
-	return s.inspection(), nil
+	in := s.inspection()
+	if o.By != "" {
+		rows, err := s.account.By(o.By)
+		if err != nil {
+			return nil, err
+		}
+		in.By = &whittle.Grouping{Key: o.By, Rows: rows}
+	}
+	if o.Duplicates {
+		in.Duplicates = ledger.Duplicates([]*ledger.Account{s.account})
+	}
+	return in, nil
 }
 
 // subject is an image that has been read and accounted for.
@@ -51,7 +70,9 @@ func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subj
 		}
 	}()
 	env.progress().Step("reading " + name)
-	indexes, err := index.All(ctx, img, env.Index)
+	read := env.Index
+	read.Hash = read.Hash || o.Duplicates
+	indexes, err := index.All(ctx, img, read)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}

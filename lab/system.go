@@ -15,6 +15,9 @@ import (
 	"whittle/internal/source"
 )
 
+// Limits guard against hostile layers.
+type Limits = index.Limits
+
 // SystemOptions say how the user's own system is used.
 type SystemOptions struct {
 	// CacheDir holds the indexes of layers and the private engine's state.
@@ -29,7 +32,7 @@ type SystemOptions struct {
 	// or a private buildkitd, in this order.
 	Engine string
 	// Limits guard against hostile layers.
-	Limits index.Limits
+	Limits Limits
 	// Progress gets lines about long work; nil means silence.
 	Progress Progress
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,8 +14,9 @@ import (
 )
 
 func (a *app) inspectCommand() *cobra.Command {
-	var file, target string
+	var file, target, by string
 	var rows int
+	var duplicates bool
 	cmd := &cobra.Command{
 		Use:   "inspect IMAGE",
 		Short: "Say where every byte of an image is, and which are dead",
@@ -28,6 +30,7 @@ func (a *app) inspectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			o.By, o.Duplicates = by, duplicates
 			in, err := lab.Inspect(cmd.Context(), env, args[0], o)
 			if err != nil {
 				return err
@@ -38,6 +41,8 @@ func (a *app) inspectCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the Dockerfile that made the image, to name its lines")
 	cmd.Flags().StringVar(&target, "target", "", "the stage of it that was built")
 	cmd.Flags().IntVar(&rows, "rows", 15, "rows of each long table; 0 shows all")
+	cmd.Flags().StringVar(&by, "by", "", "group all bytes by "+strings.Join(lab.Keys(), ", "))
+	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that stand at several places")
 	return cmd
 }
 
@@ -57,6 +62,7 @@ func dockerfileOption(file, target string) (lab.InspectOptions, error) {
 func (a *app) compareCommand() *cobra.Command {
 	var files []string
 	var rows int
+	var duplicates bool
 	cmd := &cobra.Command{
 		Use:   "compare A B [C…]",
 		Short: "Say where the size difference between images comes from",
@@ -68,12 +74,12 @@ func (a *app) compareCommand() *cobra.Command {
 			}
 			options := make([]lab.InspectOptions, len(args))
 			for i := range options {
-				if i >= len(files) {
-					break
+				if i < len(files) {
+					if options[i], err = dockerfileOption(files[i], ""); err != nil {
+						return err
+					}
 				}
-				if options[i], err = dockerfileOption(files[i], ""); err != nil {
-					return err
-				}
+				options[i].Duplicates = duplicates
 			}
 			c, err := lab.Compare(cmd.Context(), env, args, options)
 			if err != nil {
@@ -83,6 +89,7 @@ func (a *app) compareCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "the Dockerfiles that made the images, in their order, to name their lines")
+	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that stand at several places of the images together")
 	cmd.Flags().IntVar(&rows, "rows", 20, "rows of each long table; 0 shows all")
 	return cmd
 }

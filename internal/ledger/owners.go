@@ -167,8 +167,15 @@ func (a *Account) Packages() []whittle.PackageRow {
 	sums := make([]whittle.PackageRow, len(a.Owners))
 	for i, it := range a.Ledger.Items {
 		if it.Cause == whittle.Live {
-			sums[a.Owner[i]].Live += it.Bytes
-			sums[a.Owner[i]].Files++
+			s := &sums[a.Owner[i]]
+			s.Live += it.Bytes
+			s.Files++
+			if a.Owners[a.Owner[i]].Ecosystem == "pypi" {
+				if s.Parts == nil {
+					s.Parts = map[string]int64{}
+				}
+				s.Parts[part(it.Path)] += it.Bytes
+			}
 		}
 	}
 	rows := make([]whittle.PackageRow, 0, len(sums))

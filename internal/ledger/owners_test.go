@@ -125,7 +125,7 @@ func TestWords(t *testing.T) {
 		{"owner alone", []string{"f a 1000", "f a 1000 uid=7"},
 			[]string{"1.0 kB of 2.0 kB is dead.", "1.0 kB: RUN line 41 rewrote 1 file of COPY line 38 by changing only their owner."}},
 		{"deleted", []string{"f w/a 1000\nf w/b 500", "w w"},
-			[]string{"1.5 kB of 1.5 kB is dead.", "1.5 kB: RUN line 41 deleted 2 files of COPY line 38, which a later layer hides but does not give back."}},
+			[]string{"1.5 kB of 1.5 kB is dead.", "1.5 kB: RUN line 41 deleted 2 files of COPY line 38: hidden, but still in the image."}},
 		{"replaced", []string{"f a 1000", "f a 900"},
 			[]string{"1.0 kB of 1.9 kB is dead.", "1.0 kB: RUN line 41 put other content over 1 file of COPY line 38."}},
 		{"identical", []string{"f a 1000", "f a 1000"},
@@ -146,5 +146,45 @@ func TestCount(t *testing.T) {
 		if got := Count(n, "file"); got != want {
 			t.Errorf("Count(%d) = %q, want %q", n, got, want)
 		}
+	}
+}
+
+func TestBy(t *testing.T) {
+	a := account(t, nil, []whittle.Claim{{Owner: whittle.Owner{Ecosystem: "pypi", Name: "a", Version: "1"}, Paths: []string{"site/a/b.so", "site/a/tests/t.py", "site/a/lib.libs/libz.so.1", "site/a/x.py"}}},
+		"f site/a/b.so 100\nf site/a/tests/t.py 20\nf site/a/lib.libs/libz.so.1 3\nf site/a/x.py 4", "f site/a/b.so 90\nf readme 5")
+	for key, want := range map[string][]whittle.CategoryRow{
+		"directory":   {{Name: "/site/a", Live: 94, Dead: 100, Files: 3}, {Name: "/site/a/tests", Live: 20, Files: 1}, {Name: "/", Live: 5, Files: 1}, {Name: "/site/a/lib.libs", Live: 3, Files: 1}},
+		"extension":   {{Name: ".so", Live: 93, Dead: 100, Files: 3}, {Name: ".py", Live: 24, Files: 2}, {Name: "(none)", Live: 5, Files: 1}},
+		"instruction": {{Name: "layer 0, layer 1", Live: 27, Dead: 100, Files: 4}, {Name: "layer 1, layer 2", Live: 95, Files: 2}},
+		"package":     {{Name: "a 1", Live: 117, Dead: 100, Files: 5}, {Name: "layer 1, layer 2", Live: 5, Files: 1}},
+	} {
+		got, err := a.By(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("by %s (-want +got):\n%s", key, diff)
+		}
+	}
+	if _, err := a.By("colour"); err == nil || whittle.Hint(err) == "" {
+		t.Errorf("an unknown key: %v", err)
+	}
+	want := map[string]int64{"extensions": 90, "tests": 20, "libraries": 3, "modules": 4}
+	if diff := cmp.Diff(want, a.Packages()[0].Parts); diff != "" {
+		t.Errorf("parts (-want +got):\n%s", diff)
+	}
+}
+
+func TestDuplicates(t *testing.T) {
+	base := "f a \"0123456789\"\nf b \"0123456789\"\nf c 10\nf empty 0\nf empty2 0"
+	one := account(t, nil, nil, base, "f d \"0123456789\"\nf c 11")
+	want := []whittle.DuplicateRow{{Bytes: 10, Saves: 20, Places: []whittle.Place{{Path: "a"}, {Path: "b"}, {Path: "d"}}}}
+	if diff := cmp.Diff(want, Duplicates([]*Account{one})); diff != "" {
+		t.Errorf("one image (-want +got):\n%s", diff)
+	}
+	two := account(t, nil, nil, base, "f e \"0123456789\"")
+	want = []whittle.DuplicateRow{{Bytes: 10, Saves: 30, Places: []whittle.Place{{Path: "a"}, {Path: "b"}, {Path: "d"}, {Image: 1, Path: "e"}}}}
+	if diff := cmp.Diff(want, Duplicates([]*Account{one, two})); diff != "" {
+		t.Errorf("two images with a shared layer (-want +got):\n%s", diff)
 	}
 }

@@ -32,7 +32,7 @@ func (d Death) sentence(a *Account) string {
 	case d.AddedBy == d.KilledBy:
 		return fmt.Sprintf("%s holds %s twice", adder, files)
 	case d.Cause == whittle.Deleted:
-		return fmt.Sprintf("%s deleted %s of %s, which a later layer hides but does not give back", killer, files, adder)
+		return fmt.Sprintf("%s deleted %s of %s: hidden, but still in the image", killer, files, adder)
 	case d.Cause == whittle.Replaced:
 		return fmt.Sprintf("%s put other content over %s of %s", killer, files, adder)
 	case d.Cause == whittle.Identical:

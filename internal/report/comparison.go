@@ -32,10 +32,11 @@ func comparisonDoc(c *whittle.Comparison, rows int) document {
 	if rt := compareTable(c, rows); len(rt.rows) > 0 {
 		d.add(heading{2, "Where the difference comes from"}, rt)
 	}
+	duplicatesSection(&d, c.Duplicates, len(c.Images), rows)
 	if len(c.Images) > 1 {
 		d.add(heading{2, "Shared layers"}, para(sharedLine(c)))
 		if len(c.Images) > 2 {
-			d.add(sharedMatrix(c))
+			d.add(sharedMatrix(c), ownersMatrix(c, rows))
 		}
 	}
 	return d
@@ -105,4 +106,27 @@ func versions(r whittle.CompareRow) string {
 		return r.From
 	}
 	return r.To
+}
+
+// ownersMatrix has the live bytes of the owners in each image.
+func ownersMatrix(c *whittle.Comparison, rows int) table {
+	t := table{columns: []column{flexible("Live bytes of")}}
+	for i := range c.Images {
+		t.columns = append(t.columns, right(fmt.Sprint(i+1)))
+	}
+	n := 0
+	for _, r := range c.Rows {
+		if r.Kind == "dead" {
+			continue
+		}
+		if n++; rows > 0 && n > rows {
+			break
+		}
+		cells := []cell{text(printable(r.Owner))}
+		for _, live := range r.Live {
+			cells = append(cells, text(whittle.Bytes(live)))
+		}
+		t.row(cells...)
+	}
+	return t
 }

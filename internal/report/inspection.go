@@ -33,11 +33,22 @@ func inspectionDoc(in *whittle.Inspection, rows int) document {
 	if len(in.Categories) > 0 {
 		d.add(heading{2, "Categories"}, categoriesTable(in))
 	}
+	if in.By != nil {
+		d.add(heading{2, "By " + in.By.Key}, groupTable(in.By, rows))
+	}
 	if t := packagesTable(in, rows); len(t.rows) > 0 {
 		d.add(heading{2, "Owners"}, t)
 	}
 	if t := deadTable(in, rows); len(t.rows) > 0 {
 		d.add(heading{2, "Dead bytes"}, t)
+	}
+	duplicatesSection(&d, in.Duplicates, 1, rows)
+	if len(in.Notes) > 0 {
+		notes := list{}
+		for _, n := range in.Notes {
+			notes = append(notes, printable(n))
+		}
+		d.add(heading{2, "What could not be read"}, notes)
 	}
 	if len(in.Ambiguous) > 0 {
 		items := list{}
@@ -131,4 +142,43 @@ func deadTable(in *whittle.Inspection, rows int) table {
 			text(fmt.Sprint(r.KilledBy)), text(printable(r.Path)))
 	}
 	return t
+}
+
+func groupTable(g *whittle.Grouping, rows int) table {
+	t := table{columns: []column{flexible(strings.ToUpper(g.Key[:1]) + g.Key[1:]), right("Live"), right("Dead"), right("Files")}}
+	for i, r := range g.Rows {
+		if rows > 0 && i == rows {
+			var rest whittle.CategoryRow
+			for _, q := range g.Rows[i:] {
+				rest.Live += q.Live
+				rest.Dead += q.Dead
+				rest.Files += q.Files
+			}
+			t.row(toned(fmt.Sprintf("%d more", len(g.Rows)-i), faint), text(whittle.Bytes(rest.Live)), text(whittle.Bytes(rest.Dead)), text(fmt.Sprint(rest.Files)))
+			break
+		}
+		t.row(text(printable(r.Name)), text(whittle.Bytes(r.Live)), text(whittle.Bytes(r.Dead)), text(fmt.Sprint(r.Files)))
+	}
+	return t
+}
+
+// duplicatesSection lists contents that stand at several places.
+func duplicatesSection(d *document, rows []whittle.DuplicateRow, images, most int) {
+	if len(rows) == 0 {
+		return
+	}
+	var saves int64
+	t := table{columns: []column{right("Saves"), right("Copies"), right("Each"), flexible("First place")}}
+	for i, r := range rows {
+		saves += r.Saves
+		if most > 0 && i >= most {
+			continue
+		}
+		place := printable(r.Places[0].Path)
+		if images > 1 {
+			place = fmt.Sprintf("image %d: %s", r.Places[0].Image+1, place)
+		}
+		t.row(text(whittle.Bytes(r.Saves)), text(fmt.Sprint(len(r.Places))), text(whittle.Bytes(r.Bytes)), text(place))
+	}
+	d.add(heading{2, "Duplicates"}, para(fmt.Sprintf("One copy of each would save %s; %d %s.", whittle.Bytes(saves), len(rows), plural(len(rows), "contents"))), t)
 }

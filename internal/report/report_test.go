@@ -70,7 +70,7 @@ func study() *whittle.Study {
 		Variants: []whittle.Variant{
 			{Name: "original", Dockerfile: "Dockerfile", Inspect: inspection("original", 0), Transfer: whittle.TransferFacts{Gzip: ptr(int64(345_000_000)), Zstd: ptr(int64(301_200_000))},
 				Build: whittle.BuildFacts{Status: whittle.Built, Seconds: 95.25, Cold: true, RebuildSeconds: ptr(3.5), Touched: "src/cli.py", Engine: engine, Date: "2026-01-02T03:00:00Z", Log: "logs/original.log", Archive: "images/original.tar"},
-				Run: whittle.RunFacts{Status: whittle.Runs, Seconds: ptr(1.25), Commands: []whittle.CommandRun{{Name: "help", Command: []string{"inventory", "--help"}, Status: whittle.Runs, Seconds: []float64{1.2, 1.25, 1.3}}}}},
+				Run:   whittle.RunFacts{Status: whittle.Runs, Seconds: ptr(1.25), Commands: []whittle.CommandRun{{Name: "help", Command: []string{"inventory", "--help"}, Status: whittle.Runs, Seconds: []float64{1.2, 1.25, 1.3}}}}},
 			{Name: "optimized", Dockerfile: "Dockerfile.optimized", Inspect: inspection("optimized", 200_900_000), Transfer: whittle.TransferFacts{Gzip: ptr(int64(402_000_000))},
 				Change: &whittle.Change{Unpacked: 200_900_000, Percent: 20.09},
 				Build:  whittle.BuildFacts{Status: whittle.Built, Seconds: 61.04, Engine: engine, Date: "2026-01-02T03:01:00Z", Log: "logs/optimized.log", Archive: "images/optimized.tar"},

@@ -1,0 +1,114 @@
+package ledger
+
+import (
+	"fmt"
+	"path"
+	"sort"
+	"strings"
+
+	"whittle"
+)
+
+// Keys are what [Account.By] groups by.
+func Keys() []string { return []string{"package", "category", "instruction", "directory", "extension"} }
+
+// By partitions all bytes of an image by a key, largest first: the owner, the
+// category, the instruction that added them, the directory (three levels
+// deep) or the file name's extension.
+func (a *Account) By(key string) ([]whittle.CategoryRow, error) {
+	var name func(i int) string
+	items := a.Ledger.Items
+	switch key {
+	case "package":
+		name = func(i int) string { return a.Owners[a.Owner[i]].String() }
+	case "category":
+		name = func(i int) string { return a.Category[i].String() }
+	case "instruction":
+		name = func(i int) string { return a.StepName(items[i].Layer) }
+	case "directory":
+		name = func(i int) string { return topDirectory(items[i].Path) }
+	case "extension":
+		name = func(i int) string { return extension(items[i].Path) }
+	default:
+		return nil, whittle.WithHint(fmt.Errorf("cannot group by %q: %w", key, whittle.ErrUsage), "the keys are "+strings.Join(Keys(), ", "))
+	}
+	sums := map[string]*whittle.CategoryRow{}
+	for i, it := range items {
+		n := name(i)
+		s := sums[n]
+		if s == nil {
+			s = &whittle.CategoryRow{Name: n}
+			sums[n] = s
+		}
+		s.Files++
+		if it.Cause == whittle.Live {
+			s.Live += it.Bytes
+		} else {
+			s.Dead += it.Bytes
+		}
+	}
+	rows := make([]whittle.CategoryRow, 0, len(sums))
+	for _, s := range sums {
+		rows = append(rows, *s)
+	}
+	sort.Slice(rows, func(i, j int) bool {
+		if x, y := rows[i].Live+rows[i].Dead, rows[j].Live+rows[j].Dead; x != y {
+			return x > y
+		}
+		return rows[i].Name < rows[j].Name
+	})
+	return rows, nil
+}
+
+// topDirectory is the first three components of a file's directory.
+func topDirectory(p string) string {
+	parts := strings.Split(path.Dir(p), "/")
+	return "/" + strings.TrimPrefix(strings.Join(parts[:min(len(parts), 3)], "/"), ".")
+}
+
+// extension is a file name's extension; the version behind a shared library's
+// ".so" is no part of it.
+func extension(p string) string {
+	base := path.Base(p)
+	if i := strings.Index(base, ".so."); i > 0 {
+		return ".so"
+	}
+	if ext := path.Ext(base); ext != "" && ext != base && len(ext) <= 12 {
+		return ext
+	}
+	return "(none)"
+}
+
+// Parts of a Python distribution.
+const (
+	partModules    = "modules"
+	partExtensions = "extensions"
+	partLibraries  = "libraries"
+	partTests      = "tests"
+	partBytecode   = "bytecode"
+	partMetadata   = "metadata"
+	partData       = "data"
+)
+
+// part says what a file of a Python distribution is for.
+func part(p string) string {
+	dirs := "/" + path.Dir(p) + "/"
+	base := path.Base(p)
+	switch ext := path.Ext(base); {
+	case ext == ".pyc" || ext == ".pyo":
+		return partBytecode
+	case strings.Contains(dirs, ".dist-info/"), strings.Contains(dirs, ".egg-info/"):
+		return partMetadata
+	case strings.Contains(dirs, ".libs/"), strings.Contains(dirs, "/.dylibs/"):
+		return partLibraries
+	case strings.Contains(dirs, "/tests/"), strings.Contains(dirs, "/test/"):
+		return partTests
+	case strings.Contains(base, ".so.") || ext == ".so" && strings.HasPrefix(base, "lib"):
+		return partLibraries
+	case ext == ".so" || ext == ".pyd":
+		return partExtensions
+	case ext == ".py" || ext == ".pyi":
+		return partModules
+	}
+	return partData
+}
