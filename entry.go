@@ -74,8 +74,10 @@ type Index struct {
 	// Hashed says that the Content of every regular file is set.
 	Hashed bool
 	// Kept has the contents of files that the reader was asked to keep, by
-	// position in Entries.
-	Kept map[int][]byte
+	// position in Entries; KeptBy names the selection. Where it is empty, or a
+	// file is missing, the layer has the content.
+	Kept   map[int][]byte
+	KeptBy string
 	// TarSize is the length of the uncompressed tar in bytes.
 	TarSize int64
 }

@@ -79,6 +79,10 @@ func (r *root) ReadFile(path string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
+// databasesVersion names the selection of isDatabase in cached indexes: change
+// it when that changes.
+const databasesVersion = "databases-v1"
+
 // isDatabase says which files' contents are needed to find owners.
 func isDatabase(path string) bool { return distro.Database(path) || python.Database(path) }
 

@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	"whittle"
 )
@@ -12,11 +14,11 @@ import (
 // cacheVersion names the format of the cache's files and the directory that
 // they lie in. Change it with the format, and with any change of what an
 // index of the same layer holds.
-const cacheVersion = "index-v1"
+const cacheVersion = "index-v2"
 
 // A cache file is the version, a SHA-256 of the rest, and the rest: the index
-// in varints, its strings at the end. Paths share the part that is equal to
-// the path before.
+// in varints, entries and then the contents that were kept. Paths share the
+// part that is equal to the path before.
 const cacheHeader = len(cacheVersion) + sha256.Size
 
 // The flags of an entry; absent parts are zero.
@@ -41,6 +43,12 @@ func encode(idx *whittle.Index) []byte {
 	for i := range idx.Entries {
 		b = appendEntry(b, &idx.Entries[i], &prev)
 		prev = idx.Entries[i]
+	}
+	b = appendString(b, idx.KeptBy)
+	b = binary.AppendUvarint(b, uint64(len(idx.Kept)))
+	for _, i := range slices.Sorted(maps.Keys(idx.Kept)) {
+		b = binary.AppendUvarint(b, uint64(i))
+		b = appendString(b, string(idx.Kept[i]))
 	}
 	sum := sha256.Sum256(b[cacheHeader:])
 	copy(b[len(cacheVersion):], sum[:])
@@ -150,8 +158,8 @@ func decodeBody(body []byte) (*whittle.Index, error) {
 		}
 		last, ends[i], prev = paths[start:], len(paths), *e
 	}
-	if len(d.b) > 0 {
-		return nil, fmt.Errorf("cache file: %d bytes too many: %w", len(d.b), whittle.ErrCorrupt)
+	if err := d.kept(idx); err != nil {
+		return nil, err
 	}
 	all, start := string(paths), 0
 	for i, end := range ends {
@@ -159,6 +167,26 @@ func decodeBody(body []byte) (*whittle.Index, error) {
 		start = end
 	}
 	return idx, nil
+}
+
+// kept reads the contents that were kept, which are the rest of the file.
+func (d *decoder) kept(idx *whittle.Index) error {
+	idx.KeptBy = string(d.bytes(d.length()))
+	for n := d.length(); n > 0 && !d.bad; n-- {
+		i := d.uvarint()
+		if i >= uint64(len(idx.Entries)) {
+			d.bad = true
+			break
+		}
+		if idx.Kept == nil {
+			idx.Kept = map[int][]byte{}
+		}
+		idx.Kept[int(i)] = d.bytes(d.length())
+	}
+	if d.bad || len(d.b) > 0 {
+		return fmt.Errorf("cache file: the contents kept are damaged: %w", whittle.ErrCorrupt)
+	}
+	return nil
 }
 
 // decoder reads varints and strings; bad is set once something is missing.

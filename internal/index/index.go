@@ -29,9 +29,17 @@ type Options struct {
 	// Progress, where set, is told the number of uncompressed bytes so far. Its calls
 	// do not overlap.
 	Progress func(n int64)
+	// Keep, where set, selects files whose contents are kept in the index of a
+	// layer that is read as a whole: package databases, which would otherwise
+	// take a second pass. KeepName names the selection and its version.
+	Keep     func(path string) bool
+	KeepName string
 	// Cache, where set, is asked first and keeps what was verified.
 	Cache *Cache
 }
+
+// maxKept bounds the contents that are kept of one layer, in bytes.
+const maxKept = 256 << 20
 
 // Read indexes one layer. A layer stored in a file without compression (a
 // [whittle.Sectioner]) is indexed by its headers alone, without content
@@ -42,7 +50,7 @@ type Options struct {
 // said.
 func Read(ctx context.Context, layer whittle.Layer, opts Options) (*whittle.Index, error) {
 	opts.Limits = opts.Limits.withDefaults()
-	if idx, ok := opts.Cache.Get(layer.DiffID(), opts.Hash); ok {
+	if idx, ok := opts.Cache.Get(layer.DiffID(), opts.Hash); ok && (opts.Keep == nil || idx.KeptBy == opts.KeepName) {
 		return idx, nil
 	}
 	if !opts.Hash && !opts.Verify {
@@ -114,6 +122,10 @@ func readStream(ctx context.Context, layer whittle.Layer, opts Options) (*whittl
 	s := newScanner(src, src.stored.Load, opts.Limits)
 	idx := &whittle.Index{DiffID: layer.DiffID(), Hashed: true}
 	sum, buf := sha256.New(), make([]byte, 128<<10)
+	k := keeper{idx: idx, left: maxKept}
+	if opts.Keep != nil {
+		idx.KeptBy, k.want = opts.KeepName, opts.Keep
+	}
 	for {
 		e, err := s.next()
 		if errors.Is(err, io.EOF) {
@@ -124,10 +136,11 @@ func readStream(ctx context.Context, layer whittle.Layer, opts Options) (*whittl
 		}
 		if e.Kind == whittle.File {
 			sum.Reset()
-			if _, err := io.CopyBuffer(sum, s.content(e.Path), buf); err != nil {
+			if _, err := io.CopyBuffer(sum, k.tap(&e, s.content(e.Path)), buf); err != nil {
 				return nil, err
 			}
 			sum.Sum(e.Content[:0])
+			k.done()
 		}
 		idx.Entries = append(idx.Entries, e)
 	}
