@@ -43,13 +43,43 @@ func (f folder) path(rel string) string { return filepath.Join(string(f), rel) }
 
 func statePath(variant string) string { return filepath.Join("variants", variant+".json") }
 
-// save keeps a finished variant for a study that is resumed.
-func (f folder) save(v *whittle.Variant) error {
+// save keeps a finished variant for a study that is resumed, and its
+// Dockerfile for whoever inspects the image later.
+func (f folder) save(v *whittle.Variant, dockerfile []byte) error {
 	b, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
 		return fmt.Errorf("keeping variant %s: %w", v.Name, err)
 	}
+	if err := WriteFile(f.path(sourcePath(v.Name)), dockerfile); err != nil {
+		return err
+	}
 	return WriteFile(f.path(statePath(v.Name)), b)
+}
+
+func sourcePath(variant string) string { return filepath.Join("variants", variant+".Dockerfile") }
+
+// studied finds the Dockerfile of an image that a study left behind, by the
+// image's name: the archive lies in the study's images folder. It gives o
+// unchanged for any other image.
+func studied(image string, o InspectOptions) InspectOptions {
+	path := strings.TrimPrefix(image, "docker-archive:")
+	name, isTar := strings.CutSuffix(filepath.Base(path), ".tar")
+	images := filepath.Dir(path)
+	if o.Source != nil || !isTar || filepath.Base(images) != "images" || !filepath.IsLocal(name) {
+		return o
+	}
+	f := folder(filepath.Dir(images))
+	state, err := os.ReadFile(f.path(statePath(name)))
+	if err != nil {
+		return o
+	}
+	var v whittle.Variant
+	source, err := os.ReadFile(f.path(sourcePath(name)))
+	if err != nil || json.Unmarshal(state, &v) != nil {
+		return o
+	}
+	o.Dockerfile, o.Source, o.Target = v.Dockerfile, source, v.Target
+	return o
 }
 
 // load gives the kept variant if it was made from the same things and its

@@ -172,7 +172,7 @@ func (s *study) buildAll(ctx context.Context) error {
 			return s.interrupted(v, err)
 		}
 		out.Fingerprint = print
-		if err := s.out.save(out); err != nil {
+		if err := s.out.save(out, s.sources[v.Name]); err != nil {
 			return err
 		}
 		s.variants = append(s.variants, *out)

@@ -112,21 +112,39 @@ func (a *Account) unclaimed(it *whittle.Item, app string) whittle.Owner {
 	if app != "" && strings.HasPrefix(it.Path, app+"/") {
 		return whittle.Owner{Ecosystem: "app", Name: "/" + app}
 	}
-	return whittle.Owner{Ecosystem: "instruction", Name: a.StepName(it.Layer)}
+	// By its text, which is the same in every image that has the instruction.
+	name := a.stepText(it.Layer)
+	if name == "" {
+		name = fmt.Sprintf("layer %d", it.Layer)
+	}
+	return whittle.Owner{Ecosystem: "instruction", Name: name}
 }
 
 // StepName names the instruction that made a layer: "COPY line 38" where the
 // Dockerfile is known, else its history line shortened, else "layer 3".
 func (a *Account) StepName(layer int) string {
-	var s *whittle.Step
-	if layer >= 0 && layer < len(a.steps) {
-		s = a.steps[layer]
-	}
-	switch {
-	case s == nil || s.Origin == nil && s.CreatedBy == "":
-		return fmt.Sprintf("layer %d", layer)
-	case s.Origin != nil:
+	if s := a.step(layer); s != nil && s.Origin != nil {
 		return fmt.Sprintf("%s line %d", s.Origin.Instruction, s.Origin.Line)
+	}
+	if text := a.stepText(layer); text != "" {
+		return fmt.Sprintf("layer %d, %s", layer, text)
+	}
+	return fmt.Sprintf("layer %d", layer)
+}
+
+func (a *Account) step(layer int) *whittle.Step {
+	if layer < 0 || layer >= len(a.steps) {
+		return nil
+	}
+	return a.steps[layer]
+}
+
+// stepText is the history line of a layer without what every line has, and
+// shortened.
+func (a *Account) stepText(layer int) string {
+	s := a.step(layer)
+	if s == nil {
+		return ""
 	}
 	text := strings.TrimSuffix(strings.Join(strings.Fields(s.CreatedBy), " "), " # buildkit")
 	for _, prefix := range []string{"/bin/sh -c #(nop) ", "/bin/sh -c "} {
@@ -136,7 +154,7 @@ func (a *Account) StepName(layer int) string {
 	if r := []rune(text); len(r) > 40 {
 		text = string(r[:39]) + "…"
 	}
-	return fmt.Sprintf("layer %d, %s", layer, text)
+	return text
 }
 
 // Categories sums the categories, in their fixed order, without those that

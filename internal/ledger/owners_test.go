@@ -51,12 +51,12 @@ func TestAttribute(t *testing.T) {
 	app := whittle.Owner{Ecosystem: "app", Name: "/app"}
 	want := map[string]whittle.Owner{
 		"usr/lib/python3/dist-packages/yaml.py": deb,
-		"usr/lib/plain":                         {Ecosystem: "instruction", Name: "layer 0, layer 1"},
+		"usr/lib/plain":                         {Ecosystem: "instruction", Name: "layer 1"},
 		"site/own.py":                           py,
 		"site/outer/_vendor/inner.py":           outer,
 		"app/main.py":                           app,
 		"app/old.py":                            app,
-		"opt/x":                                 {Ecosystem: "instruction", Name: "layer 2, layer 3"},
+		"opt/x":                                 {Ecosystem: "instruction", Name: "layer 3"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("owners (-want +got):\n%s", diff)
@@ -156,7 +156,7 @@ func TestBy(t *testing.T) {
 		"directory":   {{Name: "/site/a", Live: 94, Dead: 100, Files: 3}, {Name: "/site/a/tests", Live: 20, Files: 1}, {Name: "/", Live: 5, Files: 1}, {Name: "/site/a/lib.libs", Live: 3, Files: 1}},
 		"extension":   {{Name: ".so", Live: 93, Dead: 100, Files: 3}, {Name: ".py", Live: 24, Files: 2}, {Name: "(none)", Live: 5, Files: 1}},
 		"instruction": {{Name: "layer 0, layer 1", Live: 27, Dead: 100, Files: 4}, {Name: "layer 1, layer 2", Live: 95, Files: 2}},
-		"package":     {{Name: "a 1", Live: 117, Dead: 100, Files: 5}, {Name: "layer 1, layer 2", Live: 5, Files: 1}},
+		"package":     {{Name: "a 1", Live: 117, Dead: 100, Files: 5}, {Name: "layer 2", Live: 5, Files: 1}},
 	} {
 		got, err := a.By(key)
 		if err != nil {

@@ -39,6 +39,9 @@ func inspectionDoc(in *whittle.Inspection, rows int) document {
 	if t := packagesTable(in, rows); len(t.rows) > 0 {
 		d.add(heading{2, "Owners"}, t)
 	}
+	if t := distributionsTable(in, rows); len(t.rows) > 0 {
+		d.add(heading{2, "Python distributions"}, t)
+	}
 	if t := deadTable(in, rows); len(t.rows) > 0 {
 		d.add(heading{2, "Dead bytes"}, t)
 	}
@@ -121,6 +124,29 @@ func packagesTable(in *whittle.Inspection, rows int) table {
 			break
 		}
 		t.row(text(printable(p.Name)), text(printable(p.Version)), text(p.Ecosystem), text(whittle.Bytes(p.Live)), text(fmt.Sprint(p.Files)))
+	}
+	return t
+}
+
+// distributionsTable parts Python distributions by what their files are for.
+func distributionsTable(in *whittle.Inspection, rows int) table {
+	t := table{columns: []column{flexible("Distribution"), right("Live"), right("Extensions"), right("Libraries"), right("Tests"), right("Bytecode"), right("Data")}}
+	for _, p := range in.Packages {
+		if len(p.Parts) == 0 {
+			continue
+		}
+		if rows > 0 && len(t.rows) == rows {
+			break
+		}
+		cells := []cell{text(printable(p.Name)), text(whittle.Bytes(p.Live))}
+		for _, part := range []string{"extensions", "libraries", "tests", "bytecode", "data"} {
+			if n := p.Parts[part]; n > 0 {
+				cells = append(cells, text(whittle.Bytes(n)))
+			} else {
+				cells = append(cells, text("–"))
+			}
+		}
+		t.row(cells...)
 	}
 	return t
 }

@@ -38,7 +38,8 @@ func inspection(ref string, dead int64) *whittle.Inspection {
 		},
 		Categories: []whittle.CategoryRow{{Name: "base OS", Live: 115_500_000, Files: 4000}, {Name: "Python packages", Live: 884_500_000, Dead: dead, Files: 36000}},
 		Packages: []whittle.PackageRow{
-			{Owner: whittle.Owner{Ecosystem: "pypi", Name: "pandas", Version: "2.3.3"}, Live: 884_500_000, Files: 36000},
+			{Owner: whittle.Owner{Ecosystem: "pypi", Name: "pandas", Version: "2.3.3"}, Live: 884_500_000, Files: 36000,
+				Parts: map[string]int64{"modules": 500_000_000, "extensions": 300_000_000, "tests": 84_500_000}},
 			{Owner: whittle.Owner{Ecosystem: "deb", Name: "libc6", Version: "2.41-12"}, Live: 115_500_000, Files: 4000}},
 		Dead: []whittle.DeadRow{{Path: "usr/local/lib/python3.13/site-packages/evil\x1b[31m\u202e", Bytes: dead, Files: 1203, AddedBy: 1, KilledBy: 1, Cause: whittle.Metadata}},
 	}
@@ -167,14 +168,27 @@ func TestFigures(t *testing.T) {
 	if err := JSON(&js, s); err != nil {
 		t.Fatal(err)
 	}
-	MustHaveFigures(t, md.String(), js.Bytes())
+	checkFigures(t, md.String(), js.Bytes())
+}
+
+// TestExampleFigures does the same for the real study of the example.
+func TestExampleFigures(t *testing.T) {
+	md, err := os.ReadFile("../../.cache/example/report.md")
+	if err != nil {
+		t.Skip("no study of the example: run make images")
+	}
+	js, err := os.ReadFile("../../.cache/example/report.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkFigures(t, string(md), js)
 }
 
 var figure = regexp.MustCompile(`[+-]?\d+(?:\.\d+)? (?:B|kB|MB|GB|s|%)\b|\d+:\d\d min`)
 
-// MustHaveFigures fails for each figure with a unit in a Markdown report that
+// checkFigures fails for each figure with a unit in a Markdown report that
 // no number or sentence of the JSON comes to.
-func MustHaveFigures(t *testing.T, md string, js []byte) {
+func checkFigures(t *testing.T, md string, js []byte) {
 	t.Helper()
 	known := map[string]bool{}
 	var walk func(v any)
