@@ -43,6 +43,10 @@ check: test
 lint: ## gofmt, go vet, golangci-lint
 	@scripts/lint
 
+cross: ## compile for all the systems that whittle runs on
+	@for t in linux/arm64 darwin/arm64 darwin/amd64 windows/amd64; do echo $$t; \
+	  GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/whittle || exit 1; done
+
 race: ## the tests with the race detector
 	$(GO) test -race ./...
 
