@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v4"
 
 	"whittle"
 )
@@ -130,6 +132,46 @@ func TestBadInput(t *testing.T) {
 				t.Errorf("hint %q, want %q", whittle.Hint(err), tc.hint)
 			}
 		})
+	}
+}
+
+// TestSchema: the published schema takes what the reader takes, and refuses
+// unknown keys as it does.
+func TestSchema(t *testing.T) {
+	schema, err := jsonschema.NewCompiler().Compile("../../schema/whittle.yaml.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example, err := os.ReadFile("../../examples/inventory/whittle.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name, src string
+		ok        bool
+	}{
+		{"the example", string(example), true},
+		{"nothing but a name", "project: a", true},
+		{"unknown key", "varients: []", false},
+		{"unknown nested key", "variants: [{name: a, dockerfil: b}]", false},
+		{"name with a slash", "variants: [{name: ../a}]", false},
+		{"no command", "run: [{name: a}]", false},
+		{"base of another kind", "bases: {a: 'docker:b'}", false},
+	} {
+		var doc any
+		if err := yaml.Unmarshal([]byte(tc.src), &doc); err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(doc); (err == nil) != tc.ok {
+			t.Errorf("%s: the schema says %v", tc.name, err)
+		}
+		c, err := parse("whittle.yaml", []byte(tc.src))
+		if err == nil {
+			_, err = resolveBases(c.Bases, ".")
+		}
+		if (err == nil) != tc.ok {
+			t.Errorf("%s: the reader says %v", tc.name, err)
+		}
 	}
 }
 
