@@ -37,12 +37,13 @@ func openPrivate(ctx context.Context, opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := bkclient.New(ctx, d.address())
+	l := &line{}
+	c, err := bkclient.New(ctx, d.address(), l.option())
 	if err != nil {
 		_ = d.stop()
 		return nil, fmt.Errorf("connecting to buildkitd: %w: %w", err, whittle.ErrEngine)
 	}
-	e := &Engine{client: c, daemon: d, info: Info{
+	e := &Engine{client: c, line: l, daemon: d, info: Info{
 		Kind: Buildkitd, Address: d.address(), Exporter: true, Root: d.root, Log: d.logPath(), Notes: d.notes,
 	}}
 	if err := e.awaitDaemon(ctx); err != nil {

@@ -1,14 +1,16 @@
 package build
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -246,21 +248,44 @@ func (d *daemon) died() error {
 	return fmt.Errorf("buildkitd ended (%v)%s: %w", d.err, d.lastLines(), whittle.ErrEngine)
 }
 
-// lastLines is the end of the log, to append to a message.
+// lastLines is what the log says of an error, to append to a message.
 func (d *daemon) lastLines() string {
 	text, err := os.ReadFile(d.logPath())
 	if err != nil {
 		return ""
 	}
-	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-	last := bytes.Join(lines[max(0, len(lines)-3):], []byte("; "))
-	if len(last) == 0 {
-		return ""
+	if last := complaints(text); last != "" {
+		return ": its log says: " + last
 	}
-	if len(last) > 1000 {
-		last = last[len(last)-1000:]
+	return ""
+}
+
+// logLine takes the level and the text from a line as logrus writes it.
+var logLine = regexp.MustCompile(`^time=\S+ level=(\w+) msg=("(?:[^"\\]|\\.)*"|\S+)`)
+
+// complaints is the last two lines of a daemon's log that are errors, without
+// the stack traces between them.
+func complaints(log []byte) string {
+	var found []string
+	for line := range strings.Lines(string(log)) {
+		line = strings.TrimSpace(line)
+		if m := logLine.FindStringSubmatch(line); m != nil {
+			if m[1] == "error" || m[1] == "fatal" || m[1] == "panic" {
+				msg, err := strconv.Unquote(m[2])
+				if err != nil {
+					msg = m[2]
+				}
+				found = append(found, msg)
+			}
+			continue
+		}
+		for _, prefix := range []string{"buildkitd: ", "panic: ", "fatal error: ", "sh: ", "mount: ", "/bin/sh: "} {
+			if strings.HasPrefix(line, prefix) {
+				found = append(found, line)
+			}
+		}
 	}
-	return ": its log ends: " + string(last)
+	return shorten(strings.Join(found[max(0, len(found)-2):], "; "), 500)
 }
 
 // stop ends the daemon, gently first, and removes its socket and log. The

@@ -40,7 +40,8 @@ func dialDocker(ctx context.Context, docker *dockerclient.Client) (*Engine, erro
 	if err != nil {
 		return nil, fmt.Errorf("asking its version: %w: %w", err, whittle.ErrEngine)
 	}
-	c, err := bkclient.New(ctx, "",
+	l := &line{}
+	c, err := bkclient.New(ctx, "", l.option(),
 		bkclient.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return docker.DialHijack(ctx, "/grpc", "h2c", nil)
 		}),
@@ -50,7 +51,7 @@ func dialDocker(ctx context.Context, docker *dockerclient.Client) (*Engine, erro
 	if err != nil {
 		return nil, fmt.Errorf("connecting to its BuildKit: %w: %w", err, whittle.ErrEngine)
 	}
-	e := &Engine{client: c, docker: docker, info: Info{Kind: Docker, Address: docker.DaemonHost()}}
+	e := &Engine{client: c, line: l, docker: docker, info: Info{Kind: Docker, Address: docker.DaemonHost()}}
 	if err := e.probe(ctx); err != nil {
 		_ = c.Close()
 		return nil, fmt.Errorf("its BuildKit %w", err)

@@ -83,6 +83,7 @@ type Info struct {
 // Engine is a connection to what builds. It is safe for concurrent use.
 type Engine struct {
 	client *bkclient.Client
+	line   *line
 	docker *dockerclient.Client // nil but for Kind Docker
 	daemon *daemon              // nil but for Kind Buildkitd
 	info   Info
@@ -151,11 +152,12 @@ func (e *Engine) Close() error {
 }
 
 func openRemote(ctx context.Context, address string) (*Engine, error) {
-	c, err := bkclient.New(ctx, address)
+	l := &line{}
+	c, err := bkclient.New(ctx, address, l.option())
 	if err != nil {
 		return nil, fmt.Errorf("engine at %s: %w: %w", address, err, whittle.ErrEngine)
 	}
-	e := &Engine{client: c, info: Info{Kind: Remote, Address: address, Exporter: true}}
+	e := &Engine{client: c, line: l, info: Info{Kind: Remote, Address: address, Exporter: true}}
 	if err := e.probe(ctx); err != nil {
 		_ = c.Close()
 		return nil, whittle.WithHint(fmt.Errorf("engine at %s: %w", address, err),

@@ -124,6 +124,9 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 		f.missingImage(text, j)
 	case f.Line > 0 || stageUnknown.MatchString(text) || strings.Contains(text, "dockerfile parse error"):
 		f.Message = parsePrefix.ReplaceAllString(text, "")
+		if f.Message != text || strings.HasPrefix(f.Instruction, "#") {
+			f.Instruction = "" // what does not parse is no instruction
+		}
 		f.Message = checksumRef.ReplaceAllString(f.Message, "")
 	default:
 		// Not about a line of the Dockerfile: an exporter, the session.
@@ -134,7 +137,7 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 
 // gone is not nil where the engine vanished under a call.
 func (e *Engine) gone(err error) error {
-	lost := grpcerrors.Code(err) == codes.Unavailable || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	lost := errors.Is(err, errLost) || grpcerrors.Code(err) == codes.Unavailable || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	if e.daemon != nil && (lost || e.daemon.exited()) {
 		if e.daemon.awaitExit() {
 			return e.daemon.died()

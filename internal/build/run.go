@@ -147,7 +147,9 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 	rec, ch := record(o.Log, o.Progress)
 	built := false
 	var doErr error
-	_, err := e.client.Build(ctx, opt, "whittle", func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
+	held, release := e.line.hold(ctx)
+	defer release()
+	_, err := e.client.Build(held, opt, "whittle", func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
 		res, err := c.Solve(ctx, gateway.SolveRequest{Frontend: j.opt.Frontend, FrontendOpt: j.opt.FrontendAttrs, Evaluate: true})
 		if err != nil {
 			return nil, err
@@ -167,7 +169,7 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 	case ctx.Err() != nil:
 		return fmt.Errorf("running the image of %s: %w", j.file, context.Cause(ctx))
 	case built:
-		if gone := e.gone(err); gone != nil {
+		if gone := e.gone(orLost(held, err)); gone != nil {
 			return fmt.Errorf("running the image of %s: %w", j.file, gone)
 		}
 		if doErr != nil {
@@ -175,7 +177,7 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 		}
 		return fmt.Errorf("running the image of %s: %s: %w", j.file, plain(err), whittle.ErrEngine)
 	}
-	return e.failure(ctx, j, rec, err)
+	return e.failure(ctx, j, rec, orLost(held, err))
 }
 
 func newImage(c gateway.Client, res *gateway.Result) (image, error) {

@@ -109,7 +109,9 @@ func (e *Engine) solve(ctx context.Context, d Definition, o Output, j *job) (*Re
 	opt.Exports = out.entries
 	rec, ch := record(o.Log, o.Progress)
 	start := time.Now()
-	resp, err := e.client.Solve(ctx, nil, opt, ch)
+	held, release := e.line.hold(ctx)
+	defer release()
+	resp, err := e.client.Solve(held, nil, opt, ch)
 	took := time.Since(start)
 	rec.wait()
 	if err == nil {
@@ -117,7 +119,7 @@ func (e *Engine) solve(ctx context.Context, d Definition, o Output, j *job) (*Re
 	} else if out.err != nil && ctx.Err() == nil {
 		err = fmt.Errorf("writing %s: %w: %w", o.Archive, out.err, whittle.ErrEngine)
 	} else {
-		err = e.failure(ctx, j, rec, err)
+		err = e.failure(ctx, j, rec, orLost(held, err))
 	}
 	if err != nil {
 		return nil, err

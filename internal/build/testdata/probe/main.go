@@ -54,6 +54,7 @@ func main() {
 			fmt.Println(info.Size())
 		}
 	case "fill":
+		number, _ = strconv.Atoi(arg(2))
 		err = os.WriteFile(arg(1), make([]byte, number), 0o644)
 	case "list":
 		var all []os.DirEntry

@@ -1,0 +1,277 @@
+//go:build linux
+
+package build
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"whittle"
+)
+
+// private opens an engine of the test's own on a state folder.
+func private(t *testing.T, state string) *Engine {
+	t.Helper()
+	opts, skip := privateOptions()
+	if skip != "" {
+		t.Skip(skip)
+	}
+	opts.StateDir = state
+	e, err := Open(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	return e
+}
+
+// gone waits until no process and no mount names the folder.
+func gone(t *testing.T, dir string) {
+	t.Helper()
+	var left []string
+	for range 100 {
+		if left = slices.Concat(processes(dir), mounts(dir)); len(left) == 0 {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Errorf("still there: %q", left)
+}
+
+func processes(needle string) []string {
+	var found []string
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range lines {
+		text, _ := os.ReadFile(path)
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if bytes.Contains(text, []byte(needle)) && pid != os.Getpid() {
+			found = append(found, fmt.Sprintf("%d %q", pid, text))
+		}
+	}
+	return found
+}
+
+func mounts(needle string) []string {
+	text, _ := os.ReadFile("/proc/self/mountinfo")
+	var found []string
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, needle) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+func TestDaemonCloses(t *testing.T) {
+	f := needEngine(t)
+	state := t.TempDir()
+	e := private(t, state)
+	info := e.Info()
+	if info.Kind != Buildkitd || !info.NamedContexts || !info.Exporter || info.Version == "" || info.Root != filepath.Join(state, "root-0") ||
+		!strings.HasPrefix(info.Platforms[0], "linux/") {
+		t.Errorf("%+v", info)
+	}
+	if len(processes(state)) == 0 {
+		t.Error("no daemon is seen: the test looks at the wrong place")
+	}
+	second := private(t, state)
+	if notes := second.Info().Notes; len(notes) != 1 || !strings.Contains(notes[0], "root-1") {
+		t.Errorf("notes of a second engine: %q", notes)
+	}
+	d := f.define(t, "FROM probe\nRUN [\"/probe\", \"exit\", \"0\"]\n", nil)
+	for _, e := range []*Engine{e, second} {
+		if _, err := e.Build(t.Context(), d, Output{}); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := errors.Join(e.Close(), second.Close()); err != nil {
+		t.Error(err)
+	}
+	gone(t, state)
+	if _, err := os.Stat(filepath.Dir(info.Log)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket's folder is still there: %v", err)
+	}
+	if again, err := private(t, state).Build(t.Context(), d, Output{}); err != nil || again.Cached != 1 {
+		t.Errorf("the cache was not kept: %+v, %v", again, err)
+	}
+}
+
+// A daemon that dies in the middle of a build.
+func TestDaemonDies(t *testing.T) {
+	f := needEngine(t)
+	state, dir := t.TempDir(), t.TempDir()
+	e := private(t, state)
+	d := f.define(t, "FROM probe\nRUN [\"/probe\", \"sleep\", \"1000\"]\n", nil)
+	log := &watcher{wait: "sleeping", then: func() { _ = e.daemon.process.Kill() }}
+	_, err := e.Build(t.Context(), d, Output{Archive: filepath.Join(dir, "x.tar"), Log: log})
+	if !errors.Is(err, whittle.ErrEngine) || errors.Is(err, whittle.ErrUsage) || !strings.Contains(err.Error(), "buildkitd ended") {
+		t.Errorf("error is %v", err)
+	}
+	t.Log(err)
+	if left := folder(t, dir); len(left) != 0 {
+		t.Errorf("files left: %q", left)
+	}
+	if _, err := e.Run(t.Context(), d, []Command{probe("env")}, RunOptions{}); !errors.Is(err, whittle.ErrEngine) {
+		t.Errorf("after that: %v", err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	gone(t, state)
+	gone(t, "/probe\x00sleep\x001000")
+}
+
+// A daemon that dies while a command runs in an image.
+func TestDaemonDiesInRun(t *testing.T) {
+	f := needEngine(t)
+	e := private(t, t.TempDir())
+	go func() {
+		for len(processes("/probe\x00sleep\x001001")) == 0 && t.Context().Err() == nil {
+			time.Sleep(20 * time.Millisecond)
+		}
+		_ = e.daemon.process.Kill()
+	}()
+	start := time.Now()
+	_, err := e.Run(t.Context(), f.define(t, "FROM probe\n", nil), []Command{probe("sleep", "1001")}, RunOptions{})
+	if time.Since(start) > time.Minute {
+		t.Error("the loss was noticed by a timeout only")
+	}
+	if !errors.Is(err, whittle.ErrEngine) || !strings.Contains(err.Error(), "buildkitd ended") {
+		t.Errorf("error is %v", err)
+	}
+	gone(t, "/probe\x00sleep\x001001")
+}
+
+// helperEnv makes the test binary build something that takes long, in a
+// process that can be killed: it names the state folder and the context.
+const helperEnv = "WHITTLE_TEST_BUILD"
+
+func runHelper() int {
+	state, rest, ok := strings.Cut(os.Getenv(helperEnv), "|")
+	if !ok {
+		return -1
+	}
+	f := strings.Split(rest, "|")
+	opts, _ := privateOptions()
+	opts.StateDir = state
+	e, err := Open(context.Background(), opts)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	d := Definition{Context: f[0], Bases: map[string]Base{"probe": {f[1], whittle.Digest(f[2])}}}
+	_, err = e.Build(context.Background(), d, Output{Log: os.Stdout})
+	fmt.Println(err)
+	return 1
+}
+
+// A whittle that is killed leaves no daemon, no container and no mount.
+func TestDaemonDiesWithItsParent(t *testing.T) {
+	f := needEngine(t)
+	state := t.TempDir()
+	d := f.define(t, "FROM probe\nRUN [\"/probe\", \"sleep\", \"1002\"]\n", nil)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), helperEnv+"="+strings.Join([]string{state, d.Context, f.layout.Layout, string(f.layout.Digest)}, "|"))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	seen := false
+	for !seen && lines.Scan() {
+		seen = strings.Contains(lines.Text(), "sleeping")
+	}
+	if !seen || len(processes("/probe\x00sleep\x001002")) == 0 {
+		t.Error("the helper does not build")
+	}
+	_ = cmd.Process.Signal(syscall.SIGKILL)
+	_ = cmd.Wait()
+	gone(t, state)
+	gone(t, "/probe\x00sleep\x001002")
+	// The state is usable.
+	if _, err := private(t, state).Build(t.Context(), f.define(t, "FROM probe\nRUN [\"/probe\", \"exit\", \"0\"]\n", nil), Output{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDaemonDoesNotStart(t *testing.T) {
+	opts, skip := privateOptions()
+	if skip != "" {
+		t.Skip(skip)
+	}
+	bad := filepath.Join(t.TempDir(), "buildkitd.toml")
+	if err := os.WriteFile(bad, []byte("nonsense = ["), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*Options){
+		"bad configuration": func(o *Options) { o.Config = bad },
+		"state is a file":   func(o *Options) { o.StateDir = file },
+		"no state":          func(o *Options) { o.StateDir = "" },
+		"no such binary":    func(o *Options) { o.Buildkitd = "/nosuch/buildkitd" },
+		"not a daemon":      func(o *Options) { o.Buildkitd = "/bin/false" },
+		"no engine there":   func(o *Options) { o.Address = "unix:///nosuch/buildkitd.sock" },
+		"bad address":       func(o *Options) { o.Address = "docker-container://" },
+		"no docker there":   func(o *Options) { o.NoDocker, o.DockerHost = false, "unix:///nosuch/docker.sock" },
+	} {
+		o := opts
+		o.StateDir = t.TempDir()
+		change(&o)
+		e, err := Open(t.Context(), o)
+		if err == nil {
+			_ = e.Close()
+		}
+		if !errors.Is(err, whittle.ErrEngine) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", name, err)
+		}
+		t.Logf("%s: %v [%s]", name, err, whittle.Hint(err))
+	}
+}
+
+// The disks of the engine and of the archive are full.
+func TestDiskFull(t *testing.T) {
+	f := needEngine(t)
+	small := t.TempDir()
+	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=12m"); err != nil {
+		t.Skipf("needs a small file system to fill: %v", err)
+	}
+	defer func() { _ = unix.Unmount(small, unix.MNT_DETACH) }()
+	d := f.define(t, "FROM probe\nRUN [\"/probe\", \"fill\", \"/zeros\", \"20000000\"]\n", nil)
+	archive := filepath.Join(small, "x.tar")
+	_, err := f.engine.Build(t.Context(), d, Output{Archive: archive, Compression: "uncompressed"})
+	if !errors.Is(err, whittle.ErrEngine) || !strings.Contains(err.Error(), "no space left on device") || !strings.Contains(err.Error(), archive) {
+		t.Errorf("archive: %v", err)
+	}
+	if left := folder(t, small); len(left) != 0 {
+		t.Errorf("files left: %q", left)
+	}
+	e := private(t, filepath.Join(small, "state"))
+	_, err = e.Build(t.Context(), d, Output{})
+	t.Log(err, whittle.Hint(err))
+	if err == nil || !strings.Contains(strings.ToLower(err.Error()+whittle.Hint(err)), "disk") {
+		t.Errorf("state: %v", err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}

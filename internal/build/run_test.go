@@ -1,0 +1,143 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"whittle"
+)
+
+func TestRun(t *testing.T) {
+	f := needEngine(t)
+	d := f.define(t, `FROM probe
+ENV FROM_IMAGE=1 BOTH=image
+WORKDIR /work
+USER app
+ENTRYPOINT ["/probe"]
+CMD ["where"]
+`, nil)
+	named := func(name string, c Command) Command { c.Name = name; return c }
+	results := f.run(t, d,
+		named("default", Command{}),
+		named("entry point", Command{Args: []string{"exit", "7"}, Entrypoint: true}),
+		named("on PATH", Command{Args: []string{"probe", "where"}, User: "root", Dir: "/etc"}),
+		named("stdin", Command{Args: []string{"/probe", "cat"}, Stdin: []byte("through")}),
+		named("network", probe("net")),
+		named("no stdin", probe("cat")),
+		named("read-only user", probe("write", "/nope", "x")),
+		named("missing", Command{Args: []string{"nosuch", "--help"}}),
+		named("not executable", Command{Args: []string{"/etc/passwd"}}),
+		named("environment", Command{Args: []string{"/probe", "env"}, Env: []string{"BOTH=command"}}),
+	)
+	type row struct {
+		Name, Out, Err string
+		Exit           int
+		Failed         bool
+	}
+	var got []row
+	for _, r := range results[:len(results)-1] {
+		row := row{Name: r.Name, Out: string(r.Stdout), Err: string(r.Stderr), Exit: r.ExitCode}
+		if r.Err != nil {
+			row.Failed, row.Err = true, r.Err.Error()
+		}
+		got = append(got, row)
+	}
+	want := []row{
+		{Name: "default", Out: "1000 1001 /work\n"},
+		{Name: "entry point", Out: "out\n", Err: "err\n", Exit: 7},
+		{Name: "on PATH", Out: "0 0 /etc\n"},
+		{Name: "stdin", Out: "through"},
+		{Name: "network", Out: "lo\n"},
+		{Name: "no stdin"},
+		{Name: "read-only user", Err: "open /nope: permission denied\n", Exit: 9},
+		{Name: "missing", Err: `exec: "nosuch": executable file not found in $PATH`, Exit: 127, Failed: true},
+		{Name: "not executable", Err: `exec: "/etc/passwd": permission denied`, Exit: 126, Failed: true},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	env := string(results[len(results)-1].Stdout)
+	for _, v := range []string{"FROM_BASE=yes\n", "FROM_IMAGE=1\n", "BOTH=command\n", "HOME=/home/app\n", "OTEL_TRACES_EXPORTER=none\n"} {
+		if !strings.Contains(env, v) {
+			t.Errorf("environment lacks %q:\n%s", v, env)
+		}
+	}
+	if strings.Contains(env, "BOTH=image") {
+		t.Errorf("environment has the image's value too:\n%s", env)
+	}
+}
+
+func TestRunLimits(t *testing.T) {
+	f := needEngine(t)
+	d := f.define(t, "FROM probe\n", nil)
+	repeat, fails, slow := probe("write", "/once", "x"), probe("exit", "1"), probe("sleep", "60")
+	repeat.Repeat, fails.Repeat, slow.Timeout = 3, 3, 300*time.Millisecond
+	r := f.run(t, d, repeat, fails, slow, probe("spew", "30000"))
+	if len(r[0].Times) != 3 || !r[0].OK() || r[0].Times[0] <= 0 {
+		t.Errorf("repeat: %+v", r[0])
+	}
+	if len(r[1].Times) != 1 || r[1].OK() {
+		t.Errorf("a command that fails was repeated: %+v", r[1])
+	}
+	if !r[2].TimedOut || r[2].OK() || r[2].ExitCode != -1 || string(r[2].Stdout) != "sleeping\n" || r[2].Times[0] > 30*time.Second {
+		t.Errorf("timeout: %+v", r[2])
+	}
+	out := r[3].Stdout
+	if len(out) > 2*keepOutput+100 || !bytes.HasPrefix(out, []byte("line 0\n")) || !bytes.HasSuffix(out, []byte("line 29999\n")) ||
+		!bytes.Contains(out, []byte("left out")) {
+		t.Errorf("output of %d bytes", len(out))
+	}
+}
+
+func TestRunErrors(t *testing.T) {
+	f := needEngine(t)
+	_, err := f.engine.Run(t.Context(), f.define(t, "FROM probe\nRUN [\"/probe\", \"exit\", \"4\"]\n", nil), []Command{probe("env")}, RunOptions{})
+	var got *Error
+	if !errors.As(err, &got) || got.Kind != StepFailed || got.ExitCode != 4 || got.Line != 2 {
+		t.Errorf("failing build: %v", err)
+	}
+	r := f.run(t, Definition{Content: []byte("FROM scratch")}, probe("env"))
+	if !errors.Is(r[0].Err, whittle.ErrUsage) {
+		t.Errorf("scratch: %+v", r[0])
+	}
+	r = f.run(t, f.define(t, "FROM probe\n", nil), Command{Name: "nothing"})
+	if !errors.Is(r[0].Err, whittle.ErrUsage) {
+		t.Errorf("no command: %+v", r[0])
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(300*time.Millisecond, cancel)
+	start := time.Now()
+	_, err = f.engine.Run(ctx, f.define(t, "FROM probe\n", nil), []Command{probe("sleep", "60")}, RunOptions{})
+	if !errors.Is(err, context.Canceled) || time.Since(start) > 30*time.Second {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestEnds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var e ends
+		var all []byte
+		for i, n := range rapid.SliceOfN(rapid.IntRange(0, keepOutput), 0, 6).Draw(t, "writes") {
+			p := bytes.Repeat([]byte{byte('a' + i)}, n)
+			all = append(all, p...)
+			if m, err := e.Write(p); m != n || err != nil {
+				t.Fatal(m, err)
+			}
+		}
+		want := all
+		if over := len(all) - 2*keepOutput; over > 0 {
+			want = fmt.Appendf(nil, "%s\n[… %s left out …]\n%s", all[:keepOutput], whittle.Bytes(int64(over)), all[len(all)-keepOutput:])
+		}
+		if !bytes.Equal(want, e.bytes()) {
+			t.Fatalf("%d bytes written, got %d", len(all), len(e.bytes()))
+		}
+	})
+}
