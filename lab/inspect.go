@@ -19,6 +19,8 @@ type InspectOptions struct {
 	Dockerfile string
 	Source     []byte
 	Target     string
+	// Args are the build arguments, which may choose the stages' bases.
+	Args map[string]string
 	// By groups all bytes by one more key: see [Keys].
 	By string
 	// Duplicates asks for contents that stand at several places. It reads the
@@ -90,7 +92,7 @@ func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subj
 		if err != nil {
 			return nil, err
 		}
-		steps = f.Join(steps, o.Target)
+		steps = f.With(o.Args).Join(steps, o.Target)
 	}
 	claims, notes, err := newRoot(img, indexes, led).claims(ctx)
 	if err != nil {

@@ -78,7 +78,7 @@ func studied(image string, o InspectOptions) InspectOptions {
 	if err != nil || json.Unmarshal(state, &v) != nil {
 		return o
 	}
-	o.Dockerfile, o.Source, o.Target = v.Dockerfile, source, v.Target
+	o.Dockerfile, o.Source, o.Target, o.Args = v.Dockerfile, source, v.Target, v.Args
 	return o
 }
 

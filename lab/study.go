@@ -198,7 +198,7 @@ func (s *study) readAll(ctx context.Context) ([]*subject, error) {
 			continue
 		}
 		sub, err := open(ctx, s.env, "docker-archive:"+s.out.path(v.Build.Archive),
-			InspectOptions{Dockerfile: v.Dockerfile, Source: s.sources[v.Name], Target: v.Target})
+			InspectOptions{Dockerfile: v.Dockerfile, Source: s.sources[v.Name], Target: v.Target, Args: v.Args})
 		if err != nil {
 			return subjects, fmt.Errorf("variant %s: %w", v.Name, err)
 		}
