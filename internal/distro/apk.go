@@ -15,30 +15,29 @@ var apkPaths = []string{"lib/apk/db/installed", "usr/lib/apk/db/installed"}
 // apk reads Alpine's database: a stanza for each package, P: name, V: version,
 // F: a directory, R: a file in it.
 // https://wiki.alpinelinux.org/wiki/Apk_spec
-func apk(_ context.Context, r *resolver) ([]whittle.Claim, error) {
+func apk(ctx context.Context, r *resolver) ([]whittle.Claim, error) {
 	for _, name := range apkPaths {
 		content, absent, err := r.read(name, maxDatabase)
 		if err != nil {
 			return nil, err
 		}
 		if !absent {
-			return apkStanzas(name, content, r)
+			return apkPackages(ctx, &gatherer{r: r, evidence: name}, content)
 		}
 	}
 	return nil, nil
 }
 
-func apkStanzas(name string, content []byte, r *resolver) ([]whittle.Claim, error) {
+func apkPackages(ctx context.Context, g *gatherer, content []byte) ([]whittle.Claim, error) {
 	var claims []whittle.Claim
-	total := 0
-	err := stanzas(name, content, func(lines []string) error {
-		c := whittle.Claim{Owner: whittle.Owner{Ecosystem: "apk"}, Evidence: name}
+	err := stanzas(g.evidence, content, func(lines []string) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		c := whittle.Claim{Owner: whittle.Owner{Ecosystem: "apk"}, Evidence: g.evidence}
 		dir := ""
 		for _, l := range lines {
-			key, value, ok := strings.Cut(l, ":")
-			if !ok {
-				continue
-			}
+			key, value, _ := strings.Cut(l, ":")
 			switch key {
 			case "P":
 				c.Owner.Name = value
@@ -47,13 +46,10 @@ func apkStanzas(name string, content []byte, r *resolver) ([]whittle.Claim, erro
 			case "F":
 				dir = value
 			case "R":
-				if real, ok := r.file(path.Join(dir, value)); ok {
-					c.Paths = append(c.Paths, real)
+				if err := g.add(&c, path.Join(dir, value)); err != nil {
+					return err
 				}
 			}
-		}
-		if total += len(c.Paths); total > maxFiles {
-			return tooMany(name)
 		}
 		if c.Owner.Name != "" {
 			claims = append(claims, c)

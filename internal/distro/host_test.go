@@ -1,8 +1,10 @@
 package distro
 
 import (
+	"context"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -10,6 +12,66 @@ import (
 
 	"whittle"
 )
+
+// TestHost compares with dpkg itself, on the machine that the test runs on:
+// every package, and every file that one of them owns.
+func TestHost(t *testing.T) {
+	if _, err := exec.LookPath("dpkg-query"); err != nil {
+		t.Skip("no dpkg on this machine")
+	}
+	host := hostRoot(t, "/var/lib/dpkg")
+	claims, err := dpkg(context.Background(), newResolver(host))
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages, files := map[string]bool{}, map[string]bool{}
+	for _, c := range claims {
+		packages[c.Owner.Name+" "+c.Owner.Version] = true
+		for _, p := range c.Paths {
+			files["/"+p] = true
+		}
+	}
+	var names []string
+	for _, line := range query(t, "-W", "-f", "${db:Status-Status} ${binary:Package} ${Package} ${Version}\n") {
+		if f := strings.Fields(line); f[0] == "installed" {
+			names = append(names, f[1])
+			if !packages[f[2]+" "+f[3]] {
+				t.Errorf("dpkg knows %s, the reader does not", line)
+			}
+		}
+	}
+	compared := 0
+	lines := query(t, append([]string{"-L"}, names...)...)
+	for i, p := range lines {
+		if !strings.HasPrefix(p, "/") || i+1 < len(lines) && strings.HasPrefix(lines[i+1], "diverted by ") {
+			continue
+		}
+		dir, err := filepath.EvalSymlinks(filepath.Dir(p))
+		if err != nil {
+			continue
+		}
+		real := filepath.Join(dir, filepath.Base(p))
+		if e, err := host.Lstat(strings.TrimPrefix(real, "/")); err == nil && e.Kind != whittle.Dir {
+			compared++
+			if !files[real] {
+				t.Errorf("dpkg knows %s, the reader does not", real)
+			}
+		}
+	}
+	t.Logf("%d packages, %d files", len(names), compared)
+	if len(names) == 0 || compared == 0 {
+		t.Error("nothing was compared")
+	}
+}
+
+func query(t *testing.T, args ...string) []string {
+	t.Helper()
+	out, err := exec.Command("dpkg-query", args...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
 
 // host is the machine's own root, as far as some folders go.
 type host struct{ paths []string }

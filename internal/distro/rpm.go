@@ -2,26 +2,30 @@ package distro
 
 import (
 	"context"
-	"errors"
+	"encoding/binary"
 	"fmt"
-	"os"
-
-	rpmdb "github.com/anchore/go-rpmdb/pkg"
-	_ "modernc.org/sqlite" // the driver that go-rpmdb opens by name
 
 	"whittle"
 )
 
 // rpmPaths is where rpm keeps its database: SQLite, NDB or Berkeley DB, in the
-// old folder or the new one.
+// new folder or the old one.
 var rpmPaths = []string{
 	"usr/lib/sysimage/rpm/rpmdb.sqlite", "var/lib/rpm/rpmdb.sqlite",
 	"usr/lib/sysimage/rpm/Packages.db", "var/lib/rpm/Packages.db",
 	"usr/lib/sysimage/rpm/Packages", "var/lib/rpm/Packages",
 }
 
-// rpm reads the first rpm database there is. The library reads files only, so
-// the database is copied out for it.
+// maxPackages bounds the records of one rpm database.
+const maxPackages = 200_000
+
+// rpm reads the first rpm database there is.
+//
+// The three formats are read here and not by a library: the libraries that
+// there are read in goroutines of their own, where what a hostile database
+// makes them do (index out of range, endless chains of pages, blobs of 4 GB)
+// can be neither recovered from nor stopped. The tests hold this reader to one
+// of them.
 func rpm(ctx context.Context, r *resolver) ([]whittle.Claim, error) {
 	for _, name := range rpmPaths {
 		content, absent, err := r.read(name, maxDatabase)
@@ -31,7 +35,26 @@ func rpm(ctx context.Context, r *resolver) ([]whittle.Claim, error) {
 		if absent || len(content) == 0 {
 			continue
 		}
-		claims, err := rpmDatabase(ctx, name, content, r)
+		wal, _, err := r.read(name+walSuffix, maxDatabase)
+		if err != nil {
+			return nil, err
+		}
+		g := &gatherer{r: r, evidence: name}
+		var claims []whittle.Claim
+		err = rpmHeaders(ctx, content, wal, func(header []byte) error {
+			if len(claims) == maxPackages {
+				return fmt.Errorf("more than %d packages: %w", maxPackages, whittle.ErrLimit)
+			}
+			h, err := parseHeader(header)
+			if err != nil {
+				return err
+			}
+			c, err := g.rpmClaim(h)
+			if err == nil {
+				claims = append(claims, c)
+			}
+			return err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("reading the rpm database %s: %w", name, err)
 		}
@@ -40,54 +63,142 @@ func rpm(ctx context.Context, r *resolver) ([]whittle.Claim, error) {
 	return nil, nil
 }
 
-func rpmDatabase(ctx context.Context, name string, content []byte, r *resolver) (_ []whittle.Claim, err error) {
-	f, err := os.CreateTemp("", "whittle-rpm-*")
-	if err != nil {
-		return nil, err
+// rpmHeaders calls each with the header of every installed package, whatever
+// the format of the database.
+func rpmHeaders(ctx context.Context, db, wal []byte, each func(header []byte) error) error {
+	switch {
+	case isSQLite(db):
+		return sqliteHeaders(ctx, db, wal, each)
+	case isNDB(db):
+		return ndbHeaders(db, each)
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, err
+	return berkeleyHeaders(db, each)
+}
+
+// rpmClaim makes a claim of a package's header.
+func (g *gatherer) rpmClaim(h *header) (whittle.Claim, error) {
+	o := whittle.Owner{Ecosystem: "rpm", Name: h.text(tagName), Version: h.text(tagVersion) + "-" + h.text(tagRelease)}
+	c := whittle.Claim{Owner: o, Evidence: g.evidence}
+	if epoch := h.number(tagEpoch, 0); epoch != 0 {
+		c.Owner.Version = fmt.Sprintf("%d:%s", epoch, c.Owner.Version)
 	}
-	defer func() {
-		// The library indexes into what a hostile database claims.
-		if p := recover(); p != nil {
-			err = fmt.Errorf("it is damaged (%v): %w", p, whittle.ErrCorrupt)
+	states, dirs := h.bytes(tagFileStates), h.texts(tagDirNames)
+	for i, base := range h.texts(tagBaseNames) {
+		dir := h.number(tagDirIndexes, i)
+		if int(dir) >= len(dirs) {
+			return c, fmt.Errorf("package %.80q names directory %d of %d: %w", c.Owner.Name, dir, len(dirs), whittle.ErrCorrupt)
 		}
-	}()
-	db, err := rpmdb.Open(f.Name())
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", err, whittle.ErrCorrupt)
+		if i < len(states) && states[i] != stateNormal && states[i] != stateNetShared {
+			continue // replaced by another package, or never installed
+		}
+		if err := g.add(&c, dirs[dir]+base); err != nil {
+			return c, err
+		}
 	}
-	packages, err := db.ListPackages()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", err, whittle.ErrCorrupt)
+	return c, nil
+}
+
+// The tags of a header that say who owns which files, and the states of files.
+// https://rpm-software-management.github.io/rpm/manual/tags.html
+const (
+	tagName       = 1000
+	tagVersion    = 1001
+	tagRelease    = 1002
+	tagEpoch      = 1003
+	tagFileStates = 1029
+	tagDirIndexes = 1116
+	tagBaseNames  = 1117
+	tagDirNames   = 1118
+
+	stateNormal    = 0
+	stateNetShared = 3
+)
+
+// The types of a tag's data.
+const (
+	typeChar        = 1
+	typeInt32       = 4
+	typeString      = 6
+	typeStringArray = 8
+)
+
+// header is one package's header: an index of tags, and the data that the
+// index points into.
+// https://rpm-software-management.github.io/rpm/manual/format_header.html
+type header struct {
+	data []byte
+	tags map[uint32]headerTag
+}
+
+type headerTag struct{ kind, offset, count uint32 }
+
+func parseHeader(b []byte) (*header, error) {
+	if len(b) < 8 {
+		return nil, fmt.Errorf("a header of %d bytes: %w", len(b), whittle.ErrCorrupt)
 	}
-	var claims []whittle.Claim
-	total := 0
-	for _, p := range packages {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		files, err := p.InstalledFileNames()
-		if err != nil {
-			return nil, fmt.Errorf("package %.80q: %w: %w", p.Name, err, whittle.ErrCorrupt)
-		}
-		if total += len(files); total > maxFiles {
-			return nil, tooMany(name)
-		}
-		version := p.Version + "-" + p.Release
-		if e := p.EpochNum(); e != 0 {
-			version = fmt.Sprintf("%d:%s", e, version)
-		}
-		c := whittle.Claim{Owner: whittle.Owner{Ecosystem: "rpm", Name: p.Name, Version: version}, Evidence: name}
-		for _, file := range files {
-			if real, ok := r.file(file); ok {
-				c.Paths = append(c.Paths, real)
-			}
-		}
-		claims = append(claims, c)
+	const entrySize, most = 16, 1 << 16
+	entries, size := int64(binary.BigEndian.Uint32(b)), int64(binary.BigEndian.Uint32(b[4:]))
+	start := 8 + entries*entrySize
+	if entries > most || start+size > int64(len(b)) {
+		return nil, fmt.Errorf("a header of %d bytes claims %d tags and %d bytes of data: %w", len(b), entries, size, whittle.ErrCorrupt)
 	}
-	return claims, nil
+	h := &header{data: b[start : start+size], tags: map[uint32]headerTag{}}
+	for i := range entries {
+		e := b[8+i*entrySize:]
+		tag := headerTag{binary.BigEndian.Uint32(e[4:]), binary.BigEndian.Uint32(e[8:]), binary.BigEndian.Uint32(e[12:])}
+		if int64(tag.offset) <= size {
+			// Tags that were added after the package was built come last, and
+			// count.
+			h.tags[binary.BigEndian.Uint32(e)] = tag
+		}
+	}
+	return h, nil
+}
+
+// texts are the strings of a tag, as many as the data holds.
+func (h *header) texts(tag uint32) []string {
+	t, ok := h.tags[tag]
+	if !ok || t.kind != typeString && t.kind != typeStringArray {
+		return nil
+	}
+	var out []string
+	rest := h.data[t.offset:]
+	for n := t.count; n > 0; n-- {
+		end := 0
+		for end < len(rest) && rest[end] != 0 {
+			end++
+		}
+		if end == len(rest) {
+			break
+		}
+		out = append(out, string(rest[:end]))
+		rest = rest[end+1:]
+	}
+	return out
+}
+
+func (h *header) text(tag uint32) string {
+	if all := h.texts(tag); len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
+
+// number is one 32-bit number of a tag, 0 where there is none.
+func (h *header) number(tag uint32, i int) uint32 {
+	t, ok := h.tags[tag]
+	at := int64(t.offset) + 4*int64(i)
+	if !ok || t.kind != typeInt32 || int64(i) >= int64(t.count) || at+4 > int64(len(h.data)) {
+		return 0
+	}
+	return binary.BigEndian.Uint32(h.data[at:])
+}
+
+// bytes are the single bytes of a tag.
+func (h *header) bytes(tag uint32) []byte {
+	t, ok := h.tags[tag]
+	if !ok || t.kind != typeChar || int64(t.offset)+int64(t.count) > int64(len(h.data)) {
+		return nil
+	}
+	return h.data[t.offset : t.offset+t.count]
 }

@@ -1,0 +1,155 @@
+package distro
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"whittle"
+)
+
+// Limits of the walk to where a path really lies: the bytes of a path or of a
+// symlink's target, and the symlinks on the way. They are Linux's.
+const (
+	maxPath  = 4096
+	maxLinks = 40
+)
+
+// resolver finds where a path that a database names really lies: parents may
+// be symlinks (/bin → usr/bin).
+type resolver struct {
+	root whittle.Root
+	// dirs has the real paths of directories that are there, by the paths
+	// that databases gave them.
+	dirs map[string]string
+}
+
+func newResolver(root whittle.Root) *resolver {
+	return &resolver{root: root, dirs: map[string]string{"": "", ".": ""}}
+}
+
+// file is the real path of a file that a database names; ok is false where
+// there is none, or it is a directory.
+func (r *resolver) file(name string) (string, bool) {
+	if len(name) > maxPath {
+		return "", false
+	}
+	p, err := whittle.CleanPath(name)
+	if err != nil || p == "." {
+		return "", false
+	}
+	dir, ok := r.dir(path.Dir(p))
+	if !ok {
+		return "", false
+	}
+	real := path.Join(dir, path.Base(p))
+	e, err := r.root.Lstat(real)
+	if err != nil || e.Kind == whittle.Dir {
+		return "", false
+	}
+	return real, true
+}
+
+// dir is the real path of a directory, "" for the root; ok is false where
+// nothing is there or links go in a circle.
+func (r *resolver) dir(p string) (real string, ok bool) {
+	if real, ok := r.dirs[p]; ok {
+		return real, true
+	}
+	if len(p) > maxPath {
+		return "", false
+	}
+	todo := strings.Split(p, "/")
+	for links := 0; len(todo) > 0; {
+		name := todo[0]
+		todo = todo[1:]
+		if name == "" || name == "." {
+			continue
+		}
+		if name == ".." {
+			if real = path.Dir(real); real == "." {
+				real = ""
+			}
+			continue
+		}
+		next := path.Join(real, name)
+		e, err := r.root.Lstat(next)
+		if err != nil {
+			return "", false
+		}
+		if e.Kind != whittle.Symlink {
+			real = next
+			continue
+		}
+		if links++; links > maxLinks || len(e.Link) > maxPath {
+			return "", false
+		}
+		if strings.HasPrefix(e.Link, "/") {
+			real = ""
+		}
+		todo = append(strings.Split(e.Link, "/"), todo...)
+	}
+	r.dirs[p] = real
+	return real, true
+}
+
+// read reads a database's file. absent says that there is none.
+func (r *resolver) read(p string, limit int64) (content []byte, absent bool, err error) {
+	dir, ok := r.dir(path.Dir(p))
+	if !ok {
+		return nil, true, nil
+	}
+	content, err = r.root.ReadFile(path.Join(dir, path.Base(p)), limit)
+	switch {
+	case err == nil:
+		return content, false, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, true, nil
+	}
+	return nil, false, fmt.Errorf("reading %s: %w", p, err)
+}
+
+// list gives the names in a directory of the root, in the order of its paths.
+func (r *resolver) list(dir string) []string {
+	real, ok := r.dir(dir)
+	if !ok {
+		return nil
+	}
+	prefix := real + "/"
+	var names []string
+	inside := false
+	for _, p := range r.root.Paths() {
+		rest, in := strings.CutPrefix(p, prefix)
+		if in && !strings.Contains(rest, "/") {
+			names = append(names, rest)
+		}
+		// Paths are sorted by component: what lies in a directory stands
+		// together.
+		if inside && !in {
+			break
+		}
+		inside = in
+	}
+	return names
+}
+
+// gatherer collects the files of a database's claims and counts what the
+// database names, there or not.
+type gatherer struct {
+	r        *resolver
+	evidence string
+	named    int
+}
+
+// add puts a file that the database names into the claim, if it is there.
+func (g *gatherer) add(c *whittle.Claim, name string) error {
+	if g.named++; g.named > maxFiles {
+		return fmt.Errorf("%s names more than %d files: %w", g.evidence, maxFiles, whittle.ErrLimit)
+	}
+	if real, ok := g.r.file(name); ok {
+		c.Paths = append(c.Paths, real)
+	}
+	return nil
+}
