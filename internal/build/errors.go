@@ -7,6 +7,7 @@ import (
 	"io"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -93,7 +94,12 @@ var (
 	parsePrefix    = regexp.MustCompile(`^(failed to solve: )?(dockerfile parse error on line \d+: |dockerfile parse error: )?`)
 	checksumRef    = regexp.MustCompile(`failed to compute cache key: (failed to calculate checksum of ref [^"]*: )?`)
 	requestedURL   = regexp.MustCompile(`failed to do request: \w+ "[^"]*": `)
-	stageUnknown   = regexp.MustCompile(`target stage "?[^"]+"? could not be found`)
+	// Engines before BuildKit 0.9 give their errors as text only.
+	oldExit     = regexp.MustCompile(`executor failed running \[.*\]: exit code: (\d+)$`)
+	oldManifest = regexp.MustCompile(`failed to do request: \w+ "https?://([^/"]+)/v2/([^"]+)/manifests/([^"?]+)[^"]*": (.*)$`)
+	oldImage    = regexp.MustCompile(`^failed to create LLB definition: ([^\s:]+:[^\s:]+): (.*)$`)
+
+	stageUnknown = regexp.MustCompile(`target stage "?[^"]+"? could not be found`)
 )
 
 // failure names whose fault a failed solve is.
@@ -109,10 +115,17 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 	f.locate(err)
 	f.step(err, rec)
 	var exit *gatewaypb.ExitError
+	code := -1
+	if errors.As(err, &exit) {
+		code = int(exit.ExitCode)
+	} else if m := oldExit.FindStringSubmatch(text); m != nil {
+		code, _ = strconv.Atoi(m[1])
+	}
+	image, reason := missing(text)
 	switch {
-	case errors.As(err, &exit) && f.Step != "":
+	case code >= 0 && f.Step != "":
 		f.Kind = StepFailed
-		f.ExitCode = int(exit.ExitCode)
+		f.ExitCode = code
 		f.Message = exitMessage(f.ExitCode)
 		if fullDisk(strings.Join(f.Tail, "\n")) {
 			f.hint = "is the engine's disk full?"
@@ -120,8 +133,8 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 	case fullDisk(text):
 		err := fmt.Errorf("building %s: the disk is full: %s: %w", j.file, text, whittle.ErrEngine)
 		return whittle.WithHint(err, "free some space, or let whittle keep its cache elsewhere")
-	case sourceMetadata.MatchString(text):
-		f.missingImage(text, j)
+	case image != "":
+		f.missingImage(image, reason, j)
 	case f.Line > 0 || stageUnknown.MatchString(text) || strings.Contains(text, "dockerfile parse error"):
 		f.Message = parsePrefix.ReplaceAllString(text, "")
 		if f.Message != text || strings.HasPrefix(f.Instruction, "#") {
@@ -186,6 +199,8 @@ func (f *Error) step(err error, rec *recorder) {
 	var v *errdefs.VertexError
 	if errors.As(err, &v) {
 		f.Step, f.Tail = rec.failed(v.Digest)
+	} else {
+		f.Step, f.Tail = rec.failed("")
 	}
 }
 
@@ -201,11 +216,28 @@ func exitMessage(code int) string {
 	return fmt.Sprintf("exit code %d", code)
 }
 
+// missing is the name of an image that could not be had and the reason.
+func missing(text string) (image, reason string) {
+	if m := sourceMetadata.FindStringSubmatch(text); m != nil {
+		return m[1], requestedURL.ReplaceAllString(m[2], "")
+	}
+	if m := oldManifest.FindStringSubmatch(text); m != nil {
+		sep := ":"
+		if strings.Contains(m[3], ":") {
+			sep = "@"
+		}
+		host := strings.Replace(m[1], "registry-1.docker.io", "docker.io", 1)
+		return host + "/" + m[2] + sep + m[3], m[4]
+	}
+	if m := oldImage.FindStringSubmatch(text); m != nil {
+		return m[1], m[2]
+	}
+	return "", ""
+}
+
 // missingImage explains an image that could not be had.
-func (f *Error) missingImage(text string, j *job) {
-	m := sourceMetadata.FindStringSubmatch(text)
-	f.Kind, f.Image = BaseMissing, familiar(m[1])
-	reason := requestedURL.ReplaceAllString(m[2], "")
+func (f *Error) missingImage(image, reason string, j *job) {
+	f.Kind, f.Image = BaseMissing, familiar(image)
 	what := "base image"
 	f.hint = fmt.Sprintf("without a registry, bases: in whittle.yaml can map %s to oci-layout:PATH", f.Image)
 	if j.syntax != "" && familiar(j.syntax) == f.Image {
@@ -242,7 +274,7 @@ func fullDisk(s string) bool {
 // on one line.
 func plain(err error) string {
 	s := strings.Join(strings.Fields(err.Error()), " ")
-	for _, noise := range []string{"failed to solve: ", "rpc error: code = Unknown desc = ", "Unknown: "} {
+	for _, noise := range []string{"failed to solve: ", "failed to solve with frontend dockerfile.v0: ", "rpc error: code = Unknown desc = ", "Unknown: "} {
 		s = strings.ReplaceAll(s, noise, "")
 	}
 	return s

@@ -172,10 +172,16 @@ func (r *recorder) list() []Step {
 	return steps
 }
 
-// failed is the name and the last lines of a step.
+// failed is the name and the last lines of a step; with no digest, of the
+// first step of the Dockerfile that has an error.
 func (r *recorder) failed(dgst string) (name string, last []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for _, d := range r.order {
+		if s := r.steps[d]; dgst == "" && s.Error != "" && s.Dockerfile() {
+			dgst = d.String()
+		}
+	}
 	if s := r.steps[digest.Digest(dgst)]; s != nil {
 		name = s.Name
 	}
