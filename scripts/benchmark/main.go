@@ -1,0 +1,309 @@
+// Command benchmark measures whittle inspect against floors and against the
+// layer explorer dive, and prints a Markdown table of ratios within one run.
+// scripts/bench installs what it needs and calls it.
+package main
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strings"
+	"syscall"
+	"time"
+
+	kgzip "github.com/klauspost/compress/gzip"
+)
+
+func main() {
+	log.SetFlags(0)
+	dir := flag.String("dir", ".cache/bench", "folder for generated images")
+	whittle := flag.String("whittle", ".cache/bin/whittle", "the program")
+	example := flag.String("example", "", "docker archive with gzip layers, about 1 GB")
+	small := flag.Bool("small", false, "leave out the image of 5 GB")
+	flag.Parse()
+	b := bench{dir: *dir, whittle: abs(*whittle)}
+	images := []spec{
+		{name: "250 MB, 10k files", files: 10_000, bytes: 250e6, layers: 3, runs: 3},
+		{name: "example, 1.1 GB, 31k files", from: *example, runs: 3},
+		{name: "5 GB, 500k files", files: 500_000, bytes: 5e9, layers: 4, runs: 1},
+	}
+	if *small {
+		images = images[:2]
+	}
+	for _, s := range images {
+		if err := b.image(s); err != nil {
+			log.Fatalf("benchmark: %s: %v", s.name, err)
+		}
+	}
+	b.print(os.Stdout)
+}
+
+func abs(p string) string {
+	a, err := filepath.Abs(p)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return a
+}
+
+// spec is an image to measure on: one that is there, or one to generate.
+type spec struct {
+	name   string
+	from   string
+	files  int
+	bytes  int64
+	layers int
+	runs   int
+}
+
+type bench struct {
+	dir, whittle string
+	rows         []row
+}
+
+// row is one measured image in one form.
+type row struct {
+	image, form                 string
+	cold, warm, explorer        sample
+	klauspost, largest, igzip   sample // floors, of gzip layers only
+	largestLayer, allCompressed int64
+}
+
+// sample is the median wall time and the peak memory of a command.
+type sample struct {
+	wall time.Duration
+	rss  int64 // bytes
+}
+
+func (b *bench) image(s spec) error {
+	gz := s.from
+	if gz == "" {
+		gz = filepath.Join(b.dir, strings.NewReplacer(" ", "-", ",", "").Replace(s.name)+".gzip.tar")
+		if err := generate(gz, s); err != nil {
+			return err
+		}
+	}
+	plain := filepath.Join(b.dir, filepath.Base(strings.TrimSuffix(gz, ".tar"))+".plain.tar")
+	if err := convert(gz, plain); err != nil {
+		return err
+	}
+	for form, archive := range map[string]string{"gzip": gz, "plain": plain} {
+		r, err := b.measure(s, form, archive)
+		if err != nil {
+			return err
+		}
+		b.rows = append(b.rows, r)
+	}
+	return nil
+}
+
+func (b *bench) measure(s spec, form, archive string) (r row, err error) {
+	log.Printf("measuring %s, %s layers", s.name, form)
+	r = row{image: s.name, form: form}
+	cache, err := os.MkdirTemp(b.dir, "cache")
+	if err != nil {
+		return r, err
+	}
+	defer os.RemoveAll(cache)
+	source := "docker-archive:" + archive
+	if r.cold, err = timed(s.runs, nil, b.whittle, "inspect", "--quiet", "--json", "--no-index-cache", source); err != nil {
+		return r, err
+	}
+	warm := []string{"inspect", "--quiet", "--json", "--cache-dir", cache, source}
+	if _, err = timed(1, nil, b.whittle, warm...); err != nil {
+		return r, err
+	}
+	if r.warm, err = timed(s.runs, nil, b.whittle, warm...); err != nil {
+		return r, err
+	}
+	if r.explorer, err = timed(s.runs, []string{"CI=true"}, filepath.Join(b.dir, "dive"), "--source", "docker-archive", archive); err != nil {
+		return r, err
+	}
+	if form == "gzip" {
+		err = b.floors(&r, s, archive)
+	}
+	return r, err
+}
+
+// floors decompresses the same blobs and does nothing else.
+func (b *bench) floors(r *row, s spec, archive string) error {
+	blobs, err := gzipBlobs(archive)
+	if err != nil {
+		return err
+	}
+	sort.Slice(blobs, func(i, j int) bool { return blobs[i].Size() > blobs[j].Size() })
+	for _, blob := range blobs {
+		r.allCompressed += blob.Size()
+	}
+	largest := filepath.Join(b.dir, "largest.gz")
+	if err := copyTo(largest, blobs[0]); err != nil {
+		return err
+	}
+	defer os.Remove(largest)
+	r.largestLayer = blobs[0].Size()
+	var times []time.Duration
+	for range s.runs {
+		f, err := os.Open(largest)
+		if err != nil {
+			return err
+		}
+		began := time.Now()
+		z, err := kgzip.NewReader(f)
+		if err == nil {
+			_, err = io.Copy(io.Discard, z)
+		}
+		f.Close()
+		if err != nil {
+			return err
+		}
+		times = append(times, time.Since(began))
+	}
+	r.largest.wall = median(times)
+	r.igzip, err = timed(s.runs, nil, filepath.Join(b.dir, "venv/bin/python"), "-c",
+		"import sys\nfrom isal import igzip\nwith igzip.open(sys.argv[1]) as f:\n    while f.read(1 << 20): pass", largest)
+	return err
+}
+
+// timed runs a command so often and gives the median wall time and the
+// largest peak memory.
+func timed(runs int, env []string, program string, args ...string) (sample, error) {
+	var s sample
+	var times []time.Duration
+	for range runs {
+		cmd := exec.Command(program, args...)
+		cmd.Env = append(os.Environ(), env...)
+		var errs strings.Builder
+		cmd.Stderr = &errs
+		began := time.Now()
+		if err := cmd.Run(); err != nil {
+			return s, fmt.Errorf("%s: %w: %s", filepath.Base(program), err, errs.String())
+		}
+		times = append(times, time.Since(began))
+		if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			s.rss = max(s.rss, u.Maxrss*1024)
+		}
+	}
+	s.wall = median(times)
+	return s, nil
+}
+
+func median(t []time.Duration) time.Duration {
+	sort.Slice(t, func(i, j int) bool { return t[i] < t[j] })
+	return t[len(t)/2]
+}
+
+// gzipBlobs are the gzip files in an archive, by their magic.
+func gzipBlobs(archive string) ([]*io.SectionReader, error) {
+	var out []*io.SectionReader
+	err := eachFile(archive, func(_ *tar.Header, s *io.SectionReader) error {
+		var magic [2]byte
+		if _, err := s.ReadAt(magic[:], 0); err == nil && magic == [2]byte{0x1f, 0x8b} {
+			out = append(out, s)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func eachFile(archive string, fn func(h *tar.Header, s *io.SectionReader) error) error {
+	f, err := os.Open(archive)
+	if err != nil {
+		return err
+	}
+	tr := tar.NewReader(f)
+	for {
+		h, err := tr.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		at, err := f.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return err
+		}
+		if h.Typeflag == tar.TypeReg {
+			if err := fn(h, io.NewSectionReader(f, at, h.Size)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func copyTo(path string, r io.Reader) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(f, r); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// convert writes the archive with its layers uncompressed, as docker save did.
+func convert(from, to string) error {
+	if fresh(to, from) {
+		return nil
+	}
+	var all []struct {
+		Config   string
+		RepoTags []string
+		Layers   []string
+	}
+	parts := map[string]*io.SectionReader{}
+	if err := eachFile(from, func(h *tar.Header, s *io.SectionReader) error { parts[h.Name] = s; return nil }); err != nil {
+		return err
+	}
+	if err := json.NewDecoder(parts["manifest.json"]).Decode(&all); err != nil {
+		return err
+	}
+	w, err := newArchive(to)
+	if err != nil {
+		return err
+	}
+	m := all[0]
+	for i, name := range m.Layers {
+		m.Layers[i] = fmt.Sprintf("%02d/layer.tar", i)
+		z, err := gzip.NewReader(parts[name])
+		if err != nil {
+			return err
+		}
+		if err := w.spooled(m.Layers[i], z); err != nil {
+			return err
+		}
+	}
+	config, err := io.ReadAll(parts[m.Config])
+	if err != nil {
+		return err
+	}
+	if err := w.bytes("config.json", config); err != nil {
+		return err
+	}
+	manifest, err := json.Marshal([]map[string]any{{"Config": "config.json", "RepoTags": []string{"bench:1"}, "Layers": m.Layers}})
+	if err != nil {
+		return err
+	}
+	if err := w.bytes("manifest.json", manifest); err != nil {
+		return err
+	}
+	return w.close()
+}
+
+func fresh(path, than string) bool {
+	a, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(than)
+	return err == nil && a.ModTime().After(b.ModTime())
+}
