@@ -27,14 +27,15 @@ func Compare(ctx context.Context, env *Env, names []string, o []InspectOptions) 
 		subjects[i], accounts[i] = s, s.account
 		duplicates = duplicates || one.Duplicates
 	}
-	c := compare(subjects)
+	c := compare(subjects, func(i int) string { return fmt.Sprintf("Image %d", i+1) })
 	if duplicates {
 		c.Duplicates = ledger.Duplicates(accounts)
 	}
 	return c, nil
 }
 
-func compare(subjects []*subject) *whittle.Comparison {
+// compare makes the comparison; sentences about one image begin with its label.
+func compare(subjects []*subject, label func(i int) string) *whittle.Comparison {
 	c := &whittle.Comparison{Schema: whittle.CompareSchema, Words: []string{}}
 	accounts := make([]*ledger.Account, len(subjects))
 	for i, s := range subjects {
@@ -42,21 +43,18 @@ func compare(subjects []*subject) *whittle.Comparison {
 		c.Images = append(c.Images, whittle.ImageSizes{ImageFacts: facts(s.Image), Size: s.size()})
 	}
 	c.Delta, c.Rows = ledger.Difference(accounts)
-	c.Words = compareWords(c, subjects)
+	c.Words = compareWords(c, subjects, label)
 	c.Shared = shared(subjects)
 	return c
 }
 
 // compareWords explains the difference, then the dead bytes of each image.
-func compareWords(c *whittle.Comparison, subjects []*subject) []string {
+func compareWords(c *whittle.Comparison, subjects []*subject, label func(i int) string) []string {
 	first, last := c.Images[0], c.Images[len(c.Images)-1]
 	words := []string{changeSentence(first.Size, last.Size, c.Delta)}
 	for i, s := range subjects {
 		for _, w := range s.account.Words() {
-			if len(subjects) > 1 {
-				w = fmt.Sprintf("Image %d: %s", i+1, w)
-			}
-			words = append(words, w)
+			words = append(words, label(i)+": "+w)
 		}
 	}
 	return words

@@ -240,10 +240,20 @@ func (s *study) report(subjects []*subject) *whittle.Study {
 			change.Percent = float64(n) * 100 / float64(base.Unpacked)
 		}
 		s.variants[i].Change = change
-		out.Differences = append(out.Differences, whittle.Difference{Variant: s.variants[i].Name, Base: s.variants[first].Name,
-			Comparison: *compare([]*subject{subjects[first], sub})})
+		out.Differences = append(out.Differences, s.difference(first, i, subjects))
 	}
 	return out
+}
+
+// difference compares two variants, by their names.
+func (s *study) difference(base, this int, subjects []*subject) whittle.Difference {
+	pair := []int{base, this}
+	name := func(i int) string { return s.variants[pair[i]].Name }
+	c := compare([]*subject{subjects[base], subjects[this]}, name)
+	for i := range c.Images {
+		c.Images[i].Ref = name(i)
+	}
+	return whittle.Difference{Variant: name(1), Base: name(0), Comparison: *c}
 }
 
 // isBuildFailure says whether an error is about the variant rather than about
