@@ -33,7 +33,10 @@ func openPrivate(ctx context.Context, opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := startDaemon(ctx, binary, opts)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("starting buildkitd: %w", context.Cause(ctx))
+	}
+	d, err := startDaemon(binary, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +82,16 @@ func findBuildkitd(opts Options) (string, error) {
 		return "", noEngine("no Docker engine answers and there is no buildkitd on PATH")
 	}
 	return path, nil
+}
+
+// findRunc is the path of what runs the containers.
+func findRunc() (string, error) {
+	for _, name := range []string{"buildkit-runc", "runc", "crun"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", noEngine("there is a buildkitd, but no runc on PATH to run containers with")
 }
 
 // moduleVersion reads BuildKit's version from a binary that was compiled from

@@ -46,7 +46,7 @@ type daemon struct {
 // runc would look at other processes' entries, and becomes the daemon.
 const namespaceScript = `mount -t proc proc /proc && exec "$@"`
 
-func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, error) {
+func startDaemon(binary string, opts Options) (*daemon, error) {
 	if os.Geteuid() != 0 {
 		return nil, noEngine("a private buildkitd needs root (rootless mode needs RootlessKit around the daemon)")
 	}
@@ -67,22 +67,13 @@ func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, err
 		config, err = filepath.Abs(config)
 	}
 	if err == nil {
-		err = d.start(ctx, binary, config, worker)
+		err = d.start(binary, config, worker)
 	}
 	if err != nil {
 		d.release()
 		return nil, fmt.Errorf("starting %s: %w: %w", binary, err, whittle.ErrEngine)
 	}
 	return d, nil
-}
-
-func findRunc() (string, error) {
-	for _, name := range []string{"buildkit-runc", "runc", "crun"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", noEngine("there is a buildkitd, but no runc on PATH to run containers with")
 }
 
 // makeFolders takes the first state folder that no other daemon uses, and
@@ -163,7 +154,7 @@ func (d *daemon) logPath() string { return filepath.Join(d.temp, "buildkitd.log"
 
 // start starts the process from a thread that lives as long as the process:
 // the kernel sends the parent-death signal when the thread ends.
-func (d *daemon) start(ctx context.Context, binary, config, worker string) error {
+func (d *daemon) start(binary, config, worker string) error {
 	log, err := os.OpenFile(d.logPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
@@ -194,10 +185,7 @@ func (d *daemon) start(ctx context.Context, binary, config, worker string) error
 		d.err = cmd.Wait()
 		close(d.done)
 	}()
-	if err := <-started; err != nil {
-		return err
-	}
-	return context.Cause(ctx)
+	return <-started
 }
 
 // awaitDaemon waits until the daemon answers.

@@ -10,7 +10,7 @@ type daemon struct {
 	notes []string
 }
 
-func startDaemon(context.Context, string, Options) (*daemon, error) {
+func startDaemon(string, Options) (*daemon, error) {
 	return nil, noEngine("a private buildkitd runs on Linux only")
 }
 

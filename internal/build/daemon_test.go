@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/console"
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"whittle"
@@ -248,6 +251,36 @@ func TestDaemonDoesNotStart(t *testing.T) {
 	}
 }
 
+// On a terminal progress is BuildKit's own view.
+func TestProgressOnTerminal(t *testing.T) {
+	f := needEngine(t)
+	pty, name, err := console.NewPty()
+	if err != nil {
+		t.Skipf("needs a terminal: %v", err)
+	}
+	defer pty.Close()
+	if err := pty.Resize(console.WinSize{Width: 80, Height: 24}); err != nil {
+		t.Fatal(err)
+	}
+	terminal, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := make(chan string)
+	go func() {
+		text, _ := io.ReadAll(pty) // ends with an error when the terminal is closed
+		shown <- string(text)
+	}()
+	d := f.define(t, "FROM probe\nRUN [\"/probe\", \"exit\", \"0\"]\n", nil)
+	if _, err := f.engine.Build(t.Context(), d, Output{Progress: Progress{W: terminal, Label: "original"}}); err != nil {
+		t.Fatal(err)
+	}
+	_ = terminal.Close()
+	if text := <-shown; !strings.Contains(text, "[+] original") || !strings.Contains(text, "FINISHED") {
+		t.Errorf("%q", text)
+	}
+}
+
 // The disks of the engine and of the archive are full.
 func TestDiskFull(t *testing.T) {
 	f := needEngine(t)
@@ -273,5 +306,22 @@ func TestDiskFull(t *testing.T) {
 	}
 	if err := e.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestComplaints(t *testing.T) {
+	log := `time="2026-11-24T00:14:57Z" level=info msg="found 1 workers"
+time="2026-11-24T00:14:57Z" level=error msg="first \"quoted\""
+buildkitd: could not lock /x/buildkitd.lock, another instance running?
+	runtime/proc.go:290
+runtime.goexit
+time="2026-11-24T00:14:57Z" level=fatal msg=last
+`
+	want := "buildkitd: could not lock /x/buildkitd.lock, another instance running?; last"
+	if diff := cmp.Diff(want, complaints([]byte(log))); diff != "" {
+		t.Error(diff)
+	}
+	if got := complaints([]byte("time=\"x\" level=info msg=\"running\"\n")); got != "" {
+		t.Errorf("%q", got)
 	}
 }

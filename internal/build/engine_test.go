@@ -7,10 +7,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -190,4 +194,117 @@ func (f *fixture) define(t *testing.T, dockerfile string, files map[string]strin
 		t.Fatal(err)
 	}
 	return Definition{Context: dir, Bases: map[string]Base{"probe": f.layout}}
+}
+
+func TestNoEngine(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	_, err := Open(t.Context(), Options{StateDir: t.TempDir(), NoDocker: true})
+	if !errors.Is(err, whittle.ErrEngine) {
+		t.Errorf("error is %v", err)
+	}
+	for _, way := range []string{"--engine", "Docker", "buildkitd and runc"} {
+		if !strings.Contains(whittle.Hint(err), way) {
+			t.Errorf("hint %q lacks %s", whittle.Hint(err), way)
+		}
+	}
+}
+
+// A remote engine, by each kind of address that needs no other program, and
+// one that goes away in the middle of a build and of a run.
+func TestRemote(t *testing.T) {
+	f := needEngine(t)
+	for _, network := range []string{"unix", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			p := startProxy(t, network, f.engine.Info().Address)
+			e, err := Open(t.Context(), Options{Address: network + "://" + p.Addr().String()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			if i := e.Info(); i.Kind != Remote || !i.NamedContexts || !i.Exporter || len(i.Platforms) == 0 {
+				t.Errorf("%+v", i)
+			}
+			if r, err := e.Run(t.Context(), f.define(t, "FROM probe\n", nil), []Command{probe("net")}, RunOptions{}); err != nil || !r[0].OK() {
+				t.Errorf("%+v, %v", r, err)
+			}
+			dir := t.TempDir()
+			d := f.define(t, "FROM probe\nRUN [\"/probe\", \"sleep\", \"30\"]\n", nil)
+			d.NoCache = true
+			log := &watcher{wait: "sleeping", then: p.cut}
+			_, err = e.Build(t.Context(), d, Output{Archive: filepath.Join(dir, "x.tar"), Log: log})
+			if !errors.Is(err, whittle.ErrEngine) || errors.Is(err, whittle.ErrUsage) || !strings.Contains(err.Error(), "went away") {
+				t.Errorf("a lost connection: %v", err)
+			}
+			if left := folder(t, dir); len(left) != 0 {
+				t.Errorf("files left: %q", left)
+			}
+			p.mend()
+			time.AfterFunc(time.Second, p.cut)
+			_, err = e.Run(t.Context(), f.define(t, "FROM probe\n", nil), []Command{probe("sleep", "30")}, RunOptions{})
+			if !errors.Is(err, whittle.ErrEngine) {
+				t.Errorf("a connection lost in a run: %v", err)
+			}
+		})
+	}
+}
+
+// proxy stands between a client and an engine, and can cut the line.
+type proxy struct {
+	net.Listener
+	mu    sync.Mutex
+	broke bool
+	conns []net.Conn
+}
+
+func startProxy(t *testing.T, network, engine string) *proxy {
+	t.Helper()
+	address := "127.0.0.1:0"
+	if network == "unix" {
+		address = filepath.Join(t.TempDir(), "s")
+	}
+	l, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{Listener: l}
+	t.Cleanup(func() { _ = l.Close(); p.cut() })
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("unix", strings.TrimPrefix(engine, "unix://"))
+			if err != nil || p.add(in, out) {
+				_ = in.Close()
+				continue
+			}
+			go func() { _, _ = io.Copy(out, in); _ = out.Close() }()
+			go func() { _, _ = io.Copy(in, out); _ = in.Close() }()
+		}
+	}()
+	return p
+}
+
+func (p *proxy) add(conns ...net.Conn) (broke bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns = append(p.conns, conns...)
+	return p.broke
+}
+
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.broke = true
+	for _, c := range p.conns {
+		_ = c.Close()
+	}
+	p.conns = nil
+}
+
+func (p *proxy) mend() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.broke = false
 }

@@ -90,7 +90,7 @@ func (e *Error) Is(target error) bool {
 func (e *Error) Unwrap() error { return e.cause }
 
 var (
-	sourceMetadata = regexp.MustCompile(`failed to resolve source metadata for ([^\s:]+(?::[^\s:/]+)?(?:@sha256:[0-9a-f]+)?): (.*)$`)
+	sourceMetadata = regexp.MustCompile(`failed to resolve source metadata for (\S+): (.*)$`)
 	parsePrefix    = regexp.MustCompile(`^(failed to solve: )?(dockerfile parse error on line \d+: |dockerfile parse error: )?`)
 	checksumRef    = regexp.MustCompile(`failed to compute cache key: (failed to calculate checksum of ref [^"]*: )?`)
 	requestedURL   = regexp.MustCompile(`failed to do request: \w+ "[^"]*": `)

@@ -1,0 +1,112 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"whittle"
+)
+
+// Messages as engines of several ages wrote them.
+func TestMissing(t *testing.T) {
+	for _, c := range []struct{ text, image, reason string }{
+		{
+			`failed to resolve source metadata for docker.io/library/nosuch:1: failed to do request: Head "https://registry-1.docker.io/v2/library/nosuch/manifests/1": dial tcp: lookup registry-1.docker.io: no such host`,
+			"nosuch:1", "dial tcp: lookup registry-1.docker.io: no such host",
+		},
+		{
+			"nosuch:1: failed to resolve source metadata for docker.io/library/nosuch:1: docker.io/library/nosuch:1: not found",
+			"nosuch:1", "docker.io/library/nosuch:1: not found",
+		},
+		{
+			"failed to resolve source metadata for registry.invalid:5000/a/b@sha256:" + zeros + ": pull access denied, repository does not exist",
+			"registry.invalid:5000/a/b@sha256:" + zeros, "pull access denied, repository does not exist",
+		},
+		{
+			`failed to create LLB definition: failed to do request: Head "https://registry-1.docker.io/v2/library/probe/manifests/latest": dial tcp: no route to host`,
+			"probe", "dial tcp: no route to host",
+		},
+		{
+			`failed to create LLB definition: failed to do request: Head "http://registry.invalid:5000/v2/a/manifests/sha256:` + zeros + `": EOF`,
+			"registry.invalid:5000/a@sha256:" + zeros, "EOF",
+		},
+		{"failed to create LLB definition: docker.io/library/nosuch:1: not found", "nosuch:1", "not found"},
+		{"dockerfile parse error on line 2: unknown instruction: RUNN", "", ""},
+		{`process "/bin/sh -c curl" did not complete successfully: exit code: 6`, "", ""},
+	} {
+		image, reason := missing(c.text)
+		if familiar(image) != c.image || reason != c.reason {
+			t.Errorf("%s\n  image %q, reason %q", c.text, familiar(image), reason)
+		}
+	}
+}
+
+const zeros = "0000000000000000000000000000000000000000000000000000000000000000"
+
+func TestErrorClasses(t *testing.T) {
+	for reason, want := range map[string][]error{
+		"docker.io/library/a: not found":           {whittle.ErrUsage, whittle.ErrNotFound},
+		"pull access denied, repository is hidden": {whittle.ErrUsage, whittle.ErrAuth},
+		"dial tcp: i/o timeout":                    {whittle.ErrEngine},
+	} {
+		f := &Error{File: "Dockerfile", Line: 3, sentinels: []error{whittle.ErrUsage}}
+		f.missingImage("docker.io/library/a:latest", reason, &job{syntax: "b"})
+		var err error = fmt.Errorf("variant x: %w", f)
+		for _, s := range []error{whittle.ErrUsage, whittle.ErrNotFound, whittle.ErrAuth, whittle.ErrEngine, whittle.ErrCorrupt} {
+			is := false
+			for _, w := range want {
+				is = is || w == s
+			}
+			if errors.Is(err, s) != is {
+				t.Errorf("%s: errors.Is(%v) is %t", reason, s, !is)
+			}
+		}
+		if whittle.Hint(err) == "" || f.Kind != BaseMissing {
+			t.Errorf("%s: %+v", reason, f)
+		}
+	}
+	f := &Error{}
+	if f.missingImage("docker.io/docker/dockerfile:1", "EOF", &job{syntax: "docker/dockerfile:1"}); f.Kind != FrontendMissing {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestInstruction(t *testing.T) {
+	text := []byte("FROM a\nRUN  one \\\n    two\nCOPY x y")
+	for _, c := range []struct {
+		first, last int
+		want        string
+	}{
+		{1, 1, "FROM a"}, {2, 3, "RUN one two"}, {4, 4, "COPY x y"}, {0, 1, ""}, {4, 5, ""}, {3, 2, ""},
+	} {
+		if got := instruction(text, c.first, c.last); got != c.want {
+			t.Errorf("%d-%d: %q", c.first, c.last, got)
+		}
+	}
+}
+
+func TestLine(t *testing.T) {
+	var l line
+	a, releaseA := l.hold(context.Background())
+	b, releaseB := l.hold(context.Background())
+	releaseA()
+	if a.Err() == nil || errors.Is(context.Cause(a), errLost) || b.Err() != nil {
+		t.Error("a released call has the wrong state")
+	}
+	lineEnd{&l}.HandleConn(context.Background(), connEnd)
+	if !errors.Is(context.Cause(b), errLost) {
+		t.Error("a held call does not end with the connection")
+	}
+	if err := orLost(b, context.Canceled); !errors.Is(err, errLost) || !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if err := orLost(a, context.Canceled); errors.Is(err, errLost) {
+		t.Error(err)
+	}
+	releaseB()
+	if len(l.held) != 0 {
+		t.Error("calls are held for ever")
+	}
+}
