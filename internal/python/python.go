@@ -133,15 +133,14 @@ func Normalize(name string) string {
 	var b strings.Builder
 	dash := false
 	for _, r := range strings.ToLower(name) {
-		if r == '-' || r == '_' || r == '.' {
-			dash = true
-			continue
-		}
-		if dash && b.Len() > 0 {
+		separator := r == '-' || r == '_' || r == '.'
+		switch {
+		case !separator:
+			b.WriteRune(r)
+		case !dash:
 			b.WriteByte('-')
 		}
-		dash = false
-		b.WriteRune(r)
+		dash = separator
 	}
 	return b.String()
 }
