@@ -8,19 +8,26 @@ import (
 	"whittle"
 )
 
-// Interpreter is a CPython in a root: its prefix holds lib/pythonX.Y.
+// Interpreter is a CPython or PyPy in a root.
 type Interpreter struct {
-	// Prefix is the installation's prefix ("usr/local"), Series its minor
-	// version ("3.13"), Version the full one where it is known.
-	Prefix, Series, Version string
+	// Prefix is the installation's prefix ("usr/local"), Lib the folder of
+	// its standard library.
+	Prefix, Lib string
+	// Series is the minor version ("3.13"), Version the full one where it is
+	// known, else the series.
+	Series, Version string
+	// Implementation is "cpython" or "pypy".
+	Implementation string
+	// Threaded says that it is built to run without the global lock.
+	Threaded bool
 }
 
 var (
-	stdlibMarker = regexp.MustCompile(`^(.*?)/?lib(?:64)?/python(\d+\.\d+)t?/os\.py$`)
+	stdlibMarker = regexp.MustCompile(`^(?:(.*)/)?lib(?:64)?/(python|pypy)(\d+\.\d+)(t?)/os\.py$`)
 	pyVersion    = regexp.MustCompile(`(?m)^#define PY_VERSION\s+"([^"]+)"`)
 )
 
-// Interpreters finds the CPython installations of a root by their standard
+// Interpreters finds the Python installations of a root by their standard
 // libraries; virtual environments have none of their own.
 func Interpreters(root whittle.Root) []Interpreter { return interpreters(newTree(root)) }
 
@@ -34,11 +41,14 @@ func interpreters(t *tree) []Interpreter {
 		if m == nil || !t.isFile(path.Join(path.Dir(p), "site.py")) {
 			continue
 		}
-		i := Interpreter{Prefix: m[1], Series: m[2], Version: m[2]}
-		header := path.Join(i.Prefix, "include", "python"+i.Series, "patchlevel.h")
-		if b, err := read(t, header, 1<<20); err == nil {
+		i := Interpreter{Prefix: m[1], Lib: path.Dir(p), Series: m[3], Version: m[3], Threaded: m[4] != "", Implementation: "cpython"}
+		if m[2] == "pypy" {
+			i.Implementation = "pypy"
+		}
+		header := path.Join(i.Prefix, "include", i.name(), "patchlevel.h")
+		if b, err := t.read(header, maxSmall); err == nil {
 			if v := pyVersion.FindSubmatch(b); v != nil {
-				i.Version = string(v[1])
+				i.Version = printable(string(v[1]))
 			}
 		}
 		out = append(out, i)
@@ -46,35 +56,124 @@ func interpreters(t *tree) []Interpreter {
 	return out
 }
 
+// name is the name of the program and of the folders of this version:
+// "python3.13", "python3.14t", "pypy3.11".
+func (i Interpreter) name() string { return path.Base(i.Lib) }
+
+// Environment is what markers are evaluated in for this interpreter on Linux,
+// on a machine as uname names it ("x86_64").
+func (i Interpreter) Environment(machine string) Environment {
+	full := i.Version
+	if strings.Count(full, ".") == 1 {
+		full += ".0"
+	}
+	e := Environment{PythonVersion: i.Series, PythonFullVersion: full, ImplementationName: i.Implementation, ImplementationVersion: full,
+		PlatformPythonImplementation: "CPython", OSName: "posix", SysPlatform: "linux", PlatformSystem: "Linux", PlatformMachine: machine}
+	if i.Implementation == "pypy" {
+		e.PlatformPythonImplementation = "PyPy"
+	}
+	return e
+}
+
 // claim is what belongs to the interpreter itself: the standard library
 // without the folders of other distributions, headers, shared library and
 // programs.
 func (i Interpreter) claim(t *tree) whittle.Claim {
-	lib := path.Join(i.Prefix, "lib", "python"+i.Series)
-	c := whittle.Claim{Owner: whittle.Owner{Ecosystem: "python", Name: "cpython", Version: i.Version}, Evidence: lib + "/os.py"}
-	for _, dir := range []string{lib, path.Join(i.Prefix, "lib64", "python"+i.Series), path.Join(i.Prefix, "include", "python"+i.Series)} {
+	c := whittle.Claim{Owner: whittle.Owner{Ecosystem: "python", Name: i.Implementation, Version: i.Version}, Evidence: i.Lib + "/os.py"}
+	seen := map[string]bool{}
+	for _, dir := range []string{i.Lib, path.Join(i.Prefix, "lib", i.name()), path.Join(i.Prefix, "lib64", i.name()), path.Join(i.Prefix, "include", i.name())} {
+		if seen[dir] {
+			continue
+		}
+		seen[dir] = true
 		for _, p := range t.below(dir) {
-			if rest := p[len(dir)+1:]; !strings.HasPrefix(rest, "site-packages/") && !strings.HasPrefix(rest, "dist-packages/") {
-				c.Paths = append(c.Paths, p)
+			rest := p[len(dir)+1:]
+			if folder, file, ok := strings.Cut(rest, "/"); ok && (folder == "site-packages" || folder == "dist-packages") && file != "README.txt" {
+				continue
 			}
+			c.Paths = append(c.Paths, p)
 		}
 	}
-	for _, dir := range []string{"bin", "lib", "lib64", "lib/pkgconfig", "share/man/man1"} {
-		c.Paths = append(c.Paths, t.programs(path.Join(i.Prefix, dir), i.Series)...)
+	for _, dir := range []string{"bin", "lib", "lib64", "lib/pkgconfig", "lib64/pkgconfig", "share/man/man1"} {
+		c.Paths = append(c.Paths, i.programs(t, path.Join(i.Prefix, dir))...)
 	}
 	return c
 }
 
 // programs are the files of one folder that are named as an interpreter's.
-func (t *tree) programs(dir, series string) []string {
+func (i Interpreter) programs(t *tree, dir string) []string {
+	n, s := i.name(), i.Series
+	names := []string{n, n + "-config", "lib" + n + ".so", "lib" + n + ".so.1.0", "lib" + n + ".a", n + ".1",
+		"pydoc" + s, "idle" + s, "2to3-" + s, strings.Replace(n, s, "-"+s, 1) + ".pc", strings.Replace(n, s, "-"+s, 1) + "-embed.pc"}
+	if i.Implementation == "pypy" {
+		names = append(names, "pypy", "pypy3", "lib"+n+"-c.so")
+	} else {
+		names = append(names, "python", "python3", "python-config", "python3-config", "pydoc", "pydoc3", "idle", "idle3", "2to3",
+			"libpython3.so", "python3.pc", "python3-embed.pc", "python3.1")
+	}
 	var out []string
-	for _, name := range []string{"python", "python3", "python" + series, "python" + series + "t", "python-config", "python3-config", "python" + series + "-config",
-		"pydoc", "pydoc3", "pydoc" + series, "idle", "idle3", "idle" + series, "2to3", "2to3-" + series,
-		"libpython3.so", "libpython" + series + ".so", "libpython" + series + ".so.1.0", "libpython" + series + ".a",
-		"python3.pc", "python3-embed.pc", "python-" + series + ".pc", "python-" + series + "-embed.pc", "python3.1", "python" + series + ".1"} {
+	for _, name := range names {
 		if p := path.Join(dir, name); t.isFile(p) {
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+// Venv is a virtual environment.
+// https://docs.python.org/3/library/venv.html
+type Venv struct {
+	// Dir is its folder, Home the folder of the interpreter that it was made
+	// with, both clean and relative; Version is that of the interpreter.
+	Dir, Home, Version string
+	// SystemSite says that it sees the interpreter's own site-packages.
+	SystemSite bool
+}
+
+// Venvs finds the virtual environments of a root by their pyvenv.cfg.
+func Venvs(root whittle.Root) []Venv { return venvs(newTree(root)) }
+
+func venvs(t *tree) []Venv {
+	var out []Venv
+	for _, p := range t.paths {
+		if path.Base(p) != "pyvenv.cfg" {
+			continue
+		}
+		b, err := t.read(p, maxSmall)
+		if err != nil {
+			continue // without its configuration it is no environment
+		}
+		v := Venv{Dir: path.Dir(p)}
+		for line := range strings.Lines(string(b)) {
+			key, value, _ := strings.Cut(line, "=")
+			switch value = strings.TrimSpace(value); strings.ToLower(strings.TrimSpace(key)) {
+			case "home":
+				v.Home, _ = inSite("", "/"+value)
+			case "version", "version_info": // venv writes one, virtualenv and uv the other
+				v.Version = printable(value)
+			case "include-system-site-packages":
+				v.SystemSite = strings.EqualFold(value, "true")
+			}
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// claim is what making an environment put there: all but the distributions.
+func (v Venv) claim(t *tree) whittle.Claim {
+	c := whittle.Claim{Owner: whittle.Owner{Ecosystem: "python", Name: "venv", Version: v.Version}, Evidence: path.Join(v.Dir, "pyvenv.cfg")}
+	c.Paths = append(c.Paths, c.Evidence)
+	for _, p := range t.below(path.Join(v.Dir, "bin")) {
+		base := path.Base(p)
+		if strings.HasPrefix(base, "python") || strings.HasPrefix(strings.ToLower(base), "activate") || base == "deactivate.nu" || base == "pydoc.bat" {
+			c.Paths = append(c.Paths, p)
+		}
+	}
+	for _, name := range []string{"lib64", ".gitignore", "CACHEDIR.TAG"} {
+		if p := path.Join(v.Dir, name); t.isFile(p) {
+			c.Paths = append(c.Paths, p)
+		}
+	}
+	return c
 }

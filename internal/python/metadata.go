@@ -1,6 +1,7 @@
 package python
 
 import (
+	"fmt"
 	"strings"
 )
 
@@ -14,37 +15,12 @@ type Metadata struct {
 	RequiresDist, ProvidesExtra []string
 }
 
-// maxMetadata bounds a METADATA file in bytes; its description can be long.
-const maxMetadata = 16 << 20
-
-func readMetadata(t *tree, name string) (Metadata, error) {
-	b, err := read(t, name, maxMetadata)
-	if err != nil {
-		return Metadata{}, err
-	}
-	return ParseMetadata(b), nil
-}
-
 // ParseMetadata reads the headers of a METADATA or PKG-INFO file: mail headers
 // up to the first empty line. It takes what it knows and skips the rest.
 func ParseMetadata(b []byte) Metadata {
 	var m Metadata
-	key := ""
-	for _, line := range strings.Split(string(b), "\n") {
-		line = strings.TrimRight(line, "\r")
-		if line == "" {
-			break
-		}
-		if line[0] == ' ' || line[0] == '\t' {
-			continue // a continuation: no field used here has one
-		}
-		var value string
-		var ok bool
-		if key, value, ok = strings.Cut(line, ":"); !ok {
-			continue
-		}
-		value = strings.TrimSpace(value)
-		switch strings.ToLower(key) {
+	eachHeader(b, func(key, value string) {
+		switch key {
 		case "name":
 			m.Name = value
 		case "version":
@@ -56,6 +32,129 @@ func ParseMetadata(b []byte) Metadata {
 		case "provides-extra":
 			m.ProvidesExtra = append(m.ProvidesExtra, value)
 		}
-	}
+	})
 	return m
+}
+
+// eachHeader calls each with every mail header, its name in small letters. A
+// line that begins with space goes on with the one before.
+func eachHeader(b []byte, each func(key, value string)) {
+	key, value := "", ""
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimRight(line, "\r\n")
+		if line == "" {
+			break
+		}
+		if line[0] == ' ' || line[0] == '\t' {
+			if len(value) < maxRequirement { // longer is a description, which nobody asks for
+				value += " " + strings.TrimSpace(line)
+			}
+			continue
+		}
+		if key != "" {
+			each(key, value)
+		}
+		k, v, _ := strings.Cut(line, ":")
+		key, value = strings.ToLower(strings.TrimSpace(k)), strings.TrimSpace(v)
+	}
+	if key != "" {
+		each(key, value)
+	}
+}
+
+// parseWheelFile reads the tags of a WHEEL file.
+func parseWheelFile(b []byte) []Tag {
+	var tags []Tag
+	eachHeader(b, func(key, value string) {
+		if key != "tag" || len(tags) > maxTags {
+			return
+		}
+		if more, err := ParseTags(value); err == nil {
+			tags = append(tags, more...)
+		}
+	})
+	return tags
+}
+
+// EntryPoint is a name under which a distribution offers an object.
+// https://packaging.python.org/en/latest/specifications/entry-points/
+type EntryPoint struct {
+	// Group is "console_scripts", "gui_scripts" or a plug-in's group.
+	Group, Name string
+	// Module is imported; Attr is what is taken from it, empty for the module.
+	Module, Attr string
+	Extras       []string
+}
+
+// ParseEntryPoints reads an entry_points.txt. Lines that are none are skipped,
+// as importlib.metadata would fail on them and name no object.
+func ParseEntryPoints(b []byte) []EntryPoint {
+	var out []EntryPoint
+	group := ""
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "" || line[0] == '#' || line[0] == ';':
+			continue
+		case line[0] == '[' && line[len(line)-1] == ']':
+			group = strings.TrimSpace(line[1 : len(line)-1])
+			continue
+		}
+		name, object, ok := strings.Cut(line, "=")
+		if !ok || group == "" {
+			continue
+		}
+		e := EntryPoint{Group: group, Name: strings.TrimSpace(name)}
+		object, extras, _ := strings.Cut(object, "[")
+		for x := range strings.SplitSeq(strings.TrimRight(strings.TrimSpace(extras), "]"), ",") {
+			if x = strings.TrimSpace(x); x != "" {
+				e.Extras = append(e.Extras, Normalize(x))
+			}
+		}
+		module, attr, _ := strings.Cut(object, ":")
+		e.Module, e.Attr = strings.TrimSpace(module), strings.TrimSpace(attr)
+		if e.Name != "" && e.Module != "" {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// parseRequires turns setuptools' requires.txt into requirements: a section
+// [EXTRA:MARKER] stands for its lines' markers.
+func parseRequires(b []byte) []string {
+	var out []string
+	section := ""
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "" || line[0] == '#':
+		case line[0] == '[' && line[len(line)-1] == ']':
+			section = sectionMarker(line[1 : len(line)-1])
+		case len(section)+len(line) > maxRequirement:
+		case section == "":
+			out = append(out, line)
+		default:
+			requirement, own, has := strings.Cut(line, ";")
+			if has {
+				own = "(" + own + ") and "
+			}
+			out = append(out, requirement+" ; "+own+section)
+		}
+	}
+	return out
+}
+
+// sectionMarker is the marker that a section's name stands for.
+func sectionMarker(section string) string {
+	extra, marker, _ := strings.Cut(section, ":")
+	switch extra, marker = strings.TrimSpace(extra), strings.TrimSpace(marker); {
+	case extra == "" && marker == "":
+		return ""
+	case extra == "":
+		return "(" + marker + ")"
+	case marker == "":
+		return fmt.Sprintf("extra == %q", Normalize(extra))
+	}
+	return fmt.Sprintf("(%s) and extra == %q", marker, Normalize(extra))
 }

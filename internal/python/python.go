@@ -1,11 +1,13 @@
 // Package python reads what Python installations say of themselves: the
 // interpreters in a root file system, the distributions installed for them,
-// and which files each of these owns.
+// which files each of these owns, and what each requires.
 //
 // Formats: the database of installed distributions (PEP 376), RECORD (PEP 627
 // and the packaging guide's "Recording installed projects"), core metadata,
-// direct_url.json (PEP 610), and setuptools' egg-info.
-// https://packaging.python.org/en/latest/specifications/recording-installed-packages/
+// direct_url.json (PEP 610), setuptools' egg-info, versions (PEP 440),
+// requirements and markers (PEP 508), wheels and their tags (PEP 425, 427, 600,
+// 656).
+// https://packaging.python.org/en/latest/specifications/
 //
 // Everything that is read is taken as hostile: sizes and counts are bounded,
 // and paths never leave the root.
@@ -15,28 +17,31 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"sort"
 	"strings"
+	"unicode"
 
 	"whittle"
 )
 
-// Limits: bytes of one file of a distribution's records, files of all of them.
+// Limits: bytes of a RECORD, of a METADATA with its long description, and of
+// the small files beside them; files of all records.
 const (
-	maxRecord = 64 << 20
-	maxFiles  = 4_000_000
+	maxRecord   = 64 << 20
+	maxMetadata = 16 << 20
+	maxSmall    = 1 << 20
+	maxFiles    = 4_000_000
 )
 
-// Claims says which files the interpreters and distributions of a root own.
-// The errors are those of records that could not be read, each named; the
-// other claims stand.
+// Claims says which files the interpreters, virtual environments and
+// distributions of a root own. The errors are those of records that could not
+// be read, each named; the other claims stand.
 func Claims(ctx context.Context, root whittle.Root) ([]whittle.Claim, []error) {
 	t := newTree(root)
 	dists, problems := distributions(ctx, t)
 	var claims []whittle.Claim
 	for _, d := range dists {
 		claims = append(claims, whittle.Claim{
-			Owner:    whittle.Owner{Ecosystem: "pypi", Name: d.Name, Version: d.Version},
+			Owner:    whittle.Owner{Ecosystem: "pypi", Name: printable(d.Name), Version: printable(d.Version)},
 			Paths:    d.Files,
 			Evidence: d.Record,
 		})
@@ -44,21 +49,24 @@ func Claims(ctx context.Context, root whittle.Root) ([]whittle.Claim, []error) {
 	for _, i := range interpreters(t) {
 		claims = append(claims, i.claim(t))
 	}
+	for _, v := range venvs(t) {
+		claims = append(claims, v.claim(t))
+	}
 	return claims, problems
 }
 
-// Database says whether a path is a record that Claims reads, so that its
-// content is kept when a layer is read.
+// Database says whether a path is a record that this package reads, so that
+// its content is kept when a layer is read.
 func Database(p string) bool {
 	dir, base := path.Split(p)
 	dir = strings.TrimSuffix(dir, "/")
 	switch {
 	case strings.HasSuffix(dir, ".dist-info"):
 		switch base {
-		case "METADATA", "RECORD", "top_level.txt", "direct_url.json", "entry_points.txt", "WHEEL", "INSTALLER":
+		case "METADATA", "RECORD", "WHEEL", "INSTALLER", "entry_points.txt", "top_level.txt", "direct_url.json":
 			return true
 		}
-	case strings.HasSuffix(dir, ".egg-info"), strings.HasSuffix(dir, "/EGG-INFO"):
+	case strings.HasSuffix(dir, ".egg-info"), path.Base(dir) == "EGG-INFO":
 		switch base {
 		case "PKG-INFO", "installed-files.txt", "SOURCES.txt", "top_level.txt", "entry_points.txt", "requires.txt":
 			return true
@@ -69,62 +77,6 @@ func Database(p string) bool {
 		return strings.HasPrefix(path.Base(dir), "python")
 	}
 	return false
-}
-
-// tree is a root with the look-ups that reading distributions needs.
-type tree struct {
-	root  whittle.Root
-	paths []string
-	// bytecode has the .pyc files by the path of their source.
-	bytecode map[string][]string
-}
-
-func newTree(root whittle.Root) *tree {
-	t := &tree{root: root, paths: root.Paths(), bytecode: map[string][]string{}}
-	for _, p := range t.paths {
-		if source, ok := sourceOf(p); ok {
-			t.bytecode[source] = append(t.bytecode[source], p)
-		}
-	}
-	return t
-}
-
-// sourceOf is the path of the source that a cached bytecode file was compiled
-// from (PEP 3147).
-func sourceOf(p string) (string, bool) {
-	dir, base := path.Split(p)
-	if !strings.HasSuffix(base, ".pyc") || !strings.HasSuffix(dir, "__pycache__/") {
-		return "", false
-	}
-	stem, _, ok := strings.Cut(base, ".")
-	if !ok {
-		return "", false
-	}
-	return strings.TrimSuffix(dir, "__pycache__/") + stem + ".py", true
-}
-
-// isFile says whether a path is there and no directory.
-func (t *tree) isFile(p string) bool {
-	e, err := t.root.Lstat(p)
-	return err == nil && e.Kind != whittle.Dir
-}
-
-// below gives the files below a directory.
-func (t *tree) below(dir string) []string {
-	// Paths are sorted by component: what is below a directory follows it.
-	i := sort.Search(len(t.paths), func(i int) bool { return comparePaths(t.paths[i], dir) > 0 })
-	var out []string
-	for ; i < len(t.paths) && strings.HasPrefix(t.paths[i], dir+"/"); i++ {
-		if t.isFile(t.paths[i]) {
-			out = append(out, t.paths[i])
-		}
-	}
-	return out
-}
-
-// comparePaths orders paths bytewise by component.
-func comparePaths(a, b string) int {
-	return strings.Compare(strings.ReplaceAll(a, "/", "\x00"), strings.ReplaceAll(b, "/", "\x00"))
 }
 
 // Normalize is a distribution's name in the form in which names are compared
@@ -143,6 +95,21 @@ func Normalize(name string) string {
 		dash = separator
 	}
 	return b.String()
+}
+
+// printable makes a name from a record fit to be shown: what a terminal would
+// obey is replaced, and no name is longer than a line.
+func printable(s string) string {
+	const longest = 256
+	if len(s) > longest {
+		s = s[:longest]
+	}
+	return strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) {
+			return c
+		}
+		return unicode.ReplacementChar
+	}, s)
 }
 
 // tooMany is the error of records that name too many files.

@@ -1,0 +1,185 @@
+package python
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"sort"
+	"strings"
+
+	"whittle"
+)
+
+// record reads a RECORD: lines of path, hash and size, paths relative to the
+// site folder. listed is false where there is none.
+func (t *tree) record(site, name string) (files []string, listed bool, err error) {
+	b, err := t.read(name, maxRecord)
+	if b == nil || err != nil {
+		return nil, false, err
+	}
+	r := csv.NewReader(bytes.NewReader(b))
+	r.FieldsPerRecord, r.LazyQuotes, r.ReuseRecord = -1, true, true
+	for {
+		row, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return files, true, nil
+		}
+		if err != nil {
+			return files, true, fmt.Errorf("reading %s: %w: %w", name, err, whittle.ErrCorrupt)
+		}
+		if len(files) > maxFiles {
+			return nil, true, tooMany(name)
+		}
+		if p, ok := inSite(site, row[0]); ok {
+			files = append(files, p)
+		}
+	}
+}
+
+// installedFiles reads what pip wrote into egg-info folders, relative to them.
+func (t *tree) installedFiles(record string) (files []string, listed bool, err error) {
+	b, err := t.read(record+"/installed-files.txt", maxRecord)
+	if b == nil || err != nil {
+		return nil, false, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if p, ok := inSite(record, strings.TrimSpace(line)); ok {
+			files = append(files, p)
+		}
+		if len(files) > maxFiles {
+			return nil, true, tooMany(record)
+		}
+	}
+	return files, true, nil
+}
+
+// inSite is the path that a record names, relative to its site folder or
+// absolute; ok is false where it leaves the root.
+func inSite(site, name string) (string, bool) {
+	if name == "" {
+		return "", false
+	}
+	if !strings.HasPrefix(name, "/") {
+		name = path.Join(site, name)
+	}
+	p, err := whittle.CleanPath(name)
+	return p, err == nil && p != "."
+}
+
+// topLevel guesses the files of a distribution that lists none: what
+// top_level.txt names, else what is named like the distribution.
+func (t *tree) topLevel(d *Distribution) []string {
+	b, err := t.read(d.Record+"/top_level.txt", maxSmall)
+	names := strings.Fields(string(b))
+	if err != nil || len(names) == 0 {
+		names = []string{strings.ReplaceAll(d.Name, "-", "_"), d.Name}
+	}
+	var out []string
+	for _, n := range names {
+		p, ok := inSite(d.Site, n)
+		if !ok || !strings.HasPrefix(p, d.Site+"/") {
+			continue
+		}
+		out = append(out, t.below(p)...)
+		out = append(out, p+".py")
+		if len(out) > maxFiles {
+			break
+		}
+	}
+	return out
+}
+
+// withBytecode resolves what a record names, drops what is not there, adds the
+// bytecode of sources (even of those that are gone), and sorts without repeats.
+func (t *tree) withBytecode(named []string) []string {
+	seen := make(map[string]bool, len(named))
+	var out []string
+	add := func(p string) {
+		if !seen[p] {
+			seen[p] = true
+			out = append(out, p)
+		}
+	}
+	for _, p := range named {
+		if real, ok := t.real(p); ok && t.isFile(real) {
+			add(real)
+		}
+		if !strings.HasSuffix(p, ".py") {
+			continue
+		}
+		if beside := p + "c"; t.isFile(beside) {
+			add(beside)
+		}
+		for _, c := range t.bytecode[p] {
+			add(c)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// editable reads a direct_url.json: whether the distribution was installed
+// with pip install -e, and from which folder (PEP 610).
+func editable(content []byte) (bool, string) {
+	var doc struct {
+		URL     string
+		DirInfo struct {
+			Editable bool `json:"editable"`
+		} `json:"dir_info"`
+	}
+	if json.Unmarshal(content, &doc) != nil || !doc.DirInfo.Editable {
+		return false, ""
+	}
+	u, err := url.Parse(doc.URL)
+	if err != nil || u.Scheme != "file" {
+		return true, ""
+	}
+	p, err := whittle.CleanPath(u.Path)
+	if err != nil || p == "." {
+		return true, ""
+	}
+	return true, p
+}
+
+// links are the source trees that setuptools' develop installs point to: the
+// first line of each NAME.egg-link.
+func (t *tree) links() map[string]bool {
+	out := map[string]bool{}
+	for _, p := range t.paths {
+		if !strings.HasSuffix(p, ".egg-link") {
+			continue
+		}
+		b, err := t.read(p, maxSmall)
+		if err != nil {
+			continue // it says nothing that could be owned
+		}
+		line, _, _ := strings.Cut(string(b), "\n")
+		if dir, ok := inSite(path.Dir(p), strings.TrimSpace(line)); ok {
+			if real, ok := t.real(dir); ok {
+				out[real] = true
+			}
+		}
+	}
+	return out
+}
+
+// inSourceTree says whether a folder is a project's own, where building leaves
+// an egg-info, and not one that things are installed in.
+func (t *tree) inSourceTree(dir string) bool {
+	if base := path.Base(dir); base == "site-packages" || base == "dist-packages" {
+		return false
+	}
+	for _, d := range []string{dir, path.Dir(dir)} {
+		for _, mark := range []string{"setup.py", "setup.cfg", "pyproject.toml"} {
+			if t.isFile(path.Join(d, mark)) {
+				return true
+			}
+		}
+	}
+	return false
+}

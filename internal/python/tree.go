@@ -1,0 +1,143 @@
+package python
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"sort"
+	"strings"
+
+	"whittle"
+)
+
+// tree is a root with the look-ups that reading distributions needs.
+type tree struct {
+	root  whittle.Root
+	paths []string
+	// bytecode has the cached .pyc files by the path of their source.
+	bytecode map[string][]string
+}
+
+func newTree(root whittle.Root) *tree {
+	t := &tree{root: root, paths: root.Paths(), bytecode: map[string][]string{}}
+	for _, p := range t.paths {
+		if source, ok := sourceOf(p); ok {
+			t.bytecode[source] = append(t.bytecode[source], p)
+		}
+	}
+	return t
+}
+
+// sourceOf is the path of the source that a cached bytecode file was compiled
+// from (PEP 3147).
+func sourceOf(p string) (string, bool) {
+	if !strings.HasSuffix(p, ".pyc") {
+		return "", false
+	}
+	dir, base := path.Split(p)
+	parent, ok := strings.CutSuffix(dir, "__pycache__/")
+	if !ok {
+		return "", false
+	}
+	stem, _, _ := strings.Cut(base, ".")
+	return parent + stem + ".py", true
+}
+
+// isFile says whether a path is there and no directory.
+func (t *tree) isFile(p string) bool {
+	e, err := t.root.Lstat(p)
+	return err == nil && e.Kind != whittle.Dir
+}
+
+// read gives the content of a record, nil where it is not there.
+func (t *tree) read(p string, limit int64) ([]byte, error) {
+	b, err := t.root.ReadFile(p, limit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", p, err)
+	}
+	return b, nil
+}
+
+// below gives the files below a directory.
+func (t *tree) below(dir string) []string {
+	// Paths are sorted by component: what is below a directory follows it.
+	i := sort.Search(len(t.paths), func(i int) bool { return comparePaths(t.paths[i], dir) > 0 })
+	var out []string
+	for ; i < len(t.paths) && strings.HasPrefix(t.paths[i], dir+"/"); i++ {
+		if t.isFile(t.paths[i]) {
+			out = append(out, t.paths[i])
+		}
+	}
+	return out
+}
+
+// comparePaths orders paths bytewise by component.
+func comparePaths(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		if x, y := a[i], b[i]; x != y {
+			if x == '/' || y == '/' { // the shorter component comes first
+				return cmp.Compare(btoi(x != '/'), btoi(y != '/'))
+			}
+			return cmp.Compare(x, y)
+		}
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// real resolves the symlinked parents of a path within the root; ok is false
+// where it leads nowhere. What is there as it stands needs no walk.
+func (t *tree) real(p string) (string, bool) {
+	const maxPath, maxLinks = 4096, 40 // Linux's
+	if _, err := t.root.Lstat(p); err == nil {
+		return p, true
+	}
+	if len(p) > maxPath {
+		return "", false
+	}
+	dir, base := path.Split(p)
+	todo, real := strings.Split(dir, "/"), ""
+	for links := 0; len(todo) > 0; {
+		name := todo[0]
+		todo = todo[1:]
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			if real = path.Dir(real); real == "." {
+				real = ""
+			}
+			continue
+		}
+		next := path.Join(real, name)
+		e, err := t.root.Lstat(next)
+		if err != nil {
+			return "", false
+		}
+		if e.Kind != whittle.Symlink {
+			real = next
+			continue
+		}
+		if links++; links > maxLinks || len(e.Link) > maxPath {
+			return "", false
+		}
+		if strings.HasPrefix(e.Link, "/") {
+			real = ""
+		}
+		todo = append(strings.Split(e.Link, "/"), todo...)
+	}
+	real = path.Join(real, base)
+	_, err := t.root.Lstat(real)
+	return real, err == nil
+}
