@@ -39,9 +39,11 @@ func TestClaims(t *testing.T) {
 		{"no RECORD: top_level.txt, then the name", imagetest.Root{
 			site + "a-1.dist-info/METADATA": metadata("a", "1"), site + "a-1.dist-info/top_level.txt": "amod\n", site + "amod/x.py": "",
 			site + "b-2.dist-info/METADATA": metadata("b", "2"), site + "b.py": "",
+			site + "c-3.egg-info/PKG-INFO": metadata("c", "3"), site + "c-3.egg-info/SOURCES.txt": "setup.py\nother/x.py\nother/gone.py\n../../etc/passwd\n", site + "other/x.py": "", site + "setup.py": "",
 		}, map[string]string{
 			"a 1": site + "a-1.dist-info/METADATA " + site + "a-1.dist-info/top_level.txt " + site + "amod/x.py",
-			"b 2": site + "b-2.dist-info/METADATA " + site + "b.py"}},
+			"b 2": site + "b-2.dist-info/METADATA " + site + "b.py",
+			"c 3": site + "c-3.egg-info/PKG-INFO " + site + "c-3.egg-info/SOURCES.txt " + site + "other/x.py"}},
 		{"egg-info: installed-files.txt, a file, an egg", imagetest.Root{
 			"venv/lib/python3.9/site-packages/c-3.egg-info/PKG-INFO": metadata("c", "3"), "venv/lib/python3.9/site-packages/c-3.egg-info/installed-files.txt": "../c/m.py\nPKG-INFO\n",
 			"venv/lib/python3.9/site-packages/c/m.py": "",

@@ -72,11 +72,15 @@ func inSite(site, name string) (string, bool) {
 }
 
 // topLevel guesses the files of a distribution that lists none: what
-// top_level.txt names, else what is named like the distribution.
+// top_level.txt names, else the SOURCES.txt of its build, else what is named
+// like the distribution.
 func (t *tree) topLevel(d *Distribution) []string {
 	b, err := t.read(d.Record+"/top_level.txt", maxSmall)
 	names := strings.Fields(string(b))
 	if err != nil || len(names) == 0 {
+		if out := t.sources(d); len(out) > 0 {
+			return out
+		}
 		names = []string{strings.ReplaceAll(d.Name, "-", "_"), d.Name}
 	}
 	var out []string
@@ -89,6 +93,24 @@ func (t *tree) topLevel(d *Distribution) []string {
 		out = append(out, p+".py")
 		if len(out) > maxFiles {
 			break
+		}
+	}
+	return out
+}
+
+// sources are the files of packages that a SOURCES.txt names and the site
+// folder has. Most others in it were never installed.
+func (t *tree) sources(d *Distribution) []string {
+	b, err := t.read(d.Record+"/SOURCES.txt", maxRecord)
+	if err != nil {
+		return nil // then it is a guess by name
+	}
+	var out []string
+	for line := range strings.Lines(string(b)) {
+		name := strings.TrimSpace(line)
+		p, ok := inSite(d.Site, name)
+		if ok && strings.Contains(name, "/") && strings.HasPrefix(p, d.Site+"/") && t.isFile(p) {
+			out = append(out, p)
 		}
 	}
 	return out
