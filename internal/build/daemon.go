@@ -8,11 +8,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	bkclient "github.com/moby/buildkit/client"
 
 	"whittle"
 )
+
+// startTimeout is how long a daemon may take until it answers.
+const startTimeout = 60 * time.Second
 
 // defaultCacheLimit bounds a private daemon's cache, in bytes.
 const defaultCacheLimit = 60 << 30
@@ -40,6 +44,13 @@ func openPrivate(ctx context.Context, opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("no answer within %s", startTimeout))
+	defer cancel()
+	// A connection that is tried too early is tried again a second later only.
+	if err := d.awaitSocket(ctx); err != nil {
+		_ = d.stop()
+		return nil, err
+	}
 	l := &line{}
 	c, err := bkclient.New(ctx, d.address(), l.option())
 	if err != nil {
@@ -49,7 +60,12 @@ func openPrivate(ctx context.Context, opts Options) (*Engine, error) {
 	e := &Engine{client: c, line: l, daemon: d, info: Info{
 		Kind: Buildkitd, Address: d.address(), Exporter: true, Root: d.root, Log: d.logPath(), Notes: d.notes,
 	}}
-	if err := e.awaitDaemon(ctx); err != nil {
+	if err := e.probe(ctx); err != nil {
+		if ctx.Err() == nil && d.awaitExit() {
+			err = d.died()
+		} else {
+			err = d.notStarted(ctx, err)
+		}
 		_ = e.Close()
 		return nil, err
 	}
@@ -112,13 +128,14 @@ func moduleVersion(binary string) string {
 // daemonConfig is the private daemon's buildkitd.toml. Its own is written so
 // that the limits of a system-wide daemon do not throw away what a study is
 // about to measure.
-func daemonConfig(limit int64) string {
+func daemonConfig(limit int64, cgroup string) string {
 	if limit == 0 {
 		limit = defaultCacheLimit
 	}
 	var b strings.Builder
 	b.WriteString("[history]\n  maxEntries = 0\n")
 	b.WriteString("[worker.oci]\n  enabled = true\n  gc = true\n")
+	fmt.Fprintf(&b, "  defaultCgroupParent = %q\n", cgroup)
 	fmt.Fprintf(&b, "  [[worker.oci.gcpolicy]]\n    all = true\n    reservedSpace = %d\n    maxUsedSpace = %d\n    minFreeSpace = %d\n",
 		min(limit, 10<<30), limit, int64(5<<30))
 	return b.String()

@@ -2,13 +2,17 @@ package build
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,10 +25,9 @@ import (
 )
 
 const (
-	startTimeout = 60 * time.Second
-	stopTimeout  = 15 * time.Second
-	maxRoots     = 8 // daemons at the same time on one StateDir
-	tempPattern  = "whittle-buildkitd-"
+	stopTimeout = 15 * time.Second
+	maxRoots    = 8 // daemons at the same time on one StateDir
+	tempPattern = "whittle-buildkitd-"
 )
 
 // daemon is a private buildkitd. It is process 1 of a PID namespace and has a
@@ -62,7 +65,7 @@ func startDaemon(binary string, opts Options) (*daemon, error) {
 	config := opts.Config
 	if config == "" {
 		config = filepath.Join(d.temp, "buildkitd.toml")
-		err = os.WriteFile(config, []byte(daemonConfig(opts.CacheLimit)), 0o600)
+		err = os.WriteFile(config, []byte(daemonConfig(opts.CacheLimit, d.cgroup())), 0o600)
 	} else {
 		config, err = filepath.Abs(config)
 	}
@@ -105,6 +108,7 @@ func (d *daemon) makeFolders(state string) error {
 		return fmt.Errorf("%d daemons run on %s already", maxRoots, state)
 	}
 	sweepTemp()
+	d.sweepCgroups()
 	temp := os.TempDir()
 	if len(temp) > 64 { // a socket's path has at most 107 bytes
 		temp = "/tmp"
@@ -131,6 +135,33 @@ func lockFolder(dir string) (*os.File, error) {
 	default:
 		_ = f.Close()
 		return nil, fmt.Errorf("locking %s: %w", dir, err)
+	}
+}
+
+// cgroup is the parent of the containers' control groups. It belongs to the
+// state folder, which one daemon has at a time.
+func (d *daemon) cgroup() string {
+	sum := sha256.Sum256([]byte(d.root))
+	return "whittle-" + hex.EncodeToString(sum[:6])
+}
+
+// sweepCgroups removes the control groups that containers of a killed daemon
+// leave behind; those that have a process stay.
+func (d *daemon) sweepCgroups() {
+	for _, pattern := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
+		tops, _ := filepath.Glob(filepath.Join(pattern, d.cgroup()))
+		for _, top := range tops {
+			var dirs []string
+			_ = filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
+				if err == nil && entry.IsDir() {
+					dirs = append(dirs, path)
+				}
+				return nil
+			})
+			for _, dir := range slices.Backward(dirs) { // children first
+				_ = os.Remove(dir)
+			}
+		}
 	}
 }
 
@@ -188,27 +219,31 @@ func (d *daemon) start(binary, config, worker string) error {
 	return <-started
 }
 
-// awaitDaemon waits until the daemon answers.
-func (e *Engine) awaitDaemon(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("no answer within %s", startTimeout))
-	defer cancel()
+// awaitSocket waits until the daemon listens.
+func (d *daemon) awaitSocket(ctx context.Context) error {
 	for {
-		if _, err := os.Stat(filepath.Join(e.daemon.temp, "buildkitd.sock")); err == nil {
-			if err := e.probe(ctx); err == nil {
-				return nil
-			}
+		if _, err := os.Stat(filepath.Join(d.temp, "buildkitd.sock")); err == nil {
+			return nil
 		}
 		select {
-		case <-e.daemon.done:
-			return e.daemon.died()
+		case <-d.done:
+			return d.died()
 		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.Canceled) {
-				return fmt.Errorf("starting buildkitd: %w", context.Cause(ctx))
-			}
-			return fmt.Errorf("starting buildkitd: %w%s: %w", context.Cause(ctx), e.daemon.lastLines(), whittle.ErrEngine)
-		case <-time.After(20 * time.Millisecond):
+			return d.notStarted(ctx, ctx.Err())
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// notStarted is the error of a daemon that runs and does not answer.
+func (d *daemon) notStarted(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return fmt.Errorf("starting buildkitd: %w", context.Cause(ctx))
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return fmt.Errorf("starting buildkitd: %w%s: %w", err, d.lastLines(), whittle.ErrEngine)
 }
 
 // exited says whether the process has ended.
@@ -289,6 +324,7 @@ func (d *daemon) stop() error {
 				_ = d.process.Kill()
 				<-d.done
 			}
+			d.sweepCgroups()
 		}
 		err = d.release()
 	})

@@ -14,10 +14,11 @@ func startDaemon(string, Options) (*daemon, error) {
 	return nil, noEngine("a private buildkitd runs on Linux only")
 }
 
-func (e *Engine) awaitDaemon(context.Context) error { return nil }
-func (d *daemon) address() string                   { return "" }
-func (d *daemon) logPath() string                   { return "" }
-func (d *daemon) exited() bool                      { return false }
-func (d *daemon) awaitExit() bool                   { return false }
-func (d *daemon) died() error                       { return nil }
-func (d *daemon) stop() error                       { return nil }
+func (d *daemon) awaitSocket(context.Context) error             { return nil }
+func (d *daemon) notStarted(_ context.Context, err error) error { return err }
+func (d *daemon) address() string                               { return "" }
+func (d *daemon) logPath() string                               { return "" }
+func (d *daemon) exited() bool                                  { return false }
+func (d *daemon) awaitExit() bool                               { return false }
+func (d *daemon) died() error                                   { return nil }
+func (d *daemon) stop() error                                   { return nil }

@@ -68,6 +68,14 @@ func processes(needle string) []string {
 	return found
 }
 
+// cgroups are the control groups of the daemon on a state folder.
+func cgroups(state string) []string {
+	name := (&daemon{root: filepath.Join(state, "root-0")}).cgroup()
+	a, _ := filepath.Glob("/sys/fs/cgroup/" + name)
+	b, _ := filepath.Glob("/sys/fs/cgroup/*/" + name)
+	return append(a, b...)
+}
+
 func mounts(needle string) []string {
 	text, _ := os.ReadFile("/proc/self/mountinfo")
 	var found []string
@@ -105,6 +113,9 @@ func TestDaemonCloses(t *testing.T) {
 		t.Error(err)
 	}
 	gone(t, state)
+	if left := cgroups(state); len(left) != 0 {
+		t.Errorf("control groups left: %q", left)
+	}
 	if _, err := os.Stat(filepath.Dir(info.Log)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket's folder is still there: %v", err)
 	}
@@ -208,9 +219,19 @@ func TestDaemonDiesWithItsParent(t *testing.T) {
 	_ = cmd.Wait()
 	gone(t, state)
 	gone(t, "/probe\x00sleep\x001002")
-	// The state is usable.
-	if _, err := private(t, state).Build(t.Context(), f.define(t, "FROM probe\nRUN [\"/probe\", \"exit\", \"0\"]\n", nil), Output{}); err != nil {
+	// The state is usable, and the next daemon clears the control groups away.
+	e := private(t, state)
+	if _, err := e.Build(t.Context(), f.define(t, "FROM probe\nRUN [\"/probe\", \"exit\", \"0\"]\n", nil), Output{}); err != nil {
 		t.Error(err)
+	}
+	if len(cgroups(state)) == 0 {
+		t.Error("no control group is seen: the test looks at the wrong place")
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	if left := cgroups(state); len(left) != 0 {
+		t.Errorf("control groups left: %q", left)
 	}
 }
 

@@ -179,7 +179,9 @@ func (e *Engine) probe(ctx context.Context) error {
 		return fmt.Errorf("has no workers: %w", whittle.ErrEngine)
 	}
 	for _, p := range workers[0].Platforms {
-		e.info.Platforms = append(e.info.Platforms, platforms.Format(p))
+		if name := platforms.Format(p); !slices.Contains(e.info.Platforms, name) {
+			e.info.Platforms = append(e.info.Platforms, name)
+		}
 	}
 	info, err := e.client.Info(ctx)
 	switch {
