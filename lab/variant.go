@@ -66,6 +66,9 @@ func (s *study) openEngine(ctx context.Context) (err error) {
 		if s.engine, err = s.env.Engine(ctx, len(s.bases) > 0); err == nil {
 			info := s.engine.Info()
 			s.env.progress().Step(fmt.Sprintf("building with %s %s", info.Kind, info.Version))
+			for _, note := range info.Notes {
+				s.env.progress().Step(note)
+			}
 		}
 	}
 	return err
