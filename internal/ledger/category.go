@@ -80,39 +80,41 @@ func isSystem(p string) bool {
 func purpose(p string) (Category, bool) {
 	base := path.Base(p)
 	ext := path.Ext(base)
-	dirs := "/" + path.Dir(p) + "/"
-	has := func(names ...string) bool {
-		for _, n := range names {
-			if strings.Contains(dirs, "/"+n+"/") {
-				return true
-			}
-		}
-		return false
-	}
+	dirs := "/" + p[:len(p)-len(base)] // with a slash at both ends
 	switch {
-	case has(".git", ".hg", ".svn"):
+	case under(dirs, "/.git/", "/.hg/", "/.svn/"):
 		return VCS, true
 	case ext == ".pyc" || ext == ".pyo":
 		return Bytecode, true
-	case isCache(dirs, has):
+	case isCache(dirs):
 		return Caches, true
-	case ext == ".a" || ext == ".la" || isHeader(ext) && has("include"), ext == ".pxd":
+	case ext == ".a" || ext == ".la" || isHeader(ext) && under(dirs, "/include/"), ext == ".pxd":
 		return StaticAndHeaders, true
-	case has("tests", "test") && has("site-packages", "dist-packages", "node_modules", "lib", "lib64"):
+	case under(dirs, "/tests/", "/test/") && under(dirs, "/site-packages/", "/dist-packages/", "/node_modules/", "/lib/", "/lib64/"):
 		return Tests, true
-	case isDoc(dirs), ext == ".mo" || ext == ".po", has("LC_MESSAGES"):
+	case isDoc(dirs), ext == ".mo" || ext == ".po", under(dirs, "/LC_MESSAGES/"):
 		return DocsAndLocales, true
 	}
 	return Other, false
 }
 
-func isCache(dirs string, has func(...string) bool) bool {
+// under says whether one of the folders is among a file's.
+func under(dirs string, folders ...string) bool {
+	for _, f := range folders {
+		if strings.Contains(dirs, f) {
+			return true
+		}
+	}
+	return false
+}
+
+func isCache(dirs string) bool {
 	for _, prefix := range []string{"/var/cache/", "/var/lib/apt/lists/", "/tmp/", "/var/tmp/"} {
 		if strings.HasPrefix(dirs, prefix) {
 			return true
 		}
 	}
-	return has(".cache", ".npm", "__pypackages_cache__", ".pytest_cache", ".mypy_cache", ".ruff_cache")
+	return under(dirs, "/.cache/", "/.npm/", "/.pytest_cache/", "/.mypy_cache/", "/.ruff_cache/")
 }
 
 func isHeader(ext string) bool {
