@@ -2,7 +2,6 @@ package main
 
 import (
 	"archive/tar"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -12,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // archiveWriter writes a docker archive whose members' sizes are not known
@@ -38,26 +39,31 @@ func (w *archiveWriter) bytes(name string, b []byte) error {
 	return err
 }
 
-// spooled writes what r gives, by way of a temporary file.
-func (w *archiveWriter) spooled(name string, r io.Reader) error {
+// spooled writes what r gives, by way of a temporary file. Without a name it
+// is a blob of an OCI layout, named by its digest; the name is returned.
+func (w *archiveWriter) spooled(name string, r io.Reader) (string, error) {
 	tmp, err := os.CreateTemp(filepath.Dir(w.path), "spool")
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer os.Remove(tmp.Name())
 	defer tmp.Close()
-	n, err := io.Copy(tmp, r)
+	sum := sha256.New()
+	n, err := io.Copy(io.MultiWriter(tmp, sum), r)
 	if err != nil {
-		return err
+		return "", err
+	}
+	if name == "" {
+		name = "blobs/sha256/" + hex.EncodeToString(sum.Sum(nil))
 	}
 	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
-		return err
+		return "", err
 	}
 	if err := w.tar.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Size: n, Mode: 0o644}); err != nil {
-		return err
+		return "", err
 	}
 	_, err = io.Copy(w.tar, tmp)
-	return err
+	return name, err
 }
 
 func (w *archiveWriter) close() error {
@@ -88,18 +94,18 @@ func generate(path string, s spec) error {
 	}
 	var layers, diffIDs []string
 	for i := range s.layers {
-		name := fmt.Sprintf("%02d/layer.tar", i)
 		sum := sha256.New()
 		pr, pw := io.Pipe()
 		go func() {
-			z, _ := gzip.NewWriterLevel(pw, 6) // 6 is a level
+			z := gzip.NewWriter(pw)
 			err := g.layer(io.MultiWriter(z, sum), i)
 			if err == nil {
 				err = z.Close()
 			}
 			pw.CloseWithError(err)
 		}()
-		if err := w.spooled(name, pr); err != nil {
+		name, err := w.spooled("", pr)
+		if err != nil {
 			return err
 		}
 		layers = append(layers, name)
@@ -109,10 +115,12 @@ func generate(path string, s spec) error {
 	if err != nil {
 		return err
 	}
-	if err := w.bytes("config.json", config); err != nil {
+	configSum := sha256.Sum256(config)
+	configName := "blobs/sha256/" + hex.EncodeToString(configSum[:])
+	if err := w.bytes(configName, config); err != nil {
 		return err
 	}
-	manifest, err := json.Marshal([]map[string]any{{"Config": "config.json", "RepoTags": []string{"bench:1"}, "Layers": layers}})
+	manifest, err := json.Marshal([]map[string]any{{"Config": configName, "RepoTags": []string{"bench:1"}, "Layers": layers}})
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,11 @@ func (b *bench) image(s spec) error {
 	if err := convert(gz, plain); err != nil {
 		return err
 	}
-	for form, archive := range map[string]string{"gzip": gz, "plain": plain} {
+	for _, form := range []string{"gzip", "plain"} {
+		archive := gz
+		if form == "plain" {
+			archive = plain
+		}
 		r, err := b.measure(s, form, archive)
 		if err != nil {
 			return err
@@ -124,7 +128,7 @@ func (b *bench) measure(s spec, form, archive string) (r row, err error) {
 	if r.warm, err = timed(s.runs, nil, b.whittle, warm...); err != nil {
 		return r, err
 	}
-	if r.explorer, err = timed(s.runs, []string{"CI=true"}, filepath.Join(b.dir, "dive"), "--source", "docker-archive", archive); err != nil {
+	if r.explorer, err = timed(s.runs, []string{"CI=true"}, filepath.Join(b.dir, "dive"), "--ci", "--lowestEfficiency=0", "--highestUserWastedPercent=1", "--source", "docker-archive", archive); err != nil {
 		return r, err
 	}
 	if form == "gzip" {
@@ -278,7 +282,7 @@ func convert(from, to string) error {
 		if err != nil {
 			return err
 		}
-		if err := w.spooled(m.Layers[i], z); err != nil {
+		if _, err := w.spooled(m.Layers[i], z); err != nil {
 			return err
 		}
 	}
