@@ -30,11 +30,18 @@ type span struct {
 
 // openArchive indexes a tar by its headers alone.
 func openArchive(path string, limits Limits) (_ *archive, err error) {
-	f, err := os.Open(path)
+	// Looked at before it is opened: opening a FIFO waits for a writer.
+	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("no file %s: %w", path, whittle.ErrNotFound)
 	case err != nil:
+		return nil, fmt.Errorf("%w: %w", err, whittle.ErrUsage)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a file: %w", path, whittle.ErrUsage)
+	}
+	f, err := os.Open(path)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, whittle.ErrUsage)
 	}
 	defer func() {
@@ -42,9 +49,6 @@ func openArchive(path string, limits Limits) (_ *archive, err error) {
 			f.Close()
 		}
 	}()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file: %w", path, whittle.ErrUsage)
-	}
 	if err := checkMagic(f, path); err != nil {
 		return nil, err
 	}
