@@ -6,6 +6,7 @@ package main
 import (
 	"archive/tar"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -81,7 +82,11 @@ type row struct {
 type sample struct {
 	wall time.Duration
 	rss  int64 // bytes
+	over bool  // it was ended after patience
 }
+
+// patience ends a command that does not end by itself.
+const patience = 5 * time.Minute
 
 func (b *bench) image(s spec) error {
 	gz := s.from
@@ -182,12 +187,16 @@ func timed(runs int, env []string, program string, args ...string) (sample, erro
 	var s sample
 	var times []time.Duration
 	for range runs {
-		cmd := exec.Command(program, args...)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, program, args...)
 		cmd.Env = append(os.Environ(), env...)
 		var errs strings.Builder
 		cmd.Stderr = &errs
 		began := time.Now()
-		if err := cmd.Run(); err != nil {
+		if err := cmd.Run(); ctx.Err() != nil {
+			s.over = true
+		} else if err != nil {
 			return s, fmt.Errorf("%s: %w: %s", filepath.Base(program), err, errs.String())
 		}
 		times = append(times, time.Since(began))

@@ -33,7 +33,7 @@ func (b *bench) print(w io.Writer) {
 		faster := r.explorer.wall.Seconds() / r.cold.wall.Seconds()
 		again := r.explorer.wall.Seconds() / r.warm.wall.Seconds()
 		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %.1f ×%s | %s | %.0f ×%s | %s | %s | %s |\n", r.image, r.form,
-			seconds(r.cold.wall), mb(r.cold.rss), seconds(r.explorer.wall), mb(r.explorer.rss), faster, mark(faster >= aim),
+			seconds(r.cold.wall), mb(r.cold.rss), map[bool]string{true: "over "}[r.explorer.over]+seconds(r.explorer.wall), mb(r.explorer.rss), faster, mark(faster >= aim),
 			seconds(r.warm.wall), again, mark(again >= aimWarm), floor, ratio, ig)
 	}
 	fmt.Fprintf(w, "\nAims: %.1f × the explorer on gzip layers and %.0f × on plain ones, %.0f × with a warm cache, at most %.1f of klauspost's gunzip of the largest layer alone; ✗ marks what is missed.\n",
