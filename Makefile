@@ -4,7 +4,6 @@ GO    ?= go
 CACHE := $(CURDIR)/.cache
 BIN   := $(CACHE)/bin
 BASE  := $(CACHE)/bases/python-3.13-slim/index.json
-FUZZTIME ?= 10s
 
 export WHITTLE_BUILDKITD := $(BIN)/buildkitd
 
@@ -49,6 +48,9 @@ cross: ## compile for all the systems that whittle runs on
 
 race: ## the tests with the race detector
 	$(GO) test -race ./...
+
+fuzz: ## look for new cases in every fuzz target and property test
+	@scripts/fuzz
 
 bench: setup images ## ratios against the floors and the best known layer explorer
 	@scripts/bench

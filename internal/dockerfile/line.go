@@ -144,7 +144,7 @@ func (f *File) locate(n *parser.Node, lines []int) (Instruction, error) {
 			Text: fmt.Sprintf("cannot place the instruction %.40q in the file", n.Original)}
 	}
 	in := f.dissect(n, l, 0)
-	in.Comments = l.comments
+	in.Comments = inside(in.Span, l.comments)
 	docs := in.place(n.Heredocs, lines, next)
 	if in.Trigger != nil {
 		in.Trigger.Heredocs = docs
@@ -155,10 +155,19 @@ func (f *File) locate(n *parser.Node, lines []int) (Instruction, error) {
 	in.Span.End = trimLineEnd(f.Source, lines[n.EndLine-1], lines[n.EndLine])
 	in.Line = lineOf(lines, in.Span.Start)
 	if t := in.Trigger; t != nil {
-		t.Comments = l.comments
+		t.Comments = inside(t.Span, l.comments)
 		t.Span.End, t.EndLine, t.Line = in.Span.End, in.EndLine, lineOf(lines, t.Span.Start)
 	}
 	return in, nil
+}
+
+// inside leaves the comments out that stand before the keyword: a lone escape
+// character may start the logical line some lines above it.
+func inside(span whittle.Span, comments []whittle.Span) []whittle.Span {
+	for len(comments) > 0 && comments[0].Start < span.Start {
+		comments = comments[1:]
+	}
+	return comments
 }
 
 // dissect takes an instruction apart that starts at byte from of the line.
