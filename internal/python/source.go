@@ -1,0 +1,104 @@
+package python
+
+// Source is what the text of a module says about imports, without the text.
+// It depends on nothing but the text, so that it can be kept by digest.
+type Source struct {
+	Imports []Import
+	// Calls are the calls with literal arguments that matter to a check, see
+	// [Call].
+	Calls []Call
+	// Names are what the module binds at its top level in any way that the
+	// text shows, sorted, each once.
+	Names []string
+	// Open says that it may bind other names too: a module __getattr__, exec,
+	// globals() or vars() that are written to, sys.modules[__name__]. A star
+	// import is not counted here, it is among the imports.
+	Open bool
+	// Broken says why not all of it could be read ("unterminated string"),
+	// and BrokenLine where; what was read before is kept.
+	Broken     string
+	BrokenLine int
+	// Shebang is the first line where it starts with "#!", its line end
+	// included, so that a carriage return shows.
+	Shebang string
+}
+
+// Import is one module that a statement imports: "import a, b" is two.
+type Import struct {
+	// Module is the dotted name after "import" or "from", empty in "from . import x".
+	Module string
+	// Level is the number of leading dots.
+	Level int
+	// Names are what a from-import takes out of the module ("*" too), nil for
+	// a plain import.
+	Names []string
+	// Line is where the statement starts, from 1.
+	Line    int
+	Context Context
+	// Conditions are the if statements that it stands under, outermost first.
+	Conditions []Condition
+}
+
+// Context says where an import or a call stands.
+type Context uint8
+
+// The contexts; several may hold.
+const (
+	// Lazy: in a function or lambda, not run at import.
+	Lazy Context = 1 << iota
+	// TypeChecking: under "if TYPE_CHECKING", never run. The else branch of
+	// such a test is not.
+	TypeChecking
+	// Guarded: in the body of a try with a handler that catches ImportError or
+	// something broader and does not end by raising, or under
+	// contextlib.suppress of the same.
+	Guarded
+	// Handler: in such a handler, so that it stands in for another import.
+	Handler
+	// Dynamic: importlib.import_module("x"), __import__("x") and the like.
+	Dynamic
+)
+
+// Condition is the test of an if, elif, else, while or conditional expression
+// that decides whether a statement runs.
+type Condition struct {
+	// Text is the test with single spaces between tokens.
+	Text string
+	// Not says that the statement runs where the test is false.
+	Not bool
+}
+
+// Call is a call whose name is one of those that checks ask for and whose
+// first argument is a literal string, or a list that starts with literal
+// strings.
+type Call struct {
+	// Func is the dotted name as written: "ZoneInfo", "locale.setlocale".
+	Func string
+	// Args are the literal strings of the arguments, in order, up to the first
+	// that is none; those of a list or tuple one by one.
+	Args       []string
+	Line       int
+	Context    Context
+	Conditions []Condition
+}
+
+// Truth is the outcome of a test that may not be known.
+type Truth uint8
+
+// The three outcomes.
+const (
+	Maybe Truth = iota
+	Yes
+	No
+)
+
+// Runtime is what tests at the top of a module ask about.
+type Runtime struct {
+	// Version is that of the language: 3, 13, 5.
+	Version [3]int
+	// Platform is sys.platform, OSName os.name, System platform.system(),
+	// Implementation sys.implementation.name, Machine platform.machine().
+	Platform, OSName, System, Implementation, Machine string
+	// Main says that the module is run as a program: __name__ == "__main__".
+	Main bool
+}
