@@ -86,6 +86,8 @@ const databasesVersion = "databases-v1"
 // isDatabase says which files' contents are needed to find owners.
 func isDatabase(path string) bool { return distro.Database(path) || python.Database(path) }
 
+func keepDatabases(e *whittle.Entry) bool { return isDatabase(e.Path) }
+
 // fetch reads the visible files that want selects, in one pass over each
 // layer that has some.
 func (r *root) fetch(ctx context.Context, want func(path string) bool) error {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"whittle"
 )
@@ -31,9 +32,15 @@ type Options struct {
 	Progress func(n int64)
 	// Keep, where set, selects files whose contents are kept in the index of a
 	// layer that is read as a whole: package databases, which would otherwise
-	// take a second pass. KeepName names the selection and its version.
-	Keep     func(path string) bool
+	// take a second pass. KeepName names the selection and its version, KeepToo
+	// those that keep at least the same.
+	Keep     func(e *whittle.Entry) bool
 	KeepName string
+	KeepToo  []string
+	// Distil, where set, is asked for what to keep of a selected file; nil
+	// keeps nothing of it. Several calls run at once, and none may hold on to
+	// the content. Files over 128 MiB are not asked for.
+	Distil func(e *whittle.Entry, content []byte) []byte
 	// Cache, where set, is asked first and keeps what was verified.
 	Cache *Cache
 }
@@ -50,7 +57,7 @@ const maxKept = 256 << 20
 // said.
 func Read(ctx context.Context, layer whittle.Layer, opts Options) (*whittle.Index, error) {
 	opts.Limits = opts.Limits.withDefaults()
-	if idx, ok := opts.Cache.Get(layer.DiffID(), opts.Hash); ok && (opts.Keep == nil || idx.KeptBy == opts.KeepName) {
+	if idx, ok := opts.Cache.Get(layer.DiffID(), opts.Hash); ok && opts.keeps(idx.KeptBy) {
 		return idx, nil
 	}
 	if !opts.Hash && !opts.Verify {
@@ -65,6 +72,11 @@ func Read(ctx context.Context, layer whittle.Layer, opts Options) (*whittle.Inde
 	}
 	_ = opts.Cache.Put(idx) // a cache that cannot be written to is no reason to fail
 	return idx, nil
+}
+
+// keeps says whether an index with that selection has what is asked for.
+func (o *Options) keeps(selection string) bool {
+	return o.Keep == nil || selection == o.KeepName || slices.Contains(o.KeepToo, selection)
 }
 
 // Open gives the uncompressed tar of a layer. Its Read returns an error that
@@ -122,10 +134,8 @@ func readStream(ctx context.Context, layer whittle.Layer, opts Options) (*whittl
 	s := newScanner(src, src.stored.Load, opts.Limits)
 	idx := &whittle.Index{DiffID: layer.DiffID(), Hashed: true}
 	sum, buf := sha256.New(), make([]byte, 128<<10)
-	k := keeper{idx: idx, left: maxKept}
-	if opts.Keep != nil {
-		idx.KeptBy, k.want = opts.KeepName, opts.Keep
-	}
+	k := newKeeper(idx, opts)
+	defer k.close()
 	for {
 		e, err := s.next()
 		if errors.Is(err, io.EOF) {
@@ -140,13 +150,14 @@ func readStream(ctx context.Context, layer whittle.Layer, opts Options) (*whittl
 				return nil, err
 			}
 			sum.Sum(e.Content[:0])
-			k.done()
+			k.done(&e)
 		}
 		idx.Entries = append(idx.Entries, e)
 	}
 	if _, err := io.Copy(io.Discard, src); err != nil {
 		return nil, err
 	}
+	k.close()
 	idx.Unpacked, idx.TarSize = s.unpacked, src.Pos()
 	report(opts, idx.TarSize)
 	return idx, nil
