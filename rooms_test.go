@@ -20,6 +20,7 @@ var allowed = map[string][]string{
 	"whittle/internal/distro":     {},
 	"whittle/internal/python":     {},
 	"whittle/internal/dockerfile": {},
+	"whittle/internal/elf":        {},
 	"whittle/internal/project":    {},
 	"whittle/internal/ledger":     {},
 	"whittle/internal/build":      {},
