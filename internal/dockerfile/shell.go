@@ -254,3 +254,14 @@ func (in *Instruction) read(l logical, lang syntax.LangVariant) (*Script, error)
 	})
 	return s, nil
 }
+
+// ParseShell reads the text of a shell script, in the POSIX or Bash dialect.
+// Spans are of the text. What does not parse is [whittle.ErrUnsupported].
+func ParseShell(name, text string) (*Script, error) {
+	in := &Instruction{Keyword: "script", Line: 1, file: &File{Name: name, Source: []byte(text)}}
+	l := logical{text: text, offs: make([]int, len(text))}
+	for i := range l.offs {
+		l.offs[i] = i
+	}
+	return in.read(l, syntax.LangBash)
+}

@@ -24,6 +24,8 @@ type Distribution struct {
 	// Source (a clean relative path, empty where it is not known).
 	Editable bool
 	Source   string
+	// Local says that it was installed from a folder, not from an index.
+	Local bool
 	// VendoredBy is the record of the distribution that ships this one inside
 	// itself, empty where none does.
 	VendoredBy string
@@ -172,7 +174,7 @@ func (t *tree) details(d *Distribution, k kind) error {
 	}
 	d.Installer = printable(strings.TrimSpace(string(file("INSTALLER"))))
 	d.Tags = parseWheelFile(file("WHEEL"))
-	d.Editable, d.Source = editable(file("direct_url.json"))
+	d.Local, d.Editable, d.Source = fromFolder(file("direct_url.json"))
 	return errors.Join(errs...)
 }
 

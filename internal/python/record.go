@@ -145,27 +145,30 @@ func (t *tree) withBytecode(named []string) []string {
 	return out
 }
 
-// editable reads a direct_url.json: whether the distribution was installed
-// with pip install -e, and from which folder (PEP 610).
-func editable(content []byte) (bool, string) {
+// fromFolder reads a direct_url.json: whether the distribution was installed
+// from a folder, and if it is editable, from which (PEP 610).
+func fromFolder(content []byte) (local, editable bool, source string) {
 	var doc struct {
 		URL     string
-		DirInfo struct {
+		DirInfo *struct {
 			Editable bool `json:"editable"`
 		} `json:"dir_info"`
 	}
-	if json.Unmarshal(content, &doc) != nil || !doc.DirInfo.Editable {
-		return false, ""
+	if json.Unmarshal(content, &doc) != nil || doc.DirInfo == nil {
+		return false, false, ""
+	}
+	if !doc.DirInfo.Editable {
+		return true, false, ""
 	}
 	u, err := url.Parse(doc.URL)
 	if err != nil || u.Scheme != "file" {
-		return true, ""
+		return true, true, ""
 	}
 	p, err := whittle.CleanPath(u.Path)
 	if err != nil || p == "." {
-		return true, ""
+		return true, true, ""
 	}
-	return true, p
+	return true, true, p
 }
 
 // links are the source trees that setuptools' develop installs point to: the

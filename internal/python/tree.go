@@ -141,3 +141,41 @@ func (t *tree) real(p string) (string, bool) {
 	_, err := t.root.Lstat(real)
 	return real, err == nil
 }
+
+// follow resolves a path and what it is, if that is a symlink; ok is false
+// where it leads nowhere.
+func (t *tree) follow(p string) (string, bool) {
+	if p == "" || p == "." {
+		return "", true
+	}
+	for range 40 {
+		real, ok := t.real(p)
+		if !ok {
+			return "", false
+		}
+		e, err := t.root.Lstat(real)
+		if err != nil || e.Kind != whittle.Symlink {
+			return real, err == nil
+		}
+		p = absolute(path.Dir(real), e.Link)
+	}
+	return "", false
+}
+
+// list gives the names in a folder, sorted.
+func (t *tree) list(dir string) []string {
+	prefix := dir + "/"
+	i := 0
+	if dir == "" {
+		prefix = ""
+	} else {
+		i = sort.Search(len(t.paths), func(i int) bool { return comparePaths(t.paths[i], dir) > 0 })
+	}
+	var out []string
+	for ; i < len(t.paths) && strings.HasPrefix(t.paths[i], prefix); i++ {
+		if name := t.paths[i][len(prefix):]; !strings.Contains(name, "/") {
+			out = append(out, name)
+		}
+	}
+	return out
+}

@@ -1,0 +1,466 @@
+package python
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"whittle"
+)
+
+// Process is how an interpreter is started, as far as its module search path
+// depends on that. Paths are clean and relative to the root.
+type Process struct {
+	// Executable is the program as it was found, its symlinks not followed: a
+	// virtual environment is known by where they lie.
+	Executable string
+	// First is what comes before everything else: the folder of the script, or
+	// the working directory; empty for none (python -I).
+	First string
+	// Env are the variables of the process, WorkDir its working directory and
+	// Home the user's home directory.
+	Env           map[string]string
+	WorkDir, Home string
+}
+
+// Found is what the search for a module came to.
+type Found uint8
+
+// The outcomes of a search.
+const (
+	// Missing: it is nowhere on the path.
+	Missing Found = iota
+	// Opaque: it may be there in a way that files do not show.
+	Opaque
+	// Builtin: it is part of the interpreter's program.
+	Builtin
+	// SourceFile, BytecodeFile and ExtensionFile are files: text, a .pyc without it,
+	// compiled code. A package is its __init__.
+	SourceFile
+	BytecodeFile
+	ExtensionFile
+	// Namespace: folders without __init__ (PEP 420).
+	Namespace
+)
+
+// Module is what the search for a module found.
+type Module struct {
+	// Name is the full dotted name.
+	Name string
+	Found
+	// File is the path of the file, empty for other kinds.
+	File string
+	// Dirs is the package's __path__, nil for what is no package.
+	Dirs []string
+}
+
+// Finder finds modules as one interpreter process would: its sys.path, its
+// built-in modules, editable installs.
+// https://docs.python.org/3/library/site.html and the reference's "The import
+// system".
+type Finder struct {
+	// Path is sys.path, as far as it exists.
+	Path []string
+	// Interpreter is the installation that runs, Venv the virtual environment
+	// that it runs in, nil for none.
+	Interpreter Interpreter
+	Venv        *Venv
+
+	t        *tree
+	suffixes []string            // of extension modules, the most particular first
+	builtin  map[string]bool     // nil where it is not known
+	mapped   map[string]string   // editable: module → file or folder
+	spaces   map[string][]string // editable: namespace → folders
+	opaque   bool                // something on the path cannot be looked into
+	top      map[string]Module
+}
+
+// NewFinder finds out where a process looks for modules. builtins are the
+// modules compiled into the interpreter, nil where that is not known. It is
+// [whittle.ErrNotFound] where the program leads to no installation.
+func NewFinder(root whittle.Root, p Process, builtins []string) (*Finder, error) {
+	t := newTree(root)
+	f := &Finder{t: t, mapped: map[string]string{}, spaces: map[string][]string{}, top: map[string]Module{}}
+	venv := t.venvOf(p.Executable)
+	interp, ok := t.installation(p.Executable, venv)
+	if !ok {
+		return nil, fmt.Errorf("no Python installation belongs to /%s: %w", p.Executable, whittle.ErrNotFound)
+	}
+	f.Interpreter, f.Venv = interp, venv
+	if builtins != nil {
+		f.builtin = map[string]bool{}
+		for _, b := range builtins {
+			f.builtin[b] = true
+		}
+	}
+	f.suffixes = extensionSuffixes(t, interp)
+	f.addDir(p.First)
+	for _, dir := range filepathList(p.Env["PYTHONPATH"]) {
+		f.addDir(absolute(p.WorkDir, dir))
+	}
+	f.addDir(path.Join(interp.Prefix, "lib", "python"+strings.ReplaceAll(interp.Series, ".", "")+".zip"))
+	f.addDir(interp.Lib)
+	f.addDir(interp.Lib + "/lib-dynload")
+	for _, dir := range f.sites(p) {
+		f.addSite(dir)
+	}
+	return f, nil
+}
+
+// venvOf is the virtual environment that a program belongs to.
+func (t *tree) venvOf(executable string) *Venv {
+	for _, dir := range []string{path.Dir(executable), path.Dir(path.Dir(executable))} {
+		for _, v := range venvs(t) {
+			if real, ok := t.real(path.Join(dir, "pyvenv.cfg")); ok && v.Dir == path.Dir(real) {
+				return &v
+			}
+		}
+	}
+	return nil
+}
+
+var versioned = regexp.MustCompile(`^(python|pypy)(\d+\.\d+)t?$`)
+
+// installation is the one that a program starts.
+func (t *tree) installation(executable string, venv *Venv) (Interpreter, bool) {
+	real, ok := t.follow(executable)
+	if !ok {
+		return Interpreter{}, false
+	}
+	dir := path.Dir(real)
+	if venv != nil && t.isFile(path.Join(venv.Dir, "bin", path.Base(real))) && dir == path.Join(venv.Dir, "bin") {
+		dir = venv.Home // a copy, not a symlink
+	}
+	prefix := path.Dir(dir)
+	var fit []Interpreter
+	for _, i := range interpreters(t) {
+		switch p, _ := t.follow(i.Prefix); {
+		case i.Prefix == prefix, p == prefix && p != "", prefix == "." && (i.Prefix == "" || i.Prefix == "usr"):
+			fit = append(fit, i)
+		}
+	}
+	for _, i := range fit {
+		if i.name() == path.Base(real) {
+			return i, true
+		}
+	}
+	if m := versioned.FindStringSubmatch(path.Base(real)); m != nil {
+		return Interpreter{}, false // another version's library is no use
+	}
+	if len(fit) == 1 {
+		return fit[0], true
+	}
+	return Interpreter{}, false
+}
+
+// sites are the folders that site adds, in its order.
+func (f *Finder) sites(p Process) []string {
+	name := "lib/" + f.Interpreter.name() + "/site-packages"
+	var dirs []string
+	system := f.Venv == nil || f.Venv.SystemSite
+	if p.Env["PYTHONNOUSERSITE"] == "" && p.Home != "" && system {
+		dirs = append(dirs, path.Join(p.Home, ".local", name))
+	}
+	if f.Venv != nil {
+		dirs = append(dirs, path.Join(f.Venv.Dir, name))
+	}
+	if !system {
+		return dirs
+	}
+	if _, err := f.t.root.Lstat("etc/debian_version"); err == nil && f.Interpreter.Prefix == "usr" {
+		return append(dirs, "usr/local/lib/"+f.Interpreter.name()+"/dist-packages", "usr/lib/python3/dist-packages",
+			"usr/lib/"+f.Interpreter.name()+"/dist-packages")
+	}
+	return append(dirs, path.Join(f.Interpreter.Lib, "site-packages"), path.Join(f.Interpreter.Prefix, name))
+}
+
+// addDir appends a folder, or notes a zip file, which is not looked into.
+func (f *Finder) addDir(dir string) {
+	if dir == "" {
+		return
+	}
+	real, ok := f.t.follow(dir)
+	if !ok || slices.Contains(f.Path, real) {
+		return
+	}
+	if f.t.isFile(real) {
+		f.opaque = true
+		return
+	}
+	f.Path = append(f.Path, real)
+}
+
+// addSite appends a site-packages folder with what its .pth files add.
+func (f *Finder) addSite(dir string) {
+	real, ok := f.t.follow(dir)
+	if !ok || slices.Contains(f.Path, real) {
+		return
+	}
+	f.addDir(real)
+	for _, name := range f.t.list(real) {
+		if strings.HasSuffix(name, ".pth") && !strings.HasPrefix(name, ".") {
+			f.addPth(real, name)
+		}
+	}
+}
+
+func (f *Finder) addPth(dir, name string) {
+	b, err := f.t.read(dir+"/"+name, maxSmall)
+	if err != nil {
+		f.opaque = true
+		return
+	}
+	for line := range strings.Lines(strings.TrimPrefix(string(b), "\ufeff")) {
+		line = strings.TrimRight(line, " \t\r\n")
+		switch {
+		case strings.TrimSpace(line) == "", strings.HasPrefix(line, "#"):
+		case !strings.HasPrefix(line, "import ") && !strings.HasPrefix(line, "import\t"):
+			f.addDir(absolute(dir, line))
+		case strings.Contains(line, "__editable__"):
+			f.addEditable(dir, line)
+		case strings.Contains(line, "_distutils_hack"):
+			if _, err := f.t.root.Lstat(dir + "/setuptools/_distutils/__init__.py"); err == nil {
+				f.mapped["distutils"] = dir + "/setuptools/_distutils"
+			}
+		case strings.Contains(line, "sys.path") || strings.Contains(line, "addsitedir") || strings.Contains(line, "meta_path"):
+			f.opaque = true
+		}
+	}
+}
+
+var (
+	editableFinder = regexp.MustCompile(`\b(__editable__\w*_finder)\b`)
+	dictOf         = regexp.MustCompile(`(?m)^(MAPPING|NAMESPACES)\b[^={]*=\s*(\{.*\})\s*$`)
+	stringPair     = regexp.MustCompile(`'([^'\\]*)':\s*(?:'([^'\\]*)'|\[([^\]]*)\])`)
+	quoted         = regexp.MustCompile(`'([^'\\]*)'`)
+)
+
+// addEditable reads the finder module that setuptools writes for an editable
+// install: its MAPPING has the modules' places.
+func (f *Finder) addEditable(dir, line string) {
+	m := editableFinder.FindStringSubmatch(line)
+	if m == nil {
+		f.opaque = true
+		return
+	}
+	b, err := f.t.read(dir+"/"+m[1]+".py", maxSmall)
+	if err != nil || b == nil {
+		f.opaque = true
+		return
+	}
+	for _, d := range dictOf.FindAllStringSubmatch(string(b), -1) {
+		for _, pair := range stringPair.FindAllStringSubmatch(d[2], -1) {
+			if d[1] == "MAPPING" {
+				f.mapped[pair[1]] = absolute("", pair[2])
+				continue
+			}
+			for _, q := range quoted.FindAllStringSubmatch(pair[3], -1) {
+				f.spaces[pair[1]] = append(f.spaces[pair[1]], absolute("", q[1]))
+			}
+		}
+	}
+}
+
+// Suffix is the ending of extension modules made for exactly this interpreter:
+// ".cpython-313-x86_64-linux-gnu.so".
+func (f *Finder) Suffix() string { return f.suffixes[0] }
+
+// Top finds a module that has no parent.
+func (f *Finder) Top(name string) Module {
+	if m, ok := f.top[name]; ok {
+		return m
+	}
+	m := f.findTop(name)
+	f.top[name] = m
+	return m
+}
+
+func (f *Finder) findTop(name string) Module {
+	if f.builtin[name] || alwaysBuiltin[name] {
+		return Module{Name: name, Found: Builtin}
+	}
+	if m := f.search(name, name, f.Path); m.Found != Missing && m.Found != Namespace {
+		return m
+	}
+	if place, ok := f.mapped[name]; ok {
+		if m := f.place(name, place); m.Found != Missing {
+			return m
+		}
+	}
+	dirs := f.Path
+	for _, d := range f.spaces[name] {
+		dirs = append(slices.Clone(dirs), path.Dir(d))
+	}
+	if m := f.search(name, name, dirs); m.Found != Missing {
+		return m
+	}
+	for full := range f.mapped { // a namespace that only an editable install has
+		if strings.HasPrefix(full, name+".") {
+			return Module{Name: name, Found: Namespace, Dirs: []string{}}
+		}
+	}
+	if f.opaque || f.builtin == nil && mayBeBuiltin[name] {
+		return Module{Name: name, Found: Opaque}
+	}
+	return Module{Name: name}
+}
+
+// Sub finds a module in its parent, a package.
+func (f *Finder) Sub(parent Module, name string) Module {
+	full := parent.Name + "." + name
+	if place, ok := f.mapped[full]; ok {
+		if m := f.place(full, place); m.Found != Missing {
+			return m
+		}
+	}
+	if m := f.search(full, name, parent.Dirs); m.Found != Missing || !f.opaque || parent.Found != Namespace {
+		return m
+	}
+	return Module{Name: full, Found: Opaque}
+}
+
+// place is the module at a path without its suffix, or at a package's folder.
+func (f *Finder) place(name, p string) Module {
+	dir, base := path.Split(p)
+	if real, ok := f.t.follow(p); ok && f.t.isFile(real) {
+		return Module{Name: name, Found: SourceFile, File: real}
+	}
+	return f.search(name, strings.TrimSuffix(base, ".py"), []string{strings.TrimSuffix(dir, "/")})
+}
+
+// search looks for a module in folders, as the import system's path-based
+// finder does: in each folder a package, then compiled code, text, bytecode; a
+// folder without __init__ counts when nothing else is found anywhere.
+func (f *Finder) search(full, name string, dirs []string) Module {
+	var portions []string
+	for _, dir := range dirs {
+		base := path.Join(dir, name)
+		if real, ok := f.t.follow(base); ok && !f.t.isFile(real) {
+			if m := f.file(full, real+"/__init__"); m.Found != Missing {
+				m.Dirs = []string{real}
+				return m
+			}
+			portions = append(portions, real)
+		}
+		if m := f.file(full, base); m.Found != Missing {
+			return m
+		}
+	}
+	if portions != nil {
+		return Module{Name: full, Found: Namespace, Dirs: portions}
+	}
+	return Module{Name: full}
+}
+
+func (f *Finder) file(full, stem string) Module {
+	for _, s := range f.suffixes {
+		if real, ok := f.t.follow(stem + s); ok && f.t.isFile(real) {
+			return Module{Name: full, Found: ExtensionFile, File: real}
+		}
+	}
+	if real, ok := f.t.follow(stem + ".py"); ok && f.t.isFile(real) {
+		return Module{Name: full, Found: SourceFile, File: real}
+	}
+	if real, ok := f.t.follow(stem + ".pyc"); ok && f.t.isFile(real) {
+		return Module{Name: full, Found: BytecodeFile, File: real}
+	}
+	return Module{Name: full}
+}
+
+// Lookalike is a file beside where the module was looked for that is an
+// extension module for another interpreter or platform: "_x.cpython-312-….so".
+func (f *Finder) Lookalike(parent *Module, name string) string {
+	dirs := f.Path
+	if parent != nil {
+		dirs = parent.Dirs
+	}
+	for _, dir := range dirs {
+		for _, base := range f.t.list(dir) {
+			if stem, rest, ok := strings.Cut(base, "."); ok && stem == name && (strings.HasSuffix(rest, "so") || strings.HasSuffix(rest, "pyd")) {
+				return dir + "/" + base
+			}
+		}
+	}
+	return ""
+}
+
+// extensionSuffixes are importlib.machinery.EXTENSION_SUFFIXES, read off the
+// names of the standard library's own extension modules where it has some.
+func extensionSuffixes(t *tree, i Interpreter) []string {
+	if i.Implementation == "pypy" {
+		return []string{".pypy" + strings.ReplaceAll(i.Series, ".", "") + "-pp73-x86_64-linux-gnu.so", ".so"}
+	}
+	for _, dir := range []string{i.Lib + "/lib-dynload"} {
+		for _, name := range t.list(dir) {
+			if _, rest, ok := strings.Cut(name, ".cpython-"); ok && strings.HasSuffix(rest, ".so") {
+				return []string{".cpython-" + rest, ".abi3.so", ".so"}
+			}
+		}
+	}
+	tag := ".cpython-" + strings.ReplaceAll(i.Series, ".", "") + "-"
+	for _, p := range t.paths { // a static interpreter: any extension for it will do
+		if _, rest, ok := strings.Cut(path.Base(p), tag); ok && strings.HasSuffix(rest, ".so") {
+			return []string{tag + rest, ".abi3.so", ".so"}
+		}
+	}
+	return []string{tag + "x86_64-linux-gnu.so", ".abi3.so", ".so"}
+}
+
+// Version is the language's version as numbers.
+func (i Interpreter) Numbers() [3]int {
+	var v [3]int
+	for n, part := range strings.SplitN(i.Version, ".", 3) {
+		digits := part
+		for len(digits) > 0 {
+			if x, err := strconv.Atoi(digits); err == nil {
+				v[n] = x
+				break
+			}
+			digits = digits[:len(digits)-1]
+		}
+	}
+	return v
+}
+
+func filepathList(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, ":")
+}
+
+// absolute is a path of the image as a clean relative one; one that is not
+// absolute is taken from dir.
+func absolute(dir, p string) string {
+	if !strings.HasPrefix(p, "/") {
+		p = "/" + dir + "/" + p
+	}
+	return strings.TrimPrefix(path.Clean(p), "/")
+}
+
+// alwaysBuiltin are compiled into every CPython from 3.8 on; sys.builtin_module_names
+// of a build without any others (Debian's, the official images').
+var alwaysBuiltin = names(`_abc _ast _codecs _collections _functools _imp _io _locale _operator _signal _sre
+	_stat _string _symtable _thread _tracemalloc _warnings _weakref atexit builtins errno faulthandler gc
+	itertools marshal posix pwd sys time _frozen_importlib _frozen_importlib_external zipimport __main__`)
+
+// mayBeBuiltin are the standard library's modules in C that some builds
+// compile in and others keep as files (sys.stdlib_module_names of 3.9 to 3.14).
+var mayBeBuiltin = names(`_asyncio _bisect _blake2 _bz2 _codecs_cn _codecs_hk _codecs_iso2022 _codecs_jp _codecs_kr
+	_codecs_tw _contextvars _crypt _csv _ctypes _curses _curses_panel _datetime _dbm _decimal _elementtree _gdbm
+	_hashlib _heapq _hmac _interpchannels _interpqueues _interpreters _json _lsprof _lzma _md5 _multibytecodec
+	_multiprocessing _opcode _pickle _posixshmem _posixsubprocess _queue _random _remote_debugging _scproxy _sha1
+	_sha2 _sha256 _sha3 _sha512 _socket _sqlite3 _ssl _statistics _struct _suggestions _sysconfig _tkinter _tokenize
+	_types _typing _uuid _xxsubinterpreters _zoneinfo _zstd array audioop binascii cmath fcntl grp math mmap nis
+	ossaudiodev pyexpat readline resource select spwd syslog termios unicodedata zlib`)
+
+func names(s string) map[string]bool {
+	m := map[string]bool{}
+	for _, n := range strings.Fields(s) {
+		m[n] = true
+	}
+	return m
+}
