@@ -137,6 +137,9 @@ func ldd(t *testing.T, p string) (loaded, missing []string, ok bool) {
 }
 
 func unique(list []string) []string {
+	if len(list) == 0 {
+		return nil
+	}
 	slices.Sort(list)
 	return slices.Compact(list)
 }
@@ -189,11 +192,13 @@ func TestHost(t *testing.T) {
 		}
 		var got []string
 		for _, lib := range l.Libraries(p) {
-			if lib != real[1:] {
+			if lib != real[1:] && !strings.Contains(lib, "/ld-linux") {
 				got = append(got, lib)
 			}
 		}
-		if d := cmp.Diff(answers[i].loaded, unique(got)); d != "" {
+		// The loader is there in any case; ldd does not always say so.
+		want := slices.DeleteFunc(answers[i].loaded, func(p string) bool { return strings.Contains(p, "/ld-linux") })
+		if d := cmp.Diff(unique(want), unique(got)); d != "" {
 			t.Errorf("%s: loaded (-ldd +got):\n%s", p, d)
 		}
 		if d := cmp.Diff(answers[i].missing, names(l.Missing(p))); d != "" {

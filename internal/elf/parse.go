@@ -297,7 +297,7 @@ func systemDirs(b []byte) []string {
 	const loader, longest, most = 4 << 20, 256, 16
 	b = b[:min(len(b), loader)]
 	for i := 0; ; i++ {
-		next := bytes.Index(b[i:], []byte("lib/"))
+		next := bytes.Index(b[i:], []byte("/lib"))
 		if next < 0 {
 			return nil
 		}
