@@ -279,7 +279,7 @@ func (g *group) holds(imp *Import, rt Runtime) Truth {
 				holds = not(g.fails)
 			}
 		} else {
-			holds = holdsNow(c, rt)
+			holds = c.Holds(rt)
 		}
 		switch {
 		case holds == No:
@@ -493,11 +493,3 @@ var implicit = names(`__name__ __doc__ __file__ __path__ __package__ __spec__ __
 // file has.
 var synthetic = names(`os.path six.moves pkg_resources.extern setuptools.extern typing.io typing.re requests.packages
 	pip._vendor.six.moves urllib3.packages.six.moves`)
-
-func holdsNow(c Condition, rt Runtime) Truth {
-	var a any = c
-	if h, ok := a.(interface{ Holds(Runtime) Truth }); ok {
-		return h.Holds(rt)
-	}
-	return Maybe
-}

@@ -1,0 +1,464 @@
+package python
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// maxFacts bounds the imports and calls of one file, maxBlocks how deep blocks
+// nest.
+const (
+	maxFacts  = 100_000
+	maxBlocks = 1000
+)
+
+// Scan reads the text of a module, of any Python 3. It never fails: what could
+// not be read is said in Broken.
+func Scan(src []byte) *Source {
+	s := &scan{lexer: newLexer(src), out: &Source{}, names: map[string]bool{}, checking: map[string]bool{"TYPE_CHECKING": true}}
+	if bytes.HasPrefix(src, []byte("#!")) {
+		line, _, more := bytes.Cut(src[:min(len(src), 4096)], []byte("\n"))
+		if s.out.Shebang = string(line); more {
+			s.out.Shebang += "\n"
+		}
+	}
+	for s.next() {
+		s.logicalLine()
+	}
+	s.unwind(-1)
+	s.out.Broken, s.out.BrokenLine = s.broken, s.at
+	for n := range s.names {
+		s.out.Names = append(s.out.Names, n)
+	}
+	slices.Sort(s.out.Names)
+	s.out.Open = s.out.Open || s.names["__getattr__"]
+	return s.out
+}
+
+// scan goes through the logical lines of a module.
+type scan struct {
+	*lexer
+	out    *Source
+	names  map[string]bool
+	blocks []block
+	// top is what holds outside all blocks.
+	top block
+	// checking are the names of TYPE_CHECKING, importer says that
+	// import_module is importlib's.
+	checking map[string]bool
+	importer bool
+}
+
+// block is one open block: the statements that are indented below a header.
+type block struct {
+	indent  int // of the header
+	keyword string
+	// function and class say how many of them are open.
+	function, class int
+	context         Context
+	conditions      []Condition
+	// ends says that the last statement raises.
+	ends bool
+	*chain
+}
+
+// chain is a compound statement of several clauses: if/elif/else, try/except.
+type chain struct {
+	keyword  string
+	tests    []Condition // those of the clauses so far, all negated
+	checks   bool        // the first test is TYPE_CHECKING
+	unchecks bool        // or "not TYPE_CHECKING"
+	// allEnd says that all clauses so far end by raising, last that there is
+	// an else.
+	allEnd, hasElse bool
+	// clauses of a try: what they imported, which of the handlers catch.
+	body, orelse facts
+	handlers     []handler
+	function     int
+}
+
+// facts is a range of imports and of calls.
+type facts struct{ imports, calls [2]int }
+
+type handler struct {
+	facts
+	catches, ends bool
+}
+
+func (s *scan) current() *block {
+	if n := len(s.blocks); n > 0 {
+		return &s.blocks[n-1]
+	}
+	return &s.top
+}
+
+func (s *scan) text(t token) string { return string(s.src[t.start:t.end]) }
+
+func (s *scan) is(t token, text string) bool {
+	return t.kind != stringToken && t.kind != formatToken && string(s.src[t.start:t.end]) == text
+}
+
+// unwind closes the blocks that a line at this margin is not in; the clause of
+// a compound statement that may go on is returned as its chain.
+func (s *scan) unwind(indent int) *chain {
+	var open *chain
+	for len(s.blocks) > 0 && s.blocks[len(s.blocks)-1].indent >= indent {
+		b := s.blocks[len(s.blocks)-1]
+		s.blocks = s.blocks[:len(s.blocks)-1]
+		if open != nil {
+			s.finish(open)
+			open = nil
+		}
+		s.close(&b)
+		if b.indent == indent && indent >= 0 {
+			open = b.chain
+		} else {
+			s.finish(b.chain)
+		}
+	}
+	return open
+}
+
+// close ends a clause.
+func (s *scan) close(b *block) {
+	c := b.chain
+	if c == nil {
+		return
+	}
+	c.allEnd = c.allEnd && b.ends
+	imports, calls := len(s.out.Imports), len(s.out.Calls)
+	switch b.keyword {
+	case "try":
+		c.body.imports[1], c.body.calls[1] = imports, calls
+	case "except":
+		h := &c.handlers[len(c.handlers)-1]
+		h.imports[1], h.calls[1], h.ends = imports, calls, b.ends
+	case "else":
+		if c.keyword == "try" {
+			c.orelse.imports[1], c.orelse.calls[1] = imports, calls
+		}
+	}
+}
+
+// finish ends a compound statement: what its handlers catch is known now.
+func (s *scan) finish(c *chain) {
+	if c == nil {
+		return
+	}
+	s.current().ends = c.allEnd && (c.hasElse || c.keyword == "with" || c.keyword == "try")
+	if c.keyword != "try" {
+		return
+	}
+	guards := false
+	for _, h := range c.handlers {
+		guards = guards || h.catches && !h.ends
+		if h.catches {
+			s.mark(h.facts, c.function, Handler, nil)
+		}
+	}
+	if guards {
+		s.mark(c.body, c.function, Guarded, nil)
+		s.mark(c.orelse, c.function, 0, &Condition{Text: trySucceeded})
+	}
+}
+
+// mark adds a context to what stands in a clause itself, and not in a function
+// that is defined there.
+func (s *scan) mark(f facts, function int, context Context, condition *Condition) {
+	for i := f.imports[0]; i < f.imports[1]; i++ {
+		imp := &s.out.Imports[i]
+		if lazy := imp.Context&Lazy != 0; lazy == (function > 0) {
+			imp.Context |= context
+			if condition != nil {
+				imp.Conditions = append(slices.Clip(imp.Conditions), *condition)
+			}
+		}
+	}
+	for i := f.calls[0]; i < f.calls[1]; i++ {
+		if call := &s.out.Calls[i]; (call.Context&Lazy != 0) == (function > 0) {
+			call.Context |= context
+		}
+	}
+}
+
+// logicalLine takes one logical line: a header, or simple statements.
+func (s *scan) logicalLine() {
+	open := s.unwind(s.indent)
+	s.statement(s.tokens, open, s.indent)
+}
+
+// statement takes tokens that start a statement.
+func (s *scan) statement(t []token, open *chain, indent int) {
+	if len(t) == 0 {
+		s.finish(open)
+		return
+	}
+	keyword := ""
+	if t[0].kind == nameToken {
+		keyword = s.text(t[0])
+	}
+	switch keyword {
+	case "elif", "else", "except", "finally":
+		if open != nil {
+			s.clause(t, open, indent, keyword)
+			return
+		}
+	}
+	s.finish(open)
+	header := t
+	if keyword == "async" && len(t) > 1 {
+		header, keyword = t[1:], s.text(t[1])
+	}
+	switch keyword {
+	case "if", "try", "with", "for", "while", "def", "class":
+		s.compound(header, indent, keyword)
+		return
+	case "match", "case":
+		if s.soft(t) {
+			s.compound(t, indent, keyword)
+			return
+		}
+	}
+	s.simple(t)
+}
+
+// soft says that "match" or "case" starts a block: the line ends with a colon,
+// or has one outside brackets that is followed by a statement, and what comes
+// after the word can start an expression.
+func (s *scan) soft(t []token) bool {
+	colon := s.colon(t)
+	if colon < 2 {
+		return false
+	}
+	next := t[1]
+	if next.kind == opToken && next.end-next.start == 1 && strings.IndexByte("([{-*~", s.src[next.start]) < 0 || next.kind == opToken && next.end-next.start > 1 {
+		return false
+	}
+	if next.kind == nameToken && (s.is(next, "in") || s.is(next, "is") || s.is(next, "and") || s.is(next, "or") || s.is(next, "if") || s.is(next, "else") || s.is(next, "for")) {
+		return false
+	}
+	if s.is(t[0], "match") {
+		return colon == len(t)-1
+	}
+	return len(s.blocks) > 0 && s.current().keyword == "match"
+}
+
+// colon is the index of the colon that ends a header, -1 without one.
+func (s *scan) colon(t []token) int {
+	lambdas := 0
+	for i := range t {
+		if t[i].depth != t[0].depth {
+			continue
+		}
+		switch {
+		case t[i].kind == nameToken && s.is(t[i], "lambda"):
+			lambdas++
+		case t[i].kind == opToken && t[i].end-t[i].start == 1 && s.src[t[i].start] == ':':
+			if lambdas == 0 {
+				return i
+			}
+			lambdas--
+		}
+	}
+	return -1
+}
+
+// compound opens the block of a header.
+func (s *scan) compound(t []token, indent int, keyword string) {
+	colon := s.colon(t)
+	if colon < 0 {
+		s.simple(t)
+		return
+	}
+	up := *s.current()
+	b := block{indent: indent, keyword: keyword, function: up.function, class: up.class, context: up.context, conditions: up.conditions}
+	head := t[1:colon]
+	s.expression(head, &up)
+	switch keyword {
+	case "if":
+		b.chain = &chain{keyword: "if", allEnd: true}
+		s.test(&b, head)
+	case "while":
+		b.conditions = with(b.conditions, Condition{Text: s.join(head)})
+	case "try":
+		b.chain = &chain{keyword: "try", allEnd: true, function: up.function}
+		b.body.imports[0], b.body.calls[0] = len(s.out.Imports), len(s.out.Calls)
+	case "with":
+		b.chain = &chain{keyword: "with", allEnd: true}
+		s.bindAs(head)
+		if s.suppresses(head) {
+			b.context |= Guarded
+		}
+	case "for":
+		s.bindFor(head)
+	case "def":
+		s.define(head)
+		b.function++
+		b.context |= Lazy
+		b.context &^= Guarded
+	case "class":
+		s.define(head)
+		b.class++
+	case "case":
+		b.conditions = with(b.conditions, Condition{Text: "match"})
+		s.bindAll(head)
+	}
+	s.push(b, t[colon+1:])
+}
+
+// clause goes on with a compound statement.
+func (s *scan) clause(t []token, c *chain, indent int, keyword string) {
+	colon := s.colon(t)
+	if colon < 0 {
+		s.finish(c)
+		s.simple(t)
+		return
+	}
+	up := *s.current()
+	b := block{indent: indent, keyword: keyword, function: up.function, class: up.class, context: up.context, conditions: up.conditions, chain: c}
+	head := t[1:colon]
+	s.expression(head, &up)
+	at := facts{[2]int{len(s.out.Imports)}, [2]int{len(s.out.Calls)}}
+	switch {
+	case keyword == "elif":
+		for _, test := range c.tests {
+			b.conditions = with(b.conditions, test)
+		}
+		s.test(&b, head)
+	case keyword == "else" && c.keyword == "if":
+		c.hasElse = true
+		for _, test := range c.tests {
+			b.conditions = with(b.conditions, test)
+		}
+		if c.unchecks {
+			b.context |= TypeChecking
+		}
+	case keyword == "else":
+		c.orelse = at
+	case keyword == "except":
+		c.handlers = append(c.handlers, handler{facts: at, catches: s.catches(head)})
+		s.bindAs(head)
+	}
+	s.push(b, t[colon+1:])
+}
+
+// push opens a block; statements on the header's own line are all of it.
+func (s *scan) push(b block, rest []token) {
+	if len(s.blocks) >= maxBlocks {
+		s.fail(s.line, "blocks are nested too deeply")
+		return
+	}
+	s.blocks = append(s.blocks, b)
+	if len(rest) > 0 {
+		s.simple(rest)
+	}
+}
+
+// test reads the test of an if or elif.
+func (s *scan) test(b *block, head []token) {
+	c := b.chain
+	checks, negated := s.typeChecking(head)
+	if checks && !negated {
+		b.context |= TypeChecking
+	}
+	if len(c.tests) == 0 {
+		c.checks, c.unchecks = checks && !negated, checks && negated
+	} else if checks && negated {
+		c.unchecks = true
+	}
+	if checks {
+		// Neither branch hangs on anything else.
+		return
+	}
+	text := s.join(head)
+	b.conditions = with(b.conditions, Condition{Text: text})
+	c.tests = append(c.tests, Condition{Text: text, Not: true})
+}
+
+// typeChecking recognizes TYPE_CHECKING, typing.TYPE_CHECKING and their
+// negations.
+func (s *scan) typeChecking(t []token) (checks, negated bool) {
+	for len(t) > 1 && s.is(t[0], "(") && s.is(t[len(t)-1], ")") {
+		t = t[1 : len(t)-1]
+	}
+	if len(t) > 0 && t[0].kind == nameToken && s.is(t[0], "not") {
+		negated, t = true, t[1:]
+	}
+	switch {
+	case len(t) == 1 && t[0].kind == nameToken:
+		return s.checking[s.text(t[0])], negated
+	case len(t) == 3 && s.is(t[1], ".") && t[2].kind == nameToken:
+		return s.is(t[2], "TYPE_CHECKING"), negated
+	}
+	return false, false
+}
+
+// with is the conditions and one more; the slice is never shared.
+func with(conditions []Condition, c Condition) []Condition {
+	return append(slices.Clip(conditions), c)
+}
+
+// join is the text of tokens with single spaces.
+func (s *scan) join(t []token) string {
+	const most = 60
+	if len(t) > most {
+		return "…"
+	}
+	var b strings.Builder
+	for i, tok := range t {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		switch tok.kind {
+		case stringToken:
+			b.WriteString(quote(s.literal(tok)))
+		case formatToken:
+			b.WriteString("…")
+		default:
+			b.Write(s.src[tok.start:tok.end])
+		}
+	}
+	if b.Len() > 400 {
+		return "…"
+	}
+	return strings.ToValidUTF8(b.String(), "\uFFFD")
+}
+
+// quote writes a literal so that it is read back the same.
+func quote(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace(s) + "'"
+}
+
+// catches says whether an except clause catches a failed import.
+func (s *scan) catches(head []token) bool {
+	if len(head) == 0 {
+		return true
+	}
+	for i, t := range head {
+		if t.kind != nameToken {
+			continue
+		}
+		if s.is(t, "as") && t.depth == head[0].depth {
+			return false
+		}
+		if i+1 < len(head) && s.is(head[i+1], ".") {
+			continue
+		}
+		switch s.text(t) {
+		case "ImportError", "ModuleNotFoundError", "Exception", "BaseException":
+			return true
+		}
+	}
+	return false
+}
+
+// suppresses recognizes contextlib.suppress(ImportError).
+func (s *scan) suppresses(head []token) bool {
+	for i, t := range head {
+		if t.kind == nameToken && s.is(t, "suppress") && i+1 < len(head) && s.is(head[i+1], "(") {
+			return s.catches(head[i+2:])
+		}
+	}
+	return false
+}

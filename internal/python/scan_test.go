@@ -1,0 +1,167 @@
+package python
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// python is the host's interpreter, the oracle.
+func python(t testing.TB) string {
+	t.Helper()
+	p, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("there is no python3 to compare with")
+	}
+	return p
+}
+
+// sources are the Python files of the host's standard library with what is
+// installed, or of the folder $WHITTLE_SITE.
+func sources(t testing.TB) []string {
+	t.Helper()
+	dir := os.Getenv("WHITTLE_SITE")
+	if dir == "" {
+		out, err := exec.Command(python(t), "-c", "import os; print(os.path.dirname(os.__file__))").Output()
+		if err != nil {
+			t.Skip(err)
+		}
+		dir = strings.TrimSpace(string(out))
+	}
+	var files []string
+	_ = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && strings.HasSuffix(p, ".py") && !strings.Contains(p, "\n") {
+			files = append(files, p)
+		}
+		return nil
+	})
+	if most := 1500; os.Getenv("WHITTLE_SITE") == "" && len(files) > most {
+		files = files[:most]
+	}
+	return files
+}
+
+// TestScanAgainstAST compares with CPython's own parser: equal sets of
+// imports, with line, context and whether a test decides; names at least.
+func TestScanAgainstAST(t *testing.T) {
+	files := sources(t)
+	cmd := exec.Command(python(t), "testdata/scan/oracle.py")
+	cmd.Stdin = strings.NewReader(strings.Join(files, "\n"))
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	imports, compared, wrong := 0, 0, 0
+	sc := bufio.NewScanner(bytes.NewReader(out))
+	sc.Buffer(nil, 64<<20)
+	for sc.Scan() {
+		var want struct {
+			Path    string
+			Imports [][]any
+			Names   []string
+		}
+		if err := json.Unmarshal(sc.Bytes(), &want); err != nil {
+			t.Fatal(err)
+		}
+		src, err := os.ReadFile(want.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := Scan(src)
+		compared++
+		imports += len(want.Imports)
+		if diff := cmp.Diff(oracleLines(want.Imports), scanLines(got)); diff != "" || got.Broken != "" {
+			if wrong++; wrong < 20 {
+				t.Errorf("%s (-ast +scan): broken %q line %d\n%s", want.Path, got.Broken, got.BrokenLine, diff)
+			}
+		}
+		for _, n := range want.Names {
+			if _, ok := slices.BinarySearch(got.Names, n); !ok {
+				if wrong++; wrong < 20 {
+					t.Errorf("%s: name %s is missing", want.Path, n)
+				}
+			}
+		}
+		b, err := got.AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Source
+		if err := back.UnmarshalBinary(b); err != nil || !cmp.Equal(got, &back) {
+			t.Errorf("%s: the binary form gives back something else (%v): %s", want.Path, err, cmp.Diff(got, &back))
+		}
+	}
+	t.Logf("%d files, %d imports, %d files differ", compared, imports, wrong)
+	if compared < 100 {
+		t.Errorf("only %d files were compared", compared)
+	}
+}
+
+func oracleLines(imports [][]any) []string {
+	var out []string
+	for _, i := range imports {
+		names := "-"
+		if list, ok := i[3].([]any); ok {
+			names = ""
+			for _, n := range list {
+				names += fmt.Sprint(n, ",")
+			}
+		}
+		out = append(out, fmt.Sprint(i[0], " ", i[1], " ", i[2], " ", names, " ", i[4], " ", i[5]))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func scanLines(s *Source) []string {
+	var out []string
+	for _, i := range s.Imports {
+		if i.Context&Dynamic != 0 {
+			continue
+		}
+		names := "-"
+		if i.Names != nil {
+			names = ""
+			for _, n := range i.Names {
+				names += n + ","
+			}
+		}
+		flags := ""
+		for _, f := range []struct {
+			c Context
+			s string
+		}{{Guarded, "g"}, {Handler, "h"}, {Lazy, "l"}, {TypeChecking, "t"}} {
+			if i.Context&f.c != 0 {
+				flags += f.s
+			}
+		}
+		out = append(out, fmt.Sprint(i.Line, " ", i.Module, " ", i.Level, " ", names, " ", flags, " ", len(i.Conditions) > 0))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func BenchmarkScan(b *testing.B) {
+	var texts [][]byte
+	for _, f := range sources(b) {
+		if src, err := os.ReadFile(f); err == nil {
+			texts = append(texts, src)
+		}
+	}
+	for b.Loop() {
+		for _, src := range texts {
+			Scan(src)
+		}
+	}
+	b.ReportMetric(float64(len(texts))*float64(b.N)/b.Elapsed().Seconds(), "files/s")
+}

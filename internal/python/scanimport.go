@@ -1,0 +1,448 @@
+package python
+
+import (
+	"slices"
+	"strings"
+)
+
+// simple takes simple statements that are joined by semicolons.
+func (s *scan) simple(t []token) {
+	for len(t) > 0 {
+		end := len(t)
+		for i := range t {
+			if t[i].kind == opToken && t[i].depth == t[0].depth && t[i].end-t[i].start == 1 && s.src[t[i].start] == ';' {
+				end = i
+				break
+			}
+		}
+		if end > 0 {
+			s.one(t[:end])
+		}
+		if end == len(t) {
+			return
+		}
+		t = t[end+1:]
+	}
+}
+
+// one takes one simple statement.
+func (s *scan) one(t []token) {
+	b := s.current()
+	b.ends = false
+	if t[0].kind == nameToken {
+		switch s.text(t[0]) {
+		case "import":
+			s.importStatement(t, b)
+			return
+		case "from":
+			if s.fromStatement(t, b) {
+				return
+			}
+		case "raise":
+			b.ends = true
+		case "global":
+			for _, n := range t[1:] {
+				if n.kind == nameToken {
+					s.names[s.text(n)] = true
+				}
+			}
+			return
+		case "type":
+			if len(t) > 2 && t[1].kind == nameToken && (s.is(t[2], "=") || s.is(t[2], "[")) {
+				s.bind(t[1])
+				return
+			}
+		case "pass", "return", "del", "break", "continue", "nonlocal", "assert":
+		}
+	}
+	s.assign(t)
+	s.expression(t, b)
+	if exits(s, t) {
+		b.ends = true
+	}
+}
+
+// exits recognizes sys.exit(…) and its kind.
+func exits(s *scan, t []token) bool {
+	if len(t) >= 4 && s.is(t[1], ".") && s.is(t[3], "(") {
+		return s.is(t[0], "sys") && s.is(t[2], "exit") || s.is(t[0], "os") && s.is(t[2], "_exit")
+	}
+	return len(t) >= 3 && s.is(t[1], "(") && (s.is(t[0], "exit") || s.is(t[0], "quit"))
+}
+
+// dotted reads a dotted name from t[i:], and the index after it.
+func (s *scan) dotted(t []token, i int) (string, int) {
+	start := i
+	for i < len(t) && t[i].kind == nameToken {
+		i++
+		if i+1 >= len(t) || !s.is(t[i], ".") || t[i+1].kind != nameToken {
+			break
+		}
+		i++
+	}
+	if i == start+1 {
+		return s.text(t[start]), i
+	}
+	var b strings.Builder
+	for _, tok := range t[start:i] {
+		b.Write(s.src[tok.start:tok.end])
+	}
+	return b.String(), i
+}
+
+func (s *scan) importStatement(t []token, b *block) {
+	for i := 1; i < len(t); {
+		name, next := s.dotted(t, i)
+		if name == "" {
+			return
+		}
+		s.add(Import{Module: name, Line: t[0].line}, b)
+		bound, _, _ := strings.Cut(name, ".")
+		i = next
+		if i+1 < len(t) && s.is(t[i], "as") {
+			bound = s.text(t[i+1])
+			i += 2
+		}
+		s.bindName(bound)
+		if i >= len(t) || !s.is(t[i], ",") {
+			return
+		}
+		i++
+	}
+}
+
+func (s *scan) fromStatement(t []token, b *block) bool {
+	imp := Import{Line: t[0].line, Names: []string{}}
+	i := 1
+	for i < len(t) && t[i].kind == opToken && s.src[t[i].start] == '.' {
+		imp.Level += t[i].end - t[i].start
+		i++
+	}
+	if i < len(t) && t[i].kind == nameToken && !s.is(t[i], "import") {
+		imp.Module, i = s.dotted(t, i)
+	}
+	if i >= len(t) || !s.is(t[i], "import") || imp.Module == "" && imp.Level == 0 {
+		return false
+	}
+	for i++; i < len(t); i++ {
+		switch {
+		case t[i].kind == opToken && s.src[t[i].start] == '*':
+			imp.Names = append(imp.Names, "*")
+		case t[i].kind == nameToken:
+			name := s.text(t[i])
+			imp.Names = append(imp.Names, name)
+			if i+2 < len(t) && s.is(t[i+1], "as") {
+				i += 2
+				if name == "TYPE_CHECKING" {
+					s.checking[s.text(t[i])] = true
+				}
+				name = s.text(t[i])
+			}
+			s.bindName(name)
+		}
+	}
+	if imp.Module == "importlib" && slices.Contains(imp.Names, "import_module") {
+		s.importer = true
+	}
+	s.add(imp, b)
+	return true
+}
+
+// add notes an import.
+func (s *scan) add(imp Import, b *block) {
+	if len(s.out.Imports) >= maxFacts {
+		s.fail(imp.Line, "too many imports")
+		return
+	}
+	imp.Context |= b.context
+	imp.Conditions = append(slices.Clip(b.conditions), imp.Conditions...)
+	if len(imp.Conditions) == 0 {
+		imp.Conditions = nil
+	}
+	s.out.Imports = append(s.out.Imports, imp)
+}
+
+// bind notes a name that is bound at the top of the module.
+func (s *scan) bind(t token) { s.bindName(s.text(t)) }
+
+func (s *scan) bindName(name string) {
+	if b := s.current(); b.function == 0 && b.class == 0 {
+		s.names[name] = true
+	}
+}
+
+// define notes the name of a function or class.
+func (s *scan) define(head []token) {
+	if len(head) > 0 && head[0].kind == nameToken {
+		s.bind(head[0])
+	}
+}
+
+func (s *scan) bindAll(t []token) {
+	for _, n := range t {
+		if n.kind == nameToken {
+			s.bind(n)
+		}
+	}
+}
+
+// bindFor notes the targets of a for.
+func (s *scan) bindFor(head []token) {
+	for i, t := range head {
+		if t.kind == nameToken && s.is(t, "in") {
+			s.bindAll(head[:i])
+			return
+		}
+	}
+}
+
+// bindAs notes what follows "as" in a with or except.
+func (s *scan) bindAs(head []token) {
+	for i, t := range head {
+		if t.kind != nameToken || !s.is(t, "as") {
+			continue
+		}
+		for j := i + 1; j < len(head) && (head[j].kind == nameToken || s.is(head[j], "(") || s.is(head[j], ",") || s.is(head[j], "*") || s.is(head[j], ")")); j++ {
+			if head[j].kind == nameToken {
+				s.bind(head[j])
+			}
+			if j == i+1 && head[j].kind == nameToken {
+				break
+			}
+		}
+	}
+}
+
+// assign notes the targets of an assignment, and what makes names that no text
+// shows.
+func (s *scan) assign(t []token) {
+	b := s.current()
+	last, annotated := -1, false
+	for i, tok := range t {
+		if tok.kind != opToken || tok.depth != t[0].depth {
+			continue
+		}
+		n := tok.end - tok.start
+		switch c := s.src[tok.start]; {
+		case n == 1 && c == '=', n > 1 && s.src[tok.end-1] == '=' && strings.IndexByte("=!<>:", c) < 0, n == 3:
+			last = i
+		case n == 1 && c == ':' && last < 0 && i == 1:
+			annotated = true
+		}
+	}
+	if b.function == 0 && b.class == 0 {
+		for i := 0; i < last; i++ {
+			if t[i].kind == nameToken && (i == 0 || !s.is(t[i-1], ".")) && (i+1 >= len(t) || !s.is(t[i+1], ".") && !s.is(t[i+1], "[") && !s.is(t[i+1], "(")) {
+				s.bind(t[i])
+			}
+		}
+		if annotated && t[0].kind == nameToken {
+			s.bind(t[0])
+		}
+	}
+	s.opens(t, last, b)
+}
+
+// opens looks for statements that bind names in other ways.
+func (s *scan) opens(t []token, last int, b *block) {
+	for i, tok := range t {
+		if tok.kind != nameToken {
+			continue
+		}
+		switch s.text(tok) {
+		case "exec":
+			if i+1 < len(t) && s.is(t[i+1], "(") && b.function == 0 && (i == 0 || !s.is(t[i-1], ".")) {
+				s.out.Open = true
+			}
+		case "globals", "vars", "locals":
+			if i+3 < len(t) && s.is(t[i+1], "(") && (s.is(t[i+3], "[") && last > i || s.is(t[i+3], ".") && i+4 < len(t) && (s.is(t[i+4], "update") || s.is(t[i+4], "setdefault") || s.is(t[i+4], "__setitem__"))) {
+				s.out.Open = true
+			}
+			if last > 0 && last < i { // the dictionary goes under another name
+				s.out.Open = true
+			}
+		case "modules":
+			if i > 1 && s.is(t[i-1], ".") && s.is(t[i-2], "sys") && (last >= 0 || s.is(t[0], "setattr") || i+2 < len(t) && (s.is(t[i+2], "update") || s.is(t[i+2], "setdefault"))) {
+				s.out.Open = true
+			}
+		case "meta_path", "__path__", "extend_path", "lazy_import", "attach_stub":
+			if b.function == 0 || s.is(tok, "meta_path") {
+				s.out.Open = true
+			}
+		}
+	}
+}
+
+// expression looks for calls and walruses among tokens.
+func (s *scan) expression(t []token, b *block) {
+	for i := 0; i+1 < len(t); i++ {
+		if t[i].kind != nameToken {
+			continue
+		}
+		next := t[i+1]
+		if next.kind != opToken {
+			continue
+		}
+		switch s.src[next.start] {
+		case ':':
+			if next.end-next.start == 2 {
+				s.bind(t[i])
+			}
+		case '(':
+			if i+2 < len(t) {
+				s.call(t, i, b)
+			}
+		}
+	}
+}
+
+// wanted are the calls that checks ask for, by the last part of their names.
+var wanted = names(`ZoneInfo gettz setlocale open mkdir makedirs run Popen call check_call check_output system which
+	connect create_engine FileHandler RotatingFileHandler TimedRotatingFileHandler basicConfig`)
+
+// call looks at a call whose name ends at t[i], its bracket at t[i+1].
+func (s *scan) call(t []token, i int, b *block) {
+	name := s.text(t[i])
+	switch name {
+	case "import_module", "__import__", "importorskip":
+		s.dynamic(t, i, name, b)
+		return
+	}
+	if !wanted[name] || len(s.out.Calls) >= maxFacts {
+		return
+	}
+	args := s.arguments(t[i+2:], t[i+1].depth)
+	if len(args) == 0 {
+		return
+	}
+	start := i
+	for start > 1 && s.is(t[start-1], ".") && t[start-2].kind == nameToken {
+		start -= 2
+	}
+	if start > 0 && s.is(t[start-1], ".") {
+		return // of an expression that has no name
+	}
+	full, _ := s.dotted(t[start:i+1], 0)
+	s.out.Calls = append(s.out.Calls, Call{Func: full, Args: args, Line: t[start].line, Context: b.context | s.within(t, start), Conditions: s.conditions(t, b)})
+}
+
+// within is Lazy where a call stands in a lambda.
+func (s *scan) within(t []token, i int) Context {
+	for _, tok := range t[:i] {
+		if tok.kind == nameToken && s.is(tok, "lambda") {
+			return Lazy
+		}
+	}
+	return 0
+}
+
+// conditions are those of the block, and one more in a conditional expression.
+func (s *scan) conditions(t []token, b *block) []Condition {
+	for i, tok := range t {
+		if tok.kind == nameToken && i > 0 && (s.is(tok, "if") || s.is(tok, "and") || s.is(tok, "or")) {
+			return with(b.conditions, Condition{Text: "…"})
+		}
+	}
+	if len(b.conditions) == 0 {
+		return nil
+	}
+	return b.conditions
+}
+
+// arguments are the literal arguments after an opening bracket.
+func (s *scan) arguments(t []token, depth int) []string {
+	var out []string
+	positional := true
+	for i := 0; i < len(t) && t[i].depth > depth; {
+		end := i
+		for end < len(t) && t[end].depth > depth && !(t[end].depth == depth+1 && s.is(t[end], ",")) {
+			end++
+		}
+		arg := t[i:end]
+		i = end + 1
+		switch {
+		case len(arg) == 1 && arg[0].kind == stringToken && positional:
+			out = append(out, s.literal(arg[0]))
+		case len(arg) == 3 && arg[0].kind == nameToken && s.is(arg[1], "=") && arg[2].kind == stringToken:
+			out = append(out, s.text(arg[0])+"="+s.literal(arg[2]))
+		case len(arg) > 1 && positional && len(out) == 0 && (s.is(arg[0], "[") || s.is(arg[0], "(")) && arg[1].kind == stringToken:
+			for _, a := range arg[1 : len(arg)-1] {
+				if a.kind == stringToken {
+					out = append(out, s.literal(a))
+				} else if !s.is(a, ",") {
+					break
+				}
+			}
+			positional = false
+		default:
+			positional = false
+		}
+		if len(out) > 20 {
+			return out
+		}
+	}
+	return out
+}
+
+// dynamic notes importlib.import_module("x") and its kind.
+func (s *scan) dynamic(t []token, i int, name string, b *block) {
+	arg := t[i+2]
+	if arg.kind != stringToken || i+3 < len(t) && !s.is(t[i+3], ",") && !s.is(t[i+3], ")") {
+		return
+	}
+	qualified := i > 1 && s.is(t[i-1], ".")
+	switch {
+	case i > 0 && (s.is(t[i-1], "def") || s.is(t[i-1], "class")):
+		return
+	case name == "import_module" && qualified && !s.is(t[i-2], "importlib"), name == "import_module" && !qualified && !s.importer:
+		return
+	case name == "__import__" && qualified && !s.is(t[i-2], "builtins"):
+		return
+	}
+	imp := Import{Module: s.literal(arg), Line: t[i].line, Context: Dynamic | s.within(t, i)}
+	if name == "importorskip" {
+		imp.Context |= Guarded
+	}
+	if rest := strings.TrimLeft(imp.Module, "."); rest != imp.Module {
+		imp.Level = len(imp.Module) - len(rest)
+		imp.Module = rest
+		if !s.ownPackage(t[i+3:]) {
+			return
+		}
+	}
+	if imp.Module != "" && !isDotted(imp.Module) || imp.Module == "" && imp.Level == 0 {
+		return
+	}
+	if c := s.conditions(t, b); len(c) > len(b.conditions) {
+		imp.Conditions = c[len(b.conditions):]
+	}
+	s.add(imp, b)
+}
+
+// ownPackage says that the package argument is the module's own.
+func (s *scan) ownPackage(t []token) bool {
+	for _, tok := range t {
+		if tok.kind == nameToken && (s.is(tok, "__package__") || s.is(tok, "__name__")) {
+			return true
+		}
+	}
+	return false
+}
+
+func isDotted(s string) bool {
+	for part := range strings.SplitSeq(s, ".") {
+		if part == "" || !isIdentifier(part) && part < "\x80" {
+			return false
+		}
+	}
+	return true
+}
+
+// literal is the value of a plain string; rare escapes stay as they are.
+func (s *scan) literal(t token) string {
+	text := string(s.src[t.start:t.end])
+	if !strings.Contains(text, `\`) {
+		return strings.ToValidUTF8(text, "\uFFFD")
+	}
+	return strings.ToValidUTF8(strings.NewReplacer(`\\`, `\`, `\'`, `'`, `\"`, `"`, `\n`, "\n", `\t`, "\t", "\\\n", "").Replace(text), "\uFFFD")
+}

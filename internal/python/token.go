@@ -1,0 +1,512 @@
+package python
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// tokenKind is what a token is.
+type tokenKind uint8
+
+const (
+	nameToken tokenKind = iota + 1
+	numberToken
+	stringToken
+	formatToken // a string with replacement fields, or bytes: no literal text
+	opToken
+)
+
+// token is one token of a logical line.
+type token struct {
+	kind       tokenKind
+	start, end int // of the source; of a string, its content
+	line       int
+	depth      int // brackets open around it
+}
+
+// maxTokens is how many tokens of one logical line are kept: a table of
+// figures has no imports. maxNested bounds fields within fields of strings.
+const (
+	maxTokens = 1 << 16
+	maxNested = 50
+	// maxFields is how many bytes are looked at to find the end of a string
+	// with fields, those within it several times.
+	maxFields = 16 << 20
+)
+
+// lexer parts a source into logical lines.
+// https://docs.python.org/3/reference/lexical_analysis.html
+type lexer struct {
+	src    []byte
+	pos    int
+	line   int
+	tokens []token
+	indent int
+	budget int
+	broken string
+	at     int // the line of what is broken
+}
+
+func newLexer(src []byte) *lexer {
+	l := &lexer{src: src, line: 1}
+	if bytes.HasPrefix(src, []byte("\xef\xbb\xbf")) {
+		l.pos = 3
+	}
+	return l
+}
+
+func (l *lexer) fail(line int, text string) {
+	if l.broken == "" {
+		l.broken, l.at = text, line
+	}
+	l.pos = len(l.src)
+}
+
+// next reads a logical line that has tokens; it is false at the end.
+func (l *lexer) next() bool {
+	l.tokens = l.tokens[:0]
+	for l.pos < len(l.src) {
+		l.margin()
+		if l.pos >= len(l.src) {
+			return false
+		}
+		switch c := l.src[l.pos]; {
+		case c == '#':
+			l.comment()
+		case c == '\n' || c == '\r':
+			l.newline()
+		default:
+			l.logical()
+			if len(l.tokens) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// margin measures the indentation; a form feed starts it anew.
+func (l *lexer) margin() {
+	l.indent = 0
+	for ; l.pos < len(l.src); l.pos++ {
+		switch l.src[l.pos] {
+		case ' ':
+			l.indent++
+		case '\t':
+			l.indent = (l.indent/8 + 1) * 8
+		case '\f':
+			l.indent = 0
+		case '\\': // a continued blank line: what follows has this margin
+			if n := l.lineEnd(l.pos + 1); n > 0 {
+				l.pos += n
+				l.line++
+				l.skipBlanks()
+				return
+			}
+			return
+		default:
+			return
+		}
+	}
+}
+
+func (l *lexer) skipBlanks() {
+	for l.pos < len(l.src) && (l.src[l.pos] == ' ' || l.src[l.pos] == '\t' || l.src[l.pos] == '\f') {
+		l.pos++
+	}
+}
+
+// lineEnd is the length of the line end at a position, 0 where there is none.
+func (l *lexer) lineEnd(p int) int {
+	if p >= len(l.src) {
+		return 0
+	}
+	switch l.src[p] {
+	case '\n':
+		return 1
+	case '\r':
+		if p+1 < len(l.src) && l.src[p+1] == '\n' {
+			return 2
+		}
+		return 1
+	}
+	return 0
+}
+
+func (l *lexer) newline() {
+	l.pos += l.lineEnd(l.pos)
+	l.line++
+}
+
+func (l *lexer) comment() {
+	rest := l.src[l.pos:]
+	if i := bytes.IndexAny(rest, "\r\n"); i >= 0 {
+		l.pos += i
+	} else {
+		l.pos = len(l.src)
+	}
+}
+
+func (l *lexer) add(t token) {
+	if len(l.tokens) < maxTokens {
+		l.tokens = append(l.tokens, t)
+	}
+}
+
+// class sorts bytes by what starts with them.
+const (
+	otherByte = iota
+	blankByte
+	endByte
+	wordByte
+	digitByte
+	quoteByte
+	openByte
+	closeByte
+)
+
+var byteClass = func() (t [256]uint8) {
+	for c := range t {
+		switch {
+		case c == ' ' || c == '\t' || c == '\f':
+			t[c] = blankByte
+		case c == '\n' || c == '\r':
+			t[c] = endByte
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= utf8.RuneSelf:
+			t[c] = wordByte
+		case c >= '0' && c <= '9':
+			t[c] = digitByte
+		case c == '"' || c == '\'':
+			t[c] = quoteByte
+		case c == '(' || c == '[' || c == '{':
+			t[c] = openByte
+		case c == ')' || c == ']' || c == '}':
+			t[c] = closeByte
+		}
+	}
+	return t
+}()
+
+// logical reads tokens up to the end of the logical line.
+func (l *lexer) logical() {
+	first, depth := l.line, 0
+	for l.pos < len(l.src) {
+		c := l.src[l.pos]
+		start, line := l.pos, l.line
+		switch byteClass[c] {
+		case blankByte:
+			l.pos++
+		case endByte:
+			l.newline()
+			if depth == 0 {
+				return
+			}
+		case wordByte:
+			for l.pos++; l.pos < len(l.src) && (byteClass[l.src[l.pos]] == wordByte || byteClass[l.src[l.pos]] == digitByte); l.pos++ {
+			}
+			if l.pos < len(l.src) && byteClass[l.src[l.pos]] == quoteByte && l.pos-start <= 2 && isPrefix(l.src[start:l.pos]) {
+				l.str(start, depth)
+				continue
+			}
+			l.add(token{nameToken, start, l.pos, line, depth})
+		case digitByte:
+			l.number()
+			l.add(token{numberToken, start, l.pos, line, depth})
+		case quoteByte:
+			l.str(start, depth)
+		case openByte:
+			l.pos++
+			l.add(token{opToken, start, l.pos, line, depth})
+			depth++
+		case closeByte:
+			l.pos++
+			if depth > 0 {
+				depth--
+			}
+			l.add(token{opToken, start, l.pos, line, depth})
+		default:
+			switch {
+			case c == '#':
+				l.comment()
+			case c == '\\' && l.lineEnd(l.pos+1) > 0:
+				l.pos += 1 + l.lineEnd(l.pos+1)
+				l.line++
+			case c == 0:
+				l.fail(line, "a NUL byte")
+			case c == '.' && l.pos+1 < len(l.src) && byteClass[l.src[l.pos+1]] == digitByte:
+				l.number()
+				l.add(token{numberToken, start, l.pos, line, depth})
+			default:
+				l.pos += operator(l.src[l.pos:])
+				l.add(token{opToken, start, l.pos, line, depth})
+			}
+		}
+	}
+	if depth > 0 {
+		l.fail(first, "a bracket that is not closed")
+	}
+}
+
+// operator is the length of the operator at the beginning.
+func operator(s []byte) int {
+	if len(s) > 2 && s[2] == '=' && (s[0] == '*' && s[1] == '*' || s[0] == '/' && s[1] == '/' || s[0] == '<' && s[1] == '<' || s[0] == '>' && s[1] == '>') {
+		return 3
+	}
+	if len(s) > 2 && s[0] == '.' && s[1] == '.' && s[2] == '.' {
+		return 1 // dots count one by one in relative imports
+	}
+	if len(s) > 1 {
+		switch s[1] {
+		case '=':
+			if bytes.IndexByte([]byte("=!<>+-*/%&|^@:"), s[0]) >= 0 {
+				return 2
+			}
+		case '>':
+			if s[0] == '-' || s[0] == '>' || s[0] == '<' {
+				return 2
+			}
+		case s[0]:
+			if s[0] == '*' || s[0] == '/' || s[0] == '<' {
+				return 2
+			}
+		}
+	}
+	return 1
+}
+
+func (l *lexer) number() {
+	for l.pos++; l.pos < len(l.src); l.pos++ {
+		c := l.src[l.pos]
+		word := byteClass[c] == digitByte || byteClass[c] == wordByte || c == '.'
+		exponent := (c == '+' || c == '-') && (l.src[l.pos-1]|0x20) == 'e' && byteClass[l.src[l.pos-2]] != wordByte && !isHex(l.src, l.pos)
+		if !word && !exponent {
+			return
+		}
+	}
+}
+
+// isHex says that the number before a position is hexadecimal: 0xe-1 is two
+// numbers.
+func isHex(src []byte, p int) bool {
+	for p--; p > 0 && (byteClass[src[p]] == digitByte || byteClass[src[p]] == wordByte); p-- {
+		if src[p]|0x20 == 'x' {
+			return true
+		}
+	}
+	return false
+}
+
+func isPrefix(p []byte) bool {
+	switch len(p) {
+	case 1:
+		return bytes.IndexByte([]byte("rRbBuUfFtT"), p[0]) >= 0
+	case 2:
+		a, b := p[0]|0x20, p[1]|0x20
+		return a == 'r' && (b == 'b' || b == 'f' || b == 't') || b == 'r' && (a == 'b' || a == 'f' || a == 't')
+	}
+	return false
+}
+
+// str reads a string whose prefix starts at start; l.pos is at its quote.
+func (l *lexer) str(start, depth int) {
+	line := l.line
+	kind := stringToken
+	fields := false
+	for _, c := range l.src[start:l.pos] {
+		switch c | 0x20 {
+		case 'f', 't':
+			kind, fields = formatToken, true
+		case 'b':
+			kind = formatToken
+		}
+	}
+	quote, content, triple := l.quote()
+	end := -1
+	if fields {
+		l.budget = 4*(len(l.src)-content) + 1<<16
+		if l.budget > maxFields {
+			l.budget = maxFields
+		}
+		end = l.format(content, quote, triple, 0)
+	}
+	if end < 0 {
+		end = l.plain(content, quote, triple)
+	}
+	if end < 0 {
+		l.fail(line, "a string that is not closed")
+		return
+	}
+	l.line += countLines(l.src[content:end])
+	l.pos = end + 1
+	if triple {
+		l.pos = end + 3
+	}
+	l.add(token{kind, content, end, line, depth})
+}
+
+// quote reads the opening quotes at l.pos.
+func (l *lexer) quote() (quote byte, content int, triple bool) {
+	quote = l.src[l.pos]
+	if l.pos+2 < len(l.src) && l.src[l.pos+1] == quote && l.src[l.pos+2] == quote {
+		return quote, l.pos + 3, true
+	}
+	return quote, l.pos + 1, false
+}
+
+// plain is where a string ends whose content starts at p, -1 for nowhere.
+func (l *lexer) plain(p int, quote byte, triple bool) int {
+	for p < len(l.src) {
+		c := l.src[p]
+		switch {
+		case c == quote && !triple:
+			return p
+		case c == quote && p+2 < len(l.src) && l.src[p+1] == quote && l.src[p+2] == quote:
+			return p
+		case c == '\\':
+			if n := l.lineEnd(p + 1); n > 0 {
+				p += n
+			} else {
+				p++
+			}
+		case (c == '\n' || c == '\r') && !triple:
+			return -1
+		}
+		p++
+	}
+	return -1
+}
+
+// format is where a string with replacement fields ends (PEP 701), -1 where
+// it cannot be read so.
+func (l *lexer) format(p int, quote byte, triple bool, nested int) int {
+	if nested > maxNested {
+		return -1
+	}
+	for p < len(l.src) {
+		if l.budget--; l.budget < 0 {
+			return -1
+		}
+		switch c := l.src[p]; {
+		case c == '\\':
+			if l.lineEnd(p+1) > 1 {
+				p++
+			}
+			p += 2
+			continue
+		case c == quote:
+			if !triple {
+				return p
+			}
+			if p+2 < len(l.src) && l.src[p+1] == quote && l.src[p+2] == quote {
+				return p
+			}
+		case (c == '\n' || c == '\r') && !triple:
+			return -1
+		case c == '{':
+			if p+1 < len(l.src) && l.src[p+1] == '{' {
+				p += 2
+				continue
+			}
+			if p = l.field(p+1, quote, triple, nested); p < 0 {
+				return -1
+			}
+		}
+		p++
+	}
+	return -1
+}
+
+// field is where a replacement field's closing brace stands.
+func (l *lexer) field(p int, quote byte, triple bool, nested int) int {
+	depth := 0
+	for p < len(l.src) {
+		if l.budget--; l.budget < 0 {
+			return -1
+		}
+		switch c := l.src[p]; c {
+		case '(', '[', '{':
+			depth++
+		case ')', ']':
+			depth--
+		case '}':
+			if depth <= 0 {
+				return p
+			}
+			depth--
+		case '#':
+			if i := bytes.IndexAny(l.src[p:], "\r\n"); i >= 0 {
+				p += i
+			}
+		case '"', '\'':
+			end := l.nestedString(p, nested)
+			if end < 0 {
+				return -1
+			}
+			p = end
+			continue
+		case ':':
+			if depth == 0 {
+				return l.spec(p+1, quote, triple, nested)
+			}
+		}
+		p++
+	}
+	return -1
+}
+
+// spec reads a format specification up to the brace that closes its field.
+func (l *lexer) spec(p int, quote byte, triple bool, nested int) int {
+	if nested > maxNested {
+		return -1
+	}
+	for p < len(l.src) {
+		switch c := l.src[p]; {
+		case c == '}':
+			return p
+		case c == '{':
+			if p = l.field(p+1, quote, triple, nested+1); p < 0 {
+				return -1
+			}
+		case c == quote && !triple, (c == '\n' || c == '\r') && !triple:
+			return -1
+		case c == quote && p+2 < len(l.src) && l.src[p+1] == quote && l.src[p+2] == quote:
+			return -1
+		}
+		p++
+	}
+	return -1
+}
+
+// nestedString is the position after a string within a replacement field.
+func (l *lexer) nestedString(p, nested int) int {
+	start := p
+	for start > 0 && p-start < 2 && byteClass[l.src[start-1]] == wordByte {
+		start--
+	}
+	save := l.pos
+	l.pos = p
+	quote, content, triple := l.quote()
+	l.pos = save
+	end := -1
+	if prefix := l.src[start:p]; isPrefix(prefix) && bytes.ContainsAny(prefix, "fFtT") {
+		end = l.format(content, quote, triple, nested+1)
+	}
+	if end < 0 {
+		end = l.plain(content, quote, triple)
+	}
+	switch {
+	case end < 0:
+		return -1
+	case triple:
+		return end + 3
+	}
+	return end + 1
+}
+
+func countLines(b []byte) int {
+	n := bytes.Count(b, []byte("\n"))
+	if bytes.IndexByte(b, '\r') >= 0 {
+		n += bytes.Count(b, []byte("\r")) - bytes.Count(b, []byte("\r\n"))
+	}
+	return n
+}
