@@ -42,9 +42,10 @@ func newKeeper(idx *whittle.Index, opts Options) *keeper {
 	idx.KeptBy = opts.KeepName
 	if opts.Distil != nil {
 		workers := runtime.GOMAXPROCS(0)
-		k.jobs = make(chan job, 4*workers)
+		jobs := make(chan job, 4*workers)
+		k.jobs = jobs
 		for range workers {
-			k.workers.Go(k.work)
+			k.workers.Go(func() { k.work(jobs) })
 		}
 	}
 	return k
@@ -78,8 +79,8 @@ func (k *keeper) done(e *whittle.Entry) {
 	k.jobs <- j
 }
 
-func (k *keeper) work() {
-	for j := range k.jobs {
+func (k *keeper) work(jobs <-chan job) {
+	for j := range jobs {
 		b := k.opts.Distil(&j.entry, j.content.Bytes())
 		if b != nil {
 			k.keep(j.at, bytes.Clone(b))
