@@ -23,9 +23,10 @@ var allowed = map[string][]string{
 	"whittle/internal/elf":        {},
 	"whittle/internal/project":    {},
 	"whittle/internal/ledger":     {},
+	"whittle/internal/check":      {"elf", "python", "dockerfile"},
 	"whittle/internal/build":      {},
 	"whittle/internal/report":     {},
-	"whittle/lab": {"source", "index", "distro", "python", "dockerfile", "project", "ledger", "build",
+	"whittle/lab": {"source", "index", "distro", "python", "elf", "dockerfile", "project", "ledger", "build",
 		"check", "rule", "plan", "rewrite"},
 	"whittle/cmd/whittle": {"lab", "report", "store", "tui", "web"},
 }

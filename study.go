@@ -151,6 +151,14 @@ type Check struct {
 	// Verdict is "runs", "fails" or "unknown".
 	Verdict  string    `json:"verdict"`
 	Problems []Problem `json:"problems"`
+	// Unknown says what could not be followed: why the verdict is "unknown".
+	Unknown []string `json:"unknown,omitempty"`
+	// Image is the image that was checked, empty for a project.
+	Image string `json:"image,omitempty"`
+	// Run says how the image's commands went, nil where none was run.
+	Run *RunFacts `json:"run,omitempty"`
+	// Disagreement says how the static verdict and the run differ.
+	Disagreement string `json:"disagreement,omitempty"`
 }
 
 // Problem is one thing that keeps an image from running, or might.

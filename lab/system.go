@@ -41,7 +41,7 @@ type SystemOptions struct {
 func System(o SystemOptions) (*Env, error) {
 	env := &Env{
 		Images:   systemImages{source.Options{Platform: o.Platform}},
-		Index:    index.Options{Limits: o.Limits, Keep: keepDatabases, KeepName: databasesVersion},
+		Index:    index.Options{Limits: o.Limits, Keep: keepDatabases, KeepName: databasesVersion, KeepToo: []string{factsVersion}},
 		Machine:  machine(),
 		Progress: o.Progress,
 	}

@@ -157,12 +157,12 @@ type pyprojectFile struct {
 	Groups map[string][]any `toml:"dependency-groups"`
 	Tool   struct {
 		Poetry struct {
-			Name         string            `toml:"name"`
-			Dependencies map[string]any    `toml:"dependencies"`
-			Dev          map[string]any    `toml:"dev-dependencies"`
-			Extras       map[string]any    `toml:"extras"`
-			Scripts      map[string]any    `toml:"scripts"`
-			Packages     []map[string]any  `toml:"packages"`
+			Name         string           `toml:"name"`
+			Dependencies map[string]any   `toml:"dependencies"`
+			Dev          map[string]any   `toml:"dev-dependencies"`
+			Extras       map[string]any   `toml:"extras"`
+			Scripts      map[string]any   `toml:"scripts"`
+			Packages     []map[string]any `toml:"packages"`
 			Group        map[string]struct {
 				Dependencies map[string]any `toml:"dependencies"`
 			} `toml:"group"`

@@ -196,7 +196,9 @@ func (im *Importer) part(parent *Node, full, name string) (*Node, *Failure) {
 }
 
 // opaque says that what a module holds is not known from text.
-func (n *Node) opaque() bool { return n.Source == nil && n.Found != Namespace || n.Source != nil && n.Source.Open }
+func (n *Node) opaque() bool {
+	return n.Source == nil && n.Found != Namespace || n.Source != nil && n.Source.Open
+}
 
 // bound says whether the module's text binds a name at its top level.
 func (n *Node) bound(name string) bool {

@@ -111,7 +111,7 @@ func TestDistributions(t *testing.T) {
 	}
 	lib := strings.TrimSuffix(site, "/")
 	want := []Distribution{
-		{Name: "app", Version: "1", Site: lib, Record: site + "app-1.dist-info", Editable: true, Source: "src/app", Metadata: m("app", "1"),
+		{Name: "app", Version: "1", Site: lib, Record: site + "app-1.dist-info", Local: true, Editable: true, Source: "src/app", Metadata: m("app", "1"),
 			Files: []string{site + "__editable__.app-1.pth"}},
 		{Name: "big", Version: "4", Site: lib, Record: site + "big-4.dist-info", Installer: "uv", Metadata: m("big", "4"),
 			Tags: []Tag{{"py2", "none", "any"}, {"py3", "none", "any"}},

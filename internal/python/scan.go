@@ -337,7 +337,11 @@ func (s *scan) clause(t []token, c *chain, indent int, keyword string) {
 	case keyword == "else":
 		c.orelse = at
 	case keyword == "except":
-		c.handlers = append(c.handlers, handler{facts: at, catches: s.catches(head)})
+		catches := s.catches(head)
+		c.handlers = append(c.handlers, handler{facts: at, catches: catches})
+		if !catches { // whether something else fails is not known
+			b.conditions = with(b.conditions, Condition{Text: "except"})
+		}
 		s.bindAs(head)
 	}
 	s.push(b, t[colon+1:])

@@ -262,7 +262,7 @@ func (s *scan) opens(t []token, last int, b *block) {
 				s.out.Open = true
 			}
 		case "modules":
-			if i > 1 && s.is(t[i-1], ".") && s.is(t[i-2], "sys") && (last >= 0 || s.is(t[0], "setattr") || i+2 < len(t) && (s.is(t[i+2], "update") || s.is(t[i+2], "setdefault"))) {
+			if i > 1 && s.is(t[i-1], ".") && strings.HasSuffix(s.text(t[i-2]), "sys") && (last >= 0 || s.is(t[0], "setattr") || i+2 < len(t) && (s.is(t[i+2], "update") || s.is(t[i+2], "setdefault"))) {
 				s.out.Open = true
 			}
 		case "meta_path", "__path__", "extend_path", "lazy_import", "attach_stub":

@@ -67,9 +67,7 @@ class Visitor(ast.NodeVisitor):
         self.flags = saved
 
     def function(self, node):
-        conditional, self.conditional = self.conditional, self.conditional
-        self.block(node.body, "l", "g h".split() if False else "g")
-        self.conditional = conditional
+        self.block(node.body, "l", "g")
 
     visit_FunctionDef = visit_AsyncFunctionDef = function
 
@@ -102,7 +100,7 @@ class Visitor(ast.NodeVisitor):
         guards = any(catches(h.type) and not ends(h.body) for h in node.handlers)
         self.block(node.body, "g" if guards else "")
         for h in node.handlers:
-            self.block(h.body, "h" if catches(h.type) else "")
+            self.block(h.body, "h" if catches(h.type) else "", conditional=not catches(h.type))
         self.block(node.orelse, conditional=guards)
         self.block(node.finalbody)
 

@@ -1,0 +1,142 @@
+// Package check finds what keeps an image from running, before anyone starts
+// it. It follows what the image starts — entry point, command, health check,
+// console scripts of the application, shell scripts on the way — to the
+// programs, shared libraries and Python modules that they need, as the kernel,
+// the dynamic loader and the interpreter would look for them.
+//
+// A check says that something is an error only where the start cannot go
+// otherwise. What depends on conditions that files do not show is left out, or
+// is a warning. Each check is one value in the table of checks.go.
+package check
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/elf"
+	"whittle/internal/python"
+)
+
+// Severities.
+const (
+	Error   = "error"
+	Warning = "warning"
+	Info    = "info"
+)
+
+// Image is what the checks look at.
+type Image struct {
+	Root   whittle.Root
+	Config *whittle.Config
+	// Distributions are the installed Python distributions.
+	Distributions []python.Distribution
+	// Sources says what the Python text at a path imports.
+	Sources func(path string) (*python.Source, bool)
+	// Binaries gives the ELF file at a path.
+	Binaries func(path string) (*elf.File, bool)
+	// Builtins are the modules compiled into the interpreter at a path, nil
+	// where that is not known.
+	Builtins func(path string) []string
+	// Project is what the project's files declare, nil where there are none.
+	Project *python.Declared
+	// Commands are further commands that have to work.
+	Commands [][]string
+}
+
+// check is one check: it looks at the starts and reports what it finds.
+type check struct {
+	// rules are the names of what it reports, doc says in one line what it
+	// looks at.
+	rules []string
+	doc   string
+	run   func(*state) []whittle.Problem
+}
+
+// Run runs all checks on an image.
+func Run(ctx context.Context, img *Image) (*whittle.Check, error) {
+	s := newState(img)
+	s.findStarts()
+	out := &whittle.Check{Schema: whittle.CheckSchema, Problems: []whittle.Problem{}}
+	for _, c := range checks() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		out.Problems = append(out.Problems, c.run(s)...)
+	}
+	out.Problems = merge(out.Problems)
+	out.Verdict = s.verdict(out.Problems)
+	out.Unknown = s.unknown()
+	return out, nil
+}
+
+// verdict: an error fails; what could not be followed is not known.
+func (s *state) verdict(problems []whittle.Problem) string {
+	for _, p := range problems {
+		if p.Severity == Error {
+			return whittle.Fails
+		}
+	}
+	if len(s.unknown()) > 0 {
+		return whittle.Unknown
+	}
+	return whittle.Runs
+}
+
+// unknown says what could not be followed.
+func (s *state) unknown() []string {
+	var out []string
+	followed := false
+	for _, st := range s.starts {
+		followed = followed || st.program != "" && st.role != healthcheck
+		for _, u := range st.unknown {
+			if line := st.name + ": " + u; !slices.Contains(out, line) {
+				out = append(out, line)
+			}
+		}
+	}
+	if !followed && len(out) == 0 {
+		out = append(out, "the image names nothing that it starts")
+	}
+	return out
+}
+
+// merge makes one problem of those that say the same from several starts, and
+// sorts: errors first.
+func merge(problems []whittle.Problem) []whittle.Problem {
+	type key struct {
+		rule, path, module, distribution, what string
+		line                                   int
+	}
+	at := map[key]int{}
+	out := []whittle.Problem{}
+	for _, p := range problems {
+		k := key{p.Rule, p.Path, p.Module, p.Distribution, "", p.Line}
+		if p.Path == "" && p.Module == "" {
+			k.what = p.Message
+		}
+		i, ok := at[k]
+		if !ok {
+			at[k] = len(out)
+			out = append(out, p)
+			continue
+		}
+		if rank(p.Severity) < rank(out[i].Severity) {
+			p.ReachedFrom, out[i].ReachedFrom = out[i].ReachedFrom, p.ReachedFrom
+			p, out[i] = out[i], p
+		}
+		for _, r := range p.ReachedFrom {
+			if !slices.Contains(out[i].ReachedFrom, r) {
+				out[i].ReachedFrom = append(out[i].ReachedFrom, r)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b whittle.Problem) int {
+		return cmp.Or(cmp.Compare(rank(a.Severity), rank(b.Severity)), strings.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line))
+	})
+	return out
+}
+
+func rank(severity string) int { return slices.Index([]string{Error, Warning, Info}, severity) }

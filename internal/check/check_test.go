@@ -1,0 +1,104 @@
+package check_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"whittle"
+	"whittle/internal/check"
+	"whittle/internal/elf"
+	"whittle/internal/imagetest"
+	"whittle/internal/python"
+)
+
+// site is a Python installation with one application, in the notation of a
+// root in memory: paths to contents.
+func site(files map[string]string) map[string]string {
+	all := map[string]string{
+		"usr/local/lib/python3.13/os.py":   "import sys",
+		"usr/local/lib/python3.13/site.py": "import os",
+		"usr/local/bin/python3.13":         "",
+		"etc/passwd":                       "root:x:0:0:root:/root:/bin/sh\n",
+		"app/main.py":                      "import os\n",
+	}
+	for p, text := range files {
+		all[p] = text
+	}
+	return all
+}
+
+// run checks an image of files whose interpreter counts as a binary.
+func run(t *testing.T, files map[string]string, p whittle.Process) *whittle.Check {
+	t.Helper()
+	root := executable{imagetest.Root(site(files))}
+	in := &check.Image{Root: root, Config: &whittle.Config{Architecture: "amd64", OS: "linux", Config: p},
+		Sources: func(p string) (*python.Source, bool) {
+			b, err := root.ReadFile(p, 1<<20)
+			if err != nil || !strings.HasSuffix(p, ".py") {
+				return nil, false
+			}
+			return python.Scan(b), true
+		},
+		Binaries: func(p string) (*elf.File, bool) {
+			if p == "usr/local/bin/python3.13" {
+				return &elf.File{Machine: elf.MachineOf("amd64")}, true
+			}
+			return nil, false
+		}}
+	c, err := check.Run(context.Background(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// executable is a root whose files can all be started.
+type executable struct{ whittle.Root }
+
+func (r executable) Lstat(p string) (whittle.Entry, error) {
+	e, err := r.Root.Lstat(p)
+	e.Mode = 0o755
+	return e, err
+}
+
+// TestRun: what a start needs and does not have is found, with its place; what
+// is caught, lazy or conditional does not fail the image.
+func TestRun(t *testing.T) {
+	start := whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "main.py"}, WorkingDir: "/app"}
+	tests := []struct {
+		name    string
+		files   map[string]string
+		process whittle.Process
+		verdict string
+		want    []string
+	}{
+		{"in order", nil, start, whittle.Runs, nil},
+		{"missing", map[string]string{"app/main.py": "import os\nimport rich\n"}, start, whittle.Fails, []string{"error missing-module rich main.py:2"}},
+		{"deeper", map[string]string{"app/main.py": "import helper\n", "app/helper.py": "\nimport yaml\n"}, start, whittle.Fails, []string{"error missing-module yaml helper.py:2"}},
+		{"guarded", map[string]string{"app/main.py": "try:\n    import rich\nexcept ImportError:\n    rich = None\n"}, start, whittle.Runs, []string{"info optional-import rich main.py:2"}},
+		{"guarded, and raised", map[string]string{"app/main.py": "try:\n    import rich\nexcept ImportError:\n    raise\n"}, start, whittle.Fails, []string{"error missing-module rich main.py:2"}},
+		{"lazy", map[string]string{"app/main.py": "def f():\n    import rich\n"}, start, whittle.Runs, []string{"warning lazy-import rich main.py:2"}},
+		{"another version", map[string]string{"app/main.py": "import sys\nif sys.version_info < (3, 11):\n    import tomli\n"}, start, whittle.Runs, nil},
+		{"another exception", map[string]string{"app/main.py": "try:\n    set\nexcept NameError:\n    import sets\n"}, start, whittle.Runs, []string{"warning lazy-import sets main.py:4"}},
+		{"a name", map[string]string{"app/main.py": "from helper import gone\n", "app/helper.py": "here = 1\n"}, start, whittle.Fails, []string{"error missing-name helper main.py:1"}},
+		{"no script", map[string]string{}, whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "gone.py"}, WorkingDir: "/app"}, whittle.Fails, []string{"error missing-source  gone.py:0"}},
+		{"no program", nil, whittle.Process{Entrypoint: []string{"serve"}}, whittle.Fails, []string{"error entrypoint-not-found  serve:0"}},
+		{"no user", nil, whittle.Process{Cmd: start.Cmd, WorkingDir: "/app", User: "app"}, whittle.Fails, []string{"error missing-user  /etc/passwd:0"}},
+		{"nothing", nil, whittle.Process{}, whittle.Unknown, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := run(t, tt.files, tt.process)
+			var got []string
+			for _, p := range c.Problems {
+				got = append(got, strings.Join([]string{p.Severity, p.Rule, p.Module, p.Path}, " ")+":"+string(rune('0'+p.Line)))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" || c.Verdict != tt.verdict {
+				t.Errorf("verdict %s, want %s; problems (-want +got):\n%s%v", c.Verdict, tt.verdict, diff, c.Unknown)
+			}
+		})
+	}
+}

@@ -1,0 +1,228 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"whittle"
+	"whittle/internal/python"
+)
+
+// declaredAs says how the project declares a distribution, and what to do
+// where it is not installed.
+func (s *state) declaredAs(dist string, guessed bool) (why, fix string) {
+	about := ""
+	if guessed {
+		about = " (a guess: look up which distribution has the module)"
+	}
+	if s.Project == nil {
+		return "nothing that is installed requires it", "add " + dist + about + " to the dependencies"
+	}
+	var best *python.Dependency
+	for i := range s.Project.Dependencies {
+		d := &s.Project.Dependencies[i]
+		if d.Kind == python.Build || d.Kind == python.Constraint || python.Normalize(d.Name) != python.Normalize(dist) {
+			continue
+		}
+		if best == nil || d.Kind < best.Kind {
+			best = d
+		}
+	}
+	if best == nil {
+		return "no dependency declares it", "add " + dist + s.bound(dist) + about
+	}
+	where := fmt.Sprintf("%s:%d", best.File, best.Line)
+	switch best.Kind {
+	case python.Optional:
+		return fmt.Sprintf("only extra `%s` declares it (%s)", best.Extra, where), fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", best.Extra, dist)
+	case python.Dev:
+		return fmt.Sprintf("it is declared for development only (%s)", where), "move " + best.Text + " to the dependencies"
+	}
+	return fmt.Sprintf("%s declares it, but it is not installed", where), "install the dependencies of " + best.File + " in the image"
+}
+
+// bound is the specifier of a dependency to add: the series that a lock or
+// constraints file has, or that is installed.
+func (s *state) bound(dist string) string {
+	name := python.Normalize(dist)
+	version, ok := s.installed(name)
+	if s.Project != nil {
+		for _, l := range s.Project.Locked {
+			if python.Normalize(l.Name) == name {
+				version, ok = l.Version, true
+			}
+		}
+		for _, d := range s.Project.Dependencies {
+			if d.Kind == python.Constraint && python.Normalize(d.Name) == name {
+				if v, found := strings.CutPrefix(d.Specifiers.String(), "=="); found {
+					version, ok = v, true
+				}
+			}
+		}
+	}
+	if !ok {
+		return ""
+	}
+	return python.SeriesOf(version)
+}
+
+// checkDeclared compares what the application's modules import with what the
+// project declares.
+func checkDeclared(s *state) []whittle.Problem {
+	if s.Project == nil || len(s.Project.Files) == 0 {
+		return nil
+	}
+	d := declared{s: s, used: map[string]bool{}}
+	for _, st := range s.starts {
+		if st.python == nil || st.role == healthcheck || st.role == command {
+			continue
+		}
+		for _, r := range append(slices.Clone(st.python.roots), st.python.later...) {
+			if r.node == nil {
+				continue
+			}
+			for _, n := range python.Walk(true, r.node).Nodes {
+				if n.Source != nil && s.ownFile(n.File, r.im.Finder) && !s.isScript(n.File) && !strings.HasPrefix(n.File, "<") {
+					d.module(st, r, n)
+				}
+			}
+		}
+	}
+	return append(d.out, d.unused()...)
+}
+
+type declared struct {
+	s    *state
+	used map[string]bool
+	seen []*python.Node
+	out  []whittle.Problem
+}
+
+// module compares the imports of one module.
+func (d *declared) module(st *start, r root, n *python.Node) {
+	if slices.Contains(d.seen, n) {
+		return
+	}
+	d.seen = append(d.seen, n)
+	for i := range n.Source.Imports {
+		imp := &n.Source.Imports[i]
+		if imp.Level > 0 || imp.Module == "" || imp.Context&python.TypeChecking != 0 {
+			continue
+		}
+		to, f := r.im.Import(imp.Module)
+		if f != nil || to == nil {
+			continue // missing: that is another problem
+		}
+		index, ok := d.s.distributionOf(r.im, imp.Module)
+		if !ok || slices.Contains(d.s.own, index) || d.s.ownFile(to.File, r.im.Finder) && to.File != "" {
+			continue
+		}
+		d.one(st, n, imp, &d.s.Distributions[index])
+	}
+}
+
+// one reports an import whose distribution is installed and not declared for
+// what runs.
+func (d *declared) one(st *start, n *python.Node, imp *python.Import, dist *python.Distribution) {
+	d.used[dist.Name] = true
+	kinds := map[python.DependencyKind]*python.Dependency{}
+	for i := range d.s.Project.Dependencies {
+		dep := &d.s.Project.Dependencies[i]
+		if python.Normalize(dep.Name) == dist.Name && kinds[dep.Kind] == nil {
+			kinds[dep.Kind] = dep
+		}
+	}
+	if kinds[python.Runs] != nil || kinds[python.Optional] != nil || imp.Context&python.Guarded != 0 {
+		return
+	}
+	p := whittle.Problem{Rule: "transitive-dependency", Severity: Warning, Path: d.s.shown(n.File), Line: imp.Line, Module: imp.Module, Distribution: dist.Name,
+		ReachedFrom: []string{st.name}, Fix: "add " + dist.Name + python.SeriesOf(dist.Version) + " to the dependencies"}
+	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
+	switch dev := kinds[python.Dev]; {
+	case dev != nil:
+		p.Rule = "misplaced-dependency"
+		p.Message = fmt.Sprintf("%s is imported by %s, which runs; %s:%d declares %s for development only", imp.Module, at, dev.File, dev.Line, dist.Name)
+	default:
+		p.Message = fmt.Sprintf("%s is imported by %s; no dependency declares %s", imp.Module, at, dist.Name)
+		if by := d.s.requirersOf(dist.Name); len(by) > 0 {
+			p.Message += fmt.Sprintf(", it is there because %s requires it", strings.Join(by[:min(2, len(by))], " and "))
+		} else {
+			p.Rule = "undeclared-dependency"
+		}
+	}
+	d.out = append(d.out, p)
+}
+
+// requirersOf are the installed distributions that require another.
+func (s *state) requirersOf(name string) []string {
+	var out []string
+	for i := range s.Distributions {
+		for _, text := range s.Distributions[i].Metadata.RequiresDist {
+			if r, err := python.ParseRequirement(text); err == nil && python.Normalize(r.Name) == name && !strings.Contains(text, "extra ==") {
+				out = append(out, s.Distributions[i].Name)
+				break
+			}
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// unused are declared dependencies that are installed and that no module of
+// the application imports, not even in a function, and no other needs.
+func (d *declared) unused() []whittle.Problem {
+	if len(d.seen) == 0 {
+		return nil
+	}
+	s := d.s
+	for _, n := range d.seen {
+		for _, imp := range n.Source.Imports { // functions included
+			for i := range s.Distributions {
+				if dist := &s.Distributions[i]; slices.Contains(dist.ImportNames(), topOf(imp.Module)) {
+					d.used[dist.Name] = true
+				}
+			}
+		}
+	}
+	var out []whittle.Problem
+	for _, dep := range s.Project.Dependencies {
+		name := python.Normalize(dep.Name)
+		if dep.Kind != python.Runs || d.used[name] || s.isProgram(name) || len(s.requirersWithout(name)) > 0 {
+			continue
+		}
+		if _, ok := s.installed(name); !ok {
+			continue
+		}
+		d.used[name] = true
+		out = append(out, whittle.Problem{Rule: "unused-dependency", Severity: Info, Path: dep.File, Line: dep.Line, Distribution: name,
+			Message: fmt.Sprintf("%s is declared by %s:%d, and nothing that was found imports it", dep.Name, dep.File, dep.Line),
+			Fix:     "remove it, if nothing loads it by name (a plug-in, a driver of a database)"})
+	}
+	return out
+}
+
+// isProgram says that a distribution offers programs or plug-ins, which work
+// without being imported by name.
+func (s *state) isProgram(name string) bool {
+	for i := range s.Distributions {
+		if d := &s.Distributions[i]; d.Name == name {
+			return len(d.EntryPoints) > 0 || len(d.ImportNames()) == 0
+		}
+	}
+	return false
+}
+
+// requirersWithout are those that require a distribution, the application
+// left out.
+func (s *state) requirersWithout(name string) []string {
+	return slices.DeleteFunc(s.requirersOf(name), func(by string) bool {
+		for _, i := range s.own {
+			if s.Distributions[i].Name == by {
+				return true
+			}
+		}
+		return false
+	})
+}

@@ -1,0 +1,168 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+
+	"whittle"
+	"whittle/internal/python"
+)
+
+// checkLater looks at what the application's own modules import when a
+// function runs, or only if it is there.
+func checkLater(s *state) []whittle.Problem {
+	var out []whittle.Problem
+	for _, st := range s.starts {
+		if st.python == nil || st.role == healthcheck {
+			continue
+		}
+		l := later{s: s, st: st, seen: map[*python.Node]bool{}}
+		for _, r := range st.python.roots {
+			l.root(r, false)
+		}
+		for _, r := range st.python.later {
+			l.root(r, true)
+		}
+		out = append(out, l.out...)
+	}
+	return out
+}
+
+// later goes through the application's modules of one start, those included
+// that only its functions import.
+type later struct {
+	s    *state
+	st   *start
+	seen map[*python.Node]bool
+	out  []whittle.Problem
+}
+
+func (l *later) root(r root, lazy bool) {
+	if r.node == nil {
+		return
+	}
+	walk := python.Walk(true, r.node)
+	for _, n := range walk.Nodes {
+		if l.seen[n] || n.Source == nil || !l.s.ownFile(n.File, r.im.Finder) {
+			continue
+		}
+		l.seen[n] = true
+		chain := l.s.reached(l.st, r, walk.Chain(n))
+		if lazy {
+			for _, f := range n.Failures {
+				l.report("lazy-import", Warning, r, f, chain)
+			}
+		}
+		for _, f := range n.Guarded {
+			l.report("optional-import", Info, r, f, chain)
+		}
+		for _, f := range n.Perhaps {
+			l.report("lazy-import", Warning, r, f, chain)
+		}
+		l.functions(r, n, chain)
+	}
+}
+
+// functions follows the imports that stand in functions.
+func (l *later) functions(r root, n *python.Node, chain []string) {
+	for _, imp := range n.Later {
+		if runs(imp.Conditions, r.im.Runtime) == python.No {
+			continue
+		}
+		nodes, failures := r.im.Resolve(n, imp)
+		caught := imp.Context&(python.Guarded|python.Handler) != 0
+		for _, f := range failures {
+			if caught {
+				l.report("optional-import", Info, r, f, chain)
+			} else {
+				l.report("lazy-import", Warning, r, f, chain)
+			}
+		}
+		here := append(slices.Clone(chain), fmt.Sprintf("%s:%d", l.s.shown(n.File), imp.Line))
+		for _, to := range nodes {
+			if !l.s.ownFile(to.File, r.im.Finder) || l.seen[to] {
+				if !caught && !l.seen[to] {
+					l.foreign(r, n, imp, to, here)
+				}
+				continue
+			}
+			walk := python.Walk(false, to)
+			for _, m := range walk.Nodes {
+				for _, f := range m.Failures {
+					l.report("lazy-import", Warning, r, f, here)
+				}
+			}
+			l.root(root{im: r.im, node: to, what: r.what}, false)
+		}
+	}
+}
+
+// foreign reports a distribution that a function imports and that cannot be
+// imported itself.
+func (l *later) foreign(r root, n *python.Node, imp *python.Import, to *python.Node, chain []string) {
+	l.seen[to] = true
+	walk := python.Walk(false, to)
+	for _, m := range walk.Nodes {
+		for _, f := range m.Failures {
+			l.report("lazy-import", Warning, r, f, chain)
+		}
+	}
+}
+
+// runs says whether a statement runs, as far as its conditions go.
+func runs(conditions []python.Condition, rt python.Runtime) python.Truth {
+	out := python.Yes
+	for _, c := range conditions {
+		switch c.Holds(rt) {
+		case python.No:
+			return python.No
+		case python.Maybe:
+			out = python.Maybe
+		}
+	}
+	return out
+}
+
+func (l *later) report(rule, severity string, r root, f python.Failure, chain []string) {
+	s := l.s
+	p := whittle.Problem{Rule: rule, Severity: severity, Path: s.shown(f.File), Line: f.Line, Module: f.Module,
+		Guarded: severity == Info, ReachedFrom: chain}
+	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
+	name := f.Module
+	if f.Cause == python.NoName {
+		name += "." + f.Name
+	}
+	dist, guessed := s.distributionFor(f.Module)
+	if s.ownModules[topOf(f.Module)] {
+		dist = ""
+	}
+	p.Distribution = dist
+	switch {
+	case severity == Info:
+		p.Message = fmt.Sprintf("%s is imported by %s, which does without it", name, at)
+		if extra := s.extraOf(dist); extra != "" {
+			p.Message += fmt.Sprintf("; extra `%s` would enable it", extra)
+		}
+	case dist == "":
+		p.Message = fmt.Sprintf("%s is imported by %s when a function runs; it is not in the image", name, at)
+		p.Fix = "COPY it into the image"
+	default:
+		why, fix := s.declaredAs(dist, guessed)
+		p.Message = fmt.Sprintf("%s is imported by %s when a function runs, and is not in the image; %s", name, at, why)
+		p.Fix = fix
+	}
+	l.out = append(l.out, p)
+}
+
+// extraOf is the extra of the project that has a distribution.
+func (s *state) extraOf(dist string) string {
+	if s.Project == nil {
+		return ""
+	}
+	for _, d := range s.Project.Dependencies {
+		if d.Extra != "" && python.Normalize(d.Name) == python.Normalize(dist) {
+			return d.Extra
+		}
+	}
+	return ""
+}

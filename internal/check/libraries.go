@@ -1,0 +1,71 @@
+package check
+
+import (
+	"fmt"
+
+	"whittle"
+	"whittle/internal/elf"
+)
+
+// checkLibraries sees that the programs that are started find their libraries.
+// Those of Python's extension modules are checked where they are imported.
+func checkLibraries(s *state) []whittle.Problem {
+	var out []whittle.Problem
+	for _, st := range s.starts {
+		for _, program := range st.programs {
+			real := s.realOf(program)
+			if _, ok := s.Binaries(real); !ok {
+				continue
+			}
+			for _, p := range s.libraryProblems(real, "") {
+				p.Message = fmt.Sprintf("%s starts /%s; %s", st.name, program, p.Message)
+				out = append(out, s.adjust(st, p))
+			}
+		}
+	}
+	return out
+}
+
+// libraryProblems are what the loader refuses about a file: a program, or what
+// a process of the program loads.
+func (s *state) libraryProblems(file, program string) []whittle.Problem {
+	var missing []elf.Missing
+	if program == "" {
+		missing = s.loader.Missing(file)
+	} else {
+		missing = s.loader.MissingIn(program, file)
+	}
+	var out []whittle.Problem
+	for _, m := range missing {
+		if program != "" && m.Elsewhere != "" && m.Kind == "library" {
+			continue // packages load such files by their path before they need them
+		}
+		p := whittle.Problem{Rule: "missing-shared-library", Severity: Error, Path: "/" + file, ReachedFrom: nil}
+		by := "/" + m.NeededBy
+		switch m.Kind {
+		case "version":
+			p.Message = fmt.Sprintf("%s needs %s of %s, which the image's one does not have", by, m.Version, m.Library)
+			p.Fix = "build it on the same distribution as the final image, or take a newer base image"
+			if len(m.Version) > 6 && m.Version[:6] == "GLIBC_" {
+				p.Rule = "wrong-libc"
+			}
+		case "interpreter":
+			p.Rule = "missing-interpreter"
+			p.Message = fmt.Sprintf("%s asks for the loader %s, which is not there", by, m.Library)
+			p.Fix = "use a binary made for this image's C library, or another base image"
+		case "machine":
+			p.Rule = "wrong-arch"
+			p.Message = fmt.Sprintf("%s is made for another machine (%s)", by, m.Library)
+			p.Fix = "install it for the platform of the image"
+		case "libc":
+			p.Rule = "wrong-libc"
+			p.Message = fmt.Sprintf("%s needs %s: it is made for another C library than the image's", by, m.Library)
+			p.Fix = "install a build for this image's C library (musllinux or manylinux), or change the base image"
+		default:
+			p.Message = fmt.Sprintf("%s needs %s, which is not there", by, m.Library)
+			p.Fix = "install the package that has " + m.Library + " in the final stage"
+		}
+		out = append(out, p)
+	}
+	return out
+}

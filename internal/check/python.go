@@ -1,0 +1,355 @@
+package check
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/python"
+)
+
+// pythonStart is what a Python process imports when it starts.
+type pythonStart struct {
+	executable string
+	finder     *python.Finder
+	// roots are the modules that it starts with; each may have an importer of
+	// its own, as servers change the path before they import the application.
+	roots []root
+	// later are files that it runs on demand: the pages of a dashboard.
+	later []root
+}
+
+// root is one module or program that a process imports by itself.
+type root struct {
+	im   *python.Importer
+	node *python.Node
+	// what names it where no statement does: "gunicorn app:app".
+	what string
+	// failure is why there is no node.
+	failure *python.Failure
+	// attr is what has to be found in it, empty for nothing.
+	attr string
+}
+
+// importer is the one of a process; processes with the same path share it.
+func (s *state) importer(st *start, executable, first string) *python.Importer {
+	p := python.Process{Executable: executable, First: first, Env: st.env, WorkDir: st.dir, Home: s.home(st.env)}
+	if st.env["PYTHONSAFEPATH"] != "" {
+		p.First = ""
+	}
+	key := strings.Join([]string{executable, p.First, st.env["PYTHONPATH"], st.env["PYTHONNOUSERSITE"], st.dir, p.Home}, "\x00")
+	if im, ok := s.importers[key]; ok {
+		return im
+	}
+	real, _, _ := s.stat(executable)
+	var builtins []string
+	if s.Builtins != nil {
+		builtins = s.Builtins(real)
+	}
+	f, err := python.NewFinder(s.Root, p, builtins)
+	if err != nil {
+		s.importers[key] = nil
+		return nil
+	}
+	v := f.Interpreter.Numbers()
+	im := &python.Importer{Finder: f, Sources: s.Sources, Runtime: python.Runtime{Version: v, Platform: "linux", OSName: "posix",
+		System: "Linux", Implementation: f.Interpreter.Implementation, Machine: machineOf(s.Config.Architecture)}}
+	im.Loads = func(file string) bool { return len(s.libraryProblems(file, real)) == 0 }
+	s.importers[key] = im
+	return im
+}
+
+// machineOf is the architecture as uname names it.
+func machineOf(arch string) string {
+	switch arch {
+	case "amd64":
+		return "x86_64"
+	case "arm64":
+		return "aarch64"
+	case "386":
+		return "i686"
+	case "arm":
+		return "armv7l"
+	}
+	return arch
+}
+
+func (s *state) home(env map[string]string) string {
+	if h := env["HOME"]; h != "" {
+		return join("", h)
+	}
+	return s.user.home
+}
+
+// startPython reads the command line of an interpreter.
+// https://docs.python.org/3/using/cmdline.html
+func (s *state) startPython(st *start, executable string, args []string) {
+	isolated := false
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") && args[0] != "-" {
+		flag := args[0]
+		args = args[1:]
+		if strings.HasPrefix(flag, "--") {
+			if flag == "--version" || flag == "--help" {
+				return
+			}
+			if flag == "--check-hash-based-pycs" && len(args) > 0 {
+				args = args[1:]
+			}
+			continue
+		}
+		for i := 1; i < len(flag); i++ {
+			switch c := flag[i]; c {
+			case 'm', 'c', 'W', 'X':
+				value := flag[i+1:]
+				if value == "" {
+					if len(args) == 0 {
+						return
+					}
+					value, args = args[0], args[1:]
+				}
+				i = len(flag)
+				switch c {
+				case 'm':
+					s.startModule(st, executable, value, args, isolated)
+					return
+				case 'c':
+					s.startCode(st, executable, value, isolated)
+					return
+				}
+			case 'V', 'h', '?':
+				return
+			case 'I', 'P':
+				isolated = true
+				if c == 'I' {
+					st.env = withoutPython(st.env)
+				}
+			case 'E':
+				st.env = withoutPython(st.env)
+			}
+		}
+	}
+	if len(args) == 0 || args[0] == "-" {
+		return // interactive, or a program from standard input
+	}
+	if args[0] == unknownWord {
+		st.unknown = append(st.unknown, "which script it starts is only known when it runs")
+		return
+	}
+	file := join(st.dir, args[0])
+	real, e, ok := s.stat(file)
+	if ok && e.Kind == whittle.Dir {
+		file, real = file+"/__main__.py", real+"/__main__.py"
+		_, e, ok = s.stat(file)
+	}
+	if !ok {
+		st.problem(whittle.Problem{Rule: "missing-source", Path: args[0], Message: st.name + " runs " + args[0] + ", which is not there (/" + file + ")",
+			Fix: "COPY it into the image, or mend the path; the working directory is /" + st.dir})
+		return
+	}
+	src, ok := s.source(real)
+	if !ok {
+		st.unknown = append(st.unknown, "/"+file+" could not be read as Python")
+		return
+	}
+	st.argv = append([]string{args[0]}, args[1:]...)
+	s.startScript(st, executable, real, src, nil)
+}
+
+func withoutPython(env map[string]string) map[string]string {
+	out := map[string]string{}
+	for k, v := range env {
+		if !strings.HasPrefix(k, "PYTHON") {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// source is what a Python file says, by whatever name it has.
+func (s *state) source(file string) (*python.Source, bool) {
+	if src, ok := s.Sources(file); ok {
+		return src, true
+	}
+	_, text, ok := s.text(file)
+	if !ok || text == nil || strings.IndexByte(string(text), 0) >= 0 {
+		return nil, false
+	}
+	return python.Scan(text), true
+}
+
+// startScript is a process that runs a file.
+func (s *state) startScript(st *start, executable, file string, src *python.Source, flags []string) {
+	real, _, _ := s.stat(file)
+	first := path.Dir(real)
+	if first == "." {
+		first = ""
+	}
+	for _, f := range flags {
+		if strings.Contains(f, "I") || strings.Contains(f, "P") {
+			first = ""
+		}
+		if strings.Contains(f, "I") || strings.Contains(f, "E") {
+			st.env = withoutPython(st.env)
+		}
+	}
+	im := s.begin(st, executable, first)
+	if im == nil {
+		return
+	}
+	node := im.Program(real, src)
+	st.python.roots = append(st.python.roots, root{im: im, node: node})
+	if path.Base(real) == "manage.py" {
+		s.django(st, executable, first)
+	}
+	s.runner(st, executable, strings.TrimSuffix(path.Base(real), ".py"), st.argv[1:])
+}
+
+func (s *state) startModule(st *start, executable, module string, args []string, isolated bool) {
+	first := st.dir
+	if isolated {
+		first = ""
+	}
+	im := s.begin(st, executable, first)
+	if im == nil {
+		return
+	}
+	node, f := im.RunModule(module)
+	st.python.roots = append(st.python.roots, root{im: im, node: node, failure: f, what: "python -m " + module})
+	s.runner(st, executable, module, args)
+}
+
+func (s *state) startCode(st *start, executable, code string, isolated bool) {
+	first := st.dir
+	if isolated {
+		first = ""
+	}
+	im := s.begin(st, executable, first)
+	if im == nil {
+		return
+	}
+	if code == unknownWord {
+		st.unknown = append(st.unknown, "its code is only known when it runs")
+		return
+	}
+	st.python.roots = append(st.python.roots, root{im: im, node: im.Program("<string>", python.Scan([]byte(code)))})
+}
+
+// begin makes the importer of a start, or says that there can be none.
+func (s *state) begin(st *start, executable, first string) *python.Importer {
+	im := s.importer(st, executable, first)
+	if im == nil {
+		st.unknown = append(st.unknown, "no standard library was found for /"+executable)
+		return nil
+	}
+	if st.python == nil {
+		st.python = &pythonStart{executable: executable, finder: im.Finder}
+	}
+	return im
+}
+
+// runner follows what servers and frameworks import by the names on their
+// command line.
+func (s *state) runner(st *start, executable, program string, args []string) {
+	if r, ok := runners()[program]; ok {
+		r(s, st, executable, args)
+	}
+}
+
+// target adds a "module:attribute" that a server imports, with the path that
+// it sets up.
+func (s *state) target(st *start, executable, first, what, spec, attr string) {
+	module, named, ok := strings.Cut(spec, ":")
+	if ok {
+		attr = named
+	}
+	im := s.importer(st, executable, first)
+	if im == nil || !dottedName.MatchString(module) {
+		return
+	}
+	node, f := im.Import(module)
+	attr, _, _ = strings.Cut(attr, "(")
+	attr, _, _ = strings.Cut(attr, ".")
+	st.python.roots = append(st.python.roots, root{im: im, node: node, failure: f, what: what, attr: attr})
+	s.django(st, executable, first)
+}
+
+// django adds the settings module that the environment names.
+func (s *state) django(st *start, executable, first string) {
+	settings := st.env["DJANGO_SETTINGS_MODULE"]
+	if settings == "" || !dottedName.MatchString(settings) {
+		return
+	}
+	if im := s.importer(st, executable, first); im != nil {
+		node, f := im.Import(settings)
+		st.python.roots = append(st.python.roots, root{im: im, node: node, failure: f, what: "DJANGO_SETTINGS_MODULE " + settings})
+	}
+}
+
+// program adds a Python file that a framework runs.
+func (s *state) program(st *start, executable, file string, later bool) {
+	real, _, ok := s.stat(join(st.dir, file))
+	if !ok {
+		if !later {
+			st.problem(whittle.Problem{Rule: "missing-source", Path: file, Message: st.name + " runs " + file + ", which is not there (/" + join(st.dir, file) + ")",
+				Fix: "COPY it into the image, or mend the path; the working directory is /" + st.dir})
+		}
+		return
+	}
+	src, ok := s.source(real)
+	im := s.importer(st, executable, path.Dir(real))
+	if !ok || im == nil {
+		return
+	}
+	r := root{im: im, node: im.Program(real, src)}
+	if later {
+		st.python.later = append(st.python.later, r)
+		return
+	}
+	st.python.roots = append(st.python.roots, r)
+}
+
+var (
+	dottedName = regexp.MustCompile(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`)
+	appSpec    = regexp.MustCompile(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_][\w.]*(\(.*\))?$`)
+)
+
+// option is the value of an option in a command line, in any spelling.
+func option(args []string, names ...string) (string, bool) {
+	for i, a := range args {
+		for _, n := range names {
+			if a == n && i+1 < len(args) {
+				return args[i+1], true
+			}
+			if v, ok := strings.CutPrefix(a, n+"="); ok {
+				return v, true
+			}
+			if len(n) == 2 && len(a) > 2 && !strings.HasPrefix(a, "--") && strings.HasPrefix(a, n) {
+				return a[2:], true
+			}
+		}
+	}
+	return "", false
+}
+
+// spec finds the "module:attribute" among the arguments; lone takes a plain
+// module name at the end too.
+func spec(args []string, lone bool) (string, bool) {
+	for i, a := range args {
+		if appSpec.MatchString(a) && (i == 0 || !strings.HasPrefix(args[i-1], "-") || strings.Contains(args[i-1], "=") || !slices.Contains(takeNames, args[i-1])) {
+			return a, true
+		}
+	}
+	if n := len(args); lone && n > 0 && dottedName.MatchString(args[n-1]) && (n == 1 || !strings.HasPrefix(args[n-2], "-") || strings.Contains(args[n-2], "=") || slices.Contains(lonely, args[n-2])) {
+		return args[n-1], true
+	}
+	return "", false
+}
+
+var (
+	// takeNames are options whose value looks like an application.
+	takeNames = []string{"-k", "--worker-class", "-c", "--config", "-n", "--name", "--logger-class"}
+	// lonely are options without a value.
+	lonely = []string{"--reload", "--preload", "-D", "--daemon", "-R", "--capture-output", "--enable-stdio-inheritance", "--no-sendfile", "--spew", "--check-config", "--print-config"}
+)

@@ -1,0 +1,73 @@
+package check
+
+import (
+	"fmt"
+
+	"whittle"
+	"whittle/internal/python"
+)
+
+// checkRequirements compares what imported distributions require with what is
+// installed: compiled code, and imports under names that are made up when they
+// run, are not seen otherwise.
+func checkRequirements(s *state) []whittle.Problem {
+	var out []whittle.Problem
+	for _, st := range s.starts {
+		if st.python == nil {
+			continue
+		}
+		used := map[int]bool{}
+		for _, r := range st.python.roots {
+			for _, n := range python.Walk(true, r.node).Nodes {
+				if i, ok := s.owner[n.File]; ok {
+					used[i] = true
+				}
+			}
+		}
+		env := st.python.finder.Interpreter.Environment(machineOf(s.Config.Architecture))
+		for i := range s.Distributions {
+			if used[i] && s.Distributions[i].VendoredBy == "" {
+				out = append(out, s.requirementsOf(st, &s.Distributions[i], env)...)
+			}
+		}
+	}
+	return out
+}
+
+func (s *state) requirementsOf(st *start, d *python.Distribution, env python.Environment) []whittle.Problem {
+	var out []whittle.Problem
+	for _, text := range d.Metadata.RequiresDist {
+		r, err := python.ParseRequirement(text)
+		if err != nil {
+			continue
+		}
+		if applies, err := r.Marker.Evaluate(env, ""); err != nil || !applies {
+			continue
+		}
+		name := python.Normalize(r.Name)
+		version, ok := s.installed(name)
+		p := whittle.Problem{Rule: "missing-requirement", Severity: Warning, Distribution: name, ReachedFrom: []string{st.name}}
+		if ok {
+			v, err := python.ParseVersion(version)
+			if err != nil || r.Specifiers.Contains(v, true) {
+				continue
+			}
+			p.Message = fmt.Sprintf("%s %s requires %s; %s %s is installed", d.Name, d.Version, text, name, version)
+		} else {
+			p.Message = fmt.Sprintf("%s %s requires %s, which is not installed", d.Name, d.Version, r.Name)
+		}
+		p.Fix = "install " + r.Name + r.Specifiers.String()
+		out = append(out, p)
+	}
+	return out
+}
+
+// installed is the version of a distribution.
+func (s *state) installed(name string) (string, bool) {
+	for i := range s.Distributions {
+		if d := &s.Distributions[i]; d.Name == name && d.VendoredBy == "" {
+			return d.Version, true
+		}
+	}
+	return "", false
+}

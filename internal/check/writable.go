@@ -1,0 +1,128 @@
+package check
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"whittle"
+	"whittle/internal/python"
+)
+
+// checkWritable sees that the user may write where the application's own code
+// writes: files that are opened for writing, logs, SQLite databases, folders.
+func checkWritable(s *state) []whittle.Problem {
+	if s.user.uid == 0 || s.user.missing != "" {
+		return nil
+	}
+	var out []whittle.Problem
+	s.ownCalls(func(st *start, r root, walk *python.Reach, n *python.Node, c *python.Call) {
+		target, ok := written(c)
+		if !ok || runs(c.Conditions, r.im.Runtime) == python.No {
+			return
+		}
+		dir, blocked := s.unwritable(join(st.dir, target), isFolder(c))
+		if !blocked {
+			return
+		}
+		p := whittle.Problem{Rule: "unwritable-path", Severity: Error, Path: s.shown(n.File), Line: c.Line, ReachedFrom: s.reached(st, r, walk.Chain(n)),
+			Message: fmt.Sprintf("%s:%d writes %s as user %s, who may not write in /%s", s.shown(n.File), c.Line, target, s.Config.Config.User, dir),
+			Fix:     fmt.Sprintf("give the folder to the user in the RUN or COPY that makes it (COPY --chown=%s …, or RUN mkdir -p … && chown …)", s.Config.Config.User)}
+		if c.Context&(python.Lazy|python.Guarded|python.TypeChecking) != 0 || runs(c.Conditions, r.im.Runtime) == python.Maybe {
+			p.Severity = Warning
+		}
+		out = append(out, s.adjust(st, p))
+	})
+	return out
+}
+
+// ownCalls visits the calls of the application's own modules.
+func (s *state) ownCalls(visit func(*start, root, *python.Reach, *python.Node, *python.Call)) {
+	for _, st := range s.starts {
+		if st.python == nil {
+			continue
+		}
+		for _, r := range append(append([]root{}, st.python.roots...), st.python.later...) {
+			if r.node == nil {
+				continue
+			}
+			walk := python.Walk(true, r.node)
+			for _, n := range walk.Nodes {
+				if n.Source == nil || !s.ownFile(n.File, r.im.Finder) {
+					continue
+				}
+				for i := range n.Source.Calls {
+					visit(st, r, walk, n, &n.Source.Calls[i])
+				}
+			}
+		}
+	}
+}
+
+// written is the path that a call writes to.
+func written(c *python.Call) (string, bool) {
+	if len(c.Args) == 0 {
+		return "", false
+	}
+	first := c.Args[0]
+	switch last := c.Func[strings.LastIndexByte(c.Func, '.')+1:]; last {
+	case "open":
+		if c.Func != "open" && c.Func != "io.open" {
+			return "", false
+		}
+		for i, a := range c.Args[1:] {
+			mode, named := strings.CutPrefix(a, "mode=")
+			if (named || i == 0 && !strings.Contains(a, "=")) && strings.ContainsAny(mode, "wax+") {
+				return first, true
+			}
+		}
+	case "FileHandler", "RotatingFileHandler", "TimedRotatingFileHandler", "mkdir", "makedirs":
+		return first, !strings.Contains(first, "=")
+	case "basicConfig":
+		for _, a := range c.Args {
+			if f, ok := strings.CutPrefix(a, "filename="); ok {
+				return f, true
+			}
+		}
+		if !strings.Contains(first, "=") && first != "" {
+			return first, true
+		}
+	case "connect":
+		if c.Func == "sqlite3.connect" && first != ":memory:" && !strings.HasPrefix(first, "file:") && first != "" {
+			return first, true
+		}
+	}
+	return "", false
+}
+
+func isFolder(c *python.Call) bool {
+	return strings.HasSuffix(c.Func, "mkdir") || strings.HasSuffix(c.Func, "makedirs")
+}
+
+// unwritable is the folder in which the user would have to write and may not.
+func (s *state) unwritable(p string, folder bool) (string, bool) {
+	if strings.HasPrefix(p, "proc/") || strings.HasPrefix(p, "dev/") || strings.HasPrefix(p, "sys/") || strings.HasPrefix(p, "tmp/") || strings.HasPrefix(p, "run/") {
+		return "", false
+	}
+	if _, e, ok := s.stat(p); ok {
+		if folder || e.Kind == whittle.Dir {
+			return "", false // it is there already
+		}
+		return p, !s.user.mayWrite(e)
+	}
+	for dir := path.Dir(p); ; dir = path.Dir(dir) {
+		if dir == "." || dir == "/" {
+			dir = ""
+		}
+		_, e, ok := s.stat(dir)
+		if ok {
+			return dir, !s.user.mayWrite(e)
+		}
+		if !folder {
+			return "", false // the folder has to be made first, maybe by the program
+		}
+		if dir == "" {
+			return "", false
+		}
+	}
+}
