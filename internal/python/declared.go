@@ -130,14 +130,16 @@ func (d *declaredReader) read(name string) []byte {
 	return b
 }
 
-// add declares one requirement in the form of PEP 508.
-func (d *declaredReader) add(text, file string, line int, kind DependencyKind, extra, group string) {
+// add declares one requirement in the form of PEP 508; it is nil where the text
+// is none.
+func (d *declaredReader) add(text, file string, line int, kind DependencyKind, extra, group string) *Dependency {
 	r, err := ParseRequirement(text)
 	if err != nil {
 		d.errs = append(d.errs, fmt.Errorf("reading %s:%d: %w", file, line, err))
-		return
+		return nil
 	}
 	d.out.Dependencies = append(d.out.Dependencies, Dependency{Requirement: r, Text: text, File: file, Line: line, Kind: kind, Extra: extra, Group: group})
+	return &d.out.Dependencies[len(d.out.Dependencies)-1]
 }
 
 // pyprojectFile is the part of pyproject.toml that declares something.
@@ -391,11 +393,9 @@ func (d *declaredReader) requirement(text, file string, line int, kind Dependenc
 	if strings.Contains(text, "://") && !strings.Contains(text, "@") {
 		return
 	}
-	d.add(text, file, line, kind, "", "")
-	if dep := d.out.Dependencies; kind == Constraint || len(dep) > 0 {
-		last := dep[len(dep)-1]
-		if v, ok := strings.CutPrefix(last.Specifiers.String(), "=="); ok && last.File == file && !strings.Contains(v, "*") {
-			d.out.Locked = append(d.out.Locked, Locked{last.Name, v, file})
+	if dep := d.add(text, file, line, kind, "", ""); dep != nil {
+		if v, ok := strings.CutPrefix(dep.Specifiers.String(), "=="); ok && !strings.Contains(v, "*") {
+			d.out.Locked = append(d.out.Locked, Locked{dep.Name, v, file})
 		}
 	}
 }

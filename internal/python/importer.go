@@ -92,10 +92,11 @@ func (im *Importer) Program(file string, src *Source) *Node {
 	return n
 }
 
-// RunModule is a module run by "python -m": a package's __main__.
+// RunModule is a module run by "python -m": a package's __main__. It is nil
+// without a failure where the module may be there and cannot be looked into.
 func (im *Importer) RunModule(name string) (*Node, *Failure) {
 	n, f := im.Import(name)
-	if f != nil {
+	if f != nil || n == nil {
 		return nil, f
 	}
 	if n.Dirs != nil {
