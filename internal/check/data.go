@@ -38,7 +38,7 @@ func checkData(s *state) []whittle.Problem {
 // https://docs.python.org/3/library/zoneinfo.html#data-sources
 func (s *state) hasZone(zone string, im *python.Importer) bool {
 	for _, dir := range []string{"usr/share/zoneinfo", "usr/lib/zoneinfo", "usr/share/lib/zoneinfo", "etc/zoneinfo"} {
-		if _, _, ok := s.stat(join("", dir+"/"+zone)); ok {
+		if _, _, ok := s.stat(whittle.Join("", dir+"/"+zone)); ok {
 			return true
 		}
 	}
@@ -50,7 +50,7 @@ func (s *state) hasZone(zone string, im *python.Importer) bool {
 		return true // cannot be looked into
 	}
 	for _, dir := range n.Dirs {
-		if _, _, ok := s.stat(join(dir, zone)); ok {
+		if _, _, ok := s.stat(whittle.Join(dir, zone)); ok {
 			return true
 		}
 	}

@@ -208,8 +208,6 @@ func (s *state) unloadable(st *start, walk *python.Reach, n *python.Node, p whit
 	return p
 }
 
-func (s *state) realOf(p string) string { real, _, _ := s.stat(p); return real }
-
 // reached is the way from the start to a statement, of at most some lines.
 func (s *state) reached(st *start, r root, chain []python.Link) []string {
 	const most = 12

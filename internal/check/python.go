@@ -78,7 +78,7 @@ func machineOf(arch string) string {
 
 func (s *state) home(env map[string]string) string {
 	if h := env["HOME"]; h != "" {
-		return join("", h)
+		return whittle.Join("", h)
 	}
 	return s.user.home
 }
@@ -137,7 +137,7 @@ func (s *state) startPython(st *start, executable string, args []string) {
 		st.unknown = append(st.unknown, "which script it starts is only known when it runs")
 		return
 	}
-	file := join(st.dir, args[0])
+	file := whittle.Join(st.dir, args[0])
 	real, e, ok := s.stat(file)
 	if ok && e.Kind == whittle.Dir {
 		file, real = file+"/__main__.py", real+"/__main__.py"
@@ -289,10 +289,10 @@ func (s *state) django(st *start, executable, first string) {
 
 // program adds a Python file that a framework runs.
 func (s *state) program(st *start, executable, file string, later bool) {
-	real, _, ok := s.stat(join(st.dir, file))
+	real, _, ok := s.stat(whittle.Join(st.dir, file))
 	if !ok {
 		if !later {
-			st.problem(whittle.Problem{Rule: "missing-source", Path: file, Message: st.name + " runs " + file + ", which is not there (/" + join(st.dir, file) + ")",
+			st.problem(whittle.Problem{Rule: "missing-source", Path: file, Message: st.name + " runs " + file + ", which is not there (/" + whittle.Join(st.dir, file) + ")",
 				Fix: "COPY it into the image, or mend the path; the working directory is /" + st.dir})
 		}
 		return

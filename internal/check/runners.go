@@ -3,6 +3,8 @@ package check
 import (
 	"path"
 	"strings"
+
+	"whittle"
 )
 
 // runners are the programs that import what their command line names, by the
@@ -11,7 +13,7 @@ func runners() map[string]func(s *state, st *start, executable string, args []st
 	asgi := func(s *state, st *start, exe string, args []string) {
 		first := st.dir
 		if dir, ok := option(args, "--app-dir"); ok {
-			first = join(st.dir, dir)
+			first = whittle.Join(st.dir, dir)
 		}
 		if app, ok := spec(args, false); ok {
 			s.target(st, exe, first, path.Base(st.argv[0])+" "+app, app, "")
@@ -40,7 +42,7 @@ func gunicorn(s *state, st *start, exe string, args []string) {
 	args = append(strings.Fields(st.env["GUNICORN_CMD_ARGS"]), args...)
 	first := st.dir
 	if dir, ok := option(args, "--chdir"); ok {
-		first = join(st.dir, dir)
+		first = whittle.Join(st.dir, dir)
 	}
 	if class, ok := option(args, "-k", "--worker-class"); ok {
 		switch i := strings.LastIndexAny(class, ".:"); {
@@ -57,7 +59,7 @@ func gunicorn(s *state, st *start, exe string, args []string) {
 	case ok:
 		s.program(st, exe, strings.TrimPrefix(config, "file:"), false)
 	default:
-		s.program(st, exe, "/"+join(first, "gunicorn.conf.py"), true)
+		s.program(st, exe, "/"+whittle.Join(first, "gunicorn.conf.py"), true)
 	}
 	app, ok := spec(args, true)
 	if !ok {
@@ -76,7 +78,7 @@ func celery(s *state, st *start, exe string, args []string) {
 	}
 	first := st.dir
 	if dir, ok := option(args, "--workdir"); ok {
-		first = join(st.dir, dir)
+		first = whittle.Join(st.dir, dir)
 	}
 	module, attr, _ := strings.Cut(app, ":")
 	s.target(st, exe, first, "celery -A "+app, module, attr)
@@ -106,7 +108,7 @@ func streamlit(s *state, st *start, exe string, args []string) {
 		return
 	}
 	s.program(st, exe, file, false)
-	pages := path.Join(path.Dir(join(st.dir, file)), "pages")
+	pages := path.Join(path.Dir(whittle.Join(st.dir, file)), "pages")
 	for _, p := range s.Root.Paths() {
 		if path.Dir(p) == pages && strings.HasSuffix(p, ".py") {
 			s.program(st, exe, "/"+p, true)
@@ -120,7 +122,7 @@ func flask(s *state, st *start, exe string, args []string) {
 	if !ok {
 		if app = st.env["FLASK_APP"]; app == "" {
 			for _, name := range []string{"wsgi", "app"} {
-				if _, _, there := s.stat(join(st.dir, name+".py")); there {
+				if _, _, there := s.stat(whittle.Join(st.dir, name+".py")); there {
 					app = name
 					break
 				}
@@ -134,7 +136,7 @@ func flask(s *state, st *start, exe string, args []string) {
 	module, attr, _ := strings.Cut(app, ":")
 	first := st.dir
 	if strings.HasSuffix(module, ".py") {
-		first = path.Dir(join(st.dir, module))
+		first = path.Dir(whittle.Join(st.dir, module))
 		module = strings.TrimSuffix(path.Base(module), ".py")
 	}
 	s.target(st, exe, first, "flask --app "+app, module, attr)
@@ -147,13 +149,13 @@ func fastapi(s *state, st *start, exe string, args []string) {
 	}
 	for _, a := range args[1:] {
 		if strings.HasSuffix(a, ".py") {
-			file := join(st.dir, a)
+			file := whittle.Join(st.dir, a)
 			s.target(st, exe, path.Dir(file), "fastapi run "+a, strings.TrimSuffix(path.Base(file), ".py"), "")
 			return
 		}
 	}
 	for _, name := range []string{"main", "app", "api"} {
-		if _, _, there := s.stat(join(st.dir, name+".py")); there {
+		if _, _, there := s.stat(whittle.Join(st.dir, name+".py")); there {
 			s.target(st, exe, st.dir, "fastapi run", name, "")
 			return
 		}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"whittle"
+
 	"whittle/internal/dockerfile"
 )
 
@@ -120,7 +122,7 @@ func (r *shellRun) builtin(words []string) bool {
 	switch words[0] {
 	case "cd":
 		if len(words) > 1 && words[1] != unknownWord {
-			r.dir = join(r.dir, words[1])
+			r.dir = whittle.Join(r.dir, words[1])
 		} else {
 			r.strays = true
 		}
@@ -141,7 +143,7 @@ func (r *shellRun) builtin(words []string) bool {
 		return true
 	case ".", "source":
 		if len(words) > 1 && path.Base(words[1]) == "activate" { // a virtual environment
-			dir := path.Dir(join(r.dir, words[1]))
+			dir := path.Dir(whittle.Join(r.dir, words[1]))
 			r.env["PATH"] = "/" + dir + ":" + searchPath(r.env)
 			return true
 		}

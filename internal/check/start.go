@@ -183,11 +183,11 @@ func isShell(base string) bool {
 // there, or not executable, becomes a problem of the start.
 func (s *state) lookup(st *start, name string) (string, bool) {
 	if strings.Contains(name, "/") {
-		return s.executable(st, join(st.dir, name), name)
+		return s.executable(st, whittle.Join(st.dir, name), name)
 	}
 	denied := ""
 	for _, dir := range strings.Split(searchPath(st.env), ":") {
-		p := join(st.dir, dir+"/"+name)
+		p := whittle.Join(st.dir, dir+"/"+name)
 		real, e, ok := s.stat(p)
 		switch {
 		case !ok || e.Kind == whittle.Dir:
@@ -260,15 +260,6 @@ func searchPath(env map[string]string) string {
 		return p
 	}
 	return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-}
-
-// join is a path of the image, clean and relative; one that is not absolute is
-// taken from dir.
-func join(dir, p string) string {
-	if !strings.HasPrefix(p, "/") {
-		p = "/" + dir + "/" + p
-	}
-	return strings.TrimPrefix(path.Clean(p), "/")
 }
 
 // unwrap takes a program away that only starts another: what it starts then.
@@ -353,7 +344,7 @@ func (s *state) script(st *start, file string, depth int) {
 	if len(words) > 1 {
 		args = append(args, strings.TrimSpace(words[1]))
 	}
-	target, e, there := s.stat(join("", interp))
+	target, e, there := s.stat(whittle.Join("", interp))
 	if !there || e.Mode&0o111 == 0 || e.Kind == whittle.Dir {
 		problem := whittle.Problem{Rule: "missing-interpreter", Path: "/" + file, Line: 1,
 			Message: "/" + file + " is started by " + interp + ", which is not there", Fix: "make the first line name an interpreter that the image has"}
@@ -363,7 +354,7 @@ func (s *state) script(st *start, file string, depth int) {
 		st.problem(problem)
 		return
 	}
-	interpreter := join("", interp)
+	interpreter := whittle.Join("", interp)
 	st.programs = append(st.programs, interpreter)
 	if path.Base(target) == "env" || path.Base(interp) == "env" {
 		if interpreter, ok = s.byEnv(st, file, args); !ok {
@@ -439,7 +430,7 @@ func (s *state) startShell(st *start, args []string, depth int) {
 		s.shellText(st, "", []byte(args[0]), args[min(2, len(args)):], depth)
 		return
 	}
-	file := join(st.dir, args[0])
+	file := whittle.Join(st.dir, args[0])
 	_, text, ok := s.text(file)
 	if !ok {
 		st.missing(args[0], "/"+file+" is not there")

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"path"
 	"slices"
 	"strings"
 
@@ -35,7 +34,7 @@ func newState(img *Image) *state {
 		k, v, _ := strings.Cut(kv, "=")
 		s.env[k] = v
 	}
-	s.workdir = join("", img.Config.Config.WorkingDir)
+	s.workdir = whittle.Join("", img.Config.Config.WorkingDir)
 	s.user = s.account(img.Config.Config.User)
 	for i := range img.Distributions {
 		d := &img.Distributions[i]
@@ -105,45 +104,11 @@ func topModule(file string) string {
 
 // stat follows a path's symlinks to what is there.
 func (s *state) stat(p string) (real string, e whittle.Entry, ok bool) {
-	if p == "" || p == "." {
-		return "", whittle.Entry{Kind: whittle.Dir, Mode: 0o755}, true
-	}
-	todo := strings.Split(p, "/")
-	for links := 0; len(todo) > 0; {
-		name := todo[0]
-		todo = todo[1:]
-		switch name {
-		case "", ".":
-			continue
-		case "..":
-			if real = path.Dir(real); real == "." {
-				real = ""
-			}
-			continue
-		}
-		next := path.Join(real, name)
-		entry, err := s.Root.Lstat(next)
-		if err != nil {
-			return "", whittle.Entry{}, false
-		}
-		if e = entry; e.Kind != whittle.Symlink {
-			real = next
-			continue
-		}
-		if links++; links > 40 {
-			return "", whittle.Entry{}, false
-		}
-		if strings.HasPrefix(e.Link, "/") {
-			real = ""
-		}
-		todo = append(strings.Split(e.Link, "/"), todo...)
-	}
-	if real == "" {
-		return "", whittle.Entry{Kind: whittle.Dir, Mode: 0o755}, true
-	}
-	e, err := s.Root.Lstat(real)
-	return real, e, err == nil
+	return whittle.Follow(s.Root, "", p)
 }
+
+// realOf is a path without symlinks, "" where it leads nowhere.
+func (s *state) realOf(p string) string { real, _, _ := s.stat(p); return real }
 
 // text reads a script; first is its first line with the line end. Of Python
 // files only the first line may be known.

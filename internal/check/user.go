@@ -35,7 +35,7 @@ func (s *state) account(user string) *account {
 		id, _ := strconv.Atoi(f[2])
 		if f[0] == name && name != "" || err == nil && id == uid {
 			gid, _ := strconv.Atoi(f[3])
-			a.uid, a.home, known = id, join("", f[5]), true
+			a.uid, a.home, known = id, whittle.Join("", f[5]), true
 			a.groups[gid] = true
 			name = f[0]
 			break

@@ -21,7 +21,7 @@ func checkWritable(s *state) []whittle.Problem {
 		if !ok || runs(c.Conditions, r.im.Runtime) == python.No {
 			return
 		}
-		dir, blocked := s.unwritable(join(st.dir, target), isFolder(c))
+		dir, blocked := s.unwritable(whittle.Join(st.dir, target), isFolder(c))
 		if !blocked {
 			return
 		}

@@ -105,6 +105,10 @@ func hostRoot(t *testing.T, dirs ...string) host {
 func (h host) Paths() []string { return h.paths }
 
 func (h host) Lstat(p string) (whittle.Entry, error) {
+	dir := filepath.Dir("/" + p)
+	if real, err := filepath.EvalSymlinks(dir); err != nil || real != dir { // an image's root has no second names
+		return whittle.Entry{}, fs.ErrNotExist
+	}
 	info, err := os.Lstat("/" + p)
 	if err != nil {
 		return whittle.Entry{}, err

@@ -10,12 +10,8 @@ import (
 	"whittle"
 )
 
-// Limits of the walk to where a path really lies: the bytes of a path or of a
-// symlink's target, and the symlinks on the way. They are Linux's.
-const (
-	maxPath  = 4096
-	maxLinks = 40
-)
+// maxPath is the length in bytes of the longest name that is looked up, Linux's.
+const maxPath = 4096
 
 // resolver finds where a path that a database names really lies: parents may
 // be symlinks (/bin → usr/bin).
@@ -58,38 +54,9 @@ func (r *resolver) dir(p string) (real string, ok bool) {
 	if real, ok := r.dirs[p]; ok {
 		return real, true
 	}
-	if len(p) > maxPath {
+	real, _, ok = whittle.Follow(r.root, "", p)
+	if !ok {
 		return "", false
-	}
-	todo := strings.Split(p, "/")
-	for links := 0; len(todo) > 0; {
-		name := todo[0]
-		todo = todo[1:]
-		if name == "" || name == "." {
-			continue
-		}
-		if name == ".." {
-			if real = path.Dir(real); real == "." {
-				real = ""
-			}
-			continue
-		}
-		next := path.Join(real, name)
-		e, err := r.root.Lstat(next)
-		if err != nil {
-			return "", false
-		}
-		if e.Kind != whittle.Symlink {
-			real = next
-			continue
-		}
-		if links++; links > maxLinks || len(e.Link) > maxPath {
-			return "", false
-		}
-		if strings.HasPrefix(e.Link, "/") {
-			real = ""
-		}
-		todo = append(strings.Split(e.Link, "/"), todo...)
 	}
 	r.dirs[p] = real
 	return real, true

@@ -39,7 +39,7 @@ func (s *search) open(name string) (next bool) {
 		return false
 	}
 	parent := dirOf(name)
-	dir := l.paths.in(".", parent)
+	dir := l.paths.in("", parent)
 	if dir.kind != whittle.Dir {
 		return true
 	}

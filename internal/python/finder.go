@@ -99,7 +99,7 @@ func NewFinder(root whittle.Root, p Process, builtins []string) (*Finder, error)
 	f.suffixes = extensionSuffixes(t, interp)
 	f.addDir(p.First)
 	for _, dir := range filepathList(p.Env["PYTHONPATH"]) {
-		f.addDir(absolute(p.WorkDir, dir))
+		f.addDir(whittle.Join(p.WorkDir, dir))
 	}
 	f.addDir(path.Join(interp.Prefix, "lib", "python"+strings.ReplaceAll(interp.Series, ".", "")+".zip"))
 	f.addDir(interp.Lib)
@@ -112,8 +112,9 @@ func NewFinder(root whittle.Root, p Process, builtins []string) (*Finder, error)
 
 // venvOf is the virtual environment that a program belongs to.
 func (t *tree) venvOf(executable string) *Venv {
+	all := venvs(t)
 	for _, dir := range []string{path.Dir(executable), path.Dir(path.Dir(executable))} {
-		for _, v := range venvs(t) {
+		for _, v := range all {
 			if real, ok := t.real(path.Join(dir, "pyvenv.cfg")); ok && v.Dir == path.Dir(real) {
 				return &v
 			}
@@ -126,7 +127,7 @@ var versioned = regexp.MustCompile(`^(python|pypy)(\d+\.\d+)t?$`)
 
 // installation is the one that a program starts.
 func (t *tree) installation(executable string, venv *Venv) (Interpreter, bool) {
-	real, ok := t.follow(executable)
+	real, ok := t.follow("", executable)
 	if !ok {
 		return Interpreter{}, false
 	}
@@ -137,7 +138,7 @@ func (t *tree) installation(executable string, venv *Venv) (Interpreter, bool) {
 	prefix := path.Dir(dir)
 	var fit []Interpreter
 	for _, i := range interpreters(t) {
-		switch p, _ := t.follow(i.Prefix); {
+		switch p, _ := t.follow("", i.Prefix); {
 		case i.Prefix == prefix, p == prefix && p != "", prefix == "." && (i.Prefix == "" || i.Prefix == "usr"):
 			fit = append(fit, i)
 		}
@@ -182,7 +183,7 @@ func (f *Finder) addDir(dir string) {
 	if dir == "" {
 		return
 	}
-	real, ok := f.t.follow(dir)
+	real, ok := f.t.follow("", dir)
 	if !ok || slices.Contains(f.Path, real) {
 		return
 	}
@@ -195,7 +196,7 @@ func (f *Finder) addDir(dir string) {
 
 // addSite appends a site-packages folder with what its .pth files add.
 func (f *Finder) addSite(dir string) {
-	real, ok := f.t.follow(dir)
+	real, ok := f.t.follow("", dir)
 	if !ok || slices.Contains(f.Path, real) {
 		return
 	}
@@ -218,7 +219,7 @@ func (f *Finder) addPth(dir, name string) {
 		switch {
 		case strings.TrimSpace(line) == "", strings.HasPrefix(line, "#"):
 		case !strings.HasPrefix(line, "import ") && !strings.HasPrefix(line, "import\t"):
-			f.addDir(absolute(dir, line))
+			f.addDir(whittle.Join(dir, line))
 		case strings.Contains(line, "__editable__"):
 			f.addEditable(dir, line)
 		case strings.Contains(line, "_distutils_hack"):
@@ -254,11 +255,11 @@ func (f *Finder) addEditable(dir, line string) {
 	for _, d := range dictOf.FindAllStringSubmatch(string(b), -1) {
 		for _, pair := range stringPair.FindAllStringSubmatch(d[2], -1) {
 			if d[1] == "MAPPING" {
-				f.mapped[pair[1]] = absolute("", pair[2])
+				f.mapped[pair[1]] = whittle.Join("", pair[2])
 				continue
 			}
 			for _, q := range quoted.FindAllStringSubmatch(pair[3], -1) {
-				f.spaces[pair[1]] = append(f.spaces[pair[1]], absolute("", q[1]))
+				f.spaces[pair[1]] = append(f.spaces[pair[1]], whittle.Join("", q[1]))
 			}
 		}
 	}
@@ -290,9 +291,11 @@ func (f *Finder) findTop(name string) Module {
 			return m
 		}
 	}
-	dirs := f.Path
+	dirs := slices.Clone(f.Path)
 	for _, d := range f.spaces[name] {
-		dirs = append(slices.Clone(dirs), path.Dir(d))
+		if real, ok := f.t.follow("", path.Dir(d)); ok {
+			dirs = append(dirs, real)
+		}
 	}
 	if m := f.search(name, name, dirs); m.Found != Missing {
 		return m
@@ -324,28 +327,31 @@ func (f *Finder) Sub(parent Module, name string) Module {
 
 // place is the module at a path without its suffix, or at a package's folder.
 func (f *Finder) place(name, p string) Module {
-	dir, base := path.Split(p)
-	if real, ok := f.t.follow(p); ok && f.t.isFile(real) {
+	if real, ok := f.t.follow("", p); ok && f.t.isFile(real) {
 		return Module{Name: name, Found: SourceFile, File: real}
 	}
-	return f.search(name, strings.TrimSuffix(base, ".py"), []string{strings.TrimSuffix(dir, "/")})
+	dir, base := path.Split(p)
+	real, ok := f.t.follow("", dir)
+	if !ok {
+		return Module{Name: name}
+	}
+	return f.search(name, strings.TrimSuffix(base, ".py"), []string{real})
 }
 
-// search looks for a module in folders, as the import system's path-based
+// search looks for a module in folders without symlinks in their paths, as the import system's path-based
 // finder does: in each folder a package, then compiled code, text, bytecode; a
 // folder without __init__ counts when nothing else is found anywhere.
 func (f *Finder) search(full, name string, dirs []string) Module {
 	var portions []string
 	for _, dir := range dirs {
-		base := path.Join(dir, name)
-		if real, ok := f.t.follow(base); ok && !f.t.isFile(real) {
-			if m := f.file(full, real+"/__init__"); m.Found != Missing {
+		if real, ok := f.t.follow(dir, name); ok && !f.t.isFile(real) {
+			if m := f.file(full, real, "__init__"); m.Found != Missing {
 				m.Dirs = []string{real}
 				return m
 			}
 			portions = append(portions, real)
 		}
-		if m := f.file(full, base); m.Found != Missing {
+		if m := f.file(full, dir, name); m.Found != Missing {
 			return m
 		}
 	}
@@ -355,17 +361,22 @@ func (f *Finder) search(full, name string, dirs []string) Module {
 	return Module{Name: full}
 }
 
-func (f *Finder) file(full, stem string) Module {
+// file is the module in one file of a folder: compiled code, text, bytecode.
+func (f *Finder) file(full, dir, stem string) Module {
+	try := func(suffix string, found Found) (Module, bool) {
+		real, ok := f.t.follow(dir, stem+suffix)
+		return Module{Name: full, Found: found, File: real}, ok && f.t.isFile(real)
+	}
 	for _, s := range f.suffixes {
-		if real, ok := f.t.follow(stem + s); ok && f.t.isFile(real) {
-			return Module{Name: full, Found: ExtensionFile, File: real}
+		if m, ok := try(s, ExtensionFile); ok {
+			return m
 		}
 	}
-	if real, ok := f.t.follow(stem + ".py"); ok && f.t.isFile(real) {
-		return Module{Name: full, Found: SourceFile, File: real}
+	if m, ok := try(".py", SourceFile); ok {
+		return m
 	}
-	if real, ok := f.t.follow(stem + ".pyc"); ok && f.t.isFile(real) {
-		return Module{Name: full, Found: BytecodeFile, File: real}
+	if m, ok := try(".pyc", BytecodeFile); ok {
+		return m
 	}
 	return Module{Name: full}
 }
@@ -393,11 +404,9 @@ func extensionSuffixes(t *tree, i Interpreter) []string {
 	if i.Implementation == "pypy" {
 		return []string{".pypy" + strings.ReplaceAll(i.Series, ".", "") + "-pp73-x86_64-linux-gnu.so", ".so"}
 	}
-	for _, dir := range []string{i.Lib + "/lib-dynload"} {
-		for _, name := range t.list(dir) {
-			if _, rest, ok := strings.Cut(name, ".cpython-"); ok && strings.HasSuffix(rest, ".so") {
-				return []string{".cpython-" + rest, ".abi3.so", ".so"}
-			}
+	for _, name := range t.list(i.Lib + "/lib-dynload") {
+		if _, rest, ok := strings.Cut(name, ".cpython-"); ok && strings.HasSuffix(rest, ".so") {
+			return []string{".cpython-" + rest, ".abi3.so", ".so"}
 		}
 	}
 	tag := ".cpython-" + strings.ReplaceAll(i.Series, ".", "") + "-"
@@ -409,7 +418,7 @@ func extensionSuffixes(t *tree, i Interpreter) []string {
 	return []string{tag + "x86_64-linux-gnu.so", ".abi3.so", ".so"}
 }
 
-// Version is the language's version as numbers.
+// Numbers is the version as numbers: 3, 13, 5.
 func (i Interpreter) Numbers() [3]int {
 	var v [3]int
 	for n, part := range strings.SplitN(i.Version, ".", 3) {
@@ -430,15 +439,6 @@ func filepathList(s string) []string {
 		return nil
 	}
 	return strings.Split(s, ":")
-}
-
-// absolute is a path of the image as a clean relative one; one that is not
-// absolute is taken from dir.
-func absolute(dir, p string) string {
-	if !strings.HasPrefix(p, "/") {
-		p = "/" + dir + "/" + p
-	}
-	return strings.TrimPrefix(path.Clean(p), "/")
 }
 
 // alwaysBuiltin are compiled into every CPython from 3.8 on; sys.builtin_module_names

@@ -137,7 +137,7 @@ func (t *tree) withBytecode(named []string) []string {
 		if beside := p + "c"; t.isFile(beside) {
 			add(beside)
 		}
-		for _, c := range t.bytecode[p] {
+		for _, c := range t.bytecode(p) {
 			add(c)
 		}
 	}

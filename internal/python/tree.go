@@ -16,18 +16,24 @@ import (
 type tree struct {
 	root  whittle.Root
 	paths []string
-	// bytecode has the cached .pyc files by the path of their source.
-	bytecode map[string][]string
+	// compiled has the cached .pyc files by the path of their source, nil
+	// before anyone asks.
+	compiled map[string][]string
 }
 
-func newTree(root whittle.Root) *tree {
-	t := &tree{root: root, paths: root.Paths(), bytecode: map[string][]string{}}
-	for _, p := range t.paths {
-		if source, ok := sourceOf(p); ok {
-			t.bytecode[source] = append(t.bytecode[source], p)
+func newTree(root whittle.Root) *tree { return &tree{root: root, paths: root.Paths()} }
+
+// bytecode are the cached .pyc files of a source.
+func (t *tree) bytecode(source string) []string {
+	if t.compiled == nil {
+		t.compiled = map[string][]string{}
+		for _, p := range t.paths {
+			if source, ok := sourceOf(p); ok {
+				t.compiled[source] = append(t.compiled[source], p)
+			}
 		}
 	}
-	return t
+	return t.compiled[source]
 }
 
 // sourceOf is the path of the source that a cached bytecode file was compiled
@@ -99,67 +105,24 @@ func btoi(b bool) int {
 // real resolves the symlinked parents of a path within the root; ok is false
 // where it leads nowhere. What is there as it stands needs no walk.
 func (t *tree) real(p string) (string, bool) {
-	const maxPath, maxLinks = 4096, 40 // Linux's
 	if _, err := t.root.Lstat(p); err == nil {
 		return p, true
 	}
-	if len(p) > maxPath {
-		return "", false
-	}
 	dir, base := path.Split(p)
-	todo, real := strings.Split(dir, "/"), ""
-	for links := 0; len(todo) > 0; {
-		name := todo[0]
-		todo = todo[1:]
-		switch name {
-		case "", ".":
-			continue
-		case "..":
-			if real = path.Dir(real); real == "." {
-				real = ""
-			}
-			continue
-		}
-		next := path.Join(real, name)
-		e, err := t.root.Lstat(next)
-		if err != nil {
-			return "", false
-		}
-		if e.Kind != whittle.Symlink {
-			real = next
-			continue
-		}
-		if links++; links > maxLinks || len(e.Link) > maxPath {
-			return "", false
-		}
-		if strings.HasPrefix(e.Link, "/") {
-			real = ""
-		}
-		todo = append(strings.Split(e.Link, "/"), todo...)
+	real, _, ok := whittle.Follow(t.root, "", dir)
+	if !ok {
+		return "", false
 	}
 	real = path.Join(real, base)
 	_, err := t.root.Lstat(real)
 	return real, err == nil
 }
 
-// follow resolves a path and what it is, if that is a symlink; ok is false
-// where it leads nowhere.
-func (t *tree) follow(p string) (string, bool) {
-	if p == "" || p == "." {
-		return "", true
-	}
-	for range 40 {
-		real, ok := t.real(p)
-		if !ok {
-			return "", false
-		}
-		e, err := t.root.Lstat(real)
-		if err != nil || e.Kind != whittle.Symlink {
-			return real, err == nil
-		}
-		p = absolute(path.Dir(real), e.Link)
-	}
-	return "", false
+// follow resolves a path below a folder that is resolved already, and what it
+// is, if that is a symlink; ok is false where it leads nowhere.
+func (t *tree) follow(dir, p string) (string, bool) {
+	real, _, ok := whittle.Follow(t.root, dir, p)
+	return real, ok
 }
 
 // list gives the names in a folder, sorted.

@@ -1,0 +1,82 @@
+package whittle
+
+import (
+	"path"
+	"strings"
+)
+
+// Linux's limits of a walk: bytes of a path or of a symlink's target, and
+// symlinks on the way.
+const (
+	maxPath  = 4096
+	maxLinks = 40
+)
+
+// Join is a path of an image as a clean relative one; p is taken from the
+// directory dir where it is not absolute. It never leaves the root, which is
+// "".
+func Join(dir, p string) string {
+	if !strings.HasPrefix(p, "/") {
+		p = "/" + dir + "/" + p
+	}
+	return strings.TrimPrefix(path.Clean(p), "/")
+}
+
+// Follow finds where a path leads in a root as the kernel does: every symlink
+// on the way is followed, the last one too, ".." leaves the directory that a
+// symlink names, and nothing leaves the root. A path that is not absolute
+// starts at dir, which holds no symlinks itself. What it gives is the path
+// without symlinks ("" for the root itself) and what is there; ok is false
+// where nothing is, where links go in a circle, and beyond Linux's limits.
+// path_resolution(7)
+func Follow(root Root, dir, p string) (real string, e Entry, ok bool) {
+	if len(p) > maxPath {
+		return "", Entry{}, false
+	}
+	real, kind := dir, Dir
+	if strings.HasPrefix(p, "/") {
+		real = ""
+	} else if whole := path.Join(dir, p); dir+"/"+p == whole || p == whole { // often nothing has to be walked
+		if e, err := root.Lstat(whole); err == nil && e.Kind != Symlink {
+			return whole, e, true
+		}
+	}
+	todo := strings.Split(p, "/")
+	for links := 0; len(todo) > 0; {
+		name := todo[0]
+		todo = todo[1:]
+		if kind != Dir {
+			return "", Entry{}, false
+		}
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			if real = path.Dir(real); real == "." {
+				real = ""
+			}
+			continue
+		}
+		next := path.Join(real, name)
+		e, err := root.Lstat(next)
+		if err != nil {
+			return "", Entry{}, false
+		}
+		if e.Kind != Symlink {
+			real, kind = next, e.Kind
+			continue
+		}
+		if links++; links > maxLinks || len(e.Link) > maxPath || e.Link == "" {
+			return "", Entry{}, false
+		}
+		if strings.HasPrefix(e.Link, "/") {
+			real = ""
+		}
+		todo = append(strings.Split(e.Link, "/"), todo...)
+	}
+	if real == "" {
+		return "", Entry{Kind: Dir, Mode: 0o755}, true
+	}
+	e, err := root.Lstat(real)
+	return real, e, err == nil
+}
