@@ -155,10 +155,35 @@ type Check struct {
 	Unknown []string `json:"unknown,omitempty"`
 	// Image is the image that was checked, empty for a project.
 	Image string `json:"image,omitempty"`
-	// Run says how the image's commands went, nil where none was run.
-	Run *RunFacts `json:"run,omitempty"`
-	// Disagreement says how the static verdict and the run differ.
-	Disagreement string `json:"disagreement,omitempty"`
+	// Project is the name of the project that was checked without an image.
+	Project string `json:"project,omitempty"`
+	// Starts are what the image starts.
+	Starts []Start `json:"starts,omitempty"`
+	// Disagreements say where a verdict and a run differ.
+	Disagreements []string `json:"disagreements,omitempty"`
+}
+
+// Kinds of starts.
+const (
+	StartEntry       = "entry" // entry point and command
+	StartHealthcheck = "healthcheck"
+	StartConsole     = "console script"
+	StartCommand     = "command" // one that a user or the project names
+)
+
+// Start is something that an image starts: what the check says of it, and how
+// it went where it was run.
+type Start struct {
+	Kind    string   `json:"kind"`
+	Name    string   `json:"name"`
+	Command []string `json:"command"`
+	// Verdict is "runs", "fails" or "unknown", without running it.
+	Verdict string `json:"verdict"`
+	// Probe is a command that does what the start would do for its first
+	// visitor, nil where the start shows all by itself.
+	Probe []string `json:"probe,omitempty"`
+	// Run is nil where it was not run.
+	Run *CommandRun `json:"run,omitempty"`
 }
 
 // Problem is one thing that keeps an image from running, or might.

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"whittle"
 	"whittle/internal/check"
@@ -26,6 +27,13 @@ type CheckOptions struct {
 	Project string
 	// Commands have to work too, besides what the image starts.
 	Commands [][]string
+	// Run runs what the image starts, too. Patience is how long an entry
+	// point is watched that does not end; 0 is ten seconds.
+	Run      bool
+	Patience time.Duration
+	// TempDir is where the image is laid out for the engine; empty is the
+	// system's.
+	TempDir string
 }
 
 // Check says whether an image can run, without running it.
@@ -62,7 +70,10 @@ func Check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle
 		return nil, err
 	}
 	out.Image = img.Ref().Name
-	return out, nil
+	if o.Run {
+		err = confirm(ctx, env, img, out, o)
+	}
+	return out, err
 }
 
 // factsVersion names the selection of keepFacts and the forms of distil in

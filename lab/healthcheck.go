@@ -18,7 +18,7 @@ func healthcheckImports(p whittle.Process) (args []string, ok bool) {
 	}
 	words := p.Healthcheck.Test[1:]
 	if p.Healthcheck.Test[0] == "CMD-SHELL" {
-		words = commandWords(p.Healthcheck.Test[1])
+		words = firstCommand(p.Healthcheck.Test[1])
 	}
 	for i, w := range words {
 		if w != "-c" || i == 0 || i+1 >= len(words) || !strings.HasPrefix(path.Base(words[0]), "python") {
@@ -31,28 +31,6 @@ func healthcheckImports(p whittle.Process) (args []string, ok bool) {
 	return nil, false
 }
 
-// commandWords are the words of the first command of a shell command line,
-// nil where they are not known before it runs.
-func commandWords(line string) []string {
-	// A heredoc, as the command may have lines of its own.
-	f, err := dockerfile.Parse("healthcheck", []byte("FROM scratch\nRUN <<END-OF-COMMAND\n"+line+"\nEND-OF-COMMAND\n"))
-	if err != nil || len(f.Stages[0].Instructions) != 1 {
-		return nil
-	}
-	script, err := f.Stages[0].Instructions[0].Shell()
-	if err != nil || len(script.Commands()) == 0 {
-		return nil
-	}
-	var words []string
-	for _, w := range script.Commands()[0].Words {
-		if !w.Literal {
-			return nil
-		}
-		words = append(words, w.Value)
-	}
-	return words
-}
-
 // importStatements are the top-level imports of a line of Python.
 func importStatements(code string) []string {
 	var out []string
@@ -62,4 +40,15 @@ func importStatements(code string) []string {
 		}
 	}
 	return out
+}
+
+// firstCommand are the words of the first command of a shell command line, nil
+// where they are not known before it runs.
+func firstCommand(line string) []string {
+	script, err := dockerfile.ParseShell("healthcheck", line)
+	if err != nil || len(script.Commands()) == 0 {
+		return nil
+	}
+	words, _ := literal(script.Commands()[0])
+	return words
 }

@@ -180,14 +180,40 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	img.Close()
 	commands := s.commands(process)
 	if len(commands) == 0 {
-		return nil
+		return s.check(ctx, out, nil, nil, process)
 	}
 	s.env.progress().Step(fmt.Sprintf("variant %s: running %d commands", out.Name, len(commands)))
 	results, err := s.engine.Run(ctx, d, commands, build.RunOptions{Log: log})
 	if err != nil {
 		return fmt.Errorf("running the image: %w", err)
 	}
-	out.Run, out.Check = judge(commands, results, process)
+	out.Run = judge(commands, results, process)
+	return s.check(ctx, out, commands, results, process)
+}
+
+// check holds what the image's files say against how its commands went.
+func (s *study) check(ctx context.Context, out *whittle.Variant, commands []build.Command, results []build.RunResult, process whittle.Process) error {
+	o := CheckOptions{Project: s.project.Dir}
+	for _, c := range commands {
+		o.Commands = append(o.Commands, c.Args)
+	}
+	check, err := Check(ctx, s.env, "docker-archive:"+s.out.path(out.Build.Archive), o)
+	if err != nil {
+		return fmt.Errorf("checking the image: %w", err)
+	}
+	check.Image = out.Name
+	for i, r := range results {
+		for j := range check.Starts {
+			st := &check.Starts[j]
+			if st.Kind == whittle.StartCommand && slices.Equal(st.Command, commands[i].Args) {
+				run, problem := judgeStart(st.Kind, commands[i].Args, r, process)
+				st.Run = &run
+				compareRun(check, st, problem)
+			}
+		}
+	}
+	settle(check)
+	out.Check = check
 	return nil
 }
 
@@ -210,16 +236,12 @@ func (s *study) commands(process whittle.Process) []build.Command {
 }
 
 // judge reads the results of the commands.
-func judge(commands []build.Command, results []build.RunResult, process whittle.Process) (whittle.RunFacts, *whittle.Check) {
+func judge(commands []build.Command, results []build.RunResult, process whittle.Process) whittle.RunFacts {
 	facts := whittle.RunFacts{Status: whittle.Runs, Commands: []whittle.CommandRun{}}
-	check := &whittle.Check{Schema: whittle.CheckSchema, Verdict: whittle.Runs, Problems: []whittle.Problem{}}
 	for i, r := range results {
-		c := whittle.CommandRun{Name: r.Name, Command: commands[i].Args, Status: whittle.Runs, Exit: r.ExitCode, Seconds: seconds(r.Times)}
-		if !r.OK() {
-			facts.Status, check.Verdict, c.Status = whittle.Fails, whittle.Fails, whittle.Fails
-			problem := explainRun(&c, r, process)
-			problem.ReachedFrom = []string{strings.Join(c.Command, " ")}
-			check.Problems = append(check.Problems, problem)
+		c, _ := judgeStart(whittle.StartCommand, commands[i].Args, r, process)
+		if c.Status != whittle.Runs {
+			facts.Status = whittle.Fails
 		}
 		facts.Commands = append(facts.Commands, c)
 	}
@@ -227,7 +249,7 @@ func judge(commands []build.Command, results []build.RunResult, process whittle.
 		m := median(facts.Commands[0].Seconds)
 		facts.Seconds = &m
 	}
-	return facts, check
+	return facts
 }
 
 // explainRun says why a command failed.

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,44 +15,85 @@ import (
 )
 
 func (a *app) checkCommand() *cobra.Command {
-	var project string
+	var o lab.CheckOptions
+	var lines []string
 	cmd := &cobra.Command{
-		Use:   "check IMAGE",
+		Use:   "check IMAGE|DIR",
 		Short: "Say whether an image can run, without running it",
-		Long: `Follows what the image starts — entry point, command, health check, console scripts of the application — to the
-programs, shared libraries and Python modules that it needs. Exit code 1 says that it cannot run.`,
+		Long: `check follows what an image starts (entry point, command, health check, console
+scripts of the application) to the programs, shared libraries and Python modules
+that it needs, and names file and line of what is missing, how it is reached,
+and what to do. With --run it runs them too, without network, and says where
+the two verdicts differ.
+
+Of a project's folder it checks what its own code imports against what its
+files declare.
+
+Exit codes: 0 nothing was found that keeps it from running; 1 it cannot run, or
+the verdicts differ; 2 bad usage or input; 3 the engine or the network failed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if isProject(args[0]) {
+				return a.checkProject(cmd, args[0], o.Run || len(lines) > 0)
+			}
+			for _, line := range lines {
+				words, err := lab.Words(line)
+				if err != nil {
+					return err
+				}
+				o.Commands = append(o.Commands, words)
+			}
+			if o.Project == "" && isProject(".") {
+				o.Project = "."
+			}
 			env, err := a.env()
 			if err != nil {
 				return err
 			}
-			if project == "" {
-				project = projectHere()
-			}
-			c, err := lab.Check(cmd.Context(), env, args[0], lab.CheckOptions{Project: project})
+			c, err := lab.Check(cmd.Context(), env, args[0], o)
 			if err != nil {
 				return err
 			}
-			if err := a.show(c, func(w io.Writer, st report.Style) error { return report.CheckText(w, c, st) }); err != nil {
-				return err
-			}
-			if c.Verdict == whittle.Fails {
-				return errNo
-			}
-			return nil
+			return a.showCheck(c)
 		},
 	}
-	cmd.Flags().StringVar(&project, "project", "", "the folder of the project that made the image; the working directory where it has a pyproject.toml")
+	f := cmd.Flags()
+	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, where it is one)")
+	f.StringArrayVar(&lines, "command", nil, "a command line that has to work too (repeatable)")
+	f.BoolVar(&o.Run, "run", false, "run what the image starts, too, and compare")
+	f.DurationVar(&o.Patience, "patience", 10*time.Second, "with --run: how long to watch an entry point that does not end")
 	return cmd
 }
 
-// projectHere is the working directory, where it looks like a project.
-func projectHere() string {
-	for _, name := range []string{"pyproject.toml", "setup.cfg", "requirements.txt"} {
-		if _, err := os.Stat(filepath.Join(".", name)); err == nil {
-			return "."
-		}
+// checkProject checks a folder; asked says that something was asked for that
+// needs an image.
+func (a *app) checkProject(cmd *cobra.Command, dir string, asked bool) error {
+	if asked {
+		return whittle.WithHint(fmt.Errorf("%s is a folder without an image to run: %w", dir, whittle.ErrUsage), "build it first, or study it with whittle lab")
 	}
-	return ""
+	c, err := lab.CheckProject(cmd.Context(), dir)
+	if err != nil {
+		return err
+	}
+	return a.showCheck(c)
+}
+
+func (a *app) showCheck(c *whittle.Check) error {
+	if err := a.show(c, func(w io.Writer, st report.Style) error { return report.CheckText(w, c, st) }); err != nil {
+		return err
+	}
+	if c.Verdict == whittle.Fails || len(c.Disagreements) > 0 {
+		return errNo
+	}
+	return nil
+}
+
+// isProject says whether a name is a folder that is no image.
+func isProject(name string) bool {
+	info, err := os.Stat(name)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	_, err = os.Stat(filepath.Join(name, "oci-layout"))
+	return err != nil
 }

@@ -66,23 +66,55 @@ func Run(ctx context.Context, img *Image) (*whittle.Check, error) {
 		}
 		out.Problems = append(out.Problems, c.run(s)...)
 	}
+	out.Starts = s.verdicts(out.Problems)
 	out.Problems = merge(out.Problems)
-	out.Verdict = s.verdict(out.Problems)
 	out.Unknown = s.unknown()
+	out.Verdict = verdict(out)
 	return out, nil
 }
 
 // verdict: an error fails; what could not be followed is not known.
-func (s *state) verdict(problems []whittle.Problem) string {
-	for _, p := range problems {
-		if p.Severity == Error {
-			return whittle.Fails
-		}
-	}
-	if len(s.unknown()) > 0 {
+func verdict(c *whittle.Check) string {
+	switch {
+	case slices.ContainsFunc(c.Problems, isError):
+		return whittle.Fails
+	case len(c.Unknown) > 0:
 		return whittle.Unknown
 	}
 	return whittle.Runs
+}
+
+func isError(p whittle.Problem) bool { return p.Severity == Error }
+
+// verdicts are those of what the image starts, each by the problems that are
+// reached from it. A problem that nothing reaches is everyone's.
+func (s *state) verdicts(problems []whittle.Problem) []whittle.Start {
+	kinds := map[role]string{entry: whittle.StartEntry, healthcheck: whittle.StartHealthcheck, console: whittle.StartConsole, command: whittle.StartCommand}
+	out := []whittle.Start{}
+	for _, st := range s.starts {
+		if st.command == nil {
+			continue
+		}
+		v := whittle.Start{Kind: kinds[st.role], Name: st.name, Command: st.command, Verdict: whittle.Runs}
+		for _, other := range s.starts {
+			if other.name != st.name {
+				continue
+			}
+			if len(other.unknown) > 0 {
+				v.Verdict = whittle.Unknown
+			}
+			if other.probe != nil {
+				v.Probe = other.probe
+			}
+		}
+		for _, p := range problems {
+			if isError(p) && (len(p.ReachedFrom) == 0 || p.ReachedFrom[0] == st.name) {
+				v.Verdict = whittle.Fails
+			}
+		}
+		out = append(out, v)
+	}
+	return out
 }
 
 // unknown says what could not be followed.

@@ -108,6 +108,9 @@ func streamlit(s *state, st *start, exe string, args []string) {
 		return
 	}
 	s.program(st, exe, file, false)
+	// Streamlit runs the script when somebody opens the page; run by itself
+	// it draws to nobody.
+	st.probe = []string{"/" + exe, "/" + whittle.Join(st.dir, file)}
 	pages := path.Join(path.Dir(whittle.Join(st.dir, file)), "pages")
 	for _, p := range s.Root.Paths() {
 		if path.Dir(p) == pages && strings.HasSuffix(p, ".py") {

@@ -39,6 +39,10 @@ type start struct {
 	optional bool
 	problems []whittle.Problem
 	unknown  []string
+	// command is what was asked to start, nil for what scripts start.
+	command []string
+	// probe does what the start would do for its first visitor.
+	probe []string
 }
 
 // unknownWord stands for a word that only the shell knows.
@@ -117,6 +121,9 @@ func (s *state) follow(st *start, depth int) {
 		st.unknown = append(st.unknown, "too many scripts start each other")
 		s.starts = append(s.starts, st)
 		return
+	}
+	if depth == 0 {
+		st.command = slices.Clone(st.argv)
 	}
 	if depth == 0 || len(s.starts) == 0 || s.starts[len(s.starts)-1] != st {
 		s.starts = append(s.starts, st)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -11,22 +12,25 @@ import (
 // CheckText writes a check for a terminal.
 func CheckText(w io.Writer, c *whittle.Check, st Style) error { return writeText(w, checkDoc(c), st) }
 
-// CheckMarkdown writes a check as Markdown.
-func CheckMarkdown(w io.Writer, c *whittle.Check) error { return writeMarkdown(w, checkDoc(c)) }
-
 var verdicts = map[string]string{
 	whittle.Runs:    "Nothing that it needs to start is missing.",
 	whittle.Fails:   "It cannot run as it is.",
-	whittle.Unknown: "Whether it runs cannot be said without running it.",
+	whittle.Unknown: "Whether it runs cannot be said from its files alone.",
 }
 
 func checkDoc(c *whittle.Check) document {
 	var d document
 	title := c.Image
 	if title == "" {
-		title = "check"
+		title = cmp.Or(c.Project, "project")
 	}
 	d.add(heading{1, printable(title) + ": " + c.Verdict}, para(verdicts[c.Verdict]))
+	if len(c.Disagreements) > 0 {
+		d.add(heading{2, "The check and the run disagree"}, printableList(c.Disagreements))
+	}
+	if t := runsTable(c); len(t.rows) > 0 {
+		d.add(t)
+	}
 	for _, severity := range []struct{ name, title string }{{"error", "Errors"}, {"warning", "Warnings"}, {"info", "For your information"}} {
 		var items list
 		for _, p := range c.Problems {
@@ -39,13 +43,34 @@ func checkDoc(c *whittle.Check) document {
 		}
 	}
 	if len(c.Unknown) > 0 {
-		var items list
-		for _, u := range c.Unknown {
-			items = append(items, printable(u))
-		}
-		d.add(heading{2, "Not followed"}, items)
+		d.add(heading{2, "Not followed"}, printableList(c.Unknown))
 	}
 	return d
+}
+
+func printableList(lines []string) list {
+	out := make(list, len(lines))
+	for i, l := range lines {
+		out[i] = printable(l)
+	}
+	return out
+}
+
+// runsTable shows what was run: the verdict by the files beside that by the
+// run.
+func runsTable(c *whittle.Check) table {
+	t := table{columns: []column{flexible("Start"), left("By its files"), left("By running it"), right("Seconds")}}
+	for _, s := range c.Starts {
+		if s.Run == nil {
+			continue
+		}
+		took := ""
+		if n := len(s.Run.Seconds); n > 0 {
+			took = fmt.Sprintf("%.1f", s.Run.Seconds[n-1])
+		}
+		t.row(text(printable(s.Name)), statusCell(s.Verdict), statusCell(s.Run.Status), text(took))
+	}
+	return t
 }
 
 // problemLine is a problem with the way to it and what to do.

@@ -91,9 +91,20 @@ func summaryTable(s *whittle.Study) table {
 		}
 		size := v.Inspect.Size
 		t.row(text(v.Name), text(whittle.Bytes(size.Unpacked)), text(whittle.Bytes(size.Live)), text(whittle.Bytes(size.Dead)),
-			toned(change, tn), toned(percent, tn), statusCell(v.Run.Status))
+			toned(change, tn), toned(percent, tn), statusCell(variantStatus(v)))
 	}
 	return t
+}
+
+// variantStatus: an image that fails by its files or by running fails.
+func variantStatus(v whittle.Variant) string {
+	switch {
+	case v.Run.Status == whittle.Fails || v.Check != nil && v.Check.Verdict == whittle.Fails:
+		return whittle.Fails
+	case v.Run.Status == whittle.Unknown && v.Check != nil:
+		return v.Check.Verdict
+	}
+	return v.Run.Status
 }
 
 func statusCell(status string) cell {
@@ -116,7 +127,7 @@ func studyWords(s *whittle.Study) []string {
 		}
 	}
 	for _, v := range s.Variants {
-		if first, more := firstProblem(v.Run); first != "" {
+		if first, more := firstProblem(v); first != "" {
 			w := v.Name + " fails: " + printable(first)
 			if more > 0 {
 				w += fmt.Sprintf(", and %d more", more)
@@ -127,20 +138,49 @@ func studyWords(s *whittle.Study) []string {
 	return words
 }
 
-// firstProblem is the first problem of a run, and how many others there are.
-func firstProblem(r whittle.RunFacts) (first string, more int) {
+// firstProblem is the first problem of a variant, by running or else by its
+// files, and how many others there are.
+func firstProblem(v whittle.Variant) (first string, more int) {
+	var all []string
+	for _, c := range v.Run.Commands {
+		all = append(all, c.Problem)
+	}
+	if all = distinct(all); len(all) == 0 {
+		for _, p := range checkErrors(v) {
+			all = append(all, p.Message)
+		}
+		all = distinct(all)
+	}
+	if len(all) == 0 {
+		return "", 0
+	}
+	return all[0], len(all) - 1
+}
+
+// distinct leaves out what is empty or was there before.
+func distinct(lines []string) []string {
 	seen := map[string]bool{"": true}
-	for _, c := range r.Commands {
-		if !seen[c.Problem] {
-			seen[c.Problem] = true
-			if first == "" {
-				first = c.Problem
-			} else {
-				more++
+	var out []string
+	for _, l := range lines {
+		if !seen[l] {
+			seen[l] = true
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// checkErrors are what keeps a variant from running by its files.
+func checkErrors(v whittle.Variant) []whittle.Problem {
+	var out []whittle.Problem
+	if v.Check != nil {
+		for _, p := range v.Check.Problems {
+			if p.Severity == "error" && p.Fix != "" {
+				out = append(out, p)
 			}
 		}
 	}
-	return first, more
+	return out
 }
 
 func timesTable(s *whittle.Study) table {
@@ -208,6 +248,12 @@ func failuresSection(d *document, s *whittle.Study) {
 			if c.Status == whittle.Fails {
 				items = append(items, fmt.Sprintf("%s: %s", printable(strings.Join(c.Command, " ")), printable(c.Problem)))
 			}
+		}
+		for _, p := range checkErrors(v) {
+			items = append(items, problemLine(p))
+		}
+		if v.Check != nil {
+			items = append(items, printableList(v.Check.Disagreements)...)
 		}
 		if len(items) == 0 {
 			continue

@@ -22,22 +22,22 @@ type descriptor struct {
 	MediaType   string            `json:"mediaType"`
 	Digest      whittle.Digest    `json:"digest"`
 	Size        int64             `json:"size"`
-	URLs        []string          `json:"urls"`
-	Annotations map[string]string `json:"annotations"`
+	URLs        []string          `json:"urls,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
 	Platform    *struct {
 		OS           string `json:"os"`
 		Architecture string `json:"architecture"`
 		Variant      string `json:"variant"`
-	} `json:"platform"`
+	} `json:"platform,omitempty"`
 }
 
 // document is a manifest or an index: which of the two shows by its fields.
 type document struct {
 	SchemaVersion int          `json:"schemaVersion"`
-	MediaType     string       `json:"mediaType"`
-	Config        *descriptor  `json:"config"`
-	Layers        []descriptor `json:"layers"`
-	Manifests     []descriptor `json:"manifests"`
+	MediaType     string       `json:"mediaType,omitempty"`
+	Config        *descriptor  `json:"config,omitempty"`
+	Layers        []descriptor `json:"layers,omitempty"`
+	Manifests     []descriptor `json:"manifests,omitempty"`
 }
 
 // folder is an OCI layout in a directory.
