@@ -8,9 +8,8 @@ import (
 //go:embed names.tsv
 var namesTable string
 
-// DistributionFor is the distribution that ships a module, by a table of those
-// whose names differ. Without a row the module's own top-level name is a
-// guess.
+// DistributionFor is the distribution that ships a module, by a table of the
+// best known ones. Without a row the module's own top-level name is a guess.
 func DistributionFor(module string) (name string, guessed, ok bool) {
 	best := ""
 	for line := range strings.Lines(namesTable) {
