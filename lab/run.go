@@ -46,7 +46,12 @@ func confirm(ctx context.Context, env *Env, img whittle.Image, c *whittle.Check,
 	platform := img.Config().Platform()
 	d := build.Definition{Content: []byte("FROM " + subjectName + "\n"), Dockerfile: c.Image, Platform: platform.String(), Offline: true,
 		Bases: map[string]build.Base{subjectName: {Layout: dir, Digest: digest}}}
-	commands := startCommands(c.Starts, cmp.Or(o.Patience, patience))
+	return runStarts(ctx, env, engine, d, img.Config().Config, c, cmp.Or(o.Patience, patience))
+}
+
+// runStarts runs the starts of a check in the image that d builds.
+func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition, process whittle.Process, c *whittle.Check, patience time.Duration) error {
+	commands := startCommands(c.Starts, patience)
 	env.progress().Step(fmt.Sprintf("running what %s starts (%d)", c.Image, len(commands)))
 	results, err := engine.Run(ctx, d, commands, build.RunOptions{})
 	if err != nil {
@@ -59,10 +64,13 @@ func confirm(ctx context.Context, env *Env, img whittle.Image, c *whittle.Check,
 			own = 2
 		}
 		for j, r := range results[:own] {
-			run, problem := judgeStart(s.Kind, commands[j].Args, r, img.Config().Config)
+			run, problem := judgeStart(s.Kind, commands[j].Args, r, process)
 			if s.Run == nil || run.Status == whittle.Fails {
 				s.Run = &run
+			}
+			if j == own-1 || run.Status == whittle.Fails {
 				compareRun(c, s, problem)
+				break
 			}
 		}
 		results, commands = results[own:], commands[own:]

@@ -252,10 +252,9 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	}
 	start := time.Now()
 	proc, err := ctr.Start(ctx, req)
-	if err != nil {
-		return err
+	if err == nil {
+		err = await(ctx, proc, c.Timeout, &r.TimedOut)
 	}
-	err = await(ctx, proc, c.Timeout, &r.TimedOut)
 	took := time.Since(start)
 	r.Stdout, r.Stderr = stdout.bytes(), stderr.bytes()
 	if ctx.Err() != nil {
@@ -278,6 +277,8 @@ func (r *RunResult) ended(err error, took time.Duration) error {
 		r.ExitCode = int(exit.ExitCode)
 		r.Killed = r.ExitCode == 128+int(syscall.SIGKILL)
 		r.Times = append(r.Times, took)
+	case noAccount.MatchString(err.Error()):
+		r.ExitCode, r.Err = 126, errors.New(noAccount.FindString(err.Error()))
 	default:
 		return err
 	}
@@ -288,6 +289,9 @@ func (r *RunResult) ended(err error, took time.Duration) error {
 // notStarted is what runc prints in place of a program that it could not
 // start; its exit code is then 1, as a program's own may be.
 var notStarted = regexp.MustCompile(`(?s)^runc run failed: unable to start container process: (?:error during container init: )?(.*)\n$`)
+
+// noAccount is what an engine says of a user whom the image does not know.
+var noAccount = regexp.MustCompile(`unable to find (?:user|group) .*`)
 
 // neverStarted notices a program that is not there or cannot be executed, and
 // gives it the exit code of a shell.

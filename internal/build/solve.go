@@ -24,6 +24,10 @@ type Output struct {
 	// index.json, compressed blobs); it appears only when it is whole. Empty
 	// writes none.
 	Archive string
+	// Layout is a folder that gets the image as an OCI image layout, beside
+	// those that it has: a blob that is there is not written again. It needs an
+	// engine with an exporter.
+	Layout string
 	// Measure reads the sizes of the image's layers from an export that is
 	// kept nowhere. An Archive is measured always.
 	Measure bool
@@ -164,6 +168,9 @@ type export struct {
 
 func (e *Engine) newExport(d Definition, o Output) (*export, error) {
 	x := &export{archive: o.Archive}
+	if o.Layout != "" {
+		return x, x.viaLayout(e.info, d, o)
+	}
 	if o.Archive == "" && !o.Measure {
 		return x, nil
 	}
@@ -189,6 +196,19 @@ func (e *Engine) newExport(d Definition, o Output) (*export, error) {
 		return x, nil
 	}
 	return x, x.viaDocker(e.docker, d, o)
+}
+
+func (x *export) viaLayout(info Info, d Definition, o Output) error {
+	if !info.Exporter || o.Archive != "" {
+		return fmt.Errorf("an OCI layout and an archive at once, or from the Docker engine %s: %w", info.Version, whittle.ErrUnsupported)
+	}
+	if err := os.MkdirAll(o.Layout, 0o755); err != nil {
+		return fmt.Errorf("making the layout's folder: %w: %w", err, whittle.ErrUsage)
+	}
+	attrs := exportAttrs(d, o)
+	attrs["tar"] = "false"
+	x.entries = []bkclient.ExportEntry{{Type: bkclient.ExporterOCI, Attrs: attrs, OutputDir: o.Layout}}
+	return nil
 }
 
 func exportAttrs(d Definition, o Output) map[string]string {

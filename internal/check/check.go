@@ -87,9 +87,13 @@ func verdict(c *whittle.Check) string {
 func isError(p whittle.Problem) bool { return p.Severity == Error }
 
 // verdicts are those of what the image starts, each by the problems that are
-// reached from it. A problem that nothing reaches is everyone's.
+// reached from it. A problem that none of them reaches is everyone's.
 func (s *state) verdicts(problems []whittle.Problem) []whittle.Start {
 	kinds := map[role]string{entry: whittle.StartEntry, healthcheck: whittle.StartHealthcheck, console: whittle.StartConsole, command: whittle.StartCommand}
+	reached := func(p whittle.Problem, name string) bool { return len(p.ReachedFrom) > 0 && p.ReachedFrom[0] == name }
+	named := func(p whittle.Problem) bool {
+		return slices.ContainsFunc(s.starts, func(st *start) bool { return reached(p, st.name) })
+	}
 	out := []whittle.Start{}
 	for _, st := range s.starts {
 		if st.command == nil {
@@ -108,7 +112,7 @@ func (s *state) verdicts(problems []whittle.Problem) []whittle.Start {
 			}
 		}
 		for _, p := range problems {
-			if isError(p) && (len(p.ReachedFrom) == 0 || p.ReachedFrom[0] == st.name) {
+			if isError(p) && (reached(p, st.name) || !named(p)) {
 				v.Verdict = whittle.Fails
 			}
 		}

@@ -37,8 +37,23 @@ func runners() map[string]func(s *state, st *start, executable string, args []st
 	}
 }
 
+// needs adds modules that a program imports in functions that it always runs.
+// Those that its version does not have are left out.
+func (s *state) needs(st *start, executable string, modules ...string) {
+	im := s.importer(st, executable, st.dir)
+	if im == nil {
+		return
+	}
+	for _, m := range modules {
+		if node, f := im.Import(m); node != nil && f == nil {
+			st.python.roots = append(st.python.roots, root{im: im, node: node})
+		}
+	}
+}
+
 // gunicorn: https://docs.gunicorn.org/en/stable/settings.html
 func gunicorn(s *state, st *start, exe string, args []string) {
+	s.needs(st, exe, "gunicorn.glogging", "gunicorn.workers.base")
 	args = append(strings.Fields(st.env["GUNICORN_CMD_ARGS"]), args...)
 	first := st.dir
 	if dir, ok := option(args, "--chdir"); ok {
@@ -72,6 +87,7 @@ func gunicorn(s *state, st *start, exe string, args []string) {
 
 // celery: https://docs.celeryq.dev/en/stable/reference/cli.html
 func celery(s *state, st *start, exe string, args []string) {
+	s.needs(st, exe, "celery.bin.celery", "celery.app.base")
 	app, ok := option(args, "-A", "--app")
 	if !ok {
 		return
@@ -96,6 +112,7 @@ func streamlit(s *state, st *start, exe string, args []string) {
 	if len(args) < 2 || args[0] != "run" {
 		return
 	}
+	s.needs(st, exe, "streamlit.web.bootstrap")
 	file := ""
 	for _, a := range args[1:] {
 		if strings.HasSuffix(a, ".py") && !strings.HasPrefix(a, "-") {

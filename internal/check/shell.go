@@ -46,11 +46,31 @@ func (r *shellRun) run(commands []dockerfile.Command) {
 				continue
 			}
 		}
-		last := i == len(commands)-1
-		survives := c.Depth > 0 || c.After.Text == "||" || c.Before.Text == "||" || c.Negated || c.After.Text == "|" ||
-			!(last || r.errexit || c.After.Text == "&&")
+		fatal := i == len(commands)-1 || r.errexit || c.After.Text == "&&"
+		if c.After.Text == "||" {
+			fatal = gives(commands[i+1:], c.Depth)
+		}
+		survives := !fatal || c.Depth > 0 || c.Before.Text == "||" || c.Negated || c.After.Text == "|"
 		r.start(words, c, survives || r.strays)
 	}
+}
+
+// gives says whether the commands after "||" end the script with a failure:
+// "|| exit 1", "|| { echo …; exit 1; }".
+func gives(after []dockerfile.Command, depth int) bool {
+	for i := range after {
+		c := &after[i]
+		if i > 0 && c.Depth <= depth {
+			break
+		}
+		if c.Name() == "exit" || c.Name() == "false" {
+			return len(c.Words) < 2 || c.Words[1].Value != "0"
+		}
+		if c.Depth <= depth {
+			break
+		}
+	}
+	return false
 }
 
 // start follows one command.

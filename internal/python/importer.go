@@ -353,7 +353,10 @@ func (im *Importer) targets(n *Node, imp *Import) (nodes []*Node, failures []Fai
 	}
 	from := nodes[len(nodes)-1]
 	for _, item := range imp.Names {
-		if item == "*" || im.defines(from, item, 0) == Yes {
+		// A package that imports from itself while it is imported finds what it
+		// bound before, and else its submodules.
+		itself := from == n && n.Dirs != nil && imp.Context&Lazy == 0 && !slices.Contains(imp.Known, item) && !implicit[item]
+		if item == "*" || !itself && im.defines(from, item, 0) == Yes {
 			continue
 		}
 		if from.Dirs == nil {
@@ -366,6 +369,8 @@ func (im *Importer) targets(n *Node, imp *Import) (nodes []*Node, failures []Fai
 		switch {
 		case sub != nil:
 			nodes = append(nodes, sub)
+		case f != nil && itself && !n.opaque() && !n.hasStar():
+			fail(&Failure{Module: name + "." + item})
 		case f != nil && im.defines(from, item, 0) == No:
 			if from.Found == Namespace || isSubmoduleLike(from, item) {
 				fail(&Failure{Module: name + "." + item})
@@ -375,6 +380,11 @@ func (im *Importer) targets(n *Node, imp *Import) (nodes []*Node, failures []Fai
 		}
 	}
 	return nodes, failures
+}
+
+// hasStar says that the module's text takes names that it does not show.
+func (n *Node) hasStar() bool {
+	return n.Source != nil && slices.ContainsFunc(n.Source.Imports, func(i Import) bool { return slices.Contains(i.Names, "*") })
 }
 
 // isSubmoduleLike says that a name that a package lacks is more likely a
@@ -408,8 +418,13 @@ func (im *Importer) defines(n *Node, name string, depth int) Truth {
 			return Maybe
 		}
 		from := im.node(full)
-		if from == nil {
+		switch {
+		case from == nil && n.loading:
+			continue // it comes later in the text, and its names are not there yet
+		case from == nil:
 			return Maybe
+		case strings.HasPrefix(name, "_") && (!from.bound("__all__") || !from.opaque() && !from.bound(name)):
+			continue // a star takes such names only where __all__ has them
 		}
 		// A star takes submodules too, where __all__ names them.
 		if t := im.defines(from, name, depth+1); t != No || from.Dirs != nil && from.bound("__all__") {

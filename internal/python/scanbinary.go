@@ -8,7 +8,7 @@ import (
 )
 
 // sourceVersion is the first byte of a source in binary form.
-const sourceVersion = 1
+const sourceVersion = 2
 
 // AppendBinary implements [encoding.BinaryAppender]: a compact form to keep
 // beside a layer's index.
@@ -22,6 +22,7 @@ func (s *Source) AppendBinary(b []byte) ([]byte, error) {
 		w.int(imp.Line)
 		w.b = append(w.b, byte(imp.Context), btob(imp.Names != nil))
 		w.list(imp.Names)
+		w.list(imp.Known)
 		w.conditions(imp.Conditions)
 	}
 	w.int(len(s.Calls))
@@ -55,6 +56,7 @@ func (s *Source) UnmarshalBinary(b []byte) error {
 		if imp.Names = r.list(); named && imp.Names == nil {
 			imp.Names = []string{}
 		}
+		imp.Known = r.list()
 		imp.Conditions = r.conditions()
 		s.Imports = append(s.Imports, imp)
 	}

@@ -131,6 +131,9 @@ func (s *scan) fromStatement(t []token, b *block) bool {
 		case t[i].kind == nameToken:
 			name := s.text(t[i])
 			imp.Names = append(imp.Names, name)
+			if imp.Module == "" && s.names[name] {
+				imp.Known = append(imp.Known, name)
+			}
 			if i+2 < len(t) && s.is(t[i+1], "as") {
 				i += 2
 				if name == "TYPE_CHECKING" {

@@ -32,6 +32,9 @@ type Import struct {
 	// Names are what a from-import takes out of the module ("*" too), nil for
 	// a plain import.
 	Names []string
+	// Known are those names of "from . import x" that the text binds before: in
+	// a package's own __init__ the others are its submodules.
+	Known []string
 	// Line is where the statement starts, from 1.
 	Line    int
 	Context Context
