@@ -419,11 +419,11 @@ func (im *Importer) defines(n *Node, name string, depth int) Truth {
 		}
 		from := im.node(full)
 		switch {
-		case from == nil && n.loading:
-			continue // it comes later in the text, and its names are not there yet
+		case n.loading && (from == nil || from.loading):
+			continue // the star has not run, or not to its end: no names are there yet
 		case from == nil:
 			return Maybe
-		case strings.HasPrefix(name, "_") && (!from.bound("__all__") || !from.opaque() && !from.bound(name)):
+		case strings.HasPrefix(name, "_") && (!from.bound("__all__") || !from.bound(name)):
 			continue // a star takes such names only where __all__ has them
 		}
 		// A star takes submodules too, where __all__ names them.
