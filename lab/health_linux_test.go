@@ -107,25 +107,7 @@ func newHealth(t *testing.T) *health {
 func (h *health) try(t *testing.T, archive *txtar.Archive, b breakage) *whittle.Check {
 	t.Helper()
 	dir := t.TempDir()
-	for _, f := range archive.Files {
-		text := string(f.Data)
-		if f.Name == "Dockerfile" {
-			text += b.lines
-		}
-		if b.file == f.Name {
-			if !strings.Contains(text, b.old) {
-				t.Fatalf("%s does not have %q", f.Name, b.old)
-			}
-			text = strings.Replace(text, b.old, b.new, 1)
-		}
-		path := filepath.Join(dir, filepath.FromSlash(f.Name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	b.write(t, archive, dir)
 	d := build.Definition{Context: dir, Bases: h.bases, Offline: true}
 	var log strings.Builder
 	res, err := h.engine.Build(t.Context(), d, build.Output{Layout: h.layout, Compression: "uncompressed", Log: &log})
@@ -221,4 +203,54 @@ func (h *health) shown(c *whittle.Check, _ whittle.Problem, at string) bool {
 	return slices.ContainsFunc(c.Starts, func(s whittle.Start) bool {
 		return strings.Contains(s.Run.Problem, "("+at+")")
 	})
+}
+
+// write writes the project with the breakage.
+func (b breakage) write(t *testing.T, archive *txtar.Archive, dir string) {
+	t.Helper()
+	for _, f := range archive.Files {
+		text := string(f.Data)
+		if f.Name == "Dockerfile" {
+			text += b.lines
+		}
+		if b.file == f.Name {
+			if !strings.Contains(text, b.old) {
+				t.Fatalf("%s does not have %q", f.Name, b.old)
+			}
+			text = strings.Replace(text, b.old, b.new, 1)
+		}
+		path := filepath.Join(dir, filepath.FromSlash(f.Name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestHealthProjects writes every project of the corpus, whole and broken, to a
+// folder of its own, for tools that read no images: see scripts/benchmark.
+func TestHealthProjects(t *testing.T) {
+	out := os.Getenv("WHITTLE_HEALTH_PROJECTS")
+	if out == "" {
+		t.Skip("writes nothing without WHITTLE_HEALTH_PROJECTS")
+	}
+	files, err := filepath.Glob("testdata/health/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		breakage{}.write(t, archive, filepath.Join(out, name, "as it is"))
+		for _, b := range breakages {
+			if b.project == name {
+				b.write(t, archive, filepath.Join(out, name, b.name))
+			}
+		}
+	}
 }

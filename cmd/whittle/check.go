@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,8 +30,8 @@ the two verdicts differ.
 Of a project's folder it checks what its own code imports against what its
 files declare.
 
-Exit codes: 0 nothing was found that keeps it from running; 1 it cannot run, or
-the verdicts differ; 2 bad usage or input; 3 the engine or the network failed.`,
+Exit codes: 0 nothing was found that keeps it from running; 1 an error was
+found, or the verdicts differ; 2 bad usage or input; 3 the engine or the network failed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if isProject(args[0]) {
@@ -82,7 +83,8 @@ func (a *app) showCheck(c *whittle.Check) error {
 	if err := a.show(c, func(w io.Writer, st report.Style) error { return report.CheckText(w, c, st) }); err != nil {
 		return err
 	}
-	if c.Verdict == whittle.Fails || len(c.Disagreements) > 0 {
+	found := slices.ContainsFunc(c.Problems, func(p whittle.Problem) bool { return p.Severity == "error" })
+	if found || c.Verdict == whittle.Fails || len(c.Disagreements) > 0 {
 		return errNo
 	}
 	return nil

@@ -27,9 +27,9 @@ const (
 // import, from what its files start, against what they declare. What is
 // declared for the distribution or pinned by its lock file counts as there.
 //
-// It says "fails" where an import that runs at start is declared nowhere, and
-// "unknown" where something that is declared may ship the module under a name
-// that nothing here knows.
+// An import that runs at start and is declared nowhere is an error. The verdict
+// is "fails" where a lock file shows that nothing else brings it along, and
+// "unknown" without one.
 func Project(ctx context.Context, fsys fs.FS) (*whittle.Check, error) {
 	t := &tree{fsys: fsys, modules: map[string]string{}, sources: map[string]*python.Source{}, at: map[string]route{}, extras: map[string]bool{}}
 	var err error
@@ -55,7 +55,7 @@ func Project(ctx context.Context, fsys fs.FS) (*whittle.Check, error) {
 	}
 	out.Problems = merge(append(t.problems, t.unused()...))
 	out.Unknown = t.unknown
-	out.Verdict = verdict(out)
+	out.Verdict = t.verdict(out)
 	return out, nil
 }
 

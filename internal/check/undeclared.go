@@ -74,18 +74,43 @@ func (t *tree) kinds(dist string) map[python.DependencyKind]*python.Dependency {
 	return out
 }
 
-// locked says whether a lock file has a distribution; version is that of a
-// lock or constraints file.
+// locked says whether a distribution comes along with what is declared, by the
+// files that pin all of that; version is the pinned one.
 func (t *tree) locked(dist string) (ok bool, version string) {
+	version, ok = t.pins()[python.Normalize(dist)]
+	return ok, version
+}
+
+// pins are the versions of a lock file, or of constraints that pin everything
+// that is declared and so, as pip-compile and uv make them, what that needs.
+// It is nil where something is not pinned: what comes along is not known then.
+func (t *tree) pins() map[string]string {
+	pins := map[string]string{}
 	for _, l := range t.declared.Locked {
-		if python.Normalize(l.Name) == python.Normalize(dist) {
-			return true, l.Version
+		pins[python.Normalize(l.Name)] = l.Version
+	}
+	for _, d := range t.declared.Dependencies {
+		if _, ok := pins[python.Normalize(d.Name)]; !ok && d.Kind == python.Runs {
+			return nil
 		}
 	}
-	if c := t.kinds(dist)[python.Constraint]; c != nil {
-		version, _ = strings.CutPrefix(c.Specifiers.String(), "==")
+	return pins
+}
+
+// verdict: what is not declared is missing for certain where the pins do not
+// have it; otherwise another dependency may bring it along.
+func (t *tree) verdict(c *whittle.Check) string {
+	v := verdict(c)
+	if v != whittle.Fails || t.pins() != nil {
+		return v
 	}
-	return false, version
+	for _, p := range c.Problems {
+		if p.Severity == Error && p.Rule != "undeclared-dependency" {
+			return v
+		}
+	}
+	c.Unknown = append(c.Unknown, "whether another dependency brings along what is not declared: there is no lock file")
+	return whittle.Unknown
 }
 
 // mayShip says whether a declared distribution is not known to have other
