@@ -45,6 +45,9 @@ var breakages = []breakage{
 	{project: "django", name: "the shell is missing", lines: "RUN rm -f /bin/bash\n", want: "missing-interpreter /srv/entrypoint.sh:1"},
 	{project: "django", name: "the script needs a program", file: "entrypoint.sh", old: "python manage.py", new: "nc -z localhost 5432\npython manage.py", want: "entrypoint-not-found"},
 	{project: "django", name: "a dependency is removed", lines: "RUN pip uninstall -qy sqlparse\n", want: "missing-module traceback"},
+	{project: "django", name: "an application is not copied", lines: "RUN rm -r catalog\n", want: "missing-entry-point site_/settings.py:9"},
+	{project: "django", name: "an application that is not installed", file: "site_/settings.py", old: "\"catalog.apps", new: "\"rest_framework\", \"catalog.apps", want: "missing-module site_/settings.py:9"},
+	{project: "django", name: "middleware that is not installed", file: "site_/settings.py", old: "MIDDLEWARE = [", new: "MIDDLEWARE = [\"whitenoise.middleware.WhiteNoiseMiddleware\", ", want: "missing-module site_/settings.py:11"},
 	{project: "django", name: "the script is not copied", lines: "RUN rm entrypoint.sh\n", want: "entrypoint-not-found"},
 
 	{project: "celery", name: "the tasks are not copied", lines: "USER root\nRUN rm jobs/tasks.py\n", want: "missing-source jobs/app.py:3"},

@@ -50,6 +50,10 @@ func (s *state) targetProblem(st *start, r root) whittle.Problem {
 	f := r.failure
 	p := whittle.Problem{Rule: "missing-entry-point", Module: f.Module, Message: fmt.Sprintf("%s: there is no module %s", r.what, f.Module),
 		Fix: "mend the name, or COPY the application's source to where it is looked for"}
+	if r.file != "" {
+		p.Path, p.Line = s.shown(r.file), r.line
+		p.Message = fmt.Sprintf("%s:%d: %s", p.Path, p.Line, p.Message)
+	}
 	if dist, ok := s.installable(f.Module); ok && !s.ownModules[topOf(f.Module)] {
 		p.Rule, p.Distribution = "missing-module", dist
 		p.Fix = "install " + dist

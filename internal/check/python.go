@@ -27,8 +27,11 @@ type root struct {
 	node *python.Node
 	// what names it where no statement does: "gunicorn app:app".
 	what string
-	// failure is why there is no node.
+	// failure is why there is no node; file and line say where the module is
+	// named, if a file does.
 	failure *python.Failure
+	file    string
+	line    int
 	// attr is what has to be found in it, empty for nothing.
 	attr string
 }
@@ -201,7 +204,7 @@ func (s *state) startScript(st *start, executable, file string, src *python.Sour
 	node := im.Program(real, src)
 	st.python.roots = append(st.python.roots, root{im: im, node: node})
 	if path.Base(real) == "manage.py" {
-		s.django(st, executable, first)
+		s.django(st, executable, first, false)
 	}
 	s.runner(st, executable, strings.TrimSuffix(path.Base(real), ".py"), st.argv[1:])
 }
@@ -272,19 +275,7 @@ func (s *state) target(st *start, executable, first, what, spec, attr string) {
 	attr, _, _ = strings.Cut(attr, "(")
 	attr, _, _ = strings.Cut(attr, ".")
 	st.python.roots = append(st.python.roots, root{im: im, node: node, failure: f, what: what, attr: attr})
-	s.django(st, executable, first)
-}
-
-// django adds the settings module that the environment names.
-func (s *state) django(st *start, executable, first string) {
-	settings := st.env["DJANGO_SETTINGS_MODULE"]
-	if settings == "" || !dottedName.MatchString(settings) {
-		return
-	}
-	if im := s.importer(st, executable, first); im != nil {
-		node, f := im.Import(settings)
-		st.python.roots = append(st.python.roots, root{im: im, node: node, failure: f, what: "DJANGO_SETTINGS_MODULE " + settings})
-	}
+	s.django(st, executable, first, true)
 }
 
 // program adds a Python file that a framework runs.

@@ -33,7 +33,7 @@ func runners() map[string]func(s *state, st *start, executable string, args []st
 		"streamlit":            streamlit,
 		"flask":                flask,
 		"fastapi":              fastapi,
-		"django-admin":         func(s *state, st *start, exe string, _ []string) { s.django(st, exe, st.dir) },
+		"django-admin":         func(s *state, st *start, exe string, _ []string) { s.django(st, exe, st.dir, false) },
 	}
 }
 

@@ -243,7 +243,34 @@ func (s *scan) assign(t []token) {
 			s.bind(t[0])
 		}
 	}
+	if last > 0 && settings[s.text(t[0])] && b.function == 0 && b.class == 0 {
+		s.setting(t, last, b)
+	}
 	s.opens(t, last, b)
+}
+
+// settings are the names whose lists of modules Django imports.
+// https://docs.djangoproject.com/en/stable/ref/settings/
+var settings = names(`INSTALLED_APPS MIDDLEWARE DATABASES`)
+
+// setting notes the literal strings that are assigned to a setting, each as a
+// call of the setting's name; of DATABASES those after "ENGINE".
+func (s *scan) setting(t []token, last int, b *block) {
+	name := s.text(t[0])
+	for i := last + 1; i < len(t) && len(s.out.Calls) < maxFacts; i++ {
+		if t[i].kind != stringToken || name != "DATABASES" && t[i].depth != t[0].depth+1 {
+			continue
+		}
+		value := s.literal(t[i])
+		if name == "DATABASES" {
+			if value != "ENGINE" || i+2 >= len(t) || !s.is(t[i+1], ":") || t[i+2].kind != stringToken {
+				continue
+			}
+			i += 2
+			value = s.literal(t[i])
+		}
+		s.out.Calls = append(s.out.Calls, Call{Func: name, Args: []string{value}, Line: t[i].line, Context: b.context, Conditions: s.conditions(t, b)})
+	}
 }
 
 // opens looks for statements that bind names in other ways.
@@ -301,7 +328,7 @@ func (s *scan) expression(t []token, b *block) {
 
 // wanted are the calls that checks ask for, by the last part of their names.
 var wanted = names(`ZoneInfo gettz setlocale open mkdir makedirs run Popen call check_call check_output system which
-	connect create_engine FileHandler RotatingFileHandler TimedRotatingFileHandler basicConfig`)
+	connect create_engine FileHandler RotatingFileHandler TimedRotatingFileHandler basicConfig setdefault`)
 
 // call looks at a call whose name ends at t[i], its bracket at t[i+1].
 func (s *scan) call(t []token, i int, b *block) {
@@ -315,7 +342,7 @@ func (s *scan) call(t []token, i int, b *block) {
 		return
 	}
 	args := s.arguments(t[i+2:], t[i+1].depth)
-	if len(args) == 0 {
+	if len(args) == 0 || name == "setdefault" && args[0] != "DJANGO_SETTINGS_MODULE" {
 		return
 	}
 	start := i

@@ -71,7 +71,8 @@ type Condition struct {
 	Not bool
 }
 
-// Call is a call whose name is one of those that checks ask for and whose
+// Call is a value of a Django setting, with the setting's name as its Func, or
+// a call whose name is one of those that checks ask for and whose
 // first argument is a literal string, or a list that starts with literal
 // strings.
 type Call struct {

@@ -1,0 +1,133 @@
+package check
+
+import (
+	"slices"
+	"strings"
+
+	"whittle/internal/python"
+)
+
+// django follows what Django imports by name when it is set up: the settings
+// module, the installed applications with their models, the database's backend
+// and, for a server, the middleware.
+// https://docs.djangoproject.com/en/stable/ref/applications/#how-applications-are-loaded
+func (s *state) django(st *start, executable, first string, server bool) {
+	settings := s.djangoSettings(st)
+	im := s.importer(st, executable, first)
+	if settings == "" || im == nil || !dottedName.MatchString(settings) {
+		return
+	}
+	node, f := im.Import(settings)
+	st.python.roots = append(st.python.roots, root{im: im, node: node, failure: f, what: "DJANGO_SETTINGS_MODULE " + settings})
+	d := djangoSetup{im: im, seen: map[*python.Node]bool{}}
+	d.settings(node)
+	models := false
+	for _, v := range d.values("INSTALLED_APPS") {
+		app := d.application(v)
+		st.python.roots = append(st.python.roots, app)
+		if app.node == nil {
+			continue
+		}
+		if n, _ := im.Import(app.node.Name + ".models"); n != nil && n.Found != python.Missing {
+			models = true
+			st.python.roots = append(st.python.roots, root{im: im, node: n})
+		}
+	}
+	if models { // whose tables are named by the backend's rules
+		for _, v := range d.values("DATABASES") {
+			st.python.roots = append(st.python.roots, d.module(v, v.Args[0]+".base"))
+		}
+	}
+	if server {
+		for _, v := range d.values("MIDDLEWARE") {
+			st.python.roots = append(st.python.roots, d.object(v))
+		}
+	}
+}
+
+// djangoSettings is the name of the settings module: the environment's, or
+// what a module on the way sets where there is none.
+func (s *state) djangoSettings(st *start) string {
+	if name := st.env["DJANGO_SETTINGS_MODULE"]; name != "" {
+		return name
+	}
+	for _, r := range st.python.roots {
+		if r.node == nil || r.node.Source == nil {
+			continue
+		}
+		for _, c := range r.node.Source.Calls {
+			if strings.HasSuffix(c.Func, "environ.setdefault") && len(c.Args) == 2 {
+				return c.Args[1]
+			}
+		}
+	}
+	return ""
+}
+
+// setting is a value of a setting, and the module that has it.
+type setting struct {
+	python.Call
+	file string
+}
+
+// djangoSetup reads settings modules.
+type djangoSetup struct {
+	im   *python.Importer
+	seen map[*python.Node]bool
+	all  []setting
+}
+
+// settings collects the values of a settings module and of those that it takes
+// everything from. Values that depend on something are left out.
+func (d *djangoSetup) settings(n *python.Node) {
+	if n == nil || n.Source == nil || d.seen[n] {
+		return
+	}
+	d.seen[n] = true
+	for i := range n.Source.Imports {
+		imp := &n.Source.Imports[i]
+		if slices.Contains(imp.Names, "*") && len(imp.Conditions) == 0 && imp.Context == 0 {
+			nodes, _ := d.im.Resolve(n, imp)
+			if len(nodes) > 0 {
+				d.settings(nodes[len(nodes)-1])
+			}
+		}
+	}
+	for _, c := range n.Source.Calls {
+		if len(c.Conditions) == 0 && c.Context == 0 && len(c.Args) == 1 && dottedName.MatchString(c.Args[0]) {
+			d.all = append(d.all, setting{c, n.File})
+		}
+	}
+}
+
+func (d *djangoSetup) values(name string) []setting {
+	return slices.DeleteFunc(slices.Clone(d.all), func(v setting) bool { return v.Func != name })
+}
+
+// module imports a module that a setting names.
+func (d *djangoSetup) module(v setting, name string) root {
+	node, f := d.im.Import(name)
+	return root{im: d.im, node: node, failure: f, file: v.file, line: v.Line, what: v.Func + " " + v.Args[0]}
+}
+
+// application is an entry of INSTALLED_APPS: a package, or the dotted name of
+// its configuration class.
+func (d *djangoSetup) application(v setting) root {
+	r := d.module(v, v.Args[0])
+	if r.failure == nil {
+		return r
+	}
+	_, class, ok := cutLast(v.Args[0])
+	if !ok || class == "" || class[0] < 'A' || class[0] > 'Z' {
+		return r
+	}
+	return d.object(v)
+}
+
+// object is a class by its dotted name.
+func (d *djangoSetup) object(v setting) root {
+	up, class, _ := cutLast(v.Args[0])
+	r := d.module(v, up)
+	r.attr = class
+	return r
+}
