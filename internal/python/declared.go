@@ -56,14 +56,16 @@ type Declared struct {
 
 const maxDeclared = 8 << 20
 
-// ReadDeclared reads pyproject.toml (PEP 621, PEP 735, Poetry, PDM), requirements files with
-// their includes and constraints, setup.cfg, uv.lock, poetry.lock and pdm.lock of a project's folder. The
-// errors are those of files that could not be read, joined; what the others
+// ReadDeclared reads pyproject.toml (PEP 621, PEP 735, Poetry, PDM, Hatch),
+// requirements files with their includes and constraints, setup.cfg, the
+// literals of setup.py, uv.lock, poetry.lock and pdm.lock of a project's
+// folder. The errors are those of files that could not be read, joined; what the others
 // say stands.
 func ReadDeclared(fsys fs.FS) (*Declared, error) {
 	d := declaredReader{fsys: fsys, out: &Declared{Scripts: map[string]string{}}, seen: map[string]bool{}}
 	d.pyproject()
 	d.setupCfg()
+	d.setupPy()
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
 		return d.out, fmt.Errorf("listing the project: %w", err)
@@ -175,6 +177,12 @@ type pyprojectFile struct {
 		UV struct {
 			Dev []string `toml:"dev-dependencies"`
 		} `toml:"uv"`
+		Hatch struct {
+			Envs map[string]struct {
+				Dependencies []string `toml:"dependencies"`
+				Extra        []string `toml:"extra-dependencies"`
+			} `toml:"envs"`
+		} `toml:"hatch"`
 	} `toml:"tool"`
 }
 
@@ -215,6 +223,11 @@ func (d *declaredReader) pyproject() {
 		list(p.Tool.PDM.Dev[group], "dev-dependencies", Dev, "", group)
 	}
 	list(p.Tool.UV.Dev, "dev-dependencies", Dev, "", "dev")
+	for _, env := range sortedKeys(p.Tool.Hatch.Envs) {
+		e := p.Tool.Hatch.Envs[env]
+		list(e.Dependencies, "tool.hatch.envs."+env, Dev, "", env)
+		list(e.Extra, "tool.hatch.envs."+env, Dev, "", env)
+	}
 	d.poetry(&p, at)
 }
 

@@ -236,7 +236,7 @@ func (im *Importer) loadAs(n *Node, main bool) {
 			guard.closed = true
 			switch {
 			case guard.seen && guard.fails == No:
-			case !guard.seen, guard.fails == Maybe, runs == Maybe:
+			case !guard.seen, guard.fails == Maybe, runs == Maybe, guard.rescued:
 				im.statement(n, imp, &n.Perhaps, true)
 			default:
 				im.statement(n, imp, &n.Failures, false)
@@ -244,6 +244,7 @@ func (im *Importer) loadAs(n *Node, main bool) {
 		case imp.Context&Guarded != 0:
 			fails := im.statement(n, imp, &n.Guarded, true)
 			guard.add(fails, runs)
+			guard.rescued = guard.rescued || imp.Context&Handler != 0 && fails == No
 		case runs == Maybe:
 			im.statement(n, imp, &n.Perhaps, true)
 		default:
@@ -258,6 +259,9 @@ func (im *Importer) loadAs(n *Node, main bool) {
 type group struct {
 	seen, closed bool
 	fails        Truth
+	// rescued: a guarded import in a handler went well, so that a handler of
+	// its own does not run.
+	rescued bool
 }
 
 func (g *group) add(fails, runs Truth) {

@@ -1,0 +1,168 @@
+package python
+
+import (
+	"regexp"
+	"strings"
+)
+
+// setupPy reads the literal arguments of the call of setup() in setup.py; the
+// file is not run. A list that is given by name is looked up where it is
+// assigned as a literal; what is computed is not known and left out.
+// https://setuptools.pypa.io/en/latest/references/keywords.html
+func (d *declaredReader) setupPy() {
+	const file = "setup.py"
+	b := d.read(file)
+	if b == nil {
+		return
+	}
+	text := string(b)
+	if s, ok := stringArgument(text, "name"); ok && d.out.Name == "" {
+		d.out.Name = s
+	}
+	if s, ok := stringArgument(text, "version"); ok && d.out.Version == "" {
+		d.out.Version = s
+	}
+	line := func(offset int) int { return 1 + strings.Count(text[:offset], "\n") }
+	for _, s := range listArgument(text, "install_requires") {
+		d.add(s.text, file, line(s.at), Runs, "", "")
+	}
+	for _, s := range listArgument(text, "tests_require") {
+		d.add(s.text, file, line(s.at), Dev, "", "tests")
+	}
+	for extra, list := range tableArgument(text, "extras_require") {
+		for _, s := range list {
+			d.add(s.text, file, line(s.at), Optional, extra, "")
+		}
+	}
+	for _, s := range tableArgument(text, "entry_points")["console_scripts"] {
+		if name, target, ok := strings.Cut(s.text, "="); ok {
+			d.out.Scripts[strings.TrimSpace(name)] = strings.TrimSpace(target)
+		}
+	}
+}
+
+// pyString is a string literal and where it stands, in bytes.
+type pyString struct {
+	text string
+	at   int
+}
+
+// valueOf is the offset of what is given for a keyword, or assigned to a name.
+func valueOf(text, name string) (int, bool) {
+	m := regexp.MustCompile(`(?m)(?:^|[\s(,])` + regexp.QuoteMeta(name) + `\s*=\s*`).FindStringIndex(text)
+	if m == nil {
+		return 0, false
+	}
+	return m[1], true
+}
+
+// identifierAt is the name that stands at an offset, where nothing is done to it.
+var identifierAt = regexp.MustCompile(`^([A-Za-z_]\w*)\s*[,)\n]`)
+
+// literalOf is the offset of a literal given for a keyword, by a name or not.
+func literalOf(text, keyword string, open byte) (int, bool) {
+	at, ok := valueOf(text, keyword)
+	if ok && at < len(text) && text[at] != open {
+		m := identifierAt.FindStringSubmatch(text[at:])
+		if m == nil || m[1] == keyword {
+			return 0, false
+		}
+		at, ok = valueOf(text, m[1])
+	}
+	return at, ok && at < len(text) && text[at] == open
+}
+
+func stringArgument(text, keyword string) (string, bool) {
+	at, ok := valueOf(text, keyword)
+	if !ok {
+		return "", false
+	}
+	s, _, ok := quotedAt(text, at)
+	return s.text, ok
+}
+
+func listArgument(text, keyword string) []pyString {
+	at, ok := literalOf(text, keyword, '[')
+	if !ok {
+		return nil
+	}
+	list, _ := listAt(text, at)
+	return list
+}
+
+// tableArgument reads {"key": ["value", …], …}.
+func tableArgument(text, keyword string) map[string][]pyString {
+	at, ok := literalOf(text, keyword, '{')
+	if !ok {
+		return nil
+	}
+	out := map[string][]pyString{}
+	for at = blanks(text, at+1); at < len(text); at = blanks(text, at) {
+		key, next, ok := quotedAt(text, at)
+		if !ok {
+			break
+		}
+		if at = blanks(text, next); at >= len(text) || text[at] != ':' {
+			break
+		}
+		if at = blanks(text, at+1); at >= len(text) || text[at] != '[' {
+			break
+		}
+		out[key.text], at = listAt(text, at)
+		if at = blanks(text, at); at >= len(text) || text[at] != ',' {
+			break
+		}
+		at++
+	}
+	return out
+}
+
+// listAt reads the strings of a list up to the first element that is none, and
+// the offset behind it.
+func listAt(text string, at int) (out []pyString, next int) {
+	for at = blanks(text, at+1); at < len(text); at = blanks(text, at) {
+		s, end, ok := quotedAt(text, at)
+		if !ok {
+			break
+		}
+		out = append(out, s)
+		if at = blanks(text, end); at < len(text) && text[at] == ',' {
+			at++
+		}
+	}
+	if at < len(text) && text[at] == ']' {
+		at++
+	}
+	return out, min(at, len(text))
+}
+
+// quotedAt reads a plain string literal on one line.
+func quotedAt(text string, at int) (s pyString, next int, ok bool) {
+	if at >= len(text) || text[at] != '"' && text[at] != '\'' {
+		return s, at, false
+	}
+	end := strings.IndexAny(text[at+1:], text[at:at+1]+"\n\\")
+	if end < 0 || text[at+1+end] != text[at] {
+		return s, at, false
+	}
+	return pyString{text[at+1 : at+1+end], at}, at + end + 2, true
+}
+
+// blanks skips white space and comments.
+func blanks(text string, at int) int {
+	for at < len(text) {
+		switch c := text[at]; {
+		case c == '#':
+			end := strings.IndexByte(text[at:], '\n')
+			if end < 0 {
+				return len(text)
+			}
+			at += end
+		case strings.IndexByte(" \t\r\n\f", c) < 0:
+			return at
+		default:
+			at++
+		}
+	}
+	return at
+}
