@@ -322,15 +322,11 @@ func (s *scan) clause(t []token, c *chain, indent int, keyword string) {
 	at := facts{[2]int{len(s.out.Imports)}, [2]int{len(s.out.Calls)}}
 	switch {
 	case keyword == "elif":
-		for _, test := range c.tests {
-			b.conditions = with(b.conditions, test)
-		}
+		b.conditions = with(b.conditions, c.tests...)
 		s.test(&b, head)
 	case keyword == "else" && c.keyword == "if":
 		c.hasElse = true
-		for _, test := range c.tests {
-			b.conditions = with(b.conditions, test)
-		}
+		b.conditions = with(b.conditions, c.tests...)
 		if c.unchecks {
 			b.context |= TypeChecking
 		}
@@ -398,9 +394,22 @@ func (s *scan) typeChecking(t []token) (checks, negated bool) {
 	return false, false
 }
 
-// with is the conditions and one more; the slice is never shared.
-func with(conditions []Condition, c Condition) []Condition {
-	return append(slices.Clip(conditions), c)
+// maxConditions is how many conditions of a statement are told apart; those
+// beyond are one that nobody knows.
+const maxConditions = 50
+
+// with is the conditions and more; the slice is never shared.
+func with(conditions []Condition, more ...Condition) []Condition {
+	if len(conditions) > maxConditions {
+		return conditions
+	}
+	n := min(len(more), maxConditions-len(conditions))
+	out := append(make([]Condition, 0, len(conditions)+n+1), conditions...)
+	out = append(out, more[:n]...)
+	if n < len(more) {
+		out = append(out, Condition{Text: "…"})
+	}
+	return out
 }
 
 // join is the text of tokens with single spaces.

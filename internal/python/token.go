@@ -29,9 +29,9 @@ type token struct {
 const (
 	maxTokens = 1 << 16
 	maxNested = 50
-	// maxFields is how many bytes are looked at to find the end of a string
-	// with fields, those within it several times.
-	maxFields = 16 << 20
+	// fieldLooks is how often a byte is looked at, on average of the file, to
+	// find where strings with fields end: those within fields several times.
+	fieldLooks = 8
 )
 
 // lexer parts a source into logical lines.
@@ -48,7 +48,7 @@ type lexer struct {
 }
 
 func newLexer(src []byte) *lexer {
-	l := &lexer{src: src, line: 1}
+	l := &lexer{src: src, line: 1, budget: fieldLooks*len(src) + 1<<16}
 	if bytes.HasPrefix(src, []byte("\xef\xbb\xbf")) {
 		l.pos = 3
 	}
@@ -323,10 +323,6 @@ func (l *lexer) str(start, depth int) {
 	quote, content, triple := l.quote()
 	end := -1
 	if fields {
-		l.budget = 4*(len(l.src)-content) + 1<<16
-		if l.budget > maxFields {
-			l.budget = maxFields
-		}
 		end = l.format(content, quote, triple, 0)
 	}
 	if end < 0 {
