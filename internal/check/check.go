@@ -139,8 +139,8 @@ func (s *state) unknown() []string {
 	return out
 }
 
-// merge makes one problem of those that say the same from several starts, and
-// sorts: errors first.
+// merge makes one problem of those that say the same from several starts, with
+// the way of the worst or else the first, and sorts: errors first.
 func merge(problems []whittle.Problem) []whittle.Problem {
 	type key struct {
 		rule, path, module, distribution, what string
@@ -160,13 +160,7 @@ func merge(problems []whittle.Problem) []whittle.Problem {
 			continue
 		}
 		if rank(p.Severity) < rank(out[i].Severity) {
-			p.ReachedFrom, out[i].ReachedFrom = out[i].ReachedFrom, p.ReachedFrom
-			p, out[i] = out[i], p
-		}
-		for _, r := range p.ReachedFrom {
-			if !slices.Contains(out[i].ReachedFrom, r) {
-				out[i].ReachedFrom = append(out[i].ReachedFrom, r)
-			}
+			out[i] = p
 		}
 	}
 	slices.SortStableFunc(out, func(a, b whittle.Problem) int {
