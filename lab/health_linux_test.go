@@ -64,7 +64,7 @@ type score struct {
 }
 
 func (s *score) String() string {
-	return fmt.Sprintf("%d images that run: %d false errors; %d broken ones: %d found, %d of them at the place that running shows",
+	return fmt.Sprintf("%d images that run: %d false errors; %d broken ones: %d found, %d of them by the rule and at the place that are expected",
 		s.healthy, s.falseAlarms, s.broken, s.found, s.located)
 }
 
