@@ -2,6 +2,7 @@ package whittle
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -32,6 +33,9 @@ func ParseDigest(s string) (Digest, error) {
 
 // SHA256 is the digest of a finished SHA-256 sum.
 func SHA256(sum [32]byte) Digest { return Digest("sha256:" + hex.EncodeToString(sum[:])) }
+
+// DigestOf is the digest of some bytes.
+func DigestOf(b []byte) Digest { return SHA256(sha256.Sum256(b)) }
 
 // Hex is the hash without its algorithm.
 func (d Digest) Hex() string {

@@ -24,10 +24,14 @@ var allowed = map[string][]string{
 	"whittle/internal/project":    {},
 	"whittle/internal/ledger":     {},
 	"whittle/internal/check":      {"elf", "python", "dockerfile"},
+	"whittle/internal/rule":       {"dockerfile", "python", "pyproject"},
+	"whittle/internal/pypi":       {},
+	"whittle/internal/pyproject":  {},
+	"whittle/internal/plan":       {"dockerfile", "python", "pyproject"},
 	"whittle/internal/build":      {},
 	"whittle/internal/report":     {},
 	"whittle/lab": {"source", "index", "distro", "python", "elf", "dockerfile", "project", "ledger", "build",
-		"check", "rule", "plan", "rewrite"},
+		"check", "rule", "plan", "pypi", "pyproject", "rewrite"},
 	"whittle/cmd/whittle": {"lab", "report", "store", "tui", "web"},
 }
 
@@ -43,7 +47,7 @@ var doors = map[string][]string{
 	"mvdan.cc/sh":                                  {"whittle/internal/dockerfile"},
 	"github.com/spf13/cobra":                       {"whittle/cmd/whittle"},
 	"go.yaml.in/yaml":                              {"whittle/internal/project"},
-	"github.com/pelletier/go-toml":                 {"whittle/internal/project", "whittle/internal/python"},
+	"github.com/pelletier/go-toml":                 {"whittle/internal/project", "whittle/internal/python", "whittle/internal/pyproject"},
 }
 
 type listed struct {

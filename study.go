@@ -200,23 +200,3 @@ type Problem struct {
 	ReachedFrom  []string `json:"reached_from,omitempty"`
 	Fix          string   `json:"fix,omitempty"`
 }
-
-// Finding is a rule's statement with evidence and a saving.
-type Finding struct {
-	Rule     string   `json:"rule"`
-	Message  string   `json:"message"`
-	Evidence []string `json:"evidence"`
-	// Low and High bound the saving in unpacked bytes.
-	Low  int64 `json:"low"`
-	High int64 `json:"high"`
-}
-
-// Forecast is a size computed without building, in unpacked bytes.
-type Forecast struct {
-	Strategy  string `json:"strategy"`
-	Predicted int64  `json:"predicted"`
-	Low       int64  `json:"low"`
-	High      int64  `json:"high"`
-	// Actual is the size of the image where it was built afterwards.
-	Actual *int64 `json:"actual"`
-}

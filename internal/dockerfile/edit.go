@@ -9,10 +9,7 @@ import (
 )
 
 // Edit replaces the bytes of a span. An empty span inserts.
-type Edit struct {
-	Span whittle.Span
-	New  string
-}
+type Edit = whittle.Edit
 
 // Apply splices edits into a Dockerfile. Edits are sorted and do not overlap;
 // two that insert at the same place go in their order. The result is refused,

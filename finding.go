@@ -1,0 +1,294 @@
+package whittle
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+)
+
+// Risk is how likely a fix is to change what the image does.
+type Risk string
+
+// The risks, the least first. Only fixes of at most RiskLow are applied
+// without being asked for; whatever the risk, fix --verify has the last word.
+const (
+	// RiskNone: what runs cannot see the difference.
+	RiskNone Risk = "none"
+	// RiskLow: only something unusual could see it, and verifying shows it.
+	RiskLow Risk = "low"
+	// RiskMedium: it may be needed in a way that files do not show.
+	RiskMedium Risk = "medium"
+	// RiskHigh: it changes what the image is for; a person has to decide.
+	RiskHigh Risk = "high"
+)
+
+// Finding is a rule's statement with evidence and a saving. Evidence is never
+// empty, and a saving is never above what the evidence accounts for.
+type Finding struct {
+	Rule string `json:"rule"`
+	// Variant is the study's variant that it was found in, empty elsewhere.
+	Variant string `json:"variant,omitempty"`
+	// Message is one sentence: what stands where, and what it costs.
+	Message  string     `json:"message"`
+	Evidence []Evidence `json:"evidence"`
+	// Saving is what the change saves alone; findings overlap, so that
+	// savings do not add up: see [Advice.Total].
+	Saving Saving `json:"saving"`
+	// Breaks says that the finding is about a run that fails, not about bytes.
+	Breaks bool `json:"breaks,omitempty"`
+	Risk   Risk `json:"risk"`
+	// Caution says in one sentence what the risk is, or what to look at.
+	Caution string `json:"caution,omitempty"`
+	// Advice says in one sentence what to do.
+	Advice string `json:"advice"`
+	// Fix is nil where no edit is safe enough to be proposed.
+	Fix *Fix `json:"fix,omitempty"`
+	// Fingerprint survives edits of sizes and line numbers: the same finding
+	// has the same one in the next image.
+	Fingerprint string `json:"fingerprint"`
+	// Change is what the finding takes out of the layers' indexes; the saving
+	// is what replaying it gives.
+	Change LayerChange `json:"-"`
+}
+
+// Evidence is one place that a finding speaks of: a path or a folder of the
+// image, a line of a project's file, or both.
+type Evidence struct {
+	// Path is in the image; a folder stands for all that is counted in it.
+	Path string `json:"path,omitempty"`
+	// Layer added it, -1 where no layer is meant.
+	Layer int `json:"layer"`
+	// Bytes and Files are what the place accounts for.
+	Bytes int64 `json:"bytes"`
+	Files int   `json:"files,omitempty"`
+	// File and Line are in the project; Line counts from 1.
+	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
+	// What says what is there, where the place does not: "gcc 14.2".
+	What string `json:"what,omitempty"`
+}
+
+// Saving is a range in unpacked bytes; Low equals High where it is exact. It
+// is negative where the change makes the image larger.
+type Saving struct {
+	Low  int64 `json:"low"`
+	High int64 `json:"high"`
+}
+
+// Exact says that the saving is known to the byte.
+func (s Saving) Exact() bool { return s.Low == s.High }
+
+// Fix is what to change in a project's files. It is made against one state of
+// each file: applying it to another is an error.
+type Fix struct {
+	// Title says in a few words what it does: "move the clean-up into the
+	// builder".
+	Title   string  `json:"title"`
+	Patches []Patch `json:"patches"`
+}
+
+// Patch is the change of one file.
+type Patch struct {
+	// File is relative to the project's folder, with slashes.
+	File string `json:"file"`
+	// Digest is that of the content that the edits are for; empty for a file
+	// that is not there yet.
+	Digest Digest `json:"digest,omitempty"`
+	// Edits are sorted and do not overlap.
+	Edits []Edit `json:"edits"`
+}
+
+// Edit replaces the bytes of a span of a file; an empty span inserts.
+type Edit struct {
+	Span Span   `json:"span"`
+	New  string `json:"new"`
+}
+
+// LayerChange is what a fix does to the layers of an image, as far as it is about
+// files: contents that are not there any more, and contents that are smaller.
+// The zero value changes nothing.
+type LayerChange struct {
+	Remove []Content
+	Shrink []Shrunk
+	// Plus and Minus bound what else it does, in unpacked bytes, where that
+	// depends on a package index and not on the layers: between Minus and Plus
+	// bytes are added.
+	Minus, Plus int64
+}
+
+// Content is one regular file's bytes in a layer: a position in the entries of
+// the layer's index.
+type Content struct{ Layer, Entry int }
+
+// Shrunk is content of which between Low and High bytes remain.
+type Shrunk struct {
+	Content
+	Low, High int64
+}
+
+// Advice are the findings of one image.
+type Advice struct {
+	Schema string     `json:"schema"`
+	Image  ImageFacts `json:"image"`
+	Size   Size       `json:"size"`
+	// Findings are those about a run that fails, then the largest saving first.
+	Findings []Finding `json:"findings"`
+	// Total is the saving of all findings together, Fixable that of those that
+	// have a fix of a low risk. Savings overlap: the sum of the findings' own
+	// is more.
+	Total   Saving `json:"total"`
+	Fixable Saving `json:"fixable"`
+	// Rules are the names of those that were asked.
+	Rules []string `json:"rules"`
+	// Notes say what could not be looked at.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// AdviseSchema names the JSON form of [Advice].
+const AdviseSchema = "whittle.advise/v1"
+
+// Fingerprint names a finding by its rule and what identifies its place:
+// package names, paths and the text of instructions, no sizes or lines.
+func Fingerprint(rule string, place ...string) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q", rule)
+	for _, p := range place {
+		fmt.Fprintf(h, " %q", p)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:8])
+}
+
+// Sort orders contents by layer and entry and drops those that stand twice.
+func (c *LayerChange) Sort() {
+	byPlace := func(a, b Content) int { return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Entry, b.Entry)) }
+	slices.SortFunc(c.Remove, byPlace)
+	c.Remove = slices.Compact(c.Remove)
+	slices.SortStableFunc(c.Shrink, func(a, b Shrunk) int { return byPlace(a.Content, b.Content) })
+}
+
+// ForecastSchema names the JSON form of [Forecasts].
+const ForecastSchema = "whittle.forecast/v1"
+
+// Forecasts are the sizes of images that nobody has built.
+type Forecasts struct {
+	Schema  string `json:"schema"`
+	Project string `json:"project"`
+	// Base is the variant or image that the strategies start from.
+	Base      string     `json:"base"`
+	Forecasts []Forecast `json:"forecasts"`
+	Notes     []string   `json:"notes,omitempty"`
+}
+
+// Forecast is the size of an image computed without building it, in unpacked
+// bytes.
+type Forecast struct {
+	// Strategy is a short name: "single-stage"; Title says what it is.
+	Strategy  string `json:"strategy"`
+	Title     string `json:"title"`
+	Predicted int64  `json:"predicted"`
+	Low       int64  `json:"low"`
+	High      int64  `json:"high"`
+	// Parts add up to Predicted.
+	Parts []ForecastPart `json:"parts,omitempty"`
+	// Actual is the size of the image where it was built afterwards.
+	Actual *int64 `json:"actual"`
+	// Dockerfile is the text that would make it, empty where there is none.
+	Dockerfile string `json:"dockerfile,omitempty"`
+	// Blocked says why it cannot be built as it is: "duckdb has no musllinux
+	// wheel for cp313".
+	Blocked []string `json:"blocked,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
+}
+
+// ForecastPart is one part of a predicted size.
+type ForecastPart struct {
+	Name string `json:"name"`
+	Low  int64  `json:"low"`
+	High int64  `json:"high"`
+	// Bytes is the prediction, Source where it is from: "measured in original",
+	// "wheel's directory", "apt's Installed-Size".
+	Bytes  int64  `json:"bytes"`
+	Source string `json:"source"`
+}
+
+// FixSchema names the JSON form of [Repair].
+const FixSchema = "whittle.fix/v1"
+
+// Repair is what fix would change, or has changed, in a project.
+type Repair struct {
+	Schema  string `json:"schema"`
+	Project string `json:"project"`
+	// Written says that the files were changed.
+	Written bool `json:"written"`
+	// Steps are the fixes in the order in which they were applied, and those
+	// that were not.
+	Steps []RepairStep `json:"steps"`
+	// Files are the changed ones.
+	Files []FileChange `json:"files"`
+	// Verified is nil unless the change was built and run.
+	Verified *Verification `json:"verified,omitempty"`
+}
+
+// What became of a fix.
+const (
+	Applied   = "applied"
+	LeftOut   = "left out"   // not asked for, or in the way of another
+	TakenBack = "taken back" // verifying showed that it does harm
+)
+
+// RepairStep is one finding and what became of its fix.
+type RepairStep struct {
+	Finding Finding `json:"finding"`
+	Status  string  `json:"status"`
+	// Reason says why it was left out or taken back.
+	Reason string `json:"reason,omitempty"`
+	// Saved is the true difference in unpacked bytes, nil where it was not
+	// measured alone.
+	Saved *int64 `json:"saved,omitempty"`
+	// Round counts from 1: a new image has new findings.
+	Round int `json:"round,omitempty"`
+}
+
+// FileChange is a file before and after.
+type FileChange struct {
+	Path string `json:"path"`
+	// Diff is a unified diff.
+	Diff          string `json:"diff"`
+	Before, After []byte `json:"-"`
+	// Created says that the file was not there.
+	Created bool `json:"created,omitempty"`
+}
+
+// Verification holds images before and after a change against each other.
+type Verification struct {
+	Variants []VerifiedVariant `json:"variants"`
+	// Builds counts what was built to find out.
+	Builds int `json:"builds"`
+}
+
+// VerifiedVariant is one variant before and after.
+type VerifiedVariant struct {
+	Name   string  `json:"name"`
+	Before Outcome `json:"before"`
+	After  Outcome `json:"after"`
+	// Predicted is the saving that was foreseen, Saved the true one, in
+	// unpacked bytes.
+	Predicted Saving `json:"predicted"`
+	Saved     int64  `json:"saved"`
+	// Rows say where the difference is.
+	Rows []CompareRow `json:"rows,omitempty"`
+}
+
+// Outcome is how one image came out.
+type Outcome struct {
+	Size Size `json:"size"`
+	// Build is "built", "failed" or "not built", Verdict "runs", "fails" or
+	// "unknown"; Problem is the first thing that is wrong.
+	Build   string `json:"build"`
+	Verdict string `json:"verdict"`
+	Problem string `json:"problem,omitempty"`
+	// Passed and Commands count the commands that went well and all.
+	Passed   int `json:"passed"`
+	Commands int `json:"commands"`
+}

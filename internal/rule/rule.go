@@ -1,0 +1,163 @@
+// Package rule finds what could be smaller in an image, or would break it:
+// each rule looks at the account of the layers, the Dockerfile and the
+// project's files together, and states findings with evidence, a saving, a
+// risk and, where an edit is safe, a fix.
+//
+// Only what costs bytes or breaks a run is worth a rule: no style. A rule is
+// one file, one row in the table of rules.go and one txtar under testdata, with
+// a case that fires and one that must not.
+package rule
+
+import (
+	"cmp"
+	"context"
+	"io/fs"
+	"slices"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+	"whittle/internal/python"
+)
+
+// Rule is one rule with its documentation.
+type Rule struct {
+	// ID is its name on the command line: "cleanup-in-later-layer".
+	ID string
+	// Title says in one line what it finds, Text explains in Markdown why that
+	// costs bytes and what to do; Before and After are lines of a Dockerfile
+	// or a project's file that show it.
+	Title, Text, Before, After string
+	// Run states what it finds; the order does not matter. It leaves Rule and,
+	// where Change says it all, Saving empty.
+	Run func(*Pass) []whittle.Finding
+}
+
+// Pass is what rules look at: one image, what made it, and the project. What
+// is not known is nil; a rule that needs it then finds nothing.
+type Pass struct {
+	Config  *whittle.Config
+	Indexes []*whittle.Index
+	Ledger  *whittle.Ledger
+	// Owner and Category are indexed like Ledger.Items.
+	Owner    []whittle.Owner
+	Category []string
+	Root     whittle.Root
+	// Steps are the history's, joined to the Dockerfile where it is known.
+	Steps []whittle.Step
+	// Dockerfile is what made the image, with its build arguments resolved;
+	// its Name is the path in the project, Target the stage, empty for the last.
+	Dockerfile *dockerfile.File
+	Target     string
+	// Ignore is the .dockerignore of the build.
+	Ignore *dockerfile.Ignore
+	// Project is the project's folder, which is the build context.
+	Project fs.FS
+	// Declared is what the project's files say that it needs.
+	Declared *python.Declared
+	// Graph has the installed distributions and what they require of each
+	// other; Usage says of each of them how the image's starts use it.
+	Graph *python.Graph
+	Usage []Usage
+	// Check is what keeps the image from running.
+	Check *whittle.Check
+	// Debug says how many bytes of a binary in Root are symbols and debug
+	// sections that no process reads, and whether strip is known to leave it
+	// whole; ok is false for what is no binary.
+	Debug func(path string) (bytes int64, safe, ok bool)
+	// Bound gives the specifiers to declare a distribution with (">=13,<14"),
+	// from a lock file or the package index; ok is false where neither says.
+	Bound func(distribution string) (specifiers string, ok bool)
+}
+
+// Usage is how the image's starts use a distribution, the strongest way.
+type Usage uint8
+
+// The ways. Unused means that nothing that was reached names one of its
+// modules, which files alone never prove: a distribution may be imported by a
+// name that is made at run time.
+const (
+	UsageUnknown Usage = iota
+	Unused
+	// Plugin: it offers entry points to a distribution that is used.
+	Plugin
+	// Optional: what imports it goes on without it.
+	Optional
+	// Lazy: a function imports it.
+	Lazy
+	// Eager: it is imported at start.
+	Eager
+)
+
+// Find asks the rules, in the order of the table; only names some of them,
+// empty is all. The findings are complete but for what they save, where they
+// have a Change: see whittle.Finding.
+func Find(ctx context.Context, p *Pass, only []string) ([]whittle.Finding, error) {
+	var out []whittle.Finding
+	for _, r := range All() {
+		if len(only) > 0 && !slices.Contains(only, r.ID) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		found := r.Run(p)
+		for i := range found {
+			found[i].Rule = r.ID
+			found[i].Risk = cmp.Or(found[i].Risk, whittle.RiskNone)
+			found[i].Change.Sort()
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+// at is where an item's bytes are.
+func (p *Pass) at(item int) whittle.Content {
+	it := &p.Ledger.Items[item]
+	return whittle.Content{Layer: it.Layer, Entry: it.Entry}
+}
+
+// step is the history's line of a layer, nil where there is none.
+func (p *Pass) step(layer int) *whittle.Step {
+	for i := range p.Steps {
+		if p.Steps[i].Layer == layer {
+			return &p.Steps[i]
+		}
+	}
+	return nil
+}
+
+// instruction is the Dockerfile's instruction that made a layer, nil where it
+// is not known or comes with the base image.
+func (p *Pass) instruction(layer int) *dockerfile.Instruction {
+	st := p.step(layer)
+	if st == nil || st.Origin == nil || p.Dockerfile == nil {
+		return nil
+	}
+	for i := range p.Dockerfile.Stages {
+		s := &p.Dockerfile.Stages[i]
+		for j := range s.Instructions {
+			if s.Instructions[j].Span == st.Origin.Span {
+				return &s.Instructions[j]
+			}
+		}
+	}
+	return nil
+}
+
+// base says whether a layer comes with the base image: below the first layer
+// that the Dockerfile made. Without a Dockerfile nothing is known to.
+func (p *Pass) base(layer int) bool {
+	first := -1
+	for i := range p.Steps {
+		if p.Steps[i].Origin != nil && p.Steps[i].Layer >= 0 && (first < 0 || p.Steps[i].Layer < first) {
+			first = p.Steps[i].Layer
+		}
+	}
+	return layer < first
+}
+
+// patch is the fix of the Dockerfile by some edits.
+func (p *Pass) patch(edits []whittle.Edit) whittle.Patch {
+	return whittle.Patch{File: p.Dockerfile.Name, Digest: whittle.DigestOf(p.Dockerfile.Source), Edits: edits}
+}
