@@ -16,6 +16,30 @@ type Study struct {
 	Differences []Difference `json:"differences"`
 	Findings    []Finding    `json:"findings"`
 	Forecasts   []Forecast   `json:"forecasts"`
+	// Repair is the loop of fixing and building again, nil where the study was
+	// not asked to fix anything.
+	Repair *Repair `json:"repair,omitempty"`
+	// Best is the smallest image that is proven to run, nil where there is
+	// none or none was looked for.
+	Best *Best `json:"best,omitempty"`
+}
+
+// Best is the smallest image of a study that was built and is proven to run.
+type Best struct {
+	// Variant is the study's variant that it was made from.
+	Variant string `json:"variant"`
+	// Dockerfile is the text that makes it.
+	Dockerfile string `json:"dockerfile"`
+	// Diff is the unified diff of all the project's files that it takes, empty
+	// where the project makes it as it is.
+	Diff string `json:"diff,omitempty"`
+	Size Size   `json:"size"`
+	// Original is the size of the first built variant before any change.
+	Original Size `json:"original"`
+	// Percent is Size.Unpacked as a part of Original.Unpacked: 60 is six
+	// tenths of it.
+	Percent float64 `json:"percent"`
+	Outcome Outcome `json:"outcome"`
 }
 
 // Machine says on what the times were measured.
