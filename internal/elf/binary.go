@@ -10,7 +10,7 @@ import (
 
 // format names the encoding of files in caches: change it with AppendBinary,
 // and with what Parse finds.
-const format = 1
+const format = 2
 
 // Bits of the encoding's flags.
 const (
@@ -31,7 +31,7 @@ func (f *File) AppendBinary(b []byte) ([]byte, error) {
 		}
 	}
 	b = append(b, format, byte(f.Class), byte(f.Data), flags)
-	for _, n := range []uint64{uint64(f.Type), uint64(f.Machine), uint64(f.DebugBytes), uint64(f.SymtabBytes)} {
+	for _, n := range []uint64{uint64(f.Type), uint64(f.Machine), uint64(f.DebugBytes), uint64(f.SymtabBytes), uint64(f.GapBytes)} {
 		b = binary.AppendUvarint(b, n)
 	}
 	b = appendName(appendName(b, f.Interp), f.Soname)
@@ -70,7 +70,7 @@ func (f *File) UnmarshalBinary(b []byte) error {
 	g.NoDefaultLib, g.MisalignedLoad = flags&flagNoDefaultLib != 0, flags&flagMisaligned != 0
 	d.bad = d.bad || flags >= flagsEnd
 	g.Type, g.Machine = stdelf.Type(d.number(1<<16-1)), Machine(d.number(1<<16-1))
-	g.DebugBytes, g.SymtabBytes = int64(d.number(1<<62)), int64(d.number(1<<62))
+	g.DebugBytes, g.SymtabBytes, g.GapBytes = int64(d.number(1<<62)), int64(d.number(1<<62)), int64(d.number(1<<62))
 	g.Interp, g.Soname = d.name(), d.name()
 	for _, list := range []*[]string{&g.Needed, &g.RPath, &g.RunPath, &g.Provides, &g.SystemDirs} {
 		*list = d.names()

@@ -1,7 +1,9 @@
 package elf
 
 import (
+	"cmp"
 	stdelf "debug/elf"
+	"slices"
 	"strings"
 )
 
@@ -31,11 +33,16 @@ func (r *reader) sections(f *File) {
 	}
 	strs := r.section(table + uint64(names)*size)
 	r.names = 0
+	segments := extent{r.word(r.pick(32, 28)), uint64(r.u16(r.pick(54, 42))) * uint64(r.u16(r.pick(56, 44)))}
+	held := []extent{{0, r.pick(64, 52)}, {table, n * size}, segments}
 	for i := range n {
 		s := r.section(table + i*size)
 		if s.kind == uint32(stdelf.SHT_NOBITS) || r.bytes(s.offset, s.size) == nil {
 			r.err = nil
 			continue
+		}
+		if len(held) < maxHeld {
+			held = append(held, extent{s.offset, s.size})
 		}
 		if s.kind == uint32(stdelf.SHT_SYMTAB) {
 			f.SymtabBytes += int64(s.size)
@@ -50,6 +57,32 @@ func (r *reader) sections(f *File) {
 	if total := int64(len(r.b)); f.DebugBytes < 0 || f.SymtabBytes < 0 || f.DebugBytes > total || f.SymtabBytes > total-f.DebugBytes {
 		f.DebugBytes, f.SymtabBytes = 0, 0
 	}
+	f.GapBytes = gaps(held, uint64(len(r.b)))
+}
+
+// extent is a part of the file; maxHeld bounds how many are remembered. What
+// is forgotten counts as a gap, which keeps a file from being called safe.
+type extent struct{ offset, size uint64 }
+
+const maxHeld = 1 << 16
+
+// gaps are the bytes of a file that are in none of its parts.
+func gaps(held []extent, size uint64) int64 {
+	slices.SortFunc(held, func(a, b extent) int { return cmp.Compare(a.offset, b.offset) })
+	var end, gap uint64
+	for _, e := range held {
+		if e.offset > size || e.size == 0 {
+			continue
+		}
+		if e.offset > end {
+			gap += e.offset - end
+		}
+		end = max(end, e.offset+e.size)
+	}
+	if size > end {
+		gap += size - end
+	}
+	return int64(gap)
 }
 
 func (r *reader) section(at uint64) section {
