@@ -24,9 +24,9 @@ func checkDoc(c *whittle.Check) document {
 	if title == "" {
 		title = cmp.Or(c.Project, "project")
 	}
-	d.add(heading{1, printable(title) + ": " + c.Verdict}, para(verdicts[c.Verdict]))
+	d.add(heading{1, title + ": " + c.Verdict}, para(verdicts[c.Verdict]))
 	if len(c.Disagreements) > 0 {
-		d.add(heading{2, "The check and the run disagree"}, printableList(c.Disagreements))
+		d.add(heading{2, "The check and the run disagree"}, list(c.Disagreements))
 	}
 	if t := runsTable(c); len(t.rows) > 0 {
 		d.add(t)
@@ -43,17 +43,9 @@ func checkDoc(c *whittle.Check) document {
 		}
 	}
 	if len(c.Unknown) > 0 {
-		d.add(heading{2, "Not followed"}, printableList(c.Unknown))
+		d.add(heading{2, "Not followed"}, list(c.Unknown))
 	}
 	return d
-}
-
-func printableList(lines []string) list {
-	out := make(list, len(lines))
-	for i, l := range lines {
-		out[i] = printable(l)
-	}
-	return out
 }
 
 // runsTable shows what was run: the verdict by the files beside that by the
@@ -68,19 +60,19 @@ func runsTable(c *whittle.Check) table {
 		if n := len(s.Run.Seconds); n > 0 {
 			took = fmt.Sprintf("%.1f", s.Run.Seconds[n-1])
 		}
-		t.row(text(printable(s.Name)), statusCell(s.Verdict), statusCell(s.Run.Status), text(took))
+		t.row(text(s.Name), statusCell(s.Verdict), statusCell(s.Run.Status), text(took))
 	}
 	return t
 }
 
 // problemLine is a problem with the way to it and what to do.
 func problemLine(p whittle.Problem) string {
-	line := fmt.Sprintf("%s: %s", p.Rule, printable(p.Message))
+	line := fmt.Sprintf("%s: %s", p.Rule, p.Message)
 	if len(p.ReachedFrom) > 1 {
-		line += ". Reached by " + printable(strings.Join(p.ReachedFrom, " → "))
+		line += ". Reached by " + strings.Join(p.ReachedFrom, " → ")
 	}
 	if p.Fix != "" && !strings.Contains(p.Message, p.Fix) {
-		line += ". To do: " + printable(p.Fix)
+		line += ". To do: " + p.Fix
 	}
 	return line
 }

@@ -22,7 +22,7 @@ func comparisonDoc(c *whittle.Comparison, rows int) document {
 	var d document
 	t := table{columns: []column{right("#"), flexible("Image"), right("Unpacked"), right("Live"), right("Dead"), right("Transfer")}}
 	for i, im := range c.Images {
-		t.row(text(fmt.Sprint(i+1)), text(printable(im.Ref)), text(whittle.Bytes(im.Size.Unpacked)), text(whittle.Bytes(im.Size.Live)),
+		t.row(text(fmt.Sprint(i+1)), text(im.Ref), text(whittle.Bytes(im.Size.Unpacked)), text(whittle.Bytes(im.Size.Live)),
 			text(whittle.Bytes(im.Size.Dead)), text(optionalBytes(im.Size.Transfer)))
 	}
 	d.add(heading{1, "Comparison"}, t)
@@ -80,7 +80,7 @@ func compareTable(c *whittle.Comparison, rows int) table {
 			t.row(text(whittle.SignedBytes(live)), text(whittle.SignedBytes(dead)), toned(fmt.Sprintf("%d more rows", len(c.Rows)-i), faint), text(""), text(""))
 			break
 		}
-		t.row(signed(r.LiveDelta), signed(r.DeadDelta), text(printable(r.Owner)), text(printable(versions(r))), text(r.Kind))
+		t.row(signed(r.LiveDelta), signed(r.DeadDelta), text(r.Owner), text(versions(r)), text(r.Kind))
 	}
 	if len(t.rows) > 0 {
 		t.row(text(whittle.SignedBytes(c.Delta.Live)), text(whittle.SignedBytes(c.Delta.Dead)), text("in all"), text(""), text(""))
@@ -122,7 +122,7 @@ func ownersMatrix(c *whittle.Comparison, rows int) table {
 		if n++; rows > 0 && n > rows {
 			break
 		}
-		cells := []cell{text(printable(r.Owner))}
+		cells := []cell{text(r.Owner)}
 		for _, live := range r.Live {
 			cells = append(cells, text(whittle.Bytes(live)))
 		}

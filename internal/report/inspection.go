@@ -21,7 +21,7 @@ func InspectionMarkdown(w io.Writer, in *whittle.Inspection, rows int) error {
 
 func inspectionDoc(in *whittle.Inspection, rows int) document {
 	var d document
-	d.add(heading{1, printable(in.Image.Ref)})
+	d.add(heading{1, in.Image.Ref})
 	size := in.Size
 	transfer := "no compressed blobs here"
 	if size.Transfer != nil {
@@ -47,16 +47,12 @@ func inspectionDoc(in *whittle.Inspection, rows int) document {
 	}
 	duplicatesSection(&d, in.Duplicates, 1, rows)
 	if len(in.Notes) > 0 {
-		notes := list{}
-		for _, n := range in.Notes {
-			notes = append(notes, printable(n))
-		}
-		d.add(heading{2, "What could not be read"}, notes)
+		d.add(heading{2, "What could not be read"}, list(in.Notes))
 	}
 	if len(in.Ambiguous) > 0 {
 		items := list{}
 		for _, a := range in.Ambiguous[:min(len(in.Ambiguous), 10)] {
-			items = append(items, fmt.Sprintf("%s (layer %d): %s", printable(a.Path), a.Layer, a.What))
+			items = append(items, fmt.Sprintf("%s (layer %d): %s", a.Path, a.Layer, a.What))
 		}
 		d.add(heading{2, "Places that runtimes merge differently"},
 			para(fmt.Sprintf("The figures follow Docker's overlay2; %d such %s.", len(in.Ambiguous), plural(len(in.Ambiguous), "places"))), items)
@@ -87,7 +83,7 @@ func instruction(l whittle.LayerRow) string {
 	if s == "" {
 		s = "(not in the history)"
 	}
-	return printable(s)
+	return s
 }
 
 // createdBy drops from a history line what every line has.
@@ -123,7 +119,7 @@ func packagesTable(in *whittle.Inspection, rows int) table {
 			t.row(toned(fmt.Sprintf("%d more", len(in.Packages)-i), faint), text(""), text(""), text(whittle.Bytes(live)), text(fmt.Sprint(files)))
 			break
 		}
-		t.row(text(printable(p.Name)), text(printable(p.Version)), text(p.Ecosystem), text(whittle.Bytes(p.Live)), text(fmt.Sprint(p.Files)))
+		t.row(text(p.Name), text(p.Version), text(p.Ecosystem), text(whittle.Bytes(p.Live)), text(fmt.Sprint(p.Files)))
 	}
 	return t
 }
@@ -138,7 +134,7 @@ func distributionsTable(in *whittle.Inspection, rows int) table {
 		if rows > 0 && len(t.rows) == rows {
 			break
 		}
-		cells := []cell{text(printable(p.Name)), text(whittle.Bytes(p.Live))}
+		cells := []cell{text(p.Name), text(whittle.Bytes(p.Live))}
 		for _, part := range []string{"extensions", "libraries", "tests", "bytecode", "data"} {
 			if n := p.Parts[part]; n > 0 {
 				cells = append(cells, text(whittle.Bytes(n)))
@@ -165,7 +161,7 @@ func deadTable(in *whittle.Inspection, rows int) table {
 			break
 		}
 		t.row(text(whittle.Bytes(r.Bytes)), text(fmt.Sprint(r.Files)), text(r.Cause.String()), text(fmt.Sprint(r.AddedBy)),
-			text(fmt.Sprint(r.KilledBy)), text(printable(r.Path)))
+			text(fmt.Sprint(r.KilledBy)), text(r.Path))
 	}
 	return t
 }
@@ -183,7 +179,7 @@ func groupTable(g *whittle.Grouping, rows int) table {
 			t.row(toned(fmt.Sprintf("%d more", len(g.Rows)-i), faint), text(whittle.Bytes(rest.Live)), text(whittle.Bytes(rest.Dead)), text(fmt.Sprint(rest.Files)))
 			break
 		}
-		t.row(text(printable(r.Name)), text(whittle.Bytes(r.Live)), text(whittle.Bytes(r.Dead)), text(fmt.Sprint(r.Files)))
+		t.row(text(r.Name), text(whittle.Bytes(r.Live)), text(whittle.Bytes(r.Dead)), text(fmt.Sprint(r.Files)))
 	}
 	return t
 }
@@ -200,7 +196,7 @@ func duplicatesSection(d *document, rows []whittle.DuplicateRow, images, most in
 		if most > 0 && i >= most {
 			continue
 		}
-		place := printable(r.Places[0].Path)
+		place := r.Places[0].Path
 		if images > 1 {
 			place = fmt.Sprintf("image %d: %s", r.Places[0].Image+1, place)
 		}

@@ -12,7 +12,7 @@ func writeMarkdown(w io.Writer, d document) error {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		switch blk := blk.(type) {
+		switch blk := clean(blk).(type) {
 		case heading:
 			fmt.Fprintf(&b, "%s %s\n", strings.Repeat("#", blk.level), escapeMarkdown(blk.text))
 		case para:
@@ -22,17 +22,28 @@ func writeMarkdown(w io.Writer, d document) error {
 				b.WriteString("- " + escapeMarkdown(item) + "\n")
 			}
 		case code:
-			fence := "```"
-			for strings.Contains(strings.Join(blk, "\n"), fence) {
-				fence += "`"
-			}
-			b.WriteString(fence + "text\n" + strings.Join(blk, "\n") + "\n" + fence + "\n")
+			markdownFence(&b, "text", blk)
+		case verbatim:
+			markdownFence(&b, blk.lang, blk.lines)
+		case entries:
+			markdownEntries(&b, blk)
 		case table:
 			markdownTable(&b, blk)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// markdownFence writes lines as they are, between fences that none of them
+// can close.
+func markdownFence(b *strings.Builder, lang string, lines []string) {
+	text := strings.Join(lines, "\n")
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	b.WriteString(fence + lang + "\n" + text + "\n" + fence + "\n")
 }
 
 func markdownTable(b *strings.Builder, t table) {
@@ -53,7 +64,7 @@ func markdownTable(b *strings.Builder, t table) {
 }
 
 // escapeMarkdown keeps names from an image from becoming markup.
-func escapeMarkdown(s string) string {
-	return strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "|", `\|`, "<", "&lt;", ">", "&gt;",
-		"[", `\[`, "]", `\]`, "#", `\#`).Replace(s)
-}
+func escapeMarkdown(s string) string { return markdownEscapes.Replace(s) }
+
+var markdownEscapes = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;",
+	"[", `\[`, "]", `\]`, "#", `\#`, "~", `\~`, "$", `\$`)

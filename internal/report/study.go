@@ -26,7 +26,7 @@ func JSON(w io.Writer, v any) error {
 
 func studyDoc(s *whittle.Study) document {
 	var d document
-	d.add(heading{1, "Study of " + printable(s.Project)})
+	d.add(heading{1, "Study of " + s.Project})
 	d.add(para(fmt.Sprintf("%s. %s. Engine: %s %s.", s.Date, machineLine(s.Machine), s.Machine.Engine.Kind, s.Machine.Engine.Version)))
 	d.add(summaryTable(s))
 	if words := studyWords(s); len(words) > 0 {
@@ -41,7 +41,7 @@ func studyDoc(s *whittle.Study) document {
 	failuresSection(&d, s)
 	for _, v := range s.Variants {
 		if v.Inspect != nil {
-			d.add(heading{2, "Layers of " + v.Name + " (" + printable(v.Dockerfile) + ")"}, layersTable(v.Inspect))
+			d.add(heading{2, "Layers of " + v.Name + " (" + v.Dockerfile + ")"}, layersTable(v.Inspect))
 			if t := deadTable(v.Inspect, 5); len(t.rows) > 0 {
 				d.add(heading{3, "Dead bytes of " + v.Name}, t)
 			}
@@ -63,7 +63,7 @@ func studyDoc(s *whittle.Study) document {
 func machineLine(m whittle.Machine) string {
 	parts := []string{m.OS + "/" + m.Architecture}
 	if m.CPU != "" {
-		parts = append(parts, printable(m.CPU))
+		parts = append(parts, m.CPU)
 	}
 	parts = append(parts, fmt.Sprintf("%d %s", m.Cores, plural(m.Cores, "cores")))
 	if m.Memory > 0 {
@@ -128,7 +128,7 @@ func studyWords(s *whittle.Study) []string {
 	}
 	for _, v := range s.Variants {
 		if first, more := firstProblem(v); first != "" {
-			w := v.Name + " fails: " + printable(first)
+			w := v.Name + " fails: " + first
 			if more > 0 {
 				w += fmt.Sprintf(", and %d more", more)
 			}
@@ -203,14 +203,14 @@ func timeNotes(s *whittle.Study) []string {
 	var notes []string
 	for _, v := range s.Variants {
 		if v.Build.RebuildSeconds != nil {
-			notes = append(notes, "Rebuild: after a change in "+printable(v.Build.Touched)+".")
+			notes = append(notes, "Rebuild: after a change in "+v.Build.Touched+".")
 			break
 		}
 	}
 	for _, v := range s.Variants {
 		if len(v.Run.Commands) > 0 {
 			c := v.Run.Commands[0]
-			notes = append(notes, "Start-up: from start to end of "+printable(strings.Join(c.Command, " "))+", the median of the runs.")
+			notes = append(notes, "Start-up: from start to end of "+strings.Join(c.Command, " ")+", the median of the runs.")
 			break
 		}
 	}
@@ -219,7 +219,7 @@ func timeNotes(s *whittle.Study) []string {
 		for _, n := range v.Build.Notes {
 			if !seen[n] {
 				seen[n] = true
-				notes = append(notes, printable(n))
+				notes = append(notes, n)
 			}
 		}
 	}
@@ -246,14 +246,14 @@ func failuresSection(d *document, s *whittle.Study) {
 		var items list
 		for _, c := range v.Run.Commands {
 			if c.Status == whittle.Fails {
-				items = append(items, fmt.Sprintf("%s: %s", printable(strings.Join(c.Command, " ")), printable(c.Problem)))
+				items = append(items, fmt.Sprintf("%s: %s", strings.Join(c.Command, " "), c.Problem))
 			}
 		}
 		for _, p := range checkErrors(v) {
 			items = append(items, problemLine(p))
 		}
 		if v.Check != nil {
-			items = append(items, printableList(v.Check.Disagreements)...)
+			items = append(items, v.Check.Disagreements...)
 		}
 		if len(items) == 0 {
 			continue
@@ -276,13 +276,9 @@ func notBuiltSection(d *document, s *whittle.Study) {
 			d.add(heading{2, "What was not built"})
 			first = false
 		}
-		d.add(para(fmt.Sprintf("%s (%s), %s: %s", v.Name, printable(v.Dockerfile), v.Build.Status, printable(v.Build.Reason))))
+		d.add(para(fmt.Sprintf("%s (%s), %s: %s", v.Name, v.Dockerfile, v.Build.Status, v.Build.Reason)))
 		if len(v.Build.Tail) > 0 {
-			lines := make(code, len(v.Build.Tail))
-			for i, l := range v.Build.Tail {
-				lines[i] = printable(l)
-			}
-			d.add(lines)
+			d.add(code(v.Build.Tail))
 		}
 	}
 }

@@ -12,6 +12,9 @@ type Style struct {
 	Width int
 	// Color allows ANSI colours.
 	Color bool
+	// Verbose shows all evidence, small findings too, and what a forecast is
+	// made of.
+	Verbose bool
 }
 
 type textPrinter struct {
@@ -28,7 +31,7 @@ func writeText(w io.Writer, d document, st Style) error {
 		if i > 0 {
 			p.b.WriteByte('\n')
 		}
-		p.block(b)
+		p.block(clean(b))
 	}
 	_, err := io.WriteString(w, p.b.String())
 	return err
@@ -37,7 +40,9 @@ func writeText(w io.Writer, d document, st Style) error {
 func (p *textPrinter) block(b block) {
 	switch b := b.(type) {
 	case heading:
-		p.line(p.paint(b.text, map[bool]string{true: "1;4", false: "1"}[b.level == 1]))
+		for _, l := range wrap(b.text, p.Width) {
+			p.line(p.paint(l, map[bool]string{true: "1;4", false: "1"}[b.level == 1]))
+		}
 	case para:
 		for _, l := range wrap(string(b), p.Width) {
 			p.line(l)
@@ -52,9 +57,44 @@ func (p *textPrinter) block(b block) {
 		for _, l := range b {
 			p.line("  " + shorten(l, p.Width-2))
 		}
+	case verbatim:
+		p.verbatim(b)
+	case entries:
+		p.entries(b)
 	case table:
 		p.table(b)
 	}
+}
+
+// verbatim prints lines as they are, a diff's in colour.
+func (p *textPrinter) verbatim(v verbatim) {
+	for i, l := range v.lines {
+		code := ""
+		if v.lang == "diff" {
+			code = diffColor(v.lines, i)
+		}
+		p.b.WriteString(p.paint(l, code))
+		p.b.WriteByte('\n')
+	}
+}
+
+// diffColor is the colour of a line of unified diffs. A file's two head lines
+// look like changed lines: what follows them tells.
+func diffColor(lines []string, i int) string {
+	l := lines[i]
+	follows := func(n int, prefix string) bool { return i+n < len(lines) && strings.HasPrefix(lines[i+n], prefix) }
+	switch {
+	case strings.HasPrefix(l, "--- ") && follows(1, "+++ ") && follows(2, "@@"),
+		strings.HasPrefix(l, "+++ ") && i > 0 && strings.HasPrefix(lines[i-1], "--- ") && follows(1, "@@"):
+		return "1"
+	case strings.HasPrefix(l, "@@"):
+		return "36"
+	case strings.HasPrefix(l, "+"):
+		return sgr(good)
+	case strings.HasPrefix(l, "-"):
+		return sgr(bad)
+	}
+	return ""
 }
 
 func (p *textPrinter) line(s string) {
@@ -92,11 +132,10 @@ func (p *textPrinter) table(t table) {
 		}
 	}
 	fit(widths, t.columns, p.Width)
-	cells := func(row func(i int) (string, string)) {
+	line := func(row func(i int) (string, string)) {
 		var b strings.Builder
 		for i, c := range t.columns {
 			s, code := row(i)
-			s = shorten(s, widths[i])
 			pad := spaces(widths[i] - width(s))
 			if i > 0 {
 				b.WriteString(spaces(gutter))
@@ -109,10 +148,34 @@ func (p *textPrinter) table(t table) {
 		}
 		p.line(b.String())
 	}
-	cells(func(i int) (string, string) { return t.columns[i].head, "2" })
+	line(func(i int) (string, string) { return shorten(t.columns[i].head, widths[i]), "2" })
 	for _, r := range t.rows {
-		cells(func(i int) (string, string) { return r[i].text, sgr(r[i].tone) })
+		lines, most := make([][]string, len(r)), 1
+		for i, c := range r {
+			lines[i] = t.columns[i].lines(c.text, widths[i])
+			most = max(most, len(lines[i]))
+		}
+		for n := range most {
+			line(func(i int) (string, string) {
+				if n >= len(lines[i]) {
+					return "", ""
+				}
+				return lines[i][n], sgr(r[i].tone)
+			})
+		}
 	}
+}
+
+// lines are a cell's text in a column of some width.
+func (c column) lines(s string, limit int) []string {
+	if !c.wrap {
+		return []string{shorten(s, limit)}
+	}
+	lines := wrap(s, limit)
+	for i, l := range lines {
+		lines[i] = shorten(l, limit)
+	}
+	return lines
 }
 
 // fit narrows the flexible columns until the table has at most total columns.
