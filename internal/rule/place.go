@@ -1,0 +1,126 @@
+package rule
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"whittle"
+)
+
+const (
+	// small is what is not worth a word: a finding of fewer bytes, together,
+	// is not stated.
+	small = 100_000
+	// maxPlaces bounds the evidence of one finding; what is left over is summed
+	// up in its last place.
+	maxPlaces = 50
+)
+
+// bytes adds up items.
+func (p *Pass) bytes(items []int) int64 {
+	var sum int64
+	for _, i := range items {
+		sum += p.Ledger.Items[i].Bytes
+	}
+	return sum
+}
+
+// remove is the change that takes items out of their layers.
+func (p *Pass) remove(items []int) whittle.LayerChange {
+	var c whittle.LayerChange
+	for _, i := range items {
+		c.Remove = append(c.Remove, p.at(i))
+	}
+	return c
+}
+
+// places are items as evidence, the largest first: a folder stands for all
+// that its layer put there, where all of that is among them. Items without
+// bytes are left out.
+func (p *Pass) places(items []int) []whittle.Evidence {
+	byLayer := map[int][]int{}
+	for _, i := range items {
+		if it := &p.Ledger.Items[i]; it.Bytes > 0 {
+			byLayer[it.Layer] = append(byLayer[it.Layer], i)
+		}
+	}
+	var out []whittle.Evidence
+	for layer, mine := range byLayer {
+		out = append(out, p.rolled(layer, mine)...)
+	}
+	slices.SortFunc(out, func(a, b whittle.Evidence) int {
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Path, b.Path))
+	})
+	if len(out) <= maxPlaces {
+		return out
+	}
+	rest := whittle.Evidence{Layer: -1, What: "in other places"}
+	for _, e := range out[maxPlaces-1:] {
+		rest.Bytes += e.Bytes
+		rest.Files += e.Files
+	}
+	return append(out[:maxPlaces-1], rest)
+}
+
+// rolled rolls whole folders of one layer up.
+func (p *Pass) rolled(layer int, items []int) []whittle.Evidence {
+	all := map[string]int{} // files with bytes by folder, at any depth
+	for i := range p.Ledger.Items {
+		if it := &p.Ledger.Items[i]; it.Layer == layer && it.Bytes > 0 {
+			for dir := path.Dir(it.Path); dir != "."; dir = path.Dir(dir) {
+				all[dir]++
+			}
+		}
+	}
+	mine := map[string]int{}
+	for _, i := range items {
+		for dir := path.Dir(p.Ledger.Items[i].Path); dir != "."; dir = path.Dir(dir) {
+			mine[dir]++
+		}
+	}
+	rows := map[string]*whittle.Evidence{}
+	for _, i := range items {
+		it := &p.Ledger.Items[i]
+		top := it.Path
+		for dir := path.Dir(it.Path); dir != "." && mine[dir] == all[dir]; dir = path.Dir(dir) {
+			top = dir
+		}
+		if rows[top] == nil {
+			rows[top] = &whittle.Evidence{Path: top, Layer: layer}
+		}
+		rows[top].Bytes += it.Bytes
+		rows[top].Files++
+	}
+	out := make([]whittle.Evidence, 0, len(rows))
+	for _, e := range rows {
+		out = append(out, *e)
+	}
+	return out
+}
+
+// under says whether a path is a folder or lies in it; both are clean and
+// relative.
+func under(p, dir string) bool {
+	return p == dir || dir == "" || strings.HasPrefix(p, dir+"/")
+}
+
+// line is an instruction as evidence: it costs nothing itself.
+func (p *Pass) line(layer int) whittle.Evidence {
+	e := whittle.Evidence{Layer: layer}
+	if st := p.step(layer); st != nil && st.Origin != nil {
+		e.File, e.Line, e.What = st.Origin.File, st.Origin.Line, st.Origin.Instruction
+	}
+	return e
+}
+
+// named is an instruction in a message: "RUN line 12", or "layer 3" where the
+// Dockerfile is not known.
+func (p *Pass) named(layer int) string {
+	if st := p.step(layer); st != nil && st.Origin != nil {
+		return st.Origin.Instruction + " line " + strconv.Itoa(st.Origin.Line)
+	}
+	return "layer " + strconv.Itoa(layer)
+}

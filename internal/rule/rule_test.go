@@ -1,0 +1,238 @@
+package rule
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/diff"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+)
+
+var update = flag.Bool("update", false, "write the expected findings")
+
+// cases lists the txtar files.
+func cases(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	return files
+}
+
+// TestRules asks each case's rules and applies their fixes.
+func TestRules(t *testing.T) {
+	for _, name := range cases(t) {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			ar, c := readCase(t, name)
+			p := c.pass(t)
+			found, err := Find(t.Context(), p, c.rules)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, _ := Find(t.Context(), p, c.rules)
+			if diff := cmp.Diff(found, again); diff != "" {
+				t.Errorf("asked twice, it finds something else:\n%s", diff)
+			}
+			var diffs strings.Builder
+			for i := range found {
+				hold(t, p, &found[i])
+				diffs.WriteString(c.fixed(t, p, &found[i]))
+			}
+			golden(t, name, ar, map[string]string{"want": show(p, found), "want.diff": diffs.String()})
+		})
+	}
+}
+
+// golden compares parts of a case, or writes them.
+func golden(t *testing.T, name string, ar *txtar.Archive, got map[string]string) {
+	t.Helper()
+	for _, part := range []string{"want", "want.diff"} {
+		i := slices.IndexFunc(ar.Files, func(f txtar.File) bool { return f.Name == part })
+		var want string
+		if i >= 0 {
+			want = string(ar.Files[i].Data)
+		}
+		if !*update {
+			if diff := cmp.Diff(want, got[part]); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", part, diff)
+			}
+			continue
+		}
+		if i >= 0 {
+			ar.Files = slices.Delete(ar.Files, i, i+1)
+		}
+		if got[part] != "" || part == "want" {
+			ar.Files = append(ar.Files, txtar.File{Name: part, Data: []byte(got[part])})
+		}
+	}
+	if *update {
+		if err := os.WriteFile(name, txtar.Format(ar), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// hold checks what is true of every finding.
+func hold(t *testing.T, p *Pass, f *whittle.Finding) {
+	t.Helper()
+	if len(f.Evidence) == 0 || f.Message == "" || f.Advice == "" || f.Fingerprint == "" {
+		t.Errorf("evidence, message, advice or fingerprint is missing: %+v", f)
+	}
+	for _, text := range []string{f.Message, f.Advice, f.Caution} {
+		if strings.ContainsAny(text, "\n\r\x1b") {
+			t.Errorf("%q is not one line", text)
+		}
+	}
+	if (f.Risk == whittle.RiskMedium || f.Risk == whittle.RiskHigh) && f.Caution == "" {
+		t.Errorf("%s: a risk of %s needs a caution", f.Rule, f.Risk)
+	}
+	var evident int64
+	for _, e := range f.Evidence {
+		evident += e.Bytes
+	}
+	if s := saving(p, f); s.High > evident || s.Low > s.High {
+		t.Errorf("%s saves %d to %d, the evidence accounts for %d", f.Rule, s.Low, s.High, evident)
+	}
+	seen := map[whittle.Content]bool{}
+	for _, c := range f.Change.Remove {
+		if seen[c] || p.Indexes[c.Layer].Entries[c.Entry].Kind != whittle.File {
+			t.Errorf("%s takes out %+v twice, or it is no file", f.Rule, c)
+		}
+		seen[c] = true
+	}
+}
+
+// fixed applies a finding's fix and gives what it changes.
+func (c *testCase) fixed(t *testing.T, p *Pass, f *whittle.Finding) string {
+	t.Helper()
+	if f.Fix == nil {
+		return ""
+	}
+	var out bytes.Buffer
+	for _, patch := range f.Fix.Patches {
+		before, ok := c.parts["project/"+patch.File]
+		if patch.File == p.Dockerfile.Name {
+			before, ok = p.Dockerfile.Source, true
+		}
+		if want := whittle.DigestOf(before); ok && patch.Digest != want || !ok && patch.Digest != "" {
+			t.Errorf("the patch of %s is for %q", patch.File, patch.Digest)
+		}
+		after, err := splice(before, patch.Edits)
+		if patch.File == p.Dockerfile.Name {
+			after, err = dockerfile.Apply(before, patch.Edits)
+		}
+		if err != nil {
+			t.Fatalf("the fix of %s cannot be applied: %v", f.Rule, err)
+		}
+		if bytes.Equal(before, after) {
+			t.Errorf("the fix of %s changes nothing in %s", f.Rule, patch.File)
+		}
+		old := patch.File
+		if !ok {
+			old = "/dev/null"
+		}
+		out.Write(diff.Diff(old, before, patch.File, after))
+	}
+	return out.String()
+}
+
+func splice(src []byte, edits []whittle.Edit) ([]byte, error) {
+	var out []byte
+	at := 0
+	for _, e := range edits {
+		if e.Span.Start < at || e.Span.End < e.Span.Start || e.Span.End > len(src) {
+			return nil, fmt.Errorf("the edit of [%d, %d) overlaps, is out of order or outside", e.Span.Start, e.Span.End)
+		}
+		out = append(append(out, src[at:e.Span.Start]...), e.New...)
+		at = e.Span.End
+	}
+	return append(out, src[at:]...), nil
+}
+
+// TestTable: every rule has its documentation, a case that fires and one that
+// must not.
+func TestTable(t *testing.T) {
+	fires, silent := map[string]bool{}, map[string]bool{}
+	for _, name := range cases(t) {
+		ar, c := readCase(t, name)
+		var want string
+		for _, f := range ar.Files {
+			if f.Name == "want" {
+				want = string(f.Data)
+			}
+		}
+		for _, id := range c.rules {
+			if strings.Contains("\n"+want, "\n"+id+" ") {
+				fires[id] = true
+			} else {
+				silent[id] = true
+			}
+		}
+	}
+	seen := map[string]bool{}
+	for _, r := range All() {
+		if r.ID == "" || r.Title == "" || r.Text == "" || r.Before == "" || r.After == "" || r.Run == nil {
+			t.Errorf("rule %q is not documented", r.ID)
+		}
+		if seen[r.ID] || strings.HasSuffix(r.Title, ".") {
+			t.Errorf("rule %s stands twice, or its title ends with a period", r.ID)
+		}
+		seen[r.ID] = true
+		if !fires[r.ID] {
+			t.Errorf("no case shows rule %s fire", r.ID)
+		}
+		if !silent[r.ID] {
+			t.Errorf("no case shows where rule %s must not fire", r.ID)
+		}
+	}
+}
+
+// TestNothingKnown: rules find nothing, and do not fall over, where only the
+// files of an image are known.
+func TestNothingKnown(t *testing.T) {
+	for _, name := range cases(t) {
+		_, c := readCase(t, name)
+		full := c.pass(t)
+		for _, p := range []*Pass{
+			{Config: full.Config, Indexes: full.Indexes, Ledger: full.Ledger, Owner: full.Owner, Category: full.Category, Root: full.Root, Steps: full.Config.Steps()},
+			{Config: full.Config, Indexes: full.Indexes, Ledger: full.Ledger, Owner: full.Owner, Category: full.Category, Root: full.Root, Steps: full.Steps,
+				Dockerfile: full.Dockerfile, Target: full.Target},
+		} {
+			found, err := Find(t.Context(), p, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range found {
+				hold(t, p, &found[i])
+				if p.Dockerfile == nil && found[i].Fix != nil {
+					t.Errorf("%s: %s fixes a Dockerfile that is not known", name, found[i].Rule)
+				}
+			}
+		}
+	}
+}
+
+// TestEnded: no rule is asked when the time is over.
+func TestEnded(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if len(All()) == 0 {
+		t.Skip("there are no rules yet")
+	}
+	if _, err := Find(ctx, &Pass{}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
