@@ -121,6 +121,21 @@ func (p Platform) String() string {
 	return s
 }
 
+// Machine is the architecture as uname names it: "x86_64", "aarch64".
+func (p Platform) Machine() string {
+	switch p.Architecture {
+	case "amd64":
+		return "x86_64"
+	case "arm64":
+		return "aarch64"
+	case "386":
+		return "i686"
+	case "arm":
+		return "armv7l"
+	}
+	return p.Architecture
+}
+
 // ParsePlatform reads os/architecture[/variant].
 func ParsePlatform(s string) (Platform, error) {
 	f := strings.Split(s, "/")

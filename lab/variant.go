@@ -20,6 +20,9 @@ import (
 // runLimit ends a command that does not end by itself.
 const runLimit = 2 * time.Minute
 
+// testLimit ends a project's tests that do not end by themselves.
+const testLimit = 10 * time.Minute
+
 // tailLines is how many lines of a failing command or step a report keeps.
 const tailLines = 15
 
@@ -169,8 +172,8 @@ func (s *study) measure(ctx context.Context, d build.Definition, out *whittle.Va
 	return nil
 }
 
-// run runs the project's commands in the image, as its user and in its
-// environment, without network.
+// run runs the project's commands and tests in the image, as its user and in
+// its environment, without network.
 func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Variant, log io.Writer) error {
 	img, err := s.env.Images.Open(ctx, "docker-archive:"+s.out.path(out.Build.Archive))
 	if err != nil {
@@ -187,8 +190,38 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	if err != nil {
 		return fmt.Errorf("running the image: %w", err)
 	}
+	if err := s.check(ctx, out, commands, results, process); err != nil {
+		return err
+	}
+	commands, results, err = s.further(ctx, d, process, commands, results, log)
+	if err != nil {
+		return err
+	}
 	out.Run = judge(commands, results, process)
-	return s.check(ctx, out, commands, results, process)
+	return nil
+}
+
+// further runs what shows that the image works as a whole: it serves until its
+// own health check passes, and the project's tests pass in it.
+func (s *study) further(ctx context.Context, d build.Definition, process whittle.Process, commands []build.Command, results []build.RunResult, log io.Writer) ([]build.Command, []build.RunResult, error) {
+	if serve, ok := serveCommand(process); ok {
+		found, err := s.engine.Run(ctx, d, []build.Command{serve}, build.RunOptions{Log: log})
+		if err != nil {
+			return nil, nil, fmt.Errorf("running the image until its health check passes: %w", err)
+		}
+		if found[0].Err == nil { // an image without a shell cannot be asked
+			commands, results = append(commands, serve), append(results, found[0])
+		}
+	}
+	if s.project.Test == nil {
+		return commands, results, nil
+	}
+	test := build.Command{Name: "tests", Args: s.project.Test.Command, Timeout: testLimit}
+	found, err := s.test(ctx, d, process, test, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return append(commands, test), append(results, found), nil
 }
 
 // check holds what the image's files say against how its commands went.

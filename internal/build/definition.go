@@ -51,6 +51,9 @@ type Definition struct {
 	// Bases are images that stand in for a registry, by the name that FROM
 	// or COPY --from uses.
 	Bases map[string]Base
+	// Folders are further contexts, by the name that COPY --from uses: files
+	// that are in no image and that the context's ignore file may leave out.
+	Folders map[string]string
 	// NoCache runs every step.
 	NoCache bool
 	// Touch names a regular file of the context that is sent with other
@@ -110,6 +113,9 @@ func (d Definition) prepare(log io.Writer) (*job, error) {
 		return nil, err
 	}
 	if err := d.bases(j.opt); err != nil {
+		return nil, err
+	}
+	if err := d.folders(j.opt); err != nil {
 		return nil, err
 	}
 	if d.Offline {
@@ -239,6 +245,20 @@ func (d Definition) bases(opt bkclient.SolveOpt) error {
 		for _, n := range names {
 			opt.FrontendAttrs["context:"+n] = fmt.Sprintf("oci-layout://%s@%s", id, base.Digest)
 		}
+	}
+	return nil
+}
+
+// folders passes each folder as a named context.
+func (d Definition) folders(opt bkclient.SolveOpt) error {
+	for i, name := range slices.Sorted(maps.Keys(d.Folders)) {
+		fs, err := fsutil.NewFS(d.Folders[name])
+		if err != nil {
+			return fmt.Errorf("opening the folder %s: %w: %w", name, err, whittle.ErrUsage)
+		}
+		id := fmt.Sprintf("whittle-folder-%d", i)
+		opt.LocalMounts[id] = fs
+		opt.FrontendAttrs["context:"+name] = "local:" + id
 	}
 	return nil
 }

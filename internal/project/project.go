@@ -32,6 +32,8 @@ type Project struct {
 	// scripts with --help.
 	Commands   []Command
 	Configured bool
+	// Test are the project's own tests, nil where it names none.
+	Test *Test
 	// Touch is the source file, relative to Dir, that is changed to measure a
 	// rebuild; empty where there is none.
 	Touch string
@@ -52,11 +54,24 @@ type Command struct {
 	Command []string `yaml:"command"`
 }
 
+// Test is how a project's own tests are run in an image: with what they need
+// laid on top, so that the image itself is as it will be shipped.
+type Test struct {
+	// Copy are files and folders of the project that go into the image's
+	// working directory, whatever .dockerignore says.
+	Copy []string `yaml:"copy"`
+	// Setup is a line for the image's shell, run as root: "pip install pytest".
+	Setup string `yaml:"setup"`
+	// Command is run as the image's user, and has to end with success.
+	Command []string `yaml:"command"`
+}
+
 type config struct {
 	Project  string            `yaml:"project"`
 	Bases    map[string]string `yaml:"bases"`
 	Variants []Variant         `yaml:"variants"`
 	Run      []Command         `yaml:"run"`
+	Test     *Test             `yaml:"test"`
 	Touch    string            `yaml:"touch"`
 }
 
@@ -86,7 +101,7 @@ func Load(dir, configPath string) (*Project, error) {
 	case required || !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("reading %s: %w: %w", configPath, reason(err), whittle.ErrUsage)
 	}
-	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Configured: len(c.Run) > 0, Touch: c.Touch}
+	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Configured: len(c.Run) > 0, Touch: c.Touch, Test: c.Test}
 	if err := p.complete(dir); err != nil {
 		return nil, err
 	}
@@ -148,6 +163,21 @@ func (p *Project) complete(shown string) error {
 		p.Touch = sourceFile(p.Dir, py.scriptModules)
 	} else if info, err := os.Stat(filepath.Join(p.Dir, p.Touch)); err != nil || !info.Mode().IsRegular() {
 		return fmt.Errorf("%s: touch: %s is not a file: %w", filepath.Join(shown, ConfigName), p.Touch, whittle.ErrUsage)
+	}
+	return p.checkTest(shown)
+}
+
+func (p *Project) checkTest(shown string) error {
+	if p.Test == nil {
+		return nil
+	}
+	for _, name := range p.Test.Copy {
+		if !filepath.IsLocal(name) {
+			return fmt.Errorf("%s: test: copy: %s lies outside the project: %w", filepath.Join(shown, ConfigName), name, whittle.ErrUsage)
+		}
+		if _, err := os.Stat(filepath.Join(p.Dir, name)); err != nil {
+			return fmt.Errorf("%s: test: copy: %s: %w: %w", filepath.Join(shown, ConfigName), name, reason(err), whittle.ErrUsage)
+		}
 	}
 	return nil
 }

@@ -1,0 +1,224 @@
+package lab
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"whittle"
+	"whittle/internal/check"
+	"whittle/internal/dockerfile"
+	"whittle/internal/index"
+	"whittle/internal/ledger"
+	"whittle/internal/python"
+	"whittle/internal/rule"
+)
+
+// AdviseOptions are the options of [Advise].
+type AdviseOptions struct {
+	// InspectOptions name the Dockerfile that made the image; its path is
+	// relative to Project where there is one.
+	InspectOptions
+	// Project is the project's folder, which was the build's context; empty
+	// where it is not known.
+	Project string
+	// Only names the rules that are asked; empty is all.
+	Only []string
+	// Commands have to work too, besides what the image starts: what they use
+	// is used.
+	Commands [][]string
+}
+
+// Advise says what could be smaller in an image, or breaks it, and what each
+// change would save.
+func Advise(ctx context.Context, env *Env, name string, o AdviseOptions) (*whittle.Advice, error) {
+	if err := knownRules(o.Only); err != nil {
+		return nil, err
+	}
+	x, err := examine(ctx, env, name, o)
+	if err != nil {
+		return nil, err
+	}
+	defer x.Close()
+	return x.advise(ctx, env, o.Only)
+}
+
+// Rules are the rules that can be asked, with their documentation.
+func Rules() []rule.Rule { return rule.All() }
+
+func knownRules(only []string) error {
+	for _, id := range only {
+		if !slices.ContainsFunc(rule.All(), func(r rule.Rule) bool { return r.ID == id }) {
+			return whittle.WithHint(fmt.Errorf("there is no rule %q: %w", id, whittle.ErrUsage), "whittle advise --rules lists them")
+		}
+	}
+	return nil
+}
+
+// examined is an image with all that rules look at.
+type examined struct {
+	*subject
+	pass *rule.Pass
+}
+
+// examine reads an image once for its account, its check and its rules.
+func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *examined, err error) {
+	img, err := env.Images.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			img.Close()
+		}
+	}()
+	o.InspectOptions = studied(name, o.InspectOptions)
+	env.progress().Step("reading " + name)
+	read := env.Index
+	read.Keep, read.KeepName, read.KeepToo, read.Distil, read.Hash = keepFacts, factsVersion, nil, distil, true
+	indexes, err := index.All(ctx, img, read)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	if err := decide(ctx, img, indexes); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	led, err := ledger.Build(indexes, ledger.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("accounting for %s: %w", name, err)
+	}
+	ev := newEvidence(newRoot(img, indexes, led))
+	if err := ev.fetch(ctx); err != nil {
+		return nil, fmt.Errorf("reading the files of %s: %w", name, err)
+	}
+	pass := &rule.Pass{Config: img.Config(), Indexes: indexes, Ledger: led, Root: ev, Steps: img.Config().Steps(), Target: o.Target}
+	if o.Source != nil {
+		f, err := dockerfile.Parse(o.Dockerfile, o.Source)
+		if err != nil {
+			return nil, err
+		}
+		pass.Dockerfile = f.With(o.Args)
+		pass.Steps = pass.Dockerfile.Join(pass.Steps, o.Target)
+	}
+	claims, notes, err := ev.claims(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
+	}
+	account := ledger.Attribute(led, indexes, img.Config(), pass.Steps, claims)
+	for i := range led.Items {
+		pass.Owner = append(pass.Owner, account.Owners[account.Owner[i]])
+		pass.Category = append(pass.Category, account.Category[i].String())
+	}
+	if err := projectFacts(pass, o); err != nil {
+		return nil, err
+	}
+	if err := pythonFacts(ctx, pass, ev, o.Commands); err != nil {
+		return nil, err
+	}
+	return &examined{&subject{img, account, notes}, pass}, nil
+}
+
+// projectFacts are what the project's folder says.
+func projectFacts(p *rule.Pass, o AdviseOptions) error {
+	if o.Project == "" {
+		return nil
+	}
+	p.Project = os.DirFS(o.Project)
+	p.Declared, _ = python.ReadDeclared(p.Project) // what cannot be read of it is not the image's fault
+	var err error
+	p.Ignore, err = dockerfile.LoadIgnore(o.Project, filepath.Join(o.Project, filepath.FromSlash(o.Dockerfile)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// pythonFacts are what the image's Python installation says, and the check.
+func pythonFacts(ctx context.Context, p *rule.Pass, ev *evidence, commands [][]string) error {
+	dists, _ := python.Distributions(ctx, ev)
+	in := &check.Image{Root: ev, Config: p.Config, Distributions: dists, Sources: ev.source, Binaries: ev.binary, Builtins: ev.builtins,
+		Commands: commands, Project: p.Declared}
+	var err error
+	if p.Check, err = check.Run(ctx, in); err != nil {
+		return err
+	}
+	var wants []python.Requirement
+	if p.Declared != nil {
+		for _, d := range p.Declared.Dependencies {
+			if d.Kind == python.Runs {
+				wants = append(wants, d.Requirement)
+			}
+		}
+	}
+	environment := python.Environment{}
+	if found := python.Interpreters(ev); len(found) > 0 {
+		environment = found[0].Environment(p.Config.Platform().Machine())
+	}
+	p.Graph = python.NewGraph(dists, environment, wants)
+	return nil
+}
+
+// advise asks the rules and measures what each finding saves.
+func (x *examined) advise(ctx context.Context, env *Env, only []string) (*whittle.Advice, error) {
+	env.progress().Step("asking the rules about " + x.Ref().Name)
+	found, err := rule.Find(ctx, x.pass, only)
+	if err != nil {
+		return nil, err
+	}
+	out := &whittle.Advice{Schema: whittle.AdviseSchema, Image: facts(x.Image), Size: x.size(), Findings: []whittle.Finding{}, Rules: []string{}, Notes: x.notes}
+	for _, r := range rule.All() {
+		if len(only) == 0 || slices.Contains(only, r.ID) {
+			out.Rules = append(out.Rules, r.ID)
+		}
+	}
+	var all, fixable []whittle.LayerChange
+	for _, f := range found {
+		if f.Saving, err = x.saving(f.Change); err != nil {
+			return nil, fmt.Errorf("rule %s: %w", f.Rule, err)
+		}
+		all = append(all, f.Change)
+		if f.Fix != nil && safe(f.Risk) {
+			fixable = append(fixable, f.Change)
+		}
+		out.Findings = append(out.Findings, f)
+	}
+	if out.Total, err = x.saving(all...); err != nil {
+		return nil, err
+	}
+	if out.Fixable, err = x.saving(fixable...); err != nil {
+		return nil, err
+	}
+	sortFindings(out.Findings)
+	return out, nil
+}
+
+// saving is what changes save together, by a replay on the layers' indexes.
+func (x *examined) saving(changes ...whittle.LayerChange) (whittle.Saving, error) {
+	return ledger.Saving(x.pass.Indexes, changes...)
+}
+
+// safe says whether fixes of a risk are applied without being asked for.
+func safe(r whittle.Risk) bool { return r == whittle.RiskNone || r == whittle.RiskLow }
+
+// sortFindings puts broken runs first, then the largest saving.
+func sortFindings(fs []whittle.Finding) {
+	slices.SortStableFunc(fs, func(a, b whittle.Finding) int {
+		return cmp.Or(-compareBool(a.Breaks, b.Breaks), -cmp.Compare(a.Saving.Low+a.Saving.High, b.Saving.Low+b.Saving.High),
+			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message))
+	})
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
