@@ -45,7 +45,7 @@ func Check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle
 	defer img.Close()
 	env.progress().Step("reading " + name)
 	read := env.Index
-	read.Keep, read.KeepName, read.KeepToo, read.Distil = keepFacts, factsVersion, nil, distil
+	read.Keep, read.KeepName, read.KeepToo, read.Distil, read.NoDigests = keepFacts, factsVersion, nil, distil, true
 	indexes, err := index.All(ctx, img, read)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)

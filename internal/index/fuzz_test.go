@@ -4,10 +4,12 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,6 +52,7 @@ func FuzzRead(f *testing.F) {
 		}
 		if err == nil {
 			checkIndex(t, whole)
+			checkKept(t, l, whole, opts.Limits)
 		}
 		if _, ok := plainSection(l); !ok {
 			return
@@ -69,6 +72,24 @@ func FuzzRead(f *testing.F) {
 			t.Fatal(d)
 		}
 	})
+}
+
+// checkKept reads a layer without digests and holds the contents that are kept
+// of it to the digests of the index.
+func checkKept(t *testing.T, l *imagetest.Layer, whole *whittle.Index, limits Limits) {
+	t.Helper()
+	idx, err := Read(context.Background(), l, Options{Limits: limits, NoDigests: true, Verify: true, Keep: func(*whittle.Entry) bool { return true }, KeepName: "all"})
+	if err != nil {
+		t.Fatalf("with digests it can be read, without: %v", err)
+	}
+	if idx.Hashed || !slices.EqualFunc(idx.Entries, whole.Entries, sameEntry) {
+		t.Fatalf("without digests: %+v, with: %+v", idx.Entries, whole.Entries)
+	}
+	for i, e := range whole.Entries {
+		if b, ok := idx.Kept[i]; ok != (e.Kind == whittle.File) || ok && sha256.Sum256(b) != e.Content {
+			t.Fatalf("entry %d: %d bytes are kept (%v)", i, len(b), ok)
+		}
+	}
 }
 
 func checkIndex(t *testing.T, idx *whittle.Index) {

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"slices"
 
@@ -20,9 +21,13 @@ import (
 type Options struct {
 	Limits Limits
 	// Hash asks for the SHA-256 of every regular file. A layer that has to be
-	// read as a whole is always hashed, as that costs little beside the
-	// decompression; one that is stored uncompressed is then read as a whole.
+	// read as a whole is hashed anyway, but for NoDigests; one that is stored
+	// uncompressed is then read as a whole.
 	Hash bool
+	// NoDigests leaves out the digests of files, for which all that was
+	// unpacked is hashed once more. The layer itself is verified all the same.
+	// Hash outweighs it.
+	NoDigests bool
 	// Verify asks for the diff ID to be verified also where the layer is
 	// stored uncompressed and only its headers would be read. Compressed
 	// layers are always verified.
@@ -57,8 +62,10 @@ const maxKept = 256 << 20
 // said.
 func Read(ctx context.Context, layer whittle.Layer, opts Options) (*whittle.Index, error) {
 	opts.Limits = opts.Limits.withDefaults()
-	if idx, ok := opts.Cache.Get(layer.DiffID(), opts.Hash); ok && opts.keeps(idx.KeptBy) {
-		return idx, nil
+	opts.NoDigests = opts.NoDigests && !opts.Hash
+	old, cached := opts.Cache.Get(layer.DiffID(), false)
+	if cached && opts.keeps(old.KeptBy) && (old.Hashed || opts.NoDigests) {
+		return old, nil
 	}
 	if !opts.Hash && !opts.Verify {
 		if section, ok := plainSection(layer); ok {
@@ -66,12 +73,45 @@ func Read(ctx context.Context, layer whittle.Layer, opts Options) (*whittle.Inde
 			return idx, wrap(layer, err)
 		}
 	}
-	idx, err := readStream(ctx, layer, opts)
+	idx, err := readRest(ctx, layer, opts, old)
 	if err != nil {
 		return nil, wrap(layer, err)
 	}
 	_ = opts.Cache.Put(idx) // a cache that cannot be written to is no reason to fail
 	return idx, nil
+}
+
+// readRest reads a layer of which a cached index has a part of what is asked
+// for; old may be nil.
+func readRest(ctx context.Context, layer whittle.Layer, opts Options, old *whittle.Index) (*whittle.Index, error) {
+	if old == nil {
+		return readStream(ctx, layer, opts)
+	}
+	part := opts
+	part.NoDigests = opts.NoDigests || old.Hashed
+	if opts.keeps(old.KeptBy) {
+		part.Keep = nil
+	}
+	idx, err := readStream(ctx, layer, part)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.EqualFunc(idx.Entries, old.Entries, sameEntry) {
+		return readStream(ctx, layer, opts)
+	}
+	if part.Keep == nil {
+		idx.Kept, idx.KeptBy = old.Kept, old.KeptBy
+	}
+	if old.Hashed {
+		idx.Entries, idx.Hashed = old.Entries, true
+	}
+	return idx, nil
+}
+
+// sameEntry compares what an index has with and without digests.
+func sameEntry(a, b whittle.Entry) bool {
+	a.Content, b.Content = [32]byte{}, [32]byte{}
+	return a == b
 }
 
 // keeps says whether an index with that selection has what is asked for.
@@ -132,10 +172,13 @@ func readStream(ctx context.Context, layer whittle.Layer, opts Options) (*whittl
 	defer src.Close()
 	src.progress = opts.Progress
 	s := newScanner(src, src.stored.Load, opts.Limits)
-	idx := &whittle.Index{DiffID: layer.DiffID(), Hashed: true}
-	sum, buf := sha256.New(), make([]byte, 128<<10)
+	idx := &whittle.Index{DiffID: layer.DiffID(), Hashed: !opts.NoDigests}
 	k := newKeeper(idx, opts)
 	defer k.close()
+	c := contents{keeper: k}
+	if idx.Hashed {
+		c.sum, c.buf = sha256.New(), make([]byte, 128<<10)
+	}
 	for {
 		e, err := s.next()
 		if errors.Is(err, io.EOF) {
@@ -145,12 +188,9 @@ func readStream(ctx context.Context, layer whittle.Layer, opts Options) (*whittl
 			return nil, err
 		}
 		if e.Kind == whittle.File {
-			sum.Reset()
-			if _, err := io.CopyBuffer(sum, k.tap(&e, s.content(e.Path)), buf); err != nil {
+			if err := c.take(&e, s.content(e.Path)); err != nil {
 				return nil, err
 			}
-			sum.Sum(e.Content[:0])
-			k.done(&e)
 		}
 		idx.Entries = append(idx.Entries, e)
 	}
@@ -161,6 +201,38 @@ func readStream(ctx context.Context, layer whittle.Layer, opts Options) (*whittl
 	idx.Unpacked, idx.TarSize = s.unpacked, src.Pos()
 	report(opts, idx.TarSize)
 	return idx, nil
+}
+
+// contents takes the files of a layer as they pass by.
+type contents struct {
+	keeper *keeper
+	// sum makes digests, by way of buf; nil makes none.
+	sum hash.Hash
+	buf []byte
+}
+
+// take reads a file that comes next in the index, as far as it is wanted.
+func (c *contents) take(e *whittle.Entry, r io.Reader) (err error) {
+	var b []byte
+	keep := c.keeper.wants(e)
+	if keep {
+		if b, err = c.keeper.read(e, r); err != nil {
+			return err
+		}
+	}
+	if c.sum != nil {
+		c.sum.Reset()
+		if keep {
+			c.sum.Write(b)
+		} else if _, err := io.CopyBuffer(c.sum, r, c.buf); err != nil {
+			return err
+		}
+		c.sum.Sum(e.Content[:0])
+	}
+	if keep {
+		c.keeper.done(e, b)
+	}
+	return nil
 }
 
 func report(opts Options, n int64) {

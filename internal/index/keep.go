@@ -9,20 +9,30 @@ import (
 	"whittle"
 )
 
-// maxDistilled is the largest file that is distilled, in bytes: it is held in
-// memory meanwhile.
-const maxDistilled = 128 << 20
+const (
+	// maxDistilled is the largest file that is distilled, in bytes: it is held
+	// in memory meanwhile.
+	maxDistilled = 128 << 20
+	// smallFile is the largest of which many are held at once. largeFiles are
+	// how many larger ones are: one that is read and one that is distilled.
+	smallFile  = 1 << 20
+	largeFiles = 2
+	// trusted is how much memory a size in a header is good for, in bytes;
+	// beyond that, memory grows with what was read.
+	trusted = 8 << 20
+)
 
 // keeper keeps the contents of selected files while they pass by, or what is
 // distilled of them, which workers of its own do.
 type keeper struct {
 	idx  *whittle.Index
 	opts Options
-	file *bytes.Buffer // the file that passes, nil if it is not kept
 
 	jobs    chan job
 	workers sync.WaitGroup
-	buffers sync.Pool
+	// Buffers are used again: fresh memory costs more than what is read into it.
+	small sync.Pool
+	large chan []byte
 
 	mu   sync.Mutex
 	left int64 // bytes that may still be kept
@@ -31,11 +41,14 @@ type keeper struct {
 type job struct {
 	entry   whittle.Entry
 	at      int // its position in the index
-	content *bytes.Buffer
+	content []byte
 }
 
 func newKeeper(idx *whittle.Index, opts Options) *keeper {
-	k := &keeper{idx: idx, opts: opts, left: maxKept, buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }}}
+	k := &keeper{idx: idx, opts: opts, left: maxKept, large: make(chan []byte, largeFiles)}
+	for range largeFiles {
+		k.large <- nil
+	}
 	if opts.Keep == nil {
 		return k
 	}
@@ -51,29 +64,73 @@ func newKeeper(idx *whittle.Index, opts Options) *keeper {
 	return k
 }
 
-// tap is r, copied on the way where the entry is to be kept. What is larger
-// than what is left is not kept.
-func (k *keeper) tap(e *whittle.Entry, r io.Reader) io.Reader {
-	k.file = nil
-	if k.opts.Keep == nil || !k.opts.Keep(e) {
-		return r
+// wants says whether a file is to be kept. What is larger than what is left is
+// not.
+func (k *keeper) wants(e *whittle.Entry) bool {
+	switch {
+	case k.opts.Keep == nil || !k.opts.Keep(e):
+		return false
+	case k.opts.Distil == nil:
+		return e.Size <= k.remaining()
 	}
-	if k.opts.Distil == nil && e.Size > k.remaining() || k.opts.Distil != nil && e.Size > maxDistilled {
-		return r
-	}
-	k.file = k.buffers.Get().(*bytes.Buffer)
-	k.file.Reset()
-	return io.TeeReader(r, k.file)
+	return e.Size <= maxDistilled
 }
 
-// done takes the file that passed as the entry that comes next.
-func (k *keeper) done(e *whittle.Entry) {
-	if k.file == nil {
+// read reads a file that is to be kept; whoever gets it hands it to done or to
+// release.
+func (k *keeper) read(e *whittle.Entry, r io.Reader) ([]byte, error) {
+	b, err := readInto(k.buffer(e.Size), e.Size, r)
+	if err != nil {
+		k.release(b, e.Size)
+		return nil, err
+	}
+	return b, nil
+}
+
+// buffer is an empty buffer for a file, as large as one that was used before.
+// A large file waits until there are fewer others.
+func (k *keeper) buffer(size int64) []byte {
+	if size > smallFile {
+		return (<-k.large)[:0]
+	}
+	if b, ok := k.small.Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, 64<<10)
+}
+
+func (k *keeper) release(b []byte, size int64) {
+	if size > smallFile {
+		k.large <- b
 		return
 	}
-	j := job{entry: *e, at: len(k.idx.Entries), content: k.file}
+	k.small.Put(&b)
+}
+
+// readInto reads a file of a size that its header claims.
+func readInto(b []byte, size int64, r io.Reader) ([]byte, error) {
+	for {
+		if len(b) == cap(b) {
+			more := min(max(size-int64(len(b)), 0)+1, max(trusted, int64(len(b))))
+			b = append(make([]byte, 0, int64(len(b))+more), b...)
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+	}
+}
+
+// done takes a file that was read as the entry that comes next.
+func (k *keeper) done(e *whittle.Entry, content []byte) {
+	j := job{entry: *e, at: len(k.idx.Entries), content: content}
 	if k.jobs == nil {
-		k.keep(j.at, j.content.Bytes())
+		k.keep(j.at, bytes.Clone(content))
+		k.release(content, e.Size)
 		return
 	}
 	k.jobs <- j
@@ -81,13 +138,10 @@ func (k *keeper) done(e *whittle.Entry) {
 
 func (k *keeper) work(jobs <-chan job) {
 	for j := range jobs {
-		b := k.opts.Distil(&j.entry, j.content.Bytes())
-		if b != nil {
+		if b := k.opts.Distil(&j.entry, j.content); b != nil {
 			k.keep(j.at, bytes.Clone(b))
 		}
-		if j.content.Cap() <= 1<<20 { // large ones are rare: the collector's
-			k.buffers.Put(j.content)
-		}
+		k.release(j.content, j.entry.Size)
 	}
 }
 
