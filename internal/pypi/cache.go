@@ -1,0 +1,180 @@
+package pypi
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// cache keeps what an index said in a folder. What it cannot keep it does
+// without: an index that is asked twice is no failure, so that a full disk or
+// a folder that is not ours stops nothing. A nil *cache keeps nothing.
+type cache struct {
+	dir string
+	// trimmed makes room once in a process, before the first file is written.
+	trimmed sync.Once
+}
+
+// The kinds of files in the cache, each with the version of its form.
+const (
+	keptListings = "listing1"
+	keptMetadata = "metadata1"
+	keptMembers  = "members1"
+)
+
+const (
+	// cacheVersion is the folder of this form below the one that is named.
+	cacheVersion = "v1"
+	// cacheSize bounds the sum of the files in bytes, maxKept one of them.
+	cacheSize = 512 << 20
+	maxKept   = 96 << 20
+	tempName  = ".new-"
+)
+
+func openCache(dir string) *cache {
+	if dir == "" {
+		return nil
+	}
+	return &cache{dir: filepath.Join(dir, cacheVersion)}
+}
+
+// keptListing is a listing as it was at some time.
+type keptListing struct {
+	// URL is what was asked.
+	URL string
+	// ETag names the state, empty where the index gives none.
+	ETag string
+	// Until is when it has to be asked for again.
+	Until time.Time
+	Files []File
+}
+
+func (c *cache) path(kind, key string) string {
+	return filepath.Join(c.dir, fmt.Sprintf("%s-%x", kind, sha256.Sum256([]byte(key))))
+}
+
+func (c *cache) load(kind, key string) ([]byte, bool) {
+	if c == nil {
+		return nil, false
+	}
+	name := c.path(kind, key)
+	info, err := os.Stat(name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxKept {
+		return nil, false
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, false
+	}
+	now := time.Now()
+	_ = os.Chtimes(name, now, now) // only the order of eviction hangs on it
+	return b, true
+}
+
+// store writes a file whole or not at all: several processes may use the
+// folder.
+func (c *cache) store(kind, key string, b []byte) {
+	if c == nil || len(b) > maxKept || os.MkdirAll(c.dir, 0o700) != nil {
+		return
+	}
+	c.trimmed.Do(c.trim)
+	tmp, err := os.CreateTemp(c.dir, tempName)
+	if err != nil {
+		return
+	}
+	_, err = tmp.Write(b)
+	if closeErr := tmp.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), c.path(kind, key))
+	}
+	if err != nil {
+		os.Remove(tmp.Name())
+	}
+}
+
+// trim removes what was not used for longest until the rest fits, and what
+// others left half written an hour ago.
+func (c *cache) trim() {
+	entries, err := os.ReadDir(c.dir)
+	if err != nil {
+		return
+	}
+	type used struct {
+		name string
+		size int64
+		at   time.Time
+	}
+	var files []used
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			files = append(files, used{e.Name(), info.Size(), info.ModTime()})
+		}
+	}
+	slices.SortFunc(files, func(a, b used) int { return cmp.Or(b.at.Compare(a.at), cmp.Compare(a.name, b.name)) })
+	var sum int64
+	for _, f := range files {
+		temp := strings.HasPrefix(f.name, tempName)
+		sum += f.size
+		if temp && time.Since(f.at) > time.Hour || !temp && sum > cacheSize {
+			os.Remove(filepath.Join(c.dir, f.name))
+		}
+	}
+}
+
+// fileKey names a file's content: its digest, and where it lies, as another
+// index may claim any digest for a file. Without a digest nothing is kept.
+func fileKey(f File) (string, bool) { return f.SHA256 + " " + f.URL, f.SHA256 != "" }
+
+func (c *cache) read(kind string, f File) ([]byte, bool) {
+	key, ok := fileKey(f)
+	if !ok {
+		return nil, false
+	}
+	return c.load(kind, key)
+}
+
+func (c *cache) write(kind string, f File, b []byte) {
+	if key, ok := fileKey(f); ok {
+		c.store(kind, key, b)
+	}
+}
+
+func (c *cache) listing(url string) (keptListing, bool) {
+	var l keptListing
+	b, ok := c.load(keptListings, url)
+	if !ok || json.Unmarshal(b, &l) != nil || l.URL != url {
+		return keptListing{}, false
+	}
+	return l, true
+}
+
+func (c *cache) keepListing(url string, l keptListing) {
+	l.URL = url
+	if b, err := json.Marshal(l); err == nil {
+		c.store(keptListings, url, b)
+	}
+}
+
+func (c *cache) members(f File) ([]Member, bool) {
+	var m []Member
+	b, ok := c.read(keptMembers, f)
+	if !ok || json.Unmarshal(b, &m) != nil {
+		return nil, false
+	}
+	return m, true
+}
+
+func (c *cache) keepMembers(f File, m []Member) {
+	if b, err := json.Marshal(m); err == nil {
+		c.write(keptMembers, f, b)
+	}
+}
