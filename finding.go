@@ -263,8 +263,22 @@ type FileChange struct {
 // Verification holds images before and after a change against each other.
 type Verification struct {
 	Variants []VerifiedVariant `json:"variants"`
+	// Rounds say, for each round and variant with applied fixes, what they
+	// were to save together and what they did.
+	Rounds []VerifiedRound `json:"rounds"`
 	// Builds counts what was built to find out.
 	Builds int `json:"builds"`
+}
+
+// VerifiedRound is what the fixes of one round did to one variant.
+type VerifiedRound struct {
+	Round   int    `json:"round"`
+	Variant string `json:"variant"`
+	// Rules are those whose fixes were applied, in order.
+	Rules     []string `json:"rules"`
+	Predicted Saving   `json:"predicted"`
+	// Saved is the true difference in unpacked bytes; negative is growth.
+	Saved int64 `json:"saved"`
 }
 
 // VerifiedVariant is one variant before and after.
