@@ -69,21 +69,27 @@ func sharedMatrix(c *whittle.Comparison) table {
 // compareTable lists the largest rows and the rest as one, so that the table
 // adds up to the difference.
 func compareTable(c *whittle.Comparison, rows int) table {
+	t := rowsTable(c.Rows, rows)
+	if len(t.rows) > 0 {
+		t.row(text(whittle.SignedBytes(c.Delta.Live)), text(whittle.SignedBytes(c.Delta.Dead)), text("in all"), text(""), text(""))
+	}
+	return t
+}
+
+// rowsTable is compareTable without the sum.
+func rowsTable(all []whittle.CompareRow, rows int) table {
 	t := table{columns: []column{right("Live"), right("Dead"), flexible("Owner"), flexible("Version"), left("From")}}
-	for i, r := range c.Rows {
+	for i, r := range all {
 		if rows > 0 && i == rows {
 			var live, dead int64
-			for _, q := range c.Rows[i:] {
+			for _, q := range all[i:] {
 				live += q.LiveDelta
 				dead += q.DeadDelta
 			}
-			t.row(text(whittle.SignedBytes(live)), text(whittle.SignedBytes(dead)), toned(fmt.Sprintf("%d more rows", len(c.Rows)-i), faint), text(""), text(""))
+			t.row(text(whittle.SignedBytes(live)), text(whittle.SignedBytes(dead)), toned(fmt.Sprintf("%d more rows", len(all)-i), faint), text(""), text(""))
 			break
 		}
 		t.row(signed(r.LiveDelta), signed(r.DeadDelta), text(r.Owner), text(versions(r)), text(r.Kind))
-	}
-	if len(t.rows) > 0 {
-		t.row(text(whittle.SignedBytes(c.Delta.Live)), text(whittle.SignedBytes(c.Delta.Dead)), text("in all"), text(""), text(""))
 	}
 	return t
 }

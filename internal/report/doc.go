@@ -176,14 +176,16 @@ func isBidi(r rune) bool {
 }
 
 // shorten cuts the middle out of s so that it has at most n runes.
-func shorten(s string, n int) string {
+func shorten(s string, n int) string { return cut(s, n, (n-1)*2/3) }
+
+// cut is shorten with so many runes before what is cut out.
+func cut(s string, n, head int) string {
 	if width(s) <= n {
 		return s
 	}
 	if n < 4 {
-		return strings.Repeat("…", min(n, 1))
+		return strings.Repeat("…", max(min(n, 1), 0))
 	}
 	r := []rune(s)
-	head := (n - 1) * 2 / 3
 	return string(r[:head]) + "…" + string(r[len(r)-(n-1-head):])
 }

@@ -4,7 +4,11 @@ import "strings"
 
 // entries are things that need more room than a row of a table has: each has
 // a short label in a column of its own and a few kinds of lines beside it.
-type entries []entry
+type entries struct {
+	rows []entry
+	// label is how wide the labels are in all of a document's entries.
+	label int
+}
 
 type entry struct {
 	label cell
@@ -17,39 +21,45 @@ type entry struct {
 	notes []string
 }
 
-// place is a path or a line, which is cut where it is too long, and what is
-// said of it, which is not.
-type place struct{ at, detail string }
+// place is a line of a project's file, a path, which is cut where it is too
+// long, facts in brackets, and what is there.
+type place struct{ line, path, facts, what string }
 
-func (p place) String() string { return strings.TrimSpace(p.at + " " + p.detail) }
+func (p place) String() string {
+	at := p.line
+	if p.path != "" {
+		at = strings.TrimPrefix(p.line+": "+p.path, ": ")
+	}
+	s := strings.TrimSpace(at + " " + p.facts)
+	if p.what != "" {
+		s += ": " + p.what
+	}
+	return s
+}
 
 func (es entries) clean() entries {
-	out := make(entries, len(es))
-	for i, e := range es {
+	out := entries{make([]entry, len(es.rows)), es.label}
+	for i, e := range es.rows {
 		e.label.text, e.title, e.text = printable(e.label.text), printable(e.title), printable(e.text)
 		e.notes = printableLines(e.notes)
 		places := make([]place, len(e.places))
 		for j, p := range e.places {
-			places[j] = place{printable(p.at), printable(p.detail)}
+			places[j] = place{printable(p.line), printable(p.path), printable(p.facts), printable(p.what)}
 		}
 		e.places = places
-		out[i] = e
+		out.rows[i] = e
 	}
 	return out
 }
 
 func (p *textPrinter) entries(es entries) {
-	label := 0
-	for _, e := range es {
-		label = max(label, width(e.label.text))
-	}
-	indent := spaces(label + gutter)
-	room := max(p.Width-label-gutter, 24)
-	for i, e := range es {
+	indent := spaces(es.label + gutter)
+	room := max(p.Width-len(indent), 24)
+	for i, e := range es.rows {
 		if i > 0 {
 			p.b.WriteByte('\n')
 		}
-		head := spaces(label-width(e.label.text)) + p.paint(e.label.text, sgr(e.label.tone)) + spaces(gutter)
+		head := spaces(es.label-width(e.label.text)) + p.paint(e.label.text, sgr(e.label.tone)) + spaces(gutter)
 		for _, l := range wrap(e.title, room) {
 			p.line(head + p.paint(l, "1"))
 			head = indent
@@ -58,12 +68,7 @@ func (p *textPrinter) entries(es entries) {
 			p.hanging(e.text, indent, "", room)
 		}
 		for _, pl := range e.places {
-			s := pl.String()
-			if width(s) > room-2 {
-				pl.at = shorten(pl.at, max(room-3-width(pl.detail), 16))
-				s = pl.String()
-			}
-			p.hanging(s, indent, "- ", room)
+			p.place(pl, indent, room)
 		}
 		if e.more != "" {
 			p.hanging(e.more, indent, "- ", room)
@@ -71,6 +76,25 @@ func (p *textPrinter) entries(es entries) {
 		for _, n := range e.notes {
 			p.hanging(n, indent, "", room)
 		}
+	}
+}
+
+// place writes a place on one line, or else cut to one line with what is
+// there below it.
+func (p *textPrinter) place(pl place, indent string, room int) {
+	if s := pl.String(); width(s) <= room-2 {
+		p.line(indent + "- " + s)
+		return
+	}
+	what := pl.what
+	pl.what = ""
+	// Of a path the end says more than the beginning.
+	if over := width(pl.String()) - (room - 2); over > 0 {
+		pl.path = cut(pl.path, max(width(pl.path)-over, 16), 0)
+	}
+	p.hanging(pl.String(), indent, "- ", room)
+	if what != "" {
+		p.hanging(what, indent+spaces(2), "", room-2)
 	}
 }
 
@@ -84,7 +108,7 @@ func (p *textPrinter) hanging(s, indent, bullet string, room int) {
 }
 
 func markdownEntries(b *strings.Builder, es entries) {
-	for _, e := range es {
+	for _, e := range es.rows {
 		b.WriteString("- **" + escapeMarkdown(e.label.text) + "** " + escapeMarkdown(e.title))
 		if e.text != "" {
 			b.WriteString(": " + escapeMarkdown(e.text))

@@ -39,6 +39,10 @@ func studyDoc(s *whittle.Study) document {
 		}
 	}
 	failuresSection(&d, s)
+	findingsSection(&d, s.Findings)
+	forecastsSection(&d, s.Forecasts)
+	proofSection(&d, s)
+	nextSection(&d, s)
 	for _, v := range s.Variants {
 		if v.Inspect != nil {
 			d.add(heading{2, "Layers of " + v.Name + " (" + v.Dockerfile + ")"}, layersTable(v.Inspect))
@@ -134,6 +138,9 @@ func studyWords(s *whittle.Study) []string {
 			}
 			words = append(words, w+".")
 		}
+	}
+	if b := s.Best; b != nil {
+		words = append(words, "The best: "+bestLine(b))
 	}
 	return words
 }

@@ -1,0 +1,223 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"whittle"
+)
+
+// most is how many places, findings of a rule or steps a report lists before
+// it says how many more there are; the JSON has all.
+const most = 5
+
+// AdviceText writes findings for a terminal: those about a run that fails
+// first, then what fix does by itself, what it does when asked, and what is
+// left to a person. Findings that save next to nothing are a table at the end
+// unless st.Verbose.
+func AdviceText(w io.Writer, a *whittle.Advice, st Style) error {
+	return writeText(w, adviceDoc(a, st.Verbose), st)
+}
+
+// AdviceMarkdown writes findings as Markdown. Every figure in it is in the
+// JSON.
+func AdviceMarkdown(w io.Writer, a *whittle.Advice) error {
+	return writeMarkdown(w, adviceDoc(a, false))
+}
+
+func adviceDoc(a *whittle.Advice, verbose bool) document {
+	var d document
+	groups := adviceGroups(a, verbose)
+	d.add(heading{1, adviceTitle(a, len(groups[0].findings))})
+	if s := fixableLine(a); s != "" {
+		d.add(para(s))
+	}
+	label := 0
+	for i := range groups {
+		if !groups[i].small {
+			groups[i].entries = findingEntries(groups[i].findings, verbose)
+		}
+		for _, e := range groups[i].entries {
+			label = max(label, width(e.label.text))
+		}
+	}
+	for _, g := range groups {
+		switch {
+		case len(g.findings) == 0:
+		case g.small:
+			d.add(heading{2, g.title}, smallTable(g.findings))
+		default:
+			d.add(heading{2, g.title}, entries{g.entries, label})
+		}
+	}
+	if len(a.Notes) > 0 {
+		d.add(heading{2, "What could not be looked at"}, list(a.Notes))
+	}
+	if verbose && len(a.Rules) > 0 {
+		d.add(heading{2, "Rules that were asked"}, para(strings.Join(a.Rules, ", ")))
+	}
+	return d
+}
+
+// adviceTitle is the result in one line: "app: 895.5 MB unpacked; 12 findings
+// save 401.2–410.0 MB together".
+func adviceTitle(a *whittle.Advice, broken int) string {
+	s := fmt.Sprintf("%s: %s unpacked; ", a.Image.Ref, whittle.Bytes(a.Size.Unpacked))
+	n := len(a.Findings)
+	if n == 0 {
+		return s + fmt.Sprintf("%d %s found nothing", len(a.Rules), plural(len(a.Rules), "rules"))
+	}
+	keeps := fmt.Sprintf("%d of them %s it from running", broken, map[bool]string{true: "keeps", false: "keep"}[broken == 1])
+	s += fmt.Sprintf("%d %s ", n, plural(n, "findings"))
+	switch {
+	case broken == 0:
+		return s + together(a.Total, n)
+	case broken == n:
+		return s + strings.TrimPrefix(keeps, fmt.Sprintf("%d of them ", n))
+	}
+	return s + together(a.Total, n) + ", " + keeps
+}
+
+// fixableLine says what whittle fix does of it, without being asked for more.
+func fixableLine(a *whittle.Advice) string {
+	n := fixable(a.Findings)
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("whittle fix has edits of a low risk for %d of them, which %s.", n, together(a.Fixable, n))
+}
+
+// safe says whether fix applies the finding's edit without being asked to.
+func safe(f *whittle.Finding) bool {
+	return f.Fix != nil && (f.Risk == whittle.RiskNone || f.Risk == whittle.RiskLow)
+}
+
+// fixable counts the findings that are safe to fix.
+func fixable(findings []whittle.Finding) int {
+	n := 0
+	for i := range findings {
+		if safe(&findings[i]) {
+			n++
+		}
+	}
+	return n
+}
+
+type adviceGroup struct {
+	title    string
+	small    bool
+	findings []whittle.Finding
+	entries  []entry
+}
+
+// adviceGroups parts findings, in the order that they have; broken runs are
+// the first group.
+func adviceGroups(a *whittle.Advice, verbose bool) []adviceGroup {
+	groups := []adviceGroup{{title: "What keeps it from running"}, {title: "What whittle fix changes"}, {title: "What whittle fix changes when asked to"},
+		{title: "What is left to you"}, {title: "Small savings", small: true}}
+	for _, f := range a.Findings {
+		g := 3
+		switch {
+		case f.Breaks:
+			g = 0
+		case !verbose && small(f.Saving, a.Size.Unpacked):
+			g = 4
+		case safe(&f):
+			g = 1
+		case f.Fix != nil:
+			g = 2
+		}
+		groups[g].findings = append(groups[g].findings, f)
+	}
+	return groups
+}
+
+// small says whether a saving is below a megabyte and a thousandth of the image.
+func small(s whittle.Saving, unpacked int64) bool {
+	size := max(s.High, -s.Low)
+	return size < 1_000_000 && size < unpacked/1000
+}
+
+func smallTable(findings []whittle.Finding) table {
+	t := table{columns: []column{right("Saves"), left("Fix"), wrapped("What")}}
+	for _, f := range findings {
+		fix := "–"
+		if safe(&f) {
+			fix = "yes"
+		} else if f.Fix != nil {
+			fix = "on demand"
+		}
+		t.row(savingCell(f.Saving), text(fix), text(f.Rule+": "+f.Message))
+	}
+	return t
+}
+
+func findingEntries(findings []whittle.Finding, verbose bool) []entry {
+	var es []entry
+	for i, f := range findings {
+		e := entry{label: savingCell(f.Saving), title: f.Rule, text: f.Message}
+		if f.Breaks {
+			e.label = toned("breaks", bad)
+			if f.Saving != (whittle.Saving{}) {
+				e.title += ", " + savingText(f.Saving)
+			}
+		}
+		e.title += ", risk: " + string(f.Risk)
+		if f.Variant != "" {
+			e.title += ", in " + f.Variant
+		}
+		shown := f.Evidence
+		if !verbose && len(shown) > most {
+			shown = shown[:most]
+			e.more = fmt.Sprintf("and %d more", len(f.Evidence)-most)
+		}
+		for _, ev := range shown {
+			e.places = append(e.places, evidencePlace(ev))
+		}
+		e.notes = findingNotes(f, i > 0 && findings[i-1].Rule == f.Rule, findings[max(i-1, 0)])
+		es = append(es, e)
+	}
+	return es
+}
+
+// findingNotes are what to do, the caution and the fix. What the finding
+// above, of the same rule, said already is left out.
+func findingNotes(f whittle.Finding, same bool, above whittle.Finding) []string {
+	var notes []string
+	if f.Advice != "" && !(same && above.Advice == f.Advice) {
+		notes = append(notes, "To do: "+f.Advice)
+	}
+	if f.Caution != "" && !(same && above.Caution == f.Caution) {
+		notes = append(notes, "Caution: "+f.Caution)
+	}
+	if f.Fix != nil {
+		notes = append(notes, "Fix: "+f.Fix.Title)
+	}
+	return notes
+}
+
+// evidencePlace says where: "usr/lib/x (layer 5, 200.9 MB, 1203 files)".
+func evidencePlace(e whittle.Evidence) place {
+	p := place{line: e.File, path: e.Path, what: e.What}
+	if e.File != "" && e.Line > 0 {
+		p.line = fmt.Sprintf("%s:%d", e.File, e.Line)
+	}
+	if p.line == "" && p.path == "" {
+		p.path, p.what = p.what, ""
+	}
+	var facts []string
+	if e.Layer >= 0 && (e.Path != "" || e.Bytes != 0) {
+		facts = append(facts, fmt.Sprintf("layer %d", e.Layer))
+	}
+	if e.Bytes != 0 {
+		facts = append(facts, whittle.Bytes(e.Bytes))
+	}
+	if e.Files > 0 {
+		facts = append(facts, fmt.Sprintf("%d %s", e.Files, plural(e.Files, "files")))
+	}
+	if len(facts) > 0 {
+		p.facts = "(" + strings.Join(facts, ", ") + ")"
+	}
+	return p
+}

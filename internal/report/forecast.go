@@ -1,0 +1,125 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"whittle"
+)
+
+// ForecastsText writes forecasts for a terminal; st.Verbose adds the
+// Dockerfiles.
+func ForecastsText(w io.Writer, f *whittle.Forecasts, st Style) error {
+	return writeText(w, forecastsDoc(f, st.Verbose), st)
+}
+
+// ForecastsMarkdown writes forecasts and their Dockerfiles as Markdown. Every
+// figure in it is in the JSON, but for the errors, which are quotients of two
+// that are.
+func ForecastsMarkdown(w io.Writer, f *whittle.Forecasts) error {
+	return writeMarkdown(w, forecastsDoc(f, true))
+}
+
+func forecastsDoc(f *whittle.Forecasts, dockerfiles bool) document {
+	var d document
+	n := len(f.Forecasts)
+	title := fmt.Sprintf("%s: %d %s", f.Project, n, plural(n, "forecasts"))
+	if f.Base != "" {
+		title += ", starting from " + f.Base
+	}
+	d.add(heading{1, title})
+	if n > 0 {
+		d.add(forecastTable(f.Forecasts))
+	}
+	for _, fc := range f.Forecasts {
+		d.add(heading{2, fc.Strategy + ": " + fc.Title}, para(forecastLine(fc)))
+		if len(fc.Parts) > 0 {
+			d.add(partsTable(fc))
+		}
+		if items := forecastWords(fc); len(items) > 0 {
+			d.add(items)
+		}
+		if dockerfiles && fc.Dockerfile != "" {
+			d.add(verbatimText("dockerfile", fc.Dockerfile))
+		}
+	}
+	if len(f.Notes) > 0 {
+		d.add(heading{2, "Notes"}, list(f.Notes))
+	}
+	return d
+}
+
+// forecastTable holds what was predicted against the truth, side by side.
+func forecastTable(fs []whittle.Forecast) table {
+	t := table{columns: []column{flexible("Strategy"), right("Predicted"), right("Low"), right("High"), right("True"), right("Error")}}
+	for _, f := range fs {
+		truth, off := toned("not built", faint), text("")
+		switch {
+		case f.Actual != nil:
+			truth, off = text(whittle.Bytes(*f.Actual)), forecastError(f)
+		case len(f.Blocked) > 0:
+			truth = toned("blocked", bad)
+		}
+		t.row(text(f.Strategy), text(whittle.Bytes(f.Predicted)), text(whittle.Bytes(f.Low)), text(whittle.Bytes(f.High)), truth, off)
+	}
+	return t
+}
+
+// forecastError is the error of a forecast in percent of the true size, and
+// whether the truth is outside its bounds.
+func forecastError(f whittle.Forecast) cell {
+	if *f.Actual == 0 {
+		return text("")
+	}
+	off := toned(percentOff(f.Predicted, *f.Actual), good)
+	if f.Predicted == *f.Actual {
+		off.text = "exact"
+	}
+	if *f.Actual < f.Low || *f.Actual > f.High {
+		off = toned(off.text+", outside", bad)
+	}
+	return off
+}
+
+// forecastLine is a forecast in a sentence: "750.0 MB unpacked, 730.0–790.0 MB;
+// built: 741.2 MB (+1.19 %)."
+func forecastLine(f whittle.Forecast) string {
+	s := whittle.Bytes(f.Predicted) + " unpacked"
+	if b := bounds(f.Low, f.High); b != "" {
+		s += ", within " + b
+	}
+	if f.Actual == nil {
+		return s + "."
+	}
+	s += "; built it is " + whittle.Bytes(*f.Actual)
+	if off := forecastError(f).text; off != "" {
+		s += " (" + off + ")"
+	}
+	return s + "."
+}
+
+func partsTable(f whittle.Forecast) table {
+	t := table{columns: []column{flexible("Part"), right("Bytes"), right("Range"), wrapped("From")}}
+	for _, p := range f.Parts {
+		t.row(text(p.Name), text(whittle.Bytes(p.Bytes)), text(bounds(p.Low, p.High)), text(p.Source))
+	}
+	t.row(text("in all"), text(whittle.Bytes(f.Predicted)), text(bounds(f.Low, f.High)), text(""))
+	return t
+}
+
+// bounds is a range, empty where it is but one size.
+func bounds(low, high int64) string {
+	if low == high {
+		return ""
+	}
+	return span(low, high)
+}
+
+// forecastWords are why a strategy cannot be built, and its notes.
+func forecastWords(f whittle.Forecast) list {
+	var items list
+	for _, b := range f.Blocked {
+		items = append(items, "blocked: "+b)
+	}
+	return append(items, f.Notes...)
+}

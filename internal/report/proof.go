@@ -1,0 +1,247 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"whittle"
+)
+
+// merged is one finding that several variants have.
+type merged struct {
+	whittle.Finding
+	variants []string
+	// differ says that they save different amounts, of which Saving has the
+	// most.
+	differ bool
+}
+
+// mergeFindings makes one of the findings that say the same of several
+// variants; the order is that of the first of them.
+func mergeFindings(findings []whittle.Finding, key func(whittle.Finding) string) []merged {
+	at := map[string]int{}
+	var out []merged
+	for _, f := range findings {
+		k := key(f)
+		i, there := at[k]
+		if !there {
+			i = len(out)
+			at[k] = i
+			out = append(out, merged{Finding: f})
+		}
+		m := &out[i]
+		m.differ = m.differ || m.Saving != f.Saving
+		m.Saving.Low, m.Saving.High = max(m.Saving.Low, f.Saving.Low), max(m.Saving.High, f.Saving.High)
+		if f.Variant != "" && !slices.Contains(m.variants, f.Variant) {
+			m.variants = append(m.variants, f.Variant)
+		}
+	}
+	return out
+}
+
+// larger orders findings: those that break a run, then the largest saving.
+func larger(a, b whittle.Finding) int {
+	if a.Breaks != b.Breaks {
+		return map[bool]int{true: -1, false: 1}[a.Breaks]
+	}
+	return cmp.Or(cmp.Compare(b.Saving.High, a.Saving.High), cmp.Compare(b.Saving.Low, a.Saving.Low))
+}
+
+// findingsSection has the findings by rule, the rule with the largest saving
+// first.
+func findingsSection(d *document, findings []whittle.Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	d.add(heading{2, "Key findings"}, para("Savings are those of one change alone; they overlap and do not add up."))
+	all := slices.Clone(findings)
+	slices.SortStableFunc(all, larger)
+	byRule := map[string][]whittle.Finding{}
+	var rules []string
+	for _, f := range all {
+		if len(byRule[f.Rule]) == 0 {
+			rules = append(rules, f.Rule)
+		}
+		byRule[f.Rule] = append(byRule[f.Rule], f)
+	}
+	for _, r := range rules {
+		d.add(heading{3, r}, ruleTable(byRule[r]))
+		if notes := ruleAdvice(byRule[r]); len(notes) > 0 {
+			d.add(notes)
+		}
+	}
+}
+
+func ruleTable(findings []whittle.Finding) table {
+	t := table{columns: []column{right("Saves"), flexible("Variant"), wrapped("Finding")}}
+	all := mergeFindings(findings, func(f whittle.Finding) string {
+		return fmt.Sprintf("%q %d %d", f.Message, f.Saving.Low, f.Saving.High)
+	})
+	for i, m := range all {
+		if i == most {
+			t.row(text(""), text(""), toned(fmt.Sprintf("and %d more", len(all)-most), faint))
+			break
+		}
+		saves := savingCell(m.Saving)
+		if m.Breaks {
+			saves = toned("breaks", bad)
+		}
+		t.row(saves, text(strings.Join(m.variants, ", ")), text(m.Message))
+	}
+	return t
+}
+
+// ruleAdvice is what to do about a rule's findings, once where they agree.
+func ruleAdvice(findings []whittle.Finding) list {
+	var lines []string
+	for _, f := range findings {
+		if f.Advice != "" {
+			lines = append(lines, "To do: "+f.Advice)
+		}
+	}
+	for _, f := range findings {
+		if f.Caution != "" {
+			lines = append(lines, "Caution: "+f.Caution)
+		}
+	}
+	lines = distinct(lines)
+	if len(lines) > most {
+		lines = append(lines[:most:most], fmt.Sprintf("and %d more", len(lines)-most))
+	}
+	return lines
+}
+
+// forecastsSection sets the forecasts beside the sizes of what was built.
+func forecastsSection(d *document, fs []whittle.Forecast) {
+	if len(fs) == 0 {
+		return
+	}
+	d.add(heading{2, "Forecasts"}, forecastTable(fs))
+	var items list
+	for _, f := range fs {
+		items = append(items, f.Strategy+": "+strings.Join(append([]string{f.Title}, forecastWords(f)...), "; "))
+	}
+	d.add(items)
+}
+
+// proofSection is the loop of fixing and building again, and what came of it.
+func proofSection(d *document, s *whittle.Study) {
+	if r := s.Repair; r != nil {
+		d.add(heading{2, "Fixes, foreseen and true"}, para(repairTitle(r)+"."))
+		repairSections(d, 3, r, false)
+		if s.Best == nil || s.Best.Diff == "" {
+			d.add(diffs(r)...)
+		}
+	}
+	if b := s.Best; b != nil {
+		d.add(heading{2, "The best image"}, para(bestLine(b)))
+		if words := outcomeWords(b.Variant, b.Outcome); len(words) > 0 {
+			d.add(words)
+		}
+		if b.Dockerfile != "" {
+			d.add(heading{3, "Its Dockerfile"}, verbatimText("dockerfile", b.Dockerfile))
+		}
+		if b.Diff != "" {
+			d.add(heading{3, "What it takes"}, verbatimText("diff", b.Diff))
+		}
+	}
+}
+
+// bestLine says the best image in a sentence.
+func bestLine(b *whittle.Best) string {
+	s := fmt.Sprintf("%s, %s unpacked, %.1f %% of the original's %s; ", b.Variant, whittle.Bytes(b.Size.Unpacked), b.Percent, whittle.Bytes(b.Original.Unpacked))
+	s += map[string]string{whittle.Runs: "it runs", whittle.Fails: "it does not run"}[b.Outcome.Verdict]
+	if b.Outcome.Verdict != whittle.Runs && b.Outcome.Verdict != whittle.Fails {
+		s += "whether it runs is not known"
+	}
+	if b.Outcome.Commands > 0 {
+		s += fmt.Sprintf(", %d of %d commands go well", b.Outcome.Passed, b.Outcome.Commands)
+	}
+	return s + "."
+}
+
+// nextSection lists what is left to do: findings that no fix was applied for,
+// strategies that are blocked, and variants that do not run or have no image.
+func nextSection(d *document, s *whittle.Study) {
+	if len(s.Findings)+len(s.Forecasts) == 0 && s.Repair == nil {
+		return
+	}
+	items := leftFindings(s)
+	if n := fixable(s.Findings); n > 0 && s.Repair == nil {
+		items = append(items, fmt.Sprintf("whittle fix has edits of a low risk for %d %s", n, plural(n, "findings")))
+	}
+	for _, f := range s.Forecasts {
+		for _, b := range f.Blocked {
+			items = append(items, f.Strategy+" is blocked: "+b)
+		}
+	}
+	if s.Repair != nil && s.Repair.Verified != nil {
+		for _, v := range s.Repair.Verified.Variants {
+			if v.After.Verdict == whittle.Fails {
+				items = append(items, fmt.Sprintf("%s does not run with the fixes either: %s", v.Name, cmp.Or(v.After.Problem, v.After.Build)))
+			}
+		}
+	}
+	for _, v := range s.Variants {
+		if v.Build.Status != whittle.Built {
+			items = append(items, fmt.Sprintf("%s has no image: %s", v.Name, cmp.Or(v.Build.Reason, v.Build.Status)))
+		}
+	}
+	if len(items) > 0 {
+		d.add(heading{2, "Next steps"}, items)
+	}
+}
+
+// leftFindings say what to do about the findings that have no fix and those
+// whose fix was not kept, the most pressing first.
+func leftFindings(s *whittle.Study) list {
+	type place struct{ fingerprint, variant string }
+	dropped := map[place]string{}
+	if s.Repair != nil {
+		for _, st := range s.Repair.Steps {
+			dropped[place{st.Finding.Fingerprint, st.Finding.Variant}] = map[bool]string{true: st.Status}[st.Status != whittle.Applied]
+		}
+	}
+	status := func(f whittle.Finding) string { return dropped[place{f.Fingerprint, f.Variant}] }
+	var left []whittle.Finding
+	for _, f := range s.Findings {
+		if f.Fix == nil || status(f) != "" {
+			left = append(left, f)
+		}
+	}
+	slices.SortStableFunc(left, larger)
+	all := mergeFindings(left, func(f whittle.Finding) string {
+		return fmt.Sprintf("%q %q %q", f.Rule, cmp.Or(f.Advice, f.Message), status(f))
+	})
+	var items list
+	for i, m := range all {
+		if i == 2*most {
+			items = append(items, fmt.Sprintf("and %d more findings", len(all)-i))
+			break
+		}
+		items = append(items, nextLine(m, status(m.Finding)))
+	}
+	return items
+}
+
+// nextLine is what to do, and in brackets why.
+func nextLine(m merged, status string) string {
+	facts := []string{m.Rule}
+	if len(m.variants) > 0 {
+		facts = append(facts, "in "+strings.Join(m.variants, ", "))
+	}
+	switch {
+	case m.Breaks:
+		facts = append(facts, "it keeps the image from running")
+	case m.differ && m.Saving.High > 0:
+		facts = append(facts, "saves up to "+whittle.Bytes(m.Saving.High))
+	case m.Saving.High > 0:
+		facts = append(facts, "saves "+savingText(m.Saving))
+	}
+	if status != "" {
+		facts = append(facts, "its fix was "+status)
+	}
+	return fmt.Sprintf("%s (%s)", strings.TrimSuffix(cmp.Or(m.Advice, m.Message), "."), strings.Join(facts, "; "))
+}

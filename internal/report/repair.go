@@ -1,0 +1,215 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+
+	"whittle"
+)
+
+// RepairText writes a repair for a terminal. Where nothing was written yet the
+// unified diffs come first, and git apply and patch can read them. Lines that
+// could drive the terminal are escaped in them, too.
+func RepairText(w io.Writer, r *whittle.Repair, st Style) error {
+	var d document
+	if !r.Written {
+		d.add(diffs(r)...)
+	}
+	d.add(heading{1, repairTitle(r)})
+	repairSections(&d, 2, r, st.Verbose)
+	return writeText(w, d, st)
+}
+
+// RepairMarkdown writes a repair as Markdown, the diffs at the end. Every
+// figure in it is in the JSON, but for the errors, which are quotients of two
+// that are.
+func RepairMarkdown(w io.Writer, r *whittle.Repair) error {
+	var d document
+	d.add(heading{1, repairTitle(r)})
+	repairSections(&d, 2, r, true)
+	if changes := diffs(r); len(changes) > 0 {
+		d.add(heading{2, "Changes"})
+		d.add(changes...)
+	}
+	return writeMarkdown(w, d)
+}
+
+func diffs(r *whittle.Repair) []block {
+	var out []block
+	for _, f := range r.Files {
+		if f.Diff != "" {
+			out = append(out, verbatimText("diff", f.Diff))
+		}
+	}
+	return out
+}
+
+// repairTitle says what was done: "inventory: 3 fixes changed 2 files".
+func repairTitle(r *whittle.Repair) string {
+	n := 0
+	for _, s := range r.Steps {
+		if s.Status == whittle.Applied {
+			n++
+		}
+	}
+	if n == 0 && len(r.Files) == 0 {
+		return r.Project + ": nothing to change"
+	}
+	verb := map[bool]string{true: "change", false: "changes"}[n != 1]
+	if r.Written {
+		verb = "changed"
+	}
+	return fmt.Sprintf("%s: %d %s %s %d %s", r.Project, n, plural(n, "fixes"), verb, len(r.Files), plural(len(r.Files), "files"))
+}
+
+// repairSections are the files, the steps and what building showed.
+func repairSections(d *document, level int, r *whittle.Repair, verbose bool) {
+	if len(r.Files) > 0 {
+		names := make([]string, len(r.Files))
+		for i, f := range r.Files {
+			names[i] = f.Path + map[bool]string{true: " (new)"}[f.Created]
+		}
+		d.add(para(map[bool]string{true: "Changed: ", false: "To change: "}[r.Written] + strings.Join(names, ", ") + "."))
+	}
+	if len(r.Steps) > 0 {
+		d.add(stepsTable(r.Steps))
+	}
+	if reasons := stepReasons(r.Steps); len(reasons) > 0 {
+		d.add(heading{level, "What was not kept, and why"}, reasons)
+	}
+	if v := r.Verified; v != nil {
+		d.add(heading{level, "Built and run, before and after"}, verifiedTable(v), verifiedWords(v))
+		if verbose {
+			verifiedRows(d, level+1, v)
+		}
+	}
+}
+
+// stepsTable has a row for each fix: what it does, what it was to save and
+// what it saved. Rows of a later round stand below a row that says so.
+func stepsTable(steps []whittle.RepairStep) table {
+	t := table{columns: []column{wrapped("Fix"), right("Predicted"), right("True"), right("Error"), left("Status")}}
+	name, round := stepNames(steps), 1
+	for _, s := range steps {
+		if s.Round > 1 && s.Round != round {
+			round = s.Round
+			t.row(toned(fmt.Sprintf("round %d", round), faint), text(""), text(""), text(""), text(""))
+		}
+		truth, off := text("–"), text("")
+		if s.Saved != nil {
+			truth, off = savingCell(whittle.Saving{Low: *s.Saved, High: *s.Saved}), savedError(s.Finding.Saving, *s.Saved)
+		}
+		t.row(text(name(s)), text(savingText(s.Finding.Saving)), truth, off, stepStatus(s.Status))
+	}
+	return t
+}
+
+// stepNames names steps by the rule and what its fix does, or what it found,
+// and by the variant where there are several.
+func stepNames(steps []whittle.RepairStep) func(whittle.RepairStep) string {
+	variants := map[string]bool{}
+	for _, s := range steps {
+		variants[s.Finding.Variant] = true
+	}
+	return func(s whittle.RepairStep) string {
+		what := s.Finding.Message
+		if s.Finding.Fix != nil {
+			what = cmp.Or(s.Finding.Fix.Title, what)
+		}
+		name := s.Finding.Rule + ": " + what
+		if s.Finding.Variant != "" && len(variants) > 1 {
+			name += " (" + s.Finding.Variant + ")"
+		}
+		return name
+	}
+}
+
+func stepStatus(status string) cell {
+	switch status {
+	case whittle.Applied:
+		return toned(status, good)
+	case whittle.TakenBack:
+		return toned(status, bad)
+	}
+	return toned(status, faint)
+}
+
+func stepReasons(steps []whittle.RepairStep) list {
+	var items list
+	name := stepNames(steps)
+	for _, s := range steps {
+		if s.Reason != "" {
+			items = append(items, fmt.Sprintf("%s, %s: %s", strings.TrimSuffix(name(s), "."), s.Status, s.Reason))
+		}
+	}
+	return items
+}
+
+// verifiedTable holds each variant's size and run before against after.
+func verifiedTable(v *whittle.Verification) table {
+	t := table{columns: []column{flexible("Variant"), right("Before"), right("After"), right("Predicted"), right("True"), right("Error"), wrapped("Runs")}}
+	for _, vv := range v.Variants {
+		before, after := outcomeSize(vv.Before), outcomeSize(vv.After)
+		predicted, truth, off := text("–"), text("–"), text("")
+		if vv.Before.Build == whittle.Built && vv.After.Build == whittle.Built {
+			predicted, truth, off = text(savingText(vv.Predicted)), savingCell(whittle.Saving{Low: vv.Saved, High: vv.Saved}), savedError(vv.Predicted, vv.Saved)
+		}
+		t.row(text(vv.Name), text(before), text(after), predicted, truth, off, verdictChange(vv))
+	}
+	return t
+}
+
+func outcomeSize(o whittle.Outcome) string {
+	if o.Build != whittle.Built {
+		return "–"
+	}
+	return whittle.Bytes(o.Size.Unpacked)
+}
+
+// verdictChange is "fails → runs", or one word where nothing changed.
+func verdictChange(v whittle.VerifiedVariant) cell {
+	after := statusCell(v.After.Verdict)
+	if v.Before.Verdict != v.After.Verdict {
+		after.text = v.Before.Verdict + " → " + v.After.Verdict
+	}
+	return after
+}
+
+// verifiedWords are what the table has no room for: commands and problems.
+func verifiedWords(v *whittle.Verification) list {
+	var items list
+	for _, vv := range v.Variants {
+		if vv.Before.Commands+vv.After.Commands > 0 {
+			items = append(items, fmt.Sprintf("%s: %d of %d commands went well before, %d of %d after.", vv.Name,
+				vv.Before.Passed, vv.Before.Commands, vv.After.Passed, vv.After.Commands))
+		}
+		items = append(items, outcomeWords(vv.Name+" before", vv.Before)...)
+		items = append(items, outcomeWords(vv.Name+" after", vv.After)...)
+	}
+	return append(items, fmt.Sprintf("%d %s to find out.", v.Builds, plural(v.Builds, "builds")))
+}
+
+// outcomeWords say what is wrong with an image, if anything is.
+func outcomeWords(name string, o whittle.Outcome) list {
+	switch {
+	case o.Build != whittle.Built && o.Problem != "":
+		return list{fmt.Sprintf("%s, %s: %s", name, o.Build, o.Problem)}
+	case o.Build != whittle.Built:
+		return list{name + ", " + o.Build + "."}
+	case o.Problem != "":
+		return list{name + ": " + o.Problem}
+	}
+	return nil
+}
+
+// verifiedRows say where the difference of each variant is.
+func verifiedRows(d *document, level int, v *whittle.Verification) {
+	for _, vv := range v.Variants {
+		if len(vv.Rows) == 0 {
+			continue
+		}
+		d.add(heading{level, "Where the difference of " + vv.Name + " is"}, rowsTable(vv.Rows, 2*most))
+	}
+}

@@ -1,0 +1,91 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"whittle"
+)
+
+// span says a range of sizes: "12.3–15.0 MB", "900.0 kB–1.2 MB". Ends that
+// print alike without being the same are "about" that.
+func span(low, high int64) string {
+	a, b := whittle.Bytes(low), whittle.Bytes(high)
+	switch {
+	case low == high:
+		return a
+	case a == b:
+		return "about " + a
+	}
+	number, unit, _ := strings.Cut(a, " ")
+	if strings.HasSuffix(b, " "+unit) {
+		return number + "–" + b
+	}
+	return a + "–" + b
+}
+
+// savingText says a saving, and growth as growth.
+func savingText(s whittle.Saving) string {
+	switch {
+	case s.High <= 0 && s.Low < 0:
+		return span(-s.High, -s.Low) + " larger"
+	case s.Low < 0:
+		return whittle.Bytes(s.High) + " less to " + whittle.Bytes(-s.Low) + " more"
+	}
+	return span(s.Low, s.High)
+}
+
+func savingCell(s whittle.Saving) cell {
+	switch {
+	case s.High < 0:
+		return toned(savingText(s), bad)
+	case s.Low > 0:
+		return toned(savingText(s), good)
+	}
+	return text(savingText(s))
+}
+
+// together says what findings save in all: "save 12.3 MB together".
+func together(s whittle.Saving, n int) string {
+	verb, suffix := "save ", " together"
+	if n == 1 {
+		verb, suffix = "saves ", ""
+	}
+	if s.Low < 0 {
+		verb = map[bool]string{true: "makes it ", false: "make it "}[n == 1]
+	}
+	return verb + savingText(s) + suffix
+}
+
+// savedError is how far a predicted saving is from the true one: "exact",
+// "within" its range, or the distance of the nearer end in percent of the true one.
+func savedError(predicted whittle.Saving, saved int64) cell {
+	switch {
+	case predicted.Exact() && predicted.Low == saved:
+		return toned("exact", good)
+	case predicted.Low <= saved && saved <= predicted.High:
+		return toned("within", good)
+	}
+	nearer := predicted.Low
+	if saved > predicted.High {
+		nearer = predicted.High
+	}
+	if saved == 0 {
+		return text(whittle.SignedBytes(nearer))
+	}
+	return text(percentOff(nearer, saved))
+}
+
+// percentOff is how much more than the truth a prediction is, in percent of
+// the truth.
+func percentOff(predicted, truth int64) string {
+	return fmt.Sprintf("%+.2f %%", offBy(predicted, truth))
+}
+
+func offBy(predicted, truth int64) float64 {
+	t := float64(truth)
+	if t < 0 {
+		t = -t
+	}
+	return 100 * (float64(predicted) - float64(truth)) / t
+}
