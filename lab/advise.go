@@ -222,3 +222,38 @@ func compareBool(a, b bool) int {
 	}
 	return -1
 }
+
+// AdviseProject says what could be smaller in each variant of a project that
+// builds. Images that a study has left are used while they are made of the
+// same things; others are built.
+func AdviseProject(ctx context.Context, env *Env, o StudyOptions, only []string) ([]*whittle.Advice, error) {
+	if err := knownRules(only); err != nil {
+		return nil, err
+	}
+	o.Resume, o.Quick = true, true
+	s, err := newStudy(ctx, env, o)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	if err := s.buildAll(ctx); err != nil {
+		return nil, err
+	}
+	w, err := newWorkshop(s)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	out := []*whittle.Advice{}
+	for _, v := range s.project.Variants {
+		advice, x, err := w.advise(ctx, v, w.trials[trialKey(v.Name, nil)], only)
+		if err != nil {
+			return nil, err
+		}
+		if x != nil {
+			out = append(out, advice)
+			x.Close()
+		}
+	}
+	return out, nil
+}

@@ -22,6 +22,9 @@ type Env struct {
 	// Engine opens the build engine; it is called once, by the verbs that
 	// build, and the builder is closed when the verb ends.
 	Engine func(ctx context.Context, bases bool) (Builder, error)
+	// Dirty says which of a folder's files have changes that version control
+	// does not have; nil knows of none.
+	Dirty func(ctx context.Context, dir string, files []string) ([]string, error)
 	// Index reads layers.
 	Index index.Options
 	// Now is the clock; nil means time.Now.

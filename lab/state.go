@@ -182,9 +182,10 @@ func fingerprint(context whittle.Digest, p *project.Project, v project.Variant, 
 		Variant  project.Variant
 		Bases    map[string]whittle.Digest
 		Commands []project.Command
+		Test     *project.Test
 		Touch    string
 		Quick    bool
-	}{whittle.StudySchema, context, v, bases, p.Commands, p.Touch, o.Quick})
+	}{whittle.StudySchema, context, v, bases, p.Commands, p.Test, p.Touch, o.Quick})
 	return whittle.SHA256(sha256.Sum256(b))
 }
 

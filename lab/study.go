@@ -50,13 +50,7 @@ func Study(ctx context.Context, env *Env, o StudyOptions) (*whittle.Study, error
 		return nil, err
 	}
 	subjects, err := s.readAll(ctx)
-	defer func() {
-		for _, sub := range subjects {
-			if sub != nil {
-				sub.Close()
-			}
-		}
-	}()
+	defer closeAll(subjects)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +155,7 @@ func (s *study) buildAll(ctx context.Context) error {
 	}
 	for i, v := range s.project.Variants {
 		print := fingerprint(context, s.project, v, digests, s.o)
-		if kept, ok := s.out.load(v.Name, print); ok && s.o.Resume {
+		if kept, ok := s.kept(v.Name, print, fingerprint(context, s.project, v, digests, measured(s.o))); ok {
 			s.env.progress().Step(fmt.Sprintf("variant %s (%d of %d): kept from before", v.Name, i+1, len(s.project.Variants)))
 			s.variants = append(s.variants, *kept)
 			continue
@@ -178,6 +172,20 @@ func (s *study) buildAll(ctx context.Context) error {
 		s.variants = append(s.variants, *out)
 	}
 	return nil
+}
+
+// measured are the options of a study that measures more than a quick one.
+func measured(o StudyOptions) StudyOptions { o.Quick = false; return o }
+
+// kept is a finished variant from before. What a longer study has measured
+// does for a quick one.
+func (s *study) kept(name string, prints ...whittle.Digest) (*whittle.Variant, bool) {
+	for _, print := range prints {
+		if v, ok := s.out.load(name, print); ok && s.o.Resume {
+			return v, true
+		}
+	}
+	return nil, false
 }
 
 // interrupted says what was kept when a study could not go on.

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
 
@@ -22,14 +20,15 @@ type Conflict struct {
 }
 
 // Merge applies fixes to a project's files, each whole or not at all. files
-// has the contents by path; one that is not there yet is missing. A fix whose
+// has the contents by path; one that is not there yet is missing. dockerfiles
+// names those that are Dockerfiles. A fix whose
 // edits overlap those of an earlier one, or after which a file would not be
 // what it was but for the edits, is a conflict. What several fixes change in
 // the same way is changed once. The result has the changed files only.
 //
 // An error is a fix that was made against another content of a file.
-func Merge(files map[string][]byte, fixes []*whittle.Fix) (map[string][]byte, []Conflict, error) {
-	m := merger{files: files, edits: map[string][]whittle.Edit{}}
+func Merge(files map[string][]byte, dockerfiles []string, fixes []*whittle.Fix) (map[string][]byte, []Conflict, error) {
+	m := merger{files: files, dockerfiles: dockerfiles, edits: map[string][]whittle.Edit{}}
 	var conflicts []Conflict
 	for i, f := range fixes {
 		if err := m.check(f); err != nil {
@@ -41,7 +40,7 @@ func Merge(files map[string][]byte, fixes []*whittle.Fix) (map[string][]byte, []
 	}
 	out := map[string][]byte{}
 	for name, edits := range m.edits {
-		text, err := apply(name, files[name], edits)
+		text, err := m.apply(name, edits)
 		if err != nil {
 			return nil, nil, err // add has applied the same edits before
 		}
@@ -51,8 +50,9 @@ func Merge(files map[string][]byte, fixes []*whittle.Fix) (map[string][]byte, []
 }
 
 type merger struct {
-	files map[string][]byte
-	edits map[string][]whittle.Edit
+	files       map[string][]byte
+	dockerfiles []string
+	edits       map[string][]whittle.Edit
 }
 
 // check holds the fix to the contents that it was made for.
@@ -78,7 +78,7 @@ func (m *merger) add(f *whittle.Fix) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.File, err)
 		}
-		if _, err := apply(p.File, m.files[p.File], edits); err != nil {
+		if _, err := m.apply(p.File, edits); err != nil {
 			return fmt.Errorf("%s: %w", p.File, err)
 		}
 		next[p.File] = edits
@@ -118,18 +118,11 @@ func overlap(a, b whittle.Span) bool {
 
 // apply makes the edits of one file, and holds the result to what the kind of
 // file promises.
-func apply(name string, src []byte, edits []whittle.Edit) ([]byte, error) {
-	if isDockerfile(name) {
-		return dockerfile.Apply(src, edits)
+func (m *merger) apply(name string, edits []whittle.Edit) ([]byte, error) {
+	if slices.Contains(m.dockerfiles, name) {
+		return dockerfile.Apply(m.files[name], edits)
 	}
-	return splice(src, edits)
-}
-
-func isDockerfile(name string) bool {
-	base := strings.ToLower(path.Base(name))
-	return !strings.HasSuffix(base, ".dockerignore") &&
-		(base == "dockerfile" || base == "containerfile" || strings.HasPrefix(base, "dockerfile.") || strings.HasSuffix(base, ".dockerfile") ||
-			strings.HasPrefix(base, "containerfile."))
+	return splice(m.files[name], edits)
 }
 
 func splice(src []byte, edits []whittle.Edit) ([]byte, error) {

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"whittle"
+	"whittle/internal/report"
+	"whittle/lab"
+)
+
+func (a *app) adviseCommand() *cobra.Command {
+	var o lab.AdviseOptions
+	var study lab.StudyOptions
+	var file, target string
+	var verbose, rules bool
+	cmd := &cobra.Command{
+		Use:   "advise IMAGE|DIR",
+		Short: "Say what could be smaller, or breaks, and what each change would save",
+		Long: `advise asks its rules about an image and the Dockerfile and project that made
+it. Each finding names its evidence, what the change would save, what the risk
+is and, where an edit is safe, that there is a fix: whittle fix makes it.
+
+Savings are those of a rebuild, to the byte where a change is about files.
+Findings overlap, so that they do not add up: the total is given too.
+
+Of a project's folder every variant is asked about; those that no study has
+left are built first.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if rules && len(args) == 0 || len(args) == 1 {
+				return nil
+			}
+			return whittle.WithHint(fmt.Errorf("name one image or project: %w", whittle.ErrUsage), "see whittle advise --help")
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if rules {
+				return a.listRules()
+			}
+			env, err := a.env()
+			if err != nil {
+				return err
+			}
+			if isProject(args[0]) {
+				study.Dir = args[0]
+				all, err := lab.AdviseProject(cmd.Context(), env, study, o.Only)
+				if err != nil {
+					return err
+				}
+				return a.show(all, func(w io.Writer, st report.Style) error {
+					st.Verbose = verbose
+					return each(w, all, func(advice *whittle.Advice) error { return report.AdviceText(w, advice, st) })
+				})
+			}
+			if o.InspectOptions, err = dockerfileOption(file, target); err != nil {
+				return err
+			}
+			if err := inProject(&o); err != nil {
+				return err
+			}
+			advice, err := lab.Advise(cmd.Context(), env, args[0], o)
+			if err != nil {
+				return err
+			}
+			return a.show(advice, func(w io.Writer, st report.Style) error {
+				st.Verbose = verbose
+				return report.AdviceText(w, advice, st)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&file, "file", "f", "", "the Dockerfile that made the image")
+	f.StringVar(&target, "target", "", "the stage of it that was built")
+	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, where it is one)")
+	f.StringSliceVar(&o.Only, "only", nil, "ask only these rules (repeatable)")
+	f.StringSliceVar(&study.Only, "variant", nil, "of a project: only these variants (repeatable)")
+	f.BoolVar(&study.Offline, "offline", false, "never ask a registry for a frontend, or a package index")
+	f.BoolVar(&verbose, "all", false, "show all places of each finding")
+	f.BoolVar(&rules, "rules", false, "list the rules")
+	return cmd
+}
+
+// each shows values with an empty line between them.
+func each[T any](w io.Writer, all []T, show func(T) error) error {
+	for i, v := range all {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if err := show(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inProject takes this folder for the project where it is one, and names the
+// Dockerfile as the project does.
+func inProject(o *lab.AdviseOptions) error {
+	if o.Project == "" && isProject(".") {
+		o.Project = "."
+	}
+	if o.Dockerfile == "" || o.Project == "" {
+		return nil
+	}
+	dir, err := filepath.Abs(o.Project)
+	if err != nil {
+		return fmt.Errorf("finding the project: %w", err)
+	}
+	file, err := filepath.Abs(o.Dockerfile)
+	if err != nil {
+		return fmt.Errorf("finding the Dockerfile: %w", err)
+	}
+	if rel, err := filepath.Rel(dir, file); err == nil && filepath.IsLocal(rel) {
+		o.Dockerfile = filepath.ToSlash(rel)
+	}
+	return nil
+}
+
+func (a *app) listRules() error {
+	type row struct {
+		ID    string `json:"id"`
+		Title string `json:"title"`
+	}
+	var rows []row
+	for _, r := range lab.Rules() {
+		rows = append(rows, row{r.ID, r.Title})
+	}
+	return a.show(rows, func(w io.Writer, _ report.Style) error {
+		for _, r := range rows {
+			if _, err := fmt.Fprintf(w, "%-28s %s\n", r.ID, r.Title); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

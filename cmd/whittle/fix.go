@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"whittle"
+	"whittle/internal/report"
+	"whittle/lab"
+)
+
+func (a *app) fixCommand() *cobra.Command {
+	var o lab.FixOptions
+	var risk string
+	var interactive bool
+	cmd := &cobra.Command{
+		Use:   "fix [DIR]",
+		Short: "Show, write or prove the changes that make a project's images smaller",
+		Long: `fix makes the fixes that whittle advise proposes for the variants of the project
+in DIR (default: this folder): edits of Dockerfiles, pyproject.toml, requirements
+files and .dockerignore that leave everything else as it is. Without --write it
+shows a unified diff.
+
+With --verify the images are built and run before and after, round after round
+until nothing more is found; a fix after which something does not run any more,
+or which makes the image larger, is taken back, and fix says which and why.
+
+Exit codes: 0 fine; 1 with --verify: a fix was taken back, or an image still
+does not run; 2 bad usage or input; 3 the build engine or the network failed.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Dir = "."
+			if len(args) == 1 {
+				o.Dir = args[0]
+			}
+			var err error
+			if o.Risk, err = riskOption(risk); err != nil {
+				return err
+			}
+			if interactive {
+				o.Ask = (&asker{in: bufio.NewReader(a.in), out: a.err}).ask
+			}
+			return a.runFix(cmd, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Config, "config", "", "read this file instead of DIR/whittle.yaml")
+	f.StringVarP(&o.Out, "out", "o", "", "folder for images and logs (default DIR/.whittle)")
+	f.StringSliceVar(&o.StudyOptions.Only, "variant", nil, "only these variants (repeatable)")
+	f.StringSliceVar(&o.Rules, "only", nil, "only the fixes of these rules (repeatable)")
+	f.StringVar(&risk, "risk", "", "the highest risk to take: none, low, medium or high (default low, with --verify medium)")
+	f.BoolVar(&o.Verify, "verify", false, "build and run before and after; keep only what does no harm")
+	f.BoolVarP(&o.Write, "write", "w", false, "change the files")
+	f.BoolVar(&o.Force, "force", false, "with --write: also files with changes that are not committed")
+	f.BoolVarP(&interactive, "interactive", "i", false, "ask before each fix")
+	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for a frontend, or a package index")
+	return cmd
+}
+
+func riskOption(name string) (whittle.Risk, error) {
+	switch r := whittle.Risk(name); r {
+	case "", whittle.RiskNone, whittle.RiskLow, whittle.RiskMedium, whittle.RiskHigh:
+		return r, nil
+	}
+	return "", whittle.WithHint(fmt.Errorf("there is no risk %q: %w", name, whittle.ErrUsage), "the risks are none, low, medium and high")
+}
+
+func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions) error {
+	env, err := a.env()
+	if err != nil {
+		return err
+	}
+	r, err := lab.Fix(cmd.Context(), env, o)
+	if err != nil {
+		return err
+	}
+	if err := a.show(r, func(w io.Writer, st report.Style) error { return report.RepairText(w, r, st) }); err != nil {
+		return err
+	}
+	if r.Verified == nil {
+		return nil
+	}
+	for _, s := range r.Steps {
+		if s.Status == whittle.TakenBack {
+			return errNo
+		}
+	}
+	for _, v := range r.Verified.Variants {
+		if v.After.Build == whittle.Built && v.After.Verdict != whittle.Runs {
+			return errNo
+		}
+	}
+	return nil
+}
+
+// asker asks on the terminal before each fix.
+type asker struct {
+	in  *bufio.Reader
+	out io.Writer
+	// all and none answer the rest.
+	all, none bool
+}
+
+func (k *asker) ask(f whittle.Finding) (bool, error) {
+	if k.all || k.none {
+		return k.all, nil
+	}
+	fmt.Fprintf(k.out, "\n%s: %s\n", f.Rule, report.Plain(f.Message))
+	if f.Caution != "" {
+		fmt.Fprintf(k.out, "  %s\n", report.Plain(f.Caution))
+	}
+	for {
+		fmt.Fprintf(k.out, "%s? [y]es, [n]o, [a]ll, [q]uit: ", report.Plain(f.Fix.Title))
+		line, err := k.in.ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, fmt.Errorf("reading the answer: %w: %w", err, whittle.ErrUsage)
+		}
+		switch answer := strings.ToLower(strings.TrimSpace(line)); {
+		case answer == "y" || answer == "yes":
+			return true, nil
+		case answer == "n" || answer == "no":
+			return false, nil
+		case answer == "a" || answer == "all":
+			k.all = true
+			return true, nil
+		case answer == "q" || answer == "quit" || err != nil:
+			k.none = true
+			return false, nil
+		}
+	}
+}

@@ -1,0 +1,234 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"whittle"
+	"whittle/internal/plan"
+)
+
+// FixOptions are the options of [Fix].
+type FixOptions struct {
+	// StudyOptions say which project and which variants. Images that a study
+	// has left are used while they are made of the same things.
+	StudyOptions
+	// Rules names the rules whose fixes are made; empty is all.
+	Rules []string
+	// Risk is the highest that is taken; empty is low, or medium with Verify.
+	Risk whittle.Risk
+	// Verify builds and runs the images before and after, and keeps only what
+	// does no harm.
+	Verify bool
+	// Write changes the project's files. Force changes those too that differ
+	// from what version control has.
+	Write, Force bool
+	// Ask is asked before each fix; nil makes all.
+	Ask func(whittle.Finding) (bool, error)
+}
+
+// Fix makes the fixes that the findings of a project's images propose. Without
+// Write it only says what it would change.
+func Fix(ctx context.Context, env *Env, o FixOptions) (*whittle.Repair, error) {
+	if err := knownRules(o.Rules); err != nil {
+		return nil, err
+	}
+	o.Resume, o.Quick = true, true
+	s, err := newStudy(ctx, env, o.StudyOptions)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	if err := s.buildAll(ctx); err != nil {
+		return nil, err
+	}
+	subjects, err := s.readAll(ctx)
+	closeAll(subjects)
+	if err != nil {
+		return nil, err
+	}
+	return s.fix(ctx, o)
+}
+
+// fix finds, tries and writes the fixes of a study's variants.
+func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) {
+	w, err := newWorkshop(s)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	p := newProver(w, o.Rules, o.risk(), o.Ask)
+	out := &whittle.Repair{Schema: whittle.FixSchema, Project: s.project.Name, Steps: []whittle.RepairStep{}}
+	if o.Verify {
+		if err := p.prove(ctx); err != nil {
+			return nil, err
+		}
+		if out.Verified, err = p.verified(ctx); err != nil {
+			return nil, err
+		}
+	} else if err := p.propose(ctx); err != nil {
+		return nil, err
+	}
+	out.Steps = append(out.Steps, p.steps...)
+	if out.Files, err = p.changes(); err != nil {
+		return nil, err
+	}
+	if o.Write {
+		if err := s.write(ctx, out.Files, o.Force); err != nil {
+			return nil, err
+		}
+		out.Written = true
+	}
+	return out, nil
+}
+
+func (o *FixOptions) risk() whittle.Risk {
+	switch {
+	case o.Risk != "":
+		return o.Risk
+	case o.Verify:
+		return whittle.RiskMedium
+	}
+	return whittle.RiskLow
+}
+
+// propose applies the fixes of the images that there are, without building.
+func (p *prover) propose(ctx context.Context) error {
+	images, err := p.examineAll(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, x := range images {
+			x.examined.Close()
+		}
+	}()
+	cands, err := p.candidates(images)
+	if err != nil {
+		return err
+	}
+	next, _, err := p.merge(cands)
+	if err != nil {
+		return err
+	}
+	for _, c := range cands {
+		step := whittle.RepairStep{Finding: c.finding, Status: whittle.Applied, Round: 1}
+		if c.status != "" {
+			step.Status, step.Reason = c.status, c.reason
+		}
+		p.steps = append(p.steps, step)
+	}
+	p.state = next
+	return nil
+}
+
+// changes are the files of the state that differ from those on disk.
+func (p *prover) changes() ([]whittle.FileChange, error) {
+	before := map[string][]byte{}
+	for name := range p.state {
+		text, err := os.ReadFile(filepath.Join(p.project.Dir, filepath.FromSlash(name)))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return nil, fmt.Errorf("reading %s: %w", name, err)
+		default:
+			before[name] = text
+		}
+	}
+	return plan.Changes(before, p.state), nil
+}
+
+// verified holds the images at the start against those at the end.
+func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
+	out := &whittle.Verification{Variants: []whittle.VerifiedVariant{}, Rounds: p.rounds, Builds: p.builds}
+	for _, v := range p.project.Variants {
+		was, is := p.start[v.Name], p.now[v.Name]
+		row := whittle.VerifiedVariant{Name: v.Name, Before: outcome(was), After: outcome(is)}
+		row.Saved = row.Before.Size.Unpacked - row.After.Size.Unpacked
+		for _, r := range p.rounds {
+			if r.Variant == v.Name {
+				row.Predicted.Low += r.Predicted.Low
+				row.Predicted.High += r.Predicted.High
+			}
+		}
+		if was.archive != "" && is.archive != "" && was != is {
+			rows, err := p.compareTrials(ctx, was, is)
+			if err != nil {
+				return nil, err
+			}
+			row.Rows = rows
+		}
+		out.Variants = append(out.Variants, row)
+	}
+	return out, nil
+}
+
+// compareTrials says which owners' bytes two images of a variant differ in.
+func (p *prover) compareTrials(ctx context.Context, was, is *trial) ([]whittle.CompareRow, error) {
+	var pair []*subject
+	defer func() { closeAll(pair) }()
+	for _, t := range []*trial{was, is} {
+		sub, err := open(ctx, p.env, "docker-archive:"+t.archive, InspectOptions{Dockerfile: t.Dockerfile, Source: t.source, Target: t.Target, Args: t.Args})
+		if err != nil {
+			return nil, err
+		}
+		pair = append(pair, sub)
+	}
+	return compare(pair, func(int) string { return was.Name }).Rows, nil
+}
+
+func closeAll(subjects []*subject) {
+	for _, s := range subjects {
+		if s != nil {
+			s.Close()
+		}
+	}
+}
+
+// write changes the project's files, each whole. Nothing is written where one
+// of them is not what the fixes were made for, or has changes that version
+// control does not know.
+func (s *study) write(ctx context.Context, files []whittle.FileChange, force bool) error {
+	var names []string
+	for _, f := range files {
+		now, err := os.ReadFile(filepath.Join(s.project.Dir, filepath.FromSlash(f.Path)))
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && f.Created:
+		case err != nil:
+			return fmt.Errorf("writing %s: %w", f.Path, err)
+		case f.Created || !bytes.Equal(now, f.Before):
+			return whittle.WithHint(fmt.Errorf("%s was changed meanwhile: %w", f.Path, whittle.ErrUsage), "run fix again")
+		default:
+			names = append(names, f.Path)
+		}
+	}
+	if s.env.Dirty != nil && !force {
+		dirty, err := s.env.Dirty(ctx, s.project.Dir, names)
+		if err != nil {
+			return err
+		}
+		if len(dirty) > 0 {
+			return whittle.WithHint(fmt.Errorf("%s has changes that are not committed: %w", strings.Join(dirty, ", "), whittle.ErrUsage),
+				"commit them, or use --force")
+		}
+	}
+	for _, f := range files {
+		name := filepath.Join(s.project.Dir, filepath.FromSlash(f.Path))
+		if real, err := filepath.EvalSymlinks(name); err == nil {
+			if rel, err := filepath.Rel(s.project.Dir, real); err != nil || !filepath.IsLocal(rel) {
+				return fmt.Errorf("%s is a symlink out of the project: %w", f.Path, whittle.ErrUsage)
+			}
+			name = real
+		}
+		if err := replaceFile(name, f.After); err != nil {
+			return err
+		}
+	}
+	return nil
+}

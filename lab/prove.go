@@ -1,0 +1,381 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/plan"
+	"whittle/internal/project"
+)
+
+// maxRounds bounds how often new images are asked for new findings.
+const maxRounds = 5
+
+// prover applies fixes to a project, builds and runs what comes of them, and
+// keeps those that do no harm.
+type prover struct {
+	*workshop
+	rules []string
+	risk  whittle.Risk
+	// ask is asked before a fix is tried; nil tries all.
+	ask func(whittle.Finding) (bool, error)
+
+	start   map[string]*trial // before anything was changed, by variant
+	now     map[string]*trial
+	state   state
+	steps   []whittle.RepairStep
+	rounds  []whittle.VerifiedRound
+	refused map[string]bool // fixes that are not tried again
+}
+
+// candidate is a fix to be tried in a round, with the variants whose images
+// show what it is for.
+type candidate struct {
+	finding  whittle.Finding
+	variants []string
+	// own says that it changes nothing but the Dockerfile of its variant.
+	own    bool
+	status string
+	reason string
+}
+
+func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(whittle.Finding) (bool, error)) *prover {
+	p := &prover{workshop: w, rules: rules, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}}
+	for _, v := range w.project.Variants {
+		t := w.trials[trialKey(v.Name, nil)]
+		p.start[v.Name], p.now[v.Name] = t, t
+	}
+	return p
+}
+
+// prove goes round until no image has a finding that can still be mended.
+func (p *prover) prove(ctx context.Context) error {
+	for n := 1; n <= maxRounds; n++ {
+		more, err := p.round(ctx, n)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// round asks the rules about the images as they are, tries the fixes together,
+// and takes back those that do harm. It says whether any stayed.
+func (p *prover) round(ctx context.Context, n int) (bool, error) {
+	images, err := p.examineAll(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() {
+		for _, x := range images {
+			x.examined.Close()
+		}
+	}()
+	cands, err := p.candidates(images)
+	if err != nil || len(cands) == 0 {
+		return false, err
+	}
+	accepted, err := p.settleRound(ctx, cands)
+	if err != nil {
+		return false, err
+	}
+	if err := p.advance(ctx, n, cands, accepted, images); err != nil {
+		return false, err
+	}
+	return len(accepted) > 0, nil
+}
+
+// advised is an image of a round with its findings.
+type advised struct {
+	*examined
+	findings []whittle.Finding
+}
+
+func (p *prover) examineAll(ctx context.Context) (map[string]advised, error) {
+	out := map[string]advised{}
+	for _, v := range p.project.Variants {
+		a, x, err := p.advise(ctx, v, p.now[v.Name], p.rules)
+		if err != nil {
+			return nil, err
+		}
+		if x != nil {
+			out[v.Name] = advised{x, a.Findings}
+		}
+	}
+	return out, nil
+}
+
+// candidates are the fixes of a round, the same one of several variants once.
+// What keeps images from running comes first, in a round of its own: what else
+// a fix does can only be seen in an image that runs.
+func (p *prover) candidates(images map[string]advised) ([]*candidate, error) {
+	var out []*candidate
+	byPatch := map[string]*candidate{}
+	for _, v := range p.project.Variants {
+		for _, f := range images[v.Name].findings {
+			if f.Fix == nil || !within(f.Risk, p.risk) || p.refused[v.Name+" "+f.Fingerprint] {
+				continue
+			}
+			key, err := json.Marshal(f.Fix.Patches)
+			if err != nil {
+				return nil, fmt.Errorf("comparing fixes: %w", err)
+			}
+			c := byPatch[string(key)]
+			if c == nil {
+				c = &candidate{finding: f, own: p.ownFix(v, f.Fix)}
+				byPatch[string(key)] = c
+				out = append(out, c)
+			}
+			c.variants = append(c.variants, v.Name)
+		}
+	}
+	if breaking := slices.DeleteFunc(slices.Clone(out), func(c *candidate) bool { return !c.finding.Breaks }); len(breaking) > 0 {
+		out = breaking
+	}
+	return p.asked(out)
+}
+
+// asked leaves out what the user does not want.
+func (p *prover) asked(cands []*candidate) ([]*candidate, error) {
+	if p.ask == nil {
+		return cands, nil
+	}
+	var out []*candidate
+	for _, c := range cands {
+		yes, err := p.ask(c.finding)
+		if err != nil {
+			return nil, err
+		}
+		if yes {
+			out = append(out, c)
+			continue
+		}
+		p.refuse(c)
+		p.steps = append(p.steps, whittle.RepairStep{Finding: c.finding, Status: whittle.LeftOut, Reason: "not wanted"})
+	}
+	return out, nil
+}
+
+func (p *prover) refuse(c *candidate) {
+	for _, v := range c.variants {
+		p.refused[v+" "+c.finding.Fingerprint] = true
+	}
+}
+
+// within says whether a risk is at most another one.
+func within(r, most whittle.Risk) bool {
+	order := []whittle.Risk{whittle.RiskNone, whittle.RiskLow, whittle.RiskMedium, whittle.RiskHigh}
+	return slices.Index(order, r) <= slices.Index(order, most)
+}
+
+// ownFix says that a fix is about one variant alone.
+func (p *prover) ownFix(v project.Variant, f *whittle.Fix) bool {
+	for _, patch := range f.Patches {
+		if patch.File != v.Dockerfile {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(p.project.Variants, func(other project.Variant) bool {
+		return other.Name != v.Name && other.Dockerfile == v.Dockerfile
+	})
+}
+
+// settleRound finds the fixes of a round that do no harm: all of them where
+// they go together, else first those of shared files on all variants, then
+// those of each variant, halving the set until the culprits are found.
+func (p *prover) settleRound(ctx context.Context, cands []*candidate) ([]*candidate, error) {
+	all := p.project.Variants
+	if reason, merged, err := p.holds(ctx, nil, cands, all); err != nil || reason == "" {
+		return merged, err
+	}
+	var shared []*candidate
+	for _, c := range cands {
+		if !c.own {
+			shared = append(shared, c)
+		}
+	}
+	accepted, err := p.settle(ctx, nil, shared, all)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range all {
+		var own []*candidate
+		for _, c := range cands {
+			if c.own && c.variants[0] == v.Name {
+				own = append(own, c)
+			}
+		}
+		if accepted, err = p.settle(ctx, accepted, own, []project.Variant{v}); err != nil {
+			return nil, err
+		}
+	}
+	return accepted, nil
+}
+
+// settle adds the candidates that do no harm to those that are accepted.
+func (p *prover) settle(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) ([]*candidate, error) {
+	if len(cands) == 0 {
+		return accepted, nil
+	}
+	reason, merged, err := p.holds(ctx, accepted, cands, variants)
+	if err != nil {
+		return nil, err
+	}
+	if reason == "" {
+		return merged, nil
+	}
+	if len(cands) == 1 {
+		cands[0].status, cands[0].reason = whittle.TakenBack, reason
+		p.env.progress().Step(fmt.Sprintf("taken back: %s: %s", cands[0].finding.Fix.Title, reason))
+		return accepted, nil
+	}
+	half := len(cands) / 2
+	if accepted, err = p.settle(ctx, accepted, cands[:half], variants); err != nil {
+		return nil, err
+	}
+	return p.settle(ctx, accepted, cands[half:], variants)
+}
+
+// holds builds the variants with some more fixes and says why they must not
+// stay; empty is that they may. merged are those that went together.
+func (p *prover) holds(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) (reason string, merged []*candidate, err error) {
+	before, _, err := p.merge(accepted)
+	if err != nil {
+		return "", nil, err
+	}
+	after, merged, err := p.merge(append(slices.Clone(accepted), cands...))
+	if err != nil {
+		return "", nil, err
+	}
+	mending := slices.ContainsFunc(cands, func(c *candidate) bool { return c.finding.Breaks })
+	for _, v := range variants {
+		was, err := p.try(ctx, v, before)
+		if err != nil {
+			return "", nil, err
+		}
+		is, err := p.try(ctx, v, after)
+		if err != nil {
+			return "", nil, err
+		}
+		if why := worse(was, is, mending); why != "" {
+			return v.Name + ": " + why, nil, nil
+		}
+	}
+	return "", merged, nil
+}
+
+// merge is the state with fixes on top of the round's; those in the way of
+// others are marked, and are tried in the next round.
+func (p *prover) merge(cands []*candidate) (state, []*candidate, error) {
+	if len(cands) == 0 {
+		return p.state, nil, nil
+	}
+	fixes := make([]*whittle.Fix, len(cands))
+	for i, c := range cands {
+		fixes[i] = c.finding.Fix
+	}
+	files, err := p.files(p.state, fixes)
+	if err != nil {
+		return nil, nil, err
+	}
+	changed, conflicts, err := plan.Merge(files, p.dockerfiles(), fixes)
+	if err != nil {
+		return nil, nil, err
+	}
+	out := slices.Clone(cands)
+	for _, c := range slices.Backward(conflicts) {
+		cands[c.Fix].status, cands[c.Fix].reason = whittle.LeftOut, "it is in the way of another fix: "+c.Reason
+		out = slices.Delete(out, c.Fix, c.Fix+1)
+	}
+	return p.state.with(changed), out, nil
+}
+
+func (w *workshop) dockerfiles() []string {
+	var out []string
+	for _, v := range w.project.Variants {
+		out = append(out, v.Dockerfile)
+	}
+	return out
+}
+
+// advance makes the accepted fixes the state of the next round, and notes what
+// became of each.
+func (p *prover) advance(ctx context.Context, round int, cands, accepted []*candidate, images map[string]advised) error {
+	next, _, err := p.merge(accepted)
+	if err != nil {
+		return err
+	}
+	for _, c := range cands {
+		step := whittle.RepairStep{Finding: c.finding, Status: whittle.Applied, Round: round}
+		if !slices.Contains(accepted, c) {
+			step.Status, step.Reason = c.status, c.reason
+			if c.status == whittle.TakenBack {
+				p.refuse(c)
+			}
+		}
+		if step.Status != whittle.LeftOut || len(accepted) == 0 {
+			p.steps = append(p.steps, step)
+		}
+	}
+	p.state = next
+	for _, v := range p.project.Variants {
+		t, err := p.try(ctx, v, next)
+		if err != nil {
+			return err
+		}
+		if err := p.note(round, v.Name, accepted, images, p.now[v.Name], t); err != nil {
+			return err
+		}
+		p.now[v.Name] = t
+	}
+	return p.tidy()
+}
+
+// note compares what the fixes of a round were to save of a variant with what
+// they did.
+func (p *prover) note(round int, variant string, accepted []*candidate, images map[string]advised, was, is *trial) error {
+	r := whittle.VerifiedRound{Round: round, Variant: variant}
+	var changes []whittle.LayerChange
+	for _, c := range accepted {
+		for _, f := range images[variant].findings {
+			if slices.Contains(c.variants, variant) && f.Fingerprint == c.finding.Fingerprint && f.Rule == c.finding.Rule {
+				r.Rules = append(r.Rules, f.Rule)
+				changes = append(changes, f.Change)
+				break
+			}
+		}
+	}
+	if len(changes) == 0 || is.archive == "" || was.archive == "" {
+		return nil
+	}
+	var err error
+	if r.Predicted, err = images[variant].saving(changes...); err != nil {
+		return err
+	}
+	r.Saved = outcome(was).Size.Unpacked - outcome(is).Size.Unpacked
+	p.rounds = append(p.rounds, r)
+	return nil
+}
+
+// tidy removes the images of trials that are of no use any more.
+func (p *prover) tidy() error {
+	for key, t := range p.trials {
+		used := false
+		for _, v := range p.project.Variants {
+			used = used || t == p.now[v.Name] || t == p.start[v.Name]
+		}
+		if used || t.archive == "" || !strings.HasPrefix(t.archive, p.out.path("trials")) {
+			continue
+		}
+		if err := os.Remove(t.archive); err != nil {
+			return fmt.Errorf("removing a trial's image: %w", err)
+		}
+		delete(p.trials, key)
+	}
+	return nil
+}
