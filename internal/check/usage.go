@@ -1,0 +1,279 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"whittle/internal/python"
+)
+
+// Use is the strongest way in which the starts of an image use a distribution.
+type Use uint8
+
+// The ways, the weakest first. NotUsed is what files show: a distribution may
+// still be imported by a name that is made at run time.
+const (
+	// UnknownUse: nothing imports it, but not everything could be followed.
+	UnknownUse Use = iota
+	NotUsed
+	// PluginUse: it offers itself to a distribution that is used: by an entry
+	// point, by a .pth file, or by a name that the other one knows.
+	PluginUse
+	// OptionalUse: what imports it goes on without it.
+	OptionalUse
+	// LazyUse: a function imports it, or a module that no start reaches.
+	LazyUse
+	// EagerUse: it is imported at start.
+	EagerUse
+)
+
+// Used is how one distribution is used.
+type Used struct {
+	Use Use
+	// By is one place that uses it: the statement as "src/cli.py:12", or in a
+	// few words what else; empty where nothing does.
+	By string
+	// Extras are those of the project that ask for it by name; the empty one
+	// is the project's plain dependencies.
+	Extras []string
+}
+
+// Usage says of each installed distribution, by its position in
+// [Image.Distributions], how the image's starts use it: what they import, what
+// the functions of all that import, and what may be imported by name.
+func Usage(ctx context.Context, img *Image) ([]Used, error) {
+	s := newState(img)
+	s.findStarts()
+	u := &usage{state: s, out: make([]Used, len(img.Distributions)), modules: map[*python.Node]bool{}, requires: map[int]map[string]bool{}}
+	u.extras()
+	u.imported(ctx)
+	u.programs()
+	u.application()
+	u.pathFiles()
+	for changed := true; changed && ctx.Err() == nil; {
+		changed = u.plugins() || u.known() || u.mentioned()
+	}
+	unknown := len(s.unknown()) > 0 || len(u.modules) == 0
+	for i := range u.out {
+		if u.out[i].Use == UnknownUse && !unknown {
+			u.out[i].Use = NotUsed
+		}
+	}
+	return u.out, ctx.Err()
+}
+
+// usage collects what is used.
+type usage struct {
+	*state
+	out []Used
+	// modules are those that were gone through.
+	modules map[*python.Node]bool
+	// requires has the names of what a distribution requires without extras.
+	requires map[int]map[string]bool
+	// scanned are the distributions whose files mentioned has read.
+	scanned map[int]bool
+}
+
+// use notes a way, where it is stronger than what is known.
+func (u *usage) use(i int, how Use, by string) bool {
+	if u.out[i].Use >= how {
+		return false
+	}
+	u.out[i].Use, u.out[i].By = how, by
+	return true
+}
+
+// used says whether a distribution is used in any way that is known.
+func (u *usage) used(i int) bool { return u.out[i].Use > NotUsed }
+
+// extras notes which lists of the project name a distribution.
+func (u *usage) extras() {
+	if u.Project == nil {
+		return
+	}
+	for _, d := range u.Project.Dependencies {
+		if d.Kind != python.Runs && d.Kind != python.Optional {
+			continue
+		}
+		for i := range u.Distributions {
+			if o := &u.out[i]; u.Distributions[i].Name == python.Normalize(d.Name) && !slices.Contains(o.Extras, d.Extra) {
+				o.Extras = append(o.Extras, d.Extra)
+			}
+		}
+	}
+}
+
+// wave are modules that are imported in one way; by has what leads to each.
+type wave struct {
+	how   Use
+	nodes []*python.Node
+	by    map[*python.Node]string
+}
+
+func newWave(how Use) *wave { return &wave{how: how, by: map[*python.Node]string{}} }
+
+func (w *wave) add(n *python.Node, by string) {
+	if _, twice := w.by[n]; n != nil && !twice {
+		w.nodes = append(w.nodes, n)
+		w.by[n] = by
+	}
+}
+
+// imported follows the modules of all starts. Those that share an importer are
+// gone through together, the strongest way first, so that each module is seen
+// once.
+func (u *usage) imported(ctx context.Context) {
+	var order []*python.Importer
+	all := map[*python.Importer]*follower{}
+	of := func(im *python.Importer) *follower {
+		if all[im] == nil {
+			all[im] = &follower{usage: u, im: im, lazy: newWave(LazyUse), optional: newWave(OptionalUse)}
+			order = append(order, im)
+		}
+		return all[im]
+	}
+	eager := map[*python.Importer]*wave{}
+	for _, st := range u.starts {
+		if st.python == nil {
+			continue
+		}
+		for _, r := range st.python.roots {
+			of(r.im)
+			if eager[r.im] == nil {
+				eager[r.im] = newWave(EagerUse)
+			}
+			eager[r.im].add(r.node, st.name)
+		}
+		for _, r := range st.python.later {
+			of(r.im).lazy.add(r.node, st.name)
+		}
+	}
+	for _, im := range order {
+		f := all[im]
+		if eager[im] != nil {
+			f.walk(eager[im])
+		}
+		for len(f.lazy.nodes) > 0 && ctx.Err() == nil {
+			next := f.lazy
+			f.lazy = newWave(LazyUse)
+			f.walk(next)
+		}
+		for len(f.optional.nodes) > 0 && ctx.Err() == nil {
+			next := f.optional
+			f.optional = newWave(OptionalUse)
+			f.walk(next)
+		}
+	}
+}
+
+// follower goes through the modules of one importer.
+type follower struct {
+	*usage
+	im *python.Importer
+	// lazy and optional are the waves that come next.
+	lazy, optional *wave
+}
+
+// walk goes through a wave and all that is imported with it.
+func (f *follower) walk(w *wave) {
+	fresh := slices.DeleteFunc(w.nodes, func(n *python.Node) bool { return f.modules[n] })
+	plain := python.Walk(false, fresh...)
+	for _, n := range plain.Nodes {
+		switch {
+		case f.modules[n]:
+		case w.how == LazyUse && f.aside(plain.Chain(n), n):
+			f.optional.add(n, f.by(w, plain, n))
+		default:
+			f.modules[n] = true
+			f.module(w, plain, n)
+		}
+	}
+	every := python.Walk(true, plain.Nodes...)
+	for _, n := range every.Nodes[len(plain.Nodes):] {
+		if chain := every.Chain(n); !f.modules[n] && len(chain) > 0 {
+			f.optional.add(n, f.at(chain[len(chain)-1].File, chain[len(chain)-1].Line))
+		}
+	}
+}
+
+// by is the statement that leads to a module, or what the wave says of it.
+func (f *follower) by(w *wave, walk *python.Reach, n *python.Node) string {
+	chain := walk.Chain(n)
+	if len(chain) == 0 {
+		return w.by[n]
+	}
+	return f.at(chain[len(chain)-1].File, chain[len(chain)-1].Line)
+}
+
+// aside says that the way to a module leaves a library for one that it does
+// not require: a part of the library that is for those who have the other one.
+func (f *follower) aside(chain []python.Link, n *python.Node) bool {
+	for i, l := range chain {
+		to := n.File
+		if i+1 < len(chain) {
+			to = chain[i+1].File
+		}
+		from, owned := f.owner[l.File]
+		if owned && !f.ownFile(l.File, f.im.Finder) && f.feature(from, to) {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *follower) at(file string, line int) string { return fmt.Sprintf("%s:%d", f.shown(file), line) }
+
+// module notes whose a module is, and what its functions import.
+func (f *follower) module(w *wave, walk *python.Reach, n *python.Node) {
+	owner, owned := f.owner[n.File]
+	if owned && n.File != "" {
+		f.use(owner, w.how, f.by(w, walk, n))
+	}
+	if n.Source == nil {
+		return
+	}
+	own := f.ownFile(n.File, f.im.Finder)
+	if own {
+		f.calls(n.Source, n.File)
+	}
+	for _, imp := range n.Later {
+		if runs(imp.Conditions, f.im.Runtime) == python.No {
+			continue
+		}
+		nodes, _ := f.im.Resolve(n, imp)
+		for _, to := range nodes {
+			next := f.lazy
+			if w.how < LazyUse || imp.Context&(python.Guarded|python.Handler) != 0 || !own && f.feature(owner, to.File) {
+				next = f.optional
+			}
+			if !f.modules[to] {
+				next.add(to, f.at(n.File, imp.Line))
+			}
+		}
+	}
+}
+
+// feature says that a function of a library imports what the library does not
+// require: it is a feature for those who have installed that besides.
+func (u *usage) feature(from int, to string) bool {
+	other, ok := u.owner[to]
+	return ok && to != "" && other != from && !u.requiresOf(from)[u.Distributions[other].Name]
+}
+
+// requiresOf are the names of what a distribution requires without an extra.
+func (u *usage) requiresOf(i int) map[string]bool {
+	if r, ok := u.requires[i]; ok {
+		return r
+	}
+	r := map[string]bool{}
+	for _, text := range u.Distributions[i].Metadata.RequiresDist {
+		_, marker, _ := strings.Cut(text, ";")
+		if q, err := python.ParseRequirement(text); err == nil && !strings.Contains(marker, "extra") {
+			r[q.Name] = true
+		}
+	}
+	u.requires[i] = r
+	return r
+}

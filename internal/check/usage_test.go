@@ -1,0 +1,166 @@
+package check_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"whittle"
+	"whittle/internal/check"
+	"whittle/internal/elf"
+	"whittle/internal/imagetest"
+	"whittle/internal/python"
+)
+
+const packages = "usr/local/lib/python3.13/site-packages/"
+
+// installed is a distribution of the notation "name: requirement | requirement"
+// with one module of its name and further files.
+func installed(notation string, files map[string]string) map[string]string {
+	name, requires, _ := strings.Cut(notation, ": ")
+	module := strings.ReplaceAll(name, "-", "_")
+	info := packages + module + "-1.0.dist-info/"
+	metadata := "Metadata-Version: 2.1\nName: " + name + "\nVersion: 1.0\n"
+	for r := range strings.SplitSeq(requires, " | ") {
+		if r != "" {
+			metadata += "Requires-Dist: " + r + "\n"
+		}
+	}
+	out := map[string]string{info + "METADATA": metadata, packages + module + "/__init__.py": ""}
+	record := module + "-1.0.dist-info/METADATA,,\n" + module + "-1.0.dist-info/RECORD,,\n" + module + "/__init__.py,,\n"
+	for p, text := range files {
+		if p == "entry_points.txt" {
+			p = module + "-1.0.dist-info/" + p
+		}
+		out[packages+p] = text
+		if p != module+"/__init__.py" {
+			record += p + ",,\n"
+		}
+	}
+	out[info+"RECORD"] = record
+	return out
+}
+
+// image is an image of files whose interpreter counts as a binary.
+func image(files map[string]string, p whittle.Process) *check.Image {
+	root := executable{imagetest.Root(site(files))}
+	dists, _ := python.Distributions(context.Background(), root)
+	return &check.Image{Root: root, Config: &whittle.Config{Architecture: "amd64", OS: "linux", Config: p}, Distributions: dists,
+		Sources: func(p string) (*python.Source, bool) {
+			b, err := root.ReadFile(p, 1<<20)
+			if err != nil || !strings.HasSuffix(p, ".py") {
+				return nil, false
+			}
+			return python.Scan(b), true
+		},
+		Binaries: func(p string) (*elf.File, bool) {
+			return &elf.File{Machine: elf.MachineOf("amd64")}, p == "usr/local/bin/python3.13"
+		}}
+}
+
+var ways = map[check.Use]string{check.UnknownUse: "unknown", check.NotUsed: "not", check.PluginUse: "plugin",
+	check.OptionalUse: "optional", check.LazyUse: "lazy", check.EagerUse: "eager"}
+
+func TestUsage(t *testing.T) {
+	main := func(text string) map[string]string { return map[string]string{"app/main.py": text} }
+	start := whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "main.py"}, WorkingDir: "/app"}
+	files := func(all ...map[string]string) map[string]string {
+		out := map[string]string{}
+		for _, m := range all {
+			maps.Copy(out, m)
+		}
+		return out
+	}
+	plain := installed("lib", nil)
+	tests := []struct {
+		name    string
+		files   map[string]string
+		process whittle.Process
+		want    string // of each distribution, by name
+	}{
+		{"eager", files(main("import lib\n"), plain), start, "lib eager main.py:1"},
+		{"in a function", files(main("def f():\n    import lib\n"), plain), start, "lib lazy main.py:2"},
+		{"guarded", files(main("try:\n    import lib\nexcept ImportError:\n    lib = None\n"), plain), start, "lib optional main.py:2"},
+		{"guarded in a function", files(main("def f():\n    try:\n        import lib\n    except ImportError:\n        pass\n"), plain), start, "lib optional main.py:3"},
+		{"not at all", files(main("import os\n"), plain), start, "lib not"},
+		{"for type checkers", files(main("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import lib\n"), plain), start, "lib not"},
+		{"by a literal name", files(main("import importlib\nimportlib.import_module('lib')\n"), plain), start, "lib eager main.py:2"},
+		{"the strongest way", files(main("def f():\n    import lib\nimport lib\n"), plain), start, "lib eager main.py:3"},
+		{"over another", files(main("def f():\n    import a\n"), installed("a: b", map[string]string{"a/__init__.py": "import b\n"}), installed("b", nil)), start,
+			"a lazy main.py:2\nb lazy a/__init__.py:1"},
+		{"a function of a library, required", files(main("import a\n"), installed("a: b", map[string]string{"a/__init__.py": "def f():\n    import b\n"}), installed("b", nil)), start,
+			"a eager main.py:1\nb lazy a/__init__.py:2"},
+		{"a function of a library, not required", files(main("import a\n"), installed("a: b; extra == 'x'", map[string]string{"a/__init__.py": "def f():\n    import b\n"}), installed("b: c", map[string]string{"b/__init__.py": "import c"}), installed("c", nil)), start,
+			"a eager main.py:1\nb optional a/__init__.py:2\nc optional b/__init__.py:1"},
+		{"a part of a library, not required", files(main("import a\n"), installed("a", map[string]string{"a/__init__.py": "def f():\n    import a.part\n", "a/part.py": "import b\n"}), installed("b", nil)), start,
+			"a eager main.py:1\nb optional a/part.py:1"},
+		{"a module that nothing reaches", files(main("import a\n"), installed("a", map[string]string{"a/dialect.py": "import b\n"}), installed("b", nil)), start,
+			"a eager main.py:1\nb optional a/dialect.py:1"},
+		{"tests of a library", files(main("import a\n"), installed("a", map[string]string{"a/tests/__init__.py": "import b\n"}), installed("b", nil)), start,
+			"a eager main.py:1\nb not"},
+		{"another module of the application", files(main("import os\n"), map[string]string{"app/scripts/x.py": "import lib\n"}, plain), start, "lib lazy scripts/x.py:1"},
+		{"the application's tests", files(main("import os\n"), map[string]string{"app/tests/test_x.py": "import lib\n"}, plain), start, "lib not"},
+		{"a plug-in", files(main("import a\n"), installed("a", nil), installed("a-b", map[string]string{"entry_points.txt": "[a.plugins]\nb = a_b:f\n"})), start,
+			"a eager main.py:1\na-b plugin entry point b of a"},
+		{"a plug-in of what is not used", files(main("import os\n"), installed("a", nil), installed("a-b", map[string]string{"entry_points.txt": "[a.plugins]\nb = a_b:f\n"})), start,
+			"a not\na-b not"},
+		{"a name that only begins alike", files(main("import a\n"), installed("a", nil), installed("b", map[string]string{"entry_points.txt": "[abc]\nb = b:f\n"})), start,
+			"a eager main.py:1\nb not"},
+		{"a .pth file", files(main("import os\n"), installed("lib", map[string]string{"lib.pth": "import lib\n"})), start, "lib plugin lib.pth"},
+		{"a driver", files(main("from sqlalchemy import create_engine\ncreate_engine('mysql+driver://h/d')\n"), installed("sqlalchemy", nil), installed("driver", nil)), start,
+			"driver lazy main.py:2\nsqlalchemy eager main.py:1"},
+		{"an engine", files(main("import pandas\n"), installed("pandas", nil), installed("openpyxl", nil)), start,
+			"openpyxl optional pandas loads it by name\npandas eager main.py:1"},
+		{"a program", files(main("import subprocess\nsubprocess.run(['tool', '-x'])\n"), installed("lib", map[string]string{"entry_points.txt": "[console_scripts]\ntool = lib:main\n"})), start, "lib lazy main.py:2"},
+		{"nothing could be followed", plain, whittle.Process{Cmd: []string{"/bin/gone"}}, "lib unknown"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			img := image(tt.files, tt.process)
+			used, err := check.Usage(context.Background(), img)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for i, u := range used {
+				got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s %s", img.Distributions[i].Name, ways[u.Use], u.By)))
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(got, "\n")); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestUsageExtras: what the project asks for by name is more than a feature of
+// the library that loads it, and says which list asks.
+func TestUsageExtras(t *testing.T) {
+	files := map[string]string{"app/main.py": "import pandas\n"}
+	maps.Copy(files, installed("pandas", nil))
+	maps.Copy(files, installed("openpyxl", nil))
+	img := image(files, whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "main.py"}, WorkingDir: "/app"})
+	wants := func(name, extra string, kind python.DependencyKind) python.Dependency {
+		return python.Dependency{Requirement: python.Requirement{Name: name}, Kind: kind, Extra: extra}
+	}
+	img.Project = &python.Declared{Dependencies: []python.Dependency{wants("pandas", "", python.Runs), wants("OpenPyXL", "excel", python.Optional),
+		wants("openpyxl", "all", python.Optional), wants("openpyxl", "", python.Dev)}}
+	used, err := check.Usage(context.Background(), img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []check.Used{{Use: check.LazyUse, By: "pandas loads it by name", Extras: []string{"excel", "all"}},
+		{Use: check.EagerUse, By: "main.py:1", Extras: []string{""}}}
+	if diff := cmp.Diff(want, used); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := check.Usage(ctx, img); !errors.Is(err, context.Canceled) {
+		t.Errorf("a context that is done: %v", err)
+	}
+}

@@ -1,0 +1,274 @@
+package check
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"whittle/internal/python"
+)
+
+// byName are distributions that others load by a name in a string, so that no
+// import statement shows it, or only one in a module that is itself loaded so.
+// The first column is a distribution that is used, the second what it loads
+// where that is installed. From the documentation of the optional dependencies
+// of each.
+const byName = `
+pandas	openpyxl xlsxwriter xlrd odfpy pyxlsb python-calamine lxml html5lib beautifulsoup4 pyarrow fastparquet tables numexpr bottleneck numba jinja2 tabulate matplotlib s3fs gcsfs fsspec xarray pyreadstat zstandard sqlalchemy
+polars	pyarrow fastexcel xlsxwriter deltalake connectorx adbc-driver-manager fsspec numpy pandas
+dask	distributed pyarrow fastparquet pandas numpy bokeh
+sqlalchemy	psycopg2 psycopg2-binary psycopg asyncpg pg8000 mysqlclient pymysql aiomysql asyncmy mysql-connector-python oracledb cx-oracle pyodbc pymssql aiosqlite duckdb-engine greenlet
+django	psycopg2 psycopg2-binary psycopg mysqlclient oracledb redis pylibmc pymemcache argon2-cffi bcrypt pillow
+celery	redis librabbitmq pymemcache sqlalchemy eventlet gevent boto3 tblib
+kombu	redis librabbitmq boto3 pycurl confluent-kafka
+gunicorn	gevent eventlet tornado setproctitle uvicorn
+uvicorn	uvloop httptools websockets wsproto watchfiles python-dotenv pyyaml
+starlette	python-multipart jinja2 itsdangerous httpx
+fastapi	python-multipart jinja2 itsdangerous httpx orjson ujson email-validator uvicorn
+flask	python-dotenv asgiref
+httpx	h2 brotli brotlicffi socksio zstandard
+requests	brotli brotlicffi pysocks chardet
+aiohttp	aiodns brotli brotlicffi
+passlib	bcrypt argon2-cffi
+transformers	torch tensorflow jax flax sentencepiece accelerate tokenizers safetensors
+keras	tensorflow jax torch
+plotly	kaleido
+xarray	netcdf4 h5netcdf zarr scipy dask
+fsspec	s3fs gcsfs adlfs aiohttp
+`
+
+// drivers are the distributions of the databases' default drivers, by the
+// scheme of an SQLAlchemy URL.
+// https://docs.sqlalchemy.org/en/20/core/engines.html
+var drivers = map[string]string{"postgresql": "psycopg2", "postgres": "psycopg2", "mysql": "MySQLdb", "mariadb": "MySQLdb",
+	"oracle": "cx_Oracle", "mssql": "pyodbc"}
+
+// calls notes what the application names in strings: drivers of databases, and
+// programs that distributions bring.
+func (u *usage) calls(src *python.Source, file string) {
+	for _, c := range src.Calls {
+		if len(c.Args) == 0 {
+			continue
+		}
+		name := c.Func[strings.LastIndexByte(c.Func, '.')+1:]
+		by := u.shown(file) + ":" + strconv.Itoa(c.Line)
+		if scheme, _, ok := strings.Cut(c.Args[0], "://"); ok && (name == "create_engine" || name == "connect") {
+			dialect, driver, named := strings.Cut(scheme, "+")
+			if !named {
+				driver = drivers[dialect]
+			}
+			u.useModule(driver, by)
+			u.useModule(dialect, by)
+			continue
+		}
+		switch name {
+		case "run", "Popen", "call", "check_call", "check_output", "system", "which":
+			program, _, _ := strings.Cut(c.Args[0], " ")
+			for i := range u.Distributions {
+				if offers(&u.Distributions[i], path.Base(program)) {
+					u.use(i, LazyUse, by)
+				}
+			}
+		}
+	}
+}
+
+// useModule notes the distribution that has a module.
+func (u *usage) useModule(module, by string) {
+	for i := range u.Distributions {
+		if module != "" && slices.Contains(u.Distributions[i].ImportNames(), module) {
+			u.use(i, LazyUse, by)
+		}
+	}
+}
+
+// offers says that a distribution brings a program.
+func offers(d *python.Distribution, program string) bool {
+	return slices.ContainsFunc(d.EntryPoints, func(e python.EntryPoint) bool {
+		return e.Name == program && (e.Group == "console_scripts" || e.Group == "gui_scripts")
+	}) || slices.ContainsFunc(d.Files, func(f string) bool { return path.Base(f) == program && path.Base(path.Dir(f)) == "bin" })
+}
+
+// programs notes the distributions of the programs that are started.
+func (u *usage) programs() {
+	for _, st := range u.starts {
+		for _, file := range st.programs {
+			if i, ok := u.owner[file]; ok {
+				u.use(i, EagerUse, st.name)
+			}
+		}
+	}
+}
+
+// pathFiles notes the distributions whose .pth files run code whenever an
+// interpreter starts.
+func (u *usage) pathFiles() {
+	for i := range u.Distributions {
+		d := &u.Distributions[i]
+		for _, f := range d.Files {
+			if strings.HasSuffix(f, ".pth") && path.Dir(f) == d.Site {
+				u.use(i, PluginUse, path.Base(f))
+			}
+		}
+	}
+}
+
+// plugins finds the distributions that offer entry points to those that are
+// used: in a group whose name begins with one of their modules or their name.
+// https://packaging.python.org/en/latest/specifications/entry-points/
+func (u *usage) plugins() (changed bool) {
+	hosts := map[string]string{}
+	for i := range u.Distributions {
+		if d := &u.Distributions[i]; u.used(i) {
+			hosts[d.Name] = d.Name
+			for _, m := range d.ImportNames() {
+				hosts[strings.ToLower(m)] = d.Name
+			}
+		}
+	}
+	for i := range u.Distributions {
+		if u.used(i) {
+			continue
+		}
+		for _, e := range u.Distributions[i].EntryPoints {
+			if host, ok := hostOf(e.Group, hosts); ok {
+				changed = u.use(i, PluginUse, "entry point "+e.Name+" of "+host) || changed
+			}
+		}
+	}
+	return changed
+}
+
+// hostOf is the distribution that a group of entry points is for: "pytest11"
+// and "sqlalchemy.dialects" begin with its name.
+func hostOf(group string, hosts map[string]string) (string, bool) {
+	group = strings.ToLower(group)
+	if group == "console_scripts" || group == "gui_scripts" {
+		return "", false
+	}
+	for end := len(group); end > 0; end-- {
+		if end < len(group) && group[end] >= 'a' && group[end] <= 'z' {
+			continue
+		}
+		for _, name := range []string{group[:end], python.Normalize(group[:end])} {
+			if host, ok := hosts[name]; ok {
+				return host, true
+			}
+		}
+	}
+	return "", false
+}
+
+// known goes through the table of those that are loaded by name.
+func (u *usage) known() (changed bool) {
+	for line := range strings.Lines(byName) {
+		host, names, ok := strings.Cut(strings.TrimSpace(line), "\t")
+		if !ok || !slices.ContainsFunc(u.positions(host), u.used) {
+			continue
+		}
+		for _, name := range strings.Fields(names) {
+			for _, i := range u.positions(name) {
+				how := OptionalUse
+				if len(u.out[i].Extras) > 0 { // the project asks for it, and this is what for
+					how = LazyUse
+				}
+				changed = u.use(i, how, host+" loads it by name") || changed
+			}
+		}
+	}
+	return changed
+}
+
+// positions are those of the distributions of a name.
+func (u *usage) positions(name string) []int {
+	var out []int
+	for i := range u.Distributions {
+		if u.Distributions[i].Name == name {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// application notes what those modules of the application import that no start
+// reaches: somebody may run them by hand. Its tests do not count.
+func (u *usage) application() {
+	byName := u.importable(func(i int) bool { return !u.used(i) })
+	for _, p := range u.Root.Paths() {
+		if strings.HasSuffix(p, ".py") && u.applicationFile(p) {
+			u.mentions(p, byName, LazyUse)
+		}
+	}
+}
+
+// applicationFile says that a file lies in the application's folder or is one
+// of its distributions', and is no test.
+func (u *usage) applicationFile(p string) bool {
+	if i, ok := u.owner[p]; ok {
+		return slices.Contains(u.own, i)
+	}
+	if u.workdir == "" || !strings.HasPrefix(p, u.workdir+"/") || strings.Contains("/"+p, "/site-packages/") {
+		return false
+	}
+	rest := strings.TrimPrefix(p, u.workdir)
+	return !strings.Contains(rest, "/tests/") && !strings.Contains(rest, "/test/") && path.Base(p) != "conftest.py"
+}
+
+// mentioned finds what modules of used distributions import that nothing
+// reached: they may be loaded by name, as the dialects of databases are.
+func (u *usage) mentioned() (changed bool) {
+	byName := u.importable(func(i int) bool { return !u.used(i) })
+	if len(byName) == 0 {
+		return false
+	}
+	if u.scanned == nil {
+		u.scanned = map[int]bool{}
+	}
+	for i := range u.Distributions {
+		d := &u.Distributions[i]
+		if !u.used(i) || u.scanned[i] {
+			continue
+		}
+		u.scanned[i] = true
+		for _, f := range d.Files {
+			if strings.HasSuffix(f, ".py") && d.PartOf(f) == python.Modules {
+				changed = u.mentions(f, byName, OptionalUse) || changed
+			}
+		}
+	}
+	return changed
+}
+
+// importable are the top-level modules of some distributions.
+func (u *usage) importable(want func(int) bool) map[string][]int {
+	out := map[string][]int{}
+	for i := range u.Distributions {
+		if d := &u.Distributions[i]; want(i) && d.VendoredBy == "" {
+			for _, m := range d.ImportNames() {
+				out[m] = append(out[m], i)
+			}
+		}
+	}
+	return out
+}
+
+// mentions notes the distributions that a file's statements name.
+func (u *usage) mentions(file string, byName map[string][]int, how Use) (changed bool) {
+	src, ok := u.Sources(file)
+	if !ok {
+		return false
+	}
+	for i := range src.Imports {
+		imp := &src.Imports[i]
+		if imp.Level > 0 || imp.Context&python.TypeChecking != 0 {
+			continue
+		}
+		for _, to := range byName[topOf(imp.Module)] {
+			if j, owned := u.owner[file]; !owned || j != to {
+				changed = u.use(to, how, u.shown(file)+":"+strconv.Itoa(imp.Line)) || changed
+			}
+		}
+	}
+	return changed
+}
