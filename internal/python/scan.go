@@ -440,8 +440,10 @@ func (s *scan) join(t []token) string {
 
 // quote writes a literal so that it is read back the same.
 func quote(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace(s) + "'"
+	return "'" + escape.Replace(s) + "'"
 }
+
+var escape = strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`)
 
 // catches says whether an except clause catches a failed import.
 func (s *scan) catches(head []token) bool {

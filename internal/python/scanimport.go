@@ -7,7 +7,7 @@ import (
 
 // simple takes simple statements that are joined by semicolons.
 func (s *scan) simple(t []token) {
-	for len(t) > 0 {
+	for s.seen&semiMark != 0 && len(t) > 0 {
 		end := len(t)
 		for i := range t {
 			if t[i].kind == opToken && t[i].depth == t[0].depth && t[i].end-t[i].start == 1 && s.src[t[i].start] == ';' {
@@ -22,6 +22,9 @@ func (s *scan) simple(t []token) {
 			return
 		}
 		t = t[end+1:]
+	}
+	if len(t) > 0 {
+		s.one(t)
 	}
 }
 
@@ -96,7 +99,7 @@ func (s *scan) importStatement(t []token, b *block) {
 		if name == "" {
 			return
 		}
-		s.add(Import{Module: name, Line: t[0].line}, b)
+		s.add(Import{Module: name, Line: int(t[0].line)}, b)
 		bound, _, _ := strings.Cut(name, ".")
 		i = next
 		if i+1 < len(t) && s.is(t[i], "as") {
@@ -112,10 +115,10 @@ func (s *scan) importStatement(t []token, b *block) {
 }
 
 func (s *scan) fromStatement(t []token, b *block) bool {
-	imp := Import{Line: t[0].line, Names: []string{}}
+	imp := Import{Line: int(t[0].line), Names: []string{}}
 	i := 1
 	for i < len(t) && t[i].kind == opToken && s.src[t[i].start] == '.' {
-		imp.Level += t[i].end - t[i].start
+		imp.Level += int(t[i].end - t[i].start)
 		i++
 	}
 	if i < len(t) && t[i].kind == nameToken && !s.is(t[i], "import") {
@@ -220,6 +223,10 @@ func (s *scan) bindAs(head []token) {
 // shows.
 func (s *scan) assign(t []token) {
 	b := s.current()
+	top := b.function == 0 && b.class == 0
+	if !top && s.seen&openMark == 0 {
+		return
+	}
 	last, annotated := -1, false
 	for i, tok := range t {
 		if tok.kind != opToken || tok.depth != t[0].depth {
@@ -233,7 +240,7 @@ func (s *scan) assign(t []token) {
 			annotated = true
 		}
 	}
-	if b.function == 0 && b.class == 0 {
+	if top {
 		for i := 0; i < last; i++ {
 			if t[i].kind == nameToken && (i == 0 || !s.is(t[i-1], ".")) && (i+1 >= len(t) || !s.is(t[i+1], ".") && !s.is(t[i+1], "[") && !s.is(t[i+1], "(")) {
 				s.bind(t[i])
@@ -243,11 +250,16 @@ func (s *scan) assign(t []token) {
 			s.bind(t[0])
 		}
 	}
-	if last > 0 && settings[s.text(t[0])] && b.function == 0 && b.class == 0 {
+	if last > 0 && top && settings[s.text(t[0])] {
 		s.setting(t, last, b)
 	}
-	s.opens(t, last, b)
+	if s.seen&openMark != 0 {
+		s.opens(t, last, b)
+	}
 }
+
+// openers are the names that opens looks for.
+var openers = names(`exec globals vars locals modules meta_path __path__ extend_path lazy_import attach_stub`)
 
 // settings are the names whose lists of modules Django imports.
 // https://docs.djangoproject.com/en/stable/ref/settings/
@@ -269,7 +281,7 @@ func (s *scan) setting(t []token, last int, b *block) {
 			i += 2
 			value = s.literal(t[i])
 		}
-		s.out.Calls = append(s.out.Calls, Call{Func: name, Args: []string{value}, Line: t[i].line, Context: b.context, Conditions: s.conditions(t, b)})
+		s.out.Calls = append(s.out.Calls, Call{Func: name, Args: []string{value}, Line: int(t[i].line), Context: b.context, Conditions: s.conditions(t, b)})
 	}
 }
 
@@ -305,6 +317,9 @@ func (s *scan) opens(t []token, last int, b *block) {
 
 // expression looks for calls and walruses among tokens.
 func (s *scan) expression(t []token, b *block) {
+	if s.seen&(callMark|walrusMark) == 0 {
+		return
+	}
 	for i := 0; i+1 < len(t); i++ {
 		if t[i].kind != nameToken {
 			continue
@@ -330,11 +345,13 @@ func (s *scan) expression(t []token, b *block) {
 var wanted = names(`ZoneInfo gettz setlocale open mkdir makedirs run Popen call check_call check_output system which
 	connect create_engine FileHandler RotatingFileHandler TimedRotatingFileHandler basicConfig setdefault`)
 
+// dynamicImports are the calls that import by a name of their own.
+var dynamicImports = names(`import_module __import__ importorskip`)
+
 // call looks at a call whose name ends at t[i], its bracket at t[i+1].
 func (s *scan) call(t []token, i int, b *block) {
 	name := s.text(t[i])
-	switch name {
-	case "import_module", "__import__", "importorskip":
+	if dynamicImports[name] {
 		s.dynamic(t, i, name, b)
 		return
 	}
@@ -353,7 +370,7 @@ func (s *scan) call(t []token, i int, b *block) {
 		return // of an expression that has no name
 	}
 	full, _ := s.dotted(t[start:i+1], 0)
-	s.out.Calls = append(s.out.Calls, Call{Func: full, Args: args, Line: t[start].line, Context: b.context | s.within(t, start), Conditions: s.conditions(t, b)})
+	s.out.Calls = append(s.out.Calls, Call{Func: full, Args: args, Line: int(t[start].line), Context: b.context | s.within(t, start), Conditions: s.conditions(t, b)})
 }
 
 // within is Lazy where a call stands in a lambda.
@@ -380,7 +397,7 @@ func (s *scan) conditions(t []token, b *block) []Condition {
 }
 
 // arguments are the literal arguments after an opening bracket.
-func (s *scan) arguments(t []token, depth int) []string {
+func (s *scan) arguments(t []token, depth int32) []string {
 	var out []string
 	positional := true
 	for i := 0; i < len(t) && t[i].depth > depth; {
@@ -429,7 +446,7 @@ func (s *scan) dynamic(t []token, i int, name string, b *block) {
 	case name == "__import__" && qualified && !s.is(t[i-2], "builtins"):
 		return
 	}
-	imp := Import{Module: s.literal(arg), Line: t[i].line, Context: Dynamic | s.within(t, i)}
+	imp := Import{Module: s.literal(arg), Line: int(t[i].line), Context: Dynamic | s.within(t, i)}
 	if name == "importorskip" {
 		imp.Context |= Guarded
 	}
@@ -474,5 +491,7 @@ func (s *scan) literal(t token) string {
 	if !strings.Contains(text, `\`) {
 		return strings.ToValidUTF8(text, "\uFFFD")
 	}
-	return strings.ToValidUTF8(strings.NewReplacer(`\\`, `\`, `\'`, `'`, `\"`, `"`, `\n`, "\n", `\t`, "\t", "\\\n", "").Replace(text), "\uFFFD")
+	return strings.ToValidUTF8(unescape.Replace(text), "\uFFFD")
 }
+
+var unescape = strings.NewReplacer(`\\`, `\`, `\'`, `'`, `\"`, `"`, `\n`, "\n", `\t`, "\t", "\\\n", "")

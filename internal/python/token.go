@@ -16,19 +16,32 @@ const (
 	opToken
 )
 
-// token is one token of a logical line.
+// token is one token of a logical line. Most of the scanner's time goes into
+// writing and reading them, so they are small.
 type token struct {
+	start, end int32 // of the source; of a string, its content
+	line       int32
+	depth      int32 // brackets open around it
 	kind       tokenKind
-	start, end int // of the source; of a string, its content
-	line       int
-	depth      int // brackets open around it
 }
+
+// marks say what a logical line has, so that nobody looks for it in vain.
+type marks uint8
+
+const (
+	callMark   marks = 1 << iota // a name that a call is noted for
+	openMark                     // a name that may bind others
+	walrusMark                   // ":="
+	semiMark                     // ";"
+)
 
 // maxTokens is how many tokens of one logical line are kept: a table of
 // figures has no imports. maxNested bounds fields within fields of strings.
 const (
 	maxTokens = 1 << 16
 	maxNested = 50
+	// maxSource is the longest text that is read, in bytes.
+	maxSource = 1 << 30
 	// fieldLooks is how often a byte is looked at, on average of the file, to
 	// find where strings with fields end: those within fields several times.
 	fieldLooks = 8
@@ -41,6 +54,7 @@ type lexer struct {
 	pos    int
 	line   int
 	tokens []token
+	seen   marks // of the logical line
 	indent int
 	budget int
 	broken string
@@ -49,6 +63,10 @@ type lexer struct {
 
 func newLexer(src []byte) *lexer {
 	l := &lexer{src: src, line: 1, budget: fieldLooks*len(src) + 1<<16}
+	if len(src) > maxSource {
+		l.fail(1, "it is too long")
+		return l
+	}
 	if bytes.HasPrefix(src, []byte("\xef\xbb\xbf")) {
 		l.pos = 3
 	}
@@ -64,7 +82,7 @@ func (l *lexer) fail(line int, text string) {
 
 // next reads a logical line that has tokens; it is false at the end.
 func (l *lexer) next() bool {
-	l.tokens = l.tokens[:0]
+	l.tokens, l.seen = l.tokens[:0], 0
 	for l.pos < len(l.src) {
 		l.margin()
 		if l.pos >= len(l.src) {
@@ -147,9 +165,41 @@ func (l *lexer) comment() {
 	}
 }
 
-func (l *lexer) add(t token) {
+// add takes the token from start to the position.
+func (l *lexer) add(kind tokenKind, start, line, depth int) {
 	if len(l.tokens) < maxTokens {
-		l.tokens = append(l.tokens, t)
+		l.tokens = append(l.tokens, token{int32(start), int32(l.pos), int32(line), int32(depth), kind})
+	}
+}
+
+// marked are the names that scanimport.go looks for; markLengths has for the
+// first byte of each a bit for its length, which most names do not share.
+var (
+	marked = func() map[string]marks {
+		m := map[string]marks{}
+		for n := range wanted {
+			m[n] = callMark
+		}
+		for n := range dynamicImports {
+			m[n] = callMark
+		}
+		for n := range openers {
+			m[n] |= openMark
+		}
+		return m
+	}()
+	markLengths = func() (t [256]uint32) {
+		for n := range marked {
+			t[n[0]] |= 1 << len(n)
+		}
+		return t
+	}()
+)
+
+// mark notes a name that is looked for.
+func (l *lexer) mark(start int) {
+	if n := l.pos - start; n < 32 && markLengths[l.src[start]]>>n&1 != 0 {
+		l.seen |= marked[string(l.src[start:l.pos])]
 	}
 }
 
@@ -208,22 +258,23 @@ func (l *lexer) logical() {
 				l.str(start, depth)
 				continue
 			}
-			l.add(token{nameToken, start, l.pos, line, depth})
+			l.mark(start)
+			l.add(nameToken, start, line, depth)
 		case digitByte:
 			l.number()
-			l.add(token{numberToken, start, l.pos, line, depth})
+			l.add(numberToken, start, line, depth)
 		case quoteByte:
 			l.str(start, depth)
 		case openByte:
 			l.pos++
-			l.add(token{opToken, start, l.pos, line, depth})
+			l.add(opToken, start, line, depth)
 			depth++
 		case closeByte:
 			l.pos++
 			if depth > 0 {
 				depth--
 			}
-			l.add(token{opToken, start, l.pos, line, depth})
+			l.add(opToken, start, line, depth)
 		default:
 			switch {
 			case c == '#':
@@ -235,16 +286,28 @@ func (l *lexer) logical() {
 				l.fail(line, "a NUL byte")
 			case c == '.' && l.pos+1 < len(l.src) && byteClass[l.src[l.pos+1]] == digitByte:
 				l.number()
-				l.add(token{numberToken, start, l.pos, line, depth})
+				l.add(numberToken, start, line, depth)
 			default:
-				l.pos += operator(l.src[l.pos:])
-				l.add(token{opToken, start, l.pos, line, depth})
+				l.operator()
+				l.add(opToken, start, line, depth)
 			}
 		}
 	}
 	if depth > 0 {
 		l.fail(first, "a bracket that is not closed")
 	}
+}
+
+// operator goes over an operator.
+func (l *lexer) operator() {
+	n := operator(l.src[l.pos:])
+	switch c := l.src[l.pos]; {
+	case c == ';':
+		l.seen |= semiMark
+	case c == ':' && n == 2:
+		l.seen |= walrusMark
+	}
+	l.pos += n
 }
 
 // operator is the length of the operator at the beginning.
@@ -333,11 +396,12 @@ func (l *lexer) str(start, depth int) {
 		return
 	}
 	l.line += countLines(l.src[content:end])
-	l.pos = end + 1
+	l.pos = end
+	l.add(kind, content, line, depth)
+	l.pos++
 	if triple {
-		l.pos = end + 3
+		l.pos += 2
 	}
-	l.add(token{kind, content, end, line, depth})
 }
 
 // quote reads the opening quotes at l.pos.
