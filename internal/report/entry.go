@@ -79,22 +79,27 @@ func (p *textPrinter) entries(es entries) {
 	}
 }
 
-// place writes a place on one line, or else cut to one line with what is
-// there below it.
+// place writes a place on one line where it can, with the beginning of the
+// path cut off where enough of it stays: of a path the end says more. Else
+// what is said of it goes below.
 func (p *textPrinter) place(pl place, indent string, room int) {
-	if s := pl.String(); width(s) <= room-2 {
-		p.line(indent + "- " + s)
+	over := width(pl.String()) - (room - 2)
+	if over > 0 && pl.line == "" && pl.what == "" && width(pl.path)-over >= 24 {
+		pl.path = cut(pl.path, width(pl.path)-over, 0)
+		over = 0
+	}
+	if over <= 0 {
+		p.line(indent + "- " + pl.String())
 		return
 	}
-	what := pl.what
-	pl.what = ""
-	// Of a path the end says more than the beginning.
+	below := place{facts: pl.facts, what: pl.what}.String()
+	pl.facts, pl.what = "", ""
 	if over := width(pl.String()) - (room - 2); over > 0 {
 		pl.path = cut(pl.path, max(width(pl.path)-over, 16), 0)
 	}
 	p.hanging(pl.String(), indent, "- ", room)
-	if what != "" {
-		p.hanging(what, indent+spaces(2), "", room-2)
+	if below != "" {
+		p.hanging(strings.TrimPrefix(below, ": "), indent+spaces(2), "", room-2)
 	}
 }
 

@@ -80,7 +80,11 @@ func repairSections(d *document, level int, r *whittle.Repair, verbose bool) {
 		d.add(heading{level, "What was not kept, and why"}, reasons)
 	}
 	if v := r.Verified; v != nil {
-		d.add(heading{level, "Built and run, before and after"}, verifiedTable(v), verifiedWords(v))
+		d.add(heading{level, "Built and run, before and after"}, verifiedTable(v))
+		if len(v.Rounds) > 0 {
+			d.add(roundsTable(v.Rounds))
+		}
+		d.add(verifiedWords(v))
 		if verbose {
 			verifiedRows(d, level+1, v)
 		}
@@ -157,6 +161,17 @@ func verifiedTable(v *whittle.Verification) table {
 			predicted, truth, off = text(savingText(vv.Predicted)), savingCell(whittle.Saving{Low: vv.Saved, High: vv.Saved}), savedError(vv.Predicted, vv.Saved)
 		}
 		t.row(text(vv.Name), text(before), text(after), predicted, truth, off, verdictChange(vv))
+	}
+	return t
+}
+
+// roundsTable holds what the fixes of each round were to save in a variant
+// against what they did.
+func roundsTable(rounds []whittle.VerifiedRound) table {
+	t := table{columns: []column{right("Round"), flexible("Variant"), wrapped("Fixes"), right("Predicted"), right("True"), right("Error")}}
+	for _, r := range rounds {
+		t.row(text(fmt.Sprint(r.Round)), text(r.Variant), text(strings.Join(r.Rules, ", ")), text(savingText(r.Predicted)),
+			savingCell(whittle.Saving{Low: r.Saved, High: r.Saved}), savedError(r.Predicted, r.Saved))
 	}
 	return t
 }

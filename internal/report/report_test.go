@@ -158,25 +158,78 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestSchemas holds what is printed to the schemas, and the schemas to what is
+// printed: a key that a schema does not describe fails, too.
 func TestSchemas(t *testing.T) {
 	c := comparison()
-	for name, v := range map[string]any{"lab.v1.json": study(), "inspect.v1.json": inspection("x", 5), "compare.v1.json": c} {
-		s, err := jsonschema.NewCompiler().Compile(filepath.Join("../../schema", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var b bytes.Buffer
-		if err := JSON(&b, v); err != nil {
-			t.Fatal(err)
-		}
-		doc, err := jsonschema.UnmarshalJSON(&b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Validate(doc); err != nil {
-			t.Errorf("%s: %v", name, err)
+	compiler := strictCompiler(t)
+	for name, v := range map[string]any{"lab.v1.json": study(), "inspect.v1.json": inspection("x", 5), "compare.v1.json": c,
+		"advise.v1.json": advice(), "forecast.v1.json": forecasts(), "fix.v1.json": repair()} {
+		validate(t, compiler, name, v)
+	}
+	validate(t, compiler, "lab.v1.json", proven())
+	validate(t, compiler, "fix.v1.json", &whittle.Repair{Schema: whittle.FixSchema, Steps: []whittle.RepairStep{}, Files: []whittle.FileChange{}})
+}
+
+func validate(t *testing.T, compiler *jsonschema.Compiler, name string, v any) {
+	t.Helper()
+	s, err := compiler.Compile("strict:///" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := JSON(&b, v); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Validate(doc); err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
+}
+
+// strictCompiler has the schemas of the project with every object closed to
+// keys that are not described.
+func strictCompiler(t *testing.T) *jsonschema.Compiler {
+	t.Helper()
+	paths, err := filepath.Glob("../../schema/*.v1.json")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no schemas: %v", err)
+	}
+	var closeObjects func(v any)
+	closeObjects = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if _, named := v["properties"]; named {
+				v["additionalProperties"] = false
+			}
+			for _, e := range v {
+				closeObjects(e)
+			}
+		case []any:
+			for _, e := range v {
+				closeObjects(e)
+			}
 		}
 	}
+	compiler := jsonschema.NewCompiler()
+	for _, p := range paths {
+		raw, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+		if err != nil {
+			t.Fatalf("%s: %v", p, err)
+		}
+		closeObjects(doc)
+		if err := compiler.AddResource("strict:///"+filepath.Base(p), doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return compiler
 }
 
 // TestFigures: every figure in a study's Markdown is in its JSON.

@@ -96,13 +96,17 @@ func repair() *whittle.Repair {
 		},
 		Files: []whittle.FileChange{{Path: "Dockerfile", Diff: diff},
 			{Path: ".dockerignore", Diff: "--- /dev/null\n+++ b/.dockerignore\n@@ -0,0 +1,2 @@\n+.git\n+" + strings.ReplaceAll(hostile, "\n", "") + "\n", Created: true}},
-		Verified: &whittle.Verification{Builds: 6, Variants: []whittle.VerifiedVariant{
-			{Name: "optimized", Before: outcome(1_200_900_000, whittle.Fails, "ModuleNotFoundError: rich (src/commands/anonymize.py:5)", 1), After: outcome(1_002_100_000, whittle.Runs, "", 4),
-				Predicted: whittle.Saving{Low: 198_300_000, High: 198_800_000}, Saved: 198_800_000,
-				Rows: []whittle.CompareRow{{Owner: "COPY line 38, metadata by RUN line 41", Kind: "dead", DeadDelta: -200_900_000, Live: []int64{0, 0}},
-					{Owner: "rich", Kind: "pypi", To: "13.9.4", LiveDelta: 2_100_000, Live: []int64{0, 2_100_000}}}},
-			{Name: "alpine", Before: whittle.Outcome{Build: whittle.NotBuilt, Verdict: whittle.Unknown}, After: whittle.Outcome{Build: whittle.Failed, Verdict: whittle.Unknown, Problem: "exit code 1, " + hostile}},
-		}}}
+		Verified: &whittle.Verification{Builds: 6, Rounds: []whittle.VerifiedRound{
+			{Round: 1, Variant: "optimized", Rules: []string{"undeclared-dependency", "metadata-copy"}, Predicted: whittle.Saving{Low: 198_000_000, High: 198_500_000}, Saved: 198_400_000},
+			{Round: 2, Variant: "optimized", Rules: []string{"pip-cache"}, Predicted: exact(400_000), Saved: 410_000},
+			{Round: 2, Variant: "original", Rules: []string{"pip-cache"}, Predicted: exact(400_000), Saved: 0}},
+			Variants: []whittle.VerifiedVariant{
+				{Name: "optimized", Before: outcome(1_200_900_000, whittle.Fails, "ModuleNotFoundError: rich (src/commands/anonymize.py:5)", 1), After: outcome(1_002_100_000, whittle.Runs, "", 4),
+					Predicted: whittle.Saving{Low: 198_300_000, High: 198_800_000}, Saved: 198_800_000,
+					Rows: []whittle.CompareRow{{Owner: "COPY line 38, metadata by RUN line 41", Kind: "dead", DeadDelta: -200_900_000, Live: []int64{0, 0}},
+						{Owner: "rich", Kind: "pypi", To: "13.9.4", LiveDelta: 2_100_000, Live: []int64{0, 2_100_000}}}},
+				{Name: "alpine", Before: whittle.Outcome{Build: whittle.NotBuilt, Verdict: whittle.Unknown}, After: whittle.Outcome{Build: whittle.Failed, Verdict: whittle.Unknown, Problem: "exit code 1, " + hostile}},
+			}}}
 }
 
 func written() *whittle.Repair {
