@@ -101,6 +101,8 @@ type Instruction struct {
 
 	file   *File
 	line   logical
+	from   int      // where its first line starts: a lone escape character may stand before the keyword
+	nested bool     // it is the trigger of an ONBUILD
 	args   [2]int   // where in line.text the arguments stand, flags excluded
 	shell  []string // what runs shell commands here; nil is the image's own
 	parsed any      // BuildKit's view; not to be changed, so never expanded

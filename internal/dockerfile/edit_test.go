@@ -74,7 +74,7 @@ func TestApply(t *testing.T) {
 			var edits []Edit
 			want := editable
 			for _, c := range tt.changes {
-				edits = append(edits, Edit{at(t, editable, c.old), c.new})
+				edits = append(edits, Edit{Span: at(t, editable, c.old), New: c.new})
 				want = strings.Replace(want, c.old, c.new, 1)
 			}
 			got, err := Apply([]byte(editable), edits)
@@ -98,17 +98,17 @@ func TestApplyOrder(t *testing.T) {
 	src := []byte("FROM a\nRUN b\n")
 	span := func(a, b int) whittle.Span { return whittle.Span{Start: a, End: b} }
 	for name, edits := range map[string][]Edit{
-		"overlap":      {{span(11, 12), "x"}, {span(11, 12), "y"}},
-		"out of order": {{span(11, 12), "x"}, {span(5, 6), "y"}},
-		"beyond":       {{span(13, 14), "x"}},
-		"negative":     {{span(-1, 0), "x"}},
-		"backwards":    {{span(12, 11), "x"}},
+		"overlap":      {{Span: span(11, 12), New: "x"}, {Span: span(11, 12), New: "y"}},
+		"out of order": {{Span: span(11, 12), New: "x"}, {Span: span(5, 6), New: "y"}},
+		"beyond":       {{Span: span(13, 14), New: "x"}},
+		"negative":     {{Span: span(-1, 0), New: "x"}},
+		"backwards":    {{Span: span(12, 11), New: "x"}},
 	} {
 		if _, err := Apply(src, edits); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	got, err := Apply(src, []Edit{{span(12, 12), " c"}, {span(12, 12), " d"}})
+	got, err := Apply(src, []Edit{{Span: span(12, 12), New: " c"}, {Span: span(12, 12), New: " d"}})
 	if err != nil || string(got) != "FROM a\nRUN b c d\n" {
 		t.Errorf("two insertions: %q, %v", got, err)
 	}
@@ -134,7 +134,7 @@ func TestEditEveryCommand(t *testing.T) {
 						continue
 					}
 					end := c.Words[len(c.Words)-1].Span.End
-					out, err := Apply(file.Data, []Edit{{whittle.Span{Start: end, End: end}, " --added"}})
+					out, err := Apply(file.Data, []Edit{{Span: whittle.Span{Start: end, End: end}, New: " --added"}})
 					if err != nil {
 						t.Errorf("%s/%s: %s: %v", group, file.Name, c.Words[0].Text, err)
 						continue
@@ -182,12 +182,12 @@ func removeEach(t *testing.T, name string, f *File) {
 		if in.Keyword == "FROM" || in.Keyword == "SHELL" || strings.HasSuffix(name, "lone-escape-first") {
 			continue
 		}
-		out, err := Apply(f.Source, []Edit{{in.Span, ""}})
+		out, err := Apply(f.Source, []Edit{{Span: in.Span}})
 		if err != nil {
 			t.Errorf("%s: without %s in line %d: %v", name, in.Keyword, in.Line, err)
 			continue
 		}
-		checkEdited(t, f.Source, out, []Edit{{in.Span, ""}})
+		checkEdited(t, f.Source, out, []Edit{{Span: in.Span}})
 	}
 }
 
@@ -209,7 +209,7 @@ func TestApplyAnything(t *testing.T) {
 		for at := 0; at < len(src) && len(edits) < 4; {
 			start := rapid.IntRange(at, len(src)).Draw(t, "start")
 			end := min(len(src), start+rapid.IntRange(0, 12).Draw(t, "length"))
-			edits = append(edits, Edit{whittle.Span{Start: start, End: end}, rapid.SampledFrom(news).Draw(t, "new")})
+			edits = append(edits, Edit{Span: whittle.Span{Start: start, End: end}, New: rapid.SampledFrom(news).Draw(t, "new")})
 			at = end + 1
 		}
 		if len(edits) == 0 {

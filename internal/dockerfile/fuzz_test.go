@@ -87,7 +87,7 @@ func FuzzApply(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte, skip1 uint16, cut1 uint8, new1 string, skip2 uint16, cut2 uint8, new2 string) {
 		first := whittle.Span{Start: int(skip1), End: int(skip1) + int(cut1)}
 		second := whittle.Span{Start: first.End + int(skip2), End: first.End + int(skip2) + int(cut2)}
-		edits := []Edit{{first, new1}, {second, new2}}
+		edits := []Edit{{Span: first, New: new1}, {Span: second, New: new2}}
 		copied := bytes.Clone(src)
 		out, err := Apply(src, edits)
 		if !bytes.Equal(src, copied) {

@@ -20,6 +20,7 @@ type logical struct {
 	text     string
 	offs     []int
 	comments []whittle.Span // comment lines between the continued ones
+	open     bool           // the file ends where a continuation was to come
 }
 
 // span is the file's range of text[a:b]; an empty one stands before byte a.
@@ -70,12 +71,12 @@ func readLogical(src []byte, lines []int, at int, escape byte) (l logical, next 
 			start += len(line) - len(bare)
 			line = bare
 		}
-		line, more := cutContinuation(line, escape)
+		line, l.open = cutContinuation(line, escape)
 		text = append(text, line...)
 		for i := range line {
 			l.offs = append(l.offs, start+i)
 		}
-		if !more {
+		if !l.open {
 			break
 		}
 	}
@@ -144,6 +145,10 @@ func (f *File) locate(n *parser.Node, lines []int) (Instruction, error) {
 			Text: fmt.Sprintf("cannot place the instruction %.40q in the file", n.Original)}
 	}
 	in := f.dissect(n, l, 0)
+	in.from = lines[n.StartLine-1]
+	if in.from == 0 && bytes.HasPrefix(f.Source, bom) {
+		in.from = len(bom)
+	}
 	in.Comments = inside(in.Span, l.comments)
 	docs := in.place(n.Heredocs, lines, next)
 	if in.Trigger != nil {
@@ -155,6 +160,7 @@ func (f *File) locate(n *parser.Node, lines []int) (Instruction, error) {
 	in.Span.End = trimLineEnd(f.Source, lines[n.EndLine-1], lines[n.EndLine])
 	in.Line = lineOf(lines, in.Span.Start)
 	if t := in.Trigger; t != nil {
+		t.from, t.nested = in.from, true
 		t.Comments = inside(t.Span, l.comments)
 		t.Span.End, t.EndLine, t.Line = in.Span.End, in.EndLine, lineOf(lines, t.Span.Start)
 	}

@@ -1,7 +1,6 @@
 package dockerfile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"path"
@@ -112,15 +111,24 @@ func (in *Instruction) Shell() (*Script, error) {
 	if len(args) == 0 {
 		return &Script{}, nil
 	}
-	l, err := in.script()
+	l, lang, err := in.dialect()
 	if err != nil {
 		return nil, err
 	}
-	lang, ok := language(in.shell)
-	if !ok && !bytes.HasPrefix([]byte(l.text), []byte("#!")) {
-		return nil, in.unsupported("%s is not a shell that whittle reads", in.shell[0])
-	}
 	return in.read(l, lang)
+}
+
+// dialect is the script and the dialect that it is read in.
+func (in *Instruction) dialect() (logical, syntax.LangVariant, error) {
+	l, err := in.script()
+	if err != nil {
+		return l, syntax.LangBash, err
+	}
+	lang, ok := language(in.shell)
+	if !ok && !strings.HasPrefix(l.text, "#!") {
+		return l, lang, in.unsupported("%s is not a shell that whittle reads", in.shell[0])
+	}
+	return l, lang, nil
 }
 
 // exec is the one command of the JSON form.
@@ -229,8 +237,8 @@ func (in *Instruction) unsupported(format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %s: %w", in.file.Name, in.Line, fmt.Sprintf(format, args...), whittle.ErrUnsupported)
 }
 
-// read parses the script.
-func (in *Instruction) read(l logical, lang syntax.LangVariant) (*Script, error) {
+// parse is the shell's tree of the script.
+func (in *Instruction) parse(l logical, lang syntax.LangVariant) (*syntax.File, error) {
 	if len(l.text) > maxScript || strings.Count(l.text, "(")+strings.Count(l.text, "{")+strings.Count(l.text, "[") > maxBrackets {
 		return nil, in.unsupported("the script is too large")
 	}
@@ -242,6 +250,15 @@ func (in *Instruction) read(l logical, lang syntax.LangVariant) (*Script, error)
 			text = at.Text
 		}
 		return nil, in.unsupported("the shell of %s cannot be read: %s", in.Keyword, brief(text))
+	}
+	return file, nil
+}
+
+// read takes the commands and comments out of the script.
+func (in *Instruction) read(l logical, lang syntax.LangVariant) (*Script, error) {
+	file, err := in.parse(l, lang)
+	if err != nil {
+		return nil, err
 	}
 	s := &Script{}
 	r := scriptReader{line: l, script: s}

@@ -1,0 +1,294 @@
+package dockerfile
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+)
+
+// InsertBefore puts lines before an instruction, above the comment block that
+// stands directly above it. text has no final line end; its line ends become
+// the file's.
+func (f *File) InsertBefore(in *Instruction, text string) whittle.Edit {
+	at := f.block(in)
+	return whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: f.lines(text) + f.lineEnd()}
+}
+
+// InsertAfter puts lines behind an instruction. text has no final line end;
+// its line ends become the file's.
+func (f *File) InsertAfter(in *Instruction, text string) whittle.Edit {
+	return f.insertAfter(in, f.lines(text))
+}
+
+// insertAfter is InsertAfter of lines as they are.
+func (f *File) insertAfter(in *Instruction, text string) whittle.Edit {
+	if start, closed, ok := f.closed(in); ok {
+		return whittle.Edit{Span: whittle.Span{Start: start, End: in.Span.End}, New: closed + f.lineEnd() + text}
+	}
+	at := f.nextLine(in.Span.End)
+	if at == in.Span.End { // the file ends without a line end
+		return whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: f.lineEnd() + text}
+	}
+	return whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: text + f.lineEnd()}
+}
+
+// Remove takes an instruction out with its lines, and one of the two blank
+// lines that it stands between. Its comments stay as lines in its place: those
+// between its continued lines, and those of the shell where the script can be
+// read. Of a trigger the whole ONBUILD goes.
+func (f *File) Remove(in *Instruction) []whittle.Edit {
+	kept := in.comments()
+	return []whittle.Edit{f.vacate(in.from, f.nextLine(in.Span.End), kept)}
+}
+
+// Move puts an instruction, with the comment block directly above it, behind
+// another one, in another stage perhaps, byte for byte. It is refused where
+// the instruction would mean something else there: another shell, FROM, SHELL,
+// ONBUILD, and what stands before the first FROM. An instruction that is there
+// already gives no edits.
+func (f *File) Move(in, after *Instruction) ([]whittle.Edit, error) {
+	for _, i := range []*Instruction{in, after} {
+		if err := i.editable(); err != nil {
+			return nil, err
+		}
+		if i.Stage < 0 {
+			return nil, i.unsupported("%s before the first FROM is not moved", i.Keyword)
+		}
+	}
+	switch {
+	case in.Keyword == "FROM" || in.Keyword == "SHELL":
+		return nil, in.unsupported("%s is not moved", in.Keyword)
+	case !slices.Equal(in.shell, after.shell):
+		return nil, in.unsupported("another shell runs behind line %d", after.EndLine)
+	case in.Span == after.Span:
+		return nil, in.misuse("%s cannot come behind itself", in.Keyword)
+	}
+	start, end := f.block(in), f.nextLine(in.Span.End)
+	if start == f.nextLine(after.Span.End) {
+		return nil, nil
+	}
+	text := string(f.Source[start:in.Span.End])
+	if at, closed, ok := f.closed(in); ok {
+		text = string(f.Source[start:at]) + closed
+	}
+	edits := []whittle.Edit{f.vacate(start, end, nil), f.insertAfter(after, text)}
+	if after.Span.Start < in.Span.Start {
+		slices.Reverse(edits)
+	}
+	return in.checked(edits)
+}
+
+// vacate removes the lines [start, end), and one blank line where two would
+// come together. The kept comments stand there instead.
+func (f *File) vacate(start, end int, kept []string) whittle.Edit {
+	nl := f.lineEnd()
+	if len(kept) > 0 {
+		text := strings.Join(kept, nl) + nl
+		if start == f.header() && isDirective(kept[0]) {
+			text = nl + text // a blank line keeps it from being a directive
+		}
+		return whittle.Edit{Span: whittle.Span{Start: start, End: end}, New: text}
+	}
+	src := f.Source
+	below := f.nextLine(end)
+	if start == f.header() && isDirective(string(src[end:below])) {
+		return whittle.Edit{Span: whittle.Span{Start: start, End: end}, New: nl}
+	}
+	above := f.lineStart(start - 1)
+	if start > 0 && blank(src[above:start]) && (end == len(src) || blank(src[end:below])) {
+		if end < len(src) {
+			end = below
+		} else if above > 0 {
+			start = above
+		}
+	}
+	return whittle.Edit{Span: whittle.Span{Start: start, End: end}}
+}
+
+// comments are all comments of an instruction in the order of the file, the
+// shell's where it can be read.
+func (in *Instruction) comments() []string {
+	spans := slices.Clone(in.line.comments)
+	run := in
+	if in.Trigger != nil {
+		run = in.Trigger
+	}
+	if s, err := run.Shell(); err == nil {
+		spans = append(spans, s.Comments...)
+	}
+	slices.SortFunc(spans, func(a, b whittle.Span) int { return a.Start - b.Start })
+	var out []string
+	for _, s := range spans {
+		if text := strings.TrimSpace(in.line.within(s, in.file.Source)); text != "" {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
+// within is the text of a span without continuations where it is of the
+// logical line, else as it stands in the file.
+func (l *logical) within(s whittle.Span, src []byte) string {
+	from, _ := slices.BinarySearch(l.offs, s.Start)
+	to, _ := slices.BinarySearch(l.offs, s.End)
+	if from < to && l.offs[from] == s.Start {
+		return l.text[from:to]
+	}
+	return string(src[s.Start:s.End])
+}
+
+// closed is the end of an instruction without the escape characters that would
+// take a line behind the end of the file in. It starts at the first of them.
+func (f *File) closed(in *Instruction) (start int, text string, ok bool) {
+	if !in.line.open || len(in.Heredocs) > 0 {
+		return 0, "", false
+	}
+	last := len(strings.TrimRight(in.line.text, " \t\r\n\v\f"))
+	if last == 0 {
+		return 0, "", false
+	}
+	start = in.line.offs[last-1] + 1
+	var b strings.Builder
+	for at := start; at < in.Span.End; {
+		end := min(f.nextLine(at), in.Span.End)
+		line := f.Source[at:end]
+		bare := bytes.TrimSpace(line)
+		switch {
+		case at == start: // blanks and the escape character behind the last word
+			b.Write(line[len(bytes.TrimRight(line, "\r\n")):])
+		case string(bare) != string(f.Escape):
+			b.Write(line)
+		}
+		at = end
+	}
+	return start, strings.TrimRight(b.String(), "\r\n"), true
+}
+
+// block is where an instruction starts with the comment lines directly above
+// it. Parser directives are no comments.
+func (f *File) block(in *Instruction) int {
+	least := f.header()
+	for _, other := range f.all() {
+		if other.Span.End <= in.from {
+			least = max(least, f.nextLine(other.Span.End))
+		}
+	}
+	at := in.from
+	for at > least {
+		above := max(f.lineStart(at-1), least)
+		if bare := bytes.TrimSpace(f.Source[above:at]); len(bare) == 0 || bare[0] != '#' {
+			break
+		}
+		at = above
+	}
+	return at
+}
+
+// header is where the lines behind the byte order mark, the "#!" line and the
+// parser directives start.
+func (f *File) header() int {
+	at := 0
+	if bytes.HasPrefix(f.Source, bom) {
+		at = len(bom)
+	}
+	for first := true; at < len(f.Source); first = false {
+		next := f.nextLine(at)
+		line := string(f.Source[at:next])
+		if !isDirective(line) && !(first && strings.HasPrefix(line, "#!")) {
+			break
+		}
+		at = next
+	}
+	return at
+}
+
+// isDirective says that a line would be a parser directive at the top of the
+// file: https://docs.docker.com/reference/dockerfile/#parser-directives
+func isDirective(line string) bool {
+	line, ok := strings.CutPrefix(strings.TrimSpace(line), "#")
+	name, value, found := strings.Cut(line, "=")
+	if !ok || !found || strings.TrimSpace(value) == "" {
+		return false
+	}
+	switch strings.ToLower(strings.TrimSpace(name)) {
+	case "syntax", "escape", "check":
+		return true
+	}
+	return false
+}
+
+// lineEnd is the line end that the file uses first.
+func (f *File) lineEnd() string {
+	if i := bytes.IndexByte(f.Source, '\n'); i > 0 && f.Source[i-1] == '\r' {
+		return "\r\n"
+	}
+	return "\n"
+}
+
+// lines gives a text the file's line ends.
+func (f *File) lines(text string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", f.lineEnd())
+}
+
+// nextLine is where the line after the one at the offset starts.
+func (f *File) nextLine(at int) int {
+	if i := bytes.IndexByte(f.Source[min(at, len(f.Source)):], '\n'); i >= 0 {
+		return at + i + 1
+	}
+	return len(f.Source)
+}
+
+// lineStart is where the line that holds the offset starts.
+func (f *File) lineStart(at int) int {
+	start := bytes.LastIndexByte(f.Source[:max(at, 0)], '\n') + 1
+	if start == 0 && bytes.HasPrefix(f.Source, bom) {
+		return len(bom)
+	}
+	return start
+}
+
+func blank(line []byte) bool { return len(bytes.TrimSpace(line)) == 0 }
+
+// editable refuses what edits are not made for: triggers, and images whose
+// shell is Windows' own.
+func (in *Instruction) editable() error {
+	switch {
+	case in.nested || in.Keyword == "ONBUILD":
+		return in.unsupported("a trigger of ONBUILD is not edited")
+	case in.file.Escape != '\\':
+		return in.unsupported("a file whose escape character is %c is not edited", in.file.Escape)
+	case windows(in.shell):
+		return in.unsupported("%s is not a shell that whittle edits for", in.shell[0])
+	}
+	return nil
+}
+
+// windows says that a SHELL is one of Windows.
+func windows(shell []string) bool {
+	if len(shell) == 0 {
+		return false
+	}
+	name := strings.ToLower(path.Base(strings.ReplaceAll(shell[0], `\`, "/")))
+	switch strings.TrimSuffix(name, ".exe") {
+	case "powershell", "pwsh", "cmd":
+		return true
+	}
+	return false
+}
+
+// misuse is the error for a call that no Dockerfile could satisfy.
+func (in *Instruction) misuse(format string, args ...any) error {
+	return fmt.Errorf("%s:%d: %s: %w", in.file.Name, in.Line, fmt.Sprintf(format, args...), whittle.ErrUsage)
+}
+
+// checked gives edits that Apply takes, and says what it has against others.
+func (in *Instruction) checked(edits []whittle.Edit) ([]whittle.Edit, error) {
+	if _, err := Apply(in.file.Source, edits); err != nil {
+		return nil, in.unsupported("%s cannot be edited: %v", in.Keyword, err)
+	}
+	return edits, nil
+}

@@ -1,0 +1,257 @@
+package dockerfile
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+)
+
+// SetFlag adds a flag to ADD, COPY, FROM, HEALTHCHECK or RUN, or replaces its
+// value; an empty value writes the name alone. Of flags that may stand several
+// times it adds another one, as [Instruction.AddFlag] does. A flag that is
+// there already gives no edits. Values with blanks or quotes are refused.
+func (in *Instruction) SetFlag(name, value string) ([]whittle.Edit, error) {
+	if repeatable(name) {
+		return in.AddFlag(name, value)
+	}
+	text, err := in.flagText(name, value)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range in.Flags {
+		if f.Name != name {
+			continue
+		}
+		if f.Value == value {
+			return nil, nil
+		}
+		return in.checked([]whittle.Edit{{Span: f.Span, New: in.keeping(f.Span) + text}})
+	}
+	return in.addFlag(text)
+}
+
+// AddFlag adds a flag that may stand several times: --mount, --exclude,
+// --device. One with the same value gives no edits.
+func (in *Instruction) AddFlag(name, value string) ([]whittle.Edit, error) {
+	text, err := in.flagText(name, value)
+	if err != nil {
+		return nil, err
+	}
+	if !repeatable(name) && len(in.Flag(name)) > 0 {
+		return nil, in.unsupported("%s takes --%s only once", in.Keyword, name)
+	}
+	if slices.Contains(in.Flag(name), value) {
+		return nil, nil
+	}
+	return in.addFlag(text)
+}
+
+func repeatable(name string) bool {
+	switch name {
+	case "mount", "exclude", "device":
+		return true
+	}
+	return false
+}
+
+// flagText is a flag as it is written.
+func (in *Instruction) flagText(name, value string) (string, error) {
+	if err := in.editable(); err != nil {
+		return "", err
+	}
+	switch in.Keyword {
+	case "ADD", "COPY", "FROM", "HEALTHCHECK", "RUN":
+	default:
+		return "", in.unsupported("%s takes no flags", in.Keyword)
+	}
+	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz-") != "" || strings.Trim(name, "-") != name || name == "" {
+		return "", in.misuse("%.80q is no name of a flag", name)
+	}
+	if strings.ContainsAny(value, " \t\r\n\v\f\u0085\u00a0'\"\\") || strings.Contains(value, "<<") {
+		return "", in.unsupported("the value %.80q of --%s would need quotes", value, name)
+	}
+	if value == "" {
+		return "--" + name, nil
+	}
+	return "--" + name + "=" + value, nil
+}
+
+// addFlag puts a flag behind the others, on a line of its own where the one
+// before it ends its line.
+func (in *Instruction) addFlag(text string) ([]whittle.Edit, error) {
+	at := in.keywordEnd()
+	lead := " "
+	if n := len(in.Flags); n > 0 {
+		last := in.Flags[n-1].Span
+		at = last.End
+		if indent, ok := in.ownLine(last); ok {
+			lead = ` \` + in.file.lineEnd() + indent
+		}
+	}
+	return in.checked([]whittle.Edit{{Span: whittle.Span{Start: at, End: at}, New: lead + text}})
+}
+
+// keywordEnd is the offset behind the keyword.
+func (in *Instruction) keywordEnd() int {
+	i, _ := slices.BinarySearch(in.line.offs, in.Span.Start)
+	return in.line.offs[i+len(in.Keyword)-1] + 1
+}
+
+// ownLine says that only a continuation stands behind s on its line, and how a
+// line of the same kind is indented.
+func (in *Instruction) ownLine(s whittle.Span) (indent string, ok bool) {
+	src := in.file.Source
+	rest := src[s.End:in.file.nextLine(s.End)]
+	if string(trimmed(rest)) != string(in.file.Escape) {
+		return "", false
+	}
+	start := in.file.lineStart(s.Start)
+	if blank(src[start:s.Start]) {
+		return string(src[start:s.Start]), true
+	}
+	i, _ := slices.BinarySearch(in.line.offs, s.End)
+	for ; i < len(in.line.offs); i++ {
+		if !isSpace(in.line.text[i]) {
+			break
+		}
+	}
+	if i == len(in.line.offs) {
+		return "", false
+	}
+	at := in.line.offs[i]
+	start = in.file.lineStart(at)
+	if start <= s.End || !blank(src[start:at]) {
+		return "", false
+	}
+	return string(src[start:at]), true
+}
+
+// keeping are the comment lines within a span, to stand before what replaces
+// it: a line that is continued may be followed by comments.
+func (in *Instruction) keeping(s whittle.Span) string {
+	comments := in.commentLines(s)
+	if len(comments) == 0 {
+		return ""
+	}
+	nl := in.file.lineEnd()
+	return `\` + nl + strings.Join(comments, nl) + nl
+}
+
+// commentLines are the comment lines within a span, with their indentation.
+func (in *Instruction) commentLines(s whittle.Span) []string {
+	var out []string
+	for _, c := range in.line.comments {
+		if c.Start >= s.Start && c.End <= s.End {
+			out = append(out, string(in.file.Source[in.file.lineStart(c.Start):c.End]))
+		}
+	}
+	return out
+}
+
+// ReplaceWord puts a text in the place of a word of the instruction's shell,
+// as it is: [Quote] makes one of a value. Comments within the word stay before
+// it.
+func (in *Instruction) ReplaceWord(w Word, text string) whittle.Edit {
+	return whittle.Edit{Span: w.Span, New: in.keeping(w.Span) + text}
+}
+
+// ReplaceArg puts a text in the place of Args[i], as it is: with its quotes,
+// and those of JSON. Comments within the argument stay before it.
+func (in *Instruction) ReplaceArg(i int, text string) whittle.Edit {
+	s := in.Args[i].Span
+	return whittle.Edit{Span: s, New: in.keeping(s) + text}
+}
+
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// SetEnv gives an environment variable a value in a stage. Where the stage sets
+// it, each such value is replaced; else it is added to the last ENV before the
+// stage's first command, or is an ENV of its own behind that or behind FROM.
+// Variables in the value are replaced as in any ENV. Nothing to change gives
+// no edits.
+func (f *File) SetEnv(stage int, name, value string) ([]whittle.Edit, error) {
+	if stage < 0 || stage >= len(f.Stages) {
+		head := &f.Stages[0].Head
+		return nil, head.misuse("there is no stage %d", stage)
+	}
+	st := &f.Stages[stage]
+	if err := st.Head.editable(); err != nil {
+		return nil, err
+	}
+	if !variable.MatchString(name) {
+		return nil, st.Head.misuse("%.80q is no name of a variable", name)
+	}
+	if strings.ContainsAny(value, "\r\n\x00") {
+		return nil, st.Head.unsupported("the value of %s has more than one line", name)
+	}
+	quoted := envQuote(value)
+	edits, found := st.replaceEnv(name, value, quoted)
+	if found {
+		if len(edits) == 0 {
+			return nil, nil
+		}
+		return st.Head.checked(edits)
+	}
+	after := &st.Head
+	for i := range st.Instructions {
+		in := &st.Instructions[i]
+		switch in.Keyword {
+		case "ENV":
+			after = in
+			continue
+		case "ARG", "LABEL", "MAINTAINER", "WORKDIR", "USER", "EXPOSE", "STOPSIGNAL":
+			continue
+		}
+		break
+	}
+	pair := name + "=" + quoted
+	if env, ok := after.parsed.(*instructions.EnvCommand); ok && len(after.Args) == len(env.Env) {
+		last := after.Args[len(after.Args)-1].Span
+		lead := " "
+		if n := len(after.Args); n > 1 {
+			if indent, own := after.ownLine(after.Args[n-2].Span); own {
+				lead = ` \` + f.lineEnd() + indent
+			}
+		}
+		return after.checked([]whittle.Edit{{Span: whittle.Span{Start: last.End, End: last.End}, New: lead + pair}})
+	}
+	return after.checked([]whittle.Edit{f.InsertAfter(after, "ENV "+pair)})
+}
+
+// replaceEnv gives every ENV of the stage that sets the variable the value.
+func (st *Stage) replaceEnv(name, value, quoted string) (edits []whittle.Edit, found bool) {
+	for i := range st.Instructions {
+		in := &st.Instructions[i]
+		env, ok := in.parsed.(*instructions.EnvCommand)
+		if !ok {
+			continue
+		}
+		for j, kv := range env.Env {
+			if kv.Key != name {
+				continue
+			}
+			found = true
+			if kv.Value == quoted || kv.Value == value || kv.Value == `"`+value+`"` || kv.Value == `'`+value+`'` && !strings.Contains(value, "$") {
+				continue
+			}
+			if len(in.Args) == len(env.Env) { // NAME=VALUE …
+				edits = append(edits, in.ReplaceArg(j, name+"="+quoted))
+			} else if len(in.Args) == 2 { // NAME VALUE
+				edits = append(edits, in.ReplaceArg(1, quoted))
+			}
+		}
+	}
+	return edits, found
+}
+
+// envQuote is a value as ENV needs it; variables in it are still replaced.
+func envQuote(value string) string {
+	if value != "" && !strings.ContainsAny(value, " \t\v\f'\"\\<") {
+		return value
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
+}

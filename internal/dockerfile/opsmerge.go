@@ -1,0 +1,76 @@
+package dockerfile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"whittle"
+)
+
+// Merge applies several fixes' edits together. A set is left out, and its
+// index is among the conflicts, where it overlaps one that was taken before
+// it, or where [Apply] refuses it together with those. Edits that insert at
+// one place keep the order of the sets, but what starts a new line comes
+// behind what goes on with the line. The error is that of a src that does not
+// parse.
+func Merge(src []byte, sets ...[]whittle.Edit) (out []byte, conflicts []int, err error) {
+	out, err = Apply(src, nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("merging edits: %w", err)
+	}
+	var taken []whittle.Edit
+	for i, set := range sets {
+		if overlap(taken, set) {
+			conflicts = append(conflicts, i)
+			continue
+		}
+		both := slices.Concat(taken, set)
+		slices.SortStableFunc(both, byPlace)
+		next, err := Apply(src, both)
+		if err != nil {
+			conflicts = append(conflicts, i)
+			continue
+		}
+		out, taken = next, both
+	}
+	return out, conflicts, nil
+}
+
+// byPlace orders edits; of those that insert at one place the ones that start
+// a new line come last.
+func byPlace(a, b whittle.Edit) int {
+	line := func(e whittle.Edit) int {
+		if e.Span.Start == e.Span.End && strings.HasPrefix(strings.TrimPrefix(e.New, "\r"), "\n") {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End), cmp.Compare(line(a), line(b)))
+}
+
+// overlap says that edits of both sets change the same bytes, or that one
+// inserts within what the other replaces.
+func overlap(a, b []whittle.Edit) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if x.Span.Start < y.Span.End && y.Span.Start < x.Span.End {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Quote is a word as a POSIX shell needs it. A word with a line end cannot
+// stand in a RUN that is no heredoc.
+func Quote(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_@%+:,./-=", r)
+	}
+	if word != "" && word[0] != '=' && strings.TrimFunc(word, plain) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
