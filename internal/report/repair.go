@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"whittle"
@@ -74,7 +75,7 @@ func repairSections(d *document, level int, r *whittle.Repair, verbose bool) {
 		d.add(para(map[bool]string{true: "Changed: ", false: "To change: "}[r.Written] + strings.Join(names, ", ") + "."))
 	}
 	if len(r.Steps) > 0 {
-		d.add(stepsTable(r.Steps))
+		d.add(stepsTable(r.Steps, r.Verified != nil))
 	}
 	if reasons := stepReasons(r.Steps); len(reasons) > 0 {
 		d.add(heading{level, "What was not kept, and why"}, reasons)
@@ -91,21 +92,29 @@ func repairSections(d *document, level int, r *whittle.Repair, verbose bool) {
 	}
 }
 
-// stepsTable has a row for each fix: what it does, what it was to save and
-// what it saved. Rows of a later round stand below a row that says so.
-func stepsTable(steps []whittle.RepairStep) table {
-	t := table{columns: []column{wrapped("Fix"), right("Predicted"), right("True"), right("Error"), left("Status")}}
+// stepsTable has a row for each fix: what it does, what it was to save and,
+// where it was built, what it saved. Rows of a later round stand below a row
+// that says so.
+func stepsTable(steps []whittle.RepairStep, built bool) table {
+	t := table{columns: []column{wrapped("Fix"), right("Predicted"), left("Status")}}
+	if built {
+		t.columns = slices.Insert(t.columns, 2, right("True"), right("Error"))
+	}
 	name, round := stepNames(steps), 1
 	for _, s := range steps {
 		if s.Round > 1 && s.Round != round {
 			round = s.Round
-			t.row(toned(fmt.Sprintf("round %d", round), faint), text(""), text(""), text(""), text(""))
+			t.row(append([]cell{toned(fmt.Sprintf("round %d", round), faint)}, make([]cell, len(t.columns)-1)...)...)
 		}
-		truth, off := text("–"), text("")
-		if s.Saved != nil {
-			truth, off = savingCell(whittle.Saving{Low: *s.Saved, High: *s.Saved}), savedError(s.Finding.Saving, *s.Saved)
+		row := []cell{text(name(s)), text(savingText(s.Finding.Saving)), stepStatus(s.Status)}
+		if built {
+			truth, off := text("–"), text("")
+			if s.Saved != nil {
+				truth, off = savingCell(whittle.Saving{Low: *s.Saved, High: *s.Saved}), savedError(s.Finding.Saving, *s.Saved)
+			}
+			row = slices.Insert(row, 2, truth, off)
 		}
-		t.row(text(name(s)), text(savingText(s.Finding.Saving)), truth, off, stepStatus(s.Status))
+		t.row(row...)
 	}
 	return t
 }
@@ -140,13 +149,24 @@ func stepStatus(status string) cell {
 	return toned(status, faint)
 }
 
+// stepReasons say why fixes were not kept, one line for those with one reason.
 func stepReasons(steps []whittle.RepairStep) list {
-	var items list
+	var reasons []string
+	names := map[string][]string{}
 	name := stepNames(steps)
 	for _, s := range steps {
-		if s.Reason != "" {
-			items = append(items, fmt.Sprintf("%s, %s: %s", strings.TrimSuffix(name(s), "."), s.Status, s.Reason))
+		if s.Reason == "" {
+			continue
 		}
+		reason := s.Status + ": " + s.Reason
+		if names[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		names[reason] = append(names[reason], strings.TrimSuffix(name(s), "."))
+	}
+	items := make(list, len(reasons))
+	for i, r := range reasons {
+		items[i] = strings.Join(names[r], "; ") + ", " + r
 	}
 	return items
 }

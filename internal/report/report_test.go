@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -232,17 +234,30 @@ func strictCompiler(t *testing.T) *jsonschema.Compiler {
 	return compiler
 }
 
-// TestFigures: every figure in a study's Markdown is in its JSON.
+// TestFigures: every figure in a Markdown report is in its JSON.
 func TestFigures(t *testing.T) {
-	var md, js bytes.Buffer
-	s := study()
-	if err := StudyMarkdown(&md, s); err != nil {
-		t.Fatal(err)
+	for name, v := range map[string]struct {
+		value    any
+		markdown func(w io.Writer) error
+		figures  int
+	}{
+		"study":    {study(), func(w io.Writer) error { return StudyMarkdown(w, study()) }, 20},
+		"proven":   {proven(), func(w io.Writer) error { return StudyMarkdown(w, proven()) }, 90},
+		"advise":   {advice(), func(w io.Writer) error { return AdviceMarkdown(w, advice()) }, 20},
+		"forecast": {forecasts(), func(w io.Writer) error { return ForecastsMarkdown(w, forecasts()) }, 40},
+		"fix":      {repair(), func(w io.Writer) error { return RepairMarkdown(w, repair()) }, 25},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var md, js bytes.Buffer
+			if err := v.markdown(&md); err != nil {
+				t.Fatal(err)
+			}
+			if err := JSON(&js, v.value); err != nil {
+				t.Fatal(err)
+			}
+			checkFigures(t, md.String(), js.Bytes(), v.figures)
+		})
 	}
-	if err := JSON(&js, s); err != nil {
-		t.Fatal(err)
-	}
-	checkFigures(t, md.String(), js.Bytes())
 }
 
 // TestExampleFigures does the same for the real study of the example.
@@ -255,46 +270,27 @@ func TestExampleFigures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkFigures(t, string(md), js)
+	checkFigures(t, string(md), js, 20)
 }
 
-var figure = regexp.MustCompile(`[+-]?\d+(?:\.\d+)? (?:B|kB|MB|GB|s|%)\b|\d+:\d\d min`)
+var (
+	figure = regexp.MustCompile(`[+-]?\d+(?:\.\d+)? (?:B|kB|MB|GB|s|%)\b|\d+:\d\d min|[+-]?\d+\.\d+ %`)
+	ranges = regexp.MustCompile(`(\d+(?:\.\d+)?)–(\d+(?:\.\d+)? (B|kB|MB|GB))\b`)
+)
 
 // checkFigures fails for each figure with a unit in a Markdown report that
-// no number or sentence of the JSON comes to.
-func checkFigures(t *testing.T, md string, js []byte) {
+// no number or sentence of the JSON comes to, and for fewer than least of them.
+func checkFigures(t *testing.T, md string, js []byte, least int) {
 	t.Helper()
-	known := map[string]bool{}
-	var walk func(v any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			for _, e := range v {
-				walk(e)
-			}
-		case []any:
-			for _, e := range v {
-				walk(e)
-			}
-		case string:
-			for _, f := range figure.FindAllString(v, -1) {
-				known[f] = true
-			}
-		case float64:
-			known[whittle.Bytes(int64(v))] = true
-			known[whittle.SignedBytes(int64(v))] = true
-			known[seconds(v)] = true
-			known[fmt.Sprintf("%+.1f %%", v)] = true
-		}
-	}
 	var doc any
 	if err := json.Unmarshal(js, &doc); err != nil {
 		t.Fatal(err)
 	}
-	walk(doc)
+	known := map[string]bool{}
+	knownFigures(known, doc)
 	n := 0
-	for _, line := range strings.Split(md, "\n") {
-		if strings.Contains(line, " more rows ") || strings.Contains(line, "more ") {
+	for _, line := range strings.Split(ranges.ReplaceAllString(md, "$1 $3 to $2"), "\n") {
+		if strings.Contains(line, "more rows") || strings.Contains(line, "more ") {
 			continue // sums of rows that are in the JSON one by one
 		}
 		for _, f := range figure.FindAllString(line, -1) {
@@ -304,9 +300,65 @@ func checkFigures(t *testing.T, md string, js []byte) {
 			}
 		}
 	}
-	if n < 20 {
+	if n < least {
 		t.Errorf("only %d figures were checked", n)
 	}
+}
+
+// knownFigures are the figures that the numbers and sentences of a JSON value
+// come to, and the errors of what is predicted in an object that has the truth.
+func knownFigures(known map[string]bool, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, truth := range []string{"actual", "saved"} {
+			truth, ok := v[truth].(float64)
+			for _, predicted := range predictions(v) {
+				if ok && truth != 0 {
+					known[fmt.Sprintf("%+.2f %%", 100*(predicted-truth)/math.Abs(truth))] = true
+				}
+			}
+		}
+		for _, e := range v {
+			knownFigures(known, e)
+		}
+	case []any:
+		for _, e := range v {
+			knownFigures(known, e)
+		}
+	case string:
+		for _, f := range figure.FindAllString(v, -1) {
+			known[f] = true
+		}
+	case float64:
+		known[whittle.Bytes(int64(v))] = true
+		known[whittle.Bytes(int64(-v))] = true
+		known[whittle.SignedBytes(int64(v))] = true
+		known[seconds(v)] = true
+		known[fmt.Sprintf("%+.1f %%", v)] = true
+		known[fmt.Sprintf("%.1f %%", v)] = true
+	}
+}
+
+// predictions are what an object of the JSON says would be.
+func predictions(v map[string]any) []float64 {
+	var out []float64
+	collect := func(v any) {
+		switch v := v.(type) {
+		case float64:
+			out = append(out, v)
+		case map[string]any:
+			for _, end := range []string{"low", "high"} {
+				if n, ok := v[end].(float64); ok {
+					out = append(out, n)
+				}
+			}
+		}
+	}
+	collect(v["predicted"])
+	if f, ok := v["finding"].(map[string]any); ok {
+		collect(f["saving"])
+	}
+	return out
 }
 
 func TestPrintable(t *testing.T) {

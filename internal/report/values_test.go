@@ -109,9 +109,16 @@ func repair() *whittle.Repair {
 			}}}
 }
 
+// written is a repair that was written without building.
 func written() *whittle.Repair {
 	r := repair()
-	r.Written = true
+	r.Written, r.Verified = true, nil
+	for i := range r.Steps {
+		r.Steps[i].Saved, r.Steps[i].Round = nil, 1
+		if r.Steps[i].Status != whittle.Applied {
+			r.Steps[i].Status, r.Steps[i].Reason = whittle.LeftOut, "not wanted"
+		}
+	}
 	return r
 }
 
