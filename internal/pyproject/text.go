@@ -1,0 +1,132 @@
+package pyproject
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+
+	"whittle"
+)
+
+// splice applies edits, which are sorted and do not overlap.
+func splice(src []byte, edits []whittle.Edit) ([]byte, error) {
+	out := make([]byte, 0, len(src)+64)
+	at := 0
+	for _, e := range edits {
+		if e.Span.Start < at || e.Span.End < e.Span.Start || e.Span.End > len(src) {
+			return nil, unsupported("the edit of [%d, %d) lies in the way of another", e.Span.Start, e.Span.End)
+		}
+		out = append(out, src[at:e.Span.Start]...)
+		out = append(out, e.New...)
+		at = e.Span.End
+	}
+	return append(out, src[at:]...), nil
+}
+
+func sortEdits(edits []whittle.Edit) {
+	slices.SortStableFunc(edits, func(a, b whittle.Edit) int {
+		return cmp.Or(cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End))
+	})
+}
+
+func insertion(at int, text string) whittle.Edit {
+	return whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: text}
+}
+
+// deletions are edits that delete the union of some spans.
+func deletions(spans []whittle.Span) []whittle.Edit {
+	slices.SortFunc(spans, func(a, b whittle.Span) int { return cmp.Compare(a.Start, b.Start) })
+	var out []whittle.Edit
+	for _, s := range spans {
+		if n := len(out); n > 0 && s.Start <= out[n-1].Span.End {
+			out[n-1].Span.End = max(out[n-1].Span.End, s.End)
+		} else if s.End > s.Start {
+			out = append(out, whittle.Edit{Span: s})
+		}
+	}
+	return out
+}
+
+// text is a file with its way to end lines.
+type text struct {
+	src []byte
+	eol string
+}
+
+// newText looks at the first line's end.
+func newText(src []byte) text {
+	if i := bytes.IndexByte(src, '\n'); i > 0 && src[i-1] == '\r' {
+		return text{src, "\r\n"}
+	}
+	return text{src, "\n"}
+}
+
+// lineStart is where the line of an offset starts.
+func (t *text) lineStart(at int) int { return bytes.LastIndexByte(t.src[:at], '\n') + 1 }
+
+// nextLine is where the line after an offset's starts, or the file ends.
+func (t *text) nextLine(at int) int {
+	if i := bytes.IndexByte(t.src[at:], '\n'); i >= 0 {
+		return at + i + 1
+	}
+	return len(t.src)
+}
+
+// lineEnd is where the content of an offset's line ends, without the line's
+// end.
+func (t *text) lineEnd(at int) int {
+	end := t.nextLine(at)
+	if end > at && t.src[end-1] == '\n' {
+		end--
+		if end > at && t.src[end-1] == '\r' {
+			end--
+		}
+	}
+	return end
+}
+
+// sameLine says that no line ends between two offsets.
+func (t *text) sameLine(a, b int) bool { return bytes.IndexByte(t.src[a:b], '\n') < 0 }
+
+// indent is the white space in front of an offset, where nothing else is on
+// its line.
+func (t *text) indent(at int) (string, bool) {
+	s := t.src[t.lineStart(at):at]
+	return string(s), len(bytes.Trim(s, " \t")) == 0
+}
+
+// addLines inserts whole lines, each without its end, at the start of a line or
+// the end of the file.
+func (t *text) addLines(at int, lines ...string) whittle.Edit {
+	var b bytes.Buffer
+	open := at > 0 && t.src[at-1] != '\n'
+	for _, l := range lines {
+		if open {
+			b.WriteString(t.eol + l)
+		} else {
+			b.WriteString(l + t.eol)
+		}
+	}
+	return insertion(at, b.String())
+}
+
+// wholeLines is the span of the lines from one offset to another. At the end
+// of a file that does not end its last line, the line's end before goes.
+func (t *text) wholeLines(from, to int) whittle.Span {
+	s := whittle.Span{Start: t.lineStart(from), End: t.nextLine(to)}
+	if s.End == len(t.src) && s.Start > 0 && t.src[s.End-1] != '\n' {
+		s.Start--
+		if s.Start > 0 && t.src[s.Start-1] == '\r' {
+			s.Start--
+		}
+	}
+	return s
+}
+
+func limited(src []byte, most int) error {
+	if len(src) > most {
+		return fmt.Errorf("more than %s: %w", whittle.Bytes(int64(most)), whittle.ErrLimit)
+	}
+	return nil
+}
