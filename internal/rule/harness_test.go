@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -41,13 +43,15 @@ var usages = map[string]Usage{"unknown": UsageUnknown, "unused": Unused, "plugin
 // (which rules are asked) and, if it is not the last stage, "target: NAME".
 // Its files:
 //
-//	layer0, layer1 …  layers in the notation of imagetest, the base's first
+//	layer0, layer1 …  layers in the notation of imagetest, the base's first;
+//	                  x*500 is 500 times the letter x, as a content
 //	config.json       the image's Process
 //	Dockerfile        each RUN, COPY and ADD made one of the topmost layers
 //	project/…         the project's folder
 //	facts.json        see facts
 //	want              the findings
-//	want.diff         what their fixes change
+//	want.diff         what their fixes change, each alone
+//	want.Dockerfile   the Dockerfile with all of them, where there are several
 type testCase struct {
 	rules   []string
 	target  string
@@ -55,6 +59,8 @@ type testCase struct {
 	parts   map[string][]byte
 	project fstest.MapFS
 }
+
+var repeated = regexp.MustCompile(` [a-z]\*[0-9]+`)
 
 func readCase(t testing.TB, name string) (*txtar.Archive, testCase) {
 	t.Helper()
@@ -82,7 +88,10 @@ func readCase(t testing.TB, name string) (*txtar.Archive, testCase) {
 		if !ok {
 			break
 		}
-		c.layers = append(c.layers, string(layer))
+		c.layers = append(c.layers, repeated.ReplaceAllStringFunc(string(layer), func(s string) string {
+			n, _ := strconv.Atoi(s[3:])
+			return " " + strconv.Quote(strings.Repeat(s[1:2], n))
+		}))
 	}
 	if len(c.rules) == 0 || len(c.layers) == 0 {
 		t.Fatal("a case needs a line rule: in its comment and a file layer0")

@@ -89,8 +89,9 @@ func (p *Pass) rolled(layer int, items []int) []whittle.Evidence {
 			top = dir
 		}
 		if rows[top] == nil {
-			rows[top] = &whittle.Evidence{Path: top, Layer: layer}
+			rows[top] = &whittle.Evidence{Path: it.Path, Layer: layer}
 		}
+		rows[top].Path = common(rows[top].Path, it.Path)
 		rows[top].Bytes += it.Bytes
 		rows[top].Files++
 	}
@@ -101,19 +102,28 @@ func (p *Pass) rolled(layer int, items []int) []whittle.Evidence {
 	return out
 }
 
+// common is the deepest path that two are, or lie in.
+func common(a, b string) string {
+	for !under(b, a) {
+		a = path.Dir(a)
+	}
+	return a
+}
+
 // under says whether a path is a folder or lies in it; both are clean and
 // relative.
 func under(p, dir string) bool {
 	return p == dir || dir == "" || strings.HasPrefix(p, dir+"/")
 }
 
-// line is an instruction as evidence: it costs nothing itself.
-func (p *Pass) line(layer int) whittle.Evidence {
-	e := whittle.Evidence{Layer: layer}
+// withLine adds the instruction that made a layer to evidence, where it is
+// known: it costs nothing itself.
+func (p *Pass) withLine(evidence []whittle.Evidence, layer int) []whittle.Evidence {
 	if st := p.step(layer); st != nil && st.Origin != nil {
-		e.File, e.Line, e.What = st.Origin.File, st.Origin.Line, st.Origin.Instruction
+		o := st.Origin
+		evidence = append(evidence, whittle.Evidence{Layer: layer, File: o.File, Line: o.Line, What: o.Instruction})
 	}
-	return e
+	return evidence
 }
 
 // named is an instruction in a message: "RUN line 12", or "layer 3" where the
@@ -123,4 +133,53 @@ func (p *Pass) named(layer int) string {
 		return st.Origin.Instruction + " line " + strconv.Itoa(st.Origin.Line)
 	}
 	return "layer " + strconv.Itoa(layer)
+}
+
+// text identifies what made a layer in a fingerprint.
+func (p *Pass) text(layer int) string {
+	if st := p.step(layer); st != nil {
+		return strings.Join(strings.Fields(st.CreatedBy), " ")
+	}
+	return ""
+}
+
+// layersOf are the layers of items, lowest first.
+func (p *Pass) layersOf(items []int) []int {
+	var out []int
+	for _, i := range items {
+		if layer := p.Ledger.Items[i].Layer; !slices.Contains(out, layer) {
+			out = append(out, layer)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// listed names layers: "COPY line 3 and RUN line 8".
+func (p *Pass) listed(layers []int) string {
+	var names []string
+	for _, layer := range layers {
+		names = append(names, p.named(layer))
+	}
+	return list(names)
+}
+
+// list is "a, b and c", or "a, b and 7 more".
+func list(names []string) string {
+	const most = 4
+	if len(names) > most {
+		names = append(slices.Clone(names[:most-1]), strconv.Itoa(len(names)-most+1)+" more")
+	}
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// files is a number of files in words.
+func files(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return strconv.Itoa(n) + " files"
 }

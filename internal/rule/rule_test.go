@@ -51,7 +51,7 @@ func TestRules(t *testing.T) {
 				hold(t, p, &found[i])
 				diffs.WriteString(c.fixed(t, p, &found[i]))
 			}
-			golden(t, name, ar, map[string]string{"want": show(p, found), "want.diff": diffs.String()})
+			golden(t, name, ar, map[string]string{"want": show(p, found), "want.diff": diffs.String(), "want.Dockerfile": together(t, p, found)})
 		})
 	}
 }
@@ -59,7 +59,7 @@ func TestRules(t *testing.T) {
 // golden compares parts of a case, or writes them.
 func golden(t *testing.T, name string, ar *txtar.Archive, got map[string]string) {
 	t.Helper()
-	for _, part := range []string{"want", "want.diff"} {
+	for _, part := range []string{"want", "want.diff", "want.Dockerfile"} {
 		i := slices.IndexFunc(ar.Files, func(f txtar.File) bool { return f.Name == part })
 		var want string
 		if i >= 0 {
@@ -147,6 +147,33 @@ func (c *testCase) fixed(t *testing.T, p *Pass, f *whittle.Finding) string {
 		out.Write(diff.Diff(old, before, patch.File, after))
 	}
 	return out.String()
+}
+
+// together is the Dockerfile with all fixes of it, empty for less than two.
+func together(t *testing.T, p *Pass, found []whittle.Finding) string {
+	t.Helper()
+	var sets [][]whittle.Edit
+	for i := range found {
+		if found[i].Fix == nil {
+			continue
+		}
+		for _, patch := range found[i].Fix.Patches {
+			if patch.File == p.Dockerfile.Name {
+				sets = append(sets, patch.Edits)
+			}
+		}
+	}
+	if len(sets) < 2 {
+		return ""
+	}
+	out, conflicts, err := dockerfile.Merge(p.Dockerfile.Source, sets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(conflicts) > 0 {
+		return fmt.Sprintf("fixes %v are in the way of others\n%s", conflicts, out)
+	}
+	return string(out)
 }
 
 func splice(src []byte, edits []whittle.Edit) ([]byte, error) {

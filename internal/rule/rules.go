@@ -2,5 +2,11 @@ package rule
 
 // All is the table of all rules, in the order in which they are asked.
 func All() []Rule {
-	return []Rule{}
+	return []Rule{
+		cleanupInLaterLayer(),
+		metadataCopy(),
+		movedFile(),
+		replacedFile(),
+		identicalCopy(),
+	}
 }

@@ -1,0 +1,345 @@
+package rule
+
+import (
+	"cmp"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+)
+
+func metadataCopy() Rule {
+	return Rule{
+		ID:    "metadata-copy",
+		Title: "A later chmod, chown or touch keeps every file twice",
+		Text: `Where a RUN changes only the mode, the owner or the time of a file of a lower layer, the whole file is written
+again into its own layer, and the first copy stays below. COPY sets owner and mode itself by --chown and --chmod; where the files are made
+by a RUN or in another stage, change them there.`,
+		Before: "COPY . /app\nRUN chown -R app:app /app\n",
+		After:  "COPY --chown=app:app . /app\nRUN chown app:app /app\n",
+		Run:    metadataCopies,
+	}
+}
+
+func metadataCopies(p *Pass) []whittle.Finding {
+	var out []whittle.Finding
+	deaths := p.deaths(whittle.Metadata)
+	for _, killer := range slices.Sorted(maps.Keys(deaths)) {
+		base, own, layers := p.split(deaths[killer])
+		d := deed{"metadata-copy", "rewrites", " only to change the " + p.changed(killer, append(slices.Clone(base), own...))}
+		if p.bytes(base) >= small {
+			out = append(out, p.deadOfBase(d, killer, base))
+		}
+		if p.bytes(own) < small {
+			continue
+		}
+		k := p.instruction(killer)
+		r, ok := p.asFlag(k, deaths[killer], layers)
+		if !ok {
+			r, ok = p.relocate(k, layers)
+		}
+		advice := relocation{risk: whittle.RiskLow, advice: "change the files in the instruction that makes them, or let COPY do it by --chown and --chmod"}
+		out = append(out, p.relocated(d, killer, own, r, ok, advice)...)
+	}
+	return out
+}
+
+// changed says what a layer changed of items: "mode", "owner", "time" or
+// "metadata" where it is not the same for all.
+func (p *Pass) changed(killer int, items []int) string {
+	above := p.entries(killer)
+	what := ""
+	for _, i := range items {
+		it := &p.Ledger.Items[i]
+		now, ok := above[it.Path]
+		was := &p.Indexes[it.Layer].Entries[it.Entry]
+		one := "metadata"
+		switch {
+		case !ok:
+		case now.Mode != was.Mode && now.UID == was.UID && now.GID == was.GID:
+			one = "mode"
+		case now.Mode == was.Mode && (now.UID != was.UID || now.GID != was.GID):
+			one = "owner"
+		case now.Mode == was.Mode && now.ModTime != was.ModTime:
+			one = "time"
+		}
+		if what != "" && what != one {
+			return "metadata"
+		}
+		what = one
+	}
+	return cmp.Or(what, "metadata")
+}
+
+// entries are the last entries of a layer by path, whiteouts left out.
+func (p *Pass) entries(layer int) map[string]*whittle.Entry {
+	out := map[string]*whittle.Entry{}
+	for i := range p.Indexes[layer].Entries {
+		if e := &p.Indexes[layer].Entries[i]; e.Kind != whittle.Whiteout && e.Kind != whittle.Opaque {
+			out[e.Path] = e
+		}
+	}
+	return out
+}
+
+// asFlag lets the COPYs set what a RUN changes later: where it changes owner
+// or mode of whole trees that they brought, or of their only file.
+func (p *Pass) asFlag(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+	if k == nil {
+		return relocation{}, false
+	}
+	acts, ok := p.actions(k)
+	if !ok {
+		return relocation{}, false
+	}
+	r := relocation{title: "let COPY set it", cured: layers, risk: whittle.RiskLow, advice: "let COPY set it by a flag, which makes no second copy",
+		caution: "what other instructions put into the same folder keeps its owner and mode"}
+	var copies []copied
+	for _, layer := range layers {
+		c, ok := p.copy(layer)
+		if !ok || c.in.Stage != k.Stage {
+			return relocation{}, false
+		}
+		copies = append(copies, c)
+	}
+	flags := make([]map[string]string, len(copies))
+	for i := range flags {
+		flags[i] = map[string]string{}
+	}
+	for _, a := range acts {
+		if a.verb != chowns && a.verb != chmods {
+			continue
+		}
+		edits, ok := p.flagged(k, a, acts, copies, flags)
+		if !ok {
+			return relocation{}, false
+		}
+		r.edits = append(r.edits, edits...)
+	}
+	for i, c := range copies {
+		if len(flags[i]) == 0 || !p.covered(flags[i], byLayer[c.layer], p.layerOf(k)) {
+			return relocation{}, false
+		}
+		// Two flags are inserted at one place, so that their order is fixed.
+		for _, name := range slices.Sorted(maps.Keys(flags[i])) {
+			edits, err := c.in.SetFlag(name, flags[i][name])
+			if err != nil {
+				return relocation{}, false
+			}
+			r.edits = append(r.edits, edits...)
+		}
+	}
+	slices.SortStableFunc(r.edits, func(a, b whittle.Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
+	_, err := dockerfile.Apply(p.Dockerfile.Source, r.edits)
+	return r, err == nil
+}
+
+// covered says that the flags set whatever a layer changed of items.
+func (p *Pass) covered(flags map[string]string, items []int, killer int) bool {
+	above := p.entries(killer)
+	for _, i := range items {
+		it := &p.Ledger.Items[i]
+		was, now := &p.Indexes[it.Layer].Entries[it.Entry], above[it.Path]
+		if now == nil || now.Mode != was.Mode && flags["chmod"] == "" || (now.UID != was.UID || now.GID != was.GID) && flags["chown"] == "" {
+			return false
+		}
+	}
+	return true
+}
+
+var octal = regexp.MustCompile(`^[0-7]{3,4}$`)
+
+// flagged finds which flags stand for one chown or chmod, and takes it out of
+// the RUN, or leaves it the folder itself, which COPY does not change.
+func (p *Pass) flagged(k *dockerfile.Instruction, a action, acts []action, copies []copied, flags []map[string]string) ([]whittle.Edit, bool) {
+	if !a.all || len(a.paths) != 1 || a.Name() == "find" || a.Name() == "xargs" || a.Negated {
+		return nil, false
+	}
+	dir := a.paths[0]
+	some := false
+	for i := range copies {
+		c := &copies[i]
+		if !under(c.dest, dir) && !under(dir, c.dest) {
+			continue
+		}
+		only, single := p.onlyFile(c)
+		switch {
+		case a.verb == chmods && single && (only == dir || a.recursive && under(only, dir)):
+			e, ok := p.entries(p.layerOf(k))[only]
+			if !ok {
+				return nil, false
+			}
+			flags[i]["chmod"] = strconv.FormatUint(uint64(e.Mode), 8)
+		case !a.recursive || !under(c.dest, dir) || !a.whole:
+			return nil, false
+		case a.verb == chmods && octal.MatchString(a.value):
+			flags[i]["chmod"] = a.value
+		case a.verb == chowns && a.Name() == "chown":
+			owner, ok := p.ownerFlag(c, a.value)
+			if !ok {
+				return nil, false
+			}
+			flags[i]["chown"] = owner
+		default:
+			return nil, false
+		}
+		some = true
+	}
+	if !some {
+		return nil, true // it works on something else
+	}
+	return p.lighter(k, a, acts, copies)
+}
+
+// onlyFile is the file of a copy that brought no other.
+func (p *Pass) onlyFile(c *copied) (string, bool) {
+	only, n := "", 0
+	for at, e := range p.entries(c.layer) {
+		if e.Kind == whittle.File {
+			only, n = at, n+1
+		}
+	}
+	return only, n == 1
+}
+
+// ownerFlag is the value of --chown that does what chown would: by name where
+// the image knows the name by then, else by number.
+func (p *Pass) ownerFlag(c *copied, owner string) (string, bool) {
+	user, group, both := strings.Cut(owner, ":")
+	uid, gid, ok := p.user(user)
+	switch {
+	case strings.ContainsAny(owner, "$@ ") || user == "" || !both && !c.context():
+		return "", false
+	case !both:
+		group = "0" // chown leaves the group, which is root's for files from the context
+	case group == "" && !ok:
+		return "", false
+	case group == "":
+		group = gid
+	}
+	if !p.knownUser(c.in, user) {
+		if !ok {
+			return "", false
+		}
+		if number, ok := p.group(group); ok {
+			group = number
+		} else if _, err := strconv.Atoi(group); err != nil {
+			return "", false
+		}
+		user = uid
+	}
+	return user + ":" + group, true
+}
+
+// user looks up a user's numbers in the image.
+func (p *Pass) user(name string) (uid, gid string, ok bool) {
+	return p.account("etc/passwd", name, 2, 3)
+}
+
+// group looks up a group's number in the image.
+func (p *Pass) group(name string) (gid string, ok bool) {
+	gid, _, ok = p.account("etc/group", name, 2, 2)
+	return gid, ok
+}
+
+func (p *Pass) account(file, name string, first, second int) (a, b string, ok bool) {
+	if p.Root == nil {
+		return "", "", false
+	}
+	content, err := p.Root.ReadFile(file, 1<<20)
+	if err != nil {
+		return "", "", false
+	}
+	for line := range strings.Lines(string(content)) {
+		f := strings.Split(strings.TrimSpace(line), ":")
+		if len(f) > second && (f[0] == name || f[first] == name && file == "etc/passwd") {
+			return f[first], f[second], true
+		}
+	}
+	return "", "", false
+}
+
+// knownUser says that a user is there before an instruction: by its number,
+// as one that every base has, or by a RUN before it.
+func (p *Pass) knownUser(in *dockerfile.Instruction, name string) bool {
+	if _, err := strconv.Atoi(name); err == nil || name == "root" {
+		return true
+	}
+	for _, before := range p.chain() {
+		if before == in {
+			return false
+		}
+		if acts, ok := p.actions(before); ok && slices.ContainsFunc(acts, func(a action) bool {
+			return (a.Name() == "useradd" || a.Name() == "adduser") && slices.ContainsFunc(a.Words, func(w dockerfile.Word) bool { return w.Value == name })
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// lighter leaves a chown or chmod of a tree the folders that no COPY brought,
+// the tree's own among them; one of a file alone goes.
+func (p *Pass) lighter(k *dockerfile.Instruction, a action, acts []action, copies []copied) ([]whittle.Edit, bool) {
+	dir := a.paths[0]
+	brought := map[string]bool{}
+	for _, c := range copies {
+		for at := range p.entries(c.layer) {
+			brought[at] = true
+		}
+	}
+	var folders []string
+	isDir := false
+	for at, e := range p.entries(p.layerOf(k)) {
+		switch {
+		case at == dir:
+			isDir = e.Kind == whittle.Dir
+		case !under(at, dir) || brought[at]:
+		case e.Kind == whittle.Dir && len(folders) < 4 && !strings.ContainsAny(at, " '\"$\\"):
+			folders = append(folders, "/"+at)
+		default:
+			return nil, false
+		}
+	}
+	if !isDir {
+		if len(acts) == 1 {
+			return p.Dockerfile.Remove(k), true
+		}
+		edits, err := k.RemoveCommand(a.Command)
+		return edits, err == nil
+	}
+	slices.Sort(folders)
+	return p.onlyFolders(k, a, folders)
+}
+
+// onlyFolders takes the -R out of a command, and names further folders.
+func (p *Pass) onlyFolders(k *dockerfile.Instruction, a action, folders []string) ([]whittle.Edit, bool) {
+	var edits []whittle.Edit
+	for i, w := range a.Words {
+		if i == 0 || !strings.HasPrefix(w.Value, "-") {
+			continue
+		}
+		switch without := strings.NewReplacer("R", "").Replace(w.Value); {
+		case w.Value == "--recursive" || without == "-":
+			more, err := k.RemoveWords(a.Command, i, i+1)
+			if err != nil {
+				return nil, false
+			}
+			edits = append(edits, more...)
+		case without != w.Value && !strings.HasPrefix(w.Value, "--"):
+			edits = append(edits, k.ReplaceWord(w, without))
+		}
+	}
+	if len(folders) > 0 {
+		more, err := k.AddWords(a.Command, a.words[0], folders...)
+		if err != nil {
+			return nil, false
+		}
+		edits = append(edits, more)
+	}
+	return edits, true
+}

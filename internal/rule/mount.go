@@ -1,0 +1,159 @@
+package rule
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+)
+
+// mountInstead finds what was copied for one RUN alone, and is deleted then:
+// the RUN can have it by a bind mount, which makes no layer.
+func (p *Pass) mountInstead(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+	if k == nil || len(layers) == 0 {
+		return relocation{}, false
+	}
+	c, ok := p.copy(layers[0])
+	acts, readable := p.actions(k)
+	if !ok || !readable || c.in.Keyword != "COPY" || c.in.Stage != k.Stage || len(c.sources) != 1 || !p.whole(c.layer, byLayer[c.layer]) {
+		return relocation{}, false
+	}
+	target := p.target(&c)
+	user, ok := p.onlyUser(&c, k, acts, target)
+	if !ok {
+		return relocation{}, false
+	}
+	edits, ok := p.dropped(k, acts, &c, target)
+	if !ok {
+		return relocation{}, false
+	}
+	value, ok := mountOf(&c, target)
+	if !ok {
+		return relocation{}, false
+	}
+	if p.writes(user, target) {
+		value += ",rw"
+	}
+	flag, err := user.AddFlag("mount", value)
+	if err != nil {
+		return relocation{}, false
+	}
+	edits = append(append(edits, flag...), p.Dockerfile.Remove(c.in)...)
+	slices.SortStableFunc(edits, func(a, b whittle.Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
+	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil {
+		return relocation{}, false
+	}
+	return relocation{title: fmt.Sprintf("mount /%s into %s instead of copying it", target, p.short(user)), edits: edits, cured: []int{c.layer}, risk: whittle.RiskLow,
+		advice:  fmt.Sprintf("mount /%s into %s: a bind mount makes no layer", target, p.short(user)),
+		caution: "it needs BuildKit, and a RUN that writes into what is mounted fails where it is mounted to be read"}, true
+}
+
+// whole says that items are all that a layer brought.
+func (p *Pass) whole(layer int, items []int) bool {
+	n := 0
+	for i := range p.Ledger.Items {
+		if it := &p.Ledger.Items[i]; it.Layer == layer && it.Bytes > 0 {
+			n++
+		}
+	}
+	return n == len(items)
+}
+
+// target is where a mount puts what a copy of one source brought: a folder, or
+// a file that keeps its name or gets one.
+func (p *Pass) target(c *copied) string {
+	name := path.Join(c.dest, path.Base(path.Clean("/"+c.sources[0])))
+	for i := range p.Indexes[c.layer].Entries {
+		if e := &p.Indexes[c.layer].Entries[i]; e.Kind == whittle.File && e.Path != name {
+			return c.dest
+		}
+	}
+	return name
+}
+
+// onlyUser is the one RUN that works with what a copy brought: between it and
+// the RUN that deletes it, or that RUN itself.
+func (p *Pass) onlyUser(c *copied, k *dockerfile.Instruction, acts []action, target string) (*dockerfile.Instruction, bool) {
+	between, ok := p.between(c.in, k)
+	if !ok {
+		return nil, false
+	}
+	var users []*dockerfile.Instruction
+	for _, in := range between {
+		if !p.idle(in) {
+			users = append(users, in)
+		}
+	}
+	if slices.ContainsFunc(acts, func(a action) bool { return a.verb == other }) {
+		users = append(users, k)
+	}
+	if len(users) != 1 || !strings.Contains(users[0].Text(), path.Base(target)) {
+		return nil, false
+	}
+	return users[0], true
+}
+
+// dropped takes the deletion of what is mounted out of a RUN, which could not
+// delete a mount.
+func (p *Pass) dropped(k *dockerfile.Instruction, acts []action, c *copied, target string) ([]whittle.Edit, bool) {
+	for _, a := range acts {
+		if a.verb != deletes || a.Name() == "find" || a.Name() == "xargs" || !a.all {
+			continue
+		}
+		for i, at := range a.paths {
+			if at != target && at != c.dest {
+				continue
+			}
+			var edits []whittle.Edit
+			var err error
+			switch {
+			case len(acts) == 1 && len(a.paths) == 1:
+				edits = p.Dockerfile.Remove(k)
+			case len(a.paths) == 1:
+				edits, err = k.RemoveCommand(a.Command)
+			default:
+				edits, err = k.RemoveWords(a.Command, a.words[i], a.words[i]+1)
+			}
+			return edits, err == nil
+		}
+	}
+	return nil, false
+}
+
+// mountOf is the value of --mount for what a copy brings.
+func mountOf(c *copied, target string) (string, bool) {
+	source := path.Clean("/" + c.sources[0])
+	from := ""
+	if names := c.in.Flag("from"); len(names) > 0 {
+		from = "from=" + names[0] + ","
+	} else if source = strings.TrimPrefix(source, "/"); source == "" {
+		source = "."
+	}
+	value := fmt.Sprintf("type=bind,%ssource=%s,target=/%s", from, source, target)
+	return value, !strings.ContainsAny(source+target+from, `"'*?[ $\`) && strings.Count(value, ",") <= 3
+}
+
+// writes says that a RUN may write into a folder: it goes there, or builds a
+// project that lies there.
+func (p *Pass) writes(in *dockerfile.Instruction, target string) bool {
+	acts, ok := p.actions(in)
+	if !ok {
+		return true
+	}
+	return slices.ContainsFunc(acts, func(a action) bool {
+		if a.verb != other {
+			return false
+		}
+		for i, w := range a.Words {
+			at := strings.TrimPrefix(path.Clean(w.Value), "/")
+			if w.Literal && at == target && i > 0 && !strings.HasPrefix(a.Words[i-1].Value, "-") && path.Ext(at) == "" {
+				return true
+			}
+		}
+		return false
+	})
+}

@@ -1,0 +1,157 @@
+package rule
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+)
+
+func movedFile() Rule {
+	return Rule{
+		ID:    "moved-file",
+		Title: "Files that a later instruction moves are in the image twice",
+		Text: `mv in a later RUN writes the files again in its own layer, and hides them at their old place, where they stay in the
+image. Copy them to where they are wanted, or move them in the RUN that makes them.`,
+		Before: "COPY dist /tmp/app\nRUN mv /tmp/app /srv/app\n",
+		After:  "COPY dist /srv/app\n",
+		Run:    movedFiles,
+	}
+}
+
+// moved finds deleted items whose content the layer that deleted them has at
+// another place: the dead one and the live one. Contents without a digest are
+// passed over.
+func (p *Pass) moved() map[int]int {
+	type key struct {
+		layer int
+		sum   [32]byte
+	}
+	out := map[int]int{}
+	if p.Ledger == nil {
+		return out
+	}
+	sum := func(it *whittle.Item) [32]byte { return p.Indexes[it.Layer].Entries[it.Entry].Content }
+	live := map[key][]int{}
+	for i := range p.Ledger.Items {
+		if it := &p.Ledger.Items[i]; it.Cause == whittle.Live && it.Bytes > 0 && sum(it) != [32]byte{} {
+			k := key{it.Layer, sum(it)}
+			live[k] = append(live[k], i)
+		}
+	}
+	for i := range p.Ledger.Items {
+		it := &p.Ledger.Items[i]
+		if it.Cause != whittle.Deleted || it.Bytes == 0 || it.Layer == it.KilledBy {
+			continue
+		}
+		k := key{it.KilledBy, sum(it)}
+		if to := live[k]; len(to) > 0 {
+			out[i] = to[0] // one live copy is where one dead one went
+			live[k] = to[1:]
+		}
+	}
+	return out
+}
+
+func movedFiles(p *Pass) []whittle.Finding {
+	d := deed{id: "moved-file", does: "moves"}
+	byKiller := map[int]map[int][]int{}
+	to := p.moved()
+	for _, i := range slices.Sorted(maps.Keys(to)) {
+		it := &p.Ledger.Items[i]
+		if byKiller[it.KilledBy] == nil {
+			byKiller[it.KilledBy] = map[int][]int{}
+		}
+		byKiller[it.KilledBy][it.Layer] = append(byKiller[it.KilledBy][it.Layer], i)
+	}
+	var out []whittle.Finding
+	for _, killer := range slices.Sorted(maps.Keys(byKiller)) {
+		_, own, layers := p.split(byKiller[killer])
+		if p.bytes(own) < small {
+			continue
+		}
+		k := p.instruction(killer)
+		r, ok := p.copyThere(k, layers, to)
+		if !ok {
+			r, ok = p.intoRunOf(k, layers)
+		}
+		advice := relocation{risk: whittle.RiskLow, advice: "bring the files to where they are wanted in the first place"}
+		out = append(out, p.relocated(d, killer, own, r, ok, advice)...)
+	}
+	return out
+}
+
+// intoRunOf is intoRun where the instruction is known.
+func (p *Pass) intoRunOf(k *dockerfile.Instruction, layers []int) (relocation, bool) {
+	if k == nil || len(layers) == 0 {
+		return relocation{}, false
+	}
+	return p.intoRun(k, layers)
+}
+
+// copyThere lets a COPY bring its files to where a later mv puts them.
+func (p *Pass) copyThere(k *dockerfile.Instruction, layers []int, to map[int]int) (relocation, bool) {
+	if k == nil || len(layers) != 1 {
+		return relocation{}, false
+	}
+	c, ok := p.copy(layers[0])
+	acts, readable := p.actions(k)
+	if !ok || !readable || len(c.sources) != 1 || c.in.Keyword != "COPY" || c.in.JSON {
+		return relocation{}, false
+	}
+	between, ok := p.between(c.in, k)
+	if !ok || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return !p.idle(in) }) {
+		return relocation{}, false
+	}
+	from := p.target(&c)
+	at := slices.IndexFunc(acts, func(a action) bool {
+		return a.verb == moves && a.all && a.whole && slices.Equal(a.paths, []string{from})
+	})
+	if at < 0 {
+		return relocation{}, false
+	}
+	dest, ok := p.movedFolder(c.layer, from, to)
+	if !ok {
+		return relocation{}, false
+	}
+	edits := []whittle.Edit{c.in.ReplaceArg(len(c.in.Args)-1, dockerfile.Quote("/"+dest))}
+	if len(acts) == 1 {
+		edits = append(edits, p.Dockerfile.Remove(k)...)
+	} else if more, err := k.RemoveCommand(acts[at].Command); err == nil {
+		edits = append(edits, more...)
+	} else {
+		return relocation{}, false
+	}
+	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil || strings.ContainsAny(dest, " \"'") {
+		return relocation{}, false
+	}
+	return relocation{title: fmt.Sprintf("let %s bring them to /%s", p.short(c.in), dest), edits: edits, cured: layers, risk: whittle.RiskLow,
+		advice:  fmt.Sprintf("copy them to /%s, where they are wanted", dest),
+		caution: "files that stood at the destination before are kept"}, true
+}
+
+// movedFolder is where everything that a layer brought went from a path: the
+// same names below another path.
+func (p *Pass) movedFolder(layer int, from string, to map[int]int) (dest string, ok bool) {
+	for i := range p.Ledger.Items {
+		it := &p.Ledger.Items[i]
+		if it.Layer != layer || it.Bytes == 0 {
+			continue
+		}
+		live, moved := to[i]
+		rest := strings.TrimPrefix(it.Path, from)
+		if !moved || !under(it.Path, from) || !strings.HasSuffix(p.Ledger.Items[live].Path, rest) {
+			return "", false
+		}
+		there := strings.TrimSuffix(p.Ledger.Items[live].Path, rest)
+		if dest != "" && there != dest {
+			return "", false
+		}
+		dest = there
+	}
+	return path.Clean(dest), dest != ""
+}

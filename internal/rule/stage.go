@@ -1,0 +1,230 @@
+package rule
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+)
+
+// chain are the instructions that make the image, in the order they run.
+func (p *Pass) chain() []*dockerfile.Instruction {
+	if p.Dockerfile == nil {
+		return nil
+	}
+	st, err := p.Dockerfile.Target(p.Target)
+	if err != nil {
+		return nil
+	}
+	return p.chainOf(st)
+}
+
+// chainOf are the instructions that make a stage, those of the stages that it
+// builds on first.
+func (p *Pass) chainOf(st *dockerfile.Stage) []*dockerfile.Instruction {
+	var out []*dockerfile.Instruction
+	for st != nil {
+		mine := make([]*dockerfile.Instruction, len(st.Instructions))
+		for i := range st.Instructions {
+			mine[i] = &st.Instructions[i]
+		}
+		out = append(mine, out...)
+		if st.From == nil {
+			break
+		}
+		st = &p.Dockerfile.Stages[*st.From]
+	}
+	return out
+}
+
+// baseOf is the image that a stage is built on at last, empty where an
+// argument without a value decides.
+func (p *Pass) baseOf(st *dockerfile.Stage) string {
+	for st.From != nil {
+		st = &p.Dockerfile.Stages[*st.From]
+	}
+	return st.BaseResolved
+}
+
+// layerOf is the layer that an instruction of the chain made, -1 for none.
+func (p *Pass) layerOf(in *dockerfile.Instruction) int {
+	for i := range p.Steps {
+		if o := p.Steps[i].Origin; o != nil && o.Span == in.Span && p.Steps[i].Layer >= 0 {
+			return p.Steps[i].Layer
+		}
+	}
+	return -1
+}
+
+// between are the chain's instructions after one and before another; ok is
+// false where they do not stand in that order.
+func (p *Pass) between(a, b *dockerfile.Instruction) (out []*dockerfile.Instruction, ok bool) {
+	chain := p.chain()
+	i, j := slices.Index(chain, a), slices.Index(chain, b)
+	if i < 0 || j <= i {
+		return nil, false
+	}
+	return chain[i+1 : j], true
+}
+
+// last is the value of the last instruction of a keyword (WORKDIR, USER) that
+// runs before in, in its stage and those below; empty where the base decides.
+func (p *Pass) last(in *dockerfile.Instruction, keyword string) string {
+	value := ""
+	for _, other := range p.chainOf(&p.Dockerfile.Stages[in.Stage]) {
+		if other == in {
+			break
+		}
+		if other.Keyword == keyword && len(other.Args) > 0 {
+			v := strings.Trim(other.Args[0].Value, `"'`)
+			if keyword == "WORKDIR" && !path.IsAbs(v) {
+				v = path.Join("/", value, v)
+			}
+			value = v
+		}
+	}
+	return value
+}
+
+// isRoot says whether a USER is root; the base's own is taken to be.
+func isRoot(user string) bool {
+	name, _, _ := strings.Cut(user, ":")
+	return name == "" || name == "root" || name == "0"
+}
+
+// copied is a COPY or ADD that made a layer.
+type copied struct {
+	in    *dockerfile.Instruction
+	layer int
+	// stage is what --from names, nil for the build context; image says that
+	// --from names an image from outside.
+	stage *dockerfile.Stage
+	image bool
+	// sources are as written but for the quotes. dest is where the files came
+	// to, clean and relative.
+	sources []string
+	dest    string
+}
+
+// copy reads the COPY or ADD that made a layer; ok is false for other layers
+// and where the words do not tell where the files came to.
+func (p *Pass) copy(layer int) (c copied, ok bool) {
+	in := p.instruction(layer)
+	if in == nil || in.Keyword != "COPY" && in.Keyword != "ADD" || len(in.Args) < 2 || len(in.Heredocs) > 0 {
+		return c, false
+	}
+	c = copied{in: in, layer: layer}
+	for _, a := range in.Args {
+		if strings.ContainsAny(a.Value, "$") {
+			return c, false
+		}
+		c.sources = append(c.sources, strings.Trim(a.Value, `"'`))
+	}
+	last := len(c.sources) - 1
+	c.dest = whittle.Join(p.last(in, "WORKDIR"), c.sources[last])
+	c.sources = c.sources[:last]
+	for _, s := range c.sources {
+		if strings.Contains(s, "://") || strings.HasPrefix(s, "git@") {
+			return c, false
+		}
+	}
+	if from := in.Flag("from"); len(from) > 0 {
+		st, err := p.Dockerfile.Target(from[0])
+		if c.stage, c.image = st, err != nil; c.image {
+			c.stage = nil
+		}
+	}
+	for i := range p.Indexes[layer].Entries {
+		if e := &p.Indexes[layer].Entries[i]; e.Kind == whittle.File && !under(e.Path, c.dest) {
+			return c, false // a variable or a link leads elsewhere
+		}
+	}
+	return c, true
+}
+
+// context says that a copy brings files from the build context.
+func (c *copied) context() bool { return c.stage == nil && !c.image }
+
+// same says whether a copy from a stage puts a path where it was there.
+func (c *copied) same() bool {
+	return c.stage != nil && len(c.sources) == 1 && path.IsAbs(c.sources[0]) && whittle.Join("", c.sources[0]) == c.dest
+}
+
+// origin is the path in the build context of what stands at a path of the
+// layer; ok is false where the words do not tell, or the context has no such
+// file.
+func (p *Pass) origin(c *copied, at string) (string, bool) {
+	rest := strings.TrimPrefix(strings.TrimPrefix(at, c.dest), "/")
+	for _, s := range c.sources {
+		s = strings.Trim(path.Clean("/"+s), "/")
+		var try []string
+		switch {
+		case rest == "":
+			try = []string{s}
+		case s == "":
+			try = []string{rest}
+		default: // a folder's contents, or a file that keeps its name
+			try = []string{path.Join(s, rest)}
+			if base, below, _ := strings.Cut(rest, "/"); below == "" && base == path.Base(s) {
+				try = append(try, s)
+			}
+		}
+		for _, t := range try {
+			if p.inContext(t) {
+				return t, true
+			}
+		}
+	}
+	return "", false
+}
+
+// buildkit says whether the Dockerfile asks for BuildKit already: by its
+// syntax, a mount or a flag that only BuildKit has.
+func (p *Pass) buildkit() bool {
+	if p.Dockerfile.Syntax != "" {
+		return true
+	}
+	for i := range p.Dockerfile.Stages {
+		for j := range p.Dockerfile.Stages[i].Instructions {
+			in := &p.Dockerfile.Stages[i].Instructions[j]
+			if in.Keyword == "RUN" && len(in.Flags) > 0 || len(in.Heredocs) > 0 {
+				return true
+			}
+			if len(in.Flag("chmod"))+len(in.Flag("link"))+len(in.Flag("parents")) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mounts are the targets of a RUN's mounts as clean relative paths, by type.
+func (p *Pass) mounts(in *dockerfile.Instruction) map[string]string {
+	out := map[string]string{}
+	for _, m := range in.Flag("mount") {
+		kind, target := "bind", ""
+		for _, field := range strings.Split(m, ",") {
+			k, v, _ := strings.Cut(field, "=")
+			switch strings.ToLower(k) {
+			case "type":
+				kind = v
+			case "target", "dst", "destination":
+				target = v
+			}
+		}
+		out[whittle.Join(p.last(in, "WORKDIR"), strings.Trim(target, `"'`))] = kind
+	}
+	return out
+}
+
+// inContext says whether the build context has a path.
+func (p *Pass) inContext(at string) bool {
+	if p.Project == nil || !fs.ValidPath(at) || p.Ignore.Ignore(at) {
+		return false
+	}
+	_, err := fs.Stat(p.Project, at)
+	return err == nil
+}
