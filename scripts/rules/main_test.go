@@ -1,0 +1,96 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"whittle/internal/rule"
+)
+
+func example() rule.Rule {
+	return rule.Rule{ID: "late-chmod", Title: "A chmod | chown keeps files twice", Text: "A layer is never changed.\n",
+		Before: "COPY x /x\nRUN chmod 755 /x\n", After: "COPY --chmod=755 x /x\n"}
+}
+
+func TestPages(t *testing.T) {
+	toml := rule.Rule{ID: "undeclared", Title: "What is imported is not declared.", Text: "Declare it, ``` and all.", Before: "[project]\ndependencies = []", After: "# ```\ndependencies = [\"rich\"]"}
+	bare := rule.Rule{ID: "bare", Title: "No example", Text: "None."}
+	got, err := render([]rule.Rule{example(), toml, bare})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"late-chmod.md": made + "# late-chmod\n\n**A chmod | chown keeps files twice.**\n\nA layer is never changed.\n\n## Before\n\n" +
+			"```dockerfile\nCOPY x /x\nRUN chmod 755 /x\n```\n\n## After\n\n```dockerfile\nCOPY --chmod=755 x /x\n```\n\n[All rules](README.md)\n",
+		"undeclared.md": made + "# undeclared\n\n**What is imported is not declared.**\n\nDeclare it, ``` and all.\n\n## Before\n\n" +
+			"```toml\n[project]\ndependencies = []\n```\n\n## After\n\n````toml\n# ```\ndependencies = [\"rich\"]\n````\n\n[All rules](README.md)\n",
+		"bare.md": made + "# bare\n\n**No example.**\n\nNone.\n\n[All rules](README.md)\n",
+		"README.md": made + "# Rules\n\n`whittle advise` asks these rules, in this order; `whittle fix --only RULE` makes the edits of one.\n\n" +
+			"| Rule | What it finds |\n|---|---|\n| [late-chmod](late-chmod.md) | A chmod \\| chown keeps files twice |\n" +
+			"| [undeclared](undeclared.md) | What is imported is not declared. |\n| [bare](bare.md) | No example |\n",
+	}
+	texts := map[string]string{}
+	for name, page := range got {
+		texts[name] = string(page)
+	}
+	if diff := cmp.Diff(want, texts); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for want, change := range map[string]func(r *rule.Rule){
+		"small letters":   func(r *rule.Rule) { r.ID = "../Late" },
+		"not one line":    func(r *rule.Rule) { r.Title = "a\nb" },
+		"no text":         func(r *rule.Rule) { r.Text = " " },
+		"one is empty":    func(r *rule.Rule) { r.After = "" },
+		"two of that nam": func(*rule.Rule) {},
+	} {
+		r := example()
+		change(&r)
+		if _, err := render([]rule.Rule{r, r}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+// TestStale: a page that is missing, old or of a rule that is gone is named
+// with the command that mends it, which leaves nothing to say.
+func TestStale(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "rules")
+	pages, err := render([]rule.Rule{example(), {ID: "bare", Title: "No example", Text: "None."}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := save(dir, pages); err != nil {
+		t.Fatal(err)
+	}
+	if err := compare(dir, pages); err != nil {
+		t.Fatalf("written just now: %v", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "bare.md")); err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.Replace(string(pages["late-chmod.md"]), "never", "always", 1)
+	for name, text := range map[string]string{"late-chmod.md": changed, "gone.md": "x"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = compare(dir, pages)
+	for _, want := range []string{"bare.md is missing", "gone.md is of no rule", "late-chmod.md:7 is not what", "go run ./scripts/rules -w"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	if err := save(dir, pages); err != nil {
+		t.Fatal(err)
+	}
+	if err := compare(dir, pages); err != nil {
+		t.Errorf("written again: %v", err)
+	}
+}
