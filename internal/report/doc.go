@@ -127,6 +127,10 @@ func printableLines(lines []string) []string {
 	return out
 }
 
+// Plain makes a text fit for a line of a terminal, for those who print one
+// outside of a report.
+func Plain(s string) string { return printable(s) }
+
 // printable makes a name from an image fit for a line: control characters and
 // invalid UTF-8 become escapes, so that a hostile file name cannot drive the
 // terminal.
