@@ -114,7 +114,11 @@ func (p *textPrinter) hanging(s, indent, bullet string, room int) {
 
 func markdownEntries(b *strings.Builder, es entries) {
 	for _, e := range es.rows {
-		b.WriteString("- **" + escapeMarkdown(e.label.text) + "** " + escapeMarkdown(e.title))
+		b.WriteString("- ")
+		if e.label.text != "" {
+			b.WriteString("**" + escapeMarkdown(e.label.text) + "** ")
+		}
+		b.WriteString(escapeMarkdown(e.title))
 		if e.text != "" {
 			b.WriteString(": " + escapeMarkdown(e.text))
 		}

@@ -49,68 +49,82 @@ func larger(a, b whittle.Finding) int {
 	return cmp.Or(cmp.Compare(b.Saving.High, a.Saving.High), cmp.Compare(b.Saving.Low, a.Saving.Low))
 }
 
+// keyFindings leaves out those that save next to nothing of their variant, and
+// counts these.
+func keyFindings(s *whittle.Study) (key []whittle.Finding, others int) {
+	unpacked := map[string]int64{}
+	for _, v := range s.Variants {
+		if v.Inspect != nil {
+			unpacked[v.Name] = v.Inspect.Size.Unpacked
+		}
+	}
+	for _, f := range s.Findings {
+		if !f.Breaks && small(f.Saving, unpacked[f.Variant]) {
+			others++
+		} else {
+			key = append(key, f)
+		}
+	}
+	slices.SortStableFunc(key, larger)
+	return key, others
+}
+
 // findingsSection has the findings by rule, the rule with the largest saving
 // first.
-func findingsSection(d *document, findings []whittle.Finding) {
-	if len(findings) == 0 {
+func findingsSection(d *document, s *whittle.Study) {
+	key, others := keyFindings(s)
+	if len(key) == 0 {
 		return
 	}
-	d.add(heading{2, "Key findings"}, para("Savings are those of one change alone; they overlap and do not add up."))
-	all := slices.Clone(findings)
-	slices.SortStableFunc(all, larger)
+	intro := "Savings are those of one change alone; they overlap and do not add up."
+	if others > 0 {
+		intro += fmt.Sprintf(" %d small ones are not listed.", others)
+	}
+	d.add(heading{2, "Key findings"}, para(intro))
 	byRule := map[string][]whittle.Finding{}
 	var rules []string
-	for _, f := range all {
+	for _, f := range key {
 		if len(byRule[f.Rule]) == 0 {
 			rules = append(rules, f.Rule)
 		}
 		byRule[f.Rule] = append(byRule[f.Rule], f)
 	}
-	for _, r := range rules {
-		d.add(heading{3, r}, ruleTable(byRule[r]))
-		if notes := ruleAdvice(byRule[r]); len(notes) > 0 {
-			d.add(notes)
+	label := 0
+	rows := make([][]entry, len(rules))
+	for i, r := range rules {
+		rows[i] = ruleEntries(byRule[r])
+		for _, e := range rows[i] {
+			label = max(label, width(e.label.text))
 		}
+	}
+	for i, r := range rules {
+		d.add(heading{3, r}, entries{rows[i], label})
 	}
 }
 
-func ruleTable(findings []whittle.Finding) table {
-	t := table{columns: []column{right("Saves"), flexible("Variant"), wrapped("Finding")}}
+// ruleEntries are a rule's findings, those that say the same of several
+// variants as one.
+func ruleEntries(findings []whittle.Finding) []entry {
 	all := mergeFindings(findings, func(f whittle.Finding) string {
-		return fmt.Sprintf("%q %d %d", f.Message, f.Saving.Low, f.Saving.High)
+		return fmt.Sprintf("%q %q %d %d", f.Message, f.Advice, f.Saving.Low, f.Saving.High)
 	})
+	var out []entry
 	for i, m := range all {
 		if i == most {
-			t.row(text(""), text(""), toned(fmt.Sprintf("and %d more", len(all)-most), faint))
+			out = append(out, entry{title: fmt.Sprintf("and %d more", len(all)-most)})
 			break
 		}
-		saves := savingCell(m.Saving)
+		e := entry{label: savingCell(m.Saving), title: m.Message}
 		if m.Breaks {
-			saves = toned("breaks", bad)
+			e.label = toned("breaks", bad)
 		}
-		t.row(saves, text(strings.Join(m.variants, ", ")), text(m.Message))
-	}
-	return t
-}
-
-// ruleAdvice is what to do about a rule's findings, once where they agree.
-func ruleAdvice(findings []whittle.Finding) list {
-	var lines []string
-	for _, f := range findings {
-		if f.Advice != "" {
-			lines = append(lines, "To do: "+f.Advice)
+		if len(m.variants) > 0 {
+			e.title, e.text = strings.Join(m.variants, ", "), m.Message
 		}
+		e.notes = findingNotes(m.Finding, i > 0, all[max(i-1, 0)].Finding)
+		out = append(out, e)
 	}
-	for _, f := range findings {
-		if f.Caution != "" {
-			lines = append(lines, "Caution: "+f.Caution)
-		}
-	}
-	lines = distinct(lines)
-	if len(lines) > most {
-		lines = append(lines[:most:most], fmt.Sprintf("and %d more", len(lines)-most))
-	}
-	return lines
+	return out
 }
 
 // forecastsSection sets the forecasts beside the sizes of what was built.
@@ -197,6 +211,7 @@ func nextSection(d *document, s *whittle.Study) {
 // leftFindings say what to do about the findings that have no fix and those
 // whose fix was not kept, the most pressing first.
 func leftFindings(s *whittle.Study) list {
+	key, _ := keyFindings(s)
 	type place struct{ fingerprint, variant string }
 	dropped := map[place]string{}
 	if s.Repair != nil {
@@ -206,12 +221,11 @@ func leftFindings(s *whittle.Study) list {
 	}
 	status := func(f whittle.Finding) string { return dropped[place{f.Fingerprint, f.Variant}] }
 	var left []whittle.Finding
-	for _, f := range s.Findings {
+	for _, f := range key {
 		if f.Fix == nil || status(f) != "" {
 			left = append(left, f)
 		}
 	}
-	slices.SortStableFunc(left, larger)
 	all := mergeFindings(left, func(f whittle.Finding) string {
 		return fmt.Sprintf("%q %q %q", f.Rule, cmp.Or(f.Advice, f.Message), status(f))
 	})

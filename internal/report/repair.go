@@ -62,7 +62,8 @@ func repairTitle(r *whittle.Repair) string {
 	if r.Written {
 		verb = "changed"
 	}
-	return fmt.Sprintf("%s: %d %s %s %d %s", r.Project, n, plural(n, "fixes"), verb, len(r.Files), plural(len(r.Files), "files"))
+	fixes := map[bool]string{true: "fix", false: "fixes"}[n == 1]
+	return fmt.Sprintf("%s: %d %s %s %d %s", r.Project, n, fixes, verb, len(r.Files), plural(len(r.Files), "files"))
 }
 
 // repairSections are the files, the steps and what building showed.

@@ -39,7 +39,7 @@ func studyDoc(s *whittle.Study) document {
 		}
 	}
 	failuresSection(&d, s)
-	findingsSection(&d, s.Findings)
+	findingsSection(&d, s)
 	forecastsSection(&d, s.Forecasts)
 	proofSection(&d, s)
 	nextSection(&d, s)
