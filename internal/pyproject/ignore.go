@@ -1,0 +1,294 @@
+package pyproject
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"whittle"
+)
+
+// ignoreFile is a .dockerignore.
+// https://docs.docker.com/build/concepts/context/#dockerignore-files
+type ignoreFile struct {
+	text
+	rules []ignoreRule
+}
+
+// ignoreRule is one pattern.
+type ignoreRule struct {
+	// start is where its line starts, end behind the line's end.
+	start, end int
+	pattern    string
+	// except says that the line starts with "!".
+	except bool
+	parts  []string
+}
+
+func parseIgnore(src []byte) (*ignoreFile, error) {
+	if err := limited(src, maxText); err != nil {
+		return nil, err
+	}
+	if !utf8.Valid(src) || bytes.IndexByte(src, 0) >= 0 {
+		return nil, unsupported("it is not in UTF-8")
+	}
+	f := &ignoreFile{text: newText(src)}
+	at := 0
+	if bytes.HasPrefix(src, byteOrderMark) {
+		at = len(byteOrderMark)
+	}
+	for at < len(src) {
+		next := f.nextLine(at)
+		line := string(src[at:f.lineEnd(at)])
+		r := ignoreRule{start: at, end: next}
+		at = next
+		// A "#" behind white space is part of a pattern.
+		if strings.HasPrefix(line, "#") || strings.TrimSpace(line) == "" {
+			continue
+		}
+		r.pattern, r.except = strings.CutPrefix(strings.TrimSpace(line), "!")
+		r.parts = patternParts(r.pattern)
+		f.rules = append(f.rules, r)
+	}
+	return f, nil
+}
+
+// patternParts cleans a pattern as Docker does and splits it.
+func patternParts(pattern string) []string {
+	p := path.Clean(strings.TrimSpace(pattern))
+	if p == ".." || strings.HasPrefix(p, "../") {
+		return nil // nothing of the context
+	}
+	if p = strings.Trim(p, "/"); p == "" || p == "." {
+		return nil
+	}
+	return strings.Split(p, "/")
+}
+
+// AddIgnore adds patterns to a .dockerignore, nil for one that is not there:
+// those that its lines do not cover. They come in front of the first
+// exception (a line that starts with "!"), so that all exceptions go on
+// working. Where an exception takes back all that a pattern would match, or
+// the file leaves out everything but its exceptions, they come behind it;
+// that is [whittle.ErrUnsupported] where a finer exception would be undone.
+func AddIgnore(src []byte, patterns ...string) ([]whittle.Edit, error) {
+	fail := func(err error) ([]whittle.Edit, error) {
+		return nil, fmt.Errorf("adding %.200q to .dockerignore: %w", patterns, err)
+	}
+	f, err := parseIgnore(src)
+	if err != nil {
+		return fail(err)
+	}
+	added := map[int][]string{}
+	var news [][]string
+	for _, p := range patterns {
+		p = strings.TrimSpace(p)
+		parts := patternParts(p)
+		if err := validPattern(p, parts); err != nil {
+			return fail(err)
+		}
+		if slices.ContainsFunc(news, func(have []string) bool { return wholly(have, parts) }) {
+			continue
+		}
+		at, needed, err := f.placeFor(p, parts)
+		if err != nil {
+			return fail(err)
+		}
+		if needed {
+			news = append(news, parts)
+			added[at] = append(added[at], p)
+		}
+	}
+	var edits []whittle.Edit
+	for at, lines := range added {
+		edits = append(edits, f.addLines(at, lines...))
+	}
+	if len(edits) == 0 {
+		return nil, nil
+	}
+	sortEdits(edits)
+	if err := f.check(edits, added); err != nil {
+		return fail(err)
+	}
+	return edits, nil
+}
+
+func validPattern(p string, parts []string) error {
+	_, err := path.Match(p, ".")
+	if err != nil || len(p) > maxRequirement || len(parts) == 0 || len(parts) > maxKeys || !printable(p) ||
+		strings.ContainsAny(p, "\\\t") || p[0] == '#' || p[0] == '!' {
+		return fmt.Errorf("%.80q is no pattern: %w", p, whittle.ErrUsage)
+	}
+	return nil
+}
+
+// placeFor is the offset at which a pattern has an effect and undoes no
+// exception; it is not needed where all that it matches is left out.
+func (f *ignoreFile) placeFor(p string, parts []string) (at int, needed bool, err error) {
+	// fine and everything: a line leaves out all that it matches, the latter
+	// with all else; back is the last exception that takes all of it back.
+	fine, everything, back, first := false, false, -1, -1
+	for i, r := range f.rules {
+		if r.except && first < 0 {
+			first = i
+		}
+		switch all := wholly(r.parts, parts); {
+		case all && r.except:
+			fine, everything, back = false, false, i
+		case all && catchAll(r.parts):
+			everything = true
+		case all:
+			fine = true
+		}
+	}
+	switch {
+	case fine:
+		return 0, false, nil
+	case everything:
+		return f.inAllowed(parts)
+	case back >= 0:
+		return f.behind(back, p, parts)
+	case first < 0:
+		return len(f.src), true, nil
+	}
+	return f.aboveNotes(f.rules[first].start), true, nil
+}
+
+// behind is the place behind the exception that takes the pattern back, which
+// has to be free of finer ones.
+func (f *ignoreFile) behind(back int, p string, parts []string) (int, bool, error) {
+	for _, r := range f.rules[:back+1] {
+		if r.except && wholly(parts, r.parts) {
+			return 0, false, unsupported("%s would undo the exception !%s", p, r.pattern)
+		}
+	}
+	return f.rules[back].end, true, nil
+}
+
+// inAllowed is the place in a file that leaves out everything but its
+// exceptions: the end, where the exceptions are folders that may well lack
+// what the pattern matches. Else the pattern is not needed or not safe.
+func (f *ignoreFile) inAllowed(parts []string) (int, bool, error) {
+	folders := false
+	for _, r := range f.rules {
+		if !r.except {
+			continue
+		}
+		open := r.parts
+		if n := len(open); n > 1 && (open[n-1] == "**" || open[n-1] == "*") {
+			open = open[:n-1]
+		}
+		if !plainParts(open) || wholly(parts, open) {
+			return 0, false, nil
+		}
+		folders = true
+	}
+	// A pattern of one place that no exception opens is left out already.
+	return len(f.src), folders && parts[0] == "**", nil
+}
+
+// aboveNotes is the start of a line, or of the comment lines right above it,
+// but for a byte order mark.
+func (f *ignoreFile) aboveNotes(start int) int {
+	at := f.aboveComments(start)
+	if at == 0 && bytes.HasPrefix(f.src, byteOrderMark) {
+		return len(byteOrderMark)
+	}
+	return at
+}
+
+func plainParts(parts []string) bool {
+	return !slices.ContainsFunc(parts, func(p string) bool { return strings.ContainsAny(p, `*?[\`) })
+}
+
+// catchAll says that a pattern matches everything.
+func catchAll(parts []string) bool {
+	return len(parts) == 1 && (parts[0] == "*" || parts[0] == "**")
+}
+
+// wholly says that all that the pattern n matches is matched by the pattern e,
+// or lies in a folder that is. It never says so where that is not the case,
+// and may miss that it is.
+func wholly(e, n []string) bool {
+	if len(e) == 0 || len(n) == 0 {
+		return false
+	}
+	if catchAll(e) {
+		return true
+	}
+	// As in matching with stars: go back to the last "**" when stuck.
+	i, j, star, from := 0, 0, -1, 0
+	for i < len(e) {
+		switch {
+		case e[i] == "**":
+			star, from = i, j
+			i++
+			continue
+		case j < len(n) && partCovers(e[i], n[j]):
+			i++
+			j++
+			continue
+		}
+		if star < 0 || from >= len(n) {
+			return false
+		}
+		from++
+		i, j = star+1, from
+	}
+	// "a/**" is what is in a, not a itself.
+	return e[len(e)-1] != "**" || j < len(n)
+}
+
+// partCovers compares one part of two patterns.
+func partCovers(e, n string) bool {
+	switch {
+	case strings.Contains(n, "**"):
+		return e == n && n != "**"
+	case e == n || e == "*":
+		return true
+	case strings.ContainsAny(n, `*?[\`) || strings.Contains(e, "**") || strings.ContainsAny(e, `[\`):
+		return false
+	}
+	ok, err := path.Match(e, n)
+	return ok && err == nil
+}
+
+// check applies edits and reads what comes out: the lines that were there, in
+// their order, and the new ones.
+func (f *ignoreFile) check(edits []whittle.Edit, added map[int][]string) error {
+	out, err := splice(f.src, edits)
+	if err != nil {
+		return err
+	}
+	now, err := parseIgnore(out)
+	if err != nil {
+		return err
+	}
+	var want []string
+	places := slices.Sorted(maps.Keys(added))
+	flush := func(until int) {
+		for ; len(places) > 0 && places[0] <= until; places = places[1:] {
+			want = append(want, added[places[0]]...)
+		}
+	}
+	for _, r := range f.rules {
+		flush(r.start)
+		want = append(want, r.line())
+	}
+	flush(len(f.src))
+	if !slices.EqualFunc(want, now.rules, func(w string, r ignoreRule) bool { return w == r.line() }) {
+		return unsupported("another line would change")
+	}
+	return nil
+}
+
+func (r *ignoreRule) line() string {
+	if r.except {
+		return "!" + r.pattern
+	}
+	return r.pattern
+}

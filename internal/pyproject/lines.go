@@ -1,0 +1,278 @@
+package pyproject
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"whittle"
+)
+
+// logical is one line of a requirements file as pip joins it.
+// https://pip.pypa.io/en/stable/reference/requirements-file-format/
+type logical struct {
+	// start and end are offsets, the end behind the last line's end.
+	start, end int
+	// text is without the comment, which is kept apart.
+	text, comment string
+	// name is the normalized name of the distribution, empty for an option, a
+	// path, or nothing.
+	name string
+	// indented says that white space stands in front.
+	indented bool
+}
+
+// requirements is a requirements file.
+type requirementsFile struct {
+	text
+	lines []logical
+}
+
+// parseLines reads a requirements file, whose byte order mark is in front of
+// the first line.
+func parseLines(src []byte) (*requirementsFile, error) {
+	if err := limited(src, maxText); err != nil {
+		return nil, err
+	}
+	if !utf8.Valid(src) || bytes.IndexByte(src, 0) >= 0 {
+		return nil, unsupported("it is not in UTF-8")
+	}
+	// Python ends lines at these too; nobody means them to.
+	if bytes.ContainsAny(src, "\v\f\x1c\x1d\x1e\u0085\u2028\u2029") || bytes.Count(src, []byte("\r")) != bytes.Count(src, []byte("\r\n")) {
+		return nil, unsupported("it has line ends that are none")
+	}
+	f := &requirementsFile{text: newText(src)}
+	at := 0
+	if bytes.HasPrefix(src, byteOrderMark) {
+		at = len(byteOrderMark)
+	}
+	for at < len(src) {
+		l := f.logical(at)
+		f.lines = append(f.lines, l)
+		at = l.end
+	}
+	return f, nil
+}
+
+// logical reads the line at an offset with those that continue it. A comment
+// line ends a continuation, and has none.
+func (f *requirementsFile) logical(at int) logical {
+	l := logical{start: at}
+	var joined strings.Builder
+	for at < len(f.src) {
+		line := string(f.src[at:f.lineEnd(at)])
+		at = f.nextLine(at)
+		comment := strings.HasPrefix(strings.TrimLeft(line, " \t"), "#")
+		if comment && joined.Len() > 0 {
+			joined.WriteByte(' ')
+		}
+		if comment || !strings.HasSuffix(line, `\`) {
+			joined.WriteString(line)
+			break
+		}
+		joined.WriteString(strings.Trim(line, `\`))
+	}
+	l.end = at
+	l.text = joined.String()
+	if i := commentAt(l.text); i >= 0 {
+		l.text, l.comment = l.text[:i], strings.TrimLeft(l.text[i:], " \t")
+	}
+	trimmed := strings.Trim(l.text, " \t")
+	l.indented = strings.HasPrefix(joined.String(), " ") || strings.HasPrefix(joined.String(), "\t")
+	l.text = trimmed
+	l.name = lineName(trimmed)
+	return l
+}
+
+// commentAt is where a comment starts: at a "#" at the start or behind white
+// space.
+func commentAt(s string) int {
+	for i := range len(s) {
+		if s[i] == '#' && (i == 0 || s[i-1] == ' ' || s[i-1] == '\t') {
+			return i
+		}
+	}
+	return -1
+}
+
+// lineName is the distribution that a line asks for: by a requirement, or by
+// an address with "#egg=".
+func lineName(s string) string {
+	if s == "" {
+		return ""
+	}
+	if s[0] != '-' {
+		requirement, _ := splitOptions(s)
+		if name := nameOf(requirement); name != "" {
+			return name
+		}
+	} else if !strings.HasPrefix(s, "-e ") && !strings.HasPrefix(s, "--editable") {
+		return ""
+	}
+	if _, egg, ok := strings.Cut(s, "#egg="); ok {
+		return normalize(egg[:nameLength(egg)])
+	}
+	return ""
+}
+
+// splitOptions parts a requirement from the options behind it ("--hash=…").
+func splitOptions(s string) (requirement, options string) {
+	for i := 1; i+2 < len(s); i++ {
+		if (s[i-1] == ' ' || s[i-1] == '\t') && s[i] == '-' && s[i+1] == '-' {
+			return strings.TrimRight(s[:i], " \t"), s[i:]
+		}
+	}
+	return s, ""
+}
+
+// AddLine adds a requirement to a requirements file, in its sorted place where
+// the requirements are sorted, else behind the last of them; a nil or empty
+// file becomes one of one line. Options such as "--hash" may follow the
+// requirement: a file in which others have hashes takes none without. Where
+// the distribution is there already, with these extras and for this marker or
+// any, there is no edit. Includes and constraints are not followed.
+func AddLine(src []byte, requirement string) ([]whittle.Edit, error) {
+	fail := func(err error) ([]whittle.Edit, error) {
+		return nil, fmt.Errorf("adding %.80q to a requirements file: %w", requirement, err)
+	}
+	if len(requirement) > maxRequirement || !printable(requirement) || commentAt(requirement) >= 0 || strings.HasSuffix(requirement, `\`) {
+		return fail(fmt.Errorf("it is no requirement of one line: %w", whittle.ErrUsage))
+	}
+	requirement = strings.Trim(requirement, " \t")
+	bare, options := splitOptions(requirement)
+	want, err := parseRequirement(bare)
+	if err != nil {
+		return fail(err)
+	}
+	f, err := parseLines(src)
+	if err != nil {
+		return fail(err)
+	}
+	var at []int
+	var names []string
+	hashes := false
+	for i := range f.lines {
+		l := &f.lines[i]
+		hashes = hashes || strings.Contains(l.text, "--hash=") || strings.Contains(l.text, "--hash ") || l.text == "--require-hashes"
+		if l.name == "" {
+			continue
+		}
+		have, _ := splitOptions(l.text)
+		if r, err := parseRequirement(have); l.name == want.name && (err != nil || r.covers(want)) {
+			return nil, nil
+		}
+		at, names = append(at, i), append(names, l.name)
+	}
+	if hashes && !strings.Contains(options, "--hash") {
+		return fail(whittle.WithHint(unsupported("the others have hashes"), "add it where the file is compiled from"))
+	}
+	edits := []whittle.Edit{f.addLines(f.lineFor(at, place(names, want.name)), requirement)}
+	return checkLines(f, edits, fail, nil, requirement)
+}
+
+// lineFor is the offset at which a new line comes in front of the k-th of some
+// lines, or behind the last.
+func (f *requirementsFile) lineFor(at []int, k int) int {
+	switch {
+	case len(at) == 0:
+		return len(f.src)
+	case k > 0:
+		return f.annotated(at[k-1])
+	}
+	// Comments right above are about the line, those at the top about the file.
+	i := at[0]
+	for i > 0 && f.lines[i-1].text == "" && f.lines[i-1].comment != "" {
+		i--
+	}
+	if i == 0 {
+		i = at[0]
+	}
+	return f.lines[i].start
+}
+
+// annotated is the end of a line and of the indented comments right behind it,
+// in which pip-compile says where it is from.
+func (f *requirementsFile) annotated(i int) int {
+	for i+1 < len(f.lines) {
+		if next := &f.lines[i+1]; !next.indented || next.text != "" || next.comment == "" {
+			break
+		}
+		i++
+	}
+	return f.lines[i].end
+}
+
+// RemoveLine removes a distribution from a requirements file: the line with
+// its continuations, the comment at its end, and the indented comments right
+// below, in which pip-compile says where it is from. Several lines for
+// several markers all go. What is not there is no edit.
+func RemoveLine(src []byte, name string) ([]whittle.Edit, error) {
+	fail := func(err error) ([]whittle.Edit, error) {
+		return nil, fmt.Errorf("removing %.80q from a requirements file: %w", name, err)
+	}
+	norm := normalize(name)
+	if n := nameLength(norm); n == 0 || n != len(norm) {
+		return fail(fmt.Errorf("it is no name: %w", whittle.ErrUsage))
+	}
+	f, err := parseLines(src)
+	if err != nil {
+		return fail(err)
+	}
+	var spans []whittle.Span
+	gone := map[int]bool{}
+	for i := range f.lines {
+		if f.lines[i].name != norm {
+			continue
+		}
+		end := f.annotated(i)
+		for j := i; j < len(f.lines) && f.lines[j].end <= end; j++ {
+			gone[j] = true
+		}
+		span := whittle.Span{Start: f.lines[i].start, End: end}
+		if end == len(src) && src[end-1] != '\n' && i > 0 {
+			span.Start = f.lineEnd(f.lines[i-1].end - 1)
+		}
+		spans = append(spans, span)
+	}
+	if len(spans) == 0 {
+		return nil, nil
+	}
+	return checkLines(f, deletions(spans), fail, gone, "")
+}
+
+// checkLines applies edits and reads what comes out: the lines that are gone
+// are those that should be, and the one that is new is alone.
+func checkLines(f *requirementsFile, edits []whittle.Edit, fail func(error) ([]whittle.Edit, error), gone map[int]bool, added string) ([]whittle.Edit, error) {
+	out, err := splice(f.src, edits)
+	if err != nil {
+		return fail(err)
+	}
+	now, err := parseLines(out)
+	if err != nil {
+		return fail(err)
+	}
+	same := func(a, b logical) bool { return a.text == b.text && a.comment == b.comment }
+	var want []logical
+	for i, l := range f.lines {
+		if !gone[i] {
+			want = append(want, l)
+		}
+	}
+	got := now.lines
+	if added != "" {
+		i := 0
+		for i < len(want) && i < len(got) && same(want[i], got[i]) {
+			i++
+		}
+		if i == len(got) || got[i].text != added || got[i].comment != "" {
+			return fail(unsupported("the new line would not stand alone"))
+		}
+		got = slices.Delete(slices.Clone(got), i, i+1)
+	}
+	if !slices.EqualFunc(want, got, same) {
+		return fail(unsupported("another line would change"))
+	}
+	return edits, nil
+}
