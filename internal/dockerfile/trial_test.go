@@ -1,0 +1,511 @@
+package dockerfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"whittle"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// trial is one operation on one file, with what must come of it.
+type trial struct {
+	name string
+	run  func() ([]whittle.Edit, error)
+	// sure says that Apply takes what the operation returns.
+	sure bool
+	// want compares BuildKit's view of the file before and after.
+	want func(old, now []node) error
+	// again is the same on the result, where it must change nothing more.
+	again func(f *File) ([]whittle.Edit, error)
+	// drops says that the operation may take a comment out, as a whole word
+	// that holds one.
+	drops bool
+}
+
+// node is an instruction as BuildKit's parser has it.
+type node struct {
+	keyword, text string
+	flags, docs   []string
+	ast           *parser.Node
+}
+
+func (n node) same(o node) bool {
+	return n.keyword == o.keyword && n.text == o.text && slices.Equal(n.flags, o.flags) && slices.Equal(n.docs, o.docs)
+}
+
+// nodes is BuildKit's view of a file.
+func nodes(src []byte) ([]node, error) {
+	res, err := parser.Parse(bytes.NewReader(src))
+	if err != nil {
+		return nil, err
+	}
+	var out []node
+	for _, n := range res.AST.Children {
+		v := node{keyword: strings.ToUpper(n.Value), text: strings.TrimSpace(n.Original), flags: n.Flags, ast: n}
+		for _, d := range n.Heredocs {
+			v.docs = append(v.docs, d.Name+"\n"+d.Content)
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// others sees that all nodes but the one at i are the same.
+func others(i int, check func(old, now node) error) func(old, now []node) error {
+	return func(old, now []node) error {
+		if len(old) != len(now) {
+			return fmt.Errorf("%d instructions became %d", len(old), len(now))
+		}
+		for j := range old {
+			if j != i && !old[j].same(now[j]) {
+				return fmt.Errorf("instruction %d was %q and is %q", j, old[j].text, now[j].text)
+			}
+		}
+		if old[i].keyword != now[i].keyword {
+			return fmt.Errorf("instruction %d was %s and is %s", i, old[i].keyword, now[i].keyword)
+		}
+		return check(old[i], now[i])
+	}
+}
+
+// order sees that the file has these nodes.
+func order(want func(old []node) []node) func(old, now []node) error {
+	return func(old, now []node) error {
+		old = want(slices.Clone(old))
+		if !slices.EqualFunc(old, now, node.same) {
+			return fmt.Errorf("the instructions are %q, want %q", texts(now), texts(old))
+		}
+		return nil
+	}
+}
+
+func texts(list []node) (out []string) {
+	for _, n := range list {
+		out = append(out, n.text)
+	}
+	return out
+}
+
+// ran is what BuildKit would run of a RUN: each simple command as the shell's
+// printer writes it. ok is false where it cannot be read.
+func ran(n node, lang syntax.LangVariant) (out []string, ok bool) {
+	parsed, err := understand(n.ast)
+	run, isRun := parsed.(*instructions.RunCommand)
+	if err != nil || !isRun || !run.PrependShell {
+		return nil, false
+	}
+	text := strings.Join(run.CmdLine, " ")
+	if h, err := parser.ParseHeredoc(text); err == nil && h != nil && len(run.Files) > 0 {
+		text = run.Files[0].Data
+		if run.Files[0].Chomp {
+			text = parser.ChompHeredocContent(text)
+		}
+	} else {
+		for _, file := range run.Files {
+			text += "\n" + file.Data + file.Name
+		}
+	}
+	return printed(text, lang)
+}
+
+func printed(text string, lang syntax.LangVariant) (out []string, ok bool) {
+	file, err := syntax.NewParser(syntax.Variant(lang)).Parse(strings.NewReader(text), "")
+	if err != nil {
+		return nil, false
+	}
+	var b strings.Builder
+	syntax.Walk(file, func(n syntax.Node) bool {
+		st, isStmt := n.(*syntax.Stmt)
+		if !isStmt || !simple(st) {
+			return true
+		}
+		b.Reset()
+		for _, r := range st.Redirs {
+			fmt.Fprintf(&b, "%s ", r.Op)
+			if err := syntax.NewPrinter().Print(&b, r.Word); err != nil {
+				return true
+			}
+			b.WriteByte(' ')
+		}
+		if st.Cmd != nil {
+			if err := syntax.NewPrinter(syntax.SingleLine(true)).Print(&b, st.Cmd); err != nil {
+				return true
+			}
+		}
+		out = append(out, b.String())
+		return true
+	})
+	return out, true
+}
+
+// runs compares what BuildKit runs before and after.
+func runs(in *Instruction, check func(old, now []string) error) func(old, now node) error {
+	return func(old, now node) error {
+		lang, _ := language(in.shell)
+		a, ok := ran(old, lang)
+		if !ok {
+			return nil // the reading of this package is looser: the first line names a shell
+		}
+		b, ok := ran(now, lang)
+		if !ok {
+			return errors.New("BuildKit's view of the script does not parse")
+		}
+		return check(a, b)
+	}
+}
+
+// trials are all operations over all instructions of a file.
+func trials(f *File) []trial {
+	var out []trial
+	all := f.all()
+	for i, in := range all {
+		out = append(out, lineTrials(f, i)...)
+		for _, j := range []int{i - 1, i + 1, len(all) - 1, 0} {
+			if j >= 0 && j < len(all) && j != i {
+				out = append(out, moveTrial(f, i, j))
+			}
+		}
+		out = append(out, flagTrial(i, in, "SetFlag", "network", "none"), flagTrial(i, in, "SetFlag", "chmod", "0755"),
+			flagTrial(i, in, "AddFlag", "mount", "type=cache,target=/added"))
+		out = append(out, argTrials(i, in)...)
+		if in.Keyword == "RUN" || in.Keyword == "CMD" {
+			out = append(out, appendTrial(i, in, "rm -rf /added"))
+		}
+		if s, err := in.Shell(); err == nil {
+			for k := range s.Commands() {
+				out = append(out, commandTrials(i, in, s, k)...)
+			}
+		}
+	}
+	for i := range f.Stages {
+		out = append(out, envTrial(f, i, "ADDED", "1"), envTrial(f, i, "A", `x "y" z`))
+	}
+	return out
+}
+
+func lineTrials(f *File, i int) []trial {
+	in := f.all()[i]
+	line := "LABEL added=1"
+	added := func(at int) func(old, now []node) error {
+		return order(func(old []node) []node {
+			return slices.Insert(old, at, node{keyword: "LABEL", text: line})
+		})
+	}
+	return []trial{
+		{name: "InsertBefore", want: added(i),
+			run: func() ([]whittle.Edit, error) { return []whittle.Edit{f.InsertBefore(in, line)}, nil }},
+		{name: "InsertAfter", want: added(i + 1),
+			run: func() ([]whittle.Edit, error) { return []whittle.Edit{f.InsertAfter(in, line)}, nil }},
+		{name: "Remove", want: order(func(old []node) []node { return slices.Delete(old, i, i+1) }),
+			run: func() ([]whittle.Edit, error) { return f.Remove(in), nil }},
+	}
+}
+
+func moveTrial(f *File, i, j int) trial {
+	to := j + 1 // in the list without i
+	if i < j {
+		to = j
+	}
+	return trial{name: "Move", sure: true,
+		run: func() ([]whittle.Edit, error) { all := f.all(); return f.Move(all[i], all[j]) },
+		want: order(func(old []node) []node {
+			n := old[i]
+			return slices.Insert(slices.Delete(old, i, i+1), to, n)
+		}),
+		again: func(f *File) ([]whittle.Edit, error) { all := f.all(); return f.Move(all[to], all[to-1]) }}
+}
+
+func flagTrial(i int, in *Instruction, op, name, value string) trial {
+	set := func(in *Instruction) ([]whittle.Edit, error) {
+		if op == "AddFlag" {
+			return in.AddFlag(name, value)
+		}
+		return in.SetFlag(name, value)
+	}
+	flag := "--" + name + "=" + value
+	return trial{name: op, sure: true,
+		run:   func() ([]whittle.Edit, error) { return set(in) },
+		again: func(f *File) ([]whittle.Edit, error) { return set(f.all()[i]) },
+		want: others(i, func(old, now node) error {
+			want := slices.Clone(old.flags)
+			at := slices.IndexFunc(want, func(s string) bool { return strings.HasPrefix(s, "--"+name+"=") })
+			switch {
+			case slices.Contains(want, flag):
+			case at >= 0 && op == "SetFlag":
+				want[at] = flag
+			default:
+				want = append(want, flag)
+			}
+			if !slices.Equal(want, now.flags) || !slices.Equal(old.docs, now.docs) || !slices.Equal(arguments(old.ast), arguments(now.ast)) {
+				return fmt.Errorf("flags %q became %q, arguments %q %q", old.flags, now.flags, arguments(old.ast), arguments(now.ast))
+			}
+			return nil
+		})}
+}
+
+// arguments are the words that BuildKit makes of an instruction.
+func arguments(n *parser.Node) (out []string) {
+	for n = n.Next; n != nil; n = n.Next {
+		out = append(out, strings.TrimSpace(n.Value))
+	}
+	return out
+}
+
+func argTrials(i int, in *Instruction) (out []trial) {
+	switch in.Keyword {
+	case "RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK", "ONBUILD", "SHELL":
+		return nil
+	}
+	for k := range in.Args {
+		text := "added"
+		switch {
+		case in.JSON:
+			text = `"added"`
+		case strings.Contains(in.Args[k].Value, "="):
+			text = "ADDED=1"
+		}
+		out = append(out, trial{name: "ReplaceArg",
+			run: func() ([]whittle.Edit, error) { return []whittle.Edit{in.ReplaceArg(k, text)}, nil },
+			want: others(i, func(old, now node) error {
+				if !strings.Contains(now.text, text) || !slices.Equal(old.flags, now.flags) {
+					return fmt.Errorf("%q has no %q", now.text, text)
+				}
+				return nil
+			})})
+	}
+	return out
+}
+
+func appendTrial(i int, in *Instruction, command string) trial {
+	return trial{name: "AppendCommand", sure: true,
+		run: func() ([]whittle.Edit, error) {
+			e, err := in.AppendCommand(command)
+			return []whittle.Edit{e}, err
+		},
+		want: others(i, func(old, now node) error {
+			if !slices.Equal(old.flags, now.flags) {
+				return fmt.Errorf("flags %q became %q", old.flags, now.flags)
+			}
+			return runs(in, func(a, b []string) error {
+				if !slices.Equal(append(a, command), b) {
+					return fmt.Errorf("it runs %q, before %q", b, a)
+				}
+				return nil
+			})(old, now)
+		})}
+}
+
+func commandTrials(i int, in *Instruction, s *Script, k int) (out []trial) {
+	c := s.Commands()[k]
+	out = append(out, trial{name: "RemoveCommand", sure: true,
+		run: func() ([]whittle.Edit, error) { return in.RemoveCommand(c) },
+		want: others(i, runs(in, func(a, b []string) error {
+			gone := len(a) - len(b)
+			for j := range b {
+				if gone > 0 && slices.Equal(slices.Concat(a[:j], a[j+gone:]), b) {
+					return nil
+				}
+			}
+			if gone > 0 && slices.Equal(a[:len(b)], b) {
+				return nil
+			}
+			return fmt.Errorf("it runs %q, before %q", b, a)
+		}))})
+	if len(c.Words) == 0 {
+		return out
+	}
+	same := func(undo func(old, now string) bool) func(old, now []node) error {
+		return others(i, runs(in, func(a, b []string) error {
+			if len(a) != len(b) {
+				return fmt.Errorf("it runs %q, before %q", b, a)
+			}
+			for j := range a {
+				if a[j] != b[j] && !undo(a[j], b[j]) {
+					return fmt.Errorf("it runs %q, before %q", b[j], a[j])
+				}
+			}
+			if slices.Equal(a, b) {
+				return fmt.Errorf("nothing changed of %q", a)
+			}
+			return nil
+		}))
+	}
+	out = append(out, trial{name: "AddWords", sure: true,
+		run: func() ([]whittle.Edit, error) {
+			e, err := in.AddWords(c, len(c.Words)/2, "--added", "'a b'")
+			return []whittle.Edit{e}, err
+		},
+		want: same(func(old, now string) bool { return strings.Replace(now, " --added 'a b'", "", 1) == old })})
+	last := len(c.Words) - 1
+	if nested := strings.ContainsAny(c.Words[last].Text, "`(\n"); last > 0 {
+		t := trial{name: "RemoveWords", sure: true, drops: nested,
+			run:  func() ([]whittle.Edit, error) { return in.RemoveWords(c, last, last+1) },
+			want: same(func(old, now string) bool { return len(now) < len(old) })}
+		if nested {
+			t.want = others(i, func(_, _ node) error { return nil })
+		}
+		out = append(out, t)
+	}
+	if nested := strings.ContainsAny(c.Words[last].Text, "`(\n"); !s.Exec {
+		t := trial{name: "ReplaceWord", drops: nested,
+			run:  func() ([]whittle.Edit, error) { return []whittle.Edit{in.ReplaceWord(c.Words[last], "'a b'")}, nil },
+			want: same(func(_, now string) bool { return strings.Contains(now, "'a b'") })}
+		if nested || c.Words[last].Text == "'a b'" || c.Name() == "" || in.Keyword != "RUN" {
+			t.want = others(i, func(_, _ node) error { return nil })
+		}
+		out = append(out, t)
+	}
+	if in.Keyword != "RUN" { // ran reads nothing else
+		for j := range out {
+			out[j].want = others(i, func(_, _ node) error { return nil })
+		}
+	}
+	return out
+}
+
+func envTrial(f *File, stage int, name, value string) trial {
+	return trial{name: "SetEnv", sure: true,
+		run:   func() ([]whittle.Edit, error) { return f.SetEnv(stage, name, value) },
+		again: func(f *File) ([]whittle.Edit, error) { return f.SetEnv(stage, name, value) },
+		want: func(old, now []node) error {
+			at, changed := -1, 0
+			for _, n := range now {
+				if n.keyword == "FROM" {
+					at++
+				}
+				if n.keyword == "ENV" && at == stage {
+					parsed, err := understand(n.ast)
+					if err != nil {
+						return err
+					}
+					for _, kv := range parsed.(*instructions.EnvCommand).Env {
+						got, _, err := shell.NewLex('\\').ProcessWord(kv.Value, lookup{})
+						if kv.Key == name && (err != nil || got != value) {
+							return fmt.Errorf("%s is %q: %v", name, got, err)
+						} else if kv.Key == name {
+							changed++
+						}
+					}
+				}
+			}
+			if changed == 0 {
+				return fmt.Errorf("%s is not set", name)
+			}
+			isEnv := func(n node) bool { return n.keyword == "ENV" }
+			old, now = slices.DeleteFunc(slices.Clone(old), isEnv), slices.DeleteFunc(slices.Clone(now), isEnv)
+			return order(func(n []node) []node { return n })(old, now)
+		}}
+}
+
+// outcome is what came of a trial.
+type outcome int
+
+const (
+	refused outcome = iota // the operation or Apply said no
+	unchanged
+	edited
+)
+
+// try makes an operation and holds it to the invariants.
+func try(f *File, tr trial) (outcome, []whittle.Edit, error) {
+	edits, err := tr.run()
+	if err != nil {
+		if !errors.Is(err, whittle.ErrUnsupported) && !errors.Is(err, whittle.ErrUsage) || strings.Contains(err.Error(), "\n") {
+			return refused, nil, fmt.Errorf("refused by %#v", err)
+		}
+		return refused, nil, nil
+	}
+	out, err := Apply(f.Source, edits)
+	if err != nil {
+		if tr.sure {
+			return refused, nil, fmt.Errorf("Apply takes no %+v: %w", edits, err)
+		}
+		return refused, nil, nil
+	}
+	if bytes.Equal(out, f.Source) {
+		return unchanged, nil, nil
+	}
+	fail := func(err error) (outcome, []whittle.Edit, error) {
+		return edited, nil, fmt.Errorf("%w\nedits %+v\nresult:\n%s", err, edits, out)
+	}
+	after, err := Parse("Dockerfile", out)
+	if err != nil {
+		return fail(err)
+	}
+	old, err := nodes(f.Source)
+	if err != nil {
+		return fail(err)
+	}
+	now, err := nodes(out)
+	if err != nil {
+		return fail(err)
+	}
+	if err := tr.want(old, now); err != nil {
+		return fail(err)
+	}
+	if err := keepsComments(f, after, tr); err != nil {
+		return fail(err)
+	}
+	if tr.again != nil {
+		if more, err := tr.again(after); err != nil || len(more) > 0 {
+			return fail(fmt.Errorf("again it gives %+v, %v", more, err))
+		}
+	}
+	return edited, edits, nil
+}
+
+// keepsComments compares the comments before and after: those that this
+// package reads, and the lines that start with "#".
+func keepsComments(before, after *File, tr trial) error {
+	if tr.drops {
+		return nil
+	}
+	if a, b := commentsOf(before), commentsOf(after); !slices.Equal(a, b) {
+		return fmt.Errorf("comments %q became %q", a, b)
+	}
+	if tr.name == "Remove" { // what a heredoc holds for a file is no comment
+		return nil
+	}
+	if a, b := hashLines(before.Source), hashLines(after.Source); !slices.Equal(a, b) {
+		return fmt.Errorf("comment lines %q became %q", a, b)
+	}
+	return nil
+}
+
+func hashLines(src []byte) (out []string) {
+	for line := range strings.Lines(strings.TrimPrefix(string(src), string(bom))) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") {
+			out = append(out, line)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// commentsOf lists the comments of a file, sorted.
+func commentsOf(f *File) (out []string) {
+	at := 0
+	gap := func(end int) {
+		for line := range strings.Lines(strings.TrimPrefix(string(f.Source[at:end]), string(bom))) {
+			if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") {
+				out = append(out, line)
+			}
+		}
+	}
+	for _, in := range f.all() {
+		gap(max(at, in.from))
+		at = in.Span.End
+		out = append(out, in.comments()...)
+	}
+	gap(len(f.Source))
+	slices.Sort(out)
+	return out
+}
