@@ -57,12 +57,7 @@ func (p *Pass) places(items []int) []whittle.Evidence {
 	if len(out) <= maxPlaces {
 		return out
 	}
-	rest := whittle.Evidence{Layer: -1, What: "in other places"}
-	for _, e := range out[maxPlaces-1:] {
-		rest.Bytes += e.Bytes
-		rest.Files += e.Files
-	}
-	return append(out[:maxPlaces-1], rest)
+	return append(out[:maxPlaces-1], summed(out[maxPlaces-1:], "other places"))
 }
 
 // rolled rolls whole folders of one layer up.
@@ -85,7 +80,7 @@ func (p *Pass) rolled(layer int, items []int) []whittle.Evidence {
 	for _, i := range items {
 		it := &p.Ledger.Items[i]
 		top := it.Path
-		for dir := path.Dir(it.Path); dir != "." && mine[dir] == all[dir]; dir = path.Dir(dir) {
+		for dir := path.Dir(it.Path); dir != "." && mine[dir] == all[dir] && !isSystem(dir); dir = path.Dir(dir) {
 			top = dir
 		}
 		if rows[top] == nil {
@@ -100,6 +95,16 @@ func (p *Pass) rolled(layer int, items []int) []whittle.Evidence {
 		out = append(out, *e)
 	}
 	return out
+}
+
+// isSystem says that a folder belongs to nobody: to name it would say nothing.
+func isSystem(dir string) bool {
+	switch dir {
+	case "bin", "etc", "home", "lib", "lib64", "opt", "root", "run", "sbin", "srv", "tmp", "usr", "var", "usr/bin", "usr/lib", "usr/local",
+		"usr/local/bin", "usr/local/lib", "usr/share", "var/cache", "var/lib":
+		return true
+	}
+	return false
 }
 
 // common is the deepest path that two are, or lie in.

@@ -8,5 +8,8 @@ func All() []Rule {
 		movedFile(),
 		replacedFile(),
 		identicalCopy(),
+		packageManagerCache(),
+		installRecommends(),
+		buildToolsInFinalStage(),
 	}
 }

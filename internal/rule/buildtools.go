@@ -1,0 +1,114 @@
+package rule
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle"
+)
+
+func buildToolsInFinalStage() Rule {
+	return Rule{
+		ID:    "build-tools-in-final-stage",
+		Title: "Compilers and headers are in the image that runs",
+		Text: `What was only needed to build something (gcc, make, -dev packages) is never used again, and often the largest part of
+an image. Build in a stage of its own and copy what was built. Where one RUN installs, builds and is done, it can remove the packages
+itself, before its layer is made.`,
+		Before: "FROM python:3.13-slim\nRUN apt-get update && apt-get install -y gcc && pip install app\n",
+		After: "FROM python:3.13-slim AS builder\nRUN apt-get update && apt-get install -y gcc && pip install --prefix=/install app\n\n" +
+			"FROM python:3.13-slim\nCOPY --from=builder /install /usr/local\n",
+		Run: buildTools,
+	}
+}
+
+// tool matches packages that only builds need, as Debian, Alpine and Red Hat
+// call them.
+var tool = regexp.MustCompile(`^(gcc|g\+\+|gfortran|cpp|gobjc|gccgo|clang|llvm|lld|ldc|rustc|cargo|golang|go|gdc)(-[0-9].*|-c\+\+)?$|` +
+	`^(gcc|g\+\+|cpp|gfortran)-[0-9]+(-.*)?$|^golang-[0-9.]+.*$|` +
+	`^(make|build-essential|build-base|alpine-sdk|binutils|cmake|cmake-data|ninja-build|ninja|samurai|meson|autoconf|automake|autotools-dev|libtool|` +
+	`pkg-config|pkgconf|pkgconf-bin|bison|flex|m4|dpkg-dev|fakeroot|swig|nasm|yasm|maven|gradle|node-gyp|linux-headers|` +
+	`linux-libc-dev|kernel-headers|rpm-build|redhat-rpm-config)(-.*)?$|` +
+	`-(dev|devel)(-bin)?$|^lib(gcc|stdc\+\+|objc|gfortran)-[0-9]+-dev$`)
+
+// isTool says that a package is needed to build things, and not to run them.
+func isTool(name string) bool { return tool.MatchString(name) }
+
+func buildTools(p *Pass) []whittle.Finding {
+	s := p.packages()
+	var tools []int
+	for n := range s.list {
+		if k := &s.list[n]; k.layer >= 0 && !p.base(k.layer) && isTool(k.name) {
+			tools = append(tools, n)
+		}
+	}
+	if len(tools) == 0 {
+		return nil
+	}
+	freed := p.freed(s, tools)
+	byLayer := map[int][]int{}
+	for _, n := range freed {
+		byLayer[s.list[n].layer] = append(byLayer[s.list[n].layer], n)
+	}
+	var out []whittle.Finding
+	for layer := range p.Ledger.Layers {
+		chosen := byLayer[layer]
+		evidence, items, names := p.byPackage(s, chosen, layer)
+		if p.bytes(items) < small {
+			continue
+		}
+		f := whittle.Finding{
+			Message: fmt.Sprintf("%s brings compilers, headers and what only they need: %s in %d packages: %s",
+				p.named(layer), whittle.Bytes(p.bytes(items)), len(chosen), largest(evidence)),
+			Evidence: p.withLine(evidence, layer), Change: p.remove(items), Risk: whittle.RiskMedium,
+			Caution:     "a program that compiles at run time needs them, and a package of headers may have brought a library",
+			Advice:      "build in a stage of its own and copy what was built",
+			Fingerprint: whittle.Fingerprint("build-tools-in-final-stage", append([]string{p.text(layer)}, names...)...),
+		}
+		if in := p.instruction(layer); in != nil && in.Keyword == "RUN" {
+			if acts, ok := p.actions(in); ok && slices.ContainsFunc(acts, func(a action) bool { return builds(a) }) {
+				f.Advice += fmt.Sprintf(", or remove the packages at the end of %s, which has built by then", p.short(in))
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// builds says that a command may need a compiler.
+func builds(a action) bool {
+	switch a.Name() {
+	case "pip", "pip3", "python", "python3", "make", "npm", "yarn", "cargo", "go", "gcc", "cc", "g++", "cmake", "uv", "poetry", "gem", "bundle":
+		return true
+	}
+	return false
+}
+
+// virtual says that a package is only a name for some build tools, as
+// apk add --virtual .build-deps makes them.
+func (s *osPackages) virtual(n int) bool {
+	return strings.HasPrefix(s.list[n].name, ".") && slices.ContainsFunc(s.list[n].depends, func(names []string) bool { return isTool(names[0]) })
+}
+
+// freed are the packages above the base that go with some: these themselves,
+// but for those that another package needs, and what was installed only for
+// them.
+func (p *Pass) freed(s *osPackages, tools []int) []int {
+	var roots []int
+	for n := range s.list {
+		k := &s.list[n]
+		if slices.Contains(tools, n) || s.virtual(n) || s.roots && k.auto && (k.layer < 0 || !p.base(k.layer)) {
+			continue
+		}
+		roots = append(roots, n)
+	}
+	kept, mine := s.needed(roots, true), s.needed(tools, true)
+	var out []int
+	for n := range s.list {
+		if k := &s.list[n]; mine[n] && !kept[n] && k.layer >= 0 && !p.base(k.layer) {
+			out = append(out, n)
+		}
+	}
+	return out
+}

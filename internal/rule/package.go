@@ -1,0 +1,286 @@
+package rule
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+
+	"whittle"
+)
+
+// maxStatus bounds a package database that is read, in bytes.
+const maxStatus = 64 << 20
+
+// osPackage is one installed package of the distribution.
+type osPackage struct {
+	name, version string
+	// auto says that it was installed only because another asked for it.
+	auto bool
+	// depends and recommends are lists of alternatives, by name.
+	depends, recommends [][]string
+	// layer brought its first file, -1 where it has none.
+	layer int
+	items []int
+}
+
+// osPackages are the installed packages of a distribution.
+type osPackages struct {
+	list []osPackage
+	// providers has positions in list by every name that they answer to.
+	providers map[string][]int
+	// roots says that what was asked for is known.
+	roots bool
+}
+
+// packages reads dpkg's and apk's databases; of rpm's only names are known.
+func (p *Pass) packages() *osPackages {
+	s := &osPackages{providers: map[string][]int{}}
+	if p.Root == nil || p.Ledger == nil || len(p.Owner) != len(p.Ledger.Items) {
+		return s
+	}
+	if status, err := p.Root.ReadFile("var/lib/dpkg/status", maxStatus); err == nil {
+		s.dpkg(status)
+		if states, err := p.Root.ReadFile("var/lib/apt/extended_states", maxStatus); err == nil {
+			s.roots = true
+			for _, f := range stanzas(states) {
+				if f["Auto-Installed"] == "1" {
+					s.mark(f["Package"])
+				}
+			}
+		}
+	}
+	if db, err := p.Root.ReadFile("lib/apk/db/installed", maxStatus); err == nil {
+		s.apk(db)
+		if world, err := p.Root.ReadFile("etc/apk/world", 1<<20); err == nil {
+			s.roots = true
+			asked := map[string]bool{}
+			for _, w := range strings.Fields(string(world)) {
+				asked[name(w)] = true
+			}
+			for i := range s.list {
+				s.list[i].auto = !asked[s.list[i].name]
+			}
+		}
+	}
+	p.place(s)
+	return s
+}
+
+// place gives packages their items; those that no database lists (rpm) are
+// added by their owners' names.
+func (p *Pass) place(s *osPackages) {
+	at := map[string]int{}
+	for i := range s.list {
+		at[s.list[i].name] = i
+	}
+	for i := range p.Ledger.Items {
+		it, o := &p.Ledger.Items[i], &p.Owner[i]
+		if o.Ecosystem != "deb" && o.Ecosystem != "apk" && o.Ecosystem != "rpm" {
+			continue
+		}
+		n, ok := at[o.Name]
+		if !ok {
+			n = s.add(osPackage{name: o.Name, version: o.Version, layer: -1})
+			at[o.Name] = n
+		}
+		k := &s.list[n]
+		k.items = append(k.items, i)
+		if k.layer < 0 || it.Layer < k.layer {
+			k.layer = it.Layer
+		}
+	}
+}
+
+func (s *osPackages) add(k osPackage, provides ...string) int {
+	s.list = append(s.list, k)
+	n := len(s.list) - 1
+	for _, name := range append(provides, k.name) {
+		s.providers[name] = append(s.providers[name], n)
+	}
+	return n
+}
+
+func (s *osPackages) mark(name string) {
+	for _, n := range s.providers[name] {
+		if s.list[n].name == name {
+			s.list[n].auto = true
+		}
+	}
+}
+
+// stanzas reads paragraphs of "Field: value" lines, as dpkg writes them.
+// https://www.debian.org/doc/debian-policy/ch-controlfields.html
+func stanzas(content []byte) []map[string]string {
+	var out []map[string]string
+	for _, part := range bytes.Split(content, []byte("\n\n")) {
+		f := map[string]string{}
+		key := ""
+		for line := range strings.Lines(string(part)) {
+			if strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t") {
+				f[key] += " " + strings.TrimSpace(line)
+				continue
+			}
+			k, v, ok := strings.Cut(line, ":")
+			if key = k; ok {
+				f[k] = strings.TrimSpace(v)
+			}
+		}
+		if f["Package"] != "" {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func (s *osPackages) dpkg(status []byte) {
+	for _, f := range stanzas(status) {
+		if !strings.HasSuffix(f["Status"], " installed") {
+			continue
+		}
+		k := osPackage{name: f["Package"], version: f["Version"], layer: -1}
+		k.depends = append(relations(f["Depends"]), relations(f["Pre-Depends"])...)
+		k.recommends = relations(f["Recommends"])
+		var provides []string
+		for _, alternatives := range relations(f["Provides"]) {
+			provides = append(provides, alternatives...)
+		}
+		s.add(k, provides...)
+	}
+}
+
+// relations reads "a (>= 1), b | c:any".
+func relations(text string) [][]string {
+	var out [][]string
+	for _, group := range strings.Split(text, ",") {
+		var names []string
+		for _, alternative := range strings.Split(group, "|") {
+			alternative, _, _ = strings.Cut(strings.TrimSpace(alternative), " ")
+			if alternative, _, _ = strings.Cut(alternative, ":"); alternative != "" {
+				names = append(names, alternative)
+			}
+		}
+		if len(names) > 0 {
+			out = append(out, names)
+		}
+	}
+	return out
+}
+
+// apk reads its database of installed packages: a letter, a colon, a value.
+// https://wiki.alpinelinux.org/wiki/Apk_spec
+func (s *osPackages) apk(db []byte) {
+	for _, part := range bytes.Split(db, []byte("\n\n")) {
+		k := osPackage{layer: -1}
+		var provides []string
+		for line := range strings.Lines(string(part)) {
+			key, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+			switch key {
+			case "P":
+				k.name = value
+			case "V":
+				k.version = value
+			case "D":
+				for _, w := range strings.Fields(value) {
+					if !strings.HasPrefix(w, "!") {
+						k.depends = append(k.depends, []string{name(w)})
+					}
+				}
+			case "p":
+				for _, w := range strings.Fields(value) {
+					provides = append(provides, name(w))
+				}
+			}
+		}
+		if k.name != "" {
+			s.add(k, provides...)
+		}
+	}
+}
+
+// name is a package's name without a version: "so:libc.musl.so.1=1", "curl>8".
+func name(word string) string {
+	if i := strings.IndexAny(word, "=<>~@"); i > 0 {
+		return word[:i]
+	}
+	return word
+}
+
+// needed says which packages some roots need, themselves among them: over what
+// they depend on and, where wanted, recommend. Every installed alternative
+// counts.
+func (s *osPackages) needed(roots []int, recommended bool) []bool {
+	out := make([]bool, len(s.list))
+	stack := slices.Clone(roots)
+	for len(stack) > 0 {
+		n := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if out[n] {
+			continue
+		}
+		out[n] = true
+		groups := s.list[n].depends
+		if recommended {
+			groups = append(slices.Clone(groups), s.list[n].recommends...)
+		}
+		for _, alternatives := range groups {
+			for _, name := range alternatives {
+				stack = append(stack, s.providers[name]...)
+			}
+		}
+	}
+	return out
+}
+
+// brought are a package's items of one layer.
+func (p *Pass) brought(k *osPackage, layer int) (items []int) {
+	for _, i := range k.items {
+		if p.Ledger.Items[i].Layer == layer {
+			items = append(items, i)
+		}
+	}
+	return items
+}
+
+// byPackage is evidence with one row for each package, the largest first.
+func (p *Pass) byPackage(s *osPackages, chosen []int, layer int) (evidence []whittle.Evidence, items []int, names []string) {
+	for _, n := range chosen {
+		k := &s.list[n]
+		mine := p.brought(k, layer)
+		items = append(items, mine...)
+		what := k.name
+		if k.version != "" {
+			what += " " + k.version
+		}
+		evidence = append(evidence, whittle.Evidence{Layer: layer, Bytes: p.bytes(mine), Files: len(mine), What: what})
+		names = append(names, k.name)
+	}
+	slices.SortStableFunc(evidence, func(a, b whittle.Evidence) int {
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.What, b.What))
+	})
+	if len(evidence) > maxPlaces {
+		evidence = append(evidence[:maxPlaces-1], summed(evidence[maxPlaces-1:], "other packages"))
+	}
+	slices.Sort(names)
+	return evidence, items, names
+}
+
+// summed sums up rows that are too many.
+func summed(rows []whittle.Evidence, what string) whittle.Evidence {
+	rest := whittle.Evidence{Layer: -1, What: what}
+	for _, e := range rows {
+		rest.Bytes += e.Bytes
+		rest.Files += e.Files
+	}
+	return rest
+}
+
+// largest names the packages of the first rows: "gcc-12 12.2.0 (58.1 MB)".
+func largest(evidence []whittle.Evidence) string {
+	var names []string
+	for _, e := range evidence {
+		name, _, _ := strings.Cut(e.What, " ")
+		names = append(names, name+" ("+whittle.Bytes(e.Bytes)+")")
+	}
+	return list(names)
+}

@@ -1,0 +1,167 @@
+package rule
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+)
+
+func installRecommends() Rule {
+	return Rule{
+		ID:    "install-recommends",
+		Title: "apt-get installs packages that are only recommended",
+		Text: `Without --no-install-recommends apt installs what packages recommend: documentation, helpers, whole compilers
+(python3-pip recommends build-essential). whittle names the packages that nothing depends on and nobody asked for, and keeps
+ca-certificates, without which programs cannot check whom they talk to.`,
+		Before: "RUN apt-get update && apt-get install -y python3-pip\n",
+		After:  "RUN apt-get update && apt-get install -y --no-install-recommends python3-pip\n",
+		Run:    recommends,
+	}
+}
+
+// wanted are recommended packages that images need although no dependency
+// says so; they are named in the command.
+func wanted() []string { return []string{"ca-certificates"} }
+
+func recommends(p *Pass) []whittle.Finding {
+	s := p.packages()
+	var out []whittle.Finding
+	for _, in := range p.chain() {
+		layer := p.layerOf(in)
+		if in.Keyword != "RUN" || layer < 0 {
+			continue
+		}
+		installs, ok := aptInstalls(in)
+		if !ok || len(installs) == 0 {
+			continue
+		}
+		if f, ok := p.onlyRecommended(s, in, layer, installs); ok {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// aptInstall is an apt-get install that takes recommended packages; at is the
+// position of the word "install".
+type aptInstall struct {
+	dockerfile.Command
+	at int
+}
+
+// aptInstalls finds the commands of a RUN that install recommended packages;
+// ok is false where the script cannot be read.
+func aptInstalls(in *dockerfile.Instruction) (out []aptInstall, ok bool) {
+	script, err := in.Shell()
+	if err != nil || script.Exec {
+		return nil, false
+	}
+	for _, c := range script.Commands() {
+		apt := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool {
+			return w.Value == "apt-get" || w.Value == "apt" || w.Value == "aptitude"
+		})
+		at := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "install" })
+		without := slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool {
+			return w.Value == "--no-install-recommends" || strings.Contains(strings.ToLower(w.Value), "install-recommends=")
+		})
+		if apt >= 0 && apt < at && !without {
+			out = append(out, aptInstall{c, at})
+		}
+	}
+	return out, true
+}
+
+// onlyRecommended states which packages of a layer nothing depends on.
+func (p *Pass) onlyRecommended(s *osPackages, in *dockerfile.Instruction, layer int, installs []aptInstall) (f whittle.Finding, ok bool) {
+	var roots []int
+	for n := range s.list {
+		if k := &s.list[n]; k.layer != layer || s.roots && !k.auto || !s.roots && asked(installs, k.name) {
+			roots = append(roots, n)
+		}
+	}
+	if !s.roots && !literal(installs) {
+		return f, false // only the shell knows what was asked for
+	}
+	needed := s.needed(roots, false)
+	var keep []string
+	for _, name := range wanted() {
+		for _, n := range s.providers[name] {
+			if !needed[n] && s.list[n].name == name {
+				keep = append(keep, name)
+				roots = append(roots, n)
+			}
+		}
+	}
+	needed = s.needed(roots, false)
+	var chosen []int
+	compiles := false
+	for n := range s.list {
+		if k := &s.list[n]; !needed[n] && k.layer == layer {
+			chosen = append(chosen, n)
+			compiles = compiles || isTool(k.name)
+		}
+	}
+	evidence, items, names := p.byPackage(s, chosen, layer)
+	if p.bytes(items) < small {
+		return f, false
+	}
+	f = whittle.Finding{
+		Message: fmt.Sprintf("%s installs %d packages that are only recommended, %s: %s",
+			p.named(layer), len(chosen), whittle.Bytes(p.bytes(items)), largest(evidence)),
+		Evidence: p.withLine(evidence, layer), Change: p.remove(items), Risk: whittle.RiskLow,
+		Caution:     "a program may use one of them where it finds it; name those that are needed in the command",
+		Advice:      "install with --no-install-recommends, and name what is needed",
+		Fingerprint: whittle.Fingerprint("install-recommends", append([]string{p.text(layer)}, names...)...),
+	}
+	if compiles {
+		f.Risk, f.Caution = whittle.RiskMedium, "compilers are among them, and a later step may build something with them"
+	}
+	if edits, ok := p.withoutRecommends(in, installs, keep); ok {
+		f.Fix = &whittle.Fix{Title: "add --no-install-recommends", Patches: []whittle.Patch{p.patch(edits)}}
+	}
+	return f, true
+}
+
+// asked says that a command names a package.
+func asked(installs []aptInstall, name string) bool {
+	return slices.ContainsFunc(installs, func(c aptInstall) bool {
+		return slices.ContainsFunc(c.Words[c.at+1:], func(w dockerfile.Word) bool {
+			word, _, _ := strings.Cut(w.Value, "=")
+			word, _, _ = strings.Cut(word, "/")
+			word, _, _ = strings.Cut(word, ":")
+			return word == name
+		})
+	})
+}
+
+// literal says that the shell replaces nothing in what the commands install.
+func literal(installs []aptInstall) bool {
+	return !slices.ContainsFunc(installs, func(c aptInstall) bool {
+		return slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool { return !w.Literal || strings.ContainsAny(w.Value, "*?[") })
+	})
+}
+
+func (p *Pass) withoutRecommends(in *dockerfile.Instruction, installs []aptInstall, keep []string) ([]whittle.Edit, bool) {
+	var edits []whittle.Edit
+	for i, c := range installs {
+		words := []string{"--no-install-recommends"}
+		edit, err := in.AddWords(c.Command, c.at, words...)
+		if err != nil {
+			return nil, false
+		}
+		edits = append(edits, edit)
+		if i == len(installs)-1 && len(keep) > 0 {
+			if edit, err = in.AddWords(c.Command, len(c.Words)-1, keep...); err != nil {
+				return nil, false
+			}
+			edits = append(edits, edit)
+		}
+	}
+	slices.SortStableFunc(edits, func(a, b whittle.Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
+	_, err := dockerfile.Apply(p.Dockerfile.Source, edits)
+	return edits, err == nil
+}
