@@ -234,6 +234,9 @@ func (a *array) cut(i int) whittle.Span {
 			end = it.comma + 1
 		}
 		return whittle.Span{Start: a.items[i-1].comma + 1, End: end}
+	case i > 0 && i+1 == len(a.items) && len(bytes.TrimSpace(a.src[a.items[i-1].comma+1:it.Start])) == 0:
+		// The closing bracket stands behind it, and goes up.
+		return whittle.Span{Start: a.items[i-1].comma + 1, End: it.End}
 	}
 	return it.Span
 }
