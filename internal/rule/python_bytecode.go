@@ -1,0 +1,304 @@
+package rule
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+)
+
+func pythonBytecode() Rule {
+	return Rule{
+		ID:    "python-bytecode",
+		Title: "Bytecode beside the sources it is compiled from",
+		Text: `pip compiles what it installs, and an interpreter that may write does the same with all that it imports: a RUN that only
+calls pip leaves the bytecode of the standard library and of pip itself in its layer. The sources are all that a program needs; without
+bytecode each start compiles what it imports, in memory where it may not write. "pip install --no-compile" leaves the first kind out,
+PYTHONDONTWRITEBYTECODE=1 in the stage the second. Bytecode whose source is gone, or that another version wrote, is never read.`,
+		Before: "RUN pip install pandas\n",
+		After:  "ENV PYTHONDONTWRITEBYTECODE=1\nRUN pip install --no-compile pandas\n",
+		Run:    findBytecode,
+	}
+}
+
+// bytecode are items of bytecode by how they came about.
+type bytecode struct {
+	// compiled is what an installer wrote, written what running programs did,
+	// stale what no interpreter of the image reads.
+	compiled, written, stale []int
+}
+
+func findBytecode(p *Pass) []whittle.Finding {
+	if p.Graph == nil {
+		return nil
+	}
+	b := p.bytecodes()
+	var out []whittle.Finding
+	out = append(out, p.compiledBytecode(b.compiled)...)
+	out = append(out, p.writtenBytecode(b.written)...)
+	return append(out, p.staleBytecode(b.stale)...)
+}
+
+// bytecodes parts the bytecode above the base image, dead copies included.
+func (p *Pass) bytecodes() (b bytecode) {
+	sites := p.sites()
+	sources, versions := map[string]int{}, map[string]bool{}
+	for i := range p.Ledger.Tree.Nodes {
+		if n := &p.Ledger.Tree.Nodes[i]; n.Item >= 0 && strings.HasSuffix(n.Path, ".py") {
+			sources[n.Path] = n.Layer
+		}
+		if v, ok := interpreterVersion(p.Ledger.Tree.Nodes[i].Path); ok {
+			versions[v] = true
+		}
+	}
+	for i := range p.Ledger.Items {
+		it := &p.Ledger.Items[i]
+		source, version, ok := compiledFrom(it.Path)
+		if !ok || it.Bytes == 0 || p.base(it.Layer) {
+			continue
+		}
+		layer, there := sources[source]
+		s, inSite := site(sites, it.Path)
+		switch {
+		case (!there || version != "" && len(versions) > 0 && !versions[version]) && it.Cause == whittle.Live:
+			b.stale = append(b.stale, i)
+		case !there:
+		case p.base(layer) || !inSite || p.Owner[i].Ecosystem != "pypi" || p.bootstrap(s, p.Owner[i].Name):
+			b.written = append(b.written, i)
+		default:
+			b.compiled = append(b.compiled, i)
+		}
+	}
+	return b
+}
+
+// bootstrap says that a distribution came with the interpreter: the base image
+// has it too, so that a COPY of site-packages brings the bytecode that running
+// it has left.
+func (p *Pass) bootstrap(site, name string) bool {
+	if name != "pip" && name != "setuptools" && name != "wheel" {
+		return false
+	}
+	for layer, idx := range p.Indexes {
+		if !p.base(layer) {
+			return false
+		}
+		for i := range idx.Entries {
+			if e := &idx.Entries[i]; strings.HasPrefix(e.Path, site+"/"+name+"/") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// compiledFrom is the source of a cached bytecode file (PEP 3147), and the
+// version of Python that reads it: "313".
+func compiledFrom(at string) (source, version string, ok bool) {
+	dir, base := path.Split(at)
+	parent, cached := strings.CutSuffix(dir, "__pycache__/")
+	stem, tag, tagged := strings.Cut(strings.TrimSuffix(base, ".pyc"), ".")
+	if !cached || !strings.HasSuffix(base, ".pyc") || !tagged {
+		return "", "", false
+	}
+	if rest, cpython := strings.CutPrefix(tag, "cpython-"); cpython {
+		version, _, _ = strings.Cut(rest, ".")
+		version, _, _ = strings.Cut(version, "-")
+	}
+	return parent + stem + ".py", version, true
+}
+
+// interpreterVersion reads the version off the program of an interpreter:
+// "usr/local/bin/python3.13" is "313".
+func interpreterVersion(at string) (string, bool) {
+	dir, base := path.Split(at)
+	v, ok := strings.CutPrefix(base, "python3.")
+	if !ok || !strings.HasSuffix(dir, "bin/") || strings.Trim(v, "0123456789") != "" {
+		return "", false
+	}
+	return "3" + v, true
+}
+
+const slowStart = "each start compiles what it imports, and keeps it only where it may write beside the sources"
+
+// compiledBytecode states what installers wrote.
+func (p *Pass) compiledBytecode(items []int) []whittle.Finding {
+	const id = "python-bytecode"
+	if p.bytes(items) < small {
+		return nil
+	}
+	groups, rest := p.byInstall(items)
+	var edits []whittle.Edit
+	var able []installed
+	for _, g := range groups {
+		if more, ok := noCompile(g.run); ok {
+			edits = append(edits, more...)
+			able = append(able, g)
+			continue
+		}
+		rest = append(rest, g.items...)
+	}
+	slices.Sort(rest)
+	base := whittle.Finding{Risk: whittle.RiskLow, Caution: slowStart, Advice: "install without compiling, if the start may be slower"}
+	state := func(mine []int, kind string) whittle.Finding {
+		f := base
+		f.Message = fmt.Sprintf("bytecode of installed distributions takes %s in %s, beside the sources", whittle.Bytes(p.bytes(mine)), files(len(mine)))
+		f.Evidence, f.Change = p.places(mine), p.remove(mine)
+		f.Fingerprint = whittle.Fingerprint(id, kind)
+		return f
+	}
+	var out []whittle.Finding
+	if fix, ok := p.dockerfileFix("install with --no-compile", edits); ok {
+		var mine []int
+		for _, g := range able {
+			mine = append(mine, g.items...)
+		}
+		slices.Sort(mine)
+		if p.bytes(mine) >= small {
+			f := state(mine, "compiled")
+			f.Fix, f.Advice = fix, "add --no-compile to pip install in "+p.runs(able)
+			f.Evidence = append(f.Evidence, p.runLines(able)...)
+			if p.runsPython(able) {
+				f.Change.Plus = p.bytes(mine) // what runs later imports some of it, and compiles that
+			}
+			out = append(out, f)
+		}
+	} else {
+		rest = items
+	}
+	if p.bytes(rest) >= small {
+		out = append(out, state(rest, "compiled elsewhere"))
+	}
+	return out
+}
+
+// noCompile are the edits that keep the pip commands of a RUN from compiling;
+// ok is false where one of its installers does so by other means or takes no
+// words.
+func noCompile(run *dockerfile.Instruction) (edits []whittle.Edit, ok bool) {
+	commands, _ := installing(run)
+	for _, c := range commands {
+		switch {
+		case c.has("--no-compile"):
+			continue
+		case c.tool != "pip", c.has("--compile"):
+			return nil, false
+		}
+		e, err := run.AddWords(c.Command, c.verb, "--no-compile")
+		if err != nil {
+			return nil, false
+		}
+		edits = append(edits, e)
+	}
+	return edits, len(edits) > 0
+}
+
+// runsPython says whether something that may import what was installed runs
+// afterwards, as root or in the stage that installs.
+func (p *Pass) runsPython(groups []installed) bool {
+	for _, g := range groups {
+		chains := [][]*dockerfile.Instruction{p.chain(), p.chainOf(&p.Dockerfile.Stages[g.run.Stage])}
+		for _, chain := range chains {
+			behind := !slices.Contains(chain, g.run)
+			for _, in := range chain {
+				if in == g.run {
+					behind = true
+					continue
+				}
+				if behind && in.Keyword == "RUN" && !p.knownNotToImport(in) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// knownNotToImport says that a RUN's commands are none that could start
+// Python: file tools, users, package managers of the system.
+func (p *Pass) knownNotToImport(in *dockerfile.Instruction) bool {
+	s, err := in.Shell()
+	if err != nil {
+		return false
+	}
+	for _, c := range s.Commands() {
+		name := c.Name()
+		switch {
+		case name == "" && len(c.Words) == 0, verbOf(name) != other, name == "find", name == "xargs":
+		case slices.Contains([]string{"apt-get", "apt", "apk", "dnf", "yum", "groupmod", "cp", "cat", "sed", "grep", "curl", "wget", "tar", "strip", "test", "[", "cd", "export"}, name):
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// writtenBytecode states what running programs wrote beside the sources of the
+// base image and of the application.
+func (p *Pass) writtenBytecode(items []int) []whittle.Finding {
+	const id = "python-bytecode"
+	if p.bytes(items) < small {
+		return nil
+	}
+	f := whittle.Finding{
+		Message: fmt.Sprintf("%s wrote %s of bytecode in %s while something else was done", p.listed(p.layersOf(items)), whittle.Bytes(p.bytes(items)), files(len(items))),
+		Risk:    whittle.RiskLow, Caution: slowStart, Advice: "set PYTHONDONTWRITEBYTECODE=1 in the stage that runs Python",
+		Evidence: p.places(items), Change: p.remove(items), Fingerprint: whittle.Fingerprint(id, "written"),
+	}
+	stages, ok := p.writers(items)
+	if !ok {
+		return []whittle.Finding{f}
+	}
+	var edits []whittle.Edit
+	var names []string
+	for _, stage := range stages {
+		more, err := p.Dockerfile.SetEnv(stage, "PYTHONDONTWRITEBYTECODE", "1")
+		if err != nil || len(more) == 0 {
+			return []whittle.Finding{f}
+		}
+		edits = append(edits, more...)
+		names = append(names, p.Dockerfile.Stages[stage].Label())
+	}
+	f.Fix, _ = p.dockerfileFix("keep Python from writing bytecode while the image is built", edits)
+	f.Advice = "set PYTHONDONTWRITEBYTECODE=1 in the stage " + list(names)
+	return []whittle.Finding{f}
+}
+
+// writers are the stages whose commands wrote items: those of the layers, or
+// those that a layer was copied from.
+func (p *Pass) writers(items []int) (stages []int, ok bool) {
+	for _, layer := range p.layersOf(items) {
+		in := p.instruction(layer)
+		if in == nil {
+			return nil, false
+		}
+		stage := in.Stage
+		if c, copied := p.copy(layer); copied && c.stage != nil {
+			stage = c.stage.Index
+		} else if in.Keyword != "RUN" {
+			return nil, false // the build context has it: that is for .dockerignore
+		}
+		if !slices.Contains(stages, stage) {
+			stages = append(stages, stage)
+		}
+	}
+	slices.Sort(stages)
+	return stages, len(stages) > 0
+}
+
+// staleBytecode states what no interpreter of the image reads.
+func (p *Pass) staleBytecode(items []int) []whittle.Finding {
+	const id = "python-bytecode"
+	if p.bytes(items) < small {
+		return nil
+	}
+	return []whittle.Finding{{
+		Message: fmt.Sprintf("%s of bytecode in %s is never read: its source is gone, or it is another version's",
+			whittle.Bytes(p.bytes(items)), files(len(items))),
+		Risk: whittle.RiskNone, Advice: "delete the folders __pycache__ together with the sources, in the same RUN",
+		Evidence: p.places(items), Change: p.remove(items), Fingerprint: whittle.Fingerprint(id, "stale"),
+	}}
+}

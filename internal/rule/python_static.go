@@ -1,0 +1,106 @@
+package rule
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+)
+
+func staticLibraries() Rule {
+	return Rule{
+		ID:    "static-libraries",
+		Title: "Static libraries, headers and Cython declarations of installed distributions",
+		Text: `Headers, static libraries (.a, .la) and Cython's .pxd files serve to compile other code against a distribution. A
+program that only runs reads none of them, unless it compiles at run time: distributions that are known to do that are left out.`,
+		Before: "RUN pip install numpy\n",
+		After:  "RUN pip install numpy && find /usr/local/lib/python3.13/site-packages/numpy -type f \\( -name '*.a' -o -path '*/include/*.h' \\) -delete\n",
+		Run:    findStatic,
+	}
+}
+
+// compilers are distributions that compile code when they run, with their own
+// headers or those of others.
+var compilers = map[string]bool{"torch": true, "triton": true, "tensorflow": true, "jax": true, "jaxlib": true, "cupy": true, "numba": true,
+	"cffi": true, "cppyy": true, "pythran": true, "cython": true, "pybind11": true, "nanobind": true, "pyjit": true, "theano": true, "aesara": true,
+	"pytensor": true, "ziglang": true, "cmake": true, "tinycc": true, "pycuda": true, "pyopencl": true, "warp-lang": true, "taichi": true}
+
+// staticPattern is the pattern of find's that a file of this kind matches,
+// empty for other files.
+func staticPattern(at string) string {
+	ext := path.Ext(at)
+	switch ext {
+	case ".a", ".la", ".pxd":
+		return "-name '*" + ext + "'"
+	case ".h", ".hh", ".hpp", ".hxx", ".inl":
+		if strings.Contains(at, "/include/") {
+			return "-path '*/include/*" + ext + "'"
+		}
+	}
+	return ""
+}
+
+func findStatic(p *Pass) []whittle.Finding {
+	const id = "static-libraries"
+	if p.Graph == nil {
+		return nil
+	}
+	sites := p.sites()
+	items := p.withDead(p.live(func(i int) bool {
+		name := p.Owner[i].Name
+		_, in := site(sites, p.Ledger.Items[i].Path)
+		return in && p.ofDistribution(i) && staticPattern(p.Ledger.Items[i].Path) != "" && !compilers[name] && !strings.HasPrefix(name, "nvidia-")
+	}))
+	if p.bytes(items) < small {
+		return nil
+	}
+	groups, rest := p.byInstall(items)
+	f := whittle.Finding{
+		Message:  fmt.Sprintf("headers and static libraries of installed distributions take %s in %s", whittle.Bytes(p.bytes(items)), files(len(items))),
+		Evidence: p.places(items), Risk: whittle.RiskLow, Change: p.remove(items),
+		Advice:      "delete them in the RUN that installs them",
+		Caution:     "a program that compiles extensions when it runs needs them",
+		Fingerprint: whittle.Fingerprint(id, p.distributionsOf(items)...),
+	}
+	if len(rest) == 0 && len(groups) > 0 {
+		if fix, ok := p.appended("delete headers and static libraries where they are installed", groups, p.deleteStatic); ok {
+			f.Fix, f.Advice = fix, "delete them in "+p.runs(groups)+", which installs them"
+			f.Evidence = append(f.Evidence, p.runLines(groups)...)
+		}
+	}
+	return []whittle.Finding{f}
+}
+
+// deleteStatic is the command that deletes the static files of a RUN.
+func (p *Pass) deleteStatic(g *installed) string {
+	sites := p.sites()
+	folders, patterns := map[string]bool{}, map[string]bool{}
+	for _, i := range g.items {
+		at := p.Ledger.Items[i].Path
+		s, _ := site(sites, at)
+		folders[g.path(path.Join(s, topFolder(at[len(s)+1:])))] = true
+		patterns[staticPattern(at)] = true
+	}
+	command := "find"
+	for _, dir := range slices.Sorted(maps.Keys(folders)) {
+		command += " " + dockerfile.Quote(dir)
+	}
+	list := slices.Sorted(maps.Keys(patterns))
+	if len(list) == 1 {
+		return command + " -type f " + list[0] + " -delete"
+	}
+	return command + ` -type f \( ` + strings.Join(list, " -o ") + ` \) -delete`
+}
+
+// distributionsOf are the names of the owners of items, sorted.
+func (p *Pass) distributionsOf(items []int) []string {
+	names := map[string]bool{}
+	for _, i := range items {
+		names[p.Owner[i].Name] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}

@@ -1,0 +1,93 @@
+package rule
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+)
+
+func stripDebug() Rule {
+	return Rule{
+		ID:    "strip-debug",
+		Title: "Symbols and debugging sections of extensions and libraries",
+		Text: `Extension modules and the libraries that wheels bring may carry symbol tables and debugging sections that no process
+reads. "strip --strip-unneeded" (Debian's package binutils, in a builder stage) takes them out. It makes some files unloadable, those with
+misaligned segments and those that a tool has moved about; they are left out here. There is no fix: the builder needs binutils, and a library
+that verifies its own file would refuse to load.`,
+		Before: "RUN pip install pyarrow\n",
+		After:  "RUN pip install pyarrow && strip --strip-unneeded /usr/local/lib/python3.13/site-packages/pyarrow/*.so*\n",
+		Run:    findUnstripped,
+	}
+}
+
+// Bounds of what strip does beyond the sections' own bytes, for each file; the
+// room elf measured them: sections that are laid out anew use up some, and
+// padding and headers go besides.
+const stripSlack, stripExtra = 2 << 10, 8 << 10
+
+func findUnstripped(p *Pass) []whittle.Finding {
+	if p.Debug == nil {
+		return nil
+	}
+	var items []int
+	var sections int64
+	unsafe, refused := 0, int64(0)
+	var change whittle.LayerChange
+	for _, i := range p.live(p.ofDistribution) {
+		it := &p.Ledger.Items[i]
+		if !isLibrary(it.Path) {
+			continue
+		}
+		bytes, safe, ok := p.Debug(it.Path)
+		switch {
+		case !ok || bytes <= stripSlack:
+			continue
+		case !safe:
+			unsafe++
+			refused += bytes
+			continue
+		}
+		items = append(items, i)
+		sections += bytes
+		change.Shrink = append(change.Shrink, whittle.Shrunk{Content: p.at(i), Low: max(0, it.Bytes-bytes-stripExtra), High: min(it.Bytes, it.Bytes-bytes+stripSlack)})
+	}
+	if sections < small {
+		return nil
+	}
+	f := whittle.Finding{
+		Message:  fmt.Sprintf("%s of extensions and libraries hold %s of symbols and debugging sections", files(len(items)), whittle.Bytes(sections)),
+		Evidence: p.places(items), Change: change, Risk: whittle.RiskMedium,
+		Advice:      "strip them in a stage that has binutils, before they are copied: " + p.stripCommand(items),
+		Caution:     "a library that verifies its own file (FIPS modules) refuses to load, and tracebacks of native code lose their names",
+		Fingerprint: whittle.Fingerprint("strip-debug", p.distributionsOf(items)...),
+	}
+	if unsafe > 0 {
+		f.Message += fmt.Sprintf("; %s more with %s would not load afterwards", files(unsafe), whittle.Bytes(refused))
+	}
+	return []whittle.Finding{f}
+}
+
+func isLibrary(at string) bool {
+	base := path.Base(at)
+	return strings.HasSuffix(base, ".so") || strings.Contains(base, ".so.")
+}
+
+// stripCommand is the command for the files with the most bytes: more do not
+// fit on a line.
+func (p *Pass) stripCommand(items []int) string {
+	const most = 3
+	biggest := slices.Clone(items)
+	slices.SortStableFunc(biggest, func(a, b int) int { return int(p.Ledger.Items[b].Bytes - p.Ledger.Items[a].Bytes) })
+	words := "strip --strip-unneeded"
+	for _, i := range biggest[:min(most, len(biggest))] {
+		words += " " + dockerfile.Quote("/"+p.Ledger.Items[i].Path)
+	}
+	if len(biggest) > most {
+		words += " …"
+	}
+	return words
+}

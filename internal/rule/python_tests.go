@@ -1,0 +1,308 @@
+package rule
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+	"whittle/internal/python"
+)
+
+func pythonTests() Rule {
+	return Rule{
+		ID:    "python-tests",
+		Title: "Tests of installed distributions",
+		Text: `Many wheels ship the tests of their packages, with data. Nothing runs them in an image. They can be deleted by the
+RUN that installs them; where the folder is copied from another stage, by the RUN of that stage. Folders of which something outside
+imports a module stay: some packages keep code there that they need (django.test), and only what the texts say decides that.`,
+		Before: "RUN pip install pandas\n",
+		After:  "RUN pip install pandas && rm -rf /usr/local/lib/python3.13/site-packages/pandas/tests\n",
+		Run:    findTests,
+	}
+}
+
+// maxFolders is how many folders a command names one by one.
+const maxFolders = 6
+
+func findTests(p *Pass) []whittle.Finding {
+	const id = "python-tests"
+	if p.Graph == nil {
+		return nil
+	}
+	folders, kept := p.testFolders()
+	var items []int
+	for _, mine := range folders {
+		items = append(items, mine...)
+	}
+	slices.Sort(items)
+	if items = p.withDead(items); p.bytes(items) < small {
+		return nil
+	}
+	names := slices.Sorted(maps.Keys(folders))
+	groups, rest := p.byInstall(items)
+	f := whittle.Finding{
+		Risk:    whittle.RiskLow,
+		Caution: "a program that runs the tests of its libraries in the image would not find them",
+		Advice:  "delete them in the RUN that installs them",
+	}
+	state := func(mine []int, where string) whittle.Finding {
+		f := f
+		f.Message = fmt.Sprintf("tests of installed distributions take %s in %s%s", whittle.Bytes(p.bytes(mine)), files(len(mine)), where)
+		f.Evidence, f.Change = p.places(mine), p.remove(mine)
+		f.Fingerprint = whittle.Fingerprint(id, append(slices.Clone(names), where)...)
+		return f
+	}
+	var fixable []int
+	for _, g := range groups {
+		fixable = append(fixable, g.items...)
+	}
+	slices.Sort(fixable)
+	fix, ok := p.appended("delete the tests where they are installed", groups, func(g *installed) string {
+		return p.deleteFolders(g, folders, kept)
+	})
+	if !ok {
+		return []whittle.Finding{state(items, "")}
+	}
+	var out []whittle.Finding
+	if p.bytes(fixable) >= small {
+		with := state(fixable, "")
+		with.Fix = fix
+		with.Evidence = append(with.Evidence, p.runLines(groups)...)
+		with.Advice = "delete them in " + p.runs(groups) + ", which installs them"
+		out = append(out, with)
+	}
+	if p.bytes(rest) >= small {
+		out = append(out, state(rest, " that no RUN of the Dockerfile is known to install"))
+	}
+	return out
+}
+
+// deleteFolders is the command that deletes the folders of some items: each by
+// its name where they are few, else all of their kind but those that are kept.
+func (p *Pass) deleteFolders(g *installed, folders map[string][]int, kept []string) string {
+	mine := map[string]bool{}
+	for _, i := range g.items {
+		for dir := path.Dir(p.Ledger.Items[i].Path); dir != "."; dir = path.Dir(dir) {
+			if folders[dir] != nil {
+				mine[dir] = true
+			}
+		}
+	}
+	names := slices.Sorted(maps.Keys(mine))
+	if len(names) <= maxFolders {
+		words := []string{"rm -rf"}
+		for _, dir := range names {
+			words = append(words, dockerfile.Quote(g.path(dir)))
+		}
+		return strings.Join(words, " ")
+	}
+	sites, bases := map[string]bool{}, map[string]bool{}
+	all := p.sites()
+	for _, dir := range names {
+		s, _ := site(all, dir)
+		sites[s], bases[path.Base(dir)] = true, true
+	}
+	command := "find"
+	for _, s := range slices.Sorted(maps.Keys(sites)) {
+		command += " " + dockerfile.Quote(g.path(s))
+	}
+	command += " -type d"
+	if b := slices.Sorted(maps.Keys(bases)); len(b) == 1 {
+		command += " -name " + b[0]
+	} else {
+		command += ` \( -name ` + strings.Join(b, " -o -name ") + ` \)`
+	}
+	for _, dir := range kept {
+		if s, _ := site(all, dir); sites[s] && bases[path.Base(dir)] {
+			at := dockerfile.Quote(g.path(dir))
+			command += " ! -path " + at + " ! -path " + dockerfile.Quote(g.path(dir)+"/*")
+		}
+	}
+	return command + " -prune -exec rm -rf {} +"
+}
+
+// testFolders are the topmost folders of tests in site-packages with their live
+// items, and those that have to stay: something else imports from them, they
+// hold what no distribution brought, or it is not known what imports them.
+func (p *Pass) testFolders() (folders map[string][]int, kept []string) {
+	sites := p.sites()
+	folders = map[string][]int{}
+	stay := map[string]bool{}
+	own := p.applicationFolders()
+	for i := range p.Ledger.Items {
+		it := &p.Ledger.Items[i]
+		dir, ok := testFolder(sites, it.Path)
+		if !ok || it.Cause != whittle.Live {
+			continue
+		}
+		folders[dir] = append(folders[dir], i)
+		if !p.ofDistribution(i) && path.Ext(it.Path) != ".pyc" || own[it.Path] {
+			stay[dir] = true
+		}
+	}
+	if len(folders) > 0 {
+		p.keepImported(sites, folders, stay)
+	}
+	for dir := range stay {
+		delete(folders, dir)
+		kept = append(kept, dir)
+	}
+	slices.Sort(kept)
+	return folders, kept
+}
+
+// testFolder is the topmost folder called "tests" or "test" below
+// site-packages that a path lies in.
+func testFolder(sites []string, at string) (string, bool) {
+	s, ok := site(sites, at)
+	if !ok {
+		return "", false
+	}
+	end := len(s)
+	for part := range strings.SplitSeq(path.Dir(at[len(s)+1:]), "/") {
+		end += 1 + len(part)
+		if part == "tests" || part == "test" {
+			return at[:end], true
+		}
+	}
+	return "", false
+}
+
+// applicationFolders are the files of the project's own distributions: their
+// tests are the project's affair.
+func (p *Pass) applicationFolders() map[string]bool {
+	out := map[string]bool{}
+	for i := range p.Graph.Distributions {
+		if d := &p.Graph.Distributions[i]; p.isApplication(d) {
+			for _, f := range d.Files {
+				out[f] = true
+			}
+		}
+	}
+	return out
+}
+
+// keepImported finds the folders from which a module outside of all of them
+// imports, or one within a folder that stays.
+func (p *Pass) keepImported(sites []string, folders map[string][]int, stay map[string]bool) {
+	byModule := map[string]string{}
+	for dir := range folders {
+		s, _ := site(sites, dir)
+		byModule[strings.ReplaceAll(dir[len(s)+1:], "/", ".")] = dir
+	}
+	within := map[string][]string{} // folder → those that its modules import
+	for _, at := range p.Root.Paths() {
+		if !strings.HasSuffix(at, ".py") {
+			continue
+		}
+		from, test := testFolder(sites, at)
+		src, ok := p.source(at)
+		if !ok {
+			// What a package does that cannot be read is not known.
+			for dir := range folders {
+				if s, _ := site(sites, dir); under(at, path.Join(s, topFolder(dir[len(s)+1:]))) {
+					stay[dir] = true
+				}
+			}
+			continue
+		}
+		for _, name := range importedNames(moduleOf(sites, at), path.Base(at) == "__init__.py", src) {
+			dir, found := folderOf(byModule, name)
+			switch {
+			case !found || dir == from:
+			case test:
+				within[from] = append(within[from], dir)
+			case path.Base(at) != "conftest.py": // which only pytest reads
+				stay[dir] = true
+			}
+		}
+	}
+	for i := range p.Graph.Distributions {
+		for _, e := range p.Graph.Distributions[i].EntryPoints {
+			if dir, ok := folderOf(byModule, e.Module); ok {
+				stay[dir] = true
+			}
+		}
+	}
+	for todo := slices.Sorted(maps.Keys(stay)); len(todo) > 0; todo = todo[1:] {
+		for _, dir := range within[todo[0]] {
+			if !stay[dir] {
+				stay[dir] = true
+				todo = append(todo, dir)
+			}
+		}
+	}
+}
+
+func topFolder(p string) string {
+	top, _, _ := strings.Cut(p, "/")
+	return top
+}
+
+// moduleOf is the dotted name of a file in site-packages, empty elsewhere.
+func moduleOf(sites []string, at string) string {
+	s, ok := site(sites, at)
+	if !ok {
+		return ""
+	}
+	name := strings.TrimSuffix(strings.TrimSuffix(at[len(s)+1:], ".py"), "/__init__")
+	return strings.ReplaceAll(name, "/", ".")
+}
+
+// importedNames are the dotted names that a module's statements may import,
+// those in functions and under conditions included.
+func importedNames(module string, pkg bool, src *python.Source) []string {
+	var out []string
+	for i := range src.Imports {
+		imp := &src.Imports[i]
+		name := imp.Module
+		if imp.Level > 0 {
+			parent, ok := ancestor(module, imp.Level, pkg)
+			if !ok {
+				continue
+			}
+			name = strings.Trim(parent+"."+imp.Module, ".")
+		}
+		if name == "" {
+			continue
+		}
+		out = append(out, name)
+		for _, n := range imp.Names {
+			out = append(out, name+"."+n)
+		}
+	}
+	return out
+}
+
+// ancestor is the package that the dots of a relative import name.
+func ancestor(module string, level int, pkg bool) (string, bool) {
+	if pkg {
+		level--
+	}
+	for ; level > 0; level-- {
+		i := strings.LastIndexByte(module, '.')
+		if i < 0 {
+			return "", false
+		}
+		module = module[:i]
+	}
+	return module, module != ""
+}
+
+// folderOf is the folder of tests that a module lies in or is.
+func folderOf(byModule map[string]string, name string) (string, bool) {
+	for {
+		if dir, ok := byModule[name]; ok {
+			return dir, true
+		}
+		i := strings.LastIndexByte(name, '.')
+		if i < 0 {
+			return "", false
+		}
+		name = name[:i]
+	}
+}
