@@ -95,6 +95,41 @@ func TestHostile(t *testing.T) {
 	})
 }
 
+// failer is what testing and rapid have in common.
+type failer interface {
+	Fatalf(format string, args ...any)
+}
+
+// FuzzHostile does the same with one text everywhere.
+func FuzzHostile(f *testing.F) {
+	for _, s := range nasty {
+		f.Add(s, 80)
+	}
+	f.Fuzz(func(t *testing.T, s string, width int) {
+		a, fc, r := advice(), forecasts(), repair()
+		for i := range a.Findings {
+			fd := &a.Findings[i]
+			fd.Message, fd.Rule, fd.Evidence[0].Path, fd.Evidence[0].What = s, s, s, s
+		}
+		for i := range r.Steps {
+			r.Steps[i].Finding.Message, r.Steps[i].Reason = s, s
+		}
+		r.Files[0].Diff, r.Files[1].Path = s, s
+		fc.Forecasts[1].Dockerfile, fc.Forecasts[1].Title, fc.Forecasts[1].Parts[0].Name = s, s, s
+		var text, md bytes.Buffer
+		st := Style{Width: width, Verbose: true}
+		for _, err := range []error{AdviceText(&text, a, st), ForecastsText(&text, fc, st), RepairText(&text, r, st),
+			AdviceMarkdown(&md, a), ForecastsMarkdown(&md, fc), RepairMarkdown(&md, r)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		checkPlain(t, "text", text.String())
+		checkPlain(t, "Markdown", md.String())
+		checkMarkdown(t, "Markdown", md.String())
+	})
+}
+
 // withoutBlanks drops what colours move: blanks at the end of a line.
 func withoutBlanks(s string) string {
 	lines := strings.Split(s, "\n")
@@ -104,7 +139,7 @@ func withoutBlanks(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-func checkPlain(t *rapid.T, name, got string) {
+func checkPlain(t failer, name, got string) {
 	for _, line := range strings.Split(got, "\n") {
 		line = strings.ReplaceAll(strings.TrimSuffix(line, "\r"), "\t", " ")
 		if i := strings.IndexFunc(line, hidden); i >= 0 {
@@ -114,7 +149,7 @@ func checkPlain(t *rapid.T, name, got string) {
 }
 
 // checkMarkdown reads tables and fences as a Markdown reader would.
-func checkMarkdown(t *rapid.T, name, got string) {
+func checkMarkdown(t failer, name, got string) {
 	fence, cells := "", 0
 	for _, line := range strings.Split(got, "\n") {
 		switch ticks := line[:len(line)-len(strings.TrimLeft(line, "`"))]; {
