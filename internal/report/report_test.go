@@ -90,11 +90,11 @@ func study() *whittle.Study {
 	}
 }
 
-// TestGolden pins every renderer on every kind of value.
-func TestGolden(t *testing.T) {
+// goldens are the renderers on values that have everything, by golden file.
+func goldens() map[string]func(b *bytes.Buffer) error {
 	c := comparison()
 	in := inspection("docker:app", 200_900_000)
-	for name, write := range map[string]func(b *bytes.Buffer) error{
+	return map[string]func(b *bytes.Buffer) error{
 		"study.txt":        func(b *bytes.Buffer) error { return StudyText(b, study(), Style{}) },
 		"study.color.txt":  func(b *bytes.Buffer) error { return StudyText(b, study(), Style{Color: true}) },
 		"study.md":         func(b *bytes.Buffer) error { return StudyMarkdown(b, study()) },
@@ -127,7 +127,12 @@ func TestGolden(t *testing.T) {
 		"proven.color.txt":   func(b *bytes.Buffer) error { return StudyText(b, proven(), Style{Color: true}) },
 		"proven.md":          func(b *bytes.Buffer) error { return StudyMarkdown(b, proven()) },
 		"proven.json":        func(b *bytes.Buffer) error { return JSON(b, proven()) },
-	} {
+	}
+}
+
+// TestGolden pins every renderer on every kind of value.
+func TestGolden(t *testing.T) {
+	for name, write := range goldens() {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer
 			if err := write(&got); err != nil {
