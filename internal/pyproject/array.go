@@ -60,14 +60,6 @@ func (a *array) alone(i int) bool {
 	return a.close >= end && (i+1 == len(a.items) || a.items[i+1].Start >= end)
 }
 
-// after is a comment to stand behind something on a line.
-func after(comment string) string {
-	if comment == "" {
-		return ""
-	}
-	return "  " + comment
-}
-
 // insert puts text in front of the item k, or behind the last one, in the
 // array's own style.
 func (a *array) insert(k int, text, comment string) ([]whittle.Edit, error) {
@@ -86,7 +78,7 @@ func (a *array) insert(k int, text, comment string) ([]whittle.Edit, error) {
 	indent, starts := a.indent(p.Start)
 	switch {
 	case lead != "" && a.alone(k-1) && (p.comma < 0 || !a.sameLine(p.End, p.comma)):
-		return []whittle.Edit{a.addLines(a.nextLine(p.End), lead+text+after(comment))}, nil
+		return []whittle.Edit{a.addLines(a.nextLine(p.End), lead+text+comment)}, nil
 	case starts && a.alone(k-1) && (p.comma < 0 || a.sameLine(p.End, p.comma)):
 		edits := []whittle.Edit{}
 		tail := ","
@@ -94,7 +86,7 @@ func (a *array) insert(k int, text, comment string) ([]whittle.Edit, error) {
 			edits = append(edits, insertion(p.End, ","))
 			tail = ""
 		}
-		return append(edits, a.addLines(a.nextLine(p.End), indent+text+tail+after(comment))), nil
+		return append(edits, a.addLines(a.nextLine(p.End), indent+text+tail+comment)), nil
 	}
 	sep := a.separator()
 	if starts && !more {
@@ -130,7 +122,7 @@ func (a *array) noted(e whittle.Edit, comment string) ([]whittle.Edit, error) {
 	if !a.sameLine(e.Span.End, a.close) || len(bytes.Trim(a.src[a.close+1:end], " \t")) > 0 {
 		return nil, unsupported("the comment on its line has no place in the other list")
 	}
-	return []whittle.Edit{e, insertion(a.close+1, after(comment))}, nil
+	return []whittle.Edit{e, insertion(a.close+1, comment)}, nil
 }
 
 // separator is the white space between the first two items, where they are on
@@ -154,7 +146,7 @@ func (a *array) insertFirst(text, comment string) ([]whittle.Edit, error) {
 		return a.noted(insertion(first.Start, text+a.eol+lead), comment)
 	}
 	if starts {
-		return []whittle.Edit{a.addLines(a.aboveComments(first.Start), indent+text+","+after(comment))}, nil
+		return []whittle.Edit{a.addLines(a.aboveComments(first.Start), indent+text+","+comment)}, nil
 	}
 	sep := a.separator()
 	if len(a.items) > 1 {
@@ -192,7 +184,7 @@ func (a *array) fill(text, comment string) ([]whittle.Edit, error) {
 			indent = string(a.src[end : end+bytes.IndexByte(a.src[end:], '#')])
 		}
 	}
-	return []whittle.Edit{a.addLines(a.lineStart(a.close), indent+text+","+after(comment))}, nil
+	return []whittle.Edit{a.addLines(a.lineStart(a.close), indent+text+","+comment)}, nil
 }
 
 // remove gives the spans to delete for some items to go.

@@ -230,11 +230,7 @@ func RemoveLine(src []byte, name string) ([]whittle.Edit, error) {
 		for j := i; j < len(f.lines) && f.lines[j].end <= end; j++ {
 			gone[j] = true
 		}
-		span := whittle.Span{Start: f.lines[i].start, End: end}
-		if end == len(src) && src[end-1] != '\n' && i > 0 {
-			span.Start = f.lineEnd(f.lines[i-1].end - 1)
-		}
-		spans = append(spans, span)
+		spans = append(spans, f.openEnd(whittle.Span{Start: f.lines[i].start, End: end}))
 	}
 	if len(spans) == 0 {
 		return nil, nil

@@ -19,9 +19,9 @@ func (l *located) makeArray(r requirement, comment string) ([]whittle.Edit, erro
 	element := quote(r.text, st.quotes)
 	lines := func(indent, key string) []string {
 		if !st.long {
-			return []string{indent + key + " = [" + element + "]" + after(comment)}
+			return []string{indent + key + " = [" + element + "]" + comment}
 		}
-		return []string{indent + key + " = [", indent + st.indent + element + "," + after(comment), indent + "]"}
+		return []string{indent + key + " = [", indent + st.indent + element + "," + comment, indent + "]"}
 	}
 	if v, ok := d.find(parent); ok {
 		if d.src[v.Start] != '{' {

@@ -1,6 +1,7 @@
 package pyproject
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -243,8 +244,10 @@ type removal struct {
 	name     string
 	edits    []whittle.Edit
 	elements []taken
-	// comments are those that go with it.
+	// comments are those that go with it, note the last of them with the
+	// white space in front.
 	comments []string
+	note     string
 	change   change
 }
 
@@ -282,6 +285,8 @@ func (d *document) remove(list List, name string) (removal, error) {
 			return 0
 		})
 		if found && r.edits[i].Span.End >= c.End {
+			before := d.src[d.lineStart(c.Start):c.Start]
+			r.note = string(d.src[c.Start-len(before)+len(bytes.TrimRight(before, " \t")) : c.End])
 			r.comments = append(r.comments, string(d.src[c.Start:c.End]))
 		}
 	}

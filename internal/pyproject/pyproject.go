@@ -175,7 +175,7 @@ func (d *document) move(gone removal, to List) ([]whittle.Edit, error) {
 	case len(gone.comments) > 1 || len(gone.comments) == 1 && len(gone.elements) > 1:
 		return nil, unsupported("the comments on its lines would be lost")
 	case len(gone.comments) == 1:
-		note = gone.comments[0]
+		note = gone.note
 	}
 	cur, all := d, change{added: true}
 	var lost []string

@@ -104,10 +104,10 @@ func (l *located) addKey(e taken, comment string) ([]whittle.Edit, change, error
 	}
 	at, line, ok := l.line(e, value)
 	if !ok {
-		edits, err := l.makeTable(keyText(e.written) + " = " + value + after(comment))
+		edits, err := l.makeTable(keyText(e.written) + " = " + value + comment)
 		return edits, c, err
 	}
-	return []whittle.Edit{l.d.addLines(at, line+after(comment))}, c, nil
+	return []whittle.Edit{l.d.addLines(at, line+comment)}, c, nil
 }
 
 // distribution is the name to sort by, none for python, which comes first.

@@ -111,11 +111,15 @@ func (t *text) addLines(at int, lines ...string) whittle.Edit {
 	return insertion(at, b.String())
 }
 
-// wholeLines is the span of the lines from one offset to another. At the end
-// of a file that does not end its last line, the line's end before goes.
+// wholeLines is the span of the lines from one offset to another.
 func (t *text) wholeLines(from, to int) whittle.Span {
-	s := whittle.Span{Start: t.lineStart(from), End: t.nextLine(to)}
-	if s.End == len(t.src) && s.Start > 0 && t.src[s.End-1] != '\n' {
+	return t.openEnd(whittle.Span{Start: t.lineStart(from), End: t.nextLine(to)})
+}
+
+// openEnd is a span of whole lines to delete. At the end of a file that does
+// not end its last line, the line's end before goes too.
+func (t *text) openEnd(s whittle.Span) whittle.Span {
+	if s.End == len(t.src) && s.Start > 0 && t.src[s.End-1] != '\n' && t.src[s.Start-1] == '\n' {
 		s.Start--
 		if s.Start > 0 && t.src[s.Start-1] == '\r' {
 			s.Start--
