@@ -32,14 +32,14 @@ var tool = regexp.MustCompile(`^(gcc|g\+\+|gfortran|cpp|gobjc|gccgo|clang|llvm|l
 	`linux-libc-dev|kernel-headers|rpm-build|redhat-rpm-config)(-.*)?$|` +
 	`-(dev|devel)(-bin)?$|^lib(gcc|stdc\+\+|objc|gfortran)-[0-9]+-dev$`)
 
-// isTool says that a package is needed to build things, and not to run them.
-func isTool(name string) bool { return tool.MatchString(name) }
+// isBuildTool says that a package is needed to build things, and not to run them.
+func isBuildTool(name string) bool { return tool.MatchString(name) }
 
 func buildTools(p *Pass) []whittle.Finding {
 	s := p.packages()
 	var tools []int
 	for n := range s.list {
-		if k := &s.list[n]; k.layer >= 0 && !p.base(k.layer) && isTool(k.name) {
+		if k := &s.list[n]; k.layer >= 0 && !p.base(k.layer) && isBuildTool(k.name) {
 			tools = append(tools, n)
 		}
 	}
@@ -88,7 +88,7 @@ func builds(a action) bool {
 // virtual says that a package is only a name for some build tools, as
 // apk add --virtual .build-deps makes them.
 func (s *osPackages) virtual(n int) bool {
-	return strings.HasPrefix(s.list[n].name, ".") && slices.ContainsFunc(s.list[n].depends, func(names []string) bool { return isTool(names[0]) })
+	return strings.HasPrefix(s.list[n].name, ".") && slices.ContainsFunc(s.list[n].depends, func(names []string) bool { return isBuildTool(names[0]) })
 }
 
 // freed are the packages above the base that go with some: these themselves,

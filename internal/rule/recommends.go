@@ -102,7 +102,7 @@ func (p *Pass) onlyRecommended(s *osPackages, in *dockerfile.Instruction, layer 
 	for n := range s.list {
 		if k := &s.list[n]; !needed[n] && k.layer == layer {
 			chosen = append(chosen, n)
-			compiles = compiles || isTool(k.name)
+			compiles = compiles || isBuildTool(k.name)
 		}
 	}
 	evidence, items, names := p.byPackage(s, chosen, layer)
