@@ -9,6 +9,10 @@ import (
 	"whittle"
 )
 
+// maxLookups bounds how many packages are looked at as providers: an index can
+// be made in which everything provides what everything else depends on.
+const maxLookups = 20_000_000
+
 // InstallOptions say what an installation starts from.
 type InstallOptions struct {
 	// Installed are the names of the packages that are there.
@@ -69,6 +73,9 @@ func (x *Index) Install(names []string, o InstallOptions) (*Installation, error)
 		c.queue = c.queue[1:]
 		c.follow(next)
 	}
+	if c.lookups > maxLookups {
+		return nil, fmt.Errorf("following what %.80q depend on takes more than %d steps: %w", names, maxLookups, whittle.ErrLimit)
+	}
 	return c.result(), nil
 }
 
@@ -82,6 +89,7 @@ type closure struct {
 	provided map[string]bool
 	missing  map[string]bool
 	queue    []int
+	lookups  int
 }
 
 // meets says whether an alternative is met by what is there or comes.
@@ -97,12 +105,18 @@ func (c *closure) meets(a alternative) bool {
 // candidate is the package that an alternative would bring.
 func (c *closure) candidate(a alternative) (int, bool) {
 	for _, i := range c.x.byName[a.name] {
+		if c.lookups++; c.lookups > maxLookups {
+			return 0, false
+		}
 		if a.allows(c.x.packages[i].Version) {
 			return i, true
 		}
 	}
 	best, found := 0, false
 	for _, i := range c.x.providers[a.name] {
+		if c.lookups++; c.lookups > maxLookups {
+			break
+		}
 		p := &c.x.packages[i]
 		if newest := c.x.byName[p.Name][0]; newest != i || !p.provide(a) {
 			continue

@@ -1,0 +1,245 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+	"whittle/internal/python"
+)
+
+// Project is one image of a project that was built and measured, and what is
+// known besides: what forecasts start from.
+type Project struct {
+	// Name is the project's, Variant that of the measured image: "original".
+	Name, Variant string
+	// Dockerfile is what made the image, with its build arguments resolved,
+	// Target the stage, empty for the last.
+	Dockerfile *dockerfile.File
+	Target     string
+	// Declared is what the project's files say that it needs.
+	Declared *python.Declared
+	// Context has the files that a build gets, by their paths, with their sizes
+	// in bytes.
+	Context map[string]int64
+
+	// Ledger accounts for the image; Steps are its history's, joined to the
+	// Dockerfile. Root is its merged root, of which the RECORDs are read.
+	Ledger *whittle.Ledger
+	Steps  []whittle.Step
+	Root   whittle.Root
+	// Graph has the installed distributions, Env is what markers are evaluated
+	// in.
+	Graph *python.Graph
+	Env   python.Environment
+
+	// Clean is what strategies leave out of the packages.
+	Clean Cleanup
+	// Fixed is the Dockerfile with all fixes that have one, nil where there are
+	// none; Saving is what they save together.
+	Fixed  []byte
+	Saving whittle.Saving
+
+	// Alpine and Distroless are what is known of other bases, nil where
+	// nothing is.
+	Alpine     *AlpineBase
+	Distroless *DistrolessBase
+	// Extras has the distributions that an extra adds and that are not in the
+	// image, by the extra's name.
+	Extras map[string][]Weight
+}
+
+// Weight is a distribution of a package index, with what it takes when it is
+// installed.
+type Weight struct {
+	Name, Version string
+	// Low, Bytes and High are the size without bytecode, and Bytecode that of
+	// the bytecode, in bytes.
+	Low, Bytes, High int64
+	Bytecode         int64
+	// Source says where the sizes are from: "wheel's directory".
+	Source string
+	// Pure says that the wheel holds no machine code.
+	Pure bool
+	// SourceOnly says that no wheel fits the target: it has to be compiled.
+	// NoSource says that it cannot be, either.
+	SourceOnly, NoSource bool
+}
+
+// account is the measured image in the terms of a recipe.
+type account struct {
+	*Project
+	recipe *recipe
+	// base are the layers below the Dockerfile's, in bytes, dead ones too.
+	base int64
+	// first is the lowest layer that the Dockerfile made.
+	first int
+	// layers has the layer that an instruction made, by its place.
+	layers map[whittle.Span]int
+	// site is the folder of the packages; dists are what is installed there.
+	site  string
+	dists []installed
+	// loose are files in site that no distribution owns.
+	loose content
+}
+
+// installed is a distribution of the measured image.
+type installed struct {
+	index         int // in Graph.Distributions
+	name, version string
+	pure          bool
+	content
+}
+
+// content is what a distribution's files are for, in bytes.
+type content struct {
+	// files are all but bytecode and tests.
+	files, tests, bytecode, testBytecode int64
+	// lines are what the RECORD says about bytecode.
+	lines int64
+}
+
+// bytes is what is left of it after a clean-up.
+func (c content) bytes(clean Cleanup) int64 {
+	n := c.files
+	if !clean.Tests {
+		n += c.tests
+	}
+	switch {
+	case clean.Bytecode:
+		n -= c.lines
+	case clean.Tests:
+		n += c.bytecode
+	default:
+		n += c.bytecode + c.testBytecode
+	}
+	return n
+}
+
+// newAccount sorts the measured bytes.
+func newAccount(p *Project, r *recipe) (*account, error) {
+	a := &account{Project: p, recipe: r, first: -1, layers: map[whittle.Span]int{}}
+	for _, st := range p.Steps {
+		if st.Origin == nil || st.Layer < 0 {
+			continue
+		}
+		a.layers[st.Origin.Span] = st.Layer
+		if a.first < 0 || st.Layer < a.first {
+			a.first = st.Layer
+		}
+	}
+	if a.first < 0 {
+		return nil, fmt.Errorf("which layers of %s the Dockerfile made is not known: %w", p.Variant, whittle.ErrUnsupported)
+	}
+	for _, l := range p.Ledger.Layers[:a.first] {
+		a.base += l.Unpacked
+	}
+	a.measure()
+	return a, nil
+}
+
+// measure adds up the distributions that the Dockerfile installed.
+func (a *account) measure() {
+	if a.Graph == nil {
+		return
+	}
+	nodes := make(map[string]int, len(a.Ledger.Tree.Nodes))
+	for i, n := range a.Ledger.Tree.Nodes {
+		nodes[n.Path] = i
+	}
+	a.site = a.busiestSite(nodes)
+	owned := map[string]bool{}
+	for i := range a.Graph.Distributions {
+		d := &a.Graph.Distributions[i]
+		for _, f := range d.Files {
+			owned[f] = true
+		}
+		if d.Site != a.site || d.VendoredBy != "" || a.isBase(nodes, d.Record) {
+			continue
+		}
+		in := installed{index: i, name: d.Name, version: d.Version, pure: isPure(d)}
+		for _, f := range d.Files {
+			if n, ok := a.bytesAt(nodes, f); ok {
+				a.add(&in.content, f, n)
+			}
+		}
+		a.missing(&in.content, d, nodes)
+		a.dists = append(a.dists, in)
+	}
+	slices.SortFunc(a.dists, func(x, y installed) int { return cmp.Compare(x.name, y.name) })
+	for _, n := range a.Ledger.Tree.Nodes {
+		if strings.HasPrefix(n.Path, a.site+"/") && n.Item >= 0 && !owned[n.Path] && n.Layer >= a.first {
+			a.add(&a.loose, n.Path, a.Ledger.Items[n.Item].Bytes)
+		}
+	}
+}
+
+// busiestSite is the folder that the Dockerfile installs most distributions
+// to.
+func (a *account) busiestSite(nodes map[string]int) (site string) {
+	count := map[string]int{}
+	for i := range a.Graph.Distributions {
+		d := &a.Graph.Distributions[i]
+		if d.VendoredBy != "" || a.isBase(nodes, d.Record) {
+			continue
+		}
+		count[d.Site]++
+		if c := count[d.Site]; c > count[site] || c == count[site] && d.Site < site {
+			site = d.Site
+		}
+	}
+	return site
+}
+
+// isBase says whether a record came with the base image.
+func (a *account) isBase(nodes map[string]int, record string) bool {
+	for _, p := range []string{record + "/RECORD", record + "/METADATA", record + "/PKG-INFO", record} {
+		if i, ok := nodes[p]; ok {
+			return a.Ledger.Tree.Nodes[i].Layer < a.first
+		}
+	}
+	return true
+}
+
+// bytesAt is the content of a file that the Dockerfile brought.
+func (a *account) bytesAt(nodes map[string]int, p string) (int64, bool) {
+	i, ok := nodes[p]
+	if !ok || a.Ledger.Tree.Nodes[i].Item < 0 {
+		return 0, false
+	}
+	it := &a.Ledger.Items[a.Ledger.Tree.Nodes[i].Item]
+	return it.Bytes, it.Layer >= a.first
+}
+
+// add puts a file's bytes where they belong.
+func (a *account) add(c *content, p string, n int64) {
+	test, bytecode := a.isTest(p), strings.HasSuffix(p, ".pyc")
+	switch {
+	case test && bytecode:
+		c.testBytecode += n
+	case test:
+		c.tests += n
+	case bytecode:
+		c.bytecode += n
+	default:
+		c.files += n
+	}
+}
+
+// isTest says whether a file lies in a folder that [Cleanup.Tests] deletes.
+func (a *account) isTest(p string) bool {
+	rest, ok := strings.CutPrefix(p, a.site+"/")
+	if !ok {
+		return false
+	}
+	top, _, _ := strings.Cut(rest, "/")
+	return strings.Contains("/"+rest, "/tests/") && !slices.Contains(a.Clean.KeepTests, top)
+}
+
+// isPure says that a distribution's wheel fits every platform.
+func isPure(d *python.Distribution) bool {
+	return len(d.Tags) > 0 && !slices.ContainsFunc(d.Tags, func(t python.Tag) bool { return t.Platform != "any" })
+}

@@ -1,0 +1,335 @@
+package plan
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle/internal/dockerfile"
+)
+
+// recipe is a Dockerfile as strategies see it: which instructions install
+// packages, and which make the image what it is besides.
+type recipe struct {
+	file *dockerfile.File
+	// install is the stage that installs, nil where nothing is installed;
+	// final is the one that becomes the image. They may be the same.
+	install, final *dockerfile.Stage
+	// before are the install stage's instructions up to the last that
+	// installs, after those that follow. Empty where the stages are the same.
+	before, after []step
+	// runtime are the final stage's.
+	runtime []step
+	// others are the stages that neither installs nor is the image.
+	others []*dockerfile.Stage
+}
+
+// step is an instruction with what it does about packages.
+type step struct {
+	in       *dockerfile.Instruction
+	role     role
+	installs []install
+	// venv is the virtual environment that it makes, empty where it makes none.
+	venv string
+	// text is the instruction with the comment lines right above it.
+	text string
+}
+
+// officialPython is the official image of Python, by its short name or a long
+// one, with its version.
+var officialPython = regexp.MustCompile(`^(?:docker\.io/)?(?:library/)?python:(3\.[0-9]+(?:\.[0-9]+)?)((?:-[a-z]+)*)$`)
+
+// readRecipe reads a Dockerfile. An error says what is not understood, with its
+// line.
+func readRecipe(f *dockerfile.File, target string) (*recipe, error) {
+	final, err := f.Target(target)
+	if err != nil {
+		return nil, err
+	}
+	if f.Escape != '\\' {
+		return nil, fmt.Errorf("the escape character is not a backslash")
+	}
+	r := &recipe{file: f, final: final}
+	if r.runtime, err = r.steps(final); err != nil {
+		return nil, err
+	}
+	if hasRole(r.runtime, installing) {
+		r.install = final
+	}
+	for i := range f.Stages {
+		st := &f.Stages[i]
+		if st == final {
+			continue
+		}
+		steps, err := r.steps(st)
+		if err != nil {
+			if !r.copiesFrom(st) {
+				r.others = append(r.others, st)
+				continue
+			}
+			return nil, err
+		}
+		if !hasRole(steps, installing) || !r.copiesFrom(st) {
+			r.others = append(r.others, st)
+			continue
+		}
+		if r.install != nil {
+			return nil, fmt.Errorf("packages are installed in two stages, %s and %s", r.install.Label(), st.Label())
+		}
+		r.install = st
+		last := 0
+		for i := range steps {
+			if steps[i].role == installing {
+				last = i
+			}
+		}
+		r.before, r.after = steps[:last+1], steps[last+1:]
+	}
+	return r, r.check()
+}
+
+// check refuses what strategies cannot carry over.
+func (r *recipe) check() error {
+	if r.final.From != nil || r.install != nil && r.install.From != nil {
+		return fmt.Errorf("a stage builds on another stage")
+	}
+	r.markCopies()
+	steps := slices.Concat(r.before, r.runtime)
+	for i := range steps {
+		if k := steps[i].in.Keyword; k == "ONBUILD" || k == "SHELL" {
+			return fmt.Errorf("line %d: %s is not understood", steps[i].in.Line, k)
+		}
+	}
+	if r.two() && !hasRole(r.runtime, copying) {
+		return fmt.Errorf("what the image takes from stage %s is not understood", r.install.Label())
+	}
+	user := false
+	for _, st := range r.installSteps() {
+		user = user || st.in.Keyword == "USER" && len(st.in.Args) > 0 && st.in.Args[0].Value != "root" && st.in.Args[0].Value != "0"
+		if st.role == installing && user {
+			return fmt.Errorf("line %d: packages are installed by a user who is not root", st.in.Line)
+		}
+	}
+	return nil
+}
+
+// two says that packages are installed in a stage of their own.
+func (r *recipe) two() bool { return r.install != nil && r.install != r.final }
+
+// installSteps are the steps of the stage that installs.
+func (r *recipe) installSteps() []step {
+	if r.two() {
+		return r.before
+	}
+	return r.runtime
+}
+
+// installs are all commands that install, in order.
+func (r *recipe) installs() (out []install) {
+	for _, st := range r.installSteps() {
+		if st.role == installing {
+			out = append(out, st.installs...)
+		}
+	}
+	return out
+}
+
+func hasRole(steps []step, want role) bool {
+	return slices.ContainsFunc(steps, func(s step) bool { return s.role == want })
+}
+
+// copiesFrom says whether the image takes something from a stage.
+func (r *recipe) copiesFrom(st *dockerfile.Stage) bool {
+	return slices.ContainsFunc(r.runtime, func(s step) bool { return r.copied(s.in, st) })
+}
+
+// copied says whether an instruction copies from a stage.
+func (r *recipe) copied(in *dockerfile.Instruction, st *dockerfile.Stage) bool {
+	return in.Keyword == "COPY" && slices.ContainsFunc(in.Flag("from"), func(name string) bool {
+		return st.Name != "" && strings.EqualFold(name, st.Name) || name == fmt.Sprint(st.Index)
+	})
+}
+
+// steps reads the instructions of a stage.
+func (r *recipe) steps(st *dockerfile.Stage) ([]step, error) {
+	var out []step
+	at := st.Head.Span.End
+	for i := range st.Instructions {
+		in := &st.Instructions[i]
+		s := step{in: in, text: r.commented(at, in)}
+		at = in.Span.End
+		switch in.Keyword {
+		case "RUN":
+			if err := s.run(); err != nil {
+				return nil, fmt.Errorf("line %d: %w", in.Line, err)
+			}
+		case "COPY":
+			if from := in.Flag("from"); len(from) == 1 && strings.Contains(from[0], "/uv") && !strings.HasPrefix(from[0], "/") {
+				s.role = fetching
+			}
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// commented is an instruction with the comment lines right above it.
+func (r *recipe) commented(from int, in *dockerfile.Instruction) string {
+	gap := strings.Split(string(r.file.Source[from:in.Span.Start]), "\n")
+	first := len(gap) - 1
+	for first > 0 && strings.HasPrefix(strings.TrimSpace(gap[first-1]), "#") {
+		first--
+	}
+	var b strings.Builder
+	for _, line := range gap[first : len(gap)-1] {
+		b.WriteString(strings.TrimSpace(line) + "\n")
+	}
+	return b.String() + in.Text()
+}
+
+// run reads what a RUN does. One that does something about packages does
+// nothing else.
+func (s *step) run() error {
+	script, err := s.in.Shell()
+	if err != nil {
+		if strings.Contains(s.in.Text(), "pip") || strings.Contains(s.in.Text(), "uv ") || strings.Contains(s.in.Text(), "poetry") {
+			return err
+		}
+		return nil // no packages: kept as it is
+	}
+	roles := map[role]bool{}
+	for _, c := range script.Commands() {
+		if name := c.Name(); name == "set" || name == "cd" && len(script.Commands()) == 1 || name == "true" || name == "echo" {
+			continue
+		}
+		a, err := readCommand(&c)
+		if err != nil {
+			return err
+		}
+		if a.role != keeps && (c.Depth > 0 || !slices.Contains([]string{"", "&&", ";", "\n"}, c.Before.Text)) {
+			return fmt.Errorf("%s runs on a condition", c.Name())
+		}
+		roles[a.role] = true
+		switch a.role {
+		case installing:
+			s.installs = append(s.installs, a.install)
+		case venvMaking:
+			s.venv = a.install.dir
+		}
+	}
+	return s.settle(roles)
+}
+
+// settle gives the step one role of its commands'.
+func (s *step) settle(roles map[role]bool) error {
+	switch {
+	case roles[keeps] && (roles[installing] || roles[tooling] || roles[venvMaking]):
+		return fmt.Errorf("it installs packages and does other things too")
+	case roles[keeps]:
+		s.role = keeps
+		if roles[cleaning] {
+			return fmt.Errorf("it deletes packages and does other things too")
+		}
+	case roles[installing]:
+		s.role = installing
+	case roles[venvMaking]:
+		s.role = venvMaking
+	case roles[tooling]:
+		s.role = tooling
+	case roles[cleaning]:
+		s.role = cleaning
+	}
+	if s.role == keeps && onlyBuildTools(s.in) {
+		s.role = building
+	}
+	return nil
+}
+
+// markCopies finds the instructions that bring the packages into the image.
+func (r *recipe) markCopies() {
+	if !r.two() {
+		return
+	}
+	dirs := r.folders()
+	for i := range r.runtime {
+		s := &r.runtime[i]
+		if !r.copied(s.in, r.install) || len(s.in.Args) < 2 {
+			continue
+		}
+		all := true
+		for _, a := range s.in.Args[:len(s.in.Args)-1] {
+			src := path.Clean(a.Value)
+			all = all && (slices.Contains(dirs, src) || strings.Contains(src, "/site-packages") || strings.HasPrefix(src+"/", "/usr/local/bin/"))
+		}
+		if all {
+			s.role = copying
+		}
+	}
+}
+
+// folders are where the packages are installed, as a whole.
+func (r *recipe) folders() []string {
+	out := []string{"/usr/local"}
+	for _, s := range r.before {
+		if s.venv != "" {
+			out = append(out, resolve(workdir(r.before), s.venv))
+		}
+		for _, in := range s.installs {
+			if in.dir != "" {
+				out = append(out, path.Clean(in.dir))
+			}
+		}
+	}
+	return out
+}
+
+// venv is the virtual environment that the Dockerfile makes itself, or uv does
+// in the project's folder; empty where there is none.
+func (r *recipe) venv() string {
+	steps := r.installSteps()
+	for i, s := range steps {
+		dir := s.venv
+		for _, in := range s.installs {
+			if in.tool == uvSync {
+				dir = ".venv"
+			}
+		}
+		if dir != "" {
+			return resolve(workdir(steps[:i]), dir)
+		}
+	}
+	return ""
+}
+
+// resolve is a folder as seen from a working directory.
+func resolve(dir, to string) string {
+	if path.IsAbs(to) {
+		return path.Clean(to)
+	}
+	return path.Join("/"+dir, to)
+}
+
+// workdir is the working directory after some steps, "" for the base image's.
+func workdir(steps []step) string {
+	dir := ""
+	for _, s := range steps {
+		if s.in.Keyword == "WORKDIR" && len(s.in.Args) == 1 {
+			dir = resolve(dir, s.in.Args[0].Value)
+		}
+	}
+	return dir
+}
+
+// fromContext says whether an instruction copies from the build context, and
+// what.
+func fromContext(in *dockerfile.Instruction) (sources []string, ok bool) {
+	if in.Keyword != "COPY" && in.Keyword != "ADD" || len(in.Flag("from")) > 0 || len(in.Args) < 2 || len(in.Heredocs) > 0 {
+		return nil, false
+	}
+	for _, a := range in.Args[:len(in.Args)-1] {
+		sources = append(sources, a.Value)
+	}
+	return sources, true
+}

@@ -1,0 +1,178 @@
+package plan
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle/internal/dockerfile"
+)
+
+// singleStage is a generated Dockerfile of one stage: what is deleted is
+// deleted by the RUN that brought it.
+type singleStage struct {
+	*recipe
+	dest destination
+	head []string
+	// context has the files of the build context by path, with their sizes.
+	context map[string]int64
+	// tools are Debian's packages that only compiling needs.
+	tools []string
+	// mounts bring in an installer that is an image of its own.
+	mounts []string
+	made   bool
+}
+
+// text writes the Dockerfile.
+func (t *singleStage) text() (string, error) {
+	w := &textWriter{}
+	w.top(t.recipe, t.head)
+	for _, st := range t.others {
+		if t.needed(st) {
+			w.paragraph(string(t.file.Source[st.Span.Start:st.Span.End]))
+		}
+	}
+	w.paragraph(t.final.Head.Text())
+	placed := !t.two()
+	for i := range t.runtime {
+		s := &t.runtime[i]
+		if !placed && s.in.Keyword == "USER" {
+			return "", fmt.Errorf("line %d: the image has another user before it has packages", s.in.Line)
+		}
+		_, context := fromContext(s.in)
+		if !placed && (s.role == copying || context) {
+			if err := t.merge(w, workdir(t.runtime[:i])); err != nil {
+				return "", err
+			}
+			placed = true
+		}
+		if err := t.write(w, s); err != nil {
+			return "", err
+		}
+	}
+	return w.String(), nil
+}
+
+// write writes one instruction of the stage.
+func (t *singleStage) write(w *textWriter, s *step) error {
+	switch s.role {
+	case keeps:
+		if t.two() && t.copied(s.in, t.recipe.install) {
+			return fmt.Errorf("line %d: it copies more than packages from stage %s", s.in.Line, t.recipe.install.Label())
+		}
+		w.lines(spaced(s, s.text)...)
+	case tooling:
+		if !onlyPip(s.in) {
+			w.lines("", s.text)
+		}
+	case building:
+		names, _ := aptInstall(s.in)
+		t.tools = append(t.tools, names...)
+	case fetching:
+		return t.fetch(w, s)
+	case installing:
+		return t.install(w, s)
+	}
+	return nil
+}
+
+// merge writes the stage that installs into this one. dir is the working
+// directory that the image has at this place.
+func (t *singleStage) merge(w *textWriter, dir string) error {
+	for i := range t.before {
+		s := &t.before[i]
+		if s.role == keeps {
+			if err := merges(s.in); err != nil {
+				return fmt.Errorf("line %d: %w", s.in.Line, err)
+			}
+		}
+		if ends(s.in) {
+			continue
+		}
+		if err := t.write(w, s); err != nil {
+			return err
+		}
+	}
+	for _, s := range t.runtime {
+		if s.in.Keyword == "WORKDIR" {
+			return nil // the image's own follows
+		}
+	}
+	w.lines("", "WORKDIR "+path.Clean("/"+dir))
+	return nil
+}
+
+// merges refuses what a builder may do and an image should not have.
+func merges(in *dockerfile.Instruction) error {
+	switch in.Keyword {
+	case "RUN":
+		return fmt.Errorf("what the builder runs besides installing would be in the image")
+	case "ENV":
+		for _, a := range in.Args {
+			name, _, _ := strings.Cut(a.Value, "=")
+			if !slices.ContainsFunc([]string{"PIP_", "UV_", "POETRY_", "DEBIAN_FRONTEND"}, func(p string) bool { return strings.HasPrefix(name, p) }) {
+				return fmt.Errorf("%s of the builder would be set in the image", name)
+			}
+		}
+	}
+	return nil
+}
+
+// fetch leaves an installer out of the image that is mounted instead.
+func (t *singleStage) fetch(w *textWriter, s *step) error {
+	from := s.in.Flag("from")[0]
+	for _, a := range s.in.Args[:len(s.in.Args)-1] {
+		name := path.Base(a.Value)
+		if name != "uv" && name != "uvx" {
+			w.lines(s.text)
+			return nil
+		}
+		t.mounts = append(t.mounts, fmt.Sprintf("--mount=type=bind,from=%s,source=%s,target=/usr/local/bin/%s", from, a.Value, name))
+	}
+	return nil
+}
+
+// install writes the RUN that installs and cleans up.
+func (t *singleStage) install(w *textWriter, s *step) error {
+	var first, last []string
+	lines := []string{"", "# What is deleted has to be deleted by the RUN that brought it: a later one would only hide it.",
+		"# The cache is in no layer."}
+	if len(t.tools) > 0 {
+		first = append(first, "apt-get update", "apt-get install -y --no-install-recommends "+strings.Join(t.tools, " "))
+		last = append(last, "apt-get purge -y --auto-remove "+strings.Join(t.tools, " "), "rm -rf /var/lib/apt/lists/*")
+		t.tools = nil
+	}
+	if t.dest.venv != "" && !t.made && !slices.ContainsFunc(s.installs, func(in install) bool { return in.tool == uvSync }) {
+		first = append(first, "python -m venv --without-pip "+t.dest.venv)
+	}
+	t.made = true
+	if t.leavesBuild(s.installs) {
+		last = append(last, leftovers)
+	}
+	run, err := t.dest.runInstall(s.installs, t.mounts, first, last)
+	if err != nil {
+		return fmt.Errorf("line %d: %w", s.in.Line, err)
+	}
+	w.lines(append(lines, run)...)
+	return nil
+}
+
+// leavesBuild says that installing leaves what only building the project
+// needed, and that none of the project's own files would be deleted with it.
+func (t *singleStage) leavesBuild(installs []install) bool {
+	return slices.ContainsFunc(installs, func(in install) bool {
+		return len(in.projects) > 0 && !in.editable && (in.tool == pip || in.tool == uvPip)
+	}) && !slices.ContainsFunc(contextFiles(t.context), func(name string) bool {
+		return strings.HasPrefix(name, "build/") || strings.Contains(name, ".egg-info/")
+	})
+}
+
+func contextFiles(context map[string]int64) []string {
+	names := make([]string, 0, len(context))
+	for n := range context {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,151 @@
+package plan
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+	"whittle/internal/python"
+)
+
+// split is an image of the base dependencies and those of one extra.
+func (a *account) split(extra string) (*whittle.Forecast, error) {
+	f, s := a.forecast("split-"+extra, fmt.Sprintf("an image of its own for the extra %s", extra))
+	have, lacking := a.neededBy([]string{extra})
+	a.addPackages(s, have)
+	lacking = a.addWeights(s, a.Extras[extra], have, lacking)
+	a.addMade(s, func(st *step) bool { return st.role == building && !a.recipe.two() })
+	a.addVenv(s)
+	t := a.twoStage(fmt.Sprintf("The extra %s in an image of its own: what the others need is not in it.", extra))
+	t.dest.extras, t.dest.all = []string{extra}, true
+	if len(lacking) > 0 {
+		f.Notes = append(f.Notes, "no sizes are known of "+strings.Join(lacking, ", "))
+	}
+	if start := a.absentStart(have); start != "" {
+		script, err := a.ownScript()
+		if err != nil {
+			return f, fmt.Errorf("the image starts %s, which is not in it: %w", start, err)
+		}
+		f.Notes = append(f.Notes, fmt.Sprintf("the original starts %s, which is not in it: this image starts %s, and has no health check", start, script))
+		t.run = startWith(script)
+	}
+	return a.finish(f, t.text, t.dest)
+}
+
+// addWeights adds the distributions of an index, and says of which nothing is
+// known.
+func (a *account) addWeights(s sizes, weights []Weight, have map[string]bool, lacking []string) (unknown []string) {
+	var low, n, high, bytecode int64
+	source := ""
+	known := map[string]bool{}
+	for _, w := range weights {
+		known[w.Name] = true
+		if have[w.Name] {
+			continue
+		}
+		low, n, high, bytecode = low+w.Low, n+w.Bytes, high+w.High, bytecode+w.Bytecode
+		source = w.Source
+	}
+	s.between("packages of the index", low, n, high, source)
+	if !a.Clean.Bytecode {
+		s.between("bytecode of the index's packages", bytecode/10*8, bytecode, bytecode/10*12, "ratio of bytecode to sources")
+	}
+	for _, l := range lacking {
+		if !known[l] {
+			unknown = append(unknown, l)
+		}
+	}
+	return unknown
+}
+
+// absentStart is the program that the image starts and that none of the
+// distributions brings, empty where it is there or comes from elsewhere.
+func (a *account) absentStart(have map[string]bool) string {
+	for i := range a.recipe.runtime {
+		in := a.recipe.runtime[i].in
+		if in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" {
+			continue
+		}
+		script, err := in.Shell()
+		if err != nil {
+			continue
+		}
+		for _, c := range script.Commands() {
+			if name := program(&c); name != "" && a.absent(name, have) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// program is what a command starts: the module of python -m, else its name.
+func program(c *dockerfile.Command) string {
+	words, _ := values(c.Words)
+	if strings.HasPrefix(c.Name(), "python") && len(words) > 2 && words[1] == "-m" {
+		top, _, _ := strings.Cut(words[2], ".")
+		return top
+	}
+	return c.Name()
+}
+
+// absent says whether a program belongs to distributions none of which is in
+// the set.
+func (a *account) absent(program string, have map[string]bool) bool {
+	owned := false
+	for _, d := range a.dists {
+		dist := &a.Graph.Distributions[d.index]
+		if !ships(dist, program) {
+			continue
+		}
+		if have[d.name] {
+			return false
+		}
+		owned = true
+	}
+	return owned
+}
+
+// ships says whether a distribution has a console script or a module of that
+// name.
+func ships(d *python.Distribution, name string) bool {
+	return slices.ContainsFunc(d.EntryPoints, func(e python.EntryPoint) bool { return e.Group == "console_scripts" && e.Name == name }) ||
+		slices.ContainsFunc(d.Files, func(f string) bool { return path.Base(f) == name && path.Base(path.Dir(f)) == "bin" }) ||
+		slices.Contains(d.ImportNames(), name)
+}
+
+// ownScript is the console script that the project starts with.
+func (a *account) ownScript() (string, error) {
+	var names []string
+	for name := range a.Declared.Scripts {
+		names = append(names, name)
+	}
+	switch {
+	case len(names) == 1:
+		return names[0], nil
+	case slices.Contains(names, a.Declared.Name):
+		return a.Declared.Name, nil
+	}
+	return "", fmt.Errorf("the project has %d console scripts to start instead", len(names))
+}
+
+// startWith replaces how an image starts.
+func startWith(script string) func(*step) (string, error) {
+	written := false
+	return func(s *step) (string, error) {
+		switch s.in.Keyword {
+		case "HEALTHCHECK", "EXPOSE":
+			return "", nil
+		case "CMD", "ENTRYPOINT":
+			if written {
+				return "", nil
+			}
+			written = true
+			return fmt.Sprintf("# What the original starts belongs to another extra.\nENTRYPOINT [%q]", script), nil
+		}
+		return s.text, nil
+	}
+}

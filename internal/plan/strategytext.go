@@ -1,0 +1,349 @@
+package plan
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle/internal/dockerfile"
+)
+
+// builderName is the stage that a generated Dockerfile installs in.
+const builderName = "builder"
+
+// twoStage is a generated Dockerfile that installs into a virtual environment
+// in one stage and copies it into the other.
+type twoStage struct {
+	*recipe
+	dest destination
+	// head is the comment at the top, without its "#".
+	head []string
+	// builder and final are the FROM lines; prelude stands below the builder's.
+	builder, final string
+	prelude        []string
+	// build and run give the text of an instruction of each stage that is kept;
+	// an empty one leaves it out.
+	build, run func(s *step) (string, error)
+	// start stands below the final FROM line, finish at the end of the builder;
+	// stages stands above both.
+	start, finish []string
+	stages        string
+}
+
+// sameBases takes both stages from the images that the original is from.
+func (t *twoStage) sameBases() {
+	t.final = t.recipe.final.Head.Text()
+	if !t.two() {
+		t.builder = "FROM " + platformFlag(t.recipe.final) + t.recipe.final.Base + " AS " + builderName
+		return
+	}
+	t.builder = t.recipe.install.Head.Text()
+}
+
+func platformFlag(st *dockerfile.Stage) string {
+	if st.Platform == "" {
+		return ""
+	}
+	return "--platform=" + st.Platform + " "
+}
+
+// builderLabel is what COPY --from names.
+func (t *twoStage) builderLabel() string {
+	if t.two() {
+		return t.recipe.install.Label()
+	}
+	return builderName
+}
+
+func asWritten(s *step) (string, error) { return s.text, nil }
+
+// text writes the Dockerfile.
+func (t *twoStage) text() (string, error) {
+	w := &textWriter{}
+	w.top(t.recipe, t.head)
+	if t.stages != "" {
+		w.paragraph(t.stages)
+	}
+	for i := range t.file.Stages {
+		st := &t.file.Stages[i]
+		if slices.Contains(t.others, st) && t.needed(st) {
+			w.paragraph(string(t.file.Source[st.Span.Start:st.Span.End]))
+		}
+		if st == t.recipe.install && t.two() {
+			if err := t.writeBuilder(w, t.before); err != nil {
+				return "", err
+			}
+		}
+		if st == t.recipe.final {
+			if t.recipe.install == t.recipe.final {
+				if err := t.writeBuilder(w, t.runtime[:lastInstall(t.runtime)+1]); err != nil {
+					return "", err
+				}
+			}
+			if err := t.writeFinal(w); err != nil {
+				return "", err
+			}
+		}
+	}
+	return w.String(), nil
+}
+
+// needed says whether another stage is copied from or built on.
+func (r *recipe) needed(st *dockerfile.Stage) bool {
+	for i := range r.file.Stages {
+		other := &r.file.Stages[i]
+		if other.From != nil && *other.From == st.Index {
+			return true
+		}
+		for j := range other.Instructions {
+			in := &other.Instructions[j]
+			if r.copied(in, st) || slices.ContainsFunc(in.Flag("mount"), func(m string) bool { return strings.Contains(m, "from="+st.Label()) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func lastInstall(steps []step) int {
+	last := -1
+	for i := range steps {
+		if steps[i].role == installing {
+			last = i
+		}
+	}
+	return last
+}
+
+// writeBuilder writes the stage that installs.
+func (t *twoStage) writeBuilder(w *textWriter, steps []step) error {
+	w.paragraph(t.builder)
+	w.lines(t.prelude...)
+	narrow := narrowed(steps)
+	made := t.dest.venv == "" || slices.ContainsFunc(t.installs(), func(in install) bool { return in.tool == uvSync })
+	for i := range steps {
+		s := &steps[i]
+		switch s.role {
+		case keeps, building, tooling, fetching:
+			if s.role == tooling && onlyPip(s.in) {
+				continue
+			}
+			if _, ok := fromContext(s.in); ok && narrow != "" {
+				w.lines("# Only what is installed from: a change elsewhere does not install it all again.", narrow)
+				narrow = ""
+				continue
+			}
+			if ends(s.in) {
+				continue
+			}
+			text, err := t.build(s)
+			if err != nil {
+				return fmt.Errorf("line %d: %w", s.in.Line, err)
+			}
+			w.lines(text)
+		case installing:
+			var first []string
+			if !made {
+				w.lines("", "# The environment has no pip: the builder's own installs into it, from a cache that is in no layer.")
+				first = []string{"python -m venv --without-pip " + t.dest.venv}
+			} else {
+				w.lines("", "# The cache is in no layer.")
+			}
+			made = true
+			run, err := t.dest.runInstall(s.installs, nil, first, nil)
+			if err != nil {
+				return fmt.Errorf("line %d: %w", s.in.Line, err)
+			}
+			w.lines(run)
+		}
+	}
+	if err := t.writeAfter(w); err != nil {
+		return err
+	}
+	w.lines(t.finish...)
+	return nil
+}
+
+// writeAfter writes what the builder makes with the packages, where the image
+// takes something of it.
+func (t *twoStage) writeAfter(w *textWriter) error {
+	if !t.two() || !slices.ContainsFunc(t.runtime, func(s step) bool { return s.role == keeps && t.copied(s.in, t.recipe.install) }) {
+		return nil
+	}
+	if t.dest.venv != "" {
+		w.lines("", t.path())
+	}
+	for i := range t.after {
+		s := &t.after[i]
+		if s.role != keeps || ends(s.in) {
+			continue
+		}
+		text, err := t.build(s)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", s.in.Line, err)
+		}
+		w.lines(text)
+	}
+	return nil
+}
+
+// path puts the environment's programs first.
+func (t *twoStage) path() string { return fmt.Sprintf("ENV PATH=%q", t.dest.venv+"/bin:$PATH") }
+
+// narrowed is a COPY of the requirements alone, in the place of one of the
+// whole context, empty where more is needed.
+func narrowed(steps []step) string {
+	var files []string
+	broad := 0
+	for i := range steps {
+		for _, in := range steps[i].installs {
+			if len(in.projects) > 0 || in.editable || in.tool == uvSync || in.tool == poetry {
+				return ""
+			}
+			files = append(files, in.files...)
+		}
+		if sources, ok := fromContext(steps[i].in); ok {
+			broad++
+			if len(sources) != 1 || path.Clean(sources[0]) != "." {
+				return ""
+			}
+		}
+		if steps[i].role == keeps && steps[i].in.Keyword == "RUN" {
+			return ""
+		}
+	}
+	if broad != 1 || len(files) == 0 || slices.ContainsFunc(files, func(f string) bool { return strings.ContainsAny(f, "/$*? ") }) {
+		return ""
+	}
+	slices.Sort(files)
+	return "COPY " + strings.Join(slices.Compact(files), " ") + " ./"
+}
+
+// onlyPip says that a RUN does nothing but bring pip up to date: the builder's
+// will do.
+func onlyPip(in *dockerfile.Instruction) bool {
+	script, err := in.Shell()
+	if err != nil {
+		return false
+	}
+	for _, c := range script.Commands() {
+		words, _ := values(c.Words)
+		for _, w := range words {
+			name, _, _ := strings.Cut(strings.TrimSpace(w), "=")
+			name, _, _ = strings.Cut(name, ">")
+			if slices.Contains([]string{"uv", "poetry", "virtualenv", "build", "config"}, name) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// ends says that an instruction is about how the image starts, which a builder
+// does not.
+func ends(in *dockerfile.Instruction) bool {
+	return slices.Contains([]string{"CMD", "ENTRYPOINT", "EXPOSE", "HEALTHCHECK", "USER", "VOLUME", "STOPSIGNAL", "LABEL"}, in.Keyword)
+}
+
+// writeFinal writes the stage that becomes the image.
+func (t *twoStage) writeFinal(w *textWriter) error {
+	w.paragraph(t.final)
+	w.lines(t.start...)
+	placed := t.recipe.install == nil
+	for i := range t.runtime {
+		s := &t.runtime[i]
+		_, context := fromContext(s.in)
+		if !placed && (s.role == copying || s.role == installing || context) {
+			t.place(w)
+			placed = true
+		}
+		switch s.role {
+		case keeps, building:
+			if s.role == building && !t.two() {
+				continue
+			}
+			text, err := t.run(s)
+			if err != nil {
+				return fmt.Errorf("line %d: %w", s.in.Line, err)
+			}
+			if text != "" {
+				w.lines(spaced(s, text)...)
+			}
+		}
+	}
+	return nil
+}
+
+// place brings the environment into the image.
+func (t *twoStage) place(w *textWriter) {
+	from := "COPY --from=" + t.builderLabel() + " " + t.dest.venv + " " + t.dest.venv
+	w.lines("", "# All packages, and the only thing that the builder leaves.", from, t.path())
+}
+
+// spaced parts groups of instructions by an empty line, as the original does.
+func spaced(s *step, text string) []string {
+	switch s.in.Keyword {
+	case "ENV", "RUN", "WORKDIR", "CMD", "ENTRYPOINT", "USER":
+		return []string{"", text}
+	}
+	return []string{text}
+}
+
+// textWriter makes the text of a Dockerfile.
+type textWriter struct{ b strings.Builder }
+
+// top writes the directives, the comment, and what stands before the first
+// FROM.
+func (w *textWriter) top(r *recipe, head []string) {
+	if r.file.Syntax != "" {
+		w.b.WriteString("# syntax=" + r.file.Syntax + "\n\n")
+	}
+	for _, line := range head {
+		w.b.WriteString("# " + line + "\n")
+	}
+	for i := range r.file.Meta {
+		w.b.WriteString(r.file.Meta[i].Text() + "\n")
+	}
+}
+
+// paragraph starts a stage.
+func (w *textWriter) paragraph(text string) {
+	if b := w.b.String(); b != "" && !strings.HasPrefix(b[strings.LastIndexByte(b[:len(b)-1], '\n')+1:], "#") && !strings.HasSuffix(b, "\n\n") {
+		w.b.WriteString("\n")
+	}
+	w.b.WriteString(text + "\n")
+}
+
+// lines writes some lines; empty ones do not follow each other.
+func (w *textWriter) lines(lines ...string) {
+	for _, l := range lines {
+		if l == "" && strings.HasSuffix(w.b.String(), "\n\n") {
+			continue
+		}
+		w.b.WriteString(l + "\n")
+	}
+}
+
+// String is the text that was written.
+func (w *textWriter) String() string { return strings.TrimRight(w.b.String(), "\n") + "\n" }
+
+// parses holds a generated text to the parser.
+func parses(text string) error {
+	f, err := dockerfile.Parse("Dockerfile", []byte(text))
+	if err != nil {
+		return fmt.Errorf("the generated Dockerfile does not parse: %w", err)
+	}
+	for i := range f.Stages {
+		for j := range f.Stages[i].Instructions {
+			in := &f.Stages[i].Instructions[j]
+			if in.Keyword != "RUN" {
+				continue
+			}
+			if _, err := in.Shell(); err != nil {
+				return fmt.Errorf("the generated Dockerfile's shell does not parse: %w", err)
+			}
+		}
+	}
+	return nil
+}
