@@ -224,7 +224,8 @@ func (c *Config) Steps() []Step {
 
 // Span is a half-open range of byte offsets in one file.
 type Span struct {
-	Start, End int
+	Start int `json:"start"`
+	End   int `json:"end"`
 }
 
 // Step is one instruction of an image's making. Step to layer is a partial
