@@ -15,6 +15,7 @@ import (
 	"whittle/internal/dockerfile"
 	"whittle/internal/index"
 	"whittle/internal/ledger"
+	"whittle/internal/plan"
 	"whittle/internal/python"
 	"whittle/internal/rule"
 )
@@ -117,7 +118,7 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 	if err := projectFacts(pass, o); err != nil {
 		return nil, err
 	}
-	if err := pythonFacts(ctx, pass, ev, o.Commands); err != nil {
+	if err := pythonFacts(ctx, env, pass, ev, o.Commands); err != nil {
 		return nil, err
 	}
 	return &examined{&subject{img, account, notes}, pass}, nil
@@ -139,7 +140,7 @@ func projectFacts(p *rule.Pass, o AdviseOptions) error {
 }
 
 // pythonFacts are what the image's Python installation says, and the check.
-func pythonFacts(ctx context.Context, p *rule.Pass, ev *evidence, commands [][]string) error {
+func pythonFacts(ctx context.Context, env *Env, p *rule.Pass, ev *evidence, commands [][]string) error {
 	dists, _ := python.Distributions(ctx, ev)
 	in := &check.Image{Root: ev, Config: p.Config, Distributions: dists, Sources: ev.source, Binaries: ev.binary, Builtins: ev.builtins,
 		Commands: commands, Project: p.Declared}
@@ -160,7 +161,46 @@ func pythonFacts(ctx context.Context, p *rule.Pass, ev *evidence, commands [][]s
 		environment = found[0].Environment(p.Config.Platform().Machine())
 	}
 	p.Graph = python.NewGraph(dists, environment, wants)
+	used, err := check.Usage(ctx, in)
+	if err != nil {
+		return err
+	}
+	p.Usage = make([]rule.Usage, len(used))
+	for i, u := range used {
+		p.Usage[i] = usages[u.Use]
+	}
+	p.Debug = func(path string) (bytes int64, safe, ok bool) {
+		file, ok := ev.binary(path)
+		if !ok {
+			return 0, false, false
+		}
+		_, _, safe = file.Strippable()
+		return file.DebugBytes + file.SymtabBytes, safe, true
+	}
+	p.Bound = func(name string) (string, bool) { return bound(ctx, env, p.Declared, name, environment) }
 	return nil
+}
+
+// usages are the rules' words for the check's.
+var usages = [...]rule.Usage{check.UnknownUse: rule.UsageUnknown, check.NotUsed: rule.Unused, check.PluginUse: rule.Plugin,
+	check.OptionalUse: rule.Optional, check.LazyUse: rule.Lazy, check.EagerUse: rule.Eager}
+
+// bound is what a distribution is to be declared with: the series of the
+// version that a lock or constraints file pins, else of the newest in the
+// package index.
+func bound(ctx context.Context, env *Env, declared *python.Declared, name string, on python.Environment) (string, bool) {
+	if declared != nil {
+		for _, l := range declared.Locked {
+			if python.Normalize(l.Name) == python.Normalize(name) {
+				return python.SeriesOf(l.Version), true
+			}
+		}
+	}
+	if env.Packages == nil {
+		return "", false
+	}
+	specifiers, err := plan.Bound(ctx, env.Packages, name, on)
+	return specifiers, err == nil
 }
 
 // advise asks the rules and measures what each finding saves.

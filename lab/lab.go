@@ -12,6 +12,7 @@ import (
 	"whittle"
 	"whittle/internal/build"
 	"whittle/internal/index"
+	"whittle/internal/plan"
 )
 
 // Env is all of the outside world that verbs touch, so that the whole program
@@ -22,6 +23,8 @@ type Env struct {
 	// Engine opens the build engine; it is called once, by the verbs that
 	// build, and the builder is closed when the verb ends.
 	Engine func(ctx context.Context, bases bool) (Builder, error)
+	// Packages is the index of Python distributions; nil asks none.
+	Packages plan.Index
 	// Dirty says which of a folder's files have changes that version control
 	// does not have; nil knows of none.
 	Dirty func(ctx context.Context, dir string, files []string) ([]string, error)

@@ -15,6 +15,7 @@ import (
 	"whittle"
 	"whittle/internal/build"
 	"whittle/internal/index"
+	"whittle/internal/pypi"
 	"whittle/internal/source"
 )
 
@@ -34,6 +35,8 @@ type SystemOptions struct {
 	// Engine is BuildKit's address; empty is $BUILDKIT_HOST, a Docker engine
 	// or a private buildkitd, in this order.
 	Engine string
+	// NoIndexes asks no package index: what was asked before is known.
+	NoIndexes bool
 	// Limits guard against hostile layers.
 	Limits Limits
 	// Progress gets lines about long work; nil means silence.
@@ -44,6 +47,7 @@ type SystemOptions struct {
 func System(o SystemOptions) (*Env, error) {
 	env := &Env{
 		Images:   systemImages{source.Options{Platform: o.Platform}},
+		Packages: pypi.Open(pypi.Options{CacheDir: filepath.Join(o.CacheDir, "pypi"), Offline: o.NoIndexes}),
 		Dirty:    gitDirty,
 		Index:    index.Options{Limits: o.Limits, Keep: keepDatabases, KeepName: databasesVersion, KeepToo: []string{factsVersion}},
 		Machine:  machine(),
