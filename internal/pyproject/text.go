@@ -100,7 +100,7 @@ func (t *text) indent(at int) (string, bool) {
 // the end of the file.
 func (t *text) addLines(at int, lines ...string) whittle.Edit {
 	var b bytes.Buffer
-	open := at > 0 && t.src[at-1] != '\n'
+	open := at > 0 && t.src[at-1] != '\n' && string(t.src[:at]) != string(byteOrderMark)
 	for _, l := range lines {
 		if open {
 			b.WriteString(t.eol + l)
