@@ -26,21 +26,30 @@ func Apply(src []byte, edits []Edit) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := splice(src, edits)
+	after, err := before.apply(edits)
 	if err != nil {
 		return nil, err
 	}
-	after, err := Parse("Dockerfile", out)
+	return after.Source, nil
+}
+
+// apply is Apply to a file that is parsed already.
+func (f *File) apply(edits []Edit) (*File, error) {
+	out, err := splice(f.Source, edits)
+	if err != nil {
+		return nil, err
+	}
+	after, err := Parse(f.Name, out)
 	if err != nil {
 		return nil, fmt.Errorf("the edited Dockerfile does not parse: %w", err)
 	}
-	if before.Escape != after.Escape || before.Syntax != after.Syntax {
+	if f.Escape != after.Escape || f.Syntax != after.Syntax {
 		return nil, errors.New("the edits change a parser directive")
 	}
-	if err := compare(before, after, edits); err != nil {
+	if err := compare(f, after, edits); err != nil {
 		return nil, fmt.Errorf("the edits reach further than they say: %w", err)
 	}
-	return out, nil
+	return after, nil
 }
 
 func splice(src []byte, edits []Edit) ([]byte, error) {

@@ -30,7 +30,8 @@ func (f *File) insertAfter(in *Instruction, text string) whittle.Edit {
 		return whittle.Edit{Span: whittle.Span{Start: start, End: in.Span.End}, New: closed + f.lineEnd() + text}
 	}
 	at := f.nextLine(in.Span.End)
-	if at == in.Span.End { // the file ends without a line end
+	if f.Source[at-1] != '\n' { // the file ends without a line end
+		at = in.Span.End
 		return whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: f.lineEnd() + text}
 	}
 	return whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: text + f.lineEnd()}
@@ -287,7 +288,7 @@ func (in *Instruction) misuse(format string, args ...any) error {
 
 // checked gives edits that Apply takes, and says what it has against others.
 func (in *Instruction) checked(edits []whittle.Edit) ([]whittle.Edit, error) {
-	if _, err := Apply(in.file.Source, edits); err != nil {
+	if _, err := in.file.apply(edits); err != nil {
 		return nil, in.unsupported("%s cannot be edited: %v", in.Keyword, err)
 	}
 	return edits, nil

@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -16,10 +17,11 @@ import (
 // behind what goes on with the line. The error is that of a src that does not
 // parse.
 func Merge(src []byte, sets ...[]whittle.Edit) (out []byte, conflicts []int, err error) {
-	out, err = Apply(src, nil)
+	f, err := Parse("Dockerfile", src)
 	if err != nil {
 		return nil, nil, fmt.Errorf("merging edits: %w", err)
 	}
+	out = bytes.Clone(src)
 	var taken []whittle.Edit
 	for i, set := range sets {
 		if overlap(taken, set) {
@@ -28,12 +30,12 @@ func Merge(src []byte, sets ...[]whittle.Edit) (out []byte, conflicts []int, err
 		}
 		both := slices.Concat(taken, set)
 		slices.SortStableFunc(both, byPlace)
-		next, err := Apply(src, both)
+		next, err := f.apply(both)
 		if err != nil {
 			conflicts = append(conflicts, i)
 			continue
 		}
-		out, taken = next, both
+		out, taken = next.Source, both
 	}
 	return out, conflicts, nil
 }

@@ -137,11 +137,7 @@ func (c *Command) with(change func([]string) []string) string {
 // become gives the edits if Apply takes them and the instruction's shell then
 // runs exactly the wanted commands.
 func (in *Instruction) become(edits []whittle.Edit, want []string) ([]whittle.Edit, error) {
-	out, err := Apply(in.file.Source, edits)
-	if err != nil {
-		return nil, in.unsupported("%s cannot be edited: %v", in.Keyword, err)
-	}
-	after, err := Parse(in.file.Name, out)
+	after, err := in.file.apply(edits)
 	if err != nil {
 		return nil, in.unsupported("%s cannot be edited: %v", in.Keyword, err)
 	}
@@ -174,7 +170,8 @@ func (in *Instruction) cut(s *Script, from, to int) ([]whittle.Edit, error) {
 		return []whittle.Edit{{Span: whittle.Span{Start: a, End: b}, New: text}}, nil
 	}
 	goesOn := string(rest) == `\`
-	hash := len(rest) > 0 && rest[0] == '#' && !in.inBody(from)
+	// What a line would start with must not make it a comment of the file.
+	hash := len(rest) > 0 && rest[0] == '#' && !in.inBody(from) && (first || len(comments) > 0)
 	switch {
 	case first && (goesOn || len(rest) == 0 && !in.continued(start)): // whole lines
 		text := ""
@@ -182,7 +179,7 @@ func (in *Instruction) cut(s *Script, from, to int) ([]whittle.Edit, error) {
 			text = strings.Join(comments, nl) + nl
 		}
 		return edit(start, next, text)
-	case len(rest) > 0 && !goesOn && !(first && hash): // something follows on the line
+	case len(rest) > 0 && !goesOn && !hash: // something follows on the line
 		after := next - len(bytes.TrimLeft(src[to:next], " \t"))
 		switch {
 		case len(comments) > 0:

@@ -5,8 +5,11 @@ import (
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"whittle"
@@ -14,53 +17,92 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
+// counts are how often an operation was made, and how often not.
+type counts struct{ refused, unchanged, edited int }
+
+// tally is what came of many trials.
+type tally struct {
+	sync.Mutex
+	byOp     map[string]counts
+	failures []string
+}
+
+// all tries everything on one file.
+func (y *tally) all(name string, src []byte) {
+	byOp := map[string]counts{}
+	var failures []string
+	s, err := newSubject(src)
+	if err != nil {
+		failures = append(failures, fmt.Sprintf("%s: %v", name, err))
+	} else {
+		for _, tr := range trials(s.f) {
+			got, _, err := s.try(tr)
+			if err != nil {
+				failures = append(failures, fmt.Sprintf("%s: %s: %v\nof:\n%s", name, tr.name, err, src))
+			}
+			c := byOp[tr.name]
+			switch got {
+			case refused:
+				c.refused++
+			case unchanged:
+				c.unchanged++
+			case edited:
+				c.edited++
+			}
+			byOp[tr.name] = c
+		}
+	}
+	y.Lock()
+	defer y.Unlock()
+	y.failures = append(y.failures, failures...)
+	for op, c := range byOp {
+		sum := y.byOp[op]
+		y.byOp[op] = counts{sum.refused + c.refused, sum.unchanged + c.unchanged, sum.edited + c.edited}
+	}
+}
+
 // TestSafety makes every operation over every instruction of some thousands of
 // Dockerfiles, and prints how many with -v.
 func TestSafety(t *testing.T) {
+	// Each trial allocates little and forgets it all.
+	t.Cleanup(func(percent int) func() { return func() { debug.SetGCPercent(percent) } }(debug.SetGCPercent(1000)))
 	files := safetyCorpus(t)
-	names := slices.Sorted(maps.Keys(files))
-	type sum struct{ refused, unchanged, edited int }
-	total, byOp := sum{}, map[string]*sum{}
-	failures := 0
-	for _, name := range names {
-		f, err := Parse("Dockerfile", files[name])
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", name, err, files[name])
-		}
-		for _, tr := range trials(f) {
-			if byOp[tr.name] == nil {
-				byOp[tr.name] = &sum{}
-			}
-			got, _, err := try(f, tr)
-			if err != nil {
-				if failures++; failures < 15 {
-					t.Errorf("%s: %s: %v\nof:\n%s", name, tr.name, err, files[name])
-				}
-				continue
-			}
-			for _, s := range []*sum{&total, byOp[tr.name]} {
-				switch got {
-				case refused:
-					s.refused++
-				case unchanged:
-					s.unchanged++
-				default:
-					s.edited++
-				}
-			}
-		}
+	if len(files) < 2000 {
+		t.Errorf("only %d files", len(files))
 	}
-	t.Logf("%d files: %d edits, %d without a change, %d refusals, %d failures", len(names), total.edited, total.unchanged, total.refused, failures)
-	for _, op := range slices.Sorted(maps.Keys(byOp)) {
-		s := byOp[op]
-		t.Logf("%-14s %6d edits, %5d without a change, %6d refusals", op, s.edited, s.unchanged, s.refused)
-		if s.edited < 200 {
-			t.Errorf("%s was made only %d times", op, s.edited)
+	names := make(chan string)
+	y := tally{byOp: map[string]counts{}}
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for name := range names {
+				y.all(name, files[name])
+			}
+		})
+	}
+	for name := range files {
+		names <- name
+	}
+	close(names)
+	wg.Wait()
+	slices.Sort(y.failures)
+	for i, failure := range y.failures {
+		if i == 15 {
+			break
+		}
+		t.Error(failure)
+	}
+	var all counts
+	for _, op := range slices.Sorted(maps.Keys(y.byOp)) {
+		c := y.byOp[op]
+		all = counts{all.refused + c.refused, all.unchanged + c.unchanged, all.edited + c.edited}
+		t.Logf("%-14s %6d edits, %5d without a change, %6d refusals", op, c.edited, c.unchanged, c.refused)
+		if c.edited < 500 {
+			t.Errorf("%s was made only %d times", op, c.edited)
 		}
 	}
-	if len(names) < 2000 {
-		t.Errorf("only %d files", len(names))
-	}
+	t.Logf("%d files: %d edits, %d without a change, %d refusals, %d failures",
+		len(files), all.edited, all.unchanged, all.refused, len(y.failures))
 }
 
 // safetyCorpus are the hand-made files with their variants, every script in
@@ -68,31 +110,31 @@ func TestSafety(t *testing.T) {
 func safetyCorpus(t testing.TB) map[string][]byte {
 	t.Helper()
 	out := map[string][]byte{}
-	add := func(name, src string) {
-		for kind, variant := range map[string]string{
-			"":                src,
-			"/crlf":           strings.ReplaceAll(src, "\n", "\r\n"),
-			"/no-end":         strings.TrimSuffix(src, "\n"),
-			"/crlf-bom-noend": "\ufeff" + strings.ReplaceAll(strings.TrimSuffix(src, "\n"), "\n", "\r\n"),
-		} {
-			if _, err := Parse("Dockerfile", []byte(variant)); err == nil {
-				out[name+kind] = []byte(variant)
-			} else if kind == "" || kind == "/no-end" {
-				t.Errorf("%s%s: %v\n%s", name, kind, err, variant)
-			}
+	kinds := []func(src string) string{
+		func(src string) string { return src },
+		func(src string) string { return strings.ReplaceAll(src, "\n", "\r\n") },
+		func(src string) string { return strings.TrimSuffix(src, "\n") },
+		func(src string) string {
+			src = strings.TrimSuffix(strings.TrimPrefix(src, string(bom)), "\n")
+			return string(bom) + strings.ReplaceAll(src, "\n", "\r\n")
+		},
+	}
+	add := func(name, src string, which ...int) {
+		for _, k := range which {
+			out[fmt.Sprintf("%s/%d", name, k)] = []byte(kinds[k](src))
 		}
 	}
 	for name, src := range handMade(t) {
-		add("made/"+name, src)
+		add("made/"+name, src, 0, 1, 2, 3)
 	}
 	for i, members := range scripts {
 		for j, layout := range layouts {
-			wrap := wraps[(i+j)%len(wraps)]
-			add(fmt.Sprintf("product/%d-%d", i, j), fmt.Sprintf(wrap, layout(members)))
+			src := fmt.Sprintf(wraps[(i+j)%len(wraps)], layout(members))
+			add(fmt.Sprintf("product/%d-%d", i, j), src, (i+j/2)%4, (i+j/2+1+j%3)%4)
 		}
 	}
-	for i := range 150 {
-		add(fmt.Sprintf("random/%03d", i), randomFile(rand.New(rand.NewPCG(1, uint64(i)))))
+	for i := range 200 {
+		add(fmt.Sprintf("random/%03d", i), randomFile(rand.New(rand.NewPCG(1, uint64(i)))), i%4)
 	}
 	return out
 }
@@ -166,7 +208,9 @@ var layouts = []func(m []string) string{
 	func(m []string) string { return "RUN " + strings.Join(m, " && \\\n\n  ") },
 	func(m []string) string { return "RUN " + strings.Join(m, " && \\  \n  ") },
 	func(m []string) string { return "RUN set -eux; \\\n\t" + strings.Join(m, "; \\\n\t\\\n\t") },
-	func(m []string) string { return "RUN --mount=type=cache,target=/c \\\n    " + strings.Join(m, " && \\\n    ") },
+	func(m []string) string {
+		return "RUN --mount=type=cache,target=/c \\\n    " + strings.Join(m, " && \\\n    ")
+	},
 	func(m []string) string {
 		return "RUN --mount=type=cache,target=/c \\\n    # why\n    --network=none " + strings.Join(m, " && ")
 	},
@@ -175,12 +219,16 @@ var layouts = []func(m []string) string{
 	func(m []string) string { return "RUN " + strings.Join(m, " && ") + " # why" },
 	func(m []string) string { return "RUN " + strings.ReplaceAll(strings.Join(m, " && "), " ", " \\\n  ") },
 	func(m []string) string { return "RUN <<EOF\n" + strings.Join(m, "\n") + "\nEOF" },
-	func(m []string) string { return "RUN <<EOF\nset -e\n# why\n  " + strings.Join(m, "\n  # then\n  ") + "\nEOF" },
+	func(m []string) string {
+		return "RUN <<EOF\nset -e\n# why\n  " + strings.Join(m, "\n  # then\n  ") + "\nEOF"
+	},
 	func(m []string) string { return "RUN <<-'E F'\n\t" + strings.Join(m, " && \\\n\t") + " # why\n\tE F" },
 	func(m []string) string {
 		return "RUN --mount=type=cache,target=/c <<EOF\nset -ex\n" + strings.Join(m, " &&\n  ") + "\nEOF"
 	},
-	func(m []string) string { return "RUN cat <<A >/a && \\\n    # why\n    " + strings.Join(m, " && ") + "\n# data\nA" },
+	func(m []string) string {
+		return "RUN cat <<A >/a && \\\n    # why\n    " + strings.Join(m, " && ") + "\n# data\nA"
+	},
 	func(m []string) string { return "ONBUILD RUN " + strings.Join(m, " && \\\n  # why\n  ") },
 	func(m []string) string { return "HEALTHCHECK --retries=1 CMD " + strings.Join(m, " && ") },
 }
@@ -227,16 +275,17 @@ func randomInstruction(r *rand.Rand, pick func(...string) string) string {
 func TestMergeMany(t *testing.T) {
 	merged, conflicted := 0, 0
 	for name, src := range handMade(t) {
-		f, err := Parse("Dockerfile", []byte(src))
+		s, err := newSubject([]byte(src))
 		if err != nil {
 			t.Fatal(err)
 		}
+		f := s.f
 		var sets [][]whittle.Edit
 		for i, tr := range trials(f) {
 			if tr.drops || i%3 > 0 {
 				continue
 			}
-			if got, edits, err := try(f, tr); err == nil && got == edited {
+			if got, edits, err := s.try(tr); err == nil && got == edited {
 				sets = append(sets, edits)
 			}
 		}
@@ -251,7 +300,7 @@ func TestMergeMany(t *testing.T) {
 			continue
 		}
 		checkFile(t, after)
-		if a, b := commentsOf(f), commentsOf(after); !slices.Equal(a, b) {
+		if a, b := s.comments, commentsOf(after); !slices.Equal(a, b) {
 			t.Errorf("%s: comments %q became %q in\n%s", name, a, b, out)
 		}
 		merged += len(sets) - len(conflicts)

@@ -194,17 +194,20 @@ func trials(f *File) []trial {
 func lineTrials(f *File, i int) []trial {
 	in := f.all()[i]
 	line := "LABEL added=1"
+	if in.Stage < 0 || in == &f.Stages[0].Head {
+		line = "ARG ADDED=1"
+	}
 	added := func(at int) func(old, now []node) error {
 		return order(func(old []node) []node {
-			return slices.Insert(old, at, node{keyword: "LABEL", text: line})
+			return slices.Insert(old, at, node{keyword: line[:strings.IndexByte(line, ' ')], text: line})
 		})
 	}
 	return []trial{
-		{name: "InsertBefore", want: added(i),
+		{name: "InsertBefore", want: added(i), sure: in.Stage < 0 || in.Keyword != "FROM" || i == len(f.Meta),
 			run: func() ([]whittle.Edit, error) { return []whittle.Edit{f.InsertBefore(in, line)}, nil }},
-		{name: "InsertAfter", want: added(i + 1),
+		{name: "InsertAfter", want: added(i + 1), sure: true,
 			run: func() ([]whittle.Edit, error) { return []whittle.Edit{f.InsertAfter(in, line)}, nil }},
-		{name: "Remove", want: order(func(old []node) []node { return slices.Delete(old, i, i+1) }),
+		{name: "Remove", sure: in.Keyword != "FROM" && in.Keyword != "SHELL", want: order(func(old []node) []node { return slices.Delete(old, i, i+1) }),
 			run: func() ([]whittle.Edit, error) { return f.Remove(in), nil }},
 	}
 }
@@ -414,8 +417,27 @@ const (
 	edited
 )
 
+// subject is a file that operations are tried on.
+type subject struct {
+	f                *File
+	nodes            []node
+	comments, hashes []string
+}
+
+func newSubject(src []byte) (*subject, error) {
+	f, err := Parse("Dockerfile", src)
+	if err != nil {
+		return nil, err
+	}
+	old, err := nodes(src)
+	if err != nil {
+		return nil, err
+	}
+	return &subject{f: f, nodes: old, comments: commentsOf(f), hashes: hashLines(src)}, nil
+}
+
 // try makes an operation and holds it to the invariants.
-func try(f *File, tr trial) (outcome, []whittle.Edit, error) {
+func (s *subject) try(tr trial) (outcome, []whittle.Edit, error) {
 	edits, err := tr.run()
 	if err != nil {
 		if !errors.Is(err, whittle.ErrUnsupported) && !errors.Is(err, whittle.ErrUsage) || strings.Contains(err.Error(), "\n") {
@@ -423,59 +445,66 @@ func try(f *File, tr trial) (outcome, []whittle.Edit, error) {
 		}
 		return refused, nil, nil
 	}
-	out, err := Apply(f.Source, edits)
+	after, err := s.f.apply(edits)
 	if err != nil {
 		if tr.sure {
 			return refused, nil, fmt.Errorf("Apply takes no %+v: %w", edits, err)
 		}
 		return refused, nil, nil
 	}
-	if bytes.Equal(out, f.Source) {
+	if bytes.Equal(after.Source, s.f.Source) {
 		return unchanged, nil, nil
 	}
-	fail := func(err error) (outcome, []whittle.Edit, error) {
-		return edited, nil, fmt.Errorf("%w\nedits %+v\nresult:\n%s", err, edits, out)
-	}
-	after, err := Parse("Dockerfile", out)
-	if err != nil {
-		return fail(err)
-	}
-	old, err := nodes(f.Source)
-	if err != nil {
-		return fail(err)
-	}
-	now, err := nodes(out)
-	if err != nil {
-		return fail(err)
-	}
-	if err := tr.want(old, now); err != nil {
-		return fail(err)
-	}
-	if err := keepsComments(f, after, tr); err != nil {
-		return fail(err)
-	}
-	if tr.again != nil {
-		if more, err := tr.again(after); err != nil || len(more) > 0 {
-			return fail(fmt.Errorf("again it gives %+v, %v", more, err))
-		}
+	if err := s.check(tr, after); err != nil {
+		return edited, nil, fmt.Errorf("%w\nedits %+v\nresult:\n%s", err, edits, after.Source)
 	}
 	return edited, edits, nil
 }
 
+// check holds the result of a trial to the invariants.
+func (s *subject) check(tr trial, after *File) error {
+	now, err := nodes(after.Source)
+	if err != nil {
+		return err
+	}
+	if err := tr.want(s.nodes, now); err != nil {
+		return err
+	}
+	if err := s.keepsComments(tr, after); err != nil {
+		return err
+	}
+	if tr.again == nil {
+		return nil
+	}
+	if more, err := tr.again(after); err != nil || len(more) > 0 {
+		return fmt.Errorf("again it gives %+v, %v", more, err)
+	}
+	return nil
+}
+
 // keepsComments compares the comments before and after: those that this
 // package reads, and the lines that start with "#".
-func keepsComments(before, after *File, tr trial) error {
+func (s *subject) keepsComments(tr trial, after *File) error {
 	if tr.drops {
 		return nil
 	}
-	if a, b := commentsOf(before), commentsOf(after); !slices.Equal(a, b) {
-		return fmt.Errorf("comments %q became %q", a, b)
+	if now := commentsOf(after); !slices.Equal(s.comments, now) {
+		return fmt.Errorf("comments %q became %q", s.comments, now)
 	}
 	if tr.name == "Remove" { // what a heredoc holds for a file is no comment
 		return nil
 	}
-	if a, b := hashLines(before.Source), hashLines(after.Source); !slices.Equal(a, b) {
-		return fmt.Errorf("comment lines %q became %q", a, b)
+	now := hashLines(after.Source)
+	for _, line := range s.hashes {
+		i := slices.Index(now, line)
+		if i < 0 {
+			return fmt.Errorf("comment line %q is gone, %q are there", line, now)
+		}
+		now = slices.Delete(now, i, i+1)
+	}
+	// What is left stood behind a command that went.
+	if len(now) > 0 && tr.name != "RemoveCommand" {
+		return fmt.Errorf("comment lines %q are new", now)
 	}
 	return nil
 }
