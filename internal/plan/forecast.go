@@ -157,8 +157,8 @@ func (a *account) measure() {
 		for _, f := range d.Files {
 			owned[f] = true
 		}
-		if d.Site != a.site || d.VendoredBy != "" || a.isBase(nodes, d.Record) {
-			continue
+		if d.Site != a.site || d.VendoredBy != "" || a.isBase(nodes, d.Record) || d.Name == "pip" && a.recipe.venv() != "" {
+			continue // the generated environments have no pip
 		}
 		in := installed{index: i, name: d.Name, version: d.Version, pure: isPure(d)}
 		for _, f := range d.Files {

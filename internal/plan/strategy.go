@@ -118,10 +118,13 @@ func (a *account) addVenv(s sizes) {
 // dest is where a strategy installs to.
 func (a *account) dest(venv string) destination {
 	version := strings.TrimPrefix(path.Base(path.Dir(a.site)), "python")
-	return destination{venv: venv, python: version, clean: a.Clean}
+	uncached := slices.ContainsFunc(a.recipe.installSteps(), func(s step) bool {
+		return s.in.Keyword == "ENV" && strings.Contains(s.in.Text(), "PIP_NO_CACHE_DIR")
+	})
+	return destination{venv: venv, python: version, clean: a.Clean, uncached: uncached}
 }
 
-// installs refuses strategies about packages where none are installed.
+// uses refuses strategies about packages where none are installed.
 func (a *account) uses(strategy string) error {
 	if a.recipe.install == nil || len(a.dists) == 0 {
 		return &noUse{strategy, "the Dockerfile installs no Python packages"}
@@ -160,7 +163,7 @@ func (a *account) slimVenv() (*whittle.Forecast, error) {
 		return nil, err
 	}
 	f, s := a.forecast(name, "two stages, of which the image gets a virtual environment without pip")
-	a.addPackages(s, nil)
+	a.addPackages(s, a.wanted())
 	a.addMade(s, func(st *step) bool { return st.role == building && !a.recipe.two() })
 	a.addVenv(s)
 	t := a.twoStage("Two stages: the builder installs into a virtual environment, the image gets it and the application only.")
@@ -183,6 +186,14 @@ func (a *account) twoStage(head ...string) *twoStage {
 func (a *account) finish(f *whittle.Forecast, text func() (string, error), d destination) (*whittle.Forecast, error) {
 	if err := a.recipe.movable(d); err != nil {
 		return f, err
+	}
+	if venv := strings.TrimPrefix(d.venv, "/"); slices.ContainsFunc(contextFiles(a.Context), func(n string) bool {
+		return strings.HasSuffix(venv, "/.venv") && strings.HasPrefix(n, ".venv/")
+	}) {
+		return f, fmt.Errorf("the build context has a virtual environment of its own (.venv), which .dockerignore does not leave out")
+	}
+	if script := a.startScript(); script != "" {
+		f.Notes = append(f.Notes, "the image starts "+script+", which was not read: it may name places or programs that are not there")
 	}
 	out, err := text()
 	if err != nil {
@@ -222,6 +233,29 @@ func (r *recipe) movable(d destination) error {
 		}
 	}
 	return nil
+}
+
+// startScript is a script of the build context that the image starts, empty
+// where it starts a program.
+func (a *account) startScript() string {
+	for i := range a.recipe.runtime {
+		in := a.recipe.runtime[i].in
+		if in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" {
+			continue
+		}
+		script, err := in.Shell()
+		if err != nil {
+			continue
+		}
+		for _, c := range script.Commands() {
+			for name := range a.Context {
+				if c.Name() != "" && path.Base(name) == c.Name() && path.Ext(name) != ".py" {
+					return c.Name()
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // namesScript says whether a text names a program of /usr/local/bin other than

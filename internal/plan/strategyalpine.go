@@ -84,8 +84,12 @@ func (a *account) addMusl(s sizes, known *AlpineBase) (compile, impossible bool)
 	}
 	have := map[string]bool{}
 	var unknown []string
+	wanted := a.wanted()
 	for _, d := range a.dists {
 		w, resolved := weights[d.name]
+		if wanted != nil && !wanted[d.name] {
+			continue
+		}
 		if d.pure && (!resolved || w.Version == d.version) {
 			have[d.name] = true
 			delete(weights, d.name)

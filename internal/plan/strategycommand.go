@@ -99,6 +99,8 @@ func readCommand(c *dockerfile.Command) (action, error) {
 		err = a.uv(words[1:], text[1:])
 	case "poetry":
 		err = a.poetry(words[1:], text[1:])
+	default:
+		err = fmt.Errorf("%s is not understood", words[0])
 	}
 	if err == nil && path.IsAbs(c.Words[0].Value) && a.role == installing {
 		if dir := path.Dir(path.Dir(c.Words[0].Value)); dir != "/usr" && dir != "/usr/local" && dir != "/" {

@@ -37,7 +37,7 @@ func (a *account) distroless() (*whittle.Forecast, error) {
 	// The list of certificate authorities is made when its package is installed.
 	s.between("certificates and accounts", 200_000, 225_000, 260_000, "ca-certificates")
 	if a.recipe.install != nil {
-		a.addPackages(s, nil)
+		a.addPackages(s, a.wanted())
 		a.addVenv(s)
 	}
 	a.addMade(s, func(st *step) bool { return st.in.Keyword == "RUN" })
@@ -45,7 +45,11 @@ func (a *account) distroless() (*whittle.Forecast, error) {
 	if a.recipe.install == nil {
 		t.dest.venv = ""
 	}
-	if want := a.pythonVersion(); want != d.Python {
+	want := a.pythonVersion()
+	if want == "" {
+		return f, fmt.Errorf("which Python the image has is not known")
+	}
+	if want != d.Python {
 		f.Blocked = append(f.Blocked, fmt.Sprintf("Debian %s has Python %s, the image has %s", d.Suite, d.Python, want))
 		return f, nil
 	}

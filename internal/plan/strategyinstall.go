@@ -31,6 +31,8 @@ type destination struct {
 	// them.
 	extras []string
 	all    bool // extras counts
+	// uncached says that the original tells pip to keep nothing.
+	uncached bool
 }
 
 // site is the folder of the packages.
@@ -61,6 +63,9 @@ func (d destination) runInstall(installs []install, mounts, first, last []string
 	commands := slices.Clone(first)
 	for _, in := range installs {
 		for _, c := range in.tool.cacheFolders() {
+			if d.uncached && in.tool == pip {
+				continue
+			}
 			if flag := "--mount=type=cache,target=" + c; !slices.Contains(caches, flag) {
 				caches = append(caches, flag)
 			}
@@ -75,7 +80,11 @@ func (d destination) runInstall(installs []install, mounts, first, last []string
 		commands = append(commands, d.deleteTests())
 	}
 	commands = append(commands, last...)
-	return "RUN " + strings.Join(slices.Concat(caches, mounts, []string{strings.Join(commands, " && \\\n    ")}), " \\\n    "), nil
+	text := "RUN " + strings.Join(slices.Concat(caches, mounts, []string{strings.Join(commands, " && \\\n    ")}), " \\\n    ")
+	if len(caches) > 0 {
+		text = "# What is downloaded is kept in a cache that is in no layer.\n" + text
+	}
+	return text, nil
 }
 
 // deleteTests finds the tests as [Cleanup] says.

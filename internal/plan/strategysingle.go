@@ -28,6 +28,7 @@ type singleStage struct {
 func (t *singleStage) text() (string, error) {
 	w := &textWriter{}
 	w.top(t.recipe, t.head)
+	w.arguments(t.recipe, t.final.Head.Text())
 	for _, st := range t.others {
 		if t.needed(st) {
 			w.paragraph(string(t.file.Source[st.Span.Start:st.Span.End]))
@@ -136,8 +137,7 @@ func (t *singleStage) fetch(w *textWriter, s *step) error {
 // install writes the RUN that installs and cleans up.
 func (t *singleStage) install(w *textWriter, s *step) error {
 	var first, last []string
-	lines := []string{"", "# What is deleted has to be deleted by the RUN that brought it: a later one would only hide it.",
-		"# The cache is in no layer."}
+	lines := []string{"", "# What is deleted has to be deleted by the RUN that brought it: a later one would only hide it."}
 	if len(t.tools) > 0 {
 		first = append(first, "apt-get update", "apt-get install -y --no-install-recommends "+strings.Join(t.tools, " "))
 		last = append(last, "apt-get purge -y --auto-remove "+strings.Join(t.tools, " "), "rm -rf /var/lib/apt/lists/*")

@@ -35,6 +35,18 @@ func (a *account) split(extra string) (*whittle.Forecast, error) {
 	return a.finish(f, t.text, t.dest)
 }
 
+// wanted are the distributions that the application needs, where others that
+// only installed them are beside them; nil are all.
+func (a *account) wanted() map[string]bool {
+	steps := a.recipe.installSteps()
+	tools := slices.ContainsFunc(steps, func(s step) bool { return s.role == tooling && !onlyPip(s.in) })
+	if !tools || a.Declared == nil || !slices.ContainsFunc(a.Declared.Dependencies, func(d python.Dependency) bool { return d.Kind == python.Runs }) {
+		return nil
+	}
+	have, _ := a.neededBy(a.extras())
+	return have
+}
+
 // addWeights adds the distributions of an index, and says of which nothing is
 // known.
 func (a *account) addWeights(s sizes, weights []Weight, have map[string]bool, lacking []string) (unknown []string) {

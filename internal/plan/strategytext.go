@@ -62,6 +62,7 @@ func asWritten(s *step) (string, error) { return s.text, nil }
 func (t *twoStage) text() (string, error) {
 	w := &textWriter{}
 	w.top(t.recipe, t.head)
+	w.arguments(t.recipe, t.builder, t.final)
 	if t.stages != "" {
 		w.paragraph(t.stages)
 	}
@@ -145,10 +146,10 @@ func (t *twoStage) writeBuilder(w *textWriter, steps []step) error {
 		case installing:
 			var first []string
 			if !made {
-				w.lines("", "# The environment has no pip: the builder's own installs into it, from a cache that is in no layer.")
+				w.lines("", "# The environment has no pip: the builder's own installs into it.")
 				first = []string{"python -m venv --without-pip " + t.dest.venv}
 			} else {
-				w.lines("", "# The cache is in no layer.")
+				w.lines("")
 			}
 			made = true
 			run, err := t.dest.runInstall(s.installs, nil, first, nil)
@@ -277,8 +278,11 @@ func (t *twoStage) writeFinal(w *textWriter) error {
 
 // place brings the environment into the image.
 func (t *twoStage) place(w *textWriter) {
-	from := "COPY --from=" + t.builderLabel() + " " + t.dest.venv + " " + t.dest.venv
-	w.lines("", "# All packages, and the only thing that the builder leaves.", from, t.path())
+	w.lines("", "# All packages, and the only thing that the builder leaves.",
+		"COPY --from="+t.builderLabel()+" "+t.dest.venv+" "+t.dest.venv)
+	if !slices.ContainsFunc(t.runtime, func(s step) bool { return s.in.Keyword == "ENV" && strings.Contains(s.in.Text(), t.dest.venv+"/bin") }) {
+		w.lines(t.path())
+	}
 }
 
 // spaced parts groups of instructions by an empty line, as the original does.
@@ -301,6 +305,17 @@ func (w *textWriter) top(r *recipe, head []string) {
 	}
 	for _, line := range head {
 		w.b.WriteString("# " + line + "\n")
+	}
+}
+
+// arguments writes the ARGs that FROM lines use.
+func (w *textWriter) arguments(r *recipe, from ...string) {
+	for i := range r.others {
+		from = append(from, r.others[i].Head.Text())
+	}
+	all := strings.Join(from, "\n")
+	if !strings.Contains(all, "$") {
+		return
 	}
 	for i := range r.file.Meta {
 		w.b.WriteString(r.file.Meta[i].Text() + "\n")

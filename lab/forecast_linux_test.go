@@ -1,0 +1,210 @@
+package lab
+
+import (
+	"cmp"
+	"context"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"whittle"
+	"whittle/internal/build"
+	"whittle/internal/distro"
+	"whittle/internal/dockerfile"
+	"whittle/internal/plan"
+	"whittle/internal/python"
+)
+
+// TestForecast holds the forecasts of the example's strategies to true builds
+// of the Dockerfiles that come with them: within 1 % where all sizes were
+// measured in the original image, within 5 % where packages come from an index.
+func TestForecast(t *testing.T) {
+	if os.Getenv("WHITTLE_FORECAST") == "" {
+		t.Skip("builds real images: set WHITTLE_FORECAST=1")
+	}
+	h := newHealth(t)
+	dir := copyExample(t)
+	for _, clean := range []plan.Cleanup{
+		{Bytecode: true, Tests: true, KeepTests: []string{"matplotlib"}},
+		{},
+	} {
+		p := exampleProject(t, h, dir)
+		p.Clean = clean
+		out, err := plan.Forecast(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range out.Forecasts {
+			if f.Strategy == "alpine" || f.Strategy == "distroless" && !clean.Bytecode {
+				continue // Alpine has no stand-in without a registry
+			}
+			if only := os.Getenv("WHITTLE_FORECAST"); only != "1" && only != f.Strategy {
+				continue
+			}
+			t.Run(f.Strategy+"/"+map[bool]string{true: "cleaned up", false: "as installed"}[clean.Bytecode], func(t *testing.T) {
+				h.holdForecast(t, f, dir)
+			})
+		}
+	}
+}
+
+// holdForecast builds a strategy and compares the sizes.
+func (h *health) holdForecast(t *testing.T, f whittle.Forecast, dir string) {
+	if f.Dockerfile == "" {
+		t.Fatalf("no Dockerfile: %q %q", f.Notes, f.Blocked)
+	}
+	t.Logf("\n%s", f.Dockerfile)
+	var log strings.Builder
+	d := build.Definition{Context: dir, Content: []byte(f.Dockerfile), Bases: h.bases, Offline: true}
+	res, err := h.engine.Build(t.Context(), d, build.Output{Layout: h.layout, Compression: "uncompressed", Log: &log})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	in, err := Inspect(t.Context(), h.env, "oci-layout:"+h.layout+"@"+string(res.Manifest), InspectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	actual := in.Size.Unpacked
+	allowed, source := 0.01, "measured"
+	for _, part := range f.Parts {
+		t.Logf("%-28s %11d (%d to %d) %s", part.Name, part.Bytes, part.Low, part.High, part.Source)
+		if part.Low != part.High && part.High > f.Predicted/20 {
+			allowed, source = 0.05, "from an index"
+		}
+	}
+	for _, l := range in.Layers {
+		t.Logf("layer %d: %11d bytes, %d dead: %.90s", l.Index, l.Unpacked, l.Dead, l.CreatedBy)
+	}
+	off := float64(f.Predicted-actual) / float64(actual)
+	t.Logf("%s, %s: predicted %d (%d to %d), built %d: %+.3f %%", f.Strategy, source, f.Predicted, f.Low, f.High, actual, 100*off)
+	if off > allowed || off < -allowed {
+		t.Errorf("predicted %s, built %s: %+.2f %%, more than %.0f %%", whittle.Bytes(f.Predicted), whittle.Bytes(actual), 100*off, 100*allowed)
+	}
+	h.runs(t, f, d)
+}
+
+// runs starts what the strategy's image is for.
+func (h *health) runs(t *testing.T, f whittle.Forecast, d build.Definition) {
+	commands := []build.Command{{Name: "modules", Args: []string{"python", "-c", "import click, sqlalchemy, pandas, openpyxl; print('fine')"}, Timeout: runLimit}}
+	if f.Strategy != "split-reports" {
+		commands = append(commands, build.Command{Name: "streamlit", Args: []string{"streamlit", "--version"}, Timeout: runLimit},
+			build.Command{Name: "pages", Args: []string{"python", "-c", "from src.dashboard import check; print(*check.pages())"}, Timeout: runLimit})
+	}
+	results, err := h.engine.Run(t.Context(), d, commands, build.RunOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range results {
+		if r.Err != nil || r.TimedOut || r.ExitCode != 0 {
+			t.Errorf("%s: exit %d, %v: %s%s", commands[i].Name, r.ExitCode, r.Err, r.Stdout, r.Stderr)
+		}
+	}
+}
+
+// copyExample is the example as it is committed.
+func copyExample(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../examples/inventory")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, ".whittle")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// exampleProject builds the original and says all that is known of it.
+func exampleProject(t *testing.T, h *health, dir string) *plan.Project {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join(dir, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	res, err := h.engine.Build(t.Context(), build.Definition{Context: dir, Bases: h.bases, Offline: true},
+		build.Output{Layout: h.layout, Compression: "uncompressed", Log: &log})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	s, err := open(t.Context(), h.env, "oci-layout:"+h.layout+"@"+string(res.Manifest), InspectOptions{Dockerfile: "Dockerfile", Source: source})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	r := newRoot(s.Image, s.account.Indexes, s.account.Ledger)
+	if err := r.fetch(t.Context(), isDatabase); err != nil {
+		t.Fatal(err)
+	}
+	dists, problems := python.Distributions(context.Background(), r)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	p := &plan.Project{Name: "inventory", Variant: "original", Ledger: s.account.Ledger, Steps: s.account.Steps, Root: r, Context: contextSizes(t, dir)}
+	if p.Dockerfile, err = dockerfile.Parse("Dockerfile", source); err != nil {
+		t.Fatal(err)
+	}
+	if p.Declared, err = python.ReadDeclared(os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	found := python.Interpreters(r)
+	if len(found) == 0 {
+		t.Fatal("no interpreter in the image")
+	}
+	p.Env = found[0].Environment(s.Config().Platform().Machine())
+	p.Graph = python.NewGraph(dists, p.Env, nil)
+	p.Distroless = debianPython(t)
+	return p
+}
+
+// contextSizes are the files that a build gets.
+func contextSizes(t *testing.T, dir string) map[string]int64 {
+	t.Helper()
+	ignore, err := dockerfile.LoadIgnore(dir, filepath.Join(dir, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]int64{}
+	err = fs.WalkDir(os.DirFS(dir), ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || ignore.Ignore(p) {
+			return err
+		}
+		info, err := d.Info()
+		out[p] = info.Size()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// debianPython is the closure of trixie's Python, nil where the index is not
+// there. Debian's own index of that suite comes from this machine's mirror.
+func debianPython(t *testing.T) *plan.DistrolessBase {
+	t.Helper()
+	file := os.Getenv("WHITTLE_DEBIAN_INDEX")
+	if file == "" {
+		return nil
+	}
+	text, err := exec.Command("/usr/lib/apt/apt-helper", "cat-file", file).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := distro.ReadDebianIndex(strings.NewReader(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := x.Install([]string{"python3", "base-files", "netbase", "tzdata"}, distro.InstallOptions{Installed: []string{"debconf", "awk", "mawk", "perl-base", "dpkg"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	series, _ := x.Find("python3")
+	version := strings.Join(slices.DeleteFunc(strings.SplitN(series.Version, ".", 3)[:2], func(s string) bool { return s == "" }), ".")
+	return &plan.DistrolessBase{Suite: "trixie", Python: cmp.Or(version, "3.13"), Packages: in.Names(), Low: in.Low, Bytes: in.Bytes, High: in.High,
+		Source: "Debian's Installed-Size"}
+}
