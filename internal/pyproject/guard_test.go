@@ -147,7 +147,7 @@ func TestGuardLibrary(t *testing.T) {
 	var cases []guardCase
 	files, doubtful, refused := 0, 0, 0
 	_ = filepath.WalkDir(strings.TrimSpace(string(out)), func(name string, e fs.DirEntry, err error) error {
-		if files == 120 {
+		if files == 50 {
 			return fs.SkipAll
 		}
 		if err != nil || !strings.HasSuffix(name, ".py") || strings.Contains(name, "bad") || strings.Contains(name, "lib2to3") {

@@ -51,7 +51,10 @@ type List struct {
 
 func (l List) String() string {
 	if l.Name == "" {
-		return l.Kind
+		return fmt.Sprintf("%.80s", l.Kind)
+	}
+	if !printable(l.Name) || len(l.Name) > 80 {
+		return fmt.Sprintf("%s %.80q", l.Kind, l.Name)
 	}
 	return l.Kind + " " + l.Name
 }
