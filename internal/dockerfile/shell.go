@@ -275,10 +275,15 @@ func (in *Instruction) read(l logical, lang syntax.LangVariant) (*Script, error)
 // ParseShell reads the text of a shell script, in the POSIX or Bash dialect.
 // Spans are of the text. What does not parse is [whittle.ErrUnsupported].
 func ParseShell(name, text string) (*Script, error) {
-	in := &Instruction{Keyword: "script", Line: 1, file: &File{Name: name, Source: []byte(text)}}
+	in := scriptOf(name, text)
+	return in.read(in.line, syntax.LangBash)
+}
+
+// scriptOf is what runs the text of a shell script, without a Dockerfile.
+func scriptOf(name, text string) *Instruction {
 	l := logical{text: text, offs: make([]int, len(text))}
 	for i := range l.offs {
 		l.offs[i] = i
 	}
-	return in.read(l, syntax.LangBash)
+	return &Instruction{Keyword: "script", Line: 1, file: &File{Name: name, Source: []byte(text)}, line: l, args: [2]int{0, len(text)}}
 }

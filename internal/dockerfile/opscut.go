@@ -1,0 +1,132 @@
+package dockerfile
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"whittle"
+)
+
+// cut takes [from, to) out of a script: whole lines where nothing else stands
+// there, else with the blanks around it, so that what is left is continued as
+// it was. Comment lines within stay. from and to are the ends of words or
+// operators.
+func (in *Instruction) cut(s *Script, from, to int) ([]whittle.Edit, error) {
+	for _, c := range s.Comments {
+		if c.Start >= from && c.End <= to {
+			return nil, in.unsupported("a comment of the shell stands in the way")
+		}
+	}
+	f, src := in.file, in.file.Source
+	start, next := f.lineStart(from), f.nextLine(to)
+	first := start > in.from && blank(src[start:from])
+	rest := trimmed(src[to:next])
+	comments := in.commentLines(whittle.Span{Start: from, End: to})
+	nl := f.lineEnd()
+	edit := func(a, b int, text string) ([]whittle.Edit, error) {
+		return []whittle.Edit{{Span: whittle.Span{Start: a, End: b}, New: text}}, nil
+	}
+	goesOn := string(rest) == `\`
+	// What a line would start with must not make it a comment of the file.
+	hash := len(rest) > 0 && rest[0] == '#' && !in.inBody(from) && (first || len(comments) > 0)
+	switch {
+	case first && (goesOn || len(rest) == 0 && !in.continued(start)): // whole lines
+		text := ""
+		if len(comments) > 0 {
+			text = strings.Join(comments, nl) + nl
+		}
+		return edit(start, next, text)
+	case len(rest) > 0 && !goesOn && !hash: // something follows on the line
+		after := next - len(bytes.TrimLeft(src[to:next], " \t"))
+		switch {
+		case len(comments) > 0:
+			return edit(from, after, in.keeping(whittle.Span{Start: from, End: to}))
+		case first:
+			return edit(from, after, "")
+		case after > to:
+			return edit(in.blanksBefore(from), to, "")
+		}
+		return edit(from, to, "")
+	case goesOn:
+		if len(comments) > 0 {
+			return edit(in.blanksBefore(from), next, ` \`+nl+strings.Join(comments, nl)+nl)
+		}
+		if n, ok := in.joins(from, next); ok {
+			return edit(from, n, "")
+		}
+		return edit(in.blanksBefore(from), to, "")
+	}
+	// The last of the list.
+	before, err := in.contentBefore(from)
+	if err != nil {
+		return nil, err
+	}
+	comments = in.commentLines(whittle.Span{Start: before, End: to})
+	if len(comments) == 0 {
+		return edit(before, to, "")
+	}
+	if len(in.Heredocs) > 0 || hash {
+		return nil, in.unsupported("a comment stands where the last command would end")
+	}
+	return edit(before, to+len(bytes.TrimRight(src[to:next], "\r\n")), nl+strings.Join(comments, nl))
+}
+
+// joins says that what is cut stands on the instruction's first line, and that
+// the text at next goes on right there: nothing but blanks stands before it.
+func (in *Instruction) joins(from, next int) (int, bool) {
+	if in.args[0] >= len(in.line.offs) || in.line.offs[in.args[0]] != from {
+		return 0, false
+	}
+	src := in.file.Source
+	line := src[next:in.file.nextLine(next)]
+	at := next + len(line) - len(bytes.TrimLeft(line, " \t"))
+	if bare := trimmed(line); len(bare) == 0 || bare[0] == '#' || string(bare) == `\` {
+		return 0, false
+	}
+	return at, true
+}
+
+// inBody says that an offset is in the body of a heredoc.
+func (in *Instruction) inBody(at int) bool {
+	return len(in.Heredocs) > 0 && at >= in.Heredocs[0].Body.Start
+}
+
+// continued says that the line before the one at start goes on in it.
+func (in *Instruction) continued(start int) bool {
+	if !in.inBody(start) {
+		return true
+	}
+	_, more := cutContinuation(bytes.TrimRight(in.file.Source[in.file.lineStart(start-1):start], "\r\n"), '\\')
+	return more
+}
+
+// blanksBefore is where the blanks before an offset start on its line.
+func (in *Instruction) blanksBefore(at int) int {
+	return len(bytes.TrimRight(in.file.Source[:at], " \t"))
+}
+
+// contentBefore is the end of what the shell reads before an offset, over
+// continuations and comment lines.
+func (in *Instruction) contentBefore(at int) (int, error) {
+	if in.inBody(at) {
+		for src := in.file.Source; ; {
+			at = in.blanksBefore(at)
+			cut := bytes.TrimSuffix(bytes.TrimSuffix(src[:at], []byte("\n")), []byte("\r"))
+			if len(cut) == at || !bytes.HasSuffix(cut, []byte(`\`)) {
+				return at, nil
+			}
+			at = len(cut) - 1
+		}
+	}
+	i, _ := slices.BinarySearch(in.line.offs, at)
+	for i > 0 && isSpace(in.line.text[i-1]) {
+		i--
+	}
+	if i <= in.args[0] {
+		return 0, in.unsupported("nothing of %s would be left", in.Keyword)
+	}
+	return in.line.offs[i-1] + 1, nil
+}
+
+func trimmed(line []byte) []byte { return bytes.Trim(line, " \t\r\n") }
