@@ -18,6 +18,7 @@ func checks() []check {
 		{[]string{"missing-requirement"}, "installed distributions have what they require", checkRequirements},
 		{[]string{"unwritable-path"}, "the user may write where the application writes", checkWritable},
 		{[]string{"missing-time-zone", "missing-locale"}, "time zones and locales that the application asks for are there", checkData},
+		{[]string{"missing-licence"}, "licences that distributions came with are still there", checkLicences},
 		{[]string{"stale-bytecode"}, "bytecode belongs to the interpreter", checkBytecode},
 	}
 }

@@ -13,13 +13,17 @@ import (
 func checkData(s *state) []whittle.Problem {
 	var out []whittle.Problem
 	s.ownCalls(func(st *start, r root, walk *python.Reach, n *python.Node, c *python.Call) {
+		if p, ok := s.localeProblem(st, r, n, c); ok {
+			p.ReachedFrom = s.reached(st, r, walk.Chain(n))
+			out = append(out, s.adjust(st, p))
+		}
 		if c.Func != "ZoneInfo" && !strings.HasSuffix(c.Func, ".ZoneInfo") || len(c.Args) == 0 || s.hasZone(c.Args[0], r.im) {
 			return
 		}
 		p := whittle.Problem{Rule: "missing-time-zone", Severity: Error, Path: s.shown(n.File), Line: c.Line, ReachedFrom: s.reached(st, r, walk.Chain(n)),
 			Message: fmt.Sprintf("%s:%d asks for the time zone %s; the image has no time zone data", s.shown(n.File), c.Line, c.Args[0]),
 			Fix:     "add the distribution tzdata to the dependencies, or install the OS package tzdata", Distribution: "tzdata"}
-		if c.Context&(python.Lazy|python.Guarded) != 0 || runs(c.Conditions, r.im.Runtime) != python.Yes {
+		if c.Context&(python.Lazy|python.Guarded|python.Caught) != 0 || runs(c.Conditions, r.im.Runtime) != python.Yes {
 			p.Severity = Warning
 		}
 		out = append(out, s.adjust(st, p))
@@ -32,6 +36,23 @@ func checkData(s *state) []whittle.Problem {
 		}
 	}
 	return out
+}
+
+// localeProblem is that of a call of setlocale by name where nothing catches
+// that it fails. It is a warning: the name may come from a table of several.
+func (s *state) localeProblem(st *start, r root, n *python.Node, c *python.Call) (whittle.Problem, bool) {
+	if c.Func != "setlocale" && c.Func != "locale.setlocale" || len(c.Args) == 0 {
+		return whittle.Problem{}, false
+	}
+	// A locale may be given as a pair of language and encoding.
+	name := strings.TrimPrefix(strings.Join(c.Args[:min(len(c.Args), 2)], "."), "locale=")
+	if name == "" || c.Context&(python.Guarded|python.Caught|python.TypeChecking) != 0 || runs(c.Conditions, r.im.Runtime) == python.No || s.hasLocale(name) {
+		return whittle.Problem{}, false
+	}
+	at := s.shown(n.File)
+	return whittle.Problem{Rule: "missing-locale", Severity: Warning, Path: at, Line: c.Line,
+		Message: fmt.Sprintf("%s:%d asks for the locale %s, which the image does not have", at, c.Line, name),
+		Fix:     "generate the locale (package locales) in the final stage, or use C.UTF-8"}, true
 }
 
 // hasZone looks where zoneinfo does: the system's data, then tzdata.

@@ -28,7 +28,7 @@ func checkWritable(s *state) []whittle.Problem {
 		p := whittle.Problem{Rule: "unwritable-path", Severity: Error, Path: s.shown(n.File), Line: c.Line, ReachedFrom: s.reached(st, r, walk.Chain(n)),
 			Message: fmt.Sprintf("%s:%d writes %s as user %s, who may not write in /%s", s.shown(n.File), c.Line, target, s.Config.Config.User, dir),
 			Fix:     fmt.Sprintf("give the folder to the user in the RUN or COPY that makes it (COPY --chown=%s …, or RUN mkdir -p … && chown …)", s.Config.Config.User)}
-		if c.Context&(python.Lazy|python.Guarded|python.TypeChecking) != 0 || runs(c.Conditions, r.im.Runtime) == python.Maybe {
+		if c.Context&(python.Lazy|python.Guarded|python.Caught|python.TypeChecking) != 0 || runs(c.Conditions, r.im.Runtime) == python.Maybe {
 			p.Severity = Warning
 		}
 		out = append(out, s.adjust(st, p))

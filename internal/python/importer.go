@@ -218,97 +218,26 @@ func (im *Importer) loadAs(n *Node, main bool) {
 	defer func() { n.loading = false }()
 	rt := im.Runtime
 	rt.Main = main || n.Name == "__main__"
-	var guard group
+	tries := outcomes{}
 	for i := range n.Source.Imports {
 		imp := &n.Source.Imports[i]
 		if imp.Context&TypeChecking != 0 {
 			continue
 		}
-		runs := guard.holds(imp, rt)
-		if imp.Context&(Guarded|Handler) == 0 || imp.Context&Guarded != 0 && guard.closed {
-			guard = group{}
-		}
+		runs := tries.runs(imp, rt)
+		guarded := imp.Context&Guarded != 0
 		switch {
 		case runs == No:
 		case imp.Context&Lazy != 0:
 			n.Later = append(n.Later, imp)
-		case imp.Context&Handler != 0 && imp.Context&Guarded == 0:
-			guard.closed = true
-			switch {
-			case guard.seen && guard.fails == No:
-			case !guard.seen, guard.fails == Maybe, runs == Maybe, guard.rescued:
-				im.statement(n, imp, &n.Perhaps, true)
-			default:
-				im.statement(n, imp, &n.Failures, false)
-			}
-		case imp.Context&Guarded != 0:
-			fails := im.statement(n, imp, &n.Guarded, true)
-			guard.add(fails, runs)
-			guard.rescued = guard.rescued || imp.Context&Handler != 0 && fails == No
+		case guarded:
+			tries.add(imp, im.statement(n, imp, &n.Guarded, true), runs)
 		case runs == Maybe:
-			im.statement(n, imp, &n.Perhaps, true)
+			tries.add(imp, im.statement(n, imp, &n.Perhaps, true), runs)
 		default:
-			im.statement(n, imp, &n.Failures, false)
+			tries.add(imp, im.statement(n, imp, &n.Failures, false), runs)
 		}
 	}
-}
-
-// group is a run of guarded imports: what stands in their handler runs where
-// one of them fails. The statements do not say to which try they belong; a
-// handler follows its body.
-type group struct {
-	seen, closed bool
-	fails        Truth
-	// rescued: a guarded import in a handler went well, so that a handler of
-	// its own does not run.
-	rescued bool
-}
-
-func (g *group) add(fails, runs Truth) {
-	if !g.seen {
-		g.seen, g.fails = true, No
-	}
-	switch {
-	case fails == Yes && runs == Yes:
-		g.fails = Yes
-	case fails != No && g.fails == No:
-		g.fails = Maybe
-	}
-}
-
-// holds says whether a statement runs, as far as the conditions go.
-func (g *group) holds(imp *Import, rt Runtime) Truth {
-	runs := Yes
-	for _, c := range imp.Conditions {
-		holds := Maybe
-		if c.Text == trySucceeded {
-			if g.seen {
-				holds = not(g.fails)
-			}
-		} else {
-			holds = c.Holds(rt)
-		}
-		switch {
-		case holds == No:
-			return No
-		case holds == Maybe:
-			runs = Maybe
-		}
-	}
-	return runs
-}
-
-// trySucceeded is the condition of a try's else.
-const trySucceeded = "try succeeded"
-
-func not(t Truth) Truth {
-	switch t {
-	case Yes:
-		return No
-	case No:
-		return Yes
-	}
-	return Maybe
 }
 
 // statement imports what a statement imports. What is not there is added to

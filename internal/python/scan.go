@@ -44,6 +44,8 @@ type scan struct {
 	blocks []block
 	// top is what holds outside all blocks.
 	top block
+	// tries counts the try statements.
+	tries int
 	// checking are the names of TYPE_CHECKING, importer says that
 	// import_module is importlib's.
 	checking map[string]bool
@@ -76,6 +78,7 @@ type chain struct {
 	body, orelse facts
 	handlers     []handler
 	function     int
+	number       int // of a try
 }
 
 // facts is a range of imports and of calls.
@@ -137,47 +140,6 @@ func (s *scan) close(b *block) {
 	case "else":
 		if c.keyword == "try" {
 			c.orelse.imports[1], c.orelse.calls[1] = imports, calls
-		}
-	}
-}
-
-// finish ends a compound statement: what its handlers catch is known now.
-func (s *scan) finish(c *chain) {
-	if c == nil {
-		return
-	}
-	s.current().ends = c.allEnd && (c.hasElse || c.keyword == "with" || c.keyword == "try")
-	if c.keyword != "try" {
-		return
-	}
-	guards := false
-	for _, h := range c.handlers {
-		guards = guards || h.catches && !h.ends
-		if h.catches {
-			s.mark(h.facts, c.function, Handler, nil)
-		}
-	}
-	if guards {
-		s.mark(c.body, c.function, Guarded, nil)
-		s.mark(c.orelse, c.function, 0, &Condition{Text: trySucceeded})
-	}
-}
-
-// mark adds a context to what stands in a clause itself, and not in a function
-// that is defined there.
-func (s *scan) mark(f facts, function int, context Context, condition *Condition) {
-	for i := f.imports[0]; i < f.imports[1]; i++ {
-		imp := &s.out.Imports[i]
-		if lazy := imp.Context&Lazy != 0; lazy == (function > 0) {
-			imp.Context |= context
-			if condition != nil {
-				imp.Conditions = append(slices.Clip(imp.Conditions), *condition)
-			}
-		}
-	}
-	for i := f.calls[0]; i < f.calls[1]; i++ {
-		if call := &s.out.Calls[i]; (call.Context&Lazy != 0) == (function > 0) {
-			call.Context |= context
 		}
 	}
 }
@@ -282,7 +244,8 @@ func (s *scan) compound(t []token, indent int, keyword string) {
 	case "while":
 		b.conditions = with(b.conditions, Condition{Text: s.join(head)})
 	case "try":
-		b.chain = &chain{keyword: "try", allEnd: true, function: up.function}
+		s.tries++
+		b.chain = &chain{keyword: "try", allEnd: true, function: up.function, number: s.tries}
 		b.body.imports[0], b.body.calls[0] = len(s.out.Imports), len(s.out.Calls)
 	case "with":
 		b.chain = &chain{keyword: "with", allEnd: true}

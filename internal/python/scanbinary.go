@@ -8,7 +8,7 @@ import (
 )
 
 // sourceVersion is the first byte of a source in binary form.
-const sourceVersion = 2
+const sourceVersion = 3
 
 // AppendBinary implements [encoding.BinaryAppender]: a compact form to keep
 // beside a layer's index.
@@ -24,6 +24,11 @@ func (s *Source) AppendBinary(b []byte) ([]byte, error) {
 		w.list(imp.Names)
 		w.list(imp.Known)
 		w.conditions(imp.Conditions)
+		w.int(len(imp.Tries))
+		for _, t := range imp.Tries {
+			w.int(t.Number)
+			w.b = append(w.b, byte(t.Part))
+		}
 	}
 	w.int(len(s.Calls))
 	for i := range s.Calls {
@@ -58,6 +63,9 @@ func (s *Source) UnmarshalBinary(b []byte) error {
 		}
 		imp.Known = r.list()
 		imp.Conditions = r.conditions()
+		for range r.count() {
+			imp.Tries = append(imp.Tries, Try{Number: r.int(), Part: TryPart(r.byte())})
+		}
 		s.Imports = append(s.Imports, imp)
 	}
 	for range r.count() {

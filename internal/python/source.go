@@ -40,7 +40,29 @@ type Import struct {
 	Context Context
 	// Conditions are the if statements that it stands under, outermost first.
 	Conditions []Condition
+	// Tries are the try statements that it stands in, innermost first.
+	Tries []Try
 }
+
+// Try is a part of a try statement that catches ImportError or something
+// broader.
+type Try struct {
+	// Number is the statement's, counted in the module from 1.
+	Number int
+	Part   TryPart
+}
+
+// TryPart is a clause of a try statement.
+type TryPart uint8
+
+// The parts. What stands in the body is guarded, but for TryThrough: there all
+// handlers that catch it end by raising.
+const (
+	TryBody TryPart = iota
+	TryHandler
+	TryElse
+	TryThrough
+)
 
 // Context says where an import or a call stands.
 type Context uint8
@@ -60,6 +82,9 @@ const (
 	Handler
 	// Dynamic: importlib.import_module("x"), __import__("x") and the like.
 	Dynamic
+	// Caught, of calls alone: in the body of a try with a handler of anything
+	// that does not end by raising.
+	Caught
 )
 
 // Condition is the test of an if, elif, else, while or conditional expression
@@ -79,7 +104,8 @@ type Call struct {
 	// Func is the dotted name as written: "ZoneInfo", "locale.setlocale".
 	Func string
 	// Args are the literal strings of the arguments, in order, up to the first
-	// that is none; those of a list or tuple one by one.
+	// that is none; those of a list or tuple one by one. Of setlocale they are
+	// those after the category.
 	Args       []string
 	Line       int
 	Context    Context

@@ -1,0 +1,67 @@
+package python
+
+import "slices"
+
+// finish ends a compound statement: what its handlers catch is known now.
+func (s *scan) finish(c *chain) {
+	if c == nil {
+		return
+	}
+	s.current().ends = c.allEnd && (c.hasElse || c.keyword == "with" || c.keyword == "try")
+	if c.keyword != "try" {
+		return
+	}
+	guards, catches, goesOn := false, false, false
+	for _, h := range c.handlers {
+		goesOn = goesOn || !h.ends
+		guards = guards || h.catches && !h.ends
+		catches = catches || h.catches
+		if h.catches {
+			s.mark(h.facts, c, Handler, TryHandler)
+		}
+	}
+	if goesOn {
+		s.markCalls(c.body, c, Caught)
+	}
+	switch {
+	case guards:
+		s.mark(c.body, c, Guarded, TryBody)
+		s.mark(c.orelse, c, 0, TryElse)
+	case catches:
+		s.mark(c.body, c, 0, TryThrough)
+	}
+}
+
+// maxTries is how many try statements around an import are told apart.
+const maxTries = 20
+
+// mark notes the try of what stands in a clause itself, and not in a function
+// that is defined there.
+func (s *scan) mark(f facts, c *chain, context Context, part TryPart) {
+	for i := f.imports[0]; i < f.imports[1]; i++ {
+		imp := &s.out.Imports[i]
+		if lazy := imp.Context&Lazy != 0; lazy != (c.function > 0) {
+			continue
+		}
+		imp.Context |= context
+		if part == TryElse {
+			imp.Conditions = append(slices.Clip(imp.Conditions), Condition{Text: trySucceeded})
+		}
+		switch len(imp.Tries) {
+		default:
+			imp.Tries = append(imp.Tries, Try{c.number, part})
+		case maxTries: // what those further out do is not known
+			imp.Tries = append(imp.Tries, Try{0, TryHandler})
+		case maxTries + 1:
+		}
+	}
+	s.markCalls(f, c, context)
+}
+
+func (s *scan) markCalls(f facts, c *chain, context Context) {
+	for i := f.calls[0]; i < f.calls[1]; i++ {
+		if call := &s.out.Calls[i]; (call.Context&Lazy != 0) == (c.function > 0) {
+			call.Context |= context
+		}
+	}
+}
