@@ -3,6 +3,7 @@ package rule
 // All is the table of all rules, in the order in which they are asked.
 func All() []Rule {
 	return []Rule{
+		undeclaredDependency(),
 		missingSource(),
 		cleanupInLaterLayer(),
 		metadataCopy(),
@@ -12,5 +13,17 @@ func All() []Rule {
 		packageManagerCache(),
 		installRecommends(),
 		buildToolsInFinalStage(),
+		vcsAndJunk(),
+		cacheOrder(),
+		bigBase(),
+		unusedDependency(),
+		optionalDependency(),
+		wrongBuildOfWheel(),
+		pythonTests(),
+		pythonBytecode(),
+		stripDebug(),
+		staticLibraries(),
+		docsAndLocales(),
+		duplicateFiles(),
 	}
 }

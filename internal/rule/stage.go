@@ -112,11 +112,24 @@ type copied struct {
 // copy reads the COPY or ADD that made a layer; ok is false for other layers
 // and where the words do not tell where the files came to.
 func (p *Pass) copy(layer int) (c copied, ok bool) {
-	in := p.instruction(layer)
+	c, ok = p.copyOf(p.instruction(layer))
+	if c.layer = layer; !ok {
+		return c, false
+	}
+	for i := range p.Indexes[layer].Entries {
+		if e := &p.Indexes[layer].Entries[i]; e.Kind == whittle.File && !under(e.Path, c.dest) {
+			return c, false // a variable or a link leads elsewhere
+		}
+	}
+	return c, true
+}
+
+// copyOf reads a COPY or ADD of any stage, whose layer is not known.
+func (p *Pass) copyOf(in *dockerfile.Instruction) (c copied, ok bool) {
 	if in == nil || in.Keyword != "COPY" && in.Keyword != "ADD" || len(in.Args) < 2 || len(in.Heredocs) > 0 {
 		return c, false
 	}
-	c = copied{in: in, layer: layer}
+	c = copied{in: in, layer: -1}
 	for _, a := range in.Args {
 		if strings.ContainsAny(a.Value, "$") {
 			return c, false
@@ -137,11 +150,6 @@ func (p *Pass) copy(layer int) (c copied, ok bool) {
 			c.stage = nil
 		}
 	}
-	for i := range p.Indexes[layer].Entries {
-		if e := &p.Indexes[layer].Entries[i]; e.Kind == whittle.File && !under(e.Path, c.dest) {
-			return c, false // a variable or a link leads elsewhere
-		}
-	}
 	return c, true
 }
 
@@ -153,32 +161,40 @@ func (c *copied) same() bool {
 	return c.stage != nil && len(c.sources) == 1 && path.IsAbs(c.sources[0]) && whittle.Join("", c.sources[0]) == c.dest
 }
 
-// origin is the path in the build context of what stands at a path of the
-// layer; ok is false where the words do not tell, or the context has no such
-// file.
+// origin is the path in the build context of what a copy brought to a path;
+// ok is false where the words do not tell, or the context has no such file.
+// What comes from a stage is looked for in what that stage copied.
 func (p *Pass) origin(c *copied, at string) (string, bool) {
-	rest := strings.TrimPrefix(strings.TrimPrefix(at, c.dest), "/")
-	for _, s := range c.sources {
-		s = strings.Trim(path.Clean("/"+s), "/")
-		var try []string
-		switch {
-		case rest == "":
-			try = []string{s}
-		case s == "":
-			try = []string{rest}
-		default: // a folder's contents, or a file that keeps its name
-			try = []string{path.Join(s, rest)}
-			if base, below, _ := strings.Cut(rest, "/"); below == "" && base == path.Base(s) {
-				try = append(try, s)
-			}
+	for _, t := range c.candidates(at) {
+		if c.context() && p.inContext(t) {
+			return t, true
 		}
-		for _, t := range try {
-			if p.inContext(t) {
-				return t, true
+		if c.stage == nil {
+			continue
+		}
+		for _, in := range p.chainOf(c.stage) {
+			if below, ok := p.copyOf(in); ok && below.context() && under(t, below.dest) {
+				if from, ok := p.origin(&below, t); ok {
+					return from, true
+				}
 			}
 		}
 	}
 	return "", false
+}
+
+// candidates are the paths that what stands at a path may have had before it
+// was copied: in a folder whose contents were, or under its own name.
+func (c *copied) candidates(at string) (out []string) {
+	rest := strings.TrimPrefix(strings.TrimPrefix(at, c.dest), "/")
+	for _, s := range c.sources {
+		s = strings.Trim(path.Clean("/"+s), "/")
+		out = append(out, path.Join(s, rest))
+		if rest == path.Base(s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // buildkit says whether the Dockerfile asks for BuildKit already: by its
@@ -227,4 +243,25 @@ func (p *Pass) inContext(at string) bool {
 	}
 	_, err := fs.Stat(p.Project, at)
 	return err == nil
+}
+
+// maxSources bounds the Python files of a project that are looked at.
+const maxSources = 20_000
+
+// sources are the Python files of the project, without those of environments
+// and hidden folders.
+func (p *Pass) sources() []string {
+	var out []string
+	_ = fs.WalkDir(p.Project, ".", func(at string, d fs.DirEntry, err error) error {
+		switch name := path.Base(at); {
+		case err != nil || len(out) >= maxSources:
+			return fs.SkipDir
+		case d.IsDir() && at != "." && (strings.HasPrefix(name, ".") || name == "node_modules" || name == "venv" || name == "site-packages"):
+			return fs.SkipDir
+		case strings.HasSuffix(at, ".py") && d.Type().IsRegular():
+			out = append(out, at)
+		}
+		return nil
+	})
+	return out
 }

@@ -1,0 +1,301 @@
+package rule
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+	"whittle/internal/pyproject"
+	"whittle/internal/python"
+)
+
+func vcsAndJunk() Rule {
+	return Rule{
+		ID:    "vcs-and-junk",
+		Title: "COPY brings what the build context should not have",
+		Text: `COPY . . takes everything that .dockerignore does not name: the history of version control, virtual environments of
+another machine, caches of tools, settings of editors, old builds. They cost bytes in the image, time in every build, and may hold secrets.
+What the Dockerfile copies by name, and what a build asks git for, stays.`,
+		Before: "# .dockerignore\n__pycache__\n",
+		After:  "# .dockerignore\n__pycache__\n.git\n.venv\n",
+		Run:    junk,
+	}
+}
+
+// heap is a kind of junk.
+type heap uint8
+
+const (
+	noJunk heap = iota
+	tools       // what tools leave behind: nobody runs it
+	tests
+	dumps
+)
+
+// junkyard is what decides about names that are junk in some projects only.
+type junkyard struct {
+	p *Pass
+	// git says that a build asks version control, node that it installs
+	// packages itself; imported are the top folders of tests that others need.
+	git, node bool
+	imported  map[string]bool
+}
+
+// in finds the first part of a path in the context that makes junk of it.
+func (y *junkyard) in(rel string) (at, pattern string, kind heap) {
+	parts := strings.Split(rel, "/")
+	for i, name := range parts {
+		at := strings.Join(parts[:i+1], "/")
+		file := i == len(parts)-1
+		pattern := name
+		if i > 0 {
+			pattern = "**/" + name
+		}
+		switch name {
+		case ".git", ".hg", ".svn", ".bzr":
+			if !y.git {
+				return at, pattern, tools
+			}
+		case "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox", ".nox", ".hypothesis", ".ipynb_checkpoints", ".vscode", ".idea", "htmlcov":
+			return at, pattern, tools
+		case "node_modules":
+			if y.node {
+				return at, pattern, tools
+			}
+		case ".venv", "venv", "env":
+			if y.p.inContext(at + "/pyvenv.cfg") {
+				return at, pattern, tools
+			}
+		case "dist":
+			if ext := path.Ext(rel); i == 0 && len(parts) == 2 && (ext == ".whl" || ext == ".gz") && y.p.inContext("pyproject.toml") {
+				return at, pattern, tools
+			}
+		case "build":
+			if i == 0 && len(parts) > 1 && (parts[1] == "lib" || strings.HasPrefix(parts[1], "bdist.") || strings.HasPrefix(parts[1], "temp.")) {
+				return at, pattern, tools
+			}
+		case "tests", "test":
+			if i == 0 && !file && !y.imported[name] {
+				return at, pattern, tests
+			}
+		}
+		switch ext := path.Ext(name); {
+		case ext == ".egg-info" && !file:
+			return at, strings.TrimSuffix(pattern, name) + "*.egg-info", tools
+		case file && (ext == ".sql" || ext == ".dump" || ext == ".bak" || ext == ".log" || ext == ".hprof" || ext == ".pcap"):
+			return at, at, dumps
+		}
+	}
+	return "", "", noJunk
+}
+
+// neverMade says of junk that no RUN of a builder makes it, so that what is
+// there came with the context.
+func neverMade(name string) bool {
+	switch name {
+	case ".git", ".hg", ".svn", ".bzr", ".vscode", ".idea":
+		return true
+	}
+	return false
+}
+
+func junk(p *Pass) []whittle.Finding {
+	if p.Dockerfile == nil || p.Project == nil || p.Ledger == nil {
+		return nil
+	}
+	y := &junkyard{p: p, git: p.asksGit(), node: p.startsAny("npm", "yarn", "pnpm"), imported: map[string]bool{}}
+	for _, folder := range []string{"tests", "test"} {
+		y.imported[folder] = p.inContext(folder) && p.importsTests(folder)
+	}
+	items := map[heap][]int{}
+	patterns := map[heap]map[string]bool{tools: {}, tests: {}, dumps: {}}
+	for layer := range p.Ledger.Layers {
+		c, ok := p.copy(layer)
+		if !ok || c.image {
+			continue
+		}
+		known := map[string]bool{} // whether a place may be ignored, once for each
+		for i := range p.Ledger.Items {
+			it := &p.Ledger.Items[i]
+			if it.Layer != layer || it.Bytes == 0 {
+				continue
+			}
+			from, ok := p.origin(&c, it.Path)
+			if !ok {
+				continue
+			}
+			at, pattern, kind := y.in(from)
+			if kind == noJunk || c.stage != nil && !neverMade(path.Base(at)) {
+				continue
+			}
+			free, seen := known[at]
+			if !seen {
+				free = !p.namedInFile(at)
+				known[at] = free
+			}
+			if free {
+				items[kind] = append(items[kind], i)
+				patterns[kind][pattern] = true
+			}
+		}
+	}
+	var out []whittle.Finding
+	for _, kind := range []heap{tools, tests, dumps} {
+		if p.bytes(items[kind]) >= small {
+			out = append(out, p.ignorable(kind, items[kind], slices.Sorted(maps.Keys(patterns[kind]))))
+		}
+	}
+	return out
+}
+
+// ignorable states what .dockerignore should name.
+func (p *Pass) ignorable(kind heap, items []int, patterns []string) whittle.Finding {
+	layers := p.layersOf(items)
+	evidence := p.places(items)
+	for _, layer := range layers {
+		evidence = p.withLine(evidence, layer)
+	}
+	f := whittle.Finding{
+		Message:  fmt.Sprintf("%s %s in %s that no program needs: %s", p.bring(layers), whittle.Bytes(p.bytes(items)), files(len(items)), list(patterns)),
+		Evidence: evidence, Change: p.remove(items), Risk: whittle.RiskLow, Caution: "a program that looks for these files at run time does not find them",
+		Advice:      "name them in .dockerignore",
+		Fingerprint: whittle.Fingerprint("vcs-and-junk", patterns...),
+	}
+	switch kind {
+	case tests:
+		f.Message = fmt.Sprintf("%s %s in %s of the project's tests", p.bring(layers), whittle.Bytes(p.bytes(items)), files(len(items)))
+		f.Risk, f.Caution = whittle.RiskMedium, "tests that are run in the image need them"
+	case dumps:
+		f.Message = fmt.Sprintf("%s %s in %s that look like dumps and logs: %s", p.bring(layers), whittle.Bytes(p.bytes(items)), files(len(items)), list(patterns))
+		f.Risk, f.Caution = whittle.RiskMedium, "the application may load its data from them"
+	}
+	name, src := p.ignoreFile()
+	edits, err := pyproject.AddIgnore(src, patterns...)
+	if err != nil || len(edits) == 0 {
+		return f
+	}
+	patch := whittle.Patch{File: name, Edits: edits}
+	if src != nil {
+		patch.Digest = whittle.DigestOf(src)
+	}
+	f.Fix = &whittle.Fix{Title: "ignore " + list(patterns), Patches: []whittle.Patch{patch}}
+	return f
+}
+
+// bring says which instructions bring something.
+func (p *Pass) bring(layers []int) string {
+	if len(layers) == 1 {
+		return p.listed(layers) + " brings"
+	}
+	return p.listed(layers) + " bring"
+}
+
+// ignoreFile is the file that says what is left out of the build, nil where
+// there is none.
+func (p *Pass) ignoreFile() (name string, src []byte) {
+	for _, name := range []string{p.Dockerfile.Name + ".dockerignore", ".dockerignore"} {
+		if src, ok := p.read(name); ok {
+			return name, src
+		}
+	}
+	return ".dockerignore", nil
+}
+
+// read gives a file of the project, up to the size of a Dockerfile.
+func (p *Pass) read(name string) ([]byte, bool) {
+	f, err := p.Project.Open(name)
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, dockerfile.MaxSize+1))
+	return b, err == nil && len(b) <= dockerfile.MaxSize
+}
+
+// namedInFile says that the Dockerfile names a place in the context, or
+// something in it.
+func (p *Pass) namedInFile(at string) bool {
+	for i := range p.Dockerfile.Stages {
+		for _, in := range p.chainOf(&p.Dockerfile.Stages[i]) {
+			words := in.Flag("mount")
+			if (in.Keyword == "COPY" || in.Keyword == "ADD") && len(in.Args) > 1 {
+				for _, a := range in.Args[:len(in.Args)-1] {
+					words = append(words, "source="+strings.Trim(a.Value, `"'`))
+				}
+			}
+			for _, w := range words {
+				for _, field := range strings.Split(w, ",") {
+					k, v, _ := strings.Cut(field, "=")
+					v, _, _ = strings.Cut(v, "*")
+					if v = strings.Trim(path.Clean("/"+v), "/"); (k == "source" || k == "src") && v != "" && under(v, at) {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}
+
+// startsAny says that a RUN of the file starts one of some programs.
+func (p *Pass) startsAny(programs ...string) bool {
+	for i := range p.Dockerfile.Stages {
+		for j := range p.Dockerfile.Stages[i].Instructions {
+			in := &p.Dockerfile.Stages[i].Instructions[j]
+			if in.Keyword != "RUN" {
+				continue
+			}
+			script, err := in.Shell()
+			if err != nil || slices.ContainsFunc(script.Commands(), func(c dockerfile.Command) bool { return slices.Contains(programs, c.Name()) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// asksGit says that a build may ask version control: a RUN does, or what
+// builds the project takes its version from there.
+func (p *Pass) asksGit() bool {
+	if p.startsAny("git", "hg", "svn", "make") {
+		return true
+	}
+	for _, name := range []string{"pyproject.toml", "setup.py", "setup.cfg", "package.json"} {
+		src, ok := p.read(name)
+		for _, word := range []string{"setuptools_scm", "setuptools-scm", "hatch-vcs", "versioningit", "pbr", "dunamai", "dynamic-versioning", "versioneer", "pdm-backend", "git rev-parse", "git describe"} {
+			if ok && bytes.Contains(src, []byte(word)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// importsTests says that a module of the project outside a top folder of tests
+// imports it, or that the folder is a package that is shipped.
+func (p *Pass) importsTests(folder string) bool {
+	if p.Declared != nil && slices.Contains(p.Declared.Packages, folder) {
+		return true
+	}
+	for _, at := range p.sources() {
+		if under(at, folder) {
+			continue
+		}
+		src, ok := p.read(at)
+		if !ok {
+			return true
+		}
+		for _, imp := range python.Scan(src).Imports {
+			if top, _, _ := strings.Cut(imp.Module, "."); top == folder && imp.Level == 0 {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,25 @@
+package rule
+
+import (
+	"slices"
+	"strings"
+)
+
+// ImportedTests are the top-level packages in site-packages whose tests have to
+// stay, because something outside of them is imported from there.
+func (p *Pass) ImportedTests() []string {
+	if p.Graph == nil {
+		return nil
+	}
+	_, kept := p.testFolders()
+	sites := p.sites()
+	var out []string
+	for _, dir := range kept {
+		if s, ok := site(sites, dir); ok {
+			top, _, _ := strings.Cut(dir[len(s)+1:], "/")
+			out = append(out, top)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -1,0 +1,297 @@
+package rule
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+)
+
+func cacheOrder() Rule {
+	return Rule{
+		ID:    "cache-order",
+		Title: "Every change of the source installs the dependencies again",
+		Text: `A step is built again when a file that was copied before it changes. Where the whole source is copied before the
+dependencies are installed, each change of a line makes a new layer of them, which every build, push and pull has to move. Copy only what
+names the dependencies, install, and copy the source then. The image does not become smaller: each release does.`,
+		Before: "COPY . .\nRUN pip install -r requirements.txt\n",
+		After:  "COPY requirements.txt ./\nRUN pip install -r requirements.txt\nCOPY . .\n",
+		Run:    orders,
+	}
+}
+
+func orders(p *Pass) []whittle.Finding {
+	var out []whittle.Finding
+	for _, stage := range p.contributing() {
+		if f, ok := p.order(stage); ok {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// contributing are the stages whose files are in the image: those that it is
+// built on, and those that it copies from.
+func (p *Pass) contributing() (out []*dockerfile.Stage) {
+	if p.Dockerfile == nil {
+		return nil
+	}
+	target, err := p.Dockerfile.Target(p.Target)
+	if err != nil {
+		return nil
+	}
+	add := func(i int) {
+		if st := &p.Dockerfile.Stages[i]; !slices.Contains(out, st) {
+			out = append(out, st)
+		}
+	}
+	for st := target; st != nil; {
+		add(st.Index)
+		if st.From == nil {
+			break
+		}
+		st = &p.Dockerfile.Stages[*st.From]
+	}
+	for _, in := range p.chain() {
+		if c, ok := p.copyOf(in); ok && c.stage != nil {
+			add(c.stage.Index)
+		}
+	}
+	return out
+}
+
+// order finds the first COPY of sources in a stage that an installation
+// follows, and what a change of the sources makes anew.
+func (p *Pass) order(stage *dockerfile.Stage) (f whittle.Finding, ok bool) {
+	var source *copied
+	for i := range stage.Instructions {
+		in := &stage.Instructions[i]
+		switch in.Keyword {
+		case "COPY", "ADD":
+			c, ok := p.copyOf(in)
+			if ok && c.context() && source == nil && p.bringsSource(&c) {
+				source = &c
+			}
+		case "RUN":
+			asks, installs := p.installs(in)
+			if !installs {
+				continue
+			}
+			if source == nil {
+				return f, false // the dependencies are there before the source
+			}
+			layers := p.madeBy(stage, in)
+			evidence := p.layerEvidence(layers)
+			if len(evidence) == 0 {
+				return f, false
+			}
+			return p.ordered(source, in, asks, evidence), true
+		}
+	}
+	return f, false
+}
+
+// bringsSource says that a copy brings the whole context, or Python source.
+func (p *Pass) bringsSource(c *copied) bool {
+	return slices.ContainsFunc(c.sources, func(s string) bool {
+		s = strings.Trim(path.Clean("/"+s), "/")
+		return s == "" || p.inContext(path.Join(s, "__init__.py"))
+	})
+}
+
+// installs says that a RUN installs dependencies, and which requirements files
+// or lock files it asks for; asks is nil where it needs more than those.
+func (p *Pass) installs(in *dockerfile.Instruction) (asks []string, installs bool) {
+	script, err := in.Shell()
+	if err != nil {
+		return nil, false
+	}
+	only := true
+	for _, c := range script.Commands() {
+		if c.Depth > 0 {
+			only = false
+		}
+		words := make([]string, len(c.Words))
+		for i, w := range c.Words {
+			words[i] = w.Value
+		}
+		line := " " + strings.Join(words, " ") + " "
+		switch {
+		case strings.Contains(line, "pip install ") || strings.Contains(line, "pip3 install "):
+			installs = true
+			files, ok := requirementFiles(words)
+			only = only && ok
+			asks = append(asks, files...)
+		case c.Name() == "npm" && strings.Contains(line, " ci "):
+			installs = true
+			asks = append(asks, "package.json", "package-lock.json")
+		case c.Name() == "poetry" && strings.Contains(line, " install "), c.Name() == "uv" && strings.Contains(line, " sync "),
+			c.Name() == "yarn" && strings.Contains(line, " install "), c.Name() == "npm" && strings.Contains(line, " install "):
+			installs, only = true, false
+		}
+	}
+	if !only || len(asks) == 0 {
+		return nil, installs
+	}
+	return asks, installs
+}
+
+// requirementFiles are the files behind -r and -c; ok is false where something
+// else of the project is installed, too.
+func requirementFiles(words []string) (files []string, ok bool) {
+	for i := 0; i < len(words); i++ {
+		w := words[i]
+		switch {
+		case (w == "-r" || w == "--requirement" || w == "-c" || w == "--constraint") && i+1 < len(words):
+			i++
+			files = append(files, words[i])
+		case w == "-e" || w == "--editable" || strings.HasPrefix(w, ".") || strings.Contains(w, "/") && !strings.HasPrefix(w, "-") && i > 0:
+			return nil, false
+		}
+	}
+	return files, len(files) > 0
+}
+
+// madeBy are the image's layers that an instruction makes anew: its own and,
+// of another stage, what is copied from there.
+func (p *Pass) madeBy(stage *dockerfile.Stage, in *dockerfile.Instruction) (layers []int) {
+	if layer := p.layerOf(in); layer >= 0 {
+		return []int{layer}
+	}
+	for _, other := range p.chain() {
+		if p.takesFrom(other, stage) {
+			if layer := p.layerOf(other); layer >= 0 {
+				layers = append(layers, layer)
+			}
+		}
+	}
+	return layers
+}
+
+// layerEvidence are whole layers, without those that nobody would notice.
+func (p *Pass) layerEvidence(layers []int) (out []whittle.Evidence) {
+	for _, layer := range layers {
+		if sum := p.Ledger.Layers[layer]; sum.Unpacked >= small {
+			e := whittle.Evidence{Layer: layer, Bytes: sum.Unpacked, What: "pushed again with every change"}
+			if st := p.step(layer); st != nil && st.Origin != nil {
+				e.File, e.Line = st.Origin.File, st.Origin.Line
+			}
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (p *Pass) ordered(source *copied, in *dockerfile.Instruction, asks []string, evidence []whittle.Evidence) whittle.Finding {
+	var bytes int64
+	for _, e := range evidence {
+		bytes += e.Bytes
+	}
+	f := whittle.Finding{
+		Message: fmt.Sprintf("%s copies the source before %s installs: every change of it makes %s anew, to be built, pushed and pulled",
+			p.short(source.in), p.short(in), whittle.Bytes(bytes)),
+		Evidence: evidence, Risk: whittle.RiskLow, Caution: "an installation that looks at the source does not find it yet",
+		Advice:      "copy what names the dependencies, install them, and copy the source then",
+		Fingerprint: whittle.Fingerprint("cache-order", source.in.Text(), in.Text()),
+	}
+	if edits, ok := p.reordered(source, in, asks); ok {
+		f.Fix = &whittle.Fix{Title: "install before the source is copied", Patches: []whittle.Patch{p.patch(edits)}}
+	}
+	return f
+}
+
+// reordered puts an installation that needs only some files before the COPY of
+// the source, behind one of these files.
+func (p *Pass) reordered(source *copied, in *dockerfile.Instruction, asks []string) ([]whittle.Edit, bool) {
+	stage := &p.Dockerfile.Stages[in.Stage]
+	at := slices.IndexFunc(stage.Instructions, func(o dockerfile.Instruction) bool { return o.Span == source.in.Span })
+	files, dir, ok := p.complete(source, in, asks)
+	if !ok || at < 0 {
+		return nil, false
+	}
+	for i := at + 1; &stage.Instructions[i] != in; i++ {
+		if !setting(&stage.Instructions[i]) {
+			return nil, false
+		}
+	}
+	before := &stage.Head
+	if at > 0 {
+		before = &stage.Instructions[at-1]
+	}
+	move, err := p.Dockerfile.Move(in, before)
+	if err != nil || len(move) == 0 {
+		return nil, false
+	}
+	edits := append([]whittle.Edit{p.Dockerfile.InsertAfter(before, "COPY "+strings.Join(files, " ")+" "+dir)}, move...)
+	_, err = dockerfile.Apply(p.Dockerfile.Source, edits)
+	return edits, err == nil
+}
+
+// complete finds the files of the context that an installation asks for, with
+// those that they include, and the folder that they have to be in. All of them
+// lie in one folder, and none of them names something else of the project.
+func (p *Pass) complete(source *copied, in *dockerfile.Instruction, asks []string) (files []string, dir string, ok bool) {
+	workdir := p.last(in, "WORKDIR")
+	if p.Project == nil || len(asks) == 0 || workdir == "" {
+		return nil, "", false
+	}
+	for len(asks) > 0 && len(files) < 20 {
+		at := whittle.Join(workdir, asks[0])
+		asks = asks[1:]
+		from, ok := p.origin(source, at)
+		if !ok || strings.ContainsAny(from, " \"'$*?[\\") {
+			return nil, "", false
+		}
+		if slices.Contains(files, from) {
+			continue
+		}
+		there := "/" + path.Dir(at) + "/"
+		if len(files) > 0 && there != dir {
+			return nil, "", false
+		}
+		files, dir = append(files, from), there
+		more, ok := p.includes(from)
+		if !ok {
+			return nil, "", false
+		}
+		for _, m := range more {
+			asks = append(asks, "/"+path.Join(path.Dir(at), m))
+		}
+	}
+	if dir == path.Clean(workdir)+"/" {
+		dir = "./"
+	}
+	return files, dir, len(asks) == 0
+}
+
+// includes are the files that a requirements file names; ok is false where it
+// names something else of the project, or runs it.
+func (p *Pass) includes(name string) (out []string, ok bool) {
+	src, ok := p.read(name)
+	if !ok {
+		return nil, false
+	}
+	if path.Ext(name) == ".json" {
+		for _, script := range []string{`"preinstall"`, `"install"`, `"postinstall"`, `"prepare"`, `"file:`, `"workspaces"`} {
+			if strings.Contains(string(src), script) {
+				return nil, false
+			}
+		}
+		return nil, true
+	}
+	for line := range strings.Lines(string(src)) {
+		f := strings.Fields(line)
+		switch {
+		case len(f) == 0:
+		case len(f) == 2 && (f[0] == "-r" || f[0] == "-c" || f[0] == "--requirement" || f[0] == "--constraint"):
+			out = append(out, f[1])
+		case f[0] == "-e" || strings.HasPrefix(f[0], "--editable") || strings.HasPrefix(f[0], ".") || strings.HasPrefix(f[0], "-r") || strings.HasPrefix(f[0], "-c"),
+			strings.Contains(line, "file:"), strings.Contains(f[0], "/") && !strings.Contains(line, "://"):
+			return nil, false
+		}
+	}
+	return out, true
+}
