@@ -65,6 +65,9 @@ func knownRules(only []string) error {
 type examined struct {
 	*subject
 	pass *rule.Pass
+	// environment is what markers are evaluated in, empty without an
+	// interpreter.
+	environment python.Environment
 }
 
 // examine reads an image once for its account, its check and its rules.
@@ -118,10 +121,11 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 	if err := projectFacts(pass, o); err != nil {
 		return nil, err
 	}
-	if err := pythonFacts(ctx, env, pass, ev, o.Commands); err != nil {
-		return nil, err
+	x = &examined{subject: &subject{img, account, notes}, pass: pass}
+	if found := python.Interpreters(ev); len(found) > 0 {
+		x.environment = found[0].Environment(img.Config().Platform().Machine())
 	}
-	return &examined{&subject{img, account, notes}, pass}, nil
+	return x, x.pythonFacts(ctx, env, ev, o.Commands)
 }
 
 // projectFacts are what the project's folder says.
@@ -140,7 +144,8 @@ func projectFacts(p *rule.Pass, o AdviseOptions) error {
 }
 
 // pythonFacts are what the image's Python installation says, and the check.
-func pythonFacts(ctx context.Context, env *Env, p *rule.Pass, ev *evidence, commands [][]string) error {
+func (x *examined) pythonFacts(ctx context.Context, env *Env, ev *evidence, commands [][]string) error {
+	p := x.pass
 	dists, _ := python.Distributions(ctx, ev)
 	in := &check.Image{Root: ev, Config: p.Config, Distributions: dists, Sources: ev.source, Binaries: ev.binary, Builtins: ev.builtins,
 		Commands: commands, Project: p.Declared}
@@ -156,11 +161,7 @@ func pythonFacts(ctx context.Context, env *Env, p *rule.Pass, ev *evidence, comm
 			}
 		}
 	}
-	environment := python.Environment{}
-	if found := python.Interpreters(ev); len(found) > 0 {
-		environment = found[0].Environment(p.Config.Platform().Machine())
-	}
-	p.Graph = python.NewGraph(dists, environment, wants)
+	p.Graph = python.NewGraph(dists, x.environment, wants)
 	used, err := check.Usage(ctx, in)
 	if err != nil {
 		return err
@@ -177,7 +178,7 @@ func pythonFacts(ctx context.Context, env *Env, p *rule.Pass, ev *evidence, comm
 		_, _, safe = file.Strippable()
 		return file.DebugBytes + file.SymtabBytes, safe, true
 	}
-	p.Bound = func(name string) (string, bool) { return bound(ctx, env, p.Declared, name, environment) }
+	p.Bound = func(name string) (string, bool) { return bound(ctx, env, p.Declared, name, x.environment) }
 	return nil
 }
 

@@ -17,18 +17,15 @@ import (
 // FixOptions are the options of [Fix].
 type FixOptions struct {
 	// StudyOptions say which project and which variants. Images that a study
-	// has left are used while they are made of the same things.
+	// has left are used while they are made of the same things. Write changes
+	// the project's files, Force those too that differ from what version
+	// control has; an empty Risk is low, or medium with Verify.
 	StudyOptions
 	// Rules names the rules whose fixes are made; empty is all.
 	Rules []string
-	// Risk is the highest that is taken; empty is low, or medium with Verify.
-	Risk whittle.Risk
 	// Verify builds and runs the images before and after, and keeps only what
 	// does no harm.
 	Verify bool
-	// Write changes the project's files. Force changes those too that differ
-	// from what version control has.
-	Write, Force bool
 	// Ask is asked before each fix; nil makes all.
 	Ask func(whittle.Finding) (bool, error)
 }

@@ -31,6 +31,12 @@ type StudyOptions struct {
 	Quick bool
 	// Offline never asks a registry for a frontend.
 	Offline bool
+	// Fix ends the study with the proof loop: fixes up to Risk (empty is
+	// medium) are built and run, and those that do harm are taken back. Write
+	// and Force are as in [FixOptions].
+	Fix          bool
+	Risk         whittle.Risk
+	Write, Force bool
 }
 
 // startups is how often a command is run to measure its start-up time.
@@ -54,7 +60,8 @@ func Study(ctx context.Context, env *Env, o StudyOptions) (*whittle.Study, error
 	if err != nil {
 		return nil, err
 	}
-	return s.report(subjects), nil
+	out := s.report(subjects)
+	return out, s.conclude(ctx, out)
 }
 
 // study is a study on its way.

@@ -15,6 +15,7 @@ import (
 
 func (a *app) labCommand() *cobra.Command {
 	var o lab.StudyOptions
+	var risk string
 	cmd := &cobra.Command{
 		Use:   "lab [DIR]",
 		Short: "Build, measure, explain and run every variant of a project",
@@ -25,6 +26,11 @@ report.json beside images and full logs).
 
 The variants are those of whittle.yaml, else every Dockerfile in DIR.
 
+With --fix it then makes the fixes that its findings propose in a copy of the
+project, builds and runs them, takes back what does harm, builds the strategies
+that it has forecast, and names the best image that runs, with the Dockerfile
+and the diff. --write makes the changes in the project itself.
+
 Exit codes: 0 the study is complete; 1 it is, and a variant failed to build;
 2 bad usage or input; 3 the build engine or the network failed.`,
 		Args: cobra.MaximumNArgs(1),
@@ -32,6 +38,10 @@ Exit codes: 0 the study is complete; 1 it is, and a variant failed to build;
 			o.Dir = "."
 			if len(args) == 1 {
 				o.Dir = args[0]
+			}
+			var err error
+			if o.Risk, err = riskOption(risk); err != nil {
+				return err
 			}
 			return a.runLab(cmd, o)
 		},
@@ -42,6 +52,10 @@ Exit codes: 0 the study is complete; 1 it is, and a variant failed to build;
 	f.StringSliceVar(&o.Only, "variant", nil, "study only these variants (repeatable)")
 	f.BoolVar(&o.Resume, "resume", false, "keep finished variants whose inputs are the same")
 	f.BoolVar(&o.Quick, "quick", false, "build with cache; leave out measured rebuilds, zstd sizes and repeated start-ups")
+	f.BoolVar(&o.Fix, "fix", false, "end with the proof: make the fixes, build and run what comes of them, take back what does harm")
+	f.StringVar(&risk, "risk", "", "with --fix: the highest risk to take: none, low, medium (default) or high")
+	f.BoolVarP(&o.Write, "write", "w", false, "with --fix: change the project's files")
+	f.BoolVar(&o.Force, "force", false, "with --write: also files with changes that are not committed")
 	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
 	return cmd
 }

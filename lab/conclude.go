@@ -1,0 +1,266 @@
+package lab
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/plan"
+	"whittle/internal/project"
+)
+
+// conclude asks the rules about a study's variants, forecasts what nobody has
+// built, and with [StudyOptions.Fix] proves what can be made of the project.
+func (s *study) conclude(ctx context.Context, out *whittle.Study) error {
+	w, err := newWorkshop(s)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	p := newProver(w, nil, cmp.Or(s.o.Risk, whittle.RiskMedium), nil)
+	images, err := p.examineAll(ctx)
+	if err != nil {
+		return err
+	}
+	for _, v := range s.project.Variants {
+		out.Findings = append(out.Findings, images[v.Name].findings...)
+	}
+	sortFindings(out.Findings)
+	for _, v := range s.project.Variants {
+		if x, ok := images[v.Name]; ok {
+			out.Forecasts, err = w.forecast(ctx, v, x)
+			break
+		}
+	}
+	closeImages(images)
+	if err != nil || !s.o.Fix {
+		return err
+	}
+	return p.study(ctx, out)
+}
+
+func closeImages(images map[string]advised) {
+	for _, x := range images {
+		x.examined.Close()
+	}
+}
+
+// study is the proof loop at the end of a study: the fixes, then the
+// strategies that nobody had built, and the best image of all that run.
+func (p *prover) study(ctx context.Context, out *whittle.Study) error {
+	if err := p.prove(ctx); err != nil {
+		return err
+	}
+	var err error
+	r := &whittle.Repair{Schema: whittle.FixSchema, Project: p.project.Name, Steps: append([]whittle.RepairStep{}, p.steps...)}
+	if r.Verified, err = p.verified(ctx); err != nil {
+		return err
+	}
+	if r.Files, err = p.changes(); err != nil {
+		return err
+	}
+	out.Repair = r
+	generated, err := p.strategies(ctx, out)
+	if err != nil {
+		return err
+	}
+	out.Best = p.best(out, generated)
+	if p.o.Write {
+		if err := p.write(ctx, r.Files, p.o.Force); err != nil {
+			return err
+		}
+		r.Written = true
+	}
+	return nil
+}
+
+// strategies builds the forecasts' Dockerfiles on top of the project as the
+// fixes have left it, and notes how large the images truly are. One that does
+// not build is a note, not an error.
+func (p *prover) strategies(ctx context.Context, out *whittle.Study) (map[string]*trial, error) {
+	made := map[string]*trial{}
+	base := p.runs(out.Variants)
+	if base == "" {
+		return made, nil
+	}
+	var from project.Variant
+	for _, v := range p.project.Variants {
+		if v.Name == base {
+			from = v
+		}
+	}
+	images, err := p.examineAll(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer closeImages(images)
+	forecasts, err := p.forecast(ctx, from, images[base])
+	if err != nil {
+		return nil, err
+	}
+	out.Forecasts = forecasts
+	for i := range out.Forecasts {
+		f := &out.Forecasts[i]
+		if f.Dockerfile == "" || len(f.Blocked) > 0 {
+			continue
+		}
+		t, err := p.strategy(ctx, from, f)
+		if err != nil {
+			return nil, err
+		}
+		if t.archive == "" {
+			f.Notes = append(f.Notes, "it does not build: "+t.Build.Reason)
+			continue
+		}
+		size := outcome(t).Size.Unpacked
+		f.Actual = &size
+		if o := outcome(t); o.Verdict != whittle.Runs {
+			f.Notes = append(f.Notes, "it does not run: "+o.Problem)
+		}
+		made[f.Strategy] = t
+	}
+	return made, nil
+}
+
+// strategy builds one generated Dockerfile.
+func (p *prover) strategy(ctx context.Context, from project.Variant, f *whittle.Forecast) (*trial, error) {
+	v := project.Variant{Name: f.Strategy, Dockerfile: "Dockerfile." + f.Strategy, Platform: from.Platform}
+	return p.try(ctx, v, p.state.with(map[string][]byte{v.Dockerfile: []byte(f.Dockerfile)}))
+}
+
+// runs is the first variant whose image works as the fixes have left it, else
+// the first that builds; empty where none does.
+func (p *prover) runs(variants []whittle.Variant) string {
+	first := ""
+	for _, v := range variants {
+		t := p.now[v.Name]
+		if t == nil || t.archive == "" {
+			continue
+		}
+		if outcome(t).Verdict == whittle.Runs {
+			return v.Name
+		}
+		first = cmp.Or(first, v.Name)
+	}
+	return first
+}
+
+// best is the smallest image that works, with the Dockerfile that makes it and
+// what it takes to get there. Images of one extra do less than the others and
+// are not compared with them.
+func (p *prover) best(out *whittle.Study, generated map[string]*trial) *whittle.Best {
+	var best *trial
+	var name string
+	consider := func(n string, t *trial) {
+		if t == nil || t.archive == "" || outcome(t).Verdict != whittle.Runs {
+			return
+		}
+		if best == nil || outcome(t).Size.Unpacked < outcome(best).Size.Unpacked {
+			best, name = t, n
+		}
+	}
+	for _, v := range out.Variants {
+		consider(v.Name, p.now[v.Name])
+	}
+	for _, f := range out.Forecasts {
+		if !strings.HasPrefix(f.Strategy, "split-") {
+			consider(f.Strategy, generated[f.Strategy])
+		}
+	}
+	i := slices.IndexFunc(out.Variants, func(v whittle.Variant) bool { return v.Inspect != nil })
+	if best == nil || i < 0 {
+		return nil
+	}
+	b := &whittle.Best{Variant: name, Dockerfile: string(best.source), Outcome: outcome(best), Original: out.Variants[i].Inspect.Size}
+	b.Size = b.Outcome.Size
+	if b.Original.Unpacked > 0 {
+		b.Percent = float64(b.Size.Unpacked) * 100 / float64(b.Original.Unpacked)
+	}
+	files := best.state
+	if files == nil {
+		files = state{}
+	}
+	before := map[string][]byte{}
+	for _, f := range out.Repair.Files {
+		if !f.Created {
+			before[f.Path] = f.Before
+		}
+	}
+	var diff strings.Builder
+	for _, c := range plan.Changes(before, files) {
+		if c.Path == best.Variant.Dockerfile || !slices.Contains(p.dockerfiles(), c.Path) {
+			diff.WriteString(c.Diff)
+		}
+	}
+	b.Diff = diff.String()
+	return b
+}
+
+// ForecastOptions are the options of [Forecast].
+type ForecastOptions struct {
+	StudyOptions
+	// Build says that what is forecast is built too, to show the true sizes.
+	Build bool
+}
+
+// Forecast says how large a project's image would be if it were made in ways
+// that nobody has built. It starts from the first variant that builds.
+func Forecast(ctx context.Context, env *Env, o ForecastOptions) (*whittle.Forecasts, error) {
+	o.Resume, o.Quick = true, true
+	s, err := newStudy(ctx, env, o.StudyOptions)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	if err := s.buildAll(ctx); err != nil {
+		return nil, err
+	}
+	w, err := newWorkshop(s)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	p := newProver(w, nil, whittle.RiskLow, nil)
+	for _, v := range s.project.Variants {
+		advice, x, err := w.advise(ctx, v, w.trials[trialKey(v.Name, nil)], nil)
+		if err != nil {
+			return nil, err
+		}
+		if x == nil {
+			continue
+		}
+		defer x.Close()
+		out := &whittle.Forecasts{Schema: whittle.ForecastSchema, Project: s.project.Name, Base: v.Name}
+		if out.Forecasts, err = w.forecast(ctx, v, advised{x, advice.Findings}); err != nil || !o.Build {
+			return out, err
+		}
+		study := &whittle.Study{Variants: s.variants}
+		if _, err := p.strategies(ctx, study); err != nil {
+			return nil, err
+		}
+		out.Forecasts = study.Forecasts
+		return out, nil
+	}
+	return nil, whittle.WithHint(fmt.Errorf("no variant of %s builds, so that nothing is measured to start from: %w", s.project.Name, whittle.ErrUsage),
+		"see the logs in "+s.out.path("logs"))
+}
+
+// forecast says how large other ways of making a variant's image would be.
+func (w *workshop) forecast(ctx context.Context, v project.Variant, x advised) ([]whittle.Forecast, error) {
+	in, err := w.forecastInput(ctx, v, x)
+	if err != nil {
+		return nil, err
+	}
+	out, err := plan.Forecast(in)
+	switch {
+	case errors.Is(err, whittle.ErrUnsupported):
+		return []whittle.Forecast{}, nil
+	case err != nil:
+		return nil, fmt.Errorf("forecasting %s: %w", v.Name, err)
+	}
+	return out.Forecasts, nil
+}

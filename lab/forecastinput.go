@@ -1,0 +1,83 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+	"whittle/internal/ledger"
+	"whittle/internal/plan"
+	"whittle/internal/project"
+)
+
+// forecastInput is what is known of a variant's image and its project.
+func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advised) (*plan.Project, error) {
+	in := &plan.Project{Name: w.project.Name, Variant: v.Name, Dockerfile: x.pass.Dockerfile, Target: v.Target, Declared: x.pass.Declared,
+		Ledger: x.pass.Ledger, Steps: x.pass.Steps, Root: x.pass.Root, Graph: x.pass.Graph, Env: x.environment,
+		Clean: plan.Cleanup{Bytecode: true, Tests: true, KeepTests: x.pass.ImportedTests()}}
+	var err error
+	if in.Context, err = sentFiles(w.dir, x.pass.Ignore); err != nil {
+		return nil, err
+	}
+	if in.Fixed, in.Saving, err = w.fixedText(v, x); err != nil {
+		return nil, err
+	}
+	w.otherBases(ctx, in, x)
+	return in, nil
+}
+
+// sentFiles are the sizes of the files that a build gets, by path.
+func sentFiles(dir string, ignore *dockerfile.Ignore) (map[string]int64, error) {
+	out := map[string]int64{}
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, p)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		if ignore.Ignore(rel) {
+			return nil
+		}
+		info, err := d.Info()
+		if err == nil {
+			out[rel] = info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the build context: %w: %w", err, whittle.ErrUsage)
+	}
+	return out, nil
+}
+
+// fixedText is a variant's Dockerfile with all fixes of a low risk that have
+// one, and what they save together.
+func (w *workshop) fixedText(v project.Variant, x advised) ([]byte, whittle.Saving, error) {
+	var fixes []*whittle.Fix
+	var changes []whittle.LayerChange
+	for _, f := range x.findings {
+		if f.Fix != nil && safe(f.Risk) {
+			fixes, changes = append(fixes, f.Fix), append(changes, f.Change)
+		}
+	}
+	files, err := w.files(w.trials[trialKey(v.Name, nil)].state, fixes)
+	if err != nil {
+		return nil, whittle.Saving{}, err
+	}
+	out, conflicts, err := plan.Merge(files, w.dockerfiles(), fixes)
+	if err != nil {
+		return nil, whittle.Saving{}, err
+	}
+	for i := len(conflicts) - 1; i >= 0; i-- {
+		n := conflicts[i].Fix
+		changes = append(changes[:n], changes[n+1:]...)
+	}
+	saving, err := ledger.Saving(x.pass.Indexes, changes...)
+	return out[v.Dockerfile], saving, err
+}
