@@ -244,7 +244,8 @@ func (p *Pass) writtenBytecode(items []int) []whittle.Finding {
 		return nil
 	}
 	f := whittle.Finding{
-		Message: fmt.Sprintf("%s wrote %s of bytecode in %s while something else was done", p.listed(p.layersOf(items)), whittle.Bytes(p.bytes(items)), files(len(items))),
+		Message: fmt.Sprintf("%s of bytecode in %s of %s is what Python wrote on the way, while the image was built",
+			whittle.Bytes(p.bytes(items)), files(len(items)), p.listed(p.layersOf(items))),
 		Risk:    whittle.RiskLow, Caution: slowStart, Advice: "set PYTHONDONTWRITEBYTECODE=1 in the stage that runs Python",
 		Evidence: p.places(items), Change: p.remove(items), Fingerprint: whittle.Fingerprint(id, "written"),
 	}
@@ -263,7 +264,7 @@ func (p *Pass) writtenBytecode(items []int) []whittle.Finding {
 		names = append(names, p.Dockerfile.Stages[stage].Label())
 	}
 	f.Fix, _ = p.dockerfileFix("keep Python from writing bytecode while the image is built", edits)
-	f.Advice = "set PYTHONDONTWRITEBYTECODE=1 in the stage " + list(names)
+	f.Advice = "set PYTHONDONTWRITEBYTECODE=1 in stage " + list(names)
 	return []whittle.Finding{f}
 }
 

@@ -47,7 +47,7 @@ func findTests(p *Pass) []whittle.Finding {
 	f := whittle.Finding{
 		Risk:    whittle.RiskLow,
 		Caution: "a program that runs the tests of its libraries in the image would not find them",
-		Advice:  "delete them in the RUN that installs them",
+		Advice:  "delete them where they are installed",
 	}
 	state := func(mine []int, where string) whittle.Finding {
 		f := f

@@ -4,6 +4,7 @@ package rule
 func All() []Rule {
 	return []Rule{
 		undeclaredDependency(),
+		undeclaredDependency(),
 		missingSource(),
 		cleanupInLaterLayer(),
 		metadataCopy(),
@@ -16,6 +17,15 @@ func All() []Rule {
 		vcsAndJunk(),
 		cacheOrder(),
 		bigBase(),
+		unusedDependency(),
+		optionalDependency(),
+		wrongBuildOfWheel(),
+		pythonTests(),
+		pythonBytecode(),
+		stripDebug(),
+		staticLibraries(),
+		docsAndLocales(),
+		duplicateFiles(),
 		unusedDependency(),
 		optionalDependency(),
 		wrongBuildOfWheel(),

@@ -1,0 +1,264 @@
+package rule
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/pyproject"
+	"whittle/internal/python"
+)
+
+// maxProjectFile is the largest file of a project that is read, in bytes;
+// maxProjectFiles bounds how many are looked through for a name.
+const (
+	maxProjectFile  = 1 << 20
+	maxProjectFiles = 2000
+)
+
+// projectFile gives a file of the project, nil where it cannot be read.
+func (p *Pass) projectFile(name string) []byte {
+	if p.Project == nil {
+		return nil
+	}
+	f, err := p.Project.Open(name)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxProjectFile+1))
+	if err != nil || len(b) > maxProjectFile {
+		return nil
+	}
+	return b
+}
+
+// change is an edit of one file's text.
+type change func(src []byte) ([]whittle.Edit, error)
+
+// projectPatch makes several changes of one file of the project, each made on
+// what those before it have left. Edits that do not touch each other stay
+// apart, so that other fixes of the file can be made beside them.
+func (p *Pass) projectPatch(name string, changes []change) (whittle.Patch, error) {
+	src := p.projectFile(name)
+	if src == nil {
+		return whittle.Patch{}, fmt.Errorf("%s cannot be read: %w", name, whittle.ErrNotFound)
+	}
+	after := src
+	var apart []whittle.Edit
+	for _, c := range changes {
+		edits, err := c(after)
+		if err != nil {
+			return whittle.Patch{}, err
+		}
+		if after, err = applied(after, edits); err != nil {
+			return whittle.Patch{}, err
+		}
+		if edits, err = c(src); err != nil {
+			return whittle.Patch{}, err
+		}
+		apart = append(apart, edits...)
+	}
+	if bytes.Equal(src, after) {
+		return whittle.Patch{}, fmt.Errorf("nothing to change in %s: %w", name, whittle.ErrNotFound)
+	}
+	slices.SortStableFunc(apart, func(a, b whittle.Edit) int { return a.Span.Start - b.Span.Start })
+	if out, err := applied(src, apart); err != nil || !bytes.Equal(out, after) {
+		apart = []whittle.Edit{oneEdit(src, after)}
+	}
+	return whittle.Patch{File: name, Digest: whittle.DigestOf(src), Edits: apart}, nil
+}
+
+// applied is a text with sorted edits.
+func applied(src []byte, edits []whittle.Edit) ([]byte, error) {
+	var out []byte
+	at := 0
+	for _, e := range edits {
+		if e.Span.Start < at || e.Span.End < e.Span.Start || e.Span.End > len(src) {
+			return nil, fmt.Errorf("edits of one file overlap: %w", whittle.ErrUnsupported)
+		}
+		out = append(append(out, src[at:e.Span.Start]...), e.New...)
+		at = e.Span.End
+	}
+	return append(out, src[at:]...), nil
+}
+
+// oneEdit is the edit from one text to another: all between what they begin
+// and what they end with.
+func oneEdit(a, b []byte) whittle.Edit {
+	n := min(len(a), len(b))
+	from, back := 0, 0
+	for from < n && a[from] == b[from] {
+		from++
+	}
+	for back < n-from && a[len(a)-1-back] == b[len(b)-1-back] {
+		back++
+	}
+	return whittle.Edit{Span: whittle.Span{Start: from, End: len(a) - back}, New: string(b[from : len(b)-back])}
+}
+
+// listOf is the list of a pyproject.toml in which a dependency stands.
+func listOf(src []byte, d *python.Dependency) (pyproject.List, bool) {
+	lists, err := pyproject.Lists(src)
+	if err != nil {
+		return pyproject.List{}, false
+	}
+	for _, l := range lists {
+		mine := d.Kind == python.Runs && (l.Kind == "dependencies" || l.Kind == "poetry" || l.Kind == "poetry-group" && l.Name == "main") ||
+			d.Kind == python.Optional && (l.Kind == "optional" && python.Normalize(l.Name) == python.Normalize(d.Extra) || l.Kind == "poetry")
+		if !mine {
+			continue
+		}
+		names, err := pyproject.Requirements(src, l)
+		if err == nil && slices.ContainsFunc(names, func(text string) bool {
+			r, err := python.ParseRequirement(text)
+			return err == nil && r.Name == python.Normalize(d.Name)
+		}) {
+			return l, true
+		}
+	}
+	return pyproject.List{}, false
+}
+
+// undeclare is the fix that takes dependencies out of the project's files;
+// ok is false where one stands in a file that cannot be edited, or a lock file
+// would not fit any more.
+func (p *Pass) undeclare(deps []*python.Dependency) (patches []whittle.Patch, ok bool) {
+	if p.locked() {
+		return nil, false
+	}
+	changes := map[string][]change{}
+	var order []string
+	for _, d := range deps {
+		var c change
+		name := d.Name
+		switch {
+		case d.File == "pyproject.toml":
+			list, found := listOf(p.projectFile(d.File), d)
+			if !found {
+				return nil, false
+			}
+			c = func(src []byte) ([]whittle.Edit, error) { return pyproject.RemoveRequirement(src, list, name) }
+		case strings.HasSuffix(d.File, ".txt"):
+			c = func(src []byte) ([]whittle.Edit, error) { return pyproject.RemoveLine(src, name) }
+		default:
+			return nil, false
+		}
+		if changes[d.File] == nil {
+			order = append(order, d.File)
+		}
+		changes[d.File] = append(changes[d.File], c)
+	}
+	for _, file := range order {
+		patch, err := p.projectPatch(file, changes[file])
+		if err != nil {
+			return nil, false
+		}
+		patches = append(patches, patch)
+	}
+	return patches, len(patches) > 0
+}
+
+// locked says that the image is installed from a lock file that lists what is
+// declared: an edit of the declarations alone does not change the image, or
+// the installer refuses it.
+func (p *Pass) locked() bool {
+	if p.Declared == nil || p.Dockerfile == nil {
+		return false
+	}
+	has := slices.ContainsFunc(p.Declared.Files, func(f string) bool { return f == "uv.lock" || f == "poetry.lock" || f == "pdm.lock" })
+	if !has {
+		return false
+	}
+	for i := range p.Dockerfile.Stages {
+		for j := range p.Dockerfile.Stages[i].Instructions {
+			commands, _ := installing(&p.Dockerfile.Stages[i].Instructions[j])
+			for _, c := range commands {
+				if c.tool != "pip" && !(c.tool == "uv" && c.Words[c.verb-1].Value == "pip") {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// mentioned finds a place in the project that names a word, outside of what
+// declares dependencies, describes or tests: a name that is made at run time
+// begins with one that is written somewhere. It gives "src/x.py:12".
+func (p *Pass) mentioned(words ...string) (where string, found bool) {
+	if p.Project == nil {
+		return "", false
+	}
+	n := 0
+	stop := errors.New("found")
+	_ = fs.WalkDir(p.Project, ".", func(at string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return nil // what cannot be read is not sent to the build either
+		case e.IsDir():
+			if aside(path.Base(at)) && at != "." {
+				return fs.SkipDir
+			}
+			return nil
+		case !e.Type().IsRegular() || !speaks(at):
+			return nil
+		}
+		if n++; n > maxProjectFiles {
+			return fs.SkipAll
+		}
+		text := p.projectFile(at)
+		for _, w := range words {
+			if line := lineWith(text, w); line > 0 {
+				where, found = fmt.Sprintf("%s:%d", at, line), true
+				return stop
+			}
+		}
+		return nil
+	})
+	return where, found
+}
+
+// aside are folders that say nothing about what the image runs.
+func aside(folder string) bool {
+	return strings.HasPrefix(folder, ".") || slices.Contains([]string{"tests", "test", "docs", "doc", "node_modules", "venv", "env", "build", "dist", "__pycache__"}, folder)
+}
+
+// speaks says whether a file's words may be commands or names of modules.
+func speaks(at string) bool {
+	base := strings.ToLower(path.Base(at))
+	if strings.Contains(base, "requirements") || strings.HasPrefix(base, "constraints") || base == "pyproject.toml" || base == "conftest.py" {
+		return false
+	}
+	switch path.Ext(base) {
+	case ".py", ".sh", ".bash", ".yml", ".yaml", ".ini", ".conf", ".env", ".toml", ".json", ".service":
+		return path.Ext(strings.TrimSuffix(base, ".json")) != ".lock"
+	}
+	return strings.Contains(base, "dockerfile") || base == "makefile" || base == "procfile"
+}
+
+// lineWith is the first line that has a word, 0 for none.
+func lineWith(text []byte, word string) int {
+	for from := 0; ; {
+		i := bytes.Index(text[from:], []byte(word))
+		if i < 0 || word == "" {
+			return 0
+		}
+		at := from + i
+		end := at + len(word)
+		if (at == 0 || !wordByte(text[at-1])) && (end == len(text) || !wordByte(text[end])) {
+			return 1 + bytes.Count(text[:at], []byte("\n"))
+		}
+		from = end
+	}
+}
+
+func wordByte(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}

@@ -1,0 +1,256 @@
+package rule
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+	"whittle/internal/pyproject"
+	"whittle/internal/python"
+)
+
+func undeclaredDependency() Rule {
+	return Rule{
+		ID:    "undeclared-dependency",
+		Title: "A distribution that is imported at start and that no file declares",
+		Text: `An image in which a start imports a module that is not there does not run. Where no file of the project declares the
+distribution that has it, the declaration is what is missing: the bound comes from the lock file, or from the series of the newest release.
+It goes into the project's dependencies, or into the extra without which the importing file cannot be imported anyway, or into the
+requirements file that the Dockerfile installs.`,
+		Before: "dependencies = [\n    \"click>=8\",\n]\n",
+		After:  "dependencies = [\n    \"click>=8\",\n    \"rich>=13,<14\",\n]\n",
+		Run:    findUndeclared,
+	}
+}
+
+func findUndeclared(p *Pass) []whittle.Finding {
+	if p.Check == nil || p.Declared == nil {
+		return nil
+	}
+	var out []whittle.Finding
+	seen := map[string]bool{}
+	for i := range p.Check.Problems {
+		q := &p.Check.Problems[i]
+		name := python.Normalize(q.Distribution)
+		if q.Rule != "missing-module" || q.Severity != "error" || name == "" || seen[name] || p.declares(name) || !p.ownPath(q.Path) {
+			continue
+		}
+		seen[name] = true
+		out = append(out, p.undeclared(q, name))
+	}
+	return out
+}
+
+// declares says whether a file of the project declares a distribution for what
+// runs.
+func (p *Pass) declares(name string) bool {
+	return slices.ContainsFunc(p.declared(), func(d *python.Dependency) bool { return python.Normalize(d.Name) == name })
+}
+
+// ownPath says that the file of a problem is the application's and not a
+// library's: problems name files of the application as the project has them,
+// and those of distributions by their path in site-packages.
+func (p *Pass) ownPath(at string) bool {
+	if p.projectFile(at) != nil {
+		return true
+	}
+	top := topFolder(strings.TrimPrefix(at, "/"))
+	return slices.Contains(p.Declared.Packages, strings.TrimSuffix(top, ".py"))
+}
+
+// undeclared states that a distribution is missing, with the fix that declares
+// it.
+func (p *Pass) undeclared(q *whittle.Problem, name string) whittle.Finding {
+	requirement := name
+	if p.Bound != nil {
+		if bound, ok := p.Bound(name); ok {
+			requirement += bound
+		}
+	}
+	f := whittle.Finding{
+		Breaks:      true,
+		Message:     fmt.Sprintf("%s:%d imports %s, and no file declares %s", q.Path, q.Line, q.Module, name),
+		Evidence:    []whittle.Evidence{{Layer: -1, File: q.Path, Line: q.Line, What: "import of " + q.Module}},
+		Risk:        whittle.RiskLow,
+		Advice:      "declare " + requirement,
+		Fingerprint: whittle.Fingerprint("undeclared-dependency", name),
+	}
+	if len(q.ReachedFrom) > 0 {
+		f.Message += "; reached from " + strings.Join(q.ReachedFrom, " → ")
+	}
+	_, guessed, _ := python.DistributionFor(q.Module)
+	if guessed {
+		f.Risk, f.Caution = whittle.RiskMedium, "that "+name+" has the module is a guess by its name: look it up"
+	}
+	if patch, where, ok := p.declare(q, requirement); ok {
+		f.Advice = "add " + requirement + " to " + where
+		f.Fix = &whittle.Fix{Title: "declare " + requirement, Patches: []whittle.Patch{patch}}
+	} else if p.locked() {
+		f.Advice += ", and lock it again"
+	}
+	return f
+}
+
+// declare is the edit that declares a requirement: in the requirements file
+// that the Dockerfile installs, or in a list of pyproject.toml.
+func (p *Pass) declare(q *whittle.Problem, requirement string) (patch whittle.Patch, where string, ok bool) {
+	if p.locked() {
+		return patch, "", false
+	}
+	file, folder := p.installsFrom()
+	if src := p.projectFile("pyproject.toml"); src != nil && (folder || file == "") {
+		list, ok := p.listFor(q, src)
+		if !ok {
+			return patch, "", false
+		}
+		patch, err := p.projectPatch("pyproject.toml", []change{func(src []byte) ([]whittle.Edit, error) {
+			return pyproject.AddRequirement(src, list, requirement)
+		}})
+		where := "the dependencies of pyproject.toml"
+		if list.Kind == "optional" {
+			where = "the extra " + list.Name + " of pyproject.toml"
+		}
+		return patch, where, err == nil
+	}
+	if file == "" && p.projectFile("requirements.txt") != nil {
+		file = "requirements.txt"
+	}
+	if file == "" {
+		return patch, "", false
+	}
+	patch, err := p.projectPatch(file, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.AddLine(src, requirement) }})
+	return patch, file, err == nil
+}
+
+// installsFrom is the requirements file of the project that the Dockerfile
+// installs, empty where there is none; folder says that it installs the
+// project itself.
+func (p *Pass) installsFrom() (file string, folder bool) {
+	if p.Dockerfile == nil {
+		return "", false
+	}
+	for i := range p.Dockerfile.Stages {
+		for j := range p.Dockerfile.Stages[i].Instructions {
+			in := &p.Dockerfile.Stages[i].Instructions[j]
+			commands, _ := installing(in)
+			if s, err := in.Shell(); err == nil && in.Keyword == "RUN" {
+				commands = append(commands, wheels(s.Commands())...)
+			}
+			for k := range commands {
+				f, here := p.sourcesOf(&commands[k])
+				file, folder = firstOf(file, f), folder || here
+			}
+		}
+	}
+	return file, folder
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// wheels are the commands that make wheels of what is to be installed.
+func wheels(commands []dockerfile.Command) (out []installation) {
+	for _, c := range commands {
+		for k := 1; k < min(len(c.Words), 4); k++ {
+			if c.Words[k].Value == "wheel" && strings.HasPrefix(c.Words[k-1].Value, "pip") {
+				out = append(out, installation{Command: c, tool: "pip", verb: k})
+			}
+		}
+	}
+	return out
+}
+
+// sourcesOf reads what a command installs: the file behind -r that the project
+// has, and whether it names a folder.
+func (p *Pass) sourcesOf(c *installation) (file string, folder bool) {
+	for k := c.verb + 1; k < len(c.Words); k++ {
+		w := c.Words[k].Value
+		name := ""
+		switch {
+		case w == "-r" || w == "--requirement":
+			if k++; k < len(c.Words) {
+				name = c.Words[k].Value
+			}
+		case strings.HasPrefix(w, "--requirement="):
+			name = strings.TrimPrefix(w, "--requirement=")
+		case strings.HasPrefix(w, "-r") && len(w) > 2:
+			name = w[2:]
+		case w == "-c" || w == "--constraint" || w == "-t" || w == "--target" || w == "--prefix" || w == "-w" || w == "--wheel-dir" || w == "-f" || w == "--find-links":
+			k++
+		case !strings.HasPrefix(w, "-"):
+			base, _, _ := strings.Cut(w, "[")
+			folder = folder || base == "." || strings.HasPrefix(base, "./") || strings.HasPrefix(base, "/") && !strings.HasSuffix(base, ".whl") ||
+				p.Declared.Name != "" && python.Normalize(base) == python.Normalize(p.Declared.Name)
+		}
+		if name == "" {
+			continue
+		}
+		for try := strings.TrimPrefix(path.Clean(name), "/"); try != ""; {
+			if p.projectFile(try) != nil {
+				file = firstOf(file, try)
+				break
+			}
+			_, try, _ = strings.Cut(try, "/")
+		}
+	}
+	return file, folder
+}
+
+// listFor is the list that a problem's distribution belongs in: the extra
+// without which the importing file cannot be imported anyway, else the
+// project's dependencies.
+func (p *Pass) listFor(q *whittle.Problem, src []byte) (pyproject.List, bool) {
+	lists, err := pyproject.Lists(src)
+	if err != nil {
+		return pyproject.List{}, false
+	}
+	has := func(kind string) bool {
+		return slices.ContainsFunc(lists, func(l pyproject.List) bool { return l.Kind == kind })
+	}
+	if extra := p.extraNeededBy(q.Path); extra != "" {
+		return pyproject.List{Kind: "optional", Name: extra}, true
+	}
+	switch {
+	case has("dependencies") || p.Declared.Name != "" && !has("poetry"):
+		return pyproject.List{Kind: "dependencies"}, true
+	case has("poetry"):
+		return pyproject.List{Kind: "poetry"}, true
+	}
+	return pyproject.List{}, false
+}
+
+// extraNeededBy is the extra that declares something which a file of the
+// project imports at its top, and nothing else does.
+func (p *Pass) extraNeededBy(file string) string {
+	text := p.projectFile(file)
+	if text == nil {
+		return ""
+	}
+	extras := map[string]string{}
+	for _, d := range p.declared() {
+		name := python.Normalize(d.Name)
+		if other, twice := extras[name]; twice && other != d.Extra {
+			extras[name] = "" // several lists have it
+			continue
+		}
+		extras[name] = d.Extra
+	}
+	for _, imp := range python.Scan(text).Imports {
+		if imp.Context != 0 || len(imp.Conditions) > 0 || imp.Level > 0 {
+			continue
+		}
+		if dist, guessed, ok := python.DistributionFor(imp.Module); ok && (!guessed || extras[dist] != "") {
+			if extra := extras[python.Normalize(dist)]; extra != "" {
+				return extra
+			}
+		}
+	}
+	return ""
+}
