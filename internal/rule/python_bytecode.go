@@ -246,7 +246,7 @@ func (p *Pass) writtenBytecode(items []int) []whittle.Finding {
 	f := whittle.Finding{
 		Message: fmt.Sprintf("%s of bytecode in %s of %s is what Python wrote on the way, while the image was built",
 			whittle.Bytes(p.bytes(items)), files(len(items)), p.listed(p.layersOf(items))),
-		Risk:    whittle.RiskLow, Caution: slowStart, Advice: "set PYTHONDONTWRITEBYTECODE=1 in the stage that runs Python",
+		Risk: whittle.RiskLow, Caution: slowStart, Advice: "set PYTHONDONTWRITEBYTECODE=1 in the stage that runs Python",
 		Evidence: p.places(items), Change: p.remove(items), Fingerprint: whittle.Fingerprint(id, "written"),
 	}
 	stages, ok := p.writers(items)
