@@ -32,7 +32,10 @@ func (s *study) conclude(ctx context.Context, out *whittle.Study) error {
 	sortFindings(out.Findings)
 	for _, v := range s.project.Variants {
 		if x, ok := images[v.Name]; ok {
-			out.Forecasts, err = w.forecast(ctx, v, x)
+			var f *whittle.Forecasts
+			if f, err = w.forecast(ctx, v, x); err == nil {
+				out.Forecasts = f.Forecasts
+			}
 			break
 		}
 	}
@@ -102,7 +105,7 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study) (map[string
 	if err != nil {
 		return nil, err
 	}
-	out.Forecasts = forecasts
+	out.Forecasts = forecasts.Forecasts
 	for i := range out.Forecasts {
 		f := &out.Forecasts[i]
 		if f.Dockerfile == "" || len(f.Blocked) > 0 {
@@ -234,8 +237,8 @@ func Forecast(ctx context.Context, env *Env, o ForecastOptions) (*whittle.Foreca
 			continue
 		}
 		defer x.Close()
-		out := &whittle.Forecasts{Schema: whittle.ForecastSchema, Project: s.project.Name, Base: v.Name}
-		if out.Forecasts, err = w.forecast(ctx, v, advised{x, advice.Findings}); err != nil || !o.Build {
+		out, err := w.forecast(ctx, v, advised{x, advice.Findings})
+		if err != nil || !o.Build {
 			return out, err
 		}
 		study := &whittle.Study{Variants: s.variants}
@@ -250,17 +253,19 @@ func Forecast(ctx context.Context, env *Env, o ForecastOptions) (*whittle.Foreca
 }
 
 // forecast says how large other ways of making a variant's image would be.
-func (w *workshop) forecast(ctx context.Context, v project.Variant, x advised) ([]whittle.Forecast, error) {
-	in, err := w.forecastInput(ctx, v, x)
+func (w *workshop) forecast(ctx context.Context, v project.Variant, x advised) (*whittle.Forecasts, error) {
+	in, notes, err := w.forecastInput(ctx, v, x)
 	if err != nil {
 		return nil, err
 	}
 	out, err := plan.Forecast(in)
-	switch {
-	case errors.Is(err, whittle.ErrUnsupported):
-		return []whittle.Forecast{}, nil
-	case err != nil:
+	if errors.Is(err, whittle.ErrUnsupported) {
+		out, notes, err = &whittle.Forecasts{Forecasts: []whittle.Forecast{}}, append(notes, oneLine(err.Error())), nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("forecasting %s: %w", v.Name, err)
 	}
-	return out.Forecasts, nil
+	out.Schema, out.Project, out.Base = whittle.ForecastSchema, w.project.Name, v.Name
+	out.Notes = append(out.Notes, notes...)
+	return out, nil
 }

@@ -14,19 +14,17 @@ import (
 )
 
 // forecastInput is what is known of a variant's image and its project.
-func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advised) (*plan.Project, error) {
-	in := &plan.Project{Name: w.project.Name, Variant: v.Name, Dockerfile: x.pass.Dockerfile, Target: v.Target, Declared: x.pass.Declared,
+func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advised) (in *plan.Project, notes []string, err error) {
+	in = &plan.Project{Name: w.project.Name, Variant: v.Name, Dockerfile: x.pass.Dockerfile, Target: v.Target, Declared: x.pass.Declared,
 		Ledger: x.pass.Ledger, Steps: x.pass.Steps, Root: x.pass.Root, Graph: x.pass.Graph, Env: x.environment,
 		Clean: plan.Cleanup{Bytecode: true, Tests: true, KeepTests: x.pass.ImportedTests()}}
-	var err error
 	if in.Context, err = sentFiles(w.dir, x.pass.Ignore); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if in.Fixed, in.Saving, err = w.fixedText(v, x); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	w.otherBases(ctx, in, x)
-	return in, nil
+	return in, w.otherBases(ctx, in, x), nil
 }
 
 // sentFiles are the sizes of the files that a build gets, by path.

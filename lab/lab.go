@@ -25,6 +25,8 @@ type Env struct {
 	Engine func(ctx context.Context, bases bool) (Builder, error)
 	// Packages is the index of Python distributions; nil asks none.
 	Packages plan.Index
+	// Fetch reads indexes of OS packages; nil reads none.
+	Fetch Fetcher
 	// Dirty says which of a folder's files have changes that version control
 	// does not have; nil knows of none.
 	Dirty func(ctx context.Context, dir string, files []string) ([]string, error)

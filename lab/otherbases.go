@@ -1,11 +1,185 @@
 package lab
 
 import (
+	"compress/gzip"
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strings"
 
+	"whittle"
+	"whittle/internal/distro"
 	"whittle/internal/plan"
+	"whittle/internal/python"
 )
 
-// otherBases adds what is known of images on other bases.
-func (w *workshop) otherBases(ctx context.Context, in *plan.Project, x advised) {
+// Fetcher reads a file that an OS distribution publishes.
+type Fetcher interface {
+	// Fetch gives the content at a URL; the caller closes it.
+	Fetch(ctx context.Context, url string) (io.ReadCloser, error)
+}
+
+// maxOSIndex bounds an index of OS packages in bytes, uncompressed.
+const maxOSIndex = 256 << 20
+
+// otherBases adds what is known of images on other bases. What cannot be had
+// of an index is said in notes: a forecast goes without it.
+func (w *workshop) otherBases(ctx context.Context, in *plan.Project, x advised) (notes []string) {
+	var err error
+	if in.Alpine, err = w.alpine(ctx, in, x); err != nil {
+		notes = append(notes, "packages on Alpine: "+oneLine(err.Error()))
+	}
+	if in.Distroless, err = w.distroless(ctx, x); err != nil {
+		notes = append(notes, "Debian's index: "+oneLine(err.Error()))
+	}
+	return notes
+}
+
+// muslMajor and muslMinor are the newest that wheels are made for.
+const muslMajor, muslMinor = 1, 2
+
+// alpine resolves what is installed for musl, in the same versions.
+func (w *workshop) alpine(ctx context.Context, in *plan.Project, x advised) (*plan.AlpineBase, error) {
+	found := python.Interpreters(x.pass.Root)
+	if w.env.Packages == nil || len(found) == 0 {
+		return nil, nil
+	}
+	v := found[0].Numbers()
+	o := plan.ResolveOptions{Env: in.Env, Locked: map[string]string{},
+		Target: python.Target{Major: v[0], Minor: v[1], Threaded: found[0].Threaded, Libc: "musl", LibcMajor: muslMajor, LibcMinor: muslMinor,
+			Machine: x.Config().Platform().Machine()}}
+	var wants []python.Requirement
+	for i := range in.Graph.Distributions {
+		d := &in.Graph.Distributions[i]
+		if d.Local || d.Editable || d.VendoredBy != "" || d.Version == "" || o.Locked[d.Name] != "" || slices.Contains(baseTools, d.Name) {
+			continue
+		}
+		o.Locked[d.Name] = d.Version
+		wants = append(wants, python.Requirement{Name: d.Name})
+	}
+	w.env.progress().Step("asking the package index what there is for musl")
+	res, err := plan.Resolve(ctx, w.env.Packages, wants, o)
+	if err != nil {
+		return nil, err
+	}
+	sizes, err := plan.Installed(ctx, w.env.Packages, res, plan.InstallOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return &plan.AlpineBase{Weights: plan.Weights(res, sizes)}, nil
+}
+
+// baseTools come with the base image.
+var baseTools = []string{"pip", "setuptools", "wheel"}
+
+// distroless is the closure of the Python of the image's own Debian suite, by
+// the index of the mirror that the image names.
+func (w *workshop) distroless(ctx context.Context, x advised) (*plan.DistrolessBase, error) {
+	if w.env.Fetch == nil {
+		return nil, nil
+	}
+	uri, suite, err := debianMirror(ctx, x)
+	if err != nil || uri == "" {
+		return nil, err
+	}
+	url := fmt.Sprintf("%s/dists/%s/main/binary-%s/Packages.gz", strings.TrimRight(uri, "/"), suite, debianArch(x.Config().Architecture))
+	w.env.progress().Step("reading the index of Debian " + suite)
+	body, err := w.env.Fetch.Fetch(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	text, err := gzip.NewReader(body)
+	if err != nil {
+		return nil, fmt.Errorf("reading the index of %s: %w: %w", suite, err, whittle.ErrCorrupt)
+	}
+	index, err := distro.ReadDebianIndex(io.LimitReader(text, maxOSIndex))
+	if err != nil {
+		return nil, err
+	}
+	in, err := index.Install([]string{"python3", "base-files", "netbase", "tzdata"},
+		distro.InstallOptions{Installed: []string{"debconf", "awk", "mawk", "perl-base", "dpkg"}})
+	if err != nil {
+		return nil, err
+	}
+	pkg, _ := index.Find("python3")
+	series := strings.SplitN(pkg.Version, ".", 3)
+	if len(series) < 2 {
+		return nil, fmt.Errorf("%s has Python %q: %w", suite, pkg.Version, whittle.ErrCorrupt)
+	}
+	return &plan.DistrolessBase{Suite: suite, Python: series[0] + "." + series[1], Packages: in.Names(), Low: in.Low, Bytes: in.Bytes, High: in.High,
+		Source: "Debian's Installed-Size"}, nil
+}
+
+// debianArch is an architecture's name in Debian's archive.
+func debianArch(arch string) string {
+	switch arch {
+	case "arm":
+		return "armhf"
+	case "386":
+		return "i386"
+	case "ppc64le":
+		return "ppc64el"
+	}
+	return arch
+}
+
+var (
+	oneLineSource = regexp.MustCompile(`^deb\s+(?:\[[^\]]*\]\s+)?(https?://\S+)\s+(\S+)\s+main\b`)
+	fieldSource   = regexp.MustCompile(`(?m)^(URIs|Suites|Components):\s*(\S+)`)
+)
+
+// debianMirror is the first source of packages that an image's apt has; empty
+// for an image without.
+func debianMirror(ctx context.Context, x advised) (uri, suite string, err error) {
+	root := newRoot(x.Image, x.pass.Indexes, x.pass.Ledger)
+	if err := root.fetch(ctx, isAptSource); err != nil {
+		return "", "", err
+	}
+	for _, p := range root.Paths() {
+		if !isAptSource(p) {
+			continue
+		}
+		text, err := root.ReadFile(p, maxText)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, whittle.ErrUnsupported) {
+			continue
+		}
+		if err != nil {
+			return "", "", err
+		}
+		if uri, suite = aptSource(p, string(text)); uri != "" {
+			return uri, suite, nil
+		}
+	}
+	return "", "", nil
+}
+
+func isAptSource(p string) bool {
+	return p == "etc/apt/sources.list" || strings.HasPrefix(p, "etc/apt/sources.list.d/") && (strings.HasSuffix(p, ".list") || strings.HasSuffix(p, ".sources"))
+}
+
+// aptSource reads sources.list(5), in either form.
+func aptSource(name, text string) (uri, suite string) {
+	if strings.HasSuffix(name, ".sources") {
+		for stanza := range strings.SplitSeq(text, "\n\n") {
+			fields := map[string]string{}
+			for _, m := range fieldSource.FindAllStringSubmatch(stanza, -1) {
+				fields[m[1]] = m[2]
+			}
+			if strings.HasPrefix(fields["URIs"], "http") && fields["Components"] == "main" && fields["Suites"] != "" {
+				return fields["URIs"], fields["Suites"]
+			}
+		}
+		return "", ""
+	}
+	for line := range strings.Lines(text) {
+		if m := oneLineSource.FindStringSubmatch(line); m != nil {
+			return m[1], m[2]
+		}
+	}
+	return "", ""
 }

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"whittle"
 	"whittle/internal/build"
@@ -59,6 +62,9 @@ func System(o SystemOptions) (*Env, error) {
 			return nil, err
 		}
 		env.Index.Cache = cache
+	}
+	if !o.NoIndexes {
+		env.Fetch = webFetcher{&http.Client{Timeout: 2 * time.Minute}}
 	}
 	env.Engine = func(ctx context.Context, bases bool) (Builder, error) {
 		e, err := build.Open(ctx, engineOptions(o, bases))
@@ -140,4 +146,24 @@ func gitDirty(ctx context.Context, dir string, files []string) ([]string, error)
 		}
 	}
 	return dirty, nil
+}
+
+// webFetcher reads over HTTP.
+type webFetcher struct{ client *http.Client }
+
+// Fetch implements [Fetcher].
+func (f webFetcher) Fetch(ctx context.Context, url string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("asking for an index: %w: %w", err, whittle.ErrUsage)
+	}
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("asking for an index: %w: %w", err, whittle.ErrEngine)
+	}
+	if resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
+		return nil, fmt.Errorf("asking for an index: %s: %w", resp.Status, whittle.ErrEngine)
+	}
+	return resp.Body, nil
 }

@@ -76,7 +76,7 @@ left are built first.`,
 	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, where it is one)")
 	f.StringSliceVar(&o.Only, "only", nil, "ask only these rules (repeatable)")
 	f.StringSliceVar(&study.Only, "variant", nil, "of a project: only these variants (repeatable)")
-	f.BoolVar(&study.Offline, "offline", false, "never ask a registry for a frontend, or a package index")
+	f.BoolVar(&study.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
 	f.BoolVar(&verbose, "all", false, "show all places of each finding")
 	f.BoolVar(&rules, "rules", false, "list the rules")
 	return cmd

@@ -24,6 +24,7 @@ type app struct {
 	engine      string
 	cacheDir    string
 	noCache     bool
+	noIndexes   bool
 	limits      lab.Limits
 }
 
@@ -56,11 +57,12 @@ or input; 3 the engine or the network failed; 130 interrupted.`,
 	f.StringVar(&a.engine, "engine", "", "BuildKit's address (tcp://, unix://, docker-container://, kube-pod://); also $BUILDKIT_HOST")
 	f.StringVar(&a.cacheDir, "cache-dir", "", "folder for indexes and the build engine's state (default: whittle in the user's cache)")
 	f.BoolVar(&a.noCache, "no-index-cache", false, "read layers anew instead of from the cache")
+	f.BoolVar(&a.noIndexes, "no-package-index", false, "ask no index of packages; what was asked before is known")
 	f.IntVar(&a.limits.Entries, "max-entries", 0, "refuse a layer with more tar entries (default 4,000,000)")
 	f.Int64Var(&a.limits.Unpacked, "max-unpacked", 0, "refuse a layer that unpacks to more bytes (default 256 GiB)")
 	f.IntVar(&a.limits.Name, "max-name", 0, "refuse longer names, in bytes (default 4096)")
 	f.Int64Var(&a.limits.Ratio, "max-ratio", 0, "refuse a large layer that unpacks to more than this many times its stored size (default 1000)")
-	root.AddCommand(a.labCommand(), a.inspectCommand(), a.compareCommand(), a.checkCommand(), a.adviseCommand(), a.fixCommand(), a.cacheCommand(), a.engineCommand())
+	root.AddCommand(a.labCommand(), a.inspectCommand(), a.compareCommand(), a.checkCommand(), a.adviseCommand(), a.forecastCommand(), a.fixCommand(), a.cacheCommand(), a.engineCommand())
 	return root
 }
 
@@ -118,7 +120,7 @@ func (a *app) env() (*lab.Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := lab.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, Progress: a.progress(), Limits: a.limits}
+	o := lab.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, Progress: a.progress(), Limits: a.limits, NoIndexes: a.noIndexes}
 	if a.platform != "" {
 		p, err := whittle.ParsePlatform(a.platform)
 		if err != nil {

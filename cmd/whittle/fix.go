@@ -58,7 +58,7 @@ does not run; 2 bad usage or input; 3 the build engine or the network failed.`,
 	f.BoolVarP(&o.Write, "write", "w", false, "change the files")
 	f.BoolVar(&o.Force, "force", false, "with --write: also files with changes that are not committed")
 	f.BoolVarP(&interactive, "interactive", "i", false, "ask before each fix")
-	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for a frontend, or a package index")
+	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
 	return cmd
 }
 
