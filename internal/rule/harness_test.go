@@ -109,7 +109,7 @@ func (c *testCase) pass(t testing.TB) *Pass {
 	t.Helper()
 	img := imagetest.New(t, imagetest.Plain, c.layers...)
 	c.decode(t, "config.json", &img.Conf.Config)
-	root, err := newTestRoot(t, img)
+	root, err := newTestRoot(t, img, func(*whittle.Entry) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func (c *testCase) decode(t testing.TB, name string, to any) bool {
 	return true
 }
 
-// testRoot is the merged root of a made-up image, with all contents.
+// testRoot is the merged root of an image, with the contents that were kept.
 type testRoot struct {
 	indexes []*whittle.Index
 	ledger  *whittle.Ledger
@@ -243,10 +243,9 @@ type testRoot struct {
 	nodes   map[string]whittle.Node
 }
 
-func newTestRoot(t testing.TB, img whittle.Image) (*testRoot, error) {
+func newTestRoot(t testing.TB, img whittle.Image, keep func(*whittle.Entry) bool) (*testRoot, error) {
 	t.Helper()
-	all := func(*whittle.Entry) bool { return true }
-	indexes, err := index.All(t.Context(), img, index.Options{Hash: true, Keep: all, KeepName: "all"})
+	indexes, err := index.All(t.Context(), img, index.Options{Hash: true, Keep: keep, KeepName: "test"})
 	if err != nil {
 		return nil, err
 	}
