@@ -14,18 +14,18 @@ import (
 func (p *Pass) unusedRisk(group, freed []int) (whittle.Risk, string) {
 	for _, i := range group {
 		d := &p.Graph.Distributions[i]
-		words := append(d.ImportNames(), d.Name)
+		programs := []string{d.Name}
 		for _, e := range d.EntryPoints {
 			if e.Group == "console_scripts" || e.Group == "gui_scripts" {
-				words = append(words, e.Name)
+				programs = append(programs, e.Name)
 			}
 		}
-		if where, found := p.mentioned(words...); found {
-			return whittle.RiskMedium, fmt.Sprintf("%s names %s in words that are no import", where, d.Name)
+		if where, word, found := p.mentioned(d.ImportNames(), programs); found {
+			return whittle.RiskMedium, fmt.Sprintf("%s has the word %s, which may mean %s", where, word, d.Name)
 		}
 	}
-	if where, found := p.makesNames(); found {
-		return whittle.RiskMedium, where + " imports modules by names that are made when it runs"
+	if why, found := p.makesNames(); found {
+		return whittle.RiskMedium, why
 	}
 	caution := "a name that only data or the environment gives (a driver, an engine) shows in no file"
 	var optional []string
@@ -42,8 +42,8 @@ func (p *Pass) unusedRisk(group, freed []int) (whittle.Risk, string) {
 }
 
 // makesNames finds a module of the application that can import by a name that
-// no file shows: it has the tools for that, and more than literal names.
-func (p *Pass) makesNames() (string, bool) {
+// no file shows, or that cannot be read, and says so in a few words.
+func (p *Pass) makesNames() (why string, found bool) {
 	own := p.applicationFolders()
 	dir := whittle.Join("", p.Config.Config.WorkingDir)
 	for _, at := range p.Root.Paths() {
@@ -55,24 +55,30 @@ func (p *Pass) makesNames() (string, bool) {
 		}
 		src, ok := p.source(at)
 		if !ok {
-			continue
+			return "what /" + at + " imports is not known", true
 		}
-		literal := 0
-		for i := range src.Imports {
-			if src.Imports[i].Context&python.Dynamic != 0 {
-				literal++
-			}
-		}
-		for i := range src.Imports {
-			switch src.Imports[i].Module {
-			case "importlib":
-				if literal == 0 && !slices.Equal(src.Imports[i].Names, []string{"metadata"}) && !slices.Equal(src.Imports[i].Names, []string{"resources"}) {
-					return fmt.Sprintf("%s:%d", at, src.Imports[i].Line), true
-				}
-			case "pkgutil", "runpy", "imp", "pkg_resources", "stevedore", "importlib.util":
-				return fmt.Sprintf("%s:%d", at, src.Imports[i].Line), true
-			}
+		if line := dynamic(src); line > 0 {
+			return fmt.Sprintf("/%s:%d imports modules by names that may be made when it runs", at, line), true
 		}
 	}
 	return "", false
+}
+
+// dynamic is the line of an import of what imports by name, 0 where there is
+// none. Where literal names follow, those are what importlib is for.
+func dynamic(src *python.Source) int {
+	literal := slices.ContainsFunc(src.Imports, func(imp python.Import) bool { return imp.Context&python.Dynamic != 0 })
+	for i := range src.Imports {
+		imp := &src.Imports[i]
+		switch imp.Module {
+		case "importlib":
+			data := imp.Names != nil && !slices.ContainsFunc(imp.Names, func(n string) bool { return n != "metadata" && n != "resources" })
+			if !literal && !data {
+				return imp.Line
+			}
+		case "pkgutil", "runpy", "imp", "pkg_resources", "stevedore", "importlib.util":
+			return imp.Line
+		}
+	}
+	return 0
 }

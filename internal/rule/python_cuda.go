@@ -116,6 +116,6 @@ func (p *Pass) asksForCUDA() bool {
 			return true
 		}
 	}
-	_, found := p.mentioned("nvidia", "gpus", "runtime: nvidia")
+	_, _, found := p.mentioned(nil, []string{"nvidia", "gpus"})
 	return found
 }

@@ -49,6 +49,9 @@ func findDuplicates(p *Pass) []whittle.Finding {
 			Evidence:    append(p.places(t.items), p.copies(t.kept)...),
 			Fingerprint: whittle.Fingerprint("duplicate-files", t.first, t.second),
 		}
+		if t.first == t.second {
+			f.Message = fmt.Sprintf("%s holds %s in %s that are copies of others there", named(t.second), whittle.Bytes(size), files(len(t.items)))
+		}
 		f.Change.Plus = size // both may be needed where they are
 		a, b := p.Owner[t.kept[0]], p.Owner[t.items[0]]
 		switch {

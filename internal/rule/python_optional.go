@@ -46,7 +46,7 @@ func findOptional(p *Pass) []whittle.Finding {
 		items := p.contents(freed)
 		size := p.bytes(items)
 		f := whittle.Finding{
-			Evidence: append(p.byDistribution(freed, items), whittle.Evidence{Layer: -1, File: d.File, Line: d.Line, What: d.Text}),
+			Evidence: append(p.byDistribution(items), whittle.Evidence{Layer: -1, File: d.File, Line: d.Line, What: d.Text}),
 			Change:   p.remove(items), Risk: whittle.RiskHigh,
 			Caution:     "the functions that import it fail, or do less, in an image without it",
 			Fingerprint: whittle.Fingerprint("optional-dependency", p.Graph.Distributions[i].Name),

@@ -2,7 +2,6 @@ package rule
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -189,15 +188,16 @@ func (p *Pass) locked() bool {
 	return false
 }
 
-// mentioned finds a place in the project that names a word, outside of what
+// mentioned finds a place in the project that names one of some modules in
+// Python, or one of some programs or distributions anywhere, outside of what
 // declares dependencies, describes or tests: a name that is made at run time
-// begins with one that is written somewhere. It gives "src/x.py:12".
-func (p *Pass) mentioned(words ...string) (where string, found bool) {
+// begins with one that is written somewhere. It gives "src/x.py:12" and the
+// word.
+func (p *Pass) mentioned(modules, programs []string) (where, word string, found bool) {
 	if p.Project == nil {
-		return "", false
+		return "", "", false
 	}
 	n := 0
-	stop := errors.New("found")
 	_ = fs.WalkDir(p.Project, ".", func(at string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -213,16 +213,27 @@ func (p *Pass) mentioned(words ...string) (where string, found bool) {
 		if n++; n > maxProjectFiles {
 			return fs.SkipAll
 		}
+		words := programs
+		if path.Ext(at) == ".py" {
+			words = slices.Concat(modules, programs)
+		}
 		text := p.projectFile(at)
 		for _, w := range words {
-			if line := lineWith(text, w); line > 0 {
-				where, found = fmt.Sprintf("%s:%d", at, line), true
-				return stop
+			if line := lineWith(text, w); line > 0 && !general(w) {
+				where, word, found = fmt.Sprintf("%s:%d", at, line), w, true
+				return fs.SkipAll
 			}
 		}
 		return nil
 	})
-	return where, found
+	return where, word, found
+}
+
+// general says that a word names no distribution, although one may have a
+// module of that name.
+func general(word string) bool {
+	return len(word) < 3 || slices.Contains([]string{"bin", "lib", "src", "app", "api", "test", "tests", "doc", "docs", "data", "main", "core",
+		"utils", "scripts", "example", "examples", "build", "static", "config", "tools", "benchmarks"}, word)
 }
 
 // aside are folders that say nothing about what the image runs.

@@ -3,6 +3,7 @@ package rule
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -222,7 +223,7 @@ func (p *Pass) unused(group, freed, items []int) whittle.Finding {
 		return !ok || !slices.Contains(group, i)
 	})
 	f := whittle.Finding{
-		Evidence: p.byDistribution(freed, items), Change: p.remove(items), Fingerprint: whittle.Fingerprint("unused-dependency", names...),
+		Evidence: p.byDistribution(items), Change: p.remove(items), Fingerprint: whittle.Fingerprint("unused-dependency", names...),
 		Advice: "remove " + list(names) + " from what the project declares",
 	}
 	for _, d := range deps {
@@ -284,24 +285,41 @@ func (p *Pass) names(dists []int) []string {
 }
 
 // byDistribution are items as evidence, one row for each distribution and
-// layer, the largest first.
-func (p *Pass) byDistribution(dists, items []int) []whittle.Evidence {
-	var out []whittle.Evidence
+// layer, the largest first. The path is the folder that has the most of it.
+func (p *Pass) byDistribution(items []int) []whittle.Evidence {
+	type key struct {
+		what  string
+		layer int
+	}
+	rows := map[key]*whittle.Evidence{}
+	folders := map[key]map[string]int64{}
+	sites := p.sites()
 	for _, i := range items {
 		it := &p.Ledger.Items[i]
-		what := p.Owner[i].String()
+		k, folder := key{p.Owner[i].String(), it.Layer}, it.Path
 		if p.Owner[i].Ecosystem != "pypi" {
-			what = path.Base(it.Path)
+			k.what = path.Base(it.Path)
+		} else if s, ok := site(sites, it.Path); ok {
+			folder = path.Join(s, topFolder(it.Path[len(s)+1:]))
 		}
-		k := slices.IndexFunc(out, func(e whittle.Evidence) bool { return e.What == what && e.Layer == it.Layer })
-		if k < 0 {
-			k = len(out)
-			out = append(out, whittle.Evidence{Layer: it.Layer, What: what, Path: p.folderOf(dists, i)})
+		if rows[k] == nil {
+			rows[k] = &whittle.Evidence{Layer: k.layer, What: k.what}
+			folders[k] = map[string]int64{}
 		}
-		out[k].Bytes += it.Bytes
-		out[k].Files++
+		rows[k].Bytes += it.Bytes
+		rows[k].Files++
+		folders[k][folder] += it.Bytes
 	}
-	slices.SortStableFunc(out, func(a, b whittle.Evidence) int {
+	out := make([]whittle.Evidence, 0, len(rows))
+	for k, e := range rows {
+		for _, f := range slices.Sorted(maps.Keys(folders[k])) {
+			if e.Path == "" || folders[k][f] > folders[k][e.Path] {
+				e.Path = f
+			}
+		}
+		out = append(out, *e)
+	}
+	slices.SortFunc(out, func(a, b whittle.Evidence) int {
 		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), strings.Compare(a.What, b.What), cmp.Compare(a.Layer, b.Layer))
 	})
 	if len(out) <= maxPlaces {
@@ -313,15 +331,4 @@ func (p *Pass) byDistribution(dists, items []int) []whittle.Evidence {
 		rest.Files += e.Files
 	}
 	return append(out[:maxPlaces-1], rest)
-}
-
-// folderOf is the record of the distribution that an item is of, else the
-// item's path: a distribution has no one folder of its own.
-func (p *Pass) folderOf(dists []int, item int) string {
-	for _, d := range dists {
-		if dist := &p.Graph.Distributions[d]; p.Owner[item].Ecosystem == "pypi" && dist.Name == p.Owner[item].Name {
-			return dist.Record
-		}
-	}
-	return p.Ledger.Items[item].Path
 }
