@@ -126,7 +126,7 @@ func same(old, now *Instruction, before, after *File, m moves) error {
 	switch {
 	case old.Keyword != now.Keyword || old.Text() != now.Text():
 		return fmt.Errorf("%s in line %d is not the same any more", old.Keyword, old.Line)
-	case readable(old) != readable(now):
+	case !slices.Equal(old.shell, now.shell) && readable(old) != readable(now):
 		return fmt.Errorf("the shell of %s in line %d changes", old.Keyword, old.Line)
 	case old.Stage < 0 && now.Stage < 0:
 		return nil

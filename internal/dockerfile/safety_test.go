@@ -124,8 +124,9 @@ func safetyCorpus(t testing.TB) map[string][]byte {
 			out[fmt.Sprintf("%s/%d", name, k)] = []byte(kinds[k](src))
 		}
 	}
-	for name, src := range handMade(t) {
-		add("made/"+name, src, 0, 1, 2, 3)
+	made := handMade(t)
+	for i, name := range slices.Sorted(maps.Keys(made)) {
+		add("made/"+name, made[name], 0, 1+i%3)
 	}
 	for i, members := range scripts {
 		for j, layout := range layouts {
@@ -133,7 +134,7 @@ func safetyCorpus(t testing.TB) map[string][]byte {
 			add(fmt.Sprintf("product/%d-%d", i, j), src, (i+j/2)%4, (i+j/2+1+j%3)%4)
 		}
 	}
-	for i := range 200 {
+	for i := range 320 {
 		add(fmt.Sprintf("random/%03d", i), randomFile(rand.New(rand.NewPCG(1, uint64(i)))), i%4)
 	}
 	return out

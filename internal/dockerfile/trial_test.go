@@ -173,8 +173,7 @@ func trials(f *File) []trial {
 				out = append(out, moveTrial(f, i, j))
 			}
 		}
-		out = append(out, flagTrial(i, in, "SetFlag", "network", "none"), flagTrial(i, in, "SetFlag", "chmod", "0755"),
-			flagTrial(i, in, "AddFlag", "mount", "type=cache,target=/added"))
+		out = append(out, flagTrials(i, in)...)
 		out = append(out, argTrials(i, in)...)
 		if in.Keyword == "RUN" || in.Keyword == "CMD" {
 			out = append(out, appendTrial(i, in, "rm -rf /added"))
@@ -224,6 +223,22 @@ func moveTrial(f *File, i, j int) trial {
 			return slices.Insert(slices.Delete(old, i, i+1), to, n)
 		}),
 		again: func(f *File) ([]whittle.Edit, error) { all := f.all(); return f.Move(all[to], all[to-1]) }}
+}
+
+// flagTrials set a flag that the instruction has, and for some one that no
+// instruction has.
+func flagTrials(i int, in *Instruction) []trial {
+	switch in.Keyword {
+	case "RUN":
+		return []trial{flagTrial(i, in, "SetFlag", "network", "none"), flagTrial(i, in, "AddFlag", "mount", "type=cache,target=/added")}
+	case "COPY", "ADD":
+		return []trial{flagTrial(i, in, "SetFlag", "chmod", "0755"), flagTrial(i, in, "AddFlag", "exclude", "*.pyc")}
+	case "FROM":
+		return []trial{flagTrial(i, in, "SetFlag", "platform", "linux/arm64")}
+	case "HEALTHCHECK":
+		return []trial{flagTrial(i, in, "SetFlag", "retries", "7")}
+	}
+	return []trial{flagTrial(i, in, "SetFlag", "unheard", "of")}
 }
 
 func flagTrial(i int, in *Instruction, op, name, value string) trial {
