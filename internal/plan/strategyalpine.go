@@ -107,7 +107,7 @@ func (a *account) addMusl(s sizes, known *AlpineBase) (compile, impossible bool)
 		if _, left := weights[w.Name]; !left {
 			continue
 		}
-		chosen = append(chosen, w)
+		chosen = append(chosen, a.withoutTests(w))
 		switch {
 		case w.NoSource:
 			impossible = true
@@ -120,6 +120,19 @@ func (a *account) addMusl(s sizes, known *AlpineBase) (compile, impossible bool)
 	a.addWeights(s, chosen, nil, nil)
 	a.addUnknown(s, unknown)
 	return compile, impossible
+}
+
+// withoutTests takes off the tests that the clean-up deletes, where the measured
+// image has the distribution: they are the same whatever it was compiled for.
+func (a *account) withoutTests(w Weight) Weight {
+	i := slices.IndexFunc(a.dists, func(d installed) bool { return d.name == w.Name })
+	if i < 0 || !a.Clean.Tests {
+		return w
+	}
+	tests := min(a.dists[i].tests, w.Low)
+	w.Low, w.Bytes, w.High = w.Low-tests, w.Bytes-tests, w.High-tests
+	w.Bytecode -= min(a.dists[i].testBytecode, w.Bytecode)
+	return w
 }
 
 // addUnknown adds what holds machine code and was not resolved: as large as on
