@@ -27,7 +27,7 @@ func (f *File) InsertAfter(in *Instruction, text string) whittle.Edit {
 // insertAfter is InsertAfter of lines as they are.
 func (f *File) insertAfter(in *Instruction, text string) whittle.Edit {
 	if start, closed, ok := f.closed(in); ok {
-		return whittle.Edit{Span: whittle.Span{Start: start, End: in.Span.End}, New: closed + f.lineEnd() + text}
+		return whittle.Edit{Span: whittle.Span{Start: start, End: in.Span.End}, New: f.lineEnd() + text + closed}
 	}
 	at := f.nextLine(in.Span.End)
 	if f.Source[at-1] != '\n' { // the file ends without a line end

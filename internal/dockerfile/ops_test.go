@@ -135,7 +135,7 @@ func TestLines(t *testing.T) {
 		{"after the last line", "FROM a\nRUN b", after(1, "ENV A=1"), "FROM a\nRUN b\nENV A=1"},
 		{"after the last line, CRLF", "FROM a\r\nRUN b", after(1, "ENV A=1"), "FROM a\r\nRUN b\r\nENV A=1"},
 		{"after an open line", "FROM a\nRUN b \\\n", after(1, "ENV A=1"), "FROM a\nRUN b\nENV A=1\n"},
-		{"after an open line with comments", "FROM a\nRUN b \\\n  # c\n  \\\n\n # d", after(1, "ENV A=1"), "FROM a\nRUN b\n  # c\n\n # d\nENV A=1"},
+		{"after an open line with comments", "FROM a\nRUN b \\\n  # c\n  \\\n\n # d", after(1, "ENV A=1"), "FROM a\nRUN b\nENV A=1\n  # c\n\n # d"},
 	})
 }
 

@@ -60,15 +60,35 @@ func (c *chain) add(r *scriptReader, st *syntax.Stmt, after Operator) {
 		c.add(r, b.Y, after)
 		return
 	}
-	end := st.End()
-	if st.Semicolon.IsValid() {
-		end = st.Semicolon
+	span := r.line.span(r.offset(st.Pos()), r.offset(textEnd(st)))
+	c.members = append(c.members, member{Span: span, stmt: st, after: after})
+}
+
+// textEnd is the end of a statement without its ";" and without the bodies of
+// its heredocs, between which and the statement others may stand.
+func textEnd(st *syntax.Stmt) syntax.Pos {
+	end := st.Position
+	switch c := st.Cmd.(type) {
+	case nil:
+	case *syntax.BinaryCmd:
+		end = textEnd(c.Y)
+	case *syntax.FuncDecl:
+		end = textEnd(c.Body)
+	case *syntax.CoprocClause:
+		end = textEnd(c.Stmt)
+	case *syntax.TimeClause:
+		if end = c.End(); c.Stmt != nil {
+			end = textEnd(c.Stmt)
+		}
+	default:
+		end = c.End()
 	}
-	from, to := r.offset(st.Pos()), r.offset(end)
-	for to > from && isSpace(r.line.text[to-1]) {
-		to--
+	for _, r := range st.Redirs {
+		if at := r.Word.End(); at.After(end) {
+			end = at
+		}
 	}
-	c.members = append(c.members, member{Span: r.line.span(from, to), stmt: st, after: after})
+	return end
 }
 
 // RemoveCommand takes a simple command out of the list at depth 0, with one of

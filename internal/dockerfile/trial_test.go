@@ -97,12 +97,21 @@ func texts(list []node) (out []string) {
 // ran is what BuildKit would run of a RUN: each simple command as the shell's
 // printer writes it. ok is false where it cannot be read.
 func ran(n node, lang syntax.LangVariant) (out []string, ok bool) {
+	text, ok := scriptText(n)
+	if !ok {
+		return nil, false
+	}
+	return printed(text, lang)
+}
+
+// scriptText is what the shell gets of a RUN.
+func scriptText(n node) (text string, ok bool) {
 	parsed, err := understand(n.ast)
 	run, isRun := parsed.(*instructions.RunCommand)
 	if err != nil || !isRun || !run.PrependShell {
-		return nil, false
+		return "", false
 	}
-	text := strings.Join(run.CmdLine, " ")
+	text = strings.Join(run.CmdLine, " ")
 	if h, err := parser.ParseHeredoc(text); err == nil && h != nil && len(run.Files) > 0 {
 		text = run.Files[0].Data
 		if run.Files[0].Chomp {
@@ -113,7 +122,7 @@ func ran(n node, lang syntax.LangVariant) (out []string, ok bool) {
 			text += "\n" + file.Data + file.Name
 		}
 	}
-	return printed(text, lang)
+	return text, true
 }
 
 func printed(text string, lang syntax.LangVariant) (out []string, ok bool) {
