@@ -14,6 +14,23 @@ type breakage struct {
 // site is where pip installs to.
 const site = "/usr/local/lib/python3.13/site-packages/"
 
+// foreign installs a distribution's build for another platform to /other, in
+// the version that is installed, if it is.
+func foreign(name, platform string) string {
+	return "RUN v=$(pip show " + name + " 2>/dev/null | sed -n 's/^Version: /==/p'); pip install -q --no-deps --only-binary=:all: --platform " + platform + " --target /other " + name + "$v\n"
+}
+
+const (
+	otherMachine = "manylinux2014_aarch64"
+	otherLibc    = "musllinux_1_1_x86_64"
+	// swap puts the other compiled module in the place of its own, rename
+	// gives it the name that the interpreter looks for.
+	swap   = "RUN rm " + site + "pydantic_core/*.so && cp /other/pydantic_core/*.so " + site + "pydantic_core/ && if [ -e /other/pydantic_core.libs ]; then cp -r /other/pydantic_core.libs " + site + "; fi\n"
+	rename = "RUN cd " + site + "pydantic_core && mv *.so _pydantic_core.cpython-313-x86_64-linux-gnu.so\n"
+	// ninja is a program in a wheel; the script of the project runs it.
+	ninja = "RUN cp /other/bin/ninja /usr/local/bin/\n"
+)
+
 var breakages = []breakage{
 	{project: "flask", name: "a dependency is not declared", file: "requirements.txt", old: "PyYAML\n", want: "missing-module shop/config.py:3"},
 	{project: "flask", name: "what a dependency needs is removed", lines: "USER root\nRUN pip uninstall -qy markupsafe\n", want: "missing-module traceback"},
@@ -37,6 +54,10 @@ var breakages = []breakage{
 	{project: "fastapi", name: "the application has another name", file: "Dockerfile", old: "api.main:app", new: "api.main:api", want: "missing-entry-point"},
 	{project: "fastapi", name: "the package is deleted", lines: "RUN rm -r " + site + "api /build\n", want: "missing-source"},
 	{project: "fastapi", name: "a dependency of the script only", file: "pyproject.toml", old: ", \"httpx>=0.25\"", want: "missing-module api/cli.py:3"},
+	{project: "fastapi", name: "a compiled module for another machine", lines: foreign("pydantic-core", otherMachine) + swap, want: "wrong-arch traceback"},
+	{project: "fastapi", name: "a compiled module for another machine under the name of this one", lines: foreign("pydantic-core", otherMachine) + swap + rename, want: "wrong-arch traceback"},
+	{project: "fastapi", name: "a compiled module for another libc", lines: foreign("pydantic-core", otherLibc) + swap, want: "wrong-libc traceback"},
+	{project: "fastapi", name: "a compiled module for another libc under the name of this one", lines: foreign("pydantic-core", otherLibc) + swap + rename, want: "wrong-libc traceback"},
 	{project: "fastapi", name: "a small dependency is removed", lines: "RUN pip uninstall -qy annotated-types\n", want: "missing-module traceback"},
 
 	{project: "django", name: "the script is not executable", file: "Dockerfile", old: "chmod 755", new: "chmod 644", want: "exec-failed /srv/entrypoint.sh:0"},
@@ -44,6 +65,8 @@ var breakages = []breakage{
 	{project: "django", name: "the settings are missing", lines: "RUN rm site_/settings.py\n", want: "missing-entry-point"},
 	{project: "django", name: "the shell is missing", lines: "RUN rm -f /bin/bash\n", want: "missing-interpreter /srv/entrypoint.sh:1"},
 	{project: "django", name: "the script needs a program", file: "entrypoint.sh", old: "python manage.py", new: "nc -z localhost 5432\npython manage.py", want: "entrypoint-not-found"},
+	{project: "django", name: "the script needs a program for another machine", lines: foreign("ninja", otherMachine) + ninja, file: "entrypoint.sh", old: "python manage.py", new: "ninja --version\npython manage.py", want: "wrong-arch"},
+	{project: "django", name: "the script needs a program for another libc", lines: foreign("ninja", otherLibc) + ninja, file: "entrypoint.sh", old: "python manage.py", new: "ninja --version\npython manage.py", want: "wrong-libc"},
 	{project: "django", name: "a dependency is removed", lines: "RUN pip uninstall -qy sqlparse\n", want: "missing-module traceback"},
 	{project: "django", name: "an application is not copied", lines: "RUN rm -r catalog\n", want: "missing-entry-point site_/settings.py:9"},
 	{project: "django", name: "an application that is not installed", file: "site_/settings.py", old: "\"catalog.apps", new: "\"rest_framework\", \"catalog.apps", want: "missing-module site_/settings.py:9"},

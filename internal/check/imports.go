@@ -151,21 +151,19 @@ func (s *state) missingModule(p *whittle.Problem, r root, f python.Failure, at, 
 }
 
 // lookalike finds compiled code for another interpreter, machine or C library
-// where a module is missing.
+// where a module is missing. A folder of stubs beside it makes a namespace of
+// the module, which lacks all that it should have.
 func (s *state) lookalike(p *whittle.Problem, r root, f python.Failure, at, from string) bool {
-	var parent *python.Module
-	name := f.Module
-	if up, last, ok := cutLast(f.Module); ok {
-		n, failure := r.im.Import(up)
-		if failure != nil || n == nil {
-			return false
-		}
-		parent, name = &n.Module, last
+	module := f.Module
+	file, isSpace := s.compiledFor(r.im, module)
+	if up, _, ok := cutLast(module); ok && file == "" && isSpace {
+		module = up
+		file, _ = s.compiledFor(r.im, up)
 	}
-	file := r.im.Lookalike(parent, name)
 	if file == "" {
 		return false
 	}
+	p.Module = module
 	base := path.Base(file)
 	want := "CPython " + r.im.Interpreter.Series
 	switch machine := r.im.Runtime.Machine; {
@@ -177,9 +175,23 @@ func (s *state) lookalike(p *whittle.Problem, r root, f python.Failure, at, from
 	if i, ok := s.owner[file]; ok {
 		p.Distribution = s.Distributions[i].Name
 	}
-	p.Message = fmt.Sprintf("%s is imported by %s%s; only %s is there, which is not made for %s", f.Module, at, from, base, want)
+	p.Message = fmt.Sprintf("%s is imported by %s%s; only %s is there, which is not made for %s", module, at, from, base, want)
 	p.Fix = "install it with the final image's own interpreter, for its platform"
 	return true
+}
+
+// compiledFor is the compiled code of a module's name that this interpreter
+// does not load, "" for none; space says that its parent is a namespace.
+func (s *state) compiledFor(im *python.Importer, module string) (file string, space bool) {
+	up, last, ok := cutLast(module)
+	if !ok {
+		return im.Lookalike(nil, module), false
+	}
+	n, failure := im.Import(up)
+	if failure != nil || n == nil {
+		return "", false
+	}
+	return im.Lookalike(&n.Module, last), n.Found == python.Namespace
 }
 
 func cutLast(module string) (parent, last string, ok bool) {
