@@ -165,7 +165,7 @@ func TestResolveAgainstPip(t *testing.T) {
 		{name: "extra of an extra", asks: []string{"fastapi[standard]"}},
 		{name: "older", asks: []string{"flask<2.2", "werkzeug<2.1"}},
 		{name: "goes back", asks: []string{"flask", "werkzeug<2"}},
-		{name: "goes back far", asks: []string{"aiobotocore", "boto3", "botocore==1.34.34"}},
+		{name: "goes back far", asks: []string{"aiobotocore<2.10", "boto3", "botocore==1.31.64"}},
 		{name: "boto", asks: []string{"boto3<1.34", "urllib3<2", "s3transfer"}},
 		{name: "yanked, pinned", asks: []string{"numpy==1.25.0"}},
 		{name: "stable ABI", asks: []string{"cryptography", "orjson", "psutil"}},

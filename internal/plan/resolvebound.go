@@ -1,0 +1,60 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"whittle"
+	"whittle/internal/python"
+)
+
+// Bound gives the specifiers to declare a distribution with (">=13,<14"): the
+// series of its newest release that an environment can use, a pre-release only
+// where there is nothing else. A distribution that the index does not have, or
+// has no release of that fits, is [whittle.ErrNotFound].
+func Bound(ctx context.Context, idx Index, name string, env python.Environment) (string, error) {
+	name = python.Normalize(name)
+	files, err := idx.Files(ctx, name)
+	if err != nil {
+		return "", fmt.Errorf("looking for the newest release of %s: %w", name, err)
+	}
+	var newest *release
+	for _, t := range targetsOf(env) {
+		for _, r := range newCatalogue(idx, ResolveOptions{Target: t, Env: env}).group(name, files) {
+			if r.yanked || newest != nil && !newer(r, newest) {
+				continue
+			}
+			newest = r
+		}
+	}
+	if newest == nil {
+		return "", fmt.Errorf("no release of %s fits Python %s: %w", name, env.PythonVersion, whittle.ErrNotFound)
+	}
+	bound := python.SeriesOf(newest.version.String())
+	if bound == "" {
+		return "", fmt.Errorf("the release %s has no series: %w", newest, whittle.ErrUnsupported)
+	}
+	return bound, nil
+}
+
+// newer says whether a release is to be declared before another.
+func newer(a, b *release) bool {
+	if a.version.Prerelease() != b.version.Prerelease() {
+		return b.version.Prerelease()
+	}
+	return a.version.Compare(b.version) > 0
+}
+
+// targetsOf are what an environment may be: markers do not tell the C library,
+// and the series of a distribution hardly hangs on it.
+func targetsOf(env python.Environment) []python.Target {
+	major, minor, _ := strings.Cut(env.PythonVersion, ".")
+	t := python.Target{Machine: env.PlatformMachine, Libc: "glibc", LibcMajor: 2, LibcMinor: 99}
+	t.Major, _ = strconv.Atoi(major)
+	t.Minor, _ = strconv.Atoi(minor)
+	musl := t
+	musl.Libc, musl.LibcMajor = "musl", 1
+	return []python.Target{t, musl}
+}
