@@ -26,6 +26,9 @@ type Project struct {
 	// in bytes.
 	Context map[string]int64
 
+	// Texts are the project's requirements files by their paths.
+	Texts map[string][]byte
+
 	// Ledger accounts for the image; Steps are its history's, joined to the
 	// Dockerfile. Root is its merged root, of which the RECORDs are read.
 	Ledger *whittle.Ledger
@@ -84,6 +87,8 @@ type account struct {
 	dists []installed
 	// loose are files in site that no distribution owns.
 	loose content
+	// interpreter is Python's program, empty where it is not at /usr/local.
+	interpreter string
 }
 
 // installed is a distribution of the measured image.
@@ -136,6 +141,11 @@ func newAccount(p *Project, r *recipe) (*account, error) {
 	}
 	for _, l := range p.Ledger.Layers[:a.first] {
 		a.base += l.Unpacked
+	}
+	for _, n := range p.Ledger.Tree.Nodes {
+		if n.Path == "usr/local/bin/python3" || n.Path == "usr/local/bin/python" {
+			a.interpreter = "/" + n.Path
+		}
 	}
 	a.measure()
 	return a, nil

@@ -176,7 +176,7 @@ func (a *account) twoStage(head ...string) *twoStage {
 	if venv == "" {
 		venv = ownVenv
 	}
-	t := &twoStage{recipe: a.recipe, dest: a.dest(venv), head: head, build: asWritten, run: asWritten}
+	t := &twoStage{recipe: a.recipe, dest: a.dest(venv), head: head, build: asWritten, run: asWritten, texts: a.Texts}
 	t.sameBases()
 	return t
 }
@@ -186,6 +186,15 @@ func (a *account) twoStage(head ...string) *twoStage {
 func (a *account) finish(f *whittle.Forecast, text func() (string, error), d destination) (*whittle.Forecast, error) {
 	if err := a.recipe.movable(d); err != nil {
 		return f, err
+	}
+	if a.interpreter == "" && a.recipe.install != nil {
+		return f, fmt.Errorf("the image's Python is not at /usr/local, where python's own images have it")
+	}
+	if i := slices.IndexFunc(a.dists, func(in installed) bool { return a.Graph.Distributions[in.index].Editable }); i >= 0 && (d.venv != a.recipe.venv() || a.recipe.two()) {
+		return f, fmt.Errorf("%s is installed in place (editable)", a.dists[i].name)
+	}
+	if tools := a.compilersLeftOut(); tools != "" {
+		f.Notes = append(f.Notes, "left out of the image, as only compiling needs it: "+tools)
 	}
 	if venv := strings.TrimPrefix(d.venv, "/"); slices.ContainsFunc(contextFiles(a.Context), func(n string) bool {
 		return strings.HasSuffix(venv, "/.venv") && strings.HasPrefix(n, ".venv/")
@@ -233,6 +242,22 @@ func (r *recipe) movable(d destination) error {
 		}
 	}
 	return nil
+}
+
+// compilersLeftOut names what the original installs into the image and only
+// compiling needs.
+func (a *account) compilersLeftOut() string {
+	var names []string
+	if a.recipe.two() {
+		return ""
+	}
+	for i := range a.recipe.runtime {
+		if s := &a.recipe.runtime[i]; s.role == building {
+			apt, _ := aptInstall(s.in)
+			names = append(names, apt...)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // startScript is a script of the build context that the image starts, empty

@@ -54,6 +54,10 @@ func projectOf(t testing.TB, source string, files fs.FS, image []measuredFile, c
 	if err != nil {
 		t.Fatal(err)
 	}
+	const requirements = "requirements.txt"
+	if text, err := fs.ReadFile(files, requirements); err == nil {
+		p.Texts = map[string][]byte{requirements: text}
+	}
 	p.Steps = append(p.Steps, whittle.Step{CreatedBy: "the base", Layer: 0})
 	final := &f.Stages[len(f.Stages)-1]
 	layers := 1
@@ -65,6 +69,9 @@ func projectOf(t testing.TB, source string, files fs.FS, image []measuredFile, c
 			layers++
 		}
 		p.Steps = append(p.Steps, st)
+	}
+	if strings.Contains(source, "python:3") {
+		image = append(image, measuredFile{"usr/local/bin/python3", 0, 0})
 	}
 	p.Ledger = ledgerOf(image, layers)
 	dists, problems := python.Distributions(t.Context(), content)
@@ -107,20 +114,20 @@ func imageOf(t testing.TB, text string) (image []measuredFile, content imagetest
 		image = append(image, f)
 		content[f.path] = ""
 	}
-	// What lies in site-packages/NAME belongs to the distribution NAME.
+	// What lies in a folder NAME beside NAME-VERSION.dist-info belongs to the distribution NAME.
 	for _, f := range image {
-		site, rest, ok := strings.Cut(f.path, "/site-packages/")
-		if !ok || !strings.HasSuffix(rest, ".dist-info/METADATA") {
+		if !strings.HasSuffix(f.path, ".dist-info/METADATA") {
 			continue
 		}
 		info := strings.TrimSuffix(f.path, "/METADATA")
+		site := filepath.Dir(info) + "/"
 		name, version, _ := strings.Cut(strings.TrimSuffix(filepath.Base(info), ".dist-info"), "-")
 		content[f.path] = fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\n", name, version)
 		content[info+"/WHEEL"] = "Wheel-Version: 1.0\nTag: py3-none-any\n"
 		var record strings.Builder
 		for _, g := range image {
-			if strings.HasPrefix(g.path, site+"/site-packages/"+name+"/") || strings.HasPrefix(g.path, info) {
-				p := strings.TrimPrefix(g.path, site+"/site-packages/")
+			if strings.HasPrefix(g.path, site+name+"/") || strings.HasPrefix(g.path, info) {
+				p := strings.TrimPrefix(g.path, site)
 				if strings.HasSuffix(p, ".pyc") {
 					fmt.Fprintf(&record, "%s,,\n", p)
 				} else {

@@ -175,7 +175,7 @@ func (t *alpineText) bases(two *twoStage) error {
 	if two.recipe.final.Name != "" {
 		two.final += " AS " + two.recipe.final.Name
 	}
-	two.builder = "FROM " + base + " AS " + builderName
+	two.builder = "FROM " + base + " AS " + two.builderLabel()
 	if two.two() {
 		if base, err = change(two.recipe.install); err != nil {
 			return err
@@ -262,12 +262,6 @@ func (t *alpineText) translate(s *step) (text string, names []string, err error)
 		return s.text, nil, nil
 	}
 	return "RUN " + strings.Join(out, " && \\\n    "), nil, nil
-}
-
-// source is a part of the instruction as it is written.
-func (s *step) source(span whittle.Span) []byte {
-	text := s.in.Text()
-	return []byte(text[span.Start-s.in.Span.Start : span.End-s.in.Span.Start])
 }
 
 // alpineCommand is a command in Alpine's words, empty where it is the same.

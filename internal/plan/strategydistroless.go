@@ -90,7 +90,7 @@ func (d *distrolessText) prepare(t *twoStage) error {
 	if name := d.recipe.final.Name; name != "" {
 		t.final += " AS " + name
 	}
-	t.start = []string{"COPY --from=" + systemStage + " /rootfs /", "ENV LANG=C.UTF-8"}
+	t.start = []string{"COPY --from=" + d.recipe.freeName(systemStage) + " /rootfs /", "ENV LANG=C.UTF-8"}
 	texts := map[*dockerfile.Instruction]string{}
 	for i := range d.recipe.runtime {
 		s := &d.recipe.runtime[i]
@@ -228,7 +228,7 @@ func (d *distrolessText) text(t *twoStage) (string, error) {
 		// Debian has no "python" without a version.
 		d.system = append(d.system, "RUN ln -s python3 /rootfs/usr/bin/python")
 	}
-	stage := []string{"# Debian's Python and what it links to, unpacked without what installs it.", "FROM debian:" + d.base.Suite + "-slim AS " + systemStage,
+	stage := []string{"# Debian's Python and what it links to, unpacked without what installs it.", "FROM debian:" + d.base.Suite + "-slim AS " + d.recipe.freeName(systemStage),
 		"RUN apt-get update && \\\n    apt-get install -y --no-install-recommends ca-certificates && \\\n    mkdir -p /debs /rootfs/etc/ssl/certs && cd /debs && \\\n" +
 			"    apt-get download " + wrapped(d.base.Packages) + " && \\\n" +
 			"    for deb in *.deb; do dpkg-deb -x \"$deb\" /rootfs || exit 1; done && \\\n" +

@@ -185,7 +185,7 @@ const leftovers = "rm -rf build ./*.egg-info src/*.egg-info"
 
 // compilers are Debian's packages that no program needs when it runs.
 func compilers() []string {
-	return []string{"build-essential", "gcc", "g++", "make", "cmake", "ninja-build", "pkg-config", "pkgconf", "cargo", "rustc", "gfortran", "git", "python3-dev"}
+	return []string{"build-essential", "gcc", "g++", "cmake", "ninja-build", "pkg-config", "pkgconf", "cargo", "rustc", "gfortran", "python3-dev"}
 }
 
 // aptInstall reads a RUN that installs Debian's packages and does nothing

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"whittle"
 	"whittle/internal/dockerfile"
 )
 
@@ -189,6 +190,23 @@ func (r *recipe) commented(from int, in *dockerfile.Instruction) string {
 	return b.String() + in.Text()
 }
 
+// flags are those of an instruction that a generated one keeps: secrets, files
+// that are mounted, the network. Its caches are made anew.
+func (s *step) flags() (out []string) {
+	for _, f := range s.in.Flags {
+		if f.Name == "mount" && strings.Contains(f.Value, "type=cache") {
+			continue
+		}
+		out = append(out, string(s.source(f.Span)))
+	}
+	return out
+}
+
+// source is a part of the instruction as it is written.
+func (s *step) source(span whittle.Span) []byte {
+	return []byte(s.in.Text()[span.Start-s.in.Span.Start : span.End-s.in.Span.Start])
+}
+
 // run reads what a RUN does. One that does something about packages does
 // nothing else.
 func (s *step) run() error {
@@ -277,6 +295,9 @@ func (r *recipe) folders() []string {
 			out = append(out, resolve(workdir(r.before), s.venv))
 		}
 		for _, in := range s.installs {
+			if in.tool == uvSync {
+				out = append(out, resolve(workdir(r.before), ".venv"))
+			}
 			if in.dir != "" {
 				out = append(out, path.Clean(in.dir))
 			}
@@ -320,6 +341,14 @@ func workdir(steps []step) string {
 		}
 	}
 	return dir
+}
+
+// freeName is a name that no stage of the Dockerfile has.
+func (r *recipe) freeName(name string) string {
+	for slices.ContainsFunc(r.file.Stages, func(st dockerfile.Stage) bool { return st.Name == name }) {
+		name += "-2"
+	}
+	return name
 }
 
 // fromContext says whether an instruction copies from the build context, and

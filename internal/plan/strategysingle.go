@@ -91,6 +91,9 @@ func (t *singleStage) merge(w *textWriter, dir string) error {
 		if ends(s.in) {
 			continue
 		}
+		if copiesAll(s.in) && !slices.ContainsFunc(t.runtime, func(s step) bool { return copiesAll(s.in) }) {
+			return fmt.Errorf("line %d: the whole build context would be in the image", s.in.Line)
+		}
 		if err := t.write(w, s); err != nil {
 			return err
 		}
@@ -102,6 +105,12 @@ func (t *singleStage) merge(w *textWriter, dir string) error {
 	}
 	w.lines("", "WORKDIR "+path.Clean("/"+dir))
 	return nil
+}
+
+// copiesAll says whether an instruction copies the whole build context.
+func copiesAll(in *dockerfile.Instruction) bool {
+	sources, ok := fromContext(in)
+	return ok && slices.ContainsFunc(sources, func(s string) bool { return path.Clean("/"+s) == "/" })
 }
 
 // merges refuses what a builder may do and an image should not have.
@@ -150,7 +159,7 @@ func (t *singleStage) install(w *textWriter, s *step) error {
 	if t.leavesBuild(s.installs) {
 		last = append(last, leftovers)
 	}
-	run, err := t.dest.runInstall(s.installs, t.mounts, first, last)
+	run, err := t.dest.runInstall(s.installs, append(s.flags(), t.mounts...), first, last)
 	if err != nil {
 		return fmt.Errorf("line %d: %w", s.in.Line, err)
 	}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"slices"
@@ -29,13 +30,15 @@ type twoStage struct {
 	// stages stands above both.
 	start, finish []string
 	stages        string
+	// texts are the requirements files that were read.
+	texts map[string][]byte
 }
 
 // sameBases takes both stages from the images that the original is from.
 func (t *twoStage) sameBases() {
 	t.final = t.recipe.final.Head.Text()
 	if !t.two() {
-		t.builder = "FROM " + platformFlag(t.recipe.final) + t.recipe.final.Base + " AS " + builderName
+		t.builder = "FROM " + platformFlag(t.recipe.final) + t.recipe.final.Base + " AS " + t.builderLabel()
 		return
 	}
 	t.builder = t.recipe.install.Head.Text()
@@ -53,7 +56,7 @@ func (t *twoStage) builderLabel() string {
 	if t.two() {
 		return t.recipe.install.Label()
 	}
-	return builderName
+	return t.freeName(builderName)
 }
 
 func asWritten(s *step) (string, error) { return s.text, nil }
@@ -121,7 +124,7 @@ func lastInstall(steps []step) int {
 func (t *twoStage) writeBuilder(w *textWriter, steps []step) error {
 	w.paragraph(t.builder)
 	w.lines(t.prelude...)
-	narrow := narrowed(steps)
+	narrow := narrowed(steps, t.texts)
 	made := t.dest.venv == "" || slices.ContainsFunc(t.installs(), func(in install) bool { return in.tool == uvSync })
 	for i := range steps {
 		s := &steps[i]
@@ -152,7 +155,7 @@ func (t *twoStage) writeBuilder(w *textWriter, steps []step) error {
 				w.lines("")
 			}
 			made = true
-			run, err := t.dest.runInstall(s.installs, nil, first, nil)
+			run, err := t.dest.runInstall(s.installs, s.flags(), first, nil)
 			if err != nil {
 				return fmt.Errorf("line %d: %w", s.in.Line, err)
 			}
@@ -194,7 +197,7 @@ func (t *twoStage) path() string { return fmt.Sprintf("ENV PATH=%q", t.dest.venv
 
 // narrowed is a COPY of the requirements alone, in the place of one of the
 // whole context, empty where more is needed.
-func narrowed(steps []step) string {
+func narrowed(steps []step, texts map[string][]byte) string {
 	var files []string
 	broad := 0
 	for i := range steps {
@@ -214,11 +217,23 @@ func narrowed(steps []step) string {
 			return ""
 		}
 	}
-	if broad != 1 || len(files) == 0 || slices.ContainsFunc(files, func(f string) bool { return strings.ContainsAny(f, "/$*? ") }) {
+	if broad != 1 || len(files) == 0 || slices.ContainsFunc(files, func(f string) bool { return strings.ContainsAny(f, "/$*? ") || !selfContained(texts[f]) }) {
 		return ""
 	}
 	slices.Sort(files)
 	return "COPY " + strings.Join(slices.Compact(files), " ") + " ./"
+}
+
+// selfContained says whether a requirements file names no other files.
+func selfContained(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && (line[0] == '.' || line[0] == '/' || line[0] == '-' && !bytes.HasPrefix(line, []byte("--hash"))) || bytes.Contains(line, []byte("file:")) ||
+			bytes.HasSuffix(line, []byte(".whl")) || bytes.HasSuffix(line, []byte(".tar.gz")) {
+			return false
+		}
+	}
+	return len(text) > 0
 }
 
 // onlyPip says that a RUN does nothing but bring pip up to date: the builder's
@@ -279,10 +294,21 @@ func (t *twoStage) writeFinal(w *textWriter) error {
 // place brings the environment into the image.
 func (t *twoStage) place(w *textWriter) {
 	w.lines("", "# All packages, and the only thing that the builder leaves.",
-		"COPY --from="+t.builderLabel()+" "+t.dest.venv+" "+t.dest.venv)
+		"COPY --from="+t.builderLabel()+" "+t.owner()+t.dest.venv+" "+t.dest.venv)
 	if !slices.ContainsFunc(t.runtime, func(s step) bool { return s.in.Keyword == "ENV" && strings.Contains(s.in.Text(), t.dest.venv+"/bin") }) {
 		w.lines(t.path())
 	}
+}
+
+// owner is the flag that gives the packages the owner that they have in the
+// original.
+func (t *twoStage) owner() string {
+	for _, s := range t.runtime {
+		if chown := s.in.Flag("chown"); s.role == copying && len(chown) == 1 {
+			return "--chown=" + chown[0] + " "
+		}
+	}
+	return ""
 }
 
 // spaced parts groups of instructions by an empty line, as the original does.
