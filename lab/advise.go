@@ -298,3 +298,6 @@ func AdviseProject(ctx context.Context, env *Env, o StudyOptions, only []string)
 	}
 	return out, nil
 }
+
+// Source is what the Python text at a path says: the rules' root has no texts.
+func (f *evidence) Source(path string) (*python.Source, bool) { return f.source(path) }
