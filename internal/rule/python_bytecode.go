@@ -45,10 +45,10 @@ func findBytecode(p *Pass) []whittle.Finding {
 // bytecodes parts the bytecode above the base image, dead copies included.
 func (p *Pass) bytecodes() (b bytecode) {
 	sites := p.sites()
-	sources, versions := map[string]int{}, map[string]bool{}
+	sources, versions := map[string]*whittle.Node{}, map[string]bool{}
 	for i := range p.Ledger.Tree.Nodes {
 		if n := &p.Ledger.Tree.Nodes[i]; n.Item >= 0 && strings.HasSuffix(n.Path, ".py") {
-			sources[n.Path] = n.Layer
+			sources[n.Path] = n
 		}
 		if v, ok := interpreterVersion(p.Ledger.Tree.Nodes[i].Path); ok {
 			versions[v] = true
@@ -60,19 +60,26 @@ func (p *Pass) bytecodes() (b bytecode) {
 		if !ok || it.Bytes == 0 || p.base(it.Layer) {
 			continue
 		}
-		layer, there := sources[source]
+		text, there := sources[source]
 		s, inSite := site(sites, it.Path)
 		switch {
 		case (!there || version != "" && len(versions) > 0 && !versions[version]) && it.Cause == whittle.Live:
 			b.stale = append(b.stale, i)
-		case !there:
-		case p.base(layer) || !inSite || p.Owner[i].Ecosystem != "pypi" || p.bootstrap(s, p.Owner[i].Name):
+		case !there, p.ofSystem(text.Item), p.Dockerfile == nil && it.Layer == 0:
+			// What a package manager of the system compiles is its own affair,
+			// and the lowest layer may be anybody's.
+		case p.base(text.Layer) || !inSite || p.Owner[i].Ecosystem != "pypi" || p.bootstrap(s, p.Owner[i].Name):
 			b.written = append(b.written, i)
 		default:
 			b.compiled = append(b.compiled, i)
 		}
 	}
 	return b
+}
+
+// ofSystem says that an item is a system package's.
+func (p *Pass) ofSystem(item int) bool {
+	return slices.Contains([]string{"deb", "apk", "rpm", "conda"}, p.Owner[item].Ecosystem)
 }
 
 // bootstrap says that a distribution came with the interpreter: the base image

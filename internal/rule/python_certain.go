@@ -72,11 +72,13 @@ func dynamic(src *python.Source) int {
 		imp := &src.Imports[i]
 		switch imp.Module {
 		case "importlib":
-			data := imp.Names != nil && !slices.ContainsFunc(imp.Names, func(n string) bool { return n != "metadata" && n != "resources" })
-			if !literal && !data {
+			// These find what is there, or read files; they import nothing by
+			// name.
+			harmless := imp.Names != nil && !slices.ContainsFunc(imp.Names, func(n string) bool { return n != "metadata" && n != "resources" && n != "util" })
+			if !literal && !harmless {
 				return imp.Line
 			}
-		case "pkgutil", "runpy", "imp", "pkg_resources", "stevedore", "importlib.util":
+		case "pkgutil", "runpy", "imp", "pkg_resources", "stevedore":
 			return imp.Line
 		}
 	}
