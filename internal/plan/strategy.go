@@ -263,20 +263,10 @@ func (a *account) compilersLeftOut() string {
 // startScript is a script of the build context that the image starts, empty
 // where it starts a program.
 func (a *account) startScript() string {
-	for i := range a.recipe.runtime {
-		in := a.recipe.runtime[i].in
-		if in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" {
-			continue
-		}
-		script, err := in.Shell()
-		if err != nil {
-			continue
-		}
-		for _, c := range script.Commands() {
-			for name := range a.Context {
-				if c.Name() != "" && path.Base(name) == c.Name() && path.Ext(name) != ".py" {
-					return c.Name()
-				}
+	for _, c := range a.recipe.starts() {
+		for name := range a.Context {
+			if c.Name() != "" && path.Base(name) == c.Name() && path.Ext(name) != ".py" {
+				return c.Name()
 			}
 		}
 	}

@@ -123,7 +123,11 @@ func imageOf(t testing.TB, text string) (image []measuredFile, content imagetest
 		site := filepath.Dir(info) + "/"
 		name, version, _ := strings.Cut(strings.TrimSuffix(filepath.Base(info), ".dist-info"), "-")
 		content[f.path] = fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\n", name, version)
-		content[info+"/WHEEL"] = "Wheel-Version: 1.0\nTag: py3-none-any\n"
+		tag := "py3-none-any"
+		if strings.Contains(text, site+name+"/native.so ") {
+			tag = "cp313-cp313-manylinux_2_28_x86_64"
+		}
+		content[info+"/WHEEL"] = "Wheel-Version: 1.0\nTag: " + tag + "\n"
 		var record strings.Builder
 		for _, g := range image {
 			if strings.HasPrefix(g.path, site+name+"/") || strings.HasPrefix(g.path, info) {

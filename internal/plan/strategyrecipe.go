@@ -332,6 +332,20 @@ func resolve(dir, to string) string {
 	return path.Join("/"+dir, to)
 }
 
+// starts are the commands of CMD and ENTRYPOINT, as far as they can be read.
+func (r *recipe) starts() (out []dockerfile.Command) {
+	for i := range r.runtime {
+		in := r.runtime[i].in
+		if in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" {
+			continue
+		}
+		if script, err := in.Shell(); err == nil {
+			out = append(out, script.Commands()...)
+		}
+	}
+	return out
+}
+
 // workdir is the working directory after some steps, "" for the base image's.
 func workdir(steps []step) string {
 	dir := ""

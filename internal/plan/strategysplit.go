@@ -76,19 +76,9 @@ func (a *account) addWeights(s sizes, weights []Weight, have map[string]bool, la
 // absentStart is the program that the image starts and that none of the
 // distributions brings, empty where it is there or comes from elsewhere.
 func (a *account) absentStart(have map[string]bool) string {
-	for i := range a.recipe.runtime {
-		in := a.recipe.runtime[i].in
-		if in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" {
-			continue
-		}
-		script, err := in.Shell()
-		if err != nil {
-			continue
-		}
-		for _, c := range script.Commands() {
-			if name := program(&c); name != "" && a.absent(name, have) {
-				return name
-			}
+	for _, c := range a.recipe.starts() {
+		if name := program(&c); name != "" && a.absent(name, have) {
+			return name
 		}
 	}
 	return ""
