@@ -89,7 +89,7 @@ func parseEnd(tail []byte, total int64) (directory, error) {
 		return directory{}, damaged("its central directory does not lie within it")
 	case d.size > maxDirectory:
 		return directory{}, fmt.Errorf("the central directory has %d bytes, more than %d: %w", d.size, maxDirectory, whittle.ErrLimit)
-	case d.entries < 0 || d.entries*directorySize > d.size:
+	case d.entries < 0 || d.entries > d.size/directorySize:
 		return directory{}, damaged("%d files do not fit into its central directory", d.entries)
 	}
 	return d, nil
