@@ -6,6 +6,33 @@
 // BuildKit's own parser decides what is a Dockerfile and what an instruction
 // says; this package adds where each part stands, which that parser does not
 // keep. The format: https://docs.docker.com/reference/dockerfile/
+//
+// # Editing
+//
+// An edit is a splice of bytes; nothing is printed anew. Operations such as
+// [File.Move], [Instruction.AppendCommand] and [Instruction.RemoveWords] make
+// edits of a parsed file, [Apply] puts the edits of one change into it, and
+// [Merge] those of several. What they promise:
+//
+//   - The result is a Dockerfile with the same directives, and the shell of
+//     what was edited can be read if it could before.
+//   - No other instruction changes, by a byte or by its stage.
+//   - No comment is lost: not one above an instruction, between continued
+//     lines or in a script. Where its line goes it comes before or behind what
+//     is left; only a word that holds a comment within a substitution takes it
+//     along, and what goes with a script that whittle cannot read.
+//   - Line ends, indentation, continuations and the place of operators are
+//     those of the file.
+//   - The instruction then says what was wanted: the operations that can fail
+//     read their result back, and refuse the rest as unsupported. Lines and
+//     words that are put in as they are (InsertBefore, InsertAfter, Remove,
+//     ReplaceWord, ReplaceArg) are held by Apply alone.
+//   - What is there already gives no edits (SetFlag, AddFlag, SetEnv, Move).
+//
+// Not edited are the triggers of ONBUILD, files with "# escape=`" and what runs
+// under a shell of Windows. What a change does to the image is not judged here:
+// that a command runs in another directory or as another user after Move is
+// its caller's business.
 package dockerfile
 
 import (

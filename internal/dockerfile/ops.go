@@ -288,8 +288,32 @@ func (in *Instruction) misuse(format string, args ...any) error {
 
 // checked gives edits that Apply takes, and says what it has against others.
 func (in *Instruction) checked(edits []whittle.Edit) ([]whittle.Edit, error) {
-	if _, err := in.file.apply(edits); err != nil {
-		return nil, in.unsupported("%s cannot be edited: %v", in.Keyword, err)
+	_, err := in.edited(edits)
+	if err != nil {
+		return nil, err
 	}
 	return edits, nil
+}
+
+// edited is the file with the edits.
+func (in *Instruction) edited(edits []whittle.Edit) (*File, error) {
+	after, err := in.file.apply(edits)
+	if err != nil {
+		return nil, in.unsupported("%s cannot be edited: %v", in.Keyword, err)
+	}
+	return after, nil
+}
+
+// with is the instruction with its own edits, which make no others.
+func (in *Instruction) with(edits []whittle.Edit) (*Instruction, error) {
+	after, err := in.edited(edits)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(in.file.all(), func(o *Instruction) bool { return o.Span == in.Span })
+	all := after.all()
+	if i < 0 || len(all) != len(in.file.all()) {
+		return nil, in.unsupported("%s would be more than one instruction", in.Keyword)
+	}
+	return all[i], nil
 }

@@ -57,19 +57,26 @@ func (in *Instruction) cut(s *Script, from, to int) ([]whittle.Edit, error) {
 		}
 		return edit(in.blanksBefore(from), to, "")
 	}
-	// The last of the list.
+	return in.cutLast(from, to, hash)
+}
+
+// cutLast takes the last of a list out: the instruction then ends where what is
+// before it ends, and comment lines come behind it.
+func (in *Instruction) cutLast(from, to int, hash bool) ([]whittle.Edit, error) {
 	before, err := in.contentBefore(from)
 	if err != nil {
 		return nil, err
 	}
-	comments = in.commentLines(whittle.Span{Start: before, End: to})
+	comments := in.commentLines(whittle.Span{Start: before, End: to})
 	if len(comments) == 0 {
-		return edit(before, to, "")
+		return []whittle.Edit{{Span: whittle.Span{Start: before, End: to}}}, nil
 	}
 	if len(in.Heredocs) > 0 || hash {
 		return nil, in.unsupported("a comment stands where the last command would end")
 	}
-	return edit(before, to+len(bytes.TrimRight(src[to:next], "\r\n")), nl+strings.Join(comments, nl))
+	src, nl := in.file.Source, in.file.lineEnd()
+	end := trimLineEnd(src, to, in.file.nextLine(to))
+	return []whittle.Edit{{Span: whittle.Span{Start: before, End: end}, New: nl + strings.Join(comments, nl)}}, nil
 }
 
 // joins says that what is cut stands on the instruction's first line, and that

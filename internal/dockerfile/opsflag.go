@@ -22,16 +22,33 @@ func (in *Instruction) SetFlag(name, value string) ([]whittle.Edit, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range in.Flags {
+	for i, f := range in.Flags {
 		if f.Name != name {
 			continue
 		}
 		if f.Value == value {
 			return nil, nil
 		}
-		return in.checked([]whittle.Edit{{Span: f.Span, New: in.keeping(f.Span) + text}})
+		want := slices.Clone(in.Flags)
+		want[i].Value = value
+		return in.flagged([]whittle.Edit{{Span: f.Span, New: in.keeping(f.Span) + text}}, want)
 	}
-	return in.addFlag(text)
+	return in.addFlag(name, value, text)
+}
+
+// flagged gives the edits if the instruction then has the wanted flags and the
+// same arguments: a quote that does not end takes in more than it should.
+func (in *Instruction) flagged(edits []whittle.Edit, want []Flag) ([]whittle.Edit, error) {
+	now, err := in.with(edits)
+	if err != nil {
+		return nil, err
+	}
+	sameFlag := func(a, b Flag) bool { return a.Name == b.Name && a.Value == b.Value }
+	sameArg := func(a, b Arg) bool { return a.Value == b.Value }
+	if !slices.EqualFunc(now.Flags, want, sameFlag) || !slices.EqualFunc(now.Args, in.Args, sameArg) {
+		return nil, in.unsupported("%s would not have the flags that it should", in.Keyword)
+	}
+	return edits, nil
 }
 
 // AddFlag adds a flag that may stand several times: --mount, --exclude,
@@ -47,7 +64,7 @@ func (in *Instruction) AddFlag(name, value string) ([]whittle.Edit, error) {
 	if slices.Contains(in.Flag(name), value) {
 		return nil, nil
 	}
-	return in.addFlag(text)
+	return in.addFlag(name, value, text)
 }
 
 func repeatable(name string) bool {
@@ -82,7 +99,7 @@ func (in *Instruction) flagText(name, value string) (string, error) {
 
 // addFlag puts a flag behind the others, on a line of its own where the one
 // before it ends its line.
-func (in *Instruction) addFlag(text string) ([]whittle.Edit, error) {
+func (in *Instruction) addFlag(name, value, text string) ([]whittle.Edit, error) {
 	at := in.keywordEnd()
 	lead := " "
 	if n := len(in.Flags); n > 0 {
@@ -92,7 +109,8 @@ func (in *Instruction) addFlag(text string) ([]whittle.Edit, error) {
 			lead = ` \` + in.file.lineEnd() + indent
 		}
 	}
-	return in.checked([]whittle.Edit{{Span: whittle.Span{Start: at, End: at}, New: lead + text}})
+	want := append(slices.Clone(in.Flags), Flag{Name: name, Value: value})
+	return in.flagged([]whittle.Edit{{Span: whittle.Span{Start: at, End: at}, New: lead + text}}, want)
 }
 
 // keywordEnd is the offset behind the keyword.
@@ -250,7 +268,7 @@ func (st *Stage) replaceEnv(name, value, quoted string) (edits []whittle.Edit, f
 
 // envQuote is a value as ENV needs it; variables in it are still replaced.
 func envQuote(value string) string {
-	if value != "" && !strings.ContainsAny(value, " \t\v\f'\"\\<") {
+	if value != "" && !strings.ContainsAny(value, " \t\v\f'\"\\") {
 		return value
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`

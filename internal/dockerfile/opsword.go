@@ -139,15 +139,13 @@ func (c *Command) signature(edit int, change func([]string) []string) string {
 // become gives the edits if Apply takes them and the instruction's shell then
 // runs exactly the wanted commands.
 func (in *Instruction) become(edits []whittle.Edit, want []string) ([]whittle.Edit, error) {
-	after, err := in.file.apply(edits)
+	now, err := in.with(edits)
 	if err != nil {
-		return nil, in.unsupported("%s cannot be edited: %v", in.Keyword, err)
+		return nil, err
 	}
-	i := slices.IndexFunc(in.file.all(), func(o *Instruction) bool { return o.Span == in.Span })
-	if all := after.all(); i >= 0 && i < len(all) {
-		if s, err := all[i].Shell(); err == nil && slices.Equal(s.signatures(edits[0].Span.Start), want) {
-			return edits, nil
-		}
+	s, err := now.Shell()
+	if err != nil || !slices.Equal(s.signatures(edits[0].Span.Start), want) {
+		return nil, in.unsupported("%s would not run what it should", in.Keyword)
 	}
-	return nil, in.unsupported("%s would not run what it should", in.Keyword)
+	return edits, nil
 }

@@ -346,9 +346,18 @@ func commandTrials(i int, in *Instruction, s *Script, k int) (out []trial) {
 			}
 			return fmt.Errorf("it runs %q, before %q", b, a)
 		}))})
-	if len(c.Words) == 0 {
-		return out
+	if len(c.Words) > 0 {
+		out = append(out, wordTrials(i, in, s, c)...)
 	}
+	if in.Keyword != "RUN" { // ran reads nothing else
+		for j := range out {
+			out[j].want = others(i, func(_, _ node) error { return nil })
+		}
+	}
+	return out
+}
+
+func wordTrials(i int, in *Instruction, s *Script, c Command) (out []trial) {
 	same := func(undo func(old, now string) bool) func(old, now []node) error {
 		return others(i, runs(in, func(a, b []string) error {
 			if len(a) != len(b) {
@@ -365,37 +374,37 @@ func commandTrials(i int, in *Instruction, s *Script, k int) (out []trial) {
 			return nil
 		}))
 	}
+	const more = " --added 'a b'"
 	out = append(out, trial{name: "AddWords", sure: true,
 		run: func() ([]whittle.Edit, error) {
 			e, err := in.AddWords(c, len(c.Words)/2, "--added", "'a b'")
 			return []whittle.Edit{e}, err
 		},
-		want: same(func(old, now string) bool { return strings.Replace(now, " --added 'a b'", "", 1) == old })})
+		want: same(func(old, now string) bool {
+			return strings.Count(now, more) == strings.Count(old, more)+1 && strings.ReplaceAll(now, more, "") == strings.ReplaceAll(old, more, "")
+		})})
 	last := len(c.Words) - 1
-	if nested := strings.ContainsAny(c.Words[last].Text, "`(\n"); last > 0 {
+	nested := strings.ContainsAny(c.Words[last].Text, "`(\n")
+	free := others(i, func(_, _ node) error { return nil })
+	if last > 0 {
 		t := trial{name: "RemoveWords", sure: true, drops: nested,
 			run:  func() ([]whittle.Edit, error) { return in.RemoveWords(c, last, last+1) },
 			want: same(func(old, now string) bool { return len(now) < len(old) })}
 		if nested {
-			t.want = others(i, func(_, _ node) error { return nil })
+			t.want = free
 		}
 		out = append(out, t)
 	}
-	if nested := strings.ContainsAny(c.Words[last].Text, "`(\n"); !s.Exec {
-		t := trial{name: "ReplaceWord", drops: nested,
-			run:  func() ([]whittle.Edit, error) { return []whittle.Edit{in.ReplaceWord(c.Words[last], "'a b'")}, nil },
-			want: same(func(_, now string) bool { return strings.Contains(now, "'a b'") })}
-		if nested || c.Words[last].Text == "'a b'" || c.Name() == "" || in.Keyword != "RUN" {
-			t.want = others(i, func(_, _ node) error { return nil })
-		}
-		out = append(out, t)
+	if s.Exec {
+		return out
 	}
-	if in.Keyword != "RUN" { // ran reads nothing else
-		for j := range out {
-			out[j].want = others(i, func(_, _ node) error { return nil })
-		}
+	t := trial{name: "ReplaceWord", drops: nested,
+		run:  func() ([]whittle.Edit, error) { return []whittle.Edit{in.ReplaceWord(c.Words[last], "'a b'")}, nil },
+		want: same(func(_, now string) bool { return strings.Contains(now, "'a b'") })}
+	if nested || c.Words[last].Text == "'a b'" || c.Name() == "" {
+		t.want = free
 	}
-	return out
+	return append(out, t)
 }
 
 func envTrial(f *File, stage int, name, value string) trial {
@@ -457,7 +466,7 @@ func newSubject(src []byte) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &subject{f: f, nodes: old, comments: commentsOf(f), hashes: hashLines(src)}, nil
+	return &subject{f: f, nodes: old, comments: commentsOf(f), hashes: hashLines(f)}, nil
 }
 
 // try makes an operation and holds it to the invariants.
@@ -515,10 +524,7 @@ func (s *subject) keepsComments(tr trial, after *File) error {
 	if now := commentsOf(after); !slices.Equal(s.comments, now) {
 		return fmt.Errorf("comments %q became %q", s.comments, now)
 	}
-	if tr.name == "Remove" { // what a heredoc holds for a file is no comment
-		return nil
-	}
-	now := hashLines(after.Source)
+	now := hashLines(after)
 	for _, line := range s.hashes {
 		i := slices.Index(now, line)
 		if i < 0 {
@@ -526,14 +532,25 @@ func (s *subject) keepsComments(tr trial, after *File) error {
 		}
 		now = slices.Delete(now, i, i+1)
 	}
-	// What is left stood behind a command that went.
-	if len(now) > 0 && tr.name != "RemoveCommand" {
+	// What is left stood behind a command that went, or was the shell's.
+	if len(now) > 0 && tr.name != "RemoveCommand" && tr.name != "Remove" {
 		return fmt.Errorf("comment lines %q are new", now)
 	}
 	return nil
 }
 
-func hashLines(src []byte) (out []string) {
+// hashLines are the lines that start with "#", those of heredocs left out: only
+// the shell knows what they are there.
+func hashLines(f *File) (out []string) {
+	src := bytes.Clone(f.Source)
+	for _, in := range f.all() {
+		if in.Trigger != nil {
+			in = in.Trigger
+		}
+		for _, h := range in.Heredocs {
+			copy(src[h.Body.Start:h.Terminator.End], bytes.Repeat([]byte(" "), h.Terminator.End-h.Body.Start))
+		}
+	}
 	for line := range strings.Lines(strings.TrimPrefix(string(src), string(bom))) {
 		if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") {
 			out = append(out, line)
