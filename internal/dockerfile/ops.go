@@ -80,7 +80,40 @@ func (f *File) Move(in, after *Instruction) ([]whittle.Edit, error) {
 	if after.Span.Start < in.Span.Start {
 		slices.Reverse(edits)
 	}
-	return in.checked(edits)
+	now, err := in.edited(edits)
+	if err != nil {
+		return nil, err
+	}
+	if !inOrder(now.all(), f.all(), in, after) {
+		return nil, in.unsupported("%s would not be the same behind line %d", in.Keyword, after.EndLine)
+	}
+	return edits, nil
+}
+
+// inOrder says that the instructions are the old ones with in behind after.
+func inOrder(now, old []*Instruction, in, after *Instruction) bool {
+	if len(now) != len(old) {
+		return false
+	}
+	same := func(a, b *Instruction) bool {
+		return a.Keyword == b.Keyword && strings.TrimSpace(a.line.text) == strings.TrimSpace(b.line.text) && slices.Equal(a.shell, b.shell)
+	}
+	i := 0
+	for _, o := range old {
+		if o.Span == in.Span {
+			continue
+		}
+		if !same(now[i], o) {
+			return false
+		}
+		if i++; o.Span == after.Span {
+			if !same(now[i], in) {
+				return false
+			}
+			i++
+		}
+	}
+	return true
 }
 
 // vacate removes the lines [start, end), and one blank line where two would
@@ -284,15 +317,6 @@ func windows(shell []string) bool {
 // misuse is the error for a call that no Dockerfile could satisfy.
 func (in *Instruction) misuse(format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %s: %w", in.file.Name, in.Line, fmt.Sprintf(format, args...), whittle.ErrUsage)
-}
-
-// checked gives edits that Apply takes, and says what it has against others.
-func (in *Instruction) checked(edits []whittle.Edit) ([]whittle.Edit, error) {
-	_, err := in.edited(edits)
-	if err != nil {
-		return nil, err
-	}
-	return edits, nil
 }
 
 // edited is the file with the edits.
