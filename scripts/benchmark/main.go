@@ -1,5 +1,6 @@
 // Command benchmark measures whittle inspect against floors and against the
-// layer explorer dive, and prints a Markdown table of ratios within one run.
+// layer explorer dive, and whittle check on the example, and prints Markdown
+// tables of ratios within one run.
 // scripts/bench installs what it needs and calls it.
 package main
 
@@ -29,6 +30,7 @@ func main() {
 	whittle := flag.String("whittle", ".cache/bin/whittle", "the program")
 	example := flag.String("example", "", "docker archive with gzip layers, about 1 GB")
 	small := flag.Bool("small", false, "leave out the image of 5 GB")
+	only := flag.Bool("check", false, "measure nothing but the check of the example")
 	flag.Parse()
 	b := bench{dir: *dir, whittle: abs(*whittle)}
 	images := []spec{
@@ -39,12 +41,20 @@ func main() {
 	if *small {
 		images = images[:2]
 	}
+	if *only {
+		if err := b.check(images[1], "gzip", *example); err != nil {
+			log.Fatalf("benchmark: %v", err)
+		}
+		b.printChecks(os.Stdout)
+		return
+	}
 	for _, s := range images {
 		if err := b.image(s); err != nil {
 			log.Fatalf("benchmark: %s: %v", s.name, err)
 		}
 	}
 	b.print(os.Stdout)
+	b.printChecks(os.Stdout)
 }
 
 func abs(p string) string {
@@ -68,6 +78,13 @@ type spec struct {
 type bench struct {
 	dir, whittle string
 	rows         []row
+	checks       []check
+}
+
+// check is one image that was checked, without a cache and with one.
+type check struct {
+	image, form string
+	cold, warm  sample
 }
 
 // row is one measured image in one form.
@@ -81,8 +98,9 @@ type row struct {
 // sample is the median wall time and the peak memory of a command.
 type sample struct {
 	wall time.Duration
-	rss  int64 // bytes
-	over bool  // it was ended after patience
+	cpu  time.Duration // of all cores, the least of the runs
+	rss  int64         // bytes
+	over bool          // it was ended after patience
 }
 
 // patience ends a command that does not end by itself.
@@ -110,7 +128,36 @@ func (b *bench) image(s spec) error {
 			return err
 		}
 		b.rows = append(b.rows, r)
+		if s.from == "" {
+			continue // a generated image starts nothing
+		}
+		if err := b.check(s, form, archive); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (b *bench) check(s spec, form, archive string) (err error) {
+	log.Printf("checking %s, %s layers", s.name, form)
+	cache, err := os.MkdirTemp(b.dir, "cache")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(cache)
+	c := check{image: s.name, form: form}
+	source := "docker-archive:" + archive
+	if c.cold, err = timed(s.runs, nil, b.whittle, "check", "--quiet", "--json", "--no-index-cache", source); err != nil {
+		return err
+	}
+	warm := []string{"check", "--quiet", "--json", "--cache-dir", cache, source}
+	if _, err = timed(1, nil, b.whittle, warm...); err != nil {
+		return err
+	}
+	if c.warm, err = timed(s.runs, nil, b.whittle, warm...); err != nil {
+		return err
+	}
+	b.checks = append(b.checks, c)
 	return nil
 }
 
@@ -196,10 +243,13 @@ func timed(runs int, env []string, program string, args ...string) (sample, erro
 		began := time.Now()
 		if err := cmd.Run(); ctx.Err() != nil {
 			s.over = true
-		} else if err != nil {
+		} else if err != nil && !(args[0] == "check" && cmd.ProcessState.ExitCode() == 1) { // 1 is an answer: the image does not run
 			return s, fmt.Errorf("%s: %w: %s", filepath.Base(program), err, errs.String())
 		}
 		times = append(times, time.Since(began))
+		if cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); s.cpu == 0 || cpu < s.cpu {
+			s.cpu = cpu
+		}
 		if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 			s.rss = max(s.rss, u.Maxrss*1024)
 		}
