@@ -3,6 +3,7 @@ package lab
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"whittle/internal/distro"
 	"whittle/internal/dockerfile"
 	"whittle/internal/plan"
+	"whittle/internal/pypi"
 	"whittle/internal/python"
 )
 
@@ -28,7 +30,12 @@ func TestForecast(t *testing.T) {
 	}
 	h := newHealth(t)
 	dir := copyExample(t)
-	p := exampleProject(t, h, dir)
+	source, err := os.ReadFile(filepath.Join(dir, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := exampleProject(t, h, dir, source)
+	p.Distroless = debianPython(t)
 	for _, clean := range []plan.Cleanup{
 		{Bytecode: true, Tests: true, KeepTests: []string{"matplotlib"}},
 		{},
@@ -117,15 +124,72 @@ func copyExample(t *testing.T) string {
 	return dir
 }
 
-// exampleProject builds the original and says all that is known of it.
-func exampleProject(t *testing.T, h *health, dir string) *plan.Project {
-	t.Helper()
+// TestForecastIndex holds an image of packages that nobody installed to a true
+// build: the measured one has another extra.
+func TestForecastIndex(t *testing.T) {
+	if os.Getenv("WHITTLE_FORECAST") == "" {
+		t.Skip("builds real images: set WHITTLE_FORECAST=1")
+	}
+	h := newHealth(t)
+	dir := copyExample(t)
 	source, err := os.ReadFile(filepath.Join(dir, "Dockerfile"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	p := exampleProject(t, h, dir, []byte(strings.Replace(string(source), "dashboard,reports", "dashboard", 1)))
+	p.Clean = plan.Cleanup{Bytecode: true, Tests: true, KeepTests: []string{"matplotlib"}}
+	p.Extras = map[string][]plan.Weight{"reports": extraWeights(t, p, "reports")}
+	out, err := plan.Forecast(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range out.Forecasts {
+		if f.Strategy == "split-reports" {
+			h.holdForecast(t, f, dir)
+			return
+		}
+	}
+	t.Error("no forecast of the extra")
+}
+
+// extraWeights are what the package index says of an extra's distributions.
+func extraWeights(t *testing.T, p *plan.Project, extra string) []plan.Weight {
+	t.Helper()
+	o := plan.ResolveOptions{Env: p.Env, Target: python.Target{Major: 3, Minor: 13, Libc: "glibc", LibcMajor: 2, LibcMinor: 41, Machine: p.Env.PlatformMachine}}
+	var wants []python.Requirement
+	for _, d := range p.Declared.Dependencies {
+		switch {
+		case d.Kind == python.Constraint:
+			o.Constraints = append(o.Constraints, d.Requirement)
+		case d.Kind == python.Runs, d.Kind == python.Optional && d.Extra == extra:
+			wants = append(wants, d.Requirement)
+		}
+	}
+	idx := pypi.Open(pypi.Options{CacheDir: t.TempDir()})
+	res, err := plan.Resolve(t.Context(), idx, wants, o)
+	if errors.Is(err, whittle.ErrEngine) {
+		t.Skipf("no package index: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := plan.Installed(t.Context(), idx, res, plan.InstallOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights, err := plan.CleanWeights(t.Context(), idx, res, in, p.Clean)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return weights
+}
+
+// exampleProject builds the example by a Dockerfile and says all that is known
+// of it.
+func exampleProject(t *testing.T, h *health, dir string, source []byte) *plan.Project {
+	t.Helper()
 	var log strings.Builder
-	res, err := h.engine.Build(t.Context(), build.Definition{Context: dir, Bases: h.bases, Offline: true},
+	res, err := h.engine.Build(t.Context(), build.Definition{Context: dir, Content: source, Bases: h.bases, Offline: true},
 		build.Output{Layout: h.layout, Compression: "uncompressed", Log: &log})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
@@ -156,7 +220,6 @@ func exampleProject(t *testing.T, h *health, dir string) *plan.Project {
 	}
 	p.Env = found[0].Environment(s.Config().Platform().Machine())
 	p.Graph = python.NewGraph(dists, p.Env, nil)
-	p.Distroless = debianPython(t)
 	return p
 }
 

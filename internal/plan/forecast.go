@@ -60,9 +60,11 @@ type Project struct {
 type Weight struct {
 	Name, Version string
 	// Low, Bytes and High are the size without bytecode, and Bytecode that of
-	// the bytecode, in bytes.
+	// the bytecode, in bytes; Cleaned says that the tests which [Project.Clean]
+	// deletes are not among it.
 	Low, Bytes, High int64
 	Bytecode         int64
+	Cleaned          bool
 	// Source says where the sizes are from: "wheel's directory".
 	Source string
 	// Pure says that the wheel holds no machine code.

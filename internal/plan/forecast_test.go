@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -277,6 +278,21 @@ func TestAlpineCommand(t *testing.T) {
 	}
 }
 
+// testIndex has the members of wheels by their names.
+type testIndex map[string][]whittle.WheelMember
+
+func (testIndex) Files(context.Context, string) ([]whittle.IndexFile, error) {
+	return nil, whittle.ErrNotFound
+}
+
+func (testIndex) Metadata(context.Context, whittle.IndexFile) ([]byte, error) {
+	return nil, whittle.ErrNotFound
+}
+
+func (x testIndex) Members(_ context.Context, f whittle.IndexFile) ([]whittle.WheelMember, error) {
+	return x[f.Name], nil
+}
+
 func TestWeights(t *testing.T) {
 	res := &Resolution{Choices: []Choice{
 		{Name: "a", Version: "1", Wheel: &whittle.IndexFile{Name: "a-1-py3-none-any.whl"}},
@@ -286,17 +302,21 @@ func TestWeights(t *testing.T) {
 	}}
 	in := &Installation{Parts: []InstalledPart{
 		{Name: "a", Bytes: 150, Low: 140, High: 160, Bytecode: 50, Source: fromWheel},
-		{Name: "b", Bytes: 1000, Low: 1000, High: 1000, Source: fromWheel},
+		{Name: "b", Bytes: 1000, Low: 1000, High: 1000, Source: fromWheel, Cleaned: true},
 		{Name: "c", Bytes: 300, Low: 50, High: 1000, Source: fromSource},
 		{Name: "d", Bytes: 10, Low: 5, High: 20, Source: fromOther},
 	}}
 	want := []Weight{
-		{Name: "a", Version: "1", Low: 100, Bytes: 100, High: 100, Bytecode: 50, Source: fromWheel, Pure: true},
-		{Name: "b", Version: "2", Low: 1000, Bytes: 1000, High: 1000, Source: fromWheel},
-		{Name: "c", Version: "3", Low: 50, Bytes: 300, High: 1000, Source: fromSource, SourceOnly: true},
-		{Name: "d", Version: "4", Low: 5, Bytes: 10, High: 20, Source: fromOther, SourceOnly: true, NoSource: true},
+		{Name: "a", Version: "1", Low: 70, Bytes: 70, High: 70, Bytecode: 40, Source: fromWheel, Pure: true, Cleaned: true},
+		{Name: "b", Version: "2", Low: 1000, Bytes: 1000, High: 1000, Source: fromWheel, Cleaned: true},
+		{Name: "c", Version: "3", Low: 50, Bytes: 300, High: 1000, Source: fromSource, SourceOnly: true, Cleaned: true},
+		{Name: "d", Version: "4", Low: 5, Bytes: 10, High: 20, Source: fromOther, SourceOnly: true, NoSource: true, Cleaned: true},
 	}
-	got := Weights(res, in)
+	idx := testIndex{"a-1-py3-none-any.whl": {{Path: "a/x.py", Size: 40}, {Path: "a/tests/t.py", Size: 10}, {Path: "a/tests/data", Size: 20}}}
+	got, err := CleanWeights(t.Context(), idx, res, in, Cleanup{Tests: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Fatalf("(-want +got):\n%s", diff)
 	}

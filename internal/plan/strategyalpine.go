@@ -126,7 +126,7 @@ func (a *account) addMusl(s sizes, known *AlpineBase) (compile, impossible bool)
 // image has the distribution: they are the same whatever it was compiled for.
 func (a *account) withoutTests(w Weight) Weight {
 	i := slices.IndexFunc(a.dists, func(d installed) bool { return d.name == w.Name })
-	if i < 0 || !a.Clean.Tests {
+	if i < 0 || !a.Clean.Tests || w.Cleaned {
 		return w
 	}
 	tests := min(a.dists[i].tests, w.Low)
