@@ -51,7 +51,11 @@ func parse(src []byte) (d *document, shift int, err error) {
 	p.Reset(src)
 	head, under, opaque := []string(nil), -1, false
 	arrays := map[string]bool{}
+	pairs := 0
 	for p.NextExpression() {
+		if pairs += countPairs(p.Expression()); pairs > maxPairs {
+			return nil, 0, fmt.Errorf("more than %d keys: %w", maxPairs, whittle.ErrLimit)
+		}
 		x, err := newExpression(p.Expression(), 0, src)
 		if err != nil {
 			return nil, 0, err
@@ -78,6 +82,28 @@ func parse(src []byte) (d *document, shift int, err error) {
 		return nil, 0, fmt.Errorf("%w: %w", err, whittle.ErrUsage)
 	}
 	return d, shift, nil
+}
+
+// countPairs counts the headers and keys in a node of the parser's, which
+// bounds how deep it nests.
+func countPairs(n *unstable.Node) int {
+	count := 0
+	if n.Kind != unstable.Array && n.Kind != unstable.InlineTable {
+		count++
+	}
+	if n.Kind == unstable.KeyValue {
+		n = n.Value()
+	}
+	if n.Kind != unstable.Array && n.Kind != unstable.InlineTable {
+		return count
+	}
+	for it := n.Children(); it.Next(); {
+		switch c := it.Node(); c.Kind {
+		case unstable.KeyValue, unstable.Array, unstable.InlineTable:
+			count += countPairs(c)
+		}
+	}
+	return count
 }
 
 // inArray says that a table is in one of the arrays of tables.
@@ -263,13 +289,4 @@ func (d *document) comments() []whittle.Span {
 		}
 	}
 	return out
-}
-
-// commentOn is the comment on an offset's line, after that offset.
-func (d *document) commentOn(at int) (whittle.Span, bool) {
-	s := whittle.Span{Start: at, End: d.lineEnd(at)}
-	for s.Start < s.End && strings.IndexByte(" \t,", d.src[s.Start]) >= 0 {
-		s.Start++
-	}
-	return s, s.Start < s.End && d.src[s.Start] == '#'
 }

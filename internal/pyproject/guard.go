@@ -1,7 +1,6 @@
 package pyproject
 
 import (
-	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
@@ -52,8 +51,12 @@ func GuardImport(src []byte, line int, message string) ([]whittle.Edit, error) {
 	case p.guarded(at):
 		return nil, nil
 	}
-	edits := p.guard(s, message)
-	if err := p.check(edits, at, message); err != nil {
+	name := p.freeName()
+	if name == "" {
+		return fail(unsupported("every name for the error is in use"))
+	}
+	edits := p.guard(s, message, name)
+	if err := p.check(edits, at, message, name); err != nil {
 		return fail(err)
 	}
 	return edits, nil
@@ -70,7 +73,7 @@ func (p *pythonFile) guarded(at int) bool {
 }
 
 // guard makes the edits.
-func (p *pythonFile) guard(s statement, message string) []whittle.Edit {
+func (p *pythonFile) guard(s statement, message, name string) []whittle.Edit {
 	unit := p.unit(s.indent)
 	edits := []whittle.Edit{insertion(s.start+len(s.indent), "try:"+p.eol+s.indent+unit)}
 	for at := p.nextLine(s.start); at < s.end; at = p.nextLine(at) {
@@ -78,7 +81,6 @@ func (p *pythonFile) guard(s statement, message string) []whittle.Edit {
 			edits = append(edits, insertion(at, unit))
 		}
 	}
-	name := p.freeName()
 	tail := []string{s.indent + "except ImportError as " + name + ":", s.indent + unit + raised(message, name, p.ascii)}
 	return append(edits, p.addLines(s.end, tail...))
 }
@@ -104,18 +106,14 @@ func (p *pythonFile) unit(indent string) string {
 }
 
 // freeName is a name for the original error that the file does not use: the
-// end of an except clause unbinds it.
+// end of an except clause unbinds it. It is empty where all are in use.
 func (p *pythonFile) freeName() string {
-	for _, name := range []string{"error", "exc", "err"} {
+	for _, name := range []string{"error", "exc", "err", "import_error", "original_error"} {
 		if !regexp.MustCompile(`\b` + name + `\b`).Match(p.src) {
 			return name
 		}
 	}
-	name := "import_error"
-	for bytes.Contains(p.src, []byte(name)) {
-		name += "_"
-	}
-	return name
+	return ""
 }
 
 // pythonString writes a string literal.
@@ -143,7 +141,7 @@ func pythonString(s string, ascii bool) string {
 
 // check applies edits and reads what comes out: the statements are the same,
 // with the three new ones around the import.
-func (p *pythonFile) check(edits []whittle.Edit, at int, message string) error {
+func (p *pythonFile) check(edits []whittle.Edit, at int, message, name string) error {
 	out, err := splice(p.src, edits)
 	if err != nil {
 		return err
@@ -155,7 +153,7 @@ func (p *pythonFile) check(edits []whittle.Edit, at int, message string) error {
 	if len(now.statements) != len(p.statements)+3 {
 		return unsupported("something else would change")
 	}
-	made, s, name := now.statements[at:at+4], p.statements[at], p.freeName()
+	made, s := now.statements[at:at+4], p.statements[at]
 	last, err := parsePython([]byte(raised(message, name, p.ascii)))
 	if err != nil || len(last.statements) != 1 {
 		return unsupported("the message cannot be written")

@@ -107,6 +107,7 @@ func TestGuardImportRefused(t *testing.T) {
 		{"doubtful f-string", "x = f\"{a[\"b\"]}\"\nimport b\n", 2},
 		{"bare carriage return", "import b\rx = 1\n", 1},
 		{"form feed", "\fimport b\n", 1},
+		{"no name", "import b\nerror, exc, err, import_error, original_error = range(5)\n", 1},
 		{"nul", "import b\n\x00", 1},
 		{"name like one", "importlib.x()\n", 1},
 		{"comment", "# import a\n", 1},

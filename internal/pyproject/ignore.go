@@ -51,6 +51,9 @@ func parseIgnore(src []byte) (*ignoreFile, error) {
 			continue
 		}
 		r.pattern, r.except = strings.CutPrefix(strings.TrimSpace(line), "!")
+		if strings.TrimSpace(r.pattern) == "" {
+			return nil, unsupported("it has an exception from nothing, which Docker refuses")
+		}
 		r.parts = patternParts(r.pattern)
 		f.rules = append(f.rules, r)
 	}
@@ -118,6 +121,9 @@ func AddIgnore(src []byte, patterns ...string) ([]whittle.Edit, error) {
 }
 
 func validPattern(p string, parts []string) error {
+	if catchAll(parts) {
+		return fmt.Errorf("%q leaves everything out: %w", p, whittle.ErrUsage)
+	}
 	_, err := path.Match(p, ".")
 	if err != nil || len(p) > maxRequirement || len(parts) == 0 || len(parts) > maxKeys || !printable(p) ||
 		strings.ContainsAny(p, "\\\t") || p[0] == '#' || p[0] == '!' {

@@ -307,8 +307,11 @@ func (l *located) removeElements(name string) ([]whittle.Span, []taken, error) {
 			out = append(out, taken{requirement: r})
 		}
 	}
-	if len(out) == 0 {
+	switch {
+	case len(out) == 0:
 		return nil, nil, nil
+	case len(out) > maxCopies:
+		return nil, nil, unsupported("it is there %d times", len(out))
 	}
 	return a.remove(gone), out, nil
 }

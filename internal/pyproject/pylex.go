@@ -124,46 +124,27 @@ func (x *pythonLexer) logical() (statement, error) {
 // quoted reads a string. An f-string that Python 3.12 would end elsewhere than
 // its elders is doubtful.
 func (x *pythonLexer) quoted() error {
-	src := x.file.src
-	start, line := x.at, x.line
-	q := src[start]
-	long := start+2 < len(src) && src[start+1] == q && src[start+2] == q
-	end := x.file.lineEnd(start)
-	if long {
-		end = len(src)
+	src, start := x.file.src, x.at
+	closing := src[start : start+1]
+	if triple := bytes.Repeat(closing, 3); bytes.HasPrefix(src[start:], triple) {
+		closing = triple
 	}
-	width := 1
-	if long {
-		width = 3
-	}
-	i := start + width
-	for {
-		if i >= end {
-			return unsupported("a string in line %d does not end", line)
-		}
-		if src[i] == '\\' {
+	i := start + len(closing)
+	for !bytes.HasPrefix(src[min(i, len(src)):], closing) {
+		switch {
+		case i >= len(src), src[i] == '\n' && len(closing) == 1:
+			return unsupported("a string in line %d does not end", x.line)
+		case src[i] == '\\' && i+2 < len(src) && src[i+1] == '\r' && src[i+2] == '\n':
+			i += 2
+		case src[i] == '\\':
 			i++
-			// A backslash joins the next line to a short string.
-			if !long && i >= end {
-				end = x.file.nextLine(i)
-				i = end
-				if end < len(src) {
-					end = x.file.lineEnd(end)
-				}
-				continue
-			}
-			i++
-			continue
-		}
-		if src[i] == q && (!long || i+2 < len(src) && src[i+1] == q && src[i+2] == q) {
-			break
 		}
 		i++
 	}
-	x.at = i + width
+	x.at = i + len(closing)
 	body := src[start:x.at]
 	if x.formatted() && bytes.Count(body, []byte("{")) != bytes.Count(body, []byte("}")) {
-		return unsupported("the f-string in line %d may end elsewhere", line)
+		return unsupported("the f-string in line %d may end elsewhere", x.line)
 	}
 	x.line += bytes.Count(body, []byte("\n"))
 	x.code.Write(keepSpaces(body))
@@ -180,7 +161,13 @@ func (x *pythonLexer) formatted() bool {
 
 // keepSpaces makes white space in a string safe from [fold].
 func keepSpaces(s []byte) []byte {
-	return []byte(strings.NewReplacer(" ", "\x01", "\t", "\x02", "\n", "\x03", "\r", "\x04", ";", "\x05").Replace(string(s)))
+	out := bytes.Clone(s)
+	for i, c := range out {
+		if j := strings.IndexByte(" \t\n\r\v\f;", c); j >= 0 {
+			out[i] = byte(j + 1)
+		}
+	}
+	return out
 }
 
 // fold makes all white space one blank, with none at the ends.

@@ -21,9 +21,14 @@ const (
 	// a pyproject.toml is not.
 	maxTOML = 1 << 20
 	maxText = 8 << 20
+	// maxPairs bounds the keys of a document, inline ones too: to see that none
+	// is there twice takes time with their square.
+	maxPairs = 8 << 10
 	// maxKeys bounds the parts of a dotted key, and so how deep the document
 	// of a hostile file can be.
 	maxKeys = 64
+	// maxCopies bounds how often a list has a distribution that leaves it.
+	maxCopies = 16
 )
 
 var byteOrderMark = []byte("\ufeff")
