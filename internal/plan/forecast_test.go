@@ -302,7 +302,7 @@ func TestWeights(t *testing.T) {
 	}}
 	in := &Installation{Parts: []InstalledPart{
 		{Name: "a", Bytes: 150, Low: 140, High: 160, Bytecode: 50, Source: fromWheel},
-		{Name: "b", Bytes: 1000, Low: 1000, High: 1000, Source: fromWheel, Cleaned: true},
+		{Name: "b", Bytes: 1000, Low: 1000, High: 1000, Source: fromWheel},
 		{Name: "c", Bytes: 300, Low: 50, High: 1000, Source: fromSource},
 		{Name: "d", Bytes: 10, Low: 5, High: 20, Source: fromOther},
 	}}
