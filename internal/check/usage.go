@@ -15,7 +15,8 @@ type Use uint8
 // The ways, the weakest first. NotUsed is what files show: a distribution may
 // still be imported by a name that is made at run time.
 const (
-	// UnknownUse: nothing imports it, but not everything could be followed.
+	// UnknownUse: nothing imports it, but not everything could be followed, or
+	// it has nothing to import.
 	UnknownUse Use = iota
 	NotUsed
 	// PluginUse: it offers itself to a distribution that is used: by an entry
@@ -57,7 +58,8 @@ func Usage(ctx context.Context, img *Image) ([]Used, error) {
 	}
 	unknown := len(s.unknown()) > 0 || len(u.modules) == 0
 	for i := range u.out {
-		if u.out[i].Use == UnknownUse && !unknown {
+		// What has no modules serves by its data or programs.
+		if u.out[i].Use == UnknownUse && !unknown && len(img.Distributions[i].ImportNames()) > 0 {
 			u.out[i].Use = NotUsed
 		}
 	}

@@ -77,6 +77,8 @@ func TestUsage(t *testing.T) {
 		return out
 	}
 	plain := installed("lib", nil)
+	data := installed("lib", map[string]string{"lib/data.csv": "1"})
+	delete(data, packages+"lib/__init__.py")
 	tests := []struct {
 		name    string
 		files   map[string]string
@@ -117,6 +119,8 @@ func TestUsage(t *testing.T) {
 		{"an engine", files(main("import pandas\n"), installed("pandas", nil), installed("openpyxl", nil)), start,
 			"openpyxl optional pandas loads it by name\npandas eager main.py:1"},
 		{"a program", files(main("import subprocess\nsubprocess.run(['tool', '-x'])\n"), installed("lib", map[string]string{"entry_points.txt": "[console_scripts]\ntool = lib:main\n"})), start, "lib lazy main.py:2"},
+		{"data alone", files(main("import os\n"), data), start, "lib unknown"},
+		{"time zones", files(main("import zoneinfo\n"), installed("tzdata", nil)), start, "tzdata optional python loads it by name"},
 		{"nothing could be followed", plain, whittle.Process{Cmd: []string{"/bin/gone"}}, "lib unknown"},
 	}
 	for _, tt := range tests {

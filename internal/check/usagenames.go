@@ -13,8 +13,9 @@ import (
 // import statement shows it, or only one in a module that is itself loaded so.
 // The first column is a distribution that is used, the second what it loads
 // where that is installed. From the documentation of the optional dependencies
-// of each.
+// of each. "python" is the standard library.
 const byName = `
+python	tzdata
 pandas	openpyxl xlsxwriter xlrd odfpy pyxlsb python-calamine lxml html5lib beautifulsoup4 pyarrow fastparquet tables numexpr bottleneck numba jinja2 tabulate matplotlib s3fs gcsfs fsspec xarray pyreadstat zstandard sqlalchemy
 polars	pyarrow fastexcel xlsxwriter deltalake connectorx adbc-driver-manager fsspec numpy pandas
 dask	distributed pyarrow fastparquet pandas numpy bokeh
@@ -164,7 +165,7 @@ func hostOf(group string, hosts map[string]string) (string, bool) {
 func (u *usage) known() (changed bool) {
 	for line := range strings.Lines(byName) {
 		host, names, ok := strings.Cut(strings.TrimSpace(line), "\t")
-		if !ok || !slices.ContainsFunc(u.positions(host), u.used) {
+		if !ok || host != "python" && !slices.ContainsFunc(u.positions(host), u.used) {
 			continue
 		}
 		for _, name := range strings.Fields(names) {

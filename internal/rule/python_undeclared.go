@@ -78,6 +78,13 @@ func (p *Pass) undeclared(q *whittle.Problem, name string) whittle.Finding {
 		Advice:      "declare " + requirement,
 		Fingerprint: whittle.Fingerprint("undeclared-dependency", name),
 	}
+	for _, d := range p.Declared.Dependencies {
+		if d.Kind == python.Dev && python.Normalize(d.Name) == name {
+			f.Message = fmt.Sprintf("%s:%d imports %s, and %s:%d declares %s for development only", q.Path, q.Line, q.Module, d.File, d.Line, name)
+			f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, File: d.File, Line: d.Line, What: d.Text})
+			break
+		}
+	}
 	if len(q.ReachedFrom) > 0 {
 		f.Message += "; reached from " + strings.Join(q.ReachedFrom, " → ")
 	}

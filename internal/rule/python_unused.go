@@ -240,12 +240,27 @@ func (p *Pass) unused(group, freed, items []int) whittle.Finding {
 		f.Message += ": " + whittle.Bytes(p.bytes(items))
 	}
 	f.Risk, f.Caution = p.unusedRisk(group, freed)
-	if patches, ok := p.undeclare(deps); ok {
+	if extra, ok := development(deps); ok {
+		f.Advice = "install the project without the extra " + extra
+	} else if patches, ok := p.undeclare(deps); ok {
 		f.Fix = &whittle.Fix{Title: "remove " + list(names), Patches: patches}
 	} else if p.locked() {
 		f.Advice += ", and lock it again"
 	}
 	return f
+}
+
+// development finds an extra that serves whoever develops the project: it is
+// right that it declares them, and an image should not have it.
+func development(deps []*python.Dependency) (extra string, ok bool) {
+	for _, d := range deps {
+		for _, word := range []string{"dev", "test", "lint", "doc", "typing", "mypy"} {
+			if strings.Contains(strings.ToLower(d.Extra), word) {
+				return d.Extra, true
+			}
+		}
+	}
+	return "", false
 }
 
 func pronoun(names []string) string {
