@@ -56,6 +56,9 @@ func parseIgnore(src []byte) (*ignoreFile, error) {
 		}
 		r.parts = patternParts(r.pattern)
 		f.rules = append(f.rules, r)
+		if err := counted(len(f.rules)); err != nil {
+			return nil, err
+		}
 	}
 	return f, nil
 }
@@ -77,7 +80,8 @@ func patternParts(pattern string) []string {
 // exception (a line that starts with "!"), so that all exceptions go on
 // working. Where an exception takes back all that a pattern would match, or
 // the file leaves out everything but its exceptions, they come behind it;
-// that is [whittle.ErrUnsupported] where a finer exception would be undone.
+// that is [whittle.ErrUnsupported] where the same exception or a finer one
+// would be undone. A pattern that leaves everything out is [whittle.ErrUsage].
 func AddIgnore(src []byte, patterns ...string) ([]whittle.Edit, error) {
 	fail := func(err error) ([]whittle.Edit, error) {
 		return nil, fmt.Errorf("adding %.200q to .dockerignore: %w", patterns, err)

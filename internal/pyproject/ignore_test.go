@@ -84,6 +84,7 @@ func TestAddIgnoreRefused(t *testing.T) {
 		{"tests\n!tests\n", "tests", whittle.ErrUnsupported},
 		{"*\n!src/data/keep\n!src\n", "src/data", whittle.ErrUnsupported},
 		{strings.Repeat("#\n", maxText/2+1), "a", whittle.ErrLimit},
+		{strings.Repeat("b\n", maxLines+1), "a", whittle.ErrLimit},
 	} {
 		edits, err := AddIgnore([]byte(tt.src), tt.pattern)
 		if !errors.Is(err, tt.want) || edits != nil || strings.Contains(err.Error(), "\n") {

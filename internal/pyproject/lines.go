@@ -51,6 +51,9 @@ func parseLines(src []byte) (*requirementsFile, error) {
 	for at < len(src) {
 		l := f.logical(at)
 		f.lines = append(f.lines, l)
+		if err := counted(len(f.lines)); err != nil {
+			return nil, err
+		}
 		at = l.end
 	}
 	return f, nil

@@ -113,6 +113,7 @@ func TestLinesRefused(t *testing.T) {
 		{"\xff\xfef\x00", "rich", whittle.ErrUnsupported},
 		{"--require-hashes\nflask\n", "rich", whittle.ErrUnsupported},
 		{strings.Repeat("#\n", maxText/2+1), "rich", whittle.ErrLimit},
+		{strings.Repeat("\n", maxLines+1), "rich", whittle.ErrLimit},
 	} {
 		edits, err := AddLine([]byte(tt.src), tt.requirement)
 		if !errors.Is(err, tt.want) || edits != nil || strings.Contains(err.Error(), "\n") {

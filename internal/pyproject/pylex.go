@@ -57,6 +57,9 @@ func parsePython(src []byte) (*pythonFile, error) {
 		if s.code != "" {
 			p.statements = append(p.statements, s)
 		}
+		if err := counted(len(p.statements)); err != nil {
+			return nil, err
+		}
 	}
 	return p, nil
 }

@@ -21,6 +21,8 @@ const (
 	// a pyproject.toml is not.
 	maxTOML = 1 << 20
 	maxText = 8 << 20
+	// maxLines bounds the lines of a file that say something.
+	maxLines = 100_000
 	// maxPairs bounds the keys of a document, inline ones too: to see that none
 	// is there twice takes time with their square.
 	maxPairs = 8 << 10

@@ -170,11 +170,17 @@ func TestRefused(t *testing.T) {
 		{"[tool.poetry]\n", List{Kind: "poetry"}, "python", whittle.ErrUnsupported},
 		{strings.Repeat("a.", maxKeys) + "a = 1\n", deps, "a", whittle.ErrUnsupported},
 		{strings.Repeat("#\n", maxTOML/2+1), deps, "a", whittle.ErrLimit},
+		{strings.Repeat("[[a]]\n", maxPairs+1), deps, "a", whittle.ErrLimit},
+		{"[tool]\nx = [{" + strings.Repeat("a=[{b=1}],", maxPairs) + "}]\n", deps, "a", whittle.ErrLimit},
 	} {
 		edits, err := AddRequirement([]byte(tt.src), tt.list, tt.requirement)
 		if !errors.Is(err, tt.want) || edits != nil || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%.20q to %s of %.40q: %v, %v", tt.requirement, tt.list, tt.src, edits, err)
 		}
+	}
+	many := []byte("[project]\ndependencies = [" + strings.Repeat("'x',", maxCopies+1) + "]\n")
+	if edits, err := RemoveRequirement(many, deps, "x"); !errors.Is(err, whittle.ErrUnsupported) || edits != nil {
+		t.Errorf("one that is there often: %v, %v", edits, err)
 	}
 	src := []byte("[project]\ndependencies = ['x']\n")
 	if _, err := RemoveRequirement(src, deps, "x y"); !errors.Is(err, whittle.ErrUsage) {

@@ -134,3 +134,11 @@ func limited(src []byte, most int) error {
 	}
 	return nil
 }
+
+// counted is limited for lines.
+func counted(lines int) error {
+	if lines > maxLines {
+		return fmt.Errorf("more than %d lines: %w", maxLines, whittle.ErrLimit)
+	}
+	return nil
+}
