@@ -264,6 +264,9 @@ func TestSetEnv(t *testing.T) {
 		{"not behind a command", "FROM a\nRUN b\nENV B=2\n", setEnv(0, "A", "1"), "FROM a\nENV A=1\nRUN b\nENV B=2\n"},
 		{"another value", "FROM a\nENV B=2 A=0\nRUN b\nENV A 5\n", setEnv(0, "A", "1"), "FROM a\nENV B=2 A=1\nRUN b\nENV A 1\n"},
 		{"the same value", "FROM a\nENV A=\"1 2\"\n", setEnv(0, "A", "1 2"), "FROM a\nENV A=\"1 2\"\n"},
+		{"the same value in quotes", "FROM a\nENV A='1 2' B=\"3\"\nENV A=\"1 2\"\n", setEnv(0, "A", "1 2"), "FROM a\nENV A='1 2' B=\"3\"\nENV A=\"1 2\"\n"},
+		{"quotes of its own", "FROM a\nENV A=\"x\"\n", setEnv(0, "A", `"x"`), "FROM a\nENV A=\"\\\"x\\\"\"\n"},
+		{"a variable in it", "FROM a\nENV PATH='/x:$PATH'\n", setEnv(0, "PATH", "/x:$PATH"), "FROM a\nENV PATH=/x:$PATH\n"},
 		{"another stage", "FROM a AS x\nENV A=0\nFROM x\nCMD b\n", setEnv(1, "A", "1"), "FROM a AS x\nENV A=0\nFROM x\nENV A=1\nCMD b\n"},
 	})
 }

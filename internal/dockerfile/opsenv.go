@@ -91,7 +91,7 @@ func (st *Stage) replaceEnv(name, value, quoted string) (edits []whittle.Edit, f
 				continue
 			}
 			found = true
-			if kv.Value == quoted || kv.Value == value || kv.Value == `"`+value+`"` || kv.Value == `'`+value+`'` && !strings.Contains(value, "$") {
+			if sameEnv(kv.Value, value, quoted) {
 				continue
 			}
 			if len(in.Args) == len(env.Env) { // NAME=VALUE …
@@ -102,6 +102,19 @@ func (st *Stage) replaceEnv(name, value, quoted string) (edits []whittle.Edit, f
 		}
 	}
 	return edits, found
+}
+
+// sameEnv says that what is written gives the value.
+func sameEnv(written, value, quoted string) bool {
+	switch {
+	case written == quoted:
+		return true
+	case strings.HasPrefix(written, `"`):
+		return written == `"`+value+`"` && !strings.ContainsAny(value, `"\`)
+	case strings.HasPrefix(written, `'`):
+		return written == `'`+value+`'` && !strings.ContainsAny(value, `'$`)
+	}
+	return false
 }
 
 // envQuote is a value as ENV needs it; variables in it are still replaced.

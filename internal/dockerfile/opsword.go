@@ -78,8 +78,9 @@ func isWords(text string, n int) bool {
 	if n == 0 || strings.ContainsAny(text, "\r\n\x00") {
 		return false
 	}
-	file, err := syntax.NewParser(syntax.KeepComments(true)).Parse(strings.NewReader("x "+text), "")
-	if err != nil || len(file.Stmts) != 1 || len(file.Last) > 0 || len(text) > maxScript {
+	one := scriptOf("words", "x "+text)
+	file, err := one.parse(one.line, syntax.LangBash)
+	if err != nil || len(file.Stmts) != 1 || len(file.Last) > 0 {
 		return false
 	}
 	st := file.Stmts[0]
