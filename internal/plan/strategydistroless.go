@@ -53,6 +53,11 @@ func (a *account) distroless() (*whittle.Forecast, error) {
 		f.Blocked = append(f.Blocked, fmt.Sprintf("Debian %s has Python %s, the image has %s", d.Suite, d.Python, want))
 		return f, nil
 	}
+	for _, w := range append([]string{d.Suite, d.Python}, d.Packages...) {
+		if !plain(w) {
+			return f, fmt.Errorf("the index of Debian names a package %.40q", w)
+		}
+	}
 	text := &distrolessText{account: a, base: d}
 	if err := text.prepare(t); err != nil {
 		return f, err

@@ -44,6 +44,28 @@ func (d destination) site() string {
 	return dir + "/lib/python" + d.python + "/site-packages"
 }
 
+// plain says whether a word means the same to a shell, to a Dockerfile and
+// here. What is read from an image or an index is not trusted to be one.
+func plain(word string) bool {
+	return word != "" && strings.IndexFunc(word, func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("._+-/:@~", c)
+	}) < 0
+}
+
+// check refuses words that would not be plain in the text.
+func (d destination) check() error {
+	words := slices.Concat([]string{d.python, "x" + d.venv}, d.extras)
+	if d.clean.Tests {
+		words = append(words, d.clean.KeepTests...)
+	}
+	for _, w := range words {
+		if !plain(w) {
+			return fmt.Errorf("%.40q cannot be written into a Dockerfile", w)
+		}
+	}
+	return nil
+}
+
 // cacheFolders are where an installer keeps what it downloads and builds.
 func (t tool) cacheFolders() []string {
 	switch t {

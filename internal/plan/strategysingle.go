@@ -134,7 +134,7 @@ func (t *singleStage) fetch(w *textWriter, s *step) error {
 	from := s.in.Flag("from")[0]
 	for _, a := range s.in.Args[:len(s.in.Args)-1] {
 		name := path.Base(a.Value)
-		if name != "uv" && name != "uvx" {
+		if name != "uv" && name != "uvx" || !plain(a.Value) || !plain(from) {
 			w.lines(s.text)
 			return nil
 		}

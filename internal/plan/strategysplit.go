@@ -40,7 +40,7 @@ func (a *account) split(extra string) (*whittle.Forecast, error) {
 func (a *account) wanted() map[string]bool {
 	steps := a.recipe.installSteps()
 	tools := slices.ContainsFunc(steps, func(s step) bool { return s.role == tooling && !onlyPip(s.in) })
-	if !tools || a.Declared == nil || !slices.ContainsFunc(a.Declared.Dependencies, func(d python.Dependency) bool { return d.Kind == python.Runs }) {
+	if !tools || a.Declared == nil || a.Graph == nil || !slices.ContainsFunc(a.Declared.Dependencies, func(d python.Dependency) bool { return d.Kind == python.Runs }) {
 		return nil
 	}
 	have, _ := a.neededBy(a.extras())
@@ -126,9 +126,9 @@ func (a *account) ownScript() (string, error) {
 		names = append(names, name)
 	}
 	switch {
-	case len(names) == 1:
+	case len(names) == 1 && plain(names[0]):
 		return names[0], nil
-	case slices.Contains(names, a.Declared.Name):
+	case slices.Contains(names, a.Declared.Name) && plain(a.Declared.Name):
 		return a.Declared.Name, nil
 	}
 	return "", fmt.Errorf("the project has %d console scripts to start instead", len(names))

@@ -217,7 +217,7 @@ func narrowed(steps []step, texts map[string][]byte) string {
 			return ""
 		}
 	}
-	if broad != 1 || len(files) == 0 || slices.ContainsFunc(files, func(f string) bool { return strings.ContainsAny(f, "/$*? ") || !selfContained(texts[f]) }) {
+	if broad != 1 || len(files) == 0 || slices.ContainsFunc(files, func(f string) bool { return !plain(f) || strings.Contains(f, "/") || !selfContained(texts[f]) }) {
 		return ""
 	}
 	slices.Sort(files)
