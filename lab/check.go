@@ -34,6 +34,9 @@ type CheckOptions struct {
 	// TempDir is where the image is laid out for the engine; empty is the
 	// system's.
 	TempDir string
+	// digests says that the image is inspected too, so that its layers are
+	// not read once for the check and once more for the digests of files.
+	digests bool
 }
 
 // Check says whether an image can run, without running it.
@@ -45,7 +48,7 @@ func Check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle
 	defer img.Close()
 	env.progress().Step("reading " + name)
 	read := env.Index
-	read.Keep, read.KeepName, read.KeepToo, read.Distil, read.NoDigests = keepFacts, factsVersion, nil, distil, true
+	read.Keep, read.KeepName, read.KeepToo, read.Distil, read.NoDigests = keepFacts, factsVersion, nil, distil, !o.digests
 	indexes, err := index.All(ctx, img, read)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
