@@ -26,6 +26,14 @@ func known(t *testing.T, edits []whittle.Edit, err error) {
 	t.Fatalf("an error of no kind: %v", err)
 }
 
+// refused says that there is an error of a kind, in one line, and no edit.
+func refused(t *testing.T, what string, want error, edits []whittle.Edit, err error) {
+	t.Helper()
+	if !errors.Is(err, want) || edits != nil || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%s: %v, %v", what, edits, err)
+	}
+}
+
 // leaves counts the values of a document by the path to them, without the
 // code that checks edits; elements of an array have one path.
 func leaves(t *testing.T, src []byte) map[string]int {

@@ -2,6 +2,7 @@ package pyproject
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -87,9 +88,7 @@ func TestAddIgnoreRefused(t *testing.T) {
 		{strings.Repeat("b\n", maxLines+1), "a", whittle.ErrLimit},
 	} {
 		edits, err := AddIgnore([]byte(tt.src), tt.pattern)
-		if !errors.Is(err, tt.want) || edits != nil || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%q to %.40q: %v, %v", tt.pattern, tt.src, edits, err)
-		}
+		refused(t, fmt.Sprintf("%q to %.40q", tt.pattern, tt.src), tt.want, edits, err)
 	}
 }
 
