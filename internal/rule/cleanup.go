@@ -94,10 +94,19 @@ func (p *Pass) relocated(d deed, killer int, items []int, r relocation, ok bool,
 	if ok {
 		cured := func(i int) bool { return slices.Contains(r.cured, p.Ledger.Items[i].Layer) }
 		mine := slices.DeleteFunc(slices.Clone(items), func(i int) bool { return !cured(i) })
+		said, first := d, d.id
+		if r.whole {
+			mine, first = p.alsoCured(killer, r.cured)
+			if first != "" && p.bytes(mine) > p.bytes(slices.DeleteFunc(slices.Clone(items), func(i int) bool { return !cured(i) })) {
+				said = deed{d.id, "deletes or rewrites", ""}
+			}
+		}
 		if p.bytes(mine) >= small {
-			f := p.killed(d, killer, mine, r)
-			f.Fix = &whittle.Fix{Title: r.title, Patches: []whittle.Patch{p.patch(r.edits)}}
-			out = append(out, f)
+			if first == d.id {
+				f := p.killed(said, killer, mine, r)
+				f.Fix = &whittle.Fix{Title: r.title, Patches: []whittle.Patch{p.patch(r.edits)}}
+				out = append(out, f)
+			}
 			items = slices.DeleteFunc(slices.Clone(items), cured)
 		}
 	}
@@ -105,6 +114,33 @@ func (p *Pass) relocated(d deed, killer int, items []int, r relocation, ok bool,
 		out = append(out, p.killed(d, killer, items, otherwise))
 	}
 	return out
+}
+
+// alsoCured is all that moving a RUN as a whole cures, whatever it did to the
+// files, and the rule with the largest part, which is the one to say it.
+func (p *Pass) alsoCured(killer int, layers []int) (items []int, first string) {
+	moved := p.moved()
+	sums := map[string]int64{}
+	for i := range p.Ledger.Items {
+		it := &p.Ledger.Items[i]
+		if it.KilledBy != killer || it.Bytes == 0 || !slices.Contains(layers, it.Layer) {
+			continue
+		}
+		items = append(items, i)
+		id := "replaced-file"
+		switch _, ok := moved[i]; {
+		case ok:
+			id = "moved-file"
+		case it.Cause == whittle.Deleted:
+			id = "cleanup-in-later-layer"
+		case it.Cause == whittle.Metadata:
+			id = "metadata-copy"
+		}
+		if sums[id] += it.Bytes; sums[id] > sums[first] || sums[id] == sums[first] && id < first {
+			first = id
+		}
+	}
+	return items, first
 }
 
 // killed states what a layer does to items of lower ones.

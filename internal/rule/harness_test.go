@@ -88,10 +88,7 @@ func readCase(t testing.TB, name string) (*txtar.Archive, testCase) {
 		if !ok {
 			break
 		}
-		c.layers = append(c.layers, repeated.ReplaceAllStringFunc(string(layer), func(s string) string {
-			n, _ := strconv.Atoi(s[3:])
-			return " " + strconv.Quote(strings.Repeat(s[1:2], n))
-		}))
+		c.layers = append(c.layers, expand(string(layer)))
 	}
 	if len(c.rules) == 0 || len(c.layers) == 0 {
 		t.Fatal("a case needs a line rule: in its comment and a file layer0")
@@ -102,6 +99,14 @@ func readCase(t testing.TB, name string) (*txtar.Archive, testCase) {
 		}
 	}
 	return ar, c
+}
+
+// expand writes contents such as x*500 out.
+func expand(layer string) string {
+	return repeated.ReplaceAllStringFunc(layer, func(s string) string {
+		n, _ := strconv.Atoi(s[3:])
+		return " " + strconv.Quote(strings.Repeat(s[1:2], n))
+	})
 }
 
 // pass reads the case's image as lab does.

@@ -106,6 +106,9 @@ func (p *Pass) asFlag(k *dockerfile.Instruction, byLayer map[int][]int, layers [
 		}
 		copies = append(copies, c)
 	}
+	if p.repeatedBelow(copies, k) {
+		return relocation{}, false
+	}
 	flags := make([]map[string]string, len(copies))
 	for i := range flags {
 		flags[i] = map[string]string{}
@@ -136,6 +139,26 @@ func (p *Pass) asFlag(k *dockerfile.Instruction, byLayer map[int][]int, layers [
 	slices.SortStableFunc(r.edits, func(a, b whittle.Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
 	_, err := dockerfile.Apply(p.Dockerfile.Source, r.edits)
 	return r, err == nil
+}
+
+// repeatedBelow says that another COPY brings files to the same places before
+// an instruction, and would bring their own metadata again.
+func (p *Pass) repeatedBelow(copies []copied, k *dockerfile.Instruction) bool {
+	for _, c := range copies {
+		between, ok := p.between(c.in, k)
+		if !ok {
+			return true
+		}
+		for _, in := range between {
+			if in.Keyword != "COPY" && in.Keyword != "ADD" || slices.ContainsFunc(copies, func(o copied) bool { return o.in == in }) {
+				continue
+			}
+			if o, ok := p.copyOf(in); !ok || under(o.dest, c.dest) || under(c.dest, o.dest) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // covered says that the flags set whatever a layer changed of items.
@@ -192,7 +215,25 @@ func (p *Pass) flagged(k *dockerfile.Instruction, a action, acts []action, copie
 	if !some {
 		return nil, true // it works on something else
 	}
+	rest := slices.DeleteFunc(slices.Clone(acts), func(o action) bool { return o.verb == chmods || o.verb == chowns })
+	if p.mixed(dir, copies, p.layerOf(k)) || !p.apart(rest, dir) {
+		return nil, false
+	}
 	return p.lighter(k, a, acts, copies)
+}
+
+// mixed says that a tree holds files which other layers brought, and which no
+// flag of a copy could reach.
+func (p *Pass) mixed(dir string, copies []copied, below int) bool {
+	for layer := range p.Indexes[:below] {
+		if !slices.ContainsFunc(copies, func(c copied) bool { return c.layer == layer }) &&
+			slices.ContainsFunc(p.Indexes[layer].Entries, func(e whittle.Entry) bool {
+				return e.Kind != whittle.Dir && e.Kind != whittle.Whiteout && e.Kind != whittle.Opaque && under(e.Path, dir)
+			}) {
+			return true
+		}
+	}
+	return false
 }
 
 // onlyFile is the file of a copy that brought no other.

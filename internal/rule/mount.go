@@ -23,6 +23,9 @@ func (p *Pass) mountInstead(k *dockerfile.Instruction, byLayer map[int][]int, la
 		return relocation{}, false
 	}
 	target := p.target(&c)
+	if p.elsewhere(target, c.layer, p.layerOf(k)) {
+		return relocation{}, false
+	}
 	user, ok := p.onlyUser(&c, k, acts, target)
 	if !ok {
 		return relocation{}, false
@@ -63,6 +66,17 @@ func (p *Pass) whole(layer int, items []int) bool {
 	return n == len(items)
 }
 
+// elsewhere says that a layer below another one has something at a path, but
+// for the one layer that is known to.
+func (p *Pass) elsewhere(at string, but, below int) bool {
+	for layer := range p.Indexes[:below] {
+		if layer != but && slices.ContainsFunc(p.Indexes[layer].Entries, func(e whittle.Entry) bool { return under(e.Path, at) }) {
+			return true
+		}
+	}
+	return false
+}
+
 // target is where a mount puts what a copy of one source brought: a folder, or
 // a file that keeps its name or gets one.
 func (p *Pass) target(c *copied) string {
@@ -84,17 +98,38 @@ func (p *Pass) onlyUser(c *copied, k *dockerfile.Instruction, acts []action, tar
 	}
 	var users []*dockerfile.Instruction
 	for _, in := range between {
-		if !p.idle(in) {
-			users = append(users, in)
+		if p.idle(in) && !p.worksOn(in, target) {
+			continue
 		}
+		users = append(users, in)
 	}
 	if slices.ContainsFunc(acts, func(a action) bool { return a.verb == other }) {
 		users = append(users, k)
 	}
-	if len(users) != 1 || !strings.Contains(users[0].Text(), path.Base(target)) {
+	if len(users) != 1 || !p.mentions(users[0], target) {
 		return nil, false
 	}
 	return users[0], true
+}
+
+// worksOn says that a RUN changes what stands at a path, or may.
+func (p *Pass) worksOn(in *dockerfile.Instruction, at string) bool {
+	acts, _ := p.actions(in)
+	return slices.ContainsFunc(acts, func(a action) bool {
+		return a.verb != inert && (!a.all || slices.ContainsFunc(a.paths, func(q string) bool { return overlaps(q, []string{at}) }))
+	})
+}
+
+// mentions says that a word of a RUN's commands names a path, or one below it,
+// other than to delete it.
+func (p *Pass) mentions(in *dockerfile.Instruction, at string) bool {
+	acts, _ := p.actions(in)
+	dir := p.last(in, "WORKDIR")
+	return slices.ContainsFunc(acts, func(a action) bool {
+		return a.verb == other && slices.ContainsFunc(a.Words[1:], func(w dockerfile.Word) bool {
+			return strings.Contains(w.Value+"/", "/"+at+"/") || w.Literal && w.Value != "" && under(whittle.Join(dir, w.Value), at)
+		})
+	})
 }
 
 // dropped takes the deletion of what is mounted out of a RUN, which could not

@@ -103,10 +103,6 @@ func (p *Pass) copyThere(k *dockerfile.Instruction, layers []int, to map[int]int
 	if !ok || !readable || len(c.sources) != 1 || c.in.Keyword != "COPY" || c.in.JSON {
 		return relocation{}, false
 	}
-	between, ok := p.between(c.in, k)
-	if !ok || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return !p.idle(in) }) {
-		return relocation{}, false
-	}
 	from := p.target(&c)
 	at := slices.IndexFunc(acts, func(a action) bool {
 		return a.verb == moves && a.all && a.whole && slices.Equal(a.paths, []string{from})
@@ -115,7 +111,11 @@ func (p *Pass) copyThere(k *dockerfile.Instruction, layers []int, to map[int]int
 		return relocation{}, false
 	}
 	dest, ok := p.movedFolder(c.layer, from, to)
-	if !ok {
+	if !ok || p.elsewhere(dest, -1, p.layerOf(k)) || !p.apart(slices.Delete(slices.Clone(acts), at, at+1), from, dest) {
+		return relocation{}, false
+	}
+	between, ok := p.between(c.in, k)
+	if !ok || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return !p.keepsOff(in, from, dest) }) {
 		return relocation{}, false
 	}
 	edits := []whittle.Edit{c.in.ReplaceArg(len(c.in.Args)-1, dockerfile.Quote("/"+dest))}
@@ -132,6 +132,35 @@ func (p *Pass) copyThere(k *dockerfile.Instruction, layers []int, to map[int]int
 	return relocation{title: fmt.Sprintf("let %s bring them to /%s", p.short(c.in), dest), edits: edits, cured: layers, risk: whittle.RiskLow,
 		advice:  fmt.Sprintf("copy them to /%s, where they are wanted", dest),
 		caution: "files that stood at the destination before are kept"}, true
+}
+
+// keepsOff says that an instruction has nothing to do with some paths.
+func (p *Pass) keepsOff(in *dockerfile.Instruction, paths ...string) bool {
+	switch in.Keyword {
+	case "RUN":
+		acts, ok := p.actions(in)
+		return ok && p.apart(acts, paths...)
+	case "COPY", "ADD":
+		c, ok := p.copyOf(in)
+		return ok && !overlaps(c.dest, paths)
+	}
+	return true
+}
+
+// apart says that commands have nothing to do with some paths.
+func (p *Pass) apart(acts []action, paths ...string) bool {
+	return !slices.ContainsFunc(acts, func(a action) bool {
+		if a.verb == inert {
+			return false
+		}
+		return a.verb == other || !a.all || a.value != "" && overlaps(a.value, paths) ||
+			slices.ContainsFunc(a.paths, func(at string) bool { return overlaps(at, paths) })
+	})
+}
+
+// overlaps says that a path lies in one of others, or the other way round.
+func overlaps(at string, paths []string) bool {
+	return slices.ContainsFunc(paths, func(q string) bool { return under(at, q) || under(q, at) })
 }
 
 // movedFolder is where everything that a layer brought went from a path: the

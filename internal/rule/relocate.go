@@ -21,6 +21,8 @@ type relocation struct {
 	advice  string
 	caution string
 	risk    whittle.Risk
+	// whole says that all that the RUN does is done elsewhere.
+	whole bool
 }
 
 // relocate finds a way for what a RUN does to the files of lower layers, those
@@ -54,10 +56,13 @@ func (p *Pass) toBuilder(k *dockerfile.Instruction, layers []int) (relocation, b
 	if !ok || !p.within(acts, copies) || !p.alike(stage, k) {
 		return relocation{}, false
 	}
-	r := relocation{risk: whittle.RiskNone, title: "move " + p.short(k) + " into the stage " + stage.Label()}
+	r := relocation{risk: whittle.RiskNone, whole: true, title: "move " + p.short(k) + " into the stage " + stage.Label()}
 	for _, c := range copies {
 		if slices.Contains(layers, c.layer) && c.same() {
 			r.cured = append(r.cured, c.layer)
+		}
+		if !p.leaves(p.layerOf(k), c.layer) {
+			return relocation{}, false // there would be nothing to copy
 		}
 		if between, ok := p.between(c.in, k); !ok || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return !p.idle(in) }) {
 			return relocation{}, false
@@ -70,6 +75,11 @@ func (p *Pass) toBuilder(k *dockerfile.Instruction, layers []int) (relocation, b
 	r.edits = edits
 	r.advice = fmt.Sprintf("run it at the end of the stage %s: then COPY --from=%s brings only what is left, and %s makes no layer", stage.Label(), stage.Label(), p.short(k))
 	return r, true
+}
+
+// leaves says that a layer left something of a lower one.
+func (p *Pass) leaves(killer, layer int) bool {
+	return slices.ContainsFunc(p.Ledger.Items, func(it whittle.Item) bool { return it.Layer == layer && it.KilledBy != killer })
 }
 
 // copiesFrom are the copies from a stage that run before an instruction. ok is
@@ -171,6 +181,9 @@ func (p *Pass) intoRun(k *dockerfile.Instruction, layers []int) (relocation, boo
 		return relocation{}, false
 	}
 	between, ok := p.between(a, k)
+	if p.copiesUp(p.layerOf(a)) {
+		return relocation{}, false // first that has to be mended, which changes what is there to be deleted
+	}
 	if !ok || p.last(a, "USER") != p.last(k, "USER") || !p.passes(acts, between) || p.shadowed(a, acts) {
 		return relocation{}, false
 	}
@@ -183,8 +196,20 @@ func (p *Pass) intoRun(k *dockerfile.Instruction, layers []int) (relocation, boo
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil {
 		return relocation{}, false
 	}
-	return relocation{title: "append it to " + p.short(a), edits: edits, cured: []int{p.layerOf(a)}, risk: whittle.RiskNone,
+	return relocation{title: "append it to " + p.short(a), edits: edits, cured: []int{p.layerOf(a)}, risk: whittle.RiskNone, whole: true,
 		advice: fmt.Sprintf("do it in %s, which made the files: a layer keeps only what is there when its RUN ends", p.short(a))}, true
+}
+
+// copiesUp says that a layer rewrites files of lower ones, or moves them, and
+// so has a finding of its own.
+func (p *Pass) copiesUp(layer int) bool {
+	var sum int64
+	for i := range p.Ledger.Items {
+		if it := &p.Ledger.Items[i]; it.KilledBy == layer && it.Layer != layer && !p.base(it.Layer) {
+			sum += it.Bytes
+		}
+	}
+	return sum >= small
 }
 
 // commented are the edits that append a RUN to another and take it out; the
