@@ -19,13 +19,18 @@ func (f *File) InsertBefore(in *Instruction, text string) whittle.Edit {
 }
 
 // InsertAfter puts lines behind an instruction. text has no final line end;
-// its line ends become the file's.
+// its line ends become the file's. Behind a last instruction that ends in an
+// escape character of its own nothing can stand: Apply refuses the edit.
 func (f *File) InsertAfter(in *Instruction, text string) whittle.Edit {
 	return f.insertAfter(in, f.lines(text))
 }
 
 // insertAfter is InsertAfter of lines as they are.
 func (f *File) insertAfter(in *Instruction, text string) whittle.Edit {
+	if in.line.open && strings.HasSuffix(strings.TrimSpace(in.line.text), string(f.Escape)) {
+		beyond := len(f.Source) + 1
+		return whittle.Edit{Span: whittle.Span{Start: beyond, End: beyond}}
+	}
 	if start, closed, ok := f.closed(in); ok {
 		return whittle.Edit{Span: whittle.Span{Start: start, End: in.Span.End}, New: f.lineEnd() + text + closed}
 	}

@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"strings"
 	"testing"
 
 	"whittle"
@@ -269,4 +270,33 @@ func TestSetEnv(t *testing.T) {
 		{"a variable in it", "FROM a\nENV PATH='/x:$PATH'\n", setEnv(0, "PATH", "/x:$PATH"), "FROM a\nENV PATH=/x:$PATH\n"},
 		{"another stage", "FROM a AS x\nENV A=0\nFROM x\nCMD b\n", setEnv(1, "A", "1"), "FROM a AS x\nENV A=0\nFROM x\nENV A=1\nCMD b\n"},
 	})
+}
+
+// TestCommentsThatEndInABackslash: no shell continues a comment.
+func TestCommentsThatEndInABackslash(t *testing.T) {
+	s, err := ParseShell("x", "a # one \\\nb # two\\\r\n# three \\\\\nc d\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range s.Commands() {
+		got = append(got, c.Name())
+	}
+	if diff := cmp.Diff([]string{"a", "b", "c"}, got); diff != "" || len(s.Comments) != 3 {
+		t.Errorf("%d comments, commands (-want +got):\n%s", len(s.Comments), diff)
+	}
+	if _, err := ParseShell("x", strings.Repeat("a # b \\\n", 2*maxRereads)); err != nil {
+		t.Errorf("many comments: %v", err)
+	}
+	runOps(t, []opCase{
+		{"words", "FROM a\nRUN <<E\nb # one \\\nc d\nE\n", removeWords(1, 1, 1, 2), "FROM a\nRUN <<E\nb # one \\\nc\nE\n"},
+		{"a command", "FROM a\nRUN <<E\nb # one \\\nc d\nE\n", without(1, 0), "FROM a\nRUN <<E\n# one \\\nc d\nE\n"},
+	})
+	f, err := Parse("Dockerfile", []byte("FROM a\nRUN b \\\n  \\ \\\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := Apply(f.Source, []whittle.Edit{f.InsertAfter(nth(f, 1), "CMD c")}); err == nil {
+		t.Errorf("behind an escape character of its own: %q", out)
+	}
 }

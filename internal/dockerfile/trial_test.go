@@ -213,7 +213,7 @@ func lineTrials(f *File, i int) []trial {
 	return []trial{
 		{name: "InsertBefore", want: added(i), sure: in.Stage < 0 || in.Keyword != "FROM" || i == len(f.Meta),
 			run: func() ([]whittle.Edit, error) { return []whittle.Edit{f.InsertBefore(in, line)}, nil }},
-		{name: "InsertAfter", want: added(i + 1), sure: true,
+		{name: "InsertAfter", want: added(i + 1), sure: !in.line.open,
 			run: func() ([]whittle.Edit, error) { return []whittle.Edit{f.InsertAfter(in, line)}, nil }},
 		{name: "Remove", sure: in.Keyword != "FROM" && in.Keyword != "SHELL", want: order(func(old []node) []node { return slices.Delete(old, i, i+1) }),
 			run: func() ([]whittle.Edit, error) { return f.Remove(in), nil }},
@@ -381,7 +381,12 @@ func wordTrials(i int, in *Instruction, s *Script, c Command) (out []trial) {
 			return []whittle.Edit{e}, err
 		},
 		want: same(func(old, now string) bool {
-			return strings.Count(now, more) == strings.Count(old, more)+1 && strings.ReplaceAll(now, more, "") == strings.ReplaceAll(old, more, "")
+			for at := range len(old) + 1 {
+				if old[:at]+more+old[at:] == now {
+					return true
+				}
+			}
+			return false
 		})})
 	last := len(c.Words) - 1
 	nested := strings.ContainsAny(c.Words[last].Text, "`(\n")
