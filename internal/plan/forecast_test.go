@@ -284,7 +284,7 @@ func TestReadCommand(t *testing.T) {
 		{"PIP_X=1 pip3 install --prefix /install flask", action{installing, install{assigns: []string{"PIP_X=1"}, args: []string{"flask"}, dir: "/install"}}, ""},
 		{"pip install -U pip setuptools", action{tooling, install{args: []string{"pip", "setuptools"}}}, ""},
 		{"pip install -e .", action{installing, install{args: []string{"-e", "."}, projects: []int{1}, editable: true}}, ""},
-		{"uv sync --frozen --compile-bytecode --extra web", action{installing, install{tool: uvSync, args: []string{"--frozen", "--extra", "web"}}}, ""},
+		{"uv sync --frozen --compile-bytecode --extra web", action{installing, install{tool: uvSync, args: []string{"--frozen", "--extra", "web"}, compile: "--compile-bytecode"}}, ""},
 		{"uv pip install --system -r r.txt", action{installing, install{tool: uvPip, args: []string{"-r", "r.txt"}, files: []string{"r.txt"}}}, ""},
 		{"poetry install --no-root --only main", action{installing, install{tool: poetry, args: []string{"install", "--no-root", "--only", "main"}}}, ""},
 		{"poetry config virtualenvs.create false", action{role: tooling}, ""},

@@ -32,6 +32,8 @@ type install struct {
 	files []string
 	// editable says that the project stays where it is.
 	editable bool
+	// compile is the flag about bytecode that it has, empty where it has none.
+	compile string
 	// dir is where it installs to, empty for the interpreter's own folder.
 	dir string
 }
@@ -231,7 +233,10 @@ func (a *action) arguments(words, text []string) error {
 // flag says whether a flag is left out.
 func (a *action) flag(flag, value string) (drop bool, err error) {
 	switch flag {
-	case "--no-cache-dir", "--no-cache", "--no-compile", "--compile", "--compile-bytecode", "-U", "--upgrade", "--root-user-action", "--system",
+	case "--no-compile", "--compile", "--compile-bytecode", "--no-compile-bytecode":
+		a.install.compile = flag
+		return true, nil
+	case "--no-cache-dir", "--no-cache", "-U", "--upgrade", "--root-user-action", "--system",
 		"--break-system-packages", "--ignore-installed", "-I", "--force-reinstall", "--no-warn-script-location", "--cache-dir", "--python", "-p":
 		return true, nil
 	case "--prefix":
@@ -303,8 +308,15 @@ func (a *action) uv(words, text []string) error {
 // locked takes over the arguments of what installs from a lock file.
 func (a *action) locked(words, text []string) error {
 	for i, w := range words {
+		if a.install.tool == poetry {
+			a.install.args = append(a.install.args, text[i])
+			continue
+		}
 		switch w {
-		case "--compile-bytecode", "--compile", "--no-cache", "--no-editable", "-n":
+		case "--compile-bytecode", "--compile", "--no-compile-bytecode":
+			a.install.compile = w
+			continue
+		case "--no-cache", "--no-editable", "-n":
 			continue
 		case "--inexact", "--active":
 			return fmt.Errorf("uv sync %s is not understood", w)

@@ -133,18 +133,16 @@ func (d destination) command(in install) (string, error) {
 			// What runs pip is not to be compiled into the layer.
 			words = append(words, "PYTHONDONTWRITEBYTECODE=1", "pip", "install")
 		}
-		if d.clean.Bytecode {
-			words = append(words, "--no-compile")
-		}
+		words = append(words, d.compile(in, "--no-compile")...)
 	case uvPip:
 		words = append(words, "UV_LINK_MODE=copy", "uv", "pip", "install", "--system")
 		if d.venv != "" {
 			words = append(words[:len(words)-1], "--python", d.venv+"/bin/python")
 		}
-		words = append(words, d.uvCompile()...)
+		words = append(words, d.compile(in, "--no-compile-bytecode")...)
 	case uvSync:
 		words = append(words, "UV_LINK_MODE=copy", "UV_PYTHON_DOWNLOADS=never", "UV_PROJECT_ENVIRONMENT="+d.venv, "uv", "sync", "--no-editable")
-		words = append(words, d.uvCompile()...)
+		words = append(words, d.compile(in, "--no-compile-bytecode")...)
 	case poetry:
 		if d.venv != "" {
 			words = append(words, "VIRTUAL_ENV="+d.venv)
@@ -154,11 +152,16 @@ func (d destination) command(in install) (string, error) {
 	return strings.Join(append(words, args...), " "), nil
 }
 
-func (d destination) uvCompile() []string {
-	if d.clean.Bytecode {
-		return []string{"--no-compile-bytecode"}
+// compile is the flag about bytecode: the one that leaves it out, or the
+// original's.
+func (d destination) compile(in install, leave string) []string {
+	switch {
+	case d.clean.Bytecode:
+		return []string{leave}
+	case in.compile != "":
+		return []string{in.compile}
 	}
-	return []string{"--compile-bytecode"}
+	return nil
 }
 
 // arguments are an install's own, with the extras that are asked for.
