@@ -400,7 +400,7 @@ func TestWeights(t *testing.T) {
 	f := out.Forecasts[len(out.Forecasts)-1]
 	checkForecast(t, &f)
 	// The base, a as it was measured, b to d, and the environment's own files.
-	if wantBytes := int64(2 + 600 + 1000 + 300 + 10 + 14000); f.Predicted != wantBytes {
+	if wantBytes := int64(2 + 600 + 1000 + 300 + 10 + 14400); f.Predicted != wantBytes {
 		t.Errorf("predicted %d, want %d: %+v", f.Predicted, wantBytes, f.Parts)
 	}
 	if len(f.Blocked) != 2 || f.Dockerfile != "" {

@@ -112,7 +112,7 @@ func (a *account) addMade(s sizes, skip func(*step) bool) {
 // addVenv adds what a virtual environment has besides packages: pyvenv.cfg and
 // the scripts that activate it, as CPython 3.11 to 3.14 write them.
 func (a *account) addVenv(s sizes) {
-	s.between("virtual environment", 8_000, 14_000, 24_000, "files of venv")
+	s.between("virtual environment", 8_000, 14_400, 24_000, "files of venv")
 }
 
 // dest is where a strategy installs to.
