@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"whittle"
 	"whittle/internal/check"
@@ -122,9 +123,7 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 		return nil, err
 	}
 	x = &examined{subject: &subject{img, account, notes}, pass: pass}
-	if found := python.Interpreters(ev); len(found) > 0 {
-		x.environment = found[0].Environment(img.Config().Platform().Machine())
-	}
+	x.environment = environmentOf(ev, img.Config().Platform())
 	return x, x.pythonFacts(ctx, env, ev, o.Commands)
 }
 
@@ -197,9 +196,21 @@ func bound(ctx context.Context, env *Env, declared *python.Declared, name string
 			}
 		}
 	}
+	return newest(ctx, env, name, on)
+}
+
+// indexPatience is how long a check or a rule waits for the package index: it
+// would only name a better bound.
+const indexPatience = 10 * time.Second
+
+// newest is what a distribution is declared with by the newest release in the
+// package index that fits.
+func newest(ctx context.Context, env *Env, name string, on python.Environment) (string, bool) {
 	if env.Packages == nil {
 		return "", false
 	}
+	ctx, cancel := context.WithTimeout(ctx, indexPatience)
+	defer cancel()
 	specifiers, err := plan.Bound(ctx, env.Packages, name, on)
 	return specifiers, err == nil
 }
@@ -297,6 +308,15 @@ func AdviseProject(ctx context.Context, env *Env, o StudyOptions, only []string)
 		}
 	}
 	return out, nil
+}
+
+// environmentOf is what markers are evaluated in for the first interpreter of a
+// root, empty where there is none.
+func environmentOf(root whittle.Root, p whittle.Platform) python.Environment {
+	if found := python.Interpreters(root); len(found) > 0 {
+		return found[0].Environment(p.Machine())
+	}
+	return python.Environment{}
 }
 
 // Source is what the Python text at a path says: the rules' root has no texts.

@@ -62,7 +62,10 @@ func Check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle
 		return nil, fmt.Errorf("reading the files of %s: %w", name, err)
 	}
 	dists, _ := python.Distributions(ctx, f)
-	in := &check.Image{Root: f, Config: img.Config(), Distributions: dists, Sources: f.source, Binaries: f.binary, Builtins: f.builtins, Commands: o.Commands}
+	in := &check.Image{Root: f, Config: img.Config(), Distributions: dists, Sources: f.source, Binaries: f.binary, Builtins: f.builtins, Commands: o.Commands,
+		Bound: func(name string) (string, bool) {
+			return newest(ctx, env, name, environmentOf(f, img.Config().Platform()))
+		}}
 	if o.Project != "" {
 		// What cannot be read of a project's files is not the image's fault.
 		in.Project, _ = python.ReadDeclared(os.DirFS(o.Project))

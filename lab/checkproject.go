@@ -8,12 +8,18 @@ import (
 	"whittle"
 	"whittle/internal/check"
 	"whittle/internal/dockerfile"
+	"whittle/internal/python"
 )
+
+// usualPython is what bounds are looked up for where there is no image: they
+// hardly hang on it.
+const usualPython = "3.13"
 
 // CheckProject says whether what a project's own modules import is declared,
 // without an image.
-func CheckProject(ctx context.Context, dir string) (*whittle.Check, error) {
-	c, err := check.Project(ctx, os.DirFS(dir))
+func CheckProject(ctx context.Context, env *Env, dir string) (*whittle.Check, error) {
+	usual := python.Interpreter{Series: usualPython, Version: usualPython, Implementation: "cpython"}.Environment("x86_64")
+	c, err := check.Project(ctx, os.DirFS(dir), func(name string) (string, bool) { return newest(ctx, env, name, usual) })
 	if err != nil {
 		return nil, fmt.Errorf("checking %s: %w", dir, err)
 	}

@@ -72,7 +72,11 @@ func (a *app) checkProject(cmd *cobra.Command, dir string, asked bool) error {
 	if asked {
 		return whittle.WithHint(fmt.Errorf("%s is a folder without an image to run: %w", dir, whittle.ErrUsage), "build it first, or study it with whittle lab")
 	}
-	c, err := lab.CheckProject(cmd.Context(), dir)
+	env, err := a.env()
+	if err != nil {
+		return err
+	}
+	c, err := lab.CheckProject(cmd.Context(), env, dir)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,9 @@ type Image struct {
 	Project *python.Declared
 	// Commands are further commands that have to work.
 	Commands [][]string
+	// Bound gives the specifiers to declare a distribution with, where no file
+	// of the project pins it; nil knows none.
+	Bound func(distribution string) (specifiers string, ok bool)
 }
 
 // check is one check: it looks at the starts and reports what it finds.

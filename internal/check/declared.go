@@ -44,7 +44,7 @@ func (s *state) declaredAs(dist string, guessed bool) (why, fix string) {
 }
 
 // bound is the specifier of a dependency to add: the series that a lock or
-// constraints file has, or that is installed.
+// constraints file has, or that is installed, or what the package index says.
 func (s *state) bound(dist string) string {
 	name := python.Normalize(dist)
 	version, ok := s.installed(name)
@@ -62,10 +62,15 @@ func (s *state) bound(dist string) string {
 			}
 		}
 	}
-	if !ok {
-		return ""
+	if ok {
+		return python.SeriesOf(version)
 	}
-	return python.SeriesOf(version)
+	if s.Bound != nil {
+		if specifiers, ok := s.Bound(name); ok {
+			return specifiers
+		}
+	}
+	return ""
 }
 
 // checkDeclared compares what the application's modules import with what the

@@ -29,9 +29,10 @@ const (
 //
 // An import that runs at start and is declared nowhere is an error. The verdict
 // is "fails" where a lock file shows that nothing else brings it along, and
-// "unknown" without one.
-func Project(ctx context.Context, fsys fs.FS) (*whittle.Check, error) {
-	t := &tree{fsys: fsys, modules: map[string]string{}, sources: map[string]*python.Source{}, at: map[string]route{}, extras: map[string]bool{}}
+// "unknown" without one. bound gives the specifiers to declare a distribution
+// with that no file pins; nil knows none.
+func Project(ctx context.Context, fsys fs.FS, bound func(distribution string) (specifiers string, ok bool)) (*whittle.Check, error) {
+	t := &tree{fsys: fsys, bound: bound, modules: map[string]string{}, sources: map[string]*python.Source{}, at: map[string]route{}, extras: map[string]bool{}}
 	var err error
 	if t.declared, err = python.ReadDeclared(fsys); err != nil {
 		t.unknown = append(t.unknown, err.Error())
@@ -62,6 +63,7 @@ func Project(ctx context.Context, fsys fs.FS) (*whittle.Check, error) {
 // tree is a project's folder.
 type tree struct {
 	fsys     fs.FS
+	bound    func(distribution string) (string, bool)
 	declared *python.Declared
 	modules  map[string]string         // own modules to files
 	sources  map[string]*python.Source // by file

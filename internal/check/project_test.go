@@ -61,7 +61,7 @@ func TestProject(t *testing.T) {
 			for name, text := range tt.files {
 				files[name] = &fstest.MapFile{Data: []byte(text)}
 			}
-			c, err := check.Project(context.Background(), files)
+			c, err := check.Project(context.Background(), files, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +78,7 @@ func TestProject(t *testing.T) {
 
 // TestProjectWithout: a folder that declares nothing is no project.
 func TestProjectWithout(t *testing.T) {
-	_, err := check.Project(context.Background(), fstest.MapFS{"a.py": {Data: []byte("import b\n")}})
+	_, err := check.Project(context.Background(), fstest.MapFS{"a.py": {Data: []byte("import b\n")}}, nil)
 	if !errors.Is(err, whittle.ErrUsage) {
 		t.Errorf("error %v", err)
 	}

@@ -58,25 +58,10 @@ func (s *state) importer(st *start, executable, first string) *python.Importer {
 	}
 	v := f.Interpreter.Numbers()
 	im := &python.Importer{Finder: f, Sources: s.Sources, Runtime: python.Runtime{Version: v, Platform: "linux", OSName: "posix",
-		System: "Linux", Implementation: f.Interpreter.Implementation, Machine: machineOf(s.Config.Architecture)}}
+		System: "Linux", Implementation: f.Interpreter.Implementation, Machine: s.Config.Platform().Machine()}}
 	im.Loads = func(file string) bool { return len(s.libraryProblems(file, real)) == 0 }
 	s.importers[key] = im
 	return im
-}
-
-// machineOf is the architecture as uname names it.
-func machineOf(arch string) string {
-	switch arch {
-	case "amd64":
-		return "x86_64"
-	case "arm64":
-		return "aarch64"
-	case "386":
-		return "i686"
-	case "arm":
-		return "armv7l"
-	}
-	return arch
 }
 
 func (s *state) home(env map[string]string) string {

@@ -24,7 +24,7 @@ func checkRequirements(s *state) []whittle.Problem {
 				}
 			}
 		}
-		env := st.python.finder.Interpreter.Environment(machineOf(s.Config.Architecture))
+		env := st.python.finder.Interpreter.Environment(s.Config.Platform().Machine())
 		for i := range s.Distributions {
 			if used[i] && s.Distributions[i].VendoredBy == "" {
 				out = append(out, s.requirementsOf(st, &s.Distributions[i], env)...)

@@ -47,8 +47,12 @@ func (t *tree) foreign(file string, imp *python.Import, module string, way route
 		p.Message = at + "; no dependency of that name is declared"
 		p.Fix = "declare the distribution that has it, if none of the declared ones does"
 	default:
+		specifiers := python.SeriesOf(version)
+		if version == "" && t.bound != nil {
+			specifiers, _ = t.bound(dist)
+		}
 		p.Message = at + "; no dependency declares it"
-		p.Fix = "add " + dist + python.SeriesOf(version) + " to the dependencies"
+		p.Fix = "add " + dist + specifiers + " to the dependencies"
 	}
 	if way.later && p.Severity == Error {
 		p.Severity = Warning
