@@ -4,7 +4,6 @@ package rule
 func All() []Rule {
 	return []Rule{
 		undeclaredDependency(),
-		undeclaredDependency(),
 		missingSource(),
 		cleanupInLaterLayer(),
 		metadataCopy(),
@@ -17,15 +16,6 @@ func All() []Rule {
 		vcsAndJunk(),
 		cacheOrder(),
 		bigBase(),
-		unusedDependency(),
-		optionalDependency(),
-		wrongBuildOfWheel(),
-		pythonTests(),
-		pythonBytecode(),
-		stripDebug(),
-		staticLibraries(),
-		docsAndLocales(),
-		duplicateFiles(),
 		unusedDependency(),
 		optionalDependency(),
 		wrongBuildOfWheel(),
