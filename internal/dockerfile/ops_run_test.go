@@ -17,7 +17,8 @@ func TestAppendKeepsFailures(t *testing.T) {
 	members := []string{"true", "false", "! true", "! false", "(exit 3)", "false | true", "true | false", "{ true && false; }", "if false; then true; fi", "x=$(false)", "export y=1"}
 	lists := []string{"RUN %s && %s", "RUN %s; %s", "RUN set -e; %s; %s", "RUN set -e \\\n  && %s \\\n  && %s",
 		"RUN <<E\n%s\n%s\nE", "RUN <<E\nset -e\n%s\n%s\nE", "RUN <<E\nset -e\n%s && %s\nE", "RUN <<E\n%s &&\n%s\nE",
-		"RUN <<E\nset -e\nset +e\n%s\n%s\nE", "RUN <<E\nif true; then set -e; fi\n%s\n%s\nE", "RUN <<E\nset -o errexit\n%s; %s\nE"}
+		"RUN <<E\nset -e\nset +e\n%s\n%s\nE", "RUN <<E\nif true; then set -e; fi\n%s\n%s\nE", "RUN <<E\nset -o errexit\n%s; %s\nE",
+		"RUN <<E\ntrue || set -e\n%s\n%s\nE", "RUN <<E\nfalse && set -e\n%s\n%s\nE", "RUN <<E\nset -e && %s\n%s\nE"}
 	var driver strings.Builder
 	var sources []string
 	for _, list := range lists {

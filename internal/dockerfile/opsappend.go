@@ -49,7 +49,7 @@ func (in *Instruction) AppendCommand(command string) (whittle.Edit, error) {
 	var edit whittle.Edit
 	switch {
 	case !in.inBody(c.members[last].Start):
-		edit, err = c.appendInLine(s, last, command)
+		edit, err = c.appendInLine(s, command)
 	case c.errexit(last) && c.exits(last):
 		edit = c.appendLine(last, command)
 	default:
@@ -58,9 +58,11 @@ func (in *Instruction) AppendCommand(command string) (whittle.Edit, error) {
 	if err != nil {
 		return whittle.Edit{}, err
 	}
-	at := edit.Span.Start
-	_, err = in.become([]whittle.Edit{edit}, append(s.signatures(at), more.signatures(-1)...))
-	return edit, err
+	want := append(s.signatures(edit.Span.Start), more.signatures(-1)...)
+	if _, err := in.become([]whittle.Edit{edit}, want); err != nil {
+		return whittle.Edit{}, err
+	}
+	return edit, nil
 }
 
 // asCommand reads a command that is to be appended.
@@ -119,7 +121,7 @@ func (c *chain) last() (int, error) {
 }
 
 // appendInLine continues the logical line.
-func (c *chain) appendInLine(s *Script, last int, command string) (whittle.Edit, error) {
+func (c *chain) appendInLine(s *Script, command string) (whittle.Edit, error) {
 	in := c.in
 	for _, cm := range s.Comments {
 		if !in.inBody(cm.Start) {
@@ -216,7 +218,7 @@ func hereDocs(st *syntax.Stmt) bool {
 // exits says that the member's failure ends a shell under set -e: it is a
 // command or a pipeline of its own.
 func (c *chain) exits(i int) bool {
-	if i > 0 && c.members[i-1].after.Text != "\n" && c.members[i-1].after.Text != ";" || c.members[i].stmt.Negated {
+	if !c.starts(i) || c.members[i].stmt.Negated {
 		return false
 	}
 	switch cmd := c.members[i].stmt.Cmd.(type) {
@@ -226,6 +228,11 @@ func (c *chain) exits(i int) bool {
 		return cmd.Op == syntax.Pipe || cmd.Op == syntax.PipeAll
 	}
 	return false
+}
+
+// starts says that the member runs whatever became of the one before it.
+func (c *chain) starts(i int) bool {
+	return i == 0 || c.members[i-1].after.Text == "\n" || c.members[i-1].after.Text == ";"
 }
 
 // errexit says that the members up to the last run under set -e: by the
@@ -246,9 +253,10 @@ func (c *chain) errexit(last int) bool {
 	if off {
 		return false
 	}
-	for _, m := range c.members[:last] {
-		if call, ok := m.stmt.Cmd.(*syntax.CallExpr); ok && isSet(call) {
-			on = on || sets(literals(call), '-')
+	for i, m := range c.members[:last] {
+		call, ok := m.stmt.Cmd.(*syntax.CallExpr)
+		if ok && c.starts(i) && m.after.Text != "&" && isSet(call) && sets(literals(call), '-') {
+			on = true
 		}
 	}
 	return on

@@ -27,8 +27,10 @@ func (in *Instruction) AddWords(c Command, after int, words ...string) (whittle.
 	edit := whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: " " + text}
 	want := s.signatures(at)
 	want[s.index(c)] = c.signature(at, func(old []string) []string { return slices.Insert(old, after+1, words...) })
-	_, err = in.become([]whittle.Edit{edit}, want)
-	return edit, err
+	if _, err := in.become([]whittle.Edit{edit}, want); err != nil {
+		return whittle.Edit{}, err
+	}
+	return edit, nil
 }
 
 // RemoveWords takes c.Words[from:to] out, with their lines where nothing else
