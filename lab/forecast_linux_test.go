@@ -261,7 +261,7 @@ func debianPython(t *testing.T) *plan.DistrolessBase {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := x.Install([]string{"python3", "base-files", "netbase", "tzdata"}, distro.InstallOptions{Installed: []string{"debconf", "awk", "mawk", "perl-base", "dpkg"}})
+	in, err := x.Install(plan.DistrolessPackages(), distro.InstallOptions{Installed: []string{"debconf", "awk", "mawk", "perl-base", "dpkg"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,15 @@ type DistrolessBase struct {
 	Source           string
 }
 
+// DistrolessPackages are what a [DistrolessBase] is the closure of: Python with
+// its standard library, what is in every root, and the library of C++, which
+// wheels for Linux may expect (PEP 600) and bring no copy of.
+func DistrolessPackages() []string {
+	return []string{"python3", "base-files", "netbase", "tzdata", cxxLibrary}
+}
+
+const cxxLibrary = "libstdc++6"
+
 // distroless is an image without a shell and a package manager.
 func (a *account) distroless() (*whittle.Forecast, error) {
 	const name = "distroless"
@@ -52,6 +61,9 @@ func (a *account) distroless() (*whittle.Forecast, error) {
 	if want != d.Python {
 		f.Blocked = append(f.Blocked, fmt.Sprintf("Debian %s has Python %s, the image has %s", d.Suite, d.Python, want))
 		return f, nil
+	}
+	if i := slices.IndexFunc(a.dists, func(in installed) bool { return !in.pure }); i >= 0 && !slices.Contains(d.Packages, cxxLibrary) {
+		return f, fmt.Errorf("%s may need %s, which is not among Debian's packages", a.dists[i].name, cxxLibrary)
 	}
 	for _, w := range append([]string{d.Suite, d.Python}, d.Packages...) {
 		if !plain(w) {
