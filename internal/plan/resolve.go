@@ -42,7 +42,7 @@ type ResolveOptions struct {
 	NoBinary, OnlyBinary []string
 	// Prereleases are taken like other versions (pip's --pre).
 	Prereleases bool
-	// MaxSteps bounds the search; 0 is 20,000.
+	// MaxSteps bounds each of the two searches; 0 is 20,000.
 	MaxSteps int
 }
 
@@ -129,7 +129,8 @@ func (c *Unresolvable) Unwrap() error {
 
 // Resolve finds the distributions that requirements come to, as pip does: the
 // newest version of each that all others allow, going back where a choice
-// leads nowhere. Yanked releases are taken only where a version is pinned,
+// leads nowhere. Where pip gives up or goes in circles although there is a
+// set, it is found all the same. Yanked releases are taken only where a version is pinned,
 // pre-releases only where they are asked for or there is nothing else. What cannot
 // be met is a [*Unresolvable], a search that takes too long [whittle.ErrLimit]; other
 // errors are the index's.
@@ -138,12 +139,11 @@ func Resolve(ctx context.Context, idx Index, reqs []python.Requirement, o Resolv
 	cat := newCatalogue(idx, o)
 	defer cat.wait()
 	defer cancel()
-	s := &search{catalogue: cat, jump: true, left: cmp.Or(o.MaxSteps, defaultSteps), budget: cmp.Or(o.MaxSteps, defaultSteps)}
+	s := &search{catalogue: cat, left: cmp.Or(o.MaxSteps, defaultSteps), budget: cmp.Or(o.MaxSteps, defaultSteps)}
 	err := s.run(ctx, reqs)
-	var none *Unresolvable
-	if errors.As(err, &none) {
-		// Jumping back may pass over the one way that there is.
-		patient := &search{catalogue: cat, left: s.left, budget: s.budget}
+	if err != nil && (errors.Is(err, whittle.ErrLimit) || errors.As(err, new(*Unresolvable))) {
+		// The quick search may have passed over the one way that there is.
+		patient := &search{catalogue: cat, patient: true, left: s.budget, budget: s.budget}
 		if again := patient.run(ctx, reqs); again == nil {
 			s, err = patient, nil
 		}

@@ -89,8 +89,11 @@ func (s state) pinned(id ident) *release {
 // search looks for pins that meet all wants.
 type search struct {
 	*catalogue
-	// jump goes back at once to a choice that has to do with the conflict.
-	jump         bool
+	// patient goes back one choice at a time, and never makes a pin void that
+	// stands: it finds what there is, and not always what pip would. Otherwise
+	// a pin may take the place of others, and who goes back jumps to a choice
+	// that has to do with the conflict.
+	patient      bool
 	left, budget int
 	roots        []want
 	// levels are the states that the search came through, each with a pin more
@@ -156,8 +159,7 @@ func (s *search) step(ctx context.Context, open []ident) error {
 		return err
 	}
 	for _, void := range next.open() {
-		// It was pinned, and what that pin asks for holds no more.
-		if s.now.pinned(void) != nil && !slices.Contains(open, void) {
+		if next.pinned(void) != nil {
 			next.forget(void)
 		}
 	}
@@ -166,8 +168,10 @@ func (s *search) step(ctx context.Context, open []ident) error {
 	return nil
 }
 
-// forget drops what a pin asks for: it will be made again.
-func (s state) forget(id ident) {
+// forget drops a pin that is not allowed any more, and what it asks for: it
+// will be made again.
+func (s *state) forget(id ident) {
+	s.pins = slices.DeleteFunc(s.pins, func(p pin) bool { return p.id == id })
 	fromIt := func(w want) bool { return w.by != nil && w.by.id == id }
 	for other, c := range s.criteria {
 		if slices.ContainsFunc(c.wants, fromIt) {
@@ -178,7 +182,7 @@ func (s state) forget(id ident) {
 }
 
 // open are the idents that have no pin, or one that is not allowed any more,
-// sorted.
+// sorted. Only a state that a pin was just added to has the latter.
 func (s state) open() []ident {
 	pins := make(map[ident]*release, len(s.pins))
 	for _, p := range s.pins {
@@ -227,13 +231,15 @@ func (s *search) try(ctx context.Context, id ident) (*state, []want, error) {
 			continue
 		}
 		next := s.now.clone()
-		next.pins = slices.DeleteFunc(next.pins, func(p pin) bool { return p.id == id })
+		next.pins = append(next.pins, pin{id, r})
 		conflict, err := s.add(ctx, next.criteria, deps)
 		if err != nil {
 			return nil, nil, err
 		}
 		if conflict == nil {
-			next.pins = append(next.pins, pin{id, r})
+			conflict = s.contradicted(next)
+		}
+		if conflict == nil {
 			return &next, nil, nil
 		}
 		causes = append(causes, conflict...)
@@ -242,6 +248,19 @@ func (s *search) try(ctx context.Context, id ident) (*state, []want, error) {
 		causes = s.now.criteria[id].wants
 	}
 	return nil, causes, nil
+}
+
+// contradicted are the wants that speak against the pin that was just made, as
+// it asks for another of itself, or, in a patient search, against an earlier
+// one. They are nil where there are none.
+func (s *search) contradicted(next state) []want {
+	last := len(next.pins) - 1
+	for i, p := range next.pins {
+		if wants := next.criteria[p.id].wants; (i == last || s.patient) && !meets(p.release, wants) {
+			return wants
+		}
+	}
+	return nil
 }
 
 // add takes wants into criteria. The result is not empty where they leave no
@@ -286,7 +305,7 @@ func (s *search) back(ctx context.Context, causes []want) (bool, error) {
 		broken := s.levels[end]
 		s.levels = s.levels[:end]
 		last := broken.pins[len(broken.pins)-1]
-		if s.jump && !s.concerns(ctx, last, involved) {
+		if !s.patient && !s.concerns(ctx, last, involved) {
 			continue
 		}
 		restored := s.levels[end-1].clone()
