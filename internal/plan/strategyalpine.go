@@ -33,6 +33,9 @@ const (
 
 // alpine is the seed's strategy C.
 func (a *account) alpine() (*whittle.Forecast, error) {
+	if strings.Contains(a.recipe.final.BaseResolved, "alpine") {
+		return nil, &noUse{"alpine", "the original is on Alpine"}
+	}
 	f := &whittle.Forecast{Strategy: "alpine", Title: "two stages on Alpine: a smaller base, and every package has to fit musl"}
 	s := sizes{f}
 	known := a.Alpine

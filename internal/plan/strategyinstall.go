@@ -113,7 +113,7 @@ func (d destination) runInstall(installs []install, mounts, first, last []string
 func (d destination) deleteTests() string {
 	b := "find " + d.site() + " -type d -name tests"
 	for _, k := range d.clean.KeepTests {
-		b += fmt.Sprintf(" -not -path '%s/%s/*'", d.site(), k)
+		b += fmt.Sprintf(" ! -path '%s/%s/*'", d.site(), k)
 	}
 	return b + " -prune -exec rm -rf {} +"
 }
