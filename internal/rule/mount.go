@@ -23,7 +23,7 @@ func (p *Pass) mountInstead(k *dockerfile.Instruction, byLayer map[int][]int, la
 		return relocation{}, false
 	}
 	target := p.target(&c)
-	if p.elsewhere(target, c.layer, p.layerOf(k)) {
+	if p.elsewhere(target, c.layer, p.layerOf(k)) || p.copiedTwice(&c, target) {
 		return relocation{}, false
 	}
 	user, ok := p.onlyUser(&c, k, acts, target)
@@ -66,15 +66,29 @@ func (p *Pass) whole(layer int, items []int) bool {
 	return n == len(items)
 }
 
-// elsewhere says that a layer below another one has something at a path, but
-// for the one layer that is known to.
-func (p *Pass) elsewhere(at string, but, below int) bool {
-	for layer := range p.Indexes[:below] {
-		if layer != but && slices.ContainsFunc(p.Indexes[layer].Entries, func(e whittle.Entry) bool { return under(e.Path, at) }) {
+// elsewhere says that a layer, of those up to one, has something at a path, but
+// for the one that is known to.
+func (p *Pass) elsewhere(at string, but, last int) bool {
+	for layer := range p.Indexes[:last+1] {
+		if layer != but && slices.ContainsFunc(p.Indexes[layer].Entries, func(e whittle.Entry) bool {
+			return e.Kind != whittle.Whiteout && e.Kind != whittle.Opaque && under(e.Path, at)
+		}) {
 			return true
 		}
 	}
 	return false
+}
+
+// copiedTwice says that another COPY brings something to the same path, which
+// need not show in a layer.
+func (p *Pass) copiedTwice(c *copied, target string) bool {
+	return slices.ContainsFunc(p.chain(), func(in *dockerfile.Instruction) bool {
+		if in == c.in || in.Keyword != "COPY" && in.Keyword != "ADD" {
+			return false
+		}
+		other, ok := p.copyOf(in)
+		return ok && under(other.dest, target)
+	})
 }
 
 // target is where a mount puts what a copy of one source brought: a folder, or
@@ -126,7 +140,7 @@ func (p *Pass) mentions(in *dockerfile.Instruction, at string) bool {
 	acts, _ := p.actions(in)
 	dir := p.last(in, "WORKDIR")
 	return slices.ContainsFunc(acts, func(a action) bool {
-		return a.verb == other && slices.ContainsFunc(a.Words[1:], func(w dockerfile.Word) bool {
+		return a.verb == other && len(a.Words) > 1 && slices.ContainsFunc(a.Words[1:], func(w dockerfile.Word) bool {
 			return strings.Contains(w.Value+"/", "/"+at+"/") || w.Literal && w.Value != "" && under(whittle.Join(dir, w.Value), at)
 		})
 	})

@@ -68,6 +68,9 @@ func (p *Pass) toBuilder(k *dockerfile.Instruction, layers []int) (relocation, b
 			return relocation{}, false
 		}
 	}
+	if p.reaches(k, copies) {
+		return relocation{}, false
+	}
 	edits, err := p.Dockerfile.Move(k, &stage.Instructions[len(stage.Instructions)-1])
 	if err != nil || len(edits) == 0 || len(r.cured) == 0 {
 		return relocation{}, false
@@ -75,6 +78,22 @@ func (p *Pass) toBuilder(k *dockerfile.Instruction, layers []int) (relocation, b
 	r.edits = edits
 	r.advice = fmt.Sprintf("run it at the end of the stage %s: then COPY --from=%s brings only what is left, and %s makes no layer", stage.Label(), stage.Label(), p.short(k))
 	return r, true
+}
+
+// reaches says that a RUN works on files that the copies did not bring, and
+// that would come back. Bytecode and tests of the base image may.
+func (p *Pass) reaches(k *dockerfile.Instruction, copies []copied) bool {
+	killer := p.layerOf(k)
+	for i := range p.Ledger.Items {
+		it := &p.Ledger.Items[i]
+		if it.KilledBy != killer || it.Layer == killer || slices.ContainsFunc(copies, func(c copied) bool { return c.layer == it.Layer }) {
+			continue
+		}
+		if !p.base(it.Layer) || p.Category[i] != "bytecode" && p.Category[i] != "tests" {
+			return true
+		}
+	}
+	return false
 }
 
 // leaves says that a layer left something of a lower one.
