@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"whittle"
 	"whittle/internal/python"
 )
 
@@ -56,7 +57,7 @@ func Usage(ctx context.Context, img *Image) ([]Used, error) {
 	for changed := true; changed && ctx.Err() == nil; {
 		changed = u.plugins() || u.known() || u.mentioned()
 	}
-	unknown := len(s.unknown()) > 0 || len(u.modules) == 0
+	unknown := len(s.unknown()) > 0 || len(u.modules) == 0 || u.cutOff()
 	for i := range u.out {
 		// What has no modules serves by its data or programs.
 		if u.out[i].Use == UnknownUse && !unknown && len(img.Distributions[i].ImportNames()) > 0 {
@@ -64,6 +65,28 @@ func Usage(ctx context.Context, img *Image) ([]Used, error) {
 		}
 	}
 	return u.out, ctx.Err()
+}
+
+// cutOff says that a part of the application is not in the image, or cannot be
+// started: what that would use shows nowhere.
+func (u *usage) cutOff() bool {
+	own := func(p whittle.Problem) bool {
+		return p.Rule == "missing-source" || p.Rule == "missing-entry-point" || p.Rule == "healthcheck-cannot-run" || p.Rule == "entrypoint-not-found" || p.Rule == "exec-failed"
+	}
+	for _, st := range u.starts {
+		if slices.ContainsFunc(st.problems, own) {
+			return true
+		}
+		if st.python == nil {
+			continue
+		}
+		for _, r := range st.python.roots {
+			if slices.ContainsFunc(u.importsOf(st, r), own) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // usage collects what is used.

@@ -121,6 +121,9 @@ func TestUsage(t *testing.T) {
 		{"a program", files(main("import subprocess\nsubprocess.run(['tool', '-x'])\n"), installed("lib", map[string]string{"entry_points.txt": "[console_scripts]\ntool = lib:main\n"})), start, "lib lazy main.py:2"},
 		{"data alone", files(main("import os\n"), data), start, "lib unknown"},
 		{"time zones", files(main("import zoneinfo\n"), installed("tzdata", nil)), start, "tzdata optional python loads it by name"},
+		{"the application's own is missing", files(main("from helper.gone import x\n"), map[string]string{"app/helper/__init__.py": ""}, plain), start, "lib unknown"},
+		{"the start is not there", plain, whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "gone.py"}, WorkingDir: "/app"}, "lib unknown"},
+		{"another distribution is missing", files(main("import nobody\n"), plain), start, "lib not"},
 		{"nothing could be followed", plain, whittle.Process{Cmd: []string{"/bin/gone"}}, "lib unknown"},
 	}
 	for _, tt := range tests {

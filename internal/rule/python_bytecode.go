@@ -57,8 +57,8 @@ func (p *Pass) bytecodes() (b bytecode) {
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
 		source, version, ok := compiledFrom(it.Path)
-		if !ok || it.Bytes == 0 || p.base(it.Layer) {
-			continue
+		if !ok || it.Bytes == 0 || it.Cause == whittle.Deleted || p.base(it.Layer) {
+			continue // what a later layer deletes is the clean-up's to mend
 		}
 		text, there := sources[source]
 		s, inSite := site(sites, it.Path)
@@ -68,7 +68,7 @@ func (p *Pass) bytecodes() (b bytecode) {
 		case !there, p.ofSystem(text.Item), p.Dockerfile == nil && it.Layer == 0:
 			// What a package manager of the system compiles is its own affair,
 			// and the lowest layer may be anybody's.
-		case p.base(text.Layer) || !inSite || p.Owner[i].Ecosystem != "pypi" || p.bootstrap(s, p.Owner[i].Name):
+		case p.base(text.Layer) || !inSite || p.Owner[text.Item].Ecosystem != "pypi" || p.bootstrap(s, p.Owner[text.Item].Name):
 			b.written = append(b.written, i)
 		default:
 			b.compiled = append(b.compiled, i)

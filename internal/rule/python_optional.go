@@ -26,7 +26,7 @@ whose function it is, is for a person to decide: there is no fix.`,
 const heavy = 20_000_000
 
 func findOptional(p *Pass) []whittle.Finding {
-	if p.Graph == nil || p.Declared == nil || len(p.Usage) == 0 {
+	if p.Graph == nil || p.Declared == nil || len(p.Usage) == 0 || p.partial() {
 		return nil
 	}
 	roots := p.asked()
@@ -64,6 +64,14 @@ func findOptional(p *Pass) []whittle.Finding {
 		out = append(out, f)
 	}
 	return out
+}
+
+// partial says that a part of the application is not in the image: what it
+// imports at start is not known.
+func (p *Pass) partial() bool {
+	return p.Check != nil && slices.ContainsFunc(p.Check.Problems, func(q whittle.Problem) bool {
+		return q.Rule == "missing-source" || q.Rule == "missing-entry-point"
+	})
 }
 
 // extrasOf are the extras that declare a distribution, empty where the
