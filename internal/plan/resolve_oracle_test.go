@@ -157,25 +157,30 @@ func TestResolveAgainstPip(t *testing.T) {
 		asks        []string
 		constraints []string
 		fails       bool
+		// long ones take pip a minute and more.
+		long bool
 	}{
 		{name: "plain", asks: []string{"flask", "gunicorn"}},
-		{name: "numeric", asks: []string{"pandas", "pyarrow"}},
-		{name: "large", asks: []string{"streamlit"}},
+		{name: "numeric", asks: []string{"pandas", "pyarrow"}, long: true},
+		{name: "large", asks: []string{"streamlit"}, long: true},
 		{name: "extras", asks: []string{"requests[socks]", "uvicorn[standard]", "httpx[http2,cli]"}},
-		{name: "extra of an extra", asks: []string{"fastapi[standard]"}},
+		{name: "extra of an extra", asks: []string{"fastapi[standard]"}, long: true},
 		{name: "older", asks: []string{"flask<2.2", "werkzeug<2.1"}},
 		{name: "goes back", asks: []string{"flask", "werkzeug<2"}},
-		{name: "goes back far", asks: []string{"aiobotocore<2.10", "boto3", "botocore==1.31.64"}},
-		{name: "boto", asks: []string{"boto3<1.34", "urllib3<2", "s3transfer"}},
+		{name: "goes back far", asks: []string{"aiobotocore<2.10", "boto3", "botocore==1.31.64"}, long: true},
+		{name: "boto", asks: []string{"boto3<1.34", "urllib3<2", "s3transfer"}, long: true},
 		{name: "yanked, pinned", asks: []string{"numpy==1.25.0"}},
-		{name: "stable ABI", asks: []string{"cryptography", "orjson", "psutil"}},
-		{name: "constraints", asks: []string{"django", "celery"}, constraints: []string{"django<5", "kombu==5.3.4", "absent<1"}},
-		{name: "markers", asks: []string{"ipython<9", "rich>=13,<14", "tomli; python_version < '3.0'"}},
+		{name: "stable ABI", asks: []string{"cryptography", "orjson", "psutil"}, long: true},
+		{name: "constraints", asks: []string{"django", "celery"}, constraints: []string{"django<5", "kombu==5.3.4", "absent<1"}, long: true},
+		{name: "markers", asks: []string{"ipython<9", "rich>=13,<14", "tomli; python_version < '3.0'"}, long: true},
 		{name: "conflict", asks: []string{"flask>=3", "werkzeug<2"}, fails: true},
 		{name: "pre-release", asks: []string{"black>=23.1a1,<24"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			if tt.long && os.Getenv("WHITTLE_LONG") == "" {
+				t.Skip("WHITTLE_LONG is not set: pip takes long over it")
+			}
 			args := tt.asks
 			if tt.constraints != nil {
 				file := filepath.Join(t.TempDir(), "constraints.txt")
