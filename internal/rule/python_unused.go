@@ -135,7 +135,9 @@ func (p *Pass) removable(roots []int) []int {
 	}
 	slices.Sort(out)
 	for {
-		bad := slices.DeleteFunc(p.Graph.Frees(roots, out...), func(i int) bool { return p.usage(i) < Lazy && p.usage(i) != UsageUnknown })
+		// Data without modules is of unknown use, and goes with the only ones
+		// that require it.
+		bad := slices.DeleteFunc(p.Graph.Frees(roots, out...), func(i int) bool { return p.usage(i) < Lazy })
 		if len(bad) == 0 {
 			return out
 		}
