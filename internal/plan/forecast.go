@@ -89,6 +89,8 @@ type account struct {
 	dists []installed
 	// loose are files in site that no distribution owns.
 	loose content
+	// beside are the bytes of each layer that are no packages.
+	beside map[int]int64
 	// interpreter is Python's program, empty where it is not at /usr/local.
 	interpreter string
 }
@@ -182,9 +184,14 @@ func (a *account) measure() {
 		a.dists = append(a.dists, in)
 	}
 	slices.SortFunc(a.dists, func(x, y installed) int { return cmp.Compare(x.name, y.name) })
+	a.beside = map[int]int64{}
 	for _, n := range a.Ledger.Tree.Nodes {
-		if strings.HasPrefix(n.Path, a.site+"/") && n.Item >= 0 && !owned[n.Path] && n.Layer >= a.first {
+		switch {
+		case n.Item < 0 || owned[n.Path] || n.Layer < a.first || strings.HasPrefix(n.Path, "root/.cache/"):
+		case strings.HasPrefix(n.Path, a.site+"/"):
 			a.add(&a.loose, n.Path, a.Ledger.Items[n.Item].Bytes)
+		default:
+			a.beside[n.Layer] += a.Ledger.Items[n.Item].Bytes
 		}
 	}
 }

@@ -128,11 +128,11 @@ func (a *account) neededBy(extras []string) (have map[string]bool, lacking []str
 func (a *account) made(skip func(s *step) bool) (application, other int64) {
 	for i := range a.recipe.runtime {
 		s := &a.recipe.runtime[i]
-		if s.role != keeps && s.role != building || skip != nil && skip(s) {
-			continue
-		}
 		layer, ok := a.layers[s.in.Span]
-		if !ok {
+		if ok && len(s.mixed(true)) > 0 {
+			other += a.beside[layer]
+		}
+		if !ok || s.role != keeps && s.role != building || skip != nil && skip(s) {
 			continue
 		}
 		if _, context := fromContext(s.in); context {

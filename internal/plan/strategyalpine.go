@@ -174,6 +174,7 @@ func (t *alpineText) bases(two *twoStage) error {
 	if err != nil {
 		return err
 	}
+	two.elsewhere = true
 	two.final = "FROM " + base
 	if two.recipe.final.Name != "" {
 		two.final += " AS " + two.recipe.final.Name

@@ -103,7 +103,7 @@ const systemStage = "system"
 // prepare sorts the final stage's instructions into those of the image and
 // those of the stage that makes its root.
 func (d *distrolessText) prepare(t *twoStage) error {
-	t.final = "FROM scratch"
+	t.final, t.elsewhere = "FROM scratch", true
 	if name := d.recipe.final.Name; name != "" {
 		t.final += " AS " + name
 	}

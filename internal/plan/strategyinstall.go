@@ -78,28 +78,28 @@ func (t tool) cacheFolders() []string {
 	return []string{"/root/.cache/pip"}
 }
 
-// runInstall is a RUN for some commands that install, with its clean-up.
-// mounts are more of its flags, first and last more commands.
-func (d destination) runInstall(installs []install, mounts, first, last []string) (string, error) {
-	var caches []string
+// runInstall is a RUN that installs what another does, with the clean-up. Of what
+// that does besides, keep says what stays. mounts are more of its flags, first
+// and last more commands.
+func (d destination) runInstall(s *step, keep func(*part) bool, mounts, first, last []string) (string, error) {
+	caches := d.caches(s.installs)
 	commands := slices.Clone(first)
-	for _, in := range installs {
-		for _, c := range in.tool.cacheFolders() {
-			if d.uncached && in.tool == pip {
-				continue
+	left := len(s.installs)
+	for i := range s.parts {
+		p := &s.parts[i]
+		switch {
+		case p.role == installing:
+			c, err := d.command(p.install)
+			if err != nil {
+				return "", err
 			}
-			if flag := "--mount=type=cache,target=" + c; !slices.Contains(caches, flag) {
-				caches = append(caches, flag)
+			commands = append(commands, c)
+			if left--; left == 0 && d.clean.Tests {
+				commands = append(commands, d.deleteTests())
 			}
+		case p.role == tooling && !p.onlyPip(), p.role == keeps && keep(p):
+			commands = append(commands, p.text)
 		}
-		c, err := d.command(in)
-		if err != nil {
-			return "", err
-		}
-		commands = append(commands, c)
-	}
-	if d.clean.Tests {
-		commands = append(commands, d.deleteTests())
 	}
 	commands = append(commands, last...)
 	text := "RUN " + strings.Join(slices.Concat(caches, mounts, []string{strings.Join(commands, " && \\\n    ")}), " \\\n    ")
@@ -107,6 +107,21 @@ func (d destination) runInstall(installs []install, mounts, first, last []string
 		text = "# What is downloaded is kept in a cache that is in no layer.\n" + text
 	}
 	return text, nil
+}
+
+// caches are the mounts of what installers keep.
+func (d destination) caches(installs []install) (caches []string) {
+	for _, in := range installs {
+		if d.uncached && in.tool == pip {
+			continue
+		}
+		for _, c := range in.tool.cacheFolders() {
+			if flag := "--mount=type=cache,target=" + c; !slices.Contains(caches, flag) {
+				caches = append(caches, flag)
+			}
+		}
+	}
+	return caches
 }
 
 // deleteTests finds the tests as [Cleanup] says.

@@ -32,10 +32,22 @@ type step struct {
 	in       *dockerfile.Instruction
 	role     role
 	installs []install
+	// parts are the commands of a RUN that installs, in their order.
+	parts []part
 	// venv is the virtual environment that it makes, empty where it makes none.
 	venv string
 	// text is the instruction with the comment lines right above it.
 	text string
+}
+
+// part is one command of a RUN.
+type part struct {
+	action
+	name, text string
+	// system says that it is about the operating system's packages, names are
+	// those that it installs.
+	system bool
+	names  []string
 }
 
 // officialPython is the official image of Python, by its short name or a long
@@ -218,13 +230,16 @@ func (s *step) run() error {
 		return nil // no packages: kept as it is
 	}
 	roles := map[role]bool{}
+	apart := true
 	for _, c := range script.Commands() {
-		if name := c.Name(); name == "set" || name == "cd" && len(script.Commands()) == 1 || name == "true" || name == "echo" {
-			continue
-		}
 		a, err := readCommand(&c)
 		if err != nil {
 			return err
+		}
+		apart = apart && c.Depth == 0 && (c.Before.Text == "" || c.Before.Text == "&&") && len(c.Words) > 0 && c.Name() != "cd" && c.Name() != "export"
+		s.parts = append(s.parts, partOf(a, &c, string(s.source(c.Span))))
+		if name := c.Name(); name == "set" || name == "true" || name == "echo" {
+			continue
 		}
 		if a.role != keeps && (c.Depth > 0 || !slices.Contains([]string{"", "&&", ";", "\n"}, c.Before.Text)) {
 			return fmt.Errorf("%s runs on a condition", c.Name())
@@ -237,12 +252,36 @@ func (s *step) run() error {
 			s.venv = a.install.dir
 		}
 	}
-	return s.settle(roles)
+	return s.settle(roles, apart)
 }
 
-// settle gives the step one role of its commands'.
-func (s *step) settle(roles map[role]bool) error {
+// partOf is a command as a part of a RUN.
+func partOf(a action, c *dockerfile.Command, text string) part {
+	p := part{action: a, name: c.Name(), text: text}
+	words, literal := values(c.Words)
+	if !literal || len(words) == 0 || a.role != keeps {
+		return p
+	}
+	switch p.name {
+	case "apt-get", "apt":
+		p.system = true
+		if verb, names := aptVerb(words[1:]); verb == "install" {
+			p.names = names
+		}
+	case "rm":
+		p.system = strings.Contains(text, "/var/lib/apt/lists")
+	case "set":
+		p.system = true
+	}
+	return p
+}
+
+// settle gives the step one role of its commands'. apart says that they can be
+// told from each other.
+func (s *step) settle(roles map[role]bool, apart bool) error {
 	switch {
+	case roles[keeps] && roles[installing] && apart:
+		s.role = installing
 	case roles[keeps] && (roles[installing] || roles[tooling] || roles[venvMaking]):
 		return fmt.Errorf("it installs packages and does other things too")
 	case roles[keeps]:
@@ -263,6 +302,20 @@ func (s *step) settle(roles map[role]bool) error {
 		s.role = building
 	}
 	return nil
+}
+
+// mixed are the parts of a RUN that do other things than installing; own leaves
+// out what is about the operating system's packages.
+func (s *step) mixed(own bool) (out []string) {
+	if s.role != installing {
+		return nil
+	}
+	for _, p := range s.parts {
+		if p.role == keeps && p.name != "set" && !(own && p.system) {
+			out = append(out, p.text)
+		}
+	}
+	return out
 }
 
 // markCopies finds the instructions that bring the packages into the image.

@@ -64,7 +64,7 @@ func (t *singleStage) write(w *textWriter, s *step) error {
 		}
 		w.lines(spaced(s, s.text)...)
 	case tooling:
-		if !onlyPip(s.in) {
+		if !s.onlyPip() {
 			w.lines("", s.text)
 		}
 	case building:
@@ -159,7 +159,7 @@ func (t *singleStage) install(w *textWriter, s *step) error {
 	if t.leavesBuild(s.installs) {
 		last = append(last, leftovers)
 	}
-	run, err := t.dest.runInstall(s.installs, append(s.flags(), t.mounts...), first, last)
+	run, err := t.dest.runInstall(s, func(*part) bool { return true }, append(s.flags(), t.mounts...), first, last)
 	if err != nil {
 		return fmt.Errorf("line %d: %w", s.in.Line, err)
 	}

@@ -38,13 +38,43 @@ func (a *account) split(extra string) (*whittle.Forecast, error) {
 // wanted are the distributions that the application needs, where others that
 // only installed them are beside them; nil are all.
 func (a *account) wanted() map[string]bool {
-	steps := a.recipe.installSteps()
-	tools := slices.ContainsFunc(steps, func(s step) bool { return s.role == tooling && !onlyPip(s.in) })
-	if !tools || a.Declared == nil || a.Graph == nil || !slices.ContainsFunc(a.Declared.Dependencies, func(d python.Dependency) bool { return d.Kind == python.Runs }) {
+	tools := a.tools()
+	if len(tools) == 0 || a.Graph == nil {
 		return nil
 	}
-	have, _ := a.neededBy(a.extras())
+	have := map[string]bool{}
+	if a.Declared != nil {
+		have, _ = a.neededBy(a.extras())
+	}
+	var roots []int
+	for _, i := range a.Graph.Roots() {
+		if !slices.Contains(tools, a.Graph.Distributions[i].Name) {
+			roots = append(roots, i)
+		}
+	}
+	for i, needed := range a.Graph.Needed(roots) {
+		if needed {
+			have[a.Graph.Distributions[i].Name] = true
+		}
+	}
 	return have
+}
+
+// tools are the distributions that install others.
+func (a *account) tools() (names []string) {
+	for _, s := range a.recipe.installSteps() {
+		for _, p := range s.parts {
+			if p.role != tooling || p.onlyPip() {
+				continue
+			}
+			for _, arg := range p.install.args {
+				if r, err := python.ParseRequirement(strings.Trim(arg, `"'`)); err == nil {
+					names = append(names, r.Name)
+				}
+			}
+		}
+	}
+	return names
 }
 
 // addWeights adds the distributions of an index, and says of which nothing is

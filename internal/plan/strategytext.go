@@ -26,6 +26,8 @@ type twoStage struct {
 	// build and run give the text of an instruction of each stage that is kept;
 	// an empty one leaves it out.
 	build, run func(s *step) (string, error)
+	// elsewhere says that the bases are others than the original's.
+	elsewhere bool
 	// start stands below the final FROM line, finish at the end of the builder;
 	// stages stands above both.
 	start, finish []string
@@ -130,7 +132,7 @@ func (t *twoStage) writeBuilder(w *textWriter, steps []step) error {
 		s := &steps[i]
 		switch s.role {
 		case keeps, building, tooling, fetching:
-			if s.role == tooling && onlyPip(s.in) {
+			if s.role == tooling && s.onlyPip() {
 				continue
 			}
 			if _, ok := fromContext(s.in); ok && narrow != "" {
@@ -155,7 +157,10 @@ func (t *twoStage) writeBuilder(w *textWriter, steps []step) error {
 				w.lines("")
 			}
 			made = true
-			run, err := t.dest.runInstall(s.installs, s.flags(), first, nil)
+			run, err := t.dest.runInstall(s, func(p *part) bool { return p.system || t.two() }, s.flags(), first, nil)
+			if err == nil && t.elsewhere && len(s.mixed(false)) > 0 {
+				err = fmt.Errorf("it installs packages and does other things too")
+			}
 			if err != nil {
 				return fmt.Errorf("line %d: %w", s.in.Line, err)
 			}
@@ -238,22 +243,18 @@ func selfContained(text []byte) bool {
 
 // onlyPip says that a RUN does nothing but bring pip up to date: the builder's
 // will do.
-func onlyPip(in *dockerfile.Instruction) bool {
-	script, err := in.Shell()
-	if err != nil {
-		return false
-	}
-	for _, c := range script.Commands() {
-		words, _ := values(c.Words)
-		for _, w := range words {
-			name, _, _ := strings.Cut(strings.TrimSpace(w), "=")
-			name, _, _ = strings.Cut(name, ">")
-			if slices.Contains([]string{"uv", "poetry", "virtualenv", "build", "config"}, name) {
-				return false
-			}
-		}
-	}
-	return true
+func (s *step) onlyPip() bool {
+	return !slices.ContainsFunc(s.parts, func(p part) bool { return p.role == tooling && !p.onlyPip() })
+}
+
+// onlyPip says so of a command.
+func (p *part) onlyPip() bool {
+	return len(p.install.args) > 0 && !slices.ContainsFunc(p.install.args, func(arg string) bool {
+		name, _, _ := strings.Cut(strings.Trim(arg, `"'`), "=")
+		name, _, _ = strings.Cut(name, ">")
+		name, _, _ = strings.Cut(name, "<")
+		return !slices.Contains([]string{"pip", "setuptools", "wheel"}, name)
+	})
 }
 
 // ends says that an instruction is about how the image starts, which a builder
@@ -286,7 +287,26 @@ func (t *twoStage) writeFinal(w *textWriter) error {
 			if text != "" {
 				w.lines(spaced(s, text)...)
 			}
+		case installing:
+			if err := t.writeMixed(w, s); err != nil {
+				return fmt.Errorf("line %d: %w", s.in.Line, err)
+			}
 		}
+	}
+	return nil
+}
+
+// writeMixed writes what a RUN does besides installing.
+func (t *twoStage) writeMixed(w *textWriter, s *step) error {
+	for _, p := range s.parts {
+		for _, n := range p.names {
+			if !slices.Contains(compilers(), n) {
+				return fmt.Errorf("it installs %s together with Python's packages", n)
+			}
+		}
+	}
+	if own := s.mixed(true); len(own) > 0 {
+		w.lines("", "RUN "+strings.Join(own, " && \\\n    "))
 	}
 	return nil
 }
