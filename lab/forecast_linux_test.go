@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"whittle"
 	"whittle/internal/build"
 	"whittle/internal/distro"
@@ -53,13 +55,71 @@ func TestForecast(t *testing.T) {
 			if clean.Bytecode {
 				name = f.Strategy + " cleaned up"
 			}
-			t.Run(name, func(t *testing.T) { h.holdForecast(t, f, dir) })
+			t.Run(name, func(t *testing.T) { h.runs(t, f, h.holdForecast(t, f, dir)) })
 		}
 	}
 }
 
+// TestForecastShapes holds the Dockerfiles that are generated for the corpus of
+// TestHealth to true builds: they build, their sizes are those foreseen, and the
+// image still runs.
+func TestForecastShapes(t *testing.T) {
+	if os.Getenv("WHITTLE_FORECAST") == "" {
+		t.Skip("builds real images: set WHITTLE_FORECAST=1")
+	}
+	h := newHealth(t)
+	files, err := filepath.Glob("testdata/health/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no corpus", err)
+	}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			dir := t.TempDir()
+			breakage{}.write(t, archive, dir)
+			source, err := os.ReadFile(filepath.Join(dir, "Dockerfile"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := exampleProject(t, h, dir, source)
+			p.Clean = plan.Cleanup{Bytecode: true}
+			out, err := plan.Forecast(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range out.Forecasts {
+				if f.Strategy == "alpine" || f.Dockerfile == "" {
+					t.Logf("%s: not built: %q", f.Strategy, f.Notes)
+					continue
+				}
+				h.stillRuns(t, f, h.holdForecast(t, f, dir))
+			}
+		})
+	}
+}
+
+// stillRuns checks an image that was generated as the original is checked.
+func (h *health) stillRuns(t *testing.T, f whittle.Forecast, d build.Definition) {
+	t.Helper()
+	res, err := h.engine.Build(t.Context(), d, build.Output{Layout: h.layout, Compression: "uncompressed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Check(t.Context(), h.env, "oci-layout:"+h.layout+"@"+string(res.Manifest), CheckOptions{Project: d.Context})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Verdict != whittle.Runs {
+		t.Errorf("%s: verdict %s: %q %q", f.Strategy, c.Verdict, errorLines(c), c.Unknown)
+	}
+}
+
 // holdForecast builds a strategy and compares the sizes.
-func (h *health) holdForecast(t *testing.T, f whittle.Forecast, dir string) {
+func (h *health) holdForecast(t *testing.T, f whittle.Forecast, dir string) build.Definition {
+	t.Helper()
 	if f.Dockerfile == "" {
 		t.Fatalf("no Dockerfile: %q %q", f.Notes, f.Blocked)
 	}
@@ -90,7 +150,7 @@ func (h *health) holdForecast(t *testing.T, f whittle.Forecast, dir string) {
 	if off > allowed || off < -allowed {
 		t.Errorf("predicted %s, built %s: %+.2f %%, more than %.0f %%", whittle.Bytes(f.Predicted), whittle.Bytes(actual), 100*off, 100*allowed)
 	}
-	h.runs(t, f, d)
+	return d
 }
 
 // runs starts what the strategy's image is for.
@@ -145,7 +205,7 @@ func TestForecastIndex(t *testing.T) {
 	}
 	for _, f := range out.Forecasts {
 		if f.Strategy == "split-reports" {
-			h.holdForecast(t, f, dir)
+			h.runs(t, f, h.holdForecast(t, f, dir))
 			return
 		}
 	}
