@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"whittle"
+	"whittle/internal/dockerfile"
 )
 
 func cleanupInLaterLayer() Rule {
@@ -58,27 +59,61 @@ func (p *Pass) split(byLayer map[int][]int) (base, own []int, layers []int) {
 }
 
 func cleanups(p *Pass) []whittle.Finding {
-	d := deed{id: "cleanup-in-later-layer", does: "deletes"}
-	var out []whittle.Finding
 	deaths, moved := p.deaths(whittle.Deleted), p.moved()
-	for _, killer := range slices.Sorted(maps.Keys(deaths)) {
-		for layer, items := range deaths[killer] {
-			deaths[killer][layer] = slices.DeleteFunc(items, func(i int) bool { _, ok := moved[i]; return ok })
+	for _, byLayer := range deaths {
+		for layer, items := range byLayer {
+			byLayer[layer] = slices.DeleteFunc(items, func(i int) bool { _, ok := moved[i]; return ok })
 		}
+	}
+	return p.tell(telling{deed: deed{id: "cleanup-in-later-layer", does: "deletes"},
+		advice: "delete the files in the instruction that makes them, or do not let them into the image",
+		cure: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+			if r, ok := p.mountInstead(k, byLayer, layers); ok {
+				return r, true
+			}
+			return p.relocate(k, layers)
+		}}, deaths)
+}
+
+// telling is how a rule states one cause of death.
+type telling struct {
+	deed
+	// why, where set, gives the deed's for each killer.
+	why func(killer int, items []int) string
+	// cure finds a fix for what an instruction that is known did to items of
+	// layers above the base, those with the most bytes first; advice is what
+	// to do without one.
+	cure   func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool)
+	advice string
+	// ofBase, where set, has the last word on what is stated of the base.
+	ofBase func(f *whittle.Finding)
+}
+
+// tell states deaths by their killers: what happened within the base image,
+// what was done to it, and what was done to the layers above it.
+func (p *Pass) tell(t telling, deaths map[int]map[int][]int) []whittle.Finding {
+	out := p.withinBase(t.deed, deaths)
+	for _, killer := range slices.Sorted(maps.Keys(deaths)) {
 		base, own, layers := p.split(deaths[killer])
+		d := t.deed
+		if t.why != nil {
+			d.why = t.why(killer, slices.Concat(base, own))
+		}
 		if p.bytes(base) >= small {
-			out = append(out, p.deadOfBase(d, killer, base))
+			f := p.deadOfBase(d, killer, base)
+			if t.ofBase != nil {
+				t.ofBase(&f)
+			}
+			out = append(out, f)
 		}
 		if p.bytes(own) < small {
 			continue
 		}
-		k := p.instruction(killer)
-		r, ok := p.mountInstead(k, deaths[killer], layers)
-		if !ok {
-			r, ok = p.relocate(k, layers)
+		r, ok := relocation{}, false
+		if k := p.instruction(killer); k != nil {
+			r, ok = t.cure(k, deaths[killer], layers)
 		}
-		advice := relocation{risk: whittle.RiskLow, advice: "delete the files in the instruction that makes them, or do not let them into the image"}
-		out = append(out, p.relocated(d, killer, own, r, ok, advice)...)
+		out = append(out, p.relocated(d, killer, own, r, ok, relocation{risk: whittle.RiskLow, advice: t.advice})...)
 	}
 	return out
 }
@@ -160,16 +195,38 @@ func (p *Pass) killed(d deed, killer int, items []int, r relocation) whittle.Fin
 	}
 }
 
-// deadOfBase states what a layer does to items of the base image, or what is
-// dead within that.
+// withinBase takes out of some deaths what layers of the base image did to each
+// other, and states it.
+func (p *Pass) withinBase(d deed, deaths map[int]map[int][]int) []whittle.Finding {
+	var items []int
+	for _, killer := range slices.Sorted(maps.Keys(deaths)) {
+		if !p.base(killer) {
+			continue
+		}
+		for _, layer := range slices.Sorted(maps.Keys(deaths[killer])) {
+			items = append(items, deaths[killer][layer]...)
+		}
+		delete(deaths, killer)
+	}
+	if p.bytes(items) < small {
+		return nil
+	}
+	return []whittle.Finding{{
+		Message: fmt.Sprintf("the base image itself holds %s in %s that a later layer of it %s%s",
+			whittle.Bytes(p.bytes(items)), files(len(items)), d.does, d.why),
+		Evidence: p.places(items), Change: p.remove(items), Risk: whittle.RiskMedium,
+		Advice:      "choose another base image, or squeeze the layers of this one into one",
+		Caution:     "another base image may lack what the application needs",
+		Fingerprint: whittle.Fingerprint(d.id, "base"),
+	}}
+}
+
+// deadOfBase states what a layer does to items of the base image.
 func (p *Pass) deadOfBase(d deed, killer int, items []int) whittle.Finding {
 	f := p.killed(d, killer, items, relocation{risk: whittle.RiskMedium,
 		advice:  "choose a base image without these files, or with the right ones already",
 		caution: "another base image may lack what the application needs"})
 	f.Message = fmt.Sprintf("%s %s %s in %s of the base image%s: they are transferred all the same",
 		p.named(killer), d.does, whittle.Bytes(p.bytes(items)), files(len(items)), d.why)
-	if p.base(killer) {
-		f.Message = fmt.Sprintf("the base image itself holds %s in %s that a layer of its own %s%s", whittle.Bytes(p.bytes(items)), files(len(items)), d.does, d.why)
-	}
 	return f
 }

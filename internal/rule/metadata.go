@@ -3,6 +3,7 @@ package rule
 import (
 	"cmp"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,26 +27,14 @@ by a RUN or in another stage, change them there.`,
 }
 
 func metadataCopies(p *Pass) []whittle.Finding {
-	var out []whittle.Finding
-	deaths := p.deaths(whittle.Metadata)
-	for _, killer := range slices.Sorted(maps.Keys(deaths)) {
-		base, own, layers := p.split(deaths[killer])
-		d := deed{"metadata-copy", "rewrites", " only to change the " + p.changed(killer, append(slices.Clone(base), own...))}
-		if p.bytes(base) >= small {
-			out = append(out, p.deadOfBase(d, killer, base))
+	return p.tell(telling{deed: deed{"metadata-copy", "rewrites", " only to change metadata"}, why: func(killer int, items []int) string {
+		return " only to change the " + p.changed(killer, items)
+	}, advice: "change the files in the instruction that makes them, or let COPY do it by --chown and --chmod", cure: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+		if r, ok := p.asFlag(k, byLayer, layers); ok {
+			return r, true
 		}
-		if p.bytes(own) < small {
-			continue
-		}
-		k := p.instruction(killer)
-		r, ok := p.asFlag(k, deaths[killer], layers)
-		if !ok {
-			r, ok = p.relocate(k, layers)
-		}
-		advice := relocation{risk: whittle.RiskLow, advice: "change the files in the instruction that makes them, or let COPY do it by --chown and --chmod"}
-		out = append(out, p.relocated(d, killer, own, r, ok, advice)...)
-	}
-	return out
+		return p.relocate(k, layers)
+	}}, p.deaths(whittle.Metadata))
 }
 
 // changed says what a layer changed of items: "mode", "owner", "time" or
@@ -89,9 +78,6 @@ func (p *Pass) entries(layer int) map[string]*whittle.Entry {
 // asFlag lets the COPYs set what a RUN changes later: where it changes owner
 // or mode of whole trees that they brought, or of their only file.
 func (p *Pass) asFlag(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
-	if k == nil {
-		return relocation{}, false
-	}
 	acts, ok := p.actions(k)
 	if !ok {
 		return relocation{}, false
@@ -236,7 +222,8 @@ func (p *Pass) mixed(dir string, copies []copied, below int) bool {
 	return false
 }
 
-// onlyFile is the file of a copy that brought no other.
+// onlyFile is the file that a copy of one file brought. A folder may hold
+// others that are not in the layer, since the image had them already.
 func (p *Pass) onlyFile(c *copied) (string, bool) {
 	only, n := "", 0
 	for at, e := range p.entries(c.layer) {
@@ -244,7 +231,8 @@ func (p *Pass) onlyFile(c *copied) (string, bool) {
 			only, n = at, n+1
 		}
 	}
-	return only, n == 1
+	single := n == 1 && len(c.sources) == 1
+	return only, single && (only == c.dest || only == path.Join(c.dest, path.Base(c.sources[0])))
 }
 
 // ownerFlag is the value of --chown that does what chown would: by name where

@@ -14,9 +14,6 @@ import (
 // mountInstead finds what was copied for one RUN alone, and is deleted then:
 // the RUN can have it by a bind mount, which makes no layer.
 func (p *Pass) mountInstead(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
-	if k == nil || len(layers) == 0 {
-		return relocation{}, false
-	}
 	c, ok := p.copy(layers[0])
 	acts, readable := p.actions(k)
 	if !ok || !readable || c.in.Keyword != "COPY" || c.in.Stage != k.Stage || len(c.sources) != 1 || !p.whole(c.layer, byLayer[c.layer]) {

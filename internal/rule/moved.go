@@ -58,44 +58,27 @@ func (p *Pass) moved() map[int]int {
 }
 
 func movedFiles(p *Pass) []whittle.Finding {
-	d := deed{id: "moved-file", does: "moves"}
-	byKiller := map[int]map[int][]int{}
+	deaths := map[int]map[int][]int{}
 	to := p.moved()
 	for _, i := range slices.Sorted(maps.Keys(to)) {
 		it := &p.Ledger.Items[i]
-		if byKiller[it.KilledBy] == nil {
-			byKiller[it.KilledBy] = map[int][]int{}
+		if deaths[it.KilledBy] == nil {
+			deaths[it.KilledBy] = map[int][]int{}
 		}
-		byKiller[it.KilledBy][it.Layer] = append(byKiller[it.KilledBy][it.Layer], i)
+		deaths[it.KilledBy][it.Layer] = append(deaths[it.KilledBy][it.Layer], i)
 	}
-	var out []whittle.Finding
-	for _, killer := range slices.Sorted(maps.Keys(byKiller)) {
-		_, own, layers := p.split(byKiller[killer])
-		if p.bytes(own) < small {
-			continue
-		}
-		k := p.instruction(killer)
-		r, ok := p.copyThere(k, layers, to)
-		if !ok {
-			r, ok = p.intoRunOf(k, layers)
-		}
-		advice := relocation{risk: whittle.RiskLow, advice: "bring the files to where they are wanted in the first place"}
-		out = append(out, p.relocated(d, killer, own, r, ok, advice)...)
-	}
-	return out
-}
-
-// intoRunOf is intoRun where the instruction is known.
-func (p *Pass) intoRunOf(k *dockerfile.Instruction, layers []int) (relocation, bool) {
-	if k == nil || len(layers) == 0 {
-		return relocation{}, false
-	}
-	return p.intoRun(k, layers)
+	return p.tell(telling{deed: deed{id: "moved-file", does: "moves"}, advice: "bring the files to where they are wanted in the first place",
+		cure: func(k *dockerfile.Instruction, _ map[int][]int, layers []int) (relocation, bool) {
+			if r, ok := p.copyThere(k, layers, to); ok {
+				return r, true
+			}
+			return p.intoRun(k, layers)
+		}}, deaths)
 }
 
 // copyThere lets a COPY bring its files to where a later mv puts them.
 func (p *Pass) copyThere(k *dockerfile.Instruction, layers []int, to map[int]int) (relocation, bool) {
-	if k == nil || len(layers) != 1 {
+	if len(layers) != 1 {
 		return relocation{}, false
 	}
 	c, ok := p.copy(layers[0])

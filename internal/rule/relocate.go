@@ -28,9 +28,6 @@ type relocation struct {
 // relocate finds a way for what a RUN does to the files of lower layers, those
 // with the most bytes first.
 func (p *Pass) relocate(k *dockerfile.Instruction, layers []int) (relocation, bool) {
-	if k == nil || k.Keyword != "RUN" || len(layers) == 0 {
-		return relocation{}, false
-	}
 	for _, try := range []func(*dockerfile.Instruction, []int) (relocation, bool){p.toBuilder, p.intoRun} {
 		if r, ok := try(k, layers); ok {
 			return r, true

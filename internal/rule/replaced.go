@@ -3,7 +3,6 @@ package rule
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 
 	"whittle"
@@ -24,26 +23,11 @@ at once, leave out of the first COPY what the second one brings.`,
 }
 
 func replacedFiles(p *Pass) []whittle.Finding {
-	d := deed{id: "replaced-file", does: "replaces"}
-	var out []whittle.Finding
-	deaths := p.deaths(whittle.Replaced)
-	for _, killer := range slices.Sorted(maps.Keys(deaths)) {
-		base, own, layers := p.split(deaths[killer])
-		if p.bytes(base) >= small {
-			out = append(out, p.deadOfBase(d, killer, base))
-		}
-		if p.bytes(own) < small {
-			continue
-		}
-		k := p.instruction(killer)
-		r, ok := relocation{}, false
-		if k != nil && k.Keyword == "RUN" {
-			r, ok = p.intoRun(k, layers)
-		}
-		advice := relocation{risk: whittle.RiskLow, advice: "write the files once: change them in the instruction that makes them, or leave them out of the first copy"}
-		out = append(out, p.relocated(d, killer, own, r, ok, advice)...)
-	}
-	return out
+	return p.tell(telling{deed: deed{id: "replaced-file", does: "replaces"},
+		advice: "write the files once: change them in the instruction that makes them, or leave them out of the first copy",
+		cure: func(k *dockerfile.Instruction, _ map[int][]int, layers []int) (relocation, bool) {
+			return p.intoRun(k, layers)
+		}}, p.deaths(whittle.Replaced))
 }
 
 func identicalCopy() Rule {
@@ -59,34 +43,18 @@ site-packages over the one of the base image. Copy each file once; a virtual env
 }
 
 func identicalCopies(p *Pass) []whittle.Finding {
-	d := deed{"identical-copy", "writes", " again, unchanged"}
-	var out []whittle.Finding
-	deaths := p.deaths(whittle.Identical)
-	for _, killer := range slices.Sorted(maps.Keys(deaths)) {
-		base, own, layers := p.split(deaths[killer])
-		if p.bytes(base) >= small {
-			f := p.deadOfBase(d, killer, base)
-			if !p.base(killer) {
-				f.Risk, f.Advice, f.Caution = whittle.RiskMedium, "copy only what is new: a virtual environment holds what was installed, and not what the base image has",
-					"programs and paths of an environment differ from those of the base image"
-			}
-			out = append(out, f)
-		}
-		if p.bytes(own) < small {
-			continue
-		}
-		r, ok := p.copiedOnce(killer, deaths[killer], layers)
-		advice := relocation{risk: whittle.RiskLow, advice: "copy each file once: leave out of the later copy what the earlier one brings, or bind-mount it where only a RUN needs it"}
-		out = append(out, p.relocated(d, killer, own, r, ok, advice)...)
-	}
-	return out
+	return p.tell(telling{deed: deed{"identical-copy", "writes", " again, unchanged"}, cure: p.copiedOnce,
+		advice: "copy each file once: leave out of the later copy what the earlier one brings, or bind-mount it where only a RUN needs it",
+		ofBase: func(f *whittle.Finding) {
+			f.Advice = "copy only what is new: a virtual environment holds what was installed, and not what the base image has"
+			f.Caution = "programs and paths of an environment differ from those of the base image"
+		}}, p.deaths(whittle.Identical))
 }
 
 // copiedOnce drops COPYs that a later one repeats whole, if no RUN between
 // them could have needed the files.
-func (p *Pass) copiedOnce(killer int, byLayer map[int][]int, layers []int) (relocation, bool) {
-	k := p.instruction(killer)
-	if k == nil || k.Keyword != "COPY" && k.Keyword != "ADD" {
+func (p *Pass) copiedOnce(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+	if k.Keyword != "COPY" && k.Keyword != "ADD" {
 		return relocation{}, false
 	}
 	r := relocation{risk: whittle.RiskNone, advice: fmt.Sprintf("leave it to %s, which brings the same files", p.short(k))}
@@ -97,7 +65,7 @@ func (p *Pass) copiedOnce(killer int, byLayer map[int][]int, layers []int) (relo
 			continue
 		}
 		between, ok := p.between(c.in, k)
-		if !ok || !p.repeated(layer, killer) || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return in.Keyword == "RUN" }) {
+		if !ok || !p.repeated(layer, p.layerOf(k)) || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return in.Keyword == "RUN" }) {
 			continue
 		}
 		names = append(names, p.short(c.in))
