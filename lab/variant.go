@@ -226,7 +226,7 @@ func (s *study) further(ctx context.Context, d build.Definition, process whittle
 
 // check holds what the image's files say against how its commands went.
 func (s *study) check(ctx context.Context, out *whittle.Variant, commands []build.Command, results []build.RunResult, process whittle.Process) error {
-	o := CheckOptions{Project: s.project.Dir}
+	o := CheckOptions{Project: s.project.Dir, digests: true}
 	for _, c := range commands {
 		o.Commands = append(o.Commands, c.Args)
 	}

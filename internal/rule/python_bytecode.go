@@ -168,6 +168,9 @@ func (p *Pass) compiledBytecode(items []int) []whittle.Finding {
 			f := state(mine, "compiled")
 			f.Fix, f.Advice = fix, "add --no-compile to pip install in "+p.runs(able)
 			f.Evidence = append(f.Evidence, p.runLines(able)...)
+			records, lines := p.shorterRecords(mine)
+			f.Change.Shrink = records
+			f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, Bytes: lines, Files: len(records), What: "the lines of RECORD that name it"})
 			if p.runsPython(able) {
 				f.Change.Plus = p.bytes(mine) // what runs later imports some of it, and compiles that
 			}
@@ -180,6 +183,37 @@ func (p *Pass) compiledBytecode(items []int) []whittle.Finding {
 		out = append(out, state(rest, "compiled elsewhere"))
 	}
 	return out
+}
+
+// shorterRecords are the RECORDs without the lines of some files: an installer
+// lists there what it has written. bytes are those of the lines.
+func (p *Pass) shorterRecords(items []int) (records []whittle.Shrunk, bytes int64) {
+	gone := make(map[string]bool, len(items))
+	for _, i := range items {
+		gone[p.Ledger.Items[i].Path] = true
+	}
+	lines := map[string]int64{} // by RECORD
+	for i := range p.Graph.Distributions {
+		d := &p.Graph.Distributions[i]
+		name := d.Record + "/RECORD"
+		text, err := p.Root.ReadFile(name, maxSource)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(text)) {
+			if file, _, ok := strings.Cut(line, ","); ok && gone[path.Join(d.Site, file)] {
+				lines[name] += int64(len(line))
+			}
+		}
+	}
+	for i := range p.Ledger.Items {
+		it := &p.Ledger.Items[i]
+		if n := lines[it.Path]; n > 0 && it.Cause == whittle.Live {
+			bytes += n
+			records = append(records, whittle.Shrunk{Content: p.at(i), Low: it.Bytes - n, High: it.Bytes - n})
+		}
+	}
+	return records, bytes
 }
 
 // noCompile are the edits that keep the pip commands of a RUN from compiling;
