@@ -59,8 +59,8 @@ func buildTools(p *Pass) []whittle.Finding {
 			continue
 		}
 		f := whittle.Finding{
-			Message: fmt.Sprintf("%s brings compilers, headers and what only they need: %s in %d packages: %s",
-				p.named(layer), whittle.Bytes(p.bytes(items)), len(chosen), largest(evidence)),
+			Message: fmt.Sprintf("%s brings compilers, headers and what only they need: %s in %s: %s",
+				p.named(layer), whittle.Bytes(p.bytes(items)), count(len(chosen), "package"), largest(evidence)),
 			Evidence: p.withLine(evidence, layer), Change: p.remove(items), Risk: whittle.RiskMedium,
 			Caution:     "a program that compiles at run time needs them, and a package of headers may have brought a library",
 			Advice:      "build in a stage of its own and copy what was built",

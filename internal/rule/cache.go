@@ -226,7 +226,11 @@ func (m *keeper) fills(c *dockerfile.Command) (at int, ok bool) {
 	}
 	for i := first + 1; i < len(words); i++ {
 		if slices.Contains(m.verbs, words[i].Value) {
-			return i, !slices.ContainsFunc(words, func(w dockerfile.Word) bool { return m.flag != "" && w.Value == m.flag })
+			at := i
+			if m.name == "uv" {
+				at = first // uv sync may end there, where another fix may append a command
+			}
+			return at, !slices.ContainsFunc(words, func(w dockerfile.Word) bool { return m.flag != "" && w.Value == m.flag })
 		}
 	}
 	return first, slices.Contains(m.verbs, "") && len(words) == first+1

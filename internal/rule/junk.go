@@ -268,7 +268,8 @@ func (p *Pass) asksGit() bool {
 	}
 	for _, name := range []string{"pyproject.toml", "setup.py", "setup.cfg", "package.json"} {
 		src, ok := p.read(name)
-		for _, word := range []string{"setuptools_scm", "setuptools-scm", "hatch-vcs", "versioningit", "pbr", "dunamai", "dynamic-versioning", "versioneer", "pdm-backend", "git rev-parse", "git describe"} {
+		for _, word := range []string{"setuptools_scm", "setuptools-scm", "hatch-vcs", "versioningit", "pbr", "dunamai", "dynamic-versioning",
+			"versioneer", "pdm-backend", "git rev-parse", "git describe"} {
 			if ok && bytes.Contains(src, []byte(word)) {
 				return true
 			}

@@ -27,14 +27,15 @@ by a RUN or in another stage, change them there.`,
 }
 
 func metadataCopies(p *Pass) []whittle.Finding {
-	return p.tell(telling{deed: deed{"metadata-copy", "rewrites", " only to change metadata"}, why: func(killer int, items []int) string {
-		return " only to change the " + p.changed(killer, items)
-	}, advice: "change the files in the instruction that makes them, or let COPY do it by --chown and --chmod", cure: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
-		if r, ok := p.asFlag(k, byLayer, layers); ok {
-			return r, true
-		}
-		return p.relocate(k, layers)
-	}}, p.deaths(whittle.Metadata))
+	return p.tell(telling{deed: deed{"metadata-copy", "rewrites", " only to change metadata"},
+		why:    func(killer int, items []int) string { return " only to change the " + p.changed(killer, items) },
+		advice: "change the files in the instruction that makes them, or let COPY do it by --chown and --chmod",
+		cure: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+			if r, ok := p.asFlag(k, byLayer, layers); ok {
+				return r, true
+			}
+			return p.relocate(k, layers)
+		}}, p.deaths(whittle.Metadata))
 }
 
 // changed says what a layer changed of items: "mode", "owner", "time" or
@@ -292,10 +293,23 @@ func (p *Pass) account(file, name string, first, second int) (a, b string, ok bo
 	return "", "", false
 }
 
+// madeAbove says that a layer above the base has a path.
+func (p *Pass) madeAbove(at string) bool {
+	for layer := range p.Indexes {
+		if _, ok := p.entries(layer)[at]; ok && !p.base(layer) {
+			return true
+		}
+	}
+	return false
+}
+
 // knownUser says that a user is there before an instruction: by its number,
 // as one that every base has, or by a RUN before it.
 func (p *Pass) knownUser(in *dockerfile.Instruction, name string) bool {
 	if _, err := strconv.Atoi(name); err == nil || name == "root" {
+		return true
+	}
+	if _, _, ok := p.user(name); ok && !p.madeAbove("etc/passwd") {
 		return true
 	}
 	for _, before := range p.chain() {

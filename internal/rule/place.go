@@ -182,9 +182,12 @@ func list(names []string) string {
 }
 
 // files is a number of files in words.
-func files(n int) string {
-	if n == 1 {
-		return "1 file"
+func files(n int) string { return count(n, "file") }
+
+// count is a number of things in words.
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
 	}
-	return strconv.Itoa(n) + " files"
+	return strconv.Itoa(n) + " " + noun
 }

@@ -110,8 +110,8 @@ func (p *Pass) onlyRecommended(s *osPackages, in *dockerfile.Instruction, layer 
 		return f, false
 	}
 	f = whittle.Finding{
-		Message: fmt.Sprintf("%s installs %d packages that are only recommended, %s: %s",
-			p.named(layer), len(chosen), whittle.Bytes(p.bytes(items)), largest(evidence)),
+		Message: fmt.Sprintf("%s installs what is only recommended, %s in %s: %s",
+			p.named(layer), whittle.Bytes(p.bytes(items)), count(len(chosen), "package"), largest(evidence)),
 		Evidence: p.withLine(evidence, layer), Change: p.remove(items), Risk: whittle.RiskLow,
 		Caution:     "a program may use one of them where it finds it; name those that are needed in the command",
 		Advice:      "install with --no-install-recommends, and name what is needed",
@@ -148,18 +148,16 @@ func literal(installs []aptInstall) bool {
 func (p *Pass) withoutRecommends(in *dockerfile.Instruction, installs []aptInstall, keep []string) ([]whittle.Edit, bool) {
 	var edits []whittle.Edit
 	for i, c := range installs {
+		// Not at the end, where another fix may append a command.
 		words := []string{"--no-install-recommends"}
+		if i == len(installs)-1 {
+			words = append(words, keep...)
+		}
 		edit, err := in.AddWords(c.Command, c.at, words...)
 		if err != nil {
 			return nil, false
 		}
 		edits = append(edits, edit)
-		if i == len(installs)-1 && len(keep) > 0 {
-			if edit, err = in.AddWords(c.Command, len(c.Words)-1, keep...); err != nil {
-				return nil, false
-			}
-			edits = append(edits, edit)
-		}
 	}
 	slices.SortStableFunc(edits, func(a, b whittle.Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
 	_, err := dockerfile.Apply(p.Dockerfile.Source, edits)
