@@ -190,6 +190,7 @@ func (a *account) measure() {
 		case n.Item < 0 || owned[n.Path] || n.Layer < a.first || strings.HasPrefix(n.Path, "root/.cache/"):
 		case strings.HasPrefix(n.Path, a.site+"/"):
 			a.add(&a.loose, n.Path, a.Ledger.Items[n.Item].Bytes)
+		case strings.HasSuffix(n.Path, ".pyc"): // of the interpreter, which ran pip
 		default:
 			a.beside[n.Layer] += a.Ledger.Items[n.Item].Bytes
 		}
