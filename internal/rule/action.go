@@ -76,7 +76,12 @@ func read(c dockerfile.Command, dir string) action {
 	if c.Name() == "find" {
 		return readFind(a, dir)
 	}
-	if a.verb = verbOf(c.Name()); a.verb <= inert {
+	if a.verb = verbOf(c.Name()); c.Name() == "ln" && !slices.ContainsFunc(words, func(w dockerfile.Word) bool {
+		return strings.HasPrefix(w.Value, "-") && strings.Contains(w.Value, "s")
+	}) {
+		a.verb = other // a hard link needs its target
+	}
+	if a.verb <= inert {
 		return a
 	}
 	a.all, a.whole = true, true
@@ -174,7 +179,7 @@ func verbOf(name string) verb {
 		return touches
 	case "mv":
 		return moves
-	case "useradd", "groupadd", "adduser", "addgroup", "usermod", "mkdir", "echo", "printf", "true", ":", "set", "ln", "install":
+	case "useradd", "groupadd", "adduser", "addgroup", "usermod", "mkdir", "echo", "printf", "true", ":", "set", "ln":
 		return inert
 	}
 	return other

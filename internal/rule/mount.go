@@ -27,6 +27,9 @@ func (p *Pass) mountInstead(k *dockerfile.Instruction, byLayer map[int][]int, la
 	if !ok {
 		return relocation{}, false
 	}
+	if mine, _ := p.actions(user); user != k && p.mountWorkedOn(mine, target, 0, whittle.Span{}) {
+		return relocation{}, false
+	}
 	edits, ok := p.dropped(k, acts, &c, target)
 	if !ok {
 		return relocation{}, false
@@ -151,7 +154,7 @@ func (p *Pass) dropped(k *dockerfile.Instruction, acts []action, c *copied, targ
 			continue
 		}
 		for i, at := range a.paths {
-			if at != target && at != c.dest {
+			if at != target && at != c.dest || p.mountWorkedOn(acts, target, a.words[i], a.Span) {
 				continue
 			}
 			var edits []whittle.Edit
@@ -168,6 +171,22 @@ func (p *Pass) dropped(k *dockerfile.Instruction, acts []action, c *copied, targ
 		}
 	}
 	return nil, false
+}
+
+// mountWorkedOn says that commands change what would be a mount, or may, but
+// for one word of one of them.
+func (p *Pass) mountWorkedOn(acts []action, target string, word int, of whittle.Span) bool {
+	return slices.ContainsFunc(acts, func(a action) bool {
+		if a.verb == inert || a.verb == other {
+			return false
+		}
+		for i, at := range a.paths {
+			if overlaps(at, []string{target}) && (a.Span != of || a.words[i] != word) {
+				return true
+			}
+		}
+		return !a.all || a.verb == moves && overlaps(a.value, []string{target})
+	})
 }
 
 // mountOf is the value of --mount for what a copy brings.

@@ -94,7 +94,7 @@ func (p *Pass) copyThere(k *dockerfile.Instruction, layers []int, to map[int]int
 		return relocation{}, false
 	}
 	dest, ok := p.movedFolder(c.layer, from, to)
-	if !ok || p.elsewhere(dest, -1, p.layerOf(k)-1) || !p.apart(slices.Delete(slices.Clone(acts), at, at+1), from, dest) {
+	if !ok || p.elsewhere(dest, -1, p.layerOf(k)-1) || p.elsewhere(from, c.layer, p.layerOf(k)) || !p.apart(slices.Delete(slices.Clone(acts), at, at+1), from, dest) {
 		return relocation{}, false
 	}
 	between, ok := p.between(c.in, k)
