@@ -128,8 +128,8 @@ func (p *Pass) asFlag(k *dockerfile.Instruction, byLayer map[int][]int, layers [
 	return r, err == nil
 }
 
-// repeatedBelow says that another COPY brings files to the same places before
-// an instruction, and would bring their own metadata again.
+// repeatedBelow says that, before an instruction, another COPY brings files to
+// the same places with their own metadata, or a RUN moves some away.
 func (p *Pass) repeatedBelow(copies []copied, k *dockerfile.Instruction) bool {
 	for _, c := range copies {
 		between, ok := p.between(c.in, k)
@@ -137,6 +137,11 @@ func (p *Pass) repeatedBelow(copies []copied, k *dockerfile.Instruction) bool {
 			return true
 		}
 		for _, in := range between {
+			if acts, ok := p.actions(in); ok && slices.ContainsFunc(acts, func(a action) bool {
+				return a.verb == moves && slices.ContainsFunc(a.paths, func(at string) bool { return overlaps(at, []string{c.dest}) })
+			}) {
+				return true
+			}
 			if in.Keyword != "COPY" && in.Keyword != "ADD" || slices.ContainsFunc(copies, func(o copied) bool { return o.in == in }) {
 				continue
 			}
