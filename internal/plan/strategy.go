@@ -150,6 +150,7 @@ func (a *account) singleStage() (*whittle.Forecast, error) {
 	s.exact("what is installed from", copied, "the build context")
 	t := &singleStage{recipe: a.recipe, dest: a.dest(a.recipe.venv()), context: a.Context,
 		head: []string{"One stage: the packages are installed and cleaned up in one RUN."}}
+	t.dest.inImage = true
 	if t.dest.venv != "" {
 		a.addVenv(s)
 	}

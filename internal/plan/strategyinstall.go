@@ -31,6 +31,9 @@ type destination struct {
 	// them.
 	extras []string
 	all    bool // extras counts
+	// inImage says that what installs is in the image too, and is not to be
+	// compiled into the layer.
+	inImage bool
 	// uncached says that the original tells pip to keep nothing.
 	uncached bool
 }
@@ -142,11 +145,10 @@ func (d destination) command(in install) (string, error) {
 	}
 	switch in.tool {
 	case pip:
+		words = append(words, d.quietly()...)
+		words = append(words, "pip", "install")
 		if d.venv != "" {
-			words = append(words, "pip", "--python", d.venv+"/bin/python", "install")
-		} else {
-			// What runs pip is not to be compiled into the layer.
-			words = append(words, "PYTHONDONTWRITEBYTECODE=1", "pip", "install")
+			words = append(words[:len(words)-1], "--python", d.venv+"/bin/python", "install")
 		}
 		words = append(words, d.compile(in, "--no-compile")...)
 	case uvPip:
@@ -162,9 +164,17 @@ func (d destination) command(in install) (string, error) {
 		if d.venv != "" {
 			words = append(words, "VIRTUAL_ENV="+d.venv)
 		}
-		words = append(words, "poetry")
+		words = append(append(words, d.quietly()...), "poetry")
 	}
 	return strings.Join(append(words, args...), " "), nil
+}
+
+// quietly keeps an interpreter from writing bytecode of its own modules.
+func (d destination) quietly() []string {
+	if d.inImage {
+		return []string{"PYTHONDONTWRITEBYTECODE=1"}
+	}
+	return nil
 }
 
 // compile is the flag about bytecode: the one that leaves it out, or the

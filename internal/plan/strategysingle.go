@@ -153,7 +153,7 @@ func (t *singleStage) install(w *textWriter, s *step) error {
 		t.tools = nil
 	}
 	if t.dest.venv != "" && !t.made && !slices.ContainsFunc(s.installs, func(in install) bool { return in.tool == uvSync }) {
-		first = append(first, "python -m venv --without-pip "+t.dest.venv)
+		first = append(first, strings.Join(append(t.dest.quietly(), "python -m venv --without-pip "+t.dest.venv), " "))
 	}
 	t.made = true
 	if t.leavesBuild(s.installs) {
