@@ -58,6 +58,9 @@ func (p *Pass) toBuilder(k *dockerfile.Instruction, layers []int) (relocation, b
 		if slices.Contains(layers, c.layer) && c.same() {
 			r.cured = append(r.cured, c.layer)
 		}
+		if !c.same() && slices.ContainsFunc(c.sources, func(s string) bool { return worked(acts, whittle.Join("", s)) }) {
+			return relocation{}, false // what it brings to another place would change, too
+		}
 		if !p.leaves(p.layerOf(k), c.layer) {
 			return relocation{}, false // there would be nothing to copy
 		}
@@ -91,6 +94,13 @@ func (p *Pass) reaches(k *dockerfile.Instruction, copies []copied) bool {
 		}
 	}
 	return false
+}
+
+// worked says that commands work on a path, or in it.
+func worked(acts []action, at string) bool {
+	return slices.ContainsFunc(acts, func(a action) bool {
+		return slices.ContainsFunc(a.paths, func(q string) bool { return overlaps(q, []string{at}) })
+	})
 }
 
 // leaves says that a layer left something of a lower one.
