@@ -222,21 +222,7 @@ func (s *stage) command(words []string) error {
 		}
 	case "useradd":
 	case "rm":
-		for _, w := range words[1:] {
-			if w == "-rf" {
-				continue
-			}
-			gone := s.below(whittle.Join("", strings.TrimSuffix(w, "/*")))
-			if strings.HasSuffix(w, "/*") && len(gone) > 0 {
-				gone = gone[1:]
-			}
-			for _, p := range gone {
-				if slices.ContainsFunc(s.mounted, func(m string) bool { return under(p, m) }) {
-					return fmt.Errorf("rm: %s is mounted", p)
-				}
-				delete(s.tree, p)
-			}
-		}
+		return s.rm(words[1:])
 	case "find":
 		pattern := words[slices.Index(words, "-name")+1]
 		for _, p := range s.below(at(1)) {
@@ -275,6 +261,26 @@ func (s *stage) command(words []string) error {
 		}
 	default:
 		return fmt.Errorf("no command %q", words)
+	}
+	return nil
+}
+
+// rm deletes what words name; "/*" is what lies in a folder.
+func (s *stage) rm(words []string) error {
+	for _, w := range words {
+		if w == "-rf" {
+			continue
+		}
+		gone := s.below(whittle.Join("", strings.TrimSuffix(w, "/*")))
+		if strings.HasSuffix(w, "/*") && len(gone) > 0 {
+			gone = gone[1:]
+		}
+		for _, p := range gone {
+			if slices.ContainsFunc(s.mounted, func(m string) bool { return under(p, m) }) {
+				return fmt.Errorf("rm: %s is mounted", p)
+			}
+			delete(s.tree, p)
+		}
 	}
 	return nil
 }

@@ -94,14 +94,20 @@ func (t tree) used() tree {
 	return out
 }
 
+// ground is a base image and a build context.
+func ground() (base, context tree) {
+	base = tree{"b": {mode: "755", owner: "0", dir: true}, "b/x": {content: "q*100500", mode: "644", owner: "0"}}
+	context = tree{"one": {mode: "755", owner: "0", dir: true}, "one/x": {content: "r*100600", mode: "644", owner: "0"},
+		"one/tests": {mode: "755", owner: "0", dir: true}, "one/tests/z": {content: "s*100700", mode: "644", owner: "0"},
+		"two": {mode: "755", owner: "0", dir: true}, "two/x": {content: "r*100600", mode: "644", owner: "0"}, "file": {content: "v*100800", mode: "644", owner: "0"}}
+	return base, context
+}
+
 // TestRebuild builds random files before and after each fix, and after all of
 // them together: the file system of the last stage is the same, and the sum of
 // the layers is smaller by exactly what the finding says.
 func TestRebuild(t *testing.T) {
-	base := tree{"b": {mode: "755", owner: "0", dir: true}, "b/x": {content: "q*100500", mode: "644", owner: "0"}}
-	context := tree{"one": {mode: "755", owner: "0", dir: true}, "one/x": {content: "r*100600", mode: "644", owner: "0"},
-		"one/tests": {mode: "755", owner: "0", dir: true}, "one/tests/z": {content: "s*100700", mode: "644", owner: "0"},
-		"two": {mode: "755", owner: "0", dir: true}, "two/x": {content: "r*100600", mode: "644", owner: "0"}, "file": {content: "v*100800", mode: "644", owner: "0"}}
+	base, context := ground()
 	fixes := map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {
 		src := draw(rt, base, context)
@@ -157,7 +163,7 @@ func TestRebuild(t *testing.T) {
 		}
 	})
 	t.Logf("fixes held to a rebuild: %v", fixes)
-	if len(fixes) == 0 {
+	if len(fixes) == 0 && !testing.Short() {
 		t.Error("no fix was tried")
 	}
 }
