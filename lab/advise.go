@@ -34,6 +34,9 @@ type AdviseOptions struct {
 	// Commands have to work too, besides what the image starts: what they use
 	// is used.
 	Commands [][]string
+	// Guard asks for imports that no file declares to be guarded, so that they
+	// say what to install, instead of being declared.
+	Guard bool
 }
 
 // Advise says what could be smaller in an image, or breaks it, and what each
@@ -101,7 +104,7 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 	if err := ev.fetch(ctx); err != nil {
 		return nil, fmt.Errorf("reading the files of %s: %w", name, err)
 	}
-	pass := &rule.Pass{Config: img.Config(), Indexes: indexes, Ledger: led, Root: ev, Steps: img.Config().Steps(), Target: o.Target}
+	pass := &rule.Pass{Config: img.Config(), Indexes: indexes, Ledger: led, Root: ev, Steps: img.Config().Steps(), Target: o.Target, Guard: o.Guard}
 	if o.Source != nil {
 		f, err := dockerfile.Parse(o.Dockerfile, o.Source)
 		if err != nil {

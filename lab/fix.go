@@ -26,6 +26,8 @@ type FixOptions struct {
 	// Verify builds and runs the images before and after, and keeps only what
 	// does no harm.
 	Verify bool
+	// Guard is as in [AdviseOptions].
+	Guard bool
 	// Ask is asked before each fix; nil makes all.
 	Ask func(whittle.Finding) (bool, error)
 }
@@ -60,6 +62,7 @@ func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) 
 		return nil, err
 	}
 	defer w.close()
+	w.guard = o.Guard
 	p := newProver(w, o.Rules, o.risk(), o.Ask)
 	out := &whittle.Repair{Schema: whittle.FixSchema, Project: s.project.Name, Steps: []whittle.RepairStep{}}
 	if o.Verify {

@@ -46,6 +46,7 @@ type workshop struct {
 	*study
 	dir   string // the copy
 	fresh map[string]bool
+	guard bool // asks for guarded imports: see AdviseOptions
 	// trials are the outcomes so far, by variant and state.
 	trials map[string]*trial
 	builds int
@@ -194,7 +195,7 @@ func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only
 	if err := w.lay(t.state); err != nil {
 		return nil, nil, err
 	}
-	o := AdviseOptions{Project: w.dir, Only: only, InspectOptions: InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args}}
+	o := AdviseOptions{Project: w.dir, Only: only, Guard: w.guard, InspectOptions: InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args}}
 	for _, c := range w.project.Commands {
 		o.Commands = append(o.Commands, c.Command)
 	}

@@ -57,6 +57,7 @@ does not run; 2 bad usage or input; 3 the build engine or the network failed.`,
 	f.BoolVar(&o.Verify, "verify", false, "build and run before and after; keep only what does no harm")
 	f.BoolVarP(&o.Write, "write", "w", false, "change the files")
 	f.BoolVar(&o.Force, "force", false, "with --write: also files with changes that are not committed")
+	f.BoolVar(&o.Guard, "guard-imports", false, "instead of declaring what is imported and missing: let the import say what to install")
 	f.BoolVarP(&interactive, "interactive", "i", false, "ask before each fix")
 	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
 	return cmd

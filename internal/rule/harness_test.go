@@ -35,6 +35,8 @@ type facts struct {
 	Problems []whittle.Problem
 	// Bound has specifiers by distribution.
 	Bound map[string]string
+	// Guard asks for guarded imports.
+	Guard bool
 }
 
 var usages = map[string]Usage{"unknown": UsageUnknown, "unused": Unused, "plugin": Plugin, "optional": Optional, "lazy": Lazy, "eager": Eager}
@@ -216,6 +218,7 @@ func (c *testCase) python(t testing.TB, p *Pass) {
 	if f.Problems != nil {
 		p.Check = &whittle.Check{Schema: whittle.CheckSchema, Verdict: whittle.Fails, Problems: f.Problems}
 	}
+	p.Guard = f.Guard
 	p.Debug = func(path string) (int64, bool, bool) {
 		d, ok := f.Debug[path]
 		return d.Bytes, d.Safe, ok

@@ -18,7 +18,7 @@ func staticLibraries() Rule {
 		Text: `Headers, static libraries (.a, .la) and Cython's .pxd files serve to compile other code against a distribution. A
 program that only runs reads none of them, unless it compiles at run time: distributions that are known to do that are left out.`,
 		Before: "RUN pip install numpy\n",
-		After:  "RUN pip install numpy && find /usr/local/lib/python3.13/site-packages/numpy -type f \\( -name '*.a' -o -path '*/include/*.h' \\) -delete\n",
+		After:  "RUN pip install numpy && find /usr/local/lib/python3.13/site-packages -type f -path '/usr/local/lib/python3.13/site-packages/numpy/*' \\( -name '*.a' -o -path '*/include/*.h' \\) -delete\n",
 		Run:    findStatic,
 	}
 }
@@ -75,25 +75,29 @@ func findStatic(p *Pass) []whittle.Finding {
 	return []whittle.Finding{f}
 }
 
-// deleteStatic is the command that deletes the static files of a RUN.
+// deleteStatic is the command that deletes the static files of a RUN. It
+// starts at site-packages, which is there whatever else is done: find fails
+// where a folder that it is to start at is gone.
 func (p *Pass) deleteStatic(g *installed) string {
 	sites := p.sites()
-	folders, patterns := map[string]bool{}, map[string]bool{}
+	starts, folders, patterns := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, i := range g.items {
 		at := p.Ledger.Items[i].Path
 		s, _ := site(sites, at)
-		folders[g.path(path.Join(s, topFolder(at[len(s)+1:])))] = true
+		starts[dockerfile.Quote(g.path(s))] = true
+		folders["-path "+dockerfile.Quote(g.path(path.Join(s, topFolder(at[len(s)+1:])))+"/*")] = true
 		patterns[staticPattern(at)] = true
 	}
-	command := "find"
-	for _, dir := range slices.Sorted(maps.Keys(folders)) {
-		command += " " + dockerfile.Quote(dir)
-	}
-	list := slices.Sorted(maps.Keys(patterns))
+	return "find " + strings.Join(slices.Sorted(maps.Keys(starts)), " ") + " -type f " + anyOf(folders) + " " + anyOf(patterns) + " -delete"
+}
+
+// anyOf is find's test that one of several holds.
+func anyOf(tests map[string]bool) string {
+	list := slices.Sorted(maps.Keys(tests))
 	if len(list) == 1 {
-		return command + " -type f " + list[0] + " -delete"
+		return list[0]
 	}
-	return command + ` -type f \( ` + strings.Join(list, " -o ") + ` \) -delete`
+	return `\( ` + strings.Join(list, " -o ") + ` \)`
 }
 
 // distributionsOf are the names of the owners of items, sorted.

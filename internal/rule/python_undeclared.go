@@ -92,11 +92,27 @@ func (p *Pass) undeclared(q *whittle.Problem, name string) whittle.Finding {
 	if guessed {
 		f.Risk, f.Caution = whittle.RiskMedium, "that "+name+" has the module is a guess by its name: look it up"
 	}
+	if p.Guard {
+		return p.guarded(f, q, requirement)
+	}
 	if patch, where, ok := p.declare(q, requirement); ok {
 		f.Advice = "add " + requirement + " to " + where
 		f.Fix = &whittle.Fix{Title: "declare " + requirement, Patches: []whittle.Patch{patch}}
 	} else if p.locked() {
 		f.Advice += ", and lock it again"
+	}
+	return f
+}
+
+// guarded is the finding with the other way out: the import says what to
+// install. What needs the module fails as before, with a sentence that helps.
+func (p *Pass) guarded(f whittle.Finding, q *whittle.Problem, requirement string) whittle.Finding {
+	message := fmt.Sprintf("%s is needed here, and is not installed: pip install '%s'", q.Module, requirement)
+	patch, err := p.projectPatch(q.Path, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.GuardImport(src, q.Line, message) }})
+	f.Advice = "guard the import, so that it says what to install"
+	f.Caution = "the image does not run any better by that"
+	if err == nil {
+		f.Fix = &whittle.Fix{Title: "guard the import of " + q.Module, Patches: []whittle.Patch{patch}}
 	}
 	return f
 }

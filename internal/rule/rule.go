@@ -67,6 +67,8 @@ type Pass struct {
 	// Bound gives the specifiers to declare a distribution with (">=13,<14"),
 	// from a lock file or the package index; ok is false where neither says.
 	Bound func(distribution string) (specifiers string, ok bool)
+	// Guard asks for an import that is not declared to be guarded instead.
+	Guard bool
 }
 
 // Usage is how the image's starts use a distribution, the strongest way.
