@@ -4,13 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"whittle"
 	"whittle/internal/dockerfile"
 	"whittle/internal/ledger"
 	"whittle/internal/plan"
 	"whittle/internal/project"
+	"whittle/internal/python"
 )
 
 // forecastInput is what is known of a variant's image and its project.
@@ -19,6 +22,9 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 		Ledger: x.pass.Ledger, Steps: x.pass.Steps, Root: x.pass.Root, Graph: x.pass.Graph, Env: x.environment,
 		Clean: plan.Cleanup{Bytecode: true, Tests: true, KeepTests: x.pass.ImportedTests()}}
 	if in.Context, err = sentFiles(w.dir, x.pass.Ignore); err != nil {
+		return nil, nil, err
+	}
+	if in.Texts, err = requirementTexts(w.dir, x.pass.Declared); err != nil {
 		return nil, nil, err
 	}
 	if in.Fixed, in.Saving, err = w.fixedText(v, x); err != nil {
@@ -50,6 +56,26 @@ func sentFiles(dir string, ignore *dockerfile.Ignore) (map[string]int64, error) 
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the build context: %w: %w", err, whittle.ErrUsage)
+	}
+	return out, nil
+}
+
+// requirementTexts are the requirements files that a project's declarations
+// were read from.
+func requirementTexts(dir string, declared *python.Declared) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	if declared == nil {
+		return out, nil
+	}
+	for _, name := range declared.Files {
+		if !strings.HasSuffix(name, ".txt") || !filepath.IsLocal(filepath.FromSlash(name)) {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w: %w", name, err, whittle.ErrUsage)
+		}
+		out[name] = text
 	}
 	return out, nil
 }

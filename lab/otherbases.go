@@ -101,7 +101,7 @@ func (w *workshop) distroless(ctx context.Context, x advised) (*plan.DistrolessB
 	if err != nil {
 		return nil, err
 	}
-	in, err := index.Install([]string{"python3", "base-files", "netbase", "tzdata"},
+	in, err := index.Install(plan.DistrolessPackages(),
 		distro.InstallOptions{Installed: []string{"debconf", "awk", "mawk", "perl-base", "dpkg"}})
 	if err != nil {
 		return nil, err

@@ -263,6 +263,7 @@ func (p *prover) holds(ctx context.Context, accepted, cands []*candidate, varian
 			return "", nil, err
 		}
 		if why := worse(was, is, mending); why != "" {
+			p.env.progress().Step(fmt.Sprintf("%s: %d fixes together do harm (%s)", v.Name, len(cands), why))
 			return v.Name + ": " + why, nil, nil
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
 
@@ -105,9 +106,21 @@ func union(have, more []whittle.Edit) ([]whittle.Edit, error) {
 		out = append(out, e)
 	}
 	slices.SortStableFunc(out, func(a, b whittle.Edit) int {
-		return cmp.Or(cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End))
+		return cmp.Or(cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End), cmp.Compare(reach(a), reach(b)))
 	})
 	return out, nil
+}
+
+// reach orders what is inserted at one place: words of the command that ends
+// there, then a further command, then a further line.
+func reach(e whittle.Edit) int {
+	switch text := strings.TrimLeft(e.New, " \t"); {
+	case strings.HasPrefix(text, "\n"), strings.HasPrefix(text, "\r"):
+		return 2
+	case strings.HasPrefix(text, "&&"):
+		return 1
+	}
+	return 0
 }
 
 // overlap says that two edits cannot both be made: their spans share a byte,

@@ -27,6 +27,14 @@ func fix(files map[string][]byte, title string, replace ...[3]string) *whittle.F
 	return f
 }
 
+// insert puts text behind the first word of a file.
+func insert(files map[string][]byte, title, name, word, text string) *whittle.Fix {
+	f := fix(files, title, [3]string{name, word, text})
+	e := &f.Patches[0].Edits[0]
+	e.Span.Start = e.Span.End
+	return f
+}
+
 func TestMerge(t *testing.T) {
 	files := map[string][]byte{
 		"Dockerfile":       []byte("FROM a\n# why\nRUN one && two\nCOPY x y\n"),
@@ -55,6 +63,10 @@ func TestMerge(t *testing.T) {
 			fix(files, "a", [3]string{"requirements.txt", "", "rich\n"}),
 			fix(files, "b", [3]string{"requirements.txt", "", "six\n"}),
 		}, map[string]string{"requirements.txt": "rich\nsix\nflask\n"}, nil},
+		{"words of a command come before a further one", []*whittle.Fix{
+			insert(files, "append", "Dockerfile", "two", " && three"),
+			insert(files, "word", "Dockerfile", "two", " -q"),
+		}, map[string]string{"Dockerfile": "FROM a\n# why\nRUN one && two -q && three\nCOPY x y\n"}, nil},
 		{"a new file", []*whittle.Fix{fix(files, "a", [3]string{".dockerignore", "", ".git\n"})}, map[string]string{".dockerignore": ".git\n"}, nil},
 		{"what does not parse is in the way", []*whittle.Fix{fix(files, "a", [3]string{"Dockerfile", "COPY x y", "COPY x"})}, map[string]string{}, []int{0}},
 		{"what swallows a comment is in the way", []*whittle.Fix{fix(files, "a", [3]string{"Dockerfile", "FROM a", "FROM a\nRUN x \\"})}, map[string]string{}, []int{0}},

@@ -102,6 +102,10 @@ func installedPart(ctx context.Context, idx Index, c *Choice, t python.Target, o
 	if file == nil {
 		file, p.Source = c.Like, fromOther
 	}
+	if file == nil && c.Source == nil {
+		p.Source = "not known: it comes from an address"
+		return p, nil
+	}
 	if file == nil {
 		p.Source = fromSource
 		size := float64(c.Source.Size)
