@@ -33,7 +33,9 @@ type Best struct {
 	// Diff is the unified diff of all the project's files that it takes, empty
 	// where the project makes it as it is.
 	Diff string `json:"diff,omitempty"`
-	Size Size   `json:"size"`
+	// Archive is the image's path relative to the study's folder.
+	Archive string `json:"archive,omitempty"`
+	Size    Size   `json:"size"`
 	// Original is the size of the first built variant before any change.
 	Original Size `json:"original"`
 	// Percent is Size.Unpacked as a part of Original.Unpacked: 60 is six

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -71,7 +72,9 @@ func (p *prover) study(ctx context.Context, out *whittle.Study) error {
 	if err != nil {
 		return err
 	}
-	out.Best = p.best(out, generated)
+	if out.Best, err = p.best(out, generated); err != nil {
+		return err
+	}
 	if p.o.Write {
 		if err := p.write(ctx, r.Files, p.o.Force); err != nil {
 			return err
@@ -155,7 +158,7 @@ func (p *prover) runs(variants []whittle.Variant) string {
 // best is the smallest image that works, with the Dockerfile that makes it and
 // what it takes to get there. Images of one extra do less than the others and
 // are not compared with them.
-func (p *prover) best(out *whittle.Study, generated map[string]*trial) *whittle.Best {
+func (p *prover) best(out *whittle.Study, generated map[string]*trial) (*whittle.Best, error) {
 	var best *trial
 	var name string
 	consider := func(n string, t *trial) {
@@ -176,7 +179,7 @@ func (p *prover) best(out *whittle.Study, generated map[string]*trial) *whittle.
 	}
 	i := slices.IndexFunc(out.Variants, func(v whittle.Variant) bool { return v.Inspect != nil })
 	if best == nil || i < 0 {
-		return nil
+		return nil, nil
 	}
 	b := &whittle.Best{Variant: name, Dockerfile: string(best.source), Outcome: outcome(best), Original: out.Variants[i].Inspect.Size}
 	b.Size = b.Outcome.Size
@@ -200,7 +203,15 @@ func (p *prover) best(out *whittle.Study, generated map[string]*trial) *whittle.
 		}
 	}
 	b.Diff = diff.String()
-	return b
+	if !strings.HasPrefix(best.archive, p.out.path(trialsDir)) {
+		b.Archive = best.Build.Archive
+		return b, nil
+	}
+	b.Archive = relative("images", "best.tar")
+	if err := os.Rename(best.archive, p.out.path(b.Archive)); err != nil {
+		return nil, fmt.Errorf("keeping the best image: %w", err)
+	}
+	return b, nil
 }
 
 // ForecastOptions are the options of [Forecast].

@@ -370,7 +370,7 @@ func (p *prover) tidy() error {
 		for _, v := range p.project.Variants {
 			used = used || t == p.now[v.Name] || t == p.start[v.Name]
 		}
-		if used || t.archive == "" || !strings.HasPrefix(t.archive, p.out.path("trials")) {
+		if used || t.archive == "" || !strings.HasPrefix(t.archive, p.out.path(trialsDir)) {
 			continue
 		}
 		if err := os.Remove(t.archive); err != nil {

@@ -83,7 +83,13 @@ func newWorkshop(s *study) (*workshop, error) {
 	return w, nil
 }
 
-func (w *workshop) close() error { return os.RemoveAll(w.dir) }
+// close removes the copy and what was built in it.
+func (w *workshop) close() error {
+	return errors.Join(os.RemoveAll(w.dir), os.RemoveAll(w.out.path(trialsDir)))
+}
+
+// trialsDir is where images and logs of trials are, in the study's folder.
+const trialsDir = "trials"
 
 func trialKey(variant string, s state) string { return variant + " " + string(s.digest()) }
 
@@ -101,7 +107,7 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 		return nil, fmt.Errorf("variant %s: %w: %w", v.Name, err, whittle.ErrUsage)
 	}
 	w.builds++
-	out, err := openFolder(w.out.path(filepath.Join("trials", fmt.Sprintf("%s-%d", v.Name, w.builds))))
+	out, err := openFolder(w.out.path(filepath.Join(trialsDir, fmt.Sprintf("%s-%d", v.Name, w.builds))))
 	if err != nil {
 		return nil, err
 	}

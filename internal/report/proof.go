@@ -154,6 +154,9 @@ func proofSection(d *document, s *whittle.Study) {
 		if words := outcomeWords(b.Variant, b.Outcome); len(words) > 0 {
 			d.add(words)
 		}
+		if b.Archive != "" {
+			d.add(para("The image is kept as " + b.Archive + "."))
+		}
 		if b.Dockerfile != "" {
 			d.add(heading{3, "Its Dockerfile"}, verbatimText("dockerfile", b.Dockerfile))
 		}
