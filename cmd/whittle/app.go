@@ -62,7 +62,7 @@ or input; 3 the engine or the network failed; 130 interrupted.`,
 	f.Int64Var(&a.limits.Unpacked, "max-unpacked", 0, "refuse a layer that unpacks to more bytes (default 256 GiB)")
 	f.IntVar(&a.limits.Name, "max-name", 0, "refuse longer names, in bytes (default 4096)")
 	f.Int64Var(&a.limits.Ratio, "max-ratio", 0, "refuse a large layer that unpacks to more than this many times its stored size (default 1000)")
-	root.AddCommand(a.labCommand(), a.inspectCommand(), a.compareCommand(), a.checkCommand(), a.adviseCommand(), a.forecastCommand(), a.fixCommand(), a.cacheCommand(), a.engineCommand())
+	root.AddCommand(a.labCommand(), a.inspectCommand(), a.compareCommand(), a.checkCommand(), a.adviseCommand(), a.simulateCommand(), a.forecastCommand(), a.fixCommand(), a.cacheCommand(), a.engineCommand())
 	return root
 }
 

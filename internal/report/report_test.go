@@ -112,6 +112,9 @@ func goldens() map[string]func(b *bytes.Buffer) error {
 		"advise.wide.txt":    func(b *bytes.Buffer) error { return AdviceText(b, advice(), Style{Width: 120, Verbose: true}) },
 		"advise.md":          func(b *bytes.Buffer) error { return AdviceMarkdown(b, advice()) },
 		"advise.json":        func(b *bytes.Buffer) error { return JSON(b, advice()) },
+		"simulate.txt":       func(b *bytes.Buffer) error { return SimulationText(b, simulation(), Style{}) },
+		"simulate.md":        func(b *bytes.Buffer) error { return SimulationMarkdown(b, simulation()) },
+		"simulate.json":      func(b *bytes.Buffer) error { return JSON(b, simulation()) },
 		"forecast.txt":       func(b *bytes.Buffer) error { return ForecastsText(b, forecasts(), Style{}) },
 		"forecast.color.txt": func(b *bytes.Buffer) error { return ForecastsText(b, forecasts(), Style{Color: true}) },
 		"forecast.wide.txt":  func(b *bytes.Buffer) error { return ForecastsText(b, forecasts(), Style{Width: 120, Verbose: true}) },
@@ -171,7 +174,7 @@ func TestSchemas(t *testing.T) {
 	c := comparison()
 	compiler := strictCompiler(t)
 	for name, v := range map[string]any{"lab.v1.json": study(), "inspect.v1.json": inspection("x", 5), "compare.v1.json": c,
-		"advise.v1.json": advice(), "forecast.v1.json": forecasts(), "fix.v1.json": repair()} {
+		"advise.v1.json": advice(), "forecast.v1.json": forecasts(), "fix.v1.json": repair(), "simulate.v1.json": simulation()} {
 		validate(t, compiler, name, v)
 	}
 	validate(t, compiler, "lab.v1.json", proven())

@@ -138,3 +138,16 @@ func proven() *whittle.Study {
 		Original: inspection("", 0).Size, Percent: 59.8, Outcome: outcome(598_000_000, whittle.Runs, "", 4)}
 	return s
 }
+
+func simulation() *whittle.Simulation {
+	exact := func(n int64) whittle.Saving { return whittle.Saving{Low: n, High: n} }
+	return &whittle.Simulation{Schema: whittle.SimulateSchema, Image: inspection("app", 0).Image,
+		Before: whittle.Size{Unpacked: 1_000_000_000, Live: 900_000_000, Dead: 100_000_000},
+		After:  whittle.Size{Unpacked: 850_000_000, Live: 800_000_000, Dead: 50_000_000},
+		Changes: []whittle.SimulatedChange{
+			{What: "**/tests", Files: 5200, Layers: 2, Saving: exact(90_000_000)},
+			{What: "pygwalker", Files: 8959, Layers: 1, Saving: exact(80_000_000), Distributions: []string{"duckdb 1.5.6", "pygwalker 0.5.0.1"}},
+			{What: "evil\x1b[31m\u202e\n| <b>*x*</b> `"},
+		},
+		Total: exact(150_000_000)}
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"whittle/internal/report"
+	"whittle/lab"
+)
+
+func (a *app) simulateCommand() *cobra.Command {
+	var o lab.SimulateOptions
+	cmd := &cobra.Command{
+		Use:   "simulate IMAGE",
+		Short: "Say how large an image would be without some of its files",
+		Long: `simulate replays a change on the index of an image's layers: what a rebuild
+would give that never makes the files. Deleting them in a later layer would save
+nothing.
+
+  whittle simulate app:1.0 --without '**/tests' --without '*.pyc'
+  whittle simulate app:1.0 --without-distribution pygwalker
+
+Each change is shown alone, and all together: they overlap.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			env, err := a.env()
+			if err != nil {
+				return err
+			}
+			s, err := lab.Simulate(cmd.Context(), env, args[0], o)
+			if err != nil {
+				return err
+			}
+			return a.show(s, func(w io.Writer, st report.Style) error { return report.SimulationText(w, s, st) })
+		},
+	}
+	cmd.Flags().StringArrayVar(&o.Without, "without", nil, "paths to leave out: a folder, '**/tests', '*.pyc' (repeatable)")
+	cmd.Flags().StringArrayVar(&o.Distributions, "without-distribution", nil, "a Python distribution to leave out, with all that only it needs (repeatable)")
+	return cmd
+}

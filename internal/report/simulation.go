@@ -1,0 +1,42 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"whittle"
+)
+
+// SimulationText writes a simulation for a terminal.
+func SimulationText(w io.Writer, s *whittle.Simulation, st Style) error {
+	return writeText(w, simulationDoc(s), st)
+}
+
+// SimulationMarkdown writes a simulation as Markdown.
+func SimulationMarkdown(w io.Writer, s *whittle.Simulation) error {
+	return writeMarkdown(w, simulationDoc(s))
+}
+
+func simulationDoc(s *whittle.Simulation) document {
+	var d document
+	d.add(heading{1, fmt.Sprintf("%s: %s unpacked, %s without what was named", s.Image.Ref, whittle.Bytes(s.Before.Unpacked), whittle.Bytes(s.After.Unpacked))})
+	t := table{columns: []column{right("Saves"), right("Files"), right("Layers"), flexible("Without")}}
+	for _, c := range s.Changes {
+		t.rows = append(t.rows, []cell{savingCell(c.Saving), text(fmt.Sprint(c.Files)), text(fmt.Sprint(c.Layers)), text(c.What)})
+	}
+	t.rows = append(t.rows, []cell{savingCell(s.Total), text(""), text(""), text("all together")})
+	d.add(t)
+	d.add(para(fmt.Sprintf("Live %s → %s, dead %s → %s.", whittle.Bytes(s.Before.Live), whittle.Bytes(s.After.Live),
+		whittle.Bytes(s.Before.Dead), whittle.Bytes(s.After.Dead))))
+	var items list
+	for _, c := range s.Changes {
+		if len(c.Distributions) > 1 {
+			items = append(items, c.What+" goes with all that only it needs: "+strings.Join(c.Distributions, ", "))
+		}
+	}
+	if len(items) > 0 {
+		d.add(items)
+	}
+	return d
+}

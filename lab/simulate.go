@@ -1,0 +1,185 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/ledger"
+	"whittle/internal/python"
+)
+
+// SimulateOptions are the options of [Simulate].
+type SimulateOptions struct {
+	// Without are patterns of paths ("/usr/share/doc", "**/tests", "*.pyc"): a
+	// folder stands for all that is in it, "**/" and a pattern without a slash
+	// for any depth.
+	Without []string
+	// Distributions are Python distributions that go with all that only they
+	// need.
+	Distributions []string
+}
+
+// Simulate says how large an image would be without some of its files, had
+// they never been made.
+func Simulate(ctx context.Context, env *Env, name string, o SimulateOptions) (*whittle.Simulation, error) {
+	if len(o.Without)+len(o.Distributions) == 0 {
+		return nil, whittle.WithHint(fmt.Errorf("nothing is to go: %w", whittle.ErrUsage), "name it with --without or --without-distribution")
+	}
+	x, err := examine(ctx, env, name, AdviseOptions{})
+	if err != nil {
+		return nil, err
+	}
+	defer x.Close()
+	out := &whittle.Simulation{Schema: whittle.SimulateSchema, Image: facts(x.Image), Before: x.size(), Changes: []whittle.SimulatedChange{}}
+	var changes []whittle.LayerChange
+	add := func(row whittle.SimulatedChange, c whittle.LayerChange) error {
+		layers := map[int]bool{}
+		for _, at := range c.Remove {
+			layers[at.Layer] = true
+		}
+		row.Files, row.Layers = len(c.Remove), len(layers)
+		row.Saving, err = x.saving(c)
+		out.Changes, changes = append(out.Changes, row), append(changes, c)
+		return err
+	}
+	for _, pattern := range o.Without {
+		c, err := x.without(pattern)
+		if err != nil {
+			return nil, err
+		}
+		if err := add(whittle.SimulatedChange{What: pattern}, c); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range o.Distributions {
+		c, freed, err := x.withoutDistribution(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := add(whittle.SimulatedChange{What: name, Distributions: freed}, c); err != nil {
+			return nil, err
+		}
+	}
+	if out.Total, err = x.saving(changes...); err != nil {
+		return nil, err
+	}
+	out.After, err = x.replayed(changes)
+	return out, err
+}
+
+// replayed is the image's size after changes.
+func (x *examined) replayed(changes []whittle.LayerChange) (whittle.Size, error) {
+	indexes, err := ledger.Replay(x.pass.Indexes, changes...)
+	if err != nil {
+		return whittle.Size{}, err
+	}
+	l, err := ledger.Build(indexes, ledger.Options{})
+	if err != nil {
+		return whittle.Size{}, fmt.Errorf("accounting for the replayed layers: %w", err)
+	}
+	sum := l.Sum()
+	return whittle.Size{Unpacked: sum.Unpacked, Live: sum.Live, Dead: sum.Dead}, nil
+}
+
+// without is the change that no layer makes a path of a pattern. Hard links of
+// a file are names of it like any other.
+func (x *examined) without(pattern string) (whittle.LayerChange, error) {
+	match, err := pathPattern(pattern)
+	if err != nil {
+		return whittle.LayerChange{}, err
+	}
+	var c whittle.LayerChange
+	for n, idx := range x.pass.Indexes {
+		for i := range idx.Entries {
+			e := &idx.Entries[i]
+			if (e.Kind == whittle.File || e.Kind == whittle.HardLink) && match(e.Path) {
+				c.Remove = append(c.Remove, whittle.Content{Layer: n, Entry: i})
+			}
+		}
+	}
+	return c, nil
+}
+
+// pathPattern reads a pattern of [SimulateOptions].
+func pathPattern(pattern string) (func(p string) bool, error) {
+	clean := strings.Trim(pattern, "/")
+	rest, deep := strings.CutPrefix(clean, "**/")
+	deep = deep || !strings.Contains(pattern, "/")
+	parts := strings.Split(rest, "/")
+	for _, part := range parts {
+		if _, err := path.Match(part, "x"); err != nil || part == "" || part == "**" {
+			return nil, whittle.WithHint(fmt.Errorf("pattern %q: %w", pattern, whittle.ErrUsage), "write a path with * and ? in its parts, and **/ at its start for any depth")
+		}
+	}
+	starts := func(words []string) bool {
+		if len(words) < len(parts) {
+			return false
+		}
+		for i, part := range parts {
+			if ok, _ := path.Match(part, words[i]); !ok { // the pattern was tried above
+				return false
+			}
+		}
+		return true
+	}
+	return func(p string) bool {
+		words := strings.Split(p, "/")
+		for i := range words {
+			if starts(words[i:]) {
+				return true
+			}
+			if !deep {
+				break
+			}
+		}
+		return false
+	}, nil
+}
+
+// withoutDistribution is the change that a distribution is not installed, nor
+// what only it needs.
+func (x *examined) withoutDistribution(name string) (whittle.LayerChange, []string, error) {
+	g := x.pass.Graph
+	at, ok := g.Find(name)
+	if !ok {
+		return whittle.LayerChange{}, nil, whittle.WithHint(fmt.Errorf("no distribution %q is installed: %w", name, whittle.ErrNotFound),
+			"whittle inspect --by package lists them")
+	}
+	gone := g.Frees(asked(g), at)
+	paths := map[string]bool{}
+	var names []string
+	for _, i := range gone {
+		d := &g.Distributions[i]
+		names = append(names, d.Name+" "+d.Version)
+		for _, f := range d.Files {
+			paths[f] = true
+		}
+	}
+	if !slices.Contains(gone, at) {
+		return whittle.LayerChange{}, nil, fmt.Errorf("%s is needed by others that are installed: %w", name, whittle.ErrUsage)
+	}
+	var c whittle.LayerChange
+	for _, n := range x.pass.Ledger.Tree.Nodes {
+		if n.Item >= 0 && paths[n.Path] {
+			c.Remove = append(c.Remove, whittle.Content{Layer: n.Layer, Entry: n.Entry})
+		}
+	}
+	return c, names, nil
+}
+
+// asked are the distributions that were installed for their own sake: those
+// that no other requires, and what the project's own asks for.
+func asked(g *python.Graph) []int {
+	roots := g.Roots()
+	for _, e := range g.Edges {
+		if e.To < 0 || slices.Contains(roots, e.To) || e.From >= 0 && !g.Distributions[e.From].Local {
+			continue
+		}
+		roots = append(roots, e.To)
+	}
+	return roots
+}
