@@ -204,7 +204,7 @@ func bound(ctx context.Context, env *Env, declared *python.Declared, name string
 
 // indexPatience is how long a check or a rule waits for the package index: it
 // would only name a better bound.
-const indexPatience = 10 * time.Second
+const indexPatience = 3 * time.Second
 
 // newest is what a distribution is declared with by the newest release in the
 // package index that fits.
