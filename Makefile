@@ -7,7 +7,7 @@ BASE  := $(CACHE)/bases/python-3.13-slim/index.json
 
 export WHITTLE_BUILDKITD := $(BIN)/buildkitd
 
-.PHONY: demo test check build setup lint race fuzz cross bench images generate help
+.PHONY: demo test check build setup lint race fuzz cross bench images proof generate help
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -31,6 +31,10 @@ demo: setup build ## study examples/inventory, every variant of it
 images: setup build ## the example's images, quickly, for the tests
 	@$(BIN)/whittle lab --quiet --quick --resume --offline --cache-dir $(CACHE)/whittle --out $(CACHE)/example examples/inventory > $(CACHE)/example.txt; \
 	  code=$$?; if [ $$code -gt 1 ]; then cat $(CACHE)/example.txt; exit $$code; fi
+
+proof: setup build ## the proof: fixes of the example made, built and run, and the best image
+	@$(BIN)/whittle lab --fix --quick --resume --offline --cache-dir $(CACHE)/whittle examples/inventory
+	@WHITTLE_PROOF=$(CURDIR)/examples/inventory/.whittle/report.json $(GO) test -count=1 -run Proof ./lab
 
 test: setup images ## everything that .ci/run runs
 	@scripts/test

@@ -180,6 +180,7 @@ func (x *examined) pythonFacts(ctx context.Context, env *Env, ev *evidence, comm
 		_, _, safe = file.Strippable()
 		return file.DebugBytes + file.SymtabBytes, safe, true
 	}
+	p.Growth = func(requirement string) (int64, int64, bool) { return x.growth(ctx, env, requirement) }
 	p.Bound = func(name string) (string, bool) { return bound(ctx, env, p.Declared, name, x.environment) }
 	return nil
 }
@@ -205,6 +206,9 @@ func bound(ctx context.Context, env *Env, declared *python.Declared, name string
 // indexPatience is how long a check or a rule waits for the package index: it
 // would only name a better bound.
 const indexPatience = 3 * time.Second
+
+// resolvePatience is how long resolving for a forecast may take.
+const resolvePatience = time.Minute
 
 // newest is what a distribution is declared with by the newest release in the
 // package index that fits.

@@ -48,10 +48,8 @@ func (w *workshop) alpine(ctx context.Context, in *plan.Project, x advised) (*pl
 	if w.env.Packages == nil || len(found) == 0 {
 		return nil, nil
 	}
-	v := found[0].Numbers()
-	o := plan.ResolveOptions{Env: in.Env, Locked: map[string]string{},
-		Target: python.Target{Major: v[0], Minor: v[1], Threaded: found[0].Threaded, Libc: "musl", LibcMajor: muslMajor, LibcMinor: muslMinor,
-			Machine: x.Config().Platform().Machine()}}
+	o := plan.ResolveOptions{Env: in.Env, Locked: map[string]string{}, Target: x.target(found[0])}
+	o.Target.Libc, o.Target.LibcMajor, o.Target.LibcMinor = "musl", muslMajor, muslMinor
 	var wants []python.Requirement
 	for i := range in.Graph.Distributions {
 		d := &in.Graph.Distributions[i]

@@ -120,6 +120,10 @@ func (c *chain) last() (int, error) {
 	return n - 1, nil
 }
 
+// longLine is how long an instruction on one line may get, in bytes, before
+// what is appended goes on a line of its own.
+const longLine = 100
+
 // appendInLine continues the logical line.
 func (c *chain) appendInLine(s *Script, command string) (whittle.Edit, error) {
 	in := c.in
@@ -132,9 +136,12 @@ func (c *chain) appendInLine(s *Script, command string) (whittle.Edit, error) {
 	lead, ok := c.layout(0)
 	if src := in.file.Source; !ok {
 		lead = " && "
-		if start := in.file.lineStart(at); start > in.line.offs[in.args[0]] {
+		switch start := in.file.lineStart(at); {
+		case start > in.line.offs[in.args[0]]:
 			indent := src[start : at-len(strings.TrimLeft(string(src[start:at]), " \t"))]
 			lead = ` \` + in.file.lineEnd() + string(indent) + "&& "
+		case at-start+len(lead)+len(command) > longLine:
+			lead = ` && \` + in.file.lineEnd() + "    "
 		}
 	}
 	return whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: lead + command}, nil

@@ -121,7 +121,7 @@ func merges(in *dockerfile.Instruction) error {
 	case "ENV":
 		for _, a := range in.Args {
 			name, _, _ := strings.Cut(a.Value, "=")
-			if !slices.ContainsFunc([]string{"PIP_", "UV_", "POETRY_", "DEBIAN_FRONTEND"}, func(p string) bool { return strings.HasPrefix(name, p) }) {
+			if !slices.ContainsFunc([]string{"PIP_", "UV_", "POETRY_", "DEBIAN_FRONTEND", "PYTHONDONTWRITEBYTECODE"}, func(p string) bool { return strings.HasPrefix(name, p) }) {
 				return fmt.Errorf("%s of the builder would be set in the image", name)
 			}
 		}

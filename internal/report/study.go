@@ -253,7 +253,7 @@ func failuresSection(d *document, s *whittle.Study) {
 		var items list
 		for _, c := range v.Run.Commands {
 			if c.Status == whittle.Fails {
-				items = append(items, fmt.Sprintf("%s: %s", strings.Join(c.Command, " "), c.Problem))
+				items = append(items, fmt.Sprintf("%s: %s", commandText(c), c.Problem))
 			}
 		}
 		for _, p := range checkErrors(v) {
@@ -288,4 +288,14 @@ func notBuiltSection(d *document, s *whittle.Study) {
 			d.add(code(v.Build.Tail))
 		}
 	}
+}
+
+// commandText is a command as its reader knows it: a script that is none of
+// theirs by its name.
+func commandText(c whittle.CommandRun) string {
+	text := strings.Join(c.Command, " ")
+	if strings.Contains(text, "\n") && c.Name != "" {
+		return c.Name
+	}
+	return text
 }

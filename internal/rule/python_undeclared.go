@@ -95,6 +95,9 @@ func (p *Pass) undeclared(q *whittle.Problem, name string) whittle.Finding {
 	if p.Guard {
 		return p.guarded(f, q, requirement)
 	}
+	if p.Growth != nil {
+		f.Change.Minus, f.Change.Plus, _ = p.Growth(requirement)
+	}
 	if patch, where, ok := p.declare(q, requirement); ok {
 		f.Advice = "add " + requirement + " to " + where
 		f.Fix = &whittle.Fix{Title: "declare " + requirement, Patches: []whittle.Patch{patch}}
