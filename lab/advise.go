@@ -14,7 +14,6 @@ import (
 	"whittle"
 	"whittle/internal/check"
 	"whittle/internal/dockerfile"
-	"whittle/internal/index"
 	"whittle/internal/ledger"
 	"whittle/internal/plan"
 	"whittle/internal/python"
@@ -89,16 +88,9 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 	env.progress().Step("reading " + name)
 	read := env.Index
 	read.Keep, read.KeepName, read.KeepToo, read.Distil, read.Hash = keepFacts, factsVersion, nil, distil, true
-	indexes, err := index.All(ctx, img, read)
+	indexes, led, err := merged(ctx, img, name, read)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	if err := decide(ctx, img, indexes); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	led, err := ledger.Build(indexes, ledger.Options{})
-	if err != nil {
-		return nil, fmt.Errorf("accounting for %s: %w", name, err)
+		return nil, err
 	}
 	ev := newEvidence(newRoot(img, indexes, led))
 	if err := ev.fetch(ctx); err != nil {
@@ -289,15 +281,11 @@ func AdviseProject(ctx context.Context, env *Env, o StudyOptions, only []string)
 	if err := knownRules(only); err != nil {
 		return nil, err
 	}
-	o.Resume, o.Quick = true, true
-	s, err := newStudy(ctx, env, o)
+	s, err := finished(ctx, env, o)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	if err := s.buildAll(ctx); err != nil {
-		return nil, err
-	}
 	w, err := newWorkshop(s)
 	if err != nil {
 		return nil, err

@@ -224,15 +224,11 @@ type ForecastOptions struct {
 // Forecast says how large a project's image would be if it were made in ways
 // that nobody has built. It starts from the first variant that builds.
 func Forecast(ctx context.Context, env *Env, o ForecastOptions) (*whittle.Forecasts, error) {
-	o.Resume, o.Quick = true, true
-	s, err := newStudy(ctx, env, o.StudyOptions)
+	s, err := finished(ctx, env, o.StudyOptions)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	if err := s.buildAll(ctx); err != nil {
-		return nil, err
-	}
 	w, err := newWorkshop(s)
 	if err != nil {
 		return nil, err

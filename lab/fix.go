@@ -38,15 +38,11 @@ func Fix(ctx context.Context, env *Env, o FixOptions) (*whittle.Repair, error) {
 	if err := knownRules(o.Rules); err != nil {
 		return nil, err
 	}
-	o.Resume, o.Quick = true, true
-	s, err := newStudy(ctx, env, o.StudyOptions)
+	s, err := finished(ctx, env, o.StudyOptions)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	if err := s.buildAll(ctx); err != nil {
-		return nil, err
-	}
 	subjects, err := s.readAll(ctx)
 	closeAll(subjects)
 	if err != nil {

@@ -75,16 +75,9 @@ func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subj
 	env.progress().Step("reading " + name)
 	read := env.Index
 	read.Hash = read.Hash || o.Duplicates
-	indexes, err := index.All(ctx, img, read)
+	indexes, led, err := merged(ctx, img, name, read)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	if err := decide(ctx, img, indexes); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	led, err := ledger.Build(indexes, ledger.Options{})
-	if err != nil {
-		return nil, fmt.Errorf("accounting for %s: %w", name, err)
+		return nil, err
 	}
 	steps := img.Config().Steps()
 	if o.Source != nil {
@@ -99,6 +92,22 @@ func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subj
 		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
 	}
 	return &subject{img, ledger.Attribute(led, indexes, img.Config(), steps, claims), notes}, nil
+}
+
+// merged reads an image's layers and accounts for their bytes.
+func merged(ctx context.Context, img whittle.Image, name string, read index.Options) ([]*whittle.Index, *whittle.Ledger, error) {
+	indexes, err := index.All(ctx, img, read)
+	if err == nil {
+		err = decide(ctx, img, indexes)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	led, err := ledger.Build(indexes, ledger.Options{})
+	if err != nil {
+		return nil, nil, fmt.Errorf("accounting for %s: %w", name, err)
+	}
+	return indexes, led, nil
 }
 
 // decide reads the contents without which a copy with other metadata cannot

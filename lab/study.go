@@ -109,6 +109,22 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 	return s, err
 }
 
+// finished opens a project of which every variant was tried: images that a
+// study has left are used while they are made of the same things, others are
+// built. The caller closes it.
+func finished(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
+	o.Resume, o.Quick = true, true
+	s, err := newStudy(ctx, env, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.buildAll(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
 func (s *study) close() {
 	if s.engine != nil {
 		s.engine.Close()
