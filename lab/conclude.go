@@ -23,6 +23,9 @@ func (s *study) conclude(ctx context.Context, out *whittle.Study) error {
 	}
 	defer w.close()
 	p := newProver(w, nil, cmp.Or(s.o.Risk, whittle.RiskMedium), nil)
+	if s.o.Fix {
+		w.risk = p.risk
+	}
 	images, err := p.examineAll(ctx)
 	if err != nil {
 		return err
@@ -108,10 +111,15 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study) (map[string
 	if err != nil {
 		return nil, err
 	}
-	out.Forecasts = forecasts.Forecasts
+	out.Forecasts = p.foreseen(out.Forecasts)
+	for _, f := range forecasts.Forecasts {
+		if len(out.Forecasts) == 0 || f.Strategy != fixedStrategy {
+			out.Forecasts = append(out.Forecasts, f)
+		}
+	}
 	for i := range out.Forecasts {
 		f := &out.Forecasts[i]
-		if f.Dockerfile == "" || len(f.Blocked) > 0 {
+		if f.Dockerfile == "" || len(f.Blocked) > 0 || f.Actual != nil {
 			continue
 		}
 		t, err := p.strategy(ctx, from, f)
@@ -130,6 +138,31 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study) (map[string
 		made[f.Strategy] = t
 	}
 	return made, nil
+}
+
+// fixedStrategy is the name of the forecast of an image as it is, with the
+// fixes.
+const fixedStrategy = "original-fixed"
+
+// foreseen is what was said before anything was changed of the first image
+// with its fixes, beside what became of it.
+func (p *prover) foreseen(before []whittle.Forecast) []whittle.Forecast {
+	i := slices.IndexFunc(before, func(f whittle.Forecast) bool { return f.Strategy == fixedStrategy })
+	if i < 0 || len(p.steps) == 0 {
+		return nil
+	}
+	f := before[i]
+	for _, v := range p.project.Variants {
+		if t := p.start[v.Name]; t.archive != "" {
+			size := outcome(p.now[v.Name]).Size.Unpacked
+			f.Actual = &size
+			break
+		}
+	}
+	if slices.ContainsFunc(p.steps, func(s whittle.RepairStep) bool { return s.Status == whittle.TakenBack }) {
+		f.Notes = append(f.Notes, "fixes were taken back that were counted on")
+	}
+	return []whittle.Forecast{f}
 }
 
 // strategy builds one generated Dockerfile.

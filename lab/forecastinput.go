@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -80,13 +81,14 @@ func requirementTexts(dir string, declared *python.Declared) (map[string][]byte,
 	return out, nil
 }
 
-// fixedText is a variant's Dockerfile with all fixes of a low risk that have
-// one, and what they save together.
+// fixedText is a variant's Dockerfile with all fixes up to the workshop's risk,
+// and what they save together. Where no proof makes the others, only those
+// count that change nothing but the Dockerfile.
 func (w *workshop) fixedText(v project.Variant, x advised) ([]byte, whittle.Saving, error) {
 	var fixes []*whittle.Fix
 	var changes []whittle.LayerChange
 	for _, f := range x.findings {
-		if f.Fix != nil && safe(f.Risk) {
+		if f.Fix != nil && within(f.Risk, cmp.Or(w.risk, whittle.RiskLow)) && (w.risk != "" || touchesOnly(f.Fix, v.Dockerfile)) {
 			fixes, changes = append(fixes, f.Fix), append(changes, f.Change)
 		}
 	}

@@ -173,14 +173,14 @@ func within(r, most whittle.Risk) bool {
 	return slices.Index(order, r) <= slices.Index(order, most)
 }
 
+// touchesOnly says that a fix changes nothing but one file.
+func touchesOnly(f *whittle.Fix, file string) bool {
+	return !slices.ContainsFunc(f.Patches, func(p whittle.Patch) bool { return p.File != file })
+}
+
 // ownFix says that a fix is about one variant alone.
 func (p *prover) ownFix(v project.Variant, f *whittle.Fix) bool {
-	for _, patch := range f.Patches {
-		if patch.File != v.Dockerfile {
-			return false
-		}
-	}
-	return !slices.ContainsFunc(p.project.Variants, func(other project.Variant) bool {
+	return touchesOnly(f, v.Dockerfile) && !slices.ContainsFunc(p.project.Variants, func(other project.Variant) bool {
 		return other.Name != v.Name && other.Dockerfile == v.Dockerfile
 	})
 }

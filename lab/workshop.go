@@ -47,6 +47,8 @@ type workshop struct {
 	dir   string // the copy
 	fresh map[string]bool
 	guard bool // asks for guarded imports: see AdviseOptions
+	// risk is the highest of the fixes that a forecast counts on; empty is low.
+	risk whittle.Risk
 	// trials are the outcomes so far, by variant and state.
 	trials map[string]*trial
 	builds int
