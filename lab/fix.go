@@ -106,6 +106,9 @@ func (p *prover) propose(ctx context.Context) error {
 		}
 	}()
 	cands, err := p.candidates(images)
+	if err == nil {
+		cands, err = p.asked(cands)
+	}
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,10 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 		}
 	}()
 	cands, err := p.candidates(images)
-	if err != nil || len(cands) == 0 {
+	if err != nil {
+		return false, err
+	}
+	if cands, err = p.asked(inTurn(cands)); err != nil || len(cands) == 0 {
 		return false, err
 	}
 	accepted, err := p.settleRound(ctx, cands)
@@ -110,9 +113,8 @@ func (p *prover) examineAll(ctx context.Context) (map[string]advised, error) {
 	return out, nil
 }
 
-// candidates are the fixes of a round, the same one of several variants once.
-// What keeps images from running comes first, in a round of its own: what else
-// a fix does can only be seen in an image that runs.
+// candidates are the fixes of some images, the same one of several variants
+// once.
 func (p *prover) candidates(images map[string]advised) ([]*candidate, error) {
 	var out []*candidate
 	byPatch := map[string]*candidate{}
@@ -134,10 +136,23 @@ func (p *prover) candidates(images map[string]advised) ([]*candidate, error) {
 			c.variants = append(c.variants, v.Name)
 		}
 	}
-	if breaking := slices.DeleteFunc(slices.Clone(out), func(c *candidate) bool { return !c.finding.Breaks }); len(breaking) > 0 {
-		out = breaking
+	return out, nil
+}
+
+// inTurn are the fixes that a round tries. What keeps images from running comes
+// first, in a round of its own: what else a fix does can only be seen in an
+// image that runs. Then come those of the project's own files: what is cleaned
+// up depends on what is installed.
+func inTurn(all []*candidate) []*candidate {
+	for _, first := range []func(*candidate) bool{
+		func(c *candidate) bool { return c.finding.Breaks },
+		func(c *candidate) bool { return !c.own },
+	} {
+		if some := slices.DeleteFunc(slices.Clone(all), func(c *candidate) bool { return !first(c) }); len(some) > 0 {
+			return some
+		}
 	}
-	return p.asked(out)
+	return all
 }
 
 // asked leaves out what the user does not want.
