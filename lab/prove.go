@@ -14,7 +14,7 @@ import (
 )
 
 // maxRounds bounds how often new images are asked for new findings.
-const maxRounds = 5
+const maxRounds = 8
 
 // prover applies fixes to a project, builds and runs what comes of them, and
 // keeps those that do no harm.
@@ -65,7 +65,7 @@ func (p *prover) prove(ctx context.Context) error {
 }
 
 // round asks the rules about the images as they are, tries the fixes together,
-// and takes back those that do harm. It says whether any stayed.
+// and takes back those that do harm. It says whether there were any.
 func (p *prover) round(ctx context.Context, n int) (bool, error) {
 	images, err := p.examineAll(ctx)
 	if err != nil {
@@ -80,8 +80,11 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if len(cands) == 0 {
+		return false, nil
+	}
 	if cands, err = p.asked(inTurn(cands)); err != nil || len(cands) == 0 {
-		return false, err
+		return true, err // what is not wanted is not asked again
 	}
 	accepted, err := p.settleRound(ctx, cands)
 	if err != nil {
@@ -90,7 +93,7 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 	if err := p.advance(ctx, n, cands, accepted, images); err != nil {
 		return false, err
 	}
-	return len(accepted) > 0, nil
+	return true, nil // what was taken back is not tried again
 }
 
 // advised is an image of a round with its findings.
