@@ -333,7 +333,7 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 		step := whittle.RepairStep{Finding: c.finding, Status: whittle.Applied, Round: round}
 		if !slices.Contains(accepted, c) {
 			step.Status, step.Reason = c.status, c.reason
-			if c.status == whittle.TakenBack {
+			if c.status == whittle.TakenBack || len(accepted) == 0 {
 				p.refuse(c)
 			}
 		}
