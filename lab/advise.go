@@ -302,6 +302,9 @@ func AdviseProject(ctx context.Context, env *Env, o StudyOptions, only []string)
 			x.Close()
 		}
 	}
+	if len(out) == 0 {
+		return nil, s.nothingBuilt()
+	}
 	return out, nil
 }
 

@@ -79,12 +79,10 @@ func (p *prover) study(ctx context.Context, out *whittle.Study) error {
 		return err
 	}
 	if p.o.Write {
-		if err := p.write(ctx, r.Files, p.o.Force); err != nil {
-			return err
-		}
-		r.Written = true
+		err = p.write(ctx, r.Files, p.o.Force)
+		r.Written = err == nil
 	}
-	return nil
+	return err
 }
 
 // strategies builds the forecasts' Dockerfiles on top of the project as the
@@ -111,7 +109,7 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study) (map[string
 	if err != nil {
 		return nil, err
 	}
-	out.Forecasts = p.foreseen(out.Forecasts)
+	out.Forecasts = append([]whittle.Forecast{}, p.foreseen(out.Forecasts)...)
 	for _, f := range forecasts.Forecasts {
 		if len(out.Forecasts) == 0 || f.Strategy != fixedStrategy {
 			out.Forecasts = append(out.Forecasts, f)
@@ -167,7 +165,13 @@ func (p *prover) foreseen(before []whittle.Forecast) []whittle.Forecast {
 
 // strategy builds one generated Dockerfile.
 func (p *prover) strategy(ctx context.Context, from project.Variant, f *whittle.Forecast) (*trial, error) {
-	v := project.Variant{Name: f.Strategy, Dockerfile: "Dockerfile." + f.Strategy, Platform: from.Platform}
+	v := project.Variant{Name: f.Strategy, Dockerfile: "Dockerfile." + f.Strategy, Platform: from.Platform, Args: from.Args}
+	if slices.Contains(p.dockerfiles(), v.Dockerfile) {
+		v.Dockerfile = "Dockerfile.whittle-" + f.Strategy
+	}
+	if f.Strategy == fixedStrategy {
+		v.Target = from.Target
+	}
 	return p.try(ctx, v, p.state.with(map[string][]byte{v.Dockerfile: []byte(f.Dockerfile)}))
 }
 
@@ -187,6 +191,9 @@ func (p *prover) runs(variants []whittle.Variant) string {
 	}
 	return first
 }
+
+// bestArchive is the best image's place in the study's folder.
+const bestArchive = "best.tar"
 
 // best is the smallest image that works, with the Dockerfile that makes it and
 // what it takes to get there. Images of one extra do less than the others and
@@ -224,9 +231,13 @@ func (p *prover) best(out *whittle.Study, generated map[string]*trial) (*whittle
 		files = state{}
 	}
 	before := map[string][]byte{}
-	for _, f := range out.Repair.Files {
-		if !f.Created {
-			before[f.Path] = f.Before
+	for name := range files {
+		text, err := p.before(name)
+		if err != nil {
+			return nil, err
+		}
+		if text != nil {
+			before[name] = text
 		}
 	}
 	var diff strings.Builder
@@ -236,11 +247,11 @@ func (p *prover) best(out *whittle.Study, generated map[string]*trial) (*whittle
 		}
 	}
 	b.Diff = diff.String()
-	if !strings.HasPrefix(best.archive, p.out.path(trialsDir)) {
+	if !strings.HasPrefix(best.archive, p.images) {
 		b.Archive = best.Build.Archive
 		return b, nil
 	}
-	b.Archive = relative("images", "best.tar")
+	b.Archive = bestArchive
 	if err := os.Rename(best.archive, p.out.path(b.Archive)); err != nil {
 		return nil, fmt.Errorf("keeping the best image: %w", err)
 	}
@@ -277,7 +288,7 @@ func Forecast(ctx context.Context, env *Env, o ForecastOptions) (*whittle.Foreca
 			continue
 		}
 		defer x.Close()
-		out, err := w.forecast(ctx, v, advised{x, advice.Findings})
+		out, err := w.forecast(ctx, v, advised{x, advice.Findings, nil})
 		if err != nil || !o.Build {
 			return out, err
 		}
@@ -288,7 +299,12 @@ func Forecast(ctx context.Context, env *Env, o ForecastOptions) (*whittle.Foreca
 		out.Forecasts = study.Forecasts
 		return out, nil
 	}
-	return nil, whittle.WithHint(fmt.Errorf("no variant of %s builds, so that nothing is measured to start from: %w", s.project.Name, whittle.ErrUsage),
+	return nil, s.nothingBuilt()
+}
+
+// nothingBuilt is why there is nothing to look at.
+func (s *study) nothingBuilt() error {
+	return whittle.WithHint(fmt.Errorf("no variant of %s builds, so that there is no image to start from: %w", s.project.Name, whittle.ErrUsage),
 		"see the logs in "+s.out.path("logs"))
 }
 
@@ -304,6 +320,9 @@ func (w *workshop) forecast(ctx context.Context, v project.Variant, x advised) (
 	}
 	if err != nil {
 		return nil, fmt.Errorf("forecasting %s: %w", v.Name, err)
+	}
+	if out.Forecasts == nil {
+		out.Forecasts = []whittle.Forecast{}
 	}
 	out.Schema, out.Project, out.Base = whittle.ForecastSchema, w.project.Name, v.Name
 	out.Notes = append(out.Notes, notes...)

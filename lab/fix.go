@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"whittle"
@@ -29,11 +30,12 @@ type FixOptions struct {
 	// Guard is as in [AdviseOptions].
 	Guard bool
 	// Ask is asked before each fix; nil makes all.
-	Ask func(whittle.Finding) (bool, error)
+	Ask func(context.Context, whittle.Finding) (bool, error)
 }
 
 // Fix makes the fixes that the findings of a project's images propose. Without
-// Write it only says what it would change.
+// Write it only says what it would change; where writing fails, what it would
+// have written comes with the error.
 func Fix(ctx context.Context, env *Env, o FixOptions) (*whittle.Repair, error) {
 	if err := knownRules(o.Rules); err != nil {
 		return nil, err
@@ -53,6 +55,9 @@ func Fix(ctx context.Context, env *Env, o FixOptions) (*whittle.Repair, error) {
 
 // fix finds, tries and writes the fixes of a study's variants.
 func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) {
+	if !slices.ContainsFunc(s.variants, func(v whittle.Variant) bool { return v.Build.Status == whittle.Built }) {
+		return nil, s.nothingBuilt()
+	}
 	w, err := newWorkshop(s)
 	if err != nil {
 		return nil, err
@@ -76,12 +81,10 @@ func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) 
 		return nil, err
 	}
 	if o.Write {
-		if err := s.write(ctx, out.Files, o.Force); err != nil {
-			return nil, err
-		}
-		out.Written = true
+		err = s.write(ctx, out.Files, o.Force)
+		out.Written = err == nil
 	}
-	return out, nil
+	return out, err
 }
 
 func (o *FixOptions) risk() whittle.Risk {
@@ -107,7 +110,7 @@ func (p *prover) propose(ctx context.Context) error {
 	}()
 	cands, err := p.candidates(images)
 	if err == nil {
-		cands, err = p.asked(cands)
+		cands, err = p.asked(ctx, cands)
 	}
 	if err != nil {
 		return err
@@ -131,12 +134,11 @@ func (p *prover) propose(ctx context.Context) error {
 func (p *prover) changes() ([]whittle.FileChange, error) {
 	before := map[string][]byte{}
 	for name := range p.state {
-		text, err := os.ReadFile(filepath.Join(p.project.Dir, filepath.FromSlash(name)))
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return nil, fmt.Errorf("reading %s: %w", name, err)
-		default:
+		text, err := p.before(name)
+		if err != nil {
+			return nil, err
+		}
+		if text != nil {
 			before[name] = text
 		}
 	}
@@ -217,17 +219,40 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 				"commit them, or use --force")
 		}
 	}
-	for _, f := range files {
-		name := filepath.Join(s.project.Dir, filepath.FromSlash(f.Path))
-		if real, err := filepath.EvalSymlinks(name); err == nil {
-			if rel, err := filepath.Rel(s.project.Dir, real); err != nil || !filepath.IsLocal(rel) {
-				return fmt.Errorf("%s is a symlink out of the project: %w", f.Path, whittle.ErrUsage)
-			}
-			name = real
+	places, err := s.places(files)
+	if err != nil {
+		return err
+	}
+	for i, f := range files {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		if err := replaceFile(name, f.After); err != nil {
+		if err := replaceFile(places[i], f.After); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// places are where the files truly lie: within the project, each once.
+func (s *study) places(files []whittle.FileChange) ([]string, error) {
+	dir, err := filepath.EvalSymlinks(s.project.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("finding the project: %w", err)
+	}
+	var out []string
+	for _, f := range files {
+		name := filepath.Join(dir, filepath.FromSlash(f.Path))
+		if real, err := filepath.EvalSymlinks(name); err == nil {
+			name = real
+		}
+		if rel, err := filepath.Rel(dir, name); err != nil || !filepath.IsLocal(rel) {
+			return nil, fmt.Errorf("%s is a link out of the project: %w", f.Path, whittle.ErrUsage)
+		}
+		if slices.Contains(out, name) {
+			return nil, fmt.Errorf("%s is a second name of another file that is to be changed: %w", f.Path, whittle.ErrUsage)
+		}
+		out = append(out, name)
+	}
+	return out, nil
 }

@@ -31,7 +31,8 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 	if in.Fixed, in.Saving, err = w.fixedText(v, x); err != nil {
 		return nil, nil, err
 	}
-	return in, w.otherBases(ctx, in, x), nil
+	notes = w.otherBases(ctx, in, x)
+	return in, notes, ctx.Err()
 }
 
 // sentFiles are the sizes of the files that a build gets, by path.
@@ -88,11 +89,11 @@ func (w *workshop) fixedText(v project.Variant, x advised) ([]byte, whittle.Savi
 	var fixes []*whittle.Fix
 	var changes []whittle.LayerChange
 	for _, f := range x.findings {
-		if f.Fix != nil && within(f.Risk, cmp.Or(w.risk, whittle.RiskLow)) && (w.risk != "" || touchesOnly(f.Fix, v.Dockerfile)) {
+		if f.Fix != nil && w.reachable(f.Fix) && within(f.Risk, cmp.Or(w.risk, whittle.RiskLow)) && (w.risk != "" || touchesOnly(f.Fix, v.Dockerfile)) {
 			fixes, changes = append(fixes, f.Fix), append(changes, f.Change)
 		}
 	}
-	files, err := w.files(w.trials[trialKey(v.Name, nil)].state, fixes)
+	files, err := w.files(x.state, fixes)
 	if err != nil {
 		return nil, whittle.Saving{}, err
 	}

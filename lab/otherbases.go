@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -60,6 +62,8 @@ func (w *workshop) alpine(ctx context.Context, in *plan.Project, x advised) (*pl
 		wants = append(wants, python.Requirement{Name: d.Name})
 	}
 	w.env.progress().Step("asking the package index what there is for musl")
+	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+	defer cancel()
 	res, err := plan.Resolve(ctx, w.env.Packages, wants, o)
 	if err != nil {
 		return nil, err
@@ -84,9 +88,14 @@ func (w *workshop) distroless(ctx context.Context, x advised) (*plan.DistrolessB
 	if err != nil || uri == "" {
 		return nil, err
 	}
-	url := fmt.Sprintf("%s/dists/%s/main/binary-%s/Packages.gz", strings.TrimRight(uri, "/"), suite, debianArch(x.Config().Architecture))
+	index := fmt.Sprintf("%s/dists/%s/main/binary-%s/Packages.gz", strings.TrimRight(uri, "/"), suite, debianArch(x.Config().Architecture))
+	if !public(uri) {
+		return nil, fmt.Errorf("the image names a mirror that is no public address: %w", whittle.ErrUnsupported)
+	}
 	w.env.progress().Step("reading the index of Debian " + suite)
-	body, err := w.env.Fetch.Fetch(ctx, url)
+	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+	defer cancel()
+	body, err := w.env.Fetch.Fetch(ctx, index)
 	if err != nil {
 		return nil, err
 	}
@@ -95,16 +104,16 @@ func (w *workshop) distroless(ctx context.Context, x advised) (*plan.DistrolessB
 	if err != nil {
 		return nil, fmt.Errorf("reading the index of %s: %w: %w", suite, err, whittle.ErrCorrupt)
 	}
-	index, err := distro.ReadDebianIndex(io.LimitReader(text, maxOSIndex))
+	packages, err := distro.ReadDebianIndex(io.LimitReader(text, maxOSIndex))
 	if err != nil {
 		return nil, err
 	}
-	in, err := index.Install(plan.DistrolessPackages(),
+	in, err := packages.Install(plan.DistrolessPackages(),
 		distro.InstallOptions{Installed: []string{"debconf", "awk", "mawk", "perl-base", "dpkg"}})
 	if err != nil {
 		return nil, err
 	}
-	pkg, _ := index.Find("python3")
+	pkg, _ := packages.Find("python3")
 	series := strings.SplitN(pkg.Version, ".", 3)
 	if len(series) < 2 {
 		return nil, fmt.Errorf("%s has Python %q: %w", suite, pkg.Version, whittle.ErrCorrupt)
@@ -124,6 +133,18 @@ func debianArch(arch string) string {
 		return "ppc64el"
 	}
 	return arch
+}
+
+// public says that a URL that an image names may be asked: a host with a name of
+// the internet, not one of this machine or its network.
+func public(uri string) bool {
+	u, err := url.Parse(uri)
+	if err != nil || u.User != nil {
+		return false
+	}
+	host := strings.ToLower(u.Hostname())
+	return net.ParseIP(host) == nil && strings.Contains(host, ".") &&
+		!strings.HasSuffix(host, ".internal") && !strings.HasSuffix(host, ".local") && !strings.HasSuffix(host, ".localhost")
 }
 
 var (

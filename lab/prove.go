@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ type prover struct {
 	rules []string
 	risk  whittle.Risk
 	// ask is asked before a fix is tried; nil tries all.
-	ask func(whittle.Finding) (bool, error)
+	ask func(context.Context, whittle.Finding) (bool, error)
 
 	start   map[string]*trial // before anything was changed, by variant
 	now     map[string]*trial
@@ -38,13 +39,15 @@ type prover struct {
 type candidate struct {
 	finding  whittle.Finding
 	variants []string
+	// prints are the fingerprints of the findings, by variant.
+	prints map[string]string
 	// own says that it changes nothing but the Dockerfile of its variant.
 	own    bool
 	status string
 	reason string
 }
 
-func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(whittle.Finding) (bool, error)) *prover {
+func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.Context, whittle.Finding) (bool, error)) *prover {
 	p := &prover{workshop: w, rules: rules, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}}
 	for _, v := range w.project.Variants {
 		t := w.trials[trialKey(v.Name, nil)]
@@ -83,7 +86,7 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 	if len(cands) == 0 {
 		return false, nil
 	}
-	if cands, err = p.asked(inTurn(cands)); err != nil || len(cands) == 0 {
+	if cands, err = p.asked(ctx, inTurn(cands)); err != nil || len(cands) == 0 {
 		return true, err // what is not wanted is not asked again
 	}
 	accepted, err := p.settleRound(ctx, cands)
@@ -100,6 +103,8 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 type advised struct {
 	*examined
 	findings []whittle.Finding
+	// state is what the image was built of, and what the fixes are for.
+	state state
 }
 
 func (p *prover) examineAll(ctx context.Context) (map[string]advised, error) {
@@ -110,7 +115,7 @@ func (p *prover) examineAll(ctx context.Context) (map[string]advised, error) {
 			return nil, err
 		}
 		if x != nil {
-			out[v.Name] = advised{x, a.Findings}
+			out[v.Name] = advised{x, a.Findings, p.now[v.Name].state}
 		}
 	}
 	return out, nil
@@ -123,7 +128,7 @@ func (p *prover) candidates(images map[string]advised) ([]*candidate, error) {
 	byPatch := map[string]*candidate{}
 	for _, v := range p.project.Variants {
 		for _, f := range images[v.Name].findings {
-			if f.Fix == nil || !within(f.Risk, p.risk) || p.refused[v.Name+" "+f.Fingerprint] {
+			if f.Fix == nil || !within(f.Risk, p.risk) || p.refused[v.Name+" "+f.Fingerprint] || !p.reachable(f.Fix) {
 				continue
 			}
 			key, err := json.Marshal(f.Fix.Patches)
@@ -132,11 +137,12 @@ func (p *prover) candidates(images map[string]advised) ([]*candidate, error) {
 			}
 			c := byPatch[string(key)]
 			if c == nil {
-				c = &candidate{finding: f, own: p.ownFix(v, f.Fix)}
+				c = &candidate{finding: f, own: p.ownFix(v, f.Fix), prints: map[string]string{}}
 				byPatch[string(key)] = c
 				out = append(out, c)
 			}
 			c.variants = append(c.variants, v.Name)
+			c.prints[v.Name] = f.Fingerprint
 		}
 	}
 	return out, nil
@@ -159,13 +165,13 @@ func inTurn(all []*candidate) []*candidate {
 }
 
 // asked leaves out what the user does not want.
-func (p *prover) asked(cands []*candidate) ([]*candidate, error) {
+func (p *prover) asked(ctx context.Context, cands []*candidate) ([]*candidate, error) {
 	if p.ask == nil {
 		return cands, nil
 	}
 	var out []*candidate
 	for _, c := range cands {
-		yes, err := p.ask(c.finding)
+		yes, err := p.ask(ctx, c.finding)
 		if err != nil {
 			return nil, err
 		}
@@ -179,9 +185,17 @@ func (p *prover) asked(cands []*candidate) ([]*candidate, error) {
 	return out, nil
 }
 
+// reachable says that a fix stays in the project and in the variants that were
+// asked for.
+func (w *workshop) reachable(f *whittle.Fix) bool {
+	return !slices.ContainsFunc(f.Patches, func(p whittle.Patch) bool {
+		return !filepath.IsLocal(filepath.FromSlash(p.File)) || slices.Contains(w.others, p.File)
+	})
+}
+
 func (p *prover) refuse(c *candidate) {
-	for _, v := range c.variants {
-		p.refused[v+" "+c.finding.Fingerprint] = true
+	for v, print := range c.prints {
+		p.refused[v+" "+print] = true
 	}
 }
 
@@ -270,17 +284,20 @@ func (p *prover) holds(ctx context.Context, accepted, cands []*candidate, varian
 	if err != nil {
 		return "", nil, err
 	}
-	mending := slices.ContainsFunc(cands, func(c *candidate) bool { return c.finding.Breaks })
-	for _, v := range variants {
-		was, err := p.try(ctx, v, before)
-		if err != nil {
+	was, is := make([]*trial, len(variants)), make([]*trial, len(variants))
+	mends := false
+	for i, v := range variants {
+		if was[i], err = p.try(ctx, v, before); err != nil {
 			return "", nil, err
 		}
-		is, err := p.try(ctx, v, after)
-		if err != nil {
+		if is[i], err = p.try(ctx, v, after); err != nil {
 			return "", nil, err
 		}
-		if why := worse(was, is, mending); why != "" {
+		mends = mends || better(was[i], is[i])
+	}
+	mends = mends && slices.ContainsFunc(cands, func(c *candidate) bool { return c.finding.Breaks })
+	for i, v := range variants {
+		if why := worse(was[i], is[i], mends); why != "" {
 			p.env.progress().Step(fmt.Sprintf("%s: %d fixes together do harm (%s)", v.Name, len(cands), why))
 			return v.Name + ": " + why, nil, nil
 		}
@@ -362,7 +379,7 @@ func (p *prover) note(round int, variant string, accepted []*candidate, images m
 	var changes []whittle.LayerChange
 	for _, c := range accepted {
 		for _, f := range images[variant].findings {
-			if slices.Contains(c.variants, variant) && f.Fingerprint == c.finding.Fingerprint && f.Rule == c.finding.Rule {
+			if f.Fingerprint == c.prints[variant] && f.Rule == c.finding.Rule {
 				r.Rules = append(r.Rules, f.Rule)
 				changes = append(changes, f.Change)
 				break
@@ -388,7 +405,7 @@ func (p *prover) tidy() error {
 		for _, v := range p.project.Variants {
 			used = used || t == p.now[v.Name] || t == p.start[v.Name]
 		}
-		if used || t.archive == "" || !strings.HasPrefix(t.archive, p.out.path(trialsDir)) {
+		if used || t.archive == "" || !strings.HasPrefix(t.archive, p.images) {
 			continue
 		}
 		if err := os.Remove(t.archive); err != nil {

@@ -272,7 +272,9 @@ RUN mk opt/c 900000 && rm -rf /opt/c
 func TestAsk(t *testing.T) {
 	e := &toyEngine{fakeEngine: fakeEngine{t: t}, runs: func(string) bool { return true }}
 	o := FixOptions{StudyOptions: StudyOptions{Dir: toyProject(t, map[string]string{"Dockerfile": toyDockerfile})}, Rules: []string{"cleanup-in-later-layer"}}
-	o.Ask = func(f whittle.Finding) (bool, error) { return strings.Contains(f.Message, "900.0 kB"), nil }
+	o.Ask = func(_ context.Context, f whittle.Finding) (bool, error) {
+		return strings.Contains(f.Message, "900.0 kB"), nil
+	}
 	r, err := Fix(t.Context(), toyEnv(e), o)
 	if err != nil {
 		t.Fatal(err)
@@ -284,8 +286,52 @@ func TestAsk(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{whittle.Applied: 1, whittle.LeftOut: 2}, counts); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
-	o.Ask = func(whittle.Finding) (bool, error) { return false, errors.New("the terminal is gone") }
+	o.Ask = func(context.Context, whittle.Finding) (bool, error) { return false, errors.New("the terminal is gone") }
 	if _, err := Fix(t.Context(), toyEnv(e), o); err == nil {
 		t.Error("a lost terminal is no error")
+	}
+}
+
+// TestWorse: what mends one variant may make another larger by a
+// few bytes, and stays; what mends nothing does not.
+func TestWorse(t *testing.T) {
+	made := func(size int64, commands ...string) *trial {
+		v := &whittle.Variant{Build: whittle.BuildFacts{Status: whittle.Built}, Run: whittle.RunFacts{Status: whittle.Runs},
+			Inspect: &whittle.Inspection{Size: whittle.Size{Unpacked: size}}}
+		for _, c := range commands {
+			name, problem, _ := strings.Cut(c, ": ")
+			run := whittle.CommandRun{Name: name, Command: []string{name}, Status: whittle.Runs, Problem: problem}
+			if problem != "" {
+				run.Status, v.Run.Status = whittle.Fails, whittle.Fails
+			}
+			v.Run.Commands = append(v.Run.Commands, run)
+		}
+		return &trial{Variant: v}
+	}
+	notBuilt := &trial{Variant: &whittle.Variant{Build: whittle.BuildFacts{Status: whittle.Failed}}}
+	for _, c := range []struct {
+		name       string
+		was, is    *trial
+		mends      bool
+		want       string
+		wantBetter bool
+	}{
+		{"smaller", made(10, "a"), made(9, "a"), false, "", false},
+		{"larger", made(10, "a"), made(11, "a"), false, "1 B larger", false},
+		{"larger, and another is mended", made(10, "a"), made(11, "a"), true, "", false},
+		{"broken", made(10, "a", "b"), made(5, "a", "b: no"), true, "b does not run any more: no", false},
+		{"a command that cannot be run any more", made(10, "a", "tests"), made(5, "a"), false, "tests cannot be run any more", false},
+		{"mended", made(10, "a: no rich"), made(12, "a"), true, "", true},
+		{"nearer", made(10, "a: no src"), made(12, "a: no rich"), true, "", true},
+		{"no nearer", made(10, "a: no rich"), made(12, "a: no rich"), false, "2 B larger", false},
+		{"builds, and fails", notBuilt, made(12, "a: no rich"), false, "", true},
+		{"does not build any more", made(10, "a"), notBuilt, true, "does not build", false},
+	} {
+		if got := worse(c.was, c.is, c.mends); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+		if got := better(c.was, c.is); got != c.wantBetter {
+			t.Errorf("%s: better is %t", c.name, got)
+		}
 	}
 }

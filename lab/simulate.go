@@ -92,7 +92,11 @@ func (x *examined) without(pattern string) (whittle.LayerChange, error) {
 	if err != nil {
 		return whittle.LayerChange{}, err
 	}
-	var c whittle.LayerChange
+	return x.never(match), nil
+}
+
+// never is the change that no layer makes some paths.
+func (x *examined) never(match func(p string) bool) (c whittle.LayerChange) {
 	for n, idx := range x.pass.Indexes {
 		for i := range idx.Entries {
 			e := &idx.Entries[i]
@@ -101,7 +105,7 @@ func (x *examined) without(pattern string) (whittle.LayerChange, error) {
 			}
 		}
 	}
-	return c, nil
+	return c
 }
 
 // pathPattern reads a pattern of [SimulateOptions].
@@ -160,15 +164,21 @@ func (x *examined) withoutDistribution(name string) (whittle.LayerChange, []stri
 		}
 	}
 	if !slices.Contains(gone, at) {
-		return whittle.LayerChange{}, nil, fmt.Errorf("%s is needed by others that are installed: %w", name, whittle.ErrUsage)
+		return whittle.LayerChange{}, nil, whittle.WithHint(fmt.Errorf("%s is needed by others that are installed: %w", name, whittle.ErrUsage),
+			"leave out "+strings.Join(whoNeeds(g, at), " and ")+" instead, or too")
 	}
-	var c whittle.LayerChange
-	for _, n := range x.pass.Ledger.Tree.Nodes {
-		if n.Item >= 0 && paths[n.Path] {
-			c.Remove = append(c.Remove, whittle.Content{Layer: n.Layer, Entry: n.Entry})
+	return x.never(func(p string) bool { return paths[p] }), names, nil
+}
+
+// whoNeeds are the names of the distributions that require one.
+func whoNeeds(g *python.Graph, at int) []string {
+	var out []string
+	for _, e := range g.Edges {
+		if e.To == at && e.From >= 0 && !slices.Contains(out, g.Distributions[e.From].Name) {
+			out = append(out, g.Distributions[e.From].Name)
 		}
 	}
-	return c, names, nil
+	return out
 }
 
 // asked are the distributions that were installed for their own sake: those

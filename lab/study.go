@@ -44,7 +44,8 @@ const startups = 5
 
 // Study builds, measures, explains and runs every variant of a project. A
 // variant whose build fails is a result; an error is returned where the study
-// itself cannot go on. The variants that were finished before are kept then,
+// itself cannot go on, and with the study where only what follows it failed. The
+// variants that were finished before are kept then,
 // and [StudyOptions.Resume] goes on from them.
 func Study(ctx context.Context, env *Env, o StudyOptions) (*whittle.Study, error) {
 	s, err := newStudy(ctx, env, o)
@@ -61,7 +62,12 @@ func Study(ctx context.Context, env *Env, o StudyOptions) (*whittle.Study, error
 		return nil, err
 	}
 	out := s.report(subjects)
-	return out, s.conclude(ctx, out)
+	if err := s.conclude(ctx, out); err != nil && ctx.Err() != nil {
+		return nil, err
+	} else if err != nil {
+		return out, err
+	}
+	return out, nil
 }
 
 // study is a study on its way.
@@ -71,6 +77,7 @@ type study struct {
 	project  *project.Project
 	out      folder
 	bases    map[string]build.Base
+	others   []string          // Dockerfiles of variants that were not asked for
 	sources  map[string][]byte // Dockerfiles by variant
 	engine   Builder           // opened when the first build needs it
 	warmed   map[string]bool   // bases that the engine has unpacked
@@ -82,15 +89,19 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 	if err != nil {
 		return nil, err
 	}
+	all := p.Variants
 	if err := selectVariants(p, o.Only); err != nil {
 		return nil, err
 	}
-	s := &study{env: env, o: o, project: p, sources: map[string][]byte{}, warmed: map[string]bool{}}
+	s := &study{env: env, o: o, project: p, others: otherDockerfiles(all, p.Variants), sources: map[string][]byte{}, warmed: map[string]bool{}}
 	if s.o.Out == "" {
 		s.o.Out = filepath.Join(p.Dir, OutName)
 	}
 	if s.o.Out, err = filepath.Abs(s.o.Out); err != nil {
 		return nil, fmt.Errorf("finding the study's folder: %w", err)
+	}
+	if s.o.Out == p.Dir {
+		return nil, whittle.WithHint(fmt.Errorf("the study's folder is the project itself: %w", whittle.ErrUsage), "name another one with --out; the default is "+OutName+" in the project")
 	}
 	for _, v := range p.Variants {
 		src, err := os.ReadFile(filepath.Join(p.Dir, v.Dockerfile))
@@ -151,6 +162,17 @@ func selectVariants(p *project.Project, only []string) error {
 	}
 	p.Variants = kept
 	return nil
+}
+
+// otherDockerfiles are those of variants that are not among the chosen ones.
+func otherDockerfiles(all, chosen []project.Variant) []string {
+	var out []string
+	for _, v := range all {
+		if !slices.ContainsFunc(chosen, func(c project.Variant) bool { return c.Name == v.Name }) {
+			out = append(out, v.Dockerfile)
+		}
+	}
+	return out
 }
 
 // openBases reads the digests of the images that stand in for a registry.

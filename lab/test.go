@@ -29,7 +29,7 @@ func (s *study) test(ctx context.Context, d build.Definition, process whittle.Pr
 	}
 	defer os.RemoveAll(dir)
 	for _, name := range s.project.Test.Copy {
-		if err := copyTree(filepath.Join(s.project.Dir, name), filepath.Join(dir, name), nil); err != nil {
+		if err := s.copyInside(name, dir); err != nil {
 			return build.RunResult{}, fmt.Errorf("copying %s for the tests: %w", name, err)
 		}
 	}
@@ -63,11 +63,9 @@ func withTests(d build.Definition, text []byte, folder string, process whittle.P
 	if err != nil {
 		return d, err
 	}
+	// What follows the target is of no use for it.
+	text, d.Target = text[:target.Span.End], ""
 	var more strings.Builder
-	if target.Index != len(f.Stages)-1 {
-		fmt.Fprintf(&more, "FROM %s AS whittle-tested\n", target.Name)
-		d.Target = ""
-	}
 	more.WriteString("USER 0\nCOPY --from=" + testFolder + " / ./\n")
 	if setup != "" {
 		more.WriteString("RUN " + setup + "\n")
@@ -80,10 +78,28 @@ func withTests(d build.Definition, text []byte, folder string, process whittle.P
 	return d, nil
 }
 
+// copyInside copies a file or folder of the project, to which no link leads
+// from outside.
+func (s *study) copyInside(name, to string) error {
+	dir, err := filepath.EvalSymlinks(s.project.Dir)
+	if err != nil {
+		return err
+	}
+	from, err := filepath.EvalSymlinks(filepath.Join(dir, name))
+	if err != nil {
+		return err
+	}
+	if rel, err := filepath.Rel(dir, from); err != nil || !filepath.IsLocal(rel) {
+		return fmt.Errorf("it is a link out of the project: %w", whittle.ErrUsage)
+	}
+	return copyTree(from, filepath.Join(to, name), s.ownFolder)
+}
+
 // copyTree copies a file or folder with its modes; skip leaves out what it
 // names by its path in the folder. Devices and the like are left out.
 func copyTree(from, to string, skip func(rel string, d fs.DirEntry) bool) error {
-	return filepath.WalkDir(from, func(p string, d fs.DirEntry, err error) error {
+	modes := map[string]fs.FileMode{} // set when all is there: a folder may not let its owner write
+	err := filepath.WalkDir(from, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -100,7 +116,12 @@ func copyTree(from, to string, skip func(rel string, d fs.DirEntry) bool) error 
 		dst := filepath.Join(to, rel)
 		switch {
 		case d.IsDir():
-			return os.MkdirAll(dst, 0o755)
+			info, err := d.Info()
+			if err == nil {
+				modes[dst] = info.Mode().Perm()
+				err = os.MkdirAll(dst, 0o755)
+			}
+			return err
 		case d.Type()&fs.ModeSymlink != 0:
 			target, err := os.Readlink(p)
 			if err != nil {
@@ -112,6 +133,12 @@ func copyTree(from, to string, skip func(rel string, d fs.DirEntry) bool) error 
 		}
 		return nil
 	})
+	for dst, mode := range modes {
+		if err == nil {
+			err = os.Chmod(dst, mode|0o700)
+		}
+	}
+	return err
 }
 
 func copyFile(from, to string) error {
@@ -127,7 +154,7 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, info.Mode().Perm())
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, info.Mode().Perm())
 	if err != nil {
 		return err
 	}

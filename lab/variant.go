@@ -182,13 +182,12 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	process := img.Config().Config
 	img.Close()
 	commands := s.commands(process)
-	if len(commands) == 0 {
-		return s.check(ctx, out, nil, nil, process)
-	}
-	s.env.progress().Step(fmt.Sprintf("variant %s: running %d commands", out.Name, len(commands)))
-	results, err := s.engine.Run(ctx, d, commands, build.RunOptions{Log: log})
-	if err != nil {
-		return fmt.Errorf("running the image: %w", err)
+	var results []build.RunResult
+	if len(commands) > 0 {
+		s.env.progress().Step(fmt.Sprintf("variant %s: running %d commands", out.Name, len(commands)))
+		if results, err = s.engine.Run(ctx, d, commands, build.RunOptions{Log: log}); err != nil {
+			return fmt.Errorf("running the image: %w", err)
+		}
 	}
 	if err := s.check(ctx, out, commands, results, process); err != nil {
 		return err
@@ -197,7 +196,9 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	if err != nil {
 		return err
 	}
-	out.Run = judge(commands, results, process)
+	if len(commands) > 0 {
+		out.Run = judge(commands, results, process)
+	}
 	return nil
 }
 
@@ -216,7 +217,7 @@ func (s *study) further(ctx context.Context, d build.Definition, process whittle
 	if s.project.Test == nil {
 		return commands, results, nil
 	}
-	test := build.Command{Name: "tests", Args: s.project.Test.Command, Timeout: testLimit}
+	test := build.Command{Name: testsName, Args: s.project.Test.Command, Timeout: testLimit}
 	found, err := s.test(ctx, d, process, test, log)
 	if err != nil {
 		return nil, nil, err

@@ -9,9 +9,9 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"whittle"
 	"whittle/internal/project"
@@ -44,9 +44,11 @@ func (s state) digest() whittle.Digest {
 // copy of it; the project's own folder is not touched.
 type workshop struct {
 	*study
-	dir   string // the copy
-	fresh map[string]bool
-	guard bool // asks for guarded imports: see AdviseOptions
+	dir      string // the copy
+	images   string // the folder of images and logs of trials
+	fresh    map[string]bool
+	original map[string][]byte // files as they were, nil for those that were not there
+	guard    bool              // asks for guarded imports: see AdviseOptions
 	// risk is the highest of the fixes that a forecast counts on; empty is low.
 	risk whittle.Risk
 	// trials are the outcomes so far, by variant and state.
@@ -65,15 +67,17 @@ type trial struct {
 // newWorkshop copies the project. The variants that the study has built are
 // the trials of the state that is on disk.
 func newWorkshop(s *study) (*workshop, error) {
-	dir := s.out.path("work")
-	if err := os.RemoveAll(dir); err != nil {
-		return nil, fmt.Errorf("clearing the workshop: %w", err)
+	w := &workshop{study: s, fresh: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}}
+	var err error
+	if w.dir, err = os.MkdirTemp(string(s.out), "work-*"); err != nil {
+		return nil, fmt.Errorf("making a folder for a copy of the project: %w", err)
 	}
-	skip := func(rel string, d fs.DirEntry) bool { return filepath.Join(s.project.Dir, rel) == string(s.out) }
-	if err := copyTree(s.project.Dir, dir, skip); err != nil {
-		return nil, fmt.Errorf("copying the project: %w: %w", err, whittle.ErrUsage)
+	if w.images, err = os.MkdirTemp(string(s.out), "trials-*"); err == nil {
+		err = copyTree(s.project.Dir, w.dir, s.ownFolder)
 	}
-	w := &workshop{study: s, dir: dir, fresh: map[string]bool{}, trials: map[string]*trial{}}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("copying the project: %w: %w", err, whittle.ErrUsage), w.close())
+	}
 	for i := range s.variants {
 		v := &s.variants[i]
 		t := &trial{Variant: v, source: s.sources[v.Name]}
@@ -87,11 +91,19 @@ func newWorkshop(s *study) (*workshop, error) {
 
 // close removes the copy and what was built in it.
 func (w *workshop) close() error {
-	return errors.Join(os.RemoveAll(w.dir), os.RemoveAll(w.out.path(trialsDir)))
+	var err error
+	for _, dir := range []string{w.dir, w.images} {
+		if dir != "" {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}
+	return err
 }
 
-// trialsDir is where images and logs of trials are, in the study's folder.
-const trialsDir = "trials"
+// ownFolder says that a path in the project is a study's own.
+func (s *study) ownFolder(rel string, d fs.DirEntry) bool {
+	return d.IsDir() && (filepath.Join(s.project.Dir, rel) == string(s.out) || d.Name() == OutName)
+}
 
 func trialKey(variant string, s state) string { return variant + " " + string(s.digest()) }
 
@@ -104,12 +116,12 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	if err := w.lay(s); err != nil {
 		return nil, err
 	}
-	source, err := os.ReadFile(filepath.Join(w.dir, filepath.FromSlash(v.Dockerfile)))
+	source, err := w.dockerfile(&v)
 	if err != nil {
 		return nil, fmt.Errorf("variant %s: %w: %w", v.Name, err, whittle.ErrUsage)
 	}
 	w.builds++
-	out, err := openFolder(w.out.path(filepath.Join(trialsDir, fmt.Sprintf("%s-%d", v.Name, w.builds))))
+	out, err := openFolder(filepath.Join(w.images, fmt.Sprintf("%s-%d", v.Name, w.builds)))
 	if err != nil {
 		return nil, err
 	}
@@ -157,27 +169,78 @@ func (w *workshop) lay(s state) error {
 	return nil
 }
 
-// restore gives a file of the copy its content on disk back.
-func (w *workshop) restore(name string) error {
-	delete(w.fresh, name)
-	text, err := os.ReadFile(filepath.Join(w.project.Dir, filepath.FromSlash(name)))
-	if errors.Is(err, fs.ErrNotExist) {
-		return os.Remove(filepath.Join(w.dir, filepath.FromSlash(name)))
+// dockerfile is the text of a variant's Dockerfile as the copy has it. One
+// outside the project is read, and named, where it is.
+func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
+	if !filepath.IsLocal(filepath.FromSlash(v.Dockerfile)) {
+		v.Dockerfile = filepath.Join(w.project.Dir, v.Dockerfile)
+		return os.ReadFile(v.Dockerfile)
 	}
+	root, err := os.OpenRoot(w.dir)
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", name, err)
+		return nil, err
 	}
-	err = w.put(name, text)
+	defer root.Close()
+	return root.ReadFile(filepath.FromSlash(v.Dockerfile))
+}
+
+// before is a file as it was when the project was copied, nil where it was not
+// there.
+func (w *workshop) before(name string) ([]byte, error) {
+	if text, ok := w.original[name]; ok {
+		return text, nil
+	}
+	root, err := os.OpenRoot(w.dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	defer root.Close()
+	text, err := root.ReadFile(filepath.FromSlash(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		text = nil
+	case err != nil:
+		return nil, fmt.Errorf("reading %s: %w: %w", name, err, whittle.ErrUsage)
+	case text == nil:
+		text = []byte{}
+	}
+	w.original[name] = text
+	return text, nil
+}
+
+// restore gives a file of the copy its first content back.
+func (w *workshop) restore(name string) error {
+	text, err := w.before(name)
+	if err == nil && text == nil {
+		err = os.Remove(filepath.Join(w.dir, filepath.FromSlash(name)))
+	} else if err == nil {
+		err = w.put(name, text)
+	}
 	delete(w.fresh, name)
 	return err
 }
 
+// put writes a file of the copy; a link that leads out of it is not followed.
 func (w *workshop) put(name string, text []byte) error {
-	if !filepath.IsLocal(filepath.FromSlash(name)) {
-		return fmt.Errorf("a fix names %s, outside the project: %w", name, whittle.ErrUsage)
+	root, err := os.OpenRoot(w.dir)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	defer root.Close()
+	if _, err := w.before(name); err != nil {
+		return err
 	}
 	w.fresh[name] = true
-	return replaceFile(filepath.Join(w.dir, filepath.FromSlash(name)), text)
+	file, mode := filepath.FromSlash(name), fs.FileMode(0o644)
+	if info, err := root.Stat(file); err == nil {
+		mode = info.Mode().Perm()
+	} else if err := root.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return fmt.Errorf("writing %s: %w: %w", name, err, whittle.ErrUsage)
+	}
+	if err := root.WriteFile(file, text, mode); err != nil {
+		return fmt.Errorf("writing %s: %w: %w", name, err, whittle.ErrUsage)
+	}
+	return nil
 }
 
 // replaceFile writes a file whole and keeps the mode that it had.
@@ -232,15 +295,11 @@ func (w *workshop) files(s state, fixes []*whittle.Fix) (map[string][]byte, erro
 				out[p.File] = text
 				continue
 			}
-			if !filepath.IsLocal(filepath.FromSlash(p.File)) {
-				return nil, fmt.Errorf("a fix names %s, outside the project: %w", p.File, whittle.ErrUsage)
+			text, err := w.before(p.File)
+			if err != nil {
+				return nil, err
 			}
-			text, err := os.ReadFile(filepath.Join(w.project.Dir, filepath.FromSlash(p.File)))
-			switch {
-			case errors.Is(err, fs.ErrNotExist):
-			case err != nil:
-				return nil, fmt.Errorf("reading %s: %w", p.File, err)
-			default:
+			if text != nil {
 				out[p.File] = text
 			}
 		}
@@ -284,27 +343,69 @@ func verdictRank(v string) int {
 }
 
 // worse says why a change must not stay: what ran before does not any more, or
-// the image is larger and nothing runs that did not before. It is empty where
-// the change may stay. A change that is to mend an image may make it larger
-// while it does not run: another one may be missing.
-func worse(before, after *trial, mending bool) string {
+// the image is larger. A change that mends an image, this one or another, may
+// make it larger. It is empty where the change may stay.
+func worse(before, after *trial, mends bool) string {
 	b, a := outcome(before), outcome(after)
 	if b.Build == whittle.Built && a.Build != whittle.Built {
 		return "it does not build any more: " + a.Problem
 	}
 	for _, was := range before.Run.Commands {
-		for _, is := range after.Run.Commands {
-			if was.Name == is.Name && was.Status == whittle.Runs && is.Status != whittle.Runs {
-				return fmt.Sprintf("%s does not run any more: %s", is.Name, cmp.Or(is.Problem, path.Join(is.Tail...)))
-			}
+		if was.Status != whittle.Runs {
+			continue
+		}
+		is := sameCommand(after, was)
+		switch {
+		case is == nil:
+			return was.Name + " cannot be run any more"
+		case is.Status != whittle.Runs:
+			return fmt.Sprintf("%s does not run any more: %s", is.Name, cmp.Or(is.Problem, strings.Join(is.Tail, " ")))
 		}
 	}
 	if verdictRank(a.Verdict) < verdictRank(b.Verdict) {
 		return "its files show that it cannot run any more: " + a.Problem
 	}
-	better := mending && b.Verdict != whittle.Runs || verdictRank(a.Verdict) > verdictRank(b.Verdict) || a.Passed > b.Passed
-	if grown := a.Size.Unpacked - b.Size.Unpacked; grown > 0 && !better {
+	if grown := a.Size.Unpacked - b.Size.Unpacked; grown > 0 && b.Build == whittle.Built && !mends {
 		return fmt.Sprintf("the image is %s larger", whittle.Bytes(grown))
 	}
 	return ""
+}
+
+// sameCommand is a command's run in another image, nil where it was not run.
+// Those that whittle makes itself are known by their names.
+func sameCommand(t *trial, c whittle.CommandRun) *whittle.CommandRun {
+	for i := range t.Run.Commands {
+		other := &t.Run.Commands[i]
+		if other.Name == c.Name && (slices.Equal(other.Command, c.Command) || c.Name == serveName || c.Name == testsName) {
+			return other
+		}
+	}
+	return nil
+}
+
+// better says that a change has brought an image nearer to running: it runs,
+// more of its commands do, one fails for another reason, or its files show
+// fewer errors.
+func better(before, after *trial) bool {
+	b, a := outcome(before), outcome(after)
+	if verdictRank(a.Verdict) > verdictRank(b.Verdict) || a.Passed > b.Passed || a.Build == whittle.Built && b.Build != whittle.Built ||
+		errorsOf(after) < errorsOf(before) {
+		return true
+	}
+	return slices.ContainsFunc(before.Run.Commands, func(was whittle.CommandRun) bool {
+		is := sameCommand(after, was)
+		return was.Status != whittle.Runs && is != nil && is.Problem != was.Problem
+	})
+}
+
+func errorsOf(t *trial) (n int) {
+	if t.Check == nil {
+		return 0
+	}
+	for _, p := range t.Check.Problems {
+		if p.Severity == "error" {
+			n++
+		}
+	}
+	return n
 }

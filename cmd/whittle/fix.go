@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -43,7 +44,7 @@ does not run; 2 bad usage or input; 3 the build engine or the network failed.`,
 				return err
 			}
 			if interactive {
-				o.Ask = (&asker{in: bufio.NewReader(a.in), out: a.err}).ask
+				o.Ask = newAsker(a.in, a.err).ask
 			}
 			return a.runFix(cmd, o)
 		},
@@ -76,15 +77,15 @@ func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions) error {
 	if err != nil {
 		return err
 	}
-	r, err := lab.Fix(cmd.Context(), env, o)
-	if err != nil {
-		return err
+	r, failed := lab.Fix(cmd.Context(), env, o)
+	if r == nil {
+		return failed
 	}
 	if err := a.show(r, func(w io.Writer, st report.Style) error { return report.RepairText(w, r, st) }); err != nil {
 		return err
 	}
-	if r.Verified == nil {
-		return nil
+	if failed != nil || r.Verified == nil {
+		return failed
 	}
 	for _, s := range r.Steps {
 		if s.Status == whittle.TakenBack {
@@ -92,7 +93,7 @@ func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions) error {
 		}
 	}
 	for _, v := range r.Verified.Variants {
-		if v.After.Build == whittle.Built && v.After.Verdict != whittle.Runs {
+		if v.After.Build == whittle.Built && v.After.Verdict == whittle.Fails {
 			return errNo
 		}
 	}
@@ -101,13 +102,36 @@ func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions) error {
 
 // asker asks on the terminal before each fix.
 type asker struct {
-	in  *bufio.Reader
-	out io.Writer
+	lines chan answer
+	out   io.Writer
 	// all and none answer the rest.
 	all, none bool
 }
 
-func (k *asker) ask(f whittle.Finding) (bool, error) {
+type answer struct {
+	text string
+	err  error
+}
+
+// newAsker reads answers beside what else goes on, so that Ctrl-C ends the
+// question, too.
+func newAsker(in io.Reader, out io.Writer) *asker {
+	k := &asker{lines: make(chan answer), out: out}
+	go func() {
+		r := bufio.NewReader(in)
+		for {
+			text, err := r.ReadString('\n')
+			k.lines <- answer{text, err}
+			if err != nil {
+				close(k.lines)
+				return
+			}
+		}
+	}()
+	return k
+}
+
+func (k *asker) ask(ctx context.Context, f whittle.Finding) (bool, error) {
 	if k.all || k.none {
 		return k.all, nil
 	}
@@ -117,19 +141,24 @@ func (k *asker) ask(f whittle.Finding) (bool, error) {
 	}
 	for {
 		fmt.Fprintf(k.out, "%s? [y]es, [n]o, [a]ll, [q]uit: ", report.Plain(f.Fix.Title))
-		line, err := k.in.ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return false, fmt.Errorf("reading the answer: %w: %w", err, whittle.ErrUsage)
+		var line answer
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case line = <-k.lines:
 		}
-		switch answer := strings.ToLower(strings.TrimSpace(line)); {
-		case answer == "y" || answer == "yes":
+		if line.err != nil && !errors.Is(line.err, io.EOF) {
+			return false, fmt.Errorf("reading the answer: %w: %w", line.err, whittle.ErrUsage)
+		}
+		switch text := strings.ToLower(strings.TrimSpace(line.text)); {
+		case text == "y" || text == "yes":
 			return true, nil
-		case answer == "n" || answer == "no":
+		case text == "n" || text == "no":
 			return false, nil
-		case answer == "a" || answer == "all":
+		case text == "a" || text == "all":
 			k.all = true
 			return true, nil
-		case answer == "q" || answer == "quit" || err != nil:
+		case text == "q" || text == "quit" || text == "" && line == (answer{}) || line.err != nil:
 			k.none = true
 			return false, nil
 		}

@@ -65,9 +65,12 @@ func (a *app) runLab(cmd *cobra.Command, o lab.StudyOptions) error {
 	if err != nil {
 		return err
 	}
-	study, err := lab.Study(cmd.Context(), env, o)
-	if err != nil {
-		return err
+	if !o.Fix && (o.Write || o.Force || o.Risk != "") {
+		return whittle.WithHint(fmt.Errorf("--write, --force and --risk go with --fix: %w", whittle.ErrUsage), "add --fix")
+	}
+	study, failed := lab.Study(cmd.Context(), env, o)
+	if study == nil {
+		return failed
 	}
 	out := o.Out
 	if out == "" {
@@ -83,11 +86,11 @@ func (a *app) runLab(cmd *cobra.Command, o lab.StudyOptions) error {
 		fmt.Fprintf(a.err, "\nwrote %s and report.json; images and logs are beside them\n", filepath.Join(out, "report.md"))
 	}
 	for _, v := range study.Variants {
-		if v.Build.Status == whittle.Failed {
+		if failed == nil && v.Build.Status == whittle.Failed {
 			return errNo
 		}
 	}
-	return nil
+	return failed // the study was finished, and not all that was to follow
 }
 
 func keepReports(study *whittle.Study, out string) error {
