@@ -64,6 +64,9 @@ func (y *tally) all(name string, src []byte) {
 // TestSafety makes every operation over every instruction of some thousands of
 // Dockerfiles, and prints how many with -v.
 func TestSafety(t *testing.T) {
+	if testing.Short() {
+		t.Skip("minutes with the race detector, and nothing in it is concurrent")
+	}
 	// Each trial allocates little and forgets it all.
 	t.Cleanup(func(percent int) func() { return func() { debug.SetGCPercent(percent) } }(debug.SetGCPercent(1000)))
 	files := safetyCorpus(t)
@@ -274,6 +277,9 @@ func randomInstruction(r *rand.Rand, pick func(...string) string) string {
 
 // TestMergeMany merges what many operations would change of one file.
 func TestMergeMany(t *testing.T) {
+	if testing.Short() {
+		t.Skip("minutes with the race detector, and nothing in it is concurrent")
+	}
 	merged, conflicted := 0, 0
 	for name, src := range handMade(t) {
 		s, err := newSubject([]byte(src))
