@@ -103,11 +103,7 @@ func (p *prover) propose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		for _, x := range images {
-			x.examined.Close()
-		}
-	}()
+	defer closeImages(images)
 	cands, err := p.candidates(images)
 	if err == nil {
 		cands, err = p.asked(ctx, cands)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -31,7 +30,8 @@ type prover struct {
 	state   state
 	steps   []whittle.RepairStep
 	rounds  []whittle.VerifiedRound
-	refused map[string]bool // fixes that are not tried again
+	refused map[string]bool    // fixes that are not tried again
+	looked  map[string]advised // the images of the round
 }
 
 // candidate is a fix to be tried in a round, with the variants whose images
@@ -74,11 +74,8 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer func() {
-		for _, x := range images {
-			x.examined.Close()
-		}
-	}()
+	defer closeImages(images)
+	p.looked = images
 	cands, err := p.candidates(images)
 	if err != nil {
 		return false, err
@@ -189,7 +186,7 @@ func (p *prover) asked(ctx context.Context, cands []*candidate) ([]*candidate, e
 // asked for.
 func (w *workshop) reachable(f *whittle.Fix) bool {
 	return !slices.ContainsFunc(f.Patches, func(p whittle.Patch) bool {
-		return !filepath.IsLocal(filepath.FromSlash(p.File)) || slices.Contains(w.others, p.File)
+		return w.outside(p.File) || slices.Contains(w.others, p.File)
 	})
 }
 
@@ -302,7 +299,63 @@ func (p *prover) holds(ctx context.Context, accepted, cands []*candidate, varian
 			return v.Name + ": " + why, nil, nil
 		}
 	}
-	return "", merged, nil
+	if !mends {
+		reason, err = p.saves(accepted, cands, variants, was, is)
+	}
+	return reason, merged, err
+}
+
+// enough is the part of a foreseen saving that has to be true, and slack the
+// bytes by which it may miss besides: the edits themselves are in images that
+// copy the whole project.
+const (
+	enough = 0.95
+	slack  = 20_000
+)
+
+// saves says why fixes that were to make images smaller have not done so: some
+// of a set save less than was foreseen, or one saves nothing.
+func (p *prover) saves(accepted, cands []*candidate, variants []project.Variant, was, is []*trial) (string, error) {
+	var foreseen, saved int64
+	for i, v := range variants {
+		x, ok := p.looked[v.Name]
+		if !ok || was[i].archive == "" || is[i].archive == "" {
+			continue
+		}
+		all, err := x.saving(p.changesOf(v.Name, append(slices.Clone(accepted), cands...))...)
+		if err != nil {
+			return "", err
+		}
+		before, err := x.saving(p.changesOf(v.Name, accepted)...)
+		if err != nil {
+			return "", err
+		}
+		foreseen += all.Low - before.Low
+		saved += outcome(was[i]).Size.Unpacked - outcome(is[i]).Size.Unpacked
+	}
+	switch {
+	case foreseen <= 0 || float64(saved) >= float64(foreseen)*enough-slack:
+		return "", nil
+	case len(cands) == 1 && saved > 0:
+		return "", nil // less than was foreseen, and better than nothing
+	case len(cands) == 1:
+		return fmt.Sprintf("it was to save %s, and saves nothing", whittle.Bytes(foreseen)), nil
+	}
+	return fmt.Sprintf("together they save %s of the %s that were foreseen", whittle.Bytes(saved), whittle.Bytes(foreseen)), nil
+}
+
+// changesOf are what some fixes do to a variant's layers.
+func (p *prover) changesOf(variant string, cands []*candidate) []whittle.LayerChange {
+	var out []whittle.LayerChange
+	for _, c := range cands {
+		for _, f := range p.looked[variant].findings {
+			if f.Fingerprint == c.prints[variant] && f.Rule == c.finding.Rule {
+				out = append(out, f.Change)
+				break
+			}
+		}
+	}
+	return out
 }
 
 // merge is the state with fixes on top of the round's; those in the way of
@@ -376,14 +429,10 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 // they did.
 func (p *prover) note(round int, variant string, accepted []*candidate, images map[string]advised, was, is *trial) error {
 	r := whittle.VerifiedRound{Round: round, Variant: variant}
-	var changes []whittle.LayerChange
+	changes := p.changesOf(variant, accepted)
 	for _, c := range accepted {
-		for _, f := range images[variant].findings {
-			if f.Fingerprint == c.prints[variant] && f.Rule == c.finding.Rule {
-				r.Rules = append(r.Rules, f.Rule)
-				changes = append(changes, f.Change)
-				break
-			}
+		if _, ok := c.prints[variant]; ok {
+			r.Rules = append(r.Rules, c.finding.Rule)
 		}
 	}
 	if len(changes) == 0 || is.archive == "" || was.archive == "" {

@@ -172,7 +172,7 @@ func (w *workshop) lay(s state) error {
 // dockerfile is the text of a variant's Dockerfile as the copy has it. One
 // outside the project is read, and named, where it is.
 func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
-	if !filepath.IsLocal(filepath.FromSlash(v.Dockerfile)) {
+	if w.outside(v.Dockerfile) {
 		v.Dockerfile = filepath.Join(w.project.Dir, v.Dockerfile)
 		return os.ReadFile(v.Dockerfile)
 	}
@@ -182,6 +182,19 @@ func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
 	}
 	defer root.Close()
 	return root.ReadFile(filepath.FromSlash(v.Dockerfile))
+}
+
+// outside says that a path of the project leads out of it.
+func (s *study) outside(name string) bool {
+	if !filepath.IsLocal(filepath.FromSlash(name)) {
+		return true
+	}
+	real, err := filepath.EvalSymlinks(filepath.Join(s.project.Dir, filepath.FromSlash(name)))
+	if err != nil {
+		return false // it is not there
+	}
+	rel, err := filepath.Rel(s.project.Dir, real)
+	return err != nil || !filepath.IsLocal(rel)
 }
 
 // before is a file as it was when the project was copied, nil where it was not

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"whittle"
+	"whittle/internal/report"
 )
 
 func main() {
@@ -41,7 +42,7 @@ const (
 var errNo = errors.New("the answer is no")
 
 func run(args []string, std stdio) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	app := &app{stdio: std}
 	root := app.command()
@@ -75,7 +76,7 @@ func exitCode(ctx context.Context, err error) int {
 // complain prints an error as one line, and what to try as another; with
 // --json as one JSON object.
 func (a *app) complain(err error, code int) {
-	text, hint := sentence(err), whittle.Hint(err)
+	text, hint := report.Plain(sentence(err)), report.Plain(whittle.Hint(err))
 	if code == exitInterrupted {
 		text = "interrupted"
 	}

@@ -54,10 +54,23 @@ func Project(ctx context.Context, fsys fs.FS, bound func(distribution string) (s
 		t.queue = t.queue[1:]
 		t.module(file)
 	}
+	if err != nil {
+		t.doubt()
+	}
 	out.Problems = merge(append(t.problems, t.unused()...))
 	out.Unknown = t.unknown
 	out.Verdict = t.verdict(out)
 	return out, nil
+}
+
+// doubt makes warnings of what is not declared in those files that could be
+// read: the others may declare it.
+func (t *tree) doubt() {
+	for i := range t.problems {
+		if p := &t.problems[i]; p.Rule == "undeclared-dependency" && p.Severity == Error {
+			p.Severity = Warning
+		}
+	}
 }
 
 // tree is a project's folder.

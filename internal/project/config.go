@@ -135,6 +135,9 @@ func (c *config) validate(file string) error {
 			return whittle.WithHint(fmt.Errorf("%s: variant name %q: %w", file, v.Name, whittle.ErrUsage),
 				"a name has letters, digits, dot, dash and underscore, and begins with a letter or digit")
 		}
+		if p, err := whittle.ParsePlatform(v.Platform); v.Platform != "" && (err != nil || p.OS != "linux") {
+			return whittle.WithHint(fmt.Errorf("%s: variant %s: platform %q: %w", file, v.Name, v.Platform, whittle.ErrUsage), "whittle builds for linux: linux/amd64, linux/arm64/v8")
+		}
 		if seen[v.Name] {
 			return fmt.Errorf("%s: two variants are named %s: %w", file, v.Name, whittle.ErrUsage)
 		}

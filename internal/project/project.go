@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -82,6 +83,9 @@ func Load(dir, configPath string) (*Project, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading project %s: %w", dir, err)
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = real // walks of the folder do not follow a link to it
 	}
 	if info, err := os.Stat(abs); err != nil || !info.IsDir() {
 		return nil, whittle.WithHint(fmt.Errorf("project %s: no such folder: %w", dir, whittle.ErrUsage),
@@ -192,6 +196,9 @@ func discover(dir string) ([]Variant, error) {
 	var out []Variant
 	for _, e := range entries {
 		if name, ok := variantName(e.Name()); ok && !e.IsDir() {
+			if slices.ContainsFunc(out, func(v Variant) bool { return v.Name == name }) {
+				name = e.Name() // Dockerfile.x and x.Dockerfile
+			}
 			out = append(out, Variant{Name: name, Dockerfile: e.Name()})
 		}
 	}

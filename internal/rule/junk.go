@@ -266,6 +266,13 @@ func (p *Pass) asksGit() bool {
 	if p.startsAny("git", "hg", "svn", "make") {
 		return true
 	}
+	for i := range p.Dockerfile.Stages {
+		for j := range p.Dockerfile.Stages[i].Instructions {
+			if in := &p.Dockerfile.Stages[i].Instructions[j]; in.Keyword == "RUN" && strings.Contains(in.Text(), ".git") {
+				return true
+			}
+		}
+	}
 	for _, name := range []string{"pyproject.toml", "setup.py", "setup.cfg", "package.json"} {
 		src, ok := p.read(name)
 		for _, word := range []string{"setuptools_scm", "setuptools-scm", "hatch-vcs", "versioningit", "pbr", "dunamai", "dynamic-versioning",

@@ -31,9 +31,26 @@ func (p *Pass) bytes(items []int) int64 {
 // remove is the change that takes items out of their layers.
 func (p *Pass) remove(items []int) whittle.LayerChange {
 	var c whittle.LayerChange
+	dead := map[int]map[string]bool{} // by layer, the contents that have no name left
 	for _, i := range items {
 		c.Remove = append(c.Remove, p.at(i))
+		if it := &p.Ledger.Items[i]; it.Cause != whittle.Live {
+			if dead[it.Layer] == nil {
+				dead[it.Layer] = map[string]bool{}
+			}
+			dead[it.Layer][p.Indexes[it.Layer].Entries[it.Entry].Path] = true
+		}
 	}
+	for layer, names := range dead {
+		for i := range p.Indexes[layer].Entries {
+			e := &p.Indexes[layer].Entries[i]
+			if e.Kind == whittle.HardLink && names[e.Link] {
+				names[e.Path] = true // links may name links
+				c.Remove = append(c.Remove, whittle.Content{Layer: layer, Entry: i})
+			}
+		}
+	}
+	c.Sort()
 	return c
 }
 

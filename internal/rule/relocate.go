@@ -206,6 +206,9 @@ func (p *Pass) intoRun(k *dockerfile.Instruction, layers []int) (relocation, boo
 	if a == nil || a.Keyword != "RUN" || a.Stage != k.Stage || !ok || len(k.Flags)+len(k.Heredocs)+len(k.Args)-1 != 0 || !plainList(acts) {
 		return relocation{}, false
 	}
+	if leavesState(a) {
+		return relocation{}, false
+	}
 	between, ok := p.between(a, k)
 	if p.copiesUp(p.layerOf(a)) {
 		return relocation{}, false // first that has to be mended, which changes what is there to be deleted
