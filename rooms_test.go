@@ -47,6 +47,7 @@ var doors = map[string][]string{
 	"mvdan.cc/sh":                                  {"whittle/internal/dockerfile"},
 	"github.com/spf13/cobra":                       {"whittle/cmd/whittle"},
 	"go.yaml.in/yaml":                              {"whittle/internal/project"},
+	"github.com/aymanbagabas/go-udiff":             {"whittle/internal/plan"},
 	"github.com/pelletier/go-toml":                 {"whittle/internal/project", "whittle/internal/python", "whittle/internal/pyproject"},
 }
 
