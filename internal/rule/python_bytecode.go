@@ -195,14 +195,9 @@ func (p *Pass) shorterRecords(items []int) (records []whittle.Shrunk, bytes int6
 	lines := map[string]int64{} // by RECORD
 	for i := range p.Graph.Distributions {
 		d := &p.Graph.Distributions[i]
-		name := d.Record + "/RECORD"
-		text, err := p.Root.ReadFile(name, maxSource)
-		if err != nil {
-			continue
-		}
-		for line := range strings.Lines(string(text)) {
-			if file, _, ok := strings.Cut(line, ","); ok && gone[path.Join(d.Site, file)] {
-				lines[name] += int64(len(line))
+		for file, line := range p.recordLines(d) {
+			if gone[file] {
+				lines[d.Record+"/RECORD"] += int64(len(line))
 			}
 		}
 	}

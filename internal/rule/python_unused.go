@@ -81,9 +81,10 @@ func (p *Pass) usage(i int) Usage {
 }
 
 // contents are the items of distributions above the base image, dead ones and
-// the wheels that they were installed from included.
+// the wheels that they were installed from included. What was deleted is known
+// by their RECORDs alone.
 func (p *Pass) contents(dists []int) []int {
-	names := map[string]bool{}
+	names, recorded := map[string]bool{}, p.recorded(dists)
 	for _, i := range dists {
 		names[p.Graph.Distributions[i].Name] = true
 	}
@@ -93,13 +94,42 @@ func (p *Pass) contents(dists []int) []int {
 		if it.Bytes == 0 || p.base(it.Layer) {
 			continue
 		}
-		if p.Owner[i].Ecosystem == "pypi" && names[p.Owner[i].Name] {
+		if p.Owner[i].Ecosystem == "pypi" && names[p.Owner[i].Name] || it.Cause != whittle.Live && recorded[it.Path] {
 			out = append(out, i)
 		} else if strings.HasSuffix(it.Path, ".whl") {
 			name, _, _ := strings.Cut(path.Base(it.Path), "-")
 			if names[python.Normalize(name)] {
 				out = append(out, i)
 			}
+		}
+	}
+	return out
+}
+
+// recorded are all paths that the RECORDs of distributions name, whether they
+// are there or not.
+func (p *Pass) recorded(dists []int) map[string]bool {
+	out := map[string]bool{}
+	for _, i := range dists {
+		d := &p.Graph.Distributions[i]
+		for file := range p.recordLines(d) {
+			out[file] = true
+		}
+	}
+	return out
+}
+
+// recordLines are the lines of a distribution's RECORD by the path that each
+// names, in the root.
+func (p *Pass) recordLines(d *python.Distribution) map[string]string {
+	text, err := p.Root.ReadFile(d.Record+"/RECORD", maxSource)
+	if err != nil {
+		return nil
+	}
+	out := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if file, _, ok := strings.Cut(line, ","); ok {
+			out[path.Join(d.Site, file)] = line
 		}
 	}
 	return out
