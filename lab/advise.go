@@ -233,7 +233,7 @@ func (x *examined) advise(ctx context.Context, env *Env, only []string) (*whittl
 			return nil, fmt.Errorf("rule %s: %w", f.Rule, err)
 		}
 		all = append(all, f.Change)
-		if f.Fix != nil && safe(f.Risk) {
+		if f.Fix != nil && within(f.Risk, whittle.RiskLow) {
 			fixable = append(fixable, f.Change)
 		}
 		out.Findings = append(out.Findings, f)
@@ -252,9 +252,6 @@ func (x *examined) advise(ctx context.Context, env *Env, only []string) (*whittl
 func (x *examined) saving(changes ...whittle.LayerChange) (whittle.Saving, error) {
 	return ledger.Saving(x.pass.Indexes, changes...)
 }
-
-// safe says whether fixes of a risk are applied without being asked for.
-func safe(r whittle.Risk) bool { return r == whittle.RiskNone || r == whittle.RiskLow }
 
 // sortFindings puts broken runs first, then the largest saving.
 func sortFindings(fs []whittle.Finding) {

@@ -67,7 +67,7 @@ func (p *prover) study(ctx context.Context, out *whittle.Study) error {
 	if r.Verified, err = p.verified(ctx); err != nil {
 		return err
 	}
-	if r.Files, err = p.changes(); err != nil {
+	if r.Files, err = p.changes(p.state); err != nil {
 		return err
 	}
 	out.Repair = r
@@ -226,22 +226,12 @@ func (p *prover) best(out *whittle.Study, generated map[string]*trial) (*whittle
 	if b.Original.Unpacked > 0 {
 		b.Percent = float64(b.Size.Unpacked) * 100 / float64(b.Original.Unpacked)
 	}
-	files := best.state
-	if files == nil {
-		files = state{}
-	}
-	before := map[string][]byte{}
-	for name := range files {
-		text, err := p.before(name)
-		if err != nil {
-			return nil, err
-		}
-		if text != nil {
-			before[name] = text
-		}
+	changes, err := p.changes(best.state)
+	if err != nil {
+		return nil, err
 	}
 	var diff strings.Builder
-	for _, c := range plan.Changes(before, files) {
+	for _, c := range changes {
 		if c.Path == best.Variant.Dockerfile || !slices.Contains(p.dockerfiles(), c.Path) {
 			diff.WriteString(c.Diff)
 		}

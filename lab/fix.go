@@ -77,7 +77,7 @@ func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) 
 		return nil, err
 	}
 	out.Steps = append(out.Steps, p.steps...)
-	if out.Files, err = p.changes(); err != nil {
+	if out.Files, err = p.changes(p.state); err != nil {
 		return nil, err
 	}
 	if o.Write {
@@ -126,11 +126,11 @@ func (p *prover) propose(ctx context.Context) error {
 	return nil
 }
 
-// changes are the files of the state that differ from those on disk.
-func (p *prover) changes() ([]whittle.FileChange, error) {
+// changes are the files of a state that differ from those that were copied.
+func (w *workshop) changes(s state) ([]whittle.FileChange, error) {
 	before := map[string][]byte{}
-	for name := range p.state {
-		text, err := p.before(name)
+	for name := range s {
+		text, err := w.before(name)
 		if err != nil {
 			return nil, err
 		}
@@ -138,7 +138,7 @@ func (p *prover) changes() ([]whittle.FileChange, error) {
 			before[name] = text
 		}
 	}
-	return plan.Changes(before, p.state), nil
+	return plan.Changes(before, s), nil
 }
 
 // verified holds the images at the start against those at the end.
@@ -232,17 +232,10 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 
 // places are where the files truly lie: within the project, each once.
 func (s *study) places(files []whittle.FileChange) ([]string, error) {
-	dir, err := filepath.EvalSymlinks(s.project.Dir)
-	if err != nil {
-		return nil, fmt.Errorf("finding the project: %w", err)
-	}
 	var out []string
 	for _, f := range files {
-		name := filepath.Join(dir, filepath.FromSlash(f.Path))
-		if real, err := filepath.EvalSymlinks(name); err == nil {
-			name = real
-		}
-		if rel, err := filepath.Rel(dir, name); err != nil || !filepath.IsLocal(rel) {
+		name, ok := s.inside(f.Path)
+		if !ok {
 			return nil, fmt.Errorf("%s is a link out of the project: %w", f.Path, whittle.ErrUsage)
 		}
 		if slices.Contains(out, name) {

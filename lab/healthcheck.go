@@ -97,7 +97,7 @@ check; echo "its health check did not pass within %d s" >&2; kill $main; exit 1`
 func quoted(words []string) string {
 	out := make([]string, len(words))
 	for i, w := range words {
-		out[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		out[i] = dockerfile.Quote(w)
 	}
 	return strings.Join(out, " ")
 }

@@ -90,7 +90,7 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if err := p.advance(ctx, n, cands, accepted, images); err != nil {
+	if err := p.advance(ctx, n, cands, accepted); err != nil {
 		return false, err
 	}
 	return true, nil // what was taken back is not tried again
@@ -186,7 +186,8 @@ func (p *prover) asked(ctx context.Context, cands []*candidate) ([]*candidate, e
 // asked for.
 func (w *workshop) reachable(f *whittle.Fix) bool {
 	return !slices.ContainsFunc(f.Patches, func(p whittle.Patch) bool {
-		return w.outside(p.File) || slices.Contains(w.others, p.File)
+		_, ok := w.inside(p.File)
+		return !ok || slices.Contains(w.others, p.File)
 	})
 }
 
@@ -394,7 +395,7 @@ func (w *workshop) dockerfiles() []string {
 
 // advance makes the accepted fixes the state of the next round, and notes what
 // became of each.
-func (p *prover) advance(ctx context.Context, round int, cands, accepted []*candidate, images map[string]advised) error {
+func (p *prover) advance(ctx context.Context, round int, cands, accepted []*candidate) error {
 	next, _, err := p.merge(accepted)
 	if err != nil {
 		return err
@@ -417,7 +418,7 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 		if err != nil {
 			return err
 		}
-		if err := p.note(round, v.Name, accepted, images, p.now[v.Name], t); err != nil {
+		if err := p.note(round, v.Name, accepted, p.now[v.Name], t); err != nil {
 			return err
 		}
 		p.now[v.Name] = t
@@ -427,7 +428,7 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 
 // note compares what the fixes of a round were to save of a variant with what
 // they did.
-func (p *prover) note(round int, variant string, accepted []*candidate, images map[string]advised, was, is *trial) error {
+func (p *prover) note(round int, variant string, accepted []*candidate, was, is *trial) error {
 	r := whittle.VerifiedRound{Round: round, Variant: variant}
 	changes := p.changesOf(variant, accepted)
 	for _, c := range accepted {
@@ -439,7 +440,7 @@ func (p *prover) note(round int, variant string, accepted []*candidate, images m
 		return nil
 	}
 	var err error
-	if r.Predicted, err = images[variant].saving(changes...); err != nil {
+	if r.Predicted, err = p.looked[variant].saving(changes...); err != nil {
 		return err
 	}
 	r.Saved = outcome(was).Size.Unpacked - outcome(is).Size.Unpacked

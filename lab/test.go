@@ -81,15 +81,8 @@ func withTests(d build.Definition, text []byte, folder string, process whittle.P
 // copyInside copies a file or folder of the project, to which no link leads
 // from outside.
 func (s *study) copyInside(name, to string) error {
-	dir, err := filepath.EvalSymlinks(s.project.Dir)
-	if err != nil {
-		return err
-	}
-	from, err := filepath.EvalSymlinks(filepath.Join(dir, name))
-	if err != nil {
-		return err
-	}
-	if rel, err := filepath.Rel(dir, from); err != nil || !filepath.IsLocal(rel) {
+	from, ok := s.inside(name)
+	if !ok {
 		return fmt.Errorf("it is a link out of the project: %w", whittle.ErrUsage)
 	}
 	return copyTree(from, filepath.Join(to, name), s.ownFolder)

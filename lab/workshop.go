@@ -172,7 +172,7 @@ func (w *workshop) lay(s state) error {
 // dockerfile is the text of a variant's Dockerfile as the copy has it. One
 // outside the project is read, and named, where it is.
 func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
-	if w.outside(v.Dockerfile) {
+	if _, ok := w.inside(v.Dockerfile); !ok {
 		v.Dockerfile = filepath.Join(w.project.Dir, v.Dockerfile)
 		return os.ReadFile(v.Dockerfile)
 	}
@@ -184,17 +184,16 @@ func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
 	return root.ReadFile(filepath.FromSlash(v.Dockerfile))
 }
 
-// outside says that a path of the project leads out of it.
-func (s *study) outside(name string) bool {
-	if !filepath.IsLocal(filepath.FromSlash(name)) {
-		return true
+// inside is where a path of the project truly lies, links followed; ok is false
+// where it leads out of the project. What is not there is where it would be.
+func (s *study) inside(name string) (real string, ok bool) {
+	name = filepath.FromSlash(name)
+	real = filepath.Join(s.project.Dir, name)
+	if followed, err := filepath.EvalSymlinks(real); err == nil {
+		real = followed
 	}
-	real, err := filepath.EvalSymlinks(filepath.Join(s.project.Dir, filepath.FromSlash(name)))
-	if err != nil {
-		return false // it is not there
-	}
-	rel, err := filepath.Rel(s.project.Dir, real)
-	return err != nil || !filepath.IsLocal(rel)
+	rel, err := filepath.Rel(s.project.Dir, real) // Dir itself holds no links
+	return real, filepath.IsLocal(name) && err == nil && filepath.IsLocal(rel)
 }
 
 // before is a file as it was when the project was copied, nil where it was not

@@ -137,3 +137,11 @@ func (a *app) progress() lab.Progress {
 	}
 	return steps{a.err}
 }
+
+// projectDir is the folder that a command of [DIR] is about.
+func projectDir(args []string) string {
+	if len(args) == 1 {
+		return args[0]
+	}
+	return "."
+}

@@ -25,10 +25,7 @@ It starts from the first variant that builds; --build builds the strategies, too
 and shows the true sizes beside.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Dir = "."
-			if len(args) == 1 {
-				o.Dir = args[0]
-			}
+			o.Dir = projectDir(args)
 			env, err := a.env()
 			if err != nil {
 				return err

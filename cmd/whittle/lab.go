@@ -35,10 +35,7 @@ Exit codes: 0 the study is complete; 1 it is, and a variant failed to build;
 2 bad usage or input; 3 the build engine or the network failed.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Dir = "."
-			if len(args) == 1 {
-				o.Dir = args[0]
-			}
+			o.Dir = projectDir(args)
 			var err error
 			if o.Risk, err = riskOption(risk); err != nil {
 				return err

@@ -35,7 +35,7 @@ func Apply(src []byte, edits []Edit) ([]byte, error) {
 
 // apply is Apply to a file that is parsed already.
 func (f *File) apply(edits []Edit) (*File, error) {
-	out, err := splice(f.Source, edits)
+	out, err := whittle.Splice(f.Source, edits)
 	if err != nil {
 		return nil, err
 	}
@@ -50,20 +50,6 @@ func (f *File) apply(edits []Edit) (*File, error) {
 		return nil, fmt.Errorf("the edits reach further than they say: %w", err)
 	}
 	return after, nil
-}
-
-func splice(src []byte, edits []Edit) ([]byte, error) {
-	var out []byte
-	at := 0
-	for i, e := range edits {
-		if e.Span.Start < at || e.Span.End < e.Span.Start || e.Span.End > len(src) {
-			return nil, fmt.Errorf("edit %d of [%d, %d) overlaps another, is out of order or lies outside the file", i, e.Span.Start, e.Span.End)
-		}
-		out = append(out, src[at:e.Span.Start]...)
-		out = append(out, e.New...)
-		at = e.Span.End
-	}
-	return append(out, src[at:]...), nil
 }
 
 // compare holds the instructions of both files against each other.

@@ -135,21 +135,7 @@ func (m *merger) apply(name string, edits []whittle.Edit) ([]byte, error) {
 	if slices.Contains(m.dockerfiles, name) {
 		return dockerfile.Apply(m.files[name], edits)
 	}
-	return splice(m.files[name], edits)
-}
-
-func splice(src []byte, edits []whittle.Edit) ([]byte, error) {
-	var out []byte
-	at := 0
-	for _, e := range edits {
-		if e.Span.Start < at || e.Span.End < e.Span.Start || e.Span.End > len(src) {
-			return nil, errors.New("its edits overlap or lie outside the file")
-		}
-		out = append(out, src[at:e.Span.Start]...)
-		out = append(out, e.New...)
-		at = e.Span.End
-	}
-	return append(out, src[at:]...), nil
+	return whittle.Splice(m.files[name], edits)
 }
 
 // Changes are the files that differ, with unified diffs, sorted by path.

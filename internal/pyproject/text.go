@@ -9,19 +9,13 @@ import (
 	"whittle"
 )
 
-// splice applies edits, which are sorted and do not overlap.
+// splice is [whittle.Splice] with this room's error.
 func splice(src []byte, edits []whittle.Edit) ([]byte, error) {
-	out := make([]byte, 0, len(src)+64)
-	at := 0
-	for _, e := range edits {
-		if e.Span.Start < at || e.Span.End < e.Span.Start || e.Span.End > len(src) {
-			return nil, unsupported("the edit of [%d, %d) lies in the way of another", e.Span.Start, e.Span.End)
-		}
-		out = append(out, src[at:e.Span.Start]...)
-		out = append(out, e.New...)
-		at = e.Span.End
+	out, err := whittle.Splice(src, edits)
+	if err != nil {
+		return nil, unsupported("%v", err)
 	}
-	return append(out, src[at:]...), nil
+	return out, nil
 }
 
 func sortEdits(edits []whittle.Edit) {

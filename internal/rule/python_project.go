@@ -56,7 +56,7 @@ func (p *Pass) projectPatch(name string, changes []change) (whittle.Patch, error
 		if err != nil {
 			return whittle.Patch{}, err
 		}
-		if after, err = applied(after, edits); err != nil {
+		if after, err = whittle.Splice(after, edits); err != nil {
 			return whittle.Patch{}, err
 		}
 		if edits, err = c(src); err != nil {
@@ -68,24 +68,10 @@ func (p *Pass) projectPatch(name string, changes []change) (whittle.Patch, error
 		return whittle.Patch{}, fmt.Errorf("nothing to change in %s: %w", name, whittle.ErrNotFound)
 	}
 	slices.SortStableFunc(apart, func(a, b whittle.Edit) int { return a.Span.Start - b.Span.Start })
-	if out, err := applied(src, apart); err != nil || !bytes.Equal(out, after) {
+	if out, err := whittle.Splice(src, apart); err != nil || !bytes.Equal(out, after) {
 		apart = []whittle.Edit{oneEdit(src, after)}
 	}
 	return whittle.Patch{File: name, Digest: whittle.DigestOf(src), Edits: apart}, nil
-}
-
-// applied is a text with sorted edits.
-func applied(src []byte, edits []whittle.Edit) ([]byte, error) {
-	var out []byte
-	at := 0
-	for _, e := range edits {
-		if e.Span.Start < at || e.Span.End < e.Span.Start || e.Span.End > len(src) {
-			return nil, fmt.Errorf("edits of one file overlap: %w", whittle.ErrUnsupported)
-		}
-		out = append(append(out, src[at:e.Span.Start]...), e.New...)
-		at = e.Span.End
-	}
-	return append(out, src[at:]...), nil
 }
 
 // oneEdit is the edit from one text to another: all between what they begin

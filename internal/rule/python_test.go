@@ -60,7 +60,7 @@ func TestOneEdit(t *testing.T) {
 		letters := rapid.StringOfN(rapid.RuneFrom([]rune("ab\n")), 0, 12, -1)
 		a, b := []byte(letters.Draw(t, "a")), []byte(letters.Draw(t, "b"))
 		e := oneEdit(a, b)
-		got, err := applied(a, []whittle.Edit{e})
+		got, err := whittle.Splice(a, []whittle.Edit{e})
 		if err != nil || !bytes.Equal(got, b) {
 			t.Fatalf("%q to %q by %+v: %q, %v", a, b, e, got, err)
 		}
@@ -78,7 +78,7 @@ func TestApplied(t *testing.T) {
 		"overlap": {edit(0, 2, ""), edit(1, 3, "")}, "order": {edit(3, 4, ""), edit(0, 1, "")},
 		"outside": {edit(2, 9, "")}, "backwards": {edit(3, 2, "")},
 	} {
-		if out, err := applied([]byte("12345"), edits); err == nil {
+		if out, err := whittle.Splice([]byte("12345"), edits); err == nil {
 			t.Errorf("%s: %q", name, out)
 		}
 	}
