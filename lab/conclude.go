@@ -26,34 +26,31 @@ func (s *study) conclude(ctx context.Context, out *whittle.Study) error {
 	if s.o.Fix {
 		w.risk = p.risk
 	}
-	images, err := p.examineAll(ctx)
-	if err != nil {
+	defer p.close()
+	if err := p.lookAll(ctx); err != nil {
 		return err
 	}
+	first := true // forecasts start from the first that builds
 	for _, v := range s.project.Variants {
-		out.Findings = append(out.Findings, images[v.Name].findings...)
+		x, ok := p.looked[v.Name]
+		if !ok {
+			continue
+		}
+		if first {
+			first = false
+			f, err := w.forecast(ctx, v, x)
+			if err != nil {
+				return err
+			}
+			out.Forecasts = f.Forecasts
+		}
+		out.Findings = append(out.Findings, x.findings...)
 	}
 	sortFindings(out.Findings)
-	for _, v := range s.project.Variants {
-		if x, ok := images[v.Name]; ok {
-			var f *whittle.Forecasts
-			if f, err = w.forecast(ctx, v, x); err == nil {
-				out.Forecasts = f.Forecasts
-			}
-			break
-		}
-	}
-	closeImages(images)
-	if err != nil || !s.o.Fix {
-		return err
+	if !s.o.Fix {
+		return nil
 	}
 	return p.study(ctx, out)
-}
-
-func closeImages(images map[string]advised) {
-	for _, x := range images {
-		x.examined.Close()
-	}
 }
 
 // study is the proof loop at the end of a study: the fixes, then the
@@ -100,12 +97,11 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study) (map[string
 			from = v
 		}
 	}
-	images, err := p.examineAll(ctx)
+	x, _, err := p.look(ctx, from)
 	if err != nil {
 		return nil, err
 	}
-	defer closeImages(images)
-	forecasts, err := p.forecast(ctx, from, images[base])
+	forecasts, err := p.forecast(ctx, from, x)
 	if err != nil {
 		return nil, err
 	}
@@ -269,16 +265,16 @@ func Forecast(ctx context.Context, env *Env, o ForecastOptions) (*whittle.Foreca
 	}
 	defer w.close()
 	p := newProver(w, nil, whittle.RiskLow, nil)
+	defer p.close()
 	for _, v := range s.project.Variants {
-		advice, x, err := w.advise(ctx, v, w.trials[trialKey(v.Name, nil)], nil)
+		x, ok, err := p.look(ctx, v)
 		if err != nil {
 			return nil, err
 		}
-		if x == nil {
+		if !ok {
 			continue
 		}
-		defer x.Close()
-		out, err := w.forecast(ctx, v, advised{x, advice.Findings, nil})
+		out, err := w.forecast(ctx, v, x)
 		if err != nil || !o.Build {
 			return out, err
 		}

@@ -65,6 +65,7 @@ func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) 
 	defer w.close()
 	w.guard = o.Guard
 	p := newProver(w, o.Rules, o.risk(), o.Ask)
+	defer p.close()
 	out := &whittle.Repair{Schema: whittle.FixSchema, Project: s.project.Name, Steps: []whittle.RepairStep{}}
 	if o.Verify {
 		if err := p.prove(ctx); err != nil {
@@ -99,12 +100,10 @@ func (o *FixOptions) risk() whittle.Risk {
 
 // propose applies the fixes of the images that there are, without building.
 func (p *prover) propose(ctx context.Context) error {
-	images, err := p.examineAll(ctx)
-	if err != nil {
+	if err := p.lookAll(ctx); err != nil {
 		return err
 	}
-	defer closeImages(images)
-	cands, err := p.candidates(images)
+	cands, err := p.candidates()
 	if err == nil {
 		cands, err = p.asked(ctx, cands)
 	}

@@ -93,7 +93,7 @@ func (w *workshop) fixedText(v project.Variant, x advised) ([]byte, whittle.Savi
 			fixes, changes = append(fixes, f.Fix), append(changes, f.Change)
 		}
 	}
-	files, err := w.files(x.state, fixes)
+	files, err := w.files(x.trial.state, fixes)
 	if err != nil {
 		return nil, whittle.Saving{}, err
 	}

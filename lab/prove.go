@@ -31,7 +31,7 @@ type prover struct {
 	steps   []whittle.RepairStep
 	rounds  []whittle.VerifiedRound
 	refused map[string]bool    // fixes that are not tried again
-	looked  map[string]advised // the images of the round
+	looked  map[string]advised // the images that were last asked about, by variant
 }
 
 // candidate is a fix to be tried in a round, with the variants whose images
@@ -48,7 +48,7 @@ type candidate struct {
 }
 
 func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.Context, whittle.Finding) (bool, error)) *prover {
-	p := &prover{workshop: w, rules: rules, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}}
+	p := &prover{workshop: w, rules: rules, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}, looked: map[string]advised{}}
 	for _, v := range w.project.Variants {
 		t := w.trials[trialKey(v.Name, nil)]
 		p.start[v.Name], p.now[v.Name] = t, t
@@ -70,13 +70,10 @@ func (p *prover) prove(ctx context.Context) error {
 // round asks the rules about the images as they are, tries the fixes together,
 // and takes back those that do harm. It says whether there were any.
 func (p *prover) round(ctx context.Context, n int) (bool, error) {
-	images, err := p.examineAll(ctx)
-	if err != nil {
+	if err := p.lookAll(ctx); err != nil {
 		return false, err
 	}
-	defer closeImages(images)
-	p.looked = images
-	cands, err := p.candidates(images)
+	cands, err := p.candidates()
 	if err != nil {
 		return false, err
 	}
@@ -100,31 +97,53 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 type advised struct {
 	*examined
 	findings []whittle.Finding
-	// state is what the image was built of, and what the fixes are for.
-	state state
+	// trial is what the image was built of, and what the fixes are for.
+	trial *trial
 }
 
-func (p *prover) examineAll(ctx context.Context) (map[string]advised, error) {
-	out := map[string]advised{}
+// look asks the rules about a variant's image as it is now, once for each
+// image. ok is false where there is none.
+func (p *prover) look(ctx context.Context, v project.Variant) (x advised, ok bool, err error) {
+	t := p.now[v.Name]
+	if x, ok = p.looked[v.Name]; ok && x.trial == t {
+		return x, true, nil
+	}
+	if ok {
+		delete(p.looked, v.Name)
+		x.Close()
+	}
+	a, read, err := p.advise(ctx, v, t, p.rules)
+	if err != nil || read == nil {
+		return advised{}, false, err
+	}
+	x = advised{read, a.Findings, t}
+	p.looked[v.Name] = x
+	return x, true, nil
+}
+
+func (p *prover) lookAll(ctx context.Context) error {
 	for _, v := range p.project.Variants {
-		a, x, err := p.advise(ctx, v, p.now[v.Name], p.rules)
-		if err != nil {
-			return nil, err
-		}
-		if x != nil {
-			out[v.Name] = advised{x, a.Findings, p.now[v.Name].state}
+		if _, _, err := p.look(ctx, v); err != nil {
+			return err
 		}
 	}
-	return out, nil
+	return nil
+}
+
+// close closes the images that were looked at.
+func (p *prover) close() {
+	for _, x := range p.looked {
+		x.Close()
+	}
 }
 
 // candidates are the fixes of some images, the same one of several variants
 // once.
-func (p *prover) candidates(images map[string]advised) ([]*candidate, error) {
+func (p *prover) candidates() ([]*candidate, error) {
 	var out []*candidate
 	byPatch := map[string]*candidate{}
 	for _, v := range p.project.Variants {
-		for _, f := range images[v.Name].findings {
+		for _, f := range p.looked[v.Name].findings {
 			if f.Fix == nil || !within(f.Risk, p.risk) || p.refused[v.Name+" "+f.Fingerprint] || !p.reachable(f.Fix) {
 				continue
 			}

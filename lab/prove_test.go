@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -358,3 +359,45 @@ func TestWorse(t *testing.T) {
 		}
 	}
 }
+
+// TestStudyFix: a study with --fix ends with the best image, kept beside the
+// report, and asks the rules about each image once.
+func TestStudyFix(t *testing.T) {
+	e := &toyEngine{fakeEngine: fakeEngine{t: t}, runs: func(string) bool { return true }}
+	env := toyEnv(e)
+	asked := 0
+	env.Progress = stepFunc(func(line string) {
+		if strings.HasPrefix(line, "asking the rules") {
+			asked++
+		}
+	})
+	dir := toyProject(t, map[string]string{"Dockerfile": toyDockerfile})
+	s, err := Study(t.Context(), env, StudyOptions{Dir: dir, Quick: true, Fix: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Best == nil || s.Repair == nil || s.Best.Size.Unpacked != 1000 || s.Best.Outcome.Verdict != whittle.Runs || !strings.Contains(s.Best.Diff, "+RUN mk opt/a 500000 && rm -rf /opt/a") {
+		t.Fatalf("best %+v", s.Best)
+	}
+	if _, err := os.Stat(filepath.Join(dir, ".whittle", s.Best.Archive)); err != nil {
+		t.Error(err)
+	}
+	if len(s.Findings) == 0 || s.Forecasts == nil || s.Repair.Verified.Variants[0].Saved != 2_100_000 {
+		t.Errorf("%d findings, forecasts %v, %+v", len(s.Findings), s.Forecasts, s.Repair.Verified)
+	}
+	if asked != 2 {
+		t.Errorf("the rules were asked %d times about two images", asked)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".whittle", "*-*")); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+	if onDisk(t, dir) != toyDockerfile {
+		t.Error("the project was changed without --write")
+	}
+}
+
+// stepFunc is told of each step.
+type stepFunc func(line string)
+
+func (f stepFunc) Step(line string) { f(line) }
+func (stepFunc) Writer() io.Writer  { return nil }
