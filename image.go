@@ -88,6 +88,25 @@ type Sectioner interface {
 	Section() (r *io.SectionReader, ok bool)
 }
 
+// Stat is what can be known of a layer's stored bytes without reading them.
+type Stat struct {
+	// Claim is what is said of the bytes, where something says it: its digest is
+	// empty elsewhere.
+	Claim Blob
+	// Size is how many bytes there are, -1 where only reading them tells.
+	Size int64
+	// Identity is a text that is another one once the bytes may be others: a
+	// file's device, inode and times. It is empty where nothing is sure to
+	// change with them.
+	Identity string
+}
+
+// Stater is implemented by layers that can be looked at without being read.
+// Stat fails where Open would.
+type Stater interface {
+	Stat(ctx context.Context) (Stat, error)
+}
+
 // Blob describes bytes as stored.
 type Blob struct {
 	Digest    Digest

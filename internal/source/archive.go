@@ -154,6 +154,27 @@ func (a *archive) open(_ context.Context, d whittle.Digest) (io.ReadCloser, erro
 	return io.NopCloser(s), nil
 }
 
+func (a *archive) stat(_ context.Context, d whittle.Digest) (int64, string, error) {
+	return a.statOf(blobName(d))
+}
+
+// statOf looks at a file of the archive: it changes with the archive.
+func (a *archive) statOf(name string) (int64, string, error) {
+	s, ok := a.find(name)
+	if !ok {
+		return 0, "", fmt.Errorf("the archive has no %s: %w", name, whittle.ErrCorrupt)
+	}
+	info, err := a.file.Stat()
+	if err != nil {
+		return 0, "", err
+	}
+	identity := fileIdentity(info)
+	if identity != "" {
+		identity = fmt.Sprintf("%s %d %d", identity, s.offset, s.size)
+	}
+	return s.size, identity, nil
+}
+
 func (a *archive) manifest(ctx context.Context, d whittle.Digest) (io.ReadCloser, error) {
 	return a.open(ctx, d)
 }

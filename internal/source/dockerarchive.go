@@ -164,5 +164,6 @@ func archiveLayer(a *archive, name string, diffID whittle.Digest) (*layer, error
 			return io.NopCloser(s), nil
 		},
 		inPlace: func() (*io.SectionReader, bool) { return a.sectionOf(clean) },
+		look:    func(context.Context) (int64, string, error) { return a.statOf(clean) },
 	}, nil
 }

@@ -21,6 +21,9 @@ type blobs interface {
 	manifest(ctx context.Context, d whittle.Digest) (io.ReadCloser, error)
 	// section gives them in place, where they lie in a file.
 	section(d whittle.Digest) (*io.SectionReader, bool)
+	// stat says how many there are, -1 where nothing tells, and what changes
+	// with them: see [whittle.Stat].
+	stat(ctx context.Context, d whittle.Digest) (size int64, identity string, err error)
 }
 
 // image implements [whittle.Image] for every place.
@@ -44,7 +47,7 @@ func (i *image) Close() error {
 	return c()
 }
 
-// layer implements [whittle.Layer] and [whittle.Sectioner].
+// layer implements [whittle.Layer], [whittle.Sectioner] and [whittle.Stater].
 type layer struct {
 	diffID whittle.Digest
 	// blob describes the stored bytes; its digest and media type are empty
@@ -53,9 +56,13 @@ type layer struct {
 	transfer bool
 	raw      func(ctx context.Context) (io.ReadCloser, error)
 	inPlace  func() (*io.SectionReader, bool)
+	look     func(ctx context.Context) (size int64, identity string, err error)
 }
 
-var _ whittle.Sectioner = (*layer)(nil)
+var (
+	_ whittle.Sectioner = (*layer)(nil)
+	_ whittle.Stater    = (*layer)(nil)
+)
 
 func (l *layer) DiffID() whittle.Digest { return l.diffID }
 
@@ -75,6 +82,11 @@ func (l *layer) Open(ctx context.Context) (io.ReadCloser, error) {
 		return r, nil
 	}
 	return &verifier{ReadCloser: r, blob: l.blob, hash: sha256.New()}, nil
+}
+
+func (l *layer) Stat(ctx context.Context) (whittle.Stat, error) {
+	size, identity, err := l.look(ctx)
+	return whittle.Stat{Claim: l.blob, Size: size, Identity: identity}, err
 }
 
 func (l *layer) Section() (*io.SectionReader, bool) {

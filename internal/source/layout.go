@@ -82,6 +82,14 @@ func (f folder) section(d whittle.Digest) (*io.SectionReader, bool) {
 	return io.NewSectionReader(file, 0, info.Size()), true
 }
 
+func (f folder) stat(_ context.Context, d whittle.Digest) (int64, string, error) {
+	info, err := os.Stat(filepath.Join(string(f), "blobs", "sha256", d.Hex()))
+	if err != nil {
+		return 0, "", err
+	}
+	return info.Size(), fileIdentity(info), nil
+}
+
 // store is a place that holds an OCI layout.
 type store interface {
 	blobs
@@ -340,5 +348,6 @@ func blobLayer(from blobs, d descriptor, diffID whittle.Digest) *layer {
 			return r, err
 		},
 		inPlace: func() (*io.SectionReader, bool) { return from.section(d.Digest) },
+		look:    func(ctx context.Context) (int64, string, error) { return from.stat(ctx, d.Digest) },
 	}
 }

@@ -74,6 +74,18 @@ func (r *remoteBlobs) manifest(ctx context.Context, d whittle.Digest) (io.ReadCl
 	return io.NopCloser(bytes.NewReader(desc.Manifest)), nil
 }
 
+// stat asks the registry whether it has the blob, and how long that is. A
+// registry names blobs by their content, so a name that was verified once is
+// not asked for again.
+func (r *remoteBlobs) stat(ctx context.Context, d whittle.Digest) (int64, string, error) {
+	l, err := remote.Layer(r.repo.Digest(string(d)), r.with(ctx)...)
+	if err != nil {
+		return 0, "", err
+	}
+	size, err := l.Size()
+	return size, Registry, err
+}
+
 func (r *remoteBlobs) section(whittle.Digest) (*io.SectionReader, bool) { return nil, false }
 
 // registryError sorts what a registry or the way to it said.
