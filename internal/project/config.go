@@ -20,13 +20,15 @@ const maxConfig = 1 << 20
 func keys(path string) []string {
 	switch path {
 	case "":
-		return []string{"project", "bases", "variants", "run", "test", "touch"}
+		return []string{"project", "bases", "variants", "run", "test", "touch", "check"}
 	case "variants.*":
 		return []string{"name", "dockerfile", "target", "args", "platform"}
 	case "run.*":
 		return []string{"name", "command"}
 	case "test":
 		return []string{"copy", "setup", "command"}
+	case "check":
+		return []string{"names", "ignore", "development"}
 	}
 	return nil
 }
@@ -142,6 +144,9 @@ func (c *config) validate(file string) error {
 			return fmt.Errorf("%s: two variants are named %s: %w", file, v.Name, whittle.ErrUsage)
 		}
 		seen[v.Name] = true
+	}
+	if err := c.Check.validate(file); err != nil {
+		return err
 	}
 	if t := c.Test; t != nil && len(t.Command) == 0 {
 		return whittle.WithHint(fmt.Errorf("%s: test has no command: %w", file, whittle.ErrUsage), `write command: ["python", "-m", "pytest"]`)

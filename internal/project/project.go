@@ -38,6 +38,8 @@ type Project struct {
 	// Touch is the source file, relative to Dir, that is changed to measure a
 	// rebuild; empty where there is none.
 	Touch string
+	// Check is what the project says about checks.
+	Check Check
 }
 
 // Variant is one way to build the project.
@@ -74,6 +76,7 @@ type config struct {
 	Run      []Command         `yaml:"run"`
 	Test     *Test             `yaml:"test"`
 	Touch    string            `yaml:"touch"`
+	Check    Check             `yaml:"check"`
 }
 
 // Load reads the project in dir. configPath names another file than
@@ -91,21 +94,15 @@ func Load(dir, configPath string) (*Project, error) {
 		return nil, whittle.WithHint(fmt.Errorf("project %s: no such folder: %w", dir, whittle.ErrUsage),
 			"name the folder that holds the Dockerfile")
 	}
-	var c config
 	required := configPath != ""
 	if !required {
 		configPath = filepath.Join(abs, ConfigName)
 	}
-	src, err := os.ReadFile(configPath)
-	switch {
-	case err == nil:
-		if c, err = parse(displayName(abs, dir, configPath), src); err != nil {
-			return nil, err
-		}
-	case required || !errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("reading %s: %w: %w", configPath, reason(err), whittle.ErrUsage)
+	c, err := read(configPath, displayName(abs, dir, configPath), required)
+	if err != nil {
+		return nil, err
 	}
-	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Configured: len(c.Run) > 0, Touch: c.Touch, Test: c.Test}
+	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Configured: len(c.Run) > 0, Touch: c.Touch, Test: c.Test, Check: c.Check}
 	if err := p.complete(dir); err != nil {
 		return nil, err
 	}
@@ -114,6 +111,19 @@ func Load(dir, configPath string) (*Project, error) {
 		return nil, fmt.Errorf("%s: %w", displayName(abs, dir, configPath), err)
 	}
 	return p, nil
+}
+
+// read reads a whittle.yaml, which may be missing unless it is required; shown
+// is how errors name it.
+func read(file, shown string, required bool) (config, error) {
+	src, err := os.ReadFile(file)
+	switch {
+	case err == nil:
+		return parse(shown, src)
+	case required || !errors.Is(err, fs.ErrNotExist):
+		return config{}, fmt.Errorf("reading %s: %w: %w", file, reason(err), whittle.ErrUsage)
+	}
+	return config{}, nil
 }
 
 // displayName is how messages name the file: as the user would write it.

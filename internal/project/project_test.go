@@ -74,6 +74,10 @@ variants:
 run:
   - command: [shop, --help]
 touch: app.py
+check:
+  names: {cv2: opencv-python-headless, google.cloud.storage: google-cloud-storage}
+  ignore: [acme]
+  development: [docs]
 `,
 	})
 	p, err := Load(dir, "")
@@ -89,9 +93,17 @@ touch: app.py
 		},
 		Commands:   []Command{{Name: "shop", Command: []string{"shop", "--help"}}},
 		Configured: true,
+		Check: Check{Names: map[string]string{"cv2": "opencv-python-headless", "google.cloud.storage": "google-cloud-storage"},
+			Ignore: []string{"acme"}, Development: []string{"docs"}},
 	}
 	if diff := cmp.Diff(want, p); diff != "" {
 		t.Errorf("project (-want +got):\n%s", diff)
+	}
+	if c, err := ReadCheck(dir); err != nil || !cmp.Equal(want.Check, c) {
+		t.Errorf("check: %v, %v", c, err)
+	}
+	if c, err := ReadCheck(t.TempDir()); err != nil || !cmp.Equal(Check{}, c) {
+		t.Errorf("check of a folder without the file: %v, %v", c, err)
 	}
 }
 
@@ -114,6 +126,8 @@ func TestBadInput(t *testing.T) {
 		{"missing Dockerfile", map[string]string{"whittle.yaml": "variants: [{name: a, dockerfile: D}]\n"}, "no such file", ""},
 		{"empty command", map[string]string{"Dockerfile": "", "whittle.yaml": "run: [{name: a}]\n"}, "run 1 has no command", "command:"},
 		{"base of another kind", map[string]string{"Dockerfile": "", "whittle.yaml": "bases: {a: docker:b}\n"}, "is not an OCI layout", "oci-layout:PATH"},
+		{"names of no module", map[string]string{"Dockerfile": "", "whittle.yaml": "check: {names: {a-b: c}}\n"}, `"a-b" is no module`, "module: distribution"},
+		{"names with a version", map[string]string{"Dockerfile": "", "whittle.yaml": "check: {names: {a: 'b>=1'}}\n"}, `"b>=1" is no distribution`, "without a version"},
 		{"touch nothing", map[string]string{"Dockerfile": "", "whittle.yaml": "touch: a.py\n"}, "a.py is not a file", ""},
 		{"bad pyproject", map[string]string{"Dockerfile": "", "pyproject.toml": "[project\n"}, "pyproject.toml:1:", ""},
 	} {
@@ -157,6 +171,9 @@ func TestSchema(t *testing.T) {
 		{"name with a slash", "variants: [{name: ../a}]", false},
 		{"no command", "run: [{name: a}]", false},
 		{"base of another kind", "bases: {a: 'docker:b'}", false},
+		{"names", "check: {names: {cv2: opencv-python}, ignore: [a], development: [b]}", true},
+		{"names with a version", "check: {names: {cv2: 'opencv-python>=4'}}", false},
+		{"a key of check", "check: {name: {}}", false},
 	} {
 		var doc any
 		if err := yaml.Unmarshal([]byte(tc.src), &doc); err != nil {

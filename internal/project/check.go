@@ -1,0 +1,46 @@
+package project
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+
+	"whittle"
+)
+
+// Check is what a project's whittle.yaml says about checks.
+type Check struct {
+	// Names say which distribution has a module, by the module's dotted name;
+	// what is below the module is meant, too.
+	Names map[string]string `yaml:"names"`
+	// Ignore are distributions and modules that nothing is reported of.
+	Ignore []string `yaml:"ignore"`
+	// Development are extras that are for development only.
+	Development []string `yaml:"development"`
+}
+
+// ReadCheck reads what the whittle.yaml in a folder says about checks; without
+// the file it says nothing. Unlike [Load] it does not ask for a Dockerfile.
+// Errors wrap [whittle.ErrUsage] and name the file.
+func ReadCheck(dir string) (Check, error) {
+	file := filepath.Join(dir, ConfigName)
+	c, err := read(file, file, false)
+	return c.Check, err
+}
+
+var (
+	moduleName = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`)
+	distName   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
+)
+
+func (c *Check) validate(file string) error {
+	for module, dist := range c.Names {
+		if !moduleName.MatchString(module) {
+			return whittle.WithHint(fmt.Errorf("%s: check: names: %q is no module: %w", file, module, whittle.ErrUsage), "write module: distribution, as in cv2: opencv-python-headless")
+		}
+		if !distName.MatchString(dist) {
+			return whittle.WithHint(fmt.Errorf("%s: check: names: %s: %q is no distribution: %w", file, module, dist, whittle.ErrUsage), "write the name without a version, as in cv2: opencv-python-headless")
+		}
+	}
+	return nil
+}
