@@ -218,11 +218,24 @@ type Problem struct {
 	Severity string `json:"severity"`
 	Message  string `json:"message"`
 	// Path and Line say where; Line counts from 1, 0 where there is none.
-	Path         string   `json:"path,omitempty"`
-	Line         int      `json:"line,omitempty"`
-	Module       string   `json:"module,omitempty"`
-	Distribution string   `json:"distribution,omitempty"`
-	Guarded      bool     `json:"guarded"`
-	ReachedFrom  []string `json:"reached_from,omitempty"`
-	Fix          string   `json:"fix,omitempty"`
+	Path         string `json:"path,omitempty"`
+	Line         int    `json:"line,omitempty"`
+	Module       string `json:"module,omitempty"`
+	Distribution string `json:"distribution,omitempty"`
+	// Name is what Module does not define, where the module itself is there.
+	Name        string   `json:"name,omitempty"`
+	Guarded     bool     `json:"guarded"`
+	ReachedFrom []string `json:"reached_from,omitempty"`
+	Fix         string   `json:"fix,omitempty"`
+	// Places are the other places where the same cause shows.
+	Places []Location `json:"places,omitempty"`
+}
+
+// Location is a place where the cause of a [Problem] shows too.
+type Location struct {
+	Path string `json:"path"`
+	Line int    `json:"line,omitempty"`
+	// Module is what is imported there: it or a parent is what is missing.
+	Module      string   `json:"module,omitempty"`
+	ReachedFrom []string `json:"reached_from,omitempty"`
 }

@@ -10,10 +10,8 @@
 package check
 
 import (
-	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"whittle"
 	"whittle/internal/elf"
@@ -139,36 +137,6 @@ func (s *state) unknown() []string {
 	if !followed && len(out) == 0 {
 		out = append(out, "the image names nothing that it starts")
 	}
-	return out
-}
-
-// merge makes one problem of those that say the same from several starts, with
-// the way of the worst or else the first, and sorts: errors first.
-func merge(problems []whittle.Problem) []whittle.Problem {
-	type key struct {
-		rule, path, module, distribution, what string
-		line                                   int
-	}
-	at := map[key]int{}
-	out := []whittle.Problem{}
-	for _, p := range problems {
-		k := key{p.Rule, p.Path, p.Module, p.Distribution, "", p.Line}
-		if p.Path == "" && p.Module == "" {
-			k.what = p.Message
-		}
-		i, ok := at[k]
-		if !ok {
-			at[k] = len(out)
-			out = append(out, p)
-			continue
-		}
-		if rank(p.Severity) < rank(out[i].Severity) {
-			out[i] = p
-		}
-	}
-	slices.SortStableFunc(out, func(a, b whittle.Problem) int {
-		return cmp.Or(cmp.Compare(rank(a.Severity), rank(b.Severity)), strings.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line))
-	})
 	return out
 }
 

@@ -93,6 +93,7 @@ func (s *state) problem(st *start, r root, walk *python.Reach, n *python.Node, f
 		p.Fix = "run it as a module (python -m), or import by the full name"
 		return p
 	case python.NoName:
+		p.Name = f.Name
 		p.Rule, p.Message = "missing-name", fmt.Sprintf("%s imports %s from %s, which does not define it%s", at, f.Name, f.Module, from)
 		if i, ok := s.distributionOf(r.im, f.Module); ok {
 			d := s.Distributions[i]

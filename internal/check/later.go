@@ -130,7 +130,7 @@ func (l *later) report(rule, severity string, r root, f python.Failure, chain []
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
 	name := f.Module
 	if f.Cause == python.NoName {
-		name += "." + f.Name
+		name, p.Name = name+"."+f.Name, f.Name
 	}
 	dist, guessed := s.distributionFor(f.Module)
 	if s.ownModules[topOf(f.Module)] {

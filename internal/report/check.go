@@ -71,8 +71,29 @@ func problemLine(p whittle.Problem) string {
 	if len(p.ReachedFrom) > 1 {
 		line += ". Reached by " + strings.Join(p.ReachedFrom, " → ")
 	}
+	if len(p.Places) > 0 {
+		line += ". " + alsoAt(p.Places)
+	}
 	if p.Fix != "" && !strings.Contains(p.Message, p.Fix) {
 		line += ". To do: " + p.Fix
 	}
 	return line
+}
+
+// alsoAt names further places of one cause, the first few of them.
+func alsoAt(places []whittle.Location) string {
+	const most = 3
+	var out []string
+	for _, at := range places[:min(most, len(places))] {
+		s := at.Path
+		if at.Line > 0 {
+			s += fmt.Sprintf(":%d", at.Line)
+		}
+		out = append(out, s)
+	}
+	s := "The same at " + strings.Join(out, ", ")
+	if rest := len(places) - most; rest > 0 {
+		s += fmt.Sprintf(" and %d more", rest)
+	}
+	return s
 }

@@ -54,15 +54,22 @@ func missingSources(p *Pass) []whittle.Finding {
 			lacks = append(lacks, lack{source: source, root: root})
 		}
 		lacks[i].problems = append(lacks[i].problems, problem)
-		if problem.Module != "" && (path.Base(path.Dir(problem.Path)) == "bin" || strings.HasPrefix(strings.Join(problem.ReachedFrom, "\n"), "console script")) {
-			lacks[i].search = true
-		}
+		lacks[i].search = lacks[i].search || problem.Module != "" && fromProgram(problem)
 	}
 	if len(lacks) == 0 {
 		return nil
 	}
 	slices.SortFunc(lacks, func(a, b lack) int { return cmp.Compare(a.source, b.source) })
 	return []whittle.Finding{p.lacking(lacks)}
+}
+
+// fromProgram says that a console script imports what is missing, in one place
+// at least.
+func fromProgram(problem whittle.Problem) bool {
+	places := append([]whittle.Location{{Path: problem.Path, ReachedFrom: problem.ReachedFrom}}, problem.Places...)
+	return slices.ContainsFunc(places, func(at whittle.Location) bool {
+		return path.Base(path.Dir(at.Path)) == "bin" || strings.HasPrefix(strings.Join(at.ReachedFrom, "\n"), "console script")
+	})
 }
 
 // ownSource finds what a problem misses in the project: the top folder or the
@@ -107,6 +114,9 @@ func (p *Pass) lacking(lacks []lack) whittle.Finding {
 		for _, problem := range l.problems {
 			messages = append(messages, problem.Message)
 			evidence = append(evidence, whittle.Evidence{Path: p.inImage(problem.Path), Layer: -1, What: problem.Message})
+			for _, at := range problem.Places {
+				evidence = append(evidence, whittle.Evidence{Path: p.inImage(at.Path), Layer: -1, What: fmt.Sprintf("%s is imported at line %d", cmp.Or(at.Module, problem.Module), at.Line)})
+			}
 		}
 	}
 	f := whittle.Finding{

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -33,7 +34,7 @@ func findUndeclared(p *Pass) []whittle.Finding {
 	var out []whittle.Finding
 	seen := map[string]bool{}
 	for i := range p.Check.Problems {
-		q := &p.Check.Problems[i]
+		q := p.ownPlace(p.Check.Problems[i])
 		name := python.Normalize(q.Distribution)
 		if q.Rule != "missing-module" || q.Severity != "error" || name == "" || seen[name] || p.declares(name) || !p.ownPath(q.Path) {
 			continue
@@ -42,6 +43,15 @@ func findUndeclared(p *Pass) []whittle.Finding {
 		out = append(out, p.undeclared(q, name))
 	}
 	return out
+}
+
+// ownPlace is a problem at the first of its places that is the application's.
+func (p *Pass) ownPlace(q whittle.Problem) *whittle.Problem {
+	if i := slices.IndexFunc(q.Places, func(at whittle.Location) bool { return p.ownPath(at.Path) }); i >= 0 && !p.ownPath(q.Path) {
+		q.Path, q.Line, q.ReachedFrom = q.Places[i].Path, q.Places[i].Line, q.Places[i].ReachedFrom
+		q.Module = cmp.Or(q.Places[i].Module, q.Module)
+	}
+	return &q
 }
 
 // declares says whether a file of the project declares a distribution for what

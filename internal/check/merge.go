@@ -1,0 +1,94 @@
+package check
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"whittle"
+)
+
+// cause is what problems have in common that are one: what is missing, and how
+// much that matters.
+type cause struct{ rule, severity, module, name, distribution, path, what string }
+
+// byModule are the rules whose cause is a missing module, byDistribution those
+// whose cause is a declaration: all places that show it are one problem.
+var (
+	byModule = []string{"missing-module", "missing-source", "missing-name", "missing-metadata", "lazy-import", "optional-import",
+		"missing-shared-library", "wrong-libc", "wrong-arch"}
+	byDistribution = []string{"undeclared-dependency", "misplaced-dependency", "transitive-dependency"}
+)
+
+// causeOf is a problem's cause. What names neither a file nor a module is told
+// apart by what it says.
+func causeOf(p *whittle.Problem) cause {
+	c := cause{rule: p.Rule, severity: p.Severity, module: p.Module, name: p.Name, distribution: p.Distribution}
+	switch {
+	case p.Module != "" && slices.Contains(byModule, p.Rule):
+	case p.Distribution != "" && slices.Contains(byDistribution, p.Rule):
+		c.module = ""
+	default:
+		c.path, c.what = p.Path, p.Message
+	}
+	return c
+}
+
+// merge makes one problem of those that have one cause: the first found is its
+// place, with the way to it, and the others are its places. What is an error in
+// one place is no warning of the same place. Errors come first.
+func merge(problems []whittle.Problem) []whittle.Problem {
+	type spot struct {
+		rule, path, module, distribution, what string
+		line                                   int
+	}
+	worst := map[spot]whittle.Problem{}
+	spotOf := func(p *whittle.Problem) spot {
+		s := spot{p.Rule, p.Path, p.Module, p.Distribution, p.Name, p.Line}
+		if p.Path == "" && p.Module == "" {
+			s.what = p.Message
+		}
+		return s
+	}
+	for _, p := range problems {
+		if was, ok := worst[spotOf(&p)]; !ok || rank(p.Severity) < rank(was.Severity) {
+			worst[spotOf(&p)] = p
+		}
+	}
+	at := map[cause]int{}
+	out := []whittle.Problem{}
+	for i := range problems {
+		s := spotOf(&problems[i])
+		p, ok := worst[s]
+		if !ok {
+			continue // from another start
+		}
+		delete(worst, s)
+		c := causeOf(&p)
+		if k, ok := at[c]; ok {
+			out[k].Places = append(out[k].Places, placeOf(&p, out[k].Module))
+			continue
+		}
+		at[c] = len(out)
+		out = append(out, p)
+	}
+	for i := range out {
+		slices.SortStableFunc(out[i].Places, func(a, b whittle.Location) int {
+			return cmp.Or(strings.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line))
+		})
+	}
+	slices.SortStableFunc(out, func(a, b whittle.Problem) int {
+		return cmp.Or(cmp.Compare(rank(a.Severity), rank(b.Severity)), strings.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line))
+	})
+	return out
+}
+
+// placeOf is a problem as a further place of another; its module is said where
+// that is not the other's.
+func placeOf(p *whittle.Problem, module string) whittle.Location {
+	at := whittle.Location{Path: p.Path, Line: p.Line, ReachedFrom: p.ReachedFrom}
+	if p.Module != module {
+		at.Module = p.Module
+	}
+	return at
+}
