@@ -10,7 +10,10 @@ import (
 
 // AppendCommand puts " && command" at the end of a RUN, laid out as the
 // instruction's own list is: on one line, with the operators at the line ends
-// or at their beginnings. What failed before still fails.
+// or at their beginnings, with ";" where the script runs under set -e and joins
+// its commands so. A line that would get too long is continued. What failed
+// before still fails. The words of an "rm -rf" go to the one that the RUN ends
+// with, if it does.
 //
 // A script in a heredoc gets a further line where it runs under set -e and
 // ends with a command or pipeline, for then nothing hides a failure; else its
@@ -46,10 +49,15 @@ func (in *Instruction) AppendCommand(command string) (whittle.Edit, error) {
 	if err != nil {
 		return whittle.Edit{}, err
 	}
+	if rm, ok := s.endsInRemoval(c.members[last].Span); ok {
+		if paths, ok := removed(more); ok {
+			return in.removeToo(rm, paths)
+		}
+	}
 	var edit whittle.Edit
 	switch {
 	case !in.inBody(c.members[last].Start):
-		edit, err = c.appendInLine(s, command)
+		edit, err = c.appendInLine(s, last, command)
 	case c.errexit(last) && c.exits(last):
 		edit = c.appendLine(last, command)
 	default:
@@ -120,12 +128,8 @@ func (c *chain) last() (int, error) {
 	return n - 1, nil
 }
 
-// longLine is how long an instruction on one line may get, in bytes, before
-// what is appended goes on a line of its own.
-const longLine = 100
-
 // appendInLine continues the logical line.
-func (c *chain) appendInLine(s *Script, command string) (whittle.Edit, error) {
+func (c *chain) appendInLine(s *Script, last int, command string) (whittle.Edit, error) {
 	in := c.in
 	for _, cm := range s.Comments {
 		if !in.inBody(cm.Start) {
@@ -133,18 +137,29 @@ func (c *chain) appendInLine(s *Script, command string) (whittle.Edit, error) {
 		}
 	}
 	at := in.line.offs[in.args[1]-1] + 1
+	src := in.file.Source
+	start := in.file.lineStart(at)
 	lead, ok := c.layout(0)
-	if src := in.file.Source; !ok {
-		lead = " && "
-		switch start := in.file.lineStart(at); {
+	if !ok {
+		lead = c.joint(last) + " "
+		switch {
 		case start > in.line.offs[in.args[0]]:
 			indent := src[start : at-len(strings.TrimLeft(string(src[start:at]), " \t"))]
 			lead = ` \` + in.file.lineEnd() + string(indent) + "&& "
 		case at-start+len(lead)+len(command) > longLine:
-			lead = ` && \` + in.file.lineEnd() + "    "
+			lead = c.joint(last) + ` \` + in.file.lineEnd() + "    "
 		}
 	}
-	return whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: lead + command}, nil
+	return whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: lead + in.file.breakLines(lead, at-start, command)}, nil
+}
+
+// joint is the operator between the last command and what is appended to it:
+// ";" where the list is joined so and a failure ends the shell, else "&&".
+func (c *chain) joint(last int) string {
+	if last > 0 && c.members[last-1].after.Text == ";" && c.errexit(last) && c.exits(last) {
+		return ";"
+	}
+	return " &&"
 }
 
 // appendInBody continues the last list of a heredoc.
@@ -191,7 +206,7 @@ func (c *chain) layout(from int) (string, bool) {
 		case strings.Contains(before, "\n"):
 			return lineBreak(before) + "&& ", true
 		case strings.Contains(after, "\n"):
-			return " &&" + lineBreak(after), true
+			return c.joint(len(c.members)-1) + lineBreak(after), true
 		}
 	}
 	return "", false

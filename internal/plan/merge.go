@@ -112,12 +112,22 @@ func union(have, more []whittle.Edit) ([]whittle.Edit, error) {
 }
 
 // reach orders what is inserted at one place: words of the command that ends
-// there, then a further command, then a further line.
+// there, then a further command, then a further line. Continuations count as
+// blanks.
 func reach(e whittle.Edit) int {
-	switch text := strings.TrimLeft(e.New, " \t"); {
+	text := e.New
+	for {
+		text = strings.TrimLeft(text, " \t")
+		line, rest, more := strings.Cut(text, "\n")
+		if line = strings.TrimRight(line, "\r"); !more || line != `\` {
+			break
+		}
+		text = rest
+	}
+	switch {
 	case strings.HasPrefix(text, "\n"), strings.HasPrefix(text, "\r"):
 		return 2
-	case strings.HasPrefix(text, "&&"):
+	case strings.HasPrefix(text, "&&"), strings.HasPrefix(text, ";"):
 		return 1
 	}
 	return 0

@@ -67,6 +67,11 @@ func TestMerge(t *testing.T) {
 			insert(files, "append", "Dockerfile", "two", " && three"),
 			insert(files, "word", "Dockerfile", "two", " -q"),
 		}, map[string]string{"Dockerfile": "FROM a\n# why\nRUN one && two -q && three\nCOPY x y\n"}, nil},
+		{"words come before a further command on a line of its own", []*whittle.Fix{
+			insert(files, "append", "Dockerfile", "two", " \\\n  && three"),
+			insert(files, "word", "Dockerfile", "two", " \\\n  -q"),
+			insert(files, "append", "Dockerfile", "two", "; \\\n  four"),
+		}, map[string]string{"Dockerfile": "FROM a\n# why\nRUN one && two \\\n  -q \\\n  && three; \\\n  four\nCOPY x y\n"}, nil},
 		{"a new file", []*whittle.Fix{fix(files, "a", [3]string{".dockerignore", "", ".git\n"})}, map[string]string{".dockerignore": ".git\n"}, nil},
 		{"what does not parse is in the way", []*whittle.Fix{fix(files, "a", [3]string{"Dockerfile", "COPY x y", "COPY x"})}, map[string]string{}, []int{0}},
 		{"what swallows a comment is in the way", []*whittle.Fix{fix(files, "a", [3]string{"Dockerfile", "FROM a", "FROM a\nRUN x \\"})}, map[string]string{}, []int{0}},
