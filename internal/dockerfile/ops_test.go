@@ -208,7 +208,7 @@ func TestAppendCommand(t *testing.T) {
 		{"to an rm in a heredoc", "FROM a\nRUN <<E\nset -e\nb\nrm -fr /c\nE\n", appended(1, "rm -rf /d"), "FROM a\nRUN <<E\nset -e\nb\nrm -fr /c /d\nE\n"},
 		{"not to an rm that may fail", "FROM a\nRUN b && rm -r /c\n", appended(1, "rm -rf /d"), "FROM a\nRUN b && rm -r /c && rm -rf /d\n"},
 		{"not to an rm before others", "FROM a\nRUN rm -rf /c && b\n", appended(1, "rm -rf /d"), "FROM a\nRUN rm -rf /c && b && rm -rf /d\n"},
-		{"paths in lines", "FROM a\nRUN b\n", appended(1, "rm -rf /"+strings.Repeat("c", 50)+" /"+strings.Repeat("d", 50)), "FROM a\nRUN b && \\\n    rm -rf \\\n        /" + strings.Repeat("c", 50) + " \\\n        /" + strings.Repeat("d", 50) + "\n"},
+		{"paths in lines", "FROM a\nRUN b\n", appended(1, "rm -rf /"+strings.Repeat("c", 50)+" /"+strings.Repeat("d", 50)), "FROM a\nRUN b && \\\n    rm -rf /" + strings.Repeat("c", 50) + " \\\n        /" + strings.Repeat("d", 50) + "\n"},
 		{"tests in lines", "FROM a\nRUN b\n", appended(1, `find /`+strings.Repeat("c", 60)+` -type d \( -name x -o -name y \) ! -path '/c/z*' -prune -exec rm -rf {} +`), "FROM a\nRUN b && \\\n    find /" + strings.Repeat("c", 60) + " -type d \\\n        \\( -name x -o -name y \\) ! -path '/c/z*' -prune -exec rm -rf {} +\n"},
 		{"one command over lines", "FROM a\nRUN b \\\n    c \\\n    d\n", appended(1, "x"), "FROM a\nRUN b \\\n    c \\\n    d \\\n    && x\n"},
 		{"CRLF", "FROM a\r\nRUN b && \\\r\n  c\r\n", appended(1, "x"), "FROM a\r\nRUN b && \\\r\n  c && \\\r\n  x\r\n"},

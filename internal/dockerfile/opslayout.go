@@ -13,7 +13,7 @@ const longLine = 100
 
 // breakLines continues a command on further lines, four columns further in, where it
 // would make its line too long. lead stands before it, at a column of its line.
-// The paths of an "rm" get a line each; the tests of a "find" are filled into
+// The paths of an "rm" behind its first get a line each; the tests of a "find" are filled into
 // lines, none parted from its value.
 func (f *File) breakLines(lead string, column int, command string) string {
 	indent := ""
@@ -69,7 +69,7 @@ func breaks(c *Command, i int) bool {
 	is := func(text string) func(Word) bool { return func(w Word) bool { return w.Text == text } }
 	switch {
 	case c.Name() == "rm":
-		return !strings.HasPrefix(word, "-")
+		return i > 1 && !strings.HasPrefix(word, "-") && !strings.HasPrefix(before, "-")
 	case c.Name() != "find" || before == "!" || before == "-o" || slices.ContainsFunc(c.Words[:i], is("-exec")):
 		return false
 	}

@@ -3,6 +3,7 @@ package rule
 import (
 	"cmp"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -50,6 +51,40 @@ func (p *Pass) install(layer int) (install, bool) {
 		}
 	}
 	return install{}, false
+}
+
+// quoted is a path of the image, where it is while a group's RUN runs, as a
+// word of its shell. Where the base image's tag may come to mean another
+// Python, the version in the path is a pattern.
+func (p *Pass) quoted(g *installed, at string) string {
+	word := dockerfile.Quote(g.path(at))
+	version := libPython.FindString(word)
+	if version == "" || strings.Contains(string(p.Dockerfile.Source), version) || p.pinsPython(g.run.Stage, strings.Trim(version, "/python")) {
+		return word
+	}
+	if glob := strings.Replace(word, version, "/python3.*/", 1); !strings.HasPrefix(word, "'") {
+		return glob
+	}
+	return word
+}
+
+// libPython is the folder of an interpreter's libraries.
+var libPython = regexp.MustCompile(`/python3\.\d+/`)
+
+// pinsPython says that the base image of a stage is named by a digest, or by a
+// tag with the version of Python: "3.13".
+func (p *Pass) pinsPython(stage int, version string) bool {
+	st := &p.Dockerfile.Stages[stage]
+	for st.From != nil {
+		st = &p.Dockerfile.Stages[*st.From]
+	}
+	if strings.Contains(st.BaseResolved, "@") {
+		return true
+	}
+	_, tag, _ := strings.Cut(path.Base(st.Base), ":")
+	return slices.ContainsFunc(strings.FieldsFunc(tag, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }), func(number string) bool {
+		return number == version || strings.HasPrefix(number, version+".")
+	})
 }
 
 // installed are items that one RUN installs.

@@ -77,18 +77,49 @@ func findStatic(p *Pass) []whittle.Finding {
 
 // deleteStatic is the command that deletes the static files of a RUN. It
 // starts at site-packages, which is there whatever else is done: find fails
-// where a folder that it is to start at is gone.
+// where a folder that it is to start at is gone. Packages are named only where
+// others have such files, too.
 func (p *Pass) deleteStatic(g *installed) string {
 	sites := p.sites()
-	starts, folders, patterns := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	starts, folders, patterns, here := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	mine := make(map[int]bool, len(g.items))
+	top := func(s, at string) string {
+		return dockerfile.Quote("*/" + path.Join(path.Base(s), topFolder(at[len(s)+1:])) + "/*")
+	}
 	for _, i := range g.items {
 		at := p.Ledger.Items[i].Path
 		s, _ := site(sites, at)
-		starts[dockerfile.Quote(g.path(s))] = true
-		folders["-path "+dockerfile.Quote(g.path(path.Join(s, topFolder(at[len(s)+1:])))+"/*")] = true
+		mine[i], here[s] = true, true
+		starts[p.quoted(g, s)] = true
+		folders["-path "+top(s, at)] = true
 		patterns[staticPattern(at)] = true
 	}
-	return "find " + strings.Join(slices.Sorted(maps.Keys(starts)), " ") + " -type f " + anyOf(folders) + " " + anyOf(patterns) + " -delete"
+	others := map[string]bool{}
+	for i := range p.Ledger.Items {
+		at := p.Ledger.Items[i].Path
+		if s, ok := site(sites, at); ok && here[s] && !mine[i] && patterns[staticPattern(at)] {
+			others["! -path "+top(s, at)] = true
+		}
+	}
+	tests := []string{"find", strings.Join(slices.Sorted(maps.Keys(starts)), " "), "-type f"}
+	switch {
+	case len(others) == 0:
+	case len(others) < len(folders) && !overlapping(folders, others):
+		tests = append(tests, slices.Sorted(maps.Keys(others))...)
+	default:
+		tests = append(tests, anyOf(folders))
+	}
+	return strings.Join(append(tests, anyOf(patterns), "-delete"), " ")
+}
+
+// overlapping says that a folder is among those to keep, too.
+func overlapping(folders, others map[string]bool) bool {
+	for f := range folders {
+		if others["! "+f] {
+			return true
+		}
+	}
+	return false
 }
 
 // anyOf is find's test that one of several holds.

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/dockerfile"
 	"whittle/internal/python"
 )
 
@@ -24,9 +23,6 @@ imports a module stay: some packages keep code there that they need (django.test
 		Run:    findTests,
 	}
 }
-
-// maxFolders is how many folders a command names one by one.
-const maxFolders = 6
 
 func findTests(p *Pass) []whittle.Finding {
 	const id = "python-tests"
@@ -44,6 +40,14 @@ func findTests(p *Pass) []whittle.Finding {
 	}
 	names := slices.Sorted(maps.Keys(folders))
 	groups, rest := p.byInstall(items)
+	commands := map[install]string{}
+	for i := range groups {
+		g := &groups[i]
+		command, dropped := p.deleteFolders(g, folders, kept)
+		commands[g.install] = command
+		rest = append(rest, dropped...)
+	}
+	slices.Sort(rest)
 	f := whittle.Finding{
 		Risk:    whittle.RiskLow,
 		Caution: "a program that runs the tests of its libraries in the image would not find them",
@@ -61,9 +65,7 @@ func findTests(p *Pass) []whittle.Finding {
 		fixable = append(fixable, g.items...)
 	}
 	slices.Sort(fixable)
-	fix, ok := p.appended("delete the tests where they are installed", groups, func(g *installed) string {
-		return p.deleteFolders(g, folders, kept)
-	})
+	fix, ok := p.appended("delete the tests where they are installed", groups, func(g *installed) string { return commands[g.install] })
 	if !ok {
 		return []whittle.Finding{state(items, "")}
 	}
@@ -76,53 +78,9 @@ func findTests(p *Pass) []whittle.Finding {
 		out = append(out, with)
 	}
 	if p.bytes(rest) >= small {
-		out = append(out, state(rest, " that no RUN of the Dockerfile is known to install"))
+		out = append(out, state(rest, " that no short command of a RUN deletes"))
 	}
 	return out
-}
-
-// deleteFolders is the command that deletes the folders of some items: each by
-// its name where they are few, else all of their kind but those that are kept.
-func (p *Pass) deleteFolders(g *installed, folders map[string][]int, kept []string) string {
-	mine := map[string]bool{}
-	for _, i := range g.items {
-		for dir := path.Dir(p.Ledger.Items[i].Path); dir != "."; dir = path.Dir(dir) {
-			if folders[dir] != nil {
-				mine[dir] = true
-			}
-		}
-	}
-	names := slices.Sorted(maps.Keys(mine))
-	if len(names) <= maxFolders {
-		words := []string{"rm -rf"}
-		for _, dir := range names {
-			words = append(words, dockerfile.Quote(g.path(dir)))
-		}
-		return strings.Join(words, " ")
-	}
-	sites, bases := map[string]bool{}, map[string]bool{}
-	all := p.sites()
-	for _, dir := range names {
-		s, _ := site(all, dir)
-		sites[s], bases[path.Base(dir)] = true, true
-	}
-	command := "find"
-	for _, s := range slices.Sorted(maps.Keys(sites)) {
-		command += " " + dockerfile.Quote(g.path(s))
-	}
-	command += " -type d"
-	if b := slices.Sorted(maps.Keys(bases)); len(b) == 1 {
-		command += " -name " + b[0]
-	} else {
-		command += ` \( -name ` + strings.Join(b, " -o -name ") + ` \)`
-	}
-	for _, dir := range kept {
-		if s, _ := site(all, dir); sites[s] && bases[path.Base(dir)] {
-			at := dockerfile.Quote(g.path(dir))
-			command += " ! -path " + at + " ! -path " + dockerfile.Quote(g.path(dir)+"/*")
-		}
-	}
-	return command + " -prune -exec rm -rf {} +"
 }
 
 // testFolders are the topmost folders of tests in site-packages with their live
