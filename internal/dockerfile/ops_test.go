@@ -61,6 +61,12 @@ func without(i, j int) op {
 	}
 }
 
+func listed(i, j, first int, word string) op {
+	return func(t *testing.T, f *File) ([]whittle.Edit, error) {
+		return one(nth(f, i).AddToList(cmdOf(t, f, i, j), first, word))
+	}
+}
+
 func addWords(i, j, after int, words ...string) op {
 	return func(t *testing.T, f *File) ([]whittle.Edit, error) {
 		return one(nth(f, i).AddWords(cmdOf(t, f, i, j), after, words...))
@@ -254,6 +260,12 @@ func TestWords(t *testing.T) {
 	runOps(t, []opCase{
 		{"add", "FROM a\nRUN pip install \\\n  x\n", addWords(1, 0, 1, "--no-cache-dir", "-q"), "FROM a\nRUN pip install --no-cache-dir -q \\\n  x\n"},
 		{"add behind the last", "FROM a\nRUN b>c && d\n", addWords(1, 0, 0, "x"), "FROM a\nRUN b x>c && d\n"},
+		{"add to an option on a line of its own", "FROM a\nRUN b \\\n  -c \\\n  d\n", addWords(1, 0, 1, "-e"), "FROM a\nRUN b \\\n  -c \\\n  -e \\\n  d\n"},
+		{"list in lines, sorted", "FROM a\nRUN b -c \\\n  # one\n  d \\\n  # two\n  f\n", listed(1, 0, 2, "e"), "FROM a\nRUN b -c \\\n  # one\n  d \\\n  # two\n  e \\\n  f\n"},
+		{"list in lines, the last", "FROM a\nRUN b -c \\\n  d \\\n  f && g\n", listed(1, 0, 2, "x"), "FROM a\nRUN b -c \\\n  d \\\n  f \\\n  x && g\n"},
+		{"list in lines, unsorted", "FROM a\nRUN b \\\n  f \\\n  d\n", listed(1, 0, 1, "x"), "FROM a\nRUN b \\\n  x \\\n  f \\\n  d\n"},
+		{"list on a line", "FROM a\nRUN b -c d f>g\n", listed(1, 0, 2, "e"), "FROM a\nRUN b -c d e f>g\n"},
+		{"list in a heredoc", "FROM a\nRUN <<E\nb \\\n  d\nE\n", listed(1, 0, 1, "c"), "FROM a\nRUN <<E\nb \\\n  c \\\n  d\nE\n"},
 		{"remove", "FROM a\nRUN b c d e\n", removeWords(1, 0, 1, 3), "FROM a\nRUN b e\n"},
 		{"remove the last", "FROM a\nRUN b c && d\n", removeWords(1, 0, 1, 2), "FROM a\nRUN b && d\n"},
 		{"remove a line", "FROM a\nRUN b \\\n  # one\n  c \\\n  d\n", removeWords(1, 0, 1, 2), "FROM a\nRUN b \\\n  # one\n  d\n"},

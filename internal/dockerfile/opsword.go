@@ -9,8 +9,9 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// AddWords puts words behind c.Words[after]. They are taken as they are: [Quote]
-// makes one of a value. The JSON form is refused.
+// AddWords puts words behind c.Words[after], on a line where that one has its
+// own. They are taken as they are: [Quote] makes one of a value. The JSON form
+// is refused.
 func (in *Instruction) AddWords(c Command, after int, words ...string) (whittle.Edit, error) {
 	s, err := in.shellForm(c)
 	if err != nil {
@@ -24,13 +25,53 @@ func (in *Instruction) AddWords(c Command, after int, words ...string) (whittle.
 		return whittle.Edit{}, in.misuse("%.80q are not %d words of a shell", text, len(words))
 	}
 	at := c.Words[after].Span.End
-	edit := whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: " " + text}
+	return in.insertWords(s, c, after+1, at, in.gap(c.Words[after])+text, words)
+}
+
+// insertWords checks an edit at a byte that puts words before c.Words[before].
+func (in *Instruction) insertWords(s *Script, c Command, before, at int, text string, words []string) (whittle.Edit, error) {
+	edit := whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: text}
 	want := s.signatures(at)
-	want[s.index(c)] = c.signature(at, func(old []string) []string { return slices.Insert(old, after+1, words...) })
+	want[s.index(c)] = c.signature(at, func(old []string) []string { return slices.Insert(old, before, words...) })
 	if _, err := in.become([]whittle.Edit{edit}, want); err != nil {
 		return whittle.Edit{}, err
 	}
 	return edit, nil
+}
+
+// AddToList puts a word among c.Words[first:], the names that a command lists
+// behind its options: at its place where they are sorted, else before the
+// first; on a line where they have their own. The JSON form is refused.
+func (in *Instruction) AddToList(c Command, first int, word string) (whittle.Edit, error) {
+	s, err := in.shellForm(c)
+	if err != nil {
+		return whittle.Edit{}, err
+	}
+	if first < 1 || first >= len(c.Words) {
+		return whittle.Edit{}, in.misuse("%s has no word %d", c.Name(), first)
+	}
+	if !isWords(word, 1) {
+		return whittle.Edit{}, in.misuse("%.80q is not a word of a shell", word)
+	}
+	list := c.Words[first:]
+	byText := func(a, b Word) int { return strings.Compare(a.Text, b.Text) }
+	k := 0
+	if slices.IsSortedFunc(list, byText) {
+		if k, _ = slices.BinarySearchFunc(list, Word{Text: word}, byText); k == len(list) {
+			return in.insertWords(s, c, len(c.Words), list[k-1].Span.End, in.gap(list[k-1])+word, []string{word})
+		}
+	}
+	return in.insertWords(s, c, first+k, list[k].Span.Start, word+in.gap(list[k]), []string{word})
+}
+
+// gap is what parts words of a list: a blank, or a continued line where the
+// word has one to itself.
+func (in *Instruction) gap(w Word) string {
+	start := in.file.lineStart(w.Span.Start)
+	if lead := in.file.Source[start:w.Span.Start]; start > in.from && blank(lead) {
+		return ` \` + in.file.lineEnd() + string(lead)
+	}
+	return " "
 }
 
 // RemoveWords takes c.Words[from:to] out, with their lines where nothing else

@@ -396,6 +396,21 @@ func wordTrials(i int, in *Instruction, s *Script, c Command) (out []trial) {
 			}
 			return false
 		})})
+	if len(c.Words) > 1 {
+		out = append(out, trial{name: "AddToList", sure: true,
+			run: func() ([]whittle.Edit, error) {
+				e, err := in.AddToList(c, len(c.Words)/2, "'a b'")
+				return []whittle.Edit{e}, err
+			},
+			want: same(func(old, now string) bool {
+				for at := range len(old) + 1 {
+					if old[:at]+" 'a b'"+old[at:] == now {
+						return true
+					}
+				}
+				return false
+			})})
+	}
 	last := len(c.Words) - 1
 	nested := strings.ContainsAny(c.Words[last].Text, "`(\n")
 	free := others(i, func(_, _ node) error { return nil })

@@ -120,7 +120,7 @@ func (p *Pass) onlyRecommended(s *osPackages, in *dockerfile.Instruction, layer 
 	if compiles {
 		f.Risk, f.Caution = whittle.RiskMedium, "compilers are among them, and a later step may build something with them"
 	}
-	if edits, ok := p.withoutRecommends(in, installs, keep); ok {
+	if edits, ok := p.withoutRecommends(s, in, installs, keep); ok {
 		f.Fix = &whittle.Fix{Title: "add --no-install-recommends", Patches: []whittle.Patch{p.patch(edits)}}
 	}
 	return f, true
@@ -145,21 +145,66 @@ func literal(installs []aptInstall) bool {
 	})
 }
 
-func (p *Pass) withoutRecommends(in *dockerfile.Instruction, installs []aptInstall, keep []string) ([]whittle.Edit, bool) {
+// withoutRecommends adds the option behind those that each command has, and a
+// package that is to stay to the first command that brings it.
+func (p *Pass) withoutRecommends(s *osPackages, in *dockerfile.Instruction, installs []aptInstall, keep []string) ([]whittle.Edit, bool) {
 	var edits []whittle.Edit
-	for i, c := range installs {
-		// Not at the end, where another fix may append a command.
-		words := []string{"--no-install-recommends"}
-		if i == len(installs)-1 {
-			words = append(words, keep...)
-		}
-		edit, err := in.AddWords(c.Command, c.at, words...)
+	brings := make([]string, 0, len(keep))
+	for _, c := range installs {
+		last, first := c.options()
+		edit, err := in.AddWords(c.Command, last, "--no-install-recommends")
 		if err != nil {
 			return nil, false
 		}
 		edits = append(edits, edit)
+		for _, name := range keep {
+			if slices.Contains(brings, name) || !s.bring(&c, name) {
+				continue
+			}
+			edit, err := in.AddToList(c.Command, first, name)
+			if err != nil {
+				return nil, false
+			}
+			edits, brings = append(edits, edit), append(brings, name)
+		}
+	}
+	if len(brings) < len(keep) {
+		return nil, false // nothing says which command has to name it
 	}
 	slices.SortStableFunc(edits, func(a, b whittle.Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
 	_, err := dockerfile.Apply(p.Dockerfile.Source, edits)
 	return edits, err == nil
+}
+
+// options are the position of the last option right behind "install", or of
+// that word, and the position of the first package.
+func (c *aptInstall) options() (last, first int) {
+	last = c.at
+	for last+1 < len(c.Words) && strings.HasPrefix(c.Words[last+1].Text, "-") && !takesValue(c.Words[last+1].Text) {
+		last++
+	}
+	for first = last + 1; first < len(c.Words) && strings.HasPrefix(c.Words[first].Text, "-"); first++ {
+		if takesValue(c.Words[first].Text) {
+			first++
+		}
+	}
+	return last, first
+}
+
+// takesValue says that the next word is the value of an option of apt-get's.
+func takesValue(option string) bool {
+	return slices.Contains([]string{"-o", "--option", "-t", "--target-release", "--default-release", "-c", "--config-file", "-a", "--host-architecture"}, option)
+}
+
+// bring says that a command brings a package with what it names, recommended
+// packages included.
+func (s *osPackages) bring(c *aptInstall, name string) bool {
+	var roots []int
+	for n := range s.list {
+		if asked([]aptInstall{*c}, s.list[n].name) {
+			roots = append(roots, n)
+		}
+	}
+	needed := s.needed(roots, true)
+	return slices.ContainsFunc(s.providers[name], func(n int) bool { return needed[n] && s.list[n].name == name })
 }
