@@ -207,7 +207,11 @@ func TestSavings(t *testing.T) {
 		{whittle.Saving{Low: 100, High: 110}, 200, "-45.00 %"},
 		{whittle.Saving{Low: 110, High: 130}, 100, "+10.00 %"},
 		{exact(-90), -100, "+10.00 %"},
-		{exact(2_000_000), 0, "+2.0 MB"},
+		{exact(2_000_000), 0, "under half"},
+		{exact(15_100_000), 579, "under half"},
+		{exact(-1_000), -1_000_000, "+99.90 %"},
+		{exact(-1_000_000), -1_000, "far off"},
+		{exact(0), 0, "exact"},
 	} {
 		if got := savedError(c.predicted, c.saved).text; got != c.want {
 			t.Errorf("predicted %+v, saved %d: %q, want %q", c.predicted, c.saved, got, c.want)

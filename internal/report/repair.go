@@ -81,6 +81,9 @@ func repairSections(d *document, level int, r *whittle.Repair, verbose bool) {
 	if reasons := stepReasons(r.Steps); len(reasons) > 0 {
 		d.add(heading{level, "What was not kept, and why"}, reasons)
 	}
+	if costs := stepCosts(r.Steps); len(costs) > 0 {
+		d.add(heading{level, "What to know before you keep them"}, costs)
+	}
 	if v := r.Verified; v != nil {
 		d.add(heading{level, "Built and run, before and after"}, verifiedTable(v))
 		if len(v.Rounds) > 0 {
@@ -152,22 +155,52 @@ func stepStatus(status string) cell {
 
 // stepReasons say why fixes were not kept, one line for those with one reason.
 func stepReasons(steps []whittle.RepairStep) list {
-	var reasons []string
+	return stepWords(steps, ", ", func(s whittle.RepairStep) string {
+		if s.Reason == "" {
+			return ""
+		}
+		return s.Status + ": " + s.Reason
+	})
+}
+
+// stepCosts say what the fixes that were made cost besides (a slower start, a
+// file that somebody may look for), and which of them saved less than half of
+// what they were to save.
+func stepCosts(steps []whittle.RepairStep) list {
+	items := stepWords(steps, ": ", func(s whittle.RepairStep) string {
+		if s.Status != whittle.Applied {
+			return ""
+		}
+		return s.Finding.Caution
+	})
+	return append(items, stepWords(steps, ": ", func(s whittle.RepairStep) string {
+		if s.Status != whittle.Applied || s.Saved == nil || !disappoints(s.Finding.Saving, *s.Saved) {
+			return ""
+		}
+		return fmt.Sprintf("predicted %s, actual %s: hardly worth it", savingText(s.Finding.Saving), savingText(whittle.Saving{Low: *s.Saved, High: *s.Saved}))
+	})...)
+}
+
+// stepWords say something of steps, one line for those of which it is the same.
+func stepWords(steps []whittle.RepairStep, join string, say func(whittle.RepairStep) string) list {
+	var said []string
 	names := map[string][]string{}
 	name := stepNames(steps)
 	for _, s := range steps {
-		if s.Reason == "" {
+		words := say(s)
+		if words == "" {
 			continue
 		}
-		reason := s.Status + ": " + s.Reason
-		if names[reason] == nil {
-			reasons = append(reasons, reason)
+		if names[words] == nil {
+			said = append(said, words)
 		}
-		names[reason] = append(names[reason], strings.TrimSuffix(name(s), "."))
+		if n := strings.TrimSuffix(name(s), "."); !slices.Contains(names[words], n) {
+			names[words] = append(names[words], n)
+		}
 	}
-	items := make(list, len(reasons))
-	for i, r := range reasons {
-		items[i] = strings.Join(names[r], "; ") + ", " + r
+	items := make(list, len(said))
+	for i, w := range said {
+		items[i] = strings.Join(names[w], "; ") + join + w
 	}
 	return items
 }

@@ -58,22 +58,32 @@ func together(s whittle.Saving, n int) string {
 }
 
 // savedError is how far a predicted saving is from the true one: "exact",
-// "within" its range, or the distance of the nearer end in percent of the true one.
+// "within" its range, "under half" of it, or the distance of the nearer end in
+// percent of the true one, which says nothing above 100 %.
 func savedError(predicted whittle.Saving, saved int64) cell {
+	nearer := predicted.Low
+	if saved > predicted.High {
+		nearer = predicted.High
+	}
 	switch {
 	case predicted.Exact() && predicted.Low == saved:
 		return toned("exact", good)
 	case predicted.Low <= saved && saved <= predicted.High:
 		return toned("within", good)
-	}
-	nearer := predicted.Low
-	if saved > predicted.High {
-		nearer = predicted.High
-	}
-	if saved == 0 {
+	case disappoints(predicted, saved):
+		return toned("under half", bad)
+	case saved == 0:
 		return text(whittle.SignedBytes(nearer))
 	}
+	if off := offBy(nearer, saved); off > 100 || off < -100 {
+		return toned("far off", bad)
+	}
 	return text(percentOff(nearer, saved))
+}
+
+// disappoints says that a fix saved less than half of what it was to save.
+func disappoints(predicted whittle.Saving, saved int64) bool {
+	return predicted.Low > 0 && 2*saved < predicted.Low
 }
 
 // percentOff is how much more than the truth a prediction is, in percent of
