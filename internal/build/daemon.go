@@ -11,12 +11,14 @@ import (
 	"time"
 
 	bkclient "github.com/moby/buildkit/client"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"whittle"
 )
 
 // startTimeout is how long a daemon may take until it answers.
-const startTimeout = 60 * time.Second
+const startTimeout = 2 * time.Minute
 
 // defaultCacheLimit bounds a private daemon's cache, in bytes.
 const defaultCacheLimit = 60 << 30
@@ -40,14 +42,14 @@ func openPrivate(ctx context.Context, opts Options) (*Engine, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("starting buildkitd: %w", context.Cause(ctx))
 	}
-	d, err := startDaemon(binary, opts)
+	d, err := startDaemon(ctx, binary, opts)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("no answer within %s", startTimeout))
 	defer cancel()
-	// A connection that is tried too early is tried again a second later only.
-	if err := d.awaitSocket(ctx); err != nil {
+	// gRPC tries a connection that is refused again a second later only.
+	if err := d.awaitListening(ctx); err != nil {
 		_ = d.stop()
 		return nil, err
 	}
@@ -60,7 +62,7 @@ func openPrivate(ctx context.Context, opts Options) (*Engine, error) {
 	e := &Engine{client: c, line: l, daemon: d, info: Info{
 		Kind: Buildkitd, Address: d.address(), Exporter: true, Root: d.root, Log: d.logPath(), Notes: d.notes,
 	}}
-	if err := e.probe(ctx); err != nil {
+	if err := e.awaitAnswer(ctx); err != nil {
 		if ctx.Err() == nil && d.awaitExit() {
 			err = d.died()
 		} else {
@@ -73,6 +75,25 @@ func openPrivate(ctx context.Context, opts Options) (*Engine, error) {
 		e.info.Version = moduleVersion(binary)
 	}
 	return e, nil
+}
+
+// awaitAnswer asks a daemon that was just started until it answers: on a busy
+// machine much time may pass between its first connection and its first word.
+func (e *Engine) awaitAnswer(ctx context.Context) error {
+	for {
+		_, err := e.client.ListWorkers(ctx)
+		if err == nil {
+			return e.probe(ctx)
+		}
+		if status.Code(err) != codes.Unavailable || e.daemon.exited() {
+			return fmt.Errorf("does not answer: %s", plain(err))
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // findBuildkitd is the path of the daemon to start.

@@ -2,17 +2,15 @@ package build
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,7 +25,6 @@ import (
 const (
 	stopTimeout = 15 * time.Second
 	maxRoots    = 8 // daemons at the same time on one StateDir
-	tempPattern = "whittle-buildkitd-"
 )
 
 // daemon is a private buildkitd. It is process 1 of a PID namespace and has a
@@ -35,21 +32,21 @@ const (
 // undoes its mounts when it dies, however it dies.
 type daemon struct {
 	root  string // its state
-	temp  string // socket, configuration and log
 	notes []string
 
-	rootLock, tempLock *os.File
-	process            *os.Process
-	done               chan struct{} // closed when the process has ended
-	err                error         // why it ended; read after done
-	stopOnce           sync.Once
+	scratch  *scratch // socket, configuration, log and runc's state
+	rootLock *os.File
+	process  *os.Process
+	done     chan struct{} // closed when the process has ended
+	err      error         // why it ended; read after done
+	stopOnce sync.Once
 }
 
 // namespaceScript gives the new PID namespace its own /proc, without which
 // runc would look at other processes' entries, and becomes the daemon.
 const namespaceScript = `mount -t proc proc /proc && exec "$@"`
 
-func startDaemon(binary string, opts Options) (*daemon, error) {
+func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, error) {
 	if os.Geteuid() != 0 {
 		return nil, noEngine("a private buildkitd needs root (rootless mode needs RootlessKit around the daemon)")
 	}
@@ -58,16 +55,19 @@ func startDaemon(binary string, opts Options) (*daemon, error) {
 		return nil, err
 	}
 	d := &daemon{done: make(chan struct{})}
-	if err := d.makeFolders(opts.StateDir); err != nil {
+	if err := d.makeFolders(ctx, opts.StateDir); err != nil {
 		d.release()
 		return nil, fmt.Errorf("preparing a private buildkitd: %w: %w", err, whittle.ErrEngine)
 	}
 	config := opts.Config
 	if config == "" {
-		config = filepath.Join(d.temp, "buildkitd.toml")
-		err = os.WriteFile(config, []byte(daemonConfig(opts.CacheLimit, d.cgroup())), 0o600)
+		config = d.scratch.path("buildkitd.toml")
+		err = os.WriteFile(config, []byte(daemonConfig(opts.CacheLimit, d.scratch.cgroup())), 0o600)
 	} else {
 		config, err = filepath.Abs(config)
+	}
+	if err == nil {
+		worker, err = d.wrapWorker(worker)
 	}
 	if err == nil {
 		err = d.start(binary, config, worker)
@@ -80,8 +80,8 @@ func startDaemon(binary string, opts Options) (*daemon, error) {
 }
 
 // makeFolders takes the first state folder that no other daemon uses, and
-// makes a folder for the socket, whose path must be short.
-func (d *daemon) makeFolders(state string) error {
+// makes a scratch folder.
+func (d *daemon) makeFolders(ctx context.Context, state string) error {
 	if state == "" {
 		return errors.New("no folder for its state")
 	}
@@ -107,81 +107,50 @@ func (d *daemon) makeFolders(state string) error {
 	if d.rootLock == nil {
 		return fmt.Errorf("%d daemons run on %s already", maxRoots, state)
 	}
-	sweepTemp()
-	d.sweepCgroups()
-	temp := os.TempDir()
-	if len(temp) > 64 { // a socket's path has at most 107 bytes
-		temp = "/tmp"
-	}
-	if d.temp, err = os.MkdirTemp(temp, tempPattern); err != nil {
+	if err := awaitUnlocked(ctx, filepath.Join(d.root, "buildkitd.lock")); err != nil {
 		return err
 	}
-	d.tempLock, err = lockFolder(d.temp)
+	d.scratch, err = newScratch(d.root)
 	return err
 }
 
-// lockFolder locks a folder until the file is closed or the process ends; nil
-// where another has it.
-func lockFolder(dir string) (*os.File, error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
-	case err == nil:
-		return f, nil
-	case errors.Is(err, unix.EWOULDBLOCK):
-		return nil, f.Close()
-	default:
-		_ = f.Close()
-		return nil, fmt.Errorf("locking %s: %w", dir, err)
-	}
-}
-
-// cgroup is the parent of the containers' control groups. It belongs to the
-// state folder, which one daemon has at a time.
-func (d *daemon) cgroup() string {
-	sum := sha256.Sum256([]byte(d.root))
-	return "whittle-" + hex.EncodeToString(sum[:6])
-}
-
-// sweepCgroups removes the control groups that containers of a killed daemon
-// leave behind; those that have a process stay.
-func (d *daemon) sweepCgroups() {
-	for _, pattern := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
-		tops, _ := filepath.Glob(filepath.Join(pattern, d.cgroup()))
-		for _, top := range tops {
-			var dirs []string
-			_ = filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
-				if err == nil && entry.IsDir() {
-					dirs = append(dirs, path)
-				}
-				return nil
-			})
-			for _, dir := range slices.Backward(dirs) { // children first
-				_ = os.Remove(dir)
-			}
+// awaitUnlocked waits until nobody has locked a file: the daemon of a whittle
+// that was killed is being killed, too, and may take a moment.
+func awaitUnlocked(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, stopTimeout, fmt.Errorf("another daemon has %s", name))
+	defer cancel()
+	for {
+		switch lock, err := lockFolder(name); {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		case lock != nil:
+			return lock.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// sweepTemp removes what processes that were killed left behind.
-func sweepTemp() {
-	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), tempPattern+"*"))
-	for _, dir := range dirs {
-		info, err := os.Lstat(dir)
-		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < time.Minute {
-			continue
-		}
-		if f, err := lockFolder(dir); err == nil && f != nil {
-			_ = os.RemoveAll(dir)
-			_ = f.Close()
-		}
-	}
+func (d *daemon) socket() string  { return d.scratch.path("buildkitd.sock") }
+func (d *daemon) address() string { return "unix://" + d.socket() }
+func (d *daemon) logPath() string { return d.scratch.path("buildkitd.log") }
+
+// wrapWorker makes a program that keeps runc's records of containers in the
+// scratch folder. It lies beside the snapshots, which are executed, too: what is
+// temporary may be mounted noexec.
+func (d *daemon) wrapWorker(worker string) (string, error) {
+	name := filepath.Join(d.root, "runc")
+	text := fmt.Sprintf("#!/bin/sh\nexec %s --root %s \"$@\"\n", quote(worker), quote(d.scratch.path("runc")))
+	return name, os.WriteFile(name, []byte(text), 0o700)
 }
 
-func (d *daemon) address() string { return "unix://" + filepath.Join(d.temp, "buildkitd.sock") }
-func (d *daemon) logPath() string { return filepath.Join(d.temp, "buildkitd.log") }
+// quote is a word for the shell.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // start starts the process from a thread that lives as long as the process:
 // the kernel sends the parent-death signal when the thread ends.
@@ -193,11 +162,11 @@ func (d *daemon) start(binary, config, worker string) error {
 	defer log.Close()
 	cmd := exec.Command("/bin/sh", "-c", namespaceScript, "sh", binary,
 		"--config", config, "--root", d.root, "--addr", d.address(),
-		"--otel-socket-path", filepath.Join(d.temp, "otel.sock"),
+		"--otel-socket-path", d.scratch.path("otel.sock"),
 		"--containerd-worker=false", "--oci-worker=true", "--oci-worker-binary", worker, "--oci-worker-net", "host")
 	cmd.Stdout, cmd.Stderr = log, log
 	// A step may print this much into the log; the default cuts at 2 MiB.
-	cmd.Env = append(os.Environ(), "BUILDKIT_STEP_LOG_MAX_SIZE=104857600", "BUILDKIT_STEP_LOG_MAX_SPEED=-1")
+	cmd.Env = append(os.Environ(), "BUILDKIT_STEP_LOG_MAX_SIZE=104857600", "BUILDKIT_STEP_LOG_MAX_SPEED=-1", "TMPDIR="+d.scratch.temp())
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:   unix.CLONE_NEWPID,
 		Unshareflags: unix.CLONE_NEWNS,
@@ -219,11 +188,13 @@ func (d *daemon) start(binary, config, worker string) error {
 	return <-started
 }
 
-// awaitSocket waits until the daemon listens.
-func (d *daemon) awaitSocket(ctx context.Context) error {
+// awaitListening waits until something takes connections: the socket's file is
+// there before anyone listens.
+func (d *daemon) awaitListening(ctx context.Context) error {
 	for {
-		if _, err := os.Stat(filepath.Join(d.temp, "buildkitd.sock")); err == nil {
-			return nil
+		c, err := (&net.Dialer{}).DialContext(ctx, "unix", d.socket())
+		if err == nil {
+			return c.Close()
 		}
 		select {
 		case <-d.done:
@@ -324,7 +295,6 @@ func (d *daemon) stop() error {
 				_ = d.process.Kill()
 				<-d.done
 			}
-			d.sweepCgroups()
 		}
 		err = d.release()
 	})
@@ -334,13 +304,11 @@ func (d *daemon) stop() error {
 // release frees the folders.
 func (d *daemon) release() error {
 	var err error
-	if d.temp != "" {
-		err = os.RemoveAll(d.temp)
+	if d.scratch != nil {
+		err = d.scratch.remove()
 	}
-	for _, f := range []*os.File{d.tempLock, d.rootLock} {
-		if f != nil {
-			err = errors.Join(err, f.Close())
-		}
+	if d.rootLock != nil {
+		err = errors.Join(err, d.rootLock.Close())
 	}
 	return err
 }

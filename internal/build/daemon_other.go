@@ -10,11 +10,11 @@ type daemon struct {
 	notes []string
 }
 
-func startDaemon(string, Options) (*daemon, error) {
+func startDaemon(context.Context, string, Options) (*daemon, error) {
 	return nil, noEngine("a private buildkitd runs on Linux only")
 }
 
-func (d *daemon) awaitSocket(context.Context) error             { return nil }
+func (d *daemon) awaitListening(context.Context) error          { return nil }
 func (d *daemon) notStarted(_ context.Context, err error) error { return err }
 func (d *daemon) address() string                               { return "" }
 func (d *daemon) logPath() string                               { return "" }

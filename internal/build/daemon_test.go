@@ -68,9 +68,13 @@ func processes(needle string) []string {
 	return found
 }
 
-// cgroups are the control groups of the daemon on a state folder.
-func cgroups(state string) []string {
-	name := (&daemon{root: filepath.Join(state, "root-0")}).cgroup()
+// cgroups are the control groups of the last daemon on a state folder.
+func cgroups(t *testing.T, state string) []string {
+	dir, err := os.ReadFile(filepath.Join(state, "root-0", scratchRecord))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Base(string(dir))
 	a, _ := filepath.Glob("/sys/fs/cgroup/" + name)
 	b, _ := filepath.Glob("/sys/fs/cgroup/*/" + name)
 	return append(a, b...)
@@ -113,7 +117,7 @@ func TestDaemonCloses(t *testing.T) {
 		t.Error(err)
 	}
 	gone(t, state)
-	if left := cgroups(state); len(left) != 0 {
+	if left := cgroups(t, state); len(left) != 0 {
 		t.Errorf("control groups left: %q", left)
 	}
 	if _, err := os.Stat(filepath.Dir(info.Log)); !errors.Is(err, os.ErrNotExist) {
@@ -215,23 +219,107 @@ func TestDaemonDiesWithItsParent(t *testing.T) {
 	if !seen || len(processes("/probe\x00sleep\x001002")) == 0 {
 		t.Error("the helper does not build")
 	}
+	record, err := os.ReadFile(filepath.Join(state, "root-0", scratchRecord))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := folder(t, filepath.Join(string(record), "runc")); len(left) != 1 {
+		t.Errorf("runc's records of the container: %q: the test looks at the wrong place", left)
+	}
+	killed := cgroups(t, state)
 	_ = cmd.Process.Signal(syscall.SIGKILL)
 	_ = cmd.Wait()
 	gone(t, state)
 	gone(t, "/probe\x00sleep\x001002")
 	// The state is usable, and the next daemon clears the control groups away.
 	e := private(t, state)
+	for _, path := range append(killed, string(record)) {
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there after the next start: %v", path, err)
+		}
+	}
 	if _, err := e.Build(t.Context(), f.define(t, "FROM probe\nRUN [\"/probe\", \"exit\", \"0\"]\n", nil), Output{}); err != nil {
 		t.Error(err)
 	}
-	if len(cgroups(state)) == 0 {
+	if len(killed) == 0 || len(cgroups(t, state)) == 0 {
 		t.Error("no control group is seen: the test looks at the wrong place")
 	}
 	if err := e.Close(); err != nil {
 		t.Error(err)
 	}
-	if left := cgroups(state); len(left) != 0 {
+	if left := cgroups(t, state); len(left) != 0 {
 		t.Errorf("control groups left: %q", left)
+	}
+}
+
+// Half a second passes between the daemon's bind and its listen, as on a busy
+// machine.
+func TestDaemonListensLate(t *testing.T) {
+	opts, skip := privateOptions()
+	if skip != "" {
+		t.Skip(skip)
+	}
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("needs strace")
+	}
+	binary, err := findBuildkitd(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.StateDir, opts.Buildkitd = t.TempDir(), filepath.Join(t.TempDir(), "buildkitd")
+	script := fmt.Sprintf("#!/bin/sh\nexec %s -f -qq -o /dev/null -e trace=listen -e inject=listen:delay_enter=500000 %s \"$@\"\n", quote(strace), quote(binary))
+	if err := os.WriteFile(opts.Buildkitd, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	e, err := Open(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A scratch folder goes when its process has gone, and only then; what has the
+// name and is another user's or no folder stays.
+func TestScratchSwept(t *testing.T) {
+	temp, root := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	mine, err := newScratch(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := exec.Command("true")
+	if err := dead.Run(); err != nil {
+		t.Fatal(err)
+	}
+	name := func(pid int, rest string) string {
+		return filepath.Join(temp, fmt.Sprintf("%s%d-%s", scratchPrefix, pid, rest))
+	}
+	left, young, file, foreign := name(dead.ProcessState.Pid(), "left"), name(os.Getpid(), "young"), name(dead.ProcessState.Pid(), "file"), name(dead.ProcessState.Pid(), "foreign")
+	for _, dir := range []string{left, young, foreign} {
+		if err := os.MkdirAll(filepath.Join(dir, "runc"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{filepath.Base(mine.dir), filepath.Base(young), filepath.Base(file)}
+	if os.Chown(foreign, 4242, 4242) == nil {
+		want = append(want, filepath.Base(foreign))
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sweepScratch(root)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, folder(t, temp)); diff != "" {
+		t.Errorf("after the sweep (-want +got):\n%s", diff)
+	}
+	if err := mine.remove(); err != nil {
+		t.Error(err)
+	}
+	if slices.Contains(folder(t, temp), filepath.Base(mine.dir)) {
+		t.Error("a scratch folder is not removed")
 	}
 }
 
