@@ -102,8 +102,9 @@ func cutContinuation(line []byte, escape byte) ([]byte, bool) {
 // start an instruction and at every run of continued lines, whatever the
 // escape character and the heredocs turn out to be.
 func (f *File) refuse(lines []int) error {
-	const onbuilds, substitutions = 100, 2000
+	const substitutions = 2000
 	var heredoc, more bool
+	deep := f.onbuilds()
 	var count int
 	for at := 0; at < len(lines)-1; at++ {
 		line := f.Source[lines[at]:lines[at+1]]
@@ -117,24 +118,38 @@ func (f *File) refuse(lines []int) error {
 		heredoc = heredoc || bytes.Contains(line, []byte("<<"))
 		count += bytes.Count(line, []byte("${"))
 		more = len(bare) > 0 && (bare[len(bare)-1] == '\\' || bare[len(bare)-1] == '`')
-		if heredoc && count > substitutions || f.repeats("ONBUILD", lines, at) >= onbuilds {
+		if heredoc && count > substitutions || deep >= 0 && deep < lines[at+1] {
 			return &ParseError{File: f.Name, Line: at + 1, Text: "the instruction is nested too deeply", over: true}
 		}
 	}
 	return nil
 }
 
-// repeats counts how often a keyword stands at the beginning of a line and
-// right after itself, over continuations.
-func (f *File) repeats(keyword string, lines []int, at int) int {
-	rest := f.Source[lines[at]:]
-	for n := 0; ; n++ {
-		rest = bytes.TrimLeft(rest, "\\`\xef\xbb\xbf \t\v\f\r\n\u0085\u00a0")
-		if len(rest) < len(keyword) || !strings.EqualFold(string(rest[:len(keyword)]), keyword) {
-			return n
+// onbuilds is where a line starts from which ONBUILD follows ONBUILD too often,
+// over continuations; -1 where none does. It reads each byte once: a chain that
+// starts within another one is shorter.
+func (f *File) onbuilds() int {
+	const keyword, most = "ONBUILD", 100
+	rest := f.Source
+	for len(rest) > 0 {
+		start := len(f.Source) - len(rest)
+		for n := 0; ; n++ {
+			if n >= most {
+				return start
+			}
+			rest = bytes.TrimLeft(rest, "\\`\xef\xbb\xbf \t\v\f\r\n\u0085\u00a0")
+			if len(rest) < len(keyword) || !strings.EqualFold(string(rest[:len(keyword)]), keyword) {
+				break
+			}
+			rest = rest[len(keyword):]
 		}
-		rest = rest[len(keyword):]
+		end := bytes.IndexByte(rest, '\n')
+		if end < 0 {
+			break
+		}
+		rest = rest[end+1:]
 	}
+	return -1
 }
 
 // locate finds the places of a node's parts.

@@ -350,21 +350,21 @@ func (d *declaredReader) requirements(file string, kind DependencyKind, depth in
 	d.seen[key] = true
 	b := d.read(file)
 	n := 0
-	var text string
+	var text strings.Builder
 	start := 0
 	for line := range strings.Lines(strings.TrimPrefix(string(b), "\ufeff")) {
 		n++
 		line = strings.TrimRight(line, "\r\n")
-		if text == "" {
+		if text.Len() == 0 {
 			start = n
 		}
 		if more, ok := strings.CutSuffix(line, `\`); ok {
-			text += more
+			text.WriteString(more)
 			continue
 		}
-		text += line
-		d.requirement(strings.TrimSpace(stripComment(text)), file, start, kind, depth)
-		text = ""
+		text.WriteString(line)
+		d.requirement(strings.TrimSpace(stripComment(text.String())), file, start, kind, depth)
+		text.Reset()
 	}
 }
 

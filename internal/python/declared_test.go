@@ -1,6 +1,7 @@
 package python
 
 import (
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -22,6 +23,21 @@ func TestReadDeclaredBroken(t *testing.T) {
 		if diff := cmp.Diff(want, d.Locked); diff != "" {
 			t.Errorf("locked (-want +got):\n%s", diff)
 		}
+	}
+}
+
+// TestReadDeclaredContinued: a requirement over very many lines is read in the
+// time that its bytes take; what reads it anew for each line ends at the tests'
+// own limit.
+func TestReadDeclaredContinued(t *testing.T) {
+	lines := "rich==13.9.4 \\\n" + strings.Repeat("  --hash=sha256:0123456789abcdef \\\n", 200_000) + "\nclick==8.5.1\n"
+	d, err := ReadDeclared(fstest.MapFS{"requirements.txt": {Data: []byte(lines)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Locked{{"rich", "13.9.4", "requirements.txt"}, {"click", "8.5.1", "requirements.txt"}}
+	if diff := cmp.Diff(want, d.Locked); diff != "" {
+		t.Errorf("locked (-want +got):\n%s", diff)
 	}
 }
 
