@@ -37,19 +37,55 @@ type Finding struct {
 	Saving Saving `json:"saving"`
 	// Breaks says that the finding is about a run that fails, not about bytes.
 	Breaks bool `json:"breaks,omitempty"`
-	Risk   Risk `json:"risk"`
+	// Starts are those that it keeps from running, as the check names them:
+	// "ENTRYPOINT". Empty where it is about bytes.
+	Starts []string `json:"starts,omitempty"`
+	Risk   Risk     `json:"risk"`
 	// Caution says in one sentence what the risk is, or what to look at.
 	Caution string `json:"caution,omitempty"`
 	// Advice says in one sentence what to do.
 	Advice string `json:"advice"`
 	// Fix is nil where no edit is safe enough to be proposed.
 	Fix *Fix `json:"fix,omitempty"`
+	// Alternative is another way to do it, nil where there is none.
+	Alternative *Alternative `json:"alternative,omitempty"`
 	// Fingerprint survives edits of sizes and line numbers: the same finding
 	// has the same one in the next image.
 	Fingerprint string `json:"fingerprint"`
 	// Change is what the finding takes out of the layers' indexes; the saving
 	// is what replaying it gives.
 	Change LayerChange `json:"-"`
+	// Problems are those of the check that the finding is about, of which a
+	// fix leaves none.
+	Problems []Problem `json:"-"`
+}
+
+// InProduction says that the finding keeps something from running that
+// production starts, and not only a console script or a command.
+func (f *Finding) InProduction() bool { return slices.ContainsFunc(f.Starts, IsProduction) }
+
+// About makes the finding one about problems of a check, with the starts that
+// they are reached from.
+func (f *Finding) About(problems ...Problem) {
+	f.Problems = problems
+	for _, p := range problems {
+		for _, start := range p.Starts() {
+			if !slices.Contains(f.Starts, start) {
+				f.Starts = append(f.Starts, start)
+			}
+		}
+	}
+}
+
+// Alternative is another way to do what a finding asks for, which was not
+// chosen as it makes the image larger, or changes more.
+type Alternative struct {
+	// Advice says in one sentence what to do.
+	Advice string `json:"advice"`
+	// Saving is what it does to the image; negative is growth. It is nil where
+	// that is not known.
+	Saving *Saving `json:"saving,omitempty"`
+	Fix    *Fix    `json:"fix,omitempty"`
 }
 
 // Evidence is one place that a finding speaks of: a path or a folder of the

@@ -1,5 +1,10 @@
 package whittle
 
+import (
+	"slices"
+	"strings"
+)
+
 // StudySchema names the JSON form of [Study].
 const StudySchema = "whittle.lab/v1"
 
@@ -157,6 +162,14 @@ type CommandRun struct {
 	// Problem is what went wrong in one line: "ModuleNotFoundError: rich
 	// (src/commands/anonymize.py:5)".
 	Problem string `json:"problem,omitempty"`
+	// Module, Path and Line are those of the problem, where its output names
+	// them.
+	Module string `json:"module,omitempty"`
+	Path   string `json:"path,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	// Optional says that nobody asked for it: a console script that was tried
+	// with --help. Whether the image runs does not depend on it.
+	Optional bool `json:"optional,omitempty"`
 	// Tail holds the last lines that a failing command printed.
 	Tail []string `json:"tail,omitempty"`
 }
@@ -197,6 +210,13 @@ const (
 	StartCommand     = "command" // one that a user or the project names
 )
 
+// IsProduction says whether a start, by its name, is one that production
+// starts: the entry point, the command or the health check.
+func IsProduction(start string) bool {
+	kind, _, _ := strings.Cut(start, " ") // of a folder it is "CMD of Dockerfile"
+	return kind == "ENTRYPOINT" || kind == "CMD" || kind == "HEALTHCHECK"
+}
+
 // Start is something that an image starts: what the check says of it, and how
 // it went where it was run.
 type Start struct {
@@ -229,6 +249,22 @@ type Problem struct {
 	Fix         string   `json:"fix,omitempty"`
 	// Places are the other places where the same cause shows.
 	Places []Location `json:"places,omitempty"`
+}
+
+// Spots are all places where the cause of a problem shows, its own first.
+func (p *Problem) Spots() []Location {
+	return append([]Location{{Path: p.Path, Line: p.Line, Module: p.Module, ReachedFrom: p.ReachedFrom}}, p.Places...)
+}
+
+// Starts are those that the problem is reached from, each once.
+func (p *Problem) Starts() []string {
+	var out []string
+	for _, at := range p.Spots() {
+		if len(at.ReachedFrom) > 0 && !slices.Contains(out, at.ReachedFrom[0]) {
+			out = append(out, at.ReachedFrom[0])
+		}
+	}
+	return out
 }
 
 // Location is a place where the cause of a [Problem] shows too.

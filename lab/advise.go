@@ -253,10 +253,11 @@ func (x *examined) saving(changes ...whittle.LayerChange) (whittle.Saving, error
 	return ledger.Saving(x.pass.Indexes, changes...)
 }
 
-// sortFindings puts broken runs first, then the largest saving.
+// sortFindings puts broken runs first, those of what production starts before
+// others, then the largest saving.
 func sortFindings(fs []whittle.Finding) {
 	slices.SortStableFunc(fs, func(a, b whittle.Finding) int {
-		return cmp.Or(-compareBool(a.Breaks, b.Breaks), -cmp.Compare(a.Saving.Low+a.Saving.High, b.Saving.Low+b.Saving.High),
+		return cmp.Or(-compareBool(a.Breaks, b.Breaks), -compareBool(a.InProduction(), b.InProduction()), -cmp.Compare(a.Saving.Low+a.Saving.High, b.Saving.Low+b.Saving.High),
 			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message))
 	})
 }

@@ -165,10 +165,13 @@ func (p *prover) candidates() ([]*candidate, error) {
 }
 
 // inTurn are the fixes that a round tries. What keeps images from running comes
-// first, in a round of its own: what else a fix does can only be seen in an
-// image that runs. Then come those of the project's own files: what is cleaned
-// up depends on what is installed.
+// first, in a separate round: what else a fix does can only be seen in an
+// image that runs. Of two that are in each other's way the first is made: that
+// for what production starts. Then come those of the project's own files: what
+// is cleaned up depends on what is installed.
 func inTurn(all []*candidate) []*candidate {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b *candidate) int { return -compareBool(a.finding.InProduction(), b.finding.InProduction()) })
 	for _, first := range []func(*candidate) bool{
 		func(c *candidate) bool { return c.finding.Breaks },
 		func(c *candidate) bool { return !c.own },
@@ -232,150 +235,6 @@ func (p *prover) ownFix(v project.Variant, f *whittle.Fix) bool {
 	return touchesOnly(f, v.Dockerfile) && !slices.ContainsFunc(p.project.Variants, func(other project.Variant) bool {
 		return other.Name != v.Name && other.Dockerfile == v.Dockerfile
 	})
-}
-
-// settleRound finds the fixes of a round that do no harm: all of them where
-// they go together, else first those of shared files on all variants, then
-// those of each variant, halving the set until the culprits are found.
-func (p *prover) settleRound(ctx context.Context, cands []*candidate) ([]*candidate, error) {
-	all := p.project.Variants
-	if reason, merged, err := p.holds(ctx, nil, cands, all); err != nil || reason == "" {
-		return merged, err
-	}
-	var shared []*candidate
-	for _, c := range cands {
-		if !c.own {
-			shared = append(shared, c)
-		}
-	}
-	accepted, err := p.settle(ctx, nil, shared, all)
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range all {
-		var own []*candidate
-		for _, c := range cands {
-			if c.own && c.variants[0] == v.Name {
-				own = append(own, c)
-			}
-		}
-		if accepted, err = p.settle(ctx, accepted, own, []project.Variant{v}); err != nil {
-			return nil, err
-		}
-	}
-	return accepted, nil
-}
-
-// settle adds the candidates that do no harm to those that are accepted.
-func (p *prover) settle(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) ([]*candidate, error) {
-	if len(cands) == 0 {
-		return accepted, nil
-	}
-	reason, merged, err := p.holds(ctx, accepted, cands, variants)
-	if err != nil {
-		return nil, err
-	}
-	if reason == "" {
-		return merged, nil
-	}
-	if len(cands) == 1 {
-		cands[0].status, cands[0].reason = whittle.TakenBack, reason
-		p.env.progress().Step(fmt.Sprintf("taken back: %s: %s", cands[0].finding.Fix.Title, reason))
-		return accepted, nil
-	}
-	half := len(cands) / 2
-	if accepted, err = p.settle(ctx, accepted, cands[:half], variants); err != nil {
-		return nil, err
-	}
-	return p.settle(ctx, accepted, cands[half:], variants)
-}
-
-// holds builds the variants with some more fixes and says why they must not
-// stay; empty is that they may. merged are those that went together.
-func (p *prover) holds(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) (reason string, merged []*candidate, err error) {
-	before, _, err := p.merge(accepted)
-	if err != nil {
-		return "", nil, err
-	}
-	after, merged, err := p.merge(append(slices.Clone(accepted), cands...))
-	if err != nil {
-		return "", nil, err
-	}
-	was, is := make([]*trial, len(variants)), make([]*trial, len(variants))
-	mends := false
-	for i, v := range variants {
-		if was[i], err = p.try(ctx, v, before); err != nil {
-			return "", nil, err
-		}
-		if is[i], err = p.try(ctx, v, after); err != nil {
-			return "", nil, err
-		}
-		mends = mends || better(was[i], is[i])
-	}
-	mends = mends && slices.ContainsFunc(cands, func(c *candidate) bool { return c.finding.Breaks })
-	for i, v := range variants {
-		if why := worse(was[i], is[i], mends); why != "" {
-			p.env.progress().Step(fmt.Sprintf("%s: %d fixes together do harm (%s)", v.Name, len(cands), why))
-			return v.Name + ": " + why, nil, nil
-		}
-	}
-	if !mends {
-		reason, err = p.saves(accepted, cands, variants, was, is)
-	}
-	return reason, merged, err
-}
-
-// enough is the part of a foreseen saving that has to be true, and slack the
-// bytes by which it may miss besides: the edits themselves are in images that
-// copy the whole project.
-const (
-	enough = 0.95
-	slack  = 20_000
-)
-
-// saves says why fixes that were to make images smaller have not done so: some
-// of a set save less than was foreseen, or one saves nothing.
-func (p *prover) saves(accepted, cands []*candidate, variants []project.Variant, was, is []*trial) (string, error) {
-	var foreseen, saved int64
-	for i, v := range variants {
-		x, ok := p.looked[v.Name]
-		if !ok || was[i].archive == "" || is[i].archive == "" {
-			continue
-		}
-		all, err := x.saving(p.changesOf(v.Name, append(slices.Clone(accepted), cands...))...)
-		if err != nil {
-			return "", err
-		}
-		before, err := x.saving(p.changesOf(v.Name, accepted)...)
-		if err != nil {
-			return "", err
-		}
-		foreseen += all.Low - before.Low
-		saved += outcome(was[i]).Size.Unpacked - outcome(is[i]).Size.Unpacked
-	}
-	switch {
-	case foreseen <= 0 || float64(saved) >= float64(foreseen)*enough-slack:
-		return "", nil
-	case len(cands) == 1 && saved > 0:
-		return "", nil // less than was foreseen, and better than nothing
-	case len(cands) == 1:
-		return fmt.Sprintf("it was to save %s, and saves nothing", whittle.Bytes(foreseen)), nil
-	}
-	return fmt.Sprintf("together they save %s of the %s that were foreseen", whittle.Bytes(saved), whittle.Bytes(foreseen)), nil
-}
-
-// changesOf are what some fixes do to a variant's layers.
-func (p *prover) changesOf(variant string, cands []*candidate) []whittle.LayerChange {
-	var out []whittle.LayerChange
-	for _, c := range cands {
-		for _, f := range p.looked[variant].findings {
-			if f.Fingerprint == c.prints[variant] && f.Rule == c.finding.Rule {
-				out = append(out, f.Change)
-				break
-			}
-		}
-	}
-	return out
 }
 
 // merge is the state with fixes on top of the round's; those in the way of

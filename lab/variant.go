@@ -197,7 +197,7 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 		return err
 	}
 	if len(commands) > 0 {
-		out.Run = judge(commands, results, process)
+		out.Run = s.judge(commands, results, process)
 	}
 	return nil
 }
@@ -269,15 +269,19 @@ func (s *study) commands(process whittle.Process) []build.Command {
 	return out
 }
 
-// judge reads the results of the commands.
-func judge(commands []build.Command, results []build.RunResult, process whittle.Process) whittle.RunFacts {
+// judge reads the results of the commands. Those that nobody asked for do not
+// decide, where there are others.
+func (s *study) judge(commands []build.Command, results []build.RunResult, process whittle.Process) whittle.RunFacts {
 	facts := whittle.RunFacts{Status: whittle.Runs, Commands: []whittle.CommandRun{}}
+	required := false
 	for i, r := range results {
 		c, _ := judgeStart(whittle.StartCommand, commands[i].Args, r, process)
-		if c.Status != whittle.Runs {
-			facts.Status = whittle.Fails
-		}
+		c.Optional = !s.project.Configured && slices.ContainsFunc(s.project.Commands, func(p project.Command) bool { return slices.Equal(p.Command, c.Command) })
+		required = required || !c.Optional
 		facts.Commands = append(facts.Commands, c)
+	}
+	if slices.ContainsFunc(facts.Commands, func(c whittle.CommandRun) bool { return c.Status != whittle.Runs && !(required && c.Optional) }) {
+		facts.Status = whittle.Fails
 	}
 	if len(facts.Commands) > 0 && facts.Commands[0].Status == whittle.Runs {
 		m := median(facts.Commands[0].Seconds)
@@ -298,7 +302,7 @@ func explainRun(c *whittle.CommandRun, r build.RunResult, process whittle.Proces
 	default:
 		_, problem = explain(output, r.ExitCode, process.WorkingDir)
 	}
-	c.Problem = problem.Message
+	c.Problem, c.Module, c.Path, c.Line = problem.Message, problem.Module, problem.Path, problem.Line
 	lines := strings.Split(strings.TrimRight(string(output), "\n"), "\n")
 	c.Tail = lines[max(0, len(lines)-tailLines):]
 	return problem

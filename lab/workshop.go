@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"whittle"
 	"whittle/internal/project"
@@ -317,107 +315,4 @@ func (w *workshop) files(s state, fixes []*whittle.Fix) (map[string][]byte, erro
 		}
 	}
 	return out, nil
-}
-
-// outcome says how a trial came out.
-func outcome(t *trial) whittle.Outcome {
-	o := whittle.Outcome{Build: t.Build.Status, Verdict: whittle.Unknown, Problem: t.Build.Reason}
-	if t.Inspect != nil {
-		o.Size = t.Inspect.Size
-	}
-	if t.Build.Status != whittle.Built {
-		o.Verdict = whittle.Fails
-		return o
-	}
-	o.Commands = len(t.Run.Commands)
-	for _, c := range t.Run.Commands {
-		if c.Status == whittle.Runs {
-			o.Passed++
-		} else {
-			o.Problem = cmp.Or(o.Problem, c.Name+": "+c.Problem)
-		}
-	}
-	o.Verdict = t.Run.Status
-	if t.Check != nil {
-		if t.Check.Verdict == whittle.Fails || o.Commands == 0 {
-			o.Verdict = t.Check.Verdict
-		}
-		if len(t.Check.Problems) > 0 && t.Check.Problems[0].Severity == "error" {
-			o.Problem = cmp.Or(o.Problem, t.Check.Problems[0].Message)
-		}
-	}
-	return o
-}
-
-// verdictRank orders verdicts, the better the higher.
-func verdictRank(v string) int {
-	return slices.Index([]string{whittle.Fails, whittle.Unknown, whittle.Runs}, v)
-}
-
-// worse says why a change must not stay: what ran before does not any more, or
-// the image is larger. A change that mends an image, this one or another, may
-// make it larger. It is empty where the change may stay.
-func worse(before, after *trial, mends bool) string {
-	b, a := outcome(before), outcome(after)
-	if b.Build == whittle.Built && a.Build != whittle.Built {
-		return "it does not build any more: " + a.Problem
-	}
-	for _, was := range before.Run.Commands {
-		if was.Status != whittle.Runs {
-			continue
-		}
-		is := sameCommand(after, was)
-		switch {
-		case is == nil:
-			return was.Name + " cannot be run any more"
-		case is.Status != whittle.Runs:
-			return fmt.Sprintf("%s does not run any more: %s", is.Name, cmp.Or(is.Problem, strings.Join(is.Tail, " ")))
-		}
-	}
-	if verdictRank(a.Verdict) < verdictRank(b.Verdict) {
-		return "its files show that it cannot run any more: " + a.Problem
-	}
-	if grown := a.Size.Unpacked - b.Size.Unpacked; grown > 0 && b.Build == whittle.Built && !mends {
-		return fmt.Sprintf("the image is %s larger", whittle.Bytes(grown))
-	}
-	return ""
-}
-
-// sameCommand is a command's run in another image, nil where it was not run.
-// Those that whittle makes itself are known by their names.
-func sameCommand(t *trial, c whittle.CommandRun) *whittle.CommandRun {
-	for i := range t.Run.Commands {
-		other := &t.Run.Commands[i]
-		if other.Name == c.Name && (slices.Equal(other.Command, c.Command) || c.Name == serveName || c.Name == testsName) {
-			return other
-		}
-	}
-	return nil
-}
-
-// better says that a change has brought an image nearer to running: it runs,
-// more of its commands do, one fails for another reason, or its files show
-// fewer errors.
-func better(before, after *trial) bool {
-	b, a := outcome(before), outcome(after)
-	if verdictRank(a.Verdict) > verdictRank(b.Verdict) || a.Passed > b.Passed || a.Build == whittle.Built && b.Build != whittle.Built ||
-		errorsOf(after) < errorsOf(before) {
-		return true
-	}
-	return slices.ContainsFunc(before.Run.Commands, func(was whittle.CommandRun) bool {
-		is := sameCommand(after, was)
-		return was.Status != whittle.Runs && is != nil && is.Problem != was.Problem
-	})
-}
-
-func errorsOf(t *trial) (n int) {
-	if t.Check == nil {
-		return 0
-	}
-	for _, p := range t.Check.Problems {
-		if p.Severity == "error" {
-			n++
-		}
-	}
-	return n
 }

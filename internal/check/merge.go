@@ -36,7 +36,8 @@ func causeOf(p *whittle.Problem) cause {
 
 // merge makes one problem of those that have one cause: the first found is its
 // place, with the way to it, and the others are its places. What is an error in
-// one place is no warning of the same place. Errors come first.
+// one place is no warning of the same place. Errors come first, and of those
+// what production starts before what only scripts and commands reach.
 func merge(problems []whittle.Problem) []whittle.Problem {
 	type spot struct {
 		rule, path, module, distribution, what string
@@ -78,9 +79,18 @@ func merge(problems []whittle.Problem) []whittle.Problem {
 		})
 	}
 	slices.SortStableFunc(out, func(a, b whittle.Problem) int {
-		return cmp.Or(cmp.Compare(rank(a.Severity), rank(b.Severity)), strings.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line))
+		return cmp.Or(cmp.Compare(rank(a.Severity), rank(b.Severity)), cmp.Compare(turn(&a), turn(&b)), strings.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line))
 	})
 	return out
+}
+
+// turn is 1 for what only console scripts and commands reach, else 0.
+func turn(p *whittle.Problem) int {
+	starts := p.Starts()
+	if len(starts) > 0 && !slices.ContainsFunc(starts, whittle.IsProduction) {
+		return 1
+	}
+	return 0
 }
 
 // placeOf is a problem as a further place of another; its module is said where

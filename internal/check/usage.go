@@ -68,12 +68,16 @@ func Usage(ctx context.Context, img *Image) ([]Used, error) {
 }
 
 // cutOff says that a part of the application is not in the image, or cannot be
-// started: what that would use shows nowhere.
+// started: what that would use shows nowhere. A console script that cannot run
+// uses nothing; what its modules would import the rules find in the project.
 func (u *usage) cutOff() bool {
 	own := func(p whittle.Problem) bool {
 		return p.Rule == "missing-source" || p.Rule == "missing-entry-point" || p.Rule == "healthcheck-cannot-run" || p.Rule == "entrypoint-not-found" || p.Rule == "exec-failed"
 	}
 	for _, st := range u.starts {
+		if u.ownScript(st) {
+			continue
+		}
 		if slices.ContainsFunc(st.problems, own) {
 			return true
 		}
@@ -87,6 +91,17 @@ func (u *usage) cutOff() bool {
 		}
 	}
 	return false
+}
+
+// ownScript says that a start is a console script of the application, or a
+// command that runs one.
+func (u *usage) ownScript(st *start) bool {
+	if st.role != command || len(st.command) == 0 {
+		return st.role == console
+	}
+	return slices.ContainsFunc(u.own, func(i int) bool {
+		return slices.ContainsFunc(u.Distributions[i].EntryPoints, func(e python.EntryPoint) bool { return e.Group == "console_scripts" && e.Name == st.command[0] })
+	})
 }
 
 // usage collects what is used.

@@ -41,10 +41,15 @@ func mergeFindings(findings []whittle.Finding, key func(whittle.Finding) string)
 	return out
 }
 
-// larger orders findings: those that break a run, then the largest saving.
+// larger orders findings: those that break a run, what production starts
+// first, then the largest saving.
 func larger(a, b whittle.Finding) int {
-	if a.Breaks != b.Breaks {
-		return map[bool]int{true: -1, false: 1}[a.Breaks]
+	first := map[bool]int{true: -1, false: 1}
+	switch {
+	case a.Breaks != b.Breaks:
+		return first[a.Breaks]
+	case a.InProduction() != b.InProduction():
+		return first[a.InProduction()]
 	}
 	return cmp.Or(cmp.Compare(b.Saving.High, a.Saving.High), cmp.Compare(b.Saving.Low, a.Saving.Low))
 }

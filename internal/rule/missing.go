@@ -60,7 +60,24 @@ func missingSources(p *Pass) []whittle.Finding {
 		return nil
 	}
 	slices.SortFunc(lacks, func(a, b lack) int { return cmp.Compare(a.source, b.source) })
-	return []whittle.Finding{p.lacking(lacks)}
+	// What only optional scripts need has a finding of its own: it must not
+	// keep the other one from being fixed.
+	var out []whittle.Finding
+	for _, production := range []bool{true, false} {
+		some := slices.DeleteFunc(slices.Clone(lacks), func(l lack) bool { return l.production() != production })
+		if len(some) > 0 {
+			out = append(out, p.lacking(some))
+		}
+	}
+	return out
+}
+
+// production says that what production starts needs it.
+func (l *lack) production() bool {
+	return slices.ContainsFunc(l.problems, func(q whittle.Problem) bool {
+		starts := q.Starts()
+		return len(starts) == 0 || slices.ContainsFunc(starts, whittle.IsProduction)
+	})
 }
 
 // fromProgram says that a console script imports what is missing, in one place
@@ -125,6 +142,9 @@ func (p *Pass) lacking(lacks []lack) whittle.Finding {
 		Evidence: evidence, Risk: whittle.RiskLow, Advice: fmt.Sprintf("copy %s into the final stage", list(names)),
 		Change:      whittle.LayerChange{Minus: added, Plus: added},
 		Fingerprint: whittle.Fingerprint("missing-source", names...),
+	}
+	for _, l := range lacks {
+		f.About(append(f.Problems, l.problems...)...)
 	}
 	if edits, title, ok := p.copyIn(lacks); ok {
 		f.Fix = &whittle.Fix{Title: title, Patches: []whittle.Patch{p.patch(edits)}}

@@ -15,10 +15,12 @@ import (
 )
 
 // maxProjectFile is the largest file of a project that is read, in bytes;
-// maxProjectFiles bounds how many are looked through for a name.
+// maxProjectFiles bounds how many are looked through for a name,
+// maxProjectSources how many Python files are read for what they import.
 const (
-	maxProjectFile  = 1 << 20
-	maxProjectFiles = 2000
+	maxProjectFile    = 1 << 20
+	maxProjectFiles   = 2000
+	maxProjectSources = 20_000
 )
 
 // projectFile gives a file of the project, nil where it cannot be read.
@@ -172,6 +174,43 @@ func (p *Pass) locked() bool {
 		}
 	}
 	return false
+}
+
+// projectImports are the modules that Python files of the project import, by
+// their first parts, also of files that the image does not have: somebody runs
+// those, or would if they could. Tests and documents do not count. ok is false
+// where there are too many files to read them all.
+func (p *Pass) projectImports() (modules map[string]bool, ok bool) {
+	modules = map[string]bool{}
+	if p.Project == nil {
+		return modules, true
+	}
+	n := 0
+	_ = fs.WalkDir(p.Project, ".", func(at string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return nil // what cannot be read imports nothing either
+		case e.IsDir() && aside(path.Base(at)) && at != ".":
+			return fs.SkipDir
+		case !e.Type().IsRegular() || path.Ext(at) != ".py" || path.Base(at) == "conftest.py":
+			return nil
+		}
+		if n++; n > maxProjectSources {
+			return fs.SkipAll
+		}
+		for _, imp := range python.Scan(p.projectFile(at)).Imports {
+			if imp.Level == 0 && imp.Context&python.TypeChecking == 0 {
+				modules[topModule(imp.Module)] = true
+			}
+		}
+		return nil
+	})
+	return modules, n <= maxProjectSources
+}
+
+func topModule(module string) string {
+	top, _, _ := strings.Cut(module, ".")
+	return top
 }
 
 // mentioned finds a place in the project that names one of some modules in

@@ -88,6 +88,7 @@ func (p *Pass) undeclared(q *whittle.Problem, name string) whittle.Finding {
 		Advice:      "declare " + requirement,
 		Fingerprint: whittle.Fingerprint("undeclared-dependency", name),
 	}
+	f.About(*q)
 	for _, d := range p.Declared.Dependencies {
 		if d.Kind == python.Dev && python.Normalize(d.Name) == name {
 			f.Message = fmt.Sprintf("%s:%d imports %s, and %s:%d declares %s for development only", q.Path, q.Line, q.Module, d.File, d.Line, name)
@@ -122,6 +123,7 @@ func (p *Pass) undeclared(q *whittle.Problem, name string) whittle.Finding {
 func (p *Pass) guarded(f whittle.Finding, q *whittle.Problem, requirement string) whittle.Finding {
 	message := fmt.Sprintf("%s is needed here, and is not installed: pip install '%s'", q.Module, requirement)
 	patch, err := p.projectPatch(q.Path, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.GuardImport(src, q.Line, message) }})
+	f.Problems = nil // it stays as it is
 	f.Advice = "guard the import, so that it says what to install"
 	f.Caution = "the image does not run any better by that"
 	if err == nil {

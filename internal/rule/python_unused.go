@@ -157,9 +157,14 @@ func (p *Pass) owned() []int64 {
 // whose removal takes nothing along that is used.
 func (p *Pass) removable(roots []int) []int {
 	var out []int
+	imports, ok := p.projectImports()
+	if !ok {
+		return nil
+	}
 	for _, d := range p.declared() {
 		i, ok := p.Graph.Find(d.Name)
-		if ok && p.usage(i) == Unused && slices.Contains(roots, i) && !slices.Contains(out, i) && !buildsOthers(d.Name) {
+		if ok && p.usage(i) == Unused && slices.Contains(roots, i) && !slices.Contains(out, i) && !buildsOthers(d.Name) &&
+			!slices.ContainsFunc(p.Graph.Distributions[i].ImportNames(), func(m string) bool { return imports[m] }) {
 			out = append(out, i)
 		}
 	}
