@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -127,7 +126,7 @@ func projectFacts(p *rule.Pass, o AdviseOptions) error {
 	if o.Project == "" {
 		return nil
 	}
-	p.Project = os.DirFS(o.Project)
+	p.Project = whittle.Folder(o.Project)
 	p.Declared, _ = python.ReadDeclared(p.Project) // what cannot be read of it is not the image's fault
 	var err error
 	p.Ignore, err = dockerfile.LoadIgnore(o.Project, filepath.Join(o.Project, filepath.FromSlash(o.Dockerfile)))

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -68,7 +67,7 @@ func Check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle
 		}}
 	if o.Project != "" {
 		// What cannot be read of a project's files is not the image's fault.
-		in.Project, _ = python.ReadDeclared(os.DirFS(o.Project))
+		in.Project, _ = python.ReadDeclared(whittle.Folder(o.Project))
 	}
 	env.progress().Step("checking " + name)
 	out, err := check.Run(ctx, in)

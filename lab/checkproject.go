@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"whittle"
 	"whittle/internal/check"
@@ -19,7 +18,7 @@ const usualPython = "3.13"
 // without an image.
 func CheckProject(ctx context.Context, env *Env, dir string) (*whittle.Check, error) {
 	usual := python.Interpreter{Series: usualPython, Version: usualPython, Implementation: "cpython"}.Environment("x86_64")
-	c, err := check.Project(ctx, os.DirFS(dir), func(name string) (string, bool) { return newest(ctx, env, name, usual) })
+	c, err := check.Project(ctx, whittle.Folder(dir), func(name string) (string, bool) { return newest(ctx, env, name, usual) })
 	if err != nil {
 		return nil, fmt.Errorf("checking %s: %w", dir, err)
 	}

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -193,7 +191,7 @@ func closeAll(subjects []*subject) {
 func (s *study) write(ctx context.Context, files []whittle.FileChange, force bool) error {
 	var names []string
 	for _, f := range files {
-		now, err := os.ReadFile(filepath.Join(s.project.Dir, filepath.FromSlash(f.Path)))
+		now, err := whittle.Folder(s.project.Dir).ReadFile(f.Path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && f.Created:
 		case err != nil:

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -73,7 +72,7 @@ func requirementTexts(dir string, declared *python.Declared) (map[string][]byte,
 		if !strings.HasSuffix(name, ".txt") || !filepath.IsLocal(filepath.FromSlash(name)) {
 			continue
 		}
-		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		text, err := whittle.Folder(dir).ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w: %w", name, err, whittle.ErrUsage)
 		}

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -129,10 +130,10 @@ func WriteFile(path string, content []byte) (err error) {
 // contextDigest is a digest of all that a build could see of the project: the
 // paths, modes and contents of its files, but for version control and the
 // study's own folder.
-func contextDigest(dir, out string) (whittle.Digest, error) {
+func contextDigest(ctx context.Context, dir, out string) (whittle.Digest, error) {
 	h := sha256.New()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
+		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
 		if d.IsDir() && (d.Name() == ".git" || path == out || d.Name() == "__pycache__") {
@@ -145,7 +146,7 @@ func contextDigest(dir, out string) (whittle.Digest, error) {
 		fmt.Fprintf(h, "%q %v ", rel, d.Type())
 		switch {
 		case d.Type().IsRegular():
-			return hashFile(h, path)
+			return hashFile(ctx, h, path)
 		case d.Type()&fs.ModeSymlink != 0:
 			target, err := os.Readlink(path)
 			fmt.Fprintf(h, "%q\n", target)
@@ -159,8 +160,8 @@ func contextDigest(dir, out string) (whittle.Digest, error) {
 	return whittle.SHA256([32]byte(h.Sum(nil))), nil
 }
 
-func hashFile(h io.Writer, path string) error {
-	f, err := os.Open(path)
+func hashFile(ctx context.Context, h io.Writer, path string) error {
+	f, err := whittle.OpenFile(path)
 	if err != nil {
 		return err
 	}
@@ -170,8 +171,21 @@ func hashFile(h io.Writer, path string) error {
 		return err
 	}
 	fmt.Fprintf(h, "%v %d ", info.Mode().Perm(), info.Size())
-	_, err = io.Copy(h, f)
+	_, err = io.Copy(h, interruptible{ctx, f})
 	return err
+}
+
+// interruptible ends a long reading with its context.
+type interruptible struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (i interruptible) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.r.Read(p)
 }
 
 // fingerprint is a digest of all that a variant is made from and measured by.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -104,7 +103,7 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 		return nil, whittle.WithHint(fmt.Errorf("the study's folder is the project itself: %w", whittle.ErrUsage), "name another one with --out; the default is "+OutName+" in the project")
 	}
 	for _, v := range p.Variants {
-		src, err := os.ReadFile(filepath.Join(p.Dir, v.Dockerfile))
+		src, err := p.Source(v)
 		if err != nil {
 			return nil, fmt.Errorf("variant %s: %w: %w", v.Name, err, whittle.ErrUsage)
 		}
@@ -190,7 +189,7 @@ func openBases(ctx context.Context, env *Env, places map[string]string) (map[str
 }
 
 func (s *study) buildAll(ctx context.Context) error {
-	context, err := contextDigest(s.project.Dir, string(s.out))
+	context, err := contextDigest(ctx, s.project.Dir, string(s.out))
 	if err != nil {
 		return err
 	}

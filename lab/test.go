@@ -35,7 +35,7 @@ func (s *study) test(ctx context.Context, d build.Definition, process whittle.Pr
 	}
 	text := d.Content
 	if text == nil {
-		if text, err = os.ReadFile(filepath.Join(d.Context, d.Dockerfile)); err != nil {
+		if text, err = whittle.ReadFile(filepath.Join(d.Context, d.Dockerfile), dockerfile.MaxSize); err != nil {
 			return build.RunResult{}, fmt.Errorf("reading the Dockerfile: %w", err)
 		}
 	}
@@ -138,7 +138,7 @@ func copyFile(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
-	in, err := os.Open(from)
+	in, err := whittle.OpenFile(from)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"whittle"
+	"whittle/internal/dockerfile"
 	"whittle/internal/project"
 )
 
@@ -172,14 +173,9 @@ func (w *workshop) lay(s state) error {
 func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
 	if _, ok := w.inside(v.Dockerfile); !ok {
 		v.Dockerfile = filepath.Join(w.project.Dir, v.Dockerfile)
-		return os.ReadFile(v.Dockerfile)
+		return whittle.ReadFile(v.Dockerfile, dockerfile.MaxSize)
 	}
-	root, err := os.OpenRoot(w.dir)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	return root.ReadFile(filepath.FromSlash(v.Dockerfile))
+	return whittle.Folder(w.dir).Read(filepath.ToSlash(filepath.Clean(v.Dockerfile)), dockerfile.MaxSize)
 }
 
 // inside is where a path of the project truly lies, links followed; ok is false
@@ -200,12 +196,7 @@ func (w *workshop) before(name string) ([]byte, error) {
 	if text, ok := w.original[name]; ok {
 		return text, nil
 	}
-	root, err := os.OpenRoot(w.dir)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	defer root.Close()
-	text, err := root.ReadFile(filepath.FromSlash(name))
+	text, err := whittle.Folder(w.dir).ReadFile(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		text = nil

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,7 +50,7 @@ func dockerfileOption(file, target string) (lab.InspectOptions, error) {
 	if file == "" {
 		return o, nil
 	}
-	src, err := os.ReadFile(file)
+	src, err := whittle.ReadFile(file, whittle.MaxText)
 	if err != nil {
 		return o, fmt.Errorf("reading the Dockerfile: %w: %w", err, whittle.ErrUsage)
 	}

@@ -164,18 +164,7 @@ func (d Definition) dockerfiles(file string) (memFS, error) {
 	return files, nil
 }
 
-func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxDockerfile+1))
-	if err == nil && len(text) > maxDockerfile {
-		return nil, fmt.Errorf("%s is larger than %s: %w", path, whittle.Bytes(maxDockerfile), whittle.ErrLimit)
-	}
-	return text, err
-}
+func readBounded(path string) ([]byte, error) { return whittle.ReadFile(path, maxDockerfile) }
 
 func (d Definition) contextFS() (fsutil.FS, error) {
 	if d.Context == "" {

@@ -10,6 +10,8 @@ import (
 	"github.com/containerd/errdefs"
 	digest "github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"whittle"
 )
 
 // layoutStore gives the engine the blobs of an OCI layout to read. Unlike
@@ -49,7 +51,7 @@ func (s layoutStore) ReaderAt(_ context.Context, desc ocispecs.Descriptor) (cont
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(path)
+	f, err := whittle.OpenFile(path)
 	if err != nil {
 		return nil, s.missing(desc.Digest, err)
 	}

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -66,7 +64,7 @@ func (ig *Ignore) badLine(src []byte) int {
 // the context, else none. An empty NAME.dockerignore counts.
 func LoadIgnore(context, dockerfile string) (*Ignore, error) {
 	for _, name := range []string{dockerfile + ".dockerignore", filepath.Join(context, ".dockerignore")} {
-		src, err := readLimited(name)
+		src, err := readIgnore(context, name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
@@ -78,14 +76,12 @@ func LoadIgnore(context, dockerfile string) (*Ignore, error) {
 	return &Ignore{}, nil
 }
 
-// readLimited reads at most one byte more than MaxSize.
-func readLimited(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
+// readIgnore reads an ignore file; one in the context is no link out of it.
+func readIgnore(context, name string) ([]byte, error) {
+	if rel, err := filepath.Rel(context, name); err == nil && filepath.IsLocal(rel) {
+		return whittle.Folder(context).Read(filepath.ToSlash(rel), MaxSize)
 	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, MaxSize+1))
+	return whittle.ReadFile(name, MaxSize)
 }
 
 // Ignore says that the path, slashed and relative to the context, is left out

@@ -116,7 +116,13 @@ func Load(dir, configPath string) (*Project, error) {
 // read reads a whittle.yaml, which may be missing unless it is required; shown
 // is how errors name it.
 func read(file, shown string, required bool) (config, error) {
-	src, err := os.ReadFile(file)
+	var src []byte
+	var err error
+	if required { // the user has named it: it may lie anywhere
+		src, err = whittle.ReadFile(file, maxConfig)
+	} else {
+		src, err = whittle.Folder(filepath.Dir(file)).Read(filepath.Base(file), maxConfig)
+	}
 	switch {
 	case err == nil:
 		return parse(shown, src)
@@ -124,6 +130,16 @@ func read(file, shown string, required bool) (config, error) {
 		return config{}, fmt.Errorf("reading %s: %w: %w", file, reason(err), whittle.ErrUsage)
 	}
 	return config{}, nil
+}
+
+// Source is a variant's Dockerfile. A link out of the project is not followed;
+// whittle.yaml may name a file that lies outside.
+func (p *Project) Source(v Variant) ([]byte, error) {
+	const most = 1 << 20 // what the parser takes
+	if filepath.IsLocal(v.Dockerfile) {
+		return whittle.Folder(p.Dir).Read(filepath.ToSlash(filepath.Clean(v.Dockerfile)), most)
+	}
+	return whittle.ReadFile(filepath.Join(p.Dir, v.Dockerfile), most)
 }
 
 // displayName is how messages name the file: as the user would write it.
@@ -144,7 +160,7 @@ func reason(err error) error {
 
 // complete fills in what the file does not say.
 func (p *Project) complete(shown string) error {
-	py, err := readPyproject(filepath.Join(p.Dir, "pyproject.toml"))
+	py, err := readPyproject(p.Dir)
 	if err != nil {
 		return err
 	}

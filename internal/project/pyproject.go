@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"path/filepath"
 	"sort"
 	"strings"
 
@@ -12,6 +12,9 @@ import (
 
 	"whittle"
 )
+
+// maxPyproject is the size of the largest pyproject.toml that is read, in bytes.
+const maxPyproject = 8 << 20
 
 type pyproject struct {
 	name string
@@ -23,9 +26,11 @@ type pyproject struct {
 // readPyproject reads the name and the console scripts of a pyproject.toml
 // (PEP 621, and Poetry's table where it has its own). A project without the
 // file has neither.
-func readPyproject(path string) (pyproject, error) {
+func readPyproject(dir string) (pyproject, error) {
 	var p pyproject
-	src, err := os.ReadFile(path)
+	const name = "pyproject.toml"
+	path := filepath.Join(dir, name)
+	src, err := whittle.Folder(dir).Read(name, maxPyproject)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
 	}

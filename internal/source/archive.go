@@ -30,18 +30,11 @@ type span struct {
 
 // openArchive indexes a tar by its headers alone.
 func openArchive(path string, limits Limits) (_ *archive, err error) {
-	// Looked at before it is opened: opening a FIFO waits for a writer.
-	info, err := os.Stat(path)
+	f, err := whittle.OpenFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("no file %s: %w", path, whittle.ErrNotFound)
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", err, whittle.ErrUsage)
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a file: %w", path, whittle.ErrUsage)
-	}
-	f, err := os.Open(path)
-	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, whittle.ErrUsage)
 	}
 	defer func() {

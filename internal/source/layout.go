@@ -44,7 +44,7 @@ type document struct {
 type folder string
 
 func (f folder) readFile(name string, limit int64) ([]byte, error) {
-	file, err := os.Open(filepath.Join(string(f), filepath.FromSlash(name)))
+	file, err := whittle.OpenFile(filepath.Join(string(f), filepath.FromSlash(name)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s has no %s: %w", string(f), name, whittle.ErrNotFound)
 	}
@@ -56,7 +56,7 @@ func (f folder) readFile(name string, limit int64) ([]byte, error) {
 }
 
 func (f folder) open(_ context.Context, d whittle.Digest) (io.ReadCloser, error) {
-	file, err := os.Open(filepath.Join(string(f), "blobs", "sha256", d.Hex()))
+	file, err := whittle.OpenFile(filepath.Join(string(f), "blobs", "sha256", d.Hex()))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("blob %s is not in the layout: %w", d, whittle.ErrCorrupt)
 	}
@@ -70,7 +70,7 @@ func (f folder) manifest(ctx context.Context, d whittle.Digest) (io.ReadCloser, 
 // section opens the blob for reading in place. The file is closed with the
 // last reader of it, by the garbage collector.
 func (f folder) section(d whittle.Digest) (*io.SectionReader, bool) {
-	file, err := os.Open(filepath.Join(string(f), "blobs", "sha256", d.Hex()))
+	file, err := whittle.OpenFile(filepath.Join(string(f), "blobs", "sha256", d.Hex()))
 	if err != nil {
 		return nil, false
 	}
