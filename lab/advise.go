@@ -171,7 +171,7 @@ func (x *examined) pythonFacts(ctx context.Context, env *Env, ev *evidence, comm
 		_, _, safe = file.Strippable()
 		return file.DebugBytes + file.SymtabBytes, safe, true
 	}
-	p.Growth = func(requirement string) (int64, int64, bool) { return x.growth(ctx, env, requirement) }
+	p.Growth = func(requirements ...string) (int64, int64, bool) { return x.growth(ctx, env, requirements) }
 	p.Bound = func(name string) (string, bool) { return bound(ctx, env, p.Declared, name, x.environment) }
 	return nil
 }

@@ -9,13 +9,19 @@ import (
 	"whittle/internal/python"
 )
 
-// growth is how many bytes installing a requirement adds to an image, by the
-// package index: with bytecode at the most, without at the least.
-func (x *examined) growth(ctx context.Context, env *Env, requirement string) (low, high int64, ok bool) {
-	req, err := python.ParseRequirement(requirement)
+// growth is how many bytes installing some requirements adds to an image, by
+// the package index: with bytecode at the most, without at the least.
+func (x *examined) growth(ctx context.Context, env *Env, requirements []string) (low, high int64, ok bool) {
 	found := python.Interpreters(x.pass.Root)
-	if err != nil || len(found) == 0 || env.Packages == nil {
+	if len(found) == 0 || env.Packages == nil {
 		return 0, 0, false
+	}
+	wanted := make([]python.Requirement, len(requirements))
+	for i, text := range requirements {
+		var err error
+		if wanted[i], err = python.ParseRequirement(text); err != nil {
+			return 0, 0, false
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
 	defer cancel()
@@ -32,7 +38,7 @@ func (x *examined) growth(ctx context.Context, env *Env, requirement string) (lo
 			}
 		}
 	}
-	res, err := plan.Resolve(ctx, env.Packages, []python.Requirement{req}, o)
+	res, err := plan.Resolve(ctx, env.Packages, wanted, o)
 	if err != nil {
 		return 0, 0, false
 	}

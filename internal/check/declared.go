@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -16,6 +17,9 @@ func (s *state) declaredAs(dist string, guessed bool) (why, fix string) {
 	about := ""
 	if guessed {
 		about = " (a guess: look up which distribution has the module)"
+	}
+	if extra, by, ok := s.extraOfOwn(dist); ok && s.Project == nil {
+		return fmt.Sprintf("only the extra `%s` of %s requires it", extra, by), fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", extra, dist)
 	}
 	if s.Project == nil {
 		return "nothing that is installed requires it", "add " + dist + about + " to the dependencies"
@@ -41,6 +45,24 @@ func (s *state) declaredAs(dist string, guessed bool) (why, fix string) {
 		return fmt.Sprintf("it is declared for development only (%s)", where), "move " + best.Text + " to the dependencies"
 	}
 	return fmt.Sprintf("%s declares it, but it is not installed", where), "install the dependencies of " + best.File + " in the image"
+}
+
+// ownExtra is how metadata marks what an extra requires.
+var ownExtra = regexp.MustCompile(`\bextra\s*==\s*['"]([^'"]+)['"]`)
+
+// extraOfOwn is the extra of the application's own metadata that requires a
+// distribution.
+func (s *state) extraOfOwn(dist string) (extra, by string, ok bool) {
+	for _, i := range s.own {
+		d := &s.Distributions[i]
+		for _, text := range d.Metadata.RequiresDist {
+			m := ownExtra.FindStringSubmatch(text)
+			if r, err := python.ParseRequirement(text); err == nil && m != nil && r.Name == python.Normalize(dist) {
+				return m[1], d.Name, true
+			}
+		}
+	}
+	return "", "", false
 }
 
 // bound is the specifier of a dependency to add: the series that a lock or

@@ -181,7 +181,7 @@ func findingEntries(findings []whittle.Finding, verbose bool) []entry {
 	return es
 }
 
-// findingNotes are what to do, the caution and the fix. What the finding
+// findingNotes are what to do, the caution, the fix and the other way. What the finding
 // above, of the same rule, said already is left out.
 func findingNotes(f whittle.Finding, same bool, above whittle.Finding) []string {
 	var notes []string
@@ -193,6 +193,13 @@ func findingNotes(f whittle.Finding, same bool, above whittle.Finding) []string 
 	}
 	if f.Fix != nil {
 		notes = append(notes, "Fix: "+f.Fix.Title)
+	}
+	if a := f.Alternative; a != nil {
+		note := "Or: " + a.Advice
+		if a.Saving != nil && *a.Saving != (whittle.Saving{}) {
+			note += " (" + savingText(*a.Saving) + ")"
+		}
+		notes = append(notes, note)
 	}
 	return notes
 }

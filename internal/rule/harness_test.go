@@ -35,6 +35,8 @@ type facts struct {
 	Problems []whittle.Problem
 	// Bound has specifiers by distribution.
 	Bound map[string]string
+	// Growth is what installing a requirement adds, in bytes.
+	Growth map[string]int64
 	// Guard asks for guarded imports.
 	Guard bool
 }
@@ -223,6 +225,18 @@ func (c *testCase) python(t testing.TB, p *Pass) {
 		d, ok := f.Debug[path]
 		return d.Bytes, d.Safe, ok
 	}
+	if f.Growth != nil {
+		p.Growth = func(requirements ...string) (low, high int64, ok bool) {
+			for _, r := range requirements {
+				n, known := f.Growth[r]
+				if !known {
+					return 0, 0, false
+				}
+				low, high = low+n, high+n+n/10
+			}
+			return low, high, true
+		}
+	}
 	p.Bound = func(name string) (string, bool) {
 		b, ok := f.Bound[name]
 		return b, ok
@@ -359,6 +373,13 @@ func show(p *Pass, found []whittle.Finding) string {
 		fmt.Fprintf(&b, "  advice: %s\n", f.Advice)
 		if f.Fix != nil {
 			fmt.Fprintf(&b, "  fix: %s\n", f.Fix.Title)
+		}
+		if f.Alternative != nil {
+			fmt.Fprintf(&b, "  alternative: %s", f.Alternative.Advice)
+			if s := f.Alternative.Saving; s != nil {
+				fmt.Fprintf(&b, " (saves %d to %d)", s.Low, s.High)
+			}
+			b.WriteString("\n")
 		}
 	}
 	return b.String()

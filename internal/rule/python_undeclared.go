@@ -3,12 +3,10 @@ package rule
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
 	"whittle"
-	"whittle/internal/dockerfile"
 	"whittle/internal/pyproject"
 	"whittle/internal/python"
 )
@@ -54,10 +52,10 @@ func (p *Pass) ownPlace(q whittle.Problem) *whittle.Problem {
 	return &q
 }
 
-// declares says whether a file of the project declares a distribution for what
-// runs.
+// declares says whether a file of the project declares a distribution, for
+// whatever it may be.
 func (p *Pass) declares(name string) bool {
-	return slices.ContainsFunc(p.declared(), func(d *python.Dependency) bool { return python.Normalize(d.Name) == name })
+	return slices.ContainsFunc(p.declarations(), func(d *python.Dependency) bool { return python.Normalize(d.Name) == name })
 }
 
 // ownPath says that the file of a problem is the application's and not a
@@ -89,13 +87,6 @@ func (p *Pass) undeclared(q *whittle.Problem, name string) whittle.Finding {
 		Fingerprint: whittle.Fingerprint("undeclared-dependency", name),
 	}
 	f.About(*q)
-	for _, d := range p.Declared.Dependencies {
-		if d.Kind == python.Dev && python.Normalize(d.Name) == name {
-			f.Message = fmt.Sprintf("%s:%d imports %s, and %s:%d declares %s for development only", q.Path, q.Line, q.Module, d.File, d.Line, name)
-			f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, File: d.File, Line: d.Line, What: d.Text})
-			break
-		}
-	}
 	if len(q.ReachedFrom) > 0 {
 		f.Message += "; reached from " + strings.Join(q.ReachedFrom, " → ")
 	}
@@ -163,84 +154,6 @@ func (p *Pass) declare(q *whittle.Problem, requirement string) (patch whittle.Pa
 	return patch, file, err == nil
 }
 
-// installsFrom is the requirements file of the project that the Dockerfile
-// installs, empty where there is none; folder says that it installs the
-// project itself.
-func (p *Pass) installsFrom() (file string, folder bool) {
-	if p.Dockerfile == nil {
-		return "", false
-	}
-	for i := range p.Dockerfile.Stages {
-		for j := range p.Dockerfile.Stages[i].Instructions {
-			in := &p.Dockerfile.Stages[i].Instructions[j]
-			commands, _ := installing(in)
-			if s, err := in.Shell(); err == nil && in.Keyword == "RUN" {
-				commands = append(commands, wheels(s.Commands())...)
-			}
-			for k := range commands {
-				f, here := p.sourcesOf(&commands[k])
-				file, folder = firstOf(file, f), folder || here
-			}
-		}
-	}
-	return file, folder
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
-// wheels are the commands that make wheels of what is to be installed.
-func wheels(commands []dockerfile.Command) (out []installation) {
-	for _, c := range commands {
-		for k := 1; k < min(len(c.Words), 4); k++ {
-			if c.Words[k].Value == "wheel" && strings.HasPrefix(c.Words[k-1].Value, "pip") {
-				out = append(out, installation{Command: c, tool: "pip", verb: k})
-			}
-		}
-	}
-	return out
-}
-
-// sourcesOf reads what a command installs: the file behind -r that the project
-// has, and whether it names a folder.
-func (p *Pass) sourcesOf(c *installation) (file string, folder bool) {
-	for k := c.verb + 1; k < len(c.Words); k++ {
-		w := c.Words[k].Value
-		name := ""
-		switch {
-		case w == "-r" || w == "--requirement":
-			if k++; k < len(c.Words) {
-				name = c.Words[k].Value
-			}
-		case strings.HasPrefix(w, "--requirement="):
-			name = strings.TrimPrefix(w, "--requirement=")
-		case strings.HasPrefix(w, "-r") && len(w) > 2:
-			name = w[2:]
-		case w == "-c" || w == "--constraint" || w == "-t" || w == "--target" || w == "--prefix" || w == "-w" || w == "--wheel-dir" || w == "-f" || w == "--find-links":
-			k++
-		case !strings.HasPrefix(w, "-"):
-			base, _, _ := strings.Cut(w, "[")
-			folder = folder || base == "." || strings.HasPrefix(base, "./") || strings.HasPrefix(base, "/") && !strings.HasSuffix(base, ".whl") ||
-				p.Declared.Name != "" && python.Normalize(base) == python.Normalize(p.Declared.Name)
-		}
-		if name == "" {
-			continue
-		}
-		for try := strings.TrimPrefix(path.Clean(name), "/"); try != ""; {
-			if p.projectFile(try) != nil {
-				file = firstOf(file, try)
-				break
-			}
-			_, try, _ = strings.Cut(try, "/")
-		}
-	}
-	return file, folder
-}
-
 // listFor is the list that a problem's distribution belongs in: the extra
 // without which the importing file cannot be imported anyway, else the
 // project's dependencies.
@@ -252,7 +165,7 @@ func (p *Pass) listFor(q *whittle.Problem, src []byte) (pyproject.List, bool) {
 	has := func(kind string) bool {
 		return slices.ContainsFunc(lists, func(l pyproject.List) bool { return l.Kind == kind })
 	}
-	if extra := p.extraNeededBy(q.Path); extra != "" {
+	if extra := p.extraNeededBy(q.Path, q.Distribution); extra != "" {
 		return pyproject.List{Kind: "optional", Name: extra}, true
 	}
 	switch {
@@ -265,8 +178,9 @@ func (p *Pass) listFor(q *whittle.Problem, src []byte) (pyproject.List, bool) {
 }
 
 // extraNeededBy is the extra that declares something which a file of the
-// project imports at its top, and nothing else does.
-func (p *Pass) extraNeededBy(file string) string {
+// project imports at its top, another distribution left out, and nothing else
+// declares.
+func (p *Pass) extraNeededBy(file, without string) string {
 	text := p.projectFile(file)
 	if text == nil {
 		return ""
@@ -285,7 +199,7 @@ func (p *Pass) extraNeededBy(file string) string {
 			continue
 		}
 		if dist, guessed, ok := python.DistributionFor(imp.Module); ok && (!guessed || extras[dist] != "") {
-			if extra := extras[python.Normalize(dist)]; extra != "" {
+			if extra := extras[python.Normalize(dist)]; extra != "" && python.Normalize(dist) != python.Normalize(without) {
 				return extra
 			}
 		}

@@ -67,9 +67,9 @@ type Pass struct {
 	// Bound gives the specifiers to declare a distribution with (">=13,<14"),
 	// from a lock file or the package index; ok is false where neither says.
 	Bound func(distribution string) (specifiers string, ok bool)
-	// Growth is how many bytes installing a requirement adds to what is there
-	// already; ok is false where no index says it.
-	Growth func(requirement string) (low, high int64, ok bool)
+	// Growth is how many bytes installing some requirements adds to what is
+	// there already; ok is false where no index says it.
+	Growth func(requirements ...string) (low, high int64, ok bool)
 	// Guard asks for an import that is not declared to be guarded instead.
 	Guard bool
 }

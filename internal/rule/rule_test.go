@@ -50,6 +50,9 @@ func TestRules(t *testing.T) {
 			for i := range found {
 				hold(t, p, &found[i])
 				diffs.WriteString(c.fixed(t, p, &found[i]))
+				if alt := found[i].Alternative; alt != nil && alt.Fix != nil {
+					diffs.WriteString("alternative:\n" + c.fixed(t, p, &whittle.Finding{Rule: found[i].Rule, Fix: alt.Fix}))
+				}
 			}
 			golden(t, name, ar, map[string]string{"want": show(p, found), "want.diff": diffs.String(), "want.Dockerfile": together(t, p, found)})
 		})

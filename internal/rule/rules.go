@@ -4,6 +4,7 @@ package rule
 func All() []Rule {
 	return []Rule{
 		undeclaredDependency(),
+		misplacedDependency(),
 		missingSource(),
 		cleanupInLaterLayer(),
 		metadataCopy(),

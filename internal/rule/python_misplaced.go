@@ -1,0 +1,273 @@
+package rule
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/pyproject"
+	"whittle/internal/python"
+)
+
+func misplacedDependency() Rule {
+	return Rule{
+		ID:    "misplaced-dependency",
+		Title: "A distribution that is imported at start and declared for something else",
+		Text: `An image in which a start imports a module that is not there does not run. Where an extra, a group or a requirements file
+declares the distribution that has it, and the image does not install that, there are two ways out: its line goes to where the start needs it,
+with its specifiers and markers, or the image installs what declares it. The fix is the smaller one in bytes of the image; the other is shown
+beside it.`,
+		Before: "dependencies = [\"click>=8\"]\n[project.optional-dependencies]\nscreenshots = [\"rich>=13,<14\", \"pillow\"]\n",
+		After:  "dependencies = [\"click>=8\", \"rich>=13,<14\"]\n[project.optional-dependencies]\nscreenshots = [\"pillow\"]\n",
+		Run:    findMisplaced,
+	}
+}
+
+func findMisplaced(p *Pass) []whittle.Finding {
+	if p.Check == nil || p.Guard {
+		return nil
+	}
+	all := p.declarations()
+	sources := p.installSources()
+	var out []whittle.Finding
+	seen := map[string]bool{}
+	for i := range p.Check.Problems {
+		q := &p.Check.Problems[i]
+		name := python.Normalize(q.Distribution)
+		imports := q.Rule == "missing-module" || q.Rule == "healthcheck-cannot-run" && q.Module != ""
+		if !imports || q.Severity != "error" || name == "" || seen[name] {
+			continue
+		}
+		if p.Declared != nil && q.Rule == "missing-module" {
+			if q = p.ownPlace(*q); !p.ownPath(q.Path) {
+				continue
+			}
+		}
+		places := slices.DeleteFunc(slices.Clone(all), func(d *python.Dependency) bool { return python.Normalize(d.Name) != name })
+		if len(places) == 0 || slices.ContainsFunc(places, func(d *python.Dependency) bool { return p.installsPlace(sources, d) }) {
+			continue
+		}
+		seen[name] = true
+		out = append(out, p.misplaced(q, places[0], sources))
+	}
+	return out
+}
+
+// declarations are all places where the project declares something that an
+// installer could install, those for what runs first. Without the project's
+// files they are those of the application's own metadata.
+func (p *Pass) declarations() []*python.Dependency {
+	var out []*python.Dependency
+	if p.Declared != nil {
+		for i := range p.Declared.Dependencies {
+			if d := &p.Declared.Dependencies[i]; d.Kind <= python.Dev {
+				out = append(out, d)
+			}
+		}
+	}
+	if len(out) == 0 && p.Graph != nil {
+		for i := range p.Graph.Distributions {
+			if d := &p.Graph.Distributions[i]; d.VendoredBy == "" && p.isApplication(d) {
+				out = append(out, extrasOf(d)...)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *python.Dependency) int { return int(a.Kind) - int(b.Kind) })
+	return out
+}
+
+// extraMarker is how a wheel's metadata marks what an extra requires.
+var extraMarker = regexp.MustCompile(`\bextra\s*==\s*['"]([^'"]+)['"]`)
+
+// extrasOf are what the extras of an installed distribution require.
+func extrasOf(d *python.Distribution) []*python.Dependency {
+	var out []*python.Dependency
+	for _, text := range d.Metadata.RequiresDist {
+		m := extraMarker.FindStringSubmatch(text)
+		r, err := python.ParseRequirement(text)
+		if m == nil || err != nil {
+			continue
+		}
+		line, _, _ := strings.Cut(text, ";")
+		out = append(out, &python.Dependency{Requirement: r, Text: strings.TrimSpace(line), File: d.Record + "/METADATA", Kind: python.Optional, Extra: m[1]})
+	}
+	return out
+}
+
+// declaredFor says in a few words where a dependency is declared: "the extra
+// screenshots (pyproject.toml:12)".
+func declaredFor(d *python.Dependency) string {
+	at := d.File
+	if d.Line > 0 {
+		at = fmt.Sprintf("%s:%d", d.File, d.Line)
+	}
+	switch {
+	case d.Kind == python.Optional:
+		return fmt.Sprintf("the extra %s (%s)", d.Extra, at)
+	case d.Group != "":
+		return fmt.Sprintf("the group %s (%s)", d.Group, at)
+	}
+	return at
+}
+
+// misplaced states that a distribution is declared where the image does not
+// look, with the smaller of the two ways out.
+func (p *Pass) misplaced(q *whittle.Problem, d *python.Dependency, sources []installSource) whittle.Finding {
+	where := q.Starts()
+	at := fmt.Sprintf("%s:%d", q.Path, q.Line)
+	if q.Path == "" || q.Line == 0 {
+		at = list(where)
+	}
+	f := whittle.Finding{
+		Breaks:      true,
+		Message:     fmt.Sprintf("%s imports %s, and only %s declares %s, which the image does not install", at, q.Module, declaredFor(d), d.Name),
+		Risk:        whittle.RiskLow,
+		Fingerprint: whittle.Fingerprint("misplaced-dependency", d.Name),
+		Evidence:    []whittle.Evidence{{Layer: -1, File: q.Path, Line: q.Line, What: "import of " + q.Module}, p.declaredAt(d)},
+	}
+	if q.Path == "" {
+		f.Evidence = f.Evidence[1:]
+	}
+	f.About(*q)
+	if len(q.ReachedFrom) > 1 {
+		f.Message += "; reached from " + strings.Join(q.ReachedFrom, " → ")
+	}
+	move, install := p.moveLine(q, d), p.installToo(d, sources)
+	first, second := move, install
+	if first.fix == nil || second.fix != nil && second.smaller(first) {
+		first, second = second, first
+	}
+	if first.advice == "" {
+		first, second = second, first
+	}
+	f.Advice, f.Fix = first.advice, first.fix
+	f.Change.Minus, f.Change.Plus = first.low, first.high
+	if second.advice != "" {
+		f.Alternative = &whittle.Alternative{Advice: second.advice, Fix: second.fix}
+		if second.known {
+			f.Alternative.Saving = &whittle.Saving{Low: -second.high, High: -second.low}
+		}
+	}
+	return f
+}
+
+func (p *Pass) declaredAt(d *python.Dependency) whittle.Evidence {
+	e := whittle.Evidence{Layer: -1, File: d.File, Line: d.Line, What: d.Text}
+	if p.Declared == nil || !slices.Contains(p.Declared.Files, d.File) {
+		e.Path, e.File = d.File, "" // the image's own metadata
+	}
+	return e
+}
+
+// wayOut is one way to bring a distribution into the image: between low and
+// high bytes more, where that is known.
+type wayOut struct {
+	advice    string
+	fix       *whittle.Fix
+	low, high int64
+	known     bool
+}
+
+func (w *wayOut) smaller(than wayOut) bool { return w.known && than.known && w.high < than.high }
+
+// cost is what installing some requirements adds to the image.
+func (w *wayOut) cost(p *Pass, requirements ...string) {
+	if p.Growth != nil {
+		w.low, w.high, w.known = p.Growth(requirements...)
+	}
+}
+
+// moveLine is the way out in the declarations: the line goes to where the
+// start needs it.
+func (p *Pass) moveLine(q *whittle.Problem, d *python.Dependency) (w wayOut) {
+	w.cost(p, d.Text)
+	if p.locked() {
+		w.advice = fmt.Sprintf("declare %s for what runs, and lock it again", d.Text)
+		return w
+	}
+	file, folder := p.installsFrom()
+	src := p.projectFile("pyproject.toml")
+	switch {
+	case src != nil && (folder || file == ""):
+		to, ok := p.listFor(q, src)
+		if !ok || d.Kind == python.Optional && to.Kind == "poetry" {
+			return wayOut{}
+		}
+		return p.toList(w, d, to)
+	case file != "" && !generated(p.projectFile(file)):
+		return p.toFile(w, d, file)
+	}
+	return wayOut{}
+}
+
+// toList moves a line to a list of pyproject.toml. From an extra to the
+// dependencies it is moved, as these come with every extra; from anywhere else
+// it is copied, as that may be installed without them.
+func (p *Pass) toList(w wayOut, d *python.Dependency, to pyproject.List) wayOut {
+	where := "the dependencies"
+	if to.Kind == "optional" {
+		where = "the extra " + to.Name
+	}
+	verb := "copy"
+	edit := func(src []byte) ([]whittle.Edit, error) { return pyproject.AddRequirement(src, to, d.Text) }
+	if from, ok := listOf(p.projectFile("pyproject.toml"), d); ok && d.File == "pyproject.toml" && from.Kind == "optional" && to.Kind == "dependencies" {
+		verb = "move"
+		edit = func(src []byte) ([]whittle.Edit, error) { return pyproject.MoveRequirement(src, from, to, d.Name) }
+	}
+	patch, err := p.projectPatch("pyproject.toml", []change{edit})
+	if err != nil && verb == "move" {
+		verb = "copy" // a comment would be lost, or the like
+		patch, err = p.projectPatch("pyproject.toml", []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.AddRequirement(src, to, d.Text) }})
+	}
+	if err != nil {
+		return wayOut{}
+	}
+	w.advice = fmt.Sprintf("%s %s from %s to %s of pyproject.toml", verb, d.Text, declaredFor(d), where)
+	w.fix = &whittle.Fix{Title: fmt.Sprintf("declare %s in %s", d.Text, where), Patches: []whittle.Patch{patch}}
+	return w
+}
+
+// toFile brings a line to the requirements file that the image installs: it is
+// moved from one that includes that file, else copied.
+func (p *Pass) toFile(w wayOut, d *python.Dependency, file string) wayOut {
+	patch, err := p.projectPatch(file, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.AddLine(src, d.Text) }})
+	if err != nil {
+		return wayOut{}
+	}
+	patches, verb := []whittle.Patch{patch}, "copy"
+	if slices.Contains(p.included(d.File), file) && !generated(p.projectFile(d.File)) {
+		gone, err := p.projectPatch(d.File, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.RemoveLine(src, d.Name) }})
+		if err == nil {
+			patches, verb = append(patches, gone), "move"
+		}
+	}
+	w.advice = fmt.Sprintf("%s %s from %s to %s", verb, d.Text, declaredFor(d), file)
+	w.fix = &whittle.Fix{Title: fmt.Sprintf("declare %s in %s", d.Text, file), Patches: patches}
+	return w
+}
+
+// generated says that a requirements file is compiled from another one, which
+// is the one to be edited.
+func generated(text []byte) bool {
+	head := string(text[:min(len(text), 1000)])
+	return strings.Contains(head, "autogenerated by pip-compile") || strings.Contains(head, "was autogenerated by uv")
+}
+
+// included are the requirements files that one includes, itself first.
+func (p *Pass) included(file string) []string {
+	out := []string{file}
+	for i := 0; i < len(out) && len(out) < 50; i++ {
+		for line := range strings.Lines(string(p.projectFile(out[i]))) {
+			words := strings.Fields(line)
+			if len(words) >= 2 && (words[0] == "-r" || words[0] == "--requirement") {
+				if at := path.Join(path.Dir(out[i]), words[1]); !slices.Contains(out, at) {
+					out = append(out, at)
+				}
+			}
+		}
+	}
+	return out
+}

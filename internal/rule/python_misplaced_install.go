@@ -1,0 +1,323 @@
+package rule
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+	"whittle/internal/python"
+)
+
+// installSource is one thing that a command of the Dockerfile installs of the
+// project: its folder, with some extras and groups, or a requirements file.
+type installSource struct {
+	run     *dockerfile.Instruction
+	command installation
+	// word is the position of what names it; that of the verb where the tool
+	// installs the project without being told.
+	word int
+	// file is the requirements file in the project, empty for the folder.
+	file string
+	// extras and groups are those that come along; every says that all do.
+	extras, groups []string
+	every          bool
+}
+
+// installSources are what the Dockerfile installs of the project, and makes
+// wheels of.
+func (p *Pass) installSources() []installSource {
+	if p.Dockerfile == nil {
+		return nil
+	}
+	var out []installSource
+	for i := range p.Dockerfile.Stages {
+		for j := range p.Dockerfile.Stages[i].Instructions {
+			in := &p.Dockerfile.Stages[i].Instructions[j]
+			commands, _ := installing(in)
+			if s, err := in.Shell(); err == nil && in.Keyword == "RUN" {
+				commands = append(commands, wheels(s.Commands())...)
+			}
+			for _, c := range commands {
+				out = append(out, p.sourcesIn(in, c)...)
+			}
+		}
+	}
+	return out
+}
+
+// sourcesIn reads one command.
+func (p *Pass) sourcesIn(run *dockerfile.Instruction, c installation) []installSource {
+	if c.has("--no-deps", "--no-dependencies") {
+		return nil // nothing that is declared comes along
+	}
+	if !byWords(&c) {
+		return []installSource{managed(run, c)}
+	}
+	var out []installSource
+	for k := c.verb + 1; k < len(c.Words); k++ {
+		w := c.Words[k].Value
+		s := installSource{run: run, command: c, word: k}
+		named := ""
+		switch {
+		case w == "-r" || w == "--requirement":
+			if k++; k < len(c.Words) {
+				s.word, named = k, c.Words[k].Value
+			}
+		case strings.HasPrefix(w, "--requirement="), strings.HasPrefix(w, "-r") && len(w) > 2:
+			named = strings.TrimPrefix(strings.TrimPrefix(w, "--requirement="), "-r")
+		case slices.Contains(valued, w):
+			k++
+			continue
+		case strings.HasPrefix(w, "-") || !p.isProject(w):
+			continue
+		}
+		if named == "" {
+			if _, extras, ok := strings.Cut(strings.TrimSuffix(w, "]"), "["); ok {
+				s.extras = normalized(strings.Split(extras, ","))
+			}
+		} else if s.file = p.requirementsFile(named); s.file == "" {
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// valued are the options of pip whose value is nothing that is installed.
+var valued = []string{"-c", "--constraint", "-t", "--target", "--prefix", "--root", "-w", "--wheel-dir", "-f", "--find-links", "-p", "--python",
+	"-i", "--index-url", "--extra-index-url", "--group"}
+
+// isProject says that a word of an installer names the project: its folder, or
+// its name.
+func (p *Pass) isProject(word string) bool {
+	base, _, _ := strings.Cut(word, "[")
+	return base == "." || strings.HasPrefix(base, "./") || strings.HasPrefix(base, "/") && !strings.HasSuffix(base, ".whl") ||
+		p.Declared != nil && p.Declared.Name != "" && python.Normalize(base) == python.Normalize(p.Declared.Name)
+}
+
+// requirementsFile is the project's file behind a path of the build, empty
+// where the project has none of the kind.
+func (p *Pass) requirementsFile(named string) string {
+	for try := strings.TrimPrefix(path.Clean(named), "/"); try != ""; _, try, _ = strings.Cut(try, "/") {
+		if p.projectFile(try) != nil {
+			return try
+		}
+	}
+	return ""
+}
+
+// installsFrom is the requirements file of the project that the Dockerfile
+// installs, empty where there is none; folder says that it installs the
+// project itself.
+func (p *Pass) installsFrom() (file string, folder bool) {
+	for _, s := range p.installSources() {
+		if byWords(&s.command) {
+			file, folder = cmp.Or(file, s.file), folder || s.file == ""
+		}
+	}
+	return file, folder
+}
+
+// wheels are the commands that make wheels of what is to be installed.
+func wheels(commands []dockerfile.Command) (out []installation) {
+	for _, c := range commands {
+		for k := 1; k < min(len(c.Words), 4); k++ {
+			if c.Words[k].Value == "wheel" && strings.HasPrefix(c.Words[k-1].Value, "pip") {
+				out = append(out, installation{Command: c, tool: "pip", verb: k})
+			}
+		}
+	}
+	return out
+}
+
+// byWords says that an installer installs what its words name, as pip does.
+func byWords(c *installation) bool {
+	return c.tool == "pip" || c.tool == "uv" && c.verb > 0 && c.Words[c.verb-1].Value == "pip"
+}
+
+// managed is what uv, Poetry and PDM install of the project that they manage.
+func managed(run *dockerfile.Instruction, c installation) installSource {
+	s := installSource{run: run, command: c, word: c.verb, every: c.has("--all-extras", "--all-groups")}
+	for k := c.verb + 1; k < len(c.Words); k++ {
+		option, value, joined := strings.Cut(c.Words[k].Value, "=")
+		if !joined && k+1 < len(c.Words) {
+			value = c.Words[k+1].Value
+		}
+		names := normalized(strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' }))
+		switch option {
+		case "--extra", "--extras", "-E":
+			s.extras = append(s.extras, names...)
+		case "--group", "--with", "--only", "--only-group":
+			s.groups = append(s.groups, names...)
+		case "-G":
+			s.extras, s.groups = append(s.extras, names...), append(s.groups, names...)
+		}
+	}
+	return s
+}
+
+func normalized(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = python.Normalize(strings.TrimSpace(n))
+	}
+	return out
+}
+
+// installsPlace says that the image installs what declares a dependency, or
+// that it may: then why it is not there is another question.
+func (p *Pass) installsPlace(sources []installSource, d *python.Dependency) bool {
+	if p.Dockerfile == nil {
+		return d.Kind == python.Runs
+	}
+	for _, s := range sources {
+		switch {
+		case s.file != "":
+			if slices.Contains(p.included(s.file), d.File) {
+				return true
+			}
+		case strings.HasSuffix(d.File, ".txt"):
+		case d.Kind == python.Runs, s.every:
+			return true
+		case d.Kind == python.Optional && slices.Contains(s.extras, python.Normalize(d.Extra)):
+			return true
+		case d.Kind == python.Dev && slices.Contains(s.groups, python.Normalize(d.Group)):
+			return true
+		}
+	}
+	// Commands that are not read install something else, or nothing.
+	return len(sources) == 0 && d.Kind == python.Runs
+}
+
+// installToo is the way out in the Dockerfile: it installs what declares the
+// dependency, too.
+func (p *Pass) installToo(d *python.Dependency, sources []installSource) (w wayOut) {
+	switch {
+	case d.Kind == python.Optional:
+		w.advice = "install the extra " + d.Extra
+	case d.Group != "":
+		w.advice = "install the group " + d.Group
+	case strings.HasSuffix(d.File, ".txt"):
+		w.advice = "install " + d.File + " too"
+	default:
+		return wayOut{}
+	}
+	w.cost(p, p.beside(d)...)
+	if p.Dockerfile == nil {
+		return w
+	}
+	var edits []whittle.Edit
+	for i := range sources {
+		more, ok := p.widen(&sources[i], d)
+		if !ok {
+			return w
+		}
+		edits = append(edits, more...)
+	}
+	if fix, ok := p.dockerfileFix(w.advice, edits); ok {
+		w.fix = fix
+	}
+	return w
+}
+
+// beside are the requirements that come with a dependency where all of its
+// extra, group or file is installed.
+func (p *Pass) beside(d *python.Dependency) []string {
+	var out []string
+	for _, other := range p.declarations() {
+		same := other.File == d.File && other.Kind == d.Kind && other.Extra == d.Extra && other.Group == d.Group
+		if same && !(p.Declared != nil && python.Normalize(other.Name) == python.Normalize(p.Declared.Name)) {
+			out = append(out, other.Text)
+		}
+	}
+	return out
+}
+
+// widen lets a command install the extra, group or file of a dependency, too.
+// ok is false where it cannot be told how; a command that installs something
+// else stays as it is.
+func (p *Pass) widen(s *installSource, d *python.Dependency) (edits []whittle.Edit, ok bool) {
+	c := s.command
+	switch {
+	case strings.HasSuffix(d.File, ".txt"):
+		if s.file == "" {
+			return nil, true
+		}
+		return p.widenFile(s, d.File)
+	case s.file != "":
+		return nil, true
+	case byWords(&c):
+		if d.Kind != python.Optional {
+			return nil, false // pip knows groups since 25.1 only
+		}
+		w := c.Words[s.word]
+		base, extras, had := strings.Cut(strings.TrimSuffix(w.Value, "]"), "[")
+		if had {
+			extras += ","
+		}
+		return []whittle.Edit{s.run.ReplaceWord(w, `"`+base+"["+extras+d.Extra+`]"`)}, !strings.ContainsAny(w.Value, "\"\\$`") && w.Literal
+	}
+	option := map[string]map[bool]string{"uv": {true: "--extra", false: "--group"}, "poetry": {true: "--extras", false: "--with"},
+		"pdm": {true: "-G", false: "-G"}}[c.tool][d.Kind == python.Optional]
+	name := d.Extra + d.Group
+	if option == "" || name == "" || d.Extra != "" && d.Group != "" {
+		return nil, false
+	}
+	if d.Kind == python.Dev && c.has("--only", "--only-group", "--without", "--no-group") {
+		return nil, false // it says which groups it means
+	}
+	e, err := s.run.AddWords(c.Command, len(c.Words)-1, option, dockerfile.Quote(name))
+	return []whittle.Edit{e}, err == nil
+}
+
+// widenFile lets a command install another requirements file, too, which the
+// stage has to have beside the one that it installs.
+func (p *Pass) widenFile(s *installSource, file string) ([]whittle.Edit, bool) {
+	w := s.command.Words[s.word]
+	named := strings.TrimPrefix(strings.TrimPrefix(w.Value, "--requirement="), "-r")
+	if !strings.HasSuffix("/"+path.Clean(named), "/"+s.file) || path.Dir(s.file) != path.Dir(file) || !p.inContext(file) {
+		return nil, false
+	}
+	copies, ok := p.alsoCopied(s, file)
+	if !ok {
+		return nil, false
+	}
+	e, err := s.run.AddWords(s.command.Command, s.word, "-r", dockerfile.Quote(path.Join(path.Dir(named), path.Base(file))))
+	return append(copies, e), err == nil
+}
+
+// alsoCopied are the edits that bring a file of the project to where a
+// command's stage has another one; none where it comes along already.
+func (p *Pass) alsoCopied(s *installSource, file string) ([]whittle.Edit, bool) {
+	for _, in := range p.chainOf(&p.Dockerfile.Stages[s.run.Stage]) {
+		c, ok := p.copyOf(in)
+		if in == s.run {
+			break
+		}
+		if !ok || !c.context() {
+			continue
+		}
+		covers := func(name string) int {
+			return slices.IndexFunc(c.sources, func(source string) bool {
+				clean := strings.Trim(path.Clean("/"+source), "/")
+				match, err := path.Match(clean, name)
+				return clean == "" || under(name, clean) || err == nil && match
+			})
+		}
+		k := covers(s.file)
+		switch last := in.Args[len(in.Args)-1].Value; {
+		case k < 0:
+		case covers(file) >= 0:
+			return nil, true
+		case in.JSON || c.sources[k] != s.file && path.Clean(c.sources[k]) != s.file || !strings.HasSuffix(last, "/") && last != "." && last != "..":
+			return nil, false
+		default:
+			text := string(p.Dockerfile.Source[in.Args[k].Span.Start:in.Args[k].Span.End])
+			return []whittle.Edit{in.ReplaceArg(k, text+" "+file)}, !strings.ContainsAny(file, " \"'$\\*?[")
+		}
+	}
+	return nil, false
+}
