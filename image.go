@@ -126,48 +126,6 @@ type Ref struct {
 	Digest Digest
 }
 
-// Platform is what an image runs on.
-type Platform struct {
-	OS, Architecture, Variant string
-}
-
-// String is os/architecture or os/architecture/variant.
-func (p Platform) String() string {
-	s := p.OS + "/" + p.Architecture
-	if p.Variant != "" {
-		s += "/" + p.Variant
-	}
-	return s
-}
-
-// Machine is the architecture as uname names it: "x86_64", "aarch64".
-func (p Platform) Machine() string {
-	switch p.Architecture {
-	case "amd64":
-		return "x86_64"
-	case "arm64":
-		return "aarch64"
-	case "386":
-		return "i686"
-	case "arm":
-		return "armv7l"
-	}
-	return p.Architecture
-}
-
-// ParsePlatform reads os/architecture[/variant].
-func ParsePlatform(s string) (Platform, error) {
-	f := strings.Split(s, "/")
-	if len(f) < 2 || len(f) > 3 || f[0] == "" || f[1] == "" {
-		return Platform{}, fmt.Errorf("platform %q is not os/architecture[/variant]: %w", s, ErrUsage)
-	}
-	p := Platform{OS: f[0], Architecture: f[1]}
-	if len(f) == 3 {
-		p.Variant = f[2]
-	}
-	return p, nil
-}
-
 // Config is the part of an OCI image configuration that whittle uses.
 // https://github.com/opencontainers/image-spec/blob/main/config.md
 type Config struct {

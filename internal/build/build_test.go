@@ -327,7 +327,7 @@ func TestBuildBadInput(t *testing.T) {
 		"bad base name":   func(d *Definition) { d.Bases = map[string]Base{"A B": f.layout} },
 		"bad base digest": func(d *Definition) { d.Bases = map[string]Base{"b": {f.layout.Layout, "sha256:1"}} },
 		"base not there":  func(d *Definition) { d.Bases = map[string]Base{"b": {"/nosuch", f.layout.Digest}} },
-		"bad platform":    func(d *Definition) { d.Platform = "amd64" },
+		"bad platform":    func(d *Definition) { d.Platform = "amd46" },
 		"bad pattern":     func(d *Definition) { d.Exclude = []string{"[a"} },
 		"no such stage":   func(d *Definition) { d.Target = "nosuch" },
 	} {

@@ -18,6 +18,7 @@ import (
 // it holds an OCI layout.
 type archive struct {
 	file  *os.File
+	size  int64
 	files map[string]span
 }
 
@@ -42,30 +43,15 @@ func openArchive(path string, limits Limits) (_ *archive, err error) {
 			f.Close()
 		}
 	}()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", err, whittle.ErrUsage)
+	}
 	if err := checkMagic(f, path); err != nil {
 		return nil, err
 	}
-	a := &archive{file: f, files: map[string]span{}}
+	a := &archive{file: f, size: info.Size(), files: map[string]span{}}
 	return a, a.scan(limits)
-}
-
-// checkMagic tells a compressed archive from one that is read in place.
-func checkMagic(f *os.File, path string) error {
-	var b [512]byte
-	n, err := f.ReadAt(b[:], 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("reading %s: %w: %w", path, err, whittle.ErrUsage)
-	}
-	for magic, tool := range map[string]string{"\x1f\x8b": "gunzip", "\x28\xb5\x2f\xfd": "unzstd", "BZh": "bunzip2", "\xfd7zXZ": "unxz"} {
-		if strings.HasPrefix(string(b[:n]), magic) {
-			return whittle.WithHint(fmt.Errorf("%s is compressed as a whole: %w", path, whittle.ErrUnsupported),
-				"archives are read in place: "+tool+" it first")
-		}
-	}
-	if n < 512 || !plainTar(f) {
-		return fmt.Errorf("%s is not a tar archive: %w", path, whittle.ErrCorrupt)
-	}
-	return nil
 }
 
 func (a *archive) scan(limits Limits) error {
@@ -76,6 +62,9 @@ func (a *archive) scan(limits Limits) error {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return endsEarly(a.size)
 		}
 		if err != nil {
 			return fmt.Errorf("reading the archive's headers: %w: %w", err, whittle.ErrCorrupt)
@@ -142,7 +131,7 @@ func (a *archive) section(d whittle.Digest) (*io.SectionReader, bool) {
 func (a *archive) open(_ context.Context, d whittle.Digest) (io.ReadCloser, error) {
 	s, ok := a.section(d)
 	if !ok {
-		return nil, fmt.Errorf("blob %s is not in the archive: %w", d, whittle.ErrCorrupt)
+		return nil, &absentError{d, "archive"}
 	}
 	return io.NopCloser(s), nil
 }

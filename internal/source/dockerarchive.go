@@ -1,16 +1,15 @@
 package source
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"path"
-	"slices"
 	"strconv"
 	"strings"
-
-	"crypto/sha256"
 
 	"whittle"
 )
@@ -23,70 +22,189 @@ type saved struct {
 	Layers   []string
 }
 
-// dockerImage opens an image of a docker archive, of the old layout (a folder
-// for each layer) and of the new (an OCI layout with a manifest.json). Only
-// where the archive has an OCI manifest with compressed layers are the blobs
-// what a registry would send.
+// dockerArchive is an archive of docker save, of the old layout (a folder for
+// each layer) or of the new (an OCI layout with a manifest.json).
+type dockerArchive struct {
+	*archive
+	o      Options
+	images []saved
+}
+
+// dockerImage opens an image of a docker archive. What manifest.json names is
+// what docker load takes; other platforms and names are looked for in
+// index.json, where there is one.
 func dockerImage(ctx context.Context, a *archive, selector string, o Options) (*image, error) {
+	_, layout := a.files["index.json"]
 	if _, ok := a.files["manifest.json"]; !ok {
-		if _, layout := a.files["index.json"]; layout {
+		if layout {
 			return nil, whittle.WithHint(fmt.Errorf("the archive has no manifest.json: %w", whittle.ErrCorrupt), "it is an oci-archive:")
 		}
-		return nil, fmt.Errorf("the archive has no manifest.json: it is not of docker save: %w", whittle.ErrCorrupt)
+		return nil, a.noImage()
 	}
 	b, err := a.readFile("manifest.json", o.Limits.Manifest)
 	if err != nil {
 		return nil, err
 	}
-	var all []saved
-	if err := json.Unmarshal(b, &all); err != nil {
+	d := &dockerArchive{archive: a, o: o}
+	if err := json.Unmarshal(b, &d.images); err != nil {
 		return nil, fmt.Errorf("manifest.json: %w: %w", err, whittle.ErrCorrupt)
 	}
-	one, err := selectSaved(all, selector)
+	one, err := d.selected(selector)
+	if errors.Is(err, whittle.ErrNotFound) && layout {
+		if img, err := layoutImage(ctx, a, selector, o); err == nil {
+			return img, nil
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	configName, err := whittle.CleanPath(one.Config)
-	if err != nil {
-		return nil, fmt.Errorf("manifest.json: %w", err)
+	return d.image(ctx, one)
+}
+
+// selected is the one image that a selector and the platform name: a tag, a
+// name or its end, "@N" for the N-th from 0, or "@" and an image ID.
+func (d *dockerArchive) selected(selector string) (saved, error) {
+	if len(d.images) == 0 {
+		return saved{}, fmt.Errorf("manifest.json names no image: %w", whittle.ErrCorrupt)
 	}
-	raw, err := a.readFile(configName, o.Limits.Config)
+	if n, ok := position(selector); ok && n < len(d.images) {
+		return d.images[n], nil
+	}
+	prefix, byID, err := digestSelector(selector)
+	if _, ok := position(selector); err != nil && !ok {
+		return saved{}, err
+	}
+	tiers := make([][]int, tierCount)
+	for i, s := range d.images {
+		best := notAtAll
+		switch {
+		case selector == "":
+			best = exactly
+		case byID && prefix != "":
+			if id, _, err := d.config(s); err == nil && strings.HasPrefix(id.Hex(), prefix) {
+				best = exactly
+			}
+		default:
+			for _, t := range s.RepoTags {
+				best = min(best, fit(t, selector))
+			}
+		}
+		if best < tierCount {
+			tiers[best] = append(tiers[best], i)
+		}
+	}
+	for _, tier := range tiers {
+		if len(tier) > 0 {
+			return d.one(tier, selector)
+		}
+	}
+	return saved{}, whittle.WithHint(fmt.Errorf("no image is named %q: %w", selector, whittle.ErrNotFound), "there are "+d.names(d.all()))
+}
+
+func (d *dockerArchive) all() []int {
+	all := make([]int, len(d.images))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// one is the only image among those that fit a selector, for the platform if
+// one was asked for. Entries of one configuration are one image.
+func (d *dockerArchive) one(found []int, selector string) (saved, error) {
+	var distinct []int
+	var platforms []string
+	seen := map[whittle.Digest]bool{}
+	for _, i := range found {
+		id, cfg, err := d.config(d.images[i])
+		if err != nil {
+			if len(found) > 1 {
+				err = fmt.Errorf("image %d of the archive: %w", i, err)
+			}
+			return saved{}, err
+		}
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		platforms = append(platforms, cfg.Platform().String())
+		if p := (&picker{o: d.o}); d.o.Platform == nil || p.distance(cfg.Platform()) >= 0 {
+			distinct = append(distinct, i)
+		}
+	}
+	switch {
+	case len(distinct) == 0:
+		return saved{}, whittle.WithHint(fmt.Errorf("no image for %s: %w", d.o.platform(), whittle.ErrNotFound), "the archive has "+strings.Join(platforms, ", "))
+	case len(distinct) > 1 && selector != "":
+		return saved{}, whittle.WithHint(fmt.Errorf("%q names %d images: %s: %w", selector, len(distinct), d.names(distinct), whittle.ErrUsage),
+			"put a whole name, or :@N for the N-th from 0, behind the path")
+	case len(distinct) > 1:
+		return saved{}, whittle.WithHint(fmt.Errorf("the archive has %d images: %s: %w", len(distinct), d.names(distinct), whittle.ErrUsage),
+			"put :NAME, or :@N for the N-th from 0, behind the path")
+	}
+	return d.images[distinct[0]], nil
+}
+
+// names names images in a message, at most ten.
+func (d *dockerArchive) names(images []int) string {
+	var groups []group
+	for _, i := range images {
+		g := group{label: strings.Join(d.images[i].RepoTags, " ")}
+		if g.label == "" {
+			g.label = "@" + strconv.Itoa(i)
+		}
+		groups = append(groups, g)
+	}
+	return labels(groups)
+}
+
+// config reads an image's configuration and computes its ID, as docker load
+// does: its file may have any name. In a store of blobs the name is a digest
+// that must be right.
+func (d *dockerArchive) config(s saved) (whittle.Digest, *whittle.Config, error) {
+	name, err := whittle.CleanPath(s.Config)
 	if err != nil {
-		return nil, err
+		return "", nil, fmt.Errorf("manifest.json: %w", err)
+	}
+	raw, err := d.readFile(name, d.o.Limits.Config)
+	if err != nil {
+		return "", nil, err
 	}
 	id := whittle.SHA256(sha256.Sum256(raw))
-	if claimed := strings.TrimSuffix(path.Base(configName), ".json"); len(claimed) == 64 && claimed != id.Hex() {
-		return nil, fmt.Errorf("configuration %s has another digest, %s: %w", configName, id, whittle.ErrCorrupt)
+	if claimed, ok := blobDigest(name); ok && claimed != id {
+		return "", nil, fmt.Errorf("configuration %s has another digest, %s: %w", name, id, whittle.ErrCorrupt)
 	}
-	cfg, err := parseConfig(raw, len(one.Layers))
+	cfg, err := parseConfig(raw, len(s.Layers))
+	return id, &cfg, err
+}
+
+// image is the image of an entry of manifest.json. Only where its layers are
+// compressed are they what a registry would send.
+func (d *dockerArchive) image(ctx context.Context, s saved) (*image, error) {
+	id, cfg, err := d.config(s)
 	if err != nil {
 		return nil, err
 	}
-	if o.Platform != nil && !fits(cfg.Platform(), o) {
-		return nil, whittle.WithHint(fmt.Errorf("no image for %s: %w", o.platform(), whittle.ErrNotFound), "the archive has "+cfg.Platform().String())
-	}
-	img := &image{ref: whittle.Ref{Digest: id}, config: cfg}
-	manifest, err := archiveManifest(ctx, a, id, o)
+	img := &image{ref: whittle.Ref{Digest: id}, config: *cfg}
+	manifest, err := d.manifestOf(ctx, id, s)
 	if err != nil {
 		return nil, err
 	}
-	if manifest != nil && len(manifest.doc.Layers) == len(one.Layers) {
+	if manifest != nil {
 		img.ref.Digest = manifest.Digest
-	} else {
-		manifest = nil
 	}
-	for i, name := range one.Layers {
-		l, err := archiveLayer(a, name, cfg.RootFS.DiffIDs[i])
+	for i, name := range s.Layers {
+		l, err := archiveLayer(d.archive, name, cfg.RootFS.DiffIDs[i])
 		if err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i, err)
 		}
 		if manifest != nil {
-			d := manifest.doc.Layers[i]
-			if _, there := a.section(d.Digest); there && d.Size >= 0 {
-				l = blobLayer(a, d, cfg.RootFS.DiffIDs[i])
+			desc := manifest.doc.Layers[i]
+			if _, there := d.section(desc.Digest); there && desc.Size >= 0 {
+				l = blobLayer(d.archive, desc, cfg.RootFS.DiffIDs[i])
 				// Raw layers in an archive are Docker's own store, not what it
 				// would push.
-				l.transfer = strings.HasSuffix(d.MediaType, "gzip") || strings.HasSuffix(d.MediaType, "zstd")
+				l.transfer = strings.HasSuffix(desc.MediaType, "gzip") || strings.HasSuffix(desc.MediaType, "zstd")
 			}
 		}
 		img.layers = append(img.layers, l)
@@ -94,39 +212,14 @@ func dockerImage(ctx context.Context, a *archive, selector string, o Options) (*
 	return img, nil
 }
 
-// selectSaved picks an image by a tag or, as "@N", by its position.
-func selectSaved(all []saved, selector string) (saved, error) {
-	if len(all) == 0 {
-		return saved{}, fmt.Errorf("manifest.json names no image: %w", whittle.ErrCorrupt)
-	}
-	var names []string
-	for i, s := range all {
-		name := "@" + strconv.Itoa(i)
-		if len(s.RepoTags) > 0 {
-			name = strings.Join(s.RepoTags, " ")
-		}
-		names = append(names, name)
-		if selector == "@"+strconv.Itoa(i) || slices.ContainsFunc(s.RepoTags, func(t string) bool { return nameMatches(t, selector) }) {
-			return s, nil
-		}
-	}
-	switch {
-	case selector != "":
-		return saved{}, whittle.WithHint(fmt.Errorf("no image is named %q: %w", selector, whittle.ErrNotFound), "there are "+strings.Join(names, ", "))
-	case len(all) > 1:
-		return saved{}, whittle.WithHint(fmt.Errorf("the archive has %d images: %s: %w", len(all), strings.Join(names, ", "), whittle.ErrUsage),
-			"put :NAME, or :@N for the N-th from 0, behind the path")
-	}
-	return all[0], nil
-}
-
-// archiveManifest finds the OCI manifest for a configuration, where the
-// archive is an OCI layout too.
-func archiveManifest(ctx context.Context, a *archive, config whittle.Digest, o Options) (*candidate, error) {
-	if _, ok := a.files["index.json"]; !ok {
+// manifestOf finds the OCI manifest of an image, where the archive is an OCI
+// layout too. The index may name manifests that are not in the archive: docker
+// save keeps the whole index of an image of which one platform was pulled.
+func (d *dockerArchive) manifestOf(ctx context.Context, config whittle.Digest, s saved) (*leaf, error) {
+	if _, ok := d.files["index.json"]; !ok {
 		return nil, nil
 	}
-	b, err := a.readFile("index.json", o.Limits.Manifest)
+	b, err := d.readFile("index.json", d.o.Limits.Manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -134,36 +227,84 @@ func archiveManifest(ctx context.Context, a *archive, config whittle.Digest, o O
 	if err := json.Unmarshal(b, &index); err != nil {
 		return nil, fmt.Errorf("index.json: %w: %w", err, whittle.ErrCorrupt)
 	}
-	var found []candidate
-	any := o
-	any.Platform = nil
-	if err := collect(ctx, a, index.Manifests, any, 0, map[whittle.Digest]bool{}, &found); err != nil {
+	p := newPicker(d.archive, d.o)
+	found, err := p.leaves(ctx, index.Manifests)
+	if err != nil {
 		return nil, err
 	}
-	for i := range found {
-		if c := found[i].doc.Config; c != nil && c.Digest == config {
-			return &found[i], nil
+	var first *leaf
+	for _, l := range found {
+		if err := p.read(ctx, l); err != nil {
+			return nil, err
+		}
+		if l.doc == nil || l.doc.Config == nil || l.doc.Config.Digest != config || len(l.doc.Layers) != len(s.Layers) {
+			continue
+		}
+		if sameLayers(l.doc.Layers, s.Layers) {
+			return l, nil
+		}
+		if first == nil {
+			first = l
 		}
 	}
-	return nil, nil
+	return first, nil
 }
 
-// archiveLayer is a layer known only by its file's name in the archive.
+// sameLayers says whether files are the blobs of a manifest's layers: one
+// configuration may have several manifests, of layers compressed otherwise.
+func sameLayers(layers []descriptor, files []string) bool {
+	for i, l := range layers {
+		if d, ok := blobDigest(files[i]); ok && d != l.Digest {
+			return false
+		}
+	}
+	return true
+}
+
+// archiveLayer is a layer known only by its file in the archive. Compressed
+// ones are the blobs that kaniko, ko, crane, Jib and Bazel push; what digest
+// and media type those have nothing says.
 func archiveLayer(a *archive, name string, diffID whittle.Digest) (*layer, error) {
 	clean, err := whittle.CleanPath(name)
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := a.sectionOf(clean); !ok {
+	s, ok := a.sectionOf(clean)
+	if !ok {
 		return nil, fmt.Errorf("the archive has no %s: %w", clean, whittle.ErrCorrupt)
 	}
-	return &layer{
+	l := &layer{
 		diffID: diffID,
+		blob:   whittle.Blob{Size: s.Size()},
 		raw: func(context.Context) (io.ReadCloser, error) {
 			s, _ := a.sectionOf(clean)
 			return io.NopCloser(s), nil
 		},
 		inPlace: func() (*io.SectionReader, bool) { return a.sectionOf(clean) },
 		look:    func(context.Context) (int64, string, error) { return a.statOf(clean) },
-	}, nil
+	}
+	l.blob.Digest, _ = blobDigest(clean)
+	var magic [4]byte
+	n, err := s.ReadAt(magic[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading %s: %w: %w", clean, err, whittle.ErrUsage)
+	}
+	l.transfer = bytes.HasPrefix(magic[:n], gzipMagic) || bytes.HasPrefix(magic[:n], zstdMagic)
+	return l, nil
+}
+
+// First bytes of compressed layers.
+var (
+	gzipMagic = []byte{0x1f, 0x8b}
+	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+)
+
+// blobDigest is the digest that a file of a store of blobs is named by.
+func blobDigest(name string) (whittle.Digest, bool) {
+	hex, ok := strings.CutPrefix(name, "blobs/sha256/")
+	if !ok {
+		return "", false
+	}
+	d, err := whittle.ParseDigest("sha256:" + hex)
+	return d, err == nil
 }

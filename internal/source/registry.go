@@ -7,19 +7,26 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"whittle"
 )
 
-// remoteBlobs reads manifests and blobs of one repository.
-type remoteBlobs struct {
-	repo name.Repository
-	opts []remote.Option
+// repository reads manifests and blobs of one repository of a registry. It
+// logs in once: one token serves all of them.
+type repository struct {
+	name   name.Repository
+	client *http.Client
+	d      Deadlines
+	limit  int64 // of a manifest, in bytes
 }
 
 // openRegistry reads an image of a registry. Credentials come from Docker's
@@ -27,87 +34,254 @@ type remoteBlobs struct {
 func openRegistry(ctx context.Context, shown, ref string, o Options) (whittle.Image, error) {
 	parsed, err := name.ParseReference(ref)
 	if err != nil {
-		return nil, &placeError{shown, err.Error(), whittle.ErrUsage}
+		return nil, badReference(shown, ref)
 	}
-	keychain := o.Keychain
-	if keychain == nil {
-		keychain = authn.DefaultKeychain
-	}
-	opts := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(keychain), remote.WithUserAgent("whittle")}
-	if o.Transport != nil {
-		opts = append(opts, remote.WithTransport(o.Transport))
-	}
-	desc, err := remote.Get(parsed, opts...)
-	if err != nil {
-		return nil, registryError(ctx, shown, parsed, err)
-	}
-	digest, err := whittle.ParseDigest(desc.Digest.String())
+	d := o.Deadlines.withDefaults()
+	opening, cancel := context.WithTimeoutCause(ctx, 4*d.Document, tooSlow("the image was not opened", 4*d.Document))
+	defer cancel()
+	img, err := openRepository(opening, parsed, d, o)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", shown, err)
-	}
-	from := &remoteBlobs{repo: parsed.Context(), opts: opts}
-	img, err := pick(ctx, from, []descriptor{{MediaType: string(desc.MediaType), Digest: digest, Size: desc.Size}}, o)
-	if err != nil {
-		return nil, registryError(ctx, shown, parsed, err)
 	}
 	img.ref.Name, img.ref.Source = shown, Registry
 	return img, nil
 }
 
-func (r *remoteBlobs) with(ctx context.Context) []remote.Option {
-	return append(append([]remote.Option{}, r.opts...), remote.WithContext(ctx))
-}
-
-func (r *remoteBlobs) open(ctx context.Context, d whittle.Digest) (io.ReadCloser, error) {
-	l, err := remote.Layer(r.repo.Digest(string(d)), r.with(ctx)...)
+func openRepository(ctx context.Context, ref name.Reference, d Deadlines, o Options) (*image, error) {
+	r, err := login(ctx, ref.Context(), d, o)
 	if err != nil {
 		return nil, err
 	}
-	return l.Compressed()
-}
-
-func (r *remoteBlobs) manifest(ctx context.Context, d whittle.Digest) (io.ReadCloser, error) {
-	desc, err := remote.Get(r.repo.Digest(string(d)), r.with(ctx)...)
+	// What was named is read once. The digest of a tag is that of its bytes.
+	b, mediaType, err := r.document(ctx, "manifests/"+ref.Identifier(), "the manifest")
 	if err != nil {
 		return nil, err
 	}
-	return io.NopCloser(bytes.NewReader(desc.Manifest)), nil
+	root := descriptor{MediaType: mediaType, Digest: whittle.DigestOf(b), Size: int64(len(b))}
+	if d, ok := ref.(name.Digest); ok && d.DigestStr() != string(root.Digest) {
+		return nil, fmt.Errorf("manifest %s has another digest, %s: %w", d.DigestStr(), root.Digest, whittle.ErrCorrupt)
+	}
+	return pick(ctx, &named{r, root.Digest, b}, []descriptor{root}, "", o)
+}
+
+// named is a repository of which the manifest that was named is read already.
+type named struct {
+	*repository
+	digest  whittle.Digest
+	content []byte
+}
+
+func (n *named) manifest(ctx context.Context, d whittle.Digest) (io.ReadCloser, error) {
+	if d == n.digest {
+		return io.NopCloser(bytes.NewReader(n.content)), nil
+	}
+	return n.repository.manifest(ctx, d)
+}
+
+// login asks a registry how it wants to be asked, and for a token if it wants
+// one.
+func login(ctx context.Context, repo name.Repository, d Deadlines, o Options) (*repository, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, d.Document, tooSlow("logging in did not end", d.Document))
+	defer cancel()
+	keychain := o.Keychain
+	if keychain == nil {
+		keychain = authn.DefaultKeychain
+	}
+	auth, err := authn.Resolve(ctx, keychain, repo)
+	if err != nil {
+		return nil, fmt.Errorf("looking for credentials: %w: %w", err, whittle.ErrAuth)
+	}
+	inner := o.Transport
+	if inner == nil {
+		inner = newTransport(d)
+	}
+	inner = transport.NewRetry(bounded{inner}, transport.WithRetryPredicate(again),
+		transport.WithRetryBackoff(transport.Backoff{Duration: d.Retry, Factor: 3, Jitter: 0.1, Steps: 3}),
+		transport.WithRetryStatusCodes(http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout))
+	tr, err := transport.NewWithContext(ctx, repo.Registry, auth, transport.NewUserAgent(inner, "whittle"), []string{repo.Scope(transport.PullScope)})
+	if err != nil {
+		return nil, failed(ctx, repo, d, "", err)
+	}
+	return &repository{name: repo, client: &http.Client{Transport: tr, CheckRedirect: checkRedirect}, d: d, limit: max(o.Limits.Manifest, o.Limits.Config)}, nil
+}
+
+// again says whether a failure is worth another attempt. Deadlines are not.
+func again(err error) bool {
+	var te *transport.Error
+	if errors.As(err, &te) {
+		return te.Temporary()
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// checkRedirect keeps a registry from sending whittle into a private network:
+// from a public address to one that is not.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	from, to := via[0].URL.Hostname(), req.URL.Hostname()
+	if from == to || !private(to) || private(from) || from == "localhost" {
+		return nil
+	}
+	return fmt.Errorf("it redirects to %s, in a private network", to)
+}
+
+func private(host string) bool {
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		// A number alone or of odd parts is an address to some resolvers.
+		return host != "" && strings.Trim(host, "0123456789abcdefxABCDEFX.") == "" && strings.ContainsAny(host[:1], "0123456789")
+	}
+	a = a.Unmap()
+	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified()
+}
+
+// accepted are the media types of manifests.
+var accepted = strings.Join([]string{ociIndex, ociManifest, "application/vnd.docker.distribution.manifest.list.v2+json",
+	"application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.v1+prettyjws", "application/json"}, ",")
+
+// do asks for a part of the repository. The caller closes the answer's body.
+func (r *repository) do(ctx context.Context, method, part string) (*http.Response, error) {
+	u := url.URL{Scheme: r.name.Scheme(), Host: r.name.RegistryStr(), Path: "/v2/" + r.name.RepositoryStr() + "/" + part}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(part, "manifests/") {
+		req.Header.Set("Accept", accepted)
+	}
+	resp, err := r.client.Do(req)
+	if err != nil {
+		return nil, failed(ctx, r.name, r.d, part, err)
+	}
+	if err := transport.CheckError(resp, http.StatusOK); err != nil {
+		resp.Body.Close()
+		return nil, failed(ctx, r.name, r.d, part, err)
+	}
+	return resp, nil
+}
+
+// document reads a manifest whole.
+func (r *repository) document(ctx context.Context, part, what string) (b []byte, mediaType string, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.d.Document, tooSlow(what+" did not come", r.d.Document))
+	defer cancel()
+	resp, err := r.do(ctx, http.MethodGet, part)
+	if err != nil {
+		return nil, "", err
+	}
+	defer resp.Body.Close()
+	b, err = readAll(resp.Body, what, r.limit)
+	if err != nil {
+		return nil, "", failed(ctx, r.name, r.d, part, err)
+	}
+	mediaType, _, _ = strings.Cut(resp.Header.Get("Content-Type"), ";")
+	return b, mediaType, nil
+}
+
+func (r *repository) manifest(ctx context.Context, d whittle.Digest) (io.ReadCloser, error) {
+	b, _, err := r.document(ctx, "manifests/"+string(d), "the manifest")
+	if errors.Is(err, whittle.ErrNotFound) {
+		return nil, &absentError{d, "registry"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(bytes.NewReader(b)), nil
+}
+
+// open reads a blob. It must begin to come within the deadline of a document,
+// and then keep coming.
+func (r *repository) open(ctx context.Context, d whittle.Digest) (io.ReadCloser, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	late := tooSlow("the blob did not begin to come", r.d.Document)
+	timer := time.AfterFunc(r.d.Document, func() { cancel(late) })
+	resp, err := r.do(ctx, http.MethodGet, "blobs/"+string(d))
+	timer.Stop()
+	if err != nil {
+		cancel(nil)
+	}
+	if errors.Is(err, whittle.ErrNotFound) {
+		return nil, &absentError{d, "registry"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newSteady(ctx, cancel, resp.Body, r), nil
 }
 
 // stat asks the registry whether it has the blob, and how long that is. A
 // registry names blobs by their content, so a name that was verified once is
 // not asked for again.
-func (r *remoteBlobs) stat(ctx context.Context, d whittle.Digest) (int64, string, error) {
-	l, err := remote.Layer(r.repo.Digest(string(d)), r.with(ctx)...)
+func (r *repository) stat(ctx context.Context, d whittle.Digest) (int64, string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.d.Document, tooSlow("the blob's size did not come", r.d.Document))
+	defer cancel()
+	resp, err := r.do(ctx, http.MethodHead, "blobs/"+string(d))
+	if errors.Is(err, whittle.ErrNotFound) {
+		return 0, "", &absentError{d, "registry"}
+	}
 	if err != nil {
 		return 0, "", err
 	}
-	size, err := l.Size()
-	return size, Registry, err
+	return resp.ContentLength, Registry, resp.Body.Close()
 }
 
-func (r *remoteBlobs) section(whittle.Digest) (*io.SectionReader, bool) { return nil, false }
+func (r *repository) section(whittle.Digest) (*io.SectionReader, bool) { return nil, false }
 
-// registryError sorts what a registry or the way to it said.
-func registryError(ctx context.Context, shown string, ref name.Reference, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("opening %s: %w", shown, ctx.Err())
+// failed sorts what a registry or the way to it said about a part of a
+// repository: manifests and blobs alike.
+func failed(ctx context.Context, repo name.Repository, d Deadlines, part string, err error) error {
+	host := repo.RegistryStr()
+	if c := context.Cause(ctx); errors.Is(c, errSlow) {
+		err = c
+	} else if c != nil {
+		return c
+	}
+	for _, kind := range []error{whittle.ErrCorrupt, whittle.ErrLimit, whittle.ErrUnsupported} {
+		if errors.Is(err, kind) {
+			return err
+		}
 	}
 	var te *transport.Error
-	if errors.As(err, &te) {
-		switch te.StatusCode {
-		case http.StatusNotFound:
-			return &placeError{shown, fmt.Sprintf("%s has no %s", ref.Context().RegistryStr(), ref.Name()), whittle.ErrNotFound}
-		case http.StatusUnauthorized, http.StatusForbidden:
-			return whittle.WithHint(&placeError{shown, fmt.Sprintf("%s refuses access", ref.Context().RegistryStr()), whittle.ErrAuth},
-				"log in with docker login, or the image does not exist")
-		}
-		return &placeError{shown, te.Error(), whittle.ErrEngine}
+	if !errors.As(err, &te) {
+		return &placeError{why: "reaching " + host + ": " + d.reason(err), kind: whittle.ErrEngine}
 	}
-	for _, kind := range []error{whittle.ErrCorrupt, whittle.ErrLimit, whittle.ErrUnsupported, whittle.ErrNotFound, whittle.ErrUsage} {
-		if errors.Is(err, kind) {
-			return fmt.Errorf("opening %s: %w", shown, err)
+	switch te.StatusCode {
+	case http.StatusNotFound:
+		return &placeError{why: fmt.Sprintf("%s has no %s", host, repo.RepositoryStr()+separator(part)), kind: whittle.ErrNotFound}
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return whittle.WithHint(&placeError{why: host + " refuses access", kind: whittle.ErrAuth}, "log in with docker login, or the image does not exist")
+	case http.StatusTooManyRequests:
+		return whittle.WithHint(&placeError{why: host + " refuses more requests for now", kind: whittle.ErrEngine}, "wait, or log in with docker login")
+	}
+	return &placeError{why: te.Error(), kind: whittle.ErrEngine}
+}
+
+// separator is how a part of a repository is written after its name.
+func separator(part string) string {
+	_, id, _ := strings.Cut(part, "/")
+	switch {
+	case id == "":
+		return ""
+	case strings.HasPrefix(id, "sha256:"):
+		return "@" + id
+	}
+	return ":" + id
+}
+
+// badReference is the error of what is no name in a registry.
+func badReference(shown, ref string) error {
+	err := &placeError{place: shown, why: fmt.Sprintf("%.200q is no name of an image in a registry", ref), kind: whittle.ErrUsage}
+	lower := strings.ToLower(ref)
+	rest, scheme := "", false
+	for _, s := range []string{"https://", "http://", "docker://", "//"} {
+		if rest, scheme = strings.CutPrefix(ref, s); scheme {
+			break
 		}
 	}
-	return &placeError{shown, fmt.Sprintf("reaching %s: %v", ref.Context().RegistryStr(), err), whittle.ErrEngine}
+	_, parses := name.ParseReference(lower)
+	switch {
+	case scheme:
+		return whittle.WithHint(err, "a name has no scheme: registry:"+rest)
+	case parses == nil && lower != ref:
+		return whittle.WithHint(err, "names of repositories are in lower case: "+lower)
+	}
+	return whittle.WithHint(err, "a name is [HOST[:PORT]/]REPOSITORY[:TAG|@DIGEST]")
 }

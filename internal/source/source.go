@@ -38,8 +38,9 @@ type Limits struct {
 	Manifest, Config int64
 	// Files is how many entries an archive may have: 1,000,000.
 	Files int
-	// Nested is how deep indexes may lie in indexes: 8.
-	Nested int
+	// Nested is how deep indexes may lie in indexes: 8. Manifests is how many
+	// they may name in all: 10,000.
+	Nested, Manifests int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -55,6 +56,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Nested <= 0 {
 		l.Nested = 8
+	}
+	if l.Manifests <= 0 {
+		l.Manifests = 10_000
 	}
 	return l
 }
@@ -76,11 +80,17 @@ type Options struct {
 	// configuration and a default transport.
 	Keychain  authn.Keychain
 	Transport http.RoundTripper
+	Deadlines Deadlines
+
+	host whittle.Platform // instead of this machine's, for tests
 }
 
 func (o Options) platform() whittle.Platform {
 	if o.Platform != nil {
 		return *o.Platform
+	}
+	if o.host.OS != "" {
+		return o.host
 	}
 	return whittle.Platform{OS: "linux", Architecture: runtime.GOARCH}
 }
@@ -94,7 +104,10 @@ func (o Options) platform() whittle.Platform {
 func Open(ctx context.Context, name string, o Options) (whittle.Image, error) {
 	o.Limits = o.Limits.withDefaults()
 	scheme, rest, ok := strings.Cut(name, ":")
-	if ok {
+	if ok && rest == "" && !isThere(name) {
+		return nil, whittle.WithHint(fmt.Errorf("no image is named by %q: %w", name, whittle.ErrUsage), "put a path or a name behind the colon")
+	}
+	if ok && (scheme != Docker && scheme != Registry || !strings.HasPrefix(rest, "//")) {
 		switch scheme {
 		case DockerArchive, OCIArchive:
 			return openFile(ctx, name, scheme, rest, o)
@@ -121,10 +134,13 @@ func guess(ctx context.Context, name string, o Options) (whittle.Image, error) {
 		}
 		return openFile(ctx, name, "", name, o)
 	}
-	tried := []string{"no such file or folder"}
-	if looksLikePath(name) {
-		return nil, fmt.Errorf("no image %q: %s: %w", name, tried[0], whittle.ErrNotFound)
+	if err := otherScheme(name); err != nil {
+		return nil, err
 	}
+	if looksLikePath(name) {
+		return nil, noSuchFile(name, path)
+	}
+	tried := []string{"no such file or folder"}
 	img, err := openDaemon(ctx, name, name, o)
 	if err == nil {
 		return img, nil
@@ -136,6 +152,14 @@ func guess(ctx context.Context, name string, o Options) (whittle.Image, error) {
 	img, err = openRegistry(ctx, name, name, o)
 	if err == nil {
 		return img, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	for _, found := range []error{whittle.ErrCorrupt, whittle.ErrUnsupported, whittle.ErrLimit} {
+		if errors.Is(err, found) {
+			return nil, err
+		}
 	}
 	tried = append(tried, "registry: "+reason(err))
 	return nil, &guessError{name: name, tried: tried, last: err}
@@ -153,11 +177,23 @@ func (e *guessError) Error() string {
 }
 
 func (e *guessError) Hint() string {
-	return "name the place: docker-archive:PATH, oci-layout:PATH, oci-archive:PATH, docker:NAME or registry:NAME"
+	places := "name the place: docker-archive:PATH, oci-layout:PATH, oci-archive:PATH, docker:NAME or registry:NAME"
+	if h := whittle.Hint(e.last); h != "" {
+		return h + "; " + places
+	}
+	return places
 }
 
-// Unwrap: a name that is nowhere is not found, whatever the last place said.
-func (e *guessError) Unwrap() []error { return []error{whittle.ErrNotFound} }
+// Unwrap: a name that is nowhere is not found; where the registry could not be
+// asked, nobody knows.
+func (e *guessError) Unwrap() []error {
+	for _, kind := range []error{whittle.ErrEngine, whittle.ErrAuth} {
+		if errors.Is(e.last, kind) {
+			return []error{kind}
+		}
+	}
+	return []error{whittle.ErrNotFound}
+}
 
 // reason is the innermost part of an error that says why, for a list of what
 // was tried.
@@ -169,13 +205,19 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// placeError is an error of one place, with its reason apart.
+// placeError is an error of one place, with its reason apart. Its kind is not
+// part of the sentence.
 type placeError struct {
-	name, why string
-	kind      error
+	place, why string
+	kind       error
 }
 
-func (e *placeError) Error() string { return fmt.Sprintf("opening %s: %s", e.name, e.why) }
+func (e *placeError) Error() string {
+	if e.place == "" {
+		return e.why
+	}
+	return fmt.Sprintf("opening %s: %s", e.place, e.why)
+}
 func (e *placeError) Unwrap() error { return e.kind }
 
 func looksLikePath(name string) bool {
@@ -218,6 +260,9 @@ func openFile(ctx context.Context, name, scheme, rest string, o Options) (_ whit
 		}
 	}()
 	_, docker := a.files["manifest.json"]
+	if _, layout := a.files["index.json"]; !docker && !layout {
+		return nil, fmt.Errorf("opening %s: %w", name, a.noImage())
+	}
 	if scheme == "" {
 		scheme = OCIArchive
 		if docker {
@@ -248,6 +293,9 @@ func openFolder(ctx context.Context, name, rest string, o Options) (whittle.Imag
 		return nil, fmt.Errorf("opening %s: %w: %w", name, err, whittle.ErrUsage)
 	case !info.IsDir():
 		return nil, whittle.WithHint(fmt.Errorf("opening %s: %s is a file: %w", name, path, whittle.ErrUsage), "an OCI layout in a tar is oci-archive:PATH")
+	}
+	if !isThere(filepath.Join(path, "index.json")) {
+		return nil, fmt.Errorf("opening %s: %w", name, folder(path).noLayout())
 	}
 	img, err := layoutImage(ctx, folder(path), selector, o)
 	if err != nil {

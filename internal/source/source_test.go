@@ -213,9 +213,11 @@ func TestHostile(t *testing.T) {
 		{"old: fewer layers than diff IDs", true, func(f map[string][]byte) {
 			f["manifest.json"] = []byte(`[{"Config":"` + digestOf(m.config).Hex() + `.json","Layers":[]}]`)
 		}, "2 diff IDs for 0 layers", whittle.ErrCorrupt},
-		{"old: the configuration's name lies", true, func(f map[string][]byte) {
-			f[digestOf(m.config).Hex()+".json"] = append([]byte(" "), m.config...)
-		}, "has another digest", whittle.ErrCorrupt},
+		{"is of two kinds", false, func(f map[string][]byte) {
+			both := bytes.Replace(m.manifest(t), []byte(`{`), []byte(`{"manifests":[],`), 1)
+			f[blob(both)] = both
+			f["index.json"] = mustJSON(t, map[string]any{"manifests": []any{desc(ociManifest, both)}})
+		}, "of two kinds", whittle.ErrCorrupt},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var names []string

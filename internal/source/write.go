@@ -75,9 +75,9 @@ func (f folder) writeLayer(ctx context.Context, l whittle.Layer) (descriptor, er
 	magic, _ := br.Peek(4)
 	mediaType := ociLayer
 	switch {
-	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+	case bytes.HasPrefix(magic, gzipMagic):
 		mediaType += "+gzip"
-	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case bytes.HasPrefix(magic, zstdMagic):
 		mediaType += "+zstd"
 	}
 	return f.writeBlob(mediaType, contextReader{ctx, br})

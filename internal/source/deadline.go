@@ -1,0 +1,164 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"whittle"
+)
+
+// Deadlines bound how long a registry may take; zero fields mean defaults.
+type Deadlines struct {
+	// Connect is for a connection and its TLS: 10 s.
+	Connect time.Duration
+	// Answer is from a request to the first byte of its answer: 20 s.
+	Answer time.Duration
+	// Document is for a whole manifest, configuration or token, with redirects
+	// and retries, and for the beginning of a blob: 45 s. Opening an image may
+	// take four times as long.
+	Document time.Duration
+	// Stall is how long a blob may bring less than Bytes: 30 s and 30 kB.
+	Stall time.Duration
+	Bytes int64
+	// Retry is the pause before a request that failed is sent again, three
+	// times as long before the third: 1 s.
+	Retry time.Duration
+}
+
+func (d Deadlines) withDefaults() Deadlines {
+	set := func(v *time.Duration, to time.Duration) {
+		if *v <= 0 {
+			*v = to
+		}
+	}
+	set(&d.Connect, 10*time.Second)
+	set(&d.Answer, 20*time.Second)
+	set(&d.Document, 45*time.Second)
+	set(&d.Stall, 30*time.Second)
+	set(&d.Retry, time.Second)
+	if d.Bytes <= 0 {
+		d.Bytes = 30_000
+	}
+	return d
+}
+
+// maxRedirects is how often one request may be sent elsewhere, as browsers and
+// Go's own client have it.
+const maxRedirects = 10
+
+var (
+	errCircles = fmt.Errorf("it redirects more than %d times", maxRedirects)
+	errSlow    = errors.New("too slow")
+)
+
+// tooSlow is the cause of a context that a deadline ended.
+func tooSlow(what string, d time.Duration) error {
+	return fmt.Errorf("%w: %s within %s", errSlow, what, seconds(d))
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%g s", d.Seconds()) }
+
+// bounded is a transport that ends requests in circles.
+type bounded struct{ inner http.RoundTripper }
+
+// RoundTrip counts redirects by the responses that led to the request, so that
+// those of pings and tokens count, too.
+func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
+	n := 0
+	for r := req; r != nil && r.Response != nil; r = r.Response.Request {
+		if n++; n > maxRedirects {
+			return nil, errCircles
+		}
+	}
+	return b.inner.RoundTrip(req)
+}
+
+// newTransport is a transport with the deadlines of connections.
+func newTransport(d Deadlines) *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: d.Connect, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:     true,
+		TLSHandshakeTimeout:   d.Connect,
+		ResponseHeaderTimeout: d.Answer,
+		IdleConnTimeout:       90 * time.Second,
+		MaxIdleConnsPerHost:   8,
+	}
+}
+
+// reason says in few words why a registry was not reached.
+func (d Deadlines) reason(err error) string {
+	var dns *net.DNSError
+	var timeout net.Error
+	var u *url.Error
+	switch {
+	case errors.Is(err, errSlow):
+		return strings.TrimPrefix(err.Error(), errSlow.Error()+": ")
+	case errors.Is(err, errCircles):
+		return errCircles.Error()
+	case errors.As(err, &dns):
+		return dns.Name + " cannot be resolved to an address"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	case errors.As(err, &timeout) && timeout.Timeout() && strings.Contains(err.Error(), "awaiting response headers"):
+		return fmt.Sprintf("no answer within %s", seconds(d.Answer))
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Sprintf("no connection within %s", seconds(d.Connect))
+	case errors.As(err, &u) && strings.HasPrefix(err.Error(), u.Error()) && len(err.Error()) == len(u.Error()):
+		return u.Err.Error()
+	}
+	return err.Error()
+}
+
+// steady is a blob's bytes, which must keep coming. Only the time that is
+// spent waiting for them counts, not what the reader does between.
+type steady struct {
+	io.ReadCloser
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	from   *repository
+	waited time.Duration // for the bytes of got
+	got    int64
+}
+
+// newSteady reads body until ctx ends, which cancel does.
+func newSteady(ctx context.Context, cancel context.CancelCauseFunc, body io.ReadCloser, from *repository) *steady {
+	return &steady{ReadCloser: body, ctx: ctx, cancel: cancel, from: from}
+}
+
+func (s *steady) Read(p []byte) (int, error) {
+	d := s.from.d
+	stall := fmt.Errorf("%w: fewer than %s came in %s", errSlow, whittle.Bytes(d.Bytes), seconds(d.Stall))
+	timer := time.AfterFunc(d.Stall-s.waited, func() { s.cancel(stall) })
+	start := time.Now()
+	n, err := s.ReadCloser.Read(p)
+	timer.Stop()
+	s.waited += time.Since(start)
+	if s.got += int64(n); s.got >= d.Bytes {
+		s.waited, s.got = 0, 0
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return n, io.EOF
+	case err == nil && s.waited >= d.Stall:
+		s.cancel(stall)
+		err = stall
+	case err == nil:
+		return n, nil
+	}
+	return n, failed(s.ctx, s.from.name, d, "", err)
+}
+
+func (s *steady) Close() error {
+	err := s.ReadCloser.Close()
+	s.cancel(nil)
+	return err
+}

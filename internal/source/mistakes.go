@@ -1,0 +1,191 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"whittle"
+)
+
+// otherSchemes are those of other tools, with what to write for them; REST is
+// what follows the scheme.
+var otherSchemes = []struct{ scheme, hint string }{
+	{"docker://", "did you mean registry:REST, or docker:REST for the Docker engine?"},
+	{"registry://", "did you mean registry:REST?"},
+	{"oci://", "did you mean registry:REST?"},
+	{"https://", "a name in a registry has no scheme: registry:REST"},
+	{"http://", "a name in a registry has no scheme: registry:REST"},
+	{"file://", "name the path alone: REST"},
+	{"oci:", "did you mean oci-layout:REST?"},
+	{"dir:", "copy it first: skopeo copy dir:REST oci:FOLDER"},
+	{"docker-daemon:", "did you mean docker:REST?"},
+	{"tarball:", "did you mean docker-archive:REST?"},
+	{"docker-tar:", "did you mean docker-archive:REST?"},
+	{"podman:", podmanHint},
+	{"containers-storage:", podmanHint},
+	{"ostree:", "copy it first: skopeo copy ostree:REST oci:FOLDER"},
+	{"sif:", "copy it first: skopeo copy sif:REST oci:FOLDER"},
+	{"containerd:", "export it first: ctr images export FILE.tar REST"},
+}
+
+const podmanHint = "podman save --format oci-archive -o FILE.tar REST, or DOCKER_HOST=unix://SOCKET of podman system service"
+
+// otherScheme is the error of a name as other tools write it.
+func otherScheme(name string) error {
+	for _, s := range otherSchemes {
+		rest, ok := strings.CutPrefix(name, s.scheme)
+		if !ok {
+			continue
+		}
+		return whittle.WithHint(fmt.Errorf("opening %s: whittle has no scheme %q: %w", name, strings.TrimRight(s.scheme, ":/"), whittle.ErrUsage),
+			strings.ReplaceAll(s.hint, "REST", strings.TrimLeft(rest, "/")))
+	}
+	return nil
+}
+
+// noSuchFile is the error of a path that is not there, with names near it.
+func noSuchFile(name, file string) error {
+	err := &placeError{place: name, why: "no such file or folder", kind: whittle.ErrNotFound}
+	if near := nearNames(file); len(near) > 0 {
+		return whittle.WithHint(err, "there is "+strings.Join(near, ", "))
+	}
+	return err
+}
+
+// nearNames are up to three archives and layouts in the folder of a file that
+// is not there, those that begin as it does first.
+func nearNames(file string) []string {
+	dir, base := filepath.Split(file)
+	entries, err := os.ReadDir(filepath.Clean("./" + dir))
+	if filepath.IsAbs(file) {
+		entries, err = os.ReadDir(filepath.Clean(dir))
+	}
+	if err != nil || base == "" {
+		return nil
+	}
+	shared := func(n string) int {
+		i := 0
+		for i < len(n) && i < len(base) && n[i] == base[i] {
+			i++
+		}
+		return i
+	}
+	var near []string
+	for _, e := range entries {
+		if n := e.Name(); strings.Contains(n, ".tar") || path.Ext(n) == path.Ext(base) && path.Ext(n) != "" {
+			near = append(near, dir+n)
+		}
+	}
+	slices.SortStableFunc(near, func(a, b string) int { return shared(b[len(dir):]) - shared(a[len(dir):]) })
+	return near[:min(3, len(near))]
+}
+
+// checkMagic tells a tar, which is read in place, from other files.
+func checkMagic(f *os.File, path string) error {
+	var b [512]byte
+	n, err := f.ReadAt(b[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading %s: %w: %w", path, err, whittle.ErrUsage)
+	}
+	for magic, tool := range map[string]string{string(gzipMagic): "gunzip", string(zstdMagic): "unzstd", "BZh": "bunzip2", "\xfd7zXZ": "unxz"} {
+		if strings.HasPrefix(string(b[:n]), magic) {
+			return whittle.WithHint(fmt.Errorf("%s is compressed as a whole: %w", path, whittle.ErrUnsupported),
+				"archives are read in place: "+tool+" it first")
+		}
+	}
+	switch {
+	case n == 0:
+		return whittle.WithHint(fmt.Errorf("%s is empty (0 bytes): %w", path, whittle.ErrCorrupt), "did the command that wrote it fail?")
+	case n == len(b) && plainTar(f):
+		return nil
+	case !bytes.ContainsRune(b[:n], 0) && isText(b[:n]):
+		return fmt.Errorf("%s is not a tar archive, it is text: %w", path, whittle.ErrCorrupt)
+	case n < len(b):
+		return fmt.Errorf("%s is not a tar archive, it has %d bytes: %w", path, n, whittle.ErrCorrupt)
+	}
+	return fmt.Errorf("%s is not a tar archive: %w", path, whittle.ErrCorrupt)
+}
+
+// isText says whether bytes are UTF-8, but for a last rune that is cut.
+func isText(b []byte) bool {
+	for i := 0; i < utf8.UTFMax && len(b) > 0; i++ {
+		if utf8.Valid(b) {
+			return true
+		}
+		b = b[:len(b)-1]
+	}
+	return false
+}
+
+// endsEarly is the error of an archive that was cut.
+func endsEarly(size int64) error {
+	return whittle.WithHint(fmt.Errorf("the archive ends early, at %s bytes: %w", thousands(size), whittle.ErrCorrupt),
+		"a download that broke off, or a full disk?")
+}
+
+// thousands is a number with commas.
+func thousands(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// noImage is the error of a tar without the files of an image archive.
+func (a *archive) noImage() error {
+	if a.size > 0 && !a.ended() {
+		return endsEarly(a.size)
+	}
+	err := fmt.Errorf("no image in it: neither manifest.json (docker save) nor index.json (OCI): %w", whittle.ErrCorrupt)
+	for name := range a.files {
+		if dir, base := path.Split(name); dir != "" && (base == "manifest.json" || base == "index.json") && strings.Count(dir, "/") == 1 {
+			return whittle.WithHint(err, fmt.Sprintf("the image is in its folder %s: unpack it, or pack that folder's content", strings.TrimSuffix(dir, "/")))
+		}
+	}
+	if _, old := a.files["repositories"]; old {
+		return whittle.WithHint(err, "an archive of Docker before 1.10: load it and save it again")
+	}
+	return err
+}
+
+// ended says whether the archive has the zeros that end a tar.
+func (a *archive) ended() bool {
+	var b [512]byte
+	n, err := a.file.ReadAt(b[:], a.size-int64(len(b)))
+	return (err == nil || errors.Is(err, io.EOF)) && n == len(b) && b == [512]byte{}
+}
+
+// noLayout is the error of a folder that is no OCI layout.
+func (f folder) noLayout() error {
+	err := &placeError{why: string(f) + " is a folder, not an OCI layout (it has no index.json)", kind: whittle.ErrNotFound}
+	has := func(name string) bool {
+		_, err := os.Stat(filepath.Join(string(f), name))
+		return err == nil
+	}
+	entries, readErr := os.ReadDir(string(f))
+	switch {
+	case readErr == nil && len(entries) == 0:
+		err.why = string(f) + " is an empty folder"
+	case has("version") && has("manifest.json"):
+		return whittle.WithHint(err, "skopeo wrote it as a dir: copy it with skopeo copy dir:"+string(f)+" oci:FOLDER")
+	case has("manifest.json"):
+		return whittle.WithHint(err, "an unpacked docker archive: pack its content into a tar")
+	}
+	return whittle.WithHint(err, "for a project: whittle lab "+string(f)+", whittle advise "+string(f)+" or whittle check "+string(f))
+}
+
+// isThere says whether a path names anything.
+func isThere(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
