@@ -91,9 +91,14 @@ var valued = []string{"-c", "--constraint", "-t", "--target", "--prefix", "--roo
 	"-i", "--index-url", "--extra-index-url", "--group"}
 
 // isProject says that a word of an installer names the project: its folder, or
-// its name.
+// its name. A folder in the project that is a project too is another one.
 func (p *Pass) isProject(word string) bool {
 	base, _, _ := strings.Cut(word, "[")
+	for below := strings.Trim(path.Clean("/"+base), "/"); below != "" && strings.Contains(base, "/"); _, below, _ = strings.Cut(below, "/") {
+		if p.projectFile(path.Join(below, "pyproject.toml")) != nil || p.projectFile(path.Join(below, "setup.py")) != nil {
+			return false
+		}
+	}
 	return base == "." || strings.HasPrefix(base, "./") || strings.HasPrefix(base, "/") && !strings.HasSuffix(base, ".whl") ||
 		p.Declared != nil && p.Declared.Name != "" && python.Normalize(base) == python.Normalize(p.Declared.Name)
 }
