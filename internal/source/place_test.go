@@ -68,6 +68,13 @@ func mustJSON(t *testing.T, v any) []byte {
 	return b
 }
 
+func unmarshal(t *testing.T, b []byte, v any) {
+	t.Helper()
+	if err := json.Unmarshal(b, v); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func desc(mediaType string, b []byte) map[string]any {
 	return map[string]any{"mediaType": mediaType, "digest": digestOf(b), "size": len(b)}
 }
