@@ -65,7 +65,7 @@ func (p *picker) selected(ctx context.Context, found []*leaf, selector string) (
 			return byImage(tier), nil
 		}
 	}
-	return nil, whittle.WithHint(fmt.Errorf("no image is named %q: %w", selector, whittle.ErrNotFound), "there are "+labels(byImage(found)))
+	return nil, whittle.WithHint(fmt.Errorf("no image is named %q: %w", selector, whittle.ErrNotFound), thereAre(byImage(found)))
 }
 
 // byDigest are the images whose manifest, index or configuration has a digest
@@ -97,7 +97,7 @@ func (p *picker) byDigest(ctx context.Context, found []*leaf, prefix string) ([]
 		return byDigest(in, own), nil
 	}
 	if len(prefix) < 64 {
-		return nil, whittle.WithHint(fmt.Errorf("no digest begins with %s: %w", prefix, whittle.ErrNotFound), "there are "+labels(byImage(found)))
+		return nil, whittle.WithHint(fmt.Errorf("no digest begins with %s: %w", prefix, whittle.ErrNotFound), thereAre(byImage(found)))
 	}
 	deep, err := p.leaves(ctx, []descriptor{{Digest: whittle.Digest("sha256:" + prefix), Size: -1}})
 	return byImage(deep), err
@@ -114,7 +114,7 @@ func (l *leaf) image() (label, key string) {
 	case l.Platform != nil:
 		owner = ""
 	}
-	label = strings.Join(l.names, " ")
+	label = strings.Join(l.names, " = ")
 	if label == "" && owner != "" {
 		label = "@" + string(owner)
 	}
@@ -171,6 +171,14 @@ func labels(groups []group) string {
 		names = append(names, name)
 	}
 	return strings.Join(names, ", ")
+}
+
+// thereAre is a hint that names the images of a place.
+func thereAre(groups []group) string {
+	if len(groups) == 1 {
+		return "there is " + labels(groups)
+	}
+	return "there are " + labels(groups)
 }
 
 // one is the manifest to open: of the only image there is, or of the only one

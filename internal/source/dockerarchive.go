@@ -149,7 +149,7 @@ func (d *dockerArchive) one(found []int, selector string) (saved, error) {
 func (d *dockerArchive) names(images []int) string {
 	var groups []group
 	for _, i := range images {
-		g := group{label: strings.Join(d.images[i].RepoTags, " ")}
+		g := group{label: strings.Join(d.images[i].RepoTags, " = ")}
 		if g.label == "" {
 			g.label = "@" + strconv.Itoa(i)
 		}

@@ -58,8 +58,8 @@ func TestDockerShapes(t *testing.T) {
 		{"several images", func(s *shape) []any {
 			return []any{s.archive("a", amd, imagetest.Plain, "", "app:1", "app:latest").entry, s.archive("b", amd, imagetest.Plain, "", "db:latest").entry, s.archive("c", arm, imagetest.Plain, "").entry}
 		}, func(s *shape) []opens {
-			return []opens{{"", "", "the archive has 3 images: app:1 app:latest, db:latest, @2", usage}, {"", arm, "c", nil}, {"", amd, "the archive has 2 images", usage},
-				{":latest", "", `"latest" names 2 images: app:1 app:latest, db:latest`, usage}, {":app", "", "a", nil}, {":1", "", "a", nil}, {":db", "", "b", nil},
+			return []opens{{"", "", "the archive has 3 images: app:1 = app:latest, db:latest, @2", usage}, {"", arm, "c", nil}, {"", amd, "the archive has 2 images", usage},
+				{":latest", "", `"latest" names 2 images: app:1 = app:latest, db:latest`, usage}, {":app", "", "a", nil}, {":1", "", "a", nil}, {":db", "", "b", nil},
 				{":docker.io/library/db:latest", "", "b", nil}, {":@2", "", "c", nil}, {":@3", "", "no image is named", absent}, {":db:2", "", "there are app:1", absent}, {":db", arm, "no image for linux/arm64", absent},
 				{"@sha256:" + digestOf(s.files[s.roots[1].(entry)["Config"].(string)]).Hex(), "", "b", nil}, {":@" + digestOf(s.files[s.roots[1].(entry)["Config"].(string)]).Hex()[:12], "", "b", nil},
 				{":@beef", "", "is no digest", usage}}

@@ -122,7 +122,7 @@ func layoutImage(ctx context.Context, s store, selector string, o Options) (*ima
 		return nil, fmt.Errorf("index.json: %w: %w", err, whittle.ErrCorrupt)
 	}
 	if len(index.Manifests) == 0 {
-		return nil, fmt.Errorf("index.json names no image: %w", whittle.ErrCorrupt)
+		return nil, &placeError{why: "the layout is empty: its index.json names no image", kind: whittle.ErrNotFound}
 	}
 	return pick(ctx, s, index.Manifests, selector, o)
 }

@@ -183,7 +183,7 @@ func TestShapes(t *testing.T) {
 			a := s.image("a", amd)
 			s.layout(buildkit(a, "app:1.0"), buildkit(a, "app:latest"))
 		}, func(s *shape) []opens {
-			return []opens{{"", "", "a", nil}, {":1.0", "", "a", nil}, {":app:latest", "", "a", nil}, {":app", "", "a", nil}, {":2", "", "there are docker.io/library/app:1.0 docker.io/library/app:latest", absent}}
+			return []opens{{"", "", "a", nil}, {":1.0", "", "a", nil}, {":app:latest", "", "a", nil}, {":app", "", "a", nil}, {":2", "", "there is docker.io/library/app:1.0 = docker.io/library/app:latest", absent}}
 		}},
 		{"one tag on two images", func(s *shape) {
 			s.layout(tagged(s.manifest("a", amd), "1"), tagged(s.manifest("b", arm), "1"))

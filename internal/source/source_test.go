@@ -184,7 +184,7 @@ func TestHostile(t *testing.T) {
 	}{
 		{"index.json is not JSON", false, func(f map[string][]byte) { f["index.json"] = []byte("{") }, "index.json", whittle.ErrCorrupt},
 		{"index.json is a list", false, func(f map[string][]byte) { f["index.json"] = []byte("[1]") }, "index.json", whittle.ErrCorrupt},
-		{"index.json names nothing", false, func(f map[string][]byte) { f["index.json"] = []byte("{}") }, "names no image", whittle.ErrCorrupt},
+		{"index.json names nothing", false, func(f map[string][]byte) { f["index.json"] = []byte("{}") }, "names no image", whittle.ErrNotFound},
 		{"index.json is huge", false, func(f map[string][]byte) { f["index.json"] = bytes.Repeat([]byte(" "), 5<<20) }, "larger than", whittle.ErrLimit},
 		{"manifest is gone", false, func(f map[string][]byte) { delete(f, blob(m.manifest(t))) }, "is not in the", whittle.ErrCorrupt},
 		{"manifest has another digest", false, func(f map[string][]byte) {
@@ -298,6 +298,7 @@ func TestCompressedArchive(t *testing.T) {
 func FuzzArchive(f *testing.F) {
 	f.Add([]byte("x"))
 	f.Add(bytes.Repeat([]byte{0}, 1024))
+	f.Add(imagetest.DockerArchive(f, imagetest.New(f, imagetest.Gzip, "f a 1")))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		path := filepath.Join(t.TempDir(), "image.tar")
 		if err := os.WriteFile(path, b, 0o644); err != nil {

@@ -56,6 +56,9 @@ func (p *picker) leaves(ctx context.Context, roots []descriptor) ([]*leaf, error
 			merged[d.Digest] = l
 			order = append(order, l)
 		}
+		if l.Platform == nil {
+			l.Platform = d.Platform
+		}
 		l.name(d)
 	}
 	var found []*leaf
