@@ -35,8 +35,9 @@ func (a *app) command() *cobra.Command {
 		Long: `whittle builds every variant of a project's image, measures them, says where
 every byte is and which are dead, and whether the image runs at all.
 
-IMAGE is docker-archive:PATH, oci-layout:PATH[:TAG|@DIGEST], oci-archive:PATH,
-docker:NAME, registry:NAME, or a bare path or name, guessed in that order.
+IMAGE is docker-archive:PATH, oci-layout:PATH, oci-archive:PATH, docker:NAME,
+registry:NAME, or a bare path or name, guessed in that order. Where a path has
+several images, :TAG, :NAME or @DIGEST behind it selects one.
 
 Exit codes: 0 fine; 1 the answer is no (a variant does not build); 2 bad usage
 or input; 3 the engine or the network failed; 130 interrupted.`,
@@ -53,7 +54,7 @@ or input; 3 the engine or the network failed; 130 interrupted.`,
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "print the result as JSON on standard output, messages on standard error")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress")
-	f.StringVar(&a.platform, "platform", "", "platform to pick from an index, os/architecture[/variant]")
+	f.StringVar(&a.platform, "platform", "", "platform to pick from an index, such as linux/arm64, arm64 or linux/arm/v7")
 	f.StringVar(&a.engine, "engine", "", "BuildKit's address (tcp://, unix://, docker-container://, kube-pod://); also $BUILDKIT_HOST")
 	f.StringVar(&a.cacheDir, "cache-dir", "", "folder for indexes and the build engine's state (default: whittle in the user's cache)")
 	f.BoolVar(&a.noCache, "no-index-cache", false, "read layers anew instead of from the cache")

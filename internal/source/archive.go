@@ -34,7 +34,7 @@ func openArchive(path string, limits Limits) (_ *archive, err error) {
 	f, err := whittle.OpenFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("no file %s: %w", path, whittle.ErrNotFound)
+		return nil, noSuchFile("", "no file "+path, path)
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", err, whittle.ErrUsage)
 	}

@@ -69,7 +69,7 @@ func daemonError(ctx context.Context, cli *client.Client, name, ref string, err 
 	case errdefs.IsNotFound(err):
 		return &placeError{name, "the Docker engine has no image " + ref, whittle.ErrNotFound}
 	case client.IsErrConnectionFailed(err):
-		return whittle.WithHint(&placeError{name, "no Docker engine answers at " + cli.DaemonHost(), whittle.ErrEngine}, "DOCKER_HOST names another")
+		return whittle.WithHint(&placeError{name, "no Docker engine answers at " + cli.DaemonHost(), whittle.ErrEngine}, "is Docker running? DOCKER_HOST names another engine; docker context is not read")
 	}
 	return &placeError{name, err.Error(), whittle.ErrEngine}
 }

@@ -98,7 +98,7 @@ func (d *dockerArchive) selected(selector string) (saved, error) {
 			return d.one(tier, selector)
 		}
 	}
-	return saved{}, whittle.WithHint(fmt.Errorf("no image is named %q: %w", selector, whittle.ErrNotFound), "there are "+d.names(d.all()))
+	return saved{}, whittle.WithHint(fmt.Errorf("no image is named %q: %w", selector, whittle.ErrNotFound), thereAre(d.groups(d.all())))
 }
 
 func (d *dockerArchive) all() []int {
@@ -136,17 +136,17 @@ func (d *dockerArchive) one(found []int, selector string) (saved, error) {
 	case len(distinct) == 0:
 		return saved{}, whittle.WithHint(fmt.Errorf("no image for %s: %w", d.o.platform(), whittle.ErrNotFound), "the archive has "+strings.Join(platforms, ", "))
 	case len(distinct) > 1 && selector != "":
-		return saved{}, whittle.WithHint(fmt.Errorf("%q names %d images: %s: %w", selector, len(distinct), d.names(distinct), whittle.ErrUsage),
+		return saved{}, whittle.WithHint(fmt.Errorf("%q names %d images: %s: %w", selector, len(distinct), labels(d.groups(distinct)), whittle.ErrUsage),
 			"put a whole name, or :@N for the N-th from 0, behind the path")
 	case len(distinct) > 1:
-		return saved{}, whittle.WithHint(fmt.Errorf("the archive has %d images: %s: %w", len(distinct), d.names(distinct), whittle.ErrUsage),
+		return saved{}, whittle.WithHint(fmt.Errorf("the archive has %d images: %s: %w", len(distinct), labels(d.groups(distinct)), whittle.ErrUsage),
 			"put :NAME, or :@N for the N-th from 0, behind the path")
 	}
 	return d.images[distinct[0]], nil
 }
 
-// names names images in a message, at most ten.
-func (d *dockerArchive) names(images []int) string {
+// groups names images for a message.
+func (d *dockerArchive) groups(images []int) []group {
 	var groups []group
 	for _, i := range images {
 		g := group{label: strings.Join(d.images[i].RepoTags, " = ")}
@@ -155,7 +155,7 @@ func (d *dockerArchive) names(images []int) string {
 		}
 		groups = append(groups, g)
 	}
-	return labels(groups)
+	return groups
 }
 
 // config reads an image's configuration and computes its ID, as docker load

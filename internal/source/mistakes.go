@@ -53,8 +53,8 @@ func otherScheme(name string) error {
 }
 
 // noSuchFile is the error of a path that is not there, with names near it.
-func noSuchFile(name, file string) error {
-	err := &placeError{place: name, why: "no such file or folder", kind: whittle.ErrNotFound}
+func noSuchFile(name, why, file string) error {
+	err := &placeError{place: name, why: why, kind: whittle.ErrNotFound}
 	if near := nearNames(file); len(near) > 0 {
 		return whittle.WithHint(err, "there is "+strings.Join(near, ", "))
 	}

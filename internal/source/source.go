@@ -70,8 +70,8 @@ type Options struct {
 	// architecture, or the only platform there is.
 	Platform *whittle.Platform
 	Limits   Limits
-	// DockerHost is the Docker engine's address; empty is Docker's own choice
-	// (DOCKER_HOST, else the current context, else the default socket).
+	// DockerHost is the Docker engine's address; empty is DOCKER_HOST, else the
+	// default socket. Docker's contexts are not read.
 	DockerHost string
 	// TempDir is where images of a Docker engine are spooled; empty is the
 	// system's.
@@ -138,7 +138,7 @@ func guess(ctx context.Context, name string, o Options) (whittle.Image, error) {
 		return nil, err
 	}
 	if looksLikePath(name) {
-		return nil, noSuchFile(name, path)
+		return nil, noSuchFile(name, "no such file or folder", path)
 	}
 	tried := []string{"no such file or folder"}
 	img, err := openDaemon(ctx, name, name, o)
@@ -260,7 +260,8 @@ func openFile(ctx context.Context, name, scheme, rest string, o Options) (_ whit
 		}
 	}()
 	_, docker := a.files["manifest.json"]
-	if _, layout := a.files["index.json"]; !docker && !layout {
+	_, isLayout := a.files["index.json"]
+	if !docker && !isLayout {
 		return nil, fmt.Errorf("opening %s: %w", name, a.noImage())
 	}
 	if scheme == "" {
@@ -268,6 +269,9 @@ func openFile(ctx context.Context, name, scheme, rest string, o Options) (_ whit
 		if docker {
 			scheme = DockerArchive
 		}
+	}
+	if scheme == OCIArchive && docker && !isLayout {
+		return nil, whittle.WithHint(fmt.Errorf("opening %s: the archive has no index.json: %w", name, whittle.ErrCorrupt), "it is a docker-archive:")
 	}
 	var img *image
 	if scheme == DockerArchive {
@@ -288,7 +292,7 @@ func openFolder(ctx context.Context, name, rest string, o Options) (whittle.Imag
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("opening %s: no folder %s: %w", name, path, whittle.ErrNotFound)
+		return nil, noSuchFile(name, "no folder "+path, path)
 	case err != nil:
 		return nil, fmt.Errorf("opening %s: %w: %w", name, err, whittle.ErrUsage)
 	case !info.IsDir():
