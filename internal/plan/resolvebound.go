@@ -15,10 +15,23 @@ import (
 // where there is nothing else. A distribution that the index does not have, or
 // has no release of that fits, is [whittle.ErrNotFound].
 func Bound(ctx context.Context, idx Index, name string, env python.Environment) (string, error) {
+	newest, err := newestOf(ctx, idx, name, env)
+	if err != nil {
+		return "", err
+	}
+	bound := python.SeriesOf(newest.version.String())
+	if bound == "" {
+		return "", fmt.Errorf("the release %s has no series: %w", newest, whittle.ErrUnsupported)
+	}
+	return bound, nil
+}
+
+// newestOf is the newest release of a distribution that an environment can use.
+func newestOf(ctx context.Context, idx Index, name string, env python.Environment) (*release, error) {
 	name = python.Normalize(name)
 	files, err := idx.Files(ctx, name)
 	if err != nil {
-		return "", fmt.Errorf("looking for the newest release of %s: %w", name, err)
+		return nil, fmt.Errorf("looking for the newest release of %s: %w", name, err)
 	}
 	var newest *release
 	for _, t := range targetsOf(env) {
@@ -30,13 +43,31 @@ func Bound(ctx context.Context, idx Index, name string, env python.Environment) 
 		}
 	}
 	if newest == nil {
-		return "", fmt.Errorf("no release of %s fits Python %s: %w", name, env.PythonVersion, whittle.ErrNotFound)
+		return nil, fmt.Errorf("no release of %s fits Python %s: %w", name, env.PythonVersion, whittle.ErrNotFound)
 	}
-	bound := python.SeriesOf(newest.version.String())
-	if bound == "" {
-		return "", fmt.Errorf("the release %s has no series: %w", newest, whittle.ErrUnsupported)
+	return newest, nil
+}
+
+// Ships says whether the newest release of a distribution that an environment
+// can use has a module, by the directory of its wheel. One without a wheel is
+// [whittle.ErrUnsupported]; other errors are as those of [Bound].
+func Ships(ctx context.Context, idx Index, name, module string, env python.Environment) (bool, error) {
+	newest, err := newestOf(ctx, idx, name, env)
+	if err != nil {
+		return false, err
 	}
-	return bound, nil
+	if newest.wheel == nil {
+		return false, fmt.Errorf("the release %s has no wheel that fits: %w", newest, whittle.ErrUnsupported)
+	}
+	members, err := idx.Members(ctx, *newest.wheel)
+	if err != nil {
+		return false, fmt.Errorf("looking for %s in %s: %w", module, newest, err)
+	}
+	files := make([]string, len(members))
+	for i, m := range members {
+		files[i] = m.Path
+	}
+	return python.WheelHas(files, module), nil
 }
 
 // newer says whether a release is to be declared before another.

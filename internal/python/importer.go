@@ -29,6 +29,10 @@ type Failure struct {
 	// Module is the full name of the module that is missing, or that lacks
 	// Name.
 	Module, Name string
+	// Wanted is the module that the statement names, of which Module is a part
+	// or a parent, and Names what it imports from that.
+	Wanted string
+	Names  []string
 	// In is the module that holds the statement, File its path.
 	In, File string
 	Line     int
@@ -268,6 +272,8 @@ func (im *Importer) Resolve(n *Node, imp *Import) ([]*Node, []Failure) { return 
 // targets are the modules that a statement imports, and what it does not find.
 func (im *Importer) targets(n *Node, imp *Import) (nodes []*Node, failures []Failure) {
 	fail := func(f *Failure) {
+		f.Wanted, _ = n.absolute(imp)
+		f.Names = imp.Names
 		f.In, f.File, f.Line, f.Context = n.Name, n.File, imp.Line, imp.Context
 		failures = append(failures, *f)
 	}

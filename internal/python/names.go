@@ -2,25 +2,377 @@ package python
 
 import (
 	_ "embed"
+	"slices"
 	"strings"
+	"sync"
 )
 
+// namesTable says which distributions have which module, by the files of
+// their wheels; scripts/import-names makes it.
+//
 //go:embed names.tsv
 var namesTable string
 
-// DistributionFor is the distribution that ships a module, by a table of the
-// best known ones. Without a row the module's own top-level name is a guess.
-func DistributionFor(module string) (name string, guessed, ok bool) {
-	best := ""
+// nameRow is a distribution that has a module.
+type nameRow struct {
+	distribution string
+	// below are the modules right below it; unread says that they were not
+	// kept, or that not even the wheel was read.
+	below  []string
+	unread bool
+}
+
+// has says whether the distribution has what a dotted name below the row's
+// module names: rest is empty for the module itself.
+func (r *nameRow) has(rest string) Truth {
+	first, _, _ := strings.Cut(rest, ".")
+	switch {
+	case rest == "":
+		return Yes
+	case r.unread:
+		return Maybe
+	case slices.Contains(r.below, first):
+		return Yes
+	}
+	return No
+}
+
+// nameRows are the table's rows by module.
+var nameRows = sync.OnceValue(func() map[string][]nameRow {
+	out := map[string][]nameRow{}
 	for line := range strings.Lines(namesTable) {
-		key, dist, found := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		if found && (module == key || strings.HasPrefix(module, key+".")) && len(key) > len(best) {
-			best, name = key, dist
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(f) != 4 || strings.HasPrefix(line, "#") {
+			continue
+		}
+		out[f[0]] = append(out[f[0]], nameRow{f[1], strings.Fields(f[3]), f[3] == "?"})
+	}
+	return out
+})
+
+// nameSpaces are the modules above those of the table that none of its
+// distributions has alone: google, google.cloud, zope.
+var nameSpaces = sync.OnceValue(func() map[string]bool {
+	out := map[string]bool{}
+	for module := range nameRows() {
+		for up, _, ok := cutLast(module); ok; up, _, ok = cutLast(up) {
+			if nameRows()[up] == nil {
+				out[up] = true
+			}
 		}
 	}
-	if best != "" {
-		return name, false, true
+	return out
+})
+
+// distributionModules are the modules of each distribution of the table whose
+// wheel was read.
+var distributionModules = sync.OnceValue(func() map[string][]string {
+	out := map[string][]string{}
+	for module, rows := range nameRows() {
+		for _, r := range rows {
+			if !r.unread {
+				out[r.distribution] = append(out[r.distribution], module)
+			}
+		}
 	}
-	top, _, _ := strings.Cut(module, ".")
-	return Normalize(top), true, top != ""
+	return out
+})
+
+func cutLast(module string) (parent, last string, ok bool) {
+	i := strings.LastIndexByte(module, '.')
+	if i < 0 {
+		return "", module, false
+	}
+	return module[:i], module[i+1:], true
+}
+
+// shipped is a distribution and whether its wheel has a module.
+type shipped struct {
+	distribution string
+	has          Truth
+}
+
+// shippers are the distributions that the table knows to have a module, or
+// (No) to have the package above it and not the module, by the longest of its
+// names that the table has.
+func shippers(module string) []shipped {
+	for key := module; key != ""; key, _, _ = cutLast(key) {
+		rows := nameRows()[key]
+		if rows == nil {
+			continue
+		}
+		out := make([]shipped, len(rows))
+		for i := range rows {
+			out[i] = shipped{rows[i].distribution, rows[i].has(strings.TrimPrefix(module[len(key):], "."))}
+		}
+		return out
+	}
+	return nil
+}
+
+// NameSource is how a module's distribution is known, the surest first.
+type NameSource uint8
+
+// The sources of a name.
+const (
+	// NotNamed: which distribution has the module is not known.
+	NotNamed NameSource = iota
+	// Configured: the project's configuration says it.
+	Configured
+	// Installed, Pinned and Stated: a distribution that is installed, that a
+	// lock file has, or that the project declares; and it has the module by the
+	// table, or is named as it.
+	Installed
+	Pinned
+	Stated
+	// ByWheels: the only distribution whose wheels are known to have it.
+	ByWheels
+	// Required: as Stated, by something that is installed.
+	Required
+)
+
+// Named is which distribution has a module.
+type Named struct {
+	// Module is what was looked for, with the imported name where that is a
+	// module of another distribution: "google.cloud.storage".
+	Module string
+	// Distribution is its normalized name, empty where it is not known.
+	Distribution string
+	By           NameSource
+	// Candidates are the distributions that may have it where several may and
+	// nothing tells which.
+	Candidates []string
+	// Perhaps are distributions that the project names, whose modules are not
+	// known and whose name is like the module's.
+	Perhaps []string
+	// Space says that it is a namespace, which is nobody's alone.
+	Space bool
+	// Sure says that the distribution is known to have the very module.
+	Sure bool
+}
+
+// Editable says that a file may be edited by the name: it is not a guess.
+func (n *Named) Editable() bool {
+	switch n.By {
+	case Configured, Installed, Pinned, Stated:
+		return true
+	case ByWheels:
+		return n.Sure && len(n.Perhaps) == 0
+	}
+	return false
+}
+
+// Names finds the distribution that a module belongs to: never one that only
+// its name speaks for. The zero value knows the table of wheels alone.
+type Names struct {
+	// Given are modules and their distributions as the project's configuration
+	// has them.
+	Given map[string]string
+	// Ships asks the package index whether a distribution's newest wheel has a
+	// module; nil, and Maybe, do not know.
+	Ships func(distribution, module string) Truth
+
+	evident map[string]NameSource
+}
+
+// NewNames knows what is installed, and what a project declares and locks;
+// declared may be nil.
+func NewNames(installed []Distribution, declared *Declared) *Names {
+	n := &Names{evident: map[string]NameSource{}}
+	for i := range installed {
+		d := &installed[i]
+		n.add(d.Name, Installed)
+		for _, text := range d.Metadata.RequiresDist {
+			if r, err := ParseRequirement(text); err == nil {
+				n.add(r.Name, Required)
+			}
+		}
+	}
+	if declared == nil {
+		return n
+	}
+	for _, l := range declared.Locked {
+		n.add(l.Name, Pinned)
+	}
+	for i := range declared.Dependencies {
+		if d := &declared.Dependencies[i]; d.Kind != Build {
+			n.add(d.Name, Stated)
+		}
+	}
+	return n
+}
+
+func (n *Names) add(distribution string, by NameSource) {
+	name := Normalize(distribution)
+	if old := n.evident[name]; name != "" && (old == NotNamed || by < old) {
+		n.evident[name] = by
+	}
+}
+
+// Of is which distribution has a module.
+func (n *Names) Of(module string) Named {
+	module = real(module)
+	out := Named{Module: module}
+	if given, ok := n.given(module); ok {
+		out.Distribution, out.By, out.Sure = Normalize(given), Configured, true
+		return out
+	}
+	ships := shippers(module)
+	if s, by := n.evidentOf(ships); by != NotNamed {
+		out.Distribution, out.By, out.Sure = s.distribution, by, s.has == Yes
+		return out
+	}
+	if own, by, ok := n.namedAs(module); ok {
+		out.Distribution, out.By = own, by
+		return out
+	}
+	out.Space = nameSpaces()[module]
+	out.Perhaps = n.perhaps(module, ships)
+	if len(out.Perhaps) == 1 && n.ships(out.Perhaps[0], module) == Yes {
+		out.Distribution, out.By, out.Sure, out.Perhaps = out.Perhaps[0], n.evident[out.Perhaps[0]], true, nil
+		return out
+	}
+	ships = slices.DeleteFunc(ships, func(s shipped) bool { return s.has == No })
+	if len(ships) == 1 {
+		if has := n.ships(ships[0].distribution, module); has != Maybe {
+			ships[0].has = has
+		}
+		if ships[0].has == No {
+			return out
+		}
+		out.Distribution, out.By, out.Sure = ships[0].distribution, ByWheels, ships[0].has == Yes
+		return out
+	}
+	for _, s := range ships {
+		out.Candidates = append(out.Candidates, s.distribution)
+	}
+	return out
+}
+
+// evidentOf is the one of several distributions that the project or the image
+// has.
+func (n *Names) evidentOf(ships []shipped) (shipped, NameSource) {
+	for _, by := range []NameSource{Installed, Pinned, Stated, Required} {
+		for _, s := range ships {
+			if n.evident[s.distribution] == by {
+				return s, by
+			}
+		}
+	}
+	return shipped{}, NotNamed
+}
+
+// OfImport is the same for an import statement: of a namespace the imported
+// names tell, and each may be another distribution's.
+func (n *Names) OfImport(module string, names []string) []Named {
+	whole := n.Of(module)
+	if whole.By != NotNamed || len(whole.Candidates) > 0 {
+		return []Named{whole}
+	}
+	var out []Named
+	for _, name := range names {
+		full := whole.Module + "." + name
+		_, given := n.Given[full]
+		if !given && nameRows()[full] == nil && !nameSpaces()[full] {
+			if _, _, ok := n.namedAs(full); !ok || !whole.Space {
+				continue
+			}
+		}
+		one := n.Of(full)
+		if !slices.ContainsFunc(out, func(o Named) bool { return o.Distribution != "" && o.Distribution == one.Distribution }) {
+			out = append(out, one)
+		}
+	}
+	if len(out) == 0 {
+		return []Named{whole}
+	}
+	return out
+}
+
+// given is what the configuration says of a module or a package above it.
+func (n *Names) given(module string) (string, bool) {
+	for up := module; up != ""; up, _, _ = cutLast(up) {
+		if d, ok := n.Given[up]; ok {
+			return d, true
+		}
+	}
+	return "", false
+}
+
+// ships asks the package index.
+func (n *Names) ships(distribution, module string) Truth {
+	if n.Ships == nil {
+		return Maybe
+	}
+	return n.Ships(distribution, module)
+}
+
+// namedAs is a distribution of the project that is named as a module, or as
+// the package above it, and is not known to have other modules only.
+func (n *Names) namedAs(module string) (string, NameSource, bool) {
+	for up := module; up != ""; up, _, _ = cutLast(up) {
+		name := Normalize(up)
+		if by := n.evident[name]; by != NotNamed && distributionModules()[name] == nil {
+			return name, by, true
+		}
+	}
+	return "", NotNamed, false
+}
+
+// perhaps are distributions that the project names, whose modules the table
+// does not know and whose names are like the module's, or like those of
+// distributions that have it: tensorflow-cpu for tensorflow.
+func (n *Names) perhaps(module string, ships []shipped) []string {
+	var like []string
+	for up := module; up != "" && !nameSpaces()[up]; up, _, _ = cutLast(up) {
+		like = append(like, squeezed(up))
+	}
+	for _, s := range ships {
+		like = append(like, squeezed(s.distribution))
+	}
+	var out []string
+	for name, by := range n.evident {
+		if by != Pinned && by != Stated || distributionModules()[name] != nil || strings.HasPrefix(name, "types-") || strings.HasSuffix(name, "-stubs") {
+			continue
+		}
+		short := squeezed(name)
+		if slices.ContainsFunc(like, func(l string) bool {
+			return len(l) > 2 && strings.Contains(short, l) || len(short) > 2 && strings.Contains(l, short)
+		}) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// squeezed is a name without what names are spelled with differently.
+func squeezed(name string) string {
+	return strings.ToLower(strings.NewReplacer("-", "", "_", "", ".", "").Replace(name))
+}
+
+// real is a module, or the one above it that puts it into sys.modules under a
+// name that no file has.
+func real(module string) string {
+	for up := module; up != ""; up, _, _ = cutLast(up) {
+		if synthetic[up] {
+			parent, _, _ := cutLast(up)
+			return parent
+		}
+	}
+	return module
+}
+
+// WheelHas says whether a wheel with some files has a module.
+func WheelHas(files []string, module string) bool {
+	at := strings.ReplaceAll(module, ".", "/")
+	return slices.ContainsFunc(files, func(f string) bool {
+		if first, rest, ok := strings.Cut(f, "/"); ok && strings.HasSuffix(first, ".data") {
+			if kind, below, ok := strings.Cut(rest, "/"); ok && (kind == "purelib" || kind == "platlib") {
+				f = below
+			}
+		}
+		rest, ok := strings.CutPrefix(f, at)
+		return ok && (strings.HasPrefix(rest, "/") || rest == ".py" || strings.HasPrefix(rest, ".") && (strings.HasSuffix(rest, ".so") || strings.HasSuffix(rest, ".pyd")))
+	})
 }
