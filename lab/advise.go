@@ -15,6 +15,7 @@ import (
 	"whittle/internal/dockerfile"
 	"whittle/internal/ledger"
 	"whittle/internal/plan"
+	"whittle/internal/project"
 	"whittle/internal/python"
 	"whittle/internal/rule"
 )
@@ -118,7 +119,7 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 	}
 	x = &examined{subject: &subject{img, account, notes}, pass: pass}
 	x.environment = environmentOf(ev, img.Config().Platform())
-	return x, x.pythonFacts(ctx, env, ev, o.Commands)
+	return x, x.pythonFacts(ctx, env, ev, o)
 }
 
 // projectFacts are what the project's folder says.
@@ -137,11 +138,19 @@ func projectFacts(p *rule.Pass, o AdviseOptions) error {
 }
 
 // pythonFacts are what the image's Python installation says, and the check.
-func (x *examined) pythonFacts(ctx context.Context, env *Env, ev *evidence, commands [][]string) error {
+func (x *examined) pythonFacts(ctx context.Context, env *Env, ev *evidence, o AdviseOptions) error {
 	p := x.pass
+	said := project.Check{}
+	if o.Project != "" {
+		var err error
+		if said, err = project.ReadCheck(o.Project); err != nil {
+			return err
+		}
+	}
 	dists, _ := python.Distributions(ctx, ev)
+	p.Names = namesOf(ctx, env, dists, p.Declared, said.Names, x.environment)
 	in := &check.Image{Root: ev, Config: p.Config, Distributions: dists, Sources: ev.source, Binaries: ev.binary, Builtins: ev.builtins,
-		Commands: commands, Project: p.Declared}
+		Commands: o.Commands, Project: p.Declared, Folder: p.Project, Names: p.Names}
 	var err error
 	if p.Check, err = check.Run(ctx, in); err != nil {
 		return err

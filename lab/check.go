@@ -16,6 +16,7 @@ import (
 	"whittle/internal/elf"
 	"whittle/internal/index"
 	"whittle/internal/ledger"
+	"whittle/internal/project"
 	"whittle/internal/python"
 )
 
@@ -65,10 +66,16 @@ func Check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle
 		Bound: func(name string) (string, bool) {
 			return newest(ctx, env, name, environmentOf(f, img.Config().Platform()))
 		}}
+	said := project.Check{}
 	if o.Project != "" {
+		if said, err = project.ReadCheck(o.Project); err != nil {
+			return nil, err
+		}
+		in.Folder = whittle.Folder(o.Project)
 		// What cannot be read of a project's files is not the image's fault.
-		in.Project, _ = python.ReadDeclared(whittle.Folder(o.Project))
+		in.Project, _ = python.ReadDeclared(in.Folder)
 	}
+	in.Names = namesOf(ctx, env, dists, in.Project, said.Names, environmentOf(f, img.Config().Platform()))
 	env.progress().Step("checking " + name)
 	out, err := check.Run(ctx, in)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"whittle"
 	"whittle/internal/check"
 	"whittle/internal/dockerfile"
+	"whittle/internal/project"
 	"whittle/internal/python"
 )
 
@@ -18,7 +19,12 @@ const usualPython = "3.13"
 // without an image.
 func CheckProject(ctx context.Context, env *Env, dir string) (*whittle.Check, error) {
 	usual := python.Interpreter{Series: usualPython, Version: usualPython, Implementation: "cpython"}.Environment("x86_64")
-	c, err := check.Project(ctx, whittle.Folder(dir), func(name string) (string, bool) { return newest(ctx, env, name, usual) })
+	said, err := project.ReadCheck(dir)
+	if err != nil {
+		return nil, err
+	}
+	c, err := check.Project(ctx, whittle.Folder(dir), check.ProjectOptions{Names: said.Names, Ships: ships(ctx, env, usual),
+		Bound: func(name string) (string, bool) { return newest(ctx, env, name, usual) }})
 	if err != nil {
 		return nil, fmt.Errorf("checking %s: %w", dir, err)
 	}

@@ -11,6 +11,7 @@ package check
 
 import (
 	"context"
+	"io/fs"
 	"slices"
 
 	"whittle"
@@ -40,6 +41,11 @@ type Image struct {
 	Builtins func(path string) []string
 	// Project is what the project's files declare, nil where there are none.
 	Project *python.Declared
+	// Folder is the project's folder, nil where it is not known.
+	Folder fs.FS
+	// Names knows which distribution has a module; nil is what is installed and
+	// declared, and the table of wheels.
+	Names *python.Names
 	// Commands are further commands that have to work.
 	Commands [][]string
 	// Bound gives the specifiers to declare a distribution with, where no file

@@ -13,16 +13,12 @@ import (
 
 // declaredAs says how the project declares a distribution, and what to do
 // where it is not installed.
-func (s *state) declaredAs(dist string, guessed bool) (why, fix string) {
-	about := ""
-	if guessed {
-		about = " (a guess: look up which distribution has the module)"
-	}
+func (s *state) declaredAs(dist string) (why, fix string) {
 	if extra, by, ok := s.extraOfOwn(dist); ok && s.Project == nil {
 		return fmt.Sprintf("only the extra `%s` of %s requires it", extra, by), fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", extra, dist)
 	}
 	if s.Project == nil {
-		return "nothing that is installed requires it", "add " + dist + about + " to the dependencies"
+		return "nothing that is installed requires it", "add " + dist + " to the dependencies"
 	}
 	var best *python.Dependency
 	for i := range s.Project.Dependencies {
@@ -35,7 +31,7 @@ func (s *state) declaredAs(dist string, guessed bool) (why, fix string) {
 		}
 	}
 	if best == nil {
-		return "no dependency declares it", "add " + dist + s.bound(dist) + about
+		return "no dependency declares it", "add " + dist + s.bound(dist)
 	}
 	where := fmt.Sprintf("%s:%d", best.File, best.Line)
 	switch best.Kind {

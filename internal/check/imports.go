@@ -54,9 +54,17 @@ func (s *state) targetProblem(st *start, r root) whittle.Problem {
 		p.Path, p.Line = s.shown(r.file), r.line
 		p.Message = fmt.Sprintf("%s:%d: %s", p.Path, p.Line, p.Message)
 	}
-	if dist, ok := s.installable(f.Module); ok && !s.ownModules[topOf(f.Module)] {
-		p.Rule, p.Distribution = "missing-module", dist
-		p.Fix = "install " + dist
+	name := s.names.Of(f.Module)
+	place, own := s.lies(*f)
+	switch {
+	case own && place.copied:
+		p.Message += fmt.Sprintf("; it is at /%s, and this start does not look in /%s%s", place.at, place.root, firstFolder(r, ", it begins with "))
+		p.Fix = fmt.Sprintf("set WORKDIR or PYTHONPATH to /%s, or the server's own option for it", place.root)
+	case own:
+		p.Message += "; the project has it, " + place.at + ", and the image does not"
+	case !s.ownModules[topOf(f.Module)] && (name.Evident() || name.By == python.ByWheels):
+		p.Rule, p.Distribution = "missing-module", name.Distribution
+		p.Fix = "install " + name.Distribution
 	}
 	return s.adjust(st, p)
 }
@@ -113,6 +121,15 @@ func (s *state) problem(st *start, r root, walk *python.Reach, n *python.Node, f
 func (s *state) missingModule(p *whittle.Problem, r root, f python.Failure, at, from string) {
 	top := topOf(f.Module)
 	p.Rule = "missing-module"
+	name := s.nameOf(f)
+	parent, _, sub := cutLast(f.Module)
+	of, there := 0, false
+	if sub {
+		of, there = s.distributionOf(r.im, parent)
+	}
+	if !there && f.Cause != python.NotPackage && !python.IsStandard(top) && s.ownElsewhere(p, r, f, &name, at, from) {
+		return
+	}
 	if s.ownModules[top] || s.ownPackage(r.im, f.Module) {
 		p.Rule = "missing-source"
 		p.Message = fmt.Sprintf("%s is imported by %s%s; it is the application's own, and its source is not in the image", f.Module, at, from)
@@ -126,28 +143,46 @@ func (s *state) missingModule(p *whittle.Problem, r root, f python.Failure, at, 
 		p.Message = fmt.Sprintf("%s is imported by %s%s; its parent is a module and no package", f.Module, at, from)
 		return
 	}
-	if parent, _, sub := cutLast(f.Module); sub {
-		if i, ok := s.distributionOf(r.im, parent); ok {
-			d := s.Distributions[i]
-			p.Distribution = d.Name
-			p.Message = fmt.Sprintf("%s is imported by %s%s; %s %s is installed and does not have it", f.Module, at, from, d.Name, d.Version)
-			p.Fix = "install a version of " + d.Name + " that has it, and do not delete parts of it"
-			return
-		}
+	if there {
+		d := s.Distributions[of]
+		p.Distribution = d.Name
+		p.Message = fmt.Sprintf("%s is imported by %s%s; %s %s is installed and does not have it", f.Module, at, from, d.Name, d.Version)
+		p.Fix = "install a version of " + d.Name + " that has it, and do not delete parts of it"
+		return
 	}
-	dist, guessed := s.distributionFor(f.Module)
-	p.Distribution = dist
-	switch by, ok := s.requiredBy(f.File, dist); {
-	case ok:
-		p.Message = fmt.Sprintf("%s is imported by %s%s; %s requires %s, which is not installed", f.Module, at, from, by, dist)
-		p.Fix = "install " + dist
+	s.foreignModule(p, r, f, &name, at, from)
+}
+
+// foreignModule is a missing module that is somebody else's.
+func (s *state) foreignModule(p *whittle.Problem, r root, f python.Failure, name *python.Named, at, from string) {
+	if name.Distribution != "" && strings.HasPrefix(name.Module, f.Module+".") && s.names.Of(f.Module).Space {
+		p.Module = name.Module // a namespace is nobody's alone
+	}
+	p.Message = fmt.Sprintf("%s is imported by %s%s; ", p.Module, at, from)
+	p.Distribution = name.Distribution
+	by, required := s.requiredBy(f.File, name.Distribution)
+	switch {
+	case python.IsStandard(f.Module):
+		p.Distribution = ""
+		p.Message += "it is of the standard library, which the image has not whole"
+		p.Fix = "do not delete parts of the standard library"
+	case name.Distribution == "":
+		why, fix := notKnown(name)
+		p.Message, p.Fix = p.Message+why, fix
+	case required:
+		p.Message += fmt.Sprintf("%s requires %s, which is not installed", by, name.Distribution)
+		p.Fix = "install " + name.Distribution
+	case s.isOwnOrScript(r.im, f.File) && !name.Editable():
+		p.Distribution = ""
+		why, fix := notKnown(name)
+		p.Message, p.Fix = p.Message+why, fix
 	case s.isOwnOrScript(r.im, f.File):
-		why, fix := s.declaredAs(dist, guessed)
-		p.Message = fmt.Sprintf("%s is imported by %s%s; %s; %s", f.Module, at, from, why, fix)
+		why, fix := s.declaredAs(name.Distribution)
+		p.Message += why + "; " + fix
 		p.Fix = fix
 	default:
-		p.Message = fmt.Sprintf("%s is imported by %s%s; %s is not installed", f.Module, at, from, dist)
-		p.Fix = "install " + dist
+		p.Message += name.Distribution + " is not installed"
+		p.Fix = "install " + name.Distribution
 	}
 }
 
@@ -312,18 +347,4 @@ func (s *state) requiredBy(file, dist string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// installable is the distribution to install for a module, where the table
-// knows one.
-func (s *state) installable(module string) (string, bool) {
-	dist, guessed, ok := python.DistributionFor(module)
-	return dist, ok && !guessed
-}
-
-func (s *state) distributionFor(module string) (dist string, guessed bool) {
-	if dist, guessed, ok := python.DistributionFor(module); ok {
-		return dist, guessed
-	}
-	return topOf(module), true
 }

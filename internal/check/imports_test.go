@@ -26,8 +26,8 @@ func TestLookalike(t *testing.T) {
 		{"another Python, with stubs", map[string]string{site + "core/_core.cpython-312-x86_64-linux-gnu.so": "", site + "core/_core/__init__.pyi": ""},
 			[]string{"missing-module core._core: core._core is imported by core/__init__.py:1, reached from CMD; only _core.cpython-312-x86_64-linux-gnu.so is there, which is not made for CPython 3.13"}},
 		{"nothing but stubs", map[string]string{site + "core/_core/__init__.pyi": ""}, []string{
-			"missing-module core._core.a: core._core.a is imported by core/__init__.py:1, reached from CMD; core is not installed",
-			"missing-module core._core.b: core._core.b is imported by core/__init__.py:1, reached from CMD; core is not installed"}},
+			"missing-module core._core.a: core._core.a is imported by core/__init__.py:1, reached from CMD; which distribution has it is not known",
+			"missing-module core._core.b: core._core.b is imported by core/__init__.py:1, reached from CMD; which distribution has it is not known"}},
 		{"its own", map[string]string{site + "core/_core.cpython-313-x86_64-linux-gnu.so": "", site + "core/_core/__init__.pyi": ""}, nil},
 	}
 	for _, tt := range tests {

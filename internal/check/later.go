@@ -132,10 +132,12 @@ func (l *later) report(rule, severity string, r root, f python.Failure, chain []
 	if f.Cause == python.NoName {
 		name, p.Name = name+"."+f.Name, f.Name
 	}
-	dist, guessed := s.distributionFor(f.Module)
-	if s.ownModules[topOf(f.Module)] {
-		dist = ""
+	named := s.nameOf(f)
+	_, elsewhere := s.lies(f)
+	if !named.Evident() && (elsewhere || s.ownModules[topOf(f.Module)]) {
+		named = python.Named{}
 	}
+	dist := named.Distribution
 	p.Distribution = dist
 	switch {
 	case severity == Info:
@@ -143,11 +145,21 @@ func (l *later) report(rule, severity string, r root, f python.Failure, chain []
 		if extra := s.extraOf(dist); extra != "" {
 			p.Message += fmt.Sprintf("; extra `%s` would enable it", extra)
 		}
-	case dist == "":
+	case elsewhere && dist == "":
+		p.Message = fmt.Sprintf("%s is imported by %s when a function runs", name, at)
+		q := p
+		if s.ownElsewhere(&q, r, f, &named, at, " when a function runs") {
+			p.Message, p.Fix = q.Message, q.Fix
+		}
+	case s.ownModules[topOf(f.Module)] && dist == "":
 		p.Message = fmt.Sprintf("%s is imported by %s when a function runs; it is not in the image", name, at)
 		p.Fix = "COPY it into the image"
+	case dist == "":
+		why, fix := notKnown(&named)
+		p.Message = fmt.Sprintf("%s is imported by %s when a function runs, and is not in the image; %s", name, at, why)
+		p.Fix = fix
 	default:
-		why, fix := s.declaredAs(dist, guessed)
+		why, fix := s.declaredAs(dist)
 		p.Message = fmt.Sprintf("%s is imported by %s when a function runs, and is not in the image; %s", name, at, why)
 		p.Fix = fix
 	}

@@ -15,7 +15,7 @@ type cause struct{ rule, severity, module, name, distribution, path, what string
 // byModule are the rules whose cause is a missing module, byDistribution those
 // whose cause is a declaration: all places that show it are one problem.
 var (
-	byModule = []string{"missing-module", "missing-source", "missing-name", "missing-metadata", "lazy-import", "optional-import",
+	byModule = []string{"missing-module", "missing-source", "not-on-path", "missing-name", "missing-metadata", "lazy-import", "optional-import",
 		"missing-shared-library", "wrong-libc", "wrong-arch"}
 	byDistribution = []string{"undeclared-dependency", "misplaced-dependency", "transitive-dependency"}
 )

@@ -23,16 +23,27 @@ const (
 	maxSource  = 16 << 20 // bytes
 )
 
+// ProjectOptions are what the project's files do not say.
+type ProjectOptions struct {
+	// Bound gives the specifiers to declare a distribution with that no file
+	// pins; nil knows none.
+	Bound func(distribution string) (specifiers string, ok bool)
+	// Ships asks the package index whether a distribution's newest wheel has a
+	// module; nil does not know.
+	Ships func(distribution, module string) python.Truth
+	// Names are modules and their distributions as the configuration has them.
+	Names map[string]string
+}
+
 // Project checks a project's folder without an image: what its own modules
 // import, from what its files start, against what they declare. What is
 // declared for the distribution or pinned by its lock file counts as there.
 //
 // An import that runs at start and is declared nowhere is an error. The verdict
 // is "fails" where a lock file shows that nothing else brings it along, and
-// "unknown" without one. bound gives the specifiers to declare a distribution
-// with that no file pins; nil knows none.
-func Project(ctx context.Context, fsys fs.FS, bound func(distribution string) (specifiers string, ok bool)) (*whittle.Check, error) {
-	t := &tree{fsys: fsys, bound: bound, modules: map[string]string{}, sources: map[string]*python.Source{}, at: map[string]route{}, extras: map[string]bool{}}
+// "unknown" without one.
+func Project(ctx context.Context, fsys fs.FS, o ProjectOptions) (*whittle.Check, error) {
+	t := &tree{fsys: fsys, bound: o.Bound, modules: map[string]string{}, sources: map[string]*python.Source{}, at: map[string]route{}, extras: map[string]bool{}}
 	var err error
 	if t.declared, err = python.ReadDeclared(fsys); err != nil {
 		t.unknown = append(t.unknown, err.Error())
@@ -44,6 +55,9 @@ func Project(ctx context.Context, fsys fs.FS, bound func(distribution string) (s
 	if err := t.collect(ctx); err != nil {
 		return nil, fmt.Errorf("reading the project: %w", err)
 	}
+	t.places = projectPlaces(t.fsys)
+	t.names = python.NewNames(nil, t.declared)
+	t.names.Given, t.names.Ships = o.Names, o.Ships
 	out := &whittle.Check{Schema: whittle.CheckSchema, Problems: []whittle.Problem{}, Project: t.declared.Name}
 	t.starts()
 	for len(t.queue) > 0 {
@@ -78,6 +92,8 @@ type tree struct {
 	fsys     fs.FS
 	bound    func(distribution string) (string, bool)
 	declared *python.Declared
+	names    *python.Names
+	places   *places
 	modules  map[string]string         // own modules to files
 	sources  map[string]*python.Source // by file
 	at       map[string]route          // how a file is reached, by file
@@ -101,12 +117,8 @@ func (t *tree) collect(ctx context.Context) error {
 		if err != nil || ctx.Err() != nil {
 			return cmp.Or(ctx.Err(), err)
 		}
-		name := d.Name()
 		if d.IsDir() {
-			if p != "." && (strings.HasPrefix(name, ".") || slices.Contains([]string{"node_modules", "site-packages", "__pycache__"}, name)) {
-				return fs.SkipDir
-			}
-			if _, err := fs.Stat(t.fsys, path.Join(p, "pyvenv.cfg")); err == nil {
+			if p != "." && aside(t.fsys, p) {
 				return fs.SkipDir
 			}
 			return nil
@@ -326,12 +338,7 @@ func (t *tree) own(file, module string, way route) bool {
 	return found || t.isFolder(topOf(module))
 }
 
-// isFolder: a folder of the project may be a namespace package.
+// isFolder: a folder of the project with modules may be a namespace package.
 func (t *tree) isFolder(name string) bool {
-	for _, root := range []string{".", "src", "lib"} {
-		if info, err := fs.Stat(t.fsys, path.Join(root, name)); err == nil && info.IsDir() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{".", "src", "lib"}, func(root string) bool { return slices.Contains(t.places.at[name], path.Join(root, name)) })
 }

@@ -25,11 +25,17 @@ type state struct {
 	loader     *elf.Loader
 	found      map[string]string
 	user       *account
+	names      *python.Names
+	// inImage and inProject are read when they are asked for.
+	inImage, inProject *places
 }
 
 func newState(img *Image) *state {
 	s := &state{Image: img, env: map[string]string{}, owner: map[string]int{}, ownModules: map[string]bool{},
 		importers: map[string]*python.Importer{}, found: map[string]string{}}
+	if s.names = img.Names; s.names == nil {
+		s.names = python.NewNames(img.Distributions, img.Project)
+	}
 	for _, kv := range img.Config.Config.Env {
 		k, v, _ := strings.Cut(kv, "=")
 		s.env[k] = v

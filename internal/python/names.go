@@ -17,9 +17,10 @@ var namesTable string
 type nameRow struct {
 	distribution string
 	// below are the modules right below it; unread says that they were not
-	// kept, or that not even the wheel was read.
-	below  []string
-	unread bool
+	// kept, or that not even the wheel was read; past that the newest wheel
+	// does not have it any more.
+	below        []string
+	unread, past bool
 }
 
 // has says whether the distribution has what a dotted name below the row's
@@ -27,6 +28,8 @@ type nameRow struct {
 func (r *nameRow) has(rest string) Truth {
 	first, _, _ := strings.Cut(rest, ".")
 	switch {
+	case r.past:
+		return Maybe
 	case rest == "":
 		return Yes
 	case r.unread:
@@ -45,7 +48,7 @@ var nameRows = sync.OnceValue(func() map[string][]nameRow {
 		if len(f) != 4 || strings.HasPrefix(line, "#") {
 			continue
 		}
-		out[f[0]] = append(out[f[0]], nameRow{f[1], strings.Fields(f[3]), f[3] == "?"})
+		out[f[0]] = append(out[f[0]], nameRow{f[1], strings.Fields(f[3]), f[3] == "?", f[3] == "-"})
 	}
 	return out
 })
@@ -151,15 +154,14 @@ type Named struct {
 	Sure bool
 }
 
+// Evident says that the project or the image itself names the distribution.
+func (n *Named) Evident() bool {
+	return n.By == Configured || n.By == Installed || n.By == Pinned || n.By == Stated
+}
+
 // Editable says that a file may be edited by the name: it is not a guess.
 func (n *Named) Editable() bool {
-	switch n.By {
-	case Configured, Installed, Pinned, Stated:
-		return true
-	case ByWheels:
-		return n.Sure && len(n.Perhaps) == 0
-	}
-	return false
+	return n.Evident() || n.By == ByWheels && n.Sure && len(n.Perhaps) == 0
 }
 
 // Names finds the distribution that a module belongs to: never one that only
@@ -289,6 +291,25 @@ func (n *Names) OfImport(module string, names []string) []Named {
 	return out
 }
 
+// All are the distributions of the project that may have what an import
+// statement imports.
+func (n *Names) All(module string, names []string) []string {
+	var out []string
+	for _, one := range n.OfImport(module, names) {
+		ships := shippers(one.Module)
+		for _, s := range ships {
+			if n.evident[s.distribution] != NotNamed {
+				out = append(out, s.distribution)
+			}
+		}
+		if one.Distribution != "" {
+			out = append(out, one.Distribution)
+		}
+		out = append(out, n.perhaps(one.Module, ships)...)
+	}
+	return out
+}
+
 // given is what the configuration says of a module or a package above it.
 func (n *Names) given(module string) (string, bool) {
 	for up := module; up != ""; up, _, _ = cutLast(up) {
@@ -310,7 +331,7 @@ func (n *Names) ships(distribution, module string) Truth {
 // namedAs is a distribution of the project that is named as a module, or as
 // the package above it, and is not known to have other modules only.
 func (n *Names) namedAs(module string) (string, NameSource, bool) {
-	for up := module; up != ""; up, _, _ = cutLast(up) {
+	for up := module; up != "" && !nameSpaces()[up]; up, _, _ = cutLast(up) {
 		name := Normalize(up)
 		if by := n.evident[name]; by != NotNamed && distributionModules()[name] == nil {
 			return name, by, true

@@ -70,7 +70,7 @@ func findOptional(p *Pass) []whittle.Finding {
 // imports at start is not known.
 func (p *Pass) partial() bool {
 	return p.Check != nil && slices.ContainsFunc(p.Check.Problems, func(q whittle.Problem) bool {
-		return q.Rule == "missing-source" || q.Rule == "missing-entry-point"
+		return q.Rule == "missing-source" || q.Rule == "not-on-path" || q.Rule == "missing-entry-point"
 	})
 }
 

@@ -17,6 +17,8 @@ func undeclaredDependency() Rule {
 		Title: "A distribution that is imported at start and that no file declares",
 		Text: `An image in which a start imports a module that is not there does not run. Where no file of the project declares the
 distribution that has it, the declaration is what is missing: the bound comes from the lock file, or from the series of the newest release.
+Which distribution has a module is never guessed from its name: it is one that is installed, locked or declared, or the only one whose wheels are
+known to have it; and a module that the project itself has is no distribution's.
 It goes into the project's dependencies, or into the extra without which the importing file cannot be imported anyway, or into the
 requirements file that the Dockerfile installs.`,
 		Before: "dependencies = [\n    \"click>=8\",\n]\n",
@@ -34,13 +36,29 @@ func findUndeclared(p *Pass) []whittle.Finding {
 	for i := range p.Check.Problems {
 		q := p.ownPlace(p.Check.Problems[i])
 		name := python.Normalize(q.Distribution)
-		if q.Rule != "missing-module" || q.Severity != "error" || name == "" || seen[name] || p.declares(name) || !p.ownPath(q.Path) {
+		if q.Rule != "missing-module" || q.Severity != "error" || name == "" || seen[name] || p.declares(name) || !p.ownPath(q.Path) || !sure(p, q.Module, name) {
 			continue
 		}
 		seen[name] = true
 		out = append(out, p.undeclared(q, name))
 	}
 	return out
+}
+
+// namesOf knows which distribution has a module.
+func namesOf(p *Pass) *python.Names {
+	if p.Names == nil {
+		return python.NewNames(nil, p.Declared)
+	}
+	return p.Names
+}
+
+// sure says that a module's distribution is no guess: the project and the image
+// name it, or it is the only one whose wheels have the module. Nothing is
+// edited by any other name.
+func sure(p *Pass, module, name string) bool {
+	n := namesOf(p).Of(module)
+	return n.Editable() && n.Distribution == name
 }
 
 // ownPlace is a problem at the first of its places that is the application's.
@@ -89,10 +107,6 @@ func (p *Pass) undeclared(q *whittle.Problem, name string) whittle.Finding {
 	f.About(*q)
 	if len(q.ReachedFrom) > 0 {
 		f.Message += "; reached from " + strings.Join(q.ReachedFrom, " → ")
-	}
-	_, guessed, _ := python.DistributionFor(q.Module)
-	if guessed {
-		f.Risk, f.Caution = whittle.RiskMedium, "that "+name+" has the module is a guess by its name: look it up"
 	}
 	if p.Guard {
 		return p.guarded(f, q, requirement)
@@ -198,8 +212,8 @@ func (p *Pass) extraNeededBy(file, without string) string {
 		if imp.Context != 0 || len(imp.Conditions) > 0 || imp.Level > 0 {
 			continue
 		}
-		if dist, guessed, ok := python.DistributionFor(imp.Module); ok && (!guessed || extras[dist] != "") {
-			if extra := extras[python.Normalize(dist)]; extra != "" && python.Normalize(dist) != python.Normalize(without) {
+		for _, n := range namesOf(p).OfImport(imp.Module, imp.Names) {
+			if extra := extras[n.Distribution]; extra != "" && n.Distribution != python.Normalize(without) {
 				return extra
 			}
 		}

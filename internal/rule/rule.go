@@ -54,6 +54,8 @@ type Pass struct {
 	Project fs.FS
 	// Declared is what the project's files say that it needs.
 	Declared *python.Declared
+	// Names knows which distribution has a module.
+	Names *python.Names
 	// Graph has the installed distributions and what they require of each
 	// other; Usage says of each of them how the image's starts use it.
 	Graph *python.Graph

@@ -1,0 +1,94 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	"whittle"
+	"whittle/internal/python"
+)
+
+// unknownName is what to do about a module whose distribution is not known.
+const unknownName = "declare the distribution that has it; where files do not tell which, check.names of whittle.yaml does"
+
+// nameOf is which distribution has what a failing statement imports: of
+// several, the first that is known.
+func (s *state) nameOf(f python.Failure) python.Named {
+	if len(f.Module) > len(f.Wanted) {
+		return s.names.Of(f.Module)
+	}
+	all := s.names.OfImport(f.Wanted, f.Names)
+	for _, n := range all {
+		if n.Distribution != "" {
+			return n
+		}
+	}
+	return all[0]
+}
+
+// notKnown says in words that a module's distribution is not known, with those
+// that it may be.
+func notKnown(n *python.Named) (why, fix string) {
+	switch {
+	case len(n.Candidates) > 0:
+		return "several distributions have it: " + strings.Join(n.Candidates, ", "), "declare the one that is meant; check.names of whittle.yaml says which"
+	case n.Distribution != "" && len(n.Perhaps) == 0:
+		return "perhaps " + n.Distribution + " has it, whose wheel was not looked at", unknownName
+	case len(n.Perhaps) > 0:
+		return "which distribution has it is not known; perhaps " + strings.Join(n.Perhaps, " or ") + ", which is declared", unknownName
+	}
+	return "which distribution has it is not known", unknownName
+}
+
+// ownElsewhere reports a module that the project or the image has where the
+// start does not look; it is never somebody else's. A distribution that the
+// project names comes first, unless the module is there whole.
+func (s *state) ownElsewhere(p *whittle.Problem, r root, f python.Failure, n *python.Named, at, from string) bool {
+	place, ok := s.lies(f)
+	if !ok || n.By == python.Configured {
+		return false
+	}
+	wanted := wantedOf(f)
+	whole := place.all && strings.Contains(wanted, ".")
+	if n.Evident() && !whole {
+		return false
+	}
+	p.Rule, p.Distribution = "not-on-path", ""
+	shown := place.at
+	if place.copied {
+		shown = "/" + place.at
+	} else {
+		p.Rule = "missing-source"
+	}
+	p.Message = fmt.Sprintf("%s is imported by %s%s; it is the project's own, %s, ", wanted, at, from, shown)
+	if n.By == python.ByWheels || len(n.Candidates) > 0 {
+		p.Message = fmt.Sprintf("%s is imported by %s%s; %s may be meant, the project's own, or the module of %s: ", wanted, at, from, shown, oneOf(n))
+	}
+	if !place.copied {
+		p.Message += "which is not in the image"
+		p.Fix = fmt.Sprintf("COPY %s into the image, to a folder that this start looks in%s", place.at, firstFolder(r, ": "))
+		return true
+	}
+	p.Message += fmt.Sprintf("and this start does not look in /%s%s; streamlit and python FILE look in FILE's folder, python -m in the working directory, console scripts in neither", place.root, firstFolder(r, ", it begins with "))
+	p.Fix = fmt.Sprintf("set PYTHONPATH=/%s, or start it by python -m with WORKDIR /%s, or package %s", place.root, place.root, topOf(wanted))
+	if place.full != "" {
+		p.Fix = fmt.Sprintf("import it as %s, or set PYTHONPATH=/%s", place.full, place.root)
+	}
+	return true
+}
+
+// oneOf are the distributions that may be meant, in words.
+func oneOf(n *python.Named) string {
+	if n.Distribution != "" {
+		return n.Distribution
+	}
+	return strings.Join(n.Candidates, " or ")
+}
+
+// firstFolder is where a process looks for modules first, behind some words.
+func firstFolder(r root, words string) string {
+	if r.im == nil || len(r.im.Path) == 0 || strings.HasPrefix(r.im.Path[0]+"/", r.im.Interpreter.Lib+"/") {
+		return ""
+	}
+	return words + "/" + r.im.Path[0]
+}

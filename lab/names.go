@@ -1,0 +1,43 @@
+package lab
+
+import (
+	"context"
+	"errors"
+
+	"whittle"
+	"whittle/internal/plan"
+	"whittle/internal/python"
+)
+
+// namesOf knows which distribution has a module: by the configuration, by what
+// is installed and declared, by the table of wheels, and by the package index.
+func namesOf(ctx context.Context, env *Env, installed []python.Distribution, declared *python.Declared, given map[string]string, on python.Environment) *python.Names {
+	n := python.NewNames(installed, declared)
+	n.Given, n.Ships = given, ships(ctx, env, on)
+	return n
+}
+
+// ships asks the package index whether the newest wheel of a distribution has
+// a module. An index that does not answer is not asked again.
+func ships(ctx context.Context, env *Env, on python.Environment) func(distribution, module string) python.Truth {
+	if env.Packages == nil {
+		return nil
+	}
+	silent := false
+	return func(distribution, module string) python.Truth {
+		if silent {
+			return python.Maybe
+		}
+		ctx, cancel := context.WithTimeout(ctx, indexPatience)
+		defer cancel()
+		has, err := plan.Ships(ctx, env.Packages, distribution, module, on)
+		switch {
+		case err != nil:
+			silent = errors.Is(err, whittle.ErrEngine) || errors.Is(err, context.DeadlineExceeded)
+			return python.Maybe
+		case has:
+			return python.Yes
+		}
+		return python.No
+	}
+}
