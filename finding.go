@@ -122,6 +122,10 @@ type Fix struct {
 	// builder".
 	Title   string  `json:"title"`
 	Patches []Patch `json:"patches"`
+	// Remake names generated files (lock files, compiled requirements) that
+	// their tools have to make again of what the patches leave, in the order in
+	// which they depend on each other. Without that the fix is not to be made.
+	Remake []string `json:"remake,omitempty"`
 }
 
 // Patch is the change of one file.

@@ -373,6 +373,9 @@ func show(p *Pass, found []whittle.Finding) string {
 		fmt.Fprintf(&b, "  advice: %s\n", f.Advice)
 		if f.Fix != nil {
 			fmt.Fprintf(&b, "  fix: %s\n", f.Fix.Title)
+			for _, name := range f.Fix.Remake {
+				fmt.Fprintf(&b, "  make again: %s\n", name)
+			}
 		}
 		if f.Alternative != nil {
 			fmt.Fprintf(&b, "  alternative: %s", f.Alternative.Advice)

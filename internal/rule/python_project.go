@@ -113,34 +113,20 @@ func listOf(src []byte, d *python.Dependency) (pyproject.List, bool) {
 	return pyproject.List{}, false
 }
 
-// undeclare is the fix that takes dependencies out of the project's files;
-// ok is false where one stands in a file that cannot be edited, or a lock file
-// would not fit any more.
+// undeclare takes dependencies out of the project's files; ok is false where
+// one stands in a file that cannot be edited.
 func (p *Pass) undeclare(deps []*python.Dependency) (patches []whittle.Patch, ok bool) {
-	if p.locked() {
-		return nil, false
-	}
 	changes := map[string][]change{}
 	var order []string
 	for _, d := range deps {
-		var c change
-		name := d.Name
-		switch {
-		case d.File == "pyproject.toml":
-			list, found := listOf(p.projectFile(d.File), d)
-			if !found {
-				return nil, false
-			}
-			c = func(src []byte) ([]whittle.Edit, error) { return pyproject.RemoveRequirement(src, list, name) }
-		case strings.HasSuffix(d.File, ".txt"):
-			c = func(src []byte) ([]whittle.Edit, error) { return pyproject.RemoveLine(src, name) }
-		default:
+		file, c, found := p.undeclaring(d)
+		if !found {
 			return nil, false
 		}
-		if changes[d.File] == nil {
-			order = append(order, d.File)
+		if changes[file] == nil {
+			order = append(order, file)
 		}
-		changes[d.File] = append(changes[d.File], c)
+		changes[file] = append(changes[file], c)
 	}
 	for _, file := range order {
 		patch, err := p.projectPatch(file, changes[file])
@@ -152,28 +138,27 @@ func (p *Pass) undeclare(deps []*python.Dependency) (patches []whittle.Patch, ok
 	return patches, len(patches) > 0
 }
 
-// locked says that the image is installed from a lock file that lists what is
-// declared: an edit of the declarations alone does not change the image, or
-// the installer refuses it.
-func (p *Pass) locked() bool {
-	if p.Declared == nil || p.Dockerfile == nil {
-		return false
-	}
-	has := slices.ContainsFunc(p.Declared.Files, func(f string) bool { return f == "uv.lock" || f == "poetry.lock" || f == "pdm.lock" })
-	if !has {
-		return false
-	}
-	for i := range p.Dockerfile.Stages {
-		for j := range p.Dockerfile.Stages[i].Instructions {
-			commands, _ := installing(&p.Dockerfile.Stages[i].Instructions[j])
-			for _, c := range commands {
-				if c.tool != "pip" && !(c.tool == "uv" && c.Words[c.verb-1].Value == "pip") {
-					return true
-				}
+// undeclaring is the change that takes a dependency out of the file that
+// people write it in.
+func (p *Pass) undeclaring(d *python.Dependency) (file string, c change, ok bool) {
+	for _, file := range p.written(d.File) {
+		switch {
+		case path.Base(file) == "pyproject.toml":
+			list, found := listOf(p.projectFile(file), d)
+			if !found {
+				continue
 			}
+			c = func(src []byte) ([]whittle.Edit, error) { return pyproject.RemoveRequirement(src, list, d.Name) }
+		case strings.HasSuffix(file, ".txt"), strings.HasSuffix(file, ".in"):
+			c = func(src []byte) ([]whittle.Edit, error) { return pyproject.RemoveLine(src, d.Name) }
+		default:
+			continue
+		}
+		if _, err := p.projectPatch(file, []change{c}); err == nil {
+			return file, c, true
 		}
 	}
-	return false
+	return "", nil, false
 }
 
 // projectImports are the modules that Python files of the project import, by

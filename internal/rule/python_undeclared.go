@@ -116,9 +116,7 @@ func (p *Pass) undeclared(q *whittle.Problem, name string) whittle.Finding {
 	}
 	if patch, where, ok := p.declare(q, requirement); ok {
 		f.Advice = "add " + requirement + " to " + where
-		f.Fix = &whittle.Fix{Title: "declare " + requirement, Patches: []whittle.Patch{patch}}
-	} else if p.locked() {
-		f.Advice += ", and lock it again"
+		f.Fix = p.projectFix("declare "+requirement, []whittle.Patch{patch})
 	}
 	return f
 }
@@ -140,32 +138,38 @@ func (p *Pass) guarded(f whittle.Finding, q *whittle.Problem, requirement string
 // declare is the edit that declares a requirement: in the requirements file
 // that the Dockerfile installs, or in a list of pyproject.toml.
 func (p *Pass) declare(q *whittle.Problem, requirement string) (patch whittle.Patch, where string, ok bool) {
-	if p.locked() {
-		return patch, "", false
-	}
 	file, folder := p.installsFrom()
-	if src := p.projectFile("pyproject.toml"); src != nil && (folder || file == "") {
-		list, ok := p.listFor(q, src)
-		if !ok {
-			return patch, "", false
-		}
-		patch, err := p.projectPatch("pyproject.toml", []change{func(src []byte) ([]whittle.Edit, error) {
-			return pyproject.AddRequirement(src, list, requirement)
-		}})
-		where := "the dependencies of pyproject.toml"
-		if list.Kind == "optional" {
-			where = "the extra " + list.Name + " of pyproject.toml"
-		}
-		return patch, where, err == nil
+	if p.projectFile("pyproject.toml") != nil && (folder || file == "") {
+		return p.declareIn("pyproject.toml", q, requirement)
 	}
 	if file == "" && p.projectFile("requirements.txt") != nil {
 		file = "requirements.txt"
 	}
-	if file == "" {
+	written := p.written(file)
+	if file == "" || len(written) == 0 {
 		return patch, "", false
+	}
+	if file = written[0]; path.Base(file) == "pyproject.toml" {
+		return p.declareIn(file, q, requirement)
 	}
 	patch, err := p.projectPatch(file, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.AddLine(src, requirement) }})
 	return patch, file, err == nil
+}
+
+// declareIn is the edit that declares a requirement in a pyproject.toml.
+func (p *Pass) declareIn(file string, q *whittle.Problem, requirement string) (patch whittle.Patch, where string, ok bool) {
+	list, ok := p.listFor(q, p.projectFile(file))
+	if !ok {
+		return patch, "", false
+	}
+	patch, err := p.projectPatch(file, []change{func(src []byte) ([]whittle.Edit, error) {
+		return pyproject.AddRequirement(src, list, requirement)
+	}})
+	where = "the dependencies of " + file
+	if list.Kind == "optional" {
+		where = "the extra " + list.Name + " of " + file
+	}
+	return patch, where, err == nil
 }
 
 // listFor is the list that a problem's distribution belongs in: the extra

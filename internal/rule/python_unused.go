@@ -280,9 +280,7 @@ func (p *Pass) unused(group, freed, items []int) whittle.Finding {
 	if extra, ok := development(deps); ok {
 		f.Advice = "install the project without the extra " + extra
 	} else if patches, ok := p.undeclare(deps); ok {
-		f.Fix = &whittle.Fix{Title: "remove " + list(names), Patches: patches}
-	} else if p.locked() {
-		f.Advice += ", and lock it again"
+		f.Fix = p.projectFix("remove "+list(names), patches)
 	}
 	return f
 }
