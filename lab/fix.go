@@ -108,7 +108,7 @@ func (p *prover) propose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	next, _, err := p.merge(cands)
+	next, _, err := p.merge(ctx, cands)
 	if err != nil {
 		return err
 	}

@@ -237,9 +237,41 @@ func (p *prover) ownFix(v project.Variant, f *whittle.Fix) bool {
 	})
 }
 
-// merge is the state with fixes on top of the round's; those in the way of
-// others are marked, and are tried in the next round.
-func (p *prover) merge(cands []*candidate) (state, []*candidate, error) {
+// merge is the state with fixes on top of the round's, and with the generated
+// files that they need made again; a fix whose files cannot be made again is
+// reverted. Those in the way of others are marked, and are tried in the next
+// round.
+func (p *prover) merge(ctx context.Context, cands []*candidate) (state, []*candidate, error) {
+	next, out, err := p.mergeEdits(cands)
+	if err != nil {
+		return nil, nil, err
+	}
+	var remake []string
+	for _, c := range out {
+		for _, name := range c.finding.Fix.Remake {
+			if !slices.Contains(remake, name) {
+				remake = append(remake, name)
+			}
+		}
+	}
+	made, err := p.remake(ctx, next, remake)
+	switch {
+	case err == nil:
+		return made, out, nil
+	case ctx.Err() != nil:
+		return nil, nil, ctx.Err()
+	}
+	apart := func(c *candidate) bool { return len(c.finding.Fix.Remake) > 0 }
+	for _, c := range out {
+		if apart(c) {
+			c.status, c.reason = whittle.TakenBack, fmt.Sprintf("%s could not be made again: %s", strings.Join(c.finding.Fix.Remake, ", "), oneLine(err.Error()))
+		}
+	}
+	return p.mergeEdits(slices.DeleteFunc(out, apart))
+}
+
+// mergeEdits is the state with the edits of fixes.
+func (p *prover) mergeEdits(cands []*candidate) (state, []*candidate, error) {
 	if len(cands) == 0 {
 		return p.state, nil, nil
 	}
@@ -274,7 +306,7 @@ func (w *workshop) dockerfiles() []string {
 // advance makes the accepted fixes the state of the next round, and notes what
 // became of each.
 func (p *prover) advance(ctx context.Context, round int, cands, accepted []*candidate) error {
-	next, _, err := p.merge(accepted)
+	next, _, err := p.merge(ctx, accepted)
 	if err != nil {
 		return err
 	}

@@ -89,15 +89,19 @@ func (p *prover) holdsRepaired(ctx context.Context, accepted, cands []*candidate
 
 // holds builds the variants with some more fixes and says why they must not
 // stay; empty is that they may. merged are those that went together, failed
-// those that do not repair what they are for, with the reasons.
+// those that do not repair what they are for, or whose generated files cannot
+// be made again, with the reasons.
 func (p *prover) holds(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) (reason string, failed map[*candidate]string, merged []*candidate, err error) {
-	before, _, err := p.merge(accepted)
+	before, _, err := p.merge(ctx, accepted)
 	if err != nil {
 		return "", nil, nil, err
 	}
-	after, merged, err := p.merge(append(slices.Clone(accepted), cands...))
+	after, merged, err := p.merge(ctx, append(slices.Clone(accepted), cands...))
 	if err != nil {
 		return "", nil, nil, err
+	}
+	if failed = notRemade(cands, merged); len(failed) > 0 {
+		return "", failed, nil, nil
 	}
 	was, is := make([]*trial, len(variants)), make([]*trial, len(variants))
 	for i, v := range variants {
@@ -122,6 +126,18 @@ func (p *prover) holds(ctx context.Context, accepted, cands []*candidate, varian
 		reason, err = p.saves(accepted, cands, variants, was, is)
 	}
 	return reason, nil, merged, err
+}
+
+// notRemade are the fixes whose generated files could not be made again, with
+// the reasons.
+func notRemade(cands, merged []*candidate) map[*candidate]string {
+	out := map[*candidate]string{}
+	for _, c := range cands {
+		if len(c.finding.Fix.Remake) > 0 && c.status == whittle.TakenBack && !slices.Contains(merged, c) {
+			out[c] = c.reason
+		}
+	}
+	return out
 }
 
 // unrepaired are the fixes of what breaks that have repaired it in none of the

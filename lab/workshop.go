@@ -53,6 +53,8 @@ type workshop struct {
 	// trials are the outcomes so far, by variant and state.
 	trials map[string]*trial
 	builds int
+	// remade are the states whose generated files were made again.
+	remade map[string]remade
 }
 
 // trial is one variant of one state, built and run.
@@ -66,7 +68,7 @@ type trial struct {
 // newWorkshop copies the project. The variants that the study has built are
 // the trials of the state that is on disk.
 func newWorkshop(s *study) (*workshop, error) {
-	w := &workshop{study: s, fresh: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}}
+	w := &workshop{study: s, fresh: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}, remade: map[string]remade{}}
 	var err error
 	if w.dir, err = os.MkdirTemp(string(s.out), "work-*"); err != nil {
 		return nil, fmt.Errorf("making a folder for a copy of the project: %w", err)
