@@ -3,6 +3,7 @@ package rule
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
