@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sort"
 	"sync"
@@ -12,38 +13,119 @@ import (
 )
 
 // All indexes the layers of an image side by side, as many at once as there
-// are cores, the largest first. A layer that occurs twice is read once and
-// has one index. Progress is told the sum over all layers.
+// are cores, the largest first. The limits hold for all of them together. A
+// layer that occurs twice is read once and has one index. Layers that are
+// stored uncompressed are verified where they are not too large, see freeHash.
+// Progress is told the sum over all layers. Of several errors it returns that
+// of the lowest layer.
 func All(ctx context.Context, img whittle.Image, opts Options) ([]*whittle.Index, error) {
-	layers := img.Layers()
-	first := map[whittle.Digest]int{}
-	var order []int
-	for i, l := range layers {
-		if _, again := first[l.DiffID()]; !again {
-			first[l.DiffID()] = i
-			order = append(order, i)
-		}
+	a := &allReader{layers: img.Layers(), opts: opts, spent: &spent{}, verify: opts.Verify || plainBytes(img.Layers()) <= freeHash,
+		total: &adder{report: opts.Progress}}
+	a.errs = make([]error, len(a.layers))
+	a.cancels = make([]context.CancelFunc, len(a.layers))
+	ctxs := make([]context.Context, len(a.layers))
+	for i := range a.layers {
+		ctxs[i], a.cancels[i] = context.WithCancel(ctx)
+		defer a.cancels[i]()
 	}
-	sort.SliceStable(order, func(a, b int) bool { return storedSize(layers[order[a]]) > storedSize(layers[order[b]]) })
-	total := &adder{report: opts.Progress}
-	indexes := make([]*whittle.Index, len(layers))
-	g, ctx := errgroup.WithContext(ctx)
+	first, order := distinct(a.layers)
+	sort.SliceStable(order, func(x, y int) bool { return storedSize(a.layers[order[x]]) > storedSize(a.layers[order[y]]) })
+	indexes := make([]*whittle.Index, len(a.layers))
+	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, i := range order {
-		g.Go(func() (err error) {
-			mine := opts
-			mine.Progress = total.part()
-			indexes[i], err = Read(ctx, layers[i], mine)
-			return err
+		g.Go(func() error {
+			indexes[i] = a.one(ctxs[i], i)
+			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
+	_ = g.Wait()
+	if err := a.err(); err != nil {
 		return nil, err
 	}
-	for i, l := range layers {
-		indexes[i] = indexes[first[l.DiffID()]]
+	for i := range indexes {
+		indexes[i] = indexes[first[i]]
 	}
 	return indexes, nil
+}
+
+// allReader reads the layers of an image.
+type allReader struct {
+	layers  []whittle.Layer
+	opts    Options
+	spent   *spent
+	verify  bool
+	total   *adder
+	errs    []error
+	cancels []context.CancelFunc
+}
+
+// one reads a layer. Where that fails, what lies above it is given up.
+func (a *allReader) one(ctx context.Context, i int) *whittle.Index {
+	r := &reader{layer: a.layers[i], opts: a.opts, verify: a.verify, spent: a.spent}
+	r.opts.Progress = a.total.part()
+	idx, err := r.read(ctx)
+	if a.errs[i] = err; err == nil {
+		return idx
+	}
+	above := i + 1
+	var ofImage *imageLimit
+	if errors.As(err, &ofImage) {
+		above = 0
+	}
+	for _, cancel := range a.cancels[above:] {
+		cancel()
+	}
+	return nil
+}
+
+// err is the error of a limit of the whole image, else that of the lowest
+// layer.
+func (a *allReader) err() error {
+	var ofImage *imageLimit
+	for _, err := range a.errs {
+		if errors.As(err, &ofImage) {
+			return err
+		}
+	}
+	for _, err := range a.errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// distinct says for each layer which is the first with the same bytes, and
+// lists these.
+func distinct(layers []whittle.Layer) (first, order []int) {
+	type key struct {
+		id   whittle.Digest
+		blob whittle.Blob
+	}
+	seen := map[key]int{}
+	first = make([]int, len(layers))
+	for i, l := range layers {
+		blob, ok := l.Transfer()
+		k := key{l.DiffID(), blob}
+		if n, again := seen[k]; again && ok {
+			first[i] = n
+			continue
+		}
+		seen[k], first[i] = i, i
+		order = append(order, i)
+	}
+	return first, order
+}
+
+// plainBytes adds up the layers that are stored uncompressed.
+func plainBytes(layers []whittle.Layer) (sum int64) {
+	for _, l := range layers {
+		if section, ok := plainSection(l); ok {
+			sum += section.Size()
+		}
+	}
+	return sum
 }
 
 // storedSize is how long a layer will take, roughly; what is not known comes

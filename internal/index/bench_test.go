@@ -124,7 +124,7 @@ func BenchmarkCache(b *testing.B) {
 	}
 	b.Run("put", func(b *testing.B) {
 		for b.Loop() {
-			if err := cache.Put(idx); err != nil {
+			if err := cache.Put(idx, Cost{}); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -132,7 +132,7 @@ func BenchmarkCache(b *testing.B) {
 	b.Run("get", func(b *testing.B) {
 		var got *whittle.Index
 		for b.Loop() {
-			got, _ = cache.Get(idx.DiffID, true)
+			got, _, _ = cache.Get(idx.DiffID)
 		}
 		if got == nil {
 			b.Fatal("not there")

@@ -13,7 +13,8 @@ import (
 	"whittle"
 )
 
-// Cache keeps indexes in a directory, one file for each diff ID. Files are
+// Cache keeps indexes in a directory, one file for each diff ID, and beside it
+// one that lists the stored bytes which came to that diff ID. Files are
 // written under another name and renamed, so that several processes can use
 // one cache; a damaged file counts as missing and is removed. What was not used for
 // longest goes when the cache grows over its size. A nil *Cache keeps
@@ -37,14 +38,16 @@ const DefaultCacheSize = 512 << 20
 
 const (
 	cacheSuffix = ".index"
+	seenSuffix  = ".seen"
 	tempPrefix  = ".new-"
 	// tempAge is how old a temporary file is when nobody writes to it any
 	// more.
 	tempAge = time.Hour
 )
 
-// OpenCache uses dir, which it creates where it is missing. maxBytes bounds
-// the sum of the files; 0 means [DefaultCacheSize].
+// OpenCache uses dir, which it creates where it is missing, and which must be
+// possible to write to. maxBytes bounds the sum of the files; 0 means
+// [DefaultCacheSize].
 func OpenCache(dir string, maxBytes int64) (*Cache, error) {
 	if maxBytes <= 0 {
 		maxBytes = DefaultCacheSize
@@ -53,60 +56,74 @@ func OpenCache(dir string, maxBytes int64) (*Cache, error) {
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("creating the cache: %w", err)
 	}
-	return c, nil
+	try, err := os.CreateTemp(c.dir, tempPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("writing to the cache: %w", err)
+	}
+	return c, errors.Join(try.Close(), os.Remove(try.Name()))
 }
 
 func (c *Cache) path(id whittle.Digest) string {
 	return filepath.Join(c.dir, id.Hex()+cacheSuffix)
 }
 
-// Get looks a layer up; hashed asks for an index with content digests.
-func (c *Cache) Get(id whittle.Digest, hashed bool) (*whittle.Index, bool) {
+// Get looks a layer up, and what it took of the limits. Whether a layer of
+// that diff ID holds what it says is another question: see proven.
+func (c *Cache) Get(id whittle.Digest) (*whittle.Index, Cost, bool) {
 	if _, err := whittle.ParseDigest(string(id)); c == nil || err != nil {
-		return nil, false
+		return nil, Cost{}, false
 	}
 	data, err := os.ReadFile(c.path(id))
 	if err != nil {
-		return nil, false
+		return nil, Cost{}, false
 	}
-	idx, err := decode(data)
+	idx, cost, err := decode(data)
 	if err != nil || idx.DiffID != id {
 		os.Remove(c.path(id))
-		return nil, false
+		return nil, Cost{}, false
 	}
-	if hashed && !idx.Hashed {
-		return nil, false
-	}
-	now := time.Now()
-	_ = os.Chtimes(c.path(id), now, now) // only the order of eviction hangs on it
-	return idx, true
+	c.use(c.path(id))
+	return idx, cost, true
 }
 
-// Put keeps an index. It must come of a layer whose diff ID was verified:
-// whoever has a layer of that diff ID will be given it.
-func (c *Cache) Put(idx *whittle.Index) error {
+// use marks a file as used: only the order of eviction hangs on it.
+func (c *Cache) use(name string) {
+	now := time.Now()
+	_ = os.Chtimes(name, now, now)
+}
+
+// Put keeps an index. It must come of a layer whose diff ID was verified.
+func (c *Cache) Put(idx *whittle.Index, cost Cost) error {
 	if c == nil {
 		return nil
 	}
 	if _, err := whittle.ParseDigest(string(idx.DiffID)); err != nil {
 		return err
 	}
+	if err := c.write(c.path(idx.DiffID), encode(idx, cost)); err != nil {
+		return err
+	}
+	return c.trim(idx.DiffID)
+}
+
+// write makes a file appear whole.
+func (c *Cache) write(name string, data []byte) error {
 	tmp, err := os.CreateTemp(c.dir, tempPrefix)
 	if err != nil {
 		return fmt.Errorf("writing to the cache: %w", err)
 	}
-	_, err = tmp.Write(encode(idx))
+	_, err = tmp.Write(data)
 	if closeErr := tmp.Close(); err == nil {
 		err = closeErr
 	}
 	if err == nil {
-		err = os.Rename(tmp.Name(), c.path(idx.DiffID))
+		err = os.Rename(tmp.Name(), name)
 	}
 	if err != nil {
 		os.Remove(tmp.Name())
 		return fmt.Errorf("writing to the cache: %w", err)
 	}
-	return c.trim(idx.DiffID)
+	return nil
 }
 
 // Usage adds up the cache.
@@ -140,7 +157,7 @@ func (c *Cache) files() ([]fs.FileInfo, error) {
 	}
 	var files []fs.FileInfo
 	for _, e := range entries {
-		ours := strings.HasSuffix(e.Name(), cacheSuffix) || strings.HasPrefix(e.Name(), tempPrefix)
+		ours := strings.HasSuffix(e.Name(), cacheSuffix) || strings.HasSuffix(e.Name(), seenSuffix) || strings.HasPrefix(e.Name(), tempPrefix)
 		if info, err := e.Info(); err == nil && ours && info.Mode().IsRegular() {
 			files = append(files, info)
 		}
@@ -163,7 +180,7 @@ func (c *Cache) trim(keep whittle.Digest) error {
 	for _, f := range files {
 		temp := strings.HasPrefix(f.Name(), tempPrefix)
 		stale := temp && time.Since(f.ModTime()) > tempAge
-		if !stale && (temp || sum <= c.max || f.Name() == keep.Hex()+cacheSuffix) {
+		if !stale && (temp || sum <= c.max || strings.HasPrefix(f.Name(), keep.Hex())) {
 			continue
 		}
 		if err := removeFile(filepath.Join(c.dir, f.Name())); err != nil {

@@ -14,11 +14,11 @@ import (
 // cacheVersion names the format of the cache's files and the directory that
 // they lie in. Change it with the format, and with any change of what an
 // index of the same layer holds.
-const cacheVersion = "index-v2"
+const cacheVersion = "index-v3"
 
-// A cache file is the version, a SHA-256 of the rest, and the rest: the index
-// in varints, entries and then the contents that were kept. Paths share the
-// part that is equal to the path before.
+// A cache file is the version, a SHA-256 of the rest, and the rest: what the
+// layer cost and its index in varints, entries and then the contents that were
+// kept. Paths share the part that is equal to the path before.
 const cacheHeader = len(cacheVersion) + sha256.Size
 
 // The flags of an entry; absent parts are zero.
@@ -31,9 +31,12 @@ const (
 	sameTime
 )
 
-func encode(idx *whittle.Index) []byte {
+func encode(idx *whittle.Index, cost Cost) []byte {
 	b := make([]byte, cacheHeader, cacheHeader+64+100*len(idx.Entries))
 	copy(b, cacheVersion)
+	for _, n := range cost.numbers() {
+		b = binary.AppendUvarint(b, uint64(*n))
+	}
 	b = appendString(b, string(idx.DiffID))
 	b = binary.AppendUvarint(b, uint64(idx.TarSize))
 	b = binary.AppendUvarint(b, uint64(idx.Unpacked))
@@ -53,6 +56,11 @@ func encode(idx *whittle.Index) []byte {
 	sum := sha256.Sum256(b[cacheHeader:])
 	copy(b[len(cacheVersion):], sum[:])
 	return b
+}
+
+// numbers are the parts of a cost, in the order in which they are stored.
+func (c *Cost) numbers() [6]*int64 {
+	return [...]*int64{&c.Entries, &c.Names, &c.Name, &c.Tar, &c.Unpacked, &c.Ratio}
 }
 
 func appendEntry(b []byte, e, prev *whittle.Entry) []byte {
@@ -121,10 +129,10 @@ func sharedPrefix(a, b string) int {
 
 // decode reads what encode wrote. Anything else is [whittle.ErrCorrupt], and
 // takes no more memory than a small multiple of its own length.
-func decode(data []byte) (*whittle.Index, error) {
+func decode(data []byte) (*whittle.Index, Cost, error) {
 	if len(data) < cacheHeader || string(data[:len(cacheVersion)]) != cacheVersion ||
 		sha256.Sum256(data[cacheHeader:]) != [32]byte(data[len(cacheVersion):cacheHeader]) {
-		return nil, fmt.Errorf("cache file: %w", whittle.ErrCorrupt)
+		return nil, Cost{}, fmt.Errorf("cache file: %w", whittle.ErrCorrupt)
 	}
 	return decodeBody(data[cacheHeader:])
 }
@@ -132,14 +140,17 @@ func decode(data []byte) (*whittle.Index, error) {
 // smallestEntry is the length in bytes of the shortest encoded entry.
 const smallestEntry = 7
 
-func decodeBody(body []byte) (*whittle.Index, error) {
+func decodeBody(body []byte) (idx *whittle.Index, cost Cost, err error) {
 	d := &decoder{b: body}
-	idx := &whittle.Index{DiffID: whittle.Digest(d.bytes(d.length()))}
+	for _, n := range cost.numbers() {
+		*n = d.size()
+	}
+	idx = &whittle.Index{DiffID: whittle.Digest(d.bytes(d.length())), Verified: true}
 	idx.TarSize, idx.Unpacked = d.size(), d.size()
 	idx.Hashed = d.byte() == 1
 	n := d.length()
 	if d.bad || n > len(d.b)/smallestEntry {
-		return nil, fmt.Errorf("cache file: %w", whittle.ErrCorrupt)
+		return nil, cost, fmt.Errorf("cache file: %w", whittle.ErrCorrupt)
 	}
 	// Paths are collected in one string, so that each costs no allocation of
 	// its own; ends has where each of them ends.
@@ -154,19 +165,19 @@ func decodeBody(body []byte) (*whittle.Index, error) {
 		start := len(paths)
 		paths = d.entry(e, &prev, paths, last)
 		if d.bad {
-			return nil, fmt.Errorf("cache file, entry %d: %w", i, whittle.ErrCorrupt)
+			return nil, cost, fmt.Errorf("cache file, entry %d: %w", i, whittle.ErrCorrupt)
 		}
 		last, ends[i], prev = paths[start:], len(paths), *e
 	}
 	if err := d.kept(idx); err != nil {
-		return nil, err
+		return nil, cost, err
 	}
 	all, start := string(paths), 0
 	for i, end := range ends {
 		idx.Entries[i].Path = all[start:end]
 		start = end
 	}
-	return idx, nil
+	return idx, cost, nil
 }
 
 // kept reads the contents that were kept, which are the rest of the file.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"whittle"
 )
@@ -88,13 +89,15 @@ func (j *fileJob) seek(ctx context.Context, section *io.SectionReader) error {
 }
 
 func (j *fileJob) pass(ctx context.Context, layer whittle.Layer) error {
-	limits := Limits{Entries: len(j.idx.Entries) + 1}.withDefaults()
-	src, err := openStream(ctx, layer, limits)
+	// The layer was held to the limits when its index was made.
+	limits := Limits{Entries: math.MaxInt, Unpacked: math.MaxInt64, Name: math.MaxInt, Names: math.MaxInt64, Ratio: math.MaxInt64}
+	spent := &spent{}
+	src, err := openStream(ctx, layer, limits, spent, false)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	s := newScanner(src, src.stored.Load, limits)
+	s := newScanner(src, limits, spent)
 	for i := range j.idx.Entries {
 		e, err := s.next()
 		if err != nil {

@@ -78,7 +78,7 @@ func FuzzRead(f *testing.F) {
 // of it to the digests of the index.
 func checkKept(t *testing.T, l *imagetest.Layer, whole *whittle.Index, limits Limits) {
 	t.Helper()
-	idx, err := Read(context.Background(), l, Options{Limits: limits, NoDigests: true, Verify: true, Keep: func(*whittle.Entry) bool { return true }, KeepName: "all"})
+	idx, err := Read(context.Background(), struct{ whittle.Layer }{l}, Options{Limits: limits, NoDigests: true, Keep: func(*whittle.Entry) bool { return true }, KeepName: "all"})
 	if err != nil {
 		t.Fatalf("with digests it can be read, without: %v", err)
 	}
@@ -107,12 +107,14 @@ func checkIndex(t *testing.T, idx *whittle.Index) {
 	if sum != idx.Unpacked {
 		t.Fatalf("the sizes add up to %d, not %d", sum, idx.Unpacked)
 	}
-	got, err := decode(encode(idx))
+	cost := Cost{Entries: 1, Names: 2, Name: 3, Tar: 4, Unpacked: 5, Ratio: 6}
+	got, gotCost, err := decode(encode(idx, cost))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(idx, got); d != "" {
-		t.Fatal(d)
+	got.Verified = idx.Verified // what is in a cache was verified
+	if d := cmp.Diff(idx, got); d != "" || gotCost != cost {
+		t.Fatal(d, gotCost)
 	}
 }
 
@@ -180,21 +182,21 @@ func FuzzCache(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(encode(idx)[cacheHeader:])
+		f.Add(encode(idx, Cost{Entries: 300})[cacheHeader:])
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		idx, err := decodeBody(body)
+		idx, cost, err := decodeBody(body)
 		if err != nil {
 			return
 		}
-		again, err := decodeBody(encode(idx)[cacheHeader:])
+		again, cost2, err := decodeBody(encode(idx, cost)[cacheHeader:])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(idx, again); d != "" {
-			t.Fatal(d)
+		if d := cmp.Diff(idx, again); d != "" || cost != cost2 {
+			t.Fatal(d, cost, cost2)
 		}
-		if _, err := decode(bytes.Repeat(body, 2)); err == nil {
+		if _, _, err := decode(bytes.Repeat(body, 2)); err == nil {
 			t.Fatal("without its checksum")
 		}
 	})

@@ -28,9 +28,11 @@ type Options struct {
 	// unpacked is hashed once more. The layer itself is verified all the same.
 	// Hash outweighs it.
 	NoDigests bool
-	// Verify asks for the diff ID to be verified also where the layer is
-	// stored uncompressed and only its headers would be read. Compressed
-	// layers are always verified.
+	// Verify asks for the digests of all layers to be verified, from their
+	// bytes, also where they are stored uncompressed and only their headers
+	// would be read, and where a file is as it was when that was done before.
+	// Layers that are compressed are always verified; [All] verifies others,
+	// too, where they are small.
 	Verify bool
 	// Progress, where set, is told the number of uncompressed bytes so far. Its calls
 	// do not overlap.
@@ -46,66 +48,107 @@ type Options struct {
 	// keeps nothing of it. Several calls run at once, and none may hold on to
 	// the content. Files over 128 MiB are not asked for.
 	Distil func(e *whittle.Entry, content []byte) []byte
-	// Cache, where set, is asked first and keeps what was verified.
+	// Cache, where set, keeps what was verified, and is asked for layers whose
+	// stored bytes are those that it was verified of.
 	Cache *Cache
 }
 
-// maxKept bounds the contents that are kept of one layer, in bytes.
+// maxKept bounds the contents that are kept of an image, in bytes.
 const maxKept = 256 << 20
 
 // Read indexes one layer. A layer stored in a file without compression (a
 // [whittle.Sectioner]) is indexed by its headers alone, without content
-// digests and without a look at its diff ID, unless opts ask for them; any
+// digests and without a look at its bytes, unless opts ask for them; any
 // other layer is decompressed once, in a pipeline of goroutines, and verified
 // against its diff ID. Errors name the layer and wrap [whittle.ErrCorrupt],
 // [whittle.ErrLimit], [whittle.ErrUnsupported] or what the layer's source
 // said.
 func Read(ctx context.Context, layer whittle.Layer, opts Options) (*whittle.Index, error) {
-	opts.Limits = opts.Limits.withDefaults()
-	opts.NoDigests = opts.NoDigests && !opts.Hash
-	old, cached := opts.Cache.Get(layer.DiffID(), false)
-	if cached && opts.keeps(old.KeptBy) && (old.Hashed || opts.NoDigests) {
-		return old, nil
+	r := &reader{layer: layer, opts: opts, verify: opts.Verify, spent: &spent{}}
+	return r.read(ctx)
+}
+
+// reader reads one layer.
+type reader struct {
+	layer whittle.Layer
+	opts  Options
+	// verify asks for the bytes of a plain layer to be hashed.
+	verify bool
+	spent  *spent // of the layer's image
+}
+
+func (r *reader) read(ctx context.Context) (*whittle.Index, error) {
+	r.opts.Limits = r.opts.Limits.withDefaults()
+	r.opts.NoDigests = r.opts.NoDigests && !r.opts.Hash
+	idx, err := r.index(ctx)
+	return idx, wrap(r.layer, err)
+}
+
+func (r *reader) index(ctx context.Context) (*whittle.Index, error) {
+	st, err := look(ctx, r.layer)
+	if err != nil {
+		return r.readRest(ctx, whittle.Stat{Size: -1}, nil) // it says better what is wrong
 	}
-	if !opts.Hash && !opts.Verify {
-		if section, ok := plainSection(layer); ok {
-			idx, err := readHeaders(ctx, layer, section, opts)
-			return idx, wrap(layer, err)
+	if section, ok := plainSection(r.layer); ok && !r.opts.Hash {
+		return r.readPlain(ctx, section, st)
+	}
+	old, cost, cached := r.opts.Cache.Get(r.layer.DiffID())
+	whole := cached && r.opts.keeps(old.KeptBy) && (old.Hashed || r.opts.NoDigests) && cost.within(r.opts.Limits)
+	if whole && r.opts.Cache.proven(ctx, r.layer, st, r.opts.Verify) {
+		var kept int64
+		for _, b := range old.Kept {
+			kept += int64(len(b))
+		}
+		if !r.spent.keep(kept) {
+			old.Kept = nil // whoever wants it finds it in the layer
+		}
+		return old, r.spent.add(cost, r.opts.Limits)
+	}
+	return r.readRest(ctx, st, old)
+}
+
+// readRest reads a layer of which a cached index may have a part of what is
+// asked for, and puts it into the cache; old may be nil.
+func (r *reader) readRest(ctx context.Context, st whittle.Stat, old *whittle.Index) (*whittle.Index, error) {
+	var idx *whittle.Index
+	var took taken
+	err := errNothing
+	if old != nil {
+		part := r.opts
+		part.NoDigests = r.opts.NoDigests || old.Hashed
+		if r.opts.keeps(old.KeptBy) {
+			part.Keep = nil
+		}
+		if idx, took, err = r.readStream(ctx, part, st); err == nil && slices.EqualFunc(idx.Entries, old.Entries, sameEntry) {
+			idx = complete(idx, old, part.Keep == nil)
+		} else {
+			r.spent.refund(took.cost)
+			err = errNothing
 		}
 	}
-	idx, err := readRest(ctx, layer, opts, old)
-	if err != nil {
-		return nil, wrap(layer, err)
+	if err != nil { // read as if there were no cache, with the same error
+		if idx, took, err = r.readStream(ctx, r.opts, st); err != nil {
+			return nil, err
+		}
 	}
-	_ = opts.Cache.Put(idx) // a cache that cannot be written to is no reason to fail
+	// A cache that cannot be written to is no reason to fail.
+	_ = r.opts.Cache.Put(idx, took.cost)
+	r.opts.Cache.saw(idx.DiffID, took.seen)
 	return idx, nil
 }
 
-// readRest reads a layer of which a cached index has a part of what is asked
-// for; old may be nil.
-func readRest(ctx context.Context, layer whittle.Layer, opts Options, old *whittle.Index) (*whittle.Index, error) {
-	if old == nil {
-		return readStream(ctx, layer, opts)
-	}
-	part := opts
-	part.NoDigests = opts.NoDigests || old.Hashed
-	if opts.keeps(old.KeptBy) {
-		part.Keep = nil
-	}
-	idx, err := readStream(ctx, layer, part)
-	if err != nil {
-		return nil, err
-	}
-	if !slices.EqualFunc(idx.Entries, old.Entries, sameEntry) {
-		return readStream(ctx, layer, opts)
-	}
-	if part.Keep == nil {
+// errNothing says that a cached index is of no use.
+var errNothing = errors.New("nothing is known of the layer")
+
+// complete adds to an index what an older one of the same layer has.
+func complete(idx, old *whittle.Index, kept bool) *whittle.Index {
+	if kept {
 		idx.Kept, idx.KeptBy = old.Kept, old.KeptBy
 	}
 	if old.Hashed {
 		idx.Entries, idx.Hashed = old.Entries, true
 	}
-	return idx, nil
+	return idx
 }
 
 // sameEntry compares what an index has with and without digests.
@@ -123,7 +166,7 @@ func (o *Options) keeps(selection string) bool {
 // wraps [whittle.ErrCorrupt] instead of io.EOF where the whole tar does not
 // have the layer's diff ID. The caller closes it.
 func Open(ctx context.Context, layer whittle.Layer) (io.ReadCloser, error) {
-	s, err := openStream(ctx, layer, Limits{}.withDefaults())
+	s, err := openStream(ctx, layer, Limits{}.withDefaults(), &spent{}, false)
 	if err != nil {
 		return nil, wrap(layer, err)
 	}
@@ -131,49 +174,48 @@ func Open(ctx context.Context, layer whittle.Layer) (io.ReadCloser, error) {
 }
 
 func wrap(layer whittle.Layer, err error) error {
-	if err == nil {
-		return nil
+	var ofImage *imageLimit
+	if err == nil || errors.As(err, &ofImage) {
+		return err
 	}
 	return fmt.Errorf("layer %s: %w", layer.DiffID().Short(), err)
 }
 
-// readHeaders indexes an uncompressed layer by seeking from header to header.
-func readHeaders(ctx context.Context, layer whittle.Layer, section *io.SectionReader, opts Options) (*whittle.Index, error) {
-	src := newSeeker(section)
-	s := newScanner(src, section.Size, opts.Limits)
-	idx := &whittle.Index{DiffID: layer.DiffID(), TarSize: section.Size()}
-	for {
-		e, err := s.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(idx.Entries)%4096 == 0 {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			report(opts, src.Pos())
-		}
-		idx.Entries = append(idx.Entries, e)
-	}
-	idx.Unpacked = s.unpacked
-	report(opts, idx.TarSize)
-	return idx, nil
+// taken is what a layer that was read to its end took of the limits, and the
+// bytes that it is stored as.
+type taken struct {
+	cost Cost
+	seen seen
 }
 
-// readStream indexes a layer by reading all of it.
-func readStream(ctx context.Context, layer whittle.Layer, opts Options) (*whittle.Index, error) {
-	src, err := openStream(ctx, layer, opts.Limits)
+// readStream indexes a layer by reading all of it. Where it fails, it took
+// nothing.
+func (r *reader) readStream(ctx context.Context, opts Options, st whittle.Stat) (idx *whittle.Index, took taken, err error) {
+	src, err := openStream(ctx, r.layer, opts.Limits, r.spent, opts.Cache != nil && st.Claim.Digest == "")
 	if err != nil {
-		return nil, err
+		return nil, taken{}, err
 	}
 	defer src.Close()
 	src.progress = opts.Progress
-	s := newScanner(src, src.stored.Load, opts.Limits)
-	idx := &whittle.Index{DiffID: layer.DiffID(), Hashed: !opts.NoDigests}
-	k := newKeeper(idx, opts)
+	s := newScanner(src, opts.Limits, r.spent)
+	idx, err = r.scan(s, src, opts)
+	s.cost.Tar = src.charged
+	if err != nil {
+		r.spent.refund(s.cost)
+		return nil, taken{}, err
+	}
+	s.cost.Ratio = max(src.ratio, ratioOf(idx.Unpacked, src.stored.Load()))
+	took = taken{s.cost, seen{st.Claim.Digest, src.stored.Load(), st.Identity}}
+	if src.blob != nil {
+		took.seen.blob = src.blobDigest()
+	}
+	return idx, took, nil
+}
+
+// scan makes the index of a stream that it reads to its end.
+func (r *reader) scan(s *scanner, src *stream, opts Options) (*whittle.Index, error) {
+	idx := &whittle.Index{DiffID: r.layer.DiffID(), Hashed: !opts.NoDigests, Verified: r.layer.DiffID() != ""}
+	k := newKeeper(idx, opts, r.spent)
 	defer k.close()
 	c := contents{keeper: k}
 	if idx.Hashed {
@@ -198,9 +240,9 @@ func readStream(ctx context.Context, layer whittle.Layer, opts Options) (*whittl
 		return nil, err
 	}
 	k.close()
-	idx.Unpacked, idx.TarSize = s.unpacked, src.Pos()
+	idx.Unpacked, idx.TarSize = s.cost.Unpacked, src.Pos()
 	report(opts, idx.TarSize)
-	return idx, nil
+	return idx, opts.Limits.checkRatio(idx.Unpacked, src.stored.Load())
 }
 
 // contents takes the files of a layer as they pass by.
@@ -239,19 +281,4 @@ func report(opts Options, n int64) {
 	if opts.Progress != nil {
 		opts.Progress(n)
 	}
-}
-
-// plainSection is the layer's uncompressed section, if it has one.
-func plainSection(layer whittle.Layer) (*io.SectionReader, bool) {
-	sectioner, ok := layer.(whittle.Sectioner)
-	if !ok {
-		return nil, false
-	}
-	section, ok := sectioner.Section()
-	if !ok {
-		return nil, false
-	}
-	var magic [magicSize]byte
-	n, _ := section.ReadAt(magic[:], 0)
-	return section, codecOf(magic[:n]) == plain
 }

@@ -81,9 +81,9 @@ func TestRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(codec, err)
 			}
-			wanted := &whittle.Index{DiffID: l.ID, Entries: want, Unpacked: 600109, Hashed: true, TarSize: int64(len(imagetest.Tar(t, sample)))}
-			if codec == imagetest.Plain && !opts.Hash && !opts.Verify {
-				wanted.Entries, wanted.Hashed = headers, false
+			wanted := &whittle.Index{DiffID: l.ID, Entries: want, Unpacked: 600109, Hashed: true, Verified: true, TarSize: int64(len(imagetest.Tar(t, sample)))}
+			if codec == imagetest.Plain && !opts.Hash {
+				wanted.Entries, wanted.Hashed, wanted.Verified = headers, false, opts.Verify
 			}
 			if d := cmp.Diff(wanted, idx); d != "" {
 				t.Errorf("%s, %+v: %s", codec, opts, d)
@@ -172,11 +172,7 @@ func TestErrors(t *testing.T) {
 		"a file as the root":            {raw("f . 1"), Options{}, whittle.ErrCorrupt, "root directory as a file"},
 		"a whiteout of dots":            {raw("f a/.wh... 0"), Options{}, whittle.ErrCorrupt, "no name"},
 		"a whiteout of nothing":         {raw("f a/.wh. 0"), Options{}, whittle.ErrCorrupt, "no name"},
-		"too many entries":              {raw("f a 1\nf b 1\nf c 1"), Options{Limits: Limits{Entries: 2}}, whittle.ErrLimit, `entry 2 ("c")`},
 		"a long name":                   {raw("f " + strings.Repeat("n", 5000) + " 1"), Options{}, whittle.ErrLimit, "5000 bytes"},
-		"long names":                    {raw("f aaaa 1\nf bbbb 1"), Options{Limits: Limits{Names: 7}}, whittle.ErrLimit, "names of all entries"},
-		"much content":                  {good, Options{Limits: Limits{Unpacked: 500000}}, whittle.ErrLimit, `("big")`},
-		"a long tar":                    {layer(t, imagetest.Zstd, strings.Repeat("d a\n", 3000)), Options{Limits: Limits{Unpacked: 1e6}}, whittle.ErrLimit, "more than 1.0 MB"},
 	}
 	for name, c := range cases {
 		_, err := Read(ctx, c.layer, c.opts)
@@ -192,6 +188,44 @@ func TestCancel(t *testing.T) {
 	_, err := Read(ctx, l, Options{Progress: func(int64) { cancel() }})
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// TestLimits: the limits are those of an image, whatever layer comes to them
+// and from wherever its index is; the error names the limit and what raises it.
+func TestLimits(t *testing.T) {
+	images := map[string]*imagetest.Image{
+		"one layer":  imagetest.New(t, imagetest.Gzip, "f aaaa 1000\nf bbbb 1000\nf cccc 1000"),
+		"three":      imagetest.New(t, imagetest.Zstd, "f aaaa 1000", "f bbbb 1000", "f cccc 1000"),
+		"raw layers": imagetest.New(t, imagetest.Plain, "f aaaa 1000", "f bbbb 1000\nf cccc 1000"),
+	}
+	limits := map[string]Limits{
+		"the layers have more than 2 entries|--max-entries raises the limit":        {Entries: 2},
+		"the names of all entries take more than 11 B|--max-names raises the limit": {Names: 11},
+		"the layers unpack to more than 2.5 kB|--max-unpacked raises the limit":     {Unpacked: 2500},
+		"a name of 4 bytes, more than 3|--max-name raises the limit":                {Name: 3},
+		"|": {Entries: 3, Names: 12, Unpacked: 12288, Name: 4},
+	}
+	for name, img := range images {
+		cache, err := OpenCache(t.TempDir(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, pass := range []string{"read", "cached"} {
+			for want, l := range limits {
+				says, hint, _ := strings.Cut(want, "|")
+				_, err := All(context.Background(), img, Options{Limits: l, Cache: cache})
+				if says == "" && err != nil {
+					t.Errorf("%s, %s: %v", name, pass, err)
+				}
+				if says != "" && (!errors.Is(err, whittle.ErrLimit) || !strings.Contains(err.Error(), says) || whittle.Hint(err) != hint) {
+					t.Errorf("%s, %s: %v (%s), want %s", name, pass, err, whittle.Hint(err), want)
+				}
+			}
+			if _, err := All(context.Background(), img, Options{Cache: cache}); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }
 
@@ -211,8 +245,8 @@ func TestClaimedSize(t *testing.T) {
 	for _, c := range []struct {
 		unpacked, stored int64
 		ok               bool
-	}{{4 << 30, 1, true}, {5 << 30, 6 << 20, true}, {5 << 30, 5 << 20, false}, {257 << 30, 257 << 30, false}} {
-		if err := limits.checkSize(c.unpacked, c.stored); (err == nil) != c.ok {
+	}{{4 << 30, 1, true}, {5 << 30, 6 << 20, true}, {5 << 30, 5 << 20, false}} {
+		if err := limits.checkRatio(c.unpacked, c.stored); (err == nil) != c.ok {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
@@ -340,33 +374,39 @@ func TestCache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone := &imagetest.Layer{ID: l.ID, Codec: imagetest.Gzip} // nothing can be read from it
-	again, err := Read(ctx, gone, Options{Cache: cache, Hash: true})
+	again, err := Read(ctx, l, Options{Cache: cache, Hash: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(first, again); d != "" {
 		t.Error(d)
 	}
+	for name, stored := range map[string][]byte{"gone": nil, "cut": l.Stored[:len(l.Stored)-4], "of other members": append(bytes.Clone(l.Stored), l.Stored...)} {
+		broken := &imagetest.Layer{ID: l.ID, Codec: imagetest.Gzip, Stored: stored}
+		_, want := Read(ctx, broken, Options{})
+		if _, err := Read(ctx, broken, Options{Cache: cache}); want == nil || err == nil || err.Error() != want.Error() {
+			t.Errorf("a blob that is %s: %v with the cache, %v without", name, err, want)
+		}
+	}
 	usage, err := cache.Usage()
 	if err != nil || usage.Indexes != 1 || usage.Bytes == 0 || usage.Max != DefaultCacheSize {
 		t.Errorf("%+v, %v", usage, err)
 	}
 	damage(t, cache.path(l.ID))
-	if _, ok := cache.Get(l.ID, false); ok {
+	if _, _, ok := cache.Get(l.ID); ok {
 		t.Error("a damaged entry was found")
 	}
 	if again, err = Read(ctx, l, Options{Cache: cache}); err != nil || cmp.Diff(first, again) != "" {
 		t.Error("not rebuilt:", err)
 	}
-	if _, ok := cache.Get(l.ID, true); !ok {
+	if _, _, ok := cache.Get(l.ID); !ok {
 		t.Error("not kept")
 	}
 	plain := layer(t, imagetest.Plain, "f unverified 1")
 	if _, err := Read(ctx, plain, Options{Cache: cache}); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := cache.Get(plain.ID, false); ok {
+	if _, _, ok := cache.Get(plain.ID); ok {
 		t.Error("an index that was not verified was kept")
 	}
 	foreign := filepath.Join(dir, cacheVersion, "README")
@@ -405,7 +445,7 @@ func TestCacheIsBounded(t *testing.T) {
 		return &whittle.Index{DiffID: whittle.SHA256([32]byte{n}), Hashed: true, Entries: []whittle.Entry{{Path: strings.Repeat("p", 3000)}}}
 	}
 	for n := range byte(3) {
-		if err := cache.Put(idx(n)); err != nil {
+		if err := cache.Put(idx(n), Cost{}); err != nil {
 			t.Fatal(err)
 		}
 		old := time.Now().Add(time.Duration(n)*time.Minute - time.Hour)
@@ -413,7 +453,7 @@ func TestCacheIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, ok := cache.Get(idx(0).DiffID, true); !ok { // used last, though put first
+	if _, _, ok := cache.Get(idx(0).DiffID); !ok { // used last, though put first
 		t.Fatal("not there")
 	}
 	stale := filepath.Join(cache.dir, tempPrefix+"x")
@@ -424,11 +464,11 @@ func TestCacheIsBounded(t *testing.T) {
 	if err := os.Chtimes(stale, old, old); err != nil {
 		t.Fatal(err)
 	}
-	if err := cache.Put(idx(3)); err != nil {
+	if err := cache.Put(idx(3), Cost{}); err != nil {
 		t.Fatal(err)
 	}
 	for n, want := range []bool{true, false, true, true} {
-		if _, ok := cache.Get(idx(byte(n)).DiffID, true); ok != want {
+		if _, _, ok := cache.Get(idx(byte(n)).DiffID); ok != want {
 			t.Errorf("index %d: %t", n, ok)
 		}
 	}
@@ -436,7 +476,7 @@ func TestCacheIsBounded(t *testing.T) {
 		t.Error("an old temporary file was left")
 	}
 	var none *Cache
-	if _, ok := none.Get(idx(0).DiffID, false); ok || none.Put(idx(0)) != nil {
+	if _, _, ok := none.Get(idx(0).DiffID); ok || none.Put(idx(0), Cost{}) != nil {
 		t.Error("no cache keeps nothing")
 	}
 }
@@ -452,11 +492,11 @@ func TestCacheTwice(t *testing.T) {
 				return
 			}
 			for n := range byte(20) {
-				idx := &whittle.Index{DiffID: whittle.SHA256([32]byte{n}), Hashed: true, Entries: []whittle.Entry{{Path: strings.Repeat(string('a'+rune(n)), 3000)}}}
-				if err := cache.Put(idx); err != nil {
+				idx := &whittle.Index{DiffID: whittle.SHA256([32]byte{n}), Hashed: true, Verified: true, Entries: []whittle.Entry{{Path: strings.Repeat(string('a'+rune(n)), 3000)}}}
+				if err := cache.Put(idx, Cost{}); err != nil {
 					t.Error(err)
 				}
-				if got, ok := cache.Get(idx.DiffID, true); ok && cmp.Diff(idx, got) != "" {
+				if got, _, ok := cache.Get(idx.DiffID); ok && cmp.Diff(idx, got) != "" {
 					t.Error("another index")
 				}
 			}

@@ -34,8 +34,8 @@ type keeper struct {
 	small sync.Pool
 	large chan []byte
 
-	mu   sync.Mutex
-	left int64 // bytes that may still be kept
+	spent *spent
+	mu    sync.Mutex // of idx.Kept
 }
 
 type job struct {
@@ -44,8 +44,8 @@ type job struct {
 	content []byte
 }
 
-func newKeeper(idx *whittle.Index, opts Options) *keeper {
-	k := &keeper{idx: idx, opts: opts, left: maxKept, large: make(chan []byte, largeFiles)}
+func newKeeper(idx *whittle.Index, opts Options, spent *spent) *keeper {
+	k := &keeper{idx: idx, opts: opts, spent: spent, large: make(chan []byte, largeFiles)}
 	for range largeFiles {
 		k.large <- nil
 	}
@@ -71,7 +71,7 @@ func (k *keeper) wants(e *whittle.Entry) bool {
 	case k.opts.Keep == nil || !k.opts.Keep(e):
 		return false
 	case k.opts.Distil == nil:
-		return e.Size <= k.remaining()
+		return e.Size <= maxKept-k.spent.kept.Load()
 	}
 	return e.Size <= maxDistilled
 }
@@ -145,23 +145,16 @@ func (k *keeper) work(jobs <-chan job) {
 	}
 }
 
-func (k *keeper) remaining() int64 {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.left
-}
-
 func (k *keeper) keep(at int, b []byte) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if int64(len(b)) > k.left {
+	if !k.spent.keep(int64(len(b))) {
 		return
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.idx.Kept == nil {
 		k.idx.Kept = map[int][]byte{}
 	}
 	k.idx.Kept[at] = b
-	k.left -= int64(len(b))
 }
 
 // close waits for the workers.

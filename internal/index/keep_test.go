@@ -114,7 +114,7 @@ func TestNoDigests(t *testing.T) {
 			}
 			had[pass] = true
 			distilled += opened.n
-			want := &whittle.Index{DiffID: whole.DiffID, Unpacked: whole.Unpacked, TarSize: whole.TarSize, Hashed: had["digests"], Entries: slices.Clone(whole.Entries)}
+			want := &whittle.Index{DiffID: whole.DiffID, Unpacked: whole.Unpacked, TarSize: whole.TarSize, Verified: true, Hashed: had["digests"], Entries: slices.Clone(whole.Entries)}
 			if had["facts"] {
 				want.Kept, want.KeptBy = facts, "facts"
 			}
@@ -133,9 +133,15 @@ func TestNoDigests(t *testing.T) {
 	}
 }
 
+// countOpens is a layer in a file that nobody touches.
 type countOpens struct {
 	whittle.Layer
 	n int
+}
+
+func (l *countOpens) Stat(context.Context) (whittle.Stat, error) {
+	blob, _ := l.Transfer()
+	return whittle.Stat{Claim: blob, Size: blob.Size, Identity: "a file"}, nil
 }
 
 func (l *countOpens) Open(ctx context.Context) (io.ReadCloser, error) {
@@ -151,7 +157,7 @@ func TestForeignCache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cache.Put(&whittle.Index{DiffID: layer.DiffID(), Entries: []whittle.Entry{{Path: "b.py", Kind: whittle.File}}}); err != nil {
+	if err := cache.Put(&whittle.Index{DiffID: layer.DiffID(), Entries: []whittle.Entry{{Path: "b.py", Kind: whittle.File}}}, Cost{}); err != nil {
 		t.Fatal(err)
 	}
 	idx, err := Read(context.Background(), layer, Options{Cache: cache})

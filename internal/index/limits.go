@@ -2,26 +2,29 @@ package index
 
 import (
 	"fmt"
+	"math"
+	"sync/atomic"
 
 	"whittle"
 )
 
-// Limits bound what one layer may cost. A zero field means its default.
+// Limits bound what the layers of an image may cost together. A zero field
+// means its default.
 type Limits struct {
 	// Entries is the number of tar entries; by default 4,000,000.
 	Entries int
-	// Unpacked bounds the length of the uncompressed tar and the sum of its
+	// Unpacked bounds the length of the uncompressed tars and the sum of the
 	// files' sizes, each in bytes; by default 256 GiB.
 	Unpacked int64
 	// Name is the length of one name or link target in bytes; by default
 	// 4096, the most that Linux takes.
 	Name int
-	// Names is the length of all names and link targets of the layer
-	// together in bytes; by default 512 MiB.
+	// Names is the length of all names and link targets in bytes; by default
+	// 512 MiB.
 	Names int64
-	// Ratio bounds the unpacked bytes for each stored byte. It holds for what
-	// unpacks to more than 4 GiB; by default 1000, close to what gzip can do
-	// at most.
+	// Ratio bounds the unpacked bytes for each stored byte of a layer. It holds
+	// for what unpacks to more than 4 GiB; by default 1000, close to what gzip
+	// can do at most.
 	Ratio int64
 }
 
@@ -47,15 +50,103 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// checkSize says whether so many unpacked bytes out of so many stored bytes
+// checkRatio says whether so many unpacked bytes out of so many stored bytes
 // are within the limits.
-func (l Limits) checkSize(unpacked, stored int64) error {
-	if unpacked > l.Unpacked {
-		return fmt.Errorf("unpacks to more than %s: %w", whittle.Bytes(l.Unpacked), whittle.ErrLimit)
-	}
+func (l Limits) checkRatio(unpacked, stored int64) error {
 	if unpacked > ratioFrom && unpacked/l.Ratio > stored {
-		return fmt.Errorf("%s stored unpack to %s, more than %d times as much: %w",
-			whittle.Bytes(stored), whittle.Bytes(unpacked), l.Ratio, whittle.ErrLimit)
+		return whittle.WithHint(fmt.Errorf("%s stored unpack to %s, more than %d times as much: %w",
+			whittle.Bytes(stored), whittle.Bytes(unpacked), l.Ratio, whittle.ErrLimit), "--max-ratio raises the limit")
 	}
 	return nil
+}
+
+// Cost is what a layer took of the limits.
+type Cost struct {
+	// Entries counts the tar's headers, Names the bytes of all names and link
+	// targets, Name those of the longest.
+	Entries, Names, Name int64
+	// Tar is the length of the uncompressed tar, Unpacked that of all files.
+	Tar, Unpacked int64
+	// Ratio is the most unpacked bytes for a stored one beyond 4 GiB.
+	Ratio int64
+}
+
+// within says whether a layer of that cost is inside the limits alone.
+func (c Cost) within(l Limits) bool { return c.Name <= int64(l.Name) && c.Ratio <= l.Ratio }
+
+// spent adds up what the layers of an image have cost so far. They are read
+// side by side: an error names the image's limit, and not the layer that came
+// to it first.
+type spent struct {
+	entries, names, tar, unpacked atomic.Int64
+	// kept are the bytes of the contents that are kept.
+	kept atomic.Int64
+}
+
+// imageLimit is the error of what the layers of an image cost together.
+type imageLimit struct{ what, flag string }
+
+func (e *imageLimit) Error() string { return e.what + ": " + whittle.ErrLimit.Error() }
+func (e *imageLimit) Unwrap() error { return whittle.ErrLimit }
+
+// Hint implements [whittle.Hinted].
+func (e *imageLimit) Hint() string { return e.flag + " raises the limit" }
+
+func (s *spent) addEntries(n int64, l Limits) error {
+	if s.entries.Add(n) > int64(l.Entries) {
+		return &imageLimit{fmt.Sprintf("the layers have more than %d entries", l.Entries), "--max-entries"}
+	}
+	return nil
+}
+
+func (s *spent) addNames(n int64, l Limits) error {
+	if s.names.Add(n) > l.Names {
+		return &imageLimit{fmt.Sprintf("the names of all entries take more than %s", whittle.Bytes(l.Names)), "--max-names"}
+	}
+	return nil
+}
+
+// addTar and addUnpacked share a limit and a message: which of them comes to
+// it first hangs on nothing that a user could tell.
+func (s *spent) addTar(n int64, l Limits) error { return addBytes(&s.tar, n, l) }
+
+func (s *spent) addUnpacked(n int64, l Limits) error { return addBytes(&s.unpacked, n, l) }
+
+func addBytes(sum *atomic.Int64, n int64, l Limits) error {
+	if n > math.MaxInt64/2 || sum.Add(n) > l.Unpacked {
+		return &imageLimit{fmt.Sprintf("the layers unpack to more than %s", whittle.Bytes(l.Unpacked)), "--max-unpacked"}
+	}
+	return nil
+}
+
+// add charges all of a layer at once.
+func (s *spent) add(c Cost, l Limits) error {
+	if err := s.addEntries(c.Entries, l); err != nil {
+		return err
+	}
+	if err := s.addNames(c.Names, l); err != nil {
+		return err
+	}
+	if err := s.addTar(c.Tar, l); err != nil {
+		return err
+	}
+	return s.addUnpacked(c.Unpacked, l)
+}
+
+// refund gives back what a layer took that is read once more.
+func (s *spent) refund(c Cost) {
+	s.entries.Add(-c.Entries)
+	s.names.Add(-c.Names)
+	s.tar.Add(-c.Tar)
+	s.unpacked.Add(-c.Unpacked)
+}
+
+// keep charges contents that are kept; it is false, and charges nothing, where
+// an image keeps enough already.
+func (s *spent) keep(n int64) bool {
+	if s.kept.Add(n) > maxKept {
+		s.kept.Add(-n)
+		return false
+	}
+	return true
 }

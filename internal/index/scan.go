@@ -30,19 +30,17 @@ type source interface {
 // scanner turns tar headers into entries, in the order of the tar, and holds
 // them to the limits.
 type scanner struct {
-	src      source
-	tar      *headers
-	stored   func() int64
-	limits   Limits
-	entries  int
-	names    int64
-	unpacked int64
+	src     source
+	tar     *headers
+	limits  Limits
+	spent   *spent // of the image
+	cost    Cost   // of the layer, without the length of its tar
+	entries int
 }
 
-// newScanner reads the tar from src; stored says how many stored bytes that
-// took so far.
-func newScanner(src source, stored func() int64, limits Limits) *scanner {
-	return &scanner{src: src, tar: &headers{src: src}, stored: stored, limits: limits}
+// newScanner reads the tar from src.
+func newScanner(src source, limits Limits, spent *spent) *scanner {
+	return &scanner{src: src, tar: &headers{src: src}, limits: limits, spent: spent}
 }
 
 // content is the content of the entry that next returned last; name is for
@@ -80,6 +78,10 @@ func (s *scanner) next() (whittle.Entry, error) {
 			continue
 		}
 		e, counts, err := s.entry(h)
+		var ofImage *imageLimit
+		if errors.As(err, &ofImage) {
+			return e, err
+		}
 		if err != nil {
 			return e, fmt.Errorf("entry %d (%.80q): %w", s.entries, h.Name, err)
 		}
@@ -139,22 +141,22 @@ func (s *scanner) entry(h *tar.Header) (e whittle.Entry, counts bool, err error)
 	if e.Path == "." && e.Kind != whittle.Dir {
 		return e, false, fmt.Errorf("the root directory as a %s: %w", e.Kind, whittle.ErrCorrupt)
 	}
-	s.unpacked += e.Size
-	return e, true, nil
+	s.cost.Unpacked += e.Size
+	return e, true, s.spent.addUnpacked(e.Size, s.limits)
 }
 
 func (s *scanner) checkNames(h *tar.Header) error {
-	if s.entries >= s.limits.Entries {
-		return fmt.Errorf("more than %d entries: %w", s.limits.Entries, whittle.ErrLimit)
+	s.cost.Entries++
+	if err := s.spent.addEntries(1, s.limits); err != nil {
+		return err
 	}
-	if n := max(len(h.Name), len(h.Linkname)); n > s.limits.Name {
-		return fmt.Errorf("a name of %d bytes, more than %d: %w", n, s.limits.Name, whittle.ErrLimit)
+	longest := int64(max(len(h.Name), len(h.Linkname)))
+	if s.cost.Name = max(s.cost.Name, longest); longest > int64(s.limits.Name) {
+		return whittle.WithHint(fmt.Errorf("a name of %d bytes, more than %d: %w", longest, s.limits.Name, whittle.ErrLimit), "--max-name raises the limit")
 	}
-	s.names += int64(len(h.Name) + len(h.Linkname))
-	if s.names > s.limits.Names {
-		return fmt.Errorf("the names of all entries take more than %s: %w", whittle.Bytes(s.limits.Names), whittle.ErrLimit)
-	}
-	return nil
+	n := int64(len(h.Name) + len(h.Linkname))
+	s.cost.Names += n
+	return s.spent.addNames(n, s.limits)
 }
 
 func whiteout(dir, base string) (e whittle.Entry, counts bool, err error) {
@@ -183,14 +185,13 @@ func (s *scanner) setKind(e *whittle.Entry, h *tar.Header) (err error) {
 	}
 	switch e.Kind {
 	case whittle.File:
-		if h.Size < 0 || h.Size > math.MaxInt64-s.unpacked {
+		if h.Size < 0 || h.Size > math.MaxInt64-s.cost.Unpacked {
 			return fmt.Errorf("a size of %d bytes: %w", h.Size, whittle.ErrLimit)
 		}
 		e.Size = h.Size
 		if !sparse(h) {
 			e.Offset = s.src.Pos()
 		}
-		return s.limits.checkSize(s.unpacked+e.Size, s.stored())
 	case whittle.HardLink:
 		if e.Link, err = whittle.CleanPath(h.Linkname); err != nil {
 			return fmt.Errorf("hard link: %w", err)

@@ -27,21 +27,30 @@ type stream struct {
 	release  func()
 	sum      hash.Hash
 	stored   atomic.Int64 // stored bytes that were read so far
-	pos      int64        // uncompressed bytes that were read so far
+	blob     hash.Hash    // of the stored bytes, nil where nobody asks
+	spent    *spent
+	charged  int64 // uncompressed bytes that spent has
+	ratio    int64 // the highest so far beyond ratioFrom
+	pos      int64 // uncompressed bytes that were read so far
 	reported int64
 	progress func(n int64)
 	err      error // sticky, io.EOF once verified
 }
 
-func openStream(ctx context.Context, layer whittle.Layer, limits Limits) (*stream, error) {
+// openStream starts to read a layer. hashed asks for a digest of the stored
+// bytes, see blobDigest.
+func openStream(ctx context.Context, layer whittle.Layer, limits Limits, spent *spent, hashed bool) (*stream, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	src, err := layer.Open(ctx)
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	s := &stream{layer: layer, limits: limits, cancel: cancel, src: src, sum: sha256.New(), release: func() {}}
-	s.ahead = newRing(ctx, &storedReader{src, &s.stored}, nil)
+	s := &stream{layer: layer, limits: limits, cancel: cancel, src: src, sum: sha256.New(), release: func() {}, spent: spent}
+	if hashed {
+		s.blob = sha256.New()
+	}
+	s.ahead = newRing(ctx, &storedReader{src, &s.stored}, s.blob)
 	dec, release, err := decompress(bufio.NewReaderSize(onlyReader{s.ahead}, 64<<10))
 	if err != nil {
 		s.Close()
@@ -104,7 +113,7 @@ func (s *stream) advance(n int64, err error) error {
 	before := s.pos
 	s.pos += n
 	if before/chunkSize != s.pos/chunkSize {
-		if err := s.limits.checkSize(s.pos, s.stored.Load()); err != nil {
+		if err := s.charge(); err != nil {
 			s.err = err
 			return err
 		}
@@ -125,11 +134,42 @@ func (s *stream) advance(n int64, err error) error {
 	return err
 }
 
+// charge holds what was read so far to the limits.
+func (s *stream) charge() error {
+	n := s.pos - s.charged
+	s.charged = s.pos
+	stored := s.stored.Load()
+	s.ratio = max(s.ratio, ratioOf(s.pos, stored))
+	if err := s.spent.addTar(n, s.limits); err != nil {
+		return err
+	}
+	return s.limits.checkRatio(s.pos, stored)
+}
+
+// ratioOf is how many unpacked bytes there are for a stored one, rounded up;
+// 0 where no ratio is suspect.
+func ratioOf(unpacked, stored int64) int64 {
+	if unpacked <= ratioFrom {
+		return 0
+	}
+	return unpacked/max(stored, 1) + 1
+}
+
+// blobDigest is the digest of the stored bytes, once the stream was read to
+// its end.
+func (s *stream) blobDigest() whittle.Digest {
+	<-s.ahead.hashed
+	return whittle.SHA256([32]byte(s.blob.Sum(nil)))
+}
+
 // finish reads what the decoder left of the stored bytes, so that the layer's
 // reader can verify the whole blob, and checks the diff ID.
 func (s *stream) finish() error {
 	if _, err := io.Copy(io.Discard, onlyReader{s.ahead}); err != nil {
 		return s.explain(err)
+	}
+	if err := s.charge(); err != nil {
+		return err
 	}
 	<-s.tar.hashed
 	got := whittle.SHA256([32]byte(s.sum.Sum(nil)))
