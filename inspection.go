@@ -34,6 +34,10 @@ type ImageFacts struct {
 	Platform string `json:"platform"`
 	// Created is RFC 3339, empty where the image does not say.
 	Created string `json:"created"`
+	// Verified says that the bytes of all layers were compared with their
+	// digests. Layers that are stored uncompressed are read by their headers
+	// alone where there is much of them, unless that was asked for.
+	Verified bool `json:"verified"`
 }
 
 // Size holds an image's sizes in bytes; Unpacked = Live + Dead.

@@ -194,6 +194,9 @@ type Check struct {
 	Unknown []string `json:"unknown,omitempty"`
 	// Image is the image that was checked, empty for a project.
 	Image string `json:"image,omitempty"`
+	// Unverified says that the digests of the image's layers were not compared
+	// with their bytes: see [ImageFacts].
+	Unverified bool `json:"unverified,omitempty"`
 	// Project is the name of the project that was checked without an image.
 	Project string `json:"project,omitempty"`
 	// Starts are what the image starts.

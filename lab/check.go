@@ -53,7 +53,7 @@ func Check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
-	led, err := ledger.Build(indexes, ledger.Options{})
+	led, err := ledger.Build(indexes, ledgerOptions(read))
 	if err != nil {
 		return nil, fmt.Errorf("accounting for %s: %w", name, err)
 	}
@@ -81,7 +81,7 @@ func Check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle
 	if err != nil {
 		return nil, err
 	}
-	out.Image = img.Ref().Name
+	out.Image, out.Unverified = img.Ref().Name, !verified(indexes)
 	if o.Run {
 		err = confirm(ctx, env, img, out, o)
 	}

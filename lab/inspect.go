@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"whittle"
@@ -96,25 +97,31 @@ func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subj
 
 // merged reads an image's layers and accounts for their bytes.
 func merged(ctx context.Context, img whittle.Image, name string, read index.Options) ([]*whittle.Index, *whittle.Ledger, error) {
+	o := ledgerOptions(read)
 	indexes, err := index.All(ctx, img, read)
 	if err == nil {
-		err = decide(ctx, img, indexes)
+		err = decide(ctx, img, indexes, o)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading %s: %w", name, err)
 	}
-	led, err := ledger.Build(indexes, ledger.Options{})
+	led, err := ledger.Build(indexes, o)
 	if err != nil {
 		return nil, nil, fmt.Errorf("accounting for %s: %w", name, err)
 	}
 	return indexes, led, nil
 }
 
+// ledgerOptions hold the account to the limit of the layers' tables.
+func ledgerOptions(read index.Options) ledger.Options {
+	return ledger.Options{Folders: int(read.Limits.Memory / index.EntrySize)}
+}
+
 // decide reads the contents without which a copy with other metadata cannot
 // be told from other content: layers that were indexed by their headers alone
 // have no content digests.
-func decide(ctx context.Context, img whittle.Image, indexes []*whittle.Index) error {
-	for n, entries := range ledger.Undecided(indexes) {
+func decide(ctx context.Context, img whittle.Image, indexes []*whittle.Index, o ledger.Options) error {
+	for n, entries := range ledger.Undecided(indexes, o) {
 		if len(entries) == 0 {
 			continue
 		}
@@ -129,7 +136,7 @@ func (s *subject) inspection() *whittle.Inspection {
 	a, cfg := s.account, s.Config()
 	in := &whittle.Inspection{
 		Schema:     whittle.InspectSchema,
-		Image:      facts(s.Image),
+		Image:      facts(s.Image, s.account.Indexes),
 		Layers:     make([]whittle.LayerRow, 0, len(a.Ledger.Layers)),
 		Categories: a.Categories(),
 		Packages:   a.Packages(),
@@ -154,13 +161,18 @@ func (s *subject) inspection() *whittle.Inspection {
 	return in
 }
 
-func facts(img whittle.Image) whittle.ImageFacts {
+func facts(img whittle.Image, indexes []*whittle.Index) whittle.ImageFacts {
 	ref, cfg := img.Ref(), img.Config()
-	f := whittle.ImageFacts{Ref: ref.Name, Source: ref.Source, Digest: ref.Digest, Platform: cfg.Platform().String()}
+	f := whittle.ImageFacts{Ref: ref.Name, Source: ref.Source, Digest: ref.Digest, Platform: cfg.Platform().String(), Verified: verified(indexes)}
 	if !cfg.Created.IsZero() {
 		f.Created = cfg.Created.UTC().Format(time.RFC3339)
 	}
 	return f
+}
+
+// verified says whether all layers were compared with their digests.
+func verified(indexes []*whittle.Index) bool {
+	return !slices.ContainsFunc(indexes, func(idx *whittle.Index) bool { return !idx.Verified })
 }
 
 func (s *subject) size() whittle.Size {

@@ -38,6 +38,9 @@ type Env struct {
 	Machine whittle.Machine
 	// Progress gets lines about long work; nil means silence.
 	Progress Progress
+	// Notes say what of the outside world could not be had, and what that
+	// means.
+	Notes []string
 }
 
 // Images opens an image by the name that a user wrote.

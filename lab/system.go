@@ -27,12 +27,15 @@ type Limits = index.Limits
 
 // SystemOptions say how the user's own system is used.
 type SystemOptions struct {
-	// CacheDir holds the indexes of layers and the private engine's state.
+	// CacheDir holds the indexes of layers and the private engine's state. Where
+	// it is empty nothing is kept.
 	CacheDir string
 	// CacheLimit bounds the indexes in bytes; 0 is the default.
 	CacheLimit int64
 	// NoIndexCache reads every layer anew.
 	NoIndexCache bool
+	// VerifyDigests compares all layers with their digests, from their bytes.
+	VerifyDigests bool
 	// Platform picks from indexes; nil is this machine's.
 	Platform *whittle.Platform
 	// Engine is BuildKit's address; empty is $BUILDKIT_HOST, a Docker engine
@@ -50,18 +53,19 @@ type SystemOptions struct {
 func System(o SystemOptions) (*Env, error) {
 	env := &Env{
 		Images:   systemImages{source.Options{Platform: o.Platform}},
-		Packages: pypi.Open(pypi.Options{CacheDir: filepath.Join(o.CacheDir, "pypi"), Offline: o.NoIndexes}),
+		Packages: pypi.Open(pypi.Options{CacheDir: cacheFolder(o.CacheDir, "pypi"), Offline: o.NoIndexes}),
 		Dirty:    gitDirty,
-		Index:    index.Options{Limits: o.Limits, Keep: keepDatabases, KeepName: databasesVersion, KeepToo: []string{factsVersion}},
+		Index:    index.Options{Limits: o.Limits, Verify: o.VerifyDigests, Keep: keepDatabases, KeepName: databasesVersion, KeepToo: []string{factsVersion}},
 		Machine:  machine(),
 		Progress: o.Progress,
 	}
-	if !o.NoIndexCache {
+	if !o.NoIndexCache && o.CacheDir != "" {
 		cache, err := index.OpenCache(filepath.Join(o.CacheDir, "index"), o.CacheLimit)
 		if err != nil {
-			return nil, err
+			env.Notes = append(env.Notes, fmt.Sprintf("layers are read anew each time: %v", err))
+		} else {
+			env.Index.Cache = cache
 		}
-		env.Index.Cache = cache
 	}
 	if !o.NoIndexes {
 		env.Fetch = webFetcher{&http.Client{Timeout: 2 * time.Minute}}
@@ -76,6 +80,14 @@ func System(o SystemOptions) (*Env, error) {
 	return env, nil
 }
 
+// cacheFolder is a folder of the cache's, empty where there is no cache.
+func cacheFolder(cache, name string) string {
+	if cache == "" {
+		return ""
+	}
+	return filepath.Join(cache, name)
+}
+
 func engineOptions(o SystemOptions, bases bool) build.Options {
 	address := o.Engine
 	if address == "" {
@@ -85,7 +97,7 @@ func engineOptions(o SystemOptions, bases bool) build.Options {
 		Address:       address,
 		NamedContexts: bases,
 		Buildkitd:     os.Getenv("WHITTLE_BUILDKITD"),
-		StateDir:      filepath.Join(o.CacheDir, "buildkit"),
+		StateDir:      cacheFolder(o.CacheDir, "buildkit"),
 	}
 }
 

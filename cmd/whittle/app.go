@@ -25,6 +25,7 @@ type app struct {
 	cacheDir    string
 	noCache     bool
 	noIndexes   bool
+	verify      bool
 	limits      lab.Limits
 }
 
@@ -59,9 +60,11 @@ or input; 3 the engine or the network failed; 130 interrupted.`,
 	f.StringVar(&a.cacheDir, "cache-dir", "", "folder for indexes and the build engine's state (default: whittle in the user's cache)")
 	f.BoolVar(&a.noCache, "no-index-cache", false, "read layers anew instead of from the cache")
 	f.BoolVar(&a.noIndexes, "no-package-index", false, "ask no index of packages; what was asked before is known")
-	f.IntVar(&a.limits.Entries, "max-entries", 0, "refuse a layer with more tar entries (default 4,000,000)")
-	f.Int64Var(&a.limits.Unpacked, "max-unpacked", 0, "refuse a layer that unpacks to more bytes (default 256 GiB)")
+	f.BoolVar(&a.verify, "verify-digests", false, "compare the digests of all layers with their bytes, large uncompressed ones and cached ones too")
+	f.IntVar(&a.limits.Entries, "max-entries", 0, "refuse an image with more tar entries (default 4,000,000)")
+	f.Int64Var(&a.limits.Unpacked, "max-unpacked", 0, "refuse an image that unpacks to more bytes (default 256 GiB)")
 	f.IntVar(&a.limits.Name, "max-name", 0, "refuse longer names, in bytes (default 4096)")
+	f.Int64Var(&a.limits.Memory, "max-memory", 0, "refuse an image whose entries' tables take more bytes; whittle takes four times as much at most (default 2 GiB)")
 	f.Int64Var(&a.limits.Ratio, "max-ratio", 0, "refuse a large layer that unpacks to more than this many times its stored size (default 1000)")
 	root.AddCommand(a.labCommand(), a.inspectCommand(), a.compareCommand(), a.checkCommand(), a.adviseCommand(), a.simulateCommand(), a.forecastCommand(), a.fixCommand(), a.cacheCommand(), a.engineCommand())
 	return root
@@ -82,14 +85,16 @@ func version() string {
 	return v + " " + runtime.Version()
 }
 
-// cache is the folder of whittle's own in the user's cache.
+// cache is the folder of whittle's own in the user's cache, empty where the
+// user has none.
 func (a *app) cache() (string, error) {
 	if a.cacheDir != "" {
 		return filepath.Abs(a.cacheDir)
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", whittle.WithHint(fmt.Errorf("finding the cache folder: %w: %w", err, whittle.ErrUsage), "set --cache-dir")
+		a.note(fmt.Sprintf("nothing is cached, as there is no folder for it (%v): --cache-dir names one", err))
+		return "", nil
 	}
 	return filepath.Join(dir, "whittle"), nil
 }
@@ -121,7 +126,7 @@ func (a *app) env() (*lab.Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := lab.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, Progress: a.progress(), Limits: a.limits, NoIndexes: a.noIndexes}
+	o := lab.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, Progress: a.progress(), Limits: a.limits, NoIndexes: a.noIndexes, VerifyDigests: a.verify}
 	if a.platform != "" {
 		p, err := whittle.ParsePlatform(a.platform)
 		if err != nil {
@@ -129,8 +134,17 @@ func (a *app) env() (*lab.Env, error) {
 		}
 		o.Platform = &p
 	}
-	return lab.System(o)
+	env, err := lab.System(o)
+	if err == nil {
+		for _, n := range env.Notes {
+			a.note(n)
+		}
+	}
+	return env, err
 }
+
+// note says what is not an error, and not part of a result either.
+func (a *app) note(s string) { fmt.Fprintf(a.err, "whittle: note: %s\n", report.Plain(s)) }
 
 func (a *app) progress() lab.Progress {
 	if a.quiet {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sort"
 	"sync"
 
@@ -16,8 +17,8 @@ import (
 // are cores, the largest first. The limits hold for all of them together. A
 // layer that occurs twice is read once and has one index. Layers that are
 // stored uncompressed are verified where they are not too large, see freeHash.
-// Progress is told the sum over all layers. Of several errors it returns that
-// of the lowest layer.
+// Progress is told the sum over all layers. Of several errors it returns the
+// one that reading the layers in their order comes to.
 func All(ctx context.Context, img whittle.Image, opts Options) ([]*whittle.Index, error) {
 	a := &allReader{layers: img.Layers(), opts: opts, spent: &spent{}, verify: opts.Verify || plainBytes(img.Layers()) <= freeHash,
 		total: &adder{report: opts.Progress}}
@@ -40,8 +41,13 @@ func All(ctx context.Context, img whittle.Image, opts Options) ([]*whittle.Index
 		})
 	}
 	_ = g.Wait()
-	if err := a.err(); err != nil {
-		return nil, err
+	if slices.ContainsFunc(a.errs, isImageLimit) {
+		return a.inOrder(ctx)
+	}
+	for _, err := range a.errs {
+		if err != nil {
+			return nil, err
+		}
 	}
 	for i := range indexes {
 		indexes[i] = indexes[first[i]]
@@ -69,8 +75,7 @@ func (a *allReader) one(ctx context.Context, i int) *whittle.Index {
 		return idx
 	}
 	above := i + 1
-	var ofImage *imageLimit
-	if errors.As(err, &ofImage) {
+	if isImageLimit(err) {
 		above = 0
 	}
 	for _, cancel := range a.cancels[above:] {
@@ -79,21 +84,31 @@ func (a *allReader) one(ctx context.Context, i int) *whittle.Index {
 	return nil
 }
 
-// err is the error of a limit of the whole image, else that of the lowest
-// layer.
-func (a *allReader) err() error {
-	var ofImage *imageLimit
-	for _, err := range a.errs {
-		if errors.As(err, &ofImage) {
-			return err
-		}
-	}
-	for _, err := range a.errs {
+// inOrder reads the layers one after another, once all of them together came
+// to a limit: which of them does, and whether another error lies before, must
+// not hang on which was read faster.
+func (a *allReader) inOrder(ctx context.Context) ([]*whittle.Index, error) {
+	indexes := make([]*whittle.Index, len(a.layers))
+	first, order := distinct(a.layers)
+	spent := &spent{}
+	for _, i := range order {
+		r := &reader{layer: a.layers[i], opts: a.opts, verify: a.verify, spent: spent}
+		r.opts.Progress = nil
+		idx, err := r.read(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		indexes[i] = idx
 	}
-	return nil
+	for i := range indexes {
+		indexes[i] = indexes[first[i]]
+	}
+	return indexes, nil
+}
+
+func isImageLimit(err error) bool {
+	var ofImage *imageLimit
+	return errors.As(err, &ofImage)
 }
 
 // distinct says for each layer which is the first with the same bytes, and

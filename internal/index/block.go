@@ -62,6 +62,10 @@ func (f *inflater) storedBlock() error {
 }
 
 func (f *inflater) fixedHeader() error {
+	if f.fixed {
+		f.state = (*inflater).codes
+		return nil
+	}
 	l := &f.lengths
 	for i := range maxLitCodes {
 		switch {
@@ -78,7 +82,9 @@ func (f *inflater) fixedHeader() error {
 	for i := range maxDistCodes {
 		l[maxLitCodes+i] = 5
 	}
-	return f.tables(maxLitCodes, maxDistCodes)
+	err := f.tables(maxLitCodes, maxDistCodes)
+	f.fixed = err == nil
+	return err
 }
 
 // precodeOrder is the order in which the lengths of the code of code lengths
@@ -111,6 +117,7 @@ func (f *inflater) dynamicHeader() error {
 		}
 		i += n
 	}
+	f.fixed = false
 	return f.tables(literals, distances)
 }
 

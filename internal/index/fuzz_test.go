@@ -43,7 +43,7 @@ func FuzzRead(f *testing.F) {
 			f.Add(imagetest.Compress(f, codec, raw))
 		}
 	}
-	opts := Options{Limits: Limits{Entries: 1000, Unpacked: 8 << 20, Names: 1 << 20}, Hash: true}
+	opts := Options{Limits: Limits{Entries: 1000, Unpacked: 8 << 20, Memory: 1 << 20}, Hash: true}
 	f.Fuzz(func(t *testing.T, stored []byte) {
 		l := &imagetest.Layer{Codec: imagetest.Plain, Stored: stored} // without a diff ID it is not verified
 		whole, err := Read(context.Background(), l, opts)

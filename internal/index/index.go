@@ -94,7 +94,7 @@ func (r *reader) index(ctx context.Context) (*whittle.Index, error) {
 	}
 	old, cost, cached := r.opts.Cache.Get(r.layer.DiffID())
 	whole := cached && r.opts.keeps(old.KeptBy) && (old.Hashed || r.opts.NoDigests) && cost.within(r.opts.Limits)
-	if whole && r.opts.Cache.proven(ctx, r.layer, st, r.opts.Verify) {
+	if whole && r.spent.allows(cost, r.opts.Limits) && r.opts.Cache.proven(ctx, r.layer, st, r.opts.Verify) {
 		var kept int64
 		for _, b := range old.Kept {
 			kept += int64(len(b))
@@ -174,8 +174,7 @@ func Open(ctx context.Context, layer whittle.Layer) (io.ReadCloser, error) {
 }
 
 func wrap(layer whittle.Layer, err error) error {
-	var ofImage *imageLimit
-	if err == nil || errors.As(err, &ofImage) {
+	if err == nil || isImageLimit(err) {
 		return err
 	}
 	return fmt.Errorf("layer %s: %w", layer.DiffID().Short(), err)
@@ -188,8 +187,8 @@ type taken struct {
 	seen seen
 }
 
-// readStream indexes a layer by reading all of it. Where it fails, it took
-// nothing.
+// readStream indexes a layer by reading all of it. What it took of the limits
+// it took, also where it fails.
 func (r *reader) readStream(ctx context.Context, opts Options, st whittle.Stat) (idx *whittle.Index, took taken, err error) {
 	src, err := openStream(ctx, r.layer, opts.Limits, r.spent, opts.Cache != nil && st.Claim.Digest == "")
 	if err != nil {
@@ -201,8 +200,7 @@ func (r *reader) readStream(ctx context.Context, opts Options, st whittle.Stat) 
 	idx, err = r.scan(s, src, opts)
 	s.cost.Tar = src.charged
 	if err != nil {
-		r.spent.refund(s.cost)
-		return nil, taken{}, err
+		return nil, taken{cost: s.cost}, err
 	}
 	s.cost.Ratio = max(src.ratio, ratioOf(idx.Unpacked, src.stored.Load()))
 	took = taken{s.cost, seen{st.Claim.Digest, src.stored.Load(), st.Identity}}

@@ -200,11 +200,11 @@ func TestLimits(t *testing.T) {
 		"raw layers": imagetest.New(t, imagetest.Plain, "f aaaa 1000", "f bbbb 1000\nf cccc 1000"),
 	}
 	limits := map[string]Limits{
-		"the layers have more than 2 entries|--max-entries raises the limit":        {Entries: 2},
-		"the names of all entries take more than 11 B|--max-names raises the limit": {Names: 11},
-		"the layers unpack to more than 2.5 kB|--max-unpacked raises the limit":     {Unpacked: 2500},
-		"a name of 4 bytes, more than 3|--max-name raises the limit":                {Name: 3},
-		"|": {Entries: 3, Names: 12, Unpacked: 12288, Name: 4},
+		"the layers have more than 2 entries|--max-entries raises the limit":                    {Entries: 2},
+		"the tables of the layers' entries take more than 1.5 kB|--max-memory raises the limit": {Memory: 3*EntrySize + 11},
+		"the layers unpack to more than 2.5 kB|--max-unpacked raises the limit":                 {Unpacked: 2500},
+		"a name of 4 bytes, more than 3|--max-name raises the limit":                            {Name: 3},
+		"|": {Entries: 3, Memory: 3*EntrySize + 12, Unpacked: 12288, Name: 4},
 	}
 	for name, img := range images {
 		cache, err := OpenCache(t.TempDir(), 0)

@@ -32,6 +32,9 @@ type inflater struct {
 	last   bool
 	err    error
 
+	// fixed says that the tables are those of the fixed code: a stream may
+	// have millions of small blocks, and making tables takes longer than they.
+	fixed     bool
 	lengths   [maxLitCodes + maxDistCodes]uint8
 	literals  [literalTable]uint32
 	distances [distanceTable]uint32

@@ -19,14 +19,23 @@ type Limits struct {
 	// Name is the length of one name or link target in bytes; by default
 	// 4096, the most that Linux takes.
 	Name int
-	// Names is the length of all names and link targets in bytes; by default
-	// 512 MiB.
-	Names int64
+	// Memory bounds what the tables of all entries take, in bytes, at
+	// [EntrySize] for each and the length of its names; by default
+	// [DefaultMemory]. What the program takes in all is at most four times as
+	// much.
+	Memory int64
 	// Ratio bounds the unpacked bytes for each stored byte of a layer. It holds
 	// for what unpacks to more than 4 GiB; by default 1000, close to what gzip
 	// can do at most.
 	Ratio int64
 }
+
+// DefaultMemory is the limit of the tables of all entries, in bytes.
+const DefaultMemory = 2 << 30
+
+// EntrySize is what an entry takes in the tables that are made of it, in bytes
+// and roughly.
+const EntrySize = 512
 
 // ratioFrom is the number of unpacked bytes below which no ratio is suspect.
 const ratioFrom = 4 << 30
@@ -41,8 +50,8 @@ func (l Limits) withDefaults() Limits {
 	if l.Name <= 0 {
 		l.Name = 4096
 	}
-	if l.Names <= 0 {
-		l.Names = 512 << 20
+	if l.Memory <= 0 {
+		l.Memory = DefaultMemory
 	}
 	if l.Ratio <= 0 {
 		l.Ratio = 1000
@@ -100,8 +109,8 @@ func (s *spent) addEntries(n int64, l Limits) error {
 }
 
 func (s *spent) addNames(n int64, l Limits) error {
-	if s.names.Add(n) > l.Names {
-		return &imageLimit{fmt.Sprintf("the names of all entries take more than %s", whittle.Bytes(l.Names)), "--max-names"}
+	if s.names.Add(n)+EntrySize*s.entries.Load() > l.Memory {
+		return &imageLimit{fmt.Sprintf("the tables of the layers' entries take more than %s", whittle.Bytes(l.Memory)), "--max-memory"}
 	}
 	return nil
 }
@@ -131,6 +140,13 @@ func (s *spent) add(c Cost, l Limits) error {
 		return err
 	}
 	return s.addUnpacked(c.Unpacked, l)
+}
+
+// allows says whether there is room for all of a layer. Where there is not,
+// reading it says which limit it comes to first.
+func (s *spent) allows(c Cost, l Limits) bool {
+	sum := &spent{}
+	return sum.add(Cost{Entries: s.entries.Load(), Names: s.names.Load(), Tar: s.tar.Load(), Unpacked: s.unpacked.Load()}, l) == nil && sum.add(c, l) == nil
 }
 
 // refund gives back what a layer took that is read once more.

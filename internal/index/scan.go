@@ -78,8 +78,7 @@ func (s *scanner) next() (whittle.Entry, error) {
 			continue
 		}
 		e, counts, err := s.entry(h)
-		var ofImage *imageLimit
-		if errors.As(err, &ofImage) {
+		if isImageLimit(err) {
 			return e, err
 		}
 		if err != nil {

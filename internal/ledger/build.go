@@ -29,19 +29,22 @@ import (
 
 // Options bound the work. A zero field means its default.
 type Options struct {
-	// Nodes is how many paths all layers together may make, parents that are
-	// not listed included; by default 8,000,000.
-	Nodes int
+	// Folders is how many folders may stand because of what lies in them, though
+	// no layer lists them; by default 4,194,304. What symlinks make of paths has
+	// its limits in proportion.
+	Folders int
 }
 
 const (
-	defaultNodes = 8_000_000
-	// maxPathBytes bounds the paths that symlinked parents make longer than
-	// they stand in the tar, all together and each.
-	maxPathBytes = 512 << 20
-	maxPath      = 64 << 10
-	// maxSteps bounds the path components that are walked.
-	maxSteps = 1 << 28
+	defaultFolders = 4 << 20
+	// folderPath bounds, in bytes for each folder that is allowed, the paths
+	// that symlinked parents make longer than they stand in the tar; maxPath
+	// each of them.
+	folderPath = 128
+	maxPath    = 64 << 10
+	// folderSteps bounds the path components that are walked, for each folder
+	// that is allowed.
+	folderSteps = 64
 )
 
 // Build merges the layers, lowest first, and accounts for every content byte.
@@ -73,8 +76,8 @@ func Build(indexes []*whittle.Index, opts Options) (*whittle.Ledger, error) {
 // a file's last name is taken by another file of the same size and at least
 // // one of the two has no digest. Set their Content (index.Digest does) before
 // Build. It is empty where Build will fail.
-func Undecided(indexes []*whittle.Index) [][]int {
-	b, err := merge(indexes, Options{})
+func Undecided(indexes []*whittle.Index, opts Options) [][]int {
+	b, err := merge(indexes, opts)
 	if err != nil {
 		return make([][]int, len(indexes))
 	}
@@ -82,10 +85,10 @@ func Undecided(indexes []*whittle.Index) [][]int {
 }
 
 func merge(indexes []*whittle.Index, opts Options) (*builder, error) {
-	if opts.Nodes <= 0 {
-		opts.Nodes = defaultNodes
+	if opts.Folders <= 0 {
+		opts.Folders = defaultFolders
 	}
-	b := &builder{indexes: indexes, nodesLeft: opts.Nodes, pathLeft: maxPathBytes, stepsLeft: maxSteps,
+	b := &builder{indexes: indexes, folders: opts.Folders, foldersLeft: opts.Folders, pathLeft: folderPath * opts.Folders, stepsLeft: folderSteps * opts.Folders,
 		root:   &node{path: ".", kind: whittle.Dir, entry: implied},
 		ledger: &whittle.Ledger{Layers: make([]whittle.LayerSum, len(indexes))},
 		needed: map[[2]int]bool{}, notes: map[whittle.Ambiguity]bool{}}
@@ -109,7 +112,8 @@ type builder struct {
 	needed map[[2]int]bool
 	notes  map[whittle.Ambiguity]bool
 
-	nodesLeft, pathLeft, stepsLeft int
+	folders                          int // the limit
+	foldersLeft, pathLeft, stepsLeft int
 	stack                          []*node
 	slab                           []node // nodes to be used
 }
@@ -154,13 +158,14 @@ func (b *builder) grow(entries []whittle.Entry) {
 }
 
 func (b *builder) overLimit() error {
+	var err error
 	switch {
-	case b.nodesLeft < 0:
-		return fmt.Errorf("too many paths: %w", whittle.ErrLimit)
+	case b.foldersLeft < 0:
+		err = fmt.Errorf("the entries lie in more than %d folders that are not listed: %w", b.folders, whittle.ErrLimit)
 	case b.pathLeft < 0:
-		return fmt.Errorf("symlinked parents make its paths too long: %w", whittle.ErrLimit)
+		err = fmt.Errorf("symlinked parents make the paths longer than %s: %w", whittle.Bytes(folderPath*int64(b.folders)), whittle.ErrLimit)
 	case b.stepsLeft < 0:
-		return fmt.Errorf("its paths and symlinks take too many steps: %w", whittle.ErrLimit)
+		err = fmt.Errorf("the paths and symlinks take more than %d steps: %w", folderSteps*b.folders, whittle.ErrLimit)
 	}
-	return nil
+	return whittle.WithHint(err, "--max-memory raises the limit")
 }

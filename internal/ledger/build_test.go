@@ -239,7 +239,7 @@ func TestUndecided(t *testing.T) {
 			i.Entries[j].Content = [32]byte{}
 		}
 	}
-	got := Undecided(idx)
+	got := Undecided(idx, Options{})
 	if d := cmp.Diff([][]int{{0}, {0}, {1}}, got); d != "" {
 		t.Error(d)
 	}
@@ -252,7 +252,7 @@ func TestUndecided(t *testing.T) {
 func TestLimits(t *testing.T) {
 	deep := strings.Repeat("a/", 200) + "f 1"
 	idx := indexes(t, []string{"f " + deep})
-	if _, err := Build(idx, Options{Nodes: 100}); !errors.Is(err, whittle.ErrLimit) {
+	if _, err := Build(idx, Options{Folders: 100}); !errors.Is(err, whittle.ErrLimit) {
 		t.Errorf("200 directories of 100: %v", err)
 	}
 	// Each symlink leads through the one before, so that paths grow.

@@ -113,7 +113,7 @@ func checkUndecided(t *rapid.T, l *whittle.Ledger, idx, bare []*whittle.Index) {
 			b.Entries[i].Content = [32]byte{}
 		}
 	}
-	for n, list := range Undecided(bare) {
+	for n, list := range Undecided(bare, Options{}) {
 		if !slices.IsSorted(list) {
 			t.Fatalf("not sorted: %v", list)
 		}
@@ -147,7 +147,7 @@ func FuzzBuild(f *testing.F) {
 			}
 			idx = append(idx, i)
 		}
-		l, err := Build(idx, Options{Nodes: 10000})
+		l, err := Build(idx, Options{Folders: 10000})
 		if err != nil {
 			t.Skip(err)
 		}

@@ -73,7 +73,6 @@ func (t *layerTree) newNode(path string, kind whittle.Kind, entry int) *node {
 	}
 	n := &t.slab[0]
 	t.slab = t.slab[1:]
-	t.nodesLeft--
 	*n = node{path: path, kind: kind, layer: int32(t.n), entry: int32(entry), item: none}
 	return n
 }
@@ -124,6 +123,7 @@ func (t *layerTree) implied(in *node, name, full string, found *node, marker boo
 	if found != nil && marker {
 		return nil
 	}
+	t.foldersLeft--
 	made := t.newNode(full, whittle.Dir, implied)
 	switch {
 	case found == nil:

@@ -25,6 +25,9 @@ func checkDoc(c *whittle.Check) document {
 		title = cmp.Or(c.Project, "project")
 	}
 	d.add(heading{1, title + ": " + c.Verdict}, para(verdicts[c.Verdict]))
+	if c.Unverified {
+		d.add(para(notVerified))
+	}
 	if len(c.Disagreements) > 0 {
 		d.add(heading{2, "The check and the run disagree"}, list(c.Disagreements))
 	}

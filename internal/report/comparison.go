@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"whittle"
 )
@@ -26,6 +27,9 @@ func comparisonDoc(c *whittle.Comparison, rows int) document {
 			text(whittle.Bytes(im.Size.Dead)), text(optionalBytes(im.Size.Transfer)))
 	}
 	d.add(heading{1, "Comparison"}, t)
+	if slices.ContainsFunc(c.Images, func(im whittle.ImageSizes) bool { return !im.Verified }) {
+		d.add(para(notVerified))
+	}
 	if len(c.Words) > 0 {
 		d.add(list(c.Words))
 	}

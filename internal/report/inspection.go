@@ -29,6 +29,9 @@ func inspectionDoc(in *whittle.Inspection, rows int) document {
 	}
 	d.add(para(fmt.Sprintf("%s, %s. %s unpacked = %s live + %s dead; %s.", in.Image.Platform, in.Image.Digest.Short(),
 		whittle.Bytes(size.Unpacked), whittle.Bytes(size.Live), whittle.Bytes(size.Dead), transfer)))
+	if !in.Image.Verified {
+		d.add(para(notVerified))
+	}
 	d.add(heading{2, "Layers"}, layersTable(in))
 	if len(in.Categories) > 0 {
 		d.add(heading{2, "Categories"}, categoriesTable(in))
@@ -59,6 +62,9 @@ func inspectionDoc(in *whittle.Inspection, rows int) document {
 	}
 	return d
 }
+
+// notVerified is said of an image whose digests were not all compared.
+const notVerified = "The digests of layers that are stored uncompressed were not verified; --verify-digests does that."
 
 func layersTable(in *whittle.Inspection) table {
 	t := table{columns: []column{right("#"), right("Unpacked"), right("Dead"), right("Transfer"), flexible("Instruction")}}

@@ -28,7 +28,7 @@ func digest(c string) whittle.Digest { return whittle.Digest("sha256:" + strings
 func inspection(ref string, dead int64) *whittle.Inspection {
 	return &whittle.Inspection{
 		Schema: whittle.InspectSchema,
-		Image:  whittle.ImageFacts{Ref: ref, Source: "docker-archive", Digest: digest("a"), Platform: "linux/amd64", Created: "2026-01-02T03:04:05Z"},
+		Image:  whittle.ImageFacts{Ref: ref, Source: "docker-archive", Digest: digest("a"), Platform: "linux/amd64", Created: "2026-01-02T03:04:05Z", Verified: true},
 		Size:   whittle.Size{Transfer: ptr(int64(345_000_000)), Unpacked: 1_000_000_000 + dead, Live: 1_000_000_000, Dead: dead},
 		Layers: []whittle.LayerRow{
 			{Index: 0, DiffID: digest("b"), Digest: digest("c"), MediaType: "application/vnd.oci.image.layer.v1.tar+gzip", CreatedBy: "# debian.sh --arch 'amd64'",
