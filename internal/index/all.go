@@ -123,7 +123,7 @@ func distinct(layers []whittle.Layer) (first, order []int) {
 	for i, l := range layers {
 		blob, ok := l.Transfer()
 		k := key{l.DiffID(), blob}
-		if n, again := seen[k]; again && ok {
+		if n, again := seen[k]; again && ok && blob.Digest != "" {
 			first[i] = n
 			continue
 		}
