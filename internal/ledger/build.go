@@ -114,8 +114,8 @@ type builder struct {
 
 	folders                          int // the limit
 	foldersLeft, pathLeft, stepsLeft int
-	stack                          []*node
-	slab                           []node // nodes to be used
+	stack                            []*node
+	slab                             []node // nodes to be used
 }
 
 // slabSize is how many nodes are allocated at once.
