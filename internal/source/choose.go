@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -75,7 +76,7 @@ func (p *picker) byDigest(ctx context.Context, found []*leaf, prefix string) ([]
 	var in []*leaf
 	for _, l := range found {
 		for _, d := range append(slices.Clone(l.above), l.Digest) {
-			if strings.HasPrefix(d.Hex(), prefix) {
+			if strings.HasPrefix(string(d), "sha256:"+prefix) {
 				matches[l] = d
 				in = append(in, l)
 				break
@@ -89,7 +90,7 @@ func (p *picker) byDigest(ctx context.Context, found []*leaf, prefix string) ([]
 		if err := p.read(ctx, l); err != nil {
 			return nil, err
 		}
-		if l.doc != nil && l.doc.Config != nil && strings.HasPrefix(l.doc.Config.Digest.Hex(), prefix) {
+		if l.doc != nil && l.doc.Config != nil && strings.HasPrefix(string(l.doc.Config.Digest), "sha256:"+prefix) {
 			in = append(in, l)
 		}
 	}
@@ -401,6 +402,8 @@ func (p *picker) noPlatform(ctx context.Context, leaves []*leaf) error {
 	switch {
 	case absent != nil && len(there) > 0:
 		return whittle.WithHint(absent.absent, hint)
+	case absent != nil && errors.Is(absent.absent, whittle.ErrUnsupported):
+		return absent.absent
 	case absent != nil:
 		return whittle.WithHint(absent.absent, "the copy is not whole: copy the image again")
 	case len(there) > 0:

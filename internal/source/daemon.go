@@ -26,8 +26,10 @@ func openDaemon(ctx context.Context, name, ref string, o Options) (_ whittle.Ima
 		return nil, &placeError{name, fmt.Sprintf("setting up the Docker client: %v", err), whittle.ErrUsage}
 	}
 	defer cli.Close()
-	var saveOpts []client.ImageSaveOption
-	saved, err := cli.ImageSave(ctx, []string{ref}, saveOpts...)
+	if err := ping(ctx, cli, o.Deadlines.withDefaults()); err != nil {
+		return nil, daemonError(ctx, cli, name, ref, err)
+	}
+	saved, err := cli.ImageSave(ctx, []string{ref})
 	if err != nil {
 		return nil, daemonError(ctx, cli, name, ref, err)
 	}
@@ -48,6 +50,18 @@ func openDaemon(ctx context.Context, name, ref string, o Options) (_ whittle.Ima
 	return i, nil
 }
 
+// ping waits for an engine's first answer. What it does then may take its
+// time: saving an image does.
+func ping(ctx context.Context, cli *client.Client, d Deadlines) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, d.Answer, tooSlow("no answer", d.Answer))
+	defer cancel()
+	_, err := cli.Ping(ctx, client.PingOptions{})
+	if err != nil && errors.Is(context.Cause(ctx), errSlow) {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
 // spool copies to a temporary file, which is removed if that fails.
 func spool(dir string, r io.Reader) (path string, err error) {
 	f, err := os.CreateTemp(dir, "whittle-*.tar")
@@ -66,6 +80,8 @@ func daemonError(ctx context.Context, cli *client.Client, name, ref string, err 
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("opening %s: %w", name, ctx.Err())
+	case errors.Is(err, errSlow):
+		return &placeError{name, "the Docker engine at " + cli.DaemonHost() + " gives " + slowness(err), whittle.ErrEngine}
 	case errdefs.IsNotFound(err):
 		return &placeError{name, "the Docker engine has no image " + ref, whittle.ErrNotFound}
 	case client.IsErrConnectionFailed(err):

@@ -15,11 +15,12 @@ import (
 	"whittle"
 )
 
-// Deadlines bound how long a registry may take; zero fields mean defaults.
+// Deadlines bound how long a registry, or a Docker engine, may take; zero fields mean defaults.
 type Deadlines struct {
 	// Connect is for a connection and its TLS: 10 s.
 	Connect time.Duration
-	// Answer is from a request to the first byte of its answer: 20 s.
+	// Answer is from a request to the first byte of its answer, and for a Docker
+	// engine's first: 20 s.
 	Answer time.Duration
 	// Document is for a whole manifest, configuration or token, with redirects
 	// and retries, and for the beginning of a blob: 45 s. Opening an image may
@@ -64,6 +65,9 @@ func tooSlow(what string, d time.Duration) error {
 	return fmt.Errorf("%w: %s within %s", errSlow, what, seconds(d))
 }
 
+// slowness is what [tooSlow] said.
+func slowness(err error) string { return strings.TrimPrefix(err.Error(), errSlow.Error()+": ") }
+
 func seconds(d time.Duration) string { return fmt.Sprintf("%g s", d.Seconds()) }
 
 // bounded is a transport that ends requests in circles.
@@ -101,7 +105,7 @@ func (d Deadlines) reason(err error) string {
 	var u *url.Error
 	switch {
 	case errors.Is(err, errSlow):
-		return strings.TrimPrefix(err.Error(), errSlow.Error()+": ")
+		return slowness(err)
 	case errors.Is(err, errCircles):
 		return errCircles.Error()
 	case errors.As(err, &dns):

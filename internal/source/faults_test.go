@@ -256,6 +256,18 @@ func TestNoCredentialsElsewhere(t *testing.T) {
 	}
 }
 
+// TestHungEngine: a Docker engine that accepts and never answers.
+func TestHungEngine(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	o := quick()
+	o.DockerHost = "tcp://" + server.Listener.Addr().String()
+	_, err := Open(context.Background(), "docker:app", o)
+	if !errors.Is(err, whittle.ErrEngine) || !strings.Contains(err.Error(), "gives no answer within 0.15 s") {
+		t.Errorf("error %v, want the deadline", err)
+	}
+}
+
 func TestCheckRedirect(t *testing.T) {
 	for _, tc := range []struct {
 		from, to string

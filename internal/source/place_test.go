@@ -59,7 +59,7 @@ func make2(t *testing.T, codec imagetest.Codec, arch string) *made {
 	return m
 }
 
-func mustJSON(t *testing.T, v any) []byte {
+func mustJSON(t testing.TB, v any) []byte {
 	t.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -68,7 +68,7 @@ func mustJSON(t *testing.T, v any) []byte {
 	return b
 }
 
-func unmarshal(t *testing.T, b []byte, v any) {
+func unmarshal(t testing.TB, b []byte, v any) {
 	t.Helper()
 	if err := json.Unmarshal(b, v); err != nil {
 		t.Fatal(err)

@@ -13,12 +13,12 @@ import (
 
 // shape is a store of blobs for a test, and its index.json's entries.
 type shape struct {
-	t     *testing.T
+	t     testing.TB
 	files map[string][]byte
 	roots []any
 }
 
-func newShape(t *testing.T) *shape { return &shape{t: t, files: map[string][]byte{}} }
+func newShape(t testing.TB) *shape { return &shape{t: t, files: map[string][]byte{}} }
 
 // entry is a descriptor with its annotations and platform.
 type entry = map[string]any
@@ -273,6 +273,13 @@ func TestShapes(t *testing.T) {
 			s.layout(tagged(s.gone(s.image("a", amd)), "x:1"), tagged(s.image("b", amd), "y:1"))
 		}, func(s *shape) []opens {
 			return []opens{{":y", "", "b", nil}, {":x", "", "is not in the", corrupt}, {"", "", "there are 2 images", usage}}
+		}},
+		{"a digest of another kind", func(s *shape) {
+			d := maps.Clone(s.image("a", arm))
+			d["digest"] = "sha512:" + strings.Repeat("0", 128)
+			s.layout(s.index(d, s.image("b", amd)))
+		}, func(s *shape) []opens {
+			return []opens{{"", "", "b", nil}, {"", arm, "algorithm", unsupported}, {"@sha256:0000000", "", "no digest begins", absent}}
 		}},
 		{"nothing is there", func(s *shape) { s.layout(s.gone(s.index(s.image("a", amd)))) }, func(s *shape) []opens {
 			return []opens{{"", "", "is not in the", corrupt}}

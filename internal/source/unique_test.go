@@ -1,9 +1,13 @@
 package source
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -118,4 +122,50 @@ func describe(all []*known) string {
 		fmt.Fprintf(&b, "%+v ", *k)
 	}
 	return b.String()
+}
+
+// FuzzLayout opens layouts of any index.json over the blobs of two images.
+func FuzzLayout(f *testing.F) {
+	s := newShape(f)
+	a, b := s.image("a", "linux/amd64"), s.image("b", "linux/arm64")
+	for _, roots := range [][]any{{a, b}, {tagged(a, "app:1"), buildkit(b, "app:1")}, {s.index(a, s.index(b))}, {s.artifact("x/y"), s.gone(s.index())}} {
+		index, err := json.Marshal(entry{"manifests": roots})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(index, "app")
+		f.Add(index, "@sha256:"+hexOf(a)[:8])
+	}
+	f.Fuzz(func(t *testing.T, index []byte, selector string) {
+		files := maps.Clone(s.files)
+		files["index.json"] = index
+		if img, err := layoutImage(context.Background(), memory(files), selector, Options{Limits: Limits{}.withDefaults()}); err == nil {
+			if img.Config().Config.Labels["id"] == "" {
+				t.Errorf("%s %q: opened what is none of the images", index, selector)
+			}
+		}
+	})
+}
+
+// memory is a layout in memory.
+type memory map[string][]byte
+
+func (m memory) readFile(name string, limit int64) ([]byte, error) {
+	return readAll(bytes.NewReader(m[name]), name, limit)
+}
+
+func (m memory) open(_ context.Context, d whittle.Digest) (io.ReadCloser, error) {
+	b, ok := m[blobName(d)]
+	if !ok {
+		return nil, &absentError{d, "layout"}
+	}
+	return io.NopCloser(bytes.NewReader(b)), nil
+}
+
+func (m memory) manifest(ctx context.Context, d whittle.Digest) (io.ReadCloser, error) {
+	return m.open(ctx, d)
+}
+func (m memory) section(whittle.Digest) (*io.SectionReader, bool) { return nil, false }
+func (m memory) stat(context.Context, whittle.Digest) (int64, string, error) {
+	return -1, "", nil
 }

@@ -99,7 +99,9 @@ func (p *picker) walk(ctx context.Context, l *leaf, seen map[whittle.Digest]bool
 	if len(l.above) > p.o.Limits.Nested {
 		return fmt.Errorf("indexes lie more than %d deep: %w", p.o.Limits.Nested, whittle.ErrLimit)
 	}
-	if _, err := whittle.ParseDigest(string(l.Digest)); err != nil {
+	if _, err := whittle.ParseDigest(string(l.Digest)); errors.Is(err, whittle.ErrUnsupported) {
+		l.absent = err // a digest of another kind, which whittle cannot read
+	} else if err != nil {
 		return err
 	}
 	if p.visits++; p.visits > p.o.Limits.Manifests {
@@ -131,7 +133,7 @@ func (p *picker) index(ctx context.Context, l *leaf) (*document, error) {
 	if doc, ok := p.indexes[l.Digest]; ok {
 		return doc, nil
 	}
-	if isManifest(l.MediaType) {
+	if isManifest(l.MediaType) || l.absent != nil {
 		return nil, nil
 	}
 	if err := p.read(ctx, l); err != nil || l.absent != nil || l.doc.Manifests == nil {
