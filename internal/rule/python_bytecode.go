@@ -140,15 +140,31 @@ func (p *Pass) compiledBytecode(items []int) []whittle.Finding {
 	groups, rest := p.byInstall(items)
 	var edits []whittle.Edit
 	var able []installed
+	var mine []int
+	var unsure int64
 	for _, g := range groups {
-		if more, ok := noCompile(g.run); ok {
-			edits = append(edits, more...)
-			able = append(able, g)
+		more, runs, ok := p.noCompileGroup(&g)
+		if !ok {
+			rest = append(rest, g.items...)
 			continue
 		}
-		rest = append(rest, g.items...)
+		again := p.again(runs)
+		for _, i := range g.items {
+			switch name := p.Owner[i].Name; {
+			case p.bootstrapped(name, runs):
+				continue // no installer of these RUNs wrote it
+			case again.has(name):
+				unsure += p.Ledger.Items[i].Bytes
+			}
+			mine = append(mine, i)
+		}
+		edits = append(edits, more...)
+		for _, run := range runs {
+			able = append(able, installed{install: install{run: run}})
+		}
 	}
 	slices.Sort(rest)
+	slices.Sort(mine)
 	base := whittle.Finding{Risk: whittle.RiskLow, Caution: slowStart, Advice: "install without compiling, if the start may be slower"}
 	state := func(mine []int, kind string) whittle.Finding {
 		f := base
@@ -158,26 +174,17 @@ func (p *Pass) compiledBytecode(items []int) []whittle.Finding {
 		return f
 	}
 	var out []whittle.Finding
-	if fix, ok := p.dockerfileFix("install with --no-compile", edits); ok {
-		var mine []int
-		for _, g := range able {
-			mine = append(mine, g.items...)
-		}
-		slices.Sort(mine)
-		if p.bytes(mine) >= small {
-			f := state(mine, "compiled")
-			f.Fix, f.Advice = fix, "add --no-compile to pip install in "+p.runs(able)
-			f.Evidence = append(f.Evidence, p.runLines(able)...)
-			records, lines := p.shorterRecords(mine)
-			f.Change.Shrink = records
-			f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, Bytes: lines, Files: len(records), What: "the lines of RECORD that name it"})
-			if p.runsPython(able) {
-				f.Change.Plus = p.bytes(mine) // what runs later imports some of it, and compiles that
-			}
-			out = append(out, f)
-		}
-	} else {
+	if fix, ok := p.dockerfileFix("install with --no-compile", edits); !ok {
 		rest = items
+	} else if p.bytes(mine) >= small {
+		f := state(mine, "compiled")
+		f.Fix, f.Advice = fix, "add --no-compile to pip install in "+p.runs(able)
+		f.Evidence = append(f.Evidence, p.runLines(able)...)
+		records, lines := p.shorterRecords(mine)
+		f.Change.Shrink = records
+		f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, Bytes: lines, Files: len(records), What: "the lines of RECORD that name it"})
+		f.Change.Plus = unsure // what runs later imports some of it, and compiles that
+		out = append(out, f)
 	}
 	if p.bytes(rest) >= small {
 		out = append(out, state(rest, "compiled elsewhere"))
@@ -232,44 +239,12 @@ func noCompile(run *dockerfile.Instruction) (edits []whittle.Edit, ok bool) {
 	return edits, len(edits) > 0
 }
 
-// runsPython says whether something that may import what was installed runs
-// afterwards, as root or in the stage that installs.
-func (p *Pass) runsPython(groups []installed) bool {
-	for _, g := range groups {
-		chains := [][]*dockerfile.Instruction{p.chain(), p.chainOf(&p.Dockerfile.Stages[g.run.Stage])}
-		for _, chain := range chains {
-			behind := !slices.Contains(chain, g.run)
-			for _, in := range chain {
-				if in == g.run {
-					behind = true
-					continue
-				}
-				if behind && in.Keyword == "RUN" && !p.knownNotToImport(in) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-// knownNotToImport says that a RUN's commands are none that could start
-// Python: file tools, users, package managers of the system.
-func (p *Pass) knownNotToImport(in *dockerfile.Instruction) bool {
-	s, err := in.Shell()
-	if err != nil {
-		return false
-	}
-	for _, c := range s.Commands() {
-		name := c.Name()
-		switch {
-		case name == "" && len(c.Words) == 0, verbOf(name) != other, name == "find", name == "xargs":
-		case slices.Contains([]string{"apt-get", "apt", "apk", "dnf", "yum", "groupmod", "cp", "cat", "sed", "grep", "curl", "wget", "tar", "strip", "test", "[", "cd", "export"}, name):
-		default:
-			return false
-		}
-	}
-	return true
+// knownNotToImport says that a command is none that could start Python: file
+// tools, users, package managers of the system.
+func knownNotToImport(c *dockerfile.Command) bool {
+	name := c.Name()
+	return name == "" && len(c.Words) == 0 || verbOf(name) != other || name == "find" || name == "xargs" ||
+		slices.Contains([]string{"apt-get", "apt", "apk", "dnf", "yum", "groupmod", "cp", "cat", "sed", "grep", "curl", "wget", "tar", "strip", "test", "[", "cd", "export", "set", "uv"}, name)
 }
 
 // writtenBytecode states what running programs wrote beside the sources of the

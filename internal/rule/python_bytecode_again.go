@@ -1,0 +1,173 @@
+package rule
+
+import (
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/dockerfile"
+	"whittle/internal/python"
+)
+
+// noCompileGroup are the edits that keep all installers from compiling that
+// have a part in what a group's RUN brings: where the image has a copy of a
+// folder that several RUNs of a stage filled, all of these.
+func (p *Pass) noCompileGroup(g *installed) (edits []whittle.Edit, runs []*dockerfile.Instruction, ok bool) {
+	runs = []*dockerfile.Instruction{g.run}
+	if g.here != "" {
+		runs = runs[:0]
+		for _, in := range p.chainOf(&p.Dockerfile.Stages[g.run.Stage]) {
+			if commands, found := installing(in); found && slices.ContainsFunc(commands, compiles) {
+				runs = append(runs, in)
+			}
+			if in == g.run {
+				break
+			}
+		}
+	}
+	for _, run := range runs {
+		more, ok := noCompile(run)
+		if !ok {
+			return nil, nil, false
+		}
+		edits = append(edits, more...)
+	}
+	return edits, runs, len(edits) > 0
+}
+
+// compiles says that an installer compiles what it installs: uv does where it
+// is asked to.
+func compiles(c installation) bool {
+	return c.tool != "uv" && !c.has("--no-compile") || c.has("--compile-bytecode", "--compile")
+}
+
+// writtenAgain are the distributions whose bytecode is there again after the
+// installers wrote none: programs that run afterwards import their modules and
+// may write beside them. all says that it may be any of them.
+type writtenAgain struct {
+	all   bool
+	names map[string]bool
+}
+
+func (w *writtenAgain) has(name string) bool { return w.all || w.names[name] }
+
+// again says what the commands behind the first of some RUNs write, in their
+// stage and in the image.
+func (p *Pass) again(runs []*dockerfile.Instruction) writtenAgain {
+	w := writtenAgain{names: map[string]bool{}}
+	for _, chain := range [][]*dockerfile.Instruction{p.chain(), p.chainOf(&p.Dockerfile.Stages[runs[0].Stage])} {
+		behind := !slices.Contains(chain, runs[0])
+		for _, in := range chain {
+			if in.Keyword == "RUN" && (behind || in == runs[0]) {
+				p.rewritten(in, in == runs[0], &w)
+			}
+			behind = behind || in == runs[0]
+		}
+	}
+	return w
+}
+
+// rewritten adds what the commands of a RUN import; of the first RUN those behind
+// its first installer.
+func (p *Pass) rewritten(in *dockerfile.Instruction, first bool, w *writtenAgain) {
+	s, err := in.Shell()
+	if err != nil {
+		w.all = true
+		return
+	}
+	for _, c := range s.Commands() {
+		i, installs := readInstallation(c)
+		switch {
+		case first:
+			first = !installs
+		case installs && i.tool == "uv", knownNotToImport(&c), p.noBytecode(in, &c):
+		case installs && i.tool == "pip":
+			w.names["pip"] = true
+		default:
+			p.program(&c, w)
+		}
+	}
+}
+
+// noBytecode says that Python writes no bytecode in a command: by the stage's
+// environment or its own.
+func (p *Pass) noBytecode(in *dockerfile.Instruction, c *dockerfile.Command) bool {
+	const name = "PYTHONDONTWRITEBYTECODE"
+	if slices.ContainsFunc(c.Assigns, func(w dockerfile.Word) bool { return strings.HasPrefix(w.Text, name+"=") && len(w.Text) > len(name)+1 }) {
+		return true
+	}
+	set := false
+	for _, other := range p.chainOf(&p.Dockerfile.Stages[in.Stage]) {
+		if other == in {
+			break
+		}
+		if other.Keyword != "ENV" {
+			continue
+		}
+		for i, a := range other.Args {
+			if value, ok := strings.CutPrefix(a.Value, name+"="); ok {
+				set = strings.Trim(value, `"'`) != ""
+			} else if a.Value == name && i == 0 && len(other.Args) == 2 {
+				set = other.Args[1].Value != ""
+			}
+		}
+	}
+	return set
+}
+
+// bootstrapped says that a distribution came with the virtual environment that
+// some RUNs install into, and not by them: whoever makes one compiles it.
+func (p *Pass) bootstrapped(name string, runs []*dockerfile.Instruction) bool {
+	if name != "pip" && name != "setuptools" && name != "wheel" {
+		return false
+	}
+	for _, run := range runs {
+		commands, _ := installing(run)
+		for _, c := range commands {
+			if slices.ContainsFunc(c.Words[c.verb:], func(w dockerfile.Word) bool {
+				r, err := python.ParseRequirement(w.Value)
+				return err == nil && r.Name == name
+			}) {
+				return false
+			}
+		}
+	}
+	i, ok := p.Graph.Find(name)
+	return !ok || !slices.ContainsFunc(p.Graph.Edges, func(e python.Edge) bool { return e.To == i && e.From >= 0 })
+}
+
+// program adds what a program imports: all that its distribution needs, where
+// it is one of an installed distribution.
+func (p *Pass) program(c *dockerfile.Command, w *writtenAgain) {
+	name, module := c.Name(), ""
+	if strings.HasPrefix(name, "python") && len(c.Words) > 2 && c.Words[1].Value == "-m" {
+		module = topModule(c.Words[2].Value)
+	}
+	if module == "venv" || module == "ensurepip" || name == "virtualenv" {
+		return // the interpreter that runs is another one
+	}
+	for i := range p.Graph.Distributions {
+		d := &p.Graph.Distributions[i]
+		if d.VendoredBy != "" || p.isApplication(d) || !(module != "" && has(d, module) || module == "" && offers(d, name)) {
+			continue
+		}
+		for j, needed := range p.Graph.Needed([]int{i}) {
+			if needed {
+				w.names[p.Graph.Distributions[j].Name] = true
+			}
+		}
+		return
+	}
+	w.all = true
+}
+
+// offers says that a distribution brings a program.
+func offers(d *python.Distribution, name string) bool {
+	return name != "" && slices.ContainsFunc(d.EntryPoints, func(e python.EntryPoint) bool { return e.Group == "console_scripts" && e.Name == name })
+}
+
+// has says that a distribution brings a module or package at the top.
+func has(d *python.Distribution, module string) bool {
+	at := d.Site + "/" + module
+	return slices.ContainsFunc(d.Files, func(f string) bool { return f == at+".py" || strings.HasPrefix(f, at+"/") })
+}
