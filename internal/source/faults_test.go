@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -265,6 +266,36 @@ func TestHungEngine(t *testing.T) {
 	_, err := Open(context.Background(), "docker:app", o)
 	if !errors.Is(err, whittle.ErrEngine) || !strings.Contains(err.Error(), "gives no answer within 0.15 s") {
 		t.Errorf("error %v, want the deadline", err)
+	}
+}
+
+// TestEngineProtocol reads an image from a server that answers as a Docker
+// engine does: a ping, and the archive of docker save. TestEngine has a real
+// one, where there is one.
+func TestEngineProtocol(t *testing.T) {
+	m := make2(t, imagetest.Plain, "amd64")
+	archive, err := os.ReadFile(writeTar(t, dockerFiles(t, true, map[string]*made{"app:1": m})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/_ping":
+			w.Header().Set("Api-Version", "1.44")
+		case strings.HasSuffix(r.URL.Path, "/images/get") && r.URL.Query().Get("names") == "app:1":
+			w.Write(archive)
+		default:
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `{"message":"reference does not exist"}`)
+		}
+	}))
+	t.Cleanup(server.Close)
+	o := Options{DockerHost: "tcp://" + server.Listener.Addr().String(), TempDir: t.TempDir()}
+	if got := opened(t, "docker:app:1", o); got.Ref().Source != Docker || got.Ref().Digest != digestOf(m.config) {
+		t.Errorf("opened %+v", got.Ref())
+	}
+	if _, err := Open(context.Background(), "docker:app:2", o); !errors.Is(err, whittle.ErrNotFound) || !strings.Contains(err.Error(), "the Docker engine has no image app:2") {
+		t.Errorf("an image that is not there: %v", err)
 	}
 }
 
