@@ -112,6 +112,8 @@ func (d Deadlines) reason(err error) string {
 		return dns.Name + " cannot be resolved to an address"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return "the connection broke off"
 	case errors.As(err, &timeout) && timeout.Timeout() && strings.Contains(err.Error(), "awaiting response headers"):
 		return fmt.Sprintf("no answer within %s", seconds(d.Answer))
 	case errors.As(err, &timeout) && timeout.Timeout():
