@@ -20,6 +20,9 @@ var (
 	ErrLimit = errors.New("over the limit")
 	// ErrUsage: the command line, a configuration file or a Dockerfile is wrong.
 	ErrUsage = errors.New("bad input")
+	// ErrSystem: this machine failed: a full disk, an output that takes nothing
+	// more, a folder that another process works in.
+	ErrSystem = errors.New("system")
 	// ErrEngine: the build engine or the network failed, or there is none.
 	ErrEngine = errors.New("build engine")
 )

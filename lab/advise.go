@@ -84,7 +84,7 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 			img.Close()
 		}
 	}()
-	o.InspectOptions = studied(name, o.InspectOptions)
+	o.InspectOptions = studied(env, img, name, o.InspectOptions)
 	env.progress().Step("reading " + name)
 	read := env.Index
 	read.Keep, read.KeepName, read.KeepToo, read.Distil, read.Hash = keepFacts, factsVersion, nil, distil, true

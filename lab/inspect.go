@@ -67,7 +67,7 @@ func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subj
 	if err != nil {
 		return nil, err
 	}
-	o = studied(name, o)
+	o = studied(env, img, name, o)
 	defer func() {
 		if err != nil {
 			img.Close()

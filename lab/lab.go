@@ -30,6 +30,9 @@ type Env struct {
 	// Dirty says which of a folder's files have changes that version control
 	// does not have; nil knows of none.
 	Dirty func(ctx context.Context, dir string, files []string) ([]string, error)
+	// Secret is the key by which this user's own records are known; nil is an
+	// empty one.
+	Secret func() []byte
 	// Index reads layers.
 	Index index.Options
 	// Now is the clock; nil means time.Now.
@@ -69,6 +72,13 @@ type silent struct{}
 
 func (silent) Step(string)       {}
 func (silent) Writer() io.Writer { return nil }
+
+func (e *Env) key() []byte {
+	if e.Secret == nil {
+		return nil
+	}
+	return e.Secret()
+}
 
 func (e *Env) progress() Progress {
 	if e.Progress == nil {

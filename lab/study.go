@@ -115,7 +115,7 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 	if s.bases, err = openBases(ctx, env, p.Bases); err != nil {
 		return nil, err
 	}
-	s.out, err = openFolder(s.o.Out)
+	s.out, err = openFolder(p.Dir, s.o.Out)
 	return s, err
 }
 
@@ -139,6 +139,7 @@ func (s *study) close() {
 	if s.engine != nil {
 		s.engine.Close()
 	}
+	s.out.close()
 }
 
 // selectVariants keeps the variants that were asked for.
@@ -189,7 +190,7 @@ func openBases(ctx context.Context, env *Env, places map[string]string) (map[str
 }
 
 func (s *study) buildAll(ctx context.Context) error {
-	context, err := contextDigest(ctx, s.project.Dir, string(s.out))
+	context, err := contextDigest(ctx, s.project.Dir, s.out.dir)
 	if err != nil {
 		return err
 	}
@@ -199,7 +200,7 @@ func (s *study) buildAll(ctx context.Context) error {
 	}
 	for i, v := range s.project.Variants {
 		print := fingerprint(context, s.project, v, digests, s.o)
-		if kept, ok := s.kept(v.Name, print, fingerprint(context, s.project, v, digests, measured(s.o))); ok {
+		if kept, ok := s.kept(ctx, v.Name, print, fingerprint(context, s.project, v, digests, measured(s.o))); ok {
 			s.env.progress().Step(fmt.Sprintf("variant %s (%d of %d): kept from before", v.Name, i+1, len(s.project.Variants)))
 			s.variants = append(s.variants, *kept)
 			continue
@@ -210,7 +211,7 @@ func (s *study) buildAll(ctx context.Context) error {
 			return s.interrupted(v, err)
 		}
 		out.Fingerprint = print
-		if err := s.out.save(out, s.sources[v.Name]); err != nil {
+		if err := s.out.save(ctx, s.env, out, s.sources[v.Name]); err != nil {
 			return err
 		}
 		s.variants = append(s.variants, *out)
@@ -223,13 +224,12 @@ func measured(o StudyOptions) StudyOptions { o.Quick = false; return o }
 
 // kept is a finished variant from before. What a longer study has measured
 // does for a quick one.
-func (s *study) kept(name string, prints ...whittle.Digest) (*whittle.Variant, bool) {
-	for _, print := range prints {
-		if v, ok := s.out.load(name, print); ok && s.o.Resume {
-			return v, true
-		}
+func (s *study) kept(ctx context.Context, name string, prints ...whittle.Digest) (*whittle.Variant, bool) {
+	if !s.o.Resume {
+		return nil, false
 	}
-	return nil, false
+	v, ok := s.out.load(ctx, s.env, name)
+	return v, ok && slices.Contains(prints, v.Fingerprint)
 }
 
 // interrupted says what was kept when a study could not go on.

@@ -55,6 +55,7 @@ func System(o SystemOptions) (*Env, error) {
 		Images:   systemImages{source.Options{Platform: o.Platform}},
 		Packages: pypi.Open(pypi.Options{CacheDir: cacheFolder(o.CacheDir, "pypi"), Offline: o.NoIndexes}),
 		Dirty:    gitDirty,
+		Secret:   userKey(o.CacheDir),
 		Index:    index.Options{Limits: o.Limits, Verify: o.VerifyDigests, Keep: keepDatabases, KeepName: databasesVersion, KeepToo: []string{factsVersion}},
 		Machine:  machine(),
 		Progress: o.Progress,

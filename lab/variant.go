@@ -33,10 +33,10 @@ func (s *study) variant(ctx context.Context, v project.Variant) (*whittle.Varian
 		return nil, err
 	}
 	out := &whittle.Variant{Name: v.Name, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args,
-		Build: whittle.BuildFacts{Log: relative("logs", v.Name+".log"), Archive: relative("images", v.Name+".tar"), Cold: !s.o.Quick,
+		Build: whittle.BuildFacts{Log: relative("logs", v.Name+".log"), Archive: archivePath(v.Name), Cold: !s.o.Quick,
 			Engine: s.engineFacts(), Date: s.env.now().UTC().Format(time.RFC3339)},
 		Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}}
-	log, err := os.Create(s.out.path(out.Build.Log))
+	log, err := s.out.create(out.Build.Log)
 	if err != nil {
 		return nil, fmt.Errorf("writing the log: %w", err)
 	}
@@ -90,7 +90,7 @@ func (s *study) view(variant string) build.Progress {
 func (s *study) definition(v project.Variant) build.Definition {
 	d := build.Definition{Context: s.project.Dir, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args, Platform: v.Platform,
 		Bases: s.bases, Offline: s.o.Offline}
-	if rel, err := filepath.Rel(s.project.Dir, string(s.out)); err == nil && filepath.IsLocal(rel) {
+	if rel, err := filepath.Rel(s.project.Dir, s.out.dir); err == nil && filepath.IsLocal(rel) {
 		d.Exclude = []string{filepath.ToSlash(rel)}
 	}
 	return d

@@ -70,10 +70,10 @@ type trial struct {
 func newWorkshop(s *study) (*workshop, error) {
 	w := &workshop{study: s, fresh: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}, remade: map[string]remade{}}
 	var err error
-	if w.dir, err = os.MkdirTemp(string(s.out), "work-*"); err != nil {
+	if w.dir, err = os.MkdirTemp(s.out.dir, workPattern); err != nil {
 		return nil, fmt.Errorf("making a folder for a copy of the project: %w", err)
 	}
-	if w.images, err = os.MkdirTemp(string(s.out), "trials-*"); err == nil {
+	if w.images, err = os.MkdirTemp(s.out.dir, trialsPattern); err == nil {
 		err = copyTree(s.project.Dir, w.dir, s.ownFolder)
 	}
 	if err != nil {
@@ -103,7 +103,7 @@ func (w *workshop) close() error {
 
 // ownFolder says that a path in the project is a study's own.
 func (s *study) ownFolder(rel string, d fs.DirEntry) bool {
-	return d.IsDir() && (filepath.Join(s.project.Dir, rel) == string(s.out) || d.Name() == OutName)
+	return d.IsDir() && (filepath.Join(s.project.Dir, rel) == s.out.dir || d.Name() == OutName)
 }
 
 func trialKey(variant string, s state) string { return variant + " " + string(s.digest()) }
@@ -122,7 +122,7 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 		return nil, fmt.Errorf("variant %s: %w: %w", v.Name, err, whittle.ErrUsage)
 	}
 	w.builds++
-	out, err := openFolder(filepath.Join(w.images, fmt.Sprintf("%s-%d", v.Name, w.builds)))
+	out, err := makeFolder(filepath.Join(w.images, fmt.Sprintf("%s-%d", v.Name, w.builds)))
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.Is(err, errNo):
 		return exitNo
-	case errors.Is(err, whittle.ErrEngine), errors.Is(err, whittle.ErrAuth):
+	case errors.Is(err, whittle.ErrEngine), errors.Is(err, whittle.ErrAuth), errors.Is(err, whittle.ErrSystem):
 		return exitEngine
 	}
 	return exitUsage
@@ -94,7 +94,7 @@ func (a *app) complain(err error, code int) {
 // sentence is an error on one line, without the sentinels that only sort it.
 func sentence(err error) string {
 	s := strings.Join(strings.Fields(err.Error()), " ")
-	for _, sentinel := range []error{whittle.ErrUsage, whittle.ErrEngine} {
+	for _, sentinel := range []error{whittle.ErrUsage, whittle.ErrEngine, whittle.ErrSystem} {
 		s = strings.ReplaceAll(s, ": "+sentinel.Error(), "")
 	}
 	return s
