@@ -216,15 +216,7 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 	if err != nil {
 		return err
 	}
-	for i, f := range files {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := replaceFile(places[i], f.After); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.out.commit(ctx, s.env, s.project.Dir, files, places)
 }
 
 // places are where the files truly lie: within the project, each once.

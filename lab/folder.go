@@ -32,10 +32,10 @@ type folder struct {
 	lock *os.File // nil where the folder is a part of a locked one
 }
 
-// openFolder makes the study's folder, locks it, and removes what a run that
-// was killed has left in it. The folder ignores itself for git, and the builds
+// openFolder makes the study's folder, locks it, finishes what a run that was
+// killed has begun to write, and removes what else it has left. The folder ignores itself for git, and the builds
 // never send it. close frees it.
-func openFolder(project, dir string) (folder, error) {
+func openFolder(env *Env, project, dir string) (folder, error) {
 	if err := noLinks(project, dir); err != nil {
 		return folder{}, err
 	}
@@ -45,6 +45,9 @@ func openFolder(project, dir string) (folder, error) {
 	}
 	if f.lock, err = f.take(); err != nil {
 		return f, err
+	}
+	if err := f.finish(env, project); err != nil {
+		return f, errors.Join(err, f.close())
 	}
 	f.sweep()
 	if _, err := os.Lstat(f.path(".gitignore")); errors.Is(err, fs.ErrNotExist) {
@@ -163,7 +166,7 @@ func (f folder) sweep() {
 		return
 	}
 	defer root.Close()
-	for dir, patterns := range map[string][]string{".": {workPattern, trialsPattern, partialPattern}, "images": {partialPattern}, "variants": {partialPattern}} {
+	for dir, patterns := range map[string][]string{".": {workPattern, trialsPattern, stagedPattern, partialPattern}, "images": {partialPattern}, "variants": {partialPattern}} {
 		entries, _ := fs.ReadDir(root.FS(), dir)
 		for _, e := range entries {
 			for _, pattern := range patterns {

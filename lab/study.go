@@ -115,7 +115,7 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 	if s.bases, err = openBases(ctx, env, p.Bases); err != nil {
 		return nil, err
 	}
-	s.out, err = openFolder(p.Dir, s.o.Out)
+	s.out, err = openFolder(env, p.Dir, s.o.Out)
 	return s, err
 }
 

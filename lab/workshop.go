@@ -246,21 +246,6 @@ func (w *workshop) put(name string, text []byte) error {
 	return nil
 }
 
-// replaceFile writes a file whole and keeps the mode that it had.
-func replaceFile(file string, text []byte) error {
-	info, err := os.Stat(file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("writing %s: %w", file, err)
-	}
-	if err := WriteFile(file, text); err != nil {
-		return err
-	}
-	if info != nil {
-		return os.Chmod(file, info.Mode().Perm())
-	}
-	return nil
-}
-
 // advise asks the rules about a trial's image. It is nil where there is none.
 func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only []string) (*whittle.Advice, *examined, error) {
 	if t.archive == "" {

@@ -1,0 +1,5 @@
+//go:build unix && !linux
+
+package lab
+
+func copyAttributes(_, _ string) {}

@@ -1,0 +1,177 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"whittle"
+)
+
+// change is a project with three files to change, one of them new.
+func change(t *testing.T) (dir string, f folder, env *Env, files []whittle.FileChange, places []string) {
+	t.Helper()
+	dir = t.TempDir()
+	must(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))
+	must(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("old 1"), 0o640))
+	must(t, os.WriteFile(filepath.Join(dir, "sub", "b.txt"), []byte("old 2"), 0o755))
+	env = fakeEnv(nil)
+	env.Secret = func() []byte { return []byte("mine") }
+	f, err := openFolder(env, dir, filepath.Join(dir, OutName))
+	must(t, err)
+	t.Cleanup(func() { f.close() })
+	files = []whittle.FileChange{
+		{Path: "Dockerfile", Before: []byte("old 1"), After: []byte("new 1")},
+		{Path: "sub/b.txt", Before: []byte("old 2"), After: []byte("new 2 is longer")},
+		{Path: "fresh", Created: true, After: []byte("new 3")},
+	}
+	for _, c := range files {
+		places = append(places, filepath.Join(dir, filepath.FromSlash(c.Path)))
+	}
+	return dir, f, env, files, places
+}
+
+// contents are the texts at places, "-" where nothing is.
+func contents(places []string) (out [3]string) {
+	for i, p := range places {
+		out[i] = "-"
+		if text, err := os.ReadFile(p); err == nil {
+			out[i] = string(text)
+		}
+	}
+	return out
+}
+
+var (
+	before = [3]string{"old 1", "old 2", "-"}
+	after  = [3]string{"new 1", "new 2 is longer", "new 3"}
+)
+
+func TestCommit(t *testing.T) {
+	dir, f, env, files, places := change(t)
+	must(t, unix.Setxattr(places[0], "user.note", []byte("kept"), 0))
+	second := filepath.Join(dir, "second name")
+	must(t, os.Link(places[1], second))
+	theirs := os.Chown(places[0], 4242, 4242) == nil
+	must(t, f.commit(context.Background(), env, dir, files, places))
+	if got := contents(places); got != after {
+		t.Errorf("contents %q", got)
+	}
+	info, err := os.Stat(places[0])
+	must(t, err)
+	st := info.Sys().(*syscall.Stat_t)
+	note := make([]byte, 10)
+	n, _ := unix.Getxattr(places[0], "user.note", note)
+	if info.Mode() != 0o640 || theirs && st.Uid != 4242 || string(note[:max(n, 0)]) != "kept" {
+		t.Errorf("mode %v, owner %d, attribute %q", info.Mode(), st.Uid, note)
+	}
+	if text, _ := os.ReadFile(second); string(text) != after[1] {
+		t.Errorf("the file's second name has %q", text)
+	}
+	if left := names(t, f.dir); len(left) != 5 {
+		t.Errorf("left in the folder: %q", left)
+	}
+}
+
+// TestCommitKilled: a process is killed at each step; the next one finds files
+// that are all as before, or makes them all as they should be.
+func TestCommitKilled(t *testing.T) {
+	for step, want := range [][3]string{before, after, after, after, after} {
+		dir, f, env, files, places := change(t)
+		staged := filepath.Join(f.dir, ".whittle-staged-1")
+		must(t, os.Mkdir(staged, 0o755))
+		j, err := stageAll(context.Background(), staged, dir, files, places)
+		must(t, err)
+		if step > 0 {
+			must(t, f.begin(env, j))
+		}
+		for i := range step - 1 {
+			must(t, os.Rename(filepath.Join(staged, string(rune('0'+i))), places[i]))
+		}
+		must(t, f.close())
+		f, err = openFolder(env, dir, f.dir)
+		must(t, err)
+		if got := contents(places); got != want {
+			t.Errorf("killed after step %d: %q", step, got)
+		}
+		if left := names(t, f.dir); len(left) != 5 {
+			t.Errorf("killed after step %d: left in the folder: %q", step, left)
+		}
+		must(t, f.close())
+	}
+}
+
+// TestCommitOverwritten: a file of two names is written in its place; where
+// that was cut short it is written again, and where the user has changed the
+// file meanwhile it is not.
+func TestCommitOverwritten(t *testing.T) {
+	for now, want := range map[string]string{"": after[1], "new 2": after[1], "old 2": after[1], "mine": "mine"} {
+		dir, f, env, files, places := change(t)
+		must(t, os.Link(places[1], filepath.Join(dir, "second")))
+		staged := filepath.Join(f.dir, ".whittle-staged-1")
+		must(t, os.Mkdir(staged, 0o755))
+		j, err := stageAll(context.Background(), staged, dir, files, places)
+		must(t, err)
+		must(t, f.begin(env, j))
+		must(t, os.WriteFile(places[1], []byte(now), 0o644))
+		must(t, f.finish(env, dir))
+		if got := contents(places); got != [3]string{after[0], want, after[2]} {
+			t.Errorf("%q: %q", now, got)
+		}
+	}
+}
+
+// TestCommitForged: a journal that a project brings changes nothing.
+func TestCommitForged(t *testing.T) {
+	dir, f, env, _, places := change(t)
+	must(t, os.Mkdir(filepath.Join(f.dir, "staged"), 0o755))
+	must(t, os.WriteFile(filepath.Join(f.dir, "staged", "0"), []byte("forged"), 0o644))
+	j := journal{Dir: dir, Staged: "staged", Files: []journalRow{{"Dockerfile", whittle.SHA256(sha256.Sum256([]byte("old 1"))), whittle.SHA256(sha256.Sum256([]byte("forged")))}}}
+	body, err := json.Marshal(j)
+	must(t, err)
+	for _, seal := range []string{"", sealOf([]byte("theirs"), body)} {
+		must(t, os.WriteFile(f.path(journalName), append(body, seal...), 0o644))
+		must(t, f.finish(env, dir))
+		if got := contents(places); got != before {
+			t.Errorf("contents %q", got)
+		}
+		if exists(f.path(journalName)) {
+			t.Error("the journal is still there")
+		}
+	}
+}
+
+// TestCommitFull: a disk that is full before the change has begun leaves all
+// as it was.
+func TestCommitFull(t *testing.T) {
+	dir, f, env, files, places := change(t)
+	if err := unix.Mount("tmpfs", f.dir, "tmpfs", 0, "size=16k"); err != nil {
+		t.Skipf("needs a small file system to fill: %v", err)
+	}
+	defer func() { _ = unix.Unmount(f.dir, unix.MNT_DETACH) }()
+	files[2].After = make([]byte, 64<<10)
+	err := f.commit(context.Background(), env, dir, files, places)
+	if !errors.Is(err, whittle.ErrSystem) || !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("error %v", err)
+	}
+	if got := contents(places); got != before {
+		t.Errorf("contents %q", got)
+	}
+	if left := names(t, f.dir); len(left) != 0 {
+		t.Errorf("left: %q", left)
+	}
+	files[2].After = []byte(after[2]) // another file system: nothing can be renamed into its place
+	must(t, f.commit(context.Background(), env, dir, files, places))
+	if got := contents(places); got != after {
+		t.Errorf("contents %q", got)
+	}
+}
