@@ -62,7 +62,8 @@ func Check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle
 		return nil, fmt.Errorf("reading the files of %s: %w", name, err)
 	}
 	dists, _ := python.Distributions(ctx, f)
-	in := &check.Image{Root: f, Config: img.Config(), Distributions: dists, Sources: f.source, Binaries: f.binary, Builtins: f.builtins, Commands: o.Commands,
+	in := &check.Image{Root: f, Config: img.Config(), Distributions: dists, Sources: f.source, Binaries: f.binary, Builtins: f.builtins,
+		Version: f.version, Commands: o.Commands,
 		Bound: func(name string) (string, bool) {
 			return newest(ctx, env, name, environmentOf(f, img.Config().Platform()))
 		}}
@@ -90,7 +91,7 @@ func Check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle
 
 // factsVersion names the selection of keepFacts and the forms of distil in
 // cached indexes: change it when either changes.
-const factsVersion = "facts-v7"
+const factsVersion = "facts-v8"
 
 // maxText bounds the scripts that are kept whole, in bytes.
 const maxText = 256 << 10
@@ -111,7 +112,11 @@ func maybeBinary(e *whittle.Entry) bool {
 	return e.Mode&0o111 != 0 || strings.Contains(base, ".so") || path.Ext(base) == ".sh" || !strings.Contains(base, ".") && path.Base(path.Dir(e.Path)) == "bin"
 }
 
-var initFunction = regexp.MustCompile(`PyInit_([A-Za-z0-9_]+)`)
+var (
+	initFunction = regexp.MustCompile(`PyInit_([A-Za-z0-9_]+)`)
+	// patchLevel is PY_VERSION as a string of the program.
+	patchLevel = regexp.MustCompile(`\x00(3\.\d+\.\d+(?:(?:a|b|rc)\d+)?)\+?\x00`)
+)
 
 // distil makes of a file what checks need of it: package databases and scripts
 // stay as they are, Python text and binaries become facts.
@@ -133,6 +138,9 @@ func distil(e *whittle.Entry, content []byte) []byte {
 			for _, m := range initFunction.FindAllSubmatch(content, -1) {
 				names = append(names, string(m[1]))
 			}
+			for _, m := range patchLevel.FindAllSubmatch(content, -1) {
+				names = append(names, versionMark+string(m[1]))
+			}
 			slices.Sort(names)
 			b = append(b, binaryMark+strings.Join(slices.Compact(names), " ")...)
 		}
@@ -145,6 +153,10 @@ func distil(e *whittle.Entry, content []byte) []byte {
 
 // binaryMark stands before the facts of a binary, which no script begins with.
 const binaryMark = "\x00elf\x00"
+
+// versionMark stands before what may be an interpreter's version, among the
+// modules that are compiled into it.
+const versionMark = "="
 
 // evidence is a root with what was distilled of its files.
 type evidence struct {
@@ -291,6 +303,33 @@ func (f *evidence) resolve(p string) (string, bool) {
 // builtins are the modules that are compiled into an interpreter, or into the
 // shared library that it loads; nil where neither says.
 func (f *evidence) builtins(program string) []string {
+	out := slices.DeleteFunc(f.interpreterFacts(program), func(s string) bool { return strings.HasPrefix(s, versionMark) })
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// version is the full version of an interpreter of a series ("3.13") as its
+// program has it, empty where that is not clear.
+func (f *evidence) version(program, series string) string {
+	found := ""
+	for _, s := range f.interpreterFacts(program) {
+		v, ok := strings.CutPrefix(s, versionMark)
+		switch {
+		case !ok || !strings.HasPrefix(v, series+"."):
+		case found != "" && found != v:
+			return ""
+		default:
+			found = v
+		}
+	}
+	return found
+}
+
+// interpreterFacts are the built-in modules of an interpreter and what may be
+// its version.
+func (f *evidence) interpreterFacts(program string) []string {
 	files := []string{program}
 	if e, ok := f.binary(program); ok {
 		for _, lib := range e.Needed {
@@ -310,9 +349,6 @@ func (f *evidence) builtins(program string) []string {
 		if _, names, ok := bytes.Cut(rest, []byte(binaryMark)); ok {
 			out = append(out, strings.Fields(string(names))...)
 		}
-	}
-	if len(out) == 0 {
-		return nil
 	}
 	return out
 }

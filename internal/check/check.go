@@ -39,6 +39,9 @@ type Image struct {
 	// Builtins are the modules compiled into the interpreter at a path, nil
 	// where that is not known.
 	Builtins func(path string) []string
+	// Version is the full version of the interpreter at a path, of a series
+	// ("3.13"), empty where that is not known; nil knows none.
+	Version func(path, series string) string
 	// Project is what the project's files declare, nil where there are none.
 	Project *python.Declared
 	// Folder is the project's folder, nil where it is not known.

@@ -18,11 +18,14 @@ import (
 // root in memory: paths to contents.
 func site(files map[string]string) map[string]string {
 	all := map[string]string{
-		"usr/local/lib/python3.13/os.py":   "import sys",
-		"usr/local/lib/python3.13/site.py": "import os",
-		"usr/local/bin/python3.13":         "",
-		"etc/passwd":                       "root:x:0:0:root:/root:/bin/sh\n",
-		"app/main.py":                      "import os\n",
+		"usr/local/lib/python3.13/os.py":                 "import sys",
+		"usr/local/lib/python3.13/site.py":               "import os",
+		"usr/local/bin/python3.13":                       "",
+		"usr/local/lib/python3.13/encodings/__init__.py": "",
+		"usr/local/lib/python3.13/encodings/aliases.py":  "",
+		"usr/local/lib/python3.13/encodings/utf_8.py":    "",
+		"etc/passwd":  "root:x:0:0:root:/root:/bin/sh\n",
+		"app/main.py": "import os\n",
 	}
 	for p, text := range files {
 		all[p] = text

@@ -41,8 +41,56 @@ func (s *state) importsOf(st *start, r root) []whittle.Problem {
 		for _, f := range n.Failures {
 			out = append(out, s.adjust(st, s.problem(st, r, walk, n, f)))
 		}
+		for _, d := range n.Doubts {
+			s.doubt(st, r, d)
+		}
+		for _, f := range n.Perhaps {
+			s.perhaps(st, r, f)
+		}
 	}
 	return out
+}
+
+// doubt notes an import that may fail or not. Names that a module makes up are
+// only doubted where the application asks for them: distributions are made to
+// fit together.
+func (s *state) doubt(st *start, r root, d python.Doubt) {
+	at := fmt.Sprintf("%s:%d", s.shown(d.File), d.Line)
+	line := fmt.Sprintf("whether %s, which %s imports, is there", d.Module, at)
+	if d.Cause == python.NoName {
+		if !s.ownFile(d.File, r.im.Finder) {
+			return
+		}
+		line = fmt.Sprintf("whether %s, which makes names when it runs, defines %s, which %s imports", d.Module, d.Name, at)
+	}
+	if d.Why != "" {
+		line += ": " + s.shownIn(d.Why)
+	}
+	st.doubts(line)
+}
+
+// perhaps notes an import of the application that fails if it runs.
+func (s *state) perhaps(st *start, r root, f python.Failure) {
+	if f.Caught() || !s.ownFile(f.File, r.im.Finder) {
+		return
+	}
+	st.doubts(fmt.Sprintf("whether %s:%d imports %s, which is not there", s.shown(f.File), f.Line, f.Module))
+}
+
+// shownIn is a reason whose first word may be a file and a line.
+func (s *state) shownIn(why string) string {
+	file, rest, _ := strings.Cut(why, " ")
+	if name, line, ok := strings.Cut(file, ":"); ok {
+		return s.shown(name) + ":" + line + " " + rest
+	}
+	return why
+}
+
+// doubts notes what could not be followed, once.
+func (st *start) doubts(line string) {
+	if !slices.Contains(st.unknown, line) {
+		st.unknown = append(st.unknown, line)
+	}
 }
 
 // targetProblem is that of a module that no statement names.

@@ -38,12 +38,13 @@ type root struct {
 
 // importer is the one of a process; processes with the same path share it.
 func (s *state) importer(st *start, executable, first string) *python.Importer {
-	p := python.Process{Executable: executable, First: first, Env: st.env, WorkDir: st.dir, Home: s.home(st.env)}
+	p := python.Process{Executable: executable, First: first, Env: st.env, WorkDir: st.dir, Home: s.home(st.env),
+		NoSite: strings.Contains(st.flags, "S"), NoUserSite: strings.ContainsAny(st.flags, "Is")}
 	if st.env["PYTHONSAFEPATH"] != "" {
 		p.First = ""
 	}
-	key := strings.Join([]string{executable, p.First, st.env["PYTHONPATH"], st.env["PYTHONNOUSERSITE"], st.dir, p.Home}, "\x00")
-	if im, ok := s.importers[key]; ok {
+	key := strings.Join([]string{executable, p.First, st.env["PYTHONPATH"], st.env["PYTHONNOUSERSITE"], st.dir, p.Home, st.flags}, "\x00")
+	if im, ok := s.importers[key]; ok && (im == nil || !im.Touched() || s.touchedBy[im] == st) {
 		return im
 	}
 	real, _, _ := s.stat(executable)
@@ -56,11 +57,17 @@ func (s *state) importer(st *start, executable, first string) *python.Importer {
 		s.importers[key] = nil
 		return nil
 	}
+	if f.Interpreter.Version == f.Interpreter.Series && s.Version != nil {
+		if v := s.Version(real, f.Interpreter.Series); v != "" {
+			f.Interpreter.Version = v
+		}
+	}
 	v := f.Interpreter.Numbers()
 	im := &python.Importer{Finder: f, Sources: s.Sources, Runtime: python.Runtime{Version: v, Platform: "linux", OSName: "posix",
 		System: "Linux", Implementation: f.Interpreter.Implementation, Machine: s.Config.Platform().Machine()}}
 	im.Loads = func(file string) bool { return len(s.libraryProblems(file, real)) == 0 }
-	s.importers[key] = im
+	im.Begin()
+	s.importers[key], s.touchedBy[im] = im, st
 	return im
 }
 
@@ -75,6 +82,7 @@ func (s *state) home(env map[string]string) string {
 // https://docs.python.org/3/using/cmdline.html
 func (s *state) startPython(st *start, executable string, args []string) {
 	isolated := false
+	st.flags = ""
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") && args[0] != "-" {
 		flag := args[0]
 		args = args[1:]
@@ -113,8 +121,11 @@ func (s *state) startPython(st *start, executable string, args []string) {
 				if c == 'I' {
 					st.env = withoutPython(st.env)
 				}
+				st.flags += string(c)
 			case 'E':
 				st.env = withoutPython(st.env)
+			case 'S', 's':
+				st.flags += string(c)
 			}
 		}
 	}
@@ -142,7 +153,7 @@ func (s *state) startPython(st *start, executable string, args []string) {
 		return
 	}
 	st.argv = append([]string{args[0]}, args[1:]...)
-	s.startScript(st, executable, real, src, nil)
+	s.startScript(st, executable, real, src, []string{st.flags})
 }
 
 func withoutPython(env map[string]string) map[string]string {
@@ -175,6 +186,11 @@ func (s *state) startScript(st *start, executable, file string, src *python.Sour
 		first = ""
 	}
 	for _, f := range flags {
+		for _, c := range f {
+			if strings.ContainsRune("ISPs", c) && !strings.ContainsRune(st.flags, c) {
+				st.flags += string(c)
+			}
+		}
 		if strings.Contains(f, "I") || strings.Contains(f, "P") {
 			first = ""
 		}
@@ -202,6 +218,9 @@ func (s *state) startModule(st *start, executable, module string, args []string,
 	im := s.begin(st, executable, first)
 	if im == nil {
 		return
+	}
+	if loader, f := im.Import("runpy"); f != nil || loader != nil {
+		st.python.roots = append(st.python.roots, root{im: im, node: loader, failure: f, what: "python -m"})
 	}
 	node, f := im.RunModule(module)
 	st.python.roots = append(st.python.roots, root{im: im, node: node, failure: f, what: "python -m " + module})

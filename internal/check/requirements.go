@@ -41,7 +41,7 @@ func (s *state) requirementsOf(st *start, d *python.Distribution, env python.Env
 		if err != nil {
 			continue
 		}
-		if applies, err := r.Marker.Evaluate(env, ""); err != nil || !applies {
+		if !applies(r, st.python.finder.Interpreter, env) {
 			continue
 		}
 		name := python.Normalize(r.Name)
@@ -60,6 +60,20 @@ func (s *state) requirementsOf(st *start, d *python.Distribution, env python.Env
 		out = append(out, p)
 	}
 	return out
+}
+
+// applies says whether a requirement's marker holds for certain. Where the
+// interpreter's patch level is not known, it has to hold for the lowest and for
+// the highest.
+func applies(r python.Requirement, i python.Interpreter, env python.Environment) bool {
+	holds, err := r.Marker.Evaluate(env, "")
+	if err != nil || !holds || i.Numbers()[2] >= 0 {
+		return err == nil && holds
+	}
+	env.PythonFullVersion = i.Series + ".999"
+	env.ImplementationVersion = env.PythonFullVersion
+	holds, err = r.Marker.Evaluate(env, "")
+	return err == nil && holds
 }
 
 // installed is the version of a distribution.

@@ -32,8 +32,10 @@ type start struct {
 	// interpreter included in programs; empty where it was not found.
 	program  string
 	programs []string
-	// python is what is imported, nil for other programs.
+	// python is what is imported, nil for other programs; flags are the letters
+	// of the interpreter's options that change where it looks.
 	python *pythonStart
+	flags  string
 	// optional: the start may fail without the image failing, as in a list of
 	// a shell script that goes on.
 	optional bool

@@ -22,17 +22,20 @@ type state struct {
 	// ownModules are the top-level modules of the application.
 	ownModules map[string]bool
 	importers  map[string]*python.Importer
-	loader     *elf.Loader
-	found      map[string]string
-	user       *account
-	names      *python.Names
+	// touchedBy is the start that an importer was made for: one that changed
+	// its path is of no use to others.
+	touchedBy map[*python.Importer]*start
+	loader    *elf.Loader
+	found     map[string]string
+	user      *account
+	names     *python.Names
 	// inImage and inProject are read when they are asked for.
 	inImage, inProject *places
 }
 
 func newState(img *Image) *state {
 	s := &state{Image: img, env: map[string]string{}, owner: map[string]int{}, ownModules: map[string]bool{},
-		importers: map[string]*python.Importer{}, found: map[string]string{}}
+		importers: map[string]*python.Importer{}, touchedBy: map[*python.Importer]*start{}, found: map[string]string{}}
 	if s.names = img.Names; s.names == nil {
 		s.names = python.NewNames(img.Distributions, img.Project)
 	}

@@ -85,7 +85,7 @@ func (u *usage) cutOff() bool {
 			continue
 		}
 		for _, r := range st.python.roots {
-			if slices.ContainsFunc(u.importsOf(st, r), own) {
+			if slices.ContainsFunc(u.importsOf(st, r), own) || len(st.unknown) > 0 {
 				return true
 			}
 		}

@@ -204,6 +204,9 @@ func ordered(n int, op string) Truth {
 // than are known.
 func compareTuples(a value, op string, b value) Truth {
 	for i := range min(len(a.v), len(b.v)) {
+		if a.v[i] < 0 || b.v[i] < 0 {
+			return Maybe
+		}
 		if a.v[i] != b.v[i] {
 			return ordered(a.v[i]-b.v[i], op)
 		}
@@ -383,6 +386,8 @@ func (e *evaluator) known(name string) value {
 		return value{kind: 'n', n: rt.Version[0]}
 	case name == "sys.version_info.minor":
 		return value{kind: 'n', n: rt.Version[1]}
+	case name == "sys.version_info.micro" && rt.Version[2] >= 0:
+		return value{kind: 'n', n: rt.Version[2]}
 	case name == "sys.platform":
 		return text(rt.Platform)
 	case name == "sys.platform.startswith":
@@ -428,7 +433,7 @@ func (e *evaluator) version() value {
 	}
 	lo, ok := index()
 	if ok && e.take("]") {
-		if lo < len(v) {
+		if lo < len(v) && v[lo] >= 0 {
 			return value{kind: 'n', n: v[lo]}
 		}
 		return value{}

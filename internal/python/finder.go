@@ -24,6 +24,9 @@ type Process struct {
 	// Home the user's home directory.
 	Env           map[string]string
 	WorkDir, Home string
+	// NoSite says that no site-packages are added (python -S), NoUserSite none
+	// of the user's (-s, -I).
+	NoSite, NoUserSite bool
 }
 
 // Found is what the search for a module came to.
@@ -68,13 +71,17 @@ type Finder struct {
 	// that it runs in, nil for none.
 	Interpreter Interpreter
 	Venv        *Venv
+	// Process is how it is started; First is empty where it is not on the path
+	// any more.
+	Process
 
 	t        *tree
 	suffixes []string            // of extension modules, the most particular first
 	builtin  map[string]bool     // nil where it is not known
 	mapped   map[string]string   // editable: module → file or folder
 	spaces   map[string][]string // editable: namespace → folders
-	opaque   bool                // something on the path cannot be looked into
+	opaque   string              // what on the path cannot be looked into
+	pth      []pthLine           // code of .pth files that has not run
 	top      map[string]Module
 }
 
@@ -83,7 +90,7 @@ type Finder struct {
 // [whittle.ErrNotFound] where the program leads to no installation.
 func NewFinder(root whittle.Root, p Process, builtins []string) (*Finder, error) {
 	t := newTree(root)
-	f := &Finder{t: t, mapped: map[string]string{}, spaces: map[string][]string{}, top: map[string]Module{}}
+	f := &Finder{t: t, Process: p, mapped: map[string]string{}, spaces: map[string][]string{}, top: map[string]Module{}}
 	venv := t.venvOf(p.Executable)
 	interp, ok := t.installation(p.Executable, venv)
 	if !ok {
@@ -98,14 +105,20 @@ func NewFinder(root whittle.Root, p Process, builtins []string) (*Finder, error)
 	}
 	f.suffixes = extensionSuffixes(t, interp)
 	f.addDir(p.First)
+	f.First = ""
+	if len(f.Path) > 0 {
+		f.First = f.Path[0]
+	}
 	for _, dir := range filepathList(p.Env["PYTHONPATH"]) {
 		f.addDir(whittle.Join(p.WorkDir, dir))
 	}
 	f.addDir(path.Join(interp.Prefix, "lib", "python"+strings.ReplaceAll(interp.Series, ".", "")+".zip"))
 	f.addDir(interp.Lib)
 	f.addDir(interp.Lib + "/lib-dynload")
-	for _, dir := range f.sites(p) {
-		f.addSite(dir)
+	if !p.NoSite {
+		for _, dir := range f.sites(p) {
+			f.addSite(dir)
+		}
 	}
 	return f, nil
 }
@@ -162,7 +175,7 @@ func (f *Finder) sites(p Process) []string {
 	name := "lib/" + f.Interpreter.name() + "/site-packages"
 	var dirs []string
 	system := f.Venv == nil || f.Venv.SystemSite
-	if p.Env["PYTHONNOUSERSITE"] == "" && p.Home != "" && system {
+	if p.Env["PYTHONNOUSERSITE"] == "" && !p.NoUserSite && p.Home != "" && system {
 		dirs = append(dirs, path.Join(p.Home, ".local", name))
 	}
 	if f.Venv != nil {
@@ -188,11 +201,28 @@ func (f *Finder) addDir(dir string) {
 		return
 	}
 	if f.t.isFile(real) {
-		f.opaque = true
+		f.opaque = "/" + real + " was not looked into"
 		return
 	}
 	f.Path = append(f.Path, real)
 }
+
+// insertDir puts a folder at an index of the path. Entries that are not there
+// count for nothing.
+func (f *Finder) insertDir(index int, dir string) {
+	real, ok := f.t.follow("", dir)
+	if !ok {
+		return
+	}
+	if f.t.isFile(real) {
+		f.opaque = "/" + real + " was not looked into"
+		return
+	}
+	f.Path = slices.Insert(slices.Clone(f.Path), min(index, len(f.Path)), real)
+}
+
+// pthLine is a line of a .pth file that is code.
+type pthLine struct{ file, text string }
 
 // addSite appends a site-packages folder with what its .pth files add.
 func (f *Finder) addSite(dir string) {
@@ -211,7 +241,7 @@ func (f *Finder) addSite(dir string) {
 func (f *Finder) addPth(dir, name string) {
 	b, err := f.t.read(dir+"/"+name, maxSmall)
 	if err != nil {
-		f.opaque = true
+		f.opaque = "/" + dir + "/" + name + " was not read"
 		return
 	}
 	for line := range strings.Lines(strings.TrimPrefix(string(b), "\ufeff")) {
@@ -226,8 +256,8 @@ func (f *Finder) addPth(dir, name string) {
 			if _, err := f.t.root.Lstat(dir + "/setuptools/_distutils/__init__.py"); err == nil {
 				f.mapped["distutils"] = dir + "/setuptools/_distutils"
 			}
-		case strings.Contains(line, "sys.path") || strings.Contains(line, "addsitedir") || strings.Contains(line, "meta_path"):
-			f.opaque = true
+		default:
+			f.pth = append(f.pth, pthLine{dir + "/" + name, line})
 		}
 	}
 }
@@ -244,12 +274,12 @@ var (
 func (f *Finder) addEditable(dir, line string) {
 	m := editableFinder.FindStringSubmatch(line)
 	if m == nil {
-		f.opaque = true
+		f.opaque = "an editable install in /" + dir + " was not understood"
 		return
 	}
 	b, err := f.t.read(dir+"/"+m[1]+".py", maxSmall)
 	if err != nil || b == nil {
-		f.opaque = true
+		f.opaque = "/" + dir + "/" + m[1] + ".py was not read"
 		return
 	}
 	for _, d := range dictOf.FindAllStringSubmatch(string(b), -1) {
@@ -305,7 +335,10 @@ func (f *Finder) findTop(name string) Module {
 			return Module{Name: name, Found: Namespace, Dirs: []string{}}
 		}
 	}
-	if f.opaque || f.builtin == nil && mayBeBuiltin[name] {
+	if f.Interpreter.freezes(name) {
+		return Module{Name: name, Found: Builtin}
+	}
+	if f.opaque != "" || f.builtin == nil && mayBeBuiltin[name] {
 		return Module{Name: name, Found: Opaque}
 	}
 	return Module{Name: name}
@@ -319,7 +352,10 @@ func (f *Finder) Sub(parent Module, name string) Module {
 			return m
 		}
 	}
-	if m := f.search(full, name, parent.Dirs); m.Found != Missing || !f.opaque || parent.Found != Namespace {
+	if m := f.search(full, name, parent.Dirs); m.Found != Missing || f.opaque == "" || parent.Found != Namespace {
+		if m.Found == Missing && f.Interpreter.freezes(full) {
+			m.Found = Builtin
+		}
 		return m
 	}
 	return Module{Name: full, Found: Opaque}
@@ -418,9 +454,10 @@ func extensionSuffixes(t *tree, i Interpreter) []string {
 	return []string{tag + "x86_64-linux-gnu.so", ".abi3.so", ".so"}
 }
 
-// Numbers is the version as numbers: 3, 13, 5.
+// Numbers is the version as numbers: 3, 13, 5; the last is -1 where it is not
+// known.
 func (i Interpreter) Numbers() [3]int {
-	var v [3]int
+	v := [3]int{0, 0, -1}
 	for n, part := range strings.SplitN(i.Version, ".", 3) {
 		digits := part
 		for len(digits) > 0 {
@@ -439,28 +476,4 @@ func filepathList(s string) []string {
 		return nil
 	}
 	return strings.Split(s, ":")
-}
-
-// alwaysBuiltin are compiled into every CPython from 3.8 on; sys.builtin_module_names
-// of a build without any others (Debian's, the official images').
-var alwaysBuiltin = names(`_abc _ast _codecs _collections _functools _imp _io _locale _operator _signal _sre
-	_stat _string _symtable _thread _tracemalloc _warnings _weakref atexit builtins errno faulthandler gc
-	itertools marshal posix pwd sys time _frozen_importlib _frozen_importlib_external zipimport __main__`)
-
-// mayBeBuiltin are the standard library's modules in C that some builds
-// compile in and others keep as files (sys.stdlib_module_names of 3.9 to 3.14).
-var mayBeBuiltin = names(`_asyncio _bisect _blake2 _bz2 _codecs_cn _codecs_hk _codecs_iso2022 _codecs_jp _codecs_kr
-	_codecs_tw _contextvars _crypt _csv _ctypes _curses _curses_panel _datetime _dbm _decimal _elementtree _gdbm
-	_hashlib _heapq _hmac _interpchannels _interpqueues _interpreters _json _lsprof _lzma _md5 _multibytecodec
-	_multiprocessing _opcode _pickle _posixshmem _posixsubprocess _queue _random _remote_debugging _scproxy _sha1
-	_sha2 _sha256 _sha3 _sha512 _socket _sqlite3 _ssl _statistics _struct _suggestions _sysconfig _tkinter _tokenize
-	_types _typing _uuid _xxsubinterpreters _zoneinfo _zstd array audioop binascii cmath fcntl grp math mmap nis
-	ossaudiodev pyexpat readline resource select spwd syslog termios unicodedata zlib`)
-
-func names(s string) map[string]bool {
-	m := map[string]bool{}
-	for _, n := range strings.Fields(s) {
-		m[n] = true
-	}
-	return m
 }

@@ -37,7 +37,13 @@ type Failure struct {
 	In, File string
 	Line     int
 	Context  Context
+	// exceptional: it stands in a handler of something that hardly happens.
+	exceptional bool
 }
+
+// Caught says that the statement stands in a handler, or a part of a try, that
+// hardly runs.
+func (f *Failure) Caught() bool { return f.exceptional || f.Context&(Guarded|Handler) != 0 }
 
 // Node is a module as importing it would leave it.
 type Node struct {
@@ -48,13 +54,25 @@ type Node struct {
 	// imported; Guarded those that fail and are caught; Perhaps those that
 	// fail if they run, which depends on a condition that is not known.
 	Failures, Guarded, Perhaps []Failure
+	// Doubts are those that may fail or not.
+	Doubts []Doubt
 	// Later are the statements that run when a function is called.
 	Later []*Import
 
 	imports []edge // the modules that are imported with it
 	loading bool
-	fate    Truth // whether importing it fails; Maybe while it is not known
+	at      int    // the import that is running
+	why     string // why it may be there although it was not found
+	more    string // why the package may have other modules
+	fate    Truth  // whether importing it fails; Maybe while it is not known
 	decided bool
+}
+
+// Doubt is a statement that imports what may be there or not; Why says what
+// makes that unknown.
+type Doubt struct {
+	Failure
+	Why string
 }
 
 type edge struct {
@@ -77,6 +95,11 @@ type Importer struct {
 	// all can.
 	Loads func(path string) bool
 	nodes map[string]*Node
+	// missed are the names that were not found, hanging counts the statements
+	// around that may not run, or are caught.
+	missed  []string
+	hanging int
+	made    changes
 }
 
 // Import imports a module by its full name, with its parents. Where it, or a
@@ -167,21 +190,27 @@ func (im *Importer) part(parent *Node, full, name string) (*Node, *Failure) {
 	case parent == nil:
 		m = im.Top(full)
 	case parent.Dirs == nil:
-		if parent.opaque() || synthetic[full] {
+		if parent.opaque() || synthetic[full] || im.made.set[full] {
 			return nil, nil
 		}
 		return nil, &Failure{Cause: NotPackage, Module: full}
 	default:
 		m = im.Sub(parent.Module, name)
-		if m.Found == Missing && (parent.Source != nil && parent.Source.Open || parent.bound("__path__") || synthetic[full]) {
-			m.Found = Opaque
-		}
+	}
+	why := ""
+	if m.Found == Missing {
+		m.Found, why = im.unfound(parent, full, name)
+	} else if m.Found == Opaque && im.opaque != "" {
+		why = im.opaque
 	}
 	if im.nodes == nil {
 		im.nodes = map[string]*Node{}
 	}
-	n := &Node{Module: m}
+	n := &Node{Module: m, why: why}
 	im.nodes[full] = n
+	if m.Found == Missing || m.Found == Opaque {
+		im.missed = append(im.missed, full)
+	}
 	switch m.Found {
 	case Missing:
 		return nil, &Failure{Module: full}
@@ -223,12 +252,19 @@ func (im *Importer) loadAs(n *Node, main bool) {
 	rt := im.Runtime
 	rt.Main = main || n.Name == "__main__"
 	tries := outcomes{}
+	im.enter(n)
+	effects := 0
 	for i := range n.Source.Imports {
 		imp := &n.Source.Imports[i]
+		effects = im.effects(n, effects, i, tries, rt)
+		n.at = i
 		if imp.Context&TypeChecking != 0 {
 			continue
 		}
 		runs := tries.runs(imp, rt)
+		if runs == Maybe && len(imp.Conditions) > 0 {
+			runs = im.imports(n, imp, tries, rt)
+		}
 		guarded := imp.Context&Guarded != 0
 		switch {
 		case runs == No:
@@ -242,13 +278,29 @@ func (im *Importer) loadAs(n *Node, main bool) {
 			tries.add(imp, im.statement(n, imp, &n.Failures, false), runs)
 		}
 	}
+	im.effects(n, effects, -1, tries, rt)
+}
+
+// imports is whether a statement runs whose conditions may be about paths.
+func (im *Importer) imports(n *Node, imp *Import, tries outcomes, rt Runtime) Truth {
+	return im.runs(n, &Effect{Line: imp.Line, Conditions: imp.Conditions, Tries: imp.Tries}, tries, rt)
 }
 
 // statement imports what a statement imports. What is not there is added to
 // the failures; it says whether the statement fails.
 func (im *Importer) statement(n *Node, imp *Import, failures *[]Failure, caught bool) Truth {
-	nodes, fs := im.targets(n, imp)
+	if caught {
+		im.hanging++
+		defer func() { im.hanging-- }()
+	}
+	nodes, fs, doubts := im.targets(n, imp)
 	fate := No
+	if len(doubts) > 0 {
+		fate = Maybe
+		if !caught {
+			n.Doubts = append(n.Doubts, doubts...)
+		}
+	}
 	for _, to := range nodes {
 		n.imports = append(n.imports, edge{to, imp.Line, caught})
 		if !caught || fate == Yes {
@@ -267,40 +319,68 @@ func (im *Importer) statement(n *Node, imp *Import, failures *[]Failure, caught 
 
 // Resolve is what a later statement of a module would import, and what of that
 // is not there.
-func (im *Importer) Resolve(n *Node, imp *Import) ([]*Node, []Failure) { return im.targets(n, imp) }
+func (im *Importer) Resolve(n *Node, imp *Import) ([]*Node, []Failure) {
+	nodes, failures, _ := im.targets(n, imp)
+	return nodes, failures
+}
 
-// targets are the modules that a statement imports, and what it does not find.
-func (im *Importer) targets(n *Node, imp *Import) (nodes []*Node, failures []Failure) {
+// targets are the modules that a statement imports, what it does not find, and
+// what may be there or not.
+func (im *Importer) targets(n *Node, imp *Import) (nodes []*Node, failures []Failure, doubts []Doubt) {
 	fail := func(f *Failure) {
 		f.Wanted, _ = n.absolute(imp)
 		f.Names = imp.Names
 		f.In, f.File, f.Line, f.Context = n.Name, n.File, imp.Line, imp.Context
+		f.exceptional = slices.ContainsFunc(imp.Conditions, func(c Condition) bool { return c.Text == "except" })
 		failures = append(failures, *f)
+	}
+	doubt := func(f Failure, why string) {
+		f.In, f.File, f.Line, f.Context = n.Name, n.File, imp.Line, imp.Context
+		doubts = append(doubts, Doubt{f, why})
 	}
 	name, ok := n.absolute(imp)
 	if !ok {
 		fail(&Failure{Cause: NoParent, Module: strings.Repeat(".", imp.Level) + imp.Module})
-		return nil, failures
+		return nil, failures, nil
 	}
 	nodes, f := im.chain(name)
 	if f != nil {
 		fail(f)
-		return nodes, failures
+		return nodes, failures, nil
 	}
-	if imp.Names == nil || len(nodes) == 0 || nodes[len(nodes)-1].Name != name {
-		return nodes, failures
+	if top := im.nodes[topName(name)]; top != nil && top.Found != Opaque && im.made.unsure != "" && top.File != "" && !im.isStandard(top.File) && top != n {
+		doubt(Failure{Module: topName(name)}, im.made.unsure)
+	}
+	if len(nodes) == 0 || nodes[len(nodes)-1].Name != name {
+		if at := im.opaquePart(name); at != nil && at.why != "" {
+			doubt(Failure{Module: at.Name}, at.why)
+		}
+		return nodes, failures, doubts
+	}
+	if imp.Names == nil {
+		return nodes, failures, doubts
 	}
 	from := nodes[len(nodes)-1]
 	for _, item := range imp.Names {
 		// A package that imports from itself while it is imported finds what it
 		// bound before, and else its submodules.
 		itself := from == n && n.Dirs != nil && imp.Context&Lazy == 0 && !slices.Contains(imp.Known, item) && !implicit[item]
-		if item == "*" || !itself && im.defines(from, item, 0) == Yes {
+		if item == "*" {
+			more, missing := im.star(from)
+			nodes = append(nodes, more...)
+			for _, name := range missing {
+				fail(&Failure{Cause: NoName, Module: from.Name, Name: name})
+			}
+			continue
+		}
+		if !itself && im.defines(from, item, 0) == Yes {
 			continue
 		}
 		if from.Dirs == nil {
 			if im.defines(from, item, 0) == No {
 				fail(&Failure{Cause: NoName, Module: name, Name: item})
+			} else if !im.hints(from, item, 0) {
+				doubt(Failure{Cause: NoName, Module: name, Name: item}, "")
 			}
 			continue
 		}
@@ -316,61 +396,29 @@ func (im *Importer) targets(n *Node, imp *Import) (nodes []*Node, failures []Fai
 			} else {
 				fail(&Failure{Cause: NoName, Module: name, Name: item})
 			}
+		case f == nil:
+			if at := im.nodes[name+"."+item]; at != nil && at.why != "" {
+				doubt(Failure{Module: at.Name}, at.why)
+			}
+		case !itself && !im.hints(from, item, 0):
+			doubt(Failure{Cause: NoName, Module: name, Name: item}, "")
 		}
 	}
-	return nodes, failures
+	return nodes, failures, doubts
 }
 
-// hasStar says that the module's text takes names that it does not show.
-func (n *Node) hasStar() bool {
-	return n.Source != nil && slices.ContainsFunc(n.Source.Imports, func(i Import) bool { return slices.Contains(i.Names, "*") })
-}
+func topName(module string) string { top, _, _ := strings.Cut(module, "."); return top }
 
-// isSubmoduleLike says that a name that a package lacks is more likely a
-// module than an attribute: packages without any text of their own have
-// nothing else.
-func isSubmoduleLike(from *Node, _ string) bool {
-	return from.Source != nil && len(from.Source.Names) == 0
-}
-
-// maxStars bounds how far star imports are followed.
-const maxStars = 20
-
-// defines says whether a module binds a name.
-func (im *Importer) defines(n *Node, name string, depth int) Truth {
-	if implicit[name] || n.bound(name) {
-		return Yes
-	}
-	if n.opaque() || depth > maxStars {
-		return Maybe
-	}
-	if n.Source == nil {
-		return No
-	}
-	for i := range n.Source.Imports {
-		imp := &n.Source.Imports[i]
-		if len(imp.Names) != 1 || imp.Names[0] != "*" || imp.Context&(Lazy|TypeChecking) != 0 {
-			continue
-		}
-		full, ok := n.absolute(imp)
-		if !ok {
-			return Maybe
-		}
-		from := im.node(full)
-		switch {
-		case n.loading && (from == nil || from.loading):
-			continue // the star has not run, or not to its end: no names are there yet
-		case from == nil:
-			return Maybe
-		case strings.HasPrefix(name, "_") && (!from.bound("__all__") || !from.bound(name)):
-			continue // a star takes such names only where __all__ has them
-		}
-		// A star takes submodules too, where __all__ names them.
-		if t := im.defines(from, name, depth+1); t != No || from.Dirs != nil && from.bound("__all__") {
-			return Maybe
+// opaquePart is the part of a dotted name that could not be looked into.
+func (im *Importer) opaquePart(name string) *Node {
+	for i := 0; i <= len(name); i++ {
+		if i == len(name) || name[i] == '.' {
+			if n := im.nodes[name[:i]]; n != nil && n.Found == Opaque {
+				return n
+			}
 		}
 	}
-	return No
+	return nil
 }
 
 // absolute is the full name of the module that a statement names.
@@ -428,25 +476,3 @@ func (im *Importer) fails(n *Node) Truth {
 	n.fate, n.decided = fate, decided || fate == Yes
 	return fate
 }
-
-// Defines says whether a module binds a name, or has it as a submodule.
-func (im *Importer) Defines(n *Node, name string) Truth {
-	if t := im.defines(n, name, 0); t != No || n.Dirs == nil {
-		return t
-	}
-	if sub, f := im.part(n, n.Name+"."+name, name); f == nil {
-		if sub == nil {
-			return Maybe
-		}
-		return Yes
-	}
-	return No
-}
-
-// implicit are the attributes that every module has.
-var implicit = names(`__name__ __doc__ __file__ __path__ __package__ __spec__ __loader__ __dict__ __builtins__ __cached__ __annotations__`)
-
-// synthetic are modules that others put into sys.modules under names that no
-// file has.
-var synthetic = names(`os.path six.moves pkg_resources.extern setuptools.extern typing.io typing.re requests.packages
-	pip._vendor.six.moves urllib3.packages.six.moves`)

@@ -16,7 +16,8 @@ const (
 // Scan reads the text of a module, of any Python 3. It never fails: what could
 // not be read is said in Broken.
 func Scan(src []byte) *Source {
-	s := &scan{lexer: newLexer(src), out: &Source{}, names: map[string]bool{}, checking: map[string]bool{"TYPE_CHECKING": true}}
+	s := &scan{lexer: newLexer(src), out: &Source{}, names: map[string]bool{}, checking: map[string]bool{"TYPE_CHECKING": true},
+		imported: map[string]bool{}, namesAt: map[string]int{}, calledNames: map[string]bool{}}
 	if bytes.HasPrefix(src, []byte("#!")) {
 		line, _, more := bytes.Cut(src[:min(len(src), 4096)], []byte("\n"))
 		if s.out.Shebang = string(line); more {
@@ -32,7 +33,11 @@ func Scan(src []byte) *Source {
 		s.out.Names = append(s.out.Names, n)
 	}
 	slices.Sort(s.out.Names)
+	for _, n := range s.out.Names {
+		s.out.NamesAt = append(s.out.NamesAt, s.namesAt[n])
+	}
 	s.out.Open = s.out.Open || s.names["__getattr__"]
+	s.kept()
 	return s.out
 }
 
@@ -50,6 +55,17 @@ type scan struct {
 	// import_module is importlib's.
 	checking map[string]bool
 	importer bool
+	// alias has dotted names by the names that stand for them, imported the
+	// names of imported modules.
+	alias    map[string]string
+	namesAt  map[string]int
+	imported map[string]bool
+	values   []Value
+	// calledNames are the functions that are called at the top, enumNext says
+	// that the next class puts its names into the module.
+	calledNames map[string]bool
+	enumNext    bool
+	exports     exported
 }
 
 // block is one open block: the statements that are indented below a header.
@@ -58,8 +74,12 @@ type block struct {
 	keyword string
 	// function and class say how many of them are open.
 	function, class int
-	context         Context
-	conditions      []Condition
+	// in is the outermost function, or the class that it makes an object of;
+	// exports says that a class's names are the module's, too.
+	in         string
+	exports    bool
+	context    Context
+	conditions []Condition
 	// ends says that the last statement raises.
 	ends bool
 	*chain
@@ -81,8 +101,8 @@ type chain struct {
 	number       int // of a try
 }
 
-// facts is a range of imports and of calls.
-type facts struct{ imports, calls [2]int }
+// facts is a range of imports, calls and effects.
+type facts struct{ imports, calls, effects [2]int }
 
 type handler struct {
 	facts
@@ -130,18 +150,23 @@ func (s *scan) close(b *block) {
 		return
 	}
 	c.allEnd = c.allEnd && b.ends
-	imports, calls := len(s.out.Imports), len(s.out.Calls)
 	switch b.keyword {
 	case "try":
-		c.body.imports[1], c.body.calls[1] = imports, calls
+		s.until(&c.body)
 	case "except":
 		h := &c.handlers[len(c.handlers)-1]
-		h.imports[1], h.calls[1], h.ends = imports, calls, b.ends
+		s.until(&h.facts)
+		h.ends = b.ends
 	case "else":
 		if c.keyword == "try" {
-			c.orelse.imports[1], c.orelse.calls[1] = imports, calls
+			s.until(&c.orelse)
 		}
 	}
+}
+
+// until ends a range of facts.
+func (s *scan) until(f *facts) {
+	f.imports[1], f.calls[1], f.effects[1] = len(s.out.Imports), len(s.out.Calls), len(s.out.Effects)
 }
 
 // logicalLine takes one logical line: a header, or simple statements.
@@ -234,9 +259,14 @@ func (s *scan) compound(t []token, indent int, keyword string) {
 		return
 	}
 	up := *s.current()
-	b := block{indent: indent, keyword: keyword, function: up.function, class: up.class, context: up.context, conditions: up.conditions}
+	b := block{indent: indent, keyword: keyword, function: up.function, class: up.class, context: up.context, conditions: up.conditions, in: up.in}
 	head := t[1:colon]
 	s.expression(head, &up)
+	if keyword != "def" && keyword != "class" {
+		s.called(head, &up)
+	} else if len(head) > 0 {
+		s.called(head[1:], &up)
+	}
 	switch keyword {
 	case "if":
 		b.chain = &chain{keyword: "if", allEnd: true}
@@ -246,7 +276,7 @@ func (s *scan) compound(t []token, indent int, keyword string) {
 	case "try":
 		s.tries++
 		b.chain = &chain{keyword: "try", allEnd: true, function: up.function, number: s.tries}
-		b.body.imports[0], b.body.calls[0] = len(s.out.Imports), len(s.out.Calls)
+		b.body.imports[0], b.body.calls[0], b.body.effects[0] = len(s.out.Imports), len(s.out.Calls), len(s.out.Effects)
 	case "with":
 		b.chain = &chain{keyword: "with", allEnd: true}
 		s.bindAs(head)
@@ -257,11 +287,14 @@ func (s *scan) compound(t []token, indent int, keyword string) {
 		s.bindFor(head)
 	case "def":
 		s.define(head)
+		b.in = s.inside(head, &up)
 		b.function++
 		b.context |= Lazy
 		b.context &^= Guarded
 	case "class":
 		s.define(head)
+		b.in = s.inside(head, &up)
+		b.exports, s.enumNext = s.enumNext && up.class == 0, false
 		b.class++
 	case "case":
 		b.conditions = with(b.conditions, Condition{Text: "match"})
@@ -279,10 +312,10 @@ func (s *scan) clause(t []token, c *chain, indent int, keyword string) {
 		return
 	}
 	up := *s.current()
-	b := block{indent: indent, keyword: keyword, function: up.function, class: up.class, context: up.context, conditions: up.conditions, chain: c}
+	b := block{indent: indent, keyword: keyword, function: up.function, class: up.class, context: up.context, conditions: up.conditions, in: up.in, chain: c}
 	head := t[1:colon]
 	s.expression(head, &up)
-	at := facts{[2]int{len(s.out.Imports)}, [2]int{len(s.out.Calls)}}
+	at := facts{[2]int{len(s.out.Imports)}, [2]int{len(s.out.Calls)}, [2]int{len(s.out.Effects)}}
 	switch {
 	case keyword == "elif":
 		b.conditions = with(b.conditions, c.tests...)

@@ -8,7 +8,7 @@ import (
 )
 
 // sourceVersion is the first byte of a source in binary form.
-const sourceVersion = 3
+const sourceVersion = 4
 
 // AppendBinary implements [encoding.BinaryAppender]: a compact form to keep
 // beside a layer's index.
@@ -24,23 +24,28 @@ func (s *Source) AppendBinary(b []byte) ([]byte, error) {
 		w.list(imp.Names)
 		w.list(imp.Known)
 		w.conditions(imp.Conditions)
-		w.int(len(imp.Tries))
-		for _, t := range imp.Tries {
-			w.int(t.Number)
-			w.b = append(w.b, byte(t.Part))
-		}
+		w.tries(imp.Tries)
 	}
 	w.int(len(s.Calls))
 	for i := range s.Calls {
 		c := &s.Calls[i]
 		w.str(c.Func)
 		w.list(c.Args)
+		w.str(c.Text)
 		w.int(c.Line)
 		w.b = append(w.b, byte(c.Context))
 		w.conditions(c.Conditions)
 	}
 	w.list(s.Names)
-	w.b = append(w.b, btob(s.Open))
+	for _, n := range s.NamesAt {
+		w.int(n)
+	}
+	w.b = append(w.b, btob(s.Open), btob(s.OpensOthers), btob(s.AllKnown))
+	w.list(s.Words)
+	w.list(s.Prefixes)
+	w.list(s.Deleted)
+	w.list(s.All)
+	w.effects(s)
 	w.str(s.Broken)
 	w.int(s.BrokenLine)
 	w.str(s.Shebang)
@@ -63,16 +68,19 @@ func (s *Source) UnmarshalBinary(b []byte) error {
 		}
 		imp.Known = r.list()
 		imp.Conditions = r.conditions()
-		for range r.count() {
-			imp.Tries = append(imp.Tries, Try{Number: r.int(), Part: TryPart(r.byte())})
-		}
+		imp.Tries = r.tries()
 		s.Imports = append(s.Imports, imp)
 	}
 	for range r.count() {
-		s.Calls = append(s.Calls, Call{Func: r.str(), Args: r.list(), Line: r.int(), Context: Context(r.byte()), Conditions: r.conditions()})
+		s.Calls = append(s.Calls, Call{Func: r.str(), Args: r.list(), Text: r.str(), Line: r.int(), Context: Context(r.byte()), Conditions: r.conditions()})
 	}
 	s.Names = r.list()
-	s.Open = r.byte() != 0
+	for range s.Names {
+		s.NamesAt = append(s.NamesAt, r.int())
+	}
+	s.Open, s.OpensOthers, s.AllKnown = r.byte() != 0, r.byte() != 0, r.byte() != 0
+	s.Words, s.Prefixes, s.Deleted, s.All = r.list(), r.list(), r.list(), r.list()
+	r.effects(s)
 	s.Broken, s.BrokenLine, s.Shebang = r.str(), r.int(), r.str()
 	if r.bad || len(r.b) > 0 {
 		return fmt.Errorf("a damaged kept source: %w", whittle.ErrCorrupt)
@@ -108,6 +116,53 @@ func (w *writer) conditions(l []Condition) {
 	for _, c := range l {
 		w.str(c.Text)
 		w.b = append(w.b, btob(c.Not))
+	}
+}
+
+func (w *writer) tries(tries []Try) {
+	w.int(len(tries))
+	for _, t := range tries {
+		w.int(t.Number)
+		w.b = append(w.b, byte(t.Part))
+	}
+}
+
+func (r *reader) tries() (out []Try) {
+	for range r.count() {
+		out = append(out, Try{Number: r.int(), Part: TryPart(r.byte())})
+	}
+	return out
+}
+
+func (w *writer) effects(s *Source) {
+	w.int(len(s.Effects))
+	for i := range s.Effects {
+		e := &s.Effects[i]
+		w.b = append(w.b, byte(e.Kind), byte(e.Context))
+		w.str(e.Text)
+		w.str(e.Name)
+		w.str(e.In)
+		w.int(e.At)
+		w.int(e.Line)
+		w.conditions(e.Conditions)
+		w.tries(e.Tries)
+	}
+	w.int(len(s.Values))
+	for _, v := range s.Values {
+		w.str(v.Name)
+		w.str(v.Text)
+		w.int(v.Line)
+		w.b = append(w.b, btob(v.Sure))
+	}
+}
+
+func (r *reader) effects(s *Source) {
+	for range r.count() {
+		s.Effects = append(s.Effects, Effect{Kind: EffectKind(r.byte()), Context: Context(r.byte()), Text: r.str(), Name: r.str(), In: r.str(),
+			At: r.int(), Line: r.int(), Conditions: r.conditions(), Tries: r.tries()})
+	}
+	for range r.count() {
+		s.Values = append(s.Values, Value{Name: r.str(), Text: r.str(), Line: r.int(), Sure: r.byte() != 0})
 	}
 }
 

@@ -60,6 +60,7 @@ func (s *scan) one(t []token) {
 	}
 	s.assign(t)
 	s.expression(t, b)
+	s.called(t, b)
 	if exits(s, t) {
 		b.ends = true
 	}
@@ -105,7 +106,9 @@ func (s *scan) importStatement(t []token, b *block) {
 		if i+1 < len(t) && s.is(t[i], "as") {
 			bound = s.text(t[i+1])
 			i += 2
+			s.rename(bound, name)
 		}
+		s.imported[bound] = true
 		s.bindName(bound)
 		if i >= len(t) || !s.is(t[i], ",") {
 			return
@@ -142,7 +145,10 @@ func (s *scan) fromStatement(t []token, b *block) bool {
 				if name == "TYPE_CHECKING" {
 					s.checking[s.text(t[i])] = true
 				}
+				s.from(&imp, name, s.text(t[i]))
 				name = s.text(t[i])
+			} else {
+				s.from(&imp, name, name)
 			}
 			s.bindName(name)
 		}
@@ -172,8 +178,8 @@ func (s *scan) add(imp Import, b *block) {
 func (s *scan) bind(t token) { s.bindName(s.text(t)) }
 
 func (s *scan) bindName(name string) {
-	if b := s.current(); b.function == 0 && b.class == 0 {
-		s.names[name] = true
+	if b := s.current(); b.isTop() && !s.names[name] {
+		s.names[name], s.namesAt[name] = true, len(s.out.Imports)
 	}
 }
 
@@ -223,7 +229,7 @@ func (s *scan) bindAs(head []token) {
 // shows.
 func (s *scan) assign(t []token) {
 	b := s.current()
-	top := b.function == 0 && b.class == 0
+	top := b.isTop()
 	if !top && s.seen&openMark == 0 {
 		return
 	}
@@ -253,13 +259,13 @@ func (s *scan) assign(t []token) {
 	if last > 0 && top && settings[s.text(t[0])] {
 		s.setting(t, last, b)
 	}
+	if top {
+		s.assigned(t, last, b)
+	}
 	if s.seen&openMark != 0 {
-		s.opens(t, last, b)
+		s.effects(t, last, b)
 	}
 }
-
-// openers are the names that opens looks for.
-var openers = names(`exec globals vars locals modules meta_path __path__ extend_path lazy_import attach_stub`)
 
 // settings are the names whose lists of modules Django imports.
 // https://docs.djangoproject.com/en/stable/ref/settings/
@@ -282,35 +288,5 @@ func (s *scan) setting(t []token, last int, b *block) {
 			value = s.literal(t[i])
 		}
 		s.out.Calls = append(s.out.Calls, Call{Func: name, Args: []string{value}, Line: int(t[i].line), Context: b.context, Conditions: s.conditions(t, b)})
-	}
-}
-
-// opens looks for statements that bind names in other ways.
-func (s *scan) opens(t []token, last int, b *block) {
-	for i, tok := range t {
-		if tok.kind != nameToken {
-			continue
-		}
-		switch s.text(tok) {
-		case "exec":
-			if i+1 < len(t) && s.is(t[i+1], "(") && b.function == 0 && (i == 0 || !s.is(t[i-1], ".")) {
-				s.out.Open = true
-			}
-		case "globals", "vars", "locals":
-			if i+3 < len(t) && s.is(t[i+1], "(") && (s.is(t[i+3], "[") && last > i || s.is(t[i+3], ".") && i+4 < len(t) && (s.is(t[i+4], "update") || s.is(t[i+4], "setdefault") || s.is(t[i+4], "__setitem__"))) {
-				s.out.Open = true
-			}
-			if last > 0 && last < i { // the dictionary goes under another name
-				s.out.Open = true
-			}
-		case "modules":
-			if i > 1 && s.is(t[i-1], ".") && strings.HasSuffix(s.text(t[i-2]), "sys") && (last >= 0 || s.is(t[0], "setattr") || i+2 < len(t) && (s.is(t[i+2], "update") || s.is(t[i+2], "setdefault"))) {
-				s.out.Open = true
-			}
-		case "meta_path", "__path__", "extend_path", "lazy_import", "attach_stub":
-			if b.function == 0 || s.is(tok, "meta_path") {
-				s.out.Open = true
-			}
-		}
 	}
 }

@@ -35,6 +35,18 @@ func (s *scan) finish(c *chain) {
 // maxTries is how many try statements around an import are told apart.
 const maxTries = 20
 
+// further adds a try that is further out.
+func further(tries []Try, t Try) []Try {
+	switch len(tries) {
+	default:
+		return append(tries, t)
+	case maxTries: // what those further out do is not known
+		return append(tries, Try{0, TryHandler})
+	case maxTries + 1:
+		return tries
+	}
+}
+
 // mark notes the try of what stands in a clause itself, and not in a function
 // that is defined there.
 func (s *scan) mark(f facts, c *chain, context Context, part TryPart) {
@@ -47,12 +59,12 @@ func (s *scan) mark(f facts, c *chain, context Context, part TryPart) {
 		if part == TryElse {
 			imp.Conditions = append(slices.Clip(imp.Conditions), Condition{Text: trySucceeded})
 		}
-		switch len(imp.Tries) {
-		default:
-			imp.Tries = append(imp.Tries, Try{c.number, part})
-		case maxTries: // what those further out do is not known
-			imp.Tries = append(imp.Tries, Try{0, TryHandler})
-		case maxTries + 1:
+		imp.Tries = further(imp.Tries, Try{c.number, part})
+	}
+	for i := f.effects[0]; i < f.effects[1]; i++ {
+		if e := &s.out.Effects[i]; (e.Context&Lazy != 0) == (c.function > 0) {
+			e.Context |= context
+			e.Tries = further(e.Tries, Try{c.number, part})
 		}
 	}
 	s.markCalls(f, c, context)

@@ -10,10 +10,27 @@ type Source struct {
 	// Names are what the module binds at its top level in any way that the
 	// text shows, sorted, each once.
 	Names []string
+	// NamesAt are how many of the imports come before the first binding of each.
+	NamesAt []int
 	// Open says that it may bind other names too: a module __getattr__, exec,
 	// globals() or vars() that are written to, sys.modules[__name__]. A star
-	// import is not counted here, it is among the imports.
-	Open bool
+	// import is not counted here, it is among the imports. Words are then the
+	// names and words of short strings that the text has besides, sorted.
+	Open  bool
+	Words []string
+	// OpensOthers says that it may bind names in modules that import it, and
+	// Prefixes begin names that enum puts into the module.
+	OpensOthers bool
+	Prefixes    []string
+	// Deleted are those of Names that are gone when the module is loaded.
+	Deleted []string
+	// All is __all__, AllKnown says that this is all of it.
+	All      []string
+	AllKnown bool
+	// Effects are what changes what can be imported, in order, and Values the
+	// names that they and Calls are made of.
+	Effects []Effect
+	Values  []Value
 	// Broken says why not all of it could be read ("unterminated string"),
 	// and BrokenLine where; what was read before is kept.
 	Broken     string
@@ -106,7 +123,9 @@ type Call struct {
 	// Args are the literal strings of the arguments, in order, up to the first
 	// that is none; those of a list or tuple one by one. Of setlocale they are
 	// those after the category.
-	Args       []string
+	Args []string
+	// Text is the first argument where it is no literal, of some calls.
+	Text       string
 	Line       int
 	Context    Context
 	Conditions []Condition
@@ -124,7 +143,8 @@ const (
 
 // Runtime is what tests at the top of a module ask about.
 type Runtime struct {
-	// Version is that of the language: 3, 13, 5.
+	// Version is that of the language: 3, 13, 5; the last is -1 where it is
+	// not known.
 	Version [3]int
 	// Platform is sys.platform, OSName os.name, System platform.system(),
 	// Implementation sys.implementation.name, Machine platform.machine().

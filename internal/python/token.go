@@ -59,6 +59,16 @@ type lexer struct {
 	budget int
 	broken string
 	at     int // the line of what is broken
+	// watched are further names that effects looks for.
+	watched map[string]bool
+}
+
+// watch has a name looked for from here on.
+func (l *lexer) watch(name string) {
+	if l.watched == nil {
+		l.watched = map[string]bool{}
+	}
+	l.watched[name] = true
 }
 
 func newLexer(src []byte) *lexer {
@@ -200,6 +210,9 @@ var (
 func (l *lexer) mark(start int) {
 	if n := l.pos - start; n < 32 && markLengths[l.src[start]]>>n&1 != 0 {
 		l.seen |= marked[string(l.src[start:l.pos])]
+	}
+	if l.watched != nil && l.watched[string(l.src[start:l.pos])] {
+		l.seen |= openMark
 	}
 }
 

@@ -33,8 +33,19 @@ func (o outcomes) add(imp *Import, fails, runs Truth) {
 // each try in whose handler it stands, and went well where it stands in the
 // else.
 func (o outcomes) runs(imp *Import, rt Runtime) Truth {
+	runs := o.parts(imp.Tries)
+	for _, c := range imp.Conditions {
+		if runs != No && c.Text != trySucceeded {
+			runs = both(runs, c.Holds(rt))
+		}
+	}
+	return runs
+}
+
+// parts says whether the parts of try statements run that a statement is in.
+func (o outcomes) parts(tries []Try) Truth {
 	runs := Yes
-	for _, t := range imp.Tries {
+	for _, t := range tries {
 		if t.Part != TryHandler && t.Part != TryElse {
 			continue
 		}
@@ -43,11 +54,6 @@ func (o outcomes) runs(imp *Import, rt Runtime) Truth {
 			failed = not(failed)
 		}
 		runs = both(runs, failed)
-	}
-	for _, c := range imp.Conditions {
-		if runs != No && c.Text != trySucceeded {
-			runs = both(runs, c.Holds(rt))
-		}
 	}
 	return runs
 }

@@ -1,0 +1,85 @@
+package check
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"whittle"
+	"whittle/internal/python"
+)
+
+// Modules that CPython imports before any code of a program, found by taking
+// each away from 3.8 to 3.13. From 3.11 on most are compiled into the program.
+var (
+	startup    = []string{"encodings", "encodings.aliases", "encodings.utf_8"}
+	before310  = []string{"encodings.latin_1"}
+	before311  = []string{"codecs", "io", "abc"}
+	siteImport = []string{"site", "os", "stat", "posixpath", "genericpath", "_collections_abc", "_sitebuiltins"}
+)
+
+// checkInterpreter sees that an interpreter finds what it needs by itself.
+func checkInterpreter(s *state) []whittle.Problem {
+	var out []whittle.Problem
+	seen := map[string]bool{}
+	for _, st := range s.starts {
+		if st.python == nil || len(st.python.roots) == 0 {
+			continue
+		}
+		if p, ok := s.homeProblem(st); ok {
+			out = append(out, s.adjust(st, p))
+			continue
+		}
+		im := st.python.roots[0].im
+		for _, name := range startupOf(im.Interpreter, im.NoSite) {
+			_, f := im.Import(name)
+			if f == nil || seen[st.name+f.Module] {
+				continue
+			}
+			seen[st.name+f.Module] = true
+			out = append(out, s.adjust(st, whittle.Problem{Rule: "missing-module", Module: f.Module, Path: "/" + im.Interpreter.Lib,
+				Message: fmt.Sprintf("Python %s cannot start: its own module %s is not in /%s", im.Interpreter.Series, f.Module, im.Interpreter.Lib),
+				Fix:     "do not delete parts of the standard library that the interpreter needs to start"}))
+		}
+	}
+	return out
+}
+
+func startupOf(i python.Interpreter, noSite bool) []string {
+	if i.Implementation != "cpython" {
+		return nil
+	}
+	out := startup
+	minor := i.Numbers()[1]
+	if minor < 10 {
+		out = append(out[:len(out):len(out)], before310...)
+	}
+	if minor < 11 {
+		out = append(out[:len(out):len(out)], before311...)
+		if !noSite {
+			out = append(out, siteImport...)
+		}
+	}
+	return out
+}
+
+// homeProblem is that of a PYTHONHOME without a standard library.
+// https://docs.python.org/3/using/cmdline.html#envvar-PYTHONHOME
+func (s *state) homeProblem(st *start) (whittle.Problem, bool) {
+	home, _, _ := strings.Cut(st.env["PYTHONHOME"], ":")
+	if home == "" {
+		return whittle.Problem{}, false
+	}
+	i := st.python.roots[0].im.Interpreter
+	dir := path.Join(s.realOf(whittle.Join(st.dir, home)), "lib", path.Base(i.Lib))
+	if real := s.realOf(dir); real == i.Lib {
+		return whittle.Problem{}, false
+	}
+	if s.realOf(dir+"/encodings") != "" {
+		st.doubts("what is in the standard library of PYTHONHOME=" + home)
+		return whittle.Problem{}, false
+	}
+	return whittle.Problem{Rule: "missing-module", Module: "encodings", Path: home,
+		Message: fmt.Sprintf("Python %s cannot start: PYTHONHOME=%s has no standard library for it", i.Series, home),
+		Fix:     "leave PYTHONHOME out"}, true
+}
