@@ -1,6 +1,7 @@
 package python
 
 import (
+	"path"
 	"regexp"
 	"strings"
 )
@@ -10,7 +11,7 @@ import (
 // assigned as a literal; what is computed is not known and left out.
 // https://setuptools.pypa.io/en/latest/references/keywords.html
 func (d *declaredReader) setupPy() {
-	const file = "setup.py"
+	file := d.at("setup.py")
 	b := d.read(file)
 	if b == nil {
 		return
@@ -34,11 +35,67 @@ func (d *declaredReader) setupPy() {
 			d.add(s.text, file, line(s.at), Optional, extra, "")
 		}
 	}
-	for _, s := range tableArgument(text, "entry_points")["console_scripts"] {
-		if name, target, ok := strings.Cut(s.text, "="); ok {
-			d.out.Scripts[strings.TrimSpace(name)] = strings.TrimSpace(target)
+	for group, list := range tableArgument(text, "entry_points") {
+		for _, s := range list {
+			d.entryPoint(group, s.text)
 		}
 	}
+	if s, ok := stringArgument(text, "python_requires"); ok && d.out.RequiresPython == "" {
+		d.out.RequiresPython = s
+	}
+	d.setupPackages(text)
+	d.out.Builds = true
+	switch _, given := valueOf(text, "install_requires"); {
+	case given && !wholeList(text, "install_requires"):
+		d.unread("%s computes install_requires", file)
+	case !given && strings.Contains(text, "**"):
+		d.unread("%s computes the arguments of setup()", file)
+	}
+}
+
+var (
+	packageDir = regexp.MustCompile(`package_dir\s*=\s*\{\s*["']{2}\s*:\s*["']([\w./-]+)["']`)
+	findWhere  = regexp.MustCompile(`find_(?:namespace_)?packages\(\s*(?:where\s*=\s*)?["']([\w./-]+)["']`)
+)
+
+// setupPackages reads where the packages are, and their list.
+func (d *declaredReader) setupPackages(text string) {
+	root := ""
+	for _, re := range []*regexp.Regexp{packageDir, findWhere} {
+		if m := re.FindStringSubmatch(text); m != nil {
+			root = m[1]
+			d.root(root)
+		}
+	}
+	if !wholeList(text, "packages") {
+		return
+	}
+	for _, s := range append(listArgument(text, "packages"), listArgument(text, "py_modules")...) {
+		name := d.at(path.Join(root, strings.ReplaceAll(s.text, ".", "/")))
+		d.out.Ships = append(d.out.Ships, name, name+".py")
+	}
+}
+
+// wholeList says that a keyword has a list of literals and nothing else, which
+// nothing adds to later.
+func wholeList(text, keyword string) bool {
+	at, ok := literalOf(text, keyword, '[')
+	if !ok {
+		return false
+	}
+	_, end := listAt(text, at)
+	if end <= at || text[end-1] != ']' {
+		return false
+	}
+	value, _ := valueOf(text, keyword)
+	if value == at {
+		next := blanks(text, end)
+		return next >= len(text) || text[next] == ',' || text[next] == ')'
+	}
+	name := identifierAt.FindStringSubmatch(text[value:])[1]
+	rest := strings.TrimLeft(text[end:], " \t")
+	return (rest == "" || rest[0] == '\n' || rest[0] == '\r' || rest[0] == '#') &&
+		!regexp.MustCompile(`\b`+name+`\s*(\+=|\.(append|extend|insert|remove)\()`).MatchString(text)
 }
 
 // pyString is a string literal and where it stands, in bytes.

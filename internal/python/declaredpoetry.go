@@ -1,0 +1,128 @@
+package python
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// poetry reads Poetry's own tables.
+// https://python-poetry.org/docs/dependency-specification/
+func (d *declaredReader) poetry(p *pyprojectFile, file string, at lineFinder) {
+	po := &p.Tool.Poetry
+	if d.out.Name == "" {
+		d.out.Name = po.Name
+	}
+	for name, target := range po.Scripts {
+		if s := append((tomlTable{"t": target}).strings("t"), (tomlTable{"t": target}).strings("t", "callable")...); len(s) > 0 {
+			d.out.Scripts[name] = s[0]
+		}
+	}
+	for _, pkg := range po.Packages {
+		if name, ok := pkg["include"].(string); ok {
+			d.out.Packages = append(d.out.Packages, strings.Trim(name, "/"))
+		}
+	}
+	extras := map[string]string{}
+	for extra, list := range po.Extras {
+		names, _ := list.([]any)
+		for _, n := range names {
+			if s, ok := n.(string); ok {
+				extras[Normalize(s)] = extra
+			}
+		}
+	}
+	table := func(section string, deps map[string]any, kind DependencyKind, group string) {
+		for _, name := range sortedKeys(deps) {
+			if name == "python" {
+				continue
+			}
+			k, extra := kind, ""
+			if e, ok := extras[Normalize(name)]; ok && kind == Runs {
+				k, extra = Optional, e
+			}
+			d.add(name+poetrySpecifier(deps[name])+poetryMarker(deps[name]), file, at.key(section, name), k, extra, group)
+		}
+	}
+	if v := (tomlTable{"d": po.Dependencies}).strings("d", "python"); len(v) == 1 && d.out.RequiresPython == "" {
+		d.out.RequiresPython = poetrySpecifier(v[0])
+	}
+	table("tool.poetry.dependencies", po.Dependencies, Runs, "")
+	table("tool.poetry.dev-dependencies", po.Dev, Dev, "dev")
+	for _, g := range sortedKeys(po.Group) {
+		kind := Dev
+		if g == "main" {
+			kind = Runs
+		}
+		table("tool.poetry.group."+g+".dependencies", po.Group[g].Dependencies, kind, g)
+	}
+}
+
+// poetrySpecifier turns a constraint of Poetry's into PEP 440's; what has no
+// counterpart becomes none.
+func poetrySpecifier(v any) string {
+	text, _ := v.(string)
+	if m, ok := v.(map[string]any); ok {
+		text, _ = m["version"].(string)
+	}
+	var out []string
+	for part := range strings.SplitSeq(text, ",") {
+		part = strings.TrimSpace(part)
+		switch {
+		case part == "" || part == "*" || strings.Contains(part, "||"):
+		case part[0] == '^' || part[0] == '~' && !strings.HasPrefix(part, "~="):
+			out = append(out, caret(part[0], strings.TrimSpace(part[1:]))...)
+		case strings.ContainsAny(part[:1], "<>=!~"):
+			out = append(out, strings.ReplaceAll(part, " ", ""))
+		default:
+			out = append(out, "=="+part)
+		}
+	}
+	return strings.Join(out, ",")
+}
+
+// poetryMarker is the marker of a dependency in a table, with the semicolon.
+func poetryMarker(v any) string {
+	m := tomlTable{"v": v}.strings("v", "markers")
+	if len(m) != 1 {
+		return ""
+	}
+	if _, err := ParseMarker(m[0]); err != nil {
+		return ""
+	}
+	return " ; " + m[0]
+}
+
+// caret is "^1.2" or "~1.2" as two bounds.
+func caret(sign byte, version string) []string {
+	v, err := ParseVersion(version)
+	if err != nil {
+		return nil
+	}
+	upper := []int{}
+	for _, n := range v.release {
+		var x int
+		if _, err := fmt.Sscan(n.String(), &x); err != nil {
+			return nil
+		}
+		upper = append(upper, x)
+	}
+	keep := 0
+	if sign == '~' {
+		keep = min(1, len(upper)-1)
+	} else {
+		for keep < len(upper)-1 && upper[keep] == 0 {
+			keep++
+		}
+	}
+	upper = upper[:keep+1]
+	upper[keep]++
+	var b bytes.Buffer
+	for i, n := range upper {
+		if i > 0 {
+			b.WriteByte('.')
+		}
+		fmt.Fprint(&b, n)
+	}
+	return []string{">=" + version, "<" + b.String()}
+}

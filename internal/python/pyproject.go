@@ -1,0 +1,290 @@
+package python
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// pyprojectFile is the part of pyproject.toml that declares something.
+// https://packaging.python.org/en/latest/specifications/pyproject-toml/
+type pyprojectFile struct {
+	BuildSystem struct {
+		Requires []string `toml:"requires"`
+	} `toml:"build-system"`
+	Project struct {
+		Name           string              `toml:"name"`
+		Version        string              `toml:"version"`
+		RequiresPython string              `toml:"requires-python"`
+		Dependencies   []string            `toml:"dependencies"`
+		Optional       map[string][]string `toml:"optional-dependencies"`
+		Scripts        map[string]string   `toml:"scripts"`
+	} `toml:"project"`
+	Groups map[string][]any `toml:"dependency-groups"`
+	Tool   struct {
+		Poetry struct {
+			Name         string           `toml:"name"`
+			Dependencies map[string]any   `toml:"dependencies"`
+			Dev          map[string]any   `toml:"dev-dependencies"`
+			Extras       map[string]any   `toml:"extras"`
+			Scripts      map[string]any   `toml:"scripts"`
+			Packages     []map[string]any `toml:"packages"`
+			Group        map[string]struct {
+				Dependencies map[string]any `toml:"dependencies"`
+			} `toml:"group"`
+		} `toml:"poetry"`
+		PDM struct {
+			Dev map[string][]string `toml:"dev-dependencies"`
+		} `toml:"pdm"`
+		UV struct {
+			Dev []string `toml:"dev-dependencies"`
+		} `toml:"uv"`
+		Hatch struct {
+			Envs map[string]struct {
+				Dependencies []string `toml:"dependencies"`
+				Extra        []string `toml:"extra-dependencies"`
+			} `toml:"envs"`
+		} `toml:"hatch"`
+	} `toml:"tool"`
+}
+
+func (d *declaredReader) pyproject() {
+	file := d.at("pyproject.toml")
+	b := d.read(file)
+	if b == nil {
+		return
+	}
+	var p pyprojectFile
+	if err := toml.Unmarshal(b, &p); err != nil {
+		d.errs = append(d.errs, fmt.Errorf("reading %s: %w", file, err))
+		return
+	}
+	at := lineFinder{src: b}
+	d.out.Name, d.out.Version, d.out.RequiresPython = p.Project.Name, p.Project.Version, p.Project.RequiresPython
+	d.buildTables(b)
+	for name, target := range p.Project.Scripts {
+		d.out.Scripts[name] = target
+	}
+	list := func(l []string, section string, kind DependencyKind, extra, group string) {
+		for _, text := range l {
+			d.add(text, file, at.line(section, text), kind, extra, group)
+		}
+	}
+	list(p.BuildSystem.Requires, "build-system", Build, "", "")
+	list(p.Project.Dependencies, "project", Runs, "", "")
+	for _, extra := range sortedKeys(p.Project.Optional) {
+		list(p.Project.Optional[extra], "optional-dependencies", Optional, extra, "")
+	}
+	for _, group := range sortedKeys(p.Groups) {
+		for _, item := range p.Groups[group] {
+			if text, ok := item.(string); ok {
+				list([]string{text}, "dependency-groups", Dev, "", group)
+			}
+		}
+	}
+	for _, group := range sortedKeys(p.Tool.PDM.Dev) {
+		list(p.Tool.PDM.Dev[group], "dev-dependencies", Dev, "", group)
+	}
+	list(p.Tool.UV.Dev, "dev-dependencies", Dev, "", "dev")
+	for _, env := range sortedKeys(p.Tool.Hatch.Envs) {
+		e := p.Tool.Hatch.Envs[env]
+		list(e.Dependencies, "tool.hatch.envs."+env, Dev, "", env)
+		list(e.Extra, "tool.hatch.envs."+env, Dev, "", env)
+	}
+	d.poetry(&p, file, at)
+	d.pixiTables(file, b)
+}
+
+// buildTables reads what the tables of build systems say: where the sources
+// are, which of them are shipped, and where dependencies are read from.
+func (d *declaredReader) buildTables(b []byte) {
+	var t tomlTable
+	if toml.Unmarshal(b, &t) != nil {
+		return
+	}
+	tool := t.table("tool")
+	d.roots(tool)
+	d.shipped(t, tool)
+	for _, group := range sortedKeys(t.table("project", "entry-points")) {
+		for _, target := range t.table("project", "entry-points", group) {
+			d.plugin(group, fmt.Sprint(target))
+		}
+	}
+	for _, group := range sortedKeys(tool.table("poetry", "plugins")) {
+		for _, target := range tool.table("poetry", "plugins", group) {
+			d.plugin(group, fmt.Sprint(target))
+		}
+	}
+	for name, target := range t.table("project", "gui-scripts") {
+		d.out.Scripts[name] = fmt.Sprint(target)
+	}
+	for _, m := range tool.strings("uv", "workspace", "members") {
+		d.out.Members = append(d.out.Members, d.at(m))
+	}
+	d.dynamic(t, tool)
+}
+
+// roots are the folders that modules are found in.
+func (d *declaredReader) roots(tool tomlTable) {
+	add := func(dirs ...string) {
+		for _, dir := range dirs {
+			if dir = d.at(dir); fs.ValidPath(dir) && !slices.Contains(d.out.Roots, dir) {
+				d.out.Roots = append(d.out.Roots, dir)
+			}
+		}
+	}
+	for _, p := range tool.list("poetry", "packages") {
+		add(tomlTable{"p": p}.strings("p", "from")...)
+	}
+	add(tool.strings("setuptools", "package-dir", "")...)
+	add(tool.strings("setuptools", "packages", "find", "where")...)
+	add(tool.strings("pdm", "build", "package-dir")...)
+	add(tool.strings("maturin", "python-source")...)
+	add(tool.strings("uv", "build-backend", "module-root")...)
+	add(tool.strings("hatch", "build", "targets", "wheel", "sources")...)
+	add(tool.strings("pytest", "ini_options", "pythonpath")...)
+	for _, p := range tool.strings("hatch", "build", "targets", "wheel", "packages") {
+		add(path.Dir(p))
+	}
+}
+
+// shipped are the folders and files that a build puts into the distribution.
+func (d *declaredReader) shipped(t, tool tomlTable) {
+	ship := func(from string, names ...string) {
+		for _, n := range names {
+			n = d.at(path.Join(from, strings.TrimSuffix(strings.TrimRight(n, "/*"), "/**")))
+			if fs.ValidPath(n) && !slices.Contains(d.out.Ships, n) {
+				d.out.Ships = append(d.out.Ships, n)
+			}
+		}
+	}
+	for _, p := range tool.list("poetry", "packages") {
+		one := tomlTable{"p": p}
+		from := strings.Join(one.strings("p", "from"), "")
+		ship(from, one.strings("p", "include")...)
+	}
+	root := strings.Join(tool.strings("setuptools", "package-dir", ""), "")
+	for _, n := range append(tool.strings("setuptools", "packages"), tool.strings("setuptools", "py-modules")...) {
+		ship(root, strings.ReplaceAll(n, ".", "/"))
+		ship(root, strings.ReplaceAll(n, ".", "/")+".py")
+	}
+	wheel := tool.table("hatch", "build", "targets", "wheel")
+	ship("", append(wheel.strings("packages"), wheel.strings("only-include")...)...)
+	if n := tool.strings("flit", "module", "name"); len(n) > 0 {
+		ship("", n[0], n[0]+".py", "src/"+n[0], "src/"+n[0]+".py")
+	}
+	_, builds := t["build-system"]
+	d.out.Builds = d.out.Builds || builds && !slices.Equal(tool.strings("poetry", "package-mode"), []string{"false"})
+}
+
+// dynamic reads dependencies that the project's table leaves to the build.
+func (d *declaredReader) dynamic(t, tool tomlTable) {
+	if !slices.Contains(t.strings("project", "dynamic"), "dependencies") {
+		return
+	}
+	files := tool.strings("setuptools", "dynamic", "dependencies", "file")
+	hook := tool.table("hatch", "metadata", "hooks", "requirements_txt")
+	files = append(files, append(hook.strings("files"), hook.strings("filename")...)...)
+	for _, f := range files {
+		d.requirements(d.at(f), Runs, 0)
+	}
+	for extra, v := range tool.table("setuptools", "dynamic", "optional-dependencies") {
+		for _, f := range (tomlTable{"v": v}).strings("v", "file") {
+			d.requirementsOf(d.at(f), source{kind: Optional, extra: extra}, 0)
+		}
+	}
+	if len(files) > 0 || len(tool.table("poetry", "dependencies")) > 0 || d.exists("setup.py") || d.exists("setup.cfg") {
+		return
+	}
+	d.unread("%s: dependencies are dynamic, a build makes them", d.at("pyproject.toml"))
+}
+
+// plugin adds an entry point that another distribution loads.
+func (d *declaredReader) plugin(group, target string) {
+	module, _, _ := strings.Cut(target, ":")
+	if module = strings.TrimSpace(module); group != "console_scripts" && group != "gui_scripts" && module != "" {
+		d.out.Plugins = append(d.out.Plugins, module)
+	}
+}
+
+// tomlTable is a table whose form is not sure.
+type tomlTable map[string]any
+
+func (t tomlTable) at(keys ...string) any {
+	var v any = map[string]any(t)
+	for _, k := range keys {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = m[k]
+	}
+	return v
+}
+
+func (t tomlTable) table(keys ...string) tomlTable {
+	m, _ := t.at(keys...).(map[string]any)
+	return m
+}
+
+func (t tomlTable) list(keys ...string) []any {
+	l, _ := t.at(keys...).([]any)
+	return l
+}
+
+// strings is a value as strings: those of a list, or the value alone.
+func (t tomlTable) strings(keys ...string) []string {
+	var out []string
+	switch v := t.at(keys...).(type) {
+	case nil, map[string]any:
+	case []any:
+		for _, e := range v {
+			if s, ok := e.(string); ok {
+				out = append(out, s)
+			}
+		}
+	default:
+		out = append(out, fmt.Sprint(v))
+	}
+	return out
+}
+
+// lineFinder finds the lines of values in a TOML file by their text.
+type lineFinder struct{ src []byte }
+
+// line is where a string stands, after the first mention of its section.
+func (f lineFinder) line(section, text string) int {
+	from := max(bytes.Index(f.src, []byte(section)), 0)
+	for _, q := range []string{`"`, `'`} {
+		if i := bytes.Index(f.src[from:], []byte(q+text+q)); i >= 0 {
+			return 1 + bytes.Count(f.src[:from+i], []byte("\n"))
+		}
+		if i := bytes.Index(f.src, []byte(q+text+q)); i >= 0 {
+			return 1 + bytes.Count(f.src[:i], []byte("\n"))
+		}
+	}
+	return 0
+}
+
+// key is where a key of a table stands.
+func (f lineFinder) key(section, name string) int {
+	in, n := false, 0
+	for line := range bytes.Lines(f.src) {
+		n++
+		line = bytes.TrimSpace(line)
+		if bytes.HasPrefix(line, []byte("[")) {
+			in = string(bytes.Trim(line, "[] ")) == section
+			continue
+		}
+		k, _, _ := bytes.Cut(line, []byte("="))
+		if in && string(bytes.Trim(k, ` "'`)) == name {
+			return n
+		}
+	}
+	return 0
+}
