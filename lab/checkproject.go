@@ -3,10 +3,12 @@ package lab
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"whittle"
 	"whittle/internal/check"
 	"whittle/internal/dockerfile"
+	"whittle/internal/plan"
 	"whittle/internal/project"
 	"whittle/internal/python"
 )
@@ -23,12 +25,40 @@ func CheckProject(ctx context.Context, env *Env, dir string) (*whittle.Check, er
 	if err != nil {
 		return nil, err
 	}
-	c, err := check.Project(ctx, whittle.Folder(dir), check.ProjectOptions{Names: said.Names, Ships: ships(ctx, env, usual),
-		Bound: func(name string) (string, bool) { return newest(ctx, env, name, usual) }})
+	c, err := check.Project(ctx, whittle.Folder(dir), check.ProjectOptions{
+		Bound:   func(name string) (string, bool) { return newest(ctx, env, name, usual) },
+		Resolve: func(reqs []python.Requirement) (map[string]string, bool) { return installedFor(ctx, env, reqs, usual) },
+		Names:   said.Names, Ignore: said.Ignore, Development: said.Development,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("checking %s: %w", dir, err)
 	}
 	return c, nil
+}
+
+// alongPatience is how long a check waits for the index to say what comes
+// along with a project's dependencies; it goes without where that is not enough.
+const alongPatience = 20 * time.Second
+
+// installedFor are the versions of what is installed for some requirements, by
+// the index.
+func installedFor(ctx context.Context, env *Env, reqs []python.Requirement, on python.Environment) (map[string]string, bool) {
+	if env.Packages == nil {
+		return nil, false
+	}
+	env.progress().Step("asking the package index what comes along")
+	ctx, cancel := context.WithTimeout(ctx, alongPatience)
+	defer cancel()
+	target := python.Target{Major: 3, Minor: 13, Libc: "glibc", LibcMajor: 2, LibcMinor: 41, Machine: on.PlatformMachine}
+	res, err := plan.Resolve(ctx, env.Packages, reqs, plan.ResolveOptions{Env: on, Target: target})
+	if err != nil || len(res.Notes) > 0 { // a note says that something was guessed
+		return nil, false
+	}
+	out := map[string]string{}
+	for _, c := range res.Choices {
+		out[python.Normalize(c.Name)] = c.Version
+	}
+	return out, true
 }
 
 // Words are the words of a command line as a POSIX shell splits them, where

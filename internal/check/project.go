@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"path"
@@ -13,332 +12,395 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/dockerfile"
 	"whittle/internal/python"
 )
 
-// Bounds of a project's folder.
-const (
-	maxSources = 100_000
-	maxSource  = 16 << 20 // bytes
-)
-
-// ProjectOptions are what the project's files do not say.
+// ProjectOptions are what is known of a project besides its folder.
 type ProjectOptions struct {
 	// Bound gives the specifiers to declare a distribution with that no file
 	// pins; nil knows none.
 	Bound func(distribution string) (specifiers string, ok bool)
-	// Ships asks the package index whether a distribution's newest wheel has a
-	// module; nil does not know.
+	// Ships asks the package index whether a distribution has a module; nil
+	// does not know.
 	Ships func(distribution, module string) python.Truth
-	// Names are modules and their distributions as the configuration has them.
-	Names map[string]string
+	// Resolve asks the package index what is installed for some requirements:
+	// versions by name. nil, and false, do not know.
+	Resolve func(requirements []python.Requirement) (versions map[string]string, ok bool)
+	// Names say which distribution has a module. Ignore are distributions and
+	// modules that nothing is reported of, Development the extras that are for
+	// development.
+	Names               map[string]string
+	Ignore, Development []string
 }
 
 // Project checks a project's folder without an image: what its own modules
 // import, from what its files start, against what they declare. What is
-// declared for the distribution or pinned by its lock file counts as there.
+// declared for the distribution or comes along by its lock file counts as there.
 //
-// An import that runs at start and is declared nowhere is an error. The verdict
-// is "fails" where a lock file shows that nothing else brings it along, and
-// "unknown" without one.
+// An error is what cannot be otherwise: an import that runs at start, of a
+// distribution that nothing declares and that, by a lock file, a virtual
+// environment or because nothing at all is declared, nothing brings along.
+// Then the verdict is "fails". Where something may bring it along, it is
+// "unknown".
 func Project(ctx context.Context, fsys fs.FS, o ProjectOptions) (*whittle.Check, error) {
-	t := &tree{fsys: fsys, bound: o.Bound, modules: map[string]string{}, sources: map[string]*python.Source{}, at: map[string]route{}, extras: map[string]bool{}}
-	var err error
-	if t.declared, err = python.ReadDeclared(fsys); err != nil {
-		t.unknown = append(t.unknown, err.Error())
-	}
-	if len(t.declared.Files) == 0 {
-		return nil, whittle.WithHint(fmt.Errorf("the folder declares no dependencies: %w", whittle.ErrUsage),
-			"whittle reads pyproject.toml, setup.cfg, setup.py and requirements files; name an image to check without them")
-	}
+	t := &tree{fsys: fsys, options: o, folder: newFolder(), at: map[string]route{}, sources: map[string]*python.Source{}}
 	if err := t.collect(ctx); err != nil {
 		return nil, fmt.Errorf("reading the project: %w", err)
 	}
-	t.places = projectPlaces(t.fsys)
-	t.names = python.NewNames(nil, t.declared)
-	t.names.Given, t.names.Ships = o.Names, o.Ships
-	out := &whittle.Check{Schema: whittle.CheckSchema, Problems: []whittle.Problem{}, Project: t.declared.Name}
+	t.readUnits()
+	if !slices.ContainsFunc(t.units, func(u *unit) bool { return len(u.declared.Files) > 0 }) && len(t.scripts) == 0 {
+		return nil, whittle.WithHint(fmt.Errorf("the folder declares no dependencies: %w", whittle.ErrUsage),
+			"whittle reads pyproject.toml, setup.cfg, setup.py, requirements files, Pipfile, environment.yml and pixi.toml; name an image to check without them")
+	}
+	t.readImages()
+	t.name()
 	t.starts()
-	for len(t.queue) > 0 {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		file := t.queue[0]
-		t.queue = t.queue[1:]
-		t.module(file)
+	if err := t.follow(ctx); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		t.doubt()
+	t.rest()
+	if err := t.follow(ctx); err != nil {
+		return nil, err
 	}
+	out := &whittle.Check{Schema: whittle.CheckSchema, Project: t.units[len(t.units)-1].declared.Name}
 	out.Problems = merge(append(t.problems, t.unused()...))
 	out.Unknown = t.unknown
-	out.Verdict = t.verdict(out)
+	out.Verdict = t.verdict(out.Problems)
 	return out, nil
 }
 
-// doubt makes warnings of what is not declared in those files that could be
-// read: the others may declare it.
-func (t *tree) doubt() {
-	for i := range t.problems {
-		if p := &t.problems[i]; p.Rule == "undeclared-dependency" && p.Severity == Error {
-			p.Severity = Warning
-		}
-	}
-}
-
-// tree is a project's folder.
+// tree is a project's folder with what is found in it.
 type tree struct {
-	fsys     fs.FS
-	bound    func(distribution string) (string, bool)
-	declared *python.Declared
-	names    *python.Names
-	places   *places
-	modules  map[string]string         // own modules to files
-	sources  map[string]*python.Source // by file
-	at       map[string]route          // how a file is reached, by file
-	queue    []string                  // files that are to be looked at
-	extras   map[string]bool           // extras that a Dockerfile names
+	*folder
+	fsys    fs.FS
+	options ProjectOptions
+	sources map[string]*python.Source // by file
+	// notebooks are the sources of the cells of notebooks: they ship nowhere,
+	// and use what is declared.
+	notebooks []*python.Source
+	// scripts are those with dependencies of their own (PEP 723), by file.
+	scripts map[string][]python.Dependency
+	// adjusts says that a module that is shipped changes sys.path.
+	adjusts bool
+	units   []*unit // the deepest first, the project's own last
+	images  []*recipe
+	venv    *venv
+	at      map[string]route // how a file is reached, by file
+	queue   []string         // files that are to be looked at
+	// problems are what was found, unknown why not all could be.
 	problems []whittle.Problem
 	unknown  []string
 }
 
-// route is the way to a file. It is later where a function or a condition
-// stands on it.
+// level says how certainly the code of a file runs.
+type level uint8
+
+// The levels, the most certain first.
+const (
+	atStart   level = iota
+	inCall          // a function or a condition is on the way to it
+	unreached       // nothing that the project starts reaches it: others may import it
+	guarded         // what imports it goes on without it
+)
+
+// route is the way to a file.
 type route struct {
 	steps []string
-	later bool
+	level level
 }
 
-// collect finds the project's Python files. A file is the module of its path,
-// and that of its path below src too.
-func (t *tree) collect(ctx context.Context) error {
-	return fs.WalkDir(t.fsys, ".", func(p string, d fs.DirEntry, err error) error {
-		if err != nil || ctx.Err() != nil {
-			return cmp.Or(ctx.Err(), err)
-		}
-		if d.IsDir() {
-			if p != "." && aside(t.fsys, p) {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		stem, isPython := strings.CutSuffix(p, ".py")
-		if !isPython || !d.Type().IsRegular() {
-			return nil
-		}
-		if len(t.sources) >= maxSources {
-			return fmt.Errorf("more than %d Python files: %w", maxSources, whittle.ErrLimit)
-		}
-		if t.sources[p], err = t.scan(p); err != nil {
-			return err
-		}
-		for _, root := range []string{"src/", "lib/", ""} {
-			if rest, ok := strings.CutPrefix(stem, root); ok {
-				t.modules[strings.ReplaceAll(strings.TrimSuffix(rest, "/__init__"), "/", ".")] = p
-			}
-		}
-		return nil
-	})
-}
-
-func (t *tree) scan(p string) (*python.Source, error) {
-	f, err := t.fsys.Open(p)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", err, whittle.ErrUsage)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxSource))
-	if err != nil {
-		return nil, err
-	}
-	return python.Scan(b), nil
-}
-
-// reach adds a file with the way to it; one that was only reached later before
-// is looked at again.
+// reach adds a file with the way to it; one that was only reached less
+// certainly before is looked at again.
 func (t *tree) reach(file string, r route) {
 	before, seen := t.at[file]
-	if file == "" || seen && (!before.later || r.later) {
+	if t.sources[file] == nil || seen && before.level <= r.level {
 		return
 	}
 	t.at[file] = r
 	t.queue = append(t.queue, file)
 }
 
-// starts are the console scripts, the programs of packages and what
-// Dockerfiles start; where there are none, every module that is no test.
+func (t *tree) follow(ctx context.Context) error {
+	for len(t.queue) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		file := t.queue[0]
+		t.queue = t.queue[1:]
+		t.module(file)
+	}
+	return nil
+}
+
+// doubt notes why the verdict may be wrong.
+func (t *tree) doubt(format string, args ...any) {
+	if line := fmt.Sprintf(format, args...); !slices.Contains(t.unknown, line) {
+		t.unknown = append(t.unknown, line)
+	}
+}
+
+// verdict: what nothing declares is missing for certain where it is an error.
+func (t *tree) verdict(problems []whittle.Problem) string {
+	switch {
+	case slices.ContainsFunc(problems, func(p whittle.Problem) bool { return p.Severity == Error }):
+		return whittle.Fails
+	case len(t.unknown) > 0:
+		return whittle.Unknown
+	}
+	return whittle.Runs
+}
+
+// starts are the console scripts, what Dockerfiles start, the programs of
+// packages and, of a library, its packages; of an application that names no
+// start, every module that is shipped.
 func (t *tree) starts() {
-	for _, name := range slices.Sorted(maps.Keys(t.declared.Scripts)) {
-		module, _, _ := strings.Cut(t.declared.Scripts[name], ":")
-		t.start(module, "console script "+name)
+	for _, u := range t.units {
+		if u.aside() {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(u.declared.Scripts)) {
+			module, _, _ := strings.Cut(u.declared.Scripts[name], ":")
+			t.start(u.dir, strings.TrimSpace(module), "console script "+name)
+		}
+		for _, module := range u.declared.Plugins {
+			for _, f := range t.files(t.strong(u.dir), module, nil) {
+				t.reach(f, route{[]string{"entry point " + module}, unreached})
+			}
+		}
+	}
+	for _, r := range t.images {
+		r.starts(t)
 	}
 	for _, p := range slices.Sorted(maps.Keys(t.sources)) {
-		if path.Base(p) == "__main__.py" {
+		if path.Base(p) == "__main__.py" && t.ships(p) {
 			t.reach(p, route{steps: []string{"python -m " + path.Dir(p)}})
 		}
 	}
-	entries, _ := fs.ReadDir(t.fsys, ".")
-	for _, e := range entries {
-		if e.Type().IsRegular() && strings.Contains(strings.ToLower(e.Name()), "dockerfile") {
-			t.dockerfile(e.Name())
+	for _, u := range t.units {
+		if u.declared.Builds || !t.started(u) {
+			t.modules(u)
 		}
 	}
-	if len(t.queue) > 0 {
-		return
+	if len(t.queue) == 0 && len(t.scripts) == 0 {
+		t.doubt("the folder has no Python source that it starts")
 	}
+}
+
+// started says that something that is started lies in a unit's folder.
+func (t *tree) started(u *unit) bool {
+	for p, r := range t.at {
+		if t.unitOf(p) == u && r.level < unreached {
+			return true
+		}
+	}
+	return false
+}
+
+// usualStart are the names of modules that frameworks and servers start.
+var usualStart = regexp.MustCompile(`^(manage|wsgi|asgi|app|main|server|run|urls|models|views|apps|admin|settings|celery|tasks|api|bot|worker|cli|handler|lambda_function|streamlit_app|application)\.py$`)
+
+// modules starts what importing a library runs, or of an application that does
+// not say what it starts the modules that lie on the path or have a usual name.
+func (t *tree) modules(u *unit) {
+	roots := append(t.strong(u.dir), t.copied()...)
 	for _, p := range slices.Sorted(maps.Keys(t.sources)) {
-		if !isTest(p) {
+		if t.unitOf(p) != u || !t.ships(p) {
+			continue
+		}
+		dir, base := path.Dir(p), path.Base(p)
+		top := base == "__init__.py" && !t.isPackage(path.Dir(dir))
+		alone := base != "__init__.py" && slices.Contains(roots, dir) && !t.isPackage(dir)
+		if top || alone || !u.declared.Builds && usualStart.MatchString(base) {
 			t.reach(p, route{steps: []string{p}})
 		}
 	}
-	if len(t.queue) == 0 {
-		t.unknown = append(t.unknown, "the folder has no Python source that it starts")
-	}
 }
 
-var testFile = regexp.MustCompile(`(^|/)(tests?|testdata|docs|examples|benchmarks)/|(^|/)(test_[^/]*|[^/]*_test|conftest|setup|noxfile)\.py$`)
-
-func isTest(p string) bool { return testFile.MatchString(p) }
+// rest adds the shipped modules that nothing reached, and scripts that have
+// their own dependencies.
+func (t *tree) rest() {
+	for _, p := range slices.Sorted(maps.Keys(t.sources)) {
+		if _, seen := t.at[p]; !seen && t.ships(p) {
+			t.reach(p, route{[]string{p}, unreached})
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(t.scripts)) {
+		t.reach(p, route{steps: []string{p}})
+	}
+}
 
 // start adds a module of the project's own and the packages above it.
-func (t *tree) start(module, what string) {
-	if file, ok := t.modules[module]; ok {
-		t.reach(file, route{steps: []string{what}})
-		for up, _, ok := cutLast(module); ok; up, _, ok = cutLast(up) {
-			t.reach(t.modules[up], route{steps: []string{what}})
-		}
-		return
+func (t *tree) start(dir, module, what string) {
+	roots := append(t.strong(dir), t.copied()...)
+	files := t.files(roots, module, nil)
+	for _, f := range files {
+		t.reach(f, route{steps: []string{what}})
 	}
-	if top := topOf(module); t.modules[top] != "" {
+	if top, ok := t.find(roots, topOf(module)); ok && path.Base(top) == "__init__.py" && !t.has(roots, module) {
 		t.problems = append(t.problems, whittle.Problem{Rule: "missing-entry-point", Severity: Error, Module: module, ReachedFrom: []string{what},
-			Message: fmt.Sprintf("%s: the project has no module %s", what, module), Fix: "mend the name"})
-	}
-}
-
-// namedExtras are those in brackets: pip install ".[dashboard,reports]".
-var namedExtras = regexp.MustCompile(`[\w.'"]\[([A-Za-z0-9._, -]+)\]|--extra[= ]([A-Za-z0-9._-]+)|--all-extras`)
-
-// dockerfile adds what the last stage of a Dockerfile starts, as far as it is
-// a file or a module of the project.
-func (t *tree) dockerfile(name string) {
-	b, err := fs.ReadFile(t.fsys, name)
-	if err != nil {
-		return
-	}
-	for _, m := range namedExtras.FindAllSubmatch(b, -1) {
-		for _, extra := range strings.FieldsFunc(string(m[1])+","+string(m[2]), func(r rune) bool { return r == ',' || r == ' ' }) {
-			t.extras[python.Normalize(extra)] = true
-		}
-		if m[1] == nil && m[2] == nil {
-			t.extras["*"] = true
-		}
-	}
-	f, err := dockerfile.Parse(name, b)
-	if err != nil || len(f.Stages) == 0 {
-		return
-	}
-	for _, in := range f.Stages[len(f.Stages)-1].Instructions {
-		if in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" {
-			continue
-		}
-		script, err := in.Shell()
-		if err != nil {
-			continue
-		}
-		for _, c := range script.Commands() {
-			for i, w := range c.Words {
-				what := fmt.Sprintf("%s of %s", in.Keyword, name)
-				switch file := path.Clean(w.Value); {
-				case strings.HasSuffix(file, ".py") && t.sources[file] != nil:
-					t.reach(file, route{steps: []string{what}})
-				case i > 0 && c.Words[i-1].Value == "-m" && t.modules[w.Value] != "":
-					t.start(w.Value, what)
-				case appSpec.MatchString(w.Value):
-					module, _, _ := strings.Cut(w.Value, ":")
-					t.start(module, what)
-				}
-			}
-		}
+			Message: fmt.Sprintf("%s: the project has no module %s", what, module), Fix: "correct the name"})
 	}
 }
 
 // module looks at the imports of one file.
 func (t *tree) module(file string) {
 	src := t.sources[file]
-	if src.Broken != "" && !isTest(file) {
-		t.unknown = append(t.unknown, fmt.Sprintf("%s:%d could not be read: %s", file, src.BrokenLine, src.Broken))
+	if src.Broken != "" && t.at[file].level < unreached {
+		t.doubt("%s:%d could not be read: %s", file, src.BrokenLine, src.Broken)
 	}
-	pkg := t.packageOf(file)
+	t.alternatives(file, src)
 	for i := range src.Imports {
-		imp := &src.Imports[i]
-		if imp.Context&python.TypeChecking != 0 {
-			continue
-		}
-		base := imp.Module
-		if imp.Level > 0 {
-			up := pkg
-			for range imp.Level - 1 {
-				up, _, _ = cutLast(up)
-			}
-			base = strings.Trim(up+"."+imp.Module, ".")
-		}
-		t.imported(file, imp, base)
-		for _, n := range imp.Names {
-			if sub := base + "." + n; t.modules[sub] != "" {
-				t.imported(file, imp, sub)
-			}
+		if imp := &src.Imports[i]; imp.Context&python.TypeChecking == 0 {
+			t.imported(file, imp)
 		}
 	}
 }
 
-// packageOf is the package that a file's relative imports start from.
-func (t *tree) packageOf(file string) string {
-	stem := strings.TrimSuffix(file, ".py")
-	for _, root := range []string{"src/", "lib/"} {
-		if rest, ok := strings.CutPrefix(stem, root); ok && t.modules[topOf(strings.ReplaceAll(rest, "/", "."))] != "" {
-			stem = rest
-		}
-	}
-	up, _, _ := cutLast(strings.ReplaceAll(stem, "/", "."))
-	return up
-}
-
-// imported follows one import.
-func (t *tree) imported(file string, imp *python.Import, module string) {
-	if module == "" {
-		return
-	}
+// imported follows one import: to the project's own modules, to the standard
+// library, or to another distribution.
+func (t *tree) imported(file string, imp *python.Import) {
 	from := t.at[file]
-	way := route{append(slices.Clone(from.steps), fmt.Sprintf("%s:%d", file, imp.Line)),
-		from.later || imp.Context&python.Lazy != 0 || len(imp.Conditions) > 0}
-	if t.own(file, module, way) || python.IsStandard(module) {
+	u := t.unitOf(file)
+	held := t.holds(u, imp.Conditions)
+	if held == python.No {
 		return
 	}
-	t.foreign(file, imp, module, way)
+	way := route{append(slices.Clone(from.steps), fmt.Sprintf("%s:%d", file, imp.Line)), from.level}
+	switch {
+	case imp.Context&(python.Guarded|python.Handler) != 0:
+		way.level = guarded
+	case imp.Context&python.Lazy != 0 || held == python.Maybe:
+		way.level = max(way.level, inCall)
+	}
+	if imp.Level > 0 {
+		t.relative(file, imp, way)
+		return
+	}
+	if imp.Module == "" || t.own(file, imp, way) {
+		return
+	}
+	if python.IsStandard(imp.Module) {
+		t.standard(u, file, imp, way)
+		return
+	}
+	if held == python.Yes {
+		t.foreign(u, file, imp, way)
+	}
+}
+
+// relative follows "from . import x".
+func (t *tree) relative(file string, imp *python.Import, way route) {
+	dir := path.Dir(file)
+	for range imp.Level - 1 {
+		dir = path.Dir(dir)
+	}
+	if imp.Module == "" {
+		init := path.Join(dir, "__init__.py")
+		t.reach(init, way)
+		for _, n := range t.unbound(file, init, imp.Names) {
+			for _, f := range t.files([]string{dir}, n, nil) {
+				t.reach(f, way)
+			}
+		}
+		return
+	}
+	for _, f := range t.named(file, []string{dir}, imp) {
+		t.reach(f, way)
+	}
+}
+
+// named are the files of a module and of what an import statement takes out of
+// it.
+func (t *tree) named(file string, roots []string, imp *python.Import) []string {
+	names := imp.Names
+	if of, ok := t.find(roots, imp.Module); ok {
+		names = t.unbound(file, of, names)
+	}
+	return t.files(roots, imp.Module, names)
+}
+
+// unbound are those names that a package's __init__ does not bind itself: what
+// it binds is no submodule for others.
+func (t *tree) unbound(file, init string, names []string) []string {
+	src := t.sources[init]
+	if src == nil || file == init {
+		return names
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool {
+		_, bound := slices.BinarySearch(src.Names, n)
+		return bound
+	})
 }
 
 // own follows an import of the project's own module, with the packages above
-// it; a program finds the modules beside it, too.
-func (t *tree) own(file, module string, way route) bool {
-	found := false
-	for up := module; up != ""; up, _, _ = cutLast(up) {
-		if f, ok := t.modules[up]; ok {
-			found = true
+// it. A folder without modules is none of them, and neither is a module beside
+// the file in a package: Python 3 has no implicit relative imports.
+func (t *tree) own(file string, imp *python.Import, way route) bool {
+	roots := append(t.strong(path.Dir(file)), t.copied()...)
+	files := t.files(roots, imp.Module, imp.Names)
+	standard := python.IsStandard(imp.Module)
+	known := standard || t.isKnown(imp)
+	if len(files) == 0 || known && !t.regular(roots, imp) {
+		return !standard && t.elsewhere(file, imp, known, way)
+	}
+	if t.scripts[file] == nil { // what a script imports runs with the script's dependencies
+		for _, f := range t.named(file, roots, imp) {
 			t.reach(f, way)
 		}
 	}
-	beside := path.Join(path.Dir(file), topOf(module))
-	for _, f := range []string{beside + ".py", beside + "/__init__.py"} {
-		if t.sources[f] != nil {
-			found = true
-			t.reach(f, way)
-		}
-	}
-	return found || t.isFolder(topOf(module))
+	return true
 }
 
-// isFolder: a folder of the project with modules may be a namespace package.
-func (t *tree) isFolder(name string) bool {
-	return slices.ContainsFunc([]string{".", "src", "lib"}, func(root string) bool { return slices.Contains(t.places.at[name], path.Join(root, name)) })
+// elsewhere says that a module of the project's own is meant although nothing
+// says that the folder it lies in is on the path: no distribution is known that
+// has it, or it is a copy of one.
+func (t *tree) elsewhere(file string, imp *python.Import, known bool, way route) bool {
+	for _, dir := range t.tops[topOf(imp.Module)] {
+		own := path.Join(dir, topOf(imp.Module))
+		switch {
+		case vendored(dir):
+			return true
+		case file == own+".py" || file == own+"/__init__.py":
+		case t.adjusts && !t.isPackage(dir) && !notShipped(own+".py"):
+			return true
+		case !known:
+			t.notOnPath(file, imp, dir, way)
+			return true
+		}
+	}
+	return t.isOwnName(imp.Module)
+}
+
+// notOnPath says where the project has a module that not every start finds.
+func (t *tree) notOnPath(file string, imp *python.Import, dir string, way route) {
+	own := path.Join(dir, topOf(imp.Module))
+	if way.level > inCall || notShipped(own+".py") {
+		return
+	}
+	p := whittle.Problem{Rule: "not-on-path", Severity: Info, Path: file, Line: imp.Line, Module: imp.Module, ReachedFrom: way.steps}
+	p.Message = fmt.Sprintf("%s is imported by %s:%d; the project has it, %s, and a start has to look in %s: streamlit and python FILE look in FILE's folder, python -m in the working directory, console scripts in neither",
+		imp.Module, file, imp.Line, own, dir)
+	p.Fix = fmt.Sprintf("set PYTHONPATH to it where that runs, or package %s", topOf(imp.Module))
+	if t.isPackage(dir) {
+		p.Fix = "import it as " + strings.ReplaceAll(path.Join(path.Base(dir), topOf(imp.Module)), "/", ".") + ", or set PYTHONPATH where that runs"
+	}
+	t.add1(p)
+}
+
+// isKnown says that a distribution is known that has the module.
+func (t *tree) isKnown(imp *python.Import) bool {
+	for _, n := range t.units[len(t.units)-1].names.OfImport(imp.Module, imp.Names) {
+		if n.Distribution != "" || len(n.Candidates) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// isOwnName says that a module is named as one of the projects of the folder.
+func (t *tree) isOwnName(module string) bool {
+	name := python.Normalize(topOf(module))
+	return slices.ContainsFunc(t.units, func(u *unit) bool {
+		return name != "" && cmp.Or(python.Normalize(u.declared.Name), "-") == name
+	})
 }

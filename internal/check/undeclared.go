@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -10,141 +9,203 @@ import (
 	"whittle/internal/python"
 )
 
-// foreign reports an import of other distributions that are not declared for
+// foreign reports an import of another distribution that is not declared for
 // what runs.
-func (t *tree) foreign(file string, imp *python.Import, module string, way route) {
-	if imp.Context&(python.Guarded|python.Handler) != 0 {
+func (t *tree) foreign(u *unit, file string, imp *python.Import, way route) {
+	if !u.declares() && t.scripts[file] == nil {
+		return // nothing says what there is
+	}
+	if way.level == guarded || way.level == unreached && (passesOn(imp) || imp.Context&python.Lazy != 0) {
 		return
 	}
-	for _, n := range t.names.OfImport(module, imp.Names) {
-		if !n.Evident() && t.elsewhere(file, imp, &n, way) || n.Space && n.Distribution == "" {
-			continue
-		}
-		p := whittle.Problem{Rule: "undeclared-dependency", Severity: Error, Path: file, Line: imp.Line, Module: n.Module, Distribution: n.Distribution,
-			ReachedFrom: way.steps}
-		if !t.undeclared(&p, &n, way) {
-			continue
-		}
-		if way.later && p.Severity == Error {
-			p.Severity = Warning
-		}
-		t.report(p)
+	for _, n := range t.namesOf(u, file, imp) {
+		t.undeclared(u, file, imp, way, &n)
 	}
 }
 
-// undeclared says of a module's distribution how it is not declared for what
-// runs; it is false where it is.
-func (t *tree) undeclared(p *whittle.Problem, n *python.Named, way route) bool {
-	kinds := t.kinds(n.Distribution)
-	if kinds[python.Runs] != nil {
-		return false
+// passesOn says that the failure of an import is turned into another one: a
+// module that is loaded by name, and says what it would need.
+func passesOn(imp *python.Import) bool {
+	return slices.ContainsFunc(imp.Tries, func(t python.Try) bool { return t.Part == python.TryThrough })
+}
+
+// namesOf are the distributions of what a statement imports.
+func (t *tree) namesOf(u *unit, file string, imp *python.Import) []python.Named {
+	if t.venv != nil {
+		if dist := t.venv.modules[topOf(imp.Module)]; dist != "" && t.options.Names[topOf(imp.Module)] == "" {
+			if all := u.names.OfImport(imp.Module, imp.Names); all[0].Evident() {
+				return all
+			}
+			return []python.Named{{Module: imp.Module, Distribution: dist, By: python.Installed, Sure: true}}
+		}
 	}
-	if d := kinds[python.Optional]; d != nil && (t.extras["*"] || t.extras[python.Normalize(d.Extra)]) {
-		return false
+	return u.names.OfImport(imp.Module, imp.Names)
+}
+
+// standing is how the distributions that may have a module are declared.
+type standing struct {
+	// runs is a declaration for what runs, whose marker holds; elsewhere one
+	// whose marker never does where the project runs.
+	runs, elsewhere, extra, dev *python.Dependency
+	// along and only say that it comes along with what runs, or only with what
+	// is for development.
+	along, only bool
+}
+
+func (t *tree) standing(u *unit, file string, dists []string) standing {
+	var s standing
+	take := func(d *python.Dependency, script bool) {
+		if !slices.Contains(dists, python.Normalize(d.Name)) {
+			return
+		}
+		switch {
+		case d.Kind == python.Runs && (script || t.applies(u, d)) || d.Kind == python.Optional && t.installs(d):
+			s.runs = d
+		case d.Kind == python.Runs:
+			s.elsewhere = d
+		case d.Kind == python.Dev || d.Kind == python.Optional && slices.Contains(t.options.Development, d.Extra):
+			if s.dev == nil {
+				s.dev = d
+			}
+		case d.Kind == python.Optional && s.extra == nil:
+			s.extra = d
+		}
 	}
-	at := t.importedBy(p, way)
-	locked, version := t.locked(n.Distribution)
+	for i := range t.scripts[file] {
+		take(&t.scripts[file][i], true)
+	}
+	for _, v := range u.chain() {
+		for i := range v.declared.Dependencies {
+			take(&v.declared.Dependencies[i], false)
+		}
+	}
+	s.along, s.only = t.alongWith(u).has(dists)
+	return s
+}
+
+// undeclared reports one distribution of an import.
+func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n *python.Named) {
+	dists := append(append([]string{n.Distribution}, n.Candidates...), n.Perhaps...)
+	dists = slices.DeleteFunc(dists, func(d string) bool { return d == "" })
+	if t.ignored(n.Module, dists) || slices.ContainsFunc(dists, t.isUnit) {
+		return
+	}
+	s := t.standing(u, file, dists)
+	if s.runs != nil || t.inImages(dists) {
+		return
+	}
+	p := whittle.Problem{Rule: "undeclared-dependency", Path: file, Line: imp.Line, Module: n.Module, Distribution: n.Distribution, ReachedFrom: way.steps}
+	from := ""
+	if len(p.ReachedFrom) > 1 && p.ReachedFrom[0] != file {
+		from = ", reached from " + p.ReachedFrom[0]
+	}
+	at := fmt.Sprintf("%s is imported by %s:%d%s", n.Module, file, imp.Line, from)
+	if t.scripts[file] != nil {
+		t.inScript(p, at, n)
+		return
+	}
+	a := t.alongWith(u)
+	if t.settle(u, a); !s.along {
+		s.along, s.only = a.has(dists)
+	}
+	call := Warning // an application's own functions are called; a library's may be for those who have more
+	if u.declared.Builds {
+		call = Info
+	}
 	switch {
-	case n.Distribution == "" || n.By == python.ByWheels && len(n.Perhaps) > 0:
-		return t.notNamed(p, n, at)
-	case kinds[python.Optional] != nil:
-		d := kinds[python.Optional]
-		p.Severity = Warning
-		p.Message = fmt.Sprintf("%s; only extra `%s` declares it (%s:%d)", at, d.Extra, d.File, d.Line)
-		p.Fix = fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", d.Extra, n.Distribution)
-	case kinds[python.Dev] != nil:
-		d := kinds[python.Dev]
-		p.Rule, p.Message = "misplaced-dependency", fmt.Sprintf("%s; %s:%d declares it for development only", at, d.File, d.Line)
-		p.Fix = "move " + d.Text + " to the dependencies"
-	case locked:
+	case s.elsewhere != nil && !s.along:
+		p.Severity = atLevel(way.level, Error, "", "")
+		p.Message = fmt.Sprintf("%s; %s:%d declares it under a marker that does not hold where the project runs: %s", at, s.elsewhere.File, s.elsewhere.Line, s.elsewhere.Text)
+		p.Fix = "import it under the same condition, or widen the marker"
+	case s.along && n.Distribution != "" && s.elsewhere == nil:
 		p.Rule, p.Severity = "transitive-dependency", Warning
 		p.Message = at + "; no dependency declares it, another brings it along"
-		p.Fix = "add " + n.Distribution + python.SeriesOf(version) + " to the dependencies"
-	case !n.Editable():
-		why, fix := notKnown(n)
-		p.Distribution, p.Message, p.Fix = "", at+"; no dependency declares it; "+why, fix
+		p.Fix = "add " + n.Distribution + python.SeriesOf(a.versions[n.Distribution]) + " to the dependencies"
+	case s.along:
+		return
+	case s.extra != nil:
+		p.Severity = atLevel(way.level, Warning, "", "")
+		p.Message = fmt.Sprintf("%s; only extra `%s` declares it (%s:%d)", at, s.extra.Extra, s.extra.File, s.extra.Line)
+		p.Fix = fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", s.extra.Extra, n.Distribution)
+	case s.dev != nil:
+		p.Severity = atLevel(way.level, certain(a, Error, Info), certain(a, call, Info), Info)
+		p.Rule, p.Message = "misplaced-dependency", fmt.Sprintf("%s; %s:%d declares it for development only", at, s.dev.File, s.dev.Line)
+		p.Fix = "move " + s.dev.Text + " to the dependencies"
 	default:
-		specifiers := python.SeriesOf(version)
-		if version == "" && t.bound != nil {
-			specifiers, _ = t.bound(n.Distribution)
+		t.nobody(&p, a, way, n, &s, at, call)
+	}
+	if p.Severity == "" {
+		return
+	}
+	if !a.known && (p.Severity == Info || p.Rule == "misplaced-dependency") && way.level == atStart {
+		t.doubt("%s", a.why)
+	}
+	t.add1(p)
+}
+
+// nobody is an import that no file declares.
+func (t *tree) nobody(p *whittle.Problem, a *along, way route, n *python.Named, s *standing, at, call string) {
+	p.Message = at + "; no dependency declares it"
+	if s.only {
+		p.Message = at + "; only what is for development or an extra brings it along"
+	}
+	switch {
+	case n.Distribution == "" || len(n.Perhaps) > 0:
+		why, fix := notKnown(n)
+		p.Message, p.Fix, p.Distribution = at+"; "+why, fix, ""
+		p.Severity = atLevel(way.level, Info, "", "")
+		if a.known && len(a.runs) == 0 {
+			p.Severity = atLevel(way.level, Error, call, Warning)
+			p.Message = at + "; no dependency is declared, and it is no module of the project"
+		} else if way.level == atStart {
+			t.doubt("which distribution has %s", n.Module)
 		}
-		p.Message = at + "; no dependency declares it"
+	default:
+		p.Severity = atLevel(way.level, certain(a, Error, Info), certain(a, call, Info), certain(a, Warning, Info))
+		if s.only {
+			p.Severity = atLevel(way.level, p.Severity, p.Severity, Info)
+		}
+		specifiers := python.SeriesOf(a.versions[n.Distribution])
+		if specifiers == "" && t.options.Bound != nil && n.Sure {
+			specifiers, _ = t.options.Bound(n.Distribution)
+		}
 		p.Fix = "add " + n.Distribution + specifiers + " to the dependencies"
 	}
-	return true
 }
 
-// importedBy is the beginning of a message: who imports what.
-func (t *tree) importedBy(p *whittle.Problem, way route) string {
-	from := ""
-	if len(way.steps) > 1 {
-		from = ", reached from " + way.steps[0]
+// inScript reports an import that the metadata of a script does not declare.
+func (t *tree) inScript(p whittle.Problem, at string, n *python.Named) {
+	if len(t.scripts[p.Path]) > 0 || n.Distribution == "" {
+		return // what it declares may bring it along
 	}
-	return fmt.Sprintf("%s is imported by %s:%d%s", p.Module, p.Path, p.Line, from)
+	p.Severity, p.Message = Error, at+"; the script's own metadata does not declare it"
+	p.Fix = "add " + n.Distribution + " to the script's dependencies"
+	t.add1(p)
 }
 
-// notNamed is about a module whose distribution is not known: where a declared
-// one may have it nothing is said, as a false word costs more than none.
-func (t *tree) notNamed(p *whittle.Problem, n *python.Named, at string) bool {
-	if len(n.Perhaps) > 0 {
-		t.doubts("whether " + strings.Join(n.Perhaps, " or ") + " has " + n.Module + " is not known")
-		return false
+func atLevel(l level, start, call, unreached string) string {
+	switch l {
+	case atStart:
+		return start
+	case inCall:
+		return call
 	}
-	why, fix := notKnown(n)
-	p.Distribution, p.Message, p.Fix = "", at+"; no dependency that is known to have it is declared; "+why, fix
-	if len(n.Candidates) == 0 {
-		p.Severity = Warning
-		t.doubts("what has " + n.Module + ", which " + p.Path + " imports, is not known")
-	}
-	return true
+	return unreached
 }
 
-func (t *tree) doubts(line string) {
-	if !slices.Contains(t.unknown, line) {
-		t.unknown = append(t.unknown, line)
+func certain(a *along, sure, else_ string) string {
+	if a.known {
+		return sure
 	}
+	return else_
 }
 
-// elsewhere follows an import of a module that the project has in a folder
-// which not every start looks in: whether this one does is not known without
-// the image.
-func (t *tree) elsewhere(file string, imp *python.Import, n *python.Named, way route) bool {
-	at, all, ok := t.places.find(n.Module, file)
-	if !ok {
-		return false
-	}
-	if all {
-		for _, f := range []string{at, at + "/__init__.py"} {
-			if t.sources[f] != nil {
-				t.reach(f, route{way.steps, true})
-			}
-		}
-	}
-	root := rootOf(at, n.Module)
-	where := root
-	if where == "" {
-		where = "the project's own folder"
-	}
-	p := whittle.Problem{Rule: "not-on-path", Severity: Info, Path: file, Line: imp.Line, Module: n.Module, ReachedFrom: way.steps}
-	p.Message = fmt.Sprintf("%s; the project has it, %s, and a start has to look in %s: streamlit and python FILE look in FILE's folder, python -m in the working directory, console scripts in neither",
-		t.importedBy(&p, way), at, where)
-	if n.By == python.ByWheels || len(n.Candidates) > 0 {
-		p.Message += "; or the module of " + oneOf(n) + " is meant, which no dependency declares"
-	}
-	p.Fix = fmt.Sprintf("set PYTHONPATH to it where that runs, or package %s", topOf(n.Module))
-	if full := t.places.fullName(root, n.Module); full != "" {
-		p.Fix = "import it as " + full + ", or set PYTHONPATH where that runs"
-	}
-	t.report(p)
-	return true
-}
-
-// report adds a problem; one line is enough for a file that imports many
-// modules of one distribution.
-func (t *tree) report(p whittle.Problem) {
+// add1 adds a problem: one line is enough for a file that imports many modules
+// of a distribution.
+func (t *tree) add1(p whittle.Problem) {
 	for i := range t.problems {
 		q := &t.problems[i]
-		if q.Path == p.Path && q.Distribution == p.Distribution && q.Rule == p.Rule && (p.Distribution != "" || topOf(q.Module) == topOf(p.Module)) {
+		if q.Path == p.Path && q.Rule == p.Rule && q.Distribution == p.Distribution && (p.Distribution != "" || q.Module == p.Module) {
 			if rank(p.Severity) < rank(q.Severity) {
 				*q = p
 			}
@@ -154,86 +215,71 @@ func (t *tree) report(p whittle.Problem) {
 	t.problems = append(t.problems, p)
 }
 
-func (t *tree) kinds(dist string) map[python.DependencyKind]*python.Dependency {
-	out := map[python.DependencyKind]*python.Dependency{}
-	for i := range t.declared.Dependencies {
-		if d := &t.declared.Dependencies[i]; python.Normalize(d.Name) == python.Normalize(dist) && out[d.Kind] == nil {
-			out[d.Kind] = d
-		}
-	}
-	return out
+// inImages says that a Dockerfile installs one of some distributions by name.
+func (t *tree) inImages(dists []string) bool {
+	return slices.ContainsFunc(t.images, func(r *recipe) bool {
+		return slices.ContainsFunc(dists, func(d string) bool { return slices.Contains(r.installs, d) })
+	})
 }
 
-// locked says whether a distribution comes along with what is declared, by the
-// files that pin all of that; version is the pinned one.
-func (t *tree) locked(dist string) (ok bool, version string) {
-	version, ok = t.pins()[python.Normalize(dist)]
-	return ok, version
-}
-
-// pins are the versions of a lock file, or of constraints that pin everything
-// that is declared and so, as pip-compile and uv make them, what that needs.
-// It is nil where something is not pinned: what comes along is not known then.
-func (t *tree) pins() map[string]string {
-	pins := map[string]string{}
-	for _, l := range t.declared.Locked {
-		pins[python.Normalize(l.Name)] = l.Version
-	}
-	for _, d := range t.declared.Dependencies {
-		if _, ok := pins[python.Normalize(d.Name)]; !ok && d.Kind == python.Runs {
-			return nil
-		}
-	}
-	return pins
-}
-
-// verdict: what is not declared is missing for certain where the pins do not
-// have it; otherwise another dependency may bring it along.
-func (t *tree) verdict(c *whittle.Check) string {
-	v := verdict(c)
-	if v != whittle.Fails || t.pins() != nil {
-		return v
-	}
-	for _, p := range c.Problems {
-		if p.Severity == Error && p.Rule != "undeclared-dependency" {
-			return v
-		}
-	}
-	c.Unknown = append(c.Unknown, "whether another dependency brings along what is not declared: there is no lock file")
-	return whittle.Unknown
-}
-
-// unused are declared dependencies that no module of the project imports.
-func (t *tree) unused() []whittle.Problem {
-	all := map[string]bool{}
-	for _, src := range t.sources {
-		for _, imp := range src.Imports {
-			for _, dist := range t.names.All(imp.Module, imp.Names) {
-				all[dist] = true
-			}
-		}
-	}
-	var out []whittle.Problem
-	for _, d := range t.declared.Dependencies {
-		if name := python.Normalize(d.Name); d.Kind == python.Runs && !all[name] && !t.named(name) {
-			out = append(out, whittle.Problem{Rule: "unused-dependency", Severity: Info, Path: d.File, Line: d.Line, Distribution: name,
-				Message: fmt.Sprintf("%s is declared by %s:%d, and no module of the project imports it", d.Name, d.File, d.Line),
-				Fix:     "remove it, if it is no program and nothing loads it by name (a plug-in, a driver of a database)"})
-		}
-	}
-	return out
-}
-
-// named says whether a Dockerfile of the project names a distribution, as one
-// that is started.
-func (t *tree) named(name string) bool {
-	entries, _ := fs.ReadDir(t.fsys, ".")
-	for _, e := range entries {
-		if e.Type().IsRegular() && strings.Contains(strings.ToLower(e.Name()), "dockerfile") {
-			if b, err := fs.ReadFile(t.fsys, e.Name()); err == nil && strings.Contains(string(b), name) {
-				return true
-			}
+// ignored says that the project's configuration wants nothing said.
+func (t *tree) ignored(module string, dists []string) bool {
+	for _, ig := range t.options.Ignore {
+		if module == ig || strings.HasPrefix(module, ig+".") || slices.Contains(dists, python.Normalize(ig)) {
+			return true
 		}
 	}
 	return false
+}
+
+// alternatives reports a try statement of which neither the body nor what its
+// handler imports instead is declared.
+func (t *tree) alternatives(file string, src *python.Source) {
+	from := t.at[file]
+	u := t.unitOf(file)
+	if from.level != atStart || !t.alongWith(u).known {
+		return
+	}
+	for i := range src.Imports {
+		body := &src.Imports[i]
+		if len(body.Tries) != 1 || body.Tries[0].Part != python.TryBody || body.Context&python.Lazy != 0 || len(body.Conditions) > 0 {
+			continue
+		}
+		first, ok := t.absent(u, file, body)
+		if !ok {
+			continue
+		}
+		var others []string
+		for j := range src.Imports {
+			h := &src.Imports[j]
+			if len(h.Tries) == 0 || h.Tries[len(h.Tries)-1].Number != body.Tries[0].Number || h.Tries[len(h.Tries)-1].Part != python.TryHandler || h.Context&python.Lazy != 0 {
+				continue
+			}
+			name, ok := t.absent(u, file, h)
+			if !ok || len(h.Tries) > 1 || len(h.Conditions) > 0 {
+				others = nil
+				break
+			}
+			others = append(others, name)
+		}
+		if len(others) > 0 {
+			t.add1(whittle.Problem{Rule: "undeclared-dependency", Severity: Error, Path: file, Line: body.Line, Module: body.Module, Distribution: first,
+				ReachedFrom: append(slices.Clone(from.steps), fmt.Sprintf("%s:%d", file, body.Line)), Guarded: true,
+				Message: fmt.Sprintf("%s:%d imports %s or else %s; no dependency declares either", file, body.Line, first, strings.Join(others, " or ")),
+				Fix:     "add one of them to the dependencies"})
+		}
+	}
+}
+
+// absent is the distribution of an import that nothing declares or brings.
+func (t *tree) absent(u *unit, file string, imp *python.Import) (string, bool) {
+	if imp.Level > 0 || python.IsStandard(imp.Module) || len(t.files(append(t.strong("."), t.copied()...), imp.Module, imp.Names)) > 0 || len(t.tops[topOf(imp.Module)]) > 0 {
+		return "", false
+	}
+	all := t.namesOf(u, file, imp)
+	if len(all) != 1 || all[0].Distribution == "" || len(all[0].Perhaps) > 0 || t.ignored(all[0].Module, []string{all[0].Distribution}) {
+		return "", false
+	}
+	s := t.standing(u, file, []string{all[0].Distribution})
+	return all[0].Distribution, s.runs == nil && s.elsewhere == nil && s.extra == nil && !s.along
 }

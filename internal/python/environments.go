@@ -71,14 +71,18 @@ func (d *declaredReader) pixiOf(t tomlTable, file, prefix string, at lineFinder)
 			}
 		}
 	}
-	list(t, prefix, Runs, "")
+	main := Runs
+	if d.out.Builds {
+		main = Dev // the distribution declares what it needs; these are the environments to work on it
+	}
+	list(t, prefix, main, "")
 	for _, target := range sortedKeys(t.table("target")) {
-		list(t.table("target", target), prefix+"target."+target+".", Runs, "")
+		list(t.table("target", target), prefix+"target."+target+".", main, "")
 	}
 	for _, feature := range sortedKeys(t.table("feature")) {
 		kind := kindOfFile(feature + ".txt")
 		if kind == Runs {
-			kind = Optional
+			kind = max(main, Optional)
 		}
 		list(t.table("feature", feature), prefix+"feature."+feature+".", kind, feature)
 	}
@@ -96,6 +100,10 @@ func (d *declaredReader) conda(file string) {
 	b := d.read(file)
 	in, pip, n := false, false, 0
 	found := false
+	kind := kindOfFile(file)
+	if d.out.Builds {
+		kind = Dev
+	}
 	for line := range strings.Lines(string(b)) {
 		n++
 		trimmed := strings.TrimSpace(stripComment(strings.TrimRight(line, "\r\n")))
@@ -116,14 +124,14 @@ func (d *declaredReader) conda(file string) {
 			continue
 		}
 		if pip {
-			d.requirement(strings.Trim(strings.TrimSpace(strings.TrimPrefix(trimmed, "-")), `"'`), file, n, source{kind: kindOfFile(file)}, 0)
+			d.requirement(strings.Trim(strings.TrimSpace(strings.TrimPrefix(trimmed, "-")), `"'`), file, n, source{kind: kind}, 0)
 			continue
 		}
 		if m := condaLine.FindStringSubmatch(line); m != nil && isDistribution(m[1]) {
-			d.add(pypiName(m[1]), file, n, kindOfFile(file), "", "")
+			d.add(pypiName(m[1]), file, n, kind, "", "")
 		}
 	}
-	if found {
+	if found && kind == Runs {
 		d.unread("%s: what conda's packages bring along is not known", file)
 	}
 }

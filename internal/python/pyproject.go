@@ -111,13 +111,15 @@ func (d *declaredReader) buildTables(b []byte) {
 	d.roots(tool)
 	d.shipped(t, tool)
 	for _, group := range sortedKeys(t.table("project", "entry-points")) {
-		for _, target := range t.table("project", "entry-points", group) {
-			d.plugin(group, fmt.Sprint(target))
+		targets := t.table("project", "entry-points", group)
+		for _, name := range sortedKeys(targets) {
+			d.plugin(group, fmt.Sprint(targets[name]))
 		}
 	}
 	for _, group := range sortedKeys(tool.table("poetry", "plugins")) {
-		for _, target := range tool.table("poetry", "plugins", group) {
-			d.plugin(group, fmt.Sprint(target))
+		targets := tool.table("poetry", "plugins", group)
+		for _, name := range sortedKeys(targets) {
+			d.plugin(group, fmt.Sprint(targets[name]))
 		}
 	}
 	for name, target := range t.table("project", "gui-scripts") {
@@ -184,6 +186,12 @@ func (d *declaredReader) shipped(t, tool tomlTable) {
 
 // dynamic reads dependencies that the project's table leaves to the build.
 func (d *declaredReader) dynamic(t, tool tomlTable) {
+	extras := tool.table("setuptools", "dynamic", "optional-dependencies")
+	for _, extra := range sortedKeys(extras) {
+		for _, f := range extras.table(extra).strings("file") {
+			d.requirementsOf(d.at(f), source{kind: Optional, extra: extra}, 0)
+		}
+	}
 	if !slices.Contains(t.strings("project", "dynamic"), "dependencies") {
 		return
 	}
@@ -192,11 +200,6 @@ func (d *declaredReader) dynamic(t, tool tomlTable) {
 	files = append(files, append(hook.strings("files"), hook.strings("filename")...)...)
 	for _, f := range files {
 		d.requirements(d.at(f), Runs, 0)
-	}
-	for extra, v := range tool.table("setuptools", "dynamic", "optional-dependencies") {
-		for _, f := range (tomlTable{"v": v}).strings("v", "file") {
-			d.requirementsOf(d.at(f), source{kind: Optional, extra: extra}, 0)
-		}
 	}
 	if len(files) > 0 || len(tool.table("poetry", "dependencies")) > 0 || d.exists("setup.py") || d.exists("setup.cfg") {
 		return

@@ -30,13 +30,15 @@ func (d *declaredReader) setupPy() {
 	for _, s := range listArgument(text, "tests_require") {
 		d.add(s.text, file, line(s.at), Dev, "", "tests")
 	}
-	for extra, list := range tableArgument(text, "extras_require") {
-		for _, s := range list {
+	extras := tableArgument(text, "extras_require")
+	for _, extra := range sortedKeys(extras) {
+		for _, s := range extras[extra] {
 			d.add(s.text, file, line(s.at), Optional, extra, "")
 		}
 	}
-	for group, list := range tableArgument(text, "entry_points") {
-		for _, s := range list {
+	groups := tableArgument(text, "entry_points")
+	for _, group := range sortedKeys(groups) {
+		for _, s := range groups[group] {
 			d.entryPoint(group, s.text)
 		}
 	}

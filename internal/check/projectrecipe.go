@@ -1,0 +1,207 @@
+package check
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"whittle/internal/dockerfile"
+	"whittle/internal/python"
+)
+
+// recipe is what a Dockerfile says about a project: what it installs, copies
+// and starts.
+type recipe struct {
+	name string
+	file *dockerfile.File
+	// installs are the names of distributions that its commands install, extras
+	// those of the project that they name, "*" all.
+	installs []string
+	extras   map[string]bool
+	// base says why it is not known what the base image brings, empty where that
+	// is Python alone.
+	base string
+	// minor is the version of Python 3 of the image that it makes, 0 where that
+	// is not known.
+	minor int
+	// copies are the folders of the project whose content it copies.
+	copies []string
+	// develops says that it is for development.
+	develops bool
+	text     string
+}
+
+// readImages reads the Dockerfiles.
+func (t *tree) readImages() {
+	slices.Sort(t.dockerfiles)
+	for _, name := range t.dockerfiles {
+		b, err := fs.ReadFile(t.fsys, name)
+		if err != nil {
+			continue
+		}
+		r := &recipe{name: name, extras: map[string]bool{}, text: string(b)}
+		r.develops = anyOf(words(name), []string{"dev", "develop", "development", "test", "tests", "testing", "ci", "docs", "devcontainer", "local", "bench", "build", "example", "examples"})
+		r.readExtras(b)
+		t.images = append(t.images, r)
+		if r.file, err = dockerfile.Parse(name, b); err != nil || len(r.file.Stages) == 0 {
+			r.file = nil
+			continue
+		}
+		for i := range r.file.Stages {
+			for j := range r.file.Stages[i].Instructions {
+				r.instruction(t, &r.file.Stages[i].Instructions[j])
+			}
+		}
+		r.readBase()
+	}
+}
+
+// namedExtras are those in brackets: pip install ".[dashboard,reports]".
+var namedExtras = regexp.MustCompile(`[\w.'"]\[([A-Za-z0-9._, -]+)\]|--extra[s= ]+["']?([A-Za-z0-9._, -]+)|--all-extras`)
+
+func (r *recipe) readExtras(b []byte) {
+	for _, m := range namedExtras.FindAllSubmatch(b, -1) {
+		for _, extra := range strings.FieldsFunc(string(m[1])+","+string(m[2]), func(r rune) bool { return r == ',' || r == ' ' }) {
+			r.extras[python.Normalize(extra)] = true
+		}
+		if m[1] == nil && m[2] == nil {
+			r.extras["*"] = true
+		}
+	}
+}
+
+// plainBase are the base images that bring no distributions of their own.
+var plainBase = regexp.MustCompile(`(?i)(^|/)(python|debian|ubuntu|alpine|scratch|busybox|buildpack-deps|uv|bitnami/python|chainguard/python|distroless/[\w-]+|cgr\.dev/[\w/-]+|pypy|fedora|centos|rockylinux|almalinux|amazonlinux)(:|@|$)`)
+
+var pythonTag = regexp.MustCompile(`(?:^|/)python:3\.(\d+)`)
+
+// readBase asks what the last stage and those before it build on.
+func (r *recipe) readBase() {
+	last := &r.file.Stages[len(r.file.Stages)-1]
+	for seen := 0; last.From != nil && seen < len(r.file.Stages); seen++ {
+		last = &r.file.Stages[*last.From]
+	}
+	base := last.BaseResolved
+	if base == "" {
+		base = last.Base
+	}
+	if m := pythonTag.FindStringSubmatch(base); m != nil {
+		r.minor, _ = strconv.Atoi(m[1])
+	}
+	if !r.develops && !plainBase.MatchString(base) {
+		r.base = fmt.Sprintf("%s builds on %s: what that has is not known", r.name, base)
+	}
+}
+
+func (r *recipe) instruction(t *tree, in *dockerfile.Instruction) {
+	switch in.Keyword {
+	case "COPY", "ADD":
+		if len(in.Flag("from")) > 0 || len(in.Args) < 2 {
+			return
+		}
+		for _, a := range in.Args[:len(in.Args)-1] {
+			for _, dir := range []string{path.Clean(a.Value), path.Join(path.Dir(r.name), a.Value)} {
+				if dir = strings.TrimPrefix(strings.TrimSuffix(dir, "/*"), "/"); t.dirs[dir] && !slices.Contains(r.copies, dir) {
+					r.copies = append(r.copies, dir)
+				}
+			}
+		}
+	case "RUN":
+		script, err := in.Shell()
+		if err != nil {
+			return
+		}
+		for _, c := range script.Commands() {
+			r.command(&c)
+		}
+	}
+}
+
+// command notes what pip, uv, poetry and the managers of packages install.
+func (r *recipe) command(c *dockerfile.Command) {
+	words := make([]string, len(c.Words))
+	for i, w := range c.Words {
+		words[i] = w.Value
+	}
+	at := slices.IndexFunc(words, func(w string) bool { return w == "install" || w == "add" })
+	if at < 1 {
+		return
+	}
+	for _, w := range words[at+1:] {
+		if rest, ok := strings.CutPrefix(w, "python3-"); ok { // apt-get, apk
+			r.installs = append(r.installs, python.Normalize(rest))
+			continue
+		}
+		if strings.HasPrefix(w, "-") || strings.ContainsAny(w, "/") || strings.HasSuffix(w, ".txt") {
+			continue
+		}
+		if q, err := python.ParseRequirement(strings.ReplaceAll(w, "$", "")); err == nil {
+			r.installs = append(r.installs, q.Name)
+		}
+	}
+}
+
+// copied are the folders whose content images have.
+func (t *tree) copied() []string {
+	var out []string
+	for _, r := range t.images {
+		out = append(out, r.copies...)
+	}
+	return out
+}
+
+// starts adds what the last stage starts, as far as it is a file or a module of
+// the project.
+func (r *recipe) starts(t *tree) {
+	if r.file == nil || r.develops {
+		return
+	}
+	dir := path.Dir(r.name)
+	for _, in := range r.file.Stages[len(r.file.Stages)-1].Instructions {
+		if in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" {
+			continue
+		}
+		script, err := in.Shell()
+		if err != nil {
+			continue
+		}
+		what := fmt.Sprintf("%s of %s", in.Keyword, r.name)
+		for _, c := range script.Commands() {
+			for i, w := range c.Words {
+				switch {
+				case strings.HasSuffix(w.Value, ".py"):
+					r.startFile(t, w.Value, what)
+				case i > 0 && c.Words[i-1].Value == "-m" && t.has(append(t.strong(dir), r.copies...), w.Value):
+					t.start(dir, w.Value, what)
+				case appSpec.MatchString(w.Value):
+					module, _, _ := strings.Cut(w.Value, ":")
+					if t.has(append(t.strong(dir), r.copies...), topOf(module)) {
+						t.start(dir, module, what)
+					}
+				}
+			}
+		}
+	}
+}
+
+// startFile starts a file by its path in the image: the project's file with the
+// longest end of it.
+func (r *recipe) startFile(t *tree, name, what string) {
+	for rest := strings.TrimPrefix(path.Clean(name), "/"); ; {
+		for _, dir := range append([]string{".", path.Dir(r.name)}, r.copies...) {
+			if p := path.Join(dir, rest); t.sources[p] != nil {
+				t.reach(p, route{steps: []string{what}})
+				return
+			}
+		}
+		_, after, ok := strings.Cut(rest, "/")
+		if !ok {
+			return
+		}
+		rest = after
+	}
+}
