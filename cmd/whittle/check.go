@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,10 +27,12 @@ and what to do. With --run it runs them too, without network, and says where
 the two verdicts differ.
 
 Of a project's folder it checks what its own code imports against what its
-files declare.
+files declare: an error is what nothing declares, and nothing that is declared
+brings along by a lock file, the project's virtual environment or the package index.
 
-Exit codes: 0 nothing was found that keeps it from running; 1 an error was
-found, or the verdicts differ; 2 bad usage or input; 3 the engine or the network failed.`,
+Exit codes: 0 the verdict is "runs" or "unknown"; 1 it is "fails": an error was
+found, or with --run a verdict and a run differ; 2 bad usage or input; 3 the
+engine or the network failed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if isProject(args[0]) {
@@ -87,8 +88,7 @@ func (a *app) showCheck(c *whittle.Check) error {
 	if err := a.show(c, func(w io.Writer, st report.Style) error { return report.CheckText(w, c, st) }); err != nil {
 		return err
 	}
-	found := slices.ContainsFunc(c.Problems, func(p whittle.Problem) bool { return p.Severity == "error" })
-	if found || c.Verdict == whittle.Fails || len(c.Disagreements) > 0 {
+	if c.Verdict == whittle.Fails || len(c.Disagreements) > 0 {
 		return errNo
 	}
 	return nil

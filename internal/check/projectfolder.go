@@ -258,7 +258,7 @@ func (t *tree) scan(p string) error {
 			if t.scripts == nil {
 				t.scripts = map[string][]python.Dependency{}
 			}
-			t.scripts[p] = deps
+			t.scripts[p] = append([]python.Dependency{}, deps...) // none is not nil
 		}
 	}
 	return nil

@@ -58,7 +58,7 @@ func (t *tree) readUnits() {
 }
 
 // aside says that a unit is not what the project ships: an example, a tool.
-func (u *unit) notShipped() bool {
+func (u *unit) aside() bool {
 	return notShipped(u.dir+"/x.py") || slices.ContainsFunc(strings.Split(u.dir, "/"), func(part string) bool { return anyOf(words(part), asideFolders) })
 }
 

@@ -91,6 +91,9 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 		return
 	}
 	s := t.standing(u, file, dists)
+	if s.runs != nil && way.level == atStart && slices.Contains(n.Perhaps, python.Normalize(s.runs.Name)) {
+		t.doubt("whether %s has %s", s.runs.Name, n.Module)
+	}
 	if s.runs != nil || t.inImages(dists) {
 		return
 	}

@@ -32,6 +32,10 @@ func (s *scan) simple(t []token) {
 func (s *scan) one(t []token) {
 	b := s.current()
 	b.ends = false
+	if len(t) > 2 && t[0].kind == nameToken && s.is(t[0], "lazy") && (s.is(t[1], "import") || s.is(t[1], "from")) {
+		s.lazyImport(t[1:], b) // PEP 810: nothing is imported before the name is used
+		return
+	}
 	if t[0].kind == nameToken {
 		switch s.text(t[0]) {
 		case "import":
@@ -63,6 +67,19 @@ func (s *scan) one(t []token) {
 	s.called(t, b)
 	if exits(s, t) {
 		b.ends = true
+	}
+}
+
+// lazyImport takes "lazy import a" and "lazy from a import b".
+func (s *scan) lazyImport(t []token, b *block) {
+	first := len(s.out.Imports)
+	if s.is(t[0], "import") {
+		s.importStatement(t, b)
+	} else {
+		s.fromStatement(t, b)
+	}
+	for i := first; i < len(s.out.Imports); i++ {
+		s.out.Imports[i].Context |= Lazy
 	}
 }
 

@@ -53,6 +53,7 @@ func TestSyntax(t *testing.T) {
 		{"a format with a field", "x = f'{v:{w}.{p}}'; import b\n", []string{"1 b"}},
 		{"a t-string (PEP 750)", "x = t'{name!r:>{w}}'\nimport b\n", []string{"2 b"}},
 		{"raw, bytes and template prefixes", "a = rb'\\'; b = Rt\"{x}\"; c = fR'{x}'\nimport b\n", nil},
+		{"lazy imports (PEP 810)", "lazy import a, b\nlazy from c import d\nlazy = 1\nlazy(import_)\n", []string{"1 a lazy", "1 b lazy", "2 c:d lazy"}},
 		{"match", "match x:\n    case {'k': [1, *_]} if y:\n        import a\n    case _:\n        import b\n", []string{"3 a [match]", "5 b [match]"}},
 		{"soft keywords as names", "match = 1\ncase = match\ntype = case\nmatch(case)\nimport a\n", []string{"5 a"}},
 		{"type aliases (PEP 695)", "type Pair[T] = tuple[T, T]\nimport a\n", []string{"2 a"}},

@@ -15,7 +15,7 @@ func CheckText(w io.Writer, c *whittle.Check, st Style) error { return writeText
 var verdicts = map[string]string{
 	whittle.Runs:    "Nothing that it needs to start is missing.",
 	whittle.Fails:   "It cannot run as it is.",
-	whittle.Unknown: "Whether it runs cannot be said from its files alone.",
+	whittle.Unknown: "No error was found; whether it runs cannot be said from its files alone.",
 }
 
 func checkDoc(c *whittle.Check) document {

@@ -1,0 +1,222 @@
+package check_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"whittle"
+	"whittle/internal/check"
+	"whittle/internal/python"
+)
+
+// folder is a project's folder of the notation of txtar. "deps: a b" stands for
+// a pyproject.toml that declares them.
+func folder(text string) fs.FS {
+	files := fstest.MapFS{}
+	for _, f := range txtar.Parse([]byte(text)).Files {
+		files[f.Name] = &fstest.MapFile{Data: f.Data}
+		if deps, ok := strings.CutPrefix(f.Name, "deps:"); ok {
+			delete(files, f.Name)
+			var list []string
+			for _, d := range strings.Fields(deps) {
+				list = append(list, fmt.Sprintf("%q", d))
+			}
+			files["pyproject.toml"] = &fstest.MapFile{Data: []byte("[project]\nname = \"shop\"\nversion = \"1\"\ndependencies = [" + strings.Join(list, ", ") + "]\n" + string(f.Data))}
+		}
+	}
+	return files
+}
+
+// found are the verdict and the problems of a check in words.
+func found(c *whittle.Check) string {
+	var out strings.Builder
+	out.WriteString(c.Verdict)
+	for _, p := range c.Problems {
+		if p.Rule != "unused-dependency" {
+			fmt.Fprintf(&out, "\n%s %s %s %s:%d", p.Severity, p.Rule, p.Module, p.Path, p.Line)
+		}
+	}
+	return out.String()
+}
+
+const (
+	uvLock = `-- uv.lock --
+version = 1
+[[package]]
+name = "fastapi"
+version = "0.115"
+dependencies = [{ name = "starlette" }]
+[[package]]
+name = "starlette"
+version = "0.40"
+[[package]]
+name = "pytest"
+version = "8"
+dependencies = [{ name = "pluggy" }]
+[[package]]
+name = "pluggy"
+version = "1"
+`
+	poetryLock = `-- poetry.lock --
+[[package]]
+name = "flask"
+version = "3"
+[package.dependencies]
+Werkzeug = ">=3"
+[[package]]
+name = "werkzeug"
+version = "3"
+[[package]]
+name = "rich"
+version = "13"
+`
+)
+
+// projectCases are folders and what is true of them: an error where it cannot
+// be otherwise, and nothing that is false.
+var projectCases = []struct{ name, files, want string }{
+	// What is declared, and in which words.
+	{"a word in a file's name", "-- requirements-docker.txt --\nflask\n-- requirements/social.txt --\npython-jose\n-- latest-reqs.txt --\nrich\n-- app.py --\nimport flask, jose, rich\n", "runs"},
+	{"for development by its name", "-- requirements.txt --\n# none\n-- requirements-dev.txt --\nrich\n-- app.py --\nimport rich\n", "fails\nerror misplaced-dependency rich app.py:1"},
+	{"files that include files", "-- requirements.txt --\n-r requirements/prod/base.txt\n-- requirements/prod/base.txt --\nflask\n-- app.py --\nimport flask\n", "runs"},
+	{"pins of what is declared are no lock", "-- requirements.txt --\nflask==3.1.0\n-- app.py --\nimport flask\nimport werkzeug\n", "unknown\ninfo undeclared-dependency werkzeug app.py:2"},
+	{"compiled requirements", "-- requirements.txt --\nflask==3.1.0 \\\n    --hash=sha256:aa\nwerkzeug==3.1.3 \\\n    --hash=sha256:bb\n    # via flask\n-- app.py --\nimport flask, werkzeug\nimport rich\n", "fails\nerror undeclared-dependency rich app.py:2"},
+	{"no lock", "-- deps: flask --\n-- app.py --\nimport flask\nimport werkzeug\n", "unknown\ninfo undeclared-dependency werkzeug app.py:2"},
+	{"git and an egg", "-- requirements.txt --\n-e git+https://git.example.org/requests.git@v2#egg=requests\ngit+https://git.example.org/click.git#egg=click[x]&subdirectory=y\n-- app.py --\nimport requests, click\n", "runs"},
+	{"git without a name", "-- requirements.txt --\ngit+https://git.example.org/requests.git\n-- app.py --\nimport requests\n", "unknown\ninfo undeclared-dependency requests app.py:1"},
+	{"a wheel's URL", "-- requirements.txt --\nhttps://files.example.org/requests-2.32.0-py3-none-any.whl ; python_version > '3'\n./wheels/rich-13.0.0.tar.gz\n-- app.py --\nimport requests, rich\n", "runs"},
+	{"a name and a URL", "-- requirements.txt --\nrequests @ https://files.example.org/r.zip\n-- app.py --\nimport requests\n", "runs"},
+	{"a folder of the project", "-- requirements.txt --\n./libs/acme\n-- libs/acme/pyproject.toml --\n[project]\nname = \"acme\"\nversion = \"1\"\n-- libs/acme/acme/__init__.py --\n-- app.py --\nimport acme\n", "runs"},
+	{"setup.cfg reads a file", "-- setup.cfg --\n[metadata]\nname = shop\n[options]\ninstall_requires = file: needs/base.in\n-- needs/base.in --\nrequests\n-- shop.py --\nimport requests\nimport rich\n", "unknown\ninfo undeclared-dependency rich shop.py:2"},
+	{"setuptools reads a file", "-- pyproject.toml --\n[project]\nname = \"shop\"\ndynamic = [\"dependencies\"]\n[tool.setuptools.dynamic]\ndependencies = {file = [\"deps.in\"]}\n-- deps.in --\nrequests\n-- shop.py --\nimport requests\n", "runs"},
+	{"a build makes the dependencies", "-- pyproject.toml --\n[build-system]\nrequires = [\"hatchling\"]\n[project]\nname = \"shop\"\ndynamic = [\"dependencies\"]\n[tool.hatch.metadata.hooks.custom]\n-- shop.py --\nimport requests\n", "unknown\ninfo undeclared-dependency requests shop.py:1"},
+	{"setup.py computes", "-- setup.py --\nsetup(name='shop', py_modules=['shop'], install_requires=read('x'))\n-- shop.py --\nimport requests\n", "unknown\ninfo undeclared-dependency requests shop.py:1"},
+	{"setup.py adds later", "-- setup.py --\nR = ['click']\nR.append('requests')\nsetup(name='shop', py_modules=['shop'], install_requires=R)\n-- shop.py --\nimport requests\n", "unknown\ninfo undeclared-dependency requests shop.py:1"},
+	{"its own extra", "-- deps: shop[web] --\n[project.optional-dependencies]\nweb = [\"flask\"]\n-- shop.py --\nimport flask\n", "runs"},
+	{"Pipfile and its lock", "-- Pipfile --\n[packages]\nflask = \"*\"\n[dev-packages]\nrich = \"*\"\n-- Pipfile.lock --\n{\"default\": {\"flask\": {\"version\": \"==3\"}, \"werkzeug\": {\"version\": \"==3\"}}, \"develop\": {\"rich\": {}}}\n-- app.py --\nimport flask\nimport rich\n", "fails\nerror misplaced-dependency rich app.py:2"},
+	{"conda", "-- environment.yml --\nname: x\nchannels: [conda-forge]\ndependencies:\n  - python=3.12\n  - numpy>=2\n  - conda-forge::pytorch\n  - pip:\n      - rich\n-- app.py --\nimport numpy, torch, rich\n", "runs"},
+	{"pixi", "-- pixi.toml --\n[dependencies]\nnumpy = \"*\"\n[pypi-dependencies]\nrich = \">=13\"\n-- app.py --\nimport numpy, rich\n", "runs"},
+	{"a script's own metadata", "-- tool.py --\n# /// script\n# dependencies = [\"rich\"]\n# ///\nimport rich\n-- other.py --\n# /// script\n# dependencies = []\n# ///\nimport rich\n", "fails\nerror undeclared-dependency rich other.py:4"},
+	{"a folder further down", "-- backend/pyproject.toml --\n[project]\nname = \"acme\"\nversion = \"1\"\ndependencies = []\n-- backend/acme/__init__.py --\nimport rich\n", "fails\nerror undeclared-dependency rich backend/acme/__init__.py:1"},
+
+	// What comes along, by a lock file.
+	{"a lock's edges", "-- deps: fastapi --\n[dependency-groups]\ndev = [\"pytest\"]\n-- app.py --\nimport fastapi\nimport pluggy\nimport rich\n" + uvLock, "fails\nerror undeclared-dependency pluggy app.py:2\nerror undeclared-dependency rich app.py:3"},
+	{"development names what comes along", "-- deps: fastapi --\n[dependency-groups]\ndev = [\"starlette\", \"pytest\"]\n-- app.py --\nimport fastapi, starlette\n" + uvLock, "runs\nwarning transitive-dependency starlette app.py:1"},
+	{"development alone", "-- deps: fastapi --\n[dependency-groups]\ndev = [\"pytest\"]\n-- app.py --\nimport fastapi, pytest\n" + uvLock, "fails\nerror misplaced-dependency pytest app.py:1"},
+	{"Poetry's edges", "-- pyproject.toml --\n[tool.poetry]\nname = \"shop\"\n[tool.poetry.dependencies]\npython = \"^3.12\"\nflask = \"*\"\n[tool.poetry.group.dev.dependencies]\nrich = \"*\"\n-- shop.py --\nimport flask, werkzeug\nimport rich\n" + poetryLock, "fails\nerror misplaced-dependency rich shop.py:2\nwarning transitive-dependency werkzeug shop.py:1"},
+	{"a lock that is not whole", "-- deps: fastapi acme --\n-- app.py --\nimport rich\n" + uvLock, "unknown\ninfo undeclared-dependency rich app.py:1"},
+	{"what nothing leads to", "-- pyproject.toml --\n[tool.poetry]\nname = \"shop\"\n[tool.poetry.dependencies]\nflask = \"*\"\n-- shop.py --\nimport rich\n" + poetryLock, "runs\nwarning transitive-dependency rich shop.py:1"},
+	{"a virtual environment", "-- deps: acme --\n-- .venv/pyvenv.cfg --\n-- .venv/lib/python3.12/site-packages/acme-1.dist-info/METADATA --\nName: acme\nVersion: 1\nRequires-Dist: acme-core\n-- .venv/lib/python3.12/site-packages/acme_core-1.dist-info/METADATA --\nName: acme-core\nVersion: 1\n-- .venv/lib/python3.12/site-packages/acme_core-1.dist-info/RECORD --\nkernel/__init__.py,,\n-- app.py --\nimport acme, kernel\nimport rich\n", "fails\nerror undeclared-dependency rich app.py:2\nwarning transitive-dependency kernel app.py:1"},
+
+	// What are the project's own modules.
+	{"a folder hides no distribution", "-- deps: --\n-- docker/Dockerfile.x --\nFROM scratch\n-- app.py --\nimport docker\n", "fails\nerror undeclared-dependency docker app.py:1"},
+	{"a folder with other modules", "-- deps: --\n-- alembic/env.py --\nimport os\n-- app.py --\nfrom alembic import command\n", "fails\nerror undeclared-dependency alembic app.py:1"},
+	{"a namespace of its own", "-- deps: --\n-- acme/shop/core.py --\n-- app.py --\nfrom acme.shop import core\nimport acme.shop.core\n", "runs"},
+	{"a module beside of the same name", "-- deps: --\n[project.scripts]\nshop = \"shop.main:main\"\n-- shop/__init__.py --\n-- shop/main.py --\nfrom shop.celery import app\n-- shop/celery.py --\nfrom celery import Celery\n", "fails\nerror undeclared-dependency celery shop/celery.py:1"},
+	{"a program's own folder", "-- deps: --\n-- bin/main.py --\nimport helper\n-- bin/helper.py --\n-- Dockerfile --\nFROM python:3.13\nCOPY . /app\nCMD [\"python\", \"bin/main.py\"]\n", "runs"},
+	{"a workspace", "-- pyproject.toml --\n[project]\nname = \"all\"\nversion = \"1\"\n[tool.uv.workspace]\nmembers = [\"packages/*\"]\n-- packages/first/pyproject.toml --\n[project]\nname = \"first\"\nversion = \"1\"\ndependencies = [\"second\"]\n-- packages/first/src/first/__init__.py --\nimport second\n-- packages/second/pyproject.toml --\n[project]\nname = \"second\"\nversion = \"1\"\ndependencies = []\n-- packages/second/src/second/__init__.py --\nimport rich\n", "fails\nerror undeclared-dependency rich packages/second/src/second/__init__.py:1"},
+	{"what a Dockerfile copies", "-- requirements.txt --\nfastapi\nuvicorn\n-- Dockerfile --\nFROM python:3.13-slim\nWORKDIR /srv\nCOPY server/ .\nCMD [\"uvicorn\", \"main:app\"]\n-- server/main.py --\nfrom routers.items import router\nimport fastapi\n-- server/routers/items.py --\nfrom db.models import x\n-- server/db/models.py --\n-- notebooks/explore.py --\nimport seaborn\n", "runs"},
+	{"what a Dockerfile installs", "-- requirements.txt --\nflask\n-- Dockerfile --\nFROM python:3.13-slim\nRUN pip install --no-cache-dir -r requirements.txt \"gevent>=24\"\nCMD [\"python\", \"app.py\"]\n-- app.py --\nimport flask, gevent\n", "runs"},
+	{"a base image that has more", "-- requirements.txt --\n# none\n-- Dockerfile --\nFROM tensorflow/tensorflow:2.17.0\nCMD [\"python\", \"app.py\"]\n-- app.py --\nimport numpy\n", "unknown\ninfo undeclared-dependency numpy app.py:1"},
+	{"package_dir", "-- setup.cfg --\n[metadata]\nname = shop\n[options]\npackage_dir =\n    = lib\ninstall_requires = flask\n-- lib/shop/__init__.py --\nimport flask\nfrom shop.common import x\n-- lib/shop/common.py --\n", "runs"},
+	{"from a folder of Poetry's", "-- pyproject.toml --\n[tool.poetry]\nname = \"shop\"\npackages = [{include = \"shop\", from = \"python\"}]\n[tool.poetry.scripts]\nshop = \"shop.cli:main\"\n-- python/shop/__init__.py --\n-- python/shop/cli.py --\nimport shop.core\n-- python/shop/core.py --\n", "runs"},
+	{"maturin", "-- pyproject.toml --\n[build-system]\nrequires = [\"maturin\"]\n[project]\nname = \"shop\"\n[tool.maturin]\npython-source = \"py\"\n-- py/shop/__init__.py --\nfrom shop.shop_rs import f\nfrom shop import core\n-- py/shop/core.py --\n", "runs"},
+	{"compiled code beside", "-- deps: --\n-- app.py --\nimport fastmath\n-- fastmath.pyx --\n", "runs"},
+	{"copies of others' code", "-- setup.py --\nsetup(name='shop', packages=['shop'], install_requires=[])\n-- shop/__init__.py --\nimport sys\nsys.path.insert(0, 'shop/_vendor')\nimport packaging\n-- shop/_vendor/packaging/__init__.py --\n", "runs"},
+	{"a package binds the name", "-- deps: --\n[project.scripts]\nshop = \"shop:main\"\n-- shop/__init__.py --\nfrom shop.io import widget\n-- shop/io/__init__.py --\ndef widget(): pass\n-- shop/io/widget.py --\nimport rich\n", "runs\nwarning undeclared-dependency rich shop/io/widget.py:1"},
+	{"the standard library's name in a test's data", "-- deps: --\n-- app.py --\nimport collections\n-- tests/data/collections.py --\nimport rich\n", "runs"},
+
+	// What ships.
+	{"Django's tests", "-- requirements.txt --\ndjango\n-- requirements-dev.txt --\nwebtest\n-- shop/__init__.py --\n-- shop/models.py --\nimport django\n-- shop/tests.py --\nimport webtest\n-- shop/tests_e2e/login.py --\nimport webtest\n-- docs/conf.py --\nimport webtest\n-- {{cookiecutter.name}}/app.py --\nimport webtest\n", "runs"},
+	{"a script of the developers'", "-- deps: click --\n[dependency-groups]\ndev = [\"typer>=0.20\"]\n-- scripts/release.py --\nimport typer\n-- app.py --\nimport click\n", "runs"},
+	{"console scripts of setup.py", "-- setup.py --\nfrom setuptools import setup\nsetup(name='shop', install_requires=['click'], packages=['shop'], entry_points={'console_scripts': ['shop=shop.cli:main']})\n-- shop/__init__.py --\n-- shop/cli.py --\nimport click\n-- ci/gen.py --\nimport yaml\n", "runs"},
+	{"builds and environments", "-- deps: --\n-- build/lib/x.py --\nimport rich\n-- env/pyvenv.cfg --\n-- env/lib/python3.12/site-packages/flask/__init__.py --\nimport rich\n-- app.py --\nimport os\n", "runs"},
+	{"what no script reaches", "-- deps: --\n[project.scripts]\nshop = \"shop.cli:main\"\n-- shop/__init__.py --\n-- shop/cli.py --\n-- shop/api.py --\nimport httpx\n", "runs\nwarning undeclared-dependency httpx shop/api.py:1"},
+	{"a plug-in that says what it would need", "-- deps: --\n[project.scripts]\nshop = \"shop:main\"\n-- shop/__init__.py --\n-- shop/integrations/flask.py --\ntry:\n    import flask\nexcept ImportError:\n    raise DidNotEnable('flask')\n", "runs"},
+	{"an own module that may fail", "-- deps: --\n[project.scripts]\nshop = \"shop:main\"\n-- shop/__init__.py --\ntry:\n    from shop._dev import x\nexcept ImportError:\n    x = None\n-- shop/_dev.py --\nimport cffi\n", "runs"},
+	{"only where it is there", "-- deps: --\n-- app.py --\nimport importlib.util\nif importlib.util.find_spec('numpy'):\n    import numpy\n", "runs"},
+	{"an error that says more", "-- deps: --\n-- app.py --\ntry:\n    import pandas\nexcept Exception as e:\n    raise RuntimeError('pandas') from e\n", "fails\nerror undeclared-dependency pandas app.py:2"},
+	{"neither of two", "-- deps: --\n-- app.py --\ntry:\n    import ujson as json\nexcept ImportError:\n    import simplejson as json\n", "fails\nerror undeclared-dependency ujson app.py:2"},
+	{"one of two", "-- deps: simplejson --\n-- app.py --\ntry:\n    import ujson as json\nexcept ImportError:\n    import simplejson as json\n", "runs"},
+	{"for type checkers", "-- deps: --\n-- app.py --\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pandas\nelse:\n    import httpx\n", "fails\nerror undeclared-dependency httpx app.py:5"},
+	{"a lazy import", "-- deps: --\n-- app.py --\nlazy import numpy\nlazy from scipy import stats\n", "runs\nwarning undeclared-dependency numpy app.py:1\nwarning undeclared-dependency scipy app.py:2"},
+
+	// Versions and platforms.
+	{"gone from the standard library", "-- deps: --\nrequires-python = \">=3.13\"\n-- app.py --\nimport cgi\n", "fails\nerror missing-module cgi app.py:1"},
+	{"gone, and something has it", "-- deps: legacy-cgi setuptools --\nrequires-python = \">=3.13\"\n-- app.py --\nimport cgi, distutils\n", "runs"},
+	{"gone from some versions", "-- deps: --\nrequires-python = \">=3.9\"\n-- app.py --\nimport tomllib\n", "runs\nwarning missing-module tomllib app.py:1"},
+	{"of another version", "-- deps: --\n-- app.py --\nimport cgi\n-- Dockerfile --\nFROM python:3.13-slim\nCMD [\"python\", \"app.py\"]\n", "fails\nerror missing-module cgi app.py:1"},
+	{"asked for its version", "-- deps: tomli;python_version<'3.11' --\nrequires-python = \">=3.9\"\n-- app.py --\nimport sys\nif sys.version_info >= (3, 11):\n    import tomllib\nelse:\n    import tomli as tomllib\n", "runs"},
+	{"a marker that never holds", "-- deps: tomli;python_version<'3.11' --\nrequires-python = \">=3.12\"\n-- app.py --\nimport tomli\n", "fails\nerror undeclared-dependency tomli app.py:1"},
+	{"Windows alone", "-- deps: --\n-- app.py --\nimport winreg\n", "unknown\ninfo missing-module winreg app.py:1"},
+	{"Windows alone, in an image", "-- deps: --\n-- app.py --\nimport winreg\n-- Dockerfile --\nFROM python:3.13-slim\nCMD [\"python\", \"app.py\"]\n", "fails\nerror missing-module winreg app.py:1"},
+	{"on Windows", "-- deps: --\n-- app.py --\nimport sys\nif sys.platform == 'win32':\n    import winreg\n", "runs"},
+}
+
+func TestProjectCases(t *testing.T) {
+	for _, tt := range projectCases {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := check.Project(context.Background(), folder(tt.files), check.ProjectOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, found(c)); diff != "" {
+				t.Errorf("(-want +got):\n%s\n%s", diff, strings.Join(c.Unknown, "\n"))
+			}
+		})
+	}
+}
+
+// TestProjectOptions: what whittle.yaml says, and what the package index knows.
+func TestProjectOptions(t *testing.T) {
+	resolve := func(reqs []python.Requirement) (map[string]string, bool) {
+		return map[string]string{"flask": "3.1", "werkzeug": "3.1"}, len(reqs) == 1 && reqs[0].Name == "flask"
+	}
+	tests := []struct {
+		name, files string
+		options     check.ProjectOptions
+		want        string
+	}{
+		{"ignored", "-- deps: --\n-- app.py --\nimport rich, yaml\n", check.ProjectOptions{Ignore: []string{"rich", "PyYAML"}}, "runs"},
+		{"named", "-- deps: acme-things --\n-- app.py --\nimport kernel\n", check.ProjectOptions{Names: map[string]string{"kernel": "acme-things"}}, "runs"},
+		{"an extra", "-- deps: --\n[project.optional-dependencies]\nx = [\"rich\"]\n-- app.py --\nimport rich\n", check.ProjectOptions{}, "runs\nwarning undeclared-dependency rich app.py:1"},
+		{"an extra for development", "-- deps: --\n[project.optional-dependencies]\nx = [\"rich\"]\n-- app.py --\nimport rich\n", check.ProjectOptions{Development: []string{"x"}}, "fails\nerror misplaced-dependency rich app.py:1"},
+		{"the index", "-- deps: flask --\n-- app.py --\nimport flask\nimport werkzeug\nimport rich\n", check.ProjectOptions{Resolve: resolve},
+			"fails\nerror undeclared-dependency rich app.py:3\nwarning transitive-dependency werkzeug app.py:2"},
+		{"the index does not know", "-- deps: click --\n-- app.py --\nimport rich\n", check.ProjectOptions{Resolve: resolve}, "unknown\ninfo undeclared-dependency rich app.py:1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := check.Project(context.Background(), folder(tt.files), tt.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, found(c)); diff != "" {
+				t.Errorf("(-want +got):\n%s\n%s", diff, strings.Join(c.Unknown, "\n"))
+			}
+		})
+	}
+}
+
+// TestUnused: what a notebook or a setting names is used.
+func TestUnused(t *testing.T) {
+	c, err := check.Project(context.Background(), folder("-- deps: flask pandas django-cors-headers gunicorn left --\n-- app.py --\nimport flask\nAPPS = ['django-cors-headers']\n"+
+		"-- n.ipynb --\n{\"cells\": [{\"cell_type\": \"code\", \"source\": [\"%matplotlib inline\\n\", \"import pandas as pd\\n\"]}]}\n-- Dockerfile --\nFROM python:3.13\nCMD gunicorn app:app\n"), check.ProjectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range c.Problems {
+		got = append(got, p.Severity+" "+p.Rule+" "+p.Distribution)
+	}
+	if diff := cmp.Diff([]string{"info unused-dependency left"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
