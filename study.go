@@ -245,6 +245,9 @@ type Problem struct {
 	Line         int    `json:"line,omitempty"`
 	Module       string `json:"module,omitempty"`
 	Distribution string `json:"distribution,omitempty"`
+	// Wanted is the whole name of what is imported, where Module is only the
+	// part of it that is missing.
+	Wanted string `json:"wanted,omitempty"`
 	// Name is what Module does not define, where the module itself is there.
 	Name        string   `json:"name,omitempty"`
 	Guarded     bool     `json:"guarded"`

@@ -9,9 +9,6 @@ import (
 
 	"whittle"
 	"whittle/internal/check"
-	"whittle/internal/elf"
-	"whittle/internal/imagetest"
-	"whittle/internal/python"
 )
 
 // site is a Python installation with one application, in the notation of a
@@ -36,22 +33,7 @@ func site(files map[string]string) map[string]string {
 // run checks an image of files whose interpreter counts as a binary.
 func run(t *testing.T, files map[string]string, p whittle.Process) *whittle.Check {
 	t.Helper()
-	root := executable{imagetest.Root(site(files))}
-	in := &check.Image{Root: root, Config: &whittle.Config{Architecture: "amd64", OS: "linux", Config: p},
-		Sources: func(p string) (*python.Source, bool) {
-			b, err := root.ReadFile(p, 1<<20)
-			if err != nil || !strings.HasSuffix(p, ".py") {
-				return nil, false
-			}
-			return python.Scan(b), true
-		},
-		Binaries: func(p string) (*elf.File, bool) {
-			if p == "usr/local/bin/python3.13" {
-				return &elf.File{Machine: elf.MachineOf("amd64")}, true
-			}
-			return nil, false
-		}}
-	c, err := check.Run(context.Background(), in)
+	c, err := check.Run(context.Background(), imageOf(files, p))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -206,6 +206,9 @@ func (s *state) foreignModule(p *whittle.Problem, r root, f python.Failure, name
 	if name.Distribution != "" && strings.HasPrefix(name.Module, f.Module+".") && s.names.Of(f.Module).Space {
 		p.Module = name.Module // a namespace is nobody's alone
 	}
+	if name.Module != p.Module {
+		p.Wanted = name.Module
+	}
 	p.Message = fmt.Sprintf("%s is imported by %s%s; ", p.Module, at, from)
 	p.Distribution = name.Distribution
 	by, required := s.requiredBy(f.File, name.Distribution)

@@ -17,10 +17,10 @@ var namesTable string
 type nameRow struct {
 	distribution string
 	// below are the modules right below it; unread says that they were not
-	// kept, or that not even the wheel was read; past that the newest wheel
-	// does not have it any more.
-	below        []string
-	unread, past bool
+	// kept; perhaps that the newest wheel does not have the module any more, or
+	// that the distribution is only named as it, and was not read.
+	below           []string
+	unread, perhaps bool
 }
 
 // has says whether the distribution has what a dotted name below the row's
@@ -28,7 +28,7 @@ type nameRow struct {
 func (r *nameRow) has(rest string) Truth {
 	first, _, _ := strings.Cut(rest, ".")
 	switch {
-	case r.past:
+	case r.perhaps:
 		return Maybe
 	case rest == "":
 		return Yes
@@ -48,7 +48,7 @@ var nameRows = sync.OnceValue(func() map[string][]nameRow {
 		if len(f) != 4 || strings.HasPrefix(line, "#") {
 			continue
 		}
-		out[f[0]] = append(out[f[0]], nameRow{f[1], strings.Fields(f[3]), f[3] == "?", f[3] == "-"})
+		out[f[0]] = append(out[f[0]], nameRow{f[1], strings.Fields(f[3]), f[3] == "?", f[3] == "-" || f[3] == "!"})
 	}
 	return out
 })
@@ -73,7 +73,7 @@ var distributionModules = sync.OnceValue(func() map[string][]string {
 	out := map[string][]string{}
 	for module, rows := range nameRows() {
 		for _, r := range rows {
-			if !r.unread {
+			if !r.unread && !r.perhaps {
 				out[r.distribution] = append(out[r.distribution], module)
 			}
 		}
@@ -234,8 +234,12 @@ func (n *Names) Of(module string) Named {
 		out.Distribution, out.By, out.Sure, out.Perhaps = out.Perhaps[0], n.evident[out.Perhaps[0]], true, nil
 		return out
 	}
+	several := len(ships) > 1
 	ships = slices.DeleteFunc(ships, func(s shipped) bool { return s.has == No })
-	if len(ships) == 1 {
+	if verified := slices.DeleteFunc(slices.Clone(ships), func(s shipped) bool { return s.has != Yes }); len(verified) == 1 && nameRows()[module] == nil {
+		ships = verified // the wheels of the others are not known to have what is below
+	}
+	if len(ships) == 1 && (!several || ships[0].has == Yes) {
 		if has := n.ships(ships[0].distribution, module); has != Maybe {
 			ships[0].has = has
 		}

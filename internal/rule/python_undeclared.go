@@ -37,7 +37,7 @@ func findUndeclared(p *Pass) []whittle.Finding {
 	for i := range p.Check.Problems {
 		q := p.ownPlace(p.Check.Problems[i])
 		name := python.Normalize(q.Distribution)
-		if q.Rule != "missing-module" || q.Severity != "error" || name == "" || seen[name] || p.declares(name) || !p.ownPath(q.Path) || !sure(p, q.Module, name) {
+		if q.Rule != "missing-module" || q.Severity != "error" || name == "" || seen[name] || p.declares(name) || !p.ownPath(q.Path) || !sure(p, cmp.Or(q.Wanted, q.Module), name) {
 			continue
 		}
 		seen[name] = true
