@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -189,8 +190,12 @@ func closeAll(subjects []*subject) {
 // of them is not what the fixes were made for, or has changes that version
 // control does not know.
 func (s *study) write(ctx context.Context, files []whittle.FileChange, force bool) error {
+	places, err := s.places(files)
+	if err != nil {
+		return err
+	}
 	var names []string
-	for _, f := range files {
+	for i, f := range files {
 		now, err := whittle.Folder(s.project.Dir).ReadFile(f.Path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && f.Created:
@@ -199,7 +204,11 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 		case f.Created || !bytes.Equal(now, f.Before):
 			return whittle.WithHint(fmt.Errorf("%s was changed meanwhile: %w", f.Path, whittle.ErrUsage), "run fix again")
 		default:
-			names = append(names, f.Path)
+			rel, err := filepath.Rel(s.project.Dir, places[i])
+			if err != nil {
+				return fmt.Errorf("writing %s: %w", f.Path, err)
+			}
+			names = append(names, filepath.ToSlash(rel))
 		}
 	}
 	if s.env.Dirty != nil && !force {
@@ -211,10 +220,6 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 			return whittle.WithHint(fmt.Errorf("%s has changes that are not committed: %w", strings.Join(dirty, ", "), whittle.ErrUsage),
 				"commit them, or use --force")
 		}
-	}
-	places, err := s.places(files)
-	if err != nil {
-		return err
 	}
 	return s.out.commit(ctx, s.env, s.project.Dir, files, places)
 }

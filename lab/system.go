@@ -7,10 +7,8 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -133,32 +131,6 @@ func procField(file, name string) string {
 		}
 	}
 	return ""
-}
-
-// gitDirty asks git which files differ from what is committed. Outside a work
-// tree, and without git, nothing is known of them.
-func gitDirty(ctx context.Context, dir string, files []string) ([]string, error) {
-	if len(files) == 0 {
-		return nil, nil
-	}
-	inside := exec.CommandContext(ctx, "git", "-C", dir, "rev-parse", "--is-inside-work-tree")
-	if out, err := inside.Output(); err != nil || strings.TrimSpace(string(out)) != "true" {
-		return nil, ctx.Err()
-	}
-	args := append([]string{"-C", dir, "status", "--porcelain=v1", "-z", "--no-renames", "--"}, files...)
-	out, err := exec.CommandContext(ctx, "git", args...).Output()
-	if err != nil {
-		return nil, fmt.Errorf("asking git for changes in %s: %w", dir, err)
-	}
-	var dirty []string
-	for _, line := range strings.Split(string(out), "\x00") {
-		for _, name := range files { // git names them from the top of the work tree
-			if len(line) > 3 && strings.HasSuffix("/"+line[3:], "/"+name) && !slices.Contains(dirty, name) {
-				dirty = append(dirty, name)
-			}
-		}
-	}
-	return dirty, nil
 }
 
 // webFetcher reads over HTTP.
