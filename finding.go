@@ -338,10 +338,13 @@ type VerifiedVariant struct {
 type Outcome struct {
 	Size Size `json:"size"`
 	// Build is "built", "failed" or "not built", Verdict "runs", "fails" or
-	// "unknown"; Problem is the first thing that is wrong.
+	// "unknown"; it runs only where that was seen. Problem is the first thing
+	// that is wrong.
 	Build   string `json:"build"`
 	Verdict string `json:"verdict"`
 	Problem string `json:"problem,omitempty"`
+	// Start says how the image's own start went, or why it was not run.
+	Start string `json:"start,omitempty"`
 	// Passed and Commands count the commands that went well and all.
 	Passed   int `json:"passed"`
 	Commands int `json:"commands"`

@@ -142,9 +142,11 @@ const (
 
 // RunFacts say how the image's commands went.
 type RunFacts struct {
-	// Status is "runs" when every command ended with success, "fails" when
-	// one did not, "unknown" when none was run.
+	// Status is "runs" when what the image starts, and every command that the
+	// project names, went well, "fails" when one did not, "unknown" when none
+	// was run. Note says why the image's own start was not.
 	Status string `json:"status"`
+	Note   string `json:"note,omitempty"`
 	// Seconds is the median start-up time of the first command, nil where it
 	// failed or was not run.
 	Seconds  *float64     `json:"seconds"`
@@ -170,6 +172,16 @@ type CommandRun struct {
 	// Optional says that nobody asked for it: a console script that was tried
 	// with --help. Whether the image runs does not depend on it.
 	Optional bool `json:"optional,omitempty"`
+	// Own says that it is what the image itself starts: its entry point and
+	// command. Ready is how that was seen to run ("its health check passed"),
+	// empty where it does not; Ports, Programs and Answer are the TCP ports
+	// that it listened on, the programs that were seen running and the status
+	// of its answer to GET /, 0 where there was none.
+	Own      bool     `json:"own,omitempty"`
+	Ready    string   `json:"ready,omitempty"`
+	Ports    []int    `json:"ports,omitempty"`
+	Programs []string `json:"programs,omitempty"`
+	Answer   int      `json:"answer,omitempty"`
 	// Tail holds the last lines that a failing command printed.
 	Tail []string `json:"tail,omitempty"`
 }

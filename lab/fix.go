@@ -120,6 +120,7 @@ func (p *prover) propose(ctx context.Context) error {
 		}
 		p.steps = append(p.steps, step)
 	}
+	p.sayWithheld()
 	p.state = next
 	return nil
 }

@@ -9,8 +9,10 @@ import (
 	"whittle"
 )
 
-// outcome says how a trial came out. Console scripts that were only tried do
-// not decide whether an image runs: they count, and are named.
+// outcome says how a trial came out: it runs where what it starts, and the
+// commands that the project names, were seen to, and never by its files alone.
+// Console scripts that were only tried do not decide: they count, and are
+// named.
 func outcome(t *trial) whittle.Outcome {
 	o := whittle.Outcome{Build: t.Build.Status, Verdict: whittle.Unknown, Problem: t.Build.Reason}
 	if t.Inspect != nil {
@@ -33,9 +35,14 @@ func outcome(t *trial) whittle.Outcome {
 		}
 	}
 	o.Verdict = t.Run.Status
+	if own := ownRun(t.Run); own != nil {
+		o.Start = own.Name + ": " + cmp.Or(own.Ready, own.Problem)
+	} else {
+		o.Start = t.Run.Note
+	}
 	if t.Check != nil {
-		if byFiles := fileVerdict(t); byFiles == whittle.Fails || o.Commands == 0 {
-			o.Verdict = byFiles
+		if fileVerdict(t) == whittle.Fails {
+			o.Verdict = whittle.Fails
 		}
 		if i := slices.IndexFunc(t.Check.Problems, func(p whittle.Problem) bool { return p.Severity == "error" }); i >= 0 {
 			if p := &t.Check.Problems[i]; o.Verdict == whittle.Fails {
@@ -52,6 +59,9 @@ func outcome(t *trial) whittle.Outcome {
 // fileVerdict is what an image's files say of what has to work in it: what
 // production starts, and the commands that the project names.
 func fileVerdict(t *trial) string {
+	if t.Check == nil {
+		return whittle.Unknown
+	}
 	v := whittle.Runs
 	for _, s := range t.Check.Starts {
 		tried := s.Kind == whittle.StartConsole || slices.ContainsFunc(t.Run.Commands, func(c whittle.CommandRun) bool {
@@ -65,6 +75,16 @@ func fileVerdict(t *trial) string {
 		return t.Check.Verdict
 	}
 	return v
+}
+
+// evident says that an image's own start was seen to run, or, where it has
+// none, the commands that the project names: only then does a run say anything
+// about a change.
+func evident(t *trial) bool {
+	if own := ownRun(t.Run); own != nil {
+		return own.Status == whittle.Runs
+	}
+	return t.Build.Status == whittle.Built && t.Run.Status == whittle.Runs
 }
 
 // verdictRank orders verdicts, the better the higher.
@@ -90,9 +110,11 @@ func worse(before, after *trial, repairs bool) string {
 			return was.Name + " cannot be run any more"
 		case is.Status != whittle.Runs:
 			return fmt.Sprintf("%s does not run any more: %s", is.Name, cmp.Or(is.Problem, strings.Join(is.Tail, " ")))
+		case was.Answer > 0 && was.Answer < 500 && is.Answer >= 500:
+			return fmt.Sprintf("%s answers with %d now, and did with %d", is.Name, is.Answer, was.Answer)
 		}
 	}
-	if verdictRank(a.Verdict) < verdictRank(b.Verdict) {
+	if fileVerdict(after) == whittle.Fails && fileVerdict(before) != whittle.Fails {
 		return "its files show that it cannot run any more: " + a.Problem
 	}
 	if grown := a.Size.Unpacked - b.Size.Unpacked; grown > 0 && b.Build == whittle.Built && !repairs {
@@ -106,7 +128,7 @@ func worse(before, after *trial, repairs bool) string {
 func sameCommand(t *trial, c whittle.CommandRun) *whittle.CommandRun {
 	for i := range t.Run.Commands {
 		other := &t.Run.Commands[i]
-		if other.Name == c.Name && (slices.Equal(other.Command, c.Command) || c.Name == serveName || c.Name == testsName) {
+		if other.Name == c.Name && (slices.Equal(other.Command, c.Command) || c.Own && other.Own || c.Name == testsName) {
 			return other
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -32,6 +33,9 @@ type prover struct {
 	rounds  []whittle.VerifiedRound
 	refused map[string]bool    // fixes that are not tried again
 	looked  map[string]advised // the images that were last asked about, by variant
+	// withheld are fixes whose risk no run can answer for, by variant and
+	// fingerprint.
+	withheld map[string]whittle.RepairStep
 }
 
 // candidate is a fix to be tried in a round, with the variants whose images
@@ -48,7 +52,7 @@ type candidate struct {
 }
 
 func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.Context, whittle.Finding) (bool, error)) *prover {
-	p := &prover{workshop: w, rules: rules, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}, looked: map[string]advised{}}
+	p := &prover{workshop: w, rules: rules, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}, looked: map[string]advised{}, withheld: map[string]whittle.RepairStep{}}
 	for _, v := range w.project.Variants {
 		t := w.trials[trialKey(v.Name, nil)]
 		p.start[v.Name], p.now[v.Name] = t, t
@@ -56,15 +60,50 @@ func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.
 	return p
 }
 
-// prove goes round until no image has a finding that can still be mended.
+// prove goes round until no image has a finding that can still be fixed. What
+// was withheld to the end is said.
 func (p *prover) prove(ctx context.Context) error {
 	for n := 1; n <= maxRounds; n++ {
+		clear(p.withheld)
 		more, err := p.round(ctx, n)
-		if err != nil || !more {
+		if err != nil {
 			return err
 		}
+		if !more {
+			break
+		}
 	}
+	p.sayWithheld()
 	return nil
+}
+
+func (p *prover) sayWithheld() {
+	for _, key := range slices.Sorted(maps.Keys(p.withheld)) {
+		p.steps = append(p.steps, p.withheld[key])
+	}
+}
+
+// unproven says why a fix of more than low risk is not tried: the start of an
+// image that it changes was not run, or fails as it is, so that no run could
+// show that it does harm. A fix for what breaks is judged by what it repairs.
+func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
+	if f.Breaks || within(f.Risk, whittle.RiskLow) {
+		return ""
+	}
+	for _, other := range p.project.Variants {
+		t := p.now[other.Name]
+		if other.Name != v.Name && p.ownFix(v, f.Fix) || t.archive == "" || evident(t) {
+			continue
+		}
+		why := "was not run"
+		if own := ownRun(t.Run); own != nil {
+			why = "fails: " + own.Problem
+		} else if t.Run.Status == whittle.Fails {
+			why = "fails: " + outcome(t).Problem
+		}
+		return fmt.Sprintf("a risk of %s needs a start that runs to show that it does no harm; that of %s %s", f.Risk, other.Name, why)
+	}
+	return ""
 }
 
 // round asks the rules about the images as they are, tries the fixes together,
@@ -145,6 +184,10 @@ func (p *prover) candidates() ([]*candidate, error) {
 	for _, v := range p.project.Variants {
 		for _, f := range p.looked[v.Name].findings {
 			if f.Fix == nil || !within(f.Risk, p.risk) || p.refused[v.Name+" "+f.Fingerprint] || !p.reachable(f.Fix) {
+				continue
+			}
+			if why := p.unproven(v, &f); why != "" {
+				p.withheld[v.Name+" "+f.Fingerprint] = whittle.RepairStep{Finding: f, Status: whittle.LeftOut, Reason: why}
 				continue
 			}
 			key, err := json.Marshal(f.Fix.Patches)

@@ -87,7 +87,7 @@ func startCommands(starts []whittle.Start, patience time.Duration) []build.Comma
 		c := build.Command{Name: s.Name, Args: s.Command, Timeout: runLimit}
 		switch s.Kind {
 		case whittle.StartEntry:
-			c.Timeout = patience
+			c.Timeout, c.Watch = patience, &build.Watch{}
 		case whittle.StartConsole:
 			c.Args = append(slices.Clone(s.Command), "--help")
 		}
@@ -102,6 +102,9 @@ func startCommands(starts []whittle.Start, patience time.Duration) []build.Comma
 // judgeStart reads how a start went. An entry point that does not end serves;
 // a health check that could be started says nothing more without its service.
 func judgeStart(kind string, args []string, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
+	if r.Watched != nil {
+		return judgeOwn(args, r, process)
+	}
 	run := whittle.CommandRun{Name: r.Name, Command: args, Status: whittle.Runs, Exit: r.ExitCode, Seconds: seconds(r.Times)}
 	if r.OK() || r.TimedOut && kind == whittle.StartEntry {
 		return run, whittle.Problem{}

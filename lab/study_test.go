@@ -132,7 +132,7 @@ func TestStudy(t *testing.T) {
 	for _, v := range s.Variants {
 		got = append(got, strings.TrimSpace(fmt.Sprintf("%s: %s, %s %s %v", v.Name, v.Build.Status, v.Run.Status, v.Build.Reason, v.Build.Tail)))
 	}
-	want := []string{"original: built, runs  []", "b: failed, unknown Dockerfile.b:1: exit code 3 [oh no]",
+	want := []string{"original: built, unknown  []", "b: failed, unknown Dockerfile.b:1: exit code 3 [oh no]",
 		"c: not built, unknown Dockerfile.c:1: base image python:3 cannot be had []"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("variants (-want +got):\n%s", diff)

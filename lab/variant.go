@@ -182,6 +182,10 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	process := img.Config().Config
 	img.Close()
 	commands := s.commands(process)
+	own, missing := ownStart(process, startPatience)
+	if missing == "" {
+		commands = append(commands, own)
+	}
 	var results []build.RunResult
 	if len(commands) > 0 {
 		s.env.progress().Step(fmt.Sprintf("variant %s: running %d commands", out.Name, len(commands)))
@@ -192,44 +196,28 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	if err := s.check(ctx, out, commands, results, process); err != nil {
 		return err
 	}
-	commands, results, err = s.further(ctx, d, process, commands, results, log)
-	if err != nil {
-		return err
+	if s.project.Test != nil {
+		test := build.Command{Name: testsName, Args: s.project.Test.Command, Timeout: testLimit}
+		found, err := s.test(ctx, d, process, test, log)
+		if err != nil {
+			return err
+		}
+		commands, results = append(commands, test), append(results, found)
 	}
-	if len(commands) > 0 {
-		out.Run = s.judge(commands, results, process)
+	out.Run = s.judge(commands, results, process)
+	if out.Run.Note = missing; missing != "" && !s.project.Configured {
+		out.Run.Note += "; name what has to work in whittle.yaml (run:)"
 	}
 	return nil
-}
-
-// further runs what shows that the image works as a whole: it serves until its
-// own health check passes, and the project's tests pass in it.
-func (s *study) further(ctx context.Context, d build.Definition, process whittle.Process, commands []build.Command, results []build.RunResult, log io.Writer) ([]build.Command, []build.RunResult, error) {
-	if serve, ok := serveCommand(process); ok {
-		found, err := s.engine.Run(ctx, d, []build.Command{serve}, build.RunOptions{Log: log})
-		if err != nil {
-			return nil, nil, fmt.Errorf("running the image until its health check passes: %w", err)
-		}
-		if found[0].Err == nil { // an image without a shell cannot be asked
-			commands, results = append(commands, serve), append(results, found[0])
-		}
-	}
-	if s.project.Test == nil {
-		return commands, results, nil
-	}
-	test := build.Command{Name: testsName, Args: s.project.Test.Command, Timeout: testLimit}
-	found, err := s.test(ctx, d, process, test, log)
-	if err != nil {
-		return nil, nil, err
-	}
-	return append(commands, test), append(results, found), nil
 }
 
 // check holds what the image's files say against how its commands went.
 func (s *study) check(ctx context.Context, out *whittle.Variant, commands []build.Command, results []build.RunResult, process whittle.Process) error {
 	o := CheckOptions{Project: s.project.Dir, digests: true}
 	for _, c := range commands {
-		o.Commands = append(o.Commands, c.Args)
+		if c.Watch == nil {
+			o.Commands = append(o.Commands, c.Args)
+		}
 	}
 	check, err := Check(ctx, s.env, "docker-archive:"+s.out.path(out.Build.Archive), o)
 	if err != nil {
@@ -239,7 +227,8 @@ func (s *study) check(ctx context.Context, out *whittle.Variant, commands []buil
 	for i, r := range results {
 		for j := range check.Starts {
 			st := &check.Starts[j]
-			if st.Kind == whittle.StartCommand && slices.Equal(st.Command, commands[i].Args) {
+			own := commands[i].Watch != nil
+			if own == (st.Kind == whittle.StartEntry) && (own || st.Kind == whittle.StartCommand) && slices.Equal(st.Command, commands[i].Args) {
 				run, problem := judgeStart(st.Kind, commands[i].Args, r, process)
 				st.Run = &run
 				compareRun(check, st, problem)
@@ -270,20 +259,22 @@ func (s *study) commands(process whittle.Process) []build.Command {
 }
 
 // judge reads the results of the commands. Those that nobody asked for do not
-// decide, where there are others.
+// decide.
 func (s *study) judge(commands []build.Command, results []build.RunResult, process whittle.Process) whittle.RunFacts {
-	facts := whittle.RunFacts{Status: whittle.Runs, Commands: []whittle.CommandRun{}}
-	required := false
+	facts := whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}
 	for i, r := range results {
 		c, _ := judgeStart(whittle.StartCommand, commands[i].Args, r, process)
-		c.Optional = !s.project.Configured && slices.ContainsFunc(s.project.Commands, func(p project.Command) bool { return slices.Equal(p.Command, c.Command) })
-		required = required || !c.Optional
+		c.Optional = !c.Own && !s.project.Configured && slices.ContainsFunc(s.project.Commands, func(p project.Command) bool { return slices.Equal(p.Command, c.Command) })
+		switch {
+		case c.Optional:
+		case c.Status != whittle.Runs:
+			facts.Status = whittle.Fails
+		case facts.Status == whittle.Unknown:
+			facts.Status = whittle.Runs
+		}
 		facts.Commands = append(facts.Commands, c)
 	}
-	if slices.ContainsFunc(facts.Commands, func(c whittle.CommandRun) bool { return c.Status != whittle.Runs && !(required && c.Optional) }) {
-		facts.Status = whittle.Fails
-	}
-	if len(facts.Commands) > 0 && facts.Commands[0].Status == whittle.Runs {
+	if len(facts.Commands) > 0 && facts.Commands[0].Status == whittle.Runs && !facts.Commands[0].Own {
 		m := median(facts.Commands[0].Seconds)
 		facts.Seconds = &m
 	}

@@ -46,6 +46,9 @@ type Command struct {
 	Stdin []byte
 	// Timeout ends one run; 0 is two minutes.
 	Timeout time.Duration
+	// Watch looks at what it does while it runs, and ends it when it serves;
+	// nil waits for its end.
+	Watch *Watch
 	// Repeat runs the command so often while it succeeds, each time in a
 	// fresh container; 0 is once.
 	Repeat int
@@ -67,6 +70,8 @@ type RunResult struct {
 	// TimedOut: it ran longer than its Timeout and was killed. Killed: it was
 	// ended by SIGKILL, not by whittle; memory may have run out.
 	TimedOut, Killed bool
+	// Watched is what was seen of a command that was watched, nil of others.
+	Watched *Watched
 	// Err says why the process could not be started.
 	Err error
 }
@@ -219,6 +224,13 @@ func (img image) repeat(ctx context.Context, c Command) (RunResult, error) {
 		r.Err = fmt.Errorf("the image is empty: %w", whittle.ErrUsage)
 		return r, nil
 	}
+	if c.Watch != nil {
+		shell, err := img.hasShell(ctx, c)
+		if err != nil {
+			return r, err
+		}
+		r.Watched = &Watched{Blind: !shell}
+	}
 	for range min(max(1, c.Repeat), maxRepeat) {
 		if err := img.once(ctx, c, &r); err != nil {
 			return r, err
@@ -252,7 +264,10 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	}
 	start := time.Now()
 	proc, err := ctr.Start(ctx, req)
-	if err == nil {
+	switch {
+	case err == nil && c.Watch != nil:
+		err = img.watch(ctx, ctr, proc, c, r)
+	case err == nil:
 		err = await(ctx, proc, c.Timeout, &r.TimedOut)
 	}
 	took := time.Since(start)

@@ -6,10 +6,26 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"time"
 )
+
+// shell stands in for /bin/sh: it runs the check that is its arguments behind
+// the script, again and again, as the watcher does.
+func shell(args []string) {
+	for len(args) > 4 {
+		fmt.Println("port 1F40\nprogram probe")
+		if out, err := exec.Command(args[4], args[5:]...).CombinedOutput(); err == nil {
+			fmt.Println("healthy")
+			return
+		} else {
+			fmt.Printf("round\ncheck %s", out)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
 
 func main() {
 	if len(os.Args) < 2 {
@@ -20,6 +36,8 @@ func main() {
 	number, _ := strconv.Atoi(arg(1))
 	var err error
 	switch os.Args[1] {
+	case "-c": // it is the shell: it says what the watcher would
+		shell(os.Args)
 	case "env":
 		fmt.Println(strings.Join(os.Environ(), "\n"))
 	case "where":
@@ -32,6 +50,10 @@ func main() {
 	case "sleep":
 		fmt.Println("sleeping")
 		time.Sleep(time.Duration(number) * time.Second)
+	case "ready": // after a second it is
+		time.Sleep(time.Second)
+		err = os.WriteFile(arg(1), nil, 0o644)
+		time.Sleep(time.Minute)
 	case "spew":
 		for i := range number {
 			fmt.Println("line", i)

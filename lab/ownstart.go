@@ -1,0 +1,141 @@
+package lab
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"whittle"
+	"whittle/internal/build"
+)
+
+const (
+	// startPatience is how long an image's own start is watched that neither
+	// ends nor answers.
+	startPatience = 30 * time.Second
+	// serveLimit is how long an image has until its health check passes,
+	// unless it asks for more.
+	serveLimit = time.Minute
+)
+
+// testsName is the name of the run of a project's tests.
+const testsName = "tests"
+
+// ownStart is the command that runs what an image itself starts: as its user,
+// in its folder and environment, until it ends, its health check passes, it
+// answers, or the patience is over. missing says why there is none.
+func ownStart(p whittle.Process, patience time.Duration) (c build.Command, missing string) {
+	argv := append(slices.Clone(p.Entrypoint), p.Cmd...)
+	switch {
+	case len(argv) == 0:
+		return c, "the image names nothing that it starts"
+	case idleProgram(argv):
+		return c, fmt.Sprintf("no start of its own: it starts %s, which waits for what nobody types", strings.Join(argv, " "))
+	}
+	c = build.Command{Name: "CMD", Args: argv, Timeout: patience, Watch: &build.Watch{}}
+	if len(p.Entrypoint) > 0 {
+		c.Name = "ENTRYPOINT"
+	}
+	if h := p.Healthcheck; h != nil && len(h.Test) > 1 {
+		c.Watch.Check = h.Test[1:]
+		if h.Test[0] == "CMD-SHELL" {
+			shell := p.Shell
+			if len(shell) == 0 {
+				shell = []string{"/bin/sh", "-c"}
+			}
+			c.Watch.Check = append(slices.Clone(shell), h.Test[1])
+		}
+		c.Timeout = max(patience, serveLimit, h.StartPeriod+h.Interval)
+	}
+	return c, ""
+}
+
+// idleProgram says that a command line is an interpreter or a shell without
+// anything to run, as base images have it.
+func idleProgram(argv []string) bool {
+	if len(argv) != 1 {
+		return false
+	}
+	name := path.Base(argv[0])
+	if rest, ok := strings.CutPrefix(name, "python"); ok && strings.Trim(rest, "0123456789.") == "" {
+		return true
+	}
+	return slices.Contains([]string{"sh", "bash", "ash", "dash", "zsh", "node", "irb", "pypy3"}, name)
+}
+
+// judgeOwn reads how a watched start went. It runs where its health check
+// passed, it answered, it ended with success, or it was still there; one with
+// a health check has to pass it.
+func judgeOwn(args []string, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
+	w := r.Watched
+	run := whittle.CommandRun{Name: r.Name, Command: args, Own: true, Status: whittle.Runs, Exit: r.ExitCode, Seconds: seconds(r.Times),
+		Ports: w.Ports, Programs: w.Programs, Answer: w.Answer}
+	checked := process.Healthcheck != nil && len(process.Healthcheck.Test) > 1
+	switch {
+	case w.Healthy:
+		run.Ready = "its health check passed"
+	case w.Answer > 0:
+		run.Ready = fmt.Sprintf("it answered on port %d with %d", w.Port, w.Answer)
+	case r.OK():
+		run.Ready = "it ended with success"
+	case r.TimedOut && len(w.CheckOutput) == 0 && (!checked || w.Blind):
+		run.Ready = "it was still there after " + took(r)
+		if len(w.Ports) > 0 {
+			run.Ready += ", and listened on " + ports(w.Ports)
+		}
+	default:
+		return ownFailure(run, r, process)
+	}
+	return run, whittle.Problem{}
+}
+
+// ownFailure says why a start failed: by what it printed, or its health check.
+func ownFailure(run whittle.CommandRun, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
+	run.Status = whittle.Fails
+	var problem whittle.Problem
+	if r.TimedOut {
+		r.Stderr = append(slices.Clone(r.Stderr), r.Watched.CheckOutput...)
+		_, why := explain(r.Watched.CheckOutput, 1, process.WorkingDir)
+		r.TimedOut = false
+		problem = explainRun(&run, r, process)
+		problem.Message = fmt.Sprintf("its health check did not pass within %s: %s", took(r), strings.TrimPrefix(why.Message, "exit code 1: "))
+		problem.Rule, problem.Module = "healthcheck-cannot-run", cmp.Or(why.Module, problem.Module)
+		run.Problem = problem.Message
+	} else {
+		problem = explainRun(&run, r, process)
+	}
+	problem.ReachedFrom = []string{r.Name}
+	return run, problem
+}
+
+func took(r build.RunResult) string {
+	var last time.Duration
+	if n := len(r.Times); n > 0 {
+		last = r.Times[n-1]
+	}
+	return fmt.Sprintf("%.0f s", last.Seconds())
+}
+
+// ports names TCP ports: "port 80", "ports 80 and 443".
+func ports(all []int) string {
+	words := make([]string, len(all))
+	for i, p := range all {
+		words[i] = fmt.Sprint(p)
+	}
+	if len(words) == 1 {
+		return "port " + words[0]
+	}
+	return "ports " + strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+// ownRun is how an image's own start went, nil where it was not run.
+func ownRun(r whittle.RunFacts) *whittle.CommandRun {
+	i := slices.IndexFunc(r.Commands, func(c whittle.CommandRun) bool { return c.Own })
+	if i < 0 {
+		return nil
+	}
+	return &r.Commands[i]
+}
