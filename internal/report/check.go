@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"whittle"
@@ -24,7 +25,7 @@ func checkDoc(c *whittle.Check) document {
 	if title == "" {
 		title = cmp.Or(c.Project, "project")
 	}
-	d.add(heading{1, title + ": " + c.Verdict}, para(verdicts[c.Verdict]))
+	d.add(heading{1, title + ": " + checkVerdict(c)}, para(verdicts[c.Verdict]))
 	if c.Unverified {
 		d.add(para(notVerified))
 	}
@@ -49,6 +50,21 @@ func checkDoc(c *whittle.Check) document {
 		d.add(heading{2, "Not followed"}, list(c.Unknown))
 	}
 	return d
+}
+
+// notRun is what is said where only files speak for an image.
+const notRun = "by its files: nothing found; not run"
+
+// checkVerdict is a check's verdict in words: that it runs is only said where
+// what it starts was seen to run.
+func checkVerdict(c *whittle.Check) string {
+	ran := slices.ContainsFunc(c.Starts, func(s whittle.Start) bool {
+		return s.Kind != whittle.StartConsole && s.Kind != whittle.StartHealthcheck && s.Run != nil && s.Run.Status == whittle.Runs
+	})
+	if c.Verdict == whittle.Runs && !ran {
+		return notRun
+	}
+	return c.Verdict
 }
 
 // runsTable shows what was run: the verdict by the files beside that by the

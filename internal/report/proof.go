@@ -176,7 +176,10 @@ func bestLine(b *whittle.Best) string {
 	s := fmt.Sprintf("%s, %s unpacked, %.1f %% of the original's %s; ", b.Variant, whittle.Bytes(b.Size.Unpacked), b.Percent, whittle.Bytes(b.Original.Unpacked))
 	s += map[string]string{whittle.Runs: "it runs", whittle.Fails: "it does not run"}[b.Outcome.Verdict]
 	if b.Outcome.Verdict != whittle.Runs && b.Outcome.Verdict != whittle.Fails {
-		s += "whether it runs is not known"
+		s += "it was not run"
+	}
+	if b.Outcome.Start != "" {
+		s += " (" + b.Outcome.Start + ")"
 	}
 	if b.Outcome.Commands > 0 {
 		s += fmt.Sprintf(", %d of %d commands go well", b.Outcome.Passed, b.Outcome.Commands)

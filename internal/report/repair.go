@@ -241,7 +241,7 @@ func outcomeSize(o whittle.Outcome) string {
 func verdictChange(v whittle.VerifiedVariant) cell {
 	after := statusCell(v.After.Verdict)
 	if v.Before.Verdict != v.After.Verdict {
-		after.text = v.Before.Verdict + " → " + v.After.Verdict
+		after.text = statusWord(v.Before.Verdict) + " → " + statusWord(v.After.Verdict)
 	}
 	return after
 }
@@ -253,6 +253,11 @@ func verifiedWords(v *whittle.Verification) list {
 		if vv.Before.Commands+vv.After.Commands > 0 {
 			items = append(items, fmt.Sprintf("%s: %d of %d commands went well before, %d of %d after.", vv.Name,
 				vv.Before.Passed, vv.Before.Commands, vv.After.Passed, vv.After.Commands))
+		}
+		for _, o := range []struct{ name, start string }{{"before", vv.Before.Start}, {"after", vv.After.Start}} {
+			if o.start != "" {
+				items = append(items, fmt.Sprintf("%s %s: %s", vv.Name, o.name, o.start))
+			}
 		}
 		items = append(items, outcomeWords(vv.Name+" before", vv.Before)...)
 		items = append(items, outcomeWords(vv.Name+" after", vv.After)...)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"whittle"
@@ -100,15 +101,24 @@ func summaryTable(s *whittle.Study) table {
 	return t
 }
 
-// variantStatus: an image that fails by its files or by running fails.
+// variantStatus: an image fails where running it shows that, or its files show
+// that what production starts or the project names fails.
 func variantStatus(v whittle.Variant) string {
-	switch {
-	case v.Run.Status == whittle.Fails || v.Check != nil && v.Check.Verdict == whittle.Fails:
+	if v.Run.Status == whittle.Fails || slices.ContainsFunc(checkErrors(v), func(p whittle.Problem) bool { return required(v, p) }) {
 		return whittle.Fails
-	case v.Run.Status == whittle.Unknown && v.Check != nil:
-		return v.Check.Verdict
 	}
 	return v.Run.Status
+}
+
+// required says that a problem is reached from something else than console
+// scripts that nobody asked for.
+func required(v whittle.Variant, p whittle.Problem) bool {
+	starts := p.Starts()
+	return len(starts) == 0 || slices.ContainsFunc(starts, func(name string) bool {
+		return !strings.HasPrefix(name, "console script ") && !slices.ContainsFunc(v.Run.Commands, func(c whittle.CommandRun) bool {
+			return c.Optional && strings.Join(c.Command, " ") == name
+		})
+	})
 }
 
 func statusCell(status string) cell {
@@ -118,13 +128,26 @@ func statusCell(status string) cell {
 	case whittle.Fails:
 		return toned(status, bad)
 	}
-	return toned(status, faint)
+	return toned(statusWord(status), faint)
+}
+
+// statusWord is a verdict as it is printed: what is not known was not run.
+func statusWord(status string) string {
+	if status == whittle.Unknown {
+		return "not run"
+	}
+	return status
 }
 
 // studyWords says the study's result in sentences: why sizes differ, and what
 // keeps images from running.
 func studyWords(s *whittle.Study) []string {
 	var words []string
+	for _, v := range s.Variants {
+		if v.Run.Note != "" {
+			words = append(words, fmt.Sprintf("%s was not run: %s.", v.Name, v.Run.Note))
+		}
+	}
 	for _, diff := range s.Differences {
 		if len(diff.Words) > 0 {
 			words = append(words, diff.Variant+": "+diff.Words[0])
@@ -133,6 +156,9 @@ func studyWords(s *whittle.Study) []string {
 	for _, v := range s.Variants {
 		if first, more := firstProblem(v); first != "" {
 			w := v.Name + " fails: " + first
+			if variantStatus(v) != whittle.Fails {
+				w = v.Name + ", not what it starts: " + first
+			}
 			if more > 0 {
 				w += fmt.Sprintf(", and %d more", more)
 			}
