@@ -312,3 +312,27 @@ func TestBound(t *testing.T) {
 		}
 	}
 }
+
+// TestShips: what the newest wheel that fits has, by its directory.
+func TestShips(t *testing.T) {
+	env := linux("3.13", 13).Env
+	idx := newShelf("a 1", "a 2", "a 3 python=>=3.14", "src 3.1 sdist", "lost 1")
+	idx.members["a-1-py3-none-any.whl"] = []whittle.WheelMember{{Path: "old/__init__.py"}}
+	idx.members["a-2-py3-none-any.whl"] = []whittle.WheelMember{{Path: "a/__init__.py"}, {Path: "a/b.py"}}
+	idx.fails["down"] = fmt.Errorf("asking: %w", whittle.ErrEngine)
+	tests := []struct {
+		name, module string
+		want         bool
+		err          error
+	}{
+		{"A", "a", true, nil}, {"a", "a.b", true, nil}, {"a", "a.c", false, nil}, {"a", "old", false, nil},
+		{"src", "src", false, whittle.ErrUnsupported}, {"lost", "lost", false, whittle.ErrNotFound}, {"absent", "x", false, whittle.ErrNotFound},
+		{"down", "x", false, whittle.ErrEngine},
+	}
+	for _, tt := range tests {
+		got, err := Ships(t.Context(), idx, tt.name, tt.module, env)
+		if got != tt.want || !errors.Is(err, tt.err) {
+			t.Errorf("Ships(%s, %s) is %v, %v", tt.name, tt.module, got, err)
+		}
+	}
+}
