@@ -186,7 +186,7 @@ func (c *Config) Steps() []Step {
 	steps := make([]Step, 0, len(c.History))
 	layer := 0
 	for _, h := range c.History {
-		s := Step{CreatedBy: h.CreatedBy, Layer: -1}
+		s := Step{CreatedBy: h.CreatedBy, Comment: h.Comment, Layer: -1}
 		if !h.EmptyLayer && layer < len(c.RootFS.DiffIDs) {
 			s.Layer = layer
 			layer++
@@ -209,12 +209,36 @@ type Span struct {
 // injection: a layer belongs to at most one step, and a step has at most one
 // layer.
 type Step struct {
-	// CreatedBy is the history's text.
-	CreatedBy string
+	// CreatedBy is the history's text, Comment what it says besides: Nix, apko
+	// and docker import have the comment alone, with Jib it is what differs.
+	CreatedBy, Comment string
 	// Layer is the index of the layer that the step made, or -1.
 	Layer int
 	// Origin is the Dockerfile's instruction, where it is known.
 	Origin *Origin
+}
+
+// Text is what the history says of the step, on one line and without what
+// every line has.
+func (s Step) Text() string { return StepText(s.CreatedBy, s.Comment) }
+
+// StepText is [Step.Text] of a history line.
+func StepText(createdBy, comment string) string {
+	text := strings.TrimSpace(strings.TrimSuffix(strings.Join(strings.Fields(createdBy), " "), "# buildkit"))
+	text = strings.Replace(text, "RUN /bin/sh -c ", "RUN ", 1)
+	if rest, ok := strings.CutPrefix(text, "/bin/sh -c #(nop) "); ok {
+		text = rest
+	} else if rest, ok := strings.CutPrefix(text, "/bin/sh -c "); ok {
+		text = "RUN " + rest
+	}
+	comment = strings.Join(strings.Fields(comment), " ")
+	switch {
+	case text == "":
+		return comment
+	case comment == "", strings.HasPrefix(comment, "buildkit."), strings.HasPrefix(comment, "FROM "): // who wrote the line, or its base
+		return text
+	}
+	return text + ": " + comment
 }
 
 // Origin is where in a Dockerfile an instruction stands.

@@ -13,7 +13,10 @@ type Inspection struct {
 	// Categories partition the unpacked bytes.
 	Categories []CategoryRow `json:"categories"`
 	Packages   []PackageRow  `json:"packages"`
-	Dead       []DeadRow     `json:"dead"`
+	// DeadSums add up the dead bytes by who added and who killed them, Dead by
+	// path.
+	DeadSums []DeadSum `json:"dead_sums"`
+	Dead     []DeadRow `json:"dead"`
 	// Ambiguous are places that runtimes merge differently; the figures
 	// follow Docker's overlay2.
 	Ambiguous []Ambiguity `json:"ambiguous,omitempty"`
@@ -58,8 +61,9 @@ type LayerRow struct {
 	// source has none.
 	Digest    Digest `json:"digest"`
 	MediaType string `json:"media_type"`
-	// CreatedBy is the history's text.
+	// CreatedBy is the history's text, Comment its comment.
 	CreatedBy string `json:"created_by"`
+	Comment   string `json:"comment,omitempty"`
 	// Origin is the Dockerfile's instruction, where it is known.
 	Origin   *Origin `json:"origin,omitempty"`
 	Transfer *int64  `json:"transfer"`
@@ -86,6 +90,8 @@ type Grouping struct {
 // PackageRow is one owner's live bytes.
 type PackageRow struct {
 	Owner
+	// Layer is the layer of an instruction, nil for other owners.
+	Layer *int  `json:"layer,omitempty"`
 	Live  int64 `json:"live"`
 	Files int   `json:"files"`
 	// Parts part the live bytes of a Python distribution by what they are:
@@ -107,9 +113,19 @@ type Place struct {
 	Path  string `json:"path"`
 }
 
+// DeadSum is what one layer added and one layer killed for one cause.
+type DeadSum struct {
+	Bytes    int64 `json:"bytes"`
+	Files    int   `json:"files"`
+	AddedBy  int   `json:"added_by"`
+	KilledBy int   `json:"killed_by"`
+	Cause    Cause `json:"cause"`
+}
+
 // DeadRow is a dead file, or a directory of which everything that AddedBy
 // put there is dead in the same way.
 type DeadRow struct {
+	// Path is the file's own where it is one file.
 	Path  string `json:"path"`
 	Bytes int64  `json:"bytes"`
 	Files int    `json:"files"`

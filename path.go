@@ -22,6 +22,23 @@ func Join(dir, p string) string {
 	return strings.TrimPrefix(path.Clean(p), "/")
 }
 
+// BytecodeSource is the path of the source that a bytecode file was compiled
+// from: beside the __pycache__ that it lies in (PEP 3147), or, as Python 2 and
+// compileall -b have it, beside itself.
+func BytecodeSource(p string) (string, bool) {
+	ext := path.Ext(p)
+	if ext != ".pyc" && ext != ".pyo" {
+		return "", false
+	}
+	dir, base := path.Split(p)
+	parent, cached := strings.CutSuffix(dir, "__pycache__/")
+	if !cached || parent != "" && !strings.HasSuffix(parent, "/") {
+		return strings.TrimSuffix(p, ext) + ".py", true
+	}
+	stem, _, _ := strings.Cut(base, ".")
+	return parent + stem + ".py", true
+}
+
 // Follow finds where a path leads in a root as the kernel does: every symlink
 // on the way is followed, the last one too, ".." leaves the directory that a
 // symlink names, and nothing leaves the root. A path that is not absolute

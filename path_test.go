@@ -57,3 +57,33 @@ func TestJoin(t *testing.T) {
 		}
 	}
 }
+
+func TestBytecodeSource(t *testing.T) {
+	for p, want := range map[string]string{
+		"site/__pycache__/six.cpython-313.pyc": "site/six.py", "__pycache__/m.pyc": "m.py", "a/b.pyc": "a/b.py", "a/b.pyo": "a/b.py",
+		"x__pycache__/m.pyc": "x__pycache__/m.py", "a/b.py": "", "a/pyc": "",
+	} {
+		if got, ok := whittle.BytecodeSource(p); got != want || ok != (want != "") {
+			t.Errorf("%s: %q, %v, want %q", p, got, ok, want)
+		}
+	}
+}
+
+// TestStepText has history lines of the tools that write images.
+func TestStepText(t *testing.T) {
+	for _, c := range []struct{ tool, by, comment, want string }{
+		{"BuildKit", "RUN /bin/sh -c set -e;  make # buildkit", "buildkit.dockerfile.v0", "RUN set -e; make"},
+		{"the classic builder", "/bin/sh -c #(nop)  CMD [\"a\"]", "", "CMD [\"a\"]"},
+		{"the classic builder", "/bin/sh -c make", "", "RUN make"},
+		{"Nix", "", "store paths: ['/nix/store/a-hello']", "store paths: ['/nix/store/a-hello']"},
+		{"apko", "apko", "This is an apko single-layer image", "apko: This is an apko single-layer image"},
+		{"Jib", "jib-maven-plugin:3.4", "classes", "jib-maven-plugin:3.4: classes"},
+		{"docker import", "", "Imported from -", "Imported from -"},
+		{"podman", "/bin/sh -c make", "FROM docker.io/library/debian:13", "RUN make"},
+		{"none", "", "", ""},
+	} {
+		if got := whittle.StepText(c.by, c.comment); got != c.want {
+			t.Errorf("%s: %q, want %q", c.tool, got, c.want)
+		}
+	}
+}

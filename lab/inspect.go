@@ -140,6 +140,7 @@ func (s *subject) inspection() *whittle.Inspection {
 		Layers:     make([]whittle.LayerRow, 0, len(a.Ledger.Layers)),
 		Categories: a.Categories(),
 		Packages:   a.Packages(),
+		DeadSums:   []whittle.DeadSum{},
 		Dead:       ledger.DeadRows(a.Ledger),
 		Ambiguous:  a.Ledger.Ambiguous,
 		Notes:      s.notes,
@@ -154,8 +155,12 @@ func (s *subject) inspection() *whittle.Inspection {
 	}
 	for _, st := range a.Steps {
 		if st.Layer >= 0 {
-			in.Layers[st.Layer].CreatedBy, in.Layers[st.Layer].Origin = st.CreatedBy, st.Origin
+			row := &in.Layers[st.Layer]
+			row.CreatedBy, row.Comment, row.Origin = st.CreatedBy, st.Comment, st.Origin
 		}
+	}
+	for _, d := range a.Deaths() {
+		in.DeadSums = append(in.DeadSums, whittle.DeadSum{Bytes: d.Bytes, Files: d.Files, AddedBy: d.AddedBy, KilledBy: d.KilledBy, Cause: d.Cause})
 	}
 	in.Size = s.size()
 	return in

@@ -86,13 +86,38 @@ func (x *examined) replayed(changes []whittle.LayerChange, o ledger.Options) (wh
 }
 
 // without is the change that no layer makes a path of a pattern. Hard links of
-// a file are names of it like any other.
+// a file are names of it like any other. A pattern that matches nothing is an
+// error: it is mistyped more often than not.
 func (x *examined) without(pattern string) (whittle.LayerChange, error) {
 	match, err := pathPattern(pattern)
 	if err != nil {
 		return whittle.LayerChange{}, err
 	}
-	return x.never(match), nil
+	c := x.never(match)
+	if len(c.Remove) == 0 {
+		return c, whittle.WithHint(fmt.Errorf("no file in the image matches %q: %w", pattern, whittle.ErrNotFound), x.nearest(pattern))
+	}
+	return c, nil
+}
+
+// nearest says which part of a path the image does not have.
+func (x *examined) nearest(pattern string) string {
+	clean := strings.Trim(pattern, "/")
+	if strings.ContainsAny(clean, "*?[\\") {
+		return "a pattern begins at the root, and with **/ at any depth"
+	}
+	have := ""
+	for part := range strings.SplitSeq(clean, "/") {
+		next := path.Join(have, part)
+		if _, err := x.pass.Root.Lstat(next); err != nil {
+			if have == "" {
+				return "the image has no /" + part
+			}
+			return fmt.Sprintf("/%s is there, and has no %s", have, part)
+		}
+		have = next
+	}
+	return "there is no file in it"
 }
 
 // never is the change that no layer makes some paths.
@@ -115,8 +140,21 @@ func pathPattern(pattern string) (func(p string) bool, error) {
 	deep = deep || !strings.Contains(pattern, "/")
 	parts := strings.Split(rest, "/")
 	for _, part := range parts {
-		if _, err := path.Match(part, "x"); err != nil || part == "" || part == "**" {
-			return nil, whittle.WithHint(fmt.Errorf("pattern %q: %w", pattern, whittle.ErrUsage), "write a path with * and ? in its parts, and **/ at its start for any depth")
+		why := ""
+		switch _, err := path.Match(part, "x"); {
+		case err != nil:
+			why = fmt.Sprintf("%q is no pattern: a [ is not closed, or a \\ stands at the end", part)
+		case strings.Contains(part, "**"):
+			why = "** stands at the start only, as **/: a folder stands for all that is in it"
+		case clean == "":
+			why = "it names nothing, or the whole image"
+		case part == "":
+			why = "it has an empty part: two slashes in a row"
+		case part == "." || part == "..":
+			why = "a path of an image has no part " + part
+		}
+		if why != "" {
+			return nil, whittle.WithHint(fmt.Errorf("pattern %q: %s: %w", pattern, why, whittle.ErrUsage), "write a path with * and ? in its parts, and **/ at its start for any depth")
 		}
 	}
 	starts := func(words []string) bool {

@@ -14,7 +14,7 @@ import (
 // cacheVersion names the format of the cache's files and the directory that
 // they lie in. Change it with the format, and with any change of what an
 // index of the same layer holds.
-const cacheVersion = "index-v3"
+const cacheVersion = "index-v4"
 
 // A cache file is the version, a SHA-256 of the rest, and the rest: what the
 // layer cost and its index in varints, entries and then the contents that were

@@ -62,6 +62,9 @@ func TestRead(t *testing.T) {
 		{Path: "usr/.hidden", Kind: whittle.Whiteout},
 		{Path: "usr", Kind: whittle.Opaque},
 		{Path: ".", Kind: whittle.Opaque},
+		// aufs's own files are what Docker's overlay2 makes of them.
+		{Path: ".wh..wh.plnk/1", Kind: whittle.File, Mode: 0o644, Size: 10, ModTime: mtime, Offset: 7680},
+		{Path: "usr/.wh.aufs", Kind: whittle.Whiteout},
 		{Path: "dev/null", Kind: whittle.CharDevice, Mode: 0o644, ModTime: mtime, Major: 1, Minor: 3},
 		{Path: "dev/sda", Kind: whittle.BlockDevice, Mode: 0o644, ModTime: mtime, Major: 8},
 		{Path: "run/p", Kind: whittle.FIFO, Mode: 0o644, ModTime: mtime},
@@ -71,7 +74,7 @@ func TestRead(t *testing.T) {
 	headers := make([]whittle.Entry, len(want))
 	copy(headers, want)
 	for i, content := range map[int]string{1: string(imagetest.Content("usr/a", 100)), 2: "", 3: "hello\n",
-		13: string(imagetest.Content(".dot/..x", 3)), 14: string(imagetest.Content("big", 600000))} {
+		10: string(imagetest.Content(".wh..wh.plnk/1", 10)), 15: string(imagetest.Content(".dot/..x", 3)), 16: string(imagetest.Content("big", 600000))} {
 		want[i].Content = sha256.Sum256([]byte(content))
 	}
 	for _, codec := range codecs {
@@ -81,7 +84,7 @@ func TestRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(codec, err)
 			}
-			wanted := &whittle.Index{DiffID: l.ID, Entries: want, Unpacked: 600109, Hashed: true, Verified: true, TarSize: int64(len(imagetest.Tar(t, sample)))}
+			wanted := &whittle.Index{DiffID: l.ID, Entries: want, Unpacked: 600119, Hashed: true, Verified: true, TarSize: int64(len(imagetest.Tar(t, sample)))}
 			if codec == imagetest.Plain && !opts.Hash {
 				wanted.Entries, wanted.Hashed, wanted.Verified = headers, false, opts.Verify
 			}
@@ -104,7 +107,7 @@ func TestStoredForms(t *testing.T) {
 	}
 	for name, stored := range forms {
 		l := &imagetest.Layer{ID: whittle.SHA256(sha256.Sum256(raw)), Codec: imagetest.Gzip, Stored: stored}
-		if idx, err := Read(context.Background(), l, Options{}); err != nil || len(idx.Entries) != 15 {
+		if idx, err := Read(context.Background(), l, Options{}); err != nil || len(idx.Entries) != 17 {
 			t.Error(name, err)
 		}
 	}
@@ -322,12 +325,12 @@ func TestDigest(t *testing.T) {
 	l := layer(t, imagetest.Plain, sample)
 	hashed, _ := Read(ctx, l, Options{Hash: true})
 	idx, _ := Read(ctx, l, Options{})
-	if err := Digest(ctx, l, idx, []int{1, 14}); err != nil {
+	if err := Digest(ctx, l, idx, []int{1, 16}); err != nil {
 		t.Fatal(err)
 	}
 	for i, e := range idx.Entries {
 		want := [32]byte{}
-		if i == 1 || i == 14 {
+		if i == 1 || i == 16 {
 			want = hashed.Entries[i].Content
 		}
 		if e.Content != want {

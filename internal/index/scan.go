@@ -110,8 +110,6 @@ func (s *scanner) headerError(err error) error {
 const (
 	whiteoutPrefix = ".wh."
 	opaqueMarker   = ".wh..wh..opq"
-	// metaPrefix starts the names of aufs's own files, which engines skip.
-	metaPrefix = ".wh..wh."
 )
 
 // entry converts a header. It is false where the entry does not count.
@@ -121,9 +119,6 @@ func (s *scanner) entry(h *tar.Header) (e whittle.Entry, counts bool, err error)
 	}
 	if e.Path, err = whittle.CleanPath(h.Name); err != nil {
 		return e, false, err
-	}
-	if strings.HasPrefix(e.Path, metaPrefix) && e.Path != opaqueMarker {
-		return e, false, nil
 	}
 	dir, base := path.Split(e.Path)
 	if strings.HasPrefix(base, whiteoutPrefix) {
@@ -163,8 +158,6 @@ func whiteout(dir, base string) (e whittle.Entry, counts bool, err error) {
 	switch {
 	case base == opaqueMarker:
 		return whittle.Entry{Kind: whittle.Opaque, Path: path.Clean(dir)}, true, nil
-	case strings.HasPrefix(base, metaPrefix):
-		return e, false, nil
 	case name == "" || name == "." || name == "..":
 		return e, false, fmt.Errorf("a whiteout of no name: %w", whittle.ErrCorrupt)
 	}

@@ -15,16 +15,16 @@ func Difference(accounts []*Account) (whittle.Delta, []whittle.CompareRow) {
 	last := len(accounts) - 1
 	type key struct{ kind, name string }
 	rows := map[key]*whittle.CompareRow{}
-	at := func(kind, name string) *whittle.CompareRow {
+	at := func(kind, name, shown string) *whittle.CompareRow {
 		k := key{kind, name}
 		if rows[k] == nil {
-			rows[k] = &whittle.CompareRow{Owner: name, Kind: kind, Live: make([]int64, len(accounts))}
+			rows[k] = &whittle.CompareRow{Owner: shown, Kind: kind, Live: make([]int64, len(accounts))}
 		}
 		return rows[k]
 	}
 	for n, a := range accounts {
 		for _, p := range a.Packages() {
-			r := at(p.Ecosystem, p.Name)
+			r := at(p.Ecosystem, p.Name, p.Name)
 			r.Live[n] += p.Live
 			switch n {
 			case 0:
@@ -41,7 +41,7 @@ func Difference(accounts []*Account) (whittle.Delta, []whittle.CompareRow) {
 			sign = 1
 		}
 		for _, d := range a.Deaths() {
-			at("dead", d.Name(a)).DeadDelta += sign * d.Bytes
+			at("dead", d.name(a.fullName), d.name(a.StepName)).DeadDelta += sign * d.Bytes
 		}
 	}
 	var delta whittle.Delta
@@ -176,10 +176,11 @@ func (d *Death) countChange(below, above *whittle.Entry) {
 	}
 }
 
-// Name says whose dead bytes these are: "COPY line 38, metadata by RUN line 41".
-func (d Death) Name(a *Account) string {
+// name says whose dead bytes these are: "COPY line 38, metadata by RUN line
+// 41", with such names of the layers.
+func (d Death) name(of func(layer int) string) string {
 	if d.AddedBy == d.KilledBy {
-		return fmt.Sprintf("%s, twice in its own layer", a.StepName(d.AddedBy))
+		return fmt.Sprintf("%s, twice in its own layer", of(d.AddedBy))
 	}
-	return fmt.Sprintf("%s, %s by %s", a.StepName(d.AddedBy), d.Cause, a.StepName(d.KilledBy))
+	return fmt.Sprintf("%s, %s by %s", of(d.AddedBy), d.Cause, of(d.KilledBy))
 }

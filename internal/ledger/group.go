@@ -20,11 +20,12 @@ func (a *Account) By(key string) ([]whittle.CategoryRow, error) {
 	items := a.Ledger.Items
 	switch key {
 	case "package":
-		name = func(i int) string { return a.Owners[a.Owner[i]].String() }
+		names := a.ownerNames()
+		name = func(i int) string { return names[a.Owner[i]] }
 	case "category":
 		name = func(i int) string { return a.Category[i].String() }
 	case "instruction":
-		name = func(i int) string { return a.StepName(items[i].Layer) }
+		name = func(i int) string { return a.fullName(items[i].Layer) }
 	case "directory":
 		name = func(i int) string { return topDirectory(items[i].Path) }
 	case "extension":
@@ -58,6 +59,21 @@ func (a *Account) By(key string) ([]whittle.CategoryRow, error) {
 		return rows[i].Name < rows[j].Name
 	})
 	return rows, nil
+}
+
+// ownerNames name the owners, each by another name.
+func (a *Account) ownerNames() []string {
+	names, first := make([]string, len(a.Owners)), map[string]int{}
+	for i, o := range a.Owners {
+		names[i] = o.String()
+		if n, taken := first[names[i]]; taken {
+			names[i] += " (" + o.Ecosystem + ")"
+			names[n] = a.Owners[n].String() + " (" + a.Owners[n].Ecosystem + ")"
+			continue
+		}
+		first[names[i]] = i
+	}
+	return names
 }
 
 // topDirectory is the first three components of a file's directory.

@@ -19,6 +19,10 @@ type Account struct {
 	Owner    []int
 	Category []Category
 	steps    []*whittle.Step // by layer
+	// named has the names of the layers as owners; layers has the layer of an
+	// owner that is an instruction.
+	named  []string
+	layers map[int]int
 }
 
 // Attribute finds the owner and the category of every item. Live content
@@ -35,25 +39,88 @@ func Attribute(l *whittle.Ledger, indexes []*whittle.Index, cfg *whittle.Config,
 			a.steps[n] = &steps[i]
 		}
 	}
-	claimed := claimIndex(claims)
+	a.named, a.layers = a.layerNames(), map[int]int{}
+	f := &finder{account: a, claimed: claimIndex(claims), app: appDir(cfg), sources: sources(l)}
 	known := map[whittle.Owner]int{}
-	app := appDir(cfg)
 	for i := range l.Items {
 		it := &l.Items[i]
-		o, ok := claimed[it.Path]
-		if !ok {
-			o = a.unclaimed(it, app)
-		}
+		o, layer := f.owner(it)
 		n, seen := known[o]
 		if !seen {
 			n = len(a.Owners)
 			known[o] = n
 			a.Owners = append(a.Owners, o)
+			if layer >= 0 {
+				a.layers[n] = layer
+			}
 		}
 		a.Owner[i] = n
 		a.Category[i] = categorize(it, o)
 	}
 	return a
+}
+
+// finder finds the owner of an item.
+type finder struct {
+	account *Account
+	claimed map[string]whittle.Owner
+	app     string
+	// sources has the layers of the live Python sources.
+	sources map[string]int
+}
+
+// owner is the owner of an item, and its layer where that is the instruction.
+// Bytecode belongs to whoever has its source, as it comes and goes with it.
+func (f *finder) owner(it *whittle.Item) (o whittle.Owner, layer int) {
+	source, bytecode := whittle.BytecodeSource(it.Path)
+	if o, ok := f.claimed[source]; ok && bytecode {
+		return o, -1
+	}
+	if o, ok := f.claimed[it.Path]; ok {
+		return o, -1
+	}
+	if f.app != "" && strings.HasPrefix(it.Path, f.app+"/") {
+		return whittle.Owner{Ecosystem: "app", Name: "/" + f.app}, -1
+	}
+	layer = it.Layer
+	if n, ok := f.sources[source]; ok && bytecode {
+		layer = n
+	}
+	return whittle.Owner{Ecosystem: instructionOwner, Name: f.account.named[layer]}, layer
+}
+
+// instructionOwner is the ecosystem of what only an instruction brought.
+const instructionOwner = "instruction"
+
+// sources are the layers of the live Python sources, by path.
+func sources(l *whittle.Ledger) map[string]int {
+	out := map[string]int{}
+	for _, it := range l.Items {
+		if it.Cause == whittle.Live && strings.HasSuffix(it.Path, ".py") {
+			out[it.Path] = it.Layer
+		}
+	}
+	return out
+}
+
+// layerNames name the layers as owners: by the history's text, which is the
+// same in every image that has the instruction. Of several layers of one text
+// the second is "TEXT (2)".
+func (a *Account) layerNames() []string {
+	names, seen := make([]string, len(a.steps)), map[string]int{}
+	for i, s := range a.steps {
+		if s != nil {
+			names[i] = s.Text()
+		}
+		if names[i] == "" {
+			names[i] = fmt.Sprintf("layer %d", i)
+		}
+		text := names[i]
+		if seen[text]++; seen[text] > 1 {
+			names[i] = fmt.Sprintf("%s (%d)", text, seen[text])
+		}
+	}
+	return names
 }
 
 func claimIndex(claims []whittle.Claim) map[string]whittle.Owner {
@@ -108,18 +175,6 @@ func appDir(cfg *whittle.Config) string {
 	return dir
 }
 
-func (a *Account) unclaimed(it *whittle.Item, app string) whittle.Owner {
-	if app != "" && strings.HasPrefix(it.Path, app+"/") {
-		return whittle.Owner{Ecosystem: "app", Name: "/" + app}
-	}
-	// By its text, which is the same in every image that has the instruction.
-	name := a.stepText(it.Layer)
-	if name == "" {
-		name = fmt.Sprintf("layer %d", it.Layer)
-	}
-	return whittle.Owner{Ecosystem: "instruction", Name: name}
-}
-
 // StepName names the instruction that made a layer: "COPY line 38" where the
 // Dockerfile is known, else its history line shortened, else "layer 3".
 func (a *Account) StepName(layer int) string {
@@ -139,22 +194,26 @@ func (a *Account) step(layer int) *whittle.Step {
 	return a.steps[layer]
 }
 
-// stepText is the history line of a layer without what every line has, and
-// shortened.
+// stepText is what the history says of a layer, shortened for a sentence.
 func (a *Account) stepText(layer int) string {
 	s := a.step(layer)
 	if s == nil {
 		return ""
 	}
-	text := strings.TrimSuffix(strings.Join(strings.Fields(s.CreatedBy), " "), " # buildkit")
-	for _, prefix := range []string{"/bin/sh -c #(nop) ", "/bin/sh -c "} {
-		text = strings.TrimPrefix(text, prefix)
-	}
-	text = strings.Replace(text, "RUN /bin/sh -c ", "RUN ", 1)
+	text := s.Text()
 	if r := []rune(text); len(r) > 40 {
 		text = string(r[:39]) + "…"
 	}
 	return text
+}
+
+// fullName is StepName with all that the history says.
+func (a *Account) fullName(layer int) string {
+	s := a.step(layer)
+	if s == nil || s.Origin != nil || s.Text() == "" {
+		return a.StepName(layer)
+	}
+	return fmt.Sprintf("layer %d, %s", layer, s.Text())
 }
 
 // Categories sums the categories, in their fixed order, without those that
@@ -200,6 +259,9 @@ func (a *Account) Packages() []whittle.PackageRow {
 	for i, s := range sums {
 		if s.Files > 0 {
 			s.Owner = a.Owners[i]
+			if n, ok := a.layers[i]; ok {
+				s.Layer = &n
+			}
 			rows = append(rows, s)
 		}
 	}

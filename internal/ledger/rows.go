@@ -96,6 +96,9 @@ func (r *roller) subtree(items []*whittle.Item, end int) {
 
 // row adds up items of one fate.
 func (r *roller) row(items []*whittle.Item, path string) {
+	if len(items) == 1 {
+		path = items[0].Path
+	}
 	row := whittle.DeadRow{Path: path, Files: len(items), AddedBy: items[0].Layer, KilledBy: items[0].KilledBy, Cause: items[0].Cause}
 	for _, it := range items {
 		row.Bytes += it.Bytes

@@ -39,16 +39,10 @@ func (t *tree) bytecode(source string) []string {
 // sourceOf is the path of the source that a cached bytecode file was compiled
 // from (PEP 3147).
 func sourceOf(p string) (string, bool) {
-	if !strings.HasSuffix(p, ".pyc") {
+	if path.Base(path.Dir(p)) != "__pycache__" {
 		return "", false
 	}
-	dir, base := path.Split(p)
-	parent, ok := strings.CutSuffix(dir, "__pycache__/")
-	if !ok {
-		return "", false
-	}
-	stem, _, _ := strings.Cut(base, ".")
-	return parent + stem + ".py", true
+	return whittle.BytecodeSource(p)
 }
 
 // isFile says whether a path is there and no directory.

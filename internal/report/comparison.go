@@ -82,7 +82,7 @@ func compareTable(c *whittle.Comparison, rows int) table {
 
 // rowsTable is compareTable without the sum.
 func rowsTable(all []whittle.CompareRow, rows int) table {
-	t := table{columns: []column{right("Live"), right("Dead"), flexible("Owner"), flexible("Version"), left("From")}}
+	t := table{columns: []column{right("Live"), right("Dead"), {head: "Owner", flex: true, least: 25}, {head: "Version", flex: true, early: 24}, left("From")}}
 	for i, r := range all {
 		if rows > 0 && i == rows {
 			var live, dead int64

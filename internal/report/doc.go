@@ -53,6 +53,11 @@ type column struct {
 	// flex columns are narrowed where a line would be too wide: their cells are
 	// cut, or wrapped where wrap is set.
 	flex, wrap bool
+	// least is how many cells a flexible column keeps; 0 means 8.
+	least int
+	// early is how many it keeps before any other is narrowed, 0 where it
+	// waits for its turn.
+	early int
 }
 
 type cell struct {
@@ -81,7 +86,6 @@ func left(head string) column     { return column{head: head} }
 func right(head string) column    { return column{head: head, right: true} }
 func flexible(head string) column { return column{head: head, flex: true} }
 func wrapped(head string) column  { return column{head: head, flex: true, wrap: true} }
-func width(s string) int          { return utf8.RuneCountInString(s) }
 func spaces(n int) string         { return strings.Repeat(" ", max(n, 0)) }
 func plural(n int, s string) string {
 	return strings.TrimSuffix(s, "s") + map[bool]string{true: "", false: "s"}[n == 1]
@@ -177,19 +181,4 @@ func escape(s string, hidden func(rune) bool) string {
 // isBidi says whether a rune reorders the text around it.
 func isBidi(r rune) bool {
 	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f || r == 0x061c
-}
-
-// shorten cuts the middle out of s so that it has at most n runes.
-func shorten(s string, n int) string { return cut(s, n, (n-1)*2/3) }
-
-// cut is shorten with so many runes before what is cut out.
-func cut(s string, n, head int) string {
-	if width(s) <= n {
-		return s
-	}
-	if n < 4 {
-		return strings.Repeat("…", max(min(n, 1), 0))
-	}
-	r := []rune(s)
-	return string(r[:head]) + "…" + string(r[len(r)-(n-1-head):])
 }

@@ -46,7 +46,11 @@ func inspectionDoc(in *whittle.Inspection, rows int) document {
 		d.add(heading{2, "Python distributions"}, t)
 	}
 	if t := deadTable(in, rows); len(t.rows) > 0 {
-		d.add(heading{2, "Dead bytes"}, t)
+		d.add(heading{2, "Dead bytes"})
+		if sums := deathsTable(in, rows); len(sums.rows) > 0 {
+			d.add(sums)
+		}
+		d.add(t)
 	}
 	duplicatesSection(&d, in.Duplicates, 1, rows)
 	if len(in.Notes) > 0 {
@@ -82,7 +86,7 @@ func layersTable(in *whittle.Inspection) table {
 // instruction names what made a layer: its place in the Dockerfile and the
 // instruction's text.
 func instruction(l whittle.LayerRow) string {
-	s := createdBy(l.CreatedBy)
+	s := whittle.StepText(l.CreatedBy, l.Comment)
 	if l.Origin != nil {
 		s = fmt.Sprintf("%s:%d %s", l.Origin.File, l.Origin.Line, s)
 	}
@@ -90,18 +94,6 @@ func instruction(l whittle.LayerRow) string {
 		s = "(not in the history)"
 	}
 	return s
-}
-
-// createdBy drops from a history line what every line has.
-func createdBy(s string) string {
-	s = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(s), "# buildkit"))
-	s = strings.Replace(s, "RUN /bin/sh -c ", "RUN ", 1)
-	if rest, ok := strings.CutPrefix(s, "/bin/sh -c #(nop) "); ok {
-		s = strings.TrimSpace(rest)
-	} else if rest, ok := strings.CutPrefix(s, "/bin/sh -c "); ok {
-		s = "RUN " + rest
-	}
-	return strings.Join(strings.Fields(s), " ")
 }
 
 func categoriesTable(in *whittle.Inspection) table {
@@ -113,7 +105,7 @@ func categoriesTable(in *whittle.Inspection) table {
 }
 
 func packagesTable(in *whittle.Inspection, rows int) table {
-	t := table{columns: []column{flexible("Owner"), left("Version"), left("From"), right("Live"), right("Files")}}
+	t := table{columns: []column{{head: "Owner", flex: true, least: 25}, {head: "Version", flex: true, early: 16}, left("From"), right("Live"), right("Files")}}
 	for i, p := range in.Packages {
 		if rows > 0 && i == rows {
 			var live int64
@@ -125,9 +117,17 @@ func packagesTable(in *whittle.Inspection, rows int) table {
 			t.row(toned(fmt.Sprintf("%d more", len(in.Packages)-i), faint), text(""), text(""), text(whittle.Bytes(live)), text(fmt.Sprint(files)))
 			break
 		}
-		t.row(text(p.Name), text(p.Version), text(p.Ecosystem), text(whittle.Bytes(p.Live)), text(fmt.Sprint(p.Files)))
+		t.row(text(ownerName(p)), text(p.Version), text(p.Ecosystem), text(whittle.Bytes(p.Live)), text(fmt.Sprint(p.Files)))
 	}
 	return t
+}
+
+// ownerName is an owner's name; an instruction has its layer before it.
+func ownerName(p whittle.PackageRow) string {
+	if p.Layer == nil || p.Name == fmt.Sprintf("layer %d", *p.Layer) {
+		return p.Name
+	}
+	return fmt.Sprintf("layer %d: %s", *p.Layer, p.Name)
 }
 
 // distributionsTable parts Python distributions by what their files are for.
@@ -151,6 +151,39 @@ func distributionsTable(in *whittle.Inspection, rows int) table {
 		t.row(cells...)
 	}
 	return t
+}
+
+// deathsTable says which layers made bytes dead, a row for each pair of layers
+// and cause.
+func deathsTable(in *whittle.Inspection, rows int) table {
+	t := table{columns: []column{right("Bytes"), wrapped("Why")}}
+	for i, s := range in.DeadSums {
+		if rows > 0 && i == rows {
+			var bytes int64
+			for _, q := range in.DeadSums[i:] {
+				bytes += q.Bytes
+			}
+			t.row(text(whittle.Bytes(bytes)), toned(fmt.Sprintf("%d more rows", len(in.DeadSums)-i), faint))
+			break
+		}
+		t.row(text(whittle.Bytes(s.Bytes)), text(deathSentence(s)))
+	}
+	return t
+}
+
+func deathSentence(s whittle.DeadSum) string {
+	files := fmt.Sprintf("%d %s", s.Files, plural(s.Files, "files"))
+	switch {
+	case s.AddedBy == s.KilledBy:
+		return fmt.Sprintf("layer %d has %s twice", s.AddedBy, files)
+	case s.Cause == whittle.Deleted:
+		return fmt.Sprintf("layer %d deleted %s of layer %d", s.KilledBy, files, s.AddedBy)
+	case s.Cause == whittle.Metadata:
+		return fmt.Sprintf("layer %d changed only mode, owner, time or attributes of %s of layer %d", s.KilledBy, files, s.AddedBy)
+	case s.Cause == whittle.Identical:
+		return fmt.Sprintf("layer %d wrote %s of layer %d again, unchanged", s.KilledBy, files, s.AddedBy)
+	}
+	return fmt.Sprintf("layer %d put other content over %s of layer %d", s.KilledBy, files, s.AddedBy)
 }
 
 func deadTable(in *whittle.Inspection, rows int) table {

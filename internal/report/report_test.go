@@ -31,7 +31,7 @@ func inspection(ref string, dead int64) *whittle.Inspection {
 		Image:  whittle.ImageFacts{Ref: ref, Source: "docker-archive", Digest: digest("a"), Platform: "linux/amd64", Created: "2026-01-02T03:04:05Z", Verified: true},
 		Size:   whittle.Size{Transfer: ptr(int64(345_000_000)), Unpacked: 1_000_000_000 + dead, Live: 1_000_000_000, Dead: dead},
 		Layers: []whittle.LayerRow{
-			{Index: 0, DiffID: digest("b"), Digest: digest("c"), MediaType: "application/vnd.oci.image.layer.v1.tar+gzip", CreatedBy: "# debian.sh --arch 'amd64'",
+			{Index: 0, DiffID: digest("b"), Digest: digest("c"), MediaType: "application/vnd.oci.image.layer.v1.tar+gzip", CreatedBy: "# debian.sh --arch 'amd64'", Comment: "debuerreotype 0.16",
 				Transfer: ptr(int64(45_000_000)), Unpacked: 115_500_000, Live: 115_500_000, Entries: 4000},
 			{Index: 1, DiffID: digest("d"), Digest: digest("e"), MediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
 				CreatedBy: "RUN /bin/sh -c pip install --no-cache-dir pandas plotly streamlit sqlalchemy # buildkit", Transfer: ptr(int64(300_000_000)),
@@ -42,8 +42,10 @@ func inspection(ref string, dead int64) *whittle.Inspection {
 		Packages: []whittle.PackageRow{
 			{Owner: whittle.Owner{Ecosystem: "pypi", Name: "pandas", Version: "2.3.3"}, Live: 884_500_000, Files: 36000,
 				Parts: map[string]int64{"modules": 500_000_000, "extensions": 300_000_000, "tests": 84_500_000}},
-			{Owner: whittle.Owner{Ecosystem: "deb", Name: "libc6", Version: "2.41-12"}, Live: 115_500_000, Files: 4000}},
-		Dead: []whittle.DeadRow{{Path: "usr/local/lib/python3.13/site-packages/evil\x1b[31m\u202e", Bytes: dead, Files: 1203, AddedBy: 1, KilledBy: 1, Cause: whittle.Metadata}},
+			{Owner: whittle.Owner{Ecosystem: "deb", Name: "libc6", Version: "2.41-12"}, Live: 115_400_000, Files: 3900},
+			{Owner: whittle.Owner{Ecosystem: "instruction", Name: "RUN pip install --no-cache-dir pandas plotly streamlit sqlalchemy"}, Layer: ptr(1), Live: 100_000, Files: 100}},
+		DeadSums: []whittle.DeadSum{{Bytes: dead, Files: 1203, AddedBy: 0, KilledBy: 1, Cause: whittle.Metadata}},
+		Dead: []whittle.DeadRow{{Path: "usr/local/lib/python3.13/site-packages/evil\x1b[31m\u202e", Bytes: dead, Files: 1203, AddedBy: 0, KilledBy: 1, Cause: whittle.Metadata}},
 	}
 }
 

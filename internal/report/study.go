@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -15,15 +14,6 @@ func StudyText(w io.Writer, s *whittle.Study, st Style) error { return writeText
 
 // StudyMarkdown writes a study as Markdown. Every figure in it is in the JSON.
 func StudyMarkdown(w io.Writer, s *whittle.Study) error { return writeMarkdown(w, studyDoc(s)) }
-
-// JSON writes any of the values that have a schema, indented, with a final
-// newline.
-func JSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
-}
 
 func studyDoc(s *whittle.Study) document {
 	var d document

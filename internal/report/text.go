@@ -149,10 +149,11 @@ func (p *textPrinter) table(t table) {
 		p.line(b.String())
 	}
 	line(func(i int) (string, string) { return shorten(t.columns[i].head, widths[i]), "2" })
-	for _, r := range t.rows {
+	cells := t.shortened(widths)
+	for n, r := range t.rows {
 		lines, most := make([][]string, len(r)), 1
-		for i, c := range r {
-			lines[i] = t.columns[i].lines(c.text, widths[i])
+		for i := range r {
+			lines[i] = cells[i][n]
 			most = max(most, len(lines[i]))
 		}
 		for n := range most {
@@ -166,11 +167,32 @@ func (p *textPrinter) table(t table) {
 	}
 }
 
-// lines are a cell's text in a column of some width.
-func (c column) lines(s string, limit int) []string {
-	if !c.wrap {
-		return []string{shorten(s, limit)}
+// shortened are the lines of each cell, by column and row, in columns of some
+// widths.
+func (t table) shortened(widths []int) [][][]string {
+	out := make([][][]string, len(t.columns))
+	for i, c := range t.columns {
+		texts := make([]string, len(t.rows))
+		for n, r := range t.rows {
+			texts[n] = r[i].text
+		}
+		short := texts
+		if !c.wrap {
+			short = shortenApart(texts, widths[i])
+		}
+		for n := range t.rows {
+			lines := []string{short[n]}
+			if c.wrap {
+				lines = wrapCell(texts[n], widths[i])
+			}
+			out[i] = append(out[i], lines)
+		}
 	}
+	return out
+}
+
+// wrapCell wraps a cell's text; words that are too long are cut.
+func wrapCell(s string, limit int) []string {
 	lines := wrap(s, limit)
 	for i, l := range lines {
 		lines[i] = shorten(l, limit)
@@ -178,23 +200,32 @@ func (c column) lines(s string, limit int) []string {
 	return lines
 }
 
+// floor is how narrow a flexible column may become.
+func (c column) floor() int { return max(c.least, 8) }
+
 // fit narrows the flexible columns until the table has at most total columns.
 func fit(widths []int, columns []column, total int) {
 	sum := gutter * (len(widths) - 1)
 	for _, w := range widths {
 		sum += w
 	}
+	for i, c := range columns {
+		if over := min(sum-total, widths[i]-c.early); c.early > 0 && over > 0 {
+			widths[i] -= over
+			sum -= over
+		}
+	}
 	for sum > total {
 		widest := -1
 		for i, c := range columns {
-			if c.flex && widths[i] > 8 && (widest < 0 || widths[i] > widths[widest]) {
+			if c.flex && widths[i] > c.floor() && (widest < 0 || widths[i] > widths[widest]) {
 				widest = i
 			}
 		}
 		if widest < 0 {
 			return
 		}
-		cut := min(sum-total, widths[widest]-8)
+		cut := min(sum-total, widths[widest]-columns[widest].floor())
 		for i, c := range columns {
 			if c.flex && i != widest {
 				cut = min(cut, max(widths[widest]-widths[i], 1))
@@ -205,7 +236,7 @@ func fit(widths []int, columns []column, total int) {
 	}
 }
 
-// wrap breaks a text at spaces into lines of at most width runes; a longer
+// wrap breaks a text at spaces into lines of at most limit cells; a longer
 // word stands alone.
 func wrap(s string, limit int) []string {
 	var lines []string

@@ -1,0 +1,139 @@
+package report
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	eastasian "golang.org/x/text/width"
+)
+
+// width is how many cells of a terminal a text takes: two for what East Asian
+// fonts make wide, none for marks that combine with what is before them.
+// https://www.unicode.org/reports/tr11/
+func width(s string) (cells int) {
+	for _, r := range s {
+		cells += runeWidth(r)
+	}
+	return cells
+}
+
+func runeWidth(r rune) int {
+	switch {
+	case r < 0x300:
+		return 1
+	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf), r >= 0x1160 && r <= 0x11ff: // marks, joiners, the second and third part of a Hangul syllable
+		return 0
+	}
+	switch eastasian.LookupRune(r).Kind() {
+	case eastasian.EastAsianWide, eastasian.EastAsianFullwidth:
+		return 2
+	}
+	return 1
+}
+
+// firstCells is the longest beginning of s that takes at most n cells, with
+// the marks that belong to its last character.
+func firstCells(s string, n int) string {
+	for i, r := range s {
+		w := runeWidth(r)
+		if n -= w; n < 0 {
+			return s[:i]
+		}
+	}
+	return s
+}
+
+// lastCells is the longest end of s that takes at most n cells and begins with
+// no mark.
+func lastCells(s string, n int) string {
+	total := width(s)
+	for i, r := range s {
+		if w := runeWidth(r); total <= n && w > 0 {
+			return s[i:]
+		} else {
+			total -= w
+		}
+	}
+	return ""
+}
+
+// shorten cuts the middle out of s so that it takes at most n cells.
+func shorten(s string, n int) string { return cut(s, n, (n-1)*2/3) }
+
+// cut is shorten with so many cells before what is cut out.
+func cut(s string, n, head int) string {
+	if width(s) <= n {
+		return s
+	}
+	if n < 4 {
+		return strings.Repeat("…", max(min(n, 1), 0))
+	}
+	first := firstCells(s, head)
+	return first + "…" + lastCells(s, n-1-width(first))
+}
+
+// shortenApart shortens each of several texts to n cells. Those that would
+// become alike show where they part instead of their ends.
+func shortenApart(texts []string, n int) []string {
+	out := make([]string, len(texts))
+	alike := map[string][]int{}
+	for i, s := range texts {
+		out[i] = shorten(s, n)
+		alike[out[i]] = append(alike[out[i]], i)
+	}
+	if n < 16 {
+		return out // there is no room to show more
+	}
+	for short, group := range alike {
+		if width(texts[group[0]]) > n && len(group) > 1 {
+			partAlike(texts, out, group, short, n)
+		}
+	}
+	return out
+}
+
+// partAlike shortens texts that shorten made alike. Texts that go on alike
+// behind the place where the first of them parts are parted in their turn.
+func partAlike(texts, out []string, group []int, short string, n int) {
+	common := texts[group[0]]
+	for _, i := range group[1:] {
+		common = common[:sharedLength(common, texts[i])]
+	}
+	if !slices.ContainsFunc(group, func(i int) bool { return texts[i] != common }) {
+		return // they are equal
+	}
+	// From the beginning of the word in which they part.
+	from := strings.LastIndexAny(common, " /") + 1
+	if width(common[from:]) > n/3 {
+		from = len(common) - len(lastCells(common, n/3))
+	}
+	head := firstCells(short, n/3)
+	again := map[string][]int{}
+	for _, i := range group {
+		s := head + "…" + texts[i][min(from, len(texts[i])):]
+		if width(s) > n {
+			s = firstCells(s, n-1) + "…"
+		}
+		out[i] = s
+		again[s] = append(again[s], i)
+	}
+	for short, rest := range again {
+		if len(rest) > 1 && len(rest) < len(group) {
+			partAlike(texts, out, rest, short, n)
+		}
+	}
+}
+
+// sharedLength is how many bytes two texts have in common at their beginnings,
+// without parts of a character.
+func sharedLength(a, b string) int {
+	n := 0
+	for i, r := range a {
+		if !strings.HasPrefix(b[n:], string(r)) || i != n {
+			break
+		}
+		n += len(string(r))
+	}
+	return min(n, len(a))
+}

@@ -1,0 +1,133 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"whittle"
+)
+
+func TestWidth(t *testing.T) {
+	for s, want := range map[string]int{"": 0, "abc": 3, "é": 1, "e\u0301": 1, "漢字": 4, "ｆ": 2, "カ": 2, "ｶ": 1, "한": 2, "\u1112\u1161\u11ab": 2, "a\u200db": 2, "…–→": 3, "😀": 2} {
+		if got := width(s); got != want {
+			t.Errorf("width(%q) = %d, want %d", s, got, want)
+		}
+	}
+	for _, c := range []struct {
+		s    string
+		n    int
+		want string
+	}{{"漢漢漢漢", 8, "漢漢漢漢"}, {"漢漢漢漢", 7, "漢漢…漢"}, {"e\u0301e\u0301e\u0301e\u0301e\u0301", 4, "e\u0301e\u0301…e\u0301"}, {"abcdef", 3, "…"}} {
+		if got := shorten(c.s, c.n); got != c.want {
+			t.Errorf("shorten(%q, %d) = %q, want %q", c.s, c.n, got, c.want)
+		}
+	}
+}
+
+// TestShorten: whatever the text, it fits.
+func TestShorten(t *testing.T) {
+	texts := rapid.SliceOfN(rapid.StringOfN(rapid.RuneFrom([]rune("ab /漢\u0301…한é")), 0, 60, -1), 1, 12)
+	rapid.Check(t, func(t *rapid.T) {
+		all, n := texts.Draw(t, "texts"), rapid.IntRange(1, 40).Draw(t, "cells")
+		if slices.Contains(all, "") {
+			all[0] = "x"
+		}
+		for i, s := range shortenApart(all, n) {
+			if width(s) > n || !utf8.ValidString(s) {
+				t.Fatalf("%q became %q: %d cells of %d", all[i], s, width(s), n)
+			}
+			if width(all[i]) <= n && s != all[i] {
+				t.Fatalf("%q fits, and became %q", all[i], s)
+			}
+		}
+	})
+}
+
+// TestRowsApart: rows of one shape can be told apart, wherever they part.
+func TestRowsApart(t *testing.T) {
+	words := []string{"gcc", "texlive", "curl", "git", "make", "postgresql-client-16", "nodejs", "ffmpeg"}
+	shapes := []string{
+		"RUN set -eux; apt-get update && apt-get install -y --no-install-recommends %s && rm -rf /var/lib/apt/lists/*",
+		"COPY --from=builder --chown=nonroot:nonroot /usr/local/lib/python3.13/site-packages/%s /usr/local/lib/python3.13/site-packages/ # buildkit",
+		"%s is the first word of a line that is much longer than the column in which it has to be shown",
+		"RUN curl --fail --silent --show-error --location https://example.org/downloads/tools/releases/latest/download/%s.tar.gz",
+	}
+	for _, shape := range shapes {
+		for _, n := range []int{24, 48, 80} {
+			var texts []string
+			for _, w := range words {
+				texts = append(texts, fmt.Sprintf(shape, w))
+			}
+			got := shortenApart(texts, n)
+			if sorted := slices.Compact(slices.Sorted(slices.Values(got))); len(sorted) != len(texts) {
+				t.Errorf("%d cells: %q", n, got)
+			}
+		}
+	}
+	same := shortenApart([]string{strings.Repeat("x", 50), strings.Repeat("x", 50), "y"}, 20)
+	if same[0] != same[1] || same[2] != "y" {
+		t.Errorf("%q", same)
+	}
+}
+
+// TestOwnersKeepTheirNames: a long version is cut before the owner is.
+func TestOwnersKeepTheirNames(t *testing.T) {
+	in := &whittle.Inspection{Image: whittle.ImageFacts{Ref: "x", Verified: true}, Packages: []whittle.PackageRow{
+		{Owner: whittle.Owner{Ecosystem: "deb", Name: "python3-really-long-name-headless", Version: "1.2"}},
+		{Owner: whittle.Owner{Ecosystem: "deb", Name: "node-lodash-packages", Version: "4.17.21+dfsg+~cs8.31.198.20210220-9"}},
+		{Owner: whittle.Owner{Ecosystem: "instruction", Name: "RUN " + strings.Repeat("漢", 90)}, Layer: ptr(3)},
+	}}
+	var b strings.Builder
+	if err := InspectionText(&b, in, Style{Width: 80}, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"python3-really-long-name-headless", "node-lodash-packages ", "layer 3: RUN 漢"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+	for line := range strings.Lines(b.String()) {
+		if n := width(strings.TrimSuffix(line, "\n")); n > 80 {
+			t.Errorf("%d cells: %s", n, line)
+		}
+	}
+}
+
+var escapes = regexp.MustCompile(`\\x([0-9a-f]{2})`)
+
+// TestNamesInJSON: paths of any bytes are valid in JSON and can be read back.
+func TestNamesInJSON(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		name := string(rapid.SliceOf(rapid.SampledFrom([]byte("ax5c\\/\xff\xe9\xc3\xa9"))).Draw(t, "name"))
+		var b strings.Builder
+		if err := JSON(&b, &whittle.Inspection{Dead: []whittle.DeadRow{{Path: name}}, By: &whittle.Grouping{Key: "directory", Rows: []whittle.CategoryRow{{Name: name}}}}); err != nil {
+			t.Fatal(err)
+		}
+		var got whittle.Inspection
+		if err := json.Unmarshal([]byte(b.String()), &got); err != nil {
+			t.Fatal(err)
+		}
+		back := escapes.ReplaceAllStringFunc(got.Dead[0].Path, func(e string) string {
+			n, _ := strconv.ParseUint(e[2:], 16, 8)
+			return string([]byte{byte(n)})
+		})
+		if back != name || got.By.Rows[0].Name != got.Dead[0].Path {
+			t.Fatalf("%q is %q, read back %q", name, got.Dead[0].Path, back)
+		}
+	})
+	var b strings.Builder
+	if err := JSON(&b, map[string]any{"text": `printf '\x41'`, "cause": whittle.Deleted, "none": nil}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "{\n  \"cause\": \"deleted\",\n  \"none\": null,\n  \"text\": \"printf '\\\\x41'\"\n}\n"; b.String() != want {
+		t.Errorf("%s", b.String())
+	}
+}
