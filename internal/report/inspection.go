@@ -179,7 +179,7 @@ func deathSentence(s whittle.DeadSum) string {
 	case s.Cause == whittle.Deleted:
 		return fmt.Sprintf("layer %d deleted %s of layer %d", s.KilledBy, files, s.AddedBy)
 	case s.Cause == whittle.Metadata:
-		return fmt.Sprintf("layer %d changed only mode, owner, time or attributes of %s of layer %d", s.KilledBy, files, s.AddedBy)
+		return fmt.Sprintf("layer %d changed only metadata of %s of layer %d", s.KilledBy, files, s.AddedBy)
 	case s.Cause == whittle.Identical:
 		return fmt.Sprintf("layer %d wrote %s of layer %d again, unchanged", s.KilledBy, files, s.AddedBy)
 	}

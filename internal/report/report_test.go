@@ -45,7 +45,7 @@ func inspection(ref string, dead int64) *whittle.Inspection {
 			{Owner: whittle.Owner{Ecosystem: "deb", Name: "libc6", Version: "2.41-12"}, Live: 115_400_000, Files: 3900},
 			{Owner: whittle.Owner{Ecosystem: "instruction", Name: "RUN pip install --no-cache-dir pandas plotly streamlit sqlalchemy"}, Layer: ptr(1), Live: 100_000, Files: 100}},
 		DeadSums: []whittle.DeadSum{{Bytes: dead, Files: 1203, AddedBy: 0, KilledBy: 1, Cause: whittle.Metadata}},
-		Dead: []whittle.DeadRow{{Path: "usr/local/lib/python3.13/site-packages/evil\x1b[31m\u202e", Bytes: dead, Files: 1203, AddedBy: 0, KilledBy: 1, Cause: whittle.Metadata}},
+		Dead:     []whittle.DeadRow{{Path: "usr/local/lib/python3.13/site-packages/evil\x1b[31m\u202e", Bytes: dead, Files: 1203, AddedBy: 0, KilledBy: 1, Cause: whittle.Metadata}},
 	}
 }
 
