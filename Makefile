@@ -6,6 +6,9 @@ BIN   := $(CACHE)/bin
 BASE  := $(CACHE)/bases/python-3.13-slim/index.json
 
 export WHITTLE_BUILDKITD := $(BIN)/buildkitd
+# A machine without /dev/net/tun cannot give the build engine a network of its
+# own: what is built here is our own, so that it may have the machine's.
+export WHITTLE_ENGINE_NETWORK ?= $(if $(wildcard /dev/net/tun),own,host)
 
 .PHONY: demo test check build setup lint race fuzz cross bench images proof generate help
 

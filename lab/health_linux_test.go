@@ -92,7 +92,7 @@ func newHealth(t *testing.T) *health {
 		h.bases[name] = build.Base{Layout: layout, Digest: img.Ref().Digest}
 		img.Close()
 	}
-	h.engine, err = build.Open(t.Context(), build.Options{NoDocker: true, NamedContexts: true, SearchDirs: []string{filepath.Join(cache, "bin")}, StateDir: filepath.Join(cache, "health")})
+	h.engine, err = build.Open(t.Context(), build.Options{NoDocker: true, NamedContexts: true, SearchDirs: []string{filepath.Join(cache, "bin")}, StateDir: filepath.Join(cache, "health"), HostNetwork: os.Getenv("WHITTLE_ENGINE_NETWORK") == "host"})
 	if err != nil {
 		t.Skipf("no engine: %v", err)
 	}

@@ -23,6 +23,12 @@ import (
 // Limits guard against hostile layers.
 type Limits = index.Limits
 
+// Networks of a private engine.
+const (
+	OwnNetwork  = "own"
+	HostNetwork = "host"
+)
+
 // SystemOptions say how the user's own system is used.
 type SystemOptions struct {
 	// CacheDir holds the indexes of layers and the private engine's state. Where
@@ -39,6 +45,10 @@ type SystemOptions struct {
 	// Engine is BuildKit's address; empty is $BUILDKIT_HOST, a Docker engine
 	// or a private buildkitd, in this order.
 	Engine string
+	// EngineNetwork is a private engine's: [OwnNetwork], or [HostNetwork],
+	// where RUN steps reach all that listens on this machine's loopback; empty
+	// is $WHITTLE_ENGINE_NETWORK, else OwnNetwork.
+	EngineNetwork string
 	// NoIndexes asks no package index: what was asked before is known.
 	NoIndexes bool
 	// Limits guard against hostile layers.
@@ -92,9 +102,13 @@ func engineOptions(o SystemOptions, bases bool) build.Options {
 	if address == "" {
 		address = os.Getenv("BUILDKIT_HOST")
 	}
+	if o.EngineNetwork == "" {
+		o.EngineNetwork = os.Getenv("WHITTLE_ENGINE_NETWORK")
+	}
 	return build.Options{
 		Address:       address,
 		NamedContexts: bases,
+		HostNetwork:   o.EngineNetwork == HostNetwork,
 		Buildkitd:     os.Getenv("WHITTLE_BUILDKITD"),
 		StateDir:      cacheFolder(o.CacheDir, "buildkit"),
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -22,6 +23,7 @@ type app struct {
 	json, quiet bool
 	platform    string
 	engine      string
+	network     string
 	cacheDir    string
 	noCache     bool
 	noIndexes   bool
@@ -57,6 +59,7 @@ or input; 3 the engine or the network failed; 130 interrupted.`,
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress")
 	f.StringVar(&a.platform, "platform", "", "platform to pick from an index, such as linux/arm64, arm64 or linux/arm/v7")
 	f.StringVar(&a.engine, "engine", "", "BuildKit's address (tcp://, unix://, docker-container://, kube-pod://); also $BUILDKIT_HOST")
+	f.StringVar(&a.network, "engine-network", "", "network of an engine that whittle starts: own (default), or host, where RUN reaches what listens on this machine; also $WHITTLE_ENGINE_NETWORK")
 	f.StringVar(&a.cacheDir, "cache-dir", "", "folder for indexes and the build engine's state (default: whittle in the user's cache)")
 	f.BoolVar(&a.noCache, "no-index-cache", false, "read layers anew instead of from the cache")
 	f.BoolVar(&a.noIndexes, "no-package-index", false, "ask no index of packages; what was asked before is known")
@@ -126,7 +129,10 @@ func (a *app) env() (*lab.Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := lab.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, Progress: a.progress(), Limits: a.limits, NoIndexes: a.noIndexes, VerifyDigests: a.verify}
+	o := lab.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, EngineNetwork: a.network, Progress: a.progress(), Limits: a.limits, NoIndexes: a.noIndexes, VerifyDigests: a.verify}
+	if !slices.Contains([]string{"", lab.OwnNetwork, lab.HostNetwork}, a.network) {
+		return nil, whittle.WithHint(fmt.Errorf("--engine-network %q: %w", a.network, whittle.ErrUsage), "the networks are own and host")
+	}
 	if a.platform != "" {
 		p, err := whittle.ParsePlatform(a.platform)
 		if err != nil {

@@ -60,6 +60,7 @@ func runScripts(t *testing.T, dir string) {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
 			env.Setenv("DOCKER_HOST", "unix://"+filepath.Join(env.WorkDir, "none.sock"))
+			env.Setenv("WHITTLE_ENGINE_NETWORK", os.Getenv("WHITTLE_ENGINE_NETWORK"))
 			env.Setenv("WHITTLE_BUILDKITD", filepath.Join(root(t), ".cache/bin/buildkitd"))
 			return nil
 		},

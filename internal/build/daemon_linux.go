@@ -35,6 +35,7 @@ type daemon struct {
 	notes []string
 
 	scratch  *scratch // socket, configuration, log and runc's state
+	network  *network // nil where it has the host's
 	rootLock *os.File
 	process  *os.Process
 	done     chan struct{} // closed when the process has ended
@@ -43,8 +44,9 @@ type daemon struct {
 }
 
 // namespaceScript gives the new PID namespace its own /proc, without which
-// runc would look at other processes' entries, and becomes the daemon.
-const namespaceScript = `mount -t proc proc /proc && exec "$@"`
+// runc would look at other processes' entries, and the new network namespace
+// its name server, whose file the first argument names, and becomes the daemon.
+const namespaceScript = `mount -t proc proc /proc && if [ -n "$1" ]; then mount --bind "$1" /etc/resolv.conf; fi && shift && exec "$@"`
 
 func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, error) {
 	if os.Geteuid() != 0 {
@@ -55,6 +57,14 @@ func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, err
 		return nil, err
 	}
 	d := &daemon{done: make(chan struct{})}
+	if !opts.HostNetwork {
+		if d.network, err = findNetwork(); err != nil {
+			return nil, err
+		}
+		if names := loopbackProxies(os.Getenv); len(names) > 0 {
+			d.notes = append(d.notes, fmt.Sprintf("%s names this machine's loopback, which the engine's own network does not reach: --engine-network host", strings.Join(names, ", ")))
+		}
+	}
 	if err := d.makeFolders(ctx, opts.StateDir); err != nil {
 		d.release()
 		return nil, fmt.Errorf("preparing a private buildkitd: %w: %w", err, whittle.ErrEngine)
@@ -71,6 +81,12 @@ func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, err
 	}
 	if err == nil {
 		err = d.start(binary, config, worker)
+	}
+	if err == nil && d.network != nil {
+		if err = d.network.connect(ctx, d.process.Pid); err != nil {
+			err = whittle.WithHint(fmt.Errorf("giving it a network of its own: %w", err), askHost)
+			d.end()
+		}
 	}
 	if err != nil {
 		d.release()
@@ -160,11 +176,23 @@ func (d *daemon) start(binary, config, worker string) error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command("/bin/sh", "-c", namespaceScript, "sh", binary,
+	resolv := ""
+	if d.network != nil {
+		host, err := os.ReadFile("/etc/resolv.conf")
+		if err == nil { // without one there is no place for another
+			resolv = d.scratch.path("resolv.conf")
+			err = os.WriteFile(resolv, resolver(host), 0o644)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	cmd := exec.Command("/bin/sh", "-c", namespaceScript, "sh", resolv, binary,
 		"--config", config, "--root", d.root, "--addr", d.address(),
 		"--otel-socket-path", d.scratch.path("otel.sock"),
 		"--containerd-worker=false", "--oci-worker=true", "--oci-worker-binary", worker, "--oci-worker-net", "host")
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Dir = "/" // a PATH with relative folders finds nothing in the project
 	// A step may print this much into the log; the default cuts at 2 MiB.
 	cmd.Env = append(os.Environ(), "BUILDKIT_STEP_LOG_MAX_SIZE=104857600", "BUILDKIT_STEP_LOG_MAX_SPEED=-1", "TMPDIR="+d.scratch.temp())
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -172,6 +200,9 @@ func (d *daemon) start(binary, config, worker string) error {
 		Unshareflags: unix.CLONE_NEWNS,
 		Pdeathsig:    syscall.SIGKILL,
 		Setpgid:      true, // Ctrl-C is for whittle, which ends the build first
+	}
+	if d.network != nil {
+		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWNET
 	}
 	started := make(chan error, 1)
 	go func() {
@@ -289,21 +320,29 @@ func (d *daemon) stop() error {
 	d.stopOnce.Do(func() {
 		if d.process != nil {
 			_ = d.process.Signal(syscall.SIGTERM)
-			select {
-			case <-d.done:
-			case <-time.After(stopTimeout):
-				_ = d.process.Kill()
-				<-d.done
-			}
+			d.end()
 		}
 		err = d.release()
 	})
 	return err
 }
 
+// end waits for the process's end, and kills it in the end.
+func (d *daemon) end() {
+	select {
+	case <-d.done:
+	case <-time.After(stopTimeout):
+		_ = d.process.Kill()
+		<-d.done
+	}
+}
+
 // release frees the folders.
 func (d *daemon) release() error {
 	var err error
+	if d.network != nil {
+		d.network.close()
+	}
 	if d.scratch != nil {
 		err = d.scratch.remove()
 	}

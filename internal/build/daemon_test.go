@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -320,6 +321,112 @@ func TestScratchSwept(t *testing.T) {
 	}
 	if slices.Contains(folder(t, temp), filepath.Base(mine.dir)) {
 		t.Error("a scratch folder is not removed")
+	}
+}
+
+// RUN steps and runs reach nothing that listens on this machine's loopback or
+// in an abstract socket, unless the host's network is asked for.
+func TestDaemonNetwork(t *testing.T) {
+	f := needEngine(t)
+	var places []string
+	for _, at := range [][2]string{{"tcp", "127.0.0.1:0"}, {"tcp", "[::1]:0"}, {"unix", "@whittle-test-" + strconv.Itoa(os.Getpid())}} {
+		l, err := net.Listen(at[0], at[1])
+		if err != nil {
+			t.Logf("not tried: %v", err)
+			continue
+		}
+		defer l.Close()
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = io.WriteString(c, "the host's service\n")
+				_ = c.Close()
+			}
+		}()
+		places = append(places, fmt.Sprintf("%q, %q", at[0], l.Addr().String()))
+	}
+	opts, _ := privateOptions()
+	for _, host := range []bool{false, true} {
+		if !host && opts.HostNetwork {
+			t.Log("own: needs slirp4netns")
+			continue
+		}
+		o := opts
+		o.StateDir, o.HostNetwork = t.TempDir(), host
+		e, err := Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, place := range places {
+			var log bytes.Buffer
+			_, err := e.Build(t.Context(), f.define(t, "FROM probe\nRUN [\"/probe\", \"dial\", "+place+"]\n", nil), Output{Log: &log})
+			if reached := strings.Contains(log.String(), "the host's service"); reached != host || (err == nil) != host {
+				t.Errorf("host's network %v: RUN reaches %s: %v, %v", host, place, reached, err)
+			}
+			if host {
+				continue
+			}
+			network, address, _ := strings.Cut(strings.ReplaceAll(place, `"`, ""), ", ")
+			r, err := e.Run(t.Context(), f.define(t, "FROM probe\n", nil), []Command{probe("dial", network, address)}, RunOptions{})
+			if err != nil || r[0].OK() {
+				t.Errorf("a run reaches %s: %s, %v", place, r[0].Stdout, err)
+			}
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestResolver(t *testing.T) {
+	got := string(resolver([]byte("# x\nnameserver 127.0.0.53\noptions edns0  trust-ad\nsearch a.example b.example\nnameserver ::1\nsortlist 1\n")))
+	if want := "nameserver 10.0.2.3\noptions edns0 trust-ad\nsearch a.example b.example\n"; got != want {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestLoopbackProxies(t *testing.T) {
+	for value, want := range map[string]bool{"http://127.0.0.1:3128": true, "localhost:3128": true, "http://[::1]:1": true, "http://proxy.example:3128": false, "": false, "http://10.1.2.3": false} {
+		got := loopbackProxies(func(name string) string {
+			if name == "HTTPS_PROXY" {
+				return value
+			}
+			return ""
+		})
+		if (len(got) == 1) != want {
+			t.Errorf("%q: %q", value, got)
+		}
+	}
+}
+
+// Where the engine can have no network of its own, the host's is asked for.
+func TestDaemonWithoutNetwork(t *testing.T) {
+	opts, skip := privateOptions()
+	if skip != "" {
+		t.Skip(skip)
+	}
+	opts.StateDir, opts.HostNetwork = t.TempDir(), false
+	bin := t.TempDir()
+	runc, err := findRunc()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(runc, filepath.Join(bin, "runc")); err != nil {
+		t.Fatal(err)
+	}
+	if opts.Buildkitd, err = findBuildkitd(opts); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin)
+	e, err := Open(t.Context(), opts)
+	if err == nil {
+		_ = e.Close()
+	}
+	if !errors.Is(err, whittle.ErrEngine) || !strings.Contains(whittle.Hint(err), "--engine-network host") {
+		t.Errorf("%v [%s]", err, whittle.Hint(err))
 	}
 }
 

@@ -58,6 +58,10 @@ type Options struct {
 	// StateDir keeps the private daemon's cache between runs. It holds one
 	// folder for each daemon that runs at the same time.
 	StateDir string
+	// HostNetwork gives a private daemon this machine's network, so that RUN
+	// steps reach all that listens on its loopback and in abstract sockets.
+	// Otherwise it has a network of its own, for which slirp4netns is needed.
+	HostNetwork bool
 	// CacheLimit bounds that cache in bytes; 0 is 60 GB. The daemon collects
 	// garbage above it, and above what leaves 5 GB of the disk free.
 	CacheLimit int64

@@ -87,6 +87,11 @@ func privateOptions() (Options, string) {
 	if _, err := findBuildkitd(opts); err != nil {
 		return Options{}, "needs buildkitd in $WHITTLE_BUILDKITD, .cache/bin or on PATH"
 	}
+	// Where the engine cannot have a network of its own, its tests ask for the
+	// host's.
+	_, missing := exec.LookPath("slirp4netns")
+	_, err := os.Stat("/dev/net/tun")
+	opts.HostNetwork = missing != nil || err != nil
 	return opts, ""
 }
 

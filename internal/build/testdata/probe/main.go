@@ -64,6 +64,11 @@ func main() {
 		for _, i := range all {
 			fmt.Println(i.Name)
 		}
+	case "dial":
+		var c net.Conn
+		if c, err = net.DialTimeout(arg(1), arg(2), 3*time.Second); err == nil {
+			_, err = io.Copy(os.Stdout, c)
+		}
 	case "cat":
 		_, err = io.Copy(os.Stdout, os.Stdin)
 	case "write":
