@@ -3,13 +3,14 @@ package lab
 import (
 	"cmp"
 	"fmt"
-	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"whittle"
 	"whittle/internal/build"
+	"whittle/internal/check"
 )
 
 const (
@@ -32,8 +33,8 @@ func ownStart(p whittle.Process, patience time.Duration) (c build.Command, missi
 	switch {
 	case len(argv) == 0:
 		return c, "the image names nothing that it starts"
-	case idleProgram(argv):
-		return c, fmt.Sprintf("no start of its own: it starts %s, which waits for what nobody types", strings.Join(argv, " "))
+	case check.Idle(argv):
+		return c, check.NoStart(argv)
 	}
 	c = build.Command{Name: "CMD", Args: argv, Timeout: patience, Watch: &build.Watch{}}
 	if len(p.Entrypoint) > 0 {
@@ -53,22 +54,13 @@ func ownStart(p whittle.Process, patience time.Duration) (c build.Command, missi
 	return c, ""
 }
 
-// idleProgram says that a command line is an interpreter or a shell without
-// anything to run, as base images have it.
-func idleProgram(argv []string) bool {
-	if len(argv) != 1 {
-		return false
-	}
-	name := path.Base(argv[0])
-	if rest, ok := strings.CutPrefix(name, "python"); ok && strings.Trim(rest, "0123456789.") == "" {
-		return true
-	}
-	return slices.Contains([]string{"sh", "bash", "ash", "dash", "zsh", "node", "irb", "pypy3"}, name)
-}
+// usage is how programs begin to say how they are used.
+var usage = regexp.MustCompile(`(?mi)^usage:`)
 
 // judgeOwn reads how a watched start went. It runs where its health check
 // passed, it answered, it ended with success, or it was still there; one with
-// a health check has to pass it.
+// a health check has to pass it. One that only says how it is used wants
+// arguments: that is neither.
 func judgeOwn(args []string, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
 	w := r.Watched
 	run := whittle.CommandRun{Name: r.Name, Command: args, Own: true, Status: whittle.Runs, Exit: r.ExitCode, Seconds: seconds(r.Times),
@@ -86,6 +78,9 @@ func judgeOwn(args []string, r build.RunResult, process whittle.Process) (whittl
 		if len(w.Ports) > 0 {
 			run.Ready += ", and listened on " + ports(w.Ports)
 		}
+	case !r.TimedOut && r.Err == nil && (usage.Match(r.Stderr) || usage.Match(r.Stdout)):
+		run.Status = whittle.Unknown
+		run.Problem = fmt.Sprintf("it says how it is used, and ends with %d", r.ExitCode)
 	default:
 		return ownFailure(run, r, process)
 	}

@@ -71,6 +71,8 @@ func TestJudgeOwn(t *testing.T) {
 		{"its check does not pass", build.RunResult{TimedOut: true, Times: []time.Duration{time.Minute}, Watched: &build.Watched{CheckOutput: traceback}}, healthy, whittle.Fails,
 			"its health check did not pass within 60 s: ModuleNotFoundError: rich", "rich", 0},
 		{"it fails", build.RunResult{ExitCode: 1, Stderr: traceback, Watched: &build.Watched{}}, nil, whittle.Fails, "ModuleNotFoundError: rich", "rich", 0},
+		{"it says how it is used", build.RunResult{ExitCode: 2, Stderr: []byte("Usage: tool [OPTIONS] COMMAND\n"), Watched: &build.Watched{}}, nil, whittle.Unknown,
+			"it says how it is used, and ends with 2", "", 0},
 		{"it cannot be started", build.RunResult{ExitCode: 127, Err: errNoProgram{}, Watched: &build.Watched{}}, nil, whittle.Fails, "no such program", "", 0},
 	} {
 		run, problem := judgeOwn([]string{"serve"}, c.r, whittle.Process{Healthcheck: c.check, WorkingDir: "/app"})

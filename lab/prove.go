@@ -96,7 +96,7 @@ func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
 			continue
 		}
 		why := "was not run"
-		if own := ownRun(t.Run); own != nil {
+		if own := ownRun(t.Run); own != nil && own.Status == whittle.Fails {
 			why = "fails: " + own.Problem
 		} else if t.Run.Status == whittle.Fails {
 			why = "fails: " + outcome(t).Problem

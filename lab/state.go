@@ -88,7 +88,8 @@ func fingerprint(context whittle.Digest, p *project.Project, v project.Variant, 
 		Test     *project.Test
 		Touch    string
 		Quick    bool
-	}{whittle.StudySchema, context, v, bases, p.Commands, p.Test, p.Touch, o.Quick})
+		Form     int // changes when more is measured or run of a variant
+	}{whittle.StudySchema, context, v, bases, p.Commands, p.Test, p.Touch, o.Quick, 2})
 	return whittle.SHA256(sha256.Sum256(b))
 }
 

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -205,7 +206,7 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 		commands, results = append(commands, test), append(results, found)
 	}
 	out.Run = s.judge(commands, results, process)
-	if out.Run.Note = missing; missing != "" && !s.project.Configured {
+	if out.Run.Note = cmp.Or(missing, out.Run.Note); out.Run.Note != "" && !s.project.Configured {
 		out.Run.Note += "; name what has to work in whittle.yaml (run:)"
 	}
 	return nil
@@ -267,6 +268,8 @@ func (s *study) judge(commands []build.Command, results []build.RunResult, proce
 		c.Optional = !c.Own && !s.project.Configured && slices.ContainsFunc(s.project.Commands, func(p project.Command) bool { return slices.Equal(p.Command, c.Command) })
 		switch {
 		case c.Optional:
+		case c.Status == whittle.Unknown:
+			facts.Note = c.Name + ": " + c.Problem
 		case c.Status != whittle.Runs:
 			facts.Status = whittle.Fails
 		case facts.Status == whittle.Unknown:

@@ -66,7 +66,11 @@ func (s *state) findStarts() {
 		if len(cfg.Entrypoint) > 0 {
 			name = "ENTRYPOINT"
 		}
-		s.follow(&start{name: name, role: entry, argv: argv, env: s.env, dir: s.workdir}, 0)
+		st := &start{name: name, role: entry, argv: argv, env: s.env, dir: s.workdir}
+		if Idle(argv) && len(s.Commands) == 0 {
+			st.unknown = append(st.unknown, NoStart(argv)+"; name a command that has to work")
+		}
+		s.follow(st, 0)
 	}
 	if h := cfg.Healthcheck; h != nil && len(h.Test) > 1 {
 		st := &start{name: "HEALTHCHECK", role: healthcheck, env: s.env, dir: s.workdir, argv: h.Test[1:]}
