@@ -126,8 +126,11 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study) (map[string
 		}
 		size := outcome(t).Size.Unpacked
 		f.Actual = &size
-		if o := outcome(t); o.Verdict != whittle.Runs {
+		switch o := outcome(t); o.Verdict {
+		case whittle.Fails:
 			f.Notes = append(f.Notes, "it does not run: "+o.Problem)
+		case whittle.Unknown:
+			f.Notes = append(f.Notes, "it was not run: "+o.Start)
 		}
 		made[f.Strategy] = t
 	}
