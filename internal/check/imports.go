@@ -103,7 +103,7 @@ func (s *state) targetProblem(st *start, r root) whittle.Problem {
 		p.Message = fmt.Sprintf("%s:%d: %s", p.Path, p.Line, p.Message)
 	}
 	name := s.names.Of(f.Module)
-	place, own := s.lies(*f)
+	place, own := s.lies(r.im, *f)
 	switch {
 	case own && place.copied:
 		p.Message += fmt.Sprintf("; it is at /%s, and this start does not look in /%s%s", place.at, place.root, firstFolder(r, ", it begins with "))
@@ -172,13 +172,16 @@ func (s *state) missingModule(p *whittle.Problem, r root, f python.Failure, at, 
 	name := s.nameOf(f)
 	parent, _, sub := cutLast(f.Module)
 	of, there := 0, false
+	hidden := false // by a folder of that name, which is no package
 	if sub {
 		of, there = s.distributionOf(r.im, parent)
+		n, _ := r.im.Import(parent)
+		hidden = n != nil && n.Found == python.Namespace && !there && name.Distribution != ""
 	}
 	if !there && f.Cause != python.NotPackage && !python.IsStandard(top) && s.ownElsewhere(p, r, f, &name, at, from) {
 		return
 	}
-	if s.ownModules[top] || s.ownPackage(r.im, f.Module) {
+	if !hidden && (s.ownModules[top] || s.ownPackage(r.im, f.Module)) {
 		p.Rule = "missing-source"
 		p.Message = fmt.Sprintf("%s is imported by %s%s; it is the application's own, and its source is not in the image", f.Module, at, from)
 		p.Fix = "COPY the application's source before it is installed, or to where it is imported from"

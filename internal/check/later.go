@@ -133,37 +133,38 @@ func (l *later) report(rule, severity string, r root, f python.Failure, chain []
 		name, p.Name = name+"."+f.Name, f.Name
 	}
 	named := s.nameOf(f)
-	_, elsewhere := s.lies(f)
-	if !named.Evident() && (elsewhere || s.ownModules[topOf(f.Module)]) {
-		named = python.Named{}
+	if s.isOwnModule(r, f, &named) || !named.Editable() && named.By != python.Required {
+		named.Distribution = ""
 	}
-	dist := named.Distribution
-	p.Distribution = dist
-	switch {
-	case severity == Info:
+	p.Distribution = named.Distribution
+	if severity == Info {
 		p.Message = fmt.Sprintf("%s is imported by %s, which does without it", name, at)
-		if extra := s.extraOf(dist); extra != "" {
+		if extra := s.extraOf(p.Distribution); extra != "" {
 			p.Message += fmt.Sprintf("; extra `%s` would enable it", extra)
 		}
-	case elsewhere && dist == "":
-		p.Message = fmt.Sprintf("%s is imported by %s when a function runs", name, at)
-		q := p
-		if s.ownElsewhere(&q, r, f, &named, at, " when a function runs") {
-			p.Message, p.Fix = q.Message, q.Fix
-		}
-	case s.ownModules[topOf(f.Module)] && dist == "":
-		p.Message = fmt.Sprintf("%s is imported by %s when a function runs; it is not in the image", name, at)
-		p.Fix = "COPY it into the image"
-	case dist == "":
-		why, fix := notKnown(&named)
-		p.Message = fmt.Sprintf("%s is imported by %s when a function runs, and is not in the image; %s", name, at, why)
-		p.Fix = fix
-	default:
-		why, fix := s.declaredAs(dist)
-		p.Message = fmt.Sprintf("%s is imported by %s when a function runs, and is not in the image; %s", name, at, why)
-		p.Fix = fix
+	} else {
+		s.missingLater(&p, r, f, &named, fmt.Sprintf("%s is imported by %s when a function runs", name, at))
 	}
 	l.out = append(l.out, p)
+}
+
+// missingLater says of a module that a function imports why it is missing, and
+// what to do; its rule stays.
+func (s *state) missingLater(p *whittle.Problem, r root, f python.Failure, n *python.Named, is string) {
+	q := *p
+	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
+	switch {
+	case n.Distribution != "":
+		why, fix := s.declaredAs(n.Distribution)
+		p.Message, p.Fix = is+", and is not in the image; "+why, fix
+	case s.ownElsewhere(&q, r, f, n, at, " when a function runs"):
+		p.Message, p.Fix = q.Message, q.Fix
+	case s.ownModules[topOf(f.Module)]:
+		p.Message, p.Fix = is+"; it is not in the image", "COPY it into the image"
+	default:
+		why, fix := notKnown(n)
+		p.Message, p.Fix = is+", and is not in the image; "+why, fix
+	}
 }
 
 // extraOf is the extra of the project that has a distribution.

@@ -44,9 +44,14 @@ func notKnown(n *python.Named) (why, fix string) {
 // start does not look; it is never somebody else's. A distribution that the
 // project names comes first, unless the module is there whole.
 func (s *state) ownElsewhere(p *whittle.Problem, r root, f python.Failure, n *python.Named, at, from string) bool {
-	place, ok := s.lies(f)
+	place, ok := s.lies(r.im, f)
 	if !ok || n.By == python.Configured {
 		return false
+	}
+	if up, _, sub := cutLast(f.Module); sub && !place.all && r.im != nil {
+		if _, missing := r.im.Import(up); missing == nil {
+			return false // the first part was found, where it was looked for
+		}
 	}
 	wanted := wantedOf(f)
 	whole := place.all && strings.Contains(wanted, ".")
@@ -75,6 +80,16 @@ func (s *state) ownElsewhere(p *whittle.Problem, r root, f python.Failure, n *py
 		p.Fix = fmt.Sprintf("import it as %s, or set PYTHONPATH=/%s", place.full, place.root)
 	}
 	return true
+}
+
+// isOwnModule says that a missing module is the project's own, as far as no
+// distribution that the project names has it.
+func (s *state) isOwnModule(r root, f python.Failure, n *python.Named) bool {
+	if n.Evident() {
+		return false
+	}
+	_, lies := s.lies(r.im, f)
+	return lies || s.ownModules[topOf(f.Module)]
 }
 
 // oneOf are the distributions that may be meant, in words.

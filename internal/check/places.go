@@ -104,11 +104,11 @@ func aside(fsys fs.FS, dir string) bool {
 
 // find is the file or folder of a module, or else that of its first part; all
 // says that it is the whole module's. The importing file is not what it
-// imports.
-func (p *places) find(module, importer string) (at string, all, ok bool) {
+// imports, and what lies in one of some folders is left out.
+func (p *places) find(module, importer string, without []string) (at string, all, ok bool) {
 	top, rest, _ := strings.Cut(module, ".")
 	for _, place := range p.at[top] {
-		if place == importer {
+		if place == importer || slices.Contains(without, strings.TrimPrefix(path.Dir(place), ".")) {
 			continue
 		}
 		if at == "" {
@@ -223,16 +223,21 @@ type elsewhere struct {
 	all, copied    bool
 }
 
-// lies says where a module that is not found lies after all.
-func (s *state) lies(f python.Failure) (elsewhere, bool) {
+// lies says where a module that is not found lies after all: not in a folder
+// that was looked in.
+func (s *state) lies(im *python.Importer, f python.Failure) (elsewhere, bool) {
 	wanted := wantedOf(f)
 	inImage, inProject := s.ofImage(), s.ofProject()
-	at, all, ok := inImage.find(wanted, f.File)
+	var looked []string
+	if im != nil {
+		looked = im.Path
+	}
+	at, all, ok := inImage.find(wanted, f.File, looked)
 	if ok {
 		root := rootOf(at, wanted)
 		return elsewhere{at, root, inImage.fullName(root, wanted), all, true}, true
 	}
-	at, all, ok = inProject.find(wanted, s.inProjectAs(f.File))
+	at, all, ok = inProject.find(wanted, s.inProjectAs(f.File), nil)
 	if !ok {
 		return elsewhere{}, false
 	}

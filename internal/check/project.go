@@ -363,7 +363,7 @@ func (t *tree) elsewhere(file string, imp *python.Import, known bool, way route)
 		case file == own+".py" || file == own+"/__init__.py":
 		case t.adjusts && !t.isPackage(dir) && !notShipped(own+".py"):
 			return true
-		case !known:
+		case !known, !t.isNamed(imp) && !notShipped(own+".py") && len(t.files([]string{dir}, imp.Module, imp.Names)) > 0:
 			t.notOnPath(file, imp, dir, way)
 			return true
 		}
@@ -387,14 +387,14 @@ func (t *tree) notOnPath(file string, imp *python.Import, dir string, way route)
 	t.add1(p)
 }
 
-// isKnown says that a distribution is known that has the module.
+// isKnown says that a distribution is known that has the module; isNamed that
+// the project names it, too.
 func (t *tree) isKnown(imp *python.Import) bool {
-	for _, n := range t.units[len(t.units)-1].names.OfImport(imp.Module, imp.Names) {
-		if n.Distribution != "" || len(n.Candidates) > 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.units[len(t.units)-1].names.OfImport(imp.Module, imp.Names), func(n python.Named) bool { return n.Distribution != "" })
+}
+
+func (t *tree) isNamed(imp *python.Import) bool {
+	return slices.ContainsFunc(t.units[len(t.units)-1].names.OfImport(imp.Module, imp.Names), func(n python.Named) bool { return n.Evident() })
 }
 
 // isOwnName says that a module is named as one of the projects of the folder.
