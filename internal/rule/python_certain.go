@@ -25,7 +25,7 @@ func (p *Pass) unusedRisk(group, freed []int) (whittle.Risk, string) {
 		}
 	}
 	if why, found := p.makesNames(); found {
-		return whittle.RiskMedium, why
+		return whittle.RiskHigh, why // running a few starts proves nothing about other names
 	}
 	caution := "a name that only data or the environment gives (a driver, an engine) shows in no file"
 	var optional []string

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"path"
@@ -104,6 +105,7 @@ func (p *Pass) testFolders() (folders map[string][]int, kept []string) {
 	}
 	if len(folders) > 0 {
 		p.keepImported(sites, folders, stay)
+		p.keepNamed(sites, folders, stay)
 	}
 	for dir := range stay {
 		delete(folders, dir)
@@ -192,6 +194,22 @@ func (p *Pass) keepImported(sites []string, folders map[string][]int, stay map[s
 				stay[dir] = true
 				todo = append(todo, dir)
 			}
+		}
+	}
+}
+
+// keepNamed finds the folders that a text of the application names, as a module
+// or as a path: data may be read from there.
+func (p *Pass) keepNamed(sites []string, folders map[string][]int, stay map[string]bool) {
+	said, _ := p.said()
+	for dir := range folders {
+		s, _ := site(sites, dir)
+		at := dir[len(s)+1:]
+		names := [][]byte{[]byte(at), []byte(strings.ReplaceAll(at, "/", "."))}
+		if slices.ContainsFunc(said, func(t saidIn) bool {
+			return slices.ContainsFunc(names, func(n []byte) bool { return bytes.Contains(t.text, n) })
+		}) {
+			stay[dir] = true
 		}
 	}
 }

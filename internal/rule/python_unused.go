@@ -17,7 +17,8 @@ func unusedDependency() Rule {
 		ID:    "unused-dependency",
 		Title: "Declared dependencies that nothing imports",
 		Text: `The image's starts, the commands that have to work and all modules that they reach import nothing of the
-distribution, not in functions either; no used distribution loads it by a name that is known or as a plug-in. What is freed is all that only
+distribution, not in functions either; no used distribution loads it by a name that is known or as a plug-in, and no string, script, setting
+or command of the application names it, its modules, its programs or what it plugs into. What is freed is all that only
 it needs: the size is that of the whole group, and of several that share what they need that of all together. Constraints may keep their
 lines.`,
 		Before: "dependencies = [\n    \"pandas>=2\",\n    \"pygwalker>=0.5\",\n]\n",
@@ -158,13 +159,15 @@ func (p *Pass) owned() []int64 {
 func (p *Pass) removable(roots []int) []int {
 	var out []int
 	imports, ok := p.projectImports()
-	if !ok {
+	said, all := p.said()
+	if !ok || !all {
 		return nil
 	}
+	named := func(i int) bool { _, found := namedIn(said, &p.Graph.Distributions[i]); return found }
 	for _, d := range p.declared() {
 		i, ok := p.Graph.Find(d.Name)
 		if ok && p.usage(i) == Unused && slices.Contains(roots, i) && !slices.Contains(out, i) && !buildsOthers(d.Name) &&
-			!slices.ContainsFunc(p.Graph.Distributions[i].ImportNames(), func(m string) bool { return imports[m] }) {
+			!slices.ContainsFunc(p.Graph.Distributions[i].ImportNames(), func(m string) bool { return imports[m] }) && !named(i) && !p.partOfUsed(i) {
 			out = append(out, i)
 		}
 	}
@@ -172,7 +175,7 @@ func (p *Pass) removable(roots []int) []int {
 	for {
 		// Data without modules is of unknown use, and goes with the only ones
 		// that require it.
-		bad := slices.DeleteFunc(p.Graph.Frees(roots, out...), func(i int) bool { return p.usage(i) < Lazy })
+		bad := slices.DeleteFunc(p.Graph.Frees(roots, out...), func(i int) bool { return p.usage(i) < Lazy && !named(i) })
 		if len(bad) == 0 {
 			return out
 		}
@@ -186,6 +189,22 @@ func (p *Pass) removable(roots []int) []int {
 			return nil
 		}
 	}
+}
+
+// partOfUsed says that a distribution shares its package with one that is used,
+// as plug-ins do (dbt.adapters.postgres): the other one finds it there by name.
+func (p *Pass) partOfUsed(i int) bool {
+	for _, name := range p.Graph.Distributions[i].ImportNames() {
+		if slices.Contains([]string{"google", "azure", "backports", "jaraco", "zope", "ruamel", "mpl_toolkits", "sphinxcontrib"}, name) {
+			continue // unrelated distributions share these
+		}
+		for j := range p.Graph.Distributions {
+			if d := &p.Graph.Distributions[j]; j != i && d.VendoredBy == "" && p.usage(j) >= Plugin && slices.Contains(d.ImportNames(), name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // buildsOthers says that a distribution builds or installs others: nobody
