@@ -11,7 +11,7 @@ func checks() []check {
 		{[]string{"missing-shared-library", "wrong-libc", "wrong-arch", "missing-interpreter"},
 			"the dynamic loader finds what programs need", checkLibraries},
 		{[]string{"missing-module"}, "the interpreter finds the modules that it starts with", checkInterpreter},
-		{[]string{"missing-module", "missing-source", "not-on-path", "missing-name", "missing-entry-point", "relative-import", "missing-shared-library"},
+		{[]string{"missing-module", "missing-source", "not-on-path", "missing-name", "missing-entry-point", "relative-import", "missing-shared-library", "syntax-error"},
 			"what is imported at start is there", checkImports},
 		{[]string{"lazy-import", "optional-import"}, "what the application imports later or if it can is there", checkLater},
 		{[]string{"undeclared-dependency", "unused-dependency", "misplaced-dependency", "transitive-dependency"},

@@ -57,7 +57,10 @@ func (s *state) importsOf(st *start, r root) []whittle.Problem {
 func (s *state) doubt(st *start, r root, d python.Doubt) {
 	at := fmt.Sprintf("%s:%d", s.shown(d.File), d.Line)
 	line := fmt.Sprintf("whether %s, which %s imports, is there", d.Module, at)
-	if d.Cause == python.NoName {
+	switch d.Cause {
+	case python.BadSyntax:
+		line = fmt.Sprintf("whether Python %s compiles %s: %s", r.im.Interpreter.Series, at, d.Name)
+	case python.NoName:
 		if !s.ownFile(d.File, r.im.Finder) {
 			return
 		}
@@ -141,6 +144,15 @@ func (s *state) problem(st *start, r root, walk *python.Reach, n *python.Node, f
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
 	from := ", reached from " + st.name
 	switch f.Cause {
+	case python.BadSyntax:
+		p.Rule = "syntax-error"
+		p.Message = fmt.Sprintf("%s cannot be compiled by Python %s: %s; it is run by %s", at, r.im.Interpreter.Series, f.Name, st.name)
+		if len(chain) > 0 {
+			last := chain[len(chain)-1]
+			p.Message = fmt.Sprintf("%s cannot be compiled by Python %s: %s; it is imported by %s:%d%s", at, r.im.Interpreter.Series, f.Name, s.shown(last.File), last.Line, from)
+		}
+		p.Fix = "mend the text, or use a Python that reads it"
+		return p
 	case python.CannotLoad:
 		return s.unloadable(st, walk, n, p)
 	case python.NoParent:

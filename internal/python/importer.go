@@ -21,6 +21,9 @@ const (
 	NotPackage
 	// CannotLoad: it is compiled code that the dynamic loader refuses.
 	CannotLoad
+	// BadSyntax: it is text that the interpreter does not compile; Name says
+	// why.
+	BadSyntax
 )
 
 // Failure is a statement that imports something that is not there.
@@ -100,6 +103,7 @@ type Importer struct {
 	missed  []string
 	hanging int
 	made    changes
+	broken  bool // a module that was loaded does not compile
 }
 
 // Import imports a module by its full name, with its parents. Where it, or a
@@ -247,6 +251,9 @@ func (n *Node) bound(name string) bool {
 func (im *Importer) load(n *Node) { im.loadAs(n, false) }
 
 func (im *Importer) loadAs(n *Node, main bool) {
+	if im.refuses(n) {
+		return
+	}
 	n.loading = true
 	defer func() { n.loading = false }()
 	rt := im.Runtime
@@ -302,7 +309,11 @@ func (im *Importer) statement(n *Node, imp *Import, failures *[]Failure, caught 
 		}
 	}
 	for _, to := range nodes {
-		n.imports = append(n.imports, edge{to, imp.Line, caught})
+		if caught := im.catches(to, imp, caught); !caught {
+			n.imports = append(n.imports, edge{to, imp.Line, caught})
+			continue
+		}
+		n.imports = append(n.imports, edge{to, imp.Line, true})
 		if !caught || fate == Yes {
 			continue
 		}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+
+	"whittle/internal/python/syntax"
 )
 
 // maxFacts bounds the imports and calls of one file, maxBlocks how deep blocks
@@ -38,6 +40,8 @@ func Scan(src []byte) *Source {
 	}
 	s.out.Open = s.out.Open || s.names["__getattr__"]
 	s.kept()
+	s.out.Syntax = syntax.Check(src)
+	s.out.Syntax.Text = strings.ToValidUTF8(s.out.Syntax.Text, "\uFFFD")
 	return s.out
 }
 
@@ -106,7 +110,7 @@ type facts struct{ imports, calls, effects [2]int }
 
 type handler struct {
 	facts
-	catches, ends bool
+	catches, ends, broad bool
 }
 
 func (s *scan) current() *block {
@@ -330,7 +334,7 @@ func (s *scan) clause(t []token, c *chain, indent int, keyword string) {
 		c.orelse = at
 	case keyword == "except":
 		catches := s.catches(head)
-		c.handlers = append(c.handlers, handler{facts: at, catches: catches})
+		c.handlers = append(c.handlers, handler{facts: at, catches: catches, broad: s.catchesAny(head, "SyntaxError", "Exception", "BaseException")})
 		if !catches { // whether something else fails is not known
 			b.conditions = with(b.conditions, Condition{Text: "except"})
 		}
@@ -443,6 +447,12 @@ var escape = strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`)
 
 // catches says whether an except clause catches a failed import.
 func (s *scan) catches(head []token) bool {
+	return s.catchesAny(head, "ImportError", "ModuleNotFoundError", "Exception", "BaseException")
+}
+
+// catchesAny says whether an except clause catches everything, or names one of
+// some exceptions.
+func (s *scan) catchesAny(head []token, kinds ...string) bool {
 	if len(head) == 0 {
 		return true
 	}
@@ -456,8 +466,7 @@ func (s *scan) catches(head []token) bool {
 		if i+1 < len(head) && s.is(head[i+1], ".") {
 			continue
 		}
-		switch s.text(t) {
-		case "ImportError", "ModuleNotFoundError", "Exception", "BaseException":
+		if slices.Contains(kinds, s.text(t)) {
 			return true
 		}
 	}

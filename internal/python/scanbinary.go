@@ -5,10 +5,11 @@ import (
 	"fmt"
 
 	"whittle"
+	"whittle/internal/python/syntax"
 )
 
 // sourceVersion is the first byte of a source in binary form.
-const sourceVersion = 4
+const sourceVersion = 5
 
 // AppendBinary implements [encoding.BinaryAppender]: a compact form to keep
 // beside a layer's index.
@@ -49,6 +50,12 @@ func (s *Source) AppendBinary(b []byte) ([]byte, error) {
 	w.str(s.Broken)
 	w.int(s.BrokenLine)
 	w.str(s.Shebang)
+	w.str(s.Syntax.Text)
+	w.int(s.Syntax.Line)
+	w.b = append(w.b, btob(s.Syntax.Unsure))
+	w.int(s.Syntax.Needs.Minor)
+	w.int(s.Syntax.Needs.Line)
+	w.str(s.Syntax.Needs.What)
 	return w.b, nil
 }
 
@@ -82,6 +89,7 @@ func (s *Source) UnmarshalBinary(b []byte) error {
 	s.Words, s.Prefixes, s.Deleted, s.All = r.list(), r.list(), r.list(), r.list()
 	r.effects(s)
 	s.Broken, s.BrokenLine, s.Shebang = r.str(), r.int(), r.str()
+	s.Syntax = syntax.Result{Text: r.str(), Line: r.int(), Unsure: r.byte() != 0, Needs: syntax.Need{Minor: r.int(), Line: r.int(), What: r.str()}}
 	if r.bad || len(r.b) > 0 {
 		return fmt.Errorf("a damaged kept source: %w", whittle.ErrCorrupt)
 	}

@@ -13,6 +13,9 @@ func (s *scan) finish(c *chain) {
 	}
 	guards, catches, goesOn := false, false, false
 	for _, h := range c.handlers {
+		if h.broad && !h.ends {
+			s.broad(c)
+		}
 		goesOn = goesOn || !h.ends
 		guards = guards || h.catches && !h.ends
 		catches = catches || h.catches
@@ -29,6 +32,15 @@ func (s *scan) finish(c *chain) {
 		s.mark(c.orelse, c, 0, TryElse)
 	case catches:
 		s.mark(c.body, c, 0, TryThrough)
+	}
+}
+
+// broad marks the imports of a try's body.
+func (s *scan) broad(c *chain) {
+	for i := c.body.imports[0]; i < c.body.imports[1]; i++ {
+		if imp := &s.out.Imports[i]; (imp.Context&Lazy != 0) == (c.function > 0) {
+			imp.Context |= Broad
+		}
 	}
 }
 

@@ -1,5 +1,7 @@
 package python
 
+import "whittle/internal/python/syntax"
+
 // Source is what the text of a module says about imports, without the text.
 // It depends on nothing but the text, so that it can be kept by digest.
 type Source struct {
@@ -35,6 +37,8 @@ type Source struct {
 	// and BrokenLine where; what was read before is kept.
 	Broken     string
 	BrokenLine int
+	// Syntax says whether CPython compiles it.
+	Syntax syntax.Result
 	// Shebang is the first line where it starts with "#!", its line end
 	// included, so that a carriage return shows.
 	Shebang string
@@ -102,6 +106,9 @@ const (
 	// Caught, of calls alone: in the body of a try with a handler of anything
 	// that does not end by raising.
 	Caught
+	// Broad, of imports: in the body of a try with a handler of SyntaxError or
+	// something broader that does not end by raising.
+	Broad
 )
 
 // Condition is the test of an if, elif, else, while or conditional expression
