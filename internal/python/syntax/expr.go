@@ -197,7 +197,8 @@ func level(c code) int {
 
 func (p *parser) binary(low int) ex {
 	e := p.factor()
-	for {
+	for k := 0; ; k++ {
+		p.chain(k)
 		n := level(p.code())
 		if n < low {
 			return e
@@ -245,7 +246,8 @@ func (p *parser) await() ex {
 
 func (p *parser) primary() ex {
 	e := p.atom()
-	for {
+	for n := 0; ; n++ {
+		p.chain(n)
 		switch p.code() {
 		case '.':
 			p.i++

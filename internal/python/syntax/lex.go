@@ -113,7 +113,7 @@ type lexer struct {
 
 func tokens(text decoded, need *Need) []token {
 	src := text.src
-	l := &lexer{src: src, line: 1, utf8: !text.opaque, cols: []int{0}, alts: []int{0}, need: need, out: make([]token, 0, len(src)/4+16)}
+	l := &lexer{src: src, line: 1, utf8: !text.opaque, cols: []int{0}, alts: []int{0}, need: need, out: make([]token, 0, len(src)/8+16)}
 	for l.pos < len(l.src) {
 		l.physical()
 	}

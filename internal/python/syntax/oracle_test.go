@@ -99,8 +99,8 @@ func TestLibrary(t *testing.T) {
 			}
 			return nil
 		})
-	} else if testing.Short() && len(texts) > 500 {
-		texts = texts[:500]
+	} else if len(texts) > 800 {
+		texts = texts[:800]
 	}
 	compare(t, texts, 0.9)
 }
@@ -212,7 +212,7 @@ func mutants(texts [][]byte, n int) [][]byte {
 
 // TestMutants holds Check to CPython on texts that were damaged.
 func TestMutants(t *testing.T) {
-	n := 2000
+	n := 1500
 	if s := os.Getenv("WHITTLE_MUTANTS"); s != "" {
 		n, _ = strconv.Atoi(s)
 	}

@@ -13,6 +13,7 @@ type parser struct {
 	asciiOnly bool
 	// parameters are those of the function that was read last.
 	parameters []string
+	documented bool // a docstring stood before
 	started    bool // something other than a docstring or a future import stood before
 }
 
@@ -20,6 +21,7 @@ type parser struct {
 type context struct {
 	function, async, lambda, class bool
 	loop, star                     bool // star: in an except*
+	blocks                         int  // loops, try and with that are open
 	yields, returns                bool
 	returnLine                     int
 	comprehension                  int
@@ -146,10 +148,12 @@ func (p *parser) statement() {
 }
 
 func (p *parser) ifStatement() {
-	for p.i++; ; p.i++ {
+	p.i++
+	for n := 0; ; n++ {
+		p.chain(n)
 		p.namedExpression()
 		p.block()
-		if !p.is(kElif) {
+		if !p.take(kElif) {
 			break
 		}
 	}
@@ -162,7 +166,7 @@ func (p *parser) ifStatement() {
 func (p *parser) loop() {
 	saved, star := p.ctx.loop, p.ctx.star
 	p.ctx.loop, p.ctx.star = true, false
-	p.block()
+	p.nested()
 	p.ctx.loop, p.ctx.star = saved, star
 	if p.take(kElse) {
 		p.block()
@@ -297,7 +301,7 @@ func (p *parser) class() {
 func (p *parser) try() {
 	line := p.line()
 	p.expect(kTry)
-	p.block()
+	p.nested()
 	handlers, star, bare := 0, false, false
 	for p.is(kExcept) {
 		at := p.line()
@@ -369,7 +373,27 @@ func (p *parser) with() {
 	} else {
 		p.withItems(':')
 	}
+	p.nested()
+}
+
+// nested reads the block of a loop, a try or a with: CPython nests at most 20
+// of them, some versions one more or one less.
+func (p *parser) nested() {
+	switch p.ctx.blocks++; {
+	case p.ctx.blocks > maxBlocks+1:
+		fail(p.line(), "too many statically nested blocks")
+	case p.ctx.blocks >= maxBlocks:
+		doubt(p.line(), "too many statically nested blocks")
+	}
 	p.block()
+	p.ctx.blocks--
+}
+
+// chain: CPython gives up on very long ones, depending on its version.
+func (p *parser) chain(n int) {
+	if n > maxChain {
+		doubt(p.line(), "it is nested too deeply")
+	}
 }
 
 // bracketed reads "(a as b, c):" where it stands.
@@ -451,8 +475,8 @@ func (p *parser) simpleLine() {
 
 func (p *parser) simple() {
 	started := p.started
-	docstring := !started && p.isKind(str) && p.peek(1).kind == newline
-	p.started = p.started || !docstring
+	docstring := !started && !p.documented && p.isKind(str) && p.peek(1).kind == newline
+	p.started, p.documented = p.started || !docstring, p.documented || docstring
 	switch p.code() {
 	case kPass:
 		p.i++
@@ -593,7 +617,7 @@ func (p *parser) from(started bool) {
 		if started || p.ctx.function || p.ctx.class || p.depth > 0 {
 			fail(line, "from __future__ imports must occur at the beginning of the file")
 		}
-		p.started = false
+		p.started, p.documented = false, true
 	}
 	if p.take('*') {
 		if p.ctx.function || p.ctx.class {

@@ -36,8 +36,10 @@ type failure struct {
 
 // Bounds.
 const (
-	maxDepth  = 180
-	maxIndent = 99 // CPython's is 100
+	maxDepth  = 700
+	maxChain  = 900 // of operators, attributes, calls, elif
+	maxBlocks = 20  // of loops, try and with in one function
+	maxIndent = 99  // CPython's is 100
 	maxOpen   = 200
 	maxText   = 64 << 20 // bytes
 )
