@@ -18,7 +18,7 @@ var allowed = map[string][]string{
 	"whittle/internal/source":        {},
 	"whittle/internal/index":         {},
 	"whittle/internal/distro":        {},
-	"whittle/internal/python":        {"python/syntax"},
+	"whittle/internal/python":        {"syntax"},
 	"whittle/internal/python/syntax": {},
 	"whittle/internal/dockerfile":    {},
 	"whittle/internal/elf":           {},
