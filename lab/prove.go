@@ -33,8 +33,8 @@ type prover struct {
 	rounds  []whittle.VerifiedRound
 	refused map[string]bool    // fixes that are not tried again
 	looked  map[string]advised // the images that were last asked about, by variant
-	// withheld are fixes whose risk no run can answer for, by variant and
-	// fingerprint.
+	// withheld are fixes of too high a risk, or one that no run can answer for,
+	// by variant and fingerprint.
 	withheld map[string]whittle.RepairStep
 }
 
@@ -81,6 +81,17 @@ func (p *prover) sayWithheld() {
 	for _, key := range slices.Sorted(maps.Keys(p.withheld)) {
 		p.steps = append(p.steps, p.withheld[key])
 	}
+}
+
+// tooRisky says why a fix of a risk is not made, and what makes it.
+func (p *prover) tooRisky(r whittle.Risk) string {
+	switch {
+	case within(r, p.risk):
+		return ""
+	case within(r, whittle.RiskMedium):
+		return fmt.Sprintf("its risk is %s: --verify tries it and keeps it if nothing fails, --risk %s makes it", r, r)
+	}
+	return fmt.Sprintf("its risk is %s: --risk %s makes it", r, r)
 }
 
 // unproven says why a fix of more than low risk is not tried: the start of an
@@ -183,10 +194,14 @@ func (p *prover) candidates() ([]*candidate, error) {
 	byPatch := map[string]*candidate{}
 	for _, v := range p.project.Variants {
 		for _, f := range p.looked[v.Name].findings {
-			if f.Fix == nil || !within(f.Risk, p.risk) || p.refused[v.Name+" "+f.Fingerprint] || !p.reachable(f.Fix) {
+			if f.Fix == nil || p.refused[v.Name+" "+f.Fingerprint] || !p.reachable(f.Fix) {
 				continue
 			}
-			if why := p.unproven(v, &f); why != "" {
+			why := p.tooRisky(f.Risk)
+			if why == "" {
+				why = p.unproven(v, &f)
+			}
+			if why != "" {
 				p.withheld[v.Name+" "+f.Fingerprint] = whittle.RepairStep{Finding: f, Status: whittle.LeftOut, Reason: why}
 				continue
 			}
