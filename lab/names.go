@@ -24,10 +24,9 @@ func ships(ctx context.Context, env *Env, on python.Environment) func(distributi
 		return nil
 	}
 	silent := false
-	return func(distribution, module string) python.Truth {
-		if silent {
-			return python.Maybe
-		}
+	type question struct{ distribution, module string }
+	answers := map[question]python.Truth{}
+	ask := func(distribution, module string) python.Truth {
 		ctx, cancel := context.WithTimeout(ctx, indexPatience)
 		defer cancel()
 		has, err := plan.Ships(ctx, env.Packages, distribution, module, on)
@@ -39,5 +38,13 @@ func ships(ctx context.Context, env *Env, on python.Environment) func(distributi
 			return python.Yes
 		}
 		return python.No
+	}
+	return func(distribution, module string) python.Truth {
+		q := question{distribution, module}
+		if answer, ok := answers[q]; ok || silent {
+			return answer // Maybe, where the index is not asked any more
+		}
+		answers[q] = ask(distribution, module)
+		return answers[q]
 	}
 }

@@ -159,7 +159,7 @@ func (t *tree) nobody(p *whittle.Problem, a *along, way route, n *python.Named, 
 		p.Severity = atLevel(way.level, Info, "", "")
 		if a.known && len(a.runs) == 0 {
 			p.Severity = atLevel(way.level, Error, call, Warning)
-			p.Message = at + "; no dependency is declared, and it is no module of the project"
+			p.Message = at + "; no dependency is declared, and it is no module of the project; " + why
 		} else if way.level == atStart {
 			t.doubt("which distribution has %s", n.Module)
 		}

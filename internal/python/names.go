@@ -113,6 +113,24 @@ func shippers(module string) []shipped {
 	return nil
 }
 
+// sharers are the distributions that have a part of a namespace; that others
+// have parts of it, too, is not excluded.
+func sharers(space string) []shipped {
+	var out []shipped
+	for module, rows := range nameRows() {
+		if !strings.HasPrefix(module, space+".") {
+			continue
+		}
+		for _, r := range rows {
+			if s := (shipped{r.distribution, Maybe}); !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b shipped) int { return strings.Compare(a.distribution, b.distribution) })
+	return out
+}
+
 // NameSource is how a module's distribution is known, the surest first.
 type NameSource uint8
 
@@ -220,6 +238,10 @@ func (n *Names) Of(module string) Named {
 		return out
 	}
 	ships := shippers(module)
+	out.Space = nameSpaces()[module]
+	if len(ships) == 0 && out.Space {
+		ships = sharers(module)
+	}
 	if s, by := n.evidentOf(ships); by != NotNamed {
 		out.Distribution, out.By, out.Sure = s.distribution, by, s.has == Yes
 		return out
@@ -228,7 +250,9 @@ func (n *Names) Of(module string) Named {
 		out.Distribution, out.By = own, by
 		return out
 	}
-	out.Space = nameSpaces()[module]
+	if len(ships) > 1 && out.Space {
+		return out // it is nobody's alone
+	}
 	out.Perhaps = n.perhaps(module, ships)
 	if len(out.Perhaps) == 1 && n.ships(out.Perhaps[0], module) == Yes {
 		out.Distribution, out.By, out.Sure, out.Perhaps = out.Perhaps[0], n.evident[out.Perhaps[0]], true, nil
@@ -272,7 +296,7 @@ func (n *Names) evidentOf(ships []shipped) (shipped, NameSource) {
 // names tell, and each may be another distribution's.
 func (n *Names) OfImport(module string, names []string) []Named {
 	whole := n.Of(module)
-	if whole.By != NotNamed || len(whole.Candidates) > 0 {
+	if !whole.Space && (whole.By != NotNamed || len(whole.Candidates) > 0) || whole.By == Configured {
 		return []Named{whole}
 	}
 	var out []Named

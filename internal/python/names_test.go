@@ -89,6 +89,8 @@ func TestNames(t *testing.T) {
 		{"google", "genai", "google-genai", "google-genai"},
 		{"google.cloud", "storage", "google-cloud-storage", "google-cloud-storage"},
 		{"google.cloud", "storage bigquery", "", "google-cloud-storage google-cloud-bigquery"},
+		{"google.cloud", "storage", "google-cloud-bigquery", "google-cloud-storage"},
+		{"google", "", "protobuf", "protobuf"},
 		{"google.cloud.storage", "", "google-cloud-storage", "google-cloud-storage"},
 		{"google.cloud", "tasks_v2", "google-cloud-tasks-v2", "google-cloud-tasks-v2"},
 		{"google", "protobuf", "protobuf", "protobuf"},
@@ -198,6 +200,9 @@ func TestNamesOrder(t *testing.T) {
 	}{{Yes, "tensorflow-cpu"}, {No, ""}} {
 		n.Ships = func(string, string) Truth { return answer.truth }
 		if got := n.Of("tensorflow.keras"); got.Distribution != answer.want {
+			t.Errorf("the index says %v: %+v", answer.truth, got)
+		}
+		if got := n.Of("opentelemetry.sdk"); got.Editable() != (answer.truth == Yes) {
 			t.Errorf("the index says %v: %+v", answer.truth, got)
 		}
 		want := map[Truth]string{Yes: "pyyaml"}[answer.truth]
