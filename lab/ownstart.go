@@ -54,8 +54,20 @@ func ownStart(p whittle.Process, patience time.Duration) (c build.Command, missi
 	return c, ""
 }
 
-// usage is how programs begin to say how they are used.
-var usage = regexp.MustCompile(`(?mi)^usage:`)
+// What programs print that want arguments: usage is how they begin to say how
+// they are used, wanting what they miss; anything else that they call an error
+// is one.
+var (
+	usage      = regexp.MustCompile(`(?mi)^usage:`)
+	wanting    = regexp.MustCompile(`(?i)missing (command|subcommand|argument|option|parameter)|arguments? (is|are) required|too few arguments|expected (at least )?one argument|no (sub)?command`)
+	usageError = regexp.MustCompile(`(?mi)\berror\b|^Traceback`)
+)
+
+// wantsArguments says that a program ended only because it was given none.
+func wantsArguments(r build.RunResult) bool {
+	text := slices.Concat(r.Stdout, r.Stderr)
+	return !r.TimedOut && r.Err == nil && usage.Match(text) && (wanting.Match(text) || !usageError.Match(text))
+}
 
 // judgeOwn reads how a watched start went. It runs where its health check
 // passed, it answered, it ended with success, or it was still there; one with
@@ -78,7 +90,7 @@ func judgeOwn(args []string, r build.RunResult, process whittle.Process) (whittl
 		if len(w.Ports) > 0 {
 			run.Ready += ", and listened on " + ports(w.Ports)
 		}
-	case !r.TimedOut && r.Err == nil && (usage.Match(r.Stderr) || usage.Match(r.Stdout)):
+	case wantsArguments(r):
 		run.Status = whittle.Unknown
 		run.Problem = fmt.Sprintf("it says how it is used, and ends with %d", r.ExitCode)
 	default:

@@ -73,6 +73,10 @@ func TestJudgeOwn(t *testing.T) {
 		{"it fails", build.RunResult{ExitCode: 1, Stderr: traceback, Watched: &build.Watched{}}, nil, whittle.Fails, "ModuleNotFoundError: rich", "rich", 0},
 		{"it says how it is used", build.RunResult{ExitCode: 2, Stderr: []byte("Usage: tool [OPTIONS] COMMAND\n"), Watched: &build.Watched{}}, nil, whittle.Unknown,
 			"it says how it is used, and ends with 2", "", 0},
+		{"it misses a command", build.RunResult{ExitCode: 2, Stderr: []byte("usage: tool [-h] {a,b}\ntool: error: the following arguments are required: command\n"), Watched: &build.Watched{}}, nil, whittle.Unknown,
+			"it says how it is used, and ends with 2", "", 0},
+		{"it cannot load its application", build.RunResult{ExitCode: 2, Stderr: []byte("Usage: celery [OPTIONS] COMMAND [ARGS]...\n\nError: Invalid value for '-A' / '--app': \nUnable to load celery application.\n"), Watched: &build.Watched{}}, nil,
+			whittle.Fails, "Unable to load celery application", "", 0},
 		{"it cannot be started", build.RunResult{ExitCode: 127, Err: errNoProgram{}, Watched: &build.Watched{}}, nil, whittle.Fails, "no such program", "", 0},
 	} {
 		run, problem := judgeOwn([]string{"serve"}, c.r, whittle.Process{Healthcheck: c.check, WorkingDir: "/app"})
