@@ -58,7 +58,11 @@ func Rules() []rule.Rule { return rule.All() }
 func knownRules(only []string) error {
 	for _, id := range only {
 		if !slices.ContainsFunc(rule.All(), func(r rule.Rule) bool { return r.ID == id }) {
-			return whittle.WithHint(fmt.Errorf("there is no rule %q: %w", id, whittle.ErrUsage), "whittle advise --rules lists them")
+			var ids []string
+			for _, r := range rule.All() {
+				ids = append(ids, r.ID)
+			}
+			return whittle.WithHint(fmt.Errorf("there is no rule %q: %w", id, whittle.ErrUsage), whittle.DidYouMean(id, ids, "whittle advise --rules lists them"))
 		}
 	}
 	return nil

@@ -157,7 +157,7 @@ func selectVariants(p *project.Project, only []string) error {
 	}
 	for _, name := range only {
 		if !slices.Contains(names, name) {
-			return whittle.WithHint(fmt.Errorf("no variant is named %q: %w", name, whittle.ErrUsage), "the variants are "+strings.Join(names, ", "))
+			return whittle.WithHint(fmt.Errorf("no variant is named %q: %w", name, whittle.ErrUsage), whittle.DidYouMean(name, names, "the variants are "+strings.Join(names, ", ")))
 		}
 	}
 	p.Variants = kept

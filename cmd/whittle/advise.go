@@ -33,7 +33,7 @@ left are built first.`,
 			if rules && len(args) == 0 || len(args) == 1 {
 				return nil
 			}
-			return whittle.WithHint(fmt.Errorf("name one image or project: %w", whittle.ErrUsage), "see whittle advise --help")
+			return usage("such as whittle advise python:3.13, or whittle advise . for a project", "advise takes one image or project, and not %d", len(args))
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if rules {
@@ -44,6 +44,9 @@ left are built first.`,
 				return err
 			}
 			if isProject(args[0]) {
+				if err := unused(cmd, args[0]+" is a project, whose variants name their Dockerfiles", "file", "target", "project"); err != nil {
+					return err
+				}
 				study.Dir = args[0]
 				all, err := lab.AdviseProject(cmd.Context(), env, study, o.Only)
 				if err != nil {
@@ -53,6 +56,9 @@ left are built first.`,
 					st.Verbose = verbose
 					return each(w, all, func(advice *whittle.Advice) error { return report.AdviceText(w, advice, st) })
 				})
+			}
+			if err := unused(cmd, args[0]+" is an image, and nothing is built", "variant", "offline"); err != nil {
+				return err
 			}
 			if o.InspectOptions, err = dockerfileOption(file, target); err != nil {
 				return err

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -21,7 +20,7 @@ import (
 type app struct {
 	stdio
 	json, quiet bool
-	platform    string
+	platform    *whittle.Platform
 	engine      string
 	network     string
 	cacheDir    string
@@ -47,19 +46,17 @@ or input; 3 the engine or the network failed; 130 interrupted.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version(),
-		Args:          cobra.NoArgs,
+		Args:          knownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("whittle {{.Version}}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return whittle.WithHint(fmt.Errorf("%w: %w", err, whittle.ErrUsage), "see "+cmd.CommandPath()+" --help")
-	})
+	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "print the result as JSON on standard output, messages on standard error")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress")
-	f.StringVar(&a.platform, "platform", "", "platform to pick from an index, such as linux/arm64, arm64 or linux/arm/v7")
+	f.Var(platformValue{&a.platform}, "platform", "platform to pick from an index, such as linux/arm64, arm64 or linux/arm/v7")
 	f.StringVar(&a.engine, "engine", "", "BuildKit's address (tcp://, unix://, docker-container://, kube-pod://); also $BUILDKIT_HOST")
-	f.StringVar(&a.network, "engine-network", "", "network of an engine that whittle starts: own (default), or host, where RUN reaches what listens on this machine; also $WHITTLE_ENGINE_NETWORK")
+	f.Var(choice{&a.network, []string{lab.OwnNetwork, lab.HostNetwork}}, "engine-network", "network of an engine that whittle starts: own (default), or host, where RUN reaches what listens on this machine; also $WHITTLE_ENGINE_NETWORK")
 	f.StringVar(&a.cacheDir, "cache-dir", "", "folder for indexes and the build engine's state (default: whittle in the user's cache)")
 	f.BoolVar(&a.noCache, "no-index-cache", false, "read layers anew instead of from the cache")
 	f.BoolVar(&a.noIndexes, "no-package-index", false, "ask no index of packages; what was asked before is known")
@@ -118,9 +115,21 @@ func (a *app) style() report.Style {
 // show prints a value as JSON, or by its text renderer.
 func (a *app) show(v any, text func(io.Writer, report.Style) error) error {
 	if a.json {
-		return report.JSON(a.out, v)
+		return report.JSON(result{a.out}, v)
 	}
-	return text(a.out, a.style())
+	return text(result{a.out}, a.style())
+}
+
+// result is where results go. That it takes nothing more, as the disk is full
+// or the reader has gone, is no fault of the command line's.
+type result struct{ w io.Writer }
+
+func (r result) Write(p []byte) (int, error) {
+	n, err := r.w.Write(p)
+	if err != nil {
+		err = fmt.Errorf("writing the result: %w: %w", err, whittle.ErrSystem)
+	}
+	return n, err
 }
 
 // env opens the outside world for the verbs.
@@ -130,16 +139,7 @@ func (a *app) env() (*lab.Env, error) {
 		return nil, err
 	}
 	o := lab.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, EngineNetwork: a.network, Progress: a.progress(), Limits: a.limits, NoIndexes: a.noIndexes, VerifyDigests: a.verify}
-	if !slices.Contains([]string{"", lab.OwnNetwork, lab.HostNetwork}, a.network) {
-		return nil, whittle.WithHint(fmt.Errorf("--engine-network %q: %w", a.network, whittle.ErrUsage), "the networks are own and host")
-	}
-	if a.platform != "" {
-		p, err := whittle.ParsePlatform(a.platform)
-		if err != nil {
-			return nil, err
-		}
-		o.Platform = &p
-	}
+	o.Platform = a.platform
 	env, err := lab.System(o)
 	if err == nil {
 		for _, n := range env.Notes {

@@ -15,7 +15,7 @@ func (a *app) cacheCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
 		Short: "Show the cache of layer indexes, or clear it",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE: func(*cobra.Command, []string) error {
 			env, err := a.env()
 			if err != nil {
@@ -34,7 +34,7 @@ func (a *app) cacheCommand() *cobra.Command {
 	cmd.AddCommand(&cobra.Command{
 		Use:   "clear",
 		Short: "Remove all indexes of layers from the cache",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE: func(*cobra.Command, []string) error {
 			env, err := a.env()
 			if err != nil {
@@ -52,7 +52,7 @@ func (a *app) engineCommand() *cobra.Command {
 		Short: "Say which build engine would be used",
 		Long: `engine looks for a build engine as lab does: --engine or $BUILDKIT_HOST, then a
 running Docker engine, then a private buildkitd, which it starts and stops.`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			env, err := a.env()
 			if err != nil {

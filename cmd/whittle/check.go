@@ -33,10 +33,18 @@ brings along by a lock file, the project's virtual environment or the package in
 Exit codes: 0 the verdict is "runs" or "unknown"; 1 it is "fails": an error was
 found, or with --run a verdict and a run differ; 2 bad usage or input; 3 the
 engine or the network failed.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneImage("whittle check python:3.13, or whittle check . for a project", "run it for each of them"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if isProject(args[0]) {
+				if err := unused(cmd, args[0]+" is a project, which names itself", "project"); err != nil {
+					return err
+				}
 				return a.checkProject(cmd, args[0], o.Run || len(lines) > 0)
+			}
+			if !o.Run {
+				if err := unused(cmd, "nothing is run without --run", "patience"); err != nil {
+					return err
+				}
 			}
 			for _, line := range lines {
 				words, err := lab.Words(line)

@@ -33,12 +33,17 @@ or which makes the image larger, is taken back, and fix says which and why.
 
 Exit codes: 0 fine; 1 with --verify: a fix was taken back, or an image still
 does not run; 2 bad usage or input; 3 the build engine or the network failed.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: oneFolder,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dir = projectDir(args)
 			var err error
 			if o.Risk, err = riskOption(risk); err != nil {
 				return err
+			}
+			if !o.Write {
+				if err := unused(cmd, "nothing is written without --write", "force"); err != nil {
+					return err
+				}
 			}
 			if interactive {
 				o.Ask = newAsker(a.in, a.err).ask

@@ -23,7 +23,7 @@ from the distribution's index. --json has the Dockerfiles.
 
 It starts from the first variant that builds; --build builds the strategies, too,
 and shows the true sizes beside.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: oneFolder,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dir = projectDir(args)
 			env, err := a.env()

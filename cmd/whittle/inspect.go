@@ -14,12 +14,12 @@ import (
 
 func (a *app) inspectCommand() *cobra.Command {
 	var file, target, by string
-	var rows int
+	rows := count(15)
 	var duplicates bool
 	cmd := &cobra.Command{
 		Use:   "inspect IMAGE",
 		Short: "Say where every byte of an image is, and which are dead",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneImage("whittle inspect python:3.13", "to compare them: whittle compare A B"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			env, err := a.env()
 			if err != nil {
@@ -34,19 +34,22 @@ func (a *app) inspectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.show(in, func(w io.Writer, st report.Style) error { return report.InspectionText(w, in, st, rows) })
+			return a.show(in, func(w io.Writer, st report.Style) error { return report.InspectionText(w, in, st, int(rows)) })
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the Dockerfile that made the image, to name its lines")
 	cmd.Flags().StringVar(&target, "target", "", "the stage of it that was built")
-	cmd.Flags().IntVar(&rows, "rows", 15, "rows of each long table; 0 shows all")
-	cmd.Flags().StringVar(&by, "by", "", "group all bytes by "+strings.Join(lab.Keys(), ", "))
+	cmd.Flags().Var(&rows, "rows", "rows of each long table; 0 shows all")
+	cmd.Flags().Var(choice{&by, lab.Keys()}, "by", "group all bytes by "+strings.Join(lab.Keys(), ", "))
 	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that stand at several places")
 	return cmd
 }
 
 func dockerfileOption(file, target string) (lab.InspectOptions, error) {
 	o := lab.InspectOptions{Dockerfile: file, Target: target}
+	if file == "" && target != "" {
+		return o, usage("add --file DOCKERFILE", "--target is a stage of the Dockerfile that --file names")
+	}
 	if file == "" {
 		return o, nil
 	}
@@ -60,13 +63,16 @@ func dockerfileOption(file, target string) (lab.InspectOptions, error) {
 
 func (a *app) compareCommand() *cobra.Command {
 	var files []string
-	var rows int
+	rows := count(20)
 	var duplicates bool
 	cmd := &cobra.Command{
 		Use:   "compare A B [C…]",
 		Short: "Say where the size difference between images comes from",
-		Args:  cobra.MinimumNArgs(2),
+		Args:  severalImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(files) > len(args) {
+				return usage("one for each image, in their order", "%d Dockerfiles for %d images", len(files), len(args))
+			}
 			env, err := a.env()
 			if err != nil {
 				return err
@@ -84,11 +90,11 @@ func (a *app) compareCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.show(c, func(w io.Writer, st report.Style) error { return report.ComparisonText(w, c, st, rows) })
+			return a.show(c, func(w io.Writer, st report.Style) error { return report.ComparisonText(w, c, st, int(rows)) })
 		},
 	}
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "the Dockerfiles that made the images, in their order, to name their lines")
 	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that stand at several places of the images together")
-	cmd.Flags().IntVar(&rows, "rows", 20, "rows of each long table; 0 shows all")
+	cmd.Flags().Var(&rows, "rows", "rows of each long table; 0 shows all")
 	return cmd
 }

@@ -33,7 +33,7 @@ and the diff. --write makes the changes in the project itself.
 
 Exit codes: 0 the study is complete; 1 it is, and a variant failed to build;
 2 bad usage or input; 3 the build engine or the network failed.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: oneFolder,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dir = projectDir(args)
 			var err error

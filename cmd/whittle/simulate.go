@@ -22,8 +22,11 @@ nothing.
   whittle simulate app:1.0 --without-distribution pygwalker
 
 Each change is shown alone, and all together: they overlap.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneImage("whittle simulate python:3.13 --without '**/tests'", "run it for each of them"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(o.Without)+len(o.Distributions) == 0 {
+				return usage("add --without PATTERN or --without-distribution NAME", "simulate: nothing is to go")
+			}
 			env, err := a.env()
 			if err != nil {
 				return err

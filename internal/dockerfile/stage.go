@@ -139,7 +139,7 @@ func (f *File) Target(name string) (*Stage, error) {
 		labels[i] = f.Stages[i].Label()
 	}
 	err := fmt.Errorf("%s has no stage %q: %w", f.Name, name, whittle.ErrUsage)
-	return nil, whittle.WithHint(err, "the stages are "+strings.Join(labels, ", "))
+	return nil, whittle.WithHint(err, whittle.DidYouMean(name, labels, "the stages are "+strings.Join(labels, ", ")))
 }
 
 // stage is the last stage of that name, which is the one that BuildKit takes.

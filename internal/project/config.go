@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"go.yaml.in/yaml/v4"
 
 	"whittle"
@@ -111,16 +110,7 @@ func join(path, name string) string {
 
 func unknownKey(file string, key *yaml.Node, known []string) error {
 	err := fmt.Errorf("%s:%d: unknown key %q: %w", file, key.Line, key.Value, whittle.ErrUsage)
-	best, near := 4, ""
-	for _, k := range known {
-		if d := levenshtein.Distance(strings.ToLower(key.Value), k, nil); d < best && d < len(k) {
-			best, near = d, k
-		}
-	}
-	if near != "" {
-		return whittle.WithHint(err, fmt.Sprintf("did you mean %q?", near))
-	}
-	return whittle.WithHint(err, "the keys here are "+strings.Join(known, ", "))
+	return whittle.WithHint(err, whittle.DidYouMean(key.Value, known, "the keys here are "+strings.Join(known, ", ")))
 }
 
 func (c *config) validate(file string) error {

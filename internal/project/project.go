@@ -90,7 +90,10 @@ func Load(dir, configPath string) (*Project, error) {
 	if real, err := filepath.EvalSymlinks(abs); err == nil {
 		abs = real // walks of the folder do not follow a link to it
 	}
-	if info, err := os.Stat(abs); err != nil || !info.IsDir() {
+	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
+		return nil, whittle.WithHint(fmt.Errorf("project %s is a file: %w", dir, whittle.ErrUsage),
+			"name the folder that it lies in: "+filepath.Dir(dir))
+	} else if err != nil {
 		return nil, whittle.WithHint(fmt.Errorf("project %s: no such folder: %w", dir, whittle.ErrUsage),
 			"name the folder that holds the Dockerfile")
 	}
@@ -239,7 +242,7 @@ func discover(dir string) ([]Variant, error) {
 
 // variantName names the variant of a Dockerfile by its file name.
 func variantName(file string) (string, bool) {
-	for _, stem := range []string{"Dockerfile", "Containerfile"} {
+	for _, stem := range []string{"Dockerfile", "dockerfile", "Containerfile"} { // BuildKit takes dockerfile where there is no Dockerfile
 		if file == stem {
 			return "original", true
 		}

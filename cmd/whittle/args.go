@@ -1,0 +1,174 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"whittle"
+)
+
+// usage is an error of the command line, with what to write instead.
+func usage(hint, format string, args ...any) error {
+	return whittle.WithHint(fmt.Errorf(format+": %w", append(args, whittle.ErrUsage)...), hint)
+}
+
+// otherNames are what other tools call whittle's commands.
+var otherNames = map[string]string{
+	"lint": "advise", "analyze": "inspect", "analyse": "inspect", "ls": "inspect", "size": "inspect", "du": "inspect", "dive": "inspect",
+	"diff": "compare", "run": "check --run", "test": "check --run", "scan": "check", "verify": "check", "build": "lab", "study": "lab",
+	"slim": "fix", "shrink": "fix", "optimize": "fix", "optimise": "fix", "minify": "fix", "predict": "forecast", "list": "advise --rules", "rules": "advise --rules",
+}
+
+// knownCommand refuses words behind the program's name that are no command.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	hint := whittle.DidYouMean(args[0], names, "see "+cmd.CommandPath()+" --help")
+	if other, ok := otherNames[strings.ToLower(args[0])]; ok && cmd.Parent() == nil {
+		hint = fmt.Sprintf("did you mean %q?", other)
+	}
+	return usage(hint, "there is no command %q", args[0])
+}
+
+// flagError is an error of a flag, with the nearest one where it is unknown.
+func flagError(cmd *cobra.Command, err error) error {
+	help := "see " + cmd.CommandPath() + " --help"
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return whittle.WithHint(fmt.Errorf("%w: %w", err, whittle.ErrUsage), help)
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	hint := help
+	name := unknown.GetSpecifiedName()
+	switch near := whittle.Nearest(name, names); {
+	case name == "format" || name == "output":
+		hint = "did you mean --json?"
+	case name == "no-color" || name == "color":
+		hint = "output that is no terminal has no colors, nor has any with NO_COLOR=1"
+	case near != "" && len(name) > 1:
+		hint = "did you mean --" + near + "?"
+	}
+	return usage(hint, "%s has no flag %s", cmd.CommandPath(), strings.Repeat("-", min(len(name), 2))+name)
+}
+
+// oneImage wants exactly one image; several is what to do with more of them.
+func oneImage(example, several string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch len(args) {
+		case 1:
+			return nil
+		case 0:
+			return usage("such as "+example, "%s: no image is named", cmd.Name())
+		}
+		return usage(several, "%s takes one image, and not %d", cmd.Name(), len(args))
+	}
+}
+
+// severalImages wants two images or more.
+func severalImages(cmd *cobra.Command, args []string) error {
+	if len(args) >= 2 {
+		return nil
+	}
+	return usage("such as whittle compare app:1.0 app:1.1", "%s takes two images or more, and not %d", cmd.Name(), len(args))
+}
+
+// oneFolder wants at most one folder.
+func oneFolder(cmd *cobra.Command, args []string) error {
+	if len(args) <= 1 {
+		return nil
+	}
+	return usage("run it for each of them", "%s takes one folder, and not %d", cmd.Name(), len(args))
+}
+
+// none wants no arguments.
+func none(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usage("see "+cmd.CommandPath()+" --help", "%s takes no arguments: %q", cmd.Name(), args[0])
+}
+
+// unused refuses flags that are set and would do nothing.
+func unused(cmd *cobra.Command, why string, flags ...string) error {
+	for _, name := range flags {
+		if cmd.Flags().Changed(name) {
+			return usage("leave it out", "--%s does nothing here: %s", name, why)
+		}
+	}
+	return nil
+}
+
+// count is a number of rows, 0 or more.
+type count int
+
+func (c *count) String() string { return strconv.Itoa(int(*c)) }
+func (c *count) Type() string   { return "int" }
+
+func (c *count) Set(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 {
+		return errors.New("a number from 0 up is wanted")
+	}
+	*c = count(n)
+	return nil
+}
+
+// choice is one of several words, or none.
+type choice struct {
+	word  *string
+	among []string
+}
+
+func (c choice) String() string {
+	if c.word == nil {
+		return ""
+	}
+	return *c.word
+}
+
+func (c choice) Type() string { return "string" }
+
+func (c choice) Set(s string) error {
+	if !slices.Contains(c.among, s) {
+		text := "it is none of " + strings.Join(c.among, ", ")
+		if near := whittle.Nearest(s, c.among); near != "" {
+			text += fmt.Sprintf("; did you mean %q?", near)
+		}
+		return errors.New(text)
+	}
+	*c.word = s
+	return nil
+}
+
+// platformValue is a platform, which is read before anything else.
+type platformValue struct{ platform **whittle.Platform }
+
+func (p platformValue) String() string {
+	if p.platform == nil || *p.platform == nil {
+		return ""
+	}
+	return (*p.platform).String()
+}
+
+func (p platformValue) Type() string { return "string" }
+
+func (p platformValue) Set(s string) error {
+	v, err := whittle.ParsePlatform(s)
+	if err != nil {
+		return fmt.Errorf("it is not os/architecture[/variant], such as linux/amd64")
+	}
+	*p.platform = &v
+	return nil
+}
