@@ -5,7 +5,7 @@ go 1.26.8
 tool github.com/moby/buildkit/cmd/buildkitd
 
 require (
-	github.com/agext/levenshtein v1.2.3
+	github.com/agext/levenshtein v1.2.3 // indirect
 	github.com/anchore/go-rpmdb v0.2.2
 	github.com/containerd/containerd/v2 v2.4.2
 	github.com/containerd/errdefs v1.0.0

@@ -101,13 +101,9 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 		return nil, fmt.Errorf("reading the files of %s: %w", name, err)
 	}
 	pass := &rule.Pass{Config: img.Config(), Indexes: indexes, Ledger: led, Root: ev, Steps: img.Config().Steps(), Target: o.Target, Guard: o.Guard}
-	if o.Source != nil {
-		f, err := dockerfile.Parse(o.Dockerfile, o.Source)
-		if err != nil {
-			return nil, err
-		}
-		pass.Dockerfile = f.With(o.Args)
-		pass.Steps = pass.Dockerfile.Join(pass.Steps, o.Target)
+	var strange []string
+	if pass.Dockerfile, pass.Steps, strange, err = joined(o.InspectOptions, pass.Steps); err != nil {
+		return nil, err
 	}
 	claims, notes, err := ev.claims(ctx)
 	if err != nil {
@@ -121,7 +117,7 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 	if err := projectFacts(pass, o); err != nil {
 		return nil, err
 	}
-	x = &examined{subject: &subject{img, account, notes}, pass: pass}
+	x = &examined{subject: &subject{img, account, append(notes, strange...)}, pass: pass}
 	x.environment = environmentOf(ev, img.Config().Platform())
 	return x, x.pythonFacts(ctx, env, ev, o)
 }

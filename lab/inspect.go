@@ -80,19 +80,37 @@ func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subj
 	if err != nil {
 		return nil, err
 	}
-	steps := img.Config().Steps()
-	if o.Source != nil {
-		f, err := dockerfile.Parse(o.Dockerfile, o.Source)
-		if err != nil {
-			return nil, err
-		}
-		steps = f.With(o.Args).Join(steps, o.Target)
+	_, steps, strange, err := joined(o, img.Config().Steps())
+	if err != nil {
+		return nil, err
 	}
 	claims, notes, err := newRoot(img, indexes, led).claims(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
 	}
-	return &subject{img, ledger.Attribute(led, indexes, img.Config(), steps, claims), notes}, nil
+	return &subject{img, ledger.Attribute(led, indexes, img.Config(), steps, claims), append(notes, strange...)}, nil
+}
+
+// joined says which instruction of its Dockerfile made each step of an image,
+// and notes where the file has made none of them. The file is nil where o has
+// none.
+func joined(o InspectOptions, steps []whittle.Step) (*dockerfile.File, []whittle.Step, []string, error) {
+	if o.Source == nil {
+		return nil, steps, nil, nil
+	}
+	f, err := dockerfile.Parse(o.Dockerfile, o.Source)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if _, err := f.Target(o.Target); err != nil {
+		return nil, nil, nil, err
+	}
+	f = f.With(o.Args)
+	steps = f.Join(steps, o.Target)
+	if len(steps) == 0 || slices.ContainsFunc(steps, func(s whittle.Step) bool { return s.Origin != nil }) {
+		return f, steps, nil, nil
+	}
+	return f, steps, []string{o.Dockerfile + " names no line, as none of the image's steps is one of its instructions: it may have made another image, or another target of it"}, nil
 }
 
 // merged reads an image's layers and accounts for their bytes.

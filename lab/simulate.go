@@ -182,6 +182,14 @@ func pathPattern(pattern string) (func(p string) bool, error) {
 	}, nil
 }
 
+// installed are the names of the distributions.
+func installed(g *python.Graph) (names []string) {
+	for _, d := range g.Distributions {
+		names = append(names, d.Name)
+	}
+	return names
+}
+
 // withoutDistribution is the change that a distribution is not installed, nor
 // what only it needs.
 func (x *examined) withoutDistribution(name string) (whittle.LayerChange, []string, error) {
@@ -189,7 +197,7 @@ func (x *examined) withoutDistribution(name string) (whittle.LayerChange, []stri
 	at, ok := g.Find(name)
 	if !ok {
 		return whittle.LayerChange{}, nil, whittle.WithHint(fmt.Errorf("no distribution %q is installed: %w", name, whittle.ErrNotFound),
-			"whittle inspect --by package lists them")
+			whittle.DidYouMean(name, installed(g), "whittle inspect --by package lists them"))
 	}
 	gone := g.Frees(asked(g), at)
 	paths := map[string]bool{}

@@ -126,11 +126,18 @@ func read(file, shown string, required bool) (config, error) {
 	} else {
 		src, err = whittle.Folder(filepath.Dir(file)).Read(filepath.Base(file), maxConfig)
 	}
+	table, tableErr := tableOf(filepath.Dir(file))
 	switch {
+	case required && err == nil:
+		return parse(shown, src)
+	case err == nil && table != nil:
+		return config{}, fmt.Errorf("%s has [tool.whittle], and there is %s: use one of them: %w", filepath.Join(filepath.Dir(file), pyprojectName), ConfigName, whittle.ErrUsage)
 	case err == nil:
 		return parse(shown, src)
 	case required || !errors.Is(err, fs.ErrNotExist):
 		return config{}, fmt.Errorf("reading %s: %w: %w", file, reason(err), whittle.ErrUsage)
+	case table != nil || tableErr != nil:
+		return parseTable(filepath.Join(filepath.Dir(shown), pyprojectName), table, tableErr)
 	}
 	return config{}, nil
 }
@@ -184,7 +191,11 @@ func (p *Project) complete(shown string) error {
 	}
 	for _, v := range p.Variants {
 		if _, err := os.Stat(filepath.Join(p.Dir, v.Dockerfile)); err != nil {
-			return fmt.Errorf("variant %s: %s: %w: %w", v.Name, filepath.Join(shown, v.Dockerfile), reason(err), whittle.ErrUsage)
+			err = fmt.Errorf("variant %s: %s: %w: %w", v.Name, filepath.Join(shown, v.Dockerfile), reason(err), whittle.ErrUsage)
+			if near := nearFile(filepath.Join(p.Dir, v.Dockerfile)); near != "" {
+				err = whittle.WithHint(err, fmt.Sprintf("did you mean %q?", near))
+			}
+			return err
 		}
 	}
 	if len(p.Commands) == 0 {
@@ -198,6 +209,19 @@ func (p *Project) complete(shown string) error {
 		return fmt.Errorf("%s: touch: %s is not a file: %w", filepath.Join(shown, ConfigName), p.Touch, whittle.ErrUsage)
 	}
 	return p.checkTest(shown)
+}
+
+// nearFile is the name of a file that lies beside a missing one and is called
+// almost the same.
+func nearFile(path string) string {
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return whittle.Nearest(filepath.Base(path), names)
 }
 
 func (p *Project) checkTest(shown string) error {
@@ -224,6 +248,9 @@ func discover(dir string) ([]Variant, error) {
 	}
 	var out []Variant
 	for _, e := range entries {
+		if e.Name() == "dockerfile" && slices.ContainsFunc(out, func(v Variant) bool { return v.Dockerfile == "Dockerfile" }) {
+			continue // BuildKit takes it where there is no Dockerfile only
+		}
 		if name, ok := variantName(e.Name()); ok && !e.IsDir() {
 			if slices.ContainsFunc(out, func(v Variant) bool { return v.Name == name }) {
 				name = e.Name() // Dockerfile.x and x.Dockerfile
@@ -242,7 +269,7 @@ func discover(dir string) ([]Variant, error) {
 
 // variantName names the variant of a Dockerfile by its file name.
 func variantName(file string) (string, bool) {
-	for _, stem := range []string{"Dockerfile", "dockerfile", "Containerfile"} { // BuildKit takes dockerfile where there is no Dockerfile
+	for _, stem := range []string{"Dockerfile", "dockerfile", "Containerfile"} {
 		if file == stem {
 			return "original", true
 		}

@@ -201,3 +201,39 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+// TestTable: the settings in pyproject.toml are those of whittle.yaml.
+func TestTable(t *testing.T) {
+	dir := write(t, map[string]string{"Dockerfile": "", "dockerfile": "", "a.py": "", "pyproject.toml": `[project]
+name = "shop"
+[tool.whittle]
+touch = "a.py"
+run = [{name = "x", command = ["x", "--help"]}]
+[[tool.whittle.variants]]
+name = "original"
+args = {A = "1"}
+[tool.whittle.bases]
+"python:3.13" = "oci-layout:base"
+`})
+	p, err := Load(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Project{Dir: dir, Name: "shop", Touch: "a.py", Bases: map[string]string{"python:3.13": "oci-layout:" + filepath.Join(dir, "base")}, Configured: true,
+		Variants: []Variant{{Name: "original", Dockerfile: "Dockerfile", Args: map[string]string{"A": "1"}}},
+		Commands: []Command{{Name: "x", Command: []string{"x", "--help"}}}}
+	if diff := cmp.Diff(want, p); diff != "" {
+		t.Errorf("project (-want +got):\n%s", diff)
+	}
+	// BuildKit takes a dockerfile where there is no Dockerfile only.
+	for files, want := range map[string]string{"Dockerfile dockerfile": "Dockerfile", "dockerfile": "dockerfile"} {
+		lies := map[string]string{}
+		for name := range strings.FieldsSeq(files) {
+			lies[name] = ""
+		}
+		p, err := Load(write(t, lies), "")
+		if err != nil || len(p.Variants) != 1 || p.Variants[0].Dockerfile != want || p.Variants[0].Name != "original" {
+			t.Errorf("%s: %+v, %v", files, p, err)
+		}
+	}
+}

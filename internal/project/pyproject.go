@@ -5,13 +5,17 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+	"go.yaml.in/yaml/v4"
 
 	"whittle"
 )
+
+const pyprojectName = "pyproject.toml"
 
 // maxPyproject is the size of the largest pyproject.toml that is read, in bytes.
 const maxPyproject = 8 << 20
@@ -28,9 +32,8 @@ type pyproject struct {
 // file has neither.
 func readPyproject(dir string) (pyproject, error) {
 	var p pyproject
-	const name = "pyproject.toml"
-	path := filepath.Join(dir, name)
-	src, err := whittle.Folder(dir).Read(name, maxPyproject)
+	path := filepath.Join(dir, pyprojectName)
+	src, err := whittle.Folder(dir).Read(pyprojectName, maxPyproject)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
 	}
@@ -79,4 +82,41 @@ func readPyproject(dir string) (pyproject, error) {
 		p.scriptModules = append(p.scriptModules, strings.TrimSpace(module))
 	}
 	return p, nil
+}
+
+// tableOf is the table [tool.whittle] of a folder's pyproject.toml as YAML, nil
+// where there is none. A file that cannot be read is the reader's to report.
+func tableOf(dir string) ([]byte, error) {
+	src, err := whittle.Folder(dir).Read(pyprojectName, maxPyproject)
+	if err != nil {
+		return nil, nil
+	}
+	var doc struct {
+		Tool struct {
+			Whittle map[string]any `toml:"whittle"`
+		} `toml:"tool"`
+	}
+	if toml.Unmarshal(src, &doc) != nil || doc.Tool.Whittle == nil {
+		return nil, nil
+	}
+	return yaml.Marshal(doc.Tool.Whittle)
+}
+
+// tableLine is where the table's YAML, which nobody wrote, is wrong.
+var tableLine = regexp.MustCompile(`(\[tool\.whittle\]):\d+`)
+
+// parseTable reads the settings that tableOf gives.
+func parseTable(file string, table []byte, err error) (config, error) {
+	if err != nil {
+		return config{}, fmt.Errorf("%s: [tool.whittle]: %w: %w", file, err, whittle.ErrUsage)
+	}
+	c, err := parse(file+": [tool.whittle]", table)
+	if err != nil {
+		hint := whittle.Hint(err)
+		text := strings.TrimSuffix(tableLine.ReplaceAllString(err.Error(), "$1"), ": "+whittle.ErrUsage.Error())
+		if err = fmt.Errorf("%s: %w", text, whittle.ErrUsage); hint != "" {
+			err = whittle.WithHint(err, hint)
+		}
+	}
+	return c, err
 }
