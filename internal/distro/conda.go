@@ -19,7 +19,7 @@ func conda(ctx context.Context, r *resolver) ([]whittle.Claim, error) {
 	g := &gatherer{r: r, evidence: condaMeta}
 	var claims []whittle.Claim
 	for _, p := range r.root.Paths() {
-		if path.Base(path.Dir(p)) != condaMeta || !strings.HasSuffix(p, ".json") {
+		if !strings.HasSuffix(p, ".json") || path.Base(path.Dir(p)) != condaMeta {
 			continue
 		}
 		if err := ctx.Err(); err != nil {

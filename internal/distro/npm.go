@@ -38,6 +38,9 @@ func packageDir(p string) (dir string, manifest bool) {
 func npm(ctx context.Context, r *resolver) ([]whittle.Claim, error) {
 	owners := map[string]*whittle.Claim{}
 	for _, p := range r.root.Paths() {
+		if !strings.HasSuffix(p, "/package.json") { // most paths are passed over by their ends
+			continue
+		}
 		dir, manifest := packageDir(p)
 		if !manifest {
 			continue

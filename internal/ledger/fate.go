@@ -32,14 +32,14 @@ func (b *builder) lose(old, by *node, cause whittle.Cause) {
 		b.names[old.item]--
 		b.losses = append(b.losses, l)
 	}
-	for name, child := range old.children {
+	for name, child := range old.all() {
 		switch {
 		case by == nil:
 			b.lose(child, nil, cause)
 		case by.kind != whittle.Dir:
 			b.lose(child, nil, whittle.Replaced)
 		default:
-			b.lose(child, by.children[name], cause)
+			b.lose(child, by.child(name), cause)
 		}
 	}
 }

@@ -142,7 +142,7 @@ func (t *layerTree) implied(in *node, name, full string, found *node, marker boo
 // replace puts a node in its place; the contents that lose a name by it are
 // compared with what comes.
 func (t *layerTree) replace(in *node, name string, by *node) {
-	if old := in.children[name]; old != nil {
+	if old := in.child(name); old != nil {
 		t.lastDir = nil
 		t.lose(old, by, whittle.Replaced)
 	}
@@ -150,7 +150,7 @@ func (t *layerTree) replace(in *node, name string, by *node) {
 }
 
 func (t *layerTree) putDir(i int, in *node, base, full string) {
-	old := in.children[base]
+	old := in.child(base)
 	if old != nil && old.kind == whittle.Dir {
 		old.layer, old.entry = int32(t.n), int32(i)
 		return
@@ -178,7 +178,7 @@ func (t *layerTree) putWhiteout(e *whittle.Entry, dir, base string) {
 	if in == nil {
 		return
 	}
-	switch old := in.children[base]; {
+	switch old := in.child(base); {
 	case old == nil:
 		in.set(base, t.whiteout(full))
 	case old.kind == whittle.Dir && !old.holds():
@@ -198,7 +198,7 @@ func (d *node) holds() bool {
 	if d.entry != implied {
 		return true
 	}
-	for _, c := range d.children {
+	for _, c := range d.all() {
 		if c.holds() {
 			return true
 		}
@@ -208,7 +208,7 @@ func (d *node) holds() bool {
 
 func (t *layerTree) putLink(i int, e *whittle.Entry, in *node, base, full string) {
 	target := t.find(t.root, e.Link)
-	if target != nil && target == in.children[base] {
+	if target != nil && target == in.child(base) {
 		return // a link to itself
 	}
 	n := t.newNode(full, whittle.HardLink, i)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"iter"
 	"strings"
 
 	"whittle"
@@ -10,8 +11,8 @@ import (
 type node struct {
 	// path is where it stands, with symlinked parents resolved.
 	path string
-	// children of a directory; nil while it is empty.
-	children map[string]*node
+	// children of a directory; nil while it has none.
+	children *children
 	// layer and entry say what is seen here; entry is implied for a
 	// directory that no layer lists.
 	layer, entry int32
@@ -31,11 +32,70 @@ const (
 	none    = -1
 )
 
+// children are the nodes in a directory by their names. A map of one takes more
+// than all else of a node, and folders that no layer lists have one mostly.
+type children struct {
+	name string
+	one  *node
+	// many has all of them, once there was more than one.
+	many map[string]*node
+}
+
 func (d *node) set(name string, child *node) {
-	if d.children == nil {
-		d.children = make(map[string]*node)
+	c := d.children
+	switch {
+	case c == nil:
+		d.children = &children{name: name, one: child}
+	case c.many != nil:
+		c.many[name] = child
+	case c.one == nil || c.name == name:
+		c.name, c.one = name, child
+	default:
+		c.many = map[string]*node{c.name: c.one, name: child}
+		c.name, c.one = "", nil
 	}
-	d.children[name] = child
+}
+
+// child is what has a name in the directory, nil where nothing has.
+func (d *node) child(name string) *node {
+	switch c := d.children; {
+	case c == nil:
+		return nil
+	case c.many != nil:
+		return c.many[name]
+	case c.name == name:
+		return c.one
+	}
+	return nil
+}
+
+// drop takes a name away.
+func (d *node) drop(name string) {
+	switch c := d.children; {
+	case c == nil:
+	case c.many != nil:
+		delete(c.many, name)
+	case c.name == name:
+		c.name, c.one = "", nil
+	}
+}
+
+// all are the names and nodes in no order. They may be dropped meanwhile.
+func (d *node) all() iter.Seq2[string, *node] {
+	return func(yield func(string, *node) bool) {
+		c := d.children
+		if c == nil {
+			return
+		}
+		if c.one != nil && !yield(c.name, c.one) {
+			return
+		}
+		for name, n := range c.many {
+			if !yield(name, n) {
+				return
+			}
+		}
+	}
 }
 
 // maxLinks is how many symlinks Linux follows in one path.
@@ -63,7 +123,7 @@ func (b *builder) descend(root *node, p string, open func(in *node, name, full s
 			rest = tail
 			continue
 		}
-		child := in.children[name]
+		child := in.child(name)
 		if child != nil && child.kind == whittle.Symlink && links < maxLinks && b.stepsLeft > 0 {
 			links++
 			straight = false
@@ -120,7 +180,7 @@ func (b *builder) find(root *node, p string) *node {
 	if in == nil {
 		return nil
 	}
-	return in.children[base]
+	return in.child(base)
 }
 
 // splitPath cuts a clean relative path into its directory, "" for the root,

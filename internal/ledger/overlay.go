@@ -7,14 +7,14 @@ import (
 // strip drops the whiteouts that have nothing below them to hide: those under
 // directories that lower does not have. It leaves the others for overlay.
 func (t *layerTree) strip(lower, upper *node) {
-	for name, u := range upper.children {
+	for name, u := range upper.all() {
 		var l *node
 		if lower != nil {
-			l = lower.children[name]
+			l = lower.child(name)
 		}
 		switch {
 		case u.kind == whittle.Whiteout && l == nil:
-			delete(upper.children, name)
+			upper.drop(name)
 		case u.kind == whittle.Dir:
 			if l != nil && l.kind != whittle.Dir || u.opaque {
 				l = nil
@@ -30,23 +30,23 @@ func (b *builder) overlay(n int, lower, upper *node) {
 	if upper.entry != implied {
 		lower.layer, lower.entry = upper.layer, upper.entry
 	}
-	for name, u := range upper.children {
-		l := lower.children[name]
+	for name, u := range upper.all() {
+		l := lower.child(name)
 		switch {
 		case l == nil:
 			lower.set(name, u)
 		case u.kind == whittle.Whiteout:
 			b.lose(l, nil, whittle.Deleted)
-			delete(lower.children, name)
+			lower.drop(name)
 		case u.kind == whittle.Dir && l.kind == whittle.Dir && !u.opaque:
 			b.overlay(n, l, u)
 		case u.kind == whittle.Dir && l.kind == whittle.Dir:
 			b.lose(l, u, whittle.Deleted)
-			lower.children[name] = u
+			lower.set(name, u)
 		default:
 			b.noteReplaced(n, l, u)
 			b.lose(l, u, whittle.Replaced)
-			lower.children[name] = u
+			lower.set(name, u)
 		}
 	}
 }

@@ -33,7 +33,10 @@ type collector struct {
 }
 
 func (c *collector) collect(dir *node) {
-	children := slices.AppendSeq(make([]*node, 0, len(dir.children)), maps.Values(dir.children))
+	var children []*node
+	for _, n := range dir.all() {
+		children = append(children, n)
+	}
 	skip := len(dir.path) + 1
 	if dir.path == "." {
 		skip = 0
