@@ -112,7 +112,7 @@ func printable(s string) string {
 	}, s)
 }
 
-// tooMany is the error of records that name too many files.
+// tooMany is the error of records that name too many files together.
 func tooMany(record string) error {
-	return fmt.Errorf("%s names more than %d files: %w", record, maxFiles, whittle.ErrLimit)
+	return fmt.Errorf("%s: the records name more than %d files: %w", record, maxFiles, whittle.ErrLimit)
 }

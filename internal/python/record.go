@@ -32,8 +32,8 @@ func (t *tree) record(site, name string) (files []string, listed bool, err error
 		if err != nil {
 			return files, true, fmt.Errorf("reading %s: %w: %w", name, err, whittle.ErrCorrupt)
 		}
-		if len(files) > maxFiles {
-			return nil, true, tooMany(name)
+		if err := t.name(name); err != nil {
+			return nil, true, err
 		}
 		if p, ok := inSite(site, row[0]); ok {
 			files = append(files, p)
@@ -51,8 +51,8 @@ func (t *tree) installedFiles(record string) (files []string, listed bool, err e
 		if p, ok := inSite(record, strings.TrimSpace(line)); ok {
 			files = append(files, p)
 		}
-		if len(files) > maxFiles {
-			return nil, true, tooMany(record)
+		if err := t.name(record); err != nil {
+			return nil, true, err
 		}
 	}
 	return files, true, nil

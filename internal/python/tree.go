@@ -19,6 +19,16 @@ type tree struct {
 	// compiled has the cached .pyc files by the path of their source, nil
 	// before anyone asks.
 	compiled map[string][]string
+	// named counts the files that all records together name.
+	named int
+}
+
+// name counts a file that a record names.
+func (t *tree) name(record string) error {
+	if t.named++; t.named > maxFiles {
+		return tooMany(record)
+	}
+	return nil
 }
 
 func newTree(root whittle.Root) *tree { return &tree{root: root, paths: root.Paths()} }
