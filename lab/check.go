@@ -104,7 +104,24 @@ func keepFacts(e *whittle.Entry) bool {
 
 // isCheckDatabase says which files checks read as they are.
 func isCheckDatabase(p string) bool {
-	return p == "etc/passwd" || p == "etc/group" || elf.Database(p) || strings.HasPrefix(path.Base(p), "__editable__")
+	return isStartFile(p) || p == "etc/passwd" || p == "etc/group" || elf.Database(p) || strings.HasPrefix(path.Base(p), "__editable__")
+}
+
+// isStartFile says which files may name what a process manager or a framework
+// starts.
+func isStartFile(p string) bool {
+	base := path.Base(p)
+	for _, dir := range []string{"/site-packages/", "/dist-packages/", "/node_modules/", "usr/share/", "usr/lib/", "etc/ssl/"} {
+		if strings.Contains("/"+p, dir) {
+			return false
+		}
+	}
+	switch ext := path.Ext(base); {
+	case ext == ".ini", ext == ".conf", base == ".flaskenv", strings.HasPrefix(base, "Procfile") && ext != ".py":
+		return true
+	}
+	top, _, _ := strings.Cut(p, "/") // a script without a suffix, which need not be executable
+	return !strings.Contains(base, ".") && !slices.Contains([]string{"usr", "etc", "lib", "lib64", "var", "bin", "sbin", "boot", "proc", "sys", "dev"}, top)
 }
 
 func maybeBinary(e *whittle.Entry) bool {
@@ -122,7 +139,7 @@ var (
 // stay as they are, Python text and binaries become facts.
 func distil(e *whittle.Entry, content []byte) []byte {
 	switch {
-	case isDatabase(e.Path), isCheckDatabase(e.Path):
+	case isDatabase(e.Path), isCheckDatabase(e.Path) && (!isStartFile(e.Path) || len(content) <= maxText && !elf.IsELF(content)):
 		return content
 	case strings.HasSuffix(e.Path, ".py"):
 		b, _ := python.Scan(content).AppendBinary(nil)

@@ -78,7 +78,7 @@ func Run(ctx context.Context, img *Image) (*whittle.Check, error) {
 	}
 	out.Starts = s.verdicts(out.Problems)
 	out.Problems = merge(out.Problems)
-	out.Unknown = s.unknown()
+	out.Unknown = s.unknown((*start).decides)
 	out.Verdict = verdict(out)
 	return out, nil
 }
@@ -114,7 +114,7 @@ func (s *state) verdicts(problems []whittle.Problem) []whittle.Start {
 			if other.name != st.name {
 				continue
 			}
-			if len(other.unknown) > 0 {
+			if len(other.unknown) > 0 && other.decides() {
 				v.Verdict = whittle.Unknown
 			}
 			if other.probe != nil {
@@ -131,13 +131,16 @@ func (s *state) verdicts(problems []whittle.Problem) []whittle.Start {
 	return out
 }
 
-// unknown says what could not be followed.
-func (s *state) unknown() []string {
+// unknown says what could not be followed of the starts that are asked for.
+func (s *state) unknown(of func(*start) bool) []string {
 	var out []string
 	followed := false
 	for _, st := range s.starts {
 		followed = followed || st.program != "" && st.role != healthcheck
 		for _, u := range st.unknown {
+			if !of(st) {
+				break
+			}
 			if line := st.name + ": " + u; !slices.Contains(out, line) {
 				out = append(out, line)
 			}

@@ -5,13 +5,20 @@ import (
 	"strings"
 
 	"whittle/internal/python"
+	"whittle/internal/shell"
 )
+
+// djangoAdmin is django-admin, or python -m django.
+func djangoAdmin(s *state, st *start, exe string, args []string) {
+	s.django(st, exe, st.dir, append([]string{}, args...))
+}
 
 // django follows what Django imports by name when it is set up: the settings
 // module, the installed applications with their models, the database's backend
-// and, for a server, the middleware.
+// and, for a server, the middleware. args are those of a management command,
+// nil for an application that a server loads.
 // https://docs.djangoproject.com/en/stable/ref/applications/#how-applications-are-loaded
-func (s *state) django(st *start, executable, first string, server bool) {
+func (s *state) django(st *start, executable, first string, args []string) {
 	settings := s.djangoSettings(st)
 	im := s.importer(st, executable, first)
 	if settings == "" || im == nil || !dottedName.MatchString(settings) {
@@ -38,11 +45,52 @@ func (s *state) django(st *start, executable, first string, server bool) {
 			st.python.roots = append(st.python.roots, d.module(v, v.Args[0]+".base"))
 		}
 	}
-	if server {
-		for _, v := range d.values("MIDDLEWARE") {
-			st.python.roots = append(st.python.roots, d.object(v))
-		}
+	command := ""
+	if len(args) > 0 {
+		command = args[0]
 	}
+	if args == nil {
+		d.objects(st, "MIDDLEWARE")
+	}
+	switch {
+	case command == "check", command == "migrate":
+		d.modules(st, "ROOT_URLCONF")
+	case command == "runserver":
+		// With its reloader the process stays when the server fails.
+		if !slices.Contains(args, "--noreload") {
+			st = s.beside(st, shell.Perhaps)
+		}
+		d.modules(st, "ROOT_URLCONF")
+		d.objects(st, "MIDDLEWARE")
+		d.objects(st, "WSGI_APPLICATION")
+	case command != "help" && command != "version" && command != "--version" && command != "collectstatic":
+		// Imported for the first request, or by the checks of a command.
+		d.modules(s.beside(st, shell.Perhaps), "ROOT_URLCONF")
+	}
+}
+
+// modules adds those that a setting names; objects does so for classes and
+// functions by their dotted names.
+func (d *djangoSetup) modules(st *start, name string) {
+	for _, v := range d.last(name) {
+		st.python.roots = append(st.python.roots, d.module(v, v.Args[0]))
+	}
+}
+
+func (d *djangoSetup) objects(st *start, name string) {
+	for _, v := range d.last(name) {
+		st.python.roots = append(st.python.roots, d.object(v))
+	}
+}
+
+// last are the values of a setting; one that is a single name counts as it is
+// set last.
+func (d *djangoSetup) last(name string) []setting {
+	all := d.values(name)
+	if len(all) > 1 && name != "MIDDLEWARE" {
+		return all[len(all)-1:]
+	}
+	return all
 }
 
 // djangoSettings is the name of the settings module: the environment's, or

@@ -125,9 +125,7 @@ func (s *state) adjust(st *start, p whittle.Problem) whittle.Problem {
 	if p.Severity == "" {
 		p.Severity = Error
 	}
-	if st.optional && p.Severity == Error {
-		p.Severity = Warning
-	}
+	st.soften(&p)
 	if st.role == healthcheck {
 		p.Rule = "healthcheck-cannot-run"
 	}

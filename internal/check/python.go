@@ -36,11 +36,16 @@ type root struct {
 	attr string
 }
 
-// importer is the one of a process; processes with the same path share it.
+// noFolder says that neither a script's folder nor the working directory is on
+// the path; the root folder is "".
+const noFolder = "\x00"
+
+// importer is the one of a process whose path begins with the folder first;
+// processes with the same path share it.
 func (s *state) importer(st *start, executable, first string) *python.Importer {
-	p := python.Process{Executable: executable, First: first, Env: st.env, WorkDir: st.dir, Home: s.home(st.env),
+	p := python.Process{Executable: executable, First: "/" + first, Env: st.env, WorkDir: st.dir, Home: s.home(st.env),
 		NoSite: strings.Contains(st.flags, "S"), NoUserSite: strings.ContainsAny(st.flags, "Is")}
-	if st.env["PYTHONSAFEPATH"] != "" {
+	if st.env["PYTHONSAFEPATH"] != "" || first == noFolder {
 		p.First = ""
 	}
 	key := strings.Join([]string{executable, p.First, st.env["PYTHONPATH"], st.env["PYTHONNOUSERSITE"], st.dir, p.Home, st.flags}, "\x00")
@@ -130,10 +135,13 @@ func (s *state) startPython(st *start, executable string, args []string) {
 		}
 	}
 	if len(args) == 0 || args[0] == "-" {
-		return // interactive, or a program from standard input
+		if st.input != nil {
+			s.startCode(st, executable, *st.input, isolated)
+		}
+		return // interactive
 	}
-	if args[0] == unknownWord {
-		st.unknown = append(st.unknown, "which script it starts is only known when it runs")
+	if strings.Contains(args[0], unknownWord) {
+		st.doubt("which script it starts is only known when it runs")
 		return
 	}
 	file := whittle.Join(st.dir, args[0])
@@ -149,7 +157,7 @@ func (s *state) startPython(st *start, executable string, args []string) {
 	}
 	src, ok := s.source(real)
 	if !ok {
-		st.unknown = append(st.unknown, "/"+file+" could not be read as Python")
+		st.doubt("/" + file + " could not be read as Python")
 		return
 	}
 	st.argv = append([]string{args[0]}, args[1:]...)
@@ -192,7 +200,7 @@ func (s *state) startScript(st *start, executable, file string, src *python.Sour
 			}
 		}
 		if strings.Contains(f, "I") || strings.Contains(f, "P") {
-			first = ""
+			first = noFolder
 		}
 		if strings.Contains(f, "I") || strings.Contains(f, "E") {
 			st.env = withoutPython(st.env)
@@ -205,15 +213,15 @@ func (s *state) startScript(st *start, executable, file string, src *python.Sour
 	node := im.Program(real, src)
 	st.python.roots = append(st.python.roots, root{im: im, node: node})
 	if path.Base(real) == "manage.py" {
-		s.django(st, executable, first, false)
+		s.django(st, executable, first, append([]string{}, st.argv[1:]...))
 	}
-	s.runner(st, executable, strings.TrimSuffix(path.Base(real), ".py"), st.argv[1:])
+	s.runner(st, executable, programName(real), st.argv[1:])
 }
 
 func (s *state) startModule(st *start, executable, module string, args []string, isolated bool) {
 	first := st.dir
 	if isolated {
-		first = ""
+		first = noFolder
 	}
 	im := s.begin(st, executable, first)
 	if im == nil {
@@ -230,14 +238,14 @@ func (s *state) startModule(st *start, executable, module string, args []string,
 func (s *state) startCode(st *start, executable, code string, isolated bool) {
 	first := st.dir
 	if isolated {
-		first = ""
+		first = noFolder
 	}
 	im := s.begin(st, executable, first)
 	if im == nil {
 		return
 	}
-	if code == unknownWord {
-		st.unknown = append(st.unknown, "its code is only known when it runs")
+	if strings.Contains(code, unknownWord) {
+		st.doubt("its code is only known when it runs")
 		return
 	}
 	st.python.roots = append(st.python.roots, root{im: im, node: im.Program("<string>", python.Scan([]byte(code)))})
@@ -247,21 +255,13 @@ func (s *state) startCode(st *start, executable, code string, isolated bool) {
 func (s *state) begin(st *start, executable, first string) *python.Importer {
 	im := s.importer(st, executable, first)
 	if im == nil {
-		st.unknown = append(st.unknown, "no standard library was found for /"+executable)
+		st.doubt("no standard library was found for /" + executable)
 		return nil
 	}
 	if st.python == nil {
 		st.python = &pythonStart{executable: executable, finder: im.Finder}
 	}
 	return im
-}
-
-// runner follows what servers and frameworks import by the names on their
-// command line.
-func (s *state) runner(st *start, executable, program string, args []string) {
-	if r, ok := runners()[program]; ok {
-		r(s, st, executable, args)
-	}
 }
 
 // target adds a "module:attribute" that a server imports, with the path that
@@ -276,10 +276,13 @@ func (s *state) target(st *start, executable, first, what, spec, attr string) {
 		return
 	}
 	node, f := im.Import(module)
-	attr, _, _ = strings.Cut(attr, "(")
+	attr, _, called := strings.Cut(attr, "(")
 	attr, _, _ = strings.Cut(attr, ".")
+	if called || slices.Contains(st.argv, "--factory") || slices.Contains(st.argv, "--call") {
+		factory(st, im, node, attr)
+	}
 	st.python.roots = append(st.python.roots, root{im: im, node: node, failure: f, what: what, attr: attr})
-	s.django(st, executable, first, true)
+	s.django(st, executable, first, nil)
 }
 
 // program adds a Python file that a framework runs.
@@ -348,3 +351,14 @@ var (
 	// lonely are options without a value.
 	lonely = []string{"--reload", "--preload", "-D", "--daemon", "-R", "--capture-output", "--enable-stdio-inheritance", "--no-sendfile", "--spew", "--check-config", "--print-config"}
 )
+
+// programName is what a console script is known by, empty for other files.
+func programName(file string) string {
+	if file == "var/runtime/bootstrap.py" { // of the images of AWS Lambda
+		return "awslambdaric"
+	}
+	if path.Base(path.Dir(file)) != "bin" && path.Base(file) != "manage.py" {
+		return ""
+	}
+	return strings.TrimSuffix(path.Base(file), ".py")
+}

@@ -5,36 +5,110 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/shell"
 )
 
-// runners are the programs that import what their command line names, by the
-// name of their console script or module.
-func runners() map[string]func(s *state, st *start, executable string, args []string) {
-	asgi := func(s *state, st *start, exe string, args []string) {
-		first := st.dir
-		if dir, ok := option(args, "--app-dir"); ok {
-			first = whittle.Join(st.dir, dir)
-		}
-		if app, ok := spec(args, false); ok {
-			s.target(st, exe, first, path.Base(st.argv[0])+" "+app, app, "")
-		} else {
-			st.unknown = append(st.unknown, "which application it serves is only known when it runs")
+// runner follows what a Python program imports by the names on its command
+// line, or starts.
+type runner func(s *state, st *start, executable string, args []string)
+
+// runners are by the name of their console script or module.
+func runners() map[string]runner {
+	return map[string]runner{
+		"gunicorn": gunicorn, "gunicorn.app.wsgiapp": gunicorn,
+		"uvicorn": uvicorn, "hypercorn": asgi, "daphne": asgi, "granian": asgi, "waitress-serve": asgi, "waitress": asgi,
+		"celery": celery, "streamlit": streamlit, "flask": flask, "fastapi": fastapi,
+		"django-admin": djangoAdmin, "django": djangoAdmin,
+
+		"arq": arq, "dramatiq": dramatiq, "huey_consumer": huey, "huey.bin.huey_consumer": huey,
+		"litestar": litestar, "taskiq": taskiq, "procrastinate": byApp("PROCRASTINATE_APP"), "faust": byApp("FAUST_APP"),
+		"functions-framework": functionsFramework, "functions_framework": functionsFramework, "awslambdaric": lambda, "alembic": alembic,
+		"rq": opaque, "rqworker": opaque, "dagster": opaque, "dagster-webserver": opaque, "dagster-daemon": opaque, "prefect": opaque, "airflow": opaque,
+		"jupyter": opaque, "mlflow": opaque, "luigi": opaque, "luigid": opaque, "scrapy": opaque, "pserve": opaque, "twistd": opaque,
+		"twist": opaque, "bentoml": opaque, "ray": opaque, "serve": opaque, "mod_wsgi-express": opaque, "sanic": opaque, "quart": opaque, "locust": opaque,
+		"chainlit": opaque, "gradio": opaque, "panel": opaque, "bokeh": opaque, "solara": opaque, "voila": opaque, "marimo": opaque, "shiny": opaque,
+		"reflex": opaque, "nodeenv": opaque, "fab": opaque, "invoke": opaque, "inv": opaque, "nox": opaque, "tox": opaque, "snakemake": opaque,
+		"kedro": opaque, "dbt": opaque, "papermill": opaque, "robot": opaque, "behave": opaque, "ansible-playbook": opaque, "salt-minion": opaque,
+		"vllm": opaque, "torchrun": opaque, "accelerate": opaque, "deepspeed": opaque, "mpirun": opaque, "dask": opaque, "dask-worker": opaque,
+		"trame": opaque, "hupper": opaque, "jurigged": opaque, "pex": opaque, "shiv": opaque, "runpy": modules,
+
+		"debugpy": debugger, "coverage": coverage, "cProfile": profiler("-o", "-s"), "profile": profiler("-o", "-s"), "pdb": profiler("-c"), "trace": opaque,
+		"scalene": scalene, "memray": memray, "viztracer": opaque, "pyinstrument": profiler("-o", "-r", "-t", "-i"), "kernprof": opaque, "austin": opaque,
+		"watchfiles": watchfiles, "watchmedo": launched, "ddtrace-run": launched, "ddtrace.commands.ddtrace_run": launched, "opentelemetry-instrument": launched,
+		"newrelic-admin": launched, "dotenv": launched, "honcho": launched, "supervisord": launched, "circusd": launched,
+	}
+}
+
+// runner follows what servers and frameworks import by the names on their
+// command line. Of a program that is not known, code that its arguments name
+// is a doubt.
+func (s *state) runner(st *start, executable, program string, args []string) {
+	if r, ok := runners()[program]; ok {
+		r(s, st, executable, args)
+		return
+	}
+	if program != "manage" && (startsAnother(s, st) || program != "" && namesCode(s, st, args) && !s.ownStart(st)) {
+		st.notFollowed(path.Base(st.argv[0]))
+	}
+}
+
+// ownStart says that what runs first is the application's own.
+func (s *state) ownStart(st *start) bool {
+	if len(st.python.roots) == 0 || st.python.roots[0].node == nil {
+		return false
+	}
+	file := st.python.roots[0].node.File
+	return s.ownFile(file, st.python.finder) && !s.isScript(file)
+}
+
+// namesCode says that an argument names a module or a Python file.
+func namesCode(s *state, st *start, args []string) bool {
+	for i, a := range args {
+		switch {
+		case a == "-A" || a == "--app" || a == "--module" || a == "--factory":
+			return true
+		case strings.HasPrefix(a, "-"):
+		case appSpec.MatchString(a):
+			return true
+		case strings.HasSuffix(a, ".py"):
+			return true
+		case dottedName.MatchString(a) && (i == 0 || !strings.HasPrefix(args[i-1], "-")):
+			top := whittle.Join(st.dir, topOf(a))
+			_, _, file := s.stat(top + ".py")
+			_, _, folder := s.stat(top + "/__init__.py")
+			if file || folder {
+				return true
+			}
 		}
 	}
-	return map[string]func(*state, *start, string, []string){
-		"gunicorn":             gunicorn,
-		"gunicorn.app.wsgiapp": gunicorn,
-		"uvicorn":              asgi,
-		"hypercorn":            asgi,
-		"daphne":               asgi,
-		"granian":              asgi,
-		"waitress-serve":       asgi,
-		"celery":               celery,
-		"streamlit":            streamlit,
-		"flask":                flask,
-		"fastapi":              fastapi,
-		"django-admin":         func(s *state, st *start, exe string, _ []string) { s.django(st, exe, st.dir, false) },
+	return false
+}
+
+// opaque is a program that loads code in ways that are not followed. Its
+// version and help show none.
+func opaque(_ *state, st *start, _ string, args []string) {
+	if len(args) == 1 && (args[0] == "--version" || args[0] == "--help" || args[0] == "version") {
+		return
 	}
+	st.notFollowed(path.Base(st.argv[0]))
+}
+
+// launched is a program whose command line is read where it is started by its
+// own name; as a module it is not.
+func launched(_ *state, st *start, _ string, _ []string) {
+	st.notFollowed(strings.TrimSuffix(path.Base(st.argv[0]), ".py"))
+}
+
+// beside is a start of the same process of which less is sure.
+func (s *state) beside(st *start, how shell.Certainty) *start {
+	if max(st.how, how) == st.how {
+		return st
+	}
+	other := st.child(st.argv, how)
+	other.program = st.program
+	other.python = &pythonStart{executable: st.python.executable, finder: st.python.finder}
+	s.starts = append(s.starts, other)
+	return other
 }
 
 // needs adds modules that a program imports in functions that it always runs.
@@ -47,137 +121,6 @@ func (s *state) needs(st *start, executable string, modules ...string) {
 	for _, m := range modules {
 		if node, f := im.Import(m); node != nil && f == nil {
 			st.python.roots = append(st.python.roots, root{im: im, node: node})
-		}
-	}
-}
-
-// gunicorn: https://docs.gunicorn.org/en/stable/settings.html
-func gunicorn(s *state, st *start, exe string, args []string) {
-	s.needs(st, exe, "gunicorn.glogging", "gunicorn.workers.base")
-	args = append(strings.Fields(st.env["GUNICORN_CMD_ARGS"]), args...)
-	first := st.dir
-	if dir, ok := option(args, "--chdir"); ok {
-		first = whittle.Join(st.dir, dir)
-	}
-	if class, ok := option(args, "-k", "--worker-class"); ok {
-		switch i := strings.LastIndexAny(class, ".:"); {
-		case class == "gevent", class == "eventlet", class == "tornado":
-			s.target(st, exe, first, "gunicorn --worker-class "+class, class, "")
-		case i > 0:
-			s.target(st, exe, first, "gunicorn --worker-class "+class, class[:i], class[i+1:])
-		}
-	}
-	config, ok := option(args, "-c", "--config")
-	switch {
-	case ok && strings.HasPrefix(config, "python:"):
-		s.target(st, exe, first, "gunicorn --config "+config, strings.TrimPrefix(config, "python:"), "")
-	case ok:
-		s.program(st, exe, strings.TrimPrefix(config, "file:"), false)
-	default:
-		s.program(st, exe, "/"+whittle.Join(first, "gunicorn.conf.py"), true)
-	}
-	app, ok := spec(args, true)
-	if !ok {
-		st.unknown = append(st.unknown, "which application gunicorn serves is only known when it runs")
-		return
-	}
-	attr := "application"
-	s.target(st, exe, first, "gunicorn "+app, app, attr)
-}
-
-// celery: https://docs.celeryq.dev/en/stable/reference/cli.html
-func celery(s *state, st *start, exe string, args []string) {
-	s.needs(st, exe, "celery.bin.celery", "celery.app.base")
-	app, ok := option(args, "-A", "--app")
-	if !ok {
-		return
-	}
-	first := st.dir
-	if dir, ok := option(args, "--workdir"); ok {
-		first = whittle.Join(st.dir, dir)
-	}
-	module, attr, _ := strings.Cut(app, ":")
-	s.target(st, exe, first, "celery -A "+app, module, attr)
-	if im := s.importer(st, exe, first); im != nil && attr == "" && dottedName.MatchString(module) {
-		// Without an application in the package celery tries its module
-		// "celery".
-		if node, f := im.Import(module + ".celery"); f == nil && node != nil {
-			st.python.roots = append(st.python.roots, root{im: im, node: node, what: "celery -A " + app})
-		}
-	}
-}
-
-// streamlit: https://docs.streamlit.io/develop/api-reference/cli/run
-func streamlit(s *state, st *start, exe string, args []string) {
-	if len(args) < 2 || args[0] != "run" {
-		return
-	}
-	s.needs(st, exe, "streamlit.web.bootstrap")
-	file := ""
-	for _, a := range args[1:] {
-		if strings.HasSuffix(a, ".py") && !strings.HasPrefix(a, "-") {
-			file = a
-			break
-		}
-	}
-	if file == "" {
-		st.unknown = append(st.unknown, "which script streamlit runs is only known when it runs")
-		return
-	}
-	s.program(st, exe, file, false)
-	// Streamlit runs the script when somebody opens the page; run by itself
-	// it draws to nobody.
-	st.probe = []string{"/" + exe, "/" + whittle.Join(st.dir, file)}
-	pages := path.Join(path.Dir(whittle.Join(st.dir, file)), "pages")
-	for _, p := range s.Root.Paths() {
-		if path.Dir(p) == pages && strings.HasSuffix(p, ".py") {
-			s.program(st, exe, "/"+p, true)
-		}
-	}
-}
-
-// flask: https://flask.palletsprojects.com/en/stable/cli/
-func flask(s *state, st *start, exe string, args []string) {
-	app, ok := option(args, "--app", "-A")
-	if !ok {
-		if app = st.env["FLASK_APP"]; app == "" {
-			for _, name := range []string{"wsgi", "app"} {
-				if _, _, there := s.stat(whittle.Join(st.dir, name+".py")); there {
-					app = name
-					break
-				}
-			}
-		}
-	}
-	if app == "" {
-		st.unknown = append(st.unknown, "which application flask serves is only known when it runs")
-		return
-	}
-	module, attr, _ := strings.Cut(app, ":")
-	first := st.dir
-	if strings.HasSuffix(module, ".py") {
-		first = path.Dir(whittle.Join(st.dir, module))
-		module = strings.TrimSuffix(path.Base(module), ".py")
-	}
-	s.target(st, exe, first, "flask --app "+app, module, attr)
-}
-
-// fastapi: https://fastapi.tiangolo.com/fastapi-cli/
-func fastapi(s *state, st *start, exe string, args []string) {
-	if len(args) == 0 || args[0] != "run" && args[0] != "dev" {
-		return
-	}
-	for _, a := range args[1:] {
-		if strings.HasSuffix(a, ".py") {
-			file := whittle.Join(st.dir, a)
-			s.target(st, exe, path.Dir(file), "fastapi run "+a, strings.TrimSuffix(path.Base(file), ".py"), "")
-			return
-		}
-	}
-	for _, name := range []string{"main", "app", "api"} {
-		if _, _, there := s.stat(whittle.Join(st.dir, name+".py")); there {
-			s.target(st, exe, st.dir, "fastapi run", name, "")
-			return
 		}
 	}
 }

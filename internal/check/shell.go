@@ -3,181 +3,249 @@ package check
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"whittle"
-
-	"whittle/internal/dockerfile"
+	"whittle/internal/shell"
 )
 
-// shellRun follows the commands of one script.
-type shellRun struct {
-	s      *state
-	st     *start
-	file   string
-	text   string
-	params []string
-	env    map[string]string
-	dir    string
-	depth  int
-	errexit,
-	strays bool // set -e; something changed the directory or environment in an unknown way
-}
-
-// run follows the commands in order. What stands in a condition, a function or
-// before "||", or whose failure the script survives, is not an error.
-func (r *shellRun) run(commands []dockerfile.Command) {
-	for i := range commands {
-		c := &commands[i]
-		for _, a := range c.Assigns {
-			if k, v, ok := strings.Cut(a.Value, "="); ok && a.Literal && (len(c.Words) == 0 || c.Name() == "export") {
-				r.env[k] = v
-			}
-		}
-		words := r.words(c)
-		if len(words) == 0 {
-			continue
-		}
-		if r.builtin(words) {
-			continue
-		}
-		if words[0] == "exec" {
-			if words = words[1:]; len(words) == 0 || strings.HasPrefix(words[0], "-") {
-				continue
-			}
-		}
-		fatal := i == len(commands)-1 || r.errexit || c.After.Text == "&&"
-		if c.After.Text == "||" {
-			fatal = gives(commands[i+1:], c.Depth)
-		}
-		survives := !fatal || c.Depth > 0 || c.Before.Text == "||" || c.Negated || c.After.Text == "|"
-		r.start(words, c, survives || r.strays)
-	}
-}
-
-// gives says whether the commands after "||" end the script with a failure:
-// "|| exit 1", "|| { echo …; exit 1; }".
-func gives(after []dockerfile.Command, depth int) bool {
-	for i := range after {
-		c := &after[i]
-		if i > 0 && c.Depth <= depth {
+// startShell follows a shell: "sh -c TEXT", "sh FILE", or what it reads.
+func (s *state) startShell(st *start, args []string, depth int) {
+	isText, flags := false, ""
+	for len(args) > 0 && (strings.HasPrefix(args[0], "-") || strings.HasPrefix(args[0], "+")) {
+		flag := args[0]
+		args = args[1:]
+		if flag == "--" || flag == "-" {
 			break
 		}
-		if c.Name() == "exit" || c.Name() == "false" {
-			return len(c.Words) < 2 || c.Words[1].Value != "0"
+		if strings.HasPrefix(flag, "-") && !strings.HasPrefix(flag, "--") {
+			flags += flag[1:]
+			isText = isText || strings.Contains(flag, "c")
 		}
-		if c.Depth <= depth {
-			break
+		if flag == "-o" && len(args) > 0 && args[0] == "errexit" {
+			flags += "e"
+		}
+		if flag == "-o" || flag == "+o" || flag == "-O" || flag == "--rcfile" || flag == "--init-file" {
+			args = args[min(1, len(args)):]
 		}
 	}
-	return false
+	switch {
+	case isText && len(args) > 0:
+		name := "sh"
+		if len(args) > 1 {
+			name = args[1]
+		}
+		s.shellText(st, "", args[0], shell.Process{Name: name, Args: args[min(2, len(args)):], Flags: flags})
+	case len(args) == 0 && st.input != nil:
+		s.shellText(st, "", *st.input, shell.Process{Name: "sh", Flags: flags})
+	case len(args) == 0: // reads from the terminal
+	case strings.Contains(args[0], unknownWord):
+		st.doubt("which script it starts is only known when it runs")
+	default:
+		file := whittle.Join(st.dir, args[0])
+		_, text, ok := s.text(file)
+		if _, e, there := s.stat(file); !there || e.Kind == whittle.Dir {
+			st.missing(args[0], "/"+file+" is not there")
+			return
+		}
+		if !ok || text == nil {
+			st.doubt("/" + file + " could not be read")
+			return
+		}
+		s.shellText(st, "/"+file, string(text), shell.Process{Name: args[0], Args: args[1:], Flags: flags})
+	}
 }
 
-// start follows one command.
-func (r *shellRun) start(words []string, c *dockerfile.Command, optional bool) {
-	st := &start{name: r.st.name, role: r.st.role, argv: words, env: clone(r.env), dir: r.dir, optional: optional || r.st.optional}
-	for _, a := range c.Assigns {
-		if k, v, ok := strings.Cut(a.Value, "="); ok && a.Literal {
-			st.env[k] = v
-		}
-	}
-	if words[0] == unknownWord {
-		if !optional {
-			r.st.unknown = append(r.st.unknown, "a command of its script is only known when it runs")
-		}
+// shellText follows what the text of a shell script starts; process has the
+// shell's name, parameters and flags.
+func (s *state) shellText(st *start, file, text string, process shell.Process) {
+	if strings.Contains(text, unknownWord) {
+		st.doubt("the text of its script is only known when it runs")
 		return
 	}
-	if optional && c.Depth > 0 && !strings.Contains(words[0], "/") {
-		if _, ok := r.s.lookup(&start{env: st.env, dir: st.dir}, words[0]); !ok {
-			return // a function of the script, or a program that it does without
-		}
+	process.Env, process.Dir = clone(st.env), "/"+st.dir
+	if process.Env["HOME"] == "" {
+		process.Env["HOME"] = "/" + s.home(st.env)
 	}
-	r.s.follow(st, r.depth+1)
-	if r.st.program == "" || !optional {
-		r.st.program = st.program
+	process.Env["PATH"] = searchPath(st.env)
+	if i := slices.IndexFunc(process.Args, func(p string) bool { return strings.Contains(p, unknownWord) }); i >= 0 {
+		process.Args = append(slices.Clone(process.Args[:i]), unknownWord)
+	}
+	trace, err := shell.Follow(text, process, scriptHost{s, st})
+	if err != nil {
+		if strings.Contains(text, "\r\n") {
+			st.problem(whittle.Problem{Rule: "exec-failed", Path: file, Line: 1, Message: file + " has Windows line ends, which the shell does not read",
+				Fix: "save it with LF line ends (git: *.sh text eol=lf in .gitattributes)"})
+			return
+		}
+		st.doubt("its shell script could not be read")
+		return
+	}
+	for _, d := range trace.Doubts {
+		st.doubt(d)
+	}
+	for i := range trace.Launches {
+		s.launch(st, &trace.Launches[i])
 	}
 }
 
-// words are the command's words; one that the shell expands is unknownWord,
-// but for the script's own parameters.
-func (r *shellRun) words(c *dockerfile.Command) []string {
+// launch follows one program of a script.
+func (s *state) launch(st *start, l *shell.Launch) {
+	how := l.Certainty
+	vague := l.Open || strings.Contains(l.Env["PATH"]+l.Env["PYTHONPATH"]+l.Env["HOME"], unknownWord)
+	for i, a := range l.Args {
+		if name, _, _ := strings.Cut(a, "="); i > 0 && strings.Contains(a, unknownWord) && !numeric[name] && !numeric[l.Args[i-1]] {
+			vague = true
+		}
+	}
+	if vague && how == shell.Must {
+		how = shell.Perhaps
+	}
+	child := st.child(l.Args, how)
+	child.env, child.input = l.Env, l.Input
+	for k, v := range l.Env {
+		if strings.Contains(v, unknownWord) && k != "PATH" {
+			delete(l.Env, k)
+		}
+	}
+	if child.dir = whittle.Join("", l.Dir); strings.Contains(l.Dir, unknownWord) {
+		child.dir = ""
+		child.doubt("the directory in which it starts " + path.Base(l.Args[0]) + " is only known when it runs")
+	}
+	for _, name := range l.Unset {
+		child.doubt("it starts " + path.Base(l.Args[0]) + " with $" + name + ", which the image does not set")
+	}
+	if name := l.Args[0]; strings.Contains(name, unknownWord) || name == "" {
+		child.doubt("a command of its script is only known when it runs")
+		s.starts = append(s.starts, child)
+		return
+	} else if how == shell.Elsewhere || how == shell.Survives {
+		if _, ok := s.which(name, searchPath(child.env), child.dir); !ok && !strings.Contains(name, "/") {
+			return // a program that the script does without
+		}
+	}
+	s.follow(child, st.depth+1)
+	if st.program == "" || how == shell.Must {
+		st.program = child.program
+	}
+}
+
+// numeric are options of servers whose value changes nothing of what they
+// import.
+var numeric = map[string]bool{"--workers": true, "-w": true, "--bind": true, "-b": true, "--port": true, "-p": true, "--host": true, "--threads": true,
+	"--timeout": true, "--concurrency": true, "--log-level": true, "--loglevel": true, "-l": true}
+
+// which is the file of a program, where it can be started.
+func (s *state) which(name, search, dir string) (string, bool) {
+	candidates := []string{name}
+	if !strings.Contains(name, "/") {
+		candidates = nil
+		for _, in := range strings.Split(search, ":") {
+			candidates = append(candidates, in+"/"+name)
+		}
+	}
+	for _, c := range candidates {
+		p := whittle.Join(dir, c)
+		if _, e, ok := s.stat(p); ok && e.Kind != whittle.Dir && e.Mode&0o111 != 0 {
+			return p, true
+		}
+	}
+	return "", false
+}
+
+// scriptHost answers what a script asks of the image.
+type scriptHost struct {
+	s  *state
+	st *start
+}
+
+// Read implements [shell.Host].
+func (h scriptHost) Read(p string) (string, bool) {
+	_, text, ok := h.s.text(whittle.Join("", p))
+	return string(text), ok && text != nil
+}
+
+// Which implements [shell.Host].
+func (h scriptHost) Which(name, search, dir string) (string, bool) {
+	if search == "" {
+		search = searchPath(nil)
+	}
+	p, ok := h.s.which(name, search, whittle.Join("", dir))
+	return "/" + p, ok
+}
+
+// Test implements [shell.Host]. What is not in the image may come with the
+// container where the engine mounts something.
+func (h scriptHost) Test(op, p string) shell.Truth {
+	answer := func(b bool) shell.Truth {
+		if b {
+			return shell.Yes
+		}
+		return shell.No
+	}
+	file := whittle.Join("", p)
+	_, e, ok := h.s.stat(file)
+	if op == "-L" || op == "-h" {
+		link, err := h.s.Root.Lstat(file)
+		return answer(err == nil && link.Kind == whittle.Symlink)
+	}
+	if file == "" {
+		return answer(op == "-d" || op == "-e" || op == "-x" || op == "-r")
+	}
+	if !ok {
+		for _, dir := range []string{"proc", "sys", "dev", "run", "var/run", "etc/hosts", "etc/hostname", "etc/resolv.conf"} {
+			if file == dir || strings.HasPrefix(file, dir+"/") && !strings.HasPrefix(file, "run/secrets") {
+				return shell.Maybe
+			}
+		}
+		return shell.No
+	}
+	switch op {
+	case "-f":
+		return answer(e.Kind != whittle.Dir)
+	case "-d":
+		return answer(e.Kind == whittle.Dir)
+	case "-s":
+		return answer(e.Kind == whittle.Dir || e.Size > 0)
+	case "-x":
+		return answer(e.Mode&0o111 != 0)
+	case "-r":
+		if e.Mode&0o444 != 0o444 {
+			return shell.Maybe
+		}
+	}
+	return shell.Yes
+}
+
+// Glob implements [shell.Host].
+func (h scriptHost) Glob(pattern string) []string {
 	var out []string
-	for _, w := range c.Words {
-		switch {
-		case w.Literal:
-			out = append(out, w.Value)
-		case w.Text == `"$@"` || w.Text == `$@` || w.Text == `"${@}"` || w.Text == `$*` || w.Text == `"$*"`:
-			out = append(out, r.params...)
-		case r.expand(w.Text) != "":
-			out = append(out, r.expand(w.Text))
-		default:
-			out = append(out, unknownWord)
+	for _, p := range h.s.Root.Paths() {
+		if ok, err := path.Match(strings.TrimPrefix(pattern, "/"), p); err == nil && ok {
+			out = append(out, "/"+p)
 		}
 	}
 	return out
 }
 
-// expand resolves "$NAME" and "${NAME:-default}" where the value is known.
-func (r *shellRun) expand(text string) string {
-	text = strings.Trim(text, `"`)
-	name, ok := strings.CutPrefix(text, "$")
-	if !ok {
-		return ""
+// Output implements [shell.Host].
+func (h scriptHost) Output(args []string) (string, bool) {
+	user := h.s.user
+	if h.st.user != "" {
+		user = h.s.account(h.st.user)
 	}
-	if inner, braced := strings.CutPrefix(name, "{"); braced {
-		name = strings.TrimSuffix(inner, "}")
+	switch strings.Join(args, " ") {
+	case "id -u":
+		return strconv.Itoa(user.uid) + "\n", user.missing == ""
+	case "id -un", "whoami":
+		if user.uid == 0 {
+			return "root\n", true
+		}
+	case "uname", "uname -s":
+		return "Linux\n", true
+	case "uname -m", "arch":
+		return h.s.Config.Platform().Machine() + "\n", true
 	}
-	name, fallback, _ := strings.Cut(name, ":-")
-	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" || strings.Contains(fallback, "$") {
-		return ""
-	}
-	if v := r.env[name]; v != "" {
-		return v
-	}
-	return fallback
+	return "", false
 }
-
-// builtin follows what the shell does itself.
-func (r *shellRun) builtin(words []string) bool {
-	switch words[0] {
-	case "cd":
-		if len(words) > 1 && words[1] != unknownWord {
-			r.dir = whittle.Join(r.dir, words[1])
-		} else {
-			r.strays = true
-		}
-		return true
-	case "set":
-		for _, w := range words[1:] {
-			if strings.HasPrefix(w, "-") && strings.Contains(w, "e") || w == "errexit" {
-				r.errexit = true
-			}
-		}
-		return true
-	case "export":
-		for _, w := range words[1:] {
-			if k, v, ok := strings.Cut(w, "="); ok {
-				r.env[k] = v
-			}
-		}
-		return true
-	case ".", "source":
-		if len(words) > 1 && path.Base(words[1]) == "activate" { // a virtual environment
-			dir := path.Dir(whittle.Join(r.dir, words[1]))
-			r.env["PATH"] = "/" + dir + ":" + searchPath(r.env)
-			return true
-		}
-		r.strays = true
-		return true
-	case "eval":
-		r.strays = true
-		return true
-	}
-	return slices.Contains(shellBuiltins, words[0])
-}
-
-// shellBuiltins are those of POSIX sh and Bash that start nothing.
-var shellBuiltins = strings.Fields(`: [ [[ alias bg break builtin caller case command complete continue declare dirs do done
-	echo enable esac exit false fc fg fi for function getopts hash help history if in jobs kill let local logout mapfile popd
-	printf pushd pwd read readarray readonly return select shift shopt suspend test then time times trap true type typeset
-	ulimit umask unalias unset until wait while`)

@@ -26,7 +26,6 @@ type state struct {
 	// its path is of no use to others.
 	touchedBy map[*python.Importer]*start
 	loader    *elf.Loader
-	found     map[string]string
 	user      *account
 	names     *python.Names
 	// inImage and inProject are read when they are asked for.
@@ -35,7 +34,7 @@ type state struct {
 
 func newState(img *Image) *state {
 	s := &state{Image: img, env: map[string]string{}, owner: map[string]int{}, ownModules: map[string]bool{},
-		importers: map[string]*python.Importer{}, touchedBy: map[*python.Importer]*start{}, found: map[string]string{}}
+		importers: map[string]*python.Importer{}, touchedBy: map[*python.Importer]*start{}}
 	if s.names = img.Names; s.names == nil {
 		s.names = python.NewNames(img.Distributions, img.Project)
 	}

@@ -57,7 +57,7 @@ func Usage(ctx context.Context, img *Image) ([]Used, error) {
 	for changed := true; changed && ctx.Err() == nil; {
 		changed = u.plugins() || u.known() || u.mentioned()
 	}
-	unknown := len(s.unknown()) > 0 || len(u.modules) == 0 || u.cutOff()
+	unknown := len(s.unknown(func(*start) bool { return true })) > 0 || len(u.modules) == 0 || u.cutOff()
 	for i := range u.out {
 		// What has no modules serves by its data or programs.
 		if u.out[i].Use == UnknownUse && !unknown && len(img.Distributions[i].ImportNames()) > 0 {

@@ -1,24 +1,15 @@
 package dockerfile
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"strings"
 
 	"whittle"
+	"whittle/internal/shell"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"mvdan.cc/sh/v3/syntax"
-)
-
-// Scripts that are larger, or that open more brackets, are not read: the shell
-// parser calls itself for each level of nesting.
-const (
-	maxScript   = 256 << 10
-	maxBrackets = 20_000
-	// maxRereads is how often a script is read because of its comments.
-	maxRereads = 20
 )
 
 // Script is what an instruction runs: the commands of a shell, or the one
@@ -241,53 +232,11 @@ func (in *Instruction) unsupported(format string, args ...any) error {
 
 // parse is the shell's tree of the script.
 func (in *Instruction) parse(l logical, lang syntax.LangVariant) (*syntax.File, error) {
-	if len(l.text) > maxScript || strings.Count(l.text, "(")+strings.Count(l.text, "{")+strings.Count(l.text, "[") > maxBrackets {
-		return nil, in.unsupported("the script is too large")
+	file, err := shell.Parse(l.text, lang)
+	if err != nil {
+		return nil, in.unsupported("the shell of %s cannot be read: %s", in.Keyword, brief(err.Error()))
 	}
-	text := l.text
-	for range maxRereads {
-		file, err := syntax.NewParser(syntax.Variant(lang), syntax.KeepComments(true)).Parse(strings.NewReader(text), "")
-		if err != nil {
-			var at syntax.ParseError
-			reason := err.Error()
-			if errors.As(err, &at) {
-				reason = at.Text
-			}
-			return nil, in.unsupported("the shell of %s cannot be read: %s", in.Keyword, brief(reason))
-		}
-		plain := endComments(file, text)
-		if plain == text {
-			return file, nil
-		}
-		text = plain
-	}
-	return nil, in.unsupported("the comments of %s end in too many backslashes", in.Keyword)
-}
-
-// endComments puts a blank in the place of a backslash that ends a comment:
-// the parser takes the next line for a part of the comment's command, which no
-// shell does.
-func endComments(file *syntax.File, text string) string {
-	var out []byte
-	syntax.Walk(file, func(n syntax.Node) bool {
-		c, ok := n.(*syntax.Comment)
-		if !ok {
-			return true
-		}
-		line, _, more := strings.Cut(text[min(int(c.Pos().Offset()), len(text)):], "\n")
-		line = strings.TrimSuffix(line, "\r")
-		if more && strings.HasSuffix(line, `\`) {
-			if out == nil {
-				out = []byte(text)
-			}
-			out[int(c.Pos().Offset())+len(line)-1] = ' '
-		}
-		return true
-	})
-	if out == nil {
-		return text
-	}
-	return string(out)
+	return file, nil
 }
 
 // read takes the commands and comments out of the script.

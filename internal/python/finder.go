@@ -18,7 +18,7 @@ type Process struct {
 	// virtual environment is known by where they lie.
 	Executable string
 	// First is what comes before everything else: the folder of the script, or
-	// the working directory; empty for none (python -I).
+	// the working directory; "/" for the root, empty for none (python -I).
 	First string
 	// Env are the variables of the process, WorkDir its working directory and
 	// Home the user's home directory.
@@ -110,7 +110,7 @@ func NewFinder(root whittle.Root, p Process, builtins []string) (*Finder, error)
 		f.First = f.Path[0]
 	}
 	for _, dir := range filepathList(p.Env["PYTHONPATH"]) {
-		f.addDir(whittle.Join(p.WorkDir, dir))
+		f.addDir("/" + whittle.Join(p.WorkDir, dir))
 	}
 	f.addDir(path.Join(interp.Prefix, "lib", "python"+strings.ReplaceAll(interp.Series, ".", "")+".zip"))
 	f.addDir(interp.Lib)

@@ -30,7 +30,8 @@ func (s *scan) expression(t []token, b *block) {
 
 // wanted are the calls that checks ask for, by the last part of their names.
 var wanted = names(`ZoneInfo gettz setlocale open mkdir makedirs run Popen call check_call check_output system which
-	connect create_engine FileHandler RotatingFileHandler TimedRotatingFileHandler basicConfig setdefault`)
+	connect create_engine FileHandler RotatingFileHandler TimedRotatingFileHandler basicConfig setdefault
+	Celery config_from_object`)
 
 // dynamicImports are the calls that import by a name of their own.
 var dynamicImports = names(`import_module __import__ importorskip`)
@@ -50,6 +51,9 @@ func (s *scan) call(t []token, i int, b *block) {
 		rest = s.second(rest, t[i+1].depth)
 	}
 	args := s.arguments(rest, t[i+1].depth)
+	if name == "Celery" {
+		args = s.keyword(rest, t[i+1].depth, "include")
+	}
 	if len(args) == 0 || name == "setdefault" && args[0] != "DJANGO_SETTINGS_MODULE" {
 		return
 	}
@@ -98,6 +102,25 @@ func (s *scan) second(t []token, depth int32) []token {
 		}
 	}
 	return nil
+}
+
+// keyword are the literal strings in the list of a keyword argument.
+func (s *scan) keyword(t []token, depth int32, name string) []string {
+	var out []string
+	for i := 0; i+2 < len(t) && t[i].depth > depth; i++ {
+		if t[i].depth != depth+1 || t[i].kind != nameToken || !s.is(t[i], name) || !s.is(t[i+1], "=") {
+			continue
+		}
+		for _, a := range t[i+2:] {
+			if a.depth <= depth+1 && !s.is(a, "[") && !s.is(a, "(") || len(out) > 20 {
+				break
+			}
+			if a.kind == stringToken {
+				out = append(out, s.literal(a))
+			}
+		}
+	}
+	return out
 }
 
 // arguments are the literal arguments after an opening bracket.

@@ -273,7 +273,7 @@ func (s *scan) assign(t []token) {
 			s.bind(t[0])
 		}
 	}
-	if last > 0 && top && settings[s.text(t[0])] {
+	if last > 0 && top && (settings[s.text(t[0])] || nameSettings[s.text(t[0])] && len(s.out.Calls) < maxFacts) {
 		s.setting(t, last, b)
 	}
 	if top {
@@ -284,14 +284,28 @@ func (s *scan) assign(t []token) {
 	}
 }
 
-// settings are the names whose lists of modules Django imports.
+// settings are the names whose lists of modules Django and Celery import.
 // https://docs.djangoproject.com/en/stable/ref/settings/
-var settings = names(`INSTALLED_APPS MIDDLEWARE DATABASES`)
+var settings = names(`INSTALLED_APPS MIDDLEWARE DATABASES imports include`)
+
+// nameSettings are those whose value is one string: of Django, and of
+// gunicorn's configuration.
+// https://docs.gunicorn.org/en/stable/settings.html
+var nameSettings = names(`ROOT_URLCONF WSGI_APPLICATION chdir pythonpath wsgi_app worker_class logger_class`)
 
 // setting notes the literal strings that are assigned to a setting, each as a
-// call of the setting's name; of DATABASES those after "ENGINE".
+// call of the setting's name; of DATABASES those after "ENGINE". A string that
+// is made by code is a call without arguments.
 func (s *scan) setting(t []token, last int, b *block) {
 	name := s.text(t[0])
+	if nameSettings[name] {
+		c := Call{Func: name, Line: int(t[0].line), Context: b.context, Conditions: s.conditions(t, b)}
+		if last+2 == len(t) && t[last+1].kind == stringToken {
+			c.Args = []string{s.literal(t[last+1])}
+		}
+		s.out.Calls = append(s.out.Calls, c)
+		return
+	}
 	for i := last + 1; i < len(t) && len(s.out.Calls) < maxFacts; i++ {
 		if t[i].kind != stringToken || name != "DATABASES" && t[i].depth != t[0].depth+1 {
 			continue

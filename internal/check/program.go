@@ -1,0 +1,219 @@
+package check
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/python"
+	"whittle/internal/shell"
+)
+
+func isPython(base, argv0 string) bool {
+	for _, n := range []string{base, path.Base(argv0)} {
+		if rest, ok := strings.CutPrefix(n, "python"); ok && strings.Trim(rest, "0123456789.t") == "" {
+			return true
+		}
+		if rest, ok := strings.CutPrefix(n, "pypy"); ok && strings.Trim(rest, "0123456789.") == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func isShell(base string) bool {
+	return slices.Contains([]string{"sh", "bash", "dash", "ash", "ksh", "zsh"}, base)
+}
+
+// lookup finds a program as execvp does: by its path, or on PATH. What is not
+// there, or not executable, becomes a problem of the start.
+func (s *state) lookup(st *start, name string) (string, bool) {
+	if strings.Contains(name, "/") {
+		return s.executable(st, whittle.Join(st.dir, name), name)
+	}
+	denied := ""
+	for _, dir := range strings.Split(searchPath(st.env), ":") {
+		p := whittle.Join(st.dir, dir+"/"+name)
+		_, e, ok := s.stat(p)
+		switch {
+		case !ok || e.Kind == whittle.Dir:
+		case e.Mode&0o111 == 0:
+			denied = p
+		default:
+			return p, true
+		}
+	}
+	if denied != "" {
+		st.problem(whittle.Problem{Rule: "exec-failed", Path: "/" + denied, Message: "/" + denied + " is not executable",
+			Fix: "make it executable: COPY --chmod=755, or chmod +x in the RUN that makes it"})
+		return "", false
+	}
+	st.missing(name, name+" is nowhere on PATH ("+searchPath(st.env)+")")
+	return "", false
+}
+
+// executable sees that a path can be started.
+func (s *state) executable(st *start, p, shown string) (string, bool) {
+	_, e, ok := s.stat(p)
+	switch {
+	case !ok:
+		if link, err := s.Root.Lstat(p); err == nil && link.Kind == whittle.Symlink {
+			st.missing(shown, "/"+p+" is a symlink to "+link.Link+", which is not there")
+		} else {
+			st.missing(shown, "/"+p+" is not there")
+		}
+		return "", false
+	case e.Kind == whittle.Dir:
+		st.problem(whittle.Problem{Rule: "exec-failed", Path: "/" + p, Message: "/" + p + " is a directory, not a program"})
+		return "", false
+	case e.Mode&0o111 == 0:
+		st.problem(whittle.Problem{Rule: "exec-failed", Path: "/" + p, Message: "/" + p + " is not executable",
+			Fix: "make it executable: COPY --chmod=755, or chmod +x in the RUN that makes it"})
+		return "", false
+	}
+	return p, true
+}
+
+// missing adds the problem of a program that is not there.
+func (st *start) missing(name, text string) {
+	rule := "entrypoint-not-found"
+	fix := "install " + path.Base(name) + " in the final stage, or start something that the image has"
+	if st.role == healthcheck {
+		rule = "healthcheck-cannot-run"
+		fix = "install " + path.Base(name) + ", or check with something that the image has (python -c \"import urllib.request; …\")"
+	}
+	st.problem(whittle.Problem{Rule: rule, Path: name, Message: st.name + " starts " + name + ": " + text, Fix: fix})
+}
+
+// problem adds a problem of the start itself.
+func (st *start) problem(p whittle.Problem) {
+	p.Severity = Error
+	st.soften(&p)
+	if p.ReachedFrom == nil {
+		p.ReachedFrom = []string{st.name}
+	}
+	if st.role == healthcheck && p.Rule != "healthcheck-cannot-run" {
+		p.Rule = "healthcheck-cannot-run"
+	}
+	st.problems = append(st.problems, p)
+}
+
+// soften makes a warning of the problem of a start that the image may do
+// without. Where it is not known whether it does, the image's verdict is not.
+func (st *start) soften(p *whittle.Problem) {
+	if p.Severity != Error || st.how == shell.Must {
+		return
+	}
+	p.Severity = Warning
+	if st.how == shell.Perhaps {
+		st.doubt(path.Base(st.argv[0]) + " would fail, if it is started and needed: " + p.Message)
+	}
+}
+
+func searchPath(env map[string]string) string {
+	if p, ok := env["PATH"]; ok && p != "" {
+		return p
+	}
+	return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+}
+
+// script follows a file that is no binary: by its first line.
+func (s *state) script(st *start, file string, depth int) {
+	first, text, ok := s.text(file)
+	if !ok {
+		st.doubt("/" + file + " could not be read")
+		return
+	}
+	line, isScript := strings.CutPrefix(first, "#!")
+	if !isScript {
+		st.problem(whittle.Problem{Rule: "exec-failed", Path: "/" + file, Line: 1,
+			Message: "/" + file + " is neither a binary nor a script with #! (exec format error)", Fix: "begin it with #!/bin/sh, or start it by its interpreter"})
+		return
+	}
+	line = strings.TrimSuffix(line, "\n")
+	if strings.HasSuffix(line, "\r") {
+		st.problem(whittle.Problem{Rule: "exec-failed", Path: "/" + file, Line: 1,
+			Message: "/" + file + " has Windows line ends: the kernel looks for an interpreter whose name ends in a carriage return", Fix: "save it with LF line ends (git: *.sh text eol=lf in .gitattributes)"})
+		return
+	}
+	words := strings.SplitN(strings.TrimSpace(line), " ", 2)
+	interp := words[0]
+	args := []string{interp}
+	if len(words) > 1 {
+		args = append(args, strings.TrimSpace(words[1]))
+	}
+	target, e, there := s.stat(whittle.Join("", interp))
+	if !there || e.Mode&0o111 == 0 || e.Kind == whittle.Dir {
+		problem := whittle.Problem{Rule: "missing-interpreter", Path: "/" + file, Line: 1,
+			Message: "/" + file + " is started by " + interp + ", which is not there", Fix: "make the first line name an interpreter that the image has"}
+		if there {
+			problem.Message = "/" + file + " is started by " + interp + ", which is not executable"
+		}
+		st.problem(problem)
+		return
+	}
+	interpreter := whittle.Join("", interp)
+	st.programs = append(st.programs, interpreter)
+	if path.Base(target) == "env" || path.Base(interp) == "env" {
+		if interpreter, ok = s.byEnv(st, file, args); !ok {
+			return
+		}
+		st.programs = append(st.programs, interpreter)
+	}
+	real, _, _ := s.stat(interpreter)
+	switch base := path.Base(real); {
+	case isPython(base, interpreter):
+		st.program = interpreter
+		src, ok := s.Sources(file)
+		if !ok {
+			src = python.Scan(text)
+		}
+		s.startScript(st, interpreter, file, src, flagsOf(args))
+	case isShell(path.Base(interpreter)):
+		if text == nil {
+			st.doubt("/" + file + " could not be read")
+			return
+		}
+		s.shellText(st, "/"+file, string(text), shell.Process{Name: "/" + file, Args: st.argv[1:], Flags: strings.Join(flagsOf(args), "")})
+	default:
+		st.doubt("whittle does not read what " + base + " runs")
+	}
+}
+
+// byEnv is the interpreter that "#!/usr/bin/env NAME" finds.
+func (s *state) byEnv(st *start, file string, args []string) (string, bool) {
+	if len(args) < 2 {
+		return "", false
+	}
+	words := strings.Fields(strings.TrimPrefix(args[1], "-S"))
+	for len(words) > 0 && strings.Contains(words[0], "=") {
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		return "", false
+	}
+	probe := &start{name: st.name, role: st.role, env: st.env, dir: st.dir}
+	found, ok := s.lookup(probe, words[0])
+	if !ok {
+		st.problem(whittle.Problem{Rule: "missing-interpreter", Path: "/" + file, Line: 1,
+			Message: "/" + file + " is started by " + words[0] + ", which is nowhere on PATH", Fix: "install " + words[0] + ", or make the first line name an interpreter that the image has"})
+	}
+	return found, ok
+}
+
+// flagsOf are the options of a first line: "#!/usr/bin/python3 -sE".
+func flagsOf(args []string) []string {
+	if len(args) > 1 && strings.HasPrefix(args[1], "-") && !strings.HasPrefix(args[1], "-S") {
+		return strings.Fields(args[1])
+	}
+	return nil
+}
+
+func clone(m map[string]string) map[string]string {
+	out := make(map[string]string, len(m)+1)
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}

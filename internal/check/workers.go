@@ -1,0 +1,260 @@
+package check
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/python"
+	"whittle/internal/shell"
+)
+
+// celery: https://docs.celeryq.dev/en/stable/reference/cli.html
+func celery(s *state, st *start, exe string, args []string) {
+	s.needs(st, exe, "celery.bin.celery", "celery.app.base")
+	app, ok := option(args, "-A", "--app")
+	if !ok {
+		return
+	}
+	first := st.dir
+	if dir, ok := option(args, "--workdir"); ok {
+		first = whittle.Join(st.dir, dir)
+	}
+	module, attr, _ := strings.Cut(app, ":")
+	before := len(st.python.roots)
+	s.target(st, exe, first, "celery -A "+app, module, attr)
+	defer func() {
+		var nodes []*python.Node
+		for _, r := range st.python.roots[before:] {
+			nodes = append(nodes, r.node)
+		}
+		celeryImports(s, st, exe, first, nodes)
+	}()
+	if im := s.importer(st, exe, first); im != nil && attr == "" && dottedName.MatchString(module) {
+		// Without an application in the package celery tries its module
+		// "celery".
+		if node, f := im.Import(module + ".celery"); f == nil && node != nil {
+			st.python.roots = append(st.python.roots, root{im: im, node: node, what: "celery -A " + app})
+		}
+	}
+}
+
+// celeryImports are the modules that a worker imports besides its
+// application: those of "include" and "imports".
+// https://docs.celeryq.dev/en/stable/userguide/configuration.html#imports
+func celeryImports(s *state, st *start, exe, first string, nodes []*python.Node) {
+	im := s.importer(st, exe, first)
+	for _, n := range nodes {
+		if n == nil || n.Source == nil || im == nil {
+			continue
+		}
+		for _, c := range n.Source.Calls {
+			if c.Context != 0 || len(c.Conditions) > 0 {
+				continue
+			}
+			switch {
+			case c.Func == "Celery" || strings.HasSuffix(c.Func, ".Celery"), c.Func == "imports", c.Func == "include":
+				for _, module := range c.Args {
+					node, f := im.Import(module)
+					st.python.roots = append(st.python.roots, root{im: im, node: node, failure: f, what: "celery includes " + module, file: n.File, line: c.Line})
+				}
+			case strings.HasSuffix(c.Func, ".config_from_object") && len(c.Args) == 1 && dottedName.MatchString(c.Args[0]):
+				node, f := im.Import(c.Args[0])
+				st.python.roots = append(st.python.roots, root{im: im, node: node, failure: f, what: "celery is configured by " + c.Args[0], file: n.File, line: c.Line})
+				if node != nil {
+					celeryImports(s, st, exe, first, []*python.Node{node})
+				}
+			}
+		}
+	}
+}
+
+// attribute adds a dotted name whose last part is an attribute.
+func (s *state) attribute(st *start, exe, first, what, name string) {
+	up, attr, ok := cutLast(name)
+	if !ok || !dottedName.MatchString(name) {
+		st.doubt("what " + path.Base(st.argv[0]) + " runs is only known when it runs")
+		return
+	}
+	s.target(st, exe, first, what+" "+name, up, attr)
+}
+
+// positional are the arguments that are no options; values are the options
+// that take one.
+func positional(args []string, values ...string) []string {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		switch a := args[i]; {
+		case a == "--":
+			return append(out, args[i+1:]...)
+		case strings.HasPrefix(a, "-") && len(a) > 1:
+			if slices.Contains(values, a) {
+				i++
+			}
+		default:
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// arq: https://arq-docs.helpmanual.io
+func arq(s *state, st *start, exe string, args []string) {
+	if words := positional(args, "--watch", "--custom-log-dict"); len(words) > 0 {
+		s.attribute(st, exe, st.dir, "arq", words[0])
+	}
+}
+
+// dramatiq: https://dramatiq.io/reference.html
+func dramatiq(s *state, st *start, exe string, args []string) {
+	first := st.dir
+	if dir, ok := option(args, "--path", "-P"); ok {
+		first = whittle.Join(st.dir, dir)
+	}
+	words := positional(args, "-p", "--processes", "-t", "--threads", "--path", "-P", "--queues", "-Q", "--pid-file", "--log-file", "--worker-shutdown-timeout", "--fork-function", "-f", "--watch")
+	for i, w := range words {
+		module, attr, _ := strings.Cut(w, ":")
+		if i > 0 {
+			attr = ""
+		}
+		if !dottedName.MatchString(module) {
+			st.notFollowed("dramatiq")
+			continue
+		}
+		s.target(st, exe, first, "dramatiq "+w, module, attr)
+	}
+	if slices.Contains(args, "--use-spawn") || slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--fork-function") || a == "-f" }) || len(words) == 0 {
+		st.notFollowed("dramatiq")
+	}
+}
+
+// huey: https://huey.readthedocs.io/en/latest/consumer.html
+func huey(s *state, st *start, exe string, args []string) {
+	if words := positional(args, "-w", "--workers", "-k", "--worker-type", "-d", "--delay", "-m", "--max-delay", "-b", "--backoff", "-l", "--logfile", "-c", "-s"); len(words) > 0 {
+		s.attribute(st, exe, st.dir, "huey_consumer", words[0])
+	}
+}
+
+// litestar: https://docs.litestar.dev/latest/usage/cli.html
+func litestar(s *state, st *start, exe string, args []string) {
+	first := st.dir
+	if dir, ok := option(args, "--app-dir"); ok {
+		first = whittle.Join(st.dir, dir)
+	}
+	app, ok := optionOr(args, "--app", st.env["LITESTAR_APP"])
+	if !ok || !appSpec.MatchString(app) {
+		st.notFollowed("litestar")
+		return
+	}
+	if hasWorkers(st, args) || slices.Contains(args, "--reload") || slices.Contains(args, "-r") {
+		st.how = max(st.how, shell.Perhaps)
+	}
+	s.target(st, exe, first, "litestar --app "+app, app, "")
+}
+
+// taskiq: https://taskiq-python.github.io/guide/cli.html
+func taskiq(s *state, st *start, exe string, args []string) {
+	if len(args) == 0 || args[0] != "worker" && args[0] != "scheduler" {
+		st.notFollowed("taskiq")
+		return
+	}
+	app, ok := spec(args, false)
+	if !ok {
+		st.notFollowed("taskiq")
+		return
+	}
+	st.how = max(st.how, shell.Perhaps) // its manager starts workers again
+	s.target(st, exe, st.dir, "taskiq "+app, app, "")
+	for i, a := range args[1:] {
+		if dottedName.MatchString(a) && !strings.HasPrefix(args[i], "-") {
+			s.target(st, exe, st.dir, "taskiq "+a, a, "")
+		}
+	}
+}
+
+// byApp is a program whose application is an option, or a variable.
+func byApp(variable string) runner {
+	return func(s *state, st *start, exe string, args []string) {
+		app, ok := option(args, "--app", "-A", "-a")
+		if !ok {
+			app = st.env[variable]
+		}
+		if !dottedName.MatchString(strings.Replace(app, ":", ".", 1)) {
+			st.notFollowed(path.Base(st.argv[0]))
+			return
+		}
+		st.how = max(st.how, shell.Perhaps)
+		if module, attr, ok := strings.Cut(app, ":"); ok {
+			s.target(st, exe, st.dir, path.Base(st.argv[0])+" --app "+app, module, attr)
+			return
+		}
+		if strings.Contains(app, ".") && variable != "FAUST_APP" {
+			// procrastinate does not look in the working directory.
+			s.attribute(st, exe, noFolder, path.Base(st.argv[0])+" --app", app)
+			return
+		}
+		s.target(st, exe, st.dir, path.Base(st.argv[0])+" --app "+app, app, "")
+	}
+}
+
+// functionsFramework: https://cloud.google.com/functions/docs/functions-framework
+func functionsFramework(s *state, st *start, exe string, args []string) {
+	source, ok := optionOr(args, "--source", st.env["FUNCTION_SOURCE"])
+	if !ok {
+		source = "main.py"
+	}
+	s.program(st, exe, source, false)
+}
+
+// lambda imports the handler that its argument names, as the runtime of AWS
+// Lambda does. https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html
+func lambda(s *state, st *start, exe string, args []string) {
+	if len(args) == 0 {
+		args = []string{st.env["_HANDLER"]}
+	}
+	if st.env["AWS_LAMBDA_RUNTIME_API"] == "" {
+		st.doubt("the handler is called by AWS Lambda, which sets AWS_LAMBDA_RUNTIME_API")
+	}
+	first := st.dir
+	if root := st.env["LAMBDA_TASK_ROOT"]; root != "" {
+		first = whittle.Join("", root)
+	}
+	s.attribute(st, exe, first, "the handler", strings.ReplaceAll(args[0], "/", "."))
+	st.how = max(st.how, shell.Perhaps)
+}
+
+// alembic runs the env.py of its script folder.
+// https://alembic.sqlalchemy.org/en/latest/tutorial.html
+func alembic(s *state, st *start, exe string, args []string) {
+	file, ok := option(args, "-c", "--config")
+	if !ok {
+		file = cmpOr(st.env["ALEMBIC_CONFIG"], "alembic.ini")
+	}
+	config := whittle.Join(st.dir, file)
+	_, text, ok := s.text(config)
+	words := positional(args, "-c", "--config", "-n", "--name", "-x", "--raiseerr")
+	if !ok || len(words) > 0 && (words[0] == "history" || words[0] == "heads" || words[0] == "branches") {
+		st.notFollowed("alembic")
+		return
+	}
+	for _, sec := range sections(string(text)) {
+		if sec.name != "alembic" {
+			continue
+		}
+		location := strings.ReplaceAll(sec.values["script_location"], "%(here)s", "/"+path.Dir(config))
+		prepend := sec.values["prepend_sys_path"]
+		if location == "" || strings.Contains(location, "%(") || strings.Contains(location, ":") || strings.Contains(prepend, "%(") {
+			break
+		}
+		// What it makes of the database is not known here.
+		other := s.beside(st, shell.Perhaps)
+		if prepend != "" {
+			other.env = clone(other.env)
+			other.env["PYTHONPATH"] = strings.Trim("/"+whittle.Join(st.dir, prepend)+":"+other.env["PYTHONPATH"], ":")
+		}
+		s.program(other, exe, "/"+whittle.Join(st.dir, location+"/env.py"), false)
+		return
+	}
+	st.notFollowed("alembic")
+}
