@@ -382,7 +382,11 @@ func (t *tree) notOnPath(file string, imp *python.Import, dir string, way route)
 		imp.Module, file, imp.Line, own, dir)
 	p.Fix = fmt.Sprintf("set PYTHONPATH to it where that runs, or package %s", topOf(imp.Module))
 	if t.isPackage(dir) {
-		p.Fix = "import it as " + strings.ReplaceAll(path.Join(path.Base(dir), topOf(imp.Module)), "/", ".") + ", or set PYTHONPATH where that runs"
+		full := imp.Module
+		for up := dir; up != "." && t.isPackage(up); up = path.Dir(up) {
+			full = path.Base(up) + "." + full
+		}
+		p.Fix = "import it as " + full + ", or set PYTHONPATH where that runs"
 	}
 	t.add1(p)
 }

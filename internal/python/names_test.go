@@ -2,6 +2,7 @@ package python
 
 import (
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -66,6 +67,42 @@ func TestNamesOfWheels(t *testing.T) {
 		t.Errorf("only %d of them are named", named)
 	}
 	t.Logf("%d modules of %d distributions: %d named, %d ambiguous, %d not known", named+several+unknown, len(wheels), named, several, unknown)
+}
+
+// TestNamesTable: the table is sorted, its names are spelled as others are
+// looked up, and it has none of the names that projects give their own folders.
+func TestNamesTable(t *testing.T) {
+	last, rows := "", 0
+	identifier := regexp.MustCompile(`^[A-Za-z_]\w*$`)
+	for line := range strings.Lines(namesTable) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		if len(f) != 4 || Normalize(f[1]) != f[1] || f[2] == "" {
+			t.Errorf("row %q", line)
+			continue
+		}
+		rows++
+		parts := strings.Split(f[0], ".")
+		if !strings.Contains("?-!", f[3]) {
+			parts = append(parts, strings.Fields(f[3])...)
+		}
+		if i := slices.IndexFunc(parts, func(p string) bool { return !identifier.MatchString(p) }); i >= 0 {
+			t.Errorf("%s of %s: %q is no module", f[0], f[1], parts[i])
+		}
+		if key := f[0] + "\t" + f[1]; key <= last {
+			t.Errorf("%q is not behind %q", key, last)
+		} else {
+			last = key
+		}
+		if slices.Contains(strings.Fields("utils config db routers core app api common helpers models services settings src lib tests docs scripts conftest"), f[0]) {
+			t.Errorf("%s of %s is a name that projects have themselves", f[0], f[1])
+		}
+	}
+	if rows < 900 {
+		t.Errorf("%d rows", rows)
+	}
 }
 
 func project(names ...string) *Declared {
