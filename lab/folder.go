@@ -137,7 +137,7 @@ func (f folder) take() (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking the study's folder: %w: %w", err, whittle.ErrUsage)
 	}
-	free, err := lock(file)
+	free, err := whittle.Lock(file)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("locking %s: %w: %w", f.path(lockName), err, whittle.ErrSystem), file.Close())
 	}

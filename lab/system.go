@@ -45,6 +45,9 @@ type SystemOptions struct {
 	// Engine is BuildKit's address; empty is $BUILDKIT_HOST, a Docker engine
 	// or a private buildkitd, in this order.
 	Engine string
+	// TempDir is where a private engine keeps what is temporary; empty is the
+	// system's.
+	TempDir string
 	// EngineNetwork is a private engine's: [OwnNetwork], or [HostNetwork],
 	// where RUN steps reach all that listens on this machine's loopback; empty
 	// is $WHITTLE_ENGINE_NETWORK, else OwnNetwork.
@@ -108,6 +111,7 @@ func engineOptions(o SystemOptions, bases bool) build.Options {
 	return build.Options{
 		Address:       address,
 		NamedContexts: bases,
+		TempDir:       o.TempDir,
 		HostNetwork:   o.EngineNetwork == HostNetwork,
 		Buildkitd:     os.Getenv("WHITTLE_BUILDKITD"),
 		StateDir:      cacheFolder(o.CacheDir, "buildkit"),

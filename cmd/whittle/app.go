@@ -22,6 +22,8 @@ type app struct {
 	json, quiet bool
 	platform    *whittle.Platform
 	engine      string
+	folder      *whittle.TempFolder
+	temp        string // the system's folder of temporary files
 	network     string
 	cacheDir    string
 	noCache     bool
@@ -138,7 +140,8 @@ func (a *app) env() (*lab.Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := lab.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, EngineNetwork: a.network, Progress: a.progress(), Limits: a.limits, NoIndexes: a.noIndexes, VerifyDigests: a.verify}
+	a.ownTemp()
+	o := lab.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, TempDir: a.temp, EngineNetwork: a.network, Progress: a.progress(), Limits: a.limits, NoIndexes: a.noIndexes, VerifyDigests: a.verify}
 	o.Platform = a.platform
 	env, err := lab.System(o)
 	if err == nil {
@@ -147,6 +150,36 @@ func (a *app) env() (*lab.Env, error) {
 		}
 	}
 	return env, err
+}
+
+// tempPrefix begins the names of whittle's folders of temporary files.
+const tempPrefix = "whittle-tmp-"
+
+// ownTemp makes a folder for all that this process writes for a time, and
+// removes those of whittles that were killed. Where none can be made there is
+// the system's.
+func (a *app) ownTemp() {
+	for _, dead := range whittle.DeadTempFolders(a.temp, tempPrefix) {
+		_ = dead.Remove()
+	}
+	if a.folder != nil {
+		return
+	}
+	folder, err := whittle.MakeTempFolder(filepath.Join(a.temp, whittle.TempName(tempPrefix)))
+	if err != nil {
+		return
+	}
+	a.folder = folder
+	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} { // what os.TempDir looks at
+		_ = os.Setenv(name, folder.Dir)
+	}
+}
+
+// tidy removes the folder of temporary files.
+func (a *app) tidy() {
+	if a.folder != nil {
+		_ = a.folder.Remove()
+	}
 }
 
 // note says what is not an error, and not part of a result either.

@@ -44,7 +44,8 @@ var errNo = errors.New("the answer is no")
 func run(args []string, std stdio) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	app := &app{stdio: std}
+	app := &app{stdio: std, temp: os.TempDir()}
+	defer app.tidy()
 	root := app.command()
 	root.SetArgs(args)
 	root.SetIn(std.in)

@@ -65,7 +65,7 @@ func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, err
 			d.notes = append(d.notes, fmt.Sprintf("%s names this machine's loopback, which the engine's own network does not reach: --engine-network host", strings.Join(names, ", ")))
 		}
 	}
-	if err := d.makeFolders(ctx, opts.StateDir); err != nil {
+	if err := d.makeFolders(ctx, opts.StateDir, opts.TempDir); err != nil {
 		d.release()
 		return nil, fmt.Errorf("preparing a private buildkitd: %w: %w", err, whittle.ErrEngine)
 	}
@@ -97,7 +97,7 @@ func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, err
 
 // makeFolders takes the first state folder that no other daemon uses, and
 // makes a scratch folder.
-func (d *daemon) makeFolders(ctx context.Context, state string) error {
+func (d *daemon) makeFolders(ctx context.Context, state, temp string) error {
 	if state == "" {
 		return errors.New("no folder for its state")
 	}
@@ -110,7 +110,7 @@ func (d *daemon) makeFolders(ctx context.Context, state string) error {
 		if err := os.MkdirAll(d.root, 0o700); err != nil {
 			return err
 		}
-		if d.rootLock, err = lockFolder(d.root); err != nil {
+		if d.rootLock, err = whittle.LockFolder(d.root); err != nil {
 			return err
 		}
 		if d.rootLock != nil {
@@ -126,7 +126,7 @@ func (d *daemon) makeFolders(ctx context.Context, state string) error {
 	if err := awaitUnlocked(ctx, filepath.Join(d.root, "buildkitd.lock")); err != nil {
 		return err
 	}
-	d.scratch, err = newScratch(d.root)
+	d.scratch, err = newScratch(d.root, temp)
 	return err
 }
 
@@ -136,7 +136,7 @@ func awaitUnlocked(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, stopTimeout, fmt.Errorf("another daemon has %s", name))
 	defer cancel()
 	for {
-		switch lock, err := lockFolder(name); {
+		switch lock, err := whittle.LockFolder(name); {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
 		case err != nil:

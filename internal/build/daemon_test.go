@@ -286,8 +286,7 @@ func TestDaemonListensLate(t *testing.T) {
 // name and is another user's or no folder stays.
 func TestScratchSwept(t *testing.T) {
 	temp, root := t.TempDir(), t.TempDir()
-	t.Setenv("TMPDIR", temp)
-	mine, err := newScratch(root)
+	mine, err := newScratch(root, temp)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,14 +303,14 @@ func TestScratchSwept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []string{filepath.Base(mine.dir), filepath.Base(young), filepath.Base(file)}
+	want := []string{filepath.Base(mine.Dir), filepath.Base(young), filepath.Base(file)}
 	if os.Chown(foreign, 4242, 4242) == nil {
 		want = append(want, filepath.Base(foreign))
 	}
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	sweepScratch(root)
+	sweepScratch(root, temp)
 	slices.Sort(want)
 	if diff := cmp.Diff(want, folder(t, temp)); diff != "" {
 		t.Errorf("after the sweep (-want +got):\n%s", diff)
@@ -319,7 +318,7 @@ func TestScratchSwept(t *testing.T) {
 	if err := mine.remove(); err != nil {
 		t.Error(err)
 	}
-	if slices.Contains(folder(t, temp), filepath.Base(mine.dir)) {
+	if slices.Contains(folder(t, temp), filepath.Base(mine.Dir)) {
 		t.Error("a scratch folder is not removed")
 	}
 }

@@ -58,6 +58,9 @@ type Options struct {
 	// StateDir keeps the private daemon's cache between runs. It holds one
 	// folder for each daemon that runs at the same time.
 	StateDir string
+	// TempDir is where the private daemon's socket, log and temporary files
+	// are; empty is the system's.
+	TempDir string
 	// HostNetwork gives a private daemon this machine's network, so that RUN
 	// steps reach all that listens on its loopback and in abstract sockets.
 	// Otherwise it has a network of its own, for which slirp4netns is needed.
