@@ -14,7 +14,7 @@ import (
 // declaredAs says how the project declares a distribution, and what to do
 // where it is not installed.
 func (s *state) declaredAs(dist string) (why, fix string) {
-	if extra, by, ok := s.extraOfOwn(dist); ok && s.Project == nil {
+	if extra, by, ok := s.extraOfOwn(dist); ok && (s.Project == nil || len(s.Project.Files) == 0) {
 		return fmt.Sprintf("only the extra `%s` of %s requires it", extra, by), fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", extra, dist)
 	}
 	if s.Project == nil {

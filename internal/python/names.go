@@ -202,9 +202,13 @@ func NewNames(installed []Distribution, declared *Declared) *Names {
 	for i := range installed {
 		d := &installed[i]
 		n.add(d.Name, Installed)
+		by := Required
+		if d.VendoredBy == "" && (d.Local || d.Editable) {
+			by = Stated // the application's metadata is what its project declares
+		}
 		for _, text := range d.Metadata.RequiresDist {
 			if r, err := ParseRequirement(text); err == nil {
-				n.add(r.Name, Required)
+				n.add(r.Name, by)
 			}
 		}
 	}

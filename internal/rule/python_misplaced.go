@@ -41,7 +41,7 @@ func findMisplaced(p *Pass) []whittle.Finding {
 		if !imports || q.Severity != "error" || name == "" || seen[name] {
 			continue
 		}
-		if p.Declared != nil && q.Rule == "missing-module" {
+		if p.declaresAny() && q.Rule == "missing-module" {
 			if q = p.ownPlace(*q); !p.ownPath(q.Path) {
 				continue
 			}
@@ -55,6 +55,10 @@ func findMisplaced(p *Pass) []whittle.Finding {
 	}
 	return out
 }
+
+// declaresAny says that the project's files are known: a folder that declares
+// nothing is not the image's project.
+func (p *Pass) declaresAny() bool { return p.Declared != nil && len(p.Declared.Files) > 0 }
 
 // declarations are all places where the project declares something that an
 // installer could install, those for what runs first. Without the project's
@@ -137,7 +141,7 @@ func (p *Pass) misplaced(q *whittle.Problem, d *python.Dependency, sources []ins
 	}
 	move, install := p.moveLine(q, d), p.installToo(d, sources)
 	first, second := move, install
-	if first.fix == nil || second.fix != nil && second.smaller(first) {
+	if first.fix == nil && second.fix != nil || (first.fix == nil) == (second.fix == nil) && second.smaller(first) {
 		first, second = second, first
 	}
 	if first.advice == "" {
@@ -187,6 +191,9 @@ func (p *Pass) moveLine(q *whittle.Problem, d *python.Dependency) (w wayOut) {
 	file, folder := p.installsFrom()
 	src := p.projectFile("pyproject.toml")
 	switch {
+	case !p.declaresAny(): // of an image whose project is not at hand
+		w.advice = "declare " + d.Text + " in the project's dependencies"
+		return w
 	case src != nil && (folder || file == ""):
 		to, ok := p.listFor(q, src)
 		if !ok || d.Kind == python.Optional && to.Kind == "poetry" {
