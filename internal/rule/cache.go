@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -39,6 +40,9 @@ type keeper struct {
 	mount string
 }
 
+// versionedPip is pip of one Python.
+var versionedPip = regexp.MustCompile(`^pip[23](\.\d+)?$`)
+
 // keepers is the table of package managers.
 func keepers() []keeper {
 	in := func(dirs ...string) func(string) bool {
@@ -53,7 +57,7 @@ func keepers() []keeper {
 		{"apt", func(at string) bool {
 			return in("var/lib/apt/lists", "var/cache/apt/archives")(at) || path.Dir(at) == "var/cache/apt" && path.Ext(at) == ".bin"
 		}, []string{"apt-get", "apt", "aptitude"}, []string{"update", "install", "upgrade", "dist-upgrade", "build-dep"}, "", "rm -rf /var/lib/apt/lists/*", ""},
-		{"apk", in("var/cache/apk"), []string{"apk"}, []string{"add"}, "--no-cache", "rm -rf /var/cache/apk/*", ""},
+		{"apk", in("var/cache/apk"), []string{"apk"}, []string{"add", "upgrade", "fix"}, "--no-cache", "rm -rf /var/cache/apk/*", ""},
 		{"dnf", in("var/cache/dnf", "var/cache/libdnf5"), []string{"dnf", "microdnf", "dnf5"}, []string{"install", "update", "upgrade", "makecache"}, "", "%s clean all", ""},
 		{"yum", in("var/cache/yum"), []string{"yum"}, []string{"install", "update", "upgrade", "makecache"}, "", "%s clean all", ""},
 		{"pip", anyHome(".cache/pip"), []string{"pip", "pip3"}, []string{"install", "wheel", "download"}, "--no-cache-dir", "", "root/.cache/pip"},
@@ -136,88 +140,14 @@ func (p *Pass) kept(m keeper, layer int, items []int) whittle.Finding {
 	return f
 }
 
-// uncached are the edits of a RUN that keep the cache out of its layer: a
-// cache mount where the file uses BuildKit already, else the flag, else a
-// command that deletes it.
-func (p *Pass) uncached(m keeper, in *dockerfile.Instruction, items []int) (title string, edits []whittle.Edit, err error) {
-	script, err := in.Shell()
-	if err != nil {
-		return "", nil, err
-	}
-	inMount := !slices.ContainsFunc(items, func(i int) bool { return !strings.HasPrefix(p.Ledger.Items[i].Path, m.mount+"/") })
-	if m.mount != "" && inMount && p.buildkit() && isRoot(p.last(in, "USER")) {
-		edits, err = in.AddFlag("mount", "type=cache,target=/"+m.mount)
-		return "mount a cache over /" + m.mount, edits, err
-	}
-	var program string
-	for _, c := range script.Commands() {
-		at, ok := m.fills(&c)
-		if !ok {
-			continue
-		}
-		program = c.Name()
-		if m.flag == "" {
-			continue
-		}
-		edit, err := in.AddWords(c, at, m.flag)
-		if err != nil {
-			return "", nil, err
-		}
-		edits = append(edits, edit)
-	}
-	if m.flag != "" {
-		if m.name == "apk" {
-			// The index that apk update fetched would stay, and add fetches its own.
-			for _, c := range script.Commands() {
-				if c.Name() == "apk" && len(c.Words) == 2 && c.Words[1].Value == "update" && len(edits) > 0 {
-					gone, err := in.RemoveCommand(c)
-					if err != nil {
-						return "", nil, err
-					}
-					edits = append(gone, edits...)
-				}
-			}
-		}
-		return "add " + m.flag, edits, nil
-	}
-	if program == "" {
-		return "", nil, nil
-	}
-	if m.name == "apt" && p.reliesOnLists(in) {
-		return "", nil, nil
-	}
-	command := strings.Replace(m.clean, "%s", program, 1)
-	if m.name == "apt" && slices.ContainsFunc(items, func(i int) bool { return strings.HasPrefix(p.Ledger.Items[i].Path, "var/cache/") }) {
-		command = "apt-get clean && " + command
-	}
-	edit, err := in.AppendCommand(command)
-	return "append " + command, []whittle.Edit{edit}, err
-}
-
-// reliesOnLists says that a later RUN, in any stage that builds on this one,
-// installs packages without an apt-get update of its own.
-func (p *Pass) reliesOnLists(in *dockerfile.Instruction) bool {
-	for i := range p.Dockerfile.Stages {
-		chain := p.chainOf(&p.Dockerfile.Stages[i])
-		at := slices.Index(chain, in)
-		if at < 0 {
-			continue
-		}
-		for _, later := range chain[at+1:] {
-			text := later.Text()
-			if later.Keyword == "RUN" && strings.Contains(text, "apt") && strings.Contains(text, "install") && !strings.Contains(text, "update") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // fills says whether a command fills the cache, and behind which of its words
 // a flag goes.
 func (m *keeper) fills(c *dockerfile.Command) (at int, ok bool) {
 	words := c.Words
-	first := slices.IndexFunc(words, func(w dockerfile.Word) bool { return slices.Contains(m.commands, path.Base(w.Value)) })
+	first := slices.IndexFunc(words, func(w dockerfile.Word) bool {
+		name := path.Base(w.Value)
+		return slices.Contains(m.commands, name) || m.name == "pip" && versionedPip.MatchString(name)
+	})
 	if first > 0 && m.name == "pip" && !(first >= 2 && words[first-1].Value == "-m") && words[0].Value != "sudo" {
 		return 0, false // "uv pip", or a word that only looks like it
 	}
