@@ -177,7 +177,9 @@ func runsScript(c *dockerfile.Command) bool {
 func aptNeeds(c *dockerfile.Command) need {
 	verb, ok := verbBehind(c, "apt-get", "apt", "aptitude")
 	switch {
-	case !ok && slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool { return path.Base(w.Value) == "add-apt-repository" || path.Base(w.Value) == "apt-file" }):
+	case !ok && slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool {
+		return path.Base(w.Value) == "add-apt-repository" || path.Base(w.Value) == "apt-file"
+	}):
 		return needsIt
 	case !ok:
 		return needsNothing

@@ -3,6 +3,7 @@ package rule
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -16,7 +17,7 @@ func installRecommends() Rule {
 		Title: "apt-get installs packages that are only recommended",
 		Text: `Without --no-install-recommends apt installs what packages recommend: documentation, helpers, whole compilers
 (python3-pip recommends build-essential). whittle names the packages that nothing depends on and nobody asked for, and keeps
-ca-certificates, without which programs cannot check whom they talk to.`,
+ca-certificates, without which programs cannot check whom they talk to, and those of which a later command runs a program.`,
 		Before: "RUN apt-get update && apt-get install -y python3-pip\n",
 		After:  "RUN apt-get update && apt-get install -y --no-install-recommends python3-pip\n",
 		Run:    recommends,
@@ -88,14 +89,15 @@ func (p *Pass) onlyRecommended(s *osPackages, in *dockerfile.Instruction, layer 
 	}
 	needed := s.needed(roots, false)
 	var keep []string
-	for _, name := range wanted() {
-		for _, n := range s.providers[name] {
-			if !needed[n] && s.list[n].name == name {
-				keep = append(keep, name)
-				roots = append(roots, n)
-			}
+	for n := range s.list {
+		k := &s.list[n]
+		if needed[n] || k.layer != layer || !slices.Contains(wanted(), k.name) && !p.companion(installs, k.name) && !p.runsProgram(in, k) {
+			continue
 		}
+		keep = append(keep, k.name)
+		roots = append(roots, n)
 	}
+	slices.Sort(keep)
 	needed = s.needed(roots, false)
 	var chosen []int
 	compiles := false
@@ -124,6 +126,71 @@ func (p *Pass) onlyRecommended(s *osPackages, in *dockerfile.Instruction, layer 
 		f.Fix = &whittle.Fix{Title: "add --no-install-recommends", Patches: []whittle.Patch{p.patch(edits)}}
 	}
 	return f, true
+}
+
+// companions are recommended packages without which a package that asks for
+// them does not do what it is mostly installed for.
+var companions = map[string][]string{"software-properties-common": {"gpg-agent", "gnupg", "dirmngr"}, "gnupg": {"gpg-agent", "dirmngr"}, "xvfb": {"xauth"}}
+
+// companion says that a package is one of those.
+func (p *Pass) companion(installs []aptInstall, name string) bool {
+	for of, names := range companions {
+		if slices.Contains(names, name) && asked(installs, of) {
+			return true
+		}
+	}
+	return false
+}
+
+// runsProgram says that a command of the Dockerfile, or what the image starts, has the
+// name of a program that a package brings: of the RUN itself or a later one.
+// git runs ssh for an address of that kind.
+func (p *Pass) runsProgram(in *dockerfile.Instruction, k *osPackage) bool {
+	words := p.commandWords(in)
+	for _, i := range k.items {
+		at := p.Ledger.Items[i].Path
+		if dir := path.Base(path.Dir(at)); (dir == "bin" || dir == "sbin") && words[path.Base(at)] {
+			return true
+		}
+	}
+	return k.name == "openssh-client" && (words["git@"] || words["ssh://"])
+}
+
+// commandWords are the words of all that runs from a RUN on, in the stages that
+// build on it, and when the image starts.
+func (p *Pass) commandWords(in *dockerfile.Instruction) map[string]bool {
+	out := map[string]bool{}
+	add := func(text string) {
+		for _, kind := range []string{"git@", "ssh://"} {
+			if strings.Contains(text, kind) {
+				out[kind] = true
+			}
+		}
+		for _, w := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n;|&(){}<>\"'`$=,[]", r) }) {
+			out[path.Base(w)] = true
+		}
+	}
+	for i := range p.Dockerfile.Stages {
+		chain := p.chainOf(&p.Dockerfile.Stages[i])
+		at := slices.Index(chain, in)
+		if at < 0 {
+			continue
+		}
+		for _, later := range chain[at:] {
+			switch later.Keyword {
+			case "RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK":
+				add(later.Text())
+			}
+		}
+	}
+	if p.Config != nil {
+		c := &p.Config.Config
+		add(strings.Join(slices.Concat(c.Entrypoint, c.Cmd), " "))
+		if c.Healthcheck != nil {
+			add(strings.Join(c.Healthcheck.Test, " "))
+		}
+	}
+	return out
 }
 
 // asked says that a command names a package.
