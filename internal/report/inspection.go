@@ -127,7 +127,7 @@ func ownerName(p whittle.PackageRow) string {
 	if p.Layer == nil || p.Name == fmt.Sprintf("layer %d", *p.Layer) {
 		return p.Name
 	}
-	return fmt.Sprintf("layer %d: %s", *p.Layer, p.Name)
+	return fmt.Sprintf("layer %d: %s", *p.Layer, shorten(p.Name, 160)) // scripts are instructions, too
 }
 
 // distributionsTable parts Python distributions by what their files are for.
