@@ -13,6 +13,8 @@ func checks() []check {
 		{[]string{"missing-module"}, "the interpreter finds the modules that it starts with", checkInterpreter},
 		{[]string{"missing-module", "missing-source", "not-on-path", "missing-name", "missing-entry-point", "relative-import", "missing-shared-library", "syntax-error"},
 			"what is imported at start is there", checkImports},
+		{[]string{"missing-metadata", "missing-source", "missing-module", "missing-name"},
+			"what modules ask for when they are imported is there: metadata, files beside them, codecs, classes by name", checkAsks},
 		{[]string{"lazy-import", "optional-import"}, "what the application imports later or if it can is there", checkLater},
 		{[]string{"undeclared-dependency", "unused-dependency", "misplaced-dependency", "transitive-dependency"},
 			"the application declares what it imports", checkDeclared},

@@ -434,6 +434,9 @@ func (im *Importer) unfound(parent *Node, full, name string) (Found, string) {
 		case parent.more != "":
 			return Opaque, parent.more
 		case parent.Source != nil && parent.Source.Open && !parent.bound("__getattr__"):
+			if strings.Contains("/"+parent.File, "-packages/") {
+				return Opaque, "" // a distribution is made to fit together
+			}
 			return Opaque, parent.File + " changes its own module when it runs"
 		}
 		return Missing, ""

@@ -477,3 +477,24 @@ func filepathList(s string) []string {
 	}
 	return strings.Split(s, ":")
 }
+
+// Metadata says whether a distribution's metadata lies on the path, as
+// importlib.metadata looks for it.
+func (f *Finder) Metadata(distribution string) bool {
+	want := Normalize(distribution)
+	for _, dir := range f.Path {
+		if stem, ok := strings.CutSuffix(path.Base(dir), ".egg"); ok && Normalize(before(stem, "-")) == want {
+			return true
+		}
+		for _, base := range f.t.list(dir) {
+			stem, isDist := strings.CutSuffix(base, ".dist-info")
+			if !isDist {
+				stem, isDist = strings.CutSuffix(base, ".egg-info")
+			}
+			if isDist && Normalize(before(stem, "-")) == want {
+				return true
+			}
+		}
+	}
+	return false
+}

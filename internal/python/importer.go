@@ -408,8 +408,13 @@ func (im *Importer) targets(n *Node, imp *Import) (nodes []*Node, failures []Fai
 				fail(&Failure{Cause: NoName, Module: name, Name: item})
 			}
 		case f == nil:
-			if at := im.nodes[name+"."+item]; at != nil && at.why != "" {
+			at := im.nodes[name+"."+item]
+			switch {
+			case at == nil || at.why == "":
+			case im.defines(from, item, 0) != Maybe:
 				doubt(Failure{Module: at.Name}, at.why)
+			case !im.hints(from, item, 0):
+				doubt(Failure{Cause: NoName, Module: name, Name: item}, "")
 			}
 		case !itself && !im.hints(from, item, 0):
 			doubt(Failure{Cause: NoName, Module: name, Name: item}, "")

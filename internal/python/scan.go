@@ -70,6 +70,9 @@ type scan struct {
 	calledNames map[string]bool
 	enumNext    bool
 	exports     exported
+	// isRoute says that the line before was the decorator of a route,
+	// hasFeatures that a feature was imported.
+	isRoute, hasFeatures bool
 }
 
 // block is one open block: the statements that are indented below a header.
@@ -80,10 +83,10 @@ type block struct {
 	function, class int
 	// in is the outermost function, or the class that it makes an object of;
 	// exports says that a class's names are the module's, too.
-	in         string
-	exports    bool
-	context    Context
-	conditions []Condition
+	in             string
+	exports, model bool
+	context        Context
+	conditions     []Condition
 	// ends says that the last statement raises.
 	ends bool
 	*chain
@@ -177,6 +180,9 @@ func (s *scan) until(f *facts) {
 func (s *scan) logicalLine() {
 	open := s.unwind(s.indent)
 	s.statement(s.tokens, open, s.indent)
+	if len(s.tokens) > 0 {
+		s.route(s.tokens)
+	}
 }
 
 // statement takes tokens that start a statement.
@@ -292,12 +298,16 @@ func (s *scan) compound(t []token, indent int, keyword string) {
 	case "def":
 		s.define(head)
 		b.in = s.inside(head, &up)
+		if s.isRoute && up.function == 0 {
+			s.uses(head, "fastapi.", &up)
+		}
 		b.function++
 		b.context |= Lazy
 		b.context &^= Guarded
 	case "class":
 		s.define(head)
 		b.in = s.inside(head, &up)
+		b.model = s.model(head)
 		b.exports, s.enumNext = s.enumNext && up.class == 0, false
 		b.class++
 	case "case":

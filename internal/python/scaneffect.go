@@ -65,8 +65,12 @@ func (s *scan) rename(name, full string) {
 		if name != full {
 			s.alias[name] = full
 			if watched[full] {
-				s.watch(name)
+				s.watch(name, openMark)
 			}
+			if metadataCalls[full] {
+				s.watch(name, callMark)
+			}
+			s.hasFeatures = s.hasFeatures || features[full]
 		}
 	}
 }

@@ -60,15 +60,15 @@ type lexer struct {
 	broken string
 	at     int // the line of what is broken
 	// watched are further names that effects looks for.
-	watched map[string]bool
+	watched map[string]marks
 }
 
 // watch has a name looked for from here on.
-func (l *lexer) watch(name string) {
+func (l *lexer) watch(name string, as marks) {
 	if l.watched == nil {
-		l.watched = map[string]bool{}
+		l.watched = map[string]marks{}
 	}
-	l.watched[name] = true
+	l.watched[name] |= as
 }
 
 func newLexer(src []byte) *lexer {
@@ -190,6 +190,9 @@ var (
 		for n := range wanted {
 			m[n] = callMark
 		}
+		for n := range askedFor {
+			m[n] = callMark
+		}
 		for n := range dynamicImports {
 			m[n] = callMark
 		}
@@ -211,8 +214,8 @@ func (l *lexer) mark(start int) {
 	if n := l.pos - start; n < 32 && markLengths[l.src[start]]>>n&1 != 0 {
 		l.seen |= marked[string(l.src[start:l.pos])]
 	}
-	if l.watched != nil && l.watched[string(l.src[start:l.pos])] {
-		l.seen |= openMark
+	if l.watched != nil {
+		l.seen |= l.watched[string(l.src[start:l.pos])]
 	}
 }
 

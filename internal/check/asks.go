@@ -1,0 +1,260 @@
+package check
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/python"
+)
+
+// checkAsks looks at what modules ask for when they are imported other than by
+// an import: metadata, files beside them, codecs, names in configurations, what
+// a library needs for one of its features.
+func checkAsks(s *state) []whittle.Problem {
+	var out []whittle.Problem
+	for _, st := range s.starts {
+		if st.python == nil {
+			continue
+		}
+		for _, r := range st.python.roots {
+			if r.node == nil {
+				continue
+			}
+			walk := python.Walk(false, r.node)
+			for _, n := range walk.Nodes {
+				if n.Source == nil || s.isLibrary(n.File, r.im) || len(n.Failures) > 0 {
+					continue
+				}
+				a := asking{s, st, r, walk, n}
+				for i := range n.Source.Calls {
+					if p, ok := a.one(&n.Source.Calls[i]); ok {
+						out = append(out, s.adjust(st, p))
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// isLibrary says that a file is the standard library's.
+func (s *state) isLibrary(file string, im *python.Importer) bool {
+	rest, ok := strings.CutPrefix(file, im.Interpreter.Lib+"/")
+	return ok && !strings.Contains(rest, "-packages/")
+}
+
+// asking is one module that a start imports.
+type asking struct {
+	s    *state
+	st   *start
+	r    root
+	walk *python.Reach
+	n    *python.Node
+}
+
+// one looks at one call. What is caught, or depends on what is not known, is
+// left out.
+func (a asking) one(c *python.Call) (whittle.Problem, bool) {
+	if c.Context&(python.Lazy|python.Guarded|python.Caught|python.TypeChecking|python.Handler) != 0 || a.r.im.Happens(a.n, c.Conditions, c.Line) != python.Yes {
+		return whittle.Problem{}, false
+	}
+	var p whittle.Problem
+	found := false
+	switch c.Func {
+	case python.AskMetadata:
+		p, found = a.metadata(c)
+	case python.AskFile:
+		p, found = a.file(c)
+	case python.AskCodec:
+		p, found = a.codec(c)
+	case python.AskNames:
+		p, found = a.names(c)
+	case python.AskFeature:
+		p, found = a.feature(c)
+	}
+	p.Path, p.Line, p.ReachedFrom = a.s.shown(a.n.File), c.Line, a.s.reached(a.st, a.r, a.walk.Chain(a.n))
+	return p, found
+}
+
+func (a asking) at(c *python.Call) string { return fmt.Sprintf("%s:%d", a.s.shown(a.n.File), c.Line) }
+
+func (a asking) from() string { return ", reached from " + a.st.name }
+
+// metadata: importlib.metadata fails for a distribution that is not installed,
+// or whose .dist-info was deleted.
+func (a asking) metadata(c *python.Call) (p whittle.Problem, found bool) {
+	name, ok := a.r.im.Text(a.n, c.Text, c.Line)
+	if !ok || name == "" || a.r.im.Metadata(name) {
+		return p, false
+	}
+	if why := a.r.im.Doubted(); why != "" {
+		a.st.doubts(fmt.Sprintf("whether the metadata of %s, which %s asks for, is there: %s", name, a.at(c), a.s.shownIn(why)))
+		return p, false
+	}
+	return whittle.Problem{Rule: "missing-metadata", Distribution: python.Normalize(name),
+		Message: fmt.Sprintf("%s asks for the metadata of %s, which is not there (no %s-*.dist-info on the path)%s", a.at(c), name, python.Normalize(name), a.from()),
+		Fix:     "install " + python.Normalize(name) + ", and do not delete its .dist-info"}, true
+}
+
+// file: a file beside the code that is read when the code is imported. Others
+// may be mounted, or made by what runs before.
+func (a asking) file(c *python.Call) (p whittle.Problem, found bool) {
+	file, ok := a.r.im.Text(a.n, c.Text, c.Line)
+	if !ok || file == "" {
+		return p, false
+	}
+	full := whittle.Join(a.st.dir, file)
+	if a.s.realOf(full) != "" || volatile.MatchString(full) {
+		return p, false
+	}
+	if !strings.HasPrefix(full, path.Dir(a.n.File)+"/") || a.madeBefore() || a.s.mounted(full) {
+		a.st.doubts(fmt.Sprintf("whether /%s, which %s reads, is there: the image does not have it", full, a.at(c)))
+		return p, false
+	}
+	return whittle.Problem{Rule: "missing-source",
+		Message: fmt.Sprintf("%s reads /%s, which is not there%s", a.at(c), full, a.from()),
+		Fix:     "COPY the file, or have the distribution bring it (package data)"}, true
+}
+
+// volatile are folders whose files are not the image's.
+var volatile = regexp.MustCompile(`^(proc|sys|dev|run|var/run|tmp|var/tmp)/`)
+
+// madeBefore says that something runs before, or in the application, that may
+// make files: a shell script, another program, a file that is written.
+func (a asking) madeBefore() bool {
+	if slices.ContainsFunc(a.st.programs, func(p string) bool {
+		return slices.Contains([]string{"sh", "bash", "dash", "ash", "busybox"}, path.Base(p))
+	}) {
+		return true
+	}
+	makes := []string{"run", "Popen", "call", "check_call", "check_output", "system", "mkdir", "makedirs"}
+	for _, n := range a.walk.Nodes {
+		if n.Source == nil || !a.s.ownFile(n.File, a.r.im.Finder) {
+			continue
+		}
+		for i := range n.Source.Calls {
+			c := &n.Source.Calls[i]
+			last := c.Func[strings.LastIndexByte(c.Func, '.')+1:]
+			if _, writes := written(c); c.Context&python.Lazy == 0 && (writes || slices.Contains(makes, last)) {
+				return true
+			}
+		}
+		for i := range n.Source.Effects {
+			if e := &n.Source.Effects[i]; e.Kind == python.CallName && makers[e.Name] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// makers are functions that make files.
+var makers = map[string]bool{"copy": true, "copyfile": true, "copy2": true, "copytree": true, "move": true, "rename": true, "urlretrieve": true,
+	"extractall": true, "extract": true, "unpack_archive": true, "dump": true, "write": true, "writelines": true, "touch": true,
+	"write_text": true, "write_bytes": true, "Popen": true, "call": true, "check_call": true, "check_output": true, "system": true,
+	"symlink": true, "symlink_to": true, "link": true}
+
+// mounted says that a file lies in a volume of the image.
+func (s *state) mounted(file string) bool {
+	for dir := range s.Config.Config.Volumes {
+		if v := whittle.Join("", dir); file == v || strings.HasPrefix(file, v+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// codec: those of the standard library are modules of encodings; some are in
+// the interpreter, others are put there by code.
+func (a asking) codec(c *python.Call) (p whittle.Problem, found bool) {
+	name := strings.Trim(notWord.ReplaceAllString(strings.ToLower(c.Args[0]), "_"), "_")
+	if inProgram.MatchString(name) {
+		return p, false
+	}
+	n, f := a.r.im.Import("encodings." + name)
+	switch {
+	case f == nil && n != nil:
+		for _, m := range python.Walk(false, n).Nodes {
+			if len(m.Failures) > 0 {
+				f = &m.Failures[0]
+			}
+		}
+		if f == nil {
+			return p, false
+		}
+	case f == nil:
+		return p, false
+	case !slices.Contains(ownCodecs, name):
+		if !alias.MatchString(name) {
+			a.st.doubts(fmt.Sprintf("whether there is a codec %s, which %s asks for", c.Args[0], a.at(c)))
+		}
+		return p, false
+	}
+	return whittle.Problem{Rule: "missing-module", Module: f.Module,
+		Message: fmt.Sprintf("%s asks for the codec %s, whose module %s is not in the standard library%s", a.at(c), c.Args[0], f.Module, a.from()),
+		Fix:     "do not delete parts of the standard library that are used"}, true
+}
+
+var (
+	notWord   = regexp.MustCompile(`[^a-z0-9]+`)
+	inProgram = regexp.MustCompile(`^(utf_?8|utf_?16|utf_?32|latin_?1|iso_?8859_1|us_ascii|ascii|unicode_escape|raw_unicode_escape)$`)
+	alias     = regexp.MustCompile(`^(utf|u8|u16|latin|l\d|iso|cp|windows|\d|ascii|us|big|euc|gb|shift|sjis|s_jis|koi|mac|hz|johab|ms|ibm|base64|hex|quopri|zlib|zip|bz2|rot|uu|tis|ptcp|csis|ansi|arabic|greek|hebrew|cyrillic|chinese|korean|ksc|ks_c|hkscs)`)
+	// ownCodecs are codecs of the standard library that nobody registers.
+	ownCodecs = []string{"idna", "punycode", "utf_8_sig", "utf_7", "base64_codec", "hex_codec", "zlib_codec", "bz2_codec", "quopri_codec", "rot_13", "charmap", "mbcs", "undefined"}
+)
+
+// names: classes that a configuration names.
+func (a asking) names(c *python.Call) (p whittle.Problem, found bool) {
+	wanted := c.Args
+	for i := range a.n.Source.Calls {
+		if d := &a.n.Source.Calls[i]; c.Text != "" && d.Func == python.NamedNames && d.Text == c.Text {
+			wanted = d.Args
+		}
+	}
+	for _, name := range wanted {
+		t, f := a.r.im.Attribute(name)
+		if t != python.No || f == nil {
+			continue
+		}
+		p = whittle.Problem{Rule: "missing-module", Module: f.Module, Message: fmt.Sprintf("%s names %s, and there is no module %s%s", a.at(c), name, f.Module, a.from()),
+			Fix: "install what has it, or mend the name"}
+		if f.Cause == python.NoName {
+			p.Rule, p.Name = "missing-name", f.Name
+			p.Message = fmt.Sprintf("%s names %s, and %s does not define %s%s", a.at(c), name, f.Module, f.Name, a.from())
+		}
+		return p, true
+	}
+	return p, false
+}
+
+// needed are the modules one of which a feature of a library needs, and the
+// distribution to install, by the beginning of the feature's name.
+var needed = []struct {
+	feature, distribution string
+	modules               []string
+}{
+	{"fastapi.", "python-multipart", []string{"python_multipart", "multipart"}},
+	{"pydantic.", "email-validator", []string{"email_validator"}},
+}
+
+// feature: what a library needs for something that the application uses of it.
+func (a asking) feature(c *python.Call) (p whittle.Problem, found bool) {
+	for _, row := range needed {
+		if !strings.HasPrefix(c.Args[0], row.feature) {
+			continue
+		}
+		for _, m := range row.modules {
+			if _, f := a.r.im.Import(m); f == nil {
+				return p, false
+			}
+		}
+		return whittle.Problem{Rule: "missing-module", Module: row.modules[0], Distribution: row.distribution,
+			Message: fmt.Sprintf("%s uses %s, which needs %s, and that is not installed%s", a.at(c), c.Args[0], row.distribution, a.from()),
+			Fix:     "install " + row.distribution}, true
+	}
+	return p, false
+}

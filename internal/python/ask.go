@@ -1,0 +1,58 @@
+package python
+
+import "strings"
+
+// Text evaluates an expression of a module to a string or path, as far as the
+// text shows it.
+func (im *Importer) Text(n *Node, expr string, line int) (string, bool) {
+	return im.evaluate(n, expr, line).text()
+}
+
+// Happens says whether what stands under conditions happens when a module is
+// loaded.
+func (im *Importer) Happens(n *Node, conditions []Condition, line int) Truth {
+	rt := im.Runtime
+	rt.Main = n.Name == "__main__"
+	return im.runs(n, &Effect{Line: line, Conditions: conditions}, outcomes{}, rt)
+}
+
+// Doubted says why what is not found may be there all the same, empty for no
+// reason.
+func (im *Importer) Doubted() string {
+	if im.made.doubt != "" || im.opaque == "" {
+		return im.made.doubt
+	}
+	return im.opaque
+}
+
+// Attribute looks for what a dotted name stands for: modules first, then what
+// the last of them defines. What is missing is in the failure.
+func (im *Importer) Attribute(name string) (Truth, *Failure) {
+	parts := strings.Split(name, ".")
+	n, f := im.Import(parts[0])
+	if f != nil || n == nil {
+		return truthOf(f == nil), f
+	}
+	at := parts[0]
+	for i, part := range parts[1:] {
+		if n.Dirs != nil {
+			if sub, f := im.Import(at + "." + part); f == nil && sub != nil {
+				n, at = sub, at+"."+part
+				continue
+			} else if f == nil {
+				return Maybe, nil
+			}
+		}
+		t := im.Defines(n, part)
+		switch {
+		case t == No && n.Dirs != nil && i < len(parts)-2:
+			return No, &Failure{Module: at + "." + part}
+		case t == No:
+			return No, &Failure{Cause: NoName, Module: at, Name: part}
+		case i < len(parts)-2:
+			return Maybe, nil
+		}
+		return t, nil
+	}
+	return Yes, nil
+}
