@@ -3,14 +3,19 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -173,5 +178,94 @@ func TestCommitFull(t *testing.T) {
 	must(t, f.commit(context.Background(), env, dir, files, places))
 	if got := contents(places); got != after {
 		t.Errorf("contents %q", got)
+	}
+}
+
+// commitEnv makes TestCommitHelper change a project's files again and again, in
+// a process that can be killed.
+const commitEnv = "WHITTLE_TEST_COMMIT"
+
+// generation is the n-th change of the files: all of them say n.
+func generation(dir string, n int) (files []whittle.FileChange, places []string) {
+	for i := range 4 {
+		name := fmt.Sprint("file-", i)
+		text := func(n int) []byte { return bytes.Repeat([]byte(fmt.Sprintln(n)), 2000*i+1) }
+		files = append(files, whittle.FileChange{Path: name, Before: text(n - 1), After: text(n)})
+		places = append(places, filepath.Join(dir, name))
+	}
+	return files, places
+}
+
+func secretEnv() *Env {
+	env := fakeEnv(nil)
+	env.Secret = func() []byte { return []byte("mine") }
+	return env
+}
+
+func TestCommitHelper(t *testing.T) {
+	dir := os.Getenv(commitEnv)
+	if dir == "" {
+		t.Skip("is a process of TestCommitKilledAnywhere's")
+	}
+	f, err := openFolder(secretEnv(), dir, filepath.Join(dir, OutName))
+	must(t, err)
+	text, err := os.ReadFile(filepath.Join(dir, "file-0"))
+	must(t, err)
+	var n int
+	_, err = fmt.Sscan(string(text), &n)
+	must(t, err)
+	for {
+		n++
+		files, places := generation(dir, n)
+		must(t, f.commit(context.Background(), secretEnv(), dir, files, places))
+	}
+}
+
+// TestCommitKilledAnywhere kills processes at random moments: after the next
+// start all files are of one change, and nothing is left.
+func TestCommitKilledAnywhere(t *testing.T) {
+	dir := t.TempDir()
+	files, places := generation(dir, 1)
+	for i, c := range files {
+		must(t, os.WriteFile(places[i], c.After, 0o644))
+	}
+	must(t, os.Link(places[3], filepath.Join(dir, "second name")))
+	rng := rand.New(rand.NewPCG(1, 2))
+	finished, last := 0, 0
+	for range 40 {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestCommitHelper$")
+		cmd.Env = append(os.Environ(), commitEnv+"="+dir)
+		must(t, cmd.Start())
+		for !exists(filepath.Join(dir, OutName, lockName)) {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Duration(20+rng.IntN(60)) * time.Millisecond)
+		must(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+		if exists(filepath.Join(dir, OutName, journalName)) {
+			finished++
+		}
+		f, err := openFolder(secretEnv(), dir, filepath.Join(dir, OutName))
+		must(t, err)
+		first, err := os.ReadFile(places[0])
+		must(t, err)
+		var n int
+		_, err = fmt.Sscan(string(first), &n)
+		must(t, err)
+		want, _ := generation(dir, n)
+		for i, p := range places {
+			if text, _ := os.ReadFile(p); !bytes.Equal(text, want[i].After) {
+				t.Fatalf("%s has %d bytes that are not those of change %d", p, len(text), n)
+			}
+		}
+		if left := names(t, f.dir); len(left) != 5 {
+			t.Fatalf("left in the folder: %q", left)
+		}
+		must(t, f.close())
+		last = n
+	}
+	t.Logf("%d changes, %d of them finished by the next start", last, finished)
+	if last < 2 {
+		t.Error("nothing was changed: the test looks at the wrong place")
 	}
 }
