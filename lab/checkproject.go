@@ -28,6 +28,7 @@ func CheckProject(ctx context.Context, env *Env, dir string) (*whittle.Check, er
 	c, err := check.Project(ctx, whittle.Folder(dir), check.ProjectOptions{
 		Bound:   func(name string) (string, bool) { return newest(ctx, env, name, usual) },
 		Resolve: func(reqs []python.Requirement) (map[string]string, bool) { return installedFor(ctx, env, reqs, usual) },
+		Ships:   ships(ctx, env, usual),
 		Names:   said.Names, Ignore: said.Ignore, Development: said.Development,
 	})
 	if err != nil {

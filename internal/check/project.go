@@ -62,6 +62,7 @@ func Project(ctx context.Context, fsys fs.FS, o ProjectOptions) (*whittle.Check,
 	if err := t.follow(ctx); err != nil {
 		return nil, err
 	}
+	t.soften()
 	out := &whittle.Check{Schema: whittle.CheckSchema, Project: t.units[len(t.units)-1].declared.Name}
 	out.Problems = merge(append(t.problems, t.unused()...))
 	out.Unknown = t.unknown

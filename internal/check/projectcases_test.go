@@ -136,6 +136,7 @@ var projectCases = []struct{ name, files, want string }{
 	// What ships.
 	{"Django's tests", "-- requirements.txt --\ndjango\n-- requirements-dev.txt --\nwebtest\n-- shop/__init__.py --\n-- shop/models.py --\nimport django\n-- shop/tests.py --\nimport webtest\n-- shop/tests_e2e/login.py --\nimport webtest\n-- docs/conf.py --\nimport webtest\n-- {{cookiecutter.name}}/app.py --\nimport webtest\n", "runs"},
 	{"a script of the developers'", "-- deps: click --\n[dependency-groups]\ndev = [\"typer>=0.20\"]\n-- scripts/release.py --\nimport typer\n-- app.py --\nimport click\n", "runs"},
+	{"a program of the developers'", "-- deps: --\n[dependency-groups]\ndev = [\"faker\"]\n-- populate.py --\nimport faker\n", "runs\ninfo misplaced-dependency faker populate.py:1"},
 	{"console scripts of setup.py", "-- setup.py --\nfrom setuptools import setup\nsetup(name='shop', install_requires=['click'], packages=['shop'], entry_points={'console_scripts': ['shop=shop.cli:main']})\n-- shop/__init__.py --\n-- shop/cli.py --\nimport click\n-- ci/gen.py --\nimport yaml\n", "runs"},
 	{"builds and environments", "-- deps: --\n-- build/lib/x.py --\nimport rich\n-- env/pyvenv.cfg --\n-- env/lib/python3.12/site-packages/flask/__init__.py --\nimport rich\n-- app.py --\nimport os\n", "runs"},
 	{"what no script reaches", "-- deps: --\n[project.scripts]\nshop = \"shop.cli:main\"\n-- shop/__init__.py --\n-- shop/cli.py --\n-- shop/api.py --\nimport httpx\n", "runs\nwarning undeclared-dependency httpx shop/api.py:1"},

@@ -22,6 +22,7 @@ const (
 	maxSources = 100_000
 	maxSource  = 16 << 20 // bytes
 	maxImages  = 100
+	maxUnits   = 300
 )
 
 // folder knows the modules of a project by their places.

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -92,7 +93,7 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 	}
 	s := t.standing(u, file, dists)
 	if s.runs != nil && way.level == atStart && slices.Contains(n.Perhaps, python.Normalize(s.runs.Name)) {
-		t.doubt("whether %s has %s", s.runs.Name, n.Module)
+		t.doubt("whether %s has %s", s.runs.Name, topOf(n.Module))
 	}
 	if s.runs != nil || t.inImages(dists) {
 		return
@@ -132,6 +133,9 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 		p.Fix = fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", s.extra.Extra, n.Distribution)
 	case s.dev != nil:
 		p.Severity = atLevel(way.level, certain(a, Error, Info), certain(a, call, Info), Info)
+		if t.presumed(u, way) {
+			p.Severity = Info // a program of the developers' beside the application
+		}
 		p.Rule, p.Message = "misplaced-dependency", fmt.Sprintf("%s; %s:%d declares it for development only", at, s.dev.File, s.dev.Line)
 		p.Fix = "move " + s.dev.Text + " to the dependencies"
 	default:
@@ -144,6 +148,13 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 		t.doubt("%s", a.why)
 	}
 	t.add1(p)
+}
+
+// presumed says that nothing but its place makes a file a start.
+func (t *tree) presumed(u *unit, way route) bool {
+	base := path.Base(way.steps[0])
+	return !u.declared.Builds && t.sources[way.steps[0]] != nil && !usualStart.MatchString(base) &&
+		python.Normalize(strings.TrimSuffix(base, ".py")) != python.Normalize(u.declared.Name)
 }
 
 // nobody is an import that no file declares.
@@ -161,7 +172,7 @@ func (t *tree) nobody(p *whittle.Problem, a *along, way route, n *python.Named, 
 			p.Severity = atLevel(way.level, Error, call, Warning)
 			p.Message = at + "; no dependency is declared, and it is no module of the project; " + why
 		} else if way.level == atStart {
-			t.doubt("which distribution has %s", n.Module)
+			t.doubt("which distribution has %s", topOf(n.Module))
 		}
 	default:
 		p.Severity = atLevel(way.level, certain(a, Error, Info), certain(a, call, Info), certain(a, Warning, Info))
@@ -223,6 +234,28 @@ func (t *tree) inImages(dists []string) bool {
 	return slices.ContainsFunc(t.images, func(r *recipe) bool {
 		return slices.ContainsFunc(dists, func(d string) bool { return slices.Contains(r.installs, d) })
 	})
+}
+
+// soften makes a piece of information of what only modules import that nothing
+// reaches, where the project uses the same distribution elsewhere only if it is
+// there: those who load these modules have it.
+func (t *tree) soften() {
+	optional := map[string]bool{}
+	for p, src := range t.sources {
+		r, reached := t.at[p]
+		for i := range src.Imports {
+			imp := &src.Imports[i]
+			if imp.Context&(python.Guarded|python.Handler|python.Lazy|python.Dynamic) != 0 || len(imp.Conditions) > 0 || passesOn(imp) || reached && (r.level == inCall || r.level == guarded) {
+				optional[topOf(imp.Module)] = true
+			}
+		}
+	}
+	for i := range t.problems {
+		p := &t.problems[i]
+		if p.Severity == Warning && p.Rule == "undeclared-dependency" && t.at[p.Path].level == unreached && optional[topOf(p.Module)] {
+			p.Severity = Info
+		}
+	}
 }
 
 // ignored says that the project's configuration wants nothing said.
