@@ -1,6 +1,8 @@
 package python
 
 import (
+	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -47,5 +49,56 @@ func TestRunModuleOpaque(t *testing.T) {
 	im := &Importer{Finder: &Finder{opaque: "x", t: &tree{}, top: map[string]Module{}}}
 	if n, f := im.RunModule("zipped"); n != nil || f != nil {
 		t.Errorf("node %v, failure %v", n, f)
+	}
+}
+
+// FuzzDeclared: whatever stands in a file that declares something, reading it
+// ends, and says the same twice.
+func FuzzDeclared(f *testing.F) {
+	for _, name := range []string{"requirements.txt", "pyproject.toml", "setup.cfg", "Pipfile", "Pipfile.lock", "environment.yml", "pixi.toml", "uv.lock", "pylock.toml"} {
+		f.Add(name, "-e git+https://x/y#egg=a\n./b\n-r requirements.txt\nc @ https://x/c.whl ; python_version < '3'\n")
+		f.Add(name, "[project]\nname = 'a'\ndynamic = ['dependencies']\n[tool.setuptools.dynamic]\ndependencies = {file = ['requirements.txt', 'pyproject.toml']}\n")
+		f.Add(name, "[options]\ninstall_requires = file: setup.cfg, requirements.txt\npackage_dir =\n  = src\n")
+		f.Add(name, "dependencies:\n  - python=3\n  - pip:\n    - -r requirements.txt\n    - a\n")
+		f.Add(name, "[[package]]\nname = 'a'\ndependencies = [{name = 'b'}, 'c>=1']\n[package.optional-dependencies]\nx = [{name = 'd'}]\n")
+		f.Add(name, "{\"default\": {\"a\": {\"version\": \"==1\"}}}")
+	}
+	f.Fuzz(func(t *testing.T, name, text string) {
+		if !fs.ValidPath(name) || name == "." {
+			t.Skip()
+		}
+		read := func() string {
+			d, _ := ReadDeclared(fstest.MapFS{name: {Data: []byte(text)}})
+			out := fmt.Sprint(d.Name, d.Scripts, d.Plugins, d.Roots, d.Ships, d.Members, d.Locked, d.Unread)
+			for _, dep := range d.Dependencies {
+				out += fmt.Sprintf("\n%s %s:%d %d %s", dep.Text, dep.File, dep.Line, dep.Kind, dep.Extra)
+			}
+			if d.Lock != nil {
+				out += fmt.Sprint("\n", d.Lock.Requires, d.Lock.Along([]string{"a"}))
+			}
+			return out
+		}
+		if diff := cmp.Diff(read(), read()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestLockAlong: what comes along is what edges lead to, and what a file of
+// what runs alone has.
+func TestLockAlong(t *testing.T) {
+	l := Lock{Requires: map[string][]string{"a": {"b"}, "b": {"a", "c"}, "c": nil, "d": {"e"}, "e": nil}, All: map[string]bool{"d": true}}
+	want := map[string]bool{"a": true, "b": true, "c": true, "d": true}
+	if diff := cmp.Diff(want, l.Along([]string{"A"})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestMinors: which versions of Python 3 a project allows.
+func TestMinors(t *testing.T) {
+	for requires, want := range map[string][]int{"": nil, "what": nil, ">=3.13": {13, 14, 15}, ">=3.9.2,<3.11": {9, 10}, "==3.12.*": {12}, "<=3.9": {8, 9}} {
+		if diff := cmp.Diff(want, Minors(requires)); diff != "" {
+			t.Errorf("%q: %s", requires, diff)
+		}
 	}
 }
