@@ -246,11 +246,15 @@ func (n *Names) Of(module string) Named {
 	if len(ships) == 0 && out.Space {
 		ships = sharers(module)
 	}
-	if s, by := n.evidentOf(ships); by != NotNamed {
+	// That something installed requires the only one whose wheel has the very
+	// module makes it no less sure.
+	s, by := n.evidentOf(ships)
+	wheels := by == Required && len(ships) == 1 && s.has == Yes
+	if by != NotNamed && !wheels {
 		out.Distribution, out.By, out.Sure = s.distribution, by, s.has == Yes
 		return out
 	}
-	if own, by, ok := n.namedAs(module); ok {
+	if own, by, ok := n.namedAs(module); ok && !wheels {
 		out.Distribution, out.By = own, by
 		return out
 	}

@@ -221,14 +221,17 @@ func TestNamesOrder(t *testing.T) {
 		by           NameSource
 	}{
 		{"cv2", "opencv-python-headless", Configured}, {"google.cloud.storage.blob", "own-storage", Configured},
-		{"jwt", "jwt", Pinned}, {"numpy", "numpy", Required}, {"yaml", "pyyaml", ByWheels},
+		{"jwt", "jwt", Pinned}, {"numpy", "numpy", ByWheels}, {"yaml", "pyyaml", ByWheels},
 	} {
 		if got := n.Of(tt.module); got.Distribution != tt.want || got.By != tt.by {
 			t.Errorf("%s: %+v, want %s", tt.module, got, tt.want)
 		}
 	}
-	if got := n.Of("numpy"); got.Editable() {
-		t.Errorf("what only something installed requires is edited: %+v", got)
+	if got := n.Of("numpy"); !got.Editable() {
+		t.Errorf("that something installed requires what wheels have makes it less sure: %+v", got)
+	}
+	if got := NewNames([]Distribution{{Name: "x", Metadata: Metadata{RequiresDist: []string{"opencv-python"}}}}, nil).Of("cv2"); got.Editable() {
+		t.Errorf("one of several, which only something installed requires, is edited: %+v", got)
 	}
 	n = NewNames(nil, project("tensorflow-cpu"))
 	for _, answer := range []struct {
