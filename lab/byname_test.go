@@ -2,7 +2,6 @@ package lab
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -146,18 +145,7 @@ func (c *byName) findings(t *testing.T) []whittle.Finding {
 	for name, text := range c.app {
 		files[name] = text
 	}
-	dir := t.TempDir()
-	var app strings.Builder
-	for name, text := range files {
-		at := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(at, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(&app, "f %s %s\n", strconv.Quote("app/"+name), strconv.Quote(text))
-	}
+	dir, app := layProject(t, files)
 	base := fmt.Sprintf("f usr/local/bin/python3.13 %s mode=0755\nf bin/sh %s mode=0755\nf usr/local/lib/python3.13/os.py \"\"\nf usr/local/lib/python3.13/site.py \"\"\n",
 		strconv.Quote(interpreter()), strconv.Quote(interpreter()))
 	packages := wheelFiles("flask", "flask", nil, "")
@@ -172,7 +160,7 @@ func (c *byName) findings(t *testing.T) []whittle.Finding {
 		lib[name] = text
 	}
 	packages += wheelFiles(dist, module, lib, c.points)
-	img := imagetest.New(t, imagetest.Plain, base, packages, app.String())
+	img := imagetest.New(t, imagetest.Plain, base, packages, app)
 	img.Conf.Architecture, img.Conf.OS = "amd64", "linux"
 	img.Conf.Config = whittle.Process{WorkingDir: "/app", Cmd: c.cmd, Env: append([]string{"PATH=/usr/local/bin:/bin"}, c.env...)}
 	if c.cmd == nil {

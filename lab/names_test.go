@@ -72,13 +72,11 @@ func interpreter() string {
 	return string(b)
 }
 
-// adviseOn asks the rules about dependencies that are missing for an image of
-// a project that is copied whole; it gives the findings and the folder.
-func adviseOn(t *testing.T, files map[string]string, index plan.Index) []whittle.Finding {
+// layProject writes a project's files to a folder, and gives them as a layer
+// that copies them to /app.
+func layProject(t *testing.T, files map[string]string) (dir, layer string) {
 	t.Helper()
-	dir := t.TempDir()
-	files["Dockerfile"] = "FROM python:3.13-slim\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\nCOPY . .\nCMD [\"python3.13\", \"main.py\"]\n"
-	files["requirements.txt"] = "six\n"
+	dir = t.TempDir()
 	var app strings.Builder
 	for name, text := range files {
 		at := filepath.Join(dir, name)
@@ -90,8 +88,18 @@ func adviseOn(t *testing.T, files map[string]string, index plan.Index) []whittle
 		}
 		fmt.Fprintf(&app, "f %s %s\n", strconv.Quote("app/"+name), strconv.Quote(text))
 	}
+	return dir, app.String()
+}
+
+// adviseOn asks the rules about dependencies that are missing for an image of
+// a project that is copied whole; it gives the findings and the folder.
+func adviseOn(t *testing.T, files map[string]string, index plan.Index) []whittle.Finding {
+	t.Helper()
+	files["Dockerfile"] = "FROM python:3.13-slim\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\nCOPY . .\nCMD [\"python3.13\", \"main.py\"]\n"
+	files["requirements.txt"] = "six\n"
+	dir, app := layProject(t, files)
 	base := fmt.Sprintf("f usr/local/bin/python3.13 %s mode=0755\nf usr/local/lib/python3.13/os.py \"import sys\"\nf usr/local/lib/python3.13/site.py \"\"\n", strconv.Quote(interpreter()))
-	img := imagetest.New(t, imagetest.Plain, base, app.String())
+	img := imagetest.New(t, imagetest.Plain, base, app)
 	img.Conf.Architecture, img.Conf.OS = "amd64", "linux"
 	img.Conf.Config = whittle.Process{WorkingDir: "/app", Cmd: []string{"/usr/local/bin/python3.13", "main.py"}}
 	env := &Env{Images: oneImage{img}, Packages: index}

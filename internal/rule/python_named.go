@@ -29,34 +29,37 @@ func (p *Pass) said() (out []saidIn, ok bool) {
 	if p.Project == nil {
 		return out, true
 	}
+	ok = p.eachFile(func(at string) bool { return !forDevelopers(at) && textKind(at) != otherText }, func(at string) bool {
+		if text := p.projectFile(at); text != nil {
+			if text = speech(textKind(at), text); text != nil {
+				out = append(out, saidIn{at, text})
+			}
+		}
+		return true
+	})
+	return out, ok
+}
+
+// eachFile visits the files of the project that are wanted, without folders
+// that say nothing about what runs, until visit says that it has enough. It is
+// false where there are more than are looked through.
+func (p *Pass) eachFile(want, visit func(at string) bool) (all bool) {
 	n := 0
 	_ = fs.WalkDir(p.Project, ".", func(at string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return nil // what cannot be read is not sent to the build either
-		case e.IsDir():
-			if aside(path.Base(at)) && at != "." {
-				return fs.SkipDir
-			}
-			return nil
-		case !e.Type().IsRegular() || forDevelopers(at):
+		case e.IsDir() && aside(path.Base(at)) && at != ".":
+			return fs.SkipDir
+		case !e.Type().IsRegular() || !want(at):
 			return nil
 		}
-		kind := textKind(at)
-		if kind == otherText {
-			return nil
-		}
-		if n++; n > maxProjectFiles {
+		if n++; n > maxProjectFiles || !visit(at) {
 			return fs.SkipAll
-		}
-		if text := p.projectFile(at); text != nil {
-			if text = speech(kind, text); text != nil {
-				out = append(out, saidIn{at, text})
-			}
 		}
 		return nil
 	})
-	return out, n <= maxProjectFiles
+	return n <= maxProjectFiles
 }
 
 // saidByImage are the commands, the environment and the instructions of the

@@ -207,22 +207,7 @@ func (p *Pass) mentioned(modules, programs []string) (where, word string, found 
 	if p.Project == nil {
 		return "", "", false
 	}
-	n := 0
-	_ = fs.WalkDir(p.Project, ".", func(at string, e fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return nil // what cannot be read is not sent to the build either
-		case e.IsDir():
-			if aside(path.Base(at)) && at != "." {
-				return fs.SkipDir
-			}
-			return nil
-		case !e.Type().IsRegular() || !speaks(at):
-			return nil
-		}
-		if n++; n > maxProjectFiles {
-			return fs.SkipAll
-		}
+	p.eachFile(speaks, func(at string) bool {
 		words := programs
 		if path.Ext(at) == ".py" {
 			words = slices.Concat(modules, programs)
@@ -231,10 +216,10 @@ func (p *Pass) mentioned(modules, programs []string) (where, word string, found 
 		for _, w := range words {
 			if line := lineWith(text, w); line > 0 && !general(w) {
 				where, word, found = fmt.Sprintf("%s:%d", at, line), w, true
-				return fs.SkipAll
+				return false
 			}
 		}
-		return nil
+		return true
 	})
 	return where, word, found
 }
