@@ -281,3 +281,28 @@ func TestCacheSeesChanges(t *testing.T) {
 		}
 	}
 }
+
+// TestBrokenLayers: what is wrong with a layer's bytes is an error, however
+// they are stored.
+func TestBrokenLayers(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, codec := range []imagetest.Codec{imagetest.Gzip, imagetest.Zstd, imagetest.Plain} {
+		for _, form := range []string{"oci-layout", "oci-archive"} {
+			for _, fault := range keys(faults) {
+				if fault == "stored as tar" && codec == imagetest.Plain {
+					continue // that is no fault
+				}
+				want := 2
+				if fault == "whole" || fault == "media type" {
+					want = 0
+				}
+				l := storeLayer(t, codec, imagetest.Tar(t, layerNotations[1]))
+				faults[fault](l, r)
+				image := writeImage(t, filepath.Join(t.TempDir(), "image"), form, []*storedLayer{l})
+				if got := whittleRun("inspect", "-q", "--no-index-cache", image); got.code != want {
+					t.Errorf("%s, %s, %s: %+v", codec, form, fault, got)
+				}
+			}
+		}
+	}
+}
