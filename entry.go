@@ -73,7 +73,7 @@ type Index struct {
 	Unpacked int64
 	// Hashed says that the Content of every regular file is set.
 	Hashed bool
-	// Verified says that the layer's bytes were held to its digests.
+	// Verified says that the layer's bytes were compared with its digests.
 	Verified bool
 	// Kept has the contents of files that the reader was asked to keep, by
 	// position in Entries; KeptBy names the selection. Where it is empty, or a

@@ -130,7 +130,7 @@ func merged(ctx context.Context, img whittle.Image, name string, read index.Opti
 	return indexes, led, nil
 }
 
-// ledgerOptions hold the account to the limit of the layers' tables.
+// ledgerOptions bound the account by the limit of the layers' tables.
 func ledgerOptions(read index.Options) ledger.Options {
 	return ledger.Options{Folders: int(read.Limits.Memory / index.EntrySize)}
 }

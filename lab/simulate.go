@@ -143,9 +143,9 @@ func pathPattern(pattern string) (func(p string) bool, error) {
 		why := ""
 		switch _, err := path.Match(part, "x"); {
 		case err != nil:
-			why = fmt.Sprintf("%q is no pattern: a [ is not closed, or a \\ stands at the end", part)
+			why = fmt.Sprintf("%q is no pattern: a [ is not closed, or a \\ is at the end", part)
 		case strings.Contains(part, "**"):
-			why = "** stands at the start only, as **/: a folder stands for all that is in it"
+			why = "** may be at the start only, as **/: a folder stands for all that is in it"
 		case clean == "":
 			why = "it names nothing, or the whole image"
 		case part == "":

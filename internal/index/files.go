@@ -89,7 +89,7 @@ func (j *fileJob) seek(ctx context.Context, section *io.SectionReader) error {
 }
 
 func (j *fileJob) pass(ctx context.Context, layer whittle.Layer) error {
-	// The layer was held to the limits when its index was made.
+	// The layer was checked against the limits when its index was made.
 	limits := Limits{Entries: math.MaxInt, Unpacked: math.MaxInt64, Name: math.MaxInt, Memory: math.MaxInt64, Ratio: math.MaxInt64}
 	spent := &spent{}
 	src, err := openStream(ctx, layer, limits, spent, false)

@@ -134,7 +134,7 @@ func (s *stream) advance(n int64, err error) error {
 	return err
 }
 
-// charge holds what was read so far to the limits.
+// charge checks what was read so far against the limits.
 func (s *stream) charge() error {
 	n := s.pos - s.charged
 	s.charged = s.pos

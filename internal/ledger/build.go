@@ -29,7 +29,7 @@ import (
 
 // Options bound the work. A zero field means its default.
 type Options struct {
-	// Folders is how many folders may stand because of what lies in them, though
+	// Folders is how many folders may exist because of what lies in them, though
 	// no layer lists them; by default 4,194,304. What symlinks make of paths has
 	// its limits in proportion.
 	Folders int
@@ -38,7 +38,7 @@ type Options struct {
 const (
 	defaultFolders = 4 << 20
 	// folderPath bounds, in bytes for each folder that is allowed, the paths
-	// that symlinked parents make longer than they stand in the tar; maxPath
+	// that symlinked parents make longer than they are in the tar; maxPath
 	// each of them.
 	folderPath = 128
 	maxPath    = 64 << 10

@@ -178,7 +178,7 @@ func (t table) shortened(widths []int) [][][]string {
 		}
 		short := texts
 		if !c.wrap {
-			short = shortenApart(texts, widths[i])
+			short = shortenDistinct(texts, widths[i])
 		}
 		for n := range t.rows {
 			lines := []string{short[n]}

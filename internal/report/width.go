@@ -73,29 +73,29 @@ func cut(s string, n, head int) string {
 	return first + "…" + lastCells(s, n-1-width(first))
 }
 
-// shortenApart shortens each of several texts to n cells. Those that would
-// become alike show where they part instead of their ends.
-func shortenApart(texts []string, n int) []string {
+// shortenDistinct shortens each of several texts to n cells. Those that would
+// become equal show where they differ instead of their ends.
+func shortenDistinct(texts []string, n int) []string {
 	out := make([]string, len(texts))
-	alike := map[string][]int{}
+	equal := map[string][]int{}
 	for i, s := range texts {
 		out[i] = shorten(s, n)
-		alike[out[i]] = append(alike[out[i]], i)
+		equal[out[i]] = append(equal[out[i]], i)
 	}
 	if n < 16 {
 		return out // there is no room to show more
 	}
-	for short, group := range alike {
+	for short, group := range equal {
 		if width(texts[group[0]]) > n && len(group) > 1 {
-			partAlike(texts, out, group, short, n)
+			showDifference(texts, out, group, short, n)
 		}
 	}
 	return out
 }
 
-// partAlike shortens texts that shorten made alike. Texts that go on alike
-// behind the place where the first of them parts are parted in their turn.
-func partAlike(texts, out []string, group []int, short string, n int) {
+// showDifference shortens texts that shorten made equal. Those that go on equal
+// behind the place where the first of them differs are shortened once more.
+func showDifference(texts, out []string, group []int, short string, n int) {
 	common := texts[group[0]]
 	for _, i := range group[1:] {
 		common = common[:sharedLength(common, texts[i])]
@@ -103,7 +103,7 @@ func partAlike(texts, out []string, group []int, short string, n int) {
 	if !slices.ContainsFunc(group, func(i int) bool { return texts[i] != common }) {
 		return // they are equal
 	}
-	// From the beginning of the word in which they part.
+	// From the beginning of the word in which they differ.
 	from := strings.LastIndexAny(common, " /") + 1
 	if width(common[from:]) > n/3 {
 		from = len(common) - len(lastCells(common, n/3))
@@ -120,7 +120,7 @@ func partAlike(texts, out []string, group []int, short string, n int) {
 	}
 	for short, rest := range again {
 		if len(rest) > 1 && len(rest) < len(group) {
-			partAlike(texts, out, rest, short, n)
+			showDifference(texts, out, rest, short, n)
 		}
 	}
 }

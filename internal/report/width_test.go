@@ -40,7 +40,7 @@ func TestShorten(t *testing.T) {
 		if slices.Contains(all, "") {
 			all[0] = "x"
 		}
-		for i, s := range shortenApart(all, n) {
+		for i, s := range shortenDistinct(all, n) {
 			if width(s) > n || !utf8.ValidString(s) {
 				t.Fatalf("%q became %q: %d cells of %d", all[i], s, width(s), n)
 			}
@@ -66,13 +66,13 @@ func TestRowsApart(t *testing.T) {
 			for _, w := range words {
 				texts = append(texts, fmt.Sprintf(shape, w))
 			}
-			got := shortenApart(texts, n)
+			got := shortenDistinct(texts, n)
 			if sorted := slices.Compact(slices.Sorted(slices.Values(got))); len(sorted) != len(texts) {
 				t.Errorf("%d cells: %q", n, got)
 			}
 		}
 	}
-	same := shortenApart([]string{strings.Repeat("x", 50), strings.Repeat("x", 50), "y"}, 20)
+	same := shortenDistinct([]string{strings.Repeat("x", 50), strings.Repeat("x", 50), "y"}, 20)
 	if same[0] != same[1] || same[2] != "y" {
 		t.Errorf("%q", same)
 	}

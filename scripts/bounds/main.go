@@ -83,7 +83,7 @@ func main() {
 		for n := s.base; n <= 8*s.base; n *= 2 {
 			layout := filepath.Join(dir, "layout")
 			check(os.RemoveAll(layout))
-			// In a process of its own: a child's peak memory is at least that of
+			// In a separate process: a child's peak memory is at least that of
 			// the process that starts it.
 			blob, err := exec.Command(self, "make", layout, s.name, strconv.Itoa(n)).Output()
 			check(err)
