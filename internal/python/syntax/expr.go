@@ -312,7 +312,7 @@ func (p *parser) slice() {
 // call: the arguments of a call, from its bracket on.
 func (p *parser) call() {
 	p.expect('(')
-	var names []string
+	var names map[string]bool
 	keywords, doubled, count := false, false, 0
 	for !p.is(')') {
 		line := p.line()
@@ -329,15 +329,16 @@ func (p *parser) call() {
 			doubled = true
 		case p.t[p.i].kind == name && p.t[p.i+1].code == '=':
 			n := p.text(p.i)
-			for _, was := range names {
-				if was == n {
-					fail(line, "keyword argument repeated: %s", n)
-				}
+			if names[n] {
+				fail(line, "keyword argument repeated: %s", n)
 			}
 			if n == "__debug__" {
 				fail(line, "cannot assign to __debug__")
 			}
-			names = append(names, n)
+			if names == nil {
+				names = map[string]bool{}
+			}
+			names[n] = true
 			p.i += 2
 			p.expression()
 			keywords = true

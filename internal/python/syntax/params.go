@@ -2,21 +2,22 @@ package syntax
 
 // params: the parameters of a function or lambda, up to a token.
 func (p *parser) params(closing code, annotated bool) {
-	var names []string
+	var names map[string]bool
 	add := func() {
 		if p.t[p.i].kind != name {
 			fail(p.line(), "invalid syntax")
 		}
 		n := p.text(p.i)
-		for _, was := range names {
-			if was == n {
-				fail(p.line(), "duplicate argument '%s' in function definition", n)
-			}
+		if names[n] {
+			fail(p.line(), "duplicate argument '%s' in function definition", n)
 		}
 		if n == "__debug__" {
 			fail(p.line(), "cannot assign to __debug__")
 		}
-		names = append(names, n)
+		if names == nil {
+			names = map[string]bool{}
+		}
+		names[n] = true
 		p.i++
 	}
 	annotation := func(star bool) {

@@ -12,7 +12,7 @@ type parser struct {
 	need      Need
 	asciiOnly bool
 	// parameters are those of the function that was read last.
-	parameters []string
+	parameters map[string]bool
 	documented bool // a docstring stood before
 	started    bool // something other than a docstring or a future import stood before
 }
@@ -25,7 +25,7 @@ type context struct {
 	yields, returns                bool
 	returnLine                     int
 	comprehension                  int
-	params                         []string
+	params                         map[string]bool
 }
 
 func (p *parser) code() code         { return p.t[p.i].code }
@@ -551,7 +551,7 @@ func (p *parser) declared() {
 	p.i++
 	for {
 		line := p.line()
-		if n := p.name(); slices.Contains(p.ctx.params, n) {
+		if n := p.name(); p.ctx.params[n] {
 			fail(line, "name '%s' is parameter and global or nonlocal", n)
 		}
 		if !p.take(',') {
