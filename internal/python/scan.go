@@ -181,7 +181,7 @@ func (s *scan) logicalLine() {
 	open := s.unwind(s.indent)
 	s.statement(s.tokens, open, s.indent)
 	if len(s.tokens) > 0 {
-		s.route(s.tokens)
+		asker{s}.route(s.tokens)
 	}
 }
 
@@ -299,7 +299,7 @@ func (s *scan) compound(t []token, indent int, keyword string) {
 		s.define(head)
 		b.in = s.inside(head, &up)
 		if s.isRoute && up.function == 0 {
-			s.uses(head, "fastapi.", &up)
+			asker{s}.uses(head, "fastapi.", &up)
 		}
 		b.function++
 		b.context |= Lazy
@@ -307,7 +307,7 @@ func (s *scan) compound(t []token, indent int, keyword string) {
 	case "class":
 		s.define(head)
 		b.in = s.inside(head, &up)
-		b.model = s.model(head)
+		b.model = asker{s}.model(head)
 		b.exports, s.enumNext = s.enumNext && up.class == 0, false
 		b.class++
 	case "case":

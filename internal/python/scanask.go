@@ -32,9 +32,12 @@ var metadataCalls = names(`importlib.metadata.version importlib.metadata.distrib
 	importlib_metadata.version importlib_metadata.distribution importlib_metadata.metadata importlib_metadata.requires
 	pkg_resources.get_distribution`)
 
+// asker finds in the statements of a scan what a module asks for.
+type asker struct{ *scan }
+
 // asks notes what a call at the top asks for; its name is t[i], its bracket at
 // t[i+1].
-func (s *scan) asks(t []token, i int, b *block) {
+func (s asker) asks(t []token, i int, b *block) {
 	if b.function > 0 || len(s.out.Calls) >= maxFacts {
 		return
 	}
@@ -83,7 +86,7 @@ func (s *scan) asks(t []token, i int, b *block) {
 }
 
 // writes says that a mode of open is not, or may not be, one for reading.
-func (s *scan) writes(mode []token) bool {
+func (s asker) writes(mode []token) bool {
 	switch {
 	case len(mode) == 0, len(mode) > 1 && s.is(mode[1], "=") && !s.is(mode[0], "mode"):
 		return false
@@ -94,7 +97,7 @@ func (s *scan) writes(mode []token) bool {
 }
 
 // before is the expression that ends in front of the dot at t[dot].
-func (s *scan) before(t []token, dot int) []token {
+func (s asker) before(t []token, dot int) []token {
 	start := dot
 	for start > 0 {
 		last := t[start-1]
@@ -126,7 +129,7 @@ func (s *scan) before(t []token, dot int) []token {
 }
 
 // classNames are the dotted names in the dictionary of a logging configuration.
-func (s *scan) classNames(t []token) []string {
+func (s asker) classNames(t []token) []string {
 	var out []string
 	for i := 0; i+2 < len(t); i++ {
 		if t[i].kind != stringToken || !s.is(t[i+1], ":") || t[i+2].kind != stringToken {
@@ -142,7 +145,7 @@ func (s *scan) classNames(t []token) []string {
 }
 
 // extensions are the literal names of "extensions=[…]".
-func (s *scan) extensions(t []token) []string {
+func (s asker) extensions(t []token) []string {
 	var out []string
 	for i := 0; i+2 < len(t); i++ {
 		if t[i].kind != nameToken || !s.is(t[i], "extensions") || !s.is(t[i+1], "=") || !s.is(t[i+2], "[") {
@@ -163,7 +166,7 @@ func (s *scan) extensions(t []token) []string {
 }
 
 // configuration notes a dictionary with the names of classes under its name.
-func (s *scan) configuration(name string, value []token, line int, b *block) {
+func (s asker) configuration(name string, value []token, line int, b *block) {
 	if len(value) < 8 || !s.is(value[0], "{") {
 		return
 	}
@@ -181,7 +184,7 @@ var features = names(`fastapi.Form fastapi.File fastapi.UploadFile fastapi.param
 var routes = names(`get post put patch delete head options api_route websocket`)
 
 // route notes whether the line is the decorator of a route.
-func (s *scan) route(t []token) {
+func (s asker) route(t []token) {
 	if s.src[t[0].start] == '@' && t[0].kind == opToken {
 		for i := 2; i+1 < len(t); i++ {
 			if s.is(t[i-1], ".") && routes[s.text(t[i])] && s.is(t[i+1], "(") {
@@ -194,7 +197,7 @@ func (s *scan) route(t []token) {
 }
 
 // uses notes the features that a signature or a field has.
-func (s *scan) uses(t []token, prefix string, b *block) {
+func (s asker) uses(t []token, prefix string, b *block) {
 	if !s.hasFeatures {
 		return
 	}
@@ -210,7 +213,7 @@ func (s *scan) uses(t []token, prefix string, b *block) {
 }
 
 // model says that a class is one of pydantic's by the names of its bases.
-func (s *scan) model(header []token) bool {
+func (s asker) model(header []token) bool {
 	return slices.ContainsFunc(header[min(1, len(header)):], func(t token) bool {
 		return t.kind == nameToken && (strings.HasSuffix(s.text(t), "Model") || strings.HasSuffix(s.text(t), "Settings"))
 	})

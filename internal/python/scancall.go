@@ -43,7 +43,7 @@ func (s *scan) call(t []token, i int, b *block) {
 		s.dynamic(t, i, name, b)
 		return
 	}
-	s.asks(t, i, b)
+	asker{s}.asks(t, i, b)
 	if !wanted[name] || len(s.out.Calls) >= maxFacts {
 		return
 	}

@@ -248,7 +248,7 @@ func (s *scan) assign(t []token) {
 	b := s.current()
 	top := b.isTop()
 	if b.model && b.function == 0 && len(t) > 2 && s.is(t[1], ":") {
-		s.uses(t[2:], "pydantic.", b)
+		asker{s}.uses(t[2:], "pydantic.", b)
 	}
 	if !top && s.seen&openMark == 0 {
 		return

@@ -57,10 +57,10 @@ func (s *scan) assigned(t []token, last int, b *block) {
 		}
 		return
 	case last == 1 && s.is(t[1], "="):
-		s.configuration(name, t[2:], int(t[0].line), b)
+		asker{s}.configuration(name, t[2:], int(t[0].line), b)
 		s.valueOf(name, t[2:], int(t[0].line))
 	case last > 2 && s.is(t[1], ":") && s.is(t[last], "="):
-		s.configuration(name, t[last+1:], int(t[0].line), b)
+		asker{s}.configuration(name, t[last+1:], int(t[0].line), b)
 		s.valueOf(name, t[last+1:], int(t[0].line))
 	case last > 2 && s.is(t[1], ".") && s.imported[name]:
 		if full, end := s.dotted(t, 0); end == last && s.is(t[last], "=") {

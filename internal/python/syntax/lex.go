@@ -1,7 +1,6 @@
 package syntax
 
 import (
-	"bytes"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -347,97 +346,7 @@ func isPrefix(p []byte) bool {
 }
 
 // digits reads digits with single underscores between.
-func (l *lexer) digits(is func(byte) bool, what string) bool {
-	start := l.pos
-	for l.pos < len(l.src) {
-		c := l.src[l.pos]
-		if c == '_' {
-			if l.pos+1 >= len(l.src) || !is(l.src[l.pos+1]) || what == "decimal" && l.pos == start {
-				fail(l.line, "invalid %s literal", what)
-			}
-		} else if !is(c) {
-			break
-		}
-		l.pos++
-	}
-	return l.pos > start
-}
-
-func (l *lexer) number() {
-	start := l.pos
-	if l.src[l.pos] == '0' && l.pos+1 < len(l.src) {
-		var is func(byte) bool
-		what := ""
-		switch l.src[l.pos+1] | 0x20 {
-		case 'x':
-			is, what = func(c byte) bool { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f' }, "hexadecimal"
-		case 'o':
-			is, what = func(c byte) bool { return c >= '0' && c <= '7' }, "octal"
-		case 'b':
-			is, what = func(c byte) bool { return c == '0' || c == '1' }, "binary"
-		}
-		if is != nil {
-			l.pos += 2
-			if !l.digits(is, what) || l.pos < len(l.src) && isDigit(l.src[l.pos]) {
-				fail(l.line, "invalid %s literal", what)
-			}
-			l.after(what)
-			return
-		}
-	}
-	whole := true
-	if l.src[l.pos] != '.' {
-		l.digits(isDigit, "decimal")
-	}
-	digits := l.src[start:l.pos]
-	if l.pos < len(l.src) && l.src[l.pos] == '.' {
-		whole = false
-		if l.pos++; l.pos < len(l.src) && isDigit(l.src[l.pos]) {
-			l.digits(isDigit, "decimal")
-		} else if l.pos < len(l.src) && l.src[l.pos] == '_' {
-			fail(l.line, "invalid decimal literal")
-		}
-	}
-	if l.pos+1 < len(l.src) && l.src[l.pos]|0x20 == 'e' {
-		p := l.pos + 1
-		if l.src[p] == '+' || l.src[p] == '-' {
-			p++
-		}
-		if p < len(l.src) && isDigit(l.src[p]) {
-			whole, l.pos = false, p
-			l.digits(isDigit, "decimal")
-		}
-	}
-	if l.pos < len(l.src) && l.src[l.pos]|0x20 == 'j' {
-		whole = false
-		l.pos++
-		l.after("imaginary")
-		return
-	}
-	if whole && len(digits) > 1 && digits[0] == '0' && strings.Trim(string(digits), "0_") != "" {
-		fail(l.line, "leading zeros in decimal integer literals are not permitted")
-	}
-	if whole && len(digits) > 4300 {
-		doubt(l.line, "a number of more than 4300 digits")
-	}
-	l.after("decimal")
-}
-
 // after sees that no letter follows a number; some keywords may.
-func (l *lexer) after(what string) {
-	if l.pos >= len(l.src) || !isLetter(l.src[l.pos]) {
-		return
-	}
-	for _, k := range []string{"and", "else", "for", "if", "in", "is", "not", "or"} {
-		if bytes.HasPrefix(l.src[l.pos:], []byte(k)) {
-			return
-		}
-	}
-	fail(l.line, "invalid %s literal", what)
-}
-
-var closers = map[byte]byte{')': '(', ']': '[', '}': '{'}
-
 func (l *lexer) operator(c byte) {
 	start := l.pos
 	next := func(i int) byte {
