@@ -1,7 +1,5 @@
 package syntax
 
-import "slices"
-
 // parser goes through the tokens of a text.
 type parser struct {
 	src       []byte
