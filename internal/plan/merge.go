@@ -75,7 +75,7 @@ func (m *merger) add(f *whittle.Fix) error {
 		if !ok {
 			have = m.edits[p.File]
 		}
-		edits, err := union(have, p.Edits)
+		edits, err := union(m.files[p.File], have, p.Edits)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.File, err)
 		}
@@ -92,14 +92,14 @@ func (m *merger) add(f *whittle.Fix) error {
 
 // union puts new edits among those that are there. Insertions at one place
 // stand in their order; one that is there already stands once.
-func union(have, more []whittle.Edit) ([]whittle.Edit, error) {
+func union(src []byte, have, more []whittle.Edit) ([]whittle.Edit, error) {
 	out := slices.Clone(have)
 	for _, e := range more {
 		if slices.Contains(have, e) {
 			continue
 		}
 		for _, h := range have {
-			if overlap(h.Span, e.Span) {
+			if overlap(h.Span, e.Span) || extendsRemoved(src, h, e) || extendsRemoved(src, e, h) {
 				return nil, errors.New("another fix changes the same place")
 			}
 		}
@@ -137,6 +137,16 @@ func reach(e whittle.Edit) int {
 // or one inserts within the other.
 func overlap(a, b whittle.Span) bool {
 	return a.Start < b.End && b.Start < a.End
+}
+
+// extendsRemoved says that one edit adds words to a command, or to a line, that
+// the other removes: they would become words of what is before it.
+func extendsRemoved(src []byte, words, removal whittle.Edit) bool {
+	at, gone := words.Span.Start, removal.Span
+	if words.Span.End != at || gone.End != at || gone.Start == gone.End || removal.New != "" || gone.End > len(src) {
+		return false
+	}
+	return reach(words) == 0 && reach(whittle.Edit{New: string(src[gone.Start:gone.End])}) > 0
 }
 
 // apply makes the edits of one file, and holds the result to what the kind of

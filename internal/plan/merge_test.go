@@ -72,6 +72,14 @@ func TestMerge(t *testing.T) {
 			insert(files, "word", "Dockerfile", "two", " \\\n  -q"),
 			insert(files, "append", "Dockerfile", "two", "; \\\n  four"),
 		}, map[string]string{"Dockerfile": "FROM a\n# why\nRUN one && two \\\n  -q \\\n  && three; \\\n  four\nCOPY x y\n"}, nil},
+		{"words of a command that another fix removes are in the way", []*whittle.Fix{
+			insert(files, "word", "Dockerfile", "two", " -q"),
+			fix(files, "remove", [3]string{"Dockerfile", " && two", ""}),
+		}, map[string]string{"Dockerfile": "FROM a\n# why\nRUN one && two -q\nCOPY x y\n"}, []int{1}},
+		{"a further command behind one that is removed", []*whittle.Fix{
+			fix(files, "remove", [3]string{"Dockerfile", " && two", ""}),
+			insert(files, "append", "Dockerfile", "two", " && three"),
+		}, map[string]string{"Dockerfile": "FROM a\n# why\nRUN one && three\nCOPY x y\n"}, nil},
 		{"a new file", []*whittle.Fix{fix(files, "a", [3]string{".dockerignore", "", ".git\n"})}, map[string]string{".dockerignore": ".git\n"}, nil},
 		{"what does not parse is in the way", []*whittle.Fix{fix(files, "a", [3]string{"Dockerfile", "COPY x y", "COPY x"})}, map[string]string{}, []int{0}},
 		{"what swallows a comment is in the way", []*whittle.Fix{fix(files, "a", [3]string{"Dockerfile", "FROM a", "FROM a\nRUN x \\"})}, map[string]string{}, []int{0}},

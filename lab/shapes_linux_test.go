@@ -1,0 +1,77 @@
+package lab
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"whittle"
+)
+
+// widest is how wide a forecast of pinned packages may be, in parts of the
+// image.
+const widest = 0.10
+
+// TestInstallShapes builds one project in every way to install it, forecasts
+// what its strategies and its fixes make of each, builds these too, and holds
+// every forecast to its own range: the truth is in it, and it is narrow, as all
+// versions are pinned.
+func TestInstallShapes(t *testing.T) {
+	if os.Getenv("WHITTLE_HEALTH") == "" {
+		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
+	}
+	h := newHealth(t)
+	archive, err := txtar.ParseFile("testdata/shapes.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	project := &txtar.Archive{}
+	var shapes []txtar.File
+	for _, f := range archive.Files {
+		if strings.HasPrefix(string(f.Data), "FROM ") {
+			shapes = append(shapes, f)
+		} else {
+			project.Files = append(project.Files, f)
+		}
+	}
+	for _, shape := range shapes {
+		t.Run(shape.Name, func(t *testing.T) {
+			dir := t.TempDir()
+			writeProject(t, h, &txtar.Archive{Files: append(project.Files[:len(project.Files):len(project.Files)], txtar.File{Name: "Dockerfile", Data: shape.Data})}, dir)
+			out, err := Forecast(t.Context(), savingEnv(h), ForecastOptions{StudyOptions: StudyOptions{Dir: dir, Quick: true, Offline: true}, Build: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			holdShape(t, filepath.Base(dir), out)
+		})
+	}
+}
+
+func holdShape(t *testing.T, name string, out *whittle.Forecasts) {
+	t.Helper()
+	t.Logf("%s: notes %q", name, out.Notes)
+	built := 0
+	for _, f := range out.Forecasts {
+		if f.Actual == nil {
+			t.Logf("%s: not built: %q %q", f.Strategy, f.Notes, f.Blocked)
+			continue
+		}
+		built++
+		t.Logf("%s: predicted %d (%d to %d), built %d, off by %d; %q", f.Strategy, f.Predicted, f.Low, f.High, *f.Actual, f.Predicted-*f.Actual, f.Notes)
+		if *f.Actual < f.Low || *f.Actual > f.High {
+			for _, p := range f.Parts {
+				t.Logf("    %-28s %11d (%d to %d) %s", p.Name, p.Bytes, p.Low, p.High, p.Source)
+			}
+			t.Errorf("%s: predicted %d to %d, built %d\n%s", f.Strategy, f.Low, f.High, *f.Actual, f.Dockerfile)
+		}
+		if width := float64(f.High - f.Low); width > widest*float64(*f.Actual) {
+			t.Errorf("%s: the range %d to %d is wider than %.0f %% of %d", f.Strategy, f.Low, f.High, 100*widest, *f.Actual)
+		}
+	}
+	if built < 2 {
+		t.Errorf("%d forecasts were built", built)
+	}
+}
