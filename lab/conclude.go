@@ -38,7 +38,11 @@ func (s *study) conclude(ctx context.Context, out *whittle.Study) error {
 		}
 		if first {
 			first = false
-			f, err := w.forecast(ctx, v, x)
+			c, err := w.countedOn(ctx, v, x, false)
+			if err != nil {
+				return err
+			}
+			f, err := w.forecast(ctx, v, x, c)
 			if err != nil {
 				return err
 			}
@@ -68,7 +72,7 @@ func (p *prover) study(ctx context.Context, out *whittle.Study) error {
 		return err
 	}
 	out.Repair = r
-	generated, err := p.strategies(ctx, out)
+	generated, err := p.strategies(ctx, out, &counted{state: p.state})
 	if err != nil {
 		return err
 	}
@@ -85,11 +89,10 @@ func (p *prover) study(ctx context.Context, out *whittle.Study) error {
 // strategies builds the forecasts' Dockerfiles on top of the project as the
 // fixes have left it, and notes how large the images truly are. One that does
 // not build is a note, not an error.
-func (p *prover) strategies(ctx context.Context, out *whittle.Study) (map[string]*trial, error) {
-	made := map[string]*trial{}
+func (p *prover) strategies(ctx context.Context, out *whittle.Study, c *counted) (map[string]*trial, error) {
 	base := p.runs(out.Variants)
 	if base == "" {
-		return made, nil
+		return map[string]*trial{}, nil
 	}
 	var from project.Variant
 	for _, v := range p.project.Variants {
@@ -101,7 +104,7 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study) (map[string
 	if err != nil {
 		return nil, err
 	}
-	forecasts, err := p.forecast(ctx, from, x)
+	forecasts, err := p.forecast(ctx, from, x, c)
 	if err != nil {
 		return nil, err
 	}
@@ -111,12 +114,19 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study) (map[string
 			out.Forecasts = append(out.Forecasts, f)
 		}
 	}
-	for i := range out.Forecasts {
-		f := &out.Forecasts[i]
+	return p.buildAll(ctx, from, out.Forecasts, c.state)
+}
+
+// buildAll builds what can be built of some forecasts, and notes how large it
+// truly is.
+func (p *prover) buildAll(ctx context.Context, from project.Variant, forecasts []whittle.Forecast, s state) (map[string]*trial, error) {
+	made := map[string]*trial{}
+	for i := range forecasts {
+		f := &forecasts[i]
 		if f.Dockerfile == "" || len(f.Blocked) > 0 || f.Actual != nil {
 			continue
 		}
-		t, err := p.strategy(ctx, from, f)
+		t, err := p.strategy(ctx, from, f, s)
 		if err != nil {
 			return nil, err
 		}
@@ -163,15 +173,15 @@ func (p *prover) foreseen(before []whittle.Forecast) []whittle.Forecast {
 }
 
 // strategy builds one generated Dockerfile.
-func (p *prover) strategy(ctx context.Context, from project.Variant, f *whittle.Forecast) (*trial, error) {
+func (p *prover) strategy(ctx context.Context, from project.Variant, f *whittle.Forecast, s state) (*trial, error) {
 	v := project.Variant{Name: f.Strategy, Dockerfile: "Dockerfile." + f.Strategy, Platform: from.Platform, Args: from.Args}
 	if slices.Contains(p.dockerfiles(), v.Dockerfile) {
 		v.Dockerfile = "Dockerfile.whittle-" + f.Strategy
 	}
 	if f.Strategy == fixedStrategy {
-		v.Target = from.Target
+		v.Target, v.Dockerfile = from.Target, from.Dockerfile
 	}
-	return p.try(ctx, v, p.state.with(map[string][]byte{v.Dockerfile: []byte(f.Dockerfile)}))
+	return p.try(ctx, v, s.with(map[string][]byte{v.Dockerfile: []byte(f.Dockerfile)}))
 }
 
 // runs is the first variant whose image works as the fixes have left it, else
@@ -267,6 +277,7 @@ func Forecast(ctx context.Context, env *Env, o ForecastOptions) (*whittle.Foreca
 		return nil, err
 	}
 	defer w.close()
+	w.risk = o.Risk
 	p := newProver(w, nil, whittle.RiskLow, nil)
 	defer p.close()
 	for _, v := range s.project.Variants {
@@ -277,16 +288,15 @@ func Forecast(ctx context.Context, env *Env, o ForecastOptions) (*whittle.Foreca
 		if !ok {
 			continue
 		}
-		out, err := w.forecast(ctx, v, x)
-		if err != nil || !o.Build {
-			return out, err
-		}
-		study := &whittle.Study{Variants: s.variants}
-		if _, err := p.strategies(ctx, study); err != nil {
+		c, err := w.countedOn(ctx, v, x, o.Build)
+		if err != nil {
 			return nil, err
 		}
-		out.Forecasts = study.Forecasts
-		return out, nil
+		out, err := w.forecast(ctx, v, x, c)
+		if err == nil && o.Build {
+			_, err = p.buildAll(ctx, v, out.Forecasts, c.state)
+		}
+		return out, err
 	}
 	return nil, s.nothingBuilt()
 }
@@ -297,9 +307,10 @@ func (s *study) nothingBuilt() error {
 		"see the logs in "+s.out.path("logs"))
 }
 
-// forecast says how large other ways of making a variant's image would be.
-func (w *workshop) forecast(ctx context.Context, v project.Variant, x advised) (*whittle.Forecasts, error) {
-	in, notes, err := w.forecastInput(ctx, v, x)
+// forecast says how large other ways of making a variant's image would be, with
+// the fixes that are counted on.
+func (w *workshop) forecast(ctx context.Context, v project.Variant, x advised, c *counted) (*whittle.Forecasts, error) {
+	in, notes, err := w.forecastInput(ctx, v, x, c)
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,8 @@
 package lab
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -10,28 +10,57 @@ import (
 
 	"whittle"
 	"whittle/internal/dockerfile"
-	"whittle/internal/ledger"
 	"whittle/internal/plan"
 	"whittle/internal/project"
 	"whittle/internal/python"
 )
 
-// forecastInput is what is known of a variant's image and its project.
-func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advised) (in *plan.Project, notes []string, err error) {
-	in = &plan.Project{Name: w.project.Name, Variant: v.Name, Dockerfile: x.pass.Dockerfile, Target: v.Target, Declared: x.pass.Declared,
-		Ledger: x.pass.Ledger, Steps: x.pass.Steps, Root: x.pass.Root, Graph: x.pass.Graph, Env: x.environment,
-		Clean: plan.Cleanup{Bytecode: true, Tests: true, KeepTests: x.pass.ImportedTests()}}
-	if in.Context, err = sentFiles(w.dir, x.pass.Ignore); err != nil {
+// forecastInput is what is known of a variant's image and of its project as the
+// fixes that are counted on leave it.
+func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advised, c *counted) (in *plan.Project, notes []string, err error) {
+	in = &plan.Project{Name: w.project.Name, Variant: v.Name, Target: v.Target,
+		Ledger: x.pass.Ledger, Root: x.pass.Root, Graph: x.pass.Graph, Env: x.environment,
+		Clean: plan.Cleanup{Bytecode: true, Tests: true, KeepTests: x.pass.ImportedTests()}, Fixed: c.text, Saving: c.saving}
+	r, err := w.requiredIn(v, x, c.state)
+	if err != nil {
 		return nil, nil, err
 	}
-	if in.Texts, err = requirementTexts(w.dir, x.pass.Declared); err != nil {
+	if err := w.lay(x.trial.state); err != nil {
 		return nil, nil, err
 	}
-	if in.Fixed, in.Saving, err = w.fixedText(v, x); err != nil {
+	if in.Before, err = sentFiles(w.dir, x.pass.Ignore); err != nil {
 		return nil, nil, err
 	}
-	notes = w.otherBases(ctx, in, x)
-	return in, notes, ctx.Err()
+	next, err := w.declaredIn(v, c.state)
+	if err != nil {
+		return nil, nil, err
+	}
+	in.Declared, in.Dockerfile = next.declared, next.dockerfile
+	if x.pass.Declared == nil {
+		in.Declared = nil
+	}
+	in.Steps = moved(x.pass.Steps, x.pass.Dockerfile, next.dockerfile, c.edits)
+	ignore, err := dockerfile.LoadIgnore(w.dir, filepath.Join(w.dir, filepath.FromSlash(v.Dockerfile)))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
+	}
+	in.Ignored = ignore.Ignore
+	if in.Context, err = sentFiles(w.dir, ignore); err != nil {
+		return nil, nil, err
+	}
+	if in.Texts, err = requirementTexts(w.dir, in.Declared); err != nil {
+		return nil, nil, err
+	}
+	notes = append(notes, c.notes...)
+	in.Removed = map[string]bool{}
+	for _, i := range r.removed {
+		in.Removed[x.pass.Graph.Distributions[i].Name] = true
+	}
+	var known bool
+	if in.Added, known = x.weights(ctx, w.env, r, in.Clean); !known {
+		notes = append(notes, "no sizes are known of what the fixes add: "+strings.Join(r.added, ", "))
+	}
+	return in, append(notes, w.otherBases(ctx, in, x, r.added)...), ctx.Err()
 }
 
 // sentFiles are the sizes of the files that a build gets, by path.
@@ -79,31 +108,4 @@ func requirementTexts(dir string, declared *python.Declared) (map[string][]byte,
 		out[name] = text
 	}
 	return out, nil
-}
-
-// fixedText is a variant's Dockerfile with all fixes up to the workshop's risk,
-// and what they save together. Where no proof makes the others, only those
-// count that change nothing but the Dockerfile.
-func (w *workshop) fixedText(v project.Variant, x advised) ([]byte, whittle.Saving, error) {
-	var fixes []*whittle.Fix
-	var changes []whittle.LayerChange
-	for _, f := range x.findings {
-		if f.Fix != nil && w.reachable(f.Fix) && within(f.Risk, cmp.Or(w.risk, whittle.RiskLow)) && (w.risk != "" || touchesOnly(f.Fix, v.Dockerfile)) {
-			fixes, changes = append(fixes, f.Fix), append(changes, f.Change)
-		}
-	}
-	files, err := w.files(x.trial.state, fixes)
-	if err != nil {
-		return nil, whittle.Saving{}, err
-	}
-	out, conflicts, err := plan.Merge(files, w.dockerfiles(), fixes)
-	if err != nil {
-		return nil, whittle.Saving{}, err
-	}
-	for i := len(conflicts) - 1; i >= 0; i-- {
-		n := conflicts[i].Fix
-		changes = append(changes[:n], changes[n+1:]...)
-	}
-	saving, err := ledger.Saving(x.pass.Indexes, changes...)
-	return out[v.Dockerfile], saving, err
 }

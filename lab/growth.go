@@ -12,25 +12,37 @@ import (
 // growth is how many bytes installing some requirements adds to an image, by
 // the package index: with bytecode at the most, without at the least.
 func (x *examined) growth(ctx context.Context, env *Env, requirements []string) (low, high int64, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+	defer cancel()
+	there := x.installedBut(nil)
+	_, in, ok := x.resolve(ctx, env, requirements, there)
+	if !ok {
+		return 0, 0, false
+	}
+	for _, p := range in.Parts {
+		if there[p.Name] == "" {
+			low += p.Low - p.Bytecode
+			high += p.High
+		}
+	}
+	return max(low, 0), high, true
+}
+
+// resolve asks the package index for requirements beside what is there already,
+// by name and version; ok is false where no index says it.
+func (x *examined) resolve(ctx context.Context, env *Env, requirements []string, there map[string]string) (*plan.Resolution, *plan.Installation, bool) {
 	found := python.Interpreters(x.pass.Root)
 	if len(found) == 0 || env.Packages == nil {
-		return 0, 0, false
+		return nil, nil, false
 	}
 	wanted := make([]python.Requirement, len(requirements))
 	for i, text := range requirements {
 		var err error
 		if wanted[i], err = python.ParseRequirement(text); err != nil {
-			return 0, 0, false
+			return nil, nil, false
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
-	defer cancel()
-	o := plan.ResolveOptions{Target: x.target(found[0]), Env: x.environment, Prefer: map[string]string{}}
-	for i := range x.pass.Graph.Distributions {
-		if d := &x.pass.Graph.Distributions[i]; d.VendoredBy == "" {
-			o.Prefer[d.Name] = d.Version
-		}
-	}
+	o := plan.ResolveOptions{Target: x.target(found[0]), Env: x.environment, Prefer: there}
 	if x.pass.Declared != nil {
 		for _, d := range x.pass.Declared.Dependencies {
 			if d.Kind == python.Constraint {
@@ -40,19 +52,10 @@ func (x *examined) growth(ctx context.Context, env *Env, requirements []string) 
 	}
 	res, err := plan.Resolve(ctx, env.Packages, wanted, o)
 	if err != nil {
-		return 0, 0, false
+		return nil, nil, false
 	}
 	in, err := plan.Installed(ctx, env.Packages, res, plan.InstallOptions{})
-	if err != nil {
-		return 0, 0, false
-	}
-	for _, p := range in.Parts {
-		if _, there := o.Prefer[p.Name]; !there {
-			low += p.Low - p.Bytecode
-			high += p.High
-		}
-	}
-	return max(low, 0), high, true
+	return res, in, err == nil
 }
 
 // target is what wheels must fit in an image. Its C library is taken to be a

@@ -28,11 +28,12 @@ type Fetcher interface {
 // maxOSIndex bounds an index of OS packages in bytes, uncompressed.
 const maxOSIndex = 256 << 20
 
-// otherBases adds what is known of images on other bases. What cannot be had
+// otherBases adds what is known of images on other bases, with the requirements
+// that fixes add. What cannot be had
 // of an index is said in notes: a forecast goes without it.
-func (w *workshop) otherBases(ctx context.Context, in *plan.Project, x advised) (notes []string) {
+func (w *workshop) otherBases(ctx context.Context, in *plan.Project, x advised, added []string) (notes []string) {
 	var err error
-	if in.Alpine, err = w.alpine(ctx, in, x); err != nil {
+	if in.Alpine, err = w.alpine(ctx, in, x, added); err != nil {
 		notes = append(notes, "packages on Alpine: "+oneLine(err.Error()))
 	}
 	if in.Distroless, err = w.distroless(ctx, x); err != nil {
@@ -45,7 +46,7 @@ func (w *workshop) otherBases(ctx context.Context, in *plan.Project, x advised) 
 const muslMajor, muslMinor = 1, 2
 
 // alpine resolves what is installed for musl, in the same versions.
-func (w *workshop) alpine(ctx context.Context, in *plan.Project, x advised) (*plan.AlpineBase, error) {
+func (w *workshop) alpine(ctx context.Context, in *plan.Project, x advised, added []string) (*plan.AlpineBase, error) {
 	found := python.Interpreters(x.pass.Root)
 	if w.env.Packages == nil || len(found) == 0 {
 		return nil, nil
@@ -55,11 +56,18 @@ func (w *workshop) alpine(ctx context.Context, in *plan.Project, x advised) (*pl
 	var wants []python.Requirement
 	for i := range in.Graph.Distributions {
 		d := &in.Graph.Distributions[i]
-		if d.Local || d.Editable || d.VendoredBy != "" || d.Version == "" || o.Locked[d.Name] != "" || slices.Contains(baseTools, d.Name) {
+		if d.Local || d.Editable || d.VendoredBy != "" || in.Removed[d.Name] || d.Version == "" || o.Locked[d.Name] != "" || slices.Contains(baseTools, d.Name) {
 			continue
 		}
 		o.Locked[d.Name] = d.Version
 		wants = append(wants, python.Requirement{Name: d.Name})
+	}
+	for _, text := range added {
+		r, err := python.ParseRequirement(text)
+		if err != nil {
+			return nil, err
+		}
+		wants = append(wants, r)
 	}
 	w.env.progress().Step("asking the package index what there is for musl")
 	ctx, cancel := context.WithTimeout(ctx, resolvePatience)

@@ -49,6 +49,9 @@ type candidate struct {
 	own    bool
 	status string
 	reason string
+	// shared is what it does to the images of variants that do not show what it
+	// is for and install from the files that it changes.
+	shared map[string]whittle.LayerChange
 }
 
 func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.Context, whittle.Finding) (bool, error)) *prover {
@@ -132,6 +135,9 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 	}
 	if cands, err = p.asked(ctx, inTurn(cands)); err != nil || len(cands) == 0 {
 		return true, err // what is not wanted is not asked again
+	}
+	if err := p.shareAll(ctx, cands); err != nil {
+		return false, err
 	}
 	accepted, err := p.settleRound(ctx, cands)
 	if err != nil {
@@ -400,7 +406,8 @@ func (p *prover) note(round int, variant string, accepted []*candidate, was, is 
 	r := whittle.VerifiedRound{Round: round, Variant: variant}
 	changes := p.changesOf(variant, accepted)
 	for _, c := range accepted {
-		if _, ok := c.prints[variant]; ok {
+		_, touched := c.shared[variant]
+		if _, ok := c.prints[variant]; ok || touched {
 			r.Rules = append(r.Rules, c.finding.Rule)
 		}
 	}

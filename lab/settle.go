@@ -230,12 +230,15 @@ func (p *prover) saves(accepted, cands []*candidate, variants []project.Variant,
 	return fmt.Sprintf("together they save %s of the %s that were foreseen", whittle.Bytes(saved), whittle.Bytes(foreseen)), nil
 }
 
-// changesOf are what some fixes do to a variant's layers.
+// changesOf are what some fixes do to a variant's layers, whether its image
+// shows what they are for or not.
 func (p *prover) changesOf(variant string, cands []*candidate) []whittle.LayerChange {
 	var out []whittle.LayerChange
 	for _, c := range cands {
 		if f := p.findingOf(variant, c); f != nil {
 			out = append(out, f.Change)
+		} else if change, ok := c.shared[variant]; ok {
+			out = append(out, change)
 		}
 	}
 	return out

@@ -9,6 +9,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"whittle"
+	"whittle/internal/pypi"
 )
 
 // widest is how wide a forecast of pinned packages may be, in parts of the
@@ -73,5 +74,33 @@ func holdShape(t *testing.T, name string, out *whittle.Forecasts) {
 	}
 	if built < 2 {
 		t.Errorf("%d forecasts were built", built)
+	}
+}
+
+// TestForecastFixes: what is forecast of a project that does not run counts on
+// the fixes that make it run: the packages that they add are in the sizes, and
+// those that they remove are not.
+func TestForecastFixes(t *testing.T) {
+	if os.Getenv("WHITTLE_HEALTH") == "" {
+		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
+	}
+	h := newHealth(t)
+	archive, err := txtar.ParseFile("testdata/seedlike.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	writeProject(t, h, archive, dir)
+	env := savingEnv(h)
+	env.Packages = pypi.Open(pypi.Options{CacheDir: t.TempDir()})
+	out, err := Forecast(t.Context(), env, ForecastOptions{StudyOptions: StudyOptions{Dir: dir, Quick: true, Offline: true, Risk: whittle.RiskMedium}, Build: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	holdShape(t, "seedlike", out)
+	for _, want := range []string{"declare rich", "remove networkx"} {
+		if !strings.Contains(strings.Join(out.Notes, "\n"), want) {
+			t.Errorf("%q is not said to be counted on: %q", want, out.Notes)
+		}
 	}
 }

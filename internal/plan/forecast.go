@@ -23,8 +23,11 @@ type Project struct {
 	// Declared is what the project's files say that it needs.
 	Declared *python.Declared
 	// Context has the files that a build gets, by their paths, with their sizes
-	// in bytes.
-	Context map[string]int64
+	// in bytes; Before what the measured image's build got, nil where that is
+	// the same. Ignored says whether a further file would be left out, nil where
+	// that is not known.
+	Context, Before map[string]int64
+	Ignored         func(name string) bool
 
 	// Texts are the project's requirements files by their paths.
 	Texts map[string][]byte
@@ -41,8 +44,14 @@ type Project struct {
 
 	// Clean is what strategies leave out of the packages.
 	Clean Cleanup
-	// Fixed is the Dockerfile with all fixes that have one, nil where there are
-	// none; Saving is what they save together.
+	// Added are the distributions that fixes of the requirements bring and that
+	// the measured image does not have, Removed those of the image that they
+	// take away, by name. Dockerfile, Declared, Context and Texts are the
+	// project's with these fixes.
+	Added   []Weight
+	Removed map[string]bool
+	// Fixed is the Dockerfile with all fixes, nil where there are none; Saving is
+	// what they save together.
 	Fixed  []byte
 	Saving whittle.Saving
 
@@ -171,7 +180,7 @@ func (a *account) measure() {
 		for _, f := range d.Files {
 			owned[f] = true
 		}
-		if d.Site != a.site || d.VendoredBy != "" || a.isBase(nodes, d.Record) || d.Name == "pip" && a.recipe.venv() != "" {
+		if d.Site != a.site || d.VendoredBy != "" || a.Removed[d.Name] || a.isBase(nodes, d.Record) || d.Name == "pip" && a.recipe.venv() != "" {
 			continue // the generated environments have no pip
 		}
 		in := installed{index: i, name: d.Name, version: d.Version, pure: isPure(d)}

@@ -132,11 +132,18 @@ func (a *account) made(skip func(s *step) bool) (application, other int64) {
 		if ok && len(s.mixed(true)) > 0 {
 			other += a.beside[layer]
 		}
+		sources, context := fromContext(s.in)
+		if !ok && context && s.role == keeps && !(skip != nil && skip(s)) {
+			application += contextBytes(a.Context, sources) // a fix copies it
+		}
 		if !ok || s.role != keeps && s.role != building || skip != nil && skip(s) {
 			continue
 		}
-		if _, context := fromContext(s.in); context {
+		if context {
 			application += a.Ledger.Layers[layer].Unpacked
+			if a.Before != nil {
+				application += contextBytes(a.Context, sources) - contextBytes(a.Before, sources)
+			}
 		} else {
 			other += a.Ledger.Layers[layer].Unpacked
 		}
@@ -144,9 +151,9 @@ func (a *account) made(skip func(s *step) bool) (application, other int64) {
 	return application, other
 }
 
-// contextBytes are the files of the context that an instruction copies.
-func (a *account) contextBytes(sources []string) (sum int64) {
-	for name, size := range a.Context {
+// contextBytes are the files of a build context that an instruction copies.
+func contextBytes(context map[string]int64, sources []string) (sum int64) {
+	for name, size := range context {
 		if slices.ContainsFunc(sources, func(src string) bool { return selects(src, name) }) {
 			sum += size
 		}

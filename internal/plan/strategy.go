@@ -67,8 +67,9 @@ func (p *Project) originalFixed() (*whittle.Forecast, error) {
 	f := &whittle.Forecast{Strategy: "original-fixed", Title: "the original Dockerfile with all fixes"}
 	s := sizes{f}
 	s.exact("the image", p.Ledger.Sum().Unpacked, "measured in "+p.Variant)
-	likely := (p.Saving.Low + p.Saving.High) / 2
-	s.between("the fixes", -p.Saving.High, -likely, -p.Saving.Low, "replayed on the layers of "+p.Variant)
+	saving, lines := p.fixed(), int64(len(p.Added)+len(p.Removed))*metadataLine
+	likely := (saving.Low + saving.High) / 2
+	s.between("the fixes", -saving.High-lines, -likely, -saving.Low+lines, "replayed on the layers of "+p.Variant)
 	if err := parses(string(p.Fixed)); err != nil {
 		return f, err
 	}
@@ -140,11 +141,12 @@ func (a *account) singleStage() (*whittle.Forecast, error) {
 	}
 	f, s := a.forecast(name, "one stage that installs and cleans up in one RUN")
 	a.addPackages(s, nil)
+	a.addChanges(s, true)
 	a.addMade(s, func(st *step) bool { return st.role == building })
 	var copied int64
 	for _, st := range a.recipe.before {
 		if sources, ok := fromContext(st.in); ok {
-			copied += a.contextBytes(sources)
+			copied += contextBytes(a.Context, sources)
 		}
 	}
 	s.exact("what is installed from", copied, "the build context")
@@ -165,6 +167,7 @@ func (a *account) slimVenv() (*whittle.Forecast, error) {
 	}
 	f, s := a.forecast(name, "two stages, of which the image gets a virtual environment without pip")
 	a.addPackages(s, a.wanted())
+	a.addChanges(s, true)
 	a.addMade(s, func(st *step) bool { return st.role == building && !a.recipe.two() })
 	a.addVenv(s)
 	t := a.twoStage("Two stages: the builder installs into a virtual environment, the image gets it and the application only.")
@@ -219,6 +222,7 @@ func (a *account) finish(f *whittle.Forecast, text func() (string, error), d des
 		return f, err
 	}
 	f.Dockerfile = out
+	a.addItself(sizes{f})
 	return f, nil
 }
 

@@ -49,6 +49,9 @@ func (a *account) alpine() (*whittle.Forecast, error) {
 	}
 	s.between("base image", low, n, high, source)
 	compile, impossible := a.addMusl(s, known)
+	if len(known.Weights) == 0 {
+		a.addChanges(s, true) // else they were resolved with the others
+	}
 	a.addMade(s, func(st *step) bool { return st.in.Keyword == "RUN" })
 	tr := &alpineText{known: known}
 	t := a.twoStage("On Alpine: every package has a wheel for musl, or is compiled in the builder.")

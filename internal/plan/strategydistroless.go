@@ -47,6 +47,7 @@ func (a *account) distroless() (*whittle.Forecast, error) {
 	s.between("certificates and accounts", 200_000, 225_000, 260_000, "ca-certificates")
 	if a.recipe.install != nil {
 		a.addPackages(s, a.wanted())
+		a.addChanges(s, true)
 		a.addVenv(s)
 	}
 	a.addMade(s, func(st *step) bool { return st.in.Keyword == "RUN" })

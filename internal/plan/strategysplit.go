@@ -16,6 +16,13 @@ func (a *account) split(extra string) (*whittle.Forecast, error) {
 	f, s := a.forecast("split-"+extra, fmt.Sprintf("an image of its own for the extra %s", extra))
 	have, lacking := a.neededBy([]string{extra})
 	a.addPackages(s, have)
+	asked := slices.ContainsFunc(a.Added, func(w Weight) bool { return slices.Contains(lacking, w.Name) })
+	a.addChanges(s, asked)
+	if asked {
+		lacking = slices.DeleteFunc(lacking, func(name string) bool {
+			return slices.ContainsFunc(a.Added, func(w Weight) bool { return w.Name == name })
+		})
+	}
 	lacking = a.addWeights(s, a.Extras[extra], have, lacking)
 	a.addMade(s, func(st *step) bool { return st.role == building && !a.recipe.two() })
 	a.addVenv(s)

@@ -1,0 +1,43 @@
+package rule
+
+import (
+	"slices"
+
+	"whittle"
+	"whittle/internal/python"
+)
+
+// Installs are the declared dependencies that the Dockerfile installs, by the
+// commands of all its stages.
+func Installs(p *Pass) []python.Dependency {
+	sources := p.installSources()
+	var out []python.Dependency
+	for _, d := range p.declarations() {
+		if p.installsPlace(sources, d) {
+			out = append(out, *d)
+		}
+	}
+	return out
+}
+
+// Freed are the positions of the distributions that nothing needs any more when
+// the project does not ask for some of them.
+func Freed(p *Pass, names []string) []int {
+	if p.Graph == nil {
+		return nil
+	}
+	var gone []int
+	for _, name := range names {
+		if i, ok := p.Graph.Find(name); ok && !slices.Contains(gone, i) {
+			gone = append(gone, i)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	return p.Graph.Frees(p.asked(), gone...)
+}
+
+// Without is what the layers do not have when some distributions are not
+// installed.
+func Without(p *Pass, dists []int) whittle.LayerChange { return p.remove(p.contents(dists)) }
