@@ -175,12 +175,13 @@ func (a *account) measure() {
 	}
 	a.site = a.busiestSite(nodes)
 	owned := map[string]bool{}
+	unneededPip := a.recipe.venv() != "" && !a.needsPip()
 	for i := range a.Graph.Distributions {
 		d := &a.Graph.Distributions[i]
 		for _, f := range d.Files {
 			owned[f] = true
 		}
-		if d.Site != a.site || d.VendoredBy != "" || a.Removed[d.Name] || a.isBase(nodes, d.Record) || d.Name == "pip" && a.recipe.venv() != "" {
+		if d.Site != a.site || d.VendoredBy != "" || a.Removed[d.Name] || a.isBase(nodes, d.Record) || d.Name == "pip" && unneededPip {
 			continue // the generated environments have no pip
 		}
 		in := installed{index: i, name: d.Name, version: d.Version, pure: isPure(d)}
@@ -204,6 +205,15 @@ func (a *account) measure() {
 			a.beside[n.Layer] += a.Ledger.Items[n.Item].Bytes
 		}
 	}
+}
+
+// needsPip says that something installed requires pip, besides what installs.
+func (a *account) needsPip() bool {
+	pip, ok := a.Graph.Find("pip")
+	tools := a.tools()
+	return ok && slices.ContainsFunc(a.Graph.Edges, func(e python.Edge) bool {
+		return e.To == pip && e.From >= 0 && !slices.Contains(tools, a.Graph.Distributions[e.From].Name)
+	})
 }
 
 // busiestSite is the folder that the Dockerfile installs most distributions

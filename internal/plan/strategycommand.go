@@ -278,7 +278,8 @@ func allTools(asked []string) bool {
 		if i := strings.IndexAny(w, "=<>~![; "); i >= 0 {
 			name = w[:i]
 		}
-		if !slices.Contains([]string{"pip", "setuptools", "wheel", "uv", "poetry", "poetry-core", "poetry-plugin-export", "build", "hatch", "hatchling", "virtualenv"}, name) {
+		if !slices.Contains([]string{"pip", "setuptools", "wheel", "uv", "poetry", "poetry-core", "poetry-plugin-export", "build", "hatch", "hatchling", "virtualenv",
+			"pip-tools", "pdm", "pipenv"}, name) {
 			return false
 		}
 	}

@@ -17,7 +17,8 @@ func pythonBytecode() Rule {
 		Text: `pip compiles what it installs, and an interpreter that may write does the same with all that it imports: a RUN that only
 calls pip leaves the bytecode of the standard library and of pip itself in its layer. The sources are all that a program needs; without
 bytecode each start compiles what it imports, in memory where it may not write. "pip install --no-compile" leaves the first kind out,
-PYTHONDONTWRITEBYTECODE=1 in the stage the second. Bytecode whose source is gone, or that another version wrote, is never read.`,
+PYTHONDONTWRITEBYTECODE=1 in the stage the second. As every start is slower then, there is a fix only where at least 1 % of the image's bytes
+is certain to go. Bytecode whose source is gone, or that another version wrote, is never read.`,
 		Before: "RUN pip install pandas\n",
 		After:  "ENV PYTHONDONTWRITEBYTECODE=1\nRUN pip install --no-compile pandas\n",
 		Run:    findBytecode,
@@ -129,6 +130,15 @@ func interpreterVersion(at string) (string, bool) {
 	return "3" + v, true
 }
 
+// worthSlower says that a saving is worth a slower start: a hundredth of the
+// image's bytes at least.
+func worthSlower(p *Pass, certain int64) bool {
+	return certain*100 >= p.Ledger.Sum().Unpacked
+}
+
+// leaveIt is the advice about bytecode that is not.
+const leaveIt = "leave it: it is under 1 % of the image, and every start would be slower"
+
 const slowStart = "each start compiles what it imports, and keeps it only where it may write beside the sources"
 
 // compiledBytecode states what installers wrote.
@@ -184,6 +194,9 @@ func (p *Pass) compiledBytecode(items []int) []whittle.Finding {
 		f.Change.Shrink = records
 		f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, Bytes: lines, Files: len(records), What: "the lines of RECORD that name it"})
 		f.Change.Plus = unsure // what runs later imports some of it, and compiles that
+		if !worthSlower(p, p.bytes(mine) + lines - unsure) {
+			f.Fix, f.Advice = nil, leaveIt
+		}
 		out = append(out, f)
 	}
 	if p.bytes(rest) >= small {
@@ -262,6 +275,10 @@ func (p *Pass) writtenBytecode(items []int) []whittle.Finding {
 	}
 	stages, ok := p.writers(items)
 	if !ok {
+		return []whittle.Finding{f}
+	}
+	if !worthSlower(p, p.bytes(items)) {
+		f.Advice = leaveIt
 		return []whittle.Finding{f}
 	}
 	var edits []whittle.Edit
