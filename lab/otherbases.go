@@ -59,6 +59,9 @@ func (w *workshop) alpine(ctx context.Context, in *plan.Project, x advised, adde
 		if d.Local || d.Editable || d.VendoredBy != "" || in.Removed[d.Name] || d.Version == "" || o.Locked[d.Name] != "" || slices.Contains(baseTools, d.Name) {
 			continue
 		}
+		if in.Declared != nil && d.Name == python.Normalize(in.Declared.Name) {
+			continue
+		}
 		o.Locked[d.Name] = d.Version
 		wants = append(wants, python.Requirement{Name: d.Name})
 	}

@@ -3,6 +3,7 @@ package lab
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,7 +86,7 @@ func TestForecastFixes(t *testing.T) {
 		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
 	}
 	h := newHealth(t)
-	archive, err := txtar.ParseFile("testdata/seedlike.txtar")
+	archive, err := txtar.ParseFile("testdata/fixes.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,10 +98,45 @@ func TestForecastFixes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	holdShape(t, "seedlike", out)
-	for _, want := range []string{"declare rich", "remove networkx"} {
+	holdShape(t, "fixes", out)
+	for _, want := range []string{"declare rich", "remove jmespath"} {
 		if !strings.Contains(strings.Join(out.Notes, "\n"), want) {
 			t.Errorf("%q is not said to be counted on: %q", want, out.Notes)
 		}
+	}
+}
+
+// TestSharedFix: a fix of the project's requirements is predicted for every
+// variant that installs from them, for one whose image does not run and shows
+// nothing of it too.
+func TestSharedFix(t *testing.T) {
+	if os.Getenv("WHITTLE_HEALTH") == "" {
+		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
+	}
+	h := newHealth(t)
+	archive, err := txtar.ParseFile("testdata/fixes.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	writeProject(t, h, archive, dir)
+	env := savingEnv(h)
+	env.Packages = pypi.Open(pypi.Options{CacheDir: t.TempDir()})
+	r, err := Fix(t.Context(), env, FixOptions{StudyOptions: StudyOptions{Dir: dir, Quick: true, Offline: true, Risk: whittle.RiskMedium}, Verify: true,
+		Rules: []string{"misplaced-dependency", "unused-dependency"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := map[string][]string{}
+	for _, round := range r.Verified.Rounds {
+		t.Logf("%+v", round)
+		rules[round.Variant] = append(rules[round.Variant], round.Rules...)
+		const metadata = 300 // a line of the project's own for each requirement
+		if round.Saved < round.Predicted.Low-metadata || round.Saved > round.Predicted.High+metadata {
+			t.Errorf("%+v: the truth is outside", round)
+		}
+	}
+	if len(rules["builder"]) == 0 || !slices.Contains(rules["builder"], "misplaced-dependency") {
+		t.Errorf("nothing is predicted for the variant that does not run: %q", rules)
 	}
 }

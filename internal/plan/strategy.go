@@ -111,8 +111,12 @@ func (a *account) addMade(s sizes, skip func(*step) bool) {
 }
 
 // addVenv adds what a virtual environment has besides packages: pyvenv.cfg and
-// the scripts that activate it, as CPython 3.11 to 3.14 write them.
+// the scripts that activate it, as CPython 3.11 to 3.14 and uv write them.
 func (a *account) addVenv(s sizes) {
+	if slices.ContainsFunc(a.recipe.installs(), func(in install) bool { return in.tool == uvSync }) {
+		s.between("virtual environment", 22_000, 29_900, 40_000, "files of uv's environments")
+		return
+	}
 	s.between("virtual environment", 8_000, 14_400, 24_000, "files of venv")
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"whittle/internal/dockerfile"
+	"whittle/internal/python"
 )
 
 // singleStage is a generated Dockerfile of one stage: what is deleted is
@@ -22,6 +23,48 @@ type singleStage struct {
 	// mounts bring in an installer that is an image of its own.
 	mounts []string
 	made   bool
+	// installers are commands that install the builder's installers, which the
+	// image must not keep; names are what they install.
+	installers, names []string
+}
+
+// tooling writes a RUN that sets up what installs. What only the builder has is
+// installed and removed by the RUN that uses it.
+func (t *singleStage) tooling(w *textWriter, s *step) error {
+	if s.onlyPip() {
+		return nil
+	}
+	base := t.dest
+	base.venv = ""
+	var commands []string
+	for i := range s.parts {
+		p := &s.parts[i]
+		if p.role != tooling || len(p.install.args) == 0 {
+			commands = append(commands, p.text)
+			continue
+		}
+		c, err := base.command(p.install)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", s.in.Line, err)
+		}
+		commands = append(commands, c)
+		for _, arg := range p.install.args {
+			r, err := python.ParseRequirement(strings.Trim(arg, `"'`))
+			switch {
+			case strings.HasPrefix(arg, "-"), err == nil && p.onlyPip():
+			case t.two() && (err != nil || r.Name != "uv"):
+				return fmt.Errorf("line %d: %.40s of the builder would be in the image", s.in.Line, arg)
+			case t.two():
+				t.names = append(t.names, r.Name)
+			}
+		}
+	}
+	if t.two() {
+		t.installers = append(t.installers, commands...)
+		return nil
+	}
+	w.lines("", "RUN "+strings.Join(append(s.flags(), strings.Join(commands, " && \\\n    ")), " \\\n    "))
+	return nil
 }
 
 // text writes the Dockerfile.
@@ -64,9 +107,7 @@ func (t *singleStage) write(w *textWriter, s *step) error {
 		}
 		w.lines(spaced(s, s.text)...)
 	case tooling:
-		if !s.onlyPip() {
-			w.lines("", s.text)
-		}
+		return t.tooling(w, s)
 	case building:
 		names, _ := aptInstall(s.in)
 		t.tools = append(t.tools, names...)
@@ -145,7 +186,10 @@ func (t *singleStage) fetch(w *textWriter, s *step) error {
 
 // install writes the RUN that installs and cleans up.
 func (t *singleStage) install(w *textWriter, s *step) error {
-	var first, last []string
+	first, last := slices.Clone(t.installers), []string(nil)
+	if len(t.names) > 0 {
+		last = append(last, strings.Join(append(t.dest.quietly(), "pip uninstall -y "+strings.Join(t.names, " ")), " "))
+	}
 	lines := []string{"", "# What is deleted has to be deleted by the RUN that brought it: a later one would only hide it."}
 	if len(t.tools) > 0 {
 		first = append(first, "apt-get update", "apt-get install -y --no-install-recommends "+strings.Join(t.tools, " "))

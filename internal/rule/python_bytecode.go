@@ -194,7 +194,7 @@ func (p *Pass) compiledBytecode(items []int) []whittle.Finding {
 		f.Change.Shrink = records
 		f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, Bytes: lines, Files: len(records), What: "the lines of RECORD that name it"})
 		f.Change.Plus = unsure // what runs later imports some of it, and compiles that
-		if !worthSlower(p, p.bytes(mine) + lines - unsure) {
+		if !worthSlower(p, p.bytes(mine)+lines-unsure) {
 			f.Fix, f.Advice = nil, leaveIt
 		}
 		out = append(out, f)
