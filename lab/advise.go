@@ -180,6 +180,12 @@ func (x *examined) pythonFacts(ctx context.Context, env *Env, ev *evidence, o Ad
 		_, _, safe = file.Strippable()
 		return file.DebugBytes + file.SymtabBytes, safe, true
 	}
+	p.Libraries = func(path string) []string {
+		if file, ok := ev.binary(path); ok {
+			return file.Needed
+		}
+		return nil
+	}
 	p.Growth = func(requirements ...string) (int64, int64, bool) { return x.growth(ctx, env, requirements) }
 	p.Bound = func(name string) (string, bool) { return bound(ctx, env, p.Declared, name, x.environment) }
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"whittle"
+	"whittle/internal/build"
 	"whittle/internal/pypi"
 )
 
@@ -138,5 +139,39 @@ func TestSharedFix(t *testing.T) {
 	}
 	if len(rules["builder"]) == 0 || !slices.Contains(rules["builder"], "misplaced-dependency") {
 		t.Errorf("nothing is predicted for the variant that does not run: %q", rules)
+	}
+}
+
+// TestFullBase holds what is foreseen of a slim base, and of the strategies that
+// start from it, to builds: a stand-in of the full image is the slim one with
+// what people build with.
+func TestFullBase(t *testing.T) {
+	if os.Getenv("WHITTLE_HEALTH") == "" {
+		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
+	}
+	h := newHealth(t)
+	layout := t.TempDir()
+	res, err := h.engine.Build(t.Context(), build.Definition{Context: t.TempDir(), Bases: h.bases, Offline: true,
+		Content: []byte("FROM python:3.13-slim\nRUN apt-get update && apt-get install -y --no-install-recommends gcc git libc6-dev libpq-dev libxml2-dev && rm -rf /var/lib/apt/lists/*\n")},
+		build.Output{Layout: layout, Compression: "uncompressed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.bases["python:3.13"] = build.Base{Layout: layout, Digest: res.Manifest}
+	dir := t.TempDir()
+	writeProject(t, h, &txtar.Archive{Files: []txtar.File{
+		{Name: "Dockerfile", Data: []byte("FROM python:3.13\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install --no-cache-dir --no-compile -r requirements.txt\nCOPY main.py .\nCMD [\"python\", \"main.py\"]\n")},
+		{Name: "requirements.txt", Data: []byte("click==8.1.8\n")},
+		{Name: "main.py", Data: []byte("import click\nclick.echo('fine')\n")},
+	}}, dir)
+	out, err := Forecast(t.Context(), savingEnv(h), ForecastOptions{StudyOptions: StudyOptions{Dir: dir, Quick: true, Offline: true, Risk: whittle.RiskMedium}, Build: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	holdShape(t, "full base", out)
+	for _, f := range out.Forecasts {
+		if f.Actual != nil && !strings.Contains(f.Dockerfile, "FROM python:3.13-slim\n") {
+			t.Errorf("%s does not start from the slim base:\n%s", f.Strategy, f.Dockerfile)
+		}
 	}
 }

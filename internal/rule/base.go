@@ -61,10 +61,11 @@ func bigBases(p *Pass) []whittle.Finding {
 		return nil
 	}
 	s := p.packages()
-	certain, perhaps := p.onlyFull(s)
+	certain, perhaps := onlyFull(p, s)
 	items := p.baseItems(s, certain)
-	change := p.remove(items)
-	for _, i := range p.baseItems(s, perhaps) {
+	docs, others := slimmed(p, items), unowned(p)
+	change := p.remove(slices.Concat(items, docs))
+	for _, i := range append(p.baseItems(s, perhaps), others...) {
 		change.Shrink = append(change.Shrink, whittle.Shrunk{Content: p.at(i), Low: 0, High: p.Ledger.Items[i].Bytes})
 	}
 	if p.bytes(items) < small {
@@ -73,7 +74,7 @@ func bigBases(p *Pass) []whittle.Finding {
 	f := whittle.Finding{
 		Message: fmt.Sprintf("the base image %s holds %s of compilers, headers and what only they need; %s has none of them",
 			st.BaseResolved, whittle.Bytes(p.bytes(items)), better),
-		Evidence: append(p.baseEvidence(s, append(certain, perhaps...)), whittle.Evidence{Layer: -1, File: p.Dockerfile.Name, Line: st.Head.Line, What: st.BaseResolved}),
+		Evidence: append(append(p.baseEvidence(s, append(certain, perhaps...)), beside(p, docs, others)...), whittle.Evidence{Layer: -1, File: p.Dockerfile.Name, Line: st.Head.Line, What: st.BaseResolved}),
 		Risk:     whittle.RiskMedium, Caution: "a program or a library of the full image may be used at run time",
 		Advice:      "use " + better + " where the application runs",
 		Fingerprint: whittle.Fingerprint("big-base", st.BaseResolved), Change: change,
@@ -107,30 +108,15 @@ func (p *Pass) baseEvidence(s *osPackages, chosen []int) (evidence []whittle.Evi
 	return evidence
 }
 
-// onlyFull are the base's packages above its lowest layer that a slim image
-// has not: tools and what only they need, for certain; all others perhaps, as
-// the libraries that the language links to stay.
-func (p *Pass) onlyFull(s *osPackages) (certain, perhaps []int) {
-	var tools, roots []int
-	for n := range s.list {
-		if k := &s.list[n]; k.layer > 0 && p.base(k.layer) && isBuildTool(k.name) {
-			tools = append(tools, n)
-		} else if k.layer == 0 || k.layer > 0 && !p.base(k.layer) {
-			roots = append(roots, n)
-		}
+// beside is evidence of what the base has and no package that goes.
+func beside(p *Pass, docs, others []int) (rows []whittle.Evidence) {
+	if len(docs) > 0 {
+		rows = append(rows, whittle.Evidence{Layer: -1, Bytes: p.bytes(docs), Files: len(docs), What: "documentation and translations, which slim images leave out"})
 	}
-	kept := s.needed(roots, false)
-	for n := range s.list {
-		k := &s.list[n]
-		switch {
-		case k.layer <= 0 || !p.base(k.layer) || kept[n] || slices.Contains(wanted(), k.name):
-		case slices.Contains(tools, n):
-			certain = append(certain, n)
-		default:
-			perhaps = append(perhaps, n)
-		}
+	if len(others) > 0 {
+		rows = append(rows, whittle.Evidence{Layer: -1, Bytes: p.bytes(others), Files: len(others), What: "package databases, caches and logs of the base"})
 	}
-	return certain, perhaps
+	return rows
 }
 
 // baseItems are the items of packages in the base's layers.

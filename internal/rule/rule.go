@@ -66,6 +66,9 @@ type Pass struct {
 	// sections that no process reads, and whether strip is known to leave it
 	// whole; ok is false for what is no binary.
 	Debug func(path string) (bytes int64, safe, ok bool)
+	// Libraries are the names of the shared libraries that a binary in Root loads
+	// (DT_NEEDED); nil where no binary was read.
+	Libraries func(path string) []string
 	// Bound gives the specifiers to declare a distribution with (">=13,<14"),
 	// from a lock file or the package index; ok is false where neither says.
 	Bound func(distribution string) (specifiers string, ok bool)
