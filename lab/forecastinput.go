@@ -52,6 +52,7 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 		return nil, nil, err
 	}
 	notes = append(notes, c.notes...)
+	in.Slim = slimBase(v, x)
 	in.Removed = map[string]bool{}
 	for _, i := range r.removed {
 		in.Removed[x.pass.Graph.Distributions[i].Name] = true
@@ -108,4 +109,14 @@ func requirementTexts(dir string, declared *python.Declared) (map[string][]byte,
 		out[name] = text
 	}
 	return out, nil
+}
+
+// slimBase is the smaller base that a finding proposes, nil where nothing does.
+func slimBase(v project.Variant, x advised) *plan.SlimBase {
+	for _, f := range x.findings {
+		if f.Rule == "big-base" && f.Fix != nil && touchesOnly(f.Fix, v.Dockerfile) && len(f.Fix.Patches) == 1 && len(f.Fix.Patches[0].Edits) == 1 {
+			return &plan.SlimBase{Name: f.Fix.Patches[0].Edits[0].New, Saving: f.Saving}
+		}
+	}
+	return nil
 }

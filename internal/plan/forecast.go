@@ -55,6 +55,9 @@ type Project struct {
 	Fixed  []byte
 	Saving whittle.Saving
 
+	// Slim is the smaller variant of the image's base, nil where it has none, or
+	// needs what only the full one has.
+	Slim *SlimBase
 	// Alpine and Distroless are what is known of other bases, nil where
 	// nothing is.
 	Alpine     *AlpineBase
@@ -62,6 +65,13 @@ type Project struct {
 	// Extras has the distributions that an extra adds and that are not in the
 	// image, by the extra's name.
 	Extras map[string][]Weight
+}
+
+// SlimBase is the smaller variant of a base image: its name, and by how many
+// bytes it is smaller.
+type SlimBase struct {
+	Name   string
+	Saving whittle.Saving
 }
 
 // Weight is a distribution of a package index, with what it takes when it is

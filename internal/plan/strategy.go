@@ -81,8 +81,23 @@ func (p *Project) originalFixed() (*whittle.Forecast, error) {
 func (a *account) forecast(strategy, title string) (*whittle.Forecast, sizes) {
 	f := &whittle.Forecast{Strategy: strategy, Title: title}
 	s := sizes{f}
-	s.exact("base image", a.base, a.measured())
+	if a.Slim == nil {
+		s.exact("base image", a.base, a.measured())
+		return f, s
+	}
+	low, high := a.Slim.Saving.Low, a.Slim.Saving.High
+	s.between("base image", a.base-high, a.base-(low+high)/2, a.base-low, a.measured()+", without what "+a.Slim.Name+" does not have")
+	f.Notes = append(f.Notes, fmt.Sprintf("it starts from %s: what only %s has is not in it", a.Slim.Name, a.recipe.final.BaseResolved))
 	return f, s
+}
+
+// from is the final stage's FROM line, with the slim base where there is one.
+func (a *account) from() string {
+	text := a.recipe.final.Head.Text()
+	if a.Slim == nil {
+		return text
+	}
+	return strings.Replace(text, a.recipe.final.Base, a.Slim.Name, 1)
 }
 
 func (a *account) measured() string { return "measured in " + a.Variant }
@@ -154,7 +169,7 @@ func (a *account) singleStage() (*whittle.Forecast, error) {
 		}
 	}
 	s.exact("what is installed from", copied, "the build context")
-	t := &singleStage{recipe: a.recipe, dest: a.dest(a.recipe.venv()), context: a.Context,
+	t := &singleStage{recipe: a.recipe, from: a.from(), dest: a.dest(a.recipe.venv()), context: a.Context,
 		head: []string{"One stage: the packages are installed and cleaned up in one RUN."}}
 	t.dest.inImage = true
 	if t.dest.venv != "" {
@@ -186,6 +201,7 @@ func (a *account) twoStage(head ...string) *twoStage {
 	}
 	t := &twoStage{recipe: a.recipe, dest: a.dest(venv), head: head, build: asWritten, run: asWritten, texts: a.Texts}
 	t.sameBases()
+	t.final = a.from()
 	return t
 }
 

@@ -152,13 +152,13 @@ func (d destination) command(in install) (string, error) {
 		}
 		words = append(words, d.compile(in, "--no-compile")...)
 	case uvPip:
-		words = append(words, "UV_LINK_MODE=copy", "uv", "pip", "install", "--system")
+		words = append(append(words, d.quietly()...), "UV_LINK_MODE=copy", "uv", "pip", "install", "--system")
 		if d.venv != "" {
 			words = append(words[:len(words)-1], "--python", d.venv+"/bin/python")
 		}
 		words = append(words, d.compile(in, "--no-compile-bytecode")...)
 	case uvSync:
-		words = append(words, "UV_LINK_MODE=copy", "UV_PYTHON_DOWNLOADS=never", "UV_PROJECT_ENVIRONMENT="+d.venv, "uv", "sync", "--no-editable")
+		words = append(append(words, d.quietly()...), "UV_LINK_MODE=copy", "UV_PYTHON_DOWNLOADS=never", "UV_PROJECT_ENVIRONMENT="+d.venv, "uv", "sync", "--no-editable")
 		words = append(words, d.compile(in, "--no-compile-bytecode")...)
 	case poetry:
 		if d.venv != "" {

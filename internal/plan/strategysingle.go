@@ -16,6 +16,8 @@ type singleStage struct {
 	*recipe
 	dest destination
 	head []string
+	// from is the FROM line.
+	from string
 	// context has the files of the build context by path, with their sizes.
 	context map[string]int64
 	// tools are Debian's packages that only compiling needs.
@@ -71,13 +73,13 @@ func (t *singleStage) tooling(w *textWriter, s *step) error {
 func (t *singleStage) text() (string, error) {
 	w := &textWriter{}
 	w.top(t.recipe, t.head)
-	w.arguments(t.recipe, t.final.Head.Text())
+	w.arguments(t.recipe, t.from)
 	for _, st := range t.others {
 		if t.needed(st) {
 			w.paragraph(string(t.file.Source[st.Span.Start:st.Span.End]))
 		}
 	}
-	w.paragraph(t.final.Head.Text())
+	w.paragraph(t.from)
 	placed := !t.two()
 	for i := range t.runtime {
 		s := &t.runtime[i]
