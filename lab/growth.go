@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"path"
+	"slices"
 	"strings"
 
 	"whittle/internal/plan"
@@ -10,7 +11,7 @@ import (
 )
 
 // growth is how many bytes installing some requirements adds to an image, by
-// the package index: with bytecode at the most, without at the least.
+// the package index, with bytecode where what is installed has it.
 func (x *examined) growth(ctx context.Context, env *Env, requirements []string) (low, high int64, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
 	defer cancel()
@@ -19,13 +20,44 @@ func (x *examined) growth(ctx context.Context, env *Env, requirements []string) 
 	if !ok {
 		return 0, 0, false
 	}
+	all, none := x.compiled()
 	for _, p := range in.Parts {
-		if there[p.Name] == "" {
-			low += p.Low - p.Bytecode
-			high += p.High
+		if there[p.Name] != "" {
+			continue
+		}
+		files := p.Bytes - p.Bytecode
+		switch {
+		case all:
+			low, high = low+p.Low, high+p.High
+		case none:
+			low, high = low+min(p.Low, files), high+max(files, p.High-p.Bytecode)
+		default:
+			low, high = low+min(p.Low, files), high+p.High
 		}
 	}
 	return max(low, 0), high, true
+}
+
+// compiled says that every distribution that the image's own installers brought
+// has bytecode, or that none has: the next one will be like these.
+func (x *examined) compiled() (all, none bool) {
+	all, none = true, true
+	seen := false
+	for i := range x.pass.Graph.Distributions {
+		d := &x.pass.Graph.Distributions[i]
+		if d.VendoredBy != "" || slices.Contains(baseTools, d.Name) {
+			continue
+		}
+		source, bytecode := false, false
+		for _, f := range d.Files {
+			source = source || strings.HasSuffix(f, ".py")
+			bytecode = bytecode || strings.HasSuffix(f, ".pyc")
+		}
+		if source {
+			seen, all, none = true, all && bytecode, none && !bytecode
+		}
+	}
+	return all && seen, none && seen
 }
 
 // resolve asks the package index for requirements beside what is there already,

@@ -168,6 +168,13 @@ func TestFullBase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	advice, err := AdviseProject(t.Context(), savingEnv(h), StudyOptions{Dir: dir, Quick: true, Offline: true}, []string{"big-base"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range advice[0].Findings {
+		t.Logf("%s: %+v %+v", f.Message, f.Saving, f.Evidence)
+	}
 	holdShape(t, "full base", out)
 	for _, f := range out.Forecasts {
 		if f.Actual != nil && !strings.Contains(f.Dockerfile, "FROM python:3.13-slim\n") {

@@ -139,7 +139,8 @@ func (s *state) text(file string) (first string, text []byte, ok bool) {
 }
 
 // shown is how messages name a file of the image: the application's as the
-// developer knows it, others by what follows site-packages, or whole.
+// developer knows it, others by what follows site-packages or another folder
+// that distributions were installed to, or whole.
 func (s *state) shown(file string) string {
 	if file == "" || strings.HasPrefix(file, "<") {
 		return file
@@ -148,6 +149,11 @@ func (s *state) shown(file string) string {
 	for _, dir := range []string{"/site-packages/", "/dist-packages/"} {
 		if i := strings.LastIndex(p, dir); i >= 0 {
 			return p[i+len(dir):]
+		}
+	}
+	if i, ok := s.owner[file]; ok {
+		if rest, ok := strings.CutPrefix(file, s.Distributions[i].Site+"/"); ok {
+			return rest
 		}
 	}
 	if s.workdir != "" {

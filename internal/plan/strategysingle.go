@@ -205,6 +205,9 @@ func (t *singleStage) install(w *textWriter, s *step) error {
 	if t.leavesBuild(s.installs) {
 		last = append(last, leftovers)
 	}
+	if _, locked := t.context["uv.lock"]; !locked && slices.ContainsFunc(s.installs, func(in install) bool { return in.tool == uvSync }) {
+		last = append(last, "rm -f uv.lock") // uv writes one where there is none
+	}
 	run, err := t.dest.runInstall(s, func(*part) bool { return true }, append(s.flags(), t.mounts...), first, last)
 	if err != nil {
 		return fmt.Errorf("line %d: %w", s.in.Line, err)
@@ -217,6 +220,9 @@ func (t *singleStage) install(w *textWriter, s *step) error {
 // needed, and that none of the project's own files would be deleted with it.
 func (t *singleStage) leavesBuild(installs []install) bool {
 	return slices.ContainsFunc(installs, func(in install) bool {
+		if in.tool == uvSync {
+			return !slices.ContainsFunc(in.args, func(a string) bool { return strings.HasPrefix(a, "--no-install-") })
+		}
 		return len(in.projects) > 0 && !in.editable && (in.tool == pip || in.tool == uvPip)
 	}) && !slices.ContainsFunc(contextFiles(t.context), func(name string) bool {
 		return strings.HasPrefix(name, "build/") || strings.Contains(name, ".egg-info/")

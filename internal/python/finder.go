@@ -175,8 +175,16 @@ func (f *Finder) sites(p Process) []string {
 	name := "lib/" + f.Interpreter.name() + "/site-packages"
 	var dirs []string
 	system := f.Venv == nil || f.Venv.SystemSite
-	if p.Env["PYTHONNOUSERSITE"] == "" && !p.NoUserSite && p.Home != "" && system {
-		dirs = append(dirs, path.Join(p.Home, ".local", name))
+	user := ""
+	if base := p.Env["PYTHONUSERBASE"]; path.IsAbs(base) {
+		user = strings.TrimPrefix(path.Clean(base), "/")
+	} else if base != "" {
+		user = path.Join(p.WorkDir, base)
+	} else if p.Home != "" {
+		user = path.Join(p.Home, ".local")
+	}
+	if p.Env["PYTHONNOUSERSITE"] == "" && !p.NoUserSite && user != "" && system {
+		dirs = append(dirs, path.Join(user, name))
 	}
 	if f.Venv != nil {
 		dirs = append(dirs, path.Join(f.Venv.Dir, name))
