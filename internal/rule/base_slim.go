@@ -16,7 +16,7 @@ func onlyFull(p *Pass, s *osPackages) (certain, perhaps []int) {
 	for n := range s.list {
 		if k := &s.list[n]; k.layer > 0 && p.base(k.layer) && isBuildTool(k.name) {
 			tools = append(tools, n)
-		} else if k.layer == 0 || k.layer > 0 && !p.base(k.layer) || slices.Contains(wanted(), k.name) {
+		} else if k.layer == 0 || k.layer > 0 && !p.base(k.layer) || slices.Contains(inSlim, k.name) {
 			roots = append(roots, n)
 		}
 	}
@@ -104,12 +104,19 @@ func ofLanguage(at string) bool {
 	return strings.HasPrefix(at, "usr/local/") || strings.HasPrefix(at, "opt/")
 }
 
+// inSlim are the packages that the slim images ask for.
+var inSlim = []string{"ca-certificates", "netbase", "tzdata"}
+
+// emptyInSlim are the folders that are empty in every official image that is
+// released.
+var emptyInSlim = []string{"var/cache", "var/lib/apt/lists", "var/log", "tmp"}
+
 // leftOut are the folders that Debian's slim images leave out of every
 // package, but for the copyright files.
 var leftOut = []string{"usr/share/doc", "usr/share/info", "usr/share/linda", "usr/share/lintian", "usr/share/locale", "usr/share/man"}
 
-// slimmed are the items of the base in folders that slim images leave out, but
-// for some.
+// slimmed are the items of the base in folders that slim images leave out, and
+// what is left in folders that have to be empty, but for some.
 func slimmed(p *Pass, but []int) (out []int) {
 	have := map[int]bool{}
 	for _, i := range but {
@@ -121,7 +128,7 @@ func slimmed(p *Pass, but []int) (out []int) {
 		if have[i] || it.Bytes == 0 || !p.base(it.Layer) || base == "copyright" || base == "locale.alias" {
 			continue
 		}
-		if slices.ContainsFunc(leftOut, func(dir string) bool { return under(it.Path, dir) }) {
+		if slices.ContainsFunc(leftOut, func(dir string) bool { return under(it.Path, dir) }) || it.Layer > 0 && inEmpty(it.Path) {
 			out = append(out, i)
 		}
 	}
@@ -134,10 +141,14 @@ func slimmed(p *Pass, but []int) (out []int) {
 func unowned(p *Pass) (out []int) {
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
-		if it.Bytes > 0 && it.Layer > 0 && p.base(it.Layer) && !ofLanguage(it.Path) && !p.ofSystem(i) &&
+		if it.Bytes > 0 && it.Layer > 0 && p.base(it.Layer) && !ofLanguage(it.Path) && !p.ofSystem(i) && !inEmpty(it.Path) &&
 			!slices.ContainsFunc(leftOut, func(dir string) bool { return under(it.Path, dir) }) {
 			out = append(out, i)
 		}
 	}
 	return out
+}
+
+func inEmpty(at string) bool {
+	return slices.ContainsFunc(emptyInSlim, func(dir string) bool { return under(at, dir) })
 }
