@@ -108,7 +108,7 @@ var projectCases = []struct{ name, files, want string }{
 
 	// What comes along, by a lock file.
 	{"a lock's edges", "-- deps: fastapi --\n[dependency-groups]\ndev = [\"pytest\"]\n-- app.py --\nimport fastapi\nimport pluggy\nimport rich\n" + uvLock, "fails\nerror undeclared-dependency pluggy app.py:2\nerror undeclared-dependency rich app.py:3"},
-	{"development names what comes along", "-- deps: fastapi --\n[dependency-groups]\ndev = [\"starlette\", \"pytest\"]\n-- app.py --\nimport fastapi, starlette\n" + uvLock, "runs\nwarning transitive-dependency starlette app.py:1"},
+	{"development names what comes along", "-- deps: fastapi --\n[dependency-groups]\ndev = [\"starlette\", \"pytest\"]\n-- app.py --\nimport fastapi, starlette\n" + uvLock, "runs\ninfo transitive-dependency starlette app.py:1"},
 	{"development alone", "-- deps: fastapi --\n[dependency-groups]\ndev = [\"pytest\"]\n-- app.py --\nimport fastapi, pytest\n" + uvLock, "fails\nerror misplaced-dependency pytest app.py:1"},
 	{"Poetry's edges", "-- pyproject.toml --\n[tool.poetry]\nname = \"shop\"\n[tool.poetry.dependencies]\npython = \"^3.12\"\nflask = \"*\"\n[tool.poetry.group.dev.dependencies]\nrich = \"*\"\n-- shop.py --\nimport flask, werkzeug\nimport rich\n" + poetryLock, "fails\nerror misplaced-dependency rich shop.py:2\nwarning transitive-dependency werkzeug shop.py:1"},
 	{"a lock that is not whole", "-- deps: fastapi acme --\n-- app.py --\nimport rich\n" + uvLock, "unknown\ninfo undeclared-dependency rich app.py:1"},
@@ -129,7 +129,7 @@ var projectCases = []struct{ name, files, want string }{
 	{"from a folder of Poetry's", "-- pyproject.toml --\n[tool.poetry]\nname = \"shop\"\npackages = [{include = \"shop\", from = \"python\"}]\n[tool.poetry.scripts]\nshop = \"shop.cli:main\"\n-- python/shop/__init__.py --\n-- python/shop/cli.py --\nimport shop.core\n-- python/shop/core.py --\n", "runs"},
 	{"maturin", "-- pyproject.toml --\n[build-system]\nrequires = [\"maturin\"]\n[project]\nname = \"shop\"\n[tool.maturin]\npython-source = \"py\"\n-- py/shop/__init__.py --\nfrom shop.shop_rs import f\nfrom shop import core\n-- py/shop/core.py --\n", "runs"},
 	{"compiled code beside", "-- deps: --\n-- app.py --\nimport fastmath\n-- fastmath.pyx --\n", "runs"},
-	{"copies of others' code", "-- setup.py --\nsetup(name='shop', packages=['shop'], install_requires=[])\n-- shop/__init__.py --\nimport sys\nsys.path.insert(0, 'shop/_vendor')\nimport packaging\n-- shop/_vendor/packaging/__init__.py --\n", "runs"},
+	{"copies of others' code", "-- setup.py --\nsetup(name='shop', packages=['shop'], install_requires=[])\n-- shop/__init__.py --\nimport sys\nsys.path.insert(0, 'shop/_vendor')\nimport packaging\n-- shop/_vendor/packaging/__init__.py --\nimport rich\n", "runs"},
 	{"a package binds the name", "-- deps: --\n[project.scripts]\nshop = \"shop:main\"\n-- shop/__init__.py --\nfrom shop.io import widget\n-- shop/io/__init__.py --\ndef widget(): pass\n-- shop/io/widget.py --\nimport rich\n", "runs\nwarning undeclared-dependency rich shop/io/widget.py:1"},
 	{"the standard library's name in a test's data", "-- deps: --\n-- app.py --\nimport collections\n-- tests/data/collections.py --\nimport rich\n", "runs"},
 

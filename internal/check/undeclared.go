@@ -13,8 +13,8 @@ import (
 // foreign reports an import of another distribution that is not declared for
 // what runs.
 func (t *tree) foreign(u *unit, file string, imp *python.Import, way route) {
-	if !u.declares() && t.scripts[file] == nil {
-		return // nothing says what there is
+	if !u.declares() && t.scripts[file] == nil || vendored(path.Dir(file)) {
+		return // nothing says what there is; a copy of others' code is as they made it
 	}
 	if way.level == guarded || way.level == unreached && (passesOn(imp) || imp.Context&python.Lazy != 0) {
 		return
@@ -124,6 +124,9 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 	case s.along && n.Distribution != "" && s.elsewhere == nil:
 		p.Rule, p.Severity = "transitive-dependency", Warning
 		p.Message = at + "; no dependency declares it, another brings it along"
+		if s.extra != nil || s.dev != nil {
+			p.Severity, p.Message = Info, at+"; an extra or development declares it, and another dependency brings it along"
+		}
 		p.Fix = "add " + n.Distribution + python.SeriesOf(a.versions[n.Distribution]) + " to the dependencies"
 	case s.along:
 		return
