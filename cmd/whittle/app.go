@@ -23,7 +23,8 @@ type app struct {
 	platform    *whittle.Platform
 	engine      string
 	folder      *whittle.TempFolder
-	temp        string // the system's folder of temporary files
+	tempWas     [][2]string // the variables that named the system's
+	temp        string      // the system's folder of temporary files
 	network     string
 	cacheDir    string
 	noCache     bool
@@ -170,15 +171,28 @@ func (a *app) ownTemp() {
 		return
 	}
 	a.folder = folder
-	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} { // what os.TempDir looks at
+	for _, name := range tempVariables {
+		if old, ok := os.LookupEnv(name); ok {
+			a.tempWas = append(a.tempWas, [2]string{name, old})
+		}
 		_ = os.Setenv(name, folder.Dir)
 	}
 }
 
+// tempVariables are what [os.TempDir] looks at.
+var tempVariables = []string{"TMPDIR", "TMP", "TEMP"}
+
 // tidy removes the folder of temporary files.
 func (a *app) tidy() {
-	if a.folder != nil {
-		_ = a.folder.Remove()
+	if a.folder == nil {
+		return
+	}
+	_ = a.folder.Remove()
+	for _, name := range tempVariables {
+		_ = os.Unsetenv(name)
+	}
+	for _, v := range a.tempWas {
+		_ = os.Setenv(v[0], v[1])
 	}
 }
 
