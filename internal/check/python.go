@@ -212,6 +212,7 @@ func (s *state) startScript(st *start, executable, file string, src *python.Sour
 	}
 	node := im.Program(real, src)
 	st.python.roots = append(st.python.roots, root{im: im, node: node})
+	s.served(st, executable)
 	if path.Base(real) == "manage.py" {
 		s.django(st, executable, first, append([]string{}, st.argv[1:]...))
 	}
@@ -232,6 +233,7 @@ func (s *state) startModule(st *start, executable, module string, args []string,
 	}
 	node, f := im.RunModule(module)
 	st.python.roots = append(st.python.roots, root{im: im, node: node, failure: f, what: "python -m " + module})
+	s.served(st, executable)
 	s.runner(st, executable, module, args)
 }
 
@@ -249,6 +251,7 @@ func (s *state) startCode(st *start, executable, code string, isolated bool) {
 		return
 	}
 	st.python.roots = append(st.python.roots, root{im: im, node: im.Program("<string>", python.Scan([]byte(code)))})
+	s.served(st, executable)
 }
 
 // begin makes the importer of a start, or says that there can be none.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/python"
 	"whittle/internal/shell"
 )
 
@@ -121,6 +122,30 @@ func (s *state) needs(st *start, executable string, modules ...string) {
 	for _, m := range modules {
 		if node, f := im.Import(m); node != nil && f == nil {
 			st.python.roots = append(st.python.roots, root{im: im, node: node})
+		}
+	}
+}
+
+// served follows the application that a program of the project gives to
+// uvicorn.run by name. What another program is started with is not followed.
+func (s *state) served(st *start, executable string) {
+	first := st.python.roots[len(st.python.roots)-1]
+	if first.node == nil {
+		return
+	}
+	for _, n := range python.Walk(false, first.node).Nodes {
+		if n.Source == nil || !s.ownFile(n.File, first.im.Finder) {
+			continue
+		}
+		for _, c := range n.Source.Calls {
+			owner, name, _ := cutLast(c.Func)
+			switch {
+			case n != first.node && runs(c.Conditions, first.im.Runtime) == python.No: // of a program, __name__ is "__main__"
+			case c.Func == "uvicorn.run" && len(c.Args) > 0 && appSpec.MatchString(c.Args[0]):
+				s.target(s.beside(st, shell.Perhaps), executable, st.dir, "uvicorn.run "+c.Args[0], c.Args[0], "")
+			case n == first.node && (owner == "os" && strings.HasPrefix(name, "exec") || owner == "runpy"):
+				st.notFollowed(c.Func)
+			}
 		}
 	}
 }

@@ -234,6 +234,11 @@ func flask(s *state, st *start, exe string, args []string) {
 		first, module = s.packageRoot(strings.TrimSuffix(whittle.Join(st.dir, module), ".py"))
 	}
 	s.target(st, exe, first, "flask --app "+app, module, attr)
+	if im := s.importer(st, exe, first); im != nil && attr == "" && dottedName.MatchString(module) {
+		if n, _ := im.Import(module); n != nil && im.Defines(n, "app") != python.Yes && im.Defines(n, "application") != python.Yes {
+			factory(st, im, n, "create_app")
+		}
+	}
 }
 
 // flaskenv reads .flaskenv and .env, as flask does where python-dotenv is

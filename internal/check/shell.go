@@ -99,7 +99,7 @@ func (s *state) launch(st *start, l *shell.Launch) {
 			vague = true
 		}
 	}
-	if vague && how == shell.Must {
+	if (vague || l.Made) && how == shell.Must {
 		how = shell.Perhaps
 	}
 	child := st.child(l.Args, how)

@@ -22,7 +22,7 @@ func smallMachine() *startMachine {
 		execute_from_command_line SyncWorker Logger new_event_loop Config EventLoopPolicy DefaultEventLoopPolicy App testing set_broker path import_module UvicornWorker`) {
 		anything += name + " = None\n"
 	}
-	for _, m := range strings.Fields("asyncio importlib sys time http http.server runpy cProfile pstats profile signal json") {
+	for _, m := range strings.Fields("asyncio importlib sys subprocess multiprocessing time http http.server runpy cProfile pstats profile signal json") {
 		files[lib+strings.ReplaceAll(m, ".", "/")+"/__init__.py"] = anything
 	}
 	for _, m := range strings.Fields("runpy cProfile sys http/server") {
@@ -54,7 +54,7 @@ func smallMachine() *startMachine {
 	binaries := map[string]*elf.File{}
 	for _, b := range strings.Fields(`usr/local/bin/python3.13 usr/bin/sh usr/bin/bash usr/bin/dash usr/bin/env usr/bin/tini usr/bin/dumb-init usr/bin/catatonit usr/sbin/gosu usr/bin/setpriv
 		usr/sbin/runuser usr/bin/su usr/bin/chpst usr/bin/nice usr/bin/nohup usr/bin/setsid usr/bin/stdbuf usr/bin/timeout usr/bin/flock usr/bin/xargs usr/bin/nc
-		usr/bin/sleep usr/bin/tee usr/bin/cat usr/bin/date usr/bin/id usr/bin/nproc usr/bin/dirname usr/bin/echo usr/bin/runsvdir usr/local/bin/uwsgi usr/local/bin/uv`) {
+		usr/bin/sleep usr/bin/cp usr/bin/chown usr/bin/tr usr/bin/mkdir usr/bin/printenv usr/bin/tee usr/bin/cat usr/bin/date usr/bin/id usr/bin/nproc usr/bin/dirname usr/bin/echo usr/bin/runsvdir usr/local/bin/uwsgi usr/local/bin/uv`) {
 		files[b] = ""
 		binaries[b] = &elf.File{Machine: elf.MachineOf("amd64")}
 	}

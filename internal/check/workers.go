@@ -22,6 +22,16 @@ func celery(s *state, st *start, exe string, args []string) {
 		first = whittle.Join(st.dir, dir)
 	}
 	module, attr, _ := strings.Cut(app, ":")
+	if up, last, ok := cutLast(module); ok && attr == "" {
+		// A dotted name may end with the application.
+		if im := s.importer(st, exe, first); im != nil {
+			if _, f := im.Import(module); f != nil {
+				if _, f := im.Import(up); f == nil {
+					module, attr = up, last
+				}
+			}
+		}
+	}
 	before := len(st.python.roots)
 	s.target(st, exe, first, "celery -A "+app, module, attr)
 	defer func() {

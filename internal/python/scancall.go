@@ -31,7 +31,11 @@ func (s *scan) expression(t []token, b *block) {
 // wanted are the calls that checks ask for, by the last part of their names.
 var wanted = names(`ZoneInfo gettz setlocale open mkdir makedirs run Popen call check_call check_output system which
 	connect create_engine FileHandler RotatingFileHandler TimedRotatingFileHandler basicConfig setdefault
-	Celery config_from_object`)
+	Celery config_from_object run_path run_module`)
+
+// replacing are the calls by which another program takes the place of this
+// one; they count whatever their arguments are.
+var replacing = names(`execv execve execvp execvpe execl execle execlp execlpe run_path run_module`)
 
 // dynamicImports are the calls that import by a name of their own.
 var dynamicImports = names(`import_module __import__ importorskip`)
@@ -44,7 +48,7 @@ func (s *scan) call(t []token, i int, b *block) {
 		return
 	}
 	asker{s}.asks(t, i, b)
-	if !wanted[name] || len(s.out.Calls) >= maxFacts {
+	if !wanted[name] && !replacing[name] || len(s.out.Calls) >= maxFacts {
 		return
 	}
 	rest := t[i+2:]
@@ -55,7 +59,7 @@ func (s *scan) call(t []token, i int, b *block) {
 	if name == "Celery" {
 		args = s.keyword(rest, t[i+1].depth, "include")
 	}
-	if len(args) == 0 || name == "setdefault" && args[0] != "DJANGO_SETTINGS_MODULE" {
+	if len(args) == 0 && !replacing[name] || name == "setdefault" && args[0] != "DJANGO_SETTINGS_MODULE" {
 		return
 	}
 	start := i

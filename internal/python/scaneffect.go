@@ -271,6 +271,7 @@ func (s *scan) moduleEffect(t []token, i, next, last int, full string, b *block)
 		s.effect(Effect{Kind: AddFinder}, t, i, b)
 	case full == "sys.modules" && after("[") && i == 0:
 		if end := s.closing(t, next); last == end+1 {
+			s.out.Open = true // it may be its own name
 			s.effect(Effect{Kind: SetModule, Text: s.expr(t[next+1 : end])}, t, i, b)
 		}
 	case owner == "sys.modules" && (method == "setdefault" || method == "__setitem__") && after("("):

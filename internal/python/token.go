@@ -193,6 +193,9 @@ var (
 		for n := range askedFor {
 			m[n] = callMark
 		}
+		for n := range replacing {
+			m[n] = callMark
+		}
 		for n := range dynamicImports {
 			m[n] = callMark
 		}

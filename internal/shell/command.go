@@ -40,6 +40,7 @@ func (t *tracer) call(sh *process, st *syntax.Stmt, c *syntax.CallExpr, p place)
 	if own != sh {
 		sh.ended, sh.returned, sh.broke, sh.strayed, sh.how = own.ended, own.returned, own.broke, own.strayed, own.how
 		sh.failed, sh.mayEnd, sh.touched, sh.status = own.failed, own.mayEnd, own.touched, own.status
+		sh.made = own.made
 		if _, isFunction := sh.funcs[args[0]]; isFunction {
 			sh.dir, sh.vars = own.dir, own.vars
 		}
@@ -73,6 +74,9 @@ func (c *simpleCommand) run() Truth {
 		}
 		return Yes
 	}
+	if c.writes() {
+		defer func() { c.sh.made = true }()
+	}
 	if body, ok := c.sh.funcs[name]; ok {
 		return c.function(body)
 	}
@@ -98,6 +102,26 @@ func (c *simpleCommand) program(fatal bool) Truth {
 	c.t.launch(c.sh, c.args, c.open, c.line, c.input(), fatal)
 	return likely
 }
+
+// writes says that a command is there to make a file: by its name, or as it
+// prints text into one.
+func (c *simpleCommand) writes() bool {
+	name := path.Base(c.args[0])
+	if makesFiles[name] {
+		return true
+	}
+	if !prints[name] {
+		return false
+	}
+	return slices.ContainsFunc(c.st.Redirs, func(r *syntax.Redirect) bool {
+		return (r.Op == syntax.RdrOut || r.Op == syntax.AppOut || r.Op == syntax.RdrClob) && !strings.HasPrefix(r.Word.Lit(), "/dev/")
+	})
+}
+
+var (
+	makesFiles = names("cp mv ln install tar unzip gunzip git pip pip3 uv poetry pdm pipenv curl wget tee rsync dd aws gsutil envsubst gomplate j2 npm")
+	prints     = names("cat echo printf sed awk envsubst base64 jq python python3 openssl")
+)
 
 // readsOnly are programs that make no files that a script asks for.
 var readsOnly = names("chmod chown chgrp sleep date id ls cat grep egrep head tail wc sort tr cut awk nc ncat pg_isready redis-cli true false test env printenv uname hostname nproc stat ps kill ping")

@@ -60,6 +60,9 @@ type Launch struct {
 	// Input is the standard input where the script gives one, as in a
 	// heredoc.
 	Input *string
+	// Made says that the script made files before, which may be what the
+	// program needs.
+	Made bool
 	// Unset are the variables whose value is a part of the arguments, and that
 	// nothing sets.
 	Unset []string
@@ -127,6 +130,7 @@ func Follow(text string, p Process, host Host) (*Trace, error) {
 	if t.list(sh, stmts, place{tail: true}) == No && sh.how == Must && len(stmts) > 0 {
 		t.stops(sh, stmts[len(stmts)-1].Pos().Line())
 	}
+	t.main()
 	sh.how = Elsewhere
 	for _, name := range slices.Sorted(maps.Keys(sh.funcs)) {
 		if body := sh.funcs[name]; !t.called[body] {
@@ -134,6 +138,23 @@ func Follow(text string, p Process, host Host) (*Trace, error) {
 		}
 	}
 	return t.out, nil
+}
+
+// main sees that a script which goes on whatever happens has a program that it
+// is for: the last one.
+func (t *tracer) main() {
+	last := -1
+	for i, l := range t.out.Launches {
+		switch l.Certainty {
+		case Must, Perhaps:
+			return
+		case Survives:
+			last = i
+		}
+	}
+	if last >= 0 {
+		t.out.Launches[last].Certainty = Perhaps
+	}
 }
 
 // tracer follows one script, and the files that it sources.
@@ -145,6 +166,8 @@ type tracer struct {
 	// forever counts the loops without an end that it is in: what fails there
 	// is started again.
 	forever int
+	// deciding counts the conditions that it is in.
+	deciding int
 	// asks says that the script looks at the status of its programs.
 	asks bool
 	// aside are the functions that were followed as Elsewhere: once is enough.
@@ -177,8 +200,8 @@ type process struct {
 	// that it may return in another way.
 	status *Truth
 	splits bool
-	// touched: a program may have made files.
-	touched bool
+	// touched: a program may have made files; made: one that is for that has.
+	touched, made bool
 	// piped: it reads what another program writes.
 	piped bool
 }
@@ -265,11 +288,11 @@ func (t *tracer) launch(sh *process, args []string, open bool, line uint, input 
 	how := sh.how
 	if how == Must && !fatal {
 		how = Survives
-		if t.asks || t.forever > 0 {
+		if t.asks || t.forever > 0 || t.deciding > 0 {
 			how = Perhaps
 		}
 	}
-	l := Launch{Open: open, Env: map[string]string{}, Dir: show(sh.dir), Certainty: how, Line: int(line), Unset: t.unset}
+	l := Launch{Open: open, Env: map[string]string{}, Dir: show(sh.dir), Certainty: how, Line: int(line), Unset: t.unset, Made: sh.made}
 	for _, a := range args {
 		l.Args = append(l.Args, show(a))
 	}

@@ -88,7 +88,7 @@ func TestFollow(t *testing.T) {
 		{"a || exit 1\nb", "", []string{"must a", "must b"}},
 		{"a && b", "", []string{"must a", "must b"}},
 		{"a && b\nc", "", []string{"survives a", "perhaps b", "must c"}},
-		{"if a; then b; else c; fi", "", []string{"survives a", "perhaps b", "perhaps c"}},
+		{"if a; then b; else c; fi", "", []string{"perhaps a", "perhaps b", "perhaps c"}},
 		{"a &\nb", "", []string{"perhaps a", "must b"}},
 		{"a | b", "", []string{"perhaps a", "must b"}},
 		{"case $1 in x) a;; y) b;; *) c;; esac", "y", []string{"elsewhere a", "must b", "elsewhere c"}},
@@ -106,10 +106,11 @@ func TestFollow(t *testing.T) {
 		{"while true; do a; done\nb", "", []string{"perhaps a", "elsewhere b"}},
 		{"until ready; do sleep 1; done\nexec a", "", []string{"survives ready", "perhaps sleep 1", "must a"}},
 		{"for f in /d/*.sh; do . $f; done\nexec $A", "", []string{"must run me"}},
-		{"f() { if x; then return 1; fi; }\nif f; then a; else b; fi", "", []string{"survives x", "perhaps a", "perhaps b"}},
+		{"f() { if x; then return 1; fi; }\nif f; then a; else b; fi", "", []string{"perhaps x", "perhaps a", "perhaps b"}},
 		{"f() { return 1; }\nif f; then a; else b; fi", "", []string{"elsewhere a", "must b"}},
-		{"if x; then exit 3; fi\nexec a", "", []string{"survives x", "must a"}},
-		{"if x; then exec b; fi\nexec a", "", []string{"survives x", "perhaps b", "perhaps a"}},
+		{"if x; then exit 3; fi\nexec a", "", []string{"perhaps x", "must a"}},
+		{"a; exit 0", "", []string{"perhaps a"}},
+		{"if x; then exec b; fi\nexec a", "", []string{"perhaps x", "perhaps b", "perhaps a"}},
 		{"X=1; export X; a; (Y=2; b)", "", []string{"survives a", "must b"}},
 	}
 	host := files{"/d/1.sh": "A='run me'\n"}

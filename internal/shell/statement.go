@@ -229,7 +229,9 @@ func (t *tracer) ifClause(sh *process, c *syntax.IfClause, p place) Truth {
 	if len(c.Cond) == 0 { // else
 		return t.list(sh, c.Then, p)
 	}
+	t.deciding++
 	status := t.list(sh, c.Cond, place{guard: true, sub: p.sub})
+	t.deciding--
 	then := func(own *process) Truth { return t.list(own, c.Then, p) }
 	other := func(own *process) Truth {
 		if c.Else == nil {
@@ -472,7 +474,7 @@ func (sh *process) merge(a, b *process) {
 		sh.dir = unknown
 	}
 	sh.errexit, sh.nounset = a.errexit || b.errexit, a.nounset || b.nounset
-	sh.strayed, sh.touched = a.strayed || b.strayed, a.touched || b.touched
+	sh.strayed, sh.touched, sh.made = a.strayed || b.strayed, a.touched || b.touched, a.made || b.made
 	sh.pipefail, sh.allexport = a.pipefail && b.pipefail, a.allexport || b.allexport
 }
 
