@@ -40,6 +40,22 @@ func run(t *testing.T, files map[string]string, p whittle.Process) *whittle.Chec
 	return c
 }
 
+// TestTarget: a file of a distribution in a folder of pip install --target has
+// the name that it has in the project.
+func TestTarget(t *testing.T) {
+	in := imageOf(map[string]string{"opt/app/svc/__init__.py": "", "opt/app/svc/cli.py": "import rich\n",
+		"opt/app/svc-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: svc\nVersion: 1\n", "opt/app/svc-1.dist-info/RECORD": "svc/__init__.py,,\nsvc/cli.py,,\n"},
+		whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "-m", "svc.cli"}, WorkingDir: "/app", Env: []string{"PYTHONPATH=/opt/app"}})
+	in.Distributions, _ = python.Distributions(t.Context(), in.Root)
+	c, err := check.Run(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Problems) != 1 || c.Problems[0].Path != "svc/cli.py" || c.Problems[0].Module != "rich" {
+		t.Errorf("%+v", c.Problems)
+	}
+}
+
 // executable is a root whose files can all be started.
 type executable struct{ whittle.Root }
 
@@ -73,6 +89,8 @@ func TestRun(t *testing.T) {
 		{"no program", nil, whittle.Process{Entrypoint: []string{"serve"}}, whittle.Fails, []string{"error entrypoint-not-found  serve:0"}},
 		{"no user", nil, whittle.Process{Cmd: start.Cmd, WorkingDir: "/app", User: "app"}, whittle.Fails, []string{"error missing-user  /etc/passwd:0"}},
 		{"nothing", nil, whittle.Process{}, whittle.Unknown, nil},
+		{"a user's folder of another place", map[string]string{"opt/user/lib/python3.13/site-packages/svc.py": ""},
+			whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "-m", "svc"}, WorkingDir: "/app", Env: []string{"PYTHONUSERBASE=/opt/user"}}, whittle.Runs, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

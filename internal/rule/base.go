@@ -111,10 +111,10 @@ func (p *Pass) baseEvidence(s *osPackages, chosen []int) (evidence []whittle.Evi
 // beside is evidence of what the base has and no package that goes.
 func beside(p *Pass, docs, others []int) (rows []whittle.Evidence) {
 	if len(docs) > 0 {
-		rows = append(rows, whittle.Evidence{Layer: -1, Bytes: p.bytes(docs), Files: len(docs), What: "documentation and translations, which slim images leave out"})
+		rows = append(rows, whittle.Evidence{Layer: -1, Bytes: p.bytes(docs), Files: len(docs), What: "documentation, translations and caches, which slim images do not have"})
 	}
 	if len(others) > 0 {
-		rows = append(rows, whittle.Evidence{Layer: -1, Bytes: p.bytes(others), Files: len(others), What: "package databases, caches and logs of the base"})
+		rows = append(rows, whittle.Evidence{Layer: -1, Bytes: p.bytes(others), Files: len(others), What: "package databases and other files that no package has"})
 	}
 	return rows
 }

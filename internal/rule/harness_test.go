@@ -32,7 +32,9 @@ type facts struct {
 		Bytes int64
 		Safe  bool
 	}
-	Problems []whittle.Problem
+	// Libraries are what a binary loads, by its path.
+	Libraries map[string][]string
+	Problems  []whittle.Problem
 	// Bound has specifiers by distribution.
 	Bound map[string]string
 	// Growth is what installing a requirement adds, in bytes.
@@ -221,6 +223,9 @@ func (c *testCase) python(t testing.TB, p *Pass) {
 		p.Check = &whittle.Check{Schema: whittle.CheckSchema, Verdict: whittle.Fails, Problems: f.Problems}
 	}
 	p.Guard = f.Guard
+	if f.Libraries != nil {
+		p.Libraries = func(path string) []string { return f.Libraries[path] }
+	}
 	p.Debug = func(path string) (int64, bool, bool) {
 		d, ok := f.Debug[path]
 		return d.Bytes, d.Safe, ok
