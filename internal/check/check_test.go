@@ -9,6 +9,7 @@ import (
 
 	"whittle"
 	"whittle/internal/check"
+	"whittle/internal/python"
 )
 
 // site is a Python installation with one application, in the notation of a
