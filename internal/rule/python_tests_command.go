@@ -85,12 +85,28 @@ func (p *Pass) search(g *installed, names, kept []string) (command string, excep
 		words = append(words, `\( -name `+strings.Join(b, " -o -name ")+` \)`)
 	}
 	for _, dir := range kept {
-		if s, _ := site(all, dir); sites[s] && bases[path.Base(dir)] {
+		if s, _ := site(all, dir); sites[s] && (bases[path.Base(dir)] || p.holds(dir, bases)) {
 			exceptions++
 			words = append(words, butNot(dir[len(s):], names))
 		}
 	}
 	return strings.Join(append(words, "-prune -exec rm -rf {} +"), " "), exceptions
+}
+
+// holds says that a folder has folders of some names in it.
+func (p *Pass) holds(dir string, names map[string]bool) bool {
+	for i := range p.Ledger.Items {
+		rest, below := strings.CutPrefix(p.Ledger.Items[i].Path, dir+"/")
+		if !below {
+			continue
+		}
+		for part := range strings.SplitSeq(path.Dir(rest), "/") {
+			if names[part] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // butNot is find's test for all but a folder and what is in it, as one pattern
