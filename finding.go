@@ -330,6 +330,10 @@ type VerifiedVariant struct {
 	// unpacked bytes.
 	Predicted Saving `json:"predicted"`
 	Saved     int64  `json:"saved"`
+	// SecondsBefore and SecondsAfter are the start-up times of the first command,
+	// nil where it did not run in both.
+	SecondsBefore *float64 `json:"seconds_before,omitempty"`
+	SecondsAfter  *float64 `json:"seconds_after,omitempty"`
 	// Rows say where the difference is.
 	Rows []CompareRow `json:"rows,omitempty"`
 }

@@ -147,6 +147,9 @@ func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
 		was, is := p.start[v.Name], p.now[v.Name]
 		row := whittle.VerifiedVariant{Name: v.Name, Before: outcome(was), After: outcome(is)}
 		row.Saved = row.Before.Size.Unpacked - row.After.Size.Unpacked
+		if passed(was) && passed(is) {
+			row.SecondsBefore, row.SecondsAfter = was.Run.Seconds, is.Run.Seconds
+		}
 		for _, r := range p.rounds {
 			if r.Variant == v.Name {
 				row.Predicted.Low += r.Predicted.Low
@@ -163,6 +166,12 @@ func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
 		out.Variants = append(out.Variants, row)
 	}
 	return out, nil
+}
+
+// passed says that the first command of a trial ran and passed: how long it
+// took is its start-up time.
+func passed(t *trial) bool {
+	return t.Run.Seconds != nil && len(t.Run.Commands) > 0 && t.Run.Commands[0].Status == whittle.Runs
 }
 
 // compareTrials says which owners' bytes two images of a variant differ in.

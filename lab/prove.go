@@ -395,9 +395,21 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 		if err := p.note(round, v.Name, accepted, p.now[v.Name], t); err != nil {
 			return err
 		}
+		if was := p.now[v.Name]; len(accepted) == 1 && accepted[0].variants[0] == v.Name && was.archive != "" && t.archive != "" {
+			p.measured(round, outcome(was).Size.Unpacked-outcome(t).Size.Unpacked)
+		}
 		p.now[v.Name] = t
 	}
 	return p.tidy()
+}
+
+// measured notes what the only fix of a round has saved.
+func (p *prover) measured(round int, saved int64) {
+	for i := range p.steps {
+		if s := &p.steps[i]; s.Round == round && s.Status == whittle.Applied {
+			s.Saved = &saved
+		}
+	}
 }
 
 // note compares what the fixes of a round were to save of a variant with what

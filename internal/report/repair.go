@@ -259,10 +259,20 @@ func verifiedWords(v *whittle.Verification) list {
 				items = append(items, fmt.Sprintf("%s %s: %s", vv.Name, o.name, o.start))
 			}
 		}
+		if slower(vv) {
+			items = append(items, fmt.Sprintf("%s: the first command takes %.1f s, %.1f s before: a slower start for %s.", vv.Name, *vv.SecondsAfter, *vv.SecondsBefore, whittle.Bytes(vv.Saved)))
+		}
 		items = append(items, outcomeWords(vv.Name+" before", vv.Before)...)
 		items = append(items, outcomeWords(vv.Name+" after", vv.After)...)
 	}
 	return append(items, fmt.Sprintf("%d %s to find out.", v.Builds, plural(v.Builds, "builds")))
+}
+
+// slower says that an image starts a tenth slower than before, and by more than
+// runs of one image differ.
+func slower(v whittle.VerifiedVariant) bool {
+	const noise = 0.2 // seconds
+	return v.SecondsBefore != nil && v.SecondsAfter != nil && v.Saved > 0 && *v.SecondsAfter > *v.SecondsBefore*1.1+noise
 }
 
 // outcomeWords say what is wrong with an image, if anything is.
