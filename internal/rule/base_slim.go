@@ -109,7 +109,7 @@ var inSlim = []string{"ca-certificates", "netbase", "tzdata"}
 
 // emptyInSlim are the folders that are empty in every official image that is
 // released.
-var emptyInSlim = []string{"var/cache", "var/lib/apt/lists", "var/log", "tmp"}
+var emptyInSlim = []string{"var/cache/apt", "var/cache/man", "var/lib/apt/lists", "tmp"}
 
 // leftOut are the folders that Debian's slim images leave out of every
 // package, but for the copyright files.
