@@ -166,7 +166,7 @@ func TestFixesOfWheels(t *testing.T) {
 		}
 		has[f[0]] = strings.Fields(f[2])
 		for _, file := range has[f[0]] {
-			if module, ok := strings.CutSuffix(strings.TrimSuffix(file, "/__init__.py"), ".py"); ok || strings.HasSuffix(file, "/__init__.py") {
+			if module, ok := strings.CutSuffix(strings.TrimSuffix(file, "/__init__.py"), ".py"); (ok || strings.HasSuffix(file, "/__init__.py")) && !strings.ContainsAny(module, "-.") {
 				main += "import " + strings.ReplaceAll(module, "/", ".") + "\n"
 				imports++
 			}
