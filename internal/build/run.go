@@ -2,6 +2,7 @@ package build
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,8 @@ import (
 const (
 	defaultTimeout = 2 * time.Minute
 	killGrace      = 10 * time.Second // for a killed process to be seen ending
+	startLimit     = 2 * time.Minute  // for a container to be made and started
+	releaseLimit   = time.Minute      // for one to be taken down
 	keepOutput     = 64 << 10         // bytes kept of each end of an output
 	maxRepeat      = 100
 )
@@ -244,15 +247,22 @@ func (img image) repeat(ctx context.Context, c Command) (RunResult, error) {
 
 // once runs c in a fresh container and notes in r how it went.
 func (img image) once(ctx context.Context, c Command, r *RunResult) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	// Nothing else ends a call that an engine does not answer.
+	late := time.AfterFunc(startLimit, func() {
+		cancel(fmt.Errorf("the engine did not start %s within %s: %w", r.Name, startLimit, whittle.ErrEngine))
+	})
+	defer late.Stop()
 	ctr, err := img.client.NewContainer(ctx, gateway.NewContainerRequest{
 		Hostname: "whittle",
 		NetMode:  pb.NetMode_NONE,
 		Mounts:   []gateway.Mount{{Dest: "/", MountType: pb.MountType_BIND, Ref: img.ref}},
 	})
 	if err != nil {
-		return err
+		return cmp.Or(context.Cause(ctx), err)
 	}
-	defer func() { _ = ctr.Release(context.WithoutCancel(ctx)) }()
+	defer release(ctx, ctr)
 	p := img.config.Config
 	stdout, stderr := &ends{}, &ends{}
 	req := gateway.StartRequest{
@@ -264,6 +274,7 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	}
 	start := time.Now()
 	proc, err := ctr.Start(ctx, req)
+	late.Stop()
 	switch {
 	case err == nil && c.Watch != nil:
 		err = img.watch(ctx, ctr, proc, c, r)
@@ -276,6 +287,13 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 		return context.Cause(ctx)
 	}
 	return r.ended(err, took)
+}
+
+// release ends a container, whatever has become of the run.
+func release(ctx context.Context, ctr gateway.Container) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseLimit)
+	defer cancel()
+	_ = ctr.Release(ctx)
 }
 
 // ended notes how a process ended.
@@ -339,7 +357,9 @@ func await(ctx context.Context, proc gateway.ContainerProcess, timeout time.Dura
 	case <-timer.C:
 	}
 	*timedOut = true
-	if err := proc.Signal(ctx, syscall.SIGKILL); err != nil {
+	kill, cancel := context.WithTimeout(ctx, killGrace)
+	defer cancel()
+	if err := proc.Signal(kill, syscall.SIGKILL); err != nil && kill.Err() == nil {
 		return err
 	}
 	select {
