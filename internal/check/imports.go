@@ -90,11 +90,7 @@ func (s *state) shownIn(why string) string {
 }
 
 // doubts notes what could not be followed, once.
-func (st *start) doubts(line string) {
-	if !slices.Contains(st.unknown, line) {
-		st.unknown = append(st.unknown, line)
-	}
-}
+func (st *start) doubts(line string) { st.doubt(line) }
 
 // targetProblem is that of a module that no statement names.
 func (s *state) targetProblem(st *start, r root) whittle.Problem {

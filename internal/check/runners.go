@@ -127,7 +127,7 @@ func (s *state) needs(st *start, executable string, modules ...string) {
 }
 
 // served follows the application that a program of the project gives to
-// uvicorn.run by name. What another program is started with is not followed.
+// uvicorn.run by name.
 func (s *state) served(st *start, executable string) {
 	first := st.python.roots[len(st.python.roots)-1]
 	if first.node == nil {
@@ -138,13 +138,10 @@ func (s *state) served(st *start, executable string) {
 			continue
 		}
 		for _, c := range n.Source.Calls {
-			owner, name, _ := cutLast(c.Func)
 			switch {
 			case n != first.node && runs(c.Conditions, first.im.Runtime) == python.No: // of a program, __name__ is "__main__"
 			case c.Func == "uvicorn.run" && len(c.Args) > 0 && appSpec.MatchString(c.Args[0]):
 				s.target(s.beside(st, shell.Perhaps), executable, st.dir, "uvicorn.run "+c.Args[0], c.Args[0], "")
-			case n == first.node && (owner == "os" && strings.HasPrefix(name, "exec") || owner == "runpy"):
-				st.notFollowed(c.Func)
 			}
 		}
 	}

@@ -44,7 +44,9 @@ type start struct {
 	// image's own.
 	user string
 	// depth is how many programs that start each other lead to it.
-	depth    int
+	depth int
+	// by is the statement that starts it, if one does: "start.py:4 starts gunicorn".
+	by       string
 	problems []whittle.Problem
 	unknown  []string
 	// command is what was asked to start, nil for what scripts start.
@@ -91,6 +93,7 @@ func (s *state) findStarts() {
 		}
 	}
 	s.consoleScripts()
+	s.findStarted()
 }
 
 func (s *state) shell() []string {
@@ -158,11 +161,14 @@ func (s *state) follow(st *start, depth int) {
 
 // child is a start that another one makes. It can be no surer than that one.
 func (st *start) child(argv []string, how shell.Certainty) *start {
-	return &start{name: st.name, role: st.role, argv: argv, env: clone(st.env), dir: st.dir, how: max(st.how, how), user: st.user}
+	return &start{name: st.name, role: st.role, argv: argv, env: clone(st.env), dir: st.dir, how: max(st.how, how), user: st.user, by: st.by}
 }
 
 // doubt notes what could not be followed, each thing once.
 func (st *start) doubt(text string) {
+	if st.by != "" && !strings.HasPrefix(text, st.by) {
+		text = st.by + ": " + text
+	}
 	if !slices.Contains(st.unknown, text) {
 		st.unknown = append(st.unknown, text)
 	}

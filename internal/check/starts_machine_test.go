@@ -19,10 +19,10 @@ func smallMachine() *startMachine {
 	delete(files, "app/main.py")
 	anything := ""
 	for _, name := range strings.Fields(`main run cli app Flask FastAPI Celery Litestar MemoryHuey InMemoryBroker StubBroker HttpUser get_wsgi_application
-		execute_from_command_line SyncWorker Logger new_event_loop Config EventLoopPolicy DefaultEventLoopPolicy App testing set_broker path import_module UvicornWorker`) {
+		execute_from_command_line SyncWorker Logger new_event_loop Config EventLoopPolicy DefaultEventLoopPolicy App testing set_broker path import_module UvicornWorker Path check_output`) {
 		anything += name + " = None\n"
 	}
-	for _, m := range strings.Fields("asyncio importlib sys subprocess multiprocessing time http http.server runpy cProfile pstats profile signal json") {
+	for _, m := range strings.Fields("asyncio importlib sys subprocess multiprocessing time http http.server runpy cProfile pstats profile signal json shlex pathlib") {
 		files[lib+strings.ReplaceAll(m, ".", "/")+"/__init__.py"] = anything
 	}
 	for _, m := range strings.Fields("runpy cProfile sys http/server") {

@@ -8,6 +8,31 @@ func (im *Importer) Text(n *Node, expr string, line int) (string, bool) {
 	return im.evaluate(n, expr, line).text()
 }
 
+// Words evaluates an expression of a module to the words of a command line: a
+// list, or one string, which is then one word. A word of which only the
+// beginning is known ends in unknown; sys.executable is the interpreter's path.
+func (im *Importer) Words(n *Node, expr string, line int, executable, unknown string) (words []string, list bool) {
+	v := im.evaluate(n, expr, line)
+	items := []place{v}
+	if v.kind == 'l' {
+		items = v.list
+	}
+	for _, item := range items {
+		text, known := item.text()
+		switch {
+		case known:
+		case item.kind == 'd' && item.s == "sys.executable":
+			text = executable
+		case item.kind == 's' && item.open:
+			text = item.s + unknown
+		default:
+			text = unknown
+		}
+		words = append(words, text)
+	}
+	return words, v.kind == 'l'
+}
+
 // Happens says whether what stands under conditions happens when a module is
 // loaded.
 func (im *Importer) Happens(n *Node, conditions []Condition, line int) Truth {

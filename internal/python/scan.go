@@ -26,6 +26,7 @@ func Scan(src []byte) *Source {
 			s.out.Shebang += "\n"
 		}
 	}
+	s.starter = bytes.Contains(src, []byte("subprocess")) || bytes.Contains(src, []byte("exec")) && bytes.Contains(src, []byte("os"))
 	for s.next() {
 		s.logicalLine()
 	}
@@ -73,6 +74,11 @@ type scan struct {
 	// isRoute says that the line before was the decorator of a route,
 	// hasFeatures that a feature was imported.
 	isRoute, hasFeatures bool
+	// locals are the strings and lists of the function localsOf by their names;
+	// starter says that the text may start programs.
+	locals   map[string]string
+	localsOf string
+	starter  bool
 }
 
 // block is one open block: the statements that are indented below a header.
@@ -89,6 +95,9 @@ type block struct {
 	conditions     []Condition
 	// ends says that the last statement raises.
 	ends bool
+	// loop are the words after a for, over the strings that it goes through.
+	loop []token
+	over []string
 	*chain
 }
 
@@ -295,6 +304,10 @@ func (s *scan) compound(t []token, indent int, keyword string) {
 		}
 	case "for":
 		s.bindFor(head)
+		if len(head) > 2 && s.is(head[1], "in") {
+			b.loop = append(b.loop, head[:3]...)
+			b.over, _ = asker{s}.listed(head[2:])
+		}
 	case "def":
 		s.define(head)
 		b.in = s.inside(head, &up)

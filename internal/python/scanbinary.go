@@ -9,7 +9,7 @@ import (
 )
 
 // sourceVersion is the first byte of a source in binary form.
-const sourceVersion = 6
+const sourceVersion = 7
 
 // AppendBinary implements [encoding.BinaryAppender]: a compact form to keep
 // beside a layer's index.

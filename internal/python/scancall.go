@@ -48,6 +48,7 @@ func (s *scan) call(t []token, i int, b *block) {
 		return
 	}
 	asker{s}.asks(t, i, b)
+	asker{s}.starts(t, i, b)
 	if !wanted[name] && !replacing[name] || len(s.out.Calls) >= maxFacts {
 		return
 	}
@@ -166,9 +167,6 @@ func (s *scan) arguments(t []token, depth int32) []string {
 // dynamic notes importlib.import_module("x") and its kind.
 func (s *scan) dynamic(t []token, i int, name string, b *block) {
 	arg := t[i+2]
-	if arg.kind != stringToken || i+3 < len(t) && !s.is(t[i+3], ",") && !s.is(t[i+3], ")") {
-		return
-	}
 	qualified := i > 1 && s.is(t[i-1], ".")
 	switch {
 	case i > 0 && (s.is(t[i-1], "def") || s.is(t[i-1], "class")):
@@ -176,6 +174,10 @@ func (s *scan) dynamic(t []token, i int, name string, b *block) {
 	case name == "import_module" && qualified && !s.is(t[i-2], "importlib"), name == "import_module" && !qualified && !s.importer:
 		return
 	case name == "__import__" && qualified && !s.is(t[i-2], "builtins"):
+		return
+	}
+	if arg.kind != stringToken || i+3 < len(t) && !s.is(t[i+3], ",") && !s.is(t[i+3], ")") {
+		asker{s}.byName(t, i, name, b)
 		return
 	}
 	imp := Import{Module: s.literal(arg), Line: int(t[i].line), Context: Dynamic | s.within(t, i)}

@@ -63,6 +63,9 @@ func (s *scan) one(t []token) {
 		}
 	}
 	s.assign(t)
+	if s.starter {
+		asker{s}.local(t, b)
+	}
 	s.expression(t, b)
 	s.called(t, b)
 	if exits(s, t) {

@@ -1,0 +1,230 @@
+package check
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle"
+	"whittle/internal/python"
+	"whittle/internal/shell"
+)
+
+// findStarted follows what the application's own modules start and import by
+// calls, when they are imported or in functions that they certainly call. The
+// list of starts grows meanwhile.
+func (s *state) findStarted() {
+	seen := map[string]bool{}
+	for i := 0; i < len(s.starts); i++ {
+		st := s.starts[i]
+		if st.python == nil {
+			continue
+		}
+		for k := 0; k < len(st.python.roots); k++ {
+			if r := st.python.roots[k]; r.node != nil && !seen[key(st, r.node)] {
+				s.startedBy(st, r, seen)
+			}
+		}
+	}
+}
+
+func key(st *start, n *python.Node) string { return st.name + "\x00" + n.File + "\x00" + n.Name }
+
+// startedBy goes through the own modules that come with one root.
+func (s *state) startedBy(st *start, r root, seen map[string]bool) {
+	nodes := python.Walk(false, r.node).Nodes
+	for _, n := range nodes {
+		if n.Source == nil || seen[key(st, n)] || !s.ownFile(n.File, r.im.Finder) || (s.isScript(n.File) && n != r.node || isLauncher(n.File)) {
+			continue
+		}
+		seen[key(st, n)] = true
+		first := true
+		for i := range n.Source.Calls {
+			c := &n.Source.Calls[i]
+			if c.Func != python.AskStart && c.Func != python.AskImport {
+				continue
+			}
+			one := startedCall{s, st, r, n, c}
+			happens, plain := one.happens(nodes)
+			switch {
+			case c.Func == python.AskImport && happens != python.No:
+				one.imports()
+			case c.Func == python.AskStart && happens != python.No:
+				one.starts(happens == python.Yes && plain && first)
+				first = false
+			case c.Func == python.AskStart && n == r.node && c.Context&python.Lazy != 0 && one.replaces() && c.Context&python.TypeChecking == 0:
+				st.notFollowed(c.Args[0])
+			}
+		}
+	}
+}
+
+// isLauncher says that what a script starts is read from its command line.
+func isLauncher(file string) bool {
+	_, runs := runners()[programName(file)]
+	_, launches := launchers()[path.Base(file)]
+	return runs || launches
+}
+
+// startedCall is a call that starts a program, or imports by a name.
+type startedCall struct {
+	s  *state
+	st *start
+	r  root
+	n  *python.Node
+	c  *python.Call
+}
+
+func (o startedCall) at() string { return fmt.Sprintf("%s:%d", o.s.shown(o.n.File), o.c.Line) }
+
+// replaces says that the call puts other code in the place of this one's.
+func (o startedCall) replaces() bool {
+	return strings.HasPrefix(o.c.Args[0], "os.exec") || strings.HasPrefix(o.c.Args[0], "runpy.")
+}
+
+// happens says whether the call happens when the process starts: by itself, or
+// in a function that a statement at the top of a module calls; plain is the
+// first. What is caught is no doubt, but for what never comes back.
+func (o startedCall) happens(nodes []*python.Node) (happens python.Truth, plain bool) {
+	c := o.c
+	if c.Context&python.TypeChecking != 0 {
+		return python.No, false
+	}
+	caught := c.Context&(python.Guarded|python.Caught|python.Handler) != 0
+	if caught && !o.replaces() {
+		return python.No, false
+	}
+	conditions := o.r.im.Happens(o.n, c.Conditions, c.Line)
+	if c.Context&python.Lazy == 0 {
+		return conditions, !caught
+	}
+	in := c.Args[1]
+	if in == "" || conditions == python.No || !slices.ContainsFunc(nodes, func(m *python.Node) bool { return o.called(m, in) }) {
+		return python.No, false
+	}
+	return conditions, false
+}
+
+// called says that a statement at the top of a module calls a function of this
+// one.
+func (o startedCall) called(by *python.Node, function string) bool {
+	if by.Source == nil {
+		return false
+	}
+	if by != o.n && !slices.ContainsFunc(by.Source.Imports, func(imp python.Import) bool {
+		_, last, _ := cutLast(imp.Module)
+		_, own, _ := cutLast(o.n.Name)
+		return slices.Contains(imp.Names, function) && (last == own || imp.Module == "")
+	}) {
+		return false
+	}
+	return slices.ContainsFunc(by.Source.Effects, func(e python.Effect) bool {
+		return e.Kind == python.CallName && e.Name == function && e.Context&python.Lazy == 0 && o.r.im.Happens(by, e.Conditions, e.Line) != python.No
+	})
+}
+
+// imports follows a module that is imported by a name.
+func (o startedCall) imports() {
+	name, ok := o.r.im.Text(o.n, o.c.Text, o.c.Line)
+	if !ok || !dottedName.MatchString(name) {
+		o.st.doubt(o.at() + " imports a module by a name that is made when it runs")
+		return
+	}
+	node, failure := o.r.im.Import(name)
+	if failure != nil {
+		o.st.doubt(fmt.Sprintf("whether %s imports %s, which is not there", o.at(), name))
+		return
+	}
+	what := o.at() + " imports " + name
+	other := o.beside(what)
+	other.python.roots = append(other.python.roots, root{im: o.r.im, node: node, what: what})
+}
+
+// starts follows a program; sure says that it certainly is the first.
+func (o startedCall) starts(sure bool) {
+	if strings.HasPrefix(o.c.Args[0], "runpy.") {
+		o.runs()
+		return
+	}
+	words := o.words()
+	if len(words) == 0 || words[0] == "" || strings.Contains(words[0], unknownWord) {
+		o.st.doubt(o.at() + " starts a program by a name that is made at run time, which was not followed")
+		return
+	}
+	name := path.Base(words[0])
+	if o.is("shell") {
+		name = "a shell"
+		words = []string{"/bin/sh", "-c", words[0]}
+	}
+	how := shell.Perhaps
+	if sure && o.is("decides") && !o.is("changed") && !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(w, unknownWord) }) {
+		how = shell.Must
+	}
+	child := o.st.child(words, how)
+	child.by = o.at() + " starts " + name
+	o.s.follow(child, o.st.depth+1)
+}
+
+func (o startedCall) is(kind string) bool { return slices.Contains(o.c.Args[2:], kind) }
+
+// words are the command's, as far as the text shows them.
+func (o startedCall) words() []string {
+	text := o.c.Text
+	if inner, ok := strings.CutPrefix(text, "shlex . split ( "); ok {
+		return o.split(strings.TrimSuffix(inner, " )"))
+	}
+	if inner, ok := strings.CutSuffix(text, " . split ( )"); ok {
+		return o.split(inner)
+	}
+	words, list := o.r.im.Words(o.n, text, o.c.Line, "/"+o.st.python.executable, unknownWord)
+	if strings.HasPrefix(o.c.Args[0], "os.exec") && !list {
+		return nil
+	}
+	if n := len(words); n > 0 && strings.HasPrefix(o.c.Args[0], "os.execl") { // the path comes before the name
+		words = append(words[:1:1], words[min(2, n):]...)
+	}
+	return words
+}
+
+// split are the words of one string, where no quotes join them.
+func (o startedCall) split(text string) []string {
+	line, ok := o.r.im.Text(o.n, text, o.c.Line)
+	if !ok || strings.ContainsAny(line, `'"\`) {
+		return nil
+	}
+	return strings.Fields(line)
+}
+
+// runs follows runpy: the file or module runs in the same process.
+func (o startedCall) runs() {
+	name, ok := o.r.im.Text(o.n, o.c.Text, o.c.Line)
+	if !ok || name == "" {
+		o.st.notFollowed(o.c.Args[0])
+		return
+	}
+	r := root{im: o.r.im, what: o.at() + " runs " + name}
+	other := o.beside(r.what)
+	if o.c.Args[0] == "runpy.run_module" {
+		r.node, r.failure = o.r.im.RunModule(name)
+		other.python.roots = append(other.python.roots, r)
+		return
+	}
+	real, e, there := o.s.stat(whittle.Join(o.st.dir, name))
+	if src, isText := o.s.source(real); there && e.Kind == whittle.File && isText {
+		r.node = o.r.im.Program(real, src)
+		other.python.roots = append(other.python.roots, r)
+		return
+	}
+	other.doubt(r.what + ", which could not be read")
+}
+
+// beside is a start of the same process that perhaps is; by says which statement
+// makes it.
+func (o startedCall) beside(by string) *start {
+	other := o.s.beside(o.st, shell.Perhaps)
+	if other != o.st {
+		other.by = by
+	}
+	return other
+}

@@ -1,0 +1,251 @@
+package python
+
+import (
+	"bytes"
+	"strings"
+)
+
+// What a module starts and imports by names that a run makes is among its calls
+// under these names, too.
+const (
+	// AskStart: another program. Args are the function by its full name, the
+	// function of the module that has the call ("" for none), and words of the
+	// kind: "shell" for a command line that a shell reads, "decides" where the
+	// process goes on as that program or ends as it did, "changed" where its
+	// environment or folder may be another. Text is the command.
+	AskStart = "start program"
+	// AskImport: the module Text, which no literal names. Args are the function
+	// as written, and the function of the module that has the call.
+	AskImport = "import by name"
+)
+
+// starting are the functions that start programs, and what their commands are:
+// one list of words (or a shell's text), words as arguments, a path and a list.
+// https://docs.python.org/3/library/subprocess.html, …/os.html#process-management
+var starting = func() map[string]string {
+	out := map[string]string{"os.system": "shell", "os.popen": "shell", "subprocess.getoutput": "shell", "runpy.run_path": "one", "runpy.run_module": "one",
+		"os.posix_spawn": "list", "os.posix_spawnp": "list"}
+	for _, name := range strings.Fields("run call check_call check_output Popen") {
+		out["subprocess."+name] = "one"
+	}
+	for _, name := range strings.Fields("l le lp lpe") {
+		out["os.exec"+name] = "words"
+	}
+	for _, name := range strings.Fields("v ve vp vpe") {
+		out["os.exec"+name] = "list"
+	}
+	return out
+}()
+
+// startNames are the last parts of the names in starting.
+var startNames = func() map[string]bool {
+	out := map[string]bool{}
+	for full := range starting {
+		_, name, _ := cutLastDot(full)
+		out[name] = true
+	}
+	return out
+}()
+
+// starts notes a call of the name at t[i] that starts a program.
+func (s asker) starts(t []token, i int, b *block) {
+	if !startNames[s.text(t[i])] {
+		return
+	}
+	start := i
+	for start > 1 && s.is(t[start-1], ".") && t[start-2].kind == nameToken {
+		start -= 2
+	}
+	if start > 0 && (s.is(t[start-1], ".") || s.is(t[start-1], "def")) || len(s.out.Calls) >= maxFacts {
+		return
+	}
+	dotted, _ := s.dotted(t[start:i+1], 0)
+	full := s.canonical(dotted)
+	kind, ok := starting[full]
+	if !ok {
+		return
+	}
+	c := Call{Func: AskStart, Args: []string{full, b.in}, Line: int(t[start].line), Context: b.context | s.within(t, i), Conditions: s.conditions(t, b)}
+	switch kind {
+	case "words":
+		c.Text = "[ " + s.outer(t[i+2:s.closing(t, i+1)], b) + " ]"
+	case "list":
+		c.Text = s.outer(s.argument(t, i+1, 1), b)
+	default:
+		first := s.argument(t, i+1, 0)
+		if len(first) > 2 && s.is(first[0], "args") && s.is(first[1], "=") {
+			first = first[2:]
+		}
+		c.Text = s.outer(first, b)
+	}
+	inside := t[i+1 : s.closing(t, i+1)]
+	if kind == "shell" || s.keywordIs(inside, "shell", "True") {
+		c.Args = append(c.Args, "shell")
+	}
+	if strings.HasPrefix(full, "os.exec") || s.ending(t[:start]) {
+		c.Args = append(c.Args, "decides")
+	}
+	if s.mentions(inside, "cwd") || s.mentions(inside, "env") || strings.HasSuffix(full, "e") && strings.HasPrefix(full, "os.exec") || s.changesEnvironment(t[start].start) {
+		c.Args = append(c.Args, "changed")
+	}
+	s.out.Calls = append(s.out.Calls, c)
+}
+
+// keywordIs says that a call has the keyword argument with that name as value.
+func (s asker) keywordIs(t []token, name, value string) bool {
+	for i := 0; i+2 < len(t); i++ {
+		if t[i].kind == nameToken && s.is(t[i], name) && s.is(t[i+1], "=") && s.is(t[i+2], value) {
+			return true
+		}
+	}
+	return false
+}
+
+// ending says that what the statement calls first is sys.exit, or that it is a
+// raise of SystemExit.
+func (s asker) ending(t []token) bool {
+	return len(t) == 4 && s.is(t[0], "sys") && s.is(t[2], "exit") || len(t) == 2 && s.is(t[0], "exit") || len(t) == 3 && s.is(t[0], "raise") && s.is(t[1], "SystemExit")
+}
+
+// changesEnvironment says that the text before may set variables.
+func (s asker) changesEnvironment(end int32) bool {
+	for _, what := range []string{"environ[", "environ.update", "environ.setdefault", "putenv", "load_dotenv"} {
+		if bytes.Contains(s.src[:end], []byte(what)) {
+			return true
+		}
+	}
+	return false
+}
+
+// outer is the text of an expression with the values of a function's own names,
+// where these are sure; other names that may be its own, and lists that were
+// added to, are left out.
+func (s asker) outer(t []token, b *block) string {
+	if len(t) == 0 || len(t) > 80 {
+		return "…"
+	}
+	var out []string
+	for i, tok := range t {
+		text := s.expr(t[i : i+1])
+		switch attribute := i > 0 && s.is(t[i-1], "."); {
+		case tok.kind != nameToken || attribute:
+		case s.addsTo(text, tok.start):
+			text = "…"
+		case b.function > 0 && s.localsOf == b.in && s.locals[text] != "":
+			text = s.locals[text]
+		case b.function > 0 && !s.global(text):
+			text = "…"
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, " ")
+}
+
+// addsTo says that the text before adds something to a list.
+func (s asker) addsTo(name string, end int32) bool {
+	for _, how := range []string{".append(", ".extend(", ".insert(", " += "} {
+		if bytes.Contains(s.src[:end], []byte(name+how)) {
+			return true
+		}
+	}
+	return false
+}
+
+// local notes what a statement of a function assigns to a name: of strings and
+// lists the value, where it is the only one and certain.
+func (s asker) local(t []token, b *block) {
+	if b.function == 0 || len(t) < 3 || t[0].kind != nameToken || !s.is(t[1], "=") {
+		return
+	}
+	name := s.text(t[0])
+	if s.locals == nil || s.localsOf != b.in {
+		s.scan.locals, s.scan.localsOf = map[string]string{}, b.in
+	}
+	value := "…"
+	if _, again := s.locals[name]; !again && b.function == 1 && b.keyword == "def" && (t[2].kind == stringToken || s.is(t[2], "[")) {
+		value = s.outer(t[2:], b)
+	}
+	s.locals[name] = value
+}
+
+// byName notes an import of a module that no literal names, but for what a loop
+// over literals gives: these are imports that perhaps happen.
+func (s asker) byName(t []token, i int, name string, b *block) {
+	if len(s.out.Calls) >= maxFacts || name == "importorskip" {
+		return
+	}
+	arg := s.argument(t, i+1, 0)
+	if len(arg) == 0 {
+		return
+	}
+	full := name
+	if name == "import_module" {
+		full = "importlib.import_module"
+	}
+	if len(arg) == 1 && arg[0].kind == nameToken {
+		if names, ok := s.looped(t, s.text(arg[0])); ok {
+			for _, module := range names {
+				s.perhapsImports(t, i, full, module, b)
+			}
+			return
+		}
+	}
+	s.out.Calls = append(s.out.Calls, Call{Func: AskImport, Args: []string{full, b.in}, Text: s.outer(arg, b), Line: int(t[i].line),
+		Context: b.context | s.within(t, i), Conditions: s.conditions(t, b)})
+}
+
+// perhapsImports notes one module of a loop: what skips it is not known.
+func (s asker) perhapsImports(t []token, i int, full, module string, b *block) {
+	if !isDotted(module) || len(s.out.Calls) >= maxFacts {
+		return
+	}
+	context, line := b.context|s.within(t, i), int(t[i].line)
+	s.add(Import{Module: module, Line: line, Context: Dynamic | context, Conditions: []Condition{{Text: "for"}}}, b)
+	s.out.Calls = append(s.out.Calls, Call{Func: AskImport, Args: []string{full, b.in}, Text: quote(module), Line: line, Context: context, Conditions: s.conditions(t, b)})
+}
+
+// looped are the strings that a name goes through: in a for around the
+// statement, or in a comprehension of it.
+func (s asker) looped(t []token, name string) ([]string, bool) {
+	for i := 0; i+3 < len(t); i++ {
+		if s.is(t[i], "for") && s.is(t[i+1], name) && s.is(t[i+2], "in") {
+			end := i + 3
+			for end < len(t) && t[end].depth >= t[i].depth && !(t[end].depth == t[i].depth && (s.is(t[end], "if") || s.is(t[end], "for"))) {
+				end++
+			}
+			return s.listed(t[i+3 : end])
+		}
+	}
+	for i := len(s.blocks) - 1; i >= 0; i-- {
+		if loop := s.blocks[i].loop; len(loop) > 2 && s.is(loop[0], name) && s.is(loop[1], "in") {
+			return s.blocks[i].over, s.blocks[i].over != nil
+		}
+	}
+	return nil, false
+}
+
+// listed are the strings of a literal list, or of one that has a name.
+func (s asker) listed(t []token) ([]string, bool) {
+	var out []string
+	if len(t) == 1 && t[0].kind == nameToken {
+		for i := len(s.values) - 1; i >= 0; i-- {
+			if v := s.values[i]; v.Name == s.text(t[0]) {
+				if l := newLexer([]byte(v.Text)); v.Sure && l.next() && l.broken == "" {
+					return asker{&scan{lexer: l}}.listed(l.tokens)
+				}
+				break
+			}
+		}
+		return nil, false
+	}
+	for _, tok := range t {
+		switch {
+		case tok.kind == stringToken:
+			out = append(out, s.literal(tok))
+		case tok.kind == opToken && strings.IndexByte("[](){},", s.src[tok.start]) >= 0:
+		default:
+			return nil, false
+		}
+	}
+	return out, len(out) > 0
+}
