@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -170,12 +171,16 @@ func (o startedCall) is(kind string) bool { return slices.Contains(o.c.Args[2:],
 
 // words are the command's, as far as the text shows them.
 func (o startedCall) words() []string {
-	text := o.c.Text
+	text := o.arguments(o.c.Text)
 	if inner, ok := strings.CutPrefix(text, "shlex . split ( "); ok {
 		return o.split(strings.TrimSuffix(inner, " )"))
 	}
 	if inner, ok := strings.CutSuffix(text, " . split ( )"); ok {
 		return o.split(inner)
+	}
+	open := false
+	if head, rest, ok := strings.Cut(text, " ] + "); ok && !strings.HasPrefix(rest, "[") {
+		text, open = head+" ]", true // what is added is not known
 	}
 	words, list := o.r.im.Words(o.n, text, o.c.Line, "/"+o.st.python.executable, unknownWord)
 	if strings.HasPrefix(o.c.Args[0], "os.exec") && !list {
@@ -184,7 +189,38 @@ func (o startedCall) words() []string {
 	if n := len(words); n > 0 && strings.HasPrefix(o.c.Args[0], "os.execl") { // the path comes before the name
 		words = append(words[:1:1], words[min(2, n):]...)
 	}
+	if open {
+		words = append(words, unknownWord)
+	}
 	return words
+}
+
+// ownArgument is one argument of the process in an expression.
+var ownArgument = regexp.MustCompile(`\bsys \. argv \[ ([1-9]) (: )?\]`)
+
+// arguments puts the process's own arguments into an expression: a program that
+// starts what its command line says.
+func (o startedCall) arguments(text string) string {
+	if o.n != o.r.node || o.n.Name != "__main__" || isPython("", o.st.argv[0]) {
+		return text
+	}
+	return ownArgument.ReplaceAllStringFunc(text, func(found string) string {
+		m := ownArgument.FindStringSubmatch(found)
+		var quoted []string
+		for _, a := range o.st.argv[min(int(m[1][0]-'0'), len(o.st.argv)):] {
+			if strings.ContainsAny(a, "'\\\n") {
+				return found
+			}
+			quoted = append(quoted, "'"+a+"'")
+		}
+		switch {
+		case m[2] != "":
+			return "[ " + strings.Join(quoted, " , ") + " ]"
+		case len(quoted) > 0:
+			return quoted[0]
+		}
+		return found
+	})
 }
 
 // split are the words of one string, where no quotes join them.

@@ -12,7 +12,8 @@ const (
 	// function of the module that has the call ("" for none), and words of the
 	// kind: "shell" for a command line that a shell reads, "decides" where the
 	// process goes on as that program or ends as it did, "changed" where its
-	// environment or folder may be another. Text is the command.
+	// environment or folder may be another, or the text before may make files or
+	// end the process. Text is the command.
 	AskStart = "start program"
 	// AskImport: the module Text, which no literal names. Args are the function
 	// as written, and the function of the module that has the call.
@@ -85,7 +86,7 @@ func (s asker) starts(t []token, i int, b *block) {
 	if strings.HasPrefix(full, "os.exec") || s.ending(t[:start]) {
 		c.Args = append(c.Args, "decides")
 	}
-	if s.mentions(inside, "cwd") || s.mentions(inside, "env") || strings.HasSuffix(full, "e") && strings.HasPrefix(full, "os.exec") || s.changesEnvironment(t[start].start) {
+	if s.mentions(inside, "cwd") || s.mentions(inside, "env") || strings.HasSuffix(full, "e") && strings.HasPrefix(full, "os.exec") || s.changes(t[0].start) {
 		c.Args = append(c.Args, "changed")
 	}
 	s.out.Calls = append(s.out.Calls, c)
@@ -107,9 +108,11 @@ func (s asker) ending(t []token) bool {
 	return len(t) == 4 && s.is(t[0], "sys") && s.is(t[2], "exit") || len(t) == 2 && s.is(t[0], "exit") || len(t) == 3 && s.is(t[0], "raise") && s.is(t[1], "SystemExit")
 }
 
-// changesEnvironment says that the text before may set variables.
-func (s asker) changesEnvironment(end int32) bool {
-	for _, what := range []string{"environ[", "environ.update", "environ.setdefault", "putenv", "load_dotenv"} {
+// changes says that the text before may set variables, change the folder, make
+// files, or end the process.
+func (s asker) changes(end int32) bool {
+	for _, what := range []string{"environ[", "environ.update", "environ.setdefault", "putenv", "load_dotenv", "chdir(", "exit(",
+		"shutil", "write", "symlink", "urlretrieve", "extract", "mkdir", "makedirs"} {
 		if bytes.Contains(s.src[:end], []byte(what)) {
 			return true
 		}
@@ -182,46 +185,85 @@ func (s asker) byName(t []token, i int, name string, b *block) {
 	if name == "import_module" {
 		full = "importlib.import_module"
 	}
-	if len(arg) == 1 && arg[0].kind == nameToken {
-		if names, ok := s.looped(t, s.text(arg[0])); ok {
-			for _, module := range names {
-				s.perhapsImports(t, i, full, module, b)
-			}
-			return
-		}
+	c := Call{Func: AskImport, Args: []string{full, b.in}, Line: int(t[i].line), Context: b.context | s.within(t, i), Conditions: s.conditions(t, b)}
+	relative := ""
+	if s.ownPackage(s.argument(t, i+1, 1)) {
+		relative = "__package__ + "
 	}
-	s.out.Calls = append(s.out.Calls, Call{Func: AskImport, Args: []string{full, b.in}, Text: s.outer(arg, b), Line: int(t[i].line),
-		Context: b.context | s.within(t, i), Conditions: s.conditions(t, b)})
-}
-
-// perhapsImports notes one module of a loop: what skips it is not known.
-func (s asker) perhapsImports(t []token, i int, full, module string, b *block) {
-	if !isDotted(module) || len(s.out.Calls) >= maxFacts {
+	if name, modules, ok := s.looped(t, arg); ok {
+		for _, module := range modules[:min(len(modules), maxLooped)] {
+			c.Text = relative + s.with(arg, name, module, b)
+			s.perhapsImports(c, arg, module, b)
+		}
 		return
 	}
-	context, line := b.context|s.within(t, i), int(t[i].line)
-	s.add(Import{Module: module, Line: line, Context: Dynamic | context, Conditions: []Condition{{Text: "for"}}}, b)
-	s.out.Calls = append(s.out.Calls, Call{Func: AskImport, Args: []string{full, b.in}, Text: quote(module), Line: line, Context: context, Conditions: s.conditions(t, b)})
+	c.Text = relative + s.outer(arg, b)
+	s.out.Calls = append(s.out.Calls, c)
 }
 
-// looped are the strings that a name goes through: in a for around the
-// statement, or in a comprehension of it.
-func (s asker) looped(t []token, name string) ([]string, bool) {
+// maxLooped bounds the modules of one loop.
+const maxLooped = 200
+
+// with is an expression whose name has a value.
+func (s asker) with(t []token, name, value string, b *block) string {
+	var out []string
+	for i, tok := range t {
+		text := s.outer(t[i:i+1], b)
+		switch attribute := i > 0 && s.is(t[i-1], "."); {
+		case tok.kind == nameToken && !attribute && s.is(tok, name):
+			text = quote(value)
+		case tok.kind == nameToken && attribute:
+			text = s.text(tok)
+		case tok.kind == formatToken:
+			text = strings.ReplaceAll(text, "{"+name+"}", escape.Replace(value))
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, " ")
+}
+
+// perhapsImports notes one module of a loop: what skips it is not known. What
+// is the name alone is an import, too.
+func (s asker) perhapsImports(c Call, arg []token, module string, b *block) {
+	if len(s.out.Calls) >= maxFacts {
+		return
+	}
+	if len(arg) == 1 && arg[0].kind == nameToken && isDotted(module) {
+		s.add(Import{Module: module, Line: c.Line, Context: Dynamic | c.Context, Conditions: []Condition{{Text: "for"}}}, b)
+	}
+	s.out.Calls = append(s.out.Calls, c)
+}
+
+// looped are the strings that a name of an expression goes through: in a for
+// around the statement, or in a comprehension of it.
+func (s asker) looped(t, arg []token) (name string, over []string, ok bool) {
 	for i := 0; i+3 < len(t); i++ {
-		if s.is(t[i], "for") && s.is(t[i+1], name) && s.is(t[i+2], "in") {
+		if s.is(t[i], "for") && t[i+1].kind == nameToken && s.is(t[i+2], "in") && s.has(arg, s.text(t[i+1])) {
 			end := i + 3
 			for end < len(t) && t[end].depth >= t[i].depth && !(t[end].depth == t[i].depth && (s.is(t[end], "if") || s.is(t[end], "for"))) {
 				end++
 			}
-			return s.listed(t[i+3 : end])
+			over, ok = s.listed(t[i+3 : end])
+			return s.text(t[i+1]), over, ok
 		}
 	}
 	for i := len(s.blocks) - 1; i >= 0; i-- {
-		if loop := s.blocks[i].loop; len(loop) > 2 && s.is(loop[0], name) && s.is(loop[1], "in") {
-			return s.blocks[i].over, s.blocks[i].over != nil
+		if loop := s.blocks[i].loop; len(loop) > 2 && s.has(arg, s.text(loop[0])) {
+			return s.text(loop[0]), s.blocks[i].over, s.blocks[i].over != nil
 		}
 	}
-	return nil, false
+	return "", nil, false
+}
+
+// has says that an expression has a name, in an f-string by itself too.
+func (s asker) has(t []token, name string) bool {
+	for i, tok := range t {
+		if tok.kind == nameToken && s.is(tok, name) && (i == 0 || !s.is(t[i-1], ".")) ||
+			tok.kind == formatToken && bytes.Contains(s.src[tok.start:tok.end], []byte("{"+name+"}")) {
+			return true
+		}
+	}
+	return false
 }
 
 // listed are the strings of a literal list, or of one that has a name.
