@@ -46,6 +46,10 @@ func (s *state) startedBy(st *start, r root, seen map[string]bool) {
 			if c.Func != python.AskStart && c.Func != python.AskImport {
 				continue
 			}
+			if len(s.starts) >= maxStarts {
+				st.doubt("too many programs start each other")
+				return
+			}
 			one := startedCall{s, st, r, n, c}
 			happens, plain := one.happens(nodes)
 			switch {

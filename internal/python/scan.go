@@ -79,6 +79,7 @@ type scan struct {
 	locals   map[string]string
 	localsOf string
 	starter  bool
+	looked   int // bytes, by [asker.earlier]
 }
 
 // block is one open block: the statements that are indented below a header.

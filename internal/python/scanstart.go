@@ -111,9 +111,17 @@ func (s asker) ending(t []token) bool {
 // changes says that the text before may set variables, change the folder, make
 // files, or end the process.
 func (s asker) changes(end int32) bool {
-	for _, what := range []string{"environ[", "environ.update", "environ.setdefault", "putenv", "load_dotenv", "chdir(", "exit(",
-		"shutil", "write", "symlink", "urlretrieve", "extract", "mkdir", "makedirs"} {
-		if bytes.Contains(s.src[:end], []byte(what)) {
+	return s.earlier(end, "environ[", "environ.update", "environ.setdefault", "putenv", "load_dotenv", "chdir(", "exit(",
+		"shutil", "write", "symlink", "urlretrieve", "extract", "mkdir", "makedirs")
+}
+
+// maxLooked bounds the bytes that earlier goes through in one text.
+const maxLooked = 64 << 20
+
+// earlier says that the text before has one of some words, or may have.
+func (s asker) earlier(end int32, words ...string) bool {
+	for _, what := range words {
+		if s.scan.looked += int(end); s.looked > maxLooked || bytes.Contains(s.src[:end], []byte(what)) {
 			return true
 		}
 	}
@@ -128,6 +136,7 @@ func (s asker) outer(t []token, b *block) string {
 		return "…"
 	}
 	var out []string
+	size := 0
 	for i, tok := range t {
 		text := s.expr(t[i : i+1])
 		switch attribute := i > 0 && s.is(t[i-1], "."); {
@@ -139,19 +148,20 @@ func (s asker) outer(t []token, b *block) string {
 		case b.function > 0 && !s.global(text):
 			text = "…"
 		}
+		if size += len(text); size > maxOuter {
+			return "…"
+		}
 		out = append(out, text)
 	}
 	return strings.Join(out, " ")
 }
 
+// maxOuter bounds the text of one command.
+const maxOuter = 2000
+
 // addsTo says that the text before adds something to a list.
 func (s asker) addsTo(name string, end int32) bool {
-	for _, how := range []string{".append(", ".extend(", ".insert(", " += "} {
-		if bytes.Contains(s.src[:end], []byte(name+how)) {
-			return true
-		}
-	}
-	return false
+	return s.earlier(end, name+".append(", name+".extend(", name+".insert(", name+" += ")
 }
 
 // local notes what a statement of a function assigns to a name: of strings and
@@ -201,8 +211,11 @@ func (s asker) byName(t []token, i int, name string, b *block) {
 	s.out.Calls = append(s.out.Calls, c)
 }
 
-// maxLooped bounds the modules of one loop.
-const maxLooped = 200
+// maxLooped bounds the modules of one loop, maxModule the name of each.
+const (
+	maxLooped = 200
+	maxModule = 200
+)
 
 // with is an expression whose name has a value.
 func (s asker) with(t []token, name, value string, b *block) string {
@@ -282,7 +295,7 @@ func (s asker) listed(t []token) ([]string, bool) {
 	}
 	for _, tok := range t {
 		switch {
-		case tok.kind == stringToken:
+		case tok.kind == stringToken && tok.end-tok.start < maxModule:
 			out = append(out, s.literal(tok))
 		case tok.kind == opToken && strings.IndexByte("[](){},", s.src[tok.start]) >= 0:
 		default:
