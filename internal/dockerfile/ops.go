@@ -57,21 +57,8 @@ func (f *File) Remove(in *Instruction) []whittle.Edit {
 // ONBUILD, and what stands before the first FROM. An instruction that is there
 // already gives no edits.
 func (f *File) Move(in, after *Instruction) ([]whittle.Edit, error) {
-	for _, i := range []*Instruction{in, after} {
-		if err := i.editable(); err != nil {
-			return nil, err
-		}
-		if i.Stage < 0 {
-			return nil, i.unsupported("%s before the first FROM is not moved", i.Keyword)
-		}
-	}
-	switch {
-	case in.Keyword == "FROM" || in.Keyword == "SHELL":
-		return nil, in.unsupported("%s is not moved", in.Keyword)
-	case !slices.Equal(in.shell, after.shell):
-		return nil, in.unsupported("another shell runs behind line %d", after.EndLine)
-	case in.Span == after.Span:
-		return nil, in.misuse("%s cannot come behind itself", in.Keyword)
+	if err := in.movable(after, after.EndLine); err != nil {
+		return nil, err
 	}
 	start, end := f.block(in), f.nextLine(in.Span.End)
 	if start == f.nextLine(after.Span.End) {
@@ -91,6 +78,71 @@ func (f *File) Move(in, after *Instruction) ([]whittle.Edit, error) {
 	}
 	if !inOrder(now.all(), f.all(), in, after) {
 		return nil, in.unsupported("%s would not be the same behind line %d", in.Keyword, after.EndLine)
+	}
+	return edits, nil
+}
+
+// movable refuses what cannot stand beside another instruction.
+func (in *Instruction) movable(to *Instruction, line int) error {
+	for _, i := range []*Instruction{in, to} {
+		if err := i.editable(); err != nil {
+			return err
+		}
+		if i.Stage < 0 {
+			return i.unsupported("%s before the first FROM is not moved", i.Keyword)
+		}
+	}
+	switch {
+	case in.Keyword == "FROM" || in.Keyword == "SHELL":
+		return in.unsupported("%s is not moved", in.Keyword)
+	case !slices.Equal(in.shell, to.shell):
+		return in.unsupported("another shell runs behind line %d", line)
+	case in.Span == to.Span:
+		return in.misuse("%s cannot come behind itself", in.Keyword)
+	}
+	return nil
+}
+
+// MoveBefore puts an instruction, with the comment block directly above it,
+// before another one of its stage that stands above it, and that one's
+// comments. first, if it is not empty, is a further instruction of one line that
+// comes right before the moved one, below its comments. A blank line parts them
+// from what follows where one did from what is before. It is refused for what
+// [File.Move] refuses.
+func (f *File) MoveBefore(in, before *Instruction, first string) ([]whittle.Edit, error) {
+	if err := in.movable(before, before.Line-1); err != nil {
+		return nil, err
+	}
+	if before.Keyword == "FROM" || before.Stage != in.Stage || before.Span.Start > in.Span.Start || strings.ContainsAny(first, "\r\n") {
+		return nil, in.misuse("%s cannot come before line %d", in.Keyword, before.Line)
+	}
+	start, end, at := f.block(in), f.nextLine(in.Span.End), f.block(before)
+	text := string(f.Source[in.from:in.Span.End])
+	if open, closed, ok := f.closed(in); ok {
+		text = string(f.Source[in.from:open]) + closed
+	}
+	if first != "" {
+		text = first + f.lineEnd() + text
+	}
+	text = string(f.Source[start:in.from]) + text + f.lineEnd()
+	if above := f.lineStart(at - 1); at > 0 && blank(f.Source[above:at]) {
+		text += f.lineEnd()
+	}
+	edits := []whittle.Edit{{Span: whittle.Span{Start: at, End: at}, New: text}, f.vacate(start, end, nil)}
+	now, err := in.edited(edits)
+	if err != nil {
+		return nil, err
+	}
+	all, old := now.all(), f.all()
+	i := slices.IndexFunc(old, func(o *Instruction) bool { return o.Span == before.Span })
+	if first != "" {
+		if i >= len(all) || strings.TrimSpace(all[i].line.text) != first {
+			return nil, in.unsupported("%.80q does not fit before line %d", first, before.Line)
+		}
+		all = slices.Delete(all, i, i+1)
+	}
+	if !inOrder(all, old, in, old[i-1]) {
+		return nil, in.unsupported("%s would not be the same before line %d", in.Keyword, before.Line)
 	}
 	return edits, nil
 }

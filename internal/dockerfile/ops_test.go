@@ -278,11 +278,40 @@ func TestWords(t *testing.T) {
 	})
 }
 
+func TestMoveBefore(t *testing.T) {
+	up := func(i, j int, first string) op {
+		return func(t *testing.T, f *File) ([]whittle.Edit, error) { return f.MoveBefore(nth(f, i), nth(f, j), first) }
+	}
+	runOps(t, []opCase{
+		{"a line", "FROM a\nCOPY b b\nRUN c\n", up(2, 1, ""), "FROM a\nRUN c\nCOPY b b\n"},
+		{"another before it", "FROM a\nCOPY b b\nRUN c\n", up(2, 1, "COPY d ./"), "FROM a\nCOPY d ./\nRUN c\nCOPY b b\n"},
+		{"comments", "FROM a\n# one\nCOPY b b\n# two\nRUN c\n", up(2, 1, "COPY d ./"), "FROM a\n# two\nCOPY d ./\nRUN c\n# one\nCOPY b b\n"},
+		{"blank lines", "FROM a\n\n# one\nCOPY b b\n\n# two\nRUN c\n\nCMD d\n", up(2, 1, "COPY d ./"), "FROM a\n\n# two\nCOPY d ./\nRUN c\n\n# one\nCOPY b b\n\nCMD d\n"},
+		{"the last", "FROM a\n\nCOPY b b\n\nRUN c", up(2, 1, ""), "FROM a\n\nRUN c\n\nCOPY b b\n"},
+		{"CRLF", "FROM a\r\n\r\nCOPY b b\r\n\r\nRUN c \\\r\n d\r\n", up(2, 1, "COPY d ./"), "FROM a\r\n\r\nCOPY d ./\r\nRUN c \\\r\n d\r\n\r\nCOPY b b\r\n"},
+		{"a heredoc", "FROM a\nCOPY b b\nRUN <<E\nc\nE\nCMD d\n", up(2, 1, ""), "FROM a\nRUN <<E\nc\nE\nCOPY b b\nCMD d\n"},
+		{"an open line", "FROM a\nCOPY b b\nRUN c \\\n", up(2, 1, ""), "FROM a\nRUN c\nCOPY b b\n"},
+	})
+	for name, i := range map[string][2]int{"down": {1, 2}, "above FROM": {2, 0}, "itself": {2, 2}} {
+		f, err := Parse("Dockerfile", []byte("FROM a\nCOPY b b\nRUN c\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if edits, err := f.MoveBefore(nth(f, i[0]), nth(f, i[1]), ""); err == nil {
+			t.Errorf("%s: %+v", name, edits)
+		}
+	}
+}
+
 func TestSetEnv(t *testing.T) {
 	runOps(t, []opCase{
 		{"behind FROM", "FROM a\nRUN b\n", setEnv(0, "A", "1"), "FROM a\nENV A=1\nRUN b\n"},
 		{"behind the only FROM", "FROM a", setEnv(0, "A", "1"), "FROM a\nENV A=1"},
-		{"beside another", "FROM a\nENV B=2\nRUN b\n", setEnv(0, "A", "1 2"), "FROM a\nENV B=2 A=\"1 2\"\nRUN b\n"},
+		{"beside another", "FROM a\nENV B=2\nRUN b\n", setEnv(0, "A", "1 2"), "FROM a\nENV B=2\nENV A=\"1 2\"\nRUN b\n"},
+		{"beside several", "FROM a\nENV B=2 C=3\nRUN b\n", setEnv(0, "A", "1 2"), "FROM a\nENV B=2 C=3 A=\"1 2\"\nRUN b\n"},
+		{"one with a comment", "FROM a\n# what B is\nENV B=2\n\nRUN b\n", setEnv(0, "A", "1"), "FROM a\n# what B is\nENV B=2\nENV A=1\n\nRUN b\n"},
+		{"behind the labels", "FROM a\nLABEL maintainer=x\nARG V\nWORKDIR /b\nLABEL c=d\nRUN b\n", setEnv(0, "A", "1"), "FROM a\nLABEL maintainer=x\nARG V\nENV A=1\nWORKDIR /b\nLABEL c=d\nRUN b\n"},
+		{"behind the maintainer", "FROM a\nMAINTAINER x\nRUN b\n", setEnv(0, "A", "1"), "FROM a\nMAINTAINER x\nENV A=1\nRUN b\n"},
 		{"in lines", "FROM a\nENV B=2 \\\n    # c\n    C=3\nRUN b\n", setEnv(0, "A", "1"), "FROM a\nENV B=2 \\\n    # c\n    C=3 \\\n    A=1\nRUN b\n"},
 		{"behind the old form", "FROM a\nARG X\nENV B 2\nRUN b\n", setEnv(0, "A", "1"), "FROM a\nARG X\nENV B 2\nENV A=1\nRUN b\n"},
 		{"not behind a command", "FROM a\nRUN b\nENV B=2\n", setEnv(0, "A", "1"), "FROM a\nENV A=1\nRUN b\nENV B=2\n"},

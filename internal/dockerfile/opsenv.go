@@ -13,7 +13,8 @@ var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // SetEnv gives an environment variable a value in a stage. Where the stage sets
 // it, each such value is replaced; else it is added to the last ENV before the
-// stage's first command, or is an ENV of its own behind that or behind FROM.
+// stage's first command where that sets several, or is a further ENV behind that,
+// or behind FROM and the labels and arguments that follow it.
 // Variables in the value are replaced as in any ENV. Nothing to change gives
 // no edits.
 func (f *File) SetEnv(stage int, name, value string) ([]whittle.Edit, error) {
@@ -36,20 +37,26 @@ func (f *File) SetEnv(stage int, name, value string) ([]whittle.Edit, error) {
 	if found {
 		return st.settled(name, quoted, edits)
 	}
-	after := &st.Head
+	after, title := &st.Head, true
 	for i := range st.Instructions {
 		in := &st.Instructions[i]
 		switch in.Keyword {
 		case "ENV":
-			after = in
+			after, title = in, false
 			continue
-		case "ARG", "LABEL", "MAINTAINER", "WORKDIR", "USER", "EXPOSE", "STOPSIGNAL":
+		case "LABEL", "MAINTAINER", "ARG":
+			if title { // they say what FROM makes, and stay beside it
+				after = in
+			}
+			continue
+		case "WORKDIR", "USER", "EXPOSE", "STOPSIGNAL":
+			title = false
 			continue
 		}
 		break
 	}
 	pair := name + "=" + quoted
-	if env, ok := after.parsed.(*instructions.EnvCommand); ok && len(after.Args) == len(env.Env) {
+	if env, ok := after.parsed.(*instructions.EnvCommand); ok && len(after.Args) == len(env.Env) && len(env.Env) > 1 {
 		last := after.Args[len(after.Args)-1].Span
 		lead := " "
 		if n := len(after.Args); n > 1 {

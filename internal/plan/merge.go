@@ -41,7 +41,7 @@ func Merge(files map[string][]byte, dockerfiles []string, fixes []*whittle.Fix) 
 	}
 	out := map[string][]byte{}
 	for name, edits := range m.edits {
-		text, err := m.apply(name, edits)
+		text, err := m.result(name, edits)
 		if err != nil {
 			return nil, nil, err // add has applied the same edits before
 		}
@@ -156,6 +156,15 @@ func (m *merger) apply(name string, edits []whittle.Edit) ([]byte, error) {
 		return dockerfile.Apply(m.files[name], edits)
 	}
 	return whittle.Splice(m.files[name], edits)
+}
+
+// result is apply to all edits of a file: lines that they make too long
+// together are broken.
+func (m *merger) result(name string, edits []whittle.Edit) ([]byte, error) {
+	if slices.Contains(m.dockerfiles, name) {
+		return dockerfile.Wrap(m.files[name], edits)
+	}
+	return m.apply(name, edits)
 }
 
 // Changes are the files that differ, with unified diffs, sorted by path.

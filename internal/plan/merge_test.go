@@ -80,6 +80,10 @@ func TestMerge(t *testing.T) {
 			fix(files, "remove", [3]string{"Dockerfile", " && two", ""}),
 			insert(files, "append", "Dockerfile", "two", " && three"),
 		}, map[string]string{"Dockerfile": "FROM a\n# why\nRUN one && three\nCOPY x y\n"}, nil},
+		{"what fixes make too long together is broken", []*whittle.Fix{
+			insert(files, "word", "Dockerfile", "one", " "+strings.Repeat("x", 70)),
+			insert(files, "append", "Dockerfile", "two", " && three "+strings.Repeat("y", 60)),
+		}, map[string]string{"Dockerfile": "FROM a\n# why\nRUN one " + strings.Repeat("x", 70) + " && two && \\\n    three " + strings.Repeat("y", 60) + "\nCOPY x y\n"}, nil},
 		{"a new file", []*whittle.Fix{fix(files, "a", [3]string{".dockerignore", "", ".git\n"})}, map[string]string{".dockerignore": ".git\n"}, nil},
 		{"what does not parse is in the way", []*whittle.Fix{fix(files, "a", [3]string{"Dockerfile", "COPY x y", "COPY x"})}, map[string]string{}, []int{0}},
 		{"what swallows a comment is in the way", []*whittle.Fix{fix(files, "a", [3]string{"Dockerfile", "FROM a", "FROM a\nRUN x \\"})}, map[string]string{}, []int{0}},

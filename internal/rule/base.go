@@ -25,14 +25,18 @@ stage on the full one.`,
 
 // fullTag matches official images whose full variant is built on one with
 // compilers and headers (buildpack-deps), and which have a slim one.
-var fullTag = regexp.MustCompile(`^(?:(?:docker\.io/)?library/|docker\.io/)?(python|node|ruby|perl|rust|golang):(\d+(?:\.\d+){0,2}|latest|lts)(-(?:bullseye|bookworm|trixie))?$`)
+var fullTag = regexp.MustCompile(`^(?:(?:docker\.io/)?library/|docker\.io/)?(python|node|ruby|perl|rust|golang)(?::(\d+(?:\.\d+){0,2}|latest|lts)(-(?:jessie|stretch|buster|bullseye|bookworm|trixie))?)?$`)
 
-// slim is the slim variant of a full image; ok is false for other images, and
-// for those that are made to build with.
+// slim is the slim variant of a full image, without the digest that pins that;
+// ok is false for other images, and for those that are made to build with.
 func slim(image string) (string, bool) {
+	image, _, pinned := strings.Cut(image, "@")
 	m := fullTag.FindStringSubmatch(image)
-	if m == nil || m[1] == "golang" || m[1] == "rust" {
+	if m == nil || m[1] == "golang" || m[1] == "rust" || pinned && m[2] == "" {
 		return "", false
+	}
+	if m[2] == "" {
+		return image + ":slim", true
 	}
 	name := strings.TrimSuffix(image, ":"+m[2]+m[3])
 	if m[2] == "latest" {
@@ -82,6 +86,10 @@ func bigBases(p *Pass) []whittle.Finding {
 	if why := p.needsFull(); why != "" {
 		f.Advice += ", and build in a stage on " + st.BaseResolved
 		f.Caution = why
+		return []whittle.Finding{f}
+	}
+	if strings.Contains(st.BaseResolved, "@") {
+		f.Advice += ", pinned to its own digest"
 		return []whittle.Finding{f}
 	}
 	i := slices.IndexFunc(st.Head.Args, func(a dockerfile.Arg) bool { return a.Value == st.BaseResolved })

@@ -130,6 +130,10 @@ func (p *Pass) kept(m keeper, layer int, items []int) whittle.Finding {
 		f.Advice = "do not copy it: it is not needed"
 		return f
 	}
+	if advice := p.keptFor(m, in); advice != "" {
+		f.Advice = advice
+		return f
+	}
 	title, edits, err := p.uncached(m, in, items)
 	if err != nil || len(edits) == 0 {
 		return f

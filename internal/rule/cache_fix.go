@@ -2,6 +2,7 @@ package rule
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func (p *Pass) uncached(m keeper, in *dockerfile.Instruction, items []int) (titl
 	if !found || prefix == "" && !isRoot(p.last(in, "USER")) && strings.Contains(m.clean, "/var/") {
 		return "", nil, nil // only root may delete it
 	}
-	if m.name == "apt" && p.needsLater(in, aptNeeds) {
+	if m.name == "apt" && p.neededBy(in, aptNeeds) != nil {
 		return "", nil, nil
 	}
 	command := prefix + strings.Replace(m.clean, "%s", program, 1)
@@ -64,7 +65,7 @@ func (m *keeper) prefixed(c *dockerfile.Command) (prefix, program string) {
 // withFlag adds the flag to each command that fills the cache. apk's index that
 // an update fetched goes with the update, unless a later RUN needs it.
 func (p *Pass) withFlag(m keeper, in *dockerfile.Instruction, script *dockerfile.Script) (edits []whittle.Edit, err error) {
-	if m.name == "apk" && p.needsLater(in, apkNeeds) {
+	if m.name == "apk" && p.neededBy(in, apkNeeds) != nil {
 		return nil, nil
 	}
 	for _, c := range script.Commands() {
@@ -113,11 +114,11 @@ const (
 	needsIt
 )
 
-// needsLater says that a later RUN, in any stage that builds on this one,
-// needs what a package manager fetched in an instruction: the first of its
-// commands that has to do with it decides. A script of the context may do
-// anything.
-func (p *Pass) needsLater(in *dockerfile.Instruction, of func(c *dockerfile.Command) need) bool {
+// neededBy is the first later RUN, in any stage that builds on this one, that
+// needs what a package manager fetched in an instruction, nil where none does:
+// the first of its commands that has to do with it decides. A script of the
+// context may do anything.
+func (p *Pass) neededBy(in *dockerfile.Instruction, of func(c *dockerfile.Command) need) *dockerfile.Instruction {
 	for i := range p.Dockerfile.Stages {
 		chain := p.chainOf(&p.Dockerfile.Stages[i])
 		at := slices.Index(chain, in)
@@ -130,7 +131,7 @@ func (p *Pass) needsLater(in *dockerfile.Instruction, of func(c *dockerfile.Comm
 			}
 			switch needOf(later, of) {
 			case needsIt:
-				return true
+				return later
 			case fetchesAgain:
 			default:
 				continue
@@ -138,7 +139,26 @@ func (p *Pass) needsLater(in *dockerfile.Instruction, of func(c *dockerfile.Comm
 			break
 		}
 	}
-	return false
+	return nil
+}
+
+// keptFor says what to do about a cache that a later RUN needs, empty where
+// none does.
+func (p *Pass) keptFor(m keeper, in *dockerfile.Instruction) string {
+	of := map[string]func(c *dockerfile.Command) need{"apt": aptNeeds, "apk": apkNeeds}[m.name]
+	if of == nil {
+		return ""
+	}
+	switch by := p.neededBy(in, of); {
+	case by == nil:
+		return ""
+	case by.Stage != in.Stage:
+		return fmt.Sprintf("let %s, which may need it, fetch its own; then delete it in the RUN that makes it", p.short(by))
+	case m.flag != "":
+		return fmt.Sprintf("join it with %s, which may need it, and run %s with %s there", p.short(by), m.name, m.flag)
+	default:
+		return fmt.Sprintf("join it with %s, which may need it, and delete it there", p.short(by))
+	}
 }
 
 func needOf(in *dockerfile.Instruction, of func(c *dockerfile.Command) need) need {

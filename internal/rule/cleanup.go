@@ -67,6 +67,12 @@ func cleanups(p *Pass) []whittle.Finding {
 	}
 	return p.tell(telling{deed: deed{id: "cleanup-in-later-layer", does: "deletes"},
 		advice: "delete the files in the instruction that makes them, or do not let them into the image",
+		advise: func(layers []int) string {
+			if slices.ContainsFunc(layers, func(l int) bool { c, ok := p.copy(l); return !ok || !c.context() || c.in.Keyword != "COPY" }) {
+				return ""
+			}
+			return "name them in .dockerignore, so that COPY does not bring them; where a RUN needs them, mount them into it"
+		},
 		cure: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
 			if r, ok := p.mountInstead(k, byLayer, layers); ok {
 				return r, true
@@ -85,6 +91,8 @@ type telling struct {
 	// to do without one.
 	cure   func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool)
 	advice string
+	// advise, where set, has a better one for some layers, or none.
+	advise func(layers []int) string
 	// ofBase, where set, has the last word on what is stated of the base.
 	ofBase func(f *whittle.Finding)
 }
@@ -113,7 +121,11 @@ func (p *Pass) tell(t telling, deaths map[int]map[int][]int) []whittle.Finding {
 		if k := p.instruction(killer); k != nil {
 			r, ok = t.cure(k, deaths[killer], layers)
 		}
-		out = append(out, p.relocated(d, killer, own, r, ok, relocation{risk: whittle.RiskLow, advice: t.advice})...)
+		otherwise := relocation{risk: whittle.RiskLow, advice: t.advice}
+		if t.advise != nil {
+			otherwise.advice = cmp.Or(t.advise(layers), t.advice)
+		}
+		out = append(out, p.relocated(d, killer, own, r, ok, otherwise)...)
 	}
 	return out
 }

@@ -255,6 +255,9 @@ func (p *Pass) ownerFlag(c *copied, owner string) (string, bool) {
 		return "", false
 	case group == "":
 		group = gid
+		if number, ok := p.group(user); ok && number == gid {
+			group = user // useradd needs its own group to be there
+		}
 	}
 	if !p.knownUser(c.in, user) {
 		if !ok {
@@ -330,14 +333,33 @@ func (p *Pass) knownUser(in *dockerfile.Instruction, name string) bool {
 	return false
 }
 
+// below are the paths that the layers below one have, and the folders above
+// them. COPY leaves a folder that is there its owner and mode.
+func (p *Pass) below(layer int) map[string]bool {
+	out := map[string]bool{}
+	for _, x := range p.Indexes[:layer] {
+		for i := range x.Entries {
+			e := &x.Entries[i]
+			if e.Kind == whittle.Whiteout || e.Kind == whittle.Opaque {
+				continue
+			}
+			for at := e.Path; !out[at]; at = path.Dir(at) {
+				out[at] = true
+			}
+		}
+	}
+	return out
+}
+
 // lighter leaves a chown or chmod of a tree the folders that no COPY brought,
 // the tree's own among them; one of a file alone goes.
 func (p *Pass) lighter(k *dockerfile.Instruction, a action, acts []action, copies []copied) ([]whittle.Edit, bool) {
 	dir := a.paths[0]
 	brought := map[string]bool{}
 	for _, c := range copies {
-		for at := range p.entries(c.layer) {
-			brought[at] = true
+		before := p.below(c.layer)
+		for at, e := range p.entries(c.layer) {
+			brought[at] = brought[at] || e.Kind != whittle.Dir || !before[at]
 		}
 	}
 	var folders []string

@@ -204,7 +204,8 @@ func (p *Pass) ordered(source *copied, in *dockerfile.Instruction, asks []string
 }
 
 // reordered puts an installation that needs only some files before the COPY of
-// the source, behind one of these files.
+// the source, behind one of these files: below its own comments, for it is what
+// they speak of.
 func (p *Pass) reordered(source *copied, in *dockerfile.Instruction, asks []string) ([]whittle.Edit, bool) {
 	stage := &p.Dockerfile.Stages[in.Stage]
 	at := slices.IndexFunc(stage.Instructions, func(o dockerfile.Instruction) bool { return o.Span == source.in.Span })
@@ -217,16 +218,13 @@ func (p *Pass) reordered(source *copied, in *dockerfile.Instruction, asks []stri
 			return nil, false
 		}
 	}
-	before := &stage.Head
-	if at > 0 {
-		before = &stage.Instructions[at-1]
+	first := "COPY "
+	for _, name := range []string{"chown", "chmod"} { // the installation reads them as the user that it is of
+		for _, value := range source.in.Flag(name) {
+			first += "--" + name + "=" + value + " "
+		}
 	}
-	move, err := p.Dockerfile.Move(in, before)
-	if err != nil || len(move) == 0 {
-		return nil, false
-	}
-	edits := append([]whittle.Edit{p.Dockerfile.InsertAfter(before, "COPY "+strings.Join(files, " ")+" "+dir)}, move...)
-	_, err = dockerfile.Apply(p.Dockerfile.Source, edits)
+	edits, err := p.Dockerfile.MoveBefore(in, &stage.Instructions[at], first+strings.Join(files, " ")+" "+dir)
 	return edits, err == nil
 }
 

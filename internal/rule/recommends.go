@@ -80,12 +80,16 @@ func aptInstalls(in *dockerfile.Instruction) (out []aptInstall, ok bool) {
 func (p *Pass) onlyRecommended(s *osPackages, in *dockerfile.Instruction, layer int, installs []aptInstall) (f whittle.Finding, ok bool) {
 	var roots []int
 	for n := range s.list {
-		if k := &s.list[n]; k.layer != layer || s.roots && !k.auto || !s.roots && asked(installs, k.name) {
+		if k := &s.list[n]; k.layer != layer || s.roots && !k.auto {
 			roots = append(roots, n)
 		}
 	}
-	if !s.roots && !literal(installs) {
-		return f, false // only the shell knows what was asked for
+	if !s.roots {
+		named, ok := s.named(installs)
+		if !ok || !literal(installs) {
+			return f, false // only the shell, or apt, knows what was asked for
+		}
+		roots = append(roots, named...)
 	}
 	needed := s.needed(roots, false)
 	var keep []string
@@ -193,14 +197,40 @@ func (p *Pass) commandWords(in *dockerfile.Instruction) map[string]bool {
 	return out
 }
 
+// named are the installed packages that commands ask for, by their own name or
+// by one that they provide; ok is false where a word is neither: a file, a task, a
+// pattern, a package that is gone.
+func (s *osPackages) named(installs []aptInstall) (out []int, ok bool) {
+	for _, c := range installs {
+		for i := c.at + 1; i < len(c.Words); i++ {
+			switch w := c.Words[i].Value; {
+			case takesValue(w):
+				i++
+			case !strings.HasPrefix(w, "-"):
+				found := s.providers[packageName(w)]
+				if len(found) == 0 {
+					return nil, false
+				}
+				out = append(out, found...)
+			}
+		}
+	}
+	return out, true
+}
+
+// packageName is the name in "name=version", "name/release" and "name:arch".
+func packageName(word string) string {
+	word, _, _ = strings.Cut(word, "=")
+	word, _, _ = strings.Cut(word, "/")
+	word, _, _ = strings.Cut(word, ":")
+	return word
+}
+
 // asked says that a command names a package.
 func asked(installs []aptInstall, name string) bool {
 	return slices.ContainsFunc(installs, func(c aptInstall) bool {
 		return slices.ContainsFunc(c.Words[c.at+1:], func(w dockerfile.Word) bool {
-			word, _, _ := strings.Cut(w.Value, "=")
-			word, _, _ = strings.Cut(word, "/")
-			word, _, _ = strings.Cut(word, ":")
-			return word == name
+			return packageName(w.Value) == name
 		})
 	})
 }
