@@ -76,6 +76,9 @@ func (a *archive) scan(limits Limits) error {
 		if err != nil {
 			return fmt.Errorf("the archive: %w", err)
 		}
+		if h.Typeflag == tar.TypeGNUSparse || h.PAXRecords["GNU.sparse.name"] != "" || h.PAXRecords["GNU.sparse.size"] != "" {
+			return whittle.WithHint(fmt.Errorf("the archive has %s without its holes: %w", name, whittle.ErrUnsupported), "archives are read in place: pack it again without tar --sparse")
+		}
 		switch h.Typeflag {
 		case tar.TypeReg:
 			offset, err := a.file.Seek(0, io.SeekCurrent)

@@ -145,13 +145,22 @@ func (d *dockerArchive) one(found []int, selector string) (saved, error) {
 	return d.images[distinct[0]], nil
 }
 
-// groups names images for a message.
+// groups names images for a message, each so that it can be selected: by its
+// position where no name is its own.
 func (d *dockerArchive) groups(images []int) []group {
+	label := func(i int) string { return strings.Join(d.images[i].RepoTags, " = ") }
+	times := map[string]int{}
+	for _, i := range images {
+		times[label(i)]++
+	}
 	var groups []group
 	for _, i := range images {
-		g := group{label: strings.Join(d.images[i].RepoTags, " = ")}
-		if g.label == "" {
-			g.label = "@" + strconv.Itoa(i)
+		g := group{label: label(i)}
+		switch position := "@" + strconv.Itoa(i); {
+		case g.label == "":
+			g.label = position
+		case times[g.label] > 1:
+			g.label += " = " + position
 		}
 		groups = append(groups, g)
 	}

@@ -1,6 +1,10 @@
 package source
 
 import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -68,6 +72,12 @@ func TestDockerShapes(t *testing.T) {
 			return []any{s.archive("a", amd, imagetest.Plain, "", "app:1").entry, s.archive("a", amd, imagetest.Plain, "", "app:2").entry}
 		}, func(s *shape) []opens {
 			return []opens{{"", "", "a", nil}, {":2", "", "a", nil}, {":app", "", "a", nil}}
+		}},
+		{"several images under one name", func(s *shape) []any {
+			return []any{s.archive("a", amd, imagetest.Plain, "", "app:1").entry, s.archive("b", arm, imagetest.Plain, "", "app:1").entry}
+		}, func(s *shape) []opens {
+			return []opens{{"", "", "the archive has 2 images: app:1 = @0, app:1 = @1", usage}, {":1", "", `"1" names 2 images: app:1 = @0, app:1 = @1`, usage},
+				{":app:1", arm, "b", nil}, {"", amd, "a", nil}, {":@1", "", "b", nil}, {":db", "", "there are app:1 = @0, app:1 = @1", absent}}
 		}},
 		{"a configuration under any name", func(s *shape) []any {
 			return []any{s.archive("a", amd, imagetest.Plain, strings.Repeat("6", 64)+".json", "app:1").entry}
@@ -147,6 +157,32 @@ func TestArchiveTransfer(t *testing.T) {
 			}
 			if got := stored(t, l); ok && int64(len(got)) != blob.Size {
 				t.Errorf("%d bytes stored, %d to transfer", len(got), blob.Size)
+			}
+		})
+	}
+}
+
+// TestSparseArchive: a file that GNU tar stored without its holes has not the
+// bytes that its header says; it is refused, not read past its end.
+func TestSparseArchive(t *testing.T) {
+	for _, format := range []string{"gnu", "posix", "posix --sparse-version=0.0", "posix --sparse-version=0.1"} {
+		t.Run(format, func(t *testing.T) {
+			dir := t.TempDir()
+			holes, err := os.Create(filepath.Join(dir, "layer.tar"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(holes.Truncate(1<<20), holes.Close()); err != nil {
+				t.Fatal(err)
+			}
+			out := filepath.Join(dir, "x.tar")
+			args := append([]string{"-C", dir, "--sparse", "-cf", out}, strings.Fields("--format="+format)...)
+			if msg, err := exec.Command("tar", append(args, "layer.tar")...).CombinedOutput(); err != nil {
+				t.Skipf("tar: %s", msg)
+			}
+			_, err = Open(t.Context(), out, Options{})
+			if !errors.Is(err, whittle.ErrUnsupported) || !strings.Contains(whittle.Hint(err), "--sparse") {
+				t.Errorf("error %v (%s), want that layer.tar is stored without its holes", err, whittle.Hint(err))
 			}
 		})
 	}
