@@ -43,6 +43,9 @@ const (
 	// tempAge is how old a temporary file is when nobody writes to it any
 	// more.
 	tempAge = time.Hour
+	// maxCached is the largest file of the cache that is read, in bytes: no
+	// index within the default limits comes to it.
+	maxCached = 1 << 30
 )
 
 // OpenCache uses dir, which it creates where it is missing, and which must be
@@ -73,11 +76,15 @@ func (c *Cache) Get(id whittle.Digest) (*whittle.Index, Cost, bool) {
 	if _, err := whittle.ParseDigest(string(id)); c == nil || err != nil {
 		return nil, Cost{}, false
 	}
-	data, err := os.ReadFile(c.path(id))
-	if err != nil {
+	data, err := whittle.ReadFile(c.path(id), maxCached)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, Cost{}, false
 	}
-	idx, cost, err := decode(data)
+	var idx *whittle.Index
+	var cost Cost
+	if err == nil {
+		idx, cost, err = decode(data)
+	}
 	if err != nil || idx.DiffID != id {
 		os.Remove(c.path(id))
 		return nil, Cost{}, false

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -27,6 +26,9 @@ type seen struct {
 // maxSeen bounds what is remembered of one diff ID; the newest stay.
 const maxSeen = 64
 
+// maxSeenFile is the largest such list that is read, in bytes.
+const maxSeenFile = 1 << 20
+
 // seenFile lists the stored bytes of one diff ID: a line with the SHA-256 of
 // the rest, then a line "DIGEST SIZE IDENTITY" for each.
 func (c *Cache) seenFile(id whittle.Digest) string {
@@ -37,7 +39,7 @@ func (c *Cache) seen(id whittle.Digest) []seen {
 	if _, err := whittle.ParseDigest(string(id)); c == nil || err != nil {
 		return nil
 	}
-	data, err := os.ReadFile(c.seenFile(id))
+	data, err := whittle.ReadFile(c.seenFile(id), maxSeenFile)
 	sum, lines, _ := bytes.Cut(data, []byte("\n"))
 	if err != nil || string(sum) != string(whittle.DigestOf(lines)) {
 		return nil
