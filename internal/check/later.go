@@ -76,6 +76,7 @@ func (l *later) functions(r root, n *python.Node, chain []string) {
 				l.report("optional-import", Info, r, f, chain)
 			} else {
 				l.report("lazy-import", Warning, r, f, chain)
+				l.calledAtOnce(r, n, imp, f)
 			}
 		}
 		here := append(slices.Clone(chain), fmt.Sprintf("%s:%d", l.s.shown(n.File), imp.Line))

@@ -368,7 +368,7 @@ func (im *Importer) byFunction(l laterEffect, sure bool) {
 	if runs := im.runs(l.n, l.e, nil, im.Runtime); runs != No {
 		e := *l.e
 		e.Conditions, e.Tries, e.In = nil, nil, ""
-		if e.Kind != SetModule || im.evaluate(l.n, e.Text, e.Line).kind == 's' {
+		if e.Kind != SetModule || im.evaluate(l.n, e.Text, e.Line).kind == 's' || !strings.Contains("/"+l.n.File, "-packages/") {
 			im.effect(l.n, &e, sure)
 		}
 	}

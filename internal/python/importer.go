@@ -62,13 +62,13 @@ type Node struct {
 	// Later are the statements that run when a function is called.
 	Later []*Import
 
-	imports []edge // the modules that are imported with it
-	loading bool
-	at      int    // the import that is running
-	why     string // why it may be there although it was not found
-	more    string // why the package may have other modules
-	fate    Truth  // whether importing it fails; Maybe while it is not known
-	decided bool
+	imports       []edge // the modules that are imported with it
+	at            int    // the import that is running
+	why           string // why it may be there although it was not found
+	more          string // why the package may have other modules
+	fate          Truth  // whether importing it fails; Maybe while it is not known
+	decided       bool
+	loading, main bool // main: it is run as a program
 }
 
 // Doubt is a statement that imports what may be there or not; Why says what
@@ -257,7 +257,8 @@ func (im *Importer) loadAs(n *Node, main bool) {
 	n.loading = true
 	defer func() { n.loading = false }()
 	rt := im.Runtime
-	rt.Main = main || n.Name == "__main__"
+	n.main = main || n.Name == "__main__"
+	rt.Main = n.main
 	tries := outcomes{}
 	im.enter(n)
 	effects := 0
@@ -350,6 +351,10 @@ func (im *Importer) targets(n *Node, imp *Import) (nodes []*Node, failures []Fai
 		doubts = append(doubts, Doubt{f, why})
 	}
 	name, ok := n.absolute(imp)
+	if !ok && n.bound("__package__") {
+		doubt(Failure{Cause: NoParent, Module: strings.Repeat(".", imp.Level) + imp.Module}, where(n, imp.Line)+" is in a module that sets its own __package__")
+		return nil, nil, doubts
+	}
 	if !ok {
 		fail(&Failure{Cause: NoParent, Module: strings.Repeat(".", imp.Level) + imp.Module})
 		return nil, failures, nil

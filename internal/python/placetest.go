@@ -22,8 +22,13 @@ func (t tests) holds(text string, depth int) Truth {
 	if depth > maxTest || strings.Contains(text, "…") || text == "" {
 		return Maybe
 	}
-	if known := (Condition{Text: text}).Holds(t.im.Runtime); known != Maybe {
+	rt := t.im.Runtime
+	rt.Main = t.n.main
+	if known := (Condition{Text: text}).Holds(rt); known != Maybe {
 		return known
+	}
+	if text == "__package__ is None" && !t.n.bound("__package__") {
+		return truthOf(t.n.Name == "__main__")
 	}
 	if left, right, ok := splitTest(text, "or"); ok {
 		return not(both(not(t.holds(left, depth+1)), not(t.holds(right, depth+1))))

@@ -26,6 +26,7 @@ func (s *Source) AppendBinary(b []byte) ([]byte, error) {
 		w.list(imp.Known)
 		w.conditions(imp.Conditions)
 		w.tries(imp.Tries)
+		w.str(imp.In)
 	}
 	w.int(len(s.Calls))
 	for i := range s.Calls {
@@ -76,6 +77,7 @@ func (s *Source) UnmarshalBinary(b []byte) error {
 		imp.Known = r.list()
 		imp.Conditions = r.conditions()
 		imp.Tries = r.tries()
+		imp.In = r.str()
 		s.Imports = append(s.Imports, imp)
 	}
 	for range r.count() {

@@ -16,7 +16,8 @@ const (
 // openers are the names that effects looks for; those that a text gives to sys
 // and its path are looked for too.
 var openers = names(`exec globals vars locals modules sys addsitedir chdir __path__ extend_path declare_namespace meta_path path_hooks
-	lazy_import attach_stub global_enum _convert_ f_globals setattr run_path site runpy`)
+	lazy_import attach_stub global_enum _convert_ f_globals setattr run_path site runpy
+	__import__ load_source SourceFileLoader SourcelessFileLoader ExtensionFileLoader execv execve execvp execvpe execl execle execlp execlpe`)
 
 // effects notes what one statement does to later imports; last is the index of
 // its assignment operator, -1 for none.
@@ -33,6 +34,7 @@ func (s *scan) effects(t []token, last int, b *block) {
 		}
 		s.opens(t, i, next, last, full, b)
 		s.pathEffect(t, i, next, last, full, b)
+		s.byName(t, i, next, full, b)
 		s.moduleEffect(t, i, next, last, full, b)
 	}
 }
@@ -82,6 +84,13 @@ func (s *scan) effect(e Effect, t []token, i int, b *block) {
 	}
 	e.At, e.Line = len(s.out.Imports), int(t[i].line)
 	e.Context, e.Conditions, e.In = b.context|s.within(t, i), s.conditions(t, b), b.in
+	if b.function == 0 && e.Context&Lazy != 0 { // in a lambda, which is called as a rule
+		e.Context &^= Lazy
+		e.Conditions = with(e.Conditions, Condition{Text: "lambda"})
+		if !s.global(e.Text) {
+			e.Text = "…"
+		}
+	}
 	if b.function == 0 {
 		e.In = ""
 	} else if e.Kind != SetName && !s.global(e.Text) {
@@ -186,77 +195,6 @@ func (s *scan) closing(t []token, open int) int {
 	return len(t)
 }
 
-// pathEffect notes changes of sys.path.
-func (s *scan) pathEffect(t []token, i, next, last int, full string, b *block) {
-	list := ""
-	switch {
-	case strings.HasPrefix(full, "sys.path") && (len(full) == 8 || full[8] == '.'):
-		list = strings.TrimPrefix(full[8:], ".")
-	case full == "site.addsitedir" && next < len(t) && s.is(t[next], "("):
-		s.effect(Effect{Kind: SiteDir, Text: s.expr(s.argument(t, next, 0))}, t, i, b)
-		return
-	case full == "os.chdir" && next < len(t) && s.is(t[next], "("):
-		s.effect(Effect{Kind: ChangeDir, Text: s.expr(s.argument(t, next, 0))}, t, i, b)
-		return
-	default:
-		return
-	}
-	switch {
-	case list == "" && i == 0 && last == next: // sys.path = …, sys.path += …
-		kind := PathSet
-		if s.is(t[last], "+=") {
-			kind = PathExtend
-		} else if !s.is(t[last], "=") {
-			kind = PathUnknown
-		}
-		s.effect(Effect{Kind: kind, Text: s.expr(t[last+1:])}, t, i, b)
-	case list == "" && next < len(t) && s.is(t[next], "["):
-		s.pathItem(t, i, next, last, b)
-	case list == "" || next >= len(t) || !s.is(t[next], "("):
-	default:
-		s.pathMethod(t, i, next, list, b)
-	}
-}
-
-// pathItem notes an assignment to, or the deletion of, items of sys.path.
-func (s *scan) pathItem(t []token, i, next, last int, b *block) {
-	end := s.closing(t, next)
-	index := s.expr(t[next+1 : end])
-	switch {
-	case s.is(t[0], "del") && i == 1:
-		s.effect(Effect{Kind: PathPop, Text: index}, t, i, b)
-	case i != 0 || last != end+1:
-	case (index == "0 : 0" || index == ": 0") && s.is(t[last], "="):
-		s.effect(Effect{Kind: PathPrefix, Text: s.expr(t[last+1:])}, t, i, b)
-	case index == ":" && s.is(t[last], "="):
-		s.effect(Effect{Kind: PathSet, Text: s.expr(t[last+1:])}, t, i, b)
-	default:
-		s.effect(Effect{Kind: PathUnknown}, t, i, b)
-	}
-}
-
-func (s *scan) pathMethod(t []token, i, next int, method string, b *block) {
-	first := s.argument(t, next, 0)
-	switch method {
-	case "append":
-		s.effect(Effect{Kind: PathAppend, Text: s.expr(first)}, t, i, b)
-	case "extend":
-		s.effect(Effect{Kind: PathExtend, Text: s.expr(first)}, t, i, b)
-	case "insert":
-		s.effect(Effect{Kind: PathInsert, Name: s.expr(first), Text: s.expr(s.argument(t, next, 1))}, t, i, b)
-	case "remove":
-		s.effect(Effect{Kind: PathRemove, Text: s.expr(first)}, t, i, b)
-	case "pop":
-		index := "- 1"
-		if len(first) > 0 {
-			index = s.expr(first)
-		}
-		s.effect(Effect{Kind: PathPop, Text: index}, t, i, b)
-	case "clear", "sort", "reverse":
-		s.effect(Effect{Kind: PathUnknown}, t, i, b)
-	}
-}
-
 // moduleEffect notes changes of sys.modules, of finders, of packages' paths and
 // of the names of other modules.
 func (s *scan) moduleEffect(t []token, i, next, last int, full string, b *block) {
@@ -286,6 +224,10 @@ func (s *scan) moduleEffect(t []token, i, next, last int, full string, b *block)
 		if arg := s.argument(t, next, 0); len(arg) != 1 || arg[0].kind != stringToken || strings.Contains(s.text(arg[0]), "sys.") {
 			s.effect(Effect{Kind: RunText, Name: "exec"}, t, i, b)
 		}
+	case strings.HasPrefix(full, "os.exec") && after("("):
+		s.effect(Effect{Kind: RunText, Name: full}, t, i, b)
+	case loaders[method] && after("("):
+		s.effect(Effect{Kind: SetModule, Text: s.expr(s.argument(t, next, 0))}, t, i, b)
 	case (full == "runpy.run_path" || full == "execfile") && after("(") && b.function == 0:
 		s.effect(Effect{Kind: RunText, Name: full}, t, i, b)
 	case full == "setattr" && after("(") && b.function == 0:
@@ -294,6 +236,10 @@ func (s *scan) moduleEffect(t []token, i, next, last int, full string, b *block)
 		s.packagePath(t, i, next, last, full, b)
 	}
 }
+
+// loaders are calls that load a file as a module of the name that is their
+// first argument.
+var loaders = names(`SourceFileLoader SourcelessFileLoader ExtensionFileLoader load_source`)
 
 // setName notes setattr(module, name, …).
 func (s *scan) setName(t []token, i, next int, b *block) {
@@ -425,6 +371,7 @@ func (s *scan) opensModule(t []token, i, next, last int) {
 	switch {
 	case own && (last >= 0 || writes), last > 0 && last < i:
 		s.out.Open = true
+		s.out.OpensOthers = s.out.OpensOthers || s.mentions(t[next:end], "__module__")
 	case writes:
 		s.out.OpensOthers = true
 	}

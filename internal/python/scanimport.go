@@ -187,6 +187,9 @@ func (s *scan) add(imp Import, b *block) {
 		return
 	}
 	imp.Context |= b.context
+	if b.function > 0 {
+		imp.In = b.in
+	}
 	imp.Conditions = append(slices.Clip(b.conditions), imp.Conditions...)
 	if len(imp.Conditions) == 0 {
 		imp.Conditions = nil

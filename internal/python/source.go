@@ -63,6 +63,9 @@ type Import struct {
 	Conditions []Condition
 	// Tries are the try statements that it stands in, innermost first.
 	Tries []Try
+	// In is the outermost function that has the statement, as in [Effect];
+	// empty for what runs at import.
+	In string
 }
 
 // Try is a part of a try statement that catches ImportError or something

@@ -1,0 +1,80 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+
+	"whittle/internal/python"
+)
+
+// called finds the functions that modules call while a start imports them:
+// "app = create_app()". What such a function imports is needed to start.
+type called struct {
+	r root
+	// modules are those that are imported with the start.
+	modules *python.Reach
+}
+
+// calledAtOnce notes a missing import of a function that is called when the
+// start is imported. A function may return or raise before the import, so that
+// this is no failure for certain.
+func (l *later) calledAtOnce(r root, n *python.Node, imp *python.Import, f python.Failure) {
+	if imp.In == "" || runs(imp.Conditions, r.im.Runtime) != python.Yes || r.node == nil {
+		return
+	}
+	what := f.Module
+	if f.Cause == python.NoName {
+		what += "." + f.Name
+	}
+	c := called{r: r, modules: python.Walk(false, r.node)}
+	for _, m := range c.modules.Nodes {
+		if m.Source == nil || m != r.node && !l.s.ownFile(m.File, r.im.Finder) {
+			continue
+		}
+		if line := c.calls(m, n, imp.In); line > 0 {
+			l.st.doubts(fmt.Sprintf("whether %s:%d, which calls %s, needs %s, which %s:%d imports and which is not there",
+				l.s.shown(m.File), line, imp.In, what, l.s.shown(n.File), imp.Line))
+			return
+		}
+	}
+}
+
+// calls is the line where a module that is imported calls a function of
+// another, or of its own; 0 where it does not.
+func (c *called) calls(m, n *python.Node, function string) int {
+	rt := c.r.im.Runtime
+	rt.Main = m == c.r.node
+	for i := range m.Source.Effects {
+		e := &m.Source.Effects[i]
+		if e.Kind == python.CallName && e.Name == function && e.In == "" && len(e.Tries) == 0 && e.Context&(python.Guarded|python.Handler|python.TypeChecking) == 0 &&
+			runs(e.Conditions, rt) != python.No && (m == n || c.means(m, n, function)) {
+			return e.Line
+		}
+	}
+	return 0
+}
+
+// means says whether a name that a module calls may be another module's
+// function: it takes the name out of a module, or imports the other one.
+func (c *called) means(m, n *python.Node, function string) bool {
+	if _, has := slices.BinarySearch(n.Source.Names, function); !has {
+		return false
+	}
+	_, bound := slices.BinarySearch(m.Source.Names, function)
+	for i := range m.Source.Imports {
+		imp := &m.Source.Imports[i]
+		if imp.Context&python.Lazy != 0 {
+			continue
+		}
+		if slices.Contains(imp.Names, function) || slices.Contains(imp.Names, "*") {
+			return true
+		}
+		if bound {
+			continue
+		}
+		if nodes, _ := c.r.im.Resolve(m, imp); slices.Contains(nodes, n) {
+			return true
+		}
+	}
+	return false
+}
