@@ -64,11 +64,11 @@ or input; 3 the engine or the network failed; 130 interrupted.`,
 	f.BoolVar(&a.noCache, "no-index-cache", false, "read layers anew instead of from the cache")
 	f.BoolVar(&a.noIndexes, "no-package-index", false, "ask no index of packages; what was asked before is known")
 	f.BoolVar(&a.verify, "verify-digests", false, "compare the digests of all layers with their bytes, large uncompressed ones and cached ones too")
-	f.IntVar(&a.limits.Entries, "max-entries", 0, "refuse an image with more tar entries (default 4,000,000)")
-	f.Int64Var(&a.limits.Unpacked, "max-unpacked", 0, "refuse an image that unpacks to more bytes (default 256 GiB)")
-	f.IntVar(&a.limits.Name, "max-name", 0, "refuse longer names, in bytes (default 4096)")
-	f.Int64Var(&a.limits.Memory, "max-memory", 0, "refuse an image whose entries' tables take more bytes; whittle takes four times as much at most (default 2 GiB)")
-	f.Int64Var(&a.limits.Ratio, "max-ratio", 0, "refuse a large layer that unpacks to more than this many times its stored size (default 1000)")
+	f.Var(bound[int]{&a.limits.Entries}, "max-entries", "refuse an image with more tar entries (default 4,000,000)")
+	f.Var(bound[int64]{&a.limits.Unpacked}, "max-unpacked", "refuse an image that unpacks to more bytes (default 256 GiB)")
+	f.Var(bound[int]{&a.limits.Name}, "max-name", "refuse longer names, in bytes (default 4096)")
+	f.Var(bound[int64]{&a.limits.Memory}, "max-memory", "refuse an image whose entries' tables take more bytes; whittle takes four times as much at most (default 2 GiB)")
+	f.Var(bound[int64]{&a.limits.Ratio}, "max-ratio", "refuse a large layer that unpacks to more than this many times its stored size (default 1000)")
 	root.AddCommand(a.labCommand(), a.inspectCommand(), a.compareCommand(), a.checkCommand(), a.adviseCommand(), a.simulateCommand(), a.forecastCommand(), a.fixCommand(), a.cacheCommand(), a.engineCommand())
 	return root
 }

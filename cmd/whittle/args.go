@@ -45,7 +45,17 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 func flagError(cmd *cobra.Command, err error) error {
 	help := "see " + cmd.CommandPath() + " --help"
 	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
+	var invalid *pflag.InvalidValueError
+	var syntax *strconv.NumError
+	switch {
+	case errors.As(err, &unknown):
+	case errors.As(err, &invalid) && errors.As(err, &syntax):
+		wanted := "a number is wanted"
+		if invalid.GetFlag().Value.Type() == "bool" {
+			wanted = "true or false is wanted"
+		}
+		return usage(help, "invalid argument %q for \"--%s\" flag: %s", invalid.GetValue(), invalid.GetFlag().Name, wanted)
+	default:
 		return whittle.WithHint(fmt.Errorf("%w: %w", err, whittle.ErrUsage), help)
 	}
 	var names []string
@@ -122,6 +132,27 @@ func (c *count) Set(s string) error {
 		return errors.New("a number from 0 up is wanted")
 	}
 	*c = count(n)
+	return nil
+}
+
+// bound is a limit, a number from 0 up. 0 is the default.
+type bound[T int | int64] struct{ n *T }
+
+func (b bound[T]) String() string {
+	if b.n == nil {
+		return "0"
+	}
+	return fmt.Sprint(*b.n)
+}
+
+func (b bound[T]) Type() string { return "int" }
+
+func (b bound[T]) Set(s string) error {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 || int64(T(n)) != n {
+		return errors.New("a number from 0 up is wanted")
+	}
+	*b.n = T(n)
 	return nil
 }
 

@@ -53,8 +53,12 @@ type column struct {
 	// flex columns are narrowed where a line would be too wide: their cells are
 	// cut, or wrapped where wrap is set.
 	flex, wrap bool
-	// least is how many cells a flexible column keeps; 0 means 8.
+	// least is how many cells a flexible column keeps, at most half of the
+	// line; 0 means 8.
 	least int
+	// spare columns are left out where the table does not fit otherwise, those
+	// of a larger number first.
+	spare int
 	// early is how many it keeps before any other is narrowed, 0 where it
 	// waits for its turn.
 	early int
@@ -85,8 +89,12 @@ func toned(s string, t tone) cell { return cell{text: s, tone: t} }
 func left(head string) column     { return column{head: head} }
 func right(head string) column    { return column{head: head, right: true} }
 func flexible(head string) column { return column{head: head, flex: true} }
-func wrapped(head string) column  { return column{head: head, flex: true, wrap: true} }
-func spaces(n int) string         { return strings.Repeat(" ", max(n, 0)) }
+func spare(order int, c column) column {
+	c.spare = order
+	return c
+}
+func wrapped(head string) column { return column{head: head, flex: true, wrap: true} }
+func spaces(n int) string        { return strings.Repeat(" ", max(n, 0)) }
 func plural(n int, s string) string {
 	return strings.TrimSuffix(s, "s") + map[bool]string{true: "", false: "s"}[n == 1]
 }

@@ -105,7 +105,7 @@ func categoriesTable(in *whittle.Inspection) table {
 }
 
 func packagesTable(in *whittle.Inspection, rows int) table {
-	t := table{columns: []column{{head: "Owner", flex: true, least: 25}, {head: "Version", flex: true, early: 16}, left("From"), right("Live"), right("Files")}}
+	t := table{columns: []column{{head: "Owner", flex: true, least: 25}, {head: "Version", flex: true, early: 16}, spare(1, left("From")), right("Live"), spare(2, right("Files"))}}
 	for i, p := range in.Packages {
 		if rows > 0 && i == rows {
 			var live int64
@@ -187,7 +187,7 @@ func deathSentence(s whittle.DeadSum) string {
 }
 
 func deadTable(in *whittle.Inspection, rows int) table {
-	t := table{columns: []column{right("Bytes"), right("Files"), left("Cause"), right("Added"), right("Killed"), flexible("Path")}}
+	t := table{columns: []column{right("Bytes"), spare(3, right("Files")), left("Cause"), spare(1, right("Added")), spare(2, right("Killed")), flexible("Path")}}
 	for i, r := range in.Dead {
 		if rows > 0 && i == rows {
 			var bytes int64

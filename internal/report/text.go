@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -124,13 +125,8 @@ func sgr(t tone) string {
 const gutter = 2
 
 func (p *textPrinter) table(t table) {
-	widths := make([]int, len(t.columns))
-	for i, c := range t.columns {
-		widths[i] = width(c.head)
-		for _, r := range t.rows {
-			widths[i] = max(widths[i], width(r[i].text))
-		}
-	}
+	t = t.within(p.Width)
+	widths := t.natural()
 	fit(widths, t.columns, p.Width)
 	line := func(row func(i int) (string, string)) {
 		var b strings.Builder
@@ -200,8 +196,45 @@ func wrapCell(s string, limit int) []string {
 	return lines
 }
 
-// floor is how narrow a flexible column may become.
-func (c column) floor() int { return max(c.least, 8) }
+// floor is how narrow a flexible column may become in lines of total cells.
+func (c column) floor(total int) int { return max(min(c.least, total/2), 8) }
+
+// natural are the widths that a table's columns have where there is room.
+func (t table) natural() []int {
+	widths := make([]int, len(t.columns))
+	for i, c := range t.columns {
+		widths[i] = width(c.head)
+		for _, r := range t.rows {
+			widths[i] = max(widths[i], width(r[i].text))
+		}
+	}
+	return widths
+}
+
+// within leaves spare columns out until the rest fits in lines of total cells.
+func (t table) within(total int) table {
+	for {
+		sum, spare := gutter*(len(t.columns)-1), -1
+		for i, w := range t.natural() {
+			c := t.columns[i]
+			if c.flex {
+				w = min(w, c.floor(total))
+			}
+			sum += w
+			if c.spare > 0 && (spare < 0 || c.spare > t.columns[spare].spare) {
+				spare = i
+			}
+		}
+		if sum <= total || spare < 0 {
+			return t
+		}
+		rest := table{columns: slices.Delete(slices.Clone(t.columns), spare, spare+1)}
+		for _, r := range t.rows {
+			rest.rows = append(rest.rows, slices.Delete(slices.Clone(r), spare, spare+1))
+		}
+		t = rest
+	}
+}
 
 // fit narrows the flexible columns until the table has at most total columns.
 func fit(widths []int, columns []column, total int) {
@@ -218,14 +251,14 @@ func fit(widths []int, columns []column, total int) {
 	for sum > total {
 		widest := -1
 		for i, c := range columns {
-			if c.flex && widths[i] > c.floor() && (widest < 0 || widths[i] > widths[widest]) {
+			if c.flex && widths[i] > c.floor(total) && (widest < 0 || widths[i] > widths[widest]) {
 				widest = i
 			}
 		}
 		if widest < 0 {
 			return
 		}
-		cut := min(sum-total, widths[widest]-columns[widest].floor())
+		cut := min(sum-total, widths[widest]-columns[widest].floor(total))
 		for i, c := range columns {
 			if c.flex && i != widest {
 				cut = min(cut, max(widths[widest]-widths[i], 1))

@@ -101,6 +101,37 @@ func TestOwnersKeepTheirNames(t *testing.T) {
 	}
 }
 
+// TestInspectionFits: no line is wider than the narrowest terminal, whatever
+// the names are; the owner, its live bytes and the dead path stay.
+func TestInspectionFits(t *testing.T) {
+	in := &whittle.Inspection{Image: whittle.ImageFacts{Ref: "x", Verified: true}}
+	for i, n := range []string{strings.Repeat("漢", 90), strings.Repeat("e\u0301", 90), strings.Repeat("👩\u200d👧", 40), strings.Repeat("usr/lib/", 30)} {
+		in.Packages = append(in.Packages, whittle.PackageRow{Owner: whittle.Owner{Ecosystem: "instruction", Name: "COPY " + n}, Layer: ptr(i), Live: 123_400_000, Files: 12345})
+		in.Dead = append(in.Dead, whittle.DeadRow{Path: n, Bytes: 123_400_000, Files: 12345, Cause: whittle.Metadata, AddedBy: 10 + i, KilledBy: 100})
+		in.Layers = append(in.Layers, whittle.LayerRow{Index: i, CreatedBy: "COPY " + n, Unpacked: 123_400_000})
+	}
+	in.Packages = append(in.Packages, whittle.PackageRow{Owner: whittle.Owner{Ecosystem: "deb", Name: "libc6", Version: "2.41-12+deb13u1"}, Live: 12_000_000, Files: 300})
+	for _, cells := range []int{40, 56, 80, 120} {
+		var b strings.Builder
+		if err := InspectionText(&b, in, Style{Width: cells}, 0); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(b.String()) {
+			if n := width(strings.TrimSuffix(line, "\n")); n > cells {
+				t.Errorf("%d of %d cells: %s", n, cells, line)
+			}
+		}
+		for _, want := range []string{"layer 0: COP", "123.4 MB", "libc6 ", "metadata"} {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("no %q in %d cells:\n%s", want, cells, b.String())
+			}
+		}
+		if all := strings.Contains(b.String(), "From") && strings.Contains(b.String(), "Killed"); all != (cells >= 80) {
+			t.Errorf("%d cells, all columns %t:\n%s", cells, all, b.String())
+		}
+	}
+}
+
 var escapes = regexp.MustCompile(`\\x([0-9a-f]{2})`)
 
 // TestNamesInJSON: paths of any bytes are valid in JSON and can be read back.

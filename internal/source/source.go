@@ -137,7 +137,7 @@ func guess(ctx context.Context, name string, o Options) (whittle.Image, error) {
 	if err := otherScheme(name); err != nil {
 		return nil, err
 	}
-	if looksLikePath(name) {
+	if looksLikePath(name) || looksLikePath(path) {
 		return nil, noSuchFile(name, "no such file or folder", path)
 	}
 	tried := []string{"no such file or folder"}

@@ -132,6 +132,7 @@ func TestSelect(t *testing.T) {
 		{dir + "/oci-layout", Options{}, "is not a tar archive", whittle.ErrCorrupt},
 		{"", Options{}, "no image is named", whittle.ErrUsage},
 		{"./nothing.tar", Options{}, "no such file or folder", whittle.ErrNotFound},
+		{"nothing.tar:app:1", Options{}, "no such file or folder", whittle.ErrNotFound},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			img, err := Open(context.Background(), tc.name, tc.o)
