@@ -171,11 +171,15 @@ func (c *chain) appendInBody(last int, command string) (whittle.Edit, error) {
 	for first > 0 && c.members[first-1].after.Text == "&&" {
 		first--
 	}
+	at := c.members[last].End
 	lead, ok := c.layout(first)
 	if !ok {
 		lead = " && "
+		start := c.in.file.lineStart(at)
+		if line := string(c.in.file.Source[start:at]); len(line)+len(lead)+len(command) > longLine {
+			lead = " &&" + c.in.file.lineEnd() + line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+		}
 	}
-	at := c.members[last].End
 	return whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: lead + command}, nil
 }
 

@@ -17,7 +17,7 @@ type Generated struct {
 	File    string
 	Sources []string
 	// Tool is "uv", "poetry", "pdm", "pipenv" or "pip-compile"; empty where
-	// the file says that it is generated, but not how.
+	// it is known that the file is generated, but not how to run that.
 	Tool string
 	// Args are the tool's arguments that make the file anew, from its folder.
 	Args []string
@@ -36,7 +36,8 @@ var (
 )
 
 // GeneratedFrom says what made a file of a project, by its name or by the
-// comment at its head; ok is false for what people write.
+// comment at its head; ok is false for what people write. Lock files of tools that
+// are not run here (pixi, conda-lock, Rye, PEP 751) have neither tool nor sources.
 //
 // The heads are those that pip-compile, "uv pip compile", "uv export" and
 // Poetry write: the command is the comment line behind the one that says so.
@@ -64,14 +65,18 @@ func GeneratedFrom(file string, content []byte) (g Generated, ok bool) {
 		g.Tool, g.Args, g.Sources = "pipenv", []string{"lock"}, beside("Pipfile")
 		return g, true
 	}
-	if ext := path.Ext(file); ext != ".txt" && ext != ".in" {
-		return g, false
+	switch base := path.Base(file); {
+	case base == "pixi.lock", base == "conda-lock.yml", base == "pylock.toml", strings.HasPrefix(base, "pylock.") && strings.HasSuffix(base, ".toml"):
+		return g, true
+	case path.Ext(base) == ".txt", path.Ext(base) == ".in", path.Ext(base) == ".lock":
+		return requirementsFrom(g, head)
 	}
-	return requirementsFrom(g, head)
+	return g, false
 }
 
 // requirementsFrom reads the comment at the head of a requirements file.
 func requirementsFrom(g Generated, head []byte) (Generated, bool) {
+	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n")
 	lines := bufio.NewScanner(bytes.NewReader(head))
 	said := false
 	for lines.Scan() {
