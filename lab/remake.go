@@ -3,12 +3,14 @@ package lab
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -121,14 +123,20 @@ func (w *workshop) notForTools(rel string, d fs.DirEntry) bool {
 	return err != nil || info.Size() > maxManifest
 }
 
-// toolFailure is what a tool printed last, or what the engine says.
+var (
+	colours   = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
+	ofFailure = regexp.MustCompile(`(?i)\b(error|failed|failure|because|unable|cannot|could not|can't|no such file|not found|impossible|invalid)\b|[a-z]error\b`)
+)
+
+// toolFailure is the last line of a tool that speaks of a failure, else the last
+// that it printed, or what the engine says.
 func toolFailure(err error) string {
 	var be *build.Error
 	if errors.As(err, &be) {
 		last := ""
 		for _, line := range slices.Backward(be.Tail) {
-			line = strings.TrimSpace(line)
-			if low := strings.ToLower(line); strings.Contains(low, "error") || strings.Contains(low, "failed") || strings.Contains(low, "because") {
+			line = strings.TrimLeft(colours.ReplaceAllString(line, ""), " \t×╰─▶│├┴╭>")
+			if ofFailure.MatchString(line) {
 				return oneLine(line)
 			}
 			last = cmp.Or(last, line)
@@ -255,7 +263,8 @@ func installs(before []dockerfile.Command, tool string) bool {
 func remakeText(f *dockerfile.File, at *dockerfile.Instruction, g *python.Generated, tool remaker, own bool) []byte {
 	var b strings.Builder
 	b.Write(f.Source[:at.Span.Start])
-	run := func(script string) { fmt.Fprintf(&b, "RUN [\"/bin/sh\", \"-c\", %q]\n", script) }
+	flags := runFlags(f, at)
+	run := func(flags, script string) { fmt.Fprintf(&b, "RUN %s%s\n", flags, shellForm(script)) }
 	command := []string{"env"}
 	for _, name := range tool.unset {
 		command = append(command, "-u", name)
@@ -263,7 +272,7 @@ func remakeText(f *dockerfile.File, at *dockerfile.Instruction, g *python.Genera
 	command = append(command, tool.env...)
 	b.WriteString("USER 0\n")
 	if own {
-		command = append(command, g.Tool)
+		command = append(command, program(at, g.Tool))
 	} else {
 		install := "python3 -m pip install --no-cache-dir --disable-pip-version-check --target " + remakeTools
 		for i, requirement := range tool.requirements {
@@ -272,7 +281,7 @@ func remakeText(f *dockerfile.File, at *dockerfile.Instruction, g *python.Genera
 			}
 			install += " " + dockerfile.Quote(requirement)
 		}
-		run(install)
+		run(flags, install)
 		command = append(command, "PYTHONPATH="+remakeTools, "python3", "-m", tool.module)
 		command = append(command, tool.args...)
 	}
@@ -280,7 +289,7 @@ func remakeText(f *dockerfile.File, at *dockerfile.Instruction, g *python.Genera
 		command = append(command, dockerfile.Quote(a))
 	}
 	fmt.Fprintf(&b, "COPY --from=%s / %s/\n", remakeFolder, remakeDir)
-	run("cd " + dockerfile.Quote(path.Join(remakeDir, g.Dir())) + " && " + strings.Join(command, " "))
+	run(flags, "cd "+dockerfile.Quote(path.Join(remakeDir, g.Dir()))+" && "+strings.Join(command, " "))
 	stage := &f.Stages[at.Stage]
 	from := stage.Name
 	if from == "" {
@@ -288,4 +297,38 @@ func remakeText(f *dockerfile.File, at *dockerfile.Instruction, g *python.Genera
 	}
 	fmt.Fprintf(&b, "FROM scratch\nCOPY --from=%s %s /\n", from, path.Join(remakeDir, g.File))
 	return []byte(b.String())
+}
+
+// runFlags are the flags of a RUN: what it mounts may be the tool, its cache, or
+// what the package index asks for.
+func runFlags(f *dockerfile.File, at *dockerfile.Instruction) string {
+	var b strings.Builder
+	for _, flag := range at.Flags {
+		b.Write(f.Source[flag.Span.Start:flag.Span.End])
+		b.WriteByte(' ')
+	}
+	return b.String()
+}
+
+// program is how a RUN calls a tool: by its path, where that is what it does.
+func program(at *dockerfile.Instruction, tool string) string {
+	s, err := at.Shell()
+	if err != nil {
+		return tool
+	}
+	for _, c := range s.Commands() {
+		if c.Name() == tool && path.IsAbs(c.Words[0].Value) {
+			return dockerfile.Quote(c.Words[0].Value)
+		}
+	}
+	return tool
+}
+
+// shellForm is the JSON form of what a shell runs, which no SHELL changes.
+func shellForm(script string) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(script) // a string is always encoded
+	return `["/bin/sh", "-c", ` + strings.TrimSuffix(b.String(), "\n") + "]"
 }

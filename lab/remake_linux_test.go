@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"whittle/internal/build"
 	"whittle/internal/dockerfile"
 	"whittle/internal/python"
 )
@@ -29,6 +30,14 @@ func TestRemakeText(t *testing.T) {
 				"\nCOPY --from=whittle-project / /whittle/project/\n" +
 				`RUN ["/bin/sh", "-c", "cd /whittle/project && env PYTHONPATH=/whittle/tools python3 -m piptools compile --strip-extras requirements.in"]` +
 				"\nFROM scratch\nCOPY --from=0 /whittle/project/requirements.txt /\n"},
+		{"a tool that is mounted, with a secret", "ARG V=3\nFROM a AS Deps\nSHELL [\"/bin/bash\", \"-c\"]\nONBUILD RUN uv sync\nRUN --mount=from=uv:3,source=/uv,target=/bin/uv \\\n    --mount=type=secret,id=netrc,target=/root/.netrc <<E\nset -e\nuv sync\nE\nFROM b AS deps\n", "uv.lock", "",
+			"ARG V=3\nFROM a AS Deps\nSHELL [\"/bin/bash\", \"-c\"]\nONBUILD RUN uv sync\nUSER 0\nCOPY --from=whittle-project / /whittle/project/\n" +
+				`RUN --mount=from=uv:3,source=/uv,target=/bin/uv --mount=type=secret,id=netrc,target=/root/.netrc ["/bin/sh", "-c", "cd /whittle/project && env -u UV_FROZEN -u UV_LOCKED -u UV_NO_SYNC UV_PYTHON_DOWNLOADS=never uv lock"]` +
+				"\nFROM scratch\nCOPY --from=deps /whittle/project/uv.lock /\n"},
+		{"a tool by its path", "FROM a\nRUN /root/.local/bin/poetry install --no-root\n", "poetry.lock", "",
+			"FROM a\nUSER 0\nCOPY --from=whittle-project / /whittle/project/\n" +
+				`RUN ["/bin/sh", "-c", "cd /whittle/project && env POETRY_VIRTUALENVS_CREATE=false POETRY_NO_INTERACTION=1 /root/.local/bin/poetry lock"]` +
+				"\nFROM scratch\nCOPY --from=0 /whittle/project/poetry.lock /\n"},
 	} {
 		f, err := dockerfile.Parse("Dockerfile", []byte(c.dockerfile))
 		if err != nil {
@@ -48,6 +57,22 @@ func TestRemakeText(t *testing.T) {
 		}
 		if _, err := dockerfile.Parse("Dockerfile", got); err != nil {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// TestToolFailure: the reason is one plain line.
+func TestToolFailure(t *testing.T) {
+	for want, tail := range map[string][]string{
+		"Because svc depends on six>=99 and only six<=1.17.0 is available, we can conclude that svc's requirements are unsatisfiable.": {
+			"Using CPython 3.13", "  × No solution found when resolving dependencies:", "  ╰─▶ Because svc depends on six>=99 and only six<=1.17.0 is available, we can conclude that svc's requirements are unsatisfiable."},
+		"ERROR: No matching distribution found for six>=99": {"\x1b[31mERROR: No matching distribution found for six>=99\x1b[0m", "[notice] A new release of pip is available"},
+		"env: 'uv': No such file or directory":              {"env: 'uv': No such file or directory"},
+		"pip._vendor.requests.exceptions.SSLError: bad":     {"Traceback (most recent call last):", "pip._vendor.requests.exceptions.SSLError: bad", "See the log."},
+		"that is all": {"one", "that is all"},
+	} {
+		if got := toolFailure(&build.Error{Kind: build.StepFailed, Tail: tail}); got != want {
+			t.Errorf("%q: %q, want %q", tail, got, want)
 		}
 	}
 }
