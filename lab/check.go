@@ -91,7 +91,7 @@ func Check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle
 
 // factsVersion names the selection of keepFacts and the forms of distil in
 // cached indexes: change it when either changes.
-const factsVersion = "facts-v11"
+const factsVersion = "facts-v12-" + python.SourceFormat
 
 // maxText bounds the scripts that are kept whole, in bytes.
 const maxText = 256 << 10

@@ -165,6 +165,10 @@ func (im *Importer) effect(n *Node, e *Effect, sure bool) {
 		}
 		return
 	case RunText:
+		if e.Name == "exit" {
+			im.doubtBy(where(n, e.Line) + " may end the process before")
+			return
+		}
 		im.doubtBy(where(n, e.Line) + " runs code that was not read")
 		return
 	case PackagePath:

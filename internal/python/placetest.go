@@ -1,6 +1,7 @@
 package python
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -51,6 +52,9 @@ func (t tests) holds(text string, depth int) Truth {
 	if truth, ok := t.exists(text); ok {
 		return truth
 	}
+	if truth := t.findable(text); truth != Maybe {
+		return truth
+	}
 	if v, ok := t.assigned(text); ok {
 		return tests{t.im, t.n, v.Line}.holds(v.Text, depth+1)
 	}
@@ -72,6 +76,26 @@ func (t tests) assigned(name string) (*Value, bool) {
 		}
 	}
 	return found, found != nil && found.Sure && found.Line > 0
+}
+
+var findSpec = regexp.MustCompile(`^(?:importlib \. util \. |util \. )?find_spec \( '(\w+)' \)( is not None| != None| is None| == None)?$`)
+
+// findable evaluates importlib.util.find_spec of a module at the top.
+func (t tests) findable(text string) Truth {
+	m := findSpec.FindStringSubmatch(text)
+	if m == nil || t.im.made.doubt != "" {
+		return Maybe
+	}
+	found := t.im.Top(m[1]).Found
+	if found == Opaque {
+		return Maybe
+	}
+	if found == Missing {
+		if f, _ := t.im.unfound(nil, m[1], m[1]); f != Missing {
+			return Maybe
+		}
+	}
+	return truthOf((found != Missing) != (m[2] == " is None" || m[2] == " == None"))
 }
 
 // splitTest cuts a test at the first of a word that stands outside brackets

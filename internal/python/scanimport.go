@@ -71,6 +71,23 @@ func (s *scan) one(t []token) {
 	if exits(s, t) {
 		b.ends = true
 	}
+	if b.function == 0 && s.leaves(t) {
+		s.effect(Effect{Kind: RunText, Name: "exit"}, t, 0, b)
+	}
+}
+
+// leaves recognizes what ends the process well: sys.exit(), raise SystemExit(0).
+func (s *scan) leaves(t []token) bool {
+	n := len(t) - 1
+	switch {
+	case s.is(t[0], "raise") && n > 0 && s.is(t[1], "SystemExit"):
+		if n == 1 {
+			return true
+		}
+	case !exits(s, t):
+		return false
+	}
+	return s.is(t[n], ")") && (s.is(t[n-1], "(") || s.is(t[n-1], "0") && s.is(t[n-2], "("))
 }
 
 // lazyImport takes "lazy import a" and "lazy from a import b".
