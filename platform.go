@@ -126,9 +126,9 @@ var (
 	architectures = []string{"386", "amd64", "arm", "arm64", "loong64", "mips", "mipsle", "mips64", "mips64le", "ppc64", "ppc64le", "riscv64", "s390x", "sparc64", "wasm"}
 )
 
-// ParsePlatform reads os/architecture[/variant], or one of the first two alone,
-// in any spelling that Docker accepts, and normalizes it: "arm64" is
-// linux/arm64, "linux" is Linux on this machine's architecture.
+// ParsePlatform reads os/architecture[/variant], without the first or the last
+// two, in any spelling that Docker accepts, and normalizes it: "arm64" and
+// "arm64/v8" are linux/arm64, "linux" is Linux on this machine's architecture.
 func ParsePlatform(s string) (Platform, error) {
 	f := strings.Split(s, "/")
 	bad := len(f) > 3 || slices.Contains(f, "")
@@ -144,6 +144,9 @@ func ParsePlatform(s string) (Platform, error) {
 		p = Platform{OS: f[0], Architecture: f[1]}
 		if len(f) == 3 {
 			p.Variant = f[2]
+		} else if alone := (Platform{Architecture: f[0], Variant: f[1]}); slices.Contains(architectures, alone.Normalize().Architecture) {
+			// No system has the name of an architecture.
+			p = Platform{OS: "linux", Architecture: f[0], Variant: f[1]}
 		}
 	}
 	if bad {

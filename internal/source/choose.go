@@ -100,7 +100,7 @@ func (p *picker) byDigest(ctx context.Context, found []*leaf, prefix string) ([]
 	if len(prefix) < 64 {
 		return nil, whittle.WithHint(fmt.Errorf("no digest begins with %s: %w", prefix, whittle.ErrNotFound), thereAre(byImage(found)))
 	}
-	deep, err := p.leaves(ctx, []descriptor{{Digest: whittle.Digest("sha256:" + prefix), Size: -1}})
+	deep, err := p.leaves(ctx, []descriptor{{Digest: whittle.Digest("sha256:" + prefix), Size: unknownSize}})
 	return byImage(deep), err
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"math"
 
 	"whittle"
 )
@@ -139,6 +140,9 @@ func (v *verifier) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// unknownSize is that of a blob of which only the digest is known.
+const unknownSize = math.MinInt64
+
 // opener is one of the methods of blobs.
 type opener func(ctx context.Context, d whittle.Digest) (io.ReadCloser, error)
 
@@ -156,7 +160,7 @@ func readBlob(ctx context.Context, open opener, d descriptor, what string, limit
 	if err != nil {
 		return nil, err
 	}
-	if d.Size >= 0 && int64(len(b)) != d.Size {
+	if d.Size != unknownSize && int64(len(b)) != d.Size {
 		return nil, fmt.Errorf("%s %s has %d bytes, not %d: %w", what, d.Digest, len(b), d.Size, whittle.ErrCorrupt)
 	}
 	if got := whittle.SHA256(sha256.Sum256(b)); got != d.Digest {

@@ -260,7 +260,7 @@ func TestShapes(t *testing.T) {
 			s.layout(s.index(s.image("six", "linux/arm/v6"), s.image("seven", "linux/arm/v7"), s.image("eight", "linux/arm64/v8"), s.image("nine", "linux/arm64/v9"), s.image("three", "linux/amd64/v3"), s.image("one", amd)))
 		}, func(s *shape) []opens {
 			return []opens{{"", "linux/arm", "seven", nil}, {"", "armhf", "seven", nil}, {"", "armel", "six", nil}, {"", "linux/arm/6", "six", nil}, {"", "linux/arm/v8", "seven", nil}, {"", "linux/arm/v5", "no image for linux/arm/v5", absent},
-				{"", "arm64", "eight", nil}, {"", "aarch64", "eight", nil}, {"", "linux/arm64/v8", "eight", nil}, {"", "linux/arm64/v9", "nine", nil}, {"", "linux/amd64/v1", "one", nil}, {"", "linux/x86_64", "one", nil},
+				{"", "arm64", "eight", nil}, {"", "aarch64", "eight", nil}, {"", "linux/arm64/v8", "eight", nil}, {"", "arm64/v8", "eight", nil}, {"", "arm/v6", "six", nil}, {"", "x86_64/v2", "one", nil}, {"", "linux/arm64/v9", "nine", nil}, {"", "linux/amd64/v1", "one", nil}, {"", "linux/x86_64", "one", nil},
 				{"", "linux/amd64/v2", "one", nil}, {"", "linux/amd64/v4", "three", nil}, {"", "i386", "no image for linux/386", absent}, {"", "", "one", nil}}
 		}},
 		{"only another platform", func(s *shape) { s.layout(s.index(s.image("a", arm))) }, func(s *shape) []opens {
@@ -280,6 +280,13 @@ func TestShapes(t *testing.T) {
 			s.layout(s.index(d, s.image("b", amd)))
 		}, func(s *shape) []opens {
 			return []opens{{"", "", "b", nil}, {"", arm, "algorithm", unsupported}, {"@sha256:0000000", "", "no digest begins", absent}}
+		}},
+		{"sizes below zero", func(s *shape) {
+			a, b := maps.Clone(s.image("a", amd)), s.image("b", arm)
+			a["size"] = -1
+			s.layout(s.index(a, b))
+		}, func(s *shape) []opens {
+			return []opens{{"", amd, "bytes, not -1", corrupt}, {"", arm, "b", nil}}
 		}},
 		{"nothing is there", func(s *shape) { s.layout(s.gone(s.index(s.image("a", amd)))) }, func(s *shape) []opens {
 			return []opens{{"", "", "is not in the", corrupt}}
