@@ -24,7 +24,7 @@ func JSON(w io.Writer, v any) error {
 }
 
 // unicodeOnly is a copy of a value whose strings are valid UTF-8; path says
-// that they are paths.
+// that they are paths. A list of nothing is empty, and not null.
 func unicodeOnly(v reflect.Value, path bool) reflect.Value {
 	switch v.Kind() {
 	case reflect.String:
@@ -43,7 +43,7 @@ func unicodeOnly(v reflect.Value, path bool) reflect.Value {
 		out.Elem().Set(in)
 		return out
 	case reflect.Slice:
-		if v.IsNil() || v.Type().Elem().Kind() == reflect.Uint8 {
+		if v.Type().Elem().Kind() == reflect.Uint8 {
 			return v
 		}
 		out := reflect.MakeSlice(v.Type(), v.Len(), v.Len())

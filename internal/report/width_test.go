@@ -154,6 +154,15 @@ func TestNamesInJSON(t *testing.T) {
 			t.Fatalf("%q is %q, read back %q", name, got.Dead[0].Path, back)
 		}
 	})
+	var empty strings.Builder
+	if err := JSON(&empty, &whittle.Inspection{By: &whittle.Grouping{}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range []string{"layers", "categories", "packages", "dead", "rows"} {
+		if !strings.Contains(empty.String(), `"`+list+`": []`) {
+			t.Errorf("no empty list %s in\n%s", list, empty.String())
+		}
+	}
 	var b strings.Builder
 	if err := JSON(&b, map[string]any{"text": `printf '\x41'`, "cause": whittle.Deleted, "none": nil}); err != nil {
 		t.Fatal(err)
