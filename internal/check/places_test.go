@@ -242,7 +242,7 @@ func TestElsewhere(t *testing.T) {
 		{"several have it", "cv2",
 			map[string]string{"app/main.py": "import cv2\n"}, nil,
 			whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "main.py"}, WorkingDir: "/app"},
-			"missing-module", "several distributions have it: opencv-python, opencv-python-headless", "declare the one that is meant"},
+			"missing-module", "several distributions have it: opencv-contrib-python, opencv-contrib-python-headless, opencv-python, opencv-python-headless", "declare the one that is meant"},
 		{"a namespace", "google.cloud.storage",
 			map[string]string{"app/main.py": "from google.cloud import storage\n"}, nil,
 			whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "main.py"}, WorkingDir: "/app"},

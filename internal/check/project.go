@@ -43,7 +43,7 @@ type ProjectOptions struct {
 // Then the verdict is "fails". Where something may bring it along, it is
 // "unknown".
 func Project(ctx context.Context, fsys fs.FS, o ProjectOptions) (*whittle.Check, error) {
-	t := &tree{fsys: fsys, options: o, folder: newFolder(), at: map[string]route{}, sources: map[string]*python.Source{}}
+	t := &tree{fsys: fsys, options: o, folder: newFolder(), at: map[string]route{}, held: map[string]bool{}, sources: map[string]*python.Source{}}
 	if err := t.collect(ctx); err != nil {
 		return nil, fmt.Errorf("reading the project: %w", err)
 	}
@@ -54,6 +54,7 @@ func Project(ctx context.Context, fsys fs.FS, o ProjectOptions) (*whittle.Check,
 	}
 	t.readImages()
 	t.name()
+	t.use()
 	t.starts()
 	if err := t.follow(ctx); err != nil {
 		return nil, err
@@ -86,8 +87,13 @@ type tree struct {
 	units   []*unit // the deepest first, the project's own last
 	images  []*recipe
 	venv    *venv
-	at      map[string]route // how a file is reached, by file
-	queue   []string         // files that are to be looked at
+	// platform is what runs the code; held are declared distributions that may
+	// have what no other is declared for.
+	platform platform
+	held     map[string]bool
+	uses     uses
+	at       map[string]route // how a file is reached, by file
+	queue    []string         // files that are to be looked at
 	// problems are what was found, unknown why not all could be.
 	problems []whittle.Problem
 	unknown  []string
@@ -364,12 +370,25 @@ func (t *tree) elsewhere(file string, imp *python.Import, known bool, way route)
 		case file == own+".py" || file == own+"/__init__.py":
 		case t.adjusts && !t.isPackage(dir) && !notShipped(own+".py"):
 			return true
+		case t.lacks(dir, topOf(imp.Module)): // a distribution of that name has more
+		case !known && slices.Contains(t.strong(path.Dir(file)), dir):
+			// It is looked in, and nothing there has this part of the name.
+			if way.level == atStart && !t.isNamed(imp) {
+				t.doubt("where %s is, which %s:%d imports", imp.Module, file, imp.Line)
+			}
+			return true
 		case !known, !t.isNamed(imp) && !notShipped(own+".py") && len(t.files([]string{dir}, imp.Module, imp.Names)) > 0:
 			t.notOnPath(file, imp, dir, way)
 			return true
 		}
 	}
 	return t.isOwnName(imp.Module)
+}
+
+// lacks says that the modules of the project import more of a name than the
+// file of that name in a folder can have: it is not what they mean.
+func (t *tree) lacks(dir, top string) bool {
+	return t.folder.module[path.Join(dir, top)] != "" && !t.isPackage(path.Join(dir, top)) && t.uses.deeper[top]
 }
 
 // notOnPath says where the project has a module that not every start finds.

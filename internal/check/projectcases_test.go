@@ -149,6 +149,25 @@ var projectCases = []struct{ name, files, want string }{
 	{"for type checkers", "-- deps: --\n-- app.py --\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pandas\nelse:\n    import httpx\n", "fails\nerror undeclared-dependency httpx app.py:5"},
 	{"a lazy import", "-- deps: --\n-- app.py --\nlazy import numpy\nlazy from scipy import stats\n", "runs\nwarning undeclared-dependency numpy app.py:1\nwarning undeclared-dependency scipy app.py:2"},
 
+	// What is declared and not by the best known name, and what brings its own.
+	{"a fork whose modules are not known", "-- deps: py-cord --\n-- bot.py --\nimport discord\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"py-cord\"\nversion = \"2\"\n", "unknown\ninfo undeclared-dependency discord bot.py:1"},
+	{"an extra that is asked for by its name", "-- deps: psycopg[pool] celery[redis] passlib[bcrypt] --\n-- app.py --\nimport psycopg, psycopg_pool, celery, redis, passlib, bcrypt\n", "runs"},
+	{"boto3 in AWS Lambda", "-- template.yaml --\nTransform: AWS::Serverless-2016-10-31\n-- hello/requirements.txt --\n# none\n-- hello/app.py --\nimport boto3\nimport rich\n", "fails\nerror undeclared-dependency rich hello/app.py:2"},
+	{"Lambda's handler", "-- requirements.txt --\n# none\n-- main.py --\nfrom botocore.exceptions import ClientError\ndef lambda_handler(event, context): pass\n", "runs"},
+	{"no Lambda", "-- deps: --\n-- template.yaml --\nname: x\n-- app.py --\nimport boto3\n", "fails\nerror undeclared-dependency boto3 app.py:1"},
+	{"a folder of lists", "-- pyproject.toml --\n[tool.pants]\n-- 3rdparty/python/requirements.txt --\nflask\n-- src/python/shop/app.py --\nimport flask\n", "runs"},
+	{"a group to run with", "-- deps: --\n[dependency-groups]\nserver = [\"flask\"]\ndev-tools = [\"rich\"]\n-- app.py --\nimport flask\nimport rich\n", "unknown\ninfo misplaced-dependency rich app.py:2"},
+	{"Poetry's group to run with", "-- pyproject.toml --\n[tool.poetry]\nname = \"shop\"\n[tool.poetry.dependencies]\npython = \"^3.12\"\n[tool.poetry.group.bot.dependencies]\naiogram = \"*\"\n-- bot/main.py --\nimport aiogram\n", "runs"},
+	{"Hatch's environment is none", "-- deps: --\n[tool.hatch.envs.default]\ndependencies = [\"rich\"]\n-- app.py --\nimport rich\n", "fails\nerror misplaced-dependency rich app.py:1"},
+	{"what an argument of a build names", "-- requirements.txt --\nflask\n-- Dockerfile --\nFROM python:3.13\nARG MORE=requests\nRUN pip install --no-cache-dir -r requirements.txt $MORE\nCMD [\"python\", \"app.py\"]\n-- app.py --\nimport flask, requests\n", "unknown\ninfo undeclared-dependency requests app.py:1"},
+	{"a version that an argument names", "-- requirements.txt --\n# none\n-- Dockerfile --\nFROM python:3.13\nARG V\nRUN pip install -i $INDEX \"gevent==$V\"\nCMD [\"python\", \"app.py\"]\n-- app.py --\nimport gevent\nimport rich\n", "fails\nerror undeclared-dependency rich app.py:2"},
+	{"a module of a package that is named setup.py", "-- deps: flask --\n-- shop/__init__.py --\n-- shop/setup.py --\ndef begin(**more): setup(**more)\n-- shop/app.py --\nimport flask\nimport rich\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"flask\"\nversion = \"3\"\n", "fails\nerror undeclared-dependency rich shop/app.py:2"},
+	{"tasks of the developers'", "-- deps: --\n-- tasks.py --\nfrom invoke import task\n-- app.py --\nimport os\n", "runs"},
+	{"what a compiler of interfaces makes", "-- deps: --\n-- app.py --\nimport hello_pb2, hello_pb2_grpc\n-- hello.proto --\n", "runs"},
+	{"others' modules of an own one's name", "-- deps: --\n-- shop/__init__.py --\n-- shop/app.py --\ndef f():\n    import deepspeed\n    import rich.logging\n    from deepspeed.utils import x\n-- shop/tune/__init__.py --\n-- shop/tune/deepspeed.py --\n-- shop/tune/rich.py --\n", "runs\nwarning undeclared-dependency deepspeed shop/app.py:2\nwarning undeclared-dependency rich.logging shop/app.py:3\nwarning undeclared-dependency deepspeed.utils shop/app.py:4"},
+	{"a part of a namespace that others have", "-- deps: acme-core --\n-- acme/web/__init__.py --\nimport acme.core.y\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"acme-core\"\nversion = \"2\"\n", "runs"},
+	{"what stands in for a module that is gone", "-- deps: pyasyncore standard-telnetlib audioop-lts --\nrequires-python = \">=3.13\"\n-- app.py --\nimport asyncore, telnetlib, audioop\n", "runs"},
+
 	// Versions and platforms.
 	{"gone from the standard library", "-- deps: --\nrequires-python = \">=3.13\"\n-- app.py --\nimport cgi\n", "fails\nerror missing-module cgi app.py:1"},
 	{"gone, and something has it", "-- deps: legacy-cgi setuptools --\nrequires-python = \">=3.13\"\n-- app.py --\nimport cgi, distutils\n", "runs"},
@@ -180,6 +199,12 @@ func TestProjectOptions(t *testing.T) {
 	resolve := func(reqs []python.Requirement) (map[string]string, bool) {
 		return map[string]string{"flask": "3.1", "werkzeug": "3.1"}, len(reqs) == 1 && reqs[0].Name == "flask"
 	}
+	ships := func(distribution, module string) python.Truth {
+		if module == "discord" && (distribution == "py-cord" || distribution == "discord-py") {
+			return python.Yes
+		}
+		return python.No
+	}
 	tests := []struct {
 		name, files string
 		options     check.ProjectOptions
@@ -191,6 +216,8 @@ func TestProjectOptions(t *testing.T) {
 		{"an extra for development", "-- deps: --\n[project.optional-dependencies]\nx = [\"rich\"]\n-- app.py --\nimport rich\n", check.ProjectOptions{Development: []string{"x"}}, "fails\nerror misplaced-dependency rich app.py:1"},
 		{"the index", "-- deps: flask --\n-- app.py --\nimport flask\nimport werkzeug\nimport rich\n", check.ProjectOptions{Resolve: resolve},
 			"fails\nerror undeclared-dependency rich app.py:3\nwarning transitive-dependency werkzeug app.py:2"},
+		{"the index knows a fork's modules", "-- deps: py-cord --\n-- bot.py --\nimport discord\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"py-cord\"\nversion = \"2\"\n", check.ProjectOptions{Ships: ships}, "runs"},
+		{"the index knows that it is no fork", "-- deps: acme-cord --\n-- bot.py --\nimport discord\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"acme-cord\"\nversion = \"2\"\n", check.ProjectOptions{Ships: ships}, "fails\nerror undeclared-dependency discord bot.py:1"},
 		{"the index does not know", "-- deps: click --\n-- app.py --\nimport rich\n", check.ProjectOptions{Resolve: resolve}, "unknown\ninfo undeclared-dependency rich app.py:1"},
 	}
 	for _, tt := range tests {
@@ -208,16 +235,31 @@ func TestProjectOptions(t *testing.T) {
 
 // TestUnused: what a notebook or a setting names is used.
 func TestUnused(t *testing.T) {
-	c, err := check.Project(context.Background(), folder("-- deps: flask pandas django-cors-headers gunicorn left --\n-- app.py --\nimport flask\nAPPS = ['django-cors-headers']\n"+
-		"-- n.ipynb --\n{\"cells\": [{\"cell_type\": \"code\", \"source\": [\"%matplotlib inline\\n\", \"import pandas as pd\\n\"]}]}\n-- Dockerfile --\nFROM python:3.13\nCMD gunicorn app:app\n"), check.ProjectOptions{})
-	if err != nil {
-		t.Fatal(err)
+	tests := []struct{ name, files, want string }{
+		{"named", "-- deps: flask pandas django-cors-headers gunicorn left --\n-- app.py --\nimport flask\nAPPS = ['django-cors-headers']\n" +
+			"-- n.ipynb --\n{\"cells\": [{\"cell_type\": \"code\", \"source\": [\"%matplotlib inline\\n\", \"import pandas as pd\\n\"]}]}\n-- Dockerfile --\nFROM python:3.13\nCMD gunicorn app:app\n", "left"},
+		{"started elsewhere", "-- deps: flask uvicorn waitress flower gunicorn psycopg2-binary left --\n-- app.py --\nimport flask\nDB = 'postgresql+psycopg2://'\n-- Procfile --\nweb: uvicorn a:b\n" +
+			"-- boot.sh --\nexec waitress-serve app:app\n-- compose.yml --\nservices: {f: {command: celery flower}}\n-- gunicorn.conf.py --\nbind = ''\n", "left"},
+		{"another spelling", "-- deps: django-rest-framework djangorestframework left --\n-- app.py --\nimport rest_framework\n", "left"},
+		{"may be what is imported", "-- deps: acme-things gunicorn --\n-- app.py --\nimport kernel\n", "gunicorn"},
+		{"for what is gone", "-- deps: setuptools legacy-cgi left --\n-- app.py --\nimport distutils, cgi\n", "left"},
+		{"there for another", "-- requirements.txt --\nflask==3\n    # via -r requirements.in\nzipp==3\n    # via\n    #   importlib-metadata\n    #   flask\nleft==1\n    # via\n    #   -r requirements.in\n    #   flask\n-- app.py --\nimport flask\n", "left"},
 	}
-	var got []string
-	for _, p := range c.Problems {
-		got = append(got, p.Severity+" "+p.Rule+" "+p.Distribution)
-	}
-	if diff := cmp.Diff([]string{"info unused-dependency left"}, got); diff != "" {
-		t.Error(diff)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := check.Project(context.Background(), folder(tt.files), check.ProjectOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, p := range c.Problems {
+				if p.Rule == "unused-dependency" {
+					got = append(got, p.Distribution)
+				}
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(got, " ")); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }

@@ -23,6 +23,8 @@ const (
 	maxSource  = 16 << 20 // bytes
 	maxImages  = 100
 	maxUnits   = 300
+
+	maxSettings = 1000
 )
 
 // folder knows the modules of a project by their places.
@@ -38,6 +40,8 @@ type folder struct {
 	// declaring are the folders that have files which declare something, and
 	// dockerfiles those that build images.
 	declaring, dockerfiles []string
+	// settings are files that may name programs and plug-ins.
+	settings []string
 }
 
 func newFolder() *folder {
@@ -153,10 +157,11 @@ func (f *folder) regular(roots []string, imp *python.Import) bool {
 }
 
 var (
-	declares  = regexp.MustCompile(`(?i)^(pyproject\.toml|setup\.(py|cfg)|Pipfile|pixi\.toml|environment\.ya?ml|(.*[^a-z])?(requirements?|reqs)([^a-z].*)?\.(txt|in))$`)
-	container = regexp.MustCompile(`(?i)(^|[._-])(dockerfile|containerfile)($|[._-])`)
-	without   = regexp.MustCompile(`\.(pyx|so|pyd|pyi|cpython-[\w-]+\.so|abi3\.so)$`)
-	listsOnly = regexp.MustCompile(`(?i)^(requirements?|reqs|deps)$`)
+	declares    = regexp.MustCompile(`(?i)^(pyproject\.toml|setup\.(py|cfg)|Pipfile|pixi\.toml|environment\.ya?ml|(.*[^a-z])?(requirements?|reqs)([^a-z].*)?\.(txt|in))$`)
+	container   = regexp.MustCompile(`(?i)(^|[._-])(dockerfile|containerfile)($|[._-])`)
+	without     = regexp.MustCompile(`\.(pyx|so|pyd|pyi|cpython-[\w-]+\.so|abi3\.so)$`)
+	namesOthers = regexp.MustCompile(`(?i)^(Procfile.*|Makefile|GNUmakefile|justfile|.*\.(sh|bash|ya?ml|ini|conf|service|mk))$`)
+	listsOnly   = regexp.MustCompile(`(?i)^(requirements?|reqs|deps)$`)
 )
 
 // unlooked are folders that are none of the project's own.
@@ -215,7 +220,10 @@ func (t *tree) take(p, name string) error {
 		}
 	case container.MatchString(name) && len(t.dockerfiles) < maxImages:
 		t.dockerfiles = append(t.dockerfiles, p)
+	case namesOthers.MatchString(name) && len(t.settings) < maxSettings:
+		t.settings = append(t.settings, p)
 	}
+	t.platform.take(name, func() ([]byte, error) { return t.read(p) })
 	switch {
 	case strings.HasSuffix(p, ".py"):
 		if len(t.sources) >= maxSources {
@@ -251,8 +259,9 @@ func (t *tree) scan(p string) error {
 	}
 	t.sources[p] = python.Scan(b)
 	t.add(p, strings.TrimSuffix(p, ".py"))
-	if !notShipped(p) && changesPath.Match(b) {
-		t.adjusts = true
+	if !notShipped(p) {
+		t.adjusts = t.adjusts || changesPath.Match(b)
+		t.platform.takeSource(t.sources[p])
 	}
 	if bytes.Contains(b, []byte("# /// script")) {
 		if deps, ok := python.ScriptDependencies(p, b); ok {
@@ -346,7 +355,7 @@ func vendored(dir string) bool {
 
 // ships says that a file is a part of what is installed or started.
 func (t *tree) ships(p string) bool {
-	if notShipped(p) || t.scripts[p] != nil || vendored(path.Dir(p)) {
+	if notShipped(p) || t.scripts[p] != nil || vendored(path.Dir(p)) || path.Base(p) == "tasks.py" && imports(t.sources[p], "invoke") {
 		return false
 	}
 	u := t.unitOf(p)
@@ -363,6 +372,12 @@ func (t *tree) ships(p string) bool {
 		at = path.Join(at, part)
 	}
 	return len(u.ships) == 0 || slices.ContainsFunc(u.ships, func(s string) bool { return p == s || strings.HasPrefix(p, s+"/") })
+}
+
+// imports says that a module imports another: tasks.py with invoke has the
+// developers' commands.
+func imports(src *python.Source, top string) bool {
+	return src != nil && slices.ContainsFunc(src.Imports, func(imp python.Import) bool { return imp.Level == 0 && topOf(imp.Module) == top })
 }
 
 var testFile = regexp.MustCompile(`(^|/)(tests?|testdata|docs|examples|benchmarks)/|(^|/)(test_[^/]*|[^/]*_test|conftest|setup|noxfile)\.py$`)

@@ -121,17 +121,34 @@ func (r *recipe) instruction(t *tree, in *dockerfile.Instruction) {
 	}
 }
 
+// namedRequirement begins with a name; valueOption are options of pip with a
+// value that is no requirement.
+var (
+	namedRequirement = regexp.MustCompile(`^["']?([A-Za-z0-9][A-Za-z0-9._-]*)(\[[\w,-]*\])?\s*[=<>~!]=?.*\$`)
+	valueOption      = regexp.MustCompile(`^(-i|-f|-t|-c|-p|--(index-url|extra-index-url|find-links|trusted-host|target|prefix|root|constraint|python|cert|proxy|timeout|retries|cache-dir))$`)
+)
+
+var pipWord = regexp.MustCompile(`(^|[ /])(pip[0-9.]*|uv|pipenv|poetry)( |$)`)
+
 // command notes what pip, uv, poetry and the managers of packages install.
 func (r *recipe) command(c *dockerfile.Command) {
 	words := make([]string, len(c.Words))
 	for i, w := range c.Words {
 		words[i] = w.Value
+		if m := namedRequirement.FindStringSubmatch(w.Text); !w.Literal && m != nil {
+			words[i] = m[1] // "gunicorn==$VERSION"
+		}
 	}
 	at := slices.IndexFunc(words, func(w string) bool { return w == "install" || w == "add" })
 	if at < 1 {
 		return
 	}
-	for _, w := range words[at+1:] {
+	pip := !r.develops && pipWord.MatchString(strings.Join(words[:at], " "))
+	for i, w := range words[at+1:] {
+		if text := c.Words[at+1+i].Text; w == "" && pip && !valueOption.MatchString(words[at+i]) {
+			r.base = fmt.Sprintf("%s installs %s: what that is is not known", r.name, text)
+			continue
+		}
 		if rest, ok := strings.CutPrefix(w, "python3-"); ok { // apt-get, apk
 			r.installs = append(r.installs, python.Normalize(rest))
 			continue

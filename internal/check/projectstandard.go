@@ -94,11 +94,17 @@ func (t *tree) replaced(u *unit, module string) bool {
 		return true
 	}
 	for name := range a.runs {
-		if anyOf(words(name), []string{top}) || top == "distutils" && name == "setuptools" || top == "imp" && name == "zombie-imp" {
+		if replaces(name, top) {
 			return true
 		}
 	}
 	return false
+}
+
+// replaces says that a distribution is named as what has a module that the
+// standard library no longer has: legacy-cgi, audioop-lts, pyasyncore.
+func replaces(distribution, top string) bool {
+	return anyOf(words(distribution), []string{top, "py" + top}) || top == "distutils" && distribution == "setuptools"
 }
 
 // platforms are the values of sys.platform that a condition is asked for.

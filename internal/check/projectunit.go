@@ -16,6 +16,9 @@ type unit struct {
 	declared *python.Declared
 	// up is the unit above it; what that declares counts here, too.
 	up *unit
+	// lists are the folders below that have lists of dependencies and no module:
+	// 3rdparty/requirements.txt, docker/requirements.txt.
+	lists []*unit
 	// ships are the folders and files that its distribution has, nil for all.
 	ships []string
 	names *python.Names
@@ -53,6 +56,9 @@ func (t *tree) readUnits() {
 			}
 		}
 		u.ships = t.shippedOf(u)
+		if u.up != nil && !t.dirs[u.dir] && !u.aside() {
+			u.up.lists = append(u.up.lists, u)
+		}
 	}
 }
 
@@ -160,13 +166,19 @@ func (t *tree) strong(dir string) []string {
 	return out
 }
 
-// chain are a unit and those above it.
+// chain are a unit and those above it, with their folders of lists.
 func (u *unit) chain() []*unit {
 	var out []*unit
 	for ; u != nil; u = u.up {
-		out = append(out, u)
+		out = append(append(out, u), u.lists...)
 	}
 	return out
+}
+
+// takes says that what is not declared for every installation is installed: an
+// extra, or a group that is not for development.
+func (t *tree) takes(d *python.Dependency) bool {
+	return d.Kind == python.Optional && t.installs(d) || d.Kind == python.Dev && !d.ForDevelopment()
 }
 
 // declares says that the unit or one above it has files that declare something.

@@ -12,20 +12,25 @@ import (
 	"whittle/internal/python"
 )
 
-// unused are declared dependencies that no module of the project imports, and
-// no file of it names.
-func (t *tree) unused() []whittle.Problem {
-	used := map[string]bool{}
+// uses are what the modules of a project import: the distributions that may be
+// meant with the names of modules, and of which names some import has a dot.
+type uses struct{ names, deeper map[string]bool }
+
+// use notes what the modules import, and the cells of notebooks.
+func (t *tree) use() {
+	t.uses = uses{map[string]bool{}, map[string]bool{}}
 	use := func(u *unit, file string, src *python.Source) {
 		for i := range src.Imports {
 			imp := &src.Imports[i]
 			if imp.Level > 0 || imp.Module == "" {
 				continue
 			}
-			used[python.Normalize(topOf(imp.Module))] = true
+			top := topOf(imp.Module)
+			t.uses.names[python.Normalize(top)] = true
+			t.uses.deeper[top] = t.uses.deeper[top] || top != imp.Module
 			for _, n := range t.namesOf(u, file, imp) {
 				for _, d := range append(append([]string{n.Distribution}, n.Candidates...), n.Perhaps...) {
-					used[d] = true
+					t.uses.names[d] = true
 				}
 			}
 		}
@@ -36,12 +41,26 @@ func (t *tree) unused() []whittle.Problem {
 	for _, src := range t.notebooks {
 		use(t.units[len(t.units)-1], "", src)
 	}
+}
+
+// unused are declared dependencies that no module of the project imports, and
+// no file of it names. One whose modules are not known may be what has a module
+// that nothing else is declared for.
+func (t *tree) unused() []whittle.Problem {
+	open := slices.ContainsFunc(t.problems, func(p whittle.Problem) bool { return p.Rule == "undeclared-dependency" && p.Distribution == "" })
+	used := t.uses.names
+	squeeze := strings.NewReplacer("-", "")
+	same := map[string]bool{}
+	for name := range used {
+		same[squeeze.Replace(name)] = true
+	}
 	var out []whittle.Problem
 	for _, u := range t.units {
 		for i := range u.declared.Dependencies {
 			d := &u.declared.Dependencies[i]
 			name := python.Normalize(d.Name)
-			if d.Kind != python.Runs || used[name] || t.isUnit(name) || t.ignored(name, []string{name}) || u.aside() || strings.HasPrefix(name, "types-") {
+			if d.Kind != python.Runs || d.Via || used[name] || same[squeeze.Replace(name)] || t.held[name] || open && python.ModulesOf(name) == nil ||
+				t.isUnit(name) || t.ignored(name, []string{name}) || u.aside() || stubs(name) || t.standsIn(name) {
 				continue
 			}
 			out = append(out, whittle.Problem{Rule: "unused-dependency", Severity: Info, Path: d.File, Line: d.Line, Distribution: name,
@@ -50,6 +69,17 @@ func (t *tree) unused() []whittle.Problem {
 		}
 	}
 	return t.unnamed(out)
+}
+
+// standsIn says that a distribution has a module that the project imports and
+// the standard library no longer has.
+func (t *tree) standsIn(name string) bool {
+	for top := range t.uses.names {
+		if _, until := python.StandardSpan(top); until != 0 && replaces(name, top) {
+			return true
+		}
+	}
+	return false
 }
 
 var nameWord = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._-]*`)
@@ -65,6 +95,8 @@ func (t *tree) unnamed(problems []whittle.Problem) []whittle.Problem {
 		for _, w := range nameWord.FindAllString(text, -1) {
 			named[python.Normalize(w)] = true
 			named[python.Normalize(topOf(w))] = true
+			program, _, _ := strings.Cut(w, "-") // waitress-serve
+			named[python.Normalize(program)] = true
 		}
 	}
 	for _, r := range t.images {
@@ -74,6 +106,14 @@ func (t *tree) unnamed(problems []whittle.Problem) []whittle.Problem {
 		if b, err := t.read(p); err == nil && path.Base(p) != "setup.py" {
 			note(string(b))
 		}
+		note(p)
 	}
-	return slices.DeleteFunc(problems, func(p whittle.Problem) bool { return named[p.Distribution] })
+	for _, p := range t.settings {
+		if b, err := t.read(p); err == nil {
+			note(string(b))
+		}
+	}
+	return slices.DeleteFunc(problems, func(p whittle.Problem) bool {
+		return named[p.Distribution] || slices.ContainsFunc(python.ModulesOf(p.Distribution), func(m string) bool { return named[python.Normalize(m)] })
+	})
 }

@@ -60,7 +60,7 @@ func (t *tree) standing(u *unit, file string, dists []string) standing {
 			return
 		}
 		switch {
-		case d.Kind == python.Runs && (script || t.applies(u, d)) || d.Kind == python.Optional && t.installs(d):
+		case d.Kind == python.Runs && (script || t.applies(u, d)) || t.takes(d):
 			s.runs = d
 		case d.Kind == python.Runs:
 			s.elsewhere = d
@@ -95,7 +95,7 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 	if s.runs != nil && way.level == atStart && slices.Contains(n.Perhaps, python.Normalize(s.runs.Name)) {
 		t.doubt("whether %s has %s", s.runs.Name, topOf(n.Module))
 	}
-	if s.runs != nil || t.inImages(dists) {
+	if s.runs != nil || t.inImages(dists) || t.platform.has(dists) || t.askedFor(u, dists) || generated.MatchString(topOf(n.Module)) && n.Distribution == "" {
 		return
 	}
 	p := whittle.Problem{Rule: "undeclared-dependency", Path: file, Line: imp.Line, Module: n.Module, Distribution: n.Distribution, ReachedFrom: way.steps}
@@ -142,7 +142,9 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 		p.Rule, p.Message = "misplaced-dependency", fmt.Sprintf("%s; %s:%d declares it for development only", at, s.dev.File, s.dev.Line)
 		p.Fix = "move " + s.dev.Text + " to the dependencies"
 	default:
-		t.nobody(&p, a, way, n, &s, at, call)
+		if !t.heldBy(u, &p, a, n, way, at) {
+			t.nobody(&p, a, way, n, &s, at, call)
+		}
 	}
 	if p.Severity == "" {
 		return

@@ -33,6 +33,17 @@ type Dependency struct {
 	Kind       DependencyKind
 	// Extra and Group name where an Optional or Dev one stands.
 	Extra, Group string
+	// Developers says that its table is for developers alone, whatever its group
+	// is called: an environment of Hatch's, PDM's dev-dependencies.
+	Developers bool
+	// Via says that a compiled file has it because of others alone.
+	Via bool
+}
+
+// ForDevelopment says that a dependency is for development: of a group that an
+// application may well run with (server, bot), its name says it.
+func (d *Dependency) ForDevelopment() bool {
+	return d.Kind == Dev && (d.Group == "" || d.Developers || kindOfFile(d.Group+".txt") == Dev)
 }
 
 // Locked is a version that a lock or constraints file pins.

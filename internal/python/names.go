@@ -81,6 +81,10 @@ var distributionModules = sync.OnceValue(func() map[string][]string {
 	return out
 })
 
+// ModulesOf are the modules that a distribution's wheel is known to have, nil
+// where none was read.
+func ModulesOf(distribution string) []string { return distributionModules()[Normalize(distribution)] }
+
 func cutLast(module string) (parent, last string, ok bool) {
 	i := strings.LastIndexByte(module, '.')
 	if i < 0 {

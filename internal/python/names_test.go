@@ -143,7 +143,7 @@ func TestNames(t *testing.T) {
 		{"dogpile.cache", "make_region", "dogpile.cache", "dogpile-cache"},
 		{"psycopg2", "", "psycopg2-binary", "psycopg2-binary"},
 		{"cv2", "", "opencv-python-headless", "opencv-python-headless"},
-		{"cv2", "", "opencv-contrib-python-headless", "opencv-python or opencv-python-headless"},
+		{"cv2", "", "opencv-contrib-python-headless", "opencv-contrib-python-headless"},
 		{"tensorflow", "", "tensorflow-cpu", "perhaps tensorflow-cpu"},
 		{"onnxruntime", "", "onnxruntime-gpu", "perhaps onnxruntime-gpu"},
 		{"PIL", "Image", "pillow-simd", "perhaps pillow-simd"},

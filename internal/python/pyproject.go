@@ -87,6 +87,7 @@ func (d *declaredReader) pyproject() {
 			}
 		}
 	}
+	developers := len(d.out.Dependencies)
 	for _, group := range sortedKeys(p.Tool.PDM.Dev) {
 		list(p.Tool.PDM.Dev[group], "dev-dependencies", Dev, "", group)
 	}
@@ -95,6 +96,9 @@ func (d *declaredReader) pyproject() {
 		e := p.Tool.Hatch.Envs[env]
 		list(e.Dependencies, "tool.hatch.envs."+env, Dev, "", env)
 		list(e.Extra, "tool.hatch.envs."+env, Dev, "", env)
+	}
+	for i := range d.out.Dependencies[developers:] {
+		d.out.Dependencies[developers+i].Developers = true
 	}
 	d.poetry(&p, file, at)
 	d.pixiTables(file, b)

@@ -96,7 +96,8 @@ func (d *declaredReader) requirementsOf(file string, from source, depth int) {
 	n := 0
 	var text strings.Builder
 	start := 0
-	before := len(d.out.Locked)
+	before, added := len(d.out.Locked), len(d.out.Dependencies)
+	var via viaComment
 	for line := range strings.Lines(strings.TrimPrefix(string(b), "\ufeff")) {
 		n++
 		line = strings.TrimRight(line, "\r\n")
@@ -108,6 +109,12 @@ func (d *declaredReader) requirementsOf(file string, from source, depth int) {
 			continue
 		}
 		text.WriteString(line)
+		if len(d.out.Dependencies) > added {
+			via.line(&d.out.Dependencies[len(d.out.Dependencies)-1], line)
+		}
+		if stripComment(line) != "" {
+			added, via = len(d.out.Dependencies), viaComment{}
+		}
 		d.requirement(strings.TrimSpace(stripComment(text.String())), file, start, from, depth)
 		text.Reset()
 	}
@@ -115,6 +122,25 @@ func (d *declaredReader) requirementsOf(file string, from source, depth int) {
 		d.whole(file, d.out.Locked[before:])
 	}
 }
+
+// viaComment reads the comment below a requirement of a compiled file, which
+// says what it is there for: "# via" with one name, or with more on the lines
+// that follow.
+type viaComment struct{ begun, direct bool }
+
+func (v *viaComment) line(d *Dependency, line string) {
+	text, ok := strings.CutPrefix(strings.TrimSpace(line), "#")
+	if !ok {
+		return
+	}
+	text = strings.TrimSpace(text)
+	v.begun = v.begun || text == "via" || strings.HasPrefix(text, "via ")
+	v.direct = v.direct || viaFile.MatchString(text)
+	d.Via = v.begun && !v.direct
+}
+
+// viaFile is a file that is named as the reason.
+var viaFile = regexp.MustCompile(`(^|\s)-[rc]\s|\(|\.(in|txt|toml|cfg|py)\b`)
 
 // isCompiled tells the output of pip-compile, uv or pip freeze with hashes,
 // which has all that comes along, from a list that a person wrote.

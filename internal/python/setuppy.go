@@ -1,6 +1,7 @@
 package python
 
 import (
+	"io/fs"
 	"path"
 	"regexp"
 	"strings"
@@ -17,6 +18,9 @@ func (d *declaredReader) setupPy() {
 		return
 	}
 	text := string(b)
+	if _, err := fs.Stat(d.fsys, d.at("__init__.py")); err == nil && !buildsWith.MatchString(text) {
+		return // a module of a package that is named so
+	}
 	if s, ok := stringArgument(text, "name"); ok && d.out.Name == "" {
 		d.out.Name = s
 	}
@@ -54,6 +58,9 @@ func (d *declaredReader) setupPy() {
 		d.unread("%s computes the arguments of setup()", file)
 	}
 }
+
+// buildsWith is what a file imports that calls setup().
+var buildsWith = regexp.MustCompile(`\b(setuptools|distutils|skbuild)\b`)
 
 var (
 	packageDir = regexp.MustCompile(`package_dir\s*=\s*\{\s*["']{2}\s*:\s*["']([\w./-]+)["']`)
