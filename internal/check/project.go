@@ -54,7 +54,7 @@ func Project(ctx context.Context, fsys fs.FS, o ProjectOptions) (*whittle.Check,
 	}
 	t.readImages()
 	t.name()
-	t.use()
+	t.uses = usesOf(t)
 	t.starts()
 	if err := t.follow(ctx); err != nil {
 		return nil, err
@@ -370,7 +370,7 @@ func (t *tree) elsewhere(file string, imp *python.Import, known bool, way route)
 		case file == own+".py" || file == own+"/__init__.py":
 		case t.adjusts && !t.isPackage(dir) && !notShipped(own+".py"):
 			return true
-		case t.lacks(dir, topOf(imp.Module)): // a distribution of that name has more
+		case t.uses.more(t.folder, dir, topOf(imp.Module)): // a distribution of that name has more
 		case !known && slices.Contains(t.strong(path.Dir(file)), dir):
 			// It is looked in, and nothing there has this part of the name.
 			if way.level == atStart && !t.isNamed(imp) {
@@ -383,12 +383,6 @@ func (t *tree) elsewhere(file string, imp *python.Import, known bool, way route)
 		}
 	}
 	return t.isOwnName(imp.Module)
-}
-
-// lacks says that the modules of the project import more of a name than the
-// file of that name in a folder can have: it is not what they mean.
-func (t *tree) lacks(dir, top string) bool {
-	return t.folder.module[path.Join(dir, top)] != "" && !t.isPackage(path.Join(dir, top)) && t.uses.deeper[top]
 }
 
 // notOnPath says where the project has a module that not every start finds.

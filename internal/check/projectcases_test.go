@@ -156,6 +156,7 @@ var projectCases = []struct{ name, files, want string }{
 	{"Lambda's handler", "-- requirements.txt --\n# none\n-- main.py --\nfrom botocore.exceptions import ClientError\ndef lambda_handler(event, context): pass\n", "runs"},
 	{"no Lambda", "-- deps: --\n-- template.yaml --\nname: x\n-- app.py --\nimport boto3\n", "fails\nerror undeclared-dependency boto3 app.py:1"},
 	{"a folder of lists", "-- pyproject.toml --\n[tool.pants]\n-- 3rdparty/python/requirements.txt --\nflask\n-- src/python/shop/app.py --\nimport flask\n", "runs"},
+	{"a list for the image beside the project's own", "-- requirements.txt --\nflask==3\n    # via -r requirements.in\n-- docker/requirements.txt --\npsycopg2\nacme\n-- app.py --\nimport flask, psycopg2\nimport rich\n", "fails\nerror undeclared-dependency rich app.py:2"},
 	{"a group to run with", "-- deps: --\n[dependency-groups]\nserver = [\"flask\"]\ndev-tools = [\"rich\"]\n-- app.py --\nimport flask\nimport rich\n", "unknown\ninfo misplaced-dependency rich app.py:2"},
 	{"Poetry's group to run with", "-- pyproject.toml --\n[tool.poetry]\nname = \"shop\"\n[tool.poetry.dependencies]\npython = \"^3.12\"\n[tool.poetry.group.bot.dependencies]\naiogram = \"*\"\n-- bot/main.py --\nimport aiogram\n", "runs"},
 	{"Hatch's environment is none", "-- deps: --\n[tool.hatch.envs.default]\ndependencies = [\"rich\"]\n-- app.py --\nimport rich\n", "fails\nerror misplaced-dependency rich app.py:1"},

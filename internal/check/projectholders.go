@@ -16,19 +16,27 @@ var generated = regexp.MustCompile(`_pb2(_grpc)?$`)
 // maxHolders bounds how many distributions the package index is asked about.
 const maxHolders = 8
 
+// holders asks which of the distributions that a unit declares has a module
+// that none is known to have.
+type holders struct {
+	t *tree
+	u *unit
+}
+
 // heldBy says that a declared distribution has a module although the best known
 // one is another: py-cord has discord. That may be one whose modules are not
 // known, and that no import is known to use. Where the index does not tell, the
 // problem becomes a piece of information and the verdict unknown.
-func (t *tree) heldBy(u *unit, p *whittle.Problem, a *along, n *python.Named, way route, at string) bool {
+func (h holders) heldBy(p *whittle.Problem, a *along, n *python.Named, way route, at string) bool {
+	t := h.t
 	if n.Distribution == "" || way.level == guarded {
 		return false
 	}
 	held := ""
-	for i, name := range t.idle(u) {
+	for i, name := range h.idle() {
 		has := python.Maybe
 		if t.options.Ships != nil && i < maxHolders {
-			has = u.names.Ships(name, topOf(n.Module))
+			has = h.u.names.Ships(name, topOf(n.Module))
 		}
 		switch has {
 		case python.Yes:
@@ -53,13 +61,13 @@ func (t *tree) heldBy(u *unit, p *whittle.Problem, a *along, n *python.Named, wa
 
 // idle are the distributions that a unit declares, whose modules are not known
 // and which no import is known to use.
-func (t *tree) idle(u *unit) []string {
+func (h holders) idle() []string {
 	var out []string
-	for _, v := range u.chain() {
+	for _, v := range h.u.chain() {
 		for i := range v.declared.Dependencies {
 			d := &v.declared.Dependencies[i]
 			name := python.Normalize(d.Name)
-			if d.Kind == python.Runs && name != "" && !t.uses.names[name] && python.ModulesOf(name) == nil && !slices.Contains(out, name) && !t.isUnit(name) && !stubs(name) {
+			if d.Kind == python.Runs && name != "" && !h.t.uses.names[name] && python.ModulesOf(name) == nil && !slices.Contains(out, name) && !h.t.isUnit(name) && !stubs(name) {
 				out = append(out, name)
 			}
 		}
@@ -73,11 +81,11 @@ func stubs(name string) bool {
 
 // askedFor says that a dependency is declared with an extra that is named as
 // one of some distributions: psycopg[pool] asks for psycopg-pool.
-func (t *tree) askedFor(u *unit, dists []string) bool {
-	for _, v := range u.chain() {
+func (h holders) askedFor(dists []string) bool {
+	for _, v := range h.u.chain() {
 		for i := range v.declared.Dependencies {
 			d := &v.declared.Dependencies[i]
-			if d.Kind != python.Runs && !t.takes(d) {
+			if d.Kind != python.Runs && !h.t.takes(d) {
 				continue
 			}
 			for _, extra := range d.Extras {

@@ -166,11 +166,15 @@ func (t *tree) strong(dir string) []string {
 	return out
 }
 
-// chain are a unit and those above it, with their folders of lists.
+// chain are a unit and those above it, with the folders of lists of those that
+// declare nothing themselves.
 func (u *unit) chain() []*unit {
 	var out []*unit
 	for ; u != nil; u = u.up {
-		out = append(append(out, u), u.lists...)
+		out = append(out, u)
+		if !slices.ContainsFunc(u.declared.Dependencies, func(d python.Dependency) bool { return d.Kind == python.Runs }) {
+			out = append(out, u.lists...)
+		}
 	}
 	return out
 }

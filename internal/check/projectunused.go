@@ -16,9 +16,16 @@ import (
 // meant with the names of modules, and of which names some import has a dot.
 type uses struct{ names, deeper map[string]bool }
 
-// use notes what the modules import, and the cells of notebooks.
-func (t *tree) use() {
-	t.uses = uses{map[string]bool{}, map[string]bool{}}
+// more says that the modules of the project import more of a name than the file
+// of that name in a folder can have: it is not what they mean.
+func (s uses) more(f *folder, dir, top string) bool {
+	own := path.Join(dir, top)
+	return f.module[own] != "" && !f.isPackage(own) && s.deeper[top]
+}
+
+// usesOf are what the modules import, and the cells of notebooks.
+func usesOf(t *tree) uses {
+	s := uses{map[string]bool{}, map[string]bool{}}
 	use := func(u *unit, file string, src *python.Source) {
 		for i := range src.Imports {
 			imp := &src.Imports[i]
@@ -26,11 +33,11 @@ func (t *tree) use() {
 				continue
 			}
 			top := topOf(imp.Module)
-			t.uses.names[python.Normalize(top)] = true
-			t.uses.deeper[top] = t.uses.deeper[top] || top != imp.Module
+			s.names[python.Normalize(top)] = true
+			s.deeper[top] = s.deeper[top] || top != imp.Module
 			for _, n := range t.namesOf(u, file, imp) {
 				for _, d := range append(append([]string{n.Distribution}, n.Candidates...), n.Perhaps...) {
-					t.uses.names[d] = true
+					s.names[d] = true
 				}
 			}
 		}
@@ -41,6 +48,7 @@ func (t *tree) use() {
 	for _, src := range t.notebooks {
 		use(t.units[len(t.units)-1], "", src)
 	}
+	return s
 }
 
 // unused are declared dependencies that no module of the project imports, and
@@ -60,7 +68,7 @@ func (t *tree) unused() []whittle.Problem {
 			d := &u.declared.Dependencies[i]
 			name := python.Normalize(d.Name)
 			if d.Kind != python.Runs || d.Via || used[name] || same[squeeze.Replace(name)] || t.held[name] || open && python.ModulesOf(name) == nil ||
-				t.isUnit(name) || t.ignored(name, []string{name}) || u.aside() || stubs(name) || t.standsIn(name) {
+				t.isUnit(name) || t.ignored(name, []string{name}) || u.aside() || stubs(name) || t.uses.standsIn(name) {
 				continue
 			}
 			out = append(out, whittle.Problem{Rule: "unused-dependency", Severity: Info, Path: d.File, Line: d.Line, Distribution: name,
@@ -73,8 +81,8 @@ func (t *tree) unused() []whittle.Problem {
 
 // standsIn says that a distribution has a module that the project imports and
 // the standard library no longer has.
-func (t *tree) standsIn(name string) bool {
-	for top := range t.uses.names {
+func (s uses) standsIn(name string) bool {
+	for top := range s.names {
 		if _, until := python.StandardSpan(top); until != 0 && replaces(name, top) {
 			return true
 		}

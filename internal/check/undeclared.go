@@ -79,6 +79,11 @@ func (t *tree) standing(u *unit, file string, dists []string) standing {
 		for i := range v.declared.Dependencies {
 			take(&v.declared.Dependencies[i], false)
 		}
+		for _, l := range v.lists {
+			for i := range l.declared.Dependencies {
+				take(&l.declared.Dependencies[i], false)
+			}
+		}
 	}
 	s.along, s.only = t.alongWith(u).has(dists)
 	return s
@@ -91,11 +96,11 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 	if t.ignored(n.Module, dists) || slices.ContainsFunc(dists, t.isUnit) {
 		return
 	}
-	s := t.standing(u, file, dists)
+	s, h := t.standing(u, file, dists), holders{t, u}
 	if s.runs != nil && way.level == atStart && slices.Contains(n.Perhaps, python.Normalize(s.runs.Name)) {
 		t.doubt("whether %s has %s", s.runs.Name, topOf(n.Module))
 	}
-	if s.runs != nil || t.inImages(dists) || t.platform.has(dists) || t.askedFor(u, dists) || generated.MatchString(topOf(n.Module)) && n.Distribution == "" {
+	if s.runs != nil || t.inImages(dists) || t.platform.has(dists) || h.askedFor(dists) || generated.MatchString(topOf(n.Module)) && n.Distribution == "" {
 		return
 	}
 	p := whittle.Problem{Rule: "undeclared-dependency", Path: file, Line: imp.Line, Module: n.Module, Distribution: n.Distribution, ReachedFrom: way.steps}
@@ -142,7 +147,7 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 		p.Rule, p.Message = "misplaced-dependency", fmt.Sprintf("%s; %s:%d declares it for development only", at, s.dev.File, s.dev.Line)
 		p.Fix = "move " + s.dev.Text + " to the dependencies"
 	default:
-		if !t.heldBy(u, &p, a, n, way, at) {
+		if !h.heldBy(&p, a, n, way, at) {
 			t.nobody(&p, a, way, n, &s, at, call)
 		}
 	}
