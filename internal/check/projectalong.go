@@ -57,7 +57,7 @@ func (t *tree) alongWith(u *unit) *along {
 			name := python.Normalize(d.Name)
 			switch {
 			case d.Kind == python.Runs && !t.applies(u, d):
-			case d.Kind == python.Runs, t.takes(d):
+			case d.Kind == python.Runs, t.takes(v, d):
 				starts = append(starts, name)
 				for _, w := range t.units {
 					if name != "" && python.Normalize(w.declared.Name) == name && w.dir != "." {
@@ -145,7 +145,7 @@ func (t *tree) settle(u *unit, a *along) {
 		seen[v] = true
 		for i := range v.declared.Dependencies {
 			d := &v.declared.Dependencies[i]
-			if d.Kind != python.Runs && !t.takes(d) || !t.applies(u, d) {
+			if d.Kind != python.Runs && !t.takes(v, d) || !t.applies(u, d) {
 				continue
 			}
 			if d.URL != "" {

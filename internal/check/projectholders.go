@@ -85,7 +85,7 @@ func (h holders) askedFor(dists []string) bool {
 	for _, v := range h.u.chain() {
 		for i := range v.declared.Dependencies {
 			d := &v.declared.Dependencies[i]
-			if d.Kind != python.Runs && !h.t.takes(d) {
+			if d.Kind != python.Runs && !h.t.takes(v, d) {
 				continue
 			}
 			for _, extra := range d.Extras {

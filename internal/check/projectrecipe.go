@@ -61,7 +61,7 @@ func (t *tree) readImages() {
 }
 
 // namedExtras are those in brackets: pip install ".[dashboard,reports]".
-var namedExtras = regexp.MustCompile(`[\w.'"]\[([A-Za-z0-9._, -]+)\]|--extra[s= ]+["']?([A-Za-z0-9._, -]+)|--all-extras`)
+var namedExtras = regexp.MustCompile(`[\w.'"]\[([A-Za-z0-9._, -]+)\]|--(?:extra|group|only-group|with)s?[= ]+["']?([A-Za-z0-9._, -]+)|--all-extras`)
 
 func (r *recipe) readExtras(b []byte) {
 	for _, m := range namedExtras.FindAllSubmatch(b, -1) {
@@ -124,7 +124,7 @@ func (r *recipe) instruction(t *tree, in *dockerfile.Instruction) {
 // namedRequirement begins with a name; valueOption are options of pip with a
 // value that is no requirement.
 var (
-	namedRequirement = regexp.MustCompile(`^["']?([A-Za-z0-9][A-Za-z0-9._-]*)(\[[\w,-]*\])?\s*[=<>~!]=?.*\$`)
+	namedRequirement = regexp.MustCompile(`^["']?([A-Za-z0-9][A-Za-z0-9._-]*)(\[[\w,-]*\])?\s*(@|[=<>~!]=?).*\$`)
 	valueOption      = regexp.MustCompile(`^(-i|-f|-t|-c|-p|--(index-url|extra-index-url|find-links|trusted-host|target|prefix|root|constraint|python|cert|proxy|timeout|retries|cache-dir))$`)
 )
 
@@ -145,7 +145,7 @@ func (r *recipe) command(c *dockerfile.Command) {
 	}
 	pip := !r.develops && pipWord.MatchString(strings.Join(words[:at], " "))
 	for i, w := range words[at+1:] {
-		if text := c.Words[at+1+i].Text; w == "" && pip && !valueOption.MatchString(words[at+i]) {
+		if text := c.Words[at+1+i].Text; strings.HasPrefix(strings.Trim(text, `"'`), "$") && pip && !valueOption.MatchString(words[at+i]) && !strings.HasSuffix(strings.Trim(text, `"'`), ".txt") {
 			r.base = fmt.Sprintf("%s installs %s: what that is is not known", r.name, text)
 			continue
 		}

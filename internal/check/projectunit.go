@@ -179,10 +179,17 @@ func (u *unit) chain() []*unit {
 	return out
 }
 
-// takes says that what is not declared for every installation is installed: an
-// extra, or a group that is not for development.
-func (t *tree) takes(d *python.Dependency) bool {
-	return d.Kind == python.Optional && t.installs(d) || d.Kind == python.Dev && !d.ForDevelopment()
+// takes says that what a unit does not declare for every installation is
+// installed: an extra, or a group that is not for development, of an
+// application, or that an image is made with.
+func (t *tree) takes(u *unit, d *python.Dependency) bool {
+	switch {
+	case d.Kind == python.Optional:
+		return t.installs(d)
+	case d.Kind != python.Dev || d.ForDevelopment():
+		return false
+	}
+	return !u.declared.Builds || slices.ContainsFunc(t.images, func(r *recipe) bool { return r.extras[python.Normalize(d.Group)] })
 }
 
 // declares says that the unit or one above it has files that declare something.

@@ -55,12 +55,12 @@ type standing struct {
 
 func (t *tree) standing(u *unit, file string, dists []string) standing {
 	var s standing
-	take := func(d *python.Dependency, script bool) {
+	take := func(v *unit, d *python.Dependency, script bool) {
 		if !slices.Contains(dists, python.Normalize(d.Name)) {
 			return
 		}
 		switch {
-		case d.Kind == python.Runs && (script || t.applies(u, d)) || t.takes(d):
+		case d.Kind == python.Runs && (script || t.applies(u, d)) || t.takes(v, d):
 			s.runs = d
 		case d.Kind == python.Runs:
 			s.elsewhere = d
@@ -73,15 +73,17 @@ func (t *tree) standing(u *unit, file string, dists []string) standing {
 		}
 	}
 	for i := range t.scripts[file] {
-		take(&t.scripts[file][i], true)
+		take(u, &t.scripts[file][i], true)
 	}
 	for _, v := range u.chain() {
 		for i := range v.declared.Dependencies {
-			take(&v.declared.Dependencies[i], false)
+			take(v, &v.declared.Dependencies[i], false)
 		}
 		for _, l := range v.lists {
 			for i := range l.declared.Dependencies {
-				take(&l.declared.Dependencies[i], false)
+				if d := &l.declared.Dependencies[i]; d.Kind == python.Runs {
+					take(l, d, false)
+				}
 			}
 		}
 	}

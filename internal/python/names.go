@@ -385,8 +385,10 @@ func (n *Names) namedAs(module string) (string, NameSource, bool) {
 // distributions that have it: tensorflow-cpu for tensorflow.
 func (n *Names) perhaps(module string, ships []shipped) []string {
 	var like []string
+	below := map[string]bool{} // of those with a dot, the last part alone is no name
 	for up := module; up != "" && !nameSpaces()[up]; up, _, _ = cutLast(up) {
 		like = append(like, squeezed(up))
+		below[squeezed(up)] = strings.Contains(up, ".")
 	}
 	for _, s := range ships {
 		like = append(like, squeezed(s.distribution))
@@ -398,7 +400,7 @@ func (n *Names) perhaps(module string, ships []shipped) []string {
 		}
 		short := squeezed(name)
 		if slices.ContainsFunc(like, func(l string) bool {
-			return len(l) > 2 && strings.Contains(short, l) || len(short) > 2 && strings.Contains(l, short)
+			return len(l) > 2 && strings.Contains(short, l) || len(short) > 2 && strings.Contains(l, short) && (!below[l] || strings.HasPrefix(l, short))
 		}) {
 			out = append(out, name)
 		}
