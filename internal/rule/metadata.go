@@ -259,8 +259,9 @@ func (p *Pass) ownerFlag(c *copied, owner string) (string, bool) {
 			group = user // useradd needs its own group to be there
 		}
 	}
-	if !p.knownUser(c.in, user) {
-		if !ok {
+	linked := slices.ContainsFunc(c.in.Flags, func(f dockerfile.Flag) bool { return f.Name == "link" && f.Value != "false" })
+	if linked || !p.knownUser(c.in, user) { // a layer of its own has no names
+		if !ok || !p.sameUID(user, uid) {
 			return "", false
 		}
 		if number, ok := p.group(group); ok {
@@ -349,6 +350,24 @@ func (p *Pass) below(layer int) map[string]bool {
 		}
 	}
 	return out
+}
+
+// sameUID says that a user has its number in every build: it is given as one,
+// the base has the user, or a RUN names the number. Another is what is free.
+func (p *Pass) sameUID(user, uid string) bool {
+	if user == uid || uid == "0" || !p.madeAbove("etc/passwd") {
+		return true
+	}
+	for _, in := range p.chain() {
+		if acts, ok := p.actions(in); ok && slices.ContainsFunc(acts, func(a action) bool {
+			return (a.Name() == "useradd" || a.Name() == "adduser") && slices.ContainsFunc(a.Words, func(w dockerfile.Word) bool {
+				return w.Value == uid || strings.HasSuffix(w.Value, "="+uid) || w.Value == "-u"+uid
+			})
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // lighter leaves a chown or chmod of a tree the folders that no COPY brought,

@@ -111,7 +111,7 @@ func (p *Pass) installs(in *dockerfile.Instruction) (asks []string, installs boo
 	}
 	only := true
 	for _, c := range script.Commands() {
-		if c.Depth > 0 {
+		if c.Depth > 0 || !plainly(&c) {
 			only = false
 		}
 		words := make([]string, len(c.Words))
@@ -131,6 +131,8 @@ func (p *Pass) installs(in *dockerfile.Instruction) (asks []string, installs boo
 		case c.Name() == "poetry" && strings.Contains(line, " install "), c.Name() == "uv" && strings.Contains(line, " sync "),
 			c.Name() == "yarn" && strings.Contains(line, " install "), c.Name() == "npm" && strings.Contains(line, " install "):
 			installs, only = true, false
+		default:
+			only = only && leavesAlone(&c, p.last(in, "WORKDIR"))
 		}
 	}
 	if !only || len(asks) == 0 {
@@ -139,20 +141,81 @@ func (p *Pass) installs(in *dockerfile.Instruction) (asks []string, installs boo
 	return asks, installs
 }
 
-// requirementFiles are the files behind -r and -c; ok is false where something
-// else of the project is installed, too.
-func requirementFiles(words []string) (files []string, ok bool) {
-	for i := 0; i < len(words); i++ {
-		w := words[i]
+// plainly says that nothing but a command's words gives it files: no
+// redirection reads one, and no variable that is set for it names one.
+func plainly(c *dockerfile.Command) bool {
+	return !slices.ContainsFunc(c.Assigns, func(w dockerfile.Word) bool { return strings.ContainsAny(w.Text, "/.~$`") }) &&
+		!slices.ContainsFunc(c.Redirects, func(r dockerfile.Redirect) bool {
+			return !strings.Contains(r.Op, ">") || !r.Target.Literal || !path.IsAbs(r.Target.Value) && !strings.Contains(r.Op, "&")
+		})
+}
+
+// leavesAlone says that a command which installs nothing of the project's
+// neither reads nor changes its source, which is not there yet where the RUN
+// comes before the COPY.
+func leavesAlone(c *dockerfile.Command, workdir string) bool {
+	if slices.Contains([]string{"set", "echo", "true", ":"}, c.Name()) {
+		return true
+	}
+	if !slices.Contains([]string{"apt-get", "apt", "apk", "rm", "mkdir", "useradd", "groupadd", "adduser", "addgroup", "find", "npm", "pip", "pip3"}, c.Name()) {
+		return false
+	}
+	if c.Name() == "npm" || strings.HasPrefix(c.Name(), "pip") {
+		return len(c.Words) > 2 && c.Words[1].Value == "cache" // "npm cache clean"
+	}
+	files := c.Name() == "rm" || c.Name() == "mkdir" || c.Name() == "find"
+	for i, w := range c.Words[1:] {
 		switch {
-		case (w == "-r" || w == "--requirement" || w == "-c" || w == "--constraint") && i+1 < len(words):
-			i++
-			files = append(files, words[i])
-		case w == "-e" || w == "--editable" || strings.HasPrefix(w, ".") || strings.Contains(w, "/") && !strings.HasPrefix(w, "-") && i > 0:
+		case !w.Literal:
+			return false
+		case files && c.Name() != "find" && !strings.HasPrefix(w.Text, "-") || c.Name() == "find" && i == 0:
+			if !path.IsAbs(w.Value) || under(strings.Trim(path.Clean(w.Value), "/"), strings.Trim(workdir, "/")) {
+				return false
+			}
+		case !files && strings.HasPrefix(w.Value, "./"):
+			return false
+		}
+	}
+	return true
+}
+
+// pipTakes are options of pip install that say nothing of the project's files; the
+// value says whether a word follows them.
+var pipTakes = map[string]bool{"-i": true, "--index-url": true, "--extra-index-url": true, "--trusted-host": true, "--timeout": true, "--retries": true,
+	"--only-binary": true, "--no-binary": true, "--root-user-action": true, "--progress-bar": true, "--upgrade-strategy": true, "--target": true, "-t": true, "--prefix": true,
+	"-U": false, "--upgrade": false, "-q": false, "-qq": false, "--quiet": false, "-v": false, "--user": false, "--pre": false, "--prefer-binary": false, "--require-hashes": false,
+	"--compile": false, "--disable-pip-version-check": false, "--break-system-packages": false, "--ignore-installed": false, "-I": false, "--force-reinstall": false, "--isolated": false, "--system": false}
+
+// requirementFiles are the files behind -r and -c of a pip install; ok is false
+// where something else of the project is installed or looked at, too.
+func requirementFiles(words []string) (files []string, ok bool) {
+	start := slices.Index(words, "install") + 1
+	for i := start; i < len(words); i++ {
+		name, value, joined := strings.Cut(words[i], "=")
+		if !strings.HasPrefix(name, "-") {
+			if strings.HasPrefix(words[i], ".") || strings.Contains(words[i], "/") || words[i] == "" {
+				return nil, false
+			}
+			continue
+		}
+		takes, known := pipTakes[name]
+		reads := name == "-r" || name == "--requirement" || name == "-c" || name == "--constraint"
+		if !joined && (takes || reads) {
+			if i++; i == len(words) {
+				return nil, false
+			}
+			value = words[i]
+		}
+		switch {
+		case reads:
+			files = append(files, value)
+		case !known && !strings.HasPrefix(name, "--no-"):
+			return nil, false
+		case strings.HasPrefix(value, "file:"), (name == "-t" || name == "--target" || name == "--prefix") && !path.IsAbs(value):
 			return nil, false
 		}
 	}
-	return files, len(files) > 0
+	return files, true
 }
 
 // madeBy are the image's layers that an instruction makes anew: its own and,
