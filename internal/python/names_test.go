@@ -311,3 +311,42 @@ func TestWheelHas(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestNamesOfOthers: of more than five hundred import names whose distribution
+// has another name, by another tool's table, none is given to a distribution
+// that does not have it. Where the two differ, the wheel's own list decides; of
+// those whose list is not among the recorded ones, apart has the truth.
+func TestNamesOfOthers(t *testing.T) {
+	apart := map[string]string{
+		"Levenshtein": "levenshtein", // python-levenshtein is a name for it
+		"MySQLdb":     "mysqlclient", // mysql-python is for Python 2
+		"bcrypt":      "bcrypt", "docker": "docker", "msgpack": "msgpack", // the others are former names
+		"statsd": "statsd",
+	}
+	b, err := os.ReadFile("testdata/names/pipreqs.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wheels := wheelFiles(t)
+	n := NewNames(nil, nil)
+	all, same, silent := 0, 0, 0
+	for line := range strings.Lines(string(b)) {
+		module, dist, ok := strings.Cut(strings.TrimSpace(line), "\t")
+		if !ok || strings.HasPrefix(line, "#") {
+			continue
+		}
+		all++
+		switch got := n.Of(module); {
+		case got.Distribution == "":
+			silent++
+		case got.Distribution == dist:
+			same++
+		case !WheelHas(wheels[got.Distribution], module) && apart[module] != got.Distribution:
+			t.Errorf("%s is given to %s, and to %s by the other table", module, got.Distribution, dist)
+		}
+	}
+	if all < 500 {
+		t.Errorf("only %d names", all)
+	}
+	t.Logf("%d names: %d alike, %d not known", all, same, silent)
+}
