@@ -318,8 +318,8 @@ func TestWheelHas(t *testing.T) {
 // those whose list is not among the recorded ones, apart has the truth.
 func TestNamesOfOthers(t *testing.T) {
 	apart := map[string]string{
-		"Levenshtein": "levenshtein", // python-levenshtein is a name for it
-		"MySQLdb":     "mysqlclient", // mysql-python is for Python 2
+		"Levenshtein": "levenshtein",                                      // python-levenshtein is a name for it
+		"MySQLdb":     "mysqlclient",                                      // mysql-python is for Python 2
 		"bcrypt":      "bcrypt", "docker": "docker", "msgpack": "msgpack", // the others are former names
 		"statsd": "statsd",
 	}
