@@ -70,6 +70,10 @@ or input; 3 the engine or the network failed; 130 interrupted.`,
 	f.Var(bound[int64]{&a.limits.Memory}, "max-memory", "refuse an image whose entries' tables take more bytes; whittle takes four times as much at most (default 2 GiB)")
 	f.Var(bound[int64]{&a.limits.Ratio}, "max-ratio", "refuse a large layer that unpacks to more than this many times its stored size (default 1000)")
 	root.AddCommand(a.labCommand(), a.inspectCommand(), a.compareCommand(), a.checkCommand(), a.adviseCommand(), a.simulateCommand(), a.forecastCommand(), a.fixCommand(), a.cacheCommand(), a.engineCommand())
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil && help != root {
+		help.Args = knownTopic
+	}
 	return root
 }
 

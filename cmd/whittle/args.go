@@ -41,6 +41,14 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	return usage(hint, "there is no command %q", args[0])
 }
 
+// knownTopic refuses help on what is no command.
+func knownTopic(help *cobra.Command, args []string) error {
+	if on, _, err := help.Root().Find(args); err != nil || on == help.Root() {
+		return knownCommand(help.Root(), args)
+	}
+	return nil
+}
+
 // flagError is an error of a flag, with the nearest one where it is unknown.
 func flagError(cmd *cobra.Command, err error) error {
 	help := "see " + cmd.CommandPath() + " --help"
