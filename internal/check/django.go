@@ -105,11 +105,20 @@ func (s *state) djangoSettings(st *start) string {
 		}
 		for _, c := range r.node.Source.Calls {
 			if strings.HasSuffix(c.Func, "environ.setdefault") && len(c.Args) == 2 {
+				if c.Args[1] == "" {
+					st.doubt("the name of Django's settings is only known when it runs")
+				}
 				return c.Args[1]
 			}
 		}
 	}
 	return ""
+}
+
+// setsUpDjango says whether a program calls django.setup().
+func setsUpDjango(src *python.Source) bool {
+	return slices.ContainsFunc(src.Imports, func(i python.Import) bool { return i.Module == "django" && i.Level == 0 && i.Names == nil }) &&
+		slices.ContainsFunc(src.Effects, func(e python.Effect) bool { return e.Kind == python.CallName && e.Name == "setup" && e.In == "" })
 }
 
 // setting is a value of a setting, and the module that has it.

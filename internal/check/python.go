@@ -213,8 +213,11 @@ func (s *state) startScript(st *start, executable, file string, src *python.Sour
 	node := im.Program(real, src)
 	st.python.roots = append(st.python.roots, root{im: im, node: node})
 	s.served(st, executable)
-	if path.Base(real) == "manage.py" {
+	switch {
+	case path.Base(real) == "manage.py":
 		s.django(st, executable, first, append([]string{}, st.argv[1:]...))
+	case setsUpDjango(src):
+		s.django(st, executable, first, []string{"help"})
 	}
 	s.runner(st, executable, programName(real), st.argv[1:])
 }

@@ -33,6 +33,24 @@ func (s *scan) from(imp *Import, item, name string) {
 	s.rename(name, full+item)
 }
 
+// djangoSettings notes os.environ["DJANGO_SETTINGS_MODULE"] = … as the call of
+// setdefault that does nearly the same; a name that is no literal is empty.
+func (s *scan) djangoSettings(t []token, last int, b *block) {
+	full, next := s.dotted(t, 0)
+	if full = s.canonical(full); full != "os.environ" && full != "environ" || next+3 != last || t[next+1].kind != stringToken || last+1 >= len(t) {
+		return
+	}
+	name := s.literal(t[next+1])
+	if name != "DJANGO_SETTINGS_MODULE" || len(s.out.Calls) >= maxFacts {
+		return
+	}
+	value := ""
+	if last+2 == len(t) && t[last+1].kind == stringToken {
+		value = s.literal(t[last+1])
+	}
+	s.out.Calls = append(s.out.Calls, Call{Func: "os.environ.setdefault", Args: []string{name, value}, Line: int(t[0].line), Context: b.context, Conditions: b.conditions})
+}
+
 // exported collects __all__.
 type exported struct {
 	names   []string
@@ -45,6 +63,9 @@ type exported struct {
 func (s *scan) assigned(t []token, last int, b *block) {
 	if t[0].kind != nameToken {
 		return
+	}
+	if last > 3 && s.is(t[last-1], "]") {
+		s.djangoSettings(t, last, b)
 	}
 	switch name := s.text(t[0]); {
 	case name == "__all__":
