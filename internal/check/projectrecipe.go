@@ -30,9 +30,10 @@ type recipe struct {
 	minor int
 	// copies are the folders of the project whose content it copies.
 	copies []string
-	// develops says that it is for development.
-	develops bool
-	text     string
+	// develops says that it is for development, groups that its installer brings
+	// the groups for development along.
+	develops, groups bool
+	text             string
 }
 
 // readImages reads the Dockerfiles.
@@ -117,8 +118,36 @@ func (r *recipe) instruction(t *tree, in *dockerfile.Instruction) {
 		}
 		for _, c := range script.Commands() {
 			r.command(&c)
+			r.groups = r.groups || bringsGroups(&c) && !strings.Contains(r.text, "UV_NO_DEV")
 		}
 	}
+}
+
+// bringsGroups says that a command installs a project with its groups for
+// development, as "uv sync", "poetry install" and "pdm install" do unless they
+// are told not to, or a requirements file of that kind.
+func bringsGroups(c *dockerfile.Command) bool {
+	var text string
+	for _, w := range c.Words {
+		text += " " + w.Value
+	}
+	without := func(options ...string) bool {
+		return !slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool {
+			name, _, _ := strings.Cut(w.Value, "=")
+			return slices.Contains(options, name)
+		})
+	}
+	switch {
+	case strings.Contains(text, " uv sync"):
+		return without("--no-dev", "--no-default-groups", "--only-group", "--no-group")
+	case strings.Contains(text, " poetry install"), strings.Contains(text, " poetry sync"):
+		return without("--only", "--without", "--no-dev", "--only-root")
+	case strings.Contains(text, " pdm install"), strings.Contains(text, " pdm sync"):
+		return without("--prod", "--production", "--no-dev")
+	case strings.Contains(text, " pipenv install"), strings.Contains(text, " pipenv sync"):
+		return !without("--dev", "-d")
+	}
+	return false
 }
 
 // namedRequirement begins with a name; valueOption are options of pip with a

@@ -143,8 +143,8 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 		p.Fix = fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", s.extra.Extra, n.Distribution)
 	case s.dev != nil:
 		p.Severity = atLevel(way.level, certain(a, Error, Info), certain(a, call, Info), Info)
-		if t.presumed(u, way) {
-			p.Severity = Info // a program of the developers' beside the application
+		if t.presumed(u, way) || slices.ContainsFunc(t.images, func(r *recipe) bool { return r.groups }) {
+			p.Severity = Info // a program of the developers' beside the application, or an image that has it all the same
 		}
 		p.Rule, p.Message = "misplaced-dependency", fmt.Sprintf("%s; %s:%d declares it for development only", at, s.dev.File, s.dev.Line)
 		p.Fix = "move " + s.dev.Text + " to the dependencies"
