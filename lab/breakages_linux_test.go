@@ -100,7 +100,7 @@ var breakages = []breakage{
 	{project: "poetry", name: "a dependency is removed", lines: "RUN pip uninstall -qy tomlkit\n", want: "missing-module tables_tool/cli.py:3"},
 
 	{project: "srclayout", name: "the script is not copied", file: "Dockerfile", old: "COPY --from=builder /usr/local/bin/stock /usr/local/bin/stock\n", want: "entrypoint-not-found stock:0"},
-	{project: "srclayout", name: "packages of another Python", file: "Dockerfile", old: "site-packages /usr/local/lib/python3.13/", new: "site-packages /usr/local/lib/python3.12/", want: "missing-source"},
+	{project: "srclayout", name: "packages of another Python", file: "Dockerfile", old: "site-packages /usr/local/lib/python3.13/", new: "site-packages /usr/local/lib/python3.12/", want: "not-on-path"},
 	{project: "srclayout", name: "a dependency is not declared", file: "pyproject.toml", old: ", \"python-dateutil\"", want: "missing-module stock/clock.py:3"},
 
 	{project: "namespace", name: "a portion is not installed", lines: "RUN rm -r " + site + "acme/core\n", want: "missing-source acme/web/__main__.py:3"},

@@ -188,8 +188,10 @@ func (h *health) broken(t *testing.T, score *score, archive *txtar.Archive, b br
 	rule, place, _ := strings.Cut(b.want, " ")
 	located := false
 	for _, p := range c.Problems {
-		at := fmt.Sprintf("%s:%d", p.Path, p.Line)
-		located = located || p.Severity == "error" && p.Rule == rule && (place == "" || place == at || place == "traceback" && h.shown(c, p, at))
+		for _, l := range append([]whittle.Location{{Path: p.Path, Line: p.Line}}, p.Places...) {
+			at := fmt.Sprintf("%s:%d", l.Path, l.Line)
+			located = located || p.Severity == "error" && p.Rule == rule && (place == "" || place == at || place == "traceback" && h.shown(c, p, at))
+		}
 	}
 	if !located {
 		t.Errorf("want %s; errors %q; run %q", b.want, errorLines(c), ran(c))

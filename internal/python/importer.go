@@ -421,6 +421,9 @@ func (im *Importer) targets(n *Node, imp *Import) (nodes []*Node, failures []Fai
 			case !im.hints(from, item, 0):
 				doubt(Failure{Cause: NoName, Module: name, Name: item}, "")
 			}
+		case !itself && !im.hints(from, item, 0) && imp.Level > 0 && strings.HasPrefix(item, "_"):
+			// A package's own part, of which nothing else speaks: its file is gone.
+			fail(&Failure{Module: name + "." + item})
 		case !itself && !im.hints(from, item, 0):
 			doubt(Failure{Cause: NoName, Module: name, Name: item}, "")
 		}

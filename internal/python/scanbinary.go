@@ -9,11 +9,11 @@ import (
 )
 
 // sourceVersion is the first byte of a source in binary form.
-const sourceVersion = 9
+const sourceVersion = 10
 
 // SourceFormat names the binary form of a [Source]. What keeps sources names
 // them by it: those of another form are not read.
-const SourceFormat = "s" + string(rune('0'+sourceVersion))
+const SourceFormat = "s" + string(rune('a'+sourceVersion))
 
 // AppendBinary implements [encoding.BinaryAppender]: a compact form to keep
 // beside a layer's index.

@@ -221,7 +221,7 @@ func (s *scan) moduleEffect(t []token, i, next, last int, full string, b *block)
 			s.effect(Effect{Kind: PackagePath, Text: "*"}, t, i, b)
 		}
 	case full == "exec" && after("(") && b.function == 0:
-		if arg := s.argument(t, next, 0); len(arg) != 1 || arg[0].kind != stringToken || strings.Contains(s.text(arg[0]), "sys.") {
+		if !s.shown(s.argument(t, next, 0)) {
 			s.effect(Effect{Kind: RunText, Name: "exec"}, t, i, b)
 		}
 	case strings.HasPrefix(full, "os.exec") && after("("):
@@ -298,6 +298,15 @@ func (s *scan) packagePath(t []token, i, next, last int, full string, b *block) 
 
 func (s *scan) mentions(t []token, name string) bool {
 	return slices.ContainsFunc(t, func(tok token) bool { return tok.kind == nameToken && s.is(tok, name) })
+}
+
+// shown says that what exec runs is in the text, as a string or as one that
+// compile is given, and has nothing to do with what is imported.
+func (s *scan) shown(arg []token) bool {
+	if len(arg) > 3 && s.is(arg[0], "compile") && s.is(arg[1], "(") && s.is(arg[3], ",") {
+		arg = arg[2:3]
+	}
+	return len(arg) == 1 && arg[0].kind == stringToken && !strings.Contains(s.text(arg[0]), "sys.") && !strings.Contains(s.text(arg[0]), "import")
 }
 
 // opens looks for what gives the module names that its text does not show.
