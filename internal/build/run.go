@@ -28,8 +28,12 @@ const (
 	killGrace      = 10 * time.Second // for a killed process to be seen ending
 	startLimit     = 2 * time.Minute  // for a container to be made and started
 	releaseLimit   = time.Minute      // for one to be taken down
-	keepOutput     = 64 << 10         // bytes kept of each end of an output
-	maxRepeat      = 100
+	// lostExit is the exit code of a process that an engine on a busy machine
+	// lost sight of, lostTries how often such a run is made.
+	lostExit   = 1<<32 - 1
+	lostTries  = 3
+	keepOutput = 64 << 10 // bytes kept of each end of an output
+	maxRepeat  = 100
 )
 
 // Command is a command to run in an image.
@@ -235,8 +239,14 @@ func (img image) repeat(ctx context.Context, c Command) (RunResult, error) {
 		r.Watched = &Watched{Blind: !shell}
 	}
 	for range min(max(1, c.Repeat), maxRepeat) {
-		if err := img.once(ctx, c, &r); err != nil {
-			return r, err
+		for range lostTries {
+			if err := img.once(ctx, c, &r); err != nil {
+				return r, err
+			}
+			if r.ExitCode != lostExit {
+				break
+			}
+			r.Times = r.Times[:len(r.Times)-1] // run it again: how it ended is not known
 		}
 		if !r.OK() {
 			break
