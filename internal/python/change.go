@@ -205,7 +205,7 @@ func (im *Importer) effect(n *Node, e *Effect, sure bool) {
 }
 
 // harmlessFinders are modules whose finders give no modules but their own.
-var harmlessFinders = names(`six importlib_metadata _virtualenv _distutils_hack extern`)
+var harmlessFinders = names(`six importlib_metadata _virtualenv _distutils_hack extern bottle`)
 
 func (n *Node) lastName() string {
 	_, last, _ := cutLastDot(n.Name)
