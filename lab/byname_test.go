@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -100,7 +101,7 @@ func TestReachedByName(t *testing.T) {
 		t.Run(c.how, func(t *testing.T) {
 			keep := c.keep
 			if keep == "" {
-				keep = or(c.dist, "acme-kit")
+				keep = cmp.Or(c.dist, "acme-kit")
 			}
 			for _, f := range c.findings(t) {
 				if f.Fix == nil || !within(f.Risk, whittle.RiskMedium) || f.Breaks {
@@ -129,17 +130,10 @@ func TestNotReachedByName(t *testing.T) {
 	t.Error("acme-kit is not called unused")
 }
 
-func or(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a
-}
-
 // findings asks all rules about the application's image.
 func (c *byName) findings(t *testing.T) []whittle.Finding {
 	t.Helper()
-	dist, module := or(c.dist, "acme-kit"), or(c.module, "acme")
+	dist, module := cmp.Or(c.dist, "acme-kit"), cmp.Or(c.module, "acme")
 	files := map[string]string{"requirements.txt": "flask\n" + dist + "\n" + strings.Join(c.with, "\n") + "\n",
 		"Dockerfile": "FROM python:3.13-slim\nWORKDIR /app\nRUN pip install --no-compile -r requirements.txt\nCOPY . .\n"}
 	for name, text := range c.app {

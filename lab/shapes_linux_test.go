@@ -79,10 +79,10 @@ func holdShape(t *testing.T, name string, out *whittle.Forecasts) {
 	}
 }
 
-// TestForecastFixes: what is forecast of a project that does not run counts on
-// the fixes that make it run: the packages that they add are in the sizes, and
-// those that they remove are not.
-func TestForecastFixes(t *testing.T) {
+// projectOfFixes lays out a project that does not run, with a fix that makes it
+// run and one that makes it smaller, and gives the world with a package index.
+func projectOfFixes(t *testing.T) (dir string, env *Env) {
+	t.Helper()
 	if os.Getenv("WHITTLE_HEALTH") == "" {
 		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
 	}
@@ -91,10 +91,18 @@ func TestForecastFixes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	dir = t.TempDir()
 	writeProject(t, h, archive, dir)
-	env := savingEnv(h)
+	env = savingEnv(h)
 	env.Packages = pypi.Open(pypi.Options{CacheDir: t.TempDir()})
+	return dir, env
+}
+
+// TestForecastFixes: what is forecast of a project that does not run counts on
+// the fixes that make it run: the packages that they add are in the sizes, and
+// those that they remove are not.
+func TestForecastFixes(t *testing.T) {
+	dir, env := projectOfFixes(t)
 	out, err := Forecast(t.Context(), env, ForecastOptions{StudyOptions: StudyOptions{Dir: dir, Quick: true, Offline: true, Risk: whittle.RiskMedium}, Build: true})
 	if err != nil {
 		t.Fatal(err)
@@ -111,18 +119,7 @@ func TestForecastFixes(t *testing.T) {
 // variant that installs from them, for one whose image does not run and shows
 // nothing of it too.
 func TestSharedFix(t *testing.T) {
-	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
-	}
-	h := newHealth(t)
-	archive, err := txtar.ParseFile("testdata/fixes.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	writeProject(t, h, archive, dir)
-	env := savingEnv(h)
-	env.Packages = pypi.Open(pypi.Options{CacheDir: t.TempDir()})
+	dir, env := projectOfFixes(t)
 	r, err := Fix(t.Context(), env, FixOptions{StudyOptions: StudyOptions{Dir: dir, Quick: true, Offline: true, Risk: whittle.RiskMedium}, Verify: true,
 		Rules: []string{"misplaced-dependency", "unused-dependency"}})
 	if err != nil {

@@ -367,18 +367,24 @@ func await(ctx context.Context, proc gateway.ContainerProcess, timeout time.Dura
 	case <-timer.C:
 	}
 	*timedOut = true
+	return end(ctx, proc, done)
+}
+
+// end kills a process and waits for a while to see it end; where neither is
+// answered, the container's release ends it. done gets the end of the process.
+func end(ctx context.Context, proc gateway.ContainerProcess, done <-chan error) error {
 	kill, cancel := context.WithTimeout(ctx, killGrace)
 	defer cancel()
 	if err := proc.Signal(kill, syscall.SIGKILL); err != nil && kill.Err() == nil {
 		return err
 	}
 	select {
-	case err := <-done:
-		return err
+	case <-done:
+		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-time.After(killGrace):
-		return nil // the container's release ends it
+		return nil
 	}
 }
 

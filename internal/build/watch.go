@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
@@ -114,16 +113,7 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 		r.TimedOut = true
 	case <-seen.over:
 	}
-	if err := proc.Signal(ctx, syscall.SIGKILL); err != nil {
-		return err
-	}
-	select {
-	case <-done:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(killGrace): // the container's release ends it
-	}
-	return nil
+	return end(ctx, proc, done)
 }
 
 // hasShell says whether a shell can be started as the command's user: one that

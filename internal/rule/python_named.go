@@ -76,12 +76,7 @@ func (p *Pass) saidByImage() (out []saidIn) {
 	if p.Dockerfile == nil {
 		return out
 	}
-	text := bytes.Repeat([]byte{' '}, len(p.Dockerfile.Source))
-	for i, c := range p.Dockerfile.Source {
-		if c == '\n' {
-			text[i] = c
-		}
-	}
+	text := blanks(p.Dockerfile.Source)
 	for i := range p.Dockerfile.Stages {
 		for j := range p.Dockerfile.Stages[i].Instructions {
 			in := &p.Dockerfile.Stages[i].Instructions[j]
@@ -103,7 +98,8 @@ func (p *Pass) saidByRun(in *dockerfile.Instruction, text []byte) {
 		copy(text[in.Span.Start:in.Span.End], p.Dockerfile.Source[in.Span.Start:in.Span.End])
 		return
 	}
-	installs := append(wheels(s.Commands()), func() []installation { c, _ := installing(in); return c }()...)
+	installs, _ := installing(in)
+	installs = append(installs, wheels(s.Commands())...)
 	for _, c := range s.Commands() {
 		if !slices.ContainsFunc(installs, func(i installation) bool { return i.Span == c.Span }) {
 			copy(text[c.Span.Start:c.Span.End], p.Dockerfile.Source[c.Span.Start:c.Span.End])
@@ -154,6 +150,17 @@ func forDevelopers(at string) bool {
 		strings.HasPrefix(base, ".pre-commit") || strings.Contains(base, "requirements") || strings.HasPrefix(base, "constraints")
 }
 
+// blanks is a text of which nothing is left but its line ends.
+func blanks(text []byte) []byte {
+	out := bytes.Repeat([]byte{' '}, len(text))
+	for i, c := range text {
+		if c == '\n' {
+			out[i] = c
+		}
+	}
+	return out
+}
+
 // speech blanks what cannot be a command or a name: of Python all but its
 // strings, of others the lines that are comments. What is not text is nil.
 func speech(kind kindOfText, text []byte) []byte {
@@ -166,12 +173,7 @@ func speech(kind kindOfText, text []byte) []byte {
 		if !ok {
 			return text
 		}
-		out := bytes.Repeat([]byte{' '}, len(text))
-		for i, c := range text {
-			if c == '\n' {
-				out[i] = c
-			}
-		}
+		out := blanks(text)
 		for _, l := range literals {
 			copy(out[l.Start:l.End], text[l.Start:l.End])
 		}
