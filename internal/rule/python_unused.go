@@ -163,7 +163,15 @@ func (p *Pass) removable(roots []int) []int {
 	if !ok || !all {
 		return nil
 	}
-	named := func(i int) bool { _, found := namedIn(said, &p.Graph.Distributions[i]); return found }
+	looked := map[int]bool{}
+	named := func(i int) bool {
+		found, ok := looked[i]
+		if !ok {
+			_, found = namedIn(said, &p.Graph.Distributions[i])
+			looked[i] = found
+		}
+		return found
+	}
 	for _, d := range p.declared() {
 		i, ok := p.Graph.Find(d.Name)
 		if ok && p.usage(i) == Unused && slices.Contains(roots, i) && !slices.Contains(out, i) && !buildsOthers(d.Name) &&

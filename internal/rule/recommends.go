@@ -93,9 +93,10 @@ func (p *Pass) onlyRecommended(s *osPackages, in *dockerfile.Instruction, layer 
 	}
 	needed := s.needed(roots, false)
 	var keep []string
+	words := p.commandWords(in)
 	for n := range s.list {
 		k := &s.list[n]
-		if needed[n] || k.layer != layer || !slices.Contains(wanted(), k.name) && !p.companion(installs, k.name) && !p.runsProgram(in, k) {
+		if needed[n] || k.layer != layer || !slices.Contains(wanted(), k.name) && !p.companion(installs, k.name) && !p.runsProgram(words, k) {
 			continue
 		}
 		keep = append(keep, k.name)
@@ -146,11 +147,9 @@ func (p *Pass) companion(installs []aptInstall, name string) bool {
 	return false
 }
 
-// runsProgram says that a command of the Dockerfile, or what the image starts, has the
-// name of a program that a package brings: of the RUN itself or a later one.
-// git runs ssh for an address of that kind.
-func (p *Pass) runsProgram(in *dockerfile.Instruction, k *osPackage) bool {
-	words := p.commandWords(in)
+// runsProgram says that a package brings a program whose name is among the words
+// of what runs: see commandWords. git runs ssh for an address of that kind.
+func (p *Pass) runsProgram(words map[string]bool, k *osPackage) bool {
 	for _, i := range k.items {
 		at := p.Ledger.Items[i].Path
 		if dir := path.Base(path.Dir(at)); (dir == "bin" || dir == "sbin") && words[path.Base(at)] {
