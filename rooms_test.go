@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"path"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -120,5 +122,25 @@ func checkDoors(t *testing.T, p listed) {
 				t.Errorf("%s → %s: only %s may import it", p.ImportPath, imp, strings.Join(through, " and "))
 			}
 		}
+	}
+}
+
+// The engine is built in a module of its own: the client here and the daemon
+// there have to be of one version.
+func TestOneBuildKit(t *testing.T) {
+	version := func(file string) string {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := regexp.MustCompile(`github\.com/moby/buildkit (v\S+)`).FindSubmatch(b)
+		if m == nil {
+			t.Fatalf("%s requires no github.com/moby/buildkit", file)
+		}
+		return string(m[1])
+	}
+	client, daemon := version("go.mod"), version("tools/buildkitd/go.mod")
+	if client != daemon {
+		t.Errorf("go.mod has buildkit %s, tools/buildkitd/go.mod %s: make both the newer one", client, daemon)
 	}
 }
