@@ -14,6 +14,7 @@ import (
 	"whittle/internal/check"
 	"whittle/internal/dockerfile"
 	"whittle/internal/ledger"
+	"whittle/internal/pep"
 	"whittle/internal/plan"
 	"whittle/internal/project"
 	"whittle/internal/python"
@@ -74,7 +75,7 @@ type examined struct {
 	pass *rule.Pass
 	// environment is what markers are evaluated in, empty without an
 	// interpreter.
-	environment python.Environment
+	environment pep.Environment
 }
 
 // examine reads an image once for its account, its check and its rules.
@@ -155,7 +156,7 @@ func (x *examined) pythonFacts(ctx context.Context, env *Env, ev *evidence, o Ad
 	if p.Check, err = check.Run(ctx, in); err != nil {
 		return err
 	}
-	var wants []python.Requirement
+	var wants []pep.Requirement
 	if p.Declared != nil {
 		for _, d := range p.Declared.Dependencies {
 			if d.Kind == python.Runs {
@@ -198,11 +199,11 @@ var usages = [...]rule.Usage{check.UnknownUse: rule.UsageUnknown, check.NotUsed:
 // bound is what a distribution is to be declared with: the series of the
 // version that a lock or constraints file pins, else of the newest in the
 // package index.
-func bound(ctx context.Context, env *Env, declared *python.Declared, name string, on python.Environment) (string, bool) {
+func bound(ctx context.Context, env *Env, declared *python.Declared, name string, on pep.Environment) (string, bool) {
 	if declared != nil {
 		for _, l := range declared.Locked {
-			if python.Normalize(l.Name) == python.Normalize(name) {
-				return python.SeriesOf(l.Version), true
+			if pep.Normalize(l.Name) == pep.Normalize(name) {
+				return pep.SeriesOf(l.Version), true
 			}
 		}
 	}
@@ -218,7 +219,7 @@ const resolvePatience = time.Minute
 
 // newest is what a distribution is declared with by the newest release in the
 // package index that fits.
-func newest(ctx context.Context, env *Env, name string, on python.Environment) (string, bool) {
+func newest(ctx context.Context, env *Env, name string, on pep.Environment) (string, bool) {
 	if env.Packages == nil {
 		return "", false
 	}
@@ -322,11 +323,11 @@ func AdviseProject(ctx context.Context, env *Env, o StudyOptions, only []string)
 
 // environmentOf is what markers are evaluated in for the first interpreter of a
 // root, empty where there is none.
-func environmentOf(root whittle.Root, p whittle.Platform) python.Environment {
+func environmentOf(root whittle.Root, p whittle.Platform) pep.Environment {
 	if found := python.Interpreters(root); len(found) > 0 {
 		return found[0].Environment(p.Machine())
 	}
-	return python.Environment{}
+	return pep.Environment{}
 }
 
 // Source is what the Python text at a path says: the rules' root has no texts.

@@ -8,6 +8,7 @@ import (
 	"whittle"
 	"whittle/internal/check"
 	"whittle/internal/dockerfile"
+	"whittle/internal/pep"
 	"whittle/internal/plan"
 	"whittle/internal/project"
 	"whittle/internal/python"
@@ -27,7 +28,7 @@ func CheckProject(ctx context.Context, env *Env, dir string) (*whittle.Check, er
 	}
 	c, err := check.Project(ctx, whittle.Folder(dir), check.ProjectOptions{
 		Bound:   func(name string) (string, bool) { return newest(ctx, env, name, usual) },
-		Resolve: func(reqs []python.Requirement) (map[string]string, bool) { return installedFor(ctx, env, reqs, usual) },
+		Resolve: func(reqs []pep.Requirement) (map[string]string, bool) { return installedFor(ctx, env, reqs, usual) },
 		Ships:   ships(ctx, env, usual),
 		Names:   said.Names, Ignore: said.Ignore, Development: said.Development,
 	})
@@ -43,21 +44,21 @@ const alongPatience = 20 * time.Second
 
 // installedFor are the versions of what is installed for some requirements, by
 // the index.
-func installedFor(ctx context.Context, env *Env, reqs []python.Requirement, on python.Environment) (map[string]string, bool) {
+func installedFor(ctx context.Context, env *Env, reqs []pep.Requirement, on pep.Environment) (map[string]string, bool) {
 	if env.Packages == nil {
 		return nil, false
 	}
 	env.progress().Step("asking the package index what comes along")
 	ctx, cancel := context.WithTimeout(ctx, alongPatience)
 	defer cancel()
-	target := python.Target{Major: 3, Minor: 13, Libc: "glibc", LibcMajor: 2, LibcMinor: 41, Machine: on.PlatformMachine}
+	target := pep.Target{Major: 3, Minor: 13, Libc: "glibc", LibcMajor: 2, LibcMinor: 41, Machine: on.PlatformMachine}
 	res, err := plan.Resolve(ctx, env.Packages, reqs, plan.ResolveOptions{Env: on, Target: target})
 	if err != nil || len(res.Notes) > 0 { // a note says that something was guessed
 		return nil, false
 	}
 	out := map[string]string{}
 	for _, c := range res.Choices {
-		out[python.Normalize(c.Name)] = c.Version
+		out[pep.Normalize(c.Name)] = c.Version
 	}
 	return out, true
 }

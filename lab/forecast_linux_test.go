@@ -18,6 +18,7 @@ import (
 	"whittle/internal/build"
 	"whittle/internal/distro"
 	"whittle/internal/dockerfile"
+	"whittle/internal/pep"
 	"whittle/internal/plan"
 	"whittle/internal/pypi"
 	"whittle/internal/python"
@@ -215,8 +216,8 @@ func TestForecastIndex(t *testing.T) {
 // extraWeights are what the package index says of an extra's distributions.
 func extraWeights(t *testing.T, p *plan.Project, extra string) []plan.Weight {
 	t.Helper()
-	o := plan.ResolveOptions{Env: p.Env, Target: python.Target{Major: 3, Minor: 13, Libc: "glibc", LibcMajor: 2, LibcMinor: 41, Machine: p.Env.PlatformMachine}}
-	var wants []python.Requirement
+	o := plan.ResolveOptions{Env: p.Env, Target: pep.Target{Major: 3, Minor: 13, Libc: "glibc", LibcMajor: 2, LibcMinor: 41, Machine: p.Env.PlatformMachine}}
+	var wants []pep.Requirement
 	for _, d := range p.Declared.Dependencies {
 		switch {
 		case d.Kind == python.Constraint:

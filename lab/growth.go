@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"whittle/internal/pep"
 	"whittle/internal/plan"
 	"whittle/internal/python"
 )
@@ -67,10 +68,10 @@ func (x *examined) resolve(ctx context.Context, env *Env, requirements []string,
 	if len(found) == 0 || env.Packages == nil {
 		return nil, nil, false
 	}
-	wanted := make([]python.Requirement, len(requirements))
+	wanted := make([]pep.Requirement, len(requirements))
 	for i, text := range requirements {
 		var err error
-		if wanted[i], err = python.ParseRequirement(text); err != nil {
+		if wanted[i], err = pep.ParseRequirement(text); err != nil {
 			return nil, nil, false
 		}
 	}
@@ -92,9 +93,9 @@ func (x *examined) resolve(ctx context.Context, env *Env, requirements []string,
 
 // target is what wheels must fit in an image. Its C library is taken to be a
 // new one: sizes of older wheels hardly differ.
-func (x *examined) target(i python.Interpreter) python.Target {
+func (x *examined) target(i python.Interpreter) pep.Target {
 	v := i.Numbers()
-	t := python.Target{Major: v[0], Minor: v[1], Threaded: i.Threaded, Machine: x.Config().Platform().Machine(), Libc: "glibc", LibcMajor: 2, LibcMinor: 99}
+	t := pep.Target{Major: v[0], Minor: v[1], Threaded: i.Threaded, Machine: x.Config().Platform().Machine(), Libc: "glibc", LibcMajor: 2, LibcMinor: 99}
 	for _, p := range x.pass.Root.Paths() {
 		if strings.HasPrefix(path.Base(p), "ld-musl-") {
 			t.Libc, t.LibcMajor, t.LibcMinor = "musl", muslMajor, muslMinor

@@ -5,13 +5,14 @@ import (
 	"errors"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/plan"
 	"whittle/internal/python"
 )
 
 // namesOf knows which distribution has a module: by the configuration, by what
 // is installed and declared, by the table of wheels, and by the package index.
-func namesOf(ctx context.Context, env *Env, installed []python.Distribution, declared *python.Declared, given map[string]string, on python.Environment) *python.Names {
+func namesOf(ctx context.Context, env *Env, installed []python.Distribution, declared *python.Declared, given map[string]string, on pep.Environment) *python.Names {
 	n := python.NewNames(installed, declared)
 	n.Given, n.Ships = given, ships(ctx, env, on)
 	return n
@@ -19,7 +20,7 @@ func namesOf(ctx context.Context, env *Env, installed []python.Distribution, dec
 
 // ships asks the package index whether the newest wheel of a distribution has
 // a module. An index that does not answer is not asked again.
-func ships(ctx context.Context, env *Env, on python.Environment) func(distribution, module string) python.Truth {
+func ships(ctx context.Context, env *Env, on pep.Environment) func(distribution, module string) python.Truth {
 	if env.Packages == nil {
 		return nil
 	}

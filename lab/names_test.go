@@ -14,8 +14,8 @@ import (
 
 	"whittle"
 	"whittle/internal/imagetest"
+	"whittle/internal/pep"
 	"whittle/internal/plan"
-	"whittle/internal/python"
 )
 
 // oneImage opens one image by any name.
@@ -50,7 +50,7 @@ func (x *anyIndex) Members(_ context.Context, f whittle.IndexFile) ([]whittle.Wh
 	name, _, _ := strings.Cut(f.Name, "-")
 	files := x.every
 	if x.has != nil {
-		files = x.has[python.Normalize(name)]
+		files = x.has[pep.Normalize(name)]
 	}
 	var out []whittle.WheelMember
 	for _, p := range files {

@@ -15,6 +15,7 @@ import (
 
 	"whittle"
 	"whittle/internal/distro"
+	"whittle/internal/pep"
 	"whittle/internal/plan"
 	"whittle/internal/python"
 )
@@ -53,20 +54,20 @@ func (w *workshop) alpine(ctx context.Context, in *plan.Project, x advised, adde
 	}
 	o := plan.ResolveOptions{Env: in.Env, Locked: map[string]string{}, Target: x.target(found[0])}
 	o.Target.Libc, o.Target.LibcMajor, o.Target.LibcMinor = "musl", muslMajor, muslMinor
-	var wants []python.Requirement
+	var wants []pep.Requirement
 	for i := range in.Graph.Distributions {
 		d := &in.Graph.Distributions[i]
 		if d.Local || d.Editable || d.VendoredBy != "" || in.Removed[d.Name] || d.Version == "" || o.Locked[d.Name] != "" || slices.Contains(baseTools, d.Name) {
 			continue
 		}
-		if in.Declared != nil && d.Name == python.Normalize(in.Declared.Name) {
+		if in.Declared != nil && d.Name == pep.Normalize(in.Declared.Name) {
 			continue
 		}
 		o.Locked[d.Name] = d.Version
-		wants = append(wants, python.Requirement{Name: d.Name})
+		wants = append(wants, pep.Requirement{Name: d.Name})
 	}
 	for _, text := range added {
-		r, err := python.ParseRequirement(text)
+		r, err := pep.ParseRequirement(text)
 		if err != nil {
 			return nil, err
 		}

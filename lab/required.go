@@ -6,6 +6,7 @@ import (
 
 	"whittle"
 	"whittle/internal/dockerfile"
+	"whittle/internal/pep"
 	"whittle/internal/plan"
 	"whittle/internal/project"
 	"whittle/internal/python"
@@ -78,7 +79,7 @@ func (w *workshop) requiredIn(v project.Variant, x advised, s state) (out requir
 }
 
 func declares(all []python.Dependency, name string) bool {
-	return slices.ContainsFunc(all, func(d python.Dependency) bool { return python.Normalize(d.Name) == python.Normalize(name) })
+	return slices.ContainsFunc(all, func(d python.Dependency) bool { return pep.Normalize(d.Name) == pep.Normalize(name) })
 }
 
 // change is what that does to the image: what is removed is known to the byte,

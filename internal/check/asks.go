@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -95,9 +96,9 @@ func (a asking) metadata(c *python.Call) (p whittle.Problem, found bool) {
 		a.st.doubts(fmt.Sprintf("whether the metadata of %s, which %s asks for, is there: %s", name, a.at(c), a.s.shownIn(why)))
 		return p, false
 	}
-	return whittle.Problem{Rule: "missing-metadata", Distribution: python.Normalize(name),
-		Message: fmt.Sprintf("%s asks for the metadata of %s, which is not there (no %s-*.dist-info on the path)%s", a.at(c), name, python.Normalize(name), a.from()),
-		Fix:     "install " + python.Normalize(name) + ", and do not delete its .dist-info"}, true
+	return whittle.Problem{Rule: "missing-metadata", Distribution: pep.Normalize(name),
+		Message: fmt.Sprintf("%s asks for the metadata of %s, which is not there (no %s-*.dist-info on the path)%s", a.at(c), name, pep.Normalize(name), a.from()),
+		Fix:     "install " + pep.Normalize(name) + ", and do not delete its .dist-info"}, true
 }
 
 // file: a file beside the code that is read when the code is imported. Others

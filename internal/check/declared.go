@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -23,7 +24,7 @@ func (s *state) declaredAs(dist string) (why, fix string) {
 	var best *python.Dependency
 	for i := range s.Project.Dependencies {
 		d := &s.Project.Dependencies[i]
-		if d.Kind == python.Build || d.Kind == python.Constraint || python.Normalize(d.Name) != python.Normalize(dist) {
+		if d.Kind == python.Build || d.Kind == python.Constraint || pep.Normalize(d.Name) != pep.Normalize(dist) {
 			continue
 		}
 		if best == nil || d.Kind < best.Kind {
@@ -53,7 +54,7 @@ func (s *state) extraOfOwn(dist string) (extra, by string, ok bool) {
 		d := &s.Distributions[i]
 		for _, text := range d.Metadata.RequiresDist {
 			m := ownExtra.FindStringSubmatch(text)
-			if r, err := python.ParseRequirement(text); err == nil && m != nil && r.Name == python.Normalize(dist) {
+			if r, err := pep.ParseRequirement(text); err == nil && m != nil && r.Name == pep.Normalize(dist) {
 				return m[1], d.Name, true
 			}
 		}
@@ -64,16 +65,16 @@ func (s *state) extraOfOwn(dist string) (extra, by string, ok bool) {
 // bound is the specifier of a dependency to add: the series that a lock or
 // constraints file has, or that is installed, or what the package index says.
 func (s *state) bound(dist string) string {
-	name := python.Normalize(dist)
+	name := pep.Normalize(dist)
 	version, ok := s.installed(name)
 	if s.Project != nil {
 		for _, l := range s.Project.Locked {
-			if python.Normalize(l.Name) == name {
+			if pep.Normalize(l.Name) == name {
 				version, ok = l.Version, true
 			}
 		}
 		for _, d := range s.Project.Dependencies {
-			if d.Kind == python.Constraint && python.Normalize(d.Name) == name {
+			if d.Kind == python.Constraint && pep.Normalize(d.Name) == name {
 				if v, found := strings.CutPrefix(d.Specifiers.String(), "=="); found {
 					version, ok = v, true
 				}
@@ -81,7 +82,7 @@ func (s *state) bound(dist string) string {
 		}
 	}
 	if ok {
-		return python.SeriesOf(version)
+		return pep.SeriesOf(version)
 	}
 	if s.Bound != nil {
 		if specifiers, ok := s.Bound(name); ok {
@@ -153,7 +154,7 @@ func (d *declared) one(st *start, n *python.Node, imp *python.Import, dist *pyth
 	kinds := map[python.DependencyKind]*python.Dependency{}
 	for i := range d.s.Project.Dependencies {
 		dep := &d.s.Project.Dependencies[i]
-		if python.Normalize(dep.Name) == dist.Name && kinds[dep.Kind] == nil {
+		if pep.Normalize(dep.Name) == dist.Name && kinds[dep.Kind] == nil {
 			kinds[dep.Kind] = dep
 		}
 	}
@@ -161,7 +162,7 @@ func (d *declared) one(st *start, n *python.Node, imp *python.Import, dist *pyth
 		return
 	}
 	p := whittle.Problem{Rule: "transitive-dependency", Severity: Warning, Path: d.s.shown(n.File), Line: imp.Line, Module: imp.Module, Distribution: dist.Name,
-		ReachedFrom: []string{st.name}, Fix: "add " + dist.Name + python.SeriesOf(dist.Version) + " to the dependencies"}
+		ReachedFrom: []string{st.name}, Fix: "add " + dist.Name + pep.SeriesOf(dist.Version) + " to the dependencies"}
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
 	switch dev := kinds[python.Dev]; {
 	case dev != nil:
@@ -183,7 +184,7 @@ func (s *state) requirersOf(name string) []string {
 	var out []string
 	for i := range s.Distributions {
 		for _, text := range s.Distributions[i].Metadata.RequiresDist {
-			if r, err := python.ParseRequirement(text); err == nil && python.Normalize(r.Name) == name && !strings.Contains(text, "extra ==") {
+			if r, err := pep.ParseRequirement(text); err == nil && pep.Normalize(r.Name) == name && !strings.Contains(text, "extra ==") {
 				out = append(out, s.Distributions[i].Name)
 				break
 			}
@@ -211,7 +212,7 @@ func (d *declared) unused() []whittle.Problem {
 	}
 	var out []whittle.Problem
 	for _, dep := range s.Project.Dependencies {
-		name := python.Normalize(dep.Name)
+		name := pep.Normalize(dep.Name)
 		if dep.Kind != python.Runs || d.used[name] || s.isProgram(name) || len(s.requirersWithout(name)) > 0 {
 			continue
 		}

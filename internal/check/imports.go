@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -402,7 +403,7 @@ func (s *state) requiredBy(file, dist string) (string, bool) {
 	}
 	d := &s.Distributions[i]
 	for _, text := range d.Metadata.RequiresDist {
-		if r, err := python.ParseRequirement(text); err == nil && python.Normalize(r.Name) == python.Normalize(dist) {
+		if r, err := pep.ParseRequirement(text); err == nil && pep.Normalize(r.Name) == pep.Normalize(dist) {
 			return d.Name + " " + d.Version, true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -174,7 +175,7 @@ func (s *state) extraOf(dist string) string {
 		return ""
 	}
 	for _, d := range s.Project.Dependencies {
-		if d.Extra != "" && python.Normalize(d.Name) == python.Normalize(dist) {
+		if d.Extra != "" && pep.Normalize(d.Name) == pep.Normalize(dist) {
 			return d.Extra
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -25,7 +26,7 @@ type ProjectOptions struct {
 	Ships func(distribution, module string) python.Truth
 	// Resolve asks the package index what is installed for some requirements:
 	// versions by name. nil, and false, do not know.
-	Resolve func(requirements []python.Requirement) (versions map[string]string, ok bool)
+	Resolve func(requirements []pep.Requirement) (versions map[string]string, ok bool)
 	// Names say which distribution has a module. Ignore are distributions and
 	// modules that nothing is reported of, Development the extras that are for
 	// development.
@@ -417,8 +418,8 @@ func (t *tree) isNamed(imp *python.Import) bool {
 
 // isOwnName says that a module is named as one of the projects of the folder.
 func (t *tree) isOwnName(module string) bool {
-	name := python.Normalize(topOf(module))
+	name := pep.Normalize(topOf(module))
 	return slices.ContainsFunc(t.units, func(u *unit) bool {
-		return name != "" && cmp.Or(python.Normalize(u.declared.Name), "-") == name
+		return name != "" && cmp.Or(pep.Normalize(u.declared.Name), "-") == name
 	})
 }

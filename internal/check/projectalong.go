@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -54,13 +55,13 @@ func (t *tree) alongWith(u *unit) *along {
 		}
 		for i := range v.declared.Dependencies {
 			d := &v.declared.Dependencies[i]
-			name := python.Normalize(d.Name)
+			name := pep.Normalize(d.Name)
 			switch {
 			case d.Kind == python.Runs && !t.applies(u, d):
 			case d.Kind == python.Runs, t.takes(v, d):
 				starts = append(starts, name)
 				for _, w := range t.units {
-					if name != "" && python.Normalize(w.declared.Name) == name && w.dir != "." {
+					if name != "" && pep.Normalize(w.declared.Name) == name && w.dir != "." {
 						visit(w)
 					}
 				}
@@ -97,7 +98,7 @@ func (a *along) close(t *tree, u *unit, starts, others []string) {
 			lock = v.declared.Lock
 		}
 		for _, l := range v.declared.Locked {
-			a.versions[python.Normalize(l.Name)] = l.Version
+			a.versions[pep.Normalize(l.Name)] = l.Version
 		}
 	}
 	if lock == nil && t.venv != nil {
@@ -135,7 +136,7 @@ func (t *tree) settle(u *unit, a *along) {
 		return
 	}
 	a.open = false
-	var reqs []python.Requirement
+	var reqs []pep.Requirement
 	seen := map[*unit]bool{}
 	var visit func(v *unit)
 	visit = func(v *unit) {
@@ -151,12 +152,12 @@ func (t *tree) settle(u *unit, a *along) {
 			if d.URL != "" {
 				return
 			}
-			if !t.isUnit(python.Normalize(d.Name)) {
+			if !t.isUnit(pep.Normalize(d.Name)) {
 				reqs = append(reqs, d.Requirement)
 				continue
 			}
 			for _, w := range t.units {
-				if w.dir != "." && python.Normalize(w.declared.Name) == python.Normalize(d.Name) {
+				if w.dir != "." && pep.Normalize(w.declared.Name) == pep.Normalize(d.Name) {
 					visit(w)
 				}
 			}
@@ -180,7 +181,7 @@ func (t *tree) settle(u *unit, a *along) {
 func (t *tree) conditional(u *unit, name string) bool {
 	for _, v := range u.chain() {
 		for i := range v.declared.Dependencies {
-			if d := &v.declared.Dependencies[i]; python.Normalize(d.Name) == name && d.Kind == python.Runs && strings.Contains(d.Text, ";") {
+			if d := &v.declared.Dependencies[i]; pep.Normalize(d.Name) == name && d.Kind == python.Runs && strings.Contains(d.Text, ";") {
 				return true
 			}
 		}
@@ -213,11 +214,11 @@ func readVenv(fsys fs.FS, dir string) *venv {
 			continue
 		}
 		m := python.ParseMetadata(b)
-		name := python.Normalize(m.Name)
+		name := pep.Normalize(m.Name)
 		v.distributions = append(v.distributions, python.Distribution{Name: name, Version: m.Version, Metadata: m})
 		v.lock.Requires[name] = nil
 		for _, text := range m.RequiresDist {
-			if r, err := python.ParseRequirement(text); err == nil {
+			if r, err := pep.ParseRequirement(text); err == nil {
 				v.lock.Requires[name] = append(v.lock.Requires[name], r.Name)
 			}
 		}

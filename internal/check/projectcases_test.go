@@ -13,6 +13,7 @@ import (
 
 	"whittle"
 	"whittle/internal/check"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -201,7 +202,7 @@ func TestProjectCases(t *testing.T) {
 
 // TestProjectOptions: what whittle.yaml says, and what the package index knows.
 func TestProjectOptions(t *testing.T) {
-	resolve := func(reqs []python.Requirement) (map[string]string, bool) {
+	resolve := func(reqs []pep.Requirement) (map[string]string, bool) {
 		return map[string]string{"flask": "3.1", "werkzeug": "3.1"}, len(reqs) == 1 && reqs[0].Name == "flask"
 	}
 	ships := func(distribution, module string) python.Truth {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -66,7 +67,7 @@ func (h holders) idle() []string {
 	for _, v := range h.u.chain() {
 		for i := range v.declared.Dependencies {
 			d := &v.declared.Dependencies[i]
-			name := python.Normalize(d.Name)
+			name := pep.Normalize(d.Name)
 			if d.Kind == python.Runs && name != "" && !h.t.uses.names[name] && python.ModulesOf(name) == nil && !slices.Contains(out, name) && !h.t.isUnit(name) && !stubs(name) {
 				out = append(out, name)
 			}
@@ -89,9 +90,9 @@ func (h holders) askedFor(dists []string) bool {
 				continue
 			}
 			for _, extra := range d.Extras {
-				name := python.Normalize(extra)
+				name := pep.Normalize(extra)
 				if slices.ContainsFunc(dists, func(dist string) bool {
-					return dist == name || dist == python.Normalize(d.Name)+"-"+name || len(name) > 3 && strings.HasPrefix(dist, name)
+					return dist == name || dist == pep.Normalize(d.Name)+"-"+name || len(name) > 3 && strings.HasPrefix(dist, name)
 				}) {
 					return true
 				}

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"whittle/internal/dockerfile"
-	"whittle/internal/python"
+	"whittle/internal/pep"
 )
 
 // recipe is what a Dockerfile says about a project: what it installs, copies
@@ -67,7 +67,7 @@ var namedExtras = regexp.MustCompile(`[\w.'"]\[([A-Za-z0-9._, -]+)\]|--(?:extra|
 func (r *recipe) readExtras(b []byte) {
 	for _, m := range namedExtras.FindAllSubmatch(b, -1) {
 		for _, extra := range strings.FieldsFunc(string(m[1])+","+string(m[2]), func(r rune) bool { return r == ',' || r == ' ' }) {
-			r.extras[python.Normalize(extra)] = true
+			r.extras[pep.Normalize(extra)] = true
 		}
 		if m[1] == nil && m[2] == nil {
 			r.extras["*"] = true
@@ -179,13 +179,13 @@ func (r *recipe) command(c *dockerfile.Command) {
 			continue
 		}
 		if rest, ok := strings.CutPrefix(w, "python3-"); ok { // apt-get, apk
-			r.installs = append(r.installs, python.Normalize(rest))
+			r.installs = append(r.installs, pep.Normalize(rest))
 			continue
 		}
 		if strings.HasPrefix(w, "-") || strings.ContainsAny(w, "/") || strings.HasSuffix(w, ".txt") {
 			continue
 		}
-		if q, err := python.ParseRequirement(strings.ReplaceAll(w, "$", "")); err == nil {
+		if q, err := pep.ParseRequirement(strings.ReplaceAll(w, "$", "")); err == nil {
 			r.installs = append(r.installs, q.Name)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -114,8 +115,8 @@ func (t *tree) shippedOf(u *unit) []string {
 		}
 	}
 	for _, name := range []string{d.Name, strings.TrimPrefix(strings.ToLower(d.Name), "python-"), strings.TrimPrefix(strings.ToLower(d.Name), "django-")} {
-		module := strings.ReplaceAll(python.Normalize(name), "-", "_")
-		for _, at := range []string{name, module, strings.ReplaceAll(module, "_", ""), strings.ReplaceAll(python.Normalize(name), "-", "/")} {
+		module := strings.ReplaceAll(pep.Normalize(name), "-", "_")
+		for _, at := range []string{name, module, strings.ReplaceAll(module, "_", ""), strings.ReplaceAll(pep.Normalize(name), "-", "/")} {
 			at = path.Join(u.dir, at)
 			if name != "" && (t.isPackage(at) || t.dirs[at] && at != u.dir) {
 				return []string{at}
@@ -189,7 +190,7 @@ func (t *tree) takes(u *unit, d *python.Dependency) bool {
 	case d.Kind != python.Dev || d.ForDevelopment():
 		return false
 	}
-	return !u.declared.Builds || slices.ContainsFunc(t.images, func(r *recipe) bool { return r.extras[python.Normalize(d.Group)] })
+	return !u.declared.Builds || slices.ContainsFunc(t.images, func(r *recipe) bool { return r.extras[pep.Normalize(d.Group)] })
 }
 
 // declares says that the unit or one above it has files that declare something.
@@ -198,20 +199,20 @@ func (u *unit) declares() bool {
 }
 
 func (t *tree) isUnit(name string) bool {
-	return slices.ContainsFunc(t.units, func(u *unit) bool { return python.Normalize(u.declared.Name) == name })
+	return slices.ContainsFunc(t.units, func(u *unit) bool { return pep.Normalize(u.declared.Name) == name })
 }
 
 // installs says that an image is made with an extra, or that the project asks
 // for its own: shop[web] among the dependencies of shop.
 func (t *tree) installs(d *python.Dependency) bool {
-	extra := python.Normalize(d.Extra)
+	extra := pep.Normalize(d.Extra)
 	if slices.ContainsFunc(t.images, func(r *recipe) bool { return r.extras["*"] || r.extras[extra] }) {
 		return true
 	}
 	for _, u := range t.units {
 		for i := range u.declared.Dependencies {
 			e := &u.declared.Dependencies[i]
-			if e.Kind == python.Runs && t.isUnit(python.Normalize(e.Name)) && slices.Contains(e.Extras, extra) {
+			if e.Kind == python.Runs && t.isUnit(pep.Normalize(e.Name)) && slices.Contains(e.Extras, extra) {
 				return true
 			}
 		}
@@ -234,7 +235,7 @@ func (t *tree) name() {
 		}
 		for _, r := range t.images {
 			for _, name := range r.installs {
-				all.Dependencies = append(all.Dependencies, python.Dependency{Requirement: python.Requirement{Name: name}})
+				all.Dependencies = append(all.Dependencies, python.Dependency{Requirement: pep.Requirement{Name: name}})
 			}
 		}
 		u.names = python.NewNames(t.installed(), all)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -33,7 +34,7 @@ func usesOf(t *tree) uses {
 				continue
 			}
 			top := topOf(imp.Module)
-			s.names[python.Normalize(top)] = true
+			s.names[pep.Normalize(top)] = true
 			s.deeper[top] = s.deeper[top] || top != imp.Module
 			for _, n := range t.namesOf(u, file, imp) {
 				for _, d := range append(append([]string{n.Distribution}, n.Candidates...), n.Perhaps...) {
@@ -66,7 +67,7 @@ func (t *tree) unused() []whittle.Problem {
 	for _, u := range t.units {
 		for i := range u.declared.Dependencies {
 			d := &u.declared.Dependencies[i]
-			name := python.Normalize(d.Name)
+			name := pep.Normalize(d.Name)
 			if d.Kind != python.Runs || d.Via || used[name] || same[squeeze.Replace(name)] || t.held[name] || open && python.ModulesOf(name) == nil ||
 				t.isUnit(name) || t.ignored(name, []string{name}) || u.aside() || stubs(name) || t.uses.standsIn(name) {
 				continue
@@ -101,10 +102,10 @@ func (t *tree) unnamed(problems []whittle.Problem) []whittle.Problem {
 	named := map[string]bool{}
 	note := func(text string) {
 		for _, w := range nameWord.FindAllString(text, -1) {
-			named[python.Normalize(w)] = true
-			named[python.Normalize(topOf(w))] = true
+			named[pep.Normalize(w)] = true
+			named[pep.Normalize(topOf(w))] = true
 			program, _, _ := strings.Cut(w, "-") // waitress-serve
-			named[python.Normalize(program)] = true
+			named[pep.Normalize(program)] = true
 		}
 	}
 	for _, r := range t.images {
@@ -122,6 +123,6 @@ func (t *tree) unnamed(problems []whittle.Problem) []whittle.Problem {
 		}
 	}
 	return slices.DeleteFunc(problems, func(p whittle.Problem) bool {
-		return named[p.Distribution] || slices.ContainsFunc(python.ModulesOf(p.Distribution), func(m string) bool { return named[python.Normalize(m)] })
+		return named[p.Distribution] || slices.ContainsFunc(python.ModulesOf(p.Distribution), func(m string) bool { return named[pep.Normalize(m)] })
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -34,21 +35,21 @@ func checkRequirements(s *state) []whittle.Problem {
 	return out
 }
 
-func (s *state) requirementsOf(st *start, d *python.Distribution, env python.Environment) []whittle.Problem {
+func (s *state) requirementsOf(st *start, d *python.Distribution, env pep.Environment) []whittle.Problem {
 	var out []whittle.Problem
 	for _, text := range d.Metadata.RequiresDist {
-		r, err := python.ParseRequirement(text)
+		r, err := pep.ParseRequirement(text)
 		if err != nil {
 			continue
 		}
 		if !applies(r, st.python.finder.Interpreter, env) {
 			continue
 		}
-		name := python.Normalize(r.Name)
+		name := pep.Normalize(r.Name)
 		version, ok := s.installed(name)
 		p := whittle.Problem{Rule: "missing-requirement", Severity: Warning, Distribution: name, ReachedFrom: []string{st.name}}
 		if ok {
-			v, err := python.ParseVersion(version)
+			v, err := pep.ParseVersion(version)
 			if err != nil || r.Specifiers.Contains(v, true) {
 				continue
 			}
@@ -65,7 +66,7 @@ func (s *state) requirementsOf(st *start, d *python.Distribution, env python.Env
 // applies says whether a requirement's marker holds for certain. Where the
 // interpreter's patch level is not known, it has to hold for the lowest and for
 // the highest.
-func applies(r python.Requirement, i python.Interpreter, env python.Environment) bool {
+func applies(r pep.Requirement, i python.Interpreter, env pep.Environment) bool {
 	holds, err := r.Marker.Evaluate(env, "")
 	if err != nil || !holds || i.Numbers()[2] >= 0 {
 		return err == nil && holds

@@ -6,6 +6,7 @@ import (
 
 	"whittle"
 	"whittle/internal/elf"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -79,7 +80,7 @@ func topOf(module string) string {
 // isOwn says whether a distribution is the application: the project's own
 // name, or installed from a folder rather than from an index (PEP 610).
 func (s *state) isOwn(d *python.Distribution) bool {
-	if s.Project != nil && s.Project.Name != "" && python.Normalize(s.Project.Name) == d.Name {
+	if s.Project != nil && s.Project.Name != "" && pep.Normalize(s.Project.Name) == d.Name {
 		return true
 	}
 	return d.VendoredBy == "" && (d.Editable || d.Local)

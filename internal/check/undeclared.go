@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -56,7 +57,7 @@ type standing struct {
 func (t *tree) standing(u *unit, file string, dists []string) standing {
 	var s standing
 	take := func(v *unit, d *python.Dependency, script bool) {
-		if !slices.Contains(dists, python.Normalize(d.Name)) {
+		if !slices.Contains(dists, pep.Normalize(d.Name)) {
 			return
 		}
 		switch {
@@ -99,7 +100,7 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 		return
 	}
 	s, h := t.standing(u, file, dists), holders{t, u}
-	if s.runs != nil && way.level == atStart && slices.Contains(n.Perhaps, python.Normalize(s.runs.Name)) {
+	if s.runs != nil && way.level == atStart && slices.Contains(n.Perhaps, pep.Normalize(s.runs.Name)) {
 		t.doubt("whether %s has %s", s.runs.Name, topOf(n.Module))
 	}
 	if s.runs != nil || t.inImages(dists) || t.platform.has(dists) || h.askedFor(dists) || generated.MatchString(topOf(n.Module)) && n.Distribution == "" {
@@ -134,7 +135,7 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 		if s.extra != nil || s.dev != nil {
 			p.Severity, p.Message = Info, at+"; an extra or development declares it, and another dependency brings it along"
 		}
-		p.Fix = "add " + n.Distribution + python.SeriesOf(a.versions[n.Distribution]) + " to the dependencies"
+		p.Fix = "add " + n.Distribution + pep.SeriesOf(a.versions[n.Distribution]) + " to the dependencies"
 	case s.along:
 		return
 	case s.extra != nil:
@@ -166,7 +167,7 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 func (t *tree) presumed(u *unit, way route) bool {
 	base := path.Base(way.steps[0])
 	return !u.declared.Builds && t.sources[way.steps[0]] != nil && !usualStart.MatchString(base) &&
-		python.Normalize(strings.TrimSuffix(base, ".py")) != python.Normalize(u.declared.Name)
+		pep.Normalize(strings.TrimSuffix(base, ".py")) != pep.Normalize(u.declared.Name)
 }
 
 // nobody is an import that no file declares.
@@ -191,7 +192,7 @@ func (t *tree) nobody(p *whittle.Problem, a *along, way route, n *python.Named, 
 		if s.only {
 			p.Severity = atLevel(way.level, p.Severity, p.Severity, Info)
 		}
-		specifiers := python.SeriesOf(a.versions[n.Distribution])
+		specifiers := pep.SeriesOf(a.versions[n.Distribution])
 		if specifiers == "" && t.options.Bound != nil && n.Sure {
 			specifiers, _ = t.options.Bound(n.Distribution)
 		}
@@ -273,7 +274,7 @@ func (t *tree) soften() {
 // ignored says that the project's configuration wants nothing said.
 func (t *tree) ignored(module string, dists []string) bool {
 	for _, ig := range t.options.Ignore {
-		if module == ig || strings.HasPrefix(module, ig+".") || slices.Contains(dists, python.Normalize(ig)) {
+		if module == ig || strings.HasPrefix(module, ig+".") || slices.Contains(dists, pep.Normalize(ig)) {
 			return true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -138,7 +139,7 @@ func (u *usage) extras() {
 			continue
 		}
 		for i := range u.Distributions {
-			if o := &u.out[i]; u.Distributions[i].Name == python.Normalize(d.Name) && !slices.Contains(o.Extras, d.Extra) {
+			if o := &u.out[i]; u.Distributions[i].Name == pep.Normalize(d.Name) && !slices.Contains(o.Extras, d.Extra) {
 				o.Extras = append(o.Extras, d.Extra)
 			}
 		}
@@ -310,7 +311,7 @@ func (u *usage) requiresOf(i int) map[string]bool {
 	r := map[string]bool{}
 	for _, text := range u.Distributions[i].Metadata.RequiresDist {
 		_, marker, _ := strings.Cut(text, ";")
-		if q, err := python.ParseRequirement(text); err == nil && !strings.Contains(marker, "extra") {
+		if q, err := pep.ParseRequirement(text); err == nil && !strings.Contains(marker, "extra") {
 			r[q.Name] = true
 		}
 	}

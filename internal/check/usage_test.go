@@ -14,6 +14,7 @@ import (
 	"whittle/internal/check"
 	"whittle/internal/elf"
 	"whittle/internal/imagetest"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -152,7 +153,7 @@ func TestUsageExtras(t *testing.T) {
 	maps.Copy(files, installed("openpyxl", nil))
 	img := image(files, whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "main.py"}, WorkingDir: "/app"})
 	wants := func(name, extra string, kind python.DependencyKind) python.Dependency {
-		return python.Dependency{Requirement: python.Requirement{Name: name}, Kind: kind, Extra: extra}
+		return python.Dependency{Requirement: pep.Requirement{Name: name}, Kind: kind, Extra: extra}
 	}
 	img.Project = &python.Declared{Dependencies: []python.Dependency{wants("pandas", "", python.Runs), wants("OpenPyXL", "excel", python.Optional),
 		wants("openpyxl", "all", python.Optional), wants("openpyxl", "", python.Dev)}}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -197,7 +198,7 @@ func hostOf(group string, hosts map[string]string) (string, bool) {
 		if end < len(group) && group[end] >= 'a' && group[end] <= 'z' {
 			continue
 		}
-		for _, name := range []string{group[:end], python.Normalize(group[:end])} {
+		for _, name := range []string{group[:end], pep.Normalize(group[:end])} {
 			if host, ok := hosts[name]; ok {
 				return host, true
 			}

@@ -8,6 +8,7 @@ import (
 
 	"whittle"
 	"whittle/internal/dockerfile"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -40,7 +41,7 @@ type Project struct {
 	// Graph has the installed distributions, Env is what markers are evaluated
 	// in.
 	Graph *python.Graph
-	Env   python.Environment
+	Env   pep.Environment
 
 	// Clean is what strategies leave out of the packages.
 	Clean Cleanup
@@ -290,5 +291,5 @@ func (a *account) isTest(p string) bool {
 
 // isPure says that a distribution's wheel fits every platform.
 func isPure(d *python.Distribution) bool {
-	return len(d.Tags) > 0 && !slices.ContainsFunc(d.Tags, func(t python.Tag) bool { return t.Platform != "any" })
+	return len(d.Tags) > 0 && !slices.ContainsFunc(d.Tags, func(t pep.Tag) bool { return t.Platform != "any" })
 }

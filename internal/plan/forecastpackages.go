@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -82,7 +83,7 @@ func (a *account) neededBy(extras []string) (have map[string]bool, lacking []str
 	type request struct{ name, extra string }
 	var queue []request
 	asked := map[request]bool{}
-	ask := func(r python.Requirement) {
+	ask := func(r pep.Requirement) {
 		for _, e := range append([]string{""}, r.Extras...) {
 			if q := (request{r.Name, e}); !asked[q] {
 				asked[q] = true
@@ -100,7 +101,7 @@ func (a *account) neededBy(extras []string) (have map[string]bool, lacking []str
 		ask(d.Requirement)
 	}
 	if a.Declared.Name != "" {
-		have[python.Normalize(a.Declared.Name)] = true
+		have[pep.Normalize(a.Declared.Name)] = true
 	}
 	for len(queue) > 0 {
 		q := queue[0]
@@ -185,11 +186,11 @@ func (a *account) pinned(names map[string]bool) bool {
 	locked := map[string]bool{}
 	if a.Declared != nil {
 		for _, l := range a.Declared.Locked {
-			locked[python.Normalize(l.Name)] = true
+			locked[pep.Normalize(l.Name)] = true
 		}
 	}
 	for _, d := range a.dists {
-		own := a.Declared != nil && d.name == python.Normalize(a.Declared.Name)
+		own := a.Declared != nil && d.name == pep.Normalize(a.Declared.Name)
 		if !locked[d.name] && !own && (names == nil || names[d.name]) {
 			return false
 		}

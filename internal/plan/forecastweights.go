@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/pep"
 )
 
 // Weights are a resolution's distributions with what they take, as [Project]
@@ -82,6 +82,6 @@ func (w *Weight) without(members []whittle.WheelMember, clean Cleanup) {
 
 // fitsAll says whether a wheel holds no machine code, by its name.
 func fitsAll(wheel string) bool {
-	w, err := python.ParseWheelName(wheel)
-	return err == nil && !slices.ContainsFunc(w.Tags, func(t python.Tag) bool { return t.Platform != "any" })
+	w, err := pep.ParseWheelName(wheel)
+	return err == nil && !slices.ContainsFunc(w.Tags, func(t pep.Tag) bool { return t.Platform != "any" })
 }

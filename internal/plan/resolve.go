@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/pep"
 )
 
 // Index is a Python package index. Its errors are told apart by the root
@@ -28,11 +28,11 @@ type Index interface {
 type ResolveOptions struct {
 	// Target is what wheels must fit, Env what markers are evaluated in; both
 	// are of the same interpreter.
-	Target python.Target
-	Env    python.Environment
+	Target pep.Target
+	Env    pep.Environment
 	// Constraints hold for distributions that something requires (pip's
 	// --constraint), Locked pins versions by name, as a lock file does.
-	Constraints []python.Requirement
+	Constraints []pep.Requirement
 	Locked      map[string]string
 	// Prefer has versions by name that are taken before newer ones, where they
 	// are allowed: those that are installed.
@@ -52,8 +52,8 @@ const defaultSteps = 20_000
 type Resolution struct {
 	// Choices are sorted by name.
 	Choices []Choice
-	Target  python.Target
-	Env     python.Environment
+	Target  pep.Target
+	Env     pep.Environment
 	// Steps is how long it was searched for.
 	Steps int
 	// Notes say what was guessed or left out.
@@ -134,7 +134,7 @@ func (c *Unresolvable) Unwrap() error {
 // pre-releases only where they are asked for or there is nothing else. What cannot
 // be met is a [*Unresolvable], a search that takes too long [whittle.ErrLimit]; other
 // errors are the index's.
-func Resolve(ctx context.Context, idx Index, reqs []python.Requirement, o ResolveOptions) (*Resolution, error) {
+func Resolve(ctx context.Context, idx Index, reqs []pep.Requirement, o ResolveOptions) (*Resolution, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	cat := newCatalogue(idx, o)
 	defer cat.wait()
@@ -214,7 +214,7 @@ func (s *search) result(ctx context.Context) (*Resolution, error) {
 }
 
 // wantText is a requirement as text, without its marker.
-func wantText(r python.Requirement) string {
+func wantText(r pep.Requirement) string {
 	name := r.Name
 	if len(r.Extras) > 0 {
 		name += "[" + strings.Join(r.Extras, ",") + "]"

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/pep"
 )
 
 // TestInstaller: the lines of the RECORD and the files that pip would write, by
@@ -108,7 +108,7 @@ func TestInstalledOfSources(t *testing.T) {
 func TestBytecodeByVersion(t *testing.T) {
 	m := whittle.WheelMember{Size: 10_000, Compressed: 3000}
 	size := func(minor int, m whittle.WheelMember) float64 {
-		return bytecodeSize(python.Target{Major: 3, Minor: minor}, m)
+		return bytecodeSize(pep.Target{Major: 3, Minor: minor}, m)
 	}
 	if old, wide, now := size(10, m), size(11, m), size(13, m); old >= now || now >= wide {
 		t.Errorf("3.10: %.0f, 3.11: %.0f, 3.13: %.0f", old, wide, now)

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/pypi"
 	"whittle/internal/python"
 )
@@ -43,8 +44,8 @@ func realIndex(t *testing.T) *pypi.Client {
 // interpreter is a Python with pip, and what wheels and markers see of it.
 type interpreter struct {
 	program string
-	target  python.Target
-	env     python.Environment
+	target  pep.Target
+	env     pep.Environment
 }
 
 const describe = `import json, os, platform, sys
@@ -78,7 +79,7 @@ func describePython(t *testing.T, program string) interpreter {
 		t.Skipf("wheels are chosen for Linux with glibc, and this is %s with %q", system, libc[0])
 	}
 	major, minor, _ := strings.Cut(libc[1], ".")
-	i := interpreter{program: program, target: python.Target{Major: version[0], Minor: version[1], Libc: "glibc", Machine: machine}}
+	i := interpreter{program: program, target: pep.Target{Major: version[0], Minor: version[1], Libc: "glibc", Machine: machine}}
 	i.target.LibcMajor, _ = strconv.Atoi(major)
 	i.target.LibcMinor, _ = strconv.Atoi(minor)
 	i.env = python.Interpreter{Series: strconv.Itoa(version[0]) + "." + strconv.Itoa(version[1]), Version: full, Implementation: "cpython"}.Environment(machine)
@@ -118,16 +119,16 @@ func (i interpreter) pipResolves(t *testing.T, args ...string) (map[string]strin
 	}
 	got := map[string]string{}
 	for _, in := range r.Install {
-		got[python.Normalize(in.Metadata.Name)] = in.Metadata.Version + " " + filepath.Base(in.Download.URL)
+		got[pep.Normalize(in.Metadata.Name)] = in.Metadata.Version + " " + filepath.Base(in.Download.URL)
 	}
 	return got, nil
 }
 
-func requirements(t *testing.T, texts ...string) []python.Requirement {
+func requirements(t *testing.T, texts ...string) []pep.Requirement {
 	t.Helper()
-	var out []python.Requirement
+	var out []pep.Requirement
 	for _, s := range texts {
-		r, err := python.ParseRequirement(s)
+		r, err := pep.ParseRequirement(s)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,19 +10,19 @@ import (
 
 	"pgregory.net/rapid"
 
-	"whittle/internal/python"
+	"whittle/internal/pep"
 )
 
 // world is a small index, for which all sets of versions can be tried.
 type world struct {
-	versions map[string]int                  // name to its versions 1, 2, …
-	requires map[string][]python.Requirement // "name version" to requirements
+	versions map[string]int               // name to its versions 1, 2, …
+	requires map[string][]pep.Requirement // "name version" to requirements
 	lines    []string
 	asks     []string
 }
 
 func drawWorld(t *rapid.T) world {
-	w := world{versions: map[string]int{}, requires: map[string][]python.Requirement{}}
+	w := world{versions: map[string]int{}, requires: map[string][]pep.Requirement{}}
 	names := []string{"a", "b", "c", "d"}
 	for _, name := range names {
 		w.versions[name] = rapid.IntRange(1, 3).Draw(t, "versions of "+name)
@@ -43,7 +43,7 @@ func drawWorld(t *rapid.T) world {
 			}
 			key := fmt.Sprintf("%s %d", name, v)
 			for _, s := range texts {
-				r, _ := python.ParseRequirement(s)
+				r, _ := pep.ParseRequirement(s)
 				w.requires[key] = append(w.requires[key], r)
 			}
 			w.lines = append(w.lines, key+" : "+strings.Join(texts, ", "))
@@ -56,12 +56,12 @@ func drawWorld(t *rapid.T) world {
 }
 
 // holds says whether a set of versions, 0 for none, meets all wants.
-func (w world) holds(set map[string]int, asks []python.Requirement) bool {
-	allowed := func(r python.Requirement) bool {
+func (w world) holds(set map[string]int, asks []pep.Requirement) bool {
+	allowed := func(r pep.Requirement) bool {
 		if set[r.Name] == 0 {
 			return false
 		}
-		v, _ := python.ParseVersion(fmt.Sprint(set[r.Name]))
+		v, _ := pep.ParseVersion(fmt.Sprint(set[r.Name]))
 		return r.Specifiers.Contains(v, true)
 	}
 	for _, r := range asks {
@@ -83,7 +83,7 @@ func (w world) holds(set map[string]int, asks []python.Requirement) bool {
 }
 
 // possible tries all sets.
-func (w world) possible(asks []python.Requirement) bool {
+func (w world) possible(asks []pep.Requirement) bool {
 	set := map[string]int{}
 	var try func(names []string) bool
 	try = func(names []string) bool {
@@ -107,9 +107,9 @@ func TestResolveFindsWhatThereIs(t *testing.T) {
 	found, impossible := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)
-		var asks []python.Requirement
+		var asks []pep.Requirement
 		for _, s := range w.asks {
-			r, err := python.ParseRequirement(s)
+			r, err := pep.ParseRequirement(s)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,7 +160,7 @@ func TestTagsAgainstPip(t *testing.T) {
 	all := strings.Fields(string(out))
 	last := tagRank{group: -1}
 	for _, s := range all {
-		tags, err := python.ParseTags(s)
+		tags, err := pep.ParseTags(s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,8 +193,8 @@ func TestBuildsAreOrdered(t *testing.T) {
 func TestCanonical(t *testing.T) {
 	part := rapid.SampledFrom([]string{"0", "1", "1.0", "1.0.0", "0!1", "1!1.0", "1.0rc1", "1rc1", "1.0.post1", "1.post1", "1.0+a", "1+a", "1.0.dev0", "1.dev", "10", "1.10", "1.1", "1.0a0.post2.dev3"})
 	rapid.Check(t, func(t *rapid.T) {
-		a, err1 := python.ParseVersion(part.Draw(t, "a"))
-		b, err2 := python.ParseVersion(part.Draw(t, "b"))
+		a, err1 := pep.ParseVersion(part.Draw(t, "a"))
+		b, err2 := pep.ParseVersion(part.Draw(t, "b"))
 		if err1 != nil || err2 != nil {
 			t.Fatal(err1, err2)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -113,7 +114,7 @@ func (s *shelf) Members(_ context.Context, f whittle.IndexFile) ([]whittle.Wheel
 // linux is a target with glibc and an environment of the same interpreter.
 func linux(series string, minor int) ResolveOptions {
 	return ResolveOptions{
-		Target: python.Target{Major: 3, Minor: minor, Libc: "glibc", LibcMajor: 2, LibcMinor: 36, Machine: "x86_64"},
+		Target: pep.Target{Major: 3, Minor: minor, Libc: "glibc", LibcMajor: 2, LibcMinor: 36, Machine: "x86_64"},
 		Env:    python.Interpreter{Series: series, Version: series + ".1", Implementation: "cpython"}.Environment("x86_64"),
 	}
 }
@@ -226,7 +227,7 @@ func TestResolve(t *testing.T) {
 func constraints(texts ...string) func(*ResolveOptions) {
 	return func(o *ResolveOptions) {
 		for _, s := range texts {
-			if r, err := python.ParseRequirement(s); err == nil {
+			if r, err := pep.ParseRequirement(s); err == nil {
 				o.Constraints = append(o.Constraints, r)
 			}
 		}

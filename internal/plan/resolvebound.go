@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -14,12 +15,12 @@ import (
 // series of its newest release that an environment can use, a pre-release only
 // where there is nothing else. A distribution that the index does not have, or
 // has no release of that fits, is [whittle.ErrNotFound].
-func Bound(ctx context.Context, idx Index, name string, env python.Environment) (string, error) {
+func Bound(ctx context.Context, idx Index, name string, env pep.Environment) (string, error) {
 	newest, err := newestOf(ctx, idx, name, env)
 	if err != nil {
 		return "", err
 	}
-	bound := python.SeriesOf(newest.version.String())
+	bound := pep.SeriesOf(newest.version.String())
 	if bound == "" {
 		return "", fmt.Errorf("the release %s has no series: %w", newest, whittle.ErrUnsupported)
 	}
@@ -27,8 +28,8 @@ func Bound(ctx context.Context, idx Index, name string, env python.Environment) 
 }
 
 // newestOf is the newest release of a distribution that an environment can use.
-func newestOf(ctx context.Context, idx Index, name string, env python.Environment) (*release, error) {
-	name = python.Normalize(name)
+func newestOf(ctx context.Context, idx Index, name string, env pep.Environment) (*release, error) {
+	name = pep.Normalize(name)
 	files, err := idx.Files(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("looking for the newest release of %s: %w", name, err)
@@ -51,7 +52,7 @@ func newestOf(ctx context.Context, idx Index, name string, env python.Environmen
 // Ships says whether the newest release of a distribution that an environment
 // can use has a module, by the directory of its wheel. One without a wheel is
 // [whittle.ErrUnsupported]; other errors are as those of [Bound].
-func Ships(ctx context.Context, idx Index, name, module string, env python.Environment) (bool, error) {
+func Ships(ctx context.Context, idx Index, name, module string, env pep.Environment) (bool, error) {
 	newest, err := newestOf(ctx, idx, name, env)
 	if err != nil {
 		return false, err
@@ -80,12 +81,12 @@ func newer(a, b *release) bool {
 
 // targetsOf are what an environment may be: markers do not tell the C library,
 // and the series of a distribution hardly hangs on it.
-func targetsOf(env python.Environment) []python.Target {
+func targetsOf(env pep.Environment) []pep.Target {
 	major, minor, _ := strings.Cut(env.PythonVersion, ".")
-	t := python.Target{Machine: env.PlatformMachine, Libc: "glibc", LibcMajor: 2, LibcMinor: 99}
+	t := pep.Target{Machine: env.PlatformMachine, Libc: "glibc", LibcMajor: 2, LibcMinor: 99}
 	t.Major, _ = strconv.Atoi(major)
 	t.Minor, _ = strconv.Atoi(minor)
 	musl := t
 	musl.Libc, musl.LibcMajor = "musl", 1
-	return []python.Target{t, musl}
+	return []pep.Target{t, musl}
 }

@@ -2,7 +2,7 @@ package plan
 
 import (
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/pep"
 )
 
 // A .pyc is about as large as its source, but for what is not compiled: comments
@@ -36,7 +36,7 @@ const (
 // factorsOf are those of an interpreter: 3.11 made bytecode wider and added
 // caches to it, 3.12 took some away. Later ones are taken to be like the last
 // that was measured.
-func factorsOf(t python.Target) bytecodeFactors {
+func factorsOf(t pep.Target) bytecodeFactors {
 	switch {
 	case t.Major < 3 || t.Minor <= 10:
 		return bytecodeFactors{dense: 0.41, usual: 0.80, repetitive: 0.44, each: 190}
@@ -47,7 +47,7 @@ func factorsOf(t python.Target) bytecodeFactors {
 }
 
 // bytecodeSize estimates the .pyc of a source.
-func bytecodeSize(t python.Target, m whittle.WheelMember) float64 {
+func bytecodeSize(t pep.Target, m whittle.WheelMember) float64 {
 	f := factorsOf(t)
 	factor := f.usual
 	switch ratio := float64(m.Size) / float64(max(m.Compressed, 1)); {

@@ -12,13 +12,13 @@ import (
 	"sync"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/pep"
 )
 
 // release is one version of a distribution that the target can use.
 type release struct {
 	name    string
-	version python.Version
+	version pep.Version
 	// wheel, source and like are as in [Choice].
 	wheel, source, like *whittle.IndexFile
 	build               string
@@ -31,7 +31,7 @@ type release struct {
 
 // facts are what a release's metadata say.
 type facts struct {
-	requires []python.Requirement
+	requires []pep.Requirement
 	extras   map[string]bool
 	// broken is why the release cannot be used.
 	broken error
@@ -61,8 +61,8 @@ func (o *once[T]) get(f func() (T, error)) (T, error) {
 type catalogue struct {
 	idx    Index
 	o      ResolveOptions
-	python python.Version
-	limits map[string][]python.Requirement
+	python pep.Version
+	limits map[string][]pep.Requirement
 	mu     sync.Mutex
 	known  map[string]*once[[]*release]
 	direct map[string]*once[*release]
@@ -76,18 +76,18 @@ type catalogue struct {
 const readAhead = 8
 
 func newCatalogue(idx Index, o ResolveOptions) *catalogue {
-	c := &catalogue{idx: idx, o: o, limits: map[string][]python.Requirement{}, known: map[string]*once[[]*release]{},
+	c := &catalogue{idx: idx, o: o, limits: map[string][]pep.Requirement{}, known: map[string]*once[[]*release]{},
 		direct: map[string]*once[*release]{}, absent: map[string]bool{}, notes: map[string]string{}, slots: make(chan struct{}, readAhead)}
-	c.python, _ = python.ParseVersion(o.Env.PythonFullVersion)
+	c.python, _ = pep.ParseVersion(o.Env.PythonFullVersion)
 	for _, r := range o.Constraints {
 		if ok, err := r.Marker.Evaluate(o.Env, ""); ok && err == nil && r.URL == "" {
 			c.limits[r.Name] = append(c.limits[r.Name], r)
 		}
 	}
 	for name, version := range o.Locked {
-		if s, err := python.ParseSpecifiers("==" + version); err == nil {
-			name = python.Normalize(name)
-			c.limits[name] = append(c.limits[name], python.Requirement{Name: name, Specifiers: s})
+		if s, err := pep.ParseSpecifiers("==" + version); err == nil {
+			name = pep.Normalize(name)
+			c.limits[name] = append(c.limits[name], pep.Requirement{Name: name, Specifiers: s})
 		}
 	}
 	return c
@@ -175,7 +175,7 @@ func (c *catalogue) group(name string, files []whittle.IndexFile) []*release {
 }
 
 // canonical is the same text for versions that are equal.
-func canonical(v python.Version) string {
+func canonical(v pep.Version) string {
 	text, local, _ := strings.Cut(v.String(), "+")
 	end := strings.IndexFunc(text, func(c rune) bool { return c != '.' && c != '!' && (c < '0' || c > '9') })
 	if end < 0 {
@@ -193,7 +193,7 @@ func canonical(v python.Version) string {
 
 // add takes a file into its release, if it is the best of its kind: one that
 // is not yanked, then the wheel that fits best, then the highest build.
-func (r *release) add(c *catalogue, f *whittle.IndexFile, w *python.Wheel) {
+func (r *release) add(c *catalogue, f *whittle.IndexFile, w *pep.Wheel) {
 	if w == nil {
 		if !named(c.o.OnlyBinary, r.name) && (r.source == nil || r.source.Yanked && !f.Yanked) {
 			r.source = f
@@ -231,7 +231,7 @@ func closer(a, b string) bool {
 }
 
 func named(list []string, name string) bool {
-	return slices.ContainsFunc(list, func(s string) bool { return s == ":all:" || python.Normalize(s) == name })
+	return slices.ContainsFunc(list, func(s string) bool { return s == ":all:" || pep.Normalize(s) == name })
 }
 
 // runs says whether a Requires-Python allows the target. What cannot be read
@@ -240,14 +240,14 @@ func (c *catalogue) runs(requires string) bool {
 	if requires == "" {
 		return true
 	}
-	s, err := python.ParseSpecifiers(requires)
+	s, err := pep.ParseSpecifiers(requires)
 	return err != nil || s.Contains(c.python, true)
 }
 
 // readName reads the version of a distribution's file; w is nil for a source.
-func readName(name, file string) (v python.Version, w *python.Wheel, ok bool) {
+func readName(name, file string) (v pep.Version, w *pep.Wheel, ok bool) {
 	if strings.HasSuffix(file, ".whl") {
-		wheel, err := python.ParseWheelName(file)
+		wheel, err := pep.ParseWheelName(file)
 		return wheel.Version, &wheel, err == nil && wheel.Name == name
 	}
 	for _, suffix := range []string{".tar.gz", ".zip", ".tgz", ".tar.bz2", ".tar.xz"} {
@@ -256,10 +256,10 @@ func readName(name, file string) (v python.Version, w *python.Wheel, ok bool) {
 			continue
 		}
 		for i, c := range stem {
-			if c != '-' || python.Normalize(stem[:i]) != name {
+			if c != '-' || pep.Normalize(stem[:i]) != name {
 				continue
 			}
-			if v, err := python.ParseVersion(stem[i+1:]); err == nil {
+			if v, err := pep.ParseVersion(stem[i+1:]); err == nil {
 				return v, nil, true
 			}
 		}
@@ -268,7 +268,7 @@ func readName(name, file string) (v python.Version, w *python.Wheel, ok bool) {
 }
 
 // pointed is the release that a requirement's URL points to.
-func (c *catalogue) pointed(ctx context.Context, r python.Requirement) (*release, error) {
+func (c *catalogue) pointed(ctx context.Context, r pep.Requirement) (*release, error) {
 	c.mu.Lock()
 	o := c.direct[r.URL]
 	if o == nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -39,10 +40,10 @@ func (c *catalogue) factsOf(ctx context.Context, r *release) (*facts, error) {
 		f := &facts{extras: map[string]bool{}, guessed: guessed}
 		f.broken = c.checkMetadata(r, m)
 		for _, e := range m.ProvidesExtra {
-			f.extras[python.Normalize(e)] = true
+			f.extras[pep.Normalize(e)] = true
 		}
 		for _, text := range m.RequiresDist {
-			req, err := python.ParseRequirement(text)
+			req, err := pep.ParseRequirement(text)
 			if err != nil {
 				f.broken = fmt.Errorf("the metadata of %s: %w", r, err)
 				break
@@ -56,9 +57,9 @@ func (c *catalogue) factsOf(ctx context.Context, r *release) (*facts, error) {
 // checkMetadata refuses a file whose metadata contradict its name, or the
 // target.
 func (c *catalogue) checkMetadata(r *release, m python.Metadata) error {
-	v, err := python.ParseVersion(m.Version)
+	v, err := pep.ParseVersion(m.Version)
 	switch {
-	case python.Normalize(m.Name) != r.name || err != nil || canonical(v) != canonical(r.version):
+	case pep.Normalize(m.Name) != r.name || err != nil || canonical(v) != canonical(r.version):
 		return fmt.Errorf("the metadata of %s are those of %.80s %.40s: %w", r, m.Name, m.Version, whittle.ErrCorrupt)
 	case !c.runs(m.RequiresPython):
 		return fmt.Errorf("%s requires Python %.80s: %w", r, m.RequiresPython, whittle.ErrUnsupported)
@@ -102,8 +103,8 @@ func static(b []byte) bool {
 		value = strings.TrimSpace(value)
 		switch {
 		case key == "metadata-version":
-			v, err := python.ParseVersion(value)
-			since, _ := python.ParseVersion("2.2")
+			v, err := pep.ParseVersion(value)
+			since, _ := pep.ParseVersion("2.2")
 			promised = err == nil && v.Compare(since) >= 0
 		case key == "dynamic" && value == "requires-dist":
 			return false
@@ -128,7 +129,7 @@ func (c *catalogue) requires(ctx context.Context, r *release, id ident) ([]want,
 	if len(extras) == 0 {
 		extras = []string{""}
 	} else {
-		out = append(out, want{requirement: python.Requirement{Name: r.name}, by: by, exact: r})
+		out = append(out, want{requirement: pep.Requirement{Name: r.name}, by: by, exact: r})
 	}
 	for _, req := range f.requires {
 		for _, extra := range extras {

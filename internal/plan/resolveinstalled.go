@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -96,7 +97,7 @@ func Installed(ctx context.Context, idx Index, res *Resolution, o InstallOptions
 	return out, nil
 }
 
-func installedPart(ctx context.Context, idx Index, c *Choice, t python.Target, o InstallOptions) (InstalledPart, error) {
+func installedPart(ctx context.Context, idx Index, c *Choice, t pep.Target, o InstallOptions) (InstalledPart, error) {
 	p := InstalledPart{Name: c.Name, Version: c.Version, Source: fromWheel}
 	file := c.Wheel
 	if file == nil {
@@ -139,7 +140,7 @@ func installedPart(ctx context.Context, idx Index, c *Choice, t python.Target, o
 // https://packaging.python.org/en/latest/specifications/recording-installed-packages/
 type installer struct {
 	choice *Choice
-	target python.Target
+	target pep.Target
 	o      InstallOptions
 	// info is the .dist-info folder, record the length of the RECORD so far.
 	info     string
@@ -241,7 +242,7 @@ func row(where string, size int64) int64 {
 }
 
 // pycPath is where the bytecode of a source goes (PEP 3147).
-func pycPath(where string, t python.Target) string {
+func pycPath(where string, t pep.Target) string {
 	dir, base := path.Split(where)
 	return fmt.Sprintf("%s__pycache__/%s.cpython-%d%d.pyc", dir, strings.TrimSuffix(base, ".py"), t.Major, t.Minor)
 }

@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/python"
+	"whittle/internal/pep"
 )
 
 // operators are the operators of specifiers with their versions, as written.
-func operators(s python.Specifiers) iter.Seq2[string, string] {
+func operators(s pep.Specifiers) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for part := range strings.SplitSeq(s.String(), ",") {
 			n := len(part) - len(strings.TrimLeft(part, "=!<>~"))
@@ -22,7 +22,7 @@ func operators(s python.Specifiers) iter.Seq2[string, string] {
 }
 
 // pinsVersion says whether specifiers allow one version alone.
-func pinsVersion(s python.Specifiers) bool {
+func pinsVersion(s pep.Specifiers) bool {
 	for op, version := range operators(s) {
 		if op == "===" || op == "==" && !strings.HasSuffix(version, ".*") {
 			return true
@@ -33,9 +33,9 @@ func pinsVersion(s python.Specifiers) bool {
 
 // namesPrerelease says whether specifiers mention a pre-release, which asks
 // for such.
-func namesPrerelease(s python.Specifiers) bool {
+func namesPrerelease(s pep.Specifiers) bool {
 	for op, version := range operators(s) {
-		if v, err := python.ParseVersion(strings.TrimSuffix(version, ".*")); op != "!=" && err == nil && v.Prerelease() {
+		if v, err := pep.ParseVersion(strings.TrimSuffix(version, ".*")); op != "!=" && err == nil && v.Prerelease() {
 			return true
 		}
 	}
@@ -66,7 +66,7 @@ func (s *search) matches(ctx context.Context, criteria map[ident]criterion, id i
 	}
 	var out []*release
 	for _, r := range all {
-		if meets(r, wants) && !slices.ContainsFunc(limits, func(l python.Requirement) bool { return !l.Specifiers.Contains(r.version, true) }) {
+		if meets(r, wants) && !slices.ContainsFunc(limits, func(l pep.Requirement) bool { return !l.Specifiers.Contains(r.version, true) }) {
 			out = append(out, r)
 		}
 	}
@@ -100,7 +100,7 @@ func (s *search) offered(ctx context.Context, name string, wants []want) ([]*rel
 
 // preferred moves the version that is preferred to the front.
 func (s *search) preferred(name string, of []*release) {
-	v, err := python.ParseVersion(s.o.Prefer[name])
+	v, err := pep.ParseVersion(s.o.Prefer[name])
 	if err != nil {
 		return
 	}

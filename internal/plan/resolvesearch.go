@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/pep"
 )
 
 // ident is what is pinned: a distribution, or one with some extras, sorted and
@@ -32,7 +32,7 @@ type pin struct {
 
 // want is a requirement with who asks; by is nil for the project.
 type want struct {
-	requirement python.Requirement
+	requirement pep.Requirement
 	by          *pin
 	// exact is the release that an extra asks for, nil for any.
 	exact *release
@@ -108,7 +108,7 @@ type search struct {
 }
 
 // run searches until nothing is open.
-func (s *search) run(ctx context.Context, reqs []python.Requirement) error {
+func (s *search) run(ctx context.Context, reqs []pep.Requirement) error {
 	s.depth, s.skipped = map[ident]float64{}, map[*release]string{}
 	s.now = state{criteria: map[ident]criterion{}}
 	for _, r := range reqs {

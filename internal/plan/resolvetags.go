@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle/internal/python"
+	"whittle/internal/pep"
 )
 
 // tagRank orders the tags that a target supports as installers do, the least
@@ -31,8 +31,8 @@ const (
 
 // rankTag is the rank of a tag; ok is false where the target does not support
 // it.
-func rankTag(t python.Target, tag python.Tag) (tagRank, bool) {
-	if !t.Supports([]python.Tag{tag}) {
+func rankTag(t pep.Target, tag pep.Tag) (tagRank, bool) {
+	if !t.Supports([]pep.Tag{tag}) {
 		return tagRank{}, false
 	}
 	language, version := tag.Interpreter[:2], tag.Interpreter[2:]
@@ -60,7 +60,7 @@ func rankTag(t python.Target, tag python.Tag) (tagRank, bool) {
 }
 
 // older is how many minor versions a tag's is behind.
-func older(t python.Target, version string) int {
+func older(t pep.Target, version string) int {
 	minor, err := strconv.Atoi(version[1:])
 	if err != nil {
 		return t.Minor
@@ -69,7 +69,7 @@ func older(t python.Target, version string) int {
 }
 
 // olderAny orders py313, py3, py312, …
-func olderAny(t python.Target, version string) int {
+func olderAny(t pep.Target, version string) int {
 	switch {
 	case len(version) == 1:
 		return 1
@@ -81,7 +81,7 @@ func olderAny(t python.Target, version string) int {
 
 // rankPlatform orders platforms: the newest C library first, its old name
 // behind the new one, and what names no library last.
-func rankPlatform(t python.Target, platform string) int {
+func rankPlatform(t pep.Target, platform string) int {
 	name := strings.TrimSuffix(platform, "_"+t.Machine)
 	legacy := map[string]int{"manylinux2014": 17, "manylinux2010": 12, "manylinux1": 5}
 	if minor, ok := legacy[name]; ok {
@@ -96,7 +96,7 @@ func rankPlatform(t python.Target, platform string) int {
 }
 
 // rankWheel is the best rank of a wheel's tags.
-func rankWheel(t python.Target, w python.Wheel) (best tagRank, ok bool) {
+func rankWheel(t pep.Target, w pep.Wheel) (best tagRank, ok bool) {
 	for _, tag := range w.Tags {
 		if r, fits := rankTag(t, tag); fits && (!ok || r.compare(best) < 0) {
 			best, ok = r, true

@@ -9,6 +9,7 @@ import (
 
 	"whittle"
 	"whittle/internal/dockerfile"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -360,7 +361,7 @@ func (a *account) extras() (out []string) {
 	chosen := map[string]bool{}
 	for _, in := range a.recipe.installs() {
 		for _, at := range in.projects {
-			r, err := python.ParseRequirement("x" + strings.TrimLeft(strings.Trim(in.args[at], `"'`), "./"))
+			r, err := pep.ParseRequirement("x" + strings.TrimLeft(strings.Trim(in.args[at], `"'`), "./"))
 			if err == nil {
 				for _, e := range r.Extras {
 					chosen[e] = true
@@ -376,7 +377,7 @@ func (a *account) extras() (out []string) {
 		}
 	}
 	for _, d := range a.Declared.Dependencies {
-		if d.Kind == python.Optional && d.Extra != "" && !slices.Contains(out, d.Extra) && (chosen[python.Normalize(d.Extra)] || a.Extras[d.Extra] != nil) {
+		if d.Kind == python.Optional && d.Extra != "" && !slices.Contains(out, d.Extra) && (chosen[pep.Normalize(d.Extra)] || a.Extras[d.Extra] != nil) {
 			out = append(out, d.Extra)
 		}
 	}

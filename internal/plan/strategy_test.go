@@ -19,6 +19,7 @@ import (
 	"whittle"
 	"whittle/internal/dockerfile"
 	"whittle/internal/imagetest"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -78,7 +79,7 @@ func projectOf(t testing.TB, source string, files fs.FS, image []measuredFile, c
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	p.Env = python.Environment{PythonVersion: "3.13", PythonFullVersion: "3.13.5", SysPlatform: "linux", OSName: "posix", PlatformSystem: "Linux", PlatformMachine: "x86_64"}
+	p.Env = pep.Environment{PythonVersion: "3.13", PythonFullVersion: "3.13.5", SysPlatform: "linux", OSName: "posix", PlatformSystem: "Linux", PlatformMachine: "x86_64"}
 	p.Graph = python.NewGraph(dists, p.Env, nil)
 	return p
 }

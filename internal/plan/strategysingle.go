@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"whittle/internal/dockerfile"
-	"whittle/internal/python"
+	"whittle/internal/pep"
 )
 
 // singleStage is a generated Dockerfile of one stage: what is deleted is
@@ -51,7 +51,7 @@ func (t *singleStage) tooling(w *textWriter, s *step) error {
 		}
 		commands = append(commands, c)
 		for _, arg := range p.install.args {
-			r, err := python.ParseRequirement(strings.Trim(arg, `"'`))
+			r, err := pep.ParseRequirement(strings.Trim(arg, `"'`))
 			switch {
 			case strings.HasPrefix(arg, "-"), err == nil && p.onlyPip():
 			case t.two() && (err != nil || r.Name != "uv"):

@@ -8,6 +8,7 @@ import (
 
 	"whittle"
 	"whittle/internal/dockerfile"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -75,7 +76,7 @@ func (a *account) tools() (names []string) {
 				continue
 			}
 			for _, arg := range p.install.args {
-				if r, err := python.ParseRequirement(strings.Trim(arg, `"'`)); err == nil {
+				if r, err := pep.ParseRequirement(strings.Trim(arg, `"'`)); err == nil {
 					names = append(names, r.Name)
 				}
 			}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 )
 
 // DependencyKind says for what a dependency is declared.
@@ -26,7 +27,7 @@ const (
 
 // Dependency is one requirement that a project's file declares.
 type Dependency struct {
-	Requirement
+	pep.Requirement
 	// Text is as written, File relative to the project's folder, Line from 1.
 	Text, File string
 	Line       int
@@ -169,7 +170,7 @@ func (d *declaredReader) read(name string) []byte {
 // add declares one requirement in the form of PEP 508; it is nil where the text
 // is none.
 func (d *declaredReader) add(text, file string, line int, kind DependencyKind, extra, group string) *Dependency {
-	r, err := ParseRequirement(text)
+	r, err := pep.ParseRequirement(text)
 	if err != nil {
 		d.errs = append(d.errs, fmt.Errorf("reading %s:%d: %w", file, line, err))
 		return nil

@@ -1,9 +1,9 @@
 package python
 
 import (
-	"bytes"
-	"fmt"
 	"strings"
+
+	"whittle/internal/pep"
 )
 
 // poetry reads Poetry's own tables.
@@ -28,7 +28,7 @@ func (d *declaredReader) poetry(p *pyprojectFile, file string, at lineFinder) {
 		names, _ := list.([]any)
 		for _, n := range names {
 			if s, ok := n.(string); ok {
-				extras[Normalize(s)] = extra
+				extras[pep.Normalize(s)] = extra
 			}
 		}
 	}
@@ -38,7 +38,7 @@ func (d *declaredReader) poetry(p *pyprojectFile, file string, at lineFinder) {
 				continue
 			}
 			k, extra := kind, ""
-			if e, ok := extras[Normalize(name)]; ok && kind == Runs {
+			if e, ok := extras[pep.Normalize(name)]; ok && kind == Runs {
 				k, extra = Optional, e
 			}
 			d.add(name+poetrySpecifier(deps[name])+poetryMarker(deps[name]), file, at.key(section, name), k, extra, group)
@@ -71,7 +71,7 @@ func poetrySpecifier(v any) string {
 		switch {
 		case part == "" || part == "*" || strings.Contains(part, "||"):
 		case part[0] == '^' || part[0] == '~' && !strings.HasPrefix(part, "~="):
-			out = append(out, caret(part[0], strings.TrimSpace(part[1:]))...)
+			out = append(out, pep.Caret(part[0], strings.TrimSpace(part[1:]))...)
 		case strings.ContainsAny(part[:1], "<>=!~"):
 			out = append(out, strings.ReplaceAll(part, " ", ""))
 		default:
@@ -87,42 +87,8 @@ func poetryMarker(v any) string {
 	if len(m) != 1 {
 		return ""
 	}
-	if _, err := ParseMarker(m[0]); err != nil {
+	if _, err := pep.ParseMarker(m[0]); err != nil {
 		return ""
 	}
 	return " ; " + m[0]
-}
-
-// caret is "^1.2" or "~1.2" as two bounds.
-func caret(sign byte, version string) []string {
-	v, err := ParseVersion(version)
-	if err != nil {
-		return nil
-	}
-	upper := []int{}
-	for _, n := range v.release {
-		var x int
-		if _, err := fmt.Sscan(n.String(), &x); err != nil {
-			return nil
-		}
-		upper = append(upper, x)
-	}
-	keep := 0
-	if sign == '~' {
-		keep = min(1, len(upper)-1)
-	} else {
-		for keep < len(upper)-1 && upper[keep] == 0 {
-			keep++
-		}
-	}
-	upper = upper[:keep+1]
-	upper[keep]++
-	var b bytes.Buffer
-	for i, n := range upper {
-		if i > 0 {
-			b.WriteByte('.')
-		}
-		fmt.Fprint(&b, n)
-	}
-	return []string{">=" + version, "<" + b.String()}
 }

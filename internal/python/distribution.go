@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 )
 
 // Distribution is one installed distribution.
@@ -35,7 +36,7 @@ type Distribution struct {
 	Metadata    Metadata
 	EntryPoints []EntryPoint
 	// Tags are those of the wheel that it was installed from.
-	Tags []Tag
+	Tags []pep.Tag
 }
 
 // Distributions finds what is installed in a root, in every site-packages,
@@ -122,7 +123,7 @@ func (t *tree) distribution(record string, k kind) (Distribution, error) {
 	content, err := t.read(metadata, maxMetadata)
 	d.Metadata = ParseMetadata(content)
 	if d.Metadata.Name != "" {
-		d.Name = Normalize(d.Metadata.Name)
+		d.Name = pep.Normalize(d.Metadata.Name)
 	}
 	if d.Metadata.Version != "" {
 		d.Version = d.Metadata.Version
@@ -184,7 +185,7 @@ func nameOfRecord(base string) (name, version string) {
 	if len(parts) > 1 {
 		version = parts[1]
 	}
-	return Normalize(parts[0]), version
+	return pep.Normalize(parts[0]), version
 }
 
 // markVendored finds the distributions whose records are files of others.

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"whittle/internal/pep"
 )
 
 // pipfile reads Pipfile.
@@ -62,7 +64,7 @@ func (d *declaredReader) pixiOf(t tomlTable, file, prefix string, at lineFinder)
 			deps := t.table(key)
 			for _, name := range sortedKeys(deps) {
 				text := pypiName(name) + poetrySpecifier(deps[name])
-				if _, err := ParseRequirement(text); err != nil {
+				if _, err := pep.ParseRequirement(text); err != nil {
 					text = pypiName(name)
 				}
 				if isDistribution(name) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 )
 
 // Process is how an interpreter is started, as far as its module search path
@@ -489,9 +490,9 @@ func filepathList(s string) []string {
 // Metadata says whether a distribution's metadata lies on the path, as
 // importlib.metadata looks for it.
 func (f *Finder) Metadata(distribution string) bool {
-	want := Normalize(distribution)
+	want := pep.Normalize(distribution)
 	for _, dir := range f.Path {
-		if stem, ok := strings.CutSuffix(path.Base(dir), ".egg"); ok && Normalize(before(stem, "-")) == want {
+		if stem, ok := strings.CutSuffix(path.Base(dir), ".egg"); ok && pep.Normalize(before(stem, "-")) == want {
 			return true
 		}
 		for _, base := range f.t.list(dir) {
@@ -499,7 +500,7 @@ func (f *Finder) Metadata(distribution string) bool {
 			if !isDist {
 				stem, isDist = strings.CutSuffix(base, ".egg-info")
 			}
-			if isDist && Normalize(before(stem, "-")) == want {
+			if isDist && pep.Normalize(before(stem, "-")) == want {
 				return true
 			}
 		}

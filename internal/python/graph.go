@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"unicode/utf8"
+
+	"whittle/internal/pep"
 )
 
 // Graph is what installed distributions require of each other in one
@@ -28,7 +31,7 @@ type Edge struct {
 	From, To int
 	// Extra is the extra of From that asks, empty where it always does.
 	Extra       string
-	Requirement Requirement
+	Requirement pep.Requirement
 	// Satisfied says that what is installed is of a version that the
 	// requirement allows. Versions that are none satisfy nothing but "===".
 	Satisfied bool
@@ -38,14 +41,14 @@ type Edge struct {
 // and those of the project. Extras count where something that is installed or
 // the project asks for them. Of several distributions of one name the first
 // counts, as on sys.path; vendored ones do not.
-func NewGraph(dists []Distribution, env Environment, project []Requirement) *Graph {
+func NewGraph(dists []Distribution, env pep.Environment, project []pep.Requirement) *Graph {
 	g := &Graph{Distributions: dists, out: map[int][]int{}, byName: map[string]int{}}
 	for i, d := range dists {
 		if _, twice := g.byName[d.Name]; !twice && d.VendoredBy == "" {
 			g.byName[d.Name] = i
 		}
 	}
-	b := graphBuilder{Graph: g, env: env, asked: map[request]bool{}, parsed: map[int][]Requirement{}}
+	b := graphBuilder{Graph: g, env: env, asked: map[request]bool{}, parsed: map[int][]pep.Requirement{}}
 	for i, d := range dists {
 		if g.byName[d.Name] == i && d.VendoredBy == "" {
 			b.ask(request{i, ""})
@@ -71,10 +74,10 @@ type request struct {
 
 type graphBuilder struct {
 	*Graph
-	env    Environment
+	env    pep.Environment
 	asked  map[request]bool
 	queue  []request
-	parsed map[int][]Requirement
+	parsed map[int][]pep.Requirement
 }
 
 func (b *graphBuilder) ask(r request) {
@@ -88,7 +91,7 @@ func (b *graphBuilder) ask(r request) {
 // without an extra belong to none.
 func (b *graphBuilder) expand(r request) {
 	for _, q := range b.requirements(r.dist) {
-		if r.extra != "" && !q.Marker.mentionsExtra() {
+		if r.extra != "" && !q.Marker.MentionsExtra() {
 			continue
 		}
 		ok, err := q.Marker.Evaluate(b.env, r.extra)
@@ -108,14 +111,14 @@ func (b *graphBuilder) expand(r request) {
 }
 
 // requirements parses those of a distribution, once.
-func (b *graphBuilder) requirements(dist int) []Requirement {
+func (b *graphBuilder) requirements(dist int) []pep.Requirement {
 	if parsed, ok := b.parsed[dist]; ok {
 		return parsed
 	}
 	d := b.Distributions[dist]
-	out := []Requirement{}
+	out := []pep.Requirement{}
 	for _, text := range d.Metadata.RequiresDist {
-		r, err := ParseRequirement(text)
+		r, err := pep.ParseRequirement(text)
 		if err != nil {
 			b.Skipped = append(b.Skipped, fmt.Errorf("%s requires: %w", d.Name, err))
 			continue
@@ -127,7 +130,7 @@ func (b *graphBuilder) requirements(dist int) []Requirement {
 }
 
 // require adds an edge and asks for the extras that it names.
-func (b *graphBuilder) require(from int, extra string, r Requirement) {
+func (b *graphBuilder) require(from int, extra string, r pep.Requirement) {
 	if from < 0 {
 		ok, err := r.Marker.Evaluate(b.env, "")
 		if err != nil {
@@ -139,26 +142,12 @@ func (b *graphBuilder) require(from int, extra string, r Requirement) {
 	}
 	e := Edge{From: from, To: -1, Extra: extra, Requirement: r}
 	if to, ok := b.byName[r.Name]; ok {
-		e.To, e.Satisfied = to, r.allows(b.Distributions[to].Version)
+		e.To, e.Satisfied = to, r.Allows(b.Distributions[to].Version)
 		for _, x := range r.Extras {
 			b.ask(request{to, x})
 		}
 	}
 	b.Edges = append(b.Edges, e)
-}
-
-// allows says whether a requirement's specifiers allow what is installed.
-func (r Requirement) allows(version string) bool {
-	v, err := ParseVersion(version)
-	if err == nil {
-		return r.Specifiers.Contains(v, true)
-	}
-	for _, s := range r.Specifiers {
-		if s.op != "===" || !strings.EqualFold(s.text, version) {
-			return false
-		}
-	}
-	return true
 }
 
 // sortEdges puts edges in order, whichever way they were found.
@@ -178,7 +167,7 @@ func (g *Graph) sortEdges() {
 
 // Find is the position of a distribution by its name in any spelling.
 func (g *Graph) Find(name string) (int, bool) {
-	i, ok := g.byName[Normalize(name)]
+	i, ok := g.byName[pep.Normalize(name)]
 	return i, ok
 }
 
@@ -251,9 +240,11 @@ func (d *Distribution) ImportNames() []string {
 
 func isIdentifier(s string) bool {
 	for i := range len(s) {
-		if !isWord(s[i]) || i == 0 && isDigit(s[i]) {
-			return false
+		c := s[i]
+		if c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c >= utf8.RuneSelf || i > 0 && c >= '0' && c <= '9' {
+			continue
 		}
+		return false
 	}
 	return s != "" && s != "__pycache__"
 }

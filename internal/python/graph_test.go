@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle"
+	"whittle/internal/pep"
 )
 
 // dist is a distribution of the notation "name version: requirement, requirement".
@@ -53,10 +54,10 @@ func lines(g *Graph) []string {
 	return out
 }
 
-var linux = Environment{PythonVersion: "3.13", PythonFullVersion: "3.13.5", SysPlatform: "linux", PlatformMachine: "x86_64"}
+var linux = pep.Environment{PythonVersion: "3.13", PythonFullVersion: "3.13.5", SysPlatform: "linux", PlatformMachine: "x86_64"}
 
 func TestGraph(t *testing.T) {
-	project, err := ParseRequirement("app[Web,web]")
+	project, err := pep.ParseRequirement("app[Web,web]")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +65,7 @@ func TestGraph(t *testing.T) {
 		"app 1: click>=8 | flask>=2; extra=='web' | pytest; extra=='test' | tomli; python_version<'3.11' | rich | celery[redis]; extra=='web'",
 		"click 7.1", "flask 3.0rc1: click | werkzeug[x.y]", "celery 5: kombu | redis>4; extra=='redis'", "redis 2025-old", "kombu 5",
 		"werkzeug 1: colors; extra=='X_Y' | == 2 | odd; dependency_groups=='a'", "kombu 4",
-	), linux, []Requirement{project})
+	), linux, []pep.Requirement{project})
 	want := []string{
 		"project → app: app 1",
 		"app → click>=8: click 7.1, not satisfied", "app → rich: nothing, not satisfied",

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 )
 
 // Interpreter is a CPython or PyPy in a root.
@@ -62,12 +63,12 @@ func (i Interpreter) name() string { return path.Base(i.Lib) }
 
 // Environment is what markers are evaluated in for this interpreter on Linux,
 // on a machine as uname names it ("x86_64").
-func (i Interpreter) Environment(machine string) Environment {
+func (i Interpreter) Environment(machine string) pep.Environment {
 	full := i.Version
 	if strings.Count(full, ".") == 1 {
 		full += ".0"
 	}
-	e := Environment{PythonVersion: i.Series, PythonFullVersion: full, ImplementationName: i.Implementation, ImplementationVersion: full,
+	e := pep.Environment{PythonVersion: i.Series, PythonFullVersion: full, ImplementationName: i.Implementation, ImplementationVersion: full,
 		PlatformPythonImplementation: "CPython", OSName: "posix", SysPlatform: "linux", PlatformSystem: "Linux", PlatformMachine: machine}
 	if i.Implementation == "pypy" {
 		e.PlatformPythonImplementation = "PyPy"

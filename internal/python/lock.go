@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"whittle/internal/pep"
 )
 
 // Lock is what lock files say comes along with what is declared.
@@ -38,14 +40,14 @@ func (d *declaredReader) whole(file string, pins []Locked) {
 	l := d.locks(file)
 	for _, p := range pins {
 		l.add(p.Name)
-		l.All[Normalize(p.Name)] = true
+		l.All[pep.Normalize(p.Name)] = true
 	}
 }
 
 func (l *Lock) add(name string, requires ...string) {
-	name = Normalize(name)
+	name = pep.Normalize(name)
 	for _, r := range requires {
-		if r = Normalize(r); r != "" && !slices.Contains(l.Requires[name], r) {
+		if r = pep.Normalize(r); r != "" && !slices.Contains(l.Requires[name], r) {
 			l.Requires[name] = append(l.Requires[name], r)
 		}
 	}
@@ -56,7 +58,7 @@ func (l *Lock) add(name string, requires ...string) {
 
 // Has says whether a distribution is in the lock files.
 func (l *Lock) Has(name string) bool {
-	_, ok := l.Requires[Normalize(name)]
+	_, ok := l.Requires[pep.Normalize(name)]
 	return ok
 }
 
@@ -68,7 +70,7 @@ func (l *Lock) Along(names []string) map[string]bool {
 	}
 	queue := slices.Clone(names)
 	for len(queue) > 0 {
-		n := Normalize(queue[0])
+		n := pep.Normalize(queue[0])
 		queue = queue[1:]
 		if out[n] && !l.All[n] {
 			continue
@@ -108,7 +110,7 @@ func (d *declaredReader) lock(file string) {
 		}
 		l.add(name, lockedRequires(p)...)
 		if path.Base(file) == "pylock.toml" {
-			l.All[Normalize(name)] = true
+			l.All[pep.Normalize(name)] = true
 		}
 	}
 }
@@ -121,7 +123,7 @@ func lockedRequires(p tomlTable) []string {
 	take := func(v any) {
 		switch v := v.(type) {
 		case string: // PDM
-			if r, err := ParseRequirement(v); err == nil {
+			if r, err := pep.ParseRequirement(v); err == nil {
 				out = append(out, r.Name)
 			}
 		case map[string]any: // uv

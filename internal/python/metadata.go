@@ -3,6 +3,8 @@ package python
 import (
 	"fmt"
 	"strings"
+
+	"whittle/internal/pep"
 )
 
 // Metadata is the part of a distribution's core metadata that whittle uses.
@@ -36,6 +38,12 @@ func ParseMetadata(b []byte) Metadata {
 	return m
 }
 
+// Limits of what is read: bytes of one header or requirement, and tags.
+const (
+	maxField = 64 << 10
+	maxTags  = 1000
+)
+
 // eachHeader calls each with every mail header, its name in small letters. A
 // line that begins with space goes on with the one before.
 func eachHeader(b []byte, each func(key, value string)) {
@@ -46,7 +54,7 @@ func eachHeader(b []byte, each func(key, value string)) {
 			break
 		}
 		if line[0] == ' ' || line[0] == '\t' {
-			if len(value) < maxRequirement { // longer is a description, which nobody asks for
+			if len(value) < maxField { // longer is a description, which nobody asks for
 				value += " " + strings.TrimSpace(line)
 			}
 			continue
@@ -63,13 +71,13 @@ func eachHeader(b []byte, each func(key, value string)) {
 }
 
 // parseWheelFile reads the tags of a WHEEL file.
-func parseWheelFile(b []byte) []Tag {
-	var tags []Tag
+func parseWheelFile(b []byte) []pep.Tag {
+	var tags []pep.Tag
 	eachHeader(b, func(key, value string) {
 		if key != "tag" || len(tags) > maxTags {
 			return
 		}
-		if more, err := ParseTags(value); err == nil {
+		if more, err := pep.ParseTags(value); err == nil {
 			tags = append(tags, more...)
 		}
 	})
@@ -108,7 +116,7 @@ func ParseEntryPoints(b []byte) []EntryPoint {
 		object, extras, _ := strings.Cut(object, "[")
 		for x := range strings.SplitSeq(strings.TrimRight(strings.TrimSpace(extras), "]"), ",") {
 			if x = strings.TrimSpace(x); x != "" {
-				e.Extras = append(e.Extras, Normalize(x))
+				e.Extras = append(e.Extras, pep.Normalize(x))
 			}
 		}
 		module, attr, _ := strings.Cut(object, ":")
@@ -131,7 +139,7 @@ func parseRequires(b []byte) []string {
 		case line == "" || line[0] == '#':
 		case line[0] == '[' && line[len(line)-1] == ']':
 			section = sectionMarker(line[1 : len(line)-1])
-		case len(section)+len(line) > maxRequirement:
+		case len(section)+len(line) > maxField:
 		case section == "":
 			out = append(out, line)
 		default:
@@ -154,7 +162,7 @@ func sectionMarker(section string) string {
 	case extra == "":
 		return "(" + marker + ")"
 	case marker == "":
-		return fmt.Sprintf("extra == %q", Normalize(extra))
+		return fmt.Sprintf("extra == %q", pep.Normalize(extra))
 	}
-	return fmt.Sprintf("(%s) and extra == %q", marker, Normalize(extra))
+	return fmt.Sprintf("(%s) and extra == %q", marker, pep.Normalize(extra))
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"whittle/internal/pep"
 )
 
 // namesTable says which distributions have which module, by the files of
@@ -83,7 +85,9 @@ var distributionModules = sync.OnceValue(func() map[string][]string {
 
 // ModulesOf are the modules that a distribution's wheel is known to have, nil
 // where none was read.
-func ModulesOf(distribution string) []string { return distributionModules()[Normalize(distribution)] }
+func ModulesOf(distribution string) []string {
+	return distributionModules()[pep.Normalize(distribution)]
+}
 
 func cutLast(module string) (parent, last string, ok bool) {
 	i := strings.LastIndexByte(module, '.')
@@ -211,7 +215,7 @@ func NewNames(installed []Distribution, declared *Declared) *Names {
 			by = Stated // the application's metadata is what its project declares
 		}
 		for _, text := range d.Metadata.RequiresDist {
-			if r, err := ParseRequirement(text); err == nil {
+			if r, err := pep.ParseRequirement(text); err == nil {
 				n.add(r.Name, by)
 			}
 		}
@@ -231,7 +235,7 @@ func NewNames(installed []Distribution, declared *Declared) *Names {
 }
 
 func (n *Names) add(distribution string, by NameSource) {
-	name := Normalize(distribution)
+	name := pep.Normalize(distribution)
 	if old := n.evident[name]; name != "" && (old == NotNamed || by < old) {
 		n.evident[name] = by
 	}
@@ -242,7 +246,7 @@ func (n *Names) Of(module string) Named {
 	module = real(module)
 	out := Named{Module: module}
 	if given, ok := n.given(module); ok {
-		out.Distribution, out.By, out.Sure = Normalize(given), Configured, true
+		out.Distribution, out.By, out.Sure = pep.Normalize(given), Configured, true
 		return out
 	}
 	ships := shippers(module)
@@ -372,7 +376,7 @@ func (n *Names) ships(distribution, module string) Truth {
 // the package above it, and is not known to have other modules only.
 func (n *Names) namedAs(module string) (string, NameSource, bool) {
 	for up := module; up != "" && !nameSpaces()[up]; up, _, _ = cutLast(up) {
-		name := Normalize(up)
+		name := pep.Normalize(up)
 		if by := n.evident[name]; by != NotNamed && distributionModules()[name] == nil {
 			return name, by, true
 		}

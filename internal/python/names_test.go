@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"whittle/internal/pep"
 )
 
 // wheelFiles are the files that wheels' own directories list, by
@@ -79,7 +81,7 @@ func TestNamesTable(t *testing.T) {
 		if strings.HasPrefix(line, "#") {
 			continue
 		}
-		if len(f) != 4 || Normalize(f[1]) != f[1] || f[2] == "" {
+		if len(f) != 4 || pep.Normalize(f[1]) != f[1] || f[2] == "" {
 			t.Errorf("row %q", line)
 			continue
 		}
@@ -108,7 +110,7 @@ func TestNamesTable(t *testing.T) {
 func project(names ...string) *Declared {
 	d := &Declared{}
 	for _, n := range names {
-		d.Dependencies = append(d.Dependencies, Dependency{Requirement: Requirement{Name: Normalize(n)}, Kind: Runs})
+		d.Dependencies = append(d.Dependencies, Dependency{Requirement: pep.Requirement{Name: pep.Normalize(n)}, Kind: Runs})
 	}
 	return d
 }
@@ -283,7 +285,7 @@ func TestNamesNeverGuess(t *testing.T) {
 		n := NewNames(nil, project(declared...))
 		n.Ships = func(string, string) Truth { return Maybe }
 		for _, got := range n.OfImport(module, rapid.SliceOfN(part, 0, 2).Draw(t, "names")) {
-			own := slices.ContainsFunc(declared, func(d string) bool { return Normalize(d) == got.Distribution })
+			own := slices.ContainsFunc(declared, func(d string) bool { return pep.Normalize(d) == got.Distribution })
 			if got.Distribution == "" || own || !got.Editable() {
 				continue
 			}

@@ -13,6 +13,7 @@ import (
 
 	"whittle"
 	"whittle/internal/imagetest"
+	"whittle/internal/pep"
 )
 
 const site = "usr/local/lib/python3.13/site-packages/"
@@ -114,7 +115,7 @@ func TestDistributions(t *testing.T) {
 		{Name: "app", Version: "1", Site: lib, Record: site + "app-1.dist-info", Local: true, Editable: true, Source: "src/app", Metadata: m("app", "1"),
 			Files: []string{site + "__editable__.app-1.pth"}},
 		{Name: "big", Version: "4", Site: lib, Record: site + "big-4.dist-info", Installer: "uv", Metadata: m("big", "4"),
-			Tags: []Tag{{"py2", "none", "any"}, {"py3", "none", "any"}},
+			Tags: []pep.Tag{{Interpreter: "py2", ABI: "none", Platform: "any"}, {Interpreter: "py3", ABI: "none", Platform: "any"}},
 			EntryPoints: []EntryPoint{{Group: "console_scripts", Name: "big", Module: "big.cli", Attr: "main", Extras: []string{"fast"}},
 				{Group: "plugins", Name: "x", Module: "big"}},
 			Files: []string{"usr/bin/big", site + "big/__pycache__/gone.cpython-313.pyc", site + "big/_vendor/tiny-5.dist-info/METADATA", site + "big/gone.pyc"}},
@@ -147,7 +148,7 @@ func TestRequires(t *testing.T) {
 		t.Errorf("requirements (-want +got):\n%s", diff)
 	}
 	for _, r := range got {
-		if _, err := ParseRequirement(r); err != nil {
+		if _, err := pep.ParseRequirement(r); err != nil {
 			t.Error(err)
 		}
 	}
@@ -217,14 +218,6 @@ func TestImportNames(t *testing.T) {
 		"s/__pycache__/six.cpython-313.pyc", "s/google/protobuf/x.py", "s/pillow.libs/libz.so.1", "s/six.py", "s/data/x.txt"}}
 	if diff := cmp.Diff([]string{"PIL", "_cffi", "google", "six"}, d.ImportNames()); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)
-	}
-}
-
-func TestNormalize(t *testing.T) {
-	for name, want := range map[string]string{"Friendly-Bard": "friendly-bard", "FRIENDLY._.bard": "friendly-bard", "a__b": "a-b", "x": "x", "": "", "a-": "a-", "-._a": "-a", "Ä_B": "ä-b"} {
-		if got := Normalize(name); got != want {
-			t.Errorf("Normalize(%q) = %q, want %q", name, got, want)
-		}
 	}
 }
 

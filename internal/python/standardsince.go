@@ -3,6 +3,8 @@ package python
 import (
 	"strconv"
 	"strings"
+
+	"whittle/internal/pep"
 )
 
 // standardSpans are the modules that not every CPython from 3.8 on has: the
@@ -81,14 +83,14 @@ const firstMinor, lastMinor = 8, 15
 // version allows: ">=3.9,<3.12" is 9, 10, 11. It is nil for a requirement that
 // says nothing or cannot be read.
 func Minors(requires string) []int {
-	s, err := ParseSpecifiers(requires)
+	s, err := pep.ParseSpecifiers(requires)
 	if err != nil || strings.TrimSpace(requires) == "" {
 		return nil
 	}
 	var out []int
 	for minor := firstMinor; minor <= lastMinor; minor++ {
 		for _, patch := range []string{".0", ".99"} {
-			v, err := ParseVersion("3." + strconv.Itoa(minor) + patch)
+			v, err := pep.ParseVersion("3." + strconv.Itoa(minor) + patch)
 			if err == nil && s.Contains(v, true) {
 				out = append(out, minor)
 				break

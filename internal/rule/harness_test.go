@@ -20,6 +20,7 @@ import (
 	"whittle/internal/imagetest"
 	"whittle/internal/index"
 	"whittle/internal/ledger"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -191,7 +192,7 @@ func (c *testCase) python(t testing.TB, p *Pass) {
 			t.Fatal(err)
 		}
 	}
-	var wanted []python.Requirement
+	var wanted []pep.Requirement
 	if p.Declared != nil {
 		for _, d := range p.Declared.Dependencies {
 			if d.Kind <= python.Optional {

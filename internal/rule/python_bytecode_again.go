@@ -6,6 +6,7 @@ import (
 
 	"whittle"
 	"whittle/internal/dockerfile"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -125,7 +126,7 @@ func (p *Pass) bootstrapped(name string, runs []*dockerfile.Instruction) bool {
 		commands, _ := installing(run)
 		for _, c := range commands {
 			if slices.ContainsFunc(c.Words[c.verb:], func(w dockerfile.Word) bool {
-				r, err := python.ParseRequirement(w.Value)
+				r, err := pep.ParseRequirement(w.Value)
 				return err == nil && r.Name == name
 			}) {
 				return false

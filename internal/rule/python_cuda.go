@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/pep"
 )
 
 func wrongBuildOfWheel() Rule {
@@ -112,7 +112,7 @@ func (p *Pass) asksForCUDA() bool {
 		}
 	}
 	for _, d := range p.declared() {
-		if python.Normalize(d.Name) != "torch" && (strings.Contains(d.Name, "cuda") || strings.Contains(d.Name, "gpu") || strings.HasPrefix(python.Normalize(d.Name), "nvidia-")) {
+		if pep.Normalize(d.Name) != "torch" && (strings.Contains(d.Name, "cuda") || strings.Contains(d.Name, "gpu") || strings.HasPrefix(pep.Normalize(d.Name), "nvidia-")) {
 			return true
 		}
 	}

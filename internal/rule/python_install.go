@@ -9,6 +9,7 @@ import (
 
 	"whittle"
 	"whittle/internal/dockerfile"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -335,5 +336,5 @@ func (p *Pass) source(at string) (*python.Source, bool) {
 // isApplication says whether a distribution is the project itself: by its name,
 // or because it was installed from a folder.
 func (p *Pass) isApplication(d *python.Distribution) bool {
-	return d.Local || d.Editable || p.Declared != nil && p.Declared.Name != "" && python.Normalize(p.Declared.Name) == d.Name
+	return d.Local || d.Editable || p.Declared != nil && p.Declared.Name != "" && pep.Normalize(p.Declared.Name) == d.Name
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/pyproject"
 	"whittle/internal/python"
 )
@@ -36,7 +37,7 @@ func findMisplaced(p *Pass) []whittle.Finding {
 	seen := map[string]bool{}
 	for i := range p.Check.Problems {
 		q := &p.Check.Problems[i]
-		name := python.Normalize(q.Distribution)
+		name := pep.Normalize(q.Distribution)
 		imports := q.Rule == "missing-module" || q.Rule == "healthcheck-cannot-run" && q.Module != ""
 		if !imports || q.Severity != "error" || name == "" || seen[name] {
 			continue
@@ -46,7 +47,7 @@ func findMisplaced(p *Pass) []whittle.Finding {
 				continue
 			}
 		}
-		places := slices.DeleteFunc(slices.Clone(all), func(d *python.Dependency) bool { return python.Normalize(d.Name) != name })
+		places := slices.DeleteFunc(slices.Clone(all), func(d *python.Dependency) bool { return pep.Normalize(d.Name) != name })
 		if len(places) == 0 || slices.ContainsFunc(places, func(d *python.Dependency) bool { return p.installsPlace(sources, d) }) {
 			continue
 		}
@@ -91,7 +92,7 @@ func extrasOf(d *python.Distribution) []*python.Dependency {
 	var out []*python.Dependency
 	for _, text := range d.Metadata.RequiresDist {
 		m := extraMarker.FindStringSubmatch(text)
-		r, err := python.ParseRequirement(text)
+		r, err := pep.ParseRequirement(text)
 		if m == nil || err != nil {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 
 	"whittle"
 	"whittle/internal/dockerfile"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -100,7 +101,7 @@ func (p *Pass) isProject(word string) bool {
 		}
 	}
 	return base == "." || strings.HasPrefix(base, "./") || strings.HasPrefix(base, "/") && !strings.HasSuffix(base, ".whl") ||
-		p.Declared != nil && p.Declared.Name != "" && python.Normalize(base) == python.Normalize(p.Declared.Name)
+		p.Declared != nil && p.Declared.Name != "" && pep.Normalize(base) == pep.Normalize(p.Declared.Name)
 }
 
 // requirementsFile is the project's file behind a path of the build, empty
@@ -167,7 +168,7 @@ func managed(run *dockerfile.Instruction, c installation) installSource {
 func normalized(names []string) []string {
 	out := make([]string, len(names))
 	for i, n := range names {
-		out[i] = python.Normalize(strings.TrimSpace(n))
+		out[i] = pep.Normalize(strings.TrimSpace(n))
 	}
 	return out
 }
@@ -187,9 +188,9 @@ func (p *Pass) installsPlace(sources []installSource, d *python.Dependency) bool
 		case strings.HasSuffix(d.File, ".txt"):
 		case d.Kind == python.Runs, s.every:
 			return true
-		case d.Kind == python.Optional && slices.Contains(s.extras, python.Normalize(d.Extra)):
+		case d.Kind == python.Optional && slices.Contains(s.extras, pep.Normalize(d.Extra)):
 			return true
-		case d.Kind == python.Dev && slices.Contains(s.groups, python.Normalize(d.Group)):
+		case d.Kind == python.Dev && slices.Contains(s.groups, pep.Normalize(d.Group)):
 			return true
 		}
 	}
@@ -234,7 +235,7 @@ func (p *Pass) beside(d *python.Dependency) []string {
 	var out []string
 	for _, other := range p.declarations() {
 		same := other.File == d.File && other.Kind == d.Kind && other.Extra == d.Extra && other.Group == d.Group
-		if same && !(p.Declared != nil && python.Normalize(other.Name) == python.Normalize(p.Declared.Name)) {
+		if same && !(p.Declared != nil && pep.Normalize(other.Name) == pep.Normalize(p.Declared.Name)) {
 			out = append(out, other.Text)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/pyproject"
 	"whittle/internal/python"
 )
@@ -98,14 +99,14 @@ func listOf(src []byte, d *python.Dependency) (pyproject.List, bool) {
 	}
 	for _, l := range lists {
 		mine := d.Kind == python.Runs && (l.Kind == "dependencies" || l.Kind == "poetry" || l.Kind == "poetry-group" && l.Name == "main") ||
-			d.Kind == python.Optional && (l.Kind == "optional" && python.Normalize(l.Name) == python.Normalize(d.Extra) || l.Kind == "poetry")
+			d.Kind == python.Optional && (l.Kind == "optional" && pep.Normalize(l.Name) == pep.Normalize(d.Extra) || l.Kind == "poetry")
 		if !mine {
 			continue
 		}
 		names, err := pyproject.Requirements(src, l)
 		if err == nil && slices.ContainsFunc(names, func(text string) bool {
-			r, err := python.ParseRequirement(text)
-			return err == nil && r.Name == python.Normalize(d.Name)
+			r, err := pep.ParseRequirement(text)
+			return err == nil && r.Name == pep.Normalize(d.Name)
 		}) {
 			return l, true
 		}

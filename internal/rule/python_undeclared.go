@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/pyproject"
 	"whittle/internal/python"
 )
@@ -36,7 +37,7 @@ func findUndeclared(p *Pass) []whittle.Finding {
 	seen := map[string]bool{}
 	for i := range p.Check.Problems {
 		q := p.ownPlace(p.Check.Problems[i])
-		name := python.Normalize(q.Distribution)
+		name := pep.Normalize(q.Distribution)
 		if q.Rule != "missing-module" || q.Severity != "error" || name == "" || seen[name] || p.declares(name) || !p.ownPath(q.Path) || !sure(p, cmp.Or(q.Wanted, q.Module), name) {
 			continue
 		}
@@ -74,7 +75,7 @@ func (p *Pass) ownPlace(q whittle.Problem) *whittle.Problem {
 // declares says whether a file of the project declares a distribution, for
 // whatever it may be.
 func (p *Pass) declares(name string) bool {
-	return slices.ContainsFunc(p.declarations(), func(d *python.Dependency) bool { return python.Normalize(d.Name) == name })
+	return slices.ContainsFunc(p.declarations(), func(d *python.Dependency) bool { return pep.Normalize(d.Name) == name })
 }
 
 // ownPath says that the file of a problem is the application's and not a
@@ -206,7 +207,7 @@ func (p *Pass) extraNeededBy(file, without string) string {
 	}
 	extras := map[string]string{}
 	for _, d := range p.declared() {
-		name := python.Normalize(d.Name)
+		name := pep.Normalize(d.Name)
 		if other, twice := extras[name]; twice && other != d.Extra {
 			extras[name] = "" // several lists have it
 			continue
@@ -218,7 +219,7 @@ func (p *Pass) extraNeededBy(file, without string) string {
 			continue
 		}
 		for _, n := range namesOf(p).OfImport(imp.Module, imp.Names) {
-			if extra := extras[n.Distribution]; extra != "" && n.Distribution != python.Normalize(without) {
+			if extra := extras[n.Distribution]; extra != "" && n.Distribution != pep.Normalize(without) {
 				return extra
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -99,7 +100,7 @@ func (p *Pass) contents(dists []int) []int {
 			out = append(out, i)
 		} else if strings.HasSuffix(it.Path, ".whl") {
 			name, _, _ := strings.Cut(path.Base(it.Path), "-")
-			if names[python.Normalize(name)] {
+			if names[pep.Normalize(name)] {
 				out = append(out, i)
 			}
 		}
@@ -219,7 +220,7 @@ func (p *Pass) partOfUsed(i int) bool {
 // imports those.
 func buildsOthers(name string) bool {
 	return slices.Contains([]string{"pip", "setuptools", "wheel", "build", "hatchling", "flit-core", "poetry-core", "pdm-backend", "setuptools-scm",
-		"meson-python", "scikit-build-core", "maturin", "uv", "poetry", "pdm", "pipenv"}, python.Normalize(name))
+		"meson-python", "scikit-build-core", "maturin", "uv", "poetry", "pdm", "pipenv"}, pep.Normalize(name))
 }
 
 // together parts distributions into groups of those that share what is freed,

@@ -1,4 +1,4 @@
-package python
+package pep
 
 import (
 	"bufio"

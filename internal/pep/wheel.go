@@ -1,4 +1,4 @@
-package python
+package pep
 
 import (
 	"fmt"
@@ -23,8 +23,8 @@ type Tag struct{ Interpreter, ABI, Platform string }
 // String is "cp313-abi3-manylinux_2_17_x86_64".
 func (t Tag) String() string { return t.Interpreter + "-" + t.ABI + "-" + t.Platform }
 
-// maxTags bounds what a compressed set of tags expands to.
-const maxTags = 1000
+// maxExpanded bounds what a compressed set of tags expands to.
+const maxExpanded = 1000
 
 // ParseTags expands a compressed set of tags ("py2.py3-none-any").
 func ParseTags(text string) ([]Tag, error) {
@@ -36,8 +36,8 @@ func ParseTags(text string) ([]Tag, error) {
 	total := 1
 	for i, p := range parts {
 		sets[i] = strings.Split(strings.ToLower(p), ".")
-		if total *= len(sets[i]); total > maxTags {
-			return nil, fmt.Errorf("%.80q has more than %d tags: %w", text, maxTags, whittle.ErrLimit)
+		if total *= len(sets[i]); total > maxExpanded {
+			return nil, fmt.Errorf("%.80q has more than %d tags: %w", text, maxExpanded, whittle.ErrLimit)
 		}
 	}
 	tags := make([]Tag, 0, total)

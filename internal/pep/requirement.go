@@ -1,4 +1,4 @@
-package python
+package pep
 
 import (
 	"fmt"
@@ -33,6 +33,21 @@ func ParseRequirement(text string) (Requirement, error) {
 		return Requirement{}, fmt.Errorf("the requirement %.80q: %w", text, err)
 	}
 	return r, nil
+}
+
+// Allows says whether the specifiers allow a version that is installed, which
+// may be none that PEP 440 knows: then only "===" with the same text does.
+func (r Requirement) Allows(version string) bool {
+	v, err := ParseVersion(version)
+	if err == nil {
+		return r.Specifiers.Contains(v, true)
+	}
+	for _, s := range r.Specifiers {
+		if s.op != "===" || !strings.EqualFold(s.text, version) {
+			return false
+		}
+	}
+	return true
 }
 
 type requirementParser struct{ markerParser }

@@ -1,4 +1,4 @@
-package python
+package pep
 
 import (
 	"fmt"
@@ -220,8 +220,8 @@ func (m Marker) Evaluate(env Environment, extra string) (bool, error) {
 	return m.root.evaluate(&env, Normalize(extra))
 }
 
-// mentionsExtra says whether the marker depends on an extra.
-func (m Marker) mentionsExtra() bool { return m.root != nil && m.root.mentionsExtra() }
+// MentionsExtra says whether the marker depends on an extra.
+func (m Marker) MentionsExtra() bool { return m.root != nil && m.root.mentionsExtra() }
 
 func (n *markerNode) mentionsExtra() bool {
 	if n.left != nil {
