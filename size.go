@@ -1,7 +1,10 @@
 package whittle
 
 import (
+	"errors"
+	"math"
 	"strconv"
+	"strings"
 )
 
 // Bytes formats a size in decimal units as Docker does: "0 B", "512 B",
@@ -36,3 +39,22 @@ func SignedBytes(n int64) string {
 // MB formats a size in decimal megabytes with one decimal and no unit, for
 // columns whose head says MB: "1210.7".
 func MB(n int64) string { return strconv.FormatFloat(float64(n)/1e6, 'f', 1, 64) }
+
+// byteUnits are the units of [ParseBytes], in lower case.
+var byteUnits = map[string]float64{
+	"": 1, "b": 1, "k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6, "g": 1e9, "gb": 1e9, "t": 1e12, "tb": 1e12,
+	"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
+}
+
+// ParseBytes reads a size as people write it: "8GB", "1.5 gb", "512MiB", "4g",
+// "1000000". Units without an i are decimal, as those of [Bytes].
+func ParseBytes(s string) (int64, error) {
+	text := strings.ToLower(strings.TrimSpace(s))
+	end := strings.LastIndexAny(text, "0123456789.") + 1
+	unit, known := byteUnits[strings.TrimSpace(text[end:])]
+	n, err := strconv.ParseFloat(text[:end], 64)
+	if n *= unit; err != nil || !known || !(n >= 0 && n < math.MaxInt64) || strings.ContainsAny(text, "xpe_") {
+		return 0, errors.New("a size such as 8GB, 512MB or 4GiB is wanted")
+	}
+	return int64(math.Round(n)), nil
+}

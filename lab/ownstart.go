@@ -90,6 +90,8 @@ func judgeOwn(args []string, r build.RunResult, process whittle.Process) (whittl
 		if len(w.Ports) > 0 {
 			run.Ready += ", and listened on " + ports(w.Ports)
 		}
+	case r.Limit != "":
+		run.Status, run.Problem = whittle.Unknown, r.Limit
 	case wantsArguments(r):
 		run.Status = whittle.Unknown
 		run.Problem = fmt.Sprintf("it says how it is used, and ends with %d", r.ExitCode)

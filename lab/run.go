@@ -109,6 +109,10 @@ func judgeStart(kind string, args []string, r build.RunResult, process whittle.P
 	if r.OK() || r.TimedOut && kind == whittle.StartEntry {
 		return run, whittle.Problem{}
 	}
+	if r.Limit != "" { // that is whittle's, and not the image's
+		run.Status, run.Problem = whittle.Unknown, r.Limit
+		return run, whittle.Problem{}
+	}
 	problem := explainRun(&run, r, process)
 	problem.ReachedFrom = []string{r.Name}
 	run.Status = whittle.Fails

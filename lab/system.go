@@ -23,6 +23,12 @@ import (
 // Limits guard against hostile layers.
 type Limits = index.Limits
 
+// BuildLimits bound what builds and runs may take.
+type BuildLimits = build.Limits
+
+// NoLimit is a field of [BuildLimits] that bounds nothing.
+const NoLimit = build.NoLimit
+
 // Networks of a private engine.
 const (
 	OwnNetwork  = "own"
@@ -52,6 +58,10 @@ type SystemOptions struct {
 	// where RUN steps reach all that listens on this machine's loopback; empty
 	// is $WHITTLE_ENGINE_NETWORK, else OwnNetwork.
 	EngineNetwork string
+	// EngineKeep is how much of its cache a private engine keeps, in bytes, and
+	// BuildLimits are what builds and runs may take; zero fields are defaults.
+	EngineKeep  int64
+	BuildLimits BuildLimits
 	// NoIndexes asks no package index: what was asked before is known.
 	NoIndexes bool
 	// Limits guard against hostile layers.
@@ -115,6 +125,8 @@ func engineOptions(o SystemOptions, bases bool) build.Options {
 		HostNetwork:   o.EngineNetwork == HostNetwork,
 		Buildkitd:     os.Getenv("WHITTLE_BUILDKITD"),
 		StateDir:      cacheFolder(o.CacheDir, "buildkit"),
+		Keep:          o.EngineKeep,
+		Limits:        o.BuildLimits,
 	}
 }
 

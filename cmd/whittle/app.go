@@ -31,6 +31,8 @@ type app struct {
 	noIndexes   bool
 	verify      bool
 	limits      lab.Limits
+	keep        int64
+	build       lab.BuildLimits
 }
 
 func (a *app) command() *cobra.Command {
@@ -69,6 +71,10 @@ or input; 3 the engine or the network failed; 130 interrupted.`,
 	f.Var(bound[int]{&a.limits.Name}, "max-name", "refuse longer names, in bytes (default 4096)")
 	f.Var(bound[int64]{&a.limits.Memory}, "max-memory", "refuse an image whose entries' tables take more bytes; whittle takes four times as much at most (default 2 GiB)")
 	f.Var(bound[int64]{&a.limits.Ratio}, "max-ratio", "refuse a large layer that unpacks to more than this many times its stored size (default 1000)")
+	f.Var(size{&a.build.Memory, true}, "build-memory", "memory that all RUN steps and runs take together, such as 8GB, or none (default three quarters of this machine's)")
+	f.Var(processes{&a.build.Pids}, "build-pids", "processes and threads in all RUN steps and runs together, or none (default 8192)")
+	f.Var(timeLimit{&a.build.Time}, "build-timeout", "time of one build, such as 30m, or none (default 2h)")
+	f.Var(size{&a.keep, false}, "engine-keep", "how much of the build cache an engine that whittle started keeps, such as 50GB (default 20GB)")
 	root.AddCommand(a.labCommand(), a.inspectCommand(), a.compareCommand(), a.checkCommand(), a.adviseCommand(), a.simulateCommand(), a.forecastCommand(), a.fixCommand(), a.cacheCommand(), a.engineCommand())
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil && help != root {
@@ -146,7 +152,7 @@ func (a *app) env() (*lab.Env, error) {
 		return nil, err
 	}
 	a.ownTemp()
-	o := lab.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, TempDir: a.temp, EngineNetwork: a.network, Progress: a.progress(), Limits: a.limits, NoIndexes: a.noIndexes, VerifyDigests: a.verify}
+	o := lab.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, TempDir: a.temp, EngineNetwork: a.network, Progress: a.progress(), Limits: a.limits, EngineKeep: a.keep, BuildLimits: a.build, NoIndexes: a.noIndexes, VerifyDigests: a.verify}
 	o.Platform = a.platform
 	env, err := lab.System(o)
 	if err == nil {

@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"whittle"
+	"whittle/lab"
 )
 
 // usage is an error of the command line, with what to write instead.
@@ -161,6 +163,90 @@ func (b bound[T]) Set(s string) error {
 		return errors.New("a number from 0 up is wanted")
 	}
 	*b.n = T(n)
+	return nil
+}
+
+// size is a number of bytes with a unit, as 8GB, 512MiB or 1000000.
+type size struct {
+	n    *int64
+	none bool // "none" may be given
+}
+
+func (s size) String() string {
+	if s.n == nil || *s.n == 0 {
+		return ""
+	}
+	return whittle.Bytes(*s.n)
+}
+
+func (s size) Type() string { return "size" }
+
+func (s size) Set(text string) error {
+	if s.none && text == "none" {
+		*s.n = lab.NoLimit
+		return nil
+	}
+	n, err := whittle.ParseBytes(text)
+	if err != nil {
+		return err
+	}
+	if n < minSize {
+		return fmt.Errorf("it is less than %s", whittle.Bytes(minSize))
+	}
+	*s.n = n
+	return nil
+}
+
+// minSize is the least that a container or a cache can do with, in bytes.
+const minSize = 10_000_000
+
+// processes is a number of processes, or none.
+type processes struct{ n *int64 }
+
+func (p processes) String() string {
+	if p.n == nil || *p.n == 0 {
+		return ""
+	}
+	return fmt.Sprint(*p.n)
+}
+
+func (p processes) Type() string { return "int" }
+
+func (p processes) Set(s string) error {
+	if s == "none" {
+		*p.n = lab.NoLimit
+		return nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 10 {
+		return errors.New("a number from 10 up is wanted, or none")
+	}
+	*p.n = n
+	return nil
+}
+
+// timeLimit is a time of a second or more, or none.
+type timeLimit struct{ d *time.Duration }
+
+func (t timeLimit) String() string {
+	if t.d == nil || *t.d == 0 {
+		return ""
+	}
+	return t.d.String()
+}
+
+func (t timeLimit) Type() string { return "duration" }
+
+func (t timeLimit) Set(s string) error {
+	if s == "none" {
+		*t.d = lab.NoLimit
+		return nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d < time.Second {
+		return errors.New("a time of at least 1s is wanted, such as 30m or 2h, or none")
+	}
+	*t.d = d
 	return nil
 }
 

@@ -20,8 +20,12 @@ import (
 // startTimeout is how long a daemon may take until it answers.
 const startTimeout = 2 * time.Minute
 
-// defaultCacheLimit bounds a private daemon's cache, in bytes.
-const defaultCacheLimit = 60 << 30
+// defaultKeep bounds a private daemon's cache, in bytes; keepFree is what it
+// leaves free of the disk.
+const (
+	defaultKeep = 20_000_000_000
+	keepFree    = 5_000_000_000
+)
 
 // threeWays is the hint where there is no engine.
 const threeWays = "three ways to have an engine: --engine or BUILDKIT_HOST with a BuildKit daemon's address; a running Docker engine, 24 or newer; " +
@@ -59,7 +63,7 @@ func openPrivate(ctx context.Context, opts Options) (*Engine, error) {
 		_ = d.stop()
 		return nil, fmt.Errorf("connecting to buildkitd: %w: %w", err, whittle.ErrEngine)
 	}
-	e := &Engine{client: c, line: l, daemon: d, info: Info{
+	e := &Engine{client: c, line: l, daemon: d, guard: d.guard, info: Info{
 		Kind: Buildkitd, Address: d.address(), Exporter: true, Root: d.root, Log: d.logPath(), Notes: d.notes,
 	}}
 	if err := e.awaitAnswer(ctx); err != nil {
@@ -149,15 +153,12 @@ func moduleVersion(binary string) string {
 // daemonConfig is the private daemon's buildkitd.toml. Its own is written so
 // that the limits of a system-wide daemon do not throw away what a study is
 // about to measure.
-func daemonConfig(limit int64, cgroup string) string {
-	if limit == 0 {
-		limit = defaultCacheLimit
-	}
+func daemonConfig(keep int64, cgroup string) string {
 	var b strings.Builder
 	b.WriteString("[history]\n  maxEntries = 0\n")
 	b.WriteString("[worker.oci]\n  enabled = true\n  gc = true\n")
 	fmt.Fprintf(&b, "  defaultCgroupParent = %q\n", cgroup)
 	fmt.Fprintf(&b, "  [[worker.oci.gcpolicy]]\n    all = true\n    reservedSpace = %d\n    maxUsedSpace = %d\n    minFreeSpace = %d\n",
-		min(limit, 10<<30), limit, int64(5<<30))
+		keep/4, keep, int64(keepFree))
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,9 @@ type daemon struct {
 
 	scratch  *scratch // socket, configuration, log and runc's state
 	network  *network // nil where it has the host's
+	guard    *guard   // nil before it is made
 	rootLock *os.File
+	keep     int64 // bytes of its cache that stay
 	process  *os.Process
 	done     chan struct{} // closed when the process has ended
 	err      error         // why it ended; read after done
@@ -65,14 +68,18 @@ func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, err
 			d.notes = append(d.notes, fmt.Sprintf("%s names this machine's loopback, which the engine's own network does not reach: --engine-network host", strings.Join(names, ", ")))
 		}
 	}
+	d.keep = cmp.Or(opts.Keep, defaultKeep)
 	if err := d.makeFolders(ctx, opts.StateDir, opts.TempDir); err != nil {
 		d.release()
 		return nil, fmt.Errorf("preparing a private buildkitd: %w: %w", err, whittle.ErrEngine)
 	}
 	config := opts.Config
 	if config == "" {
+		var unbound []string
+		d.guard, unbound = newGuard(d.scratch.cgroup(), opts.Limits)
+		d.notes = append(d.notes, unbound...)
 		config = d.scratch.path("buildkitd.toml")
-		err = os.WriteFile(config, []byte(daemonConfig(opts.CacheLimit, d.scratch.cgroup())), 0o600)
+		err = os.WriteFile(config, []byte(daemonConfig(d.keep, d.scratch.cgroup())), 0o600)
 	} else {
 		config, err = filepath.Abs(config)
 	}
@@ -115,6 +122,7 @@ func (d *daemon) makeFolders(ctx context.Context, state, temp string) error {
 		}
 		if d.rootLock != nil {
 			if i > 0 {
+				d.keep /= 4
 				d.notes = append(d.notes, fmt.Sprintf("another whittle is building: this one keeps its own cache in %s", d.root))
 			}
 			break
@@ -159,9 +167,15 @@ func (d *daemon) logPath() string { return d.scratch.path("buildkitd.log") }
 // wrapWorker makes a program that keeps runc's records of containers in the
 // scratch folder. It lies beside the snapshots, which are executed, too: what is
 // temporary may be mounted noexec.
+//
+// What joins a container (a watch) ends well there whatever becomes of it. When
+// a container's own process ends, the kernel kills all others in it; BuildKit
+// takes a killed one for a reason to end the container, and kills the runc that
+// is about to say how its own process ended: the exit code would be lost.
 func (d *daemon) wrapWorker(worker string) (string, error) {
 	name := filepath.Join(d.root, "runc")
-	text := fmt.Sprintf("#!/bin/sh\nexec %s --root %s \"$@\"\n", quote(worker), quote(d.scratch.path("runc")))
+	runc := fmt.Sprintf("%s --root %s \"$@\"", quote(worker), quote(d.scratch.path("runc")))
+	text := fmt.Sprintf("#!/bin/sh\nfor word; do\n  [ \"$word\" = exec ] && { %s; exit 0; }\ndone\nexec %s\n", runc, runc)
 	return name, os.WriteFile(name, []byte(text), 0o700)
 }
 
@@ -343,6 +357,7 @@ func (d *daemon) release() error {
 	if d.network != nil {
 		d.network.close()
 	}
+	d.guard.release()
 	if d.scratch != nil {
 		err = d.scratch.remove()
 	}

@@ -8,6 +8,7 @@ import "context"
 type daemon struct {
 	root  string
 	notes []string
+	guard *guard
 }
 
 func startDaemon(context.Context, string, Options) (*daemon, error) {

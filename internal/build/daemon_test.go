@@ -253,6 +253,36 @@ func TestDaemonDiesWithItsParent(t *testing.T) {
 	}
 }
 
+// What joins a container ends well, whatever becomes of it; all else that runc
+// says is passed on. (A watch that dies with its container would take the exit
+// code of the container's own process with it.)
+func TestWrapWorker(t *testing.T) {
+	dir := t.TempDir()
+	fake := filepath.Join(dir, "a runc's own")
+	if err := os.WriteFile(fake, []byte("#!/bin/sh\necho \"$@\"\nexit 137\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d := &daemon{root: dir, scratch: &scratch{&whittle.TempFolder{Dir: "/s"}}}
+	name, err := d.wrapWorker(fake)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		args []string
+		code int
+	}{
+		{[]string{"--log", "/x y", "run", "--bundle", "/b", "id"}, 137},
+		{[]string{"--log", "/x", "exec", "--process", "/p", "id"}, 0},
+		{[]string{"kill", "id", "9"}, 137},
+	} {
+		cmd := exec.Command(name, tc.args...)
+		out, _ := cmd.Output()
+		if want := "--root /s/runc " + strings.Join(tc.args, " ") + "\n"; string(out) != want || cmd.ProcessState.ExitCode() != tc.code {
+			t.Errorf("%q: %q, exit code %d, want %q and %d", tc.args, out, cmd.ProcessState.ExitCode(), want, tc.code)
+		}
+	}
+}
+
 // Half a second passes between the daemon's bind and its listen, as on a busy
 // machine.
 func TestDaemonListensLate(t *testing.T) {

@@ -82,6 +82,7 @@ type job struct {
 	file   string // the Dockerfile as messages name it
 	syntax string // the image of the `# syntax=` line, empty where there is none
 	notes  []string
+	deaths int64 // what the engine's guard counted before the build
 }
 
 // prepare reads and checks what d names. Errors wrap ErrUsage.

@@ -53,7 +53,7 @@ type Options struct {
 	Buildkitd  string
 	SearchDirs []string
 	// Config is a buildkitd.toml for the private daemon (registry mirrors,
-	// limits); empty writes one with CacheLimit.
+	// limits); empty writes one with Keep and Limits, but for their Time.
 	Config string
 	// StateDir keeps the private daemon's cache between runs. It holds one
 	// folder for each daemon that runs at the same time.
@@ -65,9 +65,13 @@ type Options struct {
 	// steps reach all that listens on its loopback and in abstract sockets.
 	// Otherwise it has a network of its own, for which slirp4netns is needed.
 	HostNetwork bool
-	// CacheLimit bounds that cache in bytes; 0 is 60 GB. The daemon collects
-	// garbage above it, and above what leaves 5 GB of the disk free.
-	CacheLimit int64
+	// Keep is how much of the cache in StateDir stays when the engine is closed,
+	// in bytes; 0 is 20 GB. Each further daemon at the same time keeps a quarter
+	// of it. While a daemon runs it collects garbage above it, and above what
+	// leaves 5 GB of the disk free.
+	Keep int64
+	// Limits bound what builds and runs take.
+	Limits Limits
 }
 
 // Info says what builds.
@@ -93,6 +97,8 @@ type Engine struct {
 	line   *line
 	docker *dockerclient.Client // nil but for Kind Docker
 	daemon *daemon              // nil but for Kind Buildkitd
+	guard  *guard               // nil but for Kind Buildkitd
+	limit  time.Duration        // of one build; none where it is below zero
 	info   Info
 }
 
@@ -101,6 +107,18 @@ type Engine struct {
 // engine that cannot do what is needed is passed over with a note. Errors
 // wrap [whittle.ErrEngine].
 func Open(ctx context.Context, opts Options) (*Engine, error) {
+	e, err := open(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	e.limit = opts.Limits.withDefaults().Time
+	if e.daemon == nil && (opts.Limits.Memory != 0 || opts.Limits.Pids != 0) {
+		e.info.Notes = append(e.info.Notes, "--build-memory and --build-pids do nothing here: they are about an engine that whittle starts, and this one has its own limits")
+	}
+	return e, nil
+}
+
+func open(ctx context.Context, opts Options) (*Engine, error) {
 	if opts.Address != "" {
 		return openRemote(ctx, opts.Address)
 	}

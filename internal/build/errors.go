@@ -104,6 +104,9 @@ var (
 
 // failure names whose fault a failed solve is.
 func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) error {
+	if late, ok := context.Cause(ctx).(*outOfTime); ok {
+		return j.late(late, rec)
+	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("building %s: %w", j.file, context.Cause(ctx))
 	}
@@ -127,6 +130,9 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 		f.Kind = StepFailed
 		f.ExitCode = code
 		f.Message = exitMessage(f.ExitCode)
+		if why := e.guard.why(j.deaths, code, strings.Join(f.Tail, "\n")); why != "" {
+			f.Message = why
+		}
 		if fullDisk(strings.Join(f.Tail, "\n")) {
 			f.hint = "is the engine's disk full?"
 		}
@@ -144,6 +150,16 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 	default:
 		// Not about a line of the Dockerfile: an exporter, the session.
 		f.Message = text
+	}
+	return f
+}
+
+// late is the error of a build that took too long, with the step that ran then.
+func (j *job) late(why *outOfTime, rec *recorder) error {
+	f := &Error{Kind: StepFailed, File: j.file, Message: why.Error(), ExitCode: -1, cause: why, sentinels: []error{whittle.ErrUsage}}
+	f.Step, f.Tail = rec.unfinished()
+	if _, words, ok := strings.Cut(f.Step, "] "); ok {
+		f.Instruction = shorten(strings.Join(strings.Fields(words), " "), 80)
 	}
 	return f
 }

@@ -191,6 +191,24 @@ func (r *recorder) failed(dgst string) (name string, last []string) {
 	return name, last
 }
 
+// unfinished is the name and the last lines of the step of the Dockerfile that
+// ran when the build was cut short: the last that began, and did not end well.
+func (r *recorder) unfinished() (name string, last []string) {
+	r.mu.Lock()
+	var found digest.Digest
+	var began time.Time
+	for _, d := range r.order {
+		if s := r.steps[d]; s.Dockerfile() && !s.Started.IsZero() && s.Started.After(began) && (s.Completed.IsZero() || s.Error != "") {
+			found, began = d, s.Started
+		}
+	}
+	r.mu.Unlock()
+	if found == "" {
+		return "", nil
+	}
+	return r.failed(found.String())
+}
+
 // tail keeps the last lines of a stream.
 type tail struct {
 	lines []string

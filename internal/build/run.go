@@ -28,8 +28,9 @@ const (
 	killGrace      = 10 * time.Second // for a killed process to be seen ending
 	startLimit     = 2 * time.Minute  // for a container to be made and started
 	releaseLimit   = time.Minute      // for one to be taken down
-	// lostExit is the exit code of a process that an engine on a busy machine
-	// lost sight of, lostTries how often such a run is made.
+	// lostExit is the exit code of a process whose end BuildKit lost sight of, as
+	// its watch died with it (see wrapWorker, which mends it in a private
+	// engine); lostTries is how often such a run is made.
 	lostExit   = 1<<32 - 1
 	lostTries  = 3
 	keepOutput = 64 << 10 // bytes kept of each end of an output
@@ -77,6 +78,9 @@ type RunResult struct {
 	// TimedOut: it ran longer than its Timeout and was killed. Killed: it was
 	// ended by SIGKILL, not by whittle; memory may have run out.
 	TimedOut, Killed bool
+	// Limit says which of the engine's [Limits] made it fail, and which option
+	// is about it; empty where none did.
+	Limit string
 	// Watched is what was seen of a command that was watched, nil of others.
 	Watched *Watched
 	// Err says why the process could not be started.
@@ -134,6 +138,7 @@ type image struct {
 	client gateway.Client
 	ref    gateway.Reference // nil for an empty root
 	config whittle.Config
+	guard  *guard
 }
 
 // within builds d and calls do with the image before the build ends.
@@ -159,6 +164,11 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 	rec, ch := record(o.Log, o.Progress)
 	built := false
 	var doErr error
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := e.endLater(cancel)
+	defer timer.Stop()
+	j.deaths = e.guard.deaths()
 	held, release := e.line.hold(ctx)
 	defer release()
 	_, err := e.client.Build(held, opt, "whittle", func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
@@ -166,11 +176,12 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 		if err != nil {
 			return nil, err
 		}
-		img, err := newImage(c, res)
+		img, err := newImage(c, res, e.guard)
 		if err != nil {
 			return nil, err
 		}
 		built = true
+		timer.Stop() // a run has a time of its own
 		doErr = do(ctx, img)
 		return gateway.NewResult(), doErr
 	}, ch)
@@ -178,7 +189,7 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && built:
 		return fmt.Errorf("running the image of %s: %w", j.file, context.Cause(ctx))
 	case built:
 		if gone := e.gone(orLost(held, err)); gone != nil {
@@ -192,8 +203,8 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 	return e.failure(ctx, j, rec, orLost(held, err))
 }
 
-func newImage(c gateway.Client, res *gateway.Result) (image, error) {
-	img := image{client: c}
+func newImage(c gateway.Client, res *gateway.Result, g *guard) (image, error) {
+	img := image{client: c, guard: g}
 	ref, err := res.SingleRef()
 	if err != nil {
 		return img, fmt.Errorf("the build gave more than one image: %w", err)
@@ -282,7 +293,7 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	if len(c.Stdin) > 0 {
 		req.Stdin = io.NopCloser(bytes.NewReader(c.Stdin))
 	}
-	start := time.Now()
+	start, deaths := time.Now(), img.guard.deaths()
 	proc, err := ctr.Start(ctx, req)
 	late.Stop()
 	switch {
@@ -296,7 +307,13 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return r.ended(err, took)
+	if err := r.ended(err, took); err != nil {
+		return err
+	}
+	if r.Limit = ""; r.ExitCode > 0 && r.Err == nil {
+		r.Limit = img.guard.why(deaths, r.ExitCode, string(r.Stderr)+string(r.Stdout))
+	}
+	return nil
 }
 
 // release ends a container, whatever has become of the run.

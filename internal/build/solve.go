@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,6 +114,10 @@ func (e *Engine) solve(ctx context.Context, d Definition, o Output, j *job) (*Re
 	opt.Exports = out.entries
 	rec, ch := record(o.Log, o.Progress)
 	start := time.Now()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer e.endLater(cancel).Stop()
+	j.deaths = e.guard.deaths()
 	held, release := e.line.hold(ctx)
 	defer release()
 	resp, err := e.client.Solve(held, nil, opt, ch)
@@ -142,6 +147,15 @@ func (e *Engine) solve(ctx context.Context, d Definition, o Output, j *job) (*Re
 		return nil, err
 	}
 	return res, out.commit()
+}
+
+// endLater ends a build when its time is over, with [outOfTime] as the cause.
+func (e *Engine) endLater(cancel context.CancelCauseFunc) *time.Timer {
+	limit := e.limit
+	if limit <= 0 {
+		limit = math.MaxInt64
+	}
+	return time.AfterFunc(limit, func() { cancel(&outOfTime{limit}) })
 }
 
 // exportTime is the time of the exporter's steps.

@@ -27,6 +27,8 @@ func shell(args []string) {
 	}
 }
 
+var eaten [][]byte
+
 func main() {
 	if len(os.Args) < 2 {
 		fmt.Println("probe", strings.Join(os.Args, " "))
@@ -83,6 +85,21 @@ func main() {
 	case "fill":
 		number, _ = strconv.Atoi(arg(2))
 		err = os.WriteFile(arg(1), make([]byte, number), 0o644)
+	case "eat": // memory, a MB at a time
+		for range number {
+			eaten = append(eaten, make([]byte, 1<<20))
+			for i := range eaten[len(eaten)-1] {
+				eaten[len(eaten)-1][i] = 1
+			}
+		}
+	case "child": // runs itself, and fails where that does
+		err = exec.Command("/probe", os.Args[2:]...).Run()
+	case "spawn": // so many processes, which all wait
+		for range number {
+			if err = exec.Command("/probe", "sleep", "30").Start(); err != nil {
+				break
+			}
+		}
 	case "list":
 		var all []os.DirEntry
 		all, err = os.ReadDir(arg(1))

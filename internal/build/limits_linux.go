@@ -1,0 +1,198 @@
+package build
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const cgroupRoot = "/sys/fs/cgroup"
+
+// newGuard makes the control group that a daemon puts its containers into, and
+// gives it limits. What cannot be had is left out and said in notes.
+func newGuard(name string, l Limits) (g *guard, notes []string) {
+	l = l.withDefaults()
+	if l.Memory == 0 {
+		l.Memory = machineMemory() / 4 * 3
+	}
+	g = &guard{}
+	if l.Memory > 0 {
+		if err := g.boundMemory(name, l.Memory); err != nil {
+			notes = append(notes, fmt.Sprintf("RUN steps and runs have no limit of memory: %v", err))
+		}
+	}
+	if l.Pids > 0 {
+		if err := g.boundPids(name, l.Pids); err != nil {
+			notes = append(notes, fmt.Sprintf("RUN steps and runs have no limit of processes: %v", err))
+		}
+	}
+	return g, notes
+}
+
+func (g *guard) boundMemory(name string, limit int64) error {
+	dir, unified, err := makeCgroup(name, "memory")
+	if err != nil {
+		return err
+	}
+	if unified {
+		err = errors.Join(put(dir, "memory.max", limit), optional(put(dir, "memory.swap.max", 0)))
+		g.killed = func() int64 { return field(filepath.Join(dir, "memory.events"), "oom_kill") }
+	} else {
+		_ = put(dir, "memory.use_hierarchy", 1) // what newer kernels always do
+		err = errors.Join(put(dir, "memory.limit_in_bytes", limit), optional(put(dir, "memory.memsw.limit_in_bytes", limit)))
+		if err == nil {
+			err = g.listen(dir)
+		}
+	}
+	if err == nil {
+		g.memory = limit
+	}
+	return err
+}
+
+// listen counts how often the memory of a group of version 1 ran out: its
+// counter is the group's of the killed process, which goes with its container.
+// https://docs.kernel.org/admin-guide/cgroup-v1/memory.html#oom-control
+func (g *guard) listen(dir string) error {
+	events, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return err
+	}
+	control, err := os.Open(filepath.Join(dir, "memory.oom_control"))
+	if err == nil {
+		defer control.Close()
+		err = os.WriteFile(filepath.Join(dir, "cgroup.event_control"), fmt.Appendf(nil, "%d %d", events, control.Fd()), 0)
+	}
+	if err != nil {
+		return errors.Join(err, unix.Close(events))
+	}
+	f := os.NewFile(uintptr(events), "memory events")
+	count := make(chan int64, 1)
+	count <- 0
+	g.killed = func() int64 {
+		total := <-count
+		defer func() { count <- total }()
+		var b [8]byte
+		if n, err := unix.Read(events, b[:]); err == nil && n == len(b) {
+			total += int64(binary.NativeEndian.Uint64(b[:]))
+		}
+		return total
+	}
+	g.close = func() { _ = f.Close() }
+	return nil
+}
+
+func (g *guard) boundPids(name string, limit int64) error {
+	dir, _, err := makeCgroup(name, "pids")
+	if err == nil {
+		err = put(dir, "pids.max", limit)
+	}
+	if err != nil {
+		return err
+	}
+	g.pids = limit
+	if peak := filepath.Join(dir, "pids.peak"); number(peak) >= 0 {
+		g.crowded = func() bool { return number(peak) >= limit }
+	}
+	return nil
+}
+
+// makeCgroup makes a group for a controller, where runc will look for it.
+func makeCgroup(name, controller string) (dir string, unified bool, err error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(cgroupRoot, &st); err != nil {
+		return "", false, fmt.Errorf("there are no control groups: %w", err)
+	}
+	unified = st.Type == unix.CGROUP2_SUPER_MAGIC
+	root := filepath.Join(cgroupRoot, controller)
+	if unified {
+		root = cgroupRoot
+		if err := delegate(controller); err != nil {
+			return "", true, fmt.Errorf("no control groups for %s: %w", controller, err)
+		}
+	} else if err := unix.Statfs(root, &st); err != nil || st.Type != unix.CGROUP_SUPER_MAGIC {
+		return "", false, fmt.Errorf("this system has no control groups for %s", controller)
+	}
+	dir = filepath.Join(root, name)
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", unified, err
+	}
+	return dir, unified, nil
+}
+
+// delegate lets the groups below the root of version 2 have a controller.
+func delegate(controller string) error {
+	control := filepath.Join(cgroupRoot, "cgroup.subtree_control")
+	if text, err := os.ReadFile(control); err != nil || hasWord(text, controller) {
+		return err
+	}
+	if text, err := os.ReadFile(filepath.Join(cgroupRoot, "cgroup.controllers")); err != nil || !hasWord(text, controller) {
+		return errors.Join(err, errors.New("the kernel, or the container that whittle is in, does not offer them"))
+	}
+	return os.WriteFile(control, []byte("+"+controller), 0)
+}
+
+func hasWord(text []byte, word string) bool {
+	for w := range strings.FieldsSeq(string(text)) {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}
+
+func put(dir, file string, n int64) error {
+	return os.WriteFile(filepath.Join(dir, file), strconv.AppendInt(nil, n, 10), 0)
+}
+
+// optional is the error of a file that kernels without swap do not have.
+func optional(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// number is the number in a file of the kernel's, -1 where there is none.
+func number(file string) int64 {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return -1
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// field is the number behind a name in a file of lines "name number".
+func field(file, name string) int64 {
+	text, _ := os.ReadFile(file)
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) >= 2 && strings.TrimSuffix(f[0], ":") == name {
+			n, _ := strconv.ParseInt(f[1], 10, 64)
+			return n
+		}
+	}
+	return 0
+}
+
+// machineMemory is this machine's memory in bytes, or that of the container
+// that whittle is in.
+func machineMemory() int64 {
+	memory := field("/proc/meminfo", "MemTotal") * 1024
+	for _, file := range []string{"memory.max", "memory/memory.limit_in_bytes"} {
+		if n := number(filepath.Join(cgroupRoot, file)); n > 0 {
+			memory = min(memory, n)
+		}
+	}
+	return memory
+}

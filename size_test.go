@@ -1,0 +1,15 @@
+package whittle
+
+import "testing"
+
+func TestParseBytes(t *testing.T) {
+	for text, want := range map[string]int64{
+		"8GB": 8e9, "1.5 gb": 1_500_000_000, "512MiB": 512 << 20, "4g": 4e9, "4GiB": 4 << 30, "1000000": 1e6, " 7 kB ": 7000, "2T": 2e12, "0": 0, "10b": 10,
+		"": -1, "GB": -1, "-1GB": -1, "1e9": -1, "0x10": -1, "1 XB": -1, "99999999999GB": -1, "8 G B": -1, "nan": -1, "inf": -1, "1_0MB": -1, "5PB": -1, "1.2.3": -1,
+	} {
+		n, err := ParseBytes(text)
+		if (err != nil) != (want < 0) || err == nil && n != want {
+			t.Errorf("%q: %d, %v, want %d", text, n, err, want)
+		}
+	}
+}
