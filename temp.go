@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // TempFolder is a folder of temporary files that goes with its process. Its
@@ -59,8 +57,7 @@ func DeadTempFolders(parent, prefix string) []*TempFolder {
 		}
 		// A folder that nobody has locked may be a moment old: its process is
 		// asked for, too.
-		number, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), prefix), "-")
-		if pid, err := strconv.Atoi(number); (err != nil || alive(pid)) && time.Since(info.ModTime()) < time.Minute {
+		if !leftBehind(filepath.Base(dir), prefix, info) {
 			continue
 		}
 		if lock, err := LockFolder(dir); err == nil && lock != nil {
@@ -82,7 +79,7 @@ func alive(pid int) bool {
 // LockFolder locks a folder or file until what it gives is closed or the
 // process ends; nil where another has it.
 func LockFolder(dir string) (*os.File, error) {
-	f, err := os.Open(dir)
+	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO of that name would wait for a writer
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"errors"
+	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -8,16 +10,26 @@ import (
 
 // copyAttributes copies extended attributes, access lists among them, as far
 // as the file system and the user's rights allow. xattr(7)
-func copyAttributes(from, to string) {
+func copyAttributes(from, to *os.File) {
 	names := make([]byte, 64<<10)
-	n, err := unix.Llistxattr(from, names)
+	n, err := unix.Flistxattr(int(from.Fd()), names)
 	if err != nil {
 		return
 	}
 	value := make([]byte, 64<<10)
 	for name := range strings.SplitSeq(strings.TrimRight(string(names[:n]), "\x00"), "\x00") {
-		if n, err := unix.Lgetxattr(from, name, value); err == nil {
-			_ = unix.Lsetxattr(to, name, value[:n], 0)
+		if n, err := unix.Fgetxattr(int(from.Fd()), name, value); err == nil {
+			_ = unix.Fsetxattr(int(to.Fd()), name, value[:n], 0)
 		}
 	}
+}
+
+// reserve takes room for so many bytes of a file, without changing it, where the
+// file system can do that.
+func reserve(f *os.File, size int64) error {
+	err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
+	if size == 0 || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
+		return nil
+	}
+	return err
 }

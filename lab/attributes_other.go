@@ -1,5 +1,9 @@
-//go:build unix && !linux
+//go:build !linux
 
 package lab
 
-func copyAttributes(_, _ string) {}
+import "os"
+
+func copyAttributes(_, _ *os.File) {}
+
+func reserve(*os.File, int64) error { return nil }

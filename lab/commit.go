@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 
 	"whittle"
@@ -19,16 +21,24 @@ import (
 const (
 	journalName   = "journal"
 	stagedPattern = ".whittle-staged-*"
+	besidePrefix  = ".whittle-"
+	besideSuffix  = ".partial"
+	// beforeSuffix ends the name of the old content of a file that is written
+	// in its place, beside the staged new one.
+	beforeSuffix = ".before"
 )
 
 // journal lists the files of one change, whose new contents lie staged beside
-// it. Once it is there the change is made: by whoever wrote it or, where that
+// it. Once it is there, and ready, the change is made: by whoever wrote it or, where that
 // one was killed, by the next study of the project.
 type journal struct {
 	// Dir is the project, Staged the folder of the new contents, by number.
 	Dir    string       `json:"dir"`
 	Staged string       `json:"staged"`
 	Files  []journalRow `json:"files"`
+	// Staged contents that lie beside files are named before they are written;
+	// Ready says that all are there, and the change is made.
+	Ready bool `json:"ready"`
 }
 
 type journalRow struct {
@@ -38,6 +48,9 @@ type journalRow struct {
 	// there was no file.
 	Before whittle.Digest `json:"before"`
 	After  whittle.Digest `json:"after"`
+	// Beside is the new content in a file beside the old one, relative to the
+	// project, where it cannot be renamed from among the staged ones.
+	Beside string `json:"beside,omitempty"`
 }
 
 // commit changes files of a project, all of them or none: places are where they
@@ -52,10 +65,10 @@ func (f folder) commit(ctx context.Context, env *Env, project string, files []wh
 	}
 	j, err := stageAll(ctx, staged, project, files, places)
 	if err == nil {
-		err = f.begin(env, j)
+		err = f.ready(env, &j)
 	}
 	if err != nil {
-		return errors.Join(err, os.RemoveAll(staged))
+		return errors.Join(err, f.undo(j))
 	}
 	return f.replay(j) // from here on the change is made, whatever comes
 }
@@ -72,13 +85,75 @@ func stageAll(ctx context.Context, staged, project string, files []whittle.FileC
 		if !c.Created {
 			row.Before = whittle.SHA256(sha256.Sum256(c.Before))
 		}
-		j.Files = append(j.Files, row)
-		if err := stage(filepath.Join(staged, fmt.Sprint(i)), places[i], c.After); err != nil {
+		t, err := openTarget(project, row.Path)
+		if err == nil {
+			err = errors.Join(t.stage(filepath.Join(staged, fmt.Sprint(i)), c), t.close())
+		}
+		if err != nil {
 			return j, fmt.Errorf("writing %s: %w: %w", c.Path, err, whittle.ErrSystem)
 		}
+		j.Files = append(j.Files, row)
 	}
 	syncFolder(staged)
 	return j, ctx.Err()
+}
+
+// ready writes the journal, after what has to be beside the files is there.
+func (f folder) ready(env *Env, j *journal) error {
+	beside := false
+	for i := range j.Files {
+		row := &j.Files[i]
+		staged := filepath.Join(f.path(j.Staged), fmt.Sprint(i))
+		if here, err := onTheWay(j.Dir, row.Path, staged); err != nil || here {
+			if err != nil {
+				return fmt.Errorf("writing %s: %w: %w", row.Path, err, whittle.ErrSystem)
+			}
+			continue
+		}
+		row.Beside, beside = path.Join(path.Dir(row.Path), besidePrefix+rand.Text()[:8]+besideSuffix), true
+	}
+	if beside {
+		if err := f.begin(env, *j); err != nil {
+			return err
+		}
+		if err := f.putBeside(j); err != nil {
+			return err
+		}
+	}
+	j.Ready = true
+	return f.begin(env, *j)
+}
+
+// putBeside copies staged contents to where they can be renamed.
+func (f folder) putBeside(j *journal) error {
+	for i, row := range j.Files {
+		if row.Beside == "" {
+			continue
+		}
+		text, err := whittle.ReadFile(filepath.Join(f.path(j.Staged), fmt.Sprint(i)), whittle.MaxText)
+		if err != nil {
+			return fmt.Errorf("writing %s: %w: %w", row.Path, err, whittle.ErrSystem)
+		}
+		t, err := openTarget(j.Dir, row.Path)
+		if err == nil {
+			err = errors.Join(t.beside(filepath.FromSlash(row.Beside), text), t.close())
+		}
+		if err != nil {
+			return fmt.Errorf("writing %s: %w: %w", row.Path, err, whittle.ErrSystem)
+		}
+	}
+	return nil
+}
+
+// undo removes what was staged of a change that is not made.
+func (f folder) undo(j journal) error {
+	err := whittle.Folder(f.dir).Remove(journalName)
+	for _, row := range j.Files {
+		if row.Beside != "" {
+			err = errors.Join(err, whittle.Folder(j.Dir).Remove(row.Beside))
+		}
+	}
+	return errors.Join(err, os.RemoveAll(f.path(j.Staged)))
 }
 
 // begin writes the journal.
@@ -87,7 +162,7 @@ func (f folder) begin(env *Env, j journal) error {
 	if err != nil {
 		return fmt.Errorf("writing the changes: %w", err)
 	}
-	return WriteFile(f.path(journalName), append(text, sealOf(env.key(), text)...))
+	return whittle.Folder(f.dir).Write(journalName, append(text, sealOf(env.key(), text)...), 0o600)
 }
 
 // sealOf is a line that shows that this user's whittle has made the text.
@@ -109,6 +184,9 @@ func (f folder) finish(env *Env, project string) error {
 	body, _, _ := bytes.Cut(text, []byte("\n"))
 	if err != nil || !hmac.Equal(text, append(bytes.Clone(body), sealOf(env.key(), body)...)) || json.Unmarshal(body, &j) != nil || j.Dir != project {
 		return os.RemoveAll(f.path(journalName))
+	}
+	if !j.Ready {
+		return f.undo(j)
 	}
 	env.progress().Step("finishing a change of files that was interrupted")
 	return f.replay(j)
@@ -147,66 +225,32 @@ func (f folder) place(project string, row journalRow, staged string) error {
 	if err != nil {
 		return err
 	}
+	if whittle.SHA256(sha256.Sum256(after)) != row.After {
+		return fmt.Errorf("its new content was damaged: %w", whittle.ErrCorrupt)
+	}
+	t, err := openTarget(project, row.Path)
+	if err != nil {
+		return err
+	}
+	defer t.close()
 	now, err := whittle.Folder(project).ReadFile(row.Path)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
 		return err
 	}
 	digest := whittle.SHA256(sha256.Sum256(now))
-	target := filepath.Join(project, filepath.FromSlash(row.Path))
-	switch {
-	case whittle.SHA256(sha256.Sum256(after)) != row.After:
-		return fmt.Errorf("its new content was damaged: %w", whittle.ErrCorrupt)
-	case !missing && digest == row.After:
-		return os.Remove(staged)
-	case missing && row.Before == "", !missing && digest == row.Before:
-	case !missing && bytes.HasPrefix(after, now): // it was being written in its place
-	default:
-		return os.Remove(staged) // changed by somebody else since
-	}
-	if replaceable(staged, target) {
-		if err := os.Rename(staged, target); err == nil || errors.Is(err, fs.ErrNotExist) {
+	ours := missing && row.Before == "" || !missing && digest == row.Before || !missing && t.halfWritten(now, after, staged)
+	if ours && (missing || digest != row.After) { // else it is done, or somebody has changed it since
+		if err := t.put(staged, row, after); err != nil {
 			return err
 		}
 	}
-	// Another file system, another owner, or a file of several names.
-	if err := overwrite(target, after); err != nil {
+	if row.Beside != "" {
+		_ = whittle.Folder(project).Remove(row.Beside)
+	}
+	_ = os.Remove(staged + beforeSuffix)
+	if err := os.Remove(staged); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return os.Remove(staged)
-}
-
-// stage writes a new content with the mode, owner and attributes of the file
-// that it will replace.
-func stage(staged, target string, text []byte) error {
-	mode := fs.FileMode(0o644)
-	old, err := os.Stat(target)
-	if err == nil {
-		mode = old.Mode().Perm()
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	out, err := os.OpenFile(staged, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = out.Write(text)
-	if err == nil {
-		inherit(out, target, old)
-		err = errors.Join(out.Chmod(mode), out.Sync())
-	}
-	return errors.Join(err, out.Close())
-}
-
-// overwrite writes a file in its place, so that it stays the file that it is.
-func overwrite(target string, text []byte) error {
-	out, err := os.OpenFile(target, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = out.Write(text)
-	if err == nil {
-		err = out.Sync()
-	}
-	return errors.Join(err, out.Close())
+	return nil
 }

@@ -97,7 +97,7 @@ func TestCommitKilled(t *testing.T) {
 		j, err := stageAll(context.Background(), staged, dir, files, places)
 		must(t, err)
 		if step > 0 {
-			must(t, f.begin(env, j))
+			must(t, f.ready(env, &j))
 		}
 		for i := range step - 1 {
 			must(t, os.Rename(filepath.Join(staged, string(rune('0'+i))), places[i]))
@@ -119,14 +119,14 @@ func TestCommitKilled(t *testing.T) {
 // that was cut short it is written again, and where the user has changed the
 // file meanwhile it is not.
 func TestCommitOverwritten(t *testing.T) {
-	for now, want := range map[string]string{"": after[1], "new 2": after[1], "old 2": after[1], "mine": "mine"} {
+	for now, want := range map[string]string{"": "", "new 2": after[1], "new 2 is l": after[1], "old 2": after[1], "mine": "mine", "new": "new"} {
 		dir, f, env, files, places := change(t)
 		must(t, os.Link(places[1], filepath.Join(dir, "second")))
 		staged := filepath.Join(f.dir, ".whittle-staged-1")
 		must(t, os.Mkdir(staged, 0o755))
 		j, err := stageAll(context.Background(), staged, dir, files, places)
 		must(t, err)
-		must(t, f.begin(env, j))
+		must(t, f.ready(env, &j))
 		must(t, os.WriteFile(places[1], []byte(now), 0o644))
 		must(t, f.finish(env, dir))
 		if got := contents(places); got != [3]string{after[0], want, after[2]} {
@@ -140,7 +140,7 @@ func TestCommitForged(t *testing.T) {
 	dir, f, env, _, places := change(t)
 	must(t, os.Mkdir(filepath.Join(f.dir, "staged"), 0o755))
 	must(t, os.WriteFile(filepath.Join(f.dir, "staged", "0"), []byte("forged"), 0o644))
-	j := journal{Dir: dir, Staged: "staged", Files: []journalRow{{"Dockerfile", whittle.SHA256(sha256.Sum256([]byte("old 1"))), whittle.SHA256(sha256.Sum256([]byte("forged")))}}}
+	j := journal{Dir: dir, Staged: "staged", Files: []journalRow{{Path: "Dockerfile", Before: whittle.SHA256(sha256.Sum256([]byte("old 1"))), After: whittle.SHA256(sha256.Sum256([]byte("forged")))}}, Ready: true}
 	body, err := json.Marshal(j)
 	must(t, err)
 	for _, seal := range []string{"", sealOf([]byte("theirs"), body)} {
@@ -159,7 +159,7 @@ func TestCommitForged(t *testing.T) {
 // as it was.
 func TestCommitFull(t *testing.T) {
 	dir, f, env, files, places := change(t)
-	if err := unix.Mount("tmpfs", f.dir, "tmpfs", 0, "size=16k"); err != nil {
+	if err := unix.Mount("tmpfs", f.dir, "tmpfs", 0, "size=32k"); err != nil {
 		t.Skipf("needs a small file system to fill: %v", err)
 	}
 	defer func() { _ = unix.Unmount(f.dir, unix.MNT_DETACH) }()
@@ -174,10 +174,70 @@ func TestCommitFull(t *testing.T) {
 	if left := names(t, f.dir); len(left) != 0 {
 		t.Errorf("left: %q", left)
 	}
-	files[2].After = []byte(after[2]) // another file system: nothing can be renamed into its place
+	// Another file system: nothing can be renamed from there, so that it is
+	// copied beside the files first; a change that is cut short there is undone.
+	files[2].After = []byte(after[2])
+	staged := filepath.Join(f.dir, ".whittle-staged-1")
+	must(t, os.Mkdir(staged, 0o755))
+	j, err := stageAll(context.Background(), staged, dir, files, places)
+	must(t, err)
+	must(t, f.ready(env, &j))
+	j.Ready = false
+	must(t, f.begin(env, j))
+	for _, row := range j.Files {
+		if !exists(filepath.Join(dir, filepath.FromSlash(row.Beside))) || row.Beside == "" {
+			t.Errorf("%s: nothing is beside it: %q", row.Path, row.Beside)
+		}
+	}
+	must(t, f.finish(env, dir))
+	if got := contents(places); got != before {
+		t.Errorf("contents %q after a change that was not ready", got)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*", ".whittle-*")); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
 	must(t, f.commit(context.Background(), env, dir, files, places))
 	if got := contents(places); got != after {
 		t.Errorf("contents %q", got)
+	}
+	for _, in := range []string{dir, filepath.Join(dir, "sub")} {
+		if left, _ := filepath.Glob(filepath.Join(in, ".whittle-*")); len(left) > 0 {
+			t.Errorf("left: %q", left)
+		}
+	}
+}
+
+// TestCommitFullInPlace: a file of two names is written in its place; where
+// there is no room for what it becomes, neither it nor another file is changed.
+func TestCommitFullInPlace(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {
+		t.Skipf("needs a small file system to fill: %v", err)
+	}
+	defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }()
+	out, env := t.TempDir(), secretEnv()
+	for _, name := range []string{"a", "b"} {
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte("old"), 0o644))
+	}
+	must(t, os.Link(filepath.Join(dir, "b"), filepath.Join(dir, "second")))
+	f, err := openFolder(env, dir, out)
+	must(t, err)
+	defer f.close()
+	files := []whittle.FileChange{{Path: "a", Before: []byte("old"), After: []byte("new")}, {Path: "b", Before: []byte("old"), After: make([]byte, 1<<20)}}
+	places := []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}
+	if err := f.commit(context.Background(), env, dir, files, places); !errors.Is(err, unix.ENOSPC) || !errors.Is(err, whittle.ErrSystem) {
+		t.Errorf("error %v", err)
+	}
+	for _, p := range places {
+		if text, _ := os.ReadFile(p); string(text) != "old" {
+			t.Errorf("%s has %d bytes", p, len(text))
+		}
+	}
+	if left := names(t, dir); len(left) != 3 {
+		t.Errorf("left in the project: %q", left)
+	}
+	if exists(f.path(journalName)) {
+		t.Error("the journal is still there")
 	}
 }
 

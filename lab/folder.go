@@ -51,7 +51,7 @@ func openFolder(env *Env, project, dir string) (folder, error) {
 	}
 	f.sweep()
 	if _, err := os.Lstat(f.path(".gitignore")); errors.Is(err, fs.ErrNotExist) {
-		err = WriteFile(f.path(".gitignore"), []byte("*\n"))
+		err = whittle.Folder(f.dir).Write(".gitignore", []byte("*\n"), 0o644)
 		if err != nil {
 			return f, errors.Join(err, f.close())
 		}
@@ -121,6 +121,19 @@ func (f folder) create(rel string) (*os.File, error) {
 		return nil, err
 	}
 	return root.OpenFile(rel, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+}
+
+// sync brings a file of the folder to the disk, and its name.
+func (f folder) sync(rel string) error {
+	file, err := whittle.Folder(f.dir).OpenFile(rel)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("%w: %w", err, whittle.ErrSystem)
+	}
+	syncFolder(filepath.Dir(f.path(rel)))
+	return nil
 }
 
 // take locks the folder for this process, or says who has it.

@@ -3,10 +3,14 @@
 package lab
 
 import (
-	"io/fs"
 	"os"
+	"path/filepath"
 )
 
-func inherit(*os.File, string, fs.FileInfo) {}
+func (t target) inherit(_, _ *os.File) {}
 
-func replaceable(string, string) bool { return true }
+func replaceable(string, target) bool { return true }
+
+func sameDevice(staged string, t target) bool {
+	return filepath.VolumeName(staged) == filepath.VolumeName(t.root.Name())
+}

@@ -50,12 +50,15 @@ func (f folder) save(ctx context.Context, env *Env, v *whittle.Variant, dockerfi
 	}
 	r := record{variant: b, source: dockerfile}
 	if v.Build.Status == whittle.Built {
-		if r.image, err = digestOf(ctx, env, f.path(v.Build.Archive)); err != nil {
+		if r.image, err = digestOf(ctx, env, f.path(v.Build.Archive)); err == nil {
+			err = f.sync(v.Build.Archive) // a record is of an image that is there
+		}
+		if err != nil {
 			return fmt.Errorf("keeping variant %s: %w", v.Name, err)
 		}
 	}
 	for name, text := range map[string][]byte{sourcePath(v.Name): dockerfile, statePath(v.Name): b, sealPath(v.Name): []byte(r.seal(env.key()) + "\n")} {
-		if err := WriteFile(f.path(name), text); err != nil {
+		if err := whittle.Folder(f.dir).Write(filepath.ToSlash(name), text, 0o644); err != nil {
 			return err
 		}
 	}
@@ -136,6 +139,8 @@ func studied(env *Env, img whittle.Image, name string, o InspectOptions) Inspect
 	return o
 }
 
+const keyName = "key"
+
 // userKey is the key of a user's records, in the cache's folder, made when it
 // is first asked for. Where it cannot be kept the process has one that nobody
 // else knows: records of before are not believed then.
@@ -144,16 +149,17 @@ func userKey(cache string) func() []byte {
 		if cache == "" {
 			return []byte(rand.Text() + rand.Text())
 		}
-		name := filepath.Join(cache, "key")
-		if key, err := whittle.ReadFile(name, 1<<10); err == nil && len(key) >= sha256.Size {
-			return key
+		made := []byte(rand.Text() + rand.Text())
+		dir, err := whittle.OwnFolder(cache)
+		if err != nil {
+			return made
 		}
-		key := []byte(rand.Text() + rand.Text())
-		if os.MkdirAll(cache, 0o700) == nil && writeFile(name, key, 0o600) == nil {
-			// Another process may have made one at the same time.
-			if kept, err := whittle.ReadFile(name, 1<<10); err == nil && len(kept) >= sha256.Size {
-				return kept
-			}
+		key, err := dir.Read(keyName, 1<<10)
+		if (err != nil || len(key) < sha256.Size) && dir.Write(keyName, made, 0o600) == nil {
+			key, err = dir.Read(keyName, 1<<10) // another process may have made one at the same time
+		}
+		if err != nil || len(key) < sha256.Size {
+			return made
 		}
 		return key
 	})

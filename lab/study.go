@@ -312,5 +312,6 @@ func (s *study) difference(base, this int, subjects []*subject) whittle.Differen
 // the study: the next variant may fare better.
 func isBuildFailure(ctx context.Context, err error) bool {
 	var be *build.Error
-	return ctx.Err() == nil && (errors.As(err, &be) || !errors.Is(err, whittle.ErrEngine))
+	ofAll := errors.Is(err, whittle.ErrEngine) || errors.Is(err, whittle.ErrSystem)
+	return ctx.Err() == nil && (errors.As(err, &be) || !ofAll)
 }

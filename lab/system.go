@@ -3,6 +3,7 @@ package lab
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -72,7 +73,15 @@ type SystemOptions struct {
 
 // System is the outside world of this machine.
 func System(o SystemOptions) (*Env, error) {
+	var notes []string
+	if o.CacheDir != "" {
+		if _, err := whittle.OwnFolder(o.CacheDir); err != nil {
+			notes = append(notes, withHint("nothing is cached: ", err))
+			o.CacheDir = ""
+		}
+	}
 	env := &Env{
+		Notes:    notes,
 		Images:   systemImages{source.Options{Platform: o.Platform}},
 		Packages: pypi.Open(pypi.Options{CacheDir: cacheFolder(o.CacheDir, "pypi"), Offline: o.NoIndexes}),
 		Dirty:    gitDirty,
@@ -84,7 +93,7 @@ func System(o SystemOptions) (*Env, error) {
 	if !o.NoIndexCache && o.CacheDir != "" {
 		cache, err := index.OpenCache(filepath.Join(o.CacheDir, "index"), o.CacheLimit)
 		if err != nil {
-			env.Notes = append(env.Notes, fmt.Sprintf("layers are read anew each time: %v", err))
+			env.Notes = append(env.Notes, withHint("layers are read anew each time: ", err))
 		} else {
 			env.Index.Cache = cache
 		}
@@ -92,14 +101,52 @@ func System(o SystemOptions) (*Env, error) {
 	if !o.NoIndexes {
 		env.Fetch = webFetcher{&http.Client{Timeout: 2 * time.Minute}}
 	}
-	env.Engine = func(ctx context.Context, bases bool) (Builder, error) {
-		e, err := build.Open(ctx, engineOptions(o, bases))
-		if err != nil {
-			return nil, err // not the nil engine in an interface
-		}
-		return e, nil
-	}
+	env.Engine = func(ctx context.Context, bases bool) (Builder, error) { return openEngine(ctx, o, bases) }
 	return env, nil
+}
+
+// withHint is a note of an error and what to try.
+func withHint(what string, err error) string {
+	what += strings.ReplaceAll(err.Error(), ": "+whittle.ErrUsage.Error(), "")
+	what = strings.ReplaceAll(what, ": "+whittle.ErrSystem.Error(), "")
+	if hint := whittle.Hint(err); hint != "" {
+		what += "; " + hint
+	}
+	return what
+}
+
+// openEngine opens the engine. Without a cache a private one has a state that
+// goes with it.
+func openEngine(ctx context.Context, o SystemOptions, bases bool) (Builder, error) {
+	options, passing := engineOptions(o, bases), ""
+	if options.StateDir == "" {
+		var err error
+		if passing, err = os.MkdirTemp("", "whittle-engine-*"); err != nil {
+			return nil, fmt.Errorf("making a folder for the engine's state: %w: %w", err, whittle.ErrSystem)
+		}
+		options.StateDir = passing
+	}
+	e, err := build.Open(ctx, options)
+	if err != nil {
+		return nil, errors.Join(err, removePassing(passing)) // not the nil engine in an interface
+	}
+	return passingEngine{e, passing}, nil
+}
+
+// passingEngine is an engine whose state, if it is named, goes with it.
+type passingEngine struct {
+	Builder
+	state string
+}
+
+// Close ends the engine.
+func (e passingEngine) Close() error { return errors.Join(e.Builder.Close(), removePassing(e.state)) }
+
+func removePassing(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	return os.RemoveAll(dir)
 }
 
 // cacheFolder is a folder of the cache's, empty where there is no cache.

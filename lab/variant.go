@@ -39,7 +39,7 @@ func (s *study) variant(ctx context.Context, v project.Variant) (*whittle.Varian
 		Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}}
 	log, err := s.out.create(out.Build.Log)
 	if err != nil {
-		return nil, fmt.Errorf("writing the log: %w", err)
+		return nil, fmt.Errorf("writing the log: %w: %w", err, whittle.ErrSystem)
 	}
 	defer log.Close()
 

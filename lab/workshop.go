@@ -71,7 +71,7 @@ func newWorkshop(s *study) (*workshop, error) {
 	w := &workshop{study: s, fresh: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}, remade: map[string]remade{}}
 	var err error
 	if w.dir, err = os.MkdirTemp(s.out.dir, workPattern); err != nil {
-		return nil, fmt.Errorf("making a folder for a copy of the project: %w", err)
+		return nil, fmt.Errorf("making a folder for a copy of the project: %w: %w", err, whittle.ErrSystem)
 	}
 	if w.images, err = os.MkdirTemp(s.out.dir, trialsPattern); err == nil {
 		err = copyTree(s.project.Dir, w.dir, s.ownFolder)
@@ -215,7 +215,7 @@ func (w *workshop) before(name string) ([]byte, error) {
 func (w *workshop) restore(name string) error {
 	text, err := w.before(name)
 	if err == nil && text == nil {
-		err = os.Remove(filepath.Join(w.dir, filepath.FromSlash(name)))
+		err = whittle.Folder(w.dir).Remove(name)
 	} else if err == nil {
 		err = w.put(name, text)
 	}
@@ -227,7 +227,7 @@ func (w *workshop) restore(name string) error {
 func (w *workshop) put(name string, text []byte) error {
 	root, err := os.OpenRoot(w.dir)
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
+		return fmt.Errorf("writing %s: %w: %w", name, err, whittle.ErrSystem)
 	}
 	defer root.Close()
 	if _, err := w.before(name); err != nil {

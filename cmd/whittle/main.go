@@ -11,6 +11,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -70,10 +71,17 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.Is(err, errNo):
 		return exitNo
-	case errors.Is(err, whittle.ErrEngine), errors.Is(err, whittle.ErrAuth), errors.Is(err, whittle.ErrSystem):
+	case errors.Is(err, whittle.ErrEngine), errors.Is(err, whittle.ErrAuth), errors.Is(err, whittle.ErrSystem), ofMachine(err):
 		return exitEngine
 	}
 	return exitUsage
+}
+
+// ofMachine says that this machine lacks something, whatever was being done: no
+// other command line helps against a full disk.
+func ofMachine(err error) bool {
+	return slices.ContainsFunc([]error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM},
+		func(lack error) bool { return errors.Is(err, lack) })
 }
 
 // complain prints an error as one line, and what to try as another; with

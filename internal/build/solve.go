@@ -126,7 +126,7 @@ func (e *Engine) solve(ctx context.Context, d Definition, o Output, j *job) (*Re
 	if err == nil {
 		err = out.fetch(ctx)
 	} else if out.err != nil && ctx.Err() == nil {
-		err = fmt.Errorf("writing %s: %w: %w", o.Archive, out.err, whittle.ErrEngine)
+		err = fmt.Errorf("writing %s: %w: %w", o.Archive, out.err, whittle.ErrSystem)
 	} else {
 		err = e.failure(ctx, j, rec, orLost(held, err))
 	}
@@ -201,7 +201,7 @@ func (e *Engine) newExport(d Definition, o Output) (*export, error) {
 	}
 	temp, err := os.CreateTemp(filepath.Dir(o.Archive), ".whittle-*.partial")
 	if err != nil {
-		return nil, fmt.Errorf("creating the archive: %w: %w", err, whittle.ErrUsage)
+		return nil, fmt.Errorf("creating the archive: %w: %w", err, whittle.ErrSystem)
 	}
 	x.temp = temp
 	if e.info.Exporter {
@@ -302,7 +302,7 @@ func (x *export) commit() error {
 		err = os.Rename(x.temp.Name(), x.archive)
 	}
 	if err != nil {
-		return fmt.Errorf("writing %s: %w: %w", x.archive, err, whittle.ErrEngine)
+		return fmt.Errorf("writing %s: %w: %w", x.archive, err, whittle.ErrSystem)
 	}
 	return nil
 }

@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sort"
 	"strings"
-	"time"
 
 	"whittle"
 )
@@ -16,11 +14,12 @@ import (
 // Cache keeps indexes in a directory, one file for each diff ID, and beside it
 // one that lists the stored bytes which came to that diff ID. Files are
 // written under another name and renamed, so that several processes can use
-// one cache; a damaged file counts as missing and is removed. What was not used for
+// one cache; a damaged file counts as missing and is removed. Nobody else may
+// be able to write to the directory, and nothing in it leads out of it. What was not used for
 // longest goes when the cache grows over its size. A nil *Cache keeps
 // nothing.
 type Cache struct {
-	dir string
+	dir whittle.Folder
 	max int64
 }
 
@@ -39,10 +38,6 @@ const DefaultCacheSize = 512 << 20
 const (
 	cacheSuffix = ".index"
 	seenSuffix  = ".seen"
-	tempPrefix  = ".new-"
-	// tempAge is how old a temporary file is when nobody writes to it any
-	// more.
-	tempAge = time.Hour
 	// maxCached is the largest file of the cache that is read, in bytes: no
 	// index within the default limits comes to it.
 	maxCached = 1 << 30
@@ -55,20 +50,17 @@ func OpenCache(dir string, maxBytes int64) (*Cache, error) {
 	if maxBytes <= 0 {
 		maxBytes = DefaultCacheSize
 	}
-	c := &Cache{dir: filepath.Join(dir, cacheVersion), max: maxBytes}
-	if err := os.MkdirAll(c.dir, 0o700); err != nil {
-		return nil, fmt.Errorf("creating the cache: %w", err)
+	for _, d := range []string{dir, filepath.Join(dir, cacheVersion)} {
+		if _, err := whittle.OwnFolder(d); err != nil {
+			return nil, fmt.Errorf("opening the cache: %w", err)
+		}
 	}
-	try, err := os.CreateTemp(c.dir, tempPrefix)
-	if err != nil {
-		return nil, fmt.Errorf("writing to the cache: %w", err)
-	}
-	return c, errors.Join(try.Close(), os.Remove(try.Name()))
+	c := &Cache{dir: whittle.Folder(filepath.Join(dir, cacheVersion)), max: maxBytes}
+	c.dir.SweepPartials()
+	return c, nil
 }
 
-func (c *Cache) path(id whittle.Digest) string {
-	return filepath.Join(c.dir, id.Hex()+cacheSuffix)
-}
+func cacheFile(id whittle.Digest) string { return id.Hex() + cacheSuffix }
 
 // Get looks a layer up, and what it took of the limits. Whether a layer of
 // that diff ID holds what it says is another question: see proven.
@@ -76,7 +68,7 @@ func (c *Cache) Get(id whittle.Digest) (*whittle.Index, Cost, bool) {
 	if _, err := whittle.ParseDigest(string(id)); c == nil || err != nil {
 		return nil, Cost{}, false
 	}
-	data, err := whittle.ReadFile(c.path(id), maxCached)
+	data, err := c.dir.Read(cacheFile(id), maxCached)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, Cost{}, false
 	}
@@ -86,17 +78,11 @@ func (c *Cache) Get(id whittle.Digest) (*whittle.Index, Cost, bool) {
 		idx, cost, err = decode(data)
 	}
 	if err != nil || idx.DiffID != id {
-		os.Remove(c.path(id))
+		_ = c.dir.Remove(cacheFile(id))
 		return nil, Cost{}, false
 	}
-	c.use(c.path(id))
+	_ = c.dir.Touch(cacheFile(id)) // only the order of eviction hangs on it
 	return idx, cost, true
-}
-
-// use marks a file as used: only the order of eviction hangs on it.
-func (c *Cache) use(name string) {
-	now := time.Now()
-	_ = os.Chtimes(name, now, now)
 }
 
 // Put keeps an index. It must come of a layer whose diff ID was verified.
@@ -107,35 +93,15 @@ func (c *Cache) Put(idx *whittle.Index, cost Cost) error {
 	if _, err := whittle.ParseDigest(string(idx.DiffID)); err != nil {
 		return err
 	}
-	if err := c.write(c.path(idx.DiffID), encode(idx, cost)); err != nil {
-		return err
+	if err := c.dir.Write(cacheFile(idx.DiffID), encode(idx, cost), 0o600); err != nil {
+		return fmt.Errorf("keeping an index: %w", err)
 	}
 	return c.trim(idx.DiffID)
 }
 
-// write makes a file appear whole.
-func (c *Cache) write(name string, data []byte) error {
-	tmp, err := os.CreateTemp(c.dir, tempPrefix)
-	if err != nil {
-		return fmt.Errorf("writing to the cache: %w", err)
-	}
-	_, err = tmp.Write(data)
-	if closeErr := tmp.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), name)
-	}
-	if err != nil {
-		os.Remove(tmp.Name())
-		return fmt.Errorf("writing to the cache: %w", err)
-	}
-	return nil
-}
-
 // Usage adds up the cache.
 func (c *Cache) Usage() (Usage, error) {
-	u := Usage{Dir: c.dir, Max: c.max}
+	u := Usage{Dir: string(c.dir), Max: c.max}
 	files, err := c.files()
 	for _, f := range files {
 		if strings.HasSuffix(f.Name(), cacheSuffix) {
@@ -150,7 +116,7 @@ func (c *Cache) Usage() (Usage, error) {
 func (c *Cache) Clear() error {
 	files, err := c.files()
 	for _, f := range files {
-		err = errors.Join(err, removeFile(filepath.Join(c.dir, f.Name())))
+		err = errors.Join(err, c.dir.Remove(f.Name()))
 	}
 	return err
 }
@@ -158,13 +124,13 @@ func (c *Cache) Clear() error {
 // files are the cache's own files; whatever else lies in the directory is
 // left alone.
 func (c *Cache) files() ([]fs.FileInfo, error) {
-	entries, err := os.ReadDir(c.dir)
+	entries, err := fs.ReadDir(c.dir, ".")
 	if err != nil {
 		return nil, fmt.Errorf("reading the cache: %w", err)
 	}
 	var files []fs.FileInfo
 	for _, e := range entries {
-		ours := strings.HasSuffix(e.Name(), cacheSuffix) || strings.HasSuffix(e.Name(), seenSuffix) || strings.HasPrefix(e.Name(), tempPrefix)
+		ours := strings.HasSuffix(e.Name(), cacheSuffix) || strings.HasSuffix(e.Name(), seenSuffix)
 		if info, err := e.Info(); err == nil && ours && info.Mode().IsRegular() {
 			files = append(files, info)
 		}
@@ -185,23 +151,13 @@ func (c *Cache) trim(keep whittle.Digest) error {
 		sum += f.Size()
 	}
 	for _, f := range files {
-		temp := strings.HasPrefix(f.Name(), tempPrefix)
-		stale := temp && time.Since(f.ModTime()) > tempAge
-		if !stale && (temp || sum <= c.max || strings.HasPrefix(f.Name(), keep.Hex())) {
+		if sum <= c.max || strings.HasPrefix(f.Name(), keep.Hex()) {
 			continue
 		}
-		if err := removeFile(filepath.Join(c.dir, f.Name())); err != nil {
-			return err
+		if err := c.dir.Remove(f.Name()); err != nil { // that another process was faster is none
+			return fmt.Errorf("making room in the cache: %w", err)
 		}
 		sum -= f.Size()
-	}
-	return nil
-}
-
-// removeFile does not mind that another process was faster.
-func removeFile(name string) error {
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing from the cache: %w", err)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ package index
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -32,7 +33,7 @@ func TestCacheOfOddFiles(t *testing.T) {
 		"a folder":           func(name string) error { return os.Mkdir(name, 0o700) },
 		"of another size":    func(name string) error { return os.WriteFile(name, make([]byte, 2*maxSeenFile), 0o600) },
 	} {
-		for _, name := range []string{cache.path(l.ID), cache.seenFile(l.ID)} {
+		for _, name := range []string{filepath.Join(string(cache.dir), cacheFile(l.ID)), filepath.Join(string(cache.dir), seenFile(l.ID))} {
 			if err := os.Remove(name); err != nil {
 				t.Fatal(err)
 			}

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -31,20 +30,18 @@ const maxSeenFile = 1 << 20
 
 // seenFile lists the stored bytes of one diff ID: a line with the SHA-256 of
 // the rest, then a line "DIGEST SIZE IDENTITY" for each.
-func (c *Cache) seenFile(id whittle.Digest) string {
-	return filepath.Join(c.dir, id.Hex()+seenSuffix)
-}
+func seenFile(id whittle.Digest) string { return id.Hex() + seenSuffix }
 
 func (c *Cache) seen(id whittle.Digest) []seen {
 	if _, err := whittle.ParseDigest(string(id)); c == nil || err != nil {
 		return nil
 	}
-	data, err := whittle.ReadFile(c.seenFile(id), maxSeenFile)
+	data, err := c.dir.Read(seenFile(id), maxSeenFile)
 	sum, lines, _ := bytes.Cut(data, []byte("\n"))
 	if err != nil || string(sum) != string(whittle.DigestOf(lines)) {
 		return nil
 	}
-	c.use(c.seenFile(id))
+	_ = c.dir.Touch(seenFile(id))
 	var out []seen
 	for line := range strings.Lines(string(lines)) {
 		digest, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
@@ -70,7 +67,7 @@ func (c *Cache) saw(id whittle.Digest, s seen) {
 			n++
 		}
 	}
-	_ = c.write(c.seenFile(id), append([]byte(whittle.DigestOf(lines)+"\n"), lines...)) // bytes that are not remembered are read again
+	_ = c.dir.Write(seenFile(id), append([]byte(whittle.DigestOf(lines)+"\n"), lines...), 0o600) // bytes that are not remembered are read again
 }
 
 // look is what is known of a layer's stored bytes without reading them.

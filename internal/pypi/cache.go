@@ -5,19 +5,21 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
+
+	"whittle"
 )
 
 // cache keeps what an index said in a folder. What it cannot keep it does
 // without: an index that is asked twice is no failure, so that a full disk or
 // a folder that is not ours stops nothing. A nil *cache keeps nothing.
 type cache struct {
-	dir string
+	// open gives the folder, which nobody else may be able to write to.
+	open func() (whittle.Folder, error)
 	// trimmed makes room once in a process, before the first file is written.
 	trimmed sync.Once
 }
@@ -35,14 +37,18 @@ const (
 	// cacheSize bounds the sum of the files in bytes, maxKept one of them.
 	cacheSize = 512 << 20
 	maxKept   = 96 << 20
-	tempName  = ".new-"
 )
 
 func openCache(dir string) *cache {
 	if dir == "" {
 		return nil
 	}
-	return &cache{dir: filepath.Join(dir, cacheVersion)}
+	return &cache{open: sync.OnceValues(func() (whittle.Folder, error) {
+		if _, err := whittle.OwnFolder(dir); err != nil {
+			return "", err
+		}
+		return whittle.OwnFolder(filepath.Join(dir, cacheVersion))
+	})}
 }
 
 // keptListing is a listing as it was at some time.
@@ -56,55 +62,46 @@ type keptListing struct {
 	Files []File
 }
 
-func (c *cache) path(kind, key string) string {
-	return filepath.Join(c.dir, fmt.Sprintf("%s-%x", kind, sha256.Sum256([]byte(key))))
+func cacheName(kind, key string) string {
+	return fmt.Sprintf("%s-%x", kind, sha256.Sum256([]byte(key)))
 }
 
 func (c *cache) load(kind, key string) ([]byte, bool) {
 	if c == nil {
 		return nil, false
 	}
-	name := c.path(kind, key)
-	info, err := os.Stat(name)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxKept {
-		return nil, false
-	}
-	b, err := os.ReadFile(name)
+	dir, err := c.open()
 	if err != nil {
 		return nil, false
 	}
-	now := time.Now()
-	_ = os.Chtimes(name, now, now) // only the order of eviction hangs on it
+	name := cacheName(kind, key)
+	b, err := dir.Read(name, maxKept)
+	if err != nil {
+		return nil, false
+	}
+	_ = dir.Touch(name) // only the order of eviction hangs on it
 	return b, true
 }
 
 // store writes a file whole or not at all: several processes may use the
 // folder.
 func (c *cache) store(kind, key string, b []byte) {
-	if c == nil || len(b) > maxKept || os.MkdirAll(c.dir, 0o700) != nil {
+	if c == nil || len(b) > maxKept {
 		return
 	}
-	c.trimmed.Do(c.trim)
-	tmp, err := os.CreateTemp(c.dir, tempName)
+	dir, err := c.open()
 	if err != nil {
 		return
 	}
-	_, err = tmp.Write(b)
-	if closeErr := tmp.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), c.path(kind, key))
-	}
-	if err != nil {
-		os.Remove(tmp.Name())
-	}
+	c.trimmed.Do(func() { trim(dir) })
+	_ = dir.Write(cacheName(kind, key), b, 0o600)
 }
 
 // trim removes what was not used for longest until the rest fits, and what
-// others left half written an hour ago.
-func (c *cache) trim() {
-	entries, err := os.ReadDir(c.dir)
+// others that were killed left half written.
+func trim(dir whittle.Folder) {
+	dir.SweepPartials()
+	entries, err := fs.ReadDir(dir, ".")
 	if err != nil {
 		return
 	}
@@ -122,10 +119,8 @@ func (c *cache) trim() {
 	slices.SortFunc(files, func(a, b used) int { return cmp.Or(b.at.Compare(a.at), cmp.Compare(a.name, b.name)) })
 	var sum int64
 	for _, f := range files {
-		temp := strings.HasPrefix(f.name, tempName)
-		sum += f.size
-		if temp && time.Since(f.at) > time.Hour || !temp && sum > cacheSize {
-			os.Remove(filepath.Join(c.dir, f.name))
+		if sum += f.size; sum > cacheSize {
+			_ = dir.Remove(f.name)
 		}
 	}
 }

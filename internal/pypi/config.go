@@ -54,6 +54,19 @@ func discover(getenv func(string) string, readFile func(string) ([]byte, error))
 	return s, nil
 }
 
+// maxConfig bounds a file of pip's configuration in bytes.
+const maxConfig = 1 << 20
+
+// readConfig reads a configuration file of pip's. One may lie in a virtual
+// environment of the project's, so that it is no device and has a bound; a link
+// to the null device is the usual way to have none.
+func readConfig(name string) ([]byte, error) {
+	if real, err := filepath.EvalSymlinks(name); err == nil && real == os.DevNull {
+		return nil, nil
+	}
+	return whittle.ReadFile(name, maxConfig)
+}
+
 func first(of ...string) string {
 	for _, s := range of {
 		if s != "" {
@@ -177,7 +190,7 @@ func trust(pool *x509.CertPool, name string) error {
 	}
 	found := false
 	for _, f := range files {
-		if b, err := os.ReadFile(f); err == nil && len(b) <= maxCertificates {
+		if b, err := whittle.ReadFile(f, maxCertificates); err == nil {
 			found = pool.AppendCertsFromPEM(b) || found
 		}
 	}

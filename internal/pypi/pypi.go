@@ -98,7 +98,7 @@ func Open(o Options) *Client {
 		o.Now = time.Now
 	}
 	c := &Client{http: o.HTTP, cache: openCache(o.CacheDir), offline: o.Offline, now: o.Now, sleep: sleep, slots: make(chan struct{}, atOnce)}
-	s, err := discover(o.Getenv, os.ReadFile)
+	s, err := discover(o.Getenv, readConfig)
 	if err != nil {
 		c.broken = err
 		return c

@@ -254,11 +254,12 @@ func TestCacheTrims(t *testing.T) {
 	dir := t.TempDir()
 	c := openCache(dir)
 	c.store(keptMetadata, "a", []byte("x"))
-	stale := filepath.Join(c.dir, tempName+"old")
+	kept := filepath.Join(dir, cacheVersion)
+	stale := filepath.Join(kept, ".whittle-old.partial")
 	if err := os.WriteFile(stale, []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	big, err := os.Create(filepath.Join(c.dir, "members1-big"))
+	big, err := os.Create(filepath.Join(kept, "members1-big"))
 	if err != nil {
 		t.Fatal(err)
 	}
