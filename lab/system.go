@@ -128,7 +128,8 @@ func openEngine(ctx context.Context, o SystemOptions, bases bool) (Builder, erro
 	}
 	e, err := build.Open(ctx, options)
 	if err != nil {
-		return nil, errors.Join(err, removePassing(passing)) // not the nil engine in an interface
+		_ = removePassing(passing)
+		return nil, err // not the nil engine in an interface
 	}
 	return passingEngine{e, passing}, nil
 }
