@@ -75,7 +75,7 @@ func (s *state) bound(dist string) string {
 		}
 		for _, d := range s.Project.Dependencies {
 			if d.Kind == python.Constraint && pep.Normalize(d.Name) == name {
-				if v, found := strings.CutPrefix(d.Specifiers.String(), "=="); found {
+				if v, found := d.Specifiers.Pinned(); found {
 					version, ok = v, true
 				}
 			}

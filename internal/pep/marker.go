@@ -87,7 +87,7 @@ func ParseMarker(text string) (Marker, error) {
 	if len(text) > maxRequirement {
 		return Marker{}, fmt.Errorf("a marker of %d bytes: %w", len(text), whittle.ErrLimit)
 	}
-	p := markerParser{cursor: cursor{rest: text}}
+	p := markerParser{cursor{rest: text}}
 	root, err := p.or(0)
 	if err == nil && p.rest != "" {
 		err = p.expected("the end")
@@ -102,12 +102,6 @@ func ParseMarker(text string) (Marker, error) {
 const maxDepth = 100
 
 type markerParser struct{ cursor }
-
-func (p *markerParser) expected(what string) error {
-	return fmt.Errorf("expected %s at %.20q: %w", what, p.rest, whittle.ErrCorrupt)
-}
-
-func (p *markerParser) space() { p.rest = strings.TrimLeft(p.rest, " \t") }
 
 // word skips a word that no other letter follows.
 func (p *markerParser) word(w string) bool {

@@ -22,17 +22,45 @@ type Requirement struct {
 	Marker Marker
 }
 
+// Parts are a requirement taken apart, with its specifiers and its marker
+// unread.
+type Parts struct {
+	// Written is the name as written; Name and the Extras are normalized.
+	Written, Name string
+	Extras        []string
+	// Specifiers are without the parentheses that may stand around them.
+	Specifiers, URL, Marker string
+}
+
+// SplitRequirement takes a requirement apart. What is none is
+// [whittle.ErrCorrupt], but specifiers and the marker are not looked at.
+func SplitRequirement(text string) (Parts, error) {
+	if len(text) > maxRequirement {
+		return Parts{}, fmt.Errorf("a requirement of %d bytes: %w", len(text), whittle.ErrLimit)
+	}
+	p := requirementParser{cursor{rest: text}}
+	return p.parts()
+}
+
 // ParseRequirement reads a requirement. What is none is [whittle.ErrCorrupt].
 func ParseRequirement(text string) (Requirement, error) {
-	if len(text) > maxRequirement {
-		return Requirement{}, fmt.Errorf("a requirement of %d bytes: %w", len(text), whittle.ErrLimit)
-	}
-	p := requirementParser{markerParser{cursor{rest: text}}}
-	r, err := p.requirement()
+	r, err := parseRequirement(text)
 	if err != nil {
 		return Requirement{}, fmt.Errorf("the requirement %.80q: %w", text, err)
 	}
 	return r, nil
+}
+
+func parseRequirement(text string) (Requirement, error) {
+	p, err := SplitRequirement(text)
+	if err != nil {
+		return Requirement{}, err
+	}
+	r := Requirement{Name: p.Name, Extras: p.Extras, URL: p.URL}
+	if r.Specifiers, err = ParseSpecifiers(p.Specifiers); err == nil && p.Marker != "" {
+		r.Marker, err = ParseMarker(p.Marker)
+	}
+	return r, err
 }
 
 // Allows says whether the specifiers allow a version that is installed, which
@@ -50,15 +78,14 @@ func (r Requirement) Allows(version string) bool {
 	return true
 }
 
-type requirementParser struct{ markerParser }
+type requirementParser struct{ cursor }
 
-func (p *requirementParser) requirement() (r Requirement, err error) {
+func (p *requirementParser) parts() (r Parts, err error) {
 	p.space()
-	name, ok := p.name()
-	if !ok {
+	if r.Written = p.name(); r.Written == "" {
 		return r, p.expected("a name")
 	}
-	r.Name = Normalize(name)
+	r.Name = Normalize(r.Written)
 	p.space()
 	if p.skip("[") {
 		if r.Extras, err = p.extras(); err != nil {
@@ -68,34 +95,33 @@ func (p *requirementParser) requirement() (r Requirement, err error) {
 	p.space()
 	if p.skip("@") {
 		p.space()
-		r.URL = p.while(func(b byte) bool { return b != ' ' && b != '\t' })
-		if r.URL == "" {
+		if r.URL = p.while(func(b byte) bool { return b != ' ' && b != '\t' }); r.URL == "" {
 			return r, p.expected("a URL")
 		}
 	} else if r.Specifiers, err = p.specifiers(); err != nil {
 		return r, err
 	}
 	p.space()
-	if p.skip(";") {
-		r.Marker, err = ParseMarker(p.rest)
-		return r, err
-	}
-	if p.rest != "" {
+	switch {
+	case p.skip(";"):
+		p.space()
+		if r.Marker = strings.TrimRight(p.rest, " \t"); r.Marker == "" {
+			return r, p.expected("a marker")
+		}
+	case p.rest != "":
 		return r, p.expected("a semicolon or the end")
 	}
 	return r, nil
 }
 
-// name reads an identifier: letters and digits, with ".", "-" and "_" between.
-// "_" at the end is met and taken.
-func (p *requirementParser) name() (string, bool) {
-	n := p.while(func(b byte) bool { return isLower(b|0x20) || isDigit(b) || b == '.' || b == '-' || b == '_' })
-	trimmed := strings.TrimRight(n, "-.")
-	p.rest = n[len(trimmed):] + p.rest
-	if trimmed == "" || trimmed[0] == '.' || trimmed[0] == '-' || trimmed[0] == '_' {
-		return "", false
+// name reads an identifier. "_" at the end is met and taken.
+func (p *requirementParser) name() string {
+	name, rest := CutName(p.rest)
+	if tail := rest[:len(rest)-len(strings.TrimLeft(rest, "_"))]; name != "" && tail != "" {
+		name, rest = name+tail, rest[len(tail):]
 	}
-	return trimmed, true
+	p.rest = rest
+	return name
 }
 
 func (p *requirementParser) extras() ([]string, error) {
@@ -106,8 +132,8 @@ func (p *requirementParser) extras() ([]string, error) {
 	}
 	for {
 		p.space()
-		name, ok := p.name()
-		if !ok {
+		name := p.name()
+		if name == "" {
 			return nil, p.expected("the name of an extra")
 		}
 		out = append(out, Normalize(name))
@@ -121,18 +147,21 @@ func (p *requirementParser) extras() ([]string, error) {
 	}
 }
 
-// specifiers reads up to the marker, within parentheses or without.
-func (p *requirementParser) specifiers() (Specifiers, error) {
-	text := p.rest
+// specifiers takes what stands before the marker, within parentheses or
+// without.
+func (p *requirementParser) specifiers() (string, error) {
 	if p.skip("(") {
 		inside, rest, ok := strings.Cut(p.rest, ")")
 		if !ok {
-			return nil, p.expected("a closing parenthesis")
+			return "", p.expected("a closing parenthesis")
 		}
 		p.rest = rest
-		return ParseSpecifiers(inside)
+		return strings.Trim(inside, " \t"), nil
 	}
-	text, _, _ = strings.Cut(text, ";")
+	if p.rest != "" && !strings.ContainsAny(p.rest[:1], "<>=!~;") {
+		return "", p.expected("a version specifier")
+	}
+	text, _, _ := strings.Cut(p.rest, ";")
 	p.rest = p.rest[len(text):]
-	return ParseSpecifiers(text)
+	return strings.Trim(text, " \t"), nil
 }

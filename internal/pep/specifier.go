@@ -2,6 +2,7 @@ package pep
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 
 	"whittle"
@@ -81,6 +82,41 @@ func (s Specifiers) String() string {
 		parts[i] = p.op + p.text
 	}
 	return strings.Join(parts, ",")
+}
+
+// All gives the operators with their versions, as written.
+func (s Specifiers) All() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, p := range s {
+			if !yield(p.op, p.text) {
+				return
+			}
+		}
+	}
+}
+
+// Pinned is the one version that "==" or "===" asks for, as written.
+func (s Specifiers) Pinned() (version string, ok bool) {
+	for _, p := range s {
+		if p.op == "===" || p.op == "==" && !p.prefix {
+			return p.text, true
+		}
+	}
+	return "", false
+}
+
+// NamesPrerelease says whether a pre-release is mentioned, which asks for such.
+func (s Specifiers) NamesPrerelease() bool {
+	for _, p := range s {
+		v := p.version
+		if p.op == "===" {
+			v, _ = ParseVersion(p.text)
+		}
+		if p.op != "!=" && v.Prerelease() {
+			return true
+		}
+	}
+	return false
 }
 
 // Contains says whether all specifiers allow a version. Pre-releases count as

@@ -42,6 +42,17 @@ func (n number) String() string {
 	return string(n)
 }
 
+// next is the number after it.
+func (n number) next() number {
+	digits := []byte("0" + n)
+	i := len(digits) - 1
+	for ; digits[i] == '9'; i-- {
+		digits[i] = '0'
+	}
+	digits[i]++
+	return number(strings.TrimLeft(string(digits), "0"))
+}
+
 // ParseVersion reads a version in any spelling that PEP 440 allows. What is
 // none is [whittle.ErrCorrupt].
 func ParseVersion(text string) (Version, error) {
@@ -85,6 +96,12 @@ func (c *cursor) skip(prefix string) bool {
 	}
 	return ok
 }
+
+func (c *cursor) expected(what string) error {
+	return fmt.Errorf("expected %s at %.20q: %w", what, c.rest, whittle.ErrCorrupt)
+}
+
+func (c *cursor) space() { c.rest = strings.TrimLeft(c.rest, " \t") }
 
 // one skips the first of some prefixes that is there, and says which.
 func (c *cursor) one(prefixes ...string) string {
@@ -209,6 +226,16 @@ func (v Version) String() string {
 		b.WriteString("+" + strings.Join(v.local, "."))
 	}
 	return b.String()
+}
+
+// Key is the same text for versions that are equal: "1.0" and "1".
+func (v Version) Key() string {
+	n := len(v.release)
+	for n > 1 && v.release[n-1] == "" {
+		n--
+	}
+	v.release = v.release[:n]
+	return v.String()
 }
 
 // Prerelease says whether it is an alpha, a beta, a release candidate or a

@@ -161,7 +161,7 @@ func (c *catalogue) group(name string, files []whittle.IndexFile) []*release {
 			continue
 		}
 		// Versions that are written differently may be the same: "1.0" and "1".
-		key := canonical(v)
+		key := v.Key()
 		r := byVersion[key]
 		if r == nil {
 			r = &release{name: name, version: v, yanked: true, facts: &once[*facts]{}}
@@ -172,23 +172,6 @@ func (c *catalogue) group(name string, files []whittle.IndexFile) []*release {
 	out := slices.DeleteFunc(slices.Collect(maps.Values(byVersion)), func(r *release) bool { return r.wheel == nil && r.source == nil })
 	slices.SortFunc(out, func(a, b *release) int { return b.version.Compare(a.version) })
 	return out
-}
-
-// canonical is the same text for versions that are equal.
-func canonical(v pep.Version) string {
-	text, local, _ := strings.Cut(v.String(), "+")
-	end := strings.IndexFunc(text, func(c rune) bool { return c != '.' && c != '!' && (c < '0' || c > '9') })
-	if end < 0 {
-		end = len(text)
-	}
-	number, dotted := strings.CutSuffix(text[:end], ".") // before ".post1"
-	for strings.HasSuffix(number, ".0") {
-		number = strings.TrimSuffix(number, ".0")
-	}
-	if dotted {
-		number += "."
-	}
-	return number + text[end:] + "+" + local
 }
 
 // add takes a file into its release, if it is the best of its kind: one that

@@ -59,7 +59,7 @@ func (c *catalogue) factsOf(ctx context.Context, r *release) (*facts, error) {
 func (c *catalogue) checkMetadata(r *release, m python.Metadata) error {
 	v, err := pep.ParseVersion(m.Version)
 	switch {
-	case pep.Normalize(m.Name) != r.name || err != nil || canonical(v) != canonical(r.version):
+	case pep.Normalize(m.Name) != r.name || err != nil || v.Key() != r.version.Key():
 		return fmt.Errorf("the metadata of %s are those of %.80s %.40s: %w", r, m.Name, m.Version, whittle.ErrCorrupt)
 	case !c.runs(m.RequiresPython):
 		return fmt.Errorf("%s requires Python %.80s: %w", r, m.RequiresPython, whittle.ErrUnsupported)

@@ -2,45 +2,10 @@ package plan
 
 import (
 	"context"
-	"iter"
 	"slices"
-	"strings"
 
 	"whittle/internal/pep"
 )
-
-// operators are the operators of specifiers with their versions, as written.
-func operators(s pep.Specifiers) iter.Seq2[string, string] {
-	return func(yield func(string, string) bool) {
-		for part := range strings.SplitSeq(s.String(), ",") {
-			n := len(part) - len(strings.TrimLeft(part, "=!<>~"))
-			if n > 0 && !yield(part[:n], strings.TrimSpace(part[n:])) {
-				return
-			}
-		}
-	}
-}
-
-// pinsVersion says whether specifiers allow one version alone.
-func pinsVersion(s pep.Specifiers) bool {
-	for op, version := range operators(s) {
-		if op == "===" || op == "==" && !strings.HasSuffix(version, ".*") {
-			return true
-		}
-	}
-	return false
-}
-
-// namesPrerelease says whether specifiers mention a pre-release, which asks
-// for such.
-func namesPrerelease(s pep.Specifiers) bool {
-	for op, version := range operators(s) {
-		if v, err := pep.ParseVersion(strings.TrimSuffix(version, ".*")); op != "!=" && err == nil && v.Prerelease() {
-			return true
-		}
-	}
-	return false
-}
 
 // matches are the releases that an ident can be pinned to, the first choice
 // first. What is asked of the distribution holds for it with extras too.
@@ -55,14 +20,16 @@ func (s *search) matches(ctx context.Context, criteria map[ident]criterion, id i
 		return nil, err
 	}
 	pre, pinned := s.o.Prereleases, false
+	narrow := func(asked pep.Specifiers) {
+		_, exact := asked.Pinned()
+		pre, pinned = pre || asked.NamesPrerelease(), pinned || exact
+	}
 	limits := s.limits[id.name]
 	for _, w := range wants {
-		pre = pre || namesPrerelease(w.requirement.Specifiers)
-		pinned = pinned || pinsVersion(w.requirement.Specifiers)
+		narrow(w.requirement.Specifiers)
 	}
 	for _, l := range limits {
-		pre = pre || namesPrerelease(l.Specifiers)
-		pinned = pinned || pinsVersion(l.Specifiers)
+		narrow(l.Specifiers)
 	}
 	var out []*release
 	for _, r := range all {

@@ -372,7 +372,7 @@ func (s *search) preference(id ident) []float64 {
 		if w.requirement.URL != "" || w.exact != nil {
 			direct = yes
 		}
-		for op := range operators(w.requirement.Specifiers) {
+		for op := range w.requirement.Specifiers.All() {
 			free = yes
 			if strings.HasPrefix(op, "==") {
 				pinned = yes

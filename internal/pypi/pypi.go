@@ -17,11 +17,11 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"regexp"
 	"strings"
 	"time"
 
 	"whittle"
+	"whittle/internal/pep"
 )
 
 // File is one file of a distribution in the index.
@@ -32,13 +32,15 @@ type Member = whittle.WheelMember
 
 // Limits: bytes of a listing, of a METADATA, of a ZIP archive's directory, of
 // a wheel that is downloaded because its server knows no ranges, and of a
-// source distribution that is read for its PKG-INFO.
+// source distribution that is read for its PKG-INFO, of the name of a
+// distribution.
 const (
 	maxListing   = 64 << 20
 	maxMetadata  = 16 << 20
 	maxDirectory = 64 << 20
 	maxWheel     = 4 << 30
 	maxSource    = 256 << 20
+	maxName      = 256
 )
 
 // Options are where the index is and how it is reached. The zero value is what
@@ -156,16 +158,6 @@ func redact(u *url.URL) string {
 	return shown.String()
 }
 
-var (
-	validName  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,254}[A-Za-z0-9])?$`)
-	separators = regexp.MustCompile(`[-_.]+`)
-)
-
-// normalize is a name as indexes spell it (PEP 503).
-func normalize(name string) string {
-	return strings.ToLower(separators.ReplaceAllString(name, "-"))
-}
-
 // Files lists the files of a distribution, in the order of the index. Errors
 // wrap [whittle.ErrNotFound] where no index has it, [whittle.ErrEngine] where one does
 // not answer, [whittle.ErrAuth], [whittle.ErrCorrupt], [whittle.ErrUnsupported]
@@ -174,13 +166,13 @@ func (c *Client) Files(ctx context.Context, name string) ([]File, error) {
 	if c.broken != nil {
 		return nil, c.broken
 	}
-	if !validName.MatchString(name) {
+	if !pep.IsName(name) || len(name) > maxName {
 		return nil, fmt.Errorf("%.80q is not the name of a distribution: %w", name, whittle.ErrUsage)
 	}
 	var out []File
 	missing, seen := 0, map[string]bool{}
 	for _, i := range c.indexes {
-		files, err := c.listing(ctx, i, normalize(name))
+		files, err := c.listing(ctx, i, pep.Normalize(name))
 		if isNotFound(err) {
 			missing++
 			continue

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 )
 
 // wheel is a wheel in the index, with its directory read.
@@ -92,7 +93,7 @@ func (w *wheel) find(base string) (entry, bool) {
 		dir, file := path.Split(e.name)
 		stem, isInfo := strings.CutSuffix(dir, ".dist-info/")
 		project, _, _ := strings.Cut(stem, "-")
-		if isInfo && file == base && !strings.Contains(stem, "/") && normalize(project) == normalize(name) {
+		if isInfo && file == base && !strings.Contains(stem, "/") && pep.Normalize(project) == pep.Normalize(name) {
 			found, ok = e, true
 		}
 	}

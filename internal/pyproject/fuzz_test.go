@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"whittle"
+	"whittle/internal/pep"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -146,7 +147,7 @@ func checkRemove(t *testing.T, src []byte, list List, name string) {
 		t.Fatalf("removing %q from %s of %q: %q came", name, list, src, came)
 	}
 	for _, l := range went {
-		if _, v, _ := strings.Cut(l, "[] = string "); !isTable(list) && nameOf(v) != normalize(name) {
+		if _, v, _ := strings.Cut(l, "[] = string "); !isTable(list) && nameOf(v) != pep.Normalize(name) {
 			t.Fatalf("removing %q from %s of %q: %q went", name, list, src, l)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"whittle"
+	"whittle/internal/pep"
 )
 
 // logical is one line of a requirements file as pip joins it.
@@ -115,7 +116,8 @@ func lineName(s string) string {
 		return ""
 	}
 	if _, egg, ok := strings.Cut(s, "#egg="); ok {
-		return normalize(egg[:nameLength(egg)])
+		name, _ := pep.CutName(egg)
+		return pep.Normalize(name)
 	}
 	return ""
 }
@@ -163,7 +165,7 @@ func AddLine(src []byte, requirement string) ([]whittle.Edit, error) {
 			continue
 		}
 		have, _ := splitOptions(l.text)
-		if r, err := parseRequirement(have); l.name == want.name && (err != nil || r.covers(want)) {
+		if r, err := parseRequirement(have); l.name == want.Name && (err != nil || r.covers(want)) {
 			return nil, nil
 		}
 		at, names = append(at, i), append(names, l.name)
@@ -171,7 +173,7 @@ func AddLine(src []byte, requirement string) ([]whittle.Edit, error) {
 	if hashes && !strings.Contains(options, "--hash") {
 		return fail(whittle.WithHint(unsupported("the others have hashes"), "add it where the file is compiled from"))
 	}
-	edits := []whittle.Edit{f.addLines(f.lineFor(at, place(names, want.name)), requirement)}
+	edits := []whittle.Edit{f.addLines(f.lineFor(at, place(names, want.Name)), requirement)}
 	return checkLines(f, edits, fail, nil, requirement)
 }
 
@@ -215,8 +217,8 @@ func RemoveLine(src []byte, name string) ([]whittle.Edit, error) {
 	fail := func(err error) ([]whittle.Edit, error) {
 		return nil, fmt.Errorf("removing %.80q from a requirements file: %w", name, err)
 	}
-	norm := normalize(name)
-	if n := nameLength(norm); n == 0 || n != len(norm) {
+	norm := pep.Normalize(name)
+	if !pep.IsName(norm) {
 		return fail(fmt.Errorf("it is no name: %w", whittle.ErrUsage))
 	}
 	f, err := parseLines(src)

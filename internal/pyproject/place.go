@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"whittle"
+	"whittle/internal/pep"
 )
 
 // kind is how a kind of list is found.
@@ -144,7 +145,7 @@ func (d *document) written(table []string, name string) string {
 		return name
 	}
 	for _, other := range slices.Sorted(maps.Keys(m)) {
-		if normalize(other) == normalize(name) {
+		if pep.Normalize(other) == pep.Normalize(name) {
 			return other
 		}
 	}
@@ -211,7 +212,7 @@ func (d *document) add(list List, e taken, comment string) ([]whittle.Edit, chan
 		return l.addKey(e, comment)
 	}
 	if e.lossy {
-		return nil, change{}, unsupported("Poetry says more of %s than a requirement can", e.written)
+		return nil, change{}, unsupported("Poetry says more of %s than a requirement can", e.Written)
 	}
 	for _, v := range l.array {
 		s, _ := v.(string)
@@ -233,7 +234,7 @@ func (d *document) add(list List, e taken, comment string) ([]whittle.Edit, chan
 		s, _ := v.(string)
 		names[i] = nameOf(s)
 	}
-	k := place(names, e.name)
+	k := place(names, e.Name)
 	edits, err := a.insert(k, quote(e.text, a.quotes(k)), comment)
 	return edits, c, err
 }
@@ -259,8 +260,8 @@ func (d *document) remove(list List, name string) (removal, error) {
 	if err != nil || !l.exists {
 		return r, err
 	}
-	norm := normalize(name)
-	if n := nameLength(norm); n == 0 || n != len(norm) {
+	norm := pep.Normalize(name)
+	if !pep.IsName(norm) {
 		return r, fmt.Errorf("%.80q is no name: %w", name, whittle.ErrUsage)
 	}
 	r.change = change{path: l.path, table: l.table, removed: norm}
@@ -302,7 +303,7 @@ func (l *located) removeElements(name string) ([]whittle.Span, []taken, error) {
 	var out []taken
 	for i, v := range l.array {
 		s, _ := v.(string)
-		if r, err := parseRequirement(s); err == nil && r.name == name {
+		if r, err := parseRequirement(s); err == nil && r.Name == name {
 			gone[i] = true
 			out = append(out, taken{requirement: r})
 		}

@@ -3,81 +3,43 @@ package pyproject
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"whittle"
+	"whittle/internal/pep"
 )
 
 // maxRequirement bounds the text of a requirement in bytes.
 const maxRequirement = 16 << 10
 
-// requirement is a requirement in its parts, unread: only names are compared.
-// https://packaging.python.org/en/latest/specifications/dependency-specifiers/
+// requirement is a requirement in its parts: only names, extras and markers are
+// compared.
 type requirement struct {
 	// text is as written, without white space around it.
 	text string
-	// name is normalized, as are the extras; written is the name as it is.
-	name, written string
-	extras        []string
-	specifiers    string
-	url, marker   string
+	pep.Parts
 }
 
 // parseRequirement takes a requirement apart. What is none is
 // [whittle.ErrUsage].
 func parseRequirement(s string) (requirement, error) {
-	r := requirement{text: strings.Trim(s, " \t")}
-	bad := func(what string) (requirement, error) {
-		return requirement{}, fmt.Errorf("%.80q is no requirement, %s: %w", s, what, whittle.ErrUsage)
+	text := strings.Trim(s, " \t")
+	bad := func(why string) (requirement, error) {
+		return requirement{}, fmt.Errorf("%.80q is no requirement, %s: %w", s, why, whittle.ErrUsage)
 	}
 	if len(s) > maxRequirement {
 		return bad("it is too long")
 	}
-	if !printable(r.text) {
+	if !printable(text) {
 		return bad("it has control characters")
 	}
-	n := nameLength(r.text)
-	if n == 0 {
-		return bad("it has no name")
+	parts, err := pep.SplitRequirement(text)
+	if err != nil {
+		return bad(err.Error())
 	}
-	r.written, r.name = r.text[:n], normalize(r.text[:n])
-	rest := strings.TrimLeft(r.text[n:], " \t")
-	if strings.HasPrefix(rest, "[") {
-		inside, after, ok := strings.Cut(rest[1:], "]")
-		if !ok {
-			return bad("its extras do not end")
-		}
-		for e := range strings.SplitSeq(inside, ",") {
-			e = strings.Trim(e, " \t")
-			if e == "" && strings.Trim(inside, " \t") == "" {
-				break
-			}
-			if e == "" || nameLength(e) != len(e) {
-				return bad("an extra has no name")
-			}
-			r.extras = append(r.extras, normalize(e))
-		}
-		rest = strings.TrimLeft(after, " \t")
-	}
-	if url, ok := strings.CutPrefix(rest, "@"); ok {
-		url = strings.TrimLeft(url, " \t")
-		end := strings.IndexAny(url, " \t")
-		if end < 0 {
-			end = len(url)
-		}
-		r.url, rest = url[:end], strings.TrimLeft(url[end:], " \t")
-		if r.url == "" || rest != "" && rest[0] != ';' {
-			return bad("its address is none")
-		}
-	} else if rest != "" && strings.IndexByte("<>=!~;(", rest[0]) < 0 {
-		return bad("something stands behind its name")
-	}
-	specifiers, marker, _ := strings.Cut(rest, ";")
-	r.specifiers, r.marker = strings.Trim(specifiers, " \t"), strings.Trim(marker, " \t")
-	return r, nil
+	return requirement{text, parts}, nil
 }
 
 // printable says that text is UTF-8 of one line.
@@ -87,56 +49,21 @@ func printable(s string) bool {
 	})
 }
 
-// nameLength is the length of the name that a text starts with, 0 if it
-// starts with none.
-func nameLength(s string) int {
-	end := 0
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9':
-			end = i + 1
-		case i > 0 && strings.IndexByte("._-", c) >= 0:
-		default:
-			return end
-		}
-	}
-	return end
-}
-
-// normalize is the form in which names are compared (PEP 503).
-func normalize(name string) string {
-	var b strings.Builder
-	gap := false
-	for _, c := range strings.ToLower(strings.Trim(name, " \t")) {
-		if strings.ContainsRune("._-", c) {
-			gap = true
-			continue
-		}
-		if gap {
-			b.WriteByte('-')
-		}
-		gap = false
-		b.WriteRune(c)
-	}
-	return b.String()
-}
-
 // nameOf is the normalized name of a requirement, empty where it is none.
 func nameOf(s string) string {
 	r, err := parseRequirement(s)
 	if err != nil {
 		return ""
 	}
-	return r.name
+	return r.Name
 }
 
 // covers says that what is there asks for all that is wanted.
 func (r requirement) covers(want requirement) bool {
-	if r.name != want.name || r.marker != "" && plain(r.marker) != plain(want.marker) {
+	if r.Name != want.Name || r.Marker != "" && plain(r.Marker) != plain(want.Marker) {
 		return false
 	}
-	return !slices.ContainsFunc(want.extras, func(e string) bool { return !slices.Contains(r.extras, e) })
+	return !slices.ContainsFunc(want.Extras, func(e string) bool { return !slices.Contains(r.Extras, e) })
 }
 
 // plain is a marker without white space, with one kind of quotes.
@@ -212,31 +139,31 @@ func keyText(name string) string {
 // toPoetry writes a requirement as the value of a key of Poetry's.
 // https://python-poetry.org/docs/dependency-specification/
 func (r requirement) toPoetry(q byte) (string, error) {
-	version := strings.Join(strings.Fields(strings.Trim(r.specifiers, "()")), "")
+	version := strings.Join(strings.Fields(r.Specifiers), "")
 	switch {
 	case strings.Contains(version, "==="):
 		return "", unsupported("Poetry has no ===")
-	case r.url != "" && !strings.HasPrefix(r.url, "https://") && !strings.HasPrefix(r.url, "http://"):
-		return "", unsupported("the address %.80q has another form in Poetry", r.url)
+	case r.URL != "" && !strings.HasPrefix(r.URL, "https://") && !strings.HasPrefix(r.URL, "http://"):
+		return "", unsupported("the address %.80q has another form in Poetry", r.URL)
 	case version == "":
 		version = "*"
 	}
-	if r.url == "" && len(r.extras) == 0 && r.marker == "" {
+	if r.URL == "" && len(r.Extras) == 0 && r.Marker == "" {
 		return quote(version, q), nil
 	}
 	fields := []string{"version = " + quote(version, q)}
-	if r.url != "" {
-		fields[0] = "url = " + quote(r.url, q)
+	if r.URL != "" {
+		fields[0] = "url = " + quote(r.URL, q)
 	}
-	if len(r.extras) > 0 {
-		quoted := make([]string, len(r.extras))
-		for i, e := range r.extras {
+	if len(r.Extras) > 0 {
+		quoted := make([]string, len(r.Extras))
+		for i, e := range r.Extras {
 			quoted[i] = quote(e, q)
 		}
 		fields = append(fields, "extras = ["+strings.Join(quoted, ", ")+"]")
 	}
-	if r.marker != "" {
-		fields = append(fields, "markers = "+quote(r.marker, q))
+	if r.Marker != "" {
+		fields = append(fields, "markers = "+quote(r.Marker, q))
 	}
 	return "{" + strings.Join(fields, ", ") + "}", nil
 }
@@ -250,8 +177,8 @@ func fromPoetry(name string, v any) (string, bool) {
 		if !ok {
 			return "", false
 		}
-		specifiers, ok := constraint(text)
-		return name + specifiers, ok
+		specifiers, err := pep.ParseConstraint(text)
+		return name + specifiers.String(), err == nil
 	}
 	var extras []string
 	version, marker := "*", ""
@@ -272,11 +199,11 @@ func fromPoetry(name string, v any) (string, bool) {
 	if len(extras) > 0 {
 		name += "[" + strings.Join(extras, ",") + "]"
 	}
-	specifiers, ok := constraint(version)
-	if marker != "" {
-		specifiers += " ; " + marker
+	specifiers, err := pep.ParseConstraint(version)
+	if name += specifiers.String(); marker != "" {
+		name += " ; " + marker
 	}
-	return name + specifiers, ok
+	return name, err == nil
 }
 
 func stringList(v any) ([]string, bool) {
@@ -288,52 +215,4 @@ func stringList(v any) ([]string, bool) {
 		out = append(out, s)
 	}
 	return out, ok
-}
-
-// constraint turns a version constraint of Poetry's into specifiers.
-func constraint(text string) (string, bool) {
-	var out []string
-	for part := range strings.SplitSeq(text, ",") {
-		part = strings.TrimSpace(part)
-		op := part[:len(part)-len(strings.TrimLeft(part, "<>=!~^"))]
-		version := strings.TrimSpace(part[len(op):])
-		switch {
-		case part == "*":
-			continue
-		case version == "" || strings.ContainsAny(version, " |\t"):
-			return "", false
-		case op == "^" || op == "~":
-			upper, ok := caret(op, version)
-			if !ok {
-				return "", false
-			}
-			out = append(out, ">="+version, "<"+upper)
-		case op == "" || op == "=":
-			out = append(out, "=="+version)
-		default:
-			out = append(out, op+version)
-		}
-	}
-	return strings.Join(out, ","), true
-}
-
-// caret is the version below which "^1.2" or "~1.2" stays; ok is false where
-// that is no release.
-func caret(op, version string) (string, bool) {
-	parts := strings.Split(version, ".")
-	keep := 0
-	if op == "~" {
-		keep = min(1, len(parts)-1)
-	} else {
-		for keep < len(parts)-1 && parts[keep] == "0" {
-			keep++
-		}
-	}
-	for _, p := range parts {
-		if n, err := strconv.Atoi(p); err != nil || n < 0 || strconv.Itoa(n) != p {
-			return "", false
-		}
-	}
-	n, _ := strconv.Atoi(parts[keep])
-	return strings.Join(append(slices.Clone(parts[:keep]), strconv.Itoa(n+1)), "."), true
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/pep"
 )
 
 // entry is a key of a table of Poetry's, with all expressions that say
@@ -72,16 +73,16 @@ func (l *located) entries() []entry {
 // addKey adds a distribution to a table, unless it is there.
 func (l *located) addKey(e taken, comment string) ([]whittle.Edit, change, error) {
 	for _, name := range slices.Sorted(maps.Keys(l.keys)) {
-		if normalize(name) != e.name {
+		if pep.Normalize(name) != e.Name {
 			continue
 		}
 		s, ok := fromPoetry(name, l.keys[name])
-		if have, err := parseRequirement(s); len(e.extras) > 0 && (!ok || err != nil || !have.covers(e.requirement)) {
+		if have, err := parseRequirement(s); len(e.Extras) > 0 && (!ok || err != nil || !have.covers(e.requirement)) {
 			return nil, change{}, unsupported("%s is there with other extras", name)
 		}
 		return nil, change{}, nil
 	}
-	if e.name == "python" {
+	if e.Name == "python" {
 		return nil, change{}, unsupported("python is no distribution")
 	}
 	value := e.poetry
@@ -91,7 +92,7 @@ func (l *located) addKey(e taken, comment string) ([]whittle.Edit, change, error
 			return nil, change{}, err
 		}
 	}
-	c := change{path: l.path, table: true, key: e.written, value: value, added: true}
+	c := change{path: l.path, table: true, key: e.Written, value: value, added: true}
 	if a, ok := l.inline(); ok {
 		names := make([]string, len(a.items))
 		for i, it := range a.items {
@@ -99,12 +100,12 @@ func (l *located) addKey(e taken, comment string) ([]whittle.Edit, change, error
 				names[i] = distribution(x.key[0])
 			}
 		}
-		edits, err := a.insert(place(names, e.name), keyText(e.written)+" = "+value, comment)
+		edits, err := a.insert(place(names, e.Name), keyText(e.Written)+" = "+value, comment)
 		return edits, c, err
 	}
 	at, line, ok := l.line(e, value)
 	if !ok {
-		edits, err := l.makeTable(keyText(e.written) + " = " + value + comment)
+		edits, err := l.makeTable(keyText(e.Written) + " = " + value + comment)
 		return edits, c, err
 	}
 	return []whittle.Edit{l.d.addLines(at, line+comment)}, c, nil
@@ -115,7 +116,7 @@ func distribution(key string) string {
 	if key == "python" {
 		return ""
 	}
-	return normalize(key)
+	return pep.Normalize(key)
 }
 
 // quotes is what the values of the table use.
@@ -151,9 +152,9 @@ func (l *located) line(e taken, value string) (at int, text string, ok bool) {
 		if head < 0 {
 			return 0, "", false
 		}
-		return d.nextLine(d.exprs[head].span.End), keyText(e.written) + " = " + value, true
+		return d.nextLine(d.exprs[head].span.End), keyText(e.Written) + " = " + value, true
 	}
-	k := place(names, e.name)
+	k := place(names, e.Name)
 	x := keys[max(k-1, 0)]
 	at = d.nextLine(x.span.End)
 	if k == 0 {
@@ -161,7 +162,7 @@ func (l *located) line(e taken, value string) (at int, text string, ok bool) {
 	}
 	indent, _ := d.indent(x.span.Start)
 	above := len(x.key) - (len(x.path) - len(l.path))
-	key := string(d.src[x.span.Start:x.keys[above].Start]) + keyText(e.written)
+	key := string(d.src[x.span.Start:x.keys[above].Start]) + keyText(e.Written)
 	end := x.keys[len(x.keys)-1].End
 	equals := string(d.src[end:x.value])
 	if pad := strings.IndexByte(equals, '='); pad > 1 {

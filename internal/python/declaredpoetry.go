@@ -1,8 +1,10 @@
 package python
 
 import (
+	"errors"
 	"strings"
 
+	"whittle"
 	"whittle/internal/pep"
 )
 
@@ -58,27 +60,25 @@ func (d *declaredReader) poetry(p *pyprojectFile, file string, at lineFinder) {
 	}
 }
 
-// poetrySpecifier turns a constraint of Poetry's into PEP 440's; what has no
-// counterpart becomes none.
+// poetrySpecifier turns a constraint of Poetry's into specifiers. One that they
+// cannot say becomes none; what is no constraint stays, for who reads the
+// requirement to say so.
 func poetrySpecifier(v any) string {
 	text, _ := v.(string)
 	if m, ok := v.(map[string]any); ok {
 		text, _ = m["version"].(string)
 	}
-	var out []string
-	for part := range strings.SplitSeq(text, ",") {
-		part = strings.TrimSpace(part)
-		switch {
-		case part == "" || part == "*" || strings.Contains(part, "||"):
-		case part[0] == '^' || part[0] == '~' && !strings.HasPrefix(part, "~="):
-			out = append(out, pep.Caret(part[0], strings.TrimSpace(part[1:]))...)
-		case strings.ContainsAny(part[:1], "<>=!~"):
-			out = append(out, strings.ReplaceAll(part, " ", ""))
-		default:
-			out = append(out, "=="+part)
-		}
+	if text == "" {
+		return ""
 	}
-	return strings.Join(out, ",")
+	s, err := pep.ParseConstraint(text)
+	switch {
+	case errors.Is(err, whittle.ErrUnsupported):
+		return ""
+	case err != nil:
+		return "==" + text
+	}
+	return s.String()
 }
 
 // poetryMarker is the marker of a dependency in a table, with the semicolon.

@@ -204,7 +204,7 @@ func (d *declaredReader) requirement(text, file string, line int, from source, d
 		return
 	}
 	if dep := d.add(text, file, line, from.kind, from.extra, from.group); dep != nil {
-		if v, ok := strings.CutPrefix(dep.Specifiers.String(), "=="); ok && !strings.Contains(v, "*") {
+		if v, ok := dep.Specifiers.Pinned(); ok {
 			d.out.Locked = append(d.out.Locked, Locked{dep.Name, v, file})
 		}
 	}
