@@ -182,7 +182,7 @@ func FuzzLine(f *testing.F) {
 		if again, err := AddLine(out, requirement); err != nil || again != nil {
 			t.Fatalf("adding %q again: %v, %v in %q", requirement, again, err, out)
 		}
-		bare, _ := splitOptions(strings.Trim(requirement, " \t"))
+		bare, _ := pep.SplitOptions(strings.Trim(requirement, " \t"))
 		for _, n := range namesOfLines(t, src) {
 			if n == nameOf(bare) {
 				return // the others would go with it

@@ -11,18 +11,12 @@ import (
 	"whittle/internal/pep"
 )
 
-// logical is one line of a requirements file as pip joins it.
-// https://pip.pypa.io/en/stable/reference/requirements-file-format/
+// logical is one line of a requirements file.
 type logical struct {
-	// start and end are offsets, the end behind the last line's end.
-	start, end int
-	// text is without the comment, which is kept apart.
-	text, comment string
+	pep.Line
 	// name is the normalized name of the distribution, empty for an option, a
 	// path, or nothing.
 	name string
-	// indented says that white space stands in front.
-	indented bool
 }
 
 // requirements is a requirements file.
@@ -45,60 +39,13 @@ func parseLines(src []byte) (*requirementsFile, error) {
 		return nil, unsupported("it has line ends that are none")
 	}
 	f := &requirementsFile{text: newText(src)}
-	at := 0
-	if bytes.HasPrefix(src, byteOrderMark) {
-		at = len(byteOrderMark)
-	}
-	for at < len(src) {
-		l := f.logical(at)
-		f.lines = append(f.lines, l)
+	for l := range pep.Lines(src) {
+		f.lines = append(f.lines, logical{l, lineName(l.Text)})
 		if err := counted(len(f.lines)); err != nil {
 			return nil, err
 		}
-		at = l.end
 	}
 	return f, nil
-}
-
-// logical reads the line at an offset with those that continue it. A comment
-// line ends a continuation, and has none.
-func (f *requirementsFile) logical(at int) logical {
-	l := logical{start: at}
-	var joined strings.Builder
-	for at < len(f.src) {
-		line := string(f.src[at:f.lineEnd(at)])
-		at = f.nextLine(at)
-		comment := strings.HasPrefix(strings.TrimLeft(line, " \t"), "#")
-		if comment && joined.Len() > 0 {
-			joined.WriteByte(' ')
-		}
-		if comment || !strings.HasSuffix(line, `\`) {
-			joined.WriteString(line)
-			break
-		}
-		joined.WriteString(strings.Trim(line, `\`))
-	}
-	l.end = at
-	l.text = joined.String()
-	if i := commentAt(l.text); i >= 0 {
-		l.text, l.comment = l.text[:i], strings.TrimLeft(l.text[i:], " \t")
-	}
-	trimmed := strings.Trim(l.text, " \t")
-	l.indented = strings.HasPrefix(joined.String(), " ") || strings.HasPrefix(joined.String(), "\t")
-	l.text = trimmed
-	l.name = lineName(trimmed)
-	return l
-}
-
-// commentAt is where a comment starts: at a "#" at the start or behind white
-// space.
-func commentAt(s string) int {
-	for i := range len(s) {
-		if s[i] == '#' && (i == 0 || s[i-1] == ' ' || s[i-1] == '\t') {
-			return i
-		}
-	}
-	return -1
 }
 
 // lineName is the distribution that a line asks for: by a requirement, or by
@@ -108,7 +55,7 @@ func lineName(s string) string {
 		return ""
 	}
 	if s[0] != '-' {
-		requirement, _ := splitOptions(s)
+		requirement, _ := pep.SplitOptions(s)
 		if name := nameOf(requirement); name != "" {
 			return name
 		}
@@ -122,16 +69,6 @@ func lineName(s string) string {
 	return ""
 }
 
-// splitOptions parts a requirement from the options behind it ("--hash=…").
-func splitOptions(s string) (requirement, options string) {
-	for i := 1; i+2 < len(s); i++ {
-		if (s[i-1] == ' ' || s[i-1] == '\t') && s[i] == '-' && s[i+1] == '-' {
-			return strings.TrimRight(s[:i], " \t"), s[i:]
-		}
-	}
-	return s, ""
-}
-
 // AddLine adds a requirement to a requirements file, in its sorted place where
 // the requirements are sorted, else behind the last of them; a nil or empty
 // file becomes one of one line. Options such as "--hash" may follow the
@@ -142,11 +79,11 @@ func AddLine(src []byte, requirement string) ([]whittle.Edit, error) {
 	fail := func(err error) ([]whittle.Edit, error) {
 		return nil, fmt.Errorf("adding %.80q to a requirements file: %w", requirement, err)
 	}
-	if len(requirement) > maxRequirement || !printable(requirement) || commentAt(requirement) >= 0 || strings.HasSuffix(requirement, `\`) {
+	if len(requirement) > maxRequirement || !printable(requirement) || pep.CommentAt(requirement) >= 0 || strings.HasSuffix(requirement, `\`) {
 		return fail(fmt.Errorf("it is no requirement of one line: %w", whittle.ErrUsage))
 	}
 	requirement = strings.Trim(requirement, " \t")
-	bare, options := splitOptions(requirement)
+	bare, options := pep.SplitOptions(requirement)
 	want, err := parseRequirement(bare)
 	if err != nil {
 		return fail(err)
@@ -160,11 +97,11 @@ func AddLine(src []byte, requirement string) ([]whittle.Edit, error) {
 	hashes := false
 	for i := range f.lines {
 		l := &f.lines[i]
-		hashes = hashes || strings.Contains(l.text, "--hash=") || strings.Contains(l.text, "--hash ") || l.text == "--require-hashes"
+		hashes = hashes || strings.Contains(l.Text, "--hash=") || strings.Contains(l.Text, "--hash ") || l.Text == "--require-hashes"
 		if l.name == "" {
 			continue
 		}
-		have, _ := splitOptions(l.text)
+		have, _ := pep.SplitOptions(l.Text)
 		if r, err := parseRequirement(have); l.name == want.Name && (err != nil || r.covers(want)) {
 			return nil, nil
 		}
@@ -188,25 +125,25 @@ func (f *requirementsFile) lineFor(at []int, k int) int {
 	}
 	// Comments right above are about the line, those at the top about the file.
 	i := at[0]
-	for i > 0 && f.lines[i-1].text == "" && f.lines[i-1].comment != "" {
+	for i > 0 && f.lines[i-1].Text == "" && f.lines[i-1].Comment != "" {
 		i--
 	}
 	if i == 0 {
 		i = at[0]
 	}
-	return f.lines[i].start
+	return f.lines[i].Start
 }
 
 // annotated is the end of a line and of the indented comments right behind it,
 // in which pip-compile says where it is from.
 func (f *requirementsFile) annotated(i int) int {
 	for i+1 < len(f.lines) {
-		if next := &f.lines[i+1]; !next.indented || next.text != "" || next.comment == "" {
+		if next := &f.lines[i+1]; !next.Indented || next.Text != "" || next.Comment == "" {
 			break
 		}
 		i++
 	}
-	return f.lines[i].end
+	return f.lines[i].End
 }
 
 // RemoveLine removes a distribution from a requirements file: the line with
@@ -232,10 +169,10 @@ func RemoveLine(src []byte, name string) ([]whittle.Edit, error) {
 			continue
 		}
 		end := f.annotated(i)
-		for j := i; j < len(f.lines) && f.lines[j].end <= end; j++ {
+		for j := i; j < len(f.lines) && f.lines[j].End <= end; j++ {
 			gone[j] = true
 		}
-		spans = append(spans, f.openEnd(whittle.Span{Start: f.lines[i].start, End: end}))
+		spans = append(spans, f.openEnd(whittle.Span{Start: f.lines[i].Start, End: end}))
 	}
 	if len(spans) == 0 {
 		return nil, nil
@@ -254,7 +191,7 @@ func checkLines(f *requirementsFile, edits []whittle.Edit, fail func(error) ([]w
 	if err != nil {
 		return fail(err)
 	}
-	same := func(a, b logical) bool { return a.text == b.text && a.comment == b.comment }
+	same := func(a, b logical) bool { return a.Text == b.Text && a.Comment == b.Comment }
 	var want []logical
 	for i, l := range f.lines {
 		if !gone[i] {
@@ -267,7 +204,7 @@ func checkLines(f *requirementsFile, edits []whittle.Edit, fail func(error) ([]w
 		for i < len(want) && i < len(got) && same(want[i], got[i]) {
 			i++
 		}
-		if i == len(got) || got[i].text != added || got[i].comment != "" {
+		if i == len(got) || got[i].Text != added || got[i].Comment != "" {
 			return fail(unsupported("the new line would not stand alone"))
 		}
 		got = slices.Delete(slices.Clone(got), i, i+1)

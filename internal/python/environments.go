@@ -108,7 +108,10 @@ func (d *declaredReader) conda(file string) {
 	}
 	for line := range strings.Lines(string(b)) {
 		n++
-		trimmed := strings.TrimSpace(stripComment(strings.TrimRight(line, "\r\n")))
+		if i := pep.CommentAt(line); i >= 0 {
+			line = line[:i]
+		}
+		trimmed := strings.TrimSpace(line)
 		switch {
 		case trimmed == "":
 			continue
