@@ -182,8 +182,20 @@ type CommandRun struct {
 	Ports    []int    `json:"ports,omitempty"`
 	Programs []string `json:"programs,omitempty"`
 	Answer   int      `json:"answer,omitempty"`
+	// Imports are the Python modules that its processes imported, nil where
+	// that is not known.
+	Imports *Imports `json:"imports"`
 	// Tail holds the last lines that a failing command printed.
 	Tail []string `json:"tail,omitempty"`
+}
+
+// Imports are the Python modules that a run was seen to import, in all its
+// processes. An interpreter without its site packages is not seen.
+type Imports struct {
+	// Modules are dotted names, sorted, the first 4,096 of them.
+	Modules []string `json:"modules"`
+	// Distributions are those that own a file of a module, sorted.
+	Distributions []string `json:"distributions"`
 }
 
 // Difference says where a variant's size differs from that of the first.

@@ -46,9 +46,19 @@ func Check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle
 		return nil, err
 	}
 	defer img.Close()
+	f, err := readEvidence(ctx, env, img, name, o.digests)
+	if err != nil {
+		return nil, err
+	}
+	return f.check(ctx, env, name, o)
+}
+
+// readEvidence reads what checks look at in an image: with the digests of its
+// files where it is inspected, too.
+func readEvidence(ctx context.Context, env *Env, img whittle.Image, name string, digests bool) (*evidence, error) {
 	env.progress().Step("reading " + name)
 	read := env.Index
-	read.Keep, read.KeepName, read.KeepToo, read.Distil, read.NoDigests = keepFacts, factsVersion, nil, distil, !o.digests
+	read.Keep, read.KeepName, read.KeepToo, read.Distil, read.NoDigests = keepFacts, factsVersion, nil, distil, !digests
 	indexes, err := index.All(ctx, img, read)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
@@ -61,13 +71,19 @@ func Check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle
 	if err := f.fetch(ctx); err != nil {
 		return nil, fmt.Errorf("reading the files of %s: %w", name, err)
 	}
-	dists, _ := python.Distributions(ctx, f)
+	return f, nil
+}
+
+// check says whether an image can run, by what was read of it.
+func (f *evidence) check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle.Check, error) {
+	img, dists := f.img, f.distributions(ctx)
 	in := &check.Image{Root: f, Config: img.Config(), Distributions: dists, Sources: f.source, Binaries: f.binary, Builtins: f.builtins,
 		Version: f.version, Commands: o.Commands,
 		Bound: func(name string) (string, bool) {
 			return newest(ctx, env, name, environmentOf(f, img.Config().Platform()))
 		}}
 	said := project.Check{}
+	var err error
 	if o.Project != "" {
 		if said, err = project.ReadCheck(o.Project); err != nil {
 			return nil, err
@@ -82,9 +98,9 @@ func Check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle
 	if err != nil {
 		return nil, err
 	}
-	out.Image, out.Unverified = img.Ref().Name, !verified(indexes)
+	out.Image, out.Unverified = img.Ref().Name, !verified(f.indexes)
 	if o.Run {
-		err = confirm(ctx, env, img, out, o)
+		err = confirm(ctx, env, f, out, o)
 	}
 	return out, err
 }
@@ -180,6 +196,9 @@ type evidence struct {
 	*root
 	sources  map[string]*python.Source
 	binaries map[string]*elf.File
+	// installed are the Python distributions, once they were read.
+	installed []python.Distribution
+	counted   bool
 }
 
 func newEvidence(r *root) *evidence {

@@ -116,18 +116,22 @@ func (h *health) try(t *testing.T, archive *txtar.Archive, b breakage) *whittle.
 	}
 	t.Log("image", res.Manifest)
 	name := "oci-layout:" + h.layout + "@" + string(res.Manifest)
-	c, err := Check(t.Context(), h.env, name, CheckOptions{Project: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
 	img, err := h.env.Images.Open(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer img.Close()
+	f, err := readEvidence(t.Context(), h.env, img, name, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.check(t.Context(), h.env, name, CheckOptions{Project: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
 	files := *c
 	files.Problems, files.Starts = slices.Clone(c.Problems), slices.Clone(c.Starts)
-	if err := runStarts(context.Background(), h.env, h.engine, d, img.Config().Config, &files, watch); err != nil {
+	if err := runStarts(context.Background(), h.env, h.engine, d, f, &files, watch); err != nil {
 		t.Fatal(err)
 	}
 	c.Starts, c.Disagreements = files.Starts, files.Disagreements

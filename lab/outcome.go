@@ -37,6 +37,9 @@ func outcome(t *trial) whittle.Outcome {
 	o.Verdict = t.Run.Status
 	if own := ownRun(t.Run); own != nil {
 		o.Start = own.Name + ": " + cmp.Or(own.Ready, own.Problem)
+		if seen := seenImports(own); seen != "" && own.Status == whittle.Runs {
+			o.Start += "; " + seen
+		}
 	} else {
 		o.Start = t.Run.Note
 	}
@@ -113,6 +116,9 @@ func worse(before, after *trial, repairs bool) string {
 		case was.Answer > 0 && was.Answer < 500 && is.Answer >= 500:
 			return fmt.Sprintf("%s answers with %d now, and did with %d", is.Name, is.Answer, was.Answer)
 		}
+	}
+	if name, run := lost(before, after); name != "" {
+		return fmt.Sprintf("%s is not there any more, and %s imports it", name, run)
 	}
 	if fileVerdict(after) == whittle.Fails && fileVerdict(before) != whittle.Fails {
 		return "its files show that it cannot run any more: " + a.Problem

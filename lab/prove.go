@@ -207,6 +207,9 @@ func (p *prover) candidates() ([]*candidate, error) {
 			if why == "" {
 				why = p.unproven(v, &f)
 			}
+			if name, run := removesImported(p.looked[v.Name], &f); why == "" && name != "" && !f.Breaks {
+				why = fmt.Sprintf("%s imports %s", run, name)
+			}
 			if why != "" {
 				p.withheld[v.Name+" "+f.Fingerprint] = whittle.RepairStep{Finding: f, Status: whittle.LeftOut, Reason: why}
 				continue

@@ -24,7 +24,7 @@ const subjectName = "whittle-check-subject"
 
 // confirm runs what an image starts and notes beside each verdict how it went,
 // and where the two disagree.
-func confirm(ctx context.Context, env *Env, img whittle.Image, c *whittle.Check, o CheckOptions) error {
+func confirm(ctx context.Context, env *Env, f *evidence, c *whittle.Check, o CheckOptions) error {
 	if len(c.Starts) == 0 {
 		return nil
 	}
@@ -34,7 +34,7 @@ func confirm(ctx context.Context, env *Env, img whittle.Image, c *whittle.Check,
 	}
 	defer os.RemoveAll(dir)
 	env.progress().Step("handing " + c.Image + " to the build engine")
-	digest, err := source.WriteLayout(ctx, img, dir)
+	digest, err := source.WriteLayout(ctx, f.img, dir)
 	if err != nil {
 		return err
 	}
@@ -43,15 +43,15 @@ func confirm(ctx context.Context, env *Env, img whittle.Image, c *whittle.Check,
 		return err
 	}
 	defer engine.Close()
-	platform := img.Config().Platform()
+	platform := f.img.Config().Platform()
 	d := build.Definition{Content: []byte("FROM " + subjectName + "\n"), Dockerfile: c.Image, Platform: platform.String(), Offline: true,
 		Bases: map[string]build.Base{subjectName: {Layout: dir, Digest: digest}}}
-	return runStarts(ctx, env, engine, d, img.Config().Config, c, cmp.Or(o.Patience, patience))
+	return runStarts(ctx, env, engine, d, f, c, cmp.Or(o.Patience, patience))
 }
 
 // runStarts runs the starts of a check in the image that d builds.
-func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition, process whittle.Process, c *whittle.Check, patience time.Duration) error {
-	commands := startCommands(c.Starts, patience)
+func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition, f *evidence, c *whittle.Check, patience time.Duration) error {
+	process, commands := f.img.Config().Config, startCommands(c.Starts, patience, f.packageSites())
 	env.progress().Step(fmt.Sprintf("running what %s starts (%d)", c.Image, len(commands)))
 	results, err := engine.Run(ctx, d, commands, build.RunOptions{})
 	if err != nil {
@@ -65,6 +65,7 @@ func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition
 		}
 		for j, r := range results[:own] {
 			run, problem := judgeStart(s.Kind, commands[j].Args, r, process)
+			noteImports(&run, r.Imports, f.distributions(ctx))
 			if s.Run == nil || run.Status == whittle.Fails {
 				s.Run = &run
 			}
@@ -81,10 +82,10 @@ func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition
 
 // startCommands are the commands that run the starts. Console scripts only
 // print their help, as nobody knows what they do otherwise.
-func startCommands(starts []whittle.Start, patience time.Duration) []build.Command {
+func startCommands(starts []whittle.Start, patience time.Duration, sites []string) []build.Command {
 	var out []build.Command
 	for _, s := range starts {
-		c := build.Command{Name: s.Name, Args: s.Command, Timeout: runLimit}
+		c := build.Command{Name: s.Name, Args: s.Command, Timeout: runLimit, Sites: sites}
 		switch s.Kind {
 		case whittle.StartEntry:
 			c.Timeout, c.Watch = patience, &build.Watch{}

@@ -176,16 +176,24 @@ func (s *study) measure(ctx context.Context, d build.Definition, out *whittle.Va
 // run runs the project's commands and tests in the image, as its user and in
 // its environment, without network.
 func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Variant, log io.Writer) error {
-	img, err := s.env.Images.Open(ctx, "docker-archive:"+s.out.path(out.Build.Archive))
+	name := "docker-archive:" + s.out.path(out.Build.Archive)
+	img, err := s.env.Images.Open(ctx, name)
 	if err != nil {
 		return err
 	}
+	defer img.Close()
+	f, err := readEvidence(ctx, s.env, img, name, true)
+	if err != nil {
+		return fmt.Errorf("checking the image: %w", err)
+	}
 	process := img.Config().Config
-	img.Close()
 	commands := s.commands(process)
 	own, missing := ownStart(process, startPatience)
 	if missing == "" {
 		commands = append(commands, own)
+	}
+	for i := range commands {
+		commands[i].Sites = f.packageSites()
 	}
 	var results []build.RunResult
 	if len(commands) > 0 {
@@ -194,7 +202,7 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 			return fmt.Errorf("running the image: %w", err)
 		}
 	}
-	if err := s.check(ctx, out, commands, results, process); err != nil {
+	if err := s.check(ctx, f, out, commands, results); err != nil {
 		return err
 	}
 	if s.project.Test != nil {
@@ -206,6 +214,9 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 		commands, results = append(commands, test), append(results, found)
 	}
 	out.Run = s.judge(commands, results, process)
+	for i := range out.Run.Commands {
+		noteImports(&out.Run.Commands[i], results[i].Imports, f.distributions(ctx))
+	}
 	if out.Run.Note = cmp.Or(missing, out.Run.Note); out.Run.Note != "" && !s.project.Configured {
 		out.Run.Note += "; name what has to work in whittle.yaml (run:)"
 	}
@@ -213,14 +224,14 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 }
 
 // check holds what the image's files say against how its commands went.
-func (s *study) check(ctx context.Context, out *whittle.Variant, commands []build.Command, results []build.RunResult, process whittle.Process) error {
+func (s *study) check(ctx context.Context, f *evidence, out *whittle.Variant, commands []build.Command, results []build.RunResult) error {
 	o := CheckOptions{Project: s.project.Dir, digests: true}
 	for _, c := range commands {
 		if c.Watch == nil {
 			o.Commands = append(o.Commands, c.Args)
 		}
 	}
-	check, err := Check(ctx, s.env, "docker-archive:"+s.out.path(out.Build.Archive), o)
+	check, err := f.check(ctx, s.env, "docker-archive:"+s.out.path(out.Build.Archive), o)
 	if err != nil {
 		return fmt.Errorf("checking the image: %w", err)
 	}
@@ -230,7 +241,7 @@ func (s *study) check(ctx context.Context, out *whittle.Variant, commands []buil
 			st := &check.Starts[j]
 			own := commands[i].Watch != nil
 			if own == (st.Kind == whittle.StartEntry) && (own || st.Kind == whittle.StartCommand) && slices.Equal(st.Command, commands[i].Args) {
-				run, problem := judgeStart(st.Kind, commands[i].Args, r, process)
+				run, problem := judgeStart(st.Kind, commands[i].Args, r, f.img.Config().Config)
 				st.Run = &run
 				compareRun(check, st, problem)
 			}
@@ -253,8 +264,8 @@ func (s *study) commands(process whittle.Process) []build.Command {
 			out = append(out, build.Command{Name: "healthcheck", Args: args, Timeout: runLimit})
 		}
 	}
-	if len(out) > 0 && !s.o.Quick {
-		out[0].Repeat = startups
+	if len(out) > 0 {
+		out[0].Repeat = map[bool]int{true: 1, false: startups}[s.o.Quick]
 	}
 	return out
 }

@@ -60,6 +60,11 @@ type Command struct {
 	// Repeat runs the command so often while it succeeds, each time in a
 	// fresh container; 0 is once.
 	Repeat int
+	// Sites are the folders of installed packages in the image, in which
+	// interpreters are made to note what they import; without any, nothing is
+	// noted. A command with a Repeat is run once more for it, so that its times
+	// are those without.
+	Sites []string
 }
 
 // RunResult says how a command went; outputs are of the last run.
@@ -83,6 +88,10 @@ type RunResult struct {
 	Limit string
 	// Watched is what was seen of a command that was watched, nil of others.
 	Watched *Watched
+	// Imports are the Python modules that it imported, nil where that is not
+	// known: see [Command.Sites]. Processes without the site packages (-S) and
+	// interpreters before Python 3.8 note none.
+	Imports []Import
 	// Err says why the process could not be started.
 	Err error
 }
@@ -249,9 +258,13 @@ func (img image) repeat(ctx context.Context, c Command) (RunResult, error) {
 		}
 		r.Watched = &Watched{Blind: !shell}
 	}
+	plain := c
+	if c.Repeat > 0 {
+		plain.Sites = nil
+	}
 	for range min(max(1, c.Repeat), maxRepeat) {
 		for range lostTries {
-			if err := img.once(ctx, c, &r); err != nil {
+			if err := img.once(ctx, plain, &r); err != nil {
 				return r, err
 			}
 			if r.ExitCode != lostExit {
@@ -262,6 +275,13 @@ func (img image) repeat(ctx context.Context, c Command) (RunResult, error) {
 		if !r.OK() {
 			break
 		}
+	}
+	if c.Repeat > 0 && img.notesImports(c) {
+		again := r
+		if err := img.once(ctx, c, &again); err != nil {
+			return r, err
+		}
+		r.Imports = again.Imports
 	}
 	return r, nil
 }
@@ -275,11 +295,16 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 		cancel(fmt.Errorf("the engine did not start %s within %s: %w", r.Name, startLimit, whittle.ErrEngine))
 	})
 	defer late.Stop()
-	ctr, err := img.client.NewContainer(ctx, gateway.NewContainerRequest{
-		Hostname: "whittle",
-		NetMode:  pb.NetMode_NONE,
-		Mounts:   []gateway.Mount{{Dest: "/", MountType: pb.MountType_BIND, Ref: img.ref}},
-	})
+	mounts := []gateway.Mount{{Dest: "/", MountType: pb.MountType_BIND, Ref: img.ref}}
+	noted := img.notesImports(c)
+	if noted {
+		more, err := img.importMounts(ctx, c.Sites)
+		if err != nil {
+			return cmp.Or(context.Cause(ctx), err)
+		}
+		mounts = append(mounts, more...)
+	}
+	ctr, err := img.client.NewContainer(ctx, gateway.NewContainerRequest{Hostname: "whittle", NetMode: pb.NetMode_NONE, Mounts: mounts})
 	if err != nil {
 		return cmp.Or(context.Cause(ctx), err)
 	}
@@ -304,6 +329,9 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	}
 	took := time.Since(start)
 	r.Stdout, r.Stderr = stdout.bytes(), stderr.bytes()
+	if noted && ctx.Err() == nil {
+		r.Imports = readImports(ctx, ctr, 1)
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
