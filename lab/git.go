@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"whittle"
 )
@@ -30,7 +31,7 @@ func gitDirty(ctx context.Context, dir string, files []string) ([]string, error)
 	if len(files) == 0 || !inRepository(dir) {
 		return nil, nil
 	}
-	g := gitRepository{dir}
+	g := gitRepository{dir, gitPatience}
 	if _, err := g.ask(ctx, "rev-parse", "--git-dir"); err != nil {
 		return nil, unknownState(ctx, files, err)
 	}
@@ -77,8 +78,20 @@ func inRepository(dir string) bool {
 	}
 }
 
+const (
+	// gitPatience is how long git is waited for: a repository may have a FIFO in
+	// the place of any of its files.
+	gitPatience = 20 * time.Second
+	// maxGitAnswer bounds what git may say, in bytes: the index of a repository
+	// may list any number of files below a name.
+	maxGitAnswer = 16 << 20
+)
+
 // gitRepository asks git about the repository that a folder lies in.
-type gitRepository struct{ dir string }
+type gitRepository struct {
+	dir      string
+	patience time.Duration
+}
 
 // ask runs a command of git's that only reads names, with all switched off by
 // which a configuration starts programs.
@@ -89,21 +102,45 @@ func (g gitRepository) ask(ctx context.Context, args ...string) ([]byte, error) 
 	}
 	options := []string{"-C", g.dir, "--no-pager", "--no-optional-locks", "--literal-pathspecs",
 		"-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.DevNull, "-c", "core.attributesFile=" + os.DevNull, "-c", "core.untrackedCache=false",
-		"-c", "core.sshCommand=false", "-c", "protocol.allow=never", "-c", "safe.bareRepository=explicit", "-c", "credential.helper="}
+		"-c", "core.sshCommand=false", "-c", "protocol.allow=never", "-c", "safe.bareRepository=explicit", "-c", "credential.helper=", "-c", "submodule.recurse=false"}
+	asked := ctx
+	ctx, cancel := context.WithTimeout(ctx, g.patience)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, git, append(options, args...)...)
-	cmd.Env = []string{"GIT_CONFIG_NOSYSTEM=1", "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C"}
+	cmd.WaitDelay = time.Second
+	// An empty list of protocols counts for more than the configuration's
+	// protocol.NAME.allow.
+	cmd.Env = []string{"GIT_CONFIG_NOSYSTEM=1", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C"}
 	for _, v := range os.Environ() {
 		if name, _, _ := strings.Cut(v, "="); !strings.HasPrefix(name, "GIT_") && name != "LC_ALL" {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
-	out, err := cmd.Output()
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &boundedWriter{&out, maxGitAnswer}, &boundedWriter{&said, 4 << 10}
+	err = cmd.Run()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
-		line, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")
+	switch line, _, _ := strings.Cut(strings.TrimSpace(said.String()), "\n"); {
+	case err == nil && out.Len() == maxGitAnswer:
+		return nil, errors.New("git: it lists too much")
+	case ctx.Err() != nil && asked.Err() == nil:
+		return nil, fmt.Errorf("git: no answer within %s", g.patience)
+	case errors.As(err, &exit) && line != "":
 		return nil, errors.New("git: " + line)
 	}
-	return out, err
+	return out.Bytes(), err
+}
+
+// boundedWriter keeps so many bytes of what is written, and passes over the
+// rest.
+type boundedWriter struct {
+	to   *bytes.Buffer
+	most int
+}
+
+func (w *boundedWriter) Write(p []byte) (int, error) {
+	w.to.Write(p[:min(len(p), max(0, w.most-w.to.Len()))])
+	return len(p), nil
 }
 
 // gitEntry is a file's mode and the name of its content.

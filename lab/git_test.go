@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -96,6 +97,13 @@ func TestGitRunsNothing(t *testing.T) {
 	}
 	git("config", "core.fsmonitor", program)
 	git("config", "remote.origin.url", "ext::"+program+" x")
+	git("config", "protocol.ext.allow", "always")
+	git("config", "protocol.file.allow", "always")
+	git("config", "submodule.recurse", "true")
+	included := filepath.Join(t.TempDir(), "included")
+	must(t, os.WriteFile(included, []byte("[core]\n\tfsmonitor = "+program+"\n[includeIf \"gitdir:/\"]\n\tpath = "+included+"2\n"), 0o644))
+	must(t, os.WriteFile(included+"2", []byte("[core]\n\tsshCommand = "+program+"\n\tgitProxy = "+program+"\n"), 0o644))
+	git("config", "include.path", included)
 	git("config", "remote.origin.promisor", "true")
 	git("config", "extensions.partialClone", "origin")
 	must(t, os.RemoveAll(ran)) // what git has run for this test
@@ -115,8 +123,60 @@ func TestGitRunsNothing(t *testing.T) {
 	if got, err := gitDirty(context.Background(), dir, []string{"same"}); err != nil || len(got) != 1 {
 		t.Errorf("without objects: %q, %v", got, err)
 	}
+	config, err := os.OpenFile(filepath.Join(dir, ".git", "config"), os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	_, err = config.WriteString("[remote \"origin\"]\n\turl = " + dir + "\n\tuploadpack = " + program + "\n")
+	must(t, errors.Join(err, config.Close()))
+	if got, err := gitDirty(context.Background(), dir, []string{"same"}); err != nil || len(got) != 1 {
+		t.Errorf("without objects, of a local repository: %q, %v", got, err)
+	}
 	if text, err := os.ReadFile(ran); err == nil {
 		t.Errorf("ran:\n%s", text)
+	}
+}
+
+// TestGitElsewhere: a repository whose .git is a file, as those of submodules
+// and of further work trees are, is asked as any other, and runs as little.
+func TestGitElsewhere(t *testing.T) {
+	dir, git := repository(t)
+	tree := filepath.Join(t.TempDir(), "tree")
+	git("worktree", "add", "-q", tree)
+	must(t, os.WriteFile(filepath.Join(tree, "modified"), []byte("changed\n"), 0o644))
+	git("config", "core.fsmonitor", "sh -c 'echo ran >"+filepath.Join(dir, "ran")+"'")
+	if got, err := gitDirty(context.Background(), tree, []string{"same", "modified"}); err != nil || len(got) != 1 || got[0] != "modified" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if exists(filepath.Join(dir, "ran")) {
+		t.Error("the monitor was run")
+	}
+}
+
+// TestGitHangs: a repository whose files are FIFOs is given up, by Ctrl-C at
+// once.
+func TestGitHangs(t *testing.T) {
+	for _, name := range []string{"index", "HEAD", "config"} {
+		dir, _ := repository(t)
+		at := filepath.Join(dir, ".git", name)
+		_ = os.Remove(at)
+		if err := exec.Command("mkfifo", at).Run(); err != nil {
+			t.Skip(err)
+		}
+		g := gitRepository{dir, 300 * time.Millisecond}
+		start := time.Now()
+		if _, err := g.ask(context.Background(), "ls-tree", "HEAD"); err == nil && name != "index" {
+			t.Errorf("%s: it answers", name)
+		}
+		if _, err := g.ask(context.Background(), "ls-files", "-s"); err == nil {
+			t.Errorf("%s: it answers", name)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		if got, err := gitDirty(ctx, dir, []string{"same"}); err == nil {
+			t.Errorf("%s: %q", name, got)
+		}
+		cancel()
+		if took := time.Since(start); took > 15*time.Second {
+			t.Errorf("%s: %s", name, took)
+		}
 	}
 }
 
