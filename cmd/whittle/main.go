@@ -11,6 +11,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -21,7 +22,16 @@ import (
 
 func main() {
 	log.SetOutput(io.Discard) // net/http tells it what an odd registry sends; errors say what matters
+	os.Setenv("PATH", absolutePath(os.Getenv("PATH")))
 	os.Exit(run(os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// absolutePath leaves out of PATH what is relative to the current folder, as
+// that may be a project that somebody has sent: neither whittle nor what it
+// starts looks for programs there.
+func absolutePath(path string) string {
+	dirs := slices.DeleteFunc(filepath.SplitList(path), func(dir string) bool { return !filepath.IsAbs(dir) })
+	return strings.Join(dirs, string(filepath.ListSeparator))
 }
 
 // stdio is what the program reads and writes. Results go to out, everything
