@@ -13,6 +13,7 @@ import (
 	"whittle/internal/plan"
 	"whittle/internal/project"
 	"whittle/internal/python"
+	"whittle/internal/rule"
 )
 
 // forecastInput is what is known of a variant's image and of its project as the
@@ -20,7 +21,7 @@ import (
 func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advised, c *counted) (in *plan.Project, notes []string, err error) {
 	in = &plan.Project{Name: w.project.Name, Variant: v.Name, Target: v.Target,
 		Ledger: x.pass.Ledger, Root: x.pass.Root, Graph: x.pass.Graph, Env: x.environment,
-		Clean: plan.Cleanup{Bytecode: true, Tests: true, KeepTests: x.pass.ImportedTests()}, Fixed: c.text, Saving: c.saving}
+		Clean: plan.Cleanup{Bytecode: true, Tests: true, KeepTests: rule.ImportedTests(x.pass)}, Fixed: c.text, Saving: c.saving}
 	r, err := w.requiredIn(v, x, c.state)
 	if err != nil {
 		return nil, nil, err

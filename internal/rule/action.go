@@ -39,7 +39,7 @@ type action struct {
 
 // actions reads the commands of a RUN; dir is its working directory. ok is
 // false where the script cannot be read, or has more than one plain list.
-func (p *Pass) actions(in *dockerfile.Instruction) (out []action, ok bool) {
+func (rc *recipe) actions(in *dockerfile.Instruction) (out []action, ok bool) {
 	if in.Keyword != "RUN" || in.JSON {
 		return nil, false
 	}
@@ -47,7 +47,7 @@ func (p *Pass) actions(in *dockerfile.Instruction) (out []action, ok bool) {
 	if err != nil || len(s.Commands()) == 0 {
 		return nil, false
 	}
-	dir := p.last(in, "WORKDIR")
+	dir := rc.last(in, "WORKDIR")
 	for _, c := range s.Commands() {
 		if c.Depth > 0 {
 			return nil, false
@@ -188,11 +188,11 @@ func verbOf(name string) verb {
 // idle says whether an instruction goes on as before when files that stand
 // there while it runs are gone already, or look otherwise: it brings files or
 // settings, or runs only commands that ask for none.
-func (p *Pass) idle(in *dockerfile.Instruction) bool {
+func (rc *recipe) idle(in *dockerfile.Instruction) bool {
 	if in.Keyword != "RUN" {
 		return true
 	}
-	acts, ok := p.actions(in)
+	acts, ok := rc.actions(in)
 	return ok && !slices.ContainsFunc(acts, func(a action) bool { return a.verb == other })
 }
 

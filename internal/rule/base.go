@@ -64,26 +64,26 @@ func bigBases(p *Pass) []whittle.Finding {
 	if !ok {
 		return nil
 	}
-	s := p.packages()
+	s := p.layers.packages()
 	certain, perhaps := onlyFull(p, s)
-	items := p.baseItems(s, certain)
+	items := baseItems(p, s, certain)
 	docs, others := slimmed(p, items), unowned(p)
-	change := p.remove(slices.Concat(items, docs))
-	for _, i := range append(p.baseItems(s, perhaps), others...) {
-		change.Shrink = append(change.Shrink, whittle.Shrunk{Content: p.at(i), Low: 0, High: p.Ledger.Items[i].Bytes})
+	change := p.layers.remove(slices.Concat(items, docs))
+	for _, i := range append(baseItems(p, s, perhaps), others...) {
+		change.Shrink = append(change.Shrink, whittle.Shrunk{Content: p.layers.at(i), Low: 0, High: p.Ledger.Items[i].Bytes})
 	}
-	if p.bytes(items) < small {
+	if p.layers.bytes(items) < small {
 		return nil
 	}
 	f := whittle.Finding{
 		Message: fmt.Sprintf("the base image %s holds %s of compilers, headers and what only they need; %s has none of them",
-			st.BaseResolved, whittle.Bytes(p.bytes(items)), better),
-		Evidence: append(append(p.baseEvidence(s, append(certain, perhaps...)), beside(p, docs, others)...), whittle.Evidence{Layer: -1, File: p.Dockerfile.Name, Line: st.Head.Line, What: st.BaseResolved}),
+			st.BaseResolved, whittle.Bytes(p.layers.bytes(items)), better),
+		Evidence: append(append(baseEvidence(p, s, append(certain, perhaps...)), beside(p, docs, others)...), whittle.Evidence{Layer: -1, File: p.Dockerfile.Name, Line: st.Head.Line, What: st.BaseResolved}),
 		Risk:     whittle.RiskMedium, Caution: "a program or a library of the full image may be used at run time",
 		Advice:      "use " + better + " where the application runs",
 		Fingerprint: whittle.Fingerprint("big-base", st.BaseResolved), Change: change,
 	}
-	if why := p.needsFull(); why != "" {
+	if why := needsFull(p); why != "" {
 		f.Advice += ", and build in a stage on " + st.BaseResolved
 		f.Caution = why
 		return []whittle.Finding{f}
@@ -98,19 +98,19 @@ func bigBases(p *Pass) []whittle.Finding {
 	}
 	edits := []whittle.Edit{st.Head.ReplaceArg(i, better)}
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err == nil {
-		f.Fix = &whittle.Fix{Title: "use " + better, Patches: []whittle.Patch{p.patch(edits)}}
+		f.Fix = &whittle.Fix{Title: "use " + better, Patches: []whittle.Patch{p.recipe.patch(edits)}}
 	}
 	return []whittle.Finding{f}
 }
 
 // baseEvidence has one row for each package and layer of the base.
-func (p *Pass) baseEvidence(s *osPackages, chosen []int) (evidence []whittle.Evidence) {
+func baseEvidence(p *Pass, s *osPackages, chosen []int) (evidence []whittle.Evidence) {
 	for layer := range p.Ledger.Layers {
-		if !p.base(layer) {
+		if !p.layers.base(layer) {
 			break
 		}
-		here := slices.DeleteFunc(slices.Clone(chosen), func(n int) bool { return p.bytes(p.brought(&s.list[n], layer)) == 0 })
-		rows, _, _ := p.byPackage(s, here, layer)
+		here := slices.DeleteFunc(slices.Clone(chosen), func(n int) bool { return p.layers.bytes(p.layers.brought(&s.list[n], layer)) == 0 })
+		rows, _, _ := p.layers.byPackage(s, here, layer)
 		evidence = append(evidence, rows...)
 	}
 	return evidence
@@ -119,19 +119,19 @@ func (p *Pass) baseEvidence(s *osPackages, chosen []int) (evidence []whittle.Evi
 // beside is evidence of what the base has and no package that goes.
 func beside(p *Pass, docs, others []int) (rows []whittle.Evidence) {
 	if len(docs) > 0 {
-		rows = append(rows, whittle.Evidence{Layer: -1, Bytes: p.bytes(docs), Files: len(docs), What: "documentation, translations and caches, which slim images do not have"})
+		rows = append(rows, whittle.Evidence{Layer: -1, Bytes: p.layers.bytes(docs), Files: len(docs), What: "documentation, translations and caches, which slim images do not have"})
 	}
 	if len(others) > 0 {
-		rows = append(rows, whittle.Evidence{Layer: -1, Bytes: p.bytes(others), Files: len(others), What: "package databases and other files that no package has"})
+		rows = append(rows, whittle.Evidence{Layer: -1, Bytes: p.layers.bytes(others), Files: len(others), What: "package databases and other files that no package has"})
 	}
 	return rows
 }
 
 // baseItems are the items of packages in the base's layers.
-func (p *Pass) baseItems(s *osPackages, chosen []int) (items []int) {
+func baseItems(p *Pass, s *osPackages, chosen []int) (items []int) {
 	for _, n := range chosen {
 		for _, i := range s.list[n].items {
-			if it := &p.Ledger.Items[i]; it.Bytes > 0 && p.base(it.Layer) {
+			if it := &p.Ledger.Items[i]; it.Bytes > 0 && p.layers.base(it.Layer) {
 				items = append(items, i)
 			}
 		}
@@ -141,21 +141,21 @@ func (p *Pass) baseItems(s *osPackages, chosen []int) (items []int) {
 
 // needsFull says why the image may need what only the full base has; empty
 // where nothing speaks for it.
-func (p *Pass) needsFull() string {
-	for _, in := range p.chain() {
+func needsFull(p *Pass) string {
+	for _, in := range p.recipe.chain() {
 		if in.Keyword != "RUN" && in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" && in.Keyword != "HEALTHCHECK" {
 			continue
 		}
 		script, err := in.Shell()
 		if err != nil {
-			return p.short(in) + " cannot be read, and may need more than the slim image has"
+			return p.recipe.short(in) + " cannot be read, and may need more than the slim image has"
 		}
 		for _, c := range script.Commands() {
 			for _, w := range c.Words {
 				switch name := w.Value[strings.LastIndexByte(w.Value, '/')+1:]; name {
 				case "gcc", "g++", "cc", "make", "cmake", "git", "hg", "svn", "curl", "wget", "ssh", "patch", "pkg-config", "autoreconf", "node-gyp", "convert",
 					"mysql_config", "pg_config", "xml2-config", "unzip", "dpkg-dev", "file", "npm", "yarn", "gem", "bundle", "cpan", "cpanm":
-					return fmt.Sprintf("%s uses %s, which the slim image may lack", p.short(in), name)
+					return fmt.Sprintf("%s uses %s, which the slim image may lack", p.recipe.short(in), name)
 				}
 			}
 		}

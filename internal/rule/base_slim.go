@@ -14,9 +14,9 @@ import (
 func onlyFull(p *Pass, s *osPackages) (certain, perhaps []int) {
 	var roots, tools []int
 	for n := range s.list {
-		if k := &s.list[n]; k.layer > 0 && p.base(k.layer) && isBuildTool(k.name) {
+		if k := &s.list[n]; k.layer > 0 && p.layers.base(k.layer) && isBuildTool(k.name) {
 			tools = append(tools, n)
-		} else if k.layer == 0 || k.layer > 0 && !p.base(k.layer) || slices.Contains(inSlim, k.name) {
+		} else if k.layer == 0 || k.layer > 0 && !p.layers.base(k.layer) || slices.Contains(inSlim, k.name) {
 			roots = append(roots, n)
 		}
 	}
@@ -25,7 +25,7 @@ func onlyFull(p *Pass, s *osPackages) (certain, perhaps []int) {
 	for n := range s.list {
 		k := &s.list[n]
 		switch {
-		case k.layer <= 0 || !p.base(k.layer) || kept[n]:
+		case k.layer <= 0 || !p.layers.base(k.layer) || kept[n]:
 		case p.Libraries != nil, slices.Contains(tools, n):
 			certain = append(certain, n)
 		default:
@@ -44,7 +44,7 @@ func linked(p *Pass, s *osPackages) (out []int) {
 	sonames := map[string]bool{}
 	for i := range p.Ledger.Tree.Nodes {
 		n := &p.Ledger.Tree.Nodes[i]
-		if n.Item < 0 || !p.base(n.Layer) || !ofLanguage(n.Path) || strings.Contains(n.Path, "tkinter") {
+		if n.Item < 0 || !p.layers.base(n.Layer) || !ofLanguage(n.Path) || strings.Contains(n.Path, "tkinter") {
 			continue
 		}
 		for _, name := range p.Libraries(n.Path) {
@@ -78,7 +78,7 @@ func provides(file string, sonames map[string]bool) bool {
 // installedByName are the packages that the Dockerfile installs by their names: where the
 // base has them already, another base gets them.
 func installedByName(p *Pass, s *osPackages) (out []int) {
-	for _, in := range p.chain() {
+	for _, in := range p.recipe.chain() {
 		if in.Keyword != "RUN" {
 			continue
 		}
@@ -125,7 +125,7 @@ func slimmed(p *Pass, but []int) (out []int) {
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
 		base := path.Base(it.Path)
-		if have[i] || it.Bytes == 0 || !p.base(it.Layer) || base == "copyright" || base == "locale.alias" {
+		if have[i] || it.Bytes == 0 || !p.layers.base(it.Layer) || base == "copyright" || base == "locale.alias" {
 			continue
 		}
 		if slices.ContainsFunc(leftOut, func(dir string) bool { return under(it.Path, dir) }) || it.Layer > 0 && inEmpty(it.Path) {
@@ -141,7 +141,7 @@ func slimmed(p *Pass, but []int) (out []int) {
 func unowned(p *Pass) (out []int) {
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
-		if it.Bytes > 0 && it.Layer > 0 && p.base(it.Layer) && !ofLanguage(it.Path) && !p.ofSystem(i) && !inEmpty(it.Path) &&
+		if it.Bytes > 0 && it.Layer > 0 && p.layers.base(it.Layer) && !ofLanguage(it.Path) && !p.layers.ofSystem(i) && !inEmpty(it.Path) &&
 			!slices.ContainsFunc(leftOut, func(dir string) bool { return under(it.Path, dir) }) {
 			out = append(out, i)
 		}

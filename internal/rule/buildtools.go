@@ -36,17 +36,17 @@ var tool = regexp.MustCompile(`^(gcc|g\+\+|gfortran|cpp|gobjc|gccgo|clang|llvm|l
 func isBuildTool(name string) bool { return tool.MatchString(name) }
 
 func buildTools(p *Pass) []whittle.Finding {
-	s := p.packages()
+	s := p.layers.packages()
 	var tools []int
 	for n := range s.list {
-		if k := &s.list[n]; k.layer >= 0 && !p.base(k.layer) && isBuildTool(k.name) {
+		if k := &s.list[n]; k.layer >= 0 && !p.layers.base(k.layer) && isBuildTool(k.name) {
 			tools = append(tools, n)
 		}
 	}
 	if len(tools) == 0 {
 		return nil
 	}
-	freed := p.freed(s, tools)
+	freed := freed(p, s, tools)
 	byLayer := map[int][]int{}
 	for _, n := range freed {
 		byLayer[s.list[n].layer] = append(byLayer[s.list[n].layer], n)
@@ -54,21 +54,21 @@ func buildTools(p *Pass) []whittle.Finding {
 	var out []whittle.Finding
 	for layer := range p.Ledger.Layers {
 		chosen := byLayer[layer]
-		evidence, items, names := p.byPackage(s, chosen, layer)
-		if p.bytes(items) < small {
+		evidence, items, names := p.layers.byPackage(s, chosen, layer)
+		if p.layers.bytes(items) < small {
 			continue
 		}
 		f := whittle.Finding{
 			Message: fmt.Sprintf("%s brings compilers, headers and what only they need: %s in %s: %s",
-				p.named(layer), whittle.Bytes(p.bytes(items)), count(len(chosen), "package"), largest(evidence)),
-			Evidence: p.withLine(evidence, layer), Change: p.remove(items), Risk: whittle.RiskMedium,
+				p.recipe.named(layer), whittle.Bytes(p.layers.bytes(items)), count(len(chosen), "package"), largest(evidence)),
+			Evidence: p.recipe.withLine(evidence, layer), Change: p.layers.remove(items), Risk: whittle.RiskMedium,
 			Caution:     "a program that compiles at run time needs them, and a package of headers may have brought a library",
 			Advice:      "build in a stage of its own and copy what was built",
-			Fingerprint: whittle.Fingerprint("build-tools-in-final-stage", append([]string{p.text(layer)}, names...)...),
+			Fingerprint: whittle.Fingerprint("build-tools-in-final-stage", append([]string{p.recipe.text(layer)}, names...)...),
 		}
-		if in := p.instruction(layer); in != nil && in.Keyword == "RUN" {
-			if acts, ok := p.actions(in); ok && slices.ContainsFunc(acts, func(a action) bool { return builds(a) }) {
-				f.Advice += fmt.Sprintf(", or remove the packages at the end of %s, which has built by then", p.short(in))
+		if in := p.recipe.instruction(layer); in != nil && in.Keyword == "RUN" {
+			if acts, ok := p.recipe.actions(in); ok && slices.ContainsFunc(acts, func(a action) bool { return builds(a) }) {
+				f.Advice += fmt.Sprintf(", or remove the packages at the end of %s, which has built by then", p.recipe.short(in))
 			}
 		}
 		out = append(out, f)
@@ -94,11 +94,11 @@ func (s *osPackages) virtual(n int) bool {
 // freed are the packages above the base that go with some: these themselves,
 // but for those that another package needs, and what was installed only for
 // them.
-func (p *Pass) freed(s *osPackages, tools []int) []int {
+func freed(p *Pass, s *osPackages, tools []int) []int {
 	var roots []int
 	for n := range s.list {
 		k := &s.list[n]
-		if slices.Contains(tools, n) || s.virtual(n) || s.roots && k.auto && (k.layer < 0 || !p.base(k.layer)) {
+		if slices.Contains(tools, n) || s.virtual(n) || s.roots && k.auto && (k.layer < 0 || !p.layers.base(k.layer)) {
 			continue
 		}
 		roots = append(roots, n)
@@ -106,7 +106,7 @@ func (p *Pass) freed(s *osPackages, tools []int) []int {
 	kept, mine := s.needed(roots, true), s.needed(tools, true)
 	var out []int
 	for n := range s.list {
-		if k := &s.list[n]; mine[n] && !kept[n] && k.layer >= 0 && !p.base(k.layer) {
+		if k := &s.list[n]; mine[n] && !kept[n] && k.layer >= 0 && !p.layers.base(k.layer) {
 			out = append(out, n)
 		}
 	}

@@ -79,17 +79,17 @@ func caches(p *Pass) []whittle.Finding {
 	var out []whittle.Finding
 	for _, m := range keepers() {
 		byLayer := map[int][]int{}
-		linked := p.namedElsewhere(m.holds)
+		linked := namedElsewhere(p, m.holds)
 		for i := range p.Ledger.Items {
 			it := &p.Ledger.Items[i]
 			// What a later layer deletes is that rule's.
-			if it.Bytes > 0 && !linked[i] && it.Cause != whittle.Deleted && !p.base(it.Layer) && m.holds(it.Path) {
+			if it.Bytes > 0 && !linked[i] && it.Cause != whittle.Deleted && !p.layers.base(it.Layer) && m.holds(it.Path) {
 				byLayer[it.Layer] = append(byLayer[it.Layer], i)
 			}
 		}
 		for _, layer := range slices.Sorted(maps.Keys(byLayer)) {
-			if items := byLayer[layer]; p.bytes(items) >= small {
-				out = append(out, p.kept(m, layer, items))
+			if items := byLayer[layer]; p.layers.bytes(items) >= small {
+				out = append(out, kept(p, m, layer, items))
 			}
 		}
 	}
@@ -98,7 +98,7 @@ func caches(p *Pass) []whittle.Finding {
 
 // namedElsewhere are the items that a hard link outside some paths names: uv
 // links what it installs to its cache.
-func (p *Pass) namedElsewhere(inside func(at string) bool) map[int]bool {
+func namedElsewhere(p *Pass, inside func(at string) bool) map[int]bool {
 	out := map[int]bool{}
 	for _, n := range p.Ledger.Tree.Nodes {
 		if n.Item >= 0 && inside(p.Ledger.Items[n.Item].Path) && !inside(n.Path) {
@@ -109,12 +109,12 @@ func (p *Pass) namedElsewhere(inside func(at string) bool) map[int]bool {
 }
 
 // kept states what a package manager left in one layer.
-func (p *Pass) kept(m keeper, layer int, items []int) whittle.Finding {
+func kept(p *Pass, m keeper, layer int, items []int) whittle.Finding {
 	f := whittle.Finding{
-		Message:  fmt.Sprintf("%s leaves %s of %s's cache in the image", p.named(layer), whittle.Bytes(p.bytes(items)), m.name),
-		Evidence: p.withLine(p.places(items), layer), Change: p.remove(items), Risk: whittle.RiskNone,
+		Message:  fmt.Sprintf("%s leaves %s of %s's cache in the image", p.recipe.named(layer), whittle.Bytes(p.layers.bytes(items)), m.name),
+		Evidence: p.recipe.withLine(p.layers.places(items), layer), Change: p.layers.remove(items), Risk: whittle.RiskNone,
 		Advice:      "delete it in the RUN that makes it",
-		Fingerprint: whittle.Fingerprint("package-manager-cache", m.name, p.text(layer)),
+		Fingerprint: whittle.Fingerprint("package-manager-cache", m.name, p.recipe.text(layer)),
 	}
 	switch {
 	case m.flag != "":
@@ -122,7 +122,7 @@ func (p *Pass) kept(m keeper, layer int, items []int) whittle.Finding {
 	case m.mount != "":
 		f.Advice = "delete it in the RUN that makes it, or mount a cache over it"
 	}
-	in := p.instruction(layer)
+	in := p.recipe.instruction(layer)
 	if in == nil {
 		return f
 	}
@@ -130,16 +130,16 @@ func (p *Pass) kept(m keeper, layer int, items []int) whittle.Finding {
 		f.Advice = "do not copy it: it is not needed"
 		return f
 	}
-	if advice := p.keptFor(m, in); advice != "" {
+	if advice := keptFor(p, m, in); advice != "" {
 		f.Advice = advice
 		return f
 	}
-	title, edits, err := p.uncached(m, in, items)
+	title, edits, err := uncached(p, m, in, items)
 	if err != nil || len(edits) == 0 {
 		return f
 	}
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err == nil {
-		f.Fix = &whittle.Fix{Title: title, Patches: []whittle.Patch{p.patch(edits)}}
+		f.Fix = &whittle.Fix{Title: title, Patches: []whittle.Patch{p.recipe.patch(edits)}}
 	}
 	return f
 }

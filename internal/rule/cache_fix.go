@@ -13,18 +13,18 @@ import (
 // uncached are the edits of a RUN that keep the cache out of its layer: a
 // cache mount where the file uses BuildKit already, else the flag, else a
 // command that deletes it.
-func (p *Pass) uncached(m keeper, in *dockerfile.Instruction, items []int) (title string, edits []whittle.Edit, err error) {
+func uncached(p *Pass, m keeper, in *dockerfile.Instruction, items []int) (title string, edits []whittle.Edit, err error) {
 	script, err := in.Shell()
 	if err != nil {
 		return "", nil, err
 	}
 	inMount := !slices.ContainsFunc(items, func(i int) bool { return !strings.HasPrefix(p.Ledger.Items[i].Path, m.mount+"/") })
 	switch {
-	case m.mount != "" && inMount && p.buildkit() && isRoot(p.last(in, "USER")):
+	case m.mount != "" && inMount && p.recipe.buildkit() && isRoot(p.recipe.last(in, "USER")):
 		edits, err = in.AddFlag("mount", "type=cache,target=/"+m.mount)
 		return "mount a cache over /" + m.mount, edits, err
 	case m.flag != "":
-		edits, err = p.withFlag(m, in, script)
+		edits, err = withFlag(p, m, in, script)
 		return "add " + m.flag, edits, err
 	}
 	prefix, program, found := "", "", false
@@ -34,10 +34,10 @@ func (p *Pass) uncached(m keeper, in *dockerfile.Instruction, items []int) (titl
 			found = true
 		}
 	}
-	if !found || prefix == "" && !isRoot(p.last(in, "USER")) && strings.Contains(m.clean, "/var/") {
+	if !found || prefix == "" && !isRoot(p.recipe.last(in, "USER")) && strings.Contains(m.clean, "/var/") {
 		return "", nil, nil // only root may delete it
 	}
-	if m.name == "apt" && p.neededBy(in, aptNeeds) != nil {
+	if m.name == "apt" && neededBy(p, in, aptNeeds) != nil {
 		return "", nil, nil
 	}
 	command := prefix + strings.Replace(m.clean, "%s", program, 1)
@@ -63,8 +63,8 @@ func (m *keeper) prefixed(c *dockerfile.Command) (prefix, program string) {
 
 // withFlag adds the flag to each command that fills the cache. apk's index that
 // an update fetched goes with the update, unless a later RUN needs it.
-func (p *Pass) withFlag(m keeper, in *dockerfile.Instruction, script *dockerfile.Script) (edits []whittle.Edit, err error) {
-	if m.name == "apk" && p.neededBy(in, apkNeeds) != nil {
+func withFlag(p *Pass, m keeper, in *dockerfile.Instruction, script *dockerfile.Script) (edits []whittle.Edit, err error) {
+	if m.name == "apk" && neededBy(p, in, apkNeeds) != nil {
 		return nil, nil
 	}
 	for _, c := range script.Commands() {

@@ -26,9 +26,9 @@ const (
 // fetched in an instruction, nil where none does: the first of its commands
 // that has to do with it decides. A shell script may do anything; scripts of
 // other kinds, and makefiles, of the project are read.
-func (p *Pass) neededBy(in *dockerfile.Instruction, of func(c *dockerfile.Command) need) *dockerfile.Instruction {
+func neededBy(p *Pass, in *dockerfile.Instruction, of func(c *dockerfile.Command) need) *dockerfile.Instruction {
 	for i := range p.Dockerfile.Stages {
-		chain := p.chainOf(&p.Dockerfile.Stages[i])
+		chain := p.recipe.chainOf(&p.Dockerfile.Stages[i])
 		at := slices.Index(chain, in)
 		if at < 0 {
 			continue
@@ -59,12 +59,12 @@ func (p *Pass) neededBy(in *dockerfile.Instruction, of func(c *dockerfile.Comman
 // where the file at a path of the image is none, or cannot be read.
 func (u *users) mentions(at string) (yes, known bool) {
 	for _, in := range slices.Backward(u.chain) {
-		c, ok := u.p.copyOf(in)
+		c, ok := u.p.recipe.copyOf(in)
 		if !ok || !c.context() || u.p.Project == nil {
 			continue
 		}
-		if name, ok := u.p.origin(&c, at); ok {
-			if text, ok := u.p.read(name); ok {
+		if name, ok := u.p.recipe.origin(&c, at); ok {
+			if text, ok := u.p.project.read(name); ok {
 				return managers.Match(text), true
 			}
 		}
@@ -76,7 +76,7 @@ func (u *users) mentions(at string) (yes, known bool) {
 // one that is known to leave apt and apk alone.
 func (u *users) brings(name string) bool {
 	for _, in := range u.chain {
-		c, ok := u.p.copyOf(in)
+		c, ok := u.p.recipe.copyOf(in)
 		if !ok || !c.context() {
 			continue
 		}
@@ -86,8 +86,8 @@ func (u *users) brings(name string) bool {
 				found = append(found, c.dest, path.Join(c.dest, name))
 			}
 		}
-		if layer := u.p.layerOf(in); layer >= 0 {
-			for at, e := range u.p.entries(layer) {
+		if layer := u.p.recipe.layerOf(in); layer >= 0 {
+			for at, e := range u.p.layers.entries(layer) {
 				if e.Kind == whittle.File && e.Mode&0o111 != 0 && path.Base(at) == name {
 					found = append(found, at)
 				}
@@ -102,20 +102,20 @@ func (u *users) brings(name string) bool {
 
 // keptFor says what to do about a cache that a later RUN needs, empty where
 // none does.
-func (p *Pass) keptFor(m keeper, in *dockerfile.Instruction) string {
+func keptFor(p *Pass, m keeper, in *dockerfile.Instruction) string {
 	of := map[string]func(c *dockerfile.Command) need{"apt": aptNeeds, "apk": apkNeeds}[m.name]
 	if of == nil {
 		return ""
 	}
-	switch by := p.neededBy(in, of); {
+	switch by := neededBy(p, in, of); {
 	case by == nil:
 		return ""
 	case by.Stage != in.Stage || by.Keyword != "RUN":
-		return fmt.Sprintf("let %s, which may need it, fetch its own; then delete it in the RUN that makes it", p.short(by))
+		return fmt.Sprintf("let %s, which may need it, fetch its own; then delete it in the RUN that makes it", p.recipe.short(by))
 	case m.flag != "":
-		return fmt.Sprintf("join it with %s, which may need it, and run %s with %s there", p.short(by), m.name, m.flag)
+		return fmt.Sprintf("join it with %s, which may need it, and run %s with %s there", p.recipe.short(by), m.name, m.flag)
 	default:
-		return fmt.Sprintf("join it with %s, which may need it, and delete it there", p.short(by))
+		return fmt.Sprintf("join it with %s, which may need it, and delete it there", p.recipe.short(by))
 	}
 }
 
@@ -129,7 +129,7 @@ type users struct {
 }
 
 func (u *users) instruction(in *dockerfile.Instruction) need {
-	u.workdir = u.p.last(in, "WORKDIR")
+	u.workdir = u.p.recipe.last(in, "WORKDIR")
 	s, err := in.Shell()
 	if err != nil {
 		return needsIt

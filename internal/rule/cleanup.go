@@ -23,61 +23,41 @@ copied; where they are only needed by one RUN (wheels, archives), mount them int
 	}
 }
 
-// deaths are the dead items of a cause by the layer that killed them, then by
-// the layer that added them.
-func (p *Pass) deaths(cause whittle.Cause) map[int]map[int][]int {
-	out := map[int]map[int][]int{}
-	if p.Ledger == nil {
-		return out
-	}
-	for i := range p.Ledger.Items {
-		it := &p.Ledger.Items[i]
-		if it.Cause != cause || it.Layer == it.KilledBy || it.Bytes == 0 {
-			continue
-		}
-		if out[it.KilledBy] == nil {
-			out[it.KilledBy] = map[int][]int{}
-		}
-		out[it.KilledBy][it.Layer] = append(out[it.KilledBy][it.Layer], i)
-	}
-	return out
-}
-
 // split parts items by layer into those of the base image and others, whose
 // layers it gives too, those with the most bytes first.
-func (p *Pass) split(byLayer map[int][]int) (base, own []int, layers []int) {
+func split(p *Pass, byLayer map[int][]int) (base, own []int, layers []int) {
 	for _, layer := range slices.Sorted(maps.Keys(byLayer)) {
-		if p.base(layer) {
+		if p.layers.base(layer) {
 			base = append(base, byLayer[layer]...)
 			continue
 		}
 		own = append(own, byLayer[layer]...)
 		layers = append(layers, layer)
 	}
-	slices.SortStableFunc(layers, func(a, b int) int { return cmp.Compare(p.bytes(byLayer[b]), p.bytes(byLayer[a])) })
+	slices.SortStableFunc(layers, func(a, b int) int { return cmp.Compare(p.layers.bytes(byLayer[b]), p.layers.bytes(byLayer[a])) })
 	return base, own, layers
 }
 
 func cleanups(p *Pass) []whittle.Finding {
-	deaths, moved := p.deaths(whittle.Deleted), p.moved()
+	deaths, moved := p.layers.deaths(whittle.Deleted), p.layers.moved()
 	for _, byLayer := range deaths {
 		for layer, items := range byLayer {
 			byLayer[layer] = slices.DeleteFunc(items, func(i int) bool { _, ok := moved[i]; return ok })
 		}
 	}
-	return p.tell(telling{deed: deed{id: "cleanup-in-later-layer", does: "deletes"},
+	return tell(p, telling{deed: deed{id: "cleanup-in-later-layer", does: "deletes"},
 		advice: "delete the files in the instruction that makes them, or do not let them into the image",
 		advise: func(layers []int) string {
-			if slices.ContainsFunc(layers, func(l int) bool { c, ok := p.copy(l); return !ok || !c.context() || c.in.Keyword != "COPY" }) {
+			if slices.ContainsFunc(layers, func(l int) bool { c, ok := p.recipe.copy(l); return !ok || !c.context() || c.in.Keyword != "COPY" }) {
 				return ""
 			}
 			return "name them in .dockerignore, so that COPY does not bring them; where a RUN needs them, mount them into it"
 		},
 		cure: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
-			if r, ok := p.mountInstead(k, byLayer, layers); ok {
+			if r, ok := mountInstead(p, k, byLayer, layers); ok {
 				return r, true
 			}
-			return p.relocate(k, layers)
+			return relocate(p, k, layers)
 		}}, deaths)
 }
 
@@ -99,33 +79,33 @@ type telling struct {
 
 // tell states deaths by their killers: what happened within the base image,
 // what was done to it, and what was done to the layers above it.
-func (p *Pass) tell(t telling, deaths map[int]map[int][]int) []whittle.Finding {
-	out := p.withinBase(t.deed, deaths)
+func tell(p *Pass, t telling, deaths map[int]map[int][]int) []whittle.Finding {
+	out := withinBase(p, t.deed, deaths)
 	for _, killer := range slices.Sorted(maps.Keys(deaths)) {
-		base, own, layers := p.split(deaths[killer])
+		base, own, layers := split(p, deaths[killer])
 		d := t.deed
 		if t.why != nil {
 			d.why = t.why(killer, slices.Concat(base, own))
 		}
-		if p.bytes(base) >= small {
-			f := p.deadOfBase(d, killer, base)
+		if p.layers.bytes(base) >= small {
+			f := deadOfBase(p, d, killer, base)
 			if t.ofBase != nil {
 				t.ofBase(&f)
 			}
 			out = append(out, f)
 		}
-		if p.bytes(own) < small {
+		if p.layers.bytes(own) < small {
 			continue
 		}
 		r, ok := relocation{}, false
-		if k := p.instruction(killer); k != nil {
+		if k := p.recipe.instruction(killer); k != nil {
 			r, ok = t.cure(k, deaths[killer], layers)
 		}
 		otherwise := relocation{risk: whittle.RiskLow, advice: t.advice}
 		if t.advise != nil {
 			otherwise.advice = cmp.Or(t.advise(layers), t.advice)
 		}
-		out = append(out, p.relocated(d, killer, own, r, ok, otherwise)...)
+		out = append(out, relocated(p, d, killer, own, r, ok, otherwise)...)
 	}
 	return out
 }
@@ -136,37 +116,37 @@ type deed struct{ id, does, why string }
 
 // relocated states what a layer does to items of lower ones: those that the
 // relocation cures, if there is one, and what is left with an advice.
-func (p *Pass) relocated(d deed, killer int, items []int, r relocation, ok bool, otherwise relocation) []whittle.Finding {
+func relocated(p *Pass, d deed, killer int, items []int, r relocation, ok bool, otherwise relocation) []whittle.Finding {
 	var out []whittle.Finding
 	if ok {
 		cured := func(i int) bool { return slices.Contains(r.cured, p.Ledger.Items[i].Layer) }
 		mine := slices.DeleteFunc(slices.Clone(items), func(i int) bool { return !cured(i) })
 		said, first := d, d.id
 		if r.whole {
-			mine, first = p.alsoCured(killer, r.cured)
-			if first != "" && p.bytes(mine) > p.bytes(slices.DeleteFunc(slices.Clone(items), func(i int) bool { return !cured(i) })) {
+			mine, first = alsoCured(p, killer, r.cured)
+			if first != "" && p.layers.bytes(mine) > p.layers.bytes(slices.DeleteFunc(slices.Clone(items), func(i int) bool { return !cured(i) })) {
 				said = deed{d.id, "deletes or rewrites", ""}
 			}
 		}
-		if p.bytes(mine) >= small {
+		if p.layers.bytes(mine) >= small {
 			if first == d.id {
-				f := p.killed(said, killer, mine, r)
-				f.Fix = &whittle.Fix{Title: r.title, Patches: []whittle.Patch{p.patch(r.edits)}}
+				f := killed(p, said, killer, mine, r)
+				f.Fix = &whittle.Fix{Title: r.title, Patches: []whittle.Patch{p.recipe.patch(r.edits)}}
 				out = append(out, f)
 			}
 			items = slices.DeleteFunc(slices.Clone(items), cured)
 		}
 	}
-	if p.bytes(items) >= small {
-		out = append(out, p.killed(d, killer, items, otherwise))
+	if p.layers.bytes(items) >= small {
+		out = append(out, killed(p, d, killer, items, otherwise))
 	}
 	return out
 }
 
 // alsoCured is all that moving a RUN as a whole cures, whatever it did to the
 // files, and the rule with the largest part, which is the one to say it.
-func (p *Pass) alsoCured(killer int, layers []int) (items []int, first string) {
-	moved := p.moved()
+func alsoCured(p *Pass, killer int, layers []int) (items []int, first string) {
+	moved := p.layers.moved()
 	sums := map[string]int64{}
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
@@ -191,28 +171,28 @@ func (p *Pass) alsoCured(killer int, layers []int) (items []int, first string) {
 }
 
 // killed states what a layer does to items of lower ones.
-func (p *Pass) killed(d deed, killer int, items []int, r relocation) whittle.Finding {
-	evidence := p.places(items)
-	place := []string{p.text(killer)}
-	layers := p.layersOf(items)
+func killed(p *Pass, d deed, killer int, items []int, r relocation) whittle.Finding {
+	evidence := p.layers.places(items)
+	place := []string{p.recipe.text(killer)}
+	layers := p.layers.layersOf(items)
 	for _, layer := range layers {
-		evidence = p.withLine(evidence, layer)
-		place = append(place, p.text(layer))
+		evidence = p.recipe.withLine(evidence, layer)
+		place = append(place, p.recipe.text(layer))
 	}
 	return whittle.Finding{
 		Message: fmt.Sprintf("%s %s %s in %s of %s%s: hidden, but still in the image",
-			p.named(killer), d.does, whittle.Bytes(p.bytes(items)), files(len(items)), p.listed(layers), d.why),
-		Evidence: p.withLine(evidence, killer), Risk: r.risk, Caution: r.caution, Advice: r.advice, Change: p.remove(items),
+			p.recipe.named(killer), d.does, whittle.Bytes(p.layers.bytes(items)), files(len(items)), p.recipe.listed(layers), d.why),
+		Evidence: p.recipe.withLine(evidence, killer), Risk: r.risk, Caution: r.caution, Advice: r.advice, Change: p.layers.remove(items),
 		Fingerprint: whittle.Fingerprint(d.id, place...),
 	}
 }
 
 // withinBase takes out of some deaths what layers of the base image did to each
 // other, and states it.
-func (p *Pass) withinBase(d deed, deaths map[int]map[int][]int) []whittle.Finding {
+func withinBase(p *Pass, d deed, deaths map[int]map[int][]int) []whittle.Finding {
 	var items []int
 	for _, killer := range slices.Sorted(maps.Keys(deaths)) {
-		if !p.base(killer) {
+		if !p.layers.base(killer) {
 			continue
 		}
 		for _, layer := range slices.Sorted(maps.Keys(deaths[killer])) {
@@ -220,13 +200,13 @@ func (p *Pass) withinBase(d deed, deaths map[int]map[int][]int) []whittle.Findin
 		}
 		delete(deaths, killer)
 	}
-	if p.bytes(items) < small {
+	if p.layers.bytes(items) < small {
 		return nil
 	}
 	return []whittle.Finding{{
 		Message: fmt.Sprintf("the base image itself holds %s in %s that a later layer of it %s%s",
-			whittle.Bytes(p.bytes(items)), files(len(items)), d.does, d.why),
-		Evidence: p.places(items), Change: p.remove(items), Risk: whittle.RiskMedium,
+			whittle.Bytes(p.layers.bytes(items)), files(len(items)), d.does, d.why),
+		Evidence: p.layers.places(items), Change: p.layers.remove(items), Risk: whittle.RiskMedium,
 		Advice:      "choose another base image, or squeeze the layers of this one into one",
 		Caution:     "another base image may lack what the application needs",
 		Fingerprint: whittle.Fingerprint(d.id, "base"),
@@ -234,11 +214,11 @@ func (p *Pass) withinBase(d deed, deaths map[int]map[int][]int) []whittle.Findin
 }
 
 // deadOfBase states what a layer does to items of the base image.
-func (p *Pass) deadOfBase(d deed, killer int, items []int) whittle.Finding {
-	f := p.killed(d, killer, items, relocation{risk: whittle.RiskMedium,
+func deadOfBase(p *Pass, d deed, killer int, items []int) whittle.Finding {
+	f := killed(p, d, killer, items, relocation{risk: whittle.RiskMedium,
 		advice:  "choose a base image without these files, or with the right ones already",
 		caution: "another base image may lack what the application needs"})
 	f.Message = fmt.Sprintf("%s %s %s in %s of the base image%s: they are transferred all the same",
-		p.named(killer), d.does, whittle.Bytes(p.bytes(items)), files(len(items)), d.why)
+		p.recipe.named(killer), d.does, whittle.Bytes(p.layers.bytes(items)), files(len(items)), d.why)
 	return f
 }

@@ -61,7 +61,7 @@ func TestExample(t *testing.T) {
 			}
 			var left int64
 			for i := range p.Ledger.Items {
-				if it := &p.Ledger.Items[i]; it.Cause != whittle.Live && dead[p.at(i)] == 0 {
+				if it := &p.Ledger.Items[i]; it.Cause != whittle.Live && dead[p.layers.at(i)] == 0 {
 					left += it.Bytes
 				}
 			}

@@ -147,7 +147,7 @@ func (c *testCase) pass(t testing.TB) *Pass {
 		p.Category = append(p.Category, a.Category[i].String())
 	}
 	c.python(t, p)
-	return p
+	return p.withViews()
 }
 
 // steps gives the topmost layers their instructions.

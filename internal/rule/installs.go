@@ -10,10 +10,11 @@ import (
 // Installs are the declared dependencies that the Dockerfile installs, by the
 // commands of all its stages.
 func Installs(p *Pass) []python.Dependency {
-	sources := p.installSources()
+	p = p.withViews()
+	sources := installSources(p)
 	var out []python.Dependency
-	for _, d := range p.declarations() {
-		if p.installsPlace(sources, d) {
+	for _, d := range p.dists.declarations() {
+		if installsPlace(p, sources, d) {
 			out = append(out, *d)
 		}
 	}
@@ -26,6 +27,7 @@ func Freed(p *Pass, names []string) []int {
 	if p.Graph == nil {
 		return nil
 	}
+	p = p.withViews()
 	var gone []int
 	for _, name := range names {
 		if i, ok := p.Graph.Find(name); ok && !slices.Contains(gone, i) {
@@ -35,9 +37,12 @@ func Freed(p *Pass, names []string) []int {
 	if len(gone) == 0 {
 		return nil
 	}
-	return p.Graph.Frees(p.asked(), gone...)
+	return p.Graph.Frees(p.dists.asked(), gone...)
 }
 
 // Without is what the layers do not have when some distributions are not
 // installed.
-func Without(p *Pass, dists []int) whittle.LayerChange { return p.remove(p.contents(dists)) }
+func Without(p *Pass, dists []int) whittle.LayerChange {
+	p = p.withViews()
+	return p.layers.remove(p.dists.contents(dists))
+}

@@ -3,7 +3,6 @@ package rule
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"maps"
 	"path"
 	"slices"
@@ -69,11 +68,11 @@ func (y *junkyard) in(rel string) (at, pattern string, kind heap) {
 				return at, pattern, tools
 			}
 		case ".venv", "venv", "env":
-			if y.p.inContext(at + "/pyvenv.cfg") {
+			if y.p.recipe.inContext(at + "/pyvenv.cfg") {
 				return at, pattern, tools
 			}
 		case "dist":
-			if ext := path.Ext(rel); i == 0 && len(parts) == 2 && (ext == ".whl" || ext == ".gz") && y.p.inContext("pyproject.toml") {
+			if ext := path.Ext(rel); i == 0 && len(parts) == 2 && (ext == ".whl" || ext == ".gz") && y.p.recipe.inContext("pyproject.toml") {
 				return at, pattern, tools
 			}
 		case "build":
@@ -109,14 +108,14 @@ func junk(p *Pass) []whittle.Finding {
 	if p.Dockerfile == nil || p.Project == nil || p.Ledger == nil {
 		return nil
 	}
-	y := &junkyard{p: p, git: p.asksGit(), node: p.startsAny("npm", "yarn", "pnpm"), imported: map[string]bool{}}
+	y := &junkyard{p: p, git: asksGit(p), node: startsAny(p, "npm", "yarn", "pnpm"), imported: map[string]bool{}}
 	for _, folder := range []string{"tests", "test"} {
-		y.imported[folder] = p.inContext(folder) && p.importsTests(folder)
+		y.imported[folder] = p.recipe.inContext(folder) && importsTests(p, folder)
 	}
 	items := map[heap][]int{}
 	patterns := map[heap]map[string]bool{tools: {}, tests: {}, dumps: {}}
 	for layer := range p.Ledger.Layers {
-		c, ok := p.copy(layer)
+		c, ok := p.recipe.copy(layer)
 		if !ok || c.image {
 			continue
 		}
@@ -126,7 +125,7 @@ func junk(p *Pass) []whittle.Finding {
 			if it.Layer != layer || it.Bytes == 0 {
 				continue
 			}
-			from, ok := p.origin(&c, it.Path)
+			from, ok := p.recipe.origin(&c, it.Path)
 			if !ok {
 				continue
 			}
@@ -136,7 +135,7 @@ func junk(p *Pass) []whittle.Finding {
 			}
 			free, seen := known[at]
 			if !seen {
-				free = !p.namedInFile(at)
+				free = !namedInFile(p, at)
 				known[at] = free
 			}
 			if free {
@@ -147,35 +146,35 @@ func junk(p *Pass) []whittle.Finding {
 	}
 	var out []whittle.Finding
 	for _, kind := range []heap{tools, tests, dumps} {
-		if p.bytes(items[kind]) >= small {
-			out = append(out, p.ignorable(kind, items[kind], slices.Sorted(maps.Keys(patterns[kind]))))
+		if p.layers.bytes(items[kind]) >= small {
+			out = append(out, ignorable(p, kind, items[kind], slices.Sorted(maps.Keys(patterns[kind]))))
 		}
 	}
 	return out
 }
 
 // ignorable states what .dockerignore should name.
-func (p *Pass) ignorable(kind heap, items []int, patterns []string) whittle.Finding {
-	layers := p.layersOf(items)
-	evidence := p.places(items)
+func ignorable(p *Pass, kind heap, items []int, patterns []string) whittle.Finding {
+	layers := p.layers.layersOf(items)
+	evidence := p.layers.places(items)
 	for _, layer := range layers {
-		evidence = p.withLine(evidence, layer)
+		evidence = p.recipe.withLine(evidence, layer)
 	}
 	f := whittle.Finding{
-		Message:  fmt.Sprintf("%s %s in %s that no program needs: %s", p.bring(layers), whittle.Bytes(p.bytes(items)), files(len(items)), list(patterns)),
-		Evidence: evidence, Change: p.remove(items), Risk: whittle.RiskLow, Caution: "a program that looks for these files at run time does not find them",
+		Message:  fmt.Sprintf("%s %s in %s that no program needs: %s", bring(p, layers), whittle.Bytes(p.layers.bytes(items)), files(len(items)), list(patterns)),
+		Evidence: evidence, Change: p.layers.remove(items), Risk: whittle.RiskLow, Caution: "a program that looks for these files at run time does not find them",
 		Advice:      "name them in .dockerignore",
 		Fingerprint: whittle.Fingerprint("vcs-and-junk", patterns...),
 	}
 	switch kind {
 	case tests:
-		f.Message = fmt.Sprintf("%s %s in %s of the project's tests", p.bring(layers), whittle.Bytes(p.bytes(items)), files(len(items)))
+		f.Message = fmt.Sprintf("%s %s in %s of the project's tests", bring(p, layers), whittle.Bytes(p.layers.bytes(items)), files(len(items)))
 		f.Risk, f.Caution = whittle.RiskMedium, "tests that are run in the image need them"
 	case dumps:
-		f.Message = fmt.Sprintf("%s %s in %s that look like dumps and logs: %s", p.bring(layers), whittle.Bytes(p.bytes(items)), files(len(items)), list(patterns))
+		f.Message = fmt.Sprintf("%s %s in %s that look like dumps and logs: %s", bring(p, layers), whittle.Bytes(p.layers.bytes(items)), files(len(items)), list(patterns))
 		f.Risk, f.Caution = whittle.RiskMedium, "the application may load its data from them"
 	}
-	name, src := p.ignoreFile()
+	name, src := ignoreFile(p)
 	edits, err := pyproject.AddIgnore(src, patterns...)
 	if err != nil || len(edits) == 0 {
 		return f
@@ -189,40 +188,29 @@ func (p *Pass) ignorable(kind heap, items []int, patterns []string) whittle.Find
 }
 
 // bring says which instructions bring something.
-func (p *Pass) bring(layers []int) string {
+func bring(p *Pass, layers []int) string {
 	if len(layers) == 1 {
-		return p.listed(layers) + " brings"
+		return p.recipe.listed(layers) + " brings"
 	}
-	return p.listed(layers) + " bring"
+	return p.recipe.listed(layers) + " bring"
 }
 
 // ignoreFile is the file that says what is left out of the build, nil where
 // there is none.
-func (p *Pass) ignoreFile() (name string, src []byte) {
+func ignoreFile(p *Pass) (name string, src []byte) {
 	for _, name := range []string{p.Dockerfile.Name + ".dockerignore", ".dockerignore"} {
-		if src, ok := p.read(name); ok {
+		if src, ok := p.project.read(name); ok {
 			return name, src
 		}
 	}
 	return ".dockerignore", nil
 }
 
-// read gives a file of the project, up to the size of a Dockerfile.
-func (p *Pass) read(name string) ([]byte, bool) {
-	f, err := p.Project.Open(name)
-	if err != nil {
-		return nil, false
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, dockerfile.MaxSize+1))
-	return b, err == nil && len(b) <= dockerfile.MaxSize
-}
-
 // namedInFile says that the Dockerfile names a place in the context, or
 // something in it.
-func (p *Pass) namedInFile(at string) bool {
+func namedInFile(p *Pass, at string) bool {
 	for i := range p.Dockerfile.Stages {
-		for _, in := range p.chainOf(&p.Dockerfile.Stages[i]) {
+		for _, in := range p.recipe.chainOf(&p.Dockerfile.Stages[i]) {
 			words := in.Flag("mount")
 			if (in.Keyword == "COPY" || in.Keyword == "ADD") && len(in.Args) > 1 {
 				for _, a := range in.Args[:len(in.Args)-1] {
@@ -244,7 +232,7 @@ func (p *Pass) namedInFile(at string) bool {
 }
 
 // startsAny says that a RUN of the file starts one of some programs.
-func (p *Pass) startsAny(programs ...string) bool {
+func startsAny(p *Pass, programs ...string) bool {
 	for i := range p.Dockerfile.Stages {
 		for j := range p.Dockerfile.Stages[i].Instructions {
 			in := &p.Dockerfile.Stages[i].Instructions[j]
@@ -262,8 +250,8 @@ func (p *Pass) startsAny(programs ...string) bool {
 
 // asksGit says that a build may ask version control: a RUN does, or what
 // builds the project takes its version from there.
-func (p *Pass) asksGit() bool {
-	if p.startsAny("git", "hg", "svn", "make") {
+func asksGit(p *Pass) bool {
+	if startsAny(p, "git", "hg", "svn", "make") {
 		return true
 	}
 	for i := range p.Dockerfile.Stages {
@@ -274,7 +262,7 @@ func (p *Pass) asksGit() bool {
 		}
 	}
 	for _, name := range []string{"pyproject.toml", "setup.py", "setup.cfg", "package.json"} {
-		src, ok := p.read(name)
+		src, ok := p.project.read(name)
 		for _, word := range []string{"setuptools_scm", "setuptools-scm", "hatch-vcs", "versioningit", "pbr", "dunamai", "dynamic-versioning",
 			"versioneer", "pdm-backend", "git rev-parse", "git describe"} {
 			if ok && bytes.Contains(src, []byte(word)) {
@@ -287,15 +275,15 @@ func (p *Pass) asksGit() bool {
 
 // importsTests says that a module of the project outside a top folder of tests
 // imports it, or that the folder is a package that is shipped.
-func (p *Pass) importsTests(folder string) bool {
+func importsTests(p *Pass, folder string) bool {
 	if p.Declared != nil && slices.Contains(p.Declared.Packages, folder) {
 		return true
 	}
-	for _, at := range p.sources() {
+	for _, at := range p.recipe.sources() {
 		if under(at, folder) {
 			continue
 		}
-		src, ok := p.read(at)
+		src, ok := p.project.read(at)
 		if !ok {
 			return true
 		}

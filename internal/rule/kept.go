@@ -7,12 +7,13 @@ import (
 
 // ImportedTests are the top-level packages in site-packages whose tests have to
 // stay, because something outside of them is imported from there.
-func (p *Pass) ImportedTests() []string {
+func ImportedTests(p *Pass) []string {
 	if p.Graph == nil {
 		return nil
 	}
-	_, kept := p.testFolders()
-	sites := p.sites()
+	p = p.withViews()
+	_, kept := testFolders(p)
+	sites := p.dists.sites()
 	var out []string
 	for _, dir := range kept {
 		if s, ok := site(sites, dir); ok {

@@ -27,21 +27,21 @@ by a RUN or in another stage, change them there.`,
 }
 
 func metadataCopies(p *Pass) []whittle.Finding {
-	return p.tell(telling{deed: deed{"metadata-copy", "rewrites", " only to change metadata"},
-		why:    func(killer int, items []int) string { return " only to change the " + p.changed(killer, items) },
+	return tell(p, telling{deed: deed{"metadata-copy", "rewrites", " only to change metadata"},
+		why:    func(killer int, items []int) string { return " only to change the " + changed(p, killer, items) },
 		advice: "change the files in the instruction that makes them, or let COPY do it by --chown and --chmod",
 		cure: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
-			if r, ok := p.asFlag(k, byLayer, layers); ok {
+			if r, ok := asFlag(p, k, byLayer, layers); ok {
 				return r, true
 			}
-			return p.relocate(k, layers)
-		}}, p.deaths(whittle.Metadata))
+			return relocate(p, k, layers)
+		}}, p.layers.deaths(whittle.Metadata))
 }
 
 // changed says what a layer changed of items: "mode", "owner", "time" or
 // "metadata" where it is not the same for all.
-func (p *Pass) changed(killer int, items []int) string {
-	above := p.entries(killer)
+func changed(p *Pass, killer int, items []int) string {
+	above := p.layers.entries(killer)
 	what := ""
 	for _, i := range items {
 		it := &p.Ledger.Items[i]
@@ -65,21 +65,10 @@ func (p *Pass) changed(killer int, items []int) string {
 	return cmp.Or(what, "metadata")
 }
 
-// entries are the last entries of a layer by path, whiteouts left out.
-func (p *Pass) entries(layer int) map[string]*whittle.Entry {
-	out := map[string]*whittle.Entry{}
-	for i := range p.Indexes[layer].Entries {
-		if e := &p.Indexes[layer].Entries[i]; e.Kind != whittle.Whiteout && e.Kind != whittle.Opaque {
-			out[e.Path] = e
-		}
-	}
-	return out
-}
-
 // asFlag lets the COPYs set what a RUN changes later: where it changes owner
 // or mode of whole trees that they brought, or of their only file.
-func (p *Pass) asFlag(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
-	acts, ok := p.actions(k)
+func asFlag(p *Pass, k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+	acts, ok := p.recipe.actions(k)
 	if !ok {
 		return relocation{}, false
 	}
@@ -87,13 +76,13 @@ func (p *Pass) asFlag(k *dockerfile.Instruction, byLayer map[int][]int, layers [
 		caution: "what other instructions put into the same folder keeps its owner and mode"}
 	var copies []copied
 	for _, layer := range layers {
-		c, ok := p.copy(layer)
+		c, ok := p.recipe.copy(layer)
 		if !ok || c.in.Stage != k.Stage {
 			return relocation{}, false
 		}
 		copies = append(copies, c)
 	}
-	if p.repeatedBelow(copies, k) {
+	if repeatedBelow(p, copies, k) {
 		return relocation{}, false
 	}
 	flags := make([]map[string]string, len(copies))
@@ -104,14 +93,14 @@ func (p *Pass) asFlag(k *dockerfile.Instruction, byLayer map[int][]int, layers [
 		if a.verb != chowns && a.verb != chmods {
 			continue
 		}
-		edits, ok := p.flagged(k, a, acts, copies, flags)
+		edits, ok := flagged(p, k, a, acts, copies, flags)
 		if !ok {
 			return relocation{}, false
 		}
 		r.edits = append(r.edits, edits...)
 	}
 	for i, c := range copies {
-		if len(flags[i]) == 0 || !p.covered(flags[i], byLayer[c.layer], p.layerOf(k)) {
+		if len(flags[i]) == 0 || !covered(p, flags[i], byLayer[c.layer], p.recipe.layerOf(k)) {
 			return relocation{}, false
 		}
 		// Two flags are inserted at one place, so that their order is fixed.
@@ -130,14 +119,14 @@ func (p *Pass) asFlag(k *dockerfile.Instruction, byLayer map[int][]int, layers [
 
 // repeatedBelow says that, before an instruction, another COPY brings files to
 // the same places with their own metadata, or a RUN moves some away.
-func (p *Pass) repeatedBelow(copies []copied, k *dockerfile.Instruction) bool {
+func repeatedBelow(p *Pass, copies []copied, k *dockerfile.Instruction) bool {
 	for _, c := range copies {
-		between, ok := p.between(c.in, k)
+		between, ok := p.recipe.between(c.in, k)
 		if !ok {
 			return true
 		}
 		for _, in := range between {
-			if acts, ok := p.actions(in); ok && slices.ContainsFunc(acts, func(a action) bool {
+			if acts, ok := p.recipe.actions(in); ok && slices.ContainsFunc(acts, func(a action) bool {
 				return a.verb == moves && slices.ContainsFunc(a.paths, func(at string) bool { return overlaps(at, []string{c.dest}) })
 			}) {
 				return true
@@ -145,7 +134,7 @@ func (p *Pass) repeatedBelow(copies []copied, k *dockerfile.Instruction) bool {
 			if in.Keyword != "COPY" && in.Keyword != "ADD" || slices.ContainsFunc(copies, func(o copied) bool { return o.in == in }) {
 				continue
 			}
-			if o, ok := p.copyOf(in); !ok || under(o.dest, c.dest) || under(c.dest, o.dest) {
+			if o, ok := p.recipe.copyOf(in); !ok || under(o.dest, c.dest) || under(c.dest, o.dest) {
 				return true
 			}
 		}
@@ -154,8 +143,8 @@ func (p *Pass) repeatedBelow(copies []copied, k *dockerfile.Instruction) bool {
 }
 
 // covered says that the flags set whatever a layer changed of items.
-func (p *Pass) covered(flags map[string]string, items []int, killer int) bool {
-	above := p.entries(killer)
+func covered(p *Pass, flags map[string]string, items []int, killer int) bool {
+	above := p.layers.entries(killer)
 	for _, i := range items {
 		it := &p.Ledger.Items[i]
 		was, now := &p.Indexes[it.Layer].Entries[it.Entry], above[it.Path]
@@ -170,7 +159,7 @@ var octal = regexp.MustCompile(`^[0-7]{3,4}$`)
 
 // flagged finds which flags stand for one chown or chmod, and takes it out of
 // the RUN, or leaves it the folder itself, which COPY does not change.
-func (p *Pass) flagged(k *dockerfile.Instruction, a action, acts []action, copies []copied, flags []map[string]string) ([]whittle.Edit, bool) {
+func flagged(p *Pass, k *dockerfile.Instruction, a action, acts []action, copies []copied, flags []map[string]string) ([]whittle.Edit, bool) {
 	if !a.all || len(a.paths) != 1 || a.Name() == "find" || a.Name() == "xargs" || a.Negated {
 		return nil, false
 	}
@@ -181,10 +170,10 @@ func (p *Pass) flagged(k *dockerfile.Instruction, a action, acts []action, copie
 		if !under(c.dest, dir) && !under(dir, c.dest) {
 			continue
 		}
-		only, single := p.onlyFile(c)
+		only, single := onlyFile(p, c)
 		switch {
 		case a.verb == chmods && single && (only == dir || a.recursive && under(only, dir)):
-			e, ok := p.entries(p.layerOf(k))[only]
+			e, ok := p.layers.entries(p.recipe.layerOf(k))[only]
 			if !ok {
 				return nil, false
 			}
@@ -194,7 +183,7 @@ func (p *Pass) flagged(k *dockerfile.Instruction, a action, acts []action, copie
 		case a.verb == chmods && octal.MatchString(a.value):
 			flags[i]["chmod"] = a.value
 		case a.verb == chowns && a.Name() == "chown":
-			owner, ok := p.ownerFlag(c, a.value)
+			owner, ok := ownerFlag(p, c, a.value)
 			if !ok {
 				return nil, false
 			}
@@ -208,15 +197,15 @@ func (p *Pass) flagged(k *dockerfile.Instruction, a action, acts []action, copie
 		return nil, true // it works on something else
 	}
 	rest := slices.DeleteFunc(slices.Clone(acts), func(o action) bool { return o.verb == chmods || o.verb == chowns })
-	if p.mixed(dir, copies, p.layerOf(k)) || !p.apart(rest, dir) {
+	if mixed(p, dir, copies, p.recipe.layerOf(k)) || !p.recipe.apart(rest, dir) {
 		return nil, false
 	}
-	return p.lighter(k, a, acts, copies)
+	return lighter(p, k, a, acts, copies)
 }
 
 // mixed says that a tree holds files which other layers brought, and which no
 // flag of a copy could reach.
-func (p *Pass) mixed(dir string, copies []copied, below int) bool {
+func mixed(p *Pass, dir string, copies []copied, below int) bool {
 	for layer := range p.Indexes[:below] {
 		if !slices.ContainsFunc(copies, func(c copied) bool { return c.layer == layer }) &&
 			slices.ContainsFunc(p.Indexes[layer].Entries, func(e whittle.Entry) bool {
@@ -230,9 +219,9 @@ func (p *Pass) mixed(dir string, copies []copied, below int) bool {
 
 // onlyFile is the file that a copy of one file brought. A folder may hold
 // others that are not in the layer, since the image had them already.
-func (p *Pass) onlyFile(c *copied) (string, bool) {
+func onlyFile(p *Pass, c *copied) (string, bool) {
 	only, n := "", 0
-	for at, e := range p.entries(c.layer) {
+	for at, e := range p.layers.entries(c.layer) {
 		if e.Kind == whittle.File {
 			only, n = at, n+1
 		}
@@ -243,9 +232,9 @@ func (p *Pass) onlyFile(c *copied) (string, bool) {
 
 // ownerFlag is the value of --chown that does what chown would: by name where
 // the image knows the name by then, else by number.
-func (p *Pass) ownerFlag(c *copied, owner string) (string, bool) {
+func ownerFlag(p *Pass, c *copied, owner string) (string, bool) {
 	user, group, both := strings.Cut(owner, ":")
-	uid, gid, ok := p.user(user)
+	uid, gid, ok := userOf(p, user)
 	switch {
 	case strings.ContainsAny(owner, "$@ ") || user == "" || !both && !c.context():
 		return "", false
@@ -255,16 +244,16 @@ func (p *Pass) ownerFlag(c *copied, owner string) (string, bool) {
 		return "", false
 	case group == "":
 		group = gid
-		if number, ok := p.group(user); ok && number == gid {
+		if number, ok := groupOf(p, user); ok && number == gid {
 			group = user // useradd needs its own group to be there
 		}
 	}
 	linked := slices.ContainsFunc(c.in.Flags, func(f dockerfile.Flag) bool { return f.Name == "link" && f.Value != "false" })
-	if linked || !p.knownUser(c.in, user) { // a layer of its own has no names
-		if !ok || !p.sameUID(user, uid) {
+	if linked || !knownUser(p, c.in, user) { // a layer of its own has no names
+		if !ok || !sameUID(p, user, uid) {
 			return "", false
 		}
-		if number, ok := p.group(group); ok {
+		if number, ok := groupOf(p, group); ok {
 			group = number
 		} else if _, err := strconv.Atoi(group); err != nil {
 			return "", false
@@ -274,18 +263,18 @@ func (p *Pass) ownerFlag(c *copied, owner string) (string, bool) {
 	return user + ":" + group, true
 }
 
-// user looks up a user's numbers in the image.
-func (p *Pass) user(name string) (uid, gid string, ok bool) {
-	return p.account("etc/passwd", name, 2, 3)
+// userOf looks up a user's numbers in the image.
+func userOf(p *Pass, name string) (uid, gid string, ok bool) {
+	return account(p, "etc/passwd", name, 2, 3)
 }
 
-// group looks up a group's number in the image.
-func (p *Pass) group(name string) (gid string, ok bool) {
-	gid, _, ok = p.account("etc/group", name, 2, 2)
+// groupOf looks up a group's number in the image.
+func groupOf(p *Pass, name string) (gid string, ok bool) {
+	gid, _, ok = account(p, "etc/group", name, 2, 2)
 	return gid, ok
 }
 
-func (p *Pass) account(file, name string, first, second int) (a, b string, ok bool) {
+func account(p *Pass, file, name string, first, second int) (a, b string, ok bool) {
 	if p.Root == nil {
 		return "", "", false
 	}
@@ -303,9 +292,9 @@ func (p *Pass) account(file, name string, first, second int) (a, b string, ok bo
 }
 
 // madeAbove says that a layer above the base has a path.
-func (p *Pass) madeAbove(at string) bool {
+func madeAbove(p *Pass, at string) bool {
 	for layer := range p.Indexes {
-		if _, ok := p.entries(layer)[at]; ok && !p.base(layer) {
+		if _, ok := p.layers.entries(layer)[at]; ok && !p.layers.base(layer) {
 			return true
 		}
 	}
@@ -314,18 +303,18 @@ func (p *Pass) madeAbove(at string) bool {
 
 // knownUser says that a user is there before an instruction: by its number,
 // as one that every base has, or by a RUN before it.
-func (p *Pass) knownUser(in *dockerfile.Instruction, name string) bool {
+func knownUser(p *Pass, in *dockerfile.Instruction, name string) bool {
 	if _, err := strconv.Atoi(name); err == nil || name == "root" {
 		return true
 	}
-	if _, _, ok := p.user(name); ok && !p.madeAbove("etc/passwd") {
+	if _, _, ok := userOf(p, name); ok && !madeAbove(p, "etc/passwd") {
 		return true
 	}
-	for _, before := range p.chain() {
+	for _, before := range p.recipe.chain() {
 		if before == in {
 			return false
 		}
-		if acts, ok := p.actions(before); ok && slices.ContainsFunc(acts, func(a action) bool {
+		if acts, ok := p.recipe.actions(before); ok && slices.ContainsFunc(acts, func(a action) bool {
 			return (a.Name() == "useradd" || a.Name() == "adduser") && slices.ContainsFunc(a.Words, func(w dockerfile.Word) bool { return w.Value == name })
 		}) {
 			return true
@@ -334,32 +323,14 @@ func (p *Pass) knownUser(in *dockerfile.Instruction, name string) bool {
 	return false
 }
 
-// below are the paths that the layers below one have, and the folders above
-// them. COPY leaves a folder that is there its owner and mode.
-func (p *Pass) below(layer int) map[string]bool {
-	out := map[string]bool{}
-	for _, x := range p.Indexes[:layer] {
-		for i := range x.Entries {
-			e := &x.Entries[i]
-			if e.Kind == whittle.Whiteout || e.Kind == whittle.Opaque {
-				continue
-			}
-			for at := e.Path; !out[at]; at = path.Dir(at) {
-				out[at] = true
-			}
-		}
-	}
-	return out
-}
-
 // sameUID says that a user has its number in every build: it is given as one,
 // the base has the user, or a RUN names the number. Another is what is free.
-func (p *Pass) sameUID(user, uid string) bool {
-	if user == uid || uid == "0" || !p.madeAbove("etc/passwd") {
+func sameUID(p *Pass, user, uid string) bool {
+	if user == uid || uid == "0" || !madeAbove(p, "etc/passwd") {
 		return true
 	}
-	for _, in := range p.chain() {
-		if acts, ok := p.actions(in); ok && slices.ContainsFunc(acts, func(a action) bool {
+	for _, in := range p.recipe.chain() {
+		if acts, ok := p.recipe.actions(in); ok && slices.ContainsFunc(acts, func(a action) bool {
 			return (a.Name() == "useradd" || a.Name() == "adduser") && slices.ContainsFunc(a.Words, func(w dockerfile.Word) bool {
 				return w.Value == uid || strings.HasSuffix(w.Value, "="+uid) || w.Value == "-u"+uid
 			})
@@ -372,18 +343,18 @@ func (p *Pass) sameUID(user, uid string) bool {
 
 // lighter leaves a chown or chmod of a tree the folders that no COPY brought,
 // the tree's own among them; one of a file alone goes.
-func (p *Pass) lighter(k *dockerfile.Instruction, a action, acts []action, copies []copied) ([]whittle.Edit, bool) {
+func lighter(p *Pass, k *dockerfile.Instruction, a action, acts []action, copies []copied) ([]whittle.Edit, bool) {
 	dir := a.paths[0]
 	brought := map[string]bool{}
 	for _, c := range copies {
-		before := p.below(c.layer)
-		for at, e := range p.entries(c.layer) {
+		before := p.layers.below(c.layer)
+		for at, e := range p.layers.entries(c.layer) {
 			brought[at] = brought[at] || e.Kind != whittle.Dir || !before[at]
 		}
 	}
 	var folders []string
 	isDir := false
-	for at, e := range p.entries(p.layerOf(k)) {
+	for at, e := range p.layers.entries(p.recipe.layerOf(k)) {
 		switch {
 		case at == dir:
 			isDir = e.Kind == whittle.Dir
@@ -402,11 +373,11 @@ func (p *Pass) lighter(k *dockerfile.Instruction, a action, acts []action, copie
 		return edits, err == nil
 	}
 	slices.Sort(folders)
-	return p.onlyFolders(k, a, folders)
+	return onlyFolders(p, k, a, folders)
 }
 
 // onlyFolders takes the -R out of a command, and names further folders.
-func (p *Pass) onlyFolders(k *dockerfile.Instruction, a action, folders []string) ([]whittle.Edit, bool) {
+func onlyFolders(p *Pass, k *dockerfile.Instruction, a action, folders []string) ([]whittle.Edit, bool) {
 	var edits []whittle.Edit
 	for i, w := range a.Words {
 		if i == 0 || !strings.HasPrefix(w.Value, "-") {

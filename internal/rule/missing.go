@@ -44,7 +44,7 @@ func missingSources(p *Pass) []whittle.Finding {
 		if problem.Severity != "error" || problem.Rule != "missing-source" && problem.Rule != "missing-module" && problem.Rule != "healthcheck-cannot-run" {
 			continue
 		}
-		source, root, ok := p.ownSource(problem)
+		source, root, ok := ownSource(p, problem)
 		if !ok {
 			continue
 		}
@@ -66,7 +66,7 @@ func missingSources(p *Pass) []whittle.Finding {
 	for _, production := range []bool{true, false} {
 		some := slices.DeleteFunc(slices.Clone(lacks), func(l lack) bool { return l.production() != production })
 		if len(some) > 0 {
-			out = append(out, p.lacking(some))
+			out = append(out, lacking(p, some))
 		}
 	}
 	return out
@@ -91,12 +91,12 @@ func fromProgram(problem whittle.Problem) bool {
 
 // ownSource finds what a problem misses in the project: the top folder or the
 // file that has to be copied.
-func (p *Pass) ownSource(problem whittle.Problem) (source, root string, ok bool) {
+func ownSource(p *Pass, problem whittle.Problem) (source, root string, ok bool) {
 	if problem.Module != "" {
 		below := strings.ReplaceAll(problem.Module, ".", "/")
 		for _, root := range []string{"", "src", "lib"} {
 			for _, file := range []string{below + ".py", below + "/__init__.py", below} {
-				if at := path.Join(root, file); p.inContext(at) {
+				if at := path.Join(root, file); p.recipe.inContext(at) {
 					top, _, _ := strings.Cut(at, "/")
 					return top, root, true
 				}
@@ -112,27 +112,27 @@ func (p *Pass) ownSource(problem whittle.Problem) (source, root string, ok bool)
 		}
 	}
 	at = path.Clean(at)
-	if !strings.HasSuffix(at, ".py") && !strings.HasSuffix(at, ".sh") || !p.inContext(at) {
+	if !strings.HasSuffix(at, ".py") && !strings.HasSuffix(at, ".sh") || !p.recipe.inContext(at) {
 		return "", "", false
 	}
 	top, _, _ := strings.Cut(at, "/")
 	return top, "", true
 }
 
-func (p *Pass) lacking(lacks []lack) whittle.Finding {
+func lacking(p *Pass, lacks []lack) whittle.Finding {
 	var names, messages []string
 	var evidence []whittle.Evidence
 	var added int64
 	for _, l := range lacks {
 		names = append(names, l.source)
-		size, n := p.sizeInContext(l.source)
+		size, n := sizeInContext(p, l.source)
 		added += size
 		evidence = append(evidence, whittle.Evidence{Layer: -1, File: l.source, Files: n, What: "is in the project, and not in the image"})
 		for _, problem := range l.problems {
 			messages = append(messages, problem.Message)
-			evidence = append(evidence, whittle.Evidence{Path: p.inImage(problem.Path), Layer: -1, What: problem.Message})
+			evidence = append(evidence, whittle.Evidence{Path: inImage(p, problem.Path), Layer: -1, What: problem.Message})
 			for _, at := range problem.Places {
-				evidence = append(evidence, whittle.Evidence{Path: p.inImage(at.Path), Layer: -1, What: fmt.Sprintf("%s is imported at line %d", cmp.Or(at.Module, problem.Module), at.Line)})
+				evidence = append(evidence, whittle.Evidence{Path: inImage(p, at.Path), Layer: -1, What: fmt.Sprintf("%s is imported at line %d", cmp.Or(at.Module, problem.Module), at.Line)})
 			}
 		}
 	}
@@ -146,14 +146,14 @@ func (p *Pass) lacking(lacks []lack) whittle.Finding {
 	for _, l := range lacks {
 		f.About(append(f.Problems, l.problems...)...)
 	}
-	if edits, title, ok := p.copyIn(lacks); ok {
-		f.Fix = &whittle.Fix{Title: title, Patches: []whittle.Patch{p.patch(edits)}}
+	if edits, title, ok := copyIn(p, lacks); ok {
+		f.Fix = &whittle.Fix{Title: title, Patches: []whittle.Patch{p.recipe.patch(edits)}}
 	}
 	return f
 }
 
 // inImage is a problem's path, which the working directory may start.
-func (p *Pass) inImage(at string) string {
+func inImage(p *Pass, at string) string {
 	if at == "" || p.Config == nil {
 		return strings.TrimPrefix(at, "/")
 	}
@@ -161,7 +161,7 @@ func (p *Pass) inImage(at string) string {
 }
 
 // sizeInContext is what a file or a folder of the build context has, in bytes.
-func (p *Pass) sizeInContext(at string) (size int64, files int) {
+func sizeInContext(p *Pass, at string) (size int64, files int) {
 	_ = fs.WalkDir(p.Project, at, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || p.Ignore.Ignore(name) {
 			return nil // what cannot be read is not sent to a build either
@@ -177,7 +177,7 @@ func (p *Pass) sizeInContext(at string) (size int64, files int) {
 
 // copyIn copies what is missing behind the last COPY of the final stage, as
 // its neighbor does, and lets programs look for it.
-func (p *Pass) copyIn(lacks []lack) ([]whittle.Edit, string, bool) {
+func copyIn(p *Pass, lacks []lack) ([]whittle.Edit, string, bool) {
 	if p.Dockerfile == nil {
 		return nil, "", false
 	}
@@ -185,15 +185,15 @@ func (p *Pass) copyIn(lacks []lack) ([]whittle.Edit, string, bool) {
 	if err != nil {
 		return nil, "", false
 	}
-	after, flags := p.neighbor(st)
+	after, flags := neighbor(p, st)
 	workdir := strings.Trim(p.Config.Config.WorkingDir, "/")
-	if after == nil || workdir == "" || p.copiesAny(lacks) {
+	if after == nil || workdir == "" || copiesAny(p, lacks) {
 		return nil, "", false
 	}
 	var lines, names []string
 	for _, l := range lacks {
 		dest := "./" + l.source
-		if whittle.Join("", p.last(after, "WORKDIR")) != workdir && after.Keyword != "WORKDIR" {
+		if whittle.Join("", p.recipe.last(after, "WORKDIR")) != workdir && after.Keyword != "WORKDIR" {
 			dest = "/" + path.Join(workdir, l.source)
 		}
 		if strings.ContainsAny(l.source, " \"'$\\*?[") {
@@ -204,7 +204,7 @@ func (p *Pass) copyIn(lacks []lack) ([]whittle.Edit, string, bool) {
 	}
 	edits := []whittle.Edit{p.Dockerfile.InsertAfter(after, strings.Join(lines, "\n"))}
 	title := "copy " + list(names)
-	if dir, ok := p.searched(lacks, workdir); ok {
+	if dir, ok := searched(p, lacks, workdir); ok {
 		env, err := p.Dockerfile.SetEnv(st.Index, "PYTHONPATH", dir)
 		if err != nil {
 			return nil, "", false
@@ -220,7 +220,7 @@ func (p *Pass) copyIn(lacks []lack) ([]whittle.Edit, string, bool) {
 // neighbor is the instruction behind which files are copied: the stage's last
 // COPY, else its WORKDIR; and the flags for it, as the last COPY from the
 // context has them.
-func (p *Pass) neighbor(st *dockerfile.Stage) (after *dockerfile.Instruction, flags string) {
+func neighbor(p *Pass, st *dockerfile.Stage) (after *dockerfile.Instruction, flags string) {
 	for i := range st.Instructions {
 		in := &st.Instructions[i]
 		copies := in.Keyword == "COPY" || in.Keyword == "ADD"
@@ -239,8 +239,8 @@ func (p *Pass) neighbor(st *dockerfile.Stage) (after *dockerfile.Instruction, fl
 
 // copiesAny says that an instruction of the final stage copies what is missing
 // already, to another place perhaps.
-func (p *Pass) copiesAny(lacks []lack) bool {
-	for _, in := range p.chain() {
+func copiesAny(p *Pass, lacks []lack) bool {
+	for _, in := range p.recipe.chain() {
 		if in.Keyword != "COPY" && in.Keyword != "ADD" || len(in.Flag("from")) > 0 || len(in.Args) < 2 {
 			continue
 		}
@@ -256,7 +256,7 @@ func (p *Pass) copiesAny(lacks []lack) bool {
 
 // searched is the value of PYTHONPATH with which programs find what is
 // missing; ok is false where they need none, or have it.
-func (p *Pass) searched(lacks []lack, workdir string) (string, bool) {
+func searched(p *Pass, lacks []lack, workdir string) (string, bool) {
 	var dirs []string
 	for _, l := range lacks {
 		if dir := "/" + path.Join(workdir, l.root); l.search && !slices.Contains(dirs, dir) {

@@ -13,24 +13,24 @@ import (
 
 // mountInstead finds what was copied for one RUN alone, and is deleted then:
 // the RUN can have it by a bind mount, which makes no layer.
-func (p *Pass) mountInstead(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
-	c, ok := p.copy(layers[0])
-	acts, readable := p.actions(k)
-	if !ok || !readable || c.in.Keyword != "COPY" || c.in.Stage != k.Stage || len(c.sources) != 1 || !p.whole(c.layer, byLayer[c.layer]) {
+func mountInstead(p *Pass, k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+	c, ok := p.recipe.copy(layers[0])
+	acts, readable := p.recipe.actions(k)
+	if !ok || !readable || c.in.Keyword != "COPY" || c.in.Stage != k.Stage || len(c.sources) != 1 || !p.layers.whole(c.layer, byLayer[c.layer]) {
 		return relocation{}, false
 	}
-	target := p.target(&c)
-	if p.elsewhere(target, c.layer, p.layerOf(k)) || p.copiedTwice(&c, target) {
+	target := p.layers.target(&c)
+	if p.layers.elsewhere(target, c.layer, p.recipe.layerOf(k)) || copiedTwice(p, &c, target) {
 		return relocation{}, false
 	}
-	user, ok := p.onlyUser(&c, k, acts, target)
+	user, ok := onlyUser(p, &c, k, acts, target)
 	if !ok {
 		return relocation{}, false
 	}
-	if mine, _ := p.actions(user); user != k && p.mountWorkedOn(mine, target, 0, whittle.Span{}) {
+	if mine, _ := p.recipe.actions(user); user != k && mountWorkedOn(p, mine, target, 0, whittle.Span{}) {
 		return relocation{}, false
 	}
-	edits, ok := p.dropped(k, acts, &c, target)
+	edits, ok := dropped(p, k, acts, &c, target)
 	if !ok {
 		return relocation{}, false
 	}
@@ -38,7 +38,7 @@ func (p *Pass) mountInstead(k *dockerfile.Instruction, byLayer map[int][]int, la
 	if !ok {
 		return relocation{}, false
 	}
-	if p.writes(user, target) {
+	if writes(p, user, target) {
 		value += ",rw"
 	}
 	flag, err := user.AddFlag("mount", value)
@@ -50,69 +50,33 @@ func (p *Pass) mountInstead(k *dockerfile.Instruction, byLayer map[int][]int, la
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil {
 		return relocation{}, false
 	}
-	return relocation{title: fmt.Sprintf("mount /%s into %s instead of copying it", target, p.short(user)), edits: edits, cured: []int{c.layer}, risk: whittle.RiskLow,
-		advice:  fmt.Sprintf("mount /%s into %s: a bind mount makes no layer", target, p.short(user)),
+	return relocation{title: fmt.Sprintf("mount /%s into %s instead of copying it", target, p.recipe.short(user)), edits: edits, cured: []int{c.layer}, risk: whittle.RiskLow,
+		advice:  fmt.Sprintf("mount /%s into %s: a bind mount makes no layer", target, p.recipe.short(user)),
 		caution: "it needs BuildKit, and a RUN that writes into what is mounted fails where it is mounted to be read"}, true
-}
-
-// whole says that items are all that a layer brought.
-func (p *Pass) whole(layer int, items []int) bool {
-	n := 0
-	for i := range p.Ledger.Items {
-		if it := &p.Ledger.Items[i]; it.Layer == layer && it.Bytes > 0 {
-			n++
-		}
-	}
-	return n == len(items)
-}
-
-// elsewhere says that a layer, of those up to one, has something at a path, but
-// for the one that is known to.
-func (p *Pass) elsewhere(at string, but, last int) bool {
-	for layer := range p.Indexes[:last+1] {
-		if layer != but && slices.ContainsFunc(p.Indexes[layer].Entries, func(e whittle.Entry) bool {
-			return e.Kind != whittle.Whiteout && e.Kind != whittle.Opaque && under(e.Path, at)
-		}) {
-			return true
-		}
-	}
-	return false
 }
 
 // copiedTwice says that another COPY brings something to the same path, which
 // need not show in a layer.
-func (p *Pass) copiedTwice(c *copied, target string) bool {
-	return slices.ContainsFunc(p.chain(), func(in *dockerfile.Instruction) bool {
+func copiedTwice(p *Pass, c *copied, target string) bool {
+	return slices.ContainsFunc(p.recipe.chain(), func(in *dockerfile.Instruction) bool {
 		if in == c.in || in.Keyword != "COPY" && in.Keyword != "ADD" {
 			return false
 		}
-		other, ok := p.copyOf(in)
+		other, ok := p.recipe.copyOf(in)
 		return ok && under(other.dest, target)
 	})
 }
 
-// target is where a mount puts what a copy of one source brought: a folder, or
-// a file that keeps its name or gets one.
-func (p *Pass) target(c *copied) string {
-	name := path.Join(c.dest, path.Base(path.Clean("/"+c.sources[0])))
-	for i := range p.Indexes[c.layer].Entries {
-		if e := &p.Indexes[c.layer].Entries[i]; e.Kind == whittle.File && e.Path != name {
-			return c.dest
-		}
-	}
-	return name
-}
-
 // onlyUser is the one RUN that works with what a copy brought: between it and
 // the RUN that deletes it, or that RUN itself.
-func (p *Pass) onlyUser(c *copied, k *dockerfile.Instruction, acts []action, target string) (*dockerfile.Instruction, bool) {
-	between, ok := p.between(c.in, k)
+func onlyUser(p *Pass, c *copied, k *dockerfile.Instruction, acts []action, target string) (*dockerfile.Instruction, bool) {
+	between, ok := p.recipe.between(c.in, k)
 	if !ok {
 		return nil, false
 	}
 	var users []*dockerfile.Instruction
 	for _, in := range between {
-		if p.idle(in) && !p.worksOn(in, target) {
+		if p.recipe.idle(in) && !worksOn(p, in, target) {
 			continue
 		}
 		users = append(users, in)
@@ -120,15 +84,15 @@ func (p *Pass) onlyUser(c *copied, k *dockerfile.Instruction, acts []action, tar
 	if slices.ContainsFunc(acts, func(a action) bool { return a.verb == other }) {
 		users = append(users, k)
 	}
-	if len(users) != 1 || !p.mentions(users[0], target) {
+	if len(users) != 1 || !mentions(p, users[0], target) {
 		return nil, false
 	}
 	return users[0], true
 }
 
 // worksOn says that a RUN changes what stands at a path, or may.
-func (p *Pass) worksOn(in *dockerfile.Instruction, at string) bool {
-	acts, _ := p.actions(in)
+func worksOn(p *Pass, in *dockerfile.Instruction, at string) bool {
+	acts, _ := p.recipe.actions(in)
 	return slices.ContainsFunc(acts, func(a action) bool {
 		return a.verb != inert && (!a.all || slices.ContainsFunc(a.paths, func(q string) bool { return overlaps(q, []string{at}) }))
 	})
@@ -136,9 +100,9 @@ func (p *Pass) worksOn(in *dockerfile.Instruction, at string) bool {
 
 // mentions says that a word of a RUN's commands names a path, or one below it,
 // other than to delete it.
-func (p *Pass) mentions(in *dockerfile.Instruction, at string) bool {
-	acts, _ := p.actions(in)
-	dir := p.last(in, "WORKDIR")
+func mentions(p *Pass, in *dockerfile.Instruction, at string) bool {
+	acts, _ := p.recipe.actions(in)
+	dir := p.recipe.last(in, "WORKDIR")
 	return slices.ContainsFunc(acts, func(a action) bool {
 		return a.verb == other && len(a.Words) > 1 && slices.ContainsFunc(a.Words[1:], func(w dockerfile.Word) bool {
 			return strings.Contains(w.Value+"/", "/"+at+"/") || w.Literal && w.Value != "" && under(whittle.Join(dir, w.Value), at)
@@ -148,13 +112,13 @@ func (p *Pass) mentions(in *dockerfile.Instruction, at string) bool {
 
 // dropped takes the deletion of what is mounted out of a RUN, which could not
 // delete a mount.
-func (p *Pass) dropped(k *dockerfile.Instruction, acts []action, c *copied, target string) ([]whittle.Edit, bool) {
+func dropped(p *Pass, k *dockerfile.Instruction, acts []action, c *copied, target string) ([]whittle.Edit, bool) {
 	for _, a := range acts {
 		if a.verb != deletes || a.Name() == "find" || a.Name() == "xargs" || !a.all {
 			continue
 		}
 		for i, at := range a.paths {
-			if at != target && at != c.dest || p.mountWorkedOn(acts, target, a.words[i], a.Span) {
+			if at != target && at != c.dest || mountWorkedOn(p, acts, target, a.words[i], a.Span) {
 				continue
 			}
 			var edits []whittle.Edit
@@ -175,7 +139,7 @@ func (p *Pass) dropped(k *dockerfile.Instruction, acts []action, c *copied, targ
 
 // mountWorkedOn says that commands change what would be a mount, or may, but
 // for one word of one of them.
-func (p *Pass) mountWorkedOn(acts []action, target string, word int, of whittle.Span) bool {
+func mountWorkedOn(p *Pass, acts []action, target string, word int, of whittle.Span) bool {
 	return slices.ContainsFunc(acts, func(a action) bool {
 		if a.verb == inert || a.verb == other {
 			return false
@@ -204,8 +168,8 @@ func mountOf(c *copied, target string) (string, bool) {
 
 // writes says that a RUN may write into a folder: it goes there, or builds a
 // project that lies there.
-func (p *Pass) writes(in *dockerfile.Instruction, target string) bool {
-	acts, ok := p.actions(in)
+func writes(p *Pass, in *dockerfile.Instruction, target string) bool {
+	acts, ok := p.recipe.actions(in)
 	if !ok {
 		return true
 	}

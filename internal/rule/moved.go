@@ -23,43 +23,9 @@ image. Copy them to where they are wanted, or move them in the RUN that makes th
 	}
 }
 
-// moved finds deleted items whose content the layer that deleted them has at
-// another place: the dead one and the live one. Contents without a digest are
-// passed over.
-func (p *Pass) moved() map[int]int {
-	type key struct {
-		layer int
-		sum   [32]byte
-	}
-	out := map[int]int{}
-	if p.Ledger == nil {
-		return out
-	}
-	sum := func(it *whittle.Item) [32]byte { return p.Indexes[it.Layer].Entries[it.Entry].Content }
-	live := map[key][]int{}
-	for i := range p.Ledger.Items {
-		if it := &p.Ledger.Items[i]; it.Cause == whittle.Live && it.Bytes > 0 && sum(it) != [32]byte{} {
-			k := key{it.Layer, sum(it)}
-			live[k] = append(live[k], i)
-		}
-	}
-	for i := range p.Ledger.Items {
-		it := &p.Ledger.Items[i]
-		if it.Cause != whittle.Deleted || it.Bytes == 0 || it.Layer == it.KilledBy {
-			continue
-		}
-		k := key{it.KilledBy, sum(it)}
-		if to := live[k]; len(to) > 0 {
-			out[i] = to[0] // one live copy is where one dead one went
-			live[k] = to[1:]
-		}
-	}
-	return out
-}
-
 func movedFiles(p *Pass) []whittle.Finding {
 	deaths := map[int]map[int][]int{}
-	to := p.moved()
+	to := p.layers.moved()
 	for _, i := range slices.Sorted(maps.Keys(to)) {
 		it := &p.Ledger.Items[i]
 		if deaths[it.KilledBy] == nil {
@@ -67,38 +33,38 @@ func movedFiles(p *Pass) []whittle.Finding {
 		}
 		deaths[it.KilledBy][it.Layer] = append(deaths[it.KilledBy][it.Layer], i)
 	}
-	return p.tell(telling{deed: deed{id: "moved-file", does: "moves"}, advice: "bring the files to where they are wanted in the first place",
+	return tell(p, telling{deed: deed{id: "moved-file", does: "moves"}, advice: "bring the files to where they are wanted in the first place",
 		cure: func(k *dockerfile.Instruction, _ map[int][]int, layers []int) (relocation, bool) {
-			if r, ok := p.copyThere(k, layers, to); ok {
+			if r, ok := copyThere(p, k, layers, to); ok {
 				return r, true
 			}
-			return p.intoRun(k, layers)
+			return intoRun(p, k, layers)
 		}}, deaths)
 }
 
 // copyThere lets a COPY bring its files to where a later mv puts them.
-func (p *Pass) copyThere(k *dockerfile.Instruction, layers []int, to map[int]int) (relocation, bool) {
+func copyThere(p *Pass, k *dockerfile.Instruction, layers []int, to map[int]int) (relocation, bool) {
 	if len(layers) != 1 {
 		return relocation{}, false
 	}
-	c, ok := p.copy(layers[0])
-	acts, readable := p.actions(k)
+	c, ok := p.recipe.copy(layers[0])
+	acts, readable := p.recipe.actions(k)
 	if !ok || !readable || len(c.sources) != 1 || c.in.Keyword != "COPY" || c.in.JSON {
 		return relocation{}, false
 	}
-	from := p.target(&c)
+	from := p.layers.target(&c)
 	at := slices.IndexFunc(acts, func(a action) bool {
 		return a.verb == moves && a.all && a.whole && slices.Equal(a.paths, []string{from})
 	})
 	if at < 0 {
 		return relocation{}, false
 	}
-	dest, ok := p.movedFolder(c.layer, from, to)
-	if !ok || p.elsewhere(dest, -1, p.layerOf(k)-1) || p.elsewhere(from, c.layer, p.layerOf(k)) || !p.apart(slices.Delete(slices.Clone(acts), at, at+1), from, dest) {
+	dest, ok := movedFolder(p, c.layer, from, to)
+	if !ok || p.layers.elsewhere(dest, -1, p.recipe.layerOf(k)-1) || p.layers.elsewhere(from, c.layer, p.recipe.layerOf(k)) || !p.recipe.apart(slices.Delete(slices.Clone(acts), at, at+1), from, dest) {
 		return relocation{}, false
 	}
-	between, ok := p.between(c.in, k)
-	if !ok || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return !p.keepsOff(in, from, dest) }) {
+	between, ok := p.recipe.between(c.in, k)
+	if !ok || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return !keepsOff(p, in, from, dest) }) {
 		return relocation{}, false
 	}
 	edits := []whittle.Edit{c.in.ReplaceArg(len(c.in.Args)-1, dockerfile.Quote("/"+dest))}
@@ -112,33 +78,22 @@ func (p *Pass) copyThere(k *dockerfile.Instruction, layers []int, to map[int]int
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil || strings.ContainsAny(dest, " \"'") {
 		return relocation{}, false
 	}
-	return relocation{title: fmt.Sprintf("let %s bring them to /%s", p.short(c.in), dest), edits: edits, cured: layers, risk: whittle.RiskLow,
+	return relocation{title: fmt.Sprintf("let %s bring them to /%s", p.recipe.short(c.in), dest), edits: edits, cured: layers, risk: whittle.RiskLow,
 		advice:  fmt.Sprintf("copy them to /%s, where they are wanted", dest),
 		caution: "files that stood at the destination before are kept"}, true
 }
 
 // keepsOff says that an instruction has nothing to do with some paths.
-func (p *Pass) keepsOff(in *dockerfile.Instruction, paths ...string) bool {
+func keepsOff(p *Pass, in *dockerfile.Instruction, paths ...string) bool {
 	switch in.Keyword {
 	case "RUN":
-		acts, ok := p.actions(in)
-		return ok && p.apart(acts, paths...)
+		acts, ok := p.recipe.actions(in)
+		return ok && p.recipe.apart(acts, paths...)
 	case "COPY", "ADD":
-		c, ok := p.copyOf(in)
+		c, ok := p.recipe.copyOf(in)
 		return ok && !overlaps(c.dest, paths)
 	}
 	return true
-}
-
-// apart says that commands have nothing to do with some paths.
-func (p *Pass) apart(acts []action, paths ...string) bool {
-	return !slices.ContainsFunc(acts, func(a action) bool {
-		if a.verb == inert {
-			return false
-		}
-		return a.verb == other || !a.all || a.value != "" && overlaps(a.value, paths) ||
-			slices.ContainsFunc(a.paths, func(at string) bool { return overlaps(at, paths) })
-	})
 }
 
 // overlaps says that a path lies in one of others, or the other way round.
@@ -148,7 +103,7 @@ func overlaps(at string, paths []string) bool {
 
 // movedFolder is where everything that a layer brought went from a path: the
 // same names below another path.
-func (p *Pass) movedFolder(layer int, from string, to map[int]int) (dest string, ok bool) {
+func movedFolder(p *Pass, layer int, from string, to map[int]int) (dest string, ok bool) {
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
 		if it.Layer != layer || it.Bytes == 0 {

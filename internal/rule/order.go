@@ -25,8 +25,8 @@ names the dependencies, install, and copy the source then. The image does not be
 
 func orders(p *Pass) []whittle.Finding {
 	var out []whittle.Finding
-	for _, stage := range p.contributing() {
-		if f, ok := p.order(stage); ok {
+	for _, stage := range contributing(p) {
+		if f, ok := order(p, stage); ok {
 			out = append(out, f)
 		}
 	}
@@ -35,7 +35,7 @@ func orders(p *Pass) []whittle.Finding {
 
 // contributing are the stages whose files are in the image: those that it is
 // built on, and those that it copies from.
-func (p *Pass) contributing() (out []*dockerfile.Stage) {
+func contributing(p *Pass) (out []*dockerfile.Stage) {
 	if p.Dockerfile == nil {
 		return nil
 	}
@@ -55,8 +55,8 @@ func (p *Pass) contributing() (out []*dockerfile.Stage) {
 		}
 		st = &p.Dockerfile.Stages[*st.From]
 	}
-	for _, in := range p.chain() {
-		if c, ok := p.copyOf(in); ok && c.stage != nil {
+	for _, in := range p.recipe.chain() {
+		if c, ok := p.recipe.copyOf(in); ok && c.stage != nil {
 			add(c.stage.Index)
 		}
 	}
@@ -65,46 +65,46 @@ func (p *Pass) contributing() (out []*dockerfile.Stage) {
 
 // order finds the first COPY of sources in a stage that an installation
 // follows, and what a change of the sources makes anew.
-func (p *Pass) order(stage *dockerfile.Stage) (f whittle.Finding, ok bool) {
+func order(p *Pass, stage *dockerfile.Stage) (f whittle.Finding, ok bool) {
 	var source *copied
 	for i := range stage.Instructions {
 		in := &stage.Instructions[i]
 		switch in.Keyword {
 		case "COPY", "ADD":
-			c, ok := p.copyOf(in)
-			if ok && c.context() && source == nil && p.bringsSource(&c) {
+			c, ok := p.recipe.copyOf(in)
+			if ok && c.context() && source == nil && bringsSource(p, &c) {
 				source = &c
 			}
 		case "RUN":
-			asks, installs := p.installs(in)
+			asks, installs := installs(p, in)
 			if !installs {
 				continue
 			}
 			if source == nil {
 				return f, false // the dependencies are there before the source
 			}
-			layers := p.madeBy(stage, in)
-			evidence := p.layerEvidence(layers)
+			layers := madeBy(p, stage, in)
+			evidence := layerEvidence(p, layers)
 			if len(evidence) == 0 {
 				return f, false
 			}
-			return p.ordered(source, in, asks, evidence), true
+			return ordered(p, source, in, asks, evidence), true
 		}
 	}
 	return f, false
 }
 
 // bringsSource says that a copy brings the whole context, or Python source.
-func (p *Pass) bringsSource(c *copied) bool {
+func bringsSource(p *Pass, c *copied) bool {
 	return slices.ContainsFunc(c.sources, func(s string) bool {
 		s = strings.Trim(path.Clean("/"+s), "/")
-		return s == "" || p.inContext(path.Join(s, "__init__.py"))
+		return s == "" || p.recipe.inContext(path.Join(s, "__init__.py"))
 	})
 }
 
 // installs says that a RUN installs dependencies, and which requirements files
 // or lock files it asks for; asks is nil where it needs more than those.
-func (p *Pass) installs(in *dockerfile.Instruction) (asks []string, installs bool) {
+func installs(p *Pass, in *dockerfile.Instruction) (asks []string, installs bool) {
 	script, err := in.Shell()
 	if err != nil {
 		return nil, false
@@ -132,7 +132,7 @@ func (p *Pass) installs(in *dockerfile.Instruction) (asks []string, installs boo
 			c.Name() == "yarn" && strings.Contains(line, " install "), c.Name() == "npm" && strings.Contains(line, " install "):
 			installs, only = true, false
 		default:
-			only = only && leavesAlone(&c, p.last(in, "WORKDIR"))
+			only = only && leavesAlone(&c, p.recipe.last(in, "WORKDIR"))
 		}
 	}
 	if !only || len(asks) == 0 {
@@ -220,13 +220,13 @@ func requirementFiles(words []string) (files []string, ok bool) {
 
 // madeBy are the image's layers that an instruction makes anew: its own and,
 // of another stage, what is copied from there.
-func (p *Pass) madeBy(stage *dockerfile.Stage, in *dockerfile.Instruction) (layers []int) {
-	if layer := p.layerOf(in); layer >= 0 {
+func madeBy(p *Pass, stage *dockerfile.Stage, in *dockerfile.Instruction) (layers []int) {
+	if layer := p.recipe.layerOf(in); layer >= 0 {
 		return []int{layer}
 	}
-	for _, other := range p.chain() {
-		if p.takesFrom(other, stage) {
-			if layer := p.layerOf(other); layer >= 0 {
+	for _, other := range p.recipe.chain() {
+		if p.recipe.takesFrom(other, stage) {
+			if layer := p.recipe.layerOf(other); layer >= 0 {
 				layers = append(layers, layer)
 			}
 		}
@@ -235,11 +235,11 @@ func (p *Pass) madeBy(stage *dockerfile.Stage, in *dockerfile.Instruction) (laye
 }
 
 // layerEvidence are whole layers, without those that nobody would notice.
-func (p *Pass) layerEvidence(layers []int) (out []whittle.Evidence) {
+func layerEvidence(p *Pass, layers []int) (out []whittle.Evidence) {
 	for _, layer := range layers {
 		if sum := p.Ledger.Layers[layer]; sum.Unpacked >= small {
 			e := whittle.Evidence{Layer: layer, Bytes: sum.Unpacked, What: "pushed again with every change"}
-			if st := p.step(layer); st != nil && st.Origin != nil {
+			if st := p.recipe.step(layer); st != nil && st.Origin != nil {
 				e.File, e.Line = st.Origin.File, st.Origin.Line
 			}
 			out = append(out, e)
@@ -248,20 +248,20 @@ func (p *Pass) layerEvidence(layers []int) (out []whittle.Evidence) {
 	return out
 }
 
-func (p *Pass) ordered(source *copied, in *dockerfile.Instruction, asks []string, evidence []whittle.Evidence) whittle.Finding {
+func ordered(p *Pass, source *copied, in *dockerfile.Instruction, asks []string, evidence []whittle.Evidence) whittle.Finding {
 	var bytes int64
 	for _, e := range evidence {
 		bytes += e.Bytes
 	}
 	f := whittle.Finding{
 		Message: fmt.Sprintf("%s copies the source before %s installs: every change of it makes %s anew, to be built, pushed and pulled",
-			p.short(source.in), p.short(in), whittle.Bytes(bytes)),
+			p.recipe.short(source.in), p.recipe.short(in), whittle.Bytes(bytes)),
 		Evidence: evidence, Risk: whittle.RiskLow, Caution: "an installation that looks at the source does not find it yet",
 		Advice:      "copy what names the dependencies, install them, and copy the source then",
 		Fingerprint: whittle.Fingerprint("cache-order", source.in.Text(), in.Text()),
 	}
-	if edits, ok := p.reordered(source, in, asks); ok {
-		f.Fix = &whittle.Fix{Title: "install before the source is copied", Patches: []whittle.Patch{p.patch(edits)}}
+	if edits, ok := reordered(p, source, in, asks); ok {
+		f.Fix = &whittle.Fix{Title: "install before the source is copied", Patches: []whittle.Patch{p.recipe.patch(edits)}}
 	}
 	return f
 }
@@ -269,10 +269,10 @@ func (p *Pass) ordered(source *copied, in *dockerfile.Instruction, asks []string
 // reordered puts an installation that needs only some files before the COPY of
 // the source, behind one of these files: below its own comments, for it is what
 // they speak of.
-func (p *Pass) reordered(source *copied, in *dockerfile.Instruction, asks []string) ([]whittle.Edit, bool) {
+func reordered(p *Pass, source *copied, in *dockerfile.Instruction, asks []string) ([]whittle.Edit, bool) {
 	stage := &p.Dockerfile.Stages[in.Stage]
 	at := slices.IndexFunc(stage.Instructions, func(o dockerfile.Instruction) bool { return o.Span == source.in.Span })
-	files, dir, ok := p.complete(source, in, asks)
+	files, dir, ok := complete(p, source, in, asks)
 	if !ok || at < 0 {
 		return nil, false
 	}
@@ -294,15 +294,15 @@ func (p *Pass) reordered(source *copied, in *dockerfile.Instruction, asks []stri
 // complete finds the files of the context that an installation asks for, with
 // those that they include, and the folder that they have to be in. All of them
 // lie in one folder, and none of them names something else of the project.
-func (p *Pass) complete(source *copied, in *dockerfile.Instruction, asks []string) (files []string, dir string, ok bool) {
-	workdir := p.last(in, "WORKDIR")
+func complete(p *Pass, source *copied, in *dockerfile.Instruction, asks []string) (files []string, dir string, ok bool) {
+	workdir := p.recipe.last(in, "WORKDIR")
 	if p.Project == nil || len(asks) == 0 || workdir == "" {
 		return nil, "", false
 	}
 	for len(asks) > 0 && len(files) < 20 {
 		at := whittle.Join(workdir, asks[0])
 		asks = asks[1:]
-		from, ok := p.origin(source, at)
+		from, ok := p.recipe.origin(source, at)
 		if !ok || strings.ContainsAny(from, " \"'$*?[\\") {
 			return nil, "", false
 		}
@@ -314,7 +314,7 @@ func (p *Pass) complete(source *copied, in *dockerfile.Instruction, asks []strin
 			return nil, "", false
 		}
 		files, dir = append(files, from), there
-		more, ok := p.includes(from)
+		more, ok := includes(p, from)
 		if !ok {
 			return nil, "", false
 		}
@@ -330,8 +330,8 @@ func (p *Pass) complete(source *copied, in *dockerfile.Instruction, asks []strin
 
 // includes are the files that a requirements file names; ok is false where it
 // names something else of the project, or runs it.
-func (p *Pass) includes(name string) (out []string, ok bool) {
-	src, ok := p.read(name)
+func includes(p *Pass, name string) (out []string, ok bool) {
+	src, ok := p.project.read(name)
 	if !ok {
 		return nil, false
 	}

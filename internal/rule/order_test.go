@@ -44,8 +44,8 @@ func TestInstallsAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := &Pass{Dockerfile: f}
-		got, ok := p.installs(&f.Stages[0].Instructions[2])
+		p := (&Pass{Dockerfile: f}).withViews()
+		got, ok := installs(p, &f.Stages[0].Instructions[2])
 		if !ok {
 			t.Errorf("%s: it installs", run)
 		}

@@ -34,14 +34,14 @@ type osPackages struct {
 }
 
 // packages reads dpkg's and apk's databases; of rpm's only names are known.
-func (p *Pass) packages() *osPackages {
+func (ls *layers) packages() *osPackages {
 	s := &osPackages{providers: map[string][]int{}}
-	if p.Root == nil || p.Ledger == nil || len(p.Owner) != len(p.Ledger.Items) {
+	if ls.root == nil || ls.ledger == nil || len(ls.owner) != len(ls.ledger.Items) {
 		return s
 	}
-	if status, err := p.Root.ReadFile("var/lib/dpkg/status", maxStatus); err == nil {
+	if status, err := ls.root.ReadFile("var/lib/dpkg/status", maxStatus); err == nil {
 		s.dpkg(status)
-		if states, err := p.Root.ReadFile("var/lib/apt/extended_states", maxStatus); err == nil {
+		if states, err := ls.root.ReadFile("var/lib/apt/extended_states", maxStatus); err == nil {
 			s.roots = true
 			for _, f := range stanzas(states) {
 				if f["Auto-Installed"] == "1" {
@@ -50,9 +50,9 @@ func (p *Pass) packages() *osPackages {
 			}
 		}
 	}
-	if db, err := p.Root.ReadFile("lib/apk/db/installed", maxStatus); err == nil {
+	if db, err := ls.root.ReadFile("lib/apk/db/installed", maxStatus); err == nil {
 		s.apk(db)
-		if world, err := p.Root.ReadFile("etc/apk/world", 1<<20); err == nil {
+		if world, err := ls.root.ReadFile("etc/apk/world", 1<<20); err == nil {
 			s.roots = true
 			asked := map[string]bool{}
 			for _, w := range strings.Fields(string(world)) {
@@ -63,19 +63,19 @@ func (p *Pass) packages() *osPackages {
 			}
 		}
 	}
-	p.place(s)
+	ls.place(s)
 	return s
 }
 
 // place gives packages their items; those that no database lists (rpm) are
 // added by their owners' names.
-func (p *Pass) place(s *osPackages) {
+func (ls *layers) place(s *osPackages) {
 	at := map[string]int{}
 	for i := range s.list {
 		at[s.list[i].name] = i
 	}
-	for i := range p.Ledger.Items {
-		it, o := &p.Ledger.Items[i], &p.Owner[i]
+	for i := range ls.ledger.Items {
+		it, o := &ls.ledger.Items[i], &ls.owner[i]
 		if o.Ecosystem != "deb" && o.Ecosystem != "apk" && o.Ecosystem != "rpm" {
 			continue
 		}
@@ -233,9 +233,9 @@ func (s *osPackages) needed(roots []int, recommended bool) []bool {
 }
 
 // brought are a package's items of one layer.
-func (p *Pass) brought(k *osPackage, layer int) (items []int) {
+func (ls *layers) brought(k *osPackage, layer int) (items []int) {
 	for _, i := range k.items {
-		if p.Ledger.Items[i].Layer == layer {
+		if ls.ledger.Items[i].Layer == layer {
 			items = append(items, i)
 		}
 	}
@@ -243,16 +243,16 @@ func (p *Pass) brought(k *osPackage, layer int) (items []int) {
 }
 
 // byPackage is evidence with one row for each package, the largest first.
-func (p *Pass) byPackage(s *osPackages, chosen []int, layer int) (evidence []whittle.Evidence, items []int, names []string) {
+func (ls *layers) byPackage(s *osPackages, chosen []int, layer int) (evidence []whittle.Evidence, items []int, names []string) {
 	for _, n := range chosen {
 		k := &s.list[n]
-		mine := p.brought(k, layer)
+		mine := ls.brought(k, layer)
 		items = append(items, mine...)
 		what := k.name
 		if k.version != "" {
 			what += " " + k.version
 		}
-		evidence = append(evidence, whittle.Evidence{Layer: layer, Bytes: p.bytes(mine), Files: len(mine), What: what})
+		evidence = append(evidence, whittle.Evidence{Layer: layer, Bytes: ls.bytes(mine), Files: len(mine), What: what})
 		names = append(names, k.name)
 	}
 	slices.SortStableFunc(evidence, func(a, b whittle.Evidence) int {

@@ -36,16 +36,16 @@ func findBytecode(p *Pass) []whittle.Finding {
 	if p.Graph == nil {
 		return nil
 	}
-	b := p.bytecodes()
+	b := bytecodes(p)
 	var out []whittle.Finding
-	out = append(out, p.compiledBytecode(b.compiled)...)
-	out = append(out, p.writtenBytecode(b.written)...)
-	return append(out, p.staleBytecode(b.stale)...)
+	out = append(out, compiledBytecode(p, b.compiled)...)
+	out = append(out, writtenBytecode(p, b.written)...)
+	return append(out, staleBytecode(p, b.stale)...)
 }
 
 // bytecodes parts the bytecode above the base image, dead copies included.
-func (p *Pass) bytecodes() (b bytecode) {
-	sites := p.sites()
+func bytecodes(p *Pass) (b bytecode) {
+	sites := p.dists.sites()
 	sources, versions := map[string]*whittle.Node{}, map[string]bool{}
 	for i := range p.Ledger.Tree.Nodes {
 		if n := &p.Ledger.Tree.Nodes[i]; n.Item >= 0 && strings.HasSuffix(n.Path, ".py") {
@@ -58,7 +58,7 @@ func (p *Pass) bytecodes() (b bytecode) {
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
 		source, version, ok := compiledFrom(it.Path)
-		if !ok || it.Bytes == 0 || it.Cause == whittle.Deleted || p.base(it.Layer) {
+		if !ok || it.Bytes == 0 || it.Cause == whittle.Deleted || p.layers.base(it.Layer) {
 			continue // what a later layer deletes is the clean-up's to mend
 		}
 		text, there := sources[source]
@@ -66,10 +66,10 @@ func (p *Pass) bytecodes() (b bytecode) {
 		switch {
 		case (!there || version != "" && len(versions) > 0 && !versions[version]) && it.Cause == whittle.Live:
 			b.stale = append(b.stale, i)
-		case !there, p.ofSystem(text.Item), p.Dockerfile == nil && it.Layer == 0:
+		case !there, p.layers.ofSystem(text.Item), p.Dockerfile == nil && it.Layer == 0:
 			// What a package manager of the system compiles is its own affair,
 			// and the lowest layer may be anybody's.
-		case p.base(text.Layer) || !inSite || p.Owner[text.Item].Ecosystem != "pypi" || p.bootstrap(s, p.Owner[text.Item].Name):
+		case p.layers.base(text.Layer) || !inSite || p.Owner[text.Item].Ecosystem != "pypi" || bootstrap(p, s, p.Owner[text.Item].Name):
 			b.written = append(b.written, i)
 		default:
 			b.compiled = append(b.compiled, i)
@@ -78,20 +78,15 @@ func (p *Pass) bytecodes() (b bytecode) {
 	return b
 }
 
-// ofSystem says that an item is a system package's.
-func (p *Pass) ofSystem(item int) bool {
-	return slices.Contains([]string{"deb", "apk", "rpm", "conda"}, p.Owner[item].Ecosystem)
-}
-
 // bootstrap says that a distribution came with the interpreter: the base image
 // has it too, so that a COPY of site-packages brings the bytecode that running
 // it has left.
-func (p *Pass) bootstrap(site, name string) bool {
+func bootstrap(p *Pass, site, name string) bool {
 	if name != "pip" && name != "setuptools" && name != "wheel" {
 		return false
 	}
 	for layer, idx := range p.Indexes {
-		if !p.base(layer) {
+		if !p.layers.base(layer) {
 			return false
 		}
 		for i := range idx.Entries {
@@ -142,26 +137,26 @@ const leaveIt = "leave it: it is under 1 % of the image, and every start would b
 const slowStart = "each start compiles what it imports, and keeps it only where it may write beside the sources"
 
 // compiledBytecode states what installers wrote.
-func (p *Pass) compiledBytecode(items []int) []whittle.Finding {
+func compiledBytecode(p *Pass, items []int) []whittle.Finding {
 	const id = "python-bytecode"
-	if p.bytes(items) < small {
+	if p.layers.bytes(items) < small {
 		return nil
 	}
-	groups, rest := p.byInstall(items)
+	groups, rest := byInstall(p, items)
 	var edits []whittle.Edit
 	var able []installed
 	var mine []int
 	var unsure int64
 	for _, g := range groups {
-		more, runs, ok := p.noCompileGroup(&g)
+		more, runs, ok := noCompileGroup(p, &g)
 		if !ok {
 			rest = append(rest, g.items...)
 			continue
 		}
-		again := p.again(runs)
+		again := again(p, runs)
 		for _, i := range g.items {
 			switch name := p.Owner[i].Name; {
-			case p.bootstrapped(name, runs):
+			case p.dists.bootstrapped(name, runs):
 				continue // no installer of these RUNs wrote it
 			case again.has(name):
 				unsure += p.Ledger.Items[i].Bytes
@@ -178,28 +173,28 @@ func (p *Pass) compiledBytecode(items []int) []whittle.Finding {
 	base := whittle.Finding{Risk: whittle.RiskLow, Caution: slowStart, Advice: "install without compiling, if the start may be slower"}
 	state := func(mine []int, kind string) whittle.Finding {
 		f := base
-		f.Message = fmt.Sprintf("bytecode of installed distributions takes %s in %s, beside the sources", whittle.Bytes(p.bytes(mine)), files(len(mine)))
-		f.Evidence, f.Change = p.places(mine), p.remove(mine)
+		f.Message = fmt.Sprintf("bytecode of installed distributions takes %s in %s, beside the sources", whittle.Bytes(p.layers.bytes(mine)), files(len(mine)))
+		f.Evidence, f.Change = p.layers.places(mine), p.layers.remove(mine)
 		f.Fingerprint = whittle.Fingerprint(id, kind)
 		return f
 	}
 	var out []whittle.Finding
-	if fix, ok := p.dockerfileFix("install with --no-compile", edits); !ok {
+	if fix, ok := p.recipe.dockerfileFix("install with --no-compile", edits); !ok {
 		rest = items
-	} else if p.bytes(mine) >= small {
+	} else if p.layers.bytes(mine) >= small {
 		f := state(mine, "compiled")
-		f.Fix, f.Advice = fix, "add --no-compile to pip install in "+p.runs(able)
-		f.Evidence = append(f.Evidence, p.runLines(able)...)
-		records, lines := p.shorterRecords(mine)
+		f.Fix, f.Advice = fix, "add --no-compile to pip install in "+p.recipe.runs(able)
+		f.Evidence = append(f.Evidence, p.recipe.runLines(able)...)
+		records, lines := shorterRecords(p, mine)
 		f.Change.Shrink = records
 		f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, Bytes: lines, Files: len(records), What: "the lines of RECORD that name it"})
 		f.Change.Plus = unsure // what runs later imports some of it, and compiles that
-		if !worthSlower(p, p.bytes(mine)+lines-unsure) {
+		if !worthSlower(p, p.layers.bytes(mine)+lines-unsure) {
 			f.Fix, f.Advice = nil, leaveIt
 		}
 		out = append(out, f)
 	}
-	if p.bytes(rest) >= small {
+	if p.layers.bytes(rest) >= small {
 		out = append(out, state(rest, "compiled elsewhere"))
 	}
 	return out
@@ -207,7 +202,7 @@ func (p *Pass) compiledBytecode(items []int) []whittle.Finding {
 
 // shorterRecords are the RECORDs without the lines of some files: an installer
 // lists there what it has written. bytes are those of the lines.
-func (p *Pass) shorterRecords(items []int) (records []whittle.Shrunk, bytes int64) {
+func shorterRecords(p *Pass, items []int) (records []whittle.Shrunk, bytes int64) {
 	gone := make(map[string]bool, len(items))
 	for _, i := range items {
 		gone[p.Ledger.Items[i].Path] = true
@@ -215,7 +210,7 @@ func (p *Pass) shorterRecords(items []int) (records []whittle.Shrunk, bytes int6
 	lines := map[string]int64{} // by RECORD
 	for i := range p.Graph.Distributions {
 		d := &p.Graph.Distributions[i]
-		for file, line := range p.recordLines(d) {
+		for file, line := range p.dists.recordLines(d) {
 			if gone[file] {
 				lines[d.Record+"/RECORD"] += int64(len(line))
 			}
@@ -225,7 +220,7 @@ func (p *Pass) shorterRecords(items []int) (records []whittle.Shrunk, bytes int6
 		it := &p.Ledger.Items[i]
 		if n := lines[it.Path]; n > 0 && it.Cause == whittle.Live {
 			bytes += n
-			records = append(records, whittle.Shrunk{Content: p.at(i), Low: it.Bytes - n, High: it.Bytes - n})
+			records = append(records, whittle.Shrunk{Content: p.layers.at(i), Low: it.Bytes - n, High: it.Bytes - n})
 		}
 	}
 	return records, bytes
@@ -262,22 +257,22 @@ func knownNotToImport(c *dockerfile.Command) bool {
 
 // writtenBytecode states what running programs wrote beside the sources of the
 // base image and of the application.
-func (p *Pass) writtenBytecode(items []int) []whittle.Finding {
+func writtenBytecode(p *Pass, items []int) []whittle.Finding {
 	const id = "python-bytecode"
-	if p.bytes(items) < small {
+	if p.layers.bytes(items) < small {
 		return nil
 	}
 	f := whittle.Finding{
 		Message: fmt.Sprintf("%s of bytecode in %s of %s is what Python wrote on the way, while the image was built",
-			whittle.Bytes(p.bytes(items)), files(len(items)), p.listed(p.layersOf(items))),
+			whittle.Bytes(p.layers.bytes(items)), files(len(items)), p.recipe.listed(p.layers.layersOf(items))),
 		Risk: whittle.RiskLow, Caution: slowStart, Advice: "set PYTHONDONTWRITEBYTECODE=1 in the stage that runs Python",
-		Evidence: p.places(items), Change: p.remove(items), Fingerprint: whittle.Fingerprint(id, "written"),
+		Evidence: p.layers.places(items), Change: p.layers.remove(items), Fingerprint: whittle.Fingerprint(id, "written"),
 	}
-	stages, ok := p.writers(items)
+	stages, ok := writers(p, items)
 	if !ok {
 		return []whittle.Finding{f}
 	}
-	if !worthSlower(p, p.bytes(items)) {
+	if !worthSlower(p, p.layers.bytes(items)) {
 		f.Advice = leaveIt
 		return []whittle.Finding{f}
 	}
@@ -291,21 +286,21 @@ func (p *Pass) writtenBytecode(items []int) []whittle.Finding {
 		edits = append(edits, more...)
 		names = append(names, p.Dockerfile.Stages[stage].Label())
 	}
-	f.Fix, _ = p.dockerfileFix("keep Python from writing bytecode while the image is built", edits)
+	f.Fix, _ = p.recipe.dockerfileFix("keep Python from writing bytecode while the image is built", edits)
 	f.Advice = "set PYTHONDONTWRITEBYTECODE=1 in stage " + list(names)
 	return []whittle.Finding{f}
 }
 
 // writers are the stages whose commands wrote items: those of the layers, or
 // those that a layer was copied from.
-func (p *Pass) writers(items []int) (stages []int, ok bool) {
-	for _, layer := range p.layersOf(items) {
-		in := p.instruction(layer)
+func writers(p *Pass, items []int) (stages []int, ok bool) {
+	for _, layer := range p.layers.layersOf(items) {
+		in := p.recipe.instruction(layer)
 		if in == nil {
 			return nil, false
 		}
 		stage := in.Stage
-		if c, copied := p.copy(layer); copied && c.stage != nil {
+		if c, copied := p.recipe.copy(layer); copied && c.stage != nil {
 			stage = c.stage.Index
 		} else if in.Keyword != "RUN" {
 			return nil, false // the build context has it: that is for .dockerignore
@@ -319,15 +314,15 @@ func (p *Pass) writers(items []int) (stages []int, ok bool) {
 }
 
 // staleBytecode states what no interpreter of the image reads.
-func (p *Pass) staleBytecode(items []int) []whittle.Finding {
+func staleBytecode(p *Pass, items []int) []whittle.Finding {
 	const id = "python-bytecode"
-	if p.bytes(items) < small {
+	if p.layers.bytes(items) < small {
 		return nil
 	}
 	return []whittle.Finding{{
 		Message: fmt.Sprintf("%s of bytecode in %s is never read: its source is gone, or it is another version's",
-			whittle.Bytes(p.bytes(items)), files(len(items))),
+			whittle.Bytes(p.layers.bytes(items)), files(len(items))),
 		Risk: whittle.RiskNone, Advice: "delete the folders __pycache__ together with the sources, in the same RUN",
-		Evidence: p.places(items), Change: p.remove(items), Fingerprint: whittle.Fingerprint(id, "stale"),
+		Evidence: p.layers.places(items), Change: p.layers.remove(items), Fingerprint: whittle.Fingerprint(id, "stale"),
 	}}
 }

@@ -6,18 +6,17 @@ import (
 
 	"whittle"
 	"whittle/internal/dockerfile"
-	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
 // noCompileGroup are the edits that keep all installers from compiling that
 // have a part in what a group's RUN brings: where the image has a copy of a
 // folder that several RUNs of a stage filled, all of these.
-func (p *Pass) noCompileGroup(g *installed) (edits []whittle.Edit, runs []*dockerfile.Instruction, ok bool) {
+func noCompileGroup(p *Pass, g *installed) (edits []whittle.Edit, runs []*dockerfile.Instruction, ok bool) {
 	runs = []*dockerfile.Instruction{g.run}
 	if g.here != "" {
 		runs = runs[:0]
-		for _, in := range p.chainOf(&p.Dockerfile.Stages[g.run.Stage]) {
+		for _, in := range p.recipe.chainOf(&p.Dockerfile.Stages[g.run.Stage]) {
 			if commands, found := installing(in); found && slices.ContainsFunc(commands, compiles) {
 				runs = append(runs, in)
 			}
@@ -54,13 +53,13 @@ func (w *writtenAgain) has(name string) bool { return w.all || w.names[name] }
 
 // again says what the commands behind the first of some RUNs write, in their
 // stage and in the image.
-func (p *Pass) again(runs []*dockerfile.Instruction) writtenAgain {
+func again(p *Pass, runs []*dockerfile.Instruction) writtenAgain {
 	w := writtenAgain{names: map[string]bool{}}
-	for _, chain := range [][]*dockerfile.Instruction{p.chain(), p.chainOf(&p.Dockerfile.Stages[runs[0].Stage])} {
+	for _, chain := range [][]*dockerfile.Instruction{p.recipe.chain(), p.recipe.chainOf(&p.Dockerfile.Stages[runs[0].Stage])} {
 		behind := !slices.Contains(chain, runs[0])
 		for _, in := range chain {
 			if in.Keyword == "RUN" && (behind || in == runs[0]) {
-				p.rewritten(in, in == runs[0], &w)
+				rewritten(p, in, in == runs[0], &w)
 			}
 			behind = behind || in == runs[0]
 		}
@@ -70,7 +69,7 @@ func (p *Pass) again(runs []*dockerfile.Instruction) writtenAgain {
 
 // rewritten adds what the commands of a RUN import; of the first RUN those behind
 // its first installer.
-func (p *Pass) rewritten(in *dockerfile.Instruction, first bool, w *writtenAgain) {
+func rewritten(p *Pass, in *dockerfile.Instruction, first bool, w *writtenAgain) {
 	s, err := in.Shell()
 	if err != nil {
 		w.all = true
@@ -81,24 +80,24 @@ func (p *Pass) rewritten(in *dockerfile.Instruction, first bool, w *writtenAgain
 		switch {
 		case first:
 			first = !installs
-		case installs && i.tool == "uv", knownNotToImport(&c), p.noBytecode(in, &c):
+		case installs && i.tool == "uv", knownNotToImport(&c), noBytecode(p, in, &c):
 		case installs && i.tool == "pip":
 			w.names["pip"] = true
 		default:
-			p.program(&c, w)
+			program(p, &c, w)
 		}
 	}
 }
 
 // noBytecode says that Python writes no bytecode in a command: by the stage's
 // environment or its own.
-func (p *Pass) noBytecode(in *dockerfile.Instruction, c *dockerfile.Command) bool {
+func noBytecode(p *Pass, in *dockerfile.Instruction, c *dockerfile.Command) bool {
 	const name = "PYTHONDONTWRITEBYTECODE"
 	if slices.ContainsFunc(c.Assigns, func(w dockerfile.Word) bool { return strings.HasPrefix(w.Text, name+"=") && len(w.Text) > len(name)+1 }) {
 		return true
 	}
 	set := false
-	for _, other := range p.chainOf(&p.Dockerfile.Stages[in.Stage]) {
+	for _, other := range p.recipe.chainOf(&p.Dockerfile.Stages[in.Stage]) {
 		if other == in {
 			break
 		}
@@ -116,30 +115,9 @@ func (p *Pass) noBytecode(in *dockerfile.Instruction, c *dockerfile.Command) boo
 	return set
 }
 
-// bootstrapped says that a distribution came with the virtual environment that
-// some RUNs install into, and not by them: whoever makes one compiles it.
-func (p *Pass) bootstrapped(name string, runs []*dockerfile.Instruction) bool {
-	if name != "pip" && name != "setuptools" && name != "wheel" {
-		return false
-	}
-	for _, run := range runs {
-		commands, _ := installing(run)
-		for _, c := range commands {
-			if slices.ContainsFunc(c.Words[c.verb:], func(w dockerfile.Word) bool {
-				r, err := pep.ParseRequirement(w.Value)
-				return err == nil && r.Name == name
-			}) {
-				return false
-			}
-		}
-	}
-	i, ok := p.Graph.Find(name)
-	return !ok || !slices.ContainsFunc(p.Graph.Edges, func(e python.Edge) bool { return e.To == i && e.From >= 0 })
-}
-
 // program adds what a program imports: all that its distribution needs, where
 // it is one of an installed distribution.
-func (p *Pass) program(c *dockerfile.Command, w *writtenAgain) {
+func program(p *Pass, c *dockerfile.Command, w *writtenAgain) {
 	name, module := c.Name(), ""
 	if strings.HasPrefix(name, "python") && len(c.Words) > 2 && c.Words[1].Value == "-m" {
 		module = topModule(c.Words[2].Value)
@@ -149,7 +127,7 @@ func (p *Pass) program(c *dockerfile.Command, w *writtenAgain) {
 	}
 	for i := range p.Graph.Distributions {
 		d := &p.Graph.Distributions[i]
-		if d.VendoredBy != "" || p.isApplication(d) || !(module != "" && has(d, module) || module == "" && offers(d, name)) {
+		if d.VendoredBy != "" || p.dists.isApplication(d) || !(module != "" && has(d, module) || module == "" && offers(d, name)) {
 			continue
 		}
 		for j, needed := range p.Graph.Needed([]int{i}) {

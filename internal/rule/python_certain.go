@@ -11,7 +11,7 @@ import (
 
 // unusedRisk is low where no file of the project names one of the group, and
 // no module of the application makes names of modules when it runs.
-func (p *Pass) unusedRisk(group, freed []int) (whittle.Risk, string) {
+func unusedRisk(p *Pass, group, freed []int) (whittle.Risk, string) {
 	for _, i := range group {
 		d := &p.Graph.Distributions[i]
 		programs := []string{d.Name}
@@ -20,17 +20,17 @@ func (p *Pass) unusedRisk(group, freed []int) (whittle.Risk, string) {
 				programs = append(programs, e.Name)
 			}
 		}
-		if where, word, found := p.mentioned(d.ImportNames(), programs); found {
+		if where, word, found := p.project.mentioned(d.ImportNames(), programs); found {
 			return whittle.RiskMedium, fmt.Sprintf("%s has the word %s, which may mean %s", where, word, d.Name)
 		}
 	}
-	if why, found := p.makesNames(); found {
+	if why, found := makesNames(p); found {
 		return whittle.RiskHigh, why // running a few starts proves nothing about other names
 	}
 	caution := "a name that only data or the environment gives (a driver, an engine) shows in no file"
 	var optional []string
 	for _, i := range freed {
-		if u := p.usage(i); (u == Optional || u == Plugin) && !slices.Contains(group, i) {
+		if u := p.dists.usage(i); (u == Optional || u == Plugin) && !slices.Contains(group, i) {
 			optional = append(optional, p.Graph.Distributions[i].Name)
 		}
 	}
@@ -43,8 +43,8 @@ func (p *Pass) unusedRisk(group, freed []int) (whittle.Risk, string) {
 
 // makesNames finds a module of the application that can import by a name that
 // no file shows, or that cannot be read, and says so in a few words.
-func (p *Pass) makesNames() (why string, found bool) {
-	own := p.applicationFolders()
+func makesNames(p *Pass) (why string, found bool) {
+	own := p.dists.applicationFolders()
 	dir := whittle.Join("", p.Config.Config.WorkingDir)
 	for _, at := range p.Root.Paths() {
 		if !strings.HasSuffix(at, ".py") || !own[at] && (dir == "" || !under(at, dir) || strings.Contains(at, "/site-packages/")) {
@@ -53,7 +53,7 @@ func (p *Pass) makesNames() (why string, found bool) {
 		if rest := strings.TrimPrefix(at, dir); strings.Contains(rest, "/tests/") || strings.Contains(rest, "/test/") {
 			continue
 		}
-		src, ok := p.source(at)
+		src, ok := p.dists.source(at)
 		if !ok {
 			return "what /" + at + " imports is not known", true
 		}

@@ -41,7 +41,7 @@ func cudaFile(at string) bool {
 }
 
 func findCUDA(p *Pass) []whittle.Finding {
-	if p.Graph == nil || p.asksForCUDA() {
+	if p.Graph == nil || asksForCUDA(p) {
 		return nil
 	}
 	var names []string
@@ -49,7 +49,7 @@ func findCUDA(p *Pass) []whittle.Finding {
 	var rest int64
 	for i := range p.Ledger.Items {
 		it, name := &p.Ledger.Items[i], p.Owner[i].Name
-		if !p.ofDistribution(i) || it.Bytes == 0 {
+		if !p.layers.ofDistribution(i) || it.Bytes == 0 {
 			continue
 		}
 		switch {
@@ -64,31 +64,31 @@ func findCUDA(p *Pass) []whittle.Finding {
 	}
 	// Without a build that could be another, the libraries are wanted for
 	// themselves.
-	builds := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !cudaBuild(n) && p.cudaHost(n) == "" })
-	if p.bytes(items) < small || len(builds) == 0 {
+	builds := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !cudaBuild(n) && cudaHost(p, n) == "" })
+	if p.layers.bytes(items) < small || len(builds) == 0 {
 		return nil
 	}
 	slices.Sort(names)
 	f := whittle.Finding{
-		Message: fmt.Sprintf("libraries for a graphics card take %s, and nothing in the image asks for one: %s", whittle.Bytes(p.bytes(items)), list(names)),
-		Change:  p.remove(items), Risk: whittle.RiskMedium,
+		Message: fmt.Sprintf("libraries for a graphics card take %s, and nothing in the image asks for one: %s", whittle.Bytes(p.layers.bytes(items)), list(names)),
+		Change:  p.layers.remove(items), Risk: whittle.RiskMedium,
 		Caution:     "on a computer with a graphics card the image would not use it any more",
 		Advice:      "install the builds for the processor: the makers publish them in an index of their own, or under another name",
 		Fingerprint: whittle.Fingerprint("wrong-build-of-wheel", names...),
 	}
-	f.Evidence = p.places(items)
+	f.Evidence = p.layers.places(items)
 	// Other builds differ in other files as well: by a tenth of those, as a
 	// rule.
 	f.Change.Plus = rest / 10
-	if f.Change.Plus > p.bytes(items) {
-		f.Change.Plus = p.bytes(items)
+	if f.Change.Plus > p.layers.bytes(items) {
+		f.Change.Plus = p.layers.bytes(items)
 	}
 	return []whittle.Finding{f}
 }
 
 // cudaHost is an installed distribution that requires one of the libraries and
 // exists as another build.
-func (p *Pass) cudaHost(name string) string {
+func cudaHost(p *Pass, name string) string {
 	for _, e := range p.Graph.Edges {
 		if e.From >= 0 && e.Requirement.Name == name && cudaBuild(p.Graph.Distributions[e.From].Name) {
 			return p.Graph.Distributions[e.From].Name
@@ -99,7 +99,7 @@ func (p *Pass) cudaHost(name string) string {
 
 // asksForCUDA says that the image is meant for a graphics card, by its
 // environment, its base or what the project's own lines say.
-func (p *Pass) asksForCUDA() bool {
+func asksForCUDA(p *Pass) bool {
 	for _, kv := range p.Config.Config.Env {
 		if strings.HasPrefix(kv, "NVIDIA_") || strings.HasPrefix(kv, "CUDA_") {
 			return true
@@ -111,11 +111,11 @@ func (p *Pass) asksForCUDA() bool {
 			return true
 		}
 	}
-	for _, d := range p.declared() {
+	for _, d := range p.dists.declared() {
 		if pep.Normalize(d.Name) != "torch" && (strings.Contains(d.Name, "cuda") || strings.Contains(d.Name, "gpu") || strings.HasPrefix(pep.Normalize(d.Name), "nvidia-")) {
 			return true
 		}
 	}
-	_, _, found := p.mentioned(nil, []string{"nvidia", "gpus"})
+	_, _, found := p.project.mentioned(nil, []string{"nvidia", "gpus"})
 	return found
 }

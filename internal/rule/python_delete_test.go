@@ -107,7 +107,7 @@ func deleted(t *rapid.T, sh, command string, p *Pass) []string {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(root)
-	items := p.live(func(int) bool { return true })
+	items := p.layers.live(func(int) bool { return true })
 	for _, i := range items {
 		at := filepath.Join(root, p.Ledger.Items[i].Path)
 		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {

@@ -26,22 +26,22 @@ func findDocs(p *Pass) []whittle.Finding {
 		return nil
 	}
 	docs := func(want func(i int) bool) []int {
-		return p.live(func(i int) bool {
+		return p.layers.live(func(i int) bool {
 			it := &p.Ledger.Items[i]
 			lowest := p.Dockerfile == nil && it.Layer == 0 // a base image, by all that is known
-			return p.Category[i] == "docs and locales" && !p.base(it.Layer) && !lowest && !isLicence(it.Path) && want(i)
+			return p.Category[i] == "docs and locales" && !p.layers.base(it.Layer) && !lowest && !isLicence(it.Path) && want(i)
 		})
 	}
 	system := docs(func(i int) bool { return p.Owner[i].Ecosystem != "pypi" })
 	python := docs(func(i int) bool { return p.Owner[i].Ecosystem == "pypi" })
 	var out []whittle.Finding
 	state := func(items []int, whose, advice, caution string) {
-		if p.bytes(items) < small {
+		if p.layers.bytes(items) < small {
 			return
 		}
 		out = append(out, whittle.Finding{
-			Message:  fmt.Sprintf("documentation and translations of %s take %s in %s", whose, whittle.Bytes(p.bytes(items)), files(len(items))),
-			Evidence: p.places(items), Change: p.remove(items), Risk: whittle.RiskMedium, Advice: advice, Caution: caution,
+			Message:  fmt.Sprintf("documentation and translations of %s take %s in %s", whose, whittle.Bytes(p.layers.bytes(items)), files(len(items))),
+			Evidence: p.layers.places(items), Change: p.layers.remove(items), Risk: whittle.RiskMedium, Advice: advice, Caution: caution,
 			Fingerprint: whittle.Fingerprint("docs-and-locales", whose),
 		})
 	}

@@ -36,17 +36,17 @@ func findDuplicates(p *Pass) []whittle.Finding {
 		return nil
 	}
 	var out []whittle.Finding
-	for _, t := range p.twins() {
-		size := p.bytes(t.items)
+	for _, t := range twinFiles(p) {
+		size := p.layers.bytes(t.items)
 		if size < small {
 			continue
 		}
 		f := whittle.Finding{
 			Message: fmt.Sprintf("%s holds %s in %s that %s holds too", named(t.second), whittle.Bytes(size), files(len(t.items)), named(t.first)),
-			Change:  p.remove(t.items), Risk: whittle.RiskHigh,
+			Change:  p.layers.remove(t.items), Risk: whittle.RiskHigh,
 			Caution:     "only a run shows which of the copies is read",
 			Advice:      "keep one of the copies",
-			Evidence:    append(p.places(t.items), p.copies(t.kept)...),
+			Evidence:    append(p.layers.places(t.items), copies(p, t.kept)...),
 			Fingerprint: whittle.Fingerprint("duplicate-files", t.first, t.second),
 		}
 		if t.first == t.second {
@@ -70,24 +70,24 @@ func named(folder string) string { return "/" + folder }
 
 // copies are the files that stay, as evidence without bytes: they are not what
 // is saved.
-func (p *Pass) copies(items []int) []whittle.Evidence {
-	out := p.places(items)
+func copies(p *Pass, items []int) []whittle.Evidence {
+	out := p.layers.places(items)
 	for i := range out {
 		out[i].Bytes, out[i].What = 0, "the copy that stays"
 	}
 	return out[:min(len(out), 5)]
 }
 
-// twins finds the live contents that stand at several paths, the largest sum
+// twinFiles finds the live contents that stand at several paths, the largest sum
 // first. Of hard links there is one content. The first copy, by layer, stays;
 // the others, where they are above the base image, are one too many each.
-func (p *Pass) twins() []twins {
+func twinFiles(p *Pass) []twins {
 	type content struct {
 		sum  [32]byte
 		size int64
 	}
 	groups := map[content][]int{}
-	for _, i := range p.live(func(i int) bool { return true }) {
+	for _, i := range p.layers.live(func(i int) bool { return true }) {
 		e := &p.Indexes[p.Ledger.Items[i].Layer].Entries[p.Ledger.Items[i].Entry]
 		if e.Content != [32]byte{} {
 			key := content{e.Content, e.Size}
@@ -97,7 +97,7 @@ func (p *Pass) twins() []twins {
 	all := map[[2]string]*twins{}
 	for _, items := range groups {
 		for _, i := range items[1:] {
-			if p.base(p.Ledger.Items[i].Layer) {
+			if p.layers.base(p.Ledger.Items[i].Layer) {
 				continue
 			}
 			first, second := apart(p.Ledger.Items[items[0]].Path, p.Ledger.Items[i].Path)
@@ -111,7 +111,7 @@ func (p *Pass) twins() []twins {
 	}
 	var out []twins
 	for _, key := range slices.SortedFunc(maps.Keys(all), func(a, b [2]string) int {
-		return cmp.Or(cmp.Compare(p.bytes(all[b].items), p.bytes(all[a].items)), strings.Compare(a[0], b[0]), strings.Compare(a[1], b[1]))
+		return cmp.Or(cmp.Compare(p.layers.bytes(all[b].items), p.layers.bytes(all[a].items)), strings.Compare(a[0], b[0]), strings.Compare(a[1], b[1]))
 	}) {
 		t := all[key]
 		slices.Sort(t.items)

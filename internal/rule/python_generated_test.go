@@ -46,12 +46,12 @@ func TestProjectFix(t *testing.T) {
 			for name, text := range c.files {
 				fsys[name] = &fstest.MapFile{Data: []byte(text)}
 			}
-			p := &Pass{Project: fsys, Declared: &python.Declared{}}
+			p := (&Pass{Project: fsys, Declared: &python.Declared{}}).withViews()
 			var patches []whittle.Patch
 			for _, name := range c.changed {
 				patches = append(patches, whittle.Patch{File: name})
 			}
-			fix := p.projectFix("x", patches)
+			fix := projectFix(p, "x", patches)
 			if (fix == nil) != c.none {
 				t.Fatalf("fix %+v", fix)
 			}

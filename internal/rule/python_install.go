@@ -7,9 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
 	"whittle/internal/dockerfile"
-	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -30,63 +28,8 @@ func (i *install) path(p string) string {
 	return "/" + p
 }
 
-// install finds the RUN that brought the distributions of a layer: the
-// layer's own, or the last one of the stage that a COPY takes the folder from.
-func (p *Pass) install(layer int) (install, bool) {
-	in := p.instruction(layer)
-	switch {
-	case in == nil:
-		return install{}, false
-	case in.Keyword == "RUN":
-		_, ok := installing(in)
-		return install{run: in}, ok
-	}
-	c, ok := p.copy(layer)
-	if !ok || c.stage == nil || len(c.sources) != 1 || !path.IsAbs(c.sources[0]) {
-		return install{}, false
-	}
-	chain := p.chainOf(c.stage)
-	for _, run := range slices.Backward(chain) {
-		if _, ok := installing(run); ok {
-			return install{run: run, here: c.dest, there: whittle.Join("", c.sources[0])}, true
-		}
-	}
-	return install{}, false
-}
-
-// quoted is a path of the image, where it is while a group's RUN runs, as a
-// word of its shell. Where the base image's tag may come to mean another
-// Python, the version in the path is a pattern.
-func (p *Pass) quoted(g *installed, at string) string {
-	word := dockerfile.Quote(g.path(at))
-	version := libPython.FindString(word)
-	if version == "" || strings.Contains(string(p.Dockerfile.Source), version) || p.pinsPython(g.run.Stage, strings.Trim(version, "/python")) {
-		return word
-	}
-	if glob := strings.Replace(word, version, "/python3.*/", 1); !strings.HasPrefix(word, "'") {
-		return glob
-	}
-	return word
-}
-
 // libPython is the folder of an interpreter's libraries.
 var libPython = regexp.MustCompile(`/python3\.\d+/`)
-
-// pinsPython says that the base image of a stage is named by a digest, or by a
-// tag with the version of Python: "3.13".
-func (p *Pass) pinsPython(stage int, version string) bool {
-	st := &p.Dockerfile.Stages[stage]
-	for st.From != nil {
-		st = &p.Dockerfile.Stages[*st.From]
-	}
-	if strings.Contains(st.BaseResolved, "@") {
-		return true
-	}
-	_, tag, _ := strings.Cut(path.Base(st.Base), ":")
-	return slices.ContainsFunc(strings.FieldsFunc(tag, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }), func(number string) bool {
-		return number == version || strings.HasPrefix(number, version+".")
-	})
-}
 
 // installed are items that one RUN installs.
 type installed struct {
@@ -97,7 +40,7 @@ type installed struct {
 // byInstall parts items by the RUN that installs them, in the order of the
 // Dockerfile. A copy that a higher layer makes of a file belongs to the RUN
 // that made the file. The rest came in another way.
-func (p *Pass) byInstall(items []int) (groups []installed, rest []int) {
+func byInstall(p *Pass, items []int) (groups []installed, rest []int) {
 	lowest := map[string]int{}
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
@@ -114,7 +57,7 @@ func (p *Pass) byInstall(items []int) (groups []installed, rest []int) {
 		layer := lowest[p.Ledger.Items[i].Path]
 		a, asked := known[layer]
 		if !asked {
-			a.install, a.ok = p.install(layer)
+			a.install, a.ok = p.recipe.install(layer)
 			known[layer] = a
 		}
 		k := slices.IndexFunc(groups, func(g installed) bool { return g.install == a.install })
@@ -131,55 +74,6 @@ func (p *Pass) byInstall(items []int) (groups []installed, rest []int) {
 		return cmp.Or(cmp.Compare(a.run.Line, b.run.Line), strings.Compare(a.here, b.here))
 	})
 	return groups, rest
-}
-
-// appended is the fix that has each RUN run one more command at its end. ok is
-// false where one of them takes none.
-func (p *Pass) appended(title string, groups []installed, command func(*installed) string) (*whittle.Fix, bool) {
-	var edits []whittle.Edit
-	for i := range groups {
-		e, err := groups[i].run.AppendCommand(command(&groups[i]))
-		if err != nil {
-			return nil, false
-		}
-		edits = append(edits, e)
-	}
-	return p.dockerfileFix(title, edits)
-}
-
-// dockerfileFix is the fix by some edits of the Dockerfile, in any order.
-func (p *Pass) dockerfileFix(title string, edits []whittle.Edit) (*whittle.Fix, bool) {
-	if len(edits) == 0 {
-		return nil, false
-	}
-	slices.SortStableFunc(edits, func(a, b whittle.Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
-	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil {
-		return nil, false
-	}
-	return &whittle.Fix{Title: title, Patches: []whittle.Patch{p.patch(edits)}}, true
-}
-
-// runs names the RUNs of some groups: "RUN line 5".
-func (p *Pass) runs(groups []installed) string {
-	var names []string
-	for _, g := range groups {
-		if name := p.short(g.run); !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return list(names)
-}
-
-// runLines are the RUNs of some groups as evidence.
-func (p *Pass) runLines(groups []installed) []whittle.Evidence {
-	var out []whittle.Evidence
-	for _, g := range groups {
-		e := whittle.Evidence{Layer: -1, File: p.Dockerfile.Name, Line: g.run.Line, What: g.run.Keyword}
-		if !slices.Contains(out, e) {
-			out = append(out, e)
-		}
-	}
-	return out
 }
 
 // installation is a command that installs distributions.
@@ -254,18 +148,6 @@ func (i *installation) has(words ...string) bool {
 	})
 }
 
-// sites are the folders that distributions are installed in, sorted.
-func (p *Pass) sites() []string {
-	var out []string
-	for i := range p.Graph.Distributions {
-		if d := &p.Graph.Distributions[i]; d.VendoredBy == "" && !slices.Contains(out, d.Site) {
-			out = append(out, d.Site)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
 // site is the innermost of the folders that a path lies in.
 func site(sites []string, at string) (string, bool) {
 	best := ""
@@ -277,41 +159,6 @@ func site(sites []string, at string) (string, bool) {
 	return best, best != ""
 }
 
-// ofDistribution says that an item is a distribution's and no part of the base
-// image.
-func (p *Pass) ofDistribution(item int) bool {
-	return p.Owner[item].Ecosystem == "pypi" && !p.base(p.Ledger.Items[item].Layer)
-}
-
-// live are the items that can be seen in the image and that a rule wants.
-func (p *Pass) live(want func(item int) bool) []int {
-	var out []int
-	for i := range p.Ledger.Items {
-		if it := &p.Ledger.Items[i]; it.Cause == whittle.Live && it.Bytes > 0 && want(i) {
-			out = append(out, i)
-		}
-	}
-	return out
-}
-
-// withDead adds the dead items at the paths of live ones: copies of a file
-// that lower layers hold, which are not there either where the file is not.
-// Those of the base image stay.
-func (p *Pass) withDead(items []int) []int {
-	paths := map[string]bool{}
-	for _, i := range items {
-		paths[p.Ledger.Items[i].Path] = true
-	}
-	out := slices.Clone(items)
-	for i := range p.Ledger.Items {
-		if it := &p.Ledger.Items[i]; it.Cause != whittle.Live && it.Bytes > 0 && paths[it.Path] && !p.base(it.Layer) {
-			out = append(out, i)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
 // sourceReader is a Root that keeps what Python texts say instead of the
 // texts.
 type sourceReader interface {
@@ -320,21 +167,3 @@ type sourceReader interface {
 
 // maxSource is the largest Python file that is read, in bytes.
 const maxSource = 4 << 20
-
-// source is what the Python text at a path of the image says.
-func (p *Pass) source(at string) (*python.Source, bool) {
-	if r, ok := p.Root.(sourceReader); ok {
-		return r.Source(at)
-	}
-	b, err := p.Root.ReadFile(at, maxSource)
-	if err != nil {
-		return nil, false
-	}
-	return python.Scan(b), true
-}
-
-// isApplication says whether a distribution is the project itself: by its name,
-// or because it was installed from a folder.
-func (p *Pass) isApplication(d *python.Distribution) bool {
-	return d.Local || d.Editable || p.Declared != nil && p.Declared.Name != "" && pep.Normalize(p.Declared.Name) == d.Name
-}

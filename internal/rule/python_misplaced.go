@@ -31,8 +31,8 @@ func findMisplaced(p *Pass) []whittle.Finding {
 	if p.Check == nil || p.Guard {
 		return nil
 	}
-	all := p.declarations()
-	sources := p.installSources()
+	all := p.dists.declarations()
+	sources := installSources(p)
 	var out []whittle.Finding
 	seen := map[string]bool{}
 	for i := range p.Check.Problems {
@@ -42,47 +42,24 @@ func findMisplaced(p *Pass) []whittle.Finding {
 		if !imports || q.Severity != "error" || name == "" || seen[name] {
 			continue
 		}
-		if p.declaresAny() && q.Rule == "missing-module" {
-			if q = p.ownPlace(*q); !p.ownPath(q.Path) {
+		if declaresAny(p) && q.Rule == "missing-module" {
+			if q = p.project.ownPlace(*q); !p.project.ownPath(q.Path) {
 				continue
 			}
 		}
 		places := slices.DeleteFunc(slices.Clone(all), func(d *python.Dependency) bool { return pep.Normalize(d.Name) != name })
-		if len(places) == 0 || slices.ContainsFunc(places, func(d *python.Dependency) bool { return p.installsPlace(sources, d) }) {
+		if len(places) == 0 || slices.ContainsFunc(places, func(d *python.Dependency) bool { return installsPlace(p, sources, d) }) {
 			continue
 		}
 		seen[name] = true
-		out = append(out, p.misplaced(q, places[0], sources))
+		out = append(out, misplaced(p, q, places[0], sources))
 	}
 	return out
 }
 
 // declaresAny says that the project's files are known: a folder that declares
 // nothing is not the image's project.
-func (p *Pass) declaresAny() bool { return p.Declared != nil && len(p.Declared.Files) > 0 }
-
-// declarations are all places where the project declares something that an
-// installer could install, those for what runs first. Without the project's
-// files they are those of the application's own metadata.
-func (p *Pass) declarations() []*python.Dependency {
-	var out []*python.Dependency
-	if p.Declared != nil {
-		for i := range p.Declared.Dependencies {
-			if d := &p.Declared.Dependencies[i]; d.Kind <= python.Dev {
-				out = append(out, d)
-			}
-		}
-	}
-	if len(out) == 0 && p.Graph != nil {
-		for i := range p.Graph.Distributions {
-			if d := &p.Graph.Distributions[i]; d.VendoredBy == "" && p.isApplication(d) {
-				out = append(out, extrasOf(d)...)
-			}
-		}
-	}
-	slices.SortStableFunc(out, func(a, b *python.Dependency) int { return int(a.Kind) - int(b.Kind) })
-	return out
-}
+func declaresAny(p *Pass) bool { return p.Declared != nil && len(p.Declared.Files) > 0 }
 
 // extraMarker is how a wheel's metadata marks what an extra requires.
 var extraMarker = regexp.MustCompile(`\bextra\s*==\s*['"]([^'"]+)['"]`)
@@ -120,7 +97,7 @@ func declaredFor(d *python.Dependency) string {
 
 // misplaced states that a distribution is declared where the image does not
 // look, with the smaller of the two ways out.
-func (p *Pass) misplaced(q *whittle.Problem, d *python.Dependency, sources []installSource) whittle.Finding {
+func misplaced(p *Pass, q *whittle.Problem, d *python.Dependency, sources []installSource) whittle.Finding {
 	where := q.Starts()
 	at := fmt.Sprintf("%s:%d", q.Path, q.Line)
 	if q.Path == "" || q.Line == 0 {
@@ -131,7 +108,7 @@ func (p *Pass) misplaced(q *whittle.Problem, d *python.Dependency, sources []ins
 		Message:     fmt.Sprintf("%s imports %s, and only %s declares %s, which the image does not install", at, q.Module, declaredFor(d), d.Name),
 		Risk:        whittle.RiskLow,
 		Fingerprint: whittle.Fingerprint("misplaced-dependency", d.Name),
-		Evidence:    []whittle.Evidence{{Layer: -1, File: q.Path, Line: q.Line, What: "import of " + q.Module}, p.declaredAt(d)},
+		Evidence:    []whittle.Evidence{{Layer: -1, File: q.Path, Line: q.Line, What: "import of " + q.Module}, declaredAt(p, d)},
 	}
 	if q.Path == "" {
 		f.Evidence = f.Evidence[1:]
@@ -140,7 +117,7 @@ func (p *Pass) misplaced(q *whittle.Problem, d *python.Dependency, sources []ins
 	if len(q.ReachedFrom) > 1 {
 		f.Message += "; reached from " + strings.Join(q.ReachedFrom, " → ")
 	}
-	move, install := p.moveLine(q, d), p.installToo(d, sources)
+	move, install := moveLine(p, q, d), installToo(p, d, sources)
 	first, second := move, install
 	if first.fix == nil && second.fix != nil || (first.fix == nil) == (second.fix == nil) && second.smaller(first) {
 		first, second = second, first
@@ -159,7 +136,7 @@ func (p *Pass) misplaced(q *whittle.Problem, d *python.Dependency, sources []ins
 	return f
 }
 
-func (p *Pass) declaredAt(d *python.Dependency) whittle.Evidence {
+func declaredAt(p *Pass, d *python.Dependency) whittle.Evidence {
 	e := whittle.Evidence{Layer: -1, File: d.File, Line: d.Line, What: d.Text}
 	if p.Declared == nil || !slices.Contains(p.Declared.Files, d.File) {
 		e.Path, e.File = d.File, "" // the image's own metadata
@@ -187,27 +164,27 @@ func (w *wayOut) cost(p *Pass, requirements ...string) {
 
 // moveLine is the way out in the declarations: the line goes to where the
 // start needs it.
-func (p *Pass) moveLine(q *whittle.Problem, d *python.Dependency) (w wayOut) {
+func moveLine(p *Pass, q *whittle.Problem, d *python.Dependency) (w wayOut) {
 	w.cost(p, d.Text)
-	file, folder := p.installsFrom()
-	src := p.projectFile("pyproject.toml")
+	file, folder := installsFrom(p)
+	src := p.project.file("pyproject.toml")
 	switch {
-	case !p.declaresAny(): // of an image whose project is not at hand
+	case !declaresAny(p): // of an image whose project is not at hand
 		w.advice = "declare " + d.Text + " in the project's dependencies"
 		return w
 	case src != nil && (folder || file == ""):
-		to, ok := p.listFor(q, src)
+		to, ok := listFor(p, q, src)
 		if !ok || d.Kind == python.Optional && to.Kind == "poetry" {
 			return wayOut{}
 		}
-		return p.toList(w, d, to)
+		return toList(p, w, d, to)
 	case file != "":
-		for _, written := range p.written(file) {
+		for _, written := range p.project.written(file) {
 			if path.Ext(written) != ".toml" {
-				return p.toFile(w, d, written)
+				return toFile(p, w, d, written)
 			}
-			if to, ok := p.listFor(q, p.projectFile(written)); ok && written == "pyproject.toml" {
-				return p.toList(w, d, to)
+			if to, ok := listFor(p, q, p.project.file(written)); ok && written == "pyproject.toml" {
+				return toList(p, w, d, to)
 			}
 		}
 	}
@@ -217,61 +194,45 @@ func (p *Pass) moveLine(q *whittle.Problem, d *python.Dependency) (w wayOut) {
 // toList moves a line to a list of pyproject.toml. From an extra to the
 // dependencies it is moved, as these come with every extra; from anywhere else
 // it is copied, as that may be installed without them.
-func (p *Pass) toList(w wayOut, d *python.Dependency, to pyproject.List) wayOut {
+func toList(p *Pass, w wayOut, d *python.Dependency, to pyproject.List) wayOut {
 	where := "the dependencies"
 	if to.Kind == "optional" {
 		where = "the extra " + to.Name
 	}
 	verb := "copy"
 	edit := func(src []byte) ([]whittle.Edit, error) { return pyproject.AddRequirement(src, to, d.Text) }
-	if from, ok := listOf(p.projectFile("pyproject.toml"), d); ok && d.File == "pyproject.toml" && from.Kind == "optional" && to.Kind == "dependencies" {
+	if from, ok := listOf(p.project.file("pyproject.toml"), d); ok && d.File == "pyproject.toml" && from.Kind == "optional" && to.Kind == "dependencies" {
 		verb = "move"
 		edit = func(src []byte) ([]whittle.Edit, error) { return pyproject.MoveRequirement(src, from, to, d.Name) }
 	}
-	patch, err := p.projectPatch("pyproject.toml", []change{edit})
+	patch, err := p.project.patch("pyproject.toml", []change{edit})
 	if err != nil && verb == "move" {
 		verb = "copy" // a comment would be lost, or the like
-		patch, err = p.projectPatch("pyproject.toml", []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.AddRequirement(src, to, d.Text) }})
+		patch, err = p.project.patch("pyproject.toml", []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.AddRequirement(src, to, d.Text) }})
 	}
 	if err != nil {
 		return wayOut{}
 	}
 	w.advice = fmt.Sprintf("%s %s from %s to %s of pyproject.toml", verb, d.Text, declaredFor(d), where)
-	w.fix = p.projectFix(fmt.Sprintf("declare %s in %s", d.Text, where), []whittle.Patch{patch})
+	w.fix = projectFix(p, fmt.Sprintf("declare %s in %s", d.Text, where), []whittle.Patch{patch})
 	return w
 }
 
 // toFile brings a line to the requirements file that the image installs: it is
 // moved from one that includes that file, else copied.
-func (p *Pass) toFile(w wayOut, d *python.Dependency, file string) wayOut {
-	patch, err := p.projectPatch(file, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.AddLine(src, d.Text) }})
+func toFile(p *Pass, w wayOut, d *python.Dependency, file string) wayOut {
+	patch, err := p.project.patch(file, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.AddLine(src, d.Text) }})
 	if err != nil {
 		return wayOut{}
 	}
 	patches, verb := []whittle.Patch{patch}, "copy"
-	if slices.Contains(p.included(d.File), file) && slices.Equal(p.written(d.File), []string{d.File}) {
-		gone, err := p.projectPatch(d.File, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.RemoveLine(src, d.Name) }})
+	if slices.Contains(p.project.included(d.File), file) && slices.Equal(p.project.written(d.File), []string{d.File}) {
+		gone, err := p.project.patch(d.File, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.RemoveLine(src, d.Name) }})
 		if err == nil {
 			patches, verb = append(patches, gone), "move"
 		}
 	}
 	w.advice = fmt.Sprintf("%s %s from %s to %s", verb, d.Text, declaredFor(d), file)
-	w.fix = p.projectFix(fmt.Sprintf("declare %s in %s", d.Text, file), patches)
+	w.fix = projectFix(p, fmt.Sprintf("declare %s in %s", d.Text, file), patches)
 	return w
-}
-
-// included are the requirements files that one includes, itself first.
-func (p *Pass) included(file string) []string {
-	out := []string{file}
-	for i := 0; i < len(out) && len(out) < 50; i++ {
-		for line := range strings.Lines(string(p.projectFile(out[i]))) {
-			words := strings.Fields(line)
-			if len(words) >= 2 && (words[0] == "-r" || words[0] == "--requirement") {
-				if at := path.Join(path.Dir(out[i]), words[1]); !slices.Contains(out, at) {
-					out = append(out, at)
-				}
-			}
-		}
-	}
-	return out
 }

@@ -29,7 +29,7 @@ type installSource struct {
 
 // installSources are what the Dockerfile installs of the project, and makes
 // wheels of.
-func (p *Pass) installSources() []installSource {
+func installSources(p *Pass) []installSource {
 	if p.Dockerfile == nil {
 		return nil
 	}
@@ -42,7 +42,7 @@ func (p *Pass) installSources() []installSource {
 				commands = append(commands, wheels(s.Commands())...)
 			}
 			for _, c := range commands {
-				out = append(out, p.sourcesIn(in, c)...)
+				out = append(out, sourcesIn(p, in, c)...)
 			}
 		}
 	}
@@ -50,7 +50,7 @@ func (p *Pass) installSources() []installSource {
 }
 
 // sourcesIn reads one command.
-func (p *Pass) sourcesIn(run *dockerfile.Instruction, c installation) []installSource {
+func sourcesIn(p *Pass, run *dockerfile.Instruction, c installation) []installSource {
 	if c.has("--no-deps", "--no-dependencies") {
 		return nil // nothing that is declared comes along
 	}
@@ -72,14 +72,14 @@ func (p *Pass) sourcesIn(run *dockerfile.Instruction, c installation) []installS
 		case slices.Contains(valued, w):
 			k++
 			continue
-		case strings.HasPrefix(w, "-") || !p.isProject(w):
+		case strings.HasPrefix(w, "-") || !isProject(p, w):
 			continue
 		}
 		if named == "" {
 			if _, extras, ok := strings.Cut(strings.TrimSuffix(w, "]"), "["); ok {
 				s.extras = normalized(strings.Split(extras, ","))
 			}
-		} else if s.file = p.requirementsFile(named); s.file == "" {
+		} else if s.file = requirementsFile(p, named); s.file == "" {
 			continue
 		}
 		out = append(out, s)
@@ -93,10 +93,10 @@ var valued = []string{"-c", "--constraint", "-t", "--target", "--prefix", "--roo
 
 // isProject says that a word of an installer names the project: its folder, or
 // its name. A folder in the project that is a project too is another one.
-func (p *Pass) isProject(word string) bool {
+func isProject(p *Pass, word string) bool {
 	base, _, _ := strings.Cut(word, "[")
 	for below := strings.Trim(path.Clean("/"+base), "/"); below != "" && strings.Contains(base, "/"); _, below, _ = strings.Cut(below, "/") {
-		if p.projectFile(path.Join(below, "pyproject.toml")) != nil || p.projectFile(path.Join(below, "setup.py")) != nil {
+		if p.project.file(path.Join(below, "pyproject.toml")) != nil || p.project.file(path.Join(below, "setup.py")) != nil {
 			return false
 		}
 	}
@@ -106,9 +106,9 @@ func (p *Pass) isProject(word string) bool {
 
 // requirementsFile is the project's file behind a path of the build, empty
 // where the project has none of the kind.
-func (p *Pass) requirementsFile(named string) string {
+func requirementsFile(p *Pass, named string) string {
 	for try := strings.TrimPrefix(path.Clean(named), "/"); try != ""; _, try, _ = strings.Cut(try, "/") {
-		if p.projectFile(try) != nil {
+		if p.project.file(try) != nil {
 			return try
 		}
 	}
@@ -118,8 +118,8 @@ func (p *Pass) requirementsFile(named string) string {
 // installsFrom is the requirements file of the project that the Dockerfile
 // installs, empty where there is none; folder says that it installs the
 // project itself.
-func (p *Pass) installsFrom() (file string, folder bool) {
-	for _, s := range p.installSources() {
+func installsFrom(p *Pass) (file string, folder bool) {
+	for _, s := range installSources(p) {
 		if byWords(&s.command) {
 			file, folder = cmp.Or(file, s.file), folder || s.file == ""
 		}
@@ -175,14 +175,14 @@ func normalized(names []string) []string {
 
 // installsPlace says that the image installs what declares a dependency, or
 // that it may: then why it is not there is another question.
-func (p *Pass) installsPlace(sources []installSource, d *python.Dependency) bool {
+func installsPlace(p *Pass, sources []installSource, d *python.Dependency) bool {
 	if p.Dockerfile == nil {
 		return d.Kind == python.Runs
 	}
 	for _, s := range sources {
 		switch {
 		case s.file != "":
-			if slices.Contains(p.included(s.file), d.File) {
+			if slices.Contains(p.project.included(s.file), d.File) {
 				return true
 			}
 		case strings.HasSuffix(d.File, ".txt"):
@@ -200,7 +200,7 @@ func (p *Pass) installsPlace(sources []installSource, d *python.Dependency) bool
 
 // installToo is the way out in the Dockerfile: it installs what declares the
 // dependency, too.
-func (p *Pass) installToo(d *python.Dependency, sources []installSource) (w wayOut) {
+func installToo(p *Pass, d *python.Dependency, sources []installSource) (w wayOut) {
 	switch {
 	case d.Kind == python.Optional:
 		w.advice = "install the extra " + d.Extra
@@ -211,29 +211,29 @@ func (p *Pass) installToo(d *python.Dependency, sources []installSource) (w wayO
 	default:
 		return wayOut{}
 	}
-	w.cost(p, p.beside(d)...)
+	w.cost(p, declaredBeside(p, d)...)
 	if p.Dockerfile == nil {
 		return w
 	}
 	var edits []whittle.Edit
 	for i := range sources {
-		more, ok := p.widen(&sources[i], d)
+		more, ok := widen(p, &sources[i], d)
 		if !ok {
 			return w
 		}
 		edits = append(edits, more...)
 	}
-	if fix, ok := p.dockerfileFix(w.advice, edits); ok {
+	if fix, ok := p.recipe.dockerfileFix(w.advice, edits); ok {
 		w.fix = fix
 	}
 	return w
 }
 
-// beside are the requirements that come with a dependency where all of its
+// declaredBeside are the requirements that come with a dependency where all of its
 // extra, group or file is installed.
-func (p *Pass) beside(d *python.Dependency) []string {
+func declaredBeside(p *Pass, d *python.Dependency) []string {
 	var out []string
-	for _, other := range p.declarations() {
+	for _, other := range p.dists.declarations() {
 		same := other.File == d.File && other.Kind == d.Kind && other.Extra == d.Extra && other.Group == d.Group
 		if same && !(p.Declared != nil && pep.Normalize(other.Name) == pep.Normalize(p.Declared.Name)) {
 			out = append(out, other.Text)
@@ -245,14 +245,14 @@ func (p *Pass) beside(d *python.Dependency) []string {
 // widen lets a command install the extra, group or file of a dependency, too.
 // ok is false where it cannot be told how; a command that installs something
 // else stays as it is.
-func (p *Pass) widen(s *installSource, d *python.Dependency) (edits []whittle.Edit, ok bool) {
+func widen(p *Pass, s *installSource, d *python.Dependency) (edits []whittle.Edit, ok bool) {
 	c := s.command
 	switch {
 	case strings.HasSuffix(d.File, ".txt"):
 		if s.file == "" {
 			return nil, true
 		}
-		return p.widenFile(s, d.File)
+		return widenFile(p, s, d.File)
 	case s.file != "":
 		return nil, true
 	case byWords(&c):
@@ -281,13 +281,13 @@ func (p *Pass) widen(s *installSource, d *python.Dependency) (edits []whittle.Ed
 
 // widenFile lets a command install another requirements file, too, which the
 // stage has to have beside the one that it installs.
-func (p *Pass) widenFile(s *installSource, file string) ([]whittle.Edit, bool) {
+func widenFile(p *Pass, s *installSource, file string) ([]whittle.Edit, bool) {
 	w := s.command.Words[s.word]
 	named := strings.TrimPrefix(strings.TrimPrefix(w.Value, "--requirement="), "-r")
-	if !strings.HasSuffix("/"+path.Clean(named), "/"+s.file) || path.Dir(s.file) != path.Dir(file) || !p.inContext(file) {
+	if !strings.HasSuffix("/"+path.Clean(named), "/"+s.file) || path.Dir(s.file) != path.Dir(file) || !p.recipe.inContext(file) {
 		return nil, false
 	}
-	copies, ok := p.alsoCopied(s, file)
+	copies, ok := alsoCopied(p, s, file)
 	if !ok {
 		return nil, false
 	}
@@ -297,9 +297,9 @@ func (p *Pass) widenFile(s *installSource, file string) ([]whittle.Edit, bool) {
 
 // alsoCopied are the edits that bring a file of the project to where a
 // command's stage has another one; none where it comes along already.
-func (p *Pass) alsoCopied(s *installSource, file string) ([]whittle.Edit, bool) {
-	for _, in := range p.chainOf(&p.Dockerfile.Stages[s.run.Stage]) {
-		c, ok := p.copyOf(in)
+func alsoCopied(p *Pass, s *installSource, file string) ([]whittle.Edit, bool) {
+	for _, in := range p.recipe.chainOf(&p.Dockerfile.Stages[s.run.Stage]) {
+		c, ok := p.recipe.copyOf(in)
 		if in == s.run {
 			break
 		}

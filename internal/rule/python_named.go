@@ -3,7 +3,6 @@ package rule
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -24,13 +23,13 @@ type saidIn struct {
 // starts and is built with. Comments, documentation, tests, declarations and
 // the settings of development tools say nothing about what runs. ok is false
 // where there are too many to read them all.
-func (p *Pass) said() (out []saidIn, ok bool) {
-	out = append(out, p.saidByImage()...)
+func said(p *Pass) (out []saidIn, ok bool) {
+	out = append(out, saidByImage(p)...)
 	if p.Project == nil {
 		return out, true
 	}
-	ok = p.eachFile(func(at string) bool { return !forDevelopers(at) && textKind(at) != otherText }, func(at string) bool {
-		if text := p.projectFile(at); text != nil {
+	ok = p.project.each(func(at string) bool { return !forDevelopers(at) && textKind(at) != otherText }, func(at string) bool {
+		if text := p.project.file(at); text != nil {
 			if text = speech(textKind(at), text); text != nil {
 				out = append(out, saidIn{at, text})
 			}
@@ -40,31 +39,9 @@ func (p *Pass) said() (out []saidIn, ok bool) {
 	return out, ok
 }
 
-// eachFile visits the files of the project that are wanted, without folders
-// that say nothing about what runs, until visit says that it has enough. It is
-// false where there are more than are looked through.
-func (p *Pass) eachFile(want, visit func(at string) bool) (all bool) {
-	n := 0
-	_ = fs.WalkDir(p.Project, ".", func(at string, e fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return nil // what cannot be read is not sent to the build either
-		case e.IsDir() && aside(path.Base(at)) && at != ".":
-			return fs.SkipDir
-		case !e.Type().IsRegular() || !want(at):
-			return nil
-		}
-		if n++; n > maxProjectFiles || !visit(at) {
-			return fs.SkipAll
-		}
-		return nil
-	})
-	return n <= maxProjectFiles
-}
-
 // saidByImage are the commands, the environment and the instructions of the
 // image. What installs a distribution does not use it.
-func (p *Pass) saidByImage() (out []saidIn) {
+func saidByImage(p *Pass) (out []saidIn) {
 	if p.Config != nil {
 		c := &p.Config.Config
 		words := slices.Concat(c.Entrypoint, c.Cmd, c.Env)
@@ -82,7 +59,7 @@ func (p *Pass) saidByImage() (out []saidIn) {
 			in := &p.Dockerfile.Stages[i].Instructions[j]
 			switch in.Keyword {
 			case "RUN":
-				p.saidByRun(in, text)
+				saidByRun(p, in, text)
 			case "CMD", "ENTRYPOINT", "HEALTHCHECK", "ENV":
 				copy(text[in.Span.Start:in.Span.End], p.Dockerfile.Source[in.Span.Start:in.Span.End])
 			}
@@ -92,7 +69,7 @@ func (p *Pass) saidByImage() (out []saidIn) {
 }
 
 // saidByRun keeps the commands of a RUN that install nothing.
-func (p *Pass) saidByRun(in *dockerfile.Instruction, text []byte) {
+func saidByRun(p *Pass, in *dockerfile.Instruction, text []byte) {
 	s, err := in.Shell()
 	if err != nil {
 		copy(text[in.Span.Start:in.Span.End], p.Dockerfile.Source[in.Span.Start:in.Span.End])

@@ -60,7 +60,7 @@ func TestNamed(t *testing.T) {
 			}
 			p.Dockerfile = f
 		}
-		said, ok := p.said()
+		said, ok := said(p.withViews())
 		if !ok {
 			t.Errorf("%s: not all was read", c.name)
 		}
@@ -69,8 +69,8 @@ func TestNamed(t *testing.T) {
 			t.Errorf("%s: named in %q, want %q", c.name, got, c.want)
 		}
 	}
-	p := &Pass{Config: &whittle.Config{Config: whittle.Process{Cmd: []string{"akit"}, Env: []string{"X=1"}}}}
-	if got, _ := namedIn(must(p.said()), &dist); !strings.HasPrefix(got, "the image's configuration") {
+	p := (&Pass{Config: &whittle.Config{Config: whittle.Process{Cmd: []string{"akit"}, Env: []string{"X=1"}}}}).withViews()
+	if got, _ := namedIn(must(said(p)), &dist); !strings.HasPrefix(got, "the image's configuration") {
 		t.Errorf("the image's command: %q", got)
 	}
 }

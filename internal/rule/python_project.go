@@ -2,9 +2,6 @@ package rule
 
 import (
 	"bytes"
-	"fmt"
-	"io"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -24,58 +21,8 @@ const (
 	maxProjectSources = 20_000
 )
 
-// projectFile gives a file of the project, nil where it cannot be read.
-func (p *Pass) projectFile(name string) []byte {
-	if p.Project == nil {
-		return nil
-	}
-	f, err := p.Project.Open(name)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxProjectFile+1))
-	if err != nil || len(b) > maxProjectFile {
-		return nil
-	}
-	return b
-}
-
 // change is an edit of one file's text.
 type change func(src []byte) ([]whittle.Edit, error)
-
-// projectPatch makes several changes of one file of the project, each made on
-// what those before it have left. Edits that do not touch each other stay
-// apart, so that other fixes of the file can be made beside them.
-func (p *Pass) projectPatch(name string, changes []change) (whittle.Patch, error) {
-	src := p.projectFile(name)
-	if src == nil {
-		return whittle.Patch{}, fmt.Errorf("%s cannot be read: %w", name, whittle.ErrNotFound)
-	}
-	after := src
-	var apart []whittle.Edit
-	for _, c := range changes {
-		edits, err := c(after)
-		if err != nil {
-			return whittle.Patch{}, err
-		}
-		if after, err = whittle.Splice(after, edits); err != nil {
-			return whittle.Patch{}, err
-		}
-		if edits, err = c(src); err != nil {
-			return whittle.Patch{}, err
-		}
-		apart = append(apart, edits...)
-	}
-	if bytes.Equal(src, after) {
-		return whittle.Patch{}, fmt.Errorf("nothing to change in %s: %w", name, whittle.ErrNotFound)
-	}
-	slices.SortStableFunc(apart, func(a, b whittle.Edit) int { return a.Span.Start - b.Span.Start })
-	if out, err := whittle.Splice(src, apart); err != nil || !bytes.Equal(out, after) {
-		apart = []whittle.Edit{oneEdit(src, after)}
-	}
-	return whittle.Patch{File: name, Digest: whittle.DigestOf(src), Edits: apart}, nil
-}
 
 // oneEdit is the edit from one text to another: all between what they begin
 // and what they end with.
@@ -116,11 +63,11 @@ func listOf(src []byte, d *python.Dependency) (pyproject.List, bool) {
 
 // undeclare takes dependencies out of the project's files; ok is false where
 // one stands in a file that cannot be edited.
-func (p *Pass) undeclare(deps []*python.Dependency) (patches []whittle.Patch, ok bool) {
+func undeclare(p *Pass, deps []*python.Dependency) (patches []whittle.Patch, ok bool) {
 	changes := map[string][]change{}
 	var order []string
 	for _, d := range deps {
-		file, c, found := p.undeclaring(d)
+		file, c, found := undeclaring(p, d)
 		if !found {
 			return nil, false
 		}
@@ -130,7 +77,7 @@ func (p *Pass) undeclare(deps []*python.Dependency) (patches []whittle.Patch, ok
 		changes[file] = append(changes[file], c)
 	}
 	for _, file := range order {
-		patch, err := p.projectPatch(file, changes[file])
+		patch, err := p.project.patch(file, changes[file])
 		if err != nil {
 			return nil, false
 		}
@@ -141,11 +88,11 @@ func (p *Pass) undeclare(deps []*python.Dependency) (patches []whittle.Patch, ok
 
 // undeclaring is the change that takes a dependency out of the file that
 // people write it in.
-func (p *Pass) undeclaring(d *python.Dependency) (file string, c change, ok bool) {
-	for _, file := range p.written(d.File) {
+func undeclaring(p *Pass, d *python.Dependency) (file string, c change, ok bool) {
+	for _, file := range p.project.written(d.File) {
 		switch {
 		case path.Base(file) == "pyproject.toml":
-			list, found := listOf(p.projectFile(file), d)
+			list, found := listOf(p.project.file(file), d)
 			if !found {
 				continue
 			}
@@ -155,74 +102,16 @@ func (p *Pass) undeclaring(d *python.Dependency) (file string, c change, ok bool
 		default:
 			continue
 		}
-		if _, err := p.projectPatch(file, []change{c}); err == nil {
+		if _, err := p.project.patch(file, []change{c}); err == nil {
 			return file, c, true
 		}
 	}
 	return "", nil, false
 }
 
-// projectImports are the modules that Python files of the project import, by
-// their first parts, also of files that the image does not have: somebody runs
-// those, or would if they could. Tests and documents do not count. ok is false
-// where there are too many files to read them all.
-func (p *Pass) projectImports() (modules map[string]bool, ok bool) {
-	modules = map[string]bool{}
-	if p.Project == nil {
-		return modules, true
-	}
-	n := 0
-	_ = fs.WalkDir(p.Project, ".", func(at string, e fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return nil // what cannot be read imports nothing either
-		case e.IsDir() && aside(path.Base(at)) && at != ".":
-			return fs.SkipDir
-		case !e.Type().IsRegular() || path.Ext(at) != ".py" || path.Base(at) == "conftest.py":
-			return nil
-		}
-		if n++; n > maxProjectSources {
-			return fs.SkipAll
-		}
-		for _, imp := range python.Scan(p.projectFile(at)).Imports {
-			if imp.Level == 0 && imp.Context&python.TypeChecking == 0 {
-				modules[topModule(imp.Module)] = true
-			}
-		}
-		return nil
-	})
-	return modules, n <= maxProjectSources
-}
-
 func topModule(module string) string {
 	top, _, _ := strings.Cut(module, ".")
 	return top
-}
-
-// mentioned finds a place in the project that names one of some modules in
-// Python, or one of some programs or distributions anywhere, outside of what
-// declares dependencies, describes or tests: a name that is made at run time
-// begins with one that is written somewhere. It gives "src/x.py:12" and the
-// word.
-func (p *Pass) mentioned(modules, programs []string) (where, word string, found bool) {
-	if p.Project == nil {
-		return "", "", false
-	}
-	p.eachFile(speaks, func(at string) bool {
-		words := programs
-		if path.Ext(at) == ".py" {
-			words = slices.Concat(modules, programs)
-		}
-		text := p.projectFile(at)
-		for _, w := range words {
-			if line := lineWith(text, w); line > 0 && !general(w) {
-				where, word, found = fmt.Sprintf("%s:%d", at, line), w, true
-				return false
-			}
-		}
-		return true
-	})
-	return where, word, found
 }
 
 // general says that a word names no distribution, although one may have a

@@ -49,27 +49,27 @@ func findStatic(p *Pass) []whittle.Finding {
 	if p.Graph == nil {
 		return nil
 	}
-	sites := p.sites()
-	items := p.withDead(p.live(func(i int) bool {
+	sites := p.dists.sites()
+	items := p.layers.withDead(p.layers.live(func(i int) bool {
 		name := p.Owner[i].Name
 		_, in := site(sites, p.Ledger.Items[i].Path)
-		return in && p.ofDistribution(i) && staticPattern(p.Ledger.Items[i].Path) != "" && !compilers[name] && !strings.HasPrefix(name, "nvidia-")
+		return in && p.layers.ofDistribution(i) && staticPattern(p.Ledger.Items[i].Path) != "" && !compilers[name] && !strings.HasPrefix(name, "nvidia-")
 	}))
-	if p.bytes(items) < small {
+	if p.layers.bytes(items) < small {
 		return nil
 	}
-	groups, rest := p.byInstall(items)
+	groups, rest := byInstall(p, items)
 	f := whittle.Finding{
-		Message:  fmt.Sprintf("headers and static libraries of installed distributions take %s in %s", whittle.Bytes(p.bytes(items)), files(len(items))),
-		Evidence: p.places(items), Risk: whittle.RiskLow, Change: p.remove(items),
+		Message:  fmt.Sprintf("headers and static libraries of installed distributions take %s in %s", whittle.Bytes(p.layers.bytes(items)), files(len(items))),
+		Evidence: p.layers.places(items), Risk: whittle.RiskLow, Change: p.layers.remove(items),
 		Advice:      "delete them in the RUN that installs them",
 		Caution:     "a program that compiles extensions when it runs needs them",
-		Fingerprint: whittle.Fingerprint(id, p.distributionsOf(items)...),
+		Fingerprint: whittle.Fingerprint(id, p.layers.distributionsOf(items)...),
 	}
 	if len(rest) == 0 && len(groups) > 0 {
-		if fix, ok := p.appended("delete headers and static libraries where they are installed", groups, p.deleteStatic); ok {
-			f.Fix, f.Advice = fix, "delete them in "+p.runs(groups)+", which installs them"
-			f.Evidence = append(f.Evidence, p.runLines(groups)...)
+		if fix, ok := p.recipe.appended("delete headers and static libraries where they are installed", groups, func(g *installed) string { return deleteStatic(p, g) }); ok {
+			f.Fix, f.Advice = fix, "delete them in "+p.recipe.runs(groups)+", which installs them"
+			f.Evidence = append(f.Evidence, p.recipe.runLines(groups)...)
 		}
 	}
 	return []whittle.Finding{f}
@@ -79,8 +79,8 @@ func findStatic(p *Pass) []whittle.Finding {
 // starts at site-packages, which is there whatever else is done: find fails
 // where a folder that it is to start at is gone. Packages are named only where
 // others have such files, too.
-func (p *Pass) deleteStatic(g *installed) string {
-	sites := p.sites()
+func deleteStatic(p *Pass, g *installed) string {
+	sites := p.dists.sites()
 	starts, folders, patterns, here := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	mine := make(map[int]bool, len(g.items))
 	top := func(s, at string) string {
@@ -90,7 +90,7 @@ func (p *Pass) deleteStatic(g *installed) string {
 		at := p.Ledger.Items[i].Path
 		s, _ := site(sites, at)
 		mine[i], here[s] = true, true
-		starts[p.quoted(g, s)] = true
+		starts[p.recipe.quoted(g, s)] = true
 		folders["-path "+top(s, at)] = true
 		patterns[staticPattern(at)] = true
 	}
@@ -129,13 +129,4 @@ func anyOf(tests map[string]bool) string {
 		return list[0]
 	}
 	return `\( ` + strings.Join(list, " -o ") + ` \)`
-}
-
-// distributionsOf are the names of the owners of items, sorted.
-func (p *Pass) distributionsOf(items []int) []string {
-	names := map[string]bool{}
-	for _, i := range items {
-		names[p.Owner[i].Name] = true
-	}
-	return slices.Sorted(maps.Keys(names))
 }

@@ -37,7 +37,7 @@ func findUnstripped(p *Pass) []whittle.Finding {
 	var sections int64
 	unsafe, refused := 0, int64(0)
 	var change whittle.LayerChange
-	for _, i := range p.live(p.ofDistribution) {
+	for _, i := range p.layers.live(p.layers.ofDistribution) {
 		it := &p.Ledger.Items[i]
 		if !isLibrary(it.Path) {
 			continue
@@ -53,17 +53,17 @@ func findUnstripped(p *Pass) []whittle.Finding {
 		}
 		items = append(items, i)
 		sections += bytes
-		change.Shrink = append(change.Shrink, whittle.Shrunk{Content: p.at(i), Low: max(0, it.Bytes-bytes-stripExtra), High: min(it.Bytes, it.Bytes-bytes+stripSlack)})
+		change.Shrink = append(change.Shrink, whittle.Shrunk{Content: p.layers.at(i), Low: max(0, it.Bytes-bytes-stripExtra), High: min(it.Bytes, it.Bytes-bytes+stripSlack)})
 	}
 	if sections < small {
 		return nil
 	}
 	f := whittle.Finding{
 		Message:  fmt.Sprintf("%s of extensions and libraries hold %s of symbols and debugging sections", files(len(items)), whittle.Bytes(sections)),
-		Evidence: p.places(items), Change: change, Risk: whittle.RiskMedium,
-		Advice:      "strip them in a stage that has binutils, before they are copied: " + p.stripCommand(items),
+		Evidence: p.layers.places(items), Change: change, Risk: whittle.RiskMedium,
+		Advice:      "strip them in a stage that has binutils, before they are copied: " + stripCommand(p, items),
 		Caution:     "a library that verifies its own file (FIPS modules) refuses to load, and tracebacks of native code lose their names",
-		Fingerprint: whittle.Fingerprint("strip-debug", p.distributionsOf(items)...),
+		Fingerprint: whittle.Fingerprint("strip-debug", p.layers.distributionsOf(items)...),
 	}
 	if unsafe > 0 {
 		f.Message += fmt.Sprintf("; %s more with %s would not load afterwards", files(unsafe), whittle.Bytes(refused))
@@ -78,7 +78,7 @@ func isLibrary(at string) bool {
 
 // stripCommand is the command for the files with the most bytes: more do not
 // fit on a line.
-func (p *Pass) stripCommand(items []int) string {
+func stripCommand(p *Pass, items []int) string {
 	const most = 3
 	biggest := slices.Clone(items)
 	slices.SortStableFunc(biggest, func(a, b int) int { return int(p.Ledger.Items[b].Bytes - p.Ledger.Items[a].Bytes) })

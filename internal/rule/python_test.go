@@ -86,7 +86,7 @@ func TestApplied(t *testing.T) {
 }
 
 func TestMentioned(t *testing.T) {
-	p := &Pass{Project: fstest.MapFS{
+	p := (&Pass{Project: fstest.MapFS{
 		"src/a.py":           {Data: []byte("import os\nENGINE = 'my_driver'\n")},
 		"tests/test_a.py":    {Data: []byte("import only_tested\n")},
 		".venv/x.py":         {Data: []byte("hidden_one")},
@@ -94,17 +94,17 @@ func TestMentioned(t *testing.T) {
 		"README.md":          {Data: []byte("described_one")},
 		"deploy/compose.yml": {Data: []byte("a: b\n\ncommand: gunner serve\n")},
 		"Dockerfile.x":       {Data: []byte("RUN xgunner2 my_driver2\n")},
-	}}
+	}}).withViews()
 	for word, want := range map[string]string{"my_driver": "src/a.py:2", "driver": "", "only_tested": "", "hidden_one": "", "declared_one": "",
 		"described_one": "", "gunner": "deploy/compose.yml:3", "xgunner2": "Dockerfile.x:1", "os": "", "serve": "deploy/compose.yml:3"} {
-		if where, _, found := p.mentioned(nil, []string{word}); where != want || found != (want != "") {
+		if where, _, found := p.project.mentioned(nil, []string{word}); where != want || found != (want != "") {
 			t.Errorf("%s: %q, want %q", word, where, want)
 		}
 	}
-	if where, _, found := p.mentioned([]string{"gunner"}, nil); found {
+	if where, _, found := p.project.mentioned([]string{"gunner"}, nil); found {
 		t.Errorf("a module's name in %s, which is no Python", where)
 	}
-	if _, _, found := (&Pass{}).mentioned([]string{"x"}, []string{"y"}); found {
+	if _, _, found := (&Pass{}).withViews().project.mentioned([]string{"x"}, []string{"y"}); found {
 		t.Error("no project names something")
 	}
 }
@@ -150,17 +150,17 @@ func TestSealed(t *testing.T) {
 	want := findTests(p)
 	root := p.Root
 	p.Root = sealed{root}
-	if found := findTests(p); len(want) == 0 || len(found) > 0 {
+	if found := findTests(p.withViews()); len(want) == 0 || len(found) > 0 {
 		t.Errorf("%d findings with texts, %d without", len(want), len(found))
 	}
 	p.Root = told{sealed{root}}
-	if diff := cmp.Diff(want, findTests(p)); diff != "" {
+	if diff := cmp.Diff(want, findTests(p.withViews())); diff != "" {
 		t.Errorf("by what is said of the texts (-texts +said):\n%s", diff)
 	}
 	_, c = readCase(t, "testdata/python_unused.txtar")
 	p = c.pass(t)
 	p.Root = sealed{p.Root}
-	for _, f := range findUnused(p) {
+	for _, f := range findUnused(p.withViews()) {
 		if f.Risk != whittle.RiskMedium && f.Risk != whittle.RiskHigh || f.Caution == "" {
 			t.Errorf("%s: risk %s", f.Message, f.Risk)
 		}
@@ -174,12 +174,12 @@ func TestTogether(t *testing.T) {
 		name, requires, _ := strings.Cut(text, ": ")
 		dists = append(dists, python.Distribution{Name: name, Version: "1", Metadata: python.Metadata{RequiresDist: strings.Fields(requires)}})
 	}
-	p := &Pass{Graph: python.NewGraph(dists, pep.Environment{}, nil)}
-	got := fmt.Sprint(p.together([]int{0, 1, 2, 3, 4}, []int{0, 1, 2, 3, 4, 5, 6, 7}))
+	p := (&Pass{Graph: python.NewGraph(dists, pep.Environment{}, nil)}).withViews()
+	got := fmt.Sprint(freedTogether(p, []int{0, 1, 2, 3, 4}, []int{0, 1, 2, 3, 4, 5, 6, 7}))
 	if want := "[[0 1 2] [3] [4]]"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if got := fmt.Sprint(p.together([]int{0, 1, 2}, []int{0, 1, 2, 6})); got != "[[0] [1 2]]" {
+	if got := fmt.Sprint(freedTogether(p, []int{0, 1, 2}, []int{0, 1, 2, 6})); got != "[[0] [1 2]]" {
 		t.Errorf("x is needed by others: %s", got)
 	}
 }

@@ -30,21 +30,21 @@ func findTests(p *Pass) []whittle.Finding {
 	if p.Graph == nil {
 		return nil
 	}
-	folders, kept := p.testFolders()
+	folders, kept := testFolders(p)
 	var items []int
 	for _, mine := range folders {
 		items = append(items, mine...)
 	}
 	slices.Sort(items)
-	if items = p.withDead(items); p.bytes(items) < small {
+	if items = p.layers.withDead(items); p.layers.bytes(items) < small {
 		return nil
 	}
 	names := slices.Sorted(maps.Keys(folders))
-	groups, rest := p.byInstall(items)
+	groups, rest := byInstall(p, items)
 	commands := map[install]string{}
 	for i := range groups {
 		g := &groups[i]
-		command, dropped := p.deleteFolders(g, folders, kept)
+		command, dropped := deleteFolders(p, g, folders, kept)
 		commands[g.install] = command
 		rest = append(rest, dropped...)
 	}
@@ -56,8 +56,8 @@ func findTests(p *Pass) []whittle.Finding {
 	}
 	state := func(mine []int, where string) whittle.Finding {
 		f := f
-		f.Message = fmt.Sprintf("tests of installed distributions take %s in %s%s", whittle.Bytes(p.bytes(mine)), files(len(mine)), where)
-		f.Evidence, f.Change = p.places(mine), p.remove(mine)
+		f.Message = fmt.Sprintf("tests of installed distributions take %s in %s%s", whittle.Bytes(p.layers.bytes(mine)), files(len(mine)), where)
+		f.Evidence, f.Change = p.layers.places(mine), p.layers.remove(mine)
 		f.Fingerprint = whittle.Fingerprint(id, append(slices.Clone(names), where)...)
 		return f
 	}
@@ -66,19 +66,19 @@ func findTests(p *Pass) []whittle.Finding {
 		fixable = append(fixable, g.items...)
 	}
 	slices.Sort(fixable)
-	fix, ok := p.appended("delete the tests where they are installed", groups, func(g *installed) string { return commands[g.install] })
+	fix, ok := p.recipe.appended("delete the tests where they are installed", groups, func(g *installed) string { return commands[g.install] })
 	if !ok {
 		return []whittle.Finding{state(items, "")}
 	}
 	var out []whittle.Finding
-	if p.bytes(fixable) >= small {
+	if p.layers.bytes(fixable) >= small {
 		with := state(fixable, "")
 		with.Fix = fix
-		with.Evidence = append(with.Evidence, p.runLines(groups)...)
-		with.Advice = "delete them in " + p.runs(groups) + ", which installs them"
+		with.Evidence = append(with.Evidence, p.recipe.runLines(groups)...)
+		with.Advice = "delete them in " + p.recipe.runs(groups) + ", which installs them"
 		out = append(out, with)
 	}
-	if p.bytes(rest) >= small {
+	if p.layers.bytes(rest) >= small {
 		out = append(out, state(rest, " that no short command of a RUN deletes"))
 	}
 	return out
@@ -87,11 +87,11 @@ func findTests(p *Pass) []whittle.Finding {
 // testFolders are the topmost folders of tests in site-packages with their live
 // items, and those that have to stay: something else imports from them, they
 // hold what no distribution brought, or it is not known what imports them.
-func (p *Pass) testFolders() (folders map[string][]int, kept []string) {
-	sites := p.sites()
+func testFolders(p *Pass) (folders map[string][]int, kept []string) {
+	sites := p.dists.sites()
 	folders = map[string][]int{}
 	stay := map[string]bool{}
-	own := p.applicationFolders()
+	own := p.dists.applicationFolders()
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
 		dir, ok := testFolder(sites, it.Path)
@@ -99,13 +99,13 @@ func (p *Pass) testFolders() (folders map[string][]int, kept []string) {
 			continue
 		}
 		folders[dir] = append(folders[dir], i)
-		if !p.ofDistribution(i) && path.Ext(it.Path) != ".pyc" || own[it.Path] {
+		if !p.layers.ofDistribution(i) && path.Ext(it.Path) != ".pyc" || own[it.Path] {
 			stay[dir] = true
 		}
 	}
 	if len(folders) > 0 {
-		p.keepImported(sites, folders, stay)
-		p.keepNamed(sites, folders, stay)
+		keepImported(p, sites, folders, stay)
+		keepNamed(p, sites, folders, stay)
 	}
 	for dir := range stay {
 		delete(folders, dir)
@@ -132,23 +132,9 @@ func testFolder(sites []string, at string) (string, bool) {
 	return "", false
 }
 
-// applicationFolders are the files of the project's own distributions: their
-// tests are the project's affair.
-func (p *Pass) applicationFolders() map[string]bool {
-	out := map[string]bool{}
-	for i := range p.Graph.Distributions {
-		if d := &p.Graph.Distributions[i]; p.isApplication(d) {
-			for _, f := range d.Files {
-				out[f] = true
-			}
-		}
-	}
-	return out
-}
-
 // keepImported finds the folders from which a module outside of all of them
 // imports, or one within a folder that stays.
-func (p *Pass) keepImported(sites []string, folders map[string][]int, stay map[string]bool) {
+func keepImported(p *Pass, sites []string, folders map[string][]int, stay map[string]bool) {
 	byModule := map[string]string{}
 	for dir := range folders {
 		s, _ := site(sites, dir)
@@ -160,7 +146,7 @@ func (p *Pass) keepImported(sites []string, folders map[string][]int, stay map[s
 			continue
 		}
 		from, test := testFolder(sites, at)
-		src, ok := p.source(at)
+		src, ok := p.dists.source(at)
 		if !ok {
 			// What a package does that cannot be read is not known.
 			for dir := range folders {
@@ -200,8 +186,8 @@ func (p *Pass) keepImported(sites []string, folders map[string][]int, stay map[s
 
 // keepNamed finds the folders that a text of the application names, as a module
 // or as a path: data may be read from there.
-func (p *Pass) keepNamed(sites []string, folders map[string][]int, stay map[string]bool) {
-	said, _ := p.said()
+func keepNamed(p *Pass, sites []string, folders map[string][]int, stay map[string]bool) {
+	said, _ := said(p)
 	for dir := range folders {
 		s, _ := site(sites, dir)
 		at := dir[len(s)+1:]

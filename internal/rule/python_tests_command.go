@@ -24,7 +24,7 @@ const (
 // items: each by its name where they are few, else a search for all of their
 // kind. Where too many of that kind have to stay, the largest are named; the
 // items of the others are dropped from the group.
-func (p *Pass) deleteFolders(g *installed, folders map[string][]int, kept []string) (command string, dropped []int) {
+func deleteFolders(p *Pass, g *installed, folders map[string][]int, kept []string) (command string, dropped []int) {
 	mine := map[string]int64{}
 	folderOf := map[int]string{}
 	for _, i := range g.items {
@@ -36,10 +36,10 @@ func (p *Pass) deleteFolders(g *installed, folders map[string][]int, kept []stri
 		}
 	}
 	names := slices.Sorted(maps.Keys(mine))
-	search, exceptions := p.search(g, names, kept)
+	search, exceptions := search(p, g, names, kept)
 	switch {
 	case len(names) <= maxFolders || exceptions > 0 && len(names) <= maxNamed:
-		return p.deleteNamed(g, names), nil
+		return deleteNamed(p, g, names), nil
 	case exceptions <= maxKept:
 		return search, nil
 	}
@@ -53,30 +53,30 @@ func (p *Pass) deleteFolders(g *installed, folders map[string][]int, kept []stri
 		}
 		return gone
 	})
-	return p.deleteNamed(g, names), dropped
+	return deleteNamed(p, g, names), dropped
 }
 
 // deleteNamed deletes folders by their names.
-func (p *Pass) deleteNamed(g *installed, names []string) string {
+func deleteNamed(p *Pass, g *installed, names []string) string {
 	words := []string{"rm -rf"}
 	for _, dir := range names {
-		words = append(words, p.quoted(g, dir))
+		words = append(words, p.recipe.quoted(g, dir))
 	}
 	return strings.Join(words, " ")
 }
 
 // search deletes all folders that are called as some are, but for those that
 // are kept, and says how many of these it has to name.
-func (p *Pass) search(g *installed, names, kept []string) (command string, exceptions int) {
+func search(p *Pass, g *installed, names, kept []string) (command string, exceptions int) {
 	sites, bases := map[string]bool{}, map[string]bool{}
-	all := p.sites()
+	all := p.dists.sites()
 	for _, dir := range names {
 		s, _ := site(all, dir)
 		sites[s], bases[path.Base(dir)] = true, true
 	}
 	words := []string{"find"}
 	for _, s := range slices.Sorted(maps.Keys(sites)) {
-		words = append(words, p.quoted(g, s))
+		words = append(words, p.recipe.quoted(g, s))
 	}
 	words = append(words, "-type d")
 	if b := slices.Sorted(maps.Keys(bases)); len(b) == 1 {
@@ -85,7 +85,7 @@ func (p *Pass) search(g *installed, names, kept []string) (command string, excep
 		words = append(words, `\( -name `+strings.Join(b, " -o -name ")+` \)`)
 	}
 	for _, dir := range kept {
-		if s, _ := site(all, dir); sites[s] && (bases[path.Base(dir)] || p.holds(dir, bases)) {
+		if s, _ := site(all, dir); sites[s] && (bases[path.Base(dir)] || holds(p, dir, bases)) {
 			exceptions++
 			words = append(words, butNot(dir[len(s):], names))
 		}
@@ -94,7 +94,7 @@ func (p *Pass) search(g *installed, names, kept []string) (command string, excep
 }
 
 // holds says that a folder has folders of some names in it.
-func (p *Pass) holds(dir string, names map[string]bool) bool {
+func holds(p *Pass, dir string, names map[string]bool) bool {
 	for i := range p.Ledger.Items {
 		rest, below := strings.CutPrefix(p.Ledger.Items[i].Path, dir+"/")
 		if !below {

@@ -36,13 +36,13 @@ func findUndeclared(p *Pass) []whittle.Finding {
 	var out []whittle.Finding
 	seen := map[string]bool{}
 	for i := range p.Check.Problems {
-		q := p.ownPlace(p.Check.Problems[i])
+		q := p.project.ownPlace(p.Check.Problems[i])
 		name := pep.Normalize(q.Distribution)
-		if q.Rule != "missing-module" || q.Severity != "error" || name == "" || seen[name] || p.declares(name) || !p.ownPath(q.Path) || !sure(p, cmp.Or(q.Wanted, q.Module), name) {
+		if q.Rule != "missing-module" || q.Severity != "error" || name == "" || seen[name] || declares(p, name) || !p.project.ownPath(q.Path) || !sure(p, cmp.Or(q.Wanted, q.Module), name) {
 			continue
 		}
 		seen[name] = true
-		out = append(out, p.undeclared(q, name))
+		out = append(out, undeclared(p, q, name))
 	}
 	return out
 }
@@ -63,35 +63,15 @@ func sure(p *Pass, module, name string) bool {
 	return n.Editable() && n.Distribution == name
 }
 
-// ownPlace is a problem at the first of its places that is the application's.
-func (p *Pass) ownPlace(q whittle.Problem) *whittle.Problem {
-	if i := slices.IndexFunc(q.Places, func(at whittle.Location) bool { return p.ownPath(at.Path) }); i >= 0 && !p.ownPath(q.Path) {
-		q.Path, q.Line, q.ReachedFrom = q.Places[i].Path, q.Places[i].Line, q.Places[i].ReachedFrom
-		q.Module = cmp.Or(q.Places[i].Module, q.Module)
-	}
-	return &q
-}
-
 // declares says whether a file of the project declares a distribution, for
 // whatever it may be.
-func (p *Pass) declares(name string) bool {
-	return slices.ContainsFunc(p.declarations(), func(d *python.Dependency) bool { return pep.Normalize(d.Name) == name })
-}
-
-// ownPath says that the file of a problem is the application's and not a
-// library's: problems name files of the application as the project has them,
-// and those of distributions by their path in site-packages.
-func (p *Pass) ownPath(at string) bool {
-	if p.projectFile(at) != nil {
-		return true
-	}
-	top := topFolder(strings.TrimPrefix(at, "/"))
-	return slices.Contains(p.Declared.Packages, strings.TrimSuffix(top, ".py"))
+func declares(p *Pass, name string) bool {
+	return slices.ContainsFunc(p.dists.declarations(), func(d *python.Dependency) bool { return pep.Normalize(d.Name) == name })
 }
 
 // undeclared states that a distribution is missing, with the fix that declares
 // it.
-func (p *Pass) undeclared(q *whittle.Problem, name string) whittle.Finding {
+func undeclared(p *Pass, q *whittle.Problem, name string) whittle.Finding {
 	requirement := name
 	if p.Bound != nil {
 		if bound, ok := p.Bound(name); ok {
@@ -111,23 +91,23 @@ func (p *Pass) undeclared(q *whittle.Problem, name string) whittle.Finding {
 		f.Message += "; reached from " + strings.Join(q.ReachedFrom, " → ")
 	}
 	if p.Guard {
-		return p.guarded(f, q, requirement)
+		return guarded(p, f, q, requirement)
 	}
 	if p.Growth != nil {
 		f.Change.Minus, f.Change.Plus, _ = p.Growth(requirement)
 	}
-	if patch, where, ok := p.declare(q, requirement); ok {
+	if patch, where, ok := declare(p, q, requirement); ok {
 		f.Advice = "add " + requirement + " to " + where
-		f.Fix = p.projectFix("declare "+requirement, []whittle.Patch{patch})
+		f.Fix = projectFix(p, "declare "+requirement, []whittle.Patch{patch})
 	}
 	return f
 }
 
 // guarded is the finding with the other way out: the import says what to
 // install. What needs the module fails as before, with a sentence that helps.
-func (p *Pass) guarded(f whittle.Finding, q *whittle.Problem, requirement string) whittle.Finding {
+func guarded(p *Pass, f whittle.Finding, q *whittle.Problem, requirement string) whittle.Finding {
 	message := fmt.Sprintf("%s is needed here, and is not installed: pip install '%s'", q.Module, requirement)
-	patch, err := p.projectPatch(q.Path, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.GuardImport(src, q.Line, message) }})
+	patch, err := p.project.patch(q.Path, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.GuardImport(src, q.Line, message) }})
 	f.Problems = nil // it stays as it is
 	f.Advice = "guard the import, so that it says what to install"
 	f.Caution = "the image does not run any better by that"
@@ -139,32 +119,32 @@ func (p *Pass) guarded(f whittle.Finding, q *whittle.Problem, requirement string
 
 // declare is the edit that declares a requirement: in the requirements file
 // that the Dockerfile installs, or in a list of pyproject.toml.
-func (p *Pass) declare(q *whittle.Problem, requirement string) (patch whittle.Patch, where string, ok bool) {
-	file, folder := p.installsFrom()
-	if p.projectFile("pyproject.toml") != nil && (folder || file == "") {
-		return p.declareIn("pyproject.toml", q, requirement)
+func declare(p *Pass, q *whittle.Problem, requirement string) (patch whittle.Patch, where string, ok bool) {
+	file, folder := installsFrom(p)
+	if p.project.file("pyproject.toml") != nil && (folder || file == "") {
+		return declareIn(p, "pyproject.toml", q, requirement)
 	}
-	if file == "" && p.projectFile("requirements.txt") != nil {
+	if file == "" && p.project.file("requirements.txt") != nil {
 		file = "requirements.txt"
 	}
-	written := p.written(file)
+	written := p.project.written(file)
 	if file == "" || len(written) == 0 {
 		return patch, "", false
 	}
 	if file = written[0]; path.Base(file) == "pyproject.toml" {
-		return p.declareIn(file, q, requirement)
+		return declareIn(p, file, q, requirement)
 	}
-	patch, err := p.projectPatch(file, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.AddLine(src, requirement) }})
+	patch, err := p.project.patch(file, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.AddLine(src, requirement) }})
 	return patch, file, err == nil
 }
 
 // declareIn is the edit that declares a requirement in a pyproject.toml.
-func (p *Pass) declareIn(file string, q *whittle.Problem, requirement string) (patch whittle.Patch, where string, ok bool) {
-	list, ok := p.listFor(q, p.projectFile(file))
+func declareIn(p *Pass, file string, q *whittle.Problem, requirement string) (patch whittle.Patch, where string, ok bool) {
+	list, ok := listFor(p, q, p.project.file(file))
 	if !ok {
 		return patch, "", false
 	}
-	patch, err := p.projectPatch(file, []change{func(src []byte) ([]whittle.Edit, error) {
+	patch, err := p.project.patch(file, []change{func(src []byte) ([]whittle.Edit, error) {
 		return pyproject.AddRequirement(src, list, requirement)
 	}})
 	where = "the dependencies of " + file
@@ -177,7 +157,7 @@ func (p *Pass) declareIn(file string, q *whittle.Problem, requirement string) (p
 // listFor is the list that a problem's distribution belongs in: the extra
 // without which the importing file cannot be imported anyway, else the
 // project's dependencies.
-func (p *Pass) listFor(q *whittle.Problem, src []byte) (pyproject.List, bool) {
+func listFor(p *Pass, q *whittle.Problem, src []byte) (pyproject.List, bool) {
 	lists, err := pyproject.Lists(src)
 	if err != nil {
 		return pyproject.List{}, false
@@ -185,7 +165,7 @@ func (p *Pass) listFor(q *whittle.Problem, src []byte) (pyproject.List, bool) {
 	has := func(kind string) bool {
 		return slices.ContainsFunc(lists, func(l pyproject.List) bool { return l.Kind == kind })
 	}
-	if extra := p.extraNeededBy(q.Path, q.Distribution); extra != "" {
+	if extra := extraNeededBy(p, q.Path, q.Distribution); extra != "" {
 		return pyproject.List{Kind: "optional", Name: extra}, true
 	}
 	switch {
@@ -200,13 +180,13 @@ func (p *Pass) listFor(q *whittle.Problem, src []byte) (pyproject.List, bool) {
 // extraNeededBy is the extra that declares something which a file of the
 // project imports at its top, another distribution left out, and nothing else
 // declares.
-func (p *Pass) extraNeededBy(file, without string) string {
-	text := p.projectFile(file)
+func extraNeededBy(p *Pass, file, without string) string {
+	text := p.project.file(file)
 	if text == nil {
 		return ""
 	}
 	extras := map[string]string{}
-	for _, d := range p.declared() {
+	for _, d := range p.dists.declared() {
 		name := pep.Normalize(d.Name)
 		if other, twice := extras[name]; twice && other != d.Extra {
 			extras[name] = "" // several lists have it

@@ -1,10 +1,7 @@
 package rule
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -28,139 +25,12 @@ lines.`,
 	}
 }
 
-// asked are the positions of the distributions that the project asks for, and
-// of those that nothing requires: what is installed for its own sake. The
-// project itself is none of them, as its requirements are what is changed.
-func (p *Pass) asked() []int {
-	own := map[int]bool{}
-	for i := range p.Graph.Distributions {
-		own[i] = p.isApplication(&p.Graph.Distributions[i])
-	}
-	var out []int
-	add := func(i int) {
-		if i >= 0 && !own[i] && !slices.Contains(out, i) {
-			out = append(out, i)
-		}
-	}
-	for _, e := range p.Graph.Edges {
-		if e.From >= 0 && own[e.From] || e.From < 0 {
-			add(e.To)
-		}
-	}
-	for _, d := range p.declared() {
-		if i, ok := p.Graph.Find(d.Name); ok {
-			add(i)
-		}
-	}
-	for _, i := range p.Graph.Roots() {
-		add(i)
-	}
-	slices.Sort(out)
-	return out
-}
-
-// declared are the dependencies that the project declares to run, for
-// everything or for an extra.
-func (p *Pass) declared() []*python.Dependency {
-	var out []*python.Dependency
-	if p.Declared == nil {
-		return nil
-	}
-	for i := range p.Declared.Dependencies {
-		if d := &p.Declared.Dependencies[i]; d.Kind == python.Runs || d.Kind == python.Optional {
-			out = append(out, d)
-		}
-	}
-	return out
-}
-
-// usage is how a distribution is used.
-func (p *Pass) usage(i int) Usage {
-	if i < len(p.Usage) {
-		return p.Usage[i]
-	}
-	return UsageUnknown
-}
-
-// contents are the items of distributions above the base image, dead ones and
-// the wheels that they were installed from included. What was deleted is known
-// by their RECORDs alone.
-func (p *Pass) contents(dists []int) []int {
-	names, recorded := map[string]bool{}, p.recorded(dists)
-	for _, i := range dists {
-		names[p.Graph.Distributions[i].Name] = true
-	}
-	var out []int
-	for i := range p.Ledger.Items {
-		it := &p.Ledger.Items[i]
-		if it.Bytes == 0 || p.base(it.Layer) {
-			continue
-		}
-		if p.Owner[i].Ecosystem == "pypi" && names[p.Owner[i].Name] || it.Cause != whittle.Live && recorded[it.Path] {
-			out = append(out, i)
-		} else if strings.HasSuffix(it.Path, ".whl") {
-			name, _, _ := strings.Cut(path.Base(it.Path), "-")
-			if names[pep.Normalize(name)] {
-				out = append(out, i)
-			}
-		}
-	}
-	return out
-}
-
-// recorded are all paths that the RECORDs of distributions name, whether they
-// are there or not.
-func (p *Pass) recorded(dists []int) map[string]bool {
-	out := map[string]bool{}
-	for _, i := range dists {
-		d := &p.Graph.Distributions[i]
-		for file := range p.recordLines(d) {
-			out[file] = true
-		}
-	}
-	return out
-}
-
-// recordLines are the lines of a distribution's RECORD by the path that each
-// names, in the root.
-func (p *Pass) recordLines(d *python.Distribution) map[string]string {
-	text, err := p.Root.ReadFile(d.Record+"/RECORD", maxSource)
-	if err != nil {
-		return nil
-	}
-	out := map[string]string{}
-	for line := range strings.Lines(string(text)) {
-		if file, _, ok := strings.Cut(line, ","); ok {
-			out[path.Join(d.Site, file)] = line
-		}
-	}
-	return out
-}
-
-// owned are the bytes that each distribution has above the base image, by
-// position.
-func (p *Pass) owned() []int64 {
-	byName := map[string]int64{}
-	for i := range p.Ledger.Items {
-		if p.ofDistribution(i) {
-			byName[p.Owner[i].Name] += p.Ledger.Items[i].Bytes
-		}
-	}
-	out := make([]int64, len(p.Graph.Distributions))
-	for i := range out {
-		if d := &p.Graph.Distributions[i]; d.VendoredBy == "" {
-			out[i] = byName[d.Name]
-		}
-	}
-	return out
-}
-
 // removable are the positions of declared distributions that nothing uses and
 // whose removal takes nothing along that is used.
-func (p *Pass) removable(roots []int) []int {
+func removable(p *Pass, roots []int) []int {
 	var out []int
-	imports, ok := p.projectImports()
-	said, all := p.said()
+	imports, ok := p.project.imports()
+	said, all := said(p)
 	if !ok || !all {
 		return nil
 	}
@@ -173,10 +43,10 @@ func (p *Pass) removable(roots []int) []int {
 		}
 		return found
 	}
-	for _, d := range p.declared() {
+	for _, d := range p.dists.declared() {
 		i, ok := p.Graph.Find(d.Name)
-		if ok && p.usage(i) == Unused && slices.Contains(roots, i) && !slices.Contains(out, i) && !buildsOthers(d.Name) &&
-			!slices.ContainsFunc(p.Graph.Distributions[i].ImportNames(), func(m string) bool { return imports[m] }) && !named(i) && !p.partOfUsed(i) {
+		if ok && p.dists.usage(i) == Unused && slices.Contains(roots, i) && !slices.Contains(out, i) && !buildsOthers(d.Name) &&
+			!slices.ContainsFunc(p.Graph.Distributions[i].ImportNames(), func(m string) bool { return imports[m] }) && !named(i) && !partOfUsed(p, i) {
 			out = append(out, i)
 		}
 	}
@@ -184,7 +54,7 @@ func (p *Pass) removable(roots []int) []int {
 	for {
 		// Data without modules is of unknown use, and goes with the only ones
 		// that require it.
-		bad := slices.DeleteFunc(p.Graph.Frees(roots, out...), func(i int) bool { return p.usage(i) < Lazy && !named(i) })
+		bad := slices.DeleteFunc(p.Graph.Frees(roots, out...), func(i int) bool { return p.dists.usage(i) < Lazy && !named(i) })
 		if len(bad) == 0 {
 			return out
 		}
@@ -202,13 +72,13 @@ func (p *Pass) removable(roots []int) []int {
 
 // partOfUsed says that a distribution shares its package with one that is used,
 // as plug-ins do (dbt.adapters.postgres): the other one finds it there by name.
-func (p *Pass) partOfUsed(i int) bool {
+func partOfUsed(p *Pass, i int) bool {
 	for _, name := range p.Graph.Distributions[i].ImportNames() {
 		if slices.Contains([]string{"google", "azure", "backports", "jaraco", "zope", "ruamel", "mpl_toolkits", "sphinxcontrib"}, name) {
 			continue // unrelated distributions share these
 		}
 		for j := range p.Graph.Distributions {
-			if d := &p.Graph.Distributions[j]; j != i && d.VendoredBy == "" && p.usage(j) >= Plugin && slices.Contains(d.ImportNames(), name) {
+			if d := &p.Graph.Distributions[j]; j != i && d.VendoredBy == "" && p.dists.usage(j) >= Plugin && slices.Contains(d.ImportNames(), name) {
 				return true
 			}
 		}
@@ -223,9 +93,9 @@ func buildsOthers(name string) bool {
 		"meson-python", "scikit-build-core", "maturin", "uv", "poetry", "pdm", "pipenv"}, pep.Normalize(name))
 }
 
-// together parts distributions into groups of those that share what is freed,
+// freedTogether parts distributions into groups of those that share what is freed,
 // in their order.
-func (p *Pass) together(dists []int, freed []int) [][]int {
+func freedTogether(p *Pass, dists []int, freed []int) [][]int {
 	group := make([]int, len(dists))
 	needed := make([][]bool, len(dists))
 	for i, d := range dists {
@@ -265,30 +135,30 @@ func findUnused(p *Pass) []whittle.Finding {
 	if p.Graph == nil || p.Declared == nil || len(p.Usage) == 0 {
 		return nil
 	}
-	roots := p.asked()
-	unused := p.removable(roots)
+	roots := p.dists.asked()
+	unused := removable(p, roots)
 	if len(unused) == 0 {
 		return nil
 	}
 	var out []whittle.Finding
-	for _, group := range p.together(unused, p.Graph.Frees(roots, unused...)) {
+	for _, group := range freedTogether(p, unused, p.Graph.Frees(roots, unused...)) {
 		freed := p.Graph.Frees(roots, group...)
-		if items := p.contents(freed); p.bytes(items) >= small {
-			out = append(out, p.unused(group, freed, items))
+		if items := p.dists.contents(freed); p.layers.bytes(items) >= small {
+			out = append(out, unusedDependencies(p, group, freed, items))
 		}
 	}
 	return out
 }
 
-// unused states that a group of distributions is used by nothing.
-func (p *Pass) unused(group, freed, items []int) whittle.Finding {
-	names := p.names(group)
-	deps := slices.DeleteFunc(p.declared(), func(d *python.Dependency) bool {
+// unusedDependencies states that a group of distributions is used by nothing.
+func unusedDependencies(p *Pass, group, freed, items []int) whittle.Finding {
+	names := p.dists.names(group)
+	deps := slices.DeleteFunc(p.dists.declared(), func(d *python.Dependency) bool {
 		i, ok := p.Graph.Find(d.Name)
 		return !ok || !slices.Contains(group, i)
 	})
 	f := whittle.Finding{
-		Evidence: p.byDistribution(items), Change: p.remove(items), Fingerprint: whittle.Fingerprint("unused-dependency", names...),
+		Evidence: p.dists.byDistribution(items), Change: p.layers.remove(items), Fingerprint: whittle.Fingerprint("unused-dependency", names...),
 		Advice: "remove " + list(names) + " from what the project declares",
 	}
 	for _, d := range deps {
@@ -299,16 +169,16 @@ func (p *Pass) unused(group, freed, items []int) whittle.Finding {
 		is = "are"
 	}
 	f.Message = fmt.Sprintf("%s %s imported by nothing that the image starts", list(names), is)
-	if others := len(freed) - len(p.present(group, freed)); others > 0 {
-		f.Message += fmt.Sprintf("; with what only %s %s: %s in %s", pronoun(names), needs(names), whittle.Bytes(p.bytes(items)), distributions(len(freed)))
+	if others := len(freed) - len(present(p, group, freed)); others > 0 {
+		f.Message += fmt.Sprintf("; with what only %s %s: %s in %s", pronoun(names), needs(names), whittle.Bytes(p.layers.bytes(items)), distributions(len(freed)))
 	} else {
-		f.Message += ": " + whittle.Bytes(p.bytes(items))
+		f.Message += ": " + whittle.Bytes(p.layers.bytes(items))
 	}
-	f.Risk, f.Caution = p.unusedRisk(group, freed)
+	f.Risk, f.Caution = unusedRisk(p, group, freed)
 	if extra, ok := development(deps); ok {
 		f.Advice = "install the project without the extra " + extra
-	} else if patches, ok := p.undeclare(deps); ok {
-		f.Fix = p.projectFix("remove "+list(names), patches)
+	} else if patches, ok := undeclare(p, deps); ok {
+		f.Fix = projectFix(p, "remove "+list(names), patches)
 	}
 	return f
 }
@@ -348,65 +218,6 @@ func distributions(n int) string {
 }
 
 // present are those of a group that are among others.
-func (p *Pass) present(group, others []int) []int {
+func present(p *Pass, group, others []int) []int {
 	return slices.DeleteFunc(slices.Clone(group), func(i int) bool { return !slices.Contains(others, i) })
-}
-
-// names are those of distributions, sorted.
-func (p *Pass) names(dists []int) []string {
-	var out []string
-	for _, i := range dists {
-		out = append(out, p.Graph.Distributions[i].Name)
-	}
-	slices.Sort(out)
-	return out
-}
-
-// byDistribution are items as evidence, one row for each distribution and
-// layer, the largest first. The path is the folder that has the most of it.
-func (p *Pass) byDistribution(items []int) []whittle.Evidence {
-	type key struct {
-		what  string
-		layer int
-	}
-	rows := map[key]*whittle.Evidence{}
-	folders := map[key]map[string]int64{}
-	sites := p.sites()
-	for _, i := range items {
-		it := &p.Ledger.Items[i]
-		k, folder := key{p.Owner[i].String(), it.Layer}, it.Path
-		if p.Owner[i].Ecosystem != "pypi" {
-			k.what = path.Base(it.Path)
-		} else if s, ok := site(sites, it.Path); ok {
-			folder = path.Join(s, topFolder(it.Path[len(s)+1:]))
-		}
-		if rows[k] == nil {
-			rows[k] = &whittle.Evidence{Layer: k.layer, What: k.what}
-			folders[k] = map[string]int64{}
-		}
-		rows[k].Bytes += it.Bytes
-		rows[k].Files++
-		folders[k][folder] += it.Bytes
-	}
-	out := make([]whittle.Evidence, 0, len(rows))
-	for k, e := range rows {
-		for _, f := range slices.Sorted(maps.Keys(folders[k])) {
-			if e.Path == "" || folders[k][f] > folders[k][e.Path] {
-				e.Path = f
-			}
-		}
-		out = append(out, *e)
-	}
-	slices.SortFunc(out, func(a, b whittle.Evidence) int {
-		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), strings.Compare(a.What, b.What), cmp.Compare(a.Layer, b.Layer))
-	})
-	if len(out) <= maxPlaces {
-		return out
-	}
-	rest := whittle.Evidence{Layer: -1, What: "in other places"}
-	for _, e := range out[maxPlaces-1:] {
-		rest.Bytes += e.Bytes
-		rest.Files += e.Files
-	}
-	return append(out[:maxPlaces-1], rest)
 }

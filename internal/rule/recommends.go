@@ -29,10 +29,10 @@ ca-certificates, without which programs cannot check whom they talk to, and thos
 func wanted() []string { return []string{"ca-certificates"} }
 
 func recommends(p *Pass) []whittle.Finding {
-	s := p.packages()
+	s := p.layers.packages()
 	var out []whittle.Finding
-	for _, in := range p.chain() {
-		layer := p.layerOf(in)
+	for _, in := range p.recipe.chain() {
+		layer := p.recipe.layerOf(in)
 		if in.Keyword != "RUN" || layer < 0 {
 			continue
 		}
@@ -40,7 +40,7 @@ func recommends(p *Pass) []whittle.Finding {
 		if !ok || len(installs) == 0 {
 			continue
 		}
-		if f, ok := p.onlyRecommended(s, in, layer, installs); ok {
+		if f, ok := onlyRecommended(p, s, in, layer, installs); ok {
 			out = append(out, f)
 		}
 	}
@@ -77,7 +77,7 @@ func aptInstalls(in *dockerfile.Instruction) (out []aptInstall, ok bool) {
 }
 
 // onlyRecommended states which packages of a layer nothing depends on.
-func (p *Pass) onlyRecommended(s *osPackages, in *dockerfile.Instruction, layer int, installs []aptInstall) (f whittle.Finding, ok bool) {
+func onlyRecommended(p *Pass, s *osPackages, in *dockerfile.Instruction, layer int, installs []aptInstall) (f whittle.Finding, ok bool) {
 	var roots []int
 	for n := range s.list {
 		if k := &s.list[n]; k.layer != layer || s.roots && !k.auto {
@@ -93,10 +93,10 @@ func (p *Pass) onlyRecommended(s *osPackages, in *dockerfile.Instruction, layer 
 	}
 	needed := s.needed(roots, false)
 	var keep []string
-	words := p.commandWords(in)
+	words := commandWords(p, in)
 	for n := range s.list {
 		k := &s.list[n]
-		if needed[n] || k.layer != layer || !slices.Contains(wanted(), k.name) && !p.companion(installs, k.name) && !p.runsProgram(words, k) {
+		if needed[n] || k.layer != layer || !slices.Contains(wanted(), k.name) && !companion(p, installs, k.name) && !runsProgram(p, words, k) {
 			continue
 		}
 		keep = append(keep, k.name)
@@ -112,23 +112,23 @@ func (p *Pass) onlyRecommended(s *osPackages, in *dockerfile.Instruction, layer 
 			compiles = compiles || isBuildTool(k.name)
 		}
 	}
-	evidence, items, names := p.byPackage(s, chosen, layer)
-	if p.bytes(items) < small {
+	evidence, items, names := p.layers.byPackage(s, chosen, layer)
+	if p.layers.bytes(items) < small {
 		return f, false
 	}
 	f = whittle.Finding{
 		Message: fmt.Sprintf("%s installs what is only recommended, %s in %s: %s",
-			p.named(layer), whittle.Bytes(p.bytes(items)), count(len(chosen), "package"), largest(evidence)),
-		Evidence: p.withLine(evidence, layer), Change: p.remove(items), Risk: whittle.RiskLow,
+			p.recipe.named(layer), whittle.Bytes(p.layers.bytes(items)), count(len(chosen), "package"), largest(evidence)),
+		Evidence: p.recipe.withLine(evidence, layer), Change: p.layers.remove(items), Risk: whittle.RiskLow,
 		Caution:     "a program may use one of them where it finds it; name those that are needed in the command",
 		Advice:      "install with --no-install-recommends, and name what is needed",
-		Fingerprint: whittle.Fingerprint("install-recommends", append([]string{p.text(layer)}, names...)...),
+		Fingerprint: whittle.Fingerprint("install-recommends", append([]string{p.recipe.text(layer)}, names...)...),
 	}
 	if compiles {
 		f.Risk, f.Caution = whittle.RiskMedium, "compilers are among them, and a later step may build something with them"
 	}
-	if edits, ok := p.withoutRecommends(s, in, installs, keep); ok {
-		f.Fix = &whittle.Fix{Title: "add --no-install-recommends", Patches: []whittle.Patch{p.patch(edits)}}
+	if edits, ok := withoutRecommends(p, s, in, installs, keep); ok {
+		f.Fix = &whittle.Fix{Title: "add --no-install-recommends", Patches: []whittle.Patch{p.recipe.patch(edits)}}
 	}
 	return f, true
 }
@@ -138,7 +138,7 @@ func (p *Pass) onlyRecommended(s *osPackages, in *dockerfile.Instruction, layer 
 var companions = map[string][]string{"software-properties-common": {"gpg-agent", "gnupg", "dirmngr"}, "gnupg": {"gpg-agent", "dirmngr"}, "xvfb": {"xauth"}}
 
 // companion says that a package is one of those.
-func (p *Pass) companion(installs []aptInstall, name string) bool {
+func companion(p *Pass, installs []aptInstall, name string) bool {
 	for of, names := range companions {
 		if slices.Contains(names, name) && asked(installs, of) {
 			return true
@@ -149,7 +149,7 @@ func (p *Pass) companion(installs []aptInstall, name string) bool {
 
 // runsProgram says that a package brings a program whose name is among the words
 // of what runs: see commandWords. git runs ssh for an address of that kind.
-func (p *Pass) runsProgram(words map[string]bool, k *osPackage) bool {
+func runsProgram(p *Pass, words map[string]bool, k *osPackage) bool {
 	for _, i := range k.items {
 		at := p.Ledger.Items[i].Path
 		if dir := path.Base(path.Dir(at)); (dir == "bin" || dir == "sbin") && words[path.Base(at)] {
@@ -161,7 +161,7 @@ func (p *Pass) runsProgram(words map[string]bool, k *osPackage) bool {
 
 // commandWords are the words of all that runs from a RUN on, in the stages that
 // build on it, and when the image starts.
-func (p *Pass) commandWords(in *dockerfile.Instruction) map[string]bool {
+func commandWords(p *Pass, in *dockerfile.Instruction) map[string]bool {
 	out := map[string]bool{}
 	add := func(text string) {
 		for _, kind := range []string{"git@", "ssh://"} {
@@ -174,7 +174,7 @@ func (p *Pass) commandWords(in *dockerfile.Instruction) map[string]bool {
 		}
 	}
 	for i := range p.Dockerfile.Stages {
-		chain := p.chainOf(&p.Dockerfile.Stages[i])
+		chain := p.recipe.chainOf(&p.Dockerfile.Stages[i])
 		at := slices.Index(chain, in)
 		if at < 0 {
 			continue
@@ -243,7 +243,7 @@ func literal(installs []aptInstall) bool {
 
 // withoutRecommends adds the option behind those that each command has, and a
 // package that is to stay to the first command that brings it.
-func (p *Pass) withoutRecommends(s *osPackages, in *dockerfile.Instruction, installs []aptInstall, keep []string) ([]whittle.Edit, bool) {
+func withoutRecommends(p *Pass, s *osPackages, in *dockerfile.Instruction, installs []aptInstall, keep []string) ([]whittle.Edit, bool) {
 	var edits []whittle.Edit
 	brings := make([]string, 0, len(keep))
 	for _, c := range installs {

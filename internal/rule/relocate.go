@@ -27,9 +27,9 @@ type relocation struct {
 
 // relocate finds a way for what a RUN does to the files of lower layers, those
 // with the most bytes first.
-func (p *Pass) relocate(k *dockerfile.Instruction, layers []int) (relocation, bool) {
-	for _, try := range []func(*dockerfile.Instruction, []int) (relocation, bool){p.toBuilder, p.intoRun} {
-		if r, ok := try(k, layers); ok {
+func relocate(p *Pass, k *dockerfile.Instruction, layers []int) (relocation, bool) {
+	for _, try := range []func(*Pass, *dockerfile.Instruction, []int) (relocation, bool){toBuilder, intoRun} {
+		if r, ok := try(p, k, layers); ok {
 			return r, true
 		}
 	}
@@ -39,21 +39,21 @@ func (p *Pass) relocate(k *dockerfile.Instruction, layers []int) (relocation, bo
 // toBuilder moves a RUN to the end of the stage that the files were copied
 // from. That is the same work on the same files where they come from the same
 // path, and where nothing but that path is worked on.
-func (p *Pass) toBuilder(k *dockerfile.Instruction, layers []int) (relocation, bool) {
-	acts, ok := p.actions(k)
+func toBuilder(p *Pass, k *dockerfile.Instruction, layers []int) (relocation, bool) {
+	acts, ok := p.recipe.actions(k)
 	if !ok || len(k.Flags) > 0 {
 		return relocation{}, false
 	}
-	first, ok := p.copy(layers[0])
+	first, ok := p.recipe.copy(layers[0])
 	if !ok || !first.same() {
 		return relocation{}, false
 	}
 	stage := first.stage
-	copies, ok := p.copiesFrom(stage, k)
-	if !ok || !p.within(acts, copies) || !p.alike(stage, k) {
+	copies, ok := copiesFrom(p, stage, k)
+	if !ok || !within(p, acts, copies) || !alike(p, stage, k) {
 		return relocation{}, false
 	}
-	r := relocation{risk: whittle.RiskNone, whole: true, title: "move " + p.short(k) + " into the stage " + stage.Label()}
+	r := relocation{risk: whittle.RiskNone, whole: true, title: "move " + p.recipe.short(k) + " into the stage " + stage.Label()}
 	for _, c := range copies {
 		if slices.Contains(layers, c.layer) && c.same() {
 			r.cured = append(r.cured, c.layer)
@@ -61,14 +61,14 @@ func (p *Pass) toBuilder(k *dockerfile.Instruction, layers []int) (relocation, b
 		if !c.same() && slices.ContainsFunc(c.sources, func(s string) bool { return worked(acts, whittle.Join("", s)) }) {
 			return relocation{}, false // what it brings to another place would change, too
 		}
-		if !p.leaves(p.layerOf(k), c.layer) {
+		if !leaves(p, p.recipe.layerOf(k), c.layer) {
 			return relocation{}, false // there would be nothing to copy
 		}
-		if between, ok := p.between(c.in, k); !ok || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return !p.idle(in) }) {
+		if between, ok := p.recipe.between(c.in, k); !ok || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return !p.recipe.idle(in) }) {
 			return relocation{}, false
 		}
 	}
-	if p.reaches(k, copies) {
+	if reaches(p, k, copies) {
 		return relocation{}, false
 	}
 	edits, err := p.Dockerfile.Move(k, &stage.Instructions[len(stage.Instructions)-1])
@@ -76,20 +76,20 @@ func (p *Pass) toBuilder(k *dockerfile.Instruction, layers []int) (relocation, b
 		return relocation{}, false
 	}
 	r.edits = edits
-	r.advice = fmt.Sprintf("run it at the end of the stage %s: then COPY --from=%s brings only what is left, and %s makes no layer", stage.Label(), stage.Label(), p.short(k))
+	r.advice = fmt.Sprintf("run it at the end of the stage %s: then COPY --from=%s brings only what is left, and %s makes no layer", stage.Label(), stage.Label(), p.recipe.short(k))
 	return r, true
 }
 
 // reaches says that a RUN works on files that the copies did not bring, and
 // that would come back. Bytecode and tests of the base image may.
-func (p *Pass) reaches(k *dockerfile.Instruction, copies []copied) bool {
-	killer := p.layerOf(k)
+func reaches(p *Pass, k *dockerfile.Instruction, copies []copied) bool {
+	killer := p.recipe.layerOf(k)
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
 		if it.KilledBy != killer || it.Layer == killer || slices.ContainsFunc(copies, func(c copied) bool { return c.layer == it.Layer }) {
 			continue
 		}
-		if !p.base(it.Layer) || p.Category[i] != "bytecode" && p.Category[i] != "tests" {
+		if !p.layers.base(it.Layer) || p.Category[i] != "bytecode" && p.Category[i] != "tests" {
 			return true
 		}
 	}
@@ -104,7 +104,7 @@ func worked(acts []action, at string) bool {
 }
 
 // leaves says that a layer left something of a lower one.
-func (p *Pass) leaves(killer, layer int) bool {
+func leaves(p *Pass, killer, layer int) bool {
 	return slices.ContainsFunc(p.Ledger.Items, func(it whittle.Item) bool { return it.Layer == layer && it.KilledBy != killer })
 }
 
@@ -112,8 +112,8 @@ func (p *Pass) leaves(killer, layer int) bool {
 // false where the stage is used in another way too, which would see its files
 // change: as a base, by a mount, or by a copy that another stage or a later
 // instruction makes.
-func (p *Pass) copiesFrom(stage *dockerfile.Stage, k *dockerfile.Instruction) (out []copied, ok bool) {
-	chain := p.chain()
+func copiesFrom(p *Pass, stage *dockerfile.Stage, k *dockerfile.Instruction) (out []copied, ok bool) {
+	chain := p.recipe.chain()
 	for i := range p.Dockerfile.Stages {
 		st := &p.Dockerfile.Stages[i]
 		if st.From != nil && *st.From == stage.Index {
@@ -121,11 +121,11 @@ func (p *Pass) copiesFrom(stage *dockerfile.Stage, k *dockerfile.Instruction) (o
 		}
 		for j := range st.Instructions {
 			in := &st.Instructions[j]
-			if !p.takesFrom(in, stage) {
+			if !p.recipe.takesFrom(in, stage) {
 				continue
 			}
 			at := slices.Index(chain, in)
-			c, known := p.copy(p.layerOf(in))
+			c, known := p.recipe.copy(p.recipe.layerOf(in))
 			if at < 0 || at > slices.Index(chain, k) || !known {
 				return nil, false
 			}
@@ -135,25 +135,9 @@ func (p *Pass) copiesFrom(stage *dockerfile.Stage, k *dockerfile.Instruction) (o
 	return out, true
 }
 
-// takesFrom says whether an instruction copies from a stage or mounts it.
-func (p *Pass) takesFrom(in *dockerfile.Instruction, stage *dockerfile.Stage) bool {
-	names := in.Flag("from")
-	for _, m := range in.Flag("mount") {
-		for _, field := range strings.Split(m, ",") {
-			if name, ok := strings.CutPrefix(field, "from="); ok {
-				names = append(names, name)
-			}
-		}
-	}
-	return slices.ContainsFunc(names, func(name string) bool {
-		st, err := p.Dockerfile.Target(name)
-		return err == nil && name != "" && st.Index == stage.Index
-	})
-}
-
 // within says whether commands only delete files and change modes and times,
 // and only below what copies brought from the same path.
-func (p *Pass) within(acts []action, copies []copied) bool {
+func within(p *Pass, acts []action, copies []copied) bool {
 	some := false
 	for _, a := range acts {
 		switch {
@@ -185,13 +169,13 @@ func quiet(rs []dockerfile.Redirect) bool {
 
 // alike says whether a RUN does the same at the end of another stage: on the
 // same base, with at least the same rights.
-func (p *Pass) alike(stage *dockerfile.Stage, k *dockerfile.Instruction) bool {
-	base := p.baseOf(stage)
-	if len(stage.Instructions) == 0 || base == "" || base != p.baseOf(&p.Dockerfile.Stages[k.Stage]) {
+func alike(p *Pass, stage *dockerfile.Stage, k *dockerfile.Instruction) bool {
+	base := p.recipe.baseOf(stage)
+	if len(stage.Instructions) == 0 || base == "" || base != p.recipe.baseOf(&p.Dockerfile.Stages[k.Stage]) {
 		return false
 	}
 	last := &stage.Instructions[len(stage.Instructions)-1]
-	there, here := p.last(last, "USER"), p.last(k, "USER")
+	there, here := p.recipe.last(last, "USER"), p.recipe.last(k, "USER")
 	if last.Keyword == "USER" && len(last.Args) > 0 {
 		there = last.Args[0].Value
 	}
@@ -200,20 +184,20 @@ func (p *Pass) alike(stage *dockerfile.Stage, k *dockerfile.Instruction) bool {
 
 // intoRun appends what a RUN does to the RUN that made the files, if nothing
 // that stands between them could notice.
-func (p *Pass) intoRun(k *dockerfile.Instruction, layers []int) (relocation, bool) {
-	a := p.instruction(layers[0])
-	acts, ok := p.actions(k)
+func intoRun(p *Pass, k *dockerfile.Instruction, layers []int) (relocation, bool) {
+	a := p.recipe.instruction(layers[0])
+	acts, ok := p.recipe.actions(k)
 	if a == nil || a.Keyword != "RUN" || a.Stage != k.Stage || !ok || len(k.Flags)+len(k.Heredocs)+len(k.Args)-1 != 0 || !plainList(acts) {
 		return relocation{}, false
 	}
 	if leavesState(a) {
 		return relocation{}, false
 	}
-	between, ok := p.between(a, k)
-	if p.copiesUp(p.layerOf(a)) {
+	between, ok := p.recipe.between(a, k)
+	if copiesUp(p, p.recipe.layerOf(a)) {
 		return relocation{}, false // first that has to be mended, which changes what is there to be deleted
 	}
-	if !ok || p.last(a, "USER") != p.last(k, "USER") || !p.passes(acts, between) || p.shadowed(a, acts) {
+	if !ok || p.recipe.last(a, "USER") != p.recipe.last(k, "USER") || !passes(p, acts, between) || shadowed(p, a, acts) {
 		return relocation{}, false
 	}
 	span := k.Args[0].Span
@@ -221,20 +205,20 @@ func (p *Pass) intoRun(k *dockerfile.Instruction, layers []int) (relocation, boo
 	if err != nil {
 		return relocation{}, false
 	}
-	edits := p.commented(k, edit)
+	edits := commented(p, k, edit)
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil {
 		return relocation{}, false
 	}
-	return relocation{title: "append it to " + p.short(a), edits: edits, cured: []int{p.layerOf(a)}, risk: whittle.RiskNone, whole: true,
-		advice: fmt.Sprintf("do it in %s, which made the files: a layer keeps only what is there when its RUN ends", p.short(a))}, true
+	return relocation{title: "append it to " + p.recipe.short(a), edits: edits, cured: []int{p.recipe.layerOf(a)}, risk: whittle.RiskNone, whole: true,
+		advice: fmt.Sprintf("do it in %s, which made the files: a layer keeps only what is there when its RUN ends", p.recipe.short(a))}, true
 }
 
 // copiesUp says that a layer rewrites files of lower ones, or moves them, and
 // so has a finding of its own.
-func (p *Pass) copiesUp(layer int) bool {
+func copiesUp(p *Pass, layer int) bool {
 	var sum int64
 	for i := range p.Ledger.Items {
-		if it := &p.Ledger.Items[i]; it.KilledBy == layer && it.Layer != layer && !p.base(it.Layer) {
+		if it := &p.Ledger.Items[i]; it.KilledBy == layer && it.Layer != layer && !p.layers.base(it.Layer) {
 			sum += it.Bytes
 		}
 	}
@@ -243,7 +227,7 @@ func (p *Pass) copiesUp(layer int) bool {
 
 // commented are the edits that append a RUN to another and take it out; the
 // comments above it go along, into a line of their own.
-func (p *Pass) commented(k *dockerfile.Instruction, edit whittle.Edit) []whittle.Edit {
+func commented(p *Pass, k *dockerfile.Instruction, edit whittle.Edit) []whittle.Edit {
 	plain := append([]whittle.Edit{edit}, p.Dockerfile.Remove(k)...)
 	src := p.Dockerfile.Source
 	lines := strings.Split(string(src[:k.Span.Start]), "\n")
@@ -274,7 +258,7 @@ func (p *Pass) commented(k *dockerfile.Instruction, edit whittle.Edit) []whittle
 // passes says whether commands do the same before some instructions as behind
 // them. Settings pass anything. What only deletes at absolute paths passes
 // what brings files elsewhere, too.
-func (p *Pass) passes(acts []action, between []*dockerfile.Instruction) bool {
+func passes(p *Pass, acts []action, between []*dockerfile.Instruction) bool {
 	fixed := !slices.ContainsFunc(acts, func(a action) bool { return a.verb != deletes || !a.all || !absolute(a) })
 	for _, in := range between {
 		switch {
@@ -283,7 +267,7 @@ func (p *Pass) passes(acts []action, between []*dockerfile.Instruction) bool {
 			return false
 		case in.Keyword == "ENV", in.Keyword == "ARG", in.Keyword == "WORKDIR", in.Keyword == "USER":
 		case in.Keyword == "COPY" || in.Keyword == "ADD":
-			c, ok := p.copy(p.layerOf(in))
+			c, ok := p.recipe.copy(p.recipe.layerOf(in))
 			if !ok || slices.ContainsFunc(acts, func(a action) bool {
 				return slices.ContainsFunc(a.paths, func(at string) bool { return under(at, c.dest) || under(c.dest, at) })
 			}) {
@@ -303,8 +287,8 @@ func absolute(a action) bool {
 
 // shadowed says that commands would work on what a RUN has mounted, and not on
 // the layer.
-func (p *Pass) shadowed(in *dockerfile.Instruction, acts []action) bool {
-	mounts := p.mounts(in)
+func shadowed(p *Pass, in *dockerfile.Instruction, acts []action) bool {
+	mounts := p.recipe.mounts(in)
 	if len(mounts) == 0 {
 		return false
 	}
@@ -321,9 +305,4 @@ func (p *Pass) shadowed(in *dockerfile.Instruction, acts []action) bool {
 		}
 	}
 	return false
-}
-
-// short names an instruction: "RUN line 12".
-func (p *Pass) short(in *dockerfile.Instruction) string {
-	return fmt.Sprintf("%s line %d", in.Keyword, in.Line)
 }

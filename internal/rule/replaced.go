@@ -23,11 +23,11 @@ at once, leave out of the first COPY what the second one brings.`,
 }
 
 func replacedFiles(p *Pass) []whittle.Finding {
-	return p.tell(telling{deed: deed{id: "replaced-file", does: "replaces"},
+	return tell(p, telling{deed: deed{id: "replaced-file", does: "replaces"},
 		advice: "write the files once: change them in the instruction that makes them, or leave them out of the first copy",
 		cure: func(k *dockerfile.Instruction, _ map[int][]int, layers []int) (relocation, bool) {
-			return p.intoRun(k, layers)
-		}}, p.deaths(whittle.Replaced))
+			return intoRun(p, k, layers)
+		}}, p.layers.deaths(whittle.Replaced))
 }
 
 func identicalCopy() Rule {
@@ -43,32 +43,34 @@ site-packages over the one of the base image. Copy each file once; a virtual env
 }
 
 func identicalCopies(p *Pass) []whittle.Finding {
-	return p.tell(telling{deed: deed{"identical-copy", "writes", " again, unchanged"}, cure: p.copiedOnce,
+	return tell(p, telling{deed: deed{"identical-copy", "writes", " again, unchanged"}, cure: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+		return copiedOnce(p, k, byLayer, layers)
+	},
 		advice: "copy each file once: leave out of the later copy what the earlier one brings, or bind-mount it where only a RUN needs it",
 		ofBase: func(f *whittle.Finding) {
 			f.Advice = "copy only what is new: a virtual environment holds what was installed, and not what the base image has"
 			f.Caution = "programs and paths of an environment differ from those of the base image"
-		}}, p.deaths(whittle.Identical))
+		}}, p.layers.deaths(whittle.Identical))
 }
 
 // copiedOnce drops COPYs that a later one repeats whole, if no RUN between
 // them could have needed the files.
-func (p *Pass) copiedOnce(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+func copiedOnce(p *Pass, k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
 	if k.Keyword != "COPY" && k.Keyword != "ADD" {
 		return relocation{}, false
 	}
-	r := relocation{risk: whittle.RiskNone, advice: fmt.Sprintf("leave it to %s, which brings the same files", p.short(k))}
+	r := relocation{risk: whittle.RiskNone, advice: fmt.Sprintf("leave it to %s, which brings the same files", p.recipe.short(k))}
 	var names []string
 	for _, layer := range layers {
-		c, ok := p.copy(layer)
-		if !ok || !p.whole(layer, byLayer[layer]) {
+		c, ok := p.recipe.copy(layer)
+		if !ok || !p.layers.whole(layer, byLayer[layer]) {
 			continue
 		}
-		between, ok := p.between(c.in, k)
-		if !ok || !p.repeated(layer, p.layerOf(k)) || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return in.Keyword == "RUN" }) {
+		between, ok := p.recipe.between(c.in, k)
+		if !ok || !repeatedFiles(p, layer, p.recipe.layerOf(k)) || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return in.Keyword == "RUN" }) {
 			continue
 		}
-		names = append(names, p.short(c.in))
+		names = append(names, p.recipe.short(c.in))
 		r.cured = append(r.cured, layer)
 		r.edits = append(r.edits, p.Dockerfile.Remove(c.in)...)
 	}
@@ -77,11 +79,11 @@ func (p *Pass) copiedOnce(k *dockerfile.Instruction, byLayer map[int][]int, laye
 	return r, len(r.cured) > 0
 }
 
-// repeated says that a layer has every path of a lower one, empty files and
+// repeatedFiles says that a layer has every path of a lower one, empty files and
 // links included.
-func (p *Pass) repeated(layer, above int) bool {
-	later := p.entries(above)
-	for at, e := range p.entries(layer) {
+func repeatedFiles(p *Pass, layer, above int) bool {
+	later := p.layers.entries(above)
+	for at, e := range p.layers.entries(layer) {
 		if e.Kind != whittle.Dir && later[at] == nil {
 			return false
 		}

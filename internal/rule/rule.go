@@ -77,6 +77,22 @@ type Pass struct {
 	Growth func(requirements ...string) (low, high int64, ok bool)
 	// Guard asks for an import that is not declared to be guarded instead.
 	Guard bool
+
+	// The views are made of the facts above: see withViews.
+	layers  *layers
+	recipe  *recipe
+	dists   *dists
+	project *project
+}
+
+// withViews is the pass with its views, made of the facts that it has now.
+func (p *Pass) withViews() *Pass {
+	q := *p
+	q.layers = &layers{indexes: p.Indexes, ledger: p.Ledger, owner: p.Owner, category: p.Category, root: p.Root, steps: p.Steps}
+	q.recipe = &recipe{dockerfile: p.Dockerfile, target: p.Target, steps: p.Steps, indexes: p.Indexes, ignore: p.Ignore, project: p.Project, config: p.Config}
+	q.dists = &dists{graph: p.Graph, usages: p.Usage, declares: p.Declared, root: p.Root, ledger: p.Ledger, owner: p.Owner, layers: q.layers}
+	q.project = &project{files: p.Project, declared: p.Declared}
+	return &q
 }
 
 // Usage is how the image's starts use a distribution, the strongest way.
@@ -102,6 +118,7 @@ const (
 // empty is all. The findings are complete but for what they save, where they
 // have a Change: see whittle.Finding.
 func Find(ctx context.Context, p *Pass, only []string) ([]whittle.Finding, error) {
+	p = p.withViews()
 	var out []whittle.Finding
 	for _, r := range All() {
 		if len(only) > 0 && !slices.Contains(only, r.ID) {
@@ -119,55 +136,4 @@ func Find(ctx context.Context, p *Pass, only []string) ([]whittle.Finding, error
 		out = append(out, found...)
 	}
 	return out, nil
-}
-
-// at is where an item's bytes are.
-func (p *Pass) at(item int) whittle.Content {
-	it := &p.Ledger.Items[item]
-	return whittle.Content{Layer: it.Layer, Entry: it.Entry}
-}
-
-// step is the history's line of a layer, nil where there is none.
-func (p *Pass) step(layer int) *whittle.Step {
-	for i := range p.Steps {
-		if p.Steps[i].Layer == layer {
-			return &p.Steps[i]
-		}
-	}
-	return nil
-}
-
-// instruction is the Dockerfile's instruction that made a layer, nil where it
-// is not known or comes with the base image.
-func (p *Pass) instruction(layer int) *dockerfile.Instruction {
-	st := p.step(layer)
-	if st == nil || st.Origin == nil || p.Dockerfile == nil {
-		return nil
-	}
-	for i := range p.Dockerfile.Stages {
-		s := &p.Dockerfile.Stages[i]
-		for j := range s.Instructions {
-			if s.Instructions[j].Span == st.Origin.Span {
-				return &s.Instructions[j]
-			}
-		}
-	}
-	return nil
-}
-
-// base says whether a layer comes with the base image: below the first layer
-// that the Dockerfile made. Without a Dockerfile nothing is known to.
-func (p *Pass) base(layer int) bool {
-	first := -1
-	for i := range p.Steps {
-		if p.Steps[i].Origin != nil && p.Steps[i].Layer >= 0 && (first < 0 || p.Steps[i].Layer < first) {
-			first = p.Steps[i].Layer
-		}
-	}
-	return layer < first
-}
-
-// patch is the fix of the Dockerfile by some edits.
-func (p *Pass) patch(edits []whittle.Edit) whittle.Patch {
-	return whittle.Patch{File: p.Dockerfile.Name, Digest: whittle.DigestOf(p.Dockerfile.Source), Edits: edits}
 }

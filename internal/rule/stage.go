@@ -11,20 +11,20 @@ import (
 )
 
 // chain are the instructions that make the image, in the order they run.
-func (p *Pass) chain() []*dockerfile.Instruction {
-	if p.Dockerfile == nil {
+func (rc *recipe) chain() []*dockerfile.Instruction {
+	if rc.dockerfile == nil {
 		return nil
 	}
-	st, err := p.Dockerfile.Target(p.Target)
+	st, err := rc.dockerfile.Target(rc.target)
 	if err != nil {
 		return nil
 	}
-	return p.chainOf(st)
+	return rc.chainOf(st)
 }
 
 // chainOf are the instructions that make a stage, those of the stages that it
 // builds on first.
-func (p *Pass) chainOf(st *dockerfile.Stage) []*dockerfile.Instruction {
+func (rc *recipe) chainOf(st *dockerfile.Stage) []*dockerfile.Instruction {
 	var out []*dockerfile.Instruction
 	for st != nil {
 		mine := make([]*dockerfile.Instruction, len(st.Instructions))
@@ -35,25 +35,25 @@ func (p *Pass) chainOf(st *dockerfile.Stage) []*dockerfile.Instruction {
 		if st.From == nil {
 			break
 		}
-		st = &p.Dockerfile.Stages[*st.From]
+		st = &rc.dockerfile.Stages[*st.From]
 	}
 	return out
 }
 
 // baseOf is the image that a stage is built on at last, empty where an
 // argument without a value decides.
-func (p *Pass) baseOf(st *dockerfile.Stage) string {
+func (rc *recipe) baseOf(st *dockerfile.Stage) string {
 	for st.From != nil {
-		st = &p.Dockerfile.Stages[*st.From]
+		st = &rc.dockerfile.Stages[*st.From]
 	}
 	return st.BaseResolved
 }
 
 // layerOf is the layer that an instruction of the chain made, -1 for none.
-func (p *Pass) layerOf(in *dockerfile.Instruction) int {
-	for i := range p.Steps {
-		if o := p.Steps[i].Origin; o != nil && o.Span == in.Span && p.Steps[i].Layer >= 0 {
-			return p.Steps[i].Layer
+func (rc *recipe) layerOf(in *dockerfile.Instruction) int {
+	for i := range rc.steps {
+		if o := rc.steps[i].Origin; o != nil && o.Span == in.Span && rc.steps[i].Layer >= 0 {
+			return rc.steps[i].Layer
 		}
 	}
 	return -1
@@ -61,8 +61,8 @@ func (p *Pass) layerOf(in *dockerfile.Instruction) int {
 
 // between are the chain's instructions after one and before another; ok is
 // false where they do not stand in that order.
-func (p *Pass) between(a, b *dockerfile.Instruction) (out []*dockerfile.Instruction, ok bool) {
-	chain := p.chain()
+func (rc *recipe) between(a, b *dockerfile.Instruction) (out []*dockerfile.Instruction, ok bool) {
+	chain := rc.chain()
 	i, j := slices.Index(chain, a), slices.Index(chain, b)
 	if i < 0 || j <= i {
 		return nil, false
@@ -72,9 +72,9 @@ func (p *Pass) between(a, b *dockerfile.Instruction) (out []*dockerfile.Instruct
 
 // last is the value of the last instruction of a keyword (WORKDIR, USER) that
 // runs before in, in its stage and those below; empty where the base decides.
-func (p *Pass) last(in *dockerfile.Instruction, keyword string) string {
+func (rc *recipe) last(in *dockerfile.Instruction, keyword string) string {
 	value := ""
-	for _, other := range p.chainOf(&p.Dockerfile.Stages[in.Stage]) {
+	for _, other := range rc.chainOf(&rc.dockerfile.Stages[in.Stage]) {
 		if other == in {
 			break
 		}
@@ -111,13 +111,13 @@ type copied struct {
 
 // copy reads the COPY or ADD that made a layer; ok is false for other layers
 // and where the words do not tell where the files came to.
-func (p *Pass) copy(layer int) (c copied, ok bool) {
-	c, ok = p.copyOf(p.instruction(layer))
+func (rc *recipe) copy(layer int) (c copied, ok bool) {
+	c, ok = rc.copyOf(rc.instruction(layer))
 	if c.layer = layer; !ok {
 		return c, false
 	}
-	for i := range p.Indexes[layer].Entries {
-		if e := &p.Indexes[layer].Entries[i]; e.Kind == whittle.File && !under(e.Path, c.dest) {
+	for i := range rc.indexes[layer].Entries {
+		if e := &rc.indexes[layer].Entries[i]; e.Kind == whittle.File && !under(e.Path, c.dest) {
 			return c, false // a variable or a link leads elsewhere
 		}
 	}
@@ -125,7 +125,7 @@ func (p *Pass) copy(layer int) (c copied, ok bool) {
 }
 
 // copyOf reads a COPY or ADD of any stage, whose layer is not known.
-func (p *Pass) copyOf(in *dockerfile.Instruction) (c copied, ok bool) {
+func (rc *recipe) copyOf(in *dockerfile.Instruction) (c copied, ok bool) {
 	if in == nil || in.Keyword != "COPY" && in.Keyword != "ADD" || len(in.Args) < 2 || len(in.Heredocs) > 0 {
 		return c, false
 	}
@@ -137,7 +137,7 @@ func (p *Pass) copyOf(in *dockerfile.Instruction) (c copied, ok bool) {
 		c.sources = append(c.sources, strings.Trim(a.Value, `"'`))
 	}
 	last := len(c.sources) - 1
-	c.dest = whittle.Join(p.last(in, "WORKDIR"), c.sources[last])
+	c.dest = whittle.Join(rc.last(in, "WORKDIR"), c.sources[last])
 	c.sources = c.sources[:last]
 	for _, s := range c.sources {
 		if strings.Contains(s, "://") || strings.HasPrefix(s, "git@") {
@@ -145,7 +145,7 @@ func (p *Pass) copyOf(in *dockerfile.Instruction) (c copied, ok bool) {
 		}
 	}
 	if from := in.Flag("from"); len(from) > 0 {
-		st, err := p.Dockerfile.Target(from[0])
+		st, err := rc.dockerfile.Target(from[0])
 		if c.stage, c.image = st, err != nil; c.image {
 			c.stage = nil
 		}
@@ -164,17 +164,17 @@ func (c *copied) same() bool {
 // origin is the path in the build context of what a copy brought to a path;
 // ok is false where the words do not tell, or the context has no such file.
 // What comes from a stage is looked for in what that stage copied.
-func (p *Pass) origin(c *copied, at string) (string, bool) {
+func (rc *recipe) origin(c *copied, at string) (string, bool) {
 	for _, t := range c.candidates(at) {
-		if c.context() && p.inContext(t) {
+		if c.context() && rc.inContext(t) {
 			return t, true
 		}
 		if c.stage == nil {
 			continue
 		}
-		for _, in := range p.chainOf(c.stage) {
-			if below, ok := p.copyOf(in); ok && below.context() && under(t, below.dest) {
-				if from, ok := p.origin(&below, t); ok {
+		for _, in := range rc.chainOf(c.stage) {
+			if below, ok := rc.copyOf(in); ok && below.context() && under(t, below.dest) {
+				if from, ok := rc.origin(&below, t); ok {
 					return from, true
 				}
 			}
@@ -199,13 +199,13 @@ func (c *copied) candidates(at string) (out []string) {
 
 // buildkit says whether the Dockerfile asks for BuildKit already: by its
 // syntax, a mount or a flag that only BuildKit has.
-func (p *Pass) buildkit() bool {
-	if p.Dockerfile.Syntax != "" {
+func (rc *recipe) buildkit() bool {
+	if rc.dockerfile.Syntax != "" {
 		return true
 	}
-	for i := range p.Dockerfile.Stages {
-		for j := range p.Dockerfile.Stages[i].Instructions {
-			in := &p.Dockerfile.Stages[i].Instructions[j]
+	for i := range rc.dockerfile.Stages {
+		for j := range rc.dockerfile.Stages[i].Instructions {
+			in := &rc.dockerfile.Stages[i].Instructions[j]
 			if in.Keyword == "RUN" && len(in.Flags) > 0 || len(in.Heredocs) > 0 {
 				return true
 			}
@@ -218,7 +218,7 @@ func (p *Pass) buildkit() bool {
 }
 
 // mounts are the targets of a RUN's mounts as clean relative paths, by type.
-func (p *Pass) mounts(in *dockerfile.Instruction) map[string]string {
+func (rc *recipe) mounts(in *dockerfile.Instruction) map[string]string {
 	out := map[string]string{}
 	for _, m := range in.Flag("mount") {
 		kind, target := "bind", ""
@@ -231,17 +231,17 @@ func (p *Pass) mounts(in *dockerfile.Instruction) map[string]string {
 				target = v
 			}
 		}
-		out[whittle.Join(p.last(in, "WORKDIR"), strings.Trim(target, `"'`))] = kind
+		out[whittle.Join(rc.last(in, "WORKDIR"), strings.Trim(target, `"'`))] = kind
 	}
 	return out
 }
 
 // inContext says whether the build context has a path.
-func (p *Pass) inContext(at string) bool {
-	if p.Project == nil || !fs.ValidPath(at) || p.Ignore.Ignore(at) {
+func (rc *recipe) inContext(at string) bool {
+	if rc.project == nil || !fs.ValidPath(at) || rc.ignore.Ignore(at) {
 		return false
 	}
-	_, err := fs.Stat(p.Project, at)
+	_, err := fs.Stat(rc.project, at)
 	return err == nil
 }
 
@@ -250,9 +250,9 @@ const maxSources = 20_000
 
 // sources are the Python files of the project, without those of environments
 // and hidden folders.
-func (p *Pass) sources() []string {
+func (rc *recipe) sources() []string {
 	var out []string
-	_ = fs.WalkDir(p.Project, ".", func(at string, d fs.DirEntry, err error) error {
+	_ = fs.WalkDir(rc.project, ".", func(at string, d fs.DirEntry, err error) error {
 		switch name := path.Base(at); {
 		case err != nil || len(out) >= maxSources:
 			return fs.SkipDir

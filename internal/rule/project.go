@@ -1,0 +1,264 @@
+package rule
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"whittle"
+	"whittle/internal/dockerfile"
+	"whittle/internal/python"
+)
+
+// project is the project's folder: its files by name, and what they import.
+type project struct {
+	files    fs.FS
+	declared *python.Declared
+}
+
+// read gives a file of the project, up to the size of a Dockerfile.
+func (pr *project) read(name string) ([]byte, bool) {
+	f, err := pr.files.Open(name)
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, dockerfile.MaxSize+1))
+	return b, err == nil && len(b) <= dockerfile.MaxSize
+}
+
+// generatedFrom says what makes a file of the project; ok is false for what
+// people write, and for what is not there.
+func (pr *project) generatedFrom(name string) (g python.Generated, ok bool) {
+	switch path.Ext(name) {
+	case ".txt", ".in", ".lock", ".toml", ".yml":
+	default:
+		return g, false
+	}
+	f, err := pr.files.Open(name)
+	if err != nil {
+		return g, false
+	}
+	defer f.Close()
+	head, err := io.ReadAll(io.LimitReader(f, 4<<10))
+	if err != nil {
+		return g, false
+	}
+	if g, ok = python.GeneratedFrom(name, head); ok {
+		return g, true
+	}
+	return python.Generated{File: name}, pr.exported(name)
+}
+
+// exported says that a requirements file looks like what Poetry or pipenv make
+// of a lock file, without a word of it: one lies beside it, and all is pinned.
+func (pr *project) exported(name string) bool {
+	dir := path.Dir(name)
+	if path.Ext(name) != ".txt" || !slices.ContainsFunc([]string{"poetry.lock", "pdm.lock", "uv.lock", "Pipfile.lock"}, func(lock string) bool {
+		_, err := fs.Stat(pr.files, path.Join(dir, lock))
+		return err == nil
+	}) {
+		return false
+	}
+	pinned := false
+	for line := range strings.Lines(string(pr.file(name))) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "" || line[0] == '#' || line[0] == '-' && !strings.HasPrefix(line, "-e") && !strings.HasPrefix(line, "-r"):
+		case !strings.Contains(line, "=="):
+			return false
+		default:
+			pinned = true
+		}
+	}
+	return pinned
+}
+
+// written are the files that people edit for what a file says: itself, or what
+// a tool makes it of. None where it is not known how the file is made.
+func (pr *project) written(file string) (out []string) {
+	seen := map[string]bool{}
+	for todo := []string{file}; len(todo) > 0; todo = todo[1:] {
+		name := todo[0]
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		if g, ok := pr.generatedFrom(name); ok {
+			todo = append(todo, g.Sources...)
+		} else if pr.file(name) != nil {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// included are the requirements files that one includes, itself first.
+func (pr *project) included(file string) []string {
+	out := []string{file}
+	for i := 0; i < len(out) && len(out) < 50; i++ {
+		for line := range strings.Lines(string(pr.file(out[i]))) {
+			words := strings.Fields(line)
+			if len(words) >= 2 && (words[0] == "-r" || words[0] == "--requirement") {
+				if at := path.Join(path.Dir(out[i]), words[1]); !slices.Contains(out, at) {
+					out = append(out, at)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// each visits the files of the project that are wanted, without folders
+// that say nothing about what runs, until visit says that it has enough. It is
+// false where there are more than are looked through.
+func (pr *project) each(want, visit func(at string) bool) (all bool) {
+	n := 0
+	_ = fs.WalkDir(pr.files, ".", func(at string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return nil // what cannot be read is not sent to the build either
+		case e.IsDir() && aside(path.Base(at)) && at != ".":
+			return fs.SkipDir
+		case !e.Type().IsRegular() || !want(at):
+			return nil
+		}
+		if n++; n > maxProjectFiles || !visit(at) {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return n <= maxProjectFiles
+}
+
+// file gives a file of the project, nil where it cannot be read.
+func (pr *project) file(name string) []byte {
+	if pr.files == nil {
+		return nil
+	}
+	f, err := pr.files.Open(name)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxProjectFile+1))
+	if err != nil || len(b) > maxProjectFile {
+		return nil
+	}
+	return b
+}
+
+// patch makes several changes of one file of the project, each made on
+// what those before it have left. Edits that do not touch each other stay
+// apart, so that other fixes of the file can be made beside them.
+func (pr *project) patch(name string, changes []change) (whittle.Patch, error) {
+	src := pr.file(name)
+	if src == nil {
+		return whittle.Patch{}, fmt.Errorf("%s cannot be read: %w", name, whittle.ErrNotFound)
+	}
+	after := src
+	var apart []whittle.Edit
+	for _, c := range changes {
+		edits, err := c(after)
+		if err != nil {
+			return whittle.Patch{}, err
+		}
+		if after, err = whittle.Splice(after, edits); err != nil {
+			return whittle.Patch{}, err
+		}
+		if edits, err = c(src); err != nil {
+			return whittle.Patch{}, err
+		}
+		apart = append(apart, edits...)
+	}
+	if bytes.Equal(src, after) {
+		return whittle.Patch{}, fmt.Errorf("nothing to change in %s: %w", name, whittle.ErrNotFound)
+	}
+	slices.SortStableFunc(apart, func(a, b whittle.Edit) int { return a.Span.Start - b.Span.Start })
+	if out, err := whittle.Splice(src, apart); err != nil || !bytes.Equal(out, after) {
+		apart = []whittle.Edit{oneEdit(src, after)}
+	}
+	return whittle.Patch{File: name, Digest: whittle.DigestOf(src), Edits: apart}, nil
+}
+
+// imports are the modules that Python files of the project import, by
+// their first parts, also of files that the image does not have: somebody runs
+// those, or would if they could. Tests and documents do not count. ok is false
+// where there are too many files to read them all.
+func (pr *project) imports() (modules map[string]bool, ok bool) {
+	modules = map[string]bool{}
+	if pr.files == nil {
+		return modules, true
+	}
+	n := 0
+	_ = fs.WalkDir(pr.files, ".", func(at string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return nil // what cannot be read imports nothing either
+		case e.IsDir() && aside(path.Base(at)) && at != ".":
+			return fs.SkipDir
+		case !e.Type().IsRegular() || path.Ext(at) != ".py" || path.Base(at) == "conftest.py":
+			return nil
+		}
+		if n++; n > maxProjectSources {
+			return fs.SkipAll
+		}
+		for _, imp := range python.Scan(pr.file(at)).Imports {
+			if imp.Level == 0 && imp.Context&python.TypeChecking == 0 {
+				modules[topModule(imp.Module)] = true
+			}
+		}
+		return nil
+	})
+	return modules, n <= maxProjectSources
+}
+
+// mentioned finds a place in the project that names one of some modules in
+// Python, or one of some programs or distributions anywhere, outside of what
+// declares dependencies, describes or tests: a name that is made at run time
+// begins with one that is written somewhere. It gives "src/x.py:12" and the
+// word.
+func (pr *project) mentioned(modules, programs []string) (where, word string, found bool) {
+	if pr.files == nil {
+		return "", "", false
+	}
+	pr.each(speaks, func(at string) bool {
+		words := programs
+		if path.Ext(at) == ".py" {
+			words = slices.Concat(modules, programs)
+		}
+		text := pr.file(at)
+		for _, w := range words {
+			if line := lineWith(text, w); line > 0 && !general(w) {
+				where, word, found = fmt.Sprintf("%s:%d", at, line), w, true
+				return false
+			}
+		}
+		return true
+	})
+	return where, word, found
+}
+
+// ownPlace is a problem at the first of its places that is the application's.
+func (pr *project) ownPlace(q whittle.Problem) *whittle.Problem {
+	if i := slices.IndexFunc(q.Places, func(at whittle.Location) bool { return pr.ownPath(at.Path) }); i >= 0 && !pr.ownPath(q.Path) {
+		q.Path, q.Line, q.ReachedFrom = q.Places[i].Path, q.Places[i].Line, q.Places[i].ReachedFrom
+		q.Module = cmp.Or(q.Places[i].Module, q.Module)
+	}
+	return &q
+}
+
+// ownPath says that the file of a problem is the application's and not a
+// library's: problems name files of the application as the project has them,
+// and those of distributions by their path in site-packages.
+func (pr *project) ownPath(at string) bool {
+	if pr.file(at) != nil {
+		return true
+	}
+	top := topFolder(strings.TrimPrefix(at, "/"))
+	return slices.Contains(pr.declared.Packages, strings.TrimSuffix(top, ".py"))
+}
