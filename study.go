@@ -169,6 +169,10 @@ type CommandRun struct {
 	Module string `json:"module,omitempty"`
 	Path   string `json:"path,omitempty"`
 	Line   int    `json:"line,omitempty"`
+	// Needs is what it wanted that no image brings, where it said so:
+	// "postgres at db:5432", "the environment variable SECRET_KEY". Its status
+	// is "unknown" then.
+	Needs string `json:"needs,omitempty"`
 	// Optional says that nobody asked for it: a console script that was tried
 	// with --help. Whether the image runs does not depend on it.
 	Optional bool `json:"optional,omitempty"`
@@ -196,6 +200,17 @@ type Imports struct {
 	Modules []string `json:"modules"`
 	// Distributions are those that own a file of a module, sorted.
 	Distributions []string `json:"distributions"`
+}
+
+// Needs is what the first of the commands that count wanted from outside the
+// image; empty where none did.
+func (r RunFacts) Needs() string {
+	for _, c := range r.Commands {
+		if c.Needs != "" && !c.Optional {
+			return c.Needs
+		}
+	}
+	return ""
 }
 
 // Difference says where a variant's size differs from that of the first.

@@ -84,7 +84,7 @@ func fileVerdict(t *trial) string {
 // none, the commands that the project names: only then does a run say anything
 // about a change.
 func evident(t *trial) bool {
-	if own := ownRun(t.Run); own != nil && own.Status != whittle.Unknown {
+	if own := ownRun(t.Run); own != nil && (own.Status != whittle.Unknown || own.Needs != "") {
 		return own.Status == whittle.Runs
 	}
 	return t.Build.Status == whittle.Built && t.Run.Status == whittle.Runs

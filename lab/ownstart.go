@@ -72,19 +72,25 @@ func wantsArguments(r build.RunResult) bool {
 // judgeOwn reads how a watched start went. It runs where its health check
 // passed, it answered, it ended with success, or it was still there; one with
 // a health check has to pass it. One that only says how it is used wants
-// arguments: that is neither.
+// arguments, and one that waits for something that is not there, or answers
+// with an error for want of it, needs that: these are neither.
 func judgeOwn(args []string, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
 	w := r.Watched
 	run := whittle.CommandRun{Name: r.Name, Command: args, Own: true, Status: whittle.Runs, Exit: r.ExitCode, Seconds: seconds(r.Times),
 		Ports: w.Ports, Programs: w.Programs, Answer: w.Answer}
 	checked := process.Healthcheck != nil && len(process.Healthcheck.Test) > 1
+	waits := waiting(r, process)
 	switch {
+	case waits != "":
+		run.Status, run.Needs, run.Problem = whittle.Unknown, waits, "needs "+waits
 	case w.Healthy:
 		run.Ready = "its health check passed"
 	case w.Answer > 0:
 		run.Ready = fmt.Sprintf("it answered on port %d with %d", w.Port, w.Answer)
 	case r.OK():
 		run.Ready = "it ended with success"
+	case r.TimedOut && onlyWaits(w):
+		run.Status, run.Problem = whittle.Unknown, "nothing but "+strings.Join(w.Programs, ", ")+" was seen running: it waits"
 	case r.TimedOut && len(w.CheckOutput) == 0 && (!checked || w.Blind):
 		run.Ready = "it was still there after " + took(r)
 		if len(w.Ports) > 0 {
@@ -110,9 +116,11 @@ func ownFailure(run whittle.CommandRun, r build.RunResult, process whittle.Proce
 		_, why := explain(r.Watched.CheckOutput, 1, process.WorkingDir)
 		r.TimedOut = false
 		problem = explainRun(&run, r, process)
-		problem.Message = fmt.Sprintf("its health check did not pass within %s: %s", took(r), strings.TrimPrefix(why.Message, "exit code 1: "))
+		if run.Needs == "" {
+			problem.Message = fmt.Sprintf("its health check did not pass within %s: %s", took(r), strings.TrimPrefix(why.Message, "exit code 1: "))
+			run.Problem = problem.Message
+		}
 		problem.Rule, problem.Module = "healthcheck-cannot-run", cmp.Or(why.Module, problem.Module)
-		run.Problem = problem.Message
 	} else {
 		problem = explainRun(&run, r, process)
 	}

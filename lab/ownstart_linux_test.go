@@ -25,7 +25,7 @@ func TestOwnStarts(t *testing.T) {
 		kept bool
 	}{
 		{"a server", `CMD ["python", "start.py"]`, whittle.Runs, "CMD: it answered on port 8000 with 200; imported", true},
-		{"one that wants an environment", `ENTRYPOINT ["python", "start.py", "DATABASE_URL"]`, whittle.Fails, "ENTRYPOINT: KeyError: 'DATABASE_URL'", false},
+		{"one that wants an environment", `ENTRYPOINT ["python", "start.py", "DATABASE_URL"]`, whittle.Unknown, "ENTRYPOINT: needs the environment variable DATABASE_URL", false},
 		{"no start of its own", `CMD ["python3"]`, whittle.Unknown, "no start of its own", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -77,6 +77,23 @@ func TestJudgeOwn(t *testing.T) {
 			"it says how it is used, and ends with 2", "", 0},
 		{"it cannot load its application", build.RunResult{ExitCode: 2, Stderr: []byte("Usage: celery [OPTIONS] COMMAND [ARGS]...\n\nError: Invalid value for '-A' / '--app': \nUnable to load celery application.\n"), Watched: &build.Watched{}}, nil,
 			whittle.Fails, "Unable to load celery application", "", 0},
+		{"it wants a variable", build.RunResult{ExitCode: 1, Stderr: []byte("DATABASE_URL is not set\n"), Watched: &build.Watched{}}, nil, whittle.Unknown, "needs the environment variable DATABASE_URL (exit code 1", "", 0},
+		{"it waits for a service", build.RunResult{TimedOut: true, Times: []time.Duration{30 * time.Second}, Stderr: []byte("db:5432 - no response\n"), Watched: &build.Watched{Programs: []string{"sh", "sleep"}}}, nil,
+			whittle.Unknown, "needs postgres at db:5432", "", 0},
+		{"it waits, and says nothing", build.RunResult{TimedOut: true, Times: []time.Duration{30 * time.Second}, Args: []string{"sh", "-c", "until nc -z db 5432; do sleep 1; done; serve"}, Watched: &build.Watched{Programs: []string{"sh", "sleep"}}}, nil,
+			whittle.Unknown, "needs postgres at db:5432", "", 0},
+		{"it waits, nobody knows for what", build.RunResult{TimedOut: true, Times: []time.Duration{30 * time.Second}, Watched: &build.Watched{Programs: []string{"sh", "sleep", "start.sh"}}}, nil,
+			whittle.Unknown, "nothing but sh, sleep, start.sh was seen running: it waits", "", 0},
+		{"it listens, and waits", build.RunResult{TimedOut: true, Times: []time.Duration{30 * time.Second}, Stderr: []byte("Listening at: http://0.0.0.0:8000\nError -3 connecting to cache:6379. Temporary failure in name resolution.\n"),
+			Watched: &build.Watched{Ports: []int{8000}, Programs: []string{"gunicorn"}}}, nil, whittle.Unknown, "needs redis at cache:6379", "", 0},
+		{"it waited, and listens now", build.RunResult{TimedOut: true, Times: []time.Duration{30 * time.Second}, Stderr: []byte("Waiting for postgres\npostgres is up\nListening at: http://0.0.0.0:8000\n"),
+			Watched: &build.Watched{Ports: []int{8000}, Programs: []string{"gunicorn"}}}, nil, whittle.Runs, "still there after 30 s, and listened on port 8000", "", 0},
+		{"it answers, and logs errors of another service", build.RunResult{Stderr: []byte("Error -3 connecting to cache:6379. Temporary failure in name resolution.\n"), Watched: &build.Watched{Ports: []int{8000}, Port: 8000, Answer: 200}}, nil,
+			whittle.Runs, "it answered on port 8000 with 200", "", 200},
+		{"it answers with the want of one", build.RunResult{Stderr: []byte("Error -3 connecting to cache:6379. Temporary failure in name resolution.\n"), Watched: &build.Watched{Ports: []int{8000}, Port: 8000, Answer: 500}}, nil,
+			whittle.Unknown, "needs redis at cache:6379", "", 500},
+		{"its check waits", build.RunResult{TimedOut: true, Times: []time.Duration{time.Minute}, Stderr: []byte("Database unavailable, waiting 1 second...\n"), Watched: &build.Watched{CheckOutput: []byte("curl: (7) Failed to connect to localhost port 8000\n")}}, healthy,
+			whittle.Unknown, "needs a database", "", 0},
 		{"it cannot be started", build.RunResult{ExitCode: 127, Err: errNoProgram{}, Watched: &build.Watched{}}, nil, whittle.Fails, "no such program", "", 0},
 	} {
 		run, problem := judgeOwn([]string{"serve"}, c.r, whittle.Process{Healthcheck: c.check, WorkingDir: "/app"})
@@ -105,6 +122,7 @@ func TestOutcome(t *testing.T) {
 		passed int
 	}{
 		{"its start ran", whittle.RunFacts{Status: whittle.Runs, Commands: []whittle.CommandRun{own(whittle.Runs)}}, whittle.Unknown, whittle.Runs, "CMD: it ended with success", 1},
+		{"its start needs a service", whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{{Name: "CMD", Own: true, Status: whittle.Unknown, Needs: "a database", Problem: "needs a database"}}}, whittle.Runs, whittle.Unknown, "CMD: needs a database", 0},
 		{"its start failed", whittle.RunFacts{Status: whittle.Fails, Commands: []whittle.CommandRun{own(whittle.Fails), optional}}, whittle.Runs, whittle.Fails, "CMD: it ended with success", 1},
 		{"only scripts were tried", whittle.RunFacts{Status: whittle.Unknown, Note: "not run", Commands: []whittle.CommandRun{optional}}, whittle.Runs, whittle.Unknown, "not run", 1},
 		{"nothing was run", whittle.RunFacts{Status: whittle.Unknown, Note: "not run"}, whittle.Runs, whittle.Unknown, "not run", 0},

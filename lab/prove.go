@@ -110,6 +110,9 @@ func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
 			continue
 		}
 		why := "was not run"
+		if needs := t.Run.Needs(); needs != "" {
+			why = "needs " + needs
+		}
 		if own := ownRun(t.Run); own != nil && own.Status == whittle.Fails {
 			why = "fails: " + own.Problem
 		} else if t.Run.Status == whittle.Fails {

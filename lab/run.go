@@ -114,12 +114,12 @@ func judgeStart(kind string, args []string, r build.RunResult, process whittle.P
 		run.Status, run.Problem = whittle.Unknown, r.Limit
 		return run, whittle.Problem{}
 	}
+	run.Status = whittle.Fails
 	problem := explainRun(&run, r, process)
 	problem.ReachedFrom = []string{r.Name}
-	run.Status = whittle.Fails
 	if kind == whittle.StartHealthcheck {
 		started := r.Err == nil && r.ExitCode != 126 && r.ExitCode != 127
-		if started && problem.Module == "" && !notFoundByShell.Match(r.Stderr) {
+		if started && run.Needs == "" && problem.Module == "" && !notFoundByShell.Match(r.Stderr) {
 			run.Status = whittle.Unknown
 		}
 		problem.Rule = "healthcheck-cannot-run"
@@ -133,6 +133,8 @@ var notFoundByShell = regexp.MustCompile(`(?m)^\S*sh: (?:(?:line )?\d+: )?\S+: (
 // compareRun notes where a verdict and a run differ.
 func compareRun(c *whittle.Check, s *whittle.Start, problem whittle.Problem) {
 	switch run := s.Run; {
+	case run.Needs != "":
+		c.Unknown = append(c.Unknown, remedy(*run))
 	case run.Status == whittle.Fails && s.Verdict != whittle.Fails:
 		c.Problems = append([]whittle.Problem{problem}, c.Problems...)
 		if s.Verdict == whittle.Runs {
@@ -152,6 +154,8 @@ func settle(c *whittle.Check) {
 		case s.Run != nil && s.Run.Status == whittle.Fails:
 			c.Verdict = whittle.Fails
 			return
+		case s.Kind == whittle.StartEntry && s.Run != nil && s.Run.Needs != "" && c.Verdict == whittle.Runs:
+			c.Verdict, known = whittle.Unknown, false
 		case s.Verdict == whittle.Unknown && (s.Run == nil || s.Run.Status != whittle.Runs):
 			known = false
 		}

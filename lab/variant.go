@@ -274,6 +274,7 @@ func (s *study) commands(process whittle.Process) []build.Command {
 // decide.
 func (s *study) judge(commands []build.Command, results []build.RunResult, process whittle.Process) whittle.RunFacts {
 	facts := whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}
+	unmet := false
 	for i, r := range results {
 		c, _ := judgeStart(whittle.StartCommand, commands[i].Args, r, process)
 		c.Optional = !c.Own && !s.project.Configured && slices.ContainsFunc(s.project.Commands, func(p project.Command) bool { return slices.Equal(p.Command, c.Command) })
@@ -281,12 +282,18 @@ func (s *study) judge(commands []build.Command, results []build.RunResult, proce
 		case c.Optional:
 		case c.Status == whittle.Unknown:
 			facts.Note = c.Name + ": " + c.Problem
+			if c.Needs != "" {
+				facts.Note, unmet = remedy(c), true
+			}
 		case c.Status != whittle.Runs:
 			facts.Status = whittle.Fails
 		case facts.Status == whittle.Unknown:
 			facts.Status = whittle.Runs
 		}
 		facts.Commands = append(facts.Commands, c)
+	}
+	if unmet && facts.Status == whittle.Runs {
+		facts.Status = whittle.Unknown
 	}
 	if len(facts.Commands) > 0 && facts.Commands[0].Status == whittle.Runs && !facts.Commands[0].Own {
 		m := median(facts.Commands[0].Seconds)
@@ -295,7 +302,8 @@ func (s *study) judge(commands []build.Command, results []build.RunResult, proce
 	return facts
 }
 
-// explainRun says why a command failed.
+// explainRun says why a command failed, or, where that is the want of something
+// outside the image, what it needs: then its status is not known.
 func explainRun(c *whittle.CommandRun, r build.RunResult, process whittle.Process) whittle.Problem {
 	output := append(append([]byte{}, r.Stdout...), r.Stderr...)
 	var problem whittle.Problem
@@ -306,6 +314,10 @@ func explainRun(c *whittle.CommandRun, r build.RunResult, process whittle.Proces
 		problem = whittle.Problem{Rule: "exec-failed", Severity: "error", Message: oneLine(r.Err.Error())}
 	default:
 		_, problem = explain(output, r.ExitCode, process.WorkingDir)
+	}
+	if c.Needs = unmet(r, process); c.Needs != "" {
+		c.Status = whittle.Unknown
+		problem.Message = fmt.Sprintf("needs %s (%s)", c.Needs, problem.Message)
 	}
 	c.Problem, c.Module, c.Path, c.Line = problem.Message, problem.Module, problem.Path, problem.Line
 	lines := strings.Split(strings.TrimRight(string(output), "\n"), "\n")

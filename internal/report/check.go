@@ -61,6 +61,11 @@ func checkVerdict(c *whittle.Check) string {
 	ran := slices.ContainsFunc(c.Starts, func(s whittle.Start) bool {
 		return s.Kind != whittle.StartConsole && s.Kind != whittle.StartHealthcheck && s.Run != nil && s.Run.Status == whittle.Runs
 	})
+	for _, s := range c.Starts {
+		if s.Kind == whittle.StartEntry && s.Run != nil && s.Run.Needs != "" && c.Verdict != whittle.Fails {
+			return whittle.Unknown + ": needs " + s.Run.Needs
+		}
+	}
 	if c.Verdict == whittle.Runs && !ran {
 		return notRun
 	}

@@ -86,7 +86,7 @@ func summaryTable(s *whittle.Study) table {
 		}
 		size := v.Inspect.Size
 		t.row(text(v.Name), text(whittle.Bytes(size.Unpacked)), text(whittle.Bytes(size.Live)), text(whittle.Bytes(size.Dead)),
-			toned(change, tn), toned(percent, tn), statusCell(variantStatus(v)))
+			toned(change, tn), toned(percent, tn), neededCell(statusCell(variantStatus(v)), v.Run.Needs()))
 	}
 	return t
 }
@@ -121,6 +121,14 @@ func statusCell(status string) cell {
 	return toned(statusWord(status), faint)
 }
 
+// neededCell is the status of what was run, and needs something from outside.
+func neededCell(c cell, needs string) cell {
+	if needs != "" && c.text == statusWord(whittle.Unknown) {
+		c.text = whittle.Unknown
+	}
+	return c
+}
+
 // statusWord is a verdict as it is printed: what is not known was not run.
 func statusWord(status string) string {
 	if status == whittle.Unknown {
@@ -134,7 +142,9 @@ func statusWord(status string) string {
 func studyWords(s *whittle.Study) []string {
 	var words []string
 	for _, v := range s.Variants {
-		if v.Run.Note != "" {
+		if needs := v.Run.Needs(); needs != "" && v.Run.Status == whittle.Unknown {
+			words = append(words, fmt.Sprintf("%s: unknown: %s.", v.Name, v.Run.Note))
+		} else if v.Run.Note != "" {
 			words = append(words, fmt.Sprintf("%s was not run: %s.", v.Name, v.Run.Note))
 		}
 	}
@@ -166,7 +176,9 @@ func studyWords(s *whittle.Study) []string {
 func firstProblem(v whittle.Variant) (first string, more int) {
 	var all []string
 	for _, c := range v.Run.Commands {
-		all = append(all, c.Problem)
+		if c.Status == whittle.Fails {
+			all = append(all, c.Problem)
+		}
 	}
 	if all = distinct(all); len(all) == 0 {
 		for _, p := range checkErrors(v) {
