@@ -58,3 +58,32 @@ func (r Root) ReadFile(p string, limit int64) ([]byte, error) {
 	}
 	return []byte(content), nil
 }
+
+// Solid is a root whose look-ups cost the same however many files it has.
+func Solid(r Root) whittle.Root {
+	s := &solid{Root: r, paths: r.Paths(), dirs: map[string]bool{}}
+	for _, p := range s.paths {
+		if _, file := r[p]; !file {
+			s.dirs[p] = true
+		}
+	}
+	return s
+}
+
+type solid struct {
+	Root
+	paths []string
+	dirs  map[string]bool
+}
+
+func (s *solid) Paths() []string { return s.paths }
+
+func (s *solid) Lstat(p string) (whittle.Entry, error) {
+	if _, file := s.Root[p]; file {
+		return s.Root.Lstat(p)
+	}
+	if s.dirs[p] {
+		return whittle.Entry{Path: p, Kind: whittle.Dir, Mode: 0o755}, nil
+	}
+	return whittle.Entry{}, fmt.Errorf("%s: %w", p, fs.ErrNotExist)
+}

@@ -9,10 +9,10 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
 	"go.yaml.in/yaml/v4"
 
 	"whittle"
+	"whittle/internal/toml"
 )
 
 const pyprojectName = "pyproject.toml"

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"whittle"
+	"whittle/internal/toml"
 )
 
 // document is a TOML file as its parsed values and as the places of its

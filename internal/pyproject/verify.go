@@ -7,9 +7,8 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"whittle"
+	"whittle/internal/toml"
 )
 
 // change is the difference that edits are to make in a document.

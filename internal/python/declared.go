@@ -76,7 +76,17 @@ type Declared struct {
 	Files, Unread []string
 }
 
-const maxDeclared = 8 << 20
+const (
+	// maxDeclared is the size of the largest file that declares something, in
+	// bytes; maxDeclaredBytes is what all of a project may have, those counted
+	// again that are read again.
+	maxDeclared      = 8 << 20
+	maxDeclaredBytes = 32 << 20
+	// maxDependencies is how many a project may declare.
+	maxDependencies = 1_000_000
+	// maxProblems is how many lines that could not be read are named.
+	maxProblems = 1000
+)
 
 // ReadDeclared reads pyproject.toml (PEP 621, PEP 735, Poetry, PDM, Hatch,
 // flit), requirements files with their includes and constraints, setup.cfg, the
@@ -88,7 +98,7 @@ func ReadDeclared(fsys fs.FS) (*Declared, error) { return ReadDeclaredIn(fsys, "
 // ReadDeclaredIn reads the folder of a project that is a part of fsys; all
 // paths are relative to fsys.
 func ReadDeclaredIn(fsys fs.FS, dir string) (*Declared, error) {
-	d := declaredReader{fsys: fsys, dir: dir, out: &Declared{Scripts: map[string]string{}}, seen: map[string]bool{}}
+	d := newDeclaredReader(fsys, dir, &budget{})
 	entries, err := fs.ReadDir(fsys, dir)
 	if err != nil {
 		return d.out, fmt.Errorf("listing the project: %w", err)
@@ -126,8 +136,32 @@ type declaredReader struct {
 	out  *Declared
 	errs []error
 	seen map[string]bool
-	// nested counts the projects whose requirements led to this one.
+	// had is what lists of out have already.
+	had map[listed]bool
+	// names are those of the projects in folders.
+	names map[string]string
+	// nested counts the projects whose requirements led to this one; they share
+	// the budget.
 	nested int
+	budget *budget
+}
+
+// listed is a text in a list of what is declared.
+type listed struct {
+	list *[]string
+	text string
+}
+
+// budget is what a project's declarations took so far: one file may be
+// read for many others.
+type budget struct {
+	bytes        int64
+	dependencies int
+}
+
+func newDeclaredReader(fsys fs.FS, dir string, b *budget) *declaredReader {
+	return &declaredReader{fsys: fsys, dir: dir, out: &Declared{Scripts: map[string]string{}}, budget: b,
+		seen: map[string]bool{}, had: map[listed]bool{}, names: map[string]string{}}
 }
 
 // at is the path of a file of the project's folder.
@@ -138,10 +172,25 @@ func (d *declaredReader) exists(name string) bool {
 	return err == nil
 }
 
+// once adds a text to a list that does not have it.
+func (d *declaredReader) once(list *[]string, text string) {
+	if l := (listed{list, text}); !d.had[l] {
+		d.had[l] = true
+		*list = append(*list, text)
+	}
+}
+
 // unread notes why not all that is needed is known.
 func (d *declaredReader) unread(format string, args ...any) {
-	if line := fmt.Sprintf(format, args...); !slices.Contains(d.out.Unread, line) {
-		d.out.Unread = append(d.out.Unread, line)
+	if len(d.out.Unread) < maxProblems {
+		d.once(&d.out.Unread, fmt.Sprintf(format, args...))
+	}
+}
+
+// problem notes what could not be read.
+func (d *declaredReader) problem(err error) {
+	if len(d.errs) < maxProblems {
+		d.errs = append(d.errs, err)
 	}
 }
 
@@ -156,11 +205,16 @@ func (d *declaredReader) read(name string) []byte {
 		defer f.Close()
 		b, err = io.ReadAll(io.LimitReader(f, maxDeclared+1))
 	}
-	if err == nil && len(b) > maxDeclared {
+	d.budget.bytes += int64(len(b))
+	switch {
+	case err != nil:
+	case len(b) > maxDeclared:
 		err = fmt.Errorf("more than %s: %w", whittle.Bytes(maxDeclared), whittle.ErrLimit)
+	case d.budget.bytes > maxDeclaredBytes:
+		err = fmt.Errorf("the project's declarations, some read for several others, have more than %s: %w", whittle.Bytes(maxDeclaredBytes), whittle.ErrLimit)
 	}
 	if err != nil {
-		d.errs = append(d.errs, fmt.Errorf("reading %s: %w", name, err))
+		d.problem(fmt.Errorf("reading %s: %w", name, err))
 		return nil
 	}
 	d.out.Files = append(d.out.Files, name)
@@ -172,7 +226,13 @@ func (d *declaredReader) read(name string) []byte {
 func (d *declaredReader) add(text, file string, line int, kind DependencyKind, extra, group string) *Dependency {
 	r, err := pep.ParseRequirement(text)
 	if err != nil {
-		d.errs = append(d.errs, fmt.Errorf("reading %s:%d: %w", file, line, err))
+		d.problem(fmt.Errorf("reading %s:%d: %w", file, line, err))
+		return nil
+	}
+	if d.budget.dependencies++; d.budget.dependencies > maxDependencies {
+		if d.budget.dependencies == maxDependencies+1 {
+			d.problem(fmt.Errorf("reading %s:%d: the project declares more than %d dependencies: %w", file, line, maxDependencies, whittle.ErrLimit))
+		}
 		return nil
 	}
 	d.out.Dependencies = append(d.out.Dependencies, Dependency{Requirement: r, Text: text, File: file, Line: line, Kind: kind, Extra: extra, Group: group})
@@ -183,8 +243,8 @@ func (d *declaredReader) add(text, file string, line int, kind DependencyKind, e
 // what its scripts start.
 func (d *declaredReader) packages() {
 	add := func(name string) {
-		if isIdentifier(name) && !slices.Contains(d.out.Packages, name) && !slices.Contains([]string{"tests", "test", "docs", "examples", "scripts"}, name) {
-			d.out.Packages = append(d.out.Packages, name)
+		if isIdentifier(name) && !slices.Contains([]string{"tests", "test", "docs", "examples", "scripts"}, name) {
+			d.once(&d.out.Packages, name)
 		}
 	}
 	for _, target := range d.out.Scripts {

@@ -10,7 +10,7 @@ import (
 
 // poetry reads Poetry's own tables.
 // https://python-poetry.org/docs/dependency-specification/
-func (d *declaredReader) poetry(p *pyprojectFile, file string, at lineFinder) {
+func (d *declaredReader) poetry(p *pyprojectFile, file string, at *lineFinder) {
 	po := &p.Tool.Poetry
 	if d.out.Name == "" {
 		d.out.Name = po.Name

@@ -5,9 +5,8 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"whittle/internal/pep"
+	"whittle/internal/toml"
 )
 
 // pipfile reads Pipfile.
@@ -29,17 +28,17 @@ func (d *declaredReader) pipfile() {
 	}
 }
 
-func (d *declaredReader) tomlFile(file string) (tomlTable, lineFinder, bool) {
+func (d *declaredReader) tomlFile(file string) (tomlTable, *lineFinder, bool) {
 	b := d.read(file)
 	if b == nil {
-		return nil, lineFinder{}, false
+		return nil, nil, false
 	}
 	var t tomlTable
 	if err := toml.Unmarshal(b, &t); err != nil {
-		d.errs = append(d.errs, fmt.Errorf("reading %s: %w", file, err))
-		return nil, lineFinder{}, false
+		d.problem(fmt.Errorf("reading %s: %w", file, err))
+		return nil, nil, false
 	}
-	return t, lineFinder{src: b}, true
+	return t, newLineFinder(b), true
 }
 
 // pixi reads pixi.toml, and pixiTables the same tables of pyproject.toml.
@@ -51,14 +50,14 @@ func (d *declaredReader) pixi() {
 	}
 }
 
-func (d *declaredReader) pixiTables(file string, b []byte) {
+func (d *declaredReader) pixiTables(file string, b []byte, at *lineFinder) {
 	var t tomlTable
 	if toml.Unmarshal(b, &t) == nil {
-		d.pixiOf(t.table("tool", "pixi"), file, "tool.pixi.", lineFinder{src: b})
+		d.pixiOf(t.table("tool", "pixi"), file, "tool.pixi.", at)
 	}
 }
 
-func (d *declaredReader) pixiOf(t tomlTable, file, prefix string, at lineFinder) {
+func (d *declaredReader) pixiOf(t tomlTable, file, prefix string, at *lineFinder) {
 	list := func(t tomlTable, section string, kind DependencyKind, group string) {
 		for _, key := range []string{"dependencies", "pypi-dependencies"} {
 			deps := t.table(key)
@@ -194,8 +193,8 @@ func ScriptDependencies(file string, src []byte) (deps []Dependency, ok bool) {
 	if err := toml.Unmarshal([]byte(text.String()), &t); err != nil {
 		return nil, false
 	}
-	d := declaredReader{out: &Declared{}}
-	at := lineFinder{src: src}
+	d := newDeclaredReader(nil, ".", &budget{})
+	at := newLineFinder(src)
 	for _, r := range t.strings("dependencies") {
 		d.add(r, file, at.line("/// script", r), Runs, "", "")
 	}

@@ -84,14 +84,21 @@ type Finder struct {
 	opaque   string              // what on the path cannot be looked into
 	pth      []pthLine           // code of .pth files that has not run
 	top      map[string]Module
+	onPath   map[string]bool // what Path has
+	parents  map[string]bool // the top-level names of the dotted ones in mapped
 }
+
+// maxPath is how many folders sys.path may have: each is looked into for each
+// module.
+const maxPath = 1000
 
 // NewFinder finds out where a process looks for modules. builtins are the
 // modules compiled into the interpreter, nil where that is not known. It is
 // [whittle.ErrNotFound] where the program leads to no installation.
 func NewFinder(root whittle.Root, p Process, builtins []string) (*Finder, error) {
 	t := newTree(root)
-	f := &Finder{t: t, Process: p, mapped: map[string]string{}, spaces: map[string][]string{}, top: map[string]Module{}}
+	f := &Finder{t: t, Process: p, mapped: map[string]string{}, spaces: map[string][]string{}, top: map[string]Module{},
+		onPath: map[string]bool{}, parents: map[string]bool{}}
 	venv := t.venvOf(p.Executable)
 	interp, ok := t.installation(p.Executable, venv)
 	if !ok {
@@ -206,28 +213,32 @@ func (f *Finder) addDir(dir string) {
 		return
 	}
 	real, ok := f.t.follow("", dir)
-	if !ok || slices.Contains(f.Path, real) {
+	if !ok || f.onPath[real] {
 		return
 	}
-	if f.t.isFile(real) {
+	f.put(len(f.Path), real)
+}
+
+// put puts what is there at an index of the path.
+func (f *Finder) put(index int, real string) {
+	switch {
+	case f.t.isFile(real):
 		f.opaque = "/" + real + " was not looked into"
-		return
+	case len(f.Path) >= maxPath:
+		f.opaque = fmt.Sprintf("sys.path has more than %d folders", maxPath)
+	default:
+		f.onPath[real] = true
+		f.Path = slices.Insert(slices.Clip(f.Path), index, real)
 	}
-	f.Path = append(f.Path, real)
 }
 
 // insertDir puts a folder at an index of the path. Entries that are not there
 // count for nothing.
 func (f *Finder) insertDir(index int, dir string) {
 	real, ok := f.t.follow("", dir)
-	if !ok {
-		return
+	if ok {
+		f.put(min(index, len(f.Path)), real)
 	}
-	if f.t.isFile(real) {
-		f.opaque = "/" + real + " was not looked into"
-		return
-	}
-	f.Path = slices.Insert(slices.Clone(f.Path), min(index, len(f.Path)), real)
 }
 
 // pthLine is a line of a .pth file that is code.
@@ -236,7 +247,7 @@ type pthLine struct{ file, text string }
 // addSite appends a site-packages folder with what its .pth files add.
 func (f *Finder) addSite(dir string) {
 	real, ok := f.t.follow("", dir)
-	if !ok || slices.Contains(f.Path, real) {
+	if !ok || f.onPath[real] {
 		return
 	}
 	f.addDir(real)
@@ -295,6 +306,9 @@ func (f *Finder) addEditable(dir, line string) {
 		for _, pair := range stringPair.FindAllStringSubmatch(d[2], -1) {
 			if d[1] == "MAPPING" {
 				f.mapped[pair[1]] = whittle.Join("", pair[2])
+				if top, _, dotted := strings.Cut(pair[1], "."); dotted {
+					f.parents[top] = true
+				}
 				continue
 			}
 			for _, q := range quoted.FindAllStringSubmatch(pair[3], -1) {
@@ -339,10 +353,8 @@ func (f *Finder) findTop(name string) Module {
 	if m := f.search(name, name, dirs); m.Found != Missing {
 		return m
 	}
-	for full := range f.mapped { // a namespace that only an editable install has
-		if strings.HasPrefix(full, name+".") {
-			return Module{Name: name, Found: Namespace, Dirs: []string{}}
-		}
+	if f.parents[name] { // a namespace that only an editable install has
+		return Module{Name: name, Found: Namespace, Dirs: []string{}}
 	}
 	if f.Interpreter.freezes(name) {
 		return Module{Name: name, Found: Builtin}

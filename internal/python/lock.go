@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"whittle/internal/pep"
+	"whittle/internal/toml"
 )
 
 // Lock is what lock files say comes along with what is declared.
@@ -23,6 +22,8 @@ type Lock struct {
 	// All are those that come along whatever is declared: the files that name
 	// them have no more than what runs.
 	All map[string]bool
+	// edges are those of Requires.
+	edges map[[2]string]bool
 }
 
 func (d *declaredReader) locks(file string) *Lock {
@@ -47,7 +48,11 @@ func (d *declaredReader) whole(file string, pins []Locked) {
 func (l *Lock) add(name string, requires ...string) {
 	name = pep.Normalize(name)
 	for _, r := range requires {
-		if r = pep.Normalize(r); r != "" && !slices.Contains(l.Requires[name], r) {
+		if r = pep.Normalize(r); r != "" && !l.edges[[2]string{name, r}] {
+			if l.edges == nil {
+				l.edges = map[[2]string]bool{}
+			}
+			l.edges[[2]string{name, r}] = true
 			l.Requires[name] = append(l.Requires[name], r)
 		}
 	}
@@ -95,7 +100,7 @@ func (d *declaredReader) lock(file string) {
 	}
 	var t tomlTable
 	if err := toml.Unmarshal(b, &t); err != nil {
-		d.errs = append(d.errs, fmt.Errorf("reading %s: %w", file, err))
+		d.problem(fmt.Errorf("reading %s: %w", file, err))
 		return
 	}
 	l := d.locks(file)
@@ -164,7 +169,7 @@ func (d *declaredReader) pipfileLock(file string) {
 		} `json:"default"`
 	}
 	if err := json.Unmarshal(b, &l); err != nil {
-		d.errs = append(d.errs, fmt.Errorf("reading %s: %w", file, err))
+		d.problem(fmt.Errorf("reading %s: %w", file, err))
 		return
 	}
 	var pins []Locked

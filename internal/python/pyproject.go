@@ -1,14 +1,13 @@
 package python
 
 import (
-	"bytes"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
+	"whittle/internal/toml"
 )
 
 // pyprojectFile is the part of pyproject.toml that declares something.
@@ -61,10 +60,10 @@ func (d *declaredReader) pyproject() {
 	}
 	var p pyprojectFile
 	if err := toml.Unmarshal(b, &p); err != nil {
-		d.errs = append(d.errs, fmt.Errorf("reading %s: %w", file, err))
+		d.problem(fmt.Errorf("reading %s: %w", file, err))
 		return
 	}
-	at := lineFinder{src: b}
+	at := newLineFinder(b)
 	d.out.Name, d.out.Version, d.out.RequiresPython = p.Project.Name, p.Project.Version, p.Project.RequiresPython
 	d.buildTables(b)
 	for name, target := range p.Project.Scripts {
@@ -101,7 +100,7 @@ func (d *declaredReader) pyproject() {
 		d.out.Dependencies[developers+i].Developers = true
 	}
 	d.poetry(&p, file, at)
-	d.pixiTables(file, b)
+	d.pixiTables(file, b, at)
 }
 
 // buildTables reads what the tables of build systems say: where the sources
@@ -139,8 +138,8 @@ func (d *declaredReader) buildTables(b []byte) {
 func (d *declaredReader) roots(tool tomlTable) {
 	add := func(dirs ...string) {
 		for _, dir := range dirs {
-			if dir = d.at(dir); fs.ValidPath(dir) && !slices.Contains(d.out.Roots, dir) {
-				d.out.Roots = append(d.out.Roots, dir)
+			if dir = d.at(dir); fs.ValidPath(dir) {
+				d.once(&d.out.Roots, dir)
 			}
 		}
 	}
@@ -164,8 +163,8 @@ func (d *declaredReader) shipped(t, tool tomlTable) {
 	ship := func(from string, names ...string) {
 		for _, n := range names {
 			n = d.at(path.Join(from, strings.TrimSuffix(strings.TrimRight(n, "/*"), "/**")))
-			if fs.ValidPath(n) && !slices.Contains(d.out.Ships, n) {
-				d.out.Ships = append(d.out.Ships, n)
+			if fs.ValidPath(n) {
+				d.once(&d.out.Ships, n)
 			}
 		}
 	}
@@ -259,39 +258,4 @@ func (t tomlTable) strings(keys ...string) []string {
 		out = append(out, fmt.Sprint(v))
 	}
 	return out
-}
-
-// lineFinder finds the lines of values in a TOML file by their text.
-type lineFinder struct{ src []byte }
-
-// line is where a string stands, after the first mention of its section.
-func (f lineFinder) line(section, text string) int {
-	from := max(bytes.Index(f.src, []byte(section)), 0)
-	for _, q := range []string{`"`, `'`} {
-		if i := bytes.Index(f.src[from:], []byte(q+text+q)); i >= 0 {
-			return 1 + bytes.Count(f.src[:from+i], []byte("\n"))
-		}
-		if i := bytes.Index(f.src, []byte(q+text+q)); i >= 0 {
-			return 1 + bytes.Count(f.src[:i], []byte("\n"))
-		}
-	}
-	return 0
-}
-
-// key is where a key of a table stands.
-func (f lineFinder) key(section, name string) int {
-	in, n := false, 0
-	for line := range bytes.Lines(f.src) {
-		n++
-		line = bytes.TrimSpace(line)
-		if bytes.HasPrefix(line, []byte("[")) {
-			in = string(bytes.Trim(line, "[] ")) == section
-			continue
-		}
-		k, _, _ := bytes.Cut(line, []byte("="))
-		if in && string(bytes.Trim(k, ` "'`)) == name {
-			return n
-		}
-	}
-	return 0
 }

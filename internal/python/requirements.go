@@ -144,7 +144,7 @@ func (d *declaredReader) include(text, file string, line int, from source, depth
 		}
 		target := path.Join(path.Dir(file), strings.Trim(rest, " =\t"))
 		if !fs.ValidPath(target) || strings.Contains(rest, "://") {
-			d.errs = append(d.errs, fmt.Errorf("reading %s:%d: %s is not in the project: %w", file, line, strings.TrimSpace(rest), whittle.ErrUsage))
+			d.problem(fmt.Errorf("reading %s:%d: %s is not in the project: %w", file, line, strings.TrimSpace(rest), whittle.ErrUsage))
 			return true
 		}
 		if strings.HasPrefix(flag, "-c") || flag == "--constraint" {
@@ -237,9 +237,14 @@ func (d *declaredReader) nameIn(dir string) string {
 	if d.nested > 3 {
 		return ""
 	}
-	r := declaredReader{fsys: d.fsys, dir: dir, nested: d.nested + 1, out: &Declared{Scripts: map[string]string{}}, seen: map[string]bool{}}
+	if name, ok := d.names[dir]; ok {
+		return name
+	}
+	r := newDeclaredReader(d.fsys, dir, d.budget)
+	r.nested = d.nested + 1
 	r.pyproject()
 	r.setupCfg()
 	r.setupPy()
+	d.names[dir] = r.out.Name
 	return r.out.Name
 }

@@ -2,7 +2,6 @@ package python
 
 import (
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -79,9 +78,7 @@ func (d *declaredReader) cfgPackages(cfg map[string]map[string][]cfgLine, where 
 
 // root adds a folder that modules are found in.
 func (d *declaredReader) root(dir string) {
-	if dir = d.at(dir); !slices.Contains(d.out.Roots, dir) {
-		d.out.Roots = append(d.out.Roots, dir)
-	}
+	d.once(&d.out.Roots, d.at(dir))
 }
 
 // entryPoint takes "name = module:attribute".

@@ -27,17 +27,17 @@ func (d *declaredReader) setupPy() {
 	if s, ok := stringArgument(text, "version"); ok && d.out.Version == "" {
 		d.out.Version = s
 	}
-	line := func(offset int) int { return 1 + strings.Count(text[:offset], "\n") }
+	ends := newlinesOf(text)
 	for _, s := range listArgument(text, "install_requires") {
-		d.add(s.text, file, line(s.at), Runs, "", "")
+		d.add(s.text, file, ends.line(s.at), Runs, "", "")
 	}
 	for _, s := range listArgument(text, "tests_require") {
-		d.add(s.text, file, line(s.at), Dev, "", "tests")
+		d.add(s.text, file, ends.line(s.at), Dev, "", "tests")
 	}
 	extras := tableArgument(text, "extras_require")
 	for _, extra := range sortedKeys(extras) {
 		for _, s := range extras[extra] {
-			d.add(s.text, file, line(s.at), Optional, extra, "")
+			d.add(s.text, file, ends.line(s.at), Optional, extra, "")
 		}
 	}
 	groups := tableArgument(text, "entry_points")

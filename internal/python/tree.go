@@ -19,6 +19,8 @@ type tree struct {
 	// compiled has the cached .pyc files by the path of their source, nil
 	// before anyone asks.
 	compiled map[string][]string
+	// lists are those that list gave.
+	lists map[string][]string
 	// named counts the files that all records together name.
 	named int
 }
@@ -131,6 +133,9 @@ func (t *tree) follow(dir, p string) (string, bool) {
 
 // list gives the names in a folder, sorted.
 func (t *tree) list(dir string) []string {
+	if out, ok := t.lists[dir]; ok {
+		return out
+	}
 	prefix := dir + "/"
 	i := 0
 	if dir == "" {
@@ -139,10 +144,19 @@ func (t *tree) list(dir string) []string {
 		i = sort.Search(len(t.paths), func(i int) bool { return comparePaths(t.paths[i], dir) > 0 })
 	}
 	var out []string
-	for ; i < len(t.paths) && strings.HasPrefix(t.paths[i], prefix); i++ {
-		if name := t.paths[i][len(prefix):]; !strings.Contains(name, "/") {
+	for i < len(t.paths) && strings.HasPrefix(t.paths[i], prefix) {
+		name, _, below := strings.Cut(t.paths[i][len(prefix):], "/")
+		if !below {
 			out = append(out, name)
-		}
+			i++
+			continue
+		} // what is in a folder of the folder is passed over at once
+		in := prefix + name + "/"
+		i += sort.Search(len(t.paths)-i, func(n int) bool { return !strings.HasPrefix(t.paths[i+n], in) })
 	}
+	if t.lists == nil {
+		t.lists = map[string][]string{}
+	}
+	t.lists[dir] = out
 	return out
 }

@@ -1,0 +1,9 @@
+//go:build !unix
+
+package imagetest
+
+import "time"
+
+var started = time.Now()
+
+func cpuTime() time.Duration { return time.Since(started) }

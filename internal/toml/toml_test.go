@@ -1,0 +1,89 @@
+package toml
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"whittle"
+	"whittle/internal/imagetest"
+)
+
+func numbered(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
+}
+
+// TestLinear: the time over a file grows with it, whatever its tables are. At
+// the limit it stops growing.
+func TestLinear(t *testing.T) {
+	for name, c := range map[string]struct {
+		most int
+		text func(n int) string
+	}{
+		"keys":                  {400_000, func(n int) string { return numbered(n, "a%d = 1\n") }},
+		"keys of one line":      {400_000, func(n int) string { return "a = {" + numbered(n, "a%d = 1, ") + "b = 1}\n" }},
+		"dotted keys of a line": {200_000, func(n int) string { return "a = {" + numbered(n, "a.b%d = 1, ") + "b = 1}\n" }},
+		"tables":                {200_000, func(n int) string { return numbered(n, "[a%d]\nb = 1\n") }},
+		"tables in a table":     {200_000, func(n int) string { return numbered(n, "[a.b%d]\nb = 1\n") }},
+		"arrays of tables":      {200_000, func(n int) string { return numbered(n, "[[a%d]]\nb = 1\n") }},
+		"one array of tables":   {200_000, func(n int) string { return strings.Repeat("[[a]]\nb = 1\n[a.c]\nd = 1\n", n) }},
+		"tables in an array":    {200_000, func(n int) string { return "a = [" + strings.Repeat("{b = 1}, ", n) + "]\n" }},
+		"parts":                 {4_000_000, func(n int) string { return strings.Repeat("a.", n) + "a = 1\n" }},
+		"parts of many keys":    {40_000, func(n int) string { return numbered(n, strings.Repeat("a.", 100)+"b%d = 1\n") }},
+		"parts in a line":       {400_000, func(n int) string { return "a = {" + strings.Repeat("a.", n) + "a = 1}\n" }},
+		"nested":                {4_000_000, func(n int) string { return "a = " + strings.Repeat("[", n) }},
+		"comments":              {4_000_000, func(n int) string { return strings.Repeat("#\n", n) }},
+		"open strings":          {4_000_000, func(n int) string { return "a = '''" + strings.Repeat("''\n", n) }},
+	} {
+		imagetest.Linear(t, imagetest.Growth{Name: name, Most: c.most, Make: func(n int) func() {
+			src := []byte(c.text(n))
+			return func() {
+				var v map[string]any
+				_ = Unmarshal(src, &v)
+			}
+		}})
+	}
+}
+
+func TestLimits(t *testing.T) {
+	for _, tc := range []struct {
+		text string
+		want error
+	}{
+		{numbered(9_000, "a%d = 1\n"), nil},
+		{numbered(12_000, "a%d = 1\n"), whittle.ErrLimit},
+		{numbered(30_000, "[[package]]\nname = 'a%d'\n"), nil},
+		{strings.Repeat("a.", maxParts-1) + "a = 1\n", nil},
+		{strings.Repeat("a.", maxParts) + "a = 1\n", whittle.ErrLimit},
+	} {
+		var v map[string]any
+		if err := Unmarshal([]byte(tc.text), &v); !errors.Is(err, tc.want) {
+			t.Errorf("%.20q and %d bytes: %v, want %v", tc.text, len(tc.text), err, tc.want)
+		}
+	}
+}
+
+// FuzzUnmarshal: within the limits a file is read as the library reads it.
+func FuzzUnmarshal(f *testing.F) {
+	for _, s := range []string{"a = 1", "[a]\nb.c = {d = [1, {e = 2}]}\n[[f]]\n[f.g]\n[[f]]\n[f.g]\n", "a.a.a = '''\n'''", "[[a]]\n[[a.b]]\nc = \"\\u0000\""} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		var ours, theirs map[string]any
+		err, want := Unmarshal(src, &ours), toml.Unmarshal(src, &theirs)
+		if errors.Is(err, whittle.ErrLimit) && want == nil && strings.Count(string(src), ".") > maxParts {
+			return
+		}
+		if fmt.Sprint(err) != fmt.Sprint(want) || !reflect.DeepEqual(ours, theirs) && err == nil && fmt.Sprint(ours) != fmt.Sprint(theirs) {
+			t.Errorf("%v, %v; the library %v, %v", ours, err, theirs, want)
+		}
+	})
+}
