@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"whittle"
@@ -19,7 +20,7 @@ import (
 // forecastInput is what is known of a variant's image and of its project as the
 // fixes that are counted on leave it.
 func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advised, c *counted) (in *plan.Project, notes []string, err error) {
-	in = &plan.Project{Name: w.project.Name, Variant: v.Name, Target: v.Target,
+	in = &plan.Project{Name: w.project.Name, Variant: v.Name, Target: v.Target, Arguments: v.Args,
 		Ledger: x.pass.Ledger, Root: x.pass.Root, Graph: x.pass.Graph, Env: x.environment,
 		Clean: plan.Cleanup{Bytecode: true, Tests: true, KeepTests: rule.ImportedTests(x.pass)}, Fixed: c.text, Saving: c.saving}
 	r, err := w.requiredIn(v, x, c.state)
@@ -53,7 +54,10 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 		return nil, nil, err
 	}
 	notes = append(notes, c.notes...)
-	in.Slim = slimBase(v, x)
+	var full string
+	if in.Slim, full = slimBase(v, x); full != "" {
+		notes = append(notes, full)
+	}
 	in.Removed = map[string]bool{}
 	for _, i := range r.removed {
 		in.Removed[x.pass.Graph.Distributions[i].Name] = true
@@ -112,12 +116,23 @@ func requirementTexts(dir string, declared *python.Declared) (map[string][]byte,
 	return out, nil
 }
 
-// slimBase is the smaller base that a finding proposes, nil where nothing does.
-func slimBase(v project.Variant, x advised) *plan.SlimBase {
-	for _, f := range x.findings {
-		if f.Rule == "big-base" && f.Fix != nil && touchesOnly(f.Fix, v.Dockerfile) && len(f.Fix.Patches) == 1 && len(f.Fix.Patches[0].Edits) == 1 {
-			return &plan.SlimBase{Name: f.Fix.Patches[0].Edits[0].New, Saving: f.Saving}
-		}
+// slimBase is the smaller base that the image could have, nil where there is
+// none; why says what keeps strategies from it.
+func slimBase(v project.Variant, x advised) (base *plan.SlimBase, why string) {
+	i := slices.IndexFunc(x.findings, func(f whittle.Finding) bool { return f.Rule == "big-base" })
+	slim, ok := rule.Slim(x.pass)
+	if i < 0 || !ok {
+		return nil, ""
 	}
-	return nil
+	if slim.From == "" {
+		return nil, fmt.Sprintf("the base image stays as it is: how FROM would name %s is not known, as it is pinned by a digest or put together of arguments", slim.Name)
+	}
+	base = &plan.SlimBase{Name: slim.From, Saving: x.findings[i].Saving}
+	for _, u := range slim.Uses {
+		if u.Instruction == nil {
+			return nil, "the base image stays as it is: " + u.Why
+		}
+		base.Uses = append(base.Uses, plan.FullUse{Span: u.Instruction.Span, Why: u.Why})
+	}
+	return base, ""
 }

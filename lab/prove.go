@@ -23,6 +23,8 @@ type prover struct {
 	*workshop
 	rules []string
 	risk  whittle.Risk
+	// proves says that what is changed is built and run.
+	proves bool
 	// ask is asked before a fix is tried; nil tries all.
 	ask func(context.Context, whittle.Finding) (bool, error)
 
@@ -66,6 +68,7 @@ func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.
 // prove goes round until no image has a finding that can still be fixed. What
 // was withheld to the end is said.
 func (p *prover) prove(ctx context.Context) error {
+	p.proves = true
 	for n := 1; n <= maxRounds; n++ {
 		clear(p.withheld)
 		more, err := p.round(ctx, n)
@@ -91,8 +94,10 @@ func (p *prover) tooRisky(r whittle.Risk) string {
 	switch {
 	case within(r, p.risk):
 		return ""
+	case p.proves:
+		return fmt.Sprintf("its risk is %s: --risk %s tries it", r, r)
 	case within(r, whittle.RiskMedium):
-		return fmt.Sprintf("its risk is %s: --verify tries it and keeps it if nothing fails, --risk %s makes it", r, r)
+		return fmt.Sprintf("its risk is %s: whittle fix --verify tries it and keeps it if nothing fails, --risk %s makes it", r, r)
 	}
 	return fmt.Sprintf("its risk is %s: --risk %s makes it", r, r)
 }

@@ -1,10 +1,15 @@
 package lab
 
 import (
+	"context"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
@@ -18,51 +23,149 @@ import (
 // image.
 const widest = 0.10
 
-// TestInstallShapes builds one project in every way to install it, forecasts
-// what its strategies and its fixes make of each, builds these too, and holds
-// every forecast to its own range: the truth is in it, and it is narrow, as all
-// versions are pinned.
+// TestInstallShapes builds projects in every way to install them, forecasts
+// what their strategies and their fixes make of each, builds these too, and
+// holds every forecast to its own range: the truth is in it, and it is narrow,
+// as all versions are pinned. What is generated runs; what cannot be generated
+// is named in the shape's first line, "# refused: single-stage", with "all"
+// where nothing is understood.
 func TestInstallShapes(t *testing.T) {
 	if os.Getenv("WHITTLE_HEALTH") == "" {
 		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
 	}
 	h := newHealth(t)
-	archive, err := txtar.ParseFile("testdata/shapes.txtar")
-	if err != nil {
-		t.Fatal(err)
+	for name, variable := range map[string]string{"python:3.13-alpine": "WHITTLE_ALPINE", "distroless": "WHITTLE_DISTROLESS"} {
+		h.addBase(t, name, os.Getenv(variable))
 	}
-	project := &txtar.Archive{}
-	var shapes []txtar.File
-	for _, f := range archive.Files {
-		if strings.HasPrefix(string(f.Data), "FROM ") {
-			shapes = append(shapes, f)
-		} else {
-			project.Files = append(project.Files, f)
+	files, err := filepath.Glob("testdata/shapes/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no shapes", err)
+	}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	for _, shape := range shapes {
-		t.Run(shape.Name, func(t *testing.T) {
-			dir := t.TempDir()
-			writeProject(t, h, &txtar.Archive{Files: append(project.Files[:len(project.Files):len(project.Files)], txtar.File{Name: "Dockerfile", Data: shape.Data})}, dir)
-			out, err := Forecast(t.Context(), savingEnv(h), ForecastOptions{StudyOptions: StudyOptions{Dir: dir, Quick: true, Offline: true}, Build: true})
-			if err != nil {
-				t.Fatal(err)
+		project := &txtar.Archive{}
+		var shapes []txtar.File
+		for _, f := range archive.Files {
+			if name, ok := strings.CutPrefix(f.Name, "shape/"); ok {
+				shapes = append(shapes, txtar.File{Name: name, Data: f.Data})
+			} else {
+				project.Files = append(project.Files, f)
 			}
-			holdShape(t, filepath.Base(dir), out)
-		})
+		}
+		made := sync.OnceValue(func() error { return h.makeFiles(t.Context(), project) })
+		for _, shape := range shapes {
+			t.Run(shape.Name, func(t *testing.T) { h.holdInstall(t, project, shape, made) })
+		}
 	}
 }
 
+// addBase adds a base that not every machine has, an OCI layout.
+func (h *health) addBase(t *testing.T, name, layout string) {
+	t.Helper()
+	if layout == "" {
+		return
+	}
+	img, err := (images{}).Open(t.Context(), "oci-layout:"+layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	h.bases[name] = build.Base{Layout: layout, Digest: img.Ref().Digest}
+}
+
+// trusting has tools that bring certificates of their own use the image's.
+const trusting = "ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt\n"
+
+// makeFiles has the files of a project made whose content is "@made COMMAND".
+func (h *health) makeFiles(ctx context.Context, project *txtar.Archive) error {
+	dir, err := os.MkdirTemp("", "made")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	commands := map[int]string{}
+	for i, f := range project.Files {
+		if command, ok := strings.CutPrefix(strings.TrimSpace(string(f.Data)), "@made "); ok {
+			commands[i] = command
+		} else if !strings.Contains(f.Name, "/") {
+			if err := os.WriteFile(filepath.Join(dir, f.Name), f.Data, 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	for _, i := range slices.Sorted(maps.Keys(commands)) {
+		f := &project.Files[i]
+		tool, _, _ := strings.Cut(commands[i], " ")
+		text := fmt.Sprintf("FROM python:3.13-slim AS made\n%sRUN pip install --no-cache-dir %s 'hishel<2'\nWORKDIR /made\nCOPY . .\nRUN %s\nFROM scratch\nCOPY --from=made /made/%s /\n",
+			trusting, tool, commands[i], f.Name)
+		d := build.Definition{Context: dir, Bases: h.bases, Offline: true, Content: []byte(text)}
+		archive := filepath.Join(dir, "made.tar")
+		var log strings.Builder
+		if _, err := h.engine.Build(ctx, d, build.Output{Archive: archive, Log: &log}); err != nil {
+			return fmt.Errorf("%w\n%s", err, log.String())
+		}
+		w := &workshop{study: &study{env: h.env}}
+		if f.Data, err = w.readMade(ctx, archive, f.Name); err != nil {
+			return err
+		}
+		if err := os.Remove(archive); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holdInstall holds what is forecast of one way to install a project.
+func (h *health) holdInstall(t *testing.T, project *txtar.Archive, shape txtar.File, made func() error) {
+	text := string(shape.Data)
+	for _, m := range regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(text, -1) {
+		if _, there := h.bases[m[1]]; !there && (strings.Contains(m[1], "alpine") || m[1] == "distroless") {
+			t.Skip("needs an OCI layout of " + m[1])
+		}
+	}
+	if err := made(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	writeProject(t, h, &txtar.Archive{Files: append(project.Files[:len(project.Files):len(project.Files)], txtar.File{Name: "Dockerfile", Data: shape.Data})}, dir)
+	out, err := Forecast(t.Context(), savingEnv(h), ForecastOptions{StudyOptions: StudyOptions{Dir: dir, Quick: true, Offline: true}, Build: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refused []string
+	for _, name := range []string{"single-stage", "slim-venv"} {
+		i := slices.IndexFunc(out.Forecasts, func(f whittle.Forecast) bool { return f.Strategy == name })
+		if i < 0 || out.Forecasts[i].Dockerfile == "" {
+			refused = append(refused, name)
+		}
+	}
+	want := ""
+	if rest, ok := strings.CutPrefix(text, "# refused: "); ok {
+		want, _, _ = strings.Cut(rest, "\n")
+	}
+	if got := strings.Join(refused, ", "); got != want {
+		t.Errorf("refused %q, want %q", got, want)
+	}
+	holdShape(t, shape.Name, out)
+}
+
+// holdShape holds the forecasts that were built to what came of it.
 func holdShape(t *testing.T, name string, out *whittle.Forecasts) {
 	t.Helper()
 	t.Logf("%s: notes %q", name, out.Notes)
-	built := 0
 	for _, f := range out.Forecasts {
+		if slices.ContainsFunc(f.Notes, func(n string) bool {
+			return strings.HasPrefix(n, "it does not run") || strings.HasPrefix(n, "it does not build") && !strings.Contains(n, "base image")
+		}) {
+			t.Errorf("%s: %q\n%s", f.Strategy, f.Notes, f.Dockerfile)
+		}
 		if f.Actual == nil {
 			t.Logf("%s: not built: %q %q", f.Strategy, f.Notes, f.Blocked)
 			continue
 		}
-		built++
 		t.Logf("%s: predicted %d (%d to %d), built %d, off by %d; %q", f.Strategy, f.Predicted, f.Low, f.High, *f.Actual, f.Predicted-*f.Actual, f.Notes)
 		if *f.Actual < f.Low || *f.Actual > f.High {
 			for _, p := range f.Parts {
@@ -73,9 +176,6 @@ func holdShape(t *testing.T, name string, out *whittle.Forecasts) {
 		if width := float64(f.High - f.Low); width > widest*float64(*f.Actual) {
 			t.Errorf("%s: the range %d to %d is wider than %.0f %% of %d", f.Strategy, f.Low, f.High, 100*widest, *f.Actual)
 		}
-	}
-	if built == 0 {
-		t.Errorf("%d forecasts were built", built)
 	}
 }
 
@@ -155,27 +255,43 @@ func TestFullBase(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.bases["python:3.13"] = build.Base{Layout: layout, Digest: res.Manifest}
-	dir := t.TempDir()
-	writeProject(t, h, &txtar.Archive{Files: []txtar.File{
-		{Name: "Dockerfile", Data: []byte("FROM python:3.13\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install --no-cache-dir --no-compile -r requirements.txt\nCOPY main.py .\nCMD [\"python\", \"main.py\"]\n")},
-		{Name: "requirements.txt", Data: []byte("click==8.1.8\n")},
-		{Name: "main.py", Data: []byte("import click\nclick.echo('fine')\n")},
-	}}, dir)
-	out, err := Forecast(t.Context(), savingEnv(h), ForecastOptions{StudyOptions: StudyOptions{Dir: dir, Quick: true, Offline: true, Risk: whittle.RiskMedium}, Build: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	advice, err := AdviseProject(t.Context(), savingEnv(h), StudyOptions{Dir: dir, Quick: true, Offline: true}, []string{"big-base"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range advice[0].Findings {
-		t.Logf("%s: %+v %+v", f.Message, f.Saving, f.Evidence)
-	}
-	holdShape(t, "full base", out)
-	for _, f := range out.Forecasts {
-		if f.Actual != nil && !strings.Contains(f.Dockerfile, "FROM python:3.13-slim\n") {
-			t.Errorf("%s does not start from the slim base:\n%s", f.Strategy, f.Dockerfile)
-		}
+	const stays = "FROM python:3.13\n"
+	for _, test := range []struct {
+		name, dockerfile string
+		// from is what each strategy's last FROM line says.
+		from map[string]string
+		note string
+	}{
+		{"plain", "FROM python:3.13\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install --no-cache-dir --no-compile -r requirements.txt\n",
+			map[string]string{"single-stage": "FROM python:3.13-slim\n", "slim-venv": "FROM python:3.13-slim\n"}, ""},
+		{"by an argument", "ARG VERSION=3.13\nFROM python:${VERSION}\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install --no-cache-dir --no-compile -r requirements.txt\n",
+			map[string]string{"single-stage": "FROM python:${VERSION}-slim\n", "slim-venv": "FROM python:${VERSION}-slim\n"}, ""},
+		{"builds", stays + "WORKDIR /app\nCOPY requirements.txt .\nRUN git --version && pip install --no-cache-dir --no-compile -r requirements.txt\n",
+			map[string]string{"single-stage": stays, "slim-venv": stays}, "RUN line 4 uses git"},
+		{"compiles", stays + "WORKDIR /app\nCOPY requirements.txt .\nRUN apt-get update && apt-get install -y gcc && pip install --no-cache-dir --no-compile -r requirements.txt\n",
+			map[string]string{"single-stage": stays, "slim-venv": "FROM python:3.13-slim\n"}, "RUN line 4 uses gcc"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			writeProject(t, h, &txtar.Archive{Files: []txtar.File{
+				{Name: "Dockerfile", Data: []byte(test.dockerfile + "COPY main.py .\nCMD [\"python\", \"main.py\"]\n")},
+				{Name: "requirements.txt", Data: []byte("click==8.1.8\n")},
+				{Name: "main.py", Data: []byte("import click\nclick.echo('fine')\n")},
+			}}, dir)
+			out, err := Forecast(t.Context(), savingEnv(h), ForecastOptions{StudyOptions: StudyOptions{Dir: dir, Quick: true, Offline: true, Risk: whittle.RiskMedium}, Build: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			holdShape(t, "full base", out)
+			for _, f := range out.Forecasts {
+				want, ok := test.from[f.Strategy]
+				if i := strings.LastIndex(f.Dockerfile, "FROM "); ok && (i < 0 || f.Actual == nil || !strings.HasPrefix(f.Dockerfile[i:], want)) {
+					t.Errorf("%s is not built from %q:\n%s", f.Strategy, want, f.Dockerfile)
+				}
+				if f.Strategy == "single-stage" && !strings.Contains(strings.Join(f.Notes, "\n"), test.note) {
+					t.Errorf("%q is not said: %q", test.note, f.Notes)
+				}
+			}
+		})
 	}
 }

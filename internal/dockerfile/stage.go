@@ -122,6 +122,33 @@ func expand(word string, escape rune, env shell.EnvGetter) (string, bool) {
 	return out, err == nil
 }
 
+// Expand replaces the variables of a word, of a Dockerfile's instruction or of a
+// shell command, by their values and takes its quotes off. It is not ok where
+// one of them has no value there, or is written with a modifier (${X:-y}).
+func Expand(word string, values map[string]string) (string, bool) {
+	if !plainSubstitutions(word) {
+		return "", false
+	}
+	missing := false
+	out, ok := expand(word, '\\', known{values, &missing})
+	return out, ok && !missing
+}
+
+// known notes whether an expansion asks for a variable without a value.
+type known struct {
+	lookup
+	missing *bool
+}
+
+// Get is one variable.
+func (k known) Get(name string) (string, bool) {
+	v, ok := k.lookup[name]
+	if !ok {
+		*k.missing = true
+	}
+	return v, ok
+}
+
 // Target finds a stage by its name in any case or by its number; "" is the
 // last stage.
 func (f *File) Target(name string) (*Stage, error) {

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -21,6 +22,9 @@ type Project struct {
 	// Target the stage, empty for the last.
 	Dockerfile *dockerfile.File
 	Target     string
+	// Arguments are the build's, by name; those that it leaves to the
+	// Dockerfile are not among them.
+	Arguments map[string]string
 	// Declared is what the project's files say that it needs.
 	Declared *python.Declared
 	// Context has the files that a build gets, by their paths, with their sizes
@@ -56,8 +60,7 @@ type Project struct {
 	Fixed  []byte
 	Saving whittle.Saving
 
-	// Slim is the smaller variant of the image's base, nil where it has none, or
-	// needs what only the full one has.
+	// Slim is the smaller variant of the image's base, nil where it has none.
 	Slim *SlimBase
 	// Alpine and Distroless are what is known of other bases, nil where
 	// nothing is.
@@ -73,6 +76,14 @@ type Project struct {
 type SlimBase struct {
 	Name   string
 	Saving whittle.Saving
+	// Uses are the instructions that may need what only the full one has.
+	Uses []FullUse
+}
+
+// FullUse is an instruction, and what it may need of the full base.
+type FullUse struct {
+	Span whittle.Span
+	Why  string
 }
 
 // Weight is a distribution of a package index, with what it takes when it is
@@ -109,8 +120,10 @@ type account struct {
 	dists []installed
 	// loose are files in site that no distribution owns.
 	loose content
-	// beside are the bytes of each layer that are no packages.
-	beside map[int]int64
+	// beside are the bytes of each layer that are no packages, metadata those
+	// that an installation in place has written beside the sources.
+	beside   map[int]int64
+	metadata int64
 	// interpreter is Python's program, empty where it is not at /usr/local.
 	interpreter string
 }
@@ -214,6 +227,9 @@ func (a *account) measure() {
 		case strings.HasSuffix(n.Path, ".pyc"): // of the interpreter, which ran pip
 		default:
 			a.beside[n.Layer] += a.Ledger.Items[n.Item].Bytes
+			if strings.HasSuffix(path.Dir(n.Path), ".egg-info") {
+				a.metadata += a.Ledger.Items[n.Item].Bytes
+			}
 		}
 	}
 }

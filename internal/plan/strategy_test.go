@@ -60,10 +60,13 @@ func projectOf(t testing.TB, source string, files fs.FS, image []measuredFile, c
 		p.Texts = map[string][]byte{requirements: text}
 	}
 	p.Steps = append(p.Steps, whittle.Step{CreatedBy: "the base", Layer: 0})
-	final := &f.Stages[len(f.Stages)-1]
+	chain, err := f.Chain("")
+	if err != nil {
+		t.Fatal(err)
+	}
 	layers := 1
-	for i := range final.Instructions {
-		in := &final.Instructions[i]
+	for i := range chain {
+		in := &chain[i]
 		st := whittle.Step{Layer: -1, Origin: &whittle.Origin{Span: in.Span, Line: in.Line}}
 		if slices.Contains([]string{"RUN", "COPY", "ADD", "WORKDIR"}, in.Keyword) {
 			st.Layer = layers

@@ -25,6 +25,8 @@ type recipe struct {
 	runtime []step
 	// others are the stages that neither installs nor is the image.
 	others []*dockerfile.Stage
+	// arguments are the values of the build's arguments, by name.
+	arguments map[string]string
 }
 
 // step is an instruction with what it does about packages.
@@ -36,6 +38,9 @@ type step struct {
 	parts []part
 	// venv is the virtual environment that it makes, empty where it makes none.
 	venv string
+	// known are the variables before it, dir is the working directory.
+	known variables
+	dir   string
 	// text is the instruction with the comment lines right above it.
 	text string
 }
@@ -56,15 +61,16 @@ var officialPython = regexp.MustCompile(`^(?:docker\.io/)?(?:library/)?python:(3
 
 // readRecipe reads a Dockerfile. An error says what is not understood, with its
 // line.
-func readRecipe(f *dockerfile.File, target string) (*recipe, error) {
+func readRecipe(f *dockerfile.File, target string, arguments map[string]string) (*recipe, error) {
 	final, err := f.Target(target)
 	if err != nil {
 		return nil, err
 	}
+	final = flattened(f, final)
 	if f.Escape != '\\' {
 		return nil, fmt.Errorf("the escape character is not a backslash")
 	}
-	r := &recipe{file: f, final: final}
+	r := &recipe{file: f, final: final, arguments: arguments}
 	if r.runtime, err = r.steps(final); err != nil {
 		return nil, err
 	}
@@ -72,8 +78,8 @@ func readRecipe(f *dockerfile.File, target string) (*recipe, error) {
 		r.install = final
 	}
 	for i := range f.Stages {
-		st := &f.Stages[i]
-		if st == final {
+		st := flattened(f, &f.Stages[i])
+		if st.Index == final.Index {
 			continue
 		}
 		steps, err := r.steps(st)
@@ -105,9 +111,6 @@ func readRecipe(f *dockerfile.File, target string) (*recipe, error) {
 
 // check refuses what strategies cannot carry over.
 func (r *recipe) check() error {
-	if r.final.From != nil || r.install != nil && r.install.From != nil {
-		return fmt.Errorf("a stage builds on another stage")
-	}
 	r.markCopies()
 	steps := slices.Concat(r.before, r.runtime)
 	for i := range steps {
@@ -169,10 +172,18 @@ func (r *recipe) copied(in *dockerfile.Instruction, st *dockerfile.Stage) bool {
 func (r *recipe) steps(st *dockerfile.Stage) ([]step, error) {
 	var out []step
 	at := st.Head.Span.End
+	values, dir := newVariables(), ""
 	for i := range st.Instructions {
 		in := &st.Instructions[i]
-		s := step{in: in, text: r.commented(at, in)}
+		if i == 0 || st.Instructions[i-1].Stage != in.Stage {
+			at, values = r.file.Stages[in.Stage].Head.Span.End, values.below()
+		}
+		s := step{in: in, text: r.commented(at, in), known: values, dir: dir}
 		at = in.Span.End
+		values = values.after(in, r.arguments)
+		if in.Keyword == "WORKDIR" && len(in.Args) == 1 {
+			dir = resolve(dir, values.expanded(in.Args[0].Value))
+		}
 		switch in.Keyword {
 		case "RUN":
 			if err := s.run(); err != nil {
@@ -232,6 +243,7 @@ func (s *step) run() error {
 	roles := map[role]bool{}
 	apart := true
 	for _, c := range script.Commands() {
+		c = s.known.command(c, s.in.Text())
 		a, err := readCommand(&c)
 		if err != nil {
 			return err
@@ -331,7 +343,7 @@ func (r *recipe) markCopies() {
 		}
 		all := true
 		for _, a := range s.in.Args[:len(s.in.Args)-1] {
-			src := path.Clean(a.Value)
+			src := path.Clean(s.known.expanded(a.Value))
 			all = all && (slices.Contains(dirs, src) || strings.Contains(src, "/site-packages") || strings.HasPrefix(src+"/", "/usr/local/bin/"))
 		}
 		if all {
@@ -345,11 +357,11 @@ func (r *recipe) folders() []string {
 	out := []string{"/usr/local"}
 	for _, s := range r.before {
 		if s.venv != "" {
-			out = append(out, resolve(workdir(r.before), s.venv))
+			out = append(out, resolve(s.dir, s.venv))
 		}
 		for _, in := range s.installs {
 			if in.tool == uvSync {
-				out = append(out, resolve(workdir(r.before), ".venv"))
+				out = append(out, resolve(s.dir, ".venv"))
 			}
 			if in.dir != "" {
 				out = append(out, path.Clean(in.dir))
@@ -363,7 +375,7 @@ func (r *recipe) folders() []string {
 // in the project's folder; empty where there is none.
 func (r *recipe) venv() string {
 	steps := r.installSteps()
-	for i, s := range steps {
+	for _, s := range steps {
 		dir := s.venv
 		for _, in := range s.installs {
 			if in.tool == uvSync {
@@ -371,7 +383,7 @@ func (r *recipe) venv() string {
 			}
 		}
 		if dir != "" {
-			return resolve(workdir(steps[:i]), dir)
+			return resolve(s.dir, dir)
 		}
 	}
 	return ""
@@ -403,8 +415,8 @@ func (r *recipe) starts() (out []dockerfile.Command) {
 func workdir(steps []step) string {
 	dir := ""
 	for _, s := range steps {
-		if s.in.Keyword == "WORKDIR" && len(s.in.Args) == 1 {
-			dir = resolve(dir, s.in.Args[0].Value)
+		if dir = s.dir; s.in.Keyword == "WORKDIR" && len(s.in.Args) == 1 {
+			dir = resolve(dir, s.known.expanded(s.in.Args[0].Value))
 		}
 	}
 	return dir

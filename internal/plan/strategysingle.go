@@ -26,8 +26,9 @@ type singleStage struct {
 	mounts []string
 	made   bool
 	// installers are commands that install the builder's installers, which the
-	// image must not keep; names are what they install.
-	installers, names []string
+	// image must not keep; names are what they install. variables set those of
+	// the builder.
+	installers, names, variables []string
 }
 
 // tooling writes a RUN that sets up what installs. What only the builder has is
@@ -53,7 +54,7 @@ func (t *singleStage) tooling(w *textWriter, s *step) error {
 		for _, arg := range p.install.args {
 			r, err := pep.ParseRequirement(strings.Trim(arg, `"'`))
 			switch {
-			case strings.HasPrefix(arg, "-"), err == nil && p.onlyPip():
+			case strings.HasPrefix(arg, "-"), err == nil && slices.Contains(withInterpreter, r.Name):
 			case t.two() && (err != nil || r.Name != "uv"):
 				return fmt.Errorf("line %d: %.40s of the builder would be in the image", s.in.Line, arg)
 			case t.two():
@@ -74,8 +75,8 @@ func (t *singleStage) text() (string, error) {
 	w := &textWriter{}
 	w.top(t.recipe, t.head)
 	w.arguments(t.recipe, t.from)
-	for _, st := range t.others {
-		if t.needed(st) {
+	for i := range t.file.Stages {
+		if st := &t.file.Stages[i]; t.needed(st) {
 			w.paragraph(string(t.file.Source[st.Span.Start:st.Span.End]))
 		}
 	}
@@ -126,10 +127,18 @@ func (t *singleStage) write(w *textWriter, s *step) error {
 func (t *singleStage) merge(w *textWriter, dir string) error {
 	for i := range t.before {
 		s := &t.before[i]
-		if s.role == keeps {
-			if err := merges(s.in); err != nil {
+		switch {
+		case s.in.Keyword != "WORKDIR" && slices.ContainsFunc(t.runtime, func(own step) bool { return own.in.Span == s.in.Span }):
+			continue // both stages build on one that has it
+		case s.role == keeps && s.in.Keyword == "RUN":
+			return fmt.Errorf("line %d: what the builder runs besides installing would be in the image", s.in.Line)
+		case s.in.Keyword == "ENV":
+			export, err := exported(s.in)
+			if err != nil {
 				return fmt.Errorf("line %d: %w", s.in.Line, err)
 			}
+			t.variables = append(t.variables, export)
+			continue
 		}
 		if ends(s.in) {
 			continue
@@ -141,12 +150,9 @@ func (t *singleStage) merge(w *textWriter, dir string) error {
 			return err
 		}
 	}
-	for _, s := range t.runtime {
-		if s.in.Keyword == "WORKDIR" {
-			return nil // the image's own follows
-		}
+	if now := workdir(t.before); now != "" && now != dir {
+		w.lines("", "WORKDIR "+path.Clean("/"+dir))
 	}
-	w.lines("", "WORKDIR "+path.Clean("/"+dir))
 	return nil
 }
 
@@ -154,22 +160,6 @@ func (t *singleStage) merge(w *textWriter, dir string) error {
 func copiesAll(in *dockerfile.Instruction) bool {
 	sources, ok := fromContext(in)
 	return ok && slices.ContainsFunc(sources, func(s string) bool { return path.Clean("/"+s) == "/" })
-}
-
-// merges refuses what a builder may do and an image should not have.
-func merges(in *dockerfile.Instruction) error {
-	switch in.Keyword {
-	case "RUN":
-		return fmt.Errorf("what the builder runs besides installing would be in the image")
-	case "ENV":
-		for _, a := range in.Args {
-			name, _, _ := strings.Cut(a.Value, "=")
-			if !slices.ContainsFunc([]string{"PIP_", "UV_", "POETRY_", "DEBIAN_FRONTEND", "PYTHONDONTWRITEBYTECODE"}, func(p string) bool { return strings.HasPrefix(name, p) }) {
-				return fmt.Errorf("%s of the builder would be set in the image", name)
-			}
-		}
-	}
-	return nil
 }
 
 // fetch leaves an installer out of the image that is mounted instead.
@@ -188,7 +178,7 @@ func (t *singleStage) fetch(w *textWriter, s *step) error {
 
 // install writes the RUN that installs and cleans up.
 func (t *singleStage) install(w *textWriter, s *step) error {
-	first, last := slices.Clone(t.installers), []string(nil)
+	first, last := slices.Concat(t.variables, t.installers), []string(nil)
 	if len(t.names) > 0 {
 		last = append(last, strings.Join(append(t.dest.quietly(), "pip uninstall -y "+strings.Join(t.names, " ")), " "))
 	}

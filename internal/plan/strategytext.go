@@ -38,12 +38,12 @@ type twoStage struct {
 
 // sameBases takes both stages from the images that the original is from.
 func (t *twoStage) sameBases() {
-	t.final = t.recipe.final.Head.Text()
+	t.final = t.recipe.head(t.recipe.final)
 	if !t.two() {
 		t.builder = "FROM " + platformFlag(t.recipe.final) + t.recipe.final.Base + " AS " + t.builderLabel()
 		return
 	}
-	t.builder = t.recipe.install.Head.Text()
+	t.builder = t.recipe.head(t.recipe.install)
 }
 
 func platformFlag(st *dockerfile.Stage) string {
@@ -73,15 +73,15 @@ func (t *twoStage) text() (string, error) {
 	}
 	for i := range t.file.Stages {
 		st := &t.file.Stages[i]
-		if slices.Contains(t.others, st) && t.needed(st) {
+		if t.needed(st) {
 			w.paragraph(string(t.file.Source[st.Span.Start:st.Span.End]))
 		}
-		if st == t.recipe.install && t.two() {
+		if t.two() && st.Index == t.recipe.install.Index {
 			if err := t.writeBuilder(w, t.before); err != nil {
 				return "", err
 			}
 		}
-		if st == t.recipe.final {
+		if st.Index == t.recipe.final.Index {
 			if t.recipe.install == t.recipe.final {
 				if err := t.writeBuilder(w, t.runtime[:lastInstall(t.runtime)+1]); err != nil {
 					return "", err
@@ -95,15 +95,25 @@ func (t *twoStage) text() (string, error) {
 	return w.String(), nil
 }
 
-// needed says whether another stage is copied from or built on.
+// needed says whether one of the other stages is copied from, mounted or built
+// on by what is kept.
 func (r *recipe) needed(st *dockerfile.Stage) bool {
+	if !slices.ContainsFunc(r.others, func(other *dockerfile.Stage) bool { return other.Index == st.Index }) {
+		return false
+	}
 	for i := range r.file.Stages {
-		other := &r.file.Stages[i]
-		if other.From != nil && *other.From == st.Index {
+		user := &r.file.Stages[i]
+		kept := user.Index == r.final.Index || r.two() && user.Index == r.install.Index
+		if user.Index <= st.Index || !kept && !r.needed(user) {
+			continue
+		}
+		if kept {
+			user = flattened(r.file, user)
+		} else if user.From != nil && *user.From == st.Index {
 			return true
 		}
-		for j := range other.Instructions {
-			in := &other.Instructions[j]
+		for j := range user.Instructions {
+			in := &user.Instructions[j]
 			if r.copied(in, st) || slices.ContainsFunc(in.Flag("mount"), func(m string) bool { return strings.Contains(m, "from="+st.Label()) }) {
 				return true
 			}
@@ -253,9 +263,12 @@ func (p *part) onlyPip() bool {
 		name, _, _ := strings.Cut(strings.Trim(arg, `"'`), "=")
 		name, _, _ = strings.Cut(name, ">")
 		name, _, _ = strings.Cut(name, "<")
-		return !slices.Contains([]string{"pip", "setuptools", "wheel"}, name)
+		return !slices.Contains(withInterpreter, name)
 	})
 }
+
+// withInterpreter are what an interpreter comes with to install others.
+var withInterpreter = []string{"pip", "setuptools", "wheel"}
 
 // ends says that an instruction is about how the image starts, which a builder
 // does not.
@@ -357,7 +370,9 @@ func (w *textWriter) top(r *recipe, head []string) {
 // arguments writes the ARGs that FROM lines use.
 func (w *textWriter) arguments(r *recipe, from ...string) {
 	for i := range r.others {
-		from = append(from, r.others[i].Head.Text())
+		if r.needed(r.others[i]) {
+			from = append(from, r.file.Stages[r.others[i].Index].Head.Text())
+		}
 	}
 	all := strings.Join(from, "\n")
 	if !strings.Contains(all, "$") {

@@ -56,7 +56,16 @@ func repairTitle(r *whittle.Repair) string {
 		}
 	}
 	if n == 0 && len(r.Files) == 0 {
-		return r.Project + ": nothing to change"
+		left := 0
+		for _, s := range r.Steps {
+			if s.Status == whittle.LeftOut {
+				left++
+			}
+		}
+		if left == 0 {
+			return r.Project + ": nothing to change"
+		}
+		return fmt.Sprintf("%s: nothing is changed, %d %s left out", r.Project, left, map[bool]string{true: "fix is", false: "fixes are"}[left == 1])
 	}
 	verb := map[bool]string{true: "change", false: "changes"}[n != 1]
 	if r.Written {
@@ -194,7 +203,11 @@ func stepWords(steps []whittle.RepairStep, join string, say func(whittle.RepairS
 		if names[words] == nil {
 			said = append(said, words)
 		}
-		if n := strings.TrimSuffix(name(s), "."); !slices.Contains(names[words], n) {
+		n := strings.TrimSuffix(name(s), ".")
+		if saves := s.Finding.Saving; s.Status == whittle.LeftOut && saves.High > 0 {
+			n += " (" + savingText(saves) + ")"
+		}
+		if !slices.Contains(names[words], n) {
 			names[words] = append(names[words], n)
 		}
 	}

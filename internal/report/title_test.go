@@ -34,10 +34,11 @@ func TestAdviceTitles(t *testing.T) {
 func TestRepairTitles(t *testing.T) {
 	r := repair()
 	for want, r := range map[string]*whittle.Repair{
-		"inventory: nothing to change":       {Steps: r.Steps[5:]},
-		"inventory: 1 fix changes 1 file":    {Steps: r.Steps[:1], Files: r.Files[:1]},
-		"inventory: 4 fixes change 2 files":  {Steps: r.Steps, Files: r.Files},
-		"inventory: 4 fixes changed 2 files": {Steps: r.Steps, Files: r.Files, Written: true},
+		"inventory: nothing to change":                     {},
+		"inventory: nothing is changed, 1 fix is left out": {Steps: r.Steps[5:]},
+		"inventory: 1 fix changes 1 file":                  {Steps: r.Steps[:1], Files: r.Files[:1]},
+		"inventory: 4 fixes change 2 files":                {Steps: r.Steps, Files: r.Files},
+		"inventory: 4 fixes changed 2 files":               {Steps: r.Steps, Files: r.Files, Written: true},
 	} {
 		r.Project = "inventory"
 		if got := repairTitle(r); got != want {

@@ -2,12 +2,14 @@ package rule
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
 
 	"whittle"
 	"whittle/internal/dockerfile"
+	"whittle/internal/pep"
 )
 
 func bigBase() Rule {
@@ -50,15 +52,9 @@ func slim(image string) (string, bool) {
 }
 
 func bigBases(p *Pass) []whittle.Finding {
-	if p.Dockerfile == nil || p.Ledger == nil {
+	st := baseStage(p)
+	if st == nil {
 		return nil
-	}
-	st, err := p.Dockerfile.Target(p.Target)
-	if err != nil {
-		return nil
-	}
-	for st.From != nil {
-		st = &p.Dockerfile.Stages[*st.From]
 	}
 	better, ok := slim(st.BaseResolved)
 	if !ok {
@@ -83,24 +79,86 @@ func bigBases(p *Pass) []whittle.Finding {
 		Advice:      "use " + better + " where the application runs",
 		Fingerprint: whittle.Fingerprint("big-base", st.BaseResolved), Change: change,
 	}
-	if why := needsFull(p); why != "" {
+	if uses := fullUses(p); len(uses) > 0 {
 		f.Advice += ", and build in a stage on " + st.BaseResolved
-		f.Caution = why
+		f.Caution = uses[0].Why
 		return []whittle.Finding{f}
 	}
 	if strings.Contains(st.BaseResolved, "@") {
 		f.Advice += ", pinned to its own digest"
 		return []whittle.Finding{f}
 	}
-	i := slices.IndexFunc(st.Head.Args, func(a dockerfile.Arg) bool { return a.Value == st.BaseResolved })
-	if i < 0 {
+	i := slices.IndexFunc(st.Head.Args, func(a dockerfile.Arg) bool { return a.Value == st.Base })
+	written := slimInstead(st, better)
+	if i < 0 || written == "" {
 		return []whittle.Finding{f}
 	}
-	edits := []whittle.Edit{st.Head.ReplaceArg(i, better)}
+	edits := []whittle.Edit{st.Head.ReplaceArg(i, written)}
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err == nil {
 		f.Fix = &whittle.Fix{Title: "use " + better, Patches: []whittle.Patch{p.recipe.patch(edits)}}
 	}
 	return []whittle.Finding{f}
+}
+
+// slimInstead is how a FROM line names the slim image: a variable that holds the
+// version stays. It is empty where that cannot be written.
+func slimInstead(st *dockerfile.Stage, better string) string {
+	rest, longer := strings.CutPrefix(better, st.BaseResolved)
+	switch {
+	case strings.Contains(st.BaseResolved, "@"):
+		return ""
+	case st.Base == st.BaseResolved:
+		return better
+	case longer && strings.HasPrefix(rest, "-"):
+		return st.Base + rest
+	}
+	return ""
+}
+
+// SlimBase is the slim variant of the base of an image that is made on the full
+// one.
+type SlimBase struct {
+	// Name is the slim image's; From is how the FROM line names it, empty where
+	// it cannot: the full one is pinned by its digest.
+	Name, From string
+	// Uses say what may need the full one.
+	Uses []FullUse
+}
+
+// FullUse is something that may need what only the full base has: an instruction,
+// or the image itself where there is none.
+type FullUse struct {
+	Instruction *dockerfile.Instruction
+	Why         string
+}
+
+// Slim is the slim variant of an image's base; ok is false where there is none.
+func Slim(p *Pass) (s SlimBase, ok bool) {
+	st := baseStage(p)
+	if st == nil {
+		return s, false
+	}
+	if s.Name, ok = slim(st.BaseResolved); !ok {
+		return s, false
+	}
+	s.From, s.Uses = slimInstead(st, s.Name), fullUses(p)
+	return s, true
+}
+
+// baseStage is the stage of an image's chain that is from its base, nil where
+// that is not known.
+func baseStage(p *Pass) *dockerfile.Stage {
+	if p.Dockerfile == nil || p.Ledger == nil {
+		return nil
+	}
+	st, err := p.Dockerfile.Target(p.Target)
+	if err != nil {
+		return nil
+	}
+	for st.From != nil {
+		st = &p.Dockerfile.Stages[*st.From]
+	}
+	return st
 }
 
 // baseEvidence has one row for each package and layer of the base.
@@ -139,36 +197,35 @@ func baseItems(p *Pass, s *osPackages, chosen []int) (items []int) {
 	return items
 }
 
-// needsFull says why the image may need what only the full base has; empty
-// where nothing speaks for it.
-func needsFull(p *Pass) string {
+// fullUses are what may need what only the full base has.
+func fullUses(p *Pass) (uses []FullUse) {
 	for _, in := range p.recipe.chain() {
 		if in.Keyword != "RUN" && in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" && in.Keyword != "HEALTHCHECK" {
 			continue
 		}
 		script, err := in.Shell()
 		if err != nil {
-			return p.recipe.short(in) + " cannot be read, and may need more than the slim image has"
+			uses = append(uses, FullUse{in, p.recipe.short(in) + " cannot be read, and may need more than the slim image has"})
+			continue
 		}
 		for _, c := range script.Commands() {
-			for _, w := range c.Words {
-				switch name := w.Value[strings.LastIndexByte(w.Value, '/')+1:]; name {
-				case "gcc", "g++", "cc", "make", "cmake", "git", "hg", "svn", "curl", "wget", "ssh", "patch", "pkg-config", "autoreconf", "node-gyp", "convert",
-					"mysql_config", "pg_config", "xml2-config", "unzip", "dpkg-dev", "file", "npm", "yarn", "gem", "bundle", "cpan", "cpanm":
-					return fmt.Sprintf("%s uses %s, which the slim image may lack", p.recipe.short(in), name)
-				}
+			if i := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return slices.Contains(onlyInFull, path.Base(w.Value)) }); i >= 0 {
+				uses = append(uses, FullUse{in, fmt.Sprintf("%s uses %s, which the slim image may lack", p.recipe.short(in), path.Base(c.Words[i].Value))})
+				break
 			}
 		}
 	}
 	if p.Graph == nil {
-		return ""
+		return uses
 	}
 	for _, d := range p.Graph.Distributions {
-		for _, t := range d.Tags {
-			if strings.HasPrefix(t.Platform, "linux_") {
-				return d.Name + " was compiled in the image, with what the full base has"
-			}
+		if slices.ContainsFunc(d.Tags, func(t pep.Tag) bool { return strings.HasPrefix(t.Platform, "linux_") }) {
+			uses = append(uses, FullUse{Why: d.Name + " was compiled in the image, with what the full base has"})
 		}
 	}
-	return ""
+	return uses
 }
+
+// onlyInFull are programs that the full images have and slim ones may lack.
+var onlyInFull = []string{"gcc", "g++", "cc", "make", "cmake", "git", "hg", "svn", "curl", "wget", "ssh", "patch", "pkg-config", "autoreconf", "node-gyp", "convert",
+	"mysql_config", "pg_config", "xml2-config", "unzip", "dpkg-dev", "file", "npm", "yarn", "gem", "bundle", "cpan", "cpanm"}
