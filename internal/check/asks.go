@@ -27,13 +27,13 @@ func checkAsks(s *state) []whittle.Problem {
 			}
 			walk := python.Walk(false, r.node)
 			for _, n := range walk.Nodes {
-				if n.Source == nil || s.isLibrary(n.File, r.im) || len(n.Failures) > 0 {
+				if n.Source == nil || isLibrary(s, n.File, r.im) || len(n.Failures) > 0 {
 					continue
 				}
 				a := asking{s, st, r, walk, n}
 				for i := range n.Source.Calls {
 					if p, ok := a.one(&n.Source.Calls[i]); ok {
-						out = append(out, s.adjust(st, p))
+						out = append(out, adjust(s, st, p))
 					}
 				}
 			}
@@ -43,7 +43,7 @@ func checkAsks(s *state) []whittle.Problem {
 }
 
 // isLibrary says that a file is the standard library's.
-func (s *state) isLibrary(file string, im *python.Importer) bool {
+func isLibrary(s *state, file string, im *python.Importer) bool {
 	rest, ok := strings.CutPrefix(file, im.Interpreter.Lib+"/")
 	return ok && !strings.Contains(rest, "-packages/")
 }
@@ -77,11 +77,13 @@ func (a asking) one(c *python.Call) (whittle.Problem, bool) {
 	case python.AskFeature:
 		p, found = a.feature(c)
 	}
-	p.Path, p.Line, p.ReachedFrom = a.s.shown(a.n.File), c.Line, a.s.reached(a.st, a.r, a.walk.Chain(a.n))
+	p.Path, p.Line, p.ReachedFrom = a.s.owners.shown(a.n.File), c.Line, reached(a.s, a.st, a.r, a.walk.Chain(a.n))
 	return p, found
 }
 
-func (a asking) at(c *python.Call) string { return fmt.Sprintf("%s:%d", a.s.shown(a.n.File), c.Line) }
+func (a asking) at(c *python.Call) string {
+	return fmt.Sprintf("%s:%d", a.s.owners.shown(a.n.File), c.Line)
+}
 
 func (a asking) from() string { return ", reached from " + a.st.name }
 
@@ -93,7 +95,7 @@ func (a asking) metadata(c *python.Call) (p whittle.Problem, found bool) {
 		return p, false
 	}
 	if why := a.r.im.Doubted(); why != "" {
-		a.st.doubts(fmt.Sprintf("whether the metadata of %s, which %s asks for, is there: %s", name, a.at(c), a.s.shownIn(why)))
+		a.st.doubts(fmt.Sprintf("whether the metadata of %s, which %s asks for, is there: %s", name, a.at(c), a.s.owners.shownIn(why)))
 		return p, false
 	}
 	return whittle.Problem{Rule: "missing-metadata", Distribution: pep.Normalize(name),
@@ -109,10 +111,10 @@ func (a asking) file(c *python.Call) (p whittle.Problem, found bool) {
 		return p, false
 	}
 	full := whittle.Join(a.st.dir, file)
-	if a.s.realOf(full) != "" || volatile.MatchString(full) {
+	if a.s.files.realOf(full) != "" || volatile.MatchString(full) {
 		return p, false
 	}
-	if !strings.HasPrefix(full, path.Dir(a.n.File)+"/") || a.madeBefore() || a.s.mounted(full) {
+	if !strings.HasPrefix(full, path.Dir(a.n.File)+"/") || a.madeBefore() || mounted(a.s, full) {
 		a.st.doubts(fmt.Sprintf("whether /%s, which %s reads, is there: the image does not have it", full, a.at(c)))
 		return p, false
 	}
@@ -134,7 +136,7 @@ func (a asking) madeBefore() bool {
 	}
 	makes := []string{"run", "Popen", "call", "check_call", "check_output", "system", "mkdir", "makedirs"}
 	for _, n := range a.walk.Nodes {
-		if n.Source == nil || !a.s.ownFile(n.File, a.r.im.Finder) {
+		if n.Source == nil || !a.s.owners.ownFile(n.File, a.r.im.Finder) {
 			continue
 		}
 		for i := range n.Source.Calls {
@@ -160,7 +162,7 @@ var makers = map[string]bool{"copy": true, "copyfile": true, "copy2": true, "cop
 	"symlink": true, "symlink_to": true, "link": true}
 
 // mounted says that a file lies in a volume of the image.
-func (s *state) mounted(file string) bool {
+func mounted(s *state, file string) bool {
 	for dir := range s.Config.Config.Volumes {
 		if v := whittle.Join("", dir); file == v || strings.HasPrefix(file, v+"/") {
 			return true

@@ -28,12 +28,12 @@ func (l *later) calledAtOnce(r root, n *python.Node, imp *python.Import, f pytho
 	}
 	c := called{r: r, modules: python.Walk(false, r.node)}
 	for _, m := range c.modules.Nodes {
-		if m.Source == nil || m != r.node && !l.s.ownFile(m.File, r.im.Finder) {
+		if m.Source == nil || m != r.node && !l.s.owners.ownFile(m.File, r.im.Finder) {
 			continue
 		}
 		if line := c.calls(m, n, imp.In); line > 0 {
 			l.st.doubts(fmt.Sprintf("whether %s:%d, which calls %s, needs %s, which %s:%d imports and which is not there",
-				l.s.shown(m.File), line, imp.In, what, l.s.shown(n.File), imp.Line))
+				l.s.owners.shown(m.File), line, imp.In, what, l.s.owners.shown(n.File), imp.Line))
 			return
 		}
 	}

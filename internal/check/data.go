@@ -13,23 +13,23 @@ import (
 func checkData(s *state) []whittle.Problem {
 	var out []whittle.Problem
 	s.ownCalls(func(st *start, r root, walk *python.Reach, n *python.Node, c *python.Call) {
-		if p, ok := s.localeProblem(st, r, n, c); ok {
-			p.ReachedFrom = s.reached(st, r, walk.Chain(n))
-			out = append(out, s.adjust(st, p))
+		if p, ok := localeProblem(s, st, r, n, c); ok {
+			p.ReachedFrom = reached(s, st, r, walk.Chain(n))
+			out = append(out, adjust(s, st, p))
 		}
-		if c.Func != "ZoneInfo" && !strings.HasSuffix(c.Func, ".ZoneInfo") || len(c.Args) == 0 || s.hasZone(c.Args[0], r.im) {
+		if c.Func != "ZoneInfo" && !strings.HasSuffix(c.Func, ".ZoneInfo") || len(c.Args) == 0 || s.files.hasZone(c.Args[0], r.im) {
 			return
 		}
-		p := whittle.Problem{Rule: "missing-time-zone", Severity: Error, Path: s.shown(n.File), Line: c.Line, ReachedFrom: s.reached(st, r, walk.Chain(n)),
-			Message: fmt.Sprintf("%s:%d asks for the time zone %s; the image has no time zone data", s.shown(n.File), c.Line, c.Args[0]),
+		p := whittle.Problem{Rule: "missing-time-zone", Severity: Error, Path: s.owners.shown(n.File), Line: c.Line, ReachedFrom: reached(s, st, r, walk.Chain(n)),
+			Message: fmt.Sprintf("%s:%d asks for the time zone %s; the image has no time zone data", s.owners.shown(n.File), c.Line, c.Args[0]),
 			Fix:     "add the distribution tzdata to the dependencies, or install the OS package tzdata", Distribution: "tzdata"}
 		if c.Context&(python.Lazy|python.Guarded|python.Caught) != 0 || runs(c.Conditions, r.im.Runtime) != python.Yes {
 			p.Severity = Warning
 		}
-		out = append(out, s.adjust(st, p))
+		out = append(out, adjust(s, st, p))
 	})
 	for _, name := range []string{"LC_ALL", "LANG"} {
-		if v := s.env[name]; v != "" && !s.hasLocale(v) {
+		if v := s.env[name]; v != "" && !s.files.hasLocale(v) {
 			out = append(out, whittle.Problem{Rule: "missing-locale", Severity: Warning, Message: fmt.Sprintf("%s=%s is set, and the image does not have that locale", name, v),
 				Fix: "use C.UTF-8, or generate the locale (package locales) in the final stage", ReachedFrom: []string{"ENV " + name}})
 			break
@@ -40,62 +40,17 @@ func checkData(s *state) []whittle.Problem {
 
 // localeProblem is that of a call of setlocale by name where nothing catches
 // that it fails. It is a warning: the name may come from a table of several.
-func (s *state) localeProblem(st *start, r root, n *python.Node, c *python.Call) (whittle.Problem, bool) {
+func localeProblem(s *state, st *start, r root, n *python.Node, c *python.Call) (whittle.Problem, bool) {
 	if c.Func != "setlocale" && c.Func != "locale.setlocale" || len(c.Args) == 0 {
 		return whittle.Problem{}, false
 	}
 	// A locale may be given as a pair of language and encoding.
 	name := strings.TrimPrefix(strings.Join(c.Args[:min(len(c.Args), 2)], "."), "locale=")
-	if name == "" || c.Context&(python.Guarded|python.Caught|python.TypeChecking) != 0 || runs(c.Conditions, r.im.Runtime) == python.No || s.hasLocale(name) {
+	if name == "" || c.Context&(python.Guarded|python.Caught|python.TypeChecking) != 0 || runs(c.Conditions, r.im.Runtime) == python.No || s.files.hasLocale(name) {
 		return whittle.Problem{}, false
 	}
-	at := s.shown(n.File)
+	at := s.owners.shown(n.File)
 	return whittle.Problem{Rule: "missing-locale", Severity: Warning, Path: at, Line: c.Line,
 		Message: fmt.Sprintf("%s:%d asks for the locale %s, which the image does not have", at, c.Line, name),
 		Fix:     "generate the locale (package locales) in the final stage, or use C.UTF-8"}, true
-}
-
-// hasZone looks where zoneinfo does: the system's data, then tzdata.
-// https://docs.python.org/3/library/zoneinfo.html#data-sources
-func (s *state) hasZone(zone string, im *python.Importer) bool {
-	for _, dir := range []string{"usr/share/zoneinfo", "usr/lib/zoneinfo", "usr/share/lib/zoneinfo", "etc/zoneinfo"} {
-		if _, _, ok := s.stat(whittle.Join("", dir+"/"+zone)); ok {
-			return true
-		}
-	}
-	n, f := im.Import("tzdata.zoneinfo")
-	if f != nil {
-		return false
-	}
-	if n == nil {
-		return true // cannot be looked into
-	}
-	for _, dir := range n.Dirs {
-		if _, _, ok := s.stat(whittle.Join(dir, zone)); ok {
-			return true
-		}
-	}
-	return false
-}
-
-// hasLocale says whether the C library would find a locale. An archive of
-// locales is not looked into.
-func (s *state) hasLocale(name string) bool {
-	base, charset, _ := strings.Cut(name, ".")
-	if base == "C" || base == "POSIX" || base == "" {
-		return true
-	}
-	if _, _, ok := s.stat("usr/lib/locale/locale-archive"); ok {
-		return true
-	}
-	if _, _, musl := s.stat("etc/alpine-release"); musl {
-		return true // musl takes any name
-	}
-	charset = strings.ReplaceAll(strings.ToLower(charset), "-", "")
-	for _, dir := range []string{name, base + "." + charset, base} {
-		if _, _, ok := s.stat("usr/lib/locale/" + dir); ok {
-			return true
-		}
-	}
-	return false
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"sort"
 	"strings"
 
 	"whittle"
@@ -14,8 +13,8 @@ import (
 
 // declaredAs says how the project declares a distribution, and what to do
 // where it is not installed.
-func (s *state) declaredAs(dist string) (why, fix string) {
-	if extra, by, ok := s.extraOfOwn(dist); ok && (s.Project == nil || len(s.Project.Files) == 0) {
+func declaredAs(s *state, dist string) (why, fix string) {
+	if extra, by, ok := s.owners.extraOfOwn(dist); ok && (s.Project == nil || len(s.Project.Files) == 0) {
 		return fmt.Sprintf("only the extra `%s` of %s requires it", extra, by), fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", extra, dist)
 	}
 	if s.Project == nil {
@@ -32,7 +31,7 @@ func (s *state) declaredAs(dist string) (why, fix string) {
 		}
 	}
 	if best == nil {
-		return "no dependency declares it", "add " + dist + s.bound(dist)
+		return "no dependency declares it", "add " + dist + bound(s, dist)
 	}
 	where := fmt.Sprintf("%s:%d", best.File, best.Line)
 	switch best.Kind {
@@ -47,26 +46,11 @@ func (s *state) declaredAs(dist string) (why, fix string) {
 // ownExtra is how metadata marks what an extra requires.
 var ownExtra = regexp.MustCompile(`\bextra\s*==\s*['"]([^'"]+)['"]`)
 
-// extraOfOwn is the extra of the application's own metadata that requires a
-// distribution.
-func (s *state) extraOfOwn(dist string) (extra, by string, ok bool) {
-	for _, i := range s.own {
-		d := &s.Distributions[i]
-		for _, text := range d.Metadata.RequiresDist {
-			m := ownExtra.FindStringSubmatch(text)
-			if r, err := pep.ParseRequirement(text); err == nil && m != nil && r.Name == pep.Normalize(dist) {
-				return m[1], d.Name, true
-			}
-		}
-	}
-	return "", "", false
-}
-
 // bound is the specifier of a dependency to add: the series that a lock or
 // constraints file has, or that is installed, or what the package index says.
-func (s *state) bound(dist string) string {
+func bound(s *state, dist string) string {
 	name := pep.Normalize(dist)
-	version, ok := s.installed(name)
+	version, ok := s.owners.installed(name)
 	if s.Project != nil {
 		for _, l := range s.Project.Locked {
 			if pep.Normalize(l.Name) == name {
@@ -108,7 +92,7 @@ func checkDeclared(s *state) []whittle.Problem {
 				continue
 			}
 			for _, n := range python.Walk(true, r.node).Nodes {
-				if n.Source != nil && s.ownFile(n.File, r.im.Finder) && !s.isScript(n.File) && !strings.HasPrefix(n.File, "<") {
+				if n.Source != nil && s.owners.ownFile(n.File, r.im.Finder) && !s.owners.isScript(n.File) && !strings.HasPrefix(n.File, "<") {
 					d.module(st, r, n)
 				}
 			}
@@ -139,8 +123,8 @@ func (d *declared) module(st *start, r root, n *python.Node) {
 		if f != nil || to == nil {
 			continue // missing: that is another problem
 		}
-		index, ok := d.s.distributionOf(r.im, imp.Module)
-		if !ok || slices.Contains(d.s.own, index) || d.s.ownFile(to.File, r.im.Finder) && to.File != "" {
+		index, ok := d.s.owners.distributionOf(r.im, imp.Module)
+		if !ok || slices.Contains(d.s.owners.own, index) || d.s.owners.ownFile(to.File, r.im.Finder) && to.File != "" {
 			continue
 		}
 		d.one(st, n, imp, &d.s.Distributions[index])
@@ -161,7 +145,7 @@ func (d *declared) one(st *start, n *python.Node, imp *python.Import, dist *pyth
 	if kinds[python.Runs] != nil || kinds[python.Optional] != nil || imp.Context&python.Guarded != 0 {
 		return
 	}
-	p := whittle.Problem{Rule: "transitive-dependency", Severity: Warning, Path: d.s.shown(n.File), Line: imp.Line, Module: imp.Module, Distribution: dist.Name,
+	p := whittle.Problem{Rule: "transitive-dependency", Severity: Warning, Path: d.s.owners.shown(n.File), Line: imp.Line, Module: imp.Module, Distribution: dist.Name,
 		ReachedFrom: []string{st.name}, Fix: "add " + dist.Name + pep.SeriesOf(dist.Version) + " to the dependencies"}
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
 	switch dev := kinds[python.Dev]; {
@@ -170,28 +154,13 @@ func (d *declared) one(st *start, n *python.Node, imp *python.Import, dist *pyth
 		p.Message = fmt.Sprintf("%s is imported by %s, which runs; %s:%d declares %s for development only", imp.Module, at, dev.File, dev.Line, dist.Name)
 	default:
 		p.Message = fmt.Sprintf("%s is imported by %s; no dependency declares %s", imp.Module, at, dist.Name)
-		if by := d.s.requirersOf(dist.Name); len(by) > 0 {
+		if by := d.s.owners.requirersOf(dist.Name); len(by) > 0 {
 			p.Message += fmt.Sprintf(", it is there because %s requires it", strings.Join(by[:min(2, len(by))], " and "))
 		} else {
 			p.Rule = "undeclared-dependency"
 		}
 	}
 	d.out = append(d.out, p)
-}
-
-// requirersOf are the installed distributions that require another.
-func (s *state) requirersOf(name string) []string {
-	var out []string
-	for i := range s.Distributions {
-		for _, text := range s.Distributions[i].Metadata.RequiresDist {
-			if r, err := pep.ParseRequirement(text); err == nil && pep.Normalize(r.Name) == name && !strings.Contains(text, "extra ==") {
-				out = append(out, s.Distributions[i].Name)
-				break
-			}
-		}
-	}
-	sort.Strings(out)
-	return out
 }
 
 // unused are declared dependencies that are installed and that no module of
@@ -213,10 +182,10 @@ func (d *declared) unused() []whittle.Problem {
 	var out []whittle.Problem
 	for _, dep := range s.Project.Dependencies {
 		name := pep.Normalize(dep.Name)
-		if dep.Kind != python.Runs || d.used[name] || s.isProgram(name) || len(s.requirersWithout(name)) > 0 {
+		if dep.Kind != python.Runs || d.used[name] || s.owners.isProgram(name) || len(s.owners.requirersWithout(name)) > 0 {
 			continue
 		}
-		if _, ok := s.installed(name); !ok {
+		if _, ok := s.owners.installed(name); !ok {
 			continue
 		}
 		d.used[name] = true
@@ -225,28 +194,4 @@ func (d *declared) unused() []whittle.Problem {
 			Fix:     "remove it, if nothing loads it by name (a plug-in, a driver of a database)"})
 	}
 	return out
-}
-
-// isProgram says that a distribution offers programs or plug-ins, which work
-// without being imported by name.
-func (s *state) isProgram(name string) bool {
-	for i := range s.Distributions {
-		if d := &s.Distributions[i]; d.Name == name {
-			return len(d.EntryPoints) > 0 || len(d.ImportNames()) == 0
-		}
-	}
-	return false
-}
-
-// requirersWithout are those that require a distribution, the application
-// left out.
-func (s *state) requirersWithout(name string) []string {
-	return slices.DeleteFunc(s.requirersOf(name), func(by string) bool {
-		for _, i := range s.own {
-			if s.Distributions[i].Name == by {
-				return true
-			}
-		}
-		return false
-	})
 }

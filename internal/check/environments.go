@@ -36,7 +36,7 @@ func environmentRun(s *state, st *start, file, name string) bool {
 		env["VIRTUAL_ENV"] = "/" + prefix
 	}
 	python := "python"
-	if _, there := s.which(python, searchPath(env), ""); !there {
+	if _, there := s.files.which(python, searchPath(env), ""); !there {
 		python = "python3"
 	}
 	switch {
@@ -115,8 +115,8 @@ func (e *environmentCommand) prefix() (string, bool) {
 	var candidates []string
 	switch e.name {
 	case "conda", "mamba", "micromamba":
-		file, _ := e.s.which(e.st.argv[0], searchPath(e.st.env), e.st.dir)
-		root := path.Dir(path.Dir(e.s.realOf(file)))
+		file, _ := e.s.files.which(e.st.argv[0], searchPath(e.st.env), e.st.dir)
+		root := path.Dir(path.Dir(e.s.files.realOf(file)))
 		candidates = []string{e.at, root + "/envs/" + e.named, whittle.Join("", e.st.env["MAMBA_ROOT_PREFIX"]) + "/envs/" + e.named}
 		if e.named == "base" {
 			candidates = append(candidates, root)
@@ -138,7 +138,7 @@ func (e *environmentCommand) prefix() (string, bool) {
 		candidates = []string{whittle.Join(e.dir, ".pixi/envs/default")}
 	}
 	for _, dir := range candidates {
-		if _, _, ok := e.s.stat(dir + "/bin/python"); ok && dir != "" {
+		if _, _, ok := e.s.files.stat(dir + "/bin/python"); ok && dir != "" {
 			return dir, true
 		}
 	}
@@ -170,11 +170,11 @@ func (e *environmentCommand) projectOf() string {
 }
 
 func (e *environmentCommand) isThere(p string) bool {
-	_, entry, ok := e.s.stat(p)
+	_, entry, ok := e.s.files.stat(p)
 	return ok && entry.Kind != whittle.Dir
 }
 
 func (e *environmentCommand) isFolder(p string) bool {
-	_, entry, ok := e.s.stat(whittle.Join(e.dir, p))
+	_, entry, ok := e.s.files.stat(whittle.Join(e.dir, p))
 	return ok && entry.Kind == whittle.Dir
 }

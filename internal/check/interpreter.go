@@ -26,8 +26,8 @@ func checkInterpreter(s *state) []whittle.Problem {
 		if st.python == nil || len(st.python.roots) == 0 {
 			continue
 		}
-		if p, ok := s.homeProblem(st); ok {
-			out = append(out, s.adjust(st, p))
+		if p, ok := homeProblem(s, st); ok {
+			out = append(out, adjust(s, st, p))
 			continue
 		}
 		im := st.python.roots[0].im
@@ -37,7 +37,7 @@ func checkInterpreter(s *state) []whittle.Problem {
 				continue
 			}
 			seen[st.name+f.Module] = true
-			out = append(out, s.adjust(st, whittle.Problem{Rule: "missing-module", Module: f.Module, Path: "/" + im.Interpreter.Lib,
+			out = append(out, adjust(s, st, whittle.Problem{Rule: "missing-module", Module: f.Module, Path: "/" + im.Interpreter.Lib,
 				Message: fmt.Sprintf("Python %s cannot start: its own module %s is not in /%s", im.Interpreter.Series, f.Module, im.Interpreter.Lib),
 				Fix:     "do not delete parts of the standard library that the interpreter needs to start"}))
 		}
@@ -65,17 +65,17 @@ func startupOf(i python.Interpreter, noSite bool) []string {
 
 // homeProblem is that of a PYTHONHOME without a standard library.
 // https://docs.python.org/3/using/cmdline.html#envvar-PYTHONHOME
-func (s *state) homeProblem(st *start) (whittle.Problem, bool) {
+func homeProblem(s *state, st *start) (whittle.Problem, bool) {
 	home, _, _ := strings.Cut(st.env["PYTHONHOME"], ":")
 	if home == "" {
 		return whittle.Problem{}, false
 	}
 	i := st.python.roots[0].im.Interpreter
-	dir := path.Join(s.realOf(whittle.Join(st.dir, home)), "lib", path.Base(i.Lib))
-	if real := s.realOf(dir); real == i.Lib {
+	dir := path.Join(s.files.realOf(whittle.Join(st.dir, home)), "lib", path.Base(i.Lib))
+	if real := s.files.realOf(dir); real == i.Lib {
 		return whittle.Problem{}, false
 	}
-	if s.realOf(dir+"/encodings") != "" {
+	if s.files.realOf(dir+"/encodings") != "" {
 		st.doubts("what is in the standard library of PYTHONHOME=" + home)
 		return whittle.Problem{}, false
 	}

@@ -44,11 +44,11 @@ func (l *later) root(r root, lazy bool) {
 	}
 	walk := python.Walk(true, r.node)
 	for _, n := range walk.Nodes {
-		if l.seen[n] || n.Source == nil || !l.s.ownFile(n.File, r.im.Finder) {
+		if l.seen[n] || n.Source == nil || !l.s.owners.ownFile(n.File, r.im.Finder) {
 			continue
 		}
 		l.seen[n] = true
-		chain := l.s.reached(l.st, r, walk.Chain(n))
+		chain := reached(l.s, l.st, r, walk.Chain(n))
 		if lazy {
 			for _, f := range n.Failures {
 				l.report("lazy-import", Warning, r, f, chain)
@@ -80,9 +80,9 @@ func (l *later) functions(r root, n *python.Node, chain []string) {
 				l.calledAtOnce(r, n, imp, f)
 			}
 		}
-		here := append(slices.Clone(chain), fmt.Sprintf("%s:%d", l.s.shown(n.File), imp.Line))
+		here := append(slices.Clone(chain), fmt.Sprintf("%s:%d", l.s.owners.shown(n.File), imp.Line))
 		for _, to := range nodes {
-			if !l.s.ownFile(to.File, r.im.Finder) || l.seen[to] {
+			if !l.s.owners.ownFile(to.File, r.im.Finder) || l.seen[to] {
 				if !caught && !l.seen[to] {
 					l.foreign(r, n, imp, to, here)
 				}
@@ -127,41 +127,41 @@ func runs(conditions []python.Condition, rt python.Runtime) python.Truth {
 
 func (l *later) report(rule, severity string, r root, f python.Failure, chain []string) {
 	s := l.s
-	p := whittle.Problem{Rule: rule, Severity: severity, Path: s.shown(f.File), Line: f.Line, Module: f.Module,
+	p := whittle.Problem{Rule: rule, Severity: severity, Path: s.owners.shown(f.File), Line: f.Line, Module: f.Module,
 		Guarded: severity == Info, ReachedFrom: chain}
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
 	name := f.Module
 	if f.Cause == python.NoName {
 		name, p.Name = name+"."+f.Name, f.Name
 	}
-	named := s.nameOf(f)
-	if s.isOwnModule(r, f, &named) || !named.Editable() && named.By != python.Required {
+	named := s.owners.nameOf(f)
+	if isOwnModule(s, r, f, &named) || !named.Editable() && named.By != python.Required {
 		named.Distribution = ""
 	}
 	p.Distribution = named.Distribution
 	if severity == Info {
 		p.Message = fmt.Sprintf("%s is imported by %s, which does without it", name, at)
-		if extra := s.extraOf(p.Distribution); extra != "" {
+		if extra := extraOf(s, p.Distribution); extra != "" {
 			p.Message += fmt.Sprintf("; extra `%s` would enable it", extra)
 		}
 	} else {
-		s.missingLater(&p, r, f, &named, fmt.Sprintf("%s is imported by %s when a function runs", name, at))
+		missingLater(s, &p, r, f, &named, fmt.Sprintf("%s is imported by %s when a function runs", name, at))
 	}
 	l.out = append(l.out, p)
 }
 
 // missingLater says of a module that a function imports why it is missing, and
 // what to do; its rule stays.
-func (s *state) missingLater(p *whittle.Problem, r root, f python.Failure, n *python.Named, is string) {
+func missingLater(s *state, p *whittle.Problem, r root, f python.Failure, n *python.Named, is string) {
 	q := *p
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
 	switch {
 	case n.Distribution != "":
-		why, fix := s.declaredAs(n.Distribution)
+		why, fix := declaredAs(s, n.Distribution)
 		p.Message, p.Fix = is+", and is not in the image; "+why, fix
-	case s.ownElsewhere(&q, r, f, n, at, " when a function runs"):
+	case ownElsewhere(s, &q, r, f, n, at, " when a function runs"):
 		p.Message, p.Fix = q.Message, q.Fix
-	case s.ownModules[topOf(f.Module)]:
+	case s.owners.ownModules[topOf(f.Module)]:
 		p.Message, p.Fix = is+"; it is not in the image", "COPY it into the image"
 	default:
 		why, fix := notKnown(n)
@@ -170,7 +170,7 @@ func (s *state) missingLater(p *whittle.Problem, r root, f python.Failure, n *py
 }
 
 // extraOf is the extra of the project that has a distribution.
-func (s *state) extraOf(dist string) string {
+func extraOf(s *state, dist string) string {
 	if s.Project == nil {
 		return ""
 	}

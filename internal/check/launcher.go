@@ -236,15 +236,15 @@ func startsAnother(s *state, st *start) bool {
 			continue
 		}
 		word, _, _ := strings.Cut(a, " ")
-		file, ok := s.which(word, searchPath(st.env), st.dir)
+		file, ok := s.files.which(word, searchPath(st.env), st.dir)
 		if !ok || strings.Contains(word, "/") && strings.HasSuffix(word, "/") {
 			continue
 		}
-		base := path.Base(s.realOf(file))
+		base := path.Base(s.files.realOf(file))
 		if isPython(base, word) || isShell(path.Base(word)) || opaquePrograms[base] {
 			return true
 		}
-		if _, binary := s.Binaries(s.realOf(file)); !binary {
+		if _, binary := s.Binaries(s.files.realOf(file)); !binary {
 			return true // a script
 		}
 		if _, known := launchers()[path.Base(word)]; known {

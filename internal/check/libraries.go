@@ -13,13 +13,13 @@ func checkLibraries(s *state) []whittle.Problem {
 	var out []whittle.Problem
 	for _, st := range s.starts {
 		for _, program := range st.programs {
-			real := s.realOf(program)
+			real := s.files.realOf(program)
 			if _, ok := s.Binaries(real); !ok {
 				continue
 			}
-			for _, p := range s.libraryProblems(real, "") {
+			for _, p := range libraryProblems(s, real, "") {
 				p.Message = fmt.Sprintf("%s starts /%s; %s", st.name, program, p.Message)
-				out = append(out, s.adjust(st, p))
+				out = append(out, adjust(s, st, p))
 			}
 		}
 	}
@@ -28,7 +28,7 @@ func checkLibraries(s *state) []whittle.Problem {
 
 // libraryProblems are what the loader refuses about a file: a program, or what
 // a process of the program loads.
-func (s *state) libraryProblems(file, program string) []whittle.Problem {
+func libraryProblems(s *state, file, program string) []whittle.Problem {
 	var missing []elf.Missing
 	if program == "" {
 		missing = s.loader.Missing(file)

@@ -1,14 +1,12 @@
 package check
 
 import (
-	"encoding/csv"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"whittle"
-	"whittle/internal/python"
 )
 
 // checkLicences finds distributions whose licences were stripped away: the
@@ -19,7 +17,7 @@ func checkLicences(s *state) []whittle.Problem {
 	first := ""
 	for i := range s.Distributions {
 		d := &s.Distributions[i]
-		gone := s.goneLicences(d)
+		gone := s.files.goneLicences(d)
 		if len(gone) == 0 {
 			continue
 		}
@@ -54,45 +52,6 @@ func listed(names []string) string {
 
 // maxLicenceRecord bounds the files of a record folder that are read, in bytes.
 const maxLicenceRecord = 16 << 20
-
-// goneLicences are the licence files of a distribution that its RECORD lists
-// and the image lacks. What the RECORD does not list was never there: wheels
-// declare licences that they do not ship.
-func (s *state) goneLicences(d *python.Distribution) []string {
-	metadata, err := s.Root.ReadFile(d.Record+"/METADATA", maxLicenceRecord)
-	if err != nil {
-		return nil
-	}
-	places := map[string]bool{}
-	for _, name := range licenceFiles(string(metadata)) {
-		where := licencePlaces(d.Record, name)
-		if slices.ContainsFunc(where, func(p string) bool { _, _, there := s.stat(p); return there }) {
-			continue
-		}
-		for _, p := range where {
-			places[p] = true
-		}
-	}
-	if len(places) == 0 {
-		return nil
-	}
-	record, err := s.Root.ReadFile(d.Record+"/RECORD", maxLicenceRecord)
-	if err != nil {
-		return nil
-	}
-	var gone []string
-	r := csv.NewReader(strings.NewReader(string(record)))
-	r.FieldsPerRecord, r.LazyQuotes, r.ReuseRecord = -1, true, true
-	for {
-		row, err := r.Read()
-		if err != nil {
-			return gone // what cannot be read is not accused
-		}
-		if p := whittle.Join(d.Site, row[0]); places[p] {
-			gone = append(gone, p)
-		}
-	}
-}
 
 // licenceFiles are the values of License-File among the headers of a METADATA.
 func licenceFiles(metadata string) []string {

@@ -62,7 +62,7 @@ func (m *manager) reader(file string) func() bool {
 }
 
 func (m *manager) isFolder(p string) bool {
-	_, e, ok := m.s.stat(p)
+	_, e, ok := m.s.files.stat(p)
 	return ok && e.Kind == whittle.Dir
 }
 
@@ -75,7 +75,7 @@ func (m *manager) run(argv []string, set func(*start)) {
 }
 
 func (m *manager) text(path string) (string, bool) {
-	_, text, ok := m.s.text(path)
+	_, text, ok := m.s.files.text(path)
 	return string(text), ok && text != nil
 }
 
@@ -95,7 +95,7 @@ func (m *manager) supervisord() bool {
 }
 
 func (m *manager) isFile(p string) bool {
-	_, e, ok := m.s.stat(p)
+	_, e, ok := m.s.files.stat(p)
 	return ok && e.Kind != whittle.Dir
 }
 
@@ -274,8 +274,8 @@ func (m *manager) uwsgi() bool {
 	if o.home != "" {
 		exe = whittle.Join(dir, o.home+"/bin/python")
 	}
-	if _, _, there := s.stat(exe); !there {
-		if exe, there = s.which("python3", searchPath(st.env), ""); !there {
+	if _, _, there := s.files.stat(exe); !there {
+		if exe, there = s.files.which("python3", searchPath(st.env), ""); !there {
 			return false
 		}
 	}

@@ -11,21 +11,6 @@ import (
 // unknownName is what to do about a module whose distribution is not known.
 const unknownName = "declare the distribution that has it; where files do not tell which, check.names of whittle.yaml does"
 
-// nameOf is which distribution has what a failing statement imports: of
-// several, the first that is known.
-func (s *state) nameOf(f python.Failure) python.Named {
-	if len(f.Module) > len(f.Wanted) {
-		return s.names.Of(f.Module)
-	}
-	all := s.names.OfImport(f.Wanted, f.Names)
-	for _, n := range all {
-		if n.Distribution != "" {
-			return n
-		}
-	}
-	return all[0]
-}
-
 // notKnown says in words that a module's distribution is not known, with those
 // that it may be.
 func notKnown(n *python.Named) (why, fix string) {
@@ -43,8 +28,8 @@ func notKnown(n *python.Named) (why, fix string) {
 // ownElsewhere reports a module that the project or the image has where the
 // start does not look; it is never somebody else's. A distribution that the
 // project names comes first, unless the module is there whole.
-func (s *state) ownElsewhere(p *whittle.Problem, r root, f python.Failure, n *python.Named, at, from string) bool {
-	place, ok := s.lies(r.im, f)
+func ownElsewhere(s *state, p *whittle.Problem, r root, f python.Failure, n *python.Named, at, from string) bool {
+	place, ok := lies(s, r.im, f)
 	if !ok || n.By == python.Configured {
 		return false
 	}
@@ -84,12 +69,12 @@ func (s *state) ownElsewhere(p *whittle.Problem, r root, f python.Failure, n *py
 
 // isOwnModule says that a missing module is the project's own, as far as no
 // distribution that the project names has it.
-func (s *state) isOwnModule(r root, f python.Failure, n *python.Named) bool {
+func isOwnModule(s *state, r root, f python.Failure, n *python.Named) bool {
 	if n.Evident() {
 		return false
 	}
-	_, lies := s.lies(r.im, f)
-	return lies || s.ownModules[topOf(f.Module)]
+	_, lies := lies(s, r.im, f)
+	return lies || s.owners.ownModules[topOf(f.Module)]
 }
 
 // oneOf are the distributions that may be meant, in words.

@@ -168,28 +168,22 @@ func (p *places) fullName(root, module string) string {
 // ofImage are the places of an image where an application's modules may lie:
 // not in the interpreters' and the distribution's own folders, nor among what
 // is installed for somebody else.
-func (s *state) ofImage() *places {
+func ofImage(s *state) *places {
 	if s.inImage != nil {
 		return s.inImage
 	}
 	var files []string
 	for _, f := range s.Root.Paths() {
-		if _, ok := stemOf(f); !ok || !s.ownFile(f, nil) {
+		if _, ok := stemOf(f); !ok || !s.owners.ownFile(f, nil) {
 			continue
 		}
-		if systemFolder(f) && !s.installedOwn(f) {
+		if systemFolder(f) && !s.owners.installedOwn(f) {
 			continue
 		}
 		files = append(files, f)
 	}
 	s.inImage = newPlaces(files)
 	return s.inImage
-}
-
-// installedOwn says that a file is of one of the application's distributions.
-func (s *state) installedOwn(f string) bool {
-	i, ok := s.owner[f]
-	return ok && slices.Contains(s.own, i) || s.ownModules[topModule(f)]
 }
 
 // systemFolder says that a path is where systems and interpreters keep theirs.
@@ -204,7 +198,7 @@ func systemFolder(f string) bool {
 
 // ofProject are the places of the project's folder, empty where it is not
 // known.
-func (s *state) ofProject() *places {
+func ofProject(s *state) *places {
 	if s.inProject == nil {
 		s.inProject = newPlaces(nil)
 		if s.Folder != nil {
@@ -225,9 +219,9 @@ type elsewhere struct {
 
 // lies says where a module that is not found lies after all: not in a folder
 // that was looked in.
-func (s *state) lies(im *python.Importer, f python.Failure) (elsewhere, bool) {
+func lies(s *state, im *python.Importer, f python.Failure) (elsewhere, bool) {
 	wanted := wantedOf(f)
-	inImage, inProject := s.ofImage(), s.ofProject()
+	inImage, inProject := ofImage(s), ofProject(s)
 	var looked []string
 	if im != nil {
 		looked = im.Path
@@ -237,7 +231,7 @@ func (s *state) lies(im *python.Importer, f python.Failure) (elsewhere, bool) {
 		root := rootOf(at, wanted)
 		return elsewhere{at, root, inImage.fullName(root, wanted), all, true}, true
 	}
-	at, all, ok = inProject.find(wanted, s.inProjectAs(f.File), nil)
+	at, all, ok = inProject.find(wanted, inProjectAs(s, f.File), nil)
 	if !ok {
 		return elsewhere{}, false
 	}
@@ -247,10 +241,10 @@ func (s *state) lies(im *python.Importer, f python.Failure) (elsewhere, bool) {
 
 // inProjectAs is the file of the project that a file of the image most likely
 // is a copy of: the one with the longest common end.
-func (s *state) inProjectAs(file string) string {
+func inProjectAs(s *state, file string) string {
 	for rest := file; rest != ""; _, rest, _ = strings.Cut(rest, "/") {
 		for _, root := range []string{"", "src/", "lib/"} {
-			if s.ofProject().files[root+rest] {
+			if ofProject(s).files[root+rest] {
 				return root + rest
 			}
 		}

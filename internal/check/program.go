@@ -26,55 +26,6 @@ func isShell(base string) bool {
 	return slices.Contains([]string{"sh", "bash", "dash", "ash", "ksh", "zsh"}, base)
 }
 
-// lookup finds a program as execvp does: by its path, or on PATH. What is not
-// there, or not executable, becomes a problem of the start.
-func (s *state) lookup(st *start, name string) (string, bool) {
-	if strings.Contains(name, "/") {
-		return s.executable(st, whittle.Join(st.dir, name), name)
-	}
-	denied := ""
-	for _, dir := range strings.Split(searchPath(st.env), ":") {
-		p := whittle.Join(st.dir, dir+"/"+name)
-		_, e, ok := s.stat(p)
-		switch {
-		case !ok || e.Kind == whittle.Dir:
-		case e.Mode&0o111 == 0:
-			denied = p
-		default:
-			return p, true
-		}
-	}
-	if denied != "" {
-		st.problem(whittle.Problem{Rule: "exec-failed", Path: "/" + denied, Message: "/" + denied + " is not executable",
-			Fix: "make it executable: COPY --chmod=755, or chmod +x in the RUN that makes it"})
-		return "", false
-	}
-	st.missing(name, name+" is nowhere on PATH ("+searchPath(st.env)+")")
-	return "", false
-}
-
-// executable sees that a path can be started.
-func (s *state) executable(st *start, p, shown string) (string, bool) {
-	_, e, ok := s.stat(p)
-	switch {
-	case !ok:
-		if link, err := s.Root.Lstat(p); err == nil && link.Kind == whittle.Symlink {
-			st.missing(shown, "/"+p+" is a symlink to "+link.Link+", which is not there")
-		} else {
-			st.missing(shown, "/"+p+" is not there")
-		}
-		return "", false
-	case e.Kind == whittle.Dir:
-		st.problem(whittle.Problem{Rule: "exec-failed", Path: "/" + p, Message: "/" + p + " is a directory, not a program"})
-		return "", false
-	case e.Mode&0o111 == 0:
-		st.problem(whittle.Problem{Rule: "exec-failed", Path: "/" + p, Message: "/" + p + " is not executable",
-			Fix: "make it executable: COPY --chmod=755, or chmod +x in the RUN that makes it"})
-		return "", false
-	}
-	return p, true
-}
-
 // missing adds the problem of a program that is not there.
 func (st *start) missing(name, text string) {
 	rule := "entrypoint-not-found"
@@ -120,7 +71,7 @@ func searchPath(env map[string]string) string {
 
 // script follows a file that is no binary: by its first line.
 func (s *state) script(st *start, file string, depth int) {
-	first, text, ok := s.text(file)
+	first, text, ok := s.files.text(file)
 	if !ok {
 		st.doubt("/" + file + " could not be read")
 		return
@@ -143,7 +94,7 @@ func (s *state) script(st *start, file string, depth int) {
 	if len(words) > 1 {
 		args = append(args, strings.TrimSpace(words[1]))
 	}
-	target, e, there := s.stat(whittle.Join("", interp))
+	target, e, there := s.files.stat(whittle.Join("", interp))
 	if !there || e.Mode&0o111 == 0 || e.Kind == whittle.Dir {
 		problem := whittle.Problem{Rule: "missing-interpreter", Path: "/" + file, Line: 1,
 			Message: "/" + file + " is started by " + interp + ", which is not there", Fix: "make the first line name an interpreter that the image has"}
@@ -161,7 +112,7 @@ func (s *state) script(st *start, file string, depth int) {
 		}
 		st.programs = append(st.programs, interpreter)
 	}
-	real, _, _ := s.stat(interpreter)
+	real, _, _ := s.files.stat(interpreter)
 	switch base := path.Base(real); {
 	case isPython(base, interpreter):
 		st.program = interpreter
@@ -194,7 +145,7 @@ func (s *state) byEnv(st *start, file string, args []string) (string, bool) {
 		return "", false
 	}
 	probe := &start{name: st.name, role: st.role, env: st.env, dir: st.dir}
-	found, ok := s.lookup(probe, words[0])
+	found, ok := s.files.lookup(probe, words[0])
 	if !ok {
 		st.problem(whittle.Problem{Rule: "missing-interpreter", Path: "/" + file, Line: 1,
 			Message: "/" + file + " is started by " + words[0] + ", which is nowhere on PATH", Fix: "install " + words[0] + ", or make the first line name an interpreter that the image has"})

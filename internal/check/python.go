@@ -43,7 +43,7 @@ const noFolder = "\x00"
 // importer is the one of a process whose path begins with the folder first;
 // processes with the same path share it.
 func (s *state) importer(st *start, executable, first string) *python.Importer {
-	p := python.Process{Executable: executable, First: "/" + first, Env: st.env, WorkDir: st.dir, Home: s.home(st.env),
+	p := python.Process{Executable: executable, First: "/" + first, Env: st.env, WorkDir: st.dir, Home: s.files.home(st.env),
 		NoSite: strings.Contains(st.flags, "S"), NoUserSite: strings.ContainsAny(st.flags, "Is")}
 	if st.env["PYTHONSAFEPATH"] != "" || first == noFolder {
 		p.First = ""
@@ -52,7 +52,7 @@ func (s *state) importer(st *start, executable, first string) *python.Importer {
 	if im, ok := s.importers[key]; ok && (im == nil || !im.Touched() || s.touchedBy[im] == st) {
 		return im
 	}
-	real, _, _ := s.stat(executable)
+	real, _, _ := s.files.stat(executable)
 	var builtins []string
 	if s.Builtins != nil {
 		builtins = s.Builtins(real)
@@ -70,17 +70,10 @@ func (s *state) importer(st *start, executable, first string) *python.Importer {
 	v := f.Interpreter.Numbers()
 	im := &python.Importer{Finder: f, Sources: s.Sources, Runtime: python.Runtime{Version: v, Platform: "linux", OSName: "posix",
 		System: "Linux", Implementation: f.Interpreter.Implementation, Machine: s.Config.Platform().Machine()}}
-	im.Loads = func(file string) bool { return len(s.libraryProblems(file, real)) == 0 }
+	im.Loads = func(file string) bool { return len(libraryProblems(s, file, real)) == 0 }
 	im.Begin()
 	s.importers[key], s.touchedBy[im] = im, st
 	return im
-}
-
-func (s *state) home(env map[string]string) string {
-	if h := env["HOME"]; h != "" {
-		return whittle.Join("", h)
-	}
-	return s.user.home
 }
 
 // startPython reads the command line of an interpreter.
@@ -145,17 +138,17 @@ func (s *state) startPython(st *start, executable string, args []string) {
 		return
 	}
 	file := whittle.Join(st.dir, args[0])
-	real, e, ok := s.stat(file)
+	real, e, ok := s.files.stat(file)
 	if ok && e.Kind == whittle.Dir {
 		file, real = file+"/__main__.py", real+"/__main__.py"
-		_, e, ok = s.stat(file)
+		_, e, ok = s.files.stat(file)
 	}
 	if !ok {
 		st.problem(whittle.Problem{Rule: "missing-source", Path: args[0], Message: st.name + " runs " + args[0] + ", which is not there (/" + file + ")",
 			Fix: "COPY it into the image, or mend the path; the working directory is /" + st.dir})
 		return
 	}
-	src, ok := s.source(real)
+	src, ok := s.files.source(real)
 	if !ok {
 		st.doubt("/" + file + " could not be read as Python")
 		return
@@ -174,21 +167,9 @@ func withoutPython(env map[string]string) map[string]string {
 	return out
 }
 
-// source is what a Python file says, by whatever name it has.
-func (s *state) source(file string) (*python.Source, bool) {
-	if src, ok := s.Sources(file); ok {
-		return src, true
-	}
-	_, text, ok := s.text(file)
-	if !ok || text == nil || strings.IndexByte(string(text), 0) >= 0 {
-		return nil, false
-	}
-	return python.Scan(text), true
-}
-
 // startScript is a process that runs a file.
 func (s *state) startScript(st *start, executable, file string, src *python.Source, flags []string) {
-	real, _, _ := s.stat(file)
+	real, _, _ := s.files.stat(file)
 	first := path.Dir(real)
 	if first == "." {
 		first = ""
@@ -293,7 +274,7 @@ func (s *state) target(st *start, executable, first, what, spec, attr string) {
 
 // program adds a Python file that a framework runs.
 func (s *state) program(st *start, executable, file string, later bool) {
-	real, _, ok := s.stat(whittle.Join(st.dir, file))
+	real, _, ok := s.files.stat(whittle.Join(st.dir, file))
 	if !ok {
 		if !later {
 			st.problem(whittle.Problem{Rule: "missing-source", Path: file, Message: st.name + " runs " + file + ", which is not there (/" + whittle.Join(st.dir, file) + ")",
@@ -301,7 +282,7 @@ func (s *state) program(st *start, executable, file string, later bool) {
 		}
 		return
 	}
-	src, ok := s.source(real)
+	src, ok := s.files.source(real)
 	im := s.importer(st, executable, path.Dir(real))
 	if !ok || im == nil {
 		return

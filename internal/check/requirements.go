@@ -1,8 +1,6 @@
 package check
 
 import (
-	"fmt"
-
 	"whittle"
 	"whittle/internal/pep"
 	"whittle/internal/python"
@@ -20,7 +18,7 @@ func checkRequirements(s *state) []whittle.Problem {
 		used := map[int]bool{}
 		for _, r := range st.python.roots {
 			for _, n := range python.Walk(true, r.node).Nodes {
-				if i, ok := s.owner[n.File]; ok {
+				if i, ok := s.owners.owner[n.File]; ok {
 					used[i] = true
 				}
 			}
@@ -28,37 +26,9 @@ func checkRequirements(s *state) []whittle.Problem {
 		env := st.python.finder.Interpreter.Environment(s.Config.Platform().Machine())
 		for i := range s.Distributions {
 			if used[i] && s.Distributions[i].VendoredBy == "" {
-				out = append(out, s.requirementsOf(st, &s.Distributions[i], env)...)
+				out = append(out, s.owners.requirementsOf(st, &s.Distributions[i], env)...)
 			}
 		}
-	}
-	return out
-}
-
-func (s *state) requirementsOf(st *start, d *python.Distribution, env pep.Environment) []whittle.Problem {
-	var out []whittle.Problem
-	for _, text := range d.Metadata.RequiresDist {
-		r, err := pep.ParseRequirement(text)
-		if err != nil {
-			continue
-		}
-		if !applies(r, st.python.finder.Interpreter, env) {
-			continue
-		}
-		name := pep.Normalize(r.Name)
-		version, ok := s.installed(name)
-		p := whittle.Problem{Rule: "missing-requirement", Severity: Warning, Distribution: name, ReachedFrom: []string{st.name}}
-		if ok {
-			v, err := pep.ParseVersion(version)
-			if err != nil || r.Specifiers.Contains(v, true) {
-				continue
-			}
-			p.Message = fmt.Sprintf("%s %s requires %s; %s %s is installed", d.Name, d.Version, text, name, version)
-		} else {
-			p.Message = fmt.Sprintf("%s %s requires %s, which is not installed", d.Name, d.Version, r.Name)
-		}
-		p.Fix = "install " + r.Name + r.Specifiers.String()
-		out = append(out, p)
 	}
 	return out
 }
@@ -75,14 +45,4 @@ func applies(r pep.Requirement, i python.Interpreter, env pep.Environment) bool 
 	env.ImplementationVersion = env.PythonFullVersion
 	holds, err = r.Marker.Evaluate(env, "")
 	return err == nil && holds
-}
-
-// installed is the version of a distribution.
-func (s *state) installed(name string) (string, bool) {
-	for i := range s.Distributions {
-		if d := &s.Distributions[i]; d.Name == name && d.VendoredBy == "" {
-			return d.Version, true
-		}
-	}
-	return "", false
 }

@@ -59,7 +59,7 @@ func (s *state) ownStart(st *start) bool {
 		return false
 	}
 	file := st.python.roots[0].node.File
-	return s.ownFile(file, st.python.finder) && !s.isScript(file)
+	return s.owners.ownFile(file, st.python.finder) && !s.owners.isScript(file)
 }
 
 // namesCode says that an argument names a module or a Python file.
@@ -75,8 +75,8 @@ func namesCode(s *state, st *start, args []string) bool {
 			return true
 		case dottedName.MatchString(a) && (i == 0 || !strings.HasPrefix(args[i-1], "-")):
 			top := whittle.Join(st.dir, topOf(a))
-			_, _, file := s.stat(top + ".py")
-			_, _, folder := s.stat(top + "/__init__.py")
+			_, _, file := s.files.stat(top + ".py")
+			_, _, folder := s.files.stat(top + "/__init__.py")
 			if file || folder {
 				return true
 			}
@@ -134,7 +134,7 @@ func (s *state) served(st *start, executable string) {
 		return
 	}
 	for _, n := range python.Walk(false, first.node).Nodes {
-		if n.Source == nil || !s.ownFile(n.File, first.im.Finder) {
+		if n.Source == nil || !s.owners.ownFile(n.File, first.im.Finder) {
 			continue
 		}
 		for _, c := range n.Source.Calls {

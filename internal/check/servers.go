@@ -39,7 +39,7 @@ func uvicorn(s *state, st *start, exe string, args []string) {
 	}
 	for _, option := range []string{"--env-file", "--log-config"} {
 		if file, ok := optionOr(args, option, ""); ok && !strings.Contains(file, unknownWord) {
-			if _, _, there := s.stat(whittle.Join(st.dir, file)); !there {
+			if _, _, there := s.files.stat(whittle.Join(st.dir, file)); !there {
 				st.problem(whittle.Problem{Rule: "missing-source", Path: file, Message: st.name + " gives uvicorn " + option + " " + file + ", which is not there",
 					Fix: "COPY it into the image, or leave the option out"})
 			} else if option == "--env-file" {
@@ -133,7 +133,7 @@ func (g *gunicornSettings) config() {
 	case ok:
 		s.program(st, g.exe, strings.TrimPrefix(config, "file:"), false)
 	default:
-		if _, _, there := s.stat(whittle.Join(st.dir, "gunicorn.conf.py")); there {
+		if _, _, there := s.files.stat(whittle.Join(st.dir, "gunicorn.conf.py")); there {
 			s.program(st, g.exe, "gunicorn.conf.py", false)
 		}
 	}
@@ -217,7 +217,7 @@ func flask(s *state, st *start, exe string, args []string) {
 	}
 	if app == "" {
 		for _, name := range []string{"wsgi", "app"} {
-			if _, _, there := s.stat(whittle.Join(st.dir, name+".py")); there {
+			if _, _, there := s.files.stat(whittle.Join(st.dir, name+".py")); there {
 				app = name
 				break
 			}
@@ -253,7 +253,7 @@ func (s *state) flaskenv(st *start, exe string) map[string]string {
 		return out
 	}
 	for _, name := range []string{".env", ".flaskenv"} {
-		if _, text, ok := s.text(whittle.Join(st.dir, name)); ok {
+		if _, text, ok := s.files.text(whittle.Join(st.dir, name)); ok {
 			for _, line := range strings.Split(string(text), "\n") {
 				k, v, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
 				if _, twice := out[k]; !twice {
@@ -278,7 +278,7 @@ func (s *state) packageRoot(p string) (dir, module string) {
 	module = path.Base(p)
 	dir = path.Dir(p)
 	for dir != "." && dir != "" {
-		if _, _, ok := s.stat(dir + "/__init__.py"); !ok {
+		if _, _, ok := s.files.stat(dir + "/__init__.py"); !ok {
 			break
 		}
 		module, dir = path.Base(dir)+"."+module, path.Dir(dir)
@@ -316,18 +316,18 @@ func fastapi(s *state, st *start, exe string, args []string) {
 	}
 	if file == "" {
 		for _, name := range []string{"main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py"} {
-			if _, _, there := s.stat(whittle.Join(st.dir, name)); there {
+			if _, _, there := s.files.stat(whittle.Join(st.dir, name)); there {
 				file = name
 				break
 			}
 		}
-		if _, _, project := s.stat(whittle.Join(st.dir, "pyproject.toml")); project || file == "" {
+		if _, _, project := s.files.stat(whittle.Join(st.dir, "pyproject.toml")); project || file == "" {
 			// It may name the application.
 			st.doubt("which application fastapi serves is only known when it runs")
 			return
 		}
 	}
-	if _, _, there := s.stat(whittle.Join(st.dir, file)); !there {
+	if _, _, there := s.files.stat(whittle.Join(st.dir, file)); !there {
 		s.program(st, exe, file, false) // says that it is not there
 		return
 	}

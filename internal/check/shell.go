@@ -44,8 +44,8 @@ func (s *state) startShell(st *start, args []string, depth int) {
 		st.doubt("which script it starts is only known when it runs")
 	default:
 		file := whittle.Join(st.dir, args[0])
-		_, text, ok := s.text(file)
-		if _, e, there := s.stat(file); !there || e.Kind == whittle.Dir {
+		_, text, ok := s.files.text(file)
+		if _, e, there := s.files.stat(file); !there || e.Kind == whittle.Dir {
 			st.missing(args[0], "/"+file+" is not there")
 			return
 		}
@@ -66,7 +66,7 @@ func (s *state) shellText(st *start, file, text string, process shell.Process) {
 	}
 	process.Env, process.Dir = clone(st.env), "/"+st.dir
 	if process.Env["HOME"] == "" {
-		process.Env["HOME"] = "/" + s.home(st.env)
+		process.Env["HOME"] = "/" + s.files.home(st.env)
 	}
 	process.Env["PATH"] = searchPath(st.env)
 	if i := slices.IndexFunc(process.Args, func(p string) bool { return strings.Contains(p, unknownWord) }); i >= 0 {
@@ -121,7 +121,7 @@ func (s *state) launch(st *start, l *shell.Launch) {
 		s.starts = append(s.starts, child)
 		return
 	} else if how == shell.Elsewhere || how == shell.Survives {
-		if _, ok := s.which(name, searchPath(child.env), child.dir); !ok && !strings.Contains(name, "/") {
+		if _, ok := s.files.which(name, searchPath(child.env), child.dir); !ok && !strings.Contains(name, "/") {
 			return // a program that the script does without
 		}
 	}
@@ -136,24 +136,6 @@ func (s *state) launch(st *start, l *shell.Launch) {
 var numeric = map[string]bool{"--workers": true, "-w": true, "--bind": true, "-b": true, "--port": true, "-p": true, "--host": true, "--threads": true,
 	"--timeout": true, "--concurrency": true, "--log-level": true, "--loglevel": true, "-l": true}
 
-// which is the file of a program, where it can be started.
-func (s *state) which(name, search, dir string) (string, bool) {
-	candidates := []string{name}
-	if !strings.Contains(name, "/") {
-		candidates = nil
-		for _, in := range strings.Split(search, ":") {
-			candidates = append(candidates, in+"/"+name)
-		}
-	}
-	for _, c := range candidates {
-		p := whittle.Join(dir, c)
-		if _, e, ok := s.stat(p); ok && e.Kind != whittle.Dir && e.Mode&0o111 != 0 {
-			return p, true
-		}
-	}
-	return "", false
-}
-
 // scriptHost answers what a script asks of the image.
 type scriptHost struct {
 	s  *state
@@ -162,7 +144,7 @@ type scriptHost struct {
 
 // Read implements [shell.Host].
 func (h scriptHost) Read(p string) (string, bool) {
-	_, text, ok := h.s.text(whittle.Join("", p))
+	_, text, ok := h.s.files.text(whittle.Join("", p))
 	return string(text), ok && text != nil
 }
 
@@ -171,7 +153,7 @@ func (h scriptHost) Which(name, search, dir string) (string, bool) {
 	if search == "" {
 		search = searchPath(nil)
 	}
-	p, ok := h.s.which(name, search, whittle.Join("", dir))
+	p, ok := h.s.files.which(name, search, whittle.Join("", dir))
 	return "/" + p, ok
 }
 
@@ -185,7 +167,7 @@ func (h scriptHost) Test(op, p string) shell.Truth {
 		return shell.No
 	}
 	file := whittle.Join("", p)
-	_, e, ok := h.s.stat(file)
+	_, e, ok := h.s.files.stat(file)
 	if op == "-L" || op == "-h" {
 		link, err := h.s.Root.Lstat(file)
 		return answer(err == nil && link.Kind == whittle.Symlink)
@@ -233,7 +215,7 @@ func (h scriptHost) Glob(pattern string) []string {
 func (h scriptHost) Output(args []string) (string, bool) {
 	user := h.s.user
 	if h.st.user != "" {
-		user = h.s.account(h.st.user)
+		user = h.s.files.account(h.st.user)
 	}
 	switch strings.Join(args, " ") {
 	case "id -u":

@@ -105,7 +105,7 @@ func (s *state) shell() []string {
 
 // consoleScripts are those of the application's own distributions.
 func (s *state) consoleScripts() {
-	for _, i := range s.own {
+	for _, i := range s.owners.own {
 		d := &s.Distributions[i]
 		for _, e := range d.EntryPoints {
 			if e.Group != "console_scripts" {
@@ -118,7 +118,7 @@ func (s *state) consoleScripts() {
 					file = f
 				}
 			}
-			if _, onPath := s.lookup(st, e.Name); !onPath {
+			if _, onPath := s.files.lookup(st, e.Name); !onPath {
 				if file == "" {
 					continue // installed without its scripts: nobody can start it
 				}
@@ -149,7 +149,7 @@ func (s *state) follow(st *start, depth int) {
 		st.doubt("what it starts is only known when it runs")
 		return
 	}
-	file, ok := s.lookup(st, name)
+	file, ok := s.files.lookup(st, name)
 	if !ok {
 		return
 	}
@@ -185,8 +185,8 @@ func (st *start) decides() bool { return st.how == shell.Must || st.how == shell
 func (s *state) execute(st *start, file string, depth int) {
 	st.program = file
 	st.programs = append(st.programs, file)
-	base := path.Base(s.realOf(file))
-	switch _, binary := s.Binaries(s.realOf(file)); {
+	base := path.Base(s.files.realOf(file))
+	switch _, binary := s.Binaries(s.files.realOf(file)); {
 	case binary && isPython(base, st.argv[0]):
 		s.startPython(st, file, st.argv[1:])
 	case binary && isShell(path.Base(st.argv[0])):

@@ -36,7 +36,7 @@ func key(st *start, n *python.Node) string { return st.name + "\x00" + n.File + 
 func (s *state) startedBy(st *start, r root, seen map[string]bool) {
 	nodes := python.Walk(false, r.node).Nodes
 	for _, n := range nodes {
-		if n.Source == nil || seen[key(st, n)] || !s.ownFile(n.File, r.im.Finder) || (s.isScript(n.File) && n != r.node || isLauncher(n.File)) {
+		if n.Source == nil || seen[key(st, n)] || !s.owners.ownFile(n.File, r.im.Finder) || (s.owners.isScript(n.File) && n != r.node || isLauncher(n.File)) {
 			continue
 		}
 		seen[key(st, n)] = true
@@ -81,7 +81,7 @@ type startedCall struct {
 	c  *python.Call
 }
 
-func (o startedCall) at() string { return fmt.Sprintf("%s:%d", o.s.shown(o.n.File), o.c.Line) }
+func (o startedCall) at() string { return fmt.Sprintf("%s:%d", o.s.owners.shown(o.n.File), o.c.Line) }
 
 // replaces says that the call puts other code in the place of this one's.
 func (o startedCall) replaces() bool {
@@ -250,8 +250,8 @@ func (o startedCall) runs() {
 		other.python.roots = append(other.python.roots, r)
 		return
 	}
-	real, e, there := o.s.stat(whittle.Join(o.st.dir, name))
-	if src, isText := o.s.source(real); there && e.Kind == whittle.File && isText {
+	real, e, there := o.s.files.stat(whittle.Join(o.st.dir, name))
+	if src, isText := o.s.files.source(real); there && e.Kind == whittle.File && isText {
 		r.node = o.r.im.Program(real, src)
 		other.python.roots = append(other.python.roots, r)
 		return

@@ -86,7 +86,7 @@ func (u *usage) cutOff() bool {
 			continue
 		}
 		for _, r := range st.python.roots {
-			if slices.ContainsFunc(u.importsOf(st, r), own) || len(st.unknown) > 0 {
+			if slices.ContainsFunc(importsOf(u.state, st, r), own) || len(st.unknown) > 0 {
 				return true
 			}
 		}
@@ -100,7 +100,7 @@ func (u *usage) ownScript(st *start) bool {
 	if st.role != command || len(st.command) == 0 {
 		return st.role == console
 	}
-	return slices.ContainsFunc(u.own, func(i int) bool {
+	return slices.ContainsFunc(u.owners.own, func(i int) bool {
 		return slices.ContainsFunc(u.Distributions[i].EntryPoints, func(e python.EntryPoint) bool { return e.Group == "console_scripts" && e.Name == st.command[0] })
 	})
 }
@@ -256,26 +256,28 @@ func (f *follower) aside(chain []python.Link, n *python.Node) bool {
 		if i+1 < len(chain) {
 			to = chain[i+1].File
 		}
-		from, owned := f.owner[l.File]
-		if owned && !f.ownFile(l.File, f.im.Finder) && f.feature(from, to) {
+		from, owned := f.owners.owner[l.File]
+		if owned && !f.owners.ownFile(l.File, f.im.Finder) && f.feature(from, to) {
 			return true
 		}
 	}
 	return false
 }
 
-func (f *follower) at(file string, line int) string { return fmt.Sprintf("%s:%d", f.shown(file), line) }
+func (f *follower) at(file string, line int) string {
+	return fmt.Sprintf("%s:%d", f.owners.shown(file), line)
+}
 
 // module notes whose a module is, and what its functions import.
 func (f *follower) module(w *wave, walk *python.Reach, n *python.Node) {
-	owner, owned := f.owner[n.File]
+	owner, owned := f.owners.owner[n.File]
 	if owned && n.File != "" {
 		f.use(owner, w.how, f.by(w, walk, n))
 	}
 	if n.Source == nil {
 		return
 	}
-	own := f.ownFile(n.File, f.im.Finder)
+	own := f.owners.ownFile(n.File, f.im.Finder)
 	if own {
 		f.calls(n.Source, n.File)
 	}
@@ -299,7 +301,7 @@ func (f *follower) module(w *wave, walk *python.Reach, n *python.Node) {
 // feature says that a function of a library imports what the library does not
 // require: it is a feature for those who have installed that besides.
 func (u *usage) feature(from int, to string) bool {
-	other, ok := u.owner[to]
+	other, ok := u.owners.owner[to]
 	return ok && to != "" && other != from && !u.requiresOf(from)[u.Distributions[other].Name]
 }
 

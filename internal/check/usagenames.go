@@ -99,7 +99,7 @@ func (u *usage) calls(src *python.Source, file string) {
 			continue
 		}
 		name := c.Func[strings.LastIndexByte(c.Func, '.')+1:]
-		by := u.shown(file) + ":" + strconv.Itoa(c.Line)
+		by := u.owners.shown(file) + ":" + strconv.Itoa(c.Line)
 		if scheme, _, ok := strings.Cut(c.Args[0], "://"); ok && (name == "create_engine" || name == "connect") {
 			dialect, driver, named := strings.Cut(scheme, "+")
 			if !named {
@@ -141,7 +141,7 @@ func offers(d *python.Distribution, program string) bool {
 func (u *usage) programs() {
 	for _, st := range u.starts {
 		for _, file := range st.programs {
-			if i, ok := u.owner[file]; ok {
+			if i, ok := u.owners.owner[file]; ok {
 				u.use(i, EagerUse, st.name)
 			}
 		}
@@ -252,8 +252,8 @@ func (u *usage) application() {
 // applicationFile says that a file lies in the application's folder or is one
 // of its distributions', and is no test.
 func (u *usage) applicationFile(p string) bool {
-	if i, ok := u.owner[p]; ok {
-		return slices.Contains(u.own, i)
+	if i, ok := u.owners.owner[p]; ok {
+		return slices.Contains(u.owners.own, i)
 	}
 	if u.workdir == "" || !strings.HasPrefix(p, u.workdir+"/") || strings.Contains("/"+p, "/site-packages/") {
 		return false
@@ -312,8 +312,8 @@ func (u *usage) mentions(file string, byName map[string][]int, how Use) (changed
 			continue
 		}
 		for _, to := range byName[topOf(imp.Module)] {
-			if j, owned := u.owner[file]; !owned || j != to {
-				changed = u.use(to, how, u.shown(file)+":"+strconv.Itoa(imp.Line)) || changed
+			if j, owned := u.owners.owner[file]; !owned || j != to {
+				changed = u.use(to, how, u.owners.shown(file)+":"+strconv.Itoa(imp.Line)) || changed
 			}
 		}
 	}

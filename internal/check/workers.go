@@ -242,7 +242,7 @@ func alembic(s *state, st *start, exe string, args []string) {
 		file = cmpOr(st.env["ALEMBIC_CONFIG"], "alembic.ini")
 	}
 	config := whittle.Join(st.dir, file)
-	_, text, ok := s.text(config)
+	_, text, ok := s.files.text(config)
 	words := positional(args, "-c", "--config", "-n", "--name", "-x", "--raiseerr")
 	if !ok || len(words) > 0 && (words[0] == "history" || words[0] == "heads" || words[0] == "branches") {
 		st.notFollowed("alembic")

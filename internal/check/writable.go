@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"path"
 	"strings"
 
 	"whittle"
@@ -21,17 +20,17 @@ func checkWritable(s *state) []whittle.Problem {
 		if !ok || runs(c.Conditions, r.im.Runtime) == python.No {
 			return
 		}
-		dir, blocked := s.unwritable(whittle.Join(st.dir, target), isFolder(c))
+		dir, blocked := s.files.unwritable(whittle.Join(st.dir, target), isFolder(c))
 		if !blocked {
 			return
 		}
-		p := whittle.Problem{Rule: "unwritable-path", Severity: Error, Path: s.shown(n.File), Line: c.Line, ReachedFrom: s.reached(st, r, walk.Chain(n)),
-			Message: fmt.Sprintf("%s:%d writes %s as user %s, who may not write in /%s", s.shown(n.File), c.Line, target, s.Config.Config.User, dir),
+		p := whittle.Problem{Rule: "unwritable-path", Severity: Error, Path: s.owners.shown(n.File), Line: c.Line, ReachedFrom: reached(s, st, r, walk.Chain(n)),
+			Message: fmt.Sprintf("%s:%d writes %s as user %s, who may not write in /%s", s.owners.shown(n.File), c.Line, target, s.Config.Config.User, dir),
 			Fix:     fmt.Sprintf("give the folder to the user in the RUN or COPY that makes it (COPY --chown=%s …, or RUN mkdir -p … && chown …)", s.Config.Config.User)}
 		if c.Context&(python.Lazy|python.Guarded|python.Caught|python.TypeChecking) != 0 || runs(c.Conditions, r.im.Runtime) == python.Maybe {
 			p.Severity = Warning
 		}
-		out = append(out, s.adjust(st, p))
+		out = append(out, adjust(s, st, p))
 	})
 	return out
 }
@@ -48,7 +47,7 @@ func (s *state) ownCalls(visit func(*start, root, *python.Reach, *python.Node, *
 			}
 			walk := python.Walk(true, r.node)
 			for _, n := range walk.Nodes {
-				if n.Source == nil || !s.ownFile(n.File, r.im.Finder) {
+				if n.Source == nil || !s.owners.ownFile(n.File, r.im.Finder) {
 					continue
 				}
 				for i := range n.Source.Calls {
@@ -97,32 +96,4 @@ func written(c *python.Call) (string, bool) {
 
 func isFolder(c *python.Call) bool {
 	return strings.HasSuffix(c.Func, "mkdir") || strings.HasSuffix(c.Func, "makedirs")
-}
-
-// unwritable is the folder in which the user would have to write and may not.
-func (s *state) unwritable(p string, folder bool) (string, bool) {
-	if strings.HasPrefix(p, "proc/") || strings.HasPrefix(p, "dev/") || strings.HasPrefix(p, "sys/") || strings.HasPrefix(p, "tmp/") || strings.HasPrefix(p, "run/") {
-		return "", false
-	}
-	if _, e, ok := s.stat(p); ok {
-		if folder || e.Kind == whittle.Dir {
-			return "", false // it is there already
-		}
-		return p, !s.user.mayWrite(e)
-	}
-	for dir := path.Dir(p); ; dir = path.Dir(dir) {
-		if dir == "." || dir == "/" {
-			dir = ""
-		}
-		_, e, ok := s.stat(dir)
-		if ok {
-			return dir, !s.user.mayWrite(e)
-		}
-		if !folder {
-			return "", false // the folder has to be made first, maybe by the program
-		}
-		if dir == "" {
-			return "", false
-		}
-	}
 }
