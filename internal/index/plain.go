@@ -89,11 +89,26 @@ func (r *reader) readHeaders(ctx context.Context, section *io.SectionReader) (*w
 			}
 			report(r.opts, src.Pos())
 		}
+		if e.Kind == whittle.File && e.Offset == 0 {
+			if err := r.checkSparse(ctx, s, &e, idx.TarSize); err != nil {
+				return nil, err
+			}
+		}
 		idx.Entries = append(idx.Entries, e)
 	}
 	idx.Unpacked = s.cost.Unpacked
 	report(r.opts, idx.TarSize)
 	return idx, r.opts.Limits.checkRatio(idx.Unpacked, idx.TarSize)
+}
+
+// checkSparse reads the content of a sparse file: whether its pieces are what
+// its header says shows only at their end.
+func (r *reader) checkSparse(ctx context.Context, s *scanner, e *whittle.Entry, stored int64) error {
+	if err := r.opts.Limits.checkRatio(s.cost.Unpacked, stored); err != nil {
+		return err
+	}
+	_, err := copyContext(ctx, io.Discard, s.content(e.Path))
+	return err
 }
 
 // plainSection is the layer's uncompressed section, if it has one.
