@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -260,6 +261,15 @@ func (d *daemon) notStarted(ctx context.Context, err error) error {
 		err = context.Cause(ctx)
 	}
 	return fmt.Errorf("starting buildkitd: %w%s: %w", err, d.lastLines(), whittle.ErrEngine)
+}
+
+// freeSpace is what is left of the disk that has its state, in bytes.
+func (d *daemon) freeSpace() int64 {
+	var st unix.Statfs_t
+	if err := unix.Statfs(d.root, &st); err != nil {
+		return math.MaxInt64
+	}
+	return int64(st.Bavail) * st.Bsize
 }
 
 // exited says whether the process has ended.

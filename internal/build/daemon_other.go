@@ -9,6 +9,7 @@ type daemon struct {
 	root  string
 	notes []string
 	guard *guard
+	keep  int64
 }
 
 func startDaemon(context.Context, string, Options) (*daemon, error) {
@@ -19,6 +20,7 @@ func (d *daemon) awaitListening(context.Context) error          { return nil }
 func (d *daemon) notStarted(_ context.Context, err error) error { return err }
 func (d *daemon) address() string                               { return "" }
 func (d *daemon) logPath() string                               { return "" }
+func (d *daemon) freeSpace() int64                              { return 0 }
 func (d *daemon) exited() bool                                  { return false }
 func (d *daemon) awaitExit() bool                               { return false }
 func (d *daemon) died() error                                   { return nil }

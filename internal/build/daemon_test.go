@@ -129,6 +129,66 @@ func TestDaemonCloses(t *testing.T) {
 	}
 }
 
+// What stays of the cache is bounded, and what was used last stays.
+func TestDaemonKeeps(t *testing.T) {
+	f := needEngine(t)
+	opts, _ := privateOptions()
+	opts.StateDir, opts.Keep = t.TempDir(), 100e6
+	build := func(name string) int {
+		e, err := Open(t.Context(), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := e.Build(t.Context(), f.define(t, "FROM probe\nRUN [\"/probe\", \"fill\", \"/"+name+"\", \"40000000\"]\n", nil), Output{})
+		if err := errors.Join(err, e.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return res.Cached
+	}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		build(name)
+	}
+	var used int64
+	_ = filepath.WalkDir(opts.StateDir, func(_ string, d os.DirEntry, _ error) error {
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			used += info.Sys().(*syscall.Stat_t).Blocks * 512
+		}
+		return nil
+	})
+	if used > opts.Keep+20e6 { // the daemon's own tables
+		t.Errorf("the state takes %s", whittle.Bytes(used))
+	}
+	if build("d") != 1 {
+		t.Error("the last build's step is not in the cache")
+	}
+}
+
+// A state folder on a disk that is full.
+func TestDaemonDiskFull(t *testing.T) {
+	f := needEngine(t)
+	opts, _ := privateOptions()
+	opts.StateDir = t.TempDir()
+	if err := unix.Mount("tmpfs", opts.StateDir, "tmpfs", 0, "size=60m"); err != nil {
+		t.Skipf("needs a small disk: %v", err)
+	}
+	defer func() { _ = unix.Unmount(opts.StateDir, unix.MNT_DETACH) }()
+	e, err := Open(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for _, how := range []string{
+		"RUN [\"/probe\", \"fill\", \"/a\", \"100000000\"]", // the step sees it
+		"COPY a /", // the engine does
+	} {
+		_, err := e.Build(t.Context(), f.define(t, "FROM probe\n"+how+"\n", map[string]string{"a": strings.Repeat("a", 100e6)}), Output{})
+		if !errors.Is(err, whittle.ErrEngine) || errors.Is(err, whittle.ErrUsage) || !strings.Contains(err.Error(), "disk is full") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", how, err)
+		}
+		t.Logf("%v [%s]", err, whittle.Hint(err))
+	}
+}
+
 // A daemon that dies in the middle of a build.
 func TestDaemonDies(t *testing.T) {
 	f := needEngine(t)

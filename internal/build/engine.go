@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/containerd/platforms"
@@ -99,6 +100,7 @@ type Engine struct {
 	daemon *daemon              // nil but for Kind Buildkitd
 	guard  *guard               // nil but for Kind Buildkitd
 	limit  time.Duration        // of one build; none where it is below zero
+	built  atomic.Bool          // there was a build
 	info   Info
 }
 
@@ -157,6 +159,15 @@ func open(ctx context.Context, opts Options) (*Engine, error) {
 	return nil, err
 }
 
+// freeSpace says how many bytes the disk of a private engine has left; nil for
+// others.
+func (e *Engine) freeSpace() func() int64 {
+	if e.daemon == nil {
+		return nil
+	}
+	return e.daemon.freeSpace
+}
+
 // Info says which engine it is and what it can do.
 func (e *Engine) Info() Info {
 	info := e.info
@@ -166,6 +177,9 @@ func (e *Engine) Info() Info {
 
 // Close ends the connection, and the daemon where it is private.
 func (e *Engine) Close() error {
+	if e.daemon != nil && e.built.Load() && !e.daemon.exited() {
+		e.prune()
+	}
 	err := e.client.Close()
 	if e.docker != nil {
 		err = errors.Join(err, e.docker.Close())
@@ -174,6 +188,18 @@ func (e *Engine) Close() error {
 		err = errors.Join(err, e.daemon.stop())
 	}
 	return err
+}
+
+// pruneLimit is how long a private daemon may take to make room.
+const pruneLimit = 30 * time.Second
+
+// prune makes a private daemon keep no more of its cache than it should: it
+// looks at that by itself only now and then, and seldom lives that long.
+func (e *Engine) prune() {
+	ctx, cancel := context.WithTimeout(context.Background(), pruneLimit)
+	defer cancel()
+	keep := e.daemon.keep
+	_ = e.client.Prune(ctx, nil, bkclient.PruneAll, bkclient.WithKeepOpt(0, keep/4, keep, keepFree))
 }
 
 func openRemote(ctx context.Context, address string) (*Engine, error) {

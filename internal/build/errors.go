@@ -134,11 +134,13 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 			f.Message = why
 		}
 		if fullDisk(strings.Join(f.Tail, "\n")) {
+			if e.daemon != nil && rec.scarce() {
+				return noSpace(j.file, f.Error())
+			}
 			f.hint = "is the engine's disk full?"
 		}
 	case fullDisk(text):
-		err := fmt.Errorf("building %s: the disk is full: %s: %w", j.file, text, whittle.ErrEngine)
-		return whittle.WithHint(err, "free some space, or let whittle keep its cache elsewhere")
+		return noSpace(j.file, text)
 	case image != "":
 		f.missingImage(image, reason, j)
 	case f.Line > 0 || stageUnknown.MatchString(text) || strings.Contains(text, "dockerfile parse error"):
@@ -152,6 +154,12 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 		f.Message = text
 	}
 	return f
+}
+
+// noSpace is the error of a build for which the engine's disk has no room.
+func noSpace(file, text string) error {
+	err := fmt.Errorf("building %s: the engine's disk is full: %s: %w", file, text, whittle.ErrEngine)
+	return whittle.WithHint(err, "free some space, keep less (--engine-keep), or let whittle keep its cache elsewhere (--cache-dir)")
 }
 
 // late is the error of a build that took too long, with the step that ran then.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,8 @@ const (
 	maxTails   = 4096 // steps whose last lines are kept
 	slowStep   = 5 * time.Second
 	noteworthy = time.Second // an internal step this long is shown
+	lookAtDisk = 250 * time.Millisecond
+	scarceDisk = 1 << 30 // bytes that a step may write between two looks
 )
 
 // Progress says where a build shows how far it is.
@@ -62,14 +65,17 @@ type recorder struct {
 	steps    map[digest.Digest]*Step
 	tails    map[digest.Digest]*tail
 	warnings []string
+	free     func() int64 // bytes of the engine's disk; nil where nobody knows
+	least    int64        // the least that was seen
 
 	displays []chan *bkclient.SolveStatus
 	wg       sync.WaitGroup
 }
 
-// record starts a recorder; the channel goes to the solve, which closes it.
-func record(log io.Writer, p Progress) (*recorder, chan *bkclient.SolveStatus) {
-	r := &recorder{steps: map[digest.Digest]*Step{}, tails: map[digest.Digest]*tail{}}
+// record starts a recorder; the channel goes to the solve, which closes it. free
+// says how many bytes the engine's disk has left; nil where nobody knows.
+func record(log io.Writer, p Progress, free func() int64) (*recorder, chan *bkclient.SolveStatus) {
+	r := &recorder{steps: map[digest.Digest]*Step{}, tails: map[digest.Digest]*tail{}, free: free, least: math.MaxInt64}
 	if log != nil {
 		r.display(log, progressui.PlainMode, "")
 	}
@@ -106,12 +112,15 @@ func (r *recorder) run(ch <-chan *bkclient.SolveStatus, lines *compact) {
 	}()
 	tick := time.NewTicker(slowStep)
 	defer tick.Stop()
+	look := time.NewTicker(lookAtDisk)
+	defer look.Stop()
 	for {
 		select {
 		case status, ok := <-ch:
 			if !ok {
 				return
 			}
+			r.lookAtDisk() // a step's last words may be that there is no room
 			r.update(status)
 			lines.update(status)
 			for _, d := range r.displays {
@@ -119,8 +128,29 @@ func (r *recorder) run(ch <-chan *bkclient.SolveStatus, lines *compact) {
 			}
 		case now := <-tick.C:
 			lines.slow(r.list(), now)
+		case <-look.C:
+			r.lookAtDisk()
 		}
 	}
+}
+
+// lookAtDisk notes how full the engine's disk is: what a step that failed wrote
+// is gone before anyone can ask.
+func (r *recorder) lookAtDisk() {
+	if r.free == nil {
+		return
+	}
+	free := r.free()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.least = min(r.least, free)
+}
+
+// scarce says whether the engine's disk was all but full at some time.
+func (r *recorder) scarce() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.least < scarceDisk
 }
 
 // wait ends when the build's channel is closed and all is shown.

@@ -170,11 +170,12 @@ func (e *Engine) within(ctx context.Context, d Definition, o RunOptions, do func
 func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(context.Context, image) error) error {
 	opt := j.opt
 	opt.Frontend, opt.FrontendAttrs = "", nil
-	rec, ch := record(o.Log, o.Progress)
+	rec, ch := record(o.Log, o.Progress, e.freeSpace())
 	built := false
 	var doErr error
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	e.built.Store(true)
 	timer := e.endLater(cancel)
 	defer timer.Stop()
 	j.deaths = e.guard.deaths()

@@ -112,11 +112,12 @@ func (e *Engine) solve(ctx context.Context, d Definition, o Output, j *job) (*Re
 	defer out.discard()
 	opt := j.opt
 	opt.Exports = out.entries
-	rec, ch := record(o.Log, o.Progress)
+	rec, ch := record(o.Log, o.Progress, e.freeSpace())
 	start := time.Now()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer e.endLater(cancel).Stop()
+	e.built.Store(true)
 	j.deaths = e.guard.deaths()
 	held, release := e.line.hold(ctx)
 	defer release()
