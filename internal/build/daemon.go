@@ -75,6 +75,7 @@ func openPrivate(ctx context.Context, opts Options) (*Engine, error) {
 		_ = e.Close()
 		return nil, err
 	}
+	d.hideTraces()
 	if e.info.Version == "" {
 		e.info.Version = moduleVersion(binary)
 	}

@@ -91,7 +91,11 @@ func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, err
 		err = d.start(binary, config, worker)
 	}
 	if err == nil && d.network != nil {
-		if err = d.network.connect(ctx, d.process.Pid); err != nil {
+		var note string
+		if note, err = d.network.connect(ctx, d.process.Pid); note != "" {
+			d.notes = append(d.notes, note)
+		}
+		if err != nil {
 			err = whittle.WithHint(fmt.Errorf("giving it a network of its own: %w", err), askHost)
 			d.end()
 		}
@@ -262,6 +266,10 @@ func (d *daemon) notStarted(ctx context.Context, err error) error {
 	}
 	return fmt.Errorf("starting buildkitd: %w%s: %w", err, d.lastLines(), whittle.ErrEngine)
 }
+
+// hideTraces removes the socket of BuildKit's collector of traces, which it
+// would mount into every container: docker build gives none.
+func (d *daemon) hideTraces() { _ = os.Remove(d.scratch.path("otel.sock")) }
 
 // freeSpace is what is left of the disk that has its state, in bytes.
 func (d *daemon) freeSpace() int64 {

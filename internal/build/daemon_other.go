@@ -21,6 +21,7 @@ func (d *daemon) notStarted(_ context.Context, err error) error { return err }
 func (d *daemon) address() string                               { return "" }
 func (d *daemon) logPath() string                               { return "" }
 func (d *daemon) freeSpace() int64                              { return 0 }
+func (d *daemon) hideTraces()                                   {}
 func (d *daemon) exited() bool                                  { return false }
 func (d *daemon) awaitExit() bool                               { return false }
 func (d *daemon) died() error                                   { return nil }

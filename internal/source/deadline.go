@@ -121,6 +121,10 @@ func (d Deadlines) reason(err error) string {
 	case errors.As(err, &u) && strings.HasPrefix(err.Error(), u.Error()) && len(err.Error()) == len(u.Error()):
 		return u.Err.Error()
 	}
+	// The library prints what came in place of a token, which may have secrets.
+	if strings.Contains(err.Error(), "no token in bearer response") {
+		return "its answer to the login has no token"
+	}
 	return err.Error()
 }
 

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -123,11 +124,34 @@ var misbehave = map[string]func(w http.ResponseWriter, r *http.Request){
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
 	},
-	"is broken": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) },
+	"is broken": func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadGateway)
+		fmt.Fprint(w, strings.Repeat("a page\n", 1000))
+	},
 	"refuses":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
 	"lies": func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", ociManifest)
 		fmt.Fprint(w, "{")
+	},
+	"asks again": func(w http.ResponseWriter, r *http.Request) { // however often it is told who asks
+		w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+r.Host+`/token",service="here"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	},
+	"is busy": func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "3600")
+		w.WriteHeader(http.StatusTooManyRequests)
+	},
+	"floods": func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", ociManifest)
+		for b := bytes.Repeat([]byte(" "), 1<<16); r.Context().Err() == nil; {
+			if _, err := w.Write(b); err != nil {
+				return
+			}
+		}
+	},
+	"mixes up": func(w http.ResponseWriter, _ *http.Request) { // bytes of another part
+		w.Header().Set("Content-Type", ociManifest)
+		fmt.Fprintf(w, `{"schemaVersion":2,"mediaType":%q,"config":{},"layers":[]}`, ociManifest)
 	},
 	"lacks it": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
 }
@@ -150,13 +174,15 @@ func TestFaults(t *testing.T) {
 			look := part == "layer, looked at"
 			want := whittle.ErrEngine
 			switch {
-			case look && slices.Contains([]string{"drips", "stops", "breaks off", "lies"}, what):
+			case look && slices.Contains([]string{"drips", "stops", "breaks off", "lies", "floods", "mixes up"}, what):
 				continue // only its head is asked for
-			case part == "ping" && slices.Contains([]string{"stops", "breaks off", "drips", "lies"}, what):
+			case part == "ping" && slices.Contains([]string{"stops", "breaks off", "drips", "lies", "floods", "mixes up", "asks again"}, what):
 				continue // the status is enough
-			case what == "refuses":
+			case what == "refuses", what == "asks again":
 				want = whittle.ErrAuth
-			case what == "lies" && part != "token", what == "lacks it" && part != "index" && part != "ping" && part != "token":
+			case what == "floods" && part != "token" && part != "layer":
+				want = whittle.ErrLimit
+			case what == "floods" && part == "layer", (what == "lies" || what == "mixes up") && part != "token", what == "lacks it" && part != "index" && part != "ping" && part != "token":
 				want = whittle.ErrCorrupt
 			case what == "lacks it":
 				want = whittle.ErrNotFound
@@ -175,6 +201,9 @@ func TestFaults(t *testing.T) {
 				err := readFirst(ctx, f.name, quick(), look)
 				if !errors.Is(err, want) || ctx.Err() != nil || strings.Contains(err.Error(), "\n") {
 					t.Fatalf("error %v, want %v", err, want)
+				}
+				if len(err.Error()) > 600 {
+					t.Errorf("an error of %d bytes", len(err.Error()))
 				}
 				if bound := err.Error(); (what == "hangs" || what == "stops" || what == "drips") && !strings.Contains(bound, " s") {
 					t.Errorf("error %q does not say the deadline", bound)

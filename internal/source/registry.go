@@ -251,7 +251,8 @@ func failed(ctx context.Context, repo name.Repository, d Deadlines, part string,
 	case http.StatusTooManyRequests:
 		return whittle.WithHint(&placeError{why: host + " refuses more requests for now", kind: whittle.ErrEngine}, "wait, or log in with docker login")
 	}
-	return &placeError{why: te.Error(), kind: whittle.ErrEngine}
+	// What a registry says of itself may be long.
+	return &placeError{why: fmt.Sprintf("%.300s", strings.Join(strings.Fields(te.Error()), " ")), kind: whittle.ErrEngine}
 }
 
 // separator is how a part of a repository is written after its name.
