@@ -75,7 +75,8 @@ or input; 3 the engine or the network failed; 130 interrupted.`,
 	f.Var(processes{&a.build.Pids}, "build-pids", "processes and threads in all RUN steps and runs together, or none (default 8192)")
 	f.Var(timeLimit{&a.build.Time}, "build-timeout", "time of one build, such as 30m, or none (default 2h)")
 	f.Var(size{&a.keep, false}, "engine-keep", "how much of the build cache an engine that whittle started keeps, such as 50GB (default 20GB)")
-	root.AddCommand(a.labCommand(), a.inspectCommand(), a.compareCommand(), a.checkCommand(), a.adviseCommand(), a.simulateCommand(), a.forecastCommand(), a.fixCommand(), a.cacheCommand(), a.engineCommand())
+	root.AddCommand(a.labCommand(), a.inspectCommand(), a.compareCommand(), a.checkCommand(), a.adviseCommand(), a.simulateCommand(), a.forecastCommand(), a.fixCommand(), a.cacheCommand(), a.engineCommand(), limitsTopic())
+	root.InitDefaultHelpFlag() // else --help takes the word behind it for its value
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil && help != root {
 		help.Args = knownTopic

@@ -20,12 +20,8 @@ import (
 // startTimeout is how long a daemon may take until it answers.
 const startTimeout = 2 * time.Minute
 
-// defaultKeep bounds a private daemon's cache, in bytes; keepFree is what it
-// leaves free of the disk.
-const (
-	defaultKeep = 20_000_000_000
-	keepFree    = 5_000_000_000
-)
+// keepFree is how much of the disk a private daemon leaves free, in bytes.
+const keepFree = 5_000_000_000
 
 // threeWays is the hint where there is no engine.
 const threeWays = "three ways to have an engine: --engine or BUILDKIT_HOST with a BuildKit daemon's address; a running Docker engine, 24 or newer; " +

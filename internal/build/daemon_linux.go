@@ -69,7 +69,7 @@ func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, err
 			d.notes = append(d.notes, fmt.Sprintf("%s names this machine's loopback, which the engine's own network does not reach: --engine-network host", strings.Join(names, ", ")))
 		}
 	}
-	d.keep = cmp.Or(opts.Keep, defaultKeep)
+	d.keep = cmp.Or(opts.Keep, DefaultKeep)
 	if err := d.makeFolders(ctx, opts.StateDir, opts.TempDir); err != nil {
 		d.release()
 		return nil, fmt.Errorf("preparing a private buildkitd: %w: %w", err, whittle.ErrEngine)
@@ -117,9 +117,13 @@ func (d *daemon) makeFolders(ctx context.Context, state, temp string) error {
 	if err != nil {
 		return err
 	}
+	if _, err := whittle.OwnFolder(state); err != nil {
+		return err
+	}
 	for i := range maxRoots {
 		d.root = filepath.Join(state, fmt.Sprintf("root-%d", i))
-		if err := os.MkdirAll(d.root, 0o700); err != nil {
+		// What others could write here root would execute.
+		if _, err := whittle.OwnFolder(d.root); err != nil {
 			return err
 		}
 		if d.rootLock, err = whittle.LockFolder(d.root); err != nil {

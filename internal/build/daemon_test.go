@@ -168,7 +168,7 @@ func TestDaemonDiskFull(t *testing.T) {
 	f := needEngine(t)
 	opts, _ := privateOptions()
 	opts.StateDir = t.TempDir()
-	if err := unix.Mount("tmpfs", opts.StateDir, "tmpfs", 0, "size=60m"); err != nil {
+	if err := unix.Mount("tmpfs", opts.StateDir, "tmpfs", 0, "size=60m,mode=700"); err != nil {
 		t.Skipf("needs a small disk: %v", err)
 	}
 	defer func() { _ = unix.Unmount(opts.StateDir, unix.MNT_DETACH) }()
@@ -470,6 +470,99 @@ func TestDaemonNetwork(t *testing.T) {
 	}
 }
 
+// RUN steps, and no runs, reach what listens on this machine's outer addresses.
+func TestDaemonOuterNetwork(t *testing.T) {
+	f := needEngine(t)
+	if opts, _ := privateOptions(); opts.HostNetwork {
+		t.Skip("needs slirp4netns")
+	}
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(addresses, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast()
+	})
+	if i < 0 {
+		t.Skip("this machine has no outer address")
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(addresses[i].(*net.IPNet).IP.String(), "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.Close()
+		}
+	}()
+	if _, err := f.engine.Build(t.Context(), f.define(t, "FROM probe\nRUN [\"/probe\", \"dial\", \"tcp\", \""+l.Addr().String()+"\"]\n", nil), Output{}); err != nil {
+		t.Error(err)
+	}
+	r, err := f.engine.Run(t.Context(), f.define(t, "FROM probe\n", nil), []Command{probe("dial", "tcp", l.Addr().String())}, RunOptions{})
+	if err != nil || r[0].OK() {
+		t.Errorf("a run: %+v, %v", r, err)
+	}
+}
+
+// RUN steps that run at the same time reach each other.
+func TestDaemonSharedNetwork(t *testing.T) {
+	f := needEngine(t)
+	d := f.define(t, `FROM probe AS server
+RUN ["/probe", "serve", "tcp", "127.0.0.1:18766"]
+FROM probe
+RUN ["/probe", "redial", "tcp", "127.0.0.1:18766"]
+COPY --from=server /etc/passwd /
+`, nil)
+	d.NoCache = true
+	if _, err := f.engine.Build(t.Context(), d, Output{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// Nobody else can enter the engine's folders, and one that is another's is not
+// used.
+func TestDaemonPrivate(t *testing.T) {
+	opts, skip := privateOptions()
+	if skip != "" {
+		t.Skip(skip)
+	}
+	opts.StateDir = filepath.Join(t.TempDir(), "state")
+	e, err := Open(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{opts.StateDir, e.Info().Root, filepath.Dir(e.Info().Log), filepath.Dir(e.daemon.socket())} {
+		if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v, %v", dir, info, err)
+		}
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, dir := range []string{opts.StateDir, e.Info().Root} {
+		for _, change := range []func() error{func() error { return os.Chmod(dir, 0o777) }, func() error { return os.Chown(dir, 4242, 0) }} {
+			if err := change(); err != nil {
+				t.Fatal(err)
+			}
+			if e, err := Open(t.Context(), opts); !errors.Is(err, whittle.ErrEngine) {
+				t.Errorf("%s: %v", dir, err)
+				if err == nil {
+					_ = e.Close()
+				}
+			}
+			if err := errors.Join(os.Chmod(dir, 0o700), os.Chown(dir, 0, 0)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestResolver(t *testing.T) {
 	got := string(resolver([]byte("# x\nnameserver 127.0.0.53\noptions edns0  trust-ad\nsearch a.example b.example\nnameserver ::1\nsortlist 1\n")))
 	if want := "nameserver 10.0.2.3\noptions edns0 trust-ad\nsearch a.example b.example\n"; got != want {
@@ -597,7 +690,7 @@ func TestDiskFull(t *testing.T) {
 	d := f.define(t, "FROM probe\nRUN [\"/probe\", \"fill\", \"/zeros\", \"20000000\"]\n", nil)
 	archive := filepath.Join(small, "x.tar")
 	_, err := f.engine.Build(t.Context(), d, Output{Archive: archive, Compression: "uncompressed"})
-	if !errors.Is(err, whittle.ErrEngine) || !strings.Contains(err.Error(), "no space left on device") || !strings.Contains(err.Error(), archive) {
+	if !errors.Is(err, whittle.ErrSystem) || !strings.Contains(err.Error(), "no space left on device") || !strings.Contains(err.Error(), archive) {
 		t.Errorf("archive: %v", err)
 	}
 	if left := folder(t, small); len(left) != 0 {

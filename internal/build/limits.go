@@ -113,6 +113,13 @@ func spell(d time.Duration) string {
 	return s
 }
 
+// DefaultLimits are the limits where none are given, but for Memory, which
+// hangs on the machine.
+func DefaultLimits() Limits { return Limits{}.withDefaults() }
+
+// DefaultKeep is how much of its cache a private engine keeps, in bytes.
+const DefaultKeep = 20_000_000_000
+
 // withDefaults fills in what is the same on every machine.
 func (l Limits) withDefaults() Limits {
 	if l.Pids == 0 {

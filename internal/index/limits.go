@@ -40,6 +40,9 @@ const EntrySize = 512
 // ratioFrom is the number of unpacked bytes below which no ratio is suspect.
 const ratioFrom = 4 << 30
 
+// DefaultLimits are the limits where none are given.
+func DefaultLimits() Limits { return Limits{}.withDefaults() }
+
 func (l Limits) withDefaults() Limits {
 	if l.Entries <= 0 {
 		l.Entries = 4_000_000

@@ -11,8 +11,8 @@ import (
 	"whittle"
 )
 
-// maxConfig bounds the size of a configuration file, in bytes.
-const maxConfig = 1 << 20
+// MaxConfig bounds the size of a configuration file, in bytes.
+const MaxConfig = 1 << 20
 
 // keys are the known keys of each mapping by its path; "*" stands for any key
 // of a free mapping and for the elements of a list.
@@ -36,8 +36,8 @@ func keys(path string) []string {
 // wrap [whittle.ErrUsage].
 func parse(file string, src []byte) (config, error) {
 	var c config
-	if len(src) > maxConfig {
-		return c, fmt.Errorf("%s: larger than %d bytes: %w", file, maxConfig, whittle.ErrUsage)
+	if len(src) > MaxConfig {
+		return c, fmt.Errorf("%s: larger than %d bytes: %w", file, MaxConfig, whittle.ErrUsage)
 	}
 	var root yaml.Node
 	if err := yaml.Unmarshal(src, &root); err != nil {

@@ -122,9 +122,9 @@ func read(file, shown string, required bool) (config, error) {
 	var src []byte
 	var err error
 	if required { // the user has named it: it may lie anywhere
-		src, err = whittle.ReadFile(file, maxConfig)
+		src, err = whittle.ReadFile(file, MaxConfig)
 	} else {
-		src, err = whittle.Folder(filepath.Dir(file)).Read(filepath.Base(file), maxConfig)
+		src, err = whittle.Folder(filepath.Dir(file)).Read(filepath.Base(file), MaxConfig)
 	}
 	table, tableErr := tableOf(filepath.Dir(file))
 	switch {

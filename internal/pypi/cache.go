@@ -34,8 +34,8 @@ const (
 const (
 	// cacheVersion is the folder of this form below the one that is named.
 	cacheVersion = "v1"
-	// cacheSize bounds the sum of the files in bytes, maxKept one of them.
-	cacheSize = 512 << 20
+	// CacheSize bounds the sum of the files in bytes, maxKept one of them.
+	CacheSize = 512 << 20
 	maxKept   = 96 << 20
 )
 
@@ -119,7 +119,7 @@ func trim(dir whittle.Folder) {
 	slices.SortFunc(files, func(a, b used) int { return cmp.Or(b.at.Compare(a.at), cmp.Compare(a.name, b.name)) })
 	var sum int64
 	for _, f := range files {
-		if sum += f.size; sum > cacheSize {
+		if sum += f.size; sum > CacheSize {
 			_ = dir.Remove(f.name)
 		}
 	}

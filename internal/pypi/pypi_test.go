@@ -263,7 +263,7 @@ func TestCacheTrims(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(big.Truncate(cacheSize), big.Close()); err != nil {
+	if err := errors.Join(big.Truncate(CacheSize), big.Close()); err != nil {
 		t.Fatal(err)
 	}
 	old := time.Now().Add(-2 * time.Hour)

@@ -34,6 +34,9 @@ type Deadlines struct {
 	Retry time.Duration
 }
 
+// DefaultDeadlines are the deadlines where none are given.
+func DefaultDeadlines() Deadlines { return Deadlines{}.withDefaults() }
+
 func (d Deadlines) withDefaults() Deadlines {
 	set := func(v *time.Duration, to time.Duration) {
 		if *v <= 0 {
@@ -51,12 +54,12 @@ func (d Deadlines) withDefaults() Deadlines {
 	return d
 }
 
-// maxRedirects is how often one request may be sent elsewhere, as browsers and
+// MaxRedirects is how often one request may be sent elsewhere, as browsers and
 // Go's own client have it.
-const maxRedirects = 10
+const MaxRedirects = 10
 
 var (
-	errCircles = fmt.Errorf("it redirects more than %d times", maxRedirects)
+	errCircles = fmt.Errorf("it redirects more than %d times", MaxRedirects)
 	errSlow    = errors.New("too slow")
 )
 
@@ -78,7 +81,7 @@ type bounded struct{ inner http.RoundTripper }
 func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 	n := 0
 	for r := req; r != nil && r.Response != nil; r = r.Response.Request {
-		if n++; n > maxRedirects {
+		if n++; n > MaxRedirects {
 			return nil, errCircles
 		}
 	}

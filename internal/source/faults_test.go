@@ -128,7 +128,7 @@ var misbehave = map[string]func(w http.ResponseWriter, r *http.Request){
 		w.WriteHeader(http.StatusBadGateway)
 		fmt.Fprint(w, strings.Repeat("a page\n", 1000))
 	},
-	"refuses":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
+	"refuses": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
 	"lies": func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", ociManifest)
 		fmt.Fprint(w, "{")

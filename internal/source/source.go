@@ -43,6 +43,9 @@ type Limits struct {
 	Nested, Manifests int
 }
 
+// DefaultLimits are the limits where none are given.
+func DefaultLimits() Limits { return Limits{}.withDefaults() }
+
 func (l Limits) withDefaults() Limits {
 	set := func(n *int64, v int64) {
 		if *n <= 0 {

@@ -29,6 +29,14 @@ func shell(args []string) {
 
 var eaten [][]byte
 
+func dial(network, address string) error {
+	c, err := net.DialTimeout(network, address, 3*time.Second)
+	if err == nil {
+		_, err = io.Copy(os.Stdout, c)
+	}
+	return err
+}
+
 func main() {
 	if len(os.Args) < 2 {
 		fmt.Println("probe", strings.Join(os.Args, " "))
@@ -67,9 +75,22 @@ func main() {
 			fmt.Println(i.Name)
 		}
 	case "dial":
-		var c net.Conn
-		if c, err = net.DialTimeout(arg(1), arg(2), 3*time.Second); err == nil {
-			_, err = io.Copy(os.Stdout, c)
+		err = dial(arg(1), arg(2))
+	case "redial": // until somebody is there
+		for range 200 {
+			if err = dial(arg(1), arg(2)); err == nil {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	case "serve": // one who dials
+		var l net.Listener
+		if l, err = net.Listen(arg(1), arg(2)); err == nil {
+			var c net.Conn
+			if c, err = l.Accept(); err == nil {
+				fmt.Fprintln(c, "the other step's service")
+				err = c.Close()
+			}
 		}
 	case "cat":
 		_, err = io.Copy(os.Stdout, os.Stdin)
@@ -100,6 +121,8 @@ func main() {
 				break
 			}
 		}
+	case "reach":
+		reach(arg(1), arg(2), os.Args[4])
 	case "list":
 		var all []os.DirEntry
 		all, err = os.ReadDir(arg(1))
