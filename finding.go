@@ -349,6 +349,8 @@ type Outcome struct {
 	Problem string `json:"problem,omitempty"`
 	// Start says how the image's own start went, or why it was not run.
 	Start string `json:"start,omitempty"`
+	// Requests are what the start answered to the paths that the project names.
+	Requests []RequestRun `json:"requests,omitempty"`
 	// Passed and Commands count the commands that went well and all.
 	Passed   int `json:"passed"`
 	Commands int `json:"commands"`

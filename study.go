@@ -186,11 +186,27 @@ type CommandRun struct {
 	Ports    []int    `json:"ports,omitempty"`
 	Programs []string `json:"programs,omitempty"`
 	Answer   int      `json:"answer,omitempty"`
+	// Requests are what it answered to the paths that the project names.
+	Requests []RequestRun `json:"requests,omitempty"`
 	// Imports are the Python modules that its processes imported, nil where
 	// that is not known.
 	Imports *Imports `json:"imports"`
 	// Tail holds the last lines that a failing command printed.
 	Tail []string `json:"tail,omitempty"`
+}
+
+// RequestRun is a GET that a start was asked.
+type RequestRun struct {
+	Path string `json:"path"`
+	// Port is where it was answered, or where it was to be; 0 is none.
+	Port int `json:"port"`
+	// Answer is the status of the answer, 0 where there was none; Problem says
+	// why.
+	Answer  int    `json:"answer"`
+	Problem string `json:"problem,omitempty"`
+	// Passed says that the status is what the project wants: 200 to 399, unless
+	// it names another.
+	Passed bool `json:"passed"`
 }
 
 // Imports are the Python modules that a run was seen to import, in all its

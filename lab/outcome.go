@@ -36,6 +36,7 @@ func outcome(t *trial) whittle.Outcome {
 	}
 	o.Verdict = t.Run.Status
 	if own := ownRun(t.Run); own != nil {
+		o.Requests = own.Requests
 		o.Start = own.Name + ": " + cmp.Or(own.Ready, own.Problem)
 		if seen := seenImports(own); seen != "" && own.Status == whittle.Runs {
 			o.Start += "; " + seen
@@ -115,6 +116,9 @@ func worse(before, after *trial, repairs bool) string {
 			return fmt.Sprintf("%s does not run any more: %s", is.Name, cmp.Or(is.Problem, strings.Join(is.Tail, " ")))
 		case was.Answer > 0 && was.Answer < 500 && is.Answer >= 500:
 			return fmt.Sprintf("%s answers with %d now, and did with %d", is.Name, is.Answer, was.Answer)
+		}
+		if why := worseAnswer(&was, is); why != "" {
+			return is.Name + ": " + why
 		}
 	}
 	if name, run := lost(before, after); name != "" {

@@ -26,9 +26,9 @@ const (
 const testsName = "tests"
 
 // ownStart is the command that runs what an image itself starts: as its user,
-// in its folder and environment, until it ends, its health check passes, it
-// answers, or the patience is over. missing says why there is none.
-func ownStart(p whittle.Process, patience time.Duration) (c build.Command, missing string) {
+// in its folder and environment, until it ends, its health check passes and it
+// has answered what it is asked, or the patience is over. missing says why there is none.
+func ownStart(p whittle.Process, requests []build.Request, patience time.Duration) (c build.Command, missing string) {
 	argv := append(slices.Clone(p.Entrypoint), p.Cmd...)
 	switch {
 	case len(argv) == 0:
@@ -36,7 +36,7 @@ func ownStart(p whittle.Process, patience time.Duration) (c build.Command, missi
 	case check.Idle(argv):
 		return c, check.NoStart(argv)
 	}
-	c = build.Command{Name: "CMD", Args: argv, Timeout: patience, Watch: &build.Watch{}}
+	c = build.Command{Name: "CMD", Args: argv, Timeout: patience, Watch: &build.Watch{Requests: requests}}
 	if len(p.Entrypoint) > 0 {
 		c.Name = "ENTRYPOINT"
 	}
@@ -74,10 +74,11 @@ func wantsArguments(r build.RunResult) bool {
 // a health check has to pass it. One that only says how it is used wants
 // arguments, and one that waits for something that is not there, or answers
 // with an error for want of it, needs that: these are neither.
-func judgeOwn(args []string, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
+func judgeOwn(c build.Command, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
 	w := r.Watched
-	run := whittle.CommandRun{Name: r.Name, Command: args, Own: true, Status: whittle.Runs, Exit: r.ExitCode, Seconds: seconds(r.Times),
-		Ports: w.Ports, Programs: w.Programs, Answer: w.Answer}
+	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Own: true, Status: whittle.Runs, Exit: r.ExitCode, Seconds: seconds(r.Times),
+		Ports: w.Ports, Programs: w.Programs, Answer: w.Answer,
+		Requests: requestRuns(c.Watch.Requests, w)}
 	checked := process.Healthcheck != nil && len(process.Healthcheck.Test) > 1
 	waits := waiting(r, process)
 	switch {
@@ -85,6 +86,9 @@ func judgeOwn(args []string, r build.RunResult, process whittle.Process) (whittl
 		run.Status, run.Needs, run.Problem = whittle.Unknown, waits, "needs "+waits
 	case w.Healthy:
 		run.Ready = "its health check passed"
+	case !checked && answered(run.Requests) != nil:
+		a := answered(run.Requests)
+		run.Ready = fmt.Sprintf("it answered on port %d with %d to GET %s", a.Port, a.Answer, a.Path)
 	case w.Answer > 0:
 		run.Ready = fmt.Sprintf("it answered on port %d with %d", w.Port, w.Answer)
 	case r.OK():
@@ -105,6 +109,19 @@ func judgeOwn(args []string, r build.RunResult, process whittle.Process) (whittl
 		return ownFailure(run, r, process)
 	}
 	return run, whittle.Problem{}
+}
+
+// answered is the first request that was answered, by preference as wanted; nil
+// where none was.
+func answered(all []whittle.RequestRun) *whittle.RequestRun {
+	i := slices.IndexFunc(all, func(r whittle.RequestRun) bool { return r.Passed })
+	if i < 0 {
+		i = slices.IndexFunc(all, func(r whittle.RequestRun) bool { return r.Answer != 0 })
+	}
+	if i < 0 {
+		return nil
+	}
+	return &all[i]
 }
 
 // ownFailure says why a start failed: by what it printed, or its health check.

@@ -35,7 +35,7 @@ func TestOwnStart(t *testing.T) {
 		{"nothing", whittle.Process{}, "", "", 0, "names nothing that it starts"},
 		{"an interpreter with a file", whittle.Process{Cmd: words("python3.13 app.py")}, "CMD python3.13 app.py", "", startPatience, ""},
 	} {
-		got, missing := ownStart(c.p, startPatience)
+		got, missing := ownStart(c.p, nil, startPatience)
 		if (missing == "") != (c.missing == "") || !strings.Contains(missing, c.missing) {
 			t.Errorf("%s: missing %q, want %q", c.name, missing, c.missing)
 			continue
@@ -96,7 +96,7 @@ func TestJudgeOwn(t *testing.T) {
 			whittle.Unknown, "needs a database", "", 0},
 		{"it cannot be started", build.RunResult{ExitCode: 127, Err: errNoProgram{}, Watched: &build.Watched{}}, nil, whittle.Fails, "no such program", "", 0},
 	} {
-		run, problem := judgeOwn([]string{"serve"}, c.r, whittle.Process{Healthcheck: c.check, WorkingDir: "/app"})
+		run, problem := judgeOwn(build.Command{Args: []string{"serve"}, Watch: &build.Watch{}}, c.r, whittle.Process{Healthcheck: c.check, WorkingDir: "/app"})
 		if run.Status != c.status || !run.Own || !strings.Contains(run.Ready+run.Problem, c.says) || problem.Module != c.module || run.Answer != c.answers {
 			t.Errorf("%s: %+v, %+v", c.name, run, problem)
 		}

@@ -64,7 +64,7 @@ func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition
 			own = 2
 		}
 		for j, r := range results[:own] {
-			run, problem := judgeStart(s.Kind, commands[j].Args, r, process)
+			run, problem := judgeStart(s.Kind, commands[j], r, process)
 			noteImports(&run, r.Imports, f.distributions(ctx))
 			if s.Run == nil || run.Status == whittle.Fails {
 				s.Run = &run
@@ -102,11 +102,11 @@ func startCommands(starts []whittle.Start, patience time.Duration, sites []strin
 
 // judgeStart reads how a start went. An entry point that does not end serves;
 // a health check that could be started says nothing more without its service.
-func judgeStart(kind string, args []string, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
+func judgeStart(kind string, c build.Command, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
 	if r.Watched != nil {
-		return judgeOwn(args, r, process)
+		return judgeOwn(c, r, process)
 	}
-	run := whittle.CommandRun{Name: r.Name, Command: args, Status: whittle.Runs, Exit: r.ExitCode, Seconds: seconds(r.Times)}
+	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Status: whittle.Runs, Exit: r.ExitCode, Seconds: seconds(r.Times)}
 	if r.OK() || r.TimedOut && kind == whittle.StartEntry {
 		return run, whittle.Problem{}
 	}

@@ -85,11 +85,12 @@ func fingerprint(context whittle.Digest, p *project.Project, v project.Variant, 
 		Variant  project.Variant
 		Bases    map[string]whittle.Digest
 		Commands []project.Command
+		Requests []project.Request
 		Test     *project.Test
 		Touch    string
 		Quick    bool
 		Form     int // changes when more is measured or run of a variant
-	}{whittle.StudySchema, context, v, bases, p.Commands, p.Test, p.Touch, o.Quick, 2})
+	}{whittle.StudySchema, context, v, bases, p.Commands, p.Requests, p.Test, p.Touch, o.Quick, 3})
 	return whittle.SHA256(sha256.Sum256(b))
 }
 

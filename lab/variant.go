@@ -188,7 +188,7 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	}
 	process := img.Config().Config
 	commands := s.commands(process)
-	own, missing := ownStart(process, startPatience)
+	own, missing := ownStart(process, requestsOf(s.project.Requests), startPatience)
 	if missing == "" {
 		commands = append(commands, own)
 	}
@@ -241,7 +241,7 @@ func (s *study) check(ctx context.Context, f *evidence, out *whittle.Variant, co
 			st := &check.Starts[j]
 			own := commands[i].Watch != nil
 			if own == (st.Kind == whittle.StartEntry) && (own || st.Kind == whittle.StartCommand) && slices.Equal(st.Command, commands[i].Args) {
-				run, problem := judgeStart(st.Kind, commands[i].Args, r, f.img.Config().Config)
+				run, problem := judgeStart(st.Kind, commands[i], r, f.img.Config().Config)
 				st.Run = &run
 				compareRun(check, st, problem)
 			}
@@ -276,7 +276,7 @@ func (s *study) judge(commands []build.Command, results []build.RunResult, proce
 	facts := whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}
 	unmet := false
 	for i, r := range results {
-		c, _ := judgeStart(whittle.StartCommand, commands[i].Args, r, process)
+		c, _ := judgeStart(whittle.StartCommand, commands[i], r, process)
 		c.Optional = !c.Own && !s.project.Configured && slices.ContainsFunc(s.project.Commands, func(p project.Command) bool { return slices.Equal(p.Command, c.Command) })
 		switch {
 		case c.Optional:

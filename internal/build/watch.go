@@ -16,13 +16,17 @@ import (
 
 // Watch says how a command is watched that need not end, such as a server.
 // What looks at it runs in the same container, beside it, and needs a shell in
-// the image, and python3 to ask it for a page; without a shell it is watched
-// until it ends or its Timeout is over.
+// the image, and a program to ask it for a page (see requests.go); without a
+// shell it is watched until it ends or its Timeout is over.
 type Watch struct {
-	// Check is run again and again: the image's health check. The watch is
-	// over when it ends with success. Empty is none; then the watch is over
-	// when the command answers to GET /.
+	// Check is run again and again until it ends with success: the image's
+	// health check. Empty is none.
 	Check []string
+	// Requests are asked for once the command is healthy, without a Check once
+	// it listens. The watch is over when the Check has passed and each has its
+	// answer. Without Check and Requests it is asked for /, and any answer will
+	// do.
+	Requests []Request
 }
 
 // Watched is what was seen of a command.
@@ -32,13 +36,16 @@ type Watched struct {
 	// Programs are those that were seen running, by the names that the kernel
 	// has for them (of at most 15 bytes), sorted.
 	Programs []string
-	// Answer is the status of its answer to GET /, 0 where there was none; Port
-	// is where it answered.
+	// Answers has an answer for each of the Requests, in their order.
+	Answers []Answer
+	// Answer is the status of its first answer as wanted, else of its first one,
+	// where there is no Check; 0 where there was none. Port is where it answered.
 	Answer, Port int
 	// Healthy says that Check ended with success.
 	Healthy bool
-	// Blind says that the image has no shell, so that nothing was looked at.
-	Blind bool
+	// Blind says that the image has no shell, so that nothing was looked at;
+	// Mute that it has no program that can ask for a page.
+	Blind, Mute bool
 	// CheckOutput is what the last run of Check printed, where it failed.
 	CheckOutput []byte
 }
@@ -48,42 +55,34 @@ const maxWatched = 64
 
 // watchScript prints, every second, the listening sockets and the names of all
 // processes, with what every POSIX shell has built in; then it runs the check
-// that is its arguments, or asks for a page where there is none. It must never
+// that is its arguments, and asks what the text of requests asks. It must never
 // end with an error, as the engine would end the container with it.
-const watchScript = `while :; do
+func watchScript(requests string) string {
+	return `healthy=
+` + askers + `while :; do
   ports=
   for f in /proc/net/tcp /proc/net/tcp6; do
-    [ -r $f ] && while read -r n local remote state rest; do [ "$state" = 0A ] && echo "port ${local##*:}" && ports="$ports ${local##*:}"; done <$f
+    [ -r $f ] && while read -r n local remote state rest; do [ "$state" = 0A ] && echo "port ${local##*:}" && ports="$ports $((0x${local##*:}))"; done <$f
   done
   for p in /proc/[0-9]*; do [ $p = /proc/$$ ] || { read -r name <$p/comm && echo "program $name"; } 2>/dev/null; done
-  if [ $# -gt 0 ]; then
-    if out=$("$@" 2>&1 </dev/null); then echo healthy; exit 0; fi
-    echo round; printf '%s\n' "$out" | while IFS= read -r l; do echo "check $l"; done
-  elif [ -n "$ports" ] && command -v python3 >/dev/null; then
-    python3 -I -c '` + ask + `' $ports 2>/dev/null
+  if [ $# -gt 0 ] && [ -z "$healthy" ]; then
+    if out=$("$@" 2>&1 </dev/null); then healthy=1; echo healthy; else
+      echo round; printf '%s\n' "$out" | while IFS= read -r l; do echo "check $l"; done
+    fi
   fi
+  if [ -n "$ports" ] && { [ $# -eq 0 ] || [ -n "$healthy" ]; }; then :
+` + requests + `  fi
   sleep 1 || exit 0
 done`
-
-// ask gets the page / of the ports that it is given, in hexadecimal, and prints
-// the first answer's port and status.
-const ask = `import sys, http.client
-for p in sys.argv[1:]:
-    try:
-        c = http.client.HTTPConnection("localhost", int(p, 16), timeout=5)
-        c.request("GET", "/")
-        print("answer", int(p, 16), c.getresponse().status)
-        break
-    except Exception:
-        pass`
+}
 
 // watch waits for a process until it ends, its check passes, it answers, or
 // the time is over; then it is killed.
 func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.ContainerProcess, c Command, r *RunResult) error {
-	seen := &sight{over: make(chan struct{})}
+	seen := newSight(c.Watch)
 	if !r.Watched.Blind {
 		p := img.config.Config
-		args := append([]string{"/bin/sh", "-c", watchScript, "sh"}, c.Watch.Check...)
+		args := append([]string{"/bin/sh", "-c", watchScript(requestsScript(seen.asked)), "sh"}, c.Watch.Check...)
 		// Where it cannot be started the command ends with it, and says so.
 		other, err := ctr.Start(ctx, gateway.StartRequest{Args: args, Env: environment(p.Env, c.Env), User: either(c.User, p.User),
 			Cwd: either(c.Dir, p.WorkingDir), Stdout: seen, Stderr: &ends{}, SecurityMode: pb.SecurityMode_SANDBOX})
@@ -126,11 +125,25 @@ func (img image) hasShell(ctx context.Context, c Command) (bool, error) {
 
 // sight takes what the script of a watch prints.
 type sight struct {
-	mu   sync.Mutex
-	rest []byte // of a line
-	seen Watched
-	done bool
-	over chan struct{} // closed when the watch is over
+	mu      sync.Mutex
+	rest    []byte // of a line
+	checked bool   // there is a check that has to pass
+	asked   []Request
+	// rounds are how often each of asked was answered, and not as wanted.
+	rounds []int
+	seen   Watched
+	done   bool
+	over   chan struct{} // closed when the watch is over
+}
+
+func newSight(w *Watch) *sight {
+	s := &sight{over: make(chan struct{}), checked: len(w.Check) > 0, asked: w.Requests}
+	if !s.checked && len(s.asked) == 0 {
+		s.asked = []Request{{Path: "/", any: true}}
+	}
+	s.rounds = make([]int, len(s.asked))
+	s.seen.Answers = make([]Answer, len(s.asked))
+	return s
 }
 
 func (s *sight) Write(p []byte) (int, error) {
@@ -173,12 +186,42 @@ func (s *sight) line(text string) {
 		}
 	case "healthy":
 		w.Healthy, w.CheckOutput = true, nil
-		s.end()
+	case "mute":
+		w.Mute = true
 	case "answer":
-		if _, err := fmt.Sscan(value, &w.Port, &w.Answer); err == nil {
-			s.end()
+		s.answer(value)
+	}
+	if s.settled() {
+		s.end()
+	}
+}
+
+// answer notes an answer: "REQUEST PORT STATUS".
+func (s *sight) answer(text string) {
+	var i int
+	var a Answer
+	if _, err := fmt.Sscan(text, &i, &a.Port, &a.Status); err != nil || i < 0 || i >= len(s.asked) || a.Status < 100 || a.Status > 599 {
+		return
+	}
+	if s.asked[i].Passed(s.seen.Answers[i].Status) {
+		return
+	}
+	s.seen.Answers[i] = a
+	s.rounds[i]++
+}
+
+// settled says that there is nothing more to wait for: what was asked has the
+// answer that is wanted, or was answered often enough, or cannot be asked.
+func (s *sight) settled() bool {
+	if s.checked && !s.seen.Healthy {
+		return false
+	}
+	for i, r := range s.asked {
+		if !r.Passed(s.seen.Answers[i].Status) && s.rounds[i] < maxRounds && !(s.checked && s.seen.Mute) {
+			return false
 		}
 	}
+	return true
 }
 
 func (s *sight) end() {
@@ -194,5 +237,16 @@ func (s *sight) result() Watched {
 	defer s.mu.Unlock()
 	w := s.seen
 	w.Ports, w.Programs, w.CheckOutput = slices.Clone(w.Ports), slices.Clone(w.Programs), bytes.Clone(w.CheckOutput)
+	w.Answers = slices.Clone(w.Answers)
+	for i, a := range w.Answers {
+		if best := s.asked[i].Passed(a.Status); !s.checked && a.Status != 0 && (w.Answer == 0 || best) {
+			if w.Answer, w.Port = a.Status, a.Port; best {
+				break
+			}
+		}
+	}
+	if len(s.asked) == 1 && s.asked[0].any {
+		w.Answers = nil
+	}
 	return w
 }

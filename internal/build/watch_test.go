@@ -52,15 +52,15 @@ func TestWatch(t *testing.T) {
 }
 
 func TestSight(t *testing.T) {
-	s := &sight{over: make(chan struct{})}
+	s := newSight(&Watch{})
 	for _, part := range []string{"port 1F90\npo", "rt 0050\nport 1F90\nport 0000\nport zz\nprogram gunicorn\nprogram my server\nprogram gunicorn\nprogram \n",
-		"nonsense\nround\ncheck a\nround\ncheck b c\nanswer 80 404\n", "answer 80 500\nhealthy\n"} {
+		"nonsense\nround\ncheck a\nround\ncheck b c\nanswer 0 80 404\n", "answer 0 80 500\nhealthy\n"} {
 		if _, err := s.Write([]byte(part)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	<-s.over
-	want := Watched{Ports: []int{80, 8080}, Programs: []string{"gunicorn", "my server"}, Answer: 500, Port: 80, Healthy: true}
+	want := Watched{Ports: []int{80, 8080}, Programs: []string{"gunicorn", "my server"}, Answer: 404, Port: 80, Healthy: true}
 	if diff := cmp.Diff(want, s.result()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -19,11 +19,13 @@ const MaxConfig = 1 << 20
 func keys(path string) []string {
 	switch path {
 	case "":
-		return []string{"project", "bases", "variants", "run", "test", "touch", "check"}
+		return []string{"project", "bases", "variants", "run", "requests", "test", "touch", "check"}
 	case "variants.*":
 		return []string{"name", "dockerfile", "target", "args", "platform"}
 	case "run.*":
 		return []string{"name", "command"}
+	case "requests.*":
+		return []string{"path", "port", "status"}
 	case "test":
 		return []string{"copy", "setup", "command"}
 	case "check":
@@ -134,6 +136,9 @@ func (c *config) validate(file string) error {
 			return fmt.Errorf("%s: two variants are named %s: %w", file, v.Name, whittle.ErrUsage)
 		}
 		seen[v.Name] = true
+	}
+	if err := validRequests(file, c.Requests); err != nil {
+		return err
 	}
 	if err := c.Check.validate(file); err != nil {
 		return err

@@ -33,6 +33,8 @@ type Project struct {
 	// scripts with --help.
 	Commands   []Command
 	Configured bool
+	// Requests are the paths that what an image starts has to answer.
+	Requests []Request
 	// Test are the project's own tests, nil where it names none.
 	Test *Test
 	// Touch is the source file, relative to Dir, that is changed to measure a
@@ -74,6 +76,7 @@ type config struct {
 	Bases    map[string]string `yaml:"bases"`
 	Variants []Variant         `yaml:"variants"`
 	Run      []Command         `yaml:"run"`
+	Requests []Request         `yaml:"requests"`
 	Test     *Test             `yaml:"test"`
 	Touch    string            `yaml:"touch"`
 	Check    Check             `yaml:"check"`
@@ -105,7 +108,7 @@ func Load(dir, configPath string) (*Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Configured: len(c.Run) > 0, Touch: c.Touch, Test: c.Test, Check: c.Check}
+	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Configured: len(c.Run) > 0, Requests: c.Requests, Touch: c.Touch, Test: c.Test, Check: c.Check}
 	if err := p.complete(dir); err != nil {
 		return nil, err
 	}

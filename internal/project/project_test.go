@@ -73,6 +73,7 @@ variants:
     args: {EXTRAS: "a,b"}
 run:
   - command: [shop, --help]
+requests: [/, {path: /health, port: 8000, status: 204}]
 touch: app.py
 check:
   names: {cv2: opencv-python-headless, google.cloud.storage: google-cloud-storage}
@@ -93,6 +94,7 @@ check:
 		},
 		Commands:   []Command{{Name: "shop", Command: []string{"shop", "--help"}}},
 		Configured: true,
+		Requests:   []Request{{Path: "/"}, {Path: "/health", Port: 8000, Status: 204}},
 		Check: Check{Names: map[string]string{"cv2": "opencv-python-headless", "google.cloud.storage": "google-cloud-storage"},
 			Ignore: []string{"acme"}, Development: []string{"docs"}},
 	}
@@ -128,6 +130,11 @@ func TestBadInput(t *testing.T) {
 		{"base of another kind", map[string]string{"Dockerfile": "", "whittle.yaml": "bases: {a: docker:b}\n"}, "is not an OCI layout", "oci-layout:PATH"},
 		{"names of no module", map[string]string{"Dockerfile": "", "whittle.yaml": "check: {names: {a-b: c}}\n"}, `"a-b" is no module`, "module: distribution"},
 		{"names with a version", map[string]string{"Dockerfile": "", "whittle.yaml": "check: {names: {a: 'b>=1'}}\n"}, `"b>=1" is no distribution`, "without a version"},
+		{"a request without a slash", map[string]string{"Dockerfile": "", "whittle.yaml": "requests: [health]\n"}, `request 1: the path "health" does not begin with a slash`, "requests:"},
+		{"a request that ends a shell's text", map[string]string{"Dockerfile": "", "whittle.yaml": "requests: [/, \"/'; true\"]\n"}, "request 2: the path", "%XX"},
+		{"a request of no port", map[string]string{"Dockerfile": "", "whittle.yaml": "requests: [{path: /, port: 70000}]\n"}, "70000 is no TCP port", ""},
+		{"a request of no status", map[string]string{"Dockerfile": "", "whittle.yaml": "requests: [{path: /, status: 100}]\n"}, "100 is no final HTTP status", "200 to 599"},
+		{"a key of a request", map[string]string{"Dockerfile": "", "whittle.yaml": "requests: [{pth: /}]\n"}, `unknown key "pth"`, `did you mean "path"?`},
 		{"touch nothing", map[string]string{"Dockerfile": "", "whittle.yaml": "touch: a.py\n"}, "a.py is not a file", ""},
 		{"bad pyproject", map[string]string{"Dockerfile": "", "pyproject.toml": "[project\n"}, "pyproject.toml:1:", ""},
 	} {
@@ -173,6 +180,9 @@ func TestSchema(t *testing.T) {
 		{"base of another kind", "bases: {a: 'docker:b'}", false},
 		{"names", "check: {names: {cv2: opencv-python}, ignore: [a], development: [b]}", true},
 		{"names with a version", "check: {names: {cv2: 'opencv-python>=4'}}", false},
+		{"requests", "requests: [/, {path: '/a?b=c', port: 80, status: 401}]", true},
+		{"a request with a blank", "requests: ['/a b']", false},
+		{"a request without a path", "requests: [{port: 80}]", false},
 		{"a key of check", "check: {name: {}}", false},
 	} {
 		var doc any

@@ -272,6 +272,9 @@ func verifiedWords(v *whittle.Verification) list {
 				items = append(items, fmt.Sprintf("%s %s: %s", vv.Name, o.name, o.start))
 			}
 		}
+		for _, item := range requestChanges(vv.Before.Requests, vv.After.Requests) {
+			items = append(items, vv.Name+": "+item)
+		}
 		if slower(vv) {
 			items = append(items, fmt.Sprintf("%s: the first command takes %.1f s, %.1f s before: a slower start for %s.", vv.Name, *vv.SecondsAfter, *vv.SecondsBefore, whittle.Bytes(vv.Saved)))
 		}

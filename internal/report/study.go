@@ -148,6 +148,11 @@ func studyWords(s *whittle.Study) []string {
 			words = append(words, fmt.Sprintf("%s was not run: %s.", v.Name, v.Run.Note))
 		}
 	}
+	for _, v := range s.Variants {
+		if failed := failedRequests(v); failed != "" {
+			words = append(words, fmt.Sprintf("%s does not answer as whittle.yaml wants: %s.", v.Name, failed))
+		}
+	}
 	for _, diff := range s.Differences {
 		if len(diff.Words) > 0 {
 			words = append(words, diff.Variant+": "+diff.Words[0])
