@@ -217,10 +217,16 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	for i := range out.Run.Commands {
 		noteImports(&out.Run.Commands[i], results[i].Imports, f.distributions(ctx))
 	}
-	if out.Run.Note = cmp.Or(missing, out.Run.Note); out.Run.Note != "" && !s.project.Configured {
+	if out.Run.Note = cmp.Or(missing, out.Run.Note); out.Run.Note != "" && !s.project.Configured && !limited(results) {
 		out.Run.Note += "; name what has to work in whittle.yaml (run:)"
 	}
 	return nil
+}
+
+// limited says whether a limit of whittle's ended a run: then nothing else has to
+// be named.
+func limited(results []build.RunResult) bool {
+	return slices.ContainsFunc(results, func(r build.RunResult) bool { return r.Limit != "" })
 }
 
 // check holds what the image's files say against how its commands went.

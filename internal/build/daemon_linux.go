@@ -27,6 +27,9 @@ import (
 const (
 	stopTimeout = 15 * time.Second
 	maxRoots    = 8 // daemons at the same time on one StateDir
+	// firstToEnd is added to the kernel's reckoning of who is to end where memory
+	// runs out, in thousandths of the memory.
+	firstToEnd = 500
 )
 
 // daemon is a private buildkitd. It is process 1 of a PID namespace and has a
@@ -181,10 +184,13 @@ func (d *daemon) logPath() string { return d.scratch.path("buildkitd.log") }
 // a container's own process ends, the kernel kills all others in it; BuildKit
 // takes a killed one for a reason to end the container, and kills the runc that
 // is about to say how its own process ended: the exit code would be lost.
+//
+// Where the machine's memory runs out before the containers' limit is reached,
+// the kernel ends theirs before all other processes.
 func (d *daemon) wrapWorker(worker string) (string, error) {
 	name := filepath.Join(d.root, "runc")
 	runc := fmt.Sprintf("%s --root %s \"$@\"", quote(worker), quote(d.scratch.path("runc")))
-	text := fmt.Sprintf("#!/bin/sh\nfor word; do\n  [ \"$word\" = exec ] && { %s; exit 0; }\ndone\nexec %s\n", runc, runc)
+	text := fmt.Sprintf("#!/bin/sh\necho %d 2>/dev/null >/proc/self/oom_score_adj\nfor word; do\n  [ \"$word\" = exec ] && { %s; exit 0; }\ndone\nexec %s\n", firstToEnd, runc, runc)
 	return name, os.WriteFile(name, []byte(text), 0o700)
 }
 

@@ -68,7 +68,7 @@ func answers(text string) map[string]string {
 var questions = []string{
 	"processes", "namespaces of its own", "capabilities", "seccomp filter", "host name", "network interfaces", "listening TCP ports", "abstract sockets",
 	"device files", "mounts of the engine's", "kernel files that can be written", "kernel files that tell of the machine", "places of the machine's",
-	"what only the machine's root may", "environment",
+	"what only the machine's root may", "environment", "score where memory runs out",
 }
 
 // reachable is the table of docs/security.md: for a RUN step and for a run, the

@@ -77,7 +77,7 @@ func main() {
 	case "dial":
 		err = dial(arg(1), arg(2))
 	case "redial": // until somebody is there
-		for range 200 {
+		for range 600 {
 			if err = dial(arg(1), arg(2)); err == nil {
 				break
 			}

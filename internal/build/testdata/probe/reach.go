@@ -42,6 +42,8 @@ func reach(disk, paths, namespaces string) {
 	say("places of the machine's", present(strings.Split(paths, ","))...)
 	say("what only the machine's root may", forbidden(disk)...)
 	say("environment", variables()...)
+	score, _ := os.ReadFile("/proc/self/oom_score_adj")
+	say("score where memory runs out", strings.TrimSpace(string(score)))
 }
 
 func first(s string, _ error) string { return s }
