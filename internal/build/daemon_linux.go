@@ -80,7 +80,7 @@ func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, err
 	config := opts.Config
 	if config == "" {
 		var unbound []string
-		d.guard, unbound = newGuard(d.scratch.cgroup(), opts.Limits)
+		d.guard, unbound = newGuard(findHierarchy(), d.scratch.cgroup(), opts.Limits)
 		d.notes = append(d.notes, unbound...)
 		config = d.scratch.path("buildkitd.toml")
 		err = os.WriteFile(config, []byte(daemonConfig(d.keep, d.scratch.cgroup())), 0o600)

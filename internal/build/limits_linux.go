@@ -13,35 +13,48 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const cgroupRoot = "/sys/fs/cgroup"
+// hierarchy is where the control groups are: one tree of version 2, or a tree of
+// version 1 for each controller.
+type hierarchy struct {
+	root    string
+	unified bool
+}
+
+// findHierarchy looks where runc does.
+func findHierarchy() hierarchy {
+	const root = "/sys/fs/cgroup"
+	var st unix.Statfs_t
+	err := unix.Statfs(root, &st)
+	return hierarchy{root, err == nil && st.Type == unix.CGROUP2_SUPER_MAGIC}
+}
 
 // newGuard makes the control group that a daemon puts its containers into, and
 // gives it limits. What cannot be had is left out and said in notes.
-func newGuard(name string, l Limits) (g *guard, notes []string) {
+func newGuard(h hierarchy, name string, l Limits) (g *guard, notes []string) {
 	l = l.withDefaults()
 	if l.Memory == 0 {
-		l.Memory = machineMemory() / 4 * 3
+		l.Memory = h.machineMemory() / 4 * 3
 	}
 	g = &guard{}
 	if l.Memory > 0 {
-		if err := g.boundMemory(name, l.Memory); err != nil {
+		if err := g.boundMemory(h, name, l.Memory); err != nil {
 			notes = append(notes, fmt.Sprintf("RUN steps and runs have no limit of memory: %v", err))
 		}
 	}
 	if l.Pids > 0 {
-		if err := g.boundPids(name, l.Pids); err != nil {
+		if err := g.boundPids(h, name, l.Pids); err != nil {
 			notes = append(notes, fmt.Sprintf("RUN steps and runs have no limit of processes: %v", err))
 		}
 	}
 	return g, notes
 }
 
-func (g *guard) boundMemory(name string, limit int64) error {
-	dir, unified, err := makeCgroup(name, "memory")
+func (g *guard) boundMemory(h hierarchy, name string, limit int64) error {
+	dir, err := h.make(name, "memory")
 	if err != nil {
 		return err
 	}
-	if unified {
+	if h.unified {
 		err = errors.Join(put(dir, "memory.max", limit), optional(put(dir, "memory.swap.max", 0)))
 		g.killed = func() int64 { return field(filepath.Join(dir, "memory.events"), "oom_kill") }
 	} else {
@@ -68,7 +81,7 @@ func (g *guard) listen(dir string) error {
 	control, err := os.Open(filepath.Join(dir, "memory.oom_control"))
 	if err == nil {
 		defer control.Close()
-		err = os.WriteFile(filepath.Join(dir, "cgroup.event_control"), fmt.Appendf(nil, "%d %d", events, control.Fd()), 0)
+		err = putText(filepath.Join(dir, "cgroup.event_control"), fmt.Sprintf("%d %d", events, control.Fd()))
 	}
 	if err != nil {
 		return errors.Join(err, unix.Close(events))
@@ -89,8 +102,8 @@ func (g *guard) listen(dir string) error {
 	return nil
 }
 
-func (g *guard) boundPids(name string, limit int64) error {
-	dir, _, err := makeCgroup(name, "pids")
+func (g *guard) boundPids(h hierarchy, name string, limit int64) error {
+	dir, err := h.make(name, "pids")
 	if err == nil {
 		err = put(dir, "pids.max", limit)
 	}
@@ -104,39 +117,33 @@ func (g *guard) boundPids(name string, limit int64) error {
 	return nil
 }
 
-// makeCgroup makes a group for a controller, where runc will look for it.
-func makeCgroup(name, controller string) (dir string, unified bool, err error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(cgroupRoot, &st); err != nil {
-		return "", false, fmt.Errorf("there are no control groups: %w", err)
-	}
-	unified = st.Type == unix.CGROUP2_SUPER_MAGIC
-	root := filepath.Join(cgroupRoot, controller)
-	if unified {
-		root = cgroupRoot
-		if err := delegate(controller); err != nil {
-			return "", true, fmt.Errorf("no control groups for %s: %w", controller, err)
+// make makes a group for a controller, where runc will look for it.
+func (h hierarchy) make(name, controller string) (dir string, err error) {
+	root := h.root
+	if h.unified {
+		if err := h.delegate(controller); err != nil {
+			return "", fmt.Errorf("no control groups for %s: %w", controller, err)
 		}
-	} else if err := unix.Statfs(root, &st); err != nil || st.Type != unix.CGROUP_SUPER_MAGIC {
-		return "", false, fmt.Errorf("this system has no control groups for %s", controller)
+	} else if root = filepath.Join(root, controller); number(filepath.Join(root, "notify_on_release")) < 0 {
+		return "", fmt.Errorf("this system has no control groups for %s", controller)
 	}
 	dir = filepath.Join(root, name)
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", unified, err
+		return "", err
 	}
-	return dir, unified, nil
+	return dir, nil
 }
 
 // delegate lets the groups below the root of version 2 have a controller.
-func delegate(controller string) error {
-	control := filepath.Join(cgroupRoot, "cgroup.subtree_control")
+func (h hierarchy) delegate(controller string) error {
+	control := filepath.Join(h.root, "cgroup.subtree_control")
 	if text, err := os.ReadFile(control); err != nil || hasWord(text, controller) {
 		return err
 	}
-	if text, err := os.ReadFile(filepath.Join(cgroupRoot, "cgroup.controllers")); err != nil || !hasWord(text, controller) {
+	if text, err := os.ReadFile(filepath.Join(h.root, "cgroup.controllers")); err != nil || !hasWord(text, controller) {
 		return errors.Join(err, errors.New("the kernel, or the container that whittle is in, does not offer them"))
 	}
-	return os.WriteFile(control, []byte("+"+controller), 0)
+	return putText(control, "+"+controller)
 }
 
 func hasWord(text []byte, word string) bool {
@@ -148,8 +155,16 @@ func hasWord(text []byte, word string) bool {
 	return false
 }
 
-func put(dir, file string, n int64) error {
-	return os.WriteFile(filepath.Join(dir, file), strconv.AppendInt(nil, n, 10), 0)
+// put writes a number into a file that the kernel has made.
+func put(dir, file string, n int64) error { return putText(filepath.Join(dir, file), fmt.Sprint(n)) }
+
+func putText(file, text string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
 }
 
 // optional is the error of a file that kernels without swap do not have.
@@ -187,10 +202,10 @@ func field(file, name string) int64 {
 
 // machineMemory is this machine's memory in bytes, or that of the container
 // that whittle is in.
-func machineMemory() int64 {
+func (h hierarchy) machineMemory() int64 {
 	memory := field("/proc/meminfo", "MemTotal") * 1024
 	for _, file := range []string{"memory.max", "memory/memory.limit_in_bytes"} {
-		if n := number(filepath.Join(cgroupRoot, file)); n > 0 {
+		if n := number(filepath.Join(h.root, file)); n > 0 {
 			memory = min(memory, n)
 		}
 	}
