@@ -45,26 +45,26 @@ type ProjectOptions struct {
 // "unknown".
 func Project(ctx context.Context, fsys fs.FS, o ProjectOptions) (*whittle.Check, error) {
 	t := &tree{fsys: fsys, options: o, folder: newFolder(), at: map[string]route{}, held: map[string]bool{}, sources: map[string]*python.Source{}}
-	if err := t.collect(ctx); err != nil {
+	if err := collectFiles(t, ctx); err != nil {
 		return nil, fmt.Errorf("reading the project: %w", err)
 	}
-	t.readUnits()
+	readUnits(t)
 	if !slices.ContainsFunc(t.units, func(u *unit) bool { return len(u.declared.Files) > 0 }) && len(t.scripts) == 0 {
 		return nil, whittle.WithHint(fmt.Errorf("the folder declares no dependencies: %w", whittle.ErrUsage),
 			"whittle reads pyproject.toml, setup.cfg, setup.py, requirements files, Pipfile, environment.yml and pixi.toml; name an image to check without them")
 	}
-	t.readImages()
-	t.name()
+	readImages(t)
+	nameUnits(t)
 	t.uses = usesOf(t)
 	t.starts()
 	if err := t.follow(ctx); err != nil {
 		return nil, err
 	}
-	t.rest()
+	reachRest(t)
 	if err := t.follow(ctx); err != nil {
 		return nil, err
 	}
-	t.soften()
+	soften(t)
 	out := &whittle.Check{Schema: whittle.CheckSchema, Project: t.units[len(t.units)-1].declared.Name}
 	out.Problems = merge(append(t.problems, t.unused()...))
 	out.Unknown = t.unknown
@@ -185,7 +185,7 @@ func (t *tree) starts() {
 		}
 	}
 	for _, u := range t.units {
-		if u.declared.Builds || !t.started(u) {
+		if u.declared.Builds || !reachStarted(t, u) {
 			t.modules(u)
 		}
 	}
@@ -194,8 +194,8 @@ func (t *tree) starts() {
 	}
 }
 
-// started says that something that is started lies in a unit's folder.
-func (t *tree) started(u *unit) bool {
+// reachStarted says that something that is started lies in a unit's folder.
+func reachStarted(t *tree, u *unit) bool {
 	for p, r := range t.at {
 		if t.unitOf(p) == u && r.level < unreached {
 			return true
@@ -224,9 +224,9 @@ func (t *tree) modules(u *unit) {
 	}
 }
 
-// rest adds the shipped modules that nothing reached, and scripts that have
+// reachRest adds the shipped modules that nothing reached, and scripts that have
 // their own dependencies.
-func (t *tree) rest() {
+func reachRest(t *tree) {
 	for _, p := range slices.Sorted(maps.Keys(t.sources)) {
 		if _, seen := t.at[p]; !seen && t.ships(p) {
 			t.reach(p, route{[]string{p}, unreached})

@@ -167,24 +167,24 @@ var (
 // unlooked are folders that are none of the project's own.
 var unlooked = []string{"node_modules", "site-packages", "__pycache__", "__pypackages__", "bower_components"}
 
-// collect finds the project's modules and the files that declare something.
-func (t *tree) collect(ctx context.Context) error {
+// collectFiles finds the project's modules and the files that declare something.
+func collectFiles(t *tree, ctx context.Context) error {
 	return fs.WalkDir(t.fsys, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || ctx.Err() != nil {
 			return cmp.Or(ctx.Err(), err)
 		}
 		if d.IsDir() {
-			return t.enter(p, d.Name())
+			return entersFolder(t, p, d.Name())
 		}
 		if !d.Type().IsRegular() {
 			return nil
 		}
-		return t.take(p, d.Name())
+		return takeFile(t, p, d.Name())
 	})
 }
 
-// enter says which folders are looked into.
-func (t *tree) enter(p, name string) error {
+// entersFolder says which folders are looked into.
+func entersFolder(t *tree, p, name string) error {
 	if p == "." {
 		return nil
 	}
@@ -207,8 +207,8 @@ func (t *tree) enter(p, name string) error {
 	return nil
 }
 
-// take looks at one file.
-func (t *tree) take(p, name string) error {
+// takeFile looks at one file.
+func takeFile(t *tree, p, name string) error {
 	switch {
 	case declares.MatchString(name):
 		dir := path.Dir(p)
@@ -229,9 +229,9 @@ func (t *tree) take(p, name string) error {
 		if len(t.sources) >= maxSources {
 			return fmt.Errorf("more than %d Python files: %w", maxSources, whittle.ErrLimit)
 		}
-		return t.scan(p)
+		return scanFile(t, p)
 	case strings.HasSuffix(p, ".ipynb"):
-		return t.notebook(p)
+		return notebook(t, p)
 	case without.MatchString(p):
 		dir, base := path.Split(p)
 		stem, _, _ := strings.Cut(base, ".")
@@ -252,7 +252,7 @@ func (t *tree) read(p string) ([]byte, error) {
 // changesPath finds what puts folders on the path of modules.
 var changesPath = regexp.MustCompile(`\bsys\s*\.\s*path\s*(\.(insert|append|extend)\s*\(|\[|\+?=[^=])|\bsite\s*\.\s*addsitedir\s*\(|\bsys\s*\.\s*meta_path\b`)
 
-func (t *tree) scan(p string) error {
+func scanFile(t *tree, p string) error {
 	b, err := t.read(p)
 	if err != nil {
 		return err
@@ -277,7 +277,7 @@ func (t *tree) scan(p string) error {
 // notebook scans the cells of a notebook. Lines for IPython itself are none of
 // Python.
 // https://nbformat.readthedocs.io/en/latest/format_description.html
-func (t *tree) notebook(p string) error {
+func notebook(t *tree, p string) error {
 	b, err := t.read(p)
 	if err != nil {
 		return err

@@ -37,7 +37,7 @@ type recipe struct {
 }
 
 // readImages reads the Dockerfiles.
-func (t *tree) readImages() {
+func readImages(t *tree) {
 	slices.Sort(t.dockerfiles)
 	for _, name := range t.dockerfiles {
 		b, err := fs.ReadFile(t.fsys, name)

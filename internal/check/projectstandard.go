@@ -11,7 +11,7 @@ import (
 
 // minorOf is the version of Python 3 of the images that Dockerfiles make, 0
 // where they do not say it or differ.
-func (t *tree) minorOf() int {
+func minorOf(t *tree) int {
 	minor := 0
 	for _, r := range t.images {
 		switch {
@@ -26,7 +26,7 @@ func (t *tree) minorOf() int {
 }
 
 // onLinux says that the project is made to run in an image.
-func (t *tree) onLinux() bool {
+func onLinux(t *tree) bool {
 	return slices.ContainsFunc(t.images, func(r *recipe) bool { return !r.develops })
 }
 
@@ -41,7 +41,7 @@ func (t *tree) standard(u *unit, file string, imp *python.Import, way route) {
 	if python.OnWindowsAlone(imp.Module) {
 		p.Message, p.Fix = at+"; it is there on Windows alone", `import it under "if sys.platform == 'win32':"`
 		p.Severity = atLevel(way.level, Info, "", "")
-		if t.onLinux() {
+		if onLinux(t) {
 			p.Severity = atLevel(way.level, Error, "", "")
 		}
 		if p.Severity == Info {
@@ -53,11 +53,11 @@ func (t *tree) standard(u *unit, file string, imp *python.Import, way route) {
 		return
 	}
 	since, until := python.StandardSpan(imp.Module)
-	if since == 0 && until == 0 || t.replaced(u, imp.Module) || way.level != atStart {
+	if since == 0 && until == 0 || replaced(t, u, imp.Module) || way.level != atStart {
 		return
 	}
 	minors, where := u.minors, "requires-python allows"
-	if m := t.minorOf(); m != 0 {
+	if m := minorOf(t); m != 0 {
 		minors, where = []int{m}, "the Dockerfile's"
 	}
 	var without []int
@@ -87,7 +87,7 @@ func (t *tree) standard(u *unit, file string, imp *python.Import, way route) {
 
 // replaced says that a distribution that is there has a module that the
 // standard library no longer has: setuptools distutils, legacy-cgi cgi.
-func (t *tree) replaced(u *unit, module string) bool {
+func replaced(t *tree, u *unit, module string) bool {
 	a := t.alongWith(u)
 	top := topOf(module)
 	if top == "distutils" && t.isUnit("setuptools") {
@@ -111,9 +111,9 @@ func replaces(distribution, top string) bool {
 var platforms = []struct{ platform, os, system string }{{"linux", "posix", "Linux"}, {"darwin", "posix", "Darwin"}, {"win32", "nt", "Windows"}}
 
 // runtimes are those that a unit may run under.
-func (t *tree) runtimes(u *unit) []python.Runtime {
+func runtimes(t *tree, u *unit) []python.Runtime {
 	minors := u.minors
-	if m := t.minorOf(); m != 0 {
+	if m := minorOf(t); m != 0 {
 		minors = []int{m}
 	}
 	if len(minors) == 0 {
@@ -121,7 +121,7 @@ func (t *tree) runtimes(u *unit) []python.Runtime {
 	}
 	var out []python.Runtime
 	for i, p := range platforms {
-		if i > 0 && t.onLinux() {
+		if i > 0 && onLinux(t) {
 			break
 		}
 		for _, m := range minors {
@@ -138,7 +138,7 @@ func (t *tree) holds(u *unit, conditions []python.Condition) python.Truth {
 		return python.Yes
 	}
 	yes, no, n := 0, 0, 0
-	for _, rt := range t.runtimes(u) {
+	for _, rt := range runtimes(t, u) {
 		n++
 		switch runs(conditions, rt) {
 		case python.Yes:
@@ -158,7 +158,7 @@ func (t *tree) holds(u *unit, conditions []python.Condition) python.Truth {
 
 // applies says whether the marker of a dependency may hold where a unit runs.
 func (t *tree) applies(u *unit, d *python.Dependency) bool {
-	for _, rt := range t.runtimes(u) {
+	for _, rt := range runtimes(t, u) {
 		series := fmt.Sprintf("3.%d", rt.Version[1])
 		env := python.Interpreter{Series: series, Version: series + ".9", Implementation: "cpython"}.Environment("x86_64")
 		env.SysPlatform, env.OSName, env.PlatformSystem = rt.Platform, rt.OSName, rt.System

@@ -30,7 +30,7 @@ type unit struct {
 }
 
 // readUnits reads what the folders declare.
-func (t *tree) readUnits() {
+func readUnits(t *tree) {
 	dirs := append(slices.DeleteFunc(t.declaring, func(d string) bool { return d == "." }), ".")
 	slices.SortFunc(dirs, func(a, b string) int {
 		return cmp.Or(order(a, b), cmp.Compare(strings.Count(b, "/"), strings.Count(a, "/")), strings.Compare(a, b))
@@ -56,7 +56,7 @@ func (t *tree) readUnits() {
 				break
 			}
 		}
-		u.ships = t.shippedOf(u)
+		u.ships = shippedOf(t, u)
 		if u.up != nil && !t.dirs[u.dir] && !u.aside() {
 			u.up.lists = append(u.up.lists, u)
 		}
@@ -95,7 +95,7 @@ func (t *tree) unitOf(p string) *unit {
 
 // shippedOf are the folders that a build of a unit ships: those that its tables
 // name, else src, else the package of its name.
-func (t *tree) shippedOf(u *unit) []string {
+func shippedOf(t *tree, u *unit) []string {
 	d := u.declared
 	if !d.Builds {
 		return nil
@@ -186,7 +186,7 @@ func (u *unit) chain() []*unit {
 func (t *tree) takes(u *unit, d *python.Dependency) bool {
 	switch {
 	case d.Kind == python.Optional:
-		return t.installs(d)
+		return installs(t, d)
 	case d.Kind != python.Dev || d.ForDevelopment():
 		return false
 	}
@@ -204,7 +204,7 @@ func (t *tree) isUnit(name string) bool {
 
 // installs says that an image is made with an extra, or that the project asks
 // for its own: shop[web] among the dependencies of shop.
-func (t *tree) installs(d *python.Dependency) bool {
+func installs(t *tree, d *python.Dependency) bool {
 	extra := pep.Normalize(d.Extra)
 	if slices.ContainsFunc(t.images, func(r *recipe) bool { return r.extras["*"] || r.extras[extra] }) {
 		return true
@@ -220,9 +220,9 @@ func (t *tree) installs(d *python.Dependency) bool {
 	return false
 }
 
-// name prepares the names of modules for each unit, and the versions of Python
+// nameUnits prepares the names of modules for each unit, and the versions of Python
 // that it may run under.
-func (t *tree) name() {
+func nameUnits(t *tree) {
 	ships := asked(t.options.Ships)
 	for _, u := range t.units {
 		all := &python.Declared{}

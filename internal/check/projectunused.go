@@ -77,7 +77,7 @@ func (t *tree) unused() []whittle.Problem {
 				Fix:     "remove it, if it is no program and nothing loads it by name (a plug-in, a driver of a database)"})
 		}
 	}
-	return t.unnamed(out)
+	return unnamed(t, out)
 }
 
 // standsIn says that a distribution has a module that the project imports and
@@ -95,7 +95,7 @@ var nameWord = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._-]*`)
 
 // unnamed leaves out those that a file of the project names in some other way:
 // a setting that names a plug-in, a command that starts a program.
-func (t *tree) unnamed(problems []whittle.Problem) []whittle.Problem {
+func unnamed(t *tree, problems []whittle.Problem) []whittle.Problem {
 	if len(problems) == 0 {
 		return nil
 	}

@@ -103,7 +103,7 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 	if s.runs != nil && way.level == atStart && slices.Contains(n.Perhaps, pep.Normalize(s.runs.Name)) {
 		t.doubt("whether %s has %s", s.runs.Name, topOf(n.Module))
 	}
-	if s.runs != nil || t.inImages(dists) || t.platform.has(dists) || h.askedFor(dists) || generated.MatchString(topOf(n.Module)) && n.Distribution == "" {
+	if s.runs != nil || inImages(t, dists) || t.platform.has(dists) || h.askedFor(dists) || generated.MatchString(topOf(n.Module)) && n.Distribution == "" {
 		return
 	}
 	p := whittle.Problem{Rule: "undeclared-dependency", Path: file, Line: imp.Line, Module: n.Module, Distribution: n.Distribution, ReachedFrom: way.steps}
@@ -113,11 +113,11 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 	}
 	at := fmt.Sprintf("%s is imported by %s:%d%s", n.Module, file, imp.Line, from)
 	if t.scripts[file] != nil {
-		t.inScript(p, at, n)
+		inScript(t, p, at, n)
 		return
 	}
 	a := t.alongWith(u)
-	if t.settle(u, a); !s.along {
+	if settle(t, u, a); !s.along {
 		s.along, s.only = a.has(dists)
 	}
 	call := Warning // an application's own functions are called; a library's may be for those who have more
@@ -144,14 +144,14 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 		p.Fix = fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", s.extra.Extra, n.Distribution)
 	case s.dev != nil:
 		p.Severity = atLevel(way.level, certain(a, Error, Info), certain(a, call, Info), Info)
-		if t.presumed(u, way) || slices.ContainsFunc(t.images, func(r *recipe) bool { return r.groups }) {
+		if presumed(t, u, way) || slices.ContainsFunc(t.images, func(r *recipe) bool { return r.groups }) {
 			p.Severity = Info // a program of the developers' beside the application, or an image that has it all the same
 		}
 		p.Rule, p.Message = "misplaced-dependency", fmt.Sprintf("%s; %s:%d declares it for development only", at, s.dev.File, s.dev.Line)
 		p.Fix = "move " + s.dev.Text + " to the dependencies"
 	default:
 		if !h.heldBy(&p, a, n, way, at) {
-			t.nobody(&p, a, way, n, &s, at, call)
+			nobody(t, &p, a, way, n, &s, at, call)
 		}
 	}
 	if p.Severity == "" {
@@ -164,14 +164,14 @@ func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n
 }
 
 // presumed says that nothing but its place makes a file a start.
-func (t *tree) presumed(u *unit, way route) bool {
+func presumed(t *tree, u *unit, way route) bool {
 	base := path.Base(way.steps[0])
 	return !u.declared.Builds && t.sources[way.steps[0]] != nil && !usualStart.MatchString(base) &&
 		pep.Normalize(strings.TrimSuffix(base, ".py")) != pep.Normalize(u.declared.Name)
 }
 
 // nobody is an import that no file declares.
-func (t *tree) nobody(p *whittle.Problem, a *along, way route, n *python.Named, s *standing, at, call string) {
+func nobody(t *tree, p *whittle.Problem, a *along, way route, n *python.Named, s *standing, at, call string) {
 	p.Message = at + "; no dependency declares it"
 	if s.only {
 		p.Message = at + "; only what is for development or an extra brings it along"
@@ -201,7 +201,7 @@ func (t *tree) nobody(p *whittle.Problem, a *along, way route, n *python.Named, 
 }
 
 // inScript reports an import that the metadata of a script does not declare.
-func (t *tree) inScript(p whittle.Problem, at string, n *python.Named) {
+func inScript(t *tree, p whittle.Problem, at string, n *python.Named) {
 	if len(t.scripts[p.Path]) > 0 || n.Distribution == "" {
 		return // what it declares may bring it along
 	}
@@ -243,7 +243,7 @@ func (t *tree) add1(p whittle.Problem) {
 }
 
 // inImages says that a Dockerfile installs one of some distributions by name.
-func (t *tree) inImages(dists []string) bool {
+func inImages(t *tree, dists []string) bool {
 	return slices.ContainsFunc(t.images, func(r *recipe) bool {
 		return slices.ContainsFunc(dists, func(d string) bool { return slices.Contains(r.installs, d) })
 	})
@@ -252,7 +252,7 @@ func (t *tree) inImages(dists []string) bool {
 // soften makes a piece of information of what only modules import that nothing
 // reaches, where the project uses the same distribution elsewhere only if it is
 // there: those who load these modules have it.
-func (t *tree) soften() {
+func soften(t *tree) {
 	optional := map[string]bool{}
 	for p, src := range t.sources {
 		r, reached := t.at[p]
@@ -294,7 +294,7 @@ func (t *tree) alternatives(file string, src *python.Source) {
 		if len(body.Tries) != 1 || body.Tries[0].Part != python.TryBody || body.Context&python.Lazy != 0 || len(body.Conditions) > 0 {
 			continue
 		}
-		first, ok := t.absent(u, file, body)
+		first, ok := absent(t, u, file, body)
 		if !ok {
 			continue
 		}
@@ -304,7 +304,7 @@ func (t *tree) alternatives(file string, src *python.Source) {
 			if len(h.Tries) == 0 || h.Tries[len(h.Tries)-1].Number != body.Tries[0].Number || h.Tries[len(h.Tries)-1].Part != python.TryHandler || h.Context&python.Lazy != 0 {
 				continue
 			}
-			name, ok := t.absent(u, file, h)
+			name, ok := absent(t, u, file, h)
 			if !ok || len(h.Tries) > 1 || len(h.Conditions) > 0 {
 				others = nil
 				break
@@ -321,7 +321,7 @@ func (t *tree) alternatives(file string, src *python.Source) {
 }
 
 // absent is the distribution of an import that nothing declares or brings.
-func (t *tree) absent(u *unit, file string, imp *python.Import) (string, bool) {
+func absent(t *tree, u *unit, file string, imp *python.Import) (string, bool) {
 	if imp.Level > 0 || python.IsStandard(imp.Module) || len(t.files(append(t.strong("."), t.copied()...), imp.Module, imp.Names)) > 0 || len(t.tops[topOf(imp.Module)]) > 0 {
 		return "", false
 	}

@@ -281,7 +281,7 @@ func (im *Importer) setPath(v place, sure bool, why string) {
 		im.made.unsure = why
 		return
 	}
-	im.Path = nil
+	im.replacePath(nil)
 	for _, item := range v.list {
 		im.addDir(whittle.Join(im.made.cwd, item.s))
 	}
@@ -292,12 +292,12 @@ func (im *Importer) removePlace(v place, kind EffectKind, sure bool, why string)
 	s, isText := v.text()
 	switch {
 	case kind == PathPop && v.kind == 'n' && v.n == 0 && sure && im.First != "":
-		im.Path = slices.DeleteFunc(slices.Clone(im.Path), func(d string) bool { return d == im.First })
+		im.replacePath(slices.DeleteFunc(slices.Clone(im.Path), func(d string) bool { return d == im.First }))
 		im.First = ""
 	case kind == PathRemove && isText && sure && (strings.HasPrefix(s, "/") || !im.made.lost):
 		if real, ok := im.t.follow("", whittle.Join(im.made.cwd, s)); ok {
 			if i := slices.Index(im.Path, real); i >= 0 {
-				im.Path = slices.Delete(slices.Clone(im.Path), i, i+1)
+				im.replacePath(slices.Delete(slices.Clone(im.Path), i, i+1))
 			}
 		}
 	default:

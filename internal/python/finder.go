@@ -232,6 +232,14 @@ func (f *Finder) put(index int, real string) {
 	}
 }
 
+// replacePath makes other folders the path.
+func (f *Finder) replacePath(dirs []string) {
+	f.Path, f.onPath = dirs, make(map[string]bool, len(dirs))
+	for _, d := range dirs {
+		f.onPath[d] = true
+	}
+}
+
 // insertDir puts a folder at an index of the path. Entries that are not there
 // count for nothing.
 func (f *Finder) insertDir(index int, dir string) {
