@@ -121,9 +121,10 @@ type account struct {
 	// loose are files in site that no distribution owns.
 	loose content
 	// beside are the bytes of each layer that are no packages, metadata those
-	// that an installation in place has written beside the sources.
-	beside   map[int]int64
-	metadata int64
+	// that an installation in place has written beside the sources, and bytecode
+	// those of bytecode wherever it is.
+	beside, bytecode map[int]int64
+	metadata         int64
 	// interpreter is Python's program, empty where it is not at /usr/local.
 	interpreter string
 }
@@ -218,7 +219,12 @@ func (a *account) measure() {
 		a.dists = append(a.dists, in)
 	}
 	slices.SortFunc(a.dists, func(x, y installed) int { return cmp.Compare(x.name, y.name) })
-	a.beside = map[int]int64{}
+	a.beside, a.bytecode = map[int]int64{}, map[int]int64{}
+	for i := range a.Ledger.Items {
+		if it := &a.Ledger.Items[i]; strings.HasSuffix(it.Path, ".pyc") {
+			a.bytecode[it.Layer] += it.Bytes
+		}
+	}
 	for _, n := range a.Ledger.Tree.Nodes {
 		switch {
 		case n.Item < 0 || owned[n.Path] || n.Layer < a.first || strings.HasPrefix(n.Path, "root/.cache/"):
@@ -227,11 +233,17 @@ func (a *account) measure() {
 		case strings.HasSuffix(n.Path, ".pyc"): // of the interpreter, which ran pip
 		default:
 			a.beside[n.Layer] += a.Ledger.Items[n.Item].Bytes
-			if strings.HasSuffix(path.Dir(n.Path), ".egg-info") {
+			if name, ok := strings.CutSuffix(path.Base(path.Dir(n.Path)), ".egg-info"); ok && a.inPlace(name) {
 				a.metadata += a.Ledger.Items[n.Item].Bytes
 			}
 		}
 	}
+}
+
+// inPlace says that a distribution is installed where its sources are.
+func (a *account) inPlace(name string) bool {
+	i, ok := a.Graph.Find(name)
+	return ok && a.Graph.Distributions[i].Editable
 }
 
 // needsPip says that something installed requires pip, besides what installs.

@@ -147,6 +147,9 @@ func (a *account) made(skip func(s *step) bool) (application, other int64) {
 			}
 		} else {
 			other += a.Ledger.Layers[layer].Unpacked
+			if s.in.Keyword == "RUN" && a.Clean.Bytecode {
+				other -= a.bytecode[layer] // see quiet: it is not written
+			}
 		}
 	}
 	return application, other

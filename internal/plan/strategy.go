@@ -155,6 +155,7 @@ func (a *account) addMade(s sizes, skip func(*step) bool) {
 	application, other := a.made(skip)
 	s.exact("application", application, a.measured())
 	s.exact("other instructions", other, a.measured())
+	s.exact("bytecode that is asked for", a.compiledOnPurpose(skip), a.measured())
 }
 
 // addVenv adds what a virtual environment has besides packages: pyvenv.cfg and
@@ -201,10 +202,8 @@ func (a *account) singleStage() (*whittle.Forecast, error) {
 		}
 	}
 	s.exact("what is installed from", copied, "the build context")
-	if slices.ContainsFunc(a.recipe.installs(), func(in install) bool { return in.editable }) {
-		s.exact("metadata of what is installed in place", a.metadata, a.measured())
-	}
-	t := &singleStage{recipe: a.recipe, from: a.from(inPlace), dest: a.dest(a.recipe.venv()), context: a.Context,
+	s.exact("metadata of what is installed in place", a.metadata, a.measured())
+	t := &singleStage{recipe: a.recipe, from: a.from(inPlace), dest: a.dest(a.recipe.venv()), context: a.Context, texts: a.Texts, quiet: a.quiet(),
 		head: []string{"One stage: the packages are installed and cleaned up in one RUN."}}
 	t.dest.inImage = true
 	if t.dest.venv != "" {
@@ -234,7 +233,7 @@ func (a *account) twoStage(head ...string) *twoStage {
 	if venv == "" {
 		venv = ownVenv
 	}
-	t := &twoStage{recipe: a.recipe, dest: a.dest(venv), head: head, build: asWritten, run: asWritten, texts: a.Texts}
+	t := &twoStage{recipe: a.recipe, dest: a.dest(venv), head: head, build: asWritten, run: asWritten, texts: a.Texts, quiet: a.quiet()}
 	t.sameBases()
 	t.final = a.from(a.leftBuilding)
 	return t

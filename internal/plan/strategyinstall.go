@@ -152,14 +152,14 @@ func (d destination) command(in install) (string, error) {
 		}
 		words = append(words, d.compile(in, "--no-compile")...)
 	case uvPip:
-		words = append(append(words, d.quietly()...), "UV_LINK_MODE=copy", "uv", "pip", "install", "--system")
+		words = append(append(append(words, d.quietly()...), d.uncompiled()...), "UV_LINK_MODE=copy", "uv", "pip", "install", "--system")
 		if d.venv != "" {
 			words = append(words[:len(words)-1], "--python", d.venv+"/bin/python")
 		}
-		words = append(words, d.compile(in, "--no-compile-bytecode")...)
+		words = append(words, d.compile(in, "")...)
 	case uvSync:
-		words = append(append(words, d.quietly()...), "UV_LINK_MODE=copy", "UV_PYTHON_DOWNLOADS=never", "UV_PROJECT_ENVIRONMENT="+d.venv, "uv", "sync", "--no-editable")
-		words = append(words, d.compile(in, "--no-compile-bytecode")...)
+		words = append(append(append(words, d.quietly()...), d.uncompiled()...), "UV_LINK_MODE=copy", "UV_PYTHON_DOWNLOADS=never", "UV_PROJECT_ENVIRONMENT="+d.venv, "uv", "sync", "--no-editable")
+		words = append(words, d.compile(in, "")...)
 	case poetry:
 		if d.venv != "" {
 			words = append(words, "VIRTUAL_ENV="+d.venv)
@@ -177,10 +177,21 @@ func (d destination) quietly() []string {
 	return nil
 }
 
-// compile is the flag about bytecode: the one that leaves it out, or the
-// original's.
+// uncompiled keeps uv from compiling, which its flag does not do where the
+// environment says the opposite.
+func (d destination) uncompiled() []string {
+	if d.clean.Bytecode {
+		return []string{"UV_COMPILE_BYTECODE=0"}
+	}
+	return nil
+}
+
+// compile is the flag about bytecode: the one that leaves it out, empty where
+// there is none, or the original's.
 func (d destination) compile(in install, leave string) []string {
 	switch {
+	case d.clean.Bytecode && leave == "":
+		return nil
 	case d.clean.Bytecode:
 		return []string{leave}
 	case in.compile != "":

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"slices"
@@ -18,8 +19,12 @@ type singleStage struct {
 	head []string
 	// from is the FROM line.
 	from string
-	// context has the files of the build context by path, with their sizes.
+	// context has the files of the build context by path, with their sizes, texts
+	// the requirements files that were read.
 	context map[string]int64
+	texts   map[string][]byte
+	// quiet keeps what the image runs from writing bytecode.
+	quiet []string
 	// tools are Debian's packages that only compiling needs.
 	tools []string
 	// mounts bring in an installer that is an image of its own.
@@ -81,6 +86,7 @@ func (t *singleStage) text() (string, error) {
 		}
 	}
 	w.paragraph(t.from)
+	w.lines(t.quiet...)
 	placed := !t.two()
 	for i := range t.runtime {
 		s := &t.runtime[i]
@@ -192,9 +198,7 @@ func (t *singleStage) install(w *textWriter, s *step) error {
 		first = append(first, strings.Join(append(t.dest.quietly(), "python -m venv --without-pip "+t.dest.venv), " "))
 	}
 	t.made = true
-	if t.leavesBuild(s.installs) {
-		last = append(last, leftovers)
-	}
+	last = append(last, t.leftovers(s.installs)...)
 	if _, locked := t.context["uv.lock"]; !locked && slices.ContainsFunc(s.installs, func(in install) bool { return in.tool == uvSync }) {
 		last = append(last, "rm -f uv.lock") // uv writes one where there is none
 	}
@@ -206,17 +210,73 @@ func (t *singleStage) install(w *textWriter, s *step) error {
 	return nil
 }
 
-// leavesBuild says that installing leaves what only building the project
-// needed, and that none of the project's own files would be deleted with it.
-func (t *singleStage) leavesBuild(installs []install) bool {
-	return slices.ContainsFunc(installs, func(in install) bool {
-		if in.tool == uvSync {
-			return !slices.ContainsFunc(in.args, func(a string) bool { return strings.HasPrefix(a, "--no-install-") })
+// leftovers delete what building the project, and others of the context, leaves
+// beside their sources: there are none where some of the project's own files
+// would be deleted with it.
+func (t *singleStage) leftovers(installs []install) (commands []string) {
+	if slices.ContainsFunc(contextFiles(t.context), func(name string) bool {
+		return strings.HasPrefix(name, "build/") || strings.Contains(name, "/build/") || strings.Contains(name, ".egg-info/")
+	}) {
+		return nil
+	}
+	var dirs []string
+	for _, in := range installs {
+		if in.tool == uvSync && !slices.ContainsFunc(in.args, func(a string) bool { return strings.HasPrefix(a, "--no-install-") }) {
+			dirs = append(dirs, ".")
 		}
-		return len(in.projects) > 0 && !in.editable && (in.tool == pip || in.tool == uvPip)
-	}) && !slices.ContainsFunc(contextFiles(t.context), func(name string) bool {
-		return strings.HasPrefix(name, "build/") || strings.Contains(name, ".egg-info/")
-	})
+		if in.tool == pip || in.tool == uvPip {
+			dirs = append(dirs, t.folders(in)...)
+		}
+	}
+	var done []string
+	for _, dir := range dirs {
+		if slices.Contains(done, dir) {
+			continue
+		}
+		done = append(done, dir)
+		if dir == "." {
+			commands = append(commands, leftovers)
+			continue
+		}
+		commands = append(commands, fmt.Sprintf("rm -rf %[1]s/build %[1]s/*.egg-info %[1]s/src/*.egg-info", dir))
+	}
+	return commands
+}
+
+// folders are those that pip builds: of its arguments and of the requirements
+// files that it reads. What is installed in place needs what is written there.
+func (t *singleStage) folders(in install) (dirs []string) {
+	add := func(word string) {
+		word, _, _ = strings.Cut(strings.Trim(word, `"'`), "[")
+		if dir := path.Clean(word); word != "" && (dir == "." || strings.HasPrefix(word, "./") || strings.HasPrefix(word, "/") && !strings.HasSuffix(word, ".whl")) && plain(dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	for i, word := range in.args {
+		if i == 0 || !takesValue(in.args[i-1]) {
+			add(word)
+		}
+	}
+	seen := map[string]bool{}
+	files := slices.Clone(in.files)
+	for len(files) > 0 {
+		name := path.Clean(files[0])
+		if files = files[1:]; seen[name] {
+			continue
+		}
+		seen[name] = true
+		for line := range bytes.Lines(t.texts[name]) {
+			words := strings.Fields(string(line))
+			switch {
+			case len(words) == 0:
+			case len(words) > 1 && (words[0] == "-r" || words[0] == "--requirement"):
+				files = append(files, path.Join(path.Dir(name), words[1]))
+			default:
+				add(words[0])
+			}
+		}
+	}
+	return dirs
 }
 
 func contextFiles(context map[string]int64) []string {

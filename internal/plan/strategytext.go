@@ -34,6 +34,8 @@ type twoStage struct {
 	stages        string
 	// texts are the requirements files that were read.
 	texts map[string][]byte
+	// quiet keeps what the image runs from writing bytecode.
+	quiet []string
 }
 
 // sameBases takes both stages from the images that the original is from.
@@ -280,6 +282,7 @@ func ends(in *dockerfile.Instruction) bool {
 func (t *twoStage) writeFinal(w *textWriter) error {
 	w.paragraph(t.final)
 	w.lines(t.start...)
+	w.lines(t.quiet...)
 	placed := t.recipe.install == nil
 	for i := range t.runtime {
 		s := &t.runtime[i]

@@ -45,7 +45,7 @@ func findBytecode(p *Pass) []whittle.Finding {
 
 // bytecodes parts the bytecode above the base image, dead copies included.
 func bytecodes(p *Pass) (b bytecode) {
-	sites := p.dists.sites()
+	sites, wanted := p.dists.sites(), compiledOnPurpose(p)
 	sources, versions := map[string]*whittle.Node{}, map[string]bool{}
 	for i := range p.Ledger.Tree.Nodes {
 		if n := &p.Ledger.Tree.Nodes[i]; n.Item >= 0 && strings.HasSuffix(n.Path, ".py") {
@@ -69,7 +69,9 @@ func bytecodes(p *Pass) (b bytecode) {
 		case !there, p.layers.ofSystem(text.Item), p.Dockerfile == nil && it.Layer == 0:
 			// What a package manager of the system compiles is its own affair,
 			// and the lowest layer may be anybody's.
-		case p.layers.base(text.Layer) || !inSite || p.Owner[text.Item].Ecosystem != "pypi" || bootstrap(p, s, p.Owner[text.Item].Name):
+		case it.Cause == whittle.Live && wanted.has(it.Path):
+		case p.layers.base(text.Layer) || !inSite || p.Owner[text.Item].Ecosystem != "pypi" || bootstrap(p, s, p.Owner[text.Item].Name),
+			onlyImports(p, p.recipe.instruction(it.Layer)):
 			b.written = append(b.written, i)
 		default:
 			b.compiled = append(b.compiled, i)

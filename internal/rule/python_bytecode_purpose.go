@@ -1,0 +1,109 @@
+package rule
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"whittle/internal/dockerfile"
+)
+
+// purpose is the bytecode that a Dockerfile asks for by name: what compileall
+// makes is there whatever installers and the environment say.
+type purpose struct {
+	all  bool
+	dirs []string
+}
+
+// compiledOnPurpose are the folders that the Dockerfile has compiled; all where
+// which ones is not known, or another stage does it.
+func compiledOnPurpose(p *Pass) (out purpose) {
+	if p.Dockerfile == nil {
+		return out
+	}
+	chain := p.recipe.chain()
+	for i := range p.Dockerfile.Stages {
+		st := &p.Dockerfile.Stages[i]
+		for j := range st.Instructions {
+			in := &st.Instructions[j]
+			if in.Keyword != "RUN" {
+				continue
+			}
+			s, err := in.Shell()
+			if err != nil {
+				continue
+			}
+			for _, c := range s.Commands() {
+				if args, ok := compileAll(&c); ok {
+					out.add(args, slices.Contains(chain, in))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// compileAll are the arguments of a command that compiles on purpose.
+// https://docs.python.org/3/library/compileall.html
+func compileAll(c *dockerfile.Command) (args []dockerfile.Word, ok bool) {
+	if !strings.HasPrefix(c.Name(), "python") {
+		return nil, false
+	}
+	for i, w := range c.Words[1:] {
+		if w.Value == "compileall" || w.Value == "py_compile" {
+			return c.Words[i+2:], c.Words[i].Value == "-m"
+		}
+	}
+	return nil, false
+}
+
+// add takes in the arguments of one command; here says that it is of the image's
+// own stages.
+func (w *purpose) add(args []dockerfile.Word, here bool) {
+	found := false
+	for _, a := range args {
+		switch {
+		case strings.HasPrefix(a.Value, "-") && strings.Trim(a.Value, "-qflb") == "":
+		case !here, !a.Literal, !path.IsAbs(a.Value):
+			w.all = true
+		default:
+			found = true
+			w.dirs = append(w.dirs, strings.TrimPrefix(path.Clean(a.Value), "/"))
+		}
+	}
+	w.all = w.all || !found
+}
+
+// has says that a path is among it.
+func (w *purpose) has(at string) bool {
+	return w.all || slices.ContainsFunc(w.dirs, func(dir string) bool { return under(at, dir) })
+}
+
+// onlyImports says that the commands of a RUN compile nothing themselves: the
+// bytecode that it leaves is of what its programs imported.
+func onlyImports(p *Pass, in *dockerfile.Instruction) bool {
+	if in == nil || in.Keyword != "RUN" {
+		return false
+	}
+	s, err := in.Shell()
+	if err != nil {
+		return false
+	}
+	for _, c := range s.Commands() {
+		i, installs := readInstallation(c)
+		_, purposely := compileAll(&c)
+		switch {
+		case purposely, installs && (i.tool != "pip" && i.tool != "uv" || compiles(i)):
+			return false
+		case installs, knownNotToImport(&c):
+		case strings.HasPrefix(c.Name(), "python") && !(len(c.Words) > 2 && c.Words[1].Value == "-m" && slices.Contains(makers, c.Words[2].Value)):
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// makers are modules that compile what they install, or start something that
+// does.
+var makers = []string{"venv", "virtualenv", "ensurepip", "pip", "pipenv", "poetry", "pdm", "build", "tox", "nox"}
