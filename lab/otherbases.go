@@ -37,10 +37,39 @@ func (w *workshop) otherBases(ctx context.Context, in *plan.Project, x advised, 
 	if in.Alpine, err = w.alpine(ctx, in, x, added); err != nil {
 		notes = append(notes, "packages on Alpine: "+oneLine(err.Error()))
 	}
+	if size, ok := w.alpineBase(ctx, in); ok {
+		if in.Alpine == nil {
+			in.Alpine = &plan.AlpineBase{}
+		}
+		in.Alpine.Low, in.Alpine.Bytes, in.Alpine.High, in.Alpine.Source = size, size, size, "read"
+	}
 	if in.Distroless, err = w.distroless(ctx, x); err != nil {
 		notes = append(notes, "Debian's index: "+oneLine(err.Error()))
 	}
 	return notes
+}
+
+// alpineBase is the size of python's image on Alpine in unpacked bytes, where
+// whittle.yaml says which it is.
+func (w *workshop) alpineBase(ctx context.Context, in *plan.Project) (int64, bool) {
+	st, err := in.Dockerfile.Target(in.Target)
+	if err != nil {
+		return 0, false
+	}
+	for st.From != nil {
+		st = &in.Dockerfile.Stages[*st.From]
+	}
+	name, ok := plan.AlpineImage(st.BaseResolved)
+	base, mapped := w.bases[name]
+	if !ok || !mapped {
+		return 0, false
+	}
+	img, err := open(ctx, w.env, fmt.Sprintf("oci-layout:%s@%s", base.Layout, base.Digest), InspectOptions{})
+	if err != nil {
+		return 0, false
+	}
+	defer img.Close()
+	return img.inspection().Size.Unpacked, true
 }
 
 // muslMajor and muslMinor are the newest that wheels are made for.

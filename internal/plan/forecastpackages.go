@@ -193,7 +193,7 @@ func (a *account) pinned(names map[string]bool) bool {
 		}
 	}
 	for _, d := range a.dists {
-		own := a.Declared != nil && d.name == pep.Normalize(a.Declared.Name)
+		own := a.Declared != nil && d.name == pep.Normalize(a.Declared.Name) || a.Graph.Distributions[d.index].Local
 		if !locked[d.name] && !own && (names == nil || names[d.name]) {
 			return false
 		}

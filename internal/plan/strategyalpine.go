@@ -157,6 +157,16 @@ func (a *account) addUnknown(s sizes, names []string) {
 	s.f.Notes = append(s.f.Notes, "whether there are wheels for musl was not looked up: "+strings.Join(names, ", "))
 }
 
+// AlpineImage is python's image on Alpine of the version that one on Debian has;
+// ok is false for any other image.
+func AlpineImage(debian string) (name string, ok bool) {
+	m := officialPython.FindStringSubmatch(debian)
+	if m == nil || strings.Contains(m[2], "alpine") {
+		return "", false
+	}
+	return "python:" + m[1] + "-alpine", true
+}
+
 // alpineText turns instructions for Debian into ones for Alpine.
 type alpineText struct {
 	known *AlpineBase
@@ -167,11 +177,11 @@ type alpineText struct {
 // bases puts both stages on Alpine.
 func (t *alpineText) bases(two *twoStage) error {
 	change := func(st *dockerfile.Stage) (string, error) {
-		m := officialPython.FindStringSubmatch(st.BaseResolved)
-		if m == nil || strings.Contains(m[2], "alpine") {
+		name, ok := AlpineImage(st.BaseResolved)
+		if !ok {
 			return "", fmt.Errorf("%s is not one of python's images on Debian", st.Base)
 		}
-		return platformFlag(st) + "python:" + m[1] + "-alpine", nil
+		return platformFlag(st) + name, nil
 	}
 	base, err := change(two.recipe.final)
 	if err != nil {
