@@ -38,7 +38,7 @@ func (s *scan) read(r io.Reader) error {
 		if err != nil {
 			return fmt.Errorf("image archive: %w: %w", err, whittle.ErrCorrupt)
 		}
-		if h.Typeflag != tar.TypeReg || h.Size > maxJSON || s.kept+int(h.Size) > maxAllJSON {
+		if h.Typeflag != tar.TypeReg || h.Size > maxJSON || s.kept+len(h.Name)+int(h.Size) > maxAllJSON {
 			continue
 		}
 		text, err := io.ReadAll(tr)
@@ -47,7 +47,7 @@ func (s *scan) read(r io.Reader) error {
 		}
 		if len(text) > 0 && (text[0] == '{' || text[0] == '[') {
 			s.files[path.Clean(h.Name)] = text
-			s.kept += len(text)
+			s.kept += len(h.Name) + len(text)
 		}
 	}
 	return fmt.Errorf("image archive has more than %d entries: %w", maxArchived, whittle.ErrLimit)

@@ -28,6 +28,14 @@ type Ignore struct {
 	matcher *patternmatcher.PatternMatcher
 }
 
+const (
+	// maxPatterns is how many patterns a file may have: each is compared with
+	// each path of the context.
+	maxPatterns = 5000
+	// maxPattern is how long one may be, in bytes: the longest path of Linux.
+	maxPattern = 4096
+)
+
 // ParseIgnore reads the text of a .dockerignore file. Errors are
 // [*ParseError].
 func ParseIgnore(name string, src []byte) (*Ignore, error) {
@@ -37,6 +45,14 @@ func ParseIgnore(name string, src []byte) (*Ignore, error) {
 	patterns, err := ignorefile.ReadAll(bytes.NewReader(src))
 	if err != nil {
 		return nil, &ParseError{File: name, Text: brief(err.Error())}
+	}
+	if len(patterns) > maxPatterns {
+		return nil, &ParseError{File: name, Text: fmt.Sprintf("over the limit of %d patterns", maxPatterns), over: true}
+	}
+	for _, p := range patterns {
+		if len(p) > maxPattern {
+			return nil, &ParseError{File: name, Text: fmt.Sprintf("%.40q is over the limit of %d bytes for a pattern", p, maxPattern), over: true}
+		}
 	}
 	ig := &Ignore{Name: name, Patterns: patterns}
 	if ig.matcher, err = patternmatcher.New(patterns); err != nil {

@@ -2,10 +2,14 @@ package dockerfile
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"whittle"
+	"whittle/internal/imagetest"
 )
 
 // TestLarge reads files of almost the largest size, each made of one thing
@@ -69,4 +73,87 @@ func TestOnbuilds(t *testing.T) {
 			t.Fatalf("onbuilds is %d, want %d", got, want)
 		}
 	})
+}
+
+// TestLinear: what is done with a file takes time that grows with it.
+func TestLinear(t *testing.T) {
+	numbered := func(format string) func(n int) string {
+		return func(n int) string {
+			var b strings.Builder
+			for i := range n {
+				fmt.Fprintf(&b, format, i, i+1)
+			}
+			return b.String()
+		}
+	}
+	repeat := func(head, part, tail string) func(n int) string {
+		return func(n int) string { return head + strings.Repeat(part, n) + tail }
+	}
+	for _, c := range []struct {
+		name string
+		most int
+		text func(n int) string
+	}{
+		{"instructions", 100_000, repeat("", "RUN a\n", "")},
+		{"ARGs", 60_000, numbered("ARG A%d=1\n")},
+		{"ARGs of ARGs", 40_000, numbered("ARG A%[2]d=$A%[1]d\n")},
+		{"ARGs that grow", 40_000, repeat("", "ARG A=$A$A\n", "")},
+		{"ENVs", 60_000, numbered("ENV A%d=1\n")},
+		{"ENVs of ENVs", 40_000, numbered("ENV A%[2]d=$A%[1]d\n")},
+		{"values of one ENV", 100_000, func(n int) string { return "ENV" + numbered(" A%d=1")(n) + "\n" }},
+		{"labels", 60_000, numbered("LABEL a%d=$b\n")},
+		{"stages", 20_000, numbered("FROM scratch AS s%d\n")},
+		{"stages of stages", 20_000, numbered("FROM s%[1]d AS s%[2]d\n")},
+		{"stages of one name", 20_000, repeat("", "FROM a AS a\n", "")},
+		{"copies from stages", 20_000, numbered("FROM scratch AS s%[1]d\nCOPY --from=s%[1]d a b\n")},
+		{"triggers", 60_000, repeat("", "ONBUILD RUN a\n", "")},
+		{"heredocs", 40_000, repeat("", "RUN <<E\na\nE\n", "")},
+		{"heredocs of one line", 4_000, func(n int) string { return "RUN a" + strings.Repeat(" <<E", n) + "\n" + strings.Repeat("E\n", n) }},
+		{"commands of a RUN", 40_000, repeat("RUN a", " && b", "\n")},
+		{"broken lines of a RUN", 40_000, repeat("RUN a", " && \\\n b", "\n")},
+		{"comments in a RUN", 60_000, repeat("RUN a \\\n", "# b\n", " c\n")},
+		{"flags", 20_000, repeat("RUN", " --mount=type=cache,target=/a", " a\n")},
+		{"quotes in a RUN", 60_000, repeat("RUN a ", "'b' ", "\n")},
+		{"nested brackets", 10_000, func(n int) string { return "RUN " + strings.Repeat("( ", n) + "a" + strings.Repeat(" )", n) + "\n" }},
+		{"modifiers", 20_000, repeat("ENV A=", "${a:-", "\n")},
+		{"nested JSON", 400_000, repeat("CMD ", "[", "\n")},
+	} {
+		imagetest.Linear(t, imagetest.Growth{Name: c.name, Most: c.most, Make: func(n int) func() {
+			src := []byte("FROM scratch\n" + c.text(n))
+			if c.name[0] == 'A' {
+				src = []byte(c.text(n) + "FROM scratch\n" + c.text(n))
+			}
+			return func() {
+				f, err := Parse("Dockerfile", src)
+				if err != nil {
+					return
+				}
+				for _, in := range f.all() {
+					_, _ = in.Shell()
+				}
+				f.With(map[string]string{"A": "x"}).Bases("", nil)
+				f.Join([]whittle.Step{{CreatedBy: "RUN x"}, {CreatedBy: "CMD [\"x\"]", Layer: -1}}, "")
+			}
+		}})
+	}
+	for name, c := range map[string]struct {
+		most int
+		text func(n int) string
+	}{
+		"patterns":              {5_000, numbered("a%d\n")},
+		"patterns with stars":   {40_000, numbered("**/a%d/**\n")},
+		"exceptions":            {100_000, numbered("!a%d\n")},
+		"stars":                 {400_000, repeat("a/", "**/", "b\n")},
+		"a pattern of stars":    {400_000, repeat("", "*", "\n")},
+		"patterns that are bad": {100_000, repeat("a\n", "b\n", "[\n")},
+	} {
+		imagetest.Linear(t, imagetest.Growth{Name: name, Most: c.most, Make: func(n int) func() {
+			src := []byte(c.text(n))
+			return func() {
+				if ig, err := ParseIgnore(".dockerignore", src); err == nil {
+					ig.Ignore("a/b/c/d/e/f/a1")
+				}
+			}
+		}})
+	}
 }

@@ -195,11 +195,12 @@ func resolve(base *url.URL, ref string) (*url.URL, bool) {
 // parseHTML reads a listing as HTML (PEP 503): its anchors.
 func parseHTML(b []byte, base *url.URL) ([]File, error) {
 	var out []File
+	based := false
 	for tag := range tags(b) {
 		switch tag.name {
-		case "base":
-			if u, ok := resolve(base, tag.attr["href"]); ok && tag.attr["href"] != "" {
-				base = u
+		case "base": // the first one counts
+			if u, ok := resolve(base, tag.attr["href"]); ok && tag.attr["href"] != "" && !based {
+				base, based = u, true
 			}
 		case "meta":
 			if tag.attr["name"] == "pypi:repository-version" {

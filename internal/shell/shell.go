@@ -110,6 +110,8 @@ const (
 	maxLaunches = 300
 	maxRounds   = 50
 	maxValue    = 64 << 10
+	// perStep is how many variables and functions cost a statement more.
+	perStep = 256
 )
 
 // Follow follows a script as a shell would run it, as far as its text, its
@@ -133,7 +135,7 @@ func Follow(text string, p Process, host Host) (*Trace, error) {
 	t.main()
 	sh.how = Elsewhere
 	for _, name := range slices.Sorted(maps.Keys(sh.funcs)) {
-		if body := sh.funcs[name]; !t.called[body] {
+		if body := sh.funcs[name]; !t.called[body] && !t.tired {
 			t.body(sh.copy(), body, []string{unknown}, place{})
 		}
 	}
@@ -162,6 +164,7 @@ type tracer struct {
 	host  Host
 	out   *Trace
 	steps int
+	tired bool // it was too many
 	calls int
 	// forever counts the loops without an end that it is in: what fails there
 	// is started again.

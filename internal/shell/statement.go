@@ -23,10 +23,12 @@ func (t *tracer) list(sh *process, stmts []*syntax.Stmt, p place) Truth {
 
 // stmt follows one statement.
 func (t *tracer) stmt(sh *process, st *syntax.Stmt, p place) Truth {
-	if t.steps++; t.steps > maxSteps {
-		if t.steps == maxSteps+1 {
+	// Both ways of a branch have copies of all that is known.
+	if t.steps += 1 + (len(sh.vars)+len(sh.funcs))/perStep; t.steps > maxSteps {
+		if !t.tired {
 			t.out.Doubts = append(t.out.Doubts, "its script is too long to follow")
 		}
+		t.tired = true
 		return Maybe
 	}
 	if st.Background || st.Coprocess || st.Disown {

@@ -149,7 +149,14 @@ func bare(w *syntax.Word) bool {
 	return false
 }
 
+// maxParams bounds the words that are asked whether they are the parameters, in
+// bytes: each word is printed for it, with all that is nested in it.
+const maxParams = 4096
+
 func isParams(w *syntax.Word) bool {
+	if w.End().Offset()-w.Pos().Offset() > maxParams {
+		return len(w.Parts) == 1 // it may well have them
+	}
 	return slices.Contains([]string{`"$@"`, `"${@}"`, `"$*"`}, printed(w)) || len(w.Parts) == 1 && strings.Contains(printed(w), "@")
 }
 
