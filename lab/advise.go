@@ -299,7 +299,7 @@ func AdviseProject(ctx context.Context, env *Env, o StudyOptions, only []string)
 		return nil, err
 	}
 	defer s.close()
-	w, err := newWorkshop(s)
+	w, err := newWorkshop(ctx, s)
 	if err != nil {
 		return nil, err
 	}

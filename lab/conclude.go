@@ -17,7 +17,7 @@ import (
 // conclude asks the rules about a study's variants, forecasts what nobody has
 // built, and with [StudyOptions.Fix] proves what can be made of the project.
 func (s *study) conclude(ctx context.Context, out *whittle.Study) error {
-	w, err := newWorkshop(s)
+	w, err := newWorkshop(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -272,7 +272,7 @@ func Forecast(ctx context.Context, env *Env, o ForecastOptions) (*whittle.Foreca
 		return nil, err
 	}
 	defer s.close()
-	w, err := newWorkshop(s)
+	w, err := newWorkshop(ctx, s)
 	if err != nil {
 		return nil, err
 	}

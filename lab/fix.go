@@ -57,7 +57,7 @@ func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) 
 	if !slices.ContainsFunc(s.variants, func(v whittle.Variant) bool { return v.Build.Status == whittle.Built }) {
 		return nil, s.nothingBuilt()
 	}
-	w, err := newWorkshop(s)
+	w, err := newWorkshop(ctx, s)
 	if err != nil {
 		return nil, err
 	}

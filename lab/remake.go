@@ -94,7 +94,7 @@ func (w *workshop) remakeFile(ctx context.Context, s state, file string) ([]byte
 		return nil, fmt.Errorf("making a folder for %s: %w", g.Tool, err)
 	}
 	defer os.RemoveAll(manifests)
-	if err := copyTree(w.dir, manifests, w.notForTools); err != nil {
+	if err := copyTree(ctx, w.dir, manifests, w.notForTools); err != nil {
 		return nil, fmt.Errorf("copying the project for %s: %w", g.Tool, err)
 	}
 	d.Folders = map[string]string{remakeFolder: manifests}

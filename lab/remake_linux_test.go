@@ -114,7 +114,7 @@ func TestRemake(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.close()
-			w, err := newWorkshop(s)
+			w, err := newWorkshop(t.Context(), s)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -114,7 +114,7 @@ func holdSavings(t *testing.T, h *health, archive *txtar.Archive, dir string) {
 	if err := s.buildAll(ctx); err != nil {
 		t.Fatal(err)
 	}
-	w, err := newWorkshop(s)
+	w, err := newWorkshop(ctx, s)
 	if err != nil {
 		t.Fatal(err)
 	}

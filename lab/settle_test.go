@@ -88,7 +88,7 @@ func toyProver(t *testing.T, e *toyEngine, files map[string]string, findings ...
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := newWorkshop(s)
+	w, err := newWorkshop(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func (s *study) test(ctx context.Context, d build.Definition, process whittle.Pr
 	}
 	defer os.RemoveAll(dir)
 	for _, name := range s.project.Test.Copy {
-		if err := s.copyInside(name, dir); err != nil {
+		if err := s.copyInside(ctx, name, dir); err != nil {
 			return build.RunResult{}, fmt.Errorf("copying %s for the tests: %w", name, err)
 		}
 	}
@@ -80,17 +80,17 @@ func withTests(d build.Definition, text []byte, folder string, process whittle.P
 
 // copyInside copies a file or folder of the project, to which no link leads
 // from outside.
-func (s *study) copyInside(name, to string) error {
+func (s *study) copyInside(ctx context.Context, name, to string) error {
 	from, ok := s.inside(name)
 	if !ok {
 		return fmt.Errorf("it is a link out of the project: %w", whittle.ErrUsage)
 	}
-	return copyTree(from, filepath.Join(to, name), s.ownFolder)
+	return copyTree(ctx, from, filepath.Join(to, name), s.ownFolder)
 }
 
 // copyTree copies a file or folder with its modes; skip leaves out what it
 // names by its path in the folder. Devices and the like are left out.
-func copyTree(from, to string, skip func(rel string, d fs.DirEntry) bool) error {
+func copyTree(ctx context.Context, from, to string, skip func(rel string, d fs.DirEntry) bool) error {
 	modes := map[string]fs.FileMode{} // set when all is there: a folder may not let its owner write
 	err := filepath.WalkDir(from, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -122,7 +122,7 @@ func copyTree(from, to string, skip func(rel string, d fs.DirEntry) bool) error 
 			}
 			return os.Symlink(target, dst)
 		case d.Type().IsRegular():
-			return copyFile(p, dst)
+			return copyFile(ctx, p, dst)
 		}
 		return nil
 	})
@@ -134,7 +134,7 @@ func copyTree(from, to string, skip func(rel string, d fs.DirEntry) bool) error 
 	return err
 }
 
-func copyFile(from, to string) error {
+func copyFile(ctx context.Context, from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
@@ -151,6 +151,6 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, in)
+	_, err = io.Copy(out, interruptible{ctx, in})
 	return errors.Join(err, out.Close(), os.Chmod(to, info.Mode().Perm()))
 }

@@ -67,14 +67,14 @@ type trial struct {
 
 // newWorkshop copies the project. The variants that the study has built are
 // the trials of the state that is on disk.
-func newWorkshop(s *study) (*workshop, error) {
+func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 	w := &workshop{study: s, fresh: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}, remade: map[string]remade{}}
 	var err error
 	if w.dir, err = os.MkdirTemp(s.out.dir, workPattern); err != nil {
 		return nil, fmt.Errorf("making a folder for a copy of the project: %w: %w", err, whittle.ErrSystem)
 	}
 	if w.images, err = os.MkdirTemp(s.out.dir, trialsPattern); err == nil {
-		err = copyTree(s.project.Dir, w.dir, s.ownFolder)
+		err = copyTree(ctx, s.project.Dir, w.dir, s.ownFolder)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("copying the project: %w: %w", err, whittle.ErrUsage), w.close())

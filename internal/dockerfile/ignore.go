@@ -85,7 +85,7 @@ func LoadIgnore(context, dockerfile string) (*Ignore, error) {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil:
-			return nil, fmt.Errorf("reading the ignore file: %w", err)
+			return nil, fmt.Errorf("reading the ignore file: %w: %w", err, whittle.ErrUsage)
 		}
 		return ParseIgnore(name, src)
 	}
