@@ -32,13 +32,13 @@ func (f *File) Join(steps []whittle.Step, target string) []whittle.Step {
 		return out
 	}
 	for _, d := range []dialect{buildkit{}, docker{}} {
-		chain := f.steps(st, d)
-		matched := f.align(chain, out, d, st)
+		chain := joinedSteps(f, st, d)
+		matched := align(f, chain, out, d, st)
 		if len(matched) == 0 && len(out) > 0 && d.added(out[len(out)-1].CreatedBy) {
-			matched = f.align(chain, out[:len(out)-1], d, st)
+			matched = align(f, chain, out[:len(out)-1], d, st)
 		}
 		for i, in := range matched {
-			out[i].Origin = f.origin(in)
+			out[i].Origin = origin(f, in)
 		}
 		if len(matched) > 0 {
 			break
@@ -48,7 +48,7 @@ func (f *File) Join(steps []whittle.Step, target string) []whittle.Step {
 }
 
 // origin says where an instruction stands.
-func (f *File) origin(in *Instruction) *whittle.Origin {
+func origin(f *File, in *Instruction) *whittle.Origin {
 	return &whittle.Origin{File: f.Name, Line: in.Line, EndLine: in.EndLine,
 		Stage: f.Stages[in.Stage].Label(), Instruction: in.Keyword, Span: in.Span}
 }
@@ -71,8 +71,8 @@ type command struct {
 	stage  int          // where it runs
 }
 
-// steps are the chain's commands that write history.
-func (f *File) steps(st *Stage, d dialect) []command {
+// joinedSteps are the chain's commands that write history.
+func joinedSteps(f *File, st *Stage, d dialect) []command {
 	var out []command
 	var triggers []command
 	for _, i := range f.chain(st) {
@@ -108,7 +108,7 @@ func trigger(expression string) (any, bool) {
 
 // align matches the commands with the last steps and returns the
 // instructions by step.
-func (f *File) align(chain []command, steps []whittle.Step, d dialect, target *Stage) map[int]*Instruction {
+func align(f *File, chain []command, steps []whittle.Step, d dialect, target *Stage) map[int]*Instruction {
 	base := len(steps) - len(chain)
 	bottom := &f.Stages[f.chain(target)[0]]
 	isScratch := bottom.BaseResolved == scratch

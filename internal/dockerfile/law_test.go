@@ -142,7 +142,7 @@ func commentsOf(f *File) (out []string) {
 	for _, in := range f.all() {
 		gap(max(at, in.from))
 		at = in.Span.End
-		out = append(out, in.comments()...)
+		out = append(out, comments(in)...)
 	}
 	gap(len(f.Source))
 	slices.Sort(out)

@@ -165,7 +165,7 @@ func (f *File) locate(n *parser.Node, lines []int) (Instruction, error) {
 		in.from = len(bom)
 	}
 	in.Comments = inside(in.Span, l.comments)
-	docs := in.place(n.Heredocs, lines, next)
+	docs := placeOf(&in, n.Heredocs, lines, next)
 	if in.Trigger != nil {
 		in.Trigger.Heredocs = docs
 	} else {
@@ -220,13 +220,13 @@ func (f *File) dissect(n *parser.Node, l logical, from int) Instruction {
 		in.Args = append(in.Args, Arg{Value: l.text[w[0]:w[1]], Span: l.span(w[0], w[1])})
 	}
 	if in.JSON {
-		in.jsonValues(n)
+		jsonValues(&in, n)
 	}
 	return in
 }
 
 // jsonValues replaces the JSON literals of the arguments by their values.
-func (in *Instruction) jsonValues(n *parser.Node) {
+func jsonValues(in *Instruction, n *parser.Node) {
 	next := n.Next
 	for i := range in.Args {
 		if next == nil {
@@ -237,8 +237,8 @@ func (in *Instruction) jsonValues(n *parser.Node) {
 	}
 }
 
-// place finds the heredocs' bodies, which follow the logical line in order.
-func (in *Instruction) place(docs []parser.Heredoc, lines []int, at int) []Heredoc {
+// placeOf finds the heredocs' bodies, which follow the logical line in order.
+func placeOf(in *Instruction, docs []parser.Heredoc, lines []int, at int) []Heredoc {
 	var out []Heredoc
 	for _, d := range docs {
 		h := Heredoc{Name: d.Name, Expand: d.Expand, Chomp: d.Chomp}

@@ -14,7 +14,7 @@ import (
 // stands directly above it. text has no final line end; its line ends become
 // the file's.
 func (f *File) InsertBefore(in *Instruction, text string) whittle.Edit {
-	at := f.block(in)
+	at := block(f, in)
 	return whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: f.lines(text) + f.lineEnd()}
 }
 
@@ -31,7 +31,7 @@ func (f *File) insertAfter(in *Instruction, text string) whittle.Edit {
 		beyond := len(f.Source) + 1
 		return whittle.Edit{Span: whittle.Span{Start: beyond, End: beyond}}
 	}
-	if start, closed, ok := f.closed(in); ok {
+	if start, closed, ok := closed(f, in); ok {
 		return whittle.Edit{Span: whittle.Span{Start: start, End: in.Span.End}, New: f.lineEnd() + text + closed}
 	}
 	at := f.nextLine(in.Span.End)
@@ -47,8 +47,8 @@ func (f *File) insertAfter(in *Instruction, text string) whittle.Edit {
 // between its continued lines, and those of the shell where the script can be
 // read. Of a trigger the whole ONBUILD goes.
 func (f *File) Remove(in *Instruction) []whittle.Edit {
-	kept := in.comments()
-	return []whittle.Edit{f.vacate(in.from, f.nextLine(in.Span.End), kept)}
+	kept := comments(in)
+	return []whittle.Edit{vacate(f, in.from, f.nextLine(in.Span.End), kept)}
 }
 
 // Move puts an instruction, with the comment block directly above it, behind
@@ -57,18 +57,18 @@ func (f *File) Remove(in *Instruction) []whittle.Edit {
 // ONBUILD, and what stands before the first FROM. An instruction that is there
 // already gives no edits.
 func (f *File) Move(in, after *Instruction) ([]whittle.Edit, error) {
-	if err := in.movable(after, after.EndLine); err != nil {
+	if err := movable(in, after, after.EndLine); err != nil {
 		return nil, err
 	}
-	start, end := f.block(in), f.nextLine(in.Span.End)
+	start, end := block(f, in), f.nextLine(in.Span.End)
 	if start == f.nextLine(after.Span.End) {
 		return nil, nil
 	}
 	text := string(f.Source[start:in.Span.End])
-	if at, closed, ok := f.closed(in); ok {
+	if at, closed, ok := closed(f, in); ok {
 		text = string(f.Source[start:at]) + closed
 	}
-	edits := []whittle.Edit{f.vacate(start, end, nil), f.insertAfter(after, text)}
+	edits := []whittle.Edit{vacate(f, start, end, nil), f.insertAfter(after, text)}
 	if after.Span.Start < in.Span.Start {
 		slices.Reverse(edits)
 	}
@@ -83,7 +83,7 @@ func (f *File) Move(in, after *Instruction) ([]whittle.Edit, error) {
 }
 
 // movable refuses what cannot stand beside another instruction.
-func (in *Instruction) movable(to *Instruction, line int) error {
+func movable(in *Instruction, to *Instruction, line int) error {
 	for _, i := range []*Instruction{in, to} {
 		if err := i.editable(); err != nil {
 			return err
@@ -110,15 +110,15 @@ func (in *Instruction) movable(to *Instruction, line int) error {
 // from what follows where one did from what is before. It is refused for what
 // [File.Move] refuses.
 func (f *File) MoveBefore(in, before *Instruction, first string) ([]whittle.Edit, error) {
-	if err := in.movable(before, before.Line-1); err != nil {
+	if err := movable(in, before, before.Line-1); err != nil {
 		return nil, err
 	}
 	if before.Keyword == "FROM" || before.Stage != in.Stage || before.Span.Start > in.Span.Start || strings.ContainsAny(first, "\r\n") {
 		return nil, in.misuse("%s cannot come before line %d", in.Keyword, before.Line)
 	}
-	start, end, at := f.block(in), f.nextLine(in.Span.End), f.block(before)
+	start, end, at := block(f, in), f.nextLine(in.Span.End), block(f, before)
 	text := string(f.Source[in.from:in.Span.End])
-	if open, closed, ok := f.closed(in); ok {
+	if open, closed, ok := closed(f, in); ok {
 		text = string(f.Source[in.from:open]) + closed
 	}
 	if first != "" {
@@ -128,7 +128,7 @@ func (f *File) MoveBefore(in, before *Instruction, first string) ([]whittle.Edit
 	if above := f.lineStart(at - 1); at > 0 && blank(f.Source[above:at]) {
 		text += f.lineEnd()
 	}
-	edits := []whittle.Edit{{Span: whittle.Span{Start: at, End: at}, New: text}, f.vacate(start, end, nil)}
+	edits := []whittle.Edit{{Span: whittle.Span{Start: at, End: at}, New: text}, vacate(f, start, end, nil)}
 	now, err := in.edited(edits)
 	if err != nil {
 		return nil, err
@@ -175,18 +175,18 @@ func inOrder(now, old []*Instruction, in, after *Instruction) bool {
 
 // vacate removes the lines [start, end), and one blank line where two would
 // come together. The kept comments stand there instead.
-func (f *File) vacate(start, end int, kept []string) whittle.Edit {
+func vacate(f *File, start, end int, kept []string) whittle.Edit {
 	nl := f.lineEnd()
 	if len(kept) > 0 {
 		text := strings.Join(kept, nl) + nl
-		if start == f.header() && isDirective(kept[0]) {
+		if start == header(f) && isDirective(kept[0]) {
 			text = nl + text // a blank line keeps it from being a directive
 		}
 		return whittle.Edit{Span: whittle.Span{Start: start, End: end}, New: text}
 	}
 	src := f.Source
 	below := f.nextLine(end)
-	if start == f.header() && isDirective(string(src[end:below])) {
+	if start == header(f) && isDirective(string(src[end:below])) {
 		return whittle.Edit{Span: whittle.Span{Start: start, End: end}, New: nl}
 	}
 	above := f.lineStart(start - 1)
@@ -202,7 +202,7 @@ func (f *File) vacate(start, end int, kept []string) whittle.Edit {
 
 // comments are all comments of an instruction in the order of the file, the
 // shell's where it can be read.
-func (in *Instruction) comments() []string {
+func comments(in *Instruction) []string {
 	spans := slices.Clone(in.line.comments)
 	run := in
 	if in.Trigger != nil {
@@ -234,7 +234,7 @@ func (l *logical) within(s whittle.Span, src []byte) string {
 
 // closed is the end of an instruction without the escape characters that would
 // take a line behind the end of the file in. It starts at the first of them.
-func (f *File) closed(in *Instruction) (start int, text string, ok bool) {
+func closed(f *File, in *Instruction) (start int, text string, ok bool) {
 	if !in.line.open || len(in.Heredocs) > 0 {
 		return 0, "", false
 	}
@@ -261,8 +261,8 @@ func (f *File) closed(in *Instruction) (start int, text string, ok bool) {
 
 // block is where an instruction starts with the comment lines directly above
 // it. Parser directives are no comments.
-func (f *File) block(in *Instruction) int {
-	least := f.header()
+func block(f *File, in *Instruction) int {
+	least := header(f)
 	for _, other := range f.all() {
 		if other.Span.End <= in.from {
 			least = max(least, f.nextLine(other.Span.End))
@@ -281,7 +281,7 @@ func (f *File) block(in *Instruction) int {
 
 // header is where the lines behind the byte order mark, the "#!" line and the
 // parser directives start.
-func (f *File) header() int {
+func header(f *File) int {
 	at := 0
 	if bytes.HasPrefix(f.Source, bom) {
 		at = len(bom)

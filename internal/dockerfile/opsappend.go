@@ -37,7 +37,7 @@ func (in *Instruction) AppendCommand(command string) (whittle.Edit, error) {
 	if err := in.editable(); err != nil {
 		return whittle.Edit{}, err
 	}
-	more, err := in.asCommand(command)
+	more, err := asCommand(in, command)
 	if err != nil {
 		return whittle.Edit{}, err
 	}
@@ -74,7 +74,7 @@ func (in *Instruction) AppendCommand(command string) (whittle.Edit, error) {
 }
 
 // asCommand reads a command that is to be appended.
-func (in *Instruction) asCommand(command string) (*Script, error) {
+func asCommand(in *Instruction, command string) (*Script, error) {
 	if strings.ContainsAny(command, "\r\n\x00") || strings.Contains(command, "<<") {
 		return nil, in.misuse("%.80q does not fit on a line", command)
 	}

@@ -31,7 +31,7 @@ func (in *Instruction) cut(s *Script, from, to int) ([]whittle.Edit, error) {
 	// What a line would start with must not make it a comment of the file.
 	hash := len(rest) > 0 && rest[0] == '#' && !in.inBody(from) && (first || len(comments) > 0)
 	switch {
-	case first && (goesOn || len(rest) == 0 && !in.continued(start)): // whole lines
+	case first && (goesOn || len(rest) == 0 && !continued(in, start)): // whole lines
 		text := ""
 		if len(comments) > 0 {
 			text = strings.Join(comments, nl) + nl
@@ -45,25 +45,25 @@ func (in *Instruction) cut(s *Script, from, to int) ([]whittle.Edit, error) {
 		case first:
 			return edit(from, after, "")
 		case after > to:
-			return edit(in.blanksBefore(from), to, "")
+			return edit(blanksBefore(in, from), to, "")
 		}
 		return edit(from, to, "")
 	case goesOn:
 		if len(comments) > 0 {
-			return edit(in.blanksBefore(from), next, ` \`+nl+strings.Join(comments, nl)+nl)
+			return edit(blanksBefore(in, from), next, ` \`+nl+strings.Join(comments, nl)+nl)
 		}
-		if n, ok := in.joins(from, next); ok {
+		if n, ok := joins(in, from, next); ok {
 			return edit(from, n, "")
 		}
-		return edit(in.blanksBefore(from), to, "")
+		return edit(blanksBefore(in, from), to, "")
 	}
-	return in.cutLast(from, to, hash)
+	return cutLast(in, from, to, hash)
 }
 
 // cutLast takes the last of a list out: the instruction then ends where what is
 // before it ends, and comment lines come behind it.
-func (in *Instruction) cutLast(from, to int, hash bool) ([]whittle.Edit, error) {
-	before, err := in.contentBefore(from)
+func cutLast(in *Instruction, from, to int, hash bool) ([]whittle.Edit, error) {
+	before, err := contentBefore(in, from)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (in *Instruction) cutLast(from, to int, hash bool) ([]whittle.Edit, error) 
 
 // joins says that what is cut stands on the instruction's first line, and that
 // the text at next goes on right there: nothing but blanks stands before it.
-func (in *Instruction) joins(from, next int) (int, bool) {
+func joins(in *Instruction, from, next int) (int, bool) {
 	if in.args[0] >= len(in.line.offs) || in.line.offs[in.args[0]] != from {
 		return 0, false
 	}
@@ -100,7 +100,7 @@ func (in *Instruction) inBody(at int) bool {
 }
 
 // continued says that the line before the one at start goes on in it.
-func (in *Instruction) continued(start int) bool {
+func continued(in *Instruction, start int) bool {
 	if !in.inBody(start) {
 		return true
 	}
@@ -109,16 +109,16 @@ func (in *Instruction) continued(start int) bool {
 }
 
 // blanksBefore is where the blanks before an offset start on its line.
-func (in *Instruction) blanksBefore(at int) int {
+func blanksBefore(in *Instruction, at int) int {
 	return len(bytes.TrimRight(in.file.Source[:at], " \t"))
 }
 
 // contentBefore is the end of what the shell reads before an offset, over
 // continuations and comment lines.
-func (in *Instruction) contentBefore(at int) (int, error) {
+func contentBefore(in *Instruction, at int) (int, error) {
 	if in.inBody(at) {
 		for src := in.file.Source; ; {
-			at = in.blanksBefore(at)
+			at = blanksBefore(in, at)
 			cut := bytes.TrimSuffix(bytes.TrimSuffix(src[:at], []byte("\n")), []byte("\r"))
 			if len(cut) == at || !bytes.HasSuffix(cut, []byte(`\`)) {
 				return at, nil

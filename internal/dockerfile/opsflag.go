@@ -15,7 +15,7 @@ func (in *Instruction) SetFlag(name, value string) ([]whittle.Edit, error) {
 	if repeatable(name) {
 		return in.AddFlag(name, value)
 	}
-	text, err := in.flagText(name, value)
+	text, err := flagText(in, name, value)
 	if err != nil {
 		return nil, err
 	}
@@ -28,14 +28,14 @@ func (in *Instruction) SetFlag(name, value string) ([]whittle.Edit, error) {
 		}
 		want := slices.Clone(in.Flags)
 		want[i].Value = value
-		return in.flagged([]whittle.Edit{{Span: f.Span, New: in.keeping(f.Span) + text}}, want)
+		return flagged(in, []whittle.Edit{{Span: f.Span, New: in.keeping(f.Span) + text}}, want)
 	}
 	return in.addFlag(name, value, text)
 }
 
 // flagged gives the edits if the instruction then has the wanted flags and the
 // same arguments: a quote that does not end takes in more than it should.
-func (in *Instruction) flagged(edits []whittle.Edit, want []Flag) ([]whittle.Edit, error) {
+func flagged(in *Instruction, edits []whittle.Edit, want []Flag) ([]whittle.Edit, error) {
 	now, err := in.with(edits)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (in *Instruction) flagged(edits []whittle.Edit, want []Flag) ([]whittle.Edi
 // AddFlag adds a flag that may stand several times: --mount, --exclude,
 // --device. One with the same value gives no edits.
 func (in *Instruction) AddFlag(name, value string) ([]whittle.Edit, error) {
-	text, err := in.flagText(name, value)
+	text, err := flagText(in, name, value)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func repeatable(name string) bool {
 }
 
 // flagText is a flag as it is written.
-func (in *Instruction) flagText(name, value string) (string, error) {
+func flagText(in *Instruction, name, value string) (string, error) {
 	if err := in.editable(); err != nil {
 		return "", err
 	}
@@ -97,7 +97,7 @@ func (in *Instruction) flagText(name, value string) (string, error) {
 // addFlag puts a flag behind the others, on a line of its own where the one
 // before it ends its line.
 func (in *Instruction) addFlag(name, value, text string) ([]whittle.Edit, error) {
-	at := in.keywordEnd()
+	at := keywordEnd(in)
 	lead := " "
 	if n := len(in.Flags); n > 0 {
 		last := in.Flags[n-1].Span
@@ -107,11 +107,11 @@ func (in *Instruction) addFlag(name, value, text string) ([]whittle.Edit, error)
 		}
 	}
 	want := append(slices.Clone(in.Flags), Flag{Name: name, Value: value})
-	return in.flagged([]whittle.Edit{{Span: whittle.Span{Start: at, End: at}, New: lead + text}}, want)
+	return flagged(in, []whittle.Edit{{Span: whittle.Span{Start: at, End: at}, New: lead + text}}, want)
 }
 
 // keywordEnd is the offset behind the keyword.
-func (in *Instruction) keywordEnd() int {
+func keywordEnd(in *Instruction) int {
 	i, _ := slices.BinarySearch(in.line.offs, in.Span.Start)
 	return in.line.offs[i+len(in.Keyword)-1] + 1
 }

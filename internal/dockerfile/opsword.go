@@ -25,11 +25,11 @@ func (in *Instruction) AddWords(c Command, after int, words ...string) (whittle.
 		return whittle.Edit{}, in.misuse("%.80q are not %d words of a shell", text, len(words))
 	}
 	at := c.Words[after].Span.End
-	return in.insertWords(s, c, after+1, at, in.gap(c.Words[after])+text, words)
+	return insertWords(in, s, c, after+1, at, gap(in, c.Words[after])+text, words)
 }
 
 // insertWords checks an edit at a byte that puts words before c.Words[before].
-func (in *Instruction) insertWords(s *Script, c Command, before, at int, text string, words []string) (whittle.Edit, error) {
+func insertWords(in *Instruction, s *Script, c Command, before, at int, text string, words []string) (whittle.Edit, error) {
 	edit := whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: text}
 	want := s.signatures(at)
 	want[s.index(c)] = c.signature(at, func(old []string) []string { return slices.Insert(old, before, words...) })
@@ -58,15 +58,15 @@ func (in *Instruction) AddToList(c Command, first int, word string) (whittle.Edi
 	k := 0
 	if slices.IsSortedFunc(list, byText) {
 		if k, _ = slices.BinarySearchFunc(list, Word{Text: word}, byText); k == len(list) {
-			return in.insertWords(s, c, len(c.Words), list[k-1].Span.End, in.gap(list[k-1])+word, []string{word})
+			return insertWords(in, s, c, len(c.Words), list[k-1].Span.End, gap(in, list[k-1])+word, []string{word})
 		}
 	}
-	return in.insertWords(s, c, first+k, list[k].Span.Start, word+in.gap(list[k]), []string{word})
+	return insertWords(in, s, c, first+k, list[k].Span.Start, word+gap(in, list[k]), []string{word})
 }
 
 // gap is what parts words of a list: a blank, or a continued line where the
 // word has one to itself.
-func (in *Instruction) gap(w Word) string {
+func gap(in *Instruction, w Word) string {
 	start := in.file.lineStart(w.Span.Start)
 	if lead := in.file.Source[start:w.Span.Start]; start > in.from && blank(lead) {
 		return ` \` + in.file.lineEnd() + string(lead)

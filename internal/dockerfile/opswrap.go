@@ -25,7 +25,7 @@ func Wrap(src []byte, edits []Edit) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, at := range slices.Backward(before.outgrown(f, edits)) {
+	for _, at := range slices.Backward(outgrown(before, f, edits)) {
 		for at < len(f.Source) {
 			next, ok := f.breakLine(at)
 			if !ok {
@@ -38,19 +38,19 @@ func Wrap(src []byte, edits []Edit) ([]byte, error) {
 }
 
 // columns is how long the line at an offset is.
-func (f *File) columns(at int) int {
+func columns(f *File, at int) int {
 	return utf8.RuneCount(f.Source[at:f.nextLine(at)]) - len(f.lineEnd())
 }
 
 // outgrown are the starts of the lines that are too long after the edits, and
 // were not before, in their order.
-func (f *File) outgrown(after *File, edits []Edit) (out []int) {
+func outgrown(f *File, after *File, edits []Edit) (out []int) {
 	for i, m := range newMoves(edits) {
-		if f.columns(f.lineStart(edits[i].Span.Start)) > maxLine {
+		if columns(f, f.lineStart(edits[i].Span.Start)) > maxLine {
 			continue
 		}
 		for at := after.lineStart(m.now.Start); at < len(after.Source) && at <= m.now.End; at = after.nextLine(at) {
-			if after.columns(at) > maxLine && !slices.Contains(out, at) {
+			if columns(after, at) > maxLine && !slices.Contains(out, at) {
 				out = append(out, at)
 			}
 		}
@@ -61,7 +61,7 @@ func (f *File) outgrown(after *File, edits []Edit) (out []int) {
 // breakLine breaks the line at an offset, if it is too long and of a RUN that
 // then runs the same.
 func (f *File) breakLine(at int) (*File, bool) {
-	if f.columns(at) <= maxLine {
+	if columns(f, at) <= maxLine {
 		return nil, false
 	}
 	for _, in := range f.all() {
@@ -72,7 +72,7 @@ func (f *File) breakLine(at int) (*File, bool) {
 		if err != nil || s.Exec {
 			return nil, false
 		}
-		edit, ok := in.breakAt(s, at)
+		edit, ok := breakAt(in, s, at)
 		if !ok {
 			return nil, false
 		}
@@ -87,7 +87,7 @@ func (f *File) breakLine(at int) (*File, bool) {
 
 // breakAt is the edit that breaks the line at an offset: at the last place
 // where it is short enough, and between commands rather than within one.
-func (in *Instruction) breakAt(s *Script, at int) (Edit, bool) {
+func breakAt(in *Instruction, s *Script, at int) (Edit, bool) {
 	src := in.file.Source
 	end := min(in.file.nextLine(at), in.Span.End)
 	line := string(src[at:end])

@@ -198,20 +198,20 @@ func (a *account) measure() {
 	for i, n := range a.Ledger.Tree.Nodes {
 		nodes[n.Path] = i
 	}
-	a.site = a.busiestSite(nodes)
+	a.site = busiestSite(a, nodes)
 	owned := map[string]bool{}
-	unneededPip := a.recipe.venv() != "" && !a.needsPip()
+	unneededPip := a.recipe.venv() != "" && !needsPip(a)
 	for i := range a.Graph.Distributions {
 		d := &a.Graph.Distributions[i]
 		for _, f := range d.Files {
 			owned[f] = true
 		}
-		if d.Site != a.site || d.VendoredBy != "" || a.Removed[d.Name] || a.isBase(nodes, d.Record) || d.Name == "pip" && unneededPip {
+		if d.Site != a.site || d.VendoredBy != "" || a.Removed[d.Name] || isBase(a, nodes, d.Record) || d.Name == "pip" && unneededPip {
 			continue // the generated environments have no pip
 		}
 		in := installed{index: i, name: d.Name, version: d.Version, pure: isPure(d)}
 		for _, f := range d.Files {
-			if n, ok := a.bytesAt(nodes, f); ok {
+			if n, ok := bytesAt(a, nodes, f); ok {
 				a.add(&in.content, f, n)
 			}
 		}
@@ -247,7 +247,7 @@ func (a *account) inPlace(name string) bool {
 }
 
 // needsPip says that something installed requires pip, besides what installs.
-func (a *account) needsPip() bool {
+func needsPip(a *account) bool {
 	pip, ok := a.Graph.Find("pip")
 	tools := a.tools()
 	return ok && slices.ContainsFunc(a.Graph.Edges, func(e python.Edge) bool {
@@ -257,11 +257,11 @@ func (a *account) needsPip() bool {
 
 // busiestSite is the folder that the Dockerfile installs most distributions
 // to.
-func (a *account) busiestSite(nodes map[string]int) (site string) {
+func busiestSite(a *account, nodes map[string]int) (site string) {
 	count := map[string]int{}
 	for i := range a.Graph.Distributions {
 		d := &a.Graph.Distributions[i]
-		if d.VendoredBy != "" || a.isBase(nodes, d.Record) {
+		if d.VendoredBy != "" || isBase(a, nodes, d.Record) {
 			continue
 		}
 		count[d.Site]++
@@ -273,7 +273,7 @@ func (a *account) busiestSite(nodes map[string]int) (site string) {
 }
 
 // isBase says whether a record came with the base image.
-func (a *account) isBase(nodes map[string]int, record string) bool {
+func isBase(a *account, nodes map[string]int, record string) bool {
 	for _, p := range []string{record + "/RECORD", record + "/METADATA", record + "/PKG-INFO", record} {
 		if i, ok := nodes[p]; ok {
 			return a.Ledger.Tree.Nodes[i].Layer < a.first
@@ -283,7 +283,7 @@ func (a *account) isBase(nodes map[string]int, record string) bool {
 }
 
 // bytesAt is the content of a file that the Dockerfile brought.
-func (a *account) bytesAt(nodes map[string]int, p string) (int64, bool) {
+func bytesAt(a *account, nodes map[string]int, p string) (int64, bool) {
 	i, ok := nodes[p]
 	if !ok || a.Ledger.Tree.Nodes[i].Item < 0 {
 		return 0, false
@@ -294,7 +294,7 @@ func (a *account) bytesAt(nodes map[string]int, p string) (int64, bool) {
 
 // add puts a file's bytes where they belong.
 func (a *account) add(c *content, p string, n int64) {
-	test, bytecode := a.isTest(p), strings.HasSuffix(p, ".pyc")
+	test, bytecode := isTest(a, p), strings.HasSuffix(p, ".pyc")
 	switch {
 	case test && bytecode:
 		c.testBytecode += n
@@ -308,7 +308,7 @@ func (a *account) add(c *content, p string, n int64) {
 }
 
 // isTest says whether a file lies in a folder that [Cleanup.Tests] deletes.
-func (a *account) isTest(p string) bool {
+func isTest(a *account, p string) bool {
 	rest, ok := strings.CutPrefix(p, a.site+"/")
 	if !ok {
 		return false

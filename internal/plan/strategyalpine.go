@@ -48,7 +48,7 @@ func (a *account) alpine() (*whittle.Forecast, error) {
 		f.Notes = append(f.Notes, "the base image was not read: its size is the range of what Docker Hub shows of python's Alpine images")
 	}
 	s.between("base image", low, n, high, source)
-	compile, impossible := a.addMusl(s, known)
+	compile, impossible := addMusl(a, s, known)
 	if len(known.Weights) == 0 {
 		a.addChanges(s, true) // else they were resolved with the others
 	}
@@ -83,7 +83,7 @@ func (a *account) alpine() (*whittle.Forecast, error) {
 
 // addMusl adds the packages as they are on musl. compile says that some have to
 // be compiled, impossible that one cannot be had at all.
-func (a *account) addMusl(s sizes, known *AlpineBase) (compile, impossible bool) {
+func addMusl(a *account, s sizes, known *AlpineBase) (compile, impossible bool) {
 	weights := map[string]Weight{}
 	for _, w := range known.Weights {
 		weights[w.Name] = w
@@ -124,7 +124,7 @@ func (a *account) addMusl(s sizes, known *AlpineBase) (compile, impossible bool)
 		}
 	}
 	a.addWeights(s, chosen, nil, nil)
-	a.addUnknown(s, unknown)
+	addUnknown(a, s, unknown)
 	return compile, impossible
 }
 
@@ -143,7 +143,7 @@ func (a *account) withoutTests(w Weight) Weight {
 
 // addUnknown adds what holds machine code and was not resolved: as large as on
 // glibc, within a half.
-func (a *account) addUnknown(s sizes, names []string) {
+func addUnknown(a *account, s sizes, names []string) {
 	if len(names) == 0 {
 		return
 	}

@@ -55,7 +55,7 @@ func (a *account) distroless() (*whittle.Forecast, error) {
 	if a.recipe.install == nil {
 		t.dest.venv = ""
 	}
-	want := a.pythonVersion()
+	want := pythonVersion(a)
 	if want == "" {
 		return f, fmt.Errorf("which Python the image has is not known")
 	}
@@ -79,7 +79,7 @@ func (a *account) distroless() (*whittle.Forecast, error) {
 }
 
 // pythonVersion is the interpreter's, "3.13", empty where it is not known.
-func (a *account) pythonVersion() string {
+func pythonVersion(a *account) string {
 	if m := officialPython.FindStringSubmatch(a.recipe.final.BaseResolved); m != nil {
 		parts := strings.SplitN(m[1], ".", 3)
 		return parts[0] + "." + parts[1]

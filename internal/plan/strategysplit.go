@@ -32,8 +32,8 @@ func (a *account) split(extra string) (*whittle.Forecast, error) {
 	if len(lacking) > 0 {
 		f.Notes = append(f.Notes, "no sizes are known of "+strings.Join(lacking, ", "))
 	}
-	if start := a.absentStart(have); start != "" {
-		script, err := a.ownScript()
+	if start := absentStart(a, have); start != "" {
+		script, err := ownScript(a)
 		if err != nil {
 			return f, fmt.Errorf("the image starts %s, which is not in it: %w", start, err)
 		}
@@ -113,9 +113,9 @@ func (a *account) addWeights(s sizes, weights []Weight, have map[string]bool, la
 
 // absentStart is the program that the image starts and that none of the
 // distributions brings, empty where it is there or comes from elsewhere.
-func (a *account) absentStart(have map[string]bool) string {
+func absentStart(a *account, have map[string]bool) string {
 	for _, c := range a.recipe.starts() {
-		if name := program(&c); name != "" && a.absent(name, have) {
+		if name := program(&c); name != "" && absent(a, name, have) {
 			return name
 		}
 	}
@@ -134,7 +134,7 @@ func program(c *dockerfile.Command) string {
 
 // absent says whether a program belongs to distributions none of which is in
 // the set.
-func (a *account) absent(program string, have map[string]bool) bool {
+func absent(a *account, program string, have map[string]bool) bool {
 	owned := false
 	for _, d := range a.dists {
 		dist := &a.Graph.Distributions[d.index]
@@ -158,7 +158,7 @@ func ships(d *python.Distribution, name string) bool {
 }
 
 // ownScript is the console script that the project starts with.
-func (a *account) ownScript() (string, error) {
+func ownScript(a *account) (string, error) {
 	var names []string
 	for name := range a.Declared.Scripts {
 		names = append(names, name)
