@@ -205,10 +205,10 @@ func (im *Importer) effect(n *Node, e *Effect, sure bool) {
 }
 
 // harmlessFinders are modules whose finders give no modules but their own.
-var harmlessFinders = names(`six importlib_metadata _virtualenv _distutils_hack extern bottle`)
+var harmlessFinders = nameSet(`six importlib_metadata _virtualenv _distutils_hack extern bottle`)
 
 func (n *Node) lastName() string {
-	_, last, _ := cutLastDot(n.Name)
+	_, last, _ := cutLast(n.Name)
 	return last
 }
 
@@ -409,12 +409,12 @@ func (im *Importer) packagePath(n *Node, e *Effect, sure bool) {
 // extendPath adds the folders of a package's name that are on the path.
 func (im *Importer) extendPath(pkg *Node) {
 	dirs := im.Path
-	if owner, _, ok := cutLastDot(pkg.Name); ok {
+	if owner, _, ok := cutLast(pkg.Name); ok {
 		if up := im.node(owner); up != nil {
 			dirs = up.Dirs
 		}
 	}
-	_, last, _ := cutLastDot(pkg.Name)
+	_, last, _ := cutLast(pkg.Name)
 	for _, dir := range dirs {
 		if real, ok := im.t.follow(dir, last); ok && !im.t.isFile(real) && !slices.Contains(pkg.Dirs, real) {
 			pkg.Dirs = append(slices.Clone(pkg.Dirs), real)

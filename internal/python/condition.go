@@ -147,13 +147,6 @@ func (v value) truth() Truth {
 	return Maybe
 }
 
-func truthOf(b bool) Truth {
-	if b {
-		return Yes
-	}
-	return No
-}
-
 func compare(a value, op string, b value) Truth {
 	switch {
 	case a.kind == 's' && b.kind == 's':

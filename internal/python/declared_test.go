@@ -43,15 +43,6 @@ func TestReadDeclaredContinued(t *testing.T) {
 	}
 }
 
-// TestRunModuleOpaque: a module in a zip file, which is not looked into, is
-// neither there nor missing.
-func TestRunModuleOpaque(t *testing.T) {
-	im := &Importer{Finder: &Finder{opaque: "x", t: &tree{}, top: map[string]Module{}}}
-	if n, f := im.RunModule("zipped"); n != nil || f != nil {
-		t.Errorf("node %v, failure %v", n, f)
-	}
-}
-
 // FuzzDeclared: whatever stands in a file that declares something, reading it
 // ends, and says the same twice.
 func FuzzDeclared(f *testing.F) {
@@ -91,14 +82,5 @@ func TestLockAlong(t *testing.T) {
 	want := map[string]bool{"a": true, "b": true, "c": true, "d": true}
 	if diff := cmp.Diff(want, l.Along([]string{"A"})); diff != "" {
 		t.Error(diff)
-	}
-}
-
-// TestMinors: which versions of Python 3 a project allows.
-func TestMinors(t *testing.T) {
-	for requires, want := range map[string][]int{"": nil, "what": nil, ">=3.13": {13, 14, 15}, ">=3.9.2,<3.11": {9, 10}, "==3.12.*": {12}, "<=3.9": {8, 9}} {
-		if diff := cmp.Diff(want, Minors(requires)); diff != "" {
-			t.Errorf("%q: %s", requires, diff)
-		}
 	}
 }

@@ -5,9 +5,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
+
+	"whittle/internal/imagetest"
 )
 
 // Packages whose modules are imported without what they need.
@@ -99,13 +100,7 @@ print(sys.base_prefix, " ".join(sys.builtin_module_names), platform.machine(), *
 	if err != nil {
 		t.Fatal(err)
 	}
-	root := disk{dir: "/"}
-	for _, d := range []string{base, dir} {
-		for _, p := range append([]string{"."}, diskRoot(t, d).paths...) {
-			root.paths = append(root.paths, strings.TrimPrefix(filepath.Join(d, p), "/"))
-		}
-	}
-	slices.SortFunc(root.paths, comparePaths)
+	root := imagetest.ReadFolder(t, "/", base, dir)
 	p := Process{Executable: strings.TrimPrefix(python, "/"), Env: map[string]string{"PYTHONNOUSERSITE": "1"}}
 	f, err := NewFinder(root, p, strings.Fields(lines[1]))
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"whittle"
@@ -131,52 +130,8 @@ func NewFinder(root whittle.Root, p Process, builtins []string) (*Finder, error)
 	return f, nil
 }
 
-// venvOf is the virtual environment that a program belongs to.
-func (t *tree) venvOf(executable string) *Venv {
-	all := venvs(t)
-	for _, dir := range []string{path.Dir(executable), path.Dir(path.Dir(executable))} {
-		for _, v := range all {
-			if real, ok := t.real(path.Join(dir, "pyvenv.cfg")); ok && v.Dir == path.Dir(real) {
-				return &v
-			}
-		}
-	}
-	return nil
-}
-
-var versioned = regexp.MustCompile(`^(python|pypy)(\d+\.\d+)t?$`)
-
-// installation is the one that a program starts.
-func (t *tree) installation(executable string, venv *Venv) (Interpreter, bool) {
-	real, ok := t.follow("", executable)
-	if !ok {
-		return Interpreter{}, false
-	}
-	dir := path.Dir(real)
-	if venv != nil && t.isFile(path.Join(venv.Dir, "bin", path.Base(real))) && dir == path.Join(venv.Dir, "bin") {
-		dir = venv.Home // a copy, not a symlink
-	}
-	prefix := path.Dir(dir)
-	var fit []Interpreter
-	for _, i := range interpreters(t) {
-		switch p, _ := t.follow("", i.Prefix); {
-		case i.Prefix == prefix, p == prefix && p != "", prefix == "." && (i.Prefix == "" || i.Prefix == "usr"):
-			fit = append(fit, i)
-		}
-	}
-	for _, i := range fit {
-		if i.name() == path.Base(real) {
-			return i, true
-		}
-	}
-	if m := versioned.FindStringSubmatch(path.Base(real)); m != nil {
-		return Interpreter{}, false // another version's library is no use
-	}
-	if len(fit) == 1 {
-		return fit[0], true
-	}
-	return Interpreter{}, false
-}
+// maxPth bounds a file that a .pth file or an editable installation has.
+const maxPth = 1 << 20
 
 // sites are the folders that site adds, in its order.
 func (f *Finder) sites(p Process) []string {
@@ -267,7 +222,7 @@ func (f *Finder) addSite(dir string) {
 }
 
 func (f *Finder) addPth(dir, name string) {
-	b, err := f.t.read(dir+"/"+name, maxSmall)
+	b, err := f.t.read(dir+"/"+name, maxPth)
 	if err != nil {
 		f.opaque = "/" + dir + "/" + name + " was not read"
 		return
@@ -305,7 +260,7 @@ func (f *Finder) addEditable(dir, line string) {
 		f.opaque = "an editable install in /" + dir + " was not understood"
 		return
 	}
-	b, err := f.t.read(dir+"/"+m[1]+".py", maxSmall)
+	b, err := f.t.read(dir+"/"+m[1]+".py", maxPth)
 	if err != nil || b == nil {
 		f.opaque = "/" + dir + "/" + m[1] + ".py was not read"
 		return
@@ -364,7 +319,7 @@ func (f *Finder) findTop(name string) Module {
 	if f.parents[name] { // a namespace that only an editable install has
 		return Module{Name: name, Found: Namespace, Dirs: []string{}}
 	}
-	if f.Interpreter.freezes(name) {
+	if freezes(f.Interpreter, name) {
 		return Module{Name: name, Found: Builtin}
 	}
 	if f.opaque != "" || f.builtin == nil && mayBeBuiltin[name] {
@@ -382,7 +337,7 @@ func (f *Finder) Sub(parent Module, name string) Module {
 		}
 	}
 	if m := f.search(full, name, parent.Dirs); m.Found != Missing || f.opaque == "" || parent.Found != Namespace {
-		if m.Found == Missing && f.Interpreter.freezes(full) {
+		if m.Found == Missing && freezes(f.Interpreter, full) {
 			m.Found = Builtin
 		}
 		return m
@@ -481,23 +436,6 @@ func extensionSuffixes(t *tree, i Interpreter) []string {
 		}
 	}
 	return []string{tag + "x86_64-linux-gnu.so", ".abi3.so", ".so"}
-}
-
-// Numbers is the version as numbers: 3, 13, 5; the last is -1 where it is not
-// known.
-func (i Interpreter) Numbers() [3]int {
-	v := [3]int{0, 0, -1}
-	for n, part := range strings.SplitN(i.Version, ".", 3) {
-		digits := part
-		for len(digits) > 0 {
-			if x, err := strconv.Atoi(digits); err == nil {
-				v[n] = x
-				break
-			}
-			digits = digits[:len(digits)-1]
-		}
-	}
-	return v
 }
 
 func filepathList(s string) []string {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"strings"
-	"unicode/utf8"
 
 	"whittle/internal/pep"
 )
@@ -230,21 +229,10 @@ func (d *Distribution) ImportNames() []string {
 		case !folder:
 			name, _, _ = strings.Cut(rest, ".")
 		}
-		if isIdentifier(name) && !seen[name] {
+		if isIdentifier(name) && name != "__pycache__" && !seen[name] {
 			seen[name] = true
 			out = append(out, name)
 		}
 	}
 	return out
-}
-
-func isIdentifier(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c >= utf8.RuneSelf || i > 0 && c >= '0' && c <= '9' {
-			continue
-		}
-		return false
-	}
-	return s != "" && s != "__pycache__"
 }

@@ -20,11 +20,6 @@ func isSubmoduleLike(from *Node, _ string) bool {
 // maxStars bounds how far star imports are followed.
 const maxStars = 20
 
-// isStar says that an import takes all names of a module when that is loaded.
-func (imp *Import) isStar() bool {
-	return len(imp.Names) == 1 && imp.Names[0] == "*" && imp.Context&(Lazy|TypeChecking) == 0
-}
-
 // defines says whether a module binds a name.
 func (im *Importer) defines(n *Node, name string, depth int) Truth {
 	if implicit[name] || im.made.bound[n.Name][name] || n.binds(name, im.hanging > 0) {
@@ -176,9 +171,4 @@ func (im *Importer) Defines(n *Node, name string) Truth {
 }
 
 // implicit are the attributes that every module has.
-var implicit = names(`__name__ __doc__ __file__ __path__ __package__ __spec__ __loader__ __dict__ __builtins__ __cached__ __annotations__ __warningregistry__`)
-
-// synthetic are modules that others put into sys.modules under names that no
-// file has.
-var synthetic = names(`os.path six.moves pkg_resources.extern setuptools.extern typing.io typing.re requests.packages
-	pip._vendor.six.moves urllib3.packages.six.moves`)
+var implicit = nameSet(`__name__ __doc__ __file__ __path__ __package__ __spec__ __loader__ __dict__ __builtins__ __cached__ __annotations__ __warningregistry__`)

@@ -3,6 +3,7 @@ package python
 import (
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"whittle"
@@ -177,4 +178,68 @@ func (v Venv) claim(t *tree) whittle.Claim {
 		}
 	}
 	return c
+}
+
+// Numbers is the version as numbers: 3, 13, 5; the last is -1 where it is not
+// known.
+func (i Interpreter) Numbers() [3]int {
+	v := [3]int{0, 0, -1}
+	for n, part := range strings.SplitN(i.Version, ".", 3) {
+		digits := part
+		for len(digits) > 0 {
+			if x, err := strconv.Atoi(digits); err == nil {
+				v[n] = x
+				break
+			}
+			digits = digits[:len(digits)-1]
+		}
+	}
+	return v
+}
+
+// venvOf is the virtual environment that a program belongs to.
+func (t *tree) venvOf(executable string) *Venv {
+	all := venvs(t)
+	for _, dir := range []string{path.Dir(executable), path.Dir(path.Dir(executable))} {
+		for _, v := range all {
+			if real, ok := t.real(path.Join(dir, "pyvenv.cfg")); ok && v.Dir == path.Dir(real) {
+				return &v
+			}
+		}
+	}
+	return nil
+}
+
+var versioned = regexp.MustCompile(`^(python|pypy)(\d+\.\d+)t?$`)
+
+// installation is the one that a program starts.
+func (t *tree) installation(executable string, venv *Venv) (Interpreter, bool) {
+	real, ok := t.follow("", executable)
+	if !ok {
+		return Interpreter{}, false
+	}
+	dir := path.Dir(real)
+	if venv != nil && t.isFile(path.Join(venv.Dir, "bin", path.Base(real))) && dir == path.Join(venv.Dir, "bin") {
+		dir = venv.Home // a copy, not a symlink
+	}
+	prefix := path.Dir(dir)
+	var fit []Interpreter
+	for _, i := range interpreters(t) {
+		switch p, _ := t.follow("", i.Prefix); {
+		case i.Prefix == prefix, p == prefix && p != "", prefix == "." && (i.Prefix == "" || i.Prefix == "usr"):
+			fit = append(fit, i)
+		}
+	}
+	for _, i := range fit {
+		if i.name() == path.Base(real) {
+			return i, true
+		}
+	}
+	if m := versioned.FindStringSubmatch(path.Base(real)); m != nil {
+		return Interpreter{}, false // another version's library is no use
+	}
+	if len(fit) == 1 {
+		return fit[0], true
+	}
+	return Interpreter{}, false
 }

@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"whittle/internal/imagetest"
 )
 
 // TestLibraryNames: no name of any module of the standard library is ever
 // reported missing, nor is it doubted, as CPython's own dir has it.
 func TestLibraryNames(t *testing.T) {
-	interpreter := python(t)
+	interpreter := imagetest.Python(t)
 	if p := os.Getenv("WHITTLE_PYTHON"); p != "" {
 		interpreter = p
 	}
@@ -75,7 +77,7 @@ func libraryImporter(t *testing.T, interpreter string) *Importer {
 		t.Fatal(err)
 	}
 	prefix := filepath.Dir(filepath.Dir(exe))
-	root := diskRoot(t, prefix)
+	root := imagetest.ReadFolder(t, prefix)
 	f, err := NewFinder(root, Process{Executable: strings.TrimPrefix(exe, prefix+"/"), NoUserSite: true}, words[2:])
 	if err != nil {
 		t.Skip(err)

@@ -89,14 +89,6 @@ func ModulesOf(distribution string) []string {
 	return distributionModules()[pep.Normalize(distribution)]
 }
 
-func cutLast(module string) (parent, last string, ok bool) {
-	i := strings.LastIndexByte(module, '.')
-	if i < 0 {
-		return "", module, false
-	}
-	return module[:i], module[i+1:], true
-}
-
 // shipped is a distribution and whether its wheel has a module.
 type shipped struct {
 	distribution string
@@ -443,3 +435,8 @@ func WheelHas(files []string, module string) bool {
 		return ok && (strings.HasPrefix(rest, "/") || rest == ".py" || strings.HasPrefix(rest, ".") && (strings.HasSuffix(rest, ".so") || strings.HasSuffix(rest, ".pyd")))
 	})
 }
+
+// synthetic are modules that others put into sys.modules under names that no
+// file has.
+var synthetic = nameSet(`os.path six.moves pkg_resources.extern setuptools.extern typing.io typing.re requests.packages
+	pip._vendor.six.moves urllib3.packages.six.moves`)

@@ -3,7 +3,6 @@ package python
 import (
 	"context"
 	"encoding/json"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"whittle/internal/imagetest"
 
-	"whittle"
+	"github.com/google/go-cmp/cmp"
 )
 
 // installed is a distribution as importlib.metadata sees it.
@@ -46,7 +45,7 @@ func compareListing(t *testing.T, python, root, site string) (files int) {
 	if err := json.Unmarshal(out, &want); err != nil {
 		t.Fatal(err)
 	}
-	dists, problems := Distributions(context.Background(), diskRoot(t, root))
+	dists, problems := Distributions(context.Background(), imagetest.ReadFolder(t, root))
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -105,10 +104,7 @@ func entries(d Distribution) string {
 
 // TestVenv compares with importlib.metadata in a new virtual environment.
 func TestVenv(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("no python3 on this machine")
-	}
+	python := imagetest.Python(t)
 	dir := t.TempDir()
 	if out, err := exec.Command(python, "-m", "venv", dir).CombinedOutput(); err != nil {
 		t.Skipf("python3 -m venv: %v: %s", err, out)
@@ -120,7 +116,7 @@ func TestVenv(t *testing.T) {
 	if n := compareListing(t, filepath.Join(dir, "bin", "python"), dir, sites[0]); n < 100 {
 		t.Errorf("only %d files were compared", n)
 	}
-	if v := Venvs(diskRoot(t, dir)); len(v) != 1 || v[0].Dir != "." || v[0].Home == "" || v[0].Version == "" || v[0].SystemSite {
+	if v := Venvs(imagetest.ReadFolder(t, dir)); len(v) != 1 || v[0].Dir != "." || v[0].Home == "" || v[0].Version == "" || v[0].SystemSite {
 		t.Errorf("virtual environments %+v", v)
 	}
 }
@@ -128,10 +124,7 @@ func TestVenv(t *testing.T) {
 // TestInstalled compares with importlib.metadata on what the machine's own
 // Python has.
 func TestInstalled(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("no python3 on this machine")
-	}
+	python := imagetest.Python(t)
 	out, err := exec.Command(python, "-c", "import sys, sysconfig; print(sys.prefix); print(sysconfig.get_path('purelib'))").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -141,47 +134,4 @@ func TestInstalled(t *testing.T) {
 		t.Skipf("no packages in %s", site)
 	}
 	compareListing(t, python, prefix, site)
-}
-
-// disk is a folder as a root.
-type disk struct {
-	dir   string
-	paths []string
-}
-
-func diskRoot(t *testing.T, dir string) disk {
-	d := disk{dir: dir}
-	err := filepath.WalkDir(dir, func(p string, _ fs.DirEntry, err error) error {
-		if rel, _ := filepath.Rel(dir, p); rel != "." {
-			d.paths = append(d.paths, rel)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	sort.Slice(d.paths, func(i, j int) bool { return comparePaths(d.paths[i], d.paths[j]) < 0 })
-	return d
-}
-
-func (d disk) Paths() []string { return d.paths }
-
-func (d disk) Lstat(p string) (whittle.Entry, error) {
-	info, err := os.Lstat(filepath.Join(d.dir, p))
-	if err != nil {
-		return whittle.Entry{}, err
-	}
-	e := whittle.Entry{Path: p, Kind: whittle.File, Size: info.Size()}
-	switch {
-	case info.IsDir():
-		e.Kind = whittle.Dir
-	case info.Mode()&fs.ModeSymlink != 0:
-		e.Kind = whittle.Symlink
-		e.Link, err = os.Readlink(filepath.Join(d.dir, p))
-	}
-	return e, err
-}
-
-func (d disk) ReadFile(p string, _ int64) ([]byte, error) {
-	return os.ReadFile(filepath.Join(d.dir, p))
 }

@@ -333,7 +333,7 @@ func (r *placeReader) name(name string) place {
 		if r.n.Dirs != nil {
 			return place{kind: 's', s: r.n.Name}
 		}
-		owner, _, _ := cutLastDot(r.n.Name)
+		owner, _, _ := cutLast(r.n.Name)
 		return place{kind: 's', s: owner}
 	case "__path__":
 		var out place

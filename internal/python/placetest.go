@@ -18,9 +18,12 @@ type tests struct {
 
 func (im *Importer) tests(n *Node, line int) tests { return tests{im, n, line} }
 
+// maxTested bounds tests within tests.
+const maxTested = 40
+
 // holds evaluates a test, in three-valued logic.
 func (t tests) holds(text string, depth int) Truth {
-	if depth > maxTest || strings.Contains(text, "…") || text == "" {
+	if depth > maxTested || strings.Contains(text, "…") || text == "" {
 		return Maybe
 	}
 	rt := t.im.Runtime

@@ -13,18 +13,10 @@ import (
 	"strings"
 	"testing"
 
+	"whittle/internal/imagetest"
+
 	"github.com/google/go-cmp/cmp"
 )
-
-// python is the host's interpreter, the oracle.
-func python(t testing.TB) string {
-	t.Helper()
-	p, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("there is no python3 to compare with")
-	}
-	return p
-}
 
 // sources are the Python files of the host's standard library with what is
 // installed, or of the folder $WHITTLE_SITE.
@@ -32,7 +24,7 @@ func sources(t testing.TB) []string {
 	t.Helper()
 	dir := os.Getenv("WHITTLE_SITE")
 	if dir == "" {
-		out, err := exec.Command(python(t), "-c", "import os; print(os.path.dirname(os.__file__))").Output()
+		out, err := exec.Command(imagetest.Python(t), "-c", "import os; print(os.path.dirname(os.__file__))").Output()
 		if err != nil {
 			t.Skip(err)
 		}
@@ -55,7 +47,7 @@ func sources(t testing.TB) []string {
 // imports, with line, context and whether a test decides; names at least.
 func TestScanAgainstAST(t *testing.T) {
 	files := sources(t)
-	cmd := exec.Command(python(t), "testdata/scan/oracle.py")
+	cmd := exec.Command(imagetest.Python(t), "testdata/scan/oracle.py")
 	cmd.Stdin = strings.NewReader(strings.Join(files, "\n"))
 	out, err := cmd.Output()
 	if err != nil {

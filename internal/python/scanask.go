@@ -24,11 +24,11 @@ const (
 )
 
 // askedFor are the words that asks looks for.
-var askedFor = names(`version distribution metadata requires get_distribution encode decode read_text read_bytes get_data dictConfig
+var askedFor = nameSet(`version distribution metadata requires get_distribution encode decode read_text read_bytes get_data dictConfig
 	Environment SandboxedEnvironment add_extension open`)
 
 // metadataCalls fail without the metadata of a distribution.
-var metadataCalls = names(`importlib.metadata.version importlib.metadata.distribution importlib.metadata.metadata importlib.metadata.requires
+var metadataCalls = nameSet(`importlib.metadata.version importlib.metadata.distribution importlib.metadata.metadata importlib.metadata.requires
 	importlib_metadata.version importlib_metadata.distribution importlib_metadata.metadata importlib_metadata.requires
 	pkg_resources.get_distribution`)
 
@@ -177,11 +177,11 @@ func (s asker) configuration(name string, value []token, line int, b *block) {
 
 // features are what needs another distribution where it is used in the
 // signature of a route, or as the type of a model's field.
-var features = names(`fastapi.Form fastapi.File fastapi.UploadFile fastapi.param_functions.Form fastapi.param_functions.File
+var features = nameSet(`fastapi.Form fastapi.File fastapi.UploadFile fastapi.param_functions.Form fastapi.param_functions.File
 	fastapi.security.OAuth2PasswordRequestForm pydantic.EmailStr pydantic.NameEmail pydantic.networks.EmailStr pydantic.networks.NameEmail`)
 
 // routes are the methods of an application that register a function.
-var routes = names(`get post put patch delete head options api_route websocket`)
+var routes = nameSet(`get post put patch delete head options api_route websocket`)
 
 // route notes whether the line is the decorator of a route.
 func (s asker) route(t []token) {

@@ -29,16 +29,16 @@ func (s *scan) expression(t []token, b *block) {
 }
 
 // wanted are the calls that checks ask for, by the last part of their names.
-var wanted = names(`ZoneInfo gettz setlocale open mkdir makedirs run Popen call check_call check_output system which
+var wanted = nameSet(`ZoneInfo gettz setlocale open mkdir makedirs run Popen call check_call check_output system which
 	connect create_engine FileHandler RotatingFileHandler TimedRotatingFileHandler basicConfig setdefault
 	Celery config_from_object run_path run_module`)
 
 // replacing are the calls by which another program takes the place of this
 // one; they count whatever their arguments are.
-var replacing = names(`execv execve execvp execvpe execl execle execlp execlpe run_path run_module`)
+var replacing = nameSet(`execv execve execvp execvpe execl execle execlp execlpe run_path run_module`)
 
 // dynamicImports are the calls that import by a name of their own.
-var dynamicImports = names(`import_module __import__ importorskip`)
+var dynamicImports = nameSet(`import_module __import__ importorskip`)
 
 // call looks at a call whose name ends at t[i], its bracket at t[i+1].
 func (s *scan) call(t []token, i int, b *block) {

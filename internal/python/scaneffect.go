@@ -15,7 +15,7 @@ const (
 
 // openers are the names that effects looks for; those that a text gives to sys
 // and its path are looked for too.
-var openers = names(`exec globals vars locals modules sys addsitedir chdir __path__ extend_path declare_namespace meta_path path_hooks
+var openers = nameSet(`exec globals vars locals modules sys addsitedir chdir __path__ extend_path declare_namespace meta_path path_hooks
 	lazy_import attach_stub global_enum _convert_ f_globals setattr run_path site runpy
 	__import__ load_source SourceFileLoader SourcelessFileLoader ExtensionFileLoader execv execve execvp execvpe execl execle execlp execlpe`)
 
@@ -40,7 +40,7 @@ func (s *scan) effects(t []token, last int, b *block) {
 }
 
 // attributes are the names that matter as those of any expression.
-var attributes = names(`extend_path declare_namespace f_globals _convert_`)
+var attributes = nameSet(`extend_path declare_namespace f_globals _convert_`)
 
 // canonical is a dotted name with the name that it starts with replaced by
 // what was imported, or assigned, under it.
@@ -56,7 +56,7 @@ func (s *scan) canonical(name string) string {
 }
 
 // watched are the modules and lists whose other names are looked for.
-var watched = names(`sys sys.path sys.modules sys.meta_path sys.path_hooks site site.addsitedir os.chdir`)
+var watched = nameSet(`sys sys.path sys.modules sys.meta_path sys.path_hooks site site.addsitedir os.chdir`)
 
 // rename notes that a name stands for a dotted one.
 func (s *scan) rename(name, full string) {
@@ -200,7 +200,7 @@ func (s *scan) closing(t []token, open int) int {
 func (s *scan) moduleEffect(t []token, i, next, last int, full string, b *block) {
 	after := func(text string) bool { return next < len(t) && s.is(t[next], text) }
 	changed := last == next && i == 0
-	switch owner, method, _ := cutLastDot(full); {
+	switch owner, method, _ := cutLast(full); {
 	case full == "sys.meta_path" || full == "sys.path_hooks":
 		if changed || after("[") && i == 0 && last >= 0 {
 			s.effect(Effect{Kind: AddFinder}, t, i, b)
@@ -239,7 +239,7 @@ func (s *scan) moduleEffect(t []token, i, next, last int, full string, b *block)
 
 // loaders are calls that load a file as a module of the name that is their
 // first argument.
-var loaders = names(`SourceFileLoader SourcelessFileLoader ExtensionFileLoader load_source`)
+var loaders = nameSet(`SourceFileLoader SourcelessFileLoader ExtensionFileLoader load_source`)
 
 // setName notes setattr(module, name, …).
 func (s *scan) setName(t []token, i, next int, b *block) {
@@ -259,14 +259,6 @@ func (s *scan) setName(t []token, i, next int, b *block) {
 }
 
 func head(name string) string { h, _, _ := strings.Cut(name, "."); return h }
-
-func cutLastDot(name string) (owner, last string, ok bool) {
-	i := strings.LastIndexByte(name, '.')
-	if i < 0 {
-		return "", name, false
-	}
-	return name[:i], name[i+1:], true
-}
 
 // packagePath notes changes of a package's __path__.
 func (s *scan) packagePath(t []token, i, next, last int, full string, b *block) {
@@ -311,7 +303,7 @@ func (s *scan) shown(arg []token) bool {
 
 // opens looks for what gives the module names that its text does not show.
 func (s *scan) opens(t []token, i, next, last int, full string, b *block) {
-	_, method, _ := cutLastDot(full)
+	_, method, _ := cutLast(full)
 	after := func(k int, text string) bool { return next+k < len(t) && s.is(t[next+k], text) }
 	switch {
 	case full == "exec" && after(0, "(") && b.function == 0, full == "lazy_import", method == "attach_stub":
@@ -362,7 +354,7 @@ func (s *scan) opensDict(t []token, i, next, last int, full string) {
 
 // readers are functions that only read a dictionary; eval might not, and is
 // hardly ever used so.
-var readers = names(`dict list set sorted len iter eval print any all tuple frozenset __import__ get_type_hints isinstance id in not and or if`)
+var readers = nameSet(`dict list set sorted len iter eval print any all tuple frozenset __import__ get_type_hints isinstance id in not and or if`)
 
 // opensModule: the module is taken out of sys.modules to be written to, or
 // another one.

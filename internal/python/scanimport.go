@@ -312,12 +312,12 @@ func (s *scan) assign(t []token) {
 
 // settings are the names whose lists of modules Django and Celery import.
 // https://docs.djangoproject.com/en/stable/ref/settings/
-var settings = names(`INSTALLED_APPS MIDDLEWARE DATABASES imports include`)
+var settings = nameSet(`INSTALLED_APPS MIDDLEWARE DATABASES imports include`)
 
 // nameSettings are those whose value is one string: of Django, and of
 // gunicorn's configuration.
 // https://docs.gunicorn.org/en/stable/settings.html
-var nameSettings = names(`ROOT_URLCONF WSGI_APPLICATION chdir pythonpath wsgi_app worker_class logger_class`)
+var nameSettings = nameSet(`ROOT_URLCONF WSGI_APPLICATION chdir pythonpath wsgi_app worker_class logger_class`)
 
 // setting notes the literal strings that are assigned to a setting, each as a
 // call of the setting's name; of DATABASES those after "ENGINE". A string that

@@ -42,7 +42,7 @@ var starting = func() map[string]string {
 var startNames = func() map[string]bool {
 	out := map[string]bool{}
 	for full := range starting {
-		_, name, _ := cutLastDot(full)
+		_, name, _ := cutLast(full)
 		out[name] = true
 	}
 	return out

@@ -89,3 +89,6 @@ func (s *scan) markCalls(f facts, c *chain, context Context) {
 		}
 	}
 }
+
+// trySucceeded is the condition of a try's else, which outcomes knows better.
+const trySucceeded = "try succeeded"

@@ -85,7 +85,7 @@ func (s *scan) assigned(t []token, last int, b *block) {
 		s.valueOf(name, t[last+1:], int(t[0].line))
 	case last > 2 && s.is(t[1], ".") && s.imported[name]:
 		if full, end := s.dotted(t, 0); end == last && s.is(t[last], "=") {
-			owner, attr, _ := cutLastDot(full)
+			owner, attr, _ := cutLast(full)
 			if attr != "__path__" {
 				s.effect(Effect{Kind: SetName, Name: s.canonical(owner), Text: attr}, t, 0, b)
 			}

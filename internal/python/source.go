@@ -141,16 +141,6 @@ type Call struct {
 	Conditions []Condition
 }
 
-// Truth is the outcome of a test that may not be known.
-type Truth uint8
-
-// The three outcomes.
-const (
-	Maybe Truth = iota
-	Yes
-	No
-)
-
 // Runtime is what tests at the top of a module ask about.
 type Runtime struct {
 	// Version is that of the language: 3, 13, 5; the last is -1 where it is
@@ -161,4 +151,9 @@ type Runtime struct {
 	Platform, OSName, System, Implementation, Machine string
 	// Main says that the module is run as a program: __name__ == "__main__".
 	Main bool
+}
+
+// isStar says that an import takes all names of a module when that is loaded.
+func (imp *Import) isStar() bool {
+	return len(imp.Names) == 1 && imp.Names[0] == "*" && imp.Context&(Lazy|TypeChecking) == 0
 }

@@ -58,9 +58,6 @@ func (o outcomes) parts(tries []Try) Truth {
 	return runs
 }
 
-// trySucceeded is the condition of a try's else, which outcomes knows better.
-const trySucceeded = "try succeeded"
-
 // both is Yes where both are.
 func both(a, b Truth) Truth {
 	switch {
@@ -70,14 +67,4 @@ func both(a, b Truth) Truth {
 		return Maybe
 	}
 	return Yes
-}
-
-func not(t Truth) Truth {
-	switch t {
-	case Yes:
-		return No
-	case No:
-		return Yes
-	}
-	return Maybe
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"whittle/internal/imagetest"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -129,7 +131,7 @@ func TestTriesAgainstPython(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(python(t), "-I", "-c", runAll)
+	cmd := exec.Command(imagetest.Python(t), "-I", "-c", runAll)
 	cmd.Stdin = strings.NewReader(string(in))
 	out, err := cmd.Output()
 	if err != nil {
