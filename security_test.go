@@ -63,7 +63,8 @@ func isTest(t *testing.T, folder, name string) bool {
 }
 
 // TestStartsPrograms: the rooms that can start a program are the build engine's
-// and the one that asks git; all others only read.
+// and the one that asks git, and what finds the tests their oracle; all others only
+// read.
 func TestStartsPrograms(t *testing.T) {
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
 	if err != nil {
@@ -82,7 +83,7 @@ func TestStartsPrograms(t *testing.T) {
 			found = append(found, p.ImportPath)
 		}
 	}
-	if want := []string{"whittle/internal/build", "whittle/lab"}; !slices.Equal(found, want) {
+	if want := []string{"whittle/internal/build", "whittle/internal/imagetest", "whittle/lab"}; !slices.Equal(found, want) {
 		t.Errorf("programs are started by %q, want %q", found, want)
 	}
 	files, err := filepath.Glob("lab/*.go")

@@ -18,6 +18,7 @@ import (
 	"whittle/internal/plan"
 	"whittle/internal/project"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 	"whittle/internal/rule"
 )
 
@@ -331,4 +332,4 @@ func environmentOf(root whittle.Root, p whittle.Platform) pep.Environment {
 }
 
 // Source is what the Python text at a path says: the rules' root has no texts.
-func (f *evidence) Source(path string) (*python.Source, bool) { return f.source(path) }
+func (f *evidence) Source(path string) (*source.Facts, bool) { return f.source(path) }

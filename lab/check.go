@@ -18,6 +18,7 @@ import (
 	"whittle/internal/ledger"
 	"whittle/internal/project"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // CheckOptions are the options of [Check].
@@ -107,7 +108,7 @@ func (f *evidence) check(ctx context.Context, env *Env, name string, o CheckOpti
 
 // factsVersion names the selection of keepFacts and the forms of distil in
 // cached indexes: change it when either changes.
-const factsVersion = "facts-v12-" + python.SourceFormat
+const factsVersion = "facts-v12-" + source.SourceFormat
 
 // maxText bounds the scripts that are kept whole, in bytes.
 const maxText = 256 << 10
@@ -158,7 +159,7 @@ func distil(e *whittle.Entry, content []byte) []byte {
 	case isDatabase(e.Path), isCheckDatabase(e.Path) && (!isStartFile(e.Path) || len(content) <= maxText && !elf.IsELF(content)):
 		return content
 	case strings.HasSuffix(e.Path, ".py"):
-		b, _ := python.Scan(content).AppendBinary(nil)
+		b, _ := source.Scan(content).AppendBinary(nil)
 		return b
 	case elf.IsELF(content):
 		f, err := elf.Parse(content)
@@ -194,7 +195,7 @@ const versionMark = "="
 // evidence is a root with what was distilled of its files.
 type evidence struct {
 	*root
-	sources  map[string]*python.Source
+	sources  map[string]*source.Facts
 	binaries map[string]*elf.File
 	// installed are the Python distributions, once they were read.
 	installed []python.Distribution
@@ -202,7 +203,7 @@ type evidence struct {
 }
 
 func newEvidence(r *root) *evidence {
-	return &evidence{root: r, sources: map[string]*python.Source{}, binaries: map[string]*elf.File{}}
+	return &evidence{root: r, sources: map[string]*source.Facts{}, binaries: map[string]*elf.File{}}
 }
 
 // fetch gives every visible file that checks read its distilled form: from the
@@ -276,15 +277,15 @@ func (f *evidence) ReadFile(p string, limit int64) ([]byte, error) {
 }
 
 // source is what the Python text at a path says.
-func (f *evidence) source(p string) (*python.Source, bool) {
+func (f *evidence) source(p string) (*source.Facts, bool) {
 	if s, ok := f.sources[p]; ok {
 		return s, s != nil
 	}
-	var s *python.Source
+	var s *source.Facts
 	if b, ok := f.content(p); ok && strings.HasSuffix(p, ".py") {
-		s = new(python.Source)
+		s = new(source.Facts)
 		if isDatabase(p) || isCheckDatabase(p) {
-			s = python.Scan(b)
+			s = source.Scan(b)
 		} else if s.UnmarshalBinary(b) != nil {
 			s = nil
 		}

@@ -8,6 +8,7 @@ import (
 	"whittle/internal/pep"
 	"whittle/internal/plan"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // namesOf knows which distribution has a module: by the configuration, by what
@@ -20,27 +21,27 @@ func namesOf(ctx context.Context, env *Env, installed []python.Distribution, dec
 
 // ships asks the package index whether the newest wheel of a distribution has
 // a module. An index that does not answer is not asked again.
-func ships(ctx context.Context, env *Env, on pep.Environment) func(distribution, module string) python.Truth {
+func ships(ctx context.Context, env *Env, on pep.Environment) func(distribution, module string) source.Truth {
 	if env.Packages == nil {
 		return nil
 	}
 	silent := false
 	type question struct{ distribution, module string }
-	answers := map[question]python.Truth{}
-	ask := func(distribution, module string) python.Truth {
+	answers := map[question]source.Truth{}
+	ask := func(distribution, module string) source.Truth {
 		ctx, cancel := context.WithTimeout(ctx, indexPatience)
 		defer cancel()
 		has, err := plan.Ships(ctx, env.Packages, distribution, module, on)
 		switch {
 		case err != nil:
 			silent = errors.Is(err, whittle.ErrEngine) || errors.Is(err, context.DeadlineExceeded)
-			return python.Maybe
+			return source.Maybe
 		case has:
-			return python.Yes
+			return source.Yes
 		}
-		return python.No
+		return source.No
 	}
-	return func(distribution, module string) python.Truth {
+	return func(distribution, module string) source.Truth {
 		q := question{distribution, module}
 		if answer, ok := answers[q]; ok || silent {
 			return answer // Maybe, where the index is not asked any more

@@ -9,7 +9,8 @@ import (
 
 	"whittle"
 	"whittle/internal/pep"
-	"whittle/internal/python"
+	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 )
 
 // checkAsks looks at what modules ask for when they are imported other than by
@@ -25,7 +26,7 @@ func checkAsks(s *state) []whittle.Problem {
 			if r.node == nil {
 				continue
 			}
-			walk := python.Walk(false, r.node)
+			walk := imports.Walk(false, r.node)
 			for _, n := range walk.Nodes {
 				if n.Source == nil || isLibrary(s, n.File, r.im) || len(n.Failures) > 0 {
 					continue
@@ -43,7 +44,7 @@ func checkAsks(s *state) []whittle.Problem {
 }
 
 // isLibrary says that a file is the standard library's.
-func isLibrary(s *state, file string, im *python.Importer) bool {
+func isLibrary(s *state, file string, im *imports.Importer) bool {
 	rest, ok := strings.CutPrefix(file, im.Interpreter.Lib+"/")
 	return ok && !strings.Contains(rest, "-packages/")
 }
@@ -53,35 +54,35 @@ type asking struct {
 	s    *state
 	st   *start
 	r    root
-	walk *python.Reach
-	n    *python.Node
+	walk *imports.Reach
+	n    *imports.Node
 }
 
 // one looks at one call. What is caught, or depends on what is not known, is
 // left out.
-func (a asking) one(c *python.Call) (whittle.Problem, bool) {
-	if c.Context&(python.Lazy|python.Guarded|python.Caught|python.TypeChecking|python.Handler) != 0 || a.r.im.Happens(a.n, c.Conditions, c.Line) != python.Yes {
+func (a asking) one(c *source.Call) (whittle.Problem, bool) {
+	if c.Context&(source.Lazy|source.Guarded|source.Caught|source.TypeChecking|source.Handler) != 0 || a.r.im.Happens(a.n, c.Conditions, c.Line) != source.Yes {
 		return whittle.Problem{}, false
 	}
 	var p whittle.Problem
 	found := false
 	switch c.Func {
-	case python.AskMetadata:
+	case source.AskMetadata:
 		p, found = a.metadata(c)
-	case python.AskFile:
+	case source.AskFile:
 		p, found = a.file(c)
-	case python.AskCodec:
+	case source.AskCodec:
 		p, found = a.codec(c)
-	case python.AskNames:
+	case source.AskNames:
 		p, found = a.names(c)
-	case python.AskFeature:
+	case source.AskFeature:
 		p, found = a.feature(c)
 	}
 	p.Path, p.Line, p.ReachedFrom = a.s.owners.shown(a.n.File), c.Line, reached(a.s, a.st, a.r, a.walk.Chain(a.n))
 	return p, found
 }
 
-func (a asking) at(c *python.Call) string {
+func (a asking) at(c *source.Call) string {
 	return fmt.Sprintf("%s:%d", a.s.owners.shown(a.n.File), c.Line)
 }
 
@@ -89,7 +90,7 @@ func (a asking) from() string { return ", reached from " + a.st.name }
 
 // metadata: importlib.metadata fails for a distribution that is not installed,
 // or whose .dist-info was deleted.
-func (a asking) metadata(c *python.Call) (p whittle.Problem, found bool) {
+func (a asking) metadata(c *source.Call) (p whittle.Problem, found bool) {
 	name, ok := a.r.im.Text(a.n, c.Text, c.Line)
 	if !ok || name == "" || a.r.im.Metadata(name) {
 		return p, false
@@ -105,7 +106,7 @@ func (a asking) metadata(c *python.Call) (p whittle.Problem, found bool) {
 
 // file: a file beside the code that is read when the code is imported. Others
 // may be mounted, or made by what runs before.
-func (a asking) file(c *python.Call) (p whittle.Problem, found bool) {
+func (a asking) file(c *source.Call) (p whittle.Problem, found bool) {
 	file, ok := a.r.im.Text(a.n, c.Text, c.Line)
 	if !ok || file == "" {
 		return p, false
@@ -142,12 +143,12 @@ func (a asking) madeBefore() bool {
 		for i := range n.Source.Calls {
 			c := &n.Source.Calls[i]
 			last := c.Func[strings.LastIndexByte(c.Func, '.')+1:]
-			if _, writes := written(c); c.Context&python.Lazy == 0 && (writes || slices.Contains(makes, last)) {
+			if _, writes := written(c); c.Context&source.Lazy == 0 && (writes || slices.Contains(makes, last)) {
 				return true
 			}
 		}
 		for i := range n.Source.Effects {
-			if e := &n.Source.Effects[i]; e.Kind == python.CallName && makers[e.Name] {
+			if e := &n.Source.Effects[i]; e.Kind == source.CallName && makers[e.Name] {
 				return true
 			}
 		}
@@ -173,7 +174,7 @@ func mounted(s *state, file string) bool {
 
 // codec: those of the standard library are modules of encodings; some are in
 // the interpreter, others are put there by code.
-func (a asking) codec(c *python.Call) (p whittle.Problem, found bool) {
+func (a asking) codec(c *source.Call) (p whittle.Problem, found bool) {
 	name := strings.Trim(notWord.ReplaceAllString(strings.ToLower(c.Args[0]), "_"), "_")
 	if inProgram.MatchString(name) {
 		return p, false
@@ -181,7 +182,7 @@ func (a asking) codec(c *python.Call) (p whittle.Problem, found bool) {
 	n, f := a.r.im.Import("encodings." + name)
 	switch {
 	case f == nil && n != nil:
-		for _, m := range python.Walk(false, n).Nodes {
+		for _, m := range imports.Walk(false, n).Nodes {
 			if len(m.Failures) > 0 {
 				f = &m.Failures[0]
 			}
@@ -211,21 +212,21 @@ var (
 )
 
 // names: classes that a configuration names.
-func (a asking) names(c *python.Call) (p whittle.Problem, found bool) {
+func (a asking) names(c *source.Call) (p whittle.Problem, found bool) {
 	wanted := c.Args
 	for i := range a.n.Source.Calls {
-		if d := &a.n.Source.Calls[i]; c.Text != "" && d.Func == python.NamedNames && d.Text == c.Text {
+		if d := &a.n.Source.Calls[i]; c.Text != "" && d.Func == source.NamedNames && d.Text == c.Text {
 			wanted = d.Args
 		}
 	}
 	for _, name := range wanted {
 		t, f := a.r.im.Attribute(name)
-		if t != python.No || f == nil {
+		if t != source.No || f == nil {
 			continue
 		}
 		p = whittle.Problem{Rule: "missing-module", Module: f.Module, Message: fmt.Sprintf("%s names %s, and there is no module %s%s", a.at(c), name, f.Module, a.from()),
 			Fix: "install what has it, or mend the name"}
-		if f.Cause == python.NoName {
+		if f.Cause == imports.NoName {
 			p.Rule, p.Name = "missing-name", f.Name
 			p.Message = fmt.Sprintf("%s names %s, and %s does not define %s%s", a.at(c), name, f.Module, f.Name, a.from())
 		}
@@ -245,7 +246,7 @@ var needed = []struct {
 }
 
 // feature: what a library needs for something that the application uses of it.
-func (a asking) feature(c *python.Call) (p whittle.Problem, found bool) {
+func (a asking) feature(c *source.Call) (p whittle.Problem, found bool) {
 	for _, row := range needed {
 		if !strings.HasPrefix(c.Args[0], row.feature) {
 			continue

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"whittle/internal/python"
+	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 )
 
 // called finds the functions that modules call while a start imports them:
@@ -12,21 +13,21 @@ import (
 type called struct {
 	r root
 	// modules are those that are imported with the start.
-	modules *python.Reach
+	modules *imports.Reach
 }
 
 // calledAtOnce notes a missing import of a function that is called when the
 // start is imported. A function may return or raise before the import, so that
 // this is no failure for certain.
-func (l *later) calledAtOnce(r root, n *python.Node, imp *python.Import, f python.Failure) {
-	if imp.In == "" || runs(imp.Conditions, r.im.Runtime) != python.Yes || r.node == nil {
+func (l *later) calledAtOnce(r root, n *imports.Node, imp *source.Import, f imports.Failure) {
+	if imp.In == "" || runs(imp.Conditions, r.im.Runtime) != source.Yes || r.node == nil {
 		return
 	}
 	what := f.Module
-	if f.Cause == python.NoName {
+	if f.Cause == imports.NoName {
 		what += "." + f.Name
 	}
-	c := called{r: r, modules: python.Walk(false, r.node)}
+	c := called{r: r, modules: imports.Walk(false, r.node)}
 	for _, m := range c.modules.Nodes {
 		if m.Source == nil || m != r.node && !l.s.owners.ownFile(m.File, r.im.Finder) {
 			continue
@@ -41,13 +42,13 @@ func (l *later) calledAtOnce(r root, n *python.Node, imp *python.Import, f pytho
 
 // calls is the line where a module that is imported calls a function of
 // another, or of its own; 0 where it does not.
-func (c *called) calls(m, n *python.Node, function string) int {
+func (c *called) calls(m, n *imports.Node, function string) int {
 	rt := c.r.im.Runtime
 	rt.Main = m == c.r.node
 	for i := range m.Source.Effects {
 		e := &m.Source.Effects[i]
-		if e.Kind == python.CallName && e.Name == function && e.In == "" && len(e.Tries) == 0 && e.Context&(python.Guarded|python.Handler|python.TypeChecking) == 0 &&
-			runs(e.Conditions, rt) != python.No && (m == n || c.means(m, n, function)) {
+		if e.Kind == source.CallName && e.Name == function && e.In == "" && len(e.Tries) == 0 && e.Context&(source.Guarded|source.Handler|source.TypeChecking) == 0 &&
+			runs(e.Conditions, rt) != source.No && (m == n || c.means(m, n, function)) {
 			return e.Line
 		}
 	}
@@ -56,14 +57,14 @@ func (c *called) calls(m, n *python.Node, function string) int {
 
 // means says whether a name that a module calls may be another module's
 // function: it takes the name out of a module, or imports the other one.
-func (c *called) means(m, n *python.Node, function string) bool {
+func (c *called) means(m, n *imports.Node, function string) bool {
 	if _, has := slices.BinarySearch(n.Source.Names, function); !has {
 		return false
 	}
 	_, bound := slices.BinarySearch(m.Source.Names, function)
 	for i := range m.Source.Imports {
 		imp := &m.Source.Imports[i]
-		if imp.Context&python.Lazy != 0 {
+		if imp.Context&source.Lazy != 0 {
 			continue
 		}
 		if slices.Contains(imp.Names, function) || slices.Contains(imp.Names, "*") {

@@ -17,6 +17,7 @@ import (
 	"whittle"
 	"whittle/internal/elf"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // Severities.
@@ -33,7 +34,7 @@ type Image struct {
 	// Distributions are the installed Python distributions.
 	Distributions []python.Distribution
 	// Sources says what the Python text at a path imports.
-	Sources func(path string) (*python.Source, bool)
+	Sources func(path string) (*source.Facts, bool)
 	// Binaries gives the ELF file at a path.
 	Binaries func(path string) (*elf.File, bool)
 	// Builtins are the modules compiled into the interpreter at a path, nil

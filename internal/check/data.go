@@ -5,14 +5,15 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 )
 
 // checkData sees that the time zones and locales that the application names
 // are in the image.
 func checkData(s *state) []whittle.Problem {
 	var out []whittle.Problem
-	s.ownCalls(func(st *start, r root, walk *python.Reach, n *python.Node, c *python.Call) {
+	s.ownCalls(func(st *start, r root, walk *imports.Reach, n *imports.Node, c *source.Call) {
 		if p, ok := localeProblem(s, st, r, n, c); ok {
 			p.ReachedFrom = reached(s, st, r, walk.Chain(n))
 			out = append(out, adjust(s, st, p))
@@ -23,7 +24,7 @@ func checkData(s *state) []whittle.Problem {
 		p := whittle.Problem{Rule: "missing-time-zone", Severity: Error, Path: s.owners.shown(n.File), Line: c.Line, ReachedFrom: reached(s, st, r, walk.Chain(n)),
 			Message: fmt.Sprintf("%s:%d asks for the time zone %s; the image has no time zone data", s.owners.shown(n.File), c.Line, c.Args[0]),
 			Fix:     "add the distribution tzdata to the dependencies, or install the OS package tzdata", Distribution: "tzdata"}
-		if c.Context&(python.Lazy|python.Guarded|python.Caught) != 0 || runs(c.Conditions, r.im.Runtime) != python.Yes {
+		if c.Context&(source.Lazy|source.Guarded|source.Caught) != 0 || runs(c.Conditions, r.im.Runtime) != source.Yes {
 			p.Severity = Warning
 		}
 		out = append(out, adjust(s, st, p))
@@ -40,13 +41,13 @@ func checkData(s *state) []whittle.Problem {
 
 // localeProblem is that of a call of setlocale by name where nothing catches
 // that it fails. It is a warning: the name may come from a table of several.
-func localeProblem(s *state, st *start, r root, n *python.Node, c *python.Call) (whittle.Problem, bool) {
+func localeProblem(s *state, st *start, r root, n *imports.Node, c *source.Call) (whittle.Problem, bool) {
 	if c.Func != "setlocale" && c.Func != "locale.setlocale" || len(c.Args) == 0 {
 		return whittle.Problem{}, false
 	}
 	// A locale may be given as a pair of language and encoding.
 	name := strings.TrimPrefix(strings.Join(c.Args[:min(len(c.Args), 2)], "."), "locale=")
-	if name == "" || c.Context&(python.Guarded|python.Caught|python.TypeChecking) != 0 || runs(c.Conditions, r.im.Runtime) == python.No || s.files.hasLocale(name) {
+	if name == "" || c.Context&(source.Guarded|source.Caught|source.TypeChecking) != 0 || runs(c.Conditions, r.im.Runtime) == source.No || s.files.hasLocale(name) {
 		return whittle.Problem{}, false
 	}
 	at := s.owners.shown(n.File)

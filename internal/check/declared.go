@@ -9,6 +9,8 @@ import (
 	"whittle"
 	"whittle/internal/pep"
 	"whittle/internal/python"
+	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 )
 
 // declaredAs says how the project declares a distribution, and what to do
@@ -91,7 +93,7 @@ func checkDeclared(s *state) []whittle.Problem {
 			if r.node == nil {
 				continue
 			}
-			for _, n := range python.Walk(true, r.node).Nodes {
+			for _, n := range imports.Walk(true, r.node).Nodes {
 				if n.Source != nil && s.owners.ownFile(n.File, r.im.Finder) && !s.owners.isScript(n.File) && !strings.HasPrefix(n.File, "<") {
 					d.module(st, r, n)
 				}
@@ -104,19 +106,19 @@ func checkDeclared(s *state) []whittle.Problem {
 type declared struct {
 	s    *state
 	used map[string]bool
-	seen []*python.Node
+	seen []*imports.Node
 	out  []whittle.Problem
 }
 
 // module compares the imports of one module.
-func (d *declared) module(st *start, r root, n *python.Node) {
+func (d *declared) module(st *start, r root, n *imports.Node) {
 	if slices.Contains(d.seen, n) {
 		return
 	}
 	d.seen = append(d.seen, n)
 	for i := range n.Source.Imports {
 		imp := &n.Source.Imports[i]
-		if imp.Level > 0 || imp.Module == "" || imp.Context&python.TypeChecking != 0 {
+		if imp.Level > 0 || imp.Module == "" || imp.Context&source.TypeChecking != 0 {
 			continue
 		}
 		to, f := r.im.Import(imp.Module)
@@ -133,7 +135,7 @@ func (d *declared) module(st *start, r root, n *python.Node) {
 
 // one reports an import whose distribution is installed and not declared for
 // what runs.
-func (d *declared) one(st *start, n *python.Node, imp *python.Import, dist *python.Distribution) {
+func (d *declared) one(st *start, n *imports.Node, imp *source.Import, dist *python.Distribution) {
 	d.used[dist.Name] = true
 	kinds := map[python.DependencyKind]*python.Dependency{}
 	for i := range d.s.Project.Dependencies {
@@ -142,7 +144,7 @@ func (d *declared) one(st *start, n *python.Node, imp *python.Import, dist *pyth
 			kinds[dep.Kind] = dep
 		}
 	}
-	if kinds[python.Runs] != nil || kinds[python.Optional] != nil || imp.Context&python.Guarded != 0 {
+	if kinds[python.Runs] != nil || kinds[python.Optional] != nil || imp.Context&source.Guarded != 0 {
 		return
 	}
 	p := whittle.Problem{Rule: "transitive-dependency", Severity: Warning, Path: d.s.owners.shown(n.File), Line: imp.Line, Module: imp.Module, Distribution: dist.Name,

@@ -4,7 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/python"
+	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 	"whittle/internal/shell"
 )
 
@@ -26,7 +27,7 @@ func (s *state) django(st *start, executable, first string, args []string) {
 	}
 	node, f := im.Import(settings)
 	st.python.roots = append(st.python.roots, root{im: im, node: node, failure: f, what: "DJANGO_SETTINGS_MODULE " + settings})
-	d := djangoSetup{im: im, seen: map[*python.Node]bool{}}
+	d := djangoSetup{im: im, seen: map[*imports.Node]bool{}}
 	d.settings(node)
 	models := false
 	for _, v := range d.values("INSTALLED_APPS") {
@@ -35,7 +36,7 @@ func (s *state) django(st *start, executable, first string, args []string) {
 		if app.node == nil {
 			continue
 		}
-		if n, _ := im.Import(app.node.Name + ".models"); n != nil && n.Found != python.Missing {
+		if n, _ := im.Import(app.node.Name + ".models"); n != nil && n.Found != imports.Missing {
 			models = true
 			st.python.roots = append(st.python.roots, root{im: im, node: n})
 		}
@@ -116,27 +117,27 @@ func (s *state) djangoSettings(st *start) string {
 }
 
 // setsUpDjango says whether a program calls django.setup().
-func setsUpDjango(src *python.Source) bool {
-	return slices.ContainsFunc(src.Imports, func(i python.Import) bool { return i.Module == "django" && i.Level == 0 && i.Names == nil }) &&
-		slices.ContainsFunc(src.Effects, func(e python.Effect) bool { return e.Kind == python.CallName && e.Name == "setup" && e.In == "" })
+func setsUpDjango(src *source.Facts) bool {
+	return slices.ContainsFunc(src.Imports, func(i source.Import) bool { return i.Module == "django" && i.Level == 0 && i.Names == nil }) &&
+		slices.ContainsFunc(src.Effects, func(e source.Effect) bool { return e.Kind == source.CallName && e.Name == "setup" && e.In == "" })
 }
 
 // setting is a value of a setting, and the module that has it.
 type setting struct {
-	python.Call
+	source.Call
 	file string
 }
 
 // djangoSetup reads settings modules.
 type djangoSetup struct {
-	im   *python.Importer
-	seen map[*python.Node]bool
+	im   *imports.Importer
+	seen map[*imports.Node]bool
 	all  []setting
 }
 
 // settings collects the values of a settings module and of those that it takes
 // everything from. Values that depend on something are left out.
-func (d *djangoSetup) settings(n *python.Node) {
+func (d *djangoSetup) settings(n *imports.Node) {
 	if n == nil || n.Source == nil || d.seen[n] {
 		return
 	}

@@ -8,18 +8,20 @@ import (
 	"strings"
 	"whittle"
 	"whittle/internal/python"
+	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 )
 
 // files reads the image's files, as the user that it starts as.
 type files struct {
 	root    whittle.Root
-	sources func(path string) (*python.Source, bool)
+	sources func(path string) (*source.Facts, bool)
 	user    *account
 }
 
 // hasZone looks where zoneinfo does: the system's data, then tzdata.
 // https://docs.python.org/3/library/zoneinfo.html#data-sources
-func (fl *files) hasZone(zone string, im *python.Importer) bool {
+func (fl *files) hasZone(zone string, im *imports.Importer) bool {
 	for _, dir := range []string{"usr/share/zoneinfo", "usr/lib/zoneinfo", "usr/share/lib/zoneinfo", "etc/zoneinfo"} {
 		if _, _, ok := fl.stat(whittle.Join("", dir+"/"+zone)); ok {
 			return true
@@ -158,7 +160,7 @@ func (fl *files) home(env map[string]string) string {
 }
 
 // source is what a Python file says, by whatever name it has.
-func (fl *files) source(file string) (*python.Source, bool) {
+func (fl *files) source(file string) (*source.Facts, bool) {
 	if src, ok := fl.sources(file); ok {
 		return src, true
 	}
@@ -166,7 +168,7 @@ func (fl *files) source(file string) (*python.Source, bool) {
 	if !ok || text == nil || strings.IndexByte(string(text), 0) >= 0 {
 		return nil, false
 	}
-	return python.Scan(text), true
+	return source.Scan(text), true
 }
 
 // which is the file of a program, where it can be started.

@@ -6,6 +6,8 @@ import (
 
 	"whittle"
 	"whittle/internal/python"
+	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 )
 
 // checkImports reports what fails for certain when a Python process starts.
@@ -30,11 +32,11 @@ func importsOf(s *state, st *start, r root) []whittle.Problem {
 	if r.node == nil {
 		return out
 	}
-	if r.attr != "" && r.im.Defines(r.node, r.attr) == python.No {
+	if r.attr != "" && r.im.Defines(r.node, r.attr) == source.No {
 		out = append(out, adjust(s, st, whittle.Problem{Rule: "missing-entry-point", Module: r.node.Name, Path: s.owners.shown(r.node.File),
 			Message: fmt.Sprintf("%s: %s does not define %s", r.what, s.owners.shown(r.node.File), r.attr), Fix: "name what the module defines"}))
 	}
-	walk := python.Walk(false, r.node)
+	walk := imports.Walk(false, r.node)
 	for _, n := range walk.Nodes {
 		for _, f := range n.Failures {
 			out = append(out, adjust(s, st, problem(s, st, r, walk, n, f)))
@@ -52,13 +54,13 @@ func importsOf(s *state, st *start, r root) []whittle.Problem {
 // doubt notes an import that may fail or not. Names that a module makes up are
 // only doubted where the application asks for them: distributions are made to
 // fit together.
-func doubt(s *state, st *start, r root, d python.Doubt) {
+func doubt(s *state, st *start, r root, d imports.Doubt) {
 	at := fmt.Sprintf("%s:%d", s.owners.shown(d.File), d.Line)
 	line := fmt.Sprintf("whether %s, which %s imports, is there", d.Module, at)
 	switch d.Cause {
-	case python.BadSyntax:
+	case imports.BadSyntax:
 		line = fmt.Sprintf("whether Python %s compiles %s: %s", r.im.Interpreter.Series, at, d.Name)
-	case python.NoName:
+	case imports.NoName:
 		if !s.owners.ownFile(d.File, r.im.Finder) {
 			return
 		}
@@ -71,7 +73,7 @@ func doubt(s *state, st *start, r root, d python.Doubt) {
 }
 
 // perhaps notes an import of the application that fails if it runs.
-func perhaps(s *state, st *start, r root, f python.Failure) {
+func perhaps(s *state, st *start, r root, f imports.Failure) {
 	if f.Caught() || !s.owners.ownFile(f.File, r.im.Finder) {
 		return
 	}
@@ -121,13 +123,13 @@ func adjust(s *state, st *start, p whittle.Problem) whittle.Problem {
 }
 
 // problem describes a failing statement.
-func problem(s *state, st *start, r root, walk *python.Reach, n *python.Node, f python.Failure) whittle.Problem {
+func problem(s *state, st *start, r root, walk *imports.Reach, n *imports.Node, f imports.Failure) whittle.Problem {
 	chain := walk.Chain(n)
 	p := whittle.Problem{Path: s.owners.shown(f.File), Line: f.Line, Module: f.Module, ReachedFrom: reached(s, st, r, chain)}
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
 	from := ", reached from " + st.name
 	switch f.Cause {
-	case python.BadSyntax:
+	case imports.BadSyntax:
 		p.Rule = "syntax-error"
 		p.Message = fmt.Sprintf("%s cannot be compiled by Python %s: %s; it is run by %s", at, r.im.Interpreter.Series, f.Name, st.name)
 		if len(chain) > 0 {
@@ -136,14 +138,14 @@ func problem(s *state, st *start, r root, walk *python.Reach, n *python.Node, f 
 		}
 		p.Fix = "mend the text, or use a Python that reads it"
 		return p
-	case python.CannotLoad:
+	case imports.CannotLoad:
 		return unloadable(s, st, walk, n, p)
-	case python.NoParent:
+	case imports.NoParent:
 		p.Rule = "relative-import"
 		p.Message = fmt.Sprintf("%s imports %s, but is run as a program, which has no parent package%s", at, f.Module, from)
 		p.Fix = "run it as a module (python -m), or import by the full name"
 		return p
-	case python.NoName:
+	case imports.NoName:
 		p.Name = f.Name
 		p.Rule, p.Message = "missing-name", fmt.Sprintf("%s imports %s from %s, which does not define it%s", at, f.Name, f.Module, from)
 		if i, ok := s.owners.distributionOf(r.im, f.Module); ok {
@@ -161,7 +163,7 @@ func problem(s *state, st *start, r root, walk *python.Reach, n *python.Node, f 
 }
 
 // missingModule says why a module is missing, and what to do.
-func missingModule(s *state, p *whittle.Problem, r root, f python.Failure, at, from string) {
+func missingModule(s *state, p *whittle.Problem, r root, f imports.Failure, at, from string) {
 	top := topOf(f.Module)
 	p.Rule = "missing-module"
 	name := s.owners.nameOf(f)
@@ -171,9 +173,9 @@ func missingModule(s *state, p *whittle.Problem, r root, f python.Failure, at, f
 	if sub {
 		of, there = s.owners.distributionOf(r.im, parent)
 		n, _ := r.im.Import(parent)
-		hidden = n != nil && n.Found == python.Namespace && !there && name.Distribution != ""
+		hidden = n != nil && n.Found == imports.Namespace && !there && name.Distribution != ""
 	}
-	if !there && f.Cause != python.NotPackage && !python.IsStandard(top) && ownElsewhere(s, p, r, f, &name, at, from) {
+	if !there && f.Cause != imports.NotPackage && !python.IsStandard(top) && ownElsewhere(s, p, r, f, &name, at, from) {
 		return
 	}
 	if !hidden && (s.owners.ownModules[top] || s.owners.ownPackage(r.im, f.Module)) {
@@ -185,7 +187,7 @@ func missingModule(s *state, p *whittle.Problem, r root, f python.Failure, at, f
 	if s.owners.lookalike(p, r, f, at, from) {
 		return
 	}
-	if f.Cause == python.NotPackage {
+	if f.Cause == imports.NotPackage {
 		p.Message = fmt.Sprintf("%s is imported by %s%s; its parent is a module and no package", f.Module, at, from)
 		return
 	}
@@ -200,7 +202,7 @@ func missingModule(s *state, p *whittle.Problem, r root, f python.Failure, at, f
 }
 
 // foreignModule is a missing module that is somebody else's.
-func foreignModule(s *state, p *whittle.Problem, r root, f python.Failure, name *python.Named, at, from string) {
+func foreignModule(s *state, p *whittle.Problem, r root, f imports.Failure, name *python.Named, at, from string) {
 	if name.Distribution != "" && strings.HasPrefix(name.Module, f.Module+".") && s.owners.names.Of(f.Module).Space {
 		p.Module = name.Module // a namespace is nobody's alone
 	}
@@ -245,7 +247,7 @@ func cutLast(module string) (parent, last string, ok bool) {
 
 // unloadable is a compiled module that the loader refuses: the statement that
 // imports it is where Python fails.
-func unloadable(s *state, st *start, walk *python.Reach, n *python.Node, p whittle.Problem) whittle.Problem {
+func unloadable(s *state, st *start, walk *imports.Reach, n *imports.Node, p whittle.Problem) whittle.Problem {
 	chain := walk.Chain(n)
 	if len(chain) > 0 {
 		last := chain[len(chain)-1]
@@ -266,7 +268,7 @@ func unloadable(s *state, st *start, walk *python.Reach, n *python.Node, p whitt
 }
 
 // reached is the way from the start to a statement, of at most some lines.
-func reached(s *state, st *start, r root, chain []python.Link) []string {
+func reached(s *state, st *start, r root, chain []imports.Link) []string {
 	const most = 12
 	out := []string{st.name}
 	if r.what != "" && r.what != st.name {

@@ -7,6 +7,8 @@ import (
 	"whittle"
 	"whittle/internal/pep"
 	"whittle/internal/python"
+	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 )
 
 // checkLater looks at what the application's own modules import when a
@@ -17,7 +19,7 @@ func checkLater(s *state) []whittle.Problem {
 		if st.python == nil || st.role == healthcheck {
 			continue
 		}
-		l := later{s: s, st: st, seen: map[*python.Node]bool{}}
+		l := later{s: s, st: st, seen: map[*imports.Node]bool{}}
 		for _, r := range st.python.roots {
 			l.root(r, false)
 		}
@@ -34,7 +36,7 @@ func checkLater(s *state) []whittle.Problem {
 type later struct {
 	s    *state
 	st   *start
-	seen map[*python.Node]bool
+	seen map[*imports.Node]bool
 	out  []whittle.Problem
 }
 
@@ -42,7 +44,7 @@ func (l *later) root(r root, lazy bool) {
 	if r.node == nil {
 		return
 	}
-	walk := python.Walk(true, r.node)
+	walk := imports.Walk(true, r.node)
 	for _, n := range walk.Nodes {
 		if l.seen[n] || n.Source == nil || !l.s.owners.ownFile(n.File, r.im.Finder) {
 			continue
@@ -65,13 +67,13 @@ func (l *later) root(r root, lazy bool) {
 }
 
 // functions follows the imports that stand in functions.
-func (l *later) functions(r root, n *python.Node, chain []string) {
+func (l *later) functions(r root, n *imports.Node, chain []string) {
 	for _, imp := range n.Later {
-		if runs(imp.Conditions, r.im.Runtime) == python.No {
+		if runs(imp.Conditions, r.im.Runtime) == source.No {
 			continue
 		}
 		nodes, failures := r.im.Resolve(n, imp)
-		caught := imp.Context&(python.Guarded|python.Handler) != 0
+		caught := imp.Context&(source.Guarded|source.Handler) != 0
 		for _, f := range failures {
 			if caught {
 				l.report("optional-import", Info, r, f, chain)
@@ -88,7 +90,7 @@ func (l *later) functions(r root, n *python.Node, chain []string) {
 				}
 				continue
 			}
-			walk := python.Walk(false, to)
+			walk := imports.Walk(false, to)
 			for _, m := range walk.Nodes {
 				for _, f := range m.Failures {
 					l.report("lazy-import", Warning, r, f, here)
@@ -101,9 +103,9 @@ func (l *later) functions(r root, n *python.Node, chain []string) {
 
 // foreign reports a distribution that a function imports and that cannot be
 // imported itself.
-func (l *later) foreign(r root, n *python.Node, imp *python.Import, to *python.Node, chain []string) {
+func (l *later) foreign(r root, n *imports.Node, imp *source.Import, to *imports.Node, chain []string) {
 	l.seen[to] = true
-	walk := python.Walk(false, to)
+	walk := imports.Walk(false, to)
 	for _, m := range walk.Nodes {
 		for _, f := range m.Failures {
 			l.report("lazy-import", Warning, r, f, chain)
@@ -112,26 +114,26 @@ func (l *later) foreign(r root, n *python.Node, imp *python.Import, to *python.N
 }
 
 // runs says whether a statement runs, as far as its conditions go.
-func runs(conditions []python.Condition, rt python.Runtime) python.Truth {
-	out := python.Yes
+func runs(conditions []source.Condition, rt source.Runtime) source.Truth {
+	out := source.Yes
 	for _, c := range conditions {
 		switch c.Holds(rt) {
-		case python.No:
-			return python.No
-		case python.Maybe:
-			out = python.Maybe
+		case source.No:
+			return source.No
+		case source.Maybe:
+			out = source.Maybe
 		}
 	}
 	return out
 }
 
-func (l *later) report(rule, severity string, r root, f python.Failure, chain []string) {
+func (l *later) report(rule, severity string, r root, f imports.Failure, chain []string) {
 	s := l.s
 	p := whittle.Problem{Rule: rule, Severity: severity, Path: s.owners.shown(f.File), Line: f.Line, Module: f.Module,
 		Guarded: severity == Info, ReachedFrom: chain}
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
 	name := f.Module
-	if f.Cause == python.NoName {
+	if f.Cause == imports.NoName {
 		name, p.Name = name+"."+f.Name, f.Name
 	}
 	named := s.owners.nameOf(f)
@@ -152,7 +154,7 @@ func (l *later) report(rule, severity string, r root, f python.Failure, chain []
 
 // missingLater says of a module that a function imports why it is missing, and
 // what to do; its rule stays.
-func missingLater(s *state, p *whittle.Problem, r root, f python.Failure, n *python.Named, is string) {
+func missingLater(s *state, p *whittle.Problem, r root, f imports.Failure, n *python.Named, is string) {
 	q := *p
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
 	switch {

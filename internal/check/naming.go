@@ -6,6 +6,7 @@ import (
 
 	"whittle"
 	"whittle/internal/python"
+	"whittle/internal/python/imports"
 )
 
 // unknownName is what to do about a module whose distribution is not known.
@@ -28,7 +29,7 @@ func notKnown(n *python.Named) (why, fix string) {
 // ownElsewhere reports a module that the project or the image has where the
 // start does not look; it is never somebody else's. A distribution that the
 // project names comes first, unless the module is there whole.
-func ownElsewhere(s *state, p *whittle.Problem, r root, f python.Failure, n *python.Named, at, from string) bool {
+func ownElsewhere(s *state, p *whittle.Problem, r root, f imports.Failure, n *python.Named, at, from string) bool {
 	place, ok := lies(s, r.im, f)
 	if !ok || n.By == python.Configured {
 		return false
@@ -69,7 +70,7 @@ func ownElsewhere(s *state, p *whittle.Problem, r root, f python.Failure, n *pyt
 
 // isOwnModule says that a missing module is the project's own, as far as no
 // distribution that the project names has it.
-func isOwnModule(s *state, r root, f python.Failure, n *python.Named) bool {
+func isOwnModule(s *state, r root, f imports.Failure, n *python.Named) bool {
 	if n.Evident() {
 		return false
 	}

@@ -9,6 +9,7 @@ import (
 	"whittle"
 	"whittle/internal/pep"
 	"whittle/internal/python"
+	"whittle/internal/python/imports"
 )
 
 // owners says whose a file or a module is: the application's, or that of an
@@ -125,7 +126,7 @@ func (ow *owners) shownIn(why string) string {
 // lookalike finds compiled code for another interpreter, machine or C library
 // where a module is missing. A folder of stubs beside it makes a namespace of
 // the module, which lacks all that it should have.
-func (ow *owners) lookalike(p *whittle.Problem, r root, f python.Failure, at, from string) bool {
+func (ow *owners) lookalike(p *whittle.Problem, r root, f imports.Failure, at, from string) bool {
 	module := f.Module
 	file, isSpace := ow.compiledFor(r.im, module)
 	if up, _, ok := cutLast(module); ok && file == "" && isSpace {
@@ -154,7 +155,7 @@ func (ow *owners) lookalike(p *whittle.Problem, r root, f python.Failure, at, fr
 
 // compiledFor is the compiled code of a module's name that this interpreter
 // does not load, "" for none; space says that its parent is a namespace.
-func (ow *owners) compiledFor(im *python.Importer, module string) (file string, space bool) {
+func (ow *owners) compiledFor(im *imports.Importer, module string) (file string, space bool) {
 	up, last, ok := cutLast(module)
 	if !ok {
 		return im.Lookalike(nil, module), false
@@ -163,7 +164,7 @@ func (ow *owners) compiledFor(im *python.Importer, module string) (file string, 
 	if failure != nil || n == nil {
 		return "", false
 	}
-	return im.Lookalike(&n.Module, last), n.Found == python.Namespace
+	return im.Lookalike(&n.Module, last), n.Found == imports.Namespace
 }
 
 // isScript says that a file is a console script's wrapper.
@@ -171,12 +172,12 @@ func (ow *owners) isScript(file string) bool {
 	return path.Base(path.Dir(file)) == "bin" && !strings.HasSuffix(file, ".py")
 }
 
-func (ow *owners) isOwnOrScript(im *python.Importer, file string) bool {
+func (ow *owners) isOwnOrScript(im *imports.Importer, file string) bool {
 	return ow.ownFile(file, im.Finder)
 }
 
 // ownPackage says that a parent of a module is there and is the application's.
-func (ow *owners) ownPackage(im *python.Importer, module string) bool {
+func (ow *owners) ownPackage(im *imports.Importer, module string) bool {
 	parent, _, ok := cutLast(module)
 	if !ok {
 		return false
@@ -197,7 +198,7 @@ func (ow *owners) ownPackage(im *python.Importer, module string) bool {
 }
 
 // distributionOf is the installed distribution that a module belongs to.
-func (ow *owners) distributionOf(im *python.Importer, module string) (int, bool) {
+func (ow *owners) distributionOf(im *imports.Importer, module string) (int, bool) {
 	n, f := im.Import(module)
 	if f != nil || n == nil {
 		return 0, false
@@ -235,7 +236,7 @@ func (ow *owners) requiredBy(file, dist string) (string, bool) {
 
 // nameOf is which distribution has what a failing statement imports: of
 // several, the first that is known.
-func (ow *owners) nameOf(f python.Failure) python.Named {
+func (ow *owners) nameOf(f imports.Failure) python.Named {
 	if len(f.Module) > len(f.Wanted) {
 		return ow.names.Of(f.Module)
 	}
@@ -302,7 +303,7 @@ func (ow *owners) isOwn(d *python.Distribution) bool {
 }
 
 // ownFile says whether a file is the application's.
-func (ow *owners) ownFile(file string, f *python.Finder) bool {
+func (ow *owners) ownFile(file string, f *imports.Finder) bool {
 	if file == "" || strings.HasPrefix(file, "<") {
 		return file != ""
 	}

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/python"
+	"whittle/internal/python/imports"
 )
 
 // places are where modules lie in a tree of files, whatever looks for them
@@ -219,7 +219,7 @@ type elsewhere struct {
 
 // lies says where a module that is not found lies after all: not in a folder
 // that was looked in.
-func lies(s *state, im *python.Importer, f python.Failure) (elsewhere, bool) {
+func lies(s *state, im *imports.Importer, f imports.Failure) (elsewhere, bool) {
 	wanted := wantedOf(f)
 	inImage, inProject := ofImage(s), ofProject(s)
 	var looked []string
@@ -253,7 +253,7 @@ func inProjectAs(s *state, file string) string {
 }
 
 // wantedOf is the whole name of the module that a statement wants.
-func wantedOf(f python.Failure) string {
+func wantedOf(f imports.Failure) string {
 	if len(f.Module) >= len(f.Wanted) {
 		return f.Module
 	}

@@ -15,6 +15,7 @@ import (
 	"whittle/internal/elf"
 	"whittle/internal/imagetest"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // ownImport is an import that a project made up: its first part lies somewhere
@@ -91,9 +92,9 @@ func (h *hostile) bound(name string) (string, bool) {
 	return ">=1,<2", true
 }
 
-func (h *hostile) ships(name, _ string) python.Truth {
+func (h *hostile) ships(name, _ string) source.Truth {
 	h.asked = append(h.asked, name)
-	return python.Yes
+	return source.Yes
 }
 
 // TestOwnImports: 1,000 made-up imports whose first part exists somewhere in
@@ -163,12 +164,12 @@ func checkMadeUp(t *testing.T, p madeUp, where string, index *hostile) *whittle.
 func imageOf(files map[string]string, p whittle.Process) *check.Image {
 	root := executable{imagetest.Root(site(files))}
 	return &check.Image{Root: root, Config: &whittle.Config{Architecture: "amd64", OS: "linux", Config: p},
-		Sources: func(p string) (*python.Source, bool) {
+		Sources: func(p string) (*source.Facts, bool) {
 			b, err := root.ReadFile(p, 1<<20)
 			if err != nil || !strings.HasSuffix(p, ".py") {
 				return nil, false
 			}
-			return python.Scan(b), true
+			return source.Scan(b), true
 		},
 		Binaries: func(p string) (*elf.File, bool) {
 			if p == "usr/local/bin/python3.13" {

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/python/source"
 	"whittle/internal/shell"
 )
 
@@ -118,7 +118,7 @@ func (s *state) script(st *start, file string, depth int) {
 		st.program = interpreter
 		src, ok := s.Sources(file)
 		if !ok {
-			src = python.Scan(text)
+			src = source.Scan(text)
 		}
 		s.startScript(st, interpreter, file, src, flagsOf(args))
 	case isShell(path.Base(interpreter)):

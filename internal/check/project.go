@@ -14,6 +14,7 @@ import (
 	"whittle"
 	"whittle/internal/pep"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // ProjectOptions are what is known of a project besides its folder.
@@ -23,7 +24,7 @@ type ProjectOptions struct {
 	Bound func(distribution string) (specifiers string, ok bool)
 	// Ships asks the package index whether a distribution has a module; nil
 	// does not know.
-	Ships func(distribution, module string) python.Truth
+	Ships func(distribution, module string) source.Truth
 	// Resolve asks the package index what is installed for some requirements:
 	// versions by name. nil, and false, do not know.
 	Resolve func(requirements []pep.Requirement) (versions map[string]string, ok bool)
@@ -44,7 +45,7 @@ type ProjectOptions struct {
 // Then the verdict is "fails". Where something may bring it along, it is
 // "unknown".
 func Project(ctx context.Context, fsys fs.FS, o ProjectOptions) (*whittle.Check, error) {
-	t := &tree{fsys: fsys, options: o, folder: newFolder(), at: map[string]route{}, held: map[string]bool{}, sources: map[string]*python.Source{}}
+	t := &tree{fsys: fsys, options: o, folder: newFolder(), at: map[string]route{}, held: map[string]bool{}, sources: map[string]*source.Facts{}}
 	if err := collectFiles(t, ctx); err != nil {
 		return nil, fmt.Errorf("reading the project: %w", err)
 	}
@@ -77,10 +78,10 @@ type tree struct {
 	*folder
 	fsys    fs.FS
 	options ProjectOptions
-	sources map[string]*python.Source // by file
+	sources map[string]*source.Facts // by file
 	// notebooks are the sources of the cells of notebooks: they ship nowhere,
 	// and use what is declared.
-	notebooks []*python.Source
+	notebooks []*source.Facts
 	// scripts are those with dependencies of their own (PEP 723), by file.
 	scripts map[string][]python.Dependency
 	// adjusts says that a module that is shipped changes sys.path.
@@ -258,7 +259,7 @@ func (t *tree) module(file string) {
 	}
 	t.alternatives(file, src)
 	for i := range src.Imports {
-		if imp := &src.Imports[i]; imp.Context&python.TypeChecking == 0 {
+		if imp := &src.Imports[i]; imp.Context&source.TypeChecking == 0 {
 			t.imported(file, imp)
 		}
 	}
@@ -266,18 +267,18 @@ func (t *tree) module(file string) {
 
 // imported follows one import: to the project's own modules, to the standard
 // library, or to another distribution.
-func (t *tree) imported(file string, imp *python.Import) {
+func (t *tree) imported(file string, imp *source.Import) {
 	from := t.at[file]
 	u := t.unitOf(file)
 	held := t.holds(u, imp.Conditions)
-	if held == python.No {
+	if held == source.No {
 		return
 	}
 	way := route{append(slices.Clone(from.steps), fmt.Sprintf("%s:%d", file, imp.Line)), from.level}
 	switch {
-	case imp.Context&(python.Guarded|python.Handler) != 0:
+	case imp.Context&(source.Guarded|source.Handler) != 0:
 		way.level = guarded
-	case imp.Context&python.Lazy != 0 || held == python.Maybe:
+	case imp.Context&source.Lazy != 0 || held == source.Maybe:
 		way.level = max(way.level, inCall)
 	}
 	if imp.Level > 0 {
@@ -291,13 +292,13 @@ func (t *tree) imported(file string, imp *python.Import) {
 		t.standard(u, file, imp, way)
 		return
 	}
-	if held == python.Yes {
+	if held == source.Yes {
 		t.foreign(u, file, imp, way)
 	}
 }
 
 // relative follows "from . import x".
-func (t *tree) relative(file string, imp *python.Import, way route) {
+func (t *tree) relative(file string, imp *source.Import, way route) {
 	dir := path.Dir(file)
 	for range imp.Level - 1 {
 		dir = path.Dir(dir)
@@ -319,7 +320,7 @@ func (t *tree) relative(file string, imp *python.Import, way route) {
 
 // named are the files of a module and of what an import statement takes out of
 // it.
-func (t *tree) named(file string, roots []string, imp *python.Import) []string {
+func (t *tree) named(file string, roots []string, imp *source.Import) []string {
 	names := imp.Names
 	if of, ok := t.find(roots, imp.Module); ok {
 		names = t.unbound(file, of, names)
@@ -343,7 +344,7 @@ func (t *tree) unbound(file, init string, names []string) []string {
 // own follows an import of the project's own module, with the packages above
 // it. A folder without modules is none of them, and neither is a module beside
 // the file in a package: Python 3 has no implicit relative imports.
-func (t *tree) own(file string, imp *python.Import, way route) bool {
+func (t *tree) own(file string, imp *source.Import, way route) bool {
 	roots := append(t.strong(path.Dir(file)), t.copied()...)
 	files := t.files(roots, imp.Module, imp.Names)
 	standard := python.IsStandard(imp.Module)
@@ -362,7 +363,7 @@ func (t *tree) own(file string, imp *python.Import, way route) bool {
 // elsewhere says that a module of the project's own is meant although nothing
 // says that the folder it lies in is on the path: no distribution is known that
 // has it, or it is a copy of one.
-func (t *tree) elsewhere(file string, imp *python.Import, known bool, way route) bool {
+func (t *tree) elsewhere(file string, imp *source.Import, known bool, way route) bool {
 	for _, dir := range t.tops[topOf(imp.Module)] {
 		own := path.Join(dir, topOf(imp.Module))
 		switch {
@@ -387,7 +388,7 @@ func (t *tree) elsewhere(file string, imp *python.Import, known bool, way route)
 }
 
 // notOnPath says where the project has a module that not every start finds.
-func (t *tree) notOnPath(file string, imp *python.Import, dir string, way route) {
+func (t *tree) notOnPath(file string, imp *source.Import, dir string, way route) {
 	own := path.Join(dir, topOf(imp.Module))
 	if way.level > inCall || notShipped(own+".py") {
 		return
@@ -408,11 +409,11 @@ func (t *tree) notOnPath(file string, imp *python.Import, dir string, way route)
 
 // isKnown says that a distribution is known that has the module; isNamed that
 // the project names it, too.
-func (t *tree) isKnown(imp *python.Import) bool {
+func (t *tree) isKnown(imp *source.Import) bool {
 	return slices.ContainsFunc(t.units[len(t.units)-1].names.OfImport(imp.Module, imp.Names), func(n python.Named) bool { return n.Distribution != "" })
 }
 
-func (t *tree) isNamed(imp *python.Import) bool {
+func (t *tree) isNamed(imp *source.Import) bool {
 	return slices.ContainsFunc(t.units[len(t.units)-1].names.OfImport(imp.Module, imp.Names), func(n python.Named) bool { return n.Evident() })
 }
 

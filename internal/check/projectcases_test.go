@@ -14,7 +14,7 @@ import (
 	"whittle"
 	"whittle/internal/check"
 	"whittle/internal/pep"
-	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // folder is a project's folder of the notation of txtar. "deps: a b" stands for
@@ -205,11 +205,11 @@ func TestProjectOptions(t *testing.T) {
 	resolve := func(reqs []pep.Requirement) (map[string]string, bool) {
 		return map[string]string{"flask": "3.1", "werkzeug": "3.1"}, len(reqs) == 1 && reqs[0].Name == "flask"
 	}
-	ships := func(distribution, module string) python.Truth {
+	ships := func(distribution, module string) source.Truth {
 		if module == "discord" && (distribution == "py-cord" || distribution == "discord-py") {
-			return python.Yes
+			return source.Yes
 		}
-		return python.No
+		return source.No
 	}
 	tests := []struct {
 		name, files string

@@ -15,6 +15,7 @@ import (
 
 	"whittle"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // Bounds of a project's folder.
@@ -138,7 +139,7 @@ func (f *folder) has(roots []string, module string) bool {
 // regular says that a root has the module itself, and not only a folder of
 // that name that other code may be in: alembic/ with env.py does not hide the
 // distribution alembic.
-func (f *folder) regular(roots []string, imp *python.Import) bool {
+func (f *folder) regular(roots []string, imp *source.Import) bool {
 	top := topOf(imp.Module)
 	return slices.ContainsFunc(roots, func(root string) bool {
 		at := path.Join(root, top)
@@ -257,7 +258,7 @@ func scanFile(t *tree, p string) error {
 	if err != nil {
 		return err
 	}
-	t.sources[p] = python.Scan(b)
+	t.sources[p] = source.Scan(b)
 	t.add(p, strings.TrimSuffix(p, ".py"))
 	if !notShipped(p) {
 		t.adjusts = t.adjusts || changesPath.Match(b)
@@ -309,7 +310,7 @@ func notebook(t *tree, p string) error {
 			}
 			own.WriteString(line)
 		}
-		t.notebooks = append(t.notebooks, python.Scan([]byte(own.String())))
+		t.notebooks = append(t.notebooks, source.Scan([]byte(own.String())))
 	}
 	return nil
 }
@@ -355,7 +356,7 @@ func vendored(dir string) bool {
 
 // ships says that a file is a part of what is installed or started.
 func (t *tree) ships(p string) bool {
-	if notShipped(p) || t.scripts[p] != nil || vendored(path.Dir(p)) || path.Base(p) == "tasks.py" && imports(t.sources[p], "invoke") {
+	if notShipped(p) || t.scripts[p] != nil || vendored(path.Dir(p)) || path.Base(p) == "tasks.py" && importsTop(t.sources[p], "invoke") {
 		return false
 	}
 	u := t.unitOf(p)
@@ -374,10 +375,10 @@ func (t *tree) ships(p string) bool {
 	return len(u.ships) == 0 || slices.ContainsFunc(u.ships, func(s string) bool { return p == s || strings.HasPrefix(p, s+"/") })
 }
 
-// imports says that a module imports another: tasks.py with invoke has the
+// importsTop says that a module imports another: tasks.py with invoke has the
 // developers' commands.
-func imports(src *python.Source, top string) bool {
-	return src != nil && slices.ContainsFunc(src.Imports, func(imp python.Import) bool { return imp.Level == 0 && topOf(imp.Module) == top })
+func importsTop(src *source.Facts, top string) bool {
+	return src != nil && slices.ContainsFunc(src.Imports, func(imp source.Import) bool { return imp.Level == 0 && topOf(imp.Module) == top })
 }
 
 var testFile = regexp.MustCompile(`(^|/)(tests?|testdata|docs|examples|benchmarks)/|(^|/)(test_[^/]*|[^/]*_test|conftest|setup|noxfile)\.py$`)

@@ -9,6 +9,7 @@ import (
 	"whittle"
 	"whittle/internal/pep"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // generated are the modules that compilers of interfaces write at build.
@@ -35,15 +36,15 @@ func (h holders) heldBy(p *whittle.Problem, a *along, n *python.Named, way route
 	}
 	held := ""
 	for i, name := range h.idle() {
-		has := python.Maybe
+		has := source.Maybe
 		if t.options.Ships != nil && i < maxHolders {
 			has = h.u.names.Ships(name, topOf(n.Module))
 		}
 		switch has {
-		case python.Yes:
+		case source.Yes:
 			t.held[name] = true
 			return true
-		case python.Maybe:
+		case source.Maybe:
 			t.held[name] = true
 			held = name
 		}
@@ -125,7 +126,7 @@ func (p *platform) take(name string, read func() ([]byte, error)) {
 }
 
 // takeSource looks whether a module has the handler that Lambda's console makes.
-func (p *platform) takeSource(src *python.Source) {
+func (p *platform) takeSource(src *source.Facts) {
 	if _, ok := slices.BinarySearch(src.Names, "lambda_handler"); ok {
 		p.lambda = true
 	}

@@ -7,6 +7,7 @@ import (
 
 	"whittle"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // minorOf is the version of Python 3 of the images that Dockerfiles make, 0
@@ -32,7 +33,7 @@ func onLinux(t *tree) bool {
 
 // standard reports a module of the standard library that the project's Python
 // does not have.
-func (t *tree) standard(u *unit, file string, imp *python.Import, way route) {
+func (t *tree) standard(u *unit, file string, imp *source.Import, way route) {
 	if way.level > inCall {
 		return
 	}
@@ -111,7 +112,7 @@ func replaces(distribution, top string) bool {
 var platforms = []struct{ platform, os, system string }{{"linux", "posix", "Linux"}, {"darwin", "posix", "Darwin"}, {"win32", "nt", "Windows"}}
 
 // runtimes are those that a unit may run under.
-func runtimes(t *tree, u *unit) []python.Runtime {
+func runtimes(t *tree, u *unit) []source.Runtime {
 	minors := u.minors
 	if m := minorOf(t); m != 0 {
 		minors = []int{m}
@@ -119,13 +120,13 @@ func runtimes(t *tree, u *unit) []python.Runtime {
 	if len(minors) == 0 {
 		minors = python.Minors(">=3.8")
 	}
-	var out []python.Runtime
+	var out []source.Runtime
 	for i, p := range platforms {
 		if i > 0 && onLinux(t) {
 			break
 		}
 		for _, m := range minors {
-			out = append(out, python.Runtime{Version: [3]int{3, m, 9}, Platform: p.platform, OSName: p.os, System: p.system, Implementation: "cpython"})
+			out = append(out, source.Runtime{Version: [3]int{3, m, 9}, Platform: p.platform, OSName: p.os, System: p.system, Implementation: "cpython"})
 		}
 	}
 	return out
@@ -133,27 +134,27 @@ func runtimes(t *tree, u *unit) []python.Runtime {
 
 // holds says whether conditions hold wherever a unit may run: Yes or No where
 // they do in every runtime, or in none.
-func (t *tree) holds(u *unit, conditions []python.Condition) python.Truth {
+func (t *tree) holds(u *unit, conditions []source.Condition) source.Truth {
 	if len(conditions) == 0 {
-		return python.Yes
+		return source.Yes
 	}
 	yes, no, n := 0, 0, 0
 	for _, rt := range runtimes(t, u) {
 		n++
 		switch runs(conditions, rt) {
-		case python.Yes:
+		case source.Yes:
 			yes++
-		case python.No:
+		case source.No:
 			no++
 		}
 	}
 	switch n {
 	case yes:
-		return python.Yes
+		return source.Yes
 	case no:
-		return python.No
+		return source.No
 	}
-	return python.Maybe
+	return source.Maybe
 }
 
 // applies says whether the marker of a dependency may hold where a unit runs.

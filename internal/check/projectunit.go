@@ -8,6 +8,7 @@ import (
 
 	"whittle/internal/pep"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // unit is a folder that declares dependencies: the project's own, a member of
@@ -244,12 +245,12 @@ func nameUnits(t *tree) {
 }
 
 // asked asks the package index each question once.
-func asked(ships func(distribution, module string) python.Truth) func(distribution, module string) python.Truth {
+func asked(ships func(distribution, module string) source.Truth) func(distribution, module string) source.Truth {
 	if ships == nil {
 		return nil
 	}
-	answers := map[[2]string]python.Truth{}
-	return func(distribution, module string) python.Truth {
+	answers := map[[2]string]source.Truth{}
+	return func(distribution, module string) source.Truth {
 		question := [2]string{distribution, module}
 		answer, ok := answers[question]
 		if !ok {

@@ -11,6 +11,7 @@ import (
 	"whittle"
 	"whittle/internal/pep"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // uses are what the modules of a project import: the distributions that may be
@@ -27,7 +28,7 @@ func (s uses) more(f *folder, dir, top string) bool {
 // usesOf are what the modules import, and the cells of notebooks.
 func usesOf(t *tree) uses {
 	s := uses{map[string]bool{}, map[string]bool{}}
-	use := func(u *unit, file string, src *python.Source) {
+	use := func(u *unit, file string, src *source.Facts) {
 		for i := range src.Imports {
 			imp := &src.Imports[i]
 			if imp.Level > 0 || imp.Module == "" {

@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 )
 
 // pythonStart is what a Python process imports when it starts.
 type pythonStart struct {
 	executable string
-	finder     *python.Finder
+	finder     *imports.Finder
 	// roots are the modules that it starts with; each may have an importer of
 	// its own, as servers change the path before they import the application.
 	roots []root
@@ -23,13 +24,13 @@ type pythonStart struct {
 
 // root is one module or program that a process imports by itself.
 type root struct {
-	im   *python.Importer
-	node *python.Node
+	im   *imports.Importer
+	node *imports.Node
 	// what names it where no statement does: "gunicorn app:app".
 	what string
 	// failure is why there is no node; file and line say where the module is
 	// named, if a file does.
-	failure *python.Failure
+	failure *imports.Failure
 	file    string
 	line    int
 	// attr is what has to be found in it, empty for nothing.
@@ -42,8 +43,8 @@ const noFolder = "\x00"
 
 // importer is the one of a process whose path begins with the folder first;
 // processes with the same path share it.
-func (s *state) importer(st *start, executable, first string) *python.Importer {
-	p := python.Process{Executable: executable, First: "/" + first, Env: st.env, WorkDir: st.dir, Home: s.files.home(st.env),
+func (s *state) importer(st *start, executable, first string) *imports.Importer {
+	p := imports.Process{Executable: executable, First: "/" + first, Env: st.env, WorkDir: st.dir, Home: s.files.home(st.env),
 		NoSite: strings.Contains(st.flags, "S"), NoUserSite: strings.ContainsAny(st.flags, "Is")}
 	if st.env["PYTHONSAFEPATH"] != "" || first == noFolder {
 		p.First = ""
@@ -57,7 +58,7 @@ func (s *state) importer(st *start, executable, first string) *python.Importer {
 	if s.Builtins != nil {
 		builtins = s.Builtins(real)
 	}
-	f, err := python.NewFinder(s.Root, p, builtins)
+	f, err := imports.NewFinder(s.Root, p, builtins)
 	if err != nil {
 		s.importers[key] = nil
 		return nil
@@ -68,7 +69,7 @@ func (s *state) importer(st *start, executable, first string) *python.Importer {
 		}
 	}
 	v := f.Interpreter.Numbers()
-	im := &python.Importer{Finder: f, Sources: s.Sources, Runtime: python.Runtime{Version: v, Platform: "linux", OSName: "posix",
+	im := &imports.Importer{Finder: f, Sources: s.Sources, Runtime: source.Runtime{Version: v, Platform: "linux", OSName: "posix",
 		System: "Linux", Implementation: f.Interpreter.Implementation, Machine: s.Config.Platform().Machine()}}
 	im.Loads = func(file string) bool { return len(libraryProblems(s, file, real)) == 0 }
 	im.Begin()
@@ -168,7 +169,7 @@ func withoutPython(env map[string]string) map[string]string {
 }
 
 // startScript is a process that runs a file.
-func (s *state) startScript(st *start, executable, file string, src *python.Source, flags []string) {
+func (s *state) startScript(st *start, executable, file string, src *source.Facts, flags []string) {
 	real, _, _ := s.files.stat(file)
 	first := path.Dir(real)
 	if first == "." {
@@ -234,12 +235,12 @@ func (s *state) startCode(st *start, executable, code string, isolated bool) {
 		st.doubt("its code is only known when it runs")
 		return
 	}
-	st.python.roots = append(st.python.roots, root{im: im, node: im.Program("<string>", python.Scan([]byte(code)))})
+	st.python.roots = append(st.python.roots, root{im: im, node: im.Program("<string>", source.Scan([]byte(code)))})
 	s.served(st, executable)
 }
 
 // begin makes the importer of a start, or says that there can be none.
-func (s *state) begin(st *start, executable, first string) *python.Importer {
+func (s *state) begin(st *start, executable, first string) *imports.Importer {
 	im := s.importer(st, executable, first)
 	if im == nil {
 		st.doubt("no standard library was found for /" + executable)

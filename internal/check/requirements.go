@@ -4,6 +4,7 @@ import (
 	"whittle"
 	"whittle/internal/pep"
 	"whittle/internal/python"
+	"whittle/internal/python/imports"
 )
 
 // checkRequirements compares what imported distributions require with what is
@@ -17,7 +18,7 @@ func checkRequirements(s *state) []whittle.Problem {
 		}
 		used := map[int]bool{}
 		for _, r := range st.python.roots {
-			for _, n := range python.Walk(true, r.node).Nodes {
+			for _, n := range imports.Walk(true, r.node).Nodes {
 				if i, ok := s.owners.owner[n.File]; ok {
 					used[i] = true
 				}

@@ -5,7 +5,8 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 	"whittle/internal/shell"
 )
 
@@ -133,13 +134,13 @@ func (s *state) served(st *start, executable string) {
 	if first.node == nil {
 		return
 	}
-	for _, n := range python.Walk(false, first.node).Nodes {
+	for _, n := range imports.Walk(false, first.node).Nodes {
 		if n.Source == nil || !s.owners.ownFile(n.File, first.im.Finder) {
 			continue
 		}
 		for _, c := range n.Source.Calls {
 			switch {
-			case n != first.node && runs(c.Conditions, first.im.Runtime) == python.No: // of a program, __name__ is "__main__"
+			case n != first.node && runs(c.Conditions, first.im.Runtime) == source.No: // of a program, __name__ is "__main__"
 			case c.Func == "uvicorn.run" && len(c.Args) > 0 && appSpec.MatchString(c.Args[0]):
 				s.target(s.beside(st, shell.Perhaps), executable, st.dir, "uvicorn.run "+c.Args[0], c.Args[0], "")
 			}

@@ -7,7 +7,8 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 	"whittle/internal/shell"
 )
 
@@ -146,7 +147,7 @@ func (g *gunicornSettings) config() {
 }
 
 // settings takes what a configuration file assigns at its top level.
-func (g *gunicornSettings) settings(src *python.Source) {
+func (g *gunicornSettings) settings(src *source.Facts) {
 	for _, c := range src.Calls {
 		var to *string
 		switch c.Func {
@@ -235,7 +236,7 @@ func flask(s *state, st *start, exe string, args []string) {
 	}
 	s.target(st, exe, first, "flask --app "+app, module, attr)
 	if im := s.importer(st, exe, first); im != nil && attr == "" && dottedName.MatchString(module) {
-		if n, _ := im.Import(module); n != nil && im.Defines(n, "app") != python.Yes && im.Defines(n, "application") != python.Yes {
+		if n, _ := im.Import(module); n != nil && im.Defines(n, "app") != source.Yes && im.Defines(n, "application") != source.Yes {
 			factory(st, im, n, "create_app")
 		}
 	}
@@ -346,12 +347,12 @@ func hasWorkers(st *start, args []string) bool {
 
 // factory sees whether a function that makes the application may import what
 // is missing: which function an import is in is not known.
-func factory(st *start, im *python.Importer, n *python.Node, name string) {
+func factory(st *start, im *imports.Importer, n *imports.Node, name string) {
 	if n == nil {
 		return
 	}
 	for _, imp := range n.Later {
-		if imp.Context&(python.Guarded|python.Handler|python.TypeChecking) != 0 {
+		if imp.Context&(source.Guarded|source.Handler|source.TypeChecking) != 0 {
 			continue
 		}
 		if _, failures := im.Resolve(n, imp); len(failures) > 0 {

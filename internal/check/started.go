@@ -8,7 +8,8 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 	"whittle/internal/shell"
 )
 
@@ -30,11 +31,11 @@ func (s *state) findStarted() {
 	}
 }
 
-func key(st *start, n *python.Node) string { return st.name + "\x00" + n.File + "\x00" + n.Name }
+func key(st *start, n *imports.Node) string { return st.name + "\x00" + n.File + "\x00" + n.Name }
 
 // startedBy goes through the own modules that come with one root.
 func (s *state) startedBy(st *start, r root, seen map[string]bool) {
-	nodes := python.Walk(false, r.node).Nodes
+	nodes := imports.Walk(false, r.node).Nodes
 	for _, n := range nodes {
 		if n.Source == nil || seen[key(st, n)] || !s.owners.ownFile(n.File, r.im.Finder) || (s.owners.isScript(n.File) && n != r.node || isLauncher(n.File)) {
 			continue
@@ -43,7 +44,7 @@ func (s *state) startedBy(st *start, r root, seen map[string]bool) {
 		first := true
 		for i := range n.Source.Calls {
 			c := &n.Source.Calls[i]
-			if c.Func != python.AskStart && c.Func != python.AskImport {
+			if c.Func != source.AskStart && c.Func != source.AskImport {
 				continue
 			}
 			if len(s.starts) >= maxStarts {
@@ -53,12 +54,12 @@ func (s *state) startedBy(st *start, r root, seen map[string]bool) {
 			one := startedCall{s, st, r, n, c}
 			happens, plain := one.happens(nodes)
 			switch {
-			case c.Func == python.AskImport && happens != python.No:
+			case c.Func == source.AskImport && happens != source.No:
 				one.imports()
-			case c.Func == python.AskStart && happens != python.No:
-				one.starts(happens == python.Yes && plain && first)
+			case c.Func == source.AskStart && happens != source.No:
+				one.starts(happens == source.Yes && plain && first)
 				first = false
-			case c.Func == python.AskStart && n == r.node && c.Context&python.Lazy != 0 && one.replaces() && c.Context&python.TypeChecking == 0:
+			case c.Func == source.AskStart && n == r.node && c.Context&source.Lazy != 0 && one.replaces() && c.Context&source.TypeChecking == 0:
 				st.notFollowed(c.Args[0])
 			}
 		}
@@ -77,8 +78,8 @@ type startedCall struct {
 	s  *state
 	st *start
 	r  root
-	n  *python.Node
-	c  *python.Call
+	n  *imports.Node
+	c  *source.Call
 }
 
 func (o startedCall) at() string { return fmt.Sprintf("%s:%d", o.s.owners.shown(o.n.File), o.c.Line) }
@@ -91,41 +92,41 @@ func (o startedCall) replaces() bool {
 // happens says whether the call happens when the process starts: by itself, or
 // in a function that a statement at the top of a module calls; plain is the
 // first. What is caught is no doubt, but for what never comes back.
-func (o startedCall) happens(nodes []*python.Node) (happens python.Truth, plain bool) {
+func (o startedCall) happens(nodes []*imports.Node) (happens source.Truth, plain bool) {
 	c := o.c
-	if c.Context&python.TypeChecking != 0 {
-		return python.No, false
+	if c.Context&source.TypeChecking != 0 {
+		return source.No, false
 	}
-	caught := c.Context&(python.Guarded|python.Caught|python.Handler) != 0
+	caught := c.Context&(source.Guarded|source.Caught|source.Handler) != 0
 	if caught && !o.replaces() {
-		return python.No, false
+		return source.No, false
 	}
 	conditions := o.r.im.Happens(o.n, c.Conditions, c.Line)
-	if c.Context&python.Lazy == 0 {
+	if c.Context&source.Lazy == 0 {
 		return conditions, !caught
 	}
 	in := c.Args[1]
-	if in == "" || conditions == python.No || !slices.ContainsFunc(nodes, func(m *python.Node) bool { return o.called(m, in) }) {
-		return python.No, false
+	if in == "" || conditions == source.No || !slices.ContainsFunc(nodes, func(m *imports.Node) bool { return o.called(m, in) }) {
+		return source.No, false
 	}
 	return conditions, false
 }
 
 // called says that a statement at the top of a module calls a function of this
 // one.
-func (o startedCall) called(by *python.Node, function string) bool {
+func (o startedCall) called(by *imports.Node, function string) bool {
 	if by.Source == nil {
 		return false
 	}
-	if by != o.n && !slices.ContainsFunc(by.Source.Imports, func(imp python.Import) bool {
+	if by != o.n && !slices.ContainsFunc(by.Source.Imports, func(imp source.Import) bool {
 		_, last, _ := cutLast(imp.Module)
 		_, own, _ := cutLast(o.n.Name)
 		return slices.Contains(imp.Names, function) && (last == own || imp.Module == "")
 	}) {
 		return false
 	}
-	return slices.ContainsFunc(by.Source.Effects, func(e python.Effect) bool {
-		return e.Kind == python.CallName && e.Name == function && e.Context&python.Lazy == 0 && o.r.im.Happens(by, e.Conditions, e.Line) != python.No
+	return slices.ContainsFunc(by.Source.Effects, func(e source.Effect) bool {
+		return e.Kind == source.CallName && e.Name == function && e.Context&source.Lazy == 0 && o.r.im.Happens(by, e.Conditions, e.Line) != source.No
 	})
 }
 

@@ -5,7 +5,7 @@ import (
 
 	"whittle/internal/elf"
 	"whittle/internal/imagetest"
-	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // smallMachine is a root with stand-ins for the runners of the table: each has
@@ -58,5 +58,5 @@ func smallMachine() *startMachine {
 		files[b] = ""
 		binaries[b] = &elf.File{Machine: elf.MachineOf("amd64")}
 	}
-	return &startMachine{root: executable{imagetest.Root(files)}, sources: map[string]*python.Source{}, binaries: binaries}
+	return &startMachine{root: executable{imagetest.Root(files)}, sources: map[string]*source.Facts{}, binaries: binaries}
 }

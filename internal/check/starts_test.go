@@ -16,6 +16,7 @@ import (
 	"whittle/internal/elf"
 	"whittle/internal/imagetest"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // startRow is one row of testdata/starts: an image, whole and broken, with its
@@ -94,7 +95,7 @@ type startRoot struct {
 // startMachine is the root below the rows: an interpreter with its runners.
 type startMachine struct {
 	root     whittle.Root
-	sources  map[string]*python.Source
+	sources  map[string]*source.Facts
 	binaries map[string]*elf.File
 	dists    []python.Distribution
 	keys     map[string]string // of the paths, in whose order they are sorted
@@ -155,15 +156,15 @@ func (l *startRoot) check(t *testing.T, p whittle.Process) *whittle.Check {
 	t.Helper()
 	m := l.base
 	in := &check.Image{Root: l, Config: &whittle.Config{Architecture: "amd64", OS: "linux", Config: p}, Distributions: m.dists,
-		Sources: func(p string) (*python.Source, bool) {
+		Sources: func(p string) (*source.Facts, bool) {
 			if text, ok := l.files[p]; ok {
-				return python.Scan([]byte(text)), strings.HasSuffix(p, ".py")
+				return source.Scan([]byte(text)), strings.HasSuffix(p, ".py")
 			}
 			if s, ok := m.sources[p]; ok || !strings.HasSuffix(p, ".py") {
 				return s, s != nil
 			}
 			if b, err := m.root.ReadFile(p, 8<<20); err == nil {
-				m.sources[p] = python.Scan(b)
+				m.sources[p] = source.Scan(b)
 			}
 			return m.sources[p], m.sources[p] != nil
 		},
@@ -203,7 +204,7 @@ func TestStartsReal(t *testing.T) {
 	}
 	root := newDiskRoot(t, dir)
 	dists, _ := python.Distributions(context.Background(), root)
-	judgeStarts(t, &startMachine{root: root, sources: map[string]*python.Source{}, binaries: map[string]*elf.File{}, dists: dists})
+	judgeStarts(t, &startMachine{root: root, sources: map[string]*source.Facts{}, binaries: map[string]*elf.File{}, dists: dists})
 }
 
 func judgeStarts(t *testing.T, m *startMachine) {

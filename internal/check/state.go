@@ -5,7 +5,7 @@ import (
 
 	"whittle"
 	"whittle/internal/elf"
-	"whittle/internal/python"
+	"whittle/internal/python/imports"
 )
 
 // state is what the checks share: the image, the starts as far as they were
@@ -17,10 +17,10 @@ type state struct {
 	starts    []*start
 	env       map[string]string
 	workdir   string
-	importers map[string]*python.Importer
+	importers map[string]*imports.Importer
 	// touchedBy is the start that an importer was made for: one that changed
 	// its path is of no use to others.
-	touchedBy map[*python.Importer]*start
+	touchedBy map[*imports.Importer]*start
 	loader    *elf.Loader
 	user      *account
 	// inImage and inProject are read when they are asked for.
@@ -30,7 +30,7 @@ type state struct {
 func newState(img *Image) *state {
 	config := img.Config.Config
 	s := &state{Image: img, env: map[string]string{}, workdir: whittle.Join("", config.WorkingDir),
-		importers: map[string]*python.Importer{}, touchedBy: map[*python.Importer]*start{}}
+		importers: map[string]*imports.Importer{}, touchedBy: map[*imports.Importer]*start{}}
 	for _, kv := range config.Env {
 		k, v, _ := strings.Cut(kv, "=")
 		s.env[k] = v

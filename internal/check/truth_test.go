@@ -20,6 +20,7 @@ import (
 	"whittle/internal/check"
 	"whittle/internal/elf"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // TestTruth holds the check to what CPython does with images that are made up
@@ -135,13 +136,13 @@ type machine struct {
 	// paths are those of the library, below lib, the folder on this machine.
 	lib     string
 	paths   []string
-	sources map[string]*python.Source
+	sources map[string]*source.Facts
 	lower   string
 }
 
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	m := &machine{lower: os.Getenv("WHITTLE_TRUTH"), sources: map[string]*python.Source{}}
+	m := &machine{lower: os.Getenv("WHITTLE_TRUTH"), sources: map[string]*source.Facts{}}
 	const ask = "import os, sys; print(*sys.version_info[:3], os.path.dirname(os.__file__), *sys.builtin_module_names)"
 	cmd := exec.Command("python3", "-c", ask)
 	if m.lower != "" {
@@ -250,7 +251,7 @@ func (m *machine) check(t *testing.T, c *truthCase) *whittle.Check {
 	in := &check.Image{Root: r, Distributions: dists,
 		Config:   &whittle.Config{Architecture: "amd64", OS: "linux", Config: whittle.Process{Env: c.env, WorkingDir: "/app", Cmd: append([]string{"/usr/local/bin/python3"}, c.start...)}},
 		Builtins: func(string) []string { return m.builtins },
-		Sources: func(p string) (*python.Source, bool) {
+		Sources: func(p string) (*source.Facts, bool) {
 			if !strings.HasSuffix(p, ".py") {
 				return nil, false
 			}
@@ -262,7 +263,7 @@ func (m *machine) check(t *testing.T, c *truthCase) *whittle.Check {
 			if err != nil {
 				return nil, false
 			}
-			src := python.Scan(b)
+			src := source.Scan(b)
 			if _, ours := r.files[p]; !ours {
 				m.sources[key] = src
 			}

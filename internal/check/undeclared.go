@@ -9,15 +9,16 @@ import (
 	"whittle"
 	"whittle/internal/pep"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // foreign reports an import of another distribution that is not declared for
 // what runs.
-func (t *tree) foreign(u *unit, file string, imp *python.Import, way route) {
+func (t *tree) foreign(u *unit, file string, imp *source.Import, way route) {
 	if !u.declares() && t.scripts[file] == nil || vendored(path.Dir(file)) {
 		return // nothing says what there is; a copy of others' code is as they made it
 	}
-	if way.level == guarded || way.level == unreached && (passesOn(imp) || imp.Context&python.Lazy != 0) {
+	if way.level == guarded || way.level == unreached && (passesOn(imp) || imp.Context&source.Lazy != 0) {
 		return
 	}
 	for _, n := range t.namesOf(u, file, imp) {
@@ -27,12 +28,12 @@ func (t *tree) foreign(u *unit, file string, imp *python.Import, way route) {
 
 // passesOn says that the failure of an import is turned into another one: a
 // module that is loaded by name, and says what it would need.
-func passesOn(imp *python.Import) bool {
-	return slices.ContainsFunc(imp.Tries, func(t python.Try) bool { return t.Part == python.TryThrough })
+func passesOn(imp *source.Import) bool {
+	return slices.ContainsFunc(imp.Tries, func(t source.Try) bool { return t.Part == source.TryThrough })
 }
 
 // namesOf are the distributions of what a statement imports.
-func (t *tree) namesOf(u *unit, file string, imp *python.Import) []python.Named {
+func (t *tree) namesOf(u *unit, file string, imp *source.Import) []python.Named {
 	if t.venv != nil {
 		if dist := t.venv.modules[topOf(imp.Module)]; dist != "" && t.options.Names[topOf(imp.Module)] == "" {
 			if all := u.names.OfImport(imp.Module, imp.Names); all[0].Evident() {
@@ -93,7 +94,7 @@ func (t *tree) standing(u *unit, file string, dists []string) standing {
 }
 
 // undeclared reports one distribution of an import.
-func (t *tree) undeclared(u *unit, file string, imp *python.Import, way route, n *python.Named) {
+func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n *python.Named) {
 	dists := append(append([]string{n.Distribution}, n.Candidates...), n.Perhaps...)
 	dists = slices.DeleteFunc(dists, func(d string) bool { return d == "" })
 	if t.ignored(n.Module, dists) || slices.ContainsFunc(dists, t.isUnit) {
@@ -258,7 +259,7 @@ func soften(t *tree) {
 		r, reached := t.at[p]
 		for i := range src.Imports {
 			imp := &src.Imports[i]
-			if imp.Context&(python.Guarded|python.Handler|python.Lazy|python.Dynamic) != 0 || len(imp.Conditions) > 0 || passesOn(imp) || reached && (r.level == inCall || r.level == guarded) {
+			if imp.Context&(source.Guarded|source.Handler|source.Lazy|source.Dynamic) != 0 || len(imp.Conditions) > 0 || passesOn(imp) || reached && (r.level == inCall || r.level == guarded) {
 				optional[topOf(imp.Module)] = true
 			}
 		}
@@ -283,7 +284,7 @@ func (t *tree) ignored(module string, dists []string) bool {
 
 // alternatives reports a try statement of which neither the body nor what its
 // handler imports instead is declared.
-func (t *tree) alternatives(file string, src *python.Source) {
+func (t *tree) alternatives(file string, src *source.Facts) {
 	from := t.at[file]
 	u := t.unitOf(file)
 	if from.level != atStart || !t.alongWith(u).known {
@@ -291,7 +292,7 @@ func (t *tree) alternatives(file string, src *python.Source) {
 	}
 	for i := range src.Imports {
 		body := &src.Imports[i]
-		if len(body.Tries) != 1 || body.Tries[0].Part != python.TryBody || body.Context&python.Lazy != 0 || len(body.Conditions) > 0 {
+		if len(body.Tries) != 1 || body.Tries[0].Part != source.TryBody || body.Context&source.Lazy != 0 || len(body.Conditions) > 0 {
 			continue
 		}
 		first, ok := absent(t, u, file, body)
@@ -301,7 +302,7 @@ func (t *tree) alternatives(file string, src *python.Source) {
 		var others []string
 		for j := range src.Imports {
 			h := &src.Imports[j]
-			if len(h.Tries) == 0 || h.Tries[len(h.Tries)-1].Number != body.Tries[0].Number || h.Tries[len(h.Tries)-1].Part != python.TryHandler || h.Context&python.Lazy != 0 {
+			if len(h.Tries) == 0 || h.Tries[len(h.Tries)-1].Number != body.Tries[0].Number || h.Tries[len(h.Tries)-1].Part != source.TryHandler || h.Context&source.Lazy != 0 {
 				continue
 			}
 			name, ok := absent(t, u, file, h)
@@ -321,7 +322,7 @@ func (t *tree) alternatives(file string, src *python.Source) {
 }
 
 // absent is the distribution of an import that nothing declares or brings.
-func absent(t *tree, u *unit, file string, imp *python.Import) (string, bool) {
+func absent(t *tree, u *unit, file string, imp *source.Import) (string, bool) {
 	if imp.Level > 0 || python.IsStandard(imp.Module) || len(t.files(append(t.strong("."), t.copied()...), imp.Module, imp.Names)) > 0 || len(t.tops[topOf(imp.Module)]) > 0 {
 		return "", false
 	}

@@ -9,6 +9,8 @@ import (
 	"whittle"
 	"whittle/internal/pep"
 	"whittle/internal/python"
+	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 )
 
 // Use is the strongest way in which the starts of an image use a distribution.
@@ -49,7 +51,7 @@ type Used struct {
 func Usage(ctx context.Context, img *Image) ([]Used, error) {
 	s := newState(img)
 	s.findStarts()
-	u := &usage{state: s, out: make([]Used, len(img.Distributions)), modules: map[*python.Node]bool{}, requires: map[int]map[string]bool{}}
+	u := &usage{state: s, out: make([]Used, len(img.Distributions)), modules: map[*imports.Node]bool{}, requires: map[int]map[string]bool{}}
 	u.extras()
 	u.imported(ctx)
 	u.programs()
@@ -110,7 +112,7 @@ type usage struct {
 	*state
 	out []Used
 	// modules are those that were gone through.
-	modules map[*python.Node]bool
+	modules map[*imports.Node]bool
 	// requires has the names of what a distribution requires without extras.
 	requires map[int]map[string]bool
 	// scanned are the distributions whose files mentioned has read.
@@ -149,13 +151,13 @@ func (u *usage) extras() {
 // wave are modules that are imported in one way; by has what leads to each.
 type wave struct {
 	how   Use
-	nodes []*python.Node
-	by    map[*python.Node]string
+	nodes []*imports.Node
+	by    map[*imports.Node]string
 }
 
-func newWave(how Use) *wave { return &wave{how: how, by: map[*python.Node]string{}} }
+func newWave(how Use) *wave { return &wave{how: how, by: map[*imports.Node]string{}} }
 
-func (w *wave) add(n *python.Node, by string) {
+func (w *wave) add(n *imports.Node, by string) {
 	if _, twice := w.by[n]; n != nil && !twice {
 		w.nodes = append(w.nodes, n)
 		w.by[n] = by
@@ -166,16 +168,16 @@ func (w *wave) add(n *python.Node, by string) {
 // gone through together, the strongest way first, so that each module is seen
 // once.
 func (u *usage) imported(ctx context.Context) {
-	var order []*python.Importer
-	all := map[*python.Importer]*follower{}
-	of := func(im *python.Importer) *follower {
+	var order []*imports.Importer
+	all := map[*imports.Importer]*follower{}
+	of := func(im *imports.Importer) *follower {
 		if all[im] == nil {
 			all[im] = &follower{usage: u, im: im, lazy: newWave(LazyUse), optional: newWave(OptionalUse)}
 			order = append(order, im)
 		}
 		return all[im]
 	}
-	eager := map[*python.Importer]*wave{}
+	eager := map[*imports.Importer]*wave{}
 	for _, st := range u.starts {
 		if st.python == nil {
 			continue
@@ -212,15 +214,15 @@ func (u *usage) imported(ctx context.Context) {
 // follower goes through the modules of one importer.
 type follower struct {
 	*usage
-	im *python.Importer
+	im *imports.Importer
 	// lazy and optional are the waves that come next.
 	lazy, optional *wave
 }
 
 // walk goes through a wave and all that is imported with it.
 func (f *follower) walk(w *wave) {
-	fresh := slices.DeleteFunc(w.nodes, func(n *python.Node) bool { return f.modules[n] })
-	plain := python.Walk(false, fresh...)
+	fresh := slices.DeleteFunc(w.nodes, func(n *imports.Node) bool { return f.modules[n] })
+	plain := imports.Walk(false, fresh...)
 	for _, n := range plain.Nodes {
 		switch {
 		case f.modules[n]:
@@ -231,7 +233,7 @@ func (f *follower) walk(w *wave) {
 			f.module(w, plain, n)
 		}
 	}
-	every := python.Walk(true, plain.Nodes...)
+	every := imports.Walk(true, plain.Nodes...)
 	for _, n := range every.Nodes[len(plain.Nodes):] {
 		if chain := every.Chain(n); !f.modules[n] && len(chain) > 0 {
 			f.optional.add(n, f.at(chain[len(chain)-1].File, chain[len(chain)-1].Line))
@@ -240,7 +242,7 @@ func (f *follower) walk(w *wave) {
 }
 
 // by is the statement that leads to a module, or what the wave says of it.
-func (f *follower) by(w *wave, walk *python.Reach, n *python.Node) string {
+func (f *follower) by(w *wave, walk *imports.Reach, n *imports.Node) string {
 	chain := walk.Chain(n)
 	if len(chain) == 0 {
 		return w.by[n]
@@ -250,7 +252,7 @@ func (f *follower) by(w *wave, walk *python.Reach, n *python.Node) string {
 
 // aside says that the way to a module leaves a library for one that it does
 // not require: a part of the library that is for those who have the other one.
-func (f *follower) aside(chain []python.Link, n *python.Node) bool {
+func (f *follower) aside(chain []imports.Link, n *imports.Node) bool {
 	for i, l := range chain {
 		to := n.File
 		if i+1 < len(chain) {
@@ -269,7 +271,7 @@ func (f *follower) at(file string, line int) string {
 }
 
 // module notes whose a module is, and what its functions import.
-func (f *follower) module(w *wave, walk *python.Reach, n *python.Node) {
+func (f *follower) module(w *wave, walk *imports.Reach, n *imports.Node) {
 	owner, owned := f.owners.owner[n.File]
 	if owned && n.File != "" {
 		f.use(owner, w.how, f.by(w, walk, n))
@@ -282,13 +284,13 @@ func (f *follower) module(w *wave, walk *python.Reach, n *python.Node) {
 		f.calls(n.Source, n.File)
 	}
 	for _, imp := range n.Later {
-		if runs(imp.Conditions, f.im.Runtime) == python.No {
+		if runs(imp.Conditions, f.im.Runtime) == source.No {
 			continue
 		}
 		nodes, _ := f.im.Resolve(n, imp)
 		for _, to := range nodes {
 			next := f.lazy
-			if w.how < LazyUse || imp.Context&(python.Guarded|python.Handler) != 0 || !own && f.feature(owner, to.File) {
+			if w.how < LazyUse || imp.Context&(source.Guarded|source.Handler) != 0 || !own && f.feature(owner, to.File) {
 				next = f.optional
 			}
 			if !f.modules[to] {

@@ -16,6 +16,7 @@ import (
 	"whittle/internal/imagetest"
 	"whittle/internal/pep"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 const packages = "usr/local/lib/python3.13/site-packages/"
@@ -52,12 +53,12 @@ func image(files map[string]string, p whittle.Process) *check.Image {
 	root := executable{imagetest.Root(site(files))}
 	dists, _ := python.Distributions(context.Background(), root)
 	return &check.Image{Root: root, Config: &whittle.Config{Architecture: "amd64", OS: "linux", Config: p}, Distributions: dists,
-		Sources: func(p string) (*python.Source, bool) {
+		Sources: func(p string) (*source.Facts, bool) {
 			b, err := root.ReadFile(p, 1<<20)
 			if err != nil || !strings.HasSuffix(p, ".py") {
 				return nil, false
 			}
-			return python.Scan(b), true
+			return source.Scan(b), true
 		},
 		Binaries: func(p string) (*elf.File, bool) {
 			return &elf.File{Machine: elf.MachineOf("amd64")}, p == "usr/local/bin/python3.13"

@@ -8,6 +8,7 @@ import (
 
 	"whittle/internal/pep"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // byName are distributions that others load by a name in a string, so that no
@@ -93,7 +94,7 @@ var drivers = map[string]string{"postgresql": "psycopg2", "postgres": "psycopg2"
 
 // calls notes what the application names in strings: drivers of databases, and
 // programs that distributions bring.
-func (u *usage) calls(src *python.Source, file string) {
+func (u *usage) calls(src *source.Facts, file string) {
 	for _, c := range src.Calls {
 		if len(c.Args) == 0 {
 			continue
@@ -308,7 +309,7 @@ func (u *usage) mentions(file string, byName map[string][]int, how Use) (changed
 	}
 	for i := range src.Imports {
 		imp := &src.Imports[i]
-		if imp.Level > 0 || imp.Context&python.TypeChecking != 0 {
+		if imp.Level > 0 || imp.Context&source.TypeChecking != 0 {
 			continue
 		}
 		for _, to := range byName[topOf(imp.Module)] {

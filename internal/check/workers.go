@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/python/imports"
 	"whittle/internal/shell"
 )
 
@@ -35,7 +35,7 @@ func celery(s *state, st *start, exe string, args []string) {
 	before := len(st.python.roots)
 	s.target(st, exe, first, "celery -A "+app, module, attr)
 	defer func() {
-		var nodes []*python.Node
+		var nodes []*imports.Node
 		for _, r := range st.python.roots[before:] {
 			nodes = append(nodes, r.node)
 		}
@@ -53,7 +53,7 @@ func celery(s *state, st *start, exe string, args []string) {
 // celeryImports are the modules that a worker imports besides its
 // application: those of "include" and "imports".
 // https://docs.celeryq.dev/en/stable/userguide/configuration.html#imports
-func celeryImports(s *state, st *start, exe, first string, nodes []*python.Node) {
+func celeryImports(s *state, st *start, exe, first string, nodes []*imports.Node) {
 	im := s.importer(st, exe, first)
 	for _, n := range nodes {
 		if n == nil || n.Source == nil || im == nil {
@@ -73,7 +73,7 @@ func celeryImports(s *state, st *start, exe, first string, nodes []*python.Node)
 				node, f := im.Import(c.Args[0])
 				st.python.roots = append(st.python.roots, root{im: im, node: node, failure: f, what: "celery is configured by " + c.Args[0], file: n.File, line: c.Line})
 				if node != nil {
-					celeryImports(s, st, exe, first, []*python.Node{node})
+					celeryImports(s, st, exe, first, []*imports.Node{node})
 				}
 			}
 		}

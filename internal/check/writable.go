@@ -5,7 +5,8 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 )
 
 // checkWritable sees that the user may write where the application's own code
@@ -15,9 +16,9 @@ func checkWritable(s *state) []whittle.Problem {
 		return nil
 	}
 	var out []whittle.Problem
-	s.ownCalls(func(st *start, r root, walk *python.Reach, n *python.Node, c *python.Call) {
+	s.ownCalls(func(st *start, r root, walk *imports.Reach, n *imports.Node, c *source.Call) {
 		target, ok := written(c)
-		if !ok || runs(c.Conditions, r.im.Runtime) == python.No {
+		if !ok || runs(c.Conditions, r.im.Runtime) == source.No {
 			return
 		}
 		dir, blocked := s.files.unwritable(whittle.Join(st.dir, target), isFolder(c))
@@ -27,7 +28,7 @@ func checkWritable(s *state) []whittle.Problem {
 		p := whittle.Problem{Rule: "unwritable-path", Severity: Error, Path: s.owners.shown(n.File), Line: c.Line, ReachedFrom: reached(s, st, r, walk.Chain(n)),
 			Message: fmt.Sprintf("%s:%d writes %s as user %s, who may not write in /%s", s.owners.shown(n.File), c.Line, target, s.Config.Config.User, dir),
 			Fix:     fmt.Sprintf("give the folder to the user in the RUN or COPY that makes it (COPY --chown=%s …, or RUN mkdir -p … && chown …)", s.Config.Config.User)}
-		if c.Context&(python.Lazy|python.Guarded|python.Caught|python.TypeChecking) != 0 || runs(c.Conditions, r.im.Runtime) == python.Maybe {
+		if c.Context&(source.Lazy|source.Guarded|source.Caught|source.TypeChecking) != 0 || runs(c.Conditions, r.im.Runtime) == source.Maybe {
 			p.Severity = Warning
 		}
 		out = append(out, adjust(s, st, p))
@@ -36,7 +37,7 @@ func checkWritable(s *state) []whittle.Problem {
 }
 
 // ownCalls visits the calls of the application's own modules.
-func (s *state) ownCalls(visit func(*start, root, *python.Reach, *python.Node, *python.Call)) {
+func (s *state) ownCalls(visit func(*start, root, *imports.Reach, *imports.Node, *source.Call)) {
 	for _, st := range s.starts {
 		if st.python == nil {
 			continue
@@ -45,7 +46,7 @@ func (s *state) ownCalls(visit func(*start, root, *python.Reach, *python.Node, *
 			if r.node == nil {
 				continue
 			}
-			walk := python.Walk(true, r.node)
+			walk := imports.Walk(true, r.node)
 			for _, n := range walk.Nodes {
 				if n.Source == nil || !s.owners.ownFile(n.File, r.im.Finder) {
 					continue
@@ -59,7 +60,7 @@ func (s *state) ownCalls(visit func(*start, root, *python.Reach, *python.Node, *
 }
 
 // written is the path that a call writes to.
-func written(c *python.Call) (string, bool) {
+func written(c *source.Call) (string, bool) {
 	if len(c.Args) == 0 {
 		return "", false
 	}
@@ -94,6 +95,6 @@ func written(c *python.Call) (string, bool) {
 	return "", false
 }
 
-func isFolder(c *python.Call) bool {
+func isFolder(c *source.Call) bool {
 	return strings.HasSuffix(c.Func, "mkdir") || strings.HasSuffix(c.Func, "makedirs")
 }

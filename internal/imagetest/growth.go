@@ -3,6 +3,7 @@ package imagetest
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -93,4 +94,13 @@ func once(work func()) cost {
 	took := cpuTime() - from
 	runtime.ReadMemStats(&after)
 	return cost{took, after.TotalAlloc - before.TotalAlloc}
+}
+
+// Lines are n lines, each made of its number.
+func Lines(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
 }

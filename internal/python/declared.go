@@ -11,6 +11,7 @@ import (
 
 	"whittle"
 	"whittle/internal/pep"
+	"whittle/internal/python/source"
 )
 
 // DependencyKind says for what a dependency is declared.
@@ -243,7 +244,7 @@ func (d *declaredReader) add(text, file string, line int, kind DependencyKind, e
 // what its scripts start.
 func (d *declaredReader) packages() {
 	add := func(name string) {
-		if isIdentifier(name) && !slices.Contains([]string{"tests", "test", "docs", "examples", "scripts"}, name) {
+		if source.IsIdentifier(name) && !slices.Contains([]string{"tests", "test", "docs", "examples", "scripts"}, name) {
 			d.once(&d.out.Packages, name)
 		}
 	}

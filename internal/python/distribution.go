@@ -43,15 +43,15 @@ type Distribution struct {
 // dist-packages and --target folder and in virtual environments, sorted by
 // record. The errors are those of records that could not be read.
 func Distributions(ctx context.Context, root whittle.Root) ([]Distribution, []error) {
-	return distributions(ctx, newTree(root))
+	return distributions(ctx, NewTree(root))
 }
 
-func distributions(ctx context.Context, t *tree) ([]Distribution, []error) {
+func distributions(ctx context.Context, t *Tree) ([]Distribution, []error) {
 	var out []Distribution
 	var problems []error
 	total := 0
 	linked := t.links()
-	for _, p := range t.paths {
+	for _, p := range t.Paths {
 		if err := ctx.Err(); err != nil {
 			return out, append(problems, err)
 		}
@@ -86,28 +86,28 @@ const (
 )
 
 // recordKind says whether a path is the record of a distribution.
-func (t *tree) recordKind(p string) (kind, bool) {
+func (t *Tree) recordKind(p string) (kind, bool) {
 	base := path.Base(p)
-	has := func(name string) bool { return t.isFile(p + "/" + name) }
+	has := func(name string) bool { return t.IsFile(p + "/" + name) }
 	switch {
 	case strings.HasSuffix(base, ".dist-info"):
 		return distInfo, has("METADATA") || has("RECORD")
 	case strings.HasSuffix(base, ".egg-info"):
-		if t.isFile(p) {
+		if t.IsFile(p) {
 			return eggInfoFile, true
 		}
 		return eggInfo, has("PKG-INFO")
 	case base == "EGG-INFO":
 		return eggFolder, has("PKG-INFO")
 	case strings.HasSuffix(base, ".egg"):
-		return eggFile, strings.Count(base, "-") > 0 && t.isFile(p)
+		return eggFile, strings.Count(base, "-") > 0 && t.IsFile(p)
 	}
 	return 0, false
 }
 
 // distribution reads a record. Where a part of it cannot be read, the rest is
 // given together with the error.
-func (t *tree) distribution(record string, k kind) (Distribution, error) {
+func (t *Tree) distribution(record string, k kind) (Distribution, error) {
 	d := Distribution{Site: path.Dir(record), Record: record}
 	d.Name, d.Version = nameOfRecord(path.Base(record))
 	metadata := record
@@ -120,7 +120,7 @@ func (t *tree) distribution(record string, k kind) (Distribution, error) {
 		d.Files = []string{record}
 		return d, nil
 	}
-	content, err := t.read(metadata, maxMetadata)
+	content, err := t.Read(metadata, maxMetadata)
 	d.Metadata = ParseMetadata(content)
 	if d.Metadata.Name != "" {
 		d.Name = pep.Normalize(d.Metadata.Name)
@@ -138,7 +138,7 @@ func (t *tree) distribution(record string, k kind) (Distribution, error) {
 }
 
 // files are the paths that a record folder names, there or not.
-func (t *tree) files(d *Distribution, k kind) ([]string, error) {
+func (t *Tree) files(d *Distribution, k kind) ([]string, error) {
 	switch {
 	case k == eggFolder:
 		return t.below(d.Site), nil
@@ -159,10 +159,10 @@ func (t *tree) files(d *Distribution, k kind) ([]string, error) {
 }
 
 // details reads the small files of a record folder.
-func (t *tree) details(d *Distribution, k kind) error {
+func (t *Tree) details(d *Distribution, k kind) error {
 	var errs []error
 	file := func(name string) []byte {
-		b, err := t.read(d.Record+"/"+name, maxSmall)
+		b, err := t.Read(d.Record+"/"+name, maxSmall)
 		errs = append(errs, err)
 		return b
 	}

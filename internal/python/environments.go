@@ -128,7 +128,7 @@ func (d *declaredReader) conda(file string) {
 			continue
 		}
 		if pip {
-			d.requirement(strings.Trim(strings.TrimSpace(strings.TrimPrefix(trimmed, "-")), `"'`), file, n, source{kind: kind}, 0)
+			d.requirement(strings.Trim(strings.TrimSpace(strings.TrimPrefix(trimmed, "-")), `"'`), file, n, origin{kind: kind}, 0)
 			continue
 		}
 		if m := condaLine.FindStringSubmatch(line); m != nil && isDistribution(m[1]) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"whittle/internal/pep"
+	"whittle/internal/python/source"
 )
 
 // Graph is what installed distributions require of each other in one
@@ -229,7 +230,7 @@ func (d *Distribution) ImportNames() []string {
 		case !folder:
 			name, _, _ = strings.Cut(rest, ".")
 		}
-		if isIdentifier(name) && name != "__pycache__" && !seen[name] {
+		if source.IsIdentifier(name) && name != "__pycache__" && !seen[name] {
 			seen[name] = true
 			out = append(out, name)
 		}

@@ -31,24 +31,24 @@ var (
 
 // Interpreters finds the Python installations of a root by their standard
 // libraries; virtual environments have none of their own.
-func Interpreters(root whittle.Root) []Interpreter { return interpreters(newTree(root)) }
+func Interpreters(root whittle.Root) []Interpreter { return interpreters(NewTree(root)) }
 
-func interpreters(t *tree) []Interpreter {
+func interpreters(t *Tree) []Interpreter {
 	var out []Interpreter
-	for _, p := range t.paths {
+	for _, p := range t.Paths {
 		if path.Base(p) != "os.py" {
 			continue
 		}
 		m := stdlibMarker.FindStringSubmatch(p)
-		if m == nil || !t.isFile(path.Join(path.Dir(p), "site.py")) {
+		if m == nil || !t.IsFile(path.Join(path.Dir(p), "site.py")) {
 			continue
 		}
 		i := Interpreter{Prefix: m[1], Lib: path.Dir(p), Series: m[3], Version: m[3], Threaded: m[4] != "", Implementation: "cpython"}
 		if m[2] == "pypy" {
 			i.Implementation = "pypy"
 		}
-		header := path.Join(i.Prefix, "include", i.name(), "patchlevel.h")
-		if b, err := t.read(header, maxSmall); err == nil {
+		header := path.Join(i.Prefix, "include", i.Name(), "patchlevel.h")
+		if b, err := t.Read(header, maxSmall); err == nil {
 			if v := pyVersion.FindSubmatch(b); v != nil {
 				i.Version = printable(string(v[1]))
 			}
@@ -60,7 +60,7 @@ func interpreters(t *tree) []Interpreter {
 
 // name is the name of the program and of the folders of this version:
 // "python3.13", "python3.14t", "pypy3.11".
-func (i Interpreter) name() string { return path.Base(i.Lib) }
+func (i Interpreter) Name() string { return path.Base(i.Lib) }
 
 // Environment is what markers are evaluated in for this interpreter on Linux,
 // on a machine as uname names it ("x86_64").
@@ -80,10 +80,10 @@ func (i Interpreter) Environment(machine string) pep.Environment {
 // claim is what belongs to the interpreter itself: the standard library
 // without the folders of other distributions, headers, shared library and
 // programs.
-func (i Interpreter) claim(t *tree) whittle.Claim {
+func (i Interpreter) claim(t *Tree) whittle.Claim {
 	c := whittle.Claim{Owner: whittle.Owner{Ecosystem: "python", Name: i.Implementation, Version: i.Version}, Evidence: i.Lib + "/os.py"}
 	seen := map[string]bool{}
-	for _, dir := range []string{i.Lib, path.Join(i.Prefix, "lib", i.name()), path.Join(i.Prefix, "lib64", i.name()), path.Join(i.Prefix, "include", i.name())} {
+	for _, dir := range []string{i.Lib, path.Join(i.Prefix, "lib", i.Name()), path.Join(i.Prefix, "lib64", i.Name()), path.Join(i.Prefix, "include", i.Name())} {
 		if seen[dir] {
 			continue
 		}
@@ -103,8 +103,8 @@ func (i Interpreter) claim(t *tree) whittle.Claim {
 }
 
 // programs are the files of one folder that are named as an interpreter's.
-func (i Interpreter) programs(t *tree, dir string) []string {
-	n, s := i.name(), i.Series
+func (i Interpreter) programs(t *Tree, dir string) []string {
+	n, s := i.Name(), i.Series
 	names := []string{n, n + "-config", "lib" + n + ".so", "lib" + n + ".so.1.0", "lib" + n + ".a", n + ".1",
 		"pydoc" + s, "idle" + s, "2to3-" + s, strings.Replace(n, s, "-"+s, 1) + ".pc", strings.Replace(n, s, "-"+s, 1) + "-embed.pc"}
 	if i.Implementation == "pypy" {
@@ -115,7 +115,7 @@ func (i Interpreter) programs(t *tree, dir string) []string {
 	}
 	var out []string
 	for _, name := range names {
-		if p := path.Join(dir, name); t.isFile(p) {
+		if p := path.Join(dir, name); t.IsFile(p) {
 			out = append(out, p)
 		}
 	}
@@ -133,15 +133,15 @@ type Venv struct {
 }
 
 // Venvs finds the virtual environments of a root by their pyvenv.cfg.
-func Venvs(root whittle.Root) []Venv { return venvs(newTree(root)) }
+func Venvs(root whittle.Root) []Venv { return venvs(NewTree(root)) }
 
-func venvs(t *tree) []Venv {
+func venvs(t *Tree) []Venv {
 	var out []Venv
-	for _, p := range t.paths {
+	for _, p := range t.Paths {
 		if path.Base(p) != "pyvenv.cfg" {
 			continue
 		}
-		b, err := t.read(p, maxSmall)
+		b, err := t.Read(p, maxSmall)
 		if err != nil {
 			continue // without its configuration it is no environment
 		}
@@ -163,7 +163,7 @@ func venvs(t *tree) []Venv {
 }
 
 // claim is what making an environment put there: all but the distributions.
-func (v Venv) claim(t *tree) whittle.Claim {
+func (v Venv) claim(t *Tree) whittle.Claim {
 	c := whittle.Claim{Owner: whittle.Owner{Ecosystem: "python", Name: "venv", Version: v.Version}, Evidence: path.Join(v.Dir, "pyvenv.cfg")}
 	c.Paths = append(c.Paths, c.Evidence)
 	for _, p := range t.below(path.Join(v.Dir, "bin")) {
@@ -173,7 +173,7 @@ func (v Venv) claim(t *tree) whittle.Claim {
 		}
 	}
 	for _, name := range []string{"lib64", ".gitignore", "CACHEDIR.TAG"} {
-		if p := path.Join(v.Dir, name); t.isFile(p) {
+		if p := path.Join(v.Dir, name); t.IsFile(p) {
 			c.Paths = append(c.Paths, p)
 		}
 	}
@@ -198,7 +198,7 @@ func (i Interpreter) Numbers() [3]int {
 }
 
 // venvOf is the virtual environment that a program belongs to.
-func (t *tree) venvOf(executable string) *Venv {
+func (t *Tree) VenvOf(executable string) *Venv {
 	all := venvs(t)
 	for _, dir := range []string{path.Dir(executable), path.Dir(path.Dir(executable))} {
 		for _, v := range all {
@@ -213,25 +213,25 @@ func (t *tree) venvOf(executable string) *Venv {
 var versioned = regexp.MustCompile(`^(python|pypy)(\d+\.\d+)t?$`)
 
 // installation is the one that a program starts.
-func (t *tree) installation(executable string, venv *Venv) (Interpreter, bool) {
-	real, ok := t.follow("", executable)
+func (t *Tree) Installation(executable string, venv *Venv) (Interpreter, bool) {
+	real, ok := t.Follow("", executable)
 	if !ok {
 		return Interpreter{}, false
 	}
 	dir := path.Dir(real)
-	if venv != nil && t.isFile(path.Join(venv.Dir, "bin", path.Base(real))) && dir == path.Join(venv.Dir, "bin") {
+	if venv != nil && t.IsFile(path.Join(venv.Dir, "bin", path.Base(real))) && dir == path.Join(venv.Dir, "bin") {
 		dir = venv.Home // a copy, not a symlink
 	}
 	prefix := path.Dir(dir)
 	var fit []Interpreter
 	for _, i := range interpreters(t) {
-		switch p, _ := t.follow("", i.Prefix); {
+		switch p, _ := t.Follow("", i.Prefix); {
 		case i.Prefix == prefix, p == prefix && p != "", prefix == "." && (i.Prefix == "" || i.Prefix == "usr"):
 			fit = append(fit, i)
 		}
 	}
 	for _, i := range fit {
-		if i.name() == path.Base(real) {
+		if i.Name() == path.Base(real) {
 			return i, true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"whittle/internal/pep"
+	"whittle/internal/python/source"
 )
 
 // namesTable says which distributions have which module, by the files of
@@ -27,19 +28,19 @@ type nameRow struct {
 
 // has says whether the distribution has what a dotted name below the row's
 // module names: rest is empty for the module itself.
-func (r *nameRow) has(rest string) Truth {
+func (r *nameRow) has(rest string) source.Truth {
 	first, _, _ := strings.Cut(rest, ".")
 	switch {
 	case r.perhaps:
-		return Maybe
+		return source.Maybe
 	case rest == "":
-		return Yes
+		return source.Yes
 	case r.unread:
-		return Maybe
+		return source.Maybe
 	case slices.Contains(r.below, first):
-		return Yes
+		return source.Yes
 	}
-	return No
+	return source.No
 }
 
 // nameRows are the table's rows by module.
@@ -60,7 +61,7 @@ var nameRows = sync.OnceValue(func() map[string][]nameRow {
 var nameSpaces = sync.OnceValue(func() map[string]bool {
 	out := map[string]bool{}
 	for module := range nameRows() {
-		for up, _, ok := cutLast(module); ok; up, _, ok = cutLast(up) {
+		for up, _, ok := source.CutLast(module); ok; up, _, ok = source.CutLast(up) {
 			if nameRows()[up] == nil {
 				out[up] = true
 			}
@@ -92,14 +93,14 @@ func ModulesOf(distribution string) []string {
 // shipped is a distribution and whether its wheel has a module.
 type shipped struct {
 	distribution string
-	has          Truth
+	has          source.Truth
 }
 
 // shippers are the distributions that the table knows to have a module, or
 // (No) to have the package above it and not the module, by the longest of its
 // names that the table has.
 func shippers(module string) []shipped {
-	for key := module; key != ""; key, _, _ = cutLast(key) {
+	for key := module; key != ""; key, _, _ = source.CutLast(key) {
 		rows := nameRows()[key]
 		if rows == nil {
 			continue
@@ -122,7 +123,7 @@ func sharers(space string) []shipped {
 			continue
 		}
 		for _, r := range rows {
-			if s := (shipped{r.distribution, Maybe}); !slices.Contains(out, s) {
+			if s := (shipped{r.distribution, source.Maybe}); !slices.Contains(out, s) {
 				out = append(out, s)
 			}
 		}
@@ -190,7 +191,7 @@ type Names struct {
 	Given map[string]string
 	// Ships asks the package index whether a distribution's newest wheel has a
 	// module; nil, and Maybe, do not know.
-	Ships func(distribution, module string) Truth
+	Ships func(distribution, module string) source.Truth
 
 	evident map[string]NameSource
 }
@@ -249,9 +250,9 @@ func (n *Names) Of(module string) Named {
 	// That something installed requires the only one whose wheel has the very
 	// module makes it no less sure.
 	s, by := n.evidentOf(ships)
-	wheels := by == Required && len(ships) == 1 && s.has == Yes
+	wheels := by == Required && len(ships) == 1 && s.has == source.Yes
 	if by != NotNamed && !wheels {
-		out.Distribution, out.By, out.Sure = s.distribution, by, s.has == Yes
+		out.Distribution, out.By, out.Sure = s.distribution, by, s.has == source.Yes
 		return out
 	}
 	if own, by, ok := n.namedAs(module); ok && !wheels {
@@ -262,23 +263,23 @@ func (n *Names) Of(module string) Named {
 		return out // it is nobody's alone
 	}
 	out.Perhaps = n.perhaps(module, ships)
-	if len(out.Perhaps) == 1 && n.ships(out.Perhaps[0], module) == Yes {
+	if len(out.Perhaps) == 1 && n.ships(out.Perhaps[0], module) == source.Yes {
 		out.Distribution, out.By, out.Sure, out.Perhaps = out.Perhaps[0], n.evident[out.Perhaps[0]], true, nil
 		return out
 	}
 	several := len(ships) > 1
-	ships = slices.DeleteFunc(ships, func(s shipped) bool { return s.has == No })
-	if verified := slices.DeleteFunc(slices.Clone(ships), func(s shipped) bool { return s.has != Yes }); len(verified) == 1 && nameRows()[module] == nil {
+	ships = slices.DeleteFunc(ships, func(s shipped) bool { return s.has == source.No })
+	if verified := slices.DeleteFunc(slices.Clone(ships), func(s shipped) bool { return s.has != source.Yes }); len(verified) == 1 && nameRows()[module] == nil {
 		ships = verified // the wheels of the others are not known to have what is below
 	}
-	if len(ships) == 1 && (!several || ships[0].has == Yes) {
-		if has := n.ships(ships[0].distribution, module); has != Maybe {
+	if len(ships) == 1 && (!several || ships[0].has == source.Yes) {
+		if has := n.ships(ships[0].distribution, module); has != source.Maybe {
 			ships[0].has = has
 		}
-		if ships[0].has == No {
+		if ships[0].has == source.No {
 			return out
 		}
-		out.Distribution, out.By, out.Sure = ships[0].distribution, ByWheels, ships[0].has == Yes
+		out.Distribution, out.By, out.Sure = ships[0].distribution, ByWheels, ships[0].has == source.Yes
 		return out
 	}
 	for _, s := range ships {
@@ -348,7 +349,7 @@ func (n *Names) All(module string, names []string) []string {
 
 // given is what the configuration says of a module or a package above it.
 func (n *Names) given(module string) (string, bool) {
-	for up := module; up != ""; up, _, _ = cutLast(up) {
+	for up := module; up != ""; up, _, _ = source.CutLast(up) {
 		if d, ok := n.Given[up]; ok {
 			return d, true
 		}
@@ -357,9 +358,9 @@ func (n *Names) given(module string) (string, bool) {
 }
 
 // ships asks the package index.
-func (n *Names) ships(distribution, module string) Truth {
+func (n *Names) ships(distribution, module string) source.Truth {
 	if n.Ships == nil {
-		return Maybe
+		return source.Maybe
 	}
 	return n.Ships(distribution, module)
 }
@@ -367,7 +368,7 @@ func (n *Names) ships(distribution, module string) Truth {
 // namedAs is a distribution of the project that is named as a module, or as
 // the package above it, and is not known to have other modules only.
 func (n *Names) namedAs(module string) (string, NameSource, bool) {
-	for up := module; up != "" && !nameSpaces()[up]; up, _, _ = cutLast(up) {
+	for up := module; up != "" && !nameSpaces()[up]; up, _, _ = source.CutLast(up) {
 		name := pep.Normalize(up)
 		if by := n.evident[name]; by != NotNamed && distributionModules()[name] == nil {
 			return name, by, true
@@ -382,7 +383,7 @@ func (n *Names) namedAs(module string) (string, NameSource, bool) {
 func (n *Names) perhaps(module string, ships []shipped) []string {
 	var like []string
 	below := map[string]bool{} // of those with a dot, the last part alone is no name
-	for up := module; up != "" && !nameSpaces()[up]; up, _, _ = cutLast(up) {
+	for up := module; up != "" && !nameSpaces()[up]; up, _, _ = source.CutLast(up) {
 		like = append(like, squeezed(up))
 		below[squeezed(up)] = strings.Contains(up, ".")
 	}
@@ -413,9 +414,9 @@ func squeezed(name string) string {
 // real is a module, or the one above it that puts it into sys.modules under a
 // name that no file has.
 func real(module string) string {
-	for up := module; up != ""; up, _, _ = cutLast(up) {
-		if synthetic[up] {
-			parent, _, _ := cutLast(up)
+	for up := module; up != ""; up, _, _ = source.CutLast(up) {
+		if Synthetic[up] {
+			parent, _, _ := source.CutLast(up)
 			return parent
 		}
 	}
@@ -438,5 +439,5 @@ func WheelHas(files []string, module string) bool {
 
 // synthetic are modules that others put into sys.modules under names that no
 // file has.
-var synthetic = nameSet(`os.path six.moves pkg_resources.extern setuptools.extern typing.io typing.re requests.packages
+var Synthetic = source.NameSet(`os.path six.moves pkg_resources.extern setuptools.extern typing.io typing.re requests.packages
 	pip._vendor.six.moves urllib3.packages.six.moves`)

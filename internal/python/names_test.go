@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"whittle/internal/pep"
+	"whittle/internal/python/source"
 )
 
 // wheelFiles are the files that wheels' own directories list, by
@@ -237,17 +238,17 @@ func TestNamesOrder(t *testing.T) {
 	}
 	n = NewNames(nil, project("tensorflow-cpu"))
 	for _, answer := range []struct {
-		truth Truth
+		truth source.Truth
 		want  string
-	}{{Yes, "tensorflow-cpu"}, {No, ""}} {
-		n.Ships = func(string, string) Truth { return answer.truth }
+	}{{source.Yes, "tensorflow-cpu"}, {source.No, ""}} {
+		n.Ships = func(string, string) source.Truth { return answer.truth }
 		if got := n.Of("tensorflow.keras"); got.Distribution != answer.want {
 			t.Errorf("the index says %v: %+v", answer.truth, got)
 		}
-		if got := n.Of("opentelemetry.sdk"); got.Editable() != (answer.truth == Yes) {
+		if got := n.Of("opentelemetry.sdk"); got.Editable() != (answer.truth == source.Yes) {
 			t.Errorf("the index says %v: %+v", answer.truth, got)
 		}
-		want := map[Truth]string{Yes: "pyyaml"}[answer.truth]
+		want := map[source.Truth]string{source.Yes: "pyyaml"}[answer.truth]
 		if got := n.Of("yaml"); got.Distribution != want {
 			t.Errorf("the index says %v: %+v", answer.truth, got)
 		}
@@ -283,17 +284,17 @@ func TestNamesNeverGuess(t *testing.T) {
 		}
 		declared := rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(dists), part), 0, 4).Draw(t, "declared")
 		n := NewNames(nil, project(declared...))
-		n.Ships = func(string, string) Truth { return Maybe }
+		n.Ships = func(string, string) source.Truth { return source.Maybe }
 		for _, got := range n.OfImport(module, rapid.SliceOfN(part, 0, 2).Draw(t, "names")) {
 			own := slices.ContainsFunc(declared, func(d string) bool { return pep.Normalize(d) == got.Distribution })
 			if got.Distribution == "" || own || !got.Editable() {
 				continue
 			}
 			proved := false
-			for up := got.Module; up != ""; up, _, _ = cutLast(up) {
+			for up := got.Module; up != ""; up, _, _ = source.CutLast(up) {
 				proved = proved || has[up+" "+got.Distribution] && strings.Count(got.Module, ".") >= strings.Count(up, ".")
 			}
-			if synthetic[module] || proved {
+			if Synthetic[module] || proved {
 				continue
 			}
 			t.Fatalf("%s, declared %v: %+v", module, declared, got)

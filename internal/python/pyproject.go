@@ -192,7 +192,7 @@ func (d *declaredReader) dynamic(t, tool tomlTable) {
 	extras := tool.table("setuptools", "dynamic", "optional-dependencies")
 	for _, extra := range sortedKeys(extras) {
 		for _, f := range extras.table(extra).strings("file") {
-			d.requirementsOf(d.at(f), source{kind: Optional, extra: extra}, 0)
+			d.requirementsOf(d.at(f), origin{kind: Optional, extra: extra}, 0)
 		}
 	}
 	if !slices.Contains(t.strings("project", "dynamic"), "dependencies") {

@@ -4,9 +4,7 @@
 //
 // Formats: the database of installed distributions (PEP 376), RECORD (PEP 627
 // and the packaging guide's "Recording installed projects"), core metadata,
-// direct_url.json (PEP 610), setuptools' egg-info, versions (PEP 440),
-// requirements and markers (PEP 508), wheels and their tags (PEP 425, 427, 600,
-// 656).
+// direct_url.json (PEP 610), setuptools' egg-info.
 // https://packaging.python.org/en/latest/specifications/
 //
 // Everything that is read is taken as hostile: sizes and counts are bounded,
@@ -36,7 +34,7 @@ const (
 // distributions of a root own. The errors are those of records that could not
 // be read, each named; the other claims stand.
 func Claims(ctx context.Context, root whittle.Root) ([]whittle.Claim, []error) {
-	t := newTree(root)
+	t := NewTree(root)
 	dists, problems := distributions(ctx, t)
 	var claims []whittle.Claim
 	for _, d := range dists {

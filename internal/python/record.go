@@ -17,8 +17,8 @@ import (
 
 // record reads a RECORD: lines of path, hash and size, paths relative to the
 // site folder. listed is false where there is none.
-func (t *tree) record(site, name string) (files []string, listed bool, err error) {
-	b, err := t.read(name, maxRecord)
+func (t *Tree) record(site, name string) (files []string, listed bool, err error) {
+	b, err := t.Read(name, maxRecord)
 	if b == nil || err != nil {
 		return nil, false, err
 	}
@@ -42,8 +42,8 @@ func (t *tree) record(site, name string) (files []string, listed bool, err error
 }
 
 // installedFiles reads what pip wrote into egg-info folders, relative to them.
-func (t *tree) installedFiles(record string) (files []string, listed bool, err error) {
-	b, err := t.read(record+"/installed-files.txt", maxRecord)
+func (t *Tree) installedFiles(record string) (files []string, listed bool, err error) {
+	b, err := t.Read(record+"/installed-files.txt", maxRecord)
 	if b == nil || err != nil {
 		return nil, false, err
 	}
@@ -74,8 +74,8 @@ func inSite(site, name string) (string, bool) {
 // topLevel guesses the files of a distribution that lists none: what
 // top_level.txt names, else the SOURCES.txt of its build, else what is named
 // like the distribution.
-func (t *tree) topLevel(d *Distribution) []string {
-	b, err := t.read(d.Record+"/top_level.txt", maxSmall)
+func (t *Tree) topLevel(d *Distribution) []string {
+	b, err := t.Read(d.Record+"/top_level.txt", maxSmall)
 	names := strings.Fields(string(b))
 	if err != nil || len(names) == 0 {
 		if out := t.sources(d); len(out) > 0 {
@@ -100,8 +100,8 @@ func (t *tree) topLevel(d *Distribution) []string {
 
 // sources are the files of packages that a SOURCES.txt names and the site
 // folder has. Most others in it were never installed.
-func (t *tree) sources(d *Distribution) []string {
-	b, err := t.read(d.Record+"/SOURCES.txt", maxRecord)
+func (t *Tree) sources(d *Distribution) []string {
+	b, err := t.Read(d.Record+"/SOURCES.txt", maxRecord)
 	if err != nil {
 		return nil // then it is a guess by name
 	}
@@ -109,7 +109,7 @@ func (t *tree) sources(d *Distribution) []string {
 	for line := range strings.Lines(string(b)) {
 		name := strings.TrimSpace(line)
 		p, ok := inSite(d.Site, name)
-		if ok && strings.Contains(name, "/") && strings.HasPrefix(p, d.Site+"/") && t.isFile(p) {
+		if ok && strings.Contains(name, "/") && strings.HasPrefix(p, d.Site+"/") && t.IsFile(p) {
 			out = append(out, p)
 		}
 	}
@@ -118,7 +118,7 @@ func (t *tree) sources(d *Distribution) []string {
 
 // withBytecode resolves what a record names, drops what is not there, adds the
 // bytecode of sources (even of those that are gone), and sorts without repeats.
-func (t *tree) withBytecode(named []string) []string {
+func (t *Tree) withBytecode(named []string) []string {
 	seen := make(map[string]bool, len(named))
 	var out []string
 	add := func(p string) {
@@ -128,13 +128,13 @@ func (t *tree) withBytecode(named []string) []string {
 		}
 	}
 	for _, p := range named {
-		if real, ok := t.real(p); ok && t.isFile(real) {
+		if real, ok := t.real(p); ok && t.IsFile(real) {
 			add(real)
 		}
 		if !strings.HasSuffix(p, ".py") {
 			continue
 		}
-		if beside := p + "c"; t.isFile(beside) {
+		if beside := p + "c"; t.IsFile(beside) {
 			add(beside)
 		}
 		for _, c := range t.bytecode(p) {
@@ -173,13 +173,13 @@ func fromFolder(content []byte) (local, editable bool, source string) {
 
 // links are the source trees that setuptools' develop installs point to: the
 // first line of each NAME.egg-link.
-func (t *tree) links() map[string]bool {
+func (t *Tree) links() map[string]bool {
 	out := map[string]bool{}
-	for _, p := range t.paths {
+	for _, p := range t.Paths {
 		if !strings.HasSuffix(p, ".egg-link") {
 			continue
 		}
-		b, err := t.read(p, maxSmall)
+		b, err := t.Read(p, maxSmall)
 		if err != nil {
 			continue // it says nothing that could be owned
 		}
@@ -195,13 +195,13 @@ func (t *tree) links() map[string]bool {
 
 // inSourceTree says whether a folder is a project's own, where building leaves
 // an egg-info, and not one that things are installed in.
-func (t *tree) inSourceTree(dir string) bool {
+func (t *Tree) inSourceTree(dir string) bool {
 	if base := path.Base(dir); base == "site-packages" || base == "dist-packages" {
 		return false
 	}
 	for _, d := range []string{dir, path.Dir(dir)} {
 		for _, mark := range []string{"setup.py", "setup.cfg", "pyproject.toml"} {
-			if t.isFile(path.Join(d, mark)) {
+			if t.IsFile(path.Join(d, mark)) {
 				return true
 			}
 		}

@@ -67,15 +67,15 @@ func (d *declaredReader) requirementsDir(dir string, depth int) {
 // maxIncludes bounds how deep requirements files include each other.
 const maxIncludes = 20
 
-// source is where a requirement is declared.
-type source struct {
+// origin is where a requirement is declared.
+type origin struct {
 	kind         DependencyKind
 	extra, group string
 }
 
 // requirements reads a requirements file.
 func (d *declaredReader) requirements(file string, kind DependencyKind, depth int) {
-	from := source{kind: kind}
+	from := origin{kind: kind}
 	if kind == Optional {
 		from.extra = strings.TrimSuffix(path.Base(file), path.Ext(file))
 	}
@@ -84,7 +84,7 @@ func (d *declaredReader) requirements(file string, kind DependencyKind, depth in
 
 // requirementsOf reads a requirements file.
 // https://pip.pypa.io/en/stable/reference/requirements-file-format/
-func (d *declaredReader) requirementsOf(file string, from source, depth int) {
+func (d *declaredReader) requirementsOf(file string, from origin, depth int) {
 	key := fmt.Sprint(file, from)
 	if d.seen[key] || depth > maxIncludes {
 		return
@@ -136,7 +136,7 @@ var compiledMark = regexp.MustCompile(`(?m)^\s*#\s*via\b|^[^#\n]*--hash=|(?i)^#.
 func isCompiled(text string) bool { return compiledMark.MatchString(text) }
 
 // include follows -r and -c.
-func (d *declaredReader) include(text, file string, line int, from source, depth int) bool {
+func (d *declaredReader) include(text, file string, line int, from origin, depth int) bool {
 	for _, flag := range []string{"-r", "--requirement", "-c", "--constraint"} {
 		rest, ok := strings.CutPrefix(text, flag)
 		if !ok || rest == "" || !strings.ContainsAny(rest[:1], " =\t") && len(flag) > 2 {
@@ -159,7 +159,7 @@ func (d *declaredReader) include(text, file string, line int, from source, depth
 	return false
 }
 
-func (d *declaredReader) requirement(text, file string, line int, from source, depth int) {
+func (d *declaredReader) requirement(text, file string, line int, from origin, depth int) {
 	if d.include(text, file, line, from, depth) {
 		return
 	}
@@ -199,7 +199,7 @@ func isPlace(text string) bool {
 }
 
 // place declares what a path or a URL brings, by the name that it says.
-func (d *declaredReader) place(text, file string, line int, from source) {
+func (d *declaredReader) place(text, file string, line int, from origin) {
 	where, marker, _ := strings.Cut(text, " ;")
 	name := ""
 	if m := eggName.FindStringSubmatch(where); m != nil {

@@ -3,6 +3,8 @@ package python
 import (
 	"path"
 	"strings"
+
+	"whittle/internal/python/source"
 )
 
 // cfgLine is a line of a value of setup.cfg.
@@ -28,7 +30,7 @@ func (d *declaredReader) setupCfg() {
 	if d.out.RequiresPython == "" {
 		d.out.RequiresPython = first("options", "python_requires")
 	}
-	list := func(lines []cfgLine, from source) {
+	list := func(lines []cfgLine, from origin) {
 		for _, l := range lines {
 			switch files, ok := strings.CutPrefix(l.text, "file:"); {
 			case ok:
@@ -42,10 +44,10 @@ func (d *declaredReader) setupCfg() {
 			}
 		}
 	}
-	list(cfg["options"]["install_requires"], source{kind: Runs})
-	list(cfg["options"]["tests_require"], source{kind: Dev, group: "tests"})
+	list(cfg["options"]["install_requires"], origin{kind: Runs})
+	list(cfg["options"]["tests_require"], origin{kind: Dev, group: "tests"})
 	for _, extra := range sortedKeys(cfg["options.extras_require"]) {
-		list(cfg["options.extras_require"][extra], source{kind: Optional, extra: extra})
+		list(cfg["options.extras_require"][extra], origin{kind: Optional, extra: extra})
 	}
 	for _, group := range sortedKeys(cfg["options.entry_points"]) {
 		for _, l := range cfg["options.entry_points"][group] {
@@ -68,7 +70,7 @@ func (d *declaredReader) cfgPackages(cfg map[string]map[string][]cfgLine, where 
 		d.root(where)
 	}
 	for _, l := range append(cfg["options"]["packages"], cfg["options"]["py_modules"]...) {
-		if isIdentifier(strings.ReplaceAll(l.text, ".", "")) && !strings.HasPrefix(l.text, "find") {
+		if source.IsIdentifier(strings.ReplaceAll(l.text, ".", "")) && !strings.HasPrefix(l.text, "find") {
 			name := d.at(path.Join(root, strings.ReplaceAll(l.text, ".", "/")))
 			d.out.Ships = append(d.out.Ships, name, name+".py")
 		}

@@ -13,9 +13,9 @@ import (
 )
 
 // tree is a root with the look-ups that reading distributions needs.
-type tree struct {
-	root  whittle.Root
-	paths []string
+type Tree struct {
+	Root  whittle.Root
+	Paths []string
 	// compiled has the cached .pyc files by the path of their source, nil
 	// before anyone asks.
 	compiled map[string][]string
@@ -26,20 +26,20 @@ type tree struct {
 }
 
 // name counts a file that a record names.
-func (t *tree) name(record string) error {
+func (t *Tree) name(record string) error {
 	if t.named++; t.named > maxFiles {
 		return tooMany(record)
 	}
 	return nil
 }
 
-func newTree(root whittle.Root) *tree { return &tree{root: root, paths: root.Paths()} }
+func NewTree(root whittle.Root) *Tree { return &Tree{Root: root, Paths: root.Paths()} }
 
 // bytecode are the cached .pyc files of a source.
-func (t *tree) bytecode(source string) []string {
+func (t *Tree) bytecode(source string) []string {
 	if t.compiled == nil {
 		t.compiled = map[string][]string{}
-		for _, p := range t.paths {
+		for _, p := range t.Paths {
 			if source, ok := sourceOf(p); ok {
 				t.compiled[source] = append(t.compiled[source], p)
 			}
@@ -58,14 +58,14 @@ func sourceOf(p string) (string, bool) {
 }
 
 // isFile says whether a path is there and no directory.
-func (t *tree) isFile(p string) bool {
-	e, err := t.root.Lstat(p)
+func (t *Tree) IsFile(p string) bool {
+	e, err := t.Root.Lstat(p)
 	return err == nil && e.Kind != whittle.Dir
 }
 
 // read gives the content of a record, nil where it is not there.
-func (t *tree) read(p string, limit int64) ([]byte, error) {
-	b, err := t.root.ReadFile(p, limit)
+func (t *Tree) Read(p string, limit int64) ([]byte, error) {
+	b, err := t.Root.ReadFile(p, limit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -76,13 +76,13 @@ func (t *tree) read(p string, limit int64) ([]byte, error) {
 }
 
 // below gives the files below a directory.
-func (t *tree) below(dir string) []string {
+func (t *Tree) below(dir string) []string {
 	// Paths are sorted by component: what is below a directory follows it.
-	i := sort.Search(len(t.paths), func(i int) bool { return comparePaths(t.paths[i], dir) > 0 })
+	i := sort.Search(len(t.Paths), func(i int) bool { return comparePaths(t.Paths[i], dir) > 0 })
 	var out []string
-	for ; i < len(t.paths) && strings.HasPrefix(t.paths[i], dir+"/"); i++ {
-		if t.isFile(t.paths[i]) {
-			out = append(out, t.paths[i])
+	for ; i < len(t.Paths) && strings.HasPrefix(t.Paths[i], dir+"/"); i++ {
+		if t.IsFile(t.Paths[i]) {
+			out = append(out, t.Paths[i])
 		}
 	}
 	return out
@@ -110,29 +110,29 @@ func btoi(b bool) int {
 
 // real resolves the symlinked parents of a path within the root; ok is false
 // where it leads nowhere. What is there as it stands needs no walk.
-func (t *tree) real(p string) (string, bool) {
-	if _, err := t.root.Lstat(p); err == nil {
+func (t *Tree) real(p string) (string, bool) {
+	if _, err := t.Root.Lstat(p); err == nil {
 		return p, true
 	}
 	dir, base := path.Split(p)
-	real, _, ok := whittle.Follow(t.root, "", dir)
+	real, _, ok := whittle.Follow(t.Root, "", dir)
 	if !ok {
 		return "", false
 	}
 	real = path.Join(real, base)
-	_, err := t.root.Lstat(real)
+	_, err := t.Root.Lstat(real)
 	return real, err == nil
 }
 
 // follow resolves a path below a folder that is resolved already, and what it
 // is, if that is a symlink; ok is false where it leads nowhere.
-func (t *tree) follow(dir, p string) (string, bool) {
-	real, _, ok := whittle.Follow(t.root, dir, p)
+func (t *Tree) Follow(dir, p string) (string, bool) {
+	real, _, ok := whittle.Follow(t.Root, dir, p)
 	return real, ok
 }
 
 // list gives the names in a folder, sorted.
-func (t *tree) list(dir string) []string {
+func (t *Tree) List(dir string) []string {
 	if out, ok := t.lists[dir]; ok {
 		return out
 	}
@@ -141,18 +141,18 @@ func (t *tree) list(dir string) []string {
 	if dir == "" {
 		prefix = ""
 	} else {
-		i = sort.Search(len(t.paths), func(i int) bool { return comparePaths(t.paths[i], dir) > 0 })
+		i = sort.Search(len(t.Paths), func(i int) bool { return comparePaths(t.Paths[i], dir) > 0 })
 	}
 	var out []string
-	for i < len(t.paths) && strings.HasPrefix(t.paths[i], prefix) {
-		name, _, below := strings.Cut(t.paths[i][len(prefix):], "/")
+	for i < len(t.Paths) && strings.HasPrefix(t.Paths[i], prefix) {
+		name, _, below := strings.Cut(t.Paths[i][len(prefix):], "/")
 		if !below {
 			out = append(out, name)
 			i++
 			continue
 		} // what is in a folder of the folder is passed over at once
 		in := prefix + name + "/"
-		i += sort.Search(len(t.paths)-i, func(n int) bool { return !strings.HasPrefix(t.paths[i+n], in) })
+		i += sort.Search(len(t.Paths)-i, func(n int) bool { return !strings.HasPrefix(t.Paths[i+n], in) })
 	}
 	if t.lists == nil {
 		t.lists = map[string][]string{}

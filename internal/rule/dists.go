@@ -10,6 +10,7 @@ import (
 	"whittle/internal/dockerfile"
 	"whittle/internal/pep"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // dists is what is installed of Python: distributions, who asks for them, how
@@ -58,7 +59,7 @@ func (ds *dists) sites() []string {
 }
 
 // source is what the Python text at a path of the image says.
-func (ds *dists) source(at string) (*python.Source, bool) {
+func (ds *dists) source(at string) (*source.Facts, bool) {
 	if r, ok := ds.root.(sourceReader); ok {
 		return r.Source(at)
 	}
@@ -66,7 +67,7 @@ func (ds *dists) source(at string) (*python.Source, bool) {
 	if err != nil {
 		return nil, false
 	}
-	return python.Scan(b), true
+	return source.Scan(b), true
 }
 
 // isApplication says whether a distribution is the project itself: by its name,

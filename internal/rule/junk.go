@@ -11,7 +11,7 @@ import (
 	"whittle"
 	"whittle/internal/dockerfile"
 	"whittle/internal/pyproject"
-	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 func vcsAndJunk() Rule {
@@ -287,7 +287,7 @@ func importsTests(p *Pass, folder string) bool {
 		if !ok {
 			return true
 		}
-		for _, imp := range python.Scan(src).Imports {
+		for _, imp := range source.Scan(src).Imports {
 			if top, _, _ := strings.Cut(imp.Module, "."); top == folder && imp.Level == 0 {
 				return true
 			}

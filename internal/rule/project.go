@@ -12,6 +12,7 @@ import (
 	"whittle"
 	"whittle/internal/dockerfile"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // project is the project's folder: its files by name, and what they import.
@@ -207,8 +208,8 @@ func (pr *project) imports() (modules map[string]bool, ok bool) {
 		if n++; n > maxProjectSources {
 			return fs.SkipAll
 		}
-		for _, imp := range python.Scan(pr.file(at)).Imports {
-			if imp.Level == 0 && imp.Context&python.TypeChecking == 0 {
+		for _, imp := range source.Scan(pr.file(at)).Imports {
+			if imp.Level == 0 && imp.Context&source.TypeChecking == 0 {
 				modules[topModule(imp.Module)] = true
 			}
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // unusedRisk is low where no file of the project names one of the group, and
@@ -66,8 +66,8 @@ func makesNames(p *Pass) (why string, found bool) {
 
 // dynamic is the line of an import of what imports by name, 0 where there is
 // none. Where literal names follow, those are what importlib is for.
-func dynamic(src *python.Source) int {
-	literal := slices.ContainsFunc(src.Imports, func(imp python.Import) bool { return imp.Context&python.Dynamic != 0 })
+func dynamic(src *source.Facts) int {
+	literal := slices.ContainsFunc(src.Imports, func(imp source.Import) bool { return imp.Context&source.Dynamic != 0 })
 	for i := range src.Imports {
 		imp := &src.Imports[i]
 		switch imp.Module {

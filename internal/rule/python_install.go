@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"whittle/internal/dockerfile"
-	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // install is the RUN that installs the distributions of a layer, and where
@@ -162,7 +162,7 @@ func site(sites []string, at string) (string, bool) {
 // sourceReader is a Root that keeps what Python texts say instead of the
 // texts.
 type sourceReader interface {
-	Source(path string) (*python.Source, bool)
+	Source(path string) (*source.Facts, bool)
 }
 
 // maxSource is the largest Python file that is read, in bytes.

@@ -9,6 +9,7 @@ import (
 
 	"whittle/internal/dockerfile"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 // saidIn is a file of the project, and what in it may be a command or a name:
@@ -146,7 +147,7 @@ func speech(kind kindOfText, text []byte) []byte {
 	}
 	switch kind {
 	case pythonText:
-		literals, ok := python.Literals(text)
+		literals, ok := source.Literals(text)
 		if !ok {
 			return text
 		}

@@ -15,6 +15,7 @@ import (
 	"whittle/internal/dockerfile"
 	"whittle/internal/pep"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 func TestInstalling(t *testing.T) {
@@ -111,11 +112,11 @@ func TestMentioned(t *testing.T) {
 
 func TestImportedNames(t *testing.T) {
 	text := "import a.b\nfrom . import tests\nfrom ..up import x, y\nfrom .... import far\ndef f():\n    from .tests.helper import g\n"
-	got := strings.Join(importedNames("top.pkg.mod", false, python.Scan([]byte(text))), " ")
+	got := strings.Join(importedNames("top.pkg.mod", false, source.Scan([]byte(text))), " ")
 	if want := "a.b top.pkg top.pkg.tests top.up top.up.x top.up.y top.pkg.tests.helper top.pkg.tests.helper.g"; got != want {
 		t.Errorf("of a module: %s", got)
 	}
-	got = strings.Join(importedNames("top.pkg", true, python.Scan([]byte("from . import tests\nfrom .. import x\n"))), " ")
+	got = strings.Join(importedNames("top.pkg", true, source.Scan([]byte("from . import tests\nfrom .. import x\n"))), " ")
 	if want := "top.pkg top.pkg.tests top top.x"; got != want {
 		t.Errorf("of a package: %s", got)
 	}
@@ -134,12 +135,12 @@ func (r sealed) ReadFile(path string, limit int64) ([]byte, error) {
 // told is one that says what they say.
 type told struct{ sealed }
 
-func (r told) Source(path string) (*python.Source, bool) {
+func (r told) Source(path string) (*source.Facts, bool) {
 	b, err := r.sealed.Root.ReadFile(path, maxSource)
 	if err != nil {
 		return nil, false
 	}
-	return python.Scan(b), true
+	return source.Scan(b), true
 }
 
 // TestSealed: where it is not known what imports what, no folder of tests is

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"whittle"
-	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 func pythonTests() Rule {
@@ -217,7 +217,7 @@ func moduleOf(sites []string, at string) string {
 
 // importedNames are the dotted names that a module's statements may import,
 // those in functions and under conditions included.
-func importedNames(module string, pkg bool, src *python.Source) []string {
+func importedNames(module string, pkg bool, src *source.Facts) []string {
 	var out []string
 	for i := range src.Imports {
 		imp := &src.Imports[i]

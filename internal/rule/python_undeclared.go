@@ -11,6 +11,7 @@ import (
 	"whittle/internal/pep"
 	"whittle/internal/pyproject"
 	"whittle/internal/python"
+	"whittle/internal/python/source"
 )
 
 func undeclaredDependency() Rule {
@@ -194,7 +195,7 @@ func extraNeededBy(p *Pass, file, without string) string {
 		}
 		extras[name] = d.Extra
 	}
-	for _, imp := range python.Scan(text).Imports {
+	for _, imp := range source.Scan(text).Imports {
 		if imp.Context != 0 || len(imp.Conditions) > 0 || imp.Level > 0 {
 			continue
 		}

@@ -1,0 +1,167 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"whittle/internal/imagetest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// sources are the Python files of the host's standard library with what is
+// installed, or of the folder $WHITTLE_SITE.
+func sources(t testing.TB) []string {
+	t.Helper()
+	dir := os.Getenv("WHITTLE_SITE")
+	if dir == "" {
+		out, err := exec.Command(imagetest.Python(t), "-c", "import os; print(os.path.dirname(os.__file__))").Output()
+		if err != nil {
+			t.Skip(err)
+		}
+		dir = strings.TrimSpace(string(out))
+	}
+	var files []string
+	_ = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && strings.HasSuffix(p, ".py") && !strings.Contains(p, "\n") {
+			files = append(files, p)
+		}
+		return nil
+	})
+	if most := 1500; os.Getenv("WHITTLE_SITE") == "" && len(files) > most {
+		files = files[:most]
+	}
+	return files
+}
+
+// TestScanAgainstAST compares with CPython's own parser: equal sets of
+// imports, with line, context and whether a test decides; names at least.
+func TestScanAgainstAST(t *testing.T) {
+	files := sources(t)
+	cmd := exec.Command(imagetest.Python(t), "testdata/scan/oracle.py")
+	cmd.Stdin = strings.NewReader(strings.Join(files, "\n"))
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	imports, compared, wrong := 0, 0, 0
+	sc := bufio.NewScanner(bytes.NewReader(out))
+	sc.Buffer(nil, 64<<20)
+	for sc.Scan() {
+		var want struct {
+			Path    string
+			Imports [][]any
+			Names   []string
+		}
+		if err := json.Unmarshal(sc.Bytes(), &want); err != nil {
+			t.Fatal(err)
+		}
+		src, err := os.ReadFile(want.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := Scan(src)
+		compared++
+		imports += len(want.Imports)
+		if diff := cmp.Diff(oracleLines(want.Imports), scanLines(got)); diff != "" || got.Broken != "" {
+			if wrong++; wrong < 20 {
+				t.Errorf("%s (-ast +scan): broken %q line %d\n%s", want.Path, got.Broken, got.BrokenLine, diff)
+			}
+		}
+		for _, n := range want.Names {
+			if _, ok := slices.BinarySearch(got.Names, n); !ok {
+				if wrong++; wrong < 20 {
+					t.Errorf("%s: name %s is missing", want.Path, n)
+				}
+			}
+		}
+		b, err := got.AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Facts
+		if err := back.UnmarshalBinary(b); err != nil || !cmp.Equal(got, &back) {
+			t.Errorf("%s: the binary form gives back something else (%v): %s", want.Path, err, cmp.Diff(got, &back))
+		}
+	}
+	t.Logf("%d files, %d imports, %d files differ", compared, imports, wrong)
+	if compared < 100 {
+		t.Errorf("only %d files were compared", compared)
+	}
+}
+
+func oracleLines(imports [][]any) []string {
+	var out []string
+	for _, i := range imports {
+		names := "-"
+		if list, ok := i[3].([]any); ok {
+			names = ""
+			for _, n := range list {
+				names += fmt.Sprint(n, ",")
+			}
+		}
+		out = append(out, fmt.Sprint(i[0], " ", i[1], " ", i[2], " ", names, " ", i[4], " ", i[5]))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func scanLines(s *Facts) []string {
+	var out []string
+	for _, i := range s.Imports {
+		if i.Context&Dynamic != 0 {
+			continue
+		}
+		names := "-"
+		if i.Names != nil {
+			names = ""
+			for _, n := range i.Names {
+				names += n + ","
+			}
+		}
+		flags := ""
+		for _, f := range []struct {
+			c Context
+			s string
+		}{{Guarded, "g"}, {Handler, "h"}, {Lazy, "l"}, {TypeChecking, "t"}} {
+			if i.Context&f.c != 0 {
+				flags += f.s
+			}
+		}
+		out = append(out, fmt.Sprint(i.Line, " ", i.Module, " ", i.Level, " ", names, " ", flags, " ", len(i.Conditions) > 0))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// BenchmarkScan scans the same files on one core; scripts/bench has it scan a
+// site-packages of twenty popular packages.
+func BenchmarkScan(b *testing.B) {
+	var texts [][]byte
+	size := 0
+	for _, f := range sources(b) {
+		if src, err := os.ReadFile(f); err == nil {
+			texts, size = append(texts, src), size+len(src)
+		}
+	}
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	imports := 0
+	for b.Loop() {
+		imports = 0
+		for _, src := range texts {
+			imports += len(Scan(src).Imports)
+		}
+	}
+	b.ReportMetric(float64(len(texts))*float64(b.N)/b.Elapsed().Seconds(), "files/s")
+	b.ReportMetric(float64(imports), "imports")
+}

@@ -1,0 +1,268 @@
+package source
+
+import (
+	"slices"
+	"strings"
+)
+
+// isTop says that what a block binds is bound in the module.
+func (b *block) isTop() bool {
+	return b.function == 0 && (b.class == 0 || b.class == 1 && b.exports)
+}
+
+// inside names the function that a def or class opens, for effects in it: the
+// outermost, or the class whose objects are made by it.
+func (s *scan) inside(header []Token, up *block) string {
+	if up.function > 0 || len(header) == 0 || header[0].Kind != NameToken {
+		return up.in
+	}
+	name := s.text(header[0])
+	if up.class > 0 && up.in != "" && (name == "__init__" || name == "__new__" || name == "__call__" || name == "__enter__") {
+		return up.in
+	}
+	return name
+}
+
+// from notes a name of a from-import.
+func (s *scan) from(imp *Import, item, name string) {
+	s.imported[name] = true
+	full := strings.Repeat(".", imp.Level) + imp.Module
+	if imp.Module != "" {
+		full += "."
+	}
+	s.rename(name, full+item)
+}
+
+// djangoSettings notes os.environ["DJANGO_SETTINGS_MODULE"] = … as the call of
+// setdefault that does nearly the same; a name that is no literal is empty.
+func (s *scan) djangoSettings(t []Token, last int, b *block) {
+	full, next := s.dotted(t, 0)
+	if full = s.canonical(full); full != "os.environ" && full != "environ" || next+3 != last || t[next+1].Kind != StringToken || last+1 >= len(t) {
+		return
+	}
+	name := s.literal(t[next+1])
+	if name != "DJANGO_SETTINGS_MODULE" || len(s.out.Calls) >= maxFacts {
+		return
+	}
+	value := ""
+	if last+2 == len(t) && t[last+1].Kind == StringToken {
+		value = s.literal(t[last+1])
+	}
+	s.out.Calls = append(s.out.Calls, Call{Func: "os.environ.setdefault", Args: []string{name, value}, Line: int(t[0].line), Context: b.context, Conditions: b.conditions})
+}
+
+// exported collects __all__.
+type exported struct {
+	names   []string
+	seen    bool
+	unclear bool
+}
+
+// assigned notes what a statement at the top assigns: values of names, other
+// names of modules, __all__; and what it deletes.
+func (s *scan) assigned(t []Token, last int, b *block) {
+	if t[0].Kind != NameToken {
+		return
+	}
+	if last > 3 && s.is(t[last-1], "]") {
+		s.djangoSettings(t, last, b)
+	}
+	switch name := s.text(t[0]); {
+	case name == "__all__":
+		s.all(t, last, b)
+	case name == "del" && len(s.blocks) == 0:
+		for i := 1; i < len(t); i++ {
+			if t[i].Kind == NameToken && (i+1 == len(t) || s.is(t[i+1], ",")) && (i == 1 || s.is(t[i-1], ",")) {
+				s.out.Deleted = append(s.out.Deleted, s.text(t[i]))
+			}
+		}
+		return
+	case last == 1 && s.is(t[1], "="):
+		asker{s}.configuration(name, t[2:], int(t[0].line), b)
+		s.valueOf(name, t[2:], int(t[0].line))
+	case last > 2 && s.is(t[1], ":") && s.is(t[last], "="):
+		asker{s}.configuration(name, t[last+1:], int(t[0].line), b)
+		s.valueOf(name, t[last+1:], int(t[0].line))
+	case last > 2 && s.is(t[1], ".") && s.imported[name]:
+		if full, end := s.dotted(t, 0); end == last && s.is(t[last], "=") {
+			owner, attr, _ := CutLast(full)
+			if attr != "__path__" {
+				s.effect(Effect{Kind: SetName, Name: s.canonical(owner), Text: attr}, t, 0, b)
+			}
+		}
+	}
+}
+
+// valueOf notes the value that a name is given.
+func (s *scan) valueOf(name string, value []Token, line int) {
+	s.undelete(name)
+	if len(value) == 0 {
+		return
+	}
+	if full, end := s.dotted(value, 0); end == len(value) && watched[s.canonical(full)] {
+		s.rename(name, s.canonical(full))
+		return
+	}
+	delete(s.alias, name)
+	if len(s.values) >= maxValues {
+		return
+	}
+	text := "…"
+	if len(value) <= 40 {
+		text = s.expr(value)
+	}
+	s.values = append(s.values, Value{Name: name, Text: text, Line: line, Sure: len(s.blocks) == 0})
+}
+
+func (s *scan) undelete(name string) {
+	if i := slices.Index(s.out.Deleted, name); i >= 0 {
+		s.out.Deleted = slices.Delete(s.out.Deleted, i, i+1)
+	}
+}
+
+// all notes an assignment to __all__, or a call of one of its methods.
+func (s *scan) all(t []Token, last int, b *block) {
+	e := &s.exports
+	if len(s.blocks) > 0 {
+		e.seen, e.unclear = true, true
+		return
+	}
+	switch {
+	case last == 1 && s.is(t[1], "="):
+		e.seen, e.unclear, e.names = true, false, nil
+		s.strings(t[2:])
+	case last == 1 && s.is(t[1], "+="):
+		s.strings(t[2:])
+	case len(t) > 4 && s.is(t[1], ".") && s.is(t[3], "(") && (s.is(t[2], "append") || s.is(t[2], "extend")) && s.closing(t, 3) == len(t)-1:
+		if arg := s.argument(t, 3, 0); s.is(t[2], "extend") {
+			s.strings(arg)
+		} else if len(arg) == 1 && arg[0].Kind == StringToken {
+			e.names = append(e.names, s.literal(arg[0]))
+		} else {
+			e.unclear = true
+		}
+	default:
+		e.unclear = e.unclear || last > 0 || len(t) > 1 && s.is(t[1], ".")
+	}
+	e.seen = true
+}
+
+// strings adds the strings of a list, a tuple or a sum of such to __all__.
+func (s *scan) strings(t []Token) {
+	for i, tok := range t {
+		switch {
+		case tok.Kind == StringToken && (i == 0 || t[i-1].Kind != StringToken):
+			s.exports.names = append(s.exports.names, s.literal(tok))
+		case tok.Kind == opToken && strings.IndexByte("[](),+", s.src[tok.Start]) >= 0 && tok.End-tok.Start == 1:
+		default:
+			s.exports.unclear = true
+			return
+		}
+	}
+}
+
+// kept finishes what Scan gives: the values that something is made of, the
+// words of an open module.
+func (s *scan) kept() {
+	if e := &s.exports; e.seen {
+		s.out.All, s.out.AllKnown = e.names, !e.unclear && len(s.Tokens) < maxTokens
+	}
+	s.out.Values = s.needed()
+	if s.out.Open {
+		s.out.Words = s.words()
+	}
+}
+
+// needed are the values that effects and calls are made of, directly or by
+// other values.
+func (s *scan) needed() []Value {
+	wanted := map[string]bool{}
+	var todo []string
+	want := func(text string) {
+		for _, name := range identifiers(text) {
+			if !wanted[name] {
+				wanted[name] = true
+				todo = append(todo, name)
+			}
+		}
+	}
+	for i := range s.out.Effects {
+		if e := &s.out.Effects[i]; e.Kind != CallName && e.Kind != SetName {
+			want(e.Text)
+			want(e.Name)
+			for _, c := range e.Conditions {
+				want(c.Text)
+			}
+		}
+	}
+	for i := range s.out.Calls {
+		want(s.out.Calls[i].Text)
+		for _, c := range s.out.Calls[i].Conditions {
+			want(c.Text)
+		}
+	}
+	for i := range s.out.Imports {
+		if imp := &s.out.Imports[i]; imp.Context&Lazy == 0 {
+			for _, c := range imp.Conditions {
+				want(c.Text)
+			}
+		}
+	}
+	byName := map[string][]int{}
+	if len(todo) > 0 {
+		for i := range s.values {
+			byName[s.values[i].Name] = append(byName[s.values[i].Name], i)
+		}
+	}
+	var out []Value
+	for len(todo) > 0 {
+		name := todo[0]
+		todo = todo[1:]
+		for _, i := range byName[name] {
+			want(s.values[i].Text)
+			out = append(out, s.values[i])
+		}
+		if full, ok := s.alias[name]; ok {
+			out = append(out, Value{Name: name, Text: full, Sure: true})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Value) int { return a.Line - b.Line })
+	return out
+}
+
+// identifiers are the words of an expression that may be names.
+func identifiers(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r < 0x80
+	})
+}
+
+// words are the names and the words of short strings that are no names of the
+// module.
+func (s *scan) words() []string {
+	const longest = 300
+	seen := map[string]bool{}
+	for l := NewLexer(s.src); l.Next() && len(seen) < MaxWords; {
+		if len(l.Tokens) == 1 {
+			continue // a docstring
+		}
+		for _, t := range l.Tokens {
+			switch text := string(l.src[t.Start:t.End]); {
+			case t.Kind == NameToken && !s.names[text]:
+				seen[text] = true
+			case (t.Kind == StringToken || t.Kind == FormatToken) && len(text) <= longest:
+				for _, w := range identifiers(text) {
+					if !s.names[w] {
+						seen[w] = true
+					}
+				}
+			}
+		}
+	}
+	var out []string
+	for w := range seen {
+		out = append(out, strings.ToValidUTF8(w, "\uFFFD"))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
