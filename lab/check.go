@@ -32,6 +32,8 @@ type CheckOptions struct {
 	// point is watched that does not end; 0 is ten seconds.
 	Run      bool
 	Patience time.Duration
+	// Inputs are what the runs get, besides those that the project names.
+	Inputs Inputs
 	// TempDir is where the image is laid out for the engine; empty is the
 	// system's.
 	TempDir string

@@ -131,7 +131,7 @@ func (h *health) try(t *testing.T, archive *txtar.Archive, b breakage) *whittle.
 	}
 	files := *c
 	files.Problems, files.Starts = slices.Clone(c.Problems), slices.Clone(c.Starts)
-	if err := runStarts(context.Background(), h.env, h.engine, d, f, &files, watch); err != nil {
+	if err := runStarts(context.Background(), h.env, h.engine, d, f, &files, CheckOptions{Patience: watch}); err != nil {
 		t.Fatal(err)
 	}
 	c.Starts, c.Disagreements = files.Starts, files.Disagreements

@@ -30,6 +30,8 @@ type Env struct {
 	// Dirty says which of a folder's files have changes that version control
 	// does not have; nil knows of none.
 	Dirty func(ctx context.Context, dir string, files []string) ([]string, error)
+	// Lookup gives variables of whittle's environment; nil is [os.LookupEnv].
+	Lookup func(name string) (string, bool)
 	// Secret is the key by which this user's own records are known; nil is an
 	// empty one.
 	Secret func() []byte

@@ -12,6 +12,7 @@ import (
 
 	"whittle"
 	"whittle/internal/build"
+	"whittle/internal/project"
 	"whittle/internal/source"
 )
 
@@ -46,12 +47,24 @@ func confirm(ctx context.Context, env *Env, f *evidence, c *whittle.Check, o Che
 	platform := f.img.Config().Platform()
 	d := build.Definition{Content: []byte("FROM " + subjectName + "\n"), Dockerfile: c.Image, Platform: platform.String(), Offline: true,
 		Bases: map[string]build.Base{subjectName: {Layout: dir, Digest: digest}}}
-	return runStarts(ctx, env, engine, d, f, c, cmp.Or(o.Patience, patience))
+	return runStarts(ctx, env, engine, d, f, c, o)
 }
 
 // runStarts runs the starts of a check in the image that d builds.
-func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition, f *evidence, c *whittle.Check, patience time.Duration) error {
-	process, commands := f.img.Config().Config, startCommands(c.Starts, patience, f.packageSites())
+func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition, f *evidence, c *whittle.Check, o CheckOptions) error {
+	process, commands := f.img.Config().Config, startCommands(c.Starts, cmp.Or(o.Patience, patience), f.packageSites())
+	var p *project.Project
+	if o.Project != "" {
+		p, _ = project.Load(o.Project, "") // it need be no project that can be built
+	}
+	inputs, err := surround(env, p, o.Inputs)
+	if err == nil {
+		err = inputs.run(commands, nil)
+	}
+	if err != nil {
+		return err
+	}
+	inputs.give(&d)
 	env.progress().Step(fmt.Sprintf("running what %s starts (%d)", c.Image, len(commands)))
 	results, err := engine.Run(ctx, d, commands, build.RunOptions{})
 	if err != nil {

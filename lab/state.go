@@ -78,7 +78,7 @@ func (i interruptible) Read(p []byte) (int, error) {
 }
 
 // fingerprint is a digest of all that a variant is made from and measured by.
-func fingerprint(context whittle.Digest, p *project.Project, v project.Variant, bases map[string]whittle.Digest, o StudyOptions) whittle.Digest {
+func fingerprint(context whittle.Digest, p *project.Project, v project.Variant, bases map[string]whittle.Digest, inputs string, o StudyOptions) whittle.Digest {
 	b, _ := json.Marshal(struct { // marshalling strings, numbers and maps of them cannot fail
 		Schema   string
 		Context  whittle.Digest
@@ -86,11 +86,12 @@ func fingerprint(context whittle.Digest, p *project.Project, v project.Variant, 
 		Bases    map[string]whittle.Digest
 		Commands []project.Command
 		Requests []project.Request
+		Inputs   string
 		Test     *project.Test
 		Touch    string
 		Quick    bool
 		Form     int // changes when more is measured or run of a variant
-	}{whittle.StudySchema, context, v, bases, p.Commands, p.Requests, p.Test, p.Touch, o.Quick, 3})
+	}{whittle.StudySchema, context, v, bases, p.Commands, p.Requests, inputs, p.Test, p.Touch, o.Quick, 3})
 	return whittle.SHA256(sha256.Sum256(b))
 }
 

@@ -30,6 +30,8 @@ type StudyOptions struct {
 	Quick bool
 	// Offline never asks a registry for a frontend.
 	Offline bool
+	// Inputs are what builds and runs get from outside the project.
+	Inputs Inputs
 	// Fix ends the study with the proof loop: fixes up to Risk (empty is
 	// medium) are built and run, and those that do harm are taken back. Write
 	// and Force are as in [FixOptions].
@@ -80,6 +82,7 @@ type study struct {
 	sources  map[string][]byte // Dockerfiles by variant
 	engine   Builder           // opened when the first build needs it
 	warmed   map[string]bool   // bases that the engine has unpacked
+	inputs   *surroundings
 	variants []whittle.Variant
 }
 
@@ -111,6 +114,9 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 			return nil, err
 		}
 		s.sources[v.Name] = src
+	}
+	if s.inputs, err = surround(env, p, o.Inputs); err != nil {
+		return nil, err
 	}
 	if s.bases, err = openBases(ctx, env, p.Bases); err != nil {
 		return nil, err
@@ -199,8 +205,9 @@ func (s *study) buildAll(ctx context.Context) error {
 		digests[name] = b.Digest
 	}
 	for i, v := range s.project.Variants {
-		print := fingerprint(context, s.project, v, digests, s.o)
-		if kept, ok := s.kept(ctx, v.Name, print, fingerprint(context, s.project, v, digests, measured(s.o))); ok {
+		inputs := s.inputs.seal(s.env.key(), s.project.Commands)
+		print := fingerprint(context, s.project, v, digests, inputs, s.o)
+		if kept, ok := s.kept(ctx, v.Name, print, fingerprint(context, s.project, v, digests, inputs, measured(s.o))); ok {
 			s.env.progress().Step(fmt.Sprintf("variant %s (%d of %d): kept from before", v.Name, i+1, len(s.project.Variants)))
 			s.variants = append(s.variants, *kept)
 			continue

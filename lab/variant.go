@@ -91,6 +91,7 @@ func (s *study) view(variant string) build.Progress {
 func (s *study) definition(v project.Variant) build.Definition {
 	d := build.Definition{Context: s.project.Dir, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args, Platform: v.Platform,
 		Bases: s.bases, Offline: s.o.Offline}
+	s.inputs.give(&d)
 	if rel, err := filepath.Rel(s.project.Dir, s.out.dir); err == nil && filepath.IsLocal(rel) {
 		d.Exclude = []string{filepath.ToSlash(rel)}
 	}
@@ -195,6 +196,9 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	for i := range commands {
 		commands[i].Sites = f.packageSites()
 	}
+	if err := s.inputs.run(commands, s.project.Commands); err != nil {
+		return err
+	}
 	var results []build.RunResult
 	if len(commands) > 0 {
 		s.env.progress().Step(fmt.Sprintf("variant %s: running %d commands", out.Name, len(commands)))
@@ -207,7 +211,11 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	}
 	if s.project.Test != nil {
 		test := build.Command{Name: testsName, Args: s.project.Test.Command, Timeout: testLimit}
-		found, err := s.test(ctx, d, process, test, log)
+		tests := []build.Command{test}
+		if err := s.inputs.run(tests, nil); err != nil {
+			return err
+		}
+		found, err := s.test(ctx, d, process, tests[0], log)
 		if err != nil {
 			return err
 		}

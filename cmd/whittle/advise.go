@@ -57,7 +57,7 @@ left are built first.`,
 					return each(w, all, func(advice *whittle.Advice) error { return report.AdviceText(w, advice, st) })
 				})
 			}
-			if err := unused(cmd, args[0]+" is an image, and nothing is built", "variant", "offline"); err != nil {
+			if err := unused(cmd, args[0]+" is an image, and nothing is built", "variant", "offline", "secret", "ssh", "env", "env-file"); err != nil {
 				return err
 			}
 			if o.InspectOptions, err = dockerfileOption(file, target); err != nil {
@@ -83,6 +83,7 @@ left are built first.`,
 	f.StringSliceVar(&o.Only, "only", nil, "ask only these rules (repeatable)")
 	f.StringSliceVar(&study.Only, "variant", nil, "of a project: only these variants (repeatable)")
 	f.BoolVar(&study.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
+	inputFlags(f, &study.Inputs)
 	f.BoolVar(&verbose, "all", false, "show all places of each finding")
 	f.BoolVar(&rules, "rules", false, "list the rules")
 	return cmd

@@ -27,6 +27,14 @@ var otherNames = map[string]string{
 	"slim": "fix", "shrink": "fix", "optimize": "fix", "optimise": "fix", "minify": "fix", "predict": "forecast", "list": "advise --rules", "rules": "advise --rules",
 }
 
+// inputFlags are what builds and runs get from outside a project.
+func inputFlags(f *pflag.FlagSet, in *lab.Inputs) {
+	f.StringArrayVar(&in.Secrets, "secret", nil, "a secret for builds and runs: id=NAME,src=FILE or id=NAME,env=NAME (repeatable)")
+	f.StringArrayVar(&in.SSH, "ssh", nil, "an SSH agent or key for builds: default, or NAME=PATH (repeatable)")
+	f.StringArrayVar(&in.Env, "env", nil, "a variable for what is run: NAME=value, or NAME for whittle's own (repeatable)")
+	f.StringArrayVar(&in.EnvFiles, "env-file", nil, "a file of variables for what is run (repeatable)")
+}
+
 // knownCommand refuses words behind the program's name that are no command.
 func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {

@@ -36,13 +36,13 @@ engine or the network failed.`,
 		Args: oneImage("whittle check python:3.13, or whittle check . for a project", "run it for each of them"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if isProject(args[0]) {
-				if err := unused(cmd, args[0]+" is a project, which names itself", "project"); err != nil {
+				if err := unused(cmd, args[0]+" is a project, which names itself", "project", "secret", "ssh", "env", "env-file"); err != nil {
 					return err
 				}
 				return a.checkProject(cmd, args[0], o.Run || len(lines) > 0)
 			}
 			if !o.Run {
-				if err := unused(cmd, "nothing is run without --run", "patience"); err != nil {
+				if err := unused(cmd, "nothing is run without --run", "patience", "secret", "ssh", "env", "env-file"); err != nil {
 					return err
 				}
 			}
@@ -72,6 +72,7 @@ engine or the network failed.`,
 	f.StringArrayVar(&lines, "command", nil, "a command line that has to work too (repeatable)")
 	f.BoolVar(&o.Run, "run", false, "run what the image starts, too, and compare")
 	f.DurationVar(&o.Patience, "patience", 10*time.Second, "with --run: how long to watch an entry point that does not end")
+	inputFlags(f, &o.Inputs)
 	return cmd
 }
 

@@ -63,6 +63,7 @@ does not run; 2 bad usage or input; 3 the build engine or the network failed.`,
 	f.BoolVar(&o.Guard, "guard-imports", false, "instead of declaring what is imported and missing: let the import say what to install")
 	f.BoolVarP(&interactive, "interactive", "i", false, "ask before each fix")
 	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
+	inputFlags(f, &o.Inputs)
 	return cmd
 }
 

@@ -43,5 +43,6 @@ and shows the true sizes beside.`,
 	f.StringSliceVar(&o.Only, "variant", nil, "start from this variant")
 	f.BoolVar(&o.Build, "build", false, "build the strategies, too, and show the true sizes")
 	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
+	inputFlags(f, &o.Inputs)
 	return cmd
 }

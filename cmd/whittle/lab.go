@@ -54,6 +54,7 @@ Exit codes: 0 the study is complete; 1 it is, and a variant failed to build;
 	f.BoolVarP(&o.Write, "write", "w", false, "with --fix: change the project's files")
 	f.BoolVar(&o.Force, "force", false, "with --write: also files with changes that are not committed")
 	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
+	inputFlags(f, &o.Inputs)
 	return cmd
 }
 

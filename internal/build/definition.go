@@ -63,6 +63,11 @@ type Definition struct {
 	// Offline builds with BuildKit's own frontend whatever a `# syntax=` line
 	// says. Without it that happens only where the frontend cannot be had.
 	Offline bool
+	// Secrets and SSH are what RUN steps may mount.
+	Secrets []Secret
+	SSH     []SSH
+	// Hidden are further values that nothing shows which is printed.
+	Hidden []string
 	// SourceDateEpoch clamps all timestamps, so that equal inputs give equal
 	// images.
 	SourceDateEpoch *time.Time
@@ -82,12 +87,18 @@ type job struct {
 	file   string // the Dockerfile as messages name it
 	syntax string // the image of the `# syntax=` line, empty where there is none
 	notes  []string
-	deaths int64 // what the engine's guard counted before the build
+	veil   *veil
+	// secrets are the IDs of d's secrets.
+	secrets []string
+	deaths  int64 // what the engine's guard counted before the build
 }
 
 // prepare reads and checks what d names. Errors wrap ErrUsage.
 func (d Definition) prepare(log io.Writer) (*job, error) {
-	j := &job{file: d.Dockerfile}
+	j := &job{file: d.Dockerfile, veil: newVeil(d.hidden())}
+	for _, s := range d.Secrets {
+		j.secrets = append(j.secrets, s.ID)
+	}
 	if j.file == "" {
 		j.file = "Dockerfile"
 	}
@@ -101,11 +112,15 @@ func (d Definition) prepare(log io.Writer) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
+	mounts, err := d.attachables()
+	if err != nil {
+		return nil, err
+	}
 	j.opt = bkclient.SolveOpt{
 		LocalMounts:    map[string]fsutil.FS{"context": context, "dockerfile": files},
 		LocalFilterOpt: d.exclude,
 		OCIStores:      map[string]content.Store{},
-		Session:        []session.Attachable{registryAuth(log)},
+		Session:        append(mounts, registryAuth(log)),
 		SharedKey:      sharedKey(d.Context),
 		Frontend:       "dockerfile.v0",
 		FrontendAttrs:  map[string]string{"filename": name},

@@ -143,6 +143,7 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 		return noSpace(j.file, text)
 	case image != "":
 		f.missingImage(image, reason, j)
+	case f.wantsMount(text):
 	case f.Line > 0 || stageUnknown.MatchString(text) || strings.Contains(text, "dockerfile parse error"):
 		f.Message = parsePrefix.ReplaceAllString(text, "")
 		if f.Message != text || strings.HasPrefix(f.Instruction, "#") {
@@ -160,6 +161,28 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 func noSpace(file, text string) error {
 	err := fmt.Errorf("building %s: the engine's disk is full: %s: %w", file, text, whittle.ErrEngine)
 	return whittle.WithHint(err, "free some space, keep less (--engine-keep), or let whittle keep its cache elsewhere (--cache-dir)")
+}
+
+// missingSecret and missingSSH are what an engine says of a mount that nobody
+// has given anything for.
+var (
+	missingSecret = regexp.MustCompile(`secret (\S+): not found`)
+	missingSSH    = regexp.MustCompile(`no SSH key "?([^\s"]+)"? forwarded from the client`)
+)
+
+// wantsMount notes that a RUN wants a secret or an agent that it was not given.
+func (f *Error) wantsMount(text string) bool {
+	if m := missingSecret.FindStringSubmatch(text); m != nil {
+		f.Message = "it needs the secret " + m[1] + ", which it was not given"
+		f.hint = fmt.Sprintf("name it in whittle.yaml (secrets:), or with --secret id=%s,src=FILE", m[1])
+		return true
+	}
+	if m := missingSSH.FindStringSubmatch(text); m != nil {
+		f.Message = "it needs an SSH agent or key, " + m[1] + ", which it was not given"
+		f.hint = fmt.Sprintf("name it in whittle.yaml (ssh:), or with --ssh %s", m[1])
+		return true
+	}
+	return false
 }
 
 // late is the error of a build that took too long, with the step that ran then.

@@ -68,14 +68,16 @@ type recorder struct {
 	free     func() int64 // bytes of the engine's disk; nil where nobody knows
 	least    int64        // the least that was seen
 
+	stream   stream
 	displays []chan *bkclient.SolveStatus
 	wg       sync.WaitGroup
 }
 
 // record starts a recorder; the channel goes to the solve, which closes it. free
 // says how many bytes the engine's disk has left; nil where nobody knows.
-func record(log io.Writer, p Progress, free func() int64) (*recorder, chan *bkclient.SolveStatus) {
-	r := &recorder{steps: map[digest.Digest]*Step{}, tails: map[digest.Digest]*tail{}, free: free, least: math.MaxInt64}
+// What v hides is neither kept nor shown.
+func record(log io.Writer, p Progress, free func() int64, v *veil) (*recorder, chan *bkclient.SolveStatus) {
+	r := &recorder{stream: stream{v, map[pieceKey][]byte{}}, steps: map[digest.Digest]*Step{}, tails: map[digest.Digest]*tail{}, free: free, least: math.MaxInt64}
 	if log != nil {
 		r.display(log, progressui.PlainMode, "")
 	}
@@ -118,14 +120,11 @@ func (r *recorder) run(ch <-chan *bkclient.SolveStatus, lines *compact) {
 		select {
 		case status, ok := <-ch:
 			if !ok {
+				r.pass(&bkclient.SolveStatus{Logs: r.stream.rest("")}, lines)
 				return
 			}
 			r.lookAtDisk() // a step's last words may be that there is no room
-			r.update(status)
-			lines.update(status)
-			for _, d := range r.displays {
-				d <- status
-			}
+			r.pass(r.stream.status(status), lines)
 		case now := <-tick.C:
 			lines.slow(r.list(), now)
 		case <-look.C:
@@ -151,6 +150,15 @@ func (r *recorder) scarce() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.least < scarceDisk
+}
+
+// pass notes a report and shows it.
+func (r *recorder) pass(status *bkclient.SolveStatus, lines *compact) {
+	r.update(status)
+	lines.update(status)
+	for _, d := range r.displays {
+		d <- status
+	}
 }
 
 // wait ends when the build's channel is closed and all is shown.

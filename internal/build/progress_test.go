@@ -46,7 +46,7 @@ func recorded() []*bkclient.SolveStatus {
 
 func TestRecorder(t *testing.T) {
 	var log, shown bytes.Buffer
-	rec, ch := record(&log, Progress{W: &shown, Label: "v"}, nil)
+	rec, ch := record(&log, Progress{W: &shown, Label: "v"}, nil, nil)
 	for _, s := range recorded() {
 		ch <- s
 	}

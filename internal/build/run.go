@@ -119,6 +119,7 @@ func (e *Engine) Run(ctx context.Context, d Definition, cmds []Command, o RunOpt
 			if err != nil {
 				return fmt.Errorf("running %s: %w", c.Name, err)
 			}
+			img.veil.result(&r)
 			results = append(results, r)
 		}
 		return nil
@@ -148,6 +149,9 @@ type image struct {
 	ref    gateway.Reference // nil for an empty root
 	config whittle.Config
 	guard  *guard
+	veil   *veil
+	// secrets are the IDs of those that lie in /run/secrets.
+	secrets []string
 }
 
 // within builds d and calls do with the image before the build ends.
@@ -170,7 +174,7 @@ func (e *Engine) within(ctx context.Context, d Definition, o RunOptions, do func
 func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(context.Context, image) error) error {
 	opt := j.opt
 	opt.Frontend, opt.FrontendAttrs = "", nil
-	rec, ch := record(o.Log, o.Progress, e.freeSpace())
+	rec, ch := record(o.Log, o.Progress, e.freeSpace(), j.veil)
 	built := false
 	var doErr error
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -186,7 +190,7 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 		if err != nil {
 			return nil, err
 		}
-		img, err := newImage(c, res, e.guard)
+		img, err := newImage(c, res, e.guard, j)
 		if err != nil {
 			return nil, err
 		}
@@ -208,13 +212,13 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 		if doErr != nil {
 			err = doErr
 		}
-		return fmt.Errorf("running the image of %s: %s: %w", j.file, plain(err), whittle.ErrEngine)
+		return fmt.Errorf("running the image of %s: %s: %w", j.file, j.veil.text(plain(err)), whittle.ErrEngine)
 	}
-	return e.failure(ctx, j, rec, orLost(held, err))
+	return j.veil.error(e.failure(ctx, j, rec, orLost(held, err)))
 }
 
-func newImage(c gateway.Client, res *gateway.Result, g *guard) (image, error) {
-	img := image{client: c, guard: g}
+func newImage(c gateway.Client, res *gateway.Result, g *guard, j *job) (image, error) {
+	img := image{client: c, guard: g, veil: j.veil, secrets: j.secrets}
 	ref, err := res.SingleRef()
 	if err != nil {
 		return img, fmt.Errorf("the build gave more than one image: %w", err)
@@ -304,6 +308,9 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 			return cmp.Or(context.Cause(ctx), err)
 		}
 		mounts = append(mounts, more...)
+	}
+	for _, id := range img.secrets {
+		mounts = append(mounts, gateway.Mount{Dest: "/run/secrets/" + id, MountType: pb.MountType_SECRET, SecretOpt: &pb.SecretOpt{ID: id, Mode: 0o444}})
 	}
 	ctr, err := img.client.NewContainer(ctx, gateway.NewContainerRequest{Hostname: "whittle", NetMode: pb.NetMode_NONE, Mounts: mounts})
 	if err != nil {

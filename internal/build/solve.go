@@ -112,7 +112,7 @@ func (e *Engine) solve(ctx context.Context, d Definition, o Output, j *job) (*Re
 	defer out.discard()
 	opt := j.opt
 	opt.Exports = out.entries
-	rec, ch := record(o.Log, o.Progress, e.freeSpace())
+	rec, ch := record(o.Log, o.Progress, e.freeSpace(), j.veil)
 	start := time.Now()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -129,7 +129,7 @@ func (e *Engine) solve(ctx context.Context, d Definition, o Output, j *job) (*Re
 	} else if out.err != nil && ctx.Err() == nil {
 		err = fmt.Errorf("writing %s: %w: %w", o.Archive, out.err, whittle.ErrSystem)
 	} else {
-		err = e.failure(ctx, j, rec, orLost(held, err))
+		err = j.veil.error(e.failure(ctx, j, rec, orLost(held, err)))
 	}
 	if err != nil {
 		return nil, err

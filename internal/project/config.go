@@ -19,15 +19,17 @@ const MaxConfig = 1 << 20
 func keys(path string) []string {
 	switch path {
 	case "":
-		return []string{"project", "bases", "variants", "run", "requests", "test", "touch", "check"}
+		return []string{"project", "bases", "variants", "run", "requests", "test", "touch", "check", "env", "env-file", "secrets", "ssh"}
 	case "variants.*":
 		return []string{"name", "dockerfile", "target", "args", "platform"}
 	case "run.*":
-		return []string{"name", "command"}
+		return []string{"name", "command", "env", "env-file"}
 	case "requests.*":
 		return []string{"path", "port", "status"}
 	case "test":
 		return []string{"copy", "setup", "command"}
+	case "secrets.*":
+		return []string{"file", "environment", "env"}
 	case "check":
 		return []string{"names", "ignore", "development"}
 	}
@@ -145,6 +147,11 @@ func (c *config) validate(file string) error {
 	}
 	if t := c.Test; t != nil && len(t.Command) == 0 {
 		return whittle.WithHint(fmt.Errorf("%s: test has no command: %w", file, whittle.ErrUsage), `write command: ["python", "-m", "pytest"]`)
+	}
+	for _, text := range c.SSH {
+		if _, err := ParseSSH(text); err != nil {
+			return fmt.Errorf("%s: %w: %w", file, err, whittle.ErrUsage)
+		}
 	}
 	for i := range c.Run {
 		r := &c.Run[i]

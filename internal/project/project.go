@@ -42,6 +42,12 @@ type Project struct {
 	Touch string
 	// Check is what the project says about checks.
 	Check Check
+	// Env and EnvFiles are variables for all that is run, Secrets and SSH what
+	// builds may mount; paths are absolute. Values are read when they are used.
+	Env      Variables
+	EnvFiles []string
+	Secrets  []Secret
+	SSH      []SSH
 }
 
 // Variant is one way to build the project.
@@ -57,6 +63,9 @@ type Variant struct {
 type Command struct {
 	Name    string   `yaml:"name"`
 	Command []string `yaml:"command"`
+	// Env and EnvFiles are variables for this command alone.
+	Env      Variables `yaml:"env"`
+	EnvFiles Strings   `yaml:"env-file"`
 }
 
 // Test is how a project's own tests are run in an image: with what they need
@@ -80,6 +89,10 @@ type config struct {
 	Test     *Test             `yaml:"test"`
 	Touch    string            `yaml:"touch"`
 	Check    Check             `yaml:"check"`
+	Env      Variables         `yaml:"env"`
+	EnvFiles Strings           `yaml:"env-file"`
+	Secrets  Secrets           `yaml:"secrets"`
+	SSH      Strings           `yaml:"ssh"`
 }
 
 // Load reads the project in dir. configPath names another file than
@@ -109,6 +122,7 @@ func Load(dir, configPath string) (*Project, error) {
 		return nil, err
 	}
 	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Configured: len(c.Run) > 0, Requests: c.Requests, Touch: c.Touch, Test: c.Test, Check: c.Check}
+	p.surround(c, filepath.Dir(configPath))
 	if err := p.complete(dir); err != nil {
 		return nil, err
 	}
@@ -117,6 +131,34 @@ func Load(dir, configPath string) (*Project, error) {
 		return nil, fmt.Errorf("%s: %w", displayName(abs, dir, configPath), err)
 	}
 	return p, nil
+}
+
+// surround notes what builds and runs get from outside the project, with paths
+// relative to the file that names them.
+func (p *Project) surround(c config, dir string) {
+	place := func(path string) string { return placed(dir, path, os.LookupEnv) }
+	p.Env = c.Env
+	for _, f := range c.EnvFiles {
+		p.EnvFiles = append(p.EnvFiles, place(f))
+	}
+	for i := range p.Commands {
+		for j, f := range p.Commands[i].EnvFiles {
+			p.Commands[i].EnvFiles[j] = place(f)
+		}
+	}
+	for _, s := range c.Secrets {
+		if s.File != "" {
+			s.File = place(s.File)
+		}
+		p.Secrets = append(p.Secrets, s)
+	}
+	for _, text := range c.SSH {
+		s, _ := ParseSSH(text) // it was validated
+		for j := range s.Paths {
+			s.Paths[j] = place(s.Paths[j])
+		}
+		p.SSH = append(p.SSH, s)
+	}
 }
 
 // read reads a whittle.yaml, which may be missing unless it is required; shown

@@ -1,0 +1,69 @@
+package build
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	"github.com/moby/buildkit/session/sshforward/sshprovider"
+
+	"whittle"
+)
+
+// Secret is what RUN --mount=type=secret gets, and what is run as
+// /run/secrets/ID. Its value is in no layer and in no cache, and nothing that is
+// printed shows it.
+type Secret struct {
+	ID    string
+	Value []byte
+}
+
+// SSH is what RUN --mount=type=ssh gets: the socket of an agent, or private
+// keys; no Paths is the agent of $SSH_AUTH_SOCK.
+type SSH struct {
+	ID    string
+	Paths []string
+}
+
+// attachables are what the engine may ask for during a build.
+func (d Definition) attachables() ([]session.Attachable, error) {
+	var out []session.Attachable
+	if len(d.Secrets) > 0 {
+		values := map[string][]byte{}
+		for _, s := range d.Secrets {
+			if len(s.Value) > secretsprovider.MaxSecretSize {
+				return nil, fmt.Errorf("secret %s: larger than %d bytes: %w", s.ID, secretsprovider.MaxSecretSize, whittle.ErrUsage)
+			}
+			values[s.ID] = s.Value
+		}
+		out = append(out, secretsprovider.FromMap(values))
+	}
+	if len(d.SSH) > 0 {
+		var agents []sshprovider.AgentConfig
+		for _, s := range d.SSH {
+			if len(s.Paths) == 0 && os.Getenv("SSH_AUTH_SOCK") == "" {
+				return nil, whittle.WithHint(fmt.Errorf("ssh %s: there is no agent, as SSH_AUTH_SOCK is not set: %w", s.ID, whittle.ErrUsage), "start one, or name a key: "+s.ID+"=PATH")
+			}
+			agents = append(agents, sshprovider.AgentConfig{ID: s.ID, Paths: s.Paths})
+		}
+		provider, err := sshprovider.NewSSHAgentProvider(agents)
+		if err != nil {
+			text := strings.TrimPrefix(err.Error(), "failed to convert agent config ")
+			return nil, fmt.Errorf("ssh: %w: %w", errors.New(shorten(strings.Join(strings.Fields(text), " "), 300)), whittle.ErrUsage)
+		}
+		out = append(out, provider)
+	}
+	return out, nil
+}
+
+// hidden are the values that nothing shows which is printed of d.
+func (d Definition) hidden() []string {
+	out := append([]string{}, d.Hidden...)
+	for _, s := range d.Secrets {
+		out = append(out, string(s.Value))
+	}
+	return out
+}
