@@ -100,7 +100,7 @@ type Engine struct {
 	daemon *daemon              // nil but for Kind Buildkitd
 	guard  *guard               // nil but for Kind Buildkitd
 	limit  time.Duration        // of one build; none where it is below zero
-	built  atomic.Bool          // there was a build
+	grown  atomic.Bool          // a build was made, so that the cache may be too large
 	info   Info
 }
 
@@ -177,7 +177,7 @@ func (e *Engine) Info() Info {
 
 // Close ends the connection, and the daemon where it is private.
 func (e *Engine) Close() error {
-	if e.daemon != nil && e.built.Load() && !e.daemon.exited() {
+	if e.daemon != nil && e.grown.Load() && !e.daemon.exited() {
 		e.prune()
 	}
 	err := e.client.Close()

@@ -221,13 +221,15 @@ func TestRemote(t *testing.T) {
 	for _, network := range []string{"unix", "tcp"} {
 		t.Run(network, func(t *testing.T) {
 			p := startProxy(t, network, f.engine.Info().Address)
-			e, err := Open(t.Context(), Options{Address: network + "://" + p.Addr().String()})
+			e, err := Open(t.Context(), Options{Address: network + "://" + p.Addr().String(), Limits: Limits{Pids: 100}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer e.Close()
 			if i := e.Info(); i.Kind != Remote || !i.NamedContexts || !i.Exporter || len(i.Platforms) == 0 {
 				t.Errorf("%+v", i)
+			} else if len(i.Notes) != 1 || !strings.Contains(i.Notes[0], "--build-pids do nothing here") {
+				t.Errorf("notes: %q", i.Notes)
 			}
 			if r, err := e.Run(t.Context(), f.define(t, "FROM probe\n", nil), []Command{probe("net")}, RunOptions{}); err != nil || !r[0].OK() {
 				t.Errorf("%+v, %v", r, err)

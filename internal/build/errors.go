@@ -108,6 +108,7 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 		return j.late(late, rec)
 	}
 	if ctx.Err() != nil {
+		e.grown.Store(false) // who presses Ctrl-C waits for nothing
 		return fmt.Errorf("building %s: %w", j.file, context.Cause(ctx))
 	}
 	if gone := e.gone(err); gone != nil {

@@ -179,7 +179,7 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 	var doErr error
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	e.built.Store(true)
+	e.grown.Store(true)
 	timer := e.endLater(cancel)
 	defer timer.Stop()
 	j.deaths = e.guard.deaths()
@@ -204,6 +204,7 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 	case err == nil:
 		return nil
 	case ctx.Err() != nil && built:
+		e.grown.Store(false)
 		return fmt.Errorf("running the image of %s: %w", j.file, context.Cause(ctx))
 	case built:
 		if gone := e.gone(orLost(held, err)); gone != nil {

@@ -117,7 +117,7 @@ func (e *Engine) solve(ctx context.Context, d Definition, o Output, j *job) (*Re
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer e.endLater(cancel).Stop()
-	e.built.Store(true)
+	e.grown.Store(true)
 	j.deaths = e.guard.deaths()
 	held, release := e.line.hold(ctx)
 	defer release()
