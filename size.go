@@ -40,6 +40,15 @@ func SignedBytes(n int64) string {
 // columns whose head says MB: "1210.7".
 func MB(n int64) string { return strconv.FormatFloat(float64(n)/1e6, 'f', 1, 64) }
 
+// Thousands formats a number with commas: "4,000,000".
+func Thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
 // byteUnits are the units of [ParseBytes], in lower case.
 var byteUnits = map[string]float64{
 	"": 1, "b": 1, "k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6, "g": 1e9, "gb": 1e9, "t": 1e12, "tb": 1e12,

@@ -34,16 +34,16 @@ func Bounds() []Bound {
 		ofDisk     = "What is kept on the disk"
 	)
 	return []Bound{
-		{ofImage, "tar entries", thousands(int64(image.Entries)), "--max-entries"},
+		{ofImage, "tar entries", whittle.Thousands(int64(image.Entries)), "--max-entries"},
 		{ofImage, "unpacked bytes", inUnits(image.Unpacked), "--max-unpacked"},
-		{ofImage, "bytes of a name", thousands(int64(image.Name)), "--max-name"},
+		{ofImage, "bytes of a name", whittle.Thousands(int64(image.Name)), "--max-name"},
 		{ofImage, "memory of the tables of entries", inUnits(image.Memory), "--max-memory"},
-		{ofImage, "unpacked bytes for a stored one, of a large layer", thousands(image.Ratio), "--max-ratio"},
+		{ofImage, "unpacked bytes for a stored one, of a large layer", whittle.Thousands(image.Ratio), "--max-ratio"},
 		{ofParts, "a manifest", inUnits(parts.Manifest), ""},
 		{ofParts, "a configuration", inUnits(parts.Config), ""},
-		{ofParts, "files of an archive", thousands(int64(parts.Files)), ""},
-		{ofParts, "manifests that indexes name", thousands(int64(parts.Manifests)), ""},
-		{ofParts, "indexes in indexes", thousands(int64(parts.Nested)), ""},
+		{ofParts, "files of an archive", whittle.Thousands(int64(parts.Files)), ""},
+		{ofParts, "manifests that indexes name", whittle.Thousands(int64(parts.Manifests)), ""},
+		{ofParts, "indexes in indexes", whittle.Thousands(int64(parts.Nested)), ""},
 		{ofProject, "Dockerfile", inUnits(dockerfile.MaxSize), ""},
 		{ofProject, "whittle.yaml", inUnits(project.MaxConfig), ""},
 		{ofProject, "any other text", inUnits(whittle.MaxText), ""},
@@ -52,11 +52,11 @@ func Bounds() []Bound {
 		{ofRegistry, "a whole manifest, configuration or login", spell(wait.Document), ""},
 		{ofRegistry, "opening an image, all in all", spell(4 * wait.Document), ""},
 		{ofRegistry, fmt.Sprintf("a layer that brings less than %s", whittle.Bytes(wait.Bytes)), spell(wait.Stall), ""},
-		{ofRegistry, "redirects of one request", thousands(source.MaxRedirects), ""},
+		{ofRegistry, "redirects of one request", whittle.Thousands(source.MaxRedirects), ""},
 		{ofIndex, "one question, where the answer is only of use", spell(indexPatience), "--no-package-index"},
 		{ofIndex, "all questions of one resolution", spell(resolvePatience), "--no-package-index"},
 		{ofBuilds, "all RUN steps and runs of whittle's engine, of the memory", "3/4", "--build-memory"},
-		{ofBuilds, "processes and threads in them", thousands(builds.Pids), "--build-pids"},
+		{ofBuilds, "processes and threads in them", whittle.Thousands(builds.Pids), "--build-pids"},
 		{ofBuilds, "one build, by any engine", spell(builds.Time), "--build-timeout"},
 		{ofBuilds, "one run of a command", spell(runLimit), ""},
 		{ofBuilds, "one run of what the image starts", spell(startPatience), "check --patience"},
@@ -77,16 +77,7 @@ func inUnits(n int64) string {
 			return fmt.Sprintf("%d %s", n>>unit.bits, unit.name)
 		}
 	}
-	return thousands(n) + " B"
-}
-
-// thousands is a number with commas.
-func thousands(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return whittle.Thousands(n) + " B"
 }
 
 // spell is a time in one unit: "45 s", "2 min", "2 h".

@@ -413,6 +413,18 @@ func TestScratchSwept(t *testing.T) {
 	}
 }
 
+// answer is a service of this machine's, until its listener is closed.
+func answer(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = io.WriteString(c, "the host's service\n")
+		_ = c.Close()
+	}
+}
+
 // RUN steps and runs reach nothing that listens on this machine's loopback or
 // in an abstract socket, unless the host's network is asked for.
 func TestDaemonNetwork(t *testing.T) {
@@ -425,16 +437,7 @@ func TestDaemonNetwork(t *testing.T) {
 			continue
 		}
 		defer l.Close()
-		go func() {
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				_, _ = io.WriteString(c, "the host's service\n")
-				_ = c.Close()
-			}
-		}()
+		go answer(l)
 		places = append(places, fmt.Sprintf("%q, %q", at[0], l.Addr().String()))
 	}
 	opts, _ := privateOptions()
@@ -492,15 +495,7 @@ func TestDaemonOuterNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_ = c.Close()
-		}
-	}()
+	go answer(l)
 	if _, err := f.engine.Build(t.Context(), f.define(t, "FROM probe\nRUN [\"/probe\", \"dial\", \"tcp\", \""+l.Addr().String()+"\"]\n", nil), Output{}); err != nil {
 		t.Error(err)
 	}

@@ -128,17 +128,8 @@ func isText(b []byte) bool {
 
 // endsEarly is the error of an archive that was cut.
 func endsEarly(size int64) error {
-	return whittle.WithHint(fmt.Errorf("the archive ends early, at %s bytes: %w", thousands(size), whittle.ErrCorrupt),
+	return whittle.WithHint(fmt.Errorf("the archive ends early, at %s bytes: %w", whittle.Thousands(size), whittle.ErrCorrupt),
 		"a download that broke off, or a full disk?")
-}
-
-// thousands is a number with commas.
-func thousands(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 // noImage is the error of a tar without the files of an image archive.
