@@ -242,8 +242,7 @@ func (a *account) measure() {
 
 // inPlace says that a distribution is installed where its sources are.
 func (a *account) inPlace(name string) bool {
-	i, ok := a.Graph.Find(name)
-	return ok && a.Graph.Distributions[i].Editable
+	return slices.ContainsFunc(a.Graph.Distributions, func(d python.Distribution) bool { return d.Editable && d.Name == pep.Normalize(name) })
 }
 
 // needsPip says that something installed requires pip, besides what installs.

@@ -155,7 +155,9 @@ func (a *account) addMade(s sizes, skip func(*step) bool) {
 	application, other := a.made(skip)
 	s.exact("application", application, a.measured())
 	s.exact("other instructions", other, a.measured())
-	s.exact("bytecode that is asked for", a.compiledOnPurpose(skip), a.measured())
+	asked := a.compiledOnPurpose(skip)
+	// What is marshalled differs by a few bytes from one process to the next.
+	s.between("bytecode that is asked for", asked-asked/1000, asked, asked+asked/1000, a.measured())
 }
 
 // addVenv adds what a virtual environment has besides packages: pyvenv.cfg and

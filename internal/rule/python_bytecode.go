@@ -30,6 +30,8 @@ type bytecode struct {
 	// compiled is what an installer wrote, written what running programs did,
 	// stale what no interpreter of the image reads.
 	compiled, written, stale []int
+	// wanted are the bytes of what the Dockerfile has compiled on purpose.
+	wanted int64
 }
 
 func findBytecode(p *Pass) []whittle.Finding {
@@ -38,8 +40,13 @@ func findBytecode(p *Pass) []whittle.Finding {
 	}
 	b := bytecodes(p)
 	var out []whittle.Finding
-	out = append(out, compiledBytecode(p, b.compiled)...)
-	out = append(out, writtenBytecode(p, b.written)...)
+	out = append(append(out, compiledBytecode(p, b.compiled)...), writtenBytecode(p, b.written)...)
+	i := slices.IndexFunc(out, func(f whittle.Finding) bool { return f.Fix != nil })
+	if slack := b.wanted / 1000; slack > 0 && i >= 0 {
+		out[i].Change.Plus, out[i].Change.Minus = out[i].Change.Plus+slack, out[i].Change.Minus-slack
+		out[i].Evidence = append(out[i].Evidence, whittle.Evidence{Layer: -1, Bytes: slack,
+			What: "by how much what is compiled on purpose may differ, as another process makes it"})
+	}
 	return append(out, staleBytecode(p, b.stale)...)
 }
 
@@ -70,6 +77,7 @@ func bytecodes(p *Pass) (b bytecode) {
 			// What a package manager of the system compiles is its own affair,
 			// and the lowest layer may be anybody's.
 		case it.Cause == whittle.Live && wanted.has(it.Path):
+			b.wanted += it.Bytes
 		case p.layers.base(text.Layer) || !inSite || p.Owner[text.Item].Ecosystem != "pypi" || bootstrap(p, s, p.Owner[text.Item].Name),
 			onlyImports(p, p.recipe.instruction(it.Layer)):
 			b.written = append(b.written, i)

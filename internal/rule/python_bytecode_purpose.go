@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"whittle/internal/dockerfile"
+	"whittle/internal/python"
 )
 
 // purpose is the bytecode that a Dockerfile asks for by name: what compileall
@@ -97,6 +98,7 @@ func onlyImports(p *Pass, in *dockerfile.Instruction) bool {
 			return false
 		case installs, knownNotToImport(&c):
 		case strings.HasPrefix(c.Name(), "python") && !(len(c.Words) > 2 && c.Words[1].Value == "-m" && slices.Contains(makers, c.Words[2].Value)):
+		case !slices.Contains(makers, c.Name()) && slices.ContainsFunc(p.Graph.Distributions, func(d python.Distribution) bool { return offers(&d, c.Name()) }):
 		default:
 			return false
 		}
@@ -104,6 +106,6 @@ func onlyImports(p *Pass, in *dockerfile.Instruction) bool {
 	return true
 }
 
-// makers are modules that compile what they install, or start something that
+// makers are modules and programs that compile what they install, or start something that
 // does.
 var makers = []string{"venv", "virtualenv", "ensurepip", "pip", "pipenv", "poetry", "pdm", "build", "tox", "nox"}
