@@ -141,7 +141,7 @@ func Slim(p *Pass) (s SlimBase, ok bool) {
 	if s.Name, ok = slim(st.BaseResolved); !ok {
 		return s, false
 	}
-	s.From, s.Uses = slimInstead(st, s.Name), fullUses(p)
+	s.From, s.Uses = slimInstead(st, s.Name), fullUses(p.withViews())
 	return s, true
 }
 
