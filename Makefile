@@ -10,7 +10,7 @@ export WHITTLE_BUILDKITD := $(BIN)/buildkitd
 # own: what is built here is our own, so that it may have the machine's.
 export WHITTLE_ENGINE_NETWORK ?= $(if $(wildcard /dev/net/tun),own,host)
 
-.PHONY: demo test check build setup lint race fuzz cross bench images proof generate help
+.PHONY: demo test check build setup lint race fuzz cross kills bench images proof generate help
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -58,6 +58,9 @@ race: ## the tests with the race detector
 
 fuzz: ## look for new cases in every fuzz target and property test
 	@scripts/fuzz
+
+kills: setup ## 200 kills and 50 full disks of proofs that write, 20 kills with the engine, all kinds of files
+	WHITTLE_KILLS=200 WHITTLE_ENGINE_KILLS=20 WHITTLE_KINDS=1 $(GO) test -count=1 -timeout 60m -v -run 'Killed|FullDisk|FileKinds|Durable' ./lab ./cmd/whittle
 
 bench: setup images ## ratios against the floors and the best known layer explorer
 	@scripts/bench

@@ -191,7 +191,7 @@ func (d *daemon) wrapWorker(worker string) (string, error) {
 	name := filepath.Join(d.root, "runc")
 	runc := fmt.Sprintf("%s --root %s \"$@\"", quote(worker), quote(d.scratch.path("runc")))
 	text := fmt.Sprintf("#!/bin/sh\necho %d 2>/dev/null >/proc/self/oom_score_adj\nfor word; do\n  [ \"$word\" = exec ] && { %s; exit 0; }\ndone\nexec %s\n", firstToEnd, runc, runc)
-	return name, os.WriteFile(name, []byte(text), 0o700)
+	return name, whittle.Folder(d.root).Write("runc", []byte(text), 0o700)
 }
 
 // quote is a word for the shell.

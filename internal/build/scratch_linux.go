@@ -37,7 +37,7 @@ func newScratch(root, temp string) (*scratch, error) {
 	dir := filepath.Join(temp, whittle.TempName(scratchPrefix))
 	// The record first: a process that is killed in between leaves a record of
 	// nothing rather than a folder that no record names.
-	if err := os.WriteFile(filepath.Join(root, scratchRecord), []byte(dir), 0o600); err != nil {
+	if err := whittle.Folder(root).Write(scratchRecord, []byte(dir), 0o600); err != nil {
 		return nil, err
 	}
 	folder, err := whittle.MakeTempFolder(dir)
@@ -65,7 +65,7 @@ func (s *scratch) remove() error {
 // of the one that had the state folder root.
 func sweepScratch(root, temp string) {
 	parents := []string{temp}
-	if last, err := os.ReadFile(filepath.Join(root, scratchRecord)); err == nil && filepath.IsAbs(string(last)) {
+	if last, err := whittle.Folder(root).Read(scratchRecord, 4<<10); err == nil && filepath.IsAbs(string(last)) {
 		parents = append(parents, filepath.Dir(string(last)))
 	}
 	for _, parent := range parents {
