@@ -79,6 +79,8 @@ func reachedByName() []byName {
 
 		{how: "data by importlib.resources", app: main("from importlib.resources import files\nprint(files('acme').joinpath('data.csv').read_text())\n"), lib: map[string]string{"acme/data.csv": "1\n"}},
 		{how: "data in a folder of tests", app: main("import acme\nopen('/usr/local/lib/python3.13/site-packages/acme/tests/sample.csv')\n"), lib: map[string]string{"acme/tests/sample.csv": strings.Repeat("1,2\n", 60_000)}, keep: "acme/tests/sample.csv"},
+		{how: "data in a folder of tests, a path of parts", app: main("import acme, os\nopen(os.path.join(os.path.dirname(acme.__file__), 'tests', 'sample.csv'))\n"), lib: map[string]string{"acme/tests/sample.csv": strings.Repeat("1,2\n", 60_000)}, keep: "acme/tests"},
+		{how: "tests of the package's own name", app: main("import acme\nflask.load(acme.__name__ + '.tests.tools')\n"), lib: map[string]string{"acme/tests/tools.py": strings.Repeat("x = 1\n", 40_000)}, keep: "acme/tests"},
 		{how: "tests imported by a string", app: main("import acme, importlib\nimportlib.import_module('acme.tests.tools')\n"), lib: map[string]string{"acme/tests/tools.py": strings.Repeat("x = 1\n", 40_000)}, keep: "acme/tests/tools.py"},
 		{how: "a driver in a database's address", app: main("import sqlalchemy\nURL = 'postgresql+acme://h/d'\nsqlalchemy.create_engine(URL)\n"), with: []string{"sqlalchemy"}},
 		{how: "a codec", app: main("'x'.encode('acme')\n"), lib: map[string]string{"acme/codec.py": ""}},
@@ -86,6 +88,26 @@ func reachedByName() []byName {
 		{how: "the name in an f-string", app: main("import importlib\ndef f(n):\n    importlib.import_module(f'acme.{n}')\n")},
 		{how: "a model by its name", app: main("import spacy\nspacy.load('en_core_web_sm')\n"), dist: "en-core-web-sm", module: "en_core_web_sm", with: []string{"spacy"}},
 		{how: "an engine that pandas loads", app: main("import pandas\npandas.read_excel('x.xlsx')\n"), dist: "openpyxl", module: "openpyxl", with: []string{"pandas"}},
+
+		{how: "settings in pyproject.toml", app: map[string]string{"main.py": "import flask\n", "pyproject.toml": "[tool.shop]\nbackend = \"acme.backend\"\n"}},
+		{how: "settings in setup.cfg", app: map[string]string{"main.py": "import flask\n", "setup.cfg": "[shop]\nbackend = acme.backend\n"}},
+		{how: "settings in a text", app: map[string]string{"main.py": "import flask\n", "plugins.txt": "acme.plugin\n"}},
+		{how: "settings in a table", app: map[string]string{"main.py": "import flask\n", "plugins.csv": "card,acme.Card\n"}},
+		{how: "settings in a hidden folder", app: map[string]string{"main.py": "import flask\n", ".shop/backend": "acme.Kit"}},
+		{how: "settings in a folder env", app: map[string]string{"main.py": "import flask\n", "env/live.py": "BACKEND = 'acme.Kit'\n"}},
+		{how: "tasks of a queue", app: map[string]string{"main.py": "import flask\n", "tasks.py": "KIT = 'acme.Kit'\n"}},
+		{how: "pickled objects", app: map[string]string{"main.py": "import flask\n", "model.pkl": "\x80\x04\x8c\x04acme\x8c\x03Kit\x93)R."}},
+		{how: "pickled objects that are compressed", app: map[string]string{"main.py": "import flask\n", "model.joblib": "\x78\x9cKLN\xcd\x05"}},
+		{how: "a template of any name", app: map[string]string{"main.py": "import flask\n", "pages/a.tmpl": "{% import 'acme/forms' %}\n"}},
+		{how: "a table of cron's", app: map[string]string{"main.py": "import flask\n", "etc/crontab": "5 4 * * * root akit clean\n"}, points: script},
+		{how: "the debugger that the environment names", app: main(""), env: []string{"PYTHONBREAKPOINT=acme.debug"}},
+		{how: "a program's name made of parts", app: main("import subprocess\nsubprocess.run(['a' + 'kit'])\n"), points: script},
+		{how: "a library's function, a name made of parts", app: main("flask.load('.'.join(['acme', 'backend']))\n")},
+		{how: "exec, a name made of parts", app: main("exec('import ' + 'ac' + 'me')\n")},
+		{how: "__import__, of a variable", app: main("def f(n):\n    return __import__(n)\n")},
+		{how: "a library's import_string, of a variable", app: main("from flask.utils import import_string\ndef f(n):\n    return import_string(n)\n")},
+		{how: "entry points, a group made at run time", app: main("from importlib.metadata import entry_points\ndef f(n):\n    return entry_points(group='shop.' + n)\n"), points: "[shop.payments]\ncard = acme:Card\n"},
+		{how: "entry points that the project offers", app: map[string]string{"main.py": "import flask\n", "pyproject.toml": "[project]\nname = \"shop\"\nversion = \"1\"\n[project.entry-points.\"shop.pay\"]\ncard = \"acme:Card\"\n"}},
 	}
 }
 
@@ -94,7 +116,7 @@ func reachedByName() []byName {
 // not show that it is gone.
 func TestReachedByName(t *testing.T) {
 	all := reachedByName()
-	if len(all) < 40 {
+	if len(all) < 60 {
 		t.Fatalf("%d cases", len(all))
 	}
 	for _, c := range all {

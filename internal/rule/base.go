@@ -18,7 +18,7 @@ func bigBase() Rule {
 		Title: "The base image is the full one, and there is a slim one",
 		Text: `The full variants of the official language images are made to build in: they hold compilers, headers of dozens of
 libraries and version control. The slim ones hold the language alone. Run in the slim one, and build, where something has to be built, in a
-stage on the full one.`,
+stage on the full one. Where the application names a program of the full one there is no fix.`,
 		Before: "FROM python:3.13\n",
 		After:  "FROM python:3.13-slim\n",
 		Run:    bigBases,
@@ -197,6 +197,28 @@ func baseItems(p *Pass, s *osPackages, chosen []int) (items []int) {
 	return items
 }
 
+// everyday are names of programs that are words of other things too: an
+// application that says them need not mean the program.
+var everyday = set("file import display compare convert identify stream patch make test animate composite mogrify montage conjure link size split join sort")
+
+// startsOf says that the application names a program of packages that only the
+// full base has; empty where it does not.
+func startsOf(p *Pass) string {
+	s := p.layers.packages()
+	certain, _ := onlyFull(p, s)
+	programs := texts(p).programs()
+	for _, n := range certain {
+		for _, i := range s.list[n].items {
+			at := p.Ledger.Items[i].Path
+			name := path.Base(at)
+			if dir := path.Base(path.Dir(at)); (dir == "bin" || dir == "sbin") && programs[name] && !everyday[name] {
+				return fmt.Sprintf("the application names the program %s, which the slim image does not have", name)
+			}
+		}
+	}
+	return ""
+}
+
 // fullUses are what may need what only the full base has.
 func fullUses(p *Pass) (uses []FullUse) {
 	for _, in := range p.recipe.chain() {
@@ -214,6 +236,9 @@ func fullUses(p *Pass) (uses []FullUse) {
 				break
 			}
 		}
+	}
+	if why := startsOf(p); why != "" {
+		uses = append(uses, FullUse{Why: why})
 	}
 	if p.Graph == nil {
 		return uses

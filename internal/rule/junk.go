@@ -20,7 +20,7 @@ func vcsAndJunk() Rule {
 		Title: "COPY brings what the build context should not have",
 		Text: `COPY . . takes everything that .dockerignore does not name: the history of version control, virtual environments of
 another machine, caches of tools, settings of editors, old builds. They cost bytes in the image, time in every build, and may hold secrets.
-What the Dockerfile copies by name, and what a build asks git for, stays.`,
+What the Dockerfile copies by name, what a build asks git for, and tests and dumps that the application names, stay.`,
 		Before: "# .dockerignore\n__pycache__\n",
 		After:  "# .dockerignore\n__pycache__\n.git\n.venv\n",
 		Run:    junk,
@@ -108,6 +108,7 @@ func junk(p *Pass) []whittle.Finding {
 	if p.Dockerfile == nil || p.Project == nil || p.Ledger == nil {
 		return nil
 	}
+	said := texts(p)
 	y := &junkyard{p: p, git: asksGit(p), node: startsAny(p, "npm", "yarn", "pnpm"), imported: map[string]bool{}}
 	for _, folder := range []string{"tests", "test"} {
 		y.imported[folder] = p.recipe.inContext(folder) && importsTests(p, folder)
@@ -135,7 +136,7 @@ func junk(p *Pass) []whittle.Finding {
 			}
 			free, seen := known[at]
 			if !seen {
-				free = !namedInFile(p, at)
+				free = !namedInFile(p, at) && (kind == tools || !said.namesPlace(at, kind == dumps))
 				known[at] = free
 			}
 			if free {

@@ -123,7 +123,7 @@ func (pr *project) each(want, visit func(at string) bool) (all bool) {
 		switch {
 		case err != nil:
 			return nil // what cannot be read is not sent to the build either
-		case e.IsDir() && aside(path.Base(at)) && at != ".":
+		case e.IsDir() && pr.aside(at):
 			return fs.SkipDir
 		case !e.Type().IsRegular() || !want(at):
 			return nil
@@ -200,7 +200,7 @@ func (pr *project) imports() (modules map[string]bool, ok bool) {
 		switch {
 		case err != nil:
 			return nil // what cannot be read imports nothing either
-		case e.IsDir() && aside(path.Base(at)) && at != ".":
+		case e.IsDir() && pr.aside(at):
 			return fs.SkipDir
 		case !e.Type().IsRegular() || path.Ext(at) != ".py" || path.Base(at) == "conftest.py":
 			return nil
@@ -262,4 +262,27 @@ func (pr *project) ownPath(at string) bool {
 	}
 	top := topFolder(strings.TrimPrefix(at, "/"))
 	return slices.Contains(pr.declared.Packages, strings.TrimSuffix(top, ".py"))
+}
+
+// aside says that a folder of the project says nothing about what the image
+// runs: tests, documents, what tools and builds leave, environments of Python.
+func (pr *project) aside(at string) bool {
+	folder := path.Base(at)
+	has := func(file string) bool {
+		_, err := fs.Stat(pr.files, path.Join(at, file))
+		return err == nil
+	}
+	switch folder {
+	case ".":
+		return false
+	case "tests", "test", "node_modules", "venv", ".venv", "__pycache__":
+		return true
+	case "env":
+		return has("pyvenv.cfg")
+	case "docs", "doc", "build", "dist":
+		return !has("__init__.py")
+	case ".git", ".hg", ".svn", ".bzr", ".github", ".gitlab", ".circleci", ".devcontainer", ".vscode", ".idea", ".tox", ".nox", ".eggs", ".hypothesis", ".cache", ".whittle":
+		return true
+	}
+	return strings.HasPrefix(folder, ".") && (strings.HasSuffix(folder, "_cache") || strings.HasSuffix(folder, "_checkpoints") || has("pyvenv.cfg"))
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"whittle"
+	"whittle/internal/python"
 	"whittle/internal/python/source"
 )
 
@@ -64,6 +65,36 @@ func makesNames(p *Pass) (why string, found bool) {
 	return "", false
 }
 
+// importers are functions of libraries that import what they are given.
+var importers = []string{"import_string", "import_from_string", "import_object", "load_object", "resolve_name", "maybe_resolve"}
+
+// asksForEntryPoints says that a module of the application asks for entry
+// points: the group may be made when it runs.
+func asksForEntryPoints(p *Pass) bool {
+	own := p.dists.applicationFolders()
+	dir := whittle.Join("", p.Config.Config.WorkingDir)
+	return slices.ContainsFunc(p.Root.Paths(), func(at string) bool {
+		if !strings.HasSuffix(at, ".py") || !own[at] && (dir == "" || !under(at, dir) || strings.Contains(at, "/site-packages/")) {
+			return false
+		}
+		src, ok := p.dists.source(at)
+		return ok && slices.ContainsFunc(src.Imports, func(imp source.Import) bool {
+			switch imp.Module {
+			case "importlib.metadata", "importlib_metadata":
+				return imp.Names == nil || slices.Contains(imp.Names, "entry_points")
+			case "importlib":
+				return slices.Contains(imp.Names, "metadata")
+			}
+			return false
+		})
+	})
+}
+
+// plugsIn says that a distribution offers entry points other than programs.
+func plugsIn(d *python.Distribution) bool {
+	return slices.ContainsFunc(d.EntryPoints, func(e python.EntryPoint) bool { return e.Group != "console_scripts" && e.Group != "gui_scripts" })
+}
+
 // dynamic is the line of an import of what imports by name, 0 where there is
 // none. Where literal names follow, those are what importlib is for.
 func dynamic(src *source.Facts) int {
@@ -78,8 +109,16 @@ func dynamic(src *source.Facts) int {
 			if !literal && !harmless {
 				return imp.Line
 			}
-		case "pkgutil", "runpy", "imp", "pkg_resources", "stevedore":
+		case "pkgutil", "runpy", "imp", "pkg_resources", "stevedore", "pydoc":
 			return imp.Line
+		}
+		if slices.ContainsFunc(imp.Names, func(n string) bool { return slices.Contains(importers, n) }) {
+			return imp.Line
+		}
+	}
+	for i := range src.Calls {
+		if c := &src.Calls[i]; c.Func == source.AskImport {
+			return c.Line
 		}
 	}
 	return 0

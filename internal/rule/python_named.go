@@ -17,27 +17,105 @@ import (
 type saidIn struct {
 	file string
 	text []byte
+	// literals are the strings of Python, spelled those that it makes of parts.
+	literals []source.Literal
+	spelled  []source.Spelling
+}
+
+// line is the first line that has a word, 0 for none.
+func (s *saidIn) line(word string) int {
+	if line := lineWith(s.text, word); line > 0 {
+		return line
+	}
+	for _, made := range s.spelled {
+		if lineWith([]byte(made.Text), word) > 0 {
+			return made.Line
+		}
+	}
+	return 0
+}
+
+// path says that a path is part of it, from the start of one of its names on.
+func (s *saidIn) path(part string) bool {
+	starts := func(text string) bool {
+		for from := 0; ; {
+			i := strings.Index(text[from:], part)
+			if i < 0 {
+				return false
+			}
+			if at := from + i; at == 0 || !wordByte(text[at-1]) {
+				return true
+			}
+			from += i + len(part)
+		}
+	}
+	return starts(string(s.text)) || slices.ContainsFunc(s.spelled, func(made source.Spelling) bool { return starts(made.Text) })
+}
+
+// has says that a text is part of it.
+func (s *saidIn) has(part string) bool {
+	return bytes.Contains(s.text, []byte(part)) || slices.ContainsFunc(s.spelled, func(made source.Spelling) bool { return strings.Contains(made.Text, part) })
+}
+
+// spoken are the texts of an application; all says that no others are there.
+type spoken struct {
+	texts []saidIn
+	all   bool
 }
 
 // said are the texts by which the application may name what it does not
-// import: strings of its modules, its scripts and settings, what the image
-// starts and is built with. Comments, documentation, tests, declarations and
-// the settings of development tools say nothing about what runs. ok is false
-// where there are too many to read them all.
+// import: strings of its modules, its scripts and settings, what it has
+// pickled, what the image starts and is built with. Comments, documentation,
+// tests, declarations and the settings of development tools say nothing about
+// what runs. ok is false where not all can be read, or there are too many.
 func said(p *Pass) (out []saidIn, ok bool) {
-	out = append(out, saidByImage(p)...)
+	if p.spoken == nil {
+		texts, all := listen(p)
+		p.spoken = &spoken{texts, all}
+	}
+	return p.spoken.texts, p.spoken.all
+}
+
+func listen(p *Pass) (out []saidIn, ok bool) {
+	out = saidByImage(p)
 	if p.Project == nil {
 		return out, true
 	}
-	ok = p.project.each(func(at string) bool { return !forDevelopers(at) && textKind(at) != otherText }, func(at string) bool {
-		if text := p.project.file(at); text != nil {
-			if text = speech(textKind(at), text); text != nil {
-				out = append(out, saidIn{at, text})
-			}
+	readable := true
+	tools := usedTools(out)
+	want := func(at string) bool {
+		return textKind(at) != otherText && (!forDevelopers(at) || tools[strings.ToLower(path.Base(at))]) && !p.project.onlyDeclares(at)
+	}
+	ok = p.project.each(want, func(at string) bool {
+		said, ok := saidByFile(p, at)
+		if said.text != nil {
+			out = append(out, said)
 		}
+		readable = readable && ok
 		return true
 	})
-	return out, ok
+	return out, ok && readable
+}
+
+// saidByFile is what a file of the project says; ok is false where it says
+// something that cannot be read.
+func saidByFile(p *Pass, at string) (said saidIn, ok bool) {
+	said.file = at
+	kind := textKind(at)
+	if kind == pickled {
+		said.text, ok = p.project.pickledWords(at)
+		return said, ok
+	}
+	text := p.project.file(at)
+	if text == nil || path.Base(at) == "tasks.py" && bytes.Contains(text, []byte("invoke")) {
+		return said, true
+	}
+	said.text = speech(kind, text)
+	if kind == pythonText && said.text != nil {
+		said.spelled = source.Spelled(text)
+		said.literals, _ = source.Literals(text)
+	}
+	return said, true
 }
 
 // saidByImage are the commands, the environment and the instructions of the
@@ -49,8 +127,9 @@ func saidByImage(p *Pass) (out []saidIn) {
 		if c.Healthcheck != nil {
 			words = append(words, c.Healthcheck.Test...)
 		}
-		out = append(out, saidIn{"the image's configuration", []byte(strings.Join(words, "\n"))})
+		out = append(out, saidIn{file: "the image's configuration", text: []byte(strings.Join(words, "\n"))})
 	}
+	out = append(out, saidByEntryPoints(p)...)
 	if p.Dockerfile == nil {
 		return out
 	}
@@ -66,7 +145,27 @@ func saidByImage(p *Pass) (out []saidIn) {
 			}
 		}
 	}
-	return append(out, saidIn{p.Dockerfile.Name, text})
+	return append(out, saidIn{file: p.Dockerfile.Name, text: text})
+}
+
+// saidByEntryPoints are the modules that the application's own distributions
+// offer to be loaded.
+func saidByEntryPoints(p *Pass) (out []saidIn) {
+	if p.Graph == nil {
+		return nil
+	}
+	for i := range p.Graph.Distributions {
+		d := &p.Graph.Distributions[i]
+		if len(d.EntryPoints) == 0 || d.VendoredBy != "" || !p.dists.isApplication(d) {
+			continue
+		}
+		var modules []string
+		for _, e := range d.EntryPoints {
+			modules = append(modules, e.Module)
+		}
+		out = append(out, saidIn{file: "entry points of " + d.Name, text: []byte(strings.Join(modules, "\n"))})
+	}
+	return out
 }
 
 // saidByRun keeps the commands of a RUN that install nothing.
@@ -85,91 +184,70 @@ func saidByRun(p *Pass, in *dockerfile.Instruction, text []byte) {
 	}
 }
 
-type kindOfText uint8
-
-const (
-	otherText kindOfText = iota
-	pythonText
-	// lineText has comments that start with "#" or ";".
-	lineText
-	plainText
-)
-
-func textKind(at string) kindOfText {
-	base := strings.ToLower(path.Base(at))
-	switch path.Ext(base) {
-	case ".py":
-		return pythonText
-	case ".sh", ".bash", ".yml", ".yaml", ".ini", ".conf", ".cfg", ".env", ".toml", ".service", ".properties":
-		return lineText
-	case ".json", ".html", ".jinja", ".jinja2", ".j2", ".xml":
-		return plainText
-	case "":
-		return lineText // a script, a Procfile; what is not text has no words
-	}
-	if strings.HasPrefix(base, ".env") {
-		return lineText
-	}
-	return otherText
+// texts are those by which the application may name something, all that
+// can be read of them.
+func texts(p *Pass) saidTexts {
+	said, _ := said(p)
+	return said
 }
 
-// forDevelopers are files that declare, lock, test, describe, or set up tools
-// that no image runs.
-func forDevelopers(at string) bool {
-	base := strings.ToLower(path.Base(at))
-	switch base {
-	case "pyproject.toml", "setup.py", "setup.cfg", "conftest.py", "makefile", "noxfile.py", "tox.ini", "mypy.ini", "pytest.ini", "ruff.toml", ".ruff.toml",
-		"pylintrc", ".pylintrc", ".flake8", "whittle.yaml", "environment.yml", "environment.yaml", "pixi.toml", "pipfile", "justfile", "tasks.py", "fabfile.py",
-		"dockerfile", "containerfile", "license", "licence", "readme", "changelog", "authors", "mkdocs.yml", "package.json", "package-lock.json", "renovate.json",
-		"codecov.yml", "taskfile.yml", "vercel.json", ".gitignore", ".dockerignore", ".gitattributes", ".editorconfig", "pdm.lock", "poetry.lock", "uv.lock", "pipfile.lock":
-		return true
+type saidTexts []saidIn
+
+// namesPlace says that a text names a place of the project: by its path, by the
+// word that a folder or a file is called, or a file by its folder or its kind.
+func (s saidTexts) namesPlace(at string, file bool) bool {
+	words, parts := []string{path.Base(at)}, []string{at}
+	if file {
+		parts = append(parts, "*"+path.Ext(at))
+		if dir := path.Dir(at); dir != "." {
+			words, parts = append(words, path.Base(dir)), append(parts, dir+"/")
+		}
 	}
-	return strings.HasPrefix(base, "test_") || strings.HasSuffix(base, "_test.py") || strings.HasPrefix(base, "dockerfile.") || strings.HasSuffix(base, ".dockerfile") ||
-		strings.HasPrefix(base, ".pre-commit") || strings.Contains(base, "requirements") || strings.HasPrefix(base, "constraints")
+	return slices.ContainsFunc(s, func(t saidIn) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return t.line(w) > 0 }) || slices.ContainsFunc(parts, func(part string) bool { return t.path(part) })
+	})
 }
 
-// blanks is a text of which nothing is left but its line ends.
-func blanks(text []byte) []byte {
-	out := bytes.Repeat([]byte{' '}, len(text))
-	for i, c := range text {
-		if c == '\n' {
-			out[i] = c
+// part says that a name is a part of a path or of a dotted name that a module of
+// the application writes without the package that it is in.
+func (s saidTexts) part(name, pkg string) bool {
+	in := func(text string) bool {
+		parts := strings.FieldsFunc(text[:min(len(text), 1000)], func(r rune) bool { return strings.ContainsRune(`./\:`, r) })
+		return !strings.ContainsAny(text, " \t\n") && slices.Contains(parts, name) && !slices.Contains(parts, pkg)
+	}
+	return slices.ContainsFunc(s, func(t saidIn) bool {
+		return slices.ContainsFunc(t.spelled, func(made source.Spelling) bool { return in(made.Text) }) ||
+			slices.ContainsFunc(t.literals, func(l source.Literal) bool { return in(string(t.text[l.Start:l.End])) })
+	})
+}
+
+// programs are the words that a text may start a program by: the first of a
+// literal, every one of a script. Paths are known by their last parts.
+func (s saidTexts) programs() map[string]bool {
+	out := map[string]bool{}
+	for i := range s {
+		t := &s[i]
+		for _, made := range t.spelled {
+			out[firstWord(made.Text)] = true
+		}
+		for _, l := range t.literals {
+			out[firstWord(string(t.text[l.Start:l.End]))] = true
+		}
+		if t.literals == nil {
+			for _, w := range strings.FieldsFunc(string(t.text), func(r rune) bool { return strings.ContainsRune(" \t\r\n;|&(){}<>\"'`$=,[]", r) }) {
+				out[path.Base(w)] = true
+			}
 		}
 	}
 	return out
 }
 
-// speech blanks what cannot be a command or a name: of Python all but its
-// strings, of others the lines that are comments. What is not text is nil.
-func speech(kind kindOfText, text []byte) []byte {
-	if bytes.IndexByte(text[:min(len(text), 4096)], 0) >= 0 {
-		return nil
+func firstWord(text string) string {
+	words := strings.Fields(text[:min(len(text), 200)])
+	if len(words) == 0 {
+		return ""
 	}
-	switch kind {
-	case pythonText:
-		literals, ok := source.Literals(text)
-		if !ok {
-			return text
-		}
-		out := blanks(text)
-		for _, l := range literals {
-			copy(out[l.Start:l.End], text[l.Start:l.End])
-		}
-		return out
-	case lineText:
-		out := bytes.Clone(text)
-		at := 0
-		for line := range bytes.Lines(text) {
-			if bare := bytes.TrimLeft(line, " \t"); len(bare) > 0 && (bare[0] == '#' && !bytes.HasPrefix(bare, []byte("#!")) || bare[0] == ';') {
-				for i := at; i < at+len(bytes.TrimRight(line, "\r\n")); i++ {
-					out[i] = ' '
-				}
-			}
-			at += len(line)
-		}
-		return out
-	}
-	return text
+	return path.Base(words[0])
 }
 
 // wordsFor are the words by which a distribution may be named: its own name, its
@@ -200,7 +278,7 @@ func namedIn(said []saidIn, d *python.Distribution) (where string, found bool) {
 	names := wordsFor(d)
 	for _, s := range said {
 		for _, name := range names {
-			if line := lineWith(s.text, name); line > 0 {
+			if line := s.line(name); line > 0 {
 				return fmt.Sprintf("%s:%d", s.file, line), true
 			}
 		}

@@ -121,11 +121,6 @@ func general(word string) bool {
 		"utils", "scripts", "example", "examples", "build", "static", "config", "tools", "benchmarks"}, word)
 }
 
-// aside are folders that say nothing about what the image runs.
-func aside(folder string) bool {
-	return strings.HasPrefix(folder, ".") || slices.Contains([]string{"tests", "test", "docs", "doc", "node_modules", "venv", "env", "build", "dist", "__pycache__"}, folder)
-}
-
 // speaks says whether a file's words may be commands or names of modules.
 func speaks(at string) bool {
 	base := strings.ToLower(path.Base(at))

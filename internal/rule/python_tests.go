@@ -1,7 +1,6 @@
 package rule
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"path"
@@ -185,16 +184,17 @@ func keepImported(p *Pass, sites []string, folders map[string][]int, stay map[st
 }
 
 // keepNamed finds the folders that a text of the application names, as a module
-// or as a path: data may be read from there.
+// or as a path, at once or as a part that it puts behind the package: data may
+// be read from there.
 func keepNamed(p *Pass, sites []string, folders map[string][]int, stay map[string]bool) {
-	said, _ := said(p)
+	said := texts(p)
+	imports, all := p.project.imports()
 	for dir := range folders {
 		s, _ := site(sites, dir)
 		at := dir[len(s)+1:]
-		names := [][]byte{[]byte(at), []byte(strings.ReplaceAll(at, "/", "."))}
-		if slices.ContainsFunc(said, func(t saidIn) bool {
-			return slices.ContainsFunc(names, func(n []byte) bool { return bytes.Contains(t.text, n) })
-		}) {
+		top := topFolder(at)
+		if slices.ContainsFunc(said, func(t saidIn) bool { return t.has(at) || t.has(strings.ReplaceAll(at, "/", ".")) }) ||
+			said.part(path.Base(at), top) && (!all || imports[top] || slices.ContainsFunc(said, func(t saidIn) bool { return t.line(top) > 0 })) {
 			stay[dir] = true
 		}
 	}

@@ -35,10 +35,12 @@ func removable(p *Pass, roots []int) []int {
 		return nil
 	}
 	looked := map[int]bool{}
+	asks := asksForEntryPoints(p)
 	named := func(i int) bool {
 		found, ok := looked[i]
 		if !ok {
 			_, found = namedIn(said, &p.Graph.Distributions[i])
+			found = found || asks && plugsIn(&p.Graph.Distributions[i])
 			looked[i] = found
 		}
 		return found

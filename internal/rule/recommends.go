@@ -3,6 +3,7 @@ package rule
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ func installRecommends() Rule {
 		Title: "apt-get installs packages that are only recommended",
 		Text: `Without --no-install-recommends apt installs what packages recommend: documentation, helpers, whole compilers
 (python3-pip recommends build-essential). whittle names the packages that nothing depends on and nobody asked for, and keeps
-ca-certificates, without which programs cannot check whom they talk to, and those of which a later command runs a program.`,
+ca-certificates, without which programs cannot check whom they talk to, and those of which a later command runs a program, or the application names one.`,
 		Before: "RUN apt-get update && apt-get install -y python3-pip\n",
 		After:  "RUN apt-get update && apt-get install -y --no-install-recommends python3-pip\n",
 		Run:    recommends,
@@ -94,6 +95,7 @@ func onlyRecommended(p *Pass, s *osPackages, in *dockerfile.Instruction, layer i
 	needed := s.needed(roots, false)
 	var keep []string
 	words := commandWords(p, in)
+	maps.Copy(words, texts(p).programs())
 	for n := range s.list {
 		k := &s.list[n]
 		if needed[n] || k.layer != layer || !slices.Contains(wanted(), k.name) && !companion(p, installs, k.name) && !runsProgram(p, words, k) {

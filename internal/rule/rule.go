@@ -83,6 +83,9 @@ type Pass struct {
 	recipe  *recipe
 	dists   *dists
 	project *project
+
+	// spoken is what said gave when it was first asked.
+	spoken *spoken
 }
 
 // withViews is the pass with its views, made of the facts that it has now.
