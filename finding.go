@@ -334,8 +334,18 @@ type VerifiedVariant struct {
 	// nil where it did not run in both.
 	SecondsBefore *float64 `json:"seconds_before,omitempty"`
 	SecondsAfter  *float64 `json:"seconds_after,omitempty"`
+	// Slower are the starts that are clearly slower after, in repeated runs.
+	Slower []SlowerStart `json:"slower,omitempty"`
 	// Rows say where the difference is.
 	Rows []CompareRow `json:"rows,omitempty"`
+}
+
+// SlowerStart is a start that takes longer than before: the medians of repeated
+// runs, in seconds.
+type SlowerStart struct {
+	Start  string  `json:"start"`
+	Before float64 `json:"before"`
+	After  float64 `json:"after"`
 }
 
 // Outcome is how one image came out.

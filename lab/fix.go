@@ -150,6 +150,13 @@ func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
 		if passed(was) && passed(is) {
 			row.SecondsBefore, row.SecondsAfter = was.Run.Seconds, is.Run.Seconds
 		}
+		starts, err := p.starts(ctx, v, was, is)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range starts {
+			row.Slower = append(row.Slower, whittle.SlowerStart{Start: s.name, Before: median(s.before), After: median(s.after)})
+		}
 		for _, r := range p.rounds {
 			if r.Variant == v.Name {
 				row.Predicted.Low += r.Predicted.Low

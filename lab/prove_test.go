@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,9 @@ type toyEngine struct {
 	// inert says of a path that deleting it in the RUN that made it does
 	// nothing: it was somewhere else.
 	inert func(path string) bool
+	// seconds are how long a command takes, by the text of the Dockerfile; nil
+	// is a second.
+	seconds func(text string) float64
 }
 
 func (e *toyEngine) Build(_ context.Context, d build.Definition, o build.Output) (*build.Result, error) {
@@ -98,10 +102,19 @@ func (e *toyEngine) layer(in *dockerfile.Instruction) (string, error) {
 	return strings.Join(append(lines, "d etc"), "\n"), nil
 }
 
-func (e *toyEngine) Run(_ context.Context, _ build.Definition, commands []build.Command, _ build.RunOptions) ([]build.RunResult, error) {
+func (e *toyEngine) Run(_ context.Context, d build.Definition, commands []build.Command, _ build.RunOptions) ([]build.RunResult, error) {
 	var out []build.RunResult
+	took := 1.0
+	if e.seconds != nil {
+		text, err := os.ReadFile(filepath.Join(d.Context, d.Dockerfile))
+		if err != nil {
+			return nil, err
+		}
+		took = e.seconds(string(text))
+	}
 	for _, c := range commands {
-		r := build.RunResult{Name: c.Name, Args: c.Args, Times: []time.Duration{time.Second}}
+		times := slices.Repeat([]time.Duration{time.Duration(took * float64(time.Second))}, max(1, c.Repeat))
+		r := build.RunResult{Name: c.Name, Args: c.Args, Times: times}
 		if e.fails != nil {
 			if out := e.fails(e.last, c); out != "" {
 				r.ExitCode, r.Stderr = 1, []byte(out)

@@ -123,7 +123,9 @@ func (p *prover) holds(ctx context.Context, accepted, cands []*candidate, varian
 		return "", failed, nil, nil
 	}
 	if !repairs {
-		reason, err = p.saves(accepted, cands, variants, was, is)
+		if reason, err = p.saves(accepted, cands, variants, was, is); reason == "" && err == nil {
+			reason, err = p.slows(ctx, len(cands) > 1, variants, was, is)
+		}
 	}
 	return reason, nil, merged, err
 }

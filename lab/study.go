@@ -35,8 +35,11 @@ type StudyOptions struct {
 	// Fix ends the study with the proof loop: fixes up to Risk (empty is
 	// medium) are built and run, and those that do harm are taken back. Write
 	// and Force are as in [FixOptions].
+	// Objective says what a fix is judged by: [ObjectiveBoth], which an empty
+	// one is, takes those back that make a start slower for little.
 	Fix          bool
 	Risk         whittle.Risk
+	Objective    string
 	Write, Force bool
 }
 

@@ -126,10 +126,8 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	if err != nil {
 		return nil, err
 	}
-	in := *w.study
-	here := *w.project
-	here.Dir = w.dir
-	in.project, in.out, in.o.Quick, in.engine = &here, out, true, w.engine
+	in := w.copied()
+	in.out, in.o.Quick, in.engine = out, true, w.engine
 	in.sources = map[string][]byte{v.Name: source}
 	w.env.progress().Step(fmt.Sprintf("building %s with what was changed (build %d)", v.Name, w.builds))
 	made, err := in.variant(ctx, v)
@@ -150,6 +148,14 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	}
 	w.trials[key] = t
 	return t, nil
+}
+
+// copied is the study of the copy.
+func (w *workshop) copied() *study {
+	in, here := *w.study, *w.project
+	here.Dir = w.dir
+	in.project = &here
+	return &in
 }
 
 // lay makes the copy look like a state.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,10 @@ shows a unified diff.
 
 With --verify the images are built and run before and after, round after round
 until nothing more is found; a fix after which something does not run any more,
-or which makes the image larger, is taken back, and fix says which and why.
+or which makes the image larger, is taken back, and fix says which and why. So
+is one that makes a start clearly slower (in repeated runs, by more than 10 % and
+0.2 s) and saves less than 12.5 MB for each second of it, what 100 Mbit/s fetch
+in that time; --objective size keeps it.
 
 Exit codes: 0 fine; 1 with --verify: a fix was taken back, or an image still
 does not run; 2 bad usage or input; 3 the build engine or the network failed.`,
@@ -39,6 +43,14 @@ does not run; 2 bad usage or input; 3 the build engine or the network failed.`,
 			var err error
 			if o.Risk, err = riskOption(risk); err != nil {
 				return err
+			}
+			if err := knownObjective(o.Objective); err != nil {
+				return err
+			}
+			if !o.Verify {
+				if err := unused(cmd, "nothing is run without --verify", "objective"); err != nil {
+					return err
+				}
 			}
 			if !o.Write {
 				if err := unused(cmd, "nothing is written without --write", "force"); err != nil {
@@ -58,6 +70,7 @@ does not run; 2 bad usage or input; 3 the build engine or the network failed.`,
 	f.StringSliceVar(&o.Rules, "only", nil, "only the fixes of these rules (repeatable)")
 	f.StringVar(&risk, "risk", "", "the highest risk to take: none, low, medium or high (default low, with --verify medium)")
 	f.BoolVar(&o.Verify, "verify", false, "build and run before and after; keep only what does no harm")
+	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "with --verify: what a fix is judged by: both (size and start-up) or size")
 	f.BoolVarP(&o.Write, "write", "w", false, "change the files")
 	f.BoolVar(&o.Force, "force", false, "with --write: also files with changes that are not committed")
 	f.BoolVar(&o.Guard, "guard-imports", false, "instead of declaring what is imported and missing: let the import say what to install")
@@ -73,6 +86,13 @@ func riskOption(name string) (whittle.Risk, error) {
 		return r, nil
 	}
 	return "", whittle.WithHint(fmt.Errorf("there is no risk %q: %w", name, whittle.ErrUsage), "the risks are none, low, medium and high")
+}
+
+func knownObjective(name string) error {
+	if slices.Contains(lab.Objectives(), name) {
+		return nil
+	}
+	return whittle.WithHint(fmt.Errorf("there is no objective %q: %w", name, whittle.ErrUsage), whittle.DidYouMean(name, lab.Objectives(), "the objectives are "+strings.Join(lab.Objectives(), " and ")))
 }
 
 func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions) error {

@@ -40,6 +40,14 @@ Exit codes: 0 the study is complete; 1 it is, and a variant failed to build;
 			if o.Risk, err = riskOption(risk); err != nil {
 				return err
 			}
+			if err := knownObjective(o.Objective); err != nil {
+				return err
+			}
+			if !o.Fix {
+				if err := unused(cmd, "nothing is fixed without --fix", "objective"); err != nil {
+					return err
+				}
+			}
 			return a.runLab(cmd, o)
 		},
 	}
@@ -51,6 +59,7 @@ Exit codes: 0 the study is complete; 1 it is, and a variant failed to build;
 	f.BoolVar(&o.Quick, "quick", false, "build with cache; leave out measured rebuilds, zstd sizes and repeated start-ups")
 	f.BoolVar(&o.Fix, "fix", false, "end with the proof: make the fixes, build and run what comes of them, take back what does harm")
 	f.StringVar(&risk, "risk", "", "with --fix: the highest risk to take: none, low, medium (default) or high")
+	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "with --fix: what a fix is judged by: both (size and start-up) or size")
 	f.BoolVarP(&o.Write, "write", "w", false, "with --fix: change the project's files")
 	f.BoolVar(&o.Force, "force", false, "with --write: also files with changes that are not committed")
 	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")

@@ -33,8 +33,8 @@ func (r Request) Passed(status int) bool {
 }
 
 // maxRounds is how often something is asked for that is answered, and not as
-// wanted: a server may listen before it can serve.
-const maxRounds = 5
+// wanted, for a few seconds: a server may listen before it can serve.
+const maxRounds = 20
 
 // askers is the part of a watch's script that finds a program to ask with, and
 // makes of it the function get, which prints the status of GET localhost:$1$2

@@ -275,20 +275,13 @@ func verifiedWords(v *whittle.Verification) list {
 		for _, item := range requestChanges(vv.Before.Requests, vv.After.Requests) {
 			items = append(items, vv.Name+": "+item)
 		}
-		if slower(vv) {
-			items = append(items, fmt.Sprintf("%s: the first command takes %.1f s, %.1f s before: a slower start for %s.", vv.Name, *vv.SecondsAfter, *vv.SecondsBefore, whittle.Bytes(vv.Saved)))
+		for _, s := range vv.Slower {
+			items = append(items, fmt.Sprintf("%s: start-up of %s %.1f → %.1f s: a slower start for %s.", vv.Name, s.Start, s.Before, s.After, whittle.Bytes(vv.Saved)))
 		}
 		items = append(items, outcomeWords(vv.Name+" before", vv.Before)...)
 		items = append(items, outcomeWords(vv.Name+" after", vv.After)...)
 	}
 	return append(items, fmt.Sprintf("%d %s to find out.", v.Builds, plural(v.Builds, "builds")))
-}
-
-// slower says that an image starts a tenth slower than before, and by more than
-// runs of one image differ.
-func slower(v whittle.VerifiedVariant) bool {
-	const noise = 0.2 // seconds
-	return v.SecondsBefore != nil && v.SecondsAfter != nil && v.Saved > 0 && *v.SecondsAfter > *v.SecondsBefore*1.1+noise
 }
 
 // outcomeWords say what is wrong with an image, if anything is.
