@@ -42,7 +42,7 @@ func (im *Importer) Words(n *Node, expr string, line int, executable, unknown st
 func (im *Importer) Happens(n *Node, conditions []source.Condition, line int) source.Truth {
 	rt := im.Runtime
 	rt.Main = n.Name == "__main__"
-	return im.runs(n, &source.Effect{Line: line, Conditions: conditions}, outcomes{}, rt)
+	return im.changer().runs(n, &source.Effect{Line: line, Conditions: conditions}, outcomes{}, rt)
 }
 
 // Doubted says why what is not found may be there all the same, empty for no

@@ -10,6 +10,12 @@ import (
 	"whittle/internal/python/source"
 )
 
+// changer makes what code does to the search path, to modules and to packages, while
+// an importer goes through it.
+type changer struct{ im *Importer }
+
+func (im *Importer) changer() changer { return changer{im} }
+
 // changes is what code that ran so far did to what later statements can
 // import.
 type changes struct {
@@ -57,7 +63,7 @@ func (im *Importer) Begin() {
 		return
 	}
 	im.made.started, im.made.cwd = true, im.WorkDir
-	im.lines()
+	im.changer().lines()
 	if im.NoSite {
 		return
 	}
@@ -69,22 +75,22 @@ func (im *Importer) Begin() {
 			im.Import(name)
 		}
 	}
-	im.lines()
+	im.changer().lines()
 }
 
 // lines runs the code of .pth files that were read since.
-func (im *Importer) lines() {
-	for len(im.pth) > 0 {
-		line := im.pth[0]
-		im.pth = im.pth[1:]
+func (ch changer) lines() {
+	for len(ch.im.pth) > 0 {
+		line := ch.im.pth[0]
+		ch.im.pth = ch.im.pth[1:]
 		n := &Node{Module: Module{Name: "site", Found: SourceFile, File: line.file}, Source: source.Scan([]byte(line.text))}
-		im.load(n)
+		ch.im.load(n)
 	}
 }
 
 // enter notes the effects of a module's functions.
-func (im *Importer) enter(n *Node) {
-	if im.isStandard(n.File) {
+func (ch changer) enter(n *Node) {
+	if ch.isStandard(n.File) {
 		return
 	}
 	own := false
@@ -93,25 +99,25 @@ func (im *Importer) enter(n *Node) {
 		if e.In == "" || e.Kind == source.CallName {
 			continue
 		}
-		if im.made.later == nil {
-			im.made.later = map[string][]laterEffect{}
+		if ch.im.made.later == nil {
+			ch.im.made.later = map[string][]laterEffect{}
 		}
-		im.made.later[e.In] = append(im.made.later[e.In], laterEffect{n, e})
+		ch.im.made.later[e.In] = append(ch.im.made.later[e.In], laterEffect{n, e})
 		own = own || !strings.Contains("/"+n.File, "-packages/")
 	}
 	if own {
-		im.made.own = append(im.made.own, n)
+		ch.im.made.own = append(ch.im.made.own, n)
 	}
 }
 
 // isStandard says that a file belongs to the standard library.
-func (im *Importer) isStandard(file string) bool {
-	return strings.HasPrefix(file, im.Interpreter.Lib+"/") && !strings.Contains(file[len(im.Interpreter.Lib):], "-packages/")
+func (ch changer) isStandard(file string) bool {
+	return strings.HasPrefix(file, ch.im.Interpreter.Lib+"/") && !strings.Contains(file[len(ch.im.Interpreter.Lib):], "-packages/")
 }
 
 // effects makes those effects of a module that stand before an import, from
 // the k-th on; it gives the next. An at below zero means all that are left.
-func (im *Importer) effects(n *Node, k, at int, tries outcomes, rt source.Runtime) int {
+func (ch changer) effects(n *Node, k, at int, tries outcomes, rt source.Runtime) int {
 	for ; k < len(n.Source.Effects); k++ {
 		e := &n.Source.Effects[k]
 		if at >= 0 && e.At > at {
@@ -120,15 +126,15 @@ func (im *Importer) effects(n *Node, k, at int, tries outcomes, rt source.Runtim
 		if e.In != "" || e.Context&(source.Lazy|source.TypeChecking) != 0 {
 			continue
 		}
-		if runs := im.runs(n, e, tries, rt); runs != source.No {
-			im.effect(n, e, runs == source.Yes)
+		if runs := ch.runs(n, e, tries, rt); runs != source.No {
+			ch.effect(n, e, runs == source.Yes)
 		}
 	}
 	return k
 }
 
 // runs says whether an effect happens.
-func (im *Importer) runs(n *Node, e *source.Effect, tries outcomes, rt source.Runtime) source.Truth {
+func (ch changer) runs(n *Node, e *source.Effect, tries outcomes, rt source.Runtime) source.Truth {
 	runs := tries.parts(e.Tries)
 	for _, c := range e.Conditions {
 		if runs == source.No || c.Text == source.TrySucceeded {
@@ -136,7 +142,7 @@ func (im *Importer) runs(n *Node, e *source.Effect, tries outcomes, rt source.Ru
 		}
 		t := c.Holds(rt)
 		if t == source.Maybe {
-			if t = im.tests(n, e.Line).holds(c.Text, 0); c.Not {
+			if t = ch.im.tests(n, e.Line).holds(c.Text, 0); c.Not {
 				t = source.Not(t)
 			}
 		}
@@ -149,53 +155,53 @@ func (im *Importer) runs(n *Node, e *source.Effect, tries outcomes, rt source.Ru
 func where(n *Node, line int) string { return fmt.Sprintf("%s:%d", n.File, line) }
 
 // effect makes one; sure says that it happens for certain.
-func (im *Importer) effect(n *Node, e *source.Effect, sure bool) {
-	c := &im.made
+func (ch changer) effect(n *Node, e *source.Effect, sure bool) {
+	c := &ch.im.made
 	switch e.Kind {
 	case source.CallName:
-		im.calls(n, e)
+		ch.calls(n, e)
 		return
 	case source.SetName:
-		im.setName(n, e)
+		ch.setName(n, e)
 		return
 	case source.SetModule:
-		im.setModule(n, e)
+		ch.setModule(n, e)
 		return
 	case source.AddFinder:
-		if !harmlessFinders[n.lastName()] && !im.isStandard(n.File) {
-			im.doubtBy(where(n, e.Line) + " installs a finder of modules")
+		if !harmlessFinders[n.lastName()] && !ch.isStandard(n.File) {
+			ch.doubtBy(where(n, e.Line) + " installs a finder of modules")
 		}
 		return
 	case source.RunText:
 		if e.Name == "exit" {
-			im.doubtBy(where(n, e.Line) + " may end the process before")
+			ch.doubtBy(where(n, e.Line) + " may end the process before")
 			return
 		}
-		im.doubtBy(where(n, e.Line) + " runs code that was not read")
+		ch.doubtBy(where(n, e.Line) + " runs code that was not read")
 		return
 	case source.PackagePath:
-		im.packagePath(n, e, sure)
+		ch.packagePath(n, e, sure)
 		return
 	}
 	c.touched = true
-	v := im.evaluate(n, e.Text, e.Line)
+	v := ch.im.evaluate(n, e.Text, e.Line)
 	switch e.Kind {
 	case source.PathAppend, source.PathInsert, source.SiteDir:
 		index := -1
 		if e.Kind == source.PathInsert {
-			if at := im.evaluate(n, e.Name, e.Line); at.kind == 'n' && at.n >= 0 {
+			if at := ch.im.evaluate(n, e.Name, e.Line); at.kind == 'n' && at.n >= 0 {
 				index = at.n
 			} else if at.kind != 'n' {
 				sure = false
 			}
 		}
-		im.addPlace(v, index, e.Kind == source.SiteDir, sure, where(n, e.Line))
+		ch.addPlace(v, index, e.Kind == source.SiteDir, sure, where(n, e.Line))
 	case source.PathExtend, source.PathPrefix:
-		im.addPlaces(v, e.Kind == source.PathPrefix, sure, where(n, e.Line))
+		ch.addPlaces(v, e.Kind == source.PathPrefix, sure, where(n, e.Line))
 	case source.PathSet:
-		im.setPath(v, sure, where(n, e.Line))
+		ch.setPath(v, sure, where(n, e.Line))
 	case source.PathRemove, source.PathPop, source.PathUnknown:
-		im.removePlace(v, e.Kind, sure, where(n, e.Line))
+		ch.removePlace(v, e.Kind, sure, where(n, e.Line))
 	case source.ChangeDir:
 		if s, ok := v.text(); ok && sure && !c.lost {
 			c.cwd = whittle.Join(c.cwd, s)
@@ -203,7 +209,7 @@ func (im *Importer) effect(n *Node, e *source.Effect, sure bool) {
 			c.lost = true
 		}
 	}
-	im.forget()
+	ch.forget()
 }
 
 // harmlessFinders are modules whose finders give no modules but their own.
@@ -215,50 +221,50 @@ func (n *Node) lastName() string {
 }
 
 // forget lets modules that were not found be looked for again.
-func (im *Importer) forget() {
-	clear(im.top)
-	for _, name := range im.missed {
-		if n := im.nodes[name]; n != nil && (n.Found == Missing || n.Found == Opaque) {
-			delete(im.nodes, name)
+func (ch changer) forget() {
+	clear(ch.im.top)
+	for _, name := range ch.im.missed {
+		if n := ch.im.nodes[name]; n != nil && (n.Found == Missing || n.Found == Opaque) {
+			delete(ch.im.nodes, name)
 		}
 	}
-	im.missed = im.missed[:0]
+	ch.im.missed = ch.im.missed[:0]
 }
 
-func (im *Importer) doubtBy(why string) {
-	im.made.touched = true
-	if im.made.doubt == "" {
-		im.made.doubt = why
-		im.forget()
+func (ch changer) doubtBy(why string) {
+	ch.im.made.touched = true
+	if ch.im.made.doubt == "" {
+		ch.im.made.doubt = why
+		ch.forget()
 	}
 }
 
 // addPlace puts a folder on the path.
-func (im *Importer) addPlace(v place, index int, site, sure bool, why string) {
+func (ch changer) addPlace(v place, index int, site, sure bool, why string) {
 	s, ok := v.text()
-	if !ok || !strings.HasPrefix(s, "/") && im.made.lost {
-		im.doubtBy(why + " changes sys.path by what is only known when it runs")
+	if !ok || !strings.HasPrefix(s, "/") && ch.im.made.lost {
+		ch.doubtBy(why + " changes sys.path by what is only known when it runs")
 		return
 	}
-	dir := whittle.Join(im.made.cwd, s)
+	dir := whittle.Join(ch.im.made.cwd, s)
 	switch {
 	case !sure:
-		if real, ok := im.t.Follow("", dir); ok && !slices.Contains(im.Path, real) {
-			im.made.maybe = append(im.made.maybe, maybeDir{real, why + " may add it to sys.path"})
+		if real, ok := ch.im.t.Follow("", dir); ok && !slices.Contains(ch.im.Path, real) {
+			ch.im.made.maybe = append(ch.im.made.maybe, maybeDir{real, why + " may add it to sys.path"})
 		}
 	case site:
-		im.addSite(dir)
-		im.lines()
+		ch.im.addSite(dir)
+		ch.lines()
 	case index < 0:
-		im.addDir(dir)
+		ch.im.addDir(dir)
 	default:
-		im.insertDir(index, dir)
+		ch.im.insertDir(index, dir)
 	}
 }
 
-func (im *Importer) addPlaces(v place, front, sure bool, why string) {
+func (ch changer) addPlaces(v place, front, sure bool, why string) {
 	if v.kind != 'l' {
-		im.addPlace(place{}, 0, false, sure, why)
+		ch.addPlace(place{}, 0, false, sure, why)
 		return
 	}
 	for i, item := range v.list {
@@ -266,73 +272,73 @@ func (im *Importer) addPlaces(v place, front, sure bool, why string) {
 		if front {
 			index = i
 		}
-		im.addPlace(item, index, false, sure, why)
+		ch.addPlace(item, index, false, sure, why)
 	}
 }
 
 // setPath makes a list the path.
-func (im *Importer) setPath(v place, sure bool, why string) {
+func (ch changer) setPath(v place, sure bool, why string) {
 	known := v.kind == 'l' && sure
 	for _, item := range v.list {
 		s, ok := item.text()
-		known = known && ok && (strings.HasPrefix(s, "/") || !im.made.lost)
+		known = known && ok && (strings.HasPrefix(s, "/") || !ch.im.made.lost)
 	}
 	if !known {
 		why += " changes sys.path by what is only known when it runs"
-		im.doubtBy(why)
-		im.made.unsure = why
+		ch.doubtBy(why)
+		ch.im.made.unsure = why
 		return
 	}
-	im.replacePath(nil)
+	ch.im.replacePath(nil)
 	for _, item := range v.list {
-		im.addDir(whittle.Join(im.made.cwd, item.s))
+		ch.im.addDir(whittle.Join(ch.im.made.cwd, item.s))
 	}
 }
 
 // removePlace takes a folder off the path.
-func (im *Importer) removePlace(v place, kind source.EffectKind, sure bool, why string) {
+func (ch changer) removePlace(v place, kind source.EffectKind, sure bool, why string) {
 	s, isText := v.text()
 	switch {
-	case kind == source.PathPop && v.kind == 'n' && v.n == 0 && sure && im.First != "":
-		im.replacePath(slices.DeleteFunc(slices.Clone(im.Path), func(d string) bool { return d == im.First }))
-		im.First = ""
-	case kind == source.PathRemove && isText && sure && (strings.HasPrefix(s, "/") || !im.made.lost):
-		if real, ok := im.t.Follow("", whittle.Join(im.made.cwd, s)); ok {
-			if i := slices.Index(im.Path, real); i >= 0 {
-				im.replacePath(slices.Delete(slices.Clone(im.Path), i, i+1))
+	case kind == source.PathPop && v.kind == 'n' && v.n == 0 && sure && ch.im.First != "":
+		ch.im.replacePath(slices.DeleteFunc(slices.Clone(ch.im.Path), func(d string) bool { return d == ch.im.First }))
+		ch.im.First = ""
+	case kind == source.PathRemove && isText && sure && (strings.HasPrefix(s, "/") || !ch.im.made.lost):
+		if real, ok := ch.im.t.Follow("", whittle.Join(ch.im.made.cwd, s)); ok {
+			if i := slices.Index(ch.im.Path, real); i >= 0 {
+				ch.im.replacePath(slices.Delete(slices.Clone(ch.im.Path), i, i+1))
 			}
 		}
 	default:
 		why += " changes sys.path by what is only known when it runs"
-		im.doubtBy(why)
-		im.made.unsure = why
+		ch.doubtBy(why)
+		ch.im.made.unsure = why
 	}
 }
 
 // setModule notes a module that code puts into sys.modules.
-func (im *Importer) setModule(n *Node, e *source.Effect) {
-	v := im.evaluate(n, e.Text, e.Line)
+func (ch changer) setModule(n *Node, e *source.Effect) {
+	v := ch.im.evaluate(n, e.Text, e.Line)
 	switch {
 	case v.kind == 's' && !v.open:
-		if im.made.set == nil {
-			im.made.set = map[string]bool{}
+		if ch.im.made.set == nil {
+			ch.im.made.set = map[string]bool{}
 		}
 		if v.s == n.Name {
 			return // the module itself, which is open
 		}
-		im.made.set[v.s] = true
-		im.forget()
+		ch.im.made.set[v.s] = true
+		ch.forget()
 	case v.kind == 's' && v.s != "":
-		im.made.prefixes = append(im.made.prefixes, v.s)
-		im.forget()
-	case !im.isStandard(n.File):
-		im.doubtBy(where(n, e.Line) + " puts modules into sys.modules whose names are only known when it runs")
+		ch.im.made.prefixes = append(ch.im.made.prefixes, v.s)
+		ch.forget()
+	case !ch.isStandard(n.File):
+		ch.doubtBy(where(n, e.Line) + " puts modules into sys.modules whose names are only known when it runs")
 	}
-	im.made.touched = true
+	ch.im.made.touched = true
 }
 
 // setName notes a name that one module binds in another.
-func (im *Importer) setName(n *Node, e *source.Effect) {
+func (ch changer) setName(n *Node, e *source.Effect) {
 	name := e.Name
 	if strings.HasPrefix(name, ".") {
 		level := len(name) - len(strings.TrimLeft(name, "."))
@@ -342,83 +348,83 @@ func (im *Importer) setName(n *Node, e *source.Effect) {
 		}
 		name = full
 	}
-	if im.made.bound == nil {
-		im.made.bound = map[string]map[string]bool{}
+	if ch.im.made.bound == nil {
+		ch.im.made.bound = map[string]map[string]bool{}
 	}
-	if im.made.bound[name] == nil {
-		im.made.bound[name] = map[string]bool{}
+	if ch.im.made.bound[name] == nil {
+		ch.im.made.bound[name] = map[string]bool{}
 	}
-	im.made.bound[name][e.Text] = true
+	ch.im.made.bound[name][e.Text] = true
 }
 
 // calls: a function that changes something is called, or may be.
-func (im *Importer) calls(n *Node, e *source.Effect) {
-	for _, l := range im.made.later[e.Name] {
+func (ch changer) calls(n *Node, e *source.Effect) {
+	for _, l := range ch.im.made.later[e.Name] {
 		sure := l.n == n && n.bound(e.Name) && len(e.Conditions)+len(e.Tries)+len(l.e.Conditions)+len(l.e.Tries) == 0
-		im.byFunction(l, sure)
+		ch.byFunction(l, sure)
 	}
-	for _, m := range im.made.own {
-		if m == n && im.made.later[e.Name] != nil || !m.bound(e.Name) || strings.Contains("/"+n.File, "-packages/") {
+	for _, m := range ch.im.made.own {
+		if m == n && ch.im.made.later[e.Name] != nil || !m.bound(e.Name) || strings.Contains("/"+n.File, "-packages/") {
 			continue
 		}
 		for i := range m.Source.Effects {
 			if f := &m.Source.Effects[i]; f.In != "" && f.Kind != source.CallName {
-				im.byFunction(laterEffect{m, f}, false)
+				ch.byFunction(laterEffect{m, f}, false)
 			}
 		}
 	}
 }
 
 // byFunction makes an effect of a function that may have been called.
-func (im *Importer) byFunction(l laterEffect, sure bool) {
-	if runs := im.runs(l.n, l.e, nil, im.Runtime); runs != source.No {
+func (ch changer) byFunction(l laterEffect, sure bool) {
+	if runs := ch.runs(l.n, l.e, nil, ch.im.Runtime); runs != source.No {
 		e := *l.e
 		e.Conditions, e.Tries, e.In = nil, nil, ""
-		if e.Kind != source.SetModule || im.evaluate(l.n, e.Text, e.Line).kind == 's' || !strings.Contains("/"+l.n.File, "-packages/") {
-			im.effect(l.n, &e, sure)
+		if e.Kind != source.SetModule || ch.im.evaluate(l.n, e.Text, e.Line).kind == 's' || !strings.Contains("/"+l.n.File, "-packages/") {
+			ch.effect(l.n, &e, sure)
 		}
 	}
 }
 
 // packagePath adds to the __path__ of a package.
-func (im *Importer) packagePath(n *Node, e *source.Effect, sure bool) {
+func (ch changer) packagePath(n *Node, e *source.Effect, sure bool) {
 	pkg := n
 	if e.Name != "" {
-		alias := im.evaluate(n, e.Name, e.Line)
-		if pkg = im.node(e.Name); alias.kind == 'd' && im.node(alias.s) != nil {
-			pkg = im.node(alias.s)
+		alias := ch.im.evaluate(n, e.Name, e.Line)
+		if pkg = ch.im.node(e.Name); alias.kind == 'd' && ch.im.node(alias.s) != nil {
+			pkg = ch.im.node(alias.s)
 		}
 	}
 	if pkg == nil || pkg.Dirs == nil {
 		return
 	}
-	im.forget()
+	ch.forget()
 	if e.Text == "*" {
-		im.extendPath(pkg)
+		ch.extendPath(pkg)
 		return
 	}
-	v := im.evaluate(n, e.Text, e.Line)
+	v := ch.im.evaluate(n, e.Text, e.Line)
 	s, ok := v.text()
 	if !ok || !sure {
 		pkg.more = where(n, e.Line) + " changes the package's __path__ by what is only known when it runs"
 		return
 	}
-	if real, ok := im.t.Follow("", whittle.Join(im.made.cwd, s)); ok && !slices.Contains(pkg.Dirs, real) {
+	if real, ok := ch.im.t.Follow("", whittle.Join(ch.im.made.cwd, s)); ok && !slices.Contains(pkg.Dirs, real) {
 		pkg.Dirs = append(slices.Clone(pkg.Dirs), real)
 	}
 }
 
 // extendPath adds the folders of a package's name that are on the path.
-func (im *Importer) extendPath(pkg *Node) {
-	dirs := im.Path
+func (ch changer) extendPath(pkg *Node) {
+	dirs := ch.im.Path
 	if owner, _, ok := source.CutLast(pkg.Name); ok {
-		if up := im.node(owner); up != nil {
+		if up := ch.im.node(owner); up != nil {
 			dirs = up.Dirs
 		}
 	}
 	_, last, _ := source.CutLast(pkg.Name)
 	for _, dir := range dirs {
-		if real, ok := im.t.Follow(dir, last); ok && !im.t.IsFile(real) && !slices.Contains(pkg.Dirs, real) {
+		if real, ok := ch.im.t.Follow(dir, last); ok && !ch.im.t.IsFile(real) && !slices.Contains(pkg.Dirs, real) {
 			pkg.Dirs = append(slices.Clone(pkg.Dirs), real)
 		}
 	}
@@ -426,11 +432,11 @@ func (im *Importer) extendPath(pkg *Node) {
 
 // unfound says whether a module that was not found may be there all the same,
 // and why.
-func (im *Importer) unfound(parent *Node, full, name string) (Found, string) {
-	if python.Synthetic[full] || im.made.set[full] {
+func (ch changer) unfound(parent *Node, full, name string) (Found, string) {
+	if python.Synthetic[full] || ch.im.made.set[full] {
 		return Opaque, ""
 	}
-	for _, p := range im.made.prefixes {
+	for _, p := range ch.im.made.prefixes {
 		if strings.HasPrefix(full, p) {
 			return Opaque, "modules below " + strings.TrimSuffix(p, ".") + " are put into sys.modules when it runs"
 		}
@@ -447,17 +453,17 @@ func (im *Importer) unfound(parent *Node, full, name string) (Found, string) {
 		}
 		return Missing, ""
 	}
-	for _, d := range im.made.maybe {
+	for _, d := range ch.im.made.maybe {
 		dir := d.dir
 		if parent != nil {
 			dir += "/" + strings.ReplaceAll(parent.Name, ".", "/")
 		}
-		if m := im.search(full, name, []string{dir}); m.Found != Missing {
+		if m := ch.im.search(full, name, []string{dir}); m.Found != Missing {
 			return Opaque, d.why
 		}
 	}
-	if im.made.doubt != "" {
-		return Opaque, im.made.doubt
+	if ch.im.made.doubt != "" {
+		return Opaque, ch.im.made.doubt
 	}
 	return Missing, ""
 }

@@ -208,7 +208,7 @@ func (im *Importer) part(parent *Node, full, name string) (*Node, *Failure) {
 	}
 	why := ""
 	if m.Found == Missing {
-		m.Found, why = im.unfound(parent, full, name)
+		m.Found, why = im.changer().unfound(parent, full, name)
 	} else if m.Found == Opaque && im.opaque != "" {
 		why = im.opaque
 	}
@@ -265,11 +265,11 @@ func (im *Importer) loadAs(n *Node, main bool) {
 	n.main = main || n.Name == "__main__"
 	rt.Main = n.main
 	tries := outcomes{}
-	im.enter(n)
+	im.changer().enter(n)
 	effects := 0
 	for i := range n.Source.Imports {
 		imp := &n.Source.Imports[i]
-		effects = im.effects(n, effects, i, tries, rt)
+		effects = im.changer().effects(n, effects, i, tries, rt)
 		n.at = i
 		if imp.Context&source.TypeChecking != 0 {
 			continue
@@ -291,12 +291,12 @@ func (im *Importer) loadAs(n *Node, main bool) {
 			tries.add(imp, im.statement(n, imp, &n.Failures, false), runs)
 		}
 	}
-	im.effects(n, effects, -1, tries, rt)
+	im.changer().effects(n, effects, -1, tries, rt)
 }
 
 // imports is whether a statement runs whose conditions may be about paths.
 func (im *Importer) imports(n *Node, imp *source.Import, tries outcomes, rt source.Runtime) source.Truth {
-	return im.runs(n, &source.Effect{Line: imp.Line, Conditions: imp.Conditions, Tries: imp.Tries}, tries, rt)
+	return im.changer().runs(n, &source.Effect{Line: imp.Line, Conditions: imp.Conditions, Tries: imp.Tries}, tries, rt)
 }
 
 // statement imports what a statement imports. What is not there is added to
@@ -369,7 +369,7 @@ func (im *Importer) targets(n *Node, imp *source.Import) (nodes []*Node, failure
 		fail(f)
 		return nodes, failures, nil
 	}
-	if top := im.nodes[topName(name)]; top != nil && top.Found != Opaque && im.made.unsure != "" && top.File != "" && !im.isStandard(top.File) && top != n {
+	if top := im.nodes[topName(name)]; top != nil && top.Found != Opaque && im.made.unsure != "" && top.File != "" && !im.changer().isStandard(top.File) && top != n {
 		doubt(Failure{Module: topName(name)}, im.made.unsure)
 	}
 	if len(nodes) == 0 || nodes[len(nodes)-1].Name != name {

@@ -83,7 +83,7 @@ func (im *Importer) exports(from *Node, name string, depth int) source.Truth {
 // that the text does not show.
 func (im *Importer) opened(n *Node) bool {
 	return n.Source.OpensOthers || slices.ContainsFunc(n.imports, func(e edge) bool {
-		return e.to.Source != nil && e.to.Source.OpensOthers && !im.isStandard(e.to.File)
+		return e.to.Source != nil && e.to.Source.OpensOthers && !im.changer().isStandard(e.to.File)
 	})
 }
 
@@ -113,7 +113,7 @@ func (im *Importer) hints(n *Node, name string, depth int) bool {
 		return true
 	case slices.ContainsFunc(n.Source.Prefixes, func(p string) bool { return strings.HasPrefix(name, p) }), n.bound(name):
 		return true
-	case n.Source.Open && im.isStandard(n.File): // it is whole, or a file of it is missing
+	case n.Source.Open && im.changer().isStandard(n.File): // it is whole, or a file of it is missing
 		return true
 	case n.Source.Open:
 		if _, ok := slices.BinarySearch(n.Source.Words, name); ok || len(n.Source.Words) >= source.MaxWords {

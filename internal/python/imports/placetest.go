@@ -95,7 +95,7 @@ func (t tests) findable(text string) source.Truth {
 		return source.Maybe
 	}
 	if found == Missing {
-		if f, _ := t.im.unfound(nil, m[1], m[1]); f != Missing {
+		if f, _ := t.im.changer().unfound(nil, m[1], m[1]); f != Missing {
 			return source.Maybe
 		}
 	}

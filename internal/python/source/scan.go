@@ -40,11 +40,26 @@ func Scan(src []byte) *Facts {
 		s.out.NamesAt = append(s.out.NamesAt, s.namesAt[n])
 	}
 	s.out.Open = s.out.Open || s.names["__getattr__"]
-	s.kept()
+	s.constants().kept()
 	s.out.Syntax = syntax.Check(src)
 	s.out.Syntax.Text = strings.ToValidUTF8(s.out.Syntax.Text, "\uFFFD")
 	return s.out
 }
+
+// bindings, calls, effects and constants are what is read of a statement: the
+// names that it binds, the calls that matter, what it does to the search path and
+// to modules, and the values of names. They share what the scan knows.
+type (
+	bindings  struct{ s *scan }
+	calls     struct{ s *scan }
+	effects   struct{ s *scan }
+	constants struct{ s *scan }
+)
+
+func (s *scan) bindings() bindings   { return bindings{s} }
+func (s *scan) calls() calls         { return calls{s} }
+func (s *scan) effects() effects     { return effects{s} }
+func (s *scan) constants() constants { return constants{s} }
 
 // scan goes through the logical lines of a module.
 type scan struct {
@@ -227,7 +242,7 @@ func (s *scan) statement(t []Token, open *chain, indent int) {
 			return
 		}
 	}
-	s.simple(t)
+	s.bindings().simple(t)
 }
 
 // soft says that "match" or "case" starts a block: the line ends with a colon,
@@ -275,17 +290,17 @@ func (s *scan) colon(t []Token) int {
 func (s *scan) compound(t []Token, indent int, keyword string) {
 	colon := s.colon(t)
 	if colon < 0 {
-		s.simple(t)
+		s.bindings().simple(t)
 		return
 	}
 	up := *s.current()
 	b := block{indent: indent, keyword: keyword, function: up.function, class: up.class, context: up.context, conditions: up.conditions, in: up.in}
 	head := t[1:colon]
-	s.expression(head, &up)
+	s.calls().expression(head, &up)
 	if keyword != "def" && keyword != "class" {
-		s.called(head, &up)
+		s.effects().called(head, &up)
 	} else if len(head) > 0 {
-		s.called(head[1:], &up)
+		s.effects().called(head[1:], &up)
 	}
 	switch keyword {
 	case "if":
@@ -299,19 +314,19 @@ func (s *scan) compound(t []Token, indent int, keyword string) {
 		b.body.imports[0], b.body.calls[0], b.body.effects[0] = len(s.out.Imports), len(s.out.Calls), len(s.out.Effects)
 	case "with":
 		b.chain = &chain{keyword: "with", allEnd: true}
-		s.bindAs(head)
+		s.bindings().bindAs(head)
 		if s.suppresses(head) {
 			b.context |= Guarded
 		}
 	case "for":
-		s.bindFor(head)
+		s.bindings().bindFor(head)
 		if len(head) > 2 && s.is(head[1], "in") {
 			b.loop = append(b.loop, head[:3]...)
 			b.over, _ = asker{s}.listed(head[2:])
 		}
 	case "def":
-		s.define(head)
-		b.in = s.inside(head, &up)
+		s.bindings().define(head)
+		b.in = s.constants().inside(head, &up)
 		if s.isRoute && up.function == 0 {
 			asker{s}.uses(head, "fastapi.", &up)
 		}
@@ -319,14 +334,14 @@ func (s *scan) compound(t []Token, indent int, keyword string) {
 		b.context |= Lazy
 		b.context &^= Guarded
 	case "class":
-		s.define(head)
-		b.in = s.inside(head, &up)
+		s.bindings().define(head)
+		b.in = s.constants().inside(head, &up)
 		b.model = asker{s}.model(head)
 		b.exports, s.enumNext = s.enumNext && up.class == 0, false
 		b.class++
 	case "case":
 		b.conditions = with(b.conditions, Condition{Text: "match"})
-		s.bindAll(head)
+		s.bindings().bindAll(head)
 	}
 	s.push(b, t[colon+1:])
 }
@@ -336,13 +351,13 @@ func (s *scan) clause(t []Token, c *chain, indent int, keyword string) {
 	colon := s.colon(t)
 	if colon < 0 {
 		s.finish(c)
-		s.simple(t)
+		s.bindings().simple(t)
 		return
 	}
 	up := *s.current()
 	b := block{indent: indent, keyword: keyword, function: up.function, class: up.class, context: up.context, conditions: up.conditions, in: up.in, chain: c}
 	head := t[1:colon]
-	s.expression(head, &up)
+	s.calls().expression(head, &up)
 	at := facts{[2]int{len(s.out.Imports)}, [2]int{len(s.out.Calls)}, [2]int{len(s.out.Effects)}}
 	switch {
 	case keyword == "elif":
@@ -362,7 +377,7 @@ func (s *scan) clause(t []Token, c *chain, indent int, keyword string) {
 		if !catches { // whether something else fails is not known
 			b.conditions = with(b.conditions, Condition{Text: "except"})
 		}
-		s.bindAs(head)
+		s.bindings().bindAs(head)
 	}
 	s.push(b, t[colon+1:])
 }
@@ -375,7 +390,7 @@ func (s *scan) push(b block, rest []Token) {
 	}
 	s.blocks = append(s.blocks, b)
 	if len(rest) > 0 {
-		s.simple(rest)
+		s.bindings().simple(rest)
 	}
 }
 

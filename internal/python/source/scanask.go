@@ -51,7 +51,7 @@ func (s asker) asks(t []Token, i int, b *block) {
 		dotted, _ := s.dotted(t[start:i+1], 0)
 		full = s.canonical(dotted)
 	}
-	c := Call{Line: int(t[i].line), Context: b.context | s.within(t, i), Conditions: s.conditions(t, b)}
+	c := Call{Line: int(t[i].line), Context: b.context | s.calls().within(t, i), Conditions: s.calls().conditions(t, b)}
 	first := s.argument(t, i+1, 0)
 	switch {
 	case metadataCalls[full]:
@@ -207,7 +207,7 @@ func (s asker) uses(t []Token, prefix string, b *block) {
 		}
 		name, _ := s.dotted(t, i)
 		if full := s.canonical(name); features[full] && strings.HasPrefix(full, prefix) {
-			s.out.Calls = append(s.out.Calls, Call{Func: AskFeature, Args: []string{full}, Line: int(t[i].line), Context: b.context, Conditions: s.conditions(t[:i], b)})
+			s.out.Calls = append(s.out.Calls, Call{Func: AskFeature, Args: []string{full}, Line: int(t[i].line), Context: b.context, Conditions: s.calls().conditions(t[:i], b)})
 		}
 	}
 }

@@ -3,8 +3,8 @@ package source
 import "strings"
 
 // expression looks for calls and walruses among tokens.
-func (s *scan) expression(t []Token, b *block) {
-	if s.seen&(callMark|walrusMark) == 0 {
+func (cs calls) expression(t []Token, b *block) {
+	if cs.s.seen&(callMark|walrusMark) == 0 {
 		return
 	}
 	for i := 0; i+1 < len(t); i++ {
@@ -15,14 +15,14 @@ func (s *scan) expression(t []Token, b *block) {
 		if next.Kind != opToken {
 			continue
 		}
-		switch s.src[next.Start] {
+		switch cs.s.src[next.Start] {
 		case ':':
 			if next.End-next.Start == 2 {
-				s.bind(t[i])
+				cs.s.bindings().bind(t[i])
 			}
 		case '(':
 			if i+2 < len(t) {
-				s.call(t, i, b)
+				cs.call(t, i, b)
 			}
 		}
 	}
@@ -41,43 +41,43 @@ var replacing = NameSet(`execv execve execvp execvpe execl execle execlp execlpe
 var dynamicImports = NameSet(`import_module __import__ importorskip`)
 
 // call looks at a call whose name ends at t[i], its bracket at t[i+1].
-func (s *scan) call(t []Token, i int, b *block) {
-	name := s.text(t[i])
+func (cs calls) call(t []Token, i int, b *block) {
+	name := cs.s.text(t[i])
 	if dynamicImports[name] {
-		s.dynamic(t, i, name, b)
+		cs.dynamic(t, i, name, b)
 		return
 	}
-	asker{s}.asks(t, i, b)
-	asker{s}.starts(t, i, b)
-	if !wanted[name] && !replacing[name] || len(s.out.Calls) >= maxFacts {
+	asker{cs.s}.asks(t, i, b)
+	asker{cs.s}.starts(t, i, b)
+	if !wanted[name] && !replacing[name] || len(cs.s.out.Calls) >= maxFacts {
 		return
 	}
 	rest := t[i+2:]
 	if name == "setlocale" {
-		rest = s.second(rest, t[i+1].Depth)
+		rest = cs.s.second(rest, t[i+1].Depth)
 	}
-	args := s.arguments(rest, t[i+1].Depth)
+	args := cs.s.arguments(rest, t[i+1].Depth)
 	if name == "Celery" {
-		args = s.keyword(rest, t[i+1].Depth, "include")
+		args = cs.s.keyword(rest, t[i+1].Depth, "include")
 	}
 	if len(args) == 0 && !replacing[name] || name == "setdefault" && args[0] != "DJANGO_SETTINGS_MODULE" {
 		return
 	}
 	start := i
-	for start > 1 && s.is(t[start-1], ".") && t[start-2].Kind == NameToken {
+	for start > 1 && cs.s.is(t[start-1], ".") && t[start-2].Kind == NameToken {
 		start -= 2
 	}
-	if start > 0 && s.is(t[start-1], ".") {
+	if start > 0 && cs.s.is(t[start-1], ".") {
 		return // of an expression that has no name
 	}
-	full, _ := s.dotted(t[start:i+1], 0)
-	s.out.Calls = append(s.out.Calls, Call{Func: full, Args: args, Line: int(t[start].line), Context: b.context | s.within(t, start), Conditions: s.conditions(t, b)})
+	full, _ := cs.s.dotted(t[start:i+1], 0)
+	cs.s.out.Calls = append(cs.s.out.Calls, Call{Func: full, Args: args, Line: int(t[start].line), Context: b.context | cs.within(t, start), Conditions: cs.conditions(t, b)})
 }
 
 // within is Lazy where a call stands in a lambda.
-func (s *scan) within(t []Token, i int) Context {
+func (cs calls) within(t []Token, i int) Context {
 	for _, tok := range t[:i] {
-		if tok.Kind == NameToken && s.is(tok, "lambda") {
+		if tok.Kind == NameToken && cs.s.is(tok, "lambda") {
 			return Lazy
 		}
 	}
@@ -85,9 +85,9 @@ func (s *scan) within(t []Token, i int) Context {
 }
 
 // conditions are those of the block, and one more in a conditional expression.
-func (s *scan) conditions(t []Token, b *block) []Condition {
+func (cs calls) conditions(t []Token, b *block) []Condition {
 	for i, tok := range t {
-		if tok.Kind == NameToken && i > 0 && (s.is(tok, "if") || s.is(tok, "and") || s.is(tok, "or")) {
+		if tok.Kind == NameToken && i > 0 && (cs.s.is(tok, "if") || cs.s.is(tok, "and") || cs.s.is(tok, "or")) {
 			return with(b.conditions, Condition{Text: "…"})
 		}
 	}
@@ -165,45 +165,45 @@ func (s *scan) arguments(t []Token, depth int32) []string {
 }
 
 // dynamic notes importlib.import_module("x") and its kind.
-func (s *scan) dynamic(t []Token, i int, name string, b *block) {
+func (cs calls) dynamic(t []Token, i int, name string, b *block) {
 	arg := t[i+2]
-	qualified := i > 1 && s.is(t[i-1], ".")
+	qualified := i > 1 && cs.s.is(t[i-1], ".")
 	switch {
-	case i > 0 && (s.is(t[i-1], "def") || s.is(t[i-1], "class")):
+	case i > 0 && (cs.s.is(t[i-1], "def") || cs.s.is(t[i-1], "class")):
 		return
-	case name == "import_module" && qualified && !s.is(t[i-2], "importlib"), name == "import_module" && !qualified && !s.importer:
+	case name == "import_module" && qualified && !cs.s.is(t[i-2], "importlib"), name == "import_module" && !qualified && !cs.s.importer:
 		return
-	case name == "__import__" && qualified && !s.is(t[i-2], "builtins"):
-		return
-	}
-	if arg.Kind != StringToken || i+3 < len(t) && !s.is(t[i+3], ",") && !s.is(t[i+3], ")") {
-		asker{s}.byName(t, i, name, b)
+	case name == "__import__" && qualified && !cs.s.is(t[i-2], "builtins"):
 		return
 	}
-	imp := Import{Module: s.literal(arg), Line: int(t[i].line), Context: Dynamic | s.within(t, i)}
+	if arg.Kind != StringToken || i+3 < len(t) && !cs.s.is(t[i+3], ",") && !cs.s.is(t[i+3], ")") {
+		asker{cs.s}.byName(t, i, name, b)
+		return
+	}
+	imp := Import{Module: cs.s.literal(arg), Line: int(t[i].line), Context: Dynamic | cs.within(t, i)}
 	if name == "importorskip" {
 		imp.Context |= Guarded
 	}
 	if rest := strings.TrimLeft(imp.Module, "."); rest != imp.Module {
 		imp.Level = len(imp.Module) - len(rest)
 		imp.Module = rest
-		if !s.ownPackage(t[i+3:]) {
+		if !cs.ownPackage(t[i+3:]) {
 			return
 		}
 	}
 	if imp.Module != "" && !isDotted(imp.Module) || imp.Module == "" && imp.Level == 0 {
 		return
 	}
-	if c := s.conditions(t, b); len(c) > len(b.conditions) {
+	if c := cs.conditions(t, b); len(c) > len(b.conditions) {
 		imp.Conditions = c[len(b.conditions):]
 	}
-	s.add(imp, b)
+	cs.s.bindings().add(imp, b)
 }
 
 // ownPackage says that the package argument is the module's own.
-func (s *scan) ownPackage(t []Token) bool {
+func (cs calls) ownPackage(t []Token) bool {
 	for _, tok := range t {
-		if tok.Kind == NameToken && (s.is(tok, "__package__") || s.is(tok, "__name__")) {
+		if tok.Kind == NameToken && (cs.s.is(tok, "__package__") || cs.s.is(tok, "__name__")) {
 			return true
 		}
 	}

@@ -21,21 +21,21 @@ var openers = NameSet(`exec globals vars locals modules sys addsitedir chdir __p
 
 // effects notes what one statement does to later imports; last is the index of
 // its assignment operator, -1 for none.
-func (s *scan) effects(t []Token, last int, b *block) {
+func (es effects) effects(t []Token, last int, b *block) {
 	for i := 0; i < len(t); i++ {
 		if t[i].Kind != NameToken {
 			continue
 		}
-		full, next := s.dotted(t, i)
-		if i == 0 || !s.is(t[i-1], ".") {
-			full = s.canonical(full)
-		} else if t[i-2].Kind == NameToken || !attributes[s.text(t[i])] {
+		full, next := es.s.dotted(t, i)
+		if i == 0 || !es.s.is(t[i-1], ".") {
+			full = es.s.canonical(full)
+		} else if t[i-2].Kind == NameToken || !attributes[es.s.text(t[i])] {
 			continue // within a dotted name, or of an expression
 		}
-		s.opens(t, i, next, last, full, b)
-		s.pathEffect(t, i, next, last, full, b)
-		s.byName(t, i, next, full, b)
-		s.moduleEffect(t, i, next, last, full, b)
+		es.opens(t, i, next, last, full, b)
+		es.pathEffect(t, i, next, last, full, b)
+		es.byName(t, i, next, full, b)
+		es.moduleEffect(t, i, next, last, full, b)
 	}
 }
 
@@ -78,36 +78,36 @@ func (s *scan) rename(name, full string) {
 }
 
 // effect notes one.
-func (s *scan) effect(e Effect, t []Token, i int, b *block) {
-	if len(s.out.Effects) >= maxEffects {
+func (es effects) effect(e Effect, t []Token, i int, b *block) {
+	if len(es.s.out.Effects) >= maxEffects {
 		return
 	}
-	e.At, e.Line = len(s.out.Imports), int(t[i].line)
-	e.Context, e.Conditions, e.In = b.context|s.within(t, i), s.conditions(t, b), b.in
+	e.At, e.Line = len(es.s.out.Imports), int(t[i].line)
+	e.Context, e.Conditions, e.In = b.context|es.s.calls().within(t, i), es.s.calls().conditions(t, b), b.in
 	if b.function == 0 && e.Context&Lazy != 0 { // in a lambda, which is called as a rule
 		e.Context &^= Lazy
 		e.Conditions = with(e.Conditions, Condition{Text: "lambda"})
-		if !s.global(e.Text) {
+		if !es.global(e.Text) {
 			e.Text = "…"
 		}
 	}
 	if b.function == 0 {
 		e.In = ""
-	} else if e.Kind != SetName && !s.global(e.Text) {
+	} else if e.Kind != SetName && !es.global(e.Text) {
 		e.Text = "…"
 	}
-	for i := range s.blocks { // it may run many times, or never
-		if s.blocks[i].keyword == "for" {
+	for i := range es.s.blocks { // it may run many times, or never
+		if es.s.blocks[i].keyword == "for" {
 			e.Conditions = with(e.Conditions, Condition{Text: "for"})
 			break
 		}
 	}
-	s.out.Effects = append(s.out.Effects, e)
+	es.s.out.Effects = append(es.s.out.Effects, e)
 }
 
 // global says that an expression in a function has no names that may be the
 // function's own: imports and constants are those of the module.
-func (s *scan) global(text string) bool {
+func (es effects) global(text string) bool {
 	before := ""
 	for _, word := range strings.Fields(text) {
 		last := before
@@ -115,7 +115,7 @@ func (s *scan) global(text string) bool {
 		if last == "." || !IsIdentifier(word) {
 			continue
 		}
-		if !s.imported[word] && !strings.HasPrefix(word, "__") && word != strings.ToUpper(word) && word != "str" && word != "or" {
+		if !es.s.imported[word] && !strings.HasPrefix(word, "__") && word != strings.ToUpper(word) && word != "str" && word != "or" {
 			return false
 		}
 	}
@@ -136,7 +136,7 @@ func (s *scan) expr(t []Token) string {
 		switch {
 		case tok.Kind == StringToken:
 			b.WriteString(quote(s.literal(tok)))
-		case tok.Kind == FormatToken && s.formatted(tok):
+		case tok.Kind == FormatToken && s.effects().formatted(tok):
 			b.WriteString("f" + quote(string(s.src[tok.Start:tok.End])))
 		case tok.Kind == FormatToken:
 			b.WriteString("…")
@@ -151,12 +151,12 @@ func (s *scan) expr(t []Token) string {
 }
 
 // formatted says that a format token is an f-string without a backslash.
-func (s *scan) formatted(t Token) bool {
+func (es effects) formatted(t Token) bool {
 	p := t.Start - 1
-	for p >= 0 && (s.src[p] == '"' || s.src[p] == '\'') {
+	for p >= 0 && (es.s.src[p] == '"' || es.s.src[p] == '\'') {
 		p--
 	}
-	return p >= 0 && (s.src[p]|0x20) == 'f' && !strings.Contains(string(s.src[t.Start:t.End]), `\`) && (p == 0 || byteClass[s.src[p-1]] != wordByte)
+	return p >= 0 && (es.s.src[p]|0x20) == 'f' && !strings.Contains(string(es.s.src[t.Start:t.End]), `\`) && (p == 0 || byteClass[es.s.src[p-1]] != wordByte)
 }
 
 // argument are the tokens of the n-th argument of the call whose bracket is at
@@ -197,43 +197,43 @@ func (s *scan) closing(t []Token, open int) int {
 
 // moduleEffect notes changes of sys.modules, of finders, of packages' paths and
 // of the names of other modules.
-func (s *scan) moduleEffect(t []Token, i, next, last int, full string, b *block) {
-	after := func(text string) bool { return next < len(t) && s.is(t[next], text) }
+func (es effects) moduleEffect(t []Token, i, next, last int, full string, b *block) {
+	after := func(text string) bool { return next < len(t) && es.s.is(t[next], text) }
 	changed := last == next && i == 0
 	switch owner, method, _ := CutLast(full); {
 	case full == "sys.meta_path" || full == "sys.path_hooks":
 		if changed || after("[") && i == 0 && last >= 0 {
-			s.effect(Effect{Kind: AddFinder}, t, i, b)
+			es.effect(Effect{Kind: AddFinder}, t, i, b)
 		}
 	case (owner == "sys.meta_path" || owner == "sys.path_hooks") && (method == "append" || method == "insert" || method == "extend") && after("("):
-		s.effect(Effect{Kind: AddFinder}, t, i, b)
+		es.effect(Effect{Kind: AddFinder}, t, i, b)
 	case full == "sys.modules" && after("[") && i == 0:
-		if end := s.closing(t, next); last == end+1 {
-			s.out.Open = true // it may be its own name
-			s.effect(Effect{Kind: SetModule, Text: s.expr(t[next+1 : end])}, t, i, b)
+		if end := es.s.closing(t, next); last == end+1 {
+			es.s.out.Open = true // it may be its own name
+			es.effect(Effect{Kind: SetModule, Text: es.s.expr(t[next+1 : end])}, t, i, b)
 		}
 	case owner == "sys.modules" && (method == "setdefault" || method == "__setitem__") && after("("):
-		s.effect(Effect{Kind: SetModule, Text: s.expr(s.argument(t, next, 0))}, t, i, b)
+		es.effect(Effect{Kind: SetModule, Text: es.s.expr(es.s.argument(t, next, 0))}, t, i, b)
 	case full == "sys.modules.update" && after("("):
-		s.effect(Effect{Kind: SetModule, Text: "…"}, t, i, b)
+		es.effect(Effect{Kind: SetModule, Text: "…"}, t, i, b)
 	case method == "extend_path" || method == "declare_namespace":
 		if after("(") {
-			s.effect(Effect{Kind: PackagePath, Text: "*"}, t, i, b)
+			es.effect(Effect{Kind: PackagePath, Text: "*"}, t, i, b)
 		}
 	case full == "exec" && after("(") && b.function == 0:
-		if !s.shown(s.argument(t, next, 0)) {
-			s.effect(Effect{Kind: RunText, Name: "exec"}, t, i, b)
+		if !es.shown(es.s.argument(t, next, 0)) {
+			es.effect(Effect{Kind: RunText, Name: "exec"}, t, i, b)
 		}
 	case strings.HasPrefix(full, "os.exec") && after("("):
-		s.effect(Effect{Kind: RunText, Name: full}, t, i, b)
+		es.effect(Effect{Kind: RunText, Name: full}, t, i, b)
 	case loaders[method] && after("("):
-		s.effect(Effect{Kind: SetModule, Text: s.expr(s.argument(t, next, 0))}, t, i, b)
+		es.effect(Effect{Kind: SetModule, Text: es.s.expr(es.s.argument(t, next, 0))}, t, i, b)
 	case (full == "runpy.run_path" || full == "execfile") && after("(") && b.function == 0:
-		s.effect(Effect{Kind: RunText, Name: full}, t, i, b)
+		es.effect(Effect{Kind: RunText, Name: full}, t, i, b)
 	case full == "setattr" && after("(") && b.function == 0:
-		s.setName(t, i, next, b)
+		es.setName(t, i, next, b)
 	default:
-		s.packagePath(t, i, next, last, full, b)
+		es.packagePath(t, i, next, last, full, b)
 	}
 }
 
@@ -242,26 +242,26 @@ func (s *scan) moduleEffect(t []Token, i, next, last int, full string, b *block)
 var loaders = NameSet(`SourceFileLoader SourcelessFileLoader ExtensionFileLoader load_source`)
 
 // setName notes setattr(module, name, …).
-func (s *scan) setName(t []Token, i, next int, b *block) {
-	to := s.argument(t, next, 0)
+func (es effects) setName(t []Token, i, next int, b *block) {
+	to := es.s.argument(t, next, 0)
 	if len(to) == 0 || to[0].Kind != NameToken {
 		return
 	}
-	name, end := s.dotted(to, 0)
-	if end != len(to) || !s.imported[head(name)] {
+	name, end := es.s.dotted(to, 0)
+	if end != len(to) || !es.s.imported[head(name)] {
 		return
 	}
-	e := Effect{Kind: SetName, Name: s.canonical(name)}
-	if arg := s.argument(t, next, 1); len(arg) == 1 && arg[0].Kind == StringToken {
-		e.Text = s.literal(arg[0])
+	e := Effect{Kind: SetName, Name: es.s.canonical(name)}
+	if arg := es.s.argument(t, next, 1); len(arg) == 1 && arg[0].Kind == StringToken {
+		e.Text = es.s.literal(arg[0])
 	}
-	s.effect(e, t, i, b)
+	es.effect(e, t, i, b)
 }
 
 func head(name string) string { h, _, _ := strings.Cut(name, "."); return h }
 
 // packagePath notes changes of a package's __path__.
-func (s *scan) packagePath(t []Token, i, next, last int, full string, b *block) {
+func (es effects) packagePath(t []Token, i, next, last int, full string, b *block) {
 	parts := strings.Split(full, ".")
 	k := slices.Index(parts, "__path__")
 	if k < 0 {
@@ -270,22 +270,22 @@ func (s *scan) packagePath(t []Token, i, next, last int, full string, b *block) 
 	e := Effect{Kind: PackagePath, Name: strings.Join(parts[:k], "."), Text: "…"}
 	switch method := strings.Join(parts[k+1:], "."); {
 	case method == "append" && next < len(t):
-		e.Text = s.expr(s.argument(t, next, 0))
+		e.Text = es.s.expr(es.s.argument(t, next, 0))
 	case method == "insert" && next < len(t):
-		e.Text = s.expr(s.argument(t, next, 1))
+		e.Text = es.s.expr(es.s.argument(t, next, 1))
 	case method == "" && i == 0 && last == next:
 		value := t[last+1:]
-		if s.is(t[last], "+=") && len(value) > 2 && s.is(value[0], "[") && s.closing(value, 0) == len(value)-1 && s.argument(value, 0, 1) == nil {
-			e.Text = s.expr(value[1 : len(value)-1])
-		} else if len(value) > 0 && s.mentions(value, "extend_path") {
+		if es.s.is(t[last], "+=") && len(value) > 2 && es.s.is(value[0], "[") && es.s.closing(value, 0) == len(value)-1 && es.s.argument(value, 0, 1) == nil {
+			e.Text = es.s.expr(value[1 : len(value)-1])
+		} else if len(value) > 0 && es.s.mentions(value, "extend_path") {
 			return // noted for that
 		}
 	case method == "extend" || method == "remove" || method == "pop" || method == "clear":
-	case method == "" && next < len(t) && s.is(t[next], "[") && i == 0 && last >= 0:
+	case method == "" && next < len(t) && es.s.is(t[next], "[") && i == 0 && last >= 0:
 	default:
 		return
 	}
-	s.effect(e, t, i, b)
+	es.effect(e, t, i, b)
 }
 
 func (s *scan) mentions(t []Token, name string) bool {
@@ -294,61 +294,61 @@ func (s *scan) mentions(t []Token, name string) bool {
 
 // shown says that what exec runs is in the text, as a string or as one that
 // compile is given, and has nothing to do with what is imported.
-func (s *scan) shown(arg []Token) bool {
-	if len(arg) > 3 && s.is(arg[0], "compile") && s.is(arg[1], "(") && s.is(arg[3], ",") {
+func (es effects) shown(arg []Token) bool {
+	if len(arg) > 3 && es.s.is(arg[0], "compile") && es.s.is(arg[1], "(") && es.s.is(arg[3], ",") {
 		arg = arg[2:3]
 	}
-	return len(arg) == 1 && arg[0].Kind == StringToken && !strings.Contains(s.text(arg[0]), "sys.") && !strings.Contains(s.text(arg[0]), "import")
+	return len(arg) == 1 && arg[0].Kind == StringToken && !strings.Contains(es.s.text(arg[0]), "sys.") && !strings.Contains(es.s.text(arg[0]), "import")
 }
 
 // opens looks for what gives the module names that its text does not show.
-func (s *scan) opens(t []Token, i, next, last int, full string, b *block) {
+func (es effects) opens(t []Token, i, next, last int, full string, b *block) {
 	_, method, _ := CutLast(full)
-	after := func(k int, text string) bool { return next+k < len(t) && s.is(t[next+k], text) }
+	after := func(k int, text string) bool { return next+k < len(t) && es.s.is(t[next+k], text) }
 	switch {
 	case full == "exec" && after(0, "(") && b.function == 0, full == "lazy_import", method == "attach_stub":
-		s.out.Open = true
+		es.s.out.Open = true
 	case full == "globals", full == "vars", full == "locals" && b.function == 0:
-		s.opensDict(t, i, next, last, full)
+		es.opensDict(t, i, next, last, full)
 	case full == "sys.modules":
-		s.opensModule(t, i, next, last)
+		es.opensModule(t, i, next, last)
 	case strings.HasPrefix(full, "sys.modules.") && (method == "update" || method == "setdefault"):
-		s.out.Open = true
+		es.s.out.Open = true
 	case strings.HasSuffix(full, "f_globals"), strings.Contains(full, ".f_globals."):
 		if last > i || method == "update" || method == "setdefault" {
-			s.out.OpensOthers = true
+			es.s.out.OpensOthers = true
 		}
 	case method == "global_enum":
-		if i > 0 && s.is(t[i-1], "@") {
-			s.enumNext = true
+		if i > 0 && es.s.is(t[i-1], "@") {
+			es.s.enumNext = true
 		} else if after(0, "(") {
-			s.out.Open = true
+			es.s.out.Open = true
 		}
 	case method == "_convert_":
-		s.converts(t, next)
+		es.converts(t, next)
 	}
 }
 
 // opensDict: the dictionary of the module's names is written to, goes under
 // another name or to a function that may do so.
-func (s *scan) opensDict(t []Token, i, next, last int, full string) {
-	if next+1 >= len(t) || !s.is(t[next], "(") || !s.is(t[next+1], ")") {
+func (es effects) opensDict(t []Token, i, next, last int, full string) {
+	if next+1 >= len(t) || !es.s.is(t[next], "(") || !es.s.is(t[next+1], ")") {
 		return
 	}
 	after := next + 2
 	switch {
-	case after < len(t) && s.is(t[after], "["):
-		s.out.Open = s.out.Open || last > i
-	case after < len(t) && s.is(t[after], "."):
-		s.out.Open = s.out.Open || after+1 < len(t) && (s.is(t[after+1], "update") || s.is(t[after+1], "setdefault") || s.is(t[after+1], "__setitem__"))
+	case after < len(t) && es.s.is(t[after], "["):
+		es.s.out.Open = es.s.out.Open || last > i
+	case after < len(t) && es.s.is(t[after], "."):
+		es.s.out.Open = es.s.out.Open || after+1 < len(t) && (es.s.is(t[after+1], "update") || es.s.is(t[after+1], "setdefault") || es.s.is(t[after+1], "__setitem__"))
 	case last > 0 && last < i:
-		s.out.Open = true
-	case full == "globals" && i > 1 && (s.is(t[i-1], "(") || s.is(t[i-1], ",")): // an argument
+		es.s.out.Open = true
+	case full == "globals" && i > 1 && (es.s.is(t[i-1], "(") || es.s.is(t[i-1], ",")): // an argument
 		f := i - 1
-		for f > 0 && !(s.is(t[f], "(") && t[f].Depth < t[i].Depth) {
+		for f > 0 && !(es.s.is(t[f], "(") && t[f].Depth < t[i].Depth) {
 			f--
 		}
-		s.out.Open = s.out.Open || f > 0 && t[f-1].Kind == NameToken && !readers[s.text(t[f-1])]
+		es.s.out.Open = es.s.out.Open || f > 0 && t[f-1].Kind == NameToken && !readers[es.s.text(t[f-1])]
 	}
 }
 
@@ -358,35 +358,35 @@ var readers = NameSet(`dict list set sorted len iter eval print any all tuple fr
 
 // opensModule: the module is taken out of sys.modules to be written to, or
 // another one.
-func (s *scan) opensModule(t []Token, i, next, last int) {
-	if next >= len(t) || !s.is(t[next], "[") {
+func (es effects) opensModule(t []Token, i, next, last int) {
+	if next >= len(t) || !es.s.is(t[next], "[") {
 		if last > 0 && last < i {
-			s.out.Open = true // under another name
+			es.s.out.Open = true // under another name
 		}
 		return
 	}
-	end := s.closing(t, next)
-	own := end == next+2 && s.is(t[next+1], "__name__")
-	after := func(text string) bool { return end+1 < len(t) && s.is(t[end+1], text) }
-	writes := last > end && after(".") || after(".") && s.mentions(t[end:], "update") || i > 1 && s.is(t[i-2], "setattr")
+	end := es.s.closing(t, next)
+	own := end == next+2 && es.s.is(t[next+1], "__name__")
+	after := func(text string) bool { return end+1 < len(t) && es.s.is(t[end+1], text) }
+	writes := last > end && after(".") || after(".") && es.s.mentions(t[end:], "update") || i > 1 && es.s.is(t[i-2], "setattr")
 	switch {
 	case own && (last >= 0 || writes), last > 0 && last < i:
-		s.out.Open = true
-		s.out.OpensOthers = s.out.OpensOthers || s.mentions(t[next:end], "__module__")
+		es.s.out.Open = true
+		es.s.out.OpensOthers = es.s.out.OpensOthers || es.s.mentions(t[next:end], "__module__")
 	case writes:
-		s.out.OpensOthers = true
+		es.s.out.OpensOthers = true
 	}
 }
 
 // converts: enum's _convert_ puts the names that its filter takes into the
 // module; prefixes are understood.
-func (s *scan) converts(t []Token, next int) {
+func (es effects) converts(t []Token, next int) {
 	found := false
 	for i := next; i+2 < len(t); i++ {
-		if t[i].Kind == NameToken && s.is(t[i], "startswith") && s.is(t[i+1], "(") {
+		if t[i].Kind == NameToken && es.s.is(t[i], "startswith") && es.s.is(t[i+1], "(") {
 			for _, tok := range t[i+2:] {
 				if tok.Kind == StringToken {
-					s.out.Prefixes = append(s.out.Prefixes, s.literal(tok))
+					es.s.out.Prefixes = append(es.s.out.Prefixes, es.s.literal(tok))
 					found = true
 				} else if tok.Depth < t[i+2].Depth {
 					break
@@ -394,34 +394,34 @@ func (s *scan) converts(t []Token, next int) {
 			}
 		}
 	}
-	if arg := s.argument(t, next, 0); len(arg) == 1 && arg[0].Kind == StringToken { // the enumeration itself
-		s.out.Prefixes = append(s.out.Prefixes, s.literal(arg[0]))
+	if arg := es.s.argument(t, next, 0); len(arg) == 1 && arg[0].Kind == StringToken { // the enumeration itself
+		es.s.out.Prefixes = append(es.s.out.Prefixes, es.s.literal(arg[0]))
 	}
-	s.out.Open = s.out.Open || !found
+	es.s.out.Open = es.s.out.Open || !found
 }
 
 // called notes the functions that a statement at the top calls.
-func (s *scan) called(t []Token, b *block) {
-	if b.function != 0 || len(s.calledNames) >= maxCalled {
+func (es effects) called(t []Token, b *block) {
+	if b.function != 0 || len(es.s.calledNames) >= maxCalled {
 		return
 	}
-	decorator := len(t) > 1 && t[0].Kind == opToken && s.src[t[0].Start] == '@'
+	decorator := len(t) > 1 && t[0].Kind == opToken && es.s.src[t[0].Start] == '@'
 	for i := 0; i+1 < len(t); i++ {
-		if t[i+1].Kind != opToken || s.src[t[i+1].Start] != '(' || t[i].Kind != NameToken {
+		if t[i+1].Kind != opToken || es.s.src[t[i+1].Start] != '(' || t[i].Kind != NameToken {
 			continue
 		}
-		s.call1(t, i, b)
+		es.call1(t, i, b)
 	}
 	if n := len(t) - 1; decorator && t[n].Kind == NameToken {
-		s.call1(t, n, b)
+		es.call1(t, n, b)
 	}
 }
 
-func (s *scan) call1(t []Token, i int, b *block) {
-	name := s.text(t[i])
-	if s.calledNames[name] || s.within(t, i) != 0 {
+func (es effects) call1(t []Token, i int, b *block) {
+	name := es.s.text(t[i])
+	if es.s.calledNames[name] || es.s.calls().within(t, i) != 0 {
 		return
 	}
-	s.calledNames[name] = true
-	s.effect(Effect{Kind: CallName, Name: name}, t, i, &block{context: b.context, conditions: b.conditions})
+	es.s.calledNames[name] = true
+	es.effect(Effect{Kind: CallName, Name: name}, t, i, &block{context: b.context, conditions: b.conditions})
 }

@@ -66,7 +66,7 @@ func (s asker) starts(t []Token, i int, b *block) {
 	if !ok {
 		return
 	}
-	c := Call{Func: AskStart, Args: []string{full, b.in}, Line: int(t[start].line), Context: b.context | s.within(t, i), Conditions: s.conditions(t, b)}
+	c := Call{Func: AskStart, Args: []string{full, b.in}, Line: int(t[start].line), Context: b.context | s.calls().within(t, i), Conditions: s.calls().conditions(t, b)}
 	switch kind {
 	case "words":
 		c.Text = "[ " + s.outer(t[i+2:s.closing(t, i+1)], b) + " ]"
@@ -145,7 +145,7 @@ func (s asker) outer(t []Token, b *block) string {
 			text = "…"
 		case b.function > 0 && s.localsOf == b.in && s.locals[text] != "":
 			text = s.locals[text]
-		case b.function > 0 && !s.global(text):
+		case b.function > 0 && !s.effects().global(text):
 			text = "…"
 		}
 		if size += len(text); size > maxOuter {
@@ -195,9 +195,9 @@ func (s asker) byName(t []Token, i int, name string, b *block) {
 	if name == "import_module" {
 		full = "importlib.import_module"
 	}
-	c := Call{Func: AskImport, Args: []string{full, b.in}, Line: int(t[i].line), Context: b.context | s.within(t, i), Conditions: s.conditions(t, b)}
+	c := Call{Func: AskImport, Args: []string{full, b.in}, Line: int(t[i].line), Context: b.context | s.calls().within(t, i), Conditions: s.calls().conditions(t, b)}
 	relative := ""
-	if s.ownPackage(s.argument(t, i+1, 1)) {
+	if s.calls().ownPackage(s.argument(t, i+1, 1)) {
 		relative = "__package__ + "
 	}
 	if name, modules, ok := s.looped(t, arg); ok {
@@ -242,7 +242,7 @@ func (s asker) perhapsImports(c Call, arg []Token, module string, b *block) {
 		return
 	}
 	if len(arg) == 1 && arg[0].Kind == NameToken && isDotted(module) {
-		s.add(Import{Module: module, Line: c.Line, Context: Dynamic | c.Context, Conditions: []Condition{{Text: "for"}}}, b)
+		s.bindings().add(Import{Module: module, Line: c.Line, Context: Dynamic | c.Context, Conditions: []Condition{{Text: "for"}}}, b)
 	}
 	s.out.Calls = append(s.out.Calls, c)
 }

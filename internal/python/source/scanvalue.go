@@ -12,11 +12,11 @@ func (b *block) isTop() bool {
 
 // inside names the function that a def or class opens, for effects in it: the
 // outermost, or the class whose objects are made by it.
-func (s *scan) inside(header []Token, up *block) string {
+func (vs constants) inside(header []Token, up *block) string {
 	if up.function > 0 || len(header) == 0 || header[0].Kind != NameToken {
 		return up.in
 	}
-	name := s.text(header[0])
+	name := vs.s.text(header[0])
 	if up.class > 0 && up.in != "" && (name == "__init__" || name == "__new__" || name == "__call__" || name == "__enter__") {
 		return up.in
 	}
@@ -24,31 +24,31 @@ func (s *scan) inside(header []Token, up *block) string {
 }
 
 // from notes a name of a from-import.
-func (s *scan) from(imp *Import, item, name string) {
-	s.imported[name] = true
+func (vs constants) from(imp *Import, item, name string) {
+	vs.s.imported[name] = true
 	full := strings.Repeat(".", imp.Level) + imp.Module
 	if imp.Module != "" {
 		full += "."
 	}
-	s.rename(name, full+item)
+	vs.s.rename(name, full+item)
 }
 
 // djangoSettings notes os.environ["DJANGO_SETTINGS_MODULE"] = … as the call of
 // setdefault that does nearly the same; a name that is no literal is empty.
-func (s *scan) djangoSettings(t []Token, last int, b *block) {
-	full, next := s.dotted(t, 0)
-	if full = s.canonical(full); full != "os.environ" && full != "environ" || next+3 != last || t[next+1].Kind != StringToken || last+1 >= len(t) {
+func (vs constants) djangoSettings(t []Token, last int, b *block) {
+	full, next := vs.s.dotted(t, 0)
+	if full = vs.s.canonical(full); full != "os.environ" && full != "environ" || next+3 != last || t[next+1].Kind != StringToken || last+1 >= len(t) {
 		return
 	}
-	name := s.literal(t[next+1])
-	if name != "DJANGO_SETTINGS_MODULE" || len(s.out.Calls) >= maxFacts {
+	name := vs.s.literal(t[next+1])
+	if name != "DJANGO_SETTINGS_MODULE" || len(vs.s.out.Calls) >= maxFacts {
 		return
 	}
 	value := ""
 	if last+2 == len(t) && t[last+1].Kind == StringToken {
-		value = s.literal(t[last+1])
+		value = vs.s.literal(t[last+1])
 	}
-	s.out.Calls = append(s.out.Calls, Call{Func: "os.environ.setdefault", Args: []string{name, value}, Line: int(t[0].line), Context: b.context, Conditions: b.conditions})
+	vs.s.out.Calls = append(vs.s.out.Calls, Call{Func: "os.environ.setdefault", Args: []string{name, value}, Line: int(t[0].line), Context: b.context, Conditions: b.conditions})
 }
 
 // exported collects __all__.
@@ -60,102 +60,102 @@ type exported struct {
 
 // assigned notes what a statement at the top assigns: values of names, other
 // names of modules, __all__; and what it deletes.
-func (s *scan) assigned(t []Token, last int, b *block) {
+func (vs constants) assigned(t []Token, last int, b *block) {
 	if t[0].Kind != NameToken {
 		return
 	}
-	if last > 3 && s.is(t[last-1], "]") {
-		s.djangoSettings(t, last, b)
+	if last > 3 && vs.s.is(t[last-1], "]") {
+		vs.djangoSettings(t, last, b)
 	}
-	switch name := s.text(t[0]); {
+	switch name := vs.s.text(t[0]); {
 	case name == "__all__":
-		s.all(t, last, b)
-	case name == "del" && len(s.blocks) == 0:
+		vs.all(t, last, b)
+	case name == "del" && len(vs.s.blocks) == 0:
 		for i := 1; i < len(t); i++ {
-			if t[i].Kind == NameToken && (i+1 == len(t) || s.is(t[i+1], ",")) && (i == 1 || s.is(t[i-1], ",")) {
-				s.out.Deleted = append(s.out.Deleted, s.text(t[i]))
+			if t[i].Kind == NameToken && (i+1 == len(t) || vs.s.is(t[i+1], ",")) && (i == 1 || vs.s.is(t[i-1], ",")) {
+				vs.s.out.Deleted = append(vs.s.out.Deleted, vs.s.text(t[i]))
 			}
 		}
 		return
-	case last == 1 && s.is(t[1], "="):
-		asker{s}.configuration(name, t[2:], int(t[0].line), b)
-		s.valueOf(name, t[2:], int(t[0].line))
-	case last > 2 && s.is(t[1], ":") && s.is(t[last], "="):
-		asker{s}.configuration(name, t[last+1:], int(t[0].line), b)
-		s.valueOf(name, t[last+1:], int(t[0].line))
-	case last > 2 && s.is(t[1], ".") && s.imported[name]:
-		if full, end := s.dotted(t, 0); end == last && s.is(t[last], "=") {
+	case last == 1 && vs.s.is(t[1], "="):
+		asker{vs.s}.configuration(name, t[2:], int(t[0].line), b)
+		vs.valueOf(name, t[2:], int(t[0].line))
+	case last > 2 && vs.s.is(t[1], ":") && vs.s.is(t[last], "="):
+		asker{vs.s}.configuration(name, t[last+1:], int(t[0].line), b)
+		vs.valueOf(name, t[last+1:], int(t[0].line))
+	case last > 2 && vs.s.is(t[1], ".") && vs.s.imported[name]:
+		if full, end := vs.s.dotted(t, 0); end == last && vs.s.is(t[last], "=") {
 			owner, attr, _ := CutLast(full)
 			if attr != "__path__" {
-				s.effect(Effect{Kind: SetName, Name: s.canonical(owner), Text: attr}, t, 0, b)
+				vs.s.effects().effect(Effect{Kind: SetName, Name: vs.s.canonical(owner), Text: attr}, t, 0, b)
 			}
 		}
 	}
 }
 
 // valueOf notes the value that a name is given.
-func (s *scan) valueOf(name string, value []Token, line int) {
-	s.undelete(name)
+func (vs constants) valueOf(name string, value []Token, line int) {
+	vs.undelete(name)
 	if len(value) == 0 {
 		return
 	}
-	if full, end := s.dotted(value, 0); end == len(value) && watched[s.canonical(full)] {
-		s.rename(name, s.canonical(full))
+	if full, end := vs.s.dotted(value, 0); end == len(value) && watched[vs.s.canonical(full)] {
+		vs.s.rename(name, vs.s.canonical(full))
 		return
 	}
-	delete(s.alias, name)
-	if len(s.values) >= maxValues {
+	delete(vs.s.alias, name)
+	if len(vs.s.values) >= maxValues {
 		return
 	}
 	text := "…"
 	if len(value) <= 40 {
-		text = s.expr(value)
+		text = vs.s.expr(value)
 	}
-	s.values = append(s.values, Value{Name: name, Text: text, Line: line, Sure: len(s.blocks) == 0})
+	vs.s.values = append(vs.s.values, Value{Name: name, Text: text, Line: line, Sure: len(vs.s.blocks) == 0})
 }
 
-func (s *scan) undelete(name string) {
-	if i := slices.Index(s.out.Deleted, name); i >= 0 {
-		s.out.Deleted = slices.Delete(s.out.Deleted, i, i+1)
+func (vs constants) undelete(name string) {
+	if i := slices.Index(vs.s.out.Deleted, name); i >= 0 {
+		vs.s.out.Deleted = slices.Delete(vs.s.out.Deleted, i, i+1)
 	}
 }
 
 // all notes an assignment to __all__, or a call of one of its methods.
-func (s *scan) all(t []Token, last int, b *block) {
-	e := &s.exports
-	if len(s.blocks) > 0 {
+func (vs constants) all(t []Token, last int, b *block) {
+	e := &vs.s.exports
+	if len(vs.s.blocks) > 0 {
 		e.seen, e.unclear = true, true
 		return
 	}
 	switch {
-	case last == 1 && s.is(t[1], "="):
+	case last == 1 && vs.s.is(t[1], "="):
 		e.seen, e.unclear, e.names = true, false, nil
-		s.strings(t[2:])
-	case last == 1 && s.is(t[1], "+="):
-		s.strings(t[2:])
-	case len(t) > 4 && s.is(t[1], ".") && s.is(t[3], "(") && (s.is(t[2], "append") || s.is(t[2], "extend")) && s.closing(t, 3) == len(t)-1:
-		if arg := s.argument(t, 3, 0); s.is(t[2], "extend") {
-			s.strings(arg)
+		vs.strings(t[2:])
+	case last == 1 && vs.s.is(t[1], "+="):
+		vs.strings(t[2:])
+	case len(t) > 4 && vs.s.is(t[1], ".") && vs.s.is(t[3], "(") && (vs.s.is(t[2], "append") || vs.s.is(t[2], "extend")) && vs.s.closing(t, 3) == len(t)-1:
+		if arg := vs.s.argument(t, 3, 0); vs.s.is(t[2], "extend") {
+			vs.strings(arg)
 		} else if len(arg) == 1 && arg[0].Kind == StringToken {
-			e.names = append(e.names, s.literal(arg[0]))
+			e.names = append(e.names, vs.s.literal(arg[0]))
 		} else {
 			e.unclear = true
 		}
 	default:
-		e.unclear = e.unclear || last > 0 || len(t) > 1 && s.is(t[1], ".")
+		e.unclear = e.unclear || last > 0 || len(t) > 1 && vs.s.is(t[1], ".")
 	}
 	e.seen = true
 }
 
 // strings adds the strings of a list, a tuple or a sum of such to __all__.
-func (s *scan) strings(t []Token) {
+func (vs constants) strings(t []Token) {
 	for i, tok := range t {
 		switch {
 		case tok.Kind == StringToken && (i == 0 || t[i-1].Kind != StringToken):
-			s.exports.names = append(s.exports.names, s.literal(tok))
-		case tok.Kind == opToken && strings.IndexByte("[](),+", s.src[tok.Start]) >= 0 && tok.End-tok.Start == 1:
+			vs.s.exports.names = append(vs.s.exports.names, vs.s.literal(tok))
+		case tok.Kind == opToken && strings.IndexByte("[](),+", vs.s.src[tok.Start]) >= 0 && tok.End-tok.Start == 1:
 		default:
-			s.exports.unclear = true
+			vs.s.exports.unclear = true
 			return
 		}
 	}
@@ -163,19 +163,19 @@ func (s *scan) strings(t []Token) {
 
 // kept finishes what Scan gives: the values that something is made of, the
 // words of an open module.
-func (s *scan) kept() {
-	if e := &s.exports; e.seen {
-		s.out.All, s.out.AllKnown = e.names, !e.unclear && len(s.Tokens) < maxTokens
+func (vs constants) kept() {
+	if e := &vs.s.exports; e.seen {
+		vs.s.out.All, vs.s.out.AllKnown = e.names, !e.unclear && len(vs.s.Tokens) < maxTokens
 	}
-	s.out.Values = s.needed()
-	if s.out.Open {
-		s.out.Words = s.words()
+	vs.s.out.Values = vs.needed()
+	if vs.s.out.Open {
+		vs.s.out.Words = vs.words()
 	}
 }
 
 // needed are the values that effects and calls are made of, directly or by
 // other values.
-func (s *scan) needed() []Value {
+func (vs constants) needed() []Value {
 	wanted := map[string]bool{}
 	var todo []string
 	want := func(text string) {
@@ -186,8 +186,8 @@ func (s *scan) needed() []Value {
 			}
 		}
 	}
-	for i := range s.out.Effects {
-		if e := &s.out.Effects[i]; e.Kind != CallName && e.Kind != SetName {
+	for i := range vs.s.out.Effects {
+		if e := &vs.s.out.Effects[i]; e.Kind != CallName && e.Kind != SetName {
 			want(e.Text)
 			want(e.Name)
 			for _, c := range e.Conditions {
@@ -195,14 +195,14 @@ func (s *scan) needed() []Value {
 			}
 		}
 	}
-	for i := range s.out.Calls {
-		want(s.out.Calls[i].Text)
-		for _, c := range s.out.Calls[i].Conditions {
+	for i := range vs.s.out.Calls {
+		want(vs.s.out.Calls[i].Text)
+		for _, c := range vs.s.out.Calls[i].Conditions {
 			want(c.Text)
 		}
 	}
-	for i := range s.out.Imports {
-		if imp := &s.out.Imports[i]; imp.Context&Lazy == 0 {
+	for i := range vs.s.out.Imports {
+		if imp := &vs.s.out.Imports[i]; imp.Context&Lazy == 0 {
 			for _, c := range imp.Conditions {
 				want(c.Text)
 			}
@@ -210,8 +210,8 @@ func (s *scan) needed() []Value {
 	}
 	byName := map[string][]int{}
 	if len(todo) > 0 {
-		for i := range s.values {
-			byName[s.values[i].Name] = append(byName[s.values[i].Name], i)
+		for i := range vs.s.values {
+			byName[vs.s.values[i].Name] = append(byName[vs.s.values[i].Name], i)
 		}
 	}
 	var out []Value
@@ -219,10 +219,10 @@ func (s *scan) needed() []Value {
 		name := todo[0]
 		todo = todo[1:]
 		for _, i := range byName[name] {
-			want(s.values[i].Text)
-			out = append(out, s.values[i])
+			want(vs.s.values[i].Text)
+			out = append(out, vs.s.values[i])
 		}
-		if full, ok := s.alias[name]; ok {
+		if full, ok := vs.s.alias[name]; ok {
 			out = append(out, Value{Name: name, Text: full, Sure: true})
 		}
 	}
@@ -239,20 +239,20 @@ func identifiers(text string) []string {
 
 // words are the names and the words of short strings that are no names of the
 // module.
-func (s *scan) words() []string {
+func (vs constants) words() []string {
 	const longest = 300
 	seen := map[string]bool{}
-	for l := NewLexer(s.src); l.Next() && len(seen) < MaxWords; {
+	for l := NewLexer(vs.s.src); l.Next() && len(seen) < MaxWords; {
 		if len(l.Tokens) == 1 {
 			continue // a docstring
 		}
 		for _, t := range l.Tokens {
 			switch text := string(l.src[t.Start:t.End]); {
-			case t.Kind == NameToken && !s.names[text]:
+			case t.Kind == NameToken && !vs.s.names[text]:
 				seen[text] = true
 			case (t.Kind == StringToken || t.Kind == FormatToken) && len(text) <= longest:
 				for _, w := range identifiers(text) {
-					if !s.names[w] {
+					if !vs.s.names[w] {
 						seen[w] = true
 					}
 				}

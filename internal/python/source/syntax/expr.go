@@ -36,17 +36,17 @@ func (p *parser) deep() {
 }
 
 // starExpressions: expressions with stars, separated by commas.
-func (p *parser) starExpressions() ex {
-	first := p.starExpression()
-	if !p.is(',') {
+func (x expressions) starExpressions() ex {
+	first := x.starExpression()
+	if !x.p.is(',') {
 		return first
 	}
 	items := []ex{first}
-	for p.take(',') {
-		if !p.startsExpression() {
+	for x.p.take(',') {
+		if !x.startsExpression() {
 			break
 		}
-		items = append(items, p.starExpression())
+		items = append(items, x.starExpression())
 	}
 	return tupleOf(items, first.at)
 }
@@ -67,111 +67,111 @@ func tupleOf(items []ex, at int) ex {
 	return t
 }
 
-func (p *parser) starExpression() ex {
-	if p.is('*') {
-		return p.star()
+func (x expressions) starExpression() ex {
+	if x.p.is('*') {
+		return x.star()
 	}
-	return p.expression()
+	return x.expression()
 }
 
 // star: "*" and an operand.
-func (p *parser) star() ex {
-	at := p.i
-	p.expect('*')
-	e := p.binary(0)
+func (x expressions) star() ex {
+	at := x.p.i
+	x.p.expect('*')
+	e := x.binary(0)
 	return ex{form: aStar, target: e.target && e.form != aStar, at: at}
 }
 
 // namedExpression: an expression, or "name := expression".
-func (p *parser) namedExpression() ex {
-	e := p.expression()
-	if !p.is(oWalrus) {
+func (x expressions) namedExpression() ex {
+	e := x.expression()
+	if !x.p.is(oWalrus) {
 		return e
 	}
 	if e.form != aName || e.paren {
-		fail(p.line(), "cannot use assignment expressions with what is no name")
+		fail(x.p.line(), "cannot use assignment expressions with what is no name")
 	}
-	p.assignable(e)
-	p.need.since(8, p.line(), "an assignment expression")
-	p.i++
-	p.expression()
+	x.p.statements().assignable(e)
+	x.p.need.since(8, x.p.line(), "an assignment expression")
+	x.p.i++
+	x.expression()
 	return ex{form: aWalrus, at: e.at}
 }
 
-func (p *parser) starNamedExpression() ex {
-	if p.is('*') {
-		return p.star()
+func (x expressions) starNamedExpression() ex {
+	if x.p.is('*') {
+		return x.star()
 	}
-	return p.namedExpression()
+	return x.namedExpression()
 }
 
-func (p *parser) expression() ex {
-	p.deep()
-	defer func() { p.depth-- }()
-	if p.is(kLambda) {
-		return p.lambda()
+func (x expressions) expression() ex {
+	x.p.deep()
+	defer func() { x.p.depth-- }()
+	if x.p.is(kLambda) {
+		return x.lambda()
 	}
-	e := p.or()
-	if !p.is(kIf) {
+	e := x.or()
+	if !x.p.is(kIf) {
 		return e
 	}
-	p.i++
-	p.or()
-	p.expect(kElse)
-	p.expression()
+	x.p.i++
+	x.or()
+	x.p.expect(kElse)
+	x.expression()
 	return ex{at: e.at}
 }
 
-func (p *parser) or() ex {
-	e := p.and()
-	for p.is(kOr) {
-		p.i++
-		p.and()
+func (x expressions) or() ex {
+	e := x.and()
+	for x.p.is(kOr) {
+		x.p.i++
+		x.and()
 		e = ex{at: e.at}
 	}
 	return e
 }
 
-func (p *parser) and() ex {
-	e := p.not()
-	for p.is(kAnd) {
-		p.i++
-		p.not()
+func (x expressions) and() ex {
+	e := x.not()
+	for x.p.is(kAnd) {
+		x.p.i++
+		x.not()
 		e = ex{at: e.at}
 	}
 	return e
 }
 
-func (p *parser) not() ex {
-	if p.is(kNot) {
-		at := p.i
-		p.deep()
-		p.i++
-		p.not()
-		p.depth--
+func (x expressions) not() ex {
+	if x.p.is(kNot) {
+		at := x.p.i
+		x.p.deep()
+		x.p.i++
+		x.not()
+		x.p.depth--
 		return ex{at: at}
 	}
-	return p.comparison()
+	return x.comparison()
 }
 
-func (p *parser) comparison() ex {
-	e := p.binary(0)
+func (x expressions) comparison() ex {
+	e := x.binary(0)
 	for {
-		switch p.code() {
+		switch x.p.code() {
 		case oEq, oNe, oLe, oGe, '<', '>', kIn:
-			p.i++
+			x.p.i++
 		case kIs:
-			p.i++
-			p.take(kNot)
+			x.p.i++
+			x.p.take(kNot)
 		case kNot:
-			if p.t[p.i+1].code != kIn {
+			if x.p.t[x.p.i+1].code != kIn {
 				return e
 			}
-			p.i += 2
+			x.p.i += 2
 		default:
 			return e
 		}
-		p.binary(0)
+		x.binary(0)
 		e = ex{at: e.at}
 	}
 }
@@ -195,74 +195,74 @@ func level(c code) int {
 	return -1
 }
 
-func (p *parser) binary(low int) ex {
-	e := p.factor()
+func (x expressions) binary(low int) ex {
+	e := x.factor()
 	for k := 0; ; k++ {
-		p.chain(k)
-		n := level(p.code())
+		x.p.statements().chain(k)
+		n := level(x.p.code())
 		if n < low {
 			return e
 		}
-		p.i++
-		p.binary(n + 1)
+		x.p.i++
+		x.binary(n + 1)
 		e = ex{at: e.at}
 	}
 }
 
-func (p *parser) factor() ex {
-	switch p.code() {
+func (x expressions) factor() ex {
+	switch x.p.code() {
 	case '+', '-', '~':
-		at := p.i
-		p.deep()
-		p.i++
-		p.factor()
-		p.depth--
+		at := x.p.i
+		x.p.deep()
+		x.p.i++
+		x.factor()
+		x.p.depth--
 		return ex{at: at}
 	}
-	e := p.await()
-	if p.is(oPow) {
-		p.i++
-		p.factor()
+	e := x.await()
+	if x.p.is(oPow) {
+		x.p.i++
+		x.factor()
 		return ex{at: e.at}
 	}
 	return e
 }
 
-func (p *parser) await() ex {
-	if !p.is(kAwait) {
-		return p.primary()
+func (x expressions) await() ex {
+	if !x.p.is(kAwait) {
+		return x.primary()
 	}
-	at := p.i
-	if !p.ctx.async {
-		if p.ctx.comprehension > 0 {
-			doubt(p.line(), "'await' outside async function")
+	at := x.p.i
+	if !x.p.ctx.async {
+		if x.p.ctx.comprehension > 0 {
+			doubt(x.p.line(), "'await' outside async function")
 		}
-		fail(p.line(), "'await' outside async function")
+		fail(x.p.line(), "'await' outside async function")
 	}
-	p.i++
-	p.primary()
+	x.p.i++
+	x.primary()
 	return ex{at: at}
 }
 
-func (p *parser) primary() ex {
-	e := p.atom()
+func (x expressions) primary() ex {
+	e := x.atom()
 	for n := 0; ; n++ {
-		p.chain(n)
-		switch p.code() {
+		x.p.statements().chain(n)
+		switch x.p.code() {
 		case '.':
-			p.i++
-			if p.t[p.i].kind != name {
-				fail(p.line(), "invalid syntax")
+			x.p.i++
+			if x.p.t[x.p.i].kind != name {
+				fail(x.p.line(), "invalid syntax")
 			}
-			p.i++
+			x.p.i++
 			e = ex{form: anAttribute, target: true, removable: true, at: e.at}
 		case '(':
-			p.call()
+			x.call()
 			e = ex{form: aCall, at: e.at}
 		case '[':
-			p.i++
-			p.slices()
-			p.expect(']')
+			x.p.i++
+			x.slices()
+			x.p.expect(']')
 			e = ex{form: aSubscript, target: true, removable: true, at: e.at}
 		default:
 			return e
@@ -270,65 +270,65 @@ func (p *parser) primary() ex {
 	}
 }
 
-func (p *parser) slices() {
-	if p.is(']') {
-		fail(p.line(), "invalid syntax")
+func (x expressions) slices() {
+	if x.p.is(']') {
+		fail(x.p.line(), "invalid syntax")
 	}
 	for {
-		if p.is('*') {
-			p.need.since(11, p.line(), "a star in an index")
-			p.star()
+		if x.p.is('*') {
+			x.p.need.since(11, x.p.line(), "a star in an index")
+			x.star()
 		} else {
-			p.slice()
+			x.slice()
 		}
-		if !p.take(',') || p.is(']') {
+		if !x.p.take(',') || x.p.is(']') {
 			return
 		}
 	}
 }
 
-func (p *parser) slice() {
-	if !p.is(':') {
-		line := p.line()
-		if e := p.namedExpression(); e.form == aWalrus && !e.paren {
-			if p.need.since(10, line, "an assignment expression in an index"); p.is(':') {
-				fail(p.line(), "invalid syntax")
+func (x expressions) slice() {
+	if !x.p.is(':') {
+		line := x.p.line()
+		if e := x.namedExpression(); e.form == aWalrus && !e.paren {
+			if x.p.need.since(10, line, "an assignment expression in an index"); x.p.is(':') {
+				fail(x.p.line(), "invalid syntax")
 			}
 			return
 		}
-		if !p.is(':') {
+		if !x.p.is(':') {
 			return
 		}
 	}
-	p.expect(':')
-	if p.startsExpression() {
-		p.expression()
+	x.p.expect(':')
+	if x.startsExpression() {
+		x.expression()
 	}
-	if p.take(':') && p.startsExpression() {
-		p.expression()
+	if x.p.take(':') && x.startsExpression() {
+		x.expression()
 	}
 }
 
 // call: the arguments of a call, from its bracket on.
-func (p *parser) call() {
-	p.expect('(')
+func (x expressions) call() {
+	x.p.expect('(')
 	var names map[string]bool
 	keywords, doubled, count := false, false, 0
-	for !p.is(')') {
-		line := p.line()
+	for !x.p.is(')') {
+		line := x.p.line()
 		switch {
-		case p.is('*'):
+		case x.p.is('*'):
 			if doubled {
 				fail(line, "iterable argument unpacking follows keyword argument unpacking")
 			}
-			p.i++
-			p.expression()
-		case p.is(oPow):
-			p.i++
-			p.expression()
+			x.p.i++
+			x.expression()
+		case x.p.is(oPow):
+			x.p.i++
+			x.expression()
 			doubled = true
-		case p.t[p.i].kind == name && p.t[p.i+1].code == '=':
-			n := p.text(p.i)
+		case x.p.t[x.p.i].kind == name && x.p.t[x.p.i+1].code == '=':
+			n := x.p.text(x.p.i)
 			if names[n] {
 				fail(line, "keyword argument repeated: %s", n)
 			}
@@ -339,21 +339,21 @@ func (p *parser) call() {
 				names = map[string]bool{}
 			}
 			names[n] = true
-			p.i += 2
-			p.expression()
+			x.p.i += 2
+			x.expression()
 			keywords = true
 		default:
-			p.namedExpression()
+			x.namedExpression()
 			switch {
-			case p.startsFor():
-				p.comprehension(true)
-				if count > 0 || p.is(',') && p.t[p.i+1].code != ')' || p.is(',') && count > 0 {
+			case x.startsFor():
+				x.comprehension(true)
+				if count > 0 || x.p.is(',') && x.p.t[x.p.i+1].code != ')' || x.p.is(',') && count > 0 {
 					fail(line, "Generator expression must be parenthesized")
 				}
-				if p.is(',') {
+				if x.p.is(',') {
 					doubt(line, "a generator and a comma")
 				}
-			case p.is('='):
+			case x.p.is('='):
 				fail(line, "expression cannot contain assignment, perhaps you meant \"==\"?")
 			case doubled:
 				fail(line, "positional argument follows keyword argument unpacking")
@@ -362,79 +362,79 @@ func (p *parser) call() {
 			}
 		}
 		count++
-		if !p.take(',') {
+		if !x.p.take(',') {
 			break
 		}
 	}
-	p.expect(')')
+	x.p.expect(')')
 }
 
-func (p *parser) startsFor() bool {
-	return p.is(kFor) || p.is(kAsync) && p.t[p.i+1].code == kFor
+func (x expressions) startsFor() bool {
+	return x.p.is(kFor) || x.p.is(kAsync) && x.p.t[x.p.i+1].code == kFor
 }
 
 // comprehension: its clauses.
-func (p *parser) comprehension(generator bool) {
-	p.ctx.comprehension++
-	for p.startsFor() {
-		if p.take(kAsync) && !p.ctx.async && !generator {
-			doubt(p.line(), "asynchronous comprehension outside of an asynchronous function")
+func (x expressions) comprehension(generator bool) {
+	x.p.ctx.comprehension++
+	for x.startsFor() {
+		if x.p.take(kAsync) && !x.p.ctx.async && !generator {
+			doubt(x.p.line(), "asynchronous comprehension outside of an asynchronous function")
 		}
-		p.expect(kFor)
-		p.targets()
-		p.expect(kIn)
-		p.or()
-		for p.take(kIf) {
-			if p.is(kLambda) {
-				p.lambda()
-			} else if p.or(); p.is(oWalrus) {
-				p.need.since(8, p.line(), "an assignment expression")
-				if p.t[p.i-1].kind != name {
-					fail(p.line(), "cannot use assignment expressions with what is no name")
+		x.p.expect(kFor)
+		x.targets()
+		x.p.expect(kIn)
+		x.or()
+		for x.p.take(kIf) {
+			if x.p.is(kLambda) {
+				x.lambda()
+			} else if x.or(); x.p.is(oWalrus) {
+				x.p.need.since(8, x.p.line(), "an assignment expression")
+				if x.p.t[x.p.i-1].kind != name {
+					fail(x.p.line(), "cannot use assignment expressions with what is no name")
 				}
-				p.i++
-				p.or()
+				x.p.i++
+				x.or()
 			}
 		}
 	}
-	p.ctx.comprehension--
+	x.p.ctx.comprehension--
 }
 
 // targets: what a for assigns to.
-func (p *parser) targets() {
+func (x expressions) targets() {
 	var items []ex
-	at := p.i
+	at := x.p.i
 	for {
-		if p.is('*') {
-			items = append(items, p.star())
+		if x.p.is('*') {
+			items = append(items, x.star())
 		} else {
-			items = append(items, p.binary(0))
+			items = append(items, x.binary(0))
 		}
-		if !p.take(',') || p.is(kIn) {
+		if !x.p.take(',') || x.p.is(kIn) {
 			break
 		}
 	}
 	e := items[0]
-	if len(items) > 1 || p.t[p.i-1].code == ',' {
+	if len(items) > 1 || x.p.t[x.p.i-1].code == ',' {
 		e = tupleOf(items, at)
 	} else if e.form == aStar {
-		fail(p.line(), "starred assignment target must be in a list or tuple")
+		fail(x.p.line(), "starred assignment target must be in a list or tuple")
 	}
-	p.assign(e)
+	x.p.statements().assign(e)
 }
 
-func (p *parser) lambda() ex {
-	at := p.i
-	p.expect(kLambda)
-	p.params(':', false)
-	p.expect(':')
-	saved := p.ctx
-	p.ctx = context{function: true, lambda: true, async: false}
+func (x expressions) lambda() ex {
+	at := x.p.i
+	x.p.expect(kLambda)
+	x.params(':', false)
+	x.p.expect(':')
+	saved := x.p.ctx
+	x.p.ctx = context{function: true, lambda: true, async: false}
 	if saved.async {
-		p.ctx.comprehension = 1 // an await in it is in doubt
+		x.p.ctx.comprehension = 1 // an await in it is in doubt
 	}
-	p.expression()
-	p.ctx = saved
+	x.expression()
+	x.p.ctx = saved
 	return ex{at: at}
 }
 

@@ -4,65 +4,65 @@ import "slices"
 
 // match reads a match statement, if one stands here (PEP 634): "match" is a
 // name, too.
-func (p *parser) match() bool {
-	if !p.matches() {
+func (m casePatterns) match() bool {
+	if !m.matches() {
 		return false
 	}
-	p.need.since(10, p.line(), "a match statement")
-	p.i++
-	p.subject()
-	p.expect(':')
-	p.i += 2 // the line's end and the indentation
+	m.p.need.since(10, m.p.line(), "a match statement")
+	m.p.i++
+	m.subject()
+	m.p.expect(':')
+	m.p.i += 2 // the line's end and the indentation
 	irrefutable := 0
-	p.deep()
-	for !p.takeKind(dedent) {
-		if !p.soft("case") {
-			fail(p.line(), "expected a case")
+	m.p.deep()
+	for !m.p.takeKind(dedent) {
+		if !m.p.soft("case") {
+			fail(m.p.line(), "expected a case")
 		}
-		line := p.line()
+		line := m.p.line()
 		if irrefutable > 0 {
 			fail(irrefutable, "this pattern makes remaining patterns unreachable")
 		}
-		p.i++
-		pat := p.patterns()
-		guard := p.take(kIf)
+		m.p.i++
+		pat := m.patterns()
+		guard := m.p.take(kIf)
 		if guard {
-			p.namedExpression()
+			m.p.expressions().namedExpression()
 		}
 		if pat.irrefutable && !guard {
 			irrefutable = line
 		}
-		p.block()
+		m.p.statements().block()
 	}
-	p.depth--
+	m.p.depth--
 	return true
 }
 
 // matches looks ahead: the line ends with a colon, and "case" stands in the
 // block behind it.
-func (p *parser) matches() bool {
-	next := p.peek(1)
+func (m casePatterns) matches() bool {
+	next := m.p.peek(1)
 	switch {
 	case next.kind == newline, next.kind == op && slices.Contains([]code{'=', '.', ',', ')', ']', '}', ':', ';', oAug, oWalrus, oEq, oNe}, next.code):
 		return false
 	}
-	i := p.i
-	for p.t[i].kind != newline && p.t[i].kind != end {
+	i := m.p.i
+	for m.p.t[i].kind != newline && m.p.t[i].kind != end {
 		i++
 	}
-	return i+2 < len(p.t) && p.t[i-1].code == ':' && p.t[i].kind == newline && p.t[i+1].kind == indent && p.t[i+2].kind == name && p.text(i+2) == "case"
+	return i+2 < len(m.p.t) && m.p.t[i-1].code == ':' && m.p.t[i].kind == newline && m.p.t[i+1].kind == indent && m.p.t[i+2].kind == name && m.p.text(i+2) == "case"
 }
 
-func (p *parser) subject() {
-	if e := p.starNamedExpression(); p.is(',') {
-		for p.take(',') {
-			if p.is(':') {
+func (m casePatterns) subject() {
+	if e := m.p.expressions().starNamedExpression(); m.p.is(',') {
+		for m.p.take(',') {
+			if m.p.is(':') {
 				return
 			}
-			p.starNamedExpression()
+			m.p.expressions().starNamedExpression()
 		}
 	} else if e.form == aStar {
-		fail(p.line(), "invalid syntax")
+		fail(m.p.line(), "invalid syntax")
 	}
 }
 
@@ -74,83 +74,83 @@ type pattern struct {
 	star        bool
 }
 
-func (p *parser) bind(a *pattern, names ...string) {
+func (m casePatterns) bind(a *pattern, names ...string) {
 	for _, n := range names {
 		if slices.Contains(a.names, n) {
-			fail(p.line(), "multiple assignments to name '%s' in pattern", n)
+			fail(m.p.line(), "multiple assignments to name '%s' in pattern", n)
 		}
 		a.names = append(a.names, n)
 	}
 }
 
 // patterns: one, or an open sequence.
-func (p *parser) patterns() pattern {
-	first := p.starPattern()
-	if !p.is(',') {
+func (m casePatterns) patterns() pattern {
+	first := m.starPattern()
+	if !m.p.is(',') {
 		if first.star {
-			fail(p.line(), "invalid syntax")
+			fail(m.p.line(), "invalid syntax")
 		}
 		return first
 	}
-	return p.sequence(first, ':')
+	return m.sequence(first, ':')
 }
 
-func (p *parser) starPattern() pattern {
-	if p.take('*') {
-		n := p.name()
+func (m casePatterns) starPattern() pattern {
+	if m.p.take('*') {
+		n := m.p.name()
 		out := pattern{star: true}
 		if n != "_" {
 			out.names = []string{n}
 		}
 		return out
 	}
-	return p.asPattern()
+	return m.asPattern()
 }
 
 // sequence reads the rest of one up to a token.
-func (p *parser) sequence(first pattern, closing code) pattern {
+func (m casePatterns) sequence(first pattern, closing code) pattern {
 	out := pattern{names: first.names}
 	stars := 0
 	if first.star {
 		stars++
 	}
-	for p.take(',') {
-		if p.is(closing) || closing == ':' && p.is(kIf) {
+	for m.p.take(',') {
+		if m.p.is(closing) || closing == ':' && m.p.is(kIf) {
 			break
 		}
-		next := p.starPattern()
+		next := m.starPattern()
 		if next.star {
 			if stars++; stars > 1 {
-				fail(p.line(), "multiple starred expressions in sequence pattern")
+				fail(m.p.line(), "multiple starred expressions in sequence pattern")
 			}
 		}
-		p.bind(&out, next.names...)
+		m.bind(&out, next.names...)
 	}
 	return out
 }
 
-func (p *parser) asPattern() pattern {
-	p.deep()
-	defer func() { p.depth-- }()
-	out := p.closedPattern()
-	if p.is('|') {
-		for p.take('|') {
+func (m casePatterns) asPattern() pattern {
+	m.p.deep()
+	defer func() { m.p.depth-- }()
+	out := m.closedPattern()
+	if m.p.is('|') {
+		for m.p.take('|') {
 			if out.irrefutable {
-				fail(p.line(), "this pattern makes remaining patterns unreachable")
+				fail(m.p.line(), "this pattern makes remaining patterns unreachable")
 			}
-			next := p.closedPattern()
+			next := m.closedPattern()
 			if !sameNames(out.names, next.names) {
-				fail(p.line(), "alternative patterns bind different names")
+				fail(m.p.line(), "alternative patterns bind different names")
 			}
 			out.irrefutable = next.irrefutable
 		}
 	}
-	if p.take(kAs) {
-		n := p.name()
+	if m.p.take(kAs) {
+		n := m.p.name()
 		if n == "_" {
-			fail(p.line(), "cannot use '_' as a target")
+			fail(m.p.line(), "cannot use '_' as a target")
 		}
-		p.bind(&out, n)
+		m.bind(&out, n)
 	}
 	return out
 }
@@ -159,53 +159,53 @@ func sameNames(a, b []string) bool {
 	return len(a) == len(b) && !slices.ContainsFunc(a, func(n string) bool { return !slices.Contains(b, n) })
 }
 
-func (p *parser) closedPattern() pattern {
-	switch t := p.t[p.i]; {
+func (m casePatterns) closedPattern() pattern {
+	switch t := m.p.t[m.p.i]; {
 	case t.kind == number || t.code == '-':
-		p.numberPattern()
+		m.numberPattern()
 		return pattern{}
 	case t.kind == str:
-		p.strings()
+		m.p.expressions().strings()
 		return pattern{}
 	case t.code == kNone || t.code == kTrue || t.code == kFalse:
-		p.i++
+		m.p.i++
 		return pattern{}
 	case t.kind == name:
-		return p.namePattern()
+		return m.namePattern()
 	case t.code == '(' || t.code == '[':
-		return p.groupPattern()
+		return m.groupPattern()
 	case t.code == '{':
-		return p.mappingPattern()
+		return m.mappingPattern()
 	}
-	fail(p.line(), "invalid syntax")
+	fail(m.p.line(), "invalid syntax")
 	return pattern{}
 }
 
-func (p *parser) numberPattern() {
-	p.take('-')
-	if !p.takeKind(number) {
-		fail(p.line(), "invalid syntax")
+func (m casePatterns) numberPattern() {
+	m.p.take('-')
+	if !m.p.takeKind(number) {
+		fail(m.p.line(), "invalid syntax")
 	}
-	if p.is('+') || p.is('-') {
-		p.i++
-		if !p.takeKind(number) {
-			fail(p.line(), "invalid syntax")
+	if m.p.is('+') || m.p.is('-') {
+		m.p.i++
+		if !m.p.takeKind(number) {
+			fail(m.p.line(), "invalid syntax")
 		}
-		if c := p.src[p.t[p.i-1].stop-1] | 0x20; c != 'j' {
-			fail(p.line(), "imaginary number required in complex literal")
+		if c := m.p.src[m.p.t[m.p.i-1].stop-1] | 0x20; c != 'j' {
+			fail(m.p.line(), "imaginary number required in complex literal")
 		}
 	}
 }
 
 // namePattern: a capture, a wildcard, a value or a class.
-func (p *parser) namePattern() pattern {
-	n := p.name()
+func (m casePatterns) namePattern() pattern {
+	n := m.p.name()
 	dotted := false
-	for p.take('.') {
-		p.name()
+	for m.p.take('.') {
+		m.p.name()
 		dotted = true
 	}
-	if !p.is('(') {
+	if !m.p.is('(') {
 		switch {
 		case dotted:
 			return pattern{}
@@ -214,95 +214,95 @@ func (p *parser) namePattern() pattern {
 		}
 		return pattern{irrefutable: true, names: []string{n}}
 	}
-	p.i++
+	m.p.i++
 	out := pattern{}
 	var attributes []string
-	for !p.is(')') {
-		if p.isKind(name) && p.peek(1).code == '=' {
-			a := p.name()
+	for !m.p.is(')') {
+		if m.p.isKind(name) && m.p.peek(1).code == '=' {
+			a := m.p.name()
 			if slices.Contains(attributes, a) {
-				fail(p.line(), "attribute name repeated in class pattern: %s", a)
+				fail(m.p.line(), "attribute name repeated in class pattern: %s", a)
 			}
 			attributes = append(attributes, a)
-			p.i++
+			m.p.i++
 		} else if len(attributes) > 0 {
-			fail(p.line(), "positional patterns follow keyword patterns")
+			fail(m.p.line(), "positional patterns follow keyword patterns")
 		}
-		p.bind(&out, p.asPattern().names...)
-		if !p.take(',') {
+		m.bind(&out, m.asPattern().names...)
+		if !m.p.take(',') {
 			break
 		}
 	}
-	p.expect(')')
+	m.p.expect(')')
 	return out
 }
 
-func (p *parser) groupPattern() pattern {
+func (m casePatterns) groupPattern() pattern {
 	closing := code(')')
-	list := p.is('[')
+	list := m.p.is('[')
 	if list {
 		closing = ']'
 	}
-	p.i++
-	if p.take(closing) {
+	m.p.i++
+	if m.p.take(closing) {
 		return pattern{}
 	}
-	first := p.starPattern()
-	if !p.is(',') {
-		p.expect(closing)
+	first := m.starPattern()
+	if !m.p.is(',') {
+		m.p.expect(closing)
 		switch {
 		case list:
 			return pattern{names: first.names}
 		case first.star:
-			fail(p.line(), "invalid syntax")
+			fail(m.p.line(), "invalid syntax")
 		}
 		return first
 	}
-	out := p.sequence(first, closing)
-	p.expect(closing)
+	out := m.sequence(first, closing)
+	m.p.expect(closing)
 	return out
 }
 
-func (p *parser) mappingPattern() pattern {
-	p.expect('{')
+func (m casePatterns) mappingPattern() pattern {
+	m.p.expect('{')
 	out := pattern{}
 	rest := false
-	for !p.is('}') {
+	for !m.p.is('}') {
 		if rest {
-			fail(p.line(), "invalid syntax")
+			fail(m.p.line(), "invalid syntax")
 		}
-		if p.is(oPow) {
-			p.i++
-			n := p.name()
+		if m.p.is(oPow) {
+			m.p.i++
+			n := m.p.name()
 			if n == "_" {
-				fail(p.line(), "invalid syntax")
+				fail(m.p.line(), "invalid syntax")
 			}
-			p.bind(&out, n)
+			m.bind(&out, n)
 			rest = true
 		} else {
-			p.mappingKey()
-			p.expect(':')
-			p.bind(&out, p.asPattern().names...)
+			m.mappingKey()
+			m.p.expect(':')
+			m.bind(&out, m.asPattern().names...)
 		}
-		if !p.take(',') {
+		if !m.p.take(',') {
 			break
 		}
 	}
-	p.expect('}')
+	m.p.expect('}')
 	return out
 }
 
-func (p *parser) mappingKey() {
-	switch t := p.t[p.i]; {
+func (m casePatterns) mappingKey() {
+	switch t := m.p.t[m.p.i]; {
 	case t.kind == number || t.code == '-':
-		p.numberPattern()
+		m.numberPattern()
 	case t.kind == str:
-		p.strings()
+		m.p.expressions().strings()
 	case t.code == kNone || t.code == kTrue || t.code == kFalse:
-		p.i++
-	case t.kind == name && p.peek(1).code == '.':
-		p.dotted()
+		m.p.i++
+	case t.kind == name && m.p.peek(1).code == '.':
+		m.p.dotted()
 	default:
-		fail(p.line(), "invalid syntax")
+		fail(m.p.line(), "invalid syntax")
 	}
 }

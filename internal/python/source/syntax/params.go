@@ -1,155 +1,155 @@
 package syntax
 
 // params: the parameters of a function or lambda, up to a token.
-func (p *parser) params(closing code, annotated bool) {
+func (x expressions) params(closing code, annotated bool) {
 	var names map[string]bool
 	add := func() {
-		if p.t[p.i].kind != name {
-			fail(p.line(), "invalid syntax")
+		if x.p.t[x.p.i].kind != name {
+			fail(x.p.line(), "invalid syntax")
 		}
-		n := p.text(p.i)
+		n := x.p.text(x.p.i)
 		if names[n] {
-			fail(p.line(), "duplicate argument '%s' in function definition", n)
+			fail(x.p.line(), "duplicate argument '%s' in function definition", n)
 		}
 		if n == "__debug__" {
-			fail(p.line(), "cannot assign to __debug__")
+			fail(x.p.line(), "cannot assign to __debug__")
 		}
 		if names == nil {
 			names = map[string]bool{}
 		}
 		names[n] = true
-		p.i++
+		x.p.i++
 	}
 	annotation := func(star bool) {
-		if !annotated || !p.take(':') {
+		if !annotated || !x.p.take(':') {
 			return
 		}
-		if star && p.is('*') {
-			p.need.since(11, p.line(), "a star in an annotation")
-			p.star()
+		if star && x.p.is('*') {
+			x.p.need.since(11, x.p.line(), "a star in an annotation")
+			x.star()
 			return
 		}
-		p.annotation()
+		x.annotation()
 	}
 	count, defaults, slash, star, doubled, bare := 0, false, false, false, false, false
-	for !p.is(closing) {
+	for !x.p.is(closing) {
 		if doubled {
-			fail(p.line(), "arguments cannot follow var-keyword argument")
+			fail(x.p.line(), "arguments cannot follow var-keyword argument")
 		}
 		switch {
-		case p.is('/'):
+		case x.p.is('/'):
 			if slash || star || count == 0 {
-				fail(p.line(), "'/' stands wrong among the parameters")
+				fail(x.p.line(), "'/' stands wrong among the parameters")
 			}
-			p.need.since(8, p.line(), "positional-only parameters")
+			x.p.need.since(8, x.p.line(), "positional-only parameters")
 			slash = true
-			p.i++
-		case p.is('*'):
+			x.p.i++
+		case x.p.is('*'):
 			if star {
-				fail(p.line(), "'*' may appear only once")
+				fail(x.p.line(), "'*' may appear only once")
 			}
 			star = true
-			if p.i++; p.is(',') {
+			if x.p.i++; x.p.is(',') {
 				bare = true
-			} else if p.is(closing) {
-				fail(p.line(), "named arguments must follow bare *")
+			} else if x.p.is(closing) {
+				fail(x.p.line(), "named arguments must follow bare *")
 			} else {
 				add()
 				annotation(true)
-				if p.is('=') {
-					fail(p.line(), "var-positional argument cannot have default value")
+				if x.p.is('=') {
+					fail(x.p.line(), "var-positional argument cannot have default value")
 				}
 			}
-		case p.is(oPow):
+		case x.p.is(oPow):
 			if bare {
-				fail(p.line(), "named arguments must follow bare *")
+				fail(x.p.line(), "named arguments must follow bare *")
 			}
 			doubled = true
-			p.i++
+			x.p.i++
 			add()
 			annotation(false)
-			if p.is('=') {
-				fail(p.line(), "var-keyword argument cannot have default value")
+			if x.p.is('=') {
+				fail(x.p.line(), "var-keyword argument cannot have default value")
 			}
 		default:
-			line := p.line()
+			line := x.p.line()
 			add()
 			annotation(false)
 			bare = false
 			switch {
-			case p.take('='):
-				if p.is(')') || p.is(',') {
-					fail(p.line(), "expected default value expression")
+			case x.p.take('='):
+				if x.p.is(')') || x.p.is(',') {
+					fail(x.p.line(), "expected default value expression")
 				}
-				p.expression()
+				x.expression()
 				defaults = defaults || !star
 			case defaults && !star:
 				fail(line, "parameter without a default follows parameter with a default")
 			}
 		}
 		count++
-		if !p.take(',') {
+		if !x.p.take(',') {
 			break
 		}
 	}
 	if bare {
-		fail(p.line(), "named arguments must follow bare *")
+		fail(x.p.line(), "named arguments must follow bare *")
 	}
-	p.parameters = names
+	x.p.parameters = names
 }
 
 // annotation: an expression in which nothing is awaited or yielded.
-func (p *parser) annotation() { p.expression() }
+func (x expressions) annotation() { x.expression() }
 
 // typeParams: PEP 695.
-func (p *parser) typeParams() {
-	if !p.is('[') {
+func (x expressions) typeParams() {
+	if !x.p.is('[') {
 		return
 	}
-	p.need.since(12, p.line(), "type parameters")
-	p.i++
-	if p.is(']') {
-		fail(p.line(), "type parameter list cannot be empty")
+	x.p.need.since(12, x.p.line(), "type parameters")
+	x.p.i++
+	if x.p.is(']') {
+		fail(x.p.line(), "type parameter list cannot be empty")
 	}
 	defaults := false
 	seen := map[string]bool{}
-	for !p.is(']') {
-		star := p.is('*') || p.is(oPow)
+	for !x.p.is(']') {
+		star := x.p.is('*') || x.p.is(oPow)
 		if star {
-			p.i++
+			x.p.i++
 		}
-		if p.t[p.i].kind != name {
-			fail(p.line(), "invalid syntax")
+		if x.p.t[x.p.i].kind != name {
+			fail(x.p.line(), "invalid syntax")
 		}
-		if n := p.text(p.i); seen[n] {
-			fail(p.line(), "duplicate type parameter '%s'", n)
+		if n := x.p.text(x.p.i); seen[n] {
+			fail(x.p.line(), "duplicate type parameter '%s'", n)
 		} else {
 			seen[n] = true
 		}
-		p.i++
-		if p.is(':') {
+		x.p.i++
+		if x.p.is(':') {
 			if star {
-				fail(p.line(), "cannot use bound with TypeVarTuple or ParamSpec")
+				fail(x.p.line(), "cannot use bound with TypeVarTuple or ParamSpec")
 			}
-			p.i++
-			p.expression()
+			x.p.i++
+			x.expression()
 		}
 		switch {
-		case p.is('='):
-			p.need.since(13, p.line(), "a default of a type parameter")
-			p.i++
-			if star && p.is('*') {
-				p.star()
+		case x.p.is('='):
+			x.p.need.since(13, x.p.line(), "a default of a type parameter")
+			x.p.i++
+			if star && x.p.is('*') {
+				x.star()
 			} else {
-				p.expression()
+				x.expression()
 			}
 			defaults = true
 		case defaults:
-			fail(p.line(), "non-default type parameter follows default type parameter")
+			fail(x.p.line(), "non-default type parameter follows default type parameter")
 		}
-		if !p.take(',') {
+		if !x.p.take(',') {
 			break
 		}
 	}
-	p.expect(']')
+	x.p.expect(']')
 }

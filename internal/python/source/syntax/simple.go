@@ -2,121 +2,121 @@ package syntax
 
 import "slices"
 
-func (p *parser) simpleLine() {
+func (st statements) simpleLine() {
 	for {
-		p.simple()
-		if p.take(';') {
-			if p.takeKind(newline) {
+		st.simple()
+		if st.p.take(';') {
+			if st.p.takeKind(newline) {
 				return
 			}
 			continue
 		}
-		if !p.takeKind(newline) && !p.isKind(end) {
-			fail(p.line(), "invalid syntax")
+		if !st.p.takeKind(newline) && !st.p.isKind(end) {
+			fail(st.p.line(), "invalid syntax")
 		}
 		return
 	}
 }
 
-func (p *parser) simple() {
-	started := p.started
-	docstring := !started && !p.documented && p.isKind(str) && p.peek(1).kind == newline
-	p.started, p.documented = p.started || !docstring, p.documented || docstring
-	switch p.code() {
+func (st statements) simple() {
+	started := st.p.started
+	docstring := !started && !st.p.documented && st.p.isKind(str) && st.p.peek(1).kind == newline
+	st.p.started, st.p.documented = st.p.started || !docstring, st.p.documented || docstring
+	switch st.p.code() {
 	case kPass:
-		p.i++
+		st.p.i++
 	case kBreak, kContinue:
-		if p.ctx.star && !p.ctx.loop {
-			fail(p.line(), "'break', 'continue' and 'return' cannot appear in an 'except*' block")
+		if st.p.ctx.star && !st.p.ctx.loop {
+			fail(st.p.line(), "'break', 'continue' and 'return' cannot appear in an 'except*' block")
 		}
-		if !p.ctx.loop {
-			fail(p.line(), "'%s' outside loop", p.text(p.i))
+		if !st.p.ctx.loop {
+			fail(st.p.line(), "'%s' outside loop", st.p.text(st.p.i))
 		}
-		p.i++
+		st.p.i++
 	case kReturn:
-		p.returns()
+		st.returns()
 	case kRaise:
-		p.i++
-		if p.startsExpression() {
-			p.expression()
-			if p.take(kFrom) {
-				p.expression()
+		st.p.i++
+		if st.p.expressions().startsExpression() {
+			st.p.expressions().expression()
+			if st.p.take(kFrom) {
+				st.p.expressions().expression()
 			}
 		}
 	case kGlobal, kNonlocal:
-		p.declared()
+		st.declared()
 	case kDel:
-		p.deletes()
+		st.deletes()
 	case kAssert:
-		p.i++
-		p.expression()
-		if p.take(',') {
-			p.expression()
+		st.p.i++
+		st.p.expressions().expression()
+		if st.p.take(',') {
+			st.p.expressions().expression()
 		}
 	case kImport:
-		p.imports()
+		st.imports()
 	case kFrom:
-		p.from(started)
+		st.from(started)
 	default:
-		if p.soft("type") && p.peek(1).kind == name && (p.peek(2).code == '=' || p.peek(2).code == '[') {
-			p.need.since(12, p.line(), "a type statement")
-			p.i++
-			p.bindable(p.name())
-			p.typeParams()
-			p.expect('=')
-			p.expression()
+		if st.p.soft("type") && st.p.peek(1).kind == name && (st.p.peek(2).code == '=' || st.p.peek(2).code == '[') {
+			st.p.need.since(12, st.p.line(), "a type statement")
+			st.p.i++
+			st.p.bindable(st.p.name())
+			st.p.expressions().typeParams()
+			st.p.expect('=')
+			st.p.expressions().expression()
 			return
 		}
-		p.expressionStatement()
+		st.expressionStatement()
 	}
 }
 
-func (p *parser) returns() {
-	if !p.ctx.function {
-		fail(p.line(), "'return' outside function")
+func (st statements) returns() {
+	if !st.p.ctx.function {
+		fail(st.p.line(), "'return' outside function")
 	}
-	if p.ctx.star {
-		fail(p.line(), "'break', 'continue' and 'return' cannot appear in an 'except*' block")
+	if st.p.ctx.star {
+		fail(st.p.line(), "'break', 'continue' and 'return' cannot appear in an 'except*' block")
 	}
-	line := p.line()
-	p.i++
-	if p.startsExpression() {
-		p.ctx.returns, p.ctx.returnLine = true, line
-		if e := p.starExpressions(); e.form == aStar {
+	line := st.p.line()
+	st.p.i++
+	if st.p.expressions().startsExpression() {
+		st.p.ctx.returns, st.p.ctx.returnLine = true, line
+		if e := st.p.expressions().starExpressions(); e.form == aStar {
 			fail(line, "can't use starred expression here")
 		}
 	}
 }
 
-func (p *parser) declared() {
-	nonlocal := p.is(kNonlocal)
-	if nonlocal && !p.ctx.function && !p.ctx.class {
-		fail(p.line(), "nonlocal declaration not allowed at module level")
+func (st statements) declared() {
+	nonlocal := st.p.is(kNonlocal)
+	if nonlocal && !st.p.ctx.function && !st.p.ctx.class {
+		fail(st.p.line(), "nonlocal declaration not allowed at module level")
 	}
-	p.i++
+	st.p.i++
 	for {
-		line := p.line()
-		if n := p.name(); p.ctx.params[n] {
+		line := st.p.line()
+		if n := st.p.name(); st.p.ctx.params[n] {
 			fail(line, "name '%s' is parameter and global or nonlocal", n)
 		}
-		if !p.take(',') {
+		if !st.p.take(',') {
 			return
 		}
 	}
 }
 
-func (p *parser) deletes() {
-	p.i++
+func (st statements) deletes() {
+	st.p.i++
 	var items []ex
-	at := p.i
+	at := st.p.i
 	for {
-		items = append(items, p.binary(0))
-		if !p.take(',') || !p.startsExpression() {
+		items = append(items, st.p.expressions().binary(0))
+		if !st.p.take(',') || !st.p.expressions().startsExpression() {
 			break
 		}
 	}
 	if !tupleOf(items, at).removable {
-		fail(p.line(), "cannot delete what stands here")
+		fail(st.p.line(), "cannot delete what stands here")
 	}
 }
 
@@ -127,14 +127,14 @@ func (p *parser) dotted() {
 	}
 }
 
-func (p *parser) imports() {
-	p.i++
+func (st statements) imports() {
+	st.p.i++
 	for {
-		p.dotted()
-		if p.take(kAs) {
-			p.bindable(p.name())
+		st.p.dotted()
+		if st.p.take(kAs) {
+			st.p.bindable(st.p.name())
 		}
-		if !p.take(',') {
+		if !st.p.take(',') {
 			return
 		}
 	}
@@ -144,28 +144,28 @@ func (p *parser) imports() {
 var features = []string{"nested_scopes", "generators", "division", "absolute_import", "with_statement", "print_function", "unicode_literals",
 	"barry_as_FLUFL", "generator_stop", "annotations"}
 
-func (p *parser) from(started bool) {
-	line := p.line()
-	p.i++
+func (st statements) from(started bool) {
+	line := st.p.line()
+	st.p.i++
 	dots := false
-	for p.is('.') || p.is(oDots) {
+	for st.p.is('.') || st.p.is(oDots) {
 		dots = true
-		p.i++
+		st.p.i++
 	}
 	future := false
-	if !dots || !p.is(kImport) {
-		future = !dots && p.soft("__future__") && p.peek(1).code == kImport
-		p.dotted()
+	if !dots || !st.p.is(kImport) {
+		future = !dots && st.p.soft("__future__") && st.p.peek(1).code == kImport
+		st.p.dotted()
 	}
-	p.expect(kImport)
+	st.p.expect(kImport)
 	if future {
-		if started || p.ctx.function || p.ctx.class || p.depth > 0 {
+		if started || st.p.ctx.function || st.p.ctx.class || st.p.depth > 0 {
 			fail(line, "from __future__ imports must occur at the beginning of the file")
 		}
-		p.started, p.documented = false, true
+		st.p.started, st.p.documented = false, true
 	}
-	if p.take('*') {
-		if p.ctx.function || p.ctx.class {
+	if st.p.take('*') {
+		if st.p.ctx.function || st.p.ctx.class {
 			fail(line, "import * only allowed at module level")
 		}
 		if future {
@@ -173,80 +173,80 @@ func (p *parser) from(started bool) {
 		}
 		return
 	}
-	brackets := p.take('(')
+	brackets := st.p.take('(')
 	for {
-		n := p.name()
+		n := st.p.name()
 		if future && !slices.Contains(features, n) {
 			fail(line, "future feature %s is not defined", n)
 		}
-		if p.take(kAs) {
-			p.bindable(p.name())
+		if st.p.take(kAs) {
+			st.p.bindable(st.p.name())
 		}
-		if !p.take(',') {
+		if !st.p.take(',') {
 			break
 		}
-		if brackets && p.is(')') {
+		if brackets && st.p.is(')') {
 			break
 		}
-		if !p.isKind(name) {
+		if !st.p.isKind(name) {
 			fail(line, "trailing comma not allowed without surrounding parentheses")
 		}
 	}
 	if brackets {
-		p.expect(')')
+		st.p.expect(')')
 	}
 }
 
-func (p *parser) expressionStatement() {
-	line := p.line()
+func (st statements) expressionStatement() {
+	line := st.p.line()
 	var e ex
-	if p.is(kYield) {
-		e = p.yield()
+	if st.p.is(kYield) {
+		e = st.p.expressions().yield()
 	} else {
-		e = p.starExpressions()
+		e = st.p.expressions().starExpressions()
 	}
 	switch {
-	case p.is(oAug):
+	case st.p.is(oAug):
 		if e.form != aName && e.form != anAttribute && e.form != aSubscript {
 			fail(line, "illegal expression for augmented assignment")
 		}
-		p.assignable(e)
-		p.i++
-		p.value(line)
-	case p.is(':'):
-		p.annotated(e, line)
-	case p.is('='):
-		for p.take('=') {
+		st.assignable(e)
+		st.p.i++
+		st.value(line)
+	case st.p.is(':'):
+		st.annotated(e, line)
+	case st.p.is('='):
+		for st.p.take('=') {
 			if e.form == aStar {
 				fail(line, "starred assignment target must be in a list or tuple")
 			}
-			p.assign(e)
-			e = p.value(line)
+			st.assign(e)
+			e = st.value(line)
 		}
 	case e.form == aStar:
 		fail(line, "can't use starred expression here")
 	}
 }
 
-func (p *parser) value(line int) ex {
-	if p.is(kYield) {
-		return p.yield()
+func (st statements) value(line int) ex {
+	if st.p.is(kYield) {
+		return st.p.expressions().yield()
 	}
-	e := p.starExpressions()
-	if e.form == aStar && !p.is('=') {
+	e := st.p.expressions().starExpressions()
+	if e.form == aStar && !st.p.is('=') {
 		fail(line, "can't use starred expression here")
 	}
 	return e
 }
 
-func (p *parser) annotated(e ex, line int) {
+func (st statements) annotated(e ex, line int) {
 	if e.form != aName && e.form != anAttribute && e.form != aSubscript || e.paren && e.form == aTuple {
 		fail(line, "only single target can be annotated")
 	}
-	p.assignable(e)
-	p.i++
-	p.expression()
-	if p.take('=') {
-		p.value(line)
+	st.assignable(e)
+	st.p.i++
+	st.p.expressions().expression()
+	if st.p.take('=') {
+		st.value(line)
 	}
 }

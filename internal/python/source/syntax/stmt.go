@@ -15,6 +15,18 @@ type parser struct {
 	started    bool // something other than a docstring or a future import stood before
 }
 
+// expressions, casePatterns and statements read these of the one text; they share
+// the parser's place in it.
+type (
+	expressions  struct{ p *parser }
+	casePatterns struct{ p *parser }
+	statements   struct{ p *parser }
+)
+
+func (p *parser) expressions() expressions   { return expressions{p} }
+func (p *parser) casePatterns() casePatterns { return casePatterns{p} }
+func (p *parser) statements() statements     { return statements{p} }
+
 // context is what surrounds a statement.
 type context struct {
 	function, async, lambda, class bool
@@ -68,9 +80,9 @@ func (p *parser) name() string {
 func (n *Need) sub(src []byte, t []token) {
 	p := &parser{src: src, t: t, need: *n, ctx: context{function: true, async: true}}
 	if p.is(kYield) {
-		p.yield()
+		p.expressions().yield()
 	} else {
-		p.starExpressions()
+		p.expressions().starExpressions()
 		if p.is(oWalrus) {
 			fail(p.line(), "f-string: invalid syntax")
 		}
@@ -81,157 +93,157 @@ func (n *Need) sub(src []byte, t []token) {
 	*n = p.need
 }
 
-func (p *parser) file() {
-	for !p.isKind(end) {
-		if p.isKind(indent) {
-			fail(p.line(), "unexpected indent")
+func (st statements) file() {
+	for !st.p.isKind(end) {
+		if st.p.isKind(indent) {
+			fail(st.p.line(), "unexpected indent")
 		}
-		p.statement()
+		st.statement()
 	}
 }
 
 // block: what a header governs.
-func (p *parser) block() {
-	p.expect(':')
-	if !p.takeKind(newline) {
-		p.simpleLine()
+func (st statements) block() {
+	st.p.expect(':')
+	if !st.p.takeKind(newline) {
+		st.simpleLine()
 		return
 	}
-	if !p.takeKind(indent) {
-		fail(p.line(), "expected an indented block")
+	if !st.p.takeKind(indent) {
+		fail(st.p.line(), "expected an indented block")
 	}
-	p.deep()
-	for !p.takeKind(dedent) {
-		if p.isKind(indent) {
-			fail(p.line(), "unexpected indent")
+	st.p.deep()
+	for !st.p.takeKind(dedent) {
+		if st.p.isKind(indent) {
+			fail(st.p.line(), "unexpected indent")
 		}
-		if p.isKind(end) {
+		if st.p.isKind(end) {
 			return
 		}
-		p.statement()
+		st.statement()
 	}
-	p.depth--
+	st.p.depth--
 }
 
-func (p *parser) statement() {
-	switch p.code() {
+func (st statements) statement() {
+	switch st.p.code() {
 	case kIf:
-		p.ifStatement()
+		st.ifStatement()
 	case kWhile:
-		p.i++
-		p.namedExpression()
-		p.loop()
+		st.p.i++
+		st.p.expressions().namedExpression()
+		st.loop()
 	case kFor:
-		p.forStatement()
+		st.forStatement()
 	case kTry:
-		p.try()
+		st.try()
 	case kWith:
-		p.with()
+		st.with()
 	case kDef:
-		p.function(false)
+		st.function(false)
 	case kClass:
-		p.class()
+		st.class()
 	case kAsync:
-		p.asyncStatement()
+		st.asyncStatement()
 	case '@':
-		p.decorated()
+		st.decorated()
 	default:
-		if p.soft("match") && p.match() {
+		if st.p.soft("match") && st.p.casePatterns().match() {
 			break
 		}
-		p.simpleLine()
+		st.simpleLine()
 		return
 	}
-	p.started = true
+	st.p.started = true
 }
 
-func (p *parser) ifStatement() {
-	p.i++
+func (st statements) ifStatement() {
+	st.p.i++
 	for n := 0; ; n++ {
-		p.chain(n)
-		p.namedExpression()
-		p.block()
-		if !p.take(kElif) {
+		st.chain(n)
+		st.p.expressions().namedExpression()
+		st.block()
+		if !st.p.take(kElif) {
 			break
 		}
 	}
-	if p.take(kElse) {
-		p.block()
+	if st.p.take(kElse) {
+		st.block()
 	}
 }
 
 // loop: the body of a loop, and its else.
-func (p *parser) loop() {
-	saved, star := p.ctx.loop, p.ctx.star
-	p.ctx.loop, p.ctx.star = true, false
-	p.nested()
-	p.ctx.loop, p.ctx.star = saved, star
-	if p.take(kElse) {
-		p.block()
+func (st statements) loop() {
+	saved, star := st.p.ctx.loop, st.p.ctx.star
+	st.p.ctx.loop, st.p.ctx.star = true, false
+	st.nested()
+	st.p.ctx.loop, st.p.ctx.star = saved, star
+	if st.p.take(kElse) {
+		st.block()
 	}
 }
 
-func (p *parser) forStatement() {
-	p.expect(kFor)
-	p.targets()
-	p.expect(kIn)
-	p.starExpressions()
-	p.loop()
+func (st statements) forStatement() {
+	st.p.expect(kFor)
+	st.p.expressions().targets()
+	st.p.expect(kIn)
+	st.p.expressions().starExpressions()
+	st.loop()
 }
 
-func (p *parser) asyncStatement() {
-	line := p.line()
-	p.i++
-	switch p.code() {
+func (st statements) asyncStatement() {
+	line := st.p.line()
+	st.p.i++
+	switch st.p.code() {
 	case kDef:
-		p.function(true)
+		st.function(true)
 		return
 	case kFor, kWith:
-		if !p.ctx.async {
-			fail(line, "'async %s' outside async function", p.text(p.i))
+		if !st.p.ctx.async {
+			fail(line, "'async %s' outside async function", st.p.text(st.p.i))
 		}
-		if p.is(kFor) {
-			p.forStatement()
+		if st.p.is(kFor) {
+			st.forStatement()
 		} else {
-			p.with()
+			st.with()
 		}
 		return
 	}
 	fail(line, "invalid syntax")
 }
 
-func (p *parser) decorated() {
-	for p.is('@') {
-		line := p.line()
-		p.i++
-		at := p.i
-		e := p.namedExpression()
-		if !p.dottedCall(at, p.i) || e.paren {
-			p.need.since(9, line, "a decorator that is no plain call")
+func (st statements) decorated() {
+	for st.p.is('@') {
+		line := st.p.line()
+		st.p.i++
+		at := st.p.i
+		e := st.p.expressions().namedExpression()
+		if !st.dottedCall(at, st.p.i) || e.paren {
+			st.p.need.since(9, line, "a decorator that is no plain call")
 		}
-		if !p.takeKind(newline) {
-			fail(p.line(), "invalid syntax")
+		if !st.p.takeKind(newline) {
+			fail(st.p.line(), "invalid syntax")
 		}
 	}
 	switch {
-	case p.is(kDef):
-		p.function(false)
-	case p.is(kClass):
-		p.class()
-	case p.is(kAsync) && p.peek(1).code == kDef:
-		p.i++
-		p.function(true)
+	case st.p.is(kDef):
+		st.function(false)
+	case st.p.is(kClass):
+		st.class()
+	case st.p.is(kAsync) && st.p.peek(1).code == kDef:
+		st.p.i++
+		st.function(true)
 	default:
-		fail(p.line(), "invalid syntax")
+		fail(st.p.line(), "invalid syntax")
 	}
 }
 
 // dottedCall says that some tokens are a dotted name, or the call of one.
-func (p *parser) dottedCall(from, to int) bool {
+func (st statements) dottedCall(from, to int) bool {
 	i := from
-	for i < to && p.t[i].kind == name {
+	for i < to && st.p.t[i].kind == name {
 		i++
-		if i < to && p.t[i].code == '.' {
+		if i < to && st.p.t[i].code == '.' {
 			i++
 			continue
 		}
@@ -240,12 +252,12 @@ func (p *parser) dottedCall(from, to int) bool {
 	if i == to {
 		return true
 	}
-	if p.t[i].code != '(' {
+	if st.p.t[i].code != '(' {
 		return false
 	}
 	depth := 0
 	for ; i < to; i++ {
-		switch p.t[i].code {
+		switch st.p.t[i].code {
 		case '(', '[', '{':
 			depth++
 		case ')', ']', '}':
@@ -257,24 +269,24 @@ func (p *parser) dottedCall(from, to int) bool {
 	return false
 }
 
-func (p *parser) function(async bool) {
-	p.expect(kDef)
-	p.bindable(p.name())
-	p.typeParams()
-	p.expect('(')
-	p.params(')', true)
-	params := p.parameters
-	p.expect(')')
-	if p.take(oArrow) {
-		p.expression()
+func (st statements) function(async bool) {
+	st.p.expect(kDef)
+	st.p.bindable(st.p.name())
+	st.p.expressions().typeParams()
+	st.p.expect('(')
+	st.p.expressions().params(')', true)
+	params := st.p.parameters
+	st.p.expect(')')
+	if st.p.take(oArrow) {
+		st.p.expressions().expression()
 	}
-	saved := p.ctx
-	p.ctx = context{function: true, async: async, params: params}
-	p.block()
-	if async && p.ctx.yields && p.ctx.returns {
-		fail(p.ctx.returnLine, "'return' with value in async generator")
+	saved := st.p.ctx
+	st.p.ctx = context{function: true, async: async, params: params}
+	st.block()
+	if async && st.p.ctx.yields && st.p.ctx.returns {
+		fail(st.p.ctx.returnLine, "'return' with value in async generator")
 	}
-	p.ctx = saved
+	st.p.ctx = saved
 }
 
 func (p *parser) bindable(n string) {
@@ -283,175 +295,175 @@ func (p *parser) bindable(n string) {
 	}
 }
 
-func (p *parser) class() {
-	p.expect(kClass)
-	p.bindable(p.name())
-	p.typeParams()
-	if p.is('(') {
-		p.call()
+func (st statements) class() {
+	st.p.expect(kClass)
+	st.p.bindable(st.p.name())
+	st.p.expressions().typeParams()
+	if st.p.is('(') {
+		st.p.expressions().call()
 	}
-	saved := p.ctx
-	p.ctx = context{class: true}
-	p.block()
-	p.ctx = saved
+	saved := st.p.ctx
+	st.p.ctx = context{class: true}
+	st.block()
+	st.p.ctx = saved
 }
 
-func (p *parser) try() {
-	line := p.line()
-	p.expect(kTry)
-	p.nested()
+func (st statements) try() {
+	line := st.p.line()
+	st.p.expect(kTry)
+	st.nested()
 	handlers, star, bare := 0, false, false
-	for p.is(kExcept) {
-		at := p.line()
+	for st.p.is(kExcept) {
+		at := st.p.line()
 		if bare {
 			fail(at, "default 'except:' must be last")
 		}
-		p.i++
-		isStar := p.take('*')
+		st.p.i++
+		isStar := st.p.take('*')
 		if isStar {
-			p.need.since(11, at, "except*")
+			st.p.need.since(11, at, "except*")
 		}
 		if handlers > 0 && isStar != star {
 			fail(at, "cannot have both 'except' and 'except*' on the same 'try'")
 		}
 		star = isStar
-		if p.is(':') {
+		if st.p.is(':') {
 			if star {
 				fail(at, "expected one or more exception types")
 			}
 			bare = true
 		} else {
-			p.exceptions(at)
+			st.exceptions(at)
 		}
-		saved, loop := p.ctx.star, p.ctx.loop
+		saved, loop := st.p.ctx.star, st.p.ctx.loop
 		if star {
-			p.ctx.star, p.ctx.loop = true, false
+			st.p.ctx.star, st.p.ctx.loop = true, false
 		}
-		p.block()
-		p.ctx.star, p.ctx.loop = saved, loop
+		st.block()
+		st.p.ctx.star, st.p.ctx.loop = saved, loop
 		handlers++
 	}
-	if p.is(kElse) {
+	if st.p.is(kElse) {
 		if handlers == 0 {
-			fail(p.line(), "expected 'except' or 'finally' block")
+			fail(st.p.line(), "expected 'except' or 'finally' block")
 		}
-		p.i++
-		p.block()
+		st.p.i++
+		st.block()
 	}
-	if p.take(kFinally) {
-		p.block()
+	if st.p.take(kFinally) {
+		st.block()
 	} else if handlers == 0 {
 		fail(line, "expected 'except' or 'finally' block")
 	}
 }
 
-func (p *parser) exceptions(at int) {
-	p.expression()
-	if p.is(',') { // PEP 758
-		for p.take(',') {
-			p.expression()
+func (st statements) exceptions(at int) {
+	st.p.expressions().expression()
+	if st.p.is(',') { // PEP 758
+		for st.p.take(',') {
+			st.p.expressions().expression()
 		}
-		if p.is(kAs) {
+		if st.p.is(kAs) {
 			fail(at, "multiple exception types must be parenthesized")
 		}
-		p.need.since(14, at, "except with several types and no brackets")
+		st.p.need.since(14, at, "except with several types and no brackets")
 		return
 	}
-	if p.take(kAs) {
-		p.bindable(p.name())
+	if st.p.take(kAs) {
+		st.p.bindable(st.p.name())
 	}
 }
 
 // with: items in brackets are tried first.
-func (p *parser) with() {
-	line := p.line()
-	p.expect(kWith)
-	if p.is('(') && p.bracketed() {
-		p.need.since(9, line, "brackets around the items of a with")
+func (st statements) with() {
+	line := st.p.line()
+	st.p.expect(kWith)
+	if st.p.is('(') && st.bracketed() {
+		st.p.need.since(9, line, "brackets around the items of a with")
 	} else {
-		p.withItems(':')
+		st.withItems(':')
 	}
-	p.nested()
+	st.nested()
 }
 
 // nested reads the block of a loop, a try or a with: CPython nests at most 20
 // of them, some versions one more or one less.
-func (p *parser) nested() {
-	switch p.ctx.blocks++; {
-	case p.ctx.blocks > maxBlocks+1:
-		fail(p.line(), "too many statically nested blocks")
-	case p.ctx.blocks >= maxBlocks:
-		doubt(p.line(), "too many statically nested blocks")
+func (st statements) nested() {
+	switch st.p.ctx.blocks++; {
+	case st.p.ctx.blocks > maxBlocks+1:
+		fail(st.p.line(), "too many statically nested blocks")
+	case st.p.ctx.blocks >= maxBlocks:
+		doubt(st.p.line(), "too many statically nested blocks")
 	}
-	p.block()
-	p.ctx.blocks--
+	st.block()
+	st.p.ctx.blocks--
 }
 
 // chain: CPython gives up on very long ones, depending on its version.
-func (p *parser) chain(n int) {
+func (st statements) chain(n int) {
 	if n > maxChain {
-		doubt(p.line(), "it is nested too deeply")
+		doubt(st.p.line(), "it is nested too deeply")
 	}
 }
 
 // bracketed reads "(a as b, c):" where it stands.
-func (p *parser) bracketed() bool {
-	start := p.i
+func (st statements) bracketed() bool {
+	start := st.p.i
 	depth, as := 0, false
-	for i := p.i; ; i++ { // "as" right in the brackets, and a colon behind
-		switch p.t[i].code {
+	for i := st.p.i; ; i++ { // "as" right in the brackets, and a colon behind
+		switch st.p.t[i].code {
 		case '(', '[', '{':
 			depth++
 		case ')', ']', '}':
 			if depth--; depth == 0 {
-				if !as || p.t[i+1].code != ':' {
+				if !as || st.p.t[i+1].code != ':' {
 					return false
 				}
-				p.i = start + 1
-				p.withItems(')')
-				p.expect(')')
+				st.p.i = start + 1
+				st.withItems(')')
+				st.p.expect(')')
 				return true
 			}
 		case kAs:
 			as = as || depth == 1
 		}
-		if p.t[i].kind == newline || p.t[i].kind == end {
+		if st.p.t[i].kind == newline || st.p.t[i].kind == end {
 			return false
 		}
 	}
 }
 
-func (p *parser) withItems(closing code) {
+func (st statements) withItems(closing code) {
 	for {
-		p.expression()
-		if p.take(kAs) {
+		st.p.expressions().expression()
+		if st.p.take(kAs) {
 			var e ex
-			if p.is('*') {
-				fail(p.line(), "invalid syntax")
+			if st.p.is('*') {
+				fail(st.p.line(), "invalid syntax")
 			}
-			e = p.primaryTarget()
-			p.assign(e)
+			e = st.primaryTarget()
+			st.assign(e)
 		}
-		if !p.take(',') || closing == ')' && p.is(')') {
+		if !st.p.take(',') || closing == ')' && st.p.is(')') {
 			return
 		}
 	}
 }
 
 // primaryTarget: what "as" assigns to.
-func (p *parser) primaryTarget() ex { return p.binary(0) }
+func (st statements) primaryTarget() ex { return st.p.expressions().binary(0) }
 
 // assign sees that an expression may be assigned to.
-func (p *parser) assign(e ex) {
+func (st statements) assign(e ex) {
 	if !e.target {
-		fail(int(p.t[e.at].line), "cannot assign to what stands here")
+		fail(int(st.p.t[e.at].line), "cannot assign to what stands here")
 	}
-	p.assignable(e)
+	st.assignable(e)
 }
 
-func (p *parser) assignable(e ex) {
-	if e.form == aName && p.text(e.at) == "__debug__" {
-		fail(int(p.t[e.at].line), "cannot assign to __debug__")
+func (st statements) assignable(e ex) {
+	if e.form == aName && st.p.text(e.at) == "__debug__" {
+		fail(int(st.p.t[e.at].line), "cannot assign to __debug__")
 	}
 }
 

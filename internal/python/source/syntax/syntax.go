@@ -63,7 +63,7 @@ func Check(src []byte) (r Result) {
 	p.src = text.src
 	p.asciiOnly = text.opaque
 	p.t = tokens(text, &p.need)
-	p.file()
+	p.statements().file()
 	if text.bad > 0 {
 		doubt(text.bad, notUTF8)
 	}
