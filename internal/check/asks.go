@@ -45,7 +45,7 @@ func checkAsks(s *state) []whittle.Problem {
 
 // isLibrary says that a file is the standard library's.
 func isLibrary(s *state, file string, im *imports.Importer) bool {
-	rest, ok := strings.CutPrefix(file, im.Interpreter.Lib+"/")
+	rest, ok := strings.CutPrefix(file, im.Finder.Interpreter.Lib+"/")
 	return ok && !strings.Contains(rest, "-packages/")
 }
 
@@ -92,7 +92,7 @@ func (a asking) from() string { return ", reached from " + a.st.name }
 // or whose .dist-info was deleted.
 func (a asking) metadata(c *source.Call) (p whittle.Problem, found bool) {
 	name, ok := a.r.im.Text(a.n, c.Text, c.Line)
-	if !ok || name == "" || a.r.im.Metadata(name) {
+	if !ok || name == "" || a.r.im.Finder.Metadata(name) {
 		return p, false
 	}
 	if why := a.r.im.Doubted(); why != "" {

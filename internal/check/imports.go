@@ -59,7 +59,7 @@ func doubt(s *state, st *start, r root, d imports.Doubt) {
 	line := fmt.Sprintf("whether %s, which %s imports, is there", d.Module, at)
 	switch d.Cause {
 	case imports.BadSyntax:
-		line = fmt.Sprintf("whether Python %s compiles %s: %s", r.im.Interpreter.Series, at, d.Name)
+		line = fmt.Sprintf("whether Python %s compiles %s: %s", r.im.Finder.Interpreter.Series, at, d.Name)
 	case imports.NoName:
 		if !s.owners.ownFile(d.File, r.im.Finder) {
 			return
@@ -131,10 +131,10 @@ func problem(s *state, st *start, r root, walk *imports.Reach, n *imports.Node, 
 	switch f.Cause {
 	case imports.BadSyntax:
 		p.Rule = "syntax-error"
-		p.Message = fmt.Sprintf("%s cannot be compiled by Python %s: %s; it is run by %s", at, r.im.Interpreter.Series, f.Name, st.name)
+		p.Message = fmt.Sprintf("%s cannot be compiled by Python %s: %s; it is run by %s", at, r.im.Finder.Interpreter.Series, f.Name, st.name)
 		if len(chain) > 0 {
 			last := chain[len(chain)-1]
-			p.Message = fmt.Sprintf("%s cannot be compiled by Python %s: %s; it is imported by %s:%d%s", at, r.im.Interpreter.Series, f.Name, s.owners.shown(last.File), last.Line, from)
+			p.Message = fmt.Sprintf("%s cannot be compiled by Python %s: %s; it is imported by %s:%d%s", at, r.im.Finder.Interpreter.Series, f.Name, s.owners.shown(last.File), last.Line, from)
 		}
 		p.Fix = "mend the text, or use a Python that reads it"
 		return p

@@ -31,14 +31,14 @@ func checkInterpreter(s *state) []whittle.Problem {
 			continue
 		}
 		im := st.python.roots[0].im
-		for _, name := range startupOf(im.Interpreter, im.NoSite) {
+		for _, name := range startupOf(im.Finder.Interpreter, im.Finder.Process.NoSite) {
 			_, f := im.Import(name)
 			if f == nil || seen[st.name+f.Module] {
 				continue
 			}
 			seen[st.name+f.Module] = true
-			out = append(out, adjust(s, st, whittle.Problem{Rule: "missing-module", Module: f.Module, Path: "/" + im.Interpreter.Lib,
-				Message: fmt.Sprintf("Python %s cannot start: its own module %s is not in /%s", im.Interpreter.Series, f.Module, im.Interpreter.Lib),
+			out = append(out, adjust(s, st, whittle.Problem{Rule: "missing-module", Module: f.Module, Path: "/" + im.Finder.Interpreter.Lib,
+				Message: fmt.Sprintf("Python %s cannot start: its own module %s is not in /%s", im.Finder.Interpreter.Series, f.Module, im.Finder.Interpreter.Lib),
 				Fix:     "do not delete parts of the standard library that the interpreter needs to start"}))
 		}
 	}
@@ -70,7 +70,7 @@ func homeProblem(s *state, st *start) (whittle.Problem, bool) {
 	if home == "" {
 		return whittle.Problem{}, false
 	}
-	i := st.python.roots[0].im.Interpreter
+	i := st.python.roots[0].im.Finder.Interpreter
 	dir := path.Join(s.files.realOf(whittle.Join(st.dir, home)), "lib", path.Base(i.Lib))
 	if real := s.files.realOf(dir); real == i.Lib {
 		return whittle.Problem{}, false

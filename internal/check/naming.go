@@ -88,8 +88,8 @@ func oneOf(n *python.Named) string {
 
 // firstFolder is where a process looks for modules first, behind some words.
 func firstFolder(r root, words string) string {
-	if r.im == nil || len(r.im.Path) == 0 || strings.HasPrefix(r.im.Path[0]+"/", r.im.Interpreter.Lib+"/") {
+	if r.im == nil || len(r.im.Finder.Path) == 0 || strings.HasPrefix(r.im.Finder.Path[0]+"/", r.im.Finder.Interpreter.Lib+"/") {
 		return ""
 	}
-	return words + "/" + r.im.Path[0]
+	return words + "/" + r.im.Finder.Path[0]
 }

@@ -138,9 +138,9 @@ func (ow *owners) lookalike(p *whittle.Problem, r root, f imports.Failure, at, f
 	}
 	p.Module = module
 	base := path.Base(file)
-	want := "CPython " + r.im.Interpreter.Series
+	want := "CPython " + r.im.Finder.Interpreter.Series
 	switch machine := r.im.Runtime.Machine; {
-	case strings.Contains(base, "-musl") != strings.Contains(r.im.Suffix(), "-musl") && strings.Contains(base, "-linux-"):
+	case strings.Contains(base, "-musl") != strings.Contains(r.im.Finder.Suffix(), "-musl") && strings.Contains(base, "-linux-"):
 		p.Rule, want = "wrong-libc", want+" and this image's C library"
 	case strings.Contains(base, "-linux-") && !strings.Contains(base, machine):
 		p.Rule, want = "wrong-arch", want+" on "+machine
@@ -158,13 +158,13 @@ func (ow *owners) lookalike(p *whittle.Problem, r root, f imports.Failure, at, f
 func (ow *owners) compiledFor(im *imports.Importer, module string) (file string, space bool) {
 	up, last, ok := cutLast(module)
 	if !ok {
-		return im.Lookalike(nil, module), false
+		return im.Finder.Lookalike(nil, module), false
 	}
 	n, failure := im.Import(up)
 	if failure != nil || n == nil {
 		return "", false
 	}
-	return im.Lookalike(&n.Module, last), n.Found == imports.Namespace
+	return im.Finder.Lookalike(&n.Module, last), n.Found == imports.Namespace
 }
 
 // isScript says that a file is a console script's wrapper.

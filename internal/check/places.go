@@ -224,7 +224,7 @@ func lies(s *state, im *imports.Importer, f imports.Failure) (elsewhere, bool) {
 	inImage, inProject := ofImage(s), ofProject(s)
 	var looked []string
 	if im != nil {
-		looked = im.Path
+		looked = im.Finder.Path
 	}
 	at, all, ok := inImage.find(wanted, f.File, looked)
 	if ok {

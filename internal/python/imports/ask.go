@@ -48,10 +48,10 @@ func (im *Importer) Happens(n *Node, conditions []source.Condition, line int) so
 // Doubted says why what is not found may be there all the same, empty for no
 // reason.
 func (im *Importer) Doubted() string {
-	if im.made.doubt != "" || im.opaque == "" {
+	if im.made.doubt != "" || im.Finder.opaque == "" {
 		return im.made.doubt
 	}
-	return im.opaque
+	return im.Finder.opaque
 }
 
 // Attribute looks for what a dotted name stands for: modules first, then what

@@ -62,16 +62,16 @@ func (im *Importer) Begin() {
 	if im.made.started {
 		return
 	}
-	im.made.started, im.made.cwd = true, im.WorkDir
+	im.made.started, im.made.cwd = true, im.Finder.Process.WorkDir
 	im.changer().lines()
-	if im.NoSite {
+	if im.Finder.Process.NoSite {
 		return
 	}
 	for _, name := range []string{"sitecustomize", "usercustomize"} {
-		if name == "usercustomize" && im.NoUserSite {
+		if name == "usercustomize" && im.Finder.Process.NoUserSite {
 			continue
 		}
-		if m := im.Top(name); m.Found == SourceFile {
+		if m := im.Finder.Top(name); m.Found == SourceFile {
 			im.Import(name)
 		}
 	}
@@ -80,9 +80,9 @@ func (im *Importer) Begin() {
 
 // lines runs the code of .pth files that were read since.
 func (ch changer) lines() {
-	for len(ch.im.pth) > 0 {
-		line := ch.im.pth[0]
-		ch.im.pth = ch.im.pth[1:]
+	for len(ch.im.Finder.pth) > 0 {
+		line := ch.im.Finder.pth[0]
+		ch.im.Finder.pth = ch.im.Finder.pth[1:]
 		n := &Node{Module: Module{Name: "site", Found: SourceFile, File: line.file}, Source: source.Scan([]byte(line.text))}
 		ch.im.load(n)
 	}
@@ -112,7 +112,7 @@ func (ch changer) enter(n *Node) {
 
 // isStandard says that a file belongs to the standard library.
 func (ch changer) isStandard(file string) bool {
-	return strings.HasPrefix(file, ch.im.Interpreter.Lib+"/") && !strings.Contains(file[len(ch.im.Interpreter.Lib):], "-packages/")
+	return strings.HasPrefix(file, ch.im.Finder.Interpreter.Lib+"/") && !strings.Contains(file[len(ch.im.Finder.Interpreter.Lib):], "-packages/")
 }
 
 // effects makes those effects of a module that stand before an import, from
@@ -222,7 +222,7 @@ func (n *Node) lastName() string {
 
 // forget lets modules that were not found be looked for again.
 func (ch changer) forget() {
-	clear(ch.im.top)
+	clear(ch.im.Finder.top)
 	for _, name := range ch.im.missed {
 		if n := ch.im.nodes[name]; n != nil && (n.Found == Missing || n.Found == Opaque) {
 			delete(ch.im.nodes, name)
@@ -249,16 +249,16 @@ func (ch changer) addPlace(v place, index int, site, sure bool, why string) {
 	dir := whittle.Join(ch.im.made.cwd, s)
 	switch {
 	case !sure:
-		if real, ok := ch.im.t.Follow("", dir); ok && !slices.Contains(ch.im.Path, real) {
+		if real, ok := ch.im.Finder.t.Follow("", dir); ok && !slices.Contains(ch.im.Finder.Path, real) {
 			ch.im.made.maybe = append(ch.im.made.maybe, maybeDir{real, why + " may add it to sys.path"})
 		}
 	case site:
-		ch.im.addSite(dir)
+		ch.im.Finder.addSite(dir)
 		ch.lines()
 	case index < 0:
-		ch.im.addDir(dir)
+		ch.im.Finder.addDir(dir)
 	default:
-		ch.im.insertDir(index, dir)
+		ch.im.Finder.insertDir(index, dir)
 	}
 }
 
@@ -289,9 +289,9 @@ func (ch changer) setPath(v place, sure bool, why string) {
 		ch.im.made.unsure = why
 		return
 	}
-	ch.im.replacePath(nil)
+	ch.im.Finder.replacePath(nil)
 	for _, item := range v.list {
-		ch.im.addDir(whittle.Join(ch.im.made.cwd, item.s))
+		ch.im.Finder.addDir(whittle.Join(ch.im.made.cwd, item.s))
 	}
 }
 
@@ -299,13 +299,13 @@ func (ch changer) setPath(v place, sure bool, why string) {
 func (ch changer) removePlace(v place, kind source.EffectKind, sure bool, why string) {
 	s, isText := v.text()
 	switch {
-	case kind == source.PathPop && v.kind == 'n' && v.n == 0 && sure && ch.im.First != "":
-		ch.im.replacePath(slices.DeleteFunc(slices.Clone(ch.im.Path), func(d string) bool { return d == ch.im.First }))
-		ch.im.First = ""
+	case kind == source.PathPop && v.kind == 'n' && v.n == 0 && sure && ch.im.Finder.Process.First != "":
+		ch.im.Finder.replacePath(slices.DeleteFunc(slices.Clone(ch.im.Finder.Path), func(d string) bool { return d == ch.im.Finder.Process.First }))
+		ch.im.Finder.Process.First = ""
 	case kind == source.PathRemove && isText && sure && (strings.HasPrefix(s, "/") || !ch.im.made.lost):
-		if real, ok := ch.im.t.Follow("", whittle.Join(ch.im.made.cwd, s)); ok {
-			if i := slices.Index(ch.im.Path, real); i >= 0 {
-				ch.im.replacePath(slices.Delete(slices.Clone(ch.im.Path), i, i+1))
+		if real, ok := ch.im.Finder.t.Follow("", whittle.Join(ch.im.made.cwd, s)); ok {
+			if i := slices.Index(ch.im.Finder.Path, real); i >= 0 {
+				ch.im.Finder.replacePath(slices.Delete(slices.Clone(ch.im.Finder.Path), i, i+1))
 			}
 		}
 	default:
@@ -409,14 +409,14 @@ func (ch changer) packagePath(n *Node, e *source.Effect, sure bool) {
 		pkg.more = where(n, e.Line) + " changes the package's __path__ by what is only known when it runs"
 		return
 	}
-	if real, ok := ch.im.t.Follow("", whittle.Join(ch.im.made.cwd, s)); ok && !slices.Contains(pkg.Dirs, real) {
+	if real, ok := ch.im.Finder.t.Follow("", whittle.Join(ch.im.made.cwd, s)); ok && !slices.Contains(pkg.Dirs, real) {
 		pkg.Dirs = append(slices.Clone(pkg.Dirs), real)
 	}
 }
 
 // extendPath adds the folders of a package's name that are on the path.
 func (ch changer) extendPath(pkg *Node) {
-	dirs := ch.im.Path
+	dirs := ch.im.Finder.Path
 	if owner, _, ok := source.CutLast(pkg.Name); ok {
 		if up := ch.im.node(owner); up != nil {
 			dirs = up.Dirs
@@ -424,7 +424,7 @@ func (ch changer) extendPath(pkg *Node) {
 	}
 	_, last, _ := source.CutLast(pkg.Name)
 	for _, dir := range dirs {
-		if real, ok := ch.im.t.Follow(dir, last); ok && !ch.im.t.IsFile(real) && !slices.Contains(pkg.Dirs, real) {
+		if real, ok := ch.im.Finder.t.Follow(dir, last); ok && !ch.im.Finder.t.IsFile(real) && !slices.Contains(pkg.Dirs, real) {
 			pkg.Dirs = append(slices.Clone(pkg.Dirs), real)
 		}
 	}
@@ -458,7 +458,7 @@ func (ch changer) unfound(parent *Node, full, name string) (Found, string) {
 		if parent != nil {
 			dir += "/" + strings.ReplaceAll(parent.Name, ".", "/")
 		}
-		if m := ch.im.search(full, name, []string{dir}); m.Found != Missing {
+		if m := ch.im.Finder.search(full, name, []string{dir}); m.Found != Missing {
 			return Opaque, d.why
 		}
 	}

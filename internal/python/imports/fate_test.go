@@ -123,11 +123,11 @@ print(sys.base_prefix, " ".join(sys.builtin_module_names), platform.machine(), *
 func sitePackages(t *testing.T, im *Importer) []string {
 	t.Helper()
 	var out []string
-	site := "/lib/python" + im.Interpreter.Series + "/site-packages/"
-	for _, p := range im.t.Paths {
+	site := "/lib/python" + im.Finder.Interpreter.Series + "/site-packages/"
+	for _, p := range im.Finder.t.Paths {
 		_, rest, ok := strings.Cut(p, site)
 		stem, isPython := strings.CutSuffix(rest, ".py")
-		if !ok || !isPython || !strings.HasPrefix("/"+p, "/"+strings.TrimPrefix(im.Venv.Dir, "/")) {
+		if !ok || !isPython || !strings.HasPrefix("/"+p, "/"+strings.TrimPrefix(im.Finder.Venv.Dir, "/")) {
 			continue
 		}
 		name := strings.ReplaceAll(strings.TrimSuffix(stem, "/__init__"), "/", ".")

@@ -94,7 +94,7 @@ type edge struct {
 // a module is imported, and finds those that fail. It is not safe for use by
 // several goroutines.
 type Importer struct {
-	*Finder
+	Finder  *Finder
 	Runtime source.Runtime
 	// Sources gives what the text at a path says; ok is false where it is not
 	// known.
@@ -197,20 +197,20 @@ func (im *Importer) part(parent *Node, full, name string) (*Node, *Failure) {
 	var m Module
 	switch {
 	case parent == nil:
-		m = im.Top(full)
+		m = im.Finder.Top(full)
 	case parent.Dirs == nil:
 		if parent.opaque() || python.Synthetic[full] || im.made.set[full] {
 			return nil, nil
 		}
 		return nil, &Failure{Cause: NotPackage, Module: full}
 	default:
-		m = im.Sub(parent.Module, name)
+		m = im.Finder.Sub(parent.Module, name)
 	}
 	why := ""
 	if m.Found == Missing {
 		m.Found, why = im.changer().unfound(parent, full, name)
-	} else if m.Found == Opaque && im.opaque != "" {
-		why = im.opaque
+	} else if m.Found == Opaque && im.Finder.opaque != "" {
+		why = im.Finder.opaque
 	}
 	if im.nodes == nil {
 		im.nodes = map[string]*Node{}

@@ -58,7 +58,7 @@ func TestLibraryNames(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("Python %s: %d modules, %d names", im.Interpreter.Version, modules, names)
+	t.Logf("Python %s: %d modules, %d names", im.Finder.Interpreter.Version, modules, names)
 	if modules < 150 || names < 5000 {
 		t.Errorf("only %d modules with %d names were compared", modules, names)
 	}

@@ -409,15 +409,15 @@ func (r *placeReader) dotted(name string) place {
 		return s(".")
 	case "sys.path":
 		out := place{kind: 'l', list: []place{}}
-		for _, d := range r.im.Path {
+		for _, d := range r.im.Finder.Path {
 			out.list = append(out.list, s("/"+d))
 		}
 		return out
 	case "sys.prefix", "sys.exec_prefix":
-		if r.im.Venv != nil {
-			return s("/" + r.im.Venv.Dir)
+		if r.im.Finder.Venv != nil {
+			return s("/" + r.im.Finder.Venv.Dir)
 		}
-		return s("/" + r.im.Interpreter.Prefix)
+		return s("/" + r.im.Finder.Interpreter.Prefix)
 	}
 	return place{kind: 'd', s: name}
 }
@@ -442,7 +442,7 @@ func (r *placeReader) absolute(v place, real bool) place {
 	}
 	clean := whittle.Join(r.im.made.cwd, s)
 	if real {
-		if at, ok := r.im.t.Follow("", clean); ok {
+		if at, ok := r.im.Finder.t.Follow("", clean); ok {
 			clean = at
 		}
 	}

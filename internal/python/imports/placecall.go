@@ -79,7 +79,7 @@ func (r *placeReader) call(f place) place {
 		}
 		return place{kind: kindByName(name), s: "/" + r.im.made.cwd}
 	case "pathlib.Path.home":
-		return place{kind: 'p', s: "/" + r.im.Home}
+		return place{kind: 'p', s: "/" + r.im.Finder.Process.Home}
 	case "os.environ.get", "os.getenv":
 		return r.variable(args)
 	case "importlib.resources.files", "importlib_resources.files":
@@ -156,7 +156,7 @@ func joined(kind byte, args []place) place {
 
 func (r *placeReader) home(v place) place {
 	if v.s == "~" || strings.HasPrefix(v.s, "~/") {
-		v.s = "/" + r.im.Home + v.s[1:]
+		v.s = "/" + r.im.Finder.Process.Home + v.s[1:]
 	} else if strings.HasPrefix(v.s, "~") {
 		return place{}
 	}
@@ -172,7 +172,7 @@ func (r *placeReader) variable(args []place) place {
 	if !ok {
 		return place{}
 	}
-	if v, ok := r.im.Env[name]; ok {
+	if v, ok := r.im.Finder.Process.Env[name]; ok {
 		return place{kind: 's', s: v}
 	}
 	if len(args) > 1 {
@@ -295,7 +295,7 @@ func (r *placeReader) index(v place) place {
 	switch {
 	case v.kind == 'd' && v.s == "os.environ":
 		if name, ok := at.text(); ok {
-			if value, ok := r.im.Env[name]; ok {
+			if value, ok := r.im.Finder.Process.Env[name]; ok {
 				return place{kind: 's', s: value}
 			}
 		}

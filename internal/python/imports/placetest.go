@@ -90,7 +90,7 @@ func (t tests) findable(text string) source.Truth {
 	if m == nil || t.im.made.doubt != "" {
 		return source.Maybe
 	}
-	found := t.im.Top(m[1]).Found
+	found := t.im.Finder.Top(m[1]).Found
 	if found == Opaque {
 		return source.Maybe
 	}
@@ -161,7 +161,7 @@ func (t tests) comparison(text string) (source.Truth, bool) {
 		case right == "sys . path":
 			truth = t.onPath(a)
 		case strings.HasSuffix(op, "in") && right == "os . environ":
-			_, set := t.im.Env[a]
+			_, set := t.im.Finder.Process.Env[a]
 			truth = source.TruthOf(set)
 		case strings.HasSuffix(op, "in") && v.kind == 'l':
 			truth = memberOf(a, v.list)
@@ -197,7 +197,7 @@ func (t tests) at(s string) (real string, known bool) {
 	if t.im.made.lost && !strings.HasPrefix(s, "/") {
 		return "", false
 	}
-	real, ok := t.im.t.Follow("", whittle.Join(t.im.made.cwd, s))
+	real, ok := t.im.Finder.t.Follow("", whittle.Join(t.im.made.cwd, s))
 	if !ok {
 		return "", true
 	}
@@ -209,7 +209,7 @@ func (t tests) onPath(s string) source.Truth {
 	if !known {
 		return source.Maybe
 	}
-	return source.TruthOf(slices.Contains(t.im.Path, real) && real != "")
+	return source.TruthOf(slices.Contains(t.im.Finder.Path, real) && real != "")
 }
 
 // exists evaluates os.path.exists(x) and its kind, and x.exists().

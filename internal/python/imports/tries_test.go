@@ -20,10 +20,10 @@ import (
 func paper(texts map[string]string) *Importer {
 	im := &Importer{Finder: &Finder{t: &python.Tree{}, top: map[string]Module{}}, Runtime: source.Runtime{Version: [3]int{3, 13, 0}, Platform: "linux", OSName: "posix"}}
 	for _, name := range []string{"gone1", "gone2", "gone3"} {
-		im.top[name] = Module{Name: name, Found: Missing}
+		im.Finder.top[name] = Module{Name: name, Found: Missing}
 	}
 	for name := range texts {
-		im.top[name] = Module{Name: name, Found: SourceFile, File: name + ".py"}
+		im.Finder.top[name] = Module{Name: name, Found: SourceFile, File: name + ".py"}
 	}
 	im.Sources = func(p string) (*source.Facts, bool) {
 		text, ok := texts[strings.TrimSuffix(p, ".py")]

@@ -27,11 +27,11 @@ func Scan(src []byte) *Facts {
 		}
 	}
 	s.starter = bytes.Contains(src, []byte("subprocess")) || bytes.Contains(src, []byte("exec")) && bytes.Contains(src, []byte("os"))
-	for s.Next() {
+	for s.lexer.Next() {
 		s.logicalLine()
 	}
 	s.unwind(-1)
-	s.out.Broken, s.out.BrokenLine = s.Broken, s.at
+	s.out.Broken, s.out.BrokenLine = s.lexer.Broken, s.lexer.at
 	for n := range s.names {
 		s.out.Names = append(s.out.Names, n)
 	}
@@ -63,7 +63,7 @@ func (s *scan) constants() constants { return constants{s} }
 
 // scan goes through the logical lines of a module.
 type scan struct {
-	*lexer
+	lexer  *lexer
 	out    *Facts
 	names  map[string]bool
 	blocks []block
@@ -148,10 +148,10 @@ func (s *scan) current() *block {
 	return &s.top
 }
 
-func (s *scan) text(t Token) string { return string(s.src[t.Start:t.End]) }
+func (s *scan) text(t Token) string { return string(s.lexer.src[t.Start:t.End]) }
 
 func (s *scan) is(t Token, text string) bool {
-	return t.Kind != StringToken && t.Kind != FormatToken && string(s.src[t.Start:t.End]) == text
+	return t.Kind != StringToken && t.Kind != FormatToken && string(s.lexer.src[t.Start:t.End]) == text
 }
 
 // unwind closes the blocks that a line at this margin is not in; the clause of
@@ -203,10 +203,10 @@ func (s *scan) until(f *facts) {
 
 // logicalLine takes one logical line: a header, or simple statements.
 func (s *scan) logicalLine() {
-	open := s.unwind(s.indent)
-	s.statement(s.Tokens, open, s.indent)
-	if len(s.Tokens) > 0 {
-		asker{s}.route(s.Tokens)
+	open := s.unwind(s.lexer.indent)
+	s.statement(s.lexer.Tokens, open, s.lexer.indent)
+	if len(s.lexer.Tokens) > 0 {
+		asker{s}.route(s.lexer.Tokens)
 	}
 }
 
@@ -254,7 +254,7 @@ func (s *scan) soft(t []Token) bool {
 		return false
 	}
 	next := t[1]
-	if next.Kind == opToken && next.End-next.Start == 1 && strings.IndexByte("([{-*~", s.src[next.Start]) < 0 || next.Kind == opToken && next.End-next.Start > 1 {
+	if next.Kind == opToken && next.End-next.Start == 1 && strings.IndexByte("([{-*~", s.lexer.src[next.Start]) < 0 || next.Kind == opToken && next.End-next.Start > 1 {
 		return false
 	}
 	if next.Kind == NameToken && (s.is(next, "in") || s.is(next, "is") || s.is(next, "and") || s.is(next, "or") || s.is(next, "if") || s.is(next, "else") || s.is(next, "for")) {
@@ -276,7 +276,7 @@ func (s *scan) colon(t []Token) int {
 		switch {
 		case t[i].Kind == NameToken && s.is(t[i], "lambda"):
 			lambdas++
-		case t[i].Kind == opToken && t[i].End-t[i].Start == 1 && s.src[t[i].Start] == ':':
+		case t[i].Kind == opToken && t[i].End-t[i].Start == 1 && s.lexer.src[t[i].Start] == ':':
 			if lambdas == 0 {
 				return i
 			}
@@ -385,7 +385,7 @@ func (s *scan) clause(t []Token, c *chain, indent int, keyword string) {
 // push opens a block; statements on the header's own line are all of it.
 func (s *scan) push(b block, rest []Token) {
 	if len(s.blocks) >= maxBlocks {
-		s.fail(s.line, "blocks are nested too deeply")
+		s.lexer.fail(s.lexer.line, "blocks are nested too deeply")
 		return
 	}
 	s.blocks = append(s.blocks, b)
@@ -468,7 +468,7 @@ func (s *scan) join(t []Token) string {
 		case FormatToken:
 			b.WriteString("…")
 		default:
-			b.Write(s.src[tok.Start:tok.End])
+			b.Write(s.lexer.src[tok.Start:tok.End])
 		}
 	}
 	if b.Len() > 400 {

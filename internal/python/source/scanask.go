@@ -33,65 +33,65 @@ var metadataCalls = NameSet(`importlib.metadata.version importlib.metadata.distr
 	pkg_resources.get_distribution`)
 
 // asker finds in the statements of a scan what a module asks for.
-type asker struct{ *scan }
+type asker struct{ scan *scan }
 
 // asks notes what a call at the top asks for; its name is t[i], its bracket at
 // t[i+1].
 func (s asker) asks(t []Token, i int, b *block) {
-	if b.function > 0 || len(s.out.Calls) >= maxFacts {
+	if b.function > 0 || len(s.scan.out.Calls) >= maxFacts {
 		return
 	}
-	name, method := s.text(t[i]), i > 1 && s.is(t[i-1], ".")
+	name, method := s.scan.text(t[i]), i > 1 && s.scan.is(t[i-1], ".")
 	start := i
-	for start > 1 && s.is(t[start-1], ".") && t[start-2].Kind == NameToken {
+	for start > 1 && s.scan.is(t[start-1], ".") && t[start-2].Kind == NameToken {
 		start -= 2
 	}
 	full := ""
-	if start == 0 || !s.is(t[start-1], ".") {
-		dotted, _ := s.dotted(t[start:i+1], 0)
-		full = s.canonical(dotted)
+	if start == 0 || !s.scan.is(t[start-1], ".") {
+		dotted, _ := s.scan.dotted(t[start:i+1], 0)
+		full = s.scan.canonical(dotted)
 	}
-	c := Call{Line: int(t[i].line), Context: b.context | s.calls().within(t, i), Conditions: s.calls().conditions(t, b)}
-	first := s.argument(t, i+1, 0)
+	c := Call{Line: int(t[i].line), Context: b.context | s.scan.calls().within(t, i), Conditions: s.scan.calls().conditions(t, b)}
+	first := s.scan.argument(t, i+1, 0)
 	switch {
 	case metadataCalls[full]:
-		c.Func, c.Text = AskMetadata, s.expr(first)
+		c.Func, c.Text = AskMetadata, s.scan.expr(first)
 	case full == "open" || full == "io.open":
-		if len(first) == 0 || s.writes(s.argument(t, i+1, 1)) || s.mentions(t[i+1:s.closing(t, i+1)], "mode") {
+		if len(first) == 0 || s.writes(s.scan.argument(t, i+1, 1)) || s.scan.mentions(t[i+1:s.scan.closing(t, i+1)], "mode") {
 			return
 		}
-		c.Func, c.Text = AskFile, s.expr(first)
+		c.Func, c.Text = AskFile, s.scan.expr(first)
 	case full == "pkgutil.get_data" || full == "importlib.resources.read_text" || full == "importlib.resources.read_binary":
-		c.Func, c.Text = AskFile, "importlib . resources . files ( "+s.expr(first)+" ) / "+s.expr(s.argument(t, i+1, 1))
+		c.Func, c.Text = AskFile, "importlib . resources . files ( "+s.scan.expr(first)+" ) / "+s.scan.expr(s.scan.argument(t, i+1, 1))
 	case method && (name == "read_text" || name == "read_bytes"):
-		c.Func, c.Text = AskFile, s.expr(s.before(t, i-1))
+		c.Func, c.Text = AskFile, s.scan.expr(s.before(t, i-1))
 	case method && (name == "encode" || name == "decode") && len(first) == 1 && first[0].Kind == StringToken:
-		c.Func, c.Args = AskCodec, []string{s.literal(first[0])}
+		c.Func, c.Args = AskCodec, []string{s.scan.literal(first[0])}
 	case name == "dictConfig":
 		c.Func, c.Args = AskNames, s.classNames(first)
 		if len(first) == 1 && first[0].Kind == NameToken {
-			c.Text = s.text(first[0])
+			c.Text = s.scan.text(first[0])
 		}
 	case name == "Environment" || name == "SandboxedEnvironment":
-		c.Func, c.Args = AskNames, s.extensions(t[i+1:s.closing(t, i+1)])
-	case method && name == "add_extension" && len(first) == 1 && first[0].Kind == StringToken && strings.HasPrefix(s.literal(first[0]), "jinja2."):
-		c.Func, c.Args = AskNames, []string{s.literal(first[0])}
+		c.Func, c.Args = AskNames, s.extensions(t[i+1:s.scan.closing(t, i+1)])
+	case method && name == "add_extension" && len(first) == 1 && first[0].Kind == StringToken && strings.HasPrefix(s.scan.literal(first[0]), "jinja2."):
+		c.Func, c.Args = AskNames, []string{s.scan.literal(first[0])}
 	default:
 		return
 	}
 	if c.Func == AskNames && len(c.Args) == 0 && c.Text == "" {
 		return
 	}
-	s.out.Calls = append(s.out.Calls, c)
+	s.scan.out.Calls = append(s.scan.out.Calls, c)
 }
 
 // writes says that a mode of open is not, or may not be, one for reading.
 func (s asker) writes(mode []Token) bool {
 	switch {
-	case len(mode) == 0, len(mode) > 1 && s.is(mode[1], "=") && !s.is(mode[0], "mode"):
+	case len(mode) == 0, len(mode) > 1 && s.scan.is(mode[1], "=") && !s.scan.is(mode[0], "mode"):
 		return false
 	case len(mode) == 1 && mode[0].Kind == StringToken:
-		return strings.ContainsAny(s.literal(mode[0]), "wax+")
+		return strings.ContainsAny(s.scan.literal(mode[0]), "wax+")
 	}
 	return true
 }
@@ -102,7 +102,7 @@ func (s asker) before(t []Token, dot int) []Token {
 	for start > 0 {
 		last := t[start-1]
 		switch {
-		case last.Kind == opToken && strings.IndexByte(")]", s.src[last.Start]) >= 0 && last.End-last.Start == 1:
+		case last.Kind == opToken && strings.IndexByte(")]", s.scan.lexer.src[last.Start]) >= 0 && last.End-last.Start == 1:
 			k := start - 2
 			for k >= 0 && t[k].Depth > last.Depth {
 				k--
@@ -111,7 +111,7 @@ func (s asker) before(t []Token, dot int) []Token {
 				return nil
 			}
 			start = k
-			if k == 0 || t[k-1].Kind != NameToken && !(t[k-1].Kind == opToken && strings.IndexByte(")]", s.src[t[k-1].Start]) >= 0) {
+			if k == 0 || t[k-1].Kind != NameToken && !(t[k-1].Kind == opToken && strings.IndexByte(")]", s.scan.lexer.src[t[k-1].Start]) >= 0) {
 				return t[start:dot]
 			}
 			continue
@@ -120,7 +120,7 @@ func (s asker) before(t []Token, dot int) []Token {
 		default:
 			return t[start:dot]
 		}
-		if start == 0 || !s.is(t[start-1], ".") {
+		if start == 0 || !s.scan.is(t[start-1], ".") {
 			return t[start:dot]
 		}
 		start--
@@ -132,11 +132,11 @@ func (s asker) before(t []Token, dot int) []Token {
 func (s asker) classNames(t []Token) []string {
 	var out []string
 	for i := 0; i+2 < len(t); i++ {
-		if t[i].Kind != StringToken || !s.is(t[i+1], ":") || t[i+2].Kind != StringToken {
+		if t[i].Kind != StringToken || !s.scan.is(t[i+1], ":") || t[i+2].Kind != StringToken {
 			continue
 		}
-		if key := s.literal(t[i]); key == "class" || key == "()" {
-			if name := s.literal(t[i+2]); strings.Contains(name, ".") && isDotted(name) && !slices.Contains(out, name) {
+		if key := s.scan.literal(t[i]); key == "class" || key == "()" {
+			if name := s.scan.literal(t[i+2]); strings.Contains(name, ".") && isDotted(name) && !slices.Contains(out, name) {
 				out = append(out, name)
 			}
 		}
@@ -148,7 +148,7 @@ func (s asker) classNames(t []Token) []string {
 func (s asker) extensions(t []Token) []string {
 	var out []string
 	for i := 0; i+2 < len(t); i++ {
-		if t[i].Kind != NameToken || !s.is(t[i], "extensions") || !s.is(t[i+1], "=") || !s.is(t[i+2], "[") {
+		if t[i].Kind != NameToken || !s.scan.is(t[i], "extensions") || !s.scan.is(t[i+1], "=") || !s.scan.is(t[i+2], "[") {
 			continue
 		}
 		for _, tok := range t[i+3:] {
@@ -156,7 +156,7 @@ func (s asker) extensions(t []Token) []string {
 				break
 			}
 			if tok.Kind == StringToken {
-				if name := s.literal(tok); isDotted(name) {
+				if name := s.scan.literal(tok); isDotted(name) {
 					out = append(out, name)
 				}
 			}
@@ -167,11 +167,11 @@ func (s asker) extensions(t []Token) []string {
 
 // configuration notes a dictionary with the names of classes under its name.
 func (s asker) configuration(name string, value []Token, line int, b *block) {
-	if len(value) < 8 || !s.is(value[0], "{") {
+	if len(value) < 8 || !s.scan.is(value[0], "{") {
 		return
 	}
-	if found := s.classNames(value); len(found) > 0 && len(s.out.Calls) < maxFacts {
-		s.out.Calls = append(s.out.Calls, Call{Func: NamedNames, Text: name, Args: found, Line: line, Context: b.context})
+	if found := s.classNames(value); len(found) > 0 && len(s.scan.out.Calls) < maxFacts {
+		s.scan.out.Calls = append(s.scan.out.Calls, Call{Func: NamedNames, Text: name, Args: found, Line: line, Context: b.context})
 	}
 }
 
@@ -185,29 +185,29 @@ var routes = NameSet(`get post put patch delete head options api_route websocket
 
 // route notes whether the line is the decorator of a route.
 func (s asker) route(t []Token) {
-	if s.src[t[0].Start] == '@' && t[0].Kind == opToken {
+	if s.scan.lexer.src[t[0].Start] == '@' && t[0].Kind == opToken {
 		for i := 2; i+1 < len(t); i++ {
-			if s.is(t[i-1], ".") && routes[s.text(t[i])] && s.is(t[i+1], "(") {
-				s.isRoute = true
+			if s.scan.is(t[i-1], ".") && routes[s.scan.text(t[i])] && s.scan.is(t[i+1], "(") {
+				s.scan.isRoute = true
 			}
 		}
 		return
 	}
-	s.isRoute = false
+	s.scan.isRoute = false
 }
 
 // uses notes the features that a signature or a field has.
 func (s asker) uses(t []Token, prefix string, b *block) {
-	if !s.hasFeatures {
+	if !s.scan.hasFeatures {
 		return
 	}
 	for i := range t {
-		if t[i].Kind != NameToken || i > 0 && s.is(t[i-1], ".") {
+		if t[i].Kind != NameToken || i > 0 && s.scan.is(t[i-1], ".") {
 			continue
 		}
-		name, _ := s.dotted(t, i)
-		if full := s.canonical(name); features[full] && strings.HasPrefix(full, prefix) {
-			s.out.Calls = append(s.out.Calls, Call{Func: AskFeature, Args: []string{full}, Line: int(t[i].line), Context: b.context, Conditions: s.calls().conditions(t[:i], b)})
+		name, _ := s.scan.dotted(t, i)
+		if full := s.scan.canonical(name); features[full] && strings.HasPrefix(full, prefix) {
+			s.scan.out.Calls = append(s.scan.out.Calls, Call{Func: AskFeature, Args: []string{full}, Line: int(t[i].line), Context: b.context, Conditions: s.scan.calls().conditions(t[:i], b)})
 		}
 	}
 }
@@ -215,6 +215,6 @@ func (s asker) uses(t []Token, prefix string, b *block) {
 // model says that a class is one of pydantic's by the names of its bases.
 func (s asker) model(header []Token) bool {
 	return slices.ContainsFunc(header[min(1, len(header)):], func(t Token) bool {
-		return t.Kind == NameToken && (strings.HasSuffix(s.text(t), "Model") || strings.HasSuffix(s.text(t), "Settings"))
+		return t.Kind == NameToken && (strings.HasSuffix(s.scan.text(t), "Model") || strings.HasSuffix(s.scan.text(t), "Settings"))
 	})
 }

@@ -4,7 +4,7 @@ import "strings"
 
 // expression looks for calls and walruses among tokens.
 func (cs calls) expression(t []Token, b *block) {
-	if cs.s.seen&(callMark|walrusMark) == 0 {
+	if cs.s.lexer.seen&(callMark|walrusMark) == 0 {
 		return
 	}
 	for i := 0; i+1 < len(t); i++ {
@@ -15,7 +15,7 @@ func (cs calls) expression(t []Token, b *block) {
 		if next.Kind != opToken {
 			continue
 		}
-		switch cs.s.src[next.Start] {
+		switch cs.s.lexer.src[next.Start] {
 		case ':':
 			if next.End-next.Start == 2 {
 				cs.s.bindings().bind(t[i])
@@ -221,7 +221,7 @@ func isDotted(s string) bool {
 
 // literal is the value of a plain string; rare escapes stay as they are.
 func (s *scan) literal(t Token) string {
-	text := string(s.src[t.Start:t.End])
+	text := string(s.lexer.src[t.Start:t.End])
 	if !strings.Contains(text, `\`) {
 		return strings.ToValidUTF8(text, "\uFFFD")
 	}

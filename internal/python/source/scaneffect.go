@@ -67,10 +67,10 @@ func (s *scan) rename(name, full string) {
 		if name != full {
 			s.alias[name] = full
 			if watched[full] {
-				s.watch(name, openMark)
+				s.lexer.watch(name, openMark)
 			}
 			if metadataCalls[full] {
-				s.watch(name, callMark)
+				s.lexer.watch(name, callMark)
 			}
 			s.hasFeatures = s.hasFeatures || features[full]
 		}
@@ -137,11 +137,11 @@ func (s *scan) expr(t []Token) string {
 		case tok.Kind == StringToken:
 			b.WriteString(quote(s.literal(tok)))
 		case tok.Kind == FormatToken && s.effects().formatted(tok):
-			b.WriteString("f" + quote(string(s.src[tok.Start:tok.End])))
+			b.WriteString("f" + quote(string(s.lexer.src[tok.Start:tok.End])))
 		case tok.Kind == FormatToken:
 			b.WriteString("…")
 		default:
-			b.Write(s.src[tok.Start:tok.End])
+			b.Write(s.lexer.src[tok.Start:tok.End])
 		}
 	}
 	if b.Len() > 600 {
@@ -153,10 +153,10 @@ func (s *scan) expr(t []Token) string {
 // formatted says that a format token is an f-string without a backslash.
 func (es effects) formatted(t Token) bool {
 	p := t.Start - 1
-	for p >= 0 && (es.s.src[p] == '"' || es.s.src[p] == '\'') {
+	for p >= 0 && (es.s.lexer.src[p] == '"' || es.s.lexer.src[p] == '\'') {
 		p--
 	}
-	return p >= 0 && (es.s.src[p]|0x20) == 'f' && !strings.Contains(string(es.s.src[t.Start:t.End]), `\`) && (p == 0 || byteClass[es.s.src[p-1]] != wordByte)
+	return p >= 0 && (es.s.lexer.src[p]|0x20) == 'f' && !strings.Contains(string(es.s.lexer.src[t.Start:t.End]), `\`) && (p == 0 || byteClass[es.s.lexer.src[p-1]] != wordByte)
 }
 
 // argument are the tokens of the n-th argument of the call whose bracket is at
@@ -405,9 +405,9 @@ func (es effects) called(t []Token, b *block) {
 	if b.function != 0 || len(es.s.calledNames) >= maxCalled {
 		return
 	}
-	decorator := len(t) > 1 && t[0].Kind == opToken && es.s.src[t[0].Start] == '@'
+	decorator := len(t) > 1 && t[0].Kind == opToken && es.s.lexer.src[t[0].Start] == '@'
 	for i := 0; i+1 < len(t); i++ {
-		if t[i+1].Kind != opToken || es.s.src[t[i+1].Start] != '(' || t[i].Kind != NameToken {
+		if t[i+1].Kind != opToken || es.s.lexer.src[t[i+1].Start] != '(' || t[i].Kind != NameToken {
 			continue
 		}
 		es.call1(t, i, b)

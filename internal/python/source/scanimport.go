@@ -7,10 +7,10 @@ import (
 
 // simple takes simple statements that are joined by semicolons.
 func (bs bindings) simple(t []Token) {
-	for bs.s.seen&semiMark != 0 && len(t) > 0 {
+	for bs.s.lexer.seen&semiMark != 0 && len(t) > 0 {
 		end := len(t)
 		for i := range t {
-			if t[i].Kind == opToken && t[i].Depth == t[0].Depth && t[i].End-t[i].Start == 1 && bs.s.src[t[i].Start] == ';' {
+			if t[i].Kind == opToken && t[i].Depth == t[0].Depth && t[i].End-t[i].Start == 1 && bs.s.lexer.src[t[i].Start] == ';' {
 				end = i
 				break
 			}
@@ -126,7 +126,7 @@ func (s *scan) dotted(t []Token, i int) (string, int) {
 	}
 	var b strings.Builder
 	for _, tok := range t[start:i] {
-		b.Write(s.src[tok.Start:tok.End])
+		b.Write(s.lexer.src[tok.Start:tok.End])
 	}
 	return b.String(), i
 }
@@ -157,7 +157,7 @@ func (bs bindings) importStatement(t []Token, b *block) {
 func (bs bindings) fromStatement(t []Token, b *block) bool {
 	imp := Import{Line: int(t[0].line), Names: []string{}}
 	i := 1
-	for i < len(t) && t[i].Kind == opToken && bs.s.src[t[i].Start] == '.' {
+	for i < len(t) && t[i].Kind == opToken && bs.s.lexer.src[t[i].Start] == '.' {
 		imp.Level += int(t[i].End - t[i].Start)
 		i++
 	}
@@ -169,7 +169,7 @@ func (bs bindings) fromStatement(t []Token, b *block) bool {
 	}
 	for i++; i < len(t); i++ {
 		switch {
-		case t[i].Kind == opToken && bs.s.src[t[i].Start] == '*':
+		case t[i].Kind == opToken && bs.s.lexer.src[t[i].Start] == '*':
 			imp.Names = append(imp.Names, "*")
 		case t[i].Kind == NameToken:
 			name := bs.s.text(t[i])
@@ -200,7 +200,7 @@ func (bs bindings) fromStatement(t []Token, b *block) bool {
 // add notes an import.
 func (bs bindings) add(imp Import, b *block) {
 	if len(bs.s.out.Imports) >= maxFacts {
-		bs.s.fail(imp.Line, "too many imports")
+		bs.s.lexer.fail(imp.Line, "too many imports")
 		return
 	}
 	imp.Context |= b.context
@@ -273,7 +273,7 @@ func (bs bindings) assign(t []Token) {
 	if b.model && b.function == 0 && len(t) > 2 && bs.s.is(t[1], ":") {
 		asker{bs.s}.uses(t[2:], "pydantic.", b)
 	}
-	if !top && bs.s.seen&openMark == 0 {
+	if !top && bs.s.lexer.seen&openMark == 0 {
 		return
 	}
 	last, annotated := -1, false
@@ -282,8 +282,8 @@ func (bs bindings) assign(t []Token) {
 			continue
 		}
 		n := tok.End - tok.Start
-		switch c := bs.s.src[tok.Start]; {
-		case n == 1 && c == '=', n > 1 && bs.s.src[tok.End-1] == '=' && strings.IndexByte("=!<>:", c) < 0, n == 3:
+		switch c := bs.s.lexer.src[tok.Start]; {
+		case n == 1 && c == '=', n > 1 && bs.s.lexer.src[tok.End-1] == '=' && strings.IndexByte("=!<>:", c) < 0, n == 3:
 			last = i
 		case n == 1 && c == ':' && last < 0 && i == 1:
 			annotated = true
@@ -305,7 +305,7 @@ func (bs bindings) assign(t []Token) {
 	if top {
 		bs.s.constants().assigned(t, last, b)
 	}
-	if bs.s.seen&openMark != 0 {
+	if bs.s.lexer.seen&openMark != 0 {
 		bs.s.effects().effects(t, last, b)
 	}
 }

@@ -50,52 +50,52 @@ var startNames = func() map[string]bool {
 
 // starts notes a call of the name at t[i] that starts a program.
 func (s asker) starts(t []Token, i int, b *block) {
-	if !startNames[s.text(t[i])] {
+	if !startNames[s.scan.text(t[i])] {
 		return
 	}
 	start := i
-	for start > 1 && s.is(t[start-1], ".") && t[start-2].Kind == NameToken {
+	for start > 1 && s.scan.is(t[start-1], ".") && t[start-2].Kind == NameToken {
 		start -= 2
 	}
-	if start > 0 && (s.is(t[start-1], ".") || s.is(t[start-1], "def")) || len(s.out.Calls) >= maxFacts {
+	if start > 0 && (s.scan.is(t[start-1], ".") || s.scan.is(t[start-1], "def")) || len(s.scan.out.Calls) >= maxFacts {
 		return
 	}
-	dotted, _ := s.dotted(t[start:i+1], 0)
-	full := s.canonical(dotted)
+	dotted, _ := s.scan.dotted(t[start:i+1], 0)
+	full := s.scan.canonical(dotted)
 	kind, ok := starting[full]
 	if !ok {
 		return
 	}
-	c := Call{Func: AskStart, Args: []string{full, b.in}, Line: int(t[start].line), Context: b.context | s.calls().within(t, i), Conditions: s.calls().conditions(t, b)}
+	c := Call{Func: AskStart, Args: []string{full, b.in}, Line: int(t[start].line), Context: b.context | s.scan.calls().within(t, i), Conditions: s.scan.calls().conditions(t, b)}
 	switch kind {
 	case "words":
-		c.Text = "[ " + s.outer(t[i+2:s.closing(t, i+1)], b) + " ]"
+		c.Text = "[ " + s.outer(t[i+2:s.scan.closing(t, i+1)], b) + " ]"
 	case "list":
-		c.Text = s.outer(s.argument(t, i+1, 1), b)
+		c.Text = s.outer(s.scan.argument(t, i+1, 1), b)
 	default:
-		first := s.argument(t, i+1, 0)
-		if len(first) > 2 && s.is(first[0], "args") && s.is(first[1], "=") {
+		first := s.scan.argument(t, i+1, 0)
+		if len(first) > 2 && s.scan.is(first[0], "args") && s.scan.is(first[1], "=") {
 			first = first[2:]
 		}
 		c.Text = s.outer(first, b)
 	}
-	inside := t[i+1 : s.closing(t, i+1)]
+	inside := t[i+1 : s.scan.closing(t, i+1)]
 	if kind == "shell" || s.keywordIs(inside, "shell", "True") {
 		c.Args = append(c.Args, "shell")
 	}
 	if strings.HasPrefix(full, "os.exec") || s.ending(t[:start]) {
 		c.Args = append(c.Args, "decides")
 	}
-	if s.mentions(inside, "cwd") || s.mentions(inside, "env") || strings.HasSuffix(full, "e") && strings.HasPrefix(full, "os.exec") || s.changes(t[0].Start) {
+	if s.scan.mentions(inside, "cwd") || s.scan.mentions(inside, "env") || strings.HasSuffix(full, "e") && strings.HasPrefix(full, "os.exec") || s.changes(t[0].Start) {
 		c.Args = append(c.Args, "changed")
 	}
-	s.out.Calls = append(s.out.Calls, c)
+	s.scan.out.Calls = append(s.scan.out.Calls, c)
 }
 
 // keywordIs says that a call has the keyword argument with that name as value.
 func (s asker) keywordIs(t []Token, name, value string) bool {
 	for i := 0; i+2 < len(t); i++ {
-		if t[i].Kind == NameToken && s.is(t[i], name) && s.is(t[i+1], "=") && s.is(t[i+2], value) {
+		if t[i].Kind == NameToken && s.scan.is(t[i], name) && s.scan.is(t[i+1], "=") && s.scan.is(t[i+2], value) {
 			return true
 		}
 	}
@@ -105,7 +105,7 @@ func (s asker) keywordIs(t []Token, name, value string) bool {
 // ending says that what the statement calls first is sys.exit, or that it is a
 // raise of SystemExit.
 func (s asker) ending(t []Token) bool {
-	return len(t) == 4 && s.is(t[0], "sys") && s.is(t[2], "exit") || len(t) == 2 && s.is(t[0], "exit") || len(t) == 3 && s.is(t[0], "raise") && s.is(t[1], "SystemExit")
+	return len(t) == 4 && s.scan.is(t[0], "sys") && s.scan.is(t[2], "exit") || len(t) == 2 && s.scan.is(t[0], "exit") || len(t) == 3 && s.scan.is(t[0], "raise") && s.scan.is(t[1], "SystemExit")
 }
 
 // changes says that the text before may set variables, change the folder, make
@@ -121,7 +121,7 @@ const maxLooked = 64 << 20
 // earlier says that the text before has one of some words, or may have.
 func (s asker) earlier(end int32, words ...string) bool {
 	for _, what := range words {
-		if s.scan.looked += int(end); s.looked > maxLooked || bytes.Contains(s.src[:end], []byte(what)) {
+		if s.scan.looked += int(end); s.scan.looked > maxLooked || bytes.Contains(s.scan.lexer.src[:end], []byte(what)) {
 			return true
 		}
 	}
@@ -138,14 +138,14 @@ func (s asker) outer(t []Token, b *block) string {
 	var out []string
 	size := 0
 	for i, tok := range t {
-		text := s.expr(t[i : i+1])
-		switch attribute := i > 0 && s.is(t[i-1], "."); {
+		text := s.scan.expr(t[i : i+1])
+		switch attribute := i > 0 && s.scan.is(t[i-1], "."); {
 		case tok.Kind != NameToken || attribute:
 		case s.addsTo(text, tok.Start):
 			text = "…"
-		case b.function > 0 && s.localsOf == b.in && s.locals[text] != "":
-			text = s.locals[text]
-		case b.function > 0 && !s.effects().global(text):
+		case b.function > 0 && s.scan.localsOf == b.in && s.scan.locals[text] != "":
+			text = s.scan.locals[text]
+		case b.function > 0 && !s.scan.effects().global(text):
 			text = "…"
 		}
 		if size += len(text); size > maxOuter {
@@ -167,27 +167,27 @@ func (s asker) addsTo(name string, end int32) bool {
 // local notes what a statement of a function assigns to a name: of strings and
 // lists the value, where it is the only one and certain.
 func (s asker) local(t []Token, b *block) {
-	if b.function == 0 || len(t) < 3 || t[0].Kind != NameToken || !s.is(t[1], "=") {
+	if b.function == 0 || len(t) < 3 || t[0].Kind != NameToken || !s.scan.is(t[1], "=") {
 		return
 	}
-	name := s.text(t[0])
-	if s.locals == nil || s.localsOf != b.in {
+	name := s.scan.text(t[0])
+	if s.scan.locals == nil || s.scan.localsOf != b.in {
 		s.scan.locals, s.scan.localsOf = map[string]string{}, b.in
 	}
 	value := "…"
-	if _, again := s.locals[name]; !again && b.function == 1 && b.keyword == "def" && (t[2].Kind == StringToken || s.is(t[2], "[")) {
+	if _, again := s.scan.locals[name]; !again && b.function == 1 && b.keyword == "def" && (t[2].Kind == StringToken || s.scan.is(t[2], "[")) {
 		value = s.outer(t[2:], b)
 	}
-	s.locals[name] = value
+	s.scan.locals[name] = value
 }
 
 // byName notes an import of a module that no literal names, but for what a loop
 // over literals gives: these are imports that perhaps happen.
 func (s asker) byName(t []Token, i int, name string, b *block) {
-	if len(s.out.Calls) >= maxFacts || name == "importorskip" {
+	if len(s.scan.out.Calls) >= maxFacts || name == "importorskip" {
 		return
 	}
-	arg := s.argument(t, i+1, 0)
+	arg := s.scan.argument(t, i+1, 0)
 	if len(arg) == 0 {
 		return
 	}
@@ -195,9 +195,9 @@ func (s asker) byName(t []Token, i int, name string, b *block) {
 	if name == "import_module" {
 		full = "importlib.import_module"
 	}
-	c := Call{Func: AskImport, Args: []string{full, b.in}, Line: int(t[i].line), Context: b.context | s.calls().within(t, i), Conditions: s.calls().conditions(t, b)}
+	c := Call{Func: AskImport, Args: []string{full, b.in}, Line: int(t[i].line), Context: b.context | s.scan.calls().within(t, i), Conditions: s.scan.calls().conditions(t, b)}
 	relative := ""
-	if s.calls().ownPackage(s.argument(t, i+1, 1)) {
+	if s.scan.calls().ownPackage(s.scan.argument(t, i+1, 1)) {
 		relative = "__package__ + "
 	}
 	if name, modules, ok := s.looped(t, arg); ok {
@@ -208,7 +208,7 @@ func (s asker) byName(t []Token, i int, name string, b *block) {
 		return
 	}
 	c.Text = relative + s.outer(arg, b)
-	s.out.Calls = append(s.out.Calls, c)
+	s.scan.out.Calls = append(s.scan.out.Calls, c)
 }
 
 // maxLooped bounds the modules of one loop, maxModule the name of each.
@@ -222,11 +222,11 @@ func (s asker) with(t []Token, name, value string, b *block) string {
 	var out []string
 	for i, tok := range t {
 		text := s.outer(t[i:i+1], b)
-		switch attribute := i > 0 && s.is(t[i-1], "."); {
-		case tok.Kind == NameToken && !attribute && s.is(tok, name):
+		switch attribute := i > 0 && s.scan.is(t[i-1], "."); {
+		case tok.Kind == NameToken && !attribute && s.scan.is(tok, name):
 			text = quote(value)
 		case tok.Kind == NameToken && attribute:
-			text = s.text(tok)
+			text = s.scan.text(tok)
 		case tok.Kind == FormatToken:
 			text = strings.ReplaceAll(text, "{"+name+"}", escape.Replace(value))
 		}
@@ -238,31 +238,31 @@ func (s asker) with(t []Token, name, value string, b *block) string {
 // perhapsImports notes one module of a loop: what skips it is not known. What
 // is the name alone is an import, too.
 func (s asker) perhapsImports(c Call, arg []Token, module string, b *block) {
-	if len(s.out.Calls) >= maxFacts {
+	if len(s.scan.out.Calls) >= maxFacts {
 		return
 	}
 	if len(arg) == 1 && arg[0].Kind == NameToken && isDotted(module) {
-		s.bindings().add(Import{Module: module, Line: c.Line, Context: Dynamic | c.Context, Conditions: []Condition{{Text: "for"}}}, b)
+		s.scan.bindings().add(Import{Module: module, Line: c.Line, Context: Dynamic | c.Context, Conditions: []Condition{{Text: "for"}}}, b)
 	}
-	s.out.Calls = append(s.out.Calls, c)
+	s.scan.out.Calls = append(s.scan.out.Calls, c)
 }
 
 // looped are the strings that a name of an expression goes through: in a for
 // around the statement, or in a comprehension of it.
 func (s asker) looped(t, arg []Token) (name string, over []string, ok bool) {
 	for i := 0; i+3 < len(t); i++ {
-		if s.is(t[i], "for") && t[i+1].Kind == NameToken && s.is(t[i+2], "in") && s.has(arg, s.text(t[i+1])) {
+		if s.scan.is(t[i], "for") && t[i+1].Kind == NameToken && s.scan.is(t[i+2], "in") && s.has(arg, s.scan.text(t[i+1])) {
 			end := i + 3
-			for end < len(t) && t[end].Depth >= t[i].Depth && !(t[end].Depth == t[i].Depth && (s.is(t[end], "if") || s.is(t[end], "for"))) {
+			for end < len(t) && t[end].Depth >= t[i].Depth && !(t[end].Depth == t[i].Depth && (s.scan.is(t[end], "if") || s.scan.is(t[end], "for"))) {
 				end++
 			}
 			over, ok = s.listed(t[i+3 : end])
-			return s.text(t[i+1]), over, ok
+			return s.scan.text(t[i+1]), over, ok
 		}
 	}
-	for i := len(s.blocks) - 1; i >= 0; i-- {
-		if loop := s.blocks[i].loop; len(loop) > 2 && s.has(arg, s.text(loop[0])) {
-			return s.text(loop[0]), s.blocks[i].over, s.blocks[i].over != nil
+	for i := len(s.scan.blocks) - 1; i >= 0; i-- {
+		if loop := s.scan.blocks[i].loop; len(loop) > 2 && s.has(arg, s.scan.text(loop[0])) {
+			return s.scan.text(loop[0]), s.scan.blocks[i].over, s.scan.blocks[i].over != nil
 		}
 	}
 	return "", nil, false
@@ -271,8 +271,8 @@ func (s asker) looped(t, arg []Token) (name string, over []string, ok bool) {
 // has says that an expression has a name, in an f-string by itself too.
 func (s asker) has(t []Token, name string) bool {
 	for i, tok := range t {
-		if tok.Kind == NameToken && s.is(tok, name) && (i == 0 || !s.is(t[i-1], ".")) ||
-			tok.Kind == FormatToken && bytes.Contains(s.src[tok.Start:tok.End], []byte("{"+name+"}")) {
+		if tok.Kind == NameToken && s.scan.is(tok, name) && (i == 0 || !s.scan.is(t[i-1], ".")) ||
+			tok.Kind == FormatToken && bytes.Contains(s.scan.lexer.src[tok.Start:tok.End], []byte("{"+name+"}")) {
 			return true
 		}
 	}
@@ -283,8 +283,8 @@ func (s asker) has(t []Token, name string) bool {
 func (s asker) listed(t []Token) ([]string, bool) {
 	var out []string
 	if len(t) == 1 && t[0].Kind == NameToken {
-		for i := len(s.values) - 1; i >= 0; i-- {
-			if v := s.values[i]; v.Name == s.text(t[0]) {
+		for i := len(s.scan.values) - 1; i >= 0; i-- {
+			if v := s.scan.values[i]; v.Name == s.scan.text(t[0]) {
 				if l := NewLexer([]byte(v.Text)); v.Sure && l.Next() && l.Broken == "" {
 					return asker{&scan{lexer: l}}.listed(l.Tokens)
 				}
@@ -296,8 +296,8 @@ func (s asker) listed(t []Token) ([]string, bool) {
 	for _, tok := range t {
 		switch {
 		case tok.Kind == StringToken && tok.End-tok.Start < maxModule:
-			out = append(out, s.literal(tok))
-		case tok.Kind == opToken && strings.IndexByte("[](){},", s.src[tok.Start]) >= 0:
+			out = append(out, s.scan.literal(tok))
+		case tok.Kind == opToken && strings.IndexByte("[](){},", s.scan.lexer.src[tok.Start]) >= 0:
 		default:
 			return nil, false
 		}

@@ -153,7 +153,7 @@ func (vs constants) strings(t []Token) {
 		switch {
 		case tok.Kind == StringToken && (i == 0 || t[i-1].Kind != StringToken):
 			vs.s.exports.names = append(vs.s.exports.names, vs.s.literal(tok))
-		case tok.Kind == opToken && strings.IndexByte("[](),+", vs.s.src[tok.Start]) >= 0 && tok.End-tok.Start == 1:
+		case tok.Kind == opToken && strings.IndexByte("[](),+", vs.s.lexer.src[tok.Start]) >= 0 && tok.End-tok.Start == 1:
 		default:
 			vs.s.exports.unclear = true
 			return
@@ -165,7 +165,7 @@ func (vs constants) strings(t []Token) {
 // words of an open module.
 func (vs constants) kept() {
 	if e := &vs.s.exports; e.seen {
-		vs.s.out.All, vs.s.out.AllKnown = e.names, !e.unclear && len(vs.s.Tokens) < maxTokens
+		vs.s.out.All, vs.s.out.AllKnown = e.names, !e.unclear && len(vs.s.lexer.Tokens) < maxTokens
 	}
 	vs.s.out.Values = vs.needed()
 	if vs.s.out.Open {
@@ -242,7 +242,7 @@ func identifiers(text string) []string {
 func (vs constants) words() []string {
 	const longest = 300
 	seen := map[string]bool{}
-	for l := NewLexer(vs.s.src); l.Next() && len(seen) < MaxWords; {
+	for l := NewLexer(vs.s.lexer.src); l.Next() && len(seen) < MaxWords; {
 		if len(l.Tokens) == 1 {
 			continue // a docstring
 		}
