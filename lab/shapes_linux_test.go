@@ -27,8 +27,9 @@ const widest = 0.10
 // what their strategies and their fixes make of each, builds these too, and
 // holds every forecast to its own range: the truth is in it, and it is narrow,
 // as all versions are pinned. What is generated runs; what cannot be generated
-// is named in the shape's first line, "# refused: single-stage", with "all"
-// where nothing is understood.
+// is named in the shape's first line, "# refused: single-stage". WHITTLE_ALPINE and WHITTLE_DISTROLESS name OCI
+// layouts of python:3.13-alpine and of a base of Debian's Python alone; shapes on
+// these are left out without.
 func TestInstallShapes(t *testing.T) {
 	if os.Getenv("WHITTLE_HEALTH") == "" {
 		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
@@ -131,7 +132,11 @@ func (h *health) holdInstall(t *testing.T, project *txtar.Archive, shape txtar.F
 	}
 	dir := t.TempDir()
 	writeProject(t, h, &txtar.Archive{Files: append(project.Files[:len(project.Files):len(project.Files)], txtar.File{Name: "Dockerfile", Data: shape.Data})}, dir)
-	out, err := Forecast(t.Context(), savingEnv(h), ForecastOptions{StudyOptions: StudyOptions{Dir: dir, Quick: true, Offline: true}, Build: true})
+	env := savingEnv(h)
+	if os.Getenv("WHITTLE_INDEXES") != "" { // of PyPI, for musl, and of Debian
+		env.Packages, env.Fetch = h.env.Packages, h.env.Fetch
+	}
+	out, err := Forecast(t.Context(), env, ForecastOptions{StudyOptions: StudyOptions{Dir: dir, Quick: true, Offline: true}, Build: true})
 	if err != nil {
 		t.Fatal(err)
 	}

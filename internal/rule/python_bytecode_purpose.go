@@ -94,7 +94,7 @@ func onlyImports(p *Pass, in *dockerfile.Instruction) bool {
 		i, installs := readInstallation(c)
 		_, purposely := compileAll(&c)
 		switch {
-		case purposely, installs && (i.tool != "pip" && i.tool != "uv" || compiles(i)):
+		case purposely, installs && (i.tool != "pip" && i.tool != "uv" || compiles(i) || i.tool == "uv" && uvCompiles(p, in, &c)):
 			return false
 		case installs, knownNotToImport(&c):
 		case strings.HasPrefix(c.Name(), "python") && !(len(c.Words) > 2 && c.Words[1].Value == "-m" && slices.Contains(makers, c.Words[2].Value)):
@@ -104,6 +104,16 @@ func onlyImports(p *Pass, in *dockerfile.Instruction) bool {
 		}
 	}
 	return true
+}
+
+// uvCompiles says that the environment of a command may have uv compile what it
+// installs.
+func uvCompiles(p *Pass, in *dockerfile.Instruction, c *dockerfile.Command) bool {
+	const name = "UV_COMPILE_BYTECODE"
+	return slices.ContainsFunc(c.Assigns, func(w dockerfile.Word) bool { return strings.HasPrefix(w.Text, name) }) ||
+		slices.ContainsFunc(p.recipe.chainOf(&p.Dockerfile.Stages[in.Stage]), func(other *dockerfile.Instruction) bool {
+			return (other.Keyword == "ENV" || other.Keyword == "ARG") && slices.ContainsFunc(other.Args, func(a dockerfile.Arg) bool { return strings.HasPrefix(a.Value, name) })
+		})
 }
 
 // makers are modules and programs that compile what they install, or start something that
