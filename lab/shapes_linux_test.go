@@ -27,9 +27,9 @@ const widest = 0.10
 // what their strategies and their fixes make of each, builds these too, and
 // holds every forecast to its own range: the truth is in it, and it is narrow,
 // as all versions are pinned. What is generated runs; what cannot be generated
-// is named in the shape's first line, "# refused: single-stage". WHITTLE_ALPINE and WHITTLE_DISTROLESS name OCI
-// layouts of python:3.13-alpine and of a base of Debian's Python alone; shapes on
-// these are left out without.
+// is named in the shape's first line, "# refused: single-stage". WHITTLE_ALPINE
+// and WHITTLE_DISTROLESS name OCI layouts of python:3.13-alpine and of a base of
+// Debian's Python alone; shapes on these are left out without.
 func TestInstallShapes(t *testing.T) {
 	if os.Getenv("WHITTLE_HEALTH") == "" {
 		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")

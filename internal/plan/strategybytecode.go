@@ -44,8 +44,9 @@ func (s *step) mayImport() bool {
 	if err != nil {
 		return true
 	}
+	read := s.known.reader(s.in.Text())
 	for _, c := range script.Commands() {
-		c = s.known.command(c, s.in.Text())
+		c = read(c)
 		if a, err := readCommand(&c); err == nil && a.role == keeps && len(c.Words) > 0 && !slices.Contains(importless, path.Base(c.Words[0].Value)) {
 			return true
 		}
@@ -93,8 +94,9 @@ func (s *step) compiles() (dirs []string, all bool) {
 	if err != nil {
 		return nil, false
 	}
+	read := s.known.reader(s.in.Text())
 	for _, c := range script.Commands() {
-		c = s.known.command(c, s.in.Text())
+		c = read(c)
 		i := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "compileall" || w.Value == "py_compile" })
 		if i < 2 || c.Words[i-1].Value != "-m" || !strings.HasPrefix(c.Name(), "python") {
 			continue

@@ -25,9 +25,21 @@ type recipe struct {
 	runtime []step
 	// others are the stages that neither installs nor is the image.
 	others []*dockerfile.Stage
+	// followed counts the instructions that were read.
+	followed int
+	// kept has the others that what is kept copies from, mounts or builds on, by
+	// their numbers.
+	kept map[int]bool
 	// arguments are the values of the build's arguments, by name.
 	arguments map[string]string
 }
+
+// maxStages bounds the stages of a Dockerfile, maxSteps the instructions of
+// those that are followed, with what they build on.
+const (
+	maxStages = 100
+	maxSteps  = 5000
+)
 
 // step is an instruction with what it does about packages.
 type step struct {
@@ -66,6 +78,9 @@ func readRecipe(f *dockerfile.File, target string, arguments map[string]string) 
 	if err != nil {
 		return nil, err
 	}
+	if len(f.Stages) > maxStages {
+		return nil, fmt.Errorf("it has %d stages, more than %d", len(f.Stages), maxStages)
+	}
 	final = flattened(f, final)
 	if f.Escape != '\\' {
 		return nil, fmt.Errorf("the escape character is not a backslash")
@@ -78,22 +93,24 @@ func readRecipe(f *dockerfile.File, target string, arguments map[string]string) 
 		r.install = final
 	}
 	for i := range f.Stages {
-		st := flattened(f, &f.Stages[i])
+		st := &f.Stages[i]
 		if st.Index == final.Index {
 			continue
 		}
-		steps, err := r.steps(st)
-		if err != nil {
-			if !r.copiesFrom(st) {
-				r.others = append(r.others, st)
-				continue
-			}
-			return nil, err
-		}
-		if !hasRole(steps, installing) || !r.copiesFrom(st) {
+		if !r.copiesFrom(st) {
 			r.others = append(r.others, st)
 			continue
 		}
+		flat := flattened(f, st)
+		steps, err := r.steps(flat)
+		if err != nil {
+			return nil, err
+		}
+		if !hasRole(steps, installing) {
+			r.others = append(r.others, st)
+			continue
+		}
+		st = flat
 		if r.install != nil {
 			return nil, fmt.Errorf("packages are installed in two stages, %s and %s", r.install.Label(), st.Label())
 		}
@@ -106,6 +123,7 @@ func readRecipe(f *dockerfile.File, target string, arguments map[string]string) 
 		}
 		r.before, r.after = steps[:last+1], steps[last+1:]
 	}
+	r.keep()
 	return r, r.check()
 }
 
@@ -171,6 +189,9 @@ func (r *recipe) copied(in *dockerfile.Instruction, st *dockerfile.Stage) bool {
 // steps reads the instructions of a stage.
 func (r *recipe) steps(st *dockerfile.Stage) ([]step, error) {
 	var out []step
+	if r.followed += len(st.Instructions); r.followed > maxSteps {
+		return nil, fmt.Errorf("its stages have more than %d instructions", maxSteps)
+	}
 	at := st.Head.Span.End
 	values, dir := newVariables(), ""
 	for i := range st.Instructions {
@@ -241,9 +262,9 @@ func (s *step) run() error {
 		return nil // no packages: kept as it is
 	}
 	roles := map[role]bool{}
-	apart := true
+	apart, read := true, s.known.reader(s.in.Text())
 	for _, c := range script.Commands() {
-		c = s.known.command(c, s.in.Text())
+		c = read(c)
 		a, err := readCommand(&c)
 		if err != nil {
 			return err

@@ -97,31 +97,35 @@ func (t *twoStage) text() (string, error) {
 	return w.String(), nil
 }
 
-// needed says whether one of the other stages is copied from, mounted or built
-// on by what is kept.
-func (r *recipe) needed(st *dockerfile.Stage) bool {
-	if !slices.ContainsFunc(r.others, func(other *dockerfile.Stage) bool { return other.Index == st.Index }) {
-		return false
+// needed says whether a stage is one of the others that are kept.
+func (r *recipe) needed(st *dockerfile.Stage) bool { return r.kept[st.Index] }
+
+// keep finds the other stages that are copied from, mounted or built on by what
+// is kept. Later ones are looked at first: they use those before them.
+func (r *recipe) keep() {
+	r.kept = map[int]bool{}
+	users := []*dockerfile.Stage{r.final}
+	if r.two() {
+		users = append(users, r.install)
 	}
-	for i := range r.file.Stages {
-		user := &r.file.Stages[i]
-		kept := user.Index == r.final.Index || r.two() && user.Index == r.install.Index
-		if user.Index <= st.Index || !kept && !r.needed(user) {
-			continue
-		}
-		if kept {
-			user = flattened(r.file, user)
-		} else if user.From != nil && *user.From == st.Index {
-			return true
-		}
-		for j := range user.Instructions {
-			in := &user.Instructions[j]
+	uses := func(user, st *dockerfile.Stage) bool {
+		for i := range user.Instructions {
+			in := &user.Instructions[i]
 			if r.copied(in, st) || slices.ContainsFunc(in.Flag("mount"), func(m string) bool { return strings.Contains(m, "from="+st.Label()) }) {
 				return true
 			}
 		}
+		return false
 	}
-	return false
+	for _, st := range slices.Backward(r.others) {
+		if slices.ContainsFunc(users, func(user *dockerfile.Stage) bool {
+			own := user.Index != r.final.Index && !(r.two() && user.Index == r.install.Index)
+			return own && user.From != nil && *user.From == st.Index || uses(user, st)
+		}) {
+			r.kept[st.Index] = true
+			users = append(users, st)
+		}
+	}
 }
 
 func lastInstall(steps []step) int {

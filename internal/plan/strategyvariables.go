@@ -17,6 +17,9 @@ type variables struct {
 	env map[string]bool
 }
 
+// maxVariables bounds how many are followed: every step has its own.
+const maxVariables = 200
+
 // newVariables are those at the start of a stage: python's images set some of
 // their own.
 func newVariables() variables {
@@ -35,6 +38,9 @@ func (v variables) after(in *dockerfile.Instruction, arguments map[string]string
 	}
 	out := variables{maps.Clone(v.values), maps.Clone(v.env)}
 	for _, a := range assignments(in) {
+		if _, there := out.env[a.name]; !there && len(out.env) >= maxVariables {
+			continue // not known, and what it hides from ARG is not known of any
+		}
 		if in.Keyword == "ARG" && v.env[a.name] {
 			continue
 		}
@@ -85,21 +91,24 @@ func (v variables) expanded(word string) string {
 	return word
 }
 
-// command is a shell command whose words have their values where only variables
-// of the stage are in them that the script, whose text is given, leaves alone.
-func (v variables) command(c dockerfile.Command, script string) dockerfile.Command {
-	c.Words = slices.Clone(c.Words)
-	for i := range c.Words {
-		w := &c.Words[i]
-		if w.Literal {
-			continue
+// reader gives the commands of a script, whose text is given, their values where
+// only variables of the stage are in them that the script leaves alone.
+func (v variables) reader(script string) func(dockerfile.Command) dockerfile.Command {
+	sets := map[string]bool{}
+	return func(c dockerfile.Command) dockerfile.Command {
+		c.Words = slices.Clone(c.Words)
+		for i := range c.Words {
+			w := &c.Words[i]
+			if w.Literal {
+				continue
+			}
+			value, ok := dockerfile.Expand(w.Text, v.values)
+			if ok && plain(strings.Map(bracketless, value)) && !v.assigned(w.Text, script, sets) {
+				w.Value, w.Literal = value, true
+			}
 		}
-		value, ok := dockerfile.Expand(w.Text, v.values)
-		if ok && plain(strings.Map(bracketless, value)) && !v.assigned(w.Text, script) {
-			w.Value, w.Literal = value, true
-		}
+		return c
 	}
-	return c
 }
 
 // bracketless leaves out what a shell would read as a pattern and requirements
@@ -111,16 +120,20 @@ func bracketless(c rune) rune {
 	return c
 }
 
-// assigned says that a script may set one of the variables that a word uses.
-func (v variables) assigned(word, script string) bool {
+// assigned says that a script may set one of the variables that a word uses. sets
+// keeps what was found of each.
+func (v variables) assigned(word, script string, sets map[string]bool) bool {
 	for name := range v.values {
 		if !strings.Contains(word, "$"+name) && !strings.Contains(word, "${"+name) {
 			continue
 		}
-		for _, sets := range []string{name + "=", "for " + name, "read ", "getopts "} {
-			if strings.Contains(script, sets) {
-				return true
-			}
+		may, known := sets[name]
+		if !known {
+			may = slices.ContainsFunc([]string{name + "=", "for " + name, "read ", "getopts "}, func(by string) bool { return strings.Contains(script, by) })
+			sets[name] = may
+		}
+		if may {
+			return true
 		}
 	}
 	return false

@@ -1,7 +1,10 @@
 package plan
 
 import (
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"whittle/internal/dockerfile"
 )
@@ -52,7 +55,7 @@ func TestVariables(t *testing.T) {
 				got := ""
 				for _, c := range script.Commands() {
 					if name := c.Name(); name == "python" || name == "pip" {
-						c = values.command(c, in.Text())
+						c = values.reader(in.Text())(c)
 						got = c.Words[len(c.Words)-1].Value
 					}
 				}
@@ -61,5 +64,39 @@ func TestVariables(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestManyStages: what stages build on is followed within bounds.
+func TestManyStages(t *testing.T) {
+	tower := func(stages, lines int) string {
+		var b strings.Builder
+		b.WriteString("FROM python:3.13-slim AS s0\n")
+		for i := range stages {
+			fmt.Fprintf(&b, "FROM s%d AS s%d\n", i, i+1)
+			for j := range lines {
+				fmt.Fprintf(&b, "ENV V%d_%d=$V%d_%d\n", i, j, i, j-1)
+			}
+			fmt.Fprintf(&b, "COPY --from=s%d /x /x\n", i)
+		}
+		return b.String() + fmt.Sprintf("FROM s%d\n", stages) + strings.Repeat("COPY --from=s1 /x /x\n", 10) + "RUN pip install click\n"
+	}
+	for _, test := range []struct{ source, want string }{
+		{tower(20, 2), ""},
+		{tower(200, 1), "stages, more than"},
+		{tower(90, 60), "instructions"},
+	} {
+		f, err := dockerfile.Parse("Dockerfile", []byte(test.source))
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		_, err = readRecipe(f, "", nil)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%v, want %q", err, test.want)
+		}
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("%v for %d stages", took, len(f.Stages))
+		}
 	}
 }
