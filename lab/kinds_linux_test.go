@@ -225,6 +225,46 @@ func kindVerbs(t *testing.T, what, dir, outside string) {
 	})
 }
 
+// TestFileChanging: files that are written again and again, longer and shorter,
+// while they are read: what is written is either what somebody else has written
+// or a change of just that.
+func TestFileChanging(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some dozen studies")
+	}
+	for _, name := range []string{"Dockerfile", ".dockerignore", "whittle.yaml", "pyproject.toml", "requirements.txt", "more.txt", "setup.py", "uv.lock", "shop.py", OutName + "/variants/original.json", OutName + "/lock"} {
+		dir, outside := makeKindsProject(t, t.TempDir())
+		at := filepath.Join(dir, filepath.FromSlash(name))
+		must(t, os.MkdirAll(filepath.Dir(at), 0o755))
+		text := kindsProject[name]
+		texts := []string{text, text + text, text[:len(text)/2], strings.Repeat(text+"\n", 5000)}
+		ctx, stop := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() {
+			var err error
+			for i := 0; ctx.Err() == nil; i++ {
+				if i%2 == 0 || strings.HasPrefix(name, OutName) {
+					err = os.WriteFile(at, []byte(texts[i%len(texts)]), 0o644)
+				} else {
+					err = WriteFile(at, []byte(texts[i%len(texts)]))
+				}
+				if err != nil {
+					break
+				}
+			}
+			ended <- err
+		}()
+		for range 3 {
+			kindVerbs(t, name+" is changing", dir, outside)
+		}
+		stop()
+		must(t, <-ended)
+		if got, err := os.ReadFile(at); err != nil || name != "Dockerfile" && !strings.HasPrefix(name, OutName) && !slices.Contains(texts, string(got)) {
+			t.Errorf("%s is %.100q, %v", name, got, err)
+		}
+	}
+}
+
 // asUserEnv makes TestFileKinds run as an ordinary user in a process of its own.
 const asUserEnv = "WHITTLE_TEST_AS_USER"
 
@@ -244,7 +284,7 @@ func TestFileKindsAsUser(t *testing.T) {
 	program, temp := filepath.Join(dir, "lab.test"), filepath.Join(dir, "temp")
 	must(t, copyFile(context.Background(), os.Args[0], program))
 	must(t, errors.Join(os.Mkdir(temp, 0o700), os.Chown(temp, 65534, 65534)))
-	cmd := exec.Command(program, "-test.run=^(TestFileKinds|TestStudyFileKinds|TestGitFileKinds)$", "-test.v")
+	cmd := exec.Command(program, "-test.run=^(TestFileKinds|TestFileChanging|TestStudyFileKinds|TestGitFileKinds)$", "-test.v")
 	cmd.Dir = temp
 	cmd.Env = append(os.Environ(), asUserEnv+"=1", "TMPDIR="+temp, "HOME="+temp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}

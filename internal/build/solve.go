@@ -276,6 +276,10 @@ func (s fileSink) Write(p []byte) (int, error) {
 	n, err := s.x.temp.Write(p)
 	if err != nil {
 		s.x.err = err
+		var path *os.PathError
+		if errors.As(err, &path) {
+			s.x.err = path.Err // the name is a temporary one
+		}
 	}
 	return n, err
 }
