@@ -84,9 +84,20 @@ func runsTable(c *whittle.Check) table {
 		if n := len(s.Run.Seconds); n > 0 {
 			took = fmt.Sprintf("%.1f", s.Run.Seconds[n-1])
 		}
-		t.row(text(s.Name), statusCell(s.Verdict), statusCell(s.Run.Status), text(took))
+		t.row(text(s.Name), fileCell(s.Verdict), statusCell(s.Run.Status), text(took))
 	}
 	return t
+}
+
+// fileCell is what files alone say of a start: never that it runs.
+func fileCell(verdict string) cell {
+	switch verdict {
+	case whittle.Runs:
+		return text("nothing found")
+	case whittle.Fails:
+		return toned(verdict, bad)
+	}
+	return toned(verdict, faint)
 }
 
 // problemLine is a problem with the way to it and what to do.

@@ -72,7 +72,21 @@ func repairTitle(r *whittle.Repair) string {
 		verb = "changed"
 	}
 	fixes := map[bool]string{true: "fix", false: "fixes"}[n == 1]
-	return fmt.Sprintf("%s: %d %s %s %d %s", r.Project, n, fixes, verb, len(r.Files), plural(len(r.Files), "files"))
+	return fmt.Sprintf("%s: %d %s %s %d %s%s", r.Project, n, fixes, verb, len(r.Files), plural(len(r.Files), "files"), notTried(r))
+}
+
+// notTried says which images a repair has not run with its fixes.
+func notTried(r *whittle.Repair) string {
+	if r.Verified == nil {
+		return "; the images with that were not run"
+	}
+	var names []string
+	for _, v := range r.Verified.Variants {
+		if v.After.Build == whittle.Built && v.After.Verdict == whittle.Unknown {
+			names = append(names, v.Name)
+		}
+	}
+	return startsNotRun(names)
 }
 
 // repairSections are the files, the steps and what building showed.

@@ -17,7 +17,7 @@ func StudyMarkdown(w io.Writer, s *whittle.Study) error { return writeMarkdown(w
 
 func studyDoc(s *whittle.Study) document {
 	var d document
-	d.add(heading{1, "Study of " + s.Project})
+	d.add(heading{1, "Study of " + s.Project + startsNotRun(notRunVariants(s))})
 	d.add(para(fmt.Sprintf("%s. %s. Engine: %s %s.", s.Date, machineLine(s.Machine), s.Machine.Engine.Kind, s.Machine.Engine.Version)))
 	d.add(summaryTable(s))
 	if words := studyWords(s); len(words) > 0 {
@@ -53,6 +53,33 @@ func studyDoc(s *whittle.Study) document {
 	}
 	notBuiltSection(&d, s)
 	return d
+}
+
+// notRunVariants are the built variants whose own start was not run to an end
+// that says something.
+func notRunVariants(s *whittle.Study) []string {
+	var out []string
+	for _, v := range s.Variants {
+		ran := slices.ContainsFunc(v.Run.Commands, func(c whittle.CommandRun) bool { return c.Own && c.Status != whittle.Unknown })
+		if v.Build.Status == whittle.Built && !ran {
+			out = append(out, v.Name)
+		}
+	}
+	return out
+}
+
+// startsNotRun names the variants whose start was not run: "; start not run:
+// original", empty where there is none.
+func startsNotRun(variants []string) string {
+	if len(variants) == 0 {
+		return ""
+	}
+	const most = 3
+	more := ""
+	if n := len(variants) - most; n > 0 {
+		variants, more = variants[:most], fmt.Sprintf(" and %d more", n)
+	}
+	return "; start not run: " + strings.Join(variants, ", ") + more
 }
 
 func machineLine(m whittle.Machine) string {

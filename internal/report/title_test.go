@@ -2,6 +2,8 @@ package report
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,14 +33,26 @@ func TestAdviceTitles(t *testing.T) {
 	}
 }
 
+// tried is a verification of variants with some verdicts.
+func tried(verdicts ...string) *whittle.Verification {
+	v := &whittle.Verification{}
+	for i, verdict := range verdicts {
+		v.Variants = append(v.Variants, whittle.VerifiedVariant{Name: fmt.Sprintf("v%d", i), After: whittle.Outcome{Build: whittle.Built, Verdict: verdict}})
+	}
+	return v
+}
+
 func TestRepairTitles(t *testing.T) {
 	r := repair()
 	for want, r := range map[string]*whittle.Repair{
-		"inventory: nothing to change":                     {},
-		"inventory: nothing is changed, 1 fix is left out": {Steps: r.Steps[5:]},
-		"inventory: 1 fix changes 1 file":                  {Steps: r.Steps[:1], Files: r.Files[:1]},
-		"inventory: 4 fixes change 2 files":                {Steps: r.Steps, Files: r.Files},
-		"inventory: 4 fixes changed 2 files":               {Steps: r.Steps, Files: r.Files, Written: true},
+		"inventory: nothing to change":                                            {},
+		"inventory: nothing is changed, 1 fix is left out":                        {Steps: r.Steps[5:]},
+		"inventory: 1 fix changes 1 file; the images with that were not run":      {Steps: r.Steps[:1], Files: r.Files[:1]},
+		"inventory: 4 fixes change 2 files; the images with that were not run":    {Steps: r.Steps, Files: r.Files},
+		"inventory: 4 fixes changed 2 files; the images with that were not run":   {Steps: r.Steps, Files: r.Files, Written: true},
+		"inventory: 4 fixes change 2 files":                                       {Steps: r.Steps, Files: r.Files, Verified: tried(whittle.Runs, whittle.Fails)},
+		"inventory: 4 fixes change 2 files; start not run: v1, v3":                {Steps: r.Steps, Files: r.Files, Verified: tried(whittle.Runs, whittle.Unknown, whittle.Fails, whittle.Unknown)},
+		"inventory: 4 fixes change 2 files; start not run: v0, v1, v2 and 2 more": {Steps: r.Steps, Files: r.Files, Verified: tried(slices.Repeat([]string{whittle.Unknown}, 5)...)},
 	} {
 		r.Project = "inventory"
 		if got := repairTitle(r); got != want {
