@@ -55,7 +55,7 @@ func WithHint(err error, hint string) error {
 func Hint(err error) string {
 	var hints []string
 	for err != nil {
-		if h, ok := err.(Hinted); ok {
+		if h, ok := err.(Hinted); ok { //nolint:errorlint // it walks the chain itself
 			hints = append(hints, h.Hint())
 		}
 		err = errors.Unwrap(err)

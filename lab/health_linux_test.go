@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -59,7 +58,6 @@ func TestHealth(t *testing.T) {
 
 // score counts what the check said of images whose state is known.
 type score struct {
-	mu                                           sync.Mutex
 	healthy, falseAlarms, broken, found, located int
 }
 

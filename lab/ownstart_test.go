@@ -14,7 +14,7 @@ import (
 // TestOwnStart: what an image starts is run with its health check; the bare
 // interpreter or shell of a base image is no start.
 func TestOwnStart(t *testing.T) {
-	words := func(s string) []string { return strings.Fields(s) }
+	words := strings.Fields
 	for _, c := range []struct {
 		name    string
 		p       whittle.Process

@@ -21,8 +21,8 @@ import (
 )
 
 func main() {
-	log.SetOutput(io.Discard) // net/http tells it what an odd registry sends; errors say what matters
-	os.Setenv("PATH", absolutePath(os.Getenv("PATH")))
+	log.SetOutput(io.Discard)                              // net/http tells it what an odd registry sends; errors say what matters
+	_ = os.Setenv("PATH", absolutePath(os.Getenv("PATH"))) // fails for a NUL only, which no environment has
 	os.Exit(run(os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
 }
 

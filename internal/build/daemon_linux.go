@@ -312,7 +312,7 @@ func (d *daemon) awaitExit() bool {
 
 // died is the error of a daemon that ended by itself.
 func (d *daemon) died() error {
-	return fmt.Errorf("buildkitd ended (%v)%s: %w", d.err, d.lastLines(), whittle.ErrEngine)
+	return fmt.Errorf("buildkitd ended (%w)%s: %w", d.err, d.lastLines(), whittle.ErrEngine)
 }
 
 // lastLines is what the log says of an error, to append to a message.

@@ -149,7 +149,7 @@ func open(ctx context.Context, opts Options) (*Engine, error) {
 		return e, nil
 	}
 	if old != nil && !opts.NamedContexts && ctx.Err() == nil {
-		old.info.Notes = append(notes, fmt.Sprintf("it is used all the same, as there is no other: %v", err))
+		old.info.Notes = append(slices.Clip(notes), fmt.Sprintf("it is used all the same, as there is no other: %v", err))
 		return old, nil
 	}
 	if old != nil {

@@ -104,7 +104,8 @@ var (
 
 // failure names whose fault a failed solve is.
 func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) error {
-	if late, ok := context.Cause(ctx).(*outOfTime); ok {
+	var late *outOfTime
+	if errors.As(context.Cause(ctx), &late) {
 		return j.late(late, rec)
 	}
 	if ctx.Err() != nil {

@@ -79,7 +79,7 @@ type recorder struct {
 func record(log io.Writer, p Progress, free func() int64, v *veil) (*recorder, chan *bkclient.SolveStatus) {
 	r := &recorder{stream: stream{v, map[pieceKey][]byte{}}, steps: map[digest.Digest]*Step{}, tails: map[digest.Digest]*tail{}, free: free, least: math.MaxInt64}
 	if log != nil {
-		r.display(log, progressui.PlainMode, "")
+		_ = r.display(log, progressui.PlainMode, "") // plain never fails to begin
 	}
 	var lines *compact
 	if p.W != nil && r.display(p.W, progressui.TtyMode, p.Label) != nil {

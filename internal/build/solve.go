@@ -124,11 +124,12 @@ func (e *Engine) solve(ctx context.Context, d Definition, o Output, j *job) (*Re
 	resp, err := e.client.Solve(held, nil, opt, ch)
 	took := time.Since(start)
 	rec.wait()
-	if err == nil {
+	switch {
+	case err == nil:
 		err = out.fetch(ctx)
-	} else if out.err != nil && ctx.Err() == nil {
+	case out.err != nil && ctx.Err() == nil:
 		err = fmt.Errorf("writing %s: %w: %w", o.Archive, out.err, whittle.ErrSystem)
-	} else {
+	default:
 		err = j.veil.error(e.failure(ctx, j, rec, orLost(held, err)))
 	}
 	if err != nil {

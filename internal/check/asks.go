@@ -28,13 +28,13 @@ func checkAsks(s *state) []whittle.Problem {
 			}
 			walk := imports.Walk(false, r.node)
 			for _, n := range walk.Nodes {
-				if n.Source == nil || isLibrary(s, n.File, r.im) || len(n.Failures) > 0 {
+				if n.Source == nil || isLibrary(n.File, r.im) || len(n.Failures) > 0 {
 					continue
 				}
 				a := asking{s, st, r, walk, n}
 				for i := range n.Source.Calls {
 					if p, ok := a.one(&n.Source.Calls[i]); ok {
-						out = append(out, adjust(s, st, p))
+						out = append(out, adjust(st, p))
 					}
 				}
 			}
@@ -44,7 +44,7 @@ func checkAsks(s *state) []whittle.Problem {
 }
 
 // isLibrary says that a file is the standard library's.
-func isLibrary(s *state, file string, im *imports.Importer) bool {
+func isLibrary(file string, im *imports.Importer) bool {
 	rest, ok := strings.CutPrefix(file, im.Finder.Interpreter.Lib+"/")
 	return ok && !strings.Contains(rest, "-packages/")
 }

@@ -14,9 +14,9 @@ import (
 func checkData(s *state) []whittle.Problem {
 	var out []whittle.Problem
 	s.ownCalls(func(st *start, r root, walk *imports.Reach, n *imports.Node, c *source.Call) {
-		if p, ok := localeProblem(s, st, r, n, c); ok {
+		if p, ok := localeProblem(s, r, n, c); ok {
 			p.ReachedFrom = reached(s, st, r, walk.Chain(n))
-			out = append(out, adjust(s, st, p))
+			out = append(out, adjust(st, p))
 		}
 		if c.Func != "ZoneInfo" && !strings.HasSuffix(c.Func, ".ZoneInfo") || len(c.Args) == 0 || s.files.hasZone(c.Args[0], r.im) {
 			return
@@ -27,7 +27,7 @@ func checkData(s *state) []whittle.Problem {
 		if c.Context&(source.Lazy|source.Guarded|source.Caught) != 0 || runs(c.Conditions, r.im.Runtime) != source.Yes {
 			p.Severity = Warning
 		}
-		out = append(out, adjust(s, st, p))
+		out = append(out, adjust(st, p))
 	})
 	for _, name := range []string{"LC_ALL", "LANG"} {
 		if v := s.env[name]; v != "" && !s.files.hasLocale(v) {
@@ -41,7 +41,7 @@ func checkData(s *state) []whittle.Problem {
 
 // localeProblem is that of a call of setlocale by name where nothing catches
 // that it fails. It is a warning: the name may come from a table of several.
-func localeProblem(s *state, st *start, r root, n *imports.Node, c *source.Call) (whittle.Problem, bool) {
+func localeProblem(s *state, r root, n *imports.Node, c *source.Call) (whittle.Problem, bool) {
 	if c.Func != "setlocale" && c.Func != "locale.setlocale" || len(c.Args) == 0 {
 		return whittle.Problem{}, false
 	}

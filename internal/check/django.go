@@ -6,7 +6,6 @@ import (
 
 	"whittle/internal/python/imports"
 	"whittle/internal/python/source"
-	"whittle/internal/shell"
 )
 
 // djangoAdmin is django-admin, or python -m django.
@@ -59,14 +58,14 @@ func (s *state) django(st *start, executable, first string, args []string) {
 	case command == "runserver":
 		// With its reloader the process stays when the server fails.
 		if !slices.Contains(args, "--noreload") {
-			st = s.beside(st, shell.Perhaps)
+			st = s.beside(st)
 		}
 		d.modules(st, "ROOT_URLCONF")
 		d.objects(st, "MIDDLEWARE")
 		d.objects(st, "WSGI_APPLICATION")
 	case command != "help" && command != "version" && command != "--version" && command != "collectstatic":
 		// Imported for the first request, or by the checks of a command.
-		d.modules(s.beside(st, shell.Perhaps), "ROOT_URLCONF")
+		d.modules(s.beside(st), "ROOT_URLCONF")
 	}
 }
 

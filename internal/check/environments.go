@@ -21,7 +21,7 @@ func environmentRun(s *state, st *start, file, name string) bool {
 		}
 		return name == "uvx"
 	}
-	s.execute(st, file, st.depth)
+	s.execute(st, file)
 	st.unknown = nil
 	e := environmentCommand{s: s, st: st, name: name, dir: st.dir}
 	rest := e.options(append(slices.Clone(args[:i]), args[i+1:]...))

@@ -33,13 +33,13 @@ func importsOf(s *state, st *start, r root) []whittle.Problem {
 		return out
 	}
 	if r.attr != "" && r.im.Defines(r.node, r.attr) == source.No {
-		out = append(out, adjust(s, st, whittle.Problem{Rule: "missing-entry-point", Module: r.node.Name, Path: s.owners.shown(r.node.File),
+		out = append(out, adjust(st, whittle.Problem{Rule: "missing-entry-point", Module: r.node.Name, Path: s.owners.shown(r.node.File),
 			Message: fmt.Sprintf("%s: %s does not define %s", r.what, s.owners.shown(r.node.File), r.attr), Fix: "name what the module defines"}))
 	}
 	walk := imports.Walk(false, r.node)
 	for _, n := range walk.Nodes {
 		for _, f := range n.Failures {
-			out = append(out, adjust(s, st, problem(s, st, r, walk, n, f)))
+			out = append(out, adjust(st, problem(s, st, r, walk, n, f)))
 		}
 		for _, d := range n.Doubts {
 			doubt(s, st, r, d)
@@ -104,11 +104,11 @@ func targetProblem(s *state, st *start, r root) whittle.Problem {
 		p.Rule, p.Distribution = "missing-module", name.Distribution
 		p.Fix = "install " + name.Distribution
 	}
-	return adjust(s, st, p)
+	return adjust(st, p)
 }
 
 // adjust makes a problem that of its start.
-func adjust(s *state, st *start, p whittle.Problem) whittle.Problem {
+func adjust(st *start, p whittle.Problem) whittle.Problem {
 	if p.Severity == "" {
 		p.Severity = Error
 	}

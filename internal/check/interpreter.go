@@ -27,7 +27,7 @@ func checkInterpreter(s *state) []whittle.Problem {
 			continue
 		}
 		if p, ok := homeProblem(s, st); ok {
-			out = append(out, adjust(s, st, p))
+			out = append(out, adjust(st, p))
 			continue
 		}
 		im := st.python.roots[0].im
@@ -37,7 +37,7 @@ func checkInterpreter(s *state) []whittle.Problem {
 				continue
 			}
 			seen[st.name+f.Module] = true
-			out = append(out, adjust(s, st, whittle.Problem{Rule: "missing-module", Module: f.Module, Path: "/" + im.Finder.Interpreter.Lib,
+			out = append(out, adjust(st, whittle.Problem{Rule: "missing-module", Module: f.Module, Path: "/" + im.Finder.Interpreter.Lib,
 				Message: fmt.Sprintf("Python %s cannot start: its own module %s is not in /%s", im.Finder.Interpreter.Series, f.Module, im.Finder.Interpreter.Lib),
 				Fix:     "do not delete parts of the standard library that the interpreter needs to start"}))
 		}

@@ -92,7 +92,7 @@ func unwrapped(s *state, st *start, file string) bool {
 		return false
 	}
 	if l.script || l.verb != "" {
-		s.execute(st, file, st.depth)
+		s.execute(st, file)
 		st.unknown = nil // its own arguments are read here
 	} else {
 		st.program, st.programs = file, append(st.programs, file)

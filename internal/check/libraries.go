@@ -19,7 +19,7 @@ func checkLibraries(s *state) []whittle.Problem {
 			}
 			for _, p := range libraryProblems(s, real, "") {
 				p.Message = fmt.Sprintf("%s starts /%s; %s", st.name, program, p.Message)
-				out = append(out, adjust(s, st, p))
+				out = append(out, adjust(st, p))
 			}
 		}
 	}

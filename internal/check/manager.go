@@ -14,11 +14,11 @@ import (
 // when one of their programs fails.
 func managed(s *state, st *start, file string) bool {
 	m := manager{s: s, st: st, dir: st.dir, name: path.Base(st.argv[0])}
-	read := m.reader(file)
+	read := m.reader()
 	if read == nil {
 		return false
 	}
-	s.execute(st, file, st.depth)
+	s.execute(st, file)
 	st.unknown = nil
 	if !read() {
 		st.notFollowed(m.name)
@@ -36,7 +36,7 @@ type manager struct {
 
 // reader is the function that follows a manager's files, nil for what is no
 // manager. It is false where something could not be read.
-func (m *manager) reader(file string) func() bool {
+func (m *manager) reader() func() bool {
 	switch m.name {
 	case "supervisord":
 		return m.supervisord

@@ -70,7 +70,7 @@ func searchPath(env map[string]string) string {
 }
 
 // script follows a file that is no binary: by its first line.
-func (s *state) script(st *start, file string, depth int) {
+func (s *state) script(st *start, file string) {
 	first, text, ok := s.files.text(file)
 	if !ok {
 		st.doubt("/" + file + " could not be read")

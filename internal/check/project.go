@@ -46,7 +46,7 @@ type ProjectOptions struct {
 // "unknown".
 func Project(ctx context.Context, fsys fs.FS, o ProjectOptions) (*whittle.Check, error) {
 	t := &tree{fsys: fsys, options: o, folder: newFolder(), at: map[string]route{}, held: map[string]bool{}, sources: map[string]*source.Facts{}}
-	if err := collectFiles(t, ctx); err != nil {
+	if err := collectFiles(ctx, t); err != nil {
 		return nil, fmt.Errorf("reading the project: %w", err)
 	}
 	readUnits(t)

@@ -112,7 +112,7 @@ func (a *along) close(t *tree, u *unit, starts, others []string) {
 		return
 	}
 	for _, s := range starts {
-		if !lock.Has(s) && !t.isUnit(s) && !conditional(t, u, s) {
+		if !lock.Has(s) && !t.isUnit(s) && !conditional(u, s) {
 			a.doubt(lock.Files[0] + " does not have " + s + ", which is declared: what comes along with it is not known")
 		}
 	}
@@ -178,7 +178,7 @@ func settle(t *tree, u *unit, a *along) {
 
 // conditional says that a dependency is declared under a marker alone: a lock
 // file for other platforms does not have it.
-func conditional(t *tree, u *unit, name string) bool {
+func conditional(u *unit, name string) bool {
 	for _, v := range u.chain() {
 		for i := range v.declared.Dependencies {
 			if d := &v.declared.Dependencies[i]; pep.Normalize(d.Name) == name && d.Kind == python.Runs && strings.Contains(d.Text, ";") {

@@ -169,7 +169,7 @@ var (
 var unlooked = []string{"node_modules", "site-packages", "__pycache__", "__pypackages__", "bower_components"}
 
 // collectFiles finds the project's modules and the files that declare something.
-func collectFiles(t *tree, ctx context.Context) error {
+func collectFiles(ctx context.Context, t *tree) error {
 	return fs.WalkDir(t.fsys, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || ctx.Err() != nil {
 			return cmp.Or(ctx.Err(), err)

@@ -37,7 +37,7 @@ func usesOf(t *tree) uses {
 			top := topOf(imp.Module)
 			s.names[pep.Normalize(top)] = true
 			s.deeper[top] = s.deeper[top] || top != imp.Module
-			for _, n := range t.namesOf(u, file, imp) {
+			for _, n := range t.namesOf(u, imp) {
 				for _, d := range append(append([]string{n.Distribution}, n.Candidates...), n.Perhaps...) {
 					s.names[d] = true
 				}

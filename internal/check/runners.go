@@ -102,11 +102,11 @@ func launched(_ *state, st *start, _ string, _ []string) {
 }
 
 // beside is a start of the same process of which less is sure.
-func (s *state) beside(st *start, how shell.Certainty) *start {
-	if max(st.how, how) == st.how {
+func (s *state) beside(st *start) *start {
+	if st.how >= shell.Perhaps {
 		return st
 	}
-	other := st.child(st.argv, how)
+	other := st.child(st.argv, shell.Perhaps)
 	other.program = st.program
 	other.python = &pythonStart{executable: st.python.executable, finder: st.python.finder}
 	s.starts = append(s.starts, other)
@@ -142,7 +142,7 @@ func (s *state) served(st *start, executable string) {
 			switch {
 			case n != first.node && runs(c.Conditions, first.im.Runtime) == source.No: // of a program, __name__ is "__main__"
 			case c.Func == "uvicorn.run" && len(c.Args) > 0 && appSpec.MatchString(c.Args[0]):
-				s.target(s.beside(st, shell.Perhaps), executable, st.dir, "uvicorn.run "+c.Args[0], c.Args[0], "")
+				s.target(s.beside(st), executable, st.dir, "uvicorn.run "+c.Args[0], c.Args[0], "")
 			}
 		}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // startShell follows a shell: "sh -c TEXT", "sh FILE", or what it reads.
-func (s *state) startShell(st *start, args []string, depth int) {
+func (s *state) startShell(st *start, args []string) {
 	isText, flags := false, ""
 	for len(args) > 0 && (strings.HasPrefix(args[0], "-") || strings.HasPrefix(args[0], "+")) {
 		flag := args[0]

@@ -156,7 +156,7 @@ func (s *state) follow(st *start, depth int) {
 	if unwrapped(s, st, file) || managed(s, st, file) {
 		return
 	}
-	s.execute(st, file, depth)
+	s.execute(st, file)
 }
 
 // child is a start that another one makes. It can be no surer than that one.
@@ -182,7 +182,7 @@ func (st *start) notFollowed(name string) { st.doubt("what " + name + " starts w
 func (st *start) decides() bool { return st.how == shell.Must || st.how == shell.Perhaps }
 
 // execute looks at the file that the kernel would start.
-func (s *state) execute(st *start, file string, depth int) {
+func (s *state) execute(st *start, file string) {
 	st.program = file
 	st.programs = append(st.programs, file)
 	base := path.Base(s.files.realOf(file))
@@ -190,7 +190,7 @@ func (s *state) execute(st *start, file string, depth int) {
 	case binary && isPython(base, st.argv[0]):
 		s.startPython(st, file, st.argv[1:])
 	case binary && isShell(path.Base(st.argv[0])):
-		s.startShell(st, st.argv[1:], depth)
+		s.startShell(st, st.argv[1:])
 	case binary && opaquePrograms[base]:
 		st.doubt("whittle does not read what " + base + " runs")
 	case binary:
@@ -198,7 +198,7 @@ func (s *state) execute(st *start, file string, depth int) {
 			st.notFollowed(path.Base(st.argv[0]))
 		}
 	default:
-		s.script(st, file, depth)
+		s.script(st, file)
 	}
 }
 

@@ -263,7 +263,7 @@ func (o startedCall) runs() {
 // beside is a start of the same process that perhaps is; by says which statement
 // makes it.
 func (o startedCall) beside(by string) *start {
-	other := o.s.beside(o.st, shell.Perhaps)
+	other := o.s.beside(o.st)
 	if other != o.st {
 		other.by = by
 	}

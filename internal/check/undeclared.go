@@ -21,7 +21,7 @@ func (t *tree) foreign(u *unit, file string, imp *source.Import, way route) {
 	if way.level == guarded || way.level == unreached && (passesOn(imp) || imp.Context&source.Lazy != 0) {
 		return
 	}
-	for _, n := range t.namesOf(u, file, imp) {
+	for _, n := range t.namesOf(u, imp) {
 		t.undeclared(u, file, imp, way, &n)
 	}
 }
@@ -33,7 +33,7 @@ func passesOn(imp *source.Import) bool {
 }
 
 // namesOf are the distributions of what a statement imports.
-func (t *tree) namesOf(u *unit, file string, imp *source.Import) []python.Named {
+func (t *tree) namesOf(u *unit, imp *source.Import) []python.Named {
 	if t.venv != nil {
 		if dist := t.venv.modules[topOf(imp.Module)]; dist != "" && t.options.Names[topOf(imp.Module)] == "" {
 			if all := u.names.OfImport(imp.Module, imp.Names); all[0].Evident() {
@@ -221,11 +221,11 @@ func atLevel(l level, start, call, unreached string) string {
 	return unreached
 }
 
-func certain(a *along, sure, else_ string) string {
+func certain(a *along, sure, otherwise string) string {
 	if a.known {
 		return sure
 	}
-	return else_
+	return otherwise
 }
 
 // add1 adds a problem: one line is enough for a file that imports many modules
@@ -326,7 +326,7 @@ func absent(t *tree, u *unit, file string, imp *source.Import) (string, bool) {
 	if imp.Level > 0 || python.IsStandard(imp.Module) || len(t.files(append(t.strong("."), t.copied()...), imp.Module, imp.Names)) > 0 || len(t.tops[topOf(imp.Module)]) > 0 {
 		return "", false
 	}
-	all := t.namesOf(u, file, imp)
+	all := t.namesOf(u, imp)
 	if len(all) != 1 || all[0].Distribution == "" || len(all[0].Perhaps) > 0 || t.ignored(all[0].Module, []string{all[0].Distribution}) {
 		return "", false
 	}

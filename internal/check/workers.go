@@ -258,7 +258,7 @@ func alembic(s *state, st *start, exe string, args []string) {
 			break
 		}
 		// What it makes of the database is not known here.
-		other := s.beside(st, shell.Perhaps)
+		other := s.beside(st)
 		if prepend != "" {
 			other.env = clone(other.env)
 			other.env["PYTHONPATH"] = strings.Trim("/"+whittle.Join(st.dir, prepend)+":"+other.env["PYTHONPATH"], ":")

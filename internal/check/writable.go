@@ -31,7 +31,7 @@ func checkWritable(s *state) []whittle.Problem {
 		if c.Context&(source.Lazy|source.Guarded|source.Caught|source.TypeChecking) != 0 || runs(c.Conditions, r.im.Runtime) == source.Maybe {
 			p.Severity = Warning
 		}
-		out = append(out, adjust(s, st, p))
+		out = append(out, adjust(st, p))
 	})
 	return out
 }

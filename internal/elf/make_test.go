@@ -163,14 +163,14 @@ func (m *maker) sections(s spec) int {
 	const table = "\x00.debug_info\x00.symtab\x00.shstrtab\x00"
 	debug := len(m.b)
 	m.raw(make([]byte, s.Debug+s.Symtab))
-	strings_ := len(m.b)
+	texts := len(m.b)
 	m.raw([]byte(table))
 	at := len(m.b)
 	for _, sec := range [][4]int{
 		{0, int(stdelf.SHT_NULL), 0, 0},
 		{1, int(stdelf.SHT_PROGBITS), debug, s.Debug},
 		{13, int(stdelf.SHT_SYMTAB), debug + s.Debug, s.Symtab},
-		{21, int(stdelf.SHT_STRTAB), strings_, len(table)},
+		{21, int(stdelf.SHT_STRTAB), texts, len(table)},
 	} {
 		m.u32(sec[0])
 		m.u32(sec[1])

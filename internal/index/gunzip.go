@@ -12,7 +12,6 @@ type gunzip struct {
 	inflater *inflater
 	crc      uint32
 	size     uint32
-	open     bool // within a member
 	err      error
 }
 
@@ -33,7 +32,7 @@ func (g *gunzip) Read(p []byte) (int, error) {
 			g.size += uint32(n)
 			return n, nil
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if err = noEOF(g.trailer()); err == nil {
 				err = g.member()
 			}

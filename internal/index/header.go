@@ -80,7 +80,7 @@ func (t *headers) Read(p []byte) (int, error) {
 	}
 	n, err := t.src.Read(p[:min(int64(len(p)), t.body)])
 	t.body -= int64(n)
-	if err == io.EOF && t.body > 0 {
+	if errors.Is(err, io.EOF) && t.body > 0 {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err
@@ -131,7 +131,7 @@ func (t *headers) seek(n int64) error {
 }
 
 func noEOF(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

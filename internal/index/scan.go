@@ -55,7 +55,7 @@ type content struct {
 // Read classifies errors as headerError does.
 func (c *content) Read(p []byte) (int, error) {
 	n, err := c.tar.Read(p)
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		return n, err
 	}
 	if failed := c.src.Failed(); failed != nil {
@@ -95,7 +95,7 @@ func (s *scanner) next() (whittle.Entry, error) {
 // own failure is wrong with the tar.
 func (s *scanner) headerError(err error) error {
 	switch failed := s.src.Failed(); {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return err
 	case failed != nil:
 		return failed
@@ -241,7 +241,7 @@ func xattrs(records map[string]string) (sum [32]byte) {
 	for _, k := range names {
 		for _, s := range [...]string{k[len(xattrPrefix):], records[k]} {
 			h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(s))))
-			io.WriteString(h, s)
+			_, _ = io.WriteString(h, s) // a hash takes all
 		}
 	}
 	h.Sum(sum[:0])

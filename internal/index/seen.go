@@ -143,7 +143,7 @@ func copyContext(ctx context.Context, w io.Writer, r io.Reader) (n int64, err er
 			return n, err
 		}
 		m, err := r.Read(buf)
-		w.Write(buf[:m]) // a hash, or nothing: neither fails
+		_, _ = w.Write(buf[:m]) // a hash, or nothing: neither fails
 		n += int64(m)
 		if err == io.EOF {
 			return n, nil

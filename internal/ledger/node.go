@@ -106,7 +106,8 @@ const maxLinks = 40
 // symlink too many) it takes what open gives; nil ends the way. straight is
 // false where a symlink was followed.
 func (b *builder) descend(root *node, p string, open func(in *node, name, full string, found *node) *node) (dir *node, straight bool) {
-	stack := append(b.stack[:0], root)
+	stack := b.stack[:0]
+	stack = append(stack, root)
 	defer func() { b.stack = stack }()
 	straight = true
 	links := 0

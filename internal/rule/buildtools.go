@@ -67,7 +67,7 @@ func buildTools(p *Pass) []whittle.Finding {
 			Fingerprint: whittle.Fingerprint("build-tools-in-final-stage", append([]string{p.recipe.text(layer)}, names...)...),
 		}
 		if in := p.recipe.instruction(layer); in != nil && in.Keyword == "RUN" {
-			if acts, ok := p.recipe.actions(in); ok && slices.ContainsFunc(acts, func(a action) bool { return builds(a) }) {
+			if acts, ok := p.recipe.actions(in); ok && slices.ContainsFunc(acts, builds) {
 				f.Advice += fmt.Sprintf(", or remove the packages at the end of %s, which has built by then", p.recipe.short(in))
 			}
 		}

@@ -373,11 +373,11 @@ func lighter(p *Pass, k *dockerfile.Instruction, a action, acts []action, copies
 		return edits, err == nil
 	}
 	slices.Sort(folders)
-	return onlyFolders(p, k, a, folders)
+	return onlyFolders(k, a, folders)
 }
 
 // onlyFolders takes the -R out of a command, and names further folders.
-func onlyFolders(p *Pass, k *dockerfile.Instruction, a action, folders []string) ([]whittle.Edit, bool) {
+func onlyFolders(k *dockerfile.Instruction, a action, folders []string) ([]whittle.Edit, bool) {
 	var edits []whittle.Edit
 	for i, w := range a.Words {
 		if i == 0 || !strings.HasPrefix(w.Value, "-") {

@@ -185,7 +185,7 @@ func copyIn(p *Pass, lacks []lack) ([]whittle.Edit, string, bool) {
 	if err != nil {
 		return nil, "", false
 	}
-	after, flags := neighbor(p, st)
+	after, flags := neighbor(st)
 	workdir := strings.Trim(p.Config.Config.WorkingDir, "/")
 	if after == nil || workdir == "" || copiesAny(p, lacks) {
 		return nil, "", false
@@ -220,7 +220,7 @@ func copyIn(p *Pass, lacks []lack) ([]whittle.Edit, string, bool) {
 // neighbor is the instruction behind which files are copied: the stage's last
 // COPY, else its WORKDIR; and the flags for it, as the last COPY from the
 // context has them.
-func neighbor(p *Pass, st *dockerfile.Stage) (after *dockerfile.Instruction, flags string) {
+func neighbor(st *dockerfile.Stage) (after *dockerfile.Instruction, flags string) {
 	for i := range st.Instructions {
 		in := &st.Instructions[i]
 		copies := in.Keyword == "COPY" || in.Keyword == "ADD"

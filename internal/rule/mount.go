@@ -27,7 +27,7 @@ func mountInstead(p *Pass, k *dockerfile.Instruction, byLayer map[int][]int, lay
 	if !ok {
 		return relocation{}, false
 	}
-	if mine, _ := p.recipe.actions(user); user != k && mountWorkedOn(p, mine, target, 0, whittle.Span{}) {
+	if mine, _ := p.recipe.actions(user); user != k && mountWorkedOn(mine, target, 0, whittle.Span{}) {
 		return relocation{}, false
 	}
 	edits, ok := dropped(p, k, acts, &c, target)
@@ -118,7 +118,7 @@ func dropped(p *Pass, k *dockerfile.Instruction, acts []action, c *copied, targe
 			continue
 		}
 		for i, at := range a.paths {
-			if at != target && at != c.dest || mountWorkedOn(p, acts, target, a.words[i], a.Span) {
+			if at != target && at != c.dest || mountWorkedOn(acts, target, a.words[i], a.Span) {
 				continue
 			}
 			var edits []whittle.Edit
@@ -139,7 +139,7 @@ func dropped(p *Pass, k *dockerfile.Instruction, acts []action, c *copied, targe
 
 // mountWorkedOn says that commands change what would be a mount, or may, but
 // for one word of one of them.
-func mountWorkedOn(p *Pass, acts []action, target string, word int, of whittle.Span) bool {
+func mountWorkedOn(acts []action, target string, word int, of whittle.Span) bool {
 	return slices.ContainsFunc(acts, func(a action) bool {
 		if a.verb == inert || a.verb == other {
 			return false

@@ -171,7 +171,7 @@ func unusedDependencies(p *Pass, group, freed, items []int) whittle.Finding {
 		is = "are"
 	}
 	f.Message = fmt.Sprintf("%s %s imported by nothing that the image starts", list(names), is)
-	if others := len(freed) - len(present(p, group, freed)); others > 0 {
+	if others := len(freed) - len(present(group, freed)); others > 0 {
 		f.Message += fmt.Sprintf("; with what only %s %s: %s in %s", pronoun(names), needs(names), whittle.Bytes(p.layers.bytes(items)), distributions(len(freed)))
 	} else {
 		f.Message += ": " + whittle.Bytes(p.layers.bytes(items))
@@ -220,6 +220,6 @@ func distributions(n int) string {
 }
 
 // present are those of a group that are among others.
-func present(p *Pass, group, others []int) []int {
+func present(group, others []int) []int {
 	return slices.DeleteFunc(slices.Clone(group), func(i int) bool { return !slices.Contains(others, i) })
 }

@@ -98,7 +98,7 @@ func onlyRecommended(p *Pass, s *osPackages, in *dockerfile.Instruction, layer i
 	maps.Copy(words, texts(p).programs())
 	for n := range s.list {
 		k := &s.list[n]
-		if needed[n] || k.layer != layer || !slices.Contains(wanted(), k.name) && !companion(p, installs, k.name) && !runsProgram(p, words, k) {
+		if needed[n] || k.layer != layer || !slices.Contains(wanted(), k.name) && !companion(installs, k.name) && !runsProgram(p, words, k) {
 			continue
 		}
 		keep = append(keep, k.name)
@@ -140,7 +140,7 @@ func onlyRecommended(p *Pass, s *osPackages, in *dockerfile.Instruction, layer i
 var companions = map[string][]string{"software-properties-common": {"gpg-agent", "gnupg", "dirmngr"}, "gnupg": {"gpg-agent", "dirmngr"}, "xvfb": {"xauth"}}
 
 // companion says that a package is one of those.
-func companion(p *Pass, installs []aptInstall, name string) bool {
+func companion(installs []aptInstall, name string) bool {
 	for of, names := range companions {
 		if slices.Contains(names, name) && asked(installs, of) {
 			return true

@@ -50,7 +50,7 @@ func toBuilder(p *Pass, k *dockerfile.Instruction, layers []int) (relocation, bo
 	}
 	stage := first.stage
 	copies, ok := copiesFrom(p, stage, k)
-	if !ok || !within(p, acts, copies) || !alike(p, stage, k) {
+	if !ok || !within(acts, copies) || !alike(p, stage, k) {
 		return relocation{}, false
 	}
 	r := relocation{risk: whittle.RiskNone, whole: true, title: "move " + p.recipe.short(k) + " into the stage " + stage.Label()}
@@ -137,7 +137,7 @@ func copiesFrom(p *Pass, stage *dockerfile.Stage, k *dockerfile.Instruction) (ou
 
 // within says whether commands only delete files and change modes and times,
 // and only below what copies brought from the same path.
-func within(p *Pass, acts []action, copies []copied) bool {
+func within(acts []action, copies []copied) bool {
 	some := false
 	for _, a := range acts {
 		switch {

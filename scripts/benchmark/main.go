@@ -9,6 +9,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -91,7 +92,7 @@ type check struct {
 type row struct {
 	image, form                 string
 	cold, warm, explorer        sample
-	klauspost, largest, igzip   sample // floors, of gzip layers only
+	largest, igzip              sample // floors, of gzip layers only
 	largestLayer, allCompressed int64
 }
 
@@ -284,7 +285,7 @@ func eachFile(archive string, fn func(h *tar.Header, s *io.SectionReader) error)
 	tr := tar.NewReader(f)
 	for {
 		h, err := tr.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
