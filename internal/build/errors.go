@@ -99,6 +99,15 @@ var (
 	oldManifest = regexp.MustCompile(`failed to do request: \w+ "https?://([^/"]+)/v2/([^"]+)/manifests/([^"?]+)[^"]*": (.*)$`)
 	oldImage    = regexp.MustCompile(`^failed to create LLB definition: ([^\s:]+:[^\s:]+): (.*)$`)
 
+	// notCopied is a part of an image that did not come, or not as it should; it
+	// is said of the step that waited for it.
+	notCopied  = regexp.MustCompile(`(?:failed to copy: |short read: |failed commit on ref ).*$`)
+	partURL    = regexp.MustCompile(`https?://([^/"\s]+)/v2/([^"\s]+?)/(?:blobs|manifests)/`)
+	copyNoise  = regexp.MustCompile(`failed to copy: |httpReadSeeker: |failed open: |failed commit on ref "[^"]*": |from GET request to \S+ |: failed precondition$`)
+	notAsNamed = regexp.MustCompile(`unexpected commit (?:digest|size)|read past expected size`)
+	// unreached is what the network's faults are called, of what ADD asks for.
+	unreached = regexp.MustCompile(`dial tcp|no such host|connection re(?:fused|set)|i/o timeout|TLS handshake|no route to host|network is unreachable|invalid response status (?:429|5\d\d)|unexpected EOF`)
+
 	stageUnknown = regexp.MustCompile(`target stage "?[^"]+"? could not be found`)
 )
 
@@ -155,6 +164,9 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 	default:
 		// Not about a line of the Dockerfile: an exporter, the session.
 		f.Message = text
+	}
+	if f.Kind == BadDockerfile && unreached.MatchString(text) {
+		f.sentinels = []error{whittle.ErrEngine}
 	}
 	return f
 }
@@ -281,6 +293,13 @@ func missing(text string) (image, reason string) {
 	if m := oldImage.FindStringSubmatch(text); m != nil {
 		return m[1], m[2]
 	}
+	if part := notCopied.FindString(text); part != "" {
+		image = "that it needs"
+		if m := partURL.FindStringSubmatch(part); m != nil {
+			image = m[1] + "/" + m[2]
+		}
+		return image, copyNoise.ReplaceAllString(part, "")
+	}
 	return "", ""
 }
 
@@ -293,7 +312,11 @@ func (f *Error) missingImage(image, reason string, j *job) {
 		f.Kind, what = FrontendMissing, "frontend of the `# syntax=` line"
 		f.hint = "offline, whittle builds with BuildKit's own frontend"
 	}
+	reason = copyNoise.ReplaceAllString(reason, "")
 	switch {
+	case notAsNamed.MatchString(reason):
+		reason = "what the registry sent is not what its digest and size say"
+		f.sentinels = append(f.sentinels, whittle.ErrCorrupt)
 	case strings.HasSuffix(reason, "not found"):
 		reason = "no such image"
 		f.sentinels = append(f.sentinels, whittle.ErrNotFound)

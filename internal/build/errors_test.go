@@ -33,6 +33,12 @@ func TestMissing(t *testing.T) {
 			"registry.invalid:5000/a@sha256:" + zeros, "EOF",
 		},
 		{"failed to create LLB definition: docker.io/library/nosuch:1: not found", "nosuch:1", "not found"},
+		{
+			`failed to copy: httpReadSeeker: failed open: unexpected status from GET request to http://registry.invalid:5000/v2/team/app/blobs/sha256:` + zeros + `: 503 Service Unavailable`,
+			"registry.invalid:5000/team/app", "unexpected status 503 Service Unavailable",
+		},
+		{"short read: expected 555489 bytes but got 0: unexpected EOF", "that it needs", "short read: expected 555489 bytes but got 0: unexpected EOF"},
+		{"failed to copy: httpReadSeeker: read past expected size 1110977: failed precondition", "that it needs", "read past expected size 1110977"},
 		{"dockerfile parse error on line 2: unknown instruction: RUNN", "", ""},
 		{`process "/bin/sh -c curl" did not complete successfully: exit code: 6`, "", ""},
 	} {
@@ -50,6 +56,7 @@ func TestErrorClasses(t *testing.T) {
 		"docker.io/library/a: not found":           {whittle.ErrUsage, whittle.ErrNotFound},
 		"pull access denied, repository is hidden": {whittle.ErrUsage, whittle.ErrAuth},
 		"dial tcp: i/o timeout":                    {whittle.ErrEngine},
+		`failed commit on ref "layer-sha256:0": unexpected commit digest sha256:1, expected sha256:0`: {whittle.ErrUsage, whittle.ErrCorrupt},
 	} {
 		f := &Error{File: "Dockerfile", Line: 3, sentinels: []error{whittle.ErrUsage}}
 		f.missingImage("docker.io/library/a:latest", reason, &job{syntax: "b"})
