@@ -77,8 +77,38 @@ func unmet(r build.RunResult, process whittle.Process) string {
 			return what
 		}
 	}
-	return p.ofLines(lines[after:], r.TimedOut)
+	if what := p.ofLines(lines[after:], r.TimedOut); what != "" || r.TimedOut {
+		return what
+	}
+	if names := unsetArguments(r.Args, process.Env); len(names) > 0 && emptyArgument.MatchString(strings.Join(lines[max(0, len(lines)-lastLines):], "\n")) {
+		return variablesText(names)
+	}
+	return ""
 }
+
+// emptyArgument is what programs say whose option was given nothing.
+var emptyArgument = regexp.MustCompile(`requires an argument|expected (?:one|at least one) argument|(?:invalid|not a valid)[^'"\n]*(?:['"]{2}|['"]:?['"]?$)|['"]{2} is not a valid|base 10: ''`)
+
+// unsetArguments are the variables that a shell's command line uses, without
+// saying what else, and that the image does not set.
+func unsetArguments(args, env []string) []string {
+	var names []string
+	for i, word := range args {
+		if i == 0 || args[i-1] != "-c" {
+			continue
+		}
+		for _, m := range usedName.FindAllStringSubmatch(word, -1) {
+			name := m[1] + m[2]
+			set := slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, name+"=") }) || strings.Contains(word, name+"=")
+			if !set && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+var usedName = regexp.MustCompile(`\$(?:([A-Z][A-Z0-9_]*)|\{([A-Z][A-Z0-9_]*)\})`)
 
 // written is how many lines are not blank.
 func written(lines []string) (n int) {
@@ -222,6 +252,9 @@ func unsetNames(text string) []string {
 		return nil
 	}
 	about := isAboutEnvironment.MatchString(text)
+	if at := afterWords.FindStringSubmatchIndex(text); at != nil {
+		text = text[at[0]:] // "Requested setting X …: define the environment variable Y"
+	}
 	for _, name := range environName.FindAllString(text, -1) {
 		if unset || about || typicalName.MatchString(name) {
 			add(name)

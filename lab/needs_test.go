@@ -106,6 +106,12 @@ func TestUnmetLines(t *testing.T) {
 		{"pydantic 1", "Traceback (most recent call last):\n  File \"/app/main.py\", line 5, in <module>\n    s = Settings()\n  File \"pydantic/env_settings.py\", line 40, in pydantic.env_settings.BaseSettings.__init__\n  File \"pydantic/main.py\", line 341, in pydantic.main.BaseModel.__init__\npydantic.error_wrappers.ValidationError: 1 validation error for Settings\nsecret_key\n  field required (type=value_error.missing)\n", 1, "the environment variable SECRET_KEY"},
 		{"settings with a wrong value", "Traceback (most recent call last):\n  File \"/app/main.py\", line 5, in <module>\n    s = Settings()\n  File \"/usr/local/lib/python3.11/site-packages/pydantic_settings/main.py\", line 84, in __init__\n    super().__init__(\npydantic_core._pydantic_core.ValidationError: 1 validation error for Settings\nport\n  Input should be a valid integer, unable to parse string as an integer [type=int_parsing, input_value='x', input_type=str]\n", 1, ""},
 		{"behind a prefix", "web.1  | Traceback (most recent call last):\nweb.1  |   File \"/app/main.py\", line 1, in <module>\nweb.1  |     KEY = os.environ['SECRET_KEY']\nweb.1  |   File \"<frozen os>\", line 716, in __getitem__\nweb.1  | KeyError: 'SECRET_KEY'\n", 1, "the environment variable SECRET_KEY"},
+		{"Django's settings", "Traceback (most recent call last):\n  File \"/app/main.py\", line 1, in <module>\n    django.setup()\ndjango.core.exceptions.ImproperlyConfigured: Requested setting LOGGING_CONFIG, but settings are not configured. You must either define the environment variable DJANGO_SETTINGS_MODULE or call settings.configure() before accessing settings.\n", 1, "the environment variable DJANGO_SETTINGS_MODULE"},
+		{"two behind the word", "Error: the environment variables DB_HOST and DB_NAME must be set", 1, "the environment variables DB_HOST and DB_NAME"},
+		{"refused, nobody says where", "Traceback (most recent call last):\n  File \"/app/main.py\", line 1, in <module>\n    call()\nConnectionRefusedError: [Errno 111] Connection refused\n", 1, ""},
+		{"a model from the internet", "Traceback (most recent call last):\n  File \"/app/main.py\", line 1, in <module>\n    load()\nOSError: We couldn't connect to 'https://huggingface.co' to load the files, and couldn't find them in the cached files.\n", 1, "a service at huggingface.co:443"},
+		{"MySQLdb", "Traceback (most recent call last):\n  File \"/app/main.py\", line 1, in <module>\n    connect()\nMySQLdb.OperationalError: (2005, \"Unknown server host 'db' (-3)\")\n", 1, "mysql at db:3306"},
+		{"a password with an @", "cannot connect to redis://:geheim@geheim@cache:6380/0", 1, "redis at cache:6380"},
 		{"a password that is wrong", "Traceback (most recent call last):\n  File \"/app/main.py\", line 1, in <module>\n    psycopg.connect()\n  File \"/usr/local/lib/python3.11/site-packages/psycopg/connection.py\", line 126, in connect\n    raise last_ex\npsycopg.OperationalError: connection failed: FATAL:  password authentication failed for user \"app\"\n", 1, ""},
 	} {
 		r := build.RunResult{ExitCode: c.exit, TimedOut: c.exit == waits, Stderr: []byte(c.output)}
@@ -125,8 +131,11 @@ func TestUnmetLines(t *testing.T) {
 		"a service beside it":       {build.RunResult{ExitCode: 1, Stderr: redis}, whittle.Process{}, "redis at localhost:6379"},
 		"the address in the image's environment": {build.RunResult{ExitCode: -1, TimedOut: true, Stderr: []byte("waiting for postgres")},
 			whittle.Process{Env: []string{"DATABASE_URL=postgresql://app:geheim@pg.internal:5433/app"}}, "postgres at pg.internal:5433"},
-		"success":              {build.RunResult{Stderr: redis}, whittle.Process{}, ""},
-		"it cannot be started": {build.RunResult{ExitCode: 127, Err: errNoProgram{}, Stderr: redis}, whittle.Process{}, ""},
+		"an option without its variable":  {build.RunResult{ExitCode: 2, Args: []string{"/bin/sh", "-c", "exec uvicorn main:app --port $PORT --host ${HOST:-0.0.0.0}"}, Stderr: []byte("Usage: uvicorn [OPTIONS] APP\n\nError: Option '--port' requires an argument.\n")}, whittle.Process{}, "the environment variable PORT"},
+		"an address without its variable": {build.RunResult{ExitCode: 1, Args: []string{"/bin/sh", "-c", "gunicorn -b 0.0.0.0:$PORT main:app"}, Stderr: []byte("Error: '' is not a valid port number.\n")}, whittle.Process{}, "the environment variable PORT"},
+		"an option that is wrong":         {build.RunResult{ExitCode: 2, Args: []string{"/bin/sh", "-c", "exec uvicorn main:app --port $PORT"}, Stderr: []byte("Error: Invalid value for '--port': 'x' is not a valid integer.\n")}, whittle.Process{Env: []string{"PORT=x"}}, ""},
+		"success":                         {build.RunResult{Stderr: redis}, whittle.Process{}, ""},
+		"it cannot be started":            {build.RunResult{ExitCode: 127, Err: errNoProgram{}, Stderr: redis}, whittle.Process{}, ""},
 	} {
 		if got := unmet(c.r, c.p); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)

@@ -122,7 +122,7 @@ func newPeers(r build.RunResult, process whittle.Process) peers {
 // not know come in the words of glibc, musl, Go, Node.js, curl and others.
 var (
 	unresolved = regexp.MustCompile(`(?i)temporary failure in name resolution|name or service not known|no address associated with|name does not resolve|could not (?:resolve|translate) host|failed to (?:dns )?resolve|errors? resolving|unable to resolve|cannot resolve|can't resolve|bad address|unknown host|unknown (?:mysql )?server host|no such host|server misbehaving|ENOTFOUND|EAI_AGAIN|EAI_NONAME|getaddrinfo|nameservers failed|could not contact DNS`)
-	refused    = regexp.MustCompile(`(?i)connection refused|ECONNREFUSED|connect call failed|network is (?:unreachable|down)|ENETUNREACH|no route to host|EHOSTUNREACH|can't connect to (?:local )?\S+ server|could ?n[o']t connect to (?:server|the endpoint|\w+ at)|(?:cannot|unable to|failed to|failed|error|could not) connect(?:ing)? to|connect to server at '\S+' failed|unable to bootstrap|all connection attempts failed|connection to server (?:at|on socket) .* failed|\.s\.PGSQL\.|broker transport failure|no ?brokers ?available`)
+	refused    = regexp.MustCompile(`(?i)connection refused|ECONNREFUSED|connect call failed|network is (?:unreachable|down)|ENETUNREACH|no route to host|EHOSTUNREACH|can't connect to (?:local )?\S+ server|could ?n[o']t (?:connect|reach)|check your internet connection|(?:cannot|unable to|failed to|failed|error|could not) connect(?:ing)? to|connect to server at '\S+' failed|unable to bootstrap|all connection attempts failed|connection to server (?:at|on socket) .* failed|\.s\.PGSQL\.|broker transport failure|no ?brokers ?available`)
 	noReply    = regexp.MustCompile(`(?i)(?:^|\s)\S+:\d+ - (?:no response|rejecting connections)|timeout occurred after waiting|^Timeout after \S+ waiting on|Operation timed out`)
 	// waitingFor is a script that waits; unready the same in other words.
 	waitingFor = regexp.MustCompile(`(?i)\bwaiting (?:up to )?(?:\d+ ?s(?:ec\w*)? )?(?:for|on|until)[: ]+(?:the )?(.*)`)
@@ -155,14 +155,23 @@ func (p peers) ofExceptions(chain []trace) string {
 		found = found.of(serviceOf(first))
 	}
 	for _, t := range chain {
+		found = found.of(serviceIn(t.message))
+	}
+	for _, t := range chain {
 		for _, f := range t.frames {
 			if packageOf(f.path) == "" {
 				found = found.or(addressIn(f.source)).or(argumentsIn(f.source))
 			}
 		}
 	}
+	if found.none() && !slices.ContainsFunc(chain, func(t trace) bool { return outside.MatchString(t.message) }) {
+		return "" // where there is no network, only the image's own ports refuse
+	}
 	return p.wanted(found)
 }
+
+// outside is what is said of names and machines, but not of a port.
+var outside = regexp.MustCompile(unresolved.String() + `|(?i)network is (?:unreachable|down)|ENETUNREACH|no route to host|EHOSTUNREACH|endpoint`)
 
 // disconnected says that an exception is a connection to another program that
 // could not be made.
@@ -323,7 +332,7 @@ var wordsOf = regexp.MustCompile(`[a-z][a-z0-9+]*`)
 // Addresses in messages. Each has the host as its first group, and the port as
 // its second where there is one.
 var (
-	inURL     = regexp.MustCompile(`\b([a-z][a-z0-9+]*)://(?:[^\s@/'"]*@)?([\w.-]+|\[[0-9a-fA-F:.]+\])(?::(\d+))?`)
+	inURL     = regexp.MustCompile(`\b([a-z][a-z0-9+]*)://(?:[^\s/'"]*@)?([\w.-]+|\[[0-9a-fA-F:.]+\])(?::(\d+))?`)
 	inSocket  = regexp.MustCompile(`(?:socket |unix:/*)["']?(/[\w./-]+)`)
 	addresses = []*regexp.Regexp{
 		regexp.MustCompile(`lookup ([\w.-]+)(?: on [\w.:]+)?: `),

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -65,6 +66,13 @@ func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition
 		return err
 	}
 	inputs.give(&d)
+	if len(d.Services) > 0 {
+		bases, err := openBases(ctx, env, p.Bases)
+		if err != nil {
+			return err
+		}
+		maps.Copy(d.Bases, bases)
+	}
 	env.progress().Step(fmt.Sprintf("running what %s starts (%d)", c.Image, len(commands)))
 	results, err := engine.Run(ctx, d, commands, build.RunOptions{})
 	if err != nil {

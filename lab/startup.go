@@ -157,7 +157,11 @@ func (p *prover) time(ctx context.Context, v project.Variant, t *trial, run whit
 		return nil, err
 	}
 	p.env.progress().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
-	results, err := p.engine.Run(ctx, p.copied().definition(v), []build.Command{c}, build.RunOptions{})
+	commands := []build.Command{c}
+	if err := p.inputs.run(commands, p.project.Commands); err != nil {
+		return nil, err
+	}
+	results, err := p.engine.Run(ctx, p.copied().definition(v), commands, build.RunOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
 	}

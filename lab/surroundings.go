@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"whittle"
 	"whittle/internal/build"
@@ -37,6 +38,7 @@ type surroundings struct {
 	env     project.Variables
 	lookup  project.Lookup
 	hidden  []string // values of all environments
+	beside  []build.Service
 }
 
 func (e *Env) lookup() project.Lookup {
@@ -92,11 +94,16 @@ func surround(env *Env, p *project.Project, in Inputs) (*surroundings, error) {
 	if err := s.readSecrets(secrets); err != nil {
 		return nil, err
 	}
+	if p != nil {
+		if err := s.serve(p.Services); err != nil {
+			return nil, err
+		}
+	}
 	everywhere, err := s.environment(nil)
 	if err != nil {
 		return nil, err
 	}
-	s.hidden = everywhere.Hidden
+	s.hidden = append(s.hidden, everywhere.Hidden...)
 	if p != nil {
 		for _, c := range p.Commands {
 			own, err := s.environment(&c)
@@ -131,6 +138,37 @@ func (s *surroundings) readSecrets(all []project.Secret) error {
 	return nil
 }
 
+// serve reads what the services of a project are.
+func (s *surroundings) serve(all []project.Service) error {
+	for _, one := range all {
+		out := build.Service{Name: one.Name, Image: one.Image, Check: one.Healthcheck.Command(), Patience: one.Patience()}
+		if h := one.Healthcheck; h != nil {
+			out.CheckTime = time.Duration(h.Timeout)
+		}
+		for _, line := range []struct {
+			from project.Line
+			to   *[]string
+		}{{one.Command, &out.Args}, {one.Entrypoint, &out.Entrypoint}} {
+			*line.to = line.from.Words
+			if line.from.Text != "" {
+				words, err := Words(line.from.Text)
+				if err != nil {
+					return fmt.Errorf("service %s: %w", one.Name, err)
+				}
+				*line.to = words
+			}
+		}
+		e, err := one.Values(s.lookup)
+		if err != nil {
+			return err
+		}
+		out.Env = e.Values
+		s.hidden = append(s.hidden, e.Hidden...)
+		s.beside = append(s.beside, out)
+	}
+	return nil
+}
+
 // environment is what a command runs with, nil for what is no command of the
 // project's.
 func (s *surroundings) environment(c *project.Command) (project.Environment, error) {
@@ -146,7 +184,7 @@ func (s *surroundings) environment(c *project.Command) (project.Environment, err
 
 // give lets a build have the secrets, and hides all that nothing may show.
 func (s *surroundings) give(d *build.Definition) {
-	d.Secrets, d.SSH, d.Hidden = s.secrets, s.ssh, s.hidden
+	d.Secrets, d.SSH, d.Hidden, d.Services = s.secrets, s.ssh, s.hidden, s.beside
 }
 
 // run gives commands their environment; those of the project are known by their
@@ -173,7 +211,10 @@ func (s *surroundings) run(commands []build.Command, own []project.Command) erro
 // and tells nobody else anything. It is empty where there are none.
 func (s *surroundings) seal(key []byte, own []project.Command) string {
 	h := hmac.New(sha256.New, key)
-	empty := len(s.secrets)+len(s.ssh) == 0
+	empty := len(s.secrets)+len(s.ssh)+len(s.beside) == 0
+	for _, one := range s.beside {
+		fmt.Fprintf(h, "service %q", []any{one.Name, one.Image, one.Args, one.Entrypoint, one.Env, one.Check, one.Patience.String()})
+	}
 	for _, one := range s.secrets {
 		fmt.Fprintf(h, "secret %q %d ", one.ID, len(one.Value))
 		h.Write(one.Value)

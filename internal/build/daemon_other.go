@@ -20,6 +20,7 @@ func (d *daemon) awaitListening(context.Context) error          { return nil }
 func (d *daemon) notStarted(_ context.Context, err error) error { return err }
 func (d *daemon) address() string                               { return "" }
 func (d *daemon) logPath() string                               { return "" }
+func (d *daemon) isolate() (func() error, error)                { return func() error { return nil }, nil }
 func (d *daemon) freeSpace() int64                              { return 0 }
 func (d *daemon) hideTraces()                                   {}
 func (d *daemon) exited() bool                                  { return false }

@@ -63,6 +63,8 @@ type Definition struct {
 	// Offline builds with BuildKit's own frontend whatever a `# syntax=` line
 	// says. Without it that happens only where the frontend cannot be had.
 	Offline bool
+	// Services run beside the commands of a run.
+	Services []Service
 	// Secrets and SSH are what RUN steps may mount.
 	Secrets []Secret
 	SSH     []SSH
@@ -83,11 +85,12 @@ type Base struct {
 
 // job is a definition that was read and checked, in BuildKit's terms.
 type job struct {
-	opt    bkclient.SolveOpt
-	file   string // the Dockerfile as messages name it
-	syntax string // the image of the `# syntax=` line, empty where there is none
-	notes  []string
-	veil   *veil
+	opt      bkclient.SolveOpt
+	file     string // the Dockerfile as messages name it
+	syntax   string // the image of the `# syntax=` line, empty where there is none
+	notes    []string
+	veil     *veil
+	services []Service
 	// secrets are the IDs of d's secrets.
 	secrets []string
 	deaths  int64 // what the engine's guard counted before the build
@@ -95,7 +98,7 @@ type job struct {
 
 // prepare reads and checks what d names. Errors wrap ErrUsage.
 func (d Definition) prepare(log io.Writer) (*job, error) {
-	j := &job{file: d.Dockerfile, veil: newVeil(d.hidden())}
+	j := &job{file: d.Dockerfile, veil: newVeil(d.hidden()), services: d.Services}
 	for _, s := range d.Secrets {
 		j.secrets = append(j.secrets, s.ID)
 	}
@@ -106,6 +109,7 @@ func (d Definition) prepare(log io.Writer) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.serviceFiles(files)
 	name := filepath.Base(j.file)
 	j.syntax = syntaxLine(files[name])
 	context, err := d.contextFS()

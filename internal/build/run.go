@@ -112,20 +112,42 @@ type RunOptions struct {
 // those of [Engine.Build].
 func (e *Engine) Run(ctx context.Context, d Definition, cmds []Command, o RunOptions) ([]RunResult, error) {
 	var results []RunResult
-	err := e.within(ctx, d, o, func(ctx context.Context, img image) error {
-		results = make([]RunResult, 0, len(cmds))
-		for _, c := range cmds {
-			r, err := img.repeat(ctx, c)
-			if err != nil {
-				return fmt.Errorf("running %s: %w", c.Name, err)
-			}
-			img.veil.result(&r)
-			results = append(results, r)
-		}
-		return nil
+	err := e.within(ctx, d, o, func(ctx context.Context, img image) (err error) {
+		results, err = e.runAll(ctx, img, cmds)
+		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	return results, nil
+}
+
+// runAll runs commands in an image, beside its services.
+func (e *Engine) runAll(ctx context.Context, img image, cmds []Command) (results []RunResult, err error) {
+	if len(img.job.services) > 0 {
+		n, why, failed := img.startServices(ctx)
+		switch {
+		case failed != nil:
+			return nil, failed
+		case why != "":
+			return img.withoutServices(cmds, why), nil
+		}
+		defer n.stop()
+		restore, failed := e.daemon.isolate() // after the services' images have come
+		if failed != nil {
+			return nil, fmt.Errorf("%w: %w", failed, whittle.ErrEngine)
+		}
+		defer func() { err = errors.Join(err, restore()) }()
+		img.beside = n
+	}
+	results = make([]RunResult, 0, len(cmds))
+	for _, c := range cmds {
+		r, err := img.repeat(ctx, c)
+		if err != nil {
+			return nil, fmt.Errorf("running %s: %w", c.Name, err)
+		}
+		img.veil.result(&r)
+		results = append(results, r)
 	}
 	return results, nil
 }
@@ -149,7 +171,9 @@ type image struct {
 	ref    gateway.Reference // nil for an empty root
 	config whittle.Config
 	guard  *guard
+	job    *job
 	veil   *veil
+	beside *neighbours // nil where there are none, and no network
 	// secrets are the IDs of those that lie in /run/secrets.
 	secrets []string
 }
@@ -219,7 +243,7 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 }
 
 func newImage(c gateway.Client, res *gateway.Result, g *guard, j *job) (image, error) {
-	img := image{client: c, guard: g, veil: j.veil, secrets: j.secrets}
+	img := image{client: c, guard: g, job: j, veil: j.veil, secrets: j.secrets}
 	ref, err := res.SingleRef()
 	if err != nil {
 		return img, fmt.Errorf("the build gave more than one image: %w", err)
@@ -313,7 +337,11 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	for _, id := range img.secrets {
 		mounts = append(mounts, gateway.Mount{Dest: "/run/secrets/" + id, MountType: pb.MountType_SECRET, SecretOpt: &pb.SecretOpt{ID: id, Mode: 0o444}})
 	}
-	ctr, err := img.client.NewContainer(ctx, gateway.NewContainerRequest{Hostname: "whittle", NetMode: pb.NetMode_NONE, Mounts: mounts})
+	at := gateway.NewContainerRequest{Hostname: "whittle", NetMode: pb.NetMode_NONE, Mounts: mounts}
+	if img.beside != nil {
+		at.NetMode, at.ExtraHosts = pb.NetMode_UNSET, img.beside.hosts
+	}
+	ctr, err := img.client.NewContainer(ctx, at)
 	if err != nil {
 		return cmp.Or(context.Cause(ctx), err)
 	}

@@ -57,12 +57,15 @@ const maxWatched = 64
 // processes, with what every POSIX shell has built in; then it runs the check
 // that is its arguments, and asks what the text of requests asks. It must never
 // end with an error, as the engine would end the container with it.
-func watchScript(requests string) string {
+//
+// others are ports, in hexadecimal as the kernel prints them, that are not
+// looked at: other programs of the same network listen on them.
+func watchScript(requests, others string) string {
 	return `healthy=
 ` + askers + `while :; do
   ports=
   for f in /proc/net/tcp /proc/net/tcp6; do
-    [ -r $f ] && while read -r n local remote state rest; do [ "$state" = 0A ] && echo "port ${local##*:}" && ports="$ports $((0x${local##*:}))"; done <$f
+    [ -r $f ] && while read -r n local remote state rest; do [ "$state" = 0A ] && case " ` + others + ` " in *" ${local##*:} "*) ;; *) echo "port ${local##*:}"; ports="$ports $((0x${local##*:}))" ;; esac; done <$f
   done
   for p in /proc/[0-9]*; do [ $p = /proc/$$ ] || { read -r name <$p/comm && echo "program $name"; } 2>/dev/null; done
   if [ $# -gt 0 ] && [ -z "$healthy" ]; then
@@ -82,7 +85,7 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 	seen := newSight(c.Watch)
 	if !r.Watched.Blind {
 		p := img.config.Config
-		args := append([]string{"/bin/sh", "-c", watchScript(requestsScript(seen.asked)), "sh"}, c.Watch.Check...)
+		args := append([]string{"/bin/sh", "-c", watchScript(requestsScript(seen.asked), img.beside.others()), "sh"}, c.Watch.Check...)
 		// Where it cannot be started the command ends with it, and says so.
 		other, err := ctr.Start(ctx, gateway.StartRequest{Args: args, Env: environment(p.Env, c.Env), User: either(c.User, p.User),
 			Cwd: either(c.Dir, p.WorkingDir), Stdout: seen, Stderr: &ends{}, SecurityMode: pb.SecurityMode_SANDBOX})

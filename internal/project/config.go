@@ -19,7 +19,7 @@ const MaxConfig = 1 << 20
 func keys(path string) []string {
 	switch path {
 	case "":
-		return []string{"project", "bases", "variants", "run", "requests", "test", "touch", "check", "env", "env-file", "secrets", "ssh"}
+		return []string{"project", "bases", "variants", "run", "requests", "test", "touch", "check", "env", "env-file", "secrets", "ssh", "services"}
 	case "variants.*":
 		return []string{"name", "dockerfile", "target", "args", "platform"}
 	case "run.*":
@@ -28,6 +28,10 @@ func keys(path string) []string {
 		return []string{"path", "port", "status"}
 	case "test":
 		return []string{"copy", "setup", "command"}
+	case "services.*":
+		return []string{"image", "command", "entrypoint", "environment", "healthcheck"}
+	case "services.*.healthcheck":
+		return []string{"test", "interval", "timeout", "start_period", "retries"}
 	case "secrets.*":
 		return []string{"file", "environment", "env"}
 	case "check":
@@ -147,6 +151,9 @@ func (c *config) validate(file string) error {
 	}
 	if t := c.Test; t != nil && len(t.Command) == 0 {
 		return whittle.WithHint(fmt.Errorf("%s: test has no command: %w", file, whittle.ErrUsage), `write command: ["python", "-m", "pytest"]`)
+	}
+	if err := c.Services.validate(file); err != nil {
+		return err
 	}
 	for _, text := range c.SSH {
 		if _, err := ParseSSH(text); err != nil {

@@ -48,6 +48,8 @@ type Project struct {
 	EnvFiles []string
 	Secrets  []Secret
 	SSH      []SSH
+	// Services run beside what is run.
+	Services []Service
 }
 
 // Variant is one way to build the project.
@@ -93,6 +95,7 @@ type config struct {
 	EnvFiles Strings           `yaml:"env-file"`
 	Secrets  Secrets           `yaml:"secrets"`
 	SSH      Strings           `yaml:"ssh"`
+	Services Services          `yaml:"services"`
 }
 
 // Load reads the project in dir. configPath names another file than
@@ -137,7 +140,7 @@ func Load(dir, configPath string) (*Project, error) {
 // relative to the file that names them.
 func (p *Project) surround(c config, dir string) {
 	place := func(path string) string { return placed(dir, path, os.LookupEnv) }
-	p.Env = c.Env
+	p.Env, p.Services = c.Env, c.Services
 	for _, f := range c.EnvFiles {
 		p.EnvFiles = append(p.EnvFiles, place(f))
 	}
