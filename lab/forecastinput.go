@@ -127,12 +127,8 @@ func slimBase(v project.Variant, x advised) (base *plan.SlimBase, why string) {
 	if slim.From == "" {
 		return nil, fmt.Sprintf("the base image stays as it is: how FROM would name %s is not known, as it is pinned by a digest or put together of arguments", slim.Name)
 	}
-	base = &plan.SlimBase{Name: slim.From, Saving: x.findings[i].Saving}
-	for _, u := range slim.Uses {
-		if u.Instruction == nil {
-			return nil, "the base image stays as it is: " + u.Why
-		}
-		base.Uses = append(base.Uses, plan.FullUse{Span: u.Instruction.Span, Why: u.Why})
+	if len(slim.Uses) > 0 {
+		return nil, "the base image stays as it is: " + slim.Uses[0]
 	}
-	return base, ""
+	return &plan.SlimBase{Name: slim.From, Saving: x.findings[i].Saving}, ""
 }

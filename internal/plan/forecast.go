@@ -60,7 +60,8 @@ type Project struct {
 	Fixed  []byte
 	Saving whittle.Saving
 
-	// Slim is the smaller variant of the image's base, nil where it has none.
+	// Slim is the smaller variant of the image's base, nil where it has none, or
+	// needs what only the full one has.
 	Slim *SlimBase
 	// Alpine and Distroless are what is known of other bases, nil where
 	// nothing is.
@@ -76,14 +77,6 @@ type Project struct {
 type SlimBase struct {
 	Name   string
 	Saving whittle.Saving
-	// Uses are the instructions that may need what only the full one has.
-	Uses []FullUse
-}
-
-// FullUse is an instruction, and what it may need of the full base.
-type FullUse struct {
-	Span whittle.Span
-	Why  string
 }
 
 // Weight is a distribution of a package index, with what it takes when it is

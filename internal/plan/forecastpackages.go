@@ -155,6 +155,18 @@ func (a *account) made(skip func(s *step) bool) (application, other int64) {
 	return application, other
 }
 
+// system are the bytes of what the RUNs that install do about the operating
+// system's packages and nothing else: one stage does it as well.
+func (a *account) system() (sum int64) {
+	for i := range a.recipe.runtime {
+		s := &a.recipe.runtime[i]
+		if layer, ok := a.layers[s.in.Span]; ok && len(s.mixed(true)) == 0 && len(s.mixed(false)) > 0 {
+			sum += a.beside[layer]
+		}
+	}
+	return sum
+}
+
 // contextBytes are the files of a build context that an instruction copies.
 func contextBytes(context map[string]int64, sources []string) (sum int64) {
 	for name, size := range context {

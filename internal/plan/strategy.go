@@ -78,58 +78,27 @@ func (p *Project) originalFixed() (*whittle.Forecast, error) {
 	return f, nil
 }
 
-// forecast starts a forecast with what stays as it is. stays says which of the
-// image's instructions a strategy runs on its base.
-func (a *account) forecast(strategy, title string, stays func(*step) bool) (*whittle.Forecast, sizes) {
+// forecast starts a forecast with what stays as it is.
+func (a *account) forecast(strategy, title string) (*whittle.Forecast, sizes) {
 	f := &whittle.Forecast{Strategy: strategy, Title: title}
 	s := sizes{f}
-	slim, why := a.slim(stays)
-	if slim == nil {
+	if a.Slim == nil {
 		s.exact("base image", a.base, a.measured())
-		if why != "" {
-			f.Notes = append(f.Notes, fmt.Sprintf("it starts from %s: %s", a.recipe.final.BaseResolved, why))
-		}
 		return f, s
 	}
-	low, high := slim.Saving.Low, slim.Saving.High
-	s.between("base image", a.base-high, a.base-(low+high)/2, a.base-low, a.measured()+", without what "+slim.Name+" does not have")
-	f.Notes = append(f.Notes, fmt.Sprintf("it starts from %s: what only %s has is not in it", slim.Name, a.recipe.final.BaseResolved))
+	low, high := a.Slim.Saving.Low, a.Slim.Saving.High
+	s.between("base image", a.base-high, a.base-(low+high)/2, a.base-low, a.measured()+", without what "+a.Slim.Name+" does not have")
+	f.Notes = append(f.Notes, fmt.Sprintf("it starts from %s: what only %s has is not in it", a.Slim.Name, a.recipe.final.BaseResolved))
 	return f, s
 }
 
-// slim is the smaller base that a strategy can start from, nil where there is
-// none or something that it runs there may need the full one; why says what.
-func (a *account) slim(stays func(*step) bool) (base *SlimBase, why string) {
-	if a.Slim == nil {
-		return nil, ""
-	}
-	for i := range a.recipe.runtime {
-		s := &a.recipe.runtime[i]
-		j := slices.IndexFunc(a.Slim.Uses, func(u FullUse) bool { return u.Span == s.in.Span })
-		if j >= 0 && stays(s) {
-			return nil, a.Slim.Uses[j].Why
-		}
-	}
-	return a.Slim, ""
-}
-
-// inPlace says that one stage runs all instructions of the image, leftBuilding that
-// one of two runs those alone that do not install.
-func inPlace(*step) bool { return true }
-
-func (a *account) leftBuilding(s *step) bool {
-	return s.role == keeps || s.role == building && a.recipe.two() || len(s.mixed(true)) > 0
-}
-
-// from is the final stage's FROM line, with the slim base where a strategy can
-// start from it.
-func (a *account) from(stays func(*step) bool) string {
+// from is the final stage's FROM line, with the slim base where there is one.
+func (a *account) from() string {
 	text := a.recipe.head(a.recipe.final)
-	slim, _ := a.slim(stays)
-	if slim == nil {
+	if a.Slim == nil {
 		return text
 	}
-	return strings.Replace(text, a.recipe.final.Base, slim.Name, 1)
+	return strings.Replace(text, a.recipe.final.Base, a.Slim.Name, 1)
 }
 
 func (a *account) measured() string { return "measured in " + a.Variant }
@@ -193,10 +162,11 @@ func (a *account) singleStage() (*whittle.Forecast, error) {
 	if err := a.uses(name); err != nil {
 		return nil, err
 	}
-	f, s := a.forecast(name, "one stage that installs and cleans up in one RUN", inPlace)
+	f, s := a.forecast(name, "one stage that installs and cleans up in one RUN")
 	a.addPackages(s, nil)
 	a.addChanges(s, true)
 	a.addMade(s, func(st *step) bool { return st.role == building })
+	s.exact("system packages that the RUN installs", a.system(), a.measured())
 	var copied int64
 	for _, st := range a.recipe.before {
 		if sources, ok := fromContext(st.in); ok {
@@ -205,7 +175,7 @@ func (a *account) singleStage() (*whittle.Forecast, error) {
 	}
 	s.exact("what is installed from", copied, "the build context")
 	s.exact("metadata of what is installed in place", a.metadata, a.measured())
-	t := &singleStage{recipe: a.recipe, from: a.from(inPlace), dest: a.dest(a.recipe.venv()), context: a.Context, texts: a.Texts, quiet: a.quiet(),
+	t := &singleStage{recipe: a.recipe, from: a.from(), dest: a.dest(a.recipe.venv()), context: a.Context, texts: a.Texts, quiet: a.quiet(),
 		head: []string{"One stage: the packages are installed and cleaned up in one RUN."}}
 	t.dest.inImage = true
 	if t.dest.venv != "" {
@@ -220,7 +190,7 @@ func (a *account) slimVenv() (*whittle.Forecast, error) {
 	if err := a.uses(name); err != nil {
 		return nil, err
 	}
-	f, s := a.forecast(name, "two stages, of which the image gets a virtual environment without pip", a.leftBuilding)
+	f, s := a.forecast(name, "two stages, of which the image gets a virtual environment without pip")
 	a.addPackages(s, a.wanted())
 	a.addChanges(s, true)
 	a.addMade(s, func(st *step) bool { return st.role == building && !a.recipe.two() })
@@ -237,7 +207,7 @@ func (a *account) twoStage(head ...string) *twoStage {
 	}
 	t := &twoStage{recipe: a.recipe, dest: a.dest(venv), head: head, build: asWritten, run: asWritten, texts: a.Texts, quiet: a.quiet()}
 	t.sameBases()
-	t.final = a.from(a.leftBuilding)
+	t.final = a.from()
 	return t
 }
 

@@ -14,7 +14,7 @@ import (
 
 // split is an image of the base dependencies and those of one extra.
 func (a *account) split(extra string) (*whittle.Forecast, error) {
-	f, s := a.forecast("split-"+extra, fmt.Sprintf("an image of its own for the extra %s", extra), a.leftBuilding)
+	f, s := a.forecast("split-"+extra, fmt.Sprintf("an image of its own for the extra %s", extra))
 	have, lacking := a.neededBy([]string{extra})
 	a.addPackages(s, have)
 	asked := slices.ContainsFunc(a.Added, func(w Weight) bool { return slices.Contains(lacking, w.Name) })

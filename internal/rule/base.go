@@ -81,7 +81,7 @@ func bigBases(p *Pass) []whittle.Finding {
 	}
 	if uses := fullUses(p); len(uses) > 0 {
 		f.Advice += ", and build in a stage on " + st.BaseResolved
-		f.Caution = uses[0].Why
+		f.Caution = uses[0]
 		return []whittle.Finding{f}
 	}
 	if strings.Contains(st.BaseResolved, "@") {
@@ -122,14 +122,7 @@ type SlimBase struct {
 	// it cannot: the full one is pinned by its digest.
 	Name, From string
 	// Uses say what may need the full one.
-	Uses []FullUse
-}
-
-// FullUse is something that may need what only the full base has: an instruction,
-// or the image itself where there is none.
-type FullUse struct {
-	Instruction *dockerfile.Instruction
-	Why         string
+	Uses []string
 }
 
 // Slim is the slim variant of an image's base; ok is false where there is none.
@@ -220,32 +213,32 @@ func startsOf(p *Pass) string {
 }
 
 // fullUses are what may need what only the full base has.
-func fullUses(p *Pass) (uses []FullUse) {
+func fullUses(p *Pass) (uses []string) {
 	for _, in := range p.recipe.chain() {
 		if in.Keyword != "RUN" && in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" && in.Keyword != "HEALTHCHECK" {
 			continue
 		}
 		script, err := in.Shell()
 		if err != nil {
-			uses = append(uses, FullUse{in, p.recipe.short(in) + " cannot be read, and may need more than the slim image has"})
+			uses = append(uses, p.recipe.short(in)+" cannot be read, and may need more than the slim image has")
 			continue
 		}
 		for _, c := range script.Commands() {
 			if i := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return slices.Contains(onlyInFull, path.Base(w.Value)) }); i >= 0 {
-				uses = append(uses, FullUse{in, fmt.Sprintf("%s uses %s, which the slim image may lack", p.recipe.short(in), path.Base(c.Words[i].Value))})
+				uses = append(uses, fmt.Sprintf("%s uses %s, which the slim image may lack", p.recipe.short(in), path.Base(c.Words[i].Value)))
 				break
 			}
 		}
 	}
 	if why := startsOf(p); why != "" {
-		uses = append(uses, FullUse{Why: why})
+		uses = append(uses, why)
 	}
 	if p.Graph == nil {
 		return uses
 	}
 	for _, d := range p.Graph.Distributions {
 		if slices.ContainsFunc(d.Tags, func(t pep.Tag) bool { return strings.HasPrefix(t.Platform, "linux_") }) {
-			uses = append(uses, FullUse{Why: d.Name + " was compiled in the image, with what the full base has"})
+			uses = append(uses, d.Name+" was compiled in the image, with what the full base has")
 		}
 	}
 	return uses
