@@ -10,7 +10,7 @@ export WHITTLE_BUILDKITD := $(BIN)/buildkitd
 # own: what is built here is our own, so that it may have the machine's.
 export WHITTLE_ENGINE_NETWORK ?= $(if $(wildcard /dev/net/tun),own,host)
 
-.PHONY: demo test check build setup lint race fuzz cross kills bench images proof generate help
+.PHONY: demo forty test check build setup lint race fuzz cross kills bench images proof generate help
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -38,6 +38,9 @@ images: setup build ## the example's images, quickly, for the tests
 proof: setup build ## the proof: fixes of the example made, built and run, and the best image
 	@$(BIN)/whittle lab --fix --quick --resume --offline --cache-dir $(CACHE)/whittle examples/inventory
 	@WHITTLE_PROOF=$(CURDIR)/examples/inventory/.whittle/report.json $(GO) test -count=1 -run Proof ./lab
+
+forty: setup ## a hundred applications that reach something by a name, with lab --fix: nothing is lost
+	@WHITTLE_FORTY=all $(GO) test -count=1 -timeout 90m -run Forty ./lab -v | grep -vE '^=== |fsverity'
 
 test: setup images ## everything that .ci/run runs
 	@scripts/test

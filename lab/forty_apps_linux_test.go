@@ -62,7 +62,7 @@ func byPrograms() []reaching {
 		{how: "subprocess, a name made of parts", imports: "import subprocess", use: "subprocess.run(['a' + 'kit'], check=True)", points: script},
 		{how: "os.execvp", imports: "import os", use: "os.execvp('akit', ['akit'])", points: script},
 		{how: "os.system", imports: "import os", use: "os.system('exec akit')", points: script},
-		{how: "shutil.which", imports: "import shutil\nimport subprocess", use: "subprocess.run([shutil.which('akit')], check=True)", points: script},
+		{how: "shutil.which", imports: "import shutil\nimport subprocess", use: "subprocess.run([shutil.which('akit')], check=True)", points: script, dark: true},
 		{how: "a program without an entry point", imports: "import subprocess", use: "subprocess.run(['akit-tool'], check=True)", lib: map[string]string{"DATA/scripts/akit-tool": "#!python\nprint('acme tool')\n"},
 			keep: []string{"/usr/local/bin/akit-tool"}},
 		{how: "a program in a constant", imports: "import subprocess\n\nTOOL = 'akit'", use: "subprocess.run([TOOL], check=True)", points: script},
@@ -217,7 +217,7 @@ func byData() []reaching {
 		{how: "a compiler", alone: true, system: install + "--no-install-recommends gcc libc6-dev" + tidy, imports: "import shutil", use: "print('acme', shutil.which('gcc'))", keep: []string{"/usr/bin/gcc"}},
 		{how: "a program that is recommended", alone: true, system: install + "git" + tidy, imports: "import subprocess", use: "subprocess.run(['less', '--version'], check=True)\nprint('acme')", keep: []string{"/usr/bin/less"}},
 		{how: "a language of the system", alone: true, system: install + "--no-install-recommends locales && localedef -i de_DE -f UTF-8 de_DE.UTF-8" + tidy, imports: "import locale", use: "print('acme', locale.setlocale(locale.LC_ALL, 'de_DE.UTF-8'))", keep: []string{"/usr/lib/locale/locale-archive"}},
-		{how: "a program of the full base", alone: true, base: full, imports: "import shutil\nimport subprocess", use: "subprocess.run([shutil.which('git'), '--version'], check=True)", show: "git version", keep: []string{"/usr/bin/git"}},
+		{how: "a program of the full base", alone: true, base: full, imports: "import shutil\nimport subprocess", use: "subprocess.run([shutil.which('git'), '--version'], check=True)", show: "git version", keep: []string{"/usr/bin/git"}, dark: true},
 		{how: "a program of the full base, made of parts", alone: true, base: full, imports: "import subprocess", use: "subprocess.run(['g' + 'it', '--version'], check=True)", show: "git version", keep: []string{"/usr/bin/git"}},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,8 +27,7 @@ import (
 // runs: see forty_apps_linux_test.go. Every application is studied with its
 // fixes (lab --fix); then what it reaches must still be there, which its best
 // image shows: the same use, before and after, prints the same. The applications
-// that CI tries are marked (WHITTLE_FORTY=few); all tries all of them, every also
-// all ways to be without a start.
+// that CI tries are marked: WHITTLE_FORTY=few tries these, all tries all.
 
 // house is the image that has all wheels: real ones, and one of acme-kit for
 // each application.
@@ -47,22 +47,26 @@ var wants = []struct{ how, ready string }{
 type forty struct {
 	*health
 	apps []reaching
-	// every says that each application is tried without its start in every
-	// way, not in two of them by turns.
-	every bool
 }
 
 func newForty(t *testing.T) *forty {
 	t.Helper()
 	which := os.Getenv("WHITTLE_FORTY")
-	if which != "few" && which != "all" && which != "every" {
-		t.Skip("builds real images: set WHITTLE_FORTY=few (scripts/test does), all, or every")
+	if which != "few" && which != "all" {
+		t.Skip("builds real images: set WHITTLE_FORTY=few, or all")
 	}
-	f := &forty{health: newHealth(t), apps: reachings(), every: which == "every"}
+	f := &forty{health: newHealth(t), apps: reachings()}
+	for i := range f.apps {
+		f.apps[i].name(i)
+	}
+	if which == "few" {
+		f.apps = slices.DeleteFunc(f.apps, func(a reaching) bool { return !a.few })
+	} else {
+		f.bases[full] = f.fullBase(t)
+	}
 	dir := t.TempDir()
 	real := map[string]bool{}
 	for i := range f.apps {
-		f.apps[i].number = i
 		for _, name := range f.apps[i].real {
 			real[name] = true
 		}
@@ -70,27 +74,16 @@ func newForty(t *testing.T) *forty {
 	}
 	madeUp(t, dir, "basekit", "1.0", map[string]string{"basekit/__init__.py": "import importlib\n\nNAME = 'basekit'\n\n\ndef load(name):\n    return importlib.import_module(name)\n"}, "")
 	madeUp(t, dir, "deadwood", "1.0", map[string]string{"deadwood/__init__.py": padding()}, "")
-	pins := slices.Sorted(func(yield func(string) bool) {
-		for name := range real {
-			if !yield(name) {
-				return
-			}
-		}
-	})
+	pins := slices.Sorted(maps.Keys(real))
 	layout := t.TempDir()
 	var log strings.Builder
 	res, err := f.engine.Build(t.Context(), build.Definition{Context: dir, Bases: f.bases, Offline: true, Content: []byte(
-		"FROM python:3.13-slim AS real\nRUN pip download --no-cache-dir --only-binary :all: -d /house pymysql==1.1.2 " + strings.Join(pins, " ") +
+		"FROM python:3.13-slim AS real\nRUN pip download --no-cache-dir --only-binary :all: -d /house " + pymysql + " " + strings.Join(pins, " ") +
 			"\nFROM scratch\nCOPY --from=real /house /\nCOPY . /\n")}, build.Output{Layout: layout, Compression: "uncompressed", Log: &log})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
 	f.bases[house] = build.Base{Layout: layout, Digest: res.Manifest}
-	if which != "few" {
-		f.bases[full] = f.fullBase(t)
-	} else {
-		f.apps = slices.DeleteFunc(f.apps, func(a reaching) bool { return !a.few })
-	}
 	return f
 }
 
@@ -118,17 +111,48 @@ func enlarged(text string) string {
 	return text
 }
 
+// name gives an application a distribution, a module and programs of its own:
+// acme07-kit, acme07 and akit07 of what is written as acme and akit.
+func (a *reaching) name(number int) {
+	a.number = number
+	n := fmt.Sprintf("%02d", number)
+	r := strings.NewReplacer("\x04acme", "\x06acme"+n, "acme", "acme"+n, "akit", "akit"+n, "'me'", "'me"+n+"'", "'me.Kit'", "'me"+n+".Kit'",
+		"'a' + 'kit'", "'a' + 'kit"+n+"'", "'m' + 'e'", "'m' + 'e"+n+"'")
+	for _, text := range []*string{&a.use, &a.imports, &a.points, &a.lines, &a.start, &a.show} {
+		*text = r.Replace(*text)
+	}
+	for _, list := range [][]string{a.reach, a.keep} {
+		for i := range list {
+			list[i] = r.Replace(list[i])
+		}
+	}
+	for _, files := range []*map[string]string{&a.app, &a.lib} {
+		named := map[string]string{}
+		for name, text := range *files {
+			named[r.Replace(name)] = r.Replace(text)
+		}
+		*files = named
+	}
+	if a.reach == nil {
+		a.reach = words("python main.py use")
+	}
+	if a.keep == nil {
+		a.keep = []string{site + "acme" + n + "/__init__.py"}
+	}
+}
+
 // wheel writes an application's acme-kit.
 func (a *reaching) wheel(t *testing.T, dir string) {
+	module := fmt.Sprintf("acme%02d", a.number)
 	files := map[string]string{
-		"acme/__init__.py": "import sys\n\n\nclass Kit:\n    def __init__(self, *args, **kwargs):\n        print('acme is here')\n\n\ndef ran():\n    print('acme ran', *sys.argv[1:])\n",
-		"acme/__main__.py": "from acme import ran\n\nran()\n",
-		"acme/large.py":    padding(),
+		module + "/__init__.py": "import sys\n\n\nclass Kit:\n    def __init__(self, *args, **kwargs):\n        print('acme is here')\n\n\ndef ran():\n    print('acme ran', *sys.argv[1:])\n",
+		module + "/__main__.py": "from " + module + " import ran\n\nran()\n",
+		module + "/large.py":    padding(),
 	}
 	for name, text := range a.lib {
 		files[name] = enlarged(text)
 	}
-	madeUp(t, dir, "acme-kit", fmt.Sprintf("1.%d", a.number), files, a.points)
+	madeUp(t, dir, module+"-kit", "1.0", files, a.points)
 }
 
 // madeUp writes a wheel.
@@ -159,7 +183,7 @@ func madeUp(t *testing.T, dir, name, version string, files map[string]string, po
 			t.Fatal(err)
 		}
 	}
-	for _, file := range sorted(all) {
+	for _, file := range slices.Sorted(maps.Keys(all)) {
 		put(file, all[file])
 		fmt.Fprintf(&lines, "%s,,\n", file)
 	}
@@ -170,15 +194,6 @@ func madeUp(t *testing.T, dir, name, version string, files map[string]string, po
 	if err := os.WriteFile(filepath.Join(dir, under+"-py3-none-any.whl"), archive.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func sorted(files map[string]string) []string {
-	var out []string
-	for name := range files {
-		out = append(out, name)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // web is an application that serves pages and reaches what it does at /use, or
@@ -223,22 +238,92 @@ func (a *reaching) files(ready string, started bool) map[string]string {
 	for name, text := range a.app {
 		files[name] = enlarged(text)
 	}
-	required := append([]string{"basekit", "deadwood"}, a.real...)
-	if !a.alone {
-		required = append(required, fmt.Sprintf("acme-kit==1.%d", a.number))
+	files["requirements.txt"] = strings.Join(a.required(ready), "\n") + "\n"
+	start := ""
+	if started {
+		start = cmp.Or(a.start, `CMD ["python", "main.py"]`) + "\n"
 	}
-	if strings.Contains(ready, "pymysql") && !slices.ContainsFunc(required, func(r string) bool { return strings.HasPrefix(r, "pymysql") }) {
-		required = append(required, "pymysql==1.1.2")
-	}
-	files["requirements.txt"] = strings.Join(required, "\n") + "\n"
-	files["Dockerfile"] = "FROM " + cmp.Or(a.base, "python:3.13-slim") + "\nENV PYTHONDONTWRITEBYTECODE=1\n" + a.system + "WORKDIR /app\nCOPY requirements.txt .\n" +
-		"RUN --mount=type=bind,from=" + house + ",target=/house \\\n    pip install --no-cache-dir --no-compile --no-index --find-links=/house -r requirements.txt\n" +
-		"COPY . .\n" + a.lines
-	if start := cmp.Or(a.start, `CMD ["python", "main.py"]`); started {
-		files["Dockerfile"] += start + "\n"
-	}
+	files["Dockerfile"] = recipe(cmp.Or(a.base, "python:3.13-slim"), a.system, a.lines+start)
 	return files
 }
+
+// recipe is an application's Dockerfile.
+func recipe(base, system, end string) string {
+	return "FROM " + base + "\nENV PYTHONDONTWRITEBYTECODE=1\n" + system + "WORKDIR /app\nCOPY requirements.txt .\n" +
+		"RUN --mount=type=bind,from=" + house + ",target=/house \\\n    pip install --no-cache-dir --no-compile --no-index --find-links=/house -r requirements.txt\n" +
+		"COPY . .\n" + end
+}
+
+// required are what an application declares; deadwood is what nothing uses.
+func (a *reaching) required(ready string) []string {
+	out := append([]string{"basekit", "deadwood"}, a.real...)
+	if !a.alone {
+		out = append(out, fmt.Sprintf("acme%02d-kit", a.number))
+	}
+	if strings.Contains(ready, "pymysql") && !slices.Contains(out, pymysql) {
+		out = append(out, pymysql)
+	}
+	return out
+}
+
+// pymysql asks for a database.
+const pymysql = "pymysql==1.1.2"
+
+// shares says that an application's project can lie in a folder of another
+// image: it has nothing of its own there but distributions and files.
+func (a *reaching) shares() bool {
+	return a.base+a.system+a.lines+a.start == "" && !strings.HasPrefix(a.keep[0], "/app/")
+}
+
+// sharing parts applications into those that share an image for what is tried
+// without a start, at most sixty; those that make names keep to themselves.
+func sharing(apps []reaching) (out [][]*reaching) {
+	last := map[bool]int{}
+	for i := range apps {
+		a := &apps[i]
+		at, ok := last[a.dark]
+		switch {
+		case !a.shares():
+			out = append(out, []*reaching{a})
+		case ok && len(out[at]) < 60:
+			out[at] = append(out[at], a)
+		default:
+			last[a.dark] = len(out)
+			out = append(out, []*reaching{a})
+		}
+	}
+	return out
+}
+
+// together is the project of applications that share an image, each in a folder
+// of its own; the first of them starts.
+func together(apps []*reaching, ready string, started bool) map[string]string {
+	if len(apps) == 1 {
+		return apps[0].files(ready, started)
+	}
+	files := map[string]string{}
+	var required []string
+	for _, a := range apps {
+		for name, text := range a.files(ready, false) {
+			files[a.folder()+"/"+name] = text
+		}
+		for _, name := range []string{"/requirements.txt", "/Dockerfile"} {
+			delete(files, a.folder()+name)
+		}
+		required = append(required, a.required(ready)...)
+	}
+	slices.Sort(required)
+	files["requirements.txt"] = strings.Join(slices.Compact(required), "\n") + "\n"
+	start := ""
+	if started {
+		start = fmt.Sprintf("CMD [\"python\", \"%s/main.py\"]\n", apps[0].folder())
+	}
+	files["Dockerfile"] = recipe("python:3.13-slim", "", start)
+	return files
+}
+
+// folder is where an application lies in an image that it shares.
+func (a *reaching) folder() string { return fmt.Sprintf("app%02d", a.number) }
 
 // lay writes an application's project.
 func (f *forty) lay(t *testing.T, files map[string]string) string {
@@ -291,29 +376,35 @@ type seen struct {
 	there string
 }
 
-// look runs what reaches in an image, and lists what it reaches.
-func (f *forty) look(t *testing.T, a *reaching, d build.Definition) seen {
+// look runs what reaches in an image of applications, and lists what they reach.
+func (f *forty) look(t *testing.T, apps []*reaching, d build.Definition) []seen {
 	t.Helper()
-	reach := a.reach
-	if reach == nil {
-		reach = []string{"python", "main.py", "use"}
+	var commands []build.Command
+	for _, a := range apps {
+		use := build.Command{Name: "use", Args: a.reach, Timeout: time.Minute}
+		if len(apps) > 1 {
+			use.Dir = "/app/" + a.folder()
+		}
+		commands = append(commands, use, build.Command{Name: "files", Args: append([]string{"ls", "-d"}, a.keep...)})
 	}
-	keep := a.keep
-	if keep == nil {
-		keep = []string{site + "acme/__init__.py"}
-	}
-	r, err := f.engine.Run(t.Context(), d, []build.Command{
-		{Name: "use", Args: reach, Timeout: 20 * time.Second},
-		{Name: "files", Args: append([]string{"ls", "-d"}, keep...)},
-	}, build.RunOptions{})
+	r, err := f.engine.Run(t.Context(), d, commands, build.RunOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := string(r[0].Stdout)
-	if r[0].ExitCode != 0 {
-		out += string(r[0].Stderr)
+	out := make([]seen, len(apps))
+	for i := range apps {
+		use, files := r[2*i], r[2*i+1]
+		out[i] = seen{use.ExitCode, string(use.Stdout), string(files.Stdout) + string(files.Stderr)}
+		if use.ExitCode != 0 {
+			out[i].out += string(use.Stderr)
+		}
 	}
-	return seen{r[0].ExitCode, out, string(r[1].Stdout) + string(r[1].Stderr)}
+	return out
+}
+
+// reaches says that an application has what it reaches.
+func (s seen) reaches(a *reaching) bool {
+	return s.exit == 0 && strings.Contains(s.out, a.shows()) && !strings.Contains(s.there, "No such file")
 }
 
 // TestForty: what is reached only by a name is not lost by lab --fix.
@@ -326,15 +417,15 @@ func TestForty(t *testing.T) {
 			began := time.Now()
 			defer func() { t.Logf("%.1f s", time.Since(began).Seconds()) }()
 			dir := f.lay(t, a.files("", true))
-			before := f.look(t, a, build.Definition{Context: dir, Bases: f.bases, Offline: true})
-			if before.exit != 0 || !strings.Contains(before.out, a.shows()) || strings.Contains(before.there, "No such file") {
+			before := f.look(t, []*reaching{a}, build.Definition{Context: dir, Bases: f.bases, Offline: true})[0]
+			if !before.reaches(a) {
 				t.Fatalf("it does not reach it as it is: %+v", before)
 			}
 			s := f.study(t, dir)
 			if s.Best == nil || s.Best.Outcome.Verdict != whittle.Runs {
 				t.Fatalf("no best image that runs: %+v", s.Best)
 			}
-			after := f.look(t, a, f.best(t, filepath.Join(dir, OutName, s.Best.Archive)))
+			after := f.look(t, []*reaching{a}, f.best(t, filepath.Join(dir, OutName, s.Best.Archive)))[0]
 			if after != before {
 				lost++
 				t.Errorf("lost, in %s:\n%+v\nbefore:\n%+v\n%s", s.Best.Variant, after, before, s.Best.Diff)
@@ -389,18 +480,14 @@ func (f *forty) best(t *testing.T, archive string) build.Definition {
 // lost either.
 func TestFortyWithoutStart(t *testing.T) {
 	f := newForty(t)
-	lost, risky := 0, 0
-	for i := range f.apps {
-		a := &f.apps[i]
-		for j, w := range wants {
-			if !f.every && (i+j)%len(wants) > 1 {
-				continue
-			}
-			t.Run(a.how+"/"+w.how, func(t *testing.T) {
+	lost, risky, tried := 0, 0, 0
+	for _, apps := range sharing(f.apps) {
+		for _, w := range wants {
+			t.Run(fmt.Sprintf("%s and %d others/%s", apps[0].how, len(apps)-1, w.how), func(t *testing.T) {
 				began := time.Now()
 				defer func() { t.Logf("%.1f s", time.Since(began).Seconds()) }()
-				dir := f.lay(t, a.files(w.ready, w.ready != ""))
-				s := f.study(t, dir)
+				s := f.study(t, f.lay(t, together(apps, w.ready, w.ready != "")))
+				tried += len(apps)
 				for _, step := range s.Repair.Steps {
 					if r := step.Finding.Risk; step.Status == whittle.Applied && !within(r, whittle.RiskLow) {
 						risky++
@@ -409,21 +496,22 @@ func TestFortyWithoutStart(t *testing.T) {
 				}
 				f.silent(t, s)
 				if len(s.Repair.Files) == 0 {
-					return
+					return // nothing was changed
 				}
-				fixed := a.files("", false)
+				fixed := together(apps, "", false)
 				for _, c := range s.Repair.Files {
 					fixed[c.Path] = string(c.After)
 				}
-				after := f.look(t, a, build.Definition{Context: f.lay(t, fixed), Bases: f.bases, Offline: true})
-				if after.exit != 0 || !strings.Contains(after.out, a.shows()) || strings.Contains(after.there, "No such file") {
-					lost++
-					t.Errorf("lost: %+v", after)
+				for i, after := range f.look(t, apps, build.Definition{Context: f.lay(t, fixed), Bases: f.bases, Offline: true}) {
+					if !after.reaches(apps[i]) {
+						lost++
+						t.Errorf("%s: lost: %+v", apps[i].how, after)
+					}
 				}
 			})
 		}
 	}
-	t.Logf("%d applications: %d lost, %d fixes of medium risk", len(f.apps), lost, risky)
+	t.Logf("%d applications without a start: %d lost, %d fixes of medium risk", tried, lost, risky)
 }
 
 // silent holds all that is said of a study to that no start of it was seen to
