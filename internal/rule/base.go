@@ -195,17 +195,17 @@ func baseItems(p *Pass, s *osPackages, chosen []int) (items []int) {
 var everyday = set("file import display compare convert identify stream patch make test animate composite mogrify montage conjure link size split join sort")
 
 // startsOf says that the application names a program of packages that only the
-// full base has; empty where it does not.
+// full base has, or may have; empty where it does not.
 func startsOf(p *Pass) string {
 	s := p.layers.packages()
-	certain, _ := onlyFull(p, s)
+	certain, perhaps := onlyFull(p, s)
 	programs := texts(p).programs()
-	for _, n := range certain {
+	for _, n := range append(certain, perhaps...) {
 		for _, i := range s.list[n].items {
 			at := p.Ledger.Items[i].Path
 			name := path.Base(at)
 			if dir := path.Base(path.Dir(at)); (dir == "bin" || dir == "sbin") && programs[name] && !everyday[name] {
-				return fmt.Sprintf("the application names the program %s, which the slim image does not have", name)
+				return fmt.Sprintf("the application names the program %s, which the slim image may lack", name)
 			}
 		}
 	}
