@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"whittle"
@@ -95,10 +96,27 @@ func makeFolder(dir string) (folder, error) {
 			}
 		}
 		if err := os.MkdirAll(d, 0o755); err != nil {
-			return f, fmt.Errorf("making the study's folder: %w: %w", err, whittle.ErrUsage)
+			return f, notMade(err)
 		}
 	}
 	return f, nil
+}
+
+// notMade says that the study's folder cannot be had, and what to do where it is
+// another user's, as root's is after a run of root's.
+func notMade(err error) error {
+	kind, hint := whittle.ErrUsage, ""
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		hint = "name another folder with --out; one that is there may be another user's"
+	case errors.Is(err, syscall.ENOSPC):
+		kind = whittle.ErrSystem
+	}
+	err = fmt.Errorf("making the study's folder: %w: %w", err, kind)
+	if hint == "" {
+		return err
+	}
+	return whittle.WithHint(err, hint)
 }
 
 func (f folder) path(rel string) string { return filepath.Join(f.dir, rel) }

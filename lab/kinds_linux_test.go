@@ -330,6 +330,25 @@ func TestStudyFileKinds(t *testing.T) {
 	})
 }
 
+// TestFolderOfOthers: a folder that the user cannot write to is named, with a
+// way around it.
+func TestFolderOfOthers(t *testing.T) {
+	dir := shop(t)
+	if err := os.WriteFile(filepath.Join(dir, OutName), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	env := fakeEnv(&fakeEngine{t: t})
+	if _, err := Study(context.Background(), env, StudyOptions{Dir: dir, Quick: true}); !errors.Is(err, whittle.ErrUsage) {
+		t.Errorf("a file in its place: %v", err)
+	}
+	if err := notMade(&fs.PathError{Op: "mkdir", Path: "x", Err: syscall.EACCES}); !errors.Is(err, whittle.ErrUsage) || !strings.Contains(whittle.Hint(err), "--out") {
+		t.Errorf("not the user's: %v [%s]", err, whittle.Hint(err))
+	}
+	if err := notMade(syscall.ENOSPC); !errors.Is(err, whittle.ErrSystem) || errors.Is(err, whittle.ErrUsage) {
+		t.Errorf("a full disk: %v", err)
+	}
+}
+
 // TestGitFileKinds: the same for git's own files.
 func TestGitFileKinds(t *testing.T) {
 	files := []string{".git/HEAD", ".git/config", ".git/index", ".git/refs/heads/main", ".git/info/exclude", ".git/info/attributes", ".git/objects/info/alternates"}
