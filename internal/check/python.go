@@ -77,56 +77,97 @@ func (s *state) importer(st *start, executable, first string) *imports.Importer 
 	return im
 }
 
-// startPython reads the command line of an interpreter.
+// pythonLine is the command line of an interpreter.
 // https://docs.python.org/3/using/cmdline.html
-func (s *state) startPython(st *start, executable string, args []string) {
-	isolated := false
-	st.flags = ""
+type pythonLine struct {
+	// how is 'm' for -m and 'c' for -c with its value, 'V' where the interpreter
+	// only prints something, and 0 for a file.
+	how   byte
+	value string
+	// flags are those that decide what is imported at start, of "ISPs".
+	flags string
+	// isolated says that the script's folder is not on the path, bare that the
+	// variables PYTHON* are not read.
+	isolated, bare bool
+	rest           []string
+}
+
+func readPythonLine(args []string) pythonLine {
+	var l pythonLine
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") && args[0] != "-" {
 		flag := args[0]
 		args = args[1:]
-		if strings.HasPrefix(flag, "--") {
-			if flag == "--version" || flag == "--help" {
-				return
-			}
-			if flag == "--check-hash-based-pycs" && len(args) > 0 {
-				args = args[1:]
-			}
+		switch {
+		case flag == "--version", flag == "--help":
+			l.how = 'V'
+			return l
+		case flag == "--check-hash-based-pycs" && len(args) > 0:
+			args = args[1:]
+			continue
+		case strings.HasPrefix(flag, "--"):
 			continue
 		}
-		for i := 1; i < len(flag); i++ {
-			switch c := flag[i]; c {
-			case 'm', 'c', 'W', 'X':
-				value := flag[i+1:]
-				if value == "" {
-					if len(args) == 0 {
-						return
-					}
-					value, args = args[0], args[1:]
-				}
-				i = len(flag)
-				switch c {
-				case 'm':
-					s.startModule(st, executable, value, args, isolated)
-					return
-				case 'c':
-					s.startCode(st, executable, value, isolated)
-					return
-				}
-			case 'V', 'h', '?':
-				return
-			case 'I', 'P':
-				isolated = true
-				if c == 'I' {
-					st.env = withoutPython(st.env)
-				}
-				st.flags += string(c)
-			case 'E':
-				st.env = withoutPython(st.env)
-			case 'S', 's':
-				st.flags += string(c)
-			}
+		if args = l.short(flag, args); l.how != 0 {
+			break
 		}
+	}
+	l.rest = args
+	return l
+}
+
+// short reads a word of short options; args are the words behind it, of which
+// those are returned that it does not take as a value.
+func (l *pythonLine) short(flag string, args []string) []string {
+	for i := 1; i < len(flag); i++ {
+		switch c := flag[i]; c {
+		case 'm', 'c', 'W', 'X':
+			value := flag[i+1:]
+			if value == "" {
+				if len(args) == 0 {
+					l.how = 'V' // it says that the value is missing
+					return nil
+				}
+				value, args = args[0], args[1:]
+			}
+			if c == 'm' || c == 'c' {
+				l.how, l.value = c, value
+			}
+			return args
+		case 'V', 'h', '?':
+			l.how = 'V'
+			return nil
+		case 'I':
+			l.isolated, l.bare = true, true
+			l.flags += "I"
+		case 'P':
+			l.isolated = true
+			l.flags += "P"
+		case 'E':
+			l.bare = true
+		case 'S', 's':
+			l.flags += string(c)
+		}
+	}
+	return args
+}
+
+// startPython follows what an interpreter is started with.
+func (s *state) startPython(st *start, executable string, args []string) {
+	l := readPythonLine(args)
+	st.flags = l.flags
+	if l.bare {
+		st.env = withoutPython(st.env)
+	}
+	args, isolated := l.rest, l.isolated
+	switch l.how {
+	case 'V':
+		return
+	case 'm':
+		s.startModule(st, executable, l.value, args, isolated)
+		return
+	case 'c':
+		s.startCode(st, executable, l.value, isolated)
+		return
 	}
 	if len(args) == 0 || args[0] == "-" {
 		if st.input != nil {

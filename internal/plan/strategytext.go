@@ -165,21 +165,11 @@ func (t *twoStage) writeBuilder(w *textWriter, steps []step) error {
 			}
 			w.lines(text)
 		case installing:
-			var first []string
-			if !made {
-				w.lines("", "# The environment has no pip: the builder's own installs into it.")
-				first = []string{"python -m venv --without-pip " + t.dest.venv}
-			} else {
-				w.lines("")
-			}
-			made = true
-			run, err := t.dest.runInstall(s, func(p *part) bool { return p.system || t.two() }, s.flags(), first, nil)
-			if err == nil && t.elsewhere && len(s.mixed(false)) > 0 {
-				err = fmt.Errorf("it installs packages and does other things too")
-			}
+			run, err := t.installRun(w, s, made)
 			if err != nil {
 				return fmt.Errorf("line %d: %w", s.in.Line, err)
 			}
+			made = true
 			w.lines(run)
 		}
 	}
@@ -188,6 +178,22 @@ func (t *twoStage) writeBuilder(w *textWriter, steps []step) error {
 	}
 	w.lines(t.finish...)
 	return nil
+}
+
+// installRun is the RUN of a step that installs; made says that the
+// environment is there already.
+func (t *twoStage) installRun(w *textWriter, s *step, made bool) (string, error) {
+	w.lines("")
+	var first []string
+	if !made {
+		w.lines("# The environment has no pip: the builder's own installs into it.")
+		first = []string{"python -m venv --without-pip " + t.dest.venv}
+	}
+	run, err := t.dest.runInstall(s, func(p *part) bool { return p.system || t.two() }, s.flags(), first, nil)
+	if err == nil && t.elsewhere && len(s.mixed(false)) > 0 {
+		err = fmt.Errorf("it installs packages and does other things too")
+	}
+	return run, err
 }
 
 // writeAfter writes what the builder makes with the packages, where the image

@@ -46,6 +46,9 @@ type junkyard struct {
 	imported  map[string]bool
 }
 
+// dumped are the endings of files that somebody dumped, saved or logged.
+var dumped = []string{".sql", ".dump", ".bak", ".log", ".hprof", ".pcap"}
+
 // in finds the first part of a path in the context that makes junk of it.
 func (y *junkyard) in(rel string) (at, pattern string, kind heap) {
 	parts := strings.Split(rel, "/")
@@ -87,7 +90,7 @@ func (y *junkyard) in(rel string) (at, pattern string, kind heap) {
 		switch ext := path.Ext(name); {
 		case ext == ".egg-info" && !file:
 			return at, strings.TrimSuffix(pattern, name) + "*.egg-info", tools
-		case file && (ext == ".sql" || ext == ".dump" || ext == ".bak" || ext == ".log" || ext == ".hprof" || ext == ".pcap"):
+		case file && slices.Contains(dumped, ext):
 			return at, at, dumps
 		}
 	}
@@ -104,6 +107,42 @@ func neverMade(name string) bool {
 	return false
 }
 
+// heaps are items, and the patterns that leave them out, by what they are.
+type heaps struct {
+	items    map[heap][]int
+	patterns map[heap]map[string]bool
+}
+
+// collect adds the junk that a COPY brought. Whether the rest of the project
+// needs a place is looked up once for each.
+func (h *heaps) collect(y *junkyard, said saidTexts, layer int, c *copied) {
+	p := y.p
+	known := map[string]bool{}
+	for i := range p.Ledger.Items {
+		it := &p.Ledger.Items[i]
+		if it.Layer != layer || it.Bytes == 0 {
+			continue
+		}
+		from, ok := p.recipe.origin(c, it.Path)
+		if !ok {
+			continue
+		}
+		at, pattern, kind := y.in(from)
+		if kind == noJunk || c.stage != nil && !neverMade(path.Base(at)) {
+			continue
+		}
+		free, seen := known[at]
+		if !seen {
+			free = !namedInFile(p, at) && (kind == tools || !said.namesPlace(at, kind == dumps))
+			known[at] = free
+		}
+		if free {
+			h.items[kind] = append(h.items[kind], i)
+			h.patterns[kind][pattern] = true
+		}
+	}
+}
+
 func junk(p *Pass) []whittle.Finding {
 	if p.Dockerfile == nil || p.Project == nil || p.Ledger == nil {
 		return nil
@@ -113,42 +152,16 @@ func junk(p *Pass) []whittle.Finding {
 	for _, folder := range []string{"tests", "test"} {
 		y.imported[folder] = p.recipe.inContext(folder) && importsTests(p, folder)
 	}
-	items := map[heap][]int{}
-	patterns := map[heap]map[string]bool{tools: {}, tests: {}, dumps: {}}
+	found := heaps{items: map[heap][]int{}, patterns: map[heap]map[string]bool{tools: {}, tests: {}, dumps: {}}}
 	for layer := range p.Ledger.Layers {
-		c, ok := p.recipe.copy(layer)
-		if !ok || c.image {
-			continue
-		}
-		known := map[string]bool{} // whether a place may be ignored, once for each
-		for i := range p.Ledger.Items {
-			it := &p.Ledger.Items[i]
-			if it.Layer != layer || it.Bytes == 0 {
-				continue
-			}
-			from, ok := p.recipe.origin(&c, it.Path)
-			if !ok {
-				continue
-			}
-			at, pattern, kind := y.in(from)
-			if kind == noJunk || c.stage != nil && !neverMade(path.Base(at)) {
-				continue
-			}
-			free, seen := known[at]
-			if !seen {
-				free = !namedInFile(p, at) && (kind == tools || !said.namesPlace(at, kind == dumps))
-				known[at] = free
-			}
-			if free {
-				items[kind] = append(items[kind], i)
-				patterns[kind][pattern] = true
-			}
+		if c, ok := p.recipe.copy(layer); ok && !c.image {
+			found.collect(y, said, layer, &c)
 		}
 	}
 	var out []whittle.Finding
 	for _, kind := range []heap{tools, tests, dumps} {
-		if p.layers.bytes(items[kind]) >= small {
-			out = append(out, ignorable(p, kind, items[kind], slices.Sorted(maps.Keys(patterns[kind]))))
+		if p.layers.bytes(found.items[kind]) >= small {
+			out = append(out, ignorable(p, kind, found.items[kind], slices.Sorted(maps.Keys(found.patterns[kind]))))
 		}
 	}
 	return out

@@ -147,12 +147,7 @@ func keepImported(p *Pass, sites []string, folders map[string][]int, stay map[st
 		from, test := testFolder(sites, at)
 		src, ok := p.dists.source(at)
 		if !ok {
-			// What a package does that cannot be read is not known.
-			for dir := range folders {
-				if s, _ := site(sites, dir); under(at, path.Join(s, topFolder(dir[len(s)+1:]))) {
-					stay[dir] = true
-				}
-			}
+			keepUnread(at, sites, folders, stay)
 			continue
 		}
 		for _, name := range importedNames(moduleOf(sites, at), path.Base(at) == "__init__.py", src) {
@@ -179,6 +174,16 @@ func keepImported(p *Pass, sites []string, folders map[string][]int, stay map[st
 				stay[dir] = true
 				todo = append(todo, dir)
 			}
+		}
+	}
+}
+
+// keepUnread keeps the folders of the package that a file is of which cannot
+// be read: what it imports is not known.
+func keepUnread(at string, sites []string, folders map[string][]int, stay map[string]bool) {
+	for dir := range folders {
+		if s, _ := site(sites, dir); under(at, path.Join(s, topFolder(dir[len(s)+1:]))) {
+			stay[dir] = true
 		}
 	}
 }
