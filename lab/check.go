@@ -391,3 +391,6 @@ func (f *evidence) interpreterFacts(program string) []string {
 	}
 	return out
 }
+
+// Checks are all checks, in the order in which they are made.
+func Checks() []check.Check { return check.All() }

@@ -143,7 +143,7 @@ func judgeStart(kind string, c build.Command, r build.RunResult, process whittle
 		if started && run.Needs == "" && problem.Module == "" && !notFoundByShell.Match(r.Stderr) {
 			run.Status = whittle.Unknown
 		}
-		problem.Rule = "healthcheck-cannot-run"
+		problem.Rule = whittle.CheckHealthcheckCannotRun
 	}
 	return run, problem
 }

@@ -186,7 +186,7 @@ func explain(output []byte, exit int, workdir string) (string, whittle.Problem) 
 	if f, ok := readTraceback(output, workdir); ok {
 		p.Path, p.Line, p.Module = f.Path, f.Line, f.Module
 		if f.Module != "" {
-			p.Rule = "missing-module"
+			p.Rule = whittle.CheckMissingModule
 		}
 		p.Message = f.line()
 		return p.Message, p
@@ -198,7 +198,7 @@ func explain(output []byte, exit int, workdir string) (string, whittle.Problem) 
 		}
 	}
 	if (exit == 126 || exit == 127) && notExecutable.MatchString(strings.ToLower(last)) {
-		p.Rule = "entrypoint-not-found"
+		p.Rule = whittle.CheckEntrypointNotFound
 	}
 	p.Message = "exit code " + strconv.Itoa(exit)
 	if last != "" {

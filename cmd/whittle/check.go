@@ -17,6 +17,7 @@ import (
 func (a *app) checkCommand() *cobra.Command {
 	var o lab.CheckOptions
 	var lines []string
+	var list bool
 	cmd := &cobra.Command{
 		Use:   "check IMAGE|DIR",
 		Short: "Say whether an image can run, without running it",
@@ -33,8 +34,16 @@ brings along by a lock file, the project's virtual environment or the package in
 Exit codes: 0 the verdict is "runs" or "unknown"; 1 it is "fails": an error was
 found, or with --run a verdict and a run differ; 2 bad usage or input; 3 the
 engine or the network failed.`,
-		Args: oneImage("whittle check python:3.13, or whittle check . for a project", "run it for each of them"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if list && len(args) == 0 {
+				return nil
+			}
+			return oneImage("whittle check python:3.13, or whittle check . for a project", "run it for each of them")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if list {
+				return a.listChecks()
+			}
 			if isProject(args[0]) {
 				if err := unused(cmd, args[0]+" is a project, which names itself", "project", "secret", "ssh", "env", "env-file"); err != nil {
 					return err
@@ -68,12 +77,33 @@ engine or the network failed.`,
 		},
 	}
 	f := cmd.Flags()
+	f.BoolVar(&list, "list", false, "list the checks")
 	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, where it is one)")
 	f.StringArrayVar(&lines, "command", nil, "a command line that has to work too (repeatable)")
 	f.BoolVar(&o.Run, "run", false, "run what the image starts, too, and compare")
 	f.DurationVar(&o.Patience, "patience", 10*time.Second, "with --run: how long to watch an entry point that does not end")
 	inputFlags(f, &o.Inputs)
 	return cmd
+}
+
+func (a *app) listChecks() error {
+	type row struct {
+		ID       string `json:"id"`
+		Severity string `json:"severity"`
+		Title    string `json:"title"`
+	}
+	var rows []row
+	for _, c := range lab.Checks() {
+		rows = append(rows, row{c.ID, c.Severity, c.Title})
+	}
+	return a.show(rows, func(w io.Writer, _ report.Style) error {
+		for _, r := range rows {
+			if _, err := fmt.Fprintf(w, "%-24s %-8s %s\n", r.ID, r.Severity, r.Title); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // checkProject checks a folder; asked says that something was asked for that

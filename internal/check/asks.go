@@ -99,7 +99,7 @@ func (a asking) metadata(c *source.Call) (p whittle.Problem, found bool) {
 		a.st.doubts(fmt.Sprintf("whether the metadata of %s, which %s asks for, is there: %s", name, a.at(c), a.s.owners.shownIn(why)))
 		return p, false
 	}
-	return whittle.Problem{Rule: "missing-metadata", Distribution: pep.Normalize(name),
+	return whittle.Problem{Rule: whittle.CheckMissingMetadata, Distribution: pep.Normalize(name),
 		Message: fmt.Sprintf("%s asks for the metadata of %s, which is not there (no %s-*.dist-info on the path)%s", a.at(c), name, pep.Normalize(name), a.from()),
 		Fix:     "install " + pep.Normalize(name) + ", and do not delete its .dist-info"}, true
 }
@@ -119,7 +119,7 @@ func (a asking) file(c *source.Call) (p whittle.Problem, found bool) {
 		a.st.doubts(fmt.Sprintf("whether /%s, which %s reads, is there: the image does not have it", full, a.at(c)))
 		return p, false
 	}
-	return whittle.Problem{Rule: "missing-source",
+	return whittle.Problem{Rule: whittle.CheckMissingSource,
 		Message: fmt.Sprintf("%s reads /%s, which is not there%s", a.at(c), full, a.from()),
 		Fix:     "COPY the file, or have the distribution bring it (package data)"}, true
 }
@@ -198,7 +198,7 @@ func (a asking) codec(c *source.Call) (p whittle.Problem, found bool) {
 		}
 		return p, false
 	}
-	return whittle.Problem{Rule: "missing-module", Module: f.Module,
+	return whittle.Problem{Rule: whittle.CheckMissingModule, Module: f.Module,
 		Message: fmt.Sprintf("%s asks for the codec %s, whose module %s is not in the standard library%s", a.at(c), c.Args[0], f.Module, a.from()),
 		Fix:     "do not delete parts of the standard library that are used"}, true
 }
@@ -224,10 +224,10 @@ func (a asking) names(c *source.Call) (p whittle.Problem, found bool) {
 		if t != source.No || f == nil {
 			continue
 		}
-		p = whittle.Problem{Rule: "missing-module", Module: f.Module, Message: fmt.Sprintf("%s names %s, and there is no module %s%s", a.at(c), name, f.Module, a.from()),
+		p = whittle.Problem{Rule: whittle.CheckMissingModule, Module: f.Module, Message: fmt.Sprintf("%s names %s, and there is no module %s%s", a.at(c), name, f.Module, a.from()),
 			Fix: "install what has it, or mend the name"}
 		if f.Cause == imports.NoName {
-			p.Rule, p.Name = "missing-name", f.Name
+			p.Rule, p.Name = whittle.CheckMissingName, f.Name
 			p.Message = fmt.Sprintf("%s names %s, and %s does not define %s%s", a.at(c), name, f.Module, f.Name, a.from())
 		}
 		return p, true
@@ -256,7 +256,7 @@ func (a asking) feature(c *source.Call) (p whittle.Problem, found bool) {
 				return p, false
 			}
 		}
-		return whittle.Problem{Rule: "missing-module", Module: row.modules[0], Distribution: row.distribution,
+		return whittle.Problem{Rule: whittle.CheckMissingModule, Module: row.modules[0], Distribution: row.distribution,
 			Message: fmt.Sprintf("%s uses %s, which needs %s, and that is not installed%s", a.at(c), c.Args[0], row.distribution, a.from()),
 			Fix:     "install " + row.distribution}, true
 	}

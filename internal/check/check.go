@@ -6,7 +6,7 @@
 //
 // A check says that something is an error only where the start cannot go
 // otherwise. What depends on conditions that files do not show is left out, or
-// is a warning. Each check is one value in the table of checks.go.
+// is a warning. Each check is one value of [All]; checks.go has the table.
 package check
 
 import (
@@ -57,21 +57,12 @@ type Image struct {
 	Bound func(distribution string) (specifiers string, ok bool)
 }
 
-// check is one check: it looks at the starts and reports what it finds.
-type check struct {
-	// rules are the names of what it reports, doc says in one line what it
-	// looks at.
-	rules []string
-	doc   string
-	run   func(*state) []whittle.Problem
-}
-
 // Run runs all checks on an image.
 func Run(ctx context.Context, img *Image) (*whittle.Check, error) {
 	s := newState(img)
 	s.findStarts()
 	out := &whittle.Check{Schema: whittle.CheckSchema, Problems: []whittle.Problem{}}
-	for _, c := range checks() {
+	for _, c := range looks() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

@@ -147,19 +147,19 @@ func (d *declared) one(st *start, n *imports.Node, imp *source.Import, dist *pyt
 	if kinds[python.Runs] != nil || kinds[python.Optional] != nil || imp.Context&source.Guarded != 0 {
 		return
 	}
-	p := whittle.Problem{Rule: "transitive-dependency", Severity: Warning, Path: d.s.owners.shown(n.File), Line: imp.Line, Module: imp.Module, Distribution: dist.Name,
+	p := whittle.Problem{Rule: whittle.CheckTransitive, Severity: Warning, Path: d.s.owners.shown(n.File), Line: imp.Line, Module: imp.Module, Distribution: dist.Name,
 		ReachedFrom: []string{st.name}, Fix: "add " + dist.Name + pep.SeriesOf(dist.Version) + " to the dependencies"}
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
 	switch dev := kinds[python.Dev]; {
 	case dev != nil:
-		p.Rule = "misplaced-dependency"
+		p.Rule = whittle.CheckMisplaced
 		p.Message = fmt.Sprintf("%s is imported by %s, which runs; %s:%d declares %s for development only", imp.Module, at, dev.File, dev.Line, dist.Name)
 	default:
 		p.Message = fmt.Sprintf("%s is imported by %s; no dependency declares %s", imp.Module, at, dist.Name)
 		if by := d.s.owners.requirersOf(dist.Name); len(by) > 0 {
 			p.Message += fmt.Sprintf(", it is there because %s requires it", strings.Join(by[:min(2, len(by))], " and "))
 		} else {
-			p.Rule = "undeclared-dependency"
+			p.Rule = whittle.CheckUndeclared
 		}
 	}
 	d.out = append(d.out, p)
@@ -191,7 +191,7 @@ func (d *declared) unused() []whittle.Problem {
 			continue
 		}
 		d.used[name] = true
-		out = append(out, whittle.Problem{Rule: "unused-dependency", Severity: Info, Path: dep.File, Line: dep.Line, Distribution: name,
+		out = append(out, whittle.Problem{Rule: whittle.CheckUnused, Severity: Info, Path: dep.File, Line: dep.Line, Distribution: name,
 			Message: fmt.Sprintf("%s is declared by %s:%d, and nothing that was found imports it", dep.Name, dep.File, dep.Line),
 			Fix:     "remove it, if nothing loads it by name (a plug-in, a driver of a database)"})
 	}

@@ -122,7 +122,7 @@ func (fl *files) lookup(st *start, name string) (string, bool) {
 		}
 	}
 	if denied != "" {
-		st.problem(whittle.Problem{Rule: "exec-failed", Path: "/" + denied, Message: "/" + denied + " is not executable",
+		st.problem(whittle.Problem{Rule: whittle.CheckExecFailed, Path: "/" + denied, Message: "/" + denied + " is not executable",
 			Fix: "make it executable: COPY --chmod=755, or chmod +x in the RUN that makes it"})
 		return "", false
 	}
@@ -142,10 +142,10 @@ func (fl *files) executable(st *start, p, shown string) (string, bool) {
 		}
 		return "", false
 	case e.Kind == whittle.Dir:
-		st.problem(whittle.Problem{Rule: "exec-failed", Path: "/" + p, Message: "/" + p + " is a directory, not a program"})
+		st.problem(whittle.Problem{Rule: whittle.CheckExecFailed, Path: "/" + p, Message: "/" + p + " is a directory, not a program"})
 		return "", false
 	case e.Mode&0o111 == 0:
-		st.problem(whittle.Problem{Rule: "exec-failed", Path: "/" + p, Message: "/" + p + " is not executable",
+		st.problem(whittle.Problem{Rule: whittle.CheckExecFailed, Path: "/" + p, Message: "/" + p + " is not executable",
 			Fix: "make it executable: COPY --chmod=755, or chmod +x in the RUN that makes it"})
 		return "", false
 	}

@@ -33,7 +33,7 @@ func importsOf(s *state, st *start, r root) []whittle.Problem {
 		return out
 	}
 	if r.attr != "" && r.im.Defines(r.node, r.attr) == source.No {
-		out = append(out, adjust(st, whittle.Problem{Rule: "missing-entry-point", Module: r.node.Name, Path: s.owners.shown(r.node.File),
+		out = append(out, adjust(st, whittle.Problem{Rule: whittle.CheckMissingEntryPoint, Module: r.node.Name, Path: s.owners.shown(r.node.File),
 			Message: fmt.Sprintf("%s: %s does not define %s", r.what, s.owners.shown(r.node.File), r.attr), Fix: "name what the module defines"}))
 	}
 	walk := imports.Walk(false, r.node)
@@ -86,7 +86,7 @@ func (st *start) doubts(line string) { st.doubt(line) }
 // targetProblem is that of a module that no statement names.
 func targetProblem(s *state, st *start, r root) whittle.Problem {
 	f := r.failure
-	p := whittle.Problem{Rule: "missing-entry-point", Module: f.Module, Message: fmt.Sprintf("%s: there is no module %s", r.what, f.Module),
+	p := whittle.Problem{Rule: whittle.CheckMissingEntryPoint, Module: f.Module, Message: fmt.Sprintf("%s: there is no module %s", r.what, f.Module),
 		Fix: "mend the name, or COPY the application's source to where it is looked for"}
 	if r.file != "" {
 		p.Path, p.Line = s.owners.shown(r.file), r.line
@@ -101,7 +101,7 @@ func targetProblem(s *state, st *start, r root) whittle.Problem {
 	case own:
 		p.Message += "; the project has it, " + place.at + ", and the image does not"
 	case !s.owners.ownModules[topOf(f.Module)] && (name.Evident() || name.By == python.ByWheels):
-		p.Rule, p.Distribution = "missing-module", name.Distribution
+		p.Rule, p.Distribution = whittle.CheckMissingModule, name.Distribution
 		p.Fix = "install " + name.Distribution
 	}
 	return adjust(st, p)
@@ -114,7 +114,7 @@ func adjust(st *start, p whittle.Problem) whittle.Problem {
 	}
 	st.soften(&p)
 	if st.role == healthcheck {
-		p.Rule = "healthcheck-cannot-run"
+		p.Rule = whittle.CheckHealthcheckCannotRun
 	}
 	if p.ReachedFrom == nil {
 		p.ReachedFrom = []string{st.name}
@@ -130,7 +130,7 @@ func problem(s *state, st *start, r root, walk *imports.Reach, n *imports.Node, 
 	from := ", reached from " + st.name
 	switch f.Cause {
 	case imports.BadSyntax:
-		p.Rule = "syntax-error"
+		p.Rule = whittle.CheckSyntaxError
 		p.Message = fmt.Sprintf("%s cannot be compiled by Python %s: %s; it is run by %s", at, r.im.Finder.Interpreter.Series, f.Name, st.name)
 		if len(chain) > 0 {
 			last := chain[len(chain)-1]
@@ -141,20 +141,20 @@ func problem(s *state, st *start, r root, walk *imports.Reach, n *imports.Node, 
 	case imports.CannotLoad:
 		return unloadable(s, st, walk, n, p)
 	case imports.NoParent:
-		p.Rule = "relative-import"
+		p.Rule = whittle.CheckRelativeImport
 		p.Message = fmt.Sprintf("%s imports %s, but is run as a program, which has no parent package%s", at, f.Module, from)
 		p.Fix = "run it as a module (python -m), or import by the full name"
 		return p
 	case imports.NoName:
 		p.Name = f.Name
-		p.Rule, p.Message = "missing-name", fmt.Sprintf("%s imports %s from %s, which does not define it%s", at, f.Name, f.Module, from)
+		p.Rule, p.Message = whittle.CheckMissingName, fmt.Sprintf("%s imports %s from %s, which does not define it%s", at, f.Name, f.Module, from)
 		if i, ok := s.owners.distributionOf(r.im, f.Module); ok {
 			d := s.Distributions[i]
 			p.Distribution = d.Name
 			p.Fix = fmt.Sprintf("pin a version of %s that has it (%s is installed)", d.Name, d.Version)
 		}
 		if s.owners.isScript(f.File) {
-			p.Rule, p.Fix = "missing-entry-point", "mend the entry point: "+f.Module+" does not define "+f.Name
+			p.Rule, p.Fix = whittle.CheckMissingEntryPoint, "mend the entry point: "+f.Module+" does not define "+f.Name
 		}
 		return p
 	}
@@ -165,7 +165,7 @@ func problem(s *state, st *start, r root, walk *imports.Reach, n *imports.Node, 
 // missingModule says why a module is missing, and what to do.
 func missingModule(s *state, p *whittle.Problem, r root, f imports.Failure, at, from string) {
 	top := topOf(f.Module)
-	p.Rule = "missing-module"
+	p.Rule = whittle.CheckMissingModule
 	name := s.owners.nameOf(f)
 	parent, _, sub := cutLast(f.Module)
 	of, there := 0, false
@@ -179,7 +179,7 @@ func missingModule(s *state, p *whittle.Problem, r root, f imports.Failure, at, 
 		return
 	}
 	if !hidden && (s.owners.ownModules[top] || s.owners.ownPackage(r.im, f.Module)) {
-		p.Rule = "missing-source"
+		p.Rule = whittle.CheckMissingSource
 		p.Message = fmt.Sprintf("%s is imported by %s%s; it is the application's own, and its source is not in the image", f.Module, at, from)
 		p.Fix = "COPY the application's source before it is installed, or to where it is imported from"
 		return
@@ -255,7 +255,7 @@ func unloadable(s *state, st *start, walk *imports.Reach, n *imports.Node, p whi
 	}
 	problems := libraryProblems(s, n.File, s.files.realOf(st.python.executable))
 	if len(problems) == 0 {
-		p.Rule, p.Message = "missing-shared-library", "/"+n.File+" cannot be loaded"
+		p.Rule, p.Message = whittle.CheckMissingSharedLibrary, "/"+n.File+" cannot be loaded"
 		return p
 	}
 	l := problems[0]

@@ -37,7 +37,7 @@ func checkInterpreter(s *state) []whittle.Problem {
 				continue
 			}
 			seen[st.name+f.Module] = true
-			out = append(out, adjust(st, whittle.Problem{Rule: "missing-module", Module: f.Module, Path: "/" + im.Finder.Interpreter.Lib,
+			out = append(out, adjust(st, whittle.Problem{Rule: whittle.CheckMissingModule, Module: f.Module, Path: "/" + im.Finder.Interpreter.Lib,
 				Message: fmt.Sprintf("Python %s cannot start: its own module %s is not in /%s", im.Finder.Interpreter.Series, f.Module, im.Finder.Interpreter.Lib),
 				Fix:     "do not delete parts of the standard library that the interpreter needs to start"}))
 		}
@@ -79,7 +79,7 @@ func homeProblem(s *state, st *start) (whittle.Problem, bool) {
 		st.doubts("what is in the standard library of PYTHONHOME=" + home)
 		return whittle.Problem{}, false
 	}
-	return whittle.Problem{Rule: "missing-module", Module: "encodings", Path: home,
+	return whittle.Problem{Rule: whittle.CheckMissingModule, Module: "encodings", Path: home,
 		Message: fmt.Sprintf("Python %s cannot start: PYTHONHOME=%s has no standard library for it", i.Series, home),
 		Fix:     "leave PYTHONHOME out"}, true
 }

@@ -53,14 +53,14 @@ func (l *later) root(r root, lazy bool) {
 		chain := reached(l.s, l.st, r, walk.Chain(n))
 		if lazy {
 			for _, f := range n.Failures {
-				l.report("lazy-import", Warning, r, f, chain)
+				l.report(whittle.CheckLazyImport, Warning, r, f, chain)
 			}
 		}
 		for _, f := range n.Guarded {
-			l.report("optional-import", Info, r, f, chain)
+			l.report(whittle.CheckOptionalImport, Info, r, f, chain)
 		}
 		for _, f := range n.Perhaps {
-			l.report("lazy-import", Warning, r, f, chain)
+			l.report(whittle.CheckLazyImport, Warning, r, f, chain)
 		}
 		l.functions(r, n, chain)
 	}
@@ -76,9 +76,9 @@ func (l *later) functions(r root, n *imports.Node, chain []string) {
 		caught := imp.Context&(source.Guarded|source.Handler) != 0
 		for _, f := range failures {
 			if caught {
-				l.report("optional-import", Info, r, f, chain)
+				l.report(whittle.CheckOptionalImport, Info, r, f, chain)
 			} else {
-				l.report("lazy-import", Warning, r, f, chain)
+				l.report(whittle.CheckLazyImport, Warning, r, f, chain)
 				l.calledAtOnce(r, n, imp, f)
 			}
 		}
@@ -93,7 +93,7 @@ func (l *later) functions(r root, n *imports.Node, chain []string) {
 			walk := imports.Walk(false, to)
 			for _, m := range walk.Nodes {
 				for _, f := range m.Failures {
-					l.report("lazy-import", Warning, r, f, here)
+					l.report(whittle.CheckLazyImport, Warning, r, f, here)
 				}
 			}
 			l.root(root{im: r.im, node: to, what: r.what}, false)
@@ -108,7 +108,7 @@ func (l *later) foreign(r root, imp *source.Import, to *imports.Node, chain []st
 	walk := imports.Walk(false, to)
 	for _, m := range walk.Nodes {
 		for _, f := range m.Failures {
-			l.report("lazy-import", Warning, r, f, chain)
+			l.report(whittle.CheckLazyImport, Warning, r, f, chain)
 		}
 	}
 }

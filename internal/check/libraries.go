@@ -40,25 +40,25 @@ func libraryProblems(s *state, file, program string) []whittle.Problem {
 		if program != "" && m.Elsewhere != "" && m.Kind == "library" {
 			continue // packages load such files by their path before they need them
 		}
-		p := whittle.Problem{Rule: "missing-shared-library", Severity: Error, Path: "/" + file, ReachedFrom: nil}
+		p := whittle.Problem{Rule: whittle.CheckMissingSharedLibrary, Severity: Error, Path: "/" + file, ReachedFrom: nil}
 		by := "/" + m.NeededBy
 		switch m.Kind {
 		case "version":
 			p.Message = fmt.Sprintf("%s needs %s of %s, which the image's one does not have", by, m.Version, m.Library)
 			p.Fix = "build it on the same distribution as the final image, or take a newer base image"
 			if len(m.Version) > 6 && m.Version[:6] == "GLIBC_" {
-				p.Rule = "wrong-libc"
+				p.Rule = whittle.CheckWrongLibc
 			}
 		case "interpreter":
-			p.Rule = "missing-interpreter"
+			p.Rule = whittle.CheckMissingInterpreter
 			p.Message = fmt.Sprintf("%s asks for the loader %s, which is not there", by, m.Library)
 			p.Fix = "use a binary made for this image's C library, or another base image"
 		case "machine":
-			p.Rule = "wrong-arch"
+			p.Rule = whittle.CheckWrongArch
 			p.Message = fmt.Sprintf("%s is made for another machine (%s)", by, m.Library)
 			p.Fix = "install it for the platform of the image"
 		case "libc":
-			p.Rule = "wrong-libc"
+			p.Rule = whittle.CheckWrongLibc
 			p.Message = fmt.Sprintf("%s needs %s: it is made for another C library than the image's", by, m.Library)
 			p.Fix = "install a build for this image's C library (musllinux or manylinux), or change the base image"
 		default:

@@ -15,9 +15,9 @@ type cause struct{ rule, severity, module, name, distribution, path, what string
 // byModule are the rules whose cause is a missing module, byDistribution those
 // whose cause is a declaration: all places that show it are one problem.
 var (
-	byModule = []string{"missing-module", "missing-source", "not-on-path", "missing-name", "missing-metadata", "lazy-import", "optional-import",
-		"missing-shared-library", "wrong-libc", "wrong-arch"}
-	byDistribution = []string{"undeclared-dependency", "misplaced-dependency", "transitive-dependency"}
+	byModule = []string{whittle.CheckMissingModule, whittle.CheckMissingSource, whittle.CheckNotOnPath, whittle.CheckMissingName, whittle.CheckMissingMetadata, whittle.CheckLazyImport, whittle.CheckOptionalImport,
+		whittle.CheckMissingSharedLibrary, whittle.CheckWrongLibc, whittle.CheckWrongArch}
+	byDistribution = []string{whittle.CheckUndeclared, whittle.CheckMisplaced, whittle.CheckTransitive}
 )
 
 // causeOf is a problem's cause. What names neither a file nor a module is told

@@ -44,12 +44,12 @@ func ownElsewhere(s *state, p *whittle.Problem, r root, f imports.Failure, n *py
 	if n.Evident() && !whole {
 		return false
 	}
-	p.Rule, p.Distribution = "not-on-path", ""
+	p.Rule, p.Distribution = whittle.CheckNotOnPath, ""
 	shown := place.at
 	if place.copied {
 		shown = "/" + place.at
 	} else {
-		p.Rule = "missing-source"
+		p.Rule = whittle.CheckMissingSource
 	}
 	p.Message = fmt.Sprintf("%s is imported by %s%s; it is the project's own, %s, ", wanted, at, from, shown)
 	if n.By == python.ByWheels || len(n.Candidates) > 0 {

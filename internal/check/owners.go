@@ -141,9 +141,9 @@ func (ow *owners) lookalike(p *whittle.Problem, r root, f imports.Failure, at, f
 	want := "CPython " + r.im.Finder.Interpreter.Series
 	switch machine := r.im.Runtime.Machine; {
 	case strings.Contains(base, "-musl") != strings.Contains(r.im.Finder.Suffix(), "-musl") && strings.Contains(base, "-linux-"):
-		p.Rule, want = "wrong-libc", want+" and this image's C library"
+		p.Rule, want = whittle.CheckWrongLibc, want+" and this image's C library"
 	case strings.Contains(base, "-linux-") && !strings.Contains(base, machine):
-		p.Rule, want = "wrong-arch", want+" on "+machine
+		p.Rule, want = whittle.CheckWrongArch, want+" on "+machine
 	}
 	if i, ok := ow.owner[file]; ok {
 		p.Distribution = ow.distributions[i].Name
@@ -267,7 +267,7 @@ func (ow *owners) requirementsOf(st *start, d *python.Distribution, env pep.Envi
 		}
 		name := pep.Normalize(r.Name)
 		version, ok := ow.installed(name)
-		p := whittle.Problem{Rule: "missing-requirement", Severity: Warning, Distribution: name, ReachedFrom: []string{st.name}}
+		p := whittle.Problem{Rule: whittle.CheckMissingRequirement, Severity: Warning, Distribution: name, ReachedFrom: []string{st.name}}
 		if ok {
 			v, err := pep.ParseVersion(version)
 			if err != nil || r.Specifiers.Contains(v, true) {

@@ -28,10 +28,10 @@ func isShell(base string) bool {
 
 // missing adds the problem of a program that is not there.
 func (st *start) missing(name, text string) {
-	rule := "entrypoint-not-found"
+	rule := whittle.CheckEntrypointNotFound
 	fix := "install " + path.Base(name) + " in the final stage, or start something that the image has"
 	if st.role == healthcheck {
-		rule = "healthcheck-cannot-run"
+		rule = whittle.CheckHealthcheckCannotRun
 		fix = "install " + path.Base(name) + ", or check with something that the image has (python -c \"import urllib.request; …\")"
 	}
 	st.problem(whittle.Problem{Rule: rule, Path: name, Message: st.name + " starts " + name + ": " + text, Fix: fix})
@@ -44,8 +44,8 @@ func (st *start) problem(p whittle.Problem) {
 	if p.ReachedFrom == nil {
 		p.ReachedFrom = []string{st.name}
 	}
-	if st.role == healthcheck && p.Rule != "healthcheck-cannot-run" {
-		p.Rule = "healthcheck-cannot-run"
+	if st.role == healthcheck && p.Rule != whittle.CheckHealthcheckCannotRun {
+		p.Rule = whittle.CheckHealthcheckCannotRun
 	}
 	st.problems = append(st.problems, p)
 }
@@ -78,13 +78,13 @@ func (s *state) script(st *start, file string) {
 	}
 	line, isScript := strings.CutPrefix(first, "#!")
 	if !isScript {
-		st.problem(whittle.Problem{Rule: "exec-failed", Path: "/" + file, Line: 1,
+		st.problem(whittle.Problem{Rule: whittle.CheckExecFailed, Path: "/" + file, Line: 1,
 			Message: "/" + file + " is neither a binary nor a script with #! (exec format error)", Fix: "begin it with #!/bin/sh, or start it by its interpreter"})
 		return
 	}
 	line = strings.TrimSuffix(line, "\n")
 	if strings.HasSuffix(line, "\r") {
-		st.problem(whittle.Problem{Rule: "exec-failed", Path: "/" + file, Line: 1,
+		st.problem(whittle.Problem{Rule: whittle.CheckExecFailed, Path: "/" + file, Line: 1,
 			Message: "/" + file + " has Windows line ends: the kernel looks for an interpreter whose name ends in a carriage return", Fix: "save it with LF line ends (git: *.sh text eol=lf in .gitattributes)"})
 		return
 	}
@@ -96,7 +96,7 @@ func (s *state) script(st *start, file string) {
 	}
 	target, e, there := s.files.stat(whittle.Join("", interp))
 	if !there || e.Mode&0o111 == 0 || e.Kind == whittle.Dir {
-		problem := whittle.Problem{Rule: "missing-interpreter", Path: "/" + file, Line: 1,
+		problem := whittle.Problem{Rule: whittle.CheckMissingInterpreter, Path: "/" + file, Line: 1,
 			Message: "/" + file + " is started by " + interp + ", which is not there", Fix: "make the first line name an interpreter that the image has"}
 		if there {
 			problem.Message = "/" + file + " is started by " + interp + ", which is not executable"
@@ -147,7 +147,7 @@ func (s *state) byEnv(st *start, file string, args []string) (string, bool) {
 	probe := &start{name: st.name, role: st.role, env: st.env, dir: st.dir}
 	found, ok := s.files.lookup(probe, words[0])
 	if !ok {
-		st.problem(whittle.Problem{Rule: "missing-interpreter", Path: "/" + file, Line: 1,
+		st.problem(whittle.Problem{Rule: whittle.CheckMissingInterpreter, Path: "/" + file, Line: 1,
 			Message: "/" + file + " is started by " + words[0] + ", which is nowhere on PATH", Fix: "install " + words[0] + ", or make the first line name an interpreter that the image has"})
 	}
 	return found, ok

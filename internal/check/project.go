@@ -246,7 +246,7 @@ func (t *tree) start(dir, module, what string) {
 		t.reach(f, route{steps: []string{what}})
 	}
 	if top, ok := t.find(roots, topOf(module)); ok && path.Base(top) == "__init__.py" && !t.has(roots, module) {
-		t.problems = append(t.problems, whittle.Problem{Rule: "missing-entry-point", Severity: Error, Module: module, ReachedFrom: []string{what},
+		t.problems = append(t.problems, whittle.Problem{Rule: whittle.CheckMissingEntryPoint, Severity: Error, Module: module, ReachedFrom: []string{what},
 			Message: fmt.Sprintf("%s: the project has no module %s", what, module), Fix: "correct the name"})
 	}
 }
@@ -393,7 +393,7 @@ func (t *tree) notOnPath(file string, imp *source.Import, dir string, way route)
 	if way.level > inCall || notShipped(own+".py") {
 		return
 	}
-	p := whittle.Problem{Rule: "not-on-path", Severity: Info, Path: file, Line: imp.Line, Module: imp.Module, ReachedFrom: way.steps}
+	p := whittle.Problem{Rule: whittle.CheckNotOnPath, Severity: Info, Path: file, Line: imp.Line, Module: imp.Module, ReachedFrom: way.steps}
 	p.Message = fmt.Sprintf("%s is imported by %s:%d; the project has it, %s, and a start has to look in %s: streamlit and python FILE look in FILE's folder, python -m in the working directory, console scripts in neither",
 		imp.Module, file, imp.Line, own, dir)
 	p.Fix = fmt.Sprintf("set PYTHONPATH to it where that runs, or package %s", topOf(imp.Module))

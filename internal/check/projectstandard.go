@@ -37,7 +37,7 @@ func (t *tree) standard(u *unit, file string, imp *source.Import, way route) {
 	if way.level > inCall {
 		return
 	}
-	p := whittle.Problem{Rule: "missing-module", Path: file, Line: imp.Line, Module: topOf(imp.Module), ReachedFrom: way.steps}
+	p := whittle.Problem{Rule: whittle.CheckMissingModule, Path: file, Line: imp.Line, Module: topOf(imp.Module), ReachedFrom: way.steps}
 	at := fmt.Sprintf("%s is imported by %s:%d", imp.Module, file, imp.Line)
 	if python.OnWindowsAlone(imp.Module) {
 		p.Message, p.Fix = at+"; it is there on Windows alone", `import it under "if sys.platform == 'win32':"`

@@ -57,7 +57,7 @@ func usesOf(t *tree) uses {
 // no file of it names. One whose modules are not known may be what has a module
 // that nothing else is declared for.
 func (t *tree) unused() []whittle.Problem {
-	open := slices.ContainsFunc(t.problems, func(p whittle.Problem) bool { return p.Rule == "undeclared-dependency" && p.Distribution == "" })
+	open := slices.ContainsFunc(t.problems, func(p whittle.Problem) bool { return p.Rule == whittle.CheckUndeclared && p.Distribution == "" })
 	used := t.uses.names
 	squeeze := strings.NewReplacer("-", "")
 	same := map[string]bool{}
@@ -73,7 +73,7 @@ func (t *tree) unused() []whittle.Problem {
 				t.isUnit(name) || t.ignored(name, []string{name}) || u.aside() || stubs(name) || t.uses.standsIn(name) {
 				continue
 			}
-			out = append(out, whittle.Problem{Rule: "unused-dependency", Severity: Info, Path: d.File, Line: d.Line, Distribution: name,
+			out = append(out, whittle.Problem{Rule: whittle.CheckUnused, Severity: Info, Path: d.File, Line: d.Line, Distribution: name,
 				Message: fmt.Sprintf("%s is declared by %s:%d, and no module of the project imports it", d.Name, d.File, d.Line),
 				Fix:     "remove it, if it is no program and nothing loads it by name (a plug-in, a driver of a database)"})
 		}

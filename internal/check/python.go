@@ -186,7 +186,7 @@ func (s *state) startPython(st *start, executable string, args []string) {
 		_, e, ok = s.files.stat(file)
 	}
 	if !ok {
-		st.problem(whittle.Problem{Rule: "missing-source", Path: args[0], Message: st.name + " runs " + args[0] + ", which is not there (/" + file + ")",
+		st.problem(whittle.Problem{Rule: whittle.CheckMissingSource, Path: args[0], Message: st.name + " runs " + args[0] + ", which is not there (/" + file + ")",
 			Fix: "COPY it into the image, or mend the path; the working directory is /" + st.dir})
 		return
 	}
@@ -319,7 +319,7 @@ func (s *state) program(st *start, executable, file string, later bool) {
 	real, _, ok := s.files.stat(whittle.Join(st.dir, file))
 	if !ok {
 		if !later {
-			st.problem(whittle.Problem{Rule: "missing-source", Path: file, Message: st.name + " runs " + file + ", which is not there (/" + whittle.Join(st.dir, file) + ")",
+			st.problem(whittle.Problem{Rule: whittle.CheckMissingSource, Path: file, Message: st.name + " runs " + file + ", which is not there (/" + whittle.Join(st.dir, file) + ")",
 				Fix: "COPY it into the image, or mend the path; the working directory is /" + st.dir})
 		}
 		return

@@ -41,7 +41,7 @@ func uvicorn(s *state, st *start, exe string, args []string) {
 	for _, option := range []string{"--env-file", "--log-config"} {
 		if file, ok := optionOr(args, option, ""); ok && !strings.Contains(file, unknownWord) {
 			if _, _, there := s.files.stat(whittle.Join(st.dir, file)); !there {
-				st.problem(whittle.Problem{Rule: "missing-source", Path: file, Message: st.name + " gives uvicorn " + option + " " + file + ", which is not there",
+				st.problem(whittle.Problem{Rule: whittle.CheckMissingSource, Path: file, Message: st.name + " gives uvicorn " + option + " " + file + ", which is not there",
 					Fix: "COPY it into the image, or leave the option out"})
 			} else if option == "--env-file" {
 				s.target(st, exe, st.dir, "uvicorn --env-file", "dotenv", "")

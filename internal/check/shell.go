@@ -75,7 +75,7 @@ func (s *state) shellText(st *start, file, text string, process shell.Process) {
 	trace, err := shell.Follow(text, process, scriptHost{s, st})
 	if err != nil {
 		if strings.Contains(text, "\r\n") {
-			st.problem(whittle.Problem{Rule: "exec-failed", Path: file, Line: 1, Message: file + " has Windows line ends, which the shell does not read",
+			st.problem(whittle.Problem{Rule: whittle.CheckExecFailed, Path: file, Line: 1, Message: file + " has Windows line ends, which the shell does not read",
 				Fix: "save it with LF line ends (git: *.sh text eol=lf in .gitattributes)"})
 			return
 		}

@@ -107,7 +107,7 @@ func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n
 	if s.runs != nil || inImages(t, dists) || t.platform.has(dists) || h.askedFor(dists) || generated.MatchString(topOf(n.Module)) && n.Distribution == "" {
 		return
 	}
-	p := whittle.Problem{Rule: "undeclared-dependency", Path: file, Line: imp.Line, Module: n.Module, Distribution: n.Distribution, ReachedFrom: way.steps}
+	p := whittle.Problem{Rule: whittle.CheckUndeclared, Path: file, Line: imp.Line, Module: n.Module, Distribution: n.Distribution, ReachedFrom: way.steps}
 	from := ""
 	if len(p.ReachedFrom) > 1 && p.ReachedFrom[0] != file {
 		from = ", reached from " + p.ReachedFrom[0]
@@ -131,7 +131,7 @@ func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n
 		p.Message = fmt.Sprintf("%s; %s:%d declares it under a marker that does not hold where the project runs: %s", at, s.elsewhere.File, s.elsewhere.Line, s.elsewhere.Text)
 		p.Fix = "import it under the same condition, or widen the marker"
 	case s.along && n.Distribution != "" && s.elsewhere == nil:
-		p.Rule, p.Severity = "transitive-dependency", Warning
+		p.Rule, p.Severity = whittle.CheckTransitive, Warning
 		p.Message = at + "; no dependency declares it, another brings it along"
 		if s.extra != nil || s.dev != nil {
 			p.Severity, p.Message = Info, at+"; an extra or development declares it, and another dependency brings it along"
@@ -148,7 +148,7 @@ func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n
 		if presumed(t, u, way) || slices.ContainsFunc(t.images, func(r *recipe) bool { return r.groups }) {
 			p.Severity = Info // a program of the developers' beside the application, or an image that has it all the same
 		}
-		p.Rule, p.Message = "misplaced-dependency", fmt.Sprintf("%s; %s:%d declares it for development only", at, s.dev.File, s.dev.Line)
+		p.Rule, p.Message = whittle.CheckMisplaced, fmt.Sprintf("%s; %s:%d declares it for development only", at, s.dev.File, s.dev.Line)
 		p.Fix = "move " + s.dev.Text + " to the dependencies"
 	default:
 		if !h.heldBy(&p, a, n, way, at) {
@@ -158,7 +158,7 @@ func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n
 	if p.Severity == "" {
 		return
 	}
-	if !a.known && (p.Severity == Info || p.Rule == "misplaced-dependency") && way.level == atStart {
+	if !a.known && (p.Severity == Info || p.Rule == whittle.CheckMisplaced) && way.level == atStart {
 		t.doubt("%s", a.why)
 	}
 	t.add1(p)
@@ -266,7 +266,7 @@ func soften(t *tree) {
 	}
 	for i := range t.problems {
 		p := &t.problems[i]
-		if p.Severity == Warning && p.Rule == "undeclared-dependency" && t.at[p.Path].level == unreached && optional[topOf(p.Module)] {
+		if p.Severity == Warning && p.Rule == whittle.CheckUndeclared && t.at[p.Path].level == unreached && optional[topOf(p.Module)] {
 			p.Severity = Info
 		}
 	}
@@ -313,7 +313,7 @@ func (t *tree) alternatives(file string, src *source.Facts) {
 			others = append(others, name)
 		}
 		if len(others) > 0 {
-			t.add1(whittle.Problem{Rule: "undeclared-dependency", Severity: Error, Path: file, Line: body.Line, Module: body.Module, Distribution: first,
+			t.add1(whittle.Problem{Rule: whittle.CheckUndeclared, Severity: Error, Path: file, Line: body.Line, Module: body.Module, Distribution: first,
 				ReachedFrom: append(slices.Clone(from.steps), fmt.Sprintf("%s:%d", file, body.Line)), Guarded: true,
 				Message: fmt.Sprintf("%s:%d imports %s or else %s; no dependency declares either", file, body.Line, first, strings.Join(others, " or ")),
 				Fix:     "add one of them to the dependencies"})

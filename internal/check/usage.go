@@ -75,7 +75,7 @@ func Usage(ctx context.Context, img *Image) ([]Used, error) {
 // uses nothing; what its modules would import the rules find in the project.
 func (u *usage) cutOff() bool {
 	own := func(p whittle.Problem) bool {
-		return p.Rule == "missing-source" || p.Rule == "not-on-path" || p.Rule == "missing-entry-point" || p.Rule == "healthcheck-cannot-run" || p.Rule == "entrypoint-not-found" || p.Rule == "exec-failed"
+		return p.Rule == whittle.CheckMissingSource || p.Rule == whittle.CheckNotOnPath || p.Rule == whittle.CheckMissingEntryPoint || p.Rule == whittle.CheckHealthcheckCannotRun || p.Rule == whittle.CheckEntrypointNotFound || p.Rule == whittle.CheckExecFailed
 	}
 	for _, st := range u.starts {
 		if u.ownScript(st) {

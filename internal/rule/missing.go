@@ -41,7 +41,7 @@ func missingSources(p *Pass) []whittle.Finding {
 	}
 	var lacks []lack
 	for _, problem := range p.Check.Problems {
-		if problem.Severity != "error" || problem.Rule != "missing-source" && problem.Rule != "missing-module" && problem.Rule != "healthcheck-cannot-run" {
+		if problem.Severity != "error" || problem.Rule != whittle.CheckMissingSource && problem.Rule != whittle.CheckMissingModule && problem.Rule != whittle.CheckHealthcheckCannotRun {
 			continue
 		}
 		source, root, ok := ownSource(p, problem)

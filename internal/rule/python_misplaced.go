@@ -38,11 +38,11 @@ func findMisplaced(p *Pass) []whittle.Finding {
 	for i := range p.Check.Problems {
 		q := &p.Check.Problems[i]
 		name := pep.Normalize(q.Distribution)
-		imports := q.Rule == "missing-module" || q.Rule == "healthcheck-cannot-run" && q.Module != ""
+		imports := q.Rule == whittle.CheckMissingModule || q.Rule == whittle.CheckHealthcheckCannotRun && q.Module != ""
 		if !imports || q.Severity != "error" || name == "" || seen[name] {
 			continue
 		}
-		if declaresAny(p) && q.Rule == "missing-module" {
+		if declaresAny(p) && q.Rule == whittle.CheckMissingModule {
 			if q = p.project.ownPlace(*q); !p.project.ownPath(q.Path) {
 				continue
 			}

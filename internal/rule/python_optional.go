@@ -70,7 +70,7 @@ func findOptional(p *Pass) []whittle.Finding {
 // imports at start is not known.
 func partial(p *Pass) bool {
 	return p.Check != nil && slices.ContainsFunc(p.Check.Problems, func(q whittle.Problem) bool {
-		return q.Rule == "missing-source" || q.Rule == "not-on-path" || q.Rule == "missing-entry-point"
+		return q.Rule == whittle.CheckMissingSource || q.Rule == whittle.CheckNotOnPath || q.Rule == whittle.CheckMissingEntryPoint
 	})
 }
 

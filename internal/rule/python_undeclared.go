@@ -39,7 +39,7 @@ func findUndeclared(p *Pass) []whittle.Finding {
 	for i := range p.Check.Problems {
 		q := p.project.ownPlace(p.Check.Problems[i])
 		name := pep.Normalize(q.Distribution)
-		if q.Rule != "missing-module" || q.Severity != "error" || name == "" || seen[name] || declares(p, name) || !p.project.ownPath(q.Path) || !sure(p, cmp.Or(q.Wanted, q.Module), name) {
+		if q.Rule != whittle.CheckMissingModule || q.Severity != "error" || name == "" || seen[name] || declares(p, name) || !p.project.ownPath(q.Path) || !sure(p, cmp.Or(q.Wanted, q.Module), name) {
 			continue
 		}
 		seen[name] = true

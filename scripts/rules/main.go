@@ -1,6 +1,7 @@
-// Command rules makes the pages of docs/rules from the rules themselves:
+// Command rules makes the pages of docs/rules and docs/checks from the rules and
+// the checks themselves:
 //
-//	go run ./scripts/rules       # says which pages are not what the rules say, and fails
+//	go run ./scripts/rules       # says which pages are not what they say, and fails
 //	go run ./scripts/rules -w    # writes them, and removes those of rules that are gone
 package main
 
@@ -16,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"whittle/internal/check"
 	"whittle/internal/rule"
 )
 
@@ -23,18 +25,21 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("rules: ")
 	write := flag.Bool("w", false, "write the pages")
-	dir := flag.String("dir", filepath.Join("docs", "rules"), "folder of the pages")
+	dir := flag.String("dir", "docs", "folder of the folders of the pages")
 	flag.Parse()
-	pages, err := render(rule.All())
+	rules, err := render(rule.All())
 	if err != nil {
 		log.Fatal(err)
 	}
-	if *write {
-		err = save(*dir, pages)
-	} else {
-		err = compare(*dir, pages)
-	}
+	checks, err := renderChecks(check.All())
 	if err != nil {
+		log.Fatal(err)
+	}
+	do := compare
+	if *write {
+		do = save
+	}
+	if err := errors.Join(do(filepath.Join(*dir, "rules"), rules), do(filepath.Join(*dir, "checks"), checks)); err != nil {
 		log.Fatal(err)
 	}
 }
