@@ -3,10 +3,15 @@ package build
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"testing"
+
+	bkclient "github.com/moby/buildkit/client"
+	digest "github.com/opencontainers/go-digest"
 
 	"whittle"
 )
@@ -74,6 +79,31 @@ func FuzzScan(f *testing.F) {
 		_ = s.imageID()
 		if s.kept > maxAllJSON {
 			t.Errorf("%d bytes kept", s.kept)
+		}
+	})
+}
+
+// FuzzProgress: whatever an engine reports of its steps, little of their
+// output is kept, and their times are no less than nothing.
+func FuzzProgress(f *testing.F) {
+	f.Add([]byte(`{"vertexes":[{"digest":"sha256:1","name":"[1/2] RUN a","started":"2026-01-01T00:00:00Z","completed":"2026-01-01T00:00:01Z"}],"logs":[{"vertex":"sha256:1","data":"YQpi"}]}`), 3)
+	f.Add([]byte(`{"vertexes":[{"error":"x"}],"warnings":[{"short":"YQ=="}]}`), 1)
+	f.Fuzz(func(t *testing.T, b []byte, times int) {
+		var status bkclient.SolveStatus
+		if json.Unmarshal(b, &status) != nil {
+			return
+		}
+		r := &recorder{steps: map[digest.Digest]*Step{}, tails: map[digest.Digest]*tail{}, least: math.MaxInt64}
+		for range min(max(times, 0), 50) {
+			r.update(&status)
+		}
+		for _, tl := range r.tails {
+			if n := len(fmt.Sprint(*tl)); n > tailLines*(tailLine+20)+tailLine+100 {
+				t.Errorf("%d bytes of a step's output are kept", n)
+			}
+		}
+		if len(r.tails) > maxTails {
+			t.Errorf("the output of %d steps is kept", len(r.tails))
 		}
 	})
 }

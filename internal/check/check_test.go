@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -105,4 +106,28 @@ func TestRun(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzStart: whatever files a start reads, checking says the same twice, and
+// what it names is a verdict.
+func FuzzStart(f *testing.F) {
+	f.Add("supervisord -n -c /etc/a", "[program:a]\ncommand=python3.13 main.py\n[include]\nfiles=/etc/*\n", "import os")
+	f.Add("/etc/a", "#!/bin/sh\nset -e\n. /etc/a\nexec python3.13 -m main \"$@\"\n", "import rich")
+	f.Add("honcho start -f /etc/a", "web: python3.13 main.py\n", "from x import *\nimport importlib\nimportlib.import_module('y')")
+	f.Add("uwsgi /etc/a", "[uwsgi]\nmodule = main:app\nini = /etc/a\n", "app = 1")
+	f.Add("circusd /etc/a", "[watcher:a]\ncmd = python3.13\nargs = main.py\n", "")
+	f.Add("python3.13 /app/main.py", "", "import sys\nsys.path.insert(0, '/etc')\nimport a")
+	f.Fuzz(func(t *testing.T, command, file, code string) {
+		files := site(map[string]string{"etc/a": file, "app/main.py": code, "bin/sh": "", "usr/bin/supervisord": "#!/usr/local/bin/python3.13\n"})
+		one := func() string {
+			c := run(t, files, whittle.Process{Entrypoint: strings.Fields(command), WorkingDir: "/app"})
+			if c.Verdict != whittle.Runs && c.Verdict != whittle.Fails && c.Verdict != whittle.Unknown {
+				t.Fatalf("verdict %q", c.Verdict)
+			}
+			return fmt.Sprint(c.Verdict, c.Problems, c.Unknown)
+		}
+		if diff := cmp.Diff(one(), one()); diff != "" {
+			t.Error(diff)
+		}
+	})
 }

@@ -17,20 +17,31 @@ type section struct {
 // interpolates: a value goes on in lines that are indented.
 func sections(text string) []section {
 	var out []section
-	for _, raw := range strings.Split(text, "\n") {
+	var more []string // the lines that the last value goes on in
+	ended := func() {
+		if len(more) == 0 {
+			return
+		}
+		sec := &out[len(out)-1]
+		last := &sec.lines[len(sec.lines)-1]
+		last[1] = strings.Join(append([]string{last[1]}, more...), " ")
+		sec.values[last[0]] = last[1]
+		more = nil
+	}
+	for raw := range strings.SplitSeq(text, "\n") {
 		line := strings.TrimSpace(raw)
 		switch {
 		case line == "" || line[0] == '#' || line[0] == ';':
 		case line[0] == '[' && strings.HasSuffix(line, "]"):
+			ended()
 			out = append(out, section{name: line[1 : len(line)-1], values: map[string]string{}})
 		case len(out) == 0:
 		case raw[0] == ' ' || raw[0] == '\t':
-			if sec := &out[len(out)-1]; len(sec.lines) > 0 {
-				last := &sec.lines[len(sec.lines)-1]
-				last[1] += " " + line
-				sec.values[last[0]] = last[1]
+			if len(out[len(out)-1].lines) > 0 {
+				more = append(more, line)
 			}
 		default:
+			ended()
 			i := strings.IndexAny(line, "=:")
 			if i < 0 {
 				i = len(line)
@@ -45,6 +56,7 @@ func sections(text string) []section {
 			sec.lines = append(sec.lines, [2]string{name, value})
 		}
 	}
+	ended()
 	return out
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -81,4 +83,30 @@ func TestProjectWithout(t *testing.T) {
 	if !errors.Is(err, whittle.ErrUsage) {
 		t.Errorf("error %v", err)
 	}
+}
+
+// FuzzProject: whatever a file of a project says, checking the folder says the
+// same twice.
+func FuzzProject(f *testing.F) {
+	f.Add("Procfile", "web: gunicorn shop.cli:main\n", "import requests")
+	f.Add("compose.yaml", "services: {a: {command: python -m shop.cli}}\n", "import rich")
+	f.Add("Dockerfile", "FROM python\nRUN pip install -r requirements.txt\nCMD python -m shop.cli\n", "import yaml")
+	f.Add("notes.ipynb", `{"cells":[{"cell_type":"code","source":["import numpy"]}]}`, "")
+	f.Add("pixi.toml", "[dependencies]\nrich = '*'\n", "from . import x")
+	f.Fuzz(func(t *testing.T, name, text, code string) {
+		if !fs.ValidPath(name) || name == "." || strings.HasPrefix(name, "shop") || strings.HasPrefix(name, "pyproject.toml") {
+			t.Skip()
+		}
+		one := func() string {
+			c, err := check.Project(context.Background(), fstest.MapFS{"pyproject.toml": {Data: []byte(shopProject)}, "shop/__init__.py": {},
+				"shop/cli.py": {Data: []byte(code)}, name: {Data: []byte(text)}}, check.ProjectOptions{})
+			if err != nil {
+				return err.Error()
+			}
+			return fmt.Sprint(c.Verdict, c.Problems, c.Unknown)
+		}
+		if diff := cmp.Diff(one(), one()); diff != "" {
+			t.Error(diff)
+		}
+	})
 }

@@ -16,7 +16,7 @@ const (
 	confDir   = "etc/ld.so.conf.d/"
 
 	maxDatabase = 16 << 20 // bytes of one of these files
-	maxIncludes = 256      // configuration files read for one root
+	maxIncludes = 512      // configuration files read for one root, and patterns that name them
 )
 
 // Database says whether [Loader] wants to read this file of the root:
@@ -114,6 +114,9 @@ func (l *Loader) conf(p string, includes *int) []string {
 		case len(fields) == 0 || fields[0] == "hwcap":
 		case fields[0] == "include":
 			for _, glob := range fields[1:] {
+				if *includes++; *includes > maxIncludes { // each looks through the whole root
+					return dirs
+				}
 				for _, file := range l.glob(glob, path.Dir(p)) {
 					dirs = append(dirs, l.conf(file, includes)...)
 				}

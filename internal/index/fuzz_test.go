@@ -201,3 +201,24 @@ func FuzzCache(f *testing.F) {
 		}
 	})
 }
+
+// FuzzZstd: a tar that is compressed by zstd, in any number of frames, is the
+// same layer.
+func FuzzZstd(f *testing.F) {
+	for _, raw := range seeds(f) {
+		f.Add(raw, 100)
+	}
+	opts := Options{Limits: Limits{Entries: 1000, Unpacked: 8 << 20, Memory: 1 << 20}, Hash: true}
+	f.Fuzz(func(t *testing.T, raw []byte, cut int) {
+		cut = min(max(cut, 0), len(raw))
+		stored := append(imagetest.Compress(t, imagetest.Zstd, raw[:cut]), imagetest.Compress(t, imagetest.Zstd, raw[cut:])...)
+		want, wantErr := Read(context.Background(), &imagetest.Layer{Codec: imagetest.Plain, Stored: append(raw[:len(raw):len(raw)], make([]byte, 1024)...)}, opts)
+		got, err := Read(context.Background(), &imagetest.Layer{Codec: imagetest.Zstd, Stored: stored}, opts)
+		if err != nil || wantErr != nil {
+			return // a tar's end may be missing in one of them
+		}
+		if d := cmp.Diff(want.Entries, got.Entries); d != "" {
+			t.Error(d)
+		}
+	})
+}

@@ -144,9 +144,17 @@ func (c *cache) write(kind string, f File, b []byte) {
 }
 
 func (c *cache) listing(url string) (keptListing, bool) {
-	var l keptListing
 	b, ok := c.load(keptListings, url)
-	if !ok || json.Unmarshal(b, &l) != nil || l.URL != url {
+	if !ok {
+		return keptListing{}, false
+	}
+	return listingOf(b, url)
+}
+
+// listingOf reads a kept listing, where it is the one of an address.
+func listingOf(b []byte, url string) (keptListing, bool) {
+	var l keptListing
+	if json.Unmarshal(b, &l) != nil || l.URL != url {
 		return keptListing{}, false
 	}
 	return l, true

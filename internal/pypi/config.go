@@ -112,26 +112,35 @@ func pipFiles(getenv func(string) string, readFile func(string) ([]byte, error))
 func parseINI(b []byte) map[string]string {
 	out := map[string]string{}
 	section, key := "", ""
+	var more []string // the lines of the value
+	ended := func() {
+		if key != "" {
+			out[key] = strings.TrimSpace(strings.Join(more, "\n"))
+		}
+		key = ""
+	}
+	defer ended()
 	for line := range strings.Lines(strings.TrimPrefix(string(b), "\ufeff")) {
 		text := strings.TrimSpace(line)
 		switch {
 		case text == "" || text[0] == '#' || text[0] == ';':
 			continue
 		case key != "" && (line[0] == ' ' || line[0] == '\t'): // a value goes on
-			out[key] = strings.TrimSpace(out[key] + "\n" + text)
+			more = append(more, text)
 			continue
 		case text[0] == '[' && strings.Contains(text, "]"):
-			section, key = text[1:strings.IndexByte(text, ']')], ""
+			ended()
+			section = text[1:strings.IndexByte(text, ']')]
 			continue
 		}
+		ended()
 		at := strings.IndexAny(text, "=:")
 		if at <= 0 || section == "" {
-			key = ""
 			continue
 		}
 		name := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(text[:at])), "_", "-")
 		key = section + "." + strings.TrimPrefix(name, "--")
-		out[key] = strings.TrimSpace(text[at+1:])
+		more = []string{strings.TrimSpace(text[at+1:])}
 	}
 	return out
 }

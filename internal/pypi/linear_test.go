@@ -1,7 +1,9 @@
 package pypi
 
 import (
+	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -70,4 +72,62 @@ func TestLinear(t *testing.T) {
 		b := []byte(strings.Repeat(endMark, n))
 		return func() { _, _, _ = readWhole(b) }
 	}})
+	for name, text := range map[string]func(n int) string{
+		"lines of a value": func(n int) string { return "[global]\nindex-url = a\n" + strings.Repeat(" b\n", n) },
+		"values":           func(n int) string { return "[global]\n" + numbered("a%d = b\n")(n) },
+		"sections":         numbered("[a%d]\nb = c\n"),
+	} {
+		imagetest.Linear(t, imagetest.Growth{Name: "pip's configuration: " + name, Most: 200_000, Make: func(n int) func() {
+			b := []byte(text(n))
+			return func() { parseINI(b) }
+		}})
+	}
+}
+
+// FuzzConfig: pip's configuration files have values by section and key, each
+// trimmed, and what is written anew from them is read as the same.
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte("[global]\nindex-url = https://x/simple\nextra_index_url =\n  https://y/simple\n  https://z\n[install]\n--no-binary: :all:\n"))
+	f.Add([]byte("\ufeff[a]\n; c\n x\nb\n]\n["))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		values := parseINI(b)
+		var again strings.Builder
+		for key, value := range values {
+			section, name, ok := strings.Cut(key, ".")
+			if !ok || value != strings.TrimSpace(value) {
+				t.Errorf("%q = %q", key, value)
+			}
+			if strings.ContainsAny(key+value, "[]=:;#-_. \t\n\r\ufeff") || strings.ToLower(name) != name || section == "" || name == "" || strings.TrimSpace(name) != name {
+				return // it would be read as something else
+			}
+			fmt.Fprintf(&again, "[%s]\n%s = %s\n", section, name, value)
+		}
+		if got := parseINI([]byte(again.String())); len(values) > 0 && fmt.Sprint(got) != fmt.Sprint(values) && strings.Count(again.String(), ".") == 0 && !strings.Contains(again.String(), "\v") && !strings.Contains(again.String(), "\f") {
+			t.Errorf("%q, and written anew %q", values, got)
+		}
+	})
+}
+
+// FuzzCache: whatever lies in the cache is an answer for the address that was
+// asked for, or none, and stays what it is when it is kept again.
+func FuzzCache(f *testing.F) {
+	const address = "https://x/simple/a/"
+	f.Add([]byte(`{"URL":"https://x/simple/a/","Files":[{"Name":"a-1.whl"}]}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		l, ok := listingOf(b, address)
+		if _, other := listingOf(b, address+"b"); ok && (other || l.URL != address) {
+			t.Errorf("the listing of %q", l.URL)
+		}
+		if !ok {
+			return
+		}
+		again, err := json.Marshal(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l2, ok := listingOf(again, address); !ok || !reflect.DeepEqual(l, l2) && fmt.Sprintf("%+v", l) != fmt.Sprintf("%+v", l2) {
+			t.Errorf("%+v, and kept again %+v", l, l2)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -309,6 +310,44 @@ func FuzzArchive(f *testing.F) {
 			if img, err := Open(context.Background(), scheme+path, Options{}); err == nil {
 				img.Close()
 			}
+		}
+	})
+}
+
+// FuzzManifest opens docker archives of any manifest.json and configuration:
+// what opens has as many layers as its configuration says.
+func FuzzManifest(f *testing.F) {
+	f.Add([]byte(`[{"Config":"c.json","RepoTags":["a:1"],"Layers":["l.tar"]}]`), []byte(`{"os":"linux","architecture":"amd64","rootfs":{"diff_ids":["sha256:`+strings.Repeat("0", 64)+`"]}}`), "")
+	f.Add([]byte(`[{"Config":"manifest.json"},{"Config":"../c.json","RepoTags":[""]}]`), []byte(`{}`), "a:1")
+	path := filepath.Join(f.TempDir(), "image.tar")
+	f.Fuzz(func(t *testing.T, manifest, config []byte, selector string) {
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		for name, content := range map[string][]byte{"manifest.json": manifest, "c.json": config, "l.tar": make([]byte, 1024)} {
+			if err := w.WriteHeader(&tar.Header{Name: name, Size: int64(len(content)), Mode: 0o644}); err != nil {
+				t.Fatal(err)
+			}
+			w.Write(content)
+		}
+		w.Close()
+		if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		limits := Limits{}.withDefaults()
+		a, err := openArchive(path, limits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		img, err := dockerImage(context.Background(), a, selector, Options{Limits: limits})
+		if err != nil {
+			if !errors.Is(err, whittle.ErrCorrupt) && !errors.Is(err, whittle.ErrUsage) && !errors.Is(err, whittle.ErrNotFound) && !errors.Is(err, whittle.ErrUnsupported) && !errors.Is(err, whittle.ErrLimit) {
+				t.Errorf("an error of no kind: %v", err)
+			}
+			return
+		}
+		if n := len(img.Layers()); n != len(img.Config().RootFS.DiffIDs) {
+			t.Errorf("%d layers of %d", n, len(img.Config().RootFS.DiffIDs))
 		}
 	})
 }

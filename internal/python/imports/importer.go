@@ -394,13 +394,13 @@ func (im *Importer) targets(n *Node, imp *source.Import) (nodes []*Node, failure
 			}
 			continue
 		}
-		if !itself && im.defines(from, item, 0) == source.Yes {
+		if !itself && im.defines(from, item) == source.Yes {
 			continue
 		}
 		if from.Dirs == nil {
-			if im.defines(from, item, 0) == source.No {
+			if im.defines(from, item) == source.No {
 				fail(&Failure{Cause: NoName, Module: name, Name: item})
-			} else if !im.hints(from, item, 0) {
+			} else if !im.hints(from, item) {
 				doubt(Failure{Cause: NoName, Module: name, Name: item}, "")
 			}
 			continue
@@ -411,7 +411,7 @@ func (im *Importer) targets(n *Node, imp *source.Import) (nodes []*Node, failure
 			nodes = append(nodes, sub)
 		case f != nil && itself && !n.opaque() && !n.hasStar():
 			fail(&Failure{Module: name + "." + item})
-		case f != nil && im.defines(from, item, 0) == source.No:
+		case f != nil && im.defines(from, item) == source.No:
 			if from.Found == Namespace || isSubmoduleLike(from, item) {
 				fail(&Failure{Module: name + "." + item})
 			} else {
@@ -421,15 +421,15 @@ func (im *Importer) targets(n *Node, imp *source.Import) (nodes []*Node, failure
 			at := im.nodes[name+"."+item]
 			switch {
 			case at == nil || at.why == "":
-			case im.defines(from, item, 0) != source.Maybe:
+			case im.defines(from, item) != source.Maybe:
 				doubt(Failure{Module: at.Name}, at.why)
-			case !im.hints(from, item, 0):
+			case !im.hints(from, item):
 				doubt(Failure{Cause: NoName, Module: name, Name: item}, "")
 			}
-		case !itself && !im.hints(from, item, 0) && imp.Level > 0 && strings.HasPrefix(item, "_"):
+		case !itself && !im.hints(from, item) && imp.Level > 0 && strings.HasPrefix(item, "_"):
 			// A package's own part, of which nothing else speaks: its file is gone.
 			fail(&Failure{Module: name + "." + item})
-		case !itself && !im.hints(from, item, 0):
+		case !itself && !im.hints(from, item):
 			doubt(Failure{Cause: NoName, Module: name, Name: item}, "")
 		}
 	}

@@ -22,8 +22,24 @@ func isSubmoduleLike(from *Node, _ string) bool {
 // maxStars bounds how far star imports are followed.
 const maxStars = 20
 
+// nameQuery asks for one name. Stars lead to a module on many ways: each is
+// asked once.
+type nameQuery struct {
+	im   *Importer
+	name string
+	// said are the answers; a module that is still being asked, which stars
+	// lead back to, may have the name.
+	said map[*Node]source.Truth
+}
+
 // defines says whether a module binds a name.
-func (im *Importer) defines(n *Node, name string, depth int) source.Truth {
+func (im *Importer) defines(n *Node, name string) source.Truth {
+	q := nameQuery{im: im, name: name}
+	return q.defines(n, 0)
+}
+
+func (q *nameQuery) defines(n *Node, depth int) source.Truth {
+	im, name := q.im, q.name
 	if implicit[name] || im.made.bound[n.Name][name] || n.binds(name, im.hanging > 0) {
 		return source.Yes
 	}
@@ -33,8 +49,21 @@ func (im *Importer) defines(n *Node, name string, depth int) source.Truth {
 	if n.Source == nil {
 		return source.No
 	}
+	if t, ok := q.said[n]; ok {
+		return t
+	}
+	if q.said == nil {
+		q.said = map[*Node]source.Truth{}
+	}
+	q.said[n] = source.Maybe
+	q.said[n] = q.stars(n, depth)
+	return q.said[n]
+}
+
+// stars says whether a module has a name by what its text does not show.
+func (q *nameQuery) stars(n *Node, depth int) source.Truth {
 	out := source.No
-	if im.opened(n) || slices.ContainsFunc(n.Source.Prefixes, func(p string) bool { return strings.HasPrefix(name, p) }) {
+	if q.im.opened(n) || slices.ContainsFunc(n.Source.Prefixes, func(p string) bool { return strings.HasPrefix(q.name, p) }) {
 		out = source.Maybe
 	}
 	for i := range n.Source.Imports {
@@ -46,14 +75,14 @@ func (im *Importer) defines(n *Node, name string, depth int) source.Truth {
 		if !ok {
 			return source.Maybe
 		}
-		from := im.node(full)
+		from := q.im.node(full)
 		switch {
 		case n.loading && (from == nil || from.loading):
 			continue // the star has not run, or not to its end: no names are there yet
 		case from == nil:
 			return source.Maybe
 		}
-		switch t := im.exports(from, name, depth+1); {
+		switch t := q.exports(from, depth+1); {
 		case t == source.Yes && imp.Context&source.Guarded == 0 && len(imp.Conditions) == 0:
 			return source.Yes
 		case t != source.No:
@@ -63,20 +92,29 @@ func (im *Importer) defines(n *Node, name string, depth int) source.Truth {
 	return out
 }
 
-// exports says whether a star import takes a name out of a module.
-func (im *Importer) exports(from *Node, name string, depth int) source.Truth {
-	hasAll := from.bound("__all__")
+// exports says whether a star import takes the name out of a module.
+func (q *nameQuery) exports(from *Node, depth int) source.Truth {
 	switch {
+	case q.hidden(from):
+		return source.No
 	case from.Source != nil && from.Source.AllKnown && !from.Source.Open:
-		return source.TruthOf(slices.Contains(from.Source.All, name))
-	case strings.HasPrefix(name, "_") && (!hasAll || !from.bound(name)) && !from.opaque():
-		return source.No // a star takes such names only where __all__ has them
+		return source.Yes
 	}
-	t := im.defines(from, name, depth)
-	if hasAll && (t == source.Yes || from.Dirs != nil) { // submodules, too, where __all__ names them
+	t := q.defines(from, depth)
+	if from.bound("__all__") && (t == source.Yes || from.Dirs != nil) { // submodules, too, where __all__ names them
 		return source.Maybe
 	}
 	return t
+}
+
+// hidden says that a star import does not take the name out of a module,
+// whatever that binds: it takes what __all__ has, and without one no name that
+// begins with an underscore.
+func (q *nameQuery) hidden(from *Node) bool {
+	if from.Source != nil && from.Source.AllKnown && !from.Source.Open {
+		return !slices.Contains(from.Source.All, q.name)
+	}
+	return strings.HasPrefix(q.name, "_") && (!from.bound("__all__") || !from.bound(q.name)) && !from.opaque()
 }
 
 // opened says that this module, or one that it imports, may bind names in it
@@ -105,7 +143,13 @@ func (n *Node) binds(name string, hanging bool) bool {
 
 // hints says that there is reason to think that a module has a name that its
 // text does not bind: it is compiled code, or the text speaks of it.
-func (im *Importer) hints(n *Node, name string, depth int) bool {
+func (im *Importer) hints(n *Node, name string) bool {
+	q := nameQuery{im: im, name: name}
+	return q.hints(n, 0)
+}
+
+func (q *nameQuery) hints(n *Node, depth int) bool {
+	im, name := q.im, q.name
 	switch {
 	case n.Source == nil:
 		return n.Found != Namespace
@@ -120,17 +164,25 @@ func (im *Importer) hints(n *Node, name string, depth int) bool {
 			return true
 		}
 	}
+	if t, ok := q.said[n]; ok {
+		return t != source.No
+	}
+	if q.said == nil {
+		q.said = map[*Node]source.Truth{}
+	}
+	q.said[n] = source.Maybe
 	for i := range n.Source.Imports {
 		imp := &n.Source.Imports[i]
 		if !imp.IsStar() {
 			continue
 		}
 		if full, ok := n.absolute(imp); ok {
-			if from := im.node(full); from != nil && from != n && im.hints(from, name, depth+1) {
+			if from := im.node(full); from != nil && from != n && !q.hidden(from) && q.hints(from, depth+1) {
 				return true
 			}
 		}
 	}
+	q.said[n] = source.No
 	return false
 }
 
@@ -141,7 +193,7 @@ func (im *Importer) star(from *Node) (nodes []*Node, missing []string) {
 		return nil, nil
 	}
 	for _, name := range from.Source.All {
-		if im.defines(from, name, 0) != source.No {
+		if im.defines(from, name) != source.No {
 			continue
 		}
 		if from.Dirs != nil {
@@ -160,7 +212,7 @@ func (im *Importer) star(from *Node) (nodes []*Node, missing []string) {
 
 // Defines says whether a module binds a name, or has it as a submodule.
 func (im *Importer) Defines(n *Node, name string) source.Truth {
-	if t := im.defines(n, name, 0); t != source.No || n.Dirs == nil {
+	if t := im.defines(n, name); t != source.No || n.Dirs == nil {
 		return t
 	}
 	if sub, f := im.part(n, n.Name+"."+name, name); f == nil {

@@ -51,7 +51,7 @@ func TestLibraryNames(t *testing.T) {
 			switch {
 			case im.Defines(n, name) == source.No:
 				t.Errorf("%s has %s", line.Module, name)
-			case im.Defines(n, name) == source.Maybe && !im.hints(n, name, 0):
+			case im.Defines(n, name) == source.Maybe && !im.hints(n, name):
 				if _, f := im.Import(line.Module + "." + name); f != nil {
 					t.Errorf("%s has %s, which is doubted", line.Module, name)
 				}

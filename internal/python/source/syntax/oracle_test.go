@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -161,9 +162,13 @@ func around(text []byte, line int) string {
 }
 
 // mutants are texts with one thing changed, as an editor, a merge or a
-// truncated copy would.
+// truncated copy would. WHITTLE_SEED makes others.
 func mutants(texts [][]byte, n int) [][]byte {
-	rng := rand.New(rand.NewPCG(1, 2))
+	seed := uint64(1)
+	if s, err := strconv.ParseUint(os.Getenv("WHITTLE_SEED"), 10, 64); err == nil {
+		seed = s
+	}
+	rng := rand.New(rand.NewPCG(seed, 2))
 	tokens := []string{"(", ")", "[", "]", "{", "}", ":", ",", "=", "==", "+", "*", "**", ".", "\"", "'", "\"\"\"", "\\", "\n", "    ", "\t", "#", "@",
 		" if ", " else ", " for ", " in ", " def ", " class ", " return ", " yield ", " await ", " async ", " lambda ", " import ", " from ", " as ",
 		" with ", " try:", " except:", " pass ", " None ", " not ", " print ", " x ", "0", "07", "1_", "f'{", "}'", "->", ":=", "...", ";", "!", "$", "?",
@@ -178,7 +183,9 @@ func mutants(texts [][]byte, n int) [][]byte {
 		lines := bytes.SplitAfter(src, []byte("\n"))
 		line := rng.IntN(len(lines))
 		var m []byte
-		switch rng.IntN(10) {
+		switch rng.IntN(11) {
+		case 10:
+			m = encoded(rng, src, lines, line, at)
 		case 0: // cut short
 			m = bytes.Clone(src[:at])
 		case 1, 2: // a character less
@@ -208,6 +215,41 @@ func mutants(texts [][]byte, n int) [][]byte {
 		out = append(out, m)
 	}
 	return out
+}
+
+// encoded is a text that another program wrote: another encoding, other marks
+// or blanks, too deep.
+func encoded(rng *rand.Rand, src []byte, lines [][]byte, line, at int) []byte {
+	cookies := []string{"utf-8", "ascii", "latin-1", "iso-8859-15", "cp1252", "utf-16", "utf-8-sig", "nosuch", "koi8-r", "UTF_8", "latin-1-unix"}
+	cookie := []byte("# -*- coding: " + cookies[rng.IntN(len(cookies))] + " -*-\n")
+	switch rng.IntN(9) {
+	case 0: // a byte order mark in front
+		return append([]byte("\ufeff"), src...)
+	case 1: // one that joined files have inside
+		return slices.Concat(src[:at], []byte("\ufeff"), src[at:])
+	case 2:
+		return slices.Concat(cookie, src)
+	case 3:
+		return slices.Concat([]byte("\ufeff"), cookie, src)
+	case 4: // UTF-16
+		var out []byte
+		for _, c := range src {
+			out = append(out, c, 0)
+		}
+		return append([]byte{0xff, 0xfe}, out...)
+	case 5: // a tab for the blanks of a line
+		return bytes.Replace(src, lines[line], bytes.Replace(lines[line], []byte("    "), []byte("\t"), 1), 1)
+	case 6:
+		depth := 1 + rng.IntN(300)
+		return slices.Concat(src, []byte("\nx = "+strings.Repeat("(", depth)+"1"+strings.Repeat(")", depth)+"\n"))
+	case 7:
+		var b strings.Builder
+		for i := range 1 + rng.IntN(120) {
+			b.WriteString(strings.Repeat(" ", i) + "if 1:\n")
+		}
+		return slices.Concat(src, []byte("\n"+b.String()+strings.Repeat(" ", 130)+"pass\n"))
+	}
+	return bytes.ReplaceAll(src, []byte("\n"), []byte("\r"))
 }
 
 // TestMutants holds Check to CPython on texts that were damaged.
