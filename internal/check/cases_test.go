@@ -1,0 +1,146 @@
+package check_test
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"whittle"
+	"whittle/internal/check"
+	"whittle/internal/elf"
+	"whittle/internal/python"
+)
+
+// TestCases: each check finds its problem in one image and not in another that is
+// nearly the same; it reports no other kind than its own, and none worse than it
+// says. The cases are testdata/cases/ID_fires.txtar and ID_not.txtar.
+func TestCases(t *testing.T) {
+	// These need what only a real image has: lab's breakages have them.
+	elsewhere := []string{whittle.CheckWrongLibc, whittle.CheckMissingEntryPoint}
+	worst := map[string]string{}
+	for _, c := range check.All() {
+		worst[c.ID] = c.Severity
+	}
+	ranks := []string{check.Error, check.Warning, check.Info}
+	for id := range worst {
+		if slices.Contains(elsewhere, id) {
+			continue
+		}
+		for _, kind := range []string{"fires", "not"} {
+			t.Run(id+"_"+kind, func(t *testing.T) {
+				b, err := os.ReadFile(filepath.Join("testdata", "cases", id+"_"+kind+".txtar"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				found, err := check.Run(t.Context(), caseOf(t, b))
+				if err != nil {
+					t.Fatal(err)
+				}
+				fired := false
+				for _, p := range found.Problems {
+					fired = fired || p.Rule == id
+					if w, known := worst[p.Rule]; !known || slices.Index(ranks, p.Severity) < slices.Index(ranks, w) {
+						t.Errorf("%s %s is not what the check says of itself", p.Severity, p.Rule)
+					}
+				}
+				if fired != (kind == "fires") {
+					t.Errorf("fired: %v; %+v, unknown %q", fired, found.Problems, found.Unknown)
+				}
+			})
+		}
+	}
+}
+
+// caseOf is the image of a case: its comment has one setting on each line, its
+// files are the image's, and those of project/ the project's.
+func caseOf(t *testing.T, b []byte) *check.Image {
+	t.Helper()
+	a := txtar.Parse(b)
+	files, project := map[string]string{}, fstest.MapFS{}
+	for _, f := range a.Files {
+		if p, ok := strings.CutPrefix(f.Name, "project/"); ok {
+			project[p] = &fstest.MapFile{Data: f.Data}
+		} else {
+			files[f.Name] = string(f.Data)
+		}
+	}
+	process := whittle.Process{WorkingDir: "/app"}
+	binaries, plain := map[string]*elf.File{}, ""
+	for line := range strings.Lines(string(a.Comment)) {
+		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch words := strings.Fields(rest); word {
+		case "run":
+			process.Cmd = words
+		case "user":
+			process.User = rest
+		case "env":
+			process.Env = append(process.Env, rest)
+		case "health":
+			process.Healthcheck = &whittle.Healthcheck{Test: append([]string{"CMD"}, words...)}
+		case "plain":
+			plain = rest
+		case "elf":
+			binaries[words[0]] = binary(words[1:])
+			files[words[0]] = "\x7fELF"
+		default:
+			t.Fatalf("setting %q", line)
+		}
+	}
+	img := imageOf(files, process)
+	known := img.Binaries
+	img.Binaries = func(p string) (*elf.File, bool) {
+		if f, ok := binaries[p]; ok {
+			return f, true
+		}
+		return known(p)
+	}
+	if plain != "" {
+		img.Root = notExecutable{img.Root, plain}
+	}
+	img.Distributions, _ = python.Distributions(t.Context(), img.Root)
+	if len(project) > 0 {
+		declared, err := python.ReadDeclared(project)
+		if err != nil {
+			t.Fatal(err)
+		}
+		img.Project, img.Folder = declared, project
+	}
+	return img
+}
+
+// binary is an ELF file by its settings.
+func binary(words []string) *elf.File {
+	f := &elf.File{Machine: elf.MachineOf("amd64"), Dynamic: true}
+	for _, w := range words {
+		key, value, _ := strings.Cut(w, "=")
+		switch key {
+		case "machine":
+			f.Machine = elf.MachineOf(value)
+		case "needs":
+			f.Needed = strings.Split(value, ",")
+		case "loader":
+			f.Interp = value
+		}
+	}
+	return f
+}
+
+// notExecutable is a root of which one file has no permission to execute.
+type notExecutable struct {
+	whittle.Root
+	name string
+}
+
+func (r notExecutable) Lstat(p string) (whittle.Entry, error) {
+	e, err := r.Root.Lstat(p)
+	if path.Clean(p) == r.name {
+		e.Mode = 0o644
+	}
+	return e, err
+}
