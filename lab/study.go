@@ -41,6 +41,9 @@ type StudyOptions struct {
 	Risk         whittle.Risk
 	Objective    string
 	Write, Force bool
+	// Keep writes what a study gives into its folder, which is locked
+	// meanwhile; nil writes nothing.
+	Keep func(study *whittle.Study, dir string) error
 }
 
 // startups is how often a command is run to measure its start-up time.
@@ -66,12 +69,16 @@ func Study(ctx context.Context, env *Env, o StudyOptions) (*whittle.Study, error
 		return nil, err
 	}
 	out := s.report(subjects)
-	if err := s.conclude(ctx, out); err != nil && ctx.Err() != nil {
-		return nil, err
-	} else if err != nil {
-		return out, err
+	failed := s.conclude(ctx, out)
+	if failed != nil && ctx.Err() != nil {
+		return nil, failed
 	}
-	return out, nil
+	if o.Keep != nil {
+		if err := o.Keep(out, s.out.dir); err != nil {
+			return nil, err
+		}
+	}
+	return out, failed
 }
 
 // study is a study on its way.

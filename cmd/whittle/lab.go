@@ -75,6 +75,7 @@ func (a *app) runLab(cmd *cobra.Command, o lab.StudyOptions) error {
 	if !o.Fix && (o.Write || o.Force || o.Risk != "") {
 		return whittle.WithHint(fmt.Errorf("--write, --force and --risk go with --fix: %w", whittle.ErrUsage), "add --fix")
 	}
+	o.Keep = keepReports
 	study, failed := lab.Study(cmd.Context(), env, o)
 	if study == nil {
 		return failed
@@ -82,9 +83,6 @@ func (a *app) runLab(cmd *cobra.Command, o lab.StudyOptions) error {
 	out := o.Out
 	if out == "" {
 		out = filepath.Join(o.Dir, lab.OutName)
-	}
-	if err := keepReports(study, out); err != nil {
-		return err
 	}
 	if err := a.show(study, func(w io.Writer, st report.Style) error { return report.StudyText(w, study, st) }); err != nil {
 		return err
