@@ -39,6 +39,36 @@ var shapes = []struct {
 		}
 		return nil
 	}},
+	{"hard links", 50_000, func(w *tar.Writer, n int) []byte {
+		file(w, "a", "x")
+		for i := range n {
+			check(w.WriteHeader(&tar.Header{Name: fmt.Sprintf("l%d", i), Linkname: "a", Typeflag: tar.TypeLink, Format: tar.FormatGNU}))
+		}
+		return nil
+	}},
+	{"whiteouts", 50_000, func(w *tar.Writer, n int) []byte {
+		for i := range n {
+			file(w, fmt.Sprintf("d%d/.wh.f%d", i/1000, i), "")
+		}
+		return nil
+	}},
+	{"bytes of PAX records", 8_000_000, func(w *tar.Writer, n int) []byte {
+		for i := range n / 100_000 {
+			check(w.WriteHeader(&tar.Header{Name: fmt.Sprintf("f%d", i), Typeflag: tar.TypeReg, Format: tar.FormatPAX,
+				PAXRecords: map[string]string{"comment": strings.Repeat("x", 100_000)}}))
+		}
+		return nil
+	}},
+	{"extended attributes", 100_000, func(w *tar.Writer, n int) []byte {
+		for i := range n / 1000 {
+			records := map[string]string{}
+			for j := range 1000 {
+				records[fmt.Sprintf("SCHILY.xattr.user.%d", j)] = "x"
+			}
+			check(w.WriteHeader(&tar.Header{Name: fmt.Sprintf("f%d", i), Typeflag: tar.TypeReg, Format: tar.FormatPAX, PAXRecords: records}))
+		}
+		return nil
+	}},
 	{"empty gzip members", 500_000, func(_ *tar.Writer, n int) []byte {
 		var b bytes.Buffer
 		check(gzip.NewWriter(&b).Close())
