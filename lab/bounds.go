@@ -11,6 +11,7 @@ import (
 	"whittle/internal/index"
 	"whittle/internal/project"
 	"whittle/internal/pypi"
+	"whittle/internal/python"
 	"whittle/internal/source"
 )
 
@@ -46,6 +47,10 @@ func Bounds() []Bound {
 		{ofParts, "indexes in indexes", whittle.Thousands(int64(parts.Nested)), ""},
 		{ofProject, "Dockerfile", inUnits(dockerfile.MaxSize), ""},
 		{ofProject, "whittle.yaml", inUnits(project.MaxConfig), ""},
+		{ofProject, "patterns of .dockerignore", whittle.Thousands(dockerfile.MaxPatterns), ""},
+		{ofProject, "a file that declares dependencies", inUnits(python.MaxDeclared), ""},
+		{ofProject, "all of them together", inUnits(python.MaxDeclaredBytes), ""},
+		{ofProject, "dependencies that are declared", whittle.Thousands(python.MaxDependencies), ""},
 		{ofProject, "any other text", inUnits(whittle.MaxText), ""},
 		{ofRegistry, "a connection and its TLS", spell(wait.Connect), ""},
 		{ofRegistry, "the first byte of an answer", spell(wait.Answer), ""},

@@ -29,9 +29,9 @@ type Ignore struct {
 }
 
 const (
-	// maxPatterns is how many patterns a file may have: each is compared with
+	// MaxPatterns is how many patterns a file may have: each is compared with
 	// each path of the context.
-	maxPatterns = 5000
+	MaxPatterns = 5000
 	// maxPattern is how long one may be, in bytes: the longest path of Linux.
 	maxPattern = 4096
 )
@@ -46,8 +46,8 @@ func ParseIgnore(name string, src []byte) (*Ignore, error) {
 	if err != nil {
 		return nil, &ParseError{File: name, Text: brief(err.Error())}
 	}
-	if len(patterns) > maxPatterns {
-		return nil, &ParseError{File: name, Text: fmt.Sprintf("over the limit of %d patterns", maxPatterns), over: true}
+	if len(patterns) > MaxPatterns {
+		return nil, &ParseError{File: name, Text: fmt.Sprintf("over the limit of %d patterns", MaxPatterns), over: true}
 	}
 	for _, p := range patterns {
 		if len(p) > maxPattern {

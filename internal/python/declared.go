@@ -78,13 +78,13 @@ type Declared struct {
 }
 
 const (
-	// maxDeclared is the size of the largest file that declares something, in
-	// bytes; maxDeclaredBytes is what all of a project may have, those counted
+	// MaxDeclared is the size of the largest file that declares something, in
+	// bytes; MaxDeclaredBytes is what all of a project may have, those counted
 	// again that are read again.
-	maxDeclared      = 8 << 20
-	maxDeclaredBytes = 32 << 20
-	// maxDependencies is how many a project may declare.
-	maxDependencies = 1_000_000
+	MaxDeclared      = 8 << 20
+	MaxDeclaredBytes = 32 << 20
+	// MaxDependencies is how many a project may declare.
+	MaxDependencies = 1_000_000
 	// maxProblems is how many lines that could not be read are named.
 	maxProblems = 1000
 )
@@ -204,15 +204,15 @@ func (d *declaredReader) read(name string) []byte {
 	var b []byte
 	if err == nil {
 		defer f.Close()
-		b, err = io.ReadAll(io.LimitReader(f, maxDeclared+1))
+		b, err = io.ReadAll(io.LimitReader(f, MaxDeclared+1))
 	}
 	d.budget.bytes += int64(len(b))
 	switch {
 	case err != nil:
-	case len(b) > maxDeclared:
-		err = fmt.Errorf("more than %s: %w", whittle.Bytes(maxDeclared), whittle.ErrLimit)
-	case d.budget.bytes > maxDeclaredBytes:
-		err = fmt.Errorf("the project's declarations, some read for several others, have more than %s: %w", whittle.Bytes(maxDeclaredBytes), whittle.ErrLimit)
+	case len(b) > MaxDeclared:
+		err = fmt.Errorf("more than %s: %w", whittle.Bytes(MaxDeclared), whittle.ErrLimit)
+	case d.budget.bytes > MaxDeclaredBytes:
+		err = fmt.Errorf("the project's declarations, some read for several others, have more than %s: %w", whittle.Bytes(MaxDeclaredBytes), whittle.ErrLimit)
 	}
 	if err != nil {
 		d.problem(fmt.Errorf("reading %s: %w", name, err))
@@ -230,9 +230,9 @@ func (d *declaredReader) add(text, file string, line int, kind DependencyKind, e
 		d.problem(fmt.Errorf("reading %s:%d: %w", file, line, err))
 		return nil
 	}
-	if d.budget.dependencies++; d.budget.dependencies > maxDependencies {
-		if d.budget.dependencies == maxDependencies+1 {
-			d.problem(fmt.Errorf("reading %s:%d: the project declares more than %d dependencies: %w", file, line, maxDependencies, whittle.ErrLimit))
+	if d.budget.dependencies++; d.budget.dependencies > MaxDependencies {
+		if d.budget.dependencies == MaxDependencies+1 {
+			d.problem(fmt.Errorf("reading %s:%d: the project declares more than %d dependencies: %w", file, line, MaxDependencies, whittle.ErrLimit))
 		}
 		return nil
 	}
