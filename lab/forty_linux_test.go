@@ -27,7 +27,8 @@ import (
 // runs: see forty_apps_linux_test.go. Every application is studied with its
 // fixes (lab --fix); then what it reaches must still be there, which its best
 // image shows: the same use, before and after, prints the same. The applications
-// that CI tries are marked: WHITTLE_FORTY=few tries these, all tries all.
+// that CI tries are marked: WHITTLE_FORTY=few tries these, all tries all,
+// most of them in images that they share, each every one in an image of its own.
 
 // house is the image that has all wheels: real ones, and one of acme-kit for
 // each application.
@@ -47,15 +48,20 @@ var wants = []struct{ how, ready string }{
 type forty struct {
 	*health
 	apps []reaching
+	// most is how many share an image that starts.
+	most int
 }
 
 func newForty(t *testing.T) *forty {
 	t.Helper()
 	which := os.Getenv("WHITTLE_FORTY")
-	if which != "few" && which != "all" {
-		t.Skip("builds real images: set WHITTLE_FORTY=few, or all")
+	if which != "few" && which != "all" && which != "each" {
+		t.Skip("builds real images: set WHITTLE_FORTY=few, all, or each")
 	}
-	f := &forty{health: newHealth(t), apps: reachings()}
+	f := &forty{health: newHealth(t), apps: reachings(), most: 60}
+	if which == "each" {
+		f.most = 1
+	}
 	for i := range f.apps {
 		f.apps[i].name(i)
 	}
@@ -275,9 +281,9 @@ func (a *reaching) shares() bool {
 	return a.base+a.system+a.lines+a.start == "" && !strings.HasPrefix(a.keep[0], "/app/")
 }
 
-// sharing parts applications into those that share an image for what is tried
-// without a start, at most sixty; those that make names keep to themselves.
-func sharing(apps []reaching) (out [][]*reaching) {
+// sharing parts applications into those that share an image, so many at most;
+// those that make names keep to themselves.
+func sharing(apps []reaching, most int) (out [][]*reaching) {
 	last := map[bool]int{}
 	for i := range apps {
 		a := &apps[i]
@@ -285,7 +291,7 @@ func sharing(apps []reaching) (out [][]*reaching) {
 		switch {
 		case !a.shares():
 			out = append(out, []*reaching{a})
-		case ok && len(out[at]) < 60:
+		case ok && len(out[at]) < most:
 			out[at] = append(out[at], a)
 		default:
 			last[a.dark] = len(out)
@@ -411,33 +417,33 @@ func (s seen) reaches(a *reaching) bool {
 func TestForty(t *testing.T) {
 	f := newForty(t)
 	lost, fell := 0, 0
-	for i := range f.apps {
-		a := &f.apps[i]
-		t.Run(a.how, func(t *testing.T) {
+	for _, apps := range sharing(f.apps, f.most) {
+		t.Run(fmt.Sprintf("%s and %d others", apps[0].how, len(apps)-1), func(t *testing.T) {
 			began := time.Now()
 			defer func() { t.Logf("%.1f s", time.Since(began).Seconds()) }()
-			dir := f.lay(t, a.files("", true))
-			before := f.look(t, []*reaching{a}, build.Definition{Context: dir, Bases: f.bases, Offline: true})[0]
-			if !before.reaches(a) {
-				t.Fatalf("it does not reach it as it is: %+v", before)
-			}
+			dir := f.lay(t, together(apps, "", true))
+			before := f.look(t, apps, build.Definition{Context: dir, Bases: f.bases, Offline: true})
 			s := f.study(t, dir)
 			if s.Best == nil || s.Best.Outcome.Verdict != whittle.Runs {
 				t.Fatalf("no best image that runs: %+v", s.Best)
 			}
-			after := f.look(t, []*reaching{a}, f.best(t, filepath.Join(dir, OutName, s.Best.Archive)))[0]
-			if after != before {
-				lost++
-				t.Errorf("lost, in %s:\n%+v\nbefore:\n%+v\n%s", s.Best.Variant, after, before, s.Best.Diff)
+			after := f.look(t, apps, f.best(t, filepath.Join(dir, OutName, s.Best.Archive)))
+			for i, a := range apps {
+				if !before[i].reaches(a) {
+					t.Errorf("%s: it does not reach it as it is: %+v", a.how, before[i])
+				} else if after[i] != before[i] {
+					lost++
+					t.Errorf("%s: lost, in %s:\n%+v\nbefore:\n%+v\n%s", a.how, s.Best.Variant, after[i], before[i], s.Best.Diff)
+				}
 			}
 			if strings.Contains(s.Best.Diff, "-deadwood") {
 				fell++
-			} else if !a.dark {
+			} else if !apps[0].dark {
 				t.Errorf("what nothing uses is still there:\n%s", s.Best.Diff)
 			}
 		})
 	}
-	t.Logf("%d applications: %d lost; what nothing uses is gone from %d", len(f.apps), lost, fell)
+	t.Logf("%d applications: %d lost; what nothing uses is gone from %d images", len(f.apps), lost, fell)
 }
 
 // best is a build that starts from an archive of a study, which is an OCI
@@ -481,7 +487,7 @@ func (f *forty) best(t *testing.T, archive string) build.Definition {
 func TestFortyWithoutStart(t *testing.T) {
 	f := newForty(t)
 	lost, risky, tried := 0, 0, 0
-	for _, apps := range sharing(f.apps) {
+	for _, apps := range sharing(f.apps, 60) {
 		for _, w := range wants {
 			t.Run(fmt.Sprintf("%s and %d others/%s", apps[0].how, len(apps)-1, w.how), func(t *testing.T) {
 				began := time.Now()
