@@ -52,7 +52,7 @@ func TestSecretsStay(t *testing.T) {
 	env.Lookup = func(name string) (string, bool) { v, ok := values[name]; return v, ok }
 	progress := &loud{}
 	env.Progress = progress
-	s, err := Study(t.Context(), env, StudyOptions{Dir: dir, Quick: true, Offline: true, Inputs: Inputs{Env: []string{"OPTION=of-the-option-5520"}}})
+	s, err := Study(t.Context(), env, StudyOptions{Dir: dir, Quick: true, Offline: true, Inputs: Inputs{Env: []string{"OPTION=of-the-option-5520"}, Allow: []string{"env=TOKEN", "env=PLAIN"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,10 @@ type Inputs struct {
 	// Env are "NAME=value", or "NAME" for that of whittle's own environment;
 	// EnvFiles are files of such lines. Their values are never shown.
 	Env, EnvFiles []string
+	// Allow is what a project may have of this machine that no other option
+	// names: "fs.read=PATH" (a file, or all in a folder), "env=NAME", "ssh".
+	// Those of $WHITTLE_ALLOW, with commas between them, are added.
+	Allow []string
 }
 
 // surroundings are inputs that were read.
@@ -37,6 +41,7 @@ type surroundings struct {
 	files   []string
 	env     project.Variables
 	lookup  project.Lookup
+	consent *consent
 	hidden  []string // values of all environments
 	beside  []build.Service
 }
@@ -49,32 +54,62 @@ func (e *Env) lookup() project.Lookup {
 }
 
 // surround reads the inputs of a project, nil where there is none, and of
-// options. Errors wrap [whittle.ErrUsage] and show no values.
+// options. Errors wrap [whittle.ErrUsage] and show no values; it is one that the
+// project names what is not its own and the options do not allow.
 func surround(env *Env, p *project.Project, in Inputs) (*surroundings, error) {
 	s := &surroundings{lookup: env.lookup(), files: in.EnvFiles}
+	secrets, agents, err := s.options(in)
+	if err != nil {
+		return nil, err
+	}
+	if p != nil {
+		if s.consent, err = newConsent(p.Dir, in.Allow, s.lookup); err == nil {
+			err = s.own(p, secrets, agents)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range agents {
+		s.ssh = append(s.ssh, build.SSH{ID: a.ID, Paths: a.Paths})
+	}
+	if err := s.readSecrets(secrets, project.Outside{Lookup: s.lookup, Read: whittle.ReadFile}); err != nil {
+		return nil, err
+	}
+	everywhere, err := s.environment(nil)
+	if err != nil {
+		return nil, err
+	}
+	s.hidden = append(s.hidden, everywhere.Hidden...)
+	if p == nil {
+		return s, nil
+	}
+	for _, c := range p.Commands {
+		own, err := s.environment(&c)
+		if err != nil {
+			return nil, fmt.Errorf("run %s: %w", c.Name, err)
+		}
+		s.hidden = append(s.hidden, own.Hidden...)
+	}
+	return s, s.consent.refusal()
+}
+
+// options reads what options say, of one name the last.
+func (s *surroundings) options(in Inputs) (secrets []project.Secret, agents []project.SSH, err error) {
 	for _, text := range in.Env {
 		v := project.ParseVariable(text)
 		if v.Name == "" {
-			return nil, whittle.WithHint(fmt.Errorf("--env: a variable without a name: %w", whittle.ErrUsage), "write --env NAME=value")
+			return nil, nil, whittle.WithHint(fmt.Errorf("--env: a variable without a name: %w", whittle.ErrUsage), "write --env NAME=value")
 		}
 		if !v.Bare {
 			v.Value = strings.ReplaceAll(v.Value, "$", "$$") // the shell has read it
 		}
 		s.env = append(s.env, v)
 	}
-	var secrets []project.Secret
-	var agents []project.SSH
-	var err error
-	if p != nil {
-		secrets, agents = slices.Clone(p.Secrets), slices.Clone(p.SSH)
-		if s.project, err = s.project.With(p.EnvFiles, p.Env, false, s.lookup); err != nil {
-			return nil, err
-		}
-	}
 	for _, text := range in.Secrets {
 		one, err := project.ParseSecret(text)
 		if err != nil {
-			return nil, fmt.Errorf("--secret: %w: %w", err, whittle.ErrUsage)
+			return nil, nil, fmt.Errorf("--secret: %w: %w", err, whittle.ErrUsage)
 		}
 		if one.File != "" {
 			one.File, _ = filepath.Abs(one.File)
@@ -84,52 +119,62 @@ func surround(env *Env, p *project.Project, in Inputs) (*surroundings, error) {
 	for _, text := range in.SSH {
 		one, err := project.ParseSSH(text)
 		if err != nil {
-			return nil, fmt.Errorf("--ssh: %w: %w", err, whittle.ErrUsage)
+			return nil, nil, fmt.Errorf("--ssh: %w: %w", err, whittle.ErrUsage)
 		}
 		agents = append(slices.DeleteFunc(agents, func(s project.SSH) bool { return s.ID == one.ID }), one)
 	}
-	for _, a := range agents {
-		s.ssh = append(s.ssh, build.SSH{ID: a.ID, Paths: a.Paths})
+	return secrets, agents, nil
+}
+
+// own reads what a project names and options do not replace, as far as that is
+// allowed.
+func (s *surroundings) own(p *project.Project, secrets []project.Secret, agents []project.SSH) error {
+	var err error
+	if s.project, err = s.project.With(p.EnvFiles, s.kept(p.Env), false, s.consent.outside()); err != nil {
+		return err
 	}
-	if err := s.readSecrets(secrets); err != nil {
-		return nil, err
-	}
-	if p != nil {
-		if err := s.serve(p.Services); err != nil {
-			return nil, err
+	for _, a := range p.SSH {
+		if slices.ContainsFunc(agents, func(o project.SSH) bool { return o.ID == a.ID }) {
+			continue
 		}
+		s.ssh = append(s.ssh, build.SSH{ID: a.ID, Paths: s.consent.agent(a.Paths)})
 	}
-	everywhere, err := s.environment(nil)
-	if err != nil {
-		return nil, err
+	kept := slices.DeleteFunc(slices.Clone(p.Secrets), func(one project.Secret) bool {
+		return slices.ContainsFunc(secrets, func(o project.Secret) bool { return o.ID == one.ID })
+	})
+	if err := s.readSecrets(kept, s.consent.outside()); err != nil {
+		return err
 	}
-	s.hidden = append(s.hidden, everywhere.Hidden...)
-	if p != nil {
-		for _, c := range p.Commands {
-			own, err := s.environment(&c)
-			if err != nil {
-				return nil, fmt.Errorf("run %s: %w", c.Name, err)
+	return s.serve(p.Services)
+}
+
+// kept are the variables of a project that no option replaces.
+func (s *surroundings) kept(all project.Variables) project.Variables {
+	return slices.DeleteFunc(slices.Clone(all), func(v project.Variable) bool {
+		return slices.ContainsFunc(s.env, func(o project.Variable) bool {
+			if o.Name != v.Name || !o.Bare {
+				return o.Name == v.Name
 			}
-			s.hidden = append(s.hidden, own.Hidden...)
-		}
-	}
-	return s, nil
+			_, set := s.lookup(o.Name)
+			return set
+		})
+	})
 }
 
 // maxSecret is the largest file that is a secret, in bytes: what BuildKit takes.
 const maxSecret = 500 << 10
 
-func (s *surroundings) readSecrets(all []project.Secret) error {
+func (s *surroundings) readSecrets(all []project.Secret, from project.Outside) error {
 	for _, one := range all {
 		if one.Env != "" {
-			value, ok := s.lookup(one.Env)
+			value, ok := from.Lookup(one.Env)
 			if !ok {
 				return whittle.WithHint(fmt.Errorf("secret %s: %s is not set in whittle's environment: %w", one.ID, one.Env, whittle.ErrUsage), "set it, or name a file: --secret id="+one.ID+",src=FILE")
 			}
 			s.secrets = append(s.secrets, build.Secret{ID: one.ID, Value: []byte(value)})
 			continue
 		}
-		value, err := whittle.ReadFile(one.File, maxSecret)
+		value, err := from.Read(one.File, maxSecret)
 		if err != nil {
 			return fmt.Errorf("secret %s: %w: %w", one.ID, err, whittle.ErrUsage)
 		}
@@ -158,7 +203,7 @@ func (s *surroundings) serve(all []project.Service) error {
 				*line.to = words
 			}
 		}
-		e, err := one.Values(s.lookup)
+		e, err := one.Values(s.consent.outside())
 		if err != nil {
 			return err
 		}
@@ -175,11 +220,11 @@ func (s *surroundings) environment(c *project.Command) (project.Environment, err
 	e := s.project
 	var err error
 	if c != nil {
-		if e, err = e.With(c.EnvFiles, c.Env, false, s.lookup); err != nil {
+		if e, err = e.With(c.EnvFiles, s.kept(c.Env), false, s.consent.outside()); err != nil {
 			return e, err
 		}
 	}
-	return e.With(s.files, s.env, true, s.lookup)
+	return e.With(s.files, s.env, true, project.Outside{Lookup: s.lookup})
 }
 
 // give lets a build have the secrets, and hides all that nothing may show.

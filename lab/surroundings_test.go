@@ -25,13 +25,14 @@ func TestSurroundings(t *testing.T) {
 	}
 	env := &Env{Lookup: func(name string) (string, bool) { return "outside", name == "OUTSIDE" }}
 	p := &project.Project{
+		Dir:      dir,
 		EnvFiles: []string{file("a.env", "A=from-file\nB=from-file\n")},
 		Env:      project.Variables{{Name: "B", Value: "from-yaml"}, {Name: "C", Value: "from-yaml"}, {Name: "E", Value: "${OUTSIDE}"}},
 		Commands: []project.Command{{Name: "one", Command: []string{"one"}, Env: project.Variables{{Name: "C", Value: "of-one"}, {Name: "D", Value: "of-one"}}}},
 		Secrets:  []project.Secret{{ID: "x", File: file("x", "in x")}, {ID: "y", Env: "OUTSIDE"}},
 		SSH:      []project.SSH{{ID: "default"}},
 	}
-	in := Inputs{Env: []string{"D=$option", "OUTSIDE"}, Secrets: []string{"id=x,src=" + file("other", "in other")}, SSH: []string{"default=/run/agent"}}
+	in := Inputs{Env: []string{"D=$option", "OUTSIDE"}, Secrets: []string{"id=x,src=" + file("other", "in other")}, SSH: []string{"default=/run/agent"}, Allow: []string{"env=OUTSIDE"}}
 	s, err := surround(env, p, in)
 	if err != nil {
 		t.Fatal(err)

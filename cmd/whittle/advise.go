@@ -57,7 +57,7 @@ left are built first.`,
 					return each(w, all, func(advice *whittle.Advice) error { return report.AdviceText(w, advice, st) })
 				})
 			}
-			if err := unused(cmd, args[0]+" is an image, and nothing is built", "variant", "offline", "secret", "ssh", "env", "env-file"); err != nil {
+			if err := unused(cmd, args[0]+" is an image, and nothing is built", "variant", "offline", "secret", "ssh", "env", "env-file", "allow"); err != nil {
 				return err
 			}
 			if o.InspectOptions, err = dockerfileOption(file, target); err != nil {

@@ -45,13 +45,13 @@ engine or the network failed.`,
 				return a.listChecks()
 			}
 			if isProject(args[0]) {
-				if err := unused(cmd, args[0]+" is a project, which names itself", "project", "secret", "ssh", "env", "env-file"); err != nil {
+				if err := unused(cmd, args[0]+" is a project, which names itself", "project", "secret", "ssh", "env", "env-file", "allow"); err != nil {
 					return err
 				}
 				return a.checkProject(cmd, args[0], o.Run || len(lines) > 0)
 			}
 			if !o.Run {
-				if err := unused(cmd, "nothing is run without --run", "patience", "secret", "ssh", "env", "env-file"); err != nil {
+				if err := unused(cmd, "nothing is run without --run", "patience", "secret", "ssh", "env", "env-file", "allow"); err != nil {
 					return err
 				}
 			}

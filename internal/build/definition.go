@@ -160,6 +160,12 @@ func (d Definition) dockerfiles(file string) (memFS, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(d.Context, file)
 	}
+	read := func(suffix string) ([]byte, error) {
+		if d.Context != "" && filepath.IsLocal(file) { // a frontend sees it: no link leads out of the context
+			return whittle.Folder(d.Context).Read(filepath.ToSlash(filepath.Clean(file))+suffix, maxDockerfile)
+		}
+		return whittle.ReadFile(path+suffix, maxDockerfile)
+	}
 	name := filepath.Base(path)
 	files := memFS{}
 	switch {
@@ -168,7 +174,7 @@ func (d Definition) dockerfiles(file string) (memFS, error) {
 	case d.Context == "" && !filepath.IsAbs(file):
 		return nil, fmt.Errorf("no Dockerfile and no folder to find it in: %w", whittle.ErrUsage)
 	default:
-		text, err := readBounded(path)
+		text, err := read("")
 		if errors.Is(err, os.ErrNotExist) {
 			err := fmt.Errorf("%s: no such Dockerfile: %w", path, whittle.ErrUsage)
 			return nil, whittle.WithHint(err, "name another file, or run whittle in the folder that has it")
@@ -178,13 +184,11 @@ func (d Definition) dockerfiles(file string) (memFS, error) {
 		}
 		files[name] = text
 	}
-	if ignore, err := readBounded(path + ".dockerignore"); err == nil {
+	if ignore, err := read(".dockerignore"); err == nil {
 		files[name+".dockerignore"] = ignore
 	}
 	return files, nil
 }
-
-func readBounded(path string) ([]byte, error) { return whittle.ReadFile(path, maxDockerfile) }
 
 func (d Definition) contextFS() (fsutil.FS, error) {
 	if d.Context == "" {

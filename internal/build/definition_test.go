@@ -71,6 +71,40 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
+// TestDockerfileLinks: what a frontend is given beside the context is no file
+// that a link in the context leads to outside of it.
+func TestDockerfileLinks(t *testing.T) {
+	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, []byte("# geheim\nFROM a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"Dockerfile.dockerignore", "Dockerfile.x"} {
+		if err := os.Symlink(outside, filepath.Join(dir, name)); err != nil {
+			t.Skipf("no links here: %v", err)
+		}
+	}
+	for _, d := range []Definition{{Context: dir}, {Context: dir, Content: []byte("FROM a\n")}} {
+		j, err := d.prepare(io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range j.opt.LocalMounts["dockerfile"].(memFS) {
+			if strings.Contains(string(text), "geheim") {
+				t.Errorf("%s is sent", name)
+			}
+		}
+	}
+	if _, err := (Definition{Context: dir, Dockerfile: "Dockerfile.x"}).prepare(io.Discard); !errors.Is(err, whittle.ErrUsage) || strings.Contains(err.Error(), "geheim") {
+		t.Errorf("a link as Dockerfile: %v", err)
+	}
+	if _, err := (Definition{Context: dir, Dockerfile: outside}).prepare(io.Discard); err != nil {
+		t.Errorf("a Dockerfile that is named outside: %v", err)
+	}
+}
+
 func TestContextNames(t *testing.T) {
 	for name, want := range map[string][]string{
 		"python":                  {"docker.io/library/python:latest", "python"},

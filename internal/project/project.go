@@ -139,7 +139,7 @@ func Load(dir, configPath string) (*Project, error) {
 // surround notes what builds and runs get from outside the project, with paths
 // relative to the file that names them.
 func (p *Project) surround(c config, dir string) {
-	place := func(path string) string { return placed(dir, path, os.LookupEnv) }
+	place := func(path string) string { return Place(dir, path, os.LookupEnv) }
 	p.Env, p.Services = c.Env, c.Services
 	for _, f := range c.EnvFiles {
 		p.EnvFiles = append(p.EnvFiles, place(f))

@@ -107,8 +107,8 @@ func (s *Service) Patience() time.Duration {
 }
 
 // Values are the service's environment.
-func (s *Service) Values(lookup Lookup) (Environment, error) {
-	e, err := Environment{}.With(nil, s.Environment, false, lookup)
+func (s *Service) Values(from Outside) (Environment, error) {
+	e, err := Environment{}.With(nil, s.Environment, false, from)
 	if err != nil {
 		return e, fmt.Errorf("service %s: %w", s.Name, err)
 	}

@@ -19,6 +19,22 @@ const maxEnvFile = 1 << 20
 // Lookup gives a variable of whittle's own environment.
 type Lookup func(name string) (value string, ok bool)
 
+// Outside is where values come from that are not in the project's file itself.
+type Outside struct {
+	Lookup Lookup
+	// Read reads a regular file of at most so many bytes; nil is
+	// [whittle.ReadFile].
+	Read func(file string, most int64) ([]byte, error)
+}
+
+// file reads a file that was named.
+func (o Outside) file(name string, most int64) ([]byte, error) {
+	if o.Read == nil {
+		return whittle.ReadFile(name, most)
+	}
+	return o.Read(name, most)
+}
+
 // Variable is one variable of a container's environment. Its value may name
 // others of whittle's own environment: ${NAME}, ${NAME:-default}.
 type Variable struct {
@@ -191,8 +207,8 @@ func ParseSSH(text string) (SSH, error) {
 	return s, nil
 }
 
-// placed are the paths of what a file names, relative to its folder.
-func placed(dir, path string, lookup Lookup) string {
+// Place is the path of what is named in a folder, "~/" being the user's own.
+func Place(dir, path string, lookup Lookup) string {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		if home, _ := lookup("HOME"); home != "" {
 			return filepath.Join(home, rest)
@@ -275,13 +291,13 @@ func (e Environment) with(name, value string, hidden bool) Environment {
 
 // With is the environment with the variables of files, and then with others.
 // hide says that the values of these are hidden, too.
-func (e Environment) With(files []string, variables Variables, hide bool, lookup Lookup) (Environment, error) {
+func (e Environment) With(files []string, variables Variables, hide bool, from Outside) (Environment, error) {
 	for _, file := range files {
-		text, err := whittle.ReadFile(file, maxEnvFile)
+		text, err := from.file(file, maxEnvFile)
 		if err != nil {
 			return e, fmt.Errorf("env-file %s: %w: %w", file, reason(err), whittle.ErrUsage)
 		}
-		own, err := parseEnvFile(text, lookup)
+		own, err := parseEnvFile(text, from.Lookup)
 		if err != nil {
 			return e, fmt.Errorf("env-file %s:%w", file, err)
 		}
@@ -290,7 +306,7 @@ func (e Environment) With(files []string, variables Variables, hide bool, lookup
 		}
 	}
 	for _, v := range variables {
-		value, hidden, ok, err := v.value(lookup)
+		value, hidden, ok, err := v.value(from.Lookup)
 		if err != nil {
 			return e, fmt.Errorf("env: %w", err)
 		}

@@ -36,7 +36,7 @@ func TestEnvironment(t *testing.T) {
 		cfg, err := parse("w.yaml", []byte(c.yaml))
 		var e Environment
 		if err == nil {
-			e, err = e.With(nil, cfg.Env, false, outside)
+			e, err = e.With(nil, cfg.Env, false, Outside{Lookup: outside})
 		}
 		if c.err != "" {
 			if err == nil || !strings.Contains(err.Error(), c.err) || strings.Contains(err.Error(), "\n") {
@@ -60,7 +60,7 @@ func TestEnvFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	e, err := Environment{Values: []string{"A=before", "Z=1"}}.With([]string{file}, Variables{{Name: "G", Value: "last"}}, false, lookupIn(map[string]string{"TOKEN": "t0ken"}))
+	e, err := Environment{Values: []string{"A=before", "Z=1"}}.With([]string{file}, Variables{{Name: "G", Value: "last"}}, false, Outside{Lookup: lookupIn(map[string]string{"TOKEN": "t0ken"})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestSurround(t *testing.T) {
 		[]any{p.EnvFiles, p.Secrets, p.SSH, p.Commands[0].EnvFiles, p.Commands[0].Env}); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	_, err = Environment{}.With(p.EnvFiles, nil, false, os.LookupEnv)
+	_, err = Environment{}.With(p.EnvFiles, nil, false, Outside{Lookup: os.LookupEnv})
 	if err == nil || !strings.Contains(err.Error(), ".env: no such file") || !strings.Contains(err.Error(), whittle.ErrUsage.Error()) {
 		t.Errorf("%v", err)
 	}
