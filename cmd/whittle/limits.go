@@ -14,7 +14,8 @@ func limitsTopic() *cobra.Command {
 	var b strings.Builder
 	b.WriteString(`What whittle takes of your machine is bounded. What goes beyond a limit is an error
 that names it and its option; no figure is guessed for it. A project cannot change
-these: only you can, by options.
+these: only you can, by options. Where whittle itself needs more memory than
+GOMEMLIMIT, its control group or this machine allows, it ends with exit code 3.
 `)
 	about := ""
 	for _, l := range lab.Bounds() {

@@ -59,6 +59,8 @@ func run(args []string, std stdio) int {
 	defer stop()
 	app := &app{stdio: std, temp: os.TempDir()}
 	defer app.tidy()
+	ctx, free := guardMemory(ctx, exitLast(app))
+	defer free()
 	root := app.command()
 	root.SetArgs(args)
 	root.SetIn(std.in)
@@ -66,6 +68,9 @@ func run(args []string, std stdio) int {
 	root.SetErr(std.err)
 	err := root.ExecuteContext(ctx)
 	code := exitCode(ctx, err)
+	if cause := memoryCause(ctx); cause != nil && err != nil {
+		err = cause
+	}
 	if err != nil && !errors.Is(err, errNo) {
 		app.complain(err, code)
 	}
@@ -77,6 +82,8 @@ func exitCode(ctx context.Context, err error) int {
 	switch {
 	case err == nil:
 		return exitOK
+	case memoryCause(ctx) != nil:
+		return exitEngine
 	case ctx.Err() != nil:
 		return exitInterrupted
 	case errors.Is(err, errNo):

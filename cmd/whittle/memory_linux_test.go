@@ -1,0 +1,102 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"whittle/internal/imagetest"
+)
+
+// hungry is an archive of an image that takes about 250 MB of memory: its
+// names imply some hundred thousand folders.
+func hungry(t *testing.T) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for i := range 400 {
+		if err := w.WriteHeader(&tar.Header{Name: fmt.Sprintf("%d/%sf", i, strings.Repeat("a/", 2000)), Mode: 0o644, Format: tar.FormatPAX}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "image.tar")
+	if err := os.WriteFile(file, imagetest.DockerArchive(t, imagetest.FromTars(t, imagetest.Plain, b.Bytes())), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestOutOfMemory: a process that needs more memory than it may have ends with
+// one line and exit code 3, and takes little more than it may.
+func TestOutOfMemory(t *testing.T) {
+	file := hungry(t)
+	for _, c := range []struct {
+		name, before string
+		env          []string
+		code         int
+		want         string
+		most         int64 // of memory, in bytes; 0 for any
+	}{
+		{name: "enough", code: exitOK},
+		{name: "the runtime's limit", env: []string{"GOMEMLIMIT=90MiB"}, code: exitEngine, want: "it needs more than 94.4 MB of memory, and GOMEMLIMIT allows no more", most: 250e6},
+		{name: "a large limit of addresses", before: "ulimit -v 4000000; ", code: exitOK},
+	} {
+		cmd := exec.Command("sh", "-c", c.before+`exec whittle inspect --quiet --cache-dir "$1" "$2"`, "sh", t.TempDir(), file)
+		cmd.Env = append(os.Environ(), c.env...)
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		err := cmd.Run()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		said := errs.String()
+		if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(said, c.want) || c.want != "" && strings.Count(said, "\n") != 2 {
+			t.Errorf("%s: exit code %d, want %d with %q: %.600s", c.name, code, c.code, c.want, said)
+		}
+		if peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10; c.most > 0 && peak > c.most {
+			t.Errorf("%s: %d bytes of memory at the most, want %d", c.name, peak, c.most)
+		} else {
+			t.Logf("%s: %d bytes of memory at the most", c.name, peak)
+		}
+	}
+}
+
+// TestFullAddresses: the limit is reached before an allocation fails, as the
+// runtime cannot go on after that.
+func TestFullAddresses(t *testing.T) {
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_AS, &old); err != nil {
+		t.Fatal(err)
+	}
+	used, ok := addressesInUse()
+	if !ok || used < 1<<20 {
+		t.Fatalf("%d bytes of addresses in use, %t", used, ok)
+	}
+	for _, c := range []struct {
+		free int64
+		want bool
+	}{{8 << 30, false}, {addressMargin / 2, true}} {
+		if err := syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: uint64(used + c.free), Max: old.Max}); err != nil {
+			t.Fatal(err)
+		}
+		full := fullAddresses()
+		got := full != nil && full()
+		if err := syscall.Setrlimit(syscall.RLIMIT_AS, &old); err != nil {
+			t.Fatal(err)
+		}
+		if full == nil || got != c.want {
+			t.Errorf("%d bytes free: full is %t", c.free, got)
+		}
+	}
+}
