@@ -285,7 +285,9 @@ func (e *evaluator) bracket(depth int) value {
 		switch {
 		case tok.Kind == NumberToken:
 			n, err := strconv.Atoi(e.text())
-			literal = err == nil
+			if literal = err == nil; !literal {
+				continue
+			}
 			numbers = append(numbers, n)
 		case tok.Kind == StringToken:
 			list = append(list, string(e.src[tok.Start:tok.End]))
