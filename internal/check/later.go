@@ -86,7 +86,7 @@ func (l *later) functions(r root, n *imports.Node, chain []string) {
 		for _, to := range nodes {
 			if !l.s.owners.ownFile(to.File, r.im.Finder) || l.seen[to] {
 				if !caught && !l.seen[to] {
-					l.foreign(r, imp, to, here)
+					l.foreign(r, to, here)
 				}
 				continue
 			}
@@ -103,7 +103,7 @@ func (l *later) functions(r root, n *imports.Node, chain []string) {
 
 // foreign reports a distribution that a function imports and that cannot be
 // imported itself.
-func (l *later) foreign(r root, imp *source.Import, to *imports.Node, chain []string) {
+func (l *later) foreign(r root, to *imports.Node, chain []string) {
 	l.seen[to] = true
 	walk := imports.Walk(false, to)
 	for _, m := range walk.Nodes {

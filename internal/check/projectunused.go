@@ -28,7 +28,7 @@ func (s uses) more(f *folder, dir, top string) bool {
 // usesOf are what the modules import, and the cells of notebooks.
 func usesOf(t *tree) uses {
 	s := uses{map[string]bool{}, map[string]bool{}}
-	use := func(u *unit, file string, src *source.Facts) {
+	use := func(u *unit, src *source.Facts) {
 		for i := range src.Imports {
 			imp := &src.Imports[i]
 			if imp.Level > 0 || imp.Module == "" {
@@ -45,10 +45,10 @@ func usesOf(t *tree) uses {
 		}
 	}
 	for _, p := range slices.Sorted(maps.Keys(t.sources)) {
-		use(t.unitOf(p), p, t.sources[p])
+		use(t.unitOf(p), t.sources[p])
 	}
 	for _, src := range t.notebooks {
-		use(t.units[len(t.units)-1], "", src)
+		use(t.units[len(t.units)-1], src)
 	}
 	return s
 }

@@ -144,7 +144,7 @@ func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n
 		p.Message = fmt.Sprintf("%s; only extra `%s` declares it (%s:%d)", at, s.extra.Extra, s.extra.File, s.extra.Line)
 		p.Fix = fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", s.extra.Extra, n.Distribution)
 	case s.dev != nil:
-		p.Severity = atLevel(way.level, certain(a, Error, Info), certain(a, call, Info), Info)
+		p.Severity = atLevel(way.level, certain(a, Error), certain(a, call), Info)
 		if presumed(t, u, way) || slices.ContainsFunc(t.images, func(r *recipe) bool { return r.groups }) {
 			p.Severity = Info // a program of the developers' beside the application, or an image that has it all the same
 		}
@@ -189,7 +189,7 @@ func nobody(t *tree, p *whittle.Problem, a *along, way route, n *python.Named, s
 			t.doubt("which distribution has %s", topOf(n.Module))
 		}
 	default:
-		p.Severity = atLevel(way.level, certain(a, Error, Info), certain(a, call, Info), certain(a, Warning, Info))
+		p.Severity = atLevel(way.level, certain(a, Error), certain(a, call), certain(a, Warning))
 		if s.only {
 			p.Severity = atLevel(way.level, p.Severity, p.Severity, Info)
 		}
@@ -221,11 +221,12 @@ func atLevel(l level, start, call, unreached string) string {
 	return unreached
 }
 
-func certain(a *along, sure, otherwise string) string {
+// certain is a severity where all that is installed is known, and else [Info].
+func certain(a *along, sure string) string {
 	if a.known {
 		return sure
 	}
-	return otherwise
+	return Info
 }
 
 // add1 adds a problem: one line is enough for a file that imports many modules

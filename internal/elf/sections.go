@@ -100,6 +100,6 @@ func (r *reader) sectionName(strs section, at uint32) string {
 }
 
 func isDebug(name string) bool {
-	name = strings.TrimPrefix(name, ".rela")
+	name = strings.TrimPrefix(name, ".rela") //nolint:misspell // the prefix of relocations
 	return strings.HasPrefix(name, ".debug_") || strings.HasPrefix(name, ".zdebug_") || strings.HasPrefix(name, ".stab")
 }

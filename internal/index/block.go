@@ -170,7 +170,7 @@ func (f *inflater) tables(literals, distances int) error {
 // codes decodes a block until it ends or the output is full. Its loop has all
 // that changes in local variables; each turn has room for three literals, or
 // for two and a match.
-func (f *inflater) codes() error { //nolint:gocognit // the inner loop: calls in it cost a third of the time
+func (f *inflater) codes() error { //nolint:gocognit,funlen // the inner loop: calls in it cost a third of the time
 	if err := f.refill(); err != nil {
 		return err
 	}

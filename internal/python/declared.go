@@ -79,9 +79,10 @@ type Declared struct {
 
 const (
 	// MaxDeclared is the size of the largest file that declares something, in
-	// bytes; MaxDeclaredBytes is what all of a project may have, those counted
-	// again that are read again.
-	MaxDeclared      = 8 << 20
+	// bytes.
+	MaxDeclared = 8 << 20
+	// MaxDeclaredBytes is what all of a project's files may have together,
+	// those counted again that are read again.
 	MaxDeclaredBytes = 32 << 20
 	// MaxDependencies is how many a project may declare.
 	MaxDependencies = 1_000_000
@@ -116,9 +117,9 @@ func ReadDeclaredIn(fsys fs.FS, dir string) (*Declared, error) {
 			d.requirementsDir(d.at(name), 0)
 		case !e.Type().IsRegular():
 		case strings.HasPrefix(name, "constraints") && strings.HasSuffix(name, ".txt"):
-			d.requirements(d.at(name), Constraint, 0)
+			d.requirements(d.at(name), Constraint)
 		case requirementsFile.MatchString(name) && !d.compiled(d.at(name)):
-			d.requirements(d.at(name), kindOfFile(name), 0)
+			d.requirements(d.at(name), kindOfFile(name))
 		case condaFile.MatchString(name):
 			d.conda(d.at(name))
 		case name == "uv.lock", name == "poetry.lock", name == "pdm.lock", name == "pylock.toml":

@@ -2,19 +2,12 @@ package python
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 
-	"whittle"
 	"whittle/internal/imagetest"
 	"whittle/internal/pep"
 )
-
-// refused says whether an error is one that input deserves.
-func refused(err error) bool {
-	return errors.Is(err, whittle.ErrCorrupt) || errors.Is(err, whittle.ErrLimit)
-}
 
 // FuzzRecord: whatever the records say, claims name files that are there.
 func FuzzRecord(f *testing.F) {

@@ -103,7 +103,8 @@ func requirementsFrom(g Generated, head []byte) (Generated, bool) {
 // only where it is one of the known tools, reads files beside the file, writes
 // this file, and needs no shell.
 func (g *Generated) command(words []string) bool {
-	tool, args := "", words
+	var tool string
+	var args []string
 	switch {
 	case len(words) > 1 && words[0] == "pip-compile":
 		tool, args = "pip-compile", words[1:]

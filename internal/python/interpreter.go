@@ -58,7 +58,7 @@ func interpreters(t *Tree) []Interpreter {
 	return out
 }
 
-// name is the name of the program and of the folders of this version:
+// Name is that of the program and of the folders of this version:
 // "python3.13", "python3.14t", "pypy3.11".
 func (i Interpreter) Name() string { return path.Base(i.Lib) }
 
@@ -197,7 +197,7 @@ func (i Interpreter) Numbers() [3]int {
 	return v
 }
 
-// venvOf is the virtual environment that a program belongs to.
+// VenvOf is the virtual environment that a program belongs to.
 func (t *Tree) VenvOf(executable string) *Venv {
 	all := venvs(t)
 	for _, dir := range []string{path.Dir(executable), path.Dir(path.Dir(executable))} {
@@ -212,8 +212,9 @@ func (t *Tree) VenvOf(executable string) *Venv {
 
 var versioned = regexp.MustCompile(`^(python|pypy)(\d+\.\d+)t?$`)
 
-// installation is the one that a program starts.
-func (t *Tree) Installation(executable string, venv *Venv) (Interpreter, bool) {
+// Installation is the interpreter that a program starts; ok is false where
+// none, or more than one, fits.
+func (t *Tree) Installation(executable string, venv *Venv) (i Interpreter, ok bool) {
 	real, ok := t.Follow("", executable)
 	if !ok {
 		return Interpreter{}, false

@@ -437,7 +437,7 @@ func WheelHas(files []string, module string) bool {
 	})
 }
 
-// synthetic are modules that others put into sys.modules under names that no
+// Synthetic are modules that others put into sys.modules under names that no
 // file has.
 var Synthetic = source.NameSet(`os.path six.moves pkg_resources.extern setuptools.extern typing.io typing.re requests.packages
 	pip._vendor.six.moves urllib3.packages.six.moves`)

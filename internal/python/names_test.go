@@ -88,7 +88,7 @@ func TestNamesTable(t *testing.T) {
 		}
 		rows++
 		parts := strings.Split(f[0], ".")
-		if !strings.Contains("?-!", f[3]) {
+		if !slices.Contains([]string{"", "?", "-", "!"}, f[3]) {
 			parts = append(parts, strings.Fields(f[3])...)
 		}
 		if i := slices.IndexFunc(parts, func(p string) bool { return !identifier.MatchString(p) }); i >= 0 {

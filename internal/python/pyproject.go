@@ -202,7 +202,7 @@ func (d *declaredReader) dynamic(t, tool tomlTable) {
 	hook := tool.table("hatch", "metadata", "hooks", "requirements_txt")
 	files = append(files, append(hook.strings("files"), hook.strings("filename")...)...)
 	for _, f := range files {
-		d.requirements(d.at(f), Runs, 0)
+		d.requirements(d.at(f), Runs)
 	}
 	if len(files) > 0 || len(tool.table("poetry", "dependencies")) > 0 || d.exists("setup.py") || d.exists("setup.cfg") {
 		return

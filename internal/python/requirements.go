@@ -59,7 +59,7 @@ func (d *declaredReader) requirementsDir(dir string, depth int) {
 		case e.IsDir() && depth < 2:
 			d.requirementsDir(file, depth+1)
 		case e.Type().IsRegular() && (ext == ".txt" || ext == ".in" || ext == ".pip") && !d.compiled(file):
-			d.requirements(file, kindOfFile(strings.TrimPrefix(file, d.dir+"/")), 0)
+			d.requirements(file, kindOfFile(strings.TrimPrefix(file, d.dir+"/")))
 		}
 	}
 }
@@ -74,12 +74,12 @@ type origin struct {
 }
 
 // requirements reads a requirements file.
-func (d *declaredReader) requirements(file string, kind DependencyKind, depth int) {
+func (d *declaredReader) requirements(file string, kind DependencyKind) {
 	from := origin{kind: kind}
 	if kind == Optional {
 		from.extra = strings.TrimSuffix(path.Base(file), path.Ext(file))
 	}
-	d.requirementsOf(file, from, depth)
+	d.requirementsOf(file, from, 0)
 }
 
 // requirementsOf reads a requirements file.

@@ -12,14 +12,14 @@ import (
 	"whittle"
 )
 
-// tree is a root with the look-ups that reading distributions needs.
+// Tree is a root with the look-ups that reading distributions needs.
 type Tree struct {
 	Root  whittle.Root
 	Paths []string
 	// compiled has the cached .pyc files by the path of their source, nil
 	// before anyone asks.
 	compiled map[string][]string
-	// lists are those that list gave.
+	// lists are those that List gave.
 	lists map[string][]string
 	// named counts the files that all records together name.
 	named int
@@ -33,6 +33,7 @@ func (t *Tree) name(record string) error {
 	return nil
 }
 
+// NewTree lists the paths of a root once, for all look-ups.
 func NewTree(root whittle.Root) *Tree { return &Tree{Root: root, Paths: root.Paths()} }
 
 // bytecode are the cached .pyc files of a source.
@@ -57,13 +58,13 @@ func sourceOf(p string) (string, bool) {
 	return whittle.BytecodeSource(p)
 }
 
-// isFile says whether a path is there and no directory.
+// IsFile says whether a path is there and no directory.
 func (t *Tree) IsFile(p string) bool {
 	e, err := t.Root.Lstat(p)
 	return err == nil && e.Kind != whittle.Dir
 }
 
-// read gives the content of a record, nil where it is not there.
+// Read gives the content of a record, nil where it is not there.
 func (t *Tree) Read(p string, limit int64) ([]byte, error) {
 	b, err := t.Root.ReadFile(p, limit)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -124,14 +125,14 @@ func (t *Tree) real(p string) (string, bool) {
 	return real, err == nil
 }
 
-// follow resolves a path below a folder that is resolved already, and what it
+// Follow resolves a path below a folder that is resolved already, and what it
 // is, if that is a symlink; ok is false where it leads nowhere.
 func (t *Tree) Follow(dir, p string) (string, bool) {
 	real, _, ok := whittle.Follow(t.Root, dir, p)
 	return real, ok
 }
 
-// list gives the names in a folder, sorted.
+// List gives the names in a folder, sorted.
 func (t *Tree) List(dir string) []string {
 	if out, ok := t.lists[dir]; ok {
 		return out

@@ -59,35 +59,11 @@ func (y *junkyard) in(rel string) (at, pattern string, kind heap) {
 		if i > 0 {
 			pattern = "**/" + name
 		}
-		switch name {
-		case ".git", ".hg", ".svn", ".bzr":
-			if !y.git {
-				return at, pattern, tools
-			}
-		case "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox", ".nox", ".hypothesis", ".ipynb_checkpoints", ".vscode", ".idea", "htmlcov":
-			return at, pattern, tools
-		case "node_modules":
-			if y.node {
-				return at, pattern, tools
-			}
-		case ".venv", "venv", "env":
-			if y.p.recipe.inContext(at + "/pyvenv.cfg") {
-				return at, pattern, tools
-			}
-		case "dist":
-			if ext := path.Ext(rel); i == 0 && len(parts) == 2 && (ext == ".whl" || ext == ".gz") && y.p.recipe.inContext("pyproject.toml") {
-				return at, pattern, tools
-			}
-		case "build":
-			if i == 0 && len(parts) > 1 && (parts[1] == "lib" || strings.HasPrefix(parts[1], "bdist.") || strings.HasPrefix(parts[1], "temp.")) {
-				return at, pattern, tools
-			}
-		case "tests", "test":
-			if i == 0 && !file && !y.imported[name] {
-				return at, pattern, tests
-			}
-		}
 		switch ext := path.Ext(name); {
+		case y.left(name, at), i == 0 && y.built(parts):
+			return at, pattern, tools
+		case i == 0 && !file && (name == "tests" || name == "test") && !y.imported[name]:
+			return at, pattern, tests
 		case ext == ".egg-info" && !file:
 			return at, strings.TrimSuffix(pattern, name) + "*.egg-info", tools
 		case file && slices.Contains(dumped, ext):
@@ -95,6 +71,36 @@ func (y *junkyard) in(rel string) (at, pattern string, kind heap) {
 		}
 	}
 	return "", "", noJunk
+}
+
+// left says that a folder is what tools leave behind, wherever it lies.
+func (y *junkyard) left(name, at string) bool {
+	switch name {
+	case ".git", ".hg", ".svn", ".bzr":
+		return !y.git
+	case "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox", ".nox", ".hypothesis", ".ipynb_checkpoints", ".vscode", ".idea", "htmlcov":
+		return true
+	case "node_modules":
+		return y.node
+	case ".venv", "venv", "env":
+		return y.p.recipe.inContext(at + "/pyvenv.cfg")
+	}
+	return false
+}
+
+// built says that a path is in a folder at the top that builds of the project
+// write.
+func (y *junkyard) built(parts []string) bool {
+	switch {
+	case len(parts) < 2:
+		return false
+	case parts[0] == "dist":
+		ext := path.Ext(parts[1])
+		return len(parts) == 2 && (ext == ".whl" || ext == ".gz") && y.p.recipe.inContext("pyproject.toml")
+	case parts[0] == "build":
+		return parts[1] == "lib" || strings.HasPrefix(parts[1], "bdist.") || strings.HasPrefix(parts[1], "temp.")
+	}
+	return false
 }
 
 // neverMade says of junk that no RUN of a builder makes it, so that what is

@@ -204,7 +204,7 @@ func (s saidTexts) namesPlace(at string, file bool) bool {
 		}
 	}
 	return slices.ContainsFunc(s, func(t saidIn) bool {
-		return slices.ContainsFunc(words, func(w string) bool { return t.line(w) > 0 }) || slices.ContainsFunc(parts, func(part string) bool { return t.path(part) })
+		return slices.ContainsFunc(words, func(w string) bool { return t.line(w) > 0 }) || slices.ContainsFunc(parts, t.path)
 	})
 }
 

@@ -129,7 +129,7 @@ func (pr *project) pickledWords(at string) (text []byte, ok bool) {
 		return nil, errors.Is(err, io.EOF) // there is nothing in it
 	}
 	binary := first[0] == 0x80
-	if !binary && !bytes.Contains([]byte("(]}c)lda"), first) {
+	if !binary && strings.IndexByte("(]}c)lda", first[0]) < 0 {
 		return nil, false
 	}
 	seen := map[string]bool{}

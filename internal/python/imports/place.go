@@ -278,20 +278,21 @@ func (r *placeReader) bracket() place {
 	var items []place
 	comma := false
 	for r.i < len(r.t) && r.t[r.i].Depth > depth {
-		if r.i+1 < len(r.t) && r.t[r.i].Kind == source.NameToken && string(r.src[r.t[r.i+1].Start:r.t[r.i+1].End]) == ":=" {
+		switch {
+		case r.i+1 < len(r.t) && r.t[r.i].Kind == source.NameToken && string(r.src[r.t[r.i+1].Start:r.t[r.i+1].End]) == ":=":
 			name := string(r.src[r.t[r.i].Start:r.t[r.i].End])
 			r.i += 2
 			v := r.or()
 			r.local[name] = v
 			items = append(items, v)
-		} else if r.take("*") {
+		case r.take("*"):
 			v := r.or()
 			if v.kind != 'l' {
 				items = append(items, place{})
 			}
 			items = append(items, v.list...)
 			comma = true
-		} else {
+		default:
 			items = append(items, r.or())
 		}
 		if r.bad || r.i < len(r.t) && r.t[r.i].Depth > depth && !r.is(",") { // something else

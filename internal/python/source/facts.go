@@ -2,7 +2,7 @@ package source
 
 import "whittle/internal/python/source/syntax"
 
-// Source is what the text of a module says about imports, without the text.
+// Facts are what the text of a module says about imports, without the text.
 // It depends on nothing but the text, so that it can be kept by digest.
 type Facts struct {
 	Imports []Import
@@ -153,7 +153,7 @@ type Runtime struct {
 	Main bool
 }
 
-// isStar says that an import takes all names of a module when that is loaded.
+// IsStar says that an import takes all names of a module when that is loaded.
 func (imp *Import) IsStar() bool {
 	return len(imp.Names) == 1 && imp.Names[0] == "*" && imp.Context&(Lazy|TypeChecking) == 0
 }

@@ -63,7 +63,7 @@ func (s *scan) constants() constants { return constants{s} }
 
 // scan goes through the logical lines of a module.
 type scan struct {
-	lexer  *lexer
+	lexer  *Lexer
 	out    *Facts
 	names  map[string]bool
 	blocks []block

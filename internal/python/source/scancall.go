@@ -228,4 +228,6 @@ func (s *scan) literal(t Token) string {
 	return strings.ToValidUTF8(Unescape.Replace(text), "\uFFFD")
 }
 
+// Unescape replaces the common escapes of a plain string by what they stand
+// for; others stay as they are.
 var Unescape = strings.NewReplacer(`\\`, `\`, `\'`, `'`, `\"`, `"`, `\n`, "\n", `\t`, "\t", "\\\n", "")

@@ -28,7 +28,7 @@ func (es effects) pathEffect(t []Token, i, next, last int, full string, b *block
 		es.effect(Effect{Kind: kind, Text: es.s.expr(t[last+1:])}, t, i, b)
 	case list == "" && next < len(t) && es.s.is(t[next], "["):
 		es.pathItem(t, i, next, last, b)
-	case es.handedOn(t, i, next, last, list):
+	case es.handedOn(t, i, next, list):
 		es.effect(Effect{Kind: PathAppend, Text: "…"}, t, i, b)
 	case list == "" || next >= len(t) || !es.s.is(t[next], "("):
 	default:
@@ -78,7 +78,7 @@ func (es effects) pathMethod(t []Token, i, next int, method string, b *block) {
 // handedOn says that a method of sys.path that changes it is an argument of
 // another call, partial(sys.path.insert, 0), or that the list itself is one of
 // a function of the text.
-func (es effects) handedOn(t []Token, i, next, last int, method string) bool {
+func (es effects) handedOn(t []Token, i, next int, method string) bool {
 	if i == 0 || !es.s.is(t[i-1], "(") && !es.s.is(t[i-1], ",") || next < len(t) && !es.s.is(t[next], ")") && !es.s.is(t[next], ",") {
 		return false
 	}

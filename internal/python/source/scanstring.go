@@ -3,7 +3,7 @@ package source
 import "bytes"
 
 // str reads a string whose prefix starts at start; l.pos is at its quote.
-func (l *lexer) str(start, depth int) {
+func (l *Lexer) str(start, depth int) {
 	line := l.line
 	kind := StringToken
 	fields := false
@@ -37,7 +37,7 @@ func (l *lexer) str(start, depth int) {
 }
 
 // quote reads the opening quotes at l.pos.
-func (l *lexer) quote() (quote byte, content int, triple bool) {
+func (l *Lexer) quote() (quote byte, content int, triple bool) {
 	quote = l.src[l.pos]
 	if l.pos+2 < len(l.src) && l.src[l.pos+1] == quote && l.src[l.pos+2] == quote {
 		return quote, l.pos + 3, true
@@ -46,7 +46,7 @@ func (l *lexer) quote() (quote byte, content int, triple bool) {
 }
 
 // plain is where a string ends whose content starts at p, -1 for nowhere.
-func (l *lexer) plain(p int, quote byte, triple bool) int {
+func (l *Lexer) plain(p int, quote byte, triple bool) int {
 	for p < len(l.src) {
 		c := l.src[p]
 		switch {
@@ -70,7 +70,7 @@ func (l *lexer) plain(p int, quote byte, triple bool) int {
 
 // format is where a string with replacement fields ends (PEP 701), -1 where
 // it cannot be read so.
-func (l *lexer) format(p int, quote byte, triple bool, nested int) int {
+func (l *Lexer) format(p int, quote byte, triple bool, nested int) int {
 	if nested > maxNested {
 		return -1
 	}
@@ -109,7 +109,7 @@ func (l *lexer) format(p int, quote byte, triple bool, nested int) int {
 }
 
 // field is where a replacement field's closing brace stands.
-func (l *lexer) field(p int, quote byte, triple bool, nested int) int {
+func (l *Lexer) field(p int, quote byte, triple bool, nested int) int {
 	depth := 0
 	for p < len(l.src) {
 		if l.budget--; l.budget < 0 {
@@ -147,7 +147,7 @@ func (l *lexer) field(p int, quote byte, triple bool, nested int) int {
 }
 
 // spec reads a format specification up to the brace that closes its field.
-func (l *lexer) spec(p int, quote byte, triple bool, nested int) int {
+func (l *Lexer) spec(p int, quote byte, triple bool, nested int) int {
 	if nested > maxNested {
 		return -1
 	}
@@ -170,7 +170,7 @@ func (l *lexer) spec(p int, quote byte, triple bool, nested int) int {
 }
 
 // nestedString is the position after a string within a replacement field.
-func (l *lexer) nestedString(p, nested int) int {
+func (l *Lexer) nestedString(p, nested int) int {
 	start := p
 	for start > 0 && p-start < 2 && byteClass[l.src[start-1]] == wordByte {
 		start--

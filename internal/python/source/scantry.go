@@ -90,5 +90,5 @@ func (s *scan) markCalls(f facts, c *chain, context Context) {
 	}
 }
 
-// trySucceeded is the condition of a try's else, which outcomes knows better.
+// TrySucceeded is the condition of a try's else, which outcomes knows better.
 const TrySucceeded = "try succeeded"

@@ -69,7 +69,7 @@ func (vs constants) assigned(t []Token, last int, b *block) {
 	}
 	switch name := vs.s.text(t[0]); {
 	case name == "__all__":
-		vs.all(t, last, b)
+		vs.all(t, last)
 	case name == "del" && len(vs.s.blocks) == 0:
 		for i := 1; i < len(t); i++ {
 			if t[i].Kind == NameToken && (i+1 == len(t) || vs.s.is(t[i+1], ",")) && (i == 1 || vs.s.is(t[i-1], ",")) {
@@ -121,7 +121,7 @@ func (vs constants) undelete(name string) {
 }
 
 // all notes an assignment to __all__, or a call of one of its methods.
-func (vs constants) all(t []Token, last int, b *block) {
+func (vs constants) all(t []Token, last int) {
 	e := &vs.s.exports
 	if len(vs.s.blocks) > 0 {
 		e.seen, e.unclear = true, true

@@ -44,7 +44,7 @@ func Spelled(src []byte) (out []Spelling) {
 
 // speller reads a string expression of a logical line, from a string token on.
 type speller struct {
-	l     *lexer
+	l     *Lexer
 	at    int
 	parts int
 }

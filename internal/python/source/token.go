@@ -8,6 +8,8 @@ import (
 // tokenKind is what a token is.
 type tokenKind uint8
 
+// What a token is. Operators, brackets and separators have no exported kind;
+// keywords are names.
 const (
 	NameToken tokenKind = iota + 1
 	NumberToken
@@ -16,7 +18,7 @@ const (
 	opToken
 )
 
-// token is one token of a logical line. Most of the scanner's time goes into
+// Token is one token of a logical line. Most of the scanner's time goes into
 // writing and reading them, so they are small.
 type Token struct {
 	Start, End int32 // of the source; of a string, its content
@@ -47,12 +49,15 @@ const (
 	fieldLooks = 8
 )
 
-// lexer parts a source into logical lines.
+// Lexer parts a source into logical lines. Where that is not possible it ends,
+// and Broken says why.
 // https://docs.python.org/3/reference/lexical_analysis.html
-type lexer struct {
-	src    []byte
-	pos    int
-	line   int
+type Lexer struct {
+	src  []byte
+	pos  int
+	line int
+	// Tokens are those of the logical line that was read last; the next
+	// one overwrites them.
 	Tokens []Token
 	seen   marks // of the logical line
 	indent int
@@ -64,15 +69,16 @@ type lexer struct {
 }
 
 // watch has a name looked for from here on.
-func (l *lexer) watch(name string, as marks) {
+func (l *Lexer) watch(name string, as marks) {
 	if l.watched == nil {
 		l.watched = map[string]marks{}
 	}
 	l.watched[name] |= as
 }
 
-func NewLexer(src []byte) *lexer {
-	l := &lexer{src: src, line: 1, budget: fieldLooks*len(src) + 1<<16}
+// NewLexer starts before the first logical line of a source in UTF-8.
+func NewLexer(src []byte) *Lexer {
+	l := &Lexer{src: src, line: 1, budget: fieldLooks*len(src) + 1<<16}
 	if len(src) > maxSource {
 		l.fail(1, "it is too long")
 		return l
@@ -83,15 +89,15 @@ func NewLexer(src []byte) *lexer {
 	return l
 }
 
-func (l *lexer) fail(line int, text string) {
+func (l *Lexer) fail(line int, text string) {
 	if l.Broken == "" {
 		l.Broken, l.at = text, line
 	}
 	l.pos = len(l.src)
 }
 
-// next reads a logical line that has tokens; it is false at the end.
-func (l *lexer) Next() bool {
+// Next reads the next logical line that has tokens; it is false at the end.
+func (l *Lexer) Next() bool {
 	l.Tokens, l.seen = l.Tokens[:0], 0
 	for l.pos < len(l.src) {
 		l.margin()
@@ -114,7 +120,7 @@ func (l *lexer) Next() bool {
 }
 
 // margin measures the indentation; a form feed starts it anew.
-func (l *lexer) margin() {
+func (l *Lexer) margin() {
 	l.indent = 0
 	for ; l.pos < len(l.src); l.pos++ {
 		switch l.src[l.pos] {
@@ -138,14 +144,14 @@ func (l *lexer) margin() {
 	}
 }
 
-func (l *lexer) skipBlanks() {
+func (l *Lexer) skipBlanks() {
 	for l.pos < len(l.src) && (l.src[l.pos] == ' ' || l.src[l.pos] == '\t' || l.src[l.pos] == '\f') {
 		l.pos++
 	}
 }
 
 // lineEnd is the length of the line end at a position, 0 where there is none.
-func (l *lexer) lineEnd(p int) int {
+func (l *Lexer) lineEnd(p int) int {
 	if p >= len(l.src) {
 		return 0
 	}
@@ -161,12 +167,12 @@ func (l *lexer) lineEnd(p int) int {
 	return 0
 }
 
-func (l *lexer) newline() {
+func (l *Lexer) newline() {
 	l.pos += l.lineEnd(l.pos)
 	l.line++
 }
 
-func (l *lexer) comment() {
+func (l *Lexer) comment() {
 	rest := l.src[l.pos:]
 	if i := bytes.IndexAny(rest, "\r\n"); i >= 0 {
 		l.pos += i
@@ -176,7 +182,7 @@ func (l *lexer) comment() {
 }
 
 // add takes the token from start to the position.
-func (l *lexer) add(kind tokenKind, start, line, depth int) {
+func (l *Lexer) add(kind tokenKind, start, line, depth int) {
 	if len(l.Tokens) < maxTokens {
 		l.Tokens = append(l.Tokens, Token{int32(start), int32(l.pos), int32(line), int32(depth), kind})
 	}
@@ -213,7 +219,7 @@ var (
 )
 
 // mark notes a name that is looked for.
-func (l *lexer) mark(start int) {
+func (l *Lexer) mark(start int) {
 	if n := l.pos - start; n < 32 && markLengths[l.src[start]]>>n&1 != 0 {
 		l.seen |= marked[string(l.src[start:l.pos])]
 	}
@@ -257,7 +263,7 @@ var byteClass = func() (t [256]uint8) {
 }()
 
 // logical reads tokens up to the end of the logical line.
-func (l *lexer) logical() {
+func (l *Lexer) logical() {
 	first, depth := l.line, 0
 	for l.pos < len(l.src) {
 		c := l.src[l.pos]
@@ -318,7 +324,7 @@ func (l *lexer) logical() {
 }
 
 // operator goes over an operator.
-func (l *lexer) operator() {
+func (l *Lexer) operator() {
 	n := operator(l.src[l.pos:])
 	switch c := l.src[l.pos]; {
 	case c == ';':
@@ -356,7 +362,7 @@ func operator(s []byte) int {
 	return 1
 }
 
-func (l *lexer) number() {
+func (l *Lexer) number() {
 	for l.pos++; l.pos < len(l.src); l.pos++ {
 		c := l.src[l.pos]
 		word := byteClass[c] == digitByte || byteClass[c] == wordByte || c == '.'

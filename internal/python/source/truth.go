@@ -10,7 +10,7 @@ const (
 	No
 )
 
-// not is the opposite; of what is not known it is not known either.
+// Not is the opposite; that of [Maybe] is Maybe.
 func Not(t Truth) Truth {
 	switch t {
 	case Yes:
@@ -21,7 +21,7 @@ func Not(t Truth) Truth {
 	return Maybe
 }
 
-// truthOf is what is known.
+// TruthOf is [Yes] or [No].
 func TruthOf(b bool) Truth {
 	if b {
 		return Yes

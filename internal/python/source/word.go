@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// isIdentifier says whether a text is one name of Python, as far as its bytes
+// IsIdentifier says whether a text is one name of Python, as far as its bytes
 // show.
 func IsIdentifier(s string) bool {
 	for i := range len(s) {
@@ -18,7 +18,8 @@ func IsIdentifier(s string) bool {
 	return s != ""
 }
 
-// cutLast parts a dotted name from its last part.
+// CutLast parts the last name of a dotted one from what is before it: "a.b.c"
+// is "a.b" and "c". ok is false of a name without a dot, which is last then.
 func CutLast(name string) (owner, last string, ok bool) {
 	i := strings.LastIndexByte(name, '.')
 	if i < 0 {
@@ -27,7 +28,7 @@ func CutLast(name string) (owner, last string, ok bool) {
 	return name[:i], name[i+1:], true
 }
 
-// nameSet are the words of a text.
+// NameSet is the set of the words of a text.
 func NameSet(s string) map[string]bool {
 	m := map[string]bool{}
 	for _, n := range strings.Fields(s) {

@@ -26,7 +26,6 @@ type ex struct {
 	target, removable bool
 	paren             bool
 	at                int // the index of its first token
-	why               string
 }
 
 func (p *parser) deep() {

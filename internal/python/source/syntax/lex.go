@@ -168,8 +168,7 @@ func (l *lexer) physical() {
 		}
 		return
 	}
-	switch c := l.src[l.pos]; {
-	case c == '#' || c == '\n' || c == '\r':
+	if c := l.src[l.pos]; c == '#' || c == '\n' || c == '\r' {
 		l.comment()
 		if n := l.lineEnd(l.pos); n > 0 {
 			l.pos += n
@@ -177,10 +176,8 @@ func (l *lexer) physical() {
 		}
 		return
 	}
-	if joined {
-		if col != l.cols[len(l.cols)-1] {
-			doubt(l.line, "the margin of a continued line")
-		}
+	if joined && col != l.cols[len(l.cols)-1] {
+		doubt(l.line, "the margin of a continued line")
 	}
 	l.margin(col, alt)
 	l.logical()
@@ -345,8 +342,6 @@ func isPrefix(p []byte) bool {
 	return false
 }
 
-// digits reads digits with single underscores between.
-// after sees that no letter follows a number; some keywords may.
 func (l *lexer) operator(c byte) {
 	start := l.pos
 	next := func(i int) byte {

@@ -5,6 +5,7 @@ import (
 	"strings"
 )
 
+// digits reads digits with single underscores between.
 func (l *lexer) digits(is func(byte) bool, what string) bool {
 	start := l.pos
 	for l.pos < len(l.src) {
@@ -67,7 +68,6 @@ func (l *lexer) number() {
 		}
 	}
 	if l.pos < len(l.src) && l.src[l.pos]|0x20 == 'j' {
-		whole = false
 		l.pos++
 		l.after("imaginary")
 		return
@@ -81,6 +81,7 @@ func (l *lexer) number() {
 	l.after("decimal")
 }
 
+// after sees that no letter follows a number; some keywords may.
 func (l *lexer) after(what string) {
 	if l.pos >= len(l.src) || !isLetter(l.src[l.pos]) {
 		return
