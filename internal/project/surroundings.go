@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -13,8 +14,15 @@ import (
 	"whittle"
 )
 
-// maxEnvFile bounds the size of a file of variables, in bytes.
-const maxEnvFile = 1 << 20
+// MaxEnvFile bounds a file of variables, MaxValue the value of one, and
+// MaxEnvironment all of an environment, in bytes: Linux gives a program no more
+// (32 pages for one text, a quarter of a stack of 8 MiB for all).
+// https://man7.org/linux/man-pages/man2/execve.2.html
+const (
+	MaxEnvFile     = 1 << 20
+	MaxValue       = 128 << 10
+	MaxEnvironment = 2 << 20
+)
 
 // Lookup gives a variable of whittle's own environment.
 type Lookup func(name string) (value string, ok bool)
@@ -236,34 +244,57 @@ func (v Variable) value(lookup Lookup) (value string, hidden, ok bool, err error
 
 var reference = regexp.MustCompile(`\$(?:\$|\{([A-Za-z_]\w*)(?:(:?[-?+])([^{}]*))?\}|([A-Za-z_]\w*))`)
 
+// errLong is the error of a value that no program can be given.
+var errLong = fmt.Errorf("the value is longer than %d bytes: %w", MaxValue, whittle.ErrUsage)
+
 // interpolate puts variables of the environment into a text, as compose does:
 // https://docs.docker.com/reference/compose-file/interpolation/
+// What they give is not read again, and the value has at most MaxValue bytes.
 func interpolate(text string, lookup Lookup) (value string, hidden bool, err error) {
-	value = reference.ReplaceAllStringFunc(text, func(m string) string {
-		if m == "$$" {
-			return "$"
+	var b strings.Builder
+	for {
+		at := reference.FindStringIndex(text)
+		if at == nil {
+			b.WriteString(text)
+			break
 		}
-		p := reference.FindStringSubmatch(m)
-		name := p[1] + p[4]
-		found, ok := lookup(name)
-		if strings.HasPrefix(p[2], ":") {
-			ok = ok && found != ""
+		found, secret, missing := resolve(text[at[0]:at[1]], lookup)
+		hidden, err = hidden || secret, cmp.Or(err, missing)
+		b.WriteString(text[:at[0]])
+		b.WriteString(found)
+		if text = text[at[1]:]; b.Len() > MaxValue {
+			return "", hidden, errLong
 		}
-		switch op := strings.TrimPrefix(p[2], ":"); {
-		case op == "+" && ok:
-			return p[3]
-		case op == "+":
-			return ""
-		case ok:
-			hidden = true
-			return found
-		case op == "-":
-			return p[3]
-		}
-		err = whittle.WithHint(fmt.Errorf("${%s} is not set in whittle's environment: %w", name, whittle.ErrUsage), "set it, or write ${"+name+":-default}")
-		return ""
-	})
-	return value, hidden, err
+	}
+	if b.Len() > MaxValue {
+		return "", hidden, errLong
+	}
+	return b.String(), hidden, err
+}
+
+// resolve is what one reference stands for. hidden says that it is a value of
+// the environment.
+func resolve(text string, lookup Lookup) (value string, hidden bool, err error) {
+	if text == "$$" {
+		return "$", false, nil
+	}
+	p := reference.FindStringSubmatch(text)
+	name := p[1] + p[4]
+	found, ok := lookup(name)
+	if strings.HasPrefix(p[2], ":") {
+		ok = ok && found != ""
+	}
+	switch op := strings.TrimPrefix(p[2], ":"); {
+	case op == "+" && ok:
+		return p[3], false, nil
+	case op == "+":
+		return "", false, nil
+	case ok:
+		return found, true, nil
+	case op == "-":
+		return p[3], false, nil
+	}
+	return "", false, whittle.WithHint(fmt.Errorf("${%s} is not set in whittle's environment: %w", name, whittle.ErrUsage), "set it, or write ${"+name+":-default}")
 }
 
 // Environment is what a container's environment gets, a later variable in place
@@ -276,97 +307,189 @@ type Environment struct {
 	Hidden []string
 }
 
-// with is an environment with more.
-func (e Environment) with(name, value string, hidden bool) Environment {
-	i := slices.IndexFunc(e.Values, func(v string) bool { return strings.HasPrefix(v, name+"=") })
-	if i >= 0 {
-		e.Values = slices.Delete(slices.Clone(e.Values), i, i+1)
+// assembly is an environment in the making.
+type assembly struct {
+	values, hidden []string
+	at             map[string]int // of a name in values
+	size           int            // bytes of values, those that were replaced too
+}
+
+func (a *assembly) add(name, value string, hidden bool) error {
+	if err := givable(value); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	e.Values = append(e.Values[:len(e.Values):len(e.Values)], name+"="+value)
+	if i, ok := a.at[name]; ok {
+		a.values[i] = "" // the later one counts, in its place
+	}
+	a.at[name] = len(a.values)
+	a.values = append(a.values, name+"="+value)
 	if hidden {
-		e.Hidden = append(e.Hidden[:len(e.Hidden):len(e.Hidden)], value)
+		a.hidden = append(a.hidden, value)
 	}
-	return e
+	if a.size += len(name) + len(value) + 2; a.size > MaxEnvironment {
+		return fmt.Errorf("the variables have more than %d bytes: %w", MaxEnvironment, whittle.ErrUsage)
+	}
+	return nil
 }
 
 // With is the environment with the variables of files, and then with others.
 // hide says that the values of these are hidden, too.
 func (e Environment) With(files []string, variables Variables, hide bool, from Outside) (Environment, error) {
+	a := assembly{at: map[string]int{}, hidden: slices.Clone(e.Hidden)}
+	for _, v := range e.Values {
+		name, value, _ := strings.Cut(v, "=")
+		if err := a.add(name, value, false); err != nil {
+			return e, fmt.Errorf("env: %w", err)
+		}
+	}
 	for _, file := range files {
-		text, err := from.file(file, maxEnvFile)
-		if err != nil {
-			return e, fmt.Errorf("env-file %s: %w: %w", file, reason(err), whittle.ErrUsage)
-		}
-		own, err := parseEnvFile(text, from.Lookup)
-		if err != nil {
+		if err := a.addFile(file, from); err != nil {
 			return e, fmt.Errorf("env-file %s:%w", file, err)
-		}
-		for _, v := range own {
-			e = e.with(v.Name, v.Value, true)
 		}
 	}
 	for _, v := range variables {
 		value, hidden, ok, err := v.value(from.Lookup)
+		if err == nil && ok {
+			err = a.add(v.Name, value, hidden || hide)
+		}
 		if err != nil {
 			return e, fmt.Errorf("env: %w", err)
 		}
-		if ok {
-			e = e.with(v.Name, value, hidden || hide)
+	}
+	return Environment{Values: slices.DeleteFunc(a.values, func(v string) bool { return v == "" }), Hidden: a.hidden}, nil
+}
+
+// addFile adds the variables of a file.
+func (a *assembly) addFile(file string, from Outside) error {
+	text, err := from.file(file, MaxEnvFile)
+	if err != nil {
+		return fmt.Errorf(" %w: %w", reason(err), whittle.ErrUsage)
+	}
+	own, err := parseEnvFile(text, from.Lookup)
+	if err != nil {
+		return err
+	}
+	for _, v := range own {
+		if err := a.add(v.Name, v.Value, true); err != nil {
+			return fmt.Errorf(" %w", err)
 		}
 	}
-	return e, nil
+	return nil
+}
+
+// givable says whether a program can be given a value.
+func givable(value string) error {
+	switch {
+	case strings.Contains(value, "\x00"):
+		return fmt.Errorf("the value has a NUL byte: %w", whittle.ErrUsage)
+	case len(value) > MaxValue:
+		return errLong
+	}
+	return nil
 }
 
 // parseEnvFile reads lines of NAME=value, as compose has them: comments, export,
 // quotes, and references to the environment and to what stands above.
 // https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/#env-file-syntax
 func parseEnvFile(text []byte, lookup Lookup) ([]Variable, error) {
-	var out []Variable
-	own := func(name string) (string, bool) {
-		if i := slices.IndexFunc(out, func(v Variable) bool { return v.Name == name }); i >= 0 {
-			return out[i].Value, true
+	r := envReader{rest: strings.ReplaceAll(strings.TrimPrefix(string(text), "\ufeff"), "\r\n", "\n"), lookup: lookup, known: map[string]string{}}
+	for r.rest != "" {
+		if err := r.next(); err != nil {
+			return nil, err
 		}
-		return lookup(name)
 	}
-	rest := strings.ReplaceAll(strings.TrimPrefix(string(text), "\ufeff"), "\r\n", "\n")
-	for number := 1; rest != ""; number++ {
-		line, after, _ := strings.Cut(rest, "\n")
-		rest = after
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		line = strings.TrimSpace(strings.TrimPrefix(line, "export "))
-		name, value, ok := strings.Cut(line, "=")
-		if name = strings.TrimSpace(name); !variableName.MatchString(name) {
-			return nil, fmt.Errorf("%d: not NAME=value: %w", number, whittle.ErrUsage)
-		}
-		if !ok {
-			if v, set := lookup(name); set {
-				out = append(out, Variable{Name: name, Value: v})
-			}
-			continue
-		}
-		value = strings.TrimSpace(value)
-		if value != "" && (value[0] == '"' || value[0] == '\'') {
-			for quoteEnd(value) < 0 && rest != "" { // it goes over several lines
-				line, rest, _ = strings.Cut(rest, "\n")
-				value += "\n" + line
-				number++
-			}
-		}
-		value, raw, err := unquoteEnv(value)
-		if err != nil {
-			return nil, fmt.Errorf("%d: %s: %w: %w", number, name, err, whittle.ErrUsage)
-		}
-		if !raw { // a password may have a $: what names nothing stays, and is in no error
-			if found, _, err := interpolate(value, own); err == nil {
-				value = found
-			}
-		}
-		out = append(out, Variable{Name: name, Value: value})
+	return r.out, nil
+}
+
+// envReader reads a file of variables.
+type envReader struct {
+	rest   string
+	line   int
+	lookup Lookup
+	out    []Variable
+	known  map[string]string // the last values of out
+	size   int               // bytes of out
+}
+
+// next reads a line, or several where quotes go over them.
+func (r *envReader) next() error {
+	line, after, _ := strings.Cut(r.rest, "\n")
+	whole := r.rest
+	r.rest = after
+	r.line++
+	number := r.line
+	if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+		return nil
 	}
-	return out, nil
+	line = strings.TrimSpace(strings.TrimPrefix(line, "export "))
+	name, value, ok := strings.Cut(line, "=")
+	if name = strings.TrimSpace(name); !variableName.MatchString(name) {
+		return fmt.Errorf("%d: not NAME=value: %w", number, whittle.ErrUsage)
+	}
+	if !ok {
+		if v, set := r.lookup(name); set {
+			return r.keep(number, name, v)
+		}
+		return nil
+	}
+	value, raw, err := r.value(whole, strings.TrimSpace(value))
+	if err != nil {
+		return fmt.Errorf("%d: %s: %w: %w", number, name, err, whittle.ErrUsage)
+	}
+	if !raw { // a password may have a $: what names nothing stays, and is in no error
+		switch found, _, err := interpolate(value, r.above); {
+		case errors.Is(err, errLong):
+			return fmt.Errorf("%d: %s: %w", number, name, err)
+		case err == nil:
+			value = found
+		}
+	}
+	return r.keep(number, name, value)
+}
+
+// above is a variable as a line sees it.
+func (r *envReader) above(name string) (string, bool) {
+	if v, ok := r.known[name]; ok {
+		return v, true
+	}
+	return r.lookup(name)
+}
+
+func (r *envReader) keep(number int, name, value string) error {
+	if err := givable(value); err != nil {
+		return fmt.Errorf("%d: %s: %w", number, name, err)
+	}
+	if r.size += len(name) + len(value) + 2; r.size > MaxEnvironment {
+		return fmt.Errorf("%d: %s: the variables have more than %d bytes: %w", number, name, MaxEnvironment, whittle.ErrUsage)
+	}
+	r.known[name] = value
+	r.out = append(r.out, Variable{Name: name, Value: value})
+	return nil
+}
+
+// value takes quotes and comments from the value that a line begins; whole is
+// the text from that line on, in which quotes may end later. raw says that it
+// is in single quotes.
+func (r *envReader) value(whole, begin string) (value string, raw bool, err error) {
+	if begin == "" || begin[0] != '"' && begin[0] != '\'' {
+		if i := strings.Index(begin, " #"); i >= 0 {
+			begin = strings.TrimSpace(begin[:i])
+		}
+		return begin, false, nil
+	}
+	quoted := whole[strings.Index(whole, "=")+1:]
+	quoted = quoted[strings.IndexByte(quoted, begin[0]):]
+	end := quoteEnd(quoted)
+	if end < 0 {
+		return "", false, errors.New("the quote does not end")
+	}
+	value = quoted[1:end]
+	r.line += strings.Count(value, "\n")
+	_, r.rest, _ = strings.Cut(quoted[end:], "\n")
+	if begin[0] == '\'' {
+		return value, true, nil
+	}
+	return escapes.Replace(value), false, nil
 }
 
 // quoteEnd is where a quoted text ends that begins with its quote, -1 where it
@@ -384,22 +507,3 @@ func quoteEnd(s string) int {
 }
 
 var escapes = strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\t`, "\t", `\"`, `"`, `\\`, `\`, `\$`, "$$")
-
-// unquoteEnv takes quotes and comments from a value; raw says that it is in
-// single quotes.
-func unquoteEnv(s string) (value string, raw bool, err error) {
-	if s != "" && (s[0] == '"' || s[0] == '\'') {
-		end := quoteEnd(s)
-		if end < 0 {
-			return "", false, errors.New("the quote does not end")
-		}
-		if s[0] == '\'' {
-			return s[1:end], true, nil
-		}
-		return escapes.Replace(s[1:end]), false, nil
-	}
-	if i := strings.Index(s, " #"); i >= 0 {
-		s = strings.TrimSpace(s[:i])
-	}
-	return s, false, nil
-}

@@ -1,14 +1,19 @@
 package project
 
 import (
+	"errors"
+	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"whittle"
+	"whittle/internal/imagetest"
 )
 
 func lookupIn(m map[string]string) Lookup {
@@ -75,16 +80,137 @@ func TestEnvFile(t *testing.T) {
 	}
 }
 
-func FuzzEnvFile(f *testing.F) {
-	f.Add("A=b\nexport B='c'\nC=\"d\ne\"\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		all, err := parseEnvFile([]byte(text), lookupIn(nil))
-		if err != nil && strings.Contains(err.Error(), "\n") {
-			t.Errorf("%q", err)
+// TestEnvironmentBounds: what refers to what refers to it doubles at each line,
+// and ends in an error; no value has a NUL byte, which no program can be given.
+func TestEnvironmentBounds(t *testing.T) {
+	doubling := "A0=xxxxxxxx\n" + imagetest.Lines(40, "A%[1]d=$A$A\nA=$A%[1]d\n")
+	long := lookupIn(map[string]string{"LONG": strings.Repeat("x", MaxValue)})
+	for text, want := range map[string]string{
+		doubling:                            "longer than",
+		"A=\"x\x00y\"":                      "1: A: the value has a NUL byte",
+		imagetest.Lines(100, "A%d=$LONG\n"): "more than",
+		imagetest.Lines(3, "A=\nA%d='\n'\n") + "=": "10: not NAME=value",
+	} {
+		if _, err := parseEnvFile([]byte(text), long); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "xx") {
+			t.Errorf("%.40q: %.200v, want %s", text, err, want)
 		}
+	}
+	var all Variables
+	for i := range 100 {
+		all = append(all, Variable{Name: fmt.Sprintf("A%d", i), Value: "$LONG"})
+	}
+	for want, vars := range map[string]Variables{"more than": all, "longer than": {{Name: "A", Value: "$LONG$LONG"}}, "A: the value has a NUL byte": {{Name: "A", Value: "\x00"}}} {
+		if _, err := (Environment{}).With(nil, vars, false, Outside{Lookup: long}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.200v, want %s", err, want)
+		}
+	}
+}
+
+// TestLinear: the time that files of variables and references take grows with
+// them.
+func TestLinear(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]func(n int) string{
+		"variables":      func(n int) string { return imagetest.Lines(n, "A%d=b\n") },
+		"references":     func(n int) string { return imagetest.Lines(n, "A%d=b$A1\n") },
+		"one name":       func(n int) string { return strings.Repeat("A=b\n", n) },
+		"lines in quote": func(n int) string { return "A='" + strings.Repeat("\n", n) + "'" },
+		"open quote":     func(n int) string { return "A='" + strings.Repeat("\n", n) },
+		"many quotes":    func(n int) string { return strings.Repeat("A='\n'\n", n) },
+		"open braces":    func(n int) string { return "A=" + strings.Repeat("${A:-", min(n, MaxValue/5)) },
+		"dollars":        func(n int) string { return "A=" + strings.Repeat("$$", min(n, MaxValue/2)) },
+	} {
+		imagetest.Linear(t, imagetest.Growth{Name: name, Most: 60_000, Make: func(n int) func() {
+			file := filepath.Join(dir, fmt.Sprint(n))
+			if err := os.WriteFile(file, []byte(text(n)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return func() { _, _ = Environment{}.With([]string{file}, nil, false, Outside{Lookup: lookupIn(nil)}) }
+		}})
+	}
+}
+
+// FuzzEnvFile: what is read has names of variables and values that a program
+// can be given, in bounds; no error shows a value; written anew in single quotes
+// it is read as the same.
+func FuzzEnvFile(f *testing.F) {
+	for _, seed := range []string{"A=b\nexport B='c'\nC=\"d\ne\"\n", "A=${B:-c}$A\nA=$A$A\n", "\ufeffA=b # c\r\n#\nB\n", "A='\n=", "A=\"\\\"\n\\$B\" x\nB=\x00", "export =", "A=${A:-${A}}$$"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		all, err := parseEnvFile([]byte(text), lookupIn(map[string]string{"B": "s3cret"}))
+		if err != nil {
+			if strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "s3cret") && !strings.Contains(text, "s3cret") || !errors.Is(err, whittle.ErrUsage) {
+				t.Errorf("%q", err)
+			}
+			return
+		}
+		var again strings.Builder
+		size := 0
 		for _, v := range all {
-			if !variableName.MatchString(v.Name) {
-				t.Errorf("%q", v.Name)
+			size += len(v.Value)
+			if !variableName.MatchString(v.Name) || strings.Contains(v.Value, "\x00") || len(v.Value) > MaxValue || size > MaxEnvironment || v.Bare {
+				t.Fatalf("%q=%q", v.Name, v.Value)
+			}
+			if strings.ContainsAny(v.Value, "'\r") {
+				return
+			}
+			again.WriteString(v.Name + "='" + v.Value + "'\n")
+		}
+		if back, err := parseEnvFile([]byte(again.String()), lookupIn(nil)); err != nil || !slices.Equal(back, all) {
+			t.Errorf("%+v written anew %q: %+v, %v", all, again.String(), back, err)
+		}
+	})
+}
+
+// FuzzInterpolate: a text without a dollar sign stays, one whose dollars are
+// doubled gives itself, what a variable holds is not read again, and the value
+// is no longer than its bound.
+func FuzzInterpolate(f *testing.F) {
+	for _, seed := range []string{"a", "$A${A}", "${B:-x}${B:+y}${B-z}${A+w}", "$$A", "${A", "${B:-${A}}", "${A:?m}", "$${A}$", "${:-}"} {
+		f.Add(seed, "$A")
+	}
+	f.Fuzz(func(t *testing.T, text, value string) {
+		got, hidden, err := interpolate(text, lookupIn(map[string]string{"A": value}))
+		if err != nil && (!errors.Is(err, whittle.ErrUsage) || strings.Contains(err.Error(), "\n")) || len(got) > MaxValue {
+			t.Errorf("%q of %d bytes, %v", got, len(got), err)
+		}
+		if !strings.Contains(text, "$") && (got != text || hidden || err != nil) && len(text) <= MaxValue {
+			t.Errorf("%q is %q, %v", text, got, err)
+		}
+		if got, hidden, err := interpolate(strings.ReplaceAll(text, "$", "$$"), lookupIn(nil)); (got != text || hidden || err != nil) && len(text) <= MaxValue {
+			t.Errorf("%q doubled is %q, %v", text, got, err)
+		}
+		if got, hidden, err := interpolate("<${A}>", lookupIn(map[string]string{"A": value})); len(value) < MaxValue-2 && (got != "<"+value+">" || !hidden || err != nil) {
+			t.Errorf("a value %q gives %q, %v", value, got, err)
+		}
+	})
+}
+
+// FuzzRequests: a request that is taken is a path of a URL that no shell reads
+// as more than a word, in its bounds; all others are errors of one line.
+func FuzzRequests(f *testing.F) {
+	for _, seed := range []string{"[/]", "[{path: /a?b=c%20d, port: 80, status: 401}]", "['/a b']", `["/$(id)'"]`, "[{port: 1}]", "[{path: /, port: 99999}]", "[[/]]", "/", "[&a {path: /}, *a]", "{a: b}", "[!!int 1]", "[{path: /, status: 100}]"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		cfg, err := parse("w.yaml", []byte("requests: "+text))
+		if err != nil {
+			if strings.Contains(err.Error(), "\n") || !errors.Is(err, whittle.ErrUsage) {
+				t.Errorf("%q", err)
+			}
+			return
+		}
+		if len(cfg.Requests) > maxRequests {
+			t.Errorf("%d requests", len(cfg.Requests))
+		}
+		for _, r := range cfg.Requests {
+			u, err := url.ParseRequestURI(r.Path)
+			if strings.Contains(r.Path, "%") { // what follows it is the server's to read
+				u, err = url.ParseRequestURI(strings.ReplaceAll(r.Path, "%", "%25"))
+			}
+			if err != nil || !strings.HasPrefix(u.Path, "/") || strings.ContainsAny(r.Path, " \t\r\n'\"\\<>") || len(r.Path) > maxPath || r.Port < 0 || r.Port > 65535 || r.Status != 0 && (r.Status < 200 || r.Status > 599) {
+				t.Errorf("%+v: %v", r, err)
 			}
 		}
 	})
