@@ -55,7 +55,7 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 	}
 	notes = append(notes, c.notes...)
 	var full string
-	if in.Slim, full = slimBase(v, x); full != "" {
+	if in.Slim, full = slimBase(x); full != "" {
 		notes = append(notes, full)
 	}
 	in.Removed = map[string]bool{}
@@ -118,7 +118,7 @@ func requirementTexts(dir string, declared *python.Declared) (map[string][]byte,
 
 // slimBase is the smaller base that the image could have, nil where there is
 // none; why says what keeps strategies from it.
-func slimBase(v project.Variant, x advised) (base *plan.SlimBase, why string) {
+func slimBase(x advised) (base *plan.SlimBase, why string) {
 	i := slices.IndexFunc(x.findings, func(f whittle.Finding) bool { return f.Rule == "big-base" })
 	slim, ok := rule.Slim(x.pass)
 	if i < 0 || !ok {

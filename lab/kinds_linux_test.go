@@ -29,7 +29,7 @@ var fileKinds = map[string]func(at, outside string) error{
 	"link in": func(at, _ string) error {
 		return errors.Join(os.Rename(at, at+".moved"), os.Symlink(filepath.Base(at)+".moved", at))
 	},
-	"link out": func(at, outside string) error { return relink(at, outside) },
+	"link out": relink,
 	"link up and out": func(at, outside string) error {
 		rel, _ := filepath.Rel(filepath.Dir(at), outside)
 		return relink(at, rel)

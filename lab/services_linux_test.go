@@ -70,7 +70,7 @@ func TestServices(t *testing.T) {
 			if v.Run.Status != c.verdict || after.Verdict != c.verdict || !strings.Contains(after.Start, c.start) || (s.Best != nil) != c.fix {
 				t.Errorf("%s %+v, best %v", v.Run.Status, after, s.Best != nil)
 			}
-			if c.fix && (s.Best.Percent >= 100 || strings.Contains(string(s.Best.Dockerfile), "geheim")) {
+			if c.fix && (s.Best.Percent >= 100 || strings.Contains(s.Best.Dockerfile, "geheim")) {
 				t.Errorf("the best is %.1f %%", s.Best.Percent)
 			}
 			for _, port := range v.Run.Commands[len(v.Run.Commands)-1].Ports {

@@ -26,7 +26,7 @@ var imageKinds = []struct {
 	{"link to a copy", func(at, outside string) error {
 		return errors.Join(os.Rename(at, at+".moved"), os.Symlink(at+".moved", at))
 	}},
-	{"link elsewhere", func(at, outside string) error { return relink(at, outside) }},
+	{"link elsewhere", relink},
 	{"dangling link", func(at, _ string) error { return relink(at, "nothing") }},
 	{"link to itself", func(at, _ string) error { return relink(at, filepath.Base(at)) }},
 	{"link to a device", func(at, _ string) error { return relink(at, "/dev/zero") }},

@@ -461,7 +461,7 @@ func end(ctx context.Context, proc gateway.ContainerProcess, done <-chan error) 
 		return err
 	}
 	select {
-	case <-done:
+	case <-done: //nolint:errcheck // that it was killed is all that its error says
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

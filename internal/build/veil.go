@@ -185,11 +185,11 @@ func (s *stream) status(in *bkclient.SolveStatus) *bkclient.SolveStatus {
 
 // piece is what can be shown after one more piece.
 func (s *stream) piece(key pieceKey, data []byte) []byte {
-	all := append(s.pending[key], data...)
+	all := slices.Concat(s.pending[key], data)
 	cut := bytes.LastIndexByte(all, '\n') + 1
 	if over := len(all) - maxPending; cut < over {
 		// A line without an end: what may be the beginning of a value stays.
-		all, cut = s.bytes(all), 0
+		all = s.bytes(all)
 		cut = max(0, len(all)-s.longest)
 		s.pending[key] = bytes.Clone(all[cut:])
 		return all[:cut]

@@ -251,7 +251,7 @@ func readName(name, file string) (v pep.Version, w *pep.Wheel, ok bool) {
 }
 
 // pointed is the release that a requirement's URL points to.
-func (c *catalogue) pointed(ctx context.Context, r pep.Requirement) (*release, error) {
+func (c *catalogue) pointed(r pep.Requirement) (*release, error) {
 	c.mu.Lock()
 	o := c.direct[r.URL]
 	if o == nil {

@@ -58,7 +58,7 @@ func (s *search) matches(ctx context.Context, criteria map[ident]criterion, id i
 func (s *search) offered(ctx context.Context, name string, wants []want) ([]*release, error) {
 	for _, w := range wants {
 		if w.requirement.URL != "" {
-			r, err := s.pointed(ctx, w.requirement)
+			r, err := s.pointed(w.requirement)
 			return []*release{r}, err
 		}
 	}

@@ -193,7 +193,7 @@ func (r *repository) open(ctx context.Context, d whittle.Digest) (io.ReadCloser,
 	ctx, cancel := context.WithCancelCause(ctx)
 	late := tooSlow("the blob did not begin to come", r.d.Document)
 	timer := time.AfterFunc(r.d.Document, func() { cancel(late) })
-	resp, err := r.do(ctx, http.MethodGet, "blobs/"+string(d))
+	resp, err := r.do(ctx, http.MethodGet, "blobs/"+string(d)) //nolint:bodyclose // the one who reads the blob closes it
 	timer.Stop()
 	if err != nil {
 		cancel(nil)
