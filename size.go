@@ -36,10 +36,6 @@ func SignedBytes(n int64) string {
 	return Bytes(n)
 }
 
-// MB formats a size in decimal megabytes with one decimal and no unit, for
-// columns whose head says MB: "1210.7".
-func MB(n int64) string { return strconv.FormatFloat(float64(n)/1e6, 'f', 1, 64) }
-
 // Thousands formats a number with commas: "4,000,000".
 func Thousands(n int64) string {
 	s := strconv.FormatInt(n, 10)
