@@ -344,96 +344,9 @@ func (im *Importer) Resolve(n *Node, imp *source.Import) ([]*Node, []Failure) {
 // targets are the modules that a statement imports, what it does not find, and
 // what may be there or not.
 func (im *Importer) targets(n *Node, imp *source.Import) (nodes []*Node, failures []Failure, doubts []Doubt) {
-	fail := func(f *Failure) {
-		f.Wanted, _ = n.absolute(imp)
-		f.Names = imp.Names
-		f.In, f.File, f.Line, f.Context = n.Name, n.File, imp.Line, imp.Context
-		f.exceptional = slices.ContainsFunc(imp.Conditions, func(c source.Condition) bool { return c.Text == "except" })
-		failures = append(failures, *f)
-	}
-	doubt := func(f Failure, why string) {
-		f.In, f.File, f.Line, f.Context = n.Name, n.File, imp.Line, imp.Context
-		doubts = append(doubts, Doubt{f, why})
-	}
-	name, ok := n.absolute(imp)
-	if !ok && n.bound("__package__") {
-		doubt(Failure{Cause: NoParent, Module: strings.Repeat(".", imp.Level) + imp.Module}, where(n, imp.Line)+" is in a module that sets its own __package__")
-		return nil, nil, doubts
-	}
-	if !ok {
-		fail(&Failure{Cause: NoParent, Module: strings.Repeat(".", imp.Level) + imp.Module})
-		return nil, failures, nil
-	}
-	nodes, f := im.chain(name)
-	if f != nil {
-		fail(f)
-		return nodes, failures, nil
-	}
-	if top := im.nodes[topName(name)]; top != nil && top.Found != Opaque && im.made.unsure != "" && top.File != "" && !im.changer().isStandard(top.File) && top != n {
-		doubt(Failure{Module: topName(name)}, im.made.unsure)
-	}
-	if len(nodes) == 0 || nodes[len(nodes)-1].Name != name {
-		if at := im.opaquePart(name); at != nil && at.why != "" {
-			doubt(Failure{Module: at.Name}, at.why)
-		}
-		return nodes, failures, doubts
-	}
-	if imp.Names == nil {
-		return nodes, failures, doubts
-	}
-	from := nodes[len(nodes)-1]
-	for _, item := range imp.Names {
-		// A package that imports from itself while it is imported finds what it
-		// bound before, and else its submodules.
-		itself := from == n && n.Dirs != nil && imp.Context&source.Lazy == 0 && !slices.Contains(imp.Known, item) && !implicit[item]
-		if item == "*" {
-			more, missing := im.star(from)
-			nodes = append(nodes, more...)
-			for _, name := range missing {
-				fail(&Failure{Cause: NoName, Module: from.Name, Name: name})
-			}
-			continue
-		}
-		if !itself && im.defines(from, item) == source.Yes {
-			continue
-		}
-		if from.Dirs == nil {
-			if im.defines(from, item) == source.No {
-				fail(&Failure{Cause: NoName, Module: name, Name: item})
-			} else if !im.hints(from, item) {
-				doubt(Failure{Cause: NoName, Module: name, Name: item}, "")
-			}
-			continue
-		}
-		sub, f := im.part(from, name+"."+item, item)
-		switch {
-		case sub != nil:
-			nodes = append(nodes, sub)
-		case f != nil && itself && !n.opaque() && !n.hasStar():
-			fail(&Failure{Module: name + "." + item})
-		case f != nil && im.defines(from, item) == source.No:
-			if from.Found == Namespace || isSubmoduleLike(from, item) {
-				fail(&Failure{Module: name + "." + item})
-			} else {
-				fail(&Failure{Cause: NoName, Module: name, Name: item})
-			}
-		case f == nil:
-			at := im.nodes[name+"."+item]
-			switch {
-			case at == nil || at.why == "":
-			case im.defines(from, item) != source.Maybe:
-				doubt(Failure{Module: at.Name}, at.why)
-			case !im.hints(from, item):
-				doubt(Failure{Cause: NoName, Module: name, Name: item}, "")
-			}
-		case !itself && !im.hints(from, item) && imp.Level > 0 && strings.HasPrefix(item, "_"):
-			// A package's own part, of which nothing else speaks: its file is gone.
-			fail(&Failure{Module: name + "." + item})
-		case !itself && !im.hints(from, item):
-			doubt(Failure{Cause: NoName, Module: name, Name: item}, "")
-		}
-	}
-	return nodes, failures, doubts
+	t := targets{im: im, n: n, imp: imp}
+	t.find()
+	return t.nodes, t.failures, t.doubts
 }
 
 func topName(module string) string { top, _, _ := strings.Cut(module, "."); return top }

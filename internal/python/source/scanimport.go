@@ -276,7 +276,23 @@ func (bs bindings) assign(t []Token) {
 	if !top && bs.s.lexer.seen&openMark == 0 {
 		return
 	}
-	last, annotated := -1, false
+	last, annotated := bs.lastEqual(t)
+	if top {
+		bs.bindTargets(t, last, annotated)
+		if last > 0 && (settings[bs.s.text(t[0])] || nameSettings[bs.s.text(t[0])] && len(bs.s.out.Calls) < maxFacts) {
+			bs.setting(t, last, b)
+		}
+		bs.s.constants().assigned(t, last, b)
+	}
+	if bs.s.lexer.seen&openMark != 0 {
+		bs.s.effects().effects(t, last, b)
+	}
+}
+
+// lastEqual is the index of the last "=", or "+=" and its kind, of a statement,
+// -1 without one; and whether it starts with a name and an annotation.
+func (bs bindings) lastEqual(t []Token) (last int, annotated bool) {
+	last = -1
 	for i, tok := range t {
 		if tok.Kind != opToken || tok.Depth != t[0].Depth {
 			continue
@@ -289,24 +305,18 @@ func (bs bindings) assign(t []Token) {
 			annotated = true
 		}
 	}
-	if top {
-		for i := 0; i < last; i++ {
-			if t[i].Kind == NameToken && (i == 0 || !bs.s.is(t[i-1], ".")) && (i+1 >= len(t) || !bs.s.is(t[i+1], ".") && !bs.s.is(t[i+1], "[") && !bs.s.is(t[i+1], "(")) {
-				bs.bind(t[i])
-			}
+	return last, annotated
+}
+
+// bindTargets notes the names before the last "=".
+func (bs bindings) bindTargets(t []Token, last int, annotated bool) {
+	for i := 0; i < last; i++ {
+		if t[i].Kind == NameToken && (i == 0 || !bs.s.is(t[i-1], ".")) && (i+1 >= len(t) || !bs.s.is(t[i+1], ".") && !bs.s.is(t[i+1], "[") && !bs.s.is(t[i+1], "(")) {
+			bs.bind(t[i])
 		}
-		if annotated && t[0].Kind == NameToken {
-			bs.bind(t[0])
-		}
 	}
-	if last > 0 && top && (settings[bs.s.text(t[0])] || nameSettings[bs.s.text(t[0])] && len(bs.s.out.Calls) < maxFacts) {
-		bs.setting(t, last, b)
-	}
-	if top {
-		bs.s.constants().assigned(t, last, b)
-	}
-	if bs.s.lexer.seen&openMark != 0 {
-		bs.s.effects().effects(t, last, b)
+	if annotated && t[0].Kind == NameToken {
+		bs.bind(t[0])
 	}
 }
 

@@ -311,61 +311,83 @@ func (x expressions) slice() {
 // call: the arguments of a call, from its bracket on.
 func (x expressions) call() {
 	x.p.expect('(')
-	var names map[string]bool
-	keywords, doubled, count := false, false, 0
+	var a arguments
 	for !x.p.is(')') {
-		line := x.p.line()
-		switch {
-		case x.p.is('*'):
-			if doubled {
-				fail(line, "iterable argument unpacking follows keyword argument unpacking")
-			}
-			x.p.i++
-			x.expression()
-		case x.p.is(oPow):
-			x.p.i++
-			x.expression()
-			doubled = true
-		case x.p.t[x.p.i].kind == name && x.p.t[x.p.i+1].code == '=':
-			n := x.p.text(x.p.i)
-			if names[n] {
-				fail(line, "keyword argument repeated: %s", n)
-			}
-			if n == "__debug__" {
-				fail(line, "cannot assign to __debug__")
-			}
-			if names == nil {
-				names = map[string]bool{}
-			}
-			names[n] = true
-			x.p.i += 2
-			x.expression()
-			keywords = true
-		default:
-			x.namedExpression()
-			switch {
-			case x.startsFor():
-				x.comprehension(true)
-				if count > 0 || x.p.is(',') && x.p.t[x.p.i+1].code != ')' || x.p.is(',') && count > 0 {
-					fail(line, "Generator expression must be parenthesized")
-				}
-				if x.p.is(',') {
-					doubt(line, "a generator and a comma")
-				}
-			case x.p.is('='):
-				fail(line, "expression cannot contain assignment, perhaps you meant \"==\"?")
-			case doubled:
-				fail(line, "positional argument follows keyword argument unpacking")
-			case keywords:
-				fail(line, "positional argument follows keyword argument")
-			}
-		}
-		count++
+		a.next(x)
+		a.count++
 		if !x.p.take(',') {
 			break
 		}
 	}
 	x.p.expect(')')
+}
+
+// arguments are those of a call that were read.
+type arguments struct {
+	// names are those of keyword arguments; nil before the first.
+	names map[string]bool
+	// keywords says that there was one, doubled that there was "**".
+	keywords, doubled bool
+	count             int
+}
+
+func (a *arguments) next(x expressions) {
+	line := x.p.line()
+	switch {
+	case x.p.is('*'):
+		if a.doubled {
+			fail(line, "iterable argument unpacking follows keyword argument unpacking")
+		}
+		x.p.i++
+		x.expression()
+	case x.p.is(oPow):
+		x.p.i++
+		x.expression()
+		a.doubled = true
+	case x.p.t[x.p.i].kind == name && x.p.t[x.p.i+1].code == '=':
+		a.keyword(x)
+	default:
+		a.positional(x)
+	}
+}
+
+func (a *arguments) keyword(x expressions) {
+	line := x.p.line()
+	n := x.p.text(x.p.i)
+	if a.names[n] {
+		fail(line, "keyword argument repeated: %s", n)
+	}
+	if n == "__debug__" {
+		fail(line, "cannot assign to __debug__")
+	}
+	if a.names == nil {
+		a.names = map[string]bool{}
+	}
+	a.names[n] = true
+	x.p.i += 2
+	x.expression()
+	a.keywords = true
+}
+
+func (a *arguments) positional(x expressions) {
+	line := x.p.line()
+	x.namedExpression()
+	switch {
+	case x.startsFor():
+		x.comprehension(true)
+		if a.count > 0 || x.p.is(',') && x.p.t[x.p.i+1].code != ')' {
+			fail(line, "Generator expression must be parenthesized")
+		}
+		if x.p.is(',') {
+			doubt(line, "a generator and a comma")
+		}
+	case x.p.is('='):
+		fail(line, "expression cannot contain assignment, perhaps you meant \"==\"?")
+	case a.doubled:
+		fail(line, "positional argument follows keyword argument unpacking")
+	case a.keywords:
+		fail(line, "positional argument follows keyword argument")
+	}
 }
 
 func (x expressions) startsFor() bool {

@@ -342,6 +342,7 @@ func isPrefix(p []byte) bool {
 	return false
 }
 
+// operator reads an operator, a bracket or a separator.
 func (l *lexer) operator(c byte) {
 	start := l.pos
 	next := func(i int) byte {
@@ -353,19 +354,9 @@ func (l *lexer) operator(c byte) {
 	n, k := 1, code(c)
 	switch c {
 	case '(', '[', '{':
-		if len(l.open) >= maxOpen {
-			fail(l.line, "too many nested parentheses")
-		}
-		l.open, l.openAt = append(l.open, c), append(l.openAt, l.line)
+		l.opening(c)
 	case ')', ']', '}':
-		top := len(l.open) - 1
-		if top < 0 {
-			fail(l.line, "unmatched '%c'", c)
-		}
-		if l.open[top] != closers[c] {
-			fail(l.line, "closing parenthesis '%c' does not match opening parenthesis '%c'", c, l.open[top])
-		}
-		l.open, l.openAt = l.open[:top], l.openAt[:top]
+		l.closing(c)
 	case '=':
 		if next(1) == '=' {
 			n, k = 2, oEq
@@ -422,4 +413,24 @@ func (l *lexer) operator(c byte) {
 	}
 	l.pos += n
 	l.add(op, start, k)
+}
+
+var closers = map[byte]byte{')': '(', ']': '[', '}': '{'}
+
+func (l *lexer) opening(c byte) {
+	if len(l.open) >= maxOpen {
+		fail(l.line, "too many nested parentheses")
+	}
+	l.open, l.openAt = append(l.open, c), append(l.openAt, l.line)
+}
+
+func (l *lexer) closing(c byte) {
+	top := len(l.open) - 1
+	if top < 0 {
+		fail(l.line, "unmatched '%c'", c)
+	}
+	if l.open[top] != closers[c] {
+		fail(l.line, "closing parenthesis '%c' does not match opening parenthesis '%c'", c, l.open[top])
+	}
+	l.open, l.openAt = l.open[:top], l.openAt[:top]
 }

@@ -2,100 +2,128 @@ package syntax
 
 // params: the parameters of a function or lambda, up to a token.
 func (x expressions) params(closing code, annotated bool) {
-	var names map[string]bool
-	add := func() {
-		if x.p.t[x.p.i].kind != name {
-			fail(x.p.line(), "invalid syntax")
-		}
-		n := x.p.text(x.p.i)
-		if names[n] {
-			fail(x.p.line(), "duplicate argument '%s' in function definition", n)
-		}
-		if n == "__debug__" {
-			fail(x.p.line(), "cannot assign to __debug__")
-		}
-		if names == nil {
-			names = map[string]bool{}
-		}
-		names[n] = true
-		x.p.i++
-	}
-	annotation := func(star bool) {
-		if !annotated || !x.p.take(':') {
-			return
-		}
-		if star && x.p.is('*') {
-			x.p.need.since(11, x.p.line(), "a star in an annotation")
-			x.star()
-			return
-		}
-		x.annotation()
-	}
-	count, defaults, slash, star, doubled, bare := 0, false, false, false, false, false
+	ps := parameters{closing: closing, annotated: annotated}
 	for !x.p.is(closing) {
-		if doubled {
-			fail(x.p.line(), "arguments cannot follow var-keyword argument")
-		}
-		switch {
-		case x.p.is('/'):
-			if slash || star || count == 0 {
-				fail(x.p.line(), "'/' stands wrong among the parameters")
-			}
-			x.p.need.since(8, x.p.line(), "positional-only parameters")
-			slash = true
-			x.p.i++
-		case x.p.is('*'):
-			if star {
-				fail(x.p.line(), "'*' may appear only once")
-			}
-			star = true
-			if x.p.i++; x.p.is(',') {
-				bare = true
-			} else if x.p.is(closing) {
-				fail(x.p.line(), "named arguments must follow bare *")
-			} else {
-				add()
-				annotation(true)
-				if x.p.is('=') {
-					fail(x.p.line(), "var-positional argument cannot have default value")
-				}
-			}
-		case x.p.is(oPow):
-			if bare {
-				fail(x.p.line(), "named arguments must follow bare *")
-			}
-			doubled = true
-			x.p.i++
-			add()
-			annotation(false)
-			if x.p.is('=') {
-				fail(x.p.line(), "var-keyword argument cannot have default value")
-			}
-		default:
-			line := x.p.line()
-			add()
-			annotation(false)
-			bare = false
-			switch {
-			case x.p.take('='):
-				if x.p.is(')') || x.p.is(',') {
-					fail(x.p.line(), "expected default value expression")
-				}
-				x.expression()
-				defaults = defaults || !star
-			case defaults && !star:
-				fail(line, "parameter without a default follows parameter with a default")
-			}
-		}
-		count++
+		ps.next(x)
+		ps.count++
 		if !x.p.take(',') {
 			break
 		}
 	}
-	if bare {
+	if ps.bare {
 		fail(x.p.line(), "named arguments must follow bare *")
 	}
-	x.p.parameters = names
+	x.p.parameters = ps.names
+}
+
+// parameters are those of a function or lambda that were read.
+type parameters struct {
+	closing   code
+	annotated bool            // they may have annotations
+	names     map[string]bool // nil before the first
+	count     int
+	// defaults says that a positional one had a default; slash, star and
+	// doubled, that there was "/", "*" and "**"; bare, that "*" stood alone
+	// and no name followed yet.
+	defaults, slash, star, doubled, bare bool
+}
+
+func (ps *parameters) next(x expressions) {
+	if ps.doubled {
+		fail(x.p.line(), "arguments cannot follow var-keyword argument")
+	}
+	switch {
+	case x.p.is('/'):
+		if ps.slash || ps.star || ps.count == 0 {
+			fail(x.p.line(), "'/' stands wrong among the parameters")
+		}
+		x.p.need.since(8, x.p.line(), "positional-only parameters")
+		ps.slash = true
+		x.p.i++
+	case x.p.is('*'):
+		ps.starred(x)
+	case x.p.is(oPow):
+		if ps.bare {
+			fail(x.p.line(), "named arguments must follow bare *")
+		}
+		ps.doubled = true
+		x.p.i++
+		ps.add(x)
+		ps.annotation(x, false)
+		if x.p.is('=') {
+			fail(x.p.line(), "var-keyword argument cannot have default value")
+		}
+	default:
+		ps.plain(x)
+	}
+}
+
+// starred: "*" alone, or with a name.
+func (ps *parameters) starred(x expressions) {
+	if ps.star {
+		fail(x.p.line(), "'*' may appear only once")
+	}
+	ps.star = true
+	switch x.p.i++; {
+	case x.p.is(','):
+		ps.bare = true
+	case x.p.is(ps.closing):
+		fail(x.p.line(), "named arguments must follow bare *")
+	default:
+		ps.add(x)
+		ps.annotation(x, true)
+		if x.p.is('=') {
+			fail(x.p.line(), "var-positional argument cannot have default value")
+		}
+	}
+}
+
+// plain: a name, with or without a default.
+func (ps *parameters) plain(x expressions) {
+	line := x.p.line()
+	ps.add(x)
+	ps.annotation(x, false)
+	ps.bare = false
+	switch {
+	case x.p.take('='):
+		if x.p.is(')') || x.p.is(',') {
+			fail(x.p.line(), "expected default value expression")
+		}
+		x.expression()
+		ps.defaults = ps.defaults || !ps.star
+	case ps.defaults && !ps.star:
+		fail(line, "parameter without a default follows parameter with a default")
+	}
+}
+
+func (ps *parameters) add(x expressions) {
+	if x.p.t[x.p.i].kind != name {
+		fail(x.p.line(), "invalid syntax")
+	}
+	n := x.p.text(x.p.i)
+	if ps.names[n] {
+		fail(x.p.line(), "duplicate argument '%s' in function definition", n)
+	}
+	if n == "__debug__" {
+		fail(x.p.line(), "cannot assign to __debug__")
+	}
+	if ps.names == nil {
+		ps.names = map[string]bool{}
+	}
+	ps.names[n] = true
+	x.p.i++
+}
+
+func (ps *parameters) annotation(x expressions, star bool) {
+	if !ps.annotated || !x.p.take(':') {
+		return
+	}
+	if star && x.p.is('*') {
+		x.p.need.since(11, x.p.line(), "a star in an annotation")
+		x.star()
+		return
+	}
+	x.annotation()
 }
 
 // annotation: an expression in which nothing is awaited or yielded.
