@@ -104,10 +104,19 @@ func (c *consent) read(file string, most int64) ([]byte, error) {
 		return whittle.Folder(c.dir).Read(filepath.ToSlash(rel), most) // whatever is there by now
 	}
 	if !c.allows(real) {
-		c.wish("the file "+real, allowFile+real)
 		return nil, nil
 	}
 	return whittle.ReadFile(real, most)
+}
+
+// recipe asks for a Dockerfile, which may lie outside where no link in the
+// project leads to it.
+func (c *consent) recipe(name string) {
+	if !filepath.IsLocal(name) {
+		if real := withoutLinks(filepath.Join(c.dir, name)); !c.inside(real) {
+			c.allows(real)
+		}
+	}
 }
 
 // agent are the paths of an agent or of keys; the user's own agent has none.
@@ -116,10 +125,7 @@ func (c *consent) agent(paths []string) []string {
 	for _, path := range paths {
 		out = append(out, withoutLinks(path))
 	}
-	outside := slices.ContainsFunc(out, func(path string) bool {
-		_, ok := below(c.dir, path)
-		return !ok
-	})
+	outside := slices.ContainsFunc(out, func(path string) bool { return !c.inside(path) })
 	if (outside || len(out) == 0) && !c.ssh {
 		what := "your SSH agent"
 		if outside {
@@ -130,11 +136,22 @@ func (c *consent) agent(paths []string) []string {
 	return out
 }
 
+func (c *consent) inside(path string) bool {
+	_, ok := below(c.dir, path)
+	return ok
+}
+
+// allows says whether the project may have a file outside, and notes where not
+// that it wants to.
 func (c *consent) allows(file string) bool {
-	return slices.ContainsFunc(c.files, func(dir string) bool {
+	allowed := slices.ContainsFunc(c.files, func(dir string) bool {
 		_, ok := below(dir, file)
 		return ok
 	})
+	if !allowed {
+		c.wish("the file "+file, allowFile+file)
+	}
+	return allowed
 }
 
 func (c *consent) wish(what, allow string) {

@@ -86,6 +86,10 @@ func TestConsent(t *testing.T) {
 		{name: "outside, allowed", yaml: "env-file: ../home me/b.env", in: Inputs{Allow: wholeHome}, env: "A=geheim-env"},
 		{name: "outside, by an option", in: Inputs{EnvFiles: []string{filepath.Join(home, "b.env")}}, env: "A=geheim-env"},
 
+		{name: "a Dockerfile", yaml: "variants: [{name: a, dockerfile: ../home me/b.env}]", asks: "the file " + filepath.Join(home, "b.env"), hint: "--allow 'fs.read=" + filepath.Join(home, "b.env") + "'"},
+		{name: "a Dockerfile outside, allowed", yaml: "variants: [{name: a, dockerfile: ../home me/b.env}]", in: Inputs{Allow: wholeHome}},
+		{name: "a Dockerfile inside", yaml: "variants: [{name: a, dockerfile: ../shop/Dockerfile}]"},
+
 		{name: "an agent", yaml: "ssh: [default]", asks: "your SSH agent", hint: "--allow ssh"},
 		{name: "a key", yaml: "ssh: ['k=~/key']", asks: "the SSH key or agent " + key, hint: "--allow ssh"},
 		{name: "a key by a link", yaml: "ssh: ['k=own,out']", in: Inputs{Allow: wholeHome}, asks: "the SSH key or agent " + filepath.Join(dir, "own") + ", " + key, hint: "--allow ssh"},

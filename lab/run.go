@@ -57,6 +57,9 @@ func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition
 	var p *project.Project
 	if o.Project != "" {
 		p, _ = project.Load(o.Project, "") // it need be no project that can be built
+		if p != nil {
+			p.Variants = nil // nor is it built
+		}
 	}
 	inputs, err := surround(env, p, o.Inputs)
 	if err == nil {

@@ -115,6 +115,9 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 	if s.o.Out == p.Dir {
 		return nil, whittle.WithHint(fmt.Errorf("the study's folder is the project itself: %w", whittle.ErrUsage), "name another one with --out; the default is "+OutName+" in the project")
 	}
+	if s.inputs, err = surround(env, p, o.Inputs); err != nil {
+		return nil, err
+	}
 	for _, v := range p.Variants {
 		src, err := p.Source(v)
 		if err != nil {
@@ -124,9 +127,6 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 			return nil, err
 		}
 		s.sources[v.Name] = src
-	}
-	if s.inputs, err = surround(env, p, o.Inputs); err != nil {
-		return nil, err
 	}
 	if s.bases, err = openBases(ctx, env, p.Bases); err != nil {
 		return nil, err

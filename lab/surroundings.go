@@ -129,6 +129,9 @@ func (s *surroundings) options(in Inputs) (secrets []project.Secret, agents []pr
 // own reads what a project names and options do not replace, as far as that is
 // allowed.
 func (s *surroundings) own(p *project.Project, secrets []project.Secret, agents []project.SSH) error {
+	for _, v := range p.Variants {
+		s.consent.recipe(v.Dockerfile)
+	}
 	var err error
 	if s.project, err = s.project.With(p.EnvFiles, s.kept(p.Env), false, s.consent.outside()); err != nil {
 		return err
