@@ -3,9 +3,15 @@ package whittle_test
 import (
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -128,6 +134,98 @@ func checkDoors(t *testing.T, p listed) {
 			if !ok {
 				t.Errorf("%s → %s: only %s may import it", p.ImportPath, imp, strings.Join(through, " and "))
 			}
+		}
+	}
+}
+
+// maxMethods is the most methods that a receiver has, maxLines the most lines
+// that a package has, without its tests. What has more is to be parted.
+const (
+	maxMethods = 40
+	maxLines   = 4500
+)
+
+// larger are the packages that have more lines, and how many they may have:
+// what they are, rounded up. They only become smaller.
+var larger = map[string]int{
+	"internal/build":      5200,
+	"internal/check":      9500,
+	"internal/dockerfile": 4800,
+	"internal/plan":       6200,
+	"internal/rule":       9800,
+	"lab":                 9600,
+}
+
+func TestSizes(t *testing.T) {
+	lines, methods := map[string]int{}, map[string]int{}
+	fset := token.NewFileSet()
+	err := filepath.WalkDir(".", func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && name != "." && (strings.HasPrefix(e.Name(), ".") || e.Name() == "testdata"):
+			return fs.SkipDir
+		case e.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		f, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		room := path.Dir(filepath.ToSlash(name))
+		lines[room] += fset.File(f.Pos()).LineCount()
+		for _, d := range f.Decls {
+			if r := receiver(d); r != "" {
+				methods[room+": "+r]++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines["."] == 0 || methods["internal/python: Tree"] == 0 {
+		t.Fatal("the packages were not found")
+	}
+	for name, n := range methods {
+		if n > maxMethods {
+			t.Errorf("%s has %d methods, more than %d: part what it does", name, n, maxMethods)
+		}
+	}
+	for room, n := range lines {
+		switch most, ok := larger[room]; {
+		case ok && n <= maxLines:
+			t.Errorf("%s has %d lines: take it out of the list of larger packages", room, n)
+		case n > max(most, maxLines):
+			t.Errorf("%s has %d lines without its tests, more than %d: part it", room, n, max(most, maxLines))
+		}
+	}
+	for room := range larger {
+		if lines[room] == 0 {
+			t.Errorf("%s is no package: take it out of the list of larger packages", room)
+		}
+	}
+}
+
+// receiver is the type that a declaration is a method of, "" if it is none.
+func receiver(d ast.Decl) string {
+	f, ok := d.(*ast.FuncDecl)
+	if !ok || f.Recv == nil || len(f.Recv.List) == 0 {
+		return ""
+	}
+	at := f.Recv.List[0].Type
+	for {
+		switch x := at.(type) {
+		case *ast.StarExpr:
+			at = x.X
+		case *ast.IndexExpr:
+			at = x.X
+		case *ast.IndexListExpr:
+			at = x.X
+		case *ast.Ident:
+			return x.Name
+		default:
+			return ""
 		}
 	}
 }

@@ -150,7 +150,7 @@ func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
 		if passed(was) && passed(is) {
 			row.SecondsBefore, row.SecondsAfter = was.Run.Seconds, is.Run.Seconds
 		}
-		starts, err := p.starts(ctx, v, was, is)
+		starts, err := p.watch.starts(ctx, v, was, is)
 		if err != nil {
 			return nil, err
 		}

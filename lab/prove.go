@@ -35,8 +35,7 @@ type prover struct {
 	rounds  []whittle.VerifiedRound
 	refused map[string]bool    // fixes that are not tried again
 	looked  map[string]advised // the images that were last asked about, by variant
-	// startups are the starts that are slower in the second of two images.
-	startups map[[2]*trial][]startTimes
+	watch   stopwatch
 	// withheld are fixes of too high a risk, or one that no run can answer for,
 	// by variant and fingerprint.
 	withheld map[string]whittle.RepairStep
@@ -60,7 +59,7 @@ type candidate struct {
 
 func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.Context, whittle.Finding) (bool, error)) *prover {
 	p := &prover{workshop: w, rules: rules, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}, looked: map[string]advised{}, withheld: map[string]whittle.RepairStep{},
-		startups: map[[2]*trial][]startTimes{}}
+		watch: stopwatch{shop: w, known: map[[2]*trial][]startTimes{}}}
 	for _, v := range w.project.Variants {
 		t := w.trials[trialKey(v.Name, nil)]
 		p.start[v.Name], p.now[v.Name] = t, t

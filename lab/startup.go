@@ -75,7 +75,7 @@ func (p *prover) slows(ctx context.Context, several bool, variants []project.Var
 		return "", nil
 	}
 	for i, v := range variants {
-		all, err := p.starts(ctx, v, was[i], is[i])
+		all, err := p.watch.starts(ctx, v, was[i], is[i])
 		if err != nil {
 			return "", err
 		}
@@ -92,15 +92,22 @@ func (p *prover) slows(ctx context.Context, several bool, variants []project.Var
 	return "", nil
 }
 
+// stopwatch measures what starts are slower in the second of two images.
+type stopwatch struct {
+	shop *workshop
+	// known is what was measured.
+	known map[[2]*trial][]startTimes
+}
+
 // starts are the starts of two images of a variant that are clearly slower in
 // the second one: the first command's and the image's own. One that was not
 // slower when it was run before is not measured again.
-func (p *prover) starts(ctx context.Context, v project.Variant, was, is *trial) ([]startTimes, error) {
+func (w *stopwatch) starts(ctx context.Context, v project.Variant, was, is *trial) ([]startTimes, error) {
 	if was == is || was.archive == "" || is.archive == "" {
 		return nil, nil
 	}
 	key := [2]*trial{was, is}
-	if known, ok := p.startups[key]; ok {
+	if known, ok := w.known[key]; ok {
 		return known, nil
 	}
 	var out []startTimes
@@ -122,7 +129,7 @@ func (p *prover) starts(ctx context.Context, v project.Variant, was, is *trial) 
 				t  *trial
 				to *[]float64
 			}{{was, &s.before}, {is, &s.after}} {
-				times, err := p.time(ctx, v, side.t, c)
+				times, err := w.time(ctx, v, side.t, c)
 				if err != nil {
 					return nil, err
 				}
@@ -133,35 +140,35 @@ func (p *prover) starts(ctx context.Context, v project.Variant, was, is *trial) 
 			out = append(out, s)
 		}
 	}
-	p.startups[key] = out
+	w.known[key] = out
 	return out, nil
 }
 
 // time runs a start of a trial's image a few times, without anything that notes
 // what it does; it gives no times where that does not succeed.
-func (p *prover) time(ctx context.Context, v project.Variant, t *trial, run whittle.CommandRun) ([]float64, error) {
-	process, err := p.process(ctx, t)
+func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run whittle.CommandRun) ([]float64, error) {
+	process, err := w.process(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 	c := build.Command{Name: run.Name, Args: run.Command, Timeout: runLimit}
 	if run.Own {
-		own, missing := ownStart(process, requestsOf(p.project.Requests), startPatience)
+		own, missing := ownStart(process, requestsOf(w.shop.project.Requests), startPatience)
 		if missing != "" {
 			return nil, nil
 		}
 		c = own
 	}
 	c.Repeat = blockRuns
-	if err := p.lay(t.state); err != nil {
+	if err := w.shop.lay(t.state); err != nil {
 		return nil, err
 	}
-	p.env.progress().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
+	w.shop.env.progress().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
 	commands := []build.Command{c}
-	if err := p.inputs.run(commands, p.project.Commands); err != nil {
+	if err := w.shop.inputs.run(commands, w.shop.project.Commands); err != nil {
 		return nil, err
 	}
-	results, err := p.engine.Run(ctx, p.copied().definition(v), commands, build.RunOptions{})
+	results, err := w.shop.engine.Run(ctx, w.shop.copied().definition(v), commands, build.RunOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
 	}
@@ -172,8 +179,8 @@ func (p *prover) time(ctx context.Context, v project.Variant, t *trial, run whit
 }
 
 // process is what a trial's image starts.
-func (p *prover) process(ctx context.Context, t *trial) (whittle.Process, error) {
-	img, err := p.env.Images.Open(ctx, "docker-archive:"+t.archive)
+func (w *stopwatch) process(ctx context.Context, t *trial) (whittle.Process, error) {
+	img, err := w.shop.env.Images.Open(ctx, "docker-archive:"+t.archive)
 	if err != nil {
 		return whittle.Process{}, err
 	}
