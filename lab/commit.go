@@ -173,6 +173,16 @@ func sealOf(key, text []byte) string {
 	return "\n" + hex.EncodeToString(h.Sum(nil)) + "\n"
 }
 
+// journalOf reads a journal that was written under the key, for the project.
+func journalOf(text, key []byte, project string) (j journal, ok bool) {
+	body, _, _ := bytes.Cut(text, []byte("\n"))
+	if !hmac.Equal(text, append(bytes.Clone(body), sealOf(key, body)...)) || json.Unmarshal(body, &j) != nil || j.Dir != project {
+		return journal{}, false
+	}
+	staged, err := filepath.Match(stagedPattern, j.Staged) // it is removed with all that is in it
+	return j, staged && err == nil
+}
+
 // finish makes the change of a process that was killed in the middle of it. A
 // journal that this user's whittle has not written is removed.
 func (f folder) finish(env *Env, project string) error {
@@ -181,8 +191,11 @@ func (f folder) finish(env *Env, project string) error {
 		return nil
 	}
 	var j journal
-	body, _, _ := bytes.Cut(text, []byte("\n"))
-	if err != nil || !hmac.Equal(text, append(bytes.Clone(body), sealOf(env.key(), body)...)) || json.Unmarshal(body, &j) != nil || j.Dir != project {
+	ok := err == nil
+	if ok {
+		j, ok = journalOf(text, env.key(), project)
+	}
+	if !ok {
 		return os.RemoveAll(f.path(journalName))
 	}
 	if !j.Ready {

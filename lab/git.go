@@ -146,14 +146,19 @@ func (w *boundedWriter) Write(p []byte) (int, error) {
 // gitEntry is a file's mode and the name of its content.
 type gitEntry struct{ mode, object string }
 
-// entries reads what ls-files -s and ls-tree list: "MODE OBJECT STAGE\tPATH"
-// and "MODE TYPE OBJECT\tPATH". A path with a conflict has several; it is left
-// with none.
+// entries are what git lists, by their paths.
 func (g gitRepository) entries(ctx context.Context, args []string) (map[string]gitEntry, error) {
 	out, err := g.ask(ctx, args...)
 	if err != nil {
 		return nil, err
 	}
+	return parseEntries(out), nil
+}
+
+// parseEntries reads what ls-files -s and ls-tree list: "MODE OBJECT STAGE\tPATH"
+// and "MODE TYPE OBJECT\tPATH". A path with a conflict has several; it is left
+// with none.
+func parseEntries(out []byte) map[string]gitEntry {
 	found := map[string]gitEntry{}
 	for line := range bytes.SplitSeq(out, []byte{0}) {
 		facts, path, ok := strings.Cut(string(line), "\t")
@@ -170,7 +175,7 @@ func (g gitRepository) entries(ctx context.Context, args []string) (map[string]g
 		}
 		found[path] = gitEntry{f[0], object}
 	}
-	return found, nil
+	return found
 }
 
 // sameContent says that a file on disk has the content that git has of it, but

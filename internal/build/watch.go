@@ -51,7 +51,14 @@ type Watched struct {
 }
 
 // maxWatched bounds the ports and the programs that are kept, and the output of a check in KiB.
+// What the script prints may be the container's: it has the script's files open.
 const maxWatched = 64
+
+// maxProgram bounds a program's name in bytes: the kernel's is shorter.
+const maxProgram = 64
+
+// maxPort is the last of TCP's ports.
+const maxPort = 1<<16 - 1
 
 // watchScript prints, every 0.2 seconds or as often as the image's sleep can, the listening sockets and the names of all
 // processes, with what every POSIX shell has built in; then it runs the check
@@ -178,7 +185,7 @@ func (s *sight) line(text string) {
 			w.Ports = slices.Insert(w.Ports, at, int(n))
 		}
 	case "program":
-		if at, known := slices.BinarySearch(w.Programs, value); value != "" && !known && len(w.Programs) < maxWatched {
+		if at, known := slices.BinarySearch(w.Programs, value); value != "" && len(value) <= maxProgram && !known && len(w.Programs) < maxWatched {
 			w.Programs = slices.Insert(w.Programs, at, value)
 		}
 	case "round":
@@ -203,7 +210,7 @@ func (s *sight) line(text string) {
 func (s *sight) answer(text string) {
 	var i int
 	var a Answer
-	if _, err := fmt.Sscan(text, &i, &a.Port, &a.Status); err != nil || i < 0 || i >= len(s.asked) || a.Status < 100 || a.Status > 599 {
+	if _, err := fmt.Sscan(text, &i, &a.Port, &a.Status); err != nil || i < 0 || i >= len(s.asked) || a.Port < 1 || a.Port > maxPort || a.Status < 100 || a.Status > 599 {
 		return
 	}
 	if s.asked[i].Passed(s.seen.Answers[i].Status) {
