@@ -1,6 +1,7 @@
 package build
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,4 +65,65 @@ func TestSight(t *testing.T) {
 	if diff := cmp.Diff(want, s.result()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// FuzzSight: whatever a container prints in the place of a watch's script, in
+// whichever pieces it comes, is read as the same, in bounds; the watch is over
+// only when its check has passed and each request was answered.
+func FuzzSight(f *testing.F) {
+	f.Add([]byte("port 1F90\nport 0050\nprogram gunicorn\nround\ncheck a b\nhealthy\nanswer 0 8080 200\nanswer 1 80 404\n"), true, uint(7))
+	f.Add([]byte("port 0\nport 10000\nport -1\nprogram \nmute\nanswer 0 -5 200\nanswer 9 1 200\nanswer 0 99999999999999999999 200\n"), false, uint(3))
+	f.Add([]byte("healthy\n"+strings.Repeat("answer 1 80 500\n", 30)+"answer 0 1 204"), true, uint(0))
+	f.Add([]byte(strings.Repeat("program a\x1b]0;\x00\xff", 20)+"\n"), false, uint(1))
+	f.Fuzz(func(t *testing.T, text []byte, checked bool, cut uint) {
+		w := &Watch{Requests: []Request{{Path: "/"}, {Path: "/a", Port: 80, Status: 404}}}
+		if checked {
+			w.Check = []string{"true"}
+		}
+		read := func(parts ...[]byte) (Watched, bool) {
+			s := newSight(w)
+			for _, p := range parts {
+				if n, err := s.Write(p); n != len(p) || err != nil {
+					t.Fatalf("%d of %d bytes, %v", n, len(p), err)
+				}
+			}
+			select {
+			case <-s.over:
+				return s.result(), true
+			default:
+				return s.result(), false
+			}
+		}
+		seen, over := read(text)
+		at := int(cut % uint(len(text)+1))
+		again, overAgain := read(text[:at], text[at:])
+		if diff := cmp.Diff(seen, again); diff != "" || over != overAgain {
+			t.Errorf("in two pieces, over %v and %v (-whole +pieces):\n%s", over, overAgain, diff)
+		}
+		if n := len(seen.Ports); n > maxWatched || !slices.IsSorted(seen.Ports) || len(slices.Compact(slices.Clone(seen.Ports))) != n || n > 0 && (seen.Ports[0] < 1 || seen.Ports[n-1] > maxPort) {
+			t.Errorf("ports %d", seen.Ports)
+		}
+		if n := len(seen.Programs); n > maxWatched || !slices.IsSorted(seen.Programs) || len(slices.Compact(slices.Clone(seen.Programs))) != n {
+			t.Errorf("programs %q", seen.Programs)
+		}
+		for _, p := range seen.Programs {
+			if p == "" || len(p) > maxProgram || strings.Contains(p, "\n") {
+				t.Errorf("program %q", p)
+			}
+		}
+		if len(seen.CheckOutput) > 2*maxWatched<<10 {
+			t.Errorf("%d bytes of a check, %+v", len(seen.CheckOutput), seen)
+		}
+		if len(seen.Answers) != len(w.Requests) {
+			t.Fatalf("answers %+v", seen.Answers)
+		}
+		for i, a := range seen.Answers {
+			if (a != Answer{}) && (a.Port < 1 || a.Port > maxPort || a.Status < 100 || a.Status > 599) || over && a == (Answer{}) && !seen.Mute {
+				t.Errorf("answer %d: %+v, over %v", i, a, over)
+			}
+		}
+		if over && checked && !seen.Healthy {
+			t.Error("it is over before its check has passed")
+		}
+	})
 }

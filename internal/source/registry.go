@@ -241,7 +241,7 @@ func failed(ctx context.Context, repo name.Repository, d Deadlines, part string,
 	}
 	var te *transport.Error
 	if !errors.As(err, &te) {
-		return &placeError{why: "reaching " + host + ": " + d.reason(err), kind: whittle.ErrEngine}
+		return &placeError{why: "reaching " + host + ": " + short(d.reason(err)), kind: whittle.ErrEngine}
 	}
 	switch te.StatusCode {
 	case http.StatusNotFound:
@@ -251,9 +251,12 @@ func failed(ctx context.Context, repo name.Repository, d Deadlines, part string,
 	case http.StatusTooManyRequests:
 		return whittle.WithHint(&placeError{why: host + " refuses more requests for now", kind: whittle.ErrEngine}, "wait, or log in with docker login")
 	}
-	// What a registry says of itself may be long.
-	return &placeError{why: fmt.Sprintf("%.300s", strings.Join(strings.Fields(te.Error()), " ")), kind: whittle.ErrEngine}
+	return &placeError{why: short(te.Error()), kind: whittle.ErrEngine}
 }
+
+// short is the beginning of what a registry says, or what is said of its
+// headers, which may be long, in one line.
+func short(s string) string { return fmt.Sprintf("%.300s", strings.Join(strings.Fields(s), " ")) }
 
 // separator is how a part of a repository is written after its name.
 func separator(part string) string {
