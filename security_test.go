@@ -48,6 +48,37 @@ func TestSecurityPage(t *testing.T) {
 	}
 }
 
+// TestFuzzTargets: docs/security.md says of each fuzz target what it is about.
+func TestFuzzTargets(t *testing.T) {
+	text, err := os.ReadFile("docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := regexp.MustCompile(`(?m)^func (Fuzz[A-Z]\w*)\(`)
+	seen := 0
+	err = filepath.WalkDir(".", func(path string, d os.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata"):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		file, err := os.ReadFile(path)
+		for _, m := range target.FindAllStringSubmatch(string(file), -1) {
+			seen++
+			if name := filepath.ToSlash(filepath.Dir(path)) + "." + m[1]; !strings.Contains(string(text), "`"+name+"`") {
+				t.Errorf("docs/security.md does not name %s", name)
+			}
+		}
+		return err
+	})
+	if err != nil || seen < 50 {
+		t.Errorf("%d targets, %v", seen, err)
+	}
+}
+
 // isTest says whether a folder's tests have one of that name.
 func isTest(t *testing.T, folder, name string) bool {
 	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
