@@ -281,8 +281,12 @@ type Start struct {
 	Kind    string   `json:"kind"`
 	Name    string   `json:"name"`
 	Command []string `json:"command"`
-	// Verdict is "runs", "fails" or "unknown", without running it.
+	// Verdict is "runs", "fails" or "unknown", by the files alone: where Run says
+	// "runs" or "fails", that counts.
 	Verdict string `json:"verdict"`
+	// Disagreement says how Run contradicts Verdict, empty where it does not; it
+	// is one of [Check.Disagreements].
+	Disagreement string `json:"disagreement,omitempty"`
 	// Probe is a command that does what the start would do for its first
 	// visitor, nil where the start shows all by itself.
 	Probe []string `json:"probe,omitempty"`

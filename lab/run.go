@@ -156,16 +156,20 @@ var notFoundByShell = regexp.MustCompile(`(?m)^\S*sh: (?:(?:line )?\d+: )?\S+: (
 
 // compareRun notes where a verdict and a run differ.
 func compareRun(c *whittle.Check, s *whittle.Start, problem whittle.Problem) {
+	s.Disagreement = ""
 	switch run := s.Run; {
 	case run.Needs != "":
 		c.Unknown = append(c.Unknown, remedy(*run))
 	case run.Status == whittle.Fails && s.Verdict != whittle.Fails:
 		c.Problems = append([]whittle.Problem{problem}, c.Problems...)
 		if s.Verdict == whittle.Runs {
-			c.Disagreements = append(c.Disagreements, fmt.Sprintf("%s: the files show nothing that is missing, yet it fails: %s", s.Name, run.Problem))
+			s.Disagreement = fmt.Sprintf("%s: the files show nothing that is missing, yet it fails: %s", s.Name, run.Problem)
 		}
 	case run.Status == whittle.Runs && s.Verdict == whittle.Fails:
-		c.Disagreements = append(c.Disagreements, fmt.Sprintf("%s: it should fail by its files, yet %s ended well", s.Name, strings.Join(run.Command, " ")))
+		s.Disagreement = fmt.Sprintf("%s: it should fail by its files, yet %s ended well", s.Name, strings.Join(run.Command, " "))
+	}
+	if s.Disagreement != "" {
+		c.Disagreements = append(c.Disagreements, s.Disagreement)
 	}
 }
 
