@@ -9,22 +9,20 @@ import (
 	"unicode/utf8"
 
 	"whittle"
+	"whittle/internal/python/source/syntax"
 )
-
-// importStatement is an import that can stand in a try: not one from
-// __future__, whose place is the top of the file. White space has been folded.
-var importStatement = regexp.MustCompile(`^(import (\pL|_)[\pL\pN_]*|from ?[. ]*(\pL|_)?[\pL\pN_]*( ?\. ?(\pL|_)[\pL\pN_]*)* ?import[ (*])`)
 
 // guarding is what an except clause has to name for an import before it to be
 // guarded.
-var guarding = regexp.MustCompile(`^except( |\(|\*).*\b(ImportError|ModuleNotFoundError|Exception|BaseException)\b|^except ?:`)
+var guarding = regexp.MustCompile(`^except .*\b(ImportError|ModuleNotFoundError|Exception|BaseException)\b|^except :`)
 
 // GuardImport turns the import statement that starts at a line of a Python
 // source (from 1) into a try statement that raises ImportError with the
 // message, from the original error: an import that is optional then fails
 // with a sentence that helps. The statement may go over several lines; it has
 // to be alone on them. An import that is guarded already is no edit; what is
-// no import, or one from __future__, is [whittle.ErrUnsupported].
+// no import, or one from __future__, or in a text that no Python compiles, is
+// [whittle.ErrUnsupported].
 func GuardImport(src []byte, line int, message string) ([]whittle.Edit, error) {
 	fail := func(err error) ([]whittle.Edit, error) {
 		return nil, fmt.Errorf("guarding the import in line %d: %w", line, err)
@@ -36,13 +34,16 @@ func GuardImport(src []byte, line int, message string) ([]whittle.Edit, error) {
 	if err != nil {
 		return fail(err)
 	}
+	if r := syntax.Check(src); r.Text != "" && !r.Unsure {
+		return fail(unsupported("line %d does not compile: %s", r.Line, r.Text))
+	}
 	at := slices.IndexFunc(p.statements, func(s statement) bool { return s.line == line })
 	if at < 0 {
 		return fail(unsupported("no statement starts there"))
 	}
 	s := p.statements[at]
 	switch {
-	case !importStatement.MatchString(s.code) || strings.HasPrefix(s.code, "from __future__ "):
+	case !s.isImport() || strings.HasPrefix(s.code, "from __future__ "):
 		return fail(unsupported("it is no import that can be guarded"))
 	case strings.Contains(s.code, ";"):
 		return fail(unsupported("another statement stands on its line"))
@@ -69,7 +70,7 @@ func (p *pythonFile) guarded(at int) bool {
 		return false
 	}
 	before, s, next := p.statements[at-1], p.statements[at], p.statements[at+1]
-	return before.code == "try:" && before.indent == next.indent && before.indent != s.indent && guarding.MatchString(next.code)
+	return before.code == "try :" && before.indent == next.indent && before.indent != s.indent && guarding.MatchString(next.code)
 }
 
 // guard makes the edits.
@@ -154,11 +155,14 @@ func (p *pythonFile) check(edits []whittle.Edit, at int, message, name string) e
 		return unsupported("something else would change")
 	}
 	made, s := now.statements[at:at+4], p.statements[at]
+	if r := syntax.Check(out); r.Text != "" && !r.Unsure {
+		return unsupported("what comes out does not compile, line %d: %s", r.Line, r.Text)
+	}
 	last, err := parsePython([]byte(raised(message, name, p.ascii)))
 	if err != nil || len(last.statements) != 1 {
 		return unsupported("the message cannot be written")
 	}
-	want := []string{"try:", s.code, "except ImportError as " + name + ":", last.statements[0].code}
+	want := []string{"try :", s.code, "except ImportError as " + name + " :", last.statements[0].code}
 	for i, m := range made {
 		inner := i%2 == 1
 		if m.code != want[i] || (m.indent != s.indent) != inner || !strings.HasPrefix(m.indent, s.indent) {

@@ -104,7 +104,8 @@ func TestGuardImportRefused(t *testing.T) {
 		{"string without an end", "x = 'a\nimport b\n", 2},
 		{"text without an end", "import b\nx = '''a\n", 1},
 		{"open bracket", "import b\nx = [\n", 1},
-		{"doubtful f-string", "x = f\"{a[\"b\"]}\"\nimport b\n", 2},
+		{"no Python", "print 'a'\nimport b\n", 2},
+		{"a backslash in the middle", "x = a \\ b\nimport b\n", 2},
 		{"bare carriage return", "import b\rx = 1\n", 1},
 		{"form feed", "\fimport b\n", 1},
 		{"no name", "import b\nerror, exc, err, import_error, original_error = range(5)\n", 1},
@@ -133,8 +134,14 @@ func TestGuardImportRefused(t *testing.T) {
 	if _, err := GuardImport(bytes.Repeat([]byte("x\n"), maxLines+1), 1, "m"); !errors.Is(err, whittle.ErrLimit) {
 		t.Errorf("a file of many lines: %v", err)
 	}
+	// Only Python 3.12 and later compile it, and read it one way.
+	src := "x = f\"{a[\"b\"]}\"\nimport b\n"
+	edits, err := GuardImport([]byte(src), 2, "m")
+	if out := string(applied(t, []byte(src), edits)); err != nil || out != "x = f\"{a[\"b\"]}\"\ntry:\n    import b\nexcept ImportError as error:\n    raise ImportError(\"m\") from error\n" {
+		t.Errorf("an f-string with its own quotes: %q, %v", out, err)
+	}
 	// The message of a file in another encoding is in ASCII.
-	edits, err := GuardImport([]byte("# coding: latin-1\nimport a # \xe4\n"), 2, "é")
+	edits, err = GuardImport([]byte("# coding: latin-1\nimport a # \xe4\n"), 2, "é")
 	if err != nil || !strings.Contains(edits[len(edits)-1].New, `\u00e9`) {
 		t.Errorf("latin-1: %v, %v", edits, err)
 	}
@@ -170,7 +177,7 @@ func TestGuardLibrary(t *testing.T) {
 		}
 		found := 0
 		for _, s := range p.statements {
-			if !importStatement.MatchString(s.code) || found == 2 {
+			if !s.isImport() || found == 2 {
 				continue
 			}
 			edits, err := GuardImport(src, s.line, needsRich)

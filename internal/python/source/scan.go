@@ -31,7 +31,7 @@ func Scan(src []byte) *Facts {
 		s.logicalLine()
 	}
 	s.unwind(-1)
-	s.out.Broken, s.out.BrokenLine = s.lexer.Broken, s.lexer.at
+	s.out.Broken, s.out.BrokenLine = s.lexer.Broken, s.lexer.BrokenLine
 	for n := range s.names {
 		s.out.Names = append(s.out.Names, n)
 	}

@@ -62,8 +62,13 @@ type Lexer struct {
 	seen   marks // of the logical line
 	indent int
 	budget int
-	Broken string
-	at     int // the line of what is broken
+	// start is where the first line of the logical line starts, and first its
+	// number.
+	start, first int
+	// Broken is empty, or says why the source could not be read to its end;
+	// BrokenLine is the line.
+	Broken     string
+	BrokenLine int
 	// watched are further names that effects looks for.
 	watched map[string]marks
 }
@@ -91,7 +96,7 @@ func NewLexer(src []byte) *Lexer {
 
 func (l *Lexer) fail(line int, text string) {
 	if l.Broken == "" {
-		l.Broken, l.at = text, line
+		l.Broken, l.BrokenLine = text, line
 	}
 	l.pos = len(l.src)
 }
@@ -100,6 +105,7 @@ func (l *Lexer) fail(line int, text string) {
 func (l *Lexer) Next() bool {
 	l.Tokens, l.seen = l.Tokens[:0], 0
 	for l.pos < len(l.src) {
+		l.start, l.first = l.pos, l.line
 		l.margin()
 		if l.pos >= len(l.src) {
 			return false
@@ -118,6 +124,11 @@ func (l *Lexer) Next() bool {
 	}
 	return false
 }
+
+// Lines are the lines of the logical line that was read last: where the first
+// starts, with its indentation but behind a byte order mark, where the last
+// ends, with its line end, and the number of the first, from 1.
+func (l *Lexer) Lines() (start, end, first int) { return l.start, l.pos, l.first }
 
 // margin measures the indentation; a form feed starts it anew.
 func (l *Lexer) margin() {
