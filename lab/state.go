@@ -18,8 +18,8 @@ import (
 
 // contextDigest is a digest of all that a build could see of the project: the
 // paths, modes and contents of its files, but for version control and the
-// study's own folder.
-func contextDigest(ctx context.Context, dir, out string) (whittle.Digest, error) {
+// study's own folder; of files that are unseen it has the paths alone.
+func contextDigest(ctx context.Context, dir, out string, unseen func(rel string, d fs.DirEntry) bool) (whittle.Digest, error) {
 	h := sha256.New()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err := errors.Join(err, ctx.Err()); err != nil {
@@ -34,6 +34,8 @@ func contextDigest(ctx context.Context, dir, out string) (whittle.Digest, error)
 		}
 		fmt.Fprintf(h, "%q %v ", rel, d.Type())
 		switch {
+		case unseen(rel, d):
+			fmt.Fprintln(h)
 		case d.Type().IsRegular():
 			return hashFile(ctx, h, path)
 		case d.Type()&fs.ModeSymlink != 0:

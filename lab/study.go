@@ -206,7 +206,7 @@ func openBases(ctx context.Context, env *Env, places map[string]string) (map[str
 }
 
 func (s *study) buildAll(ctx context.Context) error {
-	context, err := contextDigest(ctx, s.project.Dir, s.out.dir)
+	context, err := contextDigest(ctx, s.project.Dir, s.out.dir, s.unseen())
 	if err != nil {
 		return err
 	}

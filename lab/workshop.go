@@ -74,7 +74,10 @@ func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 		return nil, fmt.Errorf("making a folder for a copy of the project: %w: %w", err, whittle.ErrSystem)
 	}
 	if w.images, err = os.MkdirTemp(s.out.dir, trialsPattern); err == nil {
-		err = copyTree(ctx, s.project.Dir, w.dir, s.ownFolder)
+		unseen := s.unseen()
+		err = copyTree(ctx, s.project.Dir, w.dir, func(rel string, d fs.DirEntry) bool {
+			return s.ownFolder(rel, d) || unseen(rel, d) && w.link(rel)
+		})
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("copying the project: %w: %w", err, whittle.ErrUsage), w.close())
@@ -88,6 +91,13 @@ func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 		w.trials[trialKey(v.Name, nil)] = t
 	}
 	return w, nil
+}
+
+// link gives the copy another name of a file of the project's, which takes no
+// time and no room. Nothing writes it: what fixes change is no larger than a
+// text. It is false where there can be none, on another file system for one.
+func (w *workshop) link(rel string) bool {
+	return os.Link(filepath.Join(w.project.Dir, rel), filepath.Join(w.dir, rel)) == nil
 }
 
 // close removes the copy and what was built in it.
