@@ -34,6 +34,10 @@ const (
 	FrontendMissing Kind = "frontend"
 )
 
+// maxSaid bounds what is told of an engine's error, in characters: it may say
+// what a registry has said.
+const maxSaid = 1000
+
 // Error is a build that failed because of what was built, or because an image
 // that it names cannot be had. It is [whittle.ErrUsage], but
 // [whittle.ErrEngine] where a registry could not be reached; an image that
@@ -168,12 +172,13 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 	if f.Kind == BadDockerfile && unreached.MatchString(text) {
 		f.sentinels = []error{whittle.ErrEngine}
 	}
+	f.Message, f.hint = shorten(f.Message, maxSaid), shorten(f.hint, maxSaid)
 	return f
 }
 
 // noSpace is the error of a build for which the engine's disk has no room.
 func noSpace(file, text string) error {
-	err := fmt.Errorf("building %s: the engine's disk is full: %s: %w", file, text, whittle.ErrEngine)
+	err := fmt.Errorf("building %s: the engine's disk is full: %s: %w", file, shorten(text, maxSaid), whittle.ErrEngine)
 	return whittle.WithHint(err, "free some space, keep less (--engine-keep), or let whittle keep its cache elsewhere (--cache-dir)")
 }
 
@@ -218,7 +223,7 @@ func (e *Engine) gone(err error) error {
 		}
 	}
 	if lost {
-		return fmt.Errorf("the engine at %s went away: %s: %w", e.info.Address, plain(err), whittle.ErrEngine)
+		return fmt.Errorf("the engine at %s went away: %s: %w", e.info.Address, shorten(plain(err), maxSaid), whittle.ErrEngine)
 	}
 	return nil
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"whittle"
 )
@@ -116,4 +119,35 @@ func TestLine(t *testing.T) {
 	if len(l.held) != 0 {
 		t.Error("calls are held for ever")
 	}
+}
+
+// FuzzFailure: whatever an engine says of a build that failed, which may be what
+// a registry or a program said, is an error of one line that is not long, of a
+// kind, with a hint of one line.
+func FuzzFailure(f *testing.F) {
+	long := strings.Repeat("x", 5000)
+	for _, seed := range []string{
+		"failed to solve: docker.io/library/nosuch:1: failed to resolve source metadata for docker.io/library/nosuch:1: not found",
+		"failed to resolve source metadata for " + long + ": a\nb " + long,
+		`failed to create LLB definition: failed to do request: Head "http://registry.invalid:5000/v2/a/manifests/sha256:0": EOF`,
+		"failed to copy: httpReadSeeker: unexpected status from GET request to https://a/v2/b/blobs/x: 503\x1b[2J",
+		"executor failed running [/bin/sh -c x]: exit code: 99999999999999999999", "dockerfile parse error on line 2: " + long,
+		"secret " + long + ": not found", `no SSH key "x" forwarded from the client`, "write /x: no space left on device " + long, "rpc error: code = Unknown desc = \x00\xff", "", long,
+	} {
+		f.Add(seed, "docker/dockerfile:1")
+	}
+	f.Fuzz(func(t *testing.T, text, syntax string) {
+		rec, ch := record(io.Discard, Progress{}, nil, newVeil(nil))
+		close(ch)
+		rec.wg.Wait()
+		err := (&Engine{}).failure(context.Background(), &job{file: "Dockerfile", syntax: syntax}, rec, errors.New(text))
+		for what, said := range map[string]string{"error": err.Error(), "hint": whittle.Hint(err)} {
+			if strings.ContainsAny(said, "\n\r") || utf8.RuneCountInString(said) > maxSaid+200 {
+				t.Errorf("the %s has %d characters: %.300q", what, utf8.RuneCountInString(said), said)
+			}
+		}
+		if !errors.Is(err, whittle.ErrUsage) && !errors.Is(err, whittle.ErrEngine) {
+			t.Errorf("an error of no kind: %.300q", err)
+		}
+	})
 }

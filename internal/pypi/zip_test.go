@@ -222,3 +222,24 @@ func FuzzDirectory(f *testing.F) {
 		}
 	})
 }
+
+// FuzzContentRange: a range that is read lies in its file, and is read as the
+// same when it is written as the standard has it.
+func FuzzContentRange(f *testing.F) {
+	for _, seed := range []string{"bytes 5-9/100", "bytes */100", "bytes 5-9/*", "bytes 9-5/100", "bytes 0-9223372036854775807/9223372036854775807", "bytes -1-5/10", "BYTES 0-0/1", "bytes +0 - 00/ 01 "} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		first, last, total, ok := contentRange(text)
+		if !ok {
+			return
+		}
+		if first < 0 || last < first || total <= last || last-first+1 <= 0 {
+			t.Errorf("%q is %d to %d of %d", text, first, last, total)
+		}
+		a, b, c, ok := contentRange(fmt.Sprintf("bytes %d-%d/%d", first, last, total))
+		if !ok || a != first || b != last || c != total {
+			t.Errorf("%q is %d to %d of %d, and again %d to %d of %d", text, first, last, total, a, b, c)
+		}
+	})
+}
