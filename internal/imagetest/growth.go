@@ -62,7 +62,7 @@ func (g *Growth) compare() string {
 		small = measure(g.Make(n))
 	}
 	large := measure(g.Make(growthStep * n))
-	if !raceDetector && large.cpu > growthMost*max(small.cpu, growthFrom/growthStep) {
+	if !RaceDetector && large.cpu > growthMost*max(small.cpu, growthFrom/growthStep) {
 		return fmt.Sprintf("%d of them take %v, %d take %v: the time grows faster than the input", n, small.cpu, growthStep*n, large.cpu)
 	}
 	if large.bytes > growthMost*max(small.bytes, 1<<20) {

@@ -2,4 +2,5 @@
 
 package imagetest
 
-const raceDetector = false
+// RaceDetector says that the race detector is on.
+const RaceDetector = false

@@ -2,5 +2,6 @@
 
 package imagetest
 
-// raceDetector: what the detector does to each access is not the work's.
-const raceDetector = true
+// RaceDetector says that the race detector is on: the time and the memory that
+// work takes are not its own then.
+const RaceDetector = true
