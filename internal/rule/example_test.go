@@ -105,5 +105,5 @@ func examplePass(t *testing.T, archive, project, file string) *Pass {
 		p.Owner = append(p.Owner, a.Owners[a.Owner[i]])
 		p.Category = append(p.Category, a.Category[i].String())
 	}
-	return p
+	return p.withViews()
 }
