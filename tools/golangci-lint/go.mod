@@ -1,5 +1,5 @@
 // The linter, golangci-lint, of the version that the configuration is for.
-module whittle/tools/lint
+module whittle/tools/golangci-lint
 
 go 1.26.8
 
