@@ -182,7 +182,7 @@ func byLibraries() []reaching {
 		{how: "plug-ins of pluggy", real: []string{"pluggy==1.5.0"}, imports: "import pluggy", points: "[shop]\ncard = acme.plugin\n", lib: map[string]string{"acme/plugin.py": "from acme import Kit\n\nKit()\n"},
 			use: "pluggy.PluginManager('shop').load_setuptools_entrypoints('shop')"},
 		{how: "drivers of stevedore", real: []string{"stevedore==5.4.0"}, imports: "from stevedore import driver", points: "[shop.drivers]\ncard = acme:Kit\n", use: "driver.DriverManager('shop.drivers', 'card').driver()", dark: true},
-		{how: "pkg_resources", real: []string{"setuptools==75.8.0"}, points: "[shop.drivers]\ncard = acme:Kit\n", use: "import pkg_resources\nfor e in pkg_resources.iter_entry_points('shop.drivers'):\n    e.load()()", dark: true},
+		{how: "pkg_resources", real: []string{"setuptools==75.8.0"}, points: "[shop.engines]\ncard = acme:Kit\n", use: "import pkg_resources\nfor e in pkg_resources.iter_entry_points('shop.engines'):\n    e.load()()", dark: true},
 		{how: "docutils' writers", real: []string{"docutils==0.21.2"}, imports: "from docutils.core import publish_string", lib: map[string]string{"acme/writer.py": "from docutils.writers.pseudoxml import Writer\n\nprint('acme is here')\n"}, use: "publish_string('text', writer_name='acme.writer')"},
 		{how: "pygments' lexers", real: []string{"pygments==2.19.1"}, imports: "from pygments.lexers import get_lexer_by_name", points: "[pygments.lexers]\nkit = acme.lexer:Kit\n",
 			lib: map[string]string{"acme/lexer.py": "from pygments.lexer import RegexLexer\n\n\nclass Kit(RegexLexer):\n    name = 'Kit'\n    aliases = ['kit']\n    tokens = {'root': []}\n"}, use: "print(get_lexer_by_name('kit').__module__)"},
