@@ -10,6 +10,7 @@ import (
 
 	"whittle"
 	"whittle/internal/build"
+	"whittle/internal/pep"
 	"whittle/internal/python"
 )
 
@@ -66,8 +67,25 @@ func noteImports(run *whittle.CommandRun, imports []build.Import, installed []py
 	run.Imports = &whittle.Imports{Modules: modules[:min(len(modules), maxModules)], Distributions: slices.Sorted(maps.Keys(names))}
 }
 
+// declaredNames are the distributions that a project declares, of whatever
+// kind; nil where it declares none.
+func declaredNames(dir string) map[string]bool {
+	d, _ := python.ReadDeclared(whittle.Folder(dir)) // what cannot be read declares nothing
+	if d == nil || len(d.Dependencies) == 0 {
+		return nil
+	}
+	out := map[string]bool{}
+	for i := range d.Dependencies {
+		out[pep.Normalize(d.Dependencies[i].Name)] = true
+	}
+	return out
+}
+
 // imports are the distributions that a trial's runs were seen to import, of
 // those that succeeded: what a run imports on its way to a failure says nothing.
+// Of a project with declarations only what it declares counts: a library that
+// tries to import what another has brought (cloudpickle, which comes with
+// scikit-learn) goes on without, and where it does not, the runs fail.
 func imports(t *trial) map[string]string {
 	out := map[string]string{}
 	for _, c := range t.Run.Commands {
@@ -75,7 +93,7 @@ func imports(t *trial) map[string]string {
 			continue
 		}
 		for _, name := range c.Imports.Distributions {
-			if out[name] == "" {
+			if out[name] == "" && (t.asked == nil || t.asked[name]) {
 				out[name] = c.Name
 			}
 		}

@@ -50,6 +50,13 @@ func TestLost(t *testing.T) {
 		}
 		return &trial{Variant: v}
 	}
+	asked := func(t *trial, names ...string) *trial {
+		t.asked = map[string]bool{}
+		for _, name := range names {
+			t.asked[name] = true
+		}
+		return t
+	}
 	of := func(names ...string) *whittle.Imports { return &whittle.Imports{Distributions: names} }
 	for _, c := range []struct {
 		name          string
@@ -63,6 +70,8 @@ func TestLost(t *testing.T) {
 		{"the start failed before", image(whittle.Fails, of("b"), "b"), image(whittle.Runs, of("a"), "a"), ""},
 		{"it was not known before", image(whittle.Runs, nil, "b"), image(whittle.Runs, of(), "a"), ""},
 		{"it is a system package's", image(whittle.Runs, of("b"), "a"), image(whittle.Runs, of("a"), "a"), ""},
+		{"nothing but a library asked for it", asked(image(whittle.Runs, of("a", "b"), "a", "b"), "a"), asked(image(whittle.Runs, of("a"), "a"), "a"), ""},
+		{"the project asked for it", asked(image(whittle.Runs, of("a", "b"), "a", "b"), "a", "b"), asked(image(whittle.Runs, of("a"), "a"), "a", "b"), "b"},
 	} {
 		if got, run := lost(c.before, c.after); got != c.want || (run == "CMD") != (c.want != "") {
 			t.Errorf("%s: %q by %q, want %q", c.name, got, run, c.want)

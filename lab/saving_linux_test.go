@@ -237,7 +237,7 @@ func TestTakenBack(t *testing.T) {
 		use       string
 		takenBack bool
 	}{
-		{"by a name that is made at run time", "importlib.import_module('.'.join(['toolkit', 'te' + 'sts']))", true},
+		{"by a name that is made at run time", "importlib.import_module('toolkit.' + ''.join(chr(c - 1) for c in (117, 102, 116, 117, 116)))", true},
 		{"by a statement in a function", "exec('')\ndef check():\n    import toolkit.tests\ncheck()", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -250,7 +250,7 @@ func TestTakenBack(t *testing.T) {
 			}
 			dir := t.TempDir()
 			writeProject(t, h, archive, dir)
-			r, err := Fix(t.Context(), savingEnv(h), FixOptions{StudyOptions: StudyOptions{Dir: dir, Offline: true}, Verify: true, Rules: []string{"python-tests", "python-bytecode"}})
+			r, err := Fix(t.Context(), savingEnv(h), FixOptions{StudyOptions: StudyOptions{Dir: dir, Offline: true, Objective: ObjectiveSize}, Verify: true, Rules: []string{"python-tests", "python-bytecode"}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -52,6 +52,8 @@ type workshop struct {
 	risk whittle.Risk
 	// trials are the outcomes so far, by variant and state.
 	trials map[string]*trial
+	// asked are the distributions that the project declares, as it is on disk.
+	asked map[string]bool
 	builds int
 	// remade are the states whose generated files were made again.
 	remade map[string]remade
@@ -63,6 +65,9 @@ type trial struct {
 	state   state
 	archive string // empty where there is no image
 	source  []byte // the Dockerfile
+	// asked are the distributions that the project declares, nil where it
+	// declares none.
+	asked map[string]bool
 }
 
 // newWorkshop copies the project. The variants that the study has built are
@@ -82,9 +87,10 @@ func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("copying the project: %w: %w", err, whittle.ErrUsage), w.close())
 	}
+	w.asked = declaredNames(s.project.Dir)
 	for i := range s.variants {
 		v := &s.variants[i]
-		t := &trial{Variant: v, source: s.sources[v.Name]}
+		t := &trial{Variant: v, source: s.sources[v.Name], asked: w.asked}
 		if v.Build.Status == whittle.Built {
 			t.archive = s.out.path(v.Build.Archive)
 		}
@@ -145,7 +151,7 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	if err != nil {
 		return nil, fmt.Errorf("variant %s: %w", v.Name, err)
 	}
-	t := &trial{Variant: made, state: s, source: source}
+	t := &trial{Variant: made, state: s, source: source, asked: w.asked}
 	if made.Build.Status == whittle.Built {
 		t.archive = out.path(made.Build.Archive)
 		img, err := open(ctx, w.env, "docker-archive:"+t.archive, InspectOptions{Dockerfile: v.Dockerfile, Source: source, Target: v.Target, Args: v.Args})
