@@ -53,7 +53,7 @@ type workshop struct {
 	// trials are the outcomes so far, by variant and state.
 	trials map[string]*trial
 	// asked are the distributions that the project declares, as it is on disk.
-	asked map[string]bool
+	asked  map[string]bool
 	builds int
 	// remade are the states whose generated files were made again.
 	remade map[string]remade
