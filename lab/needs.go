@@ -65,8 +65,12 @@ func unmet(r build.RunResult, process whittle.Process) string {
 	}
 	lines := outputLines(output)
 	all := tracebacks(lines)
-	if slices.ContainsFunc(all, func(t trace) bool { return t.isImport() }) {
+	if slices.ContainsFunc(all, func(t trace) bool { return t.isImport() }) || endsForModule(lines) {
 		return ""
+	}
+	if len(all) == 0 && usage.Match(output) {
+		// What stands indented in the help of a program describes its options.
+		lines = slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "  ") || strings.HasPrefix(l, "\t") })
 	}
 	p := newPeers(r, process)
 	after := 0
@@ -84,6 +88,23 @@ func unmet(r build.RunResult, process whittle.Process) string {
 		return variablesText(names)
 	}
 	return ""
+}
+
+// moduleMissing is what servers print of an import that failed, without its
+// traceback.
+var moduleMissing = regexp.MustCompile(`\b(?:No module named '|ModuleNotFoundError\b|cannot import name ')`)
+
+// endsForModule says that the last lines name a module that is missing.
+func endsForModule(lines []string) bool {
+	for i, seen := len(lines)-1, 0; i >= 0 && seen < 3; i-- {
+		if strings.TrimSpace(lines[i]) == "" {
+			continue
+		}
+		if seen++; moduleMissing.MatchString(lines[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // emptyArgument is what programs say whose option was given nothing.

@@ -64,6 +64,8 @@ func TestUnmetLines(t *testing.T) {
 		{"a sentence before its help", "ERROR: SECRET_KEY environment variable not found\nSee the README for how to configure this.", 1, "the environment variable SECRET_KEY"},
 		{"braces", "error: ${API_TOKEN} is not set", 1, "the environment variable API_TOKEN"},
 		{"postgres' own image", "Error: Database is uninitialized and superuser password is not specified.\n       You must specify POSTGRES_PASSWORD to a non-empty value for the\n       superuser.", 1, "the environment variable POSTGRES_PASSWORD"},
+		{"waitress' help, before an import that failed", "Usage:\n\n    --channel-request-lookahead=INT\n        This allows\n        detecting if a client closed the connection while its request is being\n        processed. Default is 0.\n\nThere was an exception (ModuleNotFoundError) importing your module.\n\nIt had these arguments: \n1. No module named 'jinja2'", 1, ""},
+		{"a help that speaks of connections", "Usage: tool [OPTIONS]\n\n    --retry=INT\n        detecting if a client closed the connection while its request is being\n        processed.\n\nno command", 2, ""},
 		{"a warning is no reason", "WARNING: SENTRY_DSN is not set\nfatal: cannot open config.ini", 1, ""},
 		{"a program that is missing", "/start.sh: 3: gunicorn: not found", 127, ""},
 		{"one in capitals", "/start.sh: line 3: RUN_SERVER: command not found", 127, ""},
