@@ -108,10 +108,14 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 	}
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
+	ended := false
 	defer func() {
 		blind := r.Watched.Blind
 		*r.Watched = seen.result()
 		r.Watched.Blind = blind
+		if ended {
+			r.Watched.Healthy, r.Watched.Answer = false, 0
+		}
 	}()
 	select {
 	case err := <-done:
@@ -121,9 +125,23 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 	case <-timer.C:
 		r.TimedOut = true
 	case <-seen.over:
+		select {
+		case err := <-done:
+			// What looked at it was faster than its end.
+			ended = true
+			return err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(stayTime):
+		}
 	}
 	return end(ctx, proc, done)
 }
+
+// stayTime is how long a command has to be there once its check has passed: a
+// check that asks for nothing of the command passes while it is failing, where
+// an engine would ask only after an interval.
+const stayTime = 2 * time.Second
 
 // hasShell says whether a shell can be started as the command's user: one that
 // cannot would end the command's container with it.

@@ -27,6 +27,7 @@ func TestWatch(t *testing.T) {
 		watched(check, 2*time.Second, "ready", "/elsewhere"),
 		watched(&Watch{}, 2*time.Second, "sleep", "60"),
 		watched(&Watch{}, time.Minute, "where"),
+		watched(&Watch{Check: []string{"/probe", "where"}}, time.Minute, "exit", "3"),
 	)
 	if !r[0].OK() || !r[0].Watched.Healthy || r[0].Times[0] > 50*time.Second {
 		t.Errorf("a server: %+v %+v", r[0], r[0].Watched)
@@ -45,6 +46,9 @@ func TestWatch(t *testing.T) {
 	}
 	if !r[4].OK() {
 		t.Errorf("one that passes: %+v", r[4])
+	}
+	if r[5].ExitCode != 3 || r[5].Watched.Healthy {
+		t.Errorf("one that ends, with a check that always passes: %+v %+v", r[5], r[5].Watched)
 	}
 	blind := f.run(t, f.define(t, "FROM probe\n", nil), watched(check, time.Second, "sleep", "60"))[0]
 	if !blind.Watched.Blind || !blind.TimedOut {
