@@ -67,8 +67,8 @@ func noteImports(run *whittle.CommandRun, imports []build.Import, installed []py
 	run.Imports = &whittle.Imports{Modules: modules[:min(len(modules), maxModules)], Distributions: slices.Sorted(maps.Keys(names))}
 }
 
-// declaredNames are the distributions that a project declares, of whatever
-// kind; nil where it declares none.
+// declaredNames are the distributions that a project declares to run, by itself
+// or by an extra, and not what it only pins; nil where it declares none.
 func declaredNames(dir string) map[string]bool {
 	d, _ := python.ReadDeclared(whittle.Folder(dir)) // what cannot be read declares nothing
 	if d == nil || len(d.Dependencies) == 0 {
@@ -76,7 +76,9 @@ func declaredNames(dir string) map[string]bool {
 	}
 	out := map[string]bool{}
 	for i := range d.Dependencies {
-		out[pep.Normalize(d.Dependencies[i].Name)] = true
+		if k := d.Dependencies[i].Kind; k == python.Runs || k == python.Optional {
+			out[pep.Normalize(d.Dependencies[i].Name)] = true
+		}
 	}
 	return out
 }
