@@ -28,10 +28,7 @@ const watch = 8 * time.Second
 
 // TestHealth holds the check to what running shows.
 func TestHealth(t *testing.T) {
-	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
-	}
-	h := newHealth(t)
+	h := gatedHealth(t)
 	files, err := filepath.Glob("testdata/health/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no corpus", err)
@@ -72,6 +69,15 @@ type health struct {
 	engine *build.Engine
 	bases  map[string]build.Base
 	layout string
+}
+
+// gatedHealth is what the tests need that build real images, which take minutes.
+func gatedHealth(t *testing.T) *health {
+	t.Helper()
+	if os.Getenv("WHITTLE_HEALTH") == "" {
+		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
+	}
+	return newHealth(t)
 }
 
 func newHealth(t *testing.T) *health {

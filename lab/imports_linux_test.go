@@ -1,11 +1,8 @@
 package lab
 
 import (
-	"os"
 	"strings"
 	"testing"
-
-	"github.com/rogpeppe/go-internal/txtar"
 
 	"whittle"
 )
@@ -14,16 +11,8 @@ import (
 // venv and as a user who may write nothing; what they import stays though
 // nothing fails without it, and what nothing imports goes.
 func TestImports(t *testing.T) {
-	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
-	}
-	h := newHealth(t)
-	archive, err := txtar.ParseFile("testdata/imports.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	writeProject(t, h, archive, dir)
+	h := gatedHealth(t)
+	dir := laidOut(t, h, "testdata/imports.txtar")
 	r, err := Fix(t.Context(), savingEnv(h), FixOptions{StudyOptions: StudyOptions{Dir: dir, Offline: true, Risk: whittle.RiskHigh}, Verify: true, Rules: []string{"unused-dependency"}})
 	if err != nil {
 		t.Fatal(err)

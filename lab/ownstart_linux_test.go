@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -14,10 +13,7 @@ import (
 // file shows, stays, as the start is run before and after. Where it was not
 // run, or fails, nothing is said to run.
 func TestOwnStarts(t *testing.T) {
-	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
-	}
-	h := newHealth(t)
+	h := gatedHealth(t)
 	for _, c := range []struct {
 		name, end      string
 		verdict, start string

@@ -80,10 +80,7 @@ func TestToolFailure(t *testing.T) {
 // TestRemake has every tool lock a project, and lock it again without one of
 // its dependencies: that one goes, and all else stays as it was.
 func TestRemake(t *testing.T) {
-	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("runs the tools in real images: set WHITTLE_HEALTH=1 (scripts/test does)")
-	}
-	h := newHealth(t)
+	h := gatedHealth(t)
 	const pep621 = "[project]\nname = \"svc\"\nversion = \"1\"\nrequires-python = \">=3.11\"\ndependencies = [\n    \"idna\",\n    \"six\",\n]\n"
 	const poetry = "[tool.poetry]\nname = \"svc\"\nversion = \"1\"\ndescription = \"\"\nauthors = []\npackage-mode = false\n\n[tool.poetry.dependencies]\npython = \"^3.11\"\nidna = { path = \"idna\" }\nsix = { path = \"six\" }\n"
 	local := func(name string) txtar.File {

@@ -1,12 +1,10 @@
 package lab
 
 import (
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
 
 	"whittle"
 )
@@ -15,16 +13,8 @@ import (
 // project names, too. A fix after which one is not answered as before is taken
 // back, and one that failed before says nothing.
 func TestRequests(t *testing.T) {
-	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
-	}
-	h := newHealth(t)
-	archive, err := txtar.ParseFile("testdata/requests.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	writeProject(t, h, archive, dir)
+	h := gatedHealth(t)
+	dir := laidOut(t, h, "testdata/requests.txtar")
 	r, err := Fix(t.Context(), savingEnv(h), FixOptions{StudyOptions: StudyOptions{Dir: dir, Offline: true, Risk: whittle.RiskHigh}, Verify: true, Rules: []string{"python-tests"}})
 	if err != nil {
 		t.Fatal(err)

@@ -32,6 +32,18 @@ func savingEnv(h *health) *Env {
 	return &env
 }
 
+// laidOut is the folder of a project that a file has.
+func laidOut(t *testing.T, h *health, file string) string {
+	t.Helper()
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	writeProject(t, h, archive, dir)
+	return dir
+}
+
 // writeProject lays out a project. A content "@N" stands for N bytes that do
 // not compress, "@python N" for about N bytes of Python.
 func writeProject(t *testing.T, h *health, archive *txtar.Archive, dir string) {
@@ -84,10 +96,7 @@ func expand(t *testing.T, data []byte) []byte {
 // all together, saves to the byte what was foreseen where that is exact, and
 // lies within the bounds elsewhere.
 func TestSavings(t *testing.T) {
-	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
-	}
-	h := newHealth(t)
+	h := gatedHealth(t)
 	files, err := filepath.Glob("testdata/savings/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no corpus", err)
@@ -227,10 +236,7 @@ func (w *workshop) grown(t *testing.T, changed map[string][]byte) (n int64) {
 // TestTakenBack: a fix that breaks the application in a way that no file shows
 // is taken back, and said why; one that files show to break it is not proposed.
 func TestTakenBack(t *testing.T) {
-	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
-	}
-	h := newHealth(t)
+	h := gatedHealth(t)
 	for _, c := range []struct {
 		name string
 		// use is a statement of the application that needs the tests.

@@ -13,8 +13,6 @@ import (
 
 	"archive/tar"
 
-	"github.com/rogpeppe/go-internal/txtar"
-
 	"whittle"
 	"whittle/internal/build"
 )
@@ -24,10 +22,7 @@ import (
 // study's folder with its images and logs, the engine's state and log, and the
 // reports. Both use what they are given, too.
 func TestSecretsStay(t *testing.T) {
-	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
-	}
-	h := newHealth(t)
+	h := gatedHealth(t)
 	state, temp := t.TempDir(), t.TempDir()
 	engine, err := build.Open(t.Context(), build.Options{NoDocker: true, NamedContexts: true, SearchDirs: []string{"../.cache/bin"}, StateDir: state, TempDir: temp, HostNetwork: os.Getenv("WHITTLE_ENGINE_NETWORK") == "host"})
 	if err != nil {
@@ -35,12 +30,7 @@ func TestSecretsStay(t *testing.T) {
 	}
 	defer engine.Close()
 	h.engine = engine
-	archive, err := txtar.ParseFile("testdata/secrets.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	writeProject(t, h, archive, dir)
+	dir := laidOut(t, h, "testdata/secrets.txtar")
 	values := map[string]string{"TOKEN": "of-the-environment-7351", "PLAIN": "plain-of-the-environment-2268"}
 	if err := os.WriteFile(filepath.Join(dir, "npmrc"), []byte("//registry.example/:_authToken=of-the-file-9942\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -1,12 +1,10 @@
 package lab
 
 import (
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
 
 	"whittle"
 )
@@ -16,16 +14,8 @@ import (
 // starts running, leaves the console scripts alone that cannot run, names
 // them, and makes the image smaller.
 func TestSeedlike(t *testing.T) {
-	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
-	}
-	h := newHealth(t)
-	archive, err := txtar.ParseFile("testdata/seedlike.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	writeProject(t, h, archive, dir)
+	h := gatedHealth(t)
+	dir := laidOut(t, h, "testdata/seedlike.txtar")
 	s, err := Study(t.Context(), savingEnv(h), StudyOptions{Dir: dir, Quick: true, Offline: true, Fix: true})
 	if err != nil {
 		t.Fatal(err)

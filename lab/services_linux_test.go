@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -15,10 +14,7 @@ import (
 // unknown and says what it needs, beside a real PostgreSQL it runs, and the
 // proof holds; beside one that does not come up it is unknown, with the reason.
 func TestServices(t *testing.T) {
-	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
-	}
-	h := newHealth(t)
+	h := gatedHealth(t)
 	archive, err := txtar.ParseFile("testdata/services.txtar")
 	if err != nil {
 		t.Fatal(err)

@@ -31,10 +31,7 @@ const widest = 0.10
 // and WHITTLE_DISTROLESS name OCI layouts of python:3.13-alpine and of a base of
 // Debian's Python alone; shapes on these are left out without.
 func TestInstallShapes(t *testing.T) {
-	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
-	}
-	h := newHealth(t)
+	h := gatedHealth(t)
 	for name, variable := range map[string]string{"python:3.13-alpine": "WHITTLE_ALPINE", "distroless": "WHITTLE_DISTROLESS"} {
 		h.addBase(t, name, os.Getenv(variable))
 	}
@@ -188,10 +185,7 @@ func holdShape(t *testing.T, name string, out *whittle.Forecasts) {
 // run and one that makes it smaller, and gives the world with a package index.
 func projectOfFixes(t *testing.T) (dir string, env *Env) {
 	t.Helper()
-	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
-	}
-	h := newHealth(t)
+	h := gatedHealth(t)
 	archive, err := txtar.ParseFile("testdata/fixes.txtar")
 	if err != nil {
 		t.Fatal(err)
@@ -248,10 +242,7 @@ func TestSharedFix(t *testing.T) {
 // start from it, to builds: a stand-in of the full image is the slim one with
 // what people build with.
 func TestFullBase(t *testing.T) {
-	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
-	}
-	h := newHealth(t)
+	h := gatedHealth(t)
 	layout := t.TempDir()
 	res, err := h.engine.Build(t.Context(), build.Definition{Context: t.TempDir(), Bases: h.bases, Offline: true,
 		Content: []byte("FROM python:3.13-slim\nRUN apt-get update && apt-get install -y --no-install-recommends gcc git libc6-dev libpq-dev libxml2-dev && rm -rf /var/lib/apt/lists/*\n")},

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -13,10 +12,7 @@ import (
 // TestSlowStart: removing bytecode that each start needs is taken back, by what
 // was measured; where only the size counts it stays, and is said.
 func TestSlowStart(t *testing.T) {
-	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
-	}
-	h := newHealth(t)
+	h := gatedHealth(t)
 	archive, err := txtar.ParseFile("testdata/slowstart.txtar")
 	if err != nil {
 		t.Fatal(err)

@@ -10,14 +10,6 @@ import (
 	"whittle/internal/imagetest"
 )
 
-func numbered(n int, format string) string {
-	var b strings.Builder
-	for i := range n {
-		fmt.Fprintf(&b, format, i)
-	}
-	return b.String()
-}
-
 // TestLinear: the time over package databases and indexes grows with them.
 func TestLinear(t *testing.T) {
 	ctx := context.Background()
@@ -43,26 +35,28 @@ func TestLinear(t *testing.T) {
 		}}
 	}
 	imagetest.Linear(t,
-		claims("dpkg: packages", 100_000, one(status, func(n int) string { return numbered(n, "Package: p%d\nStatus: install ok installed\nVersion: 1\n\n") })),
+		claims("dpkg: packages", 100_000, one(status, func(n int) string {
+			return imagetest.Lines(n, "Package: p%d\nStatus: install ok installed\nVersion: 1\n\n")
+		})),
 		claims("dpkg: one package", 100_000, one(status, func(n int) string {
 			return strings.Repeat("Package: p\nStatus: install ok installed\nVersion: 1\n\n", n)
 		})),
 		claims("dpkg: conffiles", 400_000, one(status, func(n int) string {
-			return "Package: p\nStatus: install ok installed\nConffiles:\n" + numbered(n, " /etc/%d 0\n")
+			return "Package: p\nStatus: install ok installed\nConffiles:\n" + imagetest.Lines(n, " /etc/%d 0\n")
 		})),
 		claims("dpkg: lines of a field", 1_000_000, one(status, func(n int) string { return "Package: p\nDescription: a\n" + strings.Repeat(" a\n", n) })),
 		claims("dpkg: files", 400_000, func(n int) imagetest.Root {
-			return imagetest.Root{status: "Package: p\nStatus: install ok installed\nVersion: 1\n", "var/lib/dpkg/info/p.list": numbered(n, "/usr/%d\n")}
+			return imagetest.Root{status: "Package: p\nStatus: install ok installed\nVersion: 1\n", "var/lib/dpkg/info/p.list": imagetest.Lines(n, "/usr/%d\n")}
 		}),
 		claims("dpkg: diversions", 200_000, func(n int) imagetest.Root {
 			return imagetest.Root{status: "Package: p\nStatus: install ok installed\nVersion: 1\n", "var/lib/dpkg/info/p.list": "/usr/bin/a\n",
-				"var/lib/dpkg/diversions": numbered(n, "/usr/%[1]d\n/usr/d%[1]d\np\n")}
+				"var/lib/dpkg/diversions": imagetest.Lines(n, "/usr/%[1]d\n/usr/d%[1]d\np\n")}
 		}),
-		claims("apk: packages", 100_000, one(apkDB, func(n int) string { return numbered(n, "P:p%d\nV:1\nF:usr/bin\nR:a\n\n") })),
-		claims("apk: files", 400_000, one(apkDB, func(n int) string { return "P:p\nV:1\nF:usr/bin\n" + numbered(n, "R:%d\n") })),
-		claims("apk: folders", 200_000, one(apkDB, func(n int) string { return "P:p\nV:1\n" + numbered(n, "F:d%d\nR:a\n") })),
+		claims("apk: packages", 100_000, one(apkDB, func(n int) string { return imagetest.Lines(n, "P:p%d\nV:1\nF:usr/bin\nR:a\n\n") })),
+		claims("apk: files", 400_000, one(apkDB, func(n int) string { return "P:p\nV:1\nF:usr/bin\n" + imagetest.Lines(n, "R:%d\n") })),
+		claims("apk: folders", 200_000, one(apkDB, func(n int) string { return "P:p\nV:1\n" + imagetest.Lines(n, "F:d%d\nR:a\n") })),
 		claims("conda: files", 200_000, one("opt/conda-meta/a.json", func(n int) string {
-			return `{"name":"a","version":"1","files":[` + numbered(n, `"a%d",`) + `"b"]}`
+			return `{"name":"a","version":"1","files":[` + imagetest.Lines(n, `"a%d",`) + `"b"]}`
 		})),
 		claims("npm: packages", 4_000, func(n int) imagetest.Root {
 			root := imagetest.Root{}
@@ -90,14 +84,14 @@ func TestLinear(t *testing.T) {
 			return b.String()
 		}),
 		install("index: alternatives", 40_000, func(n int) string {
-			return "Package: p0\nVersion: 1\nDepends: a" + numbered(n, " | b%d") + "\n"
+			return "Package: p0\nVersion: 1\nDepends: a" + imagetest.Lines(n, " | b%d") + "\n"
 		}),
 		install("index: providers", 20_000, func(n int) string {
-			return "Package: p0\nVersion: 1\nDepends: v\n\n" + numbered(n, "Package: q%d\nVersion: 1\nProvides: v\n\n")
+			return "Package: p0\nVersion: 1\nDepends: v\n\n" + imagetest.Lines(n, "Package: q%d\nVersion: 1\nProvides: v\n\n")
 		}),
 		install("index: everything needs everything", 800, func(n int) string {
-			all := "p0" + numbered(20, ", p%d")
-			return numbered(n, "Package: p%d\nVersion: 1\nDepends: "+all+"\n\n")
+			all := "p0" + imagetest.Lines(20, ", p%d")
+			return imagetest.Lines(n, "Package: p%d\nVersion: 1\nDepends: "+all+"\n\n")
 		}),
 		install("index: long versions", 200_000, func(n int) string {
 			v := strings.Repeat("1.", n) + "1"

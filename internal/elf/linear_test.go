@@ -9,16 +9,8 @@ import (
 	"whittle/internal/imagetest"
 )
 
-func numbered(n int, format string) string {
-	var b strings.Builder
-	for i := range n {
-		fmt.Fprintf(&b, format, i)
-	}
-	return b.String()
-}
-
 func numberedList(n int, format string) []string {
-	return strings.Fields(numbered(n, format+" "))
+	return strings.Fields(imagetest.Lines(n, format+" "))
 }
 
 // TestLinear: the time over a program and over what says where its libraries
@@ -53,7 +45,7 @@ func TestLinear(t *testing.T) {
 		parse("a long RUNPATH", 2_000, func(n int) spec { return program(ldLinux).runpath(strings.Repeat("a:", n)) }),
 		parse("bytes", 8_000_000, func(n int) spec { return spec{Debug: n} }),
 		load("lines of ld.so.conf", 400_000, func(n int) imagetest.Root {
-			return imagetest.Root{"etc/ld.so.cache": strings.Repeat("x", 17<<20), "etc/ld.so.conf": numbered(n, "/a%d\n")}
+			return imagetest.Root{"etc/ld.so.cache": strings.Repeat("x", 17<<20), "etc/ld.so.conf": imagetest.Lines(n, "/a%d\n")}
 		}, one),
 		load("includes", 200_000, func(n int) imagetest.Root {
 			root := imagetest.Root{"etc/ld.so.cache": strings.Repeat("x", 17<<20), "etc/ld.so.conf": strings.Repeat("include d/*\n", n)}
@@ -64,7 +56,7 @@ func TestLinear(t *testing.T) {
 		}, one),
 		load("entries of ld.so.cache", 200_000, func(n int) imagetest.Root { return imagetest.Root{"etc/ld.so.cache": manyCached(n)} }, one),
 		load("folders of RUNPATH", 400, func(n int) imagetest.Root { return nil }, func(n int) spec {
-			return program(ldLinux, numberedList(20, "lib%d.so")...).runpath(numbered(n, "/a%d:"))
+			return program(ldLinux, numberedList(20, "lib%d.so")...).runpath(imagetest.Lines(n, "/a%d:"))
 		}),
 	)
 }

@@ -13,14 +13,6 @@ import (
 	"whittle/internal/imagetest"
 )
 
-func numbered(n int, format string) string {
-	var b strings.Builder
-	for i := range n {
-		fmt.Fprintf(&b, format, i)
-	}
-	return b.String()
-}
-
 // TestLinear: the time over a file grows with it, whatever its tables are. At
 // the limit it stops growing.
 func TestLinear(t *testing.T) {
@@ -28,16 +20,16 @@ func TestLinear(t *testing.T) {
 		most int
 		text func(n int) string
 	}{
-		"keys":                  {400_000, func(n int) string { return numbered(n, "a%d = 1\n") }},
-		"keys of one line":      {400_000, func(n int) string { return "a = {" + numbered(n, "a%d = 1, ") + "b = 1}\n" }},
-		"dotted keys of a line": {200_000, func(n int) string { return "a = {" + numbered(n, "a.b%d = 1, ") + "b = 1}\n" }},
-		"tables":                {200_000, func(n int) string { return numbered(n, "[a%d]\nb = 1\n") }},
-		"tables in a table":     {200_000, func(n int) string { return numbered(n, "[a.b%d]\nb = 1\n") }},
-		"arrays of tables":      {200_000, func(n int) string { return numbered(n, "[[a%d]]\nb = 1\n") }},
+		"keys":                  {400_000, func(n int) string { return imagetest.Lines(n, "a%d = 1\n") }},
+		"keys of one line":      {400_000, func(n int) string { return "a = {" + imagetest.Lines(n, "a%d = 1, ") + "b = 1}\n" }},
+		"dotted keys of a line": {200_000, func(n int) string { return "a = {" + imagetest.Lines(n, "a.b%d = 1, ") + "b = 1}\n" }},
+		"tables":                {200_000, func(n int) string { return imagetest.Lines(n, "[a%d]\nb = 1\n") }},
+		"tables in a table":     {200_000, func(n int) string { return imagetest.Lines(n, "[a.b%d]\nb = 1\n") }},
+		"arrays of tables":      {200_000, func(n int) string { return imagetest.Lines(n, "[[a%d]]\nb = 1\n") }},
 		"one array of tables":   {200_000, func(n int) string { return strings.Repeat("[[a]]\nb = 1\n[a.c]\nd = 1\n", n) }},
 		"tables in an array":    {200_000, func(n int) string { return "a = [" + strings.Repeat("{b = 1}, ", n) + "]\n" }},
 		"parts":                 {4_000_000, func(n int) string { return strings.Repeat("a.", n) + "a = 1\n" }},
-		"parts of many keys":    {40_000, func(n int) string { return numbered(n, strings.Repeat("a.", 100)+"b%d = 1\n") }},
+		"parts of many keys":    {40_000, func(n int) string { return imagetest.Lines(n, strings.Repeat("a.", 100)+"b%d = 1\n") }},
 		"parts in a line":       {400_000, func(n int) string { return "a = {" + strings.Repeat("a.", n) + "a = 1}\n" }},
 		"nested":                {4_000_000, func(n int) string { return "a = " + strings.Repeat("[", n) }},
 		"comments":              {4_000_000, func(n int) string { return strings.Repeat("#\n", n) }},
@@ -58,9 +50,9 @@ func TestLimits(t *testing.T) {
 		text string
 		want error
 	}{
-		{numbered(9_000, "a%d = 1\n"), nil},
-		{numbered(12_000, "a%d = 1\n"), whittle.ErrLimit},
-		{numbered(30_000, "[[package]]\nname = 'a%d'\n"), nil},
+		{imagetest.Lines(9_000, "a%d = 1\n"), nil},
+		{imagetest.Lines(12_000, "a%d = 1\n"), whittle.ErrLimit},
+		{imagetest.Lines(30_000, "[[package]]\nname = 'a%d'\n"), nil},
 		{strings.Repeat("a.", maxParts-1) + "a = 1\n", nil},
 		{strings.Repeat("a.", maxParts) + "a = 1\n", whittle.ErrLimit},
 	} {
