@@ -202,6 +202,8 @@ type evidence struct {
 	// installed are the Python distributions, once they were read.
 	installed []python.Distribution
 	counted   bool
+	// fileOwner has the names of the distributions by their files, once asked for.
+	fileOwner map[string]string
 }
 
 func newEvidence(r *root) *evidence {

@@ -77,12 +77,6 @@ func withoutLinks(path string) string {
 	return filepath.Clean(path)
 }
 
-// below is a path relative to a folder; ok is false where it is not in it.
-func below(dir, path string) (rel string, ok bool) {
-	rel, err := filepath.Rel(dir, path)
-	return rel, err == nil && filepath.IsLocal(rel)
-}
-
 // outside is how what the project names is read. What it may not have is noted,
 // and empty.
 func (c *consent) outside() project.Outside {

@@ -60,10 +60,16 @@ func openFolder(env *Env, project, dir string) (folder, error) {
 	return f, nil
 }
 
+// below is a path relative to a folder; ok is false where it is not in it.
+func below(dir, path string) (rel string, ok bool) {
+	rel, err := filepath.Rel(dir, path)
+	return rel, err == nil && filepath.IsLocal(rel)
+}
+
 // noLinks refuses links on the way from the project to a folder in it.
 func noLinks(project, dir string) error {
-	rel, err := filepath.Rel(project, dir)
-	if err != nil || !filepath.IsLocal(rel) {
+	rel, ok := below(project, dir)
+	if !ok {
 		return nil // the user has named a folder elsewhere
 	}
 	at := project

@@ -40,20 +40,34 @@ func (f *evidence) distributions(ctx context.Context) []python.Distribution {
 	return f.installed
 }
 
-// noteImports notes the modules that a run imported, and the distributions that
-// own their files. Where they are not known both are nil.
-func noteImports(run *whittle.CommandRun, imports []build.Import, installed []python.Distribution) {
-	if imports == nil {
-		return
+// fileOwners are the names of the distributions by their files, made once.
+func (f *evidence) fileOwners(ctx context.Context) map[string]string {
+	if f.fileOwner == nil {
+		f.fileOwner = ownersOf(f.distributions(ctx))
 	}
-	owners := map[string]string{}
+	return f.fileOwner
+}
+
+// ownersOf are the names of distributions by their files. What one ships inside
+// itself is its own.
+func ownersOf(installed []python.Distribution) map[string]string {
+	out := map[string]string{}
 	for i := range installed {
 		d := &installed[i]
 		for _, file := range d.Files {
-			if _, there := owners[file]; d.VendoredBy == "" || !there {
-				owners[file] = d.Name
+			if _, there := out[file]; d.VendoredBy == "" || !there {
+				out[file] = d.Name
 			}
 		}
+	}
+	return out
+}
+
+// noteImports notes the modules that a run imported, and the distributions that
+// own their files. Where they are not known both are nil.
+func noteImports(run *whittle.CommandRun, imports []build.Import, owners map[string]string) {
+	if imports == nil {
+		return
 	}
 	modules, names := []string{}, map[string]bool{}
 	for _, i := range imports {
@@ -114,9 +128,9 @@ func lost(before, after *trial) (name, run string) {
 			return "", ""
 		}
 	}
-	there := owners(after)
+	had, has := owners(before), owners(after)
 	for _, name := range slices.Sorted(maps.Keys(was)) {
-		if owners(before)[name] && !there[name] {
+		if had[name] && !has[name] {
 			return name, was[name]
 		}
 	}

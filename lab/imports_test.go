@@ -32,7 +32,7 @@ func TestNoteImports(t *testing.T) {
 			&whittle.Imports{Modules: []string{"app", "os", "setuptools._vendor.packaging", "yaml._yaml"}, Distributions: []string{"setuptools", "yaml"}}},
 	} {
 		var run whittle.CommandRun
-		noteImports(&run, c.imports, installed)
+		noteImports(&run, c.imports, ownersOf(installed))
 		if diff := cmp.Diff(c.want, run.Imports); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}

@@ -89,7 +89,7 @@ func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition
 		}
 		for j, r := range results[:own] {
 			run, problem := judgeStart(s.Kind, commands[j], r, process)
-			noteImports(&run, r.Imports, f.distributions(ctx))
+			noteImports(&run, r.Imports, f.fileOwners(ctx))
 			if s.Run == nil || run.Status == whittle.Fails {
 				s.Run = &run
 			}

@@ -89,21 +89,15 @@ func onTheWay(project, name, staged string) (bool, error) {
 		return false, err
 	}
 	defer t.close()
-	_, within := t.within(staged)
+	_, within := below(t.root.Name(), staged)
 	return !replaceable(staged, t) || within && sameDevice(staged, t), nil
-}
-
-// within is a path by the project's folder, if it lies in it.
-func (t target) within(path string) (string, bool) {
-	rel, err := filepath.Rel(t.root.Name(), path)
-	return rel, err == nil && filepath.IsLocal(rel)
 }
 
 // put puts a new content in the target's place.
 func (t target) put(staged string, row journalRow, text []byte) error {
 	if replaceable(staged, t) {
 		from := filepath.FromSlash(row.Beside)
-		rel, within := t.within(staged)
+		rel, within := below(t.root.Name(), staged)
 		if row.Beside == "" && within {
 			from = rel
 		}

@@ -92,7 +92,7 @@ func (s *study) definition(v project.Variant) build.Definition {
 	d := build.Definition{Context: s.project.Dir, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args, Platform: v.Platform,
 		Bases: s.bases, Offline: s.o.Offline}
 	s.inputs.give(&d)
-	if rel, err := filepath.Rel(s.project.Dir, s.out.dir); err == nil && filepath.IsLocal(rel) {
+	if rel, ok := below(s.project.Dir, s.out.dir); ok {
 		d.Exclude = []string{filepath.ToSlash(rel)}
 	}
 	return d
@@ -193,8 +193,9 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	if missing == "" {
 		commands = append(commands, own)
 	}
+	sites := f.packageSites()
 	for i := range commands {
-		commands[i].Sites = f.packageSites()
+		commands[i].Sites = sites
 	}
 	if err := s.inputs.run(commands, s.project.Commands); err != nil {
 		return err
@@ -223,7 +224,7 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	}
 	out.Run = s.judge(commands, results, process)
 	for i := range out.Run.Commands {
-		noteImports(&out.Run.Commands[i], results[i].Imports, f.distributions(ctx))
+		noteImports(&out.Run.Commands[i], results[i].Imports, f.fileOwners(ctx))
 	}
 	if out.Run.Note = cmp.Or(missing, out.Run.Note); out.Run.Note != "" && !s.project.Configured && !limited(results) {
 		out.Run.Note += "; name what has to work in whittle.yaml (run:)"

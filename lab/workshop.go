@@ -206,12 +206,9 @@ func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
 // where it leads out of the project. What is not there is where it would be.
 func (s *study) inside(name string) (real string, ok bool) {
 	name = filepath.FromSlash(name)
-	real = filepath.Join(s.project.Dir, name)
-	if followed, err := filepath.EvalSymlinks(real); err == nil {
-		real = followed
-	}
-	rel, err := filepath.Rel(s.project.Dir, real) // Dir itself holds no links
-	return real, filepath.IsLocal(name) && err == nil && filepath.IsLocal(rel)
+	real = withoutLinks(filepath.Join(s.project.Dir, name))
+	_, within := below(s.project.Dir, real) // Dir itself holds no links
+	return real, filepath.IsLocal(name) && within
 }
 
 // before is a file as it was when the project was copied, nil where it was not

@@ -174,7 +174,7 @@ func (d *djangoSetup) application(v setting) root {
 	if r.failure == nil {
 		return r
 	}
-	_, class, ok := cutLast(v.Args[0])
+	_, class, ok := source.CutLast(v.Args[0])
 	if !ok || class == "" || class[0] < 'A' || class[0] > 'Z' {
 		return r
 	}
@@ -183,7 +183,7 @@ func (d *djangoSetup) application(v setting) root {
 
 // object is a class by its dotted name.
 func (d *djangoSetup) object(v setting) root {
-	up, class, _ := cutLast(v.Args[0])
+	up, class, _ := source.CutLast(v.Args[0])
 	r := d.module(v, up)
 	r.attr = class
 	return r

@@ -167,7 +167,7 @@ func missingModule(s *state, p *whittle.Problem, r root, f imports.Failure, at, 
 	top := topOf(f.Module)
 	p.Rule = whittle.CheckMissingModule
 	name := s.owners.nameOf(f)
-	parent, _, sub := cutLast(f.Module)
+	parent, _, sub := source.CutLast(f.Module)
 	of, there := 0, false
 	hidden := false // by a folder of that name, which is no package
 	if sub {
@@ -235,14 +235,6 @@ func foreignModule(s *state, p *whittle.Problem, r root, f imports.Failure, name
 		p.Message += name.Distribution + " is not installed"
 		p.Fix = "install " + name.Distribution
 	}
-}
-
-func cutLast(module string) (parent, last string, ok bool) {
-	i := strings.LastIndexByte(module, '.')
-	if i < 0 {
-		return "", module, false
-	}
-	return module[:i], module[i+1:], true
 }
 
 // unloadable is a compiled module that the loader refuses: the statement that

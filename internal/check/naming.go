@@ -7,6 +7,7 @@ import (
 	"whittle"
 	"whittle/internal/python"
 	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 )
 
 // unknownName is what to do about a module whose distribution is not known.
@@ -34,7 +35,7 @@ func ownElsewhere(s *state, p *whittle.Problem, r root, f imports.Failure, n *py
 	if !ok || n.By == python.Configured {
 		return false
 	}
-	if up, _, sub := cutLast(f.Module); sub && !place.all && r.im != nil {
+	if up, _, sub := source.CutLast(f.Module); sub && !place.all && r.im != nil {
 		if _, missing := r.im.Import(up); missing == nil {
 			return false // the first part was found, where it was looked for
 		}

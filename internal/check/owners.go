@@ -10,6 +10,7 @@ import (
 	"whittle/internal/pep"
 	"whittle/internal/python"
 	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 )
 
 // owners says whose a file or a module is: the application's, or that of an
@@ -17,7 +18,6 @@ import (
 type owners struct {
 	distributions []python.Distribution
 	project       *python.Declared
-	files         *files
 	names         *python.Names
 	workdir       string
 	// own are the indexes of the application's own distributions; owner is
@@ -28,8 +28,8 @@ type owners struct {
 	ownModules map[string]bool
 }
 
-func newOwners(img *Image, fl *files, workdir string) *owners {
-	ow := &owners{distributions: img.Distributions, project: img.Project, files: fl, names: img.Names, workdir: workdir,
+func newOwners(img *Image, workdir string) *owners {
+	ow := &owners{distributions: img.Distributions, project: img.Project, names: img.Names, workdir: workdir,
 		owner: map[string]int{}, ownModules: map[string]bool{}}
 	if ow.names == nil {
 		ow.names = python.NewNames(img.Distributions, img.Project)
@@ -129,7 +129,7 @@ func (ow *owners) shownIn(why string) string {
 func (ow *owners) lookalike(p *whittle.Problem, r root, f imports.Failure, at, from string) bool {
 	module := f.Module
 	file, isSpace := ow.compiledFor(r.im, module)
-	if up, _, ok := cutLast(module); ok && file == "" && isSpace {
+	if up, _, ok := source.CutLast(module); ok && file == "" && isSpace {
 		module = up
 		file, _ = ow.compiledFor(r.im, up)
 	}
@@ -156,7 +156,7 @@ func (ow *owners) lookalike(p *whittle.Problem, r root, f imports.Failure, at, f
 // compiledFor is the compiled code of a module's name that this interpreter
 // does not load, "" for none; space says that its parent is a namespace.
 func (ow *owners) compiledFor(im *imports.Importer, module string) (file string, space bool) {
-	up, last, ok := cutLast(module)
+	up, last, ok := source.CutLast(module)
 	if !ok {
 		return im.Finder.Lookalike(nil, module), false
 	}
@@ -178,7 +178,7 @@ func (ow *owners) isOwnOrScript(im *imports.Importer, file string) bool {
 
 // ownPackage says that a parent of a module is there and is the application's.
 func (ow *owners) ownPackage(im *imports.Importer, module string) bool {
-	parent, _, ok := cutLast(module)
+	parent, _, ok := source.CutLast(module)
 	if !ok {
 		return false
 	}

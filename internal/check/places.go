@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 )
 
 // places are where modules lie in a tree of files, whatever looks for them
@@ -127,7 +128,7 @@ func (p *places) below(place, rest string) (string, bool) {
 		return place, true
 	}
 	at := place + "/" + strings.ReplaceAll(rest, ".", "/")
-	_, last, _ := cutLast(rest)
+	_, last, _ := source.CutLast(rest)
 	if slices.Contains(p.at[last], at) {
 		return at, true
 	}

@@ -119,8 +119,8 @@ func (o startedCall) called(by *imports.Node, function string) bool {
 		return false
 	}
 	if by != o.n && !slices.ContainsFunc(by.Source.Imports, func(imp source.Import) bool {
-		_, last, _ := cutLast(imp.Module)
-		_, own, _ := cutLast(o.n.Name)
+		_, last, _ := source.CutLast(imp.Module)
+		_, own, _ := source.CutLast(o.n.Name)
 		return slices.Contains(imp.Names, function) && (last == own || imp.Module == "")
 	}) {
 		return false

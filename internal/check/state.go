@@ -38,7 +38,7 @@ func newState(img *Image) *state {
 	s.files = &files{root: img.Root, sources: img.Sources}
 	s.user = s.files.account(config.User)
 	s.files.user = s.user
-	s.owners = newOwners(img, s.files, s.workdir)
+	s.owners = newOwners(img, s.workdir)
 	s.loader = elf.NewLoader(img.Root, img.Binaries, s.env)
 	s.loader.Machine = elf.MachineOf(img.Config.Architecture)
 	return s

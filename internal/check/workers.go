@@ -7,6 +7,7 @@ import (
 
 	"whittle"
 	"whittle/internal/python/imports"
+	"whittle/internal/python/source"
 	"whittle/internal/shell"
 )
 
@@ -22,7 +23,7 @@ func celery(s *state, st *start, exe string, args []string) {
 		first = whittle.Join(st.dir, dir)
 	}
 	module, attr, _ := strings.Cut(app, ":")
-	if up, last, ok := cutLast(module); ok && attr == "" {
+	if up, last, ok := source.CutLast(module); ok && attr == "" {
 		// A dotted name may end with the application.
 		if im := s.importer(st, exe, first); im != nil {
 			if _, f := im.Import(module); f != nil {
@@ -82,7 +83,7 @@ func celeryImports(s *state, st *start, exe, first string, nodes []*imports.Node
 
 // attribute adds a dotted name whose last part is an attribute.
 func (s *state) attribute(st *start, exe, first, what, name string) {
-	up, attr, ok := cutLast(name)
+	up, attr, ok := source.CutLast(name)
 	if !ok || !dottedName.MatchString(name) {
 		st.doubt("what " + path.Base(st.argv[0]) + " runs is only known when it runs")
 		return

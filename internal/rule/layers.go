@@ -13,11 +13,9 @@ import (
 type layers struct {
 	indexes []*whittle.Index
 	ledger  *whittle.Ledger
-	// owner and category are indexed like the ledger's items.
-	owner    []whittle.Owner
-	category []string
-	root     whittle.Root
-	steps    []whittle.Step
+	owner   []whittle.Owner // indexed like the ledger's items
+	root    whittle.Root
+	steps   []whittle.Step
 }
 
 // deaths are the dead items of a cause by the layer that killed them, then by

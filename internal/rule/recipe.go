@@ -21,7 +21,6 @@ type recipe struct {
 	indexes    []*whittle.Index
 	ignore     *dockerfile.Ignore
 	project    fs.FS
-	config     *whittle.Config
 }
 
 // apart says that commands have nothing to do with some paths.

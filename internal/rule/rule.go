@@ -91,8 +91,8 @@ type Pass struct {
 // withViews is the pass with its views, made of the facts that it has now.
 func (p *Pass) withViews() *Pass {
 	q := *p
-	q.layers = &layers{indexes: p.Indexes, ledger: p.Ledger, owner: p.Owner, category: p.Category, root: p.Root, steps: p.Steps}
-	q.recipe = &recipe{dockerfile: p.Dockerfile, target: p.Target, steps: p.Steps, indexes: p.Indexes, ignore: p.Ignore, project: p.Project, config: p.Config}
+	q.layers = &layers{indexes: p.Indexes, ledger: p.Ledger, owner: p.Owner, root: p.Root, steps: p.Steps}
+	q.recipe = &recipe{dockerfile: p.Dockerfile, target: p.Target, steps: p.Steps, indexes: p.Indexes, ignore: p.Ignore, project: p.Project}
 	q.dists = &dists{graph: p.Graph, usages: p.Usage, declares: p.Declared, root: p.Root, ledger: p.Ledger, owner: p.Owner, layers: q.layers}
 	q.project = &project{files: p.Project, declared: p.Declared}
 	return &q
