@@ -3,6 +3,7 @@ package imagetest
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,9 @@ const (
 	// growthFrom is what the first input takes at least: below that nothing is
 	// measured.
 	growthFrom = 10 * time.Millisecond
+	// growthMemory is what the process may take while the collector is off, in
+	// bytes.
+	growthMemory = 1 << 30
 )
 
 // Growth is what happens to inputs of many sizes.
@@ -86,7 +90,11 @@ func measure(work func()) cost {
 	return out
 }
 
+// once measures work without the collector, as far as there is memory: small
+// inputs are gone before it runs, large ones pay for it several times.
 func once(work func()) cost {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(growthMemory))
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
