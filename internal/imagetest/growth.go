@@ -16,8 +16,8 @@ const (
 	// and the collector cost.
 	growthStep = 8
 	growthMost = 24
-	// growthFrom is what the first input takes at least: below that nothing is
-	// measured.
+	// growthFrom is what the first input takes at least: what takes less is
+	// taken for as much, since its time is mostly chance.
 	growthFrom = 10 * time.Millisecond
 	// growthMemory is what the process may take while the collector is off, in
 	// bytes.
@@ -66,7 +66,7 @@ func (g *Growth) compare() string {
 		small = measure(g.Make(n))
 	}
 	large := measure(g.Make(growthStep * n))
-	if !RaceDetector && large.cpu > growthMost*max(small.cpu, growthFrom/growthStep) {
+	if !RaceDetector && large.cpu > growthMost*max(small.cpu, growthFrom) {
 		return fmt.Sprintf("%d of them take %v, %d take %v: the time grows faster than the input", n, small.cpu, growthStep*n, large.cpu)
 	}
 	if large.bytes > growthMost*max(small.bytes, 1<<20) {

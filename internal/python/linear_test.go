@@ -83,12 +83,12 @@ func TestDeclaredLinear(t *testing.T) {
 		files := fstest.MapFS{"r.txt": {Data: []byte(strings.Repeat("a\n", 1000))},
 			"setup.cfg": {Data: []byte("[options.extras_require]\n" + imagetest.Lines(n, "e%d = file: r.txt\n"))}}
 		return func() { _, _ = ReadDeclared(files) }
-	}}, imagetest.Growth{Name: "files that include files", Most: 4000, Make: func(n int) func() {
+	}}, imagetest.Growth{Name: "files that include files", Most: 32_000, Make: func(n int) func() {
 		files := fstest.MapFS{}
 		for i := range n {
 			files[fmt.Sprintf("requirements%d.txt", i)] = &fstest.MapFile{Data: []byte(fmt.Sprintf("-r requirements%d.txt\n-c requirements%d.txt\n", (i+1)%n, (i+2)%n))}
 		}
-		return func() { _, _ = ReadDeclared(files) }
+		return func() { _, _ = ReadDeclared(longFolder{files, n}) }
 	}}, imagetest.Growth{Name: "modules", Most: 20_000, Make: func(n int) func() {
 		files := fstest.MapFS{}
 		for i := range n {
