@@ -37,10 +37,10 @@ images: setup build ## the example's images, quickly, for the tests
 
 proof: setup build ## the proof: fixes of the example made, built and run, and the best image
 	@$(BIN)/whittle lab --fix --quick --resume --offline --cache-dir $(CACHE)/whittle examples/inventory
-	@WHITTLE_PROOF=$(CURDIR)/examples/inventory/.whittle/report.json $(GO) test -count=1 -run Proof ./lab
+	@WHITTLE_PROOF=$(CURDIR)/examples/inventory/.whittle/report.json $(GO) test -count=1 -run Proof ./internal/lab
 
 forty: setup ## a hundred applications that reach something by a name, with lab --fix: nothing is lost
-	@WHITTLE_FORTY=all $(GO) test -count=1 -timeout 90m -run Forty ./lab -v | grep -vE '^=== |fsverity'
+	@WHITTLE_FORTY=all $(GO) test -count=1 -timeout 90m -run Forty ./internal/lab -v | grep -vE '^=== |fsverity'
 
 test: setup images ## everything that .ci/run runs
 	@scripts/test
@@ -63,7 +63,7 @@ fuzz: ## look for new cases in every fuzz target and property test
 	@scripts/fuzz
 
 kills: setup ## 200 kills and 50 full disks of proofs that write, 20 kills with the engine, all kinds of files
-	WHITTLE_KILLS=200 WHITTLE_ENGINE_KILLS=20 WHITTLE_KINDS=1 $(GO) test -count=1 -timeout 60m -v -run 'Killed|FullDisk|FileKinds|Durable' ./lab ./cmd/whittle
+	WHITTLE_KILLS=200 WHITTLE_ENGINE_KILLS=20 WHITTLE_KINDS=1 $(GO) test -count=1 -timeout 60m -v -run 'Killed|FullDisk|FileKinds|Durable' ./internal/lab ./cmd/whittle
 
 bench: setup images ## ratios against the floors and the best known layer explorer
 	@scripts/bench

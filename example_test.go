@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 func ExampleBytes() {

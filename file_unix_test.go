@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // kinds makes a folder with a file of each kind, and one outside of it.

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // TestFolderWrite: a file takes the place of whatever has its name, but a

@@ -1,4 +1,4 @@
-module whittle
+module whittle.dev/whittle
 
 go 1.26.8
 

@@ -3,7 +3,7 @@ package whittle_test
 import (
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 func TestNearest(t *testing.T) {

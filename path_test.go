@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // TestFollow: links are followed as by the kernel, within the root.

@@ -109,15 +109,15 @@ func TestStartsPrograms(t *testing.T) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		inside := strings.HasPrefix(p.ImportPath, "whittle/scripts") || strings.Contains(p.ImportPath, "/testdata/")
+		inside := strings.Contains(p.ImportPath, "/scripts/") || strings.Contains(p.ImportPath, "/testdata/")
 		if !inside && slices.ContainsFunc(p.Imports, func(i string) bool { return i == "os/exec" || i == "plugin" }) {
 			found = append(found, p.ImportPath)
 		}
 	}
-	if want := []string{"whittle/internal/build", "whittle/internal/imagetest", "whittle/lab"}; !slices.Equal(found, want) {
+	if want := []string{"whittle.dev/whittle/internal/build", "whittle.dev/whittle/internal/imagetest", "whittle.dev/whittle/internal/lab"}; !slices.Equal(found, want) {
 		t.Errorf("programs are started by %q, want %q", found, want)
 	}
-	files, err := filepath.Glob("lab/*.go")
+	files, err := filepath.Glob("internal/lab/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestStartsPrograms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(string(text), `"os/exec"`) && file != "lab/git.go" && !strings.HasSuffix(file, "_test.go") {
+		if strings.Contains(string(text), `"os/exec"`) && file != "internal/lab/git.go" && !strings.HasSuffix(file, "_test.go") {
 			t.Errorf("%s starts programs", file)
 		}
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"whittle"
-	"whittle/internal/report"
-	"whittle/lab"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/report"
 )
 
 // app holds the options that every command has.

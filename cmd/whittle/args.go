@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"whittle"
-	"whittle/lab"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/lab"
 )
 
 // usage is an error of the command line, with what to write instead.

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"whittle"
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // outcome is all that a run says.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"whittle"
-	"whittle/internal/report"
-	"whittle/lab"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/report"
 )
 
 func (a *app) checkCommand() *cobra.Command {

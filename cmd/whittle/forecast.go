@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"whittle/internal/report"
-	"whittle/lab"
+	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/report"
 )
 
 func (a *app) forecastCommand() *cobra.Command {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 const secretText = "HUNTER2-OF-SOMEBODY-ELSE"

@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"whittle"
-	"whittle/internal/report"
-	"whittle/lab"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/report"
 )
 
 func (a *app) labCommand() *cobra.Command {

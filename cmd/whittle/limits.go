@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"whittle/lab"
+	"whittle.dev/whittle/internal/lab"
 )
 
 // limitsTopic is the page of "whittle help limits".

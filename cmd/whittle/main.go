@@ -16,8 +16,8 @@ import (
 	"strings"
 	"syscall"
 
-	"whittle"
-	"whittle/internal/report"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report"
 )
 
 func main() {

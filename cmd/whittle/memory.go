@@ -12,7 +12,7 @@ import (
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 const (

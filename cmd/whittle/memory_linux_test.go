@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // hungry is an archive of an image that takes about 250 MB of memory: its

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"whittle/internal/report"
+	"whittle.dev/whittle/internal/report"
 )
 
 // steps prints what is going on to standard error, a line each; builds show

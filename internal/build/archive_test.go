@@ -13,7 +13,7 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 	digest "github.com/opencontainers/go-digest"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 func archiveOf(files ...string) []byte {

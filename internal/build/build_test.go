@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // run builds and runs commands on d, failing the test on an error.

@@ -16,7 +16,7 @@ import (
 	"github.com/tonistiigi/fsutil"
 	"github.com/tonistiigi/fsutil/types"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // memFS is a folder of files in memory, by name.

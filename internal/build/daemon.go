@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // startTimeout is how long a daemon may take until it answers.

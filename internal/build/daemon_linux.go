@@ -21,7 +21,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 const (

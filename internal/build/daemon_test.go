@@ -24,7 +24,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // private opens an engine of the test's own on a state folder.

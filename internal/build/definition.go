@@ -23,7 +23,7 @@ import (
 	"github.com/moby/patternmatcher"
 	"github.com/tonistiigi/fsutil"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // maxDockerfile is the largest Dockerfile and ignore file that is read, in

@@ -21,7 +21,7 @@ import (
 	"github.com/tonistiigi/fsutil/types"
 	"pgregory.net/rapid"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 func TestPrepare(t *testing.T) {

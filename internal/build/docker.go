@@ -8,7 +8,7 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 	dockerclient "github.com/moby/moby/client"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // openDocker reaches the BuildKit inside a Docker engine: its API gives gRPC

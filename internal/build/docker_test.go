@@ -18,7 +18,7 @@ import (
 	dockerclient "github.com/moby/moby/client"
 	"golang.org/x/sys/unix"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // dockerd starts a Docker engine of the test's own and gives its address. It

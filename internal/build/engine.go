@@ -20,7 +20,7 @@ import (
 
 	dockerclient "github.com/moby/moby/client"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Kinds of engines.

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // fixture is what the tests with a real engine share: one private daemon and

@@ -16,7 +16,7 @@ import (
 	"github.com/moby/buildkit/util/grpcerrors"
 	"google.golang.org/grpc/codes"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Kind says what made a build fail.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Messages as engines of several ages wrote them.

@@ -11,7 +11,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // layoutStore gives the engine the blobs of an OCI layout to read. Unlike

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Defaults of [Limits]. A build of many parallel jobs has some hundred

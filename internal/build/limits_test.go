@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // A step, and a run, that eats memory or processes is ended by its limit, and

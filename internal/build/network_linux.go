@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 const (

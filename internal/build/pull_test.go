@@ -17,7 +17,7 @@ import (
 
 	bkclient "github.com/moby/buildkit/client"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // What a registry does wrong while the engine pulls a base: the network's fault

@@ -20,7 +20,7 @@ import (
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/pb"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 const (

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 func TestRun(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 const (

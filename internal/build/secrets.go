@@ -10,7 +10,7 @@ import (
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Secret is what RUN --mount=type=secret gets, and what is run as

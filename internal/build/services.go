@@ -14,7 +14,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Service is a program that runs beside the commands of a [Definition], each

@@ -16,7 +16,7 @@ import (
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	dockerclient "github.com/moby/moby/client"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Output says what to make of a build.

@@ -13,7 +13,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	"pgregory.net/rapid"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // TestVeil: values are hidden in the forms in which programs print them.

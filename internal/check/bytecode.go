@@ -5,7 +5,7 @@ import (
 	"path"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // checkBytecode finds __pycache__ files of interpreters that the image does

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"whittle/internal/python/imports"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/imports"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // called finds the functions that modules call while a start imports them:

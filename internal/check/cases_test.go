@@ -11,10 +11,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"whittle"
-	"whittle/internal/check"
-	"whittle/internal/elf"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/elf"
+	"whittle.dev/whittle/internal/python"
 )
 
 // TestCases: each check finds its problem in one image and not in another that is

@@ -14,10 +14,10 @@ import (
 	"io/fs"
 	"slices"
 
-	"whittle"
-	"whittle/internal/elf"
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/elf"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // Severities.

@@ -1,6 +1,6 @@
 package check
 
-import "whittle"
+import "whittle.dev/whittle"
 
 // look is a function that looks at the starts and reports what it finds; doc says
 // in one line what it looks at.

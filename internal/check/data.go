@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python/imports"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python/imports"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // checkData sees that the time zones and locales that the application names

@@ -7,10 +7,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle"
-	"whittle/internal/check"
-	"whittle/internal/imagetest"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/python"
 )
 
 // TestLicences: a licence that was installed and is gone is mentioned; one that

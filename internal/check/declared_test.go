@@ -3,7 +3,7 @@ package check
 import (
 	"testing"
 
-	"whittle/internal/python"
+	"whittle.dev/whittle/internal/python"
 )
 
 // TestExtraOfOwn: without the project, the application's own metadata says

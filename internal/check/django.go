@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/python/imports"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/imports"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // djangoAdmin is django-admin, or python -m django.

@@ -1,6 +1,6 @@
 package check
 
-import "whittle"
+import "whittle.dev/whittle"
 
 // Check is one kind of problem and the function that looks for it.
 type Check struct {

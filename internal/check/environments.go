@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/shell"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // environmentRun follows "uv run" and its kind, which start a command in the

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"whittle"
-	"whittle/internal/python"
-	"whittle/internal/python/imports"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/imports"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // files reads the image's files, as the user that it starts as.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // TestSectionsLinear: the time over an INI file grows with it.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // TestLookalike: compiled code that was made for something else is named once,

@@ -3,7 +3,7 @@ package check
 import (
 	"strings"
 
-	"whittle/internal/shell"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // section is one of an INI file.

@@ -5,8 +5,8 @@ import (
 	"path"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python"
 )
 
 // Modules that CPython imports before any code of a program, found by taking

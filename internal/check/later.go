@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"slices"
 
-	"whittle"
-	"whittle/internal/pep"
-	"whittle/internal/python"
-	"whittle/internal/python/imports"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/imports"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // checkLater looks at what the application's own modules import when a

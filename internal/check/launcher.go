@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/shell"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // launcher is a program that starts another one, which its command line names.

@@ -3,8 +3,8 @@ package check
 import (
 	"fmt"
 
-	"whittle"
-	"whittle/internal/elf"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/elf"
 )
 
 // checkLibraries sees that the programs that are started find their libraries.

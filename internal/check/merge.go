@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // cause is what problems have in common that are one: what is missing, and how

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python"
-	"whittle/internal/python/imports"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/imports"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // unknownName is what to do about a module whose distribution is not known.

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/python/imports"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/imports"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // places are where modules lie in a tree of files, whatever looks for them

@@ -10,12 +10,12 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"whittle"
-	"whittle/internal/check"
-	"whittle/internal/elf"
-	"whittle/internal/imagetest"
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/elf"
+	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // ownImport is an import that a project made up: its first part lies somewhere

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python/source"
-	"whittle/internal/shell"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/shell"
 )
 
 func isPython(base, argv0 string) bool {

@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle"
-	"whittle/internal/check"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/check"
 )
 
 const shopProject = `[project]

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/pep"
-	"whittle/internal/python"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
 )
 
 // along is what comes along with the dependencies of a unit.

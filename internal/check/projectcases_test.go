@@ -11,10 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"whittle"
-	"whittle/internal/check"
-	"whittle/internal/pep"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // folder is a project's folder of the notation of txtar. "deps: a b" stands for

@@ -13,9 +13,9 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // Bounds of a project's folder.

@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle/internal/dockerfile"
-	"whittle/internal/pep"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // recipe is what a Dockerfile says about a project: what it installs, copies

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strconv"
 
-	"whittle"
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // minorOf is the version of Python 3 of the images that Dockerfiles make, 0

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/pep"
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // unit is a folder that declares dependencies: the project's own, a member of

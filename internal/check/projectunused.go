@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/pep"
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // uses are what the modules of a project import: the distributions that may be

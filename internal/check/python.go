@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python/imports"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python/imports"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // pythonStart is what a Python process imports when it starts.

@@ -4,7 +4,7 @@ import (
 	"path"
 	"strings"
 
-	"whittle/internal/shell"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // again starts Python once more with other arguments: what a debugger or a

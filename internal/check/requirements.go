@@ -1,10 +1,10 @@
 package check
 
 import (
-	"whittle"
-	"whittle/internal/pep"
-	"whittle/internal/python"
-	"whittle/internal/python/imports"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/imports"
 )
 
 // checkRequirements compares what imported distributions require with what is

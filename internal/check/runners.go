@@ -4,10 +4,10 @@ import (
 	"path"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python/imports"
-	"whittle/internal/python/source"
-	"whittle/internal/shell"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python/imports"
+	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // runner follows what a Python program imports by the names on its command

@@ -6,10 +6,10 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python/imports"
-	"whittle/internal/python/source"
-	"whittle/internal/shell"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python/imports"
+	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // asgi is a server whose arguments have the application as module:attribute.

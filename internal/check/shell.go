@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle"
-	"whittle/internal/shell"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // startShell follows a shell: "sh -c TEXT", "sh FILE", or what it reads.

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/shell"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // role is what a start is for.

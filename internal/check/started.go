@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python/imports"
-	"whittle/internal/python/source"
-	"whittle/internal/shell"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python/imports"
+	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // findStarted follows what the application's own modules start and import by

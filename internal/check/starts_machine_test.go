@@ -3,9 +3,9 @@ package check_test
 import (
 	"strings"
 
-	"whittle/internal/elf"
-	"whittle/internal/imagetest"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/elf"
+	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // smallMachine is a root with stand-ins for the runners of the table: each has

@@ -11,12 +11,12 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
-	"whittle/internal/check"
-	"whittle/internal/elf"
-	"whittle/internal/imagetest"
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/elf"
+	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // startRow is one row of testdata/starts: an image, whole and broken, with its

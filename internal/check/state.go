@@ -3,9 +3,9 @@ package check
 import (
 	"strings"
 
-	"whittle"
-	"whittle/internal/elf"
-	"whittle/internal/python/imports"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/elf"
+	"whittle.dev/whittle/internal/python/imports"
 )
 
 // state is what the checks share: the image, the starts as far as they were

@@ -4,7 +4,7 @@ import (
 	"path"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // streamlit: https://docs.streamlit.io/develop/api-reference/cli/run

@@ -10,13 +10,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle"
-	"whittle/internal/check"
-	"whittle/internal/elf"
-	"whittle/internal/imagetest"
-	"whittle/internal/pep"
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/elf"
+	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 const packages = "usr/local/lib/python3.13/site-packages/"

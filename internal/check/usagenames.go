@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle/internal/pep"
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // byName are distributions that others load by a name in a string, so that no

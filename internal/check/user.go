@@ -1,7 +1,7 @@
 package check
 
 import (
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // account is who the image's process runs as.

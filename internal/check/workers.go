@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python/imports"
-	"whittle/internal/python/source"
-	"whittle/internal/shell"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python/imports"
+	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // celery: https://docs.celeryq.dev/en/stable/reference/cli.html

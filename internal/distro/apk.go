@@ -5,7 +5,7 @@ import (
 	"path"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // apkPaths is where Alpine's package manager keeps its database; newer

@@ -7,7 +7,7 @@ import (
 	"path"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // condaMeta is the folder of an environment's records.

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"unicode"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Limits: bytes of one database, bytes of one package's record, files that one

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle"
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // owned is a claim without its evidence, for tables.

@@ -6,7 +6,7 @@ import (
 	"path"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 const dpkgDir = "var/lib/dpkg"

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // TestHost compares with dpkg itself, on the machine that the test runs on:

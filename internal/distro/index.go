@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Limits of a package index: bytes of its text, and packages in it. Debian's

@@ -6,7 +6,7 @@ import (
 	"sort"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 const nodeModules = "/node_modules/"

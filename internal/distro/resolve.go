@@ -7,7 +7,7 @@ import (
 	"path"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // maxPath is the length in bytes of the longest name that is looked up, Linux's.

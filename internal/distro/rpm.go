@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // rpmPaths is where rpm keeps its database: SQLite, NDB or Berkeley DB, in the

@@ -12,8 +12,8 @@ import (
 	rpmdb "github.com/anchore/go-rpmdb/pkg"
 	"github.com/google/go-cmp/cmp"
 
-	"whittle"
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // everything is a root in which every file is there, so that a reader's claims

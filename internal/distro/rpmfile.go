@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Berkeley DB's hash format, as far as rpm's Packages uses it: a metadata

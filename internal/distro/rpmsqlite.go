@@ -12,7 +12,7 @@ import (
 
 	"modernc.org/sqlite"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // walSuffix marks SQLite's write-ahead log, beside a database that was not

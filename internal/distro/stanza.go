@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Limits of one line in bytes, and of one stanza in lines.

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // checkFile holds a parsed file to what this package promises of spans.

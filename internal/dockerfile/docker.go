@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 )

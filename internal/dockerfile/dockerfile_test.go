@@ -3,7 +3,7 @@ package dockerfile
 import (
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Edit replaces the bytes of a span. An empty span inserts.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"

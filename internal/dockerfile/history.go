@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"

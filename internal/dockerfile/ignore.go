@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"whittle"
+	"whittle.dev/whittle"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"

@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"whittle"
+	"whittle.dev/whittle"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )

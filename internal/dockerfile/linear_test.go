@@ -8,8 +8,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"whittle"
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // TestLarge reads files of almost the largest size, each made of one thing

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // InsertBefore puts lines before an instruction, above the comment block that

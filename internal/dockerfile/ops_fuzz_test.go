@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 
 	"pgregory.net/rapid"
 )

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"

@@ -3,7 +3,7 @@ package dockerfile
 import (
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 
 	"mvdan.cc/sh/v3/syntax"
 )

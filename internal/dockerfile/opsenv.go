@@ -4,7 +4,7 @@ import (
 	"regexp"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 )

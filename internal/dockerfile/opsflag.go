@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // SetFlag adds a flag to ADD, COPY, FROM, HEALTHCHECK or RUN, or replaces its

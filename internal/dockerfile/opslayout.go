@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // longLine is how long a line may get, in bytes, before what is appended goes

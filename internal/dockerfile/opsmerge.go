@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Merge applies several fixes' edits together. A set is left out, and its

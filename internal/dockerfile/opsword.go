@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 
 	"mvdan.cc/sh/v3/syntax"
 )

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // maxLine is the longest line that edits may make, in columns: several edits,

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 
 	"github.com/rogpeppe/go-internal/txtar"
 )

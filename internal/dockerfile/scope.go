@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // wild stands in an expected text for what is not known.

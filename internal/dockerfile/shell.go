@@ -5,8 +5,8 @@ import (
 	"path"
 	"strings"
 
-	"whittle"
-	"whittle/internal/shell"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/shell"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"mvdan.cc/sh/v3/syntax"

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // format names the encoding of files in caches: change it with AppendBinary,

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 var extension = spec{Soname: "x.so", Needed: []string{"libm.so.6", "libc.so.6"}, RPath: "$ORIGIN/../x.libs:/opt/lib",

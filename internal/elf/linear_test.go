@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 func numberedList(n int, format string) []string {

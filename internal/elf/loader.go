@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Missing is why a file does not load.

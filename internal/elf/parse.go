@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Bounds on what one file may claim, far above what linkers write: the

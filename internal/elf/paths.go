@@ -3,7 +3,7 @@ package elf
 import (
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // resolver remembers where paths of a root lead.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // find searches a library for an object. refused is a file of that name for

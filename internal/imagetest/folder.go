@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Folder is a folder of this machine as a root file system.

@@ -31,7 +31,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Codec is how layers are stored.

@@ -7,7 +7,7 @@ import (
 	"sort"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Root is a root file system in memory: contents by path. A content that

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // All indexes the layers of an image side by side, as many at once as there

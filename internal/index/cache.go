@@ -8,7 +8,7 @@ import (
 	"sort"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Cache keeps indexes in a directory, one file for each diff ID, and beside it

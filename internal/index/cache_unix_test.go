@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // TestCacheOfOddFiles: what stands in the cache and is no regular file is

@@ -9,7 +9,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // codec is how a layer is stored. It is told by the first bytes and not by

@@ -8,7 +8,7 @@ import (
 	"math"
 	"slices"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // cacheVersion names the format of the cache's files and the directory that

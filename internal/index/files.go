@@ -8,7 +8,7 @@ import (
 	"io"
 	"math"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Files reads the contents of the regular files of one layer that want

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // The files of testdata were written by GNU tar 1.34: sparse files in all four

@@ -13,7 +13,7 @@ import (
 	"io"
 	"slices"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Options say how much to read of a layer. The zero value reads as little as

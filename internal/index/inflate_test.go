@@ -12,7 +12,7 @@ import (
 
 	kgzip "github.com/klauspost/compress/gzip"
 
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 func BenchmarkGunzip(b *testing.B) {

@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"sync"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 const (

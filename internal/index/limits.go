@@ -5,7 +5,7 @@ import (
 	"math"
 	"sync/atomic"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Limits bound what the layers of an image may cost together. A zero field

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // freeHash is how many uncompressed bytes of an image are hashed without being

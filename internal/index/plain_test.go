@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"whittle"
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // fileLayer is a plain layer in a file.

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // source is an uncompressed tar that is read forward.

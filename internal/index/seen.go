@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // seen are stored bytes that were read to their end and came to a layer's diff

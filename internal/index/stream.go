@@ -10,7 +10,7 @@ import (
 	"io"
 	"sync/atomic"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // stream is the uncompressed tar of a layer. The stored bytes are read (and

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // manyFiles is a stack of n entries: a base, a copy-up of a tenth of it, and a

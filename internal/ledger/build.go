@@ -24,7 +24,7 @@ import (
 	"fmt"
 	"slices"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Options bound the work. A zero field means its default.

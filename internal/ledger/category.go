@@ -4,7 +4,7 @@ import (
 	"path"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Category is one part of the partition of all bytes of an image.

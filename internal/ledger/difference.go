@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"sort"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Difference is the size difference from the first account to the last,

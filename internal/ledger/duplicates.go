@@ -3,7 +3,7 @@ package ledger
 import (
 	"sort"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Duplicates finds live content that stands at several places, within an

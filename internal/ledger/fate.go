@@ -3,7 +3,7 @@ package ledger
 import (
 	"sort"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // loss is a name that some content lost.

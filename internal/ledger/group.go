@@ -6,7 +6,7 @@ import (
 	"sort"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Keys are what [Account.By] groups by.

@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // What Ambiguous says of a place.

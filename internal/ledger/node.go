@@ -4,7 +4,7 @@ import (
 	"iter"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // node is a path of a layer or of the merged root file system.

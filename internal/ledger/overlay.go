@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // strip drops the whiteouts that have nothing below them to hide: those under

@@ -14,7 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // The oracle is the kernel: each layer is extracted alone as Docker's overlay2

@@ -5,7 +5,7 @@ import (
 	"sort"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Account gives every item of a ledger one owner and one category.

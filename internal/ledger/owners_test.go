@@ -6,9 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle"
-	"whittle/internal/imagetest"
-	"whittle/internal/index"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/index"
 )
 
 // account reads an image of the notation and attributes it.

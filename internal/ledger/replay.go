@@ -3,7 +3,7 @@ package ledger
 import (
 	"fmt"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Replay gives the layers' indexes as a rebuild would make them after some

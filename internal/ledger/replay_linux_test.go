@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // TestReplay holds replayed changes to a file system: each layer is a folder

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // DeadRows lists the dead bytes, a whole dead subtree as one row: a directory

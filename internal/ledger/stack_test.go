@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // flavor is what random stacks are made of.

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // tree lists the merged root file system, and gives every live item a path

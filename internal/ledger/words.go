@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Words explains in sentences with figures why an image has dead bytes: one

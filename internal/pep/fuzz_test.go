@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // rejected says whether an error is one that input deserves.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Environment is what markers are evaluated in (PEP 508).

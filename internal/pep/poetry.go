@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // ParseConstraint reads a version constraint as Poetry writes it ("^1.2", "~1.2",

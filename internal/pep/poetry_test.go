@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // wildRelease is a wildcard behind what is no release.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // maxRequirement bounds the text of a requirement in bytes.

@@ -5,7 +5,7 @@ import (
 	"iter"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Specifiers are the versions that a requirement allows: all of its parts

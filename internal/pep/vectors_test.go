@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // The vectors in testdata are what PyPI's "packaging" says; testdata/generate.py

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // maxVersion bounds the text of a version in bytes.

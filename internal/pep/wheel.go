@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Wheel is what the name of a wheel says (PEP 427).

@@ -14,9 +14,9 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"pgregory.net/rapid"
 
-	"whittle"
-	"whittle/internal/dockerfile"
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // TestForecastFiles: whatever lies in an image, what a strategy is predicted to
@@ -157,7 +157,7 @@ func forecastAny(t *testing.T, source string) {
 // Dockerfiles that parse and keep what they must, or a note.
 func TestForecastCorpus(t *testing.T) {
 	seen := 0
-	for _, pattern := range []string{"testdata/strategy/*.txtar", "../dockerfile/testdata/corpus/*.txtar", "../dockerfile/testdata/ops/*.txtar", "../../lab/testdata/health/*.txtar", "../rule/testdata/*.txtar"} {
+	for _, pattern := range []string{"testdata/strategy/*.txtar", "../dockerfile/testdata/corpus/*.txtar", "../dockerfile/testdata/ops/*.txtar", "../lab/testdata/health/*.txtar", "../rule/testdata/*.txtar"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -4,7 +4,7 @@ import (
 	"path"
 	"slices"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // edited is by how much the files that the image copies grow by the fixes

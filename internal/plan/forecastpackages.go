@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle"
-	"whittle/internal/pep"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
 )
 
 // maxRecord bounds the RECORDs that are read, in bytes.

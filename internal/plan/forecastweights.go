@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/pep"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // Weights are a resolution's distributions with what they take, as [Project]

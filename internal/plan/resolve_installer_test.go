@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle"
-	"whittle/internal/pep"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // TestInstaller: the lines of the RECORD and the files that pip would write, by

@@ -15,10 +15,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle"
-	"whittle/internal/pep"
-	"whittle/internal/pypi"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/pypi"
+	"whittle.dev/whittle/internal/python"
 )
 
 // realIndex is the index that this machine installs from; without one the

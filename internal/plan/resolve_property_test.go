@@ -10,7 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"whittle/internal/pep"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // world is a small index, for which all sets of versions can be tried.

@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle"
-	"whittle/internal/pep"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
 )
 
 // Bound gives the specifiers to declare a distribution with (">=13,<14"): the

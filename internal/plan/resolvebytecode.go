@@ -1,8 +1,8 @@
 package plan
 
 import (
-	"whittle"
-	"whittle/internal/pep"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // A .pyc is about as large as its source, but for what is not compiled: comments

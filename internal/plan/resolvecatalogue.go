@@ -11,8 +11,8 @@ import (
 	"strings"
 	"sync"
 
-	"whittle"
-	"whittle/internal/pep"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // release is one version of a distribution that the target can use.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"whittle/internal/pep"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // matches are the releases that an ident can be pinned to, the first choice

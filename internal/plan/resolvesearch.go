@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/pep"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // ident is what is pinned: a distribution, or one with some extras, sorted and

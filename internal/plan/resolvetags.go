@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle/internal/pep"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // tagRank orders the tags that a target supports as installers do, the least

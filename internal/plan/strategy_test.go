@@ -16,11 +16,11 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"whittle"
-	"whittle/internal/dockerfile"
-	"whittle/internal/imagetest"
-	"whittle/internal/pep"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
 )
 
 var updateStrategies = flag.Bool("update-strategies", false, "accept the generated Dockerfiles")

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 // noBytecode is the variable that keeps Python from writing bytecode of what it

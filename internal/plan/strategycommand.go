@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 // tool is what installs Python packages.

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 // DistrolessBase is a base of nothing but Debian's Python and what it links to:

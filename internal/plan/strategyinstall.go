@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 // Cleanup is what strategies leave out of the packages.

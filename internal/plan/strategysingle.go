@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/dockerfile"
-	"whittle/internal/pep"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // singleStage is a generated Dockerfile of one stage: what is deleted is

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 // builderName is the stage that a generated Dockerfile installs in.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 // variables are the values that a stage's ENV and ARG give to names, as far as

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 // TestVariables: a command's words have the values of the stage's variables,

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Check is what a project's whittle.yaml says about checks.

@@ -8,7 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // MaxConfig bounds the size of a configuration file, in bytes.

@@ -14,7 +14,7 @@ import (
 	"sort"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // ConfigName is the name of the project's file for whittle.

@@ -11,7 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v4"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // write makes a folder with the given files.

@@ -11,8 +11,8 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"whittle"
-	"whittle/internal/toml"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/toml"
 )
 
 const pyprojectName = "pyproject.toml"

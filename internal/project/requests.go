@@ -6,7 +6,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // maxRequests bounds how many paths a project names, maxPath a path, in bytes.

@@ -11,7 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // MaxEnvFile bounds a file of variables, MaxValue the value of one, and

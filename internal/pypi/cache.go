@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // cache keeps what an index said in a folder. What it cannot keep it does

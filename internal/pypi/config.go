@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // defaultIndex is what pip uses where it is told nothing.

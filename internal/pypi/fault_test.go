@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 func isFile(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, ".whl") }

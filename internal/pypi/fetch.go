@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Bounds of one request: how long nothing may come, how long it may take in

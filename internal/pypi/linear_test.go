@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // TestLinear: the time over what an index sends grows with it.

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // accepted are the forms of a listing, the best first.

@@ -20,8 +20,8 @@ import (
 	"strings"
 	"time"
 
-	"whittle"
-	"whittle/internal/pep"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // File is one file of a distribution in the index.

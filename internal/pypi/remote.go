@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // remote is a file in the index that is read in parts, and whole where its

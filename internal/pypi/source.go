@@ -11,7 +11,7 @@ import (
 	"path"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // maxSourceFiles bounds the entries of a source distribution that are passed

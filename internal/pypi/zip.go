@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // The records of a ZIP archive's end, and their sizes in bytes without what

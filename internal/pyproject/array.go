@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // array is an array or an inline table in the source.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
-	"whittle"
-	"whittle/internal/toml"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/toml"
 )
 
 // document is a TOML file as its parsed values and as the places of its

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
-	"whittle/internal/pep"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
 
 	"github.com/pelletier/go-toml/v2"
 )

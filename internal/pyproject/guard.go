@@ -8,8 +8,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"whittle"
-	"whittle/internal/python/source/syntax"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python/source/syntax"
 )
 
 // guarding is what an except clause has to name for an import before it to be

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // ignoreFile is a .dockerignore.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/patternmatcher"

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"whittle"
-	"whittle/internal/pep"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // logical is one line of a requirements file.

@@ -7,8 +7,8 @@ import (
 	"maps"
 	"slices"
 
-	"whittle"
-	"whittle/internal/pep"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // kind is how a kind of list is found.

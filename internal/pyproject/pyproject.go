@@ -13,7 +13,7 @@ import (
 	"fmt"
 	"slices"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 const (

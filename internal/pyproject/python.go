@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // pythonFile is a Python source as its logical lines.

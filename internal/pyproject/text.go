@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // splice is [whittle.Splice] with this room's error.

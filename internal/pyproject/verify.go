@@ -7,8 +7,8 @@ import (
 	"reflect"
 	"slices"
 
-	"whittle"
-	"whittle/internal/toml"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/toml"
 )
 
 // change is the difference that edits are to make in a document.

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"strings"
 
-	"whittle"
-	"whittle/internal/pep"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // poetry reads Poetry's own tables.

@@ -6,8 +6,8 @@ import (
 	"path"
 	"strings"
 
-	"whittle"
-	"whittle/internal/pep"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // Distribution is one installed distribution.

@@ -5,8 +5,8 @@ import (
 	"regexp"
 	"strings"
 
-	"whittle/internal/pep"
-	"whittle/internal/toml"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/toml"
 )
 
 // pipfile reads Pipfile.

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"whittle/internal/imagetest"
-	"whittle/internal/pep"
+	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // FuzzRecord: whatever the records say, claims name files that are there.

@@ -5,8 +5,8 @@ import (
 	"path"
 	"strings"
 
-	"whittle/internal/pep"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // Graph is what installed distributions require of each other in one

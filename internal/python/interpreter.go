@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle"
-	"whittle/internal/pep"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // Interpreter is a CPython or PyPy in a root.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // TestDeclaredLinear: the time over files that declare something grows with

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/pep"
-	"whittle/internal/toml"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/toml"
 )
 
 // Lock is what lock files say comes along with what is declared.

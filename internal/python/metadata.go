@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"whittle/internal/pep"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // Metadata is the part of a distribution's core metadata that whittle uses.

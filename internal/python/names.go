@@ -6,8 +6,8 @@ import (
 	"strings"
 	"sync"
 
-	"whittle/internal/pep"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // namesTable says which distributions have which module, by the files of

@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"whittle/internal/pep"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // wheelFiles are the files that wheels' own directories list, by

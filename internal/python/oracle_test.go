@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/imagetest"
 
 	"github.com/google/go-cmp/cmp"
 )

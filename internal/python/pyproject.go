@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/toml"
+	"whittle.dev/whittle/internal/toml"
 )
 
 // pyprojectFile is the part of pyproject.toml that declares something.

@@ -18,7 +18,7 @@ import (
 	"strings"
 	"unicode"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Limits: bytes of a RECORD, of a METADATA with its long description, and of

@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"whittle"
-	"whittle/internal/imagetest"
-	"whittle/internal/pep"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/pep"
 )
 
 const site = "usr/local/lib/python3.13/site-packages/"

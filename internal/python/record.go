@@ -12,7 +12,7 @@ import (
 	"sort"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // record reads a RECORD: lines of path, hash and size, paths relative to the

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/pep"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // requirementsFile are the names of requirements files by their words:

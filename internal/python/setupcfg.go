@@ -4,7 +4,7 @@ import (
 	"path"
 	"strings"
 
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // cfgLine is a line of a value of setup.cfg.

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle/internal/pep"
+	"whittle.dev/whittle/internal/pep"
 )
 
 // standardSpans are the modules that not every CPython from 3.8 on has: the

@@ -9,7 +9,7 @@ import (
 	"sort"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Tree is a root with the look-ups that reading distributions needs.

@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // most is how many places, findings of a rule or steps a report lists before

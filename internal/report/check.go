@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // CheckText writes a check for a terminal.

@@ -5,7 +5,7 @@ import (
 	"io"
 	"slices"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // ComparisonText writes a comparison for a terminal. At most rows rows of

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // ForecastsText writes forecasts for a terminal; st.Verbose adds the

@@ -13,7 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // nasty are texts that would do harm where they are printed as they are.

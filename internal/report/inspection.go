@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // InspectionText writes an inspection for a terminal. At most rows rows of

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // JSON writes a value as indented JSON. Names in an image may be any bytes and

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // TestNotRun: no text says "runs" of what only files say, and the first line

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // merged is one finding that several variants have.

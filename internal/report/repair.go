@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // RepairText writes a repair for a terminal. Where nothing was written yet the

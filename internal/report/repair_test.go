@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // TestSlowerStart: a start that is slower than before is said with what it

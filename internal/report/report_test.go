@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")

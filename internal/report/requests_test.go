@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 func TestRequestChanges(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // span says a range of sizes: "12.3–15.0 MB", "900.0 kB–1.2 MB". Ends that

@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // SimulationText writes a simulation for a terminal.

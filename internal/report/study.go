@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // StudyText writes a study for a terminal.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // TestAdviceTitles: the first line says the result whatever it is.

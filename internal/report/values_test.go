@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // hostile is a name that would drive a terminal, break a table's row and

@@ -12,7 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 func TestWidth(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 // verb is what a command does to files.

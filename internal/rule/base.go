@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/dockerfile"
-	"whittle/internal/pep"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/pep"
 )
 
 func bigBase() Rule {

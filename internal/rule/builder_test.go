@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle"
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 // node is what stands at a path of a made-up build: a folder has no content.

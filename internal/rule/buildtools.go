@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 func buildToolsInFinalStage() Rule {

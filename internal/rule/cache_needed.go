@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 // need is what a command does with what a package manager fetched before.

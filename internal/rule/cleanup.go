@@ -6,8 +6,8 @@ import (
 	"maps"
 	"slices"
 
-	"whittle"
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 func cleanupInLaterLayer() Rule {

@@ -6,11 +6,11 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"whittle"
-	"whittle/internal/dockerfile"
-	"whittle/internal/pep"
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // dists is what is installed of Python: distributions, who asks for them, how

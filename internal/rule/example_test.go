@@ -7,12 +7,12 @@ import (
 	"path/filepath"
 	"testing"
 
-	"whittle"
-	"whittle/internal/distro"
-	"whittle/internal/dockerfile"
-	"whittle/internal/ledger"
-	"whittle/internal/python"
-	"whittle/internal/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/distro"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/ledger"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/source"
 )
 
 // TestExample asks the rules on dead bytes about real images of the example:

@@ -14,14 +14,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"whittle"
-	"whittle/internal/distro"
-	"whittle/internal/dockerfile"
-	"whittle/internal/imagetest"
-	"whittle/internal/index"
-	"whittle/internal/ledger"
-	"whittle/internal/pep"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/distro"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/index"
+	"whittle.dev/whittle/internal/ledger"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
 )
 
 // facts is what facts.json of a case may say beyond the files.

@@ -3,8 +3,8 @@ package rule
 import (
 	"slices"
 
-	"whittle"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python"
 )
 
 // Installs are the declared dependencies that the Dockerfile installs, by the

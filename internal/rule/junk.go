@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/dockerfile"
-	"whittle/internal/pyproject"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/pyproject"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 func vcsAndJunk() Rule {

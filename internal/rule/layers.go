@@ -5,7 +5,7 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // layers is what the layers hold: their items, by bytes, places and owners.

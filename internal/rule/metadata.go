@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle"
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 func metadataCopy() Rule {

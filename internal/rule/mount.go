@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 // mountInstead finds what was copied for one RUN alone, and is deleted then:

@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 // TestInstallsAlone: a RUN comes before the COPY of the source only where it

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // maxStatus bounds a package database that is read, in bytes.

@@ -9,10 +9,10 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"whittle"
-	"whittle/internal/dockerfile"
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // project is the project's folder: its files by name, and what they import.

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/dockerfile"
-	"whittle/internal/python"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/python"
 )
 
 // purpose is the bytecode that a Dockerfile asks for by name: what compileall

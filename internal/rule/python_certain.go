@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // unusedRisk is low where no file of the project names one of the group, and

@@ -5,7 +5,7 @@ import (
 	"path"
 	"slices"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 func docsAndLocales() Rule {

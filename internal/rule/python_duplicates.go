@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 func duplicateFiles() Rule {

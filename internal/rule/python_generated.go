@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python"
 )
 
 // generated are the files of the project that tools make of others: lock files

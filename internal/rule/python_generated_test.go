@@ -6,8 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python"
 )
 
 // TestProjectFix: what tools make of a changed file is made again in its order,

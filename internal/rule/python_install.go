@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/dockerfile"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // install is the RUN that installs the distributions of a layer, and where

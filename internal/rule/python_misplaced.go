@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/pep"
-	"whittle/internal/pyproject"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/pyproject"
+	"whittle.dev/whittle/internal/python"
 )
 
 func misplacedDependency() Rule {

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/dockerfile"
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // saidIn is a file of the project, and what in it may be a command or a name:

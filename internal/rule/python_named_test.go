@@ -5,9 +5,9 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"whittle"
-	"whittle/internal/dockerfile"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/python"
 )
 
 // TestNamed: what an application says by other means than an import, each for

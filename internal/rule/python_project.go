@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/pep"
-	"whittle/internal/pyproject"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/pyproject"
+	"whittle.dev/whittle/internal/python"
 )
 
 // maxProjectFile is the largest file of a project that is read, in bytes;

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 type kindOfText uint8

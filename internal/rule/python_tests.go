@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 func pythonTests() Rule {

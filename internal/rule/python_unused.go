@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/pep"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
 )
 
 func unusedDependency() Rule {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	"whittle"
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 func replacedFile() Rule {

@@ -14,9 +14,9 @@ import (
 	"io/fs"
 	"slices"
 
-	"whittle"
-	"whittle/internal/dockerfile"
-	"whittle/internal/python"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/python"
 )
 
 // Rule is one rule with its documentation.

@@ -16,8 +16,8 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"whittle"
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 var update = flag.Bool("update", false, "write the expected findings")

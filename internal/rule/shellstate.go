@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 // stateful are the commands after which a shell runs others in another way:

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
-	"whittle/internal/dockerfile"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 // TestSlim: how FROM names the slim variant of a base, and what may need the

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // TestLinear: the time over a script grows with it, up to where the bounds cut

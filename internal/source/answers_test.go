@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // answers is a registry that answers in memory; seen are the requests.

@@ -11,7 +11,7 @@ import (
 	"path"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // archive is a tar file indexed by its headers. It is a place of blobs where

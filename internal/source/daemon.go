@@ -10,7 +10,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // openDaemon reads an image of a Docker engine. The engine sends an archive

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"whittle"
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // dockerd starts a Docker engine of its own and returns its address.

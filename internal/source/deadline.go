@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Deadlines bound how long a registry, or a Docker engine, may take; zero fields mean defaults.

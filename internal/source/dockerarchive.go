@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // saved is one image of a docker archive's manifest.json.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // archived is an image of a docker archive: an entry of manifest.json with its

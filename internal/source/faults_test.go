@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"whittle"
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // front stands before a registry: it asks for a token, and does to requests

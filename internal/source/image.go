@@ -10,7 +10,7 @@ import (
 	"io"
 	"math"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // blobs is a place that gives bytes by digest.

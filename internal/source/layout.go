@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // descriptor, manifest and index are those of the OCI image specification;

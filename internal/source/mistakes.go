@@ -13,7 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // otherSchemes are those of other tools, with what to write for them; REST is

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Annotations that name an image in a layout. Skopeo, umoci and Podman write a

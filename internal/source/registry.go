@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // repository reads manifests and blobs of one repository of a registry. It

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // shape is a store of blobs for a test, and its index.json's entries.

@@ -20,7 +20,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // Schemes of image names.

@@ -14,7 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // known is an image of a random layout, as its entries say it.

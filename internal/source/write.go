@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 const (

@@ -18,7 +18,7 @@ import (
 	"strings"
 	"syscall"
 
-	"whittle"
+	"whittle.dev/whittle"
 )
 
 // shapes write one layer of a size; tail comes behind its gzip.

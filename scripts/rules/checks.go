@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"whittle/internal/check"
+	"whittle.dev/whittle/internal/check"
 )
 
 const madeOfChecks = "<!-- Made by `go run ./scripts/rules -w` from internal/check/documents.go. Change that, not this page. -->\n\n"

@@ -17,8 +17,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"whittle/internal/check"
-	"whittle/internal/rule"
+	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/rule"
 )
 
 func main() {

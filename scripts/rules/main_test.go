@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle/internal/rule"
+	"whittle.dev/whittle/internal/rule"
 )
 
 func example() rule.Rule {

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"whittle/internal/rule"
+	"whittle.dev/whittle/internal/rule"
 )
 
 // index is the page that lists the others.

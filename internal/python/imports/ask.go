@@ -3,7 +3,7 @@ package imports
 import (
 	"strings"
 
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // Text evaluates an expression of a module to a string or path, as far as the

@@ -1,8 +1,8 @@
 package imports
 
 import (
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // freezes says that a module is compiled into the interpreter from its text:

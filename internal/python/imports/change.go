@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // changer makes what code does to the search path, to modules and to packages, while

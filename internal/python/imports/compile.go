@@ -3,7 +3,7 @@ package imports
 import (
 	"fmt"
 
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // refuses says that the interpreter does not compile a module's text, or may

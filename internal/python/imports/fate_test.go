@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"whittle/internal/imagetest"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // Packages whose modules are imported without what they need.

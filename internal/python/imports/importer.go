@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // Cause is why an import fails.

@@ -3,7 +3,7 @@ package imports
 import (
 	"testing"
 
-	"whittle/internal/python"
+	"whittle.dev/whittle/internal/python"
 )
 
 // TestRunModuleOpaque: a module in a zip file, which is not looked into, is

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // hasStar says that the module's text takes names that it does not show.

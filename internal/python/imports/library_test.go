@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"whittle/internal/imagetest"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // TestLibraryNames: no name of any module of the standard library is ever

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"whittle"
-	"whittle/internal/imagetest"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // TestFinderLinear is the same for the module search path.

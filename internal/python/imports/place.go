@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // places evaluates expressions of one module as far as they make paths and

@@ -4,7 +4,7 @@ import (
 	"path"
 	"strings"
 
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // arguments reads the arguments of a call up to the closing bracket; names of

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // tests evaluates conditions of one module that are about paths, variables of

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // targets finds what one statement of a module imports.

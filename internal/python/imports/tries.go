@@ -1,7 +1,7 @@
 package imports
 
 import (
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // outcomes say of the try statements of a module whether their bodies fail, as

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"whittle/internal/imagetest"
-	"whittle/internal/python"
-	"whittle/internal/python/source"
+	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"

@@ -1,6 +1,6 @@
 package source
 
-import "whittle/internal/python/source/syntax"
+import "whittle.dev/whittle/internal/python/source/syntax"
 
 // Facts are what the text of a module says about imports, without the text.
 // It depends on nothing but the text, so that it can be kept by digest.

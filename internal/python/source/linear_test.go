@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // TestTextLinear is the same for Python texts.

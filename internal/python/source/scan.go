@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle/internal/python/source/syntax"
+	"whittle.dev/whittle/internal/python/source/syntax"
 )
 
 // maxFacts bounds the imports and calls of one file, maxBlocks how deep blocks

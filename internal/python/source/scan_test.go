@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/imagetest"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -4,8 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"whittle"
-	"whittle/internal/python/source/syntax"
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python/source/syntax"
 )
 
 // sourceVersion is the first byte of a source in binary form.

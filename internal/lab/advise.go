@@ -1,0 +1,335 @@
+package lab
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/ledger"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/rule"
+)
+
+// AdviseOptions are the options of [Advise].
+type AdviseOptions struct {
+	// InspectOptions name the Dockerfile that made the image; its path is
+	// relative to Project where there is one.
+	InspectOptions
+	// Project is the project's folder, which was the build's context; empty
+	// where it is not known.
+	Project string
+	// Only names the rules that are asked; empty is all.
+	Only []string
+	// Commands have to work too, besides what the image starts: what they use
+	// is used.
+	Commands [][]string
+	// Guard asks for imports that no file declares to be guarded, so that they
+	// say what to install, instead of being declared.
+	Guard bool
+}
+
+// Advise says what could be smaller in an image, or breaks it, and what each
+// change would save.
+func Advise(ctx context.Context, env *Env, name string, o AdviseOptions) (*whittle.Advice, error) {
+	if err := knownRules(o.Only); err != nil {
+		return nil, err
+	}
+	x, err := examine(ctx, env, name, o)
+	if err != nil {
+		return nil, err
+	}
+	defer x.Close()
+	return x.advise(ctx, env, o.Only)
+}
+
+// Rules are the rules that can be asked, with their documentation.
+func Rules() []rule.Rule { return rule.All() }
+
+func knownRules(only []string) error {
+	for _, id := range only {
+		if !slices.ContainsFunc(rule.All(), func(r rule.Rule) bool { return r.ID == id }) {
+			var ids []string
+			for _, r := range rule.All() {
+				ids = append(ids, r.ID)
+			}
+			return whittle.WithHint(fmt.Errorf("there is no rule %q: %w", id, whittle.ErrUsage), whittle.DidYouMean(id, ids, "whittle advise --rules lists them"))
+		}
+	}
+	return nil
+}
+
+// examined is an image with all that rules look at.
+type examined struct {
+	*subject
+	pass *rule.Pass
+	// environment is what markers are evaluated in, empty without an
+	// interpreter.
+	environment pep.Environment
+}
+
+// examine reads an image once for its account, its check and its rules.
+func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *examined, err error) {
+	img, err := env.Images.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			img.Close()
+		}
+	}()
+	o.InspectOptions = studied(env, img, name, o.InspectOptions)
+	env.progress().Step("reading " + name)
+	read := env.Index
+	read.Keep, read.KeepName, read.KeepToo, read.Distil, read.Hash = keepFacts, factsVersion, nil, distil, true
+	indexes, led, err := merged(ctx, img, name, read)
+	if err != nil {
+		return nil, err
+	}
+	ev := newEvidence(newRoot(img, indexes, led))
+	if err := ev.fetch(ctx); err != nil {
+		return nil, fmt.Errorf("reading the files of %s: %w", name, err)
+	}
+	pass := &rule.Pass{Config: img.Config(), Indexes: indexes, Ledger: led, Root: ev, Steps: img.Config().Steps(), Target: o.Target, Guard: o.Guard}
+	var strange []string
+	if pass.Dockerfile, pass.Steps, strange, err = joined(o.InspectOptions, pass.Steps); err != nil {
+		return nil, err
+	}
+	claims, notes, err := ev.claims(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
+	}
+	account := ledger.Attribute(led, indexes, img.Config(), pass.Steps, claims)
+	for i := range led.Items {
+		pass.Owner = append(pass.Owner, account.Owners[account.Owner[i]])
+		pass.Category = append(pass.Category, account.Category[i].String())
+	}
+	if err := projectFacts(pass, o); err != nil {
+		return nil, err
+	}
+	x = &examined{subject: &subject{img, account, append(notes, strange...)}, pass: pass}
+	x.environment = environmentOf(ev, img.Config().Platform())
+	return x, x.pythonFacts(ctx, env, ev, o)
+}
+
+// projectFacts are what the project's folder says.
+func projectFacts(p *rule.Pass, o AdviseOptions) error {
+	if o.Project == "" {
+		return nil
+	}
+	p.Project = whittle.Folder(o.Project)
+	p.Declared, _ = python.ReadDeclared(p.Project) // what cannot be read of it is not the image's fault
+	var err error
+	p.Ignore, err = dockerfile.LoadIgnore(o.Project, filepath.Join(o.Project, filepath.FromSlash(o.Dockerfile)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// pythonFacts are what the image's Python installation says, and the check.
+func (x *examined) pythonFacts(ctx context.Context, env *Env, ev *evidence, o AdviseOptions) error {
+	p := x.pass
+	said := project.Check{}
+	if o.Project != "" {
+		var err error
+		if said, err = project.ReadCheck(o.Project); err != nil {
+			return err
+		}
+	}
+	dists, _ := python.Distributions(ctx, ev)
+	p.Names = namesOf(ctx, env, dists, p.Declared, said.Names, x.environment)
+	in := &check.Image{Root: ev, Config: p.Config, Distributions: dists, Sources: ev.source, Binaries: ev.binary, Builtins: ev.builtins,
+		Commands: o.Commands, Project: p.Declared, Folder: p.Project, Names: p.Names}
+	var err error
+	if p.Check, err = check.Run(ctx, in); err != nil {
+		return err
+	}
+	var wants []pep.Requirement
+	if p.Declared != nil {
+		for _, d := range p.Declared.Dependencies {
+			if d.Kind == python.Runs {
+				wants = append(wants, d.Requirement)
+			}
+		}
+	}
+	p.Graph = python.NewGraph(dists, x.environment, wants)
+	used, err := check.Usage(ctx, in)
+	if err != nil {
+		return err
+	}
+	p.Usage = make([]rule.Usage, len(used))
+	for i, u := range used {
+		p.Usage[i] = usages[u.Use]
+	}
+	p.Debug = func(path string) (bytes int64, safe, ok bool) {
+		file, ok := ev.binary(path)
+		if !ok {
+			return 0, false, false
+		}
+		_, _, safe = file.Strippable()
+		return file.DebugBytes + file.SymtabBytes, safe, true
+	}
+	p.Libraries = func(path string) []string {
+		if file, ok := ev.binary(path); ok {
+			return file.Needed
+		}
+		return nil
+	}
+	p.Growth = func(requirements ...string) (int64, int64, bool) { return x.growth(ctx, env, requirements) }
+	p.Bound = func(name string) (string, bool) { return bound(ctx, env, p.Declared, name, x.environment) }
+	return nil
+}
+
+// usages are the rules' words for the check's.
+var usages = [...]rule.Usage{check.UnknownUse: rule.UsageUnknown, check.NotUsed: rule.Unused, check.PluginUse: rule.Plugin,
+	check.OptionalUse: rule.Optional, check.LazyUse: rule.Lazy, check.EagerUse: rule.Eager}
+
+// bound is what a distribution is to be declared with: the series of the
+// version that a lock or constraints file pins, else of the newest in the
+// package index.
+func bound(ctx context.Context, env *Env, declared *python.Declared, name string, on pep.Environment) (string, bool) {
+	if declared != nil {
+		for _, l := range declared.Locked {
+			if pep.Normalize(l.Name) == pep.Normalize(name) {
+				return pep.SeriesOf(l.Version), true
+			}
+		}
+	}
+	return newest(ctx, env, name, on)
+}
+
+// indexPatience is how long a check or a rule waits for the package index: it
+// would only name a better bound.
+const indexPatience = 3 * time.Second
+
+// resolvePatience is how long resolving for a forecast may take.
+const resolvePatience = time.Minute
+
+// newest is what a distribution is declared with by the newest release in the
+// package index that fits.
+func newest(ctx context.Context, env *Env, name string, on pep.Environment) (string, bool) {
+	if env.Packages == nil {
+		return "", false
+	}
+	ctx, cancel := context.WithTimeout(ctx, indexPatience)
+	defer cancel()
+	specifiers, err := plan.Bound(ctx, env.Packages, name, on)
+	return specifiers, err == nil
+}
+
+// advise asks the rules and measures what each finding saves.
+func (x *examined) advise(ctx context.Context, env *Env, only []string) (*whittle.Advice, error) {
+	env.progress().Step("asking the rules about " + x.Ref().Name)
+	found, err := rule.Find(ctx, x.pass, only)
+	if err != nil {
+		return nil, err
+	}
+	out := &whittle.Advice{Schema: whittle.AdviseSchema, Image: facts(x.Image, x.account.Indexes), Size: x.size(), Findings: []whittle.Finding{}, Rules: []string{}, Notes: x.notes}
+	for _, r := range rule.All() {
+		if len(only) == 0 || slices.Contains(only, r.ID) {
+			out.Rules = append(out.Rules, r.ID)
+		}
+	}
+	var all, fixable []whittle.LayerChange
+	for _, f := range found {
+		if f.Saving, err = x.saving(f.Change); err != nil {
+			return nil, fmt.Errorf("rule %s: %w", f.Rule, err)
+		}
+		all = append(all, f.Change)
+		if f.Fix != nil && within(f.Risk, whittle.RiskLow) {
+			fixable = append(fixable, f.Change)
+		}
+		out.Findings = append(out.Findings, f)
+	}
+	if out.Total, err = x.saving(all...); err != nil {
+		return nil, err
+	}
+	if out.Fixable, err = x.saving(fixable...); err != nil {
+		return nil, err
+	}
+	sortFindings(out.Findings)
+	return out, nil
+}
+
+// saving is what changes save together, by a replay on the layers' indexes.
+func (x *examined) saving(changes ...whittle.LayerChange) (whittle.Saving, error) {
+	return ledger.Saving(x.pass.Indexes, changes...)
+}
+
+// sortFindings puts broken runs first, those of what production starts before
+// others, then the largest saving.
+func sortFindings(fs []whittle.Finding) {
+	slices.SortStableFunc(fs, func(a, b whittle.Finding) int {
+		return cmp.Or(-compareBool(a.Breaks, b.Breaks), -compareBool(a.InProduction(), b.InProduction()), -cmp.Compare(a.Saving.Low+a.Saving.High, b.Saving.Low+b.Saving.High),
+			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message))
+	})
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// AdviseProject says what could be smaller in each variant of a project that
+// builds. Images that a study has left are used while they are made of the
+// same things; others are built.
+func AdviseProject(ctx context.Context, env *Env, o StudyOptions, only []string) ([]*whittle.Advice, error) {
+	if err := knownRules(only); err != nil {
+		return nil, err
+	}
+	s, err := finished(ctx, env, o)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	w, err := newWorkshop(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	out := []*whittle.Advice{}
+	for _, v := range s.project.Variants {
+		advice, x, err := w.advise(ctx, v, w.trials[trialKey(v.Name, nil)], only)
+		if err != nil {
+			return nil, err
+		}
+		if x != nil {
+			out = append(out, advice)
+			x.Close()
+		}
+	}
+	if len(out) == 0 {
+		return nil, s.nothingBuilt()
+	}
+	return out, nil
+}
+
+// environmentOf is what markers are evaluated in for the first interpreter of a
+// root, empty where there is none.
+func environmentOf(root whittle.Root, p whittle.Platform) pep.Environment {
+	if found := python.Interpreters(root); len(found) > 0 {
+		return found[0].Environment(p.Machine())
+	}
+	return pep.Environment{}
+}
+
+// Source is what the Python text at a path says: the rules' root has no texts.
+func (f *evidence) Source(path string) (*source.Facts, bool) { return f.source(path) }

@@ -1,0 +1,100 @@
+package lab
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/index"
+	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/pypi"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/source"
+)
+
+// Bound is one limit of what whittle takes of a machine.
+type Bound struct {
+	// About groups the bounds; What is bounded, with its unit; Value is the
+	// default; Option changes it, and is empty where none does.
+	About, What, Value, Option string
+}
+
+// Bounds are all limits that a user can come to, with their defaults.
+func Bounds() []Bound {
+	image, parts, wait, builds := index.DefaultLimits(), source.DefaultLimits(), source.DefaultDeadlines(), build.DefaultLimits()
+	const (
+		ofImage    = "An image, all its layers together"
+		ofParts    = "The documents of an image"
+		ofProject  = "A file of a project"
+		ofRegistry = "A registry"
+		ofIndex    = "A package index"
+		ofBuilds   = "Builds and runs"
+		ofDisk     = "What is kept on the disk"
+	)
+	return []Bound{
+		{ofImage, "tar entries", whittle.Thousands(int64(image.Entries)), "--max-entries"},
+		{ofImage, "unpacked bytes", inUnits(image.Unpacked), "--max-unpacked"},
+		{ofImage, "bytes of a name", whittle.Thousands(int64(image.Name)), "--max-name"},
+		{ofImage, "memory of the tables of entries", inUnits(image.Memory), "--max-memory"},
+		{ofImage, "unpacked bytes for a stored one, of a large layer", whittle.Thousands(image.Ratio), "--max-ratio"},
+		{ofParts, "a manifest", inUnits(parts.Manifest), ""},
+		{ofParts, "a configuration", inUnits(parts.Config), ""},
+		{ofParts, "files of an archive", whittle.Thousands(int64(parts.Files)), ""},
+		{ofParts, "manifests that indexes name", whittle.Thousands(int64(parts.Manifests)), ""},
+		{ofParts, "indexes in indexes", whittle.Thousands(int64(parts.Nested)), ""},
+		{ofProject, "Dockerfile", inUnits(dockerfile.MaxSize), ""},
+		{ofProject, "whittle.yaml", inUnits(project.MaxConfig), ""},
+		{ofProject, "a file of variables", inUnits(project.MaxEnvFile), ""},
+		{ofProject, "the value of a variable", inUnits(project.MaxValue), ""},
+		{ofProject, "all variables of a container", inUnits(project.MaxEnvironment), ""},
+		{ofProject, "patterns of .dockerignore", whittle.Thousands(dockerfile.MaxPatterns), ""},
+		{ofProject, "a file that declares dependencies", inUnits(python.MaxDeclared), ""},
+		{ofProject, "all of them together", inUnits(python.MaxDeclaredBytes), ""},
+		{ofProject, "dependencies that are declared", whittle.Thousands(python.MaxDependencies), ""},
+		{ofProject, "any other text", inUnits(whittle.MaxText), ""},
+		{ofRegistry, "a connection and its TLS", spell(wait.Connect), ""},
+		{ofRegistry, "the first byte of an answer", spell(wait.Answer), ""},
+		{ofRegistry, "a whole manifest, configuration or login", spell(wait.Document), ""},
+		{ofRegistry, "opening an image, all in all", spell(4 * wait.Document), ""},
+		{ofRegistry, fmt.Sprintf("a layer that brings less than %s", whittle.Bytes(wait.Bytes)), spell(wait.Stall), ""},
+		{ofRegistry, "redirects of one request", whittle.Thousands(source.MaxRedirects), ""},
+		{ofIndex, "one question, where the answer is only of use", spell(indexPatience), "--no-package-index"},
+		{ofIndex, "all questions of one resolution", spell(resolvePatience), "--no-package-index"},
+		{ofBuilds, "all RUN steps and runs of whittle's engine, of the memory", "3/4", "--build-memory"},
+		{ofBuilds, "processes and threads in them", whittle.Thousands(builds.Pids), "--build-pids"},
+		{ofBuilds, "one build, by any engine", spell(builds.Time), "--build-timeout"},
+		{ofBuilds, "one run of a command", spell(runLimit), ""},
+		{ofBuilds, "one run of what the image starts", spell(startPatience), "check --patience"},
+		{ofBuilds, "the project's tests", spell(testLimit), ""},
+		{ofDisk, "the build engine's cache", whittle.Bytes(build.DefaultKeep), "--engine-keep"},
+		{ofDisk, "indexes of layers", inUnits(index.DefaultCacheSize), ""},
+		{ofDisk, "listings of package indexes", inUnits(pypi.CacheSize), ""},
+	}
+}
+
+// inUnits is a size that is a round number of binary units.
+func inUnits(n int64) string {
+	for _, unit := range []struct {
+		bits int
+		name string
+	}{{30, "GiB"}, {20, "MiB"}, {10, "KiB"}} {
+		if n>>unit.bits > 0 && n&(1<<unit.bits-1) == 0 {
+			return fmt.Sprintf("%d %s", n>>unit.bits, unit.name)
+		}
+	}
+	return whittle.Thousands(n) + " B"
+}
+
+// spell is a time in one unit: "45 s", "2 min", "2 h".
+func spell(d time.Duration) string {
+	switch {
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	case d%time.Minute == 0:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	}
+	return strings.TrimSuffix(d.String(), "s") + " s"
+}

@@ -1,0 +1,93 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/python"
+)
+
+// usualPython is what bounds are looked up for where there is no image: they
+// hardly hang on it.
+const usualPython = "3.13"
+
+// CheckProject says whether what a project's own modules import is declared,
+// without an image.
+func CheckProject(ctx context.Context, env *Env, dir string) (*whittle.Check, error) {
+	usual := python.Interpreter{Series: usualPython, Version: usualPython, Implementation: "cpython"}.Environment("x86_64")
+	said, err := project.ReadCheck(dir)
+	if err != nil {
+		return nil, err
+	}
+	c, err := check.Project(ctx, whittle.Folder(dir), check.ProjectOptions{
+		Bound:   func(name string) (string, bool) { return newest(ctx, env, name, usual) },
+		Resolve: func(reqs []pep.Requirement) (map[string]string, bool) { return installedFor(ctx, env, reqs, usual) },
+		Ships:   ships(ctx, env, usual),
+		Names:   said.Names, Ignore: said.Ignore, Development: said.Development,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("checking %s: %w", dir, err)
+	}
+	return c, nil
+}
+
+// alongPatience is how long a check waits for the index to say what comes
+// along with a project's dependencies; it goes without where that is not enough.
+const alongPatience = 20 * time.Second
+
+// installedFor are the versions of what is installed for some requirements, by
+// the index.
+func installedFor(ctx context.Context, env *Env, reqs []pep.Requirement, on pep.Environment) (map[string]string, bool) {
+	if env.Packages == nil {
+		return nil, false
+	}
+	env.progress().Step("asking the package index what comes along")
+	ctx, cancel := context.WithTimeout(ctx, alongPatience)
+	defer cancel()
+	target := pep.Target{Major: 3, Minor: 13, Libc: "glibc", LibcMajor: 2, LibcMinor: 41, Machine: on.PlatformMachine}
+	res, err := plan.Resolve(ctx, env.Packages, reqs, plan.ResolveOptions{Env: on, Target: target})
+	if err != nil || len(res.Notes) > 0 { // a note says that something was guessed
+		return nil, false
+	}
+	out := map[string]string{}
+	for _, c := range res.Choices {
+		out[pep.Normalize(c.Name)] = c.Version
+	}
+	return out, true
+}
+
+// Words are the words of a command line as a POSIX shell splits them, where
+// they are the same whatever the environment.
+func Words(line string) ([]string, error) {
+	script, err := dockerfile.ParseShell("command", line)
+	if err != nil {
+		return nil, fmt.Errorf("reading the command %q: %w: %w", line, err, whittle.ErrUsage)
+	}
+	if len(script.Commands()) != 1 {
+		return nil, whittle.WithHint(fmt.Errorf("%q is not one command: %w", line, whittle.ErrUsage), "put it into sh -c '…'")
+	}
+	words, ok := literal(script.Commands()[0])
+	if !ok {
+		return nil, whittle.WithHint(fmt.Errorf("a word of %q is only known to a shell: %w", line, whittle.ErrUsage), "put it into sh -c '…'")
+	}
+	return words, nil
+}
+
+// literal are the words of a command; ok is false where one of them is only
+// known to the shell that runs it.
+func literal(c dockerfile.Command) (words []string, ok bool) {
+	for _, w := range c.Words {
+		if !w.Literal {
+			return nil, false
+		}
+		words = append(words, w.Value)
+	}
+	return words, true
+}

@@ -1,0 +1,269 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+
+	"whittle.dev/whittle"
+)
+
+const (
+	journalName   = "journal"
+	stagedPattern = ".whittle-staged-*"
+	besidePrefix  = ".whittle-"
+	besideSuffix  = ".partial"
+	// beforeSuffix ends the name of the old content of a file that is written
+	// in its place, beside the staged new one.
+	beforeSuffix = ".before"
+)
+
+// journal lists the files of one change, whose new contents lie staged beside
+// it. Once it is there, and ready, the change is made: by whoever wrote it or, where that
+// one was killed, by the next study of the project.
+type journal struct {
+	// Dir is the project, Staged the folder of the new contents, by number.
+	Dir    string       `json:"dir"`
+	Staged string       `json:"staged"`
+	Files  []journalRow `json:"files"`
+	// Staged contents that lie beside files are named before they are written;
+	// Ready says that all are there, and the change is made.
+	Ready bool `json:"ready"`
+}
+
+type journalRow struct {
+	// Path is relative to the project, links followed.
+	Path string `json:"path"`
+	// Before and After are the digests of the contents; Before is empty where
+	// there was no file.
+	Before whittle.Digest `json:"before"`
+	After  whittle.Digest `json:"after"`
+	// Beside is the new content in a file beside the old one, relative to the
+	// project, where it cannot be renamed from among the staged ones.
+	Beside string `json:"beside,omitempty"`
+}
+
+// commit changes files of a project, all of them or none: places are where they
+// truly lie. A process that is killed within leaves what the next one finishes.
+func (f folder) commit(ctx context.Context, env *Env, project string, files []whittle.FileChange, places []string) error {
+	if len(files) == 0 {
+		return nil
+	}
+	staged, err := os.MkdirTemp(f.dir, stagedPattern)
+	if err != nil {
+		return fmt.Errorf("writing the changes: %w: %w", err, whittle.ErrSystem)
+	}
+	j, err := stageAll(ctx, staged, project, files, places)
+	if err == nil {
+		err = f.ready(env, &j)
+	}
+	if err != nil {
+		return errors.Join(err, f.undo(j))
+	}
+	return f.replay(j) // from here on the change is made, whatever comes
+}
+
+// stageAll writes the new contents into a folder.
+func stageAll(ctx context.Context, staged, project string, files []whittle.FileChange, places []string) (journal, error) {
+	j := journal{Dir: project, Staged: filepath.Base(staged)}
+	for i, c := range files {
+		rel, err := filepath.Rel(project, places[i])
+		if err != nil {
+			return j, fmt.Errorf("writing %s: %w: %w", c.Path, err, whittle.ErrUsage)
+		}
+		row := journalRow{Path: filepath.ToSlash(rel), After: whittle.SHA256(sha256.Sum256(c.After))}
+		if !c.Created {
+			row.Before = whittle.SHA256(sha256.Sum256(c.Before))
+		}
+		t, err := openTarget(project, row.Path)
+		if err == nil {
+			err = errors.Join(t.stage(filepath.Join(staged, fmt.Sprint(i)), c), t.close())
+		}
+		if err != nil {
+			return j, fmt.Errorf("writing %s: %w: %w", c.Path, err, whittle.ErrSystem)
+		}
+		j.Files = append(j.Files, row)
+	}
+	syncFolder(staged)
+	return j, ctx.Err()
+}
+
+// ready writes the journal, after what has to be beside the files is there.
+func (f folder) ready(env *Env, j *journal) error {
+	beside := false
+	for i := range j.Files {
+		row := &j.Files[i]
+		staged := filepath.Join(f.path(j.Staged), fmt.Sprint(i))
+		if here, err := onTheWay(j.Dir, row.Path, staged); err != nil || here {
+			if err != nil {
+				return fmt.Errorf("writing %s: %w: %w", row.Path, err, whittle.ErrSystem)
+			}
+			continue
+		}
+		row.Beside, beside = path.Join(path.Dir(row.Path), besidePrefix+rand.Text()[:8]+besideSuffix), true
+	}
+	if beside {
+		if err := f.begin(env, *j); err != nil {
+			return err
+		}
+		if err := f.putBeside(j); err != nil {
+			return err
+		}
+	}
+	j.Ready = true
+	return f.begin(env, *j)
+}
+
+// putBeside copies staged contents to where they can be renamed.
+func (f folder) putBeside(j *journal) error {
+	for i, row := range j.Files {
+		if row.Beside == "" {
+			continue
+		}
+		text, err := whittle.ReadFile(filepath.Join(f.path(j.Staged), fmt.Sprint(i)), whittle.MaxText)
+		if err != nil {
+			return fmt.Errorf("writing %s: %w: %w", row.Path, err, whittle.ErrSystem)
+		}
+		t, err := openTarget(j.Dir, row.Path)
+		if err == nil {
+			err = errors.Join(t.beside(filepath.FromSlash(row.Beside), text), t.close())
+		}
+		if err != nil {
+			return fmt.Errorf("writing %s: %w: %w", row.Path, err, whittle.ErrSystem)
+		}
+	}
+	return nil
+}
+
+// undo removes what was staged of a change that is not made.
+func (f folder) undo(j journal) error {
+	err := whittle.Folder(f.dir).Remove(journalName)
+	for _, row := range j.Files {
+		if row.Beside != "" {
+			err = errors.Join(err, whittle.Folder(j.Dir).Remove(row.Beside))
+		}
+	}
+	return errors.Join(err, os.RemoveAll(f.path(j.Staged)))
+}
+
+// begin writes the journal.
+func (f folder) begin(env *Env, j journal) error {
+	text, err := json.Marshal(j)
+	if err != nil {
+		return fmt.Errorf("writing the changes: %w", err)
+	}
+	return whittle.Folder(f.dir).Write(journalName, append(text, sealOf(env.key(), text)...), 0o600)
+}
+
+// sealOf is a line that shows that this user's whittle has made the text.
+func sealOf(key, text []byte) string {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte("whittle journal 1\n"))
+	h.Write(text)
+	return "\n" + hex.EncodeToString(h.Sum(nil)) + "\n"
+}
+
+// journalOf reads a journal that was written under the key, for the project.
+func journalOf(text, key []byte, project string) (j journal, ok bool) {
+	body, _, _ := bytes.Cut(text, []byte("\n"))
+	if !hmac.Equal(text, append(bytes.Clone(body), sealOf(key, body)...)) || json.Unmarshal(body, &j) != nil || j.Dir != project {
+		return journal{}, false
+	}
+	staged, err := filepath.Match(stagedPattern, j.Staged) // it is removed with all that is in it
+	return j, staged && err == nil
+}
+
+// finish makes the change of a process that was killed in the middle of it. A
+// journal that this user's whittle has not written is removed.
+func (f folder) finish(env *Env, project string) error {
+	text, err := whittle.Folder(f.dir).Read(journalName, maxRecord)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var j journal
+	ok := err == nil
+	if ok {
+		j, ok = journalOf(text, env.key(), project)
+	}
+	if !ok {
+		return os.RemoveAll(f.path(journalName))
+	}
+	if !j.Ready {
+		return f.undo(j)
+	}
+	env.progress().Step("finishing a change of files that was interrupted")
+	return f.replay(j)
+}
+
+// replay puts the staged contents in their places, and removes the journal. A
+// file that somebody has changed meanwhile stays as it is.
+func (f folder) replay(j journal) error {
+	var failed error
+	for i, row := range j.Files {
+		staged := filepath.Join(f.path(j.Staged), fmt.Sprint(i))
+		if err := f.place(j.Dir, row, staged); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("writing %s: %w: %w", row.Path, err, whittle.ErrSystem))
+		}
+	}
+	if failed != nil {
+		return whittle.WithHint(failed, "the next run of whittle on the project tries again")
+	}
+	for _, row := range j.Files {
+		syncFolder(filepath.Join(j.Dir, filepath.FromSlash(filepath.Dir(row.Path))))
+	}
+	err := os.Remove(f.path(journalName))
+	syncFolder(f.dir)
+	if err != nil {
+		return fmt.Errorf("removing the journal: %w: %w", err, whittle.ErrSystem)
+	}
+	return os.RemoveAll(f.path(j.Staged))
+}
+
+// place puts one staged content in its place.
+func (f folder) place(project string, row journalRow, staged string) error {
+	after, err := whittle.ReadFile(staged, whittle.MaxText)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it was renamed into its place before the process was killed
+	}
+	if err != nil {
+		return err
+	}
+	if whittle.SHA256(sha256.Sum256(after)) != row.After {
+		return fmt.Errorf("its new content was damaged: %w", whittle.ErrCorrupt)
+	}
+	t, err := openTarget(project, row.Path)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	now, err := whittle.Folder(project).ReadFile(row.Path)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return err
+	}
+	digest := whittle.SHA256(sha256.Sum256(now))
+	ours := missing && row.Before == "" || !missing && digest == row.Before || !missing && t.halfWritten(now, after, staged)
+	if ours && (missing || digest != row.After) { // else it is done, or somebody has changed it since
+		if err := t.put(staged, row, after); err != nil {
+			return err
+		}
+	}
+	if row.Beside != "" {
+		_ = whittle.Folder(project).Remove(row.Beside)
+	}
+	_ = os.Remove(staged + beforeSuffix)
+	if err := os.Remove(staged); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/ledger"
+)
+
+// Compare says where the size difference from the first image to the last
+// comes from, and what all of them share.
+func Compare(ctx context.Context, env *Env, names []string, o []InspectOptions) (*whittle.Comparison, error) {
+	subjects := make([]*subject, len(names))
+	accounts := make([]*ledger.Account, len(names))
+	duplicates := false
+	for i, name := range names {
+		var one InspectOptions
+		if i < len(o) {
+			one = o[i]
+		}
+		s, err := open(ctx, env, name, one)
+		if err != nil {
+			return nil, err
+		}
+		defer s.Close()
+		subjects[i], accounts[i] = s, s.account
+		duplicates = duplicates || one.Duplicates
+	}
+	c := compare(subjects, func(i int) string { return fmt.Sprintf("Image %d", i+1) })
+	if duplicates {
+		c.Duplicates = ledger.Duplicates(accounts)
+	}
+	return c, nil
+}
+
+// compare makes the comparison; sentences about one image begin with its label.
+func compare(subjects []*subject, label func(i int) string) *whittle.Comparison {
+	c := &whittle.Comparison{Schema: whittle.CompareSchema, Words: []string{}}
+	accounts := make([]*ledger.Account, len(subjects))
+	for i, s := range subjects {
+		accounts[i] = s.account
+		c.Images = append(c.Images, whittle.ImageSizes{ImageFacts: facts(s.Image, s.account.Indexes), Size: s.size()})
+	}
+	c.Delta, c.Rows = ledger.Difference(accounts)
+	c.Words = compareWords(c, subjects, label)
+	c.Shared = shared(subjects)
+	return c
+}
+
+// compareWords explains the difference, then the dead bytes of each image.
+func compareWords(c *whittle.Comparison, subjects []*subject, label func(i int) string) []string {
+	first, last := c.Images[0], c.Images[len(c.Images)-1]
+	words := []string{changeSentence(first.Size, last.Size, c.Delta)}
+	for i, s := range subjects {
+		for _, w := range s.account.Words() {
+			words = append(words, label(i)+": "+w)
+		}
+	}
+	return words
+}
+
+// changeSentence says what happened to the size, and the paradox where there
+// is one: less that is live in an image that is larger.
+func changeSentence(first, last whittle.Size, d whittle.Delta) string {
+	switch {
+	case d.Unpacked == 0:
+		return "The sizes are equal."
+	case d.Unpacked > 0 && d.Live < 0:
+		return fmt.Sprintf("%s larger (%s → %s) although %s less of it is live: dead bytes grew by %s.", whittle.Bytes(d.Unpacked),
+			whittle.Bytes(first.Unpacked), whittle.Bytes(last.Unpacked), whittle.Bytes(-d.Live), whittle.Bytes(d.Dead))
+	}
+	word, n := "larger", d.Unpacked
+	if n < 0 {
+		word, n = "smaller", -n
+	}
+	return fmt.Sprintf("%s %s (%s → %s): %s live, %s dead.", whittle.Bytes(n), word, whittle.Bytes(first.Unpacked),
+		whittle.Bytes(last.Unpacked), whittle.SignedBytes(d.Live), whittle.SignedBytes(d.Dead))
+}
+
+// shared adds up what the images have in common. Layers are the same when
+// their diff IDs are.
+func shared(subjects []*subject) whittle.Shared {
+	type held struct {
+		unpacked int64
+		transfer int64
+		known    bool
+		images   int
+	}
+	layers := map[whittle.Digest]*held{}
+	sets := make([]map[whittle.Digest]int64, len(subjects))
+	for i, s := range subjects {
+		sets[i] = map[whittle.Digest]int64{}
+		for n, l := range s.Layers() {
+			id, unpacked := l.DiffID(), s.account.Ledger.Layers[n].Unpacked
+			if _, again := sets[i][id]; again {
+				continue
+			}
+			sets[i][id] = unpacked
+			h := layers[id]
+			if h == nil {
+				h = &held{unpacked: unpacked}
+				layers[id] = h
+			}
+			h.images++
+			if blob, ok := l.Transfer(); ok && !h.known {
+				h.transfer, h.known = blob.Size, true
+			}
+		}
+	}
+	var out whittle.Shared
+	var transfer int64
+	known := true
+	for _, h := range layers {
+		out.PullUnpacked += h.unpacked
+		transfer += h.transfer
+		known = known && h.known
+		if h.images == len(subjects) {
+			out.Layers++
+			out.Unpacked += h.unpacked
+		}
+	}
+	if known {
+		out.PullTransfer = &transfer
+	}
+	for i := range sets {
+		row := make([]int64, len(sets))
+		for j := range sets {
+			for id, n := range sets[i] {
+				if _, both := sets[j][id]; both {
+					row[j] += n
+				}
+			}
+		}
+		out.Matrix = append(out.Matrix, row)
+	}
+	return out
+}

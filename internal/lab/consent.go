@@ -1,0 +1,175 @@
+package lab
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/project"
+)
+
+// consent is what a project may have of this machine. Whoever has only cloned it
+// has not read its whittle.yaml, and its RUN steps have the network: what lies in
+// its folder is its own, of all else it gets what the command line names. The
+// kinds are those of docker buildx bake, and env:
+// https://docs.docker.com/reference/cli/docker/buildx/bake/#allow
+type consent struct {
+	dir    string // the project's folder, without links
+	lookup project.Lookup
+	// files are allowed with all that is in them, without links; variables are
+	// names.
+	files, variables []string
+	ssh              bool
+	wishes           []wish
+}
+
+// wish is what a project asks for and may not have.
+type wish struct {
+	what  string // for an error
+	allow string // what --allow takes
+}
+
+const (
+	allowFile     = "fs.read="
+	allowVariable = "env="
+	allowSSH      = "ssh"
+	// shownWishes bounds how many wishes an error names.
+	shownWishes = 8
+)
+
+func newConsent(dir string, allow []string, lookup project.Lookup) (*consent, error) {
+	c := &consent{dir: withoutLinks(dir), lookup: lookup}
+	option := "--allow"
+	if more, ok := lookup("WHITTLE_ALLOW"); ok && more != "" {
+		allow = append(slices.Clone(allow), strings.Split(more, ",")...)
+		option = "--allow or WHITTLE_ALLOW"
+	}
+	for _, text := range allow {
+		path, isFile := strings.CutPrefix(text, allowFile)
+		name, isVariable := strings.CutPrefix(text, allowVariable)
+		switch {
+		case isFile && path != "":
+			abs, err := filepath.Abs(project.Place("", path, lookup))
+			if err != nil {
+				return nil, fmt.Errorf("%s %s: %w", option, text, err)
+			}
+			c.files = append(c.files, withoutLinks(abs))
+		case isVariable && name != "":
+			c.variables = append(c.variables, name)
+		case text == allowSSH:
+			c.ssh = true
+		default:
+			return nil, whittle.WithHint(fmt.Errorf("%s: %q is nothing that can be allowed: %w", option, text, whittle.ErrUsage), "write fs.read=PATH, env=NAME or ssh")
+		}
+	}
+	return c, nil
+}
+
+// withoutLinks is a path with its links followed; as it is, where it leads
+// nowhere.
+func withoutLinks(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return filepath.Clean(path)
+}
+
+// outside is how what the project names is read. What it may not have is noted,
+// and empty.
+func (c *consent) outside() project.Outside {
+	return project.Outside{Lookup: c.variable, Read: c.read}
+}
+
+func (c *consent) variable(name string) (string, bool) {
+	value, ok := c.lookup(name)
+	if ok && !slices.Contains(c.variables, name) {
+		c.wish("the variable "+name, allowVariable+name)
+		return "", true
+	}
+	return value, ok
+}
+
+func (c *consent) read(file string, most int64) ([]byte, error) {
+	real := withoutLinks(file)
+	if rel, ok := below(c.dir, real); ok {
+		return whittle.Folder(c.dir).Read(filepath.ToSlash(rel), most) // whatever is there by now
+	}
+	if !c.allows(real) {
+		return nil, nil
+	}
+	return whittle.ReadFile(real, most)
+}
+
+// recipe asks for a Dockerfile, which may lie outside where no link in the
+// project leads to it.
+func (c *consent) recipe(name string) {
+	if !filepath.IsLocal(name) {
+		if real := withoutLinks(filepath.Join(c.dir, name)); !c.inside(real) {
+			c.allows(real)
+		}
+	}
+}
+
+// agent are the paths of an agent or of keys; the user's own agent has none.
+func (c *consent) agent(paths []string) []string {
+	var out []string
+	for _, path := range paths {
+		out = append(out, withoutLinks(path))
+	}
+	outside := slices.ContainsFunc(out, func(path string) bool { return !c.inside(path) })
+	if (outside || len(out) == 0) && !c.ssh {
+		what := "your SSH agent"
+		if outside {
+			what = "the SSH key or agent " + strings.Join(out, ", ")
+		}
+		c.wish(what, allowSSH)
+	}
+	return out
+}
+
+func (c *consent) inside(path string) bool {
+	_, ok := below(c.dir, path)
+	return ok
+}
+
+// allows says whether the project may have a file outside, and notes where not
+// that it wants to.
+func (c *consent) allows(file string) bool {
+	allowed := slices.ContainsFunc(c.files, func(dir string) bool {
+		_, ok := below(dir, file)
+		return ok
+	})
+	if !allowed {
+		c.wish("the file "+file, allowFile+file)
+	}
+	return allowed
+}
+
+func (c *consent) wish(what, allow string) {
+	if one := (wish{what, allow}); len(c.wishes) <= shownWishes && !slices.Contains(c.wishes, one) {
+		c.wishes = append(c.wishes, one)
+	}
+}
+
+// refusal says what the project asks for that it may not have, nil where there
+// is nothing.
+func (c *consent) refusal() error {
+	if len(c.wishes) == 0 {
+		return nil
+	}
+	var what, allow []string
+	for _, w := range c.wishes[:min(len(c.wishes), shownWishes)] {
+		what = append(what, w.what)
+		if option := "--allow " + dockerfile.Quote(w.allow); !slices.Contains(allow, option) {
+			allow = append(allow, option)
+		}
+	}
+	if len(c.wishes) > shownWishes {
+		what = append(what, "and more")
+	}
+	return whittle.WithHint(fmt.Errorf("project %s asks for what is not its own, and its steps may send it anywhere: %s: %w", filepath.Base(c.dir), strings.Join(what, "; "), whittle.ErrUsage),
+		"where you trust it, say "+strings.Join(allow, " "))
+}

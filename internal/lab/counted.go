@@ -1,0 +1,166 @@
+package lab
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/ledger"
+	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/project"
+)
+
+// counted are the fixes that a forecast counts on: those of one variant's
+// findings, up to the workshop's risk.
+type counted struct {
+	// state is the project with those that change more than the Dockerfile, or
+	// keep something from failing: strategies start from it. edits are theirs of
+	// the Dockerfile.
+	state state
+	edits []whittle.Edit
+	// text is the Dockerfile with all of them, nil where there are none, and
+	// saving what they save together.
+	text   []byte
+	saving whittle.Saving
+	notes  []string
+}
+
+// countedOn merges the fixes of a variant's findings. With remake the generated
+// files that they need are made again; a fix whose files cannot be is left out.
+func (w *workshop) countedOn(ctx context.Context, v project.Variant, x advised, remake bool) (*counted, error) {
+	var first, rest []whittle.Finding
+	for _, f := range x.findings {
+		switch {
+		case f.Fix == nil || !w.reachable(f.Fix) || !within(f.Risk, cmp.Or(w.risk, whittle.RiskLow)):
+		case f.Breaks || !touchesOnly(f.Fix, v.Dockerfile):
+			first = append(first, f)
+		default:
+			rest = append(rest, f)
+		}
+	}
+	c := &counted{state: x.trial.state}
+	next, first, err := w.mergeFindings(x.trial.state, first)
+	if err != nil {
+		return nil, err
+	}
+	if remake {
+		if next, first, err = w.remadeFor(ctx, x.trial.state, next, first, c); err != nil {
+			return nil, err
+		}
+	}
+	c.state = next
+	for _, f := range first {
+		for _, p := range f.Fix.Patches {
+			for _, e := range p.Edits {
+				if p.File == v.Dockerfile && !slices.Contains(c.edits, e) {
+					c.edits = append(c.edits, e)
+				}
+			}
+		}
+	}
+	all, merged, err := w.mergeFindings(x.trial.state, slices.Concat(first, rest))
+	if err != nil || len(merged) == 0 {
+		return c, err
+	}
+	changes := make([]whittle.LayerChange, len(merged))
+	for i, f := range merged {
+		changes[i] = f.Change
+	}
+	if c.saving, err = ledger.Saving(x.pass.Indexes, changes...); err != nil {
+		return nil, err
+	}
+	if c.text = all[v.Dockerfile]; c.text == nil {
+		c.text = x.trial.source
+	}
+	if len(first) > 0 {
+		titles := make([]string, len(first))
+		for i, f := range first {
+			titles[i] = f.Fix.Title
+		}
+		c.notes = append(c.notes, "all forecasts count on these fixes of the project: "+strings.Join(titles, "; "))
+	}
+	return c, nil
+}
+
+// mergeFindings is a state with the fixes of some findings, and those that go
+// together.
+func (w *workshop) mergeFindings(s state, findings []whittle.Finding) (state, []whittle.Finding, error) {
+	fixes := make([]*whittle.Fix, len(findings))
+	for i, f := range findings {
+		fixes[i] = f.Fix
+	}
+	files, err := w.files(s, fixes)
+	if err != nil {
+		return nil, nil, err
+	}
+	changed, conflicts, err := plan.Merge(files, w.dockerfiles(), fixes)
+	if err != nil {
+		return nil, nil, err
+	}
+	merged := slices.Clone(findings)
+	for _, c := range slices.Backward(conflicts) {
+		merged = slices.Delete(merged, c.Fix, c.Fix+1)
+	}
+	return s.with(changed), merged, nil
+}
+
+// remadeFor has the generated files made again that some fixes need, or leaves
+// these fixes out and says so.
+func (w *workshop) remadeFor(ctx context.Context, s, merged state, findings []whittle.Finding, c *counted) (state, []whittle.Finding, error) {
+	var names []string
+	for _, f := range findings {
+		for _, name := range f.Fix.Remake {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	made, err := w.remake(ctx, merged, names)
+	switch {
+	case err == nil:
+		return made, findings, nil
+	case ctx.Err() != nil:
+		return nil, nil, ctx.Err()
+	}
+	c.notes = append(c.notes, fmt.Sprintf("fixes that need %s are left out: %s", strings.Join(names, ", "), oneLine(err.Error())))
+	return w.mergeFindings(s, slices.DeleteFunc(findings, func(f whittle.Finding) bool { return len(f.Fix.Remake) > 0 }))
+}
+
+// moved are the steps of an image with the places that their instructions have
+// in a Dockerfile after some edits. An instruction that is gone has none.
+func moved(steps []whittle.Step, before, after *dockerfile.File, edits []whittle.Edit) []whittle.Step {
+	spans := map[int]whittle.Span{}
+	for i := range after.Stages {
+		for j := range after.Stages[i].Instructions {
+			span := after.Stages[i].Instructions[j].Span
+			spans[span.Start] = span
+		}
+	}
+	out := slices.Clone(steps)
+	for i := range out {
+		o := out[i].Origin
+		if o == nil || o.File != before.Name {
+			continue
+		}
+		at, gone := o.Span.Start, false
+		for _, e := range edits {
+			if e.Span.End <= o.Span.Start {
+				at += len(e.New) - (e.Span.End - e.Span.Start)
+			}
+			gone = gone || e.Span.Start <= o.Span.Start && e.Span.End >= o.Span.End
+		}
+		span, ok := spans[at]
+		if gone || !ok {
+			out[i].Origin = nil
+			continue
+		}
+		next := *o
+		next.Span = span
+		out[i].Origin = &next
+	}
+	return out
+}

@@ -1,0 +1,258 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/plan"
+)
+
+// FixOptions are the options of [Fix].
+type FixOptions struct {
+	// StudyOptions say which project and which variants. Images that a study
+	// has left are used while they are made of the same things. Write changes
+	// the project's files, Force those too that differ from what version
+	// control has; an empty Risk is low, or medium with Verify.
+	StudyOptions
+	// Rules names the rules whose fixes are made; empty is all.
+	Rules []string
+	// Verify builds and runs the images before and after, and keeps only what
+	// does no harm.
+	Verify bool
+	// Guard is as in [AdviseOptions].
+	Guard bool
+	// Ask is asked before each fix; nil makes all.
+	Ask func(context.Context, whittle.Finding) (bool, error)
+}
+
+// Fix makes the fixes that the findings of a project's images propose. Without
+// Write it only says what it would change; where writing fails, what it would
+// have written comes with the error.
+func Fix(ctx context.Context, env *Env, o FixOptions) (*whittle.Repair, error) {
+	if err := knownRules(o.Rules); err != nil {
+		return nil, err
+	}
+	s, err := finished(ctx, env, o.StudyOptions)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	subjects, err := s.readAll(ctx)
+	closeAll(subjects)
+	if err != nil {
+		return nil, err
+	}
+	return s.fix(ctx, o)
+}
+
+// fix finds, tries and writes the fixes of a study's variants.
+func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) {
+	if !slices.ContainsFunc(s.variants, func(v whittle.Variant) bool { return v.Build.Status == whittle.Built }) {
+		return nil, s.nothingBuilt()
+	}
+	w, err := newWorkshop(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	w.guard = o.Guard
+	p := newProver(w, o.Rules, o.risk(), o.Ask)
+	defer p.close()
+	out := &whittle.Repair{Schema: whittle.FixSchema, Project: s.project.Name, Steps: []whittle.RepairStep{}}
+	if o.Verify {
+		if err := p.prove(ctx); err != nil {
+			return nil, err
+		}
+		if out.Verified, err = p.verified(ctx); err != nil {
+			return nil, err
+		}
+	} else if err := p.propose(ctx); err != nil {
+		return nil, err
+	}
+	out.Steps = append(out.Steps, p.steps...)
+	if out.Files, err = p.changes(p.state); err != nil {
+		return nil, err
+	}
+	if o.Write {
+		err = s.write(ctx, out.Files, o.Force)
+		out.Written = err == nil
+	}
+	return out, err
+}
+
+func (o *FixOptions) risk() whittle.Risk {
+	switch {
+	case o.Risk != "":
+		return o.Risk
+	case o.Verify:
+		return whittle.RiskMedium
+	}
+	return whittle.RiskLow
+}
+
+// propose applies the fixes of the images that there are, without building.
+func (p *prover) propose(ctx context.Context) error {
+	if err := p.lookAll(ctx); err != nil {
+		return err
+	}
+	cands, err := p.candidates()
+	if err == nil {
+		cands, err = p.asked(ctx, cands)
+	}
+	if err != nil {
+		return err
+	}
+	next, _, err := p.merge(ctx, cands)
+	if err != nil {
+		return err
+	}
+	for _, c := range cands {
+		step := whittle.RepairStep{Finding: c.finding, Status: whittle.Applied, Round: 1}
+		if c.status != "" {
+			step.Status, step.Reason = c.status, c.reason
+		}
+		p.steps = append(p.steps, step)
+	}
+	p.sayWithheld()
+	p.state = next
+	return nil
+}
+
+// changes are the files of a state that differ from those that were copied.
+func (w *workshop) changes(s state) ([]whittle.FileChange, error) {
+	before := map[string][]byte{}
+	for name := range s {
+		text, err := w.before(name)
+		if err != nil {
+			return nil, err
+		}
+		if text != nil {
+			before[name] = text
+		}
+	}
+	return plan.Changes(before, s), nil
+}
+
+// verified holds the images at the start against those at the end.
+func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
+	out := &whittle.Verification{Variants: []whittle.VerifiedVariant{}, Rounds: p.rounds, Builds: p.builds}
+	for _, v := range p.project.Variants {
+		was, is := p.start[v.Name], p.now[v.Name]
+		row := whittle.VerifiedVariant{Name: v.Name, Before: outcome(was), After: outcome(is)}
+		row.Saved = row.Before.Size.Unpacked - row.After.Size.Unpacked
+		if passed(was) && passed(is) {
+			row.SecondsBefore, row.SecondsAfter = was.Run.Seconds, is.Run.Seconds
+		}
+		starts, err := p.watch.starts(ctx, v, was, is)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range starts {
+			row.Slower = append(row.Slower, whittle.SlowerStart{Start: s.name, Before: median(s.before), After: median(s.after)})
+		}
+		for _, r := range p.rounds {
+			if r.Variant == v.Name {
+				row.Predicted.Low += r.Predicted.Low
+				row.Predicted.High += r.Predicted.High
+			}
+		}
+		if was.archive != "" && is.archive != "" && was != is {
+			rows, err := p.compareTrials(ctx, was, is)
+			if err != nil {
+				return nil, err
+			}
+			row.Rows = rows
+		}
+		out.Variants = append(out.Variants, row)
+	}
+	return out, nil
+}
+
+// passed says that the first command of a trial ran and passed: how long it
+// took is its start-up time.
+func passed(t *trial) bool {
+	return t.Run.Seconds != nil && len(t.Run.Commands) > 0 && t.Run.Commands[0].Status == whittle.Runs
+}
+
+// compareTrials says which owners' bytes two images of a variant differ in.
+func (p *prover) compareTrials(ctx context.Context, was, is *trial) ([]whittle.CompareRow, error) {
+	var pair []*subject
+	defer func() { closeAll(pair) }()
+	for _, t := range []*trial{was, is} {
+		sub, err := open(ctx, p.env, "docker-archive:"+t.archive, InspectOptions{Dockerfile: t.Dockerfile, Source: t.source, Target: t.Target, Args: t.Args})
+		if err != nil {
+			return nil, err
+		}
+		pair = append(pair, sub)
+	}
+	return compare(pair, func(int) string { return was.Name }).Rows, nil
+}
+
+func closeAll(subjects []*subject) {
+	for _, s := range subjects {
+		if s != nil {
+			s.Close()
+		}
+	}
+}
+
+// write changes the project's files, each whole. Nothing is written where one
+// of them is not what the fixes were made for, or has changes that version
+// control does not know.
+func (s *study) write(ctx context.Context, files []whittle.FileChange, force bool) error {
+	places, err := s.places(files)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for i, f := range files {
+		now, err := whittle.Folder(s.project.Dir).ReadFile(f.Path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && f.Created:
+		case err != nil:
+			return fmt.Errorf("writing %s: %w", f.Path, err)
+		case f.Created || !bytes.Equal(now, f.Before):
+			return whittle.WithHint(fmt.Errorf("%s was changed meanwhile: %w", f.Path, whittle.ErrUsage), "run fix again")
+		default:
+			rel, err := filepath.Rel(s.project.Dir, places[i])
+			if err != nil {
+				return fmt.Errorf("writing %s: %w", f.Path, err)
+			}
+			names = append(names, filepath.ToSlash(rel))
+		}
+	}
+	if s.env.Dirty != nil && !force {
+		dirty, err := s.env.Dirty(ctx, s.project.Dir, names)
+		if err != nil {
+			return err
+		}
+		if len(dirty) > 0 {
+			return whittle.WithHint(fmt.Errorf("%s has changes that are not committed: %w", strings.Join(dirty, ", "), whittle.ErrUsage),
+				"commit them, or use --force")
+		}
+	}
+	return s.out.commit(ctx, s.env, s.project.Dir, files, places)
+}
+
+// places are where the files truly lie: within the project, each once.
+func (s *study) places(files []whittle.FileChange) ([]string, error) {
+	var out []string
+	for _, f := range files {
+		name, ok := s.inside(f.Path)
+		if !ok {
+			return nil, fmt.Errorf("%s is a link out of the project: %w", f.Path, whittle.ErrUsage)
+		}
+		if slices.Contains(out, name) {
+			return nil, fmt.Errorf("%s is a second name of another file that is to be changed: %w", f.Path, whittle.ErrUsage)
+		}
+		out = append(out, name)
+	}
+	return out, nil
+}

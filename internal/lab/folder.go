@@ -1,0 +1,216 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"whittle.dev/whittle"
+)
+
+// OutName is the folder in a project where a study leaves its images, logs
+// and reports.
+const OutName = ".whittle"
+
+const (
+	lockName = "lock"
+	// Names of what a run makes and removes again: its copies of the project,
+	// its trials' images, archives and files that are being written.
+	workPattern    = ".whittle-work-*"
+	trialsPattern  = ".whittle-trials-*"
+	partialPattern = ".whittle-*.partial"
+)
+
+// folder is where a study keeps what it made. A project may bring a folder of
+// that name, so that nothing in it is a link that whittle follows.
+type folder struct {
+	dir  string
+	lock *os.File // nil where the folder is a part of a locked one
+}
+
+// openFolder makes the study's folder, locks it, finishes what a run that was
+// killed has begun to write, and removes what else it has left. The folder ignores itself for git, and the builds
+// never send it. close frees it.
+func openFolder(env *Env, project, dir string) (folder, error) {
+	if err := noLinks(project, dir); err != nil {
+		return folder{}, err
+	}
+	f, err := makeFolder(dir)
+	if err != nil {
+		return f, err
+	}
+	if f.lock, err = f.take(); err != nil {
+		return f, err
+	}
+	if err := f.finish(env, project); err != nil {
+		return f, errors.Join(err, f.close())
+	}
+	f.sweep()
+	if _, err := os.Lstat(f.path(".gitignore")); errors.Is(err, fs.ErrNotExist) {
+		err = whittle.Folder(f.dir).Write(".gitignore", []byte("*\n"), 0o644)
+		if err != nil {
+			return f, errors.Join(err, f.close())
+		}
+	}
+	return f, nil
+}
+
+// below is a path relative to a folder; ok is false where it is not in it.
+func below(dir, path string) (rel string, ok bool) {
+	rel, err := filepath.Rel(dir, path)
+	return rel, err == nil && filepath.IsLocal(rel)
+}
+
+// noLinks refuses links on the way from the project to a folder in it.
+func noLinks(project, dir string) error {
+	rel, ok := below(project, dir)
+	if !ok {
+		return nil // the user has named a folder elsewhere
+	}
+	at := project
+	for name := range strings.SplitSeq(rel, string(filepath.Separator)) {
+		at = filepath.Join(at, name)
+		if err := noLink(at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noLink says that a path is a link, and no folder that whittle has made.
+func noLink(path string) error {
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return whittle.WithHint(fmt.Errorf("the study's folder: %s is a link, and nothing is written through links: %w", path, whittle.ErrUsage),
+			"remove it, or name another folder with --out")
+	}
+	return nil
+}
+
+// makeFolder makes a folder for images, logs and kept variants.
+func makeFolder(dir string) (folder, error) {
+	f := folder{dir: dir}
+	for _, d := range []string{dir, f.path("images"), f.path("logs"), f.path("variants")} {
+		if d != dir {
+			if err := noLink(d); err != nil {
+				return f, err
+			}
+		}
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return f, notMade(err)
+		}
+	}
+	return f, nil
+}
+
+// notMade says that the study's folder cannot be had, and what to do where it is
+// another user's, as root's is after a run of root's.
+func notMade(err error) error {
+	kind, hint := whittle.ErrUsage, ""
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		hint = "name another folder with --out; one that is there may be another user's"
+	case errors.Is(err, syscall.ENOSPC):
+		kind = whittle.ErrSystem
+	}
+	err = fmt.Errorf("making the study's folder: %w: %w", err, kind)
+	if hint == "" {
+		return err
+	}
+	return whittle.WithHint(err, hint)
+}
+
+func (f folder) path(rel string) string { return filepath.Join(f.dir, rel) }
+
+func (f folder) close() error {
+	if f.lock == nil {
+		return nil
+	}
+	return f.lock.Close() // frees the lock
+}
+
+// create makes a new file in the folder in the place of whatever is there.
+func (f folder) create(rel string) (*os.File, error) {
+	root, err := os.OpenRoot(f.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	if err := root.Remove(rel); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return root.OpenFile(rel, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+}
+
+// sync brings a file of the folder to the disk, and its name.
+func (f folder) sync(rel string) error {
+	file, err := whittle.Folder(f.dir).OpenFile(rel)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("%w: %w", err, whittle.ErrSystem)
+	}
+	syncFolder(filepath.Dir(f.path(rel)))
+	return nil
+}
+
+// take locks the folder for this process, or says who has it.
+func (f folder) take() (*os.File, error) {
+	root, err := os.OpenRoot(f.dir)
+	if err != nil {
+		return nil, fmt.Errorf("locking the study's folder: %w: %w", err, whittle.ErrUsage)
+	}
+	defer root.Close()
+	if info, err := root.Lstat(lockName); err == nil && !info.Mode().IsRegular() {
+		return nil, whittle.WithHint(fmt.Errorf("locking the study's folder: %s is no regular file: %w", f.path(lockName), whittle.ErrUsage), "remove it")
+	}
+	file, err := root.OpenFile(lockName, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("locking the study's folder: %w: %w", err, whittle.ErrUsage)
+	}
+	free, err := whittle.Lock(file)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("locking %s: %w: %w", f.path(lockName), err, whittle.ErrSystem), file.Close())
+	}
+	if !free {
+		text, _ := whittle.Folder(f.dir).Read(lockName, 1<<10)
+		_ = file.Close()
+		return nil, whittle.WithHint(fmt.Errorf("%s is in use by another whittle (%s): %w", f.dir, oneLine(string(text)), whittle.ErrSystem),
+			"wait for its end, or name another folder with --out")
+	}
+	host, _ := os.Hostname()
+	err = file.Truncate(0)
+	if err == nil {
+		_, err = fmt.Fprintf(file, "process %d on %s since %s\n", os.Getpid(), host, time.Now().Format(time.RFC3339))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("locking %s: %w: %w", f.path(lockName), err, whittle.ErrSystem), file.Close())
+	}
+	return file, nil
+}
+
+// sweep removes what runs that were killed have left in a folder that is
+// locked: nobody else uses it now. What cannot be removed is in nobody's way.
+func (f folder) sweep() {
+	root, err := os.OpenRoot(f.dir)
+	if err != nil {
+		return
+	}
+	defer root.Close()
+	for dir, patterns := range map[string][]string{".": {workPattern, trialsPattern, stagedPattern, partialPattern}, "images": {partialPattern}, "variants": {partialPattern}} {
+		entries, _ := fs.ReadDir(root.FS(), dir)
+		for _, e := range entries {
+			for _, pattern := range patterns {
+				if ok, _ := filepath.Match(pattern, e.Name()); ok {
+					_ = root.RemoveAll(filepath.Join(dir, e.Name()))
+				}
+			}
+		}
+	}
+}

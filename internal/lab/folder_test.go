@@ -1,0 +1,212 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/imagetest"
+)
+
+// names are what lies in a folder.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFolderLinks: a study writes nothing through links that the project
+// brings; a link in the place of one of its files is replaced.
+func TestFolderLinks(t *testing.T) {
+	for link, refused := range map[string]bool{
+		".whittle": true, ".whittle/images": true, ".whittle/logs": true, ".whittle/variants": true,
+		".whittle/logs/original.log": false, ".whittle/images/original.tar": false, ".whittle/variants/original.json": false, ".whittle/.gitignore": false,
+		".whittle/lock": true,
+	} {
+		for _, target := range []string{"out", "out/precious"} {
+			dir, out := shop(t), filepath.Join(t.TempDir(), "out")
+			must(t, os.Mkdir(out, 0o755))
+			must(t, os.WriteFile(filepath.Join(out, "precious"), []byte("precious"), 0o644))
+			must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, link)), 0o755))
+			must(t, os.Symlink(filepath.Join(filepath.Dir(out), target), filepath.Join(dir, link)))
+			_, err := Study(context.Background(), fakeEnv(&fakeEngine{t: t}), StudyOptions{Dir: dir, Quick: true})
+			if (err != nil) != refused || err != nil && (!errors.Is(err, whittle.ErrUsage) || whittle.Hint(err) == "") {
+				t.Errorf("%s → %s: %v [%s]", link, target, err, whittle.Hint(err))
+			}
+			text, _ := os.ReadFile(filepath.Join(out, "precious"))
+			if string(text) != "precious" || !slices.Equal(names(t, out), []string{"precious"}) {
+				t.Errorf("%s → %s: outside is %q, precious %.40q", link, target, names(t, out), text)
+			}
+		}
+	}
+}
+
+// TestFolderLocked: a second whittle is told who works in the folder, and has
+// nothing to wait for when that one has ended.
+func TestFolderLocked(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("has no such lock")
+	}
+	dir := shop(t)
+	env := fakeEnv(&fakeEngine{t: t})
+	f, err := openFolder(env, dir, filepath.Join(dir, OutName))
+	must(t, err)
+	_, err = Study(context.Background(), env, StudyOptions{Dir: dir, Quick: true})
+	if !errors.Is(err, whittle.ErrSystem) || !strings.Contains(err.Error(), "in use by another whittle (process ") || !strings.Contains(whittle.Hint(err), "--out") {
+		t.Errorf("locked: %v [%s]", err, whittle.Hint(err))
+	}
+	must(t, f.close())
+	if _, err = Study(context.Background(), env, StudyOptions{Dir: dir, Quick: true}); err != nil {
+		t.Errorf("free: %v", err)
+	}
+}
+
+// TestFolderSwept: what a killed run has left goes, and nothing else.
+func TestFolderSwept(t *testing.T) {
+	dir := shop(t)
+	out := filepath.Join(dir, OutName)
+	for _, name := range []string{"images/.whittle-1.partial", "images/old.tar", "variants/.whittle-2.partial", ".whittle-3.partial",
+		".whittle-work-4/Dockerfile", ".whittle-trials-5/images/x.tar", ".whittle-staged-6/0", "work-notes/mine", "notes.partial"} {
+		must(t, os.MkdirAll(filepath.Dir(filepath.Join(out, name)), 0o755))
+		must(t, os.WriteFile(filepath.Join(out, name), []byte("x"), 0o644))
+	}
+	f, err := openFolder(fakeEnv(nil), dir, out)
+	must(t, err)
+	defer f.close()
+	got := [][]string{names(t, out), names(t, filepath.Join(out, "images")), names(t, filepath.Join(out, "variants"))}
+	want := [][]string{{".gitignore", "images", "lock", "logs", "notes.partial", "variants", "work-notes"}, {"old.tar"}, nil}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+}
+
+// TestRecords: what a study has kept is believed where this user's whittle has
+// made it of the very image that is there; what a project brings never is.
+func TestRecords(t *testing.T) {
+	other := func(t *testing.T, out string) {
+		img := imagetest.New(t, imagetest.Plain, "f other 77")
+		must(t, os.WriteFile(filepath.Join(out, archivePath("original")), imagetest.DockerArchive(t, img), 0o644))
+	}
+	edit := func(name, old, new string) func(*testing.T, string) {
+		return func(t *testing.T, out string) {
+			name := filepath.Join(out, name)
+			text, err := os.ReadFile(name)
+			must(t, err)
+			if !strings.Contains(string(text), old) {
+				t.Fatalf("%s has no %q:\n%s", name, old, text)
+			}
+			must(t, os.WriteFile(name, []byte(strings.ReplaceAll(string(text), old, new)), 0o644))
+		}
+	}
+	for name, tc := range map[string]struct {
+		change func(*testing.T, string)
+		key    string
+		kept   bool
+	}{
+		"nothing":              {func(*testing.T, string) {}, "mine", true},
+		"another user's":       {func(*testing.T, string) {}, "theirs", false},
+		"a forged time":        {edit("variants/original.json", `"seconds": 1.5`, `"seconds": 0.1`), "mine", false},
+		"a forged Dockerfile":  {edit("variants/original.Dockerfile", "chmod 755", "chmod 777"), "mine", false},
+		"no seal":              {func(t *testing.T, out string) { must(t, os.Remove(filepath.Join(out, sealPath("original")))) }, "mine", false},
+		"another image":        {other, "mine", false},
+		"no image":             {func(t *testing.T, out string) { must(t, os.Remove(filepath.Join(out, archivePath("original")))) }, "mine", false},
+		"another one's record": {func(t *testing.T, out string) { renameRecord(t, out, "b", "original") }, "mine", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := shop(t)
+			out := filepath.Join(dir, OutName)
+			env := fakeEnv(&fakeEngine{t: t})
+			env.Secret = func() []byte { return []byte("mine") }
+			_, err := Study(context.Background(), env, StudyOptions{Dir: dir, Quick: true})
+			must(t, err)
+			tc.change(t, out)
+			e := &fakeEngine{t: t}
+			env = fakeEnv(e)
+			env.Secret = func() []byte { return []byte(tc.key) }
+			if exists(filepath.Join(out, archivePath("original"))) {
+				archive := filepath.Join(out, archivePath("original"))
+				img, err := env.Images.Open(context.Background(), archive)
+				must(t, err)
+				if o := studied(env, img, archive, InspectOptions{}); (o.Source != nil) != tc.kept {
+					t.Errorf("the Dockerfile is %q", o.Source)
+				}
+				must(t, img.Close())
+			}
+			_, err = Study(context.Background(), env, StudyOptions{Dir: dir, Quick: true, Resume: true})
+			must(t, err)
+			if kept := !slices.Contains(e.builds, "Dockerfile"); kept != tc.kept {
+				t.Errorf("kept is %v; builds %q", kept, e.builds)
+			}
+		})
+	}
+}
+
+// renameRecord gives one variant's record another one's name.
+func renameRecord(t *testing.T, out, from, to string) {
+	t.Helper()
+	for _, path := range []func(string) string{statePath, sourcePath, sealPath} {
+		must(t, os.Rename(filepath.Join(out, path(from)), filepath.Join(out, path(to))))
+	}
+}
+
+// TestForgedBuild: the whole folder of a project that "was studied" elsewhere.
+func TestForgedBuild(t *testing.T) {
+	dir := shop(t)
+	stranger := fakeEnv(&fakeEngine{t: t})
+	stranger.Secret = func() []byte { return []byte("stranger") }
+	_, err := Study(context.Background(), stranger, StudyOptions{Dir: dir, Quick: true})
+	must(t, err)
+	e := &fakeEngine{t: t, fail: func(build.Definition, build.Output) error {
+		return &build.Error{Kind: build.StepFailed, File: "Dockerfile", Line: 1, Message: "exit code 3"}
+	}}
+	env := fakeEnv(e)
+	env.Secret = userKey(t.TempDir())
+	s, err := Study(context.Background(), env, StudyOptions{Dir: dir, Quick: true, Resume: true})
+	must(t, err)
+	for _, v := range s.Variants {
+		if v.Build.Status != whittle.Failed || v.Run.Status == whittle.Runs {
+			t.Errorf("%s is %s and %s", v.Name, v.Build.Status, v.Run.Status)
+		}
+	}
+}
+
+// TestUserKey: one key for each cache, and one for the process where it cannot
+// be kept.
+func TestUserKey(t *testing.T) {
+	dir := t.TempDir()
+	a, b := userKey(dir)(), userKey(dir)()
+	if len(a) < 32 || string(a) != string(b) {
+		t.Errorf("%d and %d bytes", len(a), len(b))
+	}
+	if c := userKey(t.TempDir())(); string(a) == string(c) {
+		t.Error("two caches have one key")
+	}
+	file := filepath.Join(dir, "file")
+	must(t, os.WriteFile(file, nil, 0o600))
+	if c := userKey(filepath.Join(file, "x"))(); len(c) < 32 {
+		t.Errorf("no folder: %d bytes", len(c))
+	}
+}

@@ -1,0 +1,134 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/rule"
+)
+
+// forecastInput is what is known of a variant's image and of its project as the
+// fixes that are counted on leave it.
+func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advised, c *counted) (in *plan.Project, notes []string, err error) {
+	in = &plan.Project{Name: w.project.Name, Variant: v.Name, Target: v.Target, Arguments: v.Args,
+		Ledger: x.pass.Ledger, Root: x.pass.Root, Graph: x.pass.Graph, Env: x.environment,
+		Clean: plan.Cleanup{Bytecode: true, Tests: true, KeepTests: rule.ImportedTests(x.pass)}, Fixed: c.text, Saving: c.saving}
+	r, err := w.requiredIn(v, x, c.state)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := w.lay(x.trial.state); err != nil {
+		return nil, nil, err
+	}
+	if in.Before, err = sentFiles(w.dir, x.pass.Ignore); err != nil {
+		return nil, nil, err
+	}
+	next, err := w.declaredIn(v, c.state)
+	if err != nil {
+		return nil, nil, err
+	}
+	in.Declared, in.Dockerfile = next.declared, next.dockerfile
+	if x.pass.Declared == nil {
+		in.Declared = nil
+	}
+	in.Steps = moved(x.pass.Steps, x.pass.Dockerfile, next.dockerfile, c.edits)
+	ignore, err := dockerfile.LoadIgnore(w.dir, filepath.Join(w.dir, filepath.FromSlash(v.Dockerfile)))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
+	}
+	in.Ignored = ignore.Ignore
+	if in.Context, err = sentFiles(w.dir, ignore); err != nil {
+		return nil, nil, err
+	}
+	if in.Texts, err = requirementTexts(w.dir, in.Declared); err != nil {
+		return nil, nil, err
+	}
+	notes = append(notes, c.notes...)
+	var full string
+	if in.Slim, full = slimBase(x); full != "" {
+		notes = append(notes, full)
+	}
+	in.Removed = map[string]bool{}
+	for _, i := range r.removed {
+		in.Removed[x.pass.Graph.Distributions[i].Name] = true
+	}
+	var known bool
+	if in.Added, known = x.weights(ctx, w.env, r, in.Clean); !known {
+		notes = append(notes, "no sizes are known of what the fixes add: "+strings.Join(r.added, ", "))
+	}
+	return in, append(notes, w.otherBases(ctx, in, x, r.added)...), ctx.Err()
+}
+
+// sentFiles are the sizes of the files that a build gets, by path.
+func sentFiles(dir string, ignore *dockerfile.Ignore) (map[string]int64, error) {
+	out := map[string]int64{}
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, p)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		if ignore.Ignore(rel) {
+			return nil
+		}
+		info, err := d.Info()
+		if err == nil {
+			out[rel] = info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the build context: %w: %w", err, whittle.ErrUsage)
+	}
+	return out, nil
+}
+
+// requirementTexts are the requirements files that a project's declarations
+// were read from.
+func requirementTexts(dir string, declared *python.Declared) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	if declared == nil {
+		return out, nil
+	}
+	for _, name := range declared.Files {
+		if !strings.HasSuffix(name, ".txt") || !filepath.IsLocal(filepath.FromSlash(name)) {
+			continue
+		}
+		text, err := whittle.Folder(dir).ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w: %w", name, err, whittle.ErrUsage)
+		}
+		out[name] = text
+	}
+	return out, nil
+}
+
+// slimBase is the smaller base that the image could have, nil where there is
+// none; why says what keeps strategies from it.
+func slimBase(x advised) (base *plan.SlimBase, why string) {
+	i := slices.IndexFunc(x.findings, func(f whittle.Finding) bool { return f.Rule == "big-base" })
+	slim, ok := rule.Slim(x.pass)
+	if i < 0 || !ok {
+		return nil, ""
+	}
+	if slim.From == "" {
+		return nil, fmt.Sprintf("the base image stays as it is: how FROM would name %s is not known, as it is pinned by a digest or put together of arguments", slim.Name)
+	}
+	if len(slim.Uses) > 0 {
+		return nil, "the base image stays as it is: " + slim.Uses[0]
+	}
+	return &plan.SlimBase{Name: slim.From, Saving: x.findings[i].Saving}, ""
+}

@@ -1,0 +1,204 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1" //nolint:gosec // git's names of contents, no protection
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"whittle.dev/whittle"
+)
+
+// gitDirty says which files of a folder are not as git has them committed, by
+// their slashed paths in it. Where there is no repository nothing is known of
+// them, and they are free; where there is one that cannot be asked, that is an
+// error.
+//
+// The repository may be anyone's, and its configuration names programs:
+// monitors, filters, hooks, transports. So git is asked for the names of
+// contents alone, and the files are compared to those here.
+func gitDirty(ctx context.Context, dir string, files []string) ([]string, error) {
+	if len(files) == 0 || !inRepository(dir) {
+		return nil, nil
+	}
+	g := gitRepository{dir, gitPatience}
+	if _, err := g.ask(ctx, "rev-parse", "--git-dir"); err != nil {
+		return nil, unknownState(ctx, files, err)
+	}
+	index, err := g.entries(ctx, append([]string{"ls-files", "-s", "-z", "--"}, files...))
+	if err != nil {
+		return nil, unknownState(ctx, files, err)
+	}
+	head, err := g.entries(ctx, append([]string{"ls-tree", "-z", "HEAD", "--"}, files...))
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		head = nil // nothing is committed yet, or it is lost
+	}
+	var dirty []string
+	for _, name := range files {
+		committed, ok := head[name]
+		if !ok || index[name] != committed || !sameContent(dir, name, committed) {
+			dirty = append(dirty, name)
+		}
+	}
+	return dirty, nil
+}
+
+func unknownState(ctx context.Context, files []string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return whittle.WithHint(fmt.Errorf("whether %s has changes that are not committed cannot be known: %w: %w", strings.Join(files, ", "), err, whittle.ErrUsage),
+		"commit or copy them, then use --force")
+}
+
+// inRepository says that a folder or one above it has a .git.
+func inRepository(dir string) bool {
+	for {
+		if exists(filepath.Join(dir, ".git")) {
+			return true
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return false
+		}
+		dir = up
+	}
+}
+
+const (
+	// gitPatience is how long git is waited for: a repository may have a FIFO in
+	// the place of any of its files.
+	gitPatience = 20 * time.Second
+	// maxGitAnswer bounds what git may say, in bytes: the index of a repository
+	// may list any number of files below a name.
+	maxGitAnswer = 16 << 20
+)
+
+// gitRepository asks git about the repository that a folder lies in.
+type gitRepository struct {
+	dir      string
+	patience time.Duration
+}
+
+// ask runs a command of git's that only reads names, with all switched off by
+// which a configuration starts programs.
+func (g gitRepository) ask(ctx context.Context, args ...string) ([]byte, error) {
+	git, err := exec.LookPath("git") // never one in the current folder
+	if err != nil {
+		return nil, fmt.Errorf("there is a repository and no git on PATH")
+	}
+	options := []string{"-C", g.dir, "--no-pager", "--no-optional-locks", "--literal-pathspecs",
+		"-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.DevNull, "-c", "core.attributesFile=" + os.DevNull, "-c", "core.untrackedCache=false",
+		"-c", "core.sshCommand=false", "-c", "protocol.allow=never", "-c", "safe.bareRepository=explicit", "-c", "credential.helper=", "-c", "submodule.recurse=false"}
+	asked := ctx
+	ctx, cancel := context.WithTimeout(ctx, g.patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, git, append(options, args...)...)
+	cmd.WaitDelay = time.Second
+	// An empty list of protocols counts for more than the configuration's
+	// protocol.NAME.allow.
+	cmd.Env = []string{"GIT_CONFIG_NOSYSTEM=1", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C"}
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); !strings.HasPrefix(name, "GIT_") && name != "LC_ALL" {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &boundedWriter{&out, maxGitAnswer}, &boundedWriter{&said, 4 << 10}
+	err = cmd.Run()
+	var exit *exec.ExitError
+	switch line, _, _ := strings.Cut(strings.TrimSpace(said.String()), "\n"); {
+	case err == nil && out.Len() == maxGitAnswer:
+		return nil, errors.New("git: it lists too much")
+	case ctx.Err() != nil && asked.Err() == nil:
+		return nil, fmt.Errorf("git: no answer within %s", g.patience)
+	case errors.As(err, &exit) && line != "":
+		return nil, errors.New("git: " + line)
+	}
+	return out.Bytes(), err
+}
+
+// boundedWriter keeps so many bytes of what is written, and passes over the
+// rest.
+type boundedWriter struct {
+	to   *bytes.Buffer
+	most int
+}
+
+func (w *boundedWriter) Write(p []byte) (int, error) {
+	w.to.Write(p[:min(len(p), max(0, w.most-w.to.Len()))])
+	return len(p), nil
+}
+
+// gitEntry is a file's mode and the name of its content.
+type gitEntry struct{ mode, object string }
+
+// entries are what git lists, by their paths.
+func (g gitRepository) entries(ctx context.Context, args []string) (map[string]gitEntry, error) {
+	out, err := g.ask(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	return parseEntries(out), nil
+}
+
+// parseEntries reads what ls-files -s and ls-tree list: "MODE OBJECT STAGE\tPATH"
+// and "MODE TYPE OBJECT\tPATH". A path with a conflict has several; it is left
+// with none.
+func parseEntries(out []byte) map[string]gitEntry {
+	found := map[string]gitEntry{}
+	for line := range bytes.SplitSeq(out, []byte{0}) {
+		facts, path, ok := strings.Cut(string(line), "\t")
+		f := strings.Fields(facts)
+		if !ok || len(f) != 3 {
+			continue
+		}
+		object := f[1]
+		if slices.Contains([]string{"blob", "tree", "commit"}, object) {
+			object = f[2]
+		}
+		if _, twice := found[path]; twice {
+			object = "conflict"
+		}
+		found[path] = gitEntry{f[0], object}
+	}
+	return found
+}
+
+// sameContent says that a file on disk has the content that git has of it, but
+// for the line ends that git may have changed at the check-out.
+func sameContent(dir, name string, e gitEntry) bool {
+	if e.mode != "100644" && e.mode != "100755" {
+		return false
+	}
+	text, err := whittle.Folder(dir).ReadFile(name)
+	if err != nil {
+		return false
+	}
+	return objectName(text, len(e.object)) == e.object || objectName(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), len(e.object)) == e.object
+}
+
+// objectName is git's name of a content, in so many hexadecimal digits.
+// https://git-scm.com/docs/gitformat-pack, gitformat-loose
+func objectName(text []byte, digits int) string {
+	var h hash.Hash = sha1.New() //nolint:gosec // see above
+	if digits == hex.EncodedLen(sha256.Size) {
+		h = sha256.New()
+	}
+	fmt.Fprintf(h, "blob %d\x00", len(text))
+	h.Write(text)
+	return hex.EncodeToString(h.Sum(nil))
+}

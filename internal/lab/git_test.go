@@ -1,0 +1,214 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"whittle.dev/whittle"
+)
+
+// repository is a folder with committed files, and a way to run git in it.
+func repository(t *testing.T, options ...string) (dir string, git func(args ...string)) {
+	t.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("needs git")
+	}
+	dir = t.TempDir()
+	t.Setenv("HOME", t.TempDir())
+	git = func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=x", "-c", "user.email=x"}, args...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %q: %v\n%s", args, err, out)
+		}
+	}
+	git(append([]string{"init", "-q"}, options...)...)
+	must(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))
+	for _, name := range []string{"same", "modified", "staged", "both", "sub/same", "sub/modified", "a b*c", "crlf"} {
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte("text of "+name+"\n"), 0o644))
+	}
+	must(t, os.Symlink("same", filepath.Join(dir, "link")))
+	git("add", "-A")
+	git("commit", "-qm", "x")
+	return dir, git
+}
+
+func TestGitDirty(t *testing.T) {
+	for _, format := range []string{"sha1", "sha256"} {
+		dir, git := repository(t, "--object-format="+format)
+		for _, name := range []string{"modified", "sub/modified", "staged", "both", "untracked"} {
+			must(t, os.WriteFile(filepath.Join(dir, name), []byte("changed\n"), 0o644))
+		}
+		must(t, os.WriteFile(filepath.Join(dir, "crlf"), []byte("text of crlf\r\n"), 0o644))
+		git("add", "staged", "both")
+		must(t, os.WriteFile(filepath.Join(dir, "both"), []byte("text of both\n"), 0o644)) // as committed, and staged otherwise
+		got, err := gitDirty(context.Background(), dir, []string{"same", "modified", "staged", "both", "sub/same", "sub/modified", "a b*c", "untracked", "link", "crlf"})
+		must(t, err)
+		if diff := cmp.Diff([]string{"modified", "staged", "both", "sub/modified", "untracked", "link"}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", format, diff)
+		}
+		if got, err = gitDirty(context.Background(), filepath.Join(dir, "sub"), []string{"same", "modified"}); err != nil || len(got) != 1 || got[0] != "modified" {
+			t.Errorf("%s, in a folder of it: %q, %v", format, got, err)
+		}
+	}
+	if got, err := gitDirty(context.Background(), t.TempDir(), []string{"x"}); err != nil || got != nil {
+		t.Errorf("no repository: %q, %v", got, err)
+	}
+}
+
+func TestGitNothingCommitted(t *testing.T) {
+	dir, git := repository(t)
+	git("update-ref", "-d", "HEAD")
+	if got, err := gitDirty(context.Background(), dir, []string{"same"}); err != nil || len(got) != 1 {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// TestGitRunsNothing: whatever programs a repository names, none is run.
+func TestGitRunsNothing(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the programs are shell scripts")
+	}
+	dir, git := repository(t)
+	ran := filepath.Join(t.TempDir(), "ran")
+	program := filepath.Join(t.TempDir(), "program")
+	must(t, os.WriteFile(program, []byte("#!/bin/sh\necho \"$0 $*\" >> "+ran+"\ncat\n"), 0o755))
+	hooks := t.TempDir()
+	for _, hook := range []string{"post-index-change", "post-checkout", "reference-transaction", "fsmonitor-watchman", "pre-auto-gc", "query-watchman"} {
+		must(t, os.Link(program, filepath.Join(hooks, hook)))
+		must(t, os.Link(program, filepath.Join(dir, ".git", "hooks", hook)))
+	}
+	must(t, os.WriteFile(filepath.Join(dir, ".gitattributes"), []byte("* filter=x diff=x merge=x textconv=x\n"), 0o644))
+	must(t, os.WriteFile(filepath.Join(dir, ".git", "info", "attributes"), []byte("* filter=x diff=x\n"), 0o644))
+	git("config", "core.hooksPath", hooks)
+	for _, key := range []string{"core.fsmonitor", "filter.x.clean", "filter.x.smudge", "filter.x.process", "diff.x.command", "diff.x.textconv", "diff.external",
+		"core.pager", "core.editor", "core.sshCommand", "core.askPass", "core.gitProxy", "credential.helper", "alias.ls-files", "alias.ls-tree", "alias.rev-parse",
+		"gpg.program", "uploadpack.packObjectsHook", "remote.origin.uploadpack", "remote.origin.vcs", "core.alternateRefsCommand"} {
+		git("config", key, "!"+program)
+	}
+	git("config", "core.fsmonitor", program)
+	git("config", "remote.origin.url", "ext::"+program+" x")
+	git("config", "protocol.ext.allow", "always")
+	git("config", "protocol.file.allow", "always")
+	git("config", "submodule.recurse", "true")
+	included := filepath.Join(t.TempDir(), "included")
+	must(t, os.WriteFile(included, []byte("[core]\n\tfsmonitor = "+program+"\n[includeIf \"gitdir:/\"]\n\tpath = "+included+"2\n"), 0o644))
+	must(t, os.WriteFile(included+"2", []byte("[core]\n\tsshCommand = "+program+"\n\tgitProxy = "+program+"\n"), 0o644))
+	git("config", "include.path", included)
+	git("config", "remote.origin.promisor", "true")
+	git("config", "extensions.partialClone", "origin")
+	must(t, os.RemoveAll(ran)) // what git has run for this test
+	must(t, os.Remove(filepath.Join(dir, "same")))
+	must(t, os.WriteFile(filepath.Join(dir, "same"), []byte("text of same\n"), 0o644)) // git would look at it again
+	t.Setenv("GIT_EXTERNAL_DIFF", program)
+	t.Setenv("GIT_DIR", "/nowhere")
+	got, err := gitDirty(context.Background(), dir, []string{"same", "sub/same"})
+	if err != nil || len(got) != 0 {
+		t.Errorf("%q, %v", got, err)
+	}
+	// Objects that are missing are not fetched.
+	objects, _ := filepath.Glob(filepath.Join(dir, ".git", "objects", "??"))
+	for _, o := range objects {
+		must(t, os.RemoveAll(o))
+	}
+	if got, err := gitDirty(context.Background(), dir, []string{"same"}); err != nil || len(got) != 1 {
+		t.Errorf("without objects: %q, %v", got, err)
+	}
+	config, err := os.OpenFile(filepath.Join(dir, ".git", "config"), os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	_, err = config.WriteString("[remote \"origin\"]\n\turl = " + dir + "\n\tuploadpack = " + program + "\n")
+	must(t, errors.Join(err, config.Close()))
+	if got, err := gitDirty(context.Background(), dir, []string{"same"}); err != nil || len(got) != 1 {
+		t.Errorf("without objects, of a local repository: %q, %v", got, err)
+	}
+	if text, err := os.ReadFile(ran); err == nil {
+		t.Errorf("ran:\n%s", text)
+	}
+}
+
+// TestGitElsewhere: a repository whose .git is a file, as those of submodules
+// and of further work trees are, is asked as any other, and runs as little.
+func TestGitElsewhere(t *testing.T) {
+	dir, git := repository(t)
+	tree := filepath.Join(t.TempDir(), "tree")
+	git("worktree", "add", "-q", tree)
+	must(t, os.WriteFile(filepath.Join(tree, "modified"), []byte("changed\n"), 0o644))
+	git("config", "core.fsmonitor", "sh -c 'echo ran >"+filepath.Join(dir, "ran")+"'")
+	if got, err := gitDirty(context.Background(), tree, []string{"same", "modified"}); err != nil || len(got) != 1 || got[0] != "modified" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if exists(filepath.Join(dir, "ran")) {
+		t.Error("the monitor was run")
+	}
+}
+
+// TestGitHangs: a repository whose files are FIFOs is given up, by Ctrl-C at
+// once.
+func TestGitHangs(t *testing.T) {
+	for _, name := range []string{"index", "HEAD", "config"} {
+		dir, _ := repository(t)
+		at := filepath.Join(dir, ".git", name)
+		_ = os.Remove(at)
+		if err := exec.Command("mkfifo", at).Run(); err != nil {
+			t.Skip(err)
+		}
+		g := gitRepository{dir, 300 * time.Millisecond}
+		start := time.Now()
+		if _, err := g.ask(context.Background(), "ls-tree", "HEAD"); err == nil && name != "index" {
+			t.Errorf("%s: it answers", name)
+		}
+		if _, err := g.ask(context.Background(), "ls-files", "-s"); err == nil {
+			t.Errorf("%s: it answers", name)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		if got, err := gitDirty(ctx, dir, []string{"same"}); err == nil {
+			t.Errorf("%s: %q", name, got)
+		}
+		cancel()
+		if took := time.Since(start); took > 15*time.Second {
+			t.Errorf("%s: %s", name, took)
+		}
+	}
+}
+
+// TestGitUnknown: where it cannot be known what is committed, that is said.
+func TestGitUnknown(t *testing.T) {
+	dir, _ := repository(t)
+	check := func(what, want string) {
+		t.Helper()
+		got, err := gitDirty(context.Background(), dir, []string{"same"})
+		if !errors.Is(err, whittle.ErrUsage) || !strings.Contains(err.Error(), want) || !strings.Contains(whittle.Hint(err), "--force") {
+			t.Errorf("%s: %q, %v", what, got, err)
+		}
+	}
+	path := os.Getenv("PATH")
+	here := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(here, "git"), []byte("#!/bin/sh\necho ran > ran\n"), 0o755))
+	t.Chdir(here)
+	for _, p := range []string{"", ".", ":"} {
+		t.Setenv("PATH", p)
+		check("no git", "no git on PATH")
+	}
+	if exists(filepath.Join(here, "ran")) {
+		t.Error("the git of the current folder was run")
+	}
+	t.Setenv("PATH", path)
+	if os.Chown(dir, 4242, 4242) == nil && os.Chown(filepath.Join(dir, ".git"), 4242, 4242) == nil {
+		check("another user's", "dubious ownership")
+		must(t, os.Chown(filepath.Join(dir, ".git"), os.Geteuid(), -1))
+		must(t, os.Chown(dir, os.Geteuid(), -1))
+	}
+	must(t, os.WriteFile(filepath.Join(dir, ".git", "index"), []byte("damaged"), 0o644))
+	check("a damaged index", "git: ")
+	must(t, os.WriteFile(filepath.Join(dir, ".git", "config"), []byte("[[["), 0o644))
+	check("a damaged configuration", "git: ")
+}

@@ -1,0 +1,106 @@
+package lab
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/python"
+)
+
+// growth is how many bytes installing some requirements adds to an image, by
+// the package index, with bytecode where what is installed has it.
+func (x *examined) growth(ctx context.Context, env *Env, requirements []string) (low, high int64, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+	defer cancel()
+	there := x.installedBut(nil)
+	_, in, ok := x.resolve(ctx, env, requirements, there)
+	if !ok {
+		return 0, 0, false
+	}
+	all, none := x.compiled()
+	for _, p := range in.Parts {
+		if there[p.Name] != "" {
+			continue
+		}
+		files := p.Bytes - p.Bytecode
+		switch {
+		case all:
+			low, high = low+p.Low, high+p.High
+		case none:
+			low, high = low+min(p.Low, files), high+max(files, p.High-p.Bytecode)
+		default:
+			low, high = low+min(p.Low, files), high+p.High
+		}
+	}
+	return max(low, 0), high, true
+}
+
+// compiled says that every distribution that the image's own installers brought
+// has bytecode, or that none has: the next one will be like these.
+func (x *examined) compiled() (all, none bool) {
+	all, none = true, true
+	seen := false
+	for i := range x.pass.Graph.Distributions {
+		d := &x.pass.Graph.Distributions[i]
+		if d.VendoredBy != "" || slices.Contains(baseTools, d.Name) {
+			continue
+		}
+		source, bytecode := false, false
+		for _, f := range d.Files {
+			source = source || strings.HasSuffix(f, ".py")
+			bytecode = bytecode || strings.HasSuffix(f, ".pyc")
+		}
+		if source {
+			seen, all, none = true, all && bytecode, none && !bytecode
+		}
+	}
+	return all && seen, none && seen
+}
+
+// resolve asks the package index for requirements beside what is there already,
+// by name and version; ok is false where no index says it.
+func (x *examined) resolve(ctx context.Context, env *Env, requirements []string, there map[string]string) (*plan.Resolution, *plan.Installation, bool) {
+	found := python.Interpreters(x.pass.Root)
+	if len(found) == 0 || env.Packages == nil {
+		return nil, nil, false
+	}
+	wanted := make([]pep.Requirement, len(requirements))
+	for i, text := range requirements {
+		var err error
+		if wanted[i], err = pep.ParseRequirement(text); err != nil {
+			return nil, nil, false
+		}
+	}
+	o := plan.ResolveOptions{Target: x.target(found[0]), Env: x.environment, Prefer: there}
+	if x.pass.Declared != nil {
+		for _, d := range x.pass.Declared.Dependencies {
+			if d.Kind == python.Constraint {
+				o.Constraints = append(o.Constraints, d.Requirement)
+			}
+		}
+	}
+	res, err := plan.Resolve(ctx, env.Packages, wanted, o)
+	if err != nil {
+		return nil, nil, false
+	}
+	in, err := plan.Installed(ctx, env.Packages, res, plan.InstallOptions{})
+	return res, in, err == nil
+}
+
+// target is what wheels must fit in an image. Its C library is taken to be a
+// new one: sizes of older wheels hardly differ.
+func (x *examined) target(i python.Interpreter) pep.Target {
+	v := i.Numbers()
+	t := pep.Target{Major: v[0], Minor: v[1], Threaded: i.Threaded, Machine: x.Config().Platform().Machine(), Libc: "glibc", LibcMajor: 2, LibcMinor: 99}
+	for _, p := range x.pass.Root.Paths() {
+		if strings.HasPrefix(path.Base(p), "ld-musl-") {
+			t.Libc, t.LibcMajor, t.LibcMinor = "musl", muslMajor, muslMinor
+			break
+		}
+	}
+	return t
+}

@@ -1,0 +1,191 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
+)
+
+// maxModules bounds the names of modules that a run keeps.
+const maxModules = 4096
+
+// packageSites are the folders of installed packages that an image has.
+func (f *evidence) packageSites() []string {
+	var out []string
+	for _, p := range f.Paths() {
+		if base := path.Base(p); base != "site-packages" && base != "dist-packages" {
+			continue
+		}
+		if e, err := f.Lstat(p); err == nil && e.Kind == whittle.Dir {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// distributions are those that are installed, read once.
+func (f *evidence) distributions(ctx context.Context) []python.Distribution {
+	if !f.counted {
+		f.installed, _ = python.Distributions(ctx, f)
+		f.counted = true
+	}
+	return f.installed
+}
+
+// fileOwners are the names of the distributions by their files, made once.
+func (f *evidence) fileOwners(ctx context.Context) map[string]string {
+	if f.fileOwner == nil {
+		f.fileOwner = ownersOf(f.distributions(ctx))
+	}
+	return f.fileOwner
+}
+
+// ownersOf are the names of distributions by their files. What one ships inside
+// itself is its own.
+func ownersOf(installed []python.Distribution) map[string]string {
+	out := map[string]string{}
+	for i := range installed {
+		d := &installed[i]
+		for _, file := range d.Files {
+			if _, there := out[file]; d.VendoredBy == "" || !there {
+				out[file] = d.Name
+			}
+		}
+	}
+	return out
+}
+
+// noteImports notes the modules that a run imported, and the distributions that
+// own their files. Where they are not known both are nil.
+func noteImports(run *whittle.CommandRun, imports []build.Import, owners map[string]string) {
+	if imports == nil {
+		return
+	}
+	modules, names := []string{}, map[string]bool{}
+	for _, i := range imports {
+		modules = append(modules, i.Module)
+		if owner, ok := owners[strings.TrimPrefix(i.Path, "/")]; ok {
+			names[owner] = true
+		}
+	}
+	slices.Sort(modules)
+	modules = slices.Compact(modules)
+	run.Imports = &whittle.Imports{Modules: modules[:min(len(modules), maxModules)], Distributions: slices.Sorted(maps.Keys(names))}
+}
+
+// declaredNames are the distributions that a project declares to run, by itself
+// or by an extra, and not what it only pins; nil where it declares none.
+func declaredNames(dir string) map[string]bool {
+	d, _ := python.ReadDeclared(whittle.Folder(dir)) // what cannot be read declares nothing
+	if d == nil || len(d.Dependencies) == 0 {
+		return nil
+	}
+	out := map[string]bool{}
+	for i := range d.Dependencies {
+		if k := d.Dependencies[i].Kind; k == python.Runs || k == python.Optional {
+			out[pep.Normalize(d.Dependencies[i].Name)] = true
+		}
+	}
+	return out
+}
+
+// imports are the distributions that a trial's runs were seen to import, of
+// those that succeeded: what a run imports on its way to a failure says nothing.
+// Of a project with declarations only what it declares counts: a library that
+// tries to import what another has brought (cloudpickle, which comes with
+// scikit-learn) goes on without, and where it does not, the runs fail.
+func imports(t *trial) map[string]string {
+	out := map[string]string{}
+	for _, c := range t.Run.Commands {
+		if c.Status != whittle.Runs || c.Imports == nil {
+			continue
+		}
+		for _, name := range c.Imports.Distributions {
+			if out[name] == "" && (t.asked == nil || t.asked[name]) {
+				out[name] = c.Name
+			}
+		}
+	}
+	return out
+}
+
+// lost are the distributions that a trial's runs imported and that are not in
+// another image any more. Where the runs there import one that they did not
+// before, it has come in their place: opencv-python-headless for
+// opencv-python.
+func lost(before, after *trial) (name, run string) {
+	was, is := imports(before), imports(after)
+	for name := range is {
+		if was[name] == "" {
+			return "", ""
+		}
+	}
+	had, has := owners(before), owners(after)
+	for _, name := range slices.Sorted(maps.Keys(was)) {
+		if had[name] && !has[name] {
+			return name, was[name]
+		}
+	}
+	return "", ""
+}
+
+// owners are the Python distributions that have files in a trial's image.
+func owners(t *trial) map[string]bool {
+	out := map[string]bool{}
+	if t.Inspect == nil {
+		return out
+	}
+	for _, p := range t.Inspect.Packages {
+		if p.Ecosystem == "pypi" {
+			out[p.Name] = true
+		}
+	}
+	return out
+}
+
+// removesImported names a distribution that a finding's fix takes out of an
+// image, and the run that was seen to import it; empty where there is none.
+func removesImported(x advised, f *whittle.Finding) (name, run string) {
+	seen := imports(x.trial)
+	if len(seen) == 0 || x.pass.Graph == nil {
+		return "", ""
+	}
+	removed := map[whittle.Content]bool{}
+	for _, c := range f.Change.Remove {
+		removed[c] = true
+	}
+	gone := map[string]bool{}
+	for i := range x.pass.Ledger.Items {
+		if it := &x.pass.Ledger.Items[i]; it.Cause == whittle.Live && removed[whittle.Content{Layer: it.Layer, Entry: it.Entry}] {
+			gone[it.Path] = true
+		}
+	}
+	for i := range x.pass.Graph.Distributions {
+		d := &x.pass.Graph.Distributions[i]
+		if d.VendoredBy == "" && seen[d.Name] != "" && (gone[d.Record] || gone[d.Record+"/METADATA"] || gone[d.Record+"/PKG-INFO"]) {
+			return d.Name, seen[d.Name]
+		}
+	}
+	return "", ""
+}
+
+// seenImports says what a run imported: "imported 12 modules, of 3 distributions", empty
+// where that is not known.
+func seenImports(r *whittle.CommandRun) string {
+	if r.Imports == nil {
+		return ""
+	}
+	of := fmt.Sprintf("%d distributions", len(r.Imports.Distributions))
+	if len(r.Imports.Distributions) == 1 {
+		of = "1 distribution"
+	}
+	return fmt.Sprintf("imported %d modules, of %s", len(r.Imports.Modules), of)
+}

@@ -1,0 +1,30 @@
+package lab
+
+import (
+	"strings"
+	"testing"
+
+	"whittle.dev/whittle"
+)
+
+// TestImports: what a start's processes import is seen, in forked workers, in a
+// venv and as a user who may write nothing; what they import stays though
+// nothing fails without it, and what nothing imports goes.
+func TestImports(t *testing.T) {
+	h := gatedHealth(t)
+	dir := laidOut(t, h, "testdata/imports.txtar")
+	r, err := Fix(t.Context(), savingEnv(h), FixOptions{StudyOptions: StudyOptions{Dir: dir, Offline: true, Risk: whittle.RiskHigh}, Verify: true, Rules: []string{"unused-dependency"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, gone := false, false
+	for _, s := range r.Steps {
+		t.Logf("%s %q %s: %s", s.Finding.Rule, s.Finding.Advice, s.Status, s.Reason)
+		kept = kept || s.Status != whittle.Applied && strings.Contains(s.Finding.Advice, "quickjson") && strings.Contains(s.Reason, "CMD imports quickjson")
+		gone = gone || s.Status == whittle.Applied && strings.Contains(s.Finding.Advice, "deadweight")
+	}
+	after := r.Verified.Variants[0].After
+	if !kept || !gone || after.Verdict != whittle.Runs || !strings.Contains(after.Start, "modules, of 1 distribution") {
+		t.Errorf("quickjson kept %t, deadweight gone %t, %+v", kept, gone, after)
+	}
+}

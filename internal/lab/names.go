@@ -1,0 +1,52 @@
+package lab
+
+import (
+	"context"
+	"errors"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
+)
+
+// namesOf knows which distribution has a module: by the configuration, by what
+// is installed and declared, by the table of wheels, and by the package index.
+func namesOf(ctx context.Context, env *Env, installed []python.Distribution, declared *python.Declared, given map[string]string, on pep.Environment) *python.Names {
+	n := python.NewNames(installed, declared)
+	n.Given, n.Ships = given, ships(ctx, env, on)
+	return n
+}
+
+// ships asks the package index whether the newest wheel of a distribution has
+// a module. An index that does not answer is not asked again.
+func ships(ctx context.Context, env *Env, on pep.Environment) func(distribution, module string) source.Truth {
+	if env.Packages == nil {
+		return nil
+	}
+	silent := false
+	type question struct{ distribution, module string }
+	answers := map[question]source.Truth{}
+	ask := func(distribution, module string) source.Truth {
+		ctx, cancel := context.WithTimeout(ctx, indexPatience)
+		defer cancel()
+		has, err := plan.Ships(ctx, env.Packages, distribution, module, on)
+		switch {
+		case err != nil:
+			silent = errors.Is(err, whittle.ErrEngine) || errors.Is(err, context.DeadlineExceeded)
+			return source.Maybe
+		case has:
+			return source.Yes
+		}
+		return source.No
+	}
+	return func(distribution, module string) source.Truth {
+		q := question{distribution, module}
+		if answer, ok := answers[q]; ok || silent {
+			return answer // Maybe, where the index is not asked any more
+		}
+		answers[q] = ask(distribution, module)
+		return answers[q]
+	}
+}

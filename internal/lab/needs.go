@@ -1,0 +1,448 @@
+package lab
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build"
+)
+
+// A run that ends, or waits, because something is not there that no image
+// brings (a service, a variable of its environment, a secret's file) says
+// nothing about the image. What it printed tells which: nothing is excused that
+// does not say so by itself, and nothing at all where a module or a program was
+// missing as well.
+
+// Limits of what is read of an output besides tracebacks: lines from its end.
+const (
+	lastLines = 12 // where a command ended
+	waitLines = 6  // where one was still there
+)
+
+// waiting is what a watched start wants that was still there, and neither
+// answered nor passed its health check, or answered with an error.
+func waiting(r build.RunResult, process whittle.Process) string {
+	w := r.Watched
+	if w.Healthy || w.Answer > 0 && w.Answer < 500 || w.Answer == 0 && !r.TimedOut {
+		return ""
+	}
+	r.TimedOut = true
+	if what := unmet(r, process); what != "" || !onlyWaits(w) {
+		return what
+	}
+	// A loop that prints nothing may be in the command line itself.
+	return newPeers(r, process).ofArguments(r.Args)
+}
+
+// waiters are the programs of loops that wait for another one.
+var waiters = []string{"sh", "bash", "dash", "ash", "busybox", "sleep", "nc", "ncat", "netcat", "nc.openbsd", "curl", "wget", "pg_isready", "psql", "redis-cli", "mysqladmin", "mysql", "mariadb", "mariadb-admin",
+	"timeout", "getent", "ping", "nslookup", "dig", "host", "wait-for", "dockerize", "tini", "dumb-init", "catatonit", "docker-init"}
+
+// onlyWaits says that nothing was seen running but what waits, and nothing
+// listened.
+func onlyWaits(w *build.Watched) bool {
+	return len(w.Programs) > 0 && len(w.Ports) == 0 && !slices.ContainsFunc(w.Programs, func(name string) bool {
+		return !slices.Contains(waiters, name) && !strings.HasSuffix(name, ".sh")
+	})
+}
+
+// unmet is what a run wanted from outside its image: "postgres at db:5432",
+// "the environment variable SECRET_KEY". It is empty where nothing says so.
+func unmet(r build.RunResult, process whittle.Process) string {
+	if r.OK() || r.Err != nil {
+		return ""
+	}
+	output := slices.Concat(r.Stdout, []byte("\n"), r.Stderr)
+	if r.Watched != nil {
+		output = append(append(output, '\n'), r.Watched.CheckOutput...)
+	}
+	if notFoundByShell.Match(output) {
+		return ""
+	}
+	lines := outputLines(output)
+	all := tracebacks(lines)
+	if slices.ContainsFunc(all, func(t trace) bool { return t.isImport() }) || endsForModule(lines) {
+		return ""
+	}
+	if len(all) == 0 && usage.Match(output) {
+		// What stands indented in the help of a program describes its options.
+		lines = slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "  ") || strings.HasPrefix(l, "\t") })
+	}
+	p := newPeers(r, process)
+	after := 0
+	if n := len(all); n > 0 {
+		after = all[n-1].end
+		recent := !r.TimedOut || written(lines[after:]) <= waitLines
+		if what := p.ofChain(lastChain(all)); what != "" && recent {
+			return what
+		}
+	}
+	if what := p.ofLines(lines[after:], r.TimedOut); what != "" || r.TimedOut {
+		return what
+	}
+	if names := unsetArguments(r.Args, process.Env); len(names) > 0 && emptyArgument.MatchString(strings.Join(lines[max(0, len(lines)-lastLines):], "\n")) {
+		return variablesText(names)
+	}
+	return ""
+}
+
+// moduleMissing is what servers print of an import that failed, without its
+// traceback.
+var moduleMissing = regexp.MustCompile(`\b(?:No module named '|ModuleNotFoundError\b|cannot import name ')`)
+
+// endsForModule says that the last lines name a module that is missing.
+func endsForModule(lines []string) bool {
+	for i, seen := len(lines)-1, 0; i >= 0 && seen < 3; i-- {
+		if strings.TrimSpace(lines[i]) == "" {
+			continue
+		}
+		if seen++; moduleMissing.MatchString(lines[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// emptyArgument is what programs say whose option was given nothing.
+var emptyArgument = regexp.MustCompile(`requires an argument|expected (?:one|at least one) argument|(?:invalid|not a valid)[^'"\n]*(?:['"]{2}|['"]:?['"]?$)|['"]{2} is not a valid|base 10: ''`)
+
+// unsetArguments are the variables that a shell's command line uses, without
+// saying what else, and that the image does not set.
+func unsetArguments(args, env []string) []string {
+	var names []string
+	for i, word := range args {
+		if i == 0 || args[i-1] != "-c" {
+			continue
+		}
+		for _, m := range usedName.FindAllStringSubmatch(word, -1) {
+			name := m[1] + m[2]
+			set := slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, name+"=") }) || strings.Contains(word, name+"=")
+			if !set && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+var usedName = regexp.MustCompile(`\$(?:([A-Z][A-Z0-9_]*)|\{([A-Z][A-Z0-9_]*)\})`)
+
+// written is how many lines are not blank.
+func written(lines []string) (n int) {
+	for _, l := range lines {
+		if strings.TrimSpace(l) != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// isImport says that an exception is about the image's own files.
+func (t *trace) isImport() bool {
+	return slices.Contains([]string{"ImportError", "ModuleNotFoundError", "SyntaxError", "IndentationError"}, t.class())
+}
+
+// lastChain are the exceptions that led to the last one, that first.
+func lastChain(all []trace) []trace {
+	var out []trace
+	for i := len(all) - 1; i >= 0; i-- {
+		out = append(out, all[i])
+		if !all[i].chained {
+			break
+		}
+	}
+	return out
+}
+
+// ofChain reads what was missing off exceptions, the last one first.
+func (p peers) ofChain(chain []trace) string {
+	for i := range chain {
+		if names := chain[i].variables(); len(names) > 0 {
+			return variablesText(names)
+		}
+		if file := secretFile(chain[i].message); file != "" {
+			return filePrefix + file
+		}
+	}
+	return p.ofExceptions(chain)
+}
+
+// ofLines reads what was missing off lines without a traceback, the last one
+// first; waiting says that the command had not ended.
+func (p peers) ofLines(lines []string, waiting bool) string {
+	most := lastLines
+	if waiting {
+		most = waitLines
+	}
+	for i, seen := len(lines)-1, 0; i >= 0 && seen < most; i-- {
+		line := strings.TrimSpace(lines[i])
+		if line == "" {
+			continue
+		}
+		seen++
+		if what := p.ofLine(line, lines[max(0, len(lines)-2*most):], waiting); what != "" {
+			return what
+		}
+		if waiting && progress.MatchString(line) {
+			break
+		}
+	}
+	return ""
+}
+
+// progress is what is printed when there was no need to wait any longer.
+var progress = regexp.MustCompile(`(?i)\b(?:connected|connection established|is up|available|listening|started|running on|ready|booting|succe\w+|accepting)\b`)
+
+func (p peers) ofLine(line string, around []string, waiting bool) string {
+	if !waiting {
+		if name := shellVariable(line); name != "" {
+			return variablesText([]string{name})
+		}
+		if names := unsetNames(line); len(names) > 0 && !harmless.MatchString(line) {
+			return variablesText(names)
+		}
+	}
+	if file := secretFile(line); file != "" {
+		return filePrefix + file
+	}
+	return p.ofMessage(line, around)
+}
+
+// harmless are the levels of a logger that do not say why a program ended.
+var harmless = regexp.MustCompile(`(?i)\b(warn|warning|info|debug|notice|deprecated)\b`)
+
+// Variables of the environment.
+
+var (
+	// shellUnset is what shells say of ${NAME:?} and, with set -u, of a variable
+	// that is not set; shellAsked the same with the script's own words.
+	shellUnset = regexp.MustCompile(`(?:^|: )(?:line )?\d+: ([A-Za-z_]\w*): (?:parameter (?:null or )?not set(?: or null)?|unbound variable)`)
+	shellAsked = regexp.MustCompile(`^\S+: (?:line )?\d+: ([A-Z][A-Z0-9_]*): (.*)$`)
+	// noName are the beginnings of what shells say of a program or a file.
+	noName = regexp.MustCompile(`(?i)^(?:not found|command not found|no such file|permission denied|is a directory|cannot|bad |syntax|invalid|arithmetic|readonly|ambiguous|event not found)`)
+
+	// environName is a variable's name in words: with an underscore it is known
+	// by its form, others by what stands beside them.
+	environName = regexp.MustCompile(`\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b`)
+	plainName   = regexp.MustCompile("(?:^|[\\s`'\"$:{(])([A-Z][A-Z0-9]{2,})[`'\")}]*,? (?:environment variable |env var |variable )?(?:is |are |was |must |needs? |has |have )+(?:not |to )?(?:be )?(?:set|provided|specified|defined|configured|given|present|unset|missing|required|empty)\\b")
+	afterWords  = regexp.MustCompile("(?i:environment|env|environ)[ _]?(?i:variables?|vars?)?(?i: named| called)?[:\\s`'\"$({]+([A-Z][A-Z0-9_]{2,})")
+
+	isUnset            = regexp.MustCompile(`(?i)\b(?:not|n't|never|un)[ -]?set\b|\b(?:must|should|need(?:s|ed)?(?: to)?|ha(?:s|ve)(?: to)?) be (?:set|provided|specified|defined|configured|given|present|non-?empty)|\bneeds? to be (?:set|provided)|\bplease (?:set|provide|specify|define|configure|export|give|supply|pass)|\bnot (?:provided|specified|configured|given|defined in the env\w*)\b|^set the |\bor set the\b|by setting|\bmust specify\b|must not be empty|can ?not be empty`)
+	isAbsent           = regexp.MustCompile(`(?i)\bmissing\b|\brequired\b|\bnot (?:found|defined|present|available)\b|\bundefined\b|\bis empty\b|\bexpected\b|\bno value\b|\babsent\b|does(?: not|n't) exist|\bunset\b`)
+	isAboutEnvironment = regexp.MustCompile(`(?i)\b(?:env|envs|environ|environment|envvars?|variables?|dotenv|config|configuration|settings?|secret|credentials?)\b|\.env\b`)
+	// typicalName is what the values are that an environment gives.
+	typicalName = regexp.MustCompile(`(?:^|_)(?:URL|URI|DSN|KEY|KEYS|TOKEN|SECRET|PASSWORD|PASSWD|PASS|HOST|HOSTS|PORT|CREDENTIALS|ENDPOINT|BUCKET|REGION|BROKER|BROKERS|SERVERS|DATABASE|DB|ENV|USER|USERNAME)$`)
+
+	getenvName = regexp.MustCompile(`(?:environ\.get|getenv)\(\s*['"](\w+)['"]\s*\)`)
+	isNone     = regexp.MustCompile(`\bNone(?:Type)?\b`)
+	quotedName = regexp.MustCompile(`^['"]?([A-Za-z_]\w*)['"]?$`)
+)
+
+// cloudVariables are what the exceptions of cloud providers' clients want that
+// name no variable.
+var cloudVariables = map[string]string{"NoRegionError": "AWS_DEFAULT_REGION", "NoCredentialsError": "AWS_ACCESS_KEY_ID", "DefaultCredentialsError": "GOOGLE_APPLICATION_CREDENTIALS"}
+
+// ownNames are words in capitals that are no variables.
+var ownNames = []string{"ERROR", "FATAL", "CRITICAL", "WARNING", "INFO", "DEBUG", "HTTP", "HTTPS", "URL", "URI", "SQL", "JSON", "YAML", "CSV", "API", "DNS", "SSL", "TLS", "NOT", "NULL", "TABLE", "INDEX", "UUID"}
+
+// shellVariable is the variable that a shell ended for want of.
+func shellVariable(line string) string {
+	if m := shellUnset.FindStringSubmatch(line); m != nil && (strings.ToUpper(m[1]) == m[1] || !strings.Contains(line, "unbound")) {
+		return m[1]
+	}
+	if m := shellAsked.FindStringSubmatch(line); m != nil && !noName.MatchString(m[2]) {
+		return m[1]
+	}
+	return ""
+}
+
+// unsetNames are the variables that a sentence says are not set.
+func unsetNames(text string) []string {
+	var names []string
+	add := func(name string) {
+		if !slices.Contains(ownNames, name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	unset, absent := isUnset.MatchString(text), isAbsent.MatchString(text)
+	if !unset && !absent {
+		return nil
+	}
+	about := isAboutEnvironment.MatchString(text)
+	if at := afterWords.FindStringSubmatchIndex(text); at != nil {
+		text = text[at[0]:] // "Requested setting X …: define the environment variable Y"
+	}
+	for _, name := range environName.FindAllString(text, -1) {
+		if unset || about || typicalName.MatchString(name) {
+			add(name)
+		}
+	}
+	for _, re := range []*regexp.Regexp{plainName, afterWords} {
+		for _, m := range re.FindAllStringSubmatch(text, -1) {
+			add(m[1])
+		}
+	}
+	return names
+}
+
+// variables are those of the environment that an exception was raised for want
+// of.
+func (t *trace) variables() []string {
+	if name := cloudVariables[t.class()]; name != "" {
+		return []string{name}
+	}
+	switch t.class() {
+	case "NameError", "UnboundLocalError", "ImportError", "ModuleNotFoundError", "UndefinedError", "FileNotFoundError":
+		return nil
+	case "KeyError":
+		if m := quotedName.FindStringSubmatch(t.message); m != nil {
+			if t.fromEnvironment() {
+				return []string{m[1]}
+			}
+			return nil
+		}
+	case "TypeError", "AttributeError", "ArgumentError", "ValueError":
+		if names := t.noneOfEnvironment(); len(names) > 0 {
+			return names
+		}
+		if t.class() == "AttributeError" && t.in("dynaconf") {
+			if m := quotedName.FindStringSubmatch(t.message); m != nil && strings.ToUpper(m[1]) == m[1] {
+				return []string{m[1]}
+			}
+		}
+		if t.class() == "TypeError" || t.class() == "AttributeError" {
+			return nil
+		}
+	case "ValidationError":
+		if t.in("pydantic_settings") || slices.ContainsFunc(t.frames, func(f frame) bool { return f.path == "pydantic/env_settings.py" }) {
+			return t.fieldsRequired()
+		}
+		if !t.in("dynaconf") {
+			return nil
+		}
+	}
+	return unsetNames(strings.TrimSpace(t.message + " " + strings.Join(t.more[:min(len(t.more), 2)], " ")))
+}
+
+// fromEnvironment says that a KeyError is that of os.environ.
+func (t *trace) fromEnvironment() bool {
+	if len(t.frames) == 0 {
+		return false
+	}
+	last := t.frames[len(t.frames)-1]
+	return last.function == "__getitem__" && (last.path == "<frozen os>" || path.Base(last.path) == "os.py") || strings.Contains(last.source, "environ[")
+}
+
+// noneOfEnvironment are the variables without a default that a traceback's
+// lines read, where its exception is that a value is None.
+func (t *trace) noneOfEnvironment() []string {
+	if !isNone.MatchString(t.message) {
+		return nil
+	}
+	for _, f := range slices.Backward(t.frames) {
+		var names []string
+		for _, m := range getenvName.FindAllStringSubmatch(f.source, -1) {
+			names = append(names, m[1])
+		}
+		if len(names) > 0 {
+			return names
+		}
+	}
+	return nil
+}
+
+// in says that a frame of a traceback, or its exception, is of a package.
+func (t *trace) in(name string) bool {
+	return strings.HasPrefix(t.exception, name+".") || slices.ContainsFunc(t.frames, func(f frame) bool { return packageOf(f.path) == name })
+}
+
+// packageOf is the name of the installed package that a file is of, or of the
+// module of the standard library; empty for others.
+func packageOf(file string) string {
+	for _, dir := range []string{"/site-packages/", "/dist-packages/"} {
+		if i := strings.LastIndex(file, dir); i >= 0 {
+			first, _, _ := strings.Cut(file[i+len(dir):], "/")
+			return strings.TrimSuffix(first, ".py")
+		}
+	}
+	if !strings.HasPrefix(file, "/") && !strings.HasPrefix(file, "<") { // compiled by Cython: "pydantic/env_settings.py"
+		first, _, ok := strings.Cut(file, "/")
+		if ok {
+			return first
+		}
+		return ""
+	}
+	if m := standardModule.FindStringSubmatch(file); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+var standardModule = regexp.MustCompile(`/lib(?:64)?/python3\.\d+/(\w+)`)
+
+// fieldsRequired are the variables of settings that pydantic says are required,
+// where it says nothing else.
+func (t *trace) fieldsRequired() []string {
+	var names []string
+	name := ""
+	for _, l := range t.more {
+		text := strings.TrimSpace(l)
+		switch {
+		case !strings.HasPrefix(l, " "):
+			if quotedName.MatchString(strings.ReplaceAll(text, ".", "_")) {
+				name = text
+			} else {
+				name = "" // what was printed after it
+			}
+		case strings.HasPrefix(text, "For further information"):
+		case name == "":
+		case strings.Contains(strings.ToLower(text), "field required"):
+			names = append(names, strings.ToUpper(name))
+		default:
+			return nil
+		}
+	}
+	return names
+}
+
+// remedy says what a run needs, and where that is said in whittle.yaml.
+func remedy(run whittle.CommandRun) string {
+	key := "services:"
+	switch {
+	case strings.HasPrefix(run.Needs, variablePrefix):
+		key = "env: or env-file:"
+	case strings.HasPrefix(run.Needs, filePrefix):
+		key = "secrets:"
+	}
+	return fmt.Sprintf("%s needs %s: name it in whittle.yaml (%s)", run.Name, run.Needs, key)
+}
+
+const (
+	variablePrefix = "the environment variable"
+	filePrefix     = "the file "
+)
+
+// variablesText names variables of the environment.
+func variablesText(names []string) string {
+	if len(names) == 1 {
+		return variablePrefix + " " + names[0]
+	}
+	return variablePrefix + "s " + strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// secretFile is a file that an orchestrator would have laid into the container.
+func secretFile(text string) string {
+	if m := secretPath.FindStringSubmatch(text); m != nil && noFile.MatchString(text) {
+		return m[1]
+	}
+	return ""
+}
+
+var (
+	secretPath = regexp.MustCompile("(?:^|[\\s'\"`:=<(])((?:/run/secrets|/var/run/secrets|/vault/secrets|/mnt/secrets|/etc/secrets|/secrets)/[\\w./-]*\\w)")
+	noFile     = regexp.MustCompile(`(?i)no such file|not found|does not exist|cannot open|can't open|ENOENT`)
+)

@@ -1,0 +1,245 @@
+package lab
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/distro"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/python"
+)
+
+// Fetcher reads a file that an OS distribution publishes.
+type Fetcher interface {
+	// Fetch gives the content at a URL; the caller closes it.
+	Fetch(ctx context.Context, url string) (io.ReadCloser, error)
+}
+
+// maxOSIndex bounds an index of OS packages in bytes, uncompressed.
+const maxOSIndex = 256 << 20
+
+// otherBases adds what is known of images on other bases, with the requirements
+// that fixes add. What cannot be had
+// of an index is said in notes: a forecast goes without it.
+func (w *workshop) otherBases(ctx context.Context, in *plan.Project, x advised, added []string) (notes []string) {
+	var err error
+	if in.Alpine, err = w.alpine(ctx, in, x, added); err != nil {
+		notes = append(notes, "packages on Alpine: "+oneLine(err.Error()))
+	}
+	if size, ok := w.alpineBase(ctx, in); ok {
+		if in.Alpine == nil {
+			in.Alpine = &plan.AlpineBase{}
+		}
+		in.Alpine.Low, in.Alpine.Bytes, in.Alpine.High, in.Alpine.Source = size, size, size, "read"
+	}
+	if in.Distroless, err = w.distroless(ctx, x); err != nil {
+		notes = append(notes, "Debian's index: "+oneLine(err.Error()))
+	}
+	return notes
+}
+
+// alpineBase is the size of python's image on Alpine in unpacked bytes, where
+// whittle.yaml says which it is.
+func (w *workshop) alpineBase(ctx context.Context, in *plan.Project) (int64, bool) {
+	st, err := in.Dockerfile.Target(in.Target)
+	if err != nil {
+		return 0, false
+	}
+	for st.From != nil {
+		st = &in.Dockerfile.Stages[*st.From]
+	}
+	name, ok := plan.AlpineImage(st.BaseResolved)
+	base, mapped := w.bases[name]
+	if !ok || !mapped {
+		return 0, false
+	}
+	img, err := open(ctx, w.env, fmt.Sprintf("oci-layout:%s@%s", base.Layout, base.Digest), InspectOptions{})
+	if err != nil {
+		return 0, false
+	}
+	defer img.Close()
+	return img.inspection().Size.Unpacked, true
+}
+
+// muslMajor and muslMinor are the newest that wheels are made for.
+const muslMajor, muslMinor = 1, 2
+
+// alpine resolves what is installed for musl, in the same versions.
+func (w *workshop) alpine(ctx context.Context, in *plan.Project, x advised, added []string) (*plan.AlpineBase, error) {
+	found := python.Interpreters(x.pass.Root)
+	if w.env.Packages == nil || len(found) == 0 {
+		return nil, nil
+	}
+	o := plan.ResolveOptions{Env: in.Env, Locked: map[string]string{}, Target: x.target(found[0])}
+	o.Target.Libc, o.Target.LibcMajor, o.Target.LibcMinor = "musl", muslMajor, muslMinor
+	var wants []pep.Requirement
+	for i := range in.Graph.Distributions {
+		d := &in.Graph.Distributions[i]
+		if d.Local || d.Editable || d.VendoredBy != "" || in.Removed[d.Name] || d.Version == "" || o.Locked[d.Name] != "" || slices.Contains(baseTools, d.Name) {
+			continue
+		}
+		if in.Declared != nil && d.Name == pep.Normalize(in.Declared.Name) {
+			continue
+		}
+		o.Locked[d.Name] = d.Version
+		wants = append(wants, pep.Requirement{Name: d.Name})
+	}
+	for _, text := range added {
+		r, err := pep.ParseRequirement(text)
+		if err != nil {
+			return nil, err
+		}
+		wants = append(wants, r)
+	}
+	w.env.progress().Step("asking the package index what there is for musl")
+	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+	defer cancel()
+	res, err := plan.Resolve(ctx, w.env.Packages, wants, o)
+	if err != nil {
+		return nil, err
+	}
+	sizes, err := plan.Installed(ctx, w.env.Packages, res, plan.InstallOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return &plan.AlpineBase{Weights: plan.Weights(res, sizes)}, nil
+}
+
+// baseTools come with the base image.
+var baseTools = []string{"pip", "setuptools", "wheel"}
+
+// distroless is the closure of the Python of the image's own Debian suite, by
+// the index of the mirror that the image names.
+func (w *workshop) distroless(ctx context.Context, x advised) (*plan.DistrolessBase, error) {
+	if w.env.Fetch == nil {
+		return nil, nil
+	}
+	uri, suite, err := debianMirror(ctx, x)
+	if err != nil || uri == "" {
+		return nil, err
+	}
+	index := fmt.Sprintf("%s/dists/%s/main/binary-%s/Packages.gz", strings.TrimRight(uri, "/"), suite, debianArch(x.Config().Architecture))
+	if !public(uri) {
+		return nil, fmt.Errorf("the image names a mirror that is no public address: %w", whittle.ErrUnsupported)
+	}
+	w.env.progress().Step("reading the index of Debian " + suite)
+	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+	defer cancel()
+	body, err := w.env.Fetch.Fetch(ctx, index)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	text, err := gzip.NewReader(body)
+	if err != nil {
+		return nil, fmt.Errorf("reading the index of %s: %w: %w", suite, err, whittle.ErrCorrupt)
+	}
+	packages, err := distro.ReadDebianIndex(io.LimitReader(text, maxOSIndex))
+	if err != nil {
+		return nil, err
+	}
+	in, err := packages.Install(plan.DistrolessPackages(),
+		distro.InstallOptions{Installed: []string{"debconf", "awk", "mawk", "perl-base", "dpkg"}})
+	if err != nil {
+		return nil, err
+	}
+	pkg, _ := packages.Find("python3")
+	series := strings.SplitN(pkg.Version, ".", 3)
+	if len(series) < 2 {
+		return nil, fmt.Errorf("%s has Python %q: %w", suite, pkg.Version, whittle.ErrCorrupt)
+	}
+	return &plan.DistrolessBase{Suite: suite, Python: series[0] + "." + series[1], Packages: in.Names(), Low: in.Low, Bytes: in.Bytes, High: in.High,
+		Source: "Debian's Installed-Size"}, nil
+}
+
+// debianArch is an architecture's name in Debian's archive.
+func debianArch(arch string) string {
+	switch arch {
+	case "arm":
+		return "armhf"
+	case "386":
+		return "i386"
+	case "ppc64le":
+		return "ppc64el"
+	}
+	return arch
+}
+
+// public says that a URL that an image names may be asked: a host with a name of
+// the internet, not one of this machine or its network.
+func public(uri string) bool {
+	u, err := url.Parse(uri)
+	if err != nil || u.User != nil {
+		return false
+	}
+	host := strings.ToLower(u.Hostname())
+	return net.ParseIP(host) == nil && strings.Contains(host, ".") &&
+		!strings.HasSuffix(host, ".internal") && !strings.HasSuffix(host, ".local") && !strings.HasSuffix(host, ".localhost")
+}
+
+var (
+	oneLineSource = regexp.MustCompile(`^deb\s+(?:\[[^\]]*\]\s+)?(https?://\S+)\s+(\S+)\s+main\b`)
+	fieldSource   = regexp.MustCompile(`(?m)^(URIs|Suites|Components):\s*(\S+)`)
+)
+
+// debianMirror is the first source of packages that an image's apt has; empty
+// for an image without.
+func debianMirror(ctx context.Context, x advised) (uri, suite string, err error) {
+	root := newRoot(x.Image, x.pass.Indexes, x.pass.Ledger)
+	if err := root.fetch(ctx, isAptSource); err != nil {
+		return "", "", err
+	}
+	for _, p := range root.Paths() {
+		if !isAptSource(p) {
+			continue
+		}
+		text, err := root.ReadFile(p, maxText)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, whittle.ErrUnsupported) {
+			continue
+		}
+		if err != nil {
+			return "", "", err
+		}
+		if uri, suite = aptSource(p, string(text)); uri != "" {
+			return uri, suite, nil
+		}
+	}
+	return "", "", nil
+}
+
+func isAptSource(p string) bool {
+	return p == "etc/apt/sources.list" || strings.HasPrefix(p, "etc/apt/sources.list.d/") && (strings.HasSuffix(p, ".list") || strings.HasSuffix(p, ".sources"))
+}
+
+// aptSource reads sources.list(5), in either form.
+func aptSource(name, text string) (uri, suite string) {
+	if strings.HasSuffix(name, ".sources") {
+		for stanza := range strings.SplitSeq(text, "\n\n") {
+			fields := map[string]string{}
+			for _, m := range fieldSource.FindAllStringSubmatch(stanza, -1) {
+				fields[m[1]] = m[2]
+			}
+			if strings.HasPrefix(fields["URIs"], "http") && fields["Components"] == "main" && fields["Suites"] != "" {
+				return fields["URIs"], fields["Suites"]
+			}
+		}
+		return "", ""
+	}
+	for line := range strings.Lines(text) {
+		if m := oneLineSource.FindStringSubmatch(line); m != nil {
+			return m[1], m[2]
+		}
+	}
+	return "", ""
+}

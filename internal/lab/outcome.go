@@ -1,0 +1,198 @@
+package lab
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+)
+
+// outcome says how a trial came out: it runs where what it starts, and the
+// commands that the project names, were seen to, and never by its files alone.
+// Console scripts that were only tried do not decide: they count, and are
+// named.
+func outcome(t *trial) whittle.Outcome {
+	o := whittle.Outcome{Build: t.Build.Status, Verdict: whittle.Unknown, Problem: t.Build.Reason}
+	if t.Inspect != nil {
+		o.Size = t.Inspect.Size
+	}
+	if t.Build.Status != whittle.Built {
+		o.Verdict = whittle.Fails
+		return o
+	}
+	optional := ""
+	o.Commands = len(t.Run.Commands)
+	for _, c := range t.Run.Commands {
+		switch {
+		case c.Status == whittle.Runs:
+			o.Passed++
+		case c.Optional:
+			optional = cmp.Or(optional, c.Name+": "+c.Problem)
+		default:
+			o.Problem = cmp.Or(o.Problem, c.Name+": "+c.Problem)
+		}
+	}
+	o.Verdict = t.Run.Status
+	if own := ownRun(t.Run); own != nil {
+		o.Requests = own.Requests
+		o.Start = own.Name + ": " + cmp.Or(own.Ready, own.Problem)
+		if seen := seenImports(own); seen != "" && own.Status == whittle.Runs {
+			o.Start += "; " + seen
+		}
+	} else {
+		o.Start = t.Run.Note
+	}
+	if t.Check != nil {
+		if fileVerdict(t) == whittle.Fails {
+			o.Verdict = whittle.Fails
+		}
+		if i := slices.IndexFunc(t.Check.Problems, func(p whittle.Problem) bool { return p.Severity == "error" }); i >= 0 {
+			if p := &t.Check.Problems[i]; o.Verdict == whittle.Fails {
+				o.Problem = cmp.Or(o.Problem, p.Message)
+			} else {
+				optional = cmp.Or(optional, p.Message)
+			}
+		}
+	}
+	o.Problem = cmp.Or(o.Problem, optional)
+	return o
+}
+
+// fileVerdict is what an image's files say of what has to work in it: what
+// production starts, and the commands that the project names.
+func fileVerdict(t *trial) string {
+	if t.Check == nil {
+		return whittle.Unknown
+	}
+	v := whittle.Runs
+	for _, s := range t.Check.Starts {
+		tried := s.Kind == whittle.StartConsole || slices.ContainsFunc(t.Run.Commands, func(c whittle.CommandRun) bool {
+			return c.Optional && slices.Equal(c.Command, s.Command)
+		})
+		if !tried && verdictRank(s.Verdict) < verdictRank(v) {
+			v = s.Verdict
+		}
+	}
+	if len(t.Check.Starts) == 0 || v == whittle.Runs && t.Check.Verdict == whittle.Unknown {
+		return t.Check.Verdict
+	}
+	return v
+}
+
+// evident says that an image's own start was seen to run, or, where it has
+// none, the commands that the project names: only then does a run say anything
+// about a change.
+func evident(t *trial) bool {
+	if own := ownRun(t.Run); own != nil && (own.Status != whittle.Unknown || own.Needs != "") {
+		return own.Status == whittle.Runs
+	}
+	return t.Build.Status == whittle.Built && t.Run.Status == whittle.Runs
+}
+
+// verdictRank orders verdicts, the better the higher.
+func verdictRank(v string) int {
+	return slices.Index([]string{whittle.Fails, whittle.Unknown, whittle.Runs}, v)
+}
+
+// worse says why a change must not stay: what ran before does not any more, or
+// the image is larger. A change that repairs an image, this one or another, may
+// make it larger. It is empty where the change may stay.
+func worse(before, after *trial, repairs bool) string {
+	b, a := outcome(before), outcome(after)
+	if b.Build == whittle.Built && a.Build != whittle.Built {
+		return "it does not build any more: " + a.Problem
+	}
+	for _, was := range before.Run.Commands {
+		if was.Status != whittle.Runs {
+			continue
+		}
+		is := sameCommand(after, was)
+		switch {
+		case is == nil:
+			return was.Name + " cannot be run any more"
+		case is.Status != whittle.Runs:
+			return fmt.Sprintf("%s does not run any more: %s", is.Name, cmp.Or(is.Problem, strings.Join(is.Tail, " ")))
+		case was.Answer > 0 && was.Answer < 500 && is.Answer >= 500:
+			return fmt.Sprintf("%s answers with %d now, and did with %d", is.Name, is.Answer, was.Answer)
+		}
+		if why := worseAnswer(&was, is); why != "" {
+			return is.Name + ": " + why
+		}
+	}
+	if name, run := lost(before, after); name != "" {
+		return fmt.Sprintf("%s is not there any more, and %s imports it", name, run)
+	}
+	if fileVerdict(after) == whittle.Fails && fileVerdict(before) != whittle.Fails {
+		return "its files show that it cannot run any more: " + a.Problem
+	}
+	if grown := a.Size.Unpacked - b.Size.Unpacked; grown > 0 && b.Build == whittle.Built && !repairs {
+		return fmt.Sprintf("the image is %s larger", whittle.Bytes(grown))
+	}
+	return ""
+}
+
+// sameCommand is a command's run in another image, nil where it was not run.
+// Those that whittle makes itself are known by their names.
+func sameCommand(t *trial, c whittle.CommandRun) *whittle.CommandRun {
+	for i := range t.Run.Commands {
+		other := &t.Run.Commands[i]
+		if other.Name == c.Name && (slices.Equal(other.Command, c.Command) || c.Own && other.Own || c.Name == testsName) {
+			return other
+		}
+	}
+	return nil
+}
+
+// unrepaired says why a fix has not done what it is for: one of the problems
+// is still there, or a start that failed by it still fails at the same place,
+// or in what the fix has brought. there says whether the image had a file
+// before, or the project has it. It is empty where the fix may stay.
+func unrepaired(problems []whittle.Problem, before, after *trial, there func(file string) bool) string {
+	for _, p := range problems {
+		if after.Check != nil {
+			if i := slices.IndexFunc(after.Check.Problems, func(q whittle.Problem) bool { return q.Severity == "error" && samePlace(p, q) }); i >= 0 {
+				return "what it is for is still there: " + after.Check.Problems[i].Message
+			}
+		}
+		for _, was := range before.Run.Commands {
+			if was.Status == whittle.Runs || !failedBy(was, p) {
+				continue
+			}
+			is := sameCommand(after, was)
+			switch {
+			case is == nil:
+				return was.Name + " cannot be run any more"
+			case is.Status == whittle.Runs:
+			case failedBy(*is, p):
+				return fmt.Sprintf("%s still fails: %s", is.Name, is.Problem)
+			case is.Path != "" && !there(is.Path):
+				return fmt.Sprintf("%s fails in what the fix has brought: %s", is.Name, is.Problem)
+			}
+		}
+	}
+	return ""
+}
+
+// samePlace says that two problems are about one statement, or one module that
+// one start lacks.
+func samePlace(a, b whittle.Problem) bool {
+	for _, x := range a.Spots() {
+		if x.Path != "" && x.Line > 0 && slices.ContainsFunc(b.Spots(), func(y whittle.Location) bool { return x.Path == y.Path && x.Line == y.Line }) {
+			return true
+		}
+	}
+	return a.Rule == b.Rule && a.Module == b.Module && a.Path == b.Path && (a.Module != "" || a.Message == b.Message)
+}
+
+// failedBy says that a run failed by a problem: for want of the module or of
+// what it is in, or at the statement.
+func failedBy(run whittle.CommandRun, p whittle.Problem) bool {
+	if run.Module != "" && (run.Module == p.Module || strings.HasPrefix(p.Module, run.Module+".")) {
+		return true
+	}
+	return slices.ContainsFunc(p.Spots(), func(at whittle.Location) bool {
+		return at.Path != "" && at.Line > 0 && run.Path == at.Path && run.Line == at.Line
+	})
+}

@@ -1,0 +1,175 @@
+package lab
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/check"
+)
+
+const (
+	// startPatience is how long an image's own start is watched that neither
+	// ends nor answers.
+	startPatience = 30 * time.Second
+	// serveLimit is how long an image has until its health check passes,
+	// unless it asks for more.
+	serveLimit = time.Minute
+)
+
+// testsName is the name of the run of a project's tests.
+const testsName = "tests"
+
+// ownStart is the command that runs what an image itself starts: as its user,
+// in its folder and environment, until it ends, its health check passes and it
+// has answered what it is asked, or the patience is over. missing says why there is none.
+func ownStart(p whittle.Process, requests []build.Request, patience time.Duration) (c build.Command, missing string) {
+	argv := append(slices.Clone(p.Entrypoint), p.Cmd...)
+	switch {
+	case len(argv) == 0:
+		return c, "the image names nothing that it starts"
+	case check.Idle(argv):
+		return c, check.NoStart(argv)
+	}
+	c = build.Command{Name: "CMD", Args: argv, Timeout: patience, Watch: &build.Watch{Requests: requests}}
+	if len(p.Entrypoint) > 0 {
+		c.Name = "ENTRYPOINT"
+	}
+	if h := p.Healthcheck; h != nil && len(h.Test) > 1 {
+		c.Watch.Check = h.Test[1:]
+		if h.Test[0] == "CMD-SHELL" {
+			shell := p.Shell
+			if len(shell) == 0 {
+				shell = []string{"/bin/sh", "-c"}
+			}
+			c.Watch.Check = append(slices.Clone(shell), h.Test[1])
+		}
+		c.Timeout = max(patience, serveLimit, h.StartPeriod+h.Interval)
+	}
+	return c, ""
+}
+
+// What programs print that want arguments: usage is how they begin to say how
+// they are used, wanting what they miss; anything else that they call an error
+// is one.
+var (
+	usage      = regexp.MustCompile(`(?mi)^usage:`)
+	wanting    = regexp.MustCompile(`(?i)missing (command|subcommand|argument|option|parameter)|arguments? (is|are) required|too few arguments|expected (at least )?one argument|no (sub)?command`)
+	usageError = regexp.MustCompile(`(?mi)\berror\b|^Traceback`)
+)
+
+// wantsArguments says that a program ended only because it was given none.
+func wantsArguments(r build.RunResult) bool {
+	text := slices.Concat(r.Stdout, r.Stderr)
+	return !r.TimedOut && r.Err == nil && usage.Match(text) && (wanting.Match(text) || !usageError.Match(text))
+}
+
+// judgeOwn reads how a watched start went. It runs where its health check
+// passed, it answered, it ended with success, or it was still there; one with
+// a health check has to pass it. One that only says how it is used wants
+// arguments, and one that waits for something that is not there, or answers
+// with an error for want of it, needs that: these are neither.
+func judgeOwn(c build.Command, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
+	w := r.Watched
+	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Own: true, Status: whittle.Runs, Exit: r.ExitCode, Seconds: seconds(r.Times),
+		Ports: w.Ports, Programs: w.Programs, Answer: w.Answer,
+		Requests: requestRuns(c.Watch.Requests, w)}
+	checked := process.Healthcheck != nil && len(process.Healthcheck.Test) > 1
+	waits := waiting(r, process)
+	switch {
+	case waits != "":
+		run.Status, run.Needs, run.Problem = whittle.Unknown, waits, "needs "+waits
+	case w.Healthy:
+		run.Ready = "its health check passed"
+	case !checked && answered(run.Requests) != nil:
+		a := answered(run.Requests)
+		run.Ready = fmt.Sprintf("it answered on port %d with %d to GET %s", a.Port, a.Answer, a.Path)
+	case w.Answer > 0:
+		run.Ready = fmt.Sprintf("it answered on port %d with %d", w.Port, w.Answer)
+	case r.OK():
+		run.Ready = "it ended with success"
+	case r.TimedOut && onlyWaits(w):
+		run.Status, run.Problem = whittle.Unknown, "nothing but "+strings.Join(w.Programs, ", ")+" was seen running: it waits"
+	case r.TimedOut && len(w.CheckOutput) == 0 && (!checked || w.Blind):
+		run.Ready = "it was still there after " + took(r)
+		if len(w.Ports) > 0 {
+			run.Ready += ", and listened on " + ports(w.Ports)
+		}
+	case r.Limit != "":
+		run.Status, run.Problem = whittle.Unknown, r.Limit
+	case wantsArguments(r):
+		run.Status = whittle.Unknown
+		run.Problem = fmt.Sprintf("it says how it is used, and ends with %d", r.ExitCode)
+	default:
+		return ownFailure(run, r, process)
+	}
+	return run, whittle.Problem{}
+}
+
+// answered is the first request that was answered, by preference as wanted; nil
+// where none was.
+func answered(all []whittle.RequestRun) *whittle.RequestRun {
+	i := slices.IndexFunc(all, func(r whittle.RequestRun) bool { return r.Passed })
+	if i < 0 {
+		i = slices.IndexFunc(all, func(r whittle.RequestRun) bool { return r.Answer != 0 })
+	}
+	if i < 0 {
+		return nil
+	}
+	return &all[i]
+}
+
+// ownFailure says why a start failed: by what it printed, or its health check.
+func ownFailure(run whittle.CommandRun, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
+	run.Status = whittle.Fails
+	var problem whittle.Problem
+	if r.TimedOut {
+		r.Stderr = append(slices.Clone(r.Stderr), r.Watched.CheckOutput...)
+		_, why := explain(r.Watched.CheckOutput, 1, process.WorkingDir)
+		r.TimedOut = false
+		problem = explainRun(&run, r, process)
+		if run.Needs == "" {
+			problem.Message = fmt.Sprintf("its health check did not pass within %s: %s", took(r), strings.TrimPrefix(why.Message, "exit code 1: "))
+			run.Problem = problem.Message
+		}
+		problem.Rule, problem.Module = "healthcheck-cannot-run", cmp.Or(why.Module, problem.Module)
+	} else {
+		problem = explainRun(&run, r, process)
+	}
+	problem.ReachedFrom = []string{r.Name}
+	return run, problem
+}
+
+func took(r build.RunResult) string {
+	var last time.Duration
+	if n := len(r.Times); n > 0 {
+		last = r.Times[n-1]
+	}
+	return fmt.Sprintf("%.0f s", last.Seconds())
+}
+
+// ports names TCP ports: "port 80", "ports 80 and 443".
+func ports(all []int) string {
+	words := make([]string, len(all))
+	for i, p := range all {
+		words[i] = fmt.Sprint(p)
+	}
+	if len(words) == 1 {
+		return "port " + words[0]
+	}
+	return "ports " + strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+// ownRun is how an image's own start went, nil where it was not run.
+func ownRun(r whittle.RunFacts) *whittle.CommandRun {
+	i := slices.IndexFunc(r.Commands, func(c whittle.CommandRun) bool { return c.Own })
+	if i < 0 {
+		return nil
+	}
+	return &r.Commands[i]
+}

@@ -1,0 +1,405 @@
+package lab
+
+import (
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build"
+)
+
+// service is a kind of server that programs are clients of.
+type service struct {
+	name string
+	port int
+	// packages are its clients' packages, the exceptions of which it may be
+	// that raise; schemes those of its URLs; words how it is called in
+	// messages and as a host; servers its own programs.
+	packages, schemes, words, servers []string
+}
+
+// services are the kinds that are known by name. Any other one is named by its
+// address alone.
+var services = []service{
+	{"postgres", 5432, []string{"psycopg", "psycopg2", "psycopg_pool", "psycopg_c", "asyncpg", "pg8000", "aiopg"}, []string{"postgres", "postgresql"}, []string{"postgres", "postgresql", "pg", "pgsql"}, []string{"postgres", "postmaster"}},
+	{"mysql", 3306, []string{"pymysql", "MySQLdb", "mysql", "aiomysql", "asyncmy", "mariadb"}, []string{"mysql", "mariadb"}, []string{"mysql", "mariadb"}, []string{"mysqld", "mariadbd"}},
+	{"redis", 6379, []string{"redis", "aioredis", "valkey"}, []string{"redis", "rediss"}, []string{"redis", "valkey"}, []string{"redis-server", "valkey-server"}},
+	{"mongodb", 27017, []string{"pymongo", "motor"}, []string{"mongodb", "mongodb+srv"}, []string{"mongo", "mongodb"}, []string{"mongod"}},
+	{"rabbitmq", 5672, []string{"pika", "amqp", "aio_pika", "aiormq"}, []string{"amqp", "amqps", "pyamqp"}, []string{"rabbitmq", "rabbit", "amqp"}, []string{"rabbitmq-server", "beam.smp"}},
+	{"kafka", 9092, []string{"kafka", "aiokafka", "confluent_kafka", "cimpl"}, []string{"kafka"}, []string{"kafka"}, []string{"kafka"}},
+	{"elasticsearch", 9200, []string{"elasticsearch", "elastic_transport"}, nil, []string{"elasticsearch", "elastic"}, nil},
+	{"opensearch", 9200, []string{"opensearchpy"}, nil, []string{"opensearch"}, nil},
+	{"memcached", 11211, []string{"pymemcache", "memcache", "pylibmc", "aiomcache"}, []string{"memcached", "memcache"}, []string{"memcached"}, []string{"memcached"}},
+	{"cassandra", 9042, []string{"cassandra"}, nil, []string{"cassandra", "scylla"}, nil},
+	{"clickhouse", 8123, []string{"clickhouse_connect", "clickhouse_driver", "asynch"}, []string{"clickhouse"}, []string{"clickhouse"}, []string{"clickhouse-serv"}},
+	{"nats", 4222, []string{"nats"}, []string{"nats"}, []string{"nats"}, []string{"nats-server"}},
+	{"neo4j", 7687, []string{"neo4j"}, []string{"bolt", "neo4j"}, []string{"neo4j"}, nil},
+	{"influxdb", 8086, []string{"influxdb_client", "influxdb"}, nil, []string{"influxdb"}, []string{"influxd"}},
+	{"zookeeper", 2181, []string{"kazoo"}, nil, []string{"zookeeper"}, nil},
+	{"an LDAP server", 389, []string{"ldap3", "ldap", "bonsai"}, []string{"ldap", "ldaps"}, []string{"ldap", "openldap"}, []string{"slapd"}},
+	{"an SMTP server", 25, []string{"smtplib", "aiosmtplib"}, []string{"smtp"}, []string{"smtp"}, nil},
+	{"an SSH server", 22, []string{"paramiko", "asyncssh"}, []string{"sftp", "ssh"}, nil, []string{"sshd"}},
+	{"oracle", 1521, []string{"oracledb", "cx_Oracle"}, []string{"oracle"}, []string{"oracle"}, nil},
+	{"sqlserver", 1433, []string{"pyodbc", "pymssql"}, []string{"mssql"}, []string{"mssql", "sqlserver"}, nil},
+	{"minio", 9000, []string{"minio"}, nil, []string{"minio"}, []string{"minio"}},
+	{"vault", 8200, []string{"hvac"}, nil, []string{"vault"}, []string{"vault"}},
+	{"consul", 8500, []string{"consul"}, nil, []string{"consul"}, []string{"consul"}},
+	{"etcd", 2379, []string{"etcd3", "etcd"}, nil, []string{"etcd"}, []string{"etcd"}},
+	{"a gRPC server", 0, []string{"grpc"}, nil, nil, nil},
+	{"the Docker engine", 0, []string{"docker"}, nil, nil, nil},
+}
+
+func serviceBy(match func(service) bool) service {
+	if i := slices.IndexFunc(services, match); i >= 0 {
+		return services[i]
+	}
+	return service{}
+}
+
+// peer is another end of a connection; port 0 is not known.
+type peer struct {
+	service
+	host   string
+	at     int // the port
+	socket string
+}
+
+// String is the peer in words: "postgres at db:5432".
+func (p peer) String() string {
+	name := p.name
+	if name == "" {
+		name = "a service"
+	}
+	port := p.at
+	if port == 0 {
+		port = p.port
+	}
+	switch {
+	case p.socket != "":
+		return name + " at " + p.socket
+	case p.host == "" && p.name == "":
+		return "a service on the network"
+	case p.host == "":
+		return name
+	case port == 0:
+		return name + " at " + p.host
+	}
+	return name + " at " + net.JoinHostPort(p.host, strconv.Itoa(port))
+}
+
+// peers tells what is another's from what the image itself has.
+type peers struct {
+	own      []int // ports that it listens on
+	programs []string
+	urls     []string // in its environment
+	args     []string
+}
+
+func newPeers(r build.RunResult, process whittle.Process) peers {
+	p := peers{args: r.Args}
+	for name := range process.ExposedPorts {
+		number, _, _ := strings.Cut(name, "/")
+		if n, err := strconv.Atoi(number); err == nil {
+			p.own = append(p.own, n)
+		}
+	}
+	if r.Watched != nil {
+		p.own = append(p.own, r.Watched.Ports...)
+		p.programs = r.Watched.Programs
+	}
+	for _, v := range process.Env {
+		if name, value, _ := strings.Cut(v, "="); name != "" && strings.Contains(value, "://") {
+			p.urls = append(p.urls, value)
+		}
+	}
+	return p
+}
+
+// Messages of connections that could not be made. Names that a resolver does
+// not know come in the words of glibc, musl, Go, Node.js, curl and others.
+var (
+	unresolved = regexp.MustCompile(`(?i)temporary failure in name resolution|name or service not known|no address associated with|name does not resolve|could not (?:resolve|translate) host|failed to (?:dns )?resolve|errors? resolving|unable to resolve|cannot resolve|can't resolve|bad address|unknown host|unknown (?:mysql )?server host|no such host|server misbehaving|ENOTFOUND|EAI_AGAIN|EAI_NONAME|getaddrinfo|nameservers failed|could not contact DNS`)
+	refused    = regexp.MustCompile(`(?i)connection refused|ECONNREFUSED|connect call failed|network is (?:unreachable|down)|ENETUNREACH|no route to host|EHOSTUNREACH|can't connect to (?:local )?\S+ server|could ?n[o']t (?:connect|reach)|check your internet connection|(?:cannot|unable to|failed to|failed|error|could not) connect(?:ing)? to|connect to server at '\S+' failed|unable to bootstrap|all connection attempts failed|connection to server (?:at|on socket) .* failed|\.s\.PGSQL\.|broker transport failure|no ?brokers ?available`)
+	noReply    = regexp.MustCompile(`(?i)(?:^|\s)\S+:\d+ - (?:no response|rejecting connections)|timeout occurred after waiting|^Timeout after \S+ waiting on|Operation timed out`)
+	// waitingFor is a script that waits; unready the same in other words.
+	waitingFor = regexp.MustCompile(`(?i)\bwaiting (?:up to )?(?:\d+ ?s(?:ec\w*)? )?(?:for|on|until)[: ]+(?:the )?(.*)`)
+	unready    = regexp.MustCompile(`(?i)\b(?:unavailable|not (?:yet )?(?:ready|available|reachable|up|accepting)|unreachable|is down|isn't (?:ready|up|available)|still (?:starting|down))\b`)
+	// ownEnd are the calls that open a server's own end of a socket.
+	ownEnd = regexp.MustCompile(`\.bind\(|\.listen\(|bind_sockets|server_bind|create_server|getfqdn`)
+)
+
+// unreachable are exceptions of clients that say by their class that nothing
+// answered.
+var unreachable = []string{"gaierror", "herror", "ConnectionRefusedError", "NoServersError", "KazooTimeoutError", "UnresolvableContactPoints", "NoHostAvailable", "NoBrokersAvailable", "KafkaConnectionError",
+	"ServerSelectionTimeoutError", "AutoReconnect", "ServiceUnavailable", "AMQPConnectionError", "LDAPSocketOpenError", "LDAPServerPoolExhaustedError", "EndpointConnectionError", "ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeout", "ConnectError", "NameResolutionError", "NewConnectionError", "ClientConnectorError", "ClientConnectorDNSError"}
+
+// ofExceptions is the service that exceptions were raised for want of.
+func (p peers) ofExceptions(chain []trace) string {
+	if !slices.ContainsFunc(chain, func(t trace) bool { return t.disconnected() }) {
+		return ""
+	}
+	var found peer
+	for i := range chain {
+		t := &chain[len(chain)-1-i] // what was first knows most of the address
+		text := t.message + " " + strings.Join(t.more[:min(len(t.more), 4)], " ")
+		found = found.or(addressIn(text))
+	}
+	for _, t := range chain {
+		for _, f := range t.frames {
+			found = found.of(serviceOf(packageOf(f.path)))
+		}
+		first, _, _ := strings.Cut(t.exception, ".")
+		found = found.of(serviceOf(first))
+	}
+	for _, t := range chain {
+		found = found.of(serviceIn(t.message))
+	}
+	for _, t := range chain {
+		for _, f := range t.frames {
+			if packageOf(f.path) == "" {
+				found = found.or(addressIn(f.source)).or(argumentsIn(f.source))
+			}
+		}
+	}
+	if found.none() && !slices.ContainsFunc(chain, func(t trace) bool { return outside.MatchString(t.message) }) {
+		return "" // where there is no network, only the image's own ports refuse
+	}
+	return p.wanted(found)
+}
+
+// outside is what is said of names and machines, but not of a port.
+var outside = regexp.MustCompile(unresolved.String() + `|(?i)network is (?:unreachable|down)|ENETUNREACH|no route to host|EHOSTUNREACH|endpoint`)
+
+// disconnected says that an exception is a connection to another program that
+// could not be made.
+func (t *trace) disconnected() bool {
+	if slices.ContainsFunc(t.frames, func(f frame) bool { return ownEnd.MatchString(f.source) || ownEnd.MatchString(f.function) }) {
+		return false
+	}
+	text := t.message + " " + strings.Join(t.more[:min(len(t.more), 4)], " ")
+	if slices.Contains(unreachable, t.class()) || unresolved.MatchString(text) || refused.MatchString(text) {
+		return true
+	}
+	return t.in("docker") && strings.Contains(text, "Error while fetching server API version")
+}
+
+// ofMessage is the service that one line of an output is about: one that a
+// connection was refused to, or that a script waits for. Where it does not say
+// where, another line around it may.
+func (p peers) ofMessage(line string, around []string) string {
+	var found peer
+	switch {
+	case unresolved.MatchString(line), refused.MatchString(line), noReply.MatchString(line):
+		found = addressIn(line).of(serviceIn(line))
+	case waitingFor.MatchString(line):
+		line = waitingFor.FindStringSubmatch(line)[1]
+		if found = addressIn(line).of(serviceIn(line)); found.none() && !aDatabase.MatchString(line) {
+			return ""
+		}
+	case unready.MatchString(line):
+		if found = addressIn(line).of(serviceIn(line)); found.name == "" && !aDatabase.MatchString(line) {
+			return ""
+		}
+	default:
+		return ""
+	}
+	for _, other := range slices.Backward(around) {
+		if found.at == 0 && found.socket == "" {
+			at := addressIn(other)
+			if (found.host == "" && at.host != "" || at.at > 0) && p.wanted(at.of(found.service)) != "" {
+				found = found.or(at)
+			}
+		}
+	}
+	if found.none() && noReply.MatchString(line) {
+		return p.ofArguments(p.args)
+	}
+	if found.none() && aDatabase.MatchString(line) {
+		return "a database"
+	}
+	return p.wanted(found)
+}
+
+// ofArguments is the service whose address is in a command line, by itself or
+// in a script: "nc -z db 5432", "./wait-for db:5432 -- serve".
+func (p peers) ofArguments(args []string) string {
+	text := strings.Join(args, " ")
+	found := addressIn(text)
+	if found.none() {
+		if m := inCommand.FindStringSubmatch(text); m != nil {
+			found.host = m[1]
+			found.at, _ = strconv.Atoi(m[2])
+		}
+	}
+	if found.none() {
+		return ""
+	}
+	return p.wanted(found)
+}
+
+var inCommand = regexp.MustCompile(`\b(?:nc|ncat|netcat|telnet)(?: -\S+)* ([\w.-]+) (\d+)\b`)
+
+// aDatabase is what scripts wait for that do not say which.
+var aDatabase = regexp.MustCompile(`(?i)\b(?:database|db)\b`)
+
+// none says that nothing is known of a peer.
+func (p peer) none() bool { return p.name == "" && p.host == "" && p.socket == "" }
+
+// wanted is a peer in words, empty where it is the image's own.
+func (p peers) wanted(found peer) string {
+	if found.name == "" {
+		found = found.of(serviceBy(func(s service) bool { return s.port > 0 && s.port == found.at }))
+	}
+	if found.name == "" {
+		found = found.of(serviceBy(func(s service) bool { return slices.Contains(s.words, found.host) }))
+	}
+	if found.host == "" && found.socket == "" && found.name != "" {
+		for _, u := range p.urls {
+			if other := addressIn(u); other.name == found.name {
+				found = found.or(other)
+			}
+		}
+	}
+	if loopback(found.host) && p.isOwn(found) {
+		return ""
+	}
+	if found.socket == "" && slices.ContainsFunc(found.servers, func(s string) bool { return slices.Contains(p.programs, s) }) && loopback(found.host) {
+		return ""
+	}
+	return found.String()
+}
+
+// isOwn says that a port of the image itself is meant: one that it listens on
+// or exposes, or one that is no service's.
+func (p peers) isOwn(found peer) bool {
+	port := found.at
+	if port == 0 {
+		port = found.port
+	}
+	return found.name == "" || slices.Contains(p.own, port)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || host == "whittle" || ip != nil && (ip.IsLoopback() || ip.IsUnspecified())
+}
+
+// or is a peer with what another one knows of the address besides.
+func (p peer) or(other peer) peer {
+	if p.socket == "" && (p.host == "" || p.host == other.host && p.at == 0) {
+		p.host, p.at, p.socket = other.host, other.at, other.socket
+	}
+	if p.name == "" {
+		p.service = other.service
+	}
+	return p
+}
+
+// of is a peer that is of a kind, unless it is known what it is.
+func (p peer) of(s service) peer {
+	if p.name == "" {
+		p.service = s
+	}
+	return p
+}
+
+func serviceOf(pkg string) service {
+	return serviceBy(func(s service) bool { return slices.Contains(s.packages, pkg) })
+}
+
+// serviceIn is the first kind of service that a text names by a word, or in
+// words of its own.
+func serviceIn(text string) service {
+	if ofLibpq.MatchString(text) {
+		return serviceOf("psycopg")
+	}
+	for _, word := range wordsOf.FindAllString(strings.ToLower(text), -1) {
+		if s := serviceBy(func(s service) bool { return slices.Contains(s.words, word) || slices.Contains(s.schemes, word) }); s.name != "" {
+			return s
+		}
+	}
+	return service{}
+}
+
+// ofLibpq are messages of PostgreSQL's own client library.
+var ofLibpq = regexp.MustCompile(`could not translate host name|connection to server (?:at|on socket) "|\.s\.PGSQL\.|:\d+ - (?:no response|rejecting connections)`)
+
+var wordsOf = regexp.MustCompile(`[a-z][a-z0-9+]*`)
+
+// Addresses in messages. Each has the host as its first group, and the port as
+// its second where there is one.
+var (
+	inURL     = regexp.MustCompile(`\b([a-z][a-z0-9+]*)://(?:[^\s/'"]*@)?([\w.-]+|\[[0-9a-fA-F:.]+\])(?::(\d+))?`)
+	inSocket  = regexp.MustCompile(`(?:socket |unix:/*)["']?(/[\w./-]+)`)
+	addresses = []*regexp.Regexp{
+		regexp.MustCompile(`lookup ([\w.-]+)(?: on [\w.:]+)?: `),
+		regexp.MustCompile(`host='([^']+)', port=(\d+)`),
+		regexp.MustCompile(`server at "([^"]+)"(?: \([^)]*\))?, port (\d+)`),
+		regexp.MustCompile(`\('([\w.:-]+)', (\d+)`),
+		regexp.MustCompile(`/dev/tcp/([\w.-]+)/(\d+)`),
+		regexp.MustCompile(`(?i)connect to ([\w.-]+) port (\d+)`),
+		regexp.MustCompile(`(?i)host "([^"]+)" port "?(\d+)`),
+		regexp.MustCompile(`(?i)server (?:on|host|at) '([\w.-]+)(?::(\d+))?'`),
+		regexp.MustCompile(`(?i)resolv(?:e|ing)(?: host address| host| address)?:? ['"‘]?([\w.-]*\w)(?::(\d+))?`),
+		regexp.MustCompile(`(?i)host name "([\w.-]+)"`),
+		regexp.MustCompile(`(?i)bad address ['"]([\w.-]+)(?::(\d+))?['"]`),
+		regexp.MustCompile(`(?:ENOTFOUND|EAI_AGAIN) ([\w.-]+)(?::(\d+))?`),
+		regexp.MustCompile(`ECONNREFUSED ([\w.:-]+?):(\d+)`),
+		regexp.MustCompile(`_mongodb\._tcp\.([\w.-]*\w)`),
+		regexp.MustCompile(`(?:^|[\s'"(\[/,=])([A-Za-z][\w.-]*|\d+\.\d+\.\d+\.\d+):(\d{2,5})(?:$|[^\d\w.]|\.(?:\s|$))`),
+		regexp.MustCompile(`(?:^|: )([\w-][\w.-]*): (?:[Tt]emporary failure in name|[Nn]ame or service)`),
+	}
+	// inArguments are how sources name hosts.
+	inArguments = []*regexp.Regexp{
+		regexp.MustCompile(`\(["']([\w.-]+)["'], ?(\d+)\)`),
+		regexp.MustCompile(`(?:host|hostname|server|servers|addr|address)=\[?["']([\w.-]+)["'](?:.*?port=(\d+))?`),
+		regexp.MustCompile(`(?:Server|Parameters|connect|Connection|Client|Cluster|SMTP|gethostbyname|getaddrinfo)\(\[?["']([\w.-]+)["']`),
+	}
+)
+
+// addressIn is the address that a text names, and its kind where a URL says
+// that. Nothing of what is before an @ is read.
+func addressIn(text string) peer {
+	var found peer
+	for _, m := range inURL.FindAllStringSubmatch(text, -1) {
+		scheme, _, _ := strings.Cut(m[1], "+")
+		if !documentation(m[2]) {
+			found.host = strings.Trim(m[2], "[]")
+			found.service = serviceBy(func(s service) bool { return slices.Contains(s.schemes, scheme) })
+			if found.at, _ = strconv.Atoi(m[3]); found.at == 0 {
+				found.at = map[string]int{"http": 80, "https": 443}[scheme]
+			}
+			return found
+		}
+	}
+	if m := inSocket.FindStringSubmatch(text); m != nil {
+		found.socket = m[1]
+		return found
+	}
+	return firstOf(addresses, text)
+}
+
+func argumentsIn(source string) peer { return firstOf(inArguments, source) }
+
+func firstOf(all []*regexp.Regexp, text string) peer {
+	for _, re := range all {
+		m := re.FindStringSubmatch(text)
+		if m == nil || strings.HasSuffix(m[1], ".py") {
+			continue
+		}
+		found := peer{host: m[1]}
+		if len(m) > 2 {
+			found.at, _ = strconv.Atoi(m[2])
+		}
+		return found
+	}
+	return peer{}
+}
+
+// documentation says that a host is one where a library explains its errors.
+func documentation(host string) bool {
+	return host == "sqlalche.me" || strings.HasPrefix(host, "errors.") || strings.HasPrefix(host, "docs.") || strings.HasSuffix(host, ".readthedocs.io")
+}

@@ -1,0 +1,130 @@
+package lab
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"testing"
+
+	"whittle.dev/whittle"
+)
+
+// TestProof holds the report of `whittle lab --fix examples/inventory` to what
+// the README says of it. $WHITTLE_PROOF is its report.json (make proof makes
+// it).
+func TestProof(t *testing.T) {
+	file := os.Getenv("WHITTLE_PROOF")
+	if file == "" {
+		t.Skip("set WHITTLE_PROOF to the report.json of a study with --fix (make proof)")
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s whittle.Study
+	if err := json.Unmarshal(text, &s); err != nil {
+		t.Fatal(err)
+	}
+	if s.Repair == nil || s.Repair.Verified == nil || s.Best == nil {
+		t.Fatal("the study ended without a proof")
+	}
+	t.Run("the seed's actions", func(t *testing.T) { holdActions(t, &s) })
+	t.Run("variants", func(t *testing.T) { holdVariants(t, &s) })
+	t.Run("the best", func(t *testing.T) { holdBest(t, &s) })
+	t.Run("forecasts", func(t *testing.T) { holdForecasts(t, &s) })
+}
+
+// holdActions: rich is declared, the optimized image gets its source, and its
+// clean-up stands where it counts.
+func holdActions(t *testing.T, s *whittle.Study) {
+	for _, want := range []string{"undeclared-dependency", "missing-source", "cleanup-in-later-layer", "metadata-copy"} {
+		ok := slices.ContainsFunc(s.Repair.Steps, func(step whittle.RepairStep) bool {
+			return step.Finding.Rule == want && step.Status == whittle.Applied
+		})
+		if !ok {
+			t.Errorf("no fix of %s was applied", want)
+		}
+	}
+	for _, step := range s.Repair.Steps {
+		if step.Status == whittle.TakenBack {
+			t.Errorf("%s was taken back: %s", step.Finding.Rule, step.Reason)
+		}
+	}
+}
+
+// holdVariants: every image that builds runs afterwards, with its commands,
+// its health check and its tests, and saves what was foreseen.
+func holdVariants(t *testing.T, s *whittle.Study) {
+	var original, optimized whittle.VerifiedVariant
+	for _, v := range s.Repair.Verified.Variants {
+		if v.After.Build != whittle.Built {
+			if v.Name != "alpine" { // it has no base without a registry
+				t.Errorf("%s does not build: %s", v.Name, v.After.Problem)
+			}
+			continue
+		}
+		if v.After.Verdict != whittle.Runs || v.After.Passed != v.After.Commands || v.After.Commands < 4 {
+			t.Errorf("%s: %+v", v.Name, v.After)
+		}
+		switch v.Name {
+		case "original":
+			original = v
+		case "optimized":
+			optimized = v
+		}
+	}
+	if optimized.After.Size.Unpacked == 0 || optimized.After.Size.Unpacked >= original.Before.Size.Unpacked {
+		t.Errorf("optimized has %d bytes, the original %d", optimized.After.Size.Unpacked, original.Before.Size.Unpacked)
+	}
+	for _, r := range s.Repair.Verified.Rounds {
+		if r.Saved <= 0 {
+			continue // what makes an image run makes it larger
+		}
+		// A fix that removes a package and one that adds one meet at what both
+		// need: 5 % is for that.
+		low, high := float64(r.Predicted.Low)*0.95, float64(r.Predicted.High)*1.05
+		if saved := float64(r.Saved); saved < low || saved > high {
+			t.Errorf("round %d of %s (%v): foreseen %d to %d, saved %d", r.Round, r.Variant, r.Rules, r.Predicted.Low, r.Predicted.High, r.Saved)
+		}
+	}
+}
+
+func holdBest(t *testing.T, s *whittle.Study) {
+	b := s.Best
+	if b.Outcome.Verdict != whittle.Runs || b.Outcome.Passed != b.Outcome.Commands {
+		t.Errorf("the best image does not run: %+v", b.Outcome)
+	}
+	if b.Percent > 60 || b.Dockerfile == "" || b.Diff == "" {
+		t.Errorf("%s has %.1f %% of the original's size", b.Variant, b.Percent)
+	}
+}
+
+// holdForecasts: strategies that were built are as large as was foreseen, to 1
+// % where all parts were measured, to 5 % where an index says how large
+// packages are.
+func holdForecasts(t *testing.T, s *whittle.Study) {
+	built := 0
+	for _, f := range s.Forecasts {
+		if f.Actual == nil {
+			continue
+		}
+		built++
+		allowed := 0.01
+		if f.Strategy == fixedStrategy {
+			allowed = 0.05 // packages come and go
+		}
+		for _, p := range f.Parts {
+			if p.Low != p.High && p.High > f.Predicted/20 {
+				allowed = 0.05
+			}
+		}
+		off := float64(f.Predicted-*f.Actual) / float64(*f.Actual)
+		t.Logf("%s: predicted %d, built %d: %+.3f %%", f.Strategy, f.Predicted, *f.Actual, 100*off)
+		if off < -allowed || off > allowed {
+			t.Errorf("%s is %+.2f %% off", f.Strategy, 100*off)
+		}
+	}
+	if built < 4 {
+		t.Errorf("%d strategies were built", built)
+	}
+}

@@ -1,0 +1,467 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/project"
+)
+
+// maxRounds bounds how often new images are asked for new findings.
+const maxRounds = 8
+
+// prover applies fixes to a project, builds and runs what comes of them, and
+// keeps those that do no harm.
+type prover struct {
+	*workshop
+	rules []string
+	risk  whittle.Risk
+	// proves says that what is changed is built and run.
+	proves bool
+	// ask is asked before a fix is tried; nil tries all.
+	ask func(context.Context, whittle.Finding) (bool, error)
+
+	start   map[string]*trial // before anything was changed, by variant
+	now     map[string]*trial
+	state   state
+	steps   []whittle.RepairStep
+	rounds  []whittle.VerifiedRound
+	refused map[string]bool    // fixes that are not tried again
+	looked  map[string]advised // the images that were last asked about, by variant
+	watch   stopwatch
+	// withheld are fixes of too high a risk, or one that no run can answer for,
+	// by variant and fingerprint.
+	withheld map[string]whittle.RepairStep
+}
+
+// candidate is a fix to be tried in a round, with the variants whose images
+// show what it is for.
+type candidate struct {
+	finding  whittle.Finding
+	variants []string
+	// prints are the fingerprints of the findings, by variant.
+	prints map[string]string
+	// own says that it changes nothing but the Dockerfile of its variant.
+	own    bool
+	status string
+	reason string
+	// shared is what it does to the images of variants that do not show what it
+	// is for and install from the files that it changes.
+	shared map[string]whittle.LayerChange
+}
+
+func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.Context, whittle.Finding) (bool, error)) *prover {
+	p := &prover{workshop: w, rules: rules, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}, looked: map[string]advised{}, withheld: map[string]whittle.RepairStep{},
+		watch: stopwatch{shop: w, known: map[[2]*trial][]startTimes{}}}
+	for _, v := range w.project.Variants {
+		t := w.trials[trialKey(v.Name, nil)]
+		p.start[v.Name], p.now[v.Name] = t, t
+	}
+	return p
+}
+
+// prove goes round until no image has a finding that can still be fixed. What
+// was withheld to the end is said.
+func (p *prover) prove(ctx context.Context) error {
+	p.proves = true
+	for n := 1; n <= maxRounds; n++ {
+		clear(p.withheld)
+		more, err := p.round(ctx, n)
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+	}
+	p.sayWithheld()
+	return nil
+}
+
+func (p *prover) sayWithheld() {
+	for _, key := range slices.Sorted(maps.Keys(p.withheld)) {
+		p.steps = append(p.steps, p.withheld[key])
+	}
+}
+
+// tooRisky says why a fix of a risk is not made, and what makes it.
+func (p *prover) tooRisky(r whittle.Risk) string {
+	switch {
+	case within(r, p.risk):
+		return ""
+	case p.proves:
+		return fmt.Sprintf("its risk is %s: --risk %s tries it", r, r)
+	case within(r, whittle.RiskMedium):
+		return fmt.Sprintf("its risk is %s: whittle fix --verify tries it and keeps it if nothing fails, --risk %s makes it", r, r)
+	}
+	return fmt.Sprintf("its risk is %s: --risk %s makes it", r, r)
+}
+
+// unproven says why a fix of more than low risk is not tried: the start of an
+// image that it changes was not run, or fails as it is, so that no run could
+// show that it does harm. A fix for what breaks is judged by what it repairs.
+func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
+	if f.Breaks || within(f.Risk, whittle.RiskLow) {
+		return ""
+	}
+	for _, other := range p.project.Variants {
+		t := p.now[other.Name]
+		if other.Name != v.Name && p.ownFix(v, f.Fix) || t.archive == "" || evident(t) {
+			continue
+		}
+		why := "was not run"
+		if needs := t.Run.Needs(); needs != "" {
+			why = "needs " + needs
+		}
+		if own := ownRun(t.Run); own != nil && own.Status == whittle.Fails {
+			why = "fails: " + own.Problem
+		} else if t.Run.Status == whittle.Fails {
+			why = "fails: " + outcome(t).Problem
+		}
+		return fmt.Sprintf("a risk of %s needs a start that runs to show that it does no harm; that of %s %s", f.Risk, other.Name, why)
+	}
+	return ""
+}
+
+// round asks the rules about the images as they are, tries the fixes together,
+// and takes back those that do harm. It says whether there were any.
+func (p *prover) round(ctx context.Context, n int) (bool, error) {
+	if err := p.lookAll(ctx); err != nil {
+		return false, err
+	}
+	cands, err := p.candidates()
+	if err != nil {
+		return false, err
+	}
+	if len(cands) == 0 {
+		return false, nil
+	}
+	if cands, err = p.asked(ctx, inTurn(cands)); err != nil || len(cands) == 0 {
+		return true, err // what is not wanted is not asked again
+	}
+	if err := p.shareAll(ctx, cands); err != nil {
+		return false, err
+	}
+	accepted, err := p.settleRound(ctx, cands)
+	if err != nil {
+		return false, err
+	}
+	if err := p.advance(ctx, n, cands, accepted); err != nil {
+		return false, err
+	}
+	return true, nil // what was taken back is not tried again
+}
+
+// advised is an image of a round with its findings.
+type advised struct {
+	*examined
+	findings []whittle.Finding
+	// trial is what the image was built of, and what the fixes are for.
+	trial *trial
+}
+
+// look asks the rules about a variant's image as it is now, once for each
+// image. ok is false where there is none.
+func (p *prover) look(ctx context.Context, v project.Variant) (x advised, ok bool, err error) {
+	t := p.now[v.Name]
+	if x, ok = p.looked[v.Name]; ok && x.trial == t {
+		return x, true, nil
+	}
+	if ok {
+		delete(p.looked, v.Name)
+		x.Close()
+	}
+	a, read, err := p.advise(ctx, v, t, p.rules)
+	if err != nil || read == nil {
+		return advised{}, false, err
+	}
+	x = advised{read, a.Findings, t}
+	p.looked[v.Name] = x
+	return x, true, nil
+}
+
+func (p *prover) lookAll(ctx context.Context) error {
+	for _, v := range p.project.Variants {
+		if _, _, err := p.look(ctx, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close closes the images that were looked at.
+func (p *prover) close() {
+	for _, x := range p.looked {
+		x.Close()
+	}
+}
+
+// candidates are the fixes of some images, the same one of several variants
+// once.
+func (p *prover) candidates() ([]*candidate, error) {
+	var out []*candidate
+	byPatch := map[string]*candidate{}
+	for _, v := range p.project.Variants {
+		for _, f := range p.looked[v.Name].findings {
+			if f.Fix == nil || p.refused[v.Name+" "+f.Fingerprint] || !p.reachable(f.Fix) {
+				continue
+			}
+			why := p.tooRisky(f.Risk)
+			if why == "" {
+				why = p.unproven(v, &f)
+			}
+			if name, run := removesImported(p.looked[v.Name], &f); why == "" && name != "" && !f.Breaks {
+				why = fmt.Sprintf("%s imports %s", run, name)
+			}
+			if why != "" {
+				p.withheld[v.Name+" "+f.Fingerprint] = whittle.RepairStep{Finding: f, Status: whittle.LeftOut, Reason: why}
+				continue
+			}
+			key, err := json.Marshal(f.Fix.Patches)
+			if err != nil {
+				return nil, fmt.Errorf("comparing fixes: %w", err)
+			}
+			c := byPatch[string(key)]
+			if c == nil {
+				c = &candidate{finding: f, own: p.ownFix(v, f.Fix), prints: map[string]string{}}
+				byPatch[string(key)] = c
+				out = append(out, c)
+			}
+			c.variants = append(c.variants, v.Name)
+			c.prints[v.Name] = f.Fingerprint
+		}
+	}
+	return out, nil
+}
+
+// inTurn are the fixes that a round tries. What keeps images from running comes
+// first, in a separate round: what else a fix does can only be seen in an
+// image that runs. Of two that are in each other's way the first is made: that
+// for what production starts. Then come those of the project's own files: what
+// is cleaned up depends on what is installed.
+func inTurn(all []*candidate) []*candidate {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b *candidate) int { return -compareBool(a.finding.InProduction(), b.finding.InProduction()) })
+	for _, first := range []func(*candidate) bool{
+		func(c *candidate) bool { return c.finding.Breaks },
+		func(c *candidate) bool { return !c.own },
+	} {
+		if some := slices.DeleteFunc(slices.Clone(all), func(c *candidate) bool { return !first(c) }); len(some) > 0 {
+			return some
+		}
+	}
+	return all
+}
+
+// asked leaves out what the user does not want.
+func (p *prover) asked(ctx context.Context, cands []*candidate) ([]*candidate, error) {
+	if p.ask == nil {
+		return cands, nil
+	}
+	var out []*candidate
+	for _, c := range cands {
+		yes, err := p.ask(ctx, c.finding)
+		if err != nil {
+			return nil, err
+		}
+		if yes {
+			out = append(out, c)
+			continue
+		}
+		p.refuse(c)
+		p.steps = append(p.steps, whittle.RepairStep{Finding: c.finding, Status: whittle.LeftOut, Reason: "not wanted"})
+	}
+	return out, nil
+}
+
+// reachable says that a fix stays in the project and in the variants that were
+// asked for.
+func (w *workshop) reachable(f *whittle.Fix) bool {
+	return !slices.ContainsFunc(f.Patches, func(p whittle.Patch) bool {
+		_, ok := w.inside(p.File)
+		return !ok || slices.Contains(w.others, p.File)
+	})
+}
+
+func (p *prover) refuse(c *candidate) {
+	for v, print := range c.prints {
+		p.refused[v+" "+print] = true
+	}
+}
+
+// within says whether a risk is at most another one.
+func within(r, most whittle.Risk) bool {
+	order := []whittle.Risk{whittle.RiskNone, whittle.RiskLow, whittle.RiskMedium, whittle.RiskHigh}
+	return slices.Index(order, r) <= slices.Index(order, most)
+}
+
+// touchesOnly says that a fix changes nothing but one file.
+func touchesOnly(f *whittle.Fix, file string) bool {
+	return !slices.ContainsFunc(f.Patches, func(p whittle.Patch) bool { return p.File != file })
+}
+
+// ownFix says that a fix is about one variant alone.
+func (p *prover) ownFix(v project.Variant, f *whittle.Fix) bool {
+	return touchesOnly(f, v.Dockerfile) && !slices.ContainsFunc(p.project.Variants, func(other project.Variant) bool {
+		return other.Name != v.Name && other.Dockerfile == v.Dockerfile
+	})
+}
+
+// merge is the state with fixes on top of the round's, and with the generated
+// files that they need made again; a fix whose files cannot be made again is
+// reverted. Those in the way of others are marked, and are tried in the next
+// round.
+func (p *prover) merge(ctx context.Context, cands []*candidate) (state, []*candidate, error) {
+	next, out, err := p.mergeEdits(cands)
+	if err != nil {
+		return nil, nil, err
+	}
+	var remake []string
+	for _, c := range out {
+		for _, name := range c.finding.Fix.Remake {
+			if !slices.Contains(remake, name) {
+				remake = append(remake, name)
+			}
+		}
+	}
+	made, err := p.remake(ctx, next, remake)
+	switch {
+	case err == nil:
+		return made, out, nil
+	case ctx.Err() != nil:
+		return nil, nil, ctx.Err()
+	}
+	apart := func(c *candidate) bool { return len(c.finding.Fix.Remake) > 0 }
+	for _, c := range out {
+		if apart(c) {
+			c.status, c.reason = whittle.TakenBack, fmt.Sprintf("%s could not be made again: %s", strings.Join(c.finding.Fix.Remake, ", "), oneLine(err.Error()))
+		}
+	}
+	return p.mergeEdits(slices.DeleteFunc(out, apart))
+}
+
+// mergeEdits is the state with the edits of fixes.
+func (p *prover) mergeEdits(cands []*candidate) (state, []*candidate, error) {
+	if len(cands) == 0 {
+		return p.state, nil, nil
+	}
+	fixes := make([]*whittle.Fix, len(cands))
+	for i, c := range cands {
+		fixes[i] = c.finding.Fix
+	}
+	files, err := p.files(p.state, fixes)
+	if err != nil {
+		return nil, nil, err
+	}
+	changed, conflicts, err := plan.Merge(files, p.dockerfiles(), fixes)
+	if err != nil {
+		return nil, nil, err
+	}
+	out := slices.Clone(cands)
+	for _, c := range slices.Backward(conflicts) {
+		cands[c.Fix].status, cands[c.Fix].reason = whittle.LeftOut, "it is in the way of another fix: "+c.Reason
+		out = slices.Delete(out, c.Fix, c.Fix+1)
+	}
+	return p.state.with(changed), out, nil
+}
+
+func (w *workshop) dockerfiles() []string {
+	var out []string
+	for _, v := range w.project.Variants {
+		out = append(out, v.Dockerfile)
+	}
+	return out
+}
+
+// advance makes the accepted fixes the state of the next round, and notes what
+// became of each.
+func (p *prover) advance(ctx context.Context, round int, cands, accepted []*candidate) error {
+	next, _, err := p.merge(ctx, accepted)
+	if err != nil {
+		return err
+	}
+	for _, c := range cands {
+		step := whittle.RepairStep{Finding: c.finding, Status: whittle.Applied, Round: round}
+		if !slices.Contains(accepted, c) {
+			step.Status, step.Reason = c.status, c.reason
+			if c.status == whittle.TakenBack || len(accepted) == 0 {
+				p.refuse(c)
+			}
+		}
+		if step.Status != whittle.LeftOut || len(accepted) == 0 {
+			p.steps = append(p.steps, step)
+		}
+	}
+	p.state = next
+	for _, v := range p.project.Variants {
+		t, err := p.try(ctx, v, next)
+		if err != nil {
+			return err
+		}
+		if err := p.note(round, v.Name, accepted, p.now[v.Name], t); err != nil {
+			return err
+		}
+		if was := p.now[v.Name]; len(accepted) == 1 && accepted[0].variants[0] == v.Name && was.archive != "" && t.archive != "" {
+			p.measured(round, outcome(was).Size.Unpacked-outcome(t).Size.Unpacked)
+		}
+		p.now[v.Name] = t
+	}
+	return p.tidy()
+}
+
+// measured notes what the only fix of a round has saved.
+func (p *prover) measured(round int, saved int64) {
+	for i := range p.steps {
+		if s := &p.steps[i]; s.Round == round && s.Status == whittle.Applied {
+			s.Saved = &saved
+		}
+	}
+}
+
+// note compares what the fixes of a round were to save of a variant with what
+// they did.
+func (p *prover) note(round int, variant string, accepted []*candidate, was, is *trial) error {
+	r := whittle.VerifiedRound{Round: round, Variant: variant}
+	changes := p.changesOf(variant, accepted)
+	for _, c := range accepted {
+		_, touched := c.shared[variant]
+		if _, ok := c.prints[variant]; ok || touched {
+			r.Rules = append(r.Rules, c.finding.Rule)
+		}
+	}
+	if len(changes) == 0 || is.archive == "" || was.archive == "" {
+		return nil
+	}
+	var err error
+	if r.Predicted, err = p.looked[variant].saving(changes...); err != nil {
+		return err
+	}
+	r.Saved = outcome(was).Size.Unpacked - outcome(is).Size.Unpacked
+	p.rounds = append(p.rounds, r)
+	return nil
+}
+
+// tidy removes the images of trials that are of no use any more.
+func (p *prover) tidy() error {
+	for key, t := range p.trials {
+		used := false
+		for _, v := range p.project.Variants {
+			used = used || t == p.now[v.Name] || t == p.start[v.Name]
+		}
+		if used || t.archive == "" || !strings.HasPrefix(t.archive, p.images) {
+			continue
+		}
+		if err := os.Remove(t.archive); err != nil {
+			return fmt.Errorf("removing a trial's image: %w", err)
+		}
+		delete(p.trials, key)
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package lab
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"whittle.dev/whittle"
+)
+
+// maxRecord bounds a kept variant, in bytes.
+const maxRecord = 64 << 20
+
+// record is a finished variant as a study keeps it: for a study that is
+// resumed, and for whoever inspects the image later. Its seal shows that this
+// user's whittle has made it, of that image: a project may bring records that
+// say anything.
+type record struct {
+	variant []byte         // as JSON
+	source  []byte         // its Dockerfile
+	image   whittle.Digest // of the image in its archive; empty where it was not built
+}
+
+func statePath(variant string) string  { return filepath.Join("variants", variant+".json") }
+func sourcePath(variant string) string { return filepath.Join("variants", variant+".Dockerfile") }
+func sealPath(variant string) string   { return filepath.Join("variants", variant+".seal") }
+
+// seal is the record's authentication code under the user's key.
+func (r record) seal(key []byte) string {
+	h := hmac.New(sha256.New, key)
+	fmt.Fprintf(h, "whittle record 1 %d %d %s\n", len(r.variant), len(r.source), r.image)
+	h.Write(r.variant)
+	h.Write(r.source)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// save keeps a finished variant and its Dockerfile.
+func (f folder) save(ctx context.Context, env *Env, v *whittle.Variant, dockerfile []byte) error {
+	b, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return fmt.Errorf("keeping variant %s: %w", v.Name, err)
+	}
+	r := record{variant: b, source: dockerfile}
+	if v.Build.Status == whittle.Built {
+		if r.image, err = digestOf(ctx, env, f.path(v.Build.Archive)); err == nil {
+			err = f.sync(v.Build.Archive) // a record is of an image that is there
+		}
+		if err != nil {
+			return fmt.Errorf("keeping variant %s: %w", v.Name, err)
+		}
+	}
+	for name, text := range map[string][]byte{sourcePath(v.Name): dockerfile, statePath(v.Name): b, sealPath(v.Name): []byte(r.seal(env.key()) + "\n")} {
+		if err := whittle.Folder(f.dir).Write(filepath.ToSlash(name), text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func digestOf(ctx context.Context, env *Env, archive string) (whittle.Digest, error) {
+	img, err := env.Images.Open(ctx, "docker-archive:"+archive)
+	if err != nil {
+		return "", err
+	}
+	defer img.Close()
+	return img.Ref().Digest, nil
+}
+
+// kept reads a variant that was kept, with its Dockerfile, if this user's
+// whittle has made it of the image with that digest.
+func (f folder) kept(env *Env, name string, image whittle.Digest) (*whittle.Variant, []byte, bool) {
+	var texts [3][]byte
+	for i, file := range []string{statePath(name), sourcePath(name), sealPath(name)} {
+		text, err := whittle.Folder(f.dir).Read(filepath.ToSlash(file), maxRecord)
+		if err != nil {
+			return nil, nil, false
+		}
+		texts[i] = text
+	}
+	r := record{texts[0], texts[1], image}
+	if !hmac.Equal([]byte(r.seal(env.key())), []byte(strings.TrimSpace(string(texts[2])))) {
+		return nil, nil, false
+	}
+	var v whittle.Variant
+	if json.Unmarshal(r.variant, &v) != nil || v.Name != name {
+		return nil, nil, false
+	}
+	return &v, r.source, true
+}
+
+// load gives the kept variant if its image is still there.
+func (f folder) load(ctx context.Context, env *Env, name string) (*whittle.Variant, bool) {
+	var image whittle.Digest
+	if archive := f.path(archivePath(name)); exists(archive) {
+		image, _ = digestOf(ctx, env, archive)
+	}
+	v, _, ok := f.kept(env, name, image)
+	if !ok { // one that was not built, beside an archive of a time when it was
+		image = ""
+		v, _, ok = f.kept(env, name, image)
+	}
+	if !ok || (v.Build.Status == whittle.Built) != (image != "") ||
+		image != "" && v.Build.Archive != archivePath(name) {
+		return nil, false
+	}
+	return v, true
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// archivePath is where a variant's image lies in the study's folder.
+func archivePath(variant string) string { return relative("images", variant+".tar") }
+
+// studied finds the Dockerfile of an image that a study left behind, by the
+// image's name: the archive lies in the study's images folder. It gives o
+// unchanged for any other image.
+func studied(env *Env, img whittle.Image, name string, o InspectOptions) InspectOptions {
+	path := strings.TrimPrefix(name, "docker-archive:")
+	variant, isTar := strings.CutSuffix(filepath.Base(path), ".tar")
+	images := filepath.Dir(path)
+	if o.Source != nil || !isTar || filepath.Base(images) != "images" || !filepath.IsLocal(variant) {
+		return o
+	}
+	v, source, ok := folder{dir: filepath.Dir(images)}.kept(env, variant, img.Ref().Digest)
+	if ok {
+		o.Dockerfile, o.Source, o.Target, o.Args = v.Dockerfile, source, v.Target, v.Args
+	}
+	return o
+}
+
+const keyName = "key"
+
+// userKey is the key of a user's records, in the cache's folder, made when it
+// is first asked for. Where it cannot be kept the process has one that nobody
+// else knows: records of before are not believed then.
+func userKey(cache string) func() []byte {
+	return sync.OnceValue(func() []byte {
+		if cache == "" {
+			return []byte(rand.Text() + rand.Text())
+		}
+		made := []byte(rand.Text() + rand.Text())
+		dir, err := whittle.OwnFolder(cache)
+		if err != nil {
+			return made
+		}
+		key, err := dir.Read(keyName, 1<<10)
+		if (err != nil || len(key) < sha256.Size) && dir.Write(keyName, made, 0o600) == nil {
+			key, err = dir.Read(keyName, 1<<10) // another process may have made one at the same time
+		}
+		if err != nil || len(key) < sha256.Size {
+			return made
+		}
+		return key
+	})
+}

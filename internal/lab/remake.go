@@ -1,0 +1,334 @@
+package lab
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/python"
+)
+
+// remakeFolder is the name under which COPY --from finds the project's files
+// for a tool that makes some of them again, and where they are while it runs.
+const (
+	remakeFolder = "whittle-project"
+	remakeDir    = "/whittle/project"
+	remakeTools  = "/whittle/tools"
+)
+
+// maxRemade is the largest file that a tool makes, maxManifest the largest file
+// of the project that it is given, in bytes.
+const (
+	maxRemade   = 64 << 20
+	maxManifest = 4 << 20
+)
+
+// remade is a state with its generated files made again, or why they cannot be.
+type remade struct {
+	state state
+	err   error
+}
+
+// remake runs the tools that make some generated files of a state, each in the
+// image that the Dockerfile installs in, right before it does: there it is the
+// project's own tool, in its version and with its Python, and nothing of what
+// it may run (build backends, plug-ins) runs on this machine.
+func (w *workshop) remake(ctx context.Context, s state, files []string) (state, error) {
+	if len(files) == 0 {
+		return s, nil
+	}
+	key := string(s.digest()) + " " + strings.Join(files, " ")
+	if r, ok := w.remade[key]; ok {
+		return r.state, r.err
+	}
+	out, err := s, error(nil)
+	for _, file := range files {
+		var text []byte
+		if text, err = w.remakeFile(ctx, out, file); err != nil {
+			break
+		}
+		out = out.with(map[string][]byte{file: text})
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	w.remade[key] = remade{out, err}
+	return out, err
+}
+
+func (w *workshop) remakeFile(ctx context.Context, s state, file string) ([]byte, error) {
+	if err := w.lay(s); err != nil {
+		return nil, err
+	}
+	old, err := w.content(s, file)
+	if err != nil {
+		return nil, err
+	}
+	g, ok := python.GeneratedFrom(file, old)
+	tool, known := remakers()[g.Tool]
+	if !ok || !known {
+		return nil, fmt.Errorf("how %s is made is not known: %w", file, whittle.ErrUnsupported)
+	}
+	if err := w.openEngine(ctx); err != nil {
+		return nil, err
+	}
+	w.env.progress().Step(fmt.Sprintf("making %s again: %s %s", file, g.Tool, strings.Join(g.Args, " ")))
+	d, err := w.remakeDefinition(&g, tool)
+	if err != nil {
+		return nil, err
+	}
+	manifests, err := os.MkdirTemp(w.images, "remake-*")
+	if err != nil {
+		return nil, fmt.Errorf("making a folder for %s: %w", g.Tool, err)
+	}
+	defer os.RemoveAll(manifests)
+	if err := copyTree(ctx, w.dir, manifests, w.notForTools); err != nil {
+		return nil, fmt.Errorf("copying the project for %s: %w", g.Tool, err)
+	}
+	d.Folders = map[string]string{remakeFolder: manifests}
+	archive := filepath.Join(manifests, "made.tar")
+	if _, err := w.engine.Build(ctx, d, build.Output{Archive: archive}); err != nil {
+		return nil, fmt.Errorf("%s %s: %s: %w", g.Tool, strings.Join(g.Args, " "), toolFailure(err), whittle.ErrUnsupported)
+	}
+	return w.readMade(ctx, archive, path.Base(file))
+}
+
+// content is a file of a state.
+func (w *workshop) content(s state, file string) ([]byte, error) {
+	if text, ok := s[file]; ok {
+		return text, nil
+	}
+	return w.before(file)
+}
+
+// notForTools leaves out of the copy what no tool that locks reads: large
+// files, environments, histories.
+func (w *workshop) notForTools(rel string, d fs.DirEntry) bool {
+	if d.IsDir() {
+		return w.ownFolder(rel, d) || slices.Contains([]string{".git", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".mypy_cache"}, d.Name())
+	}
+	info, err := d.Info()
+	return err != nil || info.Size() > maxManifest
+}
+
+var (
+	colours   = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
+	ofFailure = regexp.MustCompile(`(?i)\b(error|failed|failure|because|unable|cannot|could not|can't|no such file|not found|impossible|invalid)\b|[a-z]error\b`)
+)
+
+// toolFailure is the last line of a tool that speaks of a failure, else the last
+// that it printed, or what the engine says.
+func toolFailure(err error) string {
+	var be *build.Error
+	if errors.As(err, &be) {
+		last := ""
+		for _, line := range slices.Backward(be.Tail) {
+			line = strings.TrimLeft(colours.ReplaceAllString(line, ""), " \t×╰─▶│├┴╭>")
+			if ofFailure.MatchString(line) {
+				return oneLine(line)
+			}
+			last = cmp.Or(last, line)
+		}
+		if last != "" {
+			return oneLine(last)
+		}
+	}
+	return oneLine(err.Error())
+}
+
+// readMade reads the one file of an image.
+func (w *workshop) readMade(ctx context.Context, archive, name string) ([]byte, error) {
+	img, err := w.env.Images.Open(ctx, "docker-archive:"+archive)
+	if err != nil {
+		return nil, err
+	}
+	defer img.Close()
+	indexes, led, err := merged(ctx, img, name, w.env.Index)
+	if err != nil {
+		return nil, err
+	}
+	r := newRoot(img, indexes, led)
+	if err := r.fetch(ctx, func(p string) bool { return p == name }); err != nil {
+		return nil, err
+	}
+	text, err := r.ReadFile(name, maxRemade)
+	if err == nil && len(text) == 0 {
+		err = fmt.Errorf("%s came out empty: %w", name, whittle.ErrUnsupported)
+	}
+	return text, err
+}
+
+// remaker is a tool that makes files of others.
+type remaker struct {
+	// module is what "python -m" runs, requirements what pip installs for it;
+	// versioned says that the version that made the file matters.
+	module       string
+	requirements []string
+	versioned    bool
+	// args come before the tool's own arguments.
+	args []string
+	// env is set for it, unset are variables of the image that would keep it
+	// from writing.
+	env, unset []string
+}
+
+// remakers is the table of tools, by the name of their program.
+func remakers() map[string]remaker {
+	return map[string]remaker{
+		"uv":     {module: "uv", requirements: []string{"uv"}, env: []string{"UV_PYTHON_DOWNLOADS=never"}, unset: []string{"UV_FROZEN", "UV_LOCKED", "UV_NO_SYNC"}},
+		"poetry": {module: "poetry", requirements: []string{"poetry"}, versioned: true, env: []string{"POETRY_VIRTUALENVS_CREATE=false", "POETRY_NO_INTERACTION=1"}},
+		// pdm 2.29 does not run with hishel 2, which it lets in.
+		"pdm":         {module: "pdm", requirements: []string{"pdm", "hishel<2"}, env: []string{"PDM_NON_INTERACTIVE=1"}, unset: []string{"PDM_FROZEN_LOCKFILE"}},
+		"pipenv":      {module: "pipenv", requirements: []string{"pipenv"}, env: []string{"PIPENV_YES=1"}},
+		"pip-compile": {module: "piptools", requirements: []string{"pip-tools"}, args: []string{"compile"}},
+	}
+}
+
+// remakeDefinition is the build that makes a generated file: the Dockerfile up
+// to where it installs, then the tool, then an image of the file alone.
+func (w *workshop) remakeDefinition(g *python.Generated, tool remaker) (build.Definition, error) {
+	var best build.Definition
+	for _, v := range w.project.Variants {
+		source, err := w.dockerfile(&v)
+		if err != nil {
+			return best, err
+		}
+		f, err := dockerfile.Parse(v.Dockerfile, source)
+		if err != nil {
+			return best, err
+		}
+		at, own := installStep(f, g.Tool)
+		if at == nil || best.Content != nil && !own {
+			continue
+		}
+		best = w.definition(v)
+		best.Context, best.Target = w.dir, ""
+		best.Content = remakeText(f, at, g, tool, own)
+		if own {
+			break
+		}
+	}
+	if best.Content == nil {
+		return best, fmt.Errorf("no Dockerfile installs with %s or pip: %w", g.Tool, whittle.ErrUnsupported)
+	}
+	return best, nil
+}
+
+// installStep is the first RUN of a file that uses a tool, which is there then,
+// or else the first that uses pip.
+func installStep(f *dockerfile.File, tool string) (at *dockerfile.Instruction, own bool) {
+	for i := range f.Stages {
+		for j := range f.Stages[i].Instructions {
+			in := &f.Stages[i].Instructions[j]
+			if in.Keyword != "RUN" {
+				continue
+			}
+			s, err := in.Shell()
+			if err != nil {
+				continue
+			}
+			for k, c := range s.Commands() {
+				switch {
+				case c.Name() == tool && !installs(s.Commands()[:k], tool):
+					return in, true
+				case at == nil && (strings.HasPrefix(c.Name(), "pip") || strings.HasPrefix(c.Name(), "python") || c.Name() == tool):
+					at = in
+				}
+			}
+		}
+	}
+	return at, false
+}
+
+// installs says that one of some commands of the same RUN brings a tool: before
+// the RUN it is not there.
+func installs(before []dockerfile.Command, tool string) bool {
+	return slices.ContainsFunc(before, func(c dockerfile.Command) bool {
+		return slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool { return strings.Contains(w.Text, tool) })
+	})
+}
+
+func remakeText(f *dockerfile.File, at *dockerfile.Instruction, g *python.Generated, tool remaker, own bool) []byte {
+	var b strings.Builder
+	b.Write(f.Source[:at.Span.Start])
+	flags := runFlags(f, at)
+	run := func(flags, script string) { fmt.Fprintf(&b, "RUN %s%s\n", flags, shellForm(script)) }
+	command := []string{"env"}
+	for _, name := range tool.unset {
+		command = append(command, "-u", name)
+	}
+	command = append(command, tool.env...)
+	b.WriteString("USER 0\n")
+	if own {
+		command = append(command, program(at, g.Tool))
+	} else {
+		install := "python3 -m pip install --no-cache-dir --disable-pip-version-check --target " + remakeTools
+		for i, requirement := range tool.requirements {
+			if i == 0 && tool.versioned && g.Version != "" {
+				requirement += "==" + g.Version
+			}
+			install += " " + dockerfile.Quote(requirement)
+		}
+		run(flags, install)
+		command = append(command, "PYTHONPATH="+remakeTools, "python3", "-m", tool.module)
+		command = append(command, tool.args...)
+	}
+	for _, a := range g.Args {
+		command = append(command, dockerfile.Quote(a))
+	}
+	fmt.Fprintf(&b, "COPY --from=%s / %s/\n", remakeFolder, remakeDir)
+	run(flags, "cd "+dockerfile.Quote(path.Join(remakeDir, g.Dir()))+" && "+strings.Join(command, " "))
+	stage := &f.Stages[at.Stage]
+	from := stage.Name
+	if from == "" {
+		from = fmt.Sprint(stage.Index)
+	}
+	fmt.Fprintf(&b, "FROM scratch\nCOPY --from=%s %s /\n", from, path.Join(remakeDir, g.File))
+	return []byte(b.String())
+}
+
+// runFlags are the flags of a RUN: what it mounts may be the tool, its cache, or
+// what the package index asks for.
+func runFlags(f *dockerfile.File, at *dockerfile.Instruction) string {
+	var b strings.Builder
+	for _, flag := range at.Flags {
+		b.Write(f.Source[flag.Span.Start:flag.Span.End])
+		b.WriteByte(' ')
+	}
+	return b.String()
+}
+
+// program is how a RUN calls a tool: by its path, where that is what it does.
+func program(at *dockerfile.Instruction, tool string) string {
+	s, err := at.Shell()
+	if err != nil {
+		return tool
+	}
+	for _, c := range s.Commands() {
+		if c.Name() == tool && path.IsAbs(c.Words[0].Value) {
+			return dockerfile.Quote(c.Words[0].Value)
+		}
+	}
+	return tool
+}
+
+// shellForm is the JSON form of what a shell runs, which no SHELL changes.
+func shellForm(script string) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(script) // a string is always encoded
+	return `["/bin/sh", "-c", ` + strings.TrimSuffix(b.String(), "\n") + "]"
+}

@@ -1,0 +1,154 @@
+package lab
+
+import (
+	"context"
+	"slices"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/rule"
+)
+
+// required is what becomes of an image's distributions when the project's files
+// change: the requirements that it installs then and lacks now, and the
+// positions of what is installed and needed by nothing then.
+type required struct {
+	added   []string
+	removed []int
+}
+
+// declaredIn is a variant's recipe and what the project declares in a state.
+type declaredIn struct {
+	dockerfile *dockerfile.File
+	declared   *python.Declared
+}
+
+// declaredIn reads the files of a state, which the copy looks like afterwards.
+func (w *workshop) declaredIn(v project.Variant, s state) (out declaredIn, err error) {
+	if err := w.lay(s); err != nil {
+		return out, err
+	}
+	out.declared, _ = python.ReadDeclared(whittle.Folder(w.dir)) // what cannot be read declares nothing
+	source, err := w.dockerfile(&v)
+	if err != nil {
+		return out, err
+	}
+	f, err := dockerfile.Parse(v.Dockerfile, source)
+	if err != nil {
+		return out, err
+	}
+	out.dockerfile = f.With(v.Args)
+	return out, nil
+}
+
+// requiredIn compares what the variant's image installs with what it would by
+// the files of a state.
+func (w *workshop) requiredIn(v project.Variant, x advised, s state) (out required, err error) {
+	if x.pass.Graph == nil || x.pass.Declared == nil || x.pass.Dockerfile == nil {
+		return out, nil
+	}
+	if err := w.lay(x.trial.state); err != nil {
+		return out, err
+	}
+	before := rule.Installs(x.pass)
+	next, err := w.declaredIn(v, s)
+	if err != nil || next.declared == nil {
+		return out, err
+	}
+	then := *x.pass
+	then.Declared, then.Dockerfile = next.declared, next.dockerfile
+	after := rule.Installs(&then)
+	for _, d := range after {
+		_, there := x.pass.Graph.Find(d.Name)
+		if applies, err := d.Marker.Evaluate(x.environment, ""); !there && err == nil && applies && !declares(before, d.Name) && !slices.Contains(out.added, d.Text) {
+			out.added = append(out.added, d.Text)
+		}
+	}
+	var gone []string
+	for _, d := range before {
+		if !declares(after, d.Name) {
+			gone = append(gone, d.Name)
+		}
+	}
+	out.removed = rule.Freed(x.pass, gone)
+	return out, nil
+}
+
+func declares(all []python.Dependency, name string) bool {
+	return slices.ContainsFunc(all, func(d python.Dependency) bool { return pep.Normalize(d.Name) == pep.Normalize(name) })
+}
+
+// change is what that does to the image: what is removed is known to the byte,
+// what is added by the package index.
+func (x *examined) change(ctx context.Context, env *Env, r required) whittle.LayerChange {
+	c := rule.Without(x.pass, r.removed)
+	if len(r.added) > 0 {
+		c.Minus, c.Plus, _ = x.growth(ctx, env, r.added)
+	}
+	return c
+}
+
+// weights are the distributions that some requirements add to an image without
+// those that are removed, after the clean-up; ok is false where no index says it.
+func (x *examined) weights(ctx context.Context, env *Env, r required, clean plan.Cleanup) ([]plan.Weight, bool) {
+	if len(r.added) == 0 {
+		return nil, true
+	}
+	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+	defer cancel()
+	there := x.installedBut(r.removed)
+	res, in, ok := x.resolve(ctx, env, r.added, there)
+	if !ok {
+		return nil, false
+	}
+	all, err := plan.CleanWeights(ctx, env.Packages, res, in, clean)
+	if err != nil {
+		return nil, false
+	}
+	return slices.DeleteFunc(all, func(w plan.Weight) bool { return there[w.Name] != "" }), true
+}
+
+// installedBut are the versions of the image's distributions, but for some.
+func (x *examined) installedBut(removed []int) map[string]string {
+	out := map[string]string{}
+	for i := range x.pass.Graph.Distributions {
+		if d := &x.pass.Graph.Distributions[i]; d.VendoredBy == "" && d.Version != "" && !slices.Contains(removed, i) {
+			out[d.Name] = d.Version
+		}
+	}
+	return out
+}
+
+// shareAll says of fixes what they do to the images of the variants that do not
+// show what they are for: one that changes what the project declares changes
+// all images that install from it.
+func (p *prover) shareAll(ctx context.Context, cands []*candidate) error {
+	for _, c := range cands {
+		if c.own || !slices.ContainsFunc(c.finding.Fix.Patches, func(f whittle.Patch) bool { return !slices.Contains(p.dockerfiles(), f.File) }) {
+			continue
+		}
+		c.shared = map[string]whittle.LayerChange{}
+		for _, v := range p.project.Variants {
+			x, ok := p.looked[v.Name]
+			if _, shown := c.prints[v.Name]; !ok || shown {
+				continue
+			}
+			next, _, err := p.mergeFindings(p.state, []whittle.Finding{c.finding})
+			if err != nil {
+				return err
+			}
+			r, err := p.requiredIn(v, x, next)
+			if err != nil {
+				return err
+			}
+			if len(r.added)+len(r.removed) > 0 {
+				c.shared[v.Name] = x.change(ctx, p.env, r)
+			}
+		}
+	}
+	return ctx.Err()
+}

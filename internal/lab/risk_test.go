@@ -1,0 +1,34 @@
+package lab
+
+import (
+	"strings"
+	"testing"
+
+	"whittle.dev/whittle"
+)
+
+// TestTooRisky: what is left out names its risk and what makes it.
+func TestTooRisky(t *testing.T) {
+	for _, c := range []struct {
+		most, risk whittle.Risk
+		proves     bool
+		want       []string
+	}{
+		{whittle.RiskLow, whittle.RiskLow, false, nil},
+		{whittle.RiskMedium, whittle.RiskMedium, false, nil},
+		{whittle.RiskLow, whittle.RiskMedium, false, []string{"medium", "whittle fix --verify", "--risk medium makes"}},
+		{whittle.RiskMedium, whittle.RiskHigh, false, []string{"high", "--risk high"}},
+		{whittle.RiskLow, whittle.RiskMedium, true, []string{"medium", "--risk medium tries"}},
+		{whittle.RiskNone, whittle.RiskLow, false, []string{"low", "--risk low"}},
+	} {
+		got := (&prover{risk: c.most, proves: c.proves}).tooRisky(c.risk)
+		if (got == "") != (c.want == nil) {
+			t.Errorf("a fix of risk %s where %s is the most: %q", c.risk, c.most, got)
+		}
+		for _, w := range c.want {
+			if !strings.Contains(got, w) {
+				t.Errorf("a fix of risk %s where %s is the most: %q has no %q", c.risk, c.most, got, w)
+			}
+		}
+	}
+}

@@ -1,0 +1,247 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/project"
+)
+
+// settleRound finds the fixes of a round that do no harm: all of them where
+// they go together, else first those of shared files on all variants, then
+// those of each variant, halving the set until the culprits are found.
+func (p *prover) settleRound(ctx context.Context, cands []*candidate) ([]*candidate, error) {
+	all := p.project.Variants
+	reason, cands, merged, err := p.holdsRepaired(ctx, nil, cands, all)
+	if err != nil || reason == "" {
+		return merged, err
+	}
+	var shared []*candidate
+	for _, c := range cands {
+		if !c.own {
+			shared = append(shared, c)
+		}
+	}
+	accepted, err := p.settle(ctx, nil, shared, all)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range all {
+		var own []*candidate
+		for _, c := range cands {
+			if c.own && c.variants[0] == v.Name {
+				own = append(own, c)
+			}
+		}
+		if accepted, err = p.settle(ctx, accepted, own, []project.Variant{v}); err != nil {
+			return nil, err
+		}
+	}
+	return accepted, nil
+}
+
+// settle adds the candidates that do no harm to those that are accepted.
+func (p *prover) settle(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) ([]*candidate, error) {
+	reason, cands, merged, err := p.holdsRepaired(ctx, accepted, cands, variants)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(cands) == 0:
+		return accepted, nil
+	case reason == "":
+		return merged, nil
+	case len(cands) == 1:
+		p.revert(cands[0], reason)
+		return accepted, nil
+	}
+	half := len(cands) / 2
+	if accepted, err = p.settle(ctx, accepted, cands[:half], variants); err != nil {
+		return nil, err
+	}
+	return p.settle(ctx, accepted, cands[half:], variants)
+}
+
+func (p *prover) revert(c *candidate, reason string) {
+	c.status, c.reason = whittle.TakenBack, reason
+	p.env.progress().Step(fmt.Sprintf("taken back: %s: %s", c.finding.Fix.Title, reason))
+}
+
+// holdsRepaired is holds without those fixes that do not repair what they are
+// for: they are reverted, and the rest is tried again.
+func (p *prover) holdsRepaired(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) (reason string, rest, merged []*candidate, err error) {
+	for len(cands) > 0 {
+		reason, failed, merged, err := p.holds(ctx, accepted, cands, variants)
+		if err != nil || len(failed) == 0 {
+			return reason, cands, merged, err
+		}
+		for c, why := range failed {
+			p.revert(c, why)
+		}
+		cands = slices.DeleteFunc(slices.Clone(cands), func(c *candidate) bool { return failed[c] != "" })
+	}
+	return "", nil, accepted, nil
+}
+
+// holds builds the variants with some more fixes and says why they must not
+// stay; empty is that they may. merged are those that went together, failed
+// those that do not repair what they are for, or whose generated files cannot
+// be made again, with the reasons.
+func (p *prover) holds(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) (reason string, failed map[*candidate]string, merged []*candidate, err error) {
+	before, _, err := p.merge(ctx, accepted)
+	if err != nil {
+		return "", nil, nil, err
+	}
+	after, merged, err := p.merge(ctx, append(slices.Clone(accepted), cands...))
+	if err != nil {
+		return "", nil, nil, err
+	}
+	if failed = notRemade(cands, merged); len(failed) > 0 {
+		return "", failed, nil, nil
+	}
+	was, is := make([]*trial, len(variants)), make([]*trial, len(variants))
+	for i, v := range variants {
+		if was[i], err = p.try(ctx, v, before); err != nil {
+			return "", nil, nil, err
+		}
+		if is[i], err = p.try(ctx, v, after); err != nil {
+			return "", nil, nil, err
+		}
+	}
+	repairs := slices.ContainsFunc(cands, func(c *candidate) bool { return c.finding.Breaks })
+	for i, v := range variants {
+		if why := worse(was[i], is[i], repairs); why != "" {
+			p.env.progress().Step(fmt.Sprintf("%s: %d fixes together do harm (%s)", v.Name, len(cands), why))
+			return v.Name + ": " + why, nil, nil, nil
+		}
+	}
+	if failed = p.unrepaired(cands, merged, variants, was, is); len(failed) > 0 {
+		return "", failed, nil, nil
+	}
+	if !repairs {
+		if reason, err = p.saves(accepted, cands, variants, was, is); reason == "" && err == nil {
+			reason, err = p.slows(ctx, len(cands) > 1, variants, was, is)
+		}
+	}
+	return reason, nil, merged, err
+}
+
+// notRemade are the fixes whose generated files could not be made again, with
+// the reasons.
+func notRemade(cands, merged []*candidate) map[*candidate]string {
+	out := map[*candidate]string{}
+	for _, c := range cands {
+		if len(c.finding.Fix.Remake) > 0 && c.status == whittle.TakenBack && !slices.Contains(merged, c) {
+			out[c] = c.reason
+		}
+	}
+	return out
+}
+
+// unrepaired are the fixes of what breaks that have repaired it in none of the
+// variants that show it, with the reasons.
+func (p *prover) unrepaired(cands, merged []*candidate, variants []project.Variant, was, is []*trial) map[*candidate]string {
+	out := map[*candidate]string{}
+	for _, c := range cands {
+		if !slices.Contains(merged, c) {
+			continue // it was in the way of another
+		}
+		for i, v := range variants {
+			f := p.findingOf(v.Name, c)
+			if f == nil || !f.Breaks {
+				continue
+			}
+			why := unrepaired(f.Problems, was[i], is[i], func(file string) bool { return p.there(v.Name, file) })
+			if why == "" {
+				delete(out, c)
+				break
+			}
+			out[c] = v.Name + ": " + why
+		}
+	}
+	return out
+}
+
+// there says whether a file that a traceback names was in a variant's image
+// before, or is the project's.
+func (p *prover) there(variant, file string) bool {
+	if local := filepath.FromSlash(file); filepath.IsLocal(local) {
+		if info, err := os.Stat(filepath.Join(p.dir, local)); err == nil && info.Mode().IsRegular() {
+			return true
+		}
+	}
+	x, ok := p.looked[variant]
+	return ok && slices.ContainsFunc(x.pass.Root.Paths(), func(at string) bool {
+		return strings.HasSuffix("/"+at, "/"+strings.TrimPrefix(file, "/"))
+	})
+}
+
+// findingOf is a variant's finding that a candidate is for, nil where it has
+// none.
+func (p *prover) findingOf(variant string, c *candidate) *whittle.Finding {
+	all := p.looked[variant].findings
+	i := slices.IndexFunc(all, func(f whittle.Finding) bool {
+		return f.Fingerprint == c.prints[variant] && f.Rule == c.finding.Rule
+	})
+	if i < 0 {
+		return nil
+	}
+	return &all[i]
+}
+
+// enough is the part of a foreseen saving that has to be true, and slack the
+// bytes by which it may miss besides: the edits themselves are in images that
+// copy the whole project.
+const (
+	enough = 0.95
+	slack  = 20_000
+)
+
+// saves says why fixes that were to make images smaller have not done so: some
+// of a set save less than was foreseen, or one saves nothing.
+func (p *prover) saves(accepted, cands []*candidate, variants []project.Variant, was, is []*trial) (string, error) {
+	var foreseen, saved int64
+	for i, v := range variants {
+		x, ok := p.looked[v.Name]
+		if !ok || was[i].archive == "" || is[i].archive == "" {
+			continue
+		}
+		all, err := x.saving(p.changesOf(v.Name, append(slices.Clone(accepted), cands...))...)
+		if err != nil {
+			return "", err
+		}
+		before, err := x.saving(p.changesOf(v.Name, accepted)...)
+		if err != nil {
+			return "", err
+		}
+		foreseen += all.Low - before.Low
+		saved += outcome(was[i]).Size.Unpacked - outcome(is[i]).Size.Unpacked
+	}
+	switch {
+	case foreseen <= 0 || float64(saved) >= float64(foreseen)*enough-slack:
+		return "", nil
+	case len(cands) == 1 && saved > 0:
+		return "", nil // less than was foreseen, and better than nothing
+	case len(cands) == 1:
+		return fmt.Sprintf("it was to save %s, and saves nothing", whittle.Bytes(foreseen)), nil
+	}
+	return fmt.Sprintf("together they save %s of the %s that were foreseen", whittle.Bytes(saved), whittle.Bytes(foreseen)), nil
+}
+
+// changesOf are what some fixes do to a variant's layers, whether its image
+// shows what they are for or not.
+func (p *prover) changesOf(variant string, cands []*candidate) []whittle.LayerChange {
+	var out []whittle.LayerChange
+	for _, c := range cands {
+		if f := p.findingOf(variant, c); f != nil {
+			out = append(out, f.Change)
+		} else if change, ok := c.shared[variant]; ok {
+			out = append(out, change)
+		}
+	}
+	return out
+}

@@ -1,0 +1,241 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/ledger"
+	"whittle.dev/whittle/internal/python"
+)
+
+// SimulateOptions are the options of [Simulate].
+type SimulateOptions struct {
+	// Without are patterns of paths ("/usr/share/doc", "**/tests", "*.pyc"): a
+	// folder stands for all that is in it, "**/" and a pattern without a slash
+	// for any depth.
+	Without []string
+	// Distributions are Python distributions that go with all that only they
+	// need.
+	Distributions []string
+}
+
+// Simulate says how large an image would be without some of its files, had
+// they never been made.
+func Simulate(ctx context.Context, env *Env, name string, o SimulateOptions) (*whittle.Simulation, error) {
+	if len(o.Without)+len(o.Distributions) == 0 {
+		return nil, whittle.WithHint(fmt.Errorf("nothing is to go: %w", whittle.ErrUsage), "name it with --without or --without-distribution")
+	}
+	x, err := examine(ctx, env, name, AdviseOptions{})
+	if err != nil {
+		return nil, err
+	}
+	defer x.Close()
+	out := &whittle.Simulation{Schema: whittle.SimulateSchema, Image: facts(x.Image, x.account.Indexes), Before: x.size(), Changes: []whittle.SimulatedChange{}}
+	var changes []whittle.LayerChange
+	add := func(row whittle.SimulatedChange, c whittle.LayerChange) error {
+		layers := map[int]bool{}
+		for _, at := range c.Remove {
+			layers[at.Layer] = true
+		}
+		row.Files, row.Layers = len(c.Remove), len(layers)
+		row.Saving, err = x.saving(c)
+		out.Changes, changes = append(out.Changes, row), append(changes, c)
+		return err
+	}
+	for _, pattern := range o.Without {
+		c, err := x.without(pattern)
+		if err != nil {
+			return nil, err
+		}
+		if err := add(whittle.SimulatedChange{What: pattern}, c); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range o.Distributions {
+		c, freed, err := x.withoutDistribution(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := add(whittle.SimulatedChange{What: name, Distributions: freed}, c); err != nil {
+			return nil, err
+		}
+	}
+	if out.Total, err = x.saving(changes...); err != nil {
+		return nil, err
+	}
+	out.After, err = x.replayed(changes, ledgerOptions(env.Index))
+	return out, err
+}
+
+// replayed is the image's size after changes.
+func (x *examined) replayed(changes []whittle.LayerChange, o ledger.Options) (whittle.Size, error) {
+	indexes, err := ledger.Replay(x.pass.Indexes, changes...)
+	if err != nil {
+		return whittle.Size{}, err
+	}
+	l, err := ledger.Build(indexes, o)
+	if err != nil {
+		return whittle.Size{}, fmt.Errorf("accounting for the replayed layers: %w", err)
+	}
+	sum := l.Sum()
+	return whittle.Size{Unpacked: sum.Unpacked, Live: sum.Live, Dead: sum.Dead}, nil
+}
+
+// without is the change that no layer makes a path of a pattern. Hard links of
+// a file are names of it like any other. A pattern that matches nothing is an
+// error: it is mistyped more often than not.
+func (x *examined) without(pattern string) (whittle.LayerChange, error) {
+	match, err := pathPattern(pattern)
+	if err != nil {
+		return whittle.LayerChange{}, err
+	}
+	c := x.never(match)
+	if len(c.Remove) == 0 {
+		return c, whittle.WithHint(fmt.Errorf("no file in the image matches %q: %w", pattern, whittle.ErrNotFound), x.nearest(pattern))
+	}
+	return c, nil
+}
+
+// nearest says which part of a path the image does not have.
+func (x *examined) nearest(pattern string) string {
+	clean := strings.Trim(pattern, "/")
+	if strings.ContainsAny(clean, "*?[\\") {
+		return "a pattern begins at the root, and with **/ at any depth"
+	}
+	have := ""
+	for part := range strings.SplitSeq(clean, "/") {
+		next := path.Join(have, part)
+		if _, err := x.pass.Root.Lstat(next); err != nil {
+			if have == "" {
+				return "the image has no /" + part
+			}
+			return fmt.Sprintf("/%s is there, and has no %s", have, part)
+		}
+		have = next
+	}
+	return "there is no file in it"
+}
+
+// never is the change that no layer makes some paths.
+func (x *examined) never(match func(p string) bool) (c whittle.LayerChange) {
+	for n, idx := range x.pass.Indexes {
+		for i := range idx.Entries {
+			e := &idx.Entries[i]
+			if (e.Kind == whittle.File || e.Kind == whittle.HardLink) && match(e.Path) {
+				c.Remove = append(c.Remove, whittle.Content{Layer: n, Entry: i})
+			}
+		}
+	}
+	return c
+}
+
+// pathPattern reads a pattern of [SimulateOptions].
+func pathPattern(pattern string) (func(p string) bool, error) {
+	clean := strings.Trim(pattern, "/")
+	rest, deep := strings.CutPrefix(clean, "**/")
+	deep = deep || !strings.Contains(pattern, "/")
+	parts := strings.Split(rest, "/")
+	for _, part := range parts {
+		why := ""
+		switch _, err := path.Match(part, "x"); {
+		case err != nil:
+			why = fmt.Sprintf("%q is no pattern: a [ is not closed, or a \\ is at the end", part)
+		case strings.Contains(part, "**"):
+			why = "** may be at the start only, as **/: a folder stands for all that is in it"
+		case clean == "":
+			why = "it names nothing, or the whole image"
+		case part == "":
+			why = "it has an empty part: two slashes in a row"
+		case part == "." || part == "..":
+			why = "a path of an image has no part " + part
+		}
+		if why != "" {
+			return nil, whittle.WithHint(fmt.Errorf("pattern %q: %s: %w", pattern, why, whittle.ErrUsage), "write a path with * and ? in its parts, and **/ at its start for any depth")
+		}
+	}
+	starts := func(words []string) bool {
+		if len(words) < len(parts) {
+			return false
+		}
+		for i, part := range parts {
+			if ok, _ := path.Match(part, words[i]); !ok { // the pattern was tried above
+				return false
+			}
+		}
+		return true
+	}
+	return func(p string) bool {
+		words := strings.Split(p, "/")
+		for i := range words {
+			if starts(words[i:]) {
+				return true
+			}
+			if !deep {
+				break
+			}
+		}
+		return false
+	}, nil
+}
+
+// installed are the names of the distributions.
+func installed(g *python.Graph) (names []string) {
+	for _, d := range g.Distributions {
+		names = append(names, d.Name)
+	}
+	return names
+}
+
+// withoutDistribution is the change that a distribution is not installed, nor
+// what only it needs.
+func (x *examined) withoutDistribution(name string) (whittle.LayerChange, []string, error) {
+	g := x.pass.Graph
+	at, ok := g.Find(name)
+	if !ok {
+		return whittle.LayerChange{}, nil, whittle.WithHint(fmt.Errorf("no distribution %q is installed: %w", name, whittle.ErrNotFound),
+			whittle.DidYouMean(name, installed(g), "whittle inspect --by package lists them"))
+	}
+	gone := g.Frees(asked(g), at)
+	paths := map[string]bool{}
+	var names []string
+	for _, i := range gone {
+		d := &g.Distributions[i]
+		names = append(names, d.Name+" "+d.Version)
+		for _, f := range d.Files {
+			paths[f] = true
+		}
+	}
+	if !slices.Contains(gone, at) {
+		return whittle.LayerChange{}, nil, whittle.WithHint(fmt.Errorf("%s is needed by others that are installed: %w", name, whittle.ErrUsage),
+			"leave out "+strings.Join(whoNeeds(g, at), " and ")+" instead, or too")
+	}
+	return x.never(func(p string) bool { return paths[p] }), names, nil
+}
+
+// whoNeeds are the names of the distributions that require one.
+func whoNeeds(g *python.Graph, at int) []string {
+	var out []string
+	for _, e := range g.Edges {
+		if e.To == at && e.From >= 0 && !slices.Contains(out, g.Distributions[e.From].Name) {
+			out = append(out, g.Distributions[e.From].Name)
+		}
+	}
+	return out
+}
+
+// asked are the distributions that were installed for their own sake: those
+// that no other requires, and what the project's own asks for.
+func asked(g *python.Graph) []int {
+	roots := g.Roots()
+	for _, e := range g.Edges {
+		if e.To < 0 || slices.Contains(roots, e.To) || e.From >= 0 && !g.Distributions[e.From].Local {
+			continue
+		}
+		roots = append(roots, e.To)
+	}
+	return roots
+}

@@ -1,0 +1,101 @@
+package lab
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/project"
+)
+
+// contextDigest is a digest of all that a build could see of the project: the
+// paths, modes and contents of its files, but for version control and the
+// study's own folder; of files that are unseen it has the paths alone.
+func contextDigest(ctx context.Context, dir, out string, unseen func(rel string, d fs.DirEntry) bool) (whittle.Digest, error) {
+	h := sha256.New()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err := errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == ".git" || path == out || d.Name() == "__pycache__") {
+			return filepath.SkipDir
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(h, "%q %v ", rel, d.Type())
+		switch {
+		case unseen(rel, d):
+			fmt.Fprintln(h)
+		case d.Type().IsRegular():
+			return hashFile(ctx, h, path)
+		case d.Type()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(path)
+			fmt.Fprintf(h, "%q\n", target)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading the build context: %w: %w", err, whittle.ErrUsage)
+	}
+	return whittle.SHA256([32]byte(h.Sum(nil))), nil
+}
+
+func hashFile(ctx context.Context, h io.Writer, path string) error {
+	f, err := whittle.OpenFile(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(h, "%v %d ", info.Mode().Perm(), info.Size())
+	_, err = io.Copy(h, interruptible{ctx, f})
+	return err
+}
+
+// interruptible ends a long reading with its context.
+type interruptible struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (i interruptible) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.r.Read(p)
+}
+
+// fingerprint is a digest of all that a variant is made from and measured by.
+func fingerprint(context whittle.Digest, p *project.Project, v project.Variant, bases map[string]whittle.Digest, inputs string, o StudyOptions) whittle.Digest {
+	b, _ := json.Marshal(struct { // marshalling strings, numbers and maps of them cannot fail
+		Schema   string
+		Context  whittle.Digest
+		Variant  project.Variant
+		Bases    map[string]whittle.Digest
+		Commands []project.Command
+		Requests []project.Request
+		Inputs   string
+		Test     *project.Test
+		Touch    string
+		Quick    bool
+		Form     int // changes when more is measured or run of a variant
+	}{whittle.StudySchema, context, v, bases, p.Commands, p.Requests, inputs, p.Test, p.Touch, o.Quick, 3})
+	return whittle.SHA256(sha256.Sum256(b))
+}
+
+// relative names a file in the study's folder as the report does.
+func relative(parts ...string) string { return strings.Join(parts, "/") }

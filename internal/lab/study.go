@@ -1,0 +1,334 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/project"
+)
+
+// StudyOptions are the options of [Study].
+type StudyOptions struct {
+	// Dir is the project's folder; Config another file than its whittle.yaml.
+	Dir, Config string
+	// Out is where images, logs and kept variants go; empty is Dir/.whittle.
+	Out string
+	// Only names the variants to study; empty is all.
+	Only []string
+	// Resume keeps finished variants whose inputs are the same.
+	Resume bool
+	// Quick builds with what is cached and leaves out the measured rebuilds
+	// and the zstd sizes.
+	Quick bool
+	// Offline never asks a registry for a frontend.
+	Offline bool
+	// Inputs are what builds and runs get from outside the project.
+	Inputs Inputs
+	// Fix ends the study with the proof loop: fixes up to Risk (empty is
+	// medium) are built and run, and those that do harm are taken back. Write
+	// and Force are as in [FixOptions].
+	// Objective says what a fix is judged by: [ObjectiveBoth], which an empty
+	// one is, takes those back that make a start slower for little.
+	Fix          bool
+	Risk         whittle.Risk
+	Objective    string
+	Write, Force bool
+	// Keep writes what a study gives into its folder, which is locked
+	// meanwhile; nil writes nothing.
+	Keep func(study *whittle.Study, dir string) error
+}
+
+// startups is how often a command is run to measure its start-up time.
+const startups = 5
+
+// Study builds, measures, explains and runs every variant of a project. A
+// variant whose build fails is a result; an error is returned where the study
+// itself cannot go on, and with the study where only what follows it failed. The
+// variants that were finished before are kept then,
+// and [StudyOptions.Resume] goes on from them.
+func Study(ctx context.Context, env *Env, o StudyOptions) (*whittle.Study, error) {
+	s, err := newStudy(ctx, env, o)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	if err := s.buildAll(ctx); err != nil {
+		return nil, err
+	}
+	subjects, err := s.readAll(ctx)
+	defer closeAll(subjects)
+	if err != nil {
+		return nil, err
+	}
+	out := s.report(subjects)
+	failed := s.conclude(ctx, out)
+	if failed != nil && ctx.Err() != nil {
+		return nil, failed
+	}
+	if o.Keep != nil {
+		if err := o.Keep(out, s.out.dir); err != nil {
+			return nil, err
+		}
+	}
+	return out, failed
+}
+
+// study is a study on its way.
+type study struct {
+	env      *Env
+	o        StudyOptions
+	project  *project.Project
+	out      folder
+	bases    map[string]build.Base
+	others   []string          // Dockerfiles of variants that were not asked for
+	sources  map[string][]byte // Dockerfiles by variant
+	engine   Builder           // opened when the first build needs it
+	warmed   map[string]bool   // bases that the engine has unpacked
+	inputs   *surroundings
+	variants []whittle.Variant
+}
+
+func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
+	p, err := project.Load(o.Dir, o.Config)
+	if err != nil {
+		return nil, err
+	}
+	all := p.Variants
+	if err := selectVariants(p, o.Only); err != nil {
+		return nil, err
+	}
+	s := &study{env: env, o: o, project: p, others: otherDockerfiles(all, p.Variants), sources: map[string][]byte{}, warmed: map[string]bool{}}
+	if s.o.Out == "" {
+		s.o.Out = filepath.Join(p.Dir, OutName)
+	}
+	if s.o.Out, err = filepath.Abs(s.o.Out); err != nil {
+		return nil, fmt.Errorf("finding the study's folder: %w", err)
+	}
+	if s.o.Out == p.Dir {
+		return nil, whittle.WithHint(fmt.Errorf("the study's folder is the project itself: %w", whittle.ErrUsage), "name another one with --out; the default is "+OutName+" in the project")
+	}
+	if s.inputs, err = surround(env, p, o.Inputs); err != nil {
+		return nil, err
+	}
+	for _, v := range p.Variants {
+		src, err := p.Source(v)
+		if err != nil {
+			return nil, fmt.Errorf("variant %s: %w: %w", v.Name, err, whittle.ErrUsage)
+		}
+		if _, err := dockerfile.Parse(filepath.Join(o.Dir, v.Dockerfile), src); err != nil {
+			return nil, err
+		}
+		s.sources[v.Name] = src
+	}
+	if s.bases, err = openBases(ctx, env, p.Bases); err != nil {
+		return nil, err
+	}
+	s.out, err = openFolder(env, p.Dir, s.o.Out)
+	return s, err
+}
+
+// finished opens a project of which every variant was tried: images that a
+// study has left are used while they are made of the same things, others are
+// built. The caller closes it.
+func finished(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
+	o.Resume, o.Quick = true, true
+	s, err := newStudy(ctx, env, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.buildAll(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *study) close() {
+	if s.engine != nil {
+		s.engine.Close()
+	}
+	s.out.close()
+}
+
+// selectVariants keeps the variants that were asked for.
+func selectVariants(p *project.Project, only []string) error {
+	if len(only) == 0 {
+		return nil
+	}
+	var names []string
+	kept := p.Variants[:0:0]
+	for _, v := range p.Variants {
+		names = append(names, v.Name)
+		if slices.Contains(only, v.Name) {
+			kept = append(kept, v)
+		}
+	}
+	for _, name := range only {
+		if !slices.Contains(names, name) {
+			return whittle.WithHint(fmt.Errorf("no variant is named %q: %w", name, whittle.ErrUsage), whittle.DidYouMean(name, names, "the variants are "+strings.Join(names, ", ")))
+		}
+	}
+	p.Variants = kept
+	return nil
+}
+
+// otherDockerfiles are those of variants that are not among the chosen ones.
+func otherDockerfiles(all, chosen []project.Variant) []string {
+	var out []string
+	for _, v := range all {
+		if !slices.ContainsFunc(chosen, func(c project.Variant) bool { return c.Name == v.Name }) {
+			out = append(out, v.Dockerfile)
+		}
+	}
+	return out
+}
+
+// openBases reads the digests of the images that stand in for a registry.
+func openBases(ctx context.Context, env *Env, places map[string]string) (map[string]build.Base, error) {
+	bases := map[string]build.Base{}
+	for name, place := range places {
+		img, err := env.Images.Open(ctx, place)
+		if err != nil {
+			return nil, whittle.WithHint(fmt.Errorf("base %s: %w: %w", name, err, whittle.ErrUsage), "the bases: of whittle.yaml name OCI layouts, relative to it")
+		}
+		bases[name] = build.Base{Layout: strings.TrimPrefix(place, "oci-layout:"), Digest: img.Ref().Digest}
+		img.Close()
+	}
+	return bases, nil
+}
+
+func (s *study) buildAll(ctx context.Context) error {
+	context, err := contextDigest(ctx, s.project.Dir, s.out.dir, s.unseen())
+	if err != nil {
+		return err
+	}
+	digests := map[string]whittle.Digest{}
+	for name, b := range s.bases {
+		digests[name] = b.Digest
+	}
+	for i, v := range s.project.Variants {
+		inputs := s.inputs.seal(s.env.key(), s.project.Commands)
+		print := fingerprint(context, s.project, v, digests, inputs, s.o)
+		if kept, ok := s.kept(ctx, v.Name, print, fingerprint(context, s.project, v, digests, inputs, measured(s.o))); ok {
+			s.env.progress().Step(fmt.Sprintf("variant %s (%d of %d): kept from before", v.Name, i+1, len(s.project.Variants)))
+			s.variants = append(s.variants, *kept)
+			continue
+		}
+		s.env.progress().Step(fmt.Sprintf("variant %s (%d of %d): building %s", v.Name, i+1, len(s.project.Variants), v.Dockerfile))
+		out, err := s.variant(ctx, v)
+		if err != nil {
+			return s.interrupted(v, err)
+		}
+		out.Fingerprint = print
+		if err := s.out.save(ctx, s.env, out, s.sources[v.Name]); err != nil {
+			return err
+		}
+		s.variants = append(s.variants, *out)
+	}
+	return nil
+}
+
+// measured are the options of a study that measures more than a quick one.
+func measured(o StudyOptions) StudyOptions { o.Quick = false; return o }
+
+// kept is a finished variant from before. What a longer study has measured
+// does for a quick one.
+func (s *study) kept(ctx context.Context, name string, prints ...whittle.Digest) (*whittle.Variant, bool) {
+	if !s.o.Resume {
+		return nil, false
+	}
+	v, ok := s.out.load(ctx, s.env, name)
+	return v, ok && slices.Contains(prints, v.Fingerprint)
+}
+
+// interrupted says what was kept when a study could not go on.
+func (s *study) interrupted(v project.Variant, err error) error {
+	err = fmt.Errorf("variant %s: %w", v.Name, err)
+	if n := len(s.variants); n > 0 {
+		err = whittle.WithHint(err, fmt.Sprintf("%d of %d variants are finished and kept; --resume goes on from there", n, len(s.project.Variants)))
+	}
+	return err
+}
+
+// readAll accounts for the images that were built.
+func (s *study) readAll(ctx context.Context) ([]*subject, error) {
+	subjects := make([]*subject, len(s.variants))
+	for i := range s.variants {
+		v := &s.variants[i]
+		if v.Build.Status != whittle.Built {
+			continue
+		}
+		sub, err := open(ctx, s.env, "docker-archive:"+s.out.path(v.Build.Archive),
+			InspectOptions{Dockerfile: v.Dockerfile, Source: s.sources[v.Name], Target: v.Target, Args: v.Args})
+		if err != nil {
+			return subjects, fmt.Errorf("variant %s: %w", v.Name, err)
+		}
+		subjects[i] = sub
+		v.Inspect = sub.inspection()
+		v.Inspect.Image.Ref = v.Name
+		v.Transfer.Gzip = v.Inspect.Size.Transfer
+	}
+	return subjects, nil
+}
+
+func (s *study) report(subjects []*subject) *whittle.Study {
+	out := &whittle.Study{
+		Schema:      whittle.StudySchema,
+		Project:     s.project.Name,
+		Date:        s.env.now().UTC().Format(time.RFC3339),
+		Machine:     s.env.Machine,
+		Variants:    s.variants,
+		Differences: []whittle.Difference{},
+		Findings:    []whittle.Finding{},
+		Forecasts:   []whittle.Forecast{},
+	}
+	if len(s.variants) > 0 {
+		out.Machine.Engine = s.variants[0].Build.Engine
+	}
+	first := -1
+	for i, sub := range subjects {
+		switch {
+		case sub == nil:
+			continue
+		case first < 0:
+			first = i
+			continue
+		}
+		base, this := s.variants[first].Inspect.Size, s.variants[i].Inspect.Size
+		n := this.Unpacked - base.Unpacked
+		change := &whittle.Change{Unpacked: n}
+		if base.Unpacked > 0 {
+			change.Percent = float64(n) * 100 / float64(base.Unpacked)
+		}
+		s.variants[i].Change = change
+		out.Differences = append(out.Differences, s.difference(first, i, subjects))
+	}
+	return out
+}
+
+// difference compares two variants, by their names.
+func (s *study) difference(base, this int, subjects []*subject) whittle.Difference {
+	pair := []int{base, this}
+	name := func(i int) string { return s.variants[pair[i]].Name }
+	c := compare([]*subject{subjects[base], subjects[this]}, name)
+	for i := range c.Images {
+		c.Images[i].Ref = name(i)
+	}
+	return whittle.Difference{Variant: name(1), Base: name(0), Comparison: *c}
+}
+
+// isBuildFailure says whether an error is about the variant rather than about
+// the study: the next variant may fare better.
+func isBuildFailure(ctx context.Context, err error) bool {
+	var be *build.Error
+	ofAll := errors.Is(err, whittle.ErrEngine) || errors.Is(err, whittle.ErrSystem)
+	return ctx.Err() == nil && (errors.As(err, &be) || !ofAll)
+}

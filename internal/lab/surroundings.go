@@ -1,0 +1,284 @@
+package lab
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/project"
+)
+
+// Inputs are what builds and runs get besides the project's files, in the words
+// of the command line's options. Those of whittle.yaml come first; of one name
+// these replace them.
+type Inputs struct {
+	// Secrets and SSH are as buildx has them: "id=NAME,src=FILE",
+	// "id=NAME,env=NAME"; "default", "NAME=PATH".
+	Secrets, SSH []string
+	// Env are "NAME=value", or "NAME" for that of whittle's own environment;
+	// EnvFiles are files of such lines. Their values are never shown.
+	Env, EnvFiles []string
+	// Allow is what a project may have of this machine that no other option
+	// names: "fs.read=PATH" (a file, or all in a folder), "env=NAME", "ssh".
+	// Those of $WHITTLE_ALLOW, with commas between them, are added.
+	Allow []string
+}
+
+// surroundings are inputs that were read.
+type surroundings struct {
+	secrets []build.Secret
+	ssh     []build.SSH
+	// project is the environment of all that is run, before the options' own.
+	project project.Environment
+	files   []string
+	env     project.Variables
+	lookup  project.Lookup
+	consent *consent
+	hidden  []string // values of all environments
+	beside  []build.Service
+}
+
+func (e *Env) lookup() project.Lookup {
+	if e.Lookup == nil {
+		return os.LookupEnv
+	}
+	return e.Lookup
+}
+
+// surround reads the inputs of a project, nil where there is none, and of
+// options. Errors wrap [whittle.ErrUsage] and show no values; it is one that the
+// project names what is not its own and the options do not allow.
+func surround(env *Env, p *project.Project, in Inputs) (*surroundings, error) {
+	s := &surroundings{lookup: env.lookup(), files: in.EnvFiles}
+	secrets, agents, err := s.options(in)
+	if err != nil {
+		return nil, err
+	}
+	if p != nil {
+		if s.consent, err = newConsent(p.Dir, in.Allow, s.lookup); err == nil {
+			err = s.own(p, secrets, agents)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range agents {
+		s.ssh = append(s.ssh, build.SSH{ID: a.ID, Paths: a.Paths})
+	}
+	if err := s.readSecrets(secrets, project.Outside{Lookup: s.lookup, Read: whittle.ReadFile}); err != nil {
+		return nil, err
+	}
+	everywhere, err := s.environment(nil)
+	if err != nil {
+		return nil, err
+	}
+	s.hidden = append(s.hidden, everywhere.Hidden...)
+	if p == nil {
+		return s, nil
+	}
+	for _, c := range p.Commands {
+		own, err := s.environment(&c)
+		if err != nil {
+			return nil, fmt.Errorf("run %s: %w", c.Name, err)
+		}
+		s.hidden = append(s.hidden, own.Hidden...)
+	}
+	return s, s.consent.refusal()
+}
+
+// options reads what options say, of one name the last.
+func (s *surroundings) options(in Inputs) (secrets []project.Secret, agents []project.SSH, err error) {
+	for _, text := range in.Env {
+		v := project.ParseVariable(text)
+		if v.Name == "" {
+			return nil, nil, whittle.WithHint(fmt.Errorf("--env: a variable without a name: %w", whittle.ErrUsage), "write --env NAME=value")
+		}
+		if !v.Bare {
+			v.Value = strings.ReplaceAll(v.Value, "$", "$$") // the shell has read it
+		}
+		s.env = append(s.env, v)
+	}
+	for _, text := range in.Secrets {
+		one, err := project.ParseSecret(text)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--secret: %w: %w", err, whittle.ErrUsage)
+		}
+		if one.File != "" {
+			one.File, _ = filepath.Abs(one.File)
+		}
+		secrets = append(slices.DeleteFunc(secrets, func(s project.Secret) bool { return s.ID == one.ID }), one)
+	}
+	for _, text := range in.SSH {
+		one, err := project.ParseSSH(text)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--ssh: %w: %w", err, whittle.ErrUsage)
+		}
+		agents = append(slices.DeleteFunc(agents, func(s project.SSH) bool { return s.ID == one.ID }), one)
+	}
+	return secrets, agents, nil
+}
+
+// own reads what a project names and options do not replace, as far as that is
+// allowed.
+func (s *surroundings) own(p *project.Project, secrets []project.Secret, agents []project.SSH) error {
+	for _, v := range p.Variants {
+		s.consent.recipe(v.Dockerfile)
+	}
+	var err error
+	if s.project, err = s.project.With(p.EnvFiles, s.kept(p.Env), false, s.consent.outside()); err != nil {
+		return err
+	}
+	for _, a := range p.SSH {
+		if slices.ContainsFunc(agents, func(o project.SSH) bool { return o.ID == a.ID }) {
+			continue
+		}
+		s.ssh = append(s.ssh, build.SSH{ID: a.ID, Paths: s.consent.agent(a.Paths)})
+	}
+	kept := slices.DeleteFunc(slices.Clone(p.Secrets), func(one project.Secret) bool {
+		return slices.ContainsFunc(secrets, func(o project.Secret) bool { return o.ID == one.ID })
+	})
+	if err := s.readSecrets(kept, s.consent.outside()); err != nil {
+		return err
+	}
+	return s.serve(p.Services)
+}
+
+// kept are the variables of a project that no option replaces.
+func (s *surroundings) kept(all project.Variables) project.Variables {
+	return slices.DeleteFunc(slices.Clone(all), func(v project.Variable) bool {
+		return slices.ContainsFunc(s.env, func(o project.Variable) bool {
+			if o.Name != v.Name || !o.Bare {
+				return o.Name == v.Name
+			}
+			_, set := s.lookup(o.Name)
+			return set
+		})
+	})
+}
+
+// maxSecret is the largest file that is a secret, in bytes: what BuildKit takes.
+const maxSecret = 500 << 10
+
+func (s *surroundings) readSecrets(all []project.Secret, from project.Outside) error {
+	for _, one := range all {
+		if one.Env != "" {
+			value, ok := from.Lookup(one.Env)
+			if !ok {
+				return whittle.WithHint(fmt.Errorf("secret %s: %s is not set in whittle's environment: %w", one.ID, one.Env, whittle.ErrUsage), "set it, or name a file: --secret id="+one.ID+",src=FILE")
+			}
+			s.secrets = append(s.secrets, build.Secret{ID: one.ID, Value: []byte(value)})
+			continue
+		}
+		value, err := from.Read(one.File, maxSecret)
+		if err != nil {
+			return fmt.Errorf("secret %s: %w: %w", one.ID, err, whittle.ErrUsage)
+		}
+		s.secrets = append(s.secrets, build.Secret{ID: one.ID, Value: value})
+	}
+	return nil
+}
+
+// serve reads what the services of a project are.
+func (s *surroundings) serve(all []project.Service) error {
+	for _, one := range all {
+		out := build.Service{Name: one.Name, Image: one.Image, Check: one.Healthcheck.Command(), Patience: one.Patience()}
+		if h := one.Healthcheck; h != nil {
+			out.CheckTime = time.Duration(h.Timeout)
+		}
+		for _, line := range []struct {
+			from project.Line
+			to   *[]string
+		}{{one.Command, &out.Args}, {one.Entrypoint, &out.Entrypoint}} {
+			*line.to = line.from.Words
+			if line.from.Text != "" {
+				words, err := Words(line.from.Text)
+				if err != nil {
+					return fmt.Errorf("service %s: %w", one.Name, err)
+				}
+				*line.to = words
+			}
+		}
+		e, err := one.Values(s.consent.outside())
+		if err != nil {
+			return err
+		}
+		out.Env = e.Values
+		s.hidden = append(s.hidden, e.Hidden...)
+		s.beside = append(s.beside, out)
+	}
+	return nil
+}
+
+// environment is what a command runs with, nil for what is no command of the
+// project's.
+func (s *surroundings) environment(c *project.Command) (project.Environment, error) {
+	e := s.project
+	var err error
+	if c != nil {
+		if e, err = e.With(c.EnvFiles, s.kept(c.Env), false, s.consent.outside()); err != nil {
+			return e, err
+		}
+	}
+	return e.With(s.files, s.env, true, project.Outside{Lookup: s.lookup})
+}
+
+// give lets a build have the secrets, and hides all that nothing may show.
+func (s *surroundings) give(d *build.Definition) {
+	d.Secrets, d.SSH, d.Hidden, d.Services = s.secrets, s.ssh, s.hidden, s.beside
+}
+
+// run gives commands their environment; those of the project are known by their
+// names and words.
+func (s *surroundings) run(commands []build.Command, own []project.Command) error {
+	for i := range commands {
+		c := &commands[i]
+		var named *project.Command
+		if j := slices.IndexFunc(own, func(p project.Command) bool {
+			return c.Watch == nil && p.Name == c.Name && slices.Equal(p.Command, c.Args)
+		}); j >= 0 {
+			named = &own[j]
+		}
+		e, err := s.environment(named)
+		if err != nil {
+			return err
+		}
+		c.Env = append(c.Env, e.Values...)
+	}
+	return nil
+}
+
+// seal tells one content of the inputs from another, for whoever has the key,
+// and tells nobody else anything. It is empty where there are none.
+func (s *surroundings) seal(key []byte, own []project.Command) string {
+	h := hmac.New(sha256.New, key)
+	empty := len(s.secrets)+len(s.ssh)+len(s.beside) == 0
+	for _, one := range s.beside {
+		fmt.Fprintf(h, "service %q", []any{one.Name, one.Image, one.Args, one.Entrypoint, one.Env, one.Check, one.Patience.String()})
+	}
+	for _, one := range s.secrets {
+		fmt.Fprintf(h, "secret %q %d ", one.ID, len(one.Value))
+		h.Write(one.Value)
+	}
+	for _, one := range s.ssh {
+		fmt.Fprintf(h, "ssh %q", one.ID)
+	}
+	for _, c := range append([]project.Command{{}}, own...) {
+		e, err := s.environment(&c)
+		if err == nil && len(e.Values) > 0 {
+			empty = false
+			fmt.Fprintf(h, "run %q %q", c.Name, e.Values)
+		}
+	}
+	if empty {
+		return ""
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,80 @@
+package lab
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/project"
+)
+
+// TestSurroundings: what options say replaces what whittle.yaml says; the seal
+// changes with each value, and shows none.
+func TestSurroundings(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	env := &Env{Lookup: func(name string) (string, bool) { return "outside", name == "OUTSIDE" }}
+	p := &project.Project{
+		Dir:      dir,
+		EnvFiles: []string{file("a.env", "A=from-file\nB=from-file\n")},
+		Env:      project.Variables{{Name: "B", Value: "from-yaml"}, {Name: "C", Value: "from-yaml"}, {Name: "E", Value: "${OUTSIDE}"}},
+		Commands: []project.Command{{Name: "one", Command: []string{"one"}, Env: project.Variables{{Name: "C", Value: "of-one"}, {Name: "D", Value: "of-one"}}}},
+		Secrets:  []project.Secret{{ID: "x", File: file("x", "in x")}, {ID: "y", Env: "OUTSIDE"}},
+		SSH:      []project.SSH{{ID: "default"}},
+	}
+	in := Inputs{Env: []string{"D=$option", "OUTSIDE"}, Secrets: []string{"id=x,src=" + file("other", "in other")}, SSH: []string{"default=/run/agent"}, Allow: []string{"env=OUTSIDE"}}
+	s, err := surround(env, p, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := []build.Command{{Name: "one", Args: []string{"one"}}, {Name: "CMD", Args: []string{"one"}, Watch: &build.Watch{}}}
+	if err := s.run(commands, p.Commands); err != nil {
+		t.Fatal(err)
+	}
+	want := [][]string{{"A=from-file", "B=from-yaml", "E=outside", "C=of-one", "D=$option", "OUTSIDE=outside"}, {"A=from-file", "B=from-yaml", "C=from-yaml", "E=outside", "D=$option", "OUTSIDE=outside"}}
+	if diff := cmp.Diff(want, [][]string{commands[0].Env, commands[1].Env}); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	var d build.Definition
+	s.give(&d)
+	if diff := cmp.Diff([]build.Secret{{ID: "y", Value: []byte("outside")}, {ID: "x", Value: []byte("in other")}}, d.Secrets); diff != "" {
+		t.Errorf("secrets (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]build.SSH{{ID: "default", Paths: []string{"/run/agent"}}}, d.SSH); diff != "" {
+		t.Errorf("agents (-want +got):\n%s", diff)
+	}
+	for _, value := range []string{"from-file", "outside", "$option"} {
+		if !strings.Contains(strings.Join(d.Hidden, "\n"), value) {
+			t.Errorf("%q is not hidden: %q", value, d.Hidden)
+		}
+	}
+	seals := map[string]bool{s.seal([]byte("k"), p.Commands): true, s.seal([]byte("other"), p.Commands): true}
+	for _, change := range []func(){func() { in.Env[0] = "D=x" }, func() { file("other", "new") }, func() { p.Commands[0].Env[0].Value = "x" }, func() { file("a.env", "A=2") }} {
+		change()
+		if s, err = surround(env, p, in); err != nil {
+			t.Fatal(err)
+		}
+		seals[s.seal([]byte("k"), p.Commands)] = true
+	}
+	if len(seals) != 6 {
+		t.Errorf("%d seals of 6", len(seals))
+	}
+	if s, err = surround(env, nil, Inputs{}); err != nil || s.seal(nil, nil) != "" {
+		t.Errorf("a seal of nothing, %v", err)
+	}
+	for _, bad := range []Inputs{{Secrets: []string{"x"}}, {Secrets: []string{"id=x,env=NOWHERE"}}, {Secrets: []string{"id=x,src=" + dir + "/nowhere"}}, {SSH: []string{"="}}, {Env: []string{"=x"}}, {EnvFiles: []string{dir + "/nowhere"}}} {
+		if _, err := surround(env, nil, bad); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package lab
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/index"
+	"whittle.dev/whittle/internal/pypi"
+	"whittle.dev/whittle/internal/source"
+)
+
+// Limits guard against hostile layers.
+type Limits = index.Limits
+
+// BuildLimits bound what builds and runs may take.
+type BuildLimits = build.Limits
+
+// NoLimit is a field of [BuildLimits] that bounds nothing.
+const NoLimit = build.NoLimit
+
+// Networks of a private engine.
+const (
+	OwnNetwork  = "own"
+	HostNetwork = "host"
+)
+
+// SystemOptions say how the user's own system is used.
+type SystemOptions struct {
+	// CacheDir holds the indexes of layers and the private engine's state. Where
+	// it is empty nothing is kept.
+	CacheDir string
+	// CacheLimit bounds the indexes in bytes; 0 is the default.
+	CacheLimit int64
+	// NoIndexCache reads every layer anew.
+	NoIndexCache bool
+	// VerifyDigests compares all layers with their digests, from their bytes.
+	VerifyDigests bool
+	// Platform picks from indexes; nil is this machine's.
+	Platform *whittle.Platform
+	// Engine is BuildKit's address; empty is $BUILDKIT_HOST, a Docker engine
+	// or a private buildkitd, in this order.
+	Engine string
+	// TempDir is where a private engine keeps what is temporary; empty is the
+	// system's.
+	TempDir string
+	// EngineNetwork is a private engine's: [OwnNetwork], or [HostNetwork],
+	// where RUN steps reach all that listens on this machine's loopback; empty
+	// is $WHITTLE_ENGINE_NETWORK, else OwnNetwork.
+	EngineNetwork string
+	// EngineKeep is how much of its cache a private engine keeps, in bytes, and
+	// BuildLimits are what builds and runs may take; zero fields are defaults.
+	EngineKeep  int64
+	BuildLimits BuildLimits
+	// NoIndexes asks no package index: what was asked before is known.
+	NoIndexes bool
+	// Limits guard against hostile layers.
+	Limits Limits
+	// Progress gets lines about long work; nil means silence.
+	Progress Progress
+}
+
+// System is the outside world of this machine.
+func System(o SystemOptions) (*Env, error) {
+	var notes []string
+	if o.CacheDir != "" {
+		if _, err := whittle.OwnFolder(o.CacheDir); err != nil {
+			notes = append(notes, withHint("nothing is cached: ", err))
+			o.CacheDir = ""
+		}
+	}
+	env := &Env{
+		Notes:    notes,
+		Images:   systemImages{source.Options{Platform: o.Platform}},
+		Packages: pypi.Open(pypi.Options{CacheDir: cacheFolder(o.CacheDir, "pypi"), Offline: o.NoIndexes}),
+		Dirty:    gitDirty,
+		Secret:   userKey(o.CacheDir),
+		Index:    index.Options{Limits: o.Limits, Verify: o.VerifyDigests, Keep: keepDatabases, KeepName: databasesVersion, KeepToo: []string{factsVersion}},
+		Machine:  machine(),
+		Progress: o.Progress,
+	}
+	if !o.NoIndexCache && o.CacheDir != "" {
+		cache, err := index.OpenCache(filepath.Join(o.CacheDir, "index"), o.CacheLimit)
+		if err != nil {
+			env.Notes = append(env.Notes, withHint("layers are read anew each time: ", err))
+		} else {
+			env.Index.Cache = cache
+		}
+	}
+	if !o.NoIndexes {
+		env.Fetch = webFetcher{&http.Client{Timeout: 2 * time.Minute}}
+	}
+	env.Engine = func(ctx context.Context, bases bool) (Builder, error) { return openEngine(ctx, o, bases) }
+	return env, nil
+}
+
+// withHint is a note of an error and what to try.
+func withHint(what string, err error) string {
+	what += strings.ReplaceAll(err.Error(), ": "+whittle.ErrUsage.Error(), "")
+	what = strings.ReplaceAll(what, ": "+whittle.ErrSystem.Error(), "")
+	if hint := whittle.Hint(err); hint != "" {
+		what += "; " + hint
+	}
+	return what
+}
+
+// openEngine opens the engine. Without a cache a private one has a state that
+// goes with it.
+func openEngine(ctx context.Context, o SystemOptions, bases bool) (Builder, error) {
+	options, passing := engineOptions(o, bases), ""
+	if options.StateDir == "" {
+		var err error
+		if passing, err = os.MkdirTemp("", "whittle-engine-*"); err != nil {
+			return nil, fmt.Errorf("making a folder for the engine's state: %w: %w", err, whittle.ErrSystem)
+		}
+		options.StateDir = passing
+	}
+	e, err := build.Open(ctx, options)
+	if err != nil {
+		_ = removePassing(passing)
+		return nil, err // not the nil engine in an interface
+	}
+	return passingEngine{e, passing}, nil
+}
+
+// passingEngine is an engine whose state, if it is named, goes with it.
+type passingEngine struct {
+	Builder
+	state string
+}
+
+// Close ends the engine.
+func (e passingEngine) Close() error { return errors.Join(e.Builder.Close(), removePassing(e.state)) }
+
+func removePassing(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	return os.RemoveAll(dir)
+}
+
+// cacheFolder is a folder of the cache's, empty where there is no cache.
+func cacheFolder(cache, name string) string {
+	if cache == "" {
+		return ""
+	}
+	return filepath.Join(cache, name)
+}
+
+func engineOptions(o SystemOptions, bases bool) build.Options {
+	address := o.Engine
+	if address == "" {
+		address = os.Getenv("BUILDKIT_HOST")
+	}
+	if o.EngineNetwork == "" {
+		o.EngineNetwork = os.Getenv("WHITTLE_ENGINE_NETWORK")
+	}
+	return build.Options{
+		Address:       address,
+		NamedContexts: bases,
+		TempDir:       o.TempDir,
+		HostNetwork:   o.EngineNetwork == HostNetwork,
+		Buildkitd:     os.Getenv("WHITTLE_BUILDKITD"),
+		StateDir:      cacheFolder(o.CacheDir, "buildkit"),
+		Keep:          o.EngineKeep,
+		Limits:        o.BuildLimits,
+	}
+}
+
+type systemImages struct{ o source.Options }
+
+func (s systemImages) Open(ctx context.Context, name string) (whittle.Image, error) {
+	return source.Open(ctx, name, s.o)
+}
+
+// machine describes this machine, as far as it says.
+func machine() whittle.Machine {
+	m := whittle.Machine{OS: runtime.GOOS, Architecture: runtime.GOARCH, Cores: runtime.NumCPU()}
+	m.CPU = procField("/proc/cpuinfo", "model name")
+	if kb, ok := strings.CutSuffix(procField("/proc/meminfo", "MemTotal"), " kB"); ok {
+		n, _ := strconv.ParseInt(kb, 10, 64)
+		m.Memory = n * 1024
+	}
+	return m
+}
+
+// procField is the value of the first line "name: value" of a file of
+// Linux's; empty elsewhere.
+func procField(file, name string) string {
+	f, err := os.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	for sc := bufio.NewScanner(f); sc.Scan(); {
+		if key, value, ok := strings.Cut(sc.Text(), ":"); ok && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// webFetcher reads over HTTP.
+type webFetcher struct{ client *http.Client }
+
+// Fetch implements [Fetcher].
+func (f webFetcher) Fetch(ctx context.Context, url string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("asking for an index: %w: %w", err, whittle.ErrUsage)
+	}
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("asking for an index: %w: %w", err, whittle.ErrEngine)
+	}
+	if resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
+		return nil, fmt.Errorf("asking for an index: %s: %w", resp.Status, whittle.ErrEngine)
+	}
+	return resp.Body, nil
+}

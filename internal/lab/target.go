@@ -1,0 +1,140 @@
+package lab
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"whittle.dev/whittle"
+)
+
+// target is a file of a project that is changed, reached through the project's
+// folder alone. at is relative to it, links followed.
+type target struct {
+	root *os.Root
+	at   string
+}
+
+func openTarget(project, name string) (target, error) {
+	root, err := os.OpenRoot(project)
+	return target{root, filepath.FromSlash(name)}, err
+}
+
+func (t target) close() error { return t.root.Close() }
+
+// stage writes a new content with the mode, owner and attributes of the file
+// that it will replace. Where that one will be written in its place, its old
+// content is kept, too, and room for the new one is reserved.
+func (t target) stage(staged string, c whittle.FileChange) error {
+	out, err := os.OpenFile(staged, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := t.fill(out, c.After); err != nil {
+		return err
+	}
+	if replaceable(staged, t) {
+		return nil
+	}
+	if err := os.WriteFile(staged+beforeSuffix, c.Before, 0o600); err != nil {
+		return err
+	}
+	old, err := t.root.OpenFile(t.at, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(reserve(old, int64(len(c.After))), old.Close())
+}
+
+// beside writes a new content beside the file, as stage does.
+func (t target) beside(name string, text []byte) error {
+	out, err := t.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return t.fill(out, text)
+}
+
+// fill writes and closes a file that will be the target.
+func (t target) fill(out *os.File, text []byte) error {
+	mode := fs.FileMode(0o644)
+	old, err := t.root.OpenFile(t.at, os.O_RDONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		old, err = nil, nil
+	}
+	if err == nil && old != nil {
+		defer old.Close()
+		var info fs.FileInfo
+		if info, err = old.Stat(); err == nil {
+			mode = info.Mode().Perm()
+		}
+	}
+	if err == nil {
+		_, err = out.Write(text)
+	}
+	if err == nil {
+		t.inherit(out, old)
+		err = errors.Join(out.Chmod(mode), out.Sync())
+	}
+	return errors.Join(err, out.Close())
+}
+
+// onTheWay says that a staged content needs no copy beside the target: it can
+// be renamed, or has to be written in the target's place.
+func onTheWay(project, name, staged string) (bool, error) {
+	t, err := openTarget(project, name)
+	if err != nil {
+		return false, err
+	}
+	defer t.close()
+	_, within := below(t.root.Name(), staged)
+	return !replaceable(staged, t) || within && sameDevice(staged, t), nil
+}
+
+// put puts a new content in the target's place.
+func (t target) put(staged string, row journalRow, text []byte) error {
+	if replaceable(staged, t) {
+		from := filepath.FromSlash(row.Beside)
+		rel, within := below(t.root.Name(), staged)
+		if row.Beside == "" && within {
+			from = rel
+		}
+		if from != "" && t.root.Rename(from, t.at) == nil {
+			return nil
+		}
+	}
+	return t.overwrite(text)
+}
+
+// overwrite writes the file in its place, so that it stays the file that it is:
+// of another owner, or of several names. Nothing is cut off before all is there.
+func (t target) overwrite(text []byte) error {
+	out, err := t.root.OpenFile(t.at, os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = out.WriteAt(text, 0)
+	if err == nil {
+		err = out.Truncate(int64(len(text)))
+	}
+	if err == nil {
+		err = out.Sync()
+	}
+	return errors.Join(err, out.Close())
+}
+
+// halfWritten says that a content is what overwrite leaves where its process is
+// killed: the beginning of the new content, and the rest of the old.
+func (t target) halfWritten(now, after []byte, staged string) bool {
+	before, err := whittle.ReadFile(staged+beforeSuffix, whittle.MaxText)
+	if err != nil {
+		return false
+	}
+	n := 0
+	for n < len(now) && n < len(after) && now[n] == after[n] {
+		n++
+	}
+	return bytes.Equal(now[n:], before[min(n, len(before)):])
+}

@@ -1,0 +1,156 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/dockerfile"
+)
+
+// testFolder is the name under which COPY --from finds what tests need.
+const testFolder = "whittle-tests"
+
+// test runs the project's own tests in an image with what they need laid on
+// top. A setup that fails is the tests' failure.
+func (s *study) test(ctx context.Context, d build.Definition, process whittle.Process, c build.Command, log io.Writer) (build.RunResult, error) {
+	s.env.progress().Step("running the project's tests in " + d.Dockerfile)
+	dir, err := os.MkdirTemp("", "whittle-test-*")
+	if err != nil {
+		return build.RunResult{}, fmt.Errorf("making a folder for the tests: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	for _, name := range s.project.Test.Copy {
+		if err := s.copyInside(ctx, name, dir); err != nil {
+			return build.RunResult{}, fmt.Errorf("copying %s for the tests: %w", name, err)
+		}
+	}
+	text := d.Content
+	if text == nil {
+		if text, err = whittle.ReadFile(filepath.Join(d.Context, d.Dockerfile), dockerfile.MaxSize); err != nil {
+			return build.RunResult{}, fmt.Errorf("reading the Dockerfile: %w", err)
+		}
+	}
+	if d, err = withTests(d, text, dir, process, s.project.Test.Setup); err != nil {
+		return build.RunResult{}, err
+	}
+	results, err := s.engine.Run(ctx, d, []build.Command{c}, build.RunOptions{Log: log})
+	var failed *build.Error
+	switch {
+	case errors.As(err, &failed) && ctx.Err() == nil:
+		return build.RunResult{Name: c.Name, Args: c.Args, ExitCode: 1, Stderr: []byte("setting up the tests: " + oneLine(failed.Error()) + "\n" + strings.Join(failed.Tail, "\n"))}, nil
+	case err != nil:
+		return build.RunResult{}, fmt.Errorf("running the tests: %w", err)
+	}
+	return results[0], nil
+}
+
+// withTests is a definition whose image has the tests, too.
+func withTests(d build.Definition, text []byte, folder string, process whittle.Process, setup string) (build.Definition, error) {
+	f, err := dockerfile.Parse(d.Dockerfile, text)
+	if err != nil {
+		return d, err
+	}
+	target, err := f.Target(d.Target)
+	if err != nil {
+		return d, err
+	}
+	// What follows the target is of no use for it.
+	text, d.Target = text[:target.Span.End], ""
+	var more strings.Builder
+	more.WriteString("USER 0\nCOPY --from=" + testFolder + " / ./\n")
+	if setup != "" {
+		more.WriteString("RUN " + setup + "\n")
+	}
+	if process.User != "" {
+		more.WriteString("USER " + process.User + "\n")
+	}
+	d.Content = append(append(bytes.Clone(text), '\n'), more.String()...)
+	d.Folders = map[string]string{testFolder: folder}
+	return d, nil
+}
+
+// copyInside copies a file or folder of the project, to which no link leads
+// from outside.
+func (s *study) copyInside(ctx context.Context, name, to string) error {
+	from, ok := s.inside(name)
+	if !ok {
+		return fmt.Errorf("it is a link out of the project: %w", whittle.ErrUsage)
+	}
+	return copyTree(ctx, from, filepath.Join(to, name), s.ownFolder)
+}
+
+// copyTree copies a file or folder with its modes; skip leaves out what it
+// names by its path in the folder. Devices and the like are left out.
+func copyTree(ctx context.Context, from, to string, skip func(rel string, d fs.DirEntry) bool) error {
+	modes := map[string]fs.FileMode{} // set when all is there: a folder may not let its owner write
+	err := filepath.WalkDir(from, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, p)
+		if err != nil {
+			return err
+		}
+		if rel != "." && skip != nil && skip(rel, d) {
+			if d.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		dst := filepath.Join(to, rel)
+		switch {
+		case d.IsDir():
+			info, err := d.Info()
+			if err == nil {
+				modes[dst] = info.Mode().Perm()
+				err = os.MkdirAll(dst, 0o755)
+			}
+			return err
+		case d.Type()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(p)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(target, dst)
+		case d.Type().IsRegular():
+			return copyFile(ctx, p, dst)
+		}
+		return nil
+	})
+	for dst, mode := range modes {
+		if err == nil {
+			err = os.Chmod(dst, mode|0o700)
+		}
+	}
+	return err
+}
+
+func copyFile(ctx context.Context, from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	in, err := whittle.OpenFile(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, interruptible{ctx, in})
+	return errors.Join(err, out.Close(), os.Chmod(to, info.Mode().Perm()))
+}

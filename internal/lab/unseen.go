@@ -1,0 +1,52 @@
+package lab
+
+import (
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+)
+
+// unseen gives a function that says of a file of the project, by its path in
+// it, that nothing looks into it: every variant's ignore file leaves it out of
+// the build, the tests are not given it, and it is larger than any text that is
+// read. A fix changes nothing of that, as fixes leave more out of a build, and
+// never less. Data sets are such files.
+func (s *study) unseen() func(rel string, d fs.DirEntry) bool {
+	var ignores []*dockerfile.Ignore
+	for _, v := range s.project.Variants {
+		if _, ok := s.inside(v.Dockerfile); !ok { // what lies beside it is not the project's
+			return func(string, fs.DirEntry) bool { return false }
+		}
+		ignore, err := dockerfile.LoadIgnore(s.project.Dir, filepath.Join(s.project.Dir, filepath.FromSlash(v.Dockerfile)))
+		if err != nil { // the build says why
+			return func(string, fs.DirEntry) bool { return false }
+		}
+		ignores = append(ignores, ignore)
+	}
+	var given []string
+	if t := s.project.Test; t != nil {
+		for _, name := range t.Copy {
+			if real, ok := s.inside(name); ok {
+				given = append(given, real)
+			}
+		}
+	}
+	return func(rel string, d fs.DirEntry) bool {
+		if !d.Type().IsRegular() || len(ignores) == 0 {
+			return false
+		}
+		if info, err := d.Info(); err != nil || info.Size() <= whittle.MaxText {
+			return false
+		}
+		at := filepath.Join(s.project.Dir, rel)
+		seen := func(i *dockerfile.Ignore) bool { return !i.Ignore(filepath.ToSlash(rel)) }
+		within := func(dir string) bool {
+			in, err := filepath.Rel(dir, at)
+			return err == nil && (in == "." || filepath.IsLocal(in))
+		}
+		return !slices.ContainsFunc(ignores, seen) && !slices.ContainsFunc(given, within)
+	}
+}

@@ -1,0 +1,72 @@
+package lab
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"whittle.dev/whittle"
+)
+
+// TestUnseen: a large file that no variant's build sees and the tests are not
+// given is neither copied nor read, and still there in the copy; a change of its
+// content is no other context. All others are copied and read.
+func TestUnseen(t *testing.T) {
+	for name, tc := range map[string]struct {
+		files  map[string]string
+		size   int64
+		unseen bool
+	}{
+		"left out of all builds":   {map[string]string{".dockerignore": "data\n"}, whittle.MaxText + 1, true},
+		"no larger than a text":    {map[string]string{".dockerignore": "data\n"}, whittle.MaxText, false},
+		"no ignore file":           {nil, whittle.MaxText + 1, false},
+		"an exception":             {map[string]string{".dockerignore": "data\n!data/b*\n"}, whittle.MaxText + 1, false},
+		"one variant's build":      {map[string]string{".dockerignore": "data\n", "Dockerfile.b.dockerignore": ""}, whittle.MaxText + 1, false},
+		"an ignore file with flaw": {map[string]string{".dockerignore": "data\n[\n"}, whittle.MaxText + 1, false},
+		"the tests'":               {map[string]string{".dockerignore": "data\n", "whittle.yaml": "variants: [{name: a}]\ntest: {command: [x], copy: [data]}\n"}, whittle.MaxText + 1, false},
+		"other tests":              {map[string]string{".dockerignore": "data\n", "whittle.yaml": "variants: [{name: a}]\ntest: {command: [x], copy: [shop.py]}\n"}, whittle.MaxText + 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := shop(t)
+			big := filepath.Join(mkdir(t, filepath.Join(dir, "data")), "big")
+			for file, text := range tc.files {
+				must(t, os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600))
+			}
+			must(t, os.WriteFile(filepath.Join(dir, "data", "small"), []byte("x"), 0o600))
+			must(t, os.WriteFile(big, []byte("content"), 0o600))
+			must(t, os.Truncate(big, tc.size)) // a hole: it takes no room
+			s, err := newStudy(t.Context(), fakeEnv(&fakeEngine{t: t}), StudyOptions{Dir: dir, Quick: true})
+			must(t, err)
+			defer s.close()
+			w, err := newWorkshop(t.Context(), s)
+			must(t, err)
+			for file, want := range map[string]bool{"data/big": tc.unseen, "data/small": false, "Dockerfile": false} {
+				a, err := os.Stat(filepath.Join(dir, file))
+				must(t, err)
+				b, err := os.Stat(filepath.Join(w.dir, file))
+				must(t, err)
+				if os.SameFile(a, b) != want || a.Size() != b.Size() || a.Mode() != b.Mode() {
+					t.Errorf("%s is a link: %v, of %d bytes and %d", file, os.SameFile(a, b), a.Size(), b.Size())
+				}
+			}
+			must(t, w.close())
+			if text, err := os.ReadFile(filepath.Join(dir, "data", "small")); err != nil || string(text) != "x" {
+				t.Errorf("%q, %v", text, err)
+			}
+			digest := func() whittle.Digest {
+				d, err := contextDigest(t.Context(), dir, s.out.dir, s.unseen())
+				must(t, err)
+				return d
+			}
+			before := digest()
+			f, err := os.OpenFile(big, os.O_WRONLY, 0)
+			must(t, err)
+			_, err = f.WriteAt([]byte("CONTENT"), 0)
+			must(t, err)
+			must(t, f.Close())
+			if same := digest() == before; same != tc.unseen {
+				t.Errorf("the context is the same: %v", same)
+			}
+		})
+	}
+}

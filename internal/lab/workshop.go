@@ -1,0 +1,315 @@
+package lab
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/project"
+)
+
+// state is what a project would look like: the files that differ from those on
+// disk, by path. It is not changed once it was built.
+type state map[string][]byte
+
+// with is the state with further files.
+func (s state) with(files map[string][]byte) state {
+	out := maps.Clone(s)
+	if out == nil {
+		out = state{}
+	}
+	maps.Copy(out, files)
+	return out
+}
+
+func (s state) digest() whittle.Digest {
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		fmt.Fprintf(h, "%q %d ", name, len(s[name]))
+		h.Write(s[name])
+	}
+	return whittle.SHA256([32]byte(h.Sum(nil)))
+}
+
+// workshop builds and runs states of a project that nobody has written, in a
+// copy of it; the project's own folder is not touched.
+type workshop struct {
+	*study
+	dir      string // the copy
+	images   string // the folder of images and logs of trials
+	fresh    map[string]bool
+	original map[string][]byte // files as they were, nil for those that were not there
+	guard    bool              // asks for guarded imports: see AdviseOptions
+	// risk is the highest of the fixes that a forecast counts on; empty is low.
+	risk whittle.Risk
+	// trials are the outcomes so far, by variant and state.
+	trials map[string]*trial
+	// asked are the distributions that the project declares, as it is on disk.
+	asked  map[string]bool
+	builds int
+	// remade are the states whose generated files were made again.
+	remade map[string]remade
+}
+
+// trial is one variant of one state, built and run.
+type trial struct {
+	*whittle.Variant
+	state   state
+	archive string // empty where there is no image
+	source  []byte // the Dockerfile
+	// asked are the distributions that the project declares, nil where it
+	// declares none.
+	asked map[string]bool
+}
+
+// newWorkshop copies the project. The variants that the study has built are
+// the trials of the state that is on disk.
+func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
+	w := &workshop{study: s, fresh: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}, remade: map[string]remade{}}
+	var err error
+	if w.dir, err = os.MkdirTemp(s.out.dir, workPattern); err != nil {
+		return nil, fmt.Errorf("making a folder for a copy of the project: %w: %w", err, whittle.ErrSystem)
+	}
+	if w.images, err = os.MkdirTemp(s.out.dir, trialsPattern); err == nil {
+		unseen := s.unseen()
+		err = copyTree(ctx, s.project.Dir, w.dir, func(rel string, d fs.DirEntry) bool {
+			return s.ownFolder(rel, d) || unseen(rel, d) && w.link(rel)
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("copying the project: %w: %w", err, whittle.ErrUsage), w.close())
+	}
+	w.asked = declaredNames(s.project.Dir)
+	for i := range s.variants {
+		v := &s.variants[i]
+		t := &trial{Variant: v, source: s.sources[v.Name], asked: w.asked}
+		if v.Build.Status == whittle.Built {
+			t.archive = s.out.path(v.Build.Archive)
+		}
+		w.trials[trialKey(v.Name, nil)] = t
+	}
+	return w, nil
+}
+
+// link gives the copy another name of a file of the project's, which takes no
+// time and no room. Nothing writes it: what fixes change is no larger than a
+// text. It is false where there can be none, on another file system for one.
+func (w *workshop) link(rel string) bool {
+	return os.Link(filepath.Join(w.project.Dir, rel), filepath.Join(w.dir, rel)) == nil
+}
+
+// close removes the copy and what was built in it.
+func (w *workshop) close() error {
+	var err error
+	for _, dir := range []string{w.dir, w.images} {
+		if dir != "" {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}
+	return err
+}
+
+// ownFolder says that a path in the project is a study's own.
+func (s *study) ownFolder(rel string, d fs.DirEntry) bool {
+	return d.IsDir() && (filepath.Join(s.project.Dir, rel) == s.out.dir || d.Name() == OutName)
+}
+
+func trialKey(variant string, s state) string { return variant + " " + string(s.digest()) }
+
+// try builds and runs a variant of a state.
+func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial, error) {
+	key := trialKey(v.Name, s)
+	if t, ok := w.trials[key]; ok {
+		return t, nil
+	}
+	if err := w.lay(s); err != nil {
+		return nil, err
+	}
+	source, err := w.dockerfile(&v)
+	if err != nil {
+		return nil, fmt.Errorf("variant %s: %w: %w", v.Name, err, whittle.ErrUsage)
+	}
+	w.builds++
+	out, err := makeFolder(filepath.Join(w.images, fmt.Sprintf("%s-%d", v.Name, w.builds)))
+	if err != nil {
+		return nil, err
+	}
+	in := w.copied()
+	in.out, in.o.Quick, in.engine = out, true, w.engine
+	in.sources = map[string][]byte{v.Name: source}
+	w.env.progress().Step(fmt.Sprintf("building %s with what was changed (build %d)", v.Name, w.builds))
+	made, err := in.variant(ctx, v)
+	w.engine = in.engine
+	if err != nil {
+		return nil, fmt.Errorf("variant %s: %w", v.Name, err)
+	}
+	t := &trial{Variant: made, state: s, source: source, asked: w.asked}
+	if made.Build.Status == whittle.Built {
+		t.archive = out.path(made.Build.Archive)
+		img, err := open(ctx, w.env, "docker-archive:"+t.archive, InspectOptions{Dockerfile: v.Dockerfile, Source: source, Target: v.Target, Args: v.Args})
+		if err != nil {
+			return nil, err
+		}
+		made.Inspect = img.inspection()
+		made.Inspect.Image.Ref = v.Name
+		img.Close()
+	}
+	w.trials[key] = t
+	return t, nil
+}
+
+// copied is the study of the copy.
+func (w *workshop) copied() *study {
+	in, here := *w.study, *w.project
+	here.Dir = w.dir
+	in.project = &here
+	return &in
+}
+
+// lay makes the copy look like a state.
+func (w *workshop) lay(s state) error {
+	for name := range w.fresh {
+		if _, ok := s[name]; ok {
+			continue
+		}
+		if err := w.restore(name); err != nil {
+			return err
+		}
+	}
+	for name, text := range s {
+		if err := w.put(name, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dockerfile is the text of a variant's Dockerfile as the copy has it. One
+// outside the project is read, and named, where it is.
+func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
+	if _, ok := w.inside(v.Dockerfile); !ok {
+		v.Dockerfile = filepath.Join(w.project.Dir, v.Dockerfile)
+		return whittle.ReadFile(v.Dockerfile, dockerfile.MaxSize)
+	}
+	return whittle.Folder(w.dir).Read(filepath.ToSlash(filepath.Clean(v.Dockerfile)), dockerfile.MaxSize)
+}
+
+// inside is where a path of the project truly lies, links followed; ok is false
+// where it leads out of the project. What is not there is where it would be.
+func (s *study) inside(name string) (real string, ok bool) {
+	name = filepath.FromSlash(name)
+	real = withoutLinks(filepath.Join(s.project.Dir, name))
+	_, within := below(s.project.Dir, real) // Dir itself holds no links
+	return real, filepath.IsLocal(name) && within
+}
+
+// before is a file as it was when the project was copied, nil where it was not
+// there.
+func (w *workshop) before(name string) ([]byte, error) {
+	if text, ok := w.original[name]; ok {
+		return text, nil
+	}
+	text, err := whittle.Folder(w.dir).ReadFile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		text = nil
+	case err != nil:
+		return nil, fmt.Errorf("reading %s: %w: %w", name, err, whittle.ErrUsage)
+	case text == nil:
+		text = []byte{}
+	}
+	w.original[name] = text
+	return text, nil
+}
+
+// restore gives a file of the copy its first content back.
+func (w *workshop) restore(name string) error {
+	text, err := w.before(name)
+	if err == nil && text == nil {
+		err = whittle.Folder(w.dir).Remove(name)
+	} else if err == nil {
+		err = w.put(name, text)
+	}
+	delete(w.fresh, name)
+	return err
+}
+
+// put writes a file of the copy; a link that leads out of it is not followed.
+func (w *workshop) put(name string, text []byte) error {
+	root, err := os.OpenRoot(w.dir)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w: %w", name, err, whittle.ErrSystem)
+	}
+	defer root.Close()
+	if _, err := w.before(name); err != nil {
+		return err
+	}
+	w.fresh[name] = true
+	file, mode := filepath.FromSlash(name), fs.FileMode(0o644)
+	if info, err := root.Stat(file); err == nil {
+		mode = info.Mode().Perm()
+	} else if err := root.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return fmt.Errorf("writing %s: %w: %w", name, err, whittle.ErrUsage)
+	}
+	if err := root.WriteFile(file, text, mode); err != nil {
+		return fmt.Errorf("writing %s: %w: %w", name, err, whittle.ErrUsage)
+	}
+	return nil
+}
+
+// advise asks the rules about a trial's image. It is nil where there is none.
+func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only []string) (*whittle.Advice, *examined, error) {
+	if t.archive == "" {
+		return nil, nil, nil
+	}
+	if err := w.lay(t.state); err != nil {
+		return nil, nil, err
+	}
+	o := AdviseOptions{Project: w.dir, Only: only, Guard: w.guard, InspectOptions: InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args}}
+	for _, c := range w.project.Commands {
+		o.Commands = append(o.Commands, c.Command)
+	}
+	x, err := examine(ctx, w.env, "docker-archive:"+t.archive, o)
+	if err != nil {
+		return nil, nil, fmt.Errorf("variant %s: %w", v.Name, err)
+	}
+	a, err := x.advise(ctx, w.env, only)
+	if err != nil {
+		x.Close()
+		return nil, nil, err
+	}
+	a.Image.Ref = v.Name
+	for i := range a.Findings {
+		a.Findings[i].Variant = v.Name
+	}
+	return a, x, nil
+}
+
+// files are the contents, in a state, of the files that fixes are for.
+func (w *workshop) files(s state, fixes []*whittle.Fix) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	for _, f := range fixes {
+		for _, p := range f.Patches {
+			if text, ok := s[p.File]; ok {
+				out[p.File] = text
+				continue
+			}
+			text, err := w.before(p.File)
+			if err != nil {
+				return nil, err
+			}
+			if text != nil {
+				out[p.File] = text
+			}
+		}
+	}
+	return out, nil
+}
