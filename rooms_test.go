@@ -41,11 +41,13 @@ var allowed = map[string][]string{
 	"pypi":                 {},
 	"pyproject":            {"toml"},
 	"toml":                 {},
-	"plan":                 {"dockerfile", "python", "pyproject"},
+	"resolve":              {"python"},
+	"forecast":             {"dockerfile", "python", "resolve"},
+	"patch":                {"dockerfile"},
 	"build":                {},
 	"report":               {},
 	"lab": {"source", "index", "distro", "python", "python/imports", "elf", "dockerfile", "project", "ledger", "build",
-		"check", "rule", "plan", "pypi", "pyproject", "rewrite"},
+		"check", "rule", "resolve", "forecast", "patch", "pypi", "pyproject", "rewrite"},
 	"cmd/whittle": {"lab", "report", "store", "tui", "web"},
 }
 
@@ -64,7 +66,7 @@ var doors = map[string][]string{
 	"mvdan.cc/sh":                                  {"dockerfile", "shell"},
 	"github.com/spf13/cobra":                       {"cmd/whittle"},
 	"go.yaml.in/yaml":                              {"project"},
-	"github.com/aymanbagabas/go-udiff":             {"plan"},
+	"github.com/aymanbagabas/go-udiff":             {"patch"},
 	"github.com/pelletier/go-toml":                 {"toml", "pyproject"},
 }
 
@@ -162,7 +164,6 @@ var larger = map[string]int{
 	"internal/build":      5200,
 	"internal/check":      9500,
 	"internal/dockerfile": 4800,
-	"internal/plan":       6200,
 	"internal/rule":       9800,
 	"internal/lab":        9600,
 }

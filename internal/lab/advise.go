@@ -15,10 +15,10 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/plan"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/resolve"
 	"whittle.dev/whittle/internal/rule"
 )
 
@@ -226,7 +226,7 @@ func newest(ctx context.Context, env *Env, name string, on pep.Environment) (str
 	}
 	ctx, cancel := context.WithTimeout(ctx, indexPatience)
 	defer cancel()
-	specifiers, err := plan.Bound(ctx, env.Packages, name, on)
+	specifiers, err := resolve.Bound(ctx, env.Packages, name, on)
 	return specifiers, err == nil
 }
 

@@ -9,9 +9,9 @@ import (
 	"whittle.dev/whittle/internal/check"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/plan"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/resolve"
 )
 
 // usualPython is what bounds are looked up for where there is no image: they
@@ -52,7 +52,7 @@ func installedFor(ctx context.Context, env *Env, reqs []pep.Requirement, on pep.
 	ctx, cancel := context.WithTimeout(ctx, alongPatience)
 	defer cancel()
 	target := pep.Target{Major: 3, Minor: 13, Libc: "glibc", LibcMajor: 2, LibcMinor: 41, Machine: on.PlatformMachine}
-	res, err := plan.Resolve(ctx, env.Packages, reqs, plan.ResolveOptions{Env: on, Target: target})
+	res, err := resolve.Versions(ctx, env.Packages, reqs, resolve.Options{Env: on, Target: target})
 	if err != nil || len(res.Notes) > 0 { // a note says that something was guessed
 		return nil, false
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/project"
 )
 
@@ -314,7 +314,7 @@ func (w *workshop) forecast(ctx context.Context, v project.Variant, x advised, c
 	if err != nil {
 		return nil, err
 	}
-	out, err := plan.Forecast(in)
+	out, err := forecast.Strategies(in)
 	if errors.Is(err, whittle.ErrUnsupported) {
 		out, notes, err = &whittle.Forecasts{Forecasts: []whittle.Forecast{}}, append(notes, oneLine(err.Error())), nil
 	}

@@ -10,7 +10,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/ledger"
-	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/project"
 )
 
@@ -97,7 +97,7 @@ func (w *workshop) mergeFindings(s state, findings []whittle.Finding) (state, []
 	if err != nil {
 		return nil, nil, err
 	}
-	changed, conflicts, err := plan.Merge(files, w.dockerfiles(), fixes)
+	changed, conflicts, err := patch.Merge(files, w.dockerfiles(), fixes)
 	if err != nil {
 		return nil, nil, err
 	}

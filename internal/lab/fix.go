@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/patch"
 )
 
 // FixOptions are the options of [Fix].
@@ -137,7 +137,7 @@ func (w *workshop) changes(s state) ([]whittle.FileChange, error) {
 			before[name] = text
 		}
 	}
-	return plan.Changes(before, s), nil
+	return patch.Changes(before, s), nil
 }
 
 // verified holds the images at the start against those at the end.

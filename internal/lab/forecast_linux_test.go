@@ -18,10 +18,11 @@ import (
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/plan"
 	"whittle.dev/whittle/internal/pypi"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/resolve"
 )
 
 // TestForecast holds the forecasts of the example's strategies to true builds
@@ -39,12 +40,12 @@ func TestForecast(t *testing.T) {
 	}
 	p := exampleProject(t, h, dir, source)
 	p.Distroless = debianPython(t)
-	for _, clean := range []plan.Cleanup{
+	for _, clean := range []forecast.Cleanup{
 		{Bytecode: true, Tests: true, KeepTests: []string{"matplotlib"}},
 		{},
 	} {
 		p.Clean = clean
-		out, err := plan.Forecast(p)
+		out, err := forecast.Strategies(p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,8 +87,8 @@ func TestForecastShapes(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := exampleProject(t, h, dir, source)
-			p.Clean = plan.Cleanup{Bytecode: true}
-			out, err := plan.Forecast(p)
+			p.Clean = forecast.Cleanup{Bytecode: true}
+			out, err := forecast.Strategies(p)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -198,9 +199,9 @@ func TestForecastIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := exampleProject(t, h, dir, []byte(strings.Replace(string(source), "dashboard,reports", "dashboard", 1)))
-	p.Clean = plan.Cleanup{Bytecode: true, Tests: true, KeepTests: []string{"matplotlib"}}
-	p.Extras = map[string][]plan.Weight{"reports": extraWeights(t, p, "reports")}
-	out, err := plan.Forecast(p)
+	p.Clean = forecast.Cleanup{Bytecode: true, Tests: true, KeepTests: []string{"matplotlib"}}
+	p.Extras = map[string][]forecast.Weight{"reports": extraWeights(t, p, "reports")}
+	out, err := forecast.Strategies(p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,9 +215,9 @@ func TestForecastIndex(t *testing.T) {
 }
 
 // extraWeights are what the package index says of an extra's distributions.
-func extraWeights(t *testing.T, p *plan.Project, extra string) []plan.Weight {
+func extraWeights(t *testing.T, p *forecast.Project, extra string) []forecast.Weight {
 	t.Helper()
-	o := plan.ResolveOptions{Env: p.Env, Target: pep.Target{Major: 3, Minor: 13, Libc: "glibc", LibcMajor: 2, LibcMinor: 41, Machine: p.Env.PlatformMachine}}
+	o := resolve.Options{Env: p.Env, Target: pep.Target{Major: 3, Minor: 13, Libc: "glibc", LibcMajor: 2, LibcMinor: 41, Machine: p.Env.PlatformMachine}}
 	var wants []pep.Requirement
 	for _, d := range p.Declared.Dependencies {
 		switch {
@@ -227,18 +228,18 @@ func extraWeights(t *testing.T, p *plan.Project, extra string) []plan.Weight {
 		}
 	}
 	idx := pypi.Open(pypi.Options{CacheDir: t.TempDir()})
-	res, err := plan.Resolve(t.Context(), idx, wants, o)
+	res, err := resolve.Versions(t.Context(), idx, wants, o)
 	if errors.Is(err, whittle.ErrEngine) {
 		t.Skipf("no package index: %v", err)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := plan.Installed(t.Context(), idx, res, plan.InstallOptions{})
+	in, err := resolve.Installed(t.Context(), idx, res, resolve.InstallOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	weights, err := plan.CleanWeights(t.Context(), idx, res, in, p.Clean)
+	weights, err := forecast.CleanWeights(t.Context(), idx, res, in, p.Clean)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +248,7 @@ func extraWeights(t *testing.T, p *plan.Project, extra string) []plan.Weight {
 
 // exampleProject builds the example by a Dockerfile and says all that is known
 // of it.
-func exampleProject(t *testing.T, h *health, dir string, source []byte) *plan.Project {
+func exampleProject(t *testing.T, h *health, dir string, source []byte) *forecast.Project {
 	t.Helper()
 	var log strings.Builder
 	res, err := h.engine.Build(t.Context(), build.Definition{Context: dir, Content: source, Bases: h.bases, Offline: true},
@@ -268,7 +269,7 @@ func exampleProject(t *testing.T, h *health, dir string, source []byte) *plan.Pr
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	p := &plan.Project{Name: "inventory", Variant: "original", Ledger: s.account.Ledger, Steps: s.account.Steps, Root: r, Context: contextSizes(t, dir)}
+	p := &forecast.Project{Name: "inventory", Variant: "original", Ledger: s.account.Ledger, Steps: s.account.Steps, Root: r, Context: contextSizes(t, dir)}
 	if p.Dockerfile, err = dockerfile.Parse("Dockerfile", source); err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +309,7 @@ func contextSizes(t *testing.T, dir string) map[string]int64 {
 
 // debianPython is the closure of trixie's Python, nil where the index is not
 // there. Debian's own index of that suite comes from this machine's mirror.
-func debianPython(t *testing.T) *plan.DistrolessBase {
+func debianPython(t *testing.T) *forecast.DistrolessBase {
 	t.Helper()
 	file := os.Getenv("WHITTLE_DEBIAN_INDEX")
 	if file == "" {
@@ -322,12 +323,12 @@ func debianPython(t *testing.T) *plan.DistrolessBase {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := x.Install(plan.DistrolessPackages(), distro.InstallOptions{Installed: []string{"debconf", "awk", "mawk", "perl-base", "dpkg"}})
+	in, err := x.Install(forecast.DistrolessPackages(), distro.InstallOptions{Installed: []string{"debconf", "awk", "mawk", "perl-base", "dpkg"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	series, _ := x.Find("python3")
 	version := strings.Join(slices.DeleteFunc(strings.SplitN(series.Version, ".", 3)[:2], func(s string) bool { return s == "" }), ".")
-	return &plan.DistrolessBase{Suite: "trixie", Python: cmp.Or(version, "3.13"), Packages: in.Names(), Low: in.Low, Bytes: in.Bytes, High: in.High,
+	return &forecast.DistrolessBase{Suite: "trixie", Python: cmp.Or(version, "3.13"), Packages: in.Names(), Low: in.Low, Bytes: in.Bytes, High: in.High,
 		Source: "Debian's Installed-Size"}
 }

@@ -11,7 +11,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
-	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/rule"
@@ -19,10 +19,10 @@ import (
 
 // forecastInput is what is known of a variant's image and of its project as the
 // fixes that are counted on leave it.
-func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advised, c *counted) (in *plan.Project, notes []string, err error) {
-	in = &plan.Project{Name: w.project.Name, Variant: v.Name, Target: v.Target, Arguments: v.Args,
+func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advised, c *counted) (in *forecast.Project, notes []string, err error) {
+	in = &forecast.Project{Name: w.project.Name, Variant: v.Name, Target: v.Target, Arguments: v.Args,
 		Ledger: x.pass.Ledger, Root: x.pass.Root, Graph: x.pass.Graph, Env: x.environment,
-		Clean: plan.Cleanup{Bytecode: true, Tests: true, KeepTests: rule.ImportedTests(x.pass)}, Fixed: c.text, Saving: c.saving}
+		Clean: forecast.Cleanup{Bytecode: true, Tests: true, KeepTests: rule.ImportedTests(x.pass)}, Fixed: c.text, Saving: c.saving}
 	r, err := w.requiredIn(v, x, c.state)
 	if err != nil {
 		return nil, nil, err
@@ -118,7 +118,7 @@ func requirementTexts(dir string, declared *python.Declared) (map[string][]byte,
 
 // slimBase is the smaller base that the image could have, nil where there is
 // none; why says what keeps strategies from it.
-func slimBase(x advised) (base *plan.SlimBase, why string) {
+func slimBase(x advised) (base *forecast.SlimBase, why string) {
 	i := slices.IndexFunc(x.findings, func(f whittle.Finding) bool { return f.Rule == "big-base" })
 	slim, ok := rule.Slim(x.pass)
 	if i < 0 || !ok {
@@ -130,5 +130,5 @@ func slimBase(x advised) (base *plan.SlimBase, why string) {
 	if len(slim.Uses) > 0 {
 		return nil, "the base image stays as it is: " + slim.Uses[0]
 	}
-	return &plan.SlimBase{Name: slim.From, Saving: x.findings[i].Saving}, ""
+	return &forecast.SlimBase{Name: slim.From, Saving: x.findings[i].Saving}, ""
 }

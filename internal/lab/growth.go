@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/plan"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/resolve"
 )
 
 // growth is how many bytes installing some requirements adds to an image, by
@@ -63,7 +63,7 @@ func (x *examined) compiled() (all, none bool) {
 
 // resolve asks the package index for requirements beside what is there already,
 // by name and version; ok is false where no index says it.
-func (x *examined) resolve(ctx context.Context, env *Env, requirements []string, there map[string]string) (*plan.Resolution, *plan.Installation, bool) {
+func (x *examined) resolve(ctx context.Context, env *Env, requirements []string, there map[string]string) (*resolve.Solution, *resolve.Installation, bool) {
 	found := python.Interpreters(x.pass.Root)
 	if len(found) == 0 || env.Packages == nil {
 		return nil, nil, false
@@ -75,7 +75,7 @@ func (x *examined) resolve(ctx context.Context, env *Env, requirements []string,
 			return nil, nil, false
 		}
 	}
-	o := plan.ResolveOptions{Target: x.target(found[0]), Env: x.environment, Prefer: there}
+	o := resolve.Options{Target: x.target(found[0]), Env: x.environment, Prefer: there}
 	if x.pass.Declared != nil {
 		for _, d := range x.pass.Declared.Dependencies {
 			if d.Kind == python.Constraint {
@@ -83,11 +83,11 @@ func (x *examined) resolve(ctx context.Context, env *Env, requirements []string,
 			}
 		}
 	}
-	res, err := plan.Resolve(ctx, env.Packages, wanted, o)
+	res, err := resolve.Versions(ctx, env.Packages, wanted, o)
 	if err != nil {
 		return nil, nil, false
 	}
-	in, err := plan.Installed(ctx, env.Packages, res, plan.InstallOptions{})
+	in, err := resolve.Installed(ctx, env.Packages, res, resolve.InstallOptions{})
 	return res, in, err == nil
 }
 

@@ -12,7 +12,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/index"
-	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/resolve"
 )
 
 // Env is all of the outside world that verbs touch, so that the whole program
@@ -24,7 +24,7 @@ type Env struct {
 	// build, and the builder is closed when the verb ends.
 	Engine func(ctx context.Context, bases bool) (Builder, error)
 	// Packages is the index of Python distributions; nil asks none.
-	Packages plan.Index
+	Packages resolve.Index
 	// Fetch reads indexes of OS packages; nil reads none.
 	Fetch Fetcher
 	// Dirty says which of a folder's files have changes that version control

@@ -6,9 +6,9 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/plan"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/resolve"
 )
 
 // namesOf knows which distribution has a module: by the configuration, by what
@@ -31,7 +31,7 @@ func ships(ctx context.Context, env *Env, on pep.Environment) func(distribution,
 	ask := func(distribution, module string) source.Truth {
 		ctx, cancel := context.WithTimeout(ctx, indexPatience)
 		defer cancel()
-		has, err := plan.Ships(ctx, env.Packages, distribution, module, on)
+		has, err := resolve.Ships(ctx, env.Packages, distribution, module, on)
 		switch {
 		case err != nil:
 			silent = errors.Is(err, whittle.ErrEngine) || errors.Is(err, context.DeadlineExceeded)

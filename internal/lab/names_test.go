@@ -15,7 +15,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/resolve"
 )
 
 // oneImage opens one image by any name.
@@ -93,7 +93,7 @@ func layProject(t *testing.T, files map[string]string) (dir, layer string) {
 
 // adviseOn asks the rules about dependencies that are missing for an image of
 // a project that is copied whole; it gives the findings and the folder.
-func adviseOn(t *testing.T, files map[string]string, index plan.Index) []whittle.Finding {
+func adviseOn(t *testing.T, files map[string]string, index resolve.Index) []whittle.Finding {
 	t.Helper()
 	files["Dockerfile"] = "FROM python:3.13-slim\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\nCOPY . .\nCMD [\"python3.13\", \"main.py\"]\n"
 	files["requirements.txt"] = "six\n"
@@ -172,7 +172,7 @@ func TestFixesOfWheels(t *testing.T) {
 			}
 		}
 	}
-	for name, index := range map[string]plan.Index{"no index": nil, "an index": &anyIndex{has: has}} {
+	for name, index := range map[string]resolve.Index{"no index": nil, "an index": &anyIndex{has: has}} {
 		right := 0
 		for _, f := range adviseOn(t, map[string]string{"main.py": main}, index) {
 			if f.Fix == nil {
@@ -202,7 +202,7 @@ func TestFixesNamed(t *testing.T) {
 	for _, tt := range []struct {
 		name, main string
 		files      map[string]string
-		index      plan.Index
+		index      resolve.Index
 		want       []string
 	}{
 		{"a page's helper", "from utils.state import x\n", map[string]string{"src/dashboard/utils/state.py": "x = 1\n"}, hostile, nil},

@@ -15,9 +15,10 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/distro"
+	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/plan"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/resolve"
 )
 
 // Fetcher reads a file that an OS distribution publishes.
@@ -32,14 +33,14 @@ const maxOSIndex = 256 << 20
 // otherBases adds what is known of images on other bases, with the requirements
 // that fixes add. What cannot be had
 // of an index is said in notes: a forecast goes without it.
-func (w *workshop) otherBases(ctx context.Context, in *plan.Project, x advised, added []string) (notes []string) {
+func (w *workshop) otherBases(ctx context.Context, in *forecast.Project, x advised, added []string) (notes []string) {
 	var err error
 	if in.Alpine, err = w.alpine(ctx, in, x, added); err != nil {
 		notes = append(notes, "packages on Alpine: "+oneLine(err.Error()))
 	}
 	if size, ok := w.alpineBase(ctx, in); ok {
 		if in.Alpine == nil {
-			in.Alpine = &plan.AlpineBase{}
+			in.Alpine = &forecast.AlpineBase{}
 		}
 		in.Alpine.Low, in.Alpine.Bytes, in.Alpine.High, in.Alpine.Source = size, size, size, "read"
 	}
@@ -51,7 +52,7 @@ func (w *workshop) otherBases(ctx context.Context, in *plan.Project, x advised, 
 
 // alpineBase is the size of python's image on Alpine in unpacked bytes, where
 // whittle.yaml says which it is.
-func (w *workshop) alpineBase(ctx context.Context, in *plan.Project) (int64, bool) {
+func (w *workshop) alpineBase(ctx context.Context, in *forecast.Project) (int64, bool) {
 	st, err := in.Dockerfile.Target(in.Target)
 	if err != nil {
 		return 0, false
@@ -59,7 +60,7 @@ func (w *workshop) alpineBase(ctx context.Context, in *plan.Project) (int64, boo
 	for st.From != nil {
 		st = &in.Dockerfile.Stages[*st.From]
 	}
-	name, ok := plan.AlpineImage(st.BaseResolved)
+	name, ok := forecast.AlpineImage(st.BaseResolved)
 	base, mapped := w.bases[name]
 	if !ok || !mapped {
 		return 0, false
@@ -76,12 +77,12 @@ func (w *workshop) alpineBase(ctx context.Context, in *plan.Project) (int64, boo
 const muslMajor, muslMinor = 1, 2
 
 // alpine resolves what is installed for musl, in the same versions.
-func (w *workshop) alpine(ctx context.Context, in *plan.Project, x advised, added []string) (*plan.AlpineBase, error) {
+func (w *workshop) alpine(ctx context.Context, in *forecast.Project, x advised, added []string) (*forecast.AlpineBase, error) {
 	found := python.Interpreters(x.pass.Root)
 	if w.env.Packages == nil || len(found) == 0 {
 		return nil, nil
 	}
-	o := plan.ResolveOptions{Env: in.Env, Locked: map[string]string{}, Target: x.target(found[0])}
+	o := resolve.Options{Env: in.Env, Locked: map[string]string{}, Target: x.target(found[0])}
 	o.Target.Libc, o.Target.LibcMajor, o.Target.LibcMinor = "musl", muslMajor, muslMinor
 	var wants []pep.Requirement
 	for i := range in.Graph.Distributions {
@@ -105,15 +106,15 @@ func (w *workshop) alpine(ctx context.Context, in *plan.Project, x advised, adde
 	w.env.progress().Step("asking the package index what there is for musl")
 	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
 	defer cancel()
-	res, err := plan.Resolve(ctx, w.env.Packages, wants, o)
+	res, err := resolve.Versions(ctx, w.env.Packages, wants, o)
 	if err != nil {
 		return nil, err
 	}
-	sizes, err := plan.Installed(ctx, w.env.Packages, res, plan.InstallOptions{})
+	sizes, err := resolve.Installed(ctx, w.env.Packages, res, resolve.InstallOptions{})
 	if err != nil {
 		return nil, err
 	}
-	return &plan.AlpineBase{Weights: plan.Weights(res, sizes)}, nil
+	return &forecast.AlpineBase{Weights: forecast.Weights(res, sizes)}, nil
 }
 
 // baseTools come with the base image.
@@ -121,7 +122,7 @@ var baseTools = []string{"pip", "setuptools", "wheel"}
 
 // distroless is the closure of the Python of the image's own Debian suite, by
 // the index of the mirror that the image names.
-func (w *workshop) distroless(ctx context.Context, x advised) (*plan.DistrolessBase, error) {
+func (w *workshop) distroless(ctx context.Context, x advised) (*forecast.DistrolessBase, error) {
 	if w.env.Fetch == nil {
 		return nil, nil
 	}
@@ -149,7 +150,7 @@ func (w *workshop) distroless(ctx context.Context, x advised) (*plan.DistrolessB
 	if err != nil {
 		return nil, err
 	}
-	in, err := packages.Install(plan.DistrolessPackages(),
+	in, err := packages.Install(forecast.DistrolessPackages(),
 		distro.InstallOptions{Installed: []string{"debconf", "awk", "mawk", "perl-base", "dpkg"}})
 	if err != nil {
 		return nil, err
@@ -159,7 +160,7 @@ func (w *workshop) distroless(ctx context.Context, x advised) (*plan.DistrolessB
 	if len(series) < 2 {
 		return nil, fmt.Errorf("%s has Python %q: %w", suite, pkg.Version, whittle.ErrCorrupt)
 	}
-	return &plan.DistrolessBase{Suite: suite, Python: series[0] + "." + series[1], Packages: in.Names(), Low: in.Low, Bytes: in.Bytes, High: in.High,
+	return &forecast.DistrolessBase{Suite: suite, Python: series[0] + "." + series[1], Packages: in.Names(), Low: in.Low, Bytes: in.Bytes, High: in.High,
 		Source: "Debian's Installed-Size"}, nil
 }
 

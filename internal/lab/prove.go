@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/project"
 )
 
@@ -360,7 +360,7 @@ func (p *prover) mergeEdits(cands []*candidate) (state, []*candidate, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	changed, conflicts, err := plan.Merge(files, p.dockerfiles(), fixes)
+	changed, conflicts, err := patch.Merge(files, p.dockerfiles(), fixes)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -6,8 +6,8 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/plan"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/rule"
@@ -94,7 +94,7 @@ func (x *examined) change(ctx context.Context, env *Env, r required) whittle.Lay
 
 // weights are the distributions that some requirements add to an image without
 // those that are removed, after the clean-up; ok is false where no index says it.
-func (x *examined) weights(ctx context.Context, env *Env, r required, clean plan.Cleanup) ([]plan.Weight, bool) {
+func (x *examined) weights(ctx context.Context, env *Env, r required, clean forecast.Cleanup) ([]forecast.Weight, bool) {
 	if len(r.added) == 0 {
 		return nil, true
 	}
@@ -105,11 +105,11 @@ func (x *examined) weights(ctx context.Context, env *Env, r required, clean plan
 	if !ok {
 		return nil, false
 	}
-	all, err := plan.CleanWeights(ctx, env.Packages, res, in, clean)
+	all, err := forecast.CleanWeights(ctx, env.Packages, res, in, clean)
 	if err != nil {
 		return nil, false
 	}
-	return slices.DeleteFunc(all, func(w plan.Weight) bool { return there[w.Name] != "" }), true
+	return slices.DeleteFunc(all, func(w forecast.Weight) bool { return there[w.Name] != "" }), true
 }
 
 // installedBut are the versions of the image's distributions, but for some.

@@ -16,7 +16,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/imagetest"
-	"whittle.dev/whittle/internal/plan"
+	"whittle.dev/whittle/internal/patch"
 )
 
 // lasting is an engine that outlives the verbs that close it.
@@ -194,7 +194,7 @@ func (w *workshop) hold(t *testing.T, before *trial, what string, findings []whi
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed, conflicts, err := plan.Merge(files, w.dockerfiles(), fixes)
+	changed, conflicts, err := patch.Merge(files, w.dockerfiles(), fixes)
 	if err != nil {
 		t.Fatal(err)
 	}

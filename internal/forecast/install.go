@@ -1,0 +1,305 @@
+package forecast
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle/internal/dockerfile"
+)
+
+// Cleanup is what strategies leave out of the packages.
+type Cleanup struct {
+	// Bytecode leaves modules uncompiled: Python then compiles them when they
+	// are first imported.
+	Bytecode bool
+	// Tests deletes the folders that are called "tests", but for those of the
+	// top-level folders in KeepTests ("numpy"), whose tests are imported.
+	Tests     bool
+	KeepTests []string
+}
+
+// destination is where a generated Dockerfile installs to.
+type destination struct {
+	// venv is a virtual environment's folder, empty for the interpreter's own.
+	venv string
+	// python is the version as in "lib/python3.13".
+	python string
+	clean  Cleanup
+	// extras replaces those of the project in what is installed, nil leaves
+	// them.
+	extras []string
+	all    bool // extras counts
+	// inImage says that what installs is in the image too, and is not to be
+	// compiled into the layer.
+	inImage bool
+	// uncached says that the original tells pip to keep nothing.
+	uncached bool
+}
+
+// site is the folder of the packages.
+func (d destination) site() string {
+	dir := "/usr/local"
+	if d.venv != "" {
+		dir = d.venv
+	}
+	return dir + "/lib/python" + d.python + "/site-packages"
+}
+
+// plain says whether a word means the same to a shell, to a Dockerfile and
+// here. What is read from an image or an index is not trusted to be one.
+func plain(word string) bool {
+	return word != "" && strings.IndexFunc(word, func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("._+-/:@~", c)
+	}) < 0
+}
+
+// check refuses words that would not be plain in the text.
+func (d destination) check() error {
+	words := slices.Concat([]string{d.python, "x" + d.venv}, d.extras)
+	if d.clean.Tests {
+		words = append(words, d.clean.KeepTests...)
+	}
+	for _, w := range words {
+		if !plain(w) {
+			return fmt.Errorf("%.40q cannot be written into a Dockerfile", w)
+		}
+	}
+	return nil
+}
+
+// cacheFolders are where an installer keeps what it downloads and builds.
+func (t tool) cacheFolders() []string {
+	switch t {
+	case uvPip, uvSync:
+		return []string{"/root/.cache/uv"}
+	case poetry:
+		// One level up there may be virtual environments.
+		return []string{"/root/.cache/pypoetry/artifacts", "/root/.cache/pypoetry/cache"}
+	}
+	return []string{"/root/.cache/pip"}
+}
+
+// runInstall is a RUN that installs what another does, with the clean-up. Of what
+// that does besides, keep says what stays. mounts are more of its flags, first
+// and last more commands.
+func (d destination) runInstall(s *step, keep func(*part) bool, mounts, first, last []string) (string, error) {
+	caches := d.caches(s.installs)
+	commands := slices.Clone(first)
+	left := len(s.installs)
+	for i := range s.parts {
+		p := &s.parts[i]
+		switch {
+		case p.role == installing:
+			c, err := d.command(p.install)
+			if err != nil {
+				return "", err
+			}
+			commands = append(commands, c)
+			if left--; left == 0 && d.clean.Tests {
+				commands = append(commands, d.deleteTests())
+			}
+		case p.role == tooling && !p.onlyPip(), p.role == keeps && keep(p):
+			commands = append(commands, p.text)
+		}
+	}
+	commands = append(commands, last...)
+	text := "RUN " + strings.Join(slices.Concat(caches, mounts, []string{strings.Join(commands, " && \\\n    ")}), " \\\n    ")
+	if len(caches) > 0 {
+		text = "# What is downloaded is kept in a cache that is in no layer.\n" + text
+	}
+	return text, nil
+}
+
+// caches are the mounts of what installers keep.
+func (d destination) caches(installs []install) (caches []string) {
+	for _, in := range installs {
+		if d.uncached && in.tool == pip {
+			continue
+		}
+		for _, c := range in.tool.cacheFolders() {
+			if flag := "--mount=type=cache,target=" + c; !slices.Contains(caches, flag) {
+				caches = append(caches, flag)
+			}
+		}
+	}
+	return caches
+}
+
+// deleteTests finds the tests as [Cleanup] says.
+func (d destination) deleteTests() string {
+	b := "find " + d.site() + " -type d -name tests"
+	for _, k := range d.clean.KeepTests {
+		b += fmt.Sprintf(" ! -path '%s/%s/*'", d.site(), k)
+	}
+	return b + " -prune -exec rm -rf {} +"
+}
+
+// command is how something is installed there.
+func (d destination) command(in install) (string, error) {
+	words := slices.Clone(in.assigns)
+	args, err := d.arguments(in)
+	if err != nil {
+		return "", err
+	}
+	switch in.tool {
+	case pip:
+		words = append(words, d.quietly()...)
+		words = append(words, "pip", "install")
+		if d.venv != "" {
+			words = append(words[:len(words)-1], "--python", d.venv+"/bin/python", "install")
+		}
+		words = append(words, d.compile(in, "--no-compile")...)
+	case uvPip:
+		words = append(append(append(words, d.quietly()...), d.uncompiled()...), "UV_LINK_MODE=copy", "uv", "pip", "install", "--system")
+		if d.venv != "" {
+			words = append(words[:len(words)-1], "--python", d.venv+"/bin/python")
+		}
+		words = append(words, d.compile(in, "")...)
+	case uvSync:
+		words = append(append(append(words, d.quietly()...), d.uncompiled()...), "UV_LINK_MODE=copy", "UV_PYTHON_DOWNLOADS=never", "UV_PROJECT_ENVIRONMENT="+d.venv, "uv", "sync", "--no-editable")
+		words = append(words, d.compile(in, "")...)
+	case poetry:
+		if d.venv != "" {
+			words = append(words, "VIRTUAL_ENV="+d.venv)
+		}
+		words = append(append(words, d.quietly()...), "poetry")
+	}
+	return strings.Join(append(words, args...), " "), nil
+}
+
+// quietly keeps an interpreter from writing bytecode of its own modules.
+func (d destination) quietly() []string {
+	if d.inImage {
+		return []string{"PYTHONDONTWRITEBYTECODE=1"}
+	}
+	return nil
+}
+
+// uncompiled keeps uv from compiling, which its flag does not do where the
+// environment says the opposite.
+func (d destination) uncompiled() []string {
+	if d.clean.Bytecode {
+		return []string{"UV_COMPILE_BYTECODE=0"}
+	}
+	return nil
+}
+
+// compile is the flag about bytecode: the one that leaves it out, empty where
+// there is none, or the original's.
+func (d destination) compile(in install, leave string) []string {
+	switch {
+	case d.clean.Bytecode && leave == "":
+		return nil
+	case d.clean.Bytecode:
+		return []string{leave}
+	case in.compile != "":
+		return []string{in.compile}
+	}
+	return nil
+}
+
+// arguments are an install's own, with the extras that are asked for.
+func (d destination) arguments(in install) ([]string, error) {
+	args := slices.Clone(in.args)
+	if !d.all {
+		return args, nil
+	}
+	if in.tool == uvSync {
+		return d.uvExtras(args)
+	}
+	if in.tool == poetry || len(in.projects) != 1 {
+		return nil, fmt.Errorf("where the extras of the project are chosen is not understood")
+	}
+	target := "."
+	if len(d.extras) > 0 {
+		target = fmt.Sprintf("%q", ".["+strings.Join(d.extras, ",")+"]")
+	}
+	args[in.projects[0]] = target
+	return args, nil
+}
+
+// uvExtras replaces the extras of uv sync.
+func (d destination) uvExtras(args []string) ([]string, error) {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		switch {
+		case args[i] == "--extra":
+			i++
+		case args[i] == "--all-extras", strings.HasPrefix(args[i], "--extra="):
+		case args[i] == "--no-extra", strings.HasPrefix(args[i], "--no-extra="):
+			return nil, fmt.Errorf("uv sync %s is not understood", args[i])
+		default:
+			out = append(out, args[i])
+		}
+	}
+	for _, e := range d.extras {
+		out = append(out, "--extra", e)
+	}
+	return out, nil
+}
+
+// leftovers are what building the project with setuptools leaves beside its
+// sources.
+const leftovers = "rm -rf build ./*.egg-info src/*.egg-info"
+
+// compilers are Debian's packages that no program needs when it runs.
+func compilers() []string {
+	return []string{"build-essential", "gcc", "g++", "cmake", "ninja-build", "pkg-config", "pkgconf", "cargo", "rustc", "gfortran", "python3-dev"}
+}
+
+// aptInstall reads a RUN that installs Debian's packages and does nothing
+// else; ok is false for any other.
+func aptInstall(in *dockerfile.Instruction) (names []string, ok bool) {
+	script, err := in.Shell()
+	if err != nil || script.Exec {
+		return nil, false
+	}
+	for _, c := range script.Commands() {
+		words, literal := values(c.Words)
+		if !literal || c.Depth > 0 || len(words) == 0 {
+			return nil, false
+		}
+		switch path.Base(words[0]) {
+		case "apt-get", "apt":
+			verb, rest := aptVerb(words[1:])
+			switch verb {
+			case "install":
+				names = append(names, rest...)
+			case "update", "clean", "autoclean":
+			default:
+				return nil, false
+			}
+		case "rm":
+			if !slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "/var/lib/apt/lists") }) {
+				return nil, false
+			}
+		case "set":
+		default:
+			return nil, false
+		}
+	}
+	return names, len(names) > 0
+}
+
+// aptVerb parts what apt-get does from its flags.
+func aptVerb(words []string) (verb string, rest []string) {
+	for _, w := range words {
+		switch {
+		case strings.HasPrefix(w, "-"):
+		case verb == "":
+			verb = w
+		default:
+			name, _, _ := strings.Cut(w, "=")
+			rest = append(rest, name)
+		}
+	}
+	return verb, rest
+}
+
+// onlyBuildTools says that a RUN installs nothing but what compiles.
+func onlyBuildTools(in *dockerfile.Instruction) bool {
+	names, ok := aptInstall(in)
+	return ok && !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(compilers(), n) })
+}

@@ -1,0 +1,464 @@
+package forecast
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+)
+
+// recipe is a Dockerfile as strategies see it: which instructions install
+// packages, and which make the image what it is besides.
+type recipe struct {
+	file *dockerfile.File
+	// install is the stage that installs, nil where nothing is installed;
+	// final is the one that becomes the image. They may be the same.
+	install, final *dockerfile.Stage
+	// before are the install stage's instructions up to the last that
+	// installs, after those that follow. Empty where the stages are the same.
+	before, after []step
+	// runtime are the final stage's.
+	runtime []step
+	// others are the stages that neither installs nor is the image.
+	others []*dockerfile.Stage
+	// followed counts the instructions that were read.
+	followed int
+	// kept has the others that what is kept copies from, mounts or builds on, by
+	// their numbers.
+	kept map[int]bool
+	// arguments are the values of the build's arguments, by name.
+	arguments map[string]string
+}
+
+// maxStages bounds the stages of a Dockerfile, maxSteps the instructions of
+// those that are followed, with what they build on.
+const (
+	maxStages = 100
+	maxSteps  = 5000
+)
+
+// step is an instruction with what it does about packages.
+type step struct {
+	in       *dockerfile.Instruction
+	role     role
+	installs []install
+	// parts are the commands of a RUN that installs, in their order.
+	parts []part
+	// venv is the virtual environment that it makes, empty where it makes none.
+	venv string
+	// known are the variables before it, dir is the working directory.
+	known variables
+	dir   string
+	// text is the instruction with the comment lines right above it.
+	text string
+}
+
+// part is one command of a RUN.
+type part struct {
+	action
+	name, text string
+	// system says that it is about the operating system's packages, names are
+	// those that it installs.
+	system bool
+	names  []string
+}
+
+// officialPython is the official image of Python, by its short name or a long
+// one, with its version.
+var officialPython = regexp.MustCompile(`^(?:docker\.io/)?(?:library/)?python:(3\.[0-9]+(?:\.[0-9]+)?)((?:-[a-z]+)*)$`)
+
+// readRecipe reads a Dockerfile. An error says what is not understood, with its
+// line.
+func readRecipe(f *dockerfile.File, target string, arguments map[string]string) (*recipe, error) {
+	final, err := f.Target(target)
+	if err != nil {
+		return nil, err
+	}
+	if len(f.Stages) > maxStages {
+		return nil, fmt.Errorf("it has %d stages, more than %d", len(f.Stages), maxStages)
+	}
+	final = flattened(f, final)
+	if f.Escape != '\\' {
+		return nil, fmt.Errorf("the escape character is not a backslash")
+	}
+	r := &recipe{file: f, final: final, arguments: arguments}
+	if r.runtime, err = r.steps(final); err != nil {
+		return nil, err
+	}
+	if hasRole(r.runtime, installing) {
+		r.install = final
+	}
+	for i := range f.Stages {
+		st := &f.Stages[i]
+		if st.Index == final.Index {
+			continue
+		}
+		if !r.copiesFrom(st) {
+			r.others = append(r.others, st)
+			continue
+		}
+		flat := flattened(f, st)
+		steps, err := r.steps(flat)
+		if err != nil {
+			return nil, err
+		}
+		if !hasRole(steps, installing) {
+			r.others = append(r.others, st)
+			continue
+		}
+		st = flat
+		if r.install != nil {
+			return nil, fmt.Errorf("packages are installed in two stages, %s and %s", r.install.Label(), st.Label())
+		}
+		r.install = st
+		last := 0
+		for i := range steps {
+			if steps[i].role == installing {
+				last = i
+			}
+		}
+		r.before, r.after = steps[:last+1], steps[last+1:]
+	}
+	r.keep()
+	return r, r.check()
+}
+
+// check refuses what strategies cannot carry over.
+func (r *recipe) check() error {
+	r.markCopies()
+	steps := slices.Concat(r.before, r.runtime)
+	for i := range steps {
+		if k := steps[i].in.Keyword; k == "ONBUILD" || k == "SHELL" {
+			return fmt.Errorf("line %d: %s is not understood", steps[i].in.Line, k)
+		}
+	}
+	if r.two() && !hasRole(r.runtime, copying) {
+		return fmt.Errorf("what the image takes from stage %s is not understood", r.install.Label())
+	}
+	user := false
+	for _, st := range r.installSteps() {
+		user = user || st.in.Keyword == "USER" && len(st.in.Args) > 0 && st.in.Args[0].Value != "root" && st.in.Args[0].Value != "0"
+		if st.role == installing && user {
+			return fmt.Errorf("line %d: packages are installed by a user who is not root", st.in.Line)
+		}
+	}
+	return nil
+}
+
+// two says that packages are installed in a stage of their own.
+func (r *recipe) two() bool { return r.install != nil && r.install != r.final }
+
+// installSteps are the steps of the stage that installs.
+func (r *recipe) installSteps() []step {
+	if r.two() {
+		return r.before
+	}
+	return r.runtime
+}
+
+// installs are all commands that install, in order.
+func (r *recipe) installs() (out []install) {
+	for _, st := range r.installSteps() {
+		if st.role == installing {
+			out = append(out, st.installs...)
+		}
+	}
+	return out
+}
+
+func hasRole(steps []step, want role) bool {
+	return slices.ContainsFunc(steps, func(s step) bool { return s.role == want })
+}
+
+// copiesFrom says whether the image takes something from a stage.
+func (r *recipe) copiesFrom(st *dockerfile.Stage) bool {
+	return slices.ContainsFunc(r.runtime, func(s step) bool { return r.copied(s.in, st) })
+}
+
+// copied says whether an instruction copies from a stage.
+func (r *recipe) copied(in *dockerfile.Instruction, st *dockerfile.Stage) bool {
+	return in.Keyword == "COPY" && slices.ContainsFunc(in.Flag("from"), func(name string) bool {
+		return st.Name != "" && strings.EqualFold(name, st.Name) || name == fmt.Sprint(st.Index)
+	})
+}
+
+// steps reads the instructions of a stage.
+func (r *recipe) steps(st *dockerfile.Stage) ([]step, error) {
+	var out []step
+	if r.followed += len(st.Instructions); r.followed > maxSteps {
+		return nil, fmt.Errorf("its stages have more than %d instructions", maxSteps)
+	}
+	at := st.Head.Span.End
+	values, dir := newVariables(), ""
+	for i := range st.Instructions {
+		in := &st.Instructions[i]
+		if i == 0 || st.Instructions[i-1].Stage != in.Stage {
+			at, values = r.file.Stages[in.Stage].Head.Span.End, values.below()
+		}
+		s := step{in: in, text: r.commented(at, in), known: values, dir: dir}
+		at = in.Span.End
+		values = values.after(in, r.arguments)
+		if in.Keyword == "WORKDIR" && len(in.Args) == 1 {
+			dir = fromDir(dir, values.expanded(in.Args[0].Value))
+		}
+		switch in.Keyword {
+		case "RUN":
+			if err := s.run(); err != nil {
+				return nil, fmt.Errorf("line %d: %w", in.Line, err)
+			}
+		case "COPY":
+			if from := in.Flag("from"); len(from) == 1 && strings.Contains(from[0], "/uv") && !strings.HasPrefix(from[0], "/") {
+				s.role = fetching
+			}
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// commented is an instruction with the comment lines right above it.
+func (r *recipe) commented(from int, in *dockerfile.Instruction) string {
+	gap := strings.Split(string(r.file.Source[from:in.Span.Start]), "\n")
+	first := len(gap) - 1
+	for first > 0 && strings.HasPrefix(strings.TrimSpace(gap[first-1]), "#") {
+		first--
+	}
+	var b strings.Builder
+	for _, line := range gap[first : len(gap)-1] {
+		b.WriteString(strings.TrimSpace(line) + "\n")
+	}
+	return b.String() + in.Text()
+}
+
+// flags are those of an instruction that a generated one keeps: secrets, files
+// that are mounted, the network. Its caches are made anew.
+func (s *step) flags() (out []string) {
+	for _, f := range s.in.Flags {
+		if f.Name == "mount" && strings.Contains(f.Value, "type=cache") {
+			continue
+		}
+		out = append(out, string(s.source(f.Span)))
+	}
+	return out
+}
+
+// source is a part of the instruction as it is written.
+func (s *step) source(span whittle.Span) []byte {
+	return []byte(s.in.Text()[span.Start-s.in.Span.Start : span.End-s.in.Span.Start])
+}
+
+// run reads what a RUN does. One that does something about packages does
+// nothing else.
+func (s *step) run() error {
+	script, err := s.in.Shell()
+	if err != nil {
+		if strings.Contains(s.in.Text(), "pip") || strings.Contains(s.in.Text(), "uv ") || strings.Contains(s.in.Text(), "poetry") {
+			return err
+		}
+		return nil // no packages: kept as it is
+	}
+	roles := map[role]bool{}
+	apart, read := true, s.known.reader(s.in.Text())
+	for _, c := range script.Commands() {
+		c = read(c)
+		a, err := readCommand(&c)
+		if err != nil {
+			return err
+		}
+		apart = apart && c.Depth == 0 && (c.Before.Text == "" || c.Before.Text == "&&") && len(c.Words) > 0 && c.Name() != "cd" && c.Name() != "export"
+		s.parts = append(s.parts, partOf(a, &c, string(s.source(c.Span))))
+		if name := c.Name(); name == "set" || name == "true" || name == "echo" {
+			continue
+		}
+		if a.role != keeps && (c.Depth > 0 || !slices.Contains([]string{"", "&&", ";", "\n"}, c.Before.Text)) {
+			return fmt.Errorf("%s runs on a condition", c.Name())
+		}
+		roles[a.role] = true
+		switch a.role {
+		case installing:
+			s.installs = append(s.installs, a.install)
+		case venvMaking:
+			s.venv = a.install.dir
+		}
+	}
+	return s.settle(roles, apart)
+}
+
+// partOf is a command as a part of a RUN.
+func partOf(a action, c *dockerfile.Command, text string) part {
+	p := part{action: a, name: c.Name(), text: text}
+	words, literal := values(c.Words)
+	if !literal || len(words) == 0 || a.role != keeps {
+		return p
+	}
+	switch p.name {
+	case "apt-get", "apt":
+		p.system = true
+		if verb, names := aptVerb(words[1:]); verb == "install" {
+			p.names = names
+		}
+	case "rm":
+		p.system = strings.Contains(text, "/var/lib/apt/lists")
+	case "set":
+		p.system = true
+	}
+	return p
+}
+
+// settle gives the step one role of its commands'. apart says that they can be
+// told from each other.
+func (s *step) settle(roles map[role]bool, apart bool) error {
+	switch {
+	case roles[keeps] && roles[installing] && apart:
+		s.role = installing
+	case roles[keeps] && (roles[installing] || roles[tooling] || roles[venvMaking]):
+		return fmt.Errorf("it installs packages and does other things too")
+	case roles[keeps]:
+		s.role = keeps
+		if roles[cleaning] {
+			return fmt.Errorf("it deletes packages and does other things too")
+		}
+	case roles[installing]:
+		s.role = installing
+	case roles[venvMaking]:
+		s.role = venvMaking
+	case roles[tooling]:
+		s.role = tooling
+	case roles[cleaning]:
+		s.role = cleaning
+	}
+	if s.role == keeps && onlyBuildTools(s.in) {
+		s.role = building
+	}
+	return nil
+}
+
+// mixed are the parts of a RUN that do other things than installing; own leaves
+// out what is about the operating system's packages.
+func (s *step) mixed(own bool) (out []string) {
+	if s.role != installing {
+		return nil
+	}
+	for _, p := range s.parts {
+		if p.role == keeps && p.name != "set" && !(own && p.system) {
+			out = append(out, p.text)
+		}
+	}
+	return out
+}
+
+// markCopies finds the instructions that bring the packages into the image.
+func (r *recipe) markCopies() {
+	if !r.two() {
+		return
+	}
+	dirs := r.folders()
+	for i := range r.runtime {
+		s := &r.runtime[i]
+		if !r.copied(s.in, r.install) || len(s.in.Args) < 2 {
+			continue
+		}
+		all := true
+		for _, a := range s.in.Args[:len(s.in.Args)-1] {
+			src := path.Clean(s.known.expanded(a.Value))
+			all = all && (slices.Contains(dirs, src) || strings.Contains(src, "/site-packages") || strings.HasPrefix(src+"/", "/usr/local/bin/"))
+		}
+		if all {
+			s.role = copying
+		}
+	}
+}
+
+// folders are where the packages are installed, as a whole.
+func (r *recipe) folders() []string {
+	out := []string{"/usr/local"}
+	for _, s := range r.before {
+		if s.venv != "" {
+			out = append(out, fromDir(s.dir, s.venv))
+		}
+		for _, in := range s.installs {
+			if in.tool == uvSync {
+				out = append(out, fromDir(s.dir, ".venv"))
+			}
+			if in.dir != "" {
+				out = append(out, path.Clean(in.dir))
+			}
+		}
+	}
+	return out
+}
+
+// venv is the virtual environment that the Dockerfile makes itself, or uv does
+// in the project's folder; empty where there is none.
+func (r *recipe) venv() string {
+	steps := r.installSteps()
+	for _, s := range steps {
+		dir := s.venv
+		for _, in := range s.installs {
+			if in.tool == uvSync {
+				dir = ".venv"
+			}
+		}
+		if dir != "" {
+			return fromDir(s.dir, dir)
+		}
+	}
+	return ""
+}
+
+// fromDir is a folder as seen from a working directory.
+func fromDir(dir, to string) string {
+	if path.IsAbs(to) {
+		return path.Clean(to)
+	}
+	return path.Join("/"+dir, to)
+}
+
+// starts are the commands of CMD and ENTRYPOINT, as far as they can be read.
+func (r *recipe) starts() (out []dockerfile.Command) {
+	for i := range r.runtime {
+		in := r.runtime[i].in
+		if in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" {
+			continue
+		}
+		if script, err := in.Shell(); err == nil {
+			out = append(out, script.Commands()...)
+		}
+	}
+	return out
+}
+
+// workdir is the working directory after some steps, "" for the base image's.
+func workdir(steps []step) string {
+	dir := ""
+	for _, s := range steps {
+		if dir = s.dir; s.in.Keyword == "WORKDIR" && len(s.in.Args) == 1 {
+			dir = fromDir(dir, s.known.expanded(s.in.Args[0].Value))
+		}
+	}
+	return dir
+}
+
+// freeName is a name that no stage of the Dockerfile has.
+func (r *recipe) freeName(name string) string {
+	for slices.ContainsFunc(r.file.Stages, func(st dockerfile.Stage) bool { return st.Name == name }) {
+		name += "-2"
+	}
+	return name
+}
+
+// fromContext says whether an instruction copies from the build context, and
+// what.
+func fromContext(in *dockerfile.Instruction) (sources []string, ok bool) {
+	if in.Keyword != "COPY" && in.Keyword != "ADD" || len(in.Flag("from")) > 0 || len(in.Args) < 2 || len(in.Heredocs) > 0 {
+		return nil, false
+	}
+	for _, a := range in.Args[:len(in.Args)-1] {
+		sources = append(sources, a.Value)
+	}
+	return sources, true
+}

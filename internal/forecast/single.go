@@ -1,0 +1,289 @@
+package forecast
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/pep"
+)
+
+// singleStage is a generated Dockerfile of one stage: what is deleted is
+// deleted by the RUN that brought it.
+type singleStage struct {
+	*recipe
+	dest destination
+	head []string
+	// from is the FROM line.
+	from string
+	// context has the files of the build context by path, with their sizes, texts
+	// the requirements files that were read.
+	context map[string]int64
+	texts   map[string][]byte
+	// quiet keeps what the image runs from writing bytecode.
+	quiet []string
+	// tools are Debian's packages that only compiling needs.
+	tools []string
+	// mounts bring in an installer that is an image of its own.
+	mounts []string
+	made   bool
+	// installers are commands that install the builder's installers, which the
+	// image must not keep; names are what they install. variables set those of
+	// the builder.
+	installers, names, variables []string
+}
+
+// tooling writes a RUN that sets up what installs. What only the builder has is
+// installed and removed by the RUN that uses it.
+func (t *singleStage) tooling(w *textWriter, s *step) error {
+	if s.onlyPip() {
+		return nil
+	}
+	base := t.dest
+	base.venv = ""
+	var commands []string
+	for i := range s.parts {
+		p := &s.parts[i]
+		if p.role != tooling || len(p.install.args) == 0 {
+			commands = append(commands, p.text)
+			continue
+		}
+		c, err := base.command(p.install)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", s.in.Line, err)
+		}
+		commands = append(commands, c)
+		for _, arg := range p.install.args {
+			r, err := pep.ParseRequirement(strings.Trim(arg, `"'`))
+			switch {
+			case strings.HasPrefix(arg, "-"), err == nil && slices.Contains(withInterpreter, r.Name):
+			case t.two() && (err != nil || r.Name != "uv"):
+				return fmt.Errorf("line %d: %.40s of the builder would be in the image", s.in.Line, arg)
+			case t.two():
+				t.names = append(t.names, r.Name)
+			}
+		}
+	}
+	if t.two() {
+		t.installers = append(t.installers, commands...)
+		return nil
+	}
+	w.lines("", "RUN "+strings.Join(append(s.flags(), strings.Join(commands, " && \\\n    ")), " \\\n    "))
+	return nil
+}
+
+// text writes the Dockerfile.
+func (t *singleStage) text() (string, error) {
+	w := &textWriter{}
+	w.top(t.recipe, t.head)
+	w.arguments(t.recipe, t.from)
+	for i := range t.file.Stages {
+		if st := &t.file.Stages[i]; t.needed(st) {
+			w.paragraph(string(t.file.Source[st.Span.Start:st.Span.End]))
+		}
+	}
+	w.paragraph(t.from)
+	w.lines(t.quiet...)
+	placed := !t.two()
+	for i := range t.runtime {
+		s := &t.runtime[i]
+		if !placed && s.in.Keyword == "USER" {
+			return "", fmt.Errorf("line %d: the image has another user before it has packages", s.in.Line)
+		}
+		_, context := fromContext(s.in)
+		if !placed && (s.role == copying || context) {
+			if err := t.merge(w, workdir(t.runtime[:i])); err != nil {
+				return "", err
+			}
+			placed = true
+		}
+		if err := t.write(w, s); err != nil {
+			return "", err
+		}
+	}
+	return w.String(), nil
+}
+
+// write writes one instruction of the stage.
+func (t *singleStage) write(w *textWriter, s *step) error {
+	switch s.role {
+	case keeps:
+		if t.two() && t.copied(s.in, t.recipe.install) {
+			return fmt.Errorf("line %d: it copies more than packages from stage %s", s.in.Line, t.recipe.install.Label())
+		}
+		w.lines(spaced(s, s.text)...)
+	case tooling:
+		return t.tooling(w, s)
+	case building:
+		names, _ := aptInstall(s.in)
+		t.tools = append(t.tools, names...)
+	case fetching:
+		return t.fetch(w, s)
+	case installing:
+		return t.install(w, s)
+	}
+	return nil
+}
+
+// merge writes the stage that installs into this one. dir is the working
+// directory that the image has at this place.
+func (t *singleStage) merge(w *textWriter, dir string) error {
+	for i := range t.before {
+		s := &t.before[i]
+		switch {
+		case s.in.Keyword != "WORKDIR" && slices.ContainsFunc(t.runtime, func(own step) bool { return own.in.Span == s.in.Span }):
+			continue // both stages build on one that has it
+		case s.role == keeps && s.in.Keyword == "RUN":
+			return fmt.Errorf("line %d: what the builder runs besides installing would be in the image", s.in.Line)
+		case s.in.Keyword == "ENV":
+			export, err := exported(s.in)
+			if err != nil {
+				return fmt.Errorf("line %d: %w", s.in.Line, err)
+			}
+			t.variables = append(t.variables, export)
+			continue
+		}
+		if ends(s.in) {
+			continue
+		}
+		if copiesAll(s.in) && !slices.ContainsFunc(t.runtime, func(s step) bool { return copiesAll(s.in) }) {
+			return fmt.Errorf("line %d: the whole build context would be in the image", s.in.Line)
+		}
+		if err := t.write(w, s); err != nil {
+			return err
+		}
+	}
+	if now := workdir(t.before); now != "" && now != dir {
+		w.lines("", "WORKDIR "+path.Clean("/"+dir))
+	}
+	return nil
+}
+
+// copiesAll says whether an instruction copies the whole build context.
+func copiesAll(in *dockerfile.Instruction) bool {
+	sources, ok := fromContext(in)
+	return ok && slices.ContainsFunc(sources, func(s string) bool { return path.Clean("/"+s) == "/" })
+}
+
+// fetch leaves an installer out of the image that is mounted instead.
+func (t *singleStage) fetch(w *textWriter, s *step) error {
+	from := s.in.Flag("from")[0]
+	for _, a := range s.in.Args[:len(s.in.Args)-1] {
+		name := path.Base(a.Value)
+		if name != "uv" && name != "uvx" || !plain(a.Value) || !plain(from) {
+			w.lines(s.text)
+			return nil
+		}
+		t.mounts = append(t.mounts, fmt.Sprintf("--mount=type=bind,from=%s,source=%s,target=/usr/local/bin/%s", from, a.Value, name))
+	}
+	return nil
+}
+
+// install writes the RUN that installs and cleans up.
+func (t *singleStage) install(w *textWriter, s *step) error {
+	first, last := slices.Concat(t.variables, t.installers), []string(nil)
+	if len(t.names) > 0 {
+		last = append(last, strings.Join(append(t.dest.quietly(), "pip uninstall -y "+strings.Join(t.names, " ")), " "))
+	}
+	lines := []string{"", "# What is deleted has to be deleted by the RUN that brought it: a later one would only hide it."}
+	if len(t.tools) > 0 {
+		first = append(first, "apt-get update", "apt-get install -y --no-install-recommends "+strings.Join(t.tools, " "))
+		last = append(last, "apt-get purge -y --auto-remove "+strings.Join(t.tools, " "), "rm -rf /var/lib/apt/lists/*")
+		t.tools = nil
+	}
+	if t.dest.venv != "" && !t.made && !slices.ContainsFunc(s.installs, func(in install) bool { return in.tool == uvSync }) {
+		first = append(first, strings.Join(append(t.dest.quietly(), "python -m venv --without-pip "+t.dest.venv), " "))
+	}
+	t.made = true
+	last = append(last, t.leftovers(s.installs)...)
+	if _, locked := t.context["uv.lock"]; !locked && slices.ContainsFunc(s.installs, func(in install) bool { return in.tool == uvSync }) {
+		last = append(last, "rm -f uv.lock") // uv writes one where there is none
+	}
+	run, err := t.dest.runInstall(s, func(*part) bool { return true }, append(s.flags(), t.mounts...), first, last)
+	if err != nil {
+		return fmt.Errorf("line %d: %w", s.in.Line, err)
+	}
+	w.lines(append(lines, run)...)
+	return nil
+}
+
+// leftovers delete what building the project, and others of the context, leaves
+// beside their sources: there are none where some of the project's own files
+// would be deleted with it.
+func (t *singleStage) leftovers(installs []install) (commands []string) {
+	if slices.ContainsFunc(contextFiles(t.context), func(name string) bool {
+		return strings.HasPrefix(name, "build/") || strings.Contains(name, "/build/") || strings.Contains(name, ".egg-info/")
+	}) {
+		return nil
+	}
+	var dirs []string
+	for _, in := range installs {
+		if in.tool == uvSync && !slices.ContainsFunc(in.args, func(a string) bool { return strings.HasPrefix(a, "--no-install-") }) {
+			dirs = append(dirs, ".")
+		}
+		if in.tool == pip || in.tool == uvPip {
+			dirs = append(dirs, t.folders(in)...)
+		}
+	}
+	var done []string
+	for _, dir := range dirs {
+		if slices.Contains(done, dir) {
+			continue
+		}
+		done = append(done, dir)
+		if dir == "." {
+			commands = append(commands, leftovers)
+			continue
+		}
+		commands = append(commands, fmt.Sprintf("rm -rf %[1]s/build %[1]s/*.egg-info %[1]s/src/*.egg-info", dir))
+	}
+	return commands
+}
+
+// folders are those that pip builds: of its arguments and of the requirements
+// files that it reads. What is installed in place needs what is written there.
+func (t *singleStage) folders(in install) (dirs []string) {
+	add := func(word string) {
+		word, _, _ = strings.Cut(strings.Trim(word, `"'`), "[")
+		if dir := path.Clean(word); word != "" && (dir == "." || strings.HasPrefix(word, "./") || strings.HasPrefix(word, "/") && !strings.HasSuffix(word, ".whl")) && plain(dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	for i, word := range in.args {
+		if i == 0 || !takesValue(in.args[i-1]) {
+			add(word)
+		}
+	}
+	seen := map[string]bool{}
+	files := slices.Clone(in.files)
+	for len(files) > 0 {
+		name := path.Clean(files[0])
+		if files = files[1:]; seen[name] {
+			continue
+		}
+		seen[name] = true
+		for line := range bytes.Lines(t.texts[name]) {
+			words := strings.Fields(string(line))
+			switch {
+			case len(words) == 0:
+			case len(words) > 1 && (words[0] == "-r" || words[0] == "--requirement"):
+				files = append(files, path.Join(path.Dir(name), words[1]))
+			default:
+				add(words[0])
+			}
+		}
+	}
+	return dirs
+}
+
+func contextFiles(context map[string]int64) []string {
+	names := make([]string, 0, len(context))
+	for n := range context {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,391 @@
+package forecast
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
+)
+
+// ownVenv is where generated Dockerfiles make an environment that the original
+// does not have.
+const ownVenv = "/opt/venv"
+
+// Strategies says how large the image would be if it were made in other ways, and
+// gives the Dockerfile of each. What the project has no use for is left out;
+// where a Dockerfile cannot be written, a note says why. An image of which
+// nothing is known is [whittle.ErrUnsupported].
+func Strategies(p *Project) (*whittle.Forecasts, error) {
+	out := &whittle.Forecasts{Schema: whittle.ForecastSchema, Project: p.Name, Base: p.Variant}
+	add := func(f *whittle.Forecast, err error) {
+		var none *noUse
+		switch {
+		case errors.As(err, &none):
+			out.Notes = append(out.Notes, none.Error())
+		case err != nil:
+			f.Notes = append(f.Notes, "no Dockerfile: "+err.Error())
+			fallthrough
+		case f != nil:
+			f.Low, f.High = max(0, min(f.Low, f.Predicted)), max(f.High, f.Predicted)
+			out.Forecasts = append(out.Forecasts, *f)
+		}
+	}
+	if p.Fixed != nil {
+		add(p.originalFixed())
+	}
+	r, err := readRecipe(p.Dockerfile, p.Target, p.Arguments)
+	if err != nil {
+		out.Notes = append(out.Notes, fmt.Sprintf("%s is not understood, so that nothing can be generated from it: %v", p.Dockerfile.Name, err))
+		return out, nil
+	}
+	a, err := newAccount(p, r)
+	if err != nil {
+		return nil, err
+	}
+	add(a.singleStage())
+	add(a.slimVenv())
+	for _, extra := range a.extras() {
+		add(a.split(extra))
+	}
+	add(a.alpine())
+	add(a.distroless())
+	return out, nil
+}
+
+// noUse is why a strategy makes no difference to a project.
+type noUse struct{ strategy, reason string }
+
+func (n *noUse) Error() string { return n.strategy + ": " + n.reason }
+
+// originalFixed is the original with all fixes.
+func (p *Project) originalFixed() (*whittle.Forecast, error) {
+	f := &whittle.Forecast{Strategy: "original-fixed", Title: "the original Dockerfile with all fixes"}
+	s := sizes{f}
+	s.exact("the image", p.Ledger.Sum().Unpacked, "measured in "+p.Variant)
+	saving, lines := p.fixed(), int64(len(p.Added)+len(p.Removed))*metadataLine
+	likely := (saving.Low + saving.High) / 2
+	s.between("the fixes", -saving.High-lines, -likely, -saving.Low+lines, "replayed on the layers of "+p.Variant)
+	if err := parses(string(p.Fixed)); err != nil {
+		return f, err
+	}
+	f.Dockerfile = string(p.Fixed)
+	return f, nil
+}
+
+// forecast starts a forecast with what stays as it is.
+func (a *account) forecast(strategy, title string) (*whittle.Forecast, sizes) {
+	f := &whittle.Forecast{Strategy: strategy, Title: title}
+	s := sizes{f}
+	if a.Slim == nil {
+		s.exact("base image", a.base, a.measured())
+		return f, s
+	}
+	low, high := a.Slim.Saving.Low, a.Slim.Saving.High
+	s.between("base image", a.base-high, a.base-(low+high)/2, a.base-low, a.measured()+", without what "+a.Slim.Name+" does not have")
+	f.Notes = append(f.Notes, fmt.Sprintf("it starts from %s: what only %s has is not in it", a.Slim.Name, a.recipe.final.BaseResolved))
+	return f, s
+}
+
+// from is the final stage's FROM line, with the slim base where there is one.
+func (a *account) from() string {
+	text := a.recipe.head(a.recipe.final)
+	if a.Slim == nil {
+		return text
+	}
+	return strings.Replace(text, a.recipe.final.Base, a.Slim.Name, 1)
+}
+
+func (a *account) measured() string { return "measured in " + a.Variant }
+
+// addPackages adds those of the measured image; nil are all.
+func (a *account) addPackages(s sizes, only map[string]bool) {
+	bytes, bytecode := a.packages(only)
+	low, high := bytes, bytes
+	if !a.pinned(only) {
+		// As much as versions moved in a month, at the most.
+		low, high = bytes-bytes/33, bytes+bytes/33
+		s.f.Notes = append(s.f.Notes, "not every version is pinned by a lock or constraints file: a build may find newer ones")
+	}
+	s.between("Python packages", low, bytes, high, a.measured()+", and the RECORDs of what it left behind")
+	s.exact("bytecode", bytecode, a.measured())
+	if a.Clean.Bytecode {
+		s.f.Notes = append(s.f.Notes, "modules are not compiled: each is when it is first imported, and at every start where the user may not write beside it")
+	}
+}
+
+// addMade adds the layers that are made in the same way as in the original.
+func (a *account) addMade(s sizes, skip func(*step) bool) {
+	application, other := a.made(skip)
+	s.exact("application", application, a.measured())
+	s.exact("other instructions", other, a.measured())
+	asked := a.compiledOnPurpose(skip)
+	// What is marshalled differs by a few bytes from one process to the next.
+	s.between("bytecode that is asked for", asked-asked/1000, asked, asked+asked/1000, a.measured())
+}
+
+// addVenv adds what a virtual environment has besides packages: pyvenv.cfg and
+// the scripts that activate it, as CPython 3.11 to 3.14 and uv write them.
+func (a *account) addVenv(s sizes) {
+	if slices.ContainsFunc(a.recipe.installs(), func(in install) bool { return in.tool == uvSync }) {
+		s.between("virtual environment", 22_000, 29_900, 40_000, "files of uv's environments")
+		return
+	}
+	s.between("virtual environment", 8_000, 14_400, 24_000, "files of venv")
+}
+
+// dest is where a strategy installs to.
+func (a *account) dest(venv string) destination {
+	version := strings.TrimPrefix(path.Base(path.Dir(a.site)), "python")
+	uncached := slices.ContainsFunc(a.recipe.installSteps(), func(s step) bool {
+		return s.in.Keyword == "ENV" && strings.Contains(s.in.Text(), "PIP_NO_CACHE_DIR")
+	})
+	return destination{venv: venv, python: version, clean: a.Clean, uncached: uncached}
+}
+
+// uses refuses strategies about packages where none are installed.
+func (a *account) uses(strategy string) error {
+	if a.recipe.install == nil || len(a.dists) == 0 {
+		return &noUse{strategy, "the Dockerfile installs no Python packages"}
+	}
+	return nil
+}
+
+// singleStage is the seed's strategy B.
+func (a *account) singleStage() (*whittle.Forecast, error) {
+	const name = "single-stage"
+	if err := a.uses(name); err != nil {
+		return nil, err
+	}
+	f, s := a.forecast(name, "one stage that installs and cleans up in one RUN")
+	a.addPackages(s, nil)
+	a.addChanges(s, true)
+	a.addMade(s, func(st *step) bool { return st.role == building })
+	s.exact("system packages that the RUN installs", a.system(), a.measured())
+	var copied int64
+	for _, st := range a.recipe.before {
+		if sources, ok := fromContext(st.in); ok {
+			copied += contextBytes(a.Context, sources)
+		}
+	}
+	s.exact("what is installed from", copied, "the build context")
+	s.exact("metadata of what is installed in place", a.metadata, a.measured())
+	t := &singleStage{recipe: a.recipe, from: a.from(), dest: a.dest(a.recipe.venv()), context: a.Context, texts: a.Texts, quiet: a.quiet(),
+		head: []string{"One stage: the packages are installed and cleaned up in one RUN."}}
+	t.dest.inImage = true
+	if t.dest.venv != "" {
+		a.addVenv(s)
+	}
+	return a.finish(f, t.text, t.dest)
+}
+
+// slimVenv is a final stage that has an environment and the application only.
+func (a *account) slimVenv() (*whittle.Forecast, error) {
+	const name = "slim-venv"
+	if err := a.uses(name); err != nil {
+		return nil, err
+	}
+	f, s := a.forecast(name, "two stages, of which the image gets a virtual environment without pip")
+	a.addPackages(s, a.wanted())
+	a.addChanges(s, true)
+	a.addMade(s, func(st *step) bool { return st.role == building && !a.recipe.two() })
+	a.addVenv(s)
+	t := a.twoStage("Two stages: the builder installs into a virtual environment, the image gets it and the application only.")
+	return a.finish(f, t.text, t.dest)
+}
+
+// twoStage is a Dockerfile on the original's bases.
+func (a *account) twoStage(head ...string) *twoStage {
+	venv := a.recipe.venv()
+	if venv == "" {
+		venv = ownVenv
+	}
+	t := &twoStage{recipe: a.recipe, dest: a.dest(venv), head: head, build: asWritten, run: asWritten, texts: a.Texts, quiet: a.quiet()}
+	t.sameBases()
+	t.final = a.from()
+	return t
+}
+
+// finish writes the Dockerfile, unless something in the original speaks
+// against it.
+func (a *account) finish(f *whittle.Forecast, text func() (string, error), d destination) (*whittle.Forecast, error) {
+	if err := a.recipe.movable(d); err != nil {
+		return f, err
+	}
+	if err := d.check(); err != nil && a.recipe.install != nil {
+		return f, err
+	}
+	if a.site == "" && a.recipe.install != nil {
+		return f, fmt.Errorf("where the image has its packages is not known")
+	}
+	if a.interpreter == "" && a.recipe.install != nil {
+		return f, fmt.Errorf("the image's Python is not at /usr/local, where python's own images have it")
+	}
+	if i := slices.IndexFunc(a.dists, func(in installed) bool { return a.Graph.Distributions[in.index].Editable }); i >= 0 && (d.venv != a.recipe.venv() || a.recipe.two()) {
+		return f, fmt.Errorf("%s is installed in place (editable)", a.dists[i].name)
+	}
+	if tools := a.compilersLeftOut(); tools != "" {
+		f.Notes = append(f.Notes, "left out of the image, as only compiling needs it: "+tools)
+	}
+	if venv := strings.TrimPrefix(d.venv, "/"); slices.ContainsFunc(contextFiles(a.Context), func(n string) bool {
+		return strings.HasSuffix(venv, "/.venv") && strings.HasPrefix(n, ".venv/")
+	}) {
+		return f, fmt.Errorf("the build context has a virtual environment of its own (.venv), which .dockerignore does not leave out")
+	}
+	if script := a.startScript(); script != "" {
+		f.Notes = append(f.Notes, "the image starts "+script+", which was not read: it may name places or programs that are not there")
+	}
+	out, err := text()
+	if err != nil {
+		return f, err
+	}
+	if err := parses(out); err != nil {
+		return f, err
+	}
+	f.Dockerfile = out
+	a.addItself(sizes{f})
+	return f, nil
+}
+
+// movable refuses to move packages that the original names by their place.
+func (r *recipe) movable(d destination) error {
+	for _, in := range r.installs() {
+		if in.editable && (r.two() || d.venv != "" && in.tool != uvSync) {
+			return fmt.Errorf("the project is installed in place (editable), and the packages would point to a folder that is not there")
+		}
+	}
+	moved := d.venv != r.venv()
+	for i := range r.runtime {
+		s := &r.runtime[i]
+		if s.role != keeps {
+			continue
+		}
+		text := s.in.Text()
+		switch {
+		case moved && strings.Contains(text, "/site-packages"), moved && namesScript(text):
+			return fmt.Errorf("line %d: %s names a place that packages are moved away from", s.in.Line, s.in.Keyword)
+		case s.in.Keyword == "ENV" && setsPath(s.in):
+			return fmt.Errorf("line %d: ENV sets PATH anew", s.in.Line)
+		case startsInstaller(s.in):
+			return fmt.Errorf("line %d: %s starts an installer", s.in.Line, s.in.Keyword)
+		}
+		if r.two() && r.copied(s.in, r.install) && !separate(s, d.venv) {
+			return fmt.Errorf("line %d: it copies a folder that holds packages and other things", s.in.Line)
+		}
+	}
+	return nil
+}
+
+// compilersLeftOut names what the original installs into the image and only
+// compiling needs.
+func (a *account) compilersLeftOut() string {
+	var names []string
+	if a.recipe.two() {
+		return ""
+	}
+	for i := range a.recipe.runtime {
+		if s := &a.recipe.runtime[i]; s.role == building {
+			apt, _ := aptInstall(s.in)
+			names = append(names, apt...)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// startScript is a script of the build context that the image starts, empty
+// where it starts a program.
+func (a *account) startScript() string {
+	for _, c := range a.recipe.starts() {
+		for name := range a.Context {
+			if c.Name() != "" && path.Base(name) == c.Name() && path.Ext(name) != ".py" {
+				return c.Name()
+			}
+		}
+	}
+	return ""
+}
+
+// namesScript says whether a text names a program of /usr/local/bin other than
+// the interpreter.
+func namesScript(text string) bool {
+	for {
+		_, rest, ok := strings.Cut(text, "/usr/local/bin/")
+		if !ok {
+			return false
+		}
+		if !strings.HasPrefix(rest, "python") {
+			return true
+		}
+		text = rest
+	}
+}
+
+// setsPath says whether an ENV sets PATH to something that does not go on with
+// what it was.
+func setsPath(in *dockerfile.Instruction) bool {
+	return slices.ContainsFunc(in.Args, func(a dockerfile.Arg) bool {
+		value, ok := strings.CutPrefix(a.Value, "PATH=")
+		return ok && !strings.Contains(value, "$PATH") && !strings.Contains(value, "${PATH}")
+	})
+}
+
+// startsInstaller says whether the image starts through uv, Poetry or the like.
+func startsInstaller(in *dockerfile.Instruction) bool {
+	if in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" && in.Keyword != "HEALTHCHECK" {
+		return false
+	}
+	script, err := in.Shell()
+	return err == nil && slices.ContainsFunc(script.Commands(), func(c dockerfile.Command) bool { return isInstaller(c.Name()) })
+}
+
+// separate says whether what is copied from the builder holds no packages.
+func separate(s *step, venv string) bool {
+	for _, a := range s.in.Args[:len(s.in.Args)-1] {
+		src := path.Clean(s.known.expanded(a.Value))
+		if strings.Contains(src, "$") || venv != "" && (within(venv, src) || within(src, venv)) || within("/usr/local", src) || within(src, "/usr/local") {
+			return false
+		}
+	}
+	return true
+}
+
+// within says whether p is dir or lies below it.
+func within(p, dir string) bool { return dir == "/" || p == dir || strings.HasPrefix(p, dir+"/") }
+
+// extras are those that an image of its own could be made for: the ones that
+// the original installs, and those whose packages are known.
+func (a *account) extras() (out []string) {
+	if a.Declared == nil || a.Graph == nil || a.uses("split") != nil {
+		return nil
+	}
+	chosen := map[string]bool{}
+	for _, in := range a.recipe.installs() {
+		for _, at := range in.projects {
+			r, err := pep.ParseRequirement("x" + strings.TrimLeft(strings.Trim(in.args[at], `"'`), "./"))
+			if err == nil {
+				for _, e := range r.Extras {
+					chosen[e] = true
+				}
+			}
+		}
+		for i, w := range in.args {
+			if value, ok := strings.CutPrefix(w, "--extra="); ok && in.tool == uvSync {
+				chosen[value] = true
+			} else if w == "--extra" && i+1 < len(in.args) {
+				chosen[in.args[i+1]] = true
+			}
+		}
+	}
+	for _, d := range a.Declared.Dependencies {
+		if d.Kind == python.Optional && d.Extra != "" && !slices.Contains(out, d.Extra) && (chosen[pep.Normalize(d.Extra)] || a.Extras[d.Extra] != nil) {
+			out = append(out, d.Extra)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,189 @@
+package forecast
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle/internal/dockerfile"
+)
+
+// variables are the values that a stage's ENV and ARG give to names, as far as
+// they are known.
+type variables struct {
+	values map[string]string
+	// env are the names that ENV sets, which no ARG changes.
+	env map[string]bool
+}
+
+// maxVariables bounds how many are followed: every step has its own.
+const maxVariables = 200
+
+// newVariables are those at the start of a stage: python's images set some of
+// their own.
+func newVariables() variables {
+	v := variables{values: map[string]string{}, env: map[string]bool{}}
+	for _, name := range []string{"PATH", "LANG", "GPG_KEY", "PYTHON_VERSION", "PYTHON_SHA256"} {
+		v.env[name] = true
+	}
+	return v
+}
+
+// after are the variables that hold after an instruction. arguments are those
+// of the build.
+func (v variables) after(in *dockerfile.Instruction, arguments map[string]string) variables {
+	if in.Keyword != "ENV" && in.Keyword != "ARG" {
+		return v
+	}
+	out := variables{maps.Clone(v.values), maps.Clone(v.env)}
+	for _, a := range assignments(in) {
+		if _, there := out.env[a.name]; !there && len(out.env) >= maxVariables {
+			continue // not known, and what it hides from ARG is not known of any
+		}
+		if in.Keyword == "ARG" && v.env[a.name] {
+			continue
+		}
+		value, ok := arguments[a.name]
+		if in.Keyword == "ENV" || !ok && a.set {
+			value, ok = dockerfile.Expand(a.value, v.values)
+		}
+		if delete(out.values, a.name); ok {
+			out.values[a.name] = value
+		}
+		out.env[a.name] = in.Keyword == "ENV"
+	}
+	return out
+}
+
+// below are those that a stage has of the one that it builds on: no ARG's.
+func (v variables) below() variables {
+	out := variables{maps.Clone(v.values), v.env}
+	maps.DeleteFunc(out.values, func(name, _ string) bool { return !v.env[name] })
+	return out
+}
+
+// assignment is one NAME=VALUE of ENV or ARG as written; set says that there is
+// a value.
+type assignment struct {
+	name, value string
+	set         bool
+}
+
+// assignments are those of an ENV or ARG. "ENV NAME VALUE" is the old form.
+func assignments(in *dockerfile.Instruction) (out []assignment) {
+	if in.Keyword == "ENV" && len(in.Args) == 2 && !strings.Contains(in.Args[0].Value, "=") {
+		return []assignment{{in.Args[0].Value, in.Args[1].Value, true}}
+	}
+	for _, a := range in.Args {
+		name, value, set := strings.Cut(a.Value, "=")
+		out = append(out, assignment{name, value, set})
+	}
+	return out
+}
+
+// expanded is a word with its variables replaced, or as it is written where
+// they are not known.
+func (v variables) expanded(word string) string {
+	if out, ok := dockerfile.Expand(word, v.values); ok {
+		return out
+	}
+	return word
+}
+
+// reader gives the commands of a script, whose text is given, their values where
+// only variables of the stage are in them that the script leaves alone.
+func (v variables) reader(script string) func(dockerfile.Command) dockerfile.Command {
+	sets := map[string]bool{}
+	return func(c dockerfile.Command) dockerfile.Command {
+		c.Words = slices.Clone(c.Words)
+		for i := range c.Words {
+			w := &c.Words[i]
+			if w.Literal {
+				continue
+			}
+			value, ok := dockerfile.Expand(w.Text, v.values)
+			if ok && plain(strings.Map(bracketless, value)) && !v.assigned(w.Text, script, sets) {
+				w.Value, w.Literal = value, true
+			}
+		}
+		return c
+	}
+}
+
+// bracketless leaves out what a shell would read as a pattern and requirements
+// have around their extras.
+func bracketless(c rune) rune {
+	if strings.ContainsRune("[],=", c) {
+		return -1
+	}
+	return c
+}
+
+// assigned says that a script may set one of the variables that a word uses. sets
+// keeps what was found of each.
+func (v variables) assigned(word, script string, sets map[string]bool) bool {
+	for name := range v.values {
+		if !strings.Contains(word, "$"+name) && !strings.Contains(word, "${"+name) {
+			continue
+		}
+		may, known := sets[name]
+		if !known {
+			may = slices.ContainsFunc([]string{name + "=", "for " + name, "read ", "getopts "}, func(by string) bool { return strings.Contains(script, by) })
+			sets[name] = may
+		}
+		if may {
+			return true
+		}
+	}
+	return false
+}
+
+// exported is what gives the variables of an ENV to the commands of one RUN.
+func exported(in *dockerfile.Instruction) (string, error) {
+	words := []string{"export"}
+	for _, a := range assignments(in) {
+		value := strings.Trim(a.value, `"`)
+		if strings.Contains(a.value, "'") || !plain("x"+strings.Map(referenceless, value)) || !plain(a.name) {
+			return "", fmt.Errorf("%s of the builder would be set in the image", a.name)
+		}
+		if !plain(value) {
+			value = `"` + value + `"`
+		}
+		words = append(words, a.name+"="+value)
+	}
+	return strings.Join(words, " "), nil
+}
+
+// referenceless leaves out what refers to variables.
+func referenceless(c rune) rune {
+	if strings.ContainsRune("${}", c) {
+		return -1
+	}
+	return c
+}
+
+// flattened is a stage with the instructions of those that it builds on before
+// its own, on the image that the lowest is from.
+func flattened(f *dockerfile.File, st *dockerfile.Stage) *dockerfile.Stage {
+	if st.From == nil {
+		return st
+	}
+	below := flattened(f, &f.Stages[*st.From])
+	out := *st
+	out.Base, out.BaseResolved, out.Platform, out.PlatformResolved = below.Base, below.BaseResolved, below.Platform, below.PlatformResolved
+	out.Instructions = slices.Concat(below.Instructions, st.Instructions)
+	return &out
+}
+
+// head is a stage's FROM line.
+func (r *recipe) head(st *dockerfile.Stage) string {
+	if st.From == nil {
+		return st.Head.Text()
+	}
+	text := "FROM " + platformFlag(st) + st.Base
+	if st.Name != "" {
+		text += " AS " + st.Name
+	}
+	return text
+}

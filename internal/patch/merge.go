@@ -1,0 +1,188 @@
+// Package patch applies the fixes of several findings to a project's files at
+// once, each completely or not at all, and shows the differences.
+package patch
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+)
+
+// Conflict says why a fix was not applied with the others.
+type Conflict struct {
+	// Fix is its position among those that were given.
+	Fix    int
+	Reason string
+}
+
+// Merge applies fixes to a project's files, each whole or not at all. files
+// has the contents by path; one that is not there yet is missing. dockerfiles
+// names those that are Dockerfiles. A fix whose
+// edits overlap those of an earlier one, or after which a file would not be
+// what it was but for the edits, is a conflict. What several fixes change in
+// the same way is changed once. The result has the changed files only.
+//
+// An error is a fix that was made against another content of a file.
+func Merge(files map[string][]byte, dockerfiles []string, fixes []*whittle.Fix) (map[string][]byte, []Conflict, error) {
+	m := merger{files: files, dockerfiles: dockerfiles, edits: map[string][]whittle.Edit{}}
+	var conflicts []Conflict
+	for i, f := range fixes {
+		if err := m.check(f); err != nil {
+			return nil, nil, err
+		}
+		if err := m.add(f); err != nil {
+			conflicts = append(conflicts, Conflict{i, err.Error()})
+		}
+	}
+	out := map[string][]byte{}
+	for name, edits := range m.edits {
+		text, err := m.result(name, edits)
+		if err != nil {
+			return nil, nil, err // add has applied the same edits before
+		}
+		out[name] = text
+	}
+	return out, conflicts, nil
+}
+
+type merger struct {
+	files       map[string][]byte
+	dockerfiles []string
+	edits       map[string][]whittle.Edit
+}
+
+// check holds the fix to the contents that it was made for.
+func (m *merger) check(f *whittle.Fix) error {
+	for _, p := range f.Patches {
+		src, ok := m.files[p.File]
+		if p.Digest == "" && ok || p.Digest != "" && (!ok || whittle.DigestOf(src) != p.Digest) {
+			return fmt.Errorf("%s is not what the fix %q was made for: %w", p.File, f.Title, whittle.ErrUsage)
+		}
+	}
+	return nil
+}
+
+// add takes in a fix if all its patches go with what is there.
+func (m *merger) add(f *whittle.Fix) error {
+	next := map[string][]whittle.Edit{}
+	for _, p := range f.Patches {
+		have, ok := next[p.File]
+		if !ok {
+			have = m.edits[p.File]
+		}
+		edits, err := union(m.files[p.File], have, p.Edits)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.File, err)
+		}
+		if _, err := m.apply(p.File, edits); err != nil {
+			return fmt.Errorf("%s: %w", p.File, err)
+		}
+		next[p.File] = edits
+	}
+	for name, edits := range next {
+		m.edits[name] = edits
+	}
+	return nil
+}
+
+// union puts new edits among those that are there. Insertions at one place
+// stand in their order; one that is there already stands once.
+func union(src []byte, have, more []whittle.Edit) ([]whittle.Edit, error) {
+	out := slices.Clone(have)
+	for _, e := range more {
+		if slices.Contains(have, e) {
+			continue
+		}
+		for _, h := range have {
+			if overlap(h.Span, e.Span) || extendsRemoved(src, h, e) || extendsRemoved(src, e, h) {
+				return nil, errors.New("another fix changes the same place")
+			}
+		}
+		out = append(out, e)
+	}
+	slices.SortStableFunc(out, func(a, b whittle.Edit) int {
+		return cmp.Or(cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End), cmp.Compare(reach(a), reach(b)))
+	})
+	return out, nil
+}
+
+// reach orders what is inserted at one place: words of the command that ends
+// there, then a further command, then a further line. Continuations count as
+// blanks.
+func reach(e whittle.Edit) int {
+	text := e.New
+	for {
+		text = strings.TrimLeft(text, " \t")
+		line, rest, more := strings.Cut(text, "\n")
+		if line = strings.TrimRight(line, "\r"); !more || line != `\` {
+			break
+		}
+		text = rest
+	}
+	switch {
+	case strings.HasPrefix(text, "\n"), strings.HasPrefix(text, "\r"):
+		return 2
+	case strings.HasPrefix(text, "&&"), strings.HasPrefix(text, ";"):
+		return 1
+	}
+	return 0
+}
+
+// overlap says that two edits cannot both be made: their spans share a byte,
+// or one inserts within the other.
+func overlap(a, b whittle.Span) bool {
+	return a.Start < b.End && b.Start < a.End
+}
+
+// extendsRemoved says that one edit adds words to a command, or to a line, that
+// the other removes: they would become words of what is before it.
+func extendsRemoved(src []byte, words, removal whittle.Edit) bool {
+	at, gone := words.Span.Start, removal.Span
+	if words.Span.End != at || gone.End != at || gone.Start == gone.End || removal.New != "" || gone.End > len(src) {
+		return false
+	}
+	return reach(words) == 0 && reach(whittle.Edit{New: string(src[gone.Start:gone.End])}) > 0
+}
+
+// apply makes the edits of one file, and holds the result to what the kind of
+// file promises.
+func (m *merger) apply(name string, edits []whittle.Edit) ([]byte, error) {
+	if slices.Contains(m.dockerfiles, name) {
+		return dockerfile.Apply(m.files[name], edits)
+	}
+	return whittle.Splice(m.files[name], edits)
+}
+
+// result is apply to all edits of a file: lines that they make too long
+// together are broken.
+func (m *merger) result(name string, edits []whittle.Edit) ([]byte, error) {
+	if slices.Contains(m.dockerfiles, name) {
+		return dockerfile.Wrap(m.files[name], edits)
+	}
+	return m.apply(name, edits)
+}
+
+// Changes are the files that differ, with unified diffs, sorted by path.
+func Changes(before, after map[string][]byte) []whittle.FileChange {
+	out := []whittle.FileChange{}
+	for name, text := range after {
+		old, had := before[name]
+		if had && string(old) == string(text) {
+			continue
+		}
+		from := "a/" + name
+		if !had {
+			from = "/dev/null"
+		}
+		out = append(out, whittle.FileChange{Path: name, Diff: udiff.Unified(from, "b/"+name, string(old), string(text)), Before: old, After: text, Created: !had})
+	}
+	slices.SortFunc(out, func(a, b whittle.FileChange) int { return cmp.Compare(a.Path, b.Path) })
+	return out
+}
