@@ -14,6 +14,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/check"
 	"whittle.dev/whittle/internal/elf"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 )
 
@@ -62,10 +63,10 @@ func TestCases(t *testing.T) {
 func caseOf(t *testing.T, b []byte) *check.Image {
 	t.Helper()
 	a := txtar.Parse(b)
-	files, project := map[string]string{}, fstest.MapFS{}
+	files, folder := map[string]string{}, fstest.MapFS{}
 	for _, f := range a.Files {
 		if p, ok := strings.CutPrefix(f.Name, "project/"); ok {
-			project[p] = &fstest.MapFile{Data: f.Data}
+			folder[p] = &fstest.MapFile{Data: f.Data}
 		} else {
 			files[f.Name] = string(f.Data)
 		}
@@ -104,12 +105,12 @@ func caseOf(t *testing.T, b []byte) *check.Image {
 		img.Root = notExecutable{img.Root, plain}
 	}
 	img.Distributions, _ = python.Distributions(t.Context(), img.Root)
-	if len(project) > 0 {
-		declared, err := python.ReadDeclared(project)
+	if len(folder) > 0 {
+		declared, err := project.ReadDeclared(folder)
 		if err != nil {
 			t.Fatal(err)
 		}
-		img.Project, img.Folder = declared, project
+		img.Project, img.Folder = declared, folder
 	}
 	return img
 }

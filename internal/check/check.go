@@ -16,6 +16,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/elf"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -44,7 +45,7 @@ type Image struct {
 	// ("3.13"), empty where that is not known; nil knows none.
 	Version func(path, series string) string
 	// Project is what the project's files declare, nil where there are none.
-	Project *python.Declared
+	Project *project.Declared
 	// Folder is the project's folder, nil where it is not known.
 	Folder fs.FS
 	// Names knows which distribution has a module; nil is what is installed and

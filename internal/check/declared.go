@@ -8,6 +8,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/imports"
 	"whittle.dev/whittle/internal/python/source"
@@ -22,10 +23,10 @@ func declaredAs(s *state, dist string) (why, fix string) {
 	if s.Project == nil {
 		return "nothing that is installed requires it", "add " + dist + " to the dependencies"
 	}
-	var best *python.Dependency
+	var best *project.Dependency
 	for i := range s.Project.Dependencies {
 		d := &s.Project.Dependencies[i]
-		if d.Kind == python.Build || d.Kind == python.Constraint || pep.Normalize(d.Name) != pep.Normalize(dist) {
+		if d.Kind == project.BuildSystem || d.Kind == project.Constraint || pep.Normalize(d.Name) != pep.Normalize(dist) {
 			continue
 		}
 		if best == nil || d.Kind < best.Kind {
@@ -37,9 +38,9 @@ func declaredAs(s *state, dist string) (why, fix string) {
 	}
 	where := fmt.Sprintf("%s:%d", best.File, best.Line)
 	switch best.Kind {
-	case python.Optional:
+	case project.Optional:
 		return fmt.Sprintf("only extra `%s` declares it (%s)", best.Extra, where), fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", best.Extra, dist)
-	case python.Dev:
+	case project.Development:
 		return fmt.Sprintf("it is declared for development only (%s)", where), "move " + best.Text + " to the dependencies"
 	}
 	return fmt.Sprintf("%s declares it, but it is not installed", where), "install the dependencies of " + best.File + " in the image"
@@ -60,7 +61,7 @@ func bound(s *state, dist string) string {
 			}
 		}
 		for _, d := range s.Project.Dependencies {
-			if d.Kind == python.Constraint && pep.Normalize(d.Name) == name {
+			if d.Kind == project.Constraint && pep.Normalize(d.Name) == name {
 				if v, found := d.Specifiers.Pinned(); found {
 					version, ok = v, true
 				}
@@ -137,20 +138,20 @@ func (d *declared) module(st *start, r root, n *imports.Node) {
 // what runs.
 func (d *declared) one(st *start, n *imports.Node, imp *source.Import, dist *python.Distribution) {
 	d.used[dist.Name] = true
-	kinds := map[python.DependencyKind]*python.Dependency{}
+	kinds := map[project.DependencyKind]*project.Dependency{}
 	for i := range d.s.Project.Dependencies {
 		dep := &d.s.Project.Dependencies[i]
 		if pep.Normalize(dep.Name) == dist.Name && kinds[dep.Kind] == nil {
 			kinds[dep.Kind] = dep
 		}
 	}
-	if kinds[python.Runs] != nil || kinds[python.Optional] != nil || imp.Context&source.Guarded != 0 {
+	if kinds[project.Runtime] != nil || kinds[project.Optional] != nil || imp.Context&source.Guarded != 0 {
 		return
 	}
 	p := whittle.Problem{Rule: whittle.CheckTransitive, Severity: Warning, Path: d.s.owners.shown(n.File), Line: imp.Line, Module: imp.Module, Distribution: dist.Name,
 		ReachedFrom: []string{st.name}, Fix: "add " + dist.Name + pep.SeriesOf(dist.Version) + " to the dependencies"}
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
-	switch dev := kinds[python.Dev]; {
+	switch dev := kinds[project.Development]; {
 	case dev != nil:
 		p.Rule = whittle.CheckMisplaced
 		p.Message = fmt.Sprintf("%s is imported by %s, which runs; %s:%d declares %s for development only", imp.Module, at, dev.File, dev.Line, dist.Name)
@@ -184,7 +185,7 @@ func (d *declared) unused() []whittle.Problem {
 	var out []whittle.Problem
 	for _, dep := range s.Project.Dependencies {
 		name := pep.Normalize(dep.Name)
-		if dep.Kind != python.Runs || d.used[name] || s.owners.isProgram(name) || len(s.owners.requirersWithout(name)) > 0 {
+		if dep.Kind != project.Runtime || d.used[name] || s.owners.isProgram(name) || len(s.owners.requirersWithout(name)) > 0 {
 			continue
 		}
 		if _, ok := s.owners.installed(name); !ok {

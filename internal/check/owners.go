@@ -6,8 +6,10 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/imports"
 	"whittle.dev/whittle/internal/python/source"
@@ -17,7 +19,7 @@ import (
 // installed distribution.
 type owners struct {
 	distributions []python.Distribution
-	project       *python.Declared
+	project       *project.Declared
 	names         *python.Names
 	workdir       string
 	// own are the indexes of the application's own distributions; owner is
@@ -32,7 +34,8 @@ func newOwners(img *Image, workdir string) *owners {
 	ow := &owners{distributions: img.Distributions, project: img.Project, names: img.Names, workdir: workdir,
 		owner: map[string]int{}, ownModules: map[string]bool{}}
 	if ow.names == nil {
-		ow.names = python.NewNames(img.Distributions, img.Project)
+		ow.names = python.NewNames(img.Distributions)
+		ow.names.Declare(img.Project.Names())
 	}
 	for i := range img.Distributions {
 		d := &img.Distributions[i]

@@ -14,6 +14,7 @@ import (
 	"whittle.dev/whittle/internal/check"
 	"whittle.dev/whittle/internal/elf"
 	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -138,7 +139,7 @@ func checkMadeUp(t *testing.T, p madeUp, where string, index *hostile) *whittle.
 			files["app/"+f] = text
 		}
 	}
-	declared, err := python.ReadDeclared(folder)
+	declared, err := project.ReadDeclared(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +152,8 @@ func checkMadeUp(t *testing.T, p madeUp, where string, index *hostile) *whittle.
 	}
 	in := imageOf(files, p.start)
 	in.Project, in.Folder, in.Bound = declared, folder, index.bound
-	in.Names = python.NewNames(nil, declared)
+	in.Names = python.NewNames(nil)
+	in.Names.Declare(declared.Names())
 	in.Names.Ships = index.ships
 	c, err := check.Run(context.Background(), in)
 	if err != nil {

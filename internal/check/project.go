@@ -13,6 +13,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -83,7 +84,7 @@ type tree struct {
 	// and use what is declared.
 	notebooks []*source.Facts
 	// scripts are those with dependencies of their own (PEP 723), by file.
-	scripts map[string][]python.Dependency
+	scripts map[string][]project.Dependency
 	// adjusts says that a module that is shipped changes sys.path.
 	adjusts bool
 	units   []*unit // the deepest first, the project's own last

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 )
 
@@ -57,15 +58,15 @@ func (t *tree) alongWith(u *unit) *along {
 			d := &v.declared.Dependencies[i]
 			name := pep.Normalize(d.Name)
 			switch {
-			case d.Kind == python.Runs && !t.applies(u, d):
-			case d.Kind == python.Runs, t.takes(v, d):
+			case d.Kind == project.Runtime && !t.applies(u, d):
+			case d.Kind == project.Runtime, t.takes(v, d):
 				starts = append(starts, name)
 				for _, w := range t.units {
 					if name != "" && pep.Normalize(w.declared.Name) == name && w.dir != "." {
 						visit(w)
 					}
 				}
-			case d.Kind == python.Optional || d.Kind == python.Dev:
+			case d.Kind == project.Optional || d.Kind == project.Development:
 				others = append(others, name)
 			}
 		}
@@ -92,7 +93,7 @@ func (a *along) close(t *tree, u *unit, starts, others []string) {
 	for _, s := range starts {
 		a.runs[s] = true
 	}
-	var lock *python.Lock
+	var lock *project.Lock
 	for _, v := range u.chain() {
 		if lock == nil {
 			lock = v.declared.Lock
@@ -146,7 +147,7 @@ func settle(t *tree, u *unit, a *along) {
 		seen[v] = true
 		for i := range v.declared.Dependencies {
 			d := &v.declared.Dependencies[i]
-			if d.Kind != python.Runs && !t.takes(v, d) || !t.applies(u, d) {
+			if d.Kind != project.Runtime && !t.takes(v, d) || !t.applies(u, d) {
 				continue
 			}
 			if d.URL != "" {
@@ -181,7 +182,7 @@ func settle(t *tree, u *unit, a *along) {
 func conditional(u *unit, name string) bool {
 	for _, v := range u.chain() {
 		for i := range v.declared.Dependencies {
-			if d := &v.declared.Dependencies[i]; pep.Normalize(d.Name) == name && d.Kind == python.Runs && strings.Contains(d.Text, ";") {
+			if d := &v.declared.Dependencies[i]; pep.Normalize(d.Name) == name && d.Kind == project.Runtime && strings.Contains(d.Text, ";") {
 				return true
 			}
 		}
@@ -192,7 +193,7 @@ func conditional(u *unit, name string) bool {
 // venv is the project's virtual environment.
 type venv struct {
 	distributions []python.Distribution
-	lock          *python.Lock
+	lock          *project.Lock
 	// modules are those of each distribution by their top-level names.
 	modules map[string]string
 }
@@ -206,7 +207,7 @@ func (t *tree) installed() []python.Distribution {
 
 // readVenv reads the metadata of what is installed in a virtual environment.
 func readVenv(fsys fs.FS, dir string) *venv {
-	v := &venv{lock: &python.Lock{Files: []string{dir}, Requires: map[string][]string{}}, modules: map[string]string{}}
+	v := &venv{lock: &project.Lock{Files: []string{dir}, Requires: map[string][]string{}}, modules: map[string]string{}}
 	infos, _ := fs.Glob(fsys, path.Join(dir, "lib/python*/site-packages/*.dist-info"))
 	for _, info := range infos {
 		b, err := fs.ReadFile(fsys, path.Join(info, "METADATA"))

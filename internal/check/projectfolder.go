@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python/source"
 )
 
@@ -265,11 +265,11 @@ func scanFile(t *tree, p string) error {
 		t.platform.takeSource(t.sources[p])
 	}
 	if bytes.Contains(b, []byte("# /// script")) {
-		if deps, ok := python.ScriptDependencies(p, b); ok {
+		if deps, ok := project.ScriptDependencies(p, b); ok {
 			if t.scripts == nil {
-				t.scripts = map[string][]python.Dependency{}
+				t.scripts = map[string][]project.Dependency{}
 			}
-			t.scripts[p] = append([]python.Dependency{}, deps...) // none is not nil
+			t.scripts[p] = append([]project.Dependency{}, deps...) // none is not nil
 		}
 	}
 	return nil

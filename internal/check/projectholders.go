@@ -8,6 +8,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -69,7 +70,7 @@ func (h holders) idle() []string {
 		for i := range v.declared.Dependencies {
 			d := &v.declared.Dependencies[i]
 			name := pep.Normalize(d.Name)
-			if d.Kind == python.Runs && name != "" && !h.t.uses.names[name] && python.ModulesOf(name) == nil && !slices.Contains(out, name) && !h.t.isUnit(name) && !stubs(name) {
+			if d.Kind == project.Runtime && name != "" && !h.t.uses.names[name] && python.ModulesOf(name) == nil && !slices.Contains(out, name) && !h.t.isUnit(name) && !stubs(name) {
 				out = append(out, name)
 			}
 		}
@@ -87,7 +88,7 @@ func (h holders) askedFor(dists []string) bool {
 	for _, v := range h.u.chain() {
 		for i := range v.declared.Dependencies {
 			d := &v.declared.Dependencies[i]
-			if d.Kind != python.Runs && !h.t.takes(v, d) {
+			if d.Kind != project.Runtime && !h.t.takes(v, d) {
 				continue
 			}
 			for _, extra := range d.Extras {

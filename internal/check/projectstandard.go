@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -158,7 +159,7 @@ func (t *tree) holds(u *unit, conditions []source.Condition) source.Truth {
 }
 
 // applies says whether the marker of a dependency may hold where a unit runs.
-func (t *tree) applies(u *unit, d *python.Dependency) bool {
+func (t *tree) applies(u *unit, d *project.Dependency) bool {
 	for _, rt := range runtimes(t, u) {
 		series := fmt.Sprintf("3.%d", rt.Version[1])
 		env := python.Interpreter{Series: series, Version: series + ".9", Implementation: "cpython"}.Environment("x86_64")

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -15,7 +16,7 @@ import (
 // its workspace, a service with its own requirements.
 type unit struct {
 	dir      string
-	declared *python.Declared
+	declared *project.Declared
 	// up is the unit above it; what that declares counts here, too.
 	up *unit
 	// lists are the folders below that have lists of dependencies and no module:
@@ -37,7 +38,7 @@ func readUnits(t *tree) {
 		return cmp.Or(order(a, b), cmp.Compare(strings.Count(b, "/"), strings.Count(a, "/")), strings.Compare(a, b))
 	})
 	for _, dir := range dirs {
-		d, err := python.ReadDeclaredIn(t.fsys, dir)
+		d, err := project.ReadDeclaredIn(t.fsys, dir)
 		u := &unit{dir: dir, declared: d}
 		if dir != "." && (len(d.Files) == 0 || len(t.units) >= maxUnits) {
 			continue
@@ -174,7 +175,7 @@ func (u *unit) chain() []*unit {
 	var out []*unit
 	for ; u != nil; u = u.up {
 		out = append(out, u)
-		if !slices.ContainsFunc(u.declared.Dependencies, func(d python.Dependency) bool { return d.Kind == python.Runs }) {
+		if !slices.ContainsFunc(u.declared.Dependencies, func(d project.Dependency) bool { return d.Kind == project.Runtime }) {
 			out = append(out, u.lists...)
 		}
 	}
@@ -184,11 +185,11 @@ func (u *unit) chain() []*unit {
 // takes says that what a unit does not declare for every installation is
 // installed: an extra, or a group that is not for development, of an
 // application, or that an image is made with.
-func (t *tree) takes(u *unit, d *python.Dependency) bool {
+func (t *tree) takes(u *unit, d *project.Dependency) bool {
 	switch {
-	case d.Kind == python.Optional:
+	case d.Kind == project.Optional:
 		return installs(t, d)
-	case d.Kind != python.Dev || d.ForDevelopment():
+	case d.Kind != project.Development || d.ForDevelopment():
 		return false
 	}
 	return !u.declared.Builds || slices.ContainsFunc(t.images, func(r *recipe) bool { return r.extras[pep.Normalize(d.Group)] })
@@ -205,7 +206,7 @@ func (t *tree) isUnit(name string) bool {
 
 // installs says that an image is made with an extra, or that the project asks
 // for its own: shop[web] among the dependencies of shop.
-func installs(t *tree, d *python.Dependency) bool {
+func installs(t *tree, d *project.Dependency) bool {
 	extra := pep.Normalize(d.Extra)
 	if slices.ContainsFunc(t.images, func(r *recipe) bool { return r.extras["*"] || r.extras[extra] }) {
 		return true
@@ -213,7 +214,7 @@ func installs(t *tree, d *python.Dependency) bool {
 	for _, u := range t.units {
 		for i := range u.declared.Dependencies {
 			e := &u.declared.Dependencies[i]
-			if e.Kind == python.Runs && t.isUnit(pep.Normalize(e.Name)) && slices.Contains(e.Extras, extra) {
+			if e.Kind == project.Runtime && t.isUnit(pep.Normalize(e.Name)) && slices.Contains(e.Extras, extra) {
 				return true
 			}
 		}
@@ -226,7 +227,7 @@ func installs(t *tree, d *python.Dependency) bool {
 func nameUnits(t *tree) {
 	ships := asked(t.options.Ships)
 	for _, u := range t.units {
-		all := &python.Declared{}
+		all := &project.Declared{}
 		for _, v := range append(u.chain(), t.units...) {
 			all.Dependencies = append(all.Dependencies, v.declared.Dependencies...)
 			all.Locked = append(all.Locked, v.declared.Locked...)
@@ -236,10 +237,11 @@ func nameUnits(t *tree) {
 		}
 		for _, r := range t.images {
 			for _, name := range r.installs {
-				all.Dependencies = append(all.Dependencies, python.Dependency{Requirement: pep.Requirement{Name: name}})
+				all.Dependencies = append(all.Dependencies, project.Dependency{Requirement: pep.Requirement{Name: name}})
 			}
 		}
-		u.names = python.NewNames(t.installed(), all)
+		u.names = python.NewNames(t.installed())
+		u.names.Declare(all.Names())
 		u.names.Given, u.names.Ships = t.options.Names, ships
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -69,7 +70,7 @@ func (t *tree) unused() []whittle.Problem {
 		for i := range u.declared.Dependencies {
 			d := &u.declared.Dependencies[i]
 			name := pep.Normalize(d.Name)
-			if d.Kind != python.Runs || d.Via || used[name] || same[squeeze.Replace(name)] || t.held[name] || open && python.ModulesOf(name) == nil ||
+			if d.Kind != project.Runtime || d.Via || used[name] || same[squeeze.Replace(name)] || t.held[name] || open && python.ModulesOf(name) == nil ||
 				t.isUnit(name) || t.ignored(name, []string{name}) || u.aside() || stubs(name) || t.uses.standsIn(name) {
 				continue
 			}

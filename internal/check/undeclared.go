@@ -8,6 +8,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -49,7 +50,7 @@ func (t *tree) namesOf(u *unit, imp *source.Import) []python.Named {
 type standing struct {
 	// runs is a declaration for what runs, whose marker holds; elsewhere one
 	// whose marker never does where the project runs.
-	runs, elsewhere, extra, dev *python.Dependency
+	runs, elsewhere, extra, dev *project.Dependency
 	// along and only say that it comes along with what runs, or only with what
 	// is for development.
 	along, only bool
@@ -57,20 +58,20 @@ type standing struct {
 
 func (t *tree) standing(u *unit, file string, dists []string) standing {
 	var s standing
-	take := func(v *unit, d *python.Dependency, script bool) {
+	take := func(v *unit, d *project.Dependency, script bool) {
 		if !slices.Contains(dists, pep.Normalize(d.Name)) {
 			return
 		}
 		switch {
-		case d.Kind == python.Runs && (script || t.applies(u, d)) || t.takes(v, d):
+		case d.Kind == project.Runtime && (script || t.applies(u, d)) || t.takes(v, d):
 			s.runs = d
-		case d.Kind == python.Runs:
+		case d.Kind == project.Runtime:
 			s.elsewhere = d
-		case d.Kind == python.Dev || d.Kind == python.Optional && slices.Contains(t.options.Development, d.Extra):
+		case d.Kind == project.Development || d.Kind == project.Optional && slices.Contains(t.options.Development, d.Extra):
 			if s.dev == nil {
 				s.dev = d
 			}
-		case d.Kind == python.Optional && s.extra == nil:
+		case d.Kind == project.Optional && s.extra == nil:
 			s.extra = d
 		}
 	}
@@ -83,7 +84,7 @@ func (t *tree) standing(u *unit, file string, dists []string) standing {
 		}
 		for _, l := range v.lists {
 			for i := range l.declared.Dependencies {
-				if d := &l.declared.Dependencies[i]; d.Kind == python.Runs {
+				if d := &l.declared.Dependencies[i]; d.Kind == project.Runtime {
 					take(l, d, false)
 				}
 			}

@@ -8,6 +8,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/imports"
 	"whittle.dev/whittle/internal/python/source"
@@ -137,7 +138,7 @@ func (u *usage) extras() {
 		return
 	}
 	for _, d := range u.Project.Dependencies {
-		if d.Kind != python.Runs && d.Kind != python.Optional {
+		if d.Kind != project.Runtime && d.Kind != project.Optional {
 			continue
 		}
 		for i := range u.Distributions {

@@ -15,6 +15,7 @@ import (
 	"whittle.dev/whittle/internal/elf"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -153,11 +154,11 @@ func TestUsageExtras(t *testing.T) {
 	maps.Copy(files, installed("pandas", nil))
 	maps.Copy(files, installed("openpyxl", nil))
 	img := image(files, whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "main.py"}, WorkingDir: "/app"})
-	wants := func(name, extra string, kind python.DependencyKind) python.Dependency {
-		return python.Dependency{Requirement: pep.Requirement{Name: name}, Kind: kind, Extra: extra}
+	wants := func(name, extra string, kind project.DependencyKind) project.Dependency {
+		return project.Dependency{Requirement: pep.Requirement{Name: name}, Kind: kind, Extra: extra}
 	}
-	img.Project = &python.Declared{Dependencies: []python.Dependency{wants("pandas", "", python.Runs), wants("OpenPyXL", "excel", python.Optional),
-		wants("openpyxl", "all", python.Optional), wants("openpyxl", "", python.Dev)}}
+	img.Project = &project.Declared{Dependencies: []project.Dependency{wants("pandas", "", project.Runtime), wants("OpenPyXL", "excel", project.Optional),
+		wants("openpyxl", "all", project.Optional), wants("openpyxl", "", project.Development)}}
 	used, err := check.Usage(context.Background(), img)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 )
 
@@ -29,7 +30,7 @@ type Project struct {
 	// Dockerfile are not among them.
 	Arguments map[string]string
 	// Declared is what the project's files say that it needs.
-	Declared *python.Declared
+	Declared *project.Declared
 	// Context has the files that a build gets, by their paths, with their sizes
 	// in bytes; Before what the measured image's build got, nil where that is
 	// the same. Ignored says whether a further file would be left out, nil where

@@ -11,6 +11,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 )
 
@@ -92,7 +93,7 @@ func (a *account) neededBy(extras []string) (have map[string]bool, lacking []str
 		}
 	}
 	for _, d := range a.Declared.Dependencies {
-		if d.Kind != python.Runs && (d.Kind != python.Optional || !slices.Contains(extras, d.Extra)) {
+		if d.Kind != project.Runtime && (d.Kind != project.Optional || !slices.Contains(extras, d.Extra)) {
 			continue
 		}
 		if ok, err := d.Marker.Evaluate(a.Env, ""); err != nil || !ok {

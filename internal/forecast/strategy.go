@@ -10,7 +10,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/project"
 )
 
 // ownVenv is where generated Dockerfiles make an environment that the original
@@ -382,7 +382,7 @@ func (a *account) extras() (out []string) {
 		}
 	}
 	for _, d := range a.Declared.Dependencies {
-		if d.Kind == python.Optional && d.Extra != "" && !slices.Contains(out, d.Extra) && (chosen[pep.Normalize(d.Extra)] || a.Extras[d.Extra] != nil) {
+		if d.Kind == project.Optional && d.Extra != "" && !slices.Contains(out, d.Extra) && (chosen[pep.Normalize(d.Extra)] || a.Extras[d.Extra] != nil) {
 			out = append(out, d.Extra)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 )
 
@@ -43,7 +44,7 @@ func projectOf(t testing.TB, source string, files fs.FS, image []measuredFile, c
 		t.Fatal(err)
 	}
 	p := &Project{Name: "made-up", Variant: "original", Dockerfile: f, Root: content, Context: map[string]int64{}}
-	p.Declared, _ = python.ReadDeclared(files)
+	p.Declared, _ = project.ReadDeclared(files)
 	err = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

@@ -130,7 +130,7 @@ func projectFacts(p *rule.Pass, o AdviseOptions) error {
 		return nil
 	}
 	p.Project = whittle.Folder(o.Project)
-	p.Declared, _ = python.ReadDeclared(p.Project) // what cannot be read of it is not the image's fault
+	p.Declared, _ = project.ReadDeclared(p.Project) // what cannot be read of it is not the image's fault
 	var err error
 	p.Ignore, err = dockerfile.LoadIgnore(o.Project, filepath.Join(o.Project, filepath.FromSlash(o.Dockerfile)))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -160,7 +160,7 @@ func (x *examined) pythonFacts(ctx context.Context, env *Env, ev *evidence, o Ad
 	var wants []pep.Requirement
 	if p.Declared != nil {
 		for _, d := range p.Declared.Dependencies {
-			if d.Kind == python.Runs {
+			if d.Kind == project.Runtime {
 				wants = append(wants, d.Requirement)
 			}
 		}
@@ -200,7 +200,7 @@ var usages = [...]rule.Usage{check.UnknownUse: rule.UsageUnknown, check.NotUsed:
 // bound is what a distribution is to be declared with: the series of the
 // version that a lock or constraints file pins, else of the newest in the
 // package index.
-func bound(ctx context.Context, env *Env, declared *python.Declared, name string, on pep.Environment) (string, bool) {
+func bound(ctx context.Context, env *Env, declared *project.Declared, name string, on pep.Environment) (string, bool) {
 	if declared != nil {
 		for _, l := range declared.Locked {
 			if pep.Normalize(l.Name) == pep.Normalize(name) {

@@ -11,7 +11,6 @@ import (
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/pypi"
-	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/source"
 )
 
@@ -51,9 +50,9 @@ func Bounds() []Bound {
 		{ofProject, "the value of a variable", inUnits(project.MaxValue), ""},
 		{ofProject, "all variables of a container", inUnits(project.MaxEnvironment), ""},
 		{ofProject, "patterns of .dockerignore", whittle.Thousands(dockerfile.MaxPatterns), ""},
-		{ofProject, "a file that declares dependencies", inUnits(python.MaxDeclared), ""},
-		{ofProject, "all of them together", inUnits(python.MaxDeclaredBytes), ""},
-		{ofProject, "dependencies that are declared", whittle.Thousands(python.MaxDependencies), ""},
+		{ofProject, "a file that declares dependencies", inUnits(project.MaxDeclared), ""},
+		{ofProject, "all of them together", inUnits(project.MaxDeclaredBytes), ""},
+		{ofProject, "dependencies that are declared", whittle.Thousands(project.MaxDependencies), ""},
 		{ofProject, "any other text", inUnits(whittle.MaxText), ""},
 		{ofRegistry, "a connection and its TLS", spell(wait.Connect), ""},
 		{ofRegistry, "the first byte of an answer", spell(wait.Answer), ""},

@@ -93,7 +93,7 @@ func (f *evidence) check(ctx context.Context, env *Env, name string, o CheckOpti
 		}
 		in.Folder = whittle.Folder(o.Project)
 		// What cannot be read of a project's files is not the image's fault.
-		in.Project, _ = python.ReadDeclared(in.Folder)
+		in.Project, _ = project.ReadDeclared(in.Folder)
 	}
 	in.Names = namesOf(ctx, env, dists, in.Project, said.Names, environmentOf(f, img.Config().Platform()))
 	env.progress().Step("checking " + name)

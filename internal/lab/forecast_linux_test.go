@@ -20,6 +20,7 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/pypi"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/resolve"
@@ -221,9 +222,9 @@ func extraWeights(t *testing.T, p *forecast.Project, extra string) []forecast.We
 	var wants []pep.Requirement
 	for _, d := range p.Declared.Dependencies {
 		switch {
-		case d.Kind == python.Constraint:
+		case d.Kind == project.Constraint:
 			o.Constraints = append(o.Constraints, d.Requirement)
-		case d.Kind == python.Runs, d.Kind == python.Optional && d.Extra == extra:
+		case d.Kind == project.Runtime, d.Kind == project.Optional && d.Extra == extra:
 			wants = append(wants, d.Requirement)
 		}
 	}
@@ -273,7 +274,7 @@ func exampleProject(t *testing.T, h *health, dir string, source []byte) *forecas
 	if p.Dockerfile, err = dockerfile.Parse("Dockerfile", source); err != nil {
 		t.Fatal(err)
 	}
-	if p.Declared, err = python.ReadDeclared(os.DirFS(dir)); err != nil {
+	if p.Declared, err = project.ReadDeclared(os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
 	found := python.Interpreters(r)

@@ -13,7 +13,6 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/project"
-	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/rule"
 )
 
@@ -98,7 +97,7 @@ func sentFiles(dir string, ignore *dockerfile.Ignore) (map[string]int64, error) 
 
 // requirementTexts are the requirements files that a project's declarations
 // were read from.
-func requirementTexts(dir string, declared *python.Declared) (map[string][]byte, error) {
+func requirementTexts(dir string, declared *project.Declared) (map[string][]byte, error) {
 	out := map[string][]byte{}
 	if declared == nil {
 		return out, nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/resolve"
 )
@@ -78,7 +79,7 @@ func (x *examined) resolve(ctx context.Context, env *Env, requirements []string,
 	o := resolve.Options{Target: x.target(found[0]), Env: x.environment, Prefer: there}
 	if x.pass.Declared != nil {
 		for _, d := range x.pass.Declared.Dependencies {
-			if d.Kind == python.Constraint {
+			if d.Kind == project.Constraint {
 				o.Constraints = append(o.Constraints, d.Requirement)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 )
 
@@ -84,13 +85,13 @@ func noteImports(run *whittle.CommandRun, imports []build.Import, owners map[str
 // declaredNames are the distributions that a project declares to run, by itself
 // or by an extra, and not what it only pins; nil where it declares none.
 func declaredNames(dir string) map[string]bool {
-	d, _ := python.ReadDeclared(whittle.Folder(dir)) // what cannot be read declares nothing
+	d, _ := project.ReadDeclared(whittle.Folder(dir)) // what cannot be read declares nothing
 	if d == nil || len(d.Dependencies) == 0 {
 		return nil
 	}
 	out := map[string]bool{}
 	for i := range d.Dependencies {
-		if k := d.Dependencies[i].Kind; k == python.Runs || k == python.Optional {
+		if k := d.Dependencies[i].Kind; k == project.Runtime || k == project.Optional {
 			out[pep.Normalize(d.Dependencies[i].Name)] = true
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 	"whittle.dev/whittle/internal/resolve"
@@ -13,8 +14,9 @@ import (
 
 // namesOf knows which distribution has a module: by the configuration, by what
 // is installed and declared, by the table of wheels, and by the package index.
-func namesOf(ctx context.Context, env *Env, installed []python.Distribution, declared *python.Declared, given map[string]string, on pep.Environment) *python.Names {
-	n := python.NewNames(installed, declared)
+func namesOf(ctx context.Context, env *Env, installed []python.Distribution, declared *project.Declared, given map[string]string, on pep.Environment) *python.Names {
+	n := python.NewNames(installed)
+	n.Declare(declared.Names())
 	n.Given, n.Ships = given, ships(ctx, env, on)
 	return n
 }

@@ -17,7 +17,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
-	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/project"
 )
 
 // remakeFolder is the name under which COPY --from finds the project's files
@@ -76,7 +76,7 @@ func (w *workshop) remakeFile(ctx context.Context, s state, file string) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	g, ok := python.GeneratedFrom(file, old)
+	g, ok := project.GeneratedFrom(file, old)
 	tool, known := remakers()[g.Tool]
 	if !ok || !known {
 		return nil, fmt.Errorf("how %s is made is not known: %w", file, whittle.ErrUnsupported)
@@ -198,7 +198,7 @@ func remakers() map[string]remaker {
 
 // remakeDefinition is the build that makes a generated file: the Dockerfile up
 // to where it installs, then the tool, then an image of the file alone.
-func (w *workshop) remakeDefinition(g *python.Generated, tool remaker) (build.Definition, error) {
+func (w *workshop) remakeDefinition(g *project.Generated, tool remaker) (build.Definition, error) {
 	var best build.Definition
 	for _, v := range w.project.Variants {
 		source, err := w.dockerfile(&v)
@@ -260,7 +260,7 @@ func installs(before []dockerfile.Command, tool string) bool {
 	})
 }
 
-func remakeText(f *dockerfile.File, at *dockerfile.Instruction, g *python.Generated, tool remaker, own bool) []byte {
+func remakeText(f *dockerfile.File, at *dockerfile.Instruction, g *project.Generated, tool remaker, own bool) []byte {
 	var b strings.Builder
 	b.Write(f.Source[:at.Span.Start])
 	flags := runFlags(f, at)

@@ -11,7 +11,7 @@ import (
 
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
-	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/project"
 )
 
 func TestRemakeText(t *testing.T) {
@@ -43,7 +43,7 @@ func TestRemakeText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g, ok := python.GeneratedFrom(c.file, []byte(c.head))
+		g, ok := project.GeneratedFrom(c.file, []byte(c.head))
 		if !ok {
 			t.Fatalf("%s: not generated", c.name)
 		}

@@ -9,7 +9,6 @@ import (
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
-	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/rule"
 )
 
@@ -24,7 +23,7 @@ type required struct {
 // declaredIn is a variant's recipe and what the project declares in a state.
 type declaredIn struct {
 	dockerfile *dockerfile.File
-	declared   *python.Declared
+	declared   *project.Declared
 }
 
 // declaredIn reads the files of a state, which the copy looks like afterwards.
@@ -32,7 +31,7 @@ func (w *workshop) declaredIn(v project.Variant, s state) (out declaredIn, err e
 	if err := w.lay(s); err != nil {
 		return out, err
 	}
-	out.declared, _ = python.ReadDeclared(whittle.Folder(w.dir)) // what cannot be read declares nothing
+	out.declared, _ = project.ReadDeclared(whittle.Folder(w.dir)) // what cannot be read declares nothing
 	source, err := w.dockerfile(&v)
 	if err != nil {
 		return out, err
@@ -78,8 +77,8 @@ func (w *workshop) requiredIn(v project.Variant, x advised, s state) (out requir
 	return out, nil
 }
 
-func declares(all []python.Dependency, name string) bool {
-	return slices.ContainsFunc(all, func(d python.Dependency) bool { return pep.Normalize(d.Name) == pep.Normalize(name) })
+func declares(all []project.Dependency, name string) bool {
+	return slices.ContainsFunc(all, func(d project.Dependency) bool { return pep.Normalize(d.Name) == pep.Normalize(name) })
 }
 
 // change is what that does to the image: what is removed is known to the byte,

@@ -2,7 +2,6 @@ package python
 
 import (
 	"context"
-	"strings"
 	"testing"
 
 	"whittle.dev/whittle/internal/imagetest"
@@ -40,21 +39,5 @@ func FuzzMetadata(f *testing.F) {
 		}
 		m.RequiresDist = append(m.RequiresDist, parseRequires(requires)...)
 		NewGraph([]Distribution{{Name: pep.Normalize(m.Name), Version: m.Version, Metadata: m}, {Name: "x"}}, pep.Environment{}, nil)
-	})
-}
-
-// FuzzScript: what a script's own metadata declares can be declared again.
-func FuzzScript(f *testing.F) {
-	f.Add("# /// script\n# dependencies = [\"a>=1\", 'b']\n# ///\nimport a\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		deps, ok := ScriptDependencies("a.py", []byte(text))
-		if !ok && deps != nil {
-			t.Errorf("no metadata, and %v", deps)
-		}
-		for _, d := range deps {
-			if r, err := pep.ParseRequirement(d.Text); err != nil || r.Name != d.Name || d.Line > strings.Count(text, "\n")+1 {
-				t.Errorf("%+v: %v", d, err)
-			}
-		}
 	})
 }

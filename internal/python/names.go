@@ -196,9 +196,8 @@ type Names struct {
 	evident map[string]NameSource
 }
 
-// NewNames knows what is installed, and what a project declares and locks;
-// declared may be nil.
-func NewNames(installed []Distribution, declared *Declared) *Names {
+// NewNames knows what is installed.
+func NewNames(installed []Distribution) *Names {
 	n := &Names{evident: map[string]NameSource{}}
 	for i := range installed {
 		d := &installed[i]
@@ -213,18 +212,18 @@ func NewNames(installed []Distribution, declared *Declared) *Names {
 			}
 		}
 	}
-	if declared == nil {
-		return n
-	}
-	for _, l := range declared.Locked {
-		n.add(l.Name, Pinned)
-	}
-	for i := range declared.Dependencies {
-		if d := &declared.Dependencies[i]; d.Kind != Build {
-			n.add(d.Name, Stated)
-		}
-	}
 	return n
+}
+
+// Declare adds the distributions that a project's lock files pin and those that
+// it requires.
+func (n *Names) Declare(pinned, required []string) {
+	for _, name := range pinned {
+		n.add(name, Pinned)
+	}
+	for _, name := range required {
+		n.add(name, Stated)
+	}
 }
 
 func (n *Names) add(distribution string, by NameSource) {

@@ -46,7 +46,7 @@ func moduleOf(file string) string {
 func TestNamesOfWheels(t *testing.T) {
 	wheels := wheelFiles(t)
 	named, several, unknown := 0, 0, 0
-	n := NewNames(nil, nil)
+	n := NewNames(nil)
 	for dist, files := range wheels {
 		for _, f := range files {
 			module := moduleOf(f)
@@ -61,7 +61,7 @@ func TestNamesOfWheels(t *testing.T) {
 			case !WheelHas(wheels[got.Distribution], module):
 				t.Errorf("%s is of %s, not of %s", module, dist, got.Distribution)
 			}
-			if own := NewNames([]Distribution{{Name: dist}}, nil).Of(module); own.Distribution != dist && !WheelHas(wheels[own.Distribution], module) && !slices.Contains([]string{"", "setuptools"}, own.Distribution) {
+			if own := NewNames([]Distribution{{Name: dist}}).Of(module); own.Distribution != dist && !WheelHas(wheels[own.Distribution], module) && !slices.Contains([]string{"", "setuptools"}, own.Distribution) {
 				t.Errorf("%s, with %s installed, is of %q", module, dist, own.Distribution)
 			}
 		}
@@ -108,12 +108,11 @@ func TestNamesTable(t *testing.T) {
 	}
 }
 
-func project(names ...string) *Declared {
-	d := &Declared{}
-	for _, n := range names {
-		d.Dependencies = append(d.Dependencies, Dependency{Requirement: pep.Requirement{Name: pep.Normalize(n)}, Kind: Runs})
-	}
-	return d
+// declaring knows what a project pins and requires.
+func declaring(pinned []string, required ...string) *Names {
+	n := NewNames(nil)
+	n.Declare(pinned, required)
+	return n
 }
 
 // TestNames: which distribution an import is of, by what the project has.
@@ -191,7 +190,7 @@ func TestNames(t *testing.T) {
 		{"acme", "", "types-acme acme-stubs", ""},
 	}
 	for _, tt := range tests {
-		n := NewNames(nil, project(strings.Fields(tt.declared)...))
+		n := declaring(nil, strings.Fields(tt.declared)...)
 		var all []string
 		for _, got := range n.OfImport(tt.module, strings.Fields(tt.names)) {
 			switch {
@@ -215,9 +214,8 @@ func TestNames(t *testing.T) {
 // TestNamesOrder: the configuration comes first, then what is installed, locked
 // and declared; the index refutes and settles.
 func TestNamesOrder(t *testing.T) {
-	declared := project("pyjwt")
-	declared.Locked = []Locked{{Name: "jwt"}}
-	n := NewNames([]Distribution{{Name: "opencv-python", Metadata: Metadata{RequiresDist: []string{"numpy"}}}}, declared)
+	n := NewNames([]Distribution{{Name: "opencv-python", Metadata: Metadata{RequiresDist: []string{"numpy"}}}})
+	n.Declare([]string{"jwt"}, []string{"pyjwt"})
 	n.Given = map[string]string{"cv2": "Opencv.Python_Headless", "google.cloud.storage": "own-storage"}
 	for _, tt := range []struct {
 		module, want string
@@ -233,10 +231,10 @@ func TestNamesOrder(t *testing.T) {
 	if got := n.Of("numpy"); !got.Editable() {
 		t.Errorf("that something installed requires what wheels have makes it less sure: %+v", got)
 	}
-	if got := NewNames([]Distribution{{Name: "x", Metadata: Metadata{RequiresDist: []string{"opencv-python"}}}}, nil).Of("cv2"); got.Editable() {
+	if got := NewNames([]Distribution{{Name: "x", Metadata: Metadata{RequiresDist: []string{"opencv-python"}}}}).Of("cv2"); got.Editable() {
 		t.Errorf("one of several, which only something installed requires, is edited: %+v", got)
 	}
-	n = NewNames(nil, project("tensorflow-cpu"))
+	n = declaring(nil, "tensorflow-cpu")
 	for _, answer := range []struct {
 		truth source.Truth
 		want  string
@@ -283,7 +281,7 @@ func TestNamesNeverGuess(t *testing.T) {
 			module += "." + part.Draw(t, "below")
 		}
 		declared := rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(dists), part), 0, 4).Draw(t, "declared")
-		n := NewNames(nil, project(declared...))
+		n := declaring(nil, declared...)
 		n.Ships = func(string, string) source.Truth { return source.Maybe }
 		for _, got := range n.OfImport(module, rapid.SliceOfN(part, 0, 2).Draw(t, "names")) {
 			own := slices.ContainsFunc(declared, func(d string) bool { return pep.Normalize(d) == got.Distribution })
@@ -331,7 +329,7 @@ func TestNamesOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	wheels := wheelFiles(t)
-	n := NewNames(nil, nil)
+	n := NewNames(nil)
 	all, same, silent := 0, 0, 0
 	for line := range strings.Lines(string(b)) {
 		module, dist, ok := strings.Cut(strings.TrimSpace(line), "\t")

@@ -6,9 +6,11 @@ import (
 	"path"
 	"slices"
 	"strings"
+
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -18,7 +20,7 @@ import (
 type dists struct {
 	graph    *python.Graph
 	usages   []Usage
-	declares *python.Declared
+	declares *project.Declared
 	root     whittle.Root
 	ledger   *whittle.Ledger
 	owner    []whittle.Owner
@@ -79,11 +81,11 @@ func (ds *dists) isApplication(d *python.Distribution) bool {
 // declarations are all places where the project declares something that an
 // installer could install, those for what runs first. Without the project's
 // files they are those of the application's own metadata.
-func (ds *dists) declarations() []*python.Dependency {
-	var out []*python.Dependency
+func (ds *dists) declarations() []*project.Dependency {
+	var out []*project.Dependency
 	if ds.declares != nil {
 		for i := range ds.declares.Dependencies {
-			if d := &ds.declares.Dependencies[i]; d.Kind <= python.Dev {
+			if d := &ds.declares.Dependencies[i]; d.Kind <= project.Development {
 				out = append(out, d)
 			}
 		}
@@ -95,7 +97,7 @@ func (ds *dists) declarations() []*python.Dependency {
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b *python.Dependency) int { return int(a.Kind) - int(b.Kind) })
+	slices.SortStableFunc(out, func(a, b *project.Dependency) int { return int(a.Kind) - int(b.Kind) })
 	return out
 }
 
@@ -146,13 +148,13 @@ func (ds *dists) asked() []int {
 
 // declared are the dependencies that the project declares to run, for
 // everything or for an extra.
-func (ds *dists) declared() []*python.Dependency {
-	var out []*python.Dependency
+func (ds *dists) declared() []*project.Dependency {
+	var out []*project.Dependency
 	if ds.declares == nil {
 		return nil
 	}
 	for i := range ds.declares.Dependencies {
-		if d := &ds.declares.Dependencies[i]; d.Kind == python.Runs || d.Kind == python.Optional {
+		if d := &ds.declares.Dependencies[i]; d.Kind == project.Runtime || d.Kind == project.Optional {
 			out = append(out, d)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 )
 
@@ -188,14 +189,14 @@ func (c *testCase) python(t testing.TB, p *Pass) {
 	var problems []error
 	var err error
 	if len(c.project) > 0 {
-		if p.Declared, err = python.ReadDeclared(c.project); err != nil {
+		if p.Declared, err = project.ReadDeclared(c.project); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var wanted []pep.Requirement
 	if p.Declared != nil {
 		for _, d := range p.Declared.Dependencies {
-			if d.Kind <= python.Optional {
+			if d.Kind <= project.Optional {
 				wanted = append(wanted, d.Requirement)
 			}
 		}

@@ -4,15 +4,15 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/project"
 )
 
 // Installs are the declared dependencies that the Dockerfile installs, by the
 // commands of all its stages.
-func Installs(p *Pass) []python.Dependency {
+func Installs(p *Pass) []project.Dependency {
 	p = p.withViews()
 	sources := installSources(p)
-	var out []python.Dependency
+	var out []project.Dependency
 	for _, d := range p.dists.declarations() {
 		if installsPlace(p, sources, d) {
 			out = append(out, *d)

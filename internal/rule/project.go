@@ -9,20 +9,22 @@ import (
 	"path"
 	"slices"
 	"strings"
+
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
-	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python/source"
 )
 
-// project is the project's folder: its files by name, and what they import.
-type project struct {
+// projectFiles are the files of the project's folder by name, and what they
+// import.
+type projectFiles struct {
 	files    fs.FS
-	declared *python.Declared
+	declared *project.Declared
 }
 
 // read gives a file of the project, up to the size of a Dockerfile.
-func (pr *project) read(name string) ([]byte, bool) {
+func (pr *projectFiles) read(name string) ([]byte, bool) {
 	f, err := pr.files.Open(name)
 	if err != nil {
 		return nil, false
@@ -34,7 +36,7 @@ func (pr *project) read(name string) ([]byte, bool) {
 
 // generatedFrom says what makes a file of the project; ok is false for what
 // people write, and for what is not there.
-func (pr *project) generatedFrom(name string) (g python.Generated, ok bool) {
+func (pr *projectFiles) generatedFrom(name string) (g project.Generated, ok bool) {
 	switch path.Ext(name) {
 	case ".txt", ".in", ".lock", ".toml", ".yml":
 	default:
@@ -49,15 +51,15 @@ func (pr *project) generatedFrom(name string) (g python.Generated, ok bool) {
 	if err != nil {
 		return g, false
 	}
-	if g, ok = python.GeneratedFrom(name, head); ok {
+	if g, ok = project.GeneratedFrom(name, head); ok {
 		return g, true
 	}
-	return python.Generated{File: name}, pr.exported(name)
+	return project.Generated{File: name}, pr.exported(name)
 }
 
 // exported says that a requirements file looks like what Poetry or pipenv make
 // of a lock file, without a word of it: one lies beside it, and all is pinned.
-func (pr *project) exported(name string) bool {
+func (pr *projectFiles) exported(name string) bool {
 	dir := path.Dir(name)
 	if path.Ext(name) != ".txt" || !slices.ContainsFunc([]string{"poetry.lock", "pdm.lock", "uv.lock", "Pipfile.lock"}, func(lock string) bool {
 		_, err := fs.Stat(pr.files, path.Join(dir, lock))
@@ -81,7 +83,7 @@ func (pr *project) exported(name string) bool {
 
 // written are the files that people edit for what a file says: itself, or what
 // a tool makes it of. None where it is not known how the file is made.
-func (pr *project) written(file string) (out []string) {
+func (pr *projectFiles) written(file string) (out []string) {
 	seen := map[string]bool{}
 	for todo := []string{file}; len(todo) > 0; todo = todo[1:] {
 		name := todo[0]
@@ -99,7 +101,7 @@ func (pr *project) written(file string) (out []string) {
 }
 
 // included are the requirements files that one includes, itself first.
-func (pr *project) included(file string) []string {
+func (pr *projectFiles) included(file string) []string {
 	out := []string{file}
 	for i := 0; i < len(out) && len(out) < 50; i++ {
 		for line := range strings.Lines(string(pr.file(out[i]))) {
@@ -117,7 +119,7 @@ func (pr *project) included(file string) []string {
 // each visits the files of the project that are wanted, without folders
 // that say nothing about what runs, until visit says that it has enough. It is
 // false where there are more than are looked through.
-func (pr *project) each(want, visit func(at string) bool) (all bool) {
+func (pr *projectFiles) each(want, visit func(at string) bool) (all bool) {
 	n := 0
 	_ = fs.WalkDir(pr.files, ".", func(at string, e fs.DirEntry, err error) error {
 		switch {
@@ -137,7 +139,7 @@ func (pr *project) each(want, visit func(at string) bool) (all bool) {
 }
 
 // file gives a file of the project, nil where it cannot be read.
-func (pr *project) file(name string) []byte {
+func (pr *projectFiles) file(name string) []byte {
 	if pr.files == nil {
 		return nil
 	}
@@ -156,7 +158,7 @@ func (pr *project) file(name string) []byte {
 // patch makes several changes of one file of the project, each made on
 // what those before it have left. Edits that do not touch each other stay
 // apart, so that other fixes of the file can be made beside them.
-func (pr *project) patch(name string, changes []change) (whittle.Patch, error) {
+func (pr *projectFiles) patch(name string, changes []change) (whittle.Patch, error) {
 	src := pr.file(name)
 	if src == nil {
 		return whittle.Patch{}, fmt.Errorf("%s cannot be read: %w", name, whittle.ErrNotFound)
@@ -190,7 +192,7 @@ func (pr *project) patch(name string, changes []change) (whittle.Patch, error) {
 // their first parts, also of files that the image does not have: somebody runs
 // those, or would if they could. Tests and documents do not count. ok is false
 // where there are too many files to read them all.
-func (pr *project) imports() (modules map[string]bool, ok bool) {
+func (pr *projectFiles) imports() (modules map[string]bool, ok bool) {
 	modules = map[string]bool{}
 	if pr.files == nil {
 		return modules, true
@@ -223,7 +225,7 @@ func (pr *project) imports() (modules map[string]bool, ok bool) {
 // declares dependencies, describes or tests: a name that is made at run time
 // begins with one that is written somewhere. It gives "src/x.py:12" and the
 // word.
-func (pr *project) mentioned(modules, programs []string) (where, word string, found bool) {
+func (pr *projectFiles) mentioned(modules, programs []string) (where, word string, found bool) {
 	if pr.files == nil {
 		return "", "", false
 	}
@@ -245,7 +247,7 @@ func (pr *project) mentioned(modules, programs []string) (where, word string, fo
 }
 
 // ownPlace is a problem at the first of its places that is the application's.
-func (pr *project) ownPlace(q whittle.Problem) *whittle.Problem {
+func (pr *projectFiles) ownPlace(q whittle.Problem) *whittle.Problem {
 	if i := slices.IndexFunc(q.Places, func(at whittle.Location) bool { return pr.ownPath(at.Path) }); i >= 0 && !pr.ownPath(q.Path) {
 		q.Path, q.Line, q.ReachedFrom = q.Places[i].Path, q.Places[i].Line, q.Places[i].ReachedFrom
 		q.Module = cmp.Or(q.Places[i].Module, q.Module)
@@ -256,7 +258,7 @@ func (pr *project) ownPlace(q whittle.Problem) *whittle.Problem {
 // ownPath says that the file of a problem is the application's and not a
 // library's: problems name files of the application as the project has them,
 // and those of distributions by their path in site-packages.
-func (pr *project) ownPath(at string) bool {
+func (pr *projectFiles) ownPath(at string) bool {
 	if pr.file(at) != nil {
 		return true
 	}
@@ -266,7 +268,7 @@ func (pr *project) ownPath(at string) bool {
 
 // aside says that a folder of the project says nothing about what the image
 // runs: tests, documents, what tools and builds leave, environments of Python.
-func (pr *project) aside(at string) bool {
+func (pr *projectFiles) aside(at string) bool {
 	folder := path.Base(at)
 	has := func(file string) bool {
 		_, err := fs.Stat(pr.files, path.Join(at, file))

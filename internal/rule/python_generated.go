@@ -8,13 +8,13 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/project"
 )
 
 // generated are the files of the project that tools make of others: lock files
 // and compiled requirements, in its folder, where some files are and above
 // those, and among the declarations.
-func generated(p *Pass, beside map[string]bool) (out []python.Generated) {
+func generated(p *Pass, beside map[string]bool) (out []project.Generated) {
 	if p.Declared == nil || p.Project == nil {
 		return nil
 	}
@@ -76,7 +76,7 @@ func projectFix(p *Pass, title string, patches []whittle.Patch) *whittle.Fix {
 // madeOf says that a generated file is made of one that changes: of a source,
 // what a source includes, or a member of its workspace; of anything beside it
 // where it is not known.
-func madeOf(p *Pass, g *python.Generated, changed map[string]bool) bool {
+func madeOf(p *Pass, g *project.Generated, changed map[string]bool) bool {
 	dir := path.Dir(g.File)
 	if slices.ContainsFunc(readFor(p, g), func(name string) bool { return changed[name] }) {
 		return true
@@ -99,7 +99,7 @@ func madeOf(p *Pass, g *python.Generated, changed map[string]bool) bool {
 // readFor are the files of the project that a tool reads to make a file: its
 // sources, and the requirements and constraints that these and its arguments
 // name.
-func readFor(p *Pass, g *python.Generated) []string {
+func readFor(p *Pass, g *project.Generated) []string {
 	out := slices.Clone(g.Sources)
 	named := func(dir string, words []string) {
 		for i := 0; i+1 < len(words); i++ {
@@ -124,8 +124,8 @@ func readFor(p *Pass, g *python.Generated) []string {
 }
 
 // waits says that a file is made of another one that has to be made first.
-func waits(p *Pass, g *python.Generated, all []python.Generated, changed map[string]bool) bool {
-	return slices.ContainsFunc(all, func(o python.Generated) bool {
+func waits(p *Pass, g *project.Generated, all []project.Generated, changed map[string]bool) bool {
+	return slices.ContainsFunc(all, func(o project.Generated) bool {
 		return o.File != g.File && !changed[o.File] && slices.Contains(readFor(p, g), o.File) && madeOf(p, &o, changed)
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/project"
 )
 
 // TestProjectFix: what tools make of a changed file is made again in its order,
@@ -46,7 +46,7 @@ func TestProjectFix(t *testing.T) {
 			for name, text := range c.files {
 				fsys[name] = &fstest.MapFile{Data: []byte(text)}
 			}
-			p := (&Pass{Project: fsys, Declared: &python.Declared{}}).withViews()
+			p := (&Pass{Project: fsys, Declared: &project.Declared{}}).withViews()
 			var patches []whittle.Patch
 			for _, name := range c.changed {
 				patches = append(patches, whittle.Patch{File: name})

@@ -9,6 +9,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/pyproject"
 	"whittle.dev/whittle/internal/python"
 )
@@ -47,8 +48,8 @@ func findMisplaced(p *Pass) []whittle.Finding {
 				continue
 			}
 		}
-		places := slices.DeleteFunc(slices.Clone(all), func(d *python.Dependency) bool { return pep.Normalize(d.Name) != name })
-		if len(places) == 0 || slices.ContainsFunc(places, func(d *python.Dependency) bool { return installsPlace(p, sources, d) }) {
+		places := slices.DeleteFunc(slices.Clone(all), func(d *project.Dependency) bool { return pep.Normalize(d.Name) != name })
+		if len(places) == 0 || slices.ContainsFunc(places, func(d *project.Dependency) bool { return installsPlace(p, sources, d) }) {
 			continue
 		}
 		seen[name] = true
@@ -65,8 +66,8 @@ func declaresAny(p *Pass) bool { return p.Declared != nil && len(p.Declared.File
 var extraMarker = regexp.MustCompile(`\bextra\s*==\s*['"]([^'"]+)['"]`)
 
 // extrasOf are what the extras of an installed distribution require.
-func extrasOf(d *python.Distribution) []*python.Dependency {
-	var out []*python.Dependency
+func extrasOf(d *python.Distribution) []*project.Dependency {
+	var out []*project.Dependency
 	for _, text := range d.Metadata.RequiresDist {
 		m := extraMarker.FindStringSubmatch(text)
 		r, err := pep.ParseRequirement(text)
@@ -74,20 +75,20 @@ func extrasOf(d *python.Distribution) []*python.Dependency {
 			continue
 		}
 		line, _, _ := strings.Cut(text, ";")
-		out = append(out, &python.Dependency{Requirement: r, Text: strings.TrimSpace(line), File: d.Record + "/METADATA", Kind: python.Optional, Extra: m[1]})
+		out = append(out, &project.Dependency{Requirement: r, Text: strings.TrimSpace(line), File: d.Record + "/METADATA", Kind: project.Optional, Extra: m[1]})
 	}
 	return out
 }
 
 // declaredFor says in a few words where a dependency is declared: "the extra
 // screenshots (pyproject.toml:12)".
-func declaredFor(d *python.Dependency) string {
+func declaredFor(d *project.Dependency) string {
 	at := d.File
 	if d.Line > 0 {
 		at = fmt.Sprintf("%s:%d", d.File, d.Line)
 	}
 	switch {
-	case d.Kind == python.Optional:
+	case d.Kind == project.Optional:
 		return fmt.Sprintf("the extra %s (%s)", d.Extra, at)
 	case d.Group != "":
 		return fmt.Sprintf("the group %s (%s)", d.Group, at)
@@ -97,7 +98,7 @@ func declaredFor(d *python.Dependency) string {
 
 // misplaced states that a distribution is declared where the image does not
 // look, with the smaller of the two ways out.
-func misplaced(p *Pass, q *whittle.Problem, d *python.Dependency, sources []installSource) whittle.Finding {
+func misplaced(p *Pass, q *whittle.Problem, d *project.Dependency, sources []installSource) whittle.Finding {
 	where := q.Starts()
 	at := fmt.Sprintf("%s:%d", q.Path, q.Line)
 	if q.Path == "" || q.Line == 0 {
@@ -136,7 +137,7 @@ func misplaced(p *Pass, q *whittle.Problem, d *python.Dependency, sources []inst
 	return f
 }
 
-func declaredAt(p *Pass, d *python.Dependency) whittle.Evidence {
+func declaredAt(p *Pass, d *project.Dependency) whittle.Evidence {
 	e := whittle.Evidence{Layer: -1, File: d.File, Line: d.Line, What: d.Text}
 	if p.Declared == nil || !slices.Contains(p.Declared.Files, d.File) {
 		e.Path, e.File = d.File, "" // the image's own metadata
@@ -164,7 +165,7 @@ func (w *wayOut) cost(p *Pass, requirements ...string) {
 
 // moveLine is the way out in the declarations: the line goes to where the
 // start needs it.
-func moveLine(p *Pass, q *whittle.Problem, d *python.Dependency) (w wayOut) {
+func moveLine(p *Pass, q *whittle.Problem, d *project.Dependency) (w wayOut) {
 	w.cost(p, d.Text)
 	file, folder := installsFrom(p)
 	src := p.project.file("pyproject.toml")
@@ -174,7 +175,7 @@ func moveLine(p *Pass, q *whittle.Problem, d *python.Dependency) (w wayOut) {
 		return w
 	case src != nil && (folder || file == ""):
 		to, ok := listFor(p, q, src)
-		if !ok || d.Kind == python.Optional && to.Kind == "poetry" {
+		if !ok || d.Kind == project.Optional && to.Kind == "poetry" {
 			return wayOut{}
 		}
 		return toList(p, w, d, to)
@@ -194,7 +195,7 @@ func moveLine(p *Pass, q *whittle.Problem, d *python.Dependency) (w wayOut) {
 // toList moves a line to a list of pyproject.toml. From an extra to the
 // dependencies it is moved, as these come with every extra; from anywhere else
 // it is copied, as that may be installed without them.
-func toList(p *Pass, w wayOut, d *python.Dependency, to pyproject.List) wayOut {
+func toList(p *Pass, w wayOut, d *project.Dependency, to pyproject.List) wayOut {
 	where := "the dependencies"
 	if to.Kind == "optional" {
 		where = "the extra " + to.Name
@@ -220,7 +221,7 @@ func toList(p *Pass, w wayOut, d *python.Dependency, to pyproject.List) wayOut {
 
 // toFile brings a line to the requirements file that the image installs: it is
 // moved from one that includes that file, else copied.
-func toFile(p *Pass, w wayOut, d *python.Dependency, file string) wayOut {
+func toFile(p *Pass, w wayOut, d *project.Dependency, file string) wayOut {
 	patch, err := p.project.patch(file, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.AddLine(src, d.Text) }})
 	if err != nil {
 		return wayOut{}

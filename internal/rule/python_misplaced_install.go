@@ -9,7 +9,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/project"
 )
 
 // installSource is one thing that a command of the Dockerfile installs of the
@@ -175,9 +175,9 @@ func normalized(names []string) []string {
 
 // installsPlace says that the image installs what declares a dependency, or
 // that it may: then why it is not there is another question.
-func installsPlace(p *Pass, sources []installSource, d *python.Dependency) bool {
+func installsPlace(p *Pass, sources []installSource, d *project.Dependency) bool {
 	if p.Dockerfile == nil {
-		return d.Kind == python.Runs
+		return d.Kind == project.Runtime
 	}
 	for _, s := range sources {
 		switch {
@@ -186,23 +186,23 @@ func installsPlace(p *Pass, sources []installSource, d *python.Dependency) bool 
 				return true
 			}
 		case strings.HasSuffix(d.File, ".txt"):
-		case d.Kind == python.Runs, s.every:
+		case d.Kind == project.Runtime, s.every:
 			return true
-		case d.Kind == python.Optional && slices.Contains(s.extras, pep.Normalize(d.Extra)):
+		case d.Kind == project.Optional && slices.Contains(s.extras, pep.Normalize(d.Extra)):
 			return true
-		case d.Kind == python.Dev && slices.Contains(s.groups, pep.Normalize(d.Group)):
+		case d.Kind == project.Development && slices.Contains(s.groups, pep.Normalize(d.Group)):
 			return true
 		}
 	}
 	// Commands that are not read install something else, or nothing.
-	return len(sources) == 0 && d.Kind == python.Runs
+	return len(sources) == 0 && d.Kind == project.Runtime
 }
 
 // installToo is the way out in the Dockerfile: it installs what declares the
 // dependency, too.
-func installToo(p *Pass, d *python.Dependency, sources []installSource) (w wayOut) {
+func installToo(p *Pass, d *project.Dependency, sources []installSource) (w wayOut) {
 	switch {
-	case d.Kind == python.Optional:
+	case d.Kind == project.Optional:
 		w.advice = "install the extra " + d.Extra
 	case d.Group != "":
 		w.advice = "install the group " + d.Group
@@ -231,7 +231,7 @@ func installToo(p *Pass, d *python.Dependency, sources []installSource) (w wayOu
 
 // declaredBeside are the requirements that come with a dependency where all of its
 // extra, group or file is installed.
-func declaredBeside(p *Pass, d *python.Dependency) []string {
+func declaredBeside(p *Pass, d *project.Dependency) []string {
 	var out []string
 	for _, other := range p.dists.declarations() {
 		same := other.File == d.File && other.Kind == d.Kind && other.Extra == d.Extra && other.Group == d.Group
@@ -245,7 +245,7 @@ func declaredBeside(p *Pass, d *python.Dependency) []string {
 // widen lets a command install the extra, group or file of a dependency, too.
 // ok is false where it cannot be told how; a command that installs something
 // else stays as it is.
-func widen(p *Pass, s *installSource, d *python.Dependency) (edits []whittle.Edit, ok bool) {
+func widen(p *Pass, s *installSource, d *project.Dependency) (edits []whittle.Edit, ok bool) {
 	c := s.command
 	switch {
 	case strings.HasSuffix(d.File, ".txt"):
@@ -256,7 +256,7 @@ func widen(p *Pass, s *installSource, d *python.Dependency) (edits []whittle.Edi
 	case s.file != "":
 		return nil, true
 	case byWords(&c):
-		if d.Kind != python.Optional {
+		if d.Kind != project.Optional {
 			return nil, false // pip knows groups since 25.1 only
 		}
 		w := c.Words[s.word]
@@ -267,12 +267,12 @@ func widen(p *Pass, s *installSource, d *python.Dependency) (edits []whittle.Edi
 		return []whittle.Edit{s.run.ReplaceWord(w, `"`+base+"["+extras+d.Extra+`]"`)}, !strings.ContainsAny(w.Value, "\"\\$`") && w.Literal
 	}
 	option := map[string]map[bool]string{"uv": {true: "--extra", false: "--group"}, "poetry": {true: "--extras", false: "--with"},
-		"pdm": {true: "-G", false: "-G"}}[c.tool][d.Kind == python.Optional]
+		"pdm": {true: "-G", false: "-G"}}[c.tool][d.Kind == project.Optional]
 	name := d.Extra + d.Group
 	if option == "" || name == "" || d.Extra != "" && d.Group != "" {
 		return nil, false
 	}
-	if d.Kind == python.Dev && c.has("--only", "--only-group", "--without", "--no-group") {
+	if d.Kind == project.Development && c.has("--only", "--only-group", "--without", "--no-group") {
 		return nil, false // it says which groups it means
 	}
 	e, err := s.run.AddWords(c.Command, len(c.Words)-1, option, dockerfile.Quote(name))

@@ -8,8 +8,8 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/pyproject"
-	"whittle.dev/whittle/internal/python"
 )
 
 // maxProjectFile is the largest file of a project that is read, in bytes;
@@ -39,14 +39,14 @@ func oneEdit(a, b []byte) whittle.Edit {
 }
 
 // listOf is the list of a pyproject.toml in which a dependency stands.
-func listOf(src []byte, d *python.Dependency) (pyproject.List, bool) {
+func listOf(src []byte, d *project.Dependency) (pyproject.List, bool) {
 	lists, err := pyproject.Lists(src)
 	if err != nil {
 		return pyproject.List{}, false
 	}
 	for _, l := range lists {
-		mine := d.Kind == python.Runs && (l.Kind == "dependencies" || l.Kind == "poetry" || l.Kind == "poetry-group" && l.Name == "main") ||
-			d.Kind == python.Optional && (l.Kind == "optional" && pep.Normalize(l.Name) == pep.Normalize(d.Extra) || l.Kind == "poetry")
+		mine := d.Kind == project.Runtime && (l.Kind == "dependencies" || l.Kind == "poetry" || l.Kind == "poetry-group" && l.Name == "main") ||
+			d.Kind == project.Optional && (l.Kind == "optional" && pep.Normalize(l.Name) == pep.Normalize(d.Extra) || l.Kind == "poetry")
 		if !mine {
 			continue
 		}
@@ -63,7 +63,7 @@ func listOf(src []byte, d *python.Dependency) (pyproject.List, bool) {
 
 // undeclare takes dependencies out of the project's files; ok is false where
 // one stands in a file that cannot be edited.
-func undeclare(p *Pass, deps []*python.Dependency) (patches []whittle.Patch, ok bool) {
+func undeclare(p *Pass, deps []*project.Dependency) (patches []whittle.Patch, ok bool) {
 	changes := map[string][]change{}
 	var order []string
 	for _, d := range deps {
@@ -88,7 +88,7 @@ func undeclare(p *Pass, deps []*python.Dependency) (patches []whittle.Patch, ok 
 
 // undeclaring is the change that takes a dependency out of the file that
 // people write it in.
-func undeclaring(p *Pass, d *python.Dependency) (file string, c change, ok bool) {
+func undeclaring(p *Pass, d *project.Dependency) (file string, c change, ok bool) {
 	for _, file := range p.project.written(d.File) {
 		switch {
 		case path.Base(file) == "pyproject.toml":

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python/source"
 )
 
@@ -101,9 +101,9 @@ func usedTools(image []saidIn) map[string]bool {
 
 // onlyDeclares says that the project declares its dependencies in a file, and
 // nothing else.
-func (pr *project) onlyDeclares(at string) bool {
+func (pr *projectFiles) onlyDeclares(at string) bool {
 	return pr.declared != nil && textKind(at) != sections &&
-		slices.ContainsFunc(pr.declared.Dependencies, func(d python.Dependency) bool { return d.File == at })
+		slices.ContainsFunc(pr.declared.Dependencies, func(d project.Dependency) bool { return d.File == at })
 }
 
 // maxPickle is how much of pickled objects is read, in bytes, and maxPickleWords
@@ -117,7 +117,7 @@ const (
 // their classes, one a line. ok is false where they cannot be read: what is
 // compressed, or too much.
 // https://docs.python.org/3/library/pickletools.html
-func (pr *project) pickledWords(at string) (text []byte, ok bool) {
+func (pr *projectFiles) pickledWords(at string) (text []byte, ok bool) {
 	f, err := pr.files.Open(at)
 	if err != nil {
 		return nil, false

@@ -9,6 +9,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/pyproject"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
@@ -50,10 +51,12 @@ func findUndeclared(p *Pass) []whittle.Finding {
 
 // namesOf knows which distribution has a module.
 func namesOf(p *Pass) *python.Names {
-	if p.Names == nil {
-		return python.NewNames(nil, p.Declared)
+	if p.Names != nil {
+		return p.Names
 	}
-	return p.Names
+	n := python.NewNames(nil)
+	n.Declare(p.Declared.Names())
+	return n
 }
 
 // sure says that a module's distribution is no guess: the project and the image
@@ -67,7 +70,7 @@ func sure(p *Pass, module, name string) bool {
 // declares says whether a file of the project declares a distribution, for
 // whatever it may be.
 func declares(p *Pass, name string) bool {
-	return slices.ContainsFunc(p.dists.declarations(), func(d *python.Dependency) bool { return pep.Normalize(d.Name) == name })
+	return slices.ContainsFunc(p.dists.declarations(), func(d *project.Dependency) bool { return pep.Normalize(d.Name) == name })
 }
 
 // undeclared states that a distribution is missing, with the fix that declares

@@ -7,7 +7,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/project"
 )
 
 func unusedDependency() Rule {
@@ -155,7 +155,7 @@ func findUnused(p *Pass) []whittle.Finding {
 // unusedDependencies states that a group of distributions is used by nothing.
 func unusedDependencies(p *Pass, group, freed, items []int) whittle.Finding {
 	names := p.dists.names(group)
-	deps := slices.DeleteFunc(p.dists.declared(), func(d *python.Dependency) bool {
+	deps := slices.DeleteFunc(p.dists.declared(), func(d *project.Dependency) bool {
 		i, ok := p.Graph.Find(d.Name)
 		return !ok || !slices.Contains(group, i)
 	})
@@ -187,7 +187,7 @@ func unusedDependencies(p *Pass, group, freed, items []int) whittle.Finding {
 
 // development finds an extra that serves whoever develops the project: it is
 // right that it declares them, and an image should not have it.
-func development(deps []*python.Dependency) (extra string, ok bool) {
+func development(deps []*project.Dependency) (extra string, ok bool) {
 	for _, d := range deps {
 		for _, word := range []string{"dev", "test", "lint", "doc", "typing", "mypy"} {
 			if strings.Contains(strings.ToLower(d.Extra), word) {

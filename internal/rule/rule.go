@@ -16,6 +16,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 )
 
@@ -53,7 +54,7 @@ type Pass struct {
 	// Project is the project's folder, which is the build context.
 	Project fs.FS
 	// Declared is what the project's files say that it needs.
-	Declared *python.Declared
+	Declared *project.Declared
 	// Names knows which distribution has a module.
 	Names *python.Names
 	// Graph has the installed distributions and what they require of each
@@ -82,7 +83,7 @@ type Pass struct {
 	layers  *layers
 	recipe  *recipe
 	dists   *dists
-	project *project
+	project *projectFiles
 
 	// spoken is what said gave when it was first asked.
 	spoken *spoken
@@ -94,7 +95,7 @@ func (p *Pass) withViews() *Pass {
 	q.layers = &layers{indexes: p.Indexes, ledger: p.Ledger, owner: p.Owner, root: p.Root, steps: p.Steps}
 	q.recipe = &recipe{dockerfile: p.Dockerfile, target: p.Target, steps: p.Steps, indexes: p.Indexes, ignore: p.Ignore, project: p.Project}
 	q.dists = &dists{graph: p.Graph, usages: p.Usage, declares: p.Declared, root: p.Root, ledger: p.Ledger, owner: p.Owner, layers: q.layers}
-	q.project = &project{files: p.Project, declared: p.Declared}
+	q.project = &projectFiles{files: p.Project, declared: p.Declared}
 	return &q
 }
 

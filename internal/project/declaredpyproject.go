@@ -1,4 +1,4 @@
-package python
+package project
 
 import (
 	"fmt"
@@ -74,27 +74,27 @@ func (d *declaredReader) pyproject() {
 			d.add(text, file, at.line(section, text), kind, extra, group)
 		}
 	}
-	list(p.BuildSystem.Requires, "build-system", Build, "", "")
-	list(p.Project.Dependencies, "project", Runs, "", "")
+	list(p.BuildSystem.Requires, "build-system", BuildSystem, "", "")
+	list(p.Project.Dependencies, "project", Runtime, "", "")
 	for _, extra := range sortedKeys(p.Project.Optional) {
 		list(p.Project.Optional[extra], "optional-dependencies", Optional, extra, "")
 	}
 	for _, group := range sortedKeys(p.Groups) {
 		for _, item := range p.Groups[group] {
 			if text, ok := item.(string); ok {
-				list([]string{text}, "dependency-groups", Dev, "", group)
+				list([]string{text}, "dependency-groups", Development, "", group)
 			}
 		}
 	}
 	developers := len(d.out.Dependencies)
 	for _, group := range sortedKeys(p.Tool.PDM.Dev) {
-		list(p.Tool.PDM.Dev[group], "dev-dependencies", Dev, "", group)
+		list(p.Tool.PDM.Dev[group], "dev-dependencies", Development, "", group)
 	}
-	list(p.Tool.UV.Dev, "dev-dependencies", Dev, "", "dev")
+	list(p.Tool.UV.Dev, "dev-dependencies", Development, "", "dev")
 	for _, env := range sortedKeys(p.Tool.Hatch.Envs) {
 		e := p.Tool.Hatch.Envs[env]
-		list(e.Dependencies, "tool.hatch.envs."+env, Dev, "", env)
-		list(e.Extra, "tool.hatch.envs."+env, Dev, "", env)
+		list(e.Dependencies, "tool.hatch.envs."+env, Development, "", env)
+		list(e.Extra, "tool.hatch.envs."+env, Development, "", env)
 	}
 	for i := range d.out.Dependencies[developers:] {
 		d.out.Dependencies[developers+i].Developers = true
@@ -202,7 +202,7 @@ func (d *declaredReader) dynamic(t, tool tomlTable) {
 	hook := tool.table("hatch", "metadata", "hooks", "requirements_txt")
 	files = append(files, append(hook.strings("files"), hook.strings("filename")...)...)
 	for _, f := range files {
-		d.requirements(d.at(f), Runs)
+		d.requirements(d.at(f), Runtime)
 	}
 	if len(files) > 0 || len(tool.table("poetry", "dependencies")) > 0 || d.exists("setup.py") || d.exists("setup.cfg") {
 		return

@@ -1,4 +1,4 @@
-package python
+package project
 
 import (
 	"path"
@@ -44,8 +44,8 @@ func (d *declaredReader) setupCfg() {
 			}
 		}
 	}
-	list(cfg["options"]["install_requires"], origin{kind: Runs})
-	list(cfg["options"]["tests_require"], origin{kind: Dev, group: "tests"})
+	list(cfg["options"]["install_requires"], origin{kind: Runtime})
+	list(cfg["options"]["tests_require"], origin{kind: Development, group: "tests"})
 	for _, extra := range sortedKeys(cfg["options.extras_require"]) {
 		list(cfg["options.extras_require"][extra], origin{kind: Optional, extra: extra})
 	}

@@ -1,4 +1,4 @@
-package python
+package project
 
 import (
 	"io/fs"
@@ -29,10 +29,10 @@ func (d *declaredReader) setupPy() {
 	}
 	ends := newlinesOf(text)
 	for _, s := range listArgument(text, "install_requires") {
-		d.add(s.text, file, ends.line(s.at), Runs, "", "")
+		d.add(s.text, file, ends.line(s.at), Runtime, "", "")
 	}
 	for _, s := range listArgument(text, "tests_require") {
-		d.add(s.text, file, ends.line(s.at), Dev, "", "tests")
+		d.add(s.text, file, ends.line(s.at), Development, "", "tests")
 	}
 	extras := tableArgument(text, "extras_require")
 	for _, extra := range sortedKeys(extras) {

@@ -1,4 +1,4 @@
-package python
+package project
 
 import (
 	"fmt"
@@ -46,7 +46,7 @@ func TestSetupPy(t *testing.T) {
 // TestHatch: the environments of Hatch are for development.
 func TestHatch(t *testing.T) {
 	d, err := ReadDeclared(fstest.MapFS{"pyproject.toml": {Data: []byte("[project]\nname = \"a\"\n[tool.hatch.envs.test]\ndependencies = [\"pytest\"]\nextra-dependencies = [\"coverage\"]\n")}})
-	if err != nil || len(d.Dependencies) != 2 || d.Dependencies[0].Kind != Dev || d.Dependencies[1].Name != "coverage" || d.Dependencies[0].Line != 4 {
+	if err != nil || len(d.Dependencies) != 2 || d.Dependencies[0].Kind != Development || d.Dependencies[1].Name != "coverage" || d.Dependencies[0].Line != 4 {
 		t.Errorf("%v: %+v", err, d.Dependencies)
 	}
 }

@@ -1,4 +1,4 @@
-package python
+package project
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"whittle.dev/whittle/internal/pep"
 )
 
 // TestReadDeclaredBroken: a line that is no requirement is an error that names
@@ -83,4 +85,20 @@ func TestLockAlong(t *testing.T) {
 	if diff := cmp.Diff(want, l.Along([]string{"A"})); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// FuzzScript: what a script's own metadata declares can be declared again.
+func FuzzScript(f *testing.F) {
+	f.Add("# /// script\n# dependencies = [\"a>=1\", 'b']\n# ///\nimport a\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		deps, ok := ScriptDependencies("a.py", []byte(text))
+		if !ok && deps != nil {
+			t.Errorf("no metadata, and %v", deps)
+		}
+		for _, d := range deps {
+			if r, err := pep.ParseRequirement(d.Text); err != nil || r.Name != d.Name || d.Line > strings.Count(text, "\n")+1 {
+				t.Errorf("%+v: %v", d, err)
+			}
+		}
+	})
 }

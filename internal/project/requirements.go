@@ -1,4 +1,4 @@
-package python
+package project
 
 import (
 	"fmt"
@@ -30,11 +30,11 @@ func kindOfFile(file string) DependencyKind {
 	case slices.Contains(words, "constraints"), slices.Contains(words, "constraint"):
 		return Constraint
 	case slices.ContainsFunc(words, func(w string) bool { return slices.Contains(forDevelopment, w) }):
-		return Dev
+		return Development
 	case slices.ContainsFunc(words, func(w string) bool { return slices.Contains(forSome, w) }):
 		return Optional
 	}
-	return Runs
+	return Runtime
 }
 
 // compiled says that a file is what another was made from: deps.in beside
@@ -105,7 +105,7 @@ func (d *declaredReader) requirementsOf(file string, from origin, depth int) {
 			via.line(&d.out.Dependencies[len(d.out.Dependencies)-1], line.Comment)
 		}
 	}
-	if isCompiled(string(b)) && (from.kind == Runs || from.kind == Constraint) {
+	if isCompiled(string(b)) && (from.kind == Runtime || from.kind == Constraint) {
 		d.whole(file, d.out.Locked[before:])
 	}
 }
@@ -219,7 +219,7 @@ func (d *declaredReader) place(text, file string, line int, from origin) {
 		}
 	}
 	if name == "" {
-		if from.kind != Dev {
+		if from.kind != Development {
 			d.unread("%s:%d: what %s brings is not known", file, line, where)
 		}
 		return

@@ -1,4 +1,4 @@
-package python
+package project
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ func (d *declaredReader) pipfile() {
 	if !ok {
 		return
 	}
-	for section, kind := range map[string]DependencyKind{"packages": Runs, "dev-packages": Dev} {
+	for section, kind := range map[string]DependencyKind{"packages": Runtime, "dev-packages": Development} {
 		deps := t.table(section)
 		for _, name := range sortedKeys(deps) {
 			d.add(name+poetrySpecifier(deps[name])+poetryMarker(deps[name]), file, at.key(section, name), kind, "", "")
@@ -72,9 +72,9 @@ func (d *declaredReader) pixiOf(t tomlTable, file, prefix string, at *lineFinder
 			}
 		}
 	}
-	main := Runs
+	main := Runtime
 	if d.out.Builds {
-		main = Dev // the distribution declares what it needs; these are the environments to work on it
+		main = Development // the distribution declares what it needs; these are the environments to work on it
 	}
 	list(t, prefix, main, "")
 	for _, target := range sortedKeys(t.table("target")) {
@@ -82,7 +82,7 @@ func (d *declaredReader) pixiOf(t tomlTable, file, prefix string, at *lineFinder
 	}
 	for _, feature := range sortedKeys(t.table("feature")) {
 		kind := kindOfFile(feature + ".txt")
-		if kind == Runs {
+		if kind == Runtime {
 			kind = max(main, Optional)
 		}
 		list(t.table("feature", feature), prefix+"feature."+feature+".", kind, feature)
@@ -103,7 +103,7 @@ func (d *declaredReader) conda(file string) {
 	found := false
 	kind := kindOfFile(file)
 	if d.out.Builds {
-		kind = Dev
+		kind = Development
 	}
 	for line := range strings.Lines(string(b)) {
 		n++
@@ -135,7 +135,7 @@ func (d *declaredReader) conda(file string) {
 			d.add(pypiName(m[1]), file, n, kind, "", "")
 		}
 	}
-	if found && kind == Runs {
+	if found && kind == Runtime {
 		d.unread("%s: what conda's packages bring along is not known", file)
 	}
 }
@@ -196,7 +196,7 @@ func ScriptDependencies(file string, src []byte) (deps []Dependency, ok bool) {
 	d := newDeclaredReader(nil, ".", &budget{})
 	at := newLineFinder(src)
 	for _, r := range t.strings("dependencies") {
-		d.add(r, file, at.line("/// script", r), Runs, "", "")
+		d.add(r, file, at.line("/// script", r), Runtime, "", "")
 	}
 	return d.out.Dependencies, true
 }

@@ -1,4 +1,4 @@
-package python
+package project
 
 import (
 	"errors"
@@ -40,7 +40,7 @@ func (d *declaredReader) poetry(p *pyprojectFile, file string, at *lineFinder) {
 				continue
 			}
 			k, extra := kind, ""
-			if e, ok := extras[pep.Normalize(name)]; ok && kind == Runs {
+			if e, ok := extras[pep.Normalize(name)]; ok && kind == Runtime {
 				k, extra = Optional, e
 			}
 			d.add(name+poetrySpecifier(deps[name])+poetryMarker(deps[name]), file, at.key(section, name), k, extra, group)
@@ -49,12 +49,12 @@ func (d *declaredReader) poetry(p *pyprojectFile, file string, at *lineFinder) {
 	if v := (tomlTable{"d": po.Dependencies}).strings("d", "python"); len(v) == 1 && d.out.RequiresPython == "" {
 		d.out.RequiresPython = poetrySpecifier(v[0])
 	}
-	table("tool.poetry.dependencies", po.Dependencies, Runs, "")
-	table("tool.poetry.dev-dependencies", po.Dev, Dev, "dev")
+	table("tool.poetry.dependencies", po.Dependencies, Runtime, "")
+	table("tool.poetry.dev-dependencies", po.Dev, Development, "dev")
 	for _, g := range sortedKeys(po.Group) {
-		kind := Dev
+		kind := Development
 		if g == "main" {
-			kind = Runs
+			kind = Runtime
 		}
 		table("tool.poetry.group."+g+".dependencies", po.Group[g].Dependencies, kind, g)
 	}

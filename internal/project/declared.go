@@ -1,4 +1,4 @@
-package python
+package project
 
 import (
 	"errors"
@@ -19,10 +19,10 @@ type DependencyKind uint8
 
 // The kinds, the most binding first.
 const (
-	Runs DependencyKind = iota
+	Runtime DependencyKind = iota
 	Optional
-	Dev
-	Build
+	Development
+	BuildSystem
 	Constraint
 )
 
@@ -33,7 +33,7 @@ type Dependency struct {
 	Text, File string
 	Line       int
 	Kind       DependencyKind
-	// Extra and Group name where an Optional or Dev one stands.
+	// Extra and Group name where an Optional or Development one is.
 	Extra, Group string
 	// Developers says that its table is for developers alone, whatever its group
 	// is called: an environment of Hatch's, PDM's dev-dependencies.
@@ -45,7 +45,7 @@ type Dependency struct {
 // ForDevelopment says that a dependency is for development: of a group that an
 // application may well run with (server, bot), its name says it.
 func (d *Dependency) ForDevelopment() bool {
-	return d.Kind == Dev && (d.Group == "" || d.Developers || kindOfFile(d.Group+".txt") == Dev)
+	return d.Kind == Development && (d.Group == "" || d.Developers || kindOfFile(d.Group+".txt") == Development)
 }
 
 // Locked is a version that a lock or constraints file pins.
@@ -75,6 +75,23 @@ type Declared struct {
 	// Files are those that were read. Unread says, a line each, why what they
 	// say is not all that the project needs.
 	Files, Unread []string
+}
+
+// Names are the distributions that the lock files pin, and those that the
+// project requires when it runs or for development. A nil one has none.
+func (d *Declared) Names() (pinned, required []string) {
+	if d == nil {
+		return nil, nil
+	}
+	for _, l := range d.Locked {
+		pinned = append(pinned, l.Name)
+	}
+	for i := range d.Dependencies {
+		if x := &d.Dependencies[i]; x.Kind != BuildSystem {
+			required = append(required, x.Name)
+		}
+	}
+	return pinned, required
 }
 
 const (
