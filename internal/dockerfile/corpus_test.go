@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 )
+
+var update = flag.Bool("update", false, "write the golden files")
 
 // corpus reads the hand-made Dockerfiles, which are also the fuzzers' seeds.
 func corpus(t testing.TB) map[string][]txtar.File {

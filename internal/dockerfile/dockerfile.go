@@ -177,6 +177,11 @@ func (in *Instruction) Flag(name string) []string {
 	return values
 }
 
+// Parsed is what BuildKit's parser makes of the instruction: a value of its
+// package instructions, such as *instructions.RunCommand. It is not to be
+// changed.
+func (in *Instruction) Parsed() any { return in.parsed }
+
 // ParseError says where a Dockerfile is wrong. It wraps [whittle.ErrUsage],
 // and [whittle.ErrLimit] too where the file is over a limit.
 type ParseError struct {

@@ -3,8 +3,6 @@ package dockerfile
 import (
 	"testing"
 
-	"whittle.dev/whittle"
-
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -50,32 +48,5 @@ func TestParse(t *testing.T) {
 	heredoc := f.Stages[1].Instructions[3]
 	if heredoc.Text() != "RUN <<EOF\nset -e\necho hi\nEOF" {
 		t.Errorf("heredoc's text %q", heredoc.Text())
-	}
-}
-
-func TestJoin(t *testing.T) {
-	f, err := Parse("Dockerfile", []byte(sample))
-	if err != nil {
-		t.Fatal(err)
-	}
-	steps := []whittle.Step{
-		{CreatedBy: "# debian.sh --arch 'amd64' out/ 'trixie'", Layer: 0},
-		{CreatedBy: "ENV PATH=/usr/local/bin", Layer: -1},
-		{CreatedBy: "ENV A=1 B=two words", Layer: -1},
-		{CreatedBy: "COPY --chown=1:1 /usr/local /usr/local # buildkit", Layer: 1},
-		{CreatedBy: "COPY . . # buildkit", Layer: 2},
-		{CreatedBy: "RUN /bin/sh -c set -e\necho hi\n # buildkit", Layer: 3},
-		{CreatedBy: `CMD ["python" "-m" "app"]`, Layer: -1},
-	}
-	var got []int
-	for _, s := range f.Join(steps, "") {
-		line := 0
-		if s.Origin != nil {
-			line = s.Origin.Line
-		}
-		got = append(got, line)
-	}
-	if want := []int{0, 0, 12, 13, 14, 15, 19}; !cmp.Equal(got, want) {
-		t.Errorf("joined to lines %v, want %v", got, want)
 	}
 }

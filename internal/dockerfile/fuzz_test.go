@@ -44,7 +44,6 @@ func FuzzParse(f *testing.F) {
 		for i := range file.Stages {
 			target := file.Stages[i].Label()
 			file.Bases(target, map[string]string{"A": "x"})
-			file.Join([]whittle.Step{{CreatedBy: "RUN x"}, {CreatedBy: "CMD [\"x\"]", Layer: -1}}, target)
 		}
 	})
 }

@@ -8,7 +8,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/imagetest"
 )
 
@@ -132,7 +131,6 @@ func TestLinear(t *testing.T) {
 					_, _ = in.Shell()
 				}
 				f.With(map[string]string{"A": "x"}).Bases("", nil)
-				f.Join([]whittle.Step{{CreatedBy: "RUN x"}, {CreatedBy: "CMD [\"x\"]", Layer: -1}}, "")
 			}
 		}})
 	}

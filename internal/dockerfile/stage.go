@@ -13,8 +13,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
-// scratch is the name of the base that holds nothing.
-const scratch = "scratch"
+// Scratch is the name of the base that holds nothing.
+const Scratch = "scratch"
 
 // With is the file with its base images and platforms resolved for the given
 // build arguments. TARGETPLATFORM and BUILDPLATFORM and their parts (such as
@@ -34,8 +34,8 @@ func (f *File) resolve(args map[string]string) {
 	latest := map[string]int{}
 	for i := range f.Stages {
 		st := &f.Stages[i]
-		st.BaseResolved, _ = expand(st.Base, f.Escape, env)
-		st.PlatformResolved, _ = expand(st.Platform, f.Escape, env)
+		st.BaseResolved, _ = ExpandWith(st.Base, f.Escape, env)
+		st.PlatformResolved, _ = ExpandWith(st.Platform, f.Escape, env)
 		st.From = nil
 		if j, ok := latest[st.BaseResolved]; ok {
 			st.From = &j
@@ -63,9 +63,9 @@ func (f *File) globals(args map[string]string) lookup {
 			if v, ok := args[kv.Key]; ok {
 				env[kv.Key] = v
 			} else if kv.Value != nil {
-				env[kv.Key], _ = expand(*kv.Value, f.Escape, env)
+				env[kv.Key], _ = ExpandWith(*kv.Value, f.Escape, env)
 			}
-			if len(env[kv.Key]) > maxValue {
+			if len(env[kv.Key]) > MaxValue {
 				env[kv.Key] = ""
 			}
 		}
@@ -108,13 +108,17 @@ func (l lookup) Keys() []string {
 // Variables that are longer, and words that use more of them, are not
 // expanded: a few lines of ARG A=$A$A would otherwise fill the memory.
 const (
-	maxValue     = 4 << 10
+	MaxValue     = 4 << 10
 	maxVariables = 500
 )
 
-// expand replaces the variables of a word. It is not ok for a word that is
-// malformed or uses too many.
-func expand(word string, escape rune, env shell.EnvGetter) (string, bool) {
+// Environment gives the values of variables. Its Get says whether a variable is
+// set; Keys are the names of all, sorted.
+type Environment = shell.EnvGetter
+
+// ExpandWith replaces the variables of a word and takes its quotes off, as
+// BuildKit does. It is not ok for a word that is malformed or uses too many.
+func ExpandWith(word string, escape rune, env Environment) (string, bool) {
 	if strings.Count(word, "$") > maxVariables {
 		return "", false
 	}
@@ -126,12 +130,29 @@ func expand(word string, escape rune, env shell.EnvGetter) (string, bool) {
 // shell command, by their values and takes its quotes off. It is not ok where
 // one of them has no value there, or is written with a modifier (${X:-y}).
 func Expand(word string, values map[string]string) (string, bool) {
-	if !plainSubstitutions(word) {
+	if HasModifier(word) {
 		return "", false
 	}
 	missing := false
-	out, ok := expand(word, '\\', known{values, &missing})
+	out, ok := ExpandWith(word, '\\', known{values, &missing})
 	return out, ok && !missing
+}
+
+// HasModifier says that a word has a ${X} with a modifier (${X:-y}).
+func HasModifier(word string) bool {
+	for {
+		_, rest, ok := strings.Cut(word, "${")
+		if !ok {
+			return false
+		}
+		end := strings.IndexFunc(rest, func(r rune) bool {
+			return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+		})
+		if end < 0 || rest[end] != '}' {
+			return true
+		}
+		word = rest[end:]
+	}
 }
 
 // known notes whether an expansion asks for a variable without a value.
@@ -188,14 +209,15 @@ func (f *File) Chain(target string) ([]Instruction, error) {
 		return nil, err
 	}
 	var out []Instruction
-	for _, i := range f.chain(st) {
+	for _, i := range f.Ancestry(st) {
 		out = append(out, f.Stages[i].Instructions...)
 	}
 	return out, nil
 }
 
-// chain lists the stages from the one on the base image to st.
-func (f *File) chain(st *Stage) []int {
+// Ancestry lists the stages that st builds on and st itself, by their indexes:
+// first the one on a base image.
+func (f *File) Ancestry(st *Stage) []int {
 	stages := []int{st.Index}
 	for st.From != nil {
 		st = &f.Stages[*st.From]
@@ -227,7 +249,7 @@ func (f *File) Bases(target string, args map[string]string) []string {
 	}
 	var out []string
 	for _, name := range slices.Concat(needs...) {
-		if name != scratch && name != "" && !slices.Contains(out, name) {
+		if name != Scratch && name != "" && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	}

@@ -150,6 +150,5 @@ func TestHostile(t *testing.T) {
 			}
 		}
 		f.Bases("", map[string]string{"a": "x"})
-		f.Join([]whittle.Step{{CreatedBy: "ENV a=b", Layer: -1}, {CreatedBy: "EXPOSE [80/tcp]", Layer: -1}}, "")
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile/history"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/ledger"
 )
@@ -106,7 +107,7 @@ func joined(o InspectOptions, steps []whittle.Step) (*dockerfile.File, []whittle
 		return nil, nil, nil, err
 	}
 	f = f.With(o.Args)
-	steps = f.Join(steps, o.Target)
+	steps = history.Join(f, steps, o.Target)
 	if len(steps) == 0 || slices.ContainsFunc(steps, func(s whittle.Step) bool { return s.Origin != nil }) {
 		return f, steps, nil, nil
 	}

@@ -10,6 +10,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile/history"
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/source"
@@ -97,7 +98,7 @@ func examplePass(t *testing.T, archive, project, file string) *Pass {
 	if p.Ignore, err = dockerfile.LoadIgnore(project, filepath.Join(project, file)); err != nil {
 		t.Fatal(err)
 	}
-	p.Steps = p.Dockerfile.Join(img.Config().Steps(), "")
+	p.Steps = history.Join(p.Dockerfile, img.Config().Steps(), "")
 	claims, _ := distro.Claims(t.Context(), root)
 	more, _ := python.Claims(t.Context(), root)
 	a := ledger.Attribute(root.ledger, root.indexes, img.Config(), p.Steps, append(claims, more...))

@@ -1,4 +1,4 @@
-package dockerfile
+package history
 
 import (
 	"path"
@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 )
 
 // wild stands in an expected text for what is not known.
@@ -103,8 +104,8 @@ func (s *scope) Keys() []string {
 // expand replaces variables; what is not known becomes wild.
 func (s *scope) expand(word string) string {
 	unknown := false
-	out, ok := expand(word, s.escape, spy{s, &unknown})
-	if !ok || unknown && !plainSubstitutions(word) {
+	out, ok := dockerfile.ExpandWith(word, s.escape, spy{s, &unknown})
+	if !ok || unknown && dockerfile.HasModifier(word) {
 		return wild // ${x:-y} with an x that may be set or not
 	}
 	return out
@@ -124,26 +125,9 @@ func (p spy) Get(name string) (string, bool) {
 	return v, ok
 }
 
-// plainSubstitutions says that the word has no ${x} with a modifier.
-func plainSubstitutions(word string) bool {
-	for {
-		_, rest, ok := strings.Cut(word, "${")
-		if !ok {
-			return true
-		}
-		end := strings.IndexFunc(rest, func(r rune) bool {
-			return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-		})
-		if end < 0 || rest[end] != '}' {
-			return false
-		}
-		word = rest[end:]
-	}
-}
-
 // set notes a variable's value.
 func (s *scope) set(name, value string) {
-	if len(value) > maxValue {
+	if len(value) > dockerfile.MaxValue {
 		value = wild
 	}
 	s.env[name] = value

@@ -1,4 +1,4 @@
-package dockerfile
+package history
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -20,7 +21,7 @@ type buildkit struct{}
 
 const mark = " # buildkit"
 
-func (buildkit) silent(in *Instruction) bool { return in.Keyword == "ONBUILD" }
+func (buildkit) silent(in *dockerfile.Instruction) bool { return in.Keyword == "ONBUILD" }
 
 func (buildkit) added(string) bool { return false }
 

@@ -1,10 +1,11 @@
-package dockerfile
+package history
 
 import (
 	"fmt"
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 )
@@ -18,7 +19,7 @@ const nop = "#(nop) "
 // Buildah writes the same.
 type docker struct{}
 
-func (docker) silent(*Instruction) bool { return false }
+func (docker) silent(*dockerfile.Instruction) bool { return false }
 
 // added: labels of the command line become a last instruction.
 func (docker) added(createdBy string) bool {

@@ -1,12 +1,18 @@
-package dockerfile
+// Package history joins the lines of an image's history to the instructions of
+// a Dockerfile that wrote them. BuildKit, Docker's old builder and Buildah each
+// write one line for an instruction; there is no specification of the text, so
+// that each instruction is written as the builder would, and compared.
+package history
 
 import (
 	"slices"
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
@@ -23,9 +29,9 @@ import (
 // target that the file does not have.
 //
 // Build arguments that choose another stage as base must be given by
-// [File.With]; those that only change what a line says are found in the
+// [dockerfile.File.With]; those that only change what a line says are found in the
 // history itself.
-func (f *File) Join(steps []whittle.Step, target string) []whittle.Step {
+func Join(f *dockerfile.File, steps []whittle.Step, target string) []whittle.Step {
 	out := slices.Clone(steps)
 	st, err := f.Target(target)
 	if err != nil {
@@ -48,7 +54,7 @@ func (f *File) Join(steps []whittle.Step, target string) []whittle.Step {
 }
 
 // origin says where an instruction stands.
-func origin(f *File, in *Instruction) *whittle.Origin {
+func origin(f *dockerfile.File, in *dockerfile.Instruction) *whittle.Origin {
 	return &whittle.Origin{File: f.Name, Line: in.Line, EndLine: in.EndLine,
 		Stage: f.Stages[in.Stage].Label(), Instruction: in.Keyword, Span: in.Span}
 }
@@ -56,7 +62,7 @@ func origin(f *File, in *Instruction) *whittle.Origin {
 // dialect is one builder's way to write history.
 type dialect interface {
 	// silent says that the instruction writes no history line.
-	silent(in *Instruction) bool
+	silent(in *dockerfile.Instruction) bool
 	// match compares the line with what the instruction writes. exact is
 	// false where a value that is not known was accepted for what it is.
 	match(s *scope, c command, step whittle.Step) (ok, exact bool)
@@ -66,16 +72,16 @@ type dialect interface {
 
 // command is one instruction in the order in which the build runs them.
 type command struct {
-	in     *Instruction // for a trigger, the ONBUILD instruction
-	parsed any          // what runs
-	stage  int          // where it runs
+	in     *dockerfile.Instruction // for a trigger, the ONBUILD instruction
+	parsed any                     // what runs
+	stage  int                     // where it runs
 }
 
 // joinedSteps are the chain's commands that write history.
-func joinedSteps(f *File, st *Stage, d dialect) []command {
+func joinedSteps(f *dockerfile.File, st *dockerfile.Stage, d dialect) []command {
 	var out []command
 	var triggers []command
-	for _, i := range f.chain(st) {
+	for _, i := range f.Ancestry(st) {
 		for _, t := range triggers {
 			t.stage = i
 			out = append(out, t)
@@ -83,13 +89,13 @@ func joinedSteps(f *File, st *Stage, d dialect) []command {
 		triggers = nil
 		for j := range f.Stages[i].Instructions {
 			in := &f.Stages[i].Instructions[j]
-			if on, ok := in.parsed.(*instructions.OnbuildCommand); ok {
+			if on, ok := in.Parsed().(*instructions.OnbuildCommand); ok {
 				if cmd, ok := trigger(on.Expression); ok {
 					triggers = append(triggers, command{in: in, parsed: cmd})
 				}
 			}
 			if !d.silent(in) {
-				out = append(out, command{in, in.parsed, i})
+				out = append(out, command{in, in.Parsed(), i})
 			}
 		}
 	}
@@ -102,16 +108,16 @@ func trigger(expression string) (any, bool) {
 	if err != nil || len(res.AST.Children) != 1 {
 		return nil, false
 	}
-	cmd, err := understand(res.AST.Children[0])
+	cmd, err := instructions.ParseInstructionWithLinter(res.AST.Children[0], linter.New(&linter.Config{}))
 	return cmd, err == nil
 }
 
 // align matches the commands with the last steps and returns the
 // instructions by step.
-func align(f *File, chain []command, steps []whittle.Step, d dialect, target *Stage) map[int]*Instruction {
+func align(f *dockerfile.File, chain []command, steps []whittle.Step, d dialect, target *dockerfile.Stage) map[int]*dockerfile.Instruction {
 	base := len(steps) - len(chain)
-	bottom := &f.Stages[f.chain(target)[0]]
-	isScratch := bottom.BaseResolved == scratch
+	bottom := &f.Stages[f.Ancestry(target)[0]]
+	isScratch := bottom.BaseResolved == dockerfile.Scratch
 	if base < 0 || isScratch && base > 0 {
 		return nil
 	}
@@ -133,7 +139,7 @@ func align(f *File, chain []command, steps []whittle.Step, d dialect, target *St
 		}
 		matched = append(matched, match{base + i, exact})
 	}
-	joined := map[int]*Instruction{}
+	joined := map[int]*dockerfile.Instruction{}
 	for _, m := range matched {
 		if m.exact || len(matched) == len(chain) {
 			joined[m.step] = chain[m.step-base].in
