@@ -38,9 +38,9 @@ var allowed = map[string][]string{
 	"project":              {"toml"},
 	"ledger":               {},
 	"check":                {"elf", "project", "python", "python/imports", "dockerfile", "shell"},
-	"rule":                 {"dockerfile", "project", "python", "pyproject"},
+	"rule":                 {"dockerfile", "project", "python", "edit"},
 	"pypi":                 {},
-	"pyproject":            {"toml"},
+	"edit":                 {"toml"},
 	"toml":                 {},
 	"resolve":              {"project", "python"},
 	"forecast":             {"dockerfile", "project", "python", "resolve"},
@@ -48,7 +48,7 @@ var allowed = map[string][]string{
 	"build":                {},
 	"report":               {},
 	"lab": {"source", "index", "distro", "python", "python/imports", "elf", "dockerfile", "dockerfile/history", "project", "ledger", "build",
-		"check", "rule", "resolve", "forecast", "patch", "pypi", "pyproject", "rewrite"},
+		"check", "rule", "resolve", "forecast", "patch", "pypi", "edit", "rewrite"},
 	"cmd/whittle": {"lab", "report", "store", "tui", "web"},
 }
 
@@ -68,7 +68,7 @@ var doors = map[string][]string{
 	"github.com/spf13/cobra":                       {"cmd/whittle"},
 	"go.yaml.in/yaml":                              {"project"},
 	"github.com/aymanbagabas/go-udiff":             {"patch"},
-	"github.com/pelletier/go-toml":                 {"toml", "pyproject"},
+	"github.com/pelletier/go-toml":                 {"toml", "edit"},
 }
 
 type listed struct {

@@ -10,7 +10,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
-	"whittle.dev/whittle/internal/pyproject"
+	"whittle.dev/whittle/internal/edit"
 	"whittle.dev/whittle/internal/python/source"
 )
 
@@ -195,7 +195,7 @@ func ignorable(p *Pass, kind heap, items []int, patterns []string) whittle.Findi
 		f.Risk, f.Caution = whittle.RiskMedium, "the application may load its data from them"
 	}
 	name, src := ignoreFile(p)
-	edits, err := pyproject.AddIgnore(src, patterns...)
+	edits, err := edit.AddIgnore(src, patterns...)
 	if err != nil || len(edits) == 0 {
 		return f
 	}

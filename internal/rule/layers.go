@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+
 	"whittle.dev/whittle"
 )
 

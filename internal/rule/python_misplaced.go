@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/edit"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
-	"whittle.dev/whittle/internal/pyproject"
 	"whittle.dev/whittle/internal/python"
 )
 
@@ -195,21 +195,22 @@ func moveLine(p *Pass, q *whittle.Problem, d *project.Dependency) (w wayOut) {
 // toList moves a line to a list of pyproject.toml. From an extra to the
 // dependencies it is moved, as these come with every extra; from anywhere else
 // it is copied, as that may be installed without them.
-func toList(p *Pass, w wayOut, d *project.Dependency, to pyproject.List) wayOut {
+func toList(p *Pass, w wayOut, d *project.Dependency, to edit.List) wayOut {
 	where := "the dependencies"
 	if to.Kind == "optional" {
 		where = "the extra " + to.Name
 	}
 	verb := "copy"
-	edit := func(src []byte) ([]whittle.Edit, error) { return pyproject.AddRequirement(src, to, d.Text) }
+	bring := func(src []byte) ([]whittle.Edit, error) { return edit.AddRequirement(src, to, d.Text) }
+	first := bring
 	if from, ok := listOf(p.project.file("pyproject.toml"), d); ok && d.File == "pyproject.toml" && from.Kind == "optional" && to.Kind == "dependencies" {
 		verb = "move"
-		edit = func(src []byte) ([]whittle.Edit, error) { return pyproject.MoveRequirement(src, from, to, d.Name) }
+		first = func(src []byte) ([]whittle.Edit, error) { return edit.MoveRequirement(src, from, to, d.Name) }
 	}
-	patch, err := p.project.patch("pyproject.toml", []change{edit})
+	patch, err := p.project.patch("pyproject.toml", []change{first})
 	if err != nil && verb == "move" {
 		verb = "copy" // a comment would be lost, or the like
-		patch, err = p.project.patch("pyproject.toml", []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.AddRequirement(src, to, d.Text) }})
+		patch, err = p.project.patch("pyproject.toml", []change{bring})
 	}
 	if err != nil {
 		return wayOut{}
@@ -222,13 +223,13 @@ func toList(p *Pass, w wayOut, d *project.Dependency, to pyproject.List) wayOut 
 // toFile brings a line to the requirements file that the image installs: it is
 // moved from one that includes that file, else copied.
 func toFile(p *Pass, w wayOut, d *project.Dependency, file string) wayOut {
-	patch, err := p.project.patch(file, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.AddLine(src, d.Text) }})
+	patch, err := p.project.patch(file, []change{func(src []byte) ([]whittle.Edit, error) { return edit.AddLine(src, d.Text) }})
 	if err != nil {
 		return wayOut{}
 	}
 	patches, verb := []whittle.Patch{patch}, "copy"
 	if slices.Contains(p.project.included(d.File), file) && slices.Equal(p.project.written(d.File), []string{d.File}) {
-		gone, err := p.project.patch(d.File, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.RemoveLine(src, d.Name) }})
+		gone, err := p.project.patch(d.File, []change{func(src []byte) ([]whittle.Edit, error) { return edit.RemoveLine(src, d.Name) }})
 		if err == nil {
 			patches, verb = append(patches, gone), "move"
 		}

@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/edit"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
-	"whittle.dev/whittle/internal/pyproject"
 )
 
 // maxProjectFile is the largest file of a project that is read, in bytes;
@@ -39,10 +39,10 @@ func oneEdit(a, b []byte) whittle.Edit {
 }
 
 // listOf is the list of a pyproject.toml in which a dependency stands.
-func listOf(src []byte, d *project.Dependency) (pyproject.List, bool) {
-	lists, err := pyproject.Lists(src)
+func listOf(src []byte, d *project.Dependency) (edit.List, bool) {
+	lists, err := edit.Lists(src)
 	if err != nil {
-		return pyproject.List{}, false
+		return edit.List{}, false
 	}
 	for _, l := range lists {
 		mine := d.Kind == project.Runtime && (l.Kind == "dependencies" || l.Kind == "poetry" || l.Kind == "poetry-group" && l.Name == "main") ||
@@ -50,7 +50,7 @@ func listOf(src []byte, d *project.Dependency) (pyproject.List, bool) {
 		if !mine {
 			continue
 		}
-		names, err := pyproject.Requirements(src, l)
+		names, err := edit.Requirements(src, l)
 		if err == nil && slices.ContainsFunc(names, func(text string) bool {
 			r, err := pep.ParseRequirement(text)
 			return err == nil && r.Name == pep.Normalize(d.Name)
@@ -58,7 +58,7 @@ func listOf(src []byte, d *project.Dependency) (pyproject.List, bool) {
 			return l, true
 		}
 	}
-	return pyproject.List{}, false
+	return edit.List{}, false
 }
 
 // undeclare takes dependencies out of the project's files; ok is false where
@@ -96,9 +96,9 @@ func undeclaring(p *Pass, d *project.Dependency) (file string, c change, ok bool
 			if !found {
 				continue
 			}
-			c = func(src []byte) ([]whittle.Edit, error) { return pyproject.RemoveRequirement(src, list, d.Name) }
+			c = func(src []byte) ([]whittle.Edit, error) { return edit.RemoveRequirement(src, list, d.Name) }
 		case strings.HasSuffix(file, ".txt"), strings.HasSuffix(file, ".in"):
-			c = func(src []byte) ([]whittle.Edit, error) { return pyproject.RemoveLine(src, d.Name) }
+			c = func(src []byte) ([]whittle.Edit, error) { return edit.RemoveLine(src, d.Name) }
 		default:
 			continue
 		}

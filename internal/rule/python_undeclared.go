@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/edit"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
-	"whittle.dev/whittle/internal/pyproject"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -111,7 +111,7 @@ func undeclared(p *Pass, q *whittle.Problem, name string) whittle.Finding {
 // install. What needs the module fails as before, with a sentence that helps.
 func guarded(p *Pass, f whittle.Finding, q *whittle.Problem, requirement string) whittle.Finding {
 	message := fmt.Sprintf("%s is needed here, and is not installed: pip install '%s'", q.Module, requirement)
-	patch, err := p.project.patch(q.Path, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.GuardImport(src, q.Line, message) }})
+	patch, err := p.project.patch(q.Path, []change{func(src []byte) ([]whittle.Edit, error) { return edit.GuardImport(src, q.Line, message) }})
 	f.Problems = nil // it stays as it is
 	f.Advice = "guard the import, so that it says what to install"
 	f.Caution = "the image does not run any better by that"
@@ -138,7 +138,7 @@ func declare(p *Pass, q *whittle.Problem, requirement string) (patch whittle.Pat
 	if file = written[0]; path.Base(file) == "pyproject.toml" {
 		return declareIn(p, file, q, requirement)
 	}
-	patch, err := p.project.patch(file, []change{func(src []byte) ([]whittle.Edit, error) { return pyproject.AddLine(src, requirement) }})
+	patch, err := p.project.patch(file, []change{func(src []byte) ([]whittle.Edit, error) { return edit.AddLine(src, requirement) }})
 	return patch, file, err == nil
 }
 
@@ -149,7 +149,7 @@ func declareIn(p *Pass, file string, q *whittle.Problem, requirement string) (pa
 		return patch, "", false
 	}
 	patch, err := p.project.patch(file, []change{func(src []byte) ([]whittle.Edit, error) {
-		return pyproject.AddRequirement(src, list, requirement)
+		return edit.AddRequirement(src, list, requirement)
 	}})
 	where = "the dependencies of " + file
 	if list.Kind == "optional" {
@@ -161,24 +161,24 @@ func declareIn(p *Pass, file string, q *whittle.Problem, requirement string) (pa
 // listFor is the list that a problem's distribution belongs in: the extra
 // without which the importing file cannot be imported anyway, else the
 // project's dependencies.
-func listFor(p *Pass, q *whittle.Problem, src []byte) (pyproject.List, bool) {
-	lists, err := pyproject.Lists(src)
+func listFor(p *Pass, q *whittle.Problem, src []byte) (edit.List, bool) {
+	lists, err := edit.Lists(src)
 	if err != nil {
-		return pyproject.List{}, false
+		return edit.List{}, false
 	}
 	has := func(kind string) bool {
-		return slices.ContainsFunc(lists, func(l pyproject.List) bool { return l.Kind == kind })
+		return slices.ContainsFunc(lists, func(l edit.List) bool { return l.Kind == kind })
 	}
 	if extra := extraNeededBy(p, q.Path, q.Distribution); extra != "" {
-		return pyproject.List{Kind: "optional", Name: extra}, true
+		return edit.List{Kind: "optional", Name: extra}, true
 	}
 	switch {
 	case has("dependencies") || p.Declared.Name != "" && !has("poetry"):
-		return pyproject.List{Kind: "dependencies"}, true
+		return edit.List{Kind: "dependencies"}, true
 	case has("poetry"):
-		return pyproject.List{Kind: "poetry"}, true
+		return edit.List{Kind: "poetry"}, true
 	}
-	return pyproject.List{}, false
+	return edit.List{}, false
 }
 
 // extraNeededBy is the extra that declares something which a file of the

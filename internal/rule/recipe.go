@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
 )

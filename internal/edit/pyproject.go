@@ -1,4 +1,4 @@
-// Package pyproject edits the files in which a Python project says what it
+// Package edit edits the files in which a Python project says what it
 // needs, and changes nothing else in them: pyproject.toml, requirements files,
 // .dockerignore, and an import that is to be guarded.
 //
@@ -7,7 +7,7 @@
 // by the intended element alone, and no comment may be lost that does not
 // stand on the element's own line. Else there is an error that wraps
 // [whittle.ErrUnsupported], and no edit.
-package pyproject
+package edit
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package pyproject
+package edit
 
 import (
 	"fmt"
