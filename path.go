@@ -2,6 +2,7 @@ package whittle
 
 import (
 	"path"
+	"path/filepath"
 	"strings"
 )
 
@@ -96,4 +97,11 @@ func Follow(root Root, dir, p string) (real string, e Entry, ok bool) {
 	}
 	e, err := root.Lstat(real)
 	return real, e, err == nil
+}
+
+// Below is a path of this machine relative to a folder; ok is false where it is
+// not in it. Links are not followed.
+func Below(dir, path string) (rel string, ok bool) {
+	rel, err := filepath.Rel(dir, path)
+	return rel, err == nil && filepath.IsLocal(rel)
 }

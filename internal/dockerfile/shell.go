@@ -56,6 +56,18 @@ func (c *Command) Name() string {
 	return path.Base(c.Words[0].Value)
 }
 
+// Literals are the values of the words; ok is false where one of them is only
+// known to the shell that runs the command.
+func (c *Command) Literals() (words []string, ok bool) {
+	for _, w := range c.Words {
+		if !w.Literal {
+			return nil, false
+		}
+		words = append(words, w.Value)
+	}
+	return words, true
+}
+
 // Word is one word of a command.
 type Word struct {
 	Span whittle.Span
@@ -262,6 +274,23 @@ func (in *Instruction) read(l logical, lang syntax.LangVariant) (*Script, error)
 func ParseShell(name, text string) (*Script, error) {
 	in := scriptOf(name, text)
 	return in.read(in.line, syntax.LangBash)
+}
+
+// Words are the words of a command line as a POSIX shell splits them, where
+// they are the same whatever the environment.
+func Words(line string) ([]string, error) {
+	script, err := ParseShell("command", line)
+	if err != nil {
+		return nil, fmt.Errorf("reading the command %q: %w: %w", line, err, whittle.ErrUsage)
+	}
+	if len(script.Commands()) != 1 {
+		return nil, whittle.WithHint(fmt.Errorf("%q is not one command: %w", line, whittle.ErrUsage), "put it into sh -c '…'")
+	}
+	words, ok := script.Commands()[0].Literals()
+	if !ok {
+		return nil, whittle.WithHint(fmt.Errorf("a word of %q is only known to a shell: %w", line, whittle.ErrUsage), "put it into sh -c '…'")
+	}
+	return words, nil
 }
 
 // scriptOf is what runs the text of a shell script, without a Dockerfile.

@@ -7,7 +7,6 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/check"
-	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
@@ -61,33 +60,4 @@ func installedFor(ctx context.Context, env *Env, reqs []pep.Requirement, on pep.
 		out[pep.Normalize(c.Name)] = c.Version
 	}
 	return out, true
-}
-
-// Words are the words of a command line as a POSIX shell splits them, where
-// they are the same whatever the environment.
-func Words(line string) ([]string, error) {
-	script, err := dockerfile.ParseShell("command", line)
-	if err != nil {
-		return nil, fmt.Errorf("reading the command %q: %w: %w", line, err, whittle.ErrUsage)
-	}
-	if len(script.Commands()) != 1 {
-		return nil, whittle.WithHint(fmt.Errorf("%q is not one command: %w", line, whittle.ErrUsage), "put it into sh -c '…'")
-	}
-	words, ok := literal(script.Commands()[0])
-	if !ok {
-		return nil, whittle.WithHint(fmt.Errorf("a word of %q is only known to a shell: %w", line, whittle.ErrUsage), "put it into sh -c '…'")
-	}
-	return words, nil
-}
-
-// literal are the words of a command; ok is false where one of them is only
-// known to the shell that runs it.
-func literal(c dockerfile.Command) (words []string, ok bool) {
-	for _, w := range c.Words {
-		if !w.Literal {
-			return nil, false
-		}
-		words = append(words, w.Value)
-	}
-	return words, true
 }

@@ -316,7 +316,7 @@ func (w *workshop) forecast(ctx context.Context, v project.Variant, x advised, c
 	}
 	out, err := forecast.Strategies(in)
 	if errors.Is(err, whittle.ErrUnsupported) {
-		out, notes, err = &whittle.Forecasts{Forecasts: []whittle.Forecast{}}, append(notes, oneLine(err.Error())), nil
+		out, notes, err = &whittle.Forecasts{Forecasts: []whittle.Forecast{}}, append(notes, whittle.OneLine(err.Error())), nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("forecasting %s: %w", v.Name, err)

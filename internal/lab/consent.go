@@ -94,7 +94,7 @@ func (c *consent) variable(name string) (string, bool) {
 
 func (c *consent) read(file string, most int64) ([]byte, error) {
 	real := withoutLinks(file)
-	if rel, ok := below(c.dir, real); ok {
+	if rel, ok := whittle.Below(c.dir, real); ok {
 		return whittle.Folder(c.dir).Read(filepath.ToSlash(rel), most) // whatever is there by now
 	}
 	if !c.allows(real) {
@@ -131,7 +131,7 @@ func (c *consent) agent(paths []string) []string {
 }
 
 func (c *consent) inside(path string) bool {
-	_, ok := below(c.dir, path)
+	_, ok := whittle.Below(c.dir, path)
 	return ok
 }
 
@@ -139,7 +139,7 @@ func (c *consent) inside(path string) bool {
 // that it wants to.
 func (c *consent) allows(file string) bool {
 	allowed := slices.ContainsFunc(c.files, func(dir string) bool {
-		_, ok := below(dir, file)
+		_, ok := whittle.Below(dir, file)
 		return ok
 	})
 	if !allowed {

@@ -60,15 +60,9 @@ func openFolder(env *Env, project, dir string) (folder, error) {
 	return f, nil
 }
 
-// below is a path relative to a folder; ok is false where it is not in it.
-func below(dir, path string) (rel string, ok bool) {
-	rel, err := filepath.Rel(dir, path)
-	return rel, err == nil && filepath.IsLocal(rel)
-}
-
 // noLinks refuses links on the way from the project to a folder in it.
 func noLinks(project, dir string) error {
-	rel, ok := below(project, dir)
+	rel, ok := whittle.Below(project, dir)
 	if !ok {
 		return nil // the user has named a folder elsewhere
 	}
@@ -181,7 +175,7 @@ func (f folder) take() (*os.File, error) {
 	if !free {
 		text, _ := whittle.Folder(f.dir).Read(lockName, 1<<10)
 		_ = file.Close()
-		return nil, whittle.WithHint(fmt.Errorf("%s is in use by another whittle (%s): %w", f.dir, oneLine(string(text)), whittle.ErrSystem),
+		return nil, whittle.WithHint(fmt.Errorf("%s is in use by another whittle (%s): %w", f.dir, whittle.OneLine(string(text)), whittle.ErrSystem),
 			"wait for its end, or name another folder with --out")
 	}
 	host, _ := os.Hostname()

@@ -49,6 +49,6 @@ func firstCommand(line string) []string {
 	if err != nil || len(script.Commands()) == 0 {
 		return nil
 	}
-	words, _ := literal(script.Commands()[0])
+	words, _ := script.Commands()[0].Literals()
 	return words
 }

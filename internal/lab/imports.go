@@ -2,21 +2,15 @@ package lab
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"path"
 	"slices"
-	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 )
-
-// maxModules bounds the names of modules that a run keeps.
-const maxModules = 4096
 
 // packageSites are the folders of installed packages that an image has.
 func (f *evidence) packageSites() []string {
@@ -62,24 +56,6 @@ func ownersOf(installed []python.Distribution) map[string]string {
 		}
 	}
 	return out
-}
-
-// noteImports notes the modules that a run imported, and the distributions that
-// own their files. Where they are not known both are nil.
-func noteImports(run *whittle.CommandRun, imports []build.Import, owners map[string]string) {
-	if imports == nil {
-		return
-	}
-	modules, names := []string{}, map[string]bool{}
-	for _, i := range imports {
-		modules = append(modules, i.Module)
-		if owner, ok := owners[strings.TrimPrefix(i.Path, "/")]; ok {
-			names[owner] = true
-		}
-	}
-	slices.Sort(modules)
-	modules = slices.Compact(modules)
-	run.Imports = &whittle.Imports{Modules: modules[:min(len(modules), maxModules)], Distributions: slices.Sorted(maps.Keys(names))}
 }
 
 // declaredNames are the distributions that a project declares to run, by itself
@@ -176,17 +152,4 @@ func removesImported(x advised, f *whittle.Finding) (name, run string) {
 		}
 	}
 	return "", ""
-}
-
-// seenImports says what a run imported: "imported 12 modules, of 3 distributions", empty
-// where that is not known.
-func seenImports(r *whittle.CommandRun) string {
-	if r.Imports == nil {
-		return ""
-	}
-	of := fmt.Sprintf("%d distributions", len(r.Imports.Distributions))
-	if len(r.Imports.Distributions) == 1 {
-		of = "1 distribution"
-	}
-	return fmt.Sprintf("imported %d modules, of %s", len(r.Imports.Modules), of)
 }

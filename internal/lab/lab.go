@@ -11,6 +11,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/resolve"
 )
@@ -95,3 +96,7 @@ func (e *Env) now() time.Time {
 	}
 	return e.Now()
 }
+
+// Words are the words of a command line as a POSIX shell splits them, where
+// they are the same whatever the environment.
+func Words(line string) ([]string, error) { return dockerfile.Words(line) }

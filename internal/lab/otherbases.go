@@ -36,7 +36,7 @@ const maxOSIndex = 256 << 20
 func (w *workshop) otherBases(ctx context.Context, in *forecast.Project, x advised, added []string) (notes []string) {
 	var err error
 	if in.Alpine, err = w.alpine(ctx, in, x, added); err != nil {
-		notes = append(notes, "packages on Alpine: "+oneLine(err.Error()))
+		notes = append(notes, "packages on Alpine: "+whittle.OneLine(err.Error()))
 	}
 	if size, ok := w.alpineBase(ctx, in); ok {
 		if in.Alpine == nil {
@@ -45,7 +45,7 @@ func (w *workshop) otherBases(ctx context.Context, in *forecast.Project, x advis
 		in.Alpine.Low, in.Alpine.Bytes, in.Alpine.High, in.Alpine.Source = size, size, size, "read"
 	}
 	if in.Distroless, err = w.distroless(ctx, x); err != nil {
-		notes = append(notes, "Debian's index: "+oneLine(err.Error()))
+		notes = append(notes, "Debian's index: "+whittle.OneLine(err.Error()))
 	}
 	return notes
 }

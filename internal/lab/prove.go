@@ -341,7 +341,7 @@ func (p *prover) merge(ctx context.Context, cands []*candidate) (state, []*candi
 	apart := func(c *candidate) bool { return len(c.finding.Fix.Remake) > 0 }
 	for _, c := range out {
 		if apart(c) {
-			c.status, c.reason = whittle.TakenBack, fmt.Sprintf("%s could not be made again: %s", strings.Join(c.finding.Fix.Remake, ", "), oneLine(err.Error()))
+			c.status, c.reason = whittle.TakenBack, fmt.Sprintf("%s could not be made again: %s", strings.Join(c.finding.Fix.Remake, ", "), whittle.OneLine(err.Error()))
 		}
 	}
 	return p.mergeEdits(slices.DeleteFunc(out, apart))

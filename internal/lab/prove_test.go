@@ -75,7 +75,7 @@ func (e *toyEngine) layer(in *dockerfile.Instruction) (string, error) {
 	made := map[string]string{}
 	var order, gone []string
 	for _, c := range script.Commands() {
-		words, _ := literal(c)
+		words, _ := c.Literals()
 		switch {
 		case len(words) == 3 && words[0] == "mk":
 			order = append(order, words[1])

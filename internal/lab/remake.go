@@ -137,15 +137,15 @@ func toolFailure(err error) string {
 		for _, line := range slices.Backward(be.Tail) {
 			line = strings.TrimLeft(colours.ReplaceAllString(line, ""), " \t×╰─▶│├┴╭>")
 			if ofFailure.MatchString(line) {
-				return oneLine(line)
+				return whittle.OneLine(line)
 			}
 			last = cmp.Or(last, line)
 		}
 		if last != "" {
-			return oneLine(last)
+			return whittle.OneLine(last)
 		}
 	}
-	return oneLine(err.Error())
+	return whittle.OneLine(err.Error())
 }
 
 // readMade reads the one file of an image.

@@ -149,7 +149,7 @@ func (r *root) claims(ctx context.Context) ([]whittle.Claim, []string, error) {
 	more, others := python.Claims(ctx, r)
 	var notes []string
 	for _, p := range append(problems, others...) {
-		notes = append(notes, oneLine(p.Error()))
+		notes = append(notes, whittle.OneLine(p.Error()))
 	}
 	return append(claims, more...), notes, ctx.Err()
 }

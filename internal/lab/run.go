@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"whittle.dev/whittle"
@@ -122,73 +120,4 @@ func startCommands(starts []whittle.Start, patience time.Duration, sites []strin
 		}
 	}
 	return out
-}
-
-// judgeStart reads how a start went. An entry point that does not end serves;
-// a health check that could be started says nothing more without its service.
-func judgeStart(kind string, c build.Command, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
-	if r.Watched != nil {
-		return judgeOwn(c, r, process)
-	}
-	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Status: whittle.Runs, Exit: r.ExitCode, Seconds: seconds(r.Times)}
-	if r.OK() || r.TimedOut && kind == whittle.StartEntry {
-		return run, whittle.Problem{}
-	}
-	if r.Limit != "" { // that is whittle's, and not the image's
-		run.Status, run.Problem = whittle.Unknown, r.Limit
-		return run, whittle.Problem{}
-	}
-	run.Status = whittle.Fails
-	problem := explainRun(&run, r, process)
-	problem.ReachedFrom = []string{r.Name}
-	if kind == whittle.StartHealthcheck {
-		started := r.Err == nil && r.ExitCode != 126 && r.ExitCode != 127
-		if started && run.Needs == "" && problem.Module == "" && !notFoundByShell.Match(r.Stderr) {
-			run.Status = whittle.Unknown
-		}
-		problem.Rule = whittle.CheckHealthcheckCannotRun
-	}
-	return run, problem
-}
-
-// notFoundByShell is what shells say of a program that is not there.
-var notFoundByShell = regexp.MustCompile(`(?m)^\S*sh: (?:(?:line )?\d+: )?\S+: (?:command )?not found$`)
-
-// compareRun notes where a verdict and a run differ.
-func compareRun(c *whittle.Check, s *whittle.Start, problem whittle.Problem) {
-	s.Disagreement = ""
-	switch run := s.Run; {
-	case run.Needs != "":
-		c.Unknown = append(c.Unknown, remedy(*run))
-	case run.Status == whittle.Fails && s.Verdict != whittle.Fails:
-		c.Problems = append([]whittle.Problem{problem}, c.Problems...)
-		if s.Verdict == whittle.Runs {
-			s.Disagreement = fmt.Sprintf("%s: the files show nothing that is missing, yet it fails: %s", s.Name, run.Problem)
-		}
-	case run.Status == whittle.Runs && s.Verdict == whittle.Fails:
-		s.Disagreement = fmt.Sprintf("%s: it should fail by its files, yet %s ended well", s.Name, strings.Join(run.Command, " "))
-	}
-	if s.Disagreement != "" {
-		c.Disagreements = append(c.Disagreements, s.Disagreement)
-	}
-}
-
-// settle makes the verdict of a check whose starts were run: a run that fails
-// fails the image, and one that went well decides where files did not.
-func settle(c *whittle.Check) {
-	known := true
-	for _, s := range c.Starts {
-		switch {
-		case s.Run != nil && s.Run.Status == whittle.Fails:
-			c.Verdict = whittle.Fails
-			return
-		case s.Kind == whittle.StartEntry && s.Run != nil && s.Run.Needs != "" && c.Verdict == whittle.Runs:
-			c.Verdict, known = whittle.Unknown, false
-		case s.Verdict == whittle.Unknown && (s.Run == nil || s.Run.Status != whittle.Runs):
-			known = false
-		}
-	}
-	if c.Verdict == whittle.Unknown && known {
-		c.Verdict = whittle.Runs
-	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/project"
 )
 
@@ -199,7 +200,7 @@ func (s *surroundings) serve(all []project.Service) error {
 		}{{one.Command, &out.Args}, {one.Entrypoint, &out.Entrypoint}} {
 			*line.to = line.from.Words
 			if line.from.Text != "" {
-				words, err := Words(line.from.Text)
+				words, err := dockerfile.Words(line.from.Text)
 				if err != nil {
 					return fmt.Errorf("service %s: %w", one.Name, err)
 				}

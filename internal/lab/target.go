@@ -89,7 +89,7 @@ func onTheWay(project, name, staged string) (bool, error) {
 		return false, err
 	}
 	defer t.close()
-	_, within := below(t.root.Name(), staged)
+	_, within := whittle.Below(t.root.Name(), staged)
 	return !replaceable(staged, t) || within && sameDevice(staged, t), nil
 }
 
@@ -97,7 +97,7 @@ func onTheWay(project, name, staged string) (bool, error) {
 func (t target) put(staged string, row journalRow, text []byte) error {
 	if replaceable(staged, t) {
 		from := filepath.FromSlash(row.Beside)
-		rel, within := below(t.root.Name(), staged)
+		rel, within := whittle.Below(t.root.Name(), staged)
 		if row.Beside == "" && within {
 			from = rel
 		}

@@ -46,7 +46,7 @@ func (s *study) test(ctx context.Context, d build.Definition, process whittle.Pr
 	var failed *build.Error
 	switch {
 	case errors.As(err, &failed) && ctx.Err() == nil:
-		return build.RunResult{Name: c.Name, Args: c.Args, ExitCode: 1, Stderr: []byte("setting up the tests: " + oneLine(failed.Error()) + "\n" + strings.Join(failed.Tail, "\n"))}, nil
+		return build.RunResult{Name: c.Name, Args: c.Args, ExitCode: 1, Stderr: []byte("setting up the tests: " + whittle.OneLine(failed.Error()) + "\n" + strings.Join(failed.Tail, "\n"))}, nil
 	case err != nil:
 		return build.RunResult{}, fmt.Errorf("running the tests: %w", err)
 	}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"whittle.dev/whittle"
@@ -18,14 +17,8 @@ import (
 	"whittle.dev/whittle/internal/project"
 )
 
-// runLimit ends a command that does not end by itself.
-const runLimit = 2 * time.Minute
-
 // testLimit ends a project's tests that do not end by themselves.
 const testLimit = 10 * time.Minute
-
-// tailLines is how many lines of a failing command or step a report keeps.
-const tailLines = 15
 
 // variant builds, measures and runs one variant. An error means that the
 // study cannot go on; a variant that does not build is a result.
@@ -92,7 +85,7 @@ func (s *study) definition(v project.Variant) build.Definition {
 	d := build.Definition{Context: s.project.Dir, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args, Platform: v.Platform,
 		Bases: s.bases, Offline: s.o.Offline}
 	s.inputs.give(&d)
-	if rel, ok := below(s.project.Dir, s.out.dir); ok {
+	if rel, ok := whittle.Below(s.project.Dir, s.out.dir); ok {
 		d.Exclude = []string{filepath.ToSlash(rel)}
 	}
 	return d
@@ -129,7 +122,7 @@ func (s *study) notBuilt(ctx context.Context, out *whittle.Variant, err error) (
 	}
 	out.Build.Archive = ""
 	out.Build.Status = whittle.NotBuilt
-	out.Build.Reason = oneLine(err.Error())
+	out.Build.Reason = whittle.OneLine(err.Error())
 	if hint := whittle.Hint(err); hint != "" {
 		out.Build.Reason += " (" + hint + ")"
 	}
@@ -140,8 +133,6 @@ func (s *study) notBuilt(ctx context.Context, out *whittle.Variant, err error) (
 	}
 	return out, nil
 }
-
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // measure takes the figures that need further builds: the rebuild after a
 // change in one source file, and the size with zstd.
@@ -154,7 +145,7 @@ func (s *study) measure(ctx context.Context, d build.Definition, out *whittle.Va
 	case !isBuildFailure(ctx, err):
 		return err
 	default:
-		out.Build.Notes = append(out.Build.Notes, "zstd: not measured: "+oneLine(err.Error()))
+		out.Build.Notes = append(out.Build.Notes, "zstd: not measured: "+whittle.OneLine(err.Error()))
 	}
 	if s.project.Touch == "" {
 		return nil
@@ -169,7 +160,7 @@ func (s *study) measure(ctx context.Context, d build.Definition, out *whittle.Va
 	case !isBuildFailure(ctx, err):
 		return err
 	default:
-		out.Build.Notes = append(out.Build.Notes, "rebuild: "+oneLine(err.Error()))
+		out.Build.Notes = append(out.Build.Notes, "rebuild: "+whittle.OneLine(err.Error()))
 	}
 	return nil
 }
@@ -315,43 +306,4 @@ func (s *study) judge(commands []build.Command, results []build.RunResult, proce
 		facts.Seconds = &m
 	}
 	return facts
-}
-
-// explainRun says why a command failed, or, where that is the want of something
-// outside the image, what it needs: then its status is not known.
-func explainRun(c *whittle.CommandRun, r build.RunResult, process whittle.Process) whittle.Problem {
-	output := append(append([]byte{}, r.Stdout...), r.Stderr...)
-	var problem whittle.Problem
-	switch {
-	case r.TimedOut:
-		problem = whittle.Problem{Rule: "exec-failed", Severity: "error", Message: fmt.Sprintf("did not end within %s", runLimit)}
-	case r.Err != nil:
-		problem = whittle.Problem{Rule: "exec-failed", Severity: "error", Message: oneLine(r.Err.Error())}
-	default:
-		_, problem = explain(output, r.ExitCode, process.WorkingDir)
-	}
-	if c.Needs = unmet(r, process); c.Needs != "" {
-		c.Status = whittle.Unknown
-		problem.Message = fmt.Sprintf("needs %s (%s)", c.Needs, problem.Message)
-	}
-	c.Problem, c.Module, c.Path, c.Line = problem.Message, problem.Module, problem.Path, problem.Line
-	lines := strings.Split(strings.TrimRight(string(output), "\n"), "\n")
-	c.Tail = lines[max(0, len(lines)-tailLines):]
-	return problem
-}
-
-func seconds(times []time.Duration) []float64 {
-	out := make([]float64, len(times))
-	for i, t := range times {
-		out[i] = t.Seconds()
-	}
-	return out
-}
-
-func median(times []float64) float64 {
-	if len(times) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(times))
-	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }

@@ -71,12 +71,10 @@ func yamlError(file string, err error) error {
 		one = many.Errors[0]
 	}
 	if one != nil || errors.As(err, &one) {
-		return fmt.Errorf("%s:%d: %s: %w", file, max(one.Mark.Line, 1), oneLine(one.Message), whittle.ErrUsage)
+		return fmt.Errorf("%s:%d: %s: %w", file, max(one.Mark.Line, 1), whittle.OneLine(one.Message), whittle.ErrUsage)
 	}
-	return fmt.Errorf("%s: %s: %w", file, oneLine(strings.TrimPrefix(err.Error(), "yaml: ")), whittle.ErrUsage)
+	return fmt.Errorf("%s: %s: %w", file, whittle.OneLine(strings.TrimPrefix(err.Error(), "yaml: ")), whittle.ErrUsage)
 }
-
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func checkKeys(file, path string, n *yaml.Node) error {
 	known := keys(path)

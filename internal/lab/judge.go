@@ -1,0 +1,161 @@
+package lab
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build"
+)
+
+// judgeStart reads how a start went. An entry point that does not end serves;
+// a health check that could be started says nothing more without its service.
+func judgeStart(kind string, c build.Command, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
+	if r.Watched != nil {
+		return judgeOwn(c, r, process)
+	}
+	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Status: whittle.Runs, Exit: r.ExitCode, Seconds: seconds(r.Times)}
+	if r.OK() || r.TimedOut && kind == whittle.StartEntry {
+		return run, whittle.Problem{}
+	}
+	if r.Limit != "" { // that is whittle's, and not the image's
+		run.Status, run.Problem = whittle.Unknown, r.Limit
+		return run, whittle.Problem{}
+	}
+	run.Status = whittle.Fails
+	problem := explainRun(&run, r, process)
+	problem.ReachedFrom = []string{r.Name}
+	if kind == whittle.StartHealthcheck {
+		started := r.Err == nil && r.ExitCode != 126 && r.ExitCode != 127
+		if started && run.Needs == "" && problem.Module == "" && !notFoundByShell.Match(r.Stderr) {
+			run.Status = whittle.Unknown
+		}
+		problem.Rule = whittle.CheckHealthcheckCannotRun
+	}
+	return run, problem
+}
+
+// notFoundByShell is what shells say of a program that is not there.
+var notFoundByShell = regexp.MustCompile(`(?m)^\S*sh: (?:(?:line )?\d+: )?\S+: (?:command )?not found$`)
+
+// compareRun notes where a verdict and a run differ.
+func compareRun(c *whittle.Check, s *whittle.Start, problem whittle.Problem) {
+	s.Disagreement = ""
+	switch run := s.Run; {
+	case run.Needs != "":
+		c.Unknown = append(c.Unknown, remedy(*run))
+	case run.Status == whittle.Fails && s.Verdict != whittle.Fails:
+		c.Problems = append([]whittle.Problem{problem}, c.Problems...)
+		if s.Verdict == whittle.Runs {
+			s.Disagreement = fmt.Sprintf("%s: the files show nothing that is missing, yet it fails: %s", s.Name, run.Problem)
+		}
+	case run.Status == whittle.Runs && s.Verdict == whittle.Fails:
+		s.Disagreement = fmt.Sprintf("%s: it should fail by its files, yet %s ended well", s.Name, strings.Join(run.Command, " "))
+	}
+	if s.Disagreement != "" {
+		c.Disagreements = append(c.Disagreements, s.Disagreement)
+	}
+}
+
+// settle makes the verdict of a check whose starts were run: a run that fails
+// fails the image, and one that went well decides where files did not.
+func settle(c *whittle.Check) {
+	known := true
+	for _, s := range c.Starts {
+		switch {
+		case s.Run != nil && s.Run.Status == whittle.Fails:
+			c.Verdict = whittle.Fails
+			return
+		case s.Kind == whittle.StartEntry && s.Run != nil && s.Run.Needs != "" && c.Verdict == whittle.Runs:
+			c.Verdict, known = whittle.Unknown, false
+		case s.Verdict == whittle.Unknown && (s.Run == nil || s.Run.Status != whittle.Runs):
+			known = false
+		}
+	}
+	if c.Verdict == whittle.Unknown && known {
+		c.Verdict = whittle.Runs
+	}
+}
+
+// explainRun says why a command failed, or, where that is the want of something
+// outside the image, what it needs: then its status is not known.
+func explainRun(c *whittle.CommandRun, r build.RunResult, process whittle.Process) whittle.Problem {
+	output := append(append([]byte{}, r.Stdout...), r.Stderr...)
+	var problem whittle.Problem
+	switch {
+	case r.TimedOut:
+		problem = whittle.Problem{Rule: "exec-failed", Severity: "error", Message: fmt.Sprintf("did not end within %s", runLimit)}
+	case r.Err != nil:
+		problem = whittle.Problem{Rule: "exec-failed", Severity: "error", Message: whittle.OneLine(r.Err.Error())}
+	default:
+		_, problem = explain(output, r.ExitCode, process.WorkingDir)
+	}
+	if c.Needs = unmet(r, process); c.Needs != "" {
+		c.Status = whittle.Unknown
+		problem.Message = fmt.Sprintf("needs %s (%s)", c.Needs, problem.Message)
+	}
+	c.Problem, c.Module, c.Path, c.Line = problem.Message, problem.Module, problem.Path, problem.Line
+	lines := strings.Split(strings.TrimRight(string(output), "\n"), "\n")
+	c.Tail = lines[max(0, len(lines)-tailLines):]
+	return problem
+}
+
+func seconds(times []time.Duration) []float64 {
+	out := make([]float64, len(times))
+	for i, t := range times {
+		out[i] = t.Seconds()
+	}
+	return out
+}
+
+func median(times []float64) float64 {
+	if len(times) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(times))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+// runLimit ends a command that does not end by itself.
+const runLimit = 2 * time.Minute
+
+// tailLines is how many lines of a failing command or step a report keeps.
+const tailLines = 15
+
+// maxModules bounds the names of modules that a run keeps.
+const maxModules = 4096
+
+// noteImports notes the modules that a run imported, and the distributions that
+// own their files. Where they are not known both are nil.
+func noteImports(run *whittle.CommandRun, imports []build.Import, owners map[string]string) {
+	if imports == nil {
+		return
+	}
+	modules, names := []string{}, map[string]bool{}
+	for _, i := range imports {
+		modules = append(modules, i.Module)
+		if owner, ok := owners[strings.TrimPrefix(i.Path, "/")]; ok {
+			names[owner] = true
+		}
+	}
+	slices.Sort(modules)
+	modules = slices.Compact(modules)
+	run.Imports = &whittle.Imports{Modules: modules[:min(len(modules), maxModules)], Distributions: slices.Sorted(maps.Keys(names))}
+}
+
+// seenImports says what a run imported: "imported 12 modules, of 3 distributions", empty
+// where that is not known.
+func seenImports(r *whittle.CommandRun) string {
+	if r.Imports == nil {
+		return ""
+	}
+	of := fmt.Sprintf("%d distributions", len(r.Imports.Distributions))
+	if len(r.Imports.Distributions) == 1 {
+		of = "1 distribution"
+	}
+	return fmt.Sprintf("imported %d modules, of %s", len(r.Imports.Modules), of)
+}
