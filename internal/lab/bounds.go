@@ -11,6 +11,7 @@ import (
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/pypi"
+	"whittle.dev/whittle/internal/runs"
 	"whittle.dev/whittle/internal/source"
 )
 
@@ -65,8 +66,8 @@ func Bounds() []Bound {
 		{ofBuilds, "all RUN steps and runs of whittle's engine, of the memory", "3/4", "--build-memory"},
 		{ofBuilds, "processes and threads in them", whittle.Thousands(builds.Pids), "--build-pids"},
 		{ofBuilds, "one build, by any engine", spell(builds.Time), "--build-timeout"},
-		{ofBuilds, "one run of a command", spell(runLimit), ""},
-		{ofBuilds, "one run of what the image starts", spell(startPatience), "check --patience"},
+		{ofBuilds, "one run of a command", spell(runs.Limit), ""},
+		{ofBuilds, "one run of what the image starts", spell(runs.Patience), "check --patience"},
 		{ofBuilds, "the project's tests", spell(testLimit), ""},
 		{ofDisk, "the build engine's cache", whittle.Bytes(build.DefaultKeep), "--engine-keep"},
 		{ofDisk, "indexes of layers", inUnits(index.DefaultCacheSize), ""},

@@ -12,6 +12,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/patch"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // FixOptions are the options of [Fix].
@@ -155,7 +156,7 @@ func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
 			return nil, err
 		}
 		for _, s := range starts {
-			row.Slower = append(row.Slower, whittle.SlowerStart{Start: s.name, Before: median(s.before), After: median(s.after)})
+			row.Slower = append(row.Slower, whittle.SlowerStart{Start: s.name, Before: runs.Median(s.before), After: runs.Median(s.after)})
 		}
 		for _, r := range p.rounds {
 			if r.Variant == v.Name {

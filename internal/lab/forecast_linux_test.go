@@ -24,6 +24,7 @@ import (
 	"whittle.dev/whittle/internal/pypi"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/resolve"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // TestForecast holds the forecasts of the example's strategies to true builds
@@ -158,10 +159,10 @@ func (h *health) holdForecast(t *testing.T, f whittle.Forecast, dir string) buil
 
 // runs starts what the strategy's image is for.
 func (h *health) runs(t *testing.T, f whittle.Forecast, d build.Definition) {
-	commands := []build.Command{{Name: "modules", Args: []string{"python", "-c", "import click, sqlalchemy, pandas, openpyxl; print('fine')"}, Timeout: runLimit}}
+	commands := []build.Command{{Name: "modules", Args: []string{"python", "-c", "import click, sqlalchemy, pandas, openpyxl; print('fine')"}, Timeout: runs.Limit}}
 	if f.Strategy != "split-reports" {
-		commands = append(commands, build.Command{Name: "streamlit", Args: []string{"streamlit", "--version"}, Timeout: runLimit},
-			build.Command{Name: "pages", Args: []string{"python", "-c", "from src.dashboard import check; print(*check.pages())"}, Timeout: runLimit})
+		commands = append(commands, build.Command{Name: "streamlit", Args: []string{"streamlit", "--version"}, Timeout: runs.Limit},
+			build.Command{Name: "pages", Args: []string{"python", "-c", "from src.dashboard import check; print(*check.pages())"}, Timeout: runs.Limit})
 	}
 	results, err := h.engine.Run(t.Context(), d, commands, build.RunOptions{})
 	if err != nil {

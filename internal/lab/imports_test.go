@@ -8,6 +8,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // TestNoteImports: modules are given to the distributions that own their files,
@@ -32,7 +33,7 @@ func TestNoteImports(t *testing.T) {
 			&whittle.Imports{Modules: []string{"app", "os", "setuptools._vendor.packaging", "yaml._yaml"}, Distributions: []string{"setuptools", "yaml"}}},
 	} {
 		var run whittle.CommandRun
-		noteImports(&run, c.imports, ownersOf(installed))
+		runs.NoteImports(&run, c.imports, ownersOf(installed))
 		if diff := cmp.Diff(c.want, run.Imports); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}

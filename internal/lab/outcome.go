@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // outcome says how a trial came out: it runs where what it starts, and the
@@ -35,10 +36,10 @@ func outcome(t *trial) whittle.Outcome {
 		}
 	}
 	o.Verdict = t.Run.Status
-	if own := ownRun(t.Run); own != nil {
+	if own := runs.Own(t.Run); own != nil {
 		o.Requests = own.Requests
 		o.Start = own.Name + ": " + cmp.Or(own.Ready, own.Problem)
-		if seen := seenImports(own); seen != "" && own.Status == whittle.Runs {
+		if seen := runs.ImportsSeen(own); seen != "" && own.Status == whittle.Runs {
 			o.Start += "; " + seen
 		}
 	} else {
@@ -85,7 +86,7 @@ func fileVerdict(t *trial) string {
 // none, the commands that the project names: only then does a run say anything
 // about a change.
 func evident(t *trial) bool {
-	if own := ownRun(t.Run); own != nil && (own.Status != whittle.Unknown || own.Needs != "") {
+	if own := runs.Own(t.Run); own != nil && (own.Status != whittle.Unknown || own.Needs != "") {
 		return own.Status == whittle.Runs
 	}
 	return t.Build.Status == whittle.Built && t.Run.Status == whittle.Runs
@@ -117,7 +118,7 @@ func worse(before, after *trial, repairs bool) string {
 		case was.Answer > 0 && was.Answer < 500 && is.Answer >= 500:
 			return fmt.Sprintf("%s answers with %d now, and did with %d", is.Name, is.Answer, was.Answer)
 		}
-		if why := worseAnswer(&was, is); why != "" {
+		if why := runs.WorseAnswer(&was, is); why != "" {
 			return is.Name + ": " + why
 		}
 	}
@@ -138,7 +139,7 @@ func worse(before, after *trial, repairs bool) string {
 func sameCommand(t *trial, c whittle.CommandRun) *whittle.CommandRun {
 	for i := range t.Run.Commands {
 		other := &t.Run.Commands[i]
-		if other.Name == c.Name && (slices.Equal(other.Command, c.Command) || c.Own && other.Own || c.Name == testsName) {
+		if other.Name == c.Name && (slices.Equal(other.Command, c.Command) || c.Own && other.Own || c.Name == runs.Tests) {
 			return other
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // maxRounds bounds how often new images are asked for new findings.
@@ -120,7 +121,7 @@ func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
 		if needs := t.Run.Needs(); needs != "" {
 			why = "needs " + needs
 		}
-		if own := ownRun(t.Run); own != nil && own.Status == whittle.Fails {
+		if own := runs.Own(t.Run); own != nil && own.Status == whittle.Fails {
 			why = "fails: " + own.Problem
 		} else if t.Run.Status == whittle.Fails {
 			why = "fails: " + outcome(t).Problem

@@ -12,6 +12,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/runs"
 	"whittle.dev/whittle/internal/source"
 )
 
@@ -86,19 +87,19 @@ func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition
 			own = 2
 		}
 		for j, r := range results[:own] {
-			run, problem := judgeStart(s.Kind, commands[j], r, process)
-			noteImports(&run, r.Imports, f.fileOwners(ctx))
+			run, problem := runs.Judge(s.Kind, commands[j], r, process)
+			runs.NoteImports(&run, r.Imports, f.fileOwners(ctx))
 			if s.Run == nil || run.Status == whittle.Fails {
 				s.Run = &run
 			}
 			if j == own-1 || run.Status == whittle.Fails {
-				compareRun(c, s, problem)
+				runs.Compare(c, s, problem)
 				break
 			}
 		}
 		results, commands = results[own:], commands[own:]
 	}
-	settle(c)
+	runs.Decide(c)
 	return nil
 }
 
@@ -107,7 +108,7 @@ func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition
 func startCommands(starts []whittle.Start, patience time.Duration, sites []string) []build.Command {
 	var out []build.Command
 	for _, s := range starts {
-		c := build.Command{Name: s.Name, Args: s.Command, Timeout: runLimit, Sites: sites}
+		c := build.Command{Name: s.Name, Args: s.Command, Timeout: runs.Limit, Sites: sites}
 		switch s.Kind {
 		case whittle.StartEntry:
 			c.Timeout, c.Watch = patience, &build.Watch{}

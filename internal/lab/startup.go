@@ -8,6 +8,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // Objectives of a proof: whether a fix is judged by the size alone, or by what
@@ -46,7 +47,7 @@ type startTimes struct {
 // and by more than the least at the median, and without the fastest and the
 // slowest run of each no run of the first was as slow as one of the second.
 func (s *startTimes) slower() bool {
-	if len(s.before) < blockRuns || len(s.after) < blockRuns || !slowerBy(median(s.before), median(s.after), s.least) {
+	if len(s.before) < blockRuns || len(s.after) < blockRuns || !slowerBy(runs.Median(s.before), runs.Median(s.after), s.least) {
 		return false
 	}
 	before, after := slices.Sorted(slices.Values(s.before)), slices.Sorted(slices.Values(s.after))
@@ -60,12 +61,12 @@ func slowerBy(before, after, least float64) bool {
 // worth says that what was saved takes longer to fetch than the start takes
 // longer.
 func (s *startTimes) worth(saved int64) bool {
-	return float64(saved) >= (median(s.after)-median(s.before))*fetchRate
+	return float64(saved) >= (runs.Median(s.after)-runs.Median(s.before))*fetchRate
 }
 
 // String is "start-up of CMD 2.3 → 3.2 s".
 func (s *startTimes) String() string {
-	return fmt.Sprintf("start-up of %s %.1f → %.1f s", s.name, median(s.before), median(s.after))
+	return fmt.Sprintf("start-up of %s %.1f → %.1f s", s.name, runs.Median(s.before), runs.Median(s.after))
 }
 
 // slows says why fixes must not stay that make a start slower: one for more
@@ -117,7 +118,7 @@ func (w *stopwatch) starts(ctx context.Context, v project.Variant, was, is *tria
 		if c.Own {
 			least = slowerOwnSeconds
 		}
-		if i > 0 && !c.Own || other == nil || c.Status != whittle.Runs || other.Status != whittle.Runs || !slowerBy(median(c.Seconds), median(other.Seconds), least) {
+		if i > 0 && !c.Own || other == nil || c.Status != whittle.Runs || other.Status != whittle.Runs || !slowerBy(runs.Median(c.Seconds), runs.Median(other.Seconds), least) {
 			continue
 		}
 		s := startTimes{name: c.Name, least: least}
@@ -151,9 +152,9 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 	if err != nil {
 		return nil, err
 	}
-	c := build.Command{Name: run.Name, Args: run.Command, Timeout: runLimit}
+	c := build.Command{Name: run.Name, Args: run.Command, Timeout: runs.Limit}
 	if run.Own {
-		own, missing := ownStart(process, requestsOf(w.shop.project.Requests), startPatience)
+		own, missing := runs.OwnStart(process, runs.Requests(w.shop.project.Requests), runs.Patience)
 		if missing != "" {
 			return nil, nil
 		}
@@ -173,7 +174,7 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 		return nil, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
 	}
 	if r := results[0]; r.OK() && len(r.Times) == blockRuns {
-		return seconds(r.Times), nil
+		return runs.Seconds(r.Times), nil
 	}
 	return nil, nil
 }

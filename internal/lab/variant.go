@@ -15,6 +15,7 @@ import (
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // testLimit ends a project's tests that do not end by themselves.
@@ -129,7 +130,7 @@ func (s *study) notBuilt(ctx context.Context, out *whittle.Variant, err error) (
 	var be *build.Error
 	if errors.As(err, &be) && be.Kind != build.BaseMissing && be.Kind != build.FrontendMissing {
 		out.Build.Status = whittle.Failed
-		out.Build.Tail = be.Tail[max(0, len(be.Tail)-tailLines):]
+		out.Build.Tail = be.Tail[max(0, len(be.Tail)-runs.TailLines):]
 	}
 	return out, nil
 }
@@ -180,7 +181,7 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	}
 	process := img.Config().Config
 	commands := s.commands(process)
-	own, missing := ownStart(process, requestsOf(s.project.Requests), startPatience)
+	own, missing := runs.OwnStart(process, runs.Requests(s.project.Requests), runs.Patience)
 	if missing == "" {
 		commands = append(commands, own)
 	}
@@ -202,7 +203,7 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 		return err
 	}
 	if s.project.Test != nil {
-		test := build.Command{Name: testsName, Args: s.project.Test.Command, Timeout: testLimit}
+		test := build.Command{Name: runs.Tests, Args: s.project.Test.Command, Timeout: testLimit}
 		tests := []build.Command{test}
 		if err := s.inputs.run(tests, nil); err != nil {
 			return err
@@ -215,7 +216,7 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	}
 	out.Run = s.judge(commands, results, process)
 	for i := range out.Run.Commands {
-		noteImports(&out.Run.Commands[i], results[i].Imports, f.fileOwners(ctx))
+		runs.NoteImports(&out.Run.Commands[i], results[i].Imports, f.fileOwners(ctx))
 	}
 	if out.Run.Note = cmp.Or(missing, out.Run.Note); out.Run.Note != "" && !s.project.Configured && !limited(results) {
 		out.Run.Note += "; name what has to work in whittle.yaml (run:)"
@@ -247,13 +248,13 @@ func (s *study) check(ctx context.Context, f *evidence, out *whittle.Variant, co
 			st := &check.Starts[j]
 			own := commands[i].Watch != nil
 			if own == (st.Kind == whittle.StartEntry) && (own || st.Kind == whittle.StartCommand) && slices.Equal(st.Command, commands[i].Args) {
-				run, problem := judgeStart(st.Kind, commands[i], r, f.img.Config().Config)
+				run, problem := runs.Judge(st.Kind, commands[i], r, f.img.Config().Config)
 				st.Run = &run
-				compareRun(check, st, problem)
+				runs.Compare(check, st, problem)
 			}
 		}
 	}
-	settle(check)
+	runs.Decide(check)
 	out.Check = check
 	return nil
 }
@@ -263,11 +264,11 @@ func (s *study) check(ctx context.Context, f *evidence, out *whittle.Variant, co
 func (s *study) commands(process whittle.Process) []build.Command {
 	var out []build.Command
 	for _, c := range s.project.Commands {
-		out = append(out, build.Command{Name: c.Name, Args: c.Command, Timeout: runLimit})
+		out = append(out, build.Command{Name: c.Name, Args: c.Command, Timeout: runs.Limit})
 	}
 	if !s.project.Configured {
-		if args, ok := healthcheckImports(process); ok {
-			out = append(out, build.Command{Name: "healthcheck", Args: args, Timeout: runLimit})
+		if args, ok := runs.HealthcheckImports(process); ok {
+			out = append(out, build.Command{Name: "healthcheck", Args: args, Timeout: runs.Limit})
 		}
 	}
 	if len(out) > 0 {
@@ -282,14 +283,14 @@ func (s *study) judge(commands []build.Command, results []build.RunResult, proce
 	facts := whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}
 	unmet := false
 	for i, r := range results {
-		c, _ := judgeStart(whittle.StartCommand, commands[i], r, process)
+		c, _ := runs.Judge(whittle.StartCommand, commands[i], r, process)
 		c.Optional = !c.Own && !s.project.Configured && slices.ContainsFunc(s.project.Commands, func(p project.Command) bool { return slices.Equal(p.Command, c.Command) })
 		switch {
 		case c.Optional:
 		case c.Status == whittle.Unknown:
 			facts.Note = c.Name + ": " + c.Problem
 			if c.Needs != "" {
-				facts.Note, unmet = remedy(c), true
+				facts.Note, unmet = runs.Remedy(c), true
 			}
 		case c.Status != whittle.Runs:
 			facts.Status = whittle.Fails
@@ -302,7 +303,7 @@ func (s *study) judge(commands []build.Command, results []build.RunResult, proce
 		facts.Status = whittle.Unknown
 	}
 	if len(facts.Commands) > 0 && facts.Commands[0].Status == whittle.Runs && !facts.Commands[0].Own {
-		m := median(facts.Commands[0].Seconds)
+		m := runs.Median(facts.Commands[0].Seconds)
 		facts.Seconds = &m
 	}
 	return facts

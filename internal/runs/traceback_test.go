@@ -1,4 +1,4 @@
-package lab
+package runs
 
 import (
 	"testing"
@@ -72,7 +72,7 @@ print(1)" || exit 1`}, []string{"python3", "-I", "-c", "import a, b; from c impo
 		{[]string{"NONE"}, nil},
 		{nil, nil},
 	} {
-		got, ok := healthcheckImports(whittle.Process{Healthcheck: &whittle.Healthcheck{Test: tc.test}})
+		got, ok := HealthcheckImports(whittle.Process{Healthcheck: &whittle.Healthcheck{Test: tc.test}})
 		if ok != (tc.want != nil) {
 			t.Errorf("%q: ok = %v", tc.test, ok)
 		}
@@ -80,7 +80,7 @@ print(1)" || exit 1`}, []string{"python3", "-I", "-c", "import a, b; from c impo
 			t.Errorf("%q (-want +got):\n%s", tc.test, diff)
 		}
 	}
-	if _, ok := healthcheckImports(whittle.Process{}); ok {
+	if _, ok := HealthcheckImports(whittle.Process{}); ok {
 		t.Error("an image without a health check has an import test")
 	}
 }
@@ -90,7 +90,7 @@ func TestMedian(t *testing.T) {
 		in   []float64
 		want float64
 	}{{nil, 0}, {[]float64{3}, 3}, {[]float64{5, 1, 3}, 3}, {[]float64{4, 1, 3, 2}, 2.5}} {
-		if got := median(tc.in); got != tc.want {
+		if got := Median(tc.in); got != tc.want {
 			t.Errorf("median(%v) = %v, want %v", tc.in, got, tc.want)
 		}
 	}

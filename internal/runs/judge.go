@@ -1,4 +1,8 @@
-package lab
+// Package runs says what is run in an image, and what the result of each run means:
+// what production starts, the test of a health check's imports, and the verdict
+// that an exit code, an output and a watch give, with what was missing where
+// that is not the image's fault.
+package runs
 
 import (
 	"fmt"
@@ -12,13 +16,13 @@ import (
 	"whittle.dev/whittle/internal/build"
 )
 
-// judgeStart reads how a start went. An entry point that does not end serves;
+// Judge reads how a start went. An entry point that does not end serves;
 // a health check that could be started says nothing more without its service.
-func judgeStart(kind string, c build.Command, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
+func Judge(kind string, c build.Command, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
 	if r.Watched != nil {
 		return judgeOwn(c, r, process)
 	}
-	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Status: whittle.Runs, Exit: r.ExitCode, Seconds: seconds(r.Times)}
+	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Status: whittle.Runs, Exit: r.ExitCode, Seconds: Seconds(r.Times)}
 	if r.OK() || r.TimedOut && kind == whittle.StartEntry {
 		return run, whittle.Problem{}
 	}
@@ -42,12 +46,12 @@ func judgeStart(kind string, c build.Command, r build.RunResult, process whittle
 // notFoundByShell is what shells say of a program that is not there.
 var notFoundByShell = regexp.MustCompile(`(?m)^\S*sh: (?:(?:line )?\d+: )?\S+: (?:command )?not found$`)
 
-// compareRun notes where a verdict and a run differ.
-func compareRun(c *whittle.Check, s *whittle.Start, problem whittle.Problem) {
+// Compare notes where a verdict and a run differ.
+func Compare(c *whittle.Check, s *whittle.Start, problem whittle.Problem) {
 	s.Disagreement = ""
 	switch run := s.Run; {
 	case run.Needs != "":
-		c.Unknown = append(c.Unknown, remedy(*run))
+		c.Unknown = append(c.Unknown, Remedy(*run))
 	case run.Status == whittle.Fails && s.Verdict != whittle.Fails:
 		c.Problems = append([]whittle.Problem{problem}, c.Problems...)
 		if s.Verdict == whittle.Runs {
@@ -61,9 +65,9 @@ func compareRun(c *whittle.Check, s *whittle.Start, problem whittle.Problem) {
 	}
 }
 
-// settle makes the verdict of a check whose starts were run: a run that fails
+// Decide makes the verdict of a check whose starts were run: a run that fails
 // fails the image, and one that went well decides where files did not.
-func settle(c *whittle.Check) {
+func Decide(c *whittle.Check) {
 	known := true
 	for _, s := range c.Starts {
 		switch {
@@ -88,7 +92,7 @@ func explainRun(c *whittle.CommandRun, r build.RunResult, process whittle.Proces
 	var problem whittle.Problem
 	switch {
 	case r.TimedOut:
-		problem = whittle.Problem{Rule: "exec-failed", Severity: "error", Message: fmt.Sprintf("did not end within %s", runLimit)}
+		problem = whittle.Problem{Rule: "exec-failed", Severity: "error", Message: fmt.Sprintf("did not end within %s", Limit)}
 	case r.Err != nil:
 		problem = whittle.Problem{Rule: "exec-failed", Severity: "error", Message: whittle.OneLine(r.Err.Error())}
 	default:
@@ -100,11 +104,11 @@ func explainRun(c *whittle.CommandRun, r build.RunResult, process whittle.Proces
 	}
 	c.Problem, c.Module, c.Path, c.Line = problem.Message, problem.Module, problem.Path, problem.Line
 	lines := strings.Split(strings.TrimRight(string(output), "\n"), "\n")
-	c.Tail = lines[max(0, len(lines)-tailLines):]
+	c.Tail = lines[max(0, len(lines)-TailLines):]
 	return problem
 }
 
-func seconds(times []time.Duration) []float64 {
+func Seconds(times []time.Duration) []float64 {
 	out := make([]float64, len(times))
 	for i, t := range times {
 		out[i] = t.Seconds()
@@ -112,7 +116,7 @@ func seconds(times []time.Duration) []float64 {
 	return out
 }
 
-func median(times []float64) float64 {
+func Median(times []float64) float64 {
 	if len(times) == 0 {
 		return 0
 	}
@@ -120,18 +124,18 @@ func median(times []float64) float64 {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// runLimit ends a command that does not end by itself.
-const runLimit = 2 * time.Minute
+// Limit ends a command that does not end by itself.
+const Limit = 2 * time.Minute
 
-// tailLines is how many lines of a failing command or step a report keeps.
-const tailLines = 15
+// TailLines is how many lines of a failing command or step a report keeps.
+const TailLines = 15
 
 // maxModules bounds the names of modules that a run keeps.
 const maxModules = 4096
 
-// noteImports notes the modules that a run imported, and the distributions that
+// NoteImports notes the modules that a run imported, and the distributions that
 // own their files. Where they are not known both are nil.
-func noteImports(run *whittle.CommandRun, imports []build.Import, owners map[string]string) {
+func NoteImports(run *whittle.CommandRun, imports []build.Import, owners map[string]string) {
 	if imports == nil {
 		return
 	}
@@ -147,9 +151,9 @@ func noteImports(run *whittle.CommandRun, imports []build.Import, owners map[str
 	run.Imports = &whittle.Imports{Modules: modules[:min(len(modules), maxModules)], Distributions: slices.Sorted(maps.Keys(names))}
 }
 
-// seenImports says what a run imported: "imported 12 modules, of 3 distributions", empty
+// ImportsSeen says what a run imported: "imported 12 modules, of 3 distributions", empty
 // where that is not known.
-func seenImports(r *whittle.CommandRun) string {
+func ImportsSeen(r *whittle.CommandRun) string {
 	if r.Imports == nil {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package lab
+package runs
 
 import (
 	"testing"
@@ -49,7 +49,7 @@ func TestWorseAnswer(t *testing.T) {
 		{"it is better", run(broken), run(fine), ""},
 		{"the second", run(broken, fine), run(broken, broken), "GET /a is answered with 500 now, and was with 200"},
 	} {
-		if got := worseAnswer(c.was, c.is); got != c.want {
+		if got := WorseAnswer(c.was, c.is); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}

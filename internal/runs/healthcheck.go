@@ -1,4 +1,4 @@
-package lab
+package runs
 
 import (
 	"path"
@@ -8,11 +8,11 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 )
 
-// healthcheckImports makes an import test of a health check that runs the
+// HealthcheckImports makes an import test of a health check that runs the
 // Python interpreter on a line of code: the same interpreter with only the
 // line's import statements, so that the test needs no running service. ok is
 // false where the health check is of another kind.
-func healthcheckImports(p whittle.Process) (args []string, ok bool) {
+func HealthcheckImports(p whittle.Process) (args []string, ok bool) {
 	if p.Healthcheck == nil || len(p.Healthcheck.Test) < 2 {
 		return nil, false
 	}

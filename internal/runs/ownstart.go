@@ -1,4 +1,4 @@
-package lab
+package runs
 
 import (
 	"cmp"
@@ -14,21 +14,21 @@ import (
 )
 
 const (
-	// startPatience is how long an image's own start is watched that neither
+	// Patience is how long an image's own start is watched that neither
 	// ends nor answers.
-	startPatience = 30 * time.Second
+	Patience = 30 * time.Second
 	// serveLimit is how long an image has until its health check passes,
 	// unless it asks for more.
 	serveLimit = time.Minute
 )
 
-// testsName is the name of the run of a project's tests.
-const testsName = "tests"
+// Tests is the name of the run of a project's tests.
+const Tests = "tests"
 
-// ownStart is the command that runs what an image itself starts: as its user,
+// OwnStart is the command that runs what an image itself starts: as its user,
 // in its folder and environment, until it ends, its health check passes and it
 // has answered what it is asked, or the patience is over. missing says why there is none.
-func ownStart(p whittle.Process, requests []build.Request, patience time.Duration) (c build.Command, missing string) {
+func OwnStart(p whittle.Process, requests []build.Request, patience time.Duration) (c build.Command, missing string) {
 	argv := append(slices.Clone(p.Entrypoint), p.Cmd...)
 	switch {
 	case len(argv) == 0:
@@ -76,7 +76,7 @@ func wantsArguments(r build.RunResult) bool {
 // with an error for want of it, needs that: these are neither.
 func judgeOwn(c build.Command, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
 	w := r.Watched
-	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Own: true, Status: whittle.Runs, Exit: r.ExitCode, Seconds: seconds(r.Times),
+	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Own: true, Status: whittle.Runs, Exit: r.ExitCode, Seconds: Seconds(r.Times),
 		Ports: w.Ports, Programs: w.Programs, Answer: w.Answer,
 		Requests: requestRuns(c.Watch.Requests, w)}
 	checked := process.Healthcheck != nil && len(process.Healthcheck.Test) > 1
@@ -165,8 +165,8 @@ func ports(all []int) string {
 	return "ports " + strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
 }
 
-// ownRun is how an image's own start went, nil where it was not run.
-func ownRun(r whittle.RunFacts) *whittle.CommandRun {
+// Own is how an image's own start went, nil where it was not run.
+func Own(r whittle.RunFacts) *whittle.CommandRun {
 	i := slices.IndexFunc(r.Commands, func(c whittle.CommandRun) bool { return c.Own })
 	if i < 0 {
 		return nil

@@ -1,4 +1,4 @@
-package lab
+package runs
 
 import (
 	"fmt"
@@ -409,8 +409,8 @@ func (t *trace) fieldsRequired() []string {
 	return names
 }
 
-// remedy says what a run needs, and where that is said in whittle.yaml.
-func remedy(run whittle.CommandRun) string {
+// Remedy says what a run needs, and where that is said in whittle.yaml.
+func Remedy(run whittle.CommandRun) string {
 	key := "services:"
 	switch {
 	case strings.HasPrefix(run.Needs, variablePrefix):

@@ -1,4 +1,4 @@
-package lab
+package runs
 
 import (
 	"slices"
@@ -25,8 +25,8 @@ func TestCompareRun(t *testing.T) {
 		if c.run == whittle.Fails {
 			check.Starts[0].Run.Problem = "exit code 1"
 		}
-		compareRun(check, &check.Starts[0], whittle.Problem{})
-		settle(check)
+		Compare(check, &check.Starts[0], whittle.Problem{})
+		Decide(check)
 		got := check.Starts[0]
 		if got.Disagreement != c.disagreement || got.Verdict != c.files || check.Verdict != c.verdict {
 			t.Errorf("files %s, run %s: %q, the start's verdict %s, the check's %s", c.files, c.run, got.Disagreement, got.Verdict, check.Verdict)

@@ -1,4 +1,4 @@
-package lab
+package runs
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"whittle.dev/whittle/internal/project"
 )
 
-// requestsOf are a project's requests as a watch makes them.
-func requestsOf(all []project.Request) []build.Request {
+// Requests are a project's requests as a watch makes them.
+func Requests(all []project.Request) []build.Request {
 	var out []build.Request
 	for _, r := range all {
 		out = append(out, build.Request{Path: r.Path, Port: r.Port, Status: r.Status})
@@ -45,9 +45,9 @@ func requestRuns(requests []build.Request, w *build.Watched) []whittle.RequestRu
 	return out
 }
 
-// worseAnswer says which request a start does not answer any more as it did.
+// WorseAnswer says which request a start does not answer any more as it did.
 // One that failed before is no evidence.
-func worseAnswer(was, is *whittle.CommandRun) string {
+func WorseAnswer(was, is *whittle.CommandRun) string {
 	for i, r := range was.Requests {
 		if !r.Passed {
 			continue

@@ -1,4 +1,4 @@
-package lab
+package runs
 
 import (
 	"strings"
@@ -21,19 +21,19 @@ func TestOwnStart(t *testing.T) {
 		limit   time.Duration
 		missing string
 	}{
-		{"a command", whittle.Process{Cmd: words("python start.py")}, "CMD python start.py", "", startPatience, ""},
-		{"both", whittle.Process{Entrypoint: words("tini --"), Cmd: words("serve")}, "ENTRYPOINT tini -- serve", "", startPatience, ""},
+		{"a command", whittle.Process{Cmd: words("python start.py")}, "CMD python start.py", "", Patience, ""},
+		{"both", whittle.Process{Entrypoint: words("tini --"), Cmd: words("serve")}, "ENTRYPOINT tini -- serve", "", Patience, ""},
 		{"a health check of a shell", whittle.Process{Cmd: words("serve"), Healthcheck: &whittle.Healthcheck{Test: []string{"CMD-SHELL", "curl x || exit 1"}}},
 			"CMD serve", "/bin/sh -c curl x || exit 1", serveLimit, ""},
 		{"a slow one", whittle.Process{Cmd: words("serve"), Healthcheck: &whittle.Healthcheck{Test: words("CMD ok"), StartPeriod: 2 * time.Minute, Interval: time.Minute}},
 			"CMD serve", "ok", 3 * time.Minute, ""},
-		{"no health check", whittle.Process{Cmd: words("serve"), Healthcheck: &whittle.Healthcheck{Test: words("NONE")}}, "CMD serve", "", startPatience, ""},
+		{"no health check", whittle.Process{Cmd: words("serve"), Healthcheck: &whittle.Healthcheck{Test: words("NONE")}}, "CMD serve", "", Patience, ""},
 		{"the base's interpreter", whittle.Process{Cmd: words("python3")}, "", "", 0, "no start of its own: it starts python3"},
 		{"the base's shell", whittle.Process{Cmd: words("/bin/bash")}, "", "", 0, "no start of its own"},
 		{"nothing", whittle.Process{}, "", "", 0, "names nothing that it starts"},
-		{"an interpreter with a file", whittle.Process{Cmd: words("python3.13 app.py")}, "CMD python3.13 app.py", "", startPatience, ""},
+		{"an interpreter with a file", whittle.Process{Cmd: words("python3.13 app.py")}, "CMD python3.13 app.py", "", Patience, ""},
 	} {
-		got, missing := ownStart(c.p, nil, startPatience)
+		got, missing := OwnStart(c.p, nil, Patience)
 		if (missing == "") != (c.missing == "") || !strings.Contains(missing, c.missing) {
 			t.Errorf("%s: missing %q, want %q", c.name, missing, c.missing)
 			continue
