@@ -40,7 +40,7 @@ func checkBytecode(s *state) []whittle.Problem {
 	}
 	var out []whittle.Problem
 	for tag, n := range count {
-		out = append(out, whittle.Problem{Rule: whittle.CheckStaleBytecode, Severity: Info, Path: "/" + first[tag],
+		out = append(out, whittle.Problem{Rule: whittle.CheckStaleBytecode, Severity: whittle.SeverityInfo, Path: "/" + first[tag],
 			Message: fmt.Sprintf("%d bytecode files of %s are of no use to the interpreter that runs", n, tag), Fix: "do not copy __pycache__ (list it in .dockerignore), and compile with the image's own interpreter"})
 	}
 	return out

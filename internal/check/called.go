@@ -20,7 +20,7 @@ type called struct {
 // start is imported. A function may return or raise before the import, so that
 // this is no failure for certain.
 func (l *later) calledAtOnce(r root, n *imports.Node, imp *source.Import, f imports.Failure) {
-	if imp.In == "" || runs(imp.Conditions, r.im.Runtime) != source.Yes || r.node == nil {
+	if imp.In == "" || source.Hold(imp.Conditions, r.im.Runtime) != source.Yes || r.node == nil {
 		return
 	}
 	what := f.Module
@@ -48,7 +48,7 @@ func (c *called) calls(m, n *imports.Node, function string) int {
 	for i := range m.Source.Effects {
 		e := &m.Source.Effects[i]
 		if e.Kind == source.CallName && e.Name == function && e.In == "" && len(e.Tries) == 0 && e.Context&(source.Guarded|source.Handler|source.TypeChecking) == 0 &&
-			runs(e.Conditions, rt) != source.No && (m == n || c.means(m, n, function)) {
+			source.Hold(e.Conditions, rt) != source.No && (m == n || c.means(m, n, function)) {
 			return e.Line
 		}
 	}

@@ -28,7 +28,7 @@ func TestCases(t *testing.T) {
 	for _, c := range check.All() {
 		worst[c.ID] = c.Severity
 	}
-	ranks := []string{check.Error, check.Warning, check.Info}
+	ranks := []string{whittle.SeverityError, whittle.SeverityWarning, whittle.SeverityInfo}
 	for id := range worst {
 		if slices.Contains(elsewhere, id) {
 			continue

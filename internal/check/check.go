@@ -21,13 +21,6 @@ import (
 	"whittle.dev/whittle/internal/python/source"
 )
 
-// Severities.
-const (
-	Error   = "error"
-	Warning = "warning"
-	Info    = "info"
-)
-
 // Image is what the checks look at.
 type Image struct {
 	Root   whittle.Root
@@ -87,7 +80,7 @@ func verdict(c *whittle.Check) string {
 	return whittle.Runs
 }
 
-func isError(p whittle.Problem) bool { return p.Severity == Error }
+func isError(p whittle.Problem) bool { return p.Severity == whittle.SeverityError }
 
 // verdicts are those of what the image starts, each by the problems that are
 // reached from it. A problem that none of them reaches is everyone's.
@@ -144,5 +137,3 @@ func (s *state) unknown(of func(*start) bool) []string {
 	}
 	return out
 }
-
-func rank(severity string) int { return slices.Index([]string{Error, Warning, Info}, severity) }

@@ -148,7 +148,7 @@ func (d *declared) one(st *start, n *imports.Node, imp *source.Import, dist *pyt
 	if kinds[project.Runtime] != nil || kinds[project.Optional] != nil || imp.Context&source.Guarded != 0 {
 		return
 	}
-	p := whittle.Problem{Rule: whittle.CheckTransitive, Severity: Warning, Path: d.s.owners.shown(n.File), Line: imp.Line, Module: imp.Module, Distribution: dist.Name,
+	p := whittle.Problem{Rule: whittle.CheckTransitive, Severity: whittle.SeverityWarning, Path: d.s.owners.shown(n.File), Line: imp.Line, Module: imp.Module, Distribution: dist.Name,
 		ReachedFrom: []string{st.name}, Fix: "add " + dist.Name + pep.SeriesOf(dist.Version) + " to the dependencies"}
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
 	switch dev := kinds[project.Development]; {
@@ -176,7 +176,7 @@ func (d *declared) unused() []whittle.Problem {
 	for _, n := range d.seen {
 		for _, imp := range n.Source.Imports { // functions included
 			for i := range s.Distributions {
-				if dist := &s.Distributions[i]; slices.Contains(dist.ImportNames(), topOf(imp.Module)) {
+				if dist := &s.Distributions[i]; slices.Contains(dist.ImportNames(), source.Top(imp.Module)) {
 					d.used[dist.Name] = true
 				}
 			}
@@ -192,7 +192,7 @@ func (d *declared) unused() []whittle.Problem {
 			continue
 		}
 		d.used[name] = true
-		out = append(out, whittle.Problem{Rule: whittle.CheckUnused, Severity: Info, Path: dep.File, Line: dep.Line, Distribution: name,
+		out = append(out, whittle.Problem{Rule: whittle.CheckUnused, Severity: whittle.SeverityInfo, Path: dep.File, Line: dep.Line, Distribution: name,
 			Message: fmt.Sprintf("%s is declared by %s:%d, and nothing that was found imports it", dep.Name, dep.File, dep.Line),
 			Fix:     "remove it, if nothing loads it by name (a plug-in, a driver of a database)"})
 	}

@@ -100,7 +100,7 @@ func targetProblem(s *state, st *start, r root) whittle.Problem {
 		p.Fix = fmt.Sprintf("set WORKDIR or PYTHONPATH to /%s, or the server's own option for it", place.root)
 	case own:
 		p.Message += "; the project has it, " + place.at + ", and the image does not"
-	case !s.owners.ownModules[topOf(f.Module)] && (name.Evident() || name.By == python.ByWheels):
+	case !s.owners.ownModules[source.Top(f.Module)] && (name.Evident() || name.By == python.ByWheels):
 		p.Rule, p.Distribution = whittle.CheckMissingModule, name.Distribution
 		p.Fix = "install " + name.Distribution
 	}
@@ -110,7 +110,7 @@ func targetProblem(s *state, st *start, r root) whittle.Problem {
 // adjust makes a problem that of its start.
 func adjust(st *start, p whittle.Problem) whittle.Problem {
 	if p.Severity == "" {
-		p.Severity = Error
+		p.Severity = whittle.SeverityError
 	}
 	st.soften(&p)
 	if st.role == healthcheck {
@@ -164,7 +164,7 @@ func problem(s *state, st *start, r root, walk *imports.Reach, n *imports.Node, 
 
 // missingModule says why a module is missing, and what to do.
 func missingModule(s *state, p *whittle.Problem, r root, f imports.Failure, at, from string) {
-	top := topOf(f.Module)
+	top := source.Top(f.Module)
 	p.Rule = whittle.CheckMissingModule
 	name := s.owners.nameOf(f)
 	parent, _, sub := source.CutLast(f.Module)

@@ -53,14 +53,14 @@ func (l *later) root(r root, lazy bool) {
 		chain := reached(l.s, l.st, r, walk.Chain(n))
 		if lazy {
 			for _, f := range n.Failures {
-				l.report(whittle.CheckLazyImport, Warning, r, f, chain)
+				l.report(whittle.CheckLazyImport, whittle.SeverityWarning, r, f, chain)
 			}
 		}
 		for _, f := range n.Guarded {
-			l.report(whittle.CheckOptionalImport, Info, r, f, chain)
+			l.report(whittle.CheckOptionalImport, whittle.SeverityInfo, r, f, chain)
 		}
 		for _, f := range n.Perhaps {
-			l.report(whittle.CheckLazyImport, Warning, r, f, chain)
+			l.report(whittle.CheckLazyImport, whittle.SeverityWarning, r, f, chain)
 		}
 		l.functions(r, n, chain)
 	}
@@ -69,16 +69,16 @@ func (l *later) root(r root, lazy bool) {
 // functions follows the imports that stand in functions.
 func (l *later) functions(r root, n *imports.Node, chain []string) {
 	for _, imp := range n.Later {
-		if runs(imp.Conditions, r.im.Runtime) == source.No {
+		if source.Hold(imp.Conditions, r.im.Runtime) == source.No {
 			continue
 		}
 		nodes, failures := r.im.Resolve(n, imp)
 		caught := imp.Context&(source.Guarded|source.Handler) != 0
 		for _, f := range failures {
 			if caught {
-				l.report(whittle.CheckOptionalImport, Info, r, f, chain)
+				l.report(whittle.CheckOptionalImport, whittle.SeverityInfo, r, f, chain)
 			} else {
-				l.report(whittle.CheckLazyImport, Warning, r, f, chain)
+				l.report(whittle.CheckLazyImport, whittle.SeverityWarning, r, f, chain)
 				l.calledAtOnce(r, n, imp, f)
 			}
 		}
@@ -93,7 +93,7 @@ func (l *later) functions(r root, n *imports.Node, chain []string) {
 			walk := imports.Walk(false, to)
 			for _, m := range walk.Nodes {
 				for _, f := range m.Failures {
-					l.report(whittle.CheckLazyImport, Warning, r, f, here)
+					l.report(whittle.CheckLazyImport, whittle.SeverityWarning, r, f, here)
 				}
 			}
 			l.root(root{im: r.im, node: to, what: r.what}, false)
@@ -108,29 +108,15 @@ func (l *later) foreign(r root, to *imports.Node, chain []string) {
 	walk := imports.Walk(false, to)
 	for _, m := range walk.Nodes {
 		for _, f := range m.Failures {
-			l.report(whittle.CheckLazyImport, Warning, r, f, chain)
+			l.report(whittle.CheckLazyImport, whittle.SeverityWarning, r, f, chain)
 		}
 	}
-}
-
-// runs says whether a statement runs, as far as its conditions go.
-func runs(conditions []source.Condition, rt source.Runtime) source.Truth {
-	out := source.Yes
-	for _, c := range conditions {
-		switch c.Holds(rt) {
-		case source.No:
-			return source.No
-		case source.Maybe:
-			out = source.Maybe
-		}
-	}
-	return out
 }
 
 func (l *later) report(rule, severity string, r root, f imports.Failure, chain []string) {
 	s := l.s
 	p := whittle.Problem{Rule: rule, Severity: severity, Path: s.owners.shown(f.File), Line: f.Line, Module: f.Module,
-		Guarded: severity == Info, ReachedFrom: chain}
+		Guarded: severity == whittle.SeverityInfo, ReachedFrom: chain}
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
 	name := f.Module
 	if f.Cause == imports.NoName {
@@ -141,7 +127,7 @@ func (l *later) report(rule, severity string, r root, f imports.Failure, chain [
 		named.Distribution = ""
 	}
 	p.Distribution = named.Distribution
-	if severity == Info {
+	if severity == whittle.SeverityInfo {
 		p.Message = fmt.Sprintf("%s is imported by %s, which does without it", name, at)
 		if extra := extraOf(s, p.Distribution); extra != "" {
 			p.Message += fmt.Sprintf("; extra `%s` would enable it", extra)
@@ -163,7 +149,7 @@ func missingLater(s *state, p *whittle.Problem, r root, f imports.Failure, n *py
 		p.Message, p.Fix = is+", and is not in the image; "+why, fix
 	case ownElsewhere(s, &q, r, f, n, at, " when a function runs"):
 		p.Message, p.Fix = q.Message, q.Fix
-	case s.owners.ownModules[topOf(f.Module)]:
+	case s.owners.ownModules[source.Top(f.Module)]:
 		p.Message, p.Fix = is+"; it is not in the image", "COPY it into the image"
 	default:
 		why, fix := notKnown(n)

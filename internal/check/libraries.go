@@ -40,7 +40,7 @@ func libraryProblems(s *state, file, program string) []whittle.Problem {
 		if program != "" && m.Elsewhere != "" && m.Kind == "library" {
 			continue // packages load such files by their path before they need them
 		}
-		p := whittle.Problem{Rule: whittle.CheckMissingSharedLibrary, Severity: Error, Path: "/" + file, ReachedFrom: nil}
+		p := whittle.Problem{Rule: whittle.CheckMissingSharedLibrary, Severity: whittle.SeverityError, Path: "/" + file, ReachedFrom: nil}
 		by := "/" + m.NeededBy
 		switch m.Kind {
 		case "version":

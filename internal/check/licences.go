@@ -32,7 +32,7 @@ func checkLicences(s *state) []whittle.Problem {
 		return nil
 	}
 	slices.Sort(names)
-	p := whittle.Problem{Rule: whittle.CheckMissingLicence, Severity: Info, Path: "/" + first,
+	p := whittle.Problem{Rule: whittle.CheckMissingLicence, Severity: whittle.SeverityInfo, Path: "/" + first,
 		Message: fmt.Sprintf("the licences of %s were installed and are not in the image", listed(names)),
 		Fix:     "keep licences when documents are deleted: most ask to go along with copies"}
 	if len(names) == 1 {

@@ -52,7 +52,7 @@ func merge(problems []whittle.Problem) []whittle.Problem {
 		return s
 	}
 	for _, p := range problems {
-		if was, ok := worst[spotOf(&p)]; !ok || rank(p.Severity) < rank(was.Severity) {
+		if was, ok := worst[spotOf(&p)]; !ok || whittle.SeverityRank(p.Severity) < whittle.SeverityRank(was.Severity) {
 			worst[spotOf(&p)] = p
 		}
 	}
@@ -79,7 +79,7 @@ func merge(problems []whittle.Problem) []whittle.Problem {
 		})
 	}
 	slices.SortStableFunc(out, func(a, b whittle.Problem) int {
-		return cmp.Or(cmp.Compare(rank(a.Severity), rank(b.Severity)), cmp.Compare(turn(&a), turn(&b)), strings.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line))
+		return cmp.Or(cmp.Compare(whittle.SeverityRank(a.Severity), whittle.SeverityRank(b.Severity)), cmp.Compare(turn(&a), turn(&b)), strings.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line))
 	})
 	return out
 }

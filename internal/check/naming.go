@@ -62,7 +62,7 @@ func ownElsewhere(s *state, p *whittle.Problem, r root, f imports.Failure, n *py
 		return true
 	}
 	p.Message += fmt.Sprintf("and this start does not look in /%s%s; streamlit and python FILE look in FILE's folder, python -m in the working directory, console scripts in neither", place.root, firstFolder(r, ", it begins with "))
-	p.Fix = fmt.Sprintf("set PYTHONPATH=/%s, or start it by python -m with WORKDIR /%s, or package %s", place.root, place.root, topOf(wanted))
+	p.Fix = fmt.Sprintf("set PYTHONPATH=/%s, or start it by python -m with WORKDIR /%s, or package %s", place.root, place.root, source.Top(wanted))
 	if place.full != "" {
 		p.Fix = fmt.Sprintf("import it as %s, or set PYTHONPATH=/%s", place.full, place.root)
 	}
@@ -76,7 +76,7 @@ func isOwnModule(s *state, r root, f imports.Failure, n *python.Named) bool {
 		return false
 	}
 	_, lies := lies(s, r.im, f)
-	return lies || s.owners.ownModules[topOf(f.Module)]
+	return lies || s.owners.ownModules[source.Top(f.Module)]
 }
 
 // oneOf are the distributions that may be meant, in words.

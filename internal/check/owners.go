@@ -47,17 +47,17 @@ func newOwners(img *Image, workdir string) *owners {
 		}
 		ow.own = append(ow.own, i)
 		for _, name := range d.ImportNames() {
-			ow.ownModules[topOf(name)] = true
+			ow.ownModules[source.Top(name)] = true
 		}
 		for _, e := range d.EntryPoints {
 			if e.Group == "console_scripts" || e.Group == "gui_scripts" {
-				ow.ownModules[topOf(e.Module)] = true
+				ow.ownModules[source.Top(e.Module)] = true
 			}
 		}
 	}
 	if img.Project != nil {
 		for _, name := range img.Project.Packages {
-			ow.ownModules[topOf(name)] = true
+			ow.ownModules[source.Top(name)] = true
 		}
 	}
 	return ow
@@ -270,7 +270,7 @@ func (ow *owners) requirementsOf(st *start, d *python.Distribution, env pep.Envi
 		}
 		name := pep.Normalize(r.Name)
 		version, ok := ow.installed(name)
-		p := whittle.Problem{Rule: whittle.CheckMissingRequirement, Severity: Warning, Distribution: name, ReachedFrom: []string{st.name}}
+		p := whittle.Problem{Rule: whittle.CheckMissingRequirement, Severity: whittle.SeverityWarning, Distribution: name, ReachedFrom: []string{st.name}}
 		if ok {
 			v, err := pep.ParseVersion(version)
 			if err != nil || r.Specifiers.Contains(v, true) {

@@ -39,7 +39,7 @@ func (st *start) missing(name, text string) {
 
 // problem adds a problem of the start itself.
 func (st *start) problem(p whittle.Problem) {
-	p.Severity = Error
+	p.Severity = whittle.SeverityError
 	st.soften(&p)
 	if p.ReachedFrom == nil {
 		p.ReachedFrom = []string{st.name}
@@ -53,10 +53,10 @@ func (st *start) problem(p whittle.Problem) {
 // soften makes a warning of the problem of a start that the image may do
 // without. Where it is not known whether it does, the image's verdict is not.
 func (st *start) soften(p *whittle.Problem) {
-	if p.Severity != Error || st.how == shell.Must {
+	if p.Severity != whittle.SeverityError || st.how == shell.Must {
 		return
 	}
-	p.Severity = Warning
+	p.Severity = whittle.SeverityWarning
 	if st.how == shell.Perhaps {
 		st.doubt(path.Base(st.argv[0]) + " would fail, if it is started and needed: " + p.Message)
 	}

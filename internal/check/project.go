@@ -152,7 +152,7 @@ func (t *tree) doubt(format string, args ...any) {
 // verdict: what nothing declares is missing for certain where it is an error.
 func (t *tree) verdict(problems []whittle.Problem) string {
 	switch {
-	case slices.ContainsFunc(problems, func(p whittle.Problem) bool { return p.Severity == Error }):
+	case slices.ContainsFunc(problems, func(p whittle.Problem) bool { return p.Severity == whittle.SeverityError }):
 		return whittle.Fails
 	case len(t.unknown) > 0:
 		return whittle.Unknown
@@ -246,8 +246,8 @@ func (t *tree) start(dir, module, what string) {
 	for _, f := range files {
 		t.reach(f, route{steps: []string{what}})
 	}
-	if top, ok := t.find(roots, topOf(module)); ok && path.Base(top) == "__init__.py" && !t.has(roots, module) {
-		t.problems = append(t.problems, whittle.Problem{Rule: whittle.CheckMissingEntryPoint, Severity: Error, Module: module, ReachedFrom: []string{what},
+	if top, ok := t.find(roots, source.Top(module)); ok && path.Base(top) == "__init__.py" && !t.has(roots, module) {
+		t.problems = append(t.problems, whittle.Problem{Rule: whittle.CheckMissingEntryPoint, Severity: whittle.SeverityError, Module: module, ReachedFrom: []string{what},
 			Message: fmt.Sprintf("%s: the project has no module %s", what, module), Fix: "correct the name"})
 	}
 }
@@ -365,15 +365,15 @@ func (t *tree) own(file string, imp *source.Import, way route) bool {
 // says that the folder it lies in is on the path: no distribution is known that
 // has it, or it is a copy of one.
 func (t *tree) elsewhere(file string, imp *source.Import, known bool, way route) bool {
-	for _, dir := range t.tops[topOf(imp.Module)] {
-		own := path.Join(dir, topOf(imp.Module))
+	for _, dir := range t.tops[source.Top(imp.Module)] {
+		own := path.Join(dir, source.Top(imp.Module))
 		switch {
 		case vendored(dir):
 			return true
 		case file == own+".py" || file == own+"/__init__.py":
 		case t.adjusts && !t.isPackage(dir) && !notShipped(own+".py"):
 			return true
-		case t.uses.more(t.folder, dir, topOf(imp.Module)): // a distribution of that name has more
+		case t.uses.more(t.folder, dir, source.Top(imp.Module)): // a distribution of that name has more
 		case !known && slices.Contains(t.strong(path.Dir(file)), dir):
 			// It is looked in, and nothing there has this part of the name.
 			if way.level == atStart && !t.isNamed(imp) {
@@ -390,14 +390,14 @@ func (t *tree) elsewhere(file string, imp *source.Import, known bool, way route)
 
 // notOnPath says where the project has a module that not every start finds.
 func (t *tree) notOnPath(file string, imp *source.Import, dir string, way route) {
-	own := path.Join(dir, topOf(imp.Module))
+	own := path.Join(dir, source.Top(imp.Module))
 	if way.level > inCall || notShipped(own+".py") {
 		return
 	}
-	p := whittle.Problem{Rule: whittle.CheckNotOnPath, Severity: Info, Path: file, Line: imp.Line, Module: imp.Module, ReachedFrom: way.steps}
+	p := whittle.Problem{Rule: whittle.CheckNotOnPath, Severity: whittle.SeverityInfo, Path: file, Line: imp.Line, Module: imp.Module, ReachedFrom: way.steps}
 	p.Message = fmt.Sprintf("%s is imported by %s:%d; the project has it, %s, and a start has to look in %s: streamlit and python FILE look in FILE's folder, python -m in the working directory, console scripts in neither",
 		imp.Module, file, imp.Line, own, dir)
-	p.Fix = fmt.Sprintf("set PYTHONPATH to it where that runs, or package %s", topOf(imp.Module))
+	p.Fix = fmt.Sprintf("set PYTHONPATH to it where that runs, or package %s", source.Top(imp.Module))
 	if t.isPackage(dir) {
 		full := imp.Module
 		for up := dir; up != "." && t.isPackage(up); up = path.Dir(up) {
@@ -420,7 +420,7 @@ func (t *tree) isNamed(imp *source.Import) bool {
 
 // isOwnName says that a module is named as one of the projects of the folder.
 func (t *tree) isOwnName(module string) bool {
-	name := pep.Normalize(topOf(module))
+	name := pep.Normalize(source.Top(module))
 	return slices.ContainsFunc(t.units, func(u *unit) bool {
 		return name != "" && cmp.Or(pep.Normalize(u.declared.Name), "-") == name
 	})

@@ -140,7 +140,7 @@ func (f *folder) has(roots []string, module string) bool {
 // that name that other code may be in: alembic/ with env.py does not hide the
 // distribution alembic.
 func (f *folder) regular(roots []string, imp *source.Import) bool {
-	top := topOf(imp.Module)
+	top := source.Top(imp.Module)
 	return slices.ContainsFunc(roots, func(root string) bool {
 		at := path.Join(root, top)
 		if f.packages[at] || f.module[at] != "" {
@@ -378,7 +378,7 @@ func (t *tree) ships(p string) bool {
 // importsTop says that a module imports another: tasks.py with invoke has the
 // developers' commands.
 func importsTop(src *source.Facts, top string) bool {
-	return src != nil && slices.ContainsFunc(src.Imports, func(imp source.Import) bool { return imp.Level == 0 && topOf(imp.Module) == top })
+	return src != nil && slices.ContainsFunc(src.Imports, func(imp source.Import) bool { return imp.Level == 0 && source.Top(imp.Module) == top })
 }
 
 var testFile = regexp.MustCompile(`(^|/)(tests?|testdata|docs|examples|benchmarks)/|(^|/)(test_[^/]*|[^/]*_test|conftest|setup|noxfile)\.py$`)

@@ -39,7 +39,7 @@ func (h holders) heldBy(p *whittle.Problem, a *along, n *python.Named, way route
 	for i, name := range h.idle() {
 		has := source.Maybe
 		if t.options.Ships != nil && i < maxHolders {
-			has = h.u.names.Ships(name, topOf(n.Module))
+			has = h.u.names.Ships(name, source.Top(n.Module))
 		}
 		switch has {
 		case source.Yes:
@@ -53,11 +53,11 @@ func (h holders) heldBy(p *whittle.Problem, a *along, n *python.Named, way route
 	if held == "" || !a.known {
 		return false
 	}
-	p.Severity = atLevel(way.level, Info, "", "")
+	p.Severity = atLevel(way.level, whittle.SeverityInfo, "", "")
 	p.Message = fmt.Sprintf("%s; perhaps %s has it, which is declared, or %s, which is not", at, held, n.Distribution)
 	p.Fix, p.Distribution = unknownName, ""
 	if way.level == atStart {
-		t.doubt("whether %s has %s", held, topOf(n.Module))
+		t.doubt("whether %s has %s", held, source.Top(n.Module))
 	}
 	return true
 }

@@ -11,6 +11,7 @@ import (
 
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python/source"
 )
 
 // recipe is what a Dockerfile says about a project: what it installs, copies
@@ -225,7 +226,7 @@ func (r *recipe) starts(t *tree) {
 					t.start(dir, w.Value, what)
 				case appSpec.MatchString(w.Value):
 					module, _, _ := strings.Cut(w.Value, ":")
-					if t.has(append(t.strong(dir), r.copies...), topOf(module)) {
+					if t.has(append(t.strong(dir), r.copies...), source.Top(module)) {
 						t.start(dir, module, what)
 					}
 				}

@@ -38,15 +38,15 @@ func (t *tree) standard(u *unit, file string, imp *source.Import, way route) {
 	if way.level > inCall {
 		return
 	}
-	p := whittle.Problem{Rule: whittle.CheckMissingModule, Path: file, Line: imp.Line, Module: topOf(imp.Module), ReachedFrom: way.steps}
+	p := whittle.Problem{Rule: whittle.CheckMissingModule, Path: file, Line: imp.Line, Module: source.Top(imp.Module), ReachedFrom: way.steps}
 	at := fmt.Sprintf("%s is imported by %s:%d", imp.Module, file, imp.Line)
 	if python.OnWindowsAlone(imp.Module) {
 		p.Message, p.Fix = at+"; it is there on Windows alone", `import it under "if sys.platform == 'win32':"`
-		p.Severity = atLevel(way.level, Info, "", "")
+		p.Severity = atLevel(way.level, whittle.SeverityInfo, "", "")
 		if onLinux(t) {
-			p.Severity = atLevel(way.level, Error, "", "")
+			p.Severity = atLevel(way.level, whittle.SeverityError, "", "")
 		}
-		if p.Severity == Info {
+		if p.Severity == whittle.SeverityInfo {
 			t.doubt("on which platform it is to run: %s:%d imports %s, which Windows alone has", file, imp.Line, imp.Module)
 		}
 		if p.Severity != "" {
@@ -71,9 +71,9 @@ func (t *tree) standard(u *unit, file string, imp *source.Import, way route) {
 	if len(without) == 0 {
 		return
 	}
-	p.Severity = Warning
+	p.Severity = whittle.SeverityWarning
 	if len(without) == len(minors) {
-		p.Severity = Error
+		p.Severity = whittle.SeverityError
 	}
 	when := "is new in 3." + strconv.Itoa(since)
 	if until != 0 {
@@ -91,7 +91,7 @@ func (t *tree) standard(u *unit, file string, imp *source.Import, way route) {
 // standard library no longer has: setuptools distutils, legacy-cgi cgi.
 func replaced(t *tree, u *unit, module string) bool {
 	a := t.alongWith(u)
-	top := topOf(module)
+	top := source.Top(module)
 	if top == "distutils" && t.isUnit("setuptools") {
 		return true
 	}
@@ -142,7 +142,7 @@ func (t *tree) holds(u *unit, conditions []source.Condition) source.Truth {
 	yes, no, n := 0, 0, 0
 	for _, rt := range runtimes(t, u) {
 		n++
-		switch runs(conditions, rt) {
+		switch source.Hold(conditions, rt) {
 		case source.Yes:
 			yes++
 		case source.No:

@@ -130,7 +130,7 @@ func shippedOf(t *tree, u *unit) []string {
 	}
 	for _, target := range d.Scripts {
 		module, _, _ := strings.Cut(target, ":")
-		for _, at := range []string{path.Join(u.dir, topOf(strings.TrimSpace(module)))} {
+		for _, at := range []string{path.Join(u.dir, source.Top(strings.TrimSpace(module)))} {
 			if t.isPackage(at) || t.dirs[at] {
 				out = append(out, at)
 			}

@@ -35,7 +35,7 @@ func usesOf(t *tree) uses {
 			if imp.Level > 0 || imp.Module == "" {
 				continue
 			}
-			top := topOf(imp.Module)
+			top := source.Top(imp.Module)
 			s.names[pep.Normalize(top)] = true
 			s.deeper[top] = s.deeper[top] || top != imp.Module
 			for _, n := range t.namesOf(u, imp) {
@@ -74,7 +74,7 @@ func (t *tree) unused() []whittle.Problem {
 				t.isUnit(name) || t.ignored(name, []string{name}) || u.aside() || stubs(name) || t.uses.standsIn(name) {
 				continue
 			}
-			out = append(out, whittle.Problem{Rule: whittle.CheckUnused, Severity: Info, Path: d.File, Line: d.Line, Distribution: name,
+			out = append(out, whittle.Problem{Rule: whittle.CheckUnused, Severity: whittle.SeverityInfo, Path: d.File, Line: d.Line, Distribution: name,
 				Message: fmt.Sprintf("%s is declared by %s:%d, and no module of the project imports it", d.Name, d.File, d.Line),
 				Fix:     "remove it, if it is no program and nothing loads it by name (a plug-in, a driver of a database)"})
 		}
@@ -105,7 +105,7 @@ func unnamed(t *tree, problems []whittle.Problem) []whittle.Problem {
 	note := func(text string) {
 		for _, w := range nameWord.FindAllString(text, -1) {
 			named[pep.Normalize(w)] = true
-			named[pep.Normalize(topOf(w))] = true
+			named[pep.Normalize(source.Top(w))] = true
 			program, _, _ := strings.Cut(w, "-") // waitress-serve
 			named[pep.Normalize(program)] = true
 		}

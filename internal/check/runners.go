@@ -75,7 +75,7 @@ func namesCode(s *state, st *start, args []string) bool {
 		case strings.HasSuffix(a, ".py"):
 			return true
 		case dottedName.MatchString(a) && (i == 0 || !strings.HasPrefix(args[i-1], "-")):
-			top := whittle.Join(st.dir, topOf(a))
+			top := whittle.Join(st.dir, source.Top(a))
 			_, _, file := s.files.stat(top + ".py")
 			_, _, folder := s.files.stat(top + "/__init__.py")
 			if file || folder {
@@ -140,7 +140,7 @@ func (s *state) served(st *start, executable string) {
 		}
 		for _, c := range n.Source.Calls {
 			switch {
-			case n != first.node && runs(c.Conditions, first.im.Runtime) == source.No: // of a program, __name__ is "__main__"
+			case n != first.node && source.Hold(c.Conditions, first.im.Runtime) == source.No: // of a program, __name__ is "__main__"
 			case c.Func == "uvicorn.run" && len(c.Args) > 0 && appSpec.MatchString(c.Args[0]):
 				s.target(s.beside(st), executable, st.dir, "uvicorn.run "+c.Args[0], c.Args[0], "")
 			}

@@ -44,11 +44,6 @@ func newState(img *Image) *state {
 	return s
 }
 
-func topOf(module string) string {
-	top, _, _ := strings.Cut(module, ".")
-	return top
-}
-
 // topModule is the top-level module of a file in a site-packages folder.
 func topModule(file string) string {
 	for _, dir := range []string{"/site-packages/", "/dist-packages/"} {

@@ -36,7 +36,7 @@ func passesOn(imp *source.Import) bool {
 // namesOf are the distributions of what a statement imports.
 func (t *tree) namesOf(u *unit, imp *source.Import) []python.Named {
 	if t.venv != nil {
-		if dist := t.venv.modules[topOf(imp.Module)]; dist != "" && t.options.Names[topOf(imp.Module)] == "" {
+		if dist := t.venv.modules[source.Top(imp.Module)]; dist != "" && t.options.Names[source.Top(imp.Module)] == "" {
 			if all := u.names.OfImport(imp.Module, imp.Names); all[0].Evident() {
 				return all
 			}
@@ -103,9 +103,9 @@ func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n
 	}
 	s, h := t.standing(u, file, dists), holders{t, u}
 	if s.runs != nil && way.level == atStart && slices.Contains(n.Perhaps, pep.Normalize(s.runs.Name)) {
-		t.doubt("whether %s has %s", s.runs.Name, topOf(n.Module))
+		t.doubt("whether %s has %s", s.runs.Name, source.Top(n.Module))
 	}
-	if s.runs != nil || inImages(t, dists) || t.platform.has(dists) || h.askedFor(dists) || generated.MatchString(topOf(n.Module)) && n.Distribution == "" {
+	if s.runs != nil || inImages(t, dists) || t.platform.has(dists) || h.askedFor(dists) || generated.MatchString(source.Top(n.Module)) && n.Distribution == "" {
 		return
 	}
 	p := whittle.Problem{Rule: whittle.CheckUndeclared, Path: file, Line: imp.Line, Module: n.Module, Distribution: n.Distribution, ReachedFrom: way.steps}
@@ -122,32 +122,32 @@ func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n
 	if settle(t, u, a); !s.along {
 		s.along, s.only = a.has(dists)
 	}
-	call := Warning // an application's own functions are called; a library's may be for those who have more
+	call := whittle.SeverityWarning // an application's own functions are called; a library's may be for those who have more
 	if u.declared.Builds {
-		call = Info
+		call = whittle.SeverityInfo
 	}
 	switch {
 	case s.elsewhere != nil && !s.along:
-		p.Severity = atLevel(way.level, Error, "", "")
+		p.Severity = atLevel(way.level, whittle.SeverityError, "", "")
 		p.Message = fmt.Sprintf("%s; %s:%d declares it under a marker that does not hold where the project runs: %s", at, s.elsewhere.File, s.elsewhere.Line, s.elsewhere.Text)
 		p.Fix = "import it under the same condition, or widen the marker"
 	case s.along && n.Distribution != "" && s.elsewhere == nil:
-		p.Rule, p.Severity = whittle.CheckTransitive, Warning
+		p.Rule, p.Severity = whittle.CheckTransitive, whittle.SeverityWarning
 		p.Message = at + "; no dependency declares it, another brings it along"
 		if s.extra != nil || s.dev != nil {
-			p.Severity, p.Message = Info, at+"; an extra or development declares it, and another dependency brings it along"
+			p.Severity, p.Message = whittle.SeverityInfo, at+"; an extra or development declares it, and another dependency brings it along"
 		}
 		p.Fix = "add " + n.Distribution + pep.SeriesOf(a.versions[n.Distribution]) + " to the dependencies"
 	case s.along:
 		return
 	case s.extra != nil:
-		p.Severity = atLevel(way.level, Warning, "", "")
+		p.Severity = atLevel(way.level, whittle.SeverityWarning, "", "")
 		p.Message = fmt.Sprintf("%s; only extra `%s` declares it (%s:%d)", at, s.extra.Extra, s.extra.File, s.extra.Line)
 		p.Fix = fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", s.extra.Extra, n.Distribution)
 	case s.dev != nil:
-		p.Severity = atLevel(way.level, certain(a, Error), certain(a, call), Info)
+		p.Severity = atLevel(way.level, certain(a, whittle.SeverityError), certain(a, call), whittle.SeverityInfo)
 		if presumed(t, u, way) || slices.ContainsFunc(t.images, func(r *recipe) bool { return r.groups }) {
-			p.Severity = Info // a program of the developers' beside the application, or an image that has it all the same
+			p.Severity = whittle.SeverityInfo // a program of the developers' beside the application, or an image that has it all the same
 		}
 		p.Rule, p.Message = whittle.CheckMisplaced, fmt.Sprintf("%s; %s:%d declares it for development only", at, s.dev.File, s.dev.Line)
 		p.Fix = "move " + s.dev.Text + " to the dependencies"
@@ -159,7 +159,7 @@ func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n
 	if p.Severity == "" {
 		return
 	}
-	if !a.known && (p.Severity == Info || p.Rule == whittle.CheckMisplaced) && way.level == atStart {
+	if !a.known && (p.Severity == whittle.SeverityInfo || p.Rule == whittle.CheckMisplaced) && way.level == atStart {
 		t.doubt("%s", a.why)
 	}
 	t.add1(p)
@@ -182,17 +182,17 @@ func nobody(t *tree, p *whittle.Problem, a *along, way route, n *python.Named, s
 	case n.Distribution == "" || len(n.Perhaps) > 0:
 		why, fix := notKnown(n)
 		p.Message, p.Fix, p.Distribution = at+"; "+why, fix, ""
-		p.Severity = atLevel(way.level, Info, "", "")
+		p.Severity = atLevel(way.level, whittle.SeverityInfo, "", "")
 		if a.known && len(a.runs) == 0 {
-			p.Severity = atLevel(way.level, Error, call, Warning)
+			p.Severity = atLevel(way.level, whittle.SeverityError, call, whittle.SeverityWarning)
 			p.Message = at + "; no dependency is declared, and it is no module of the project; " + why
 		} else if way.level == atStart {
-			t.doubt("which distribution has %s", topOf(n.Module))
+			t.doubt("which distribution has %s", source.Top(n.Module))
 		}
 	default:
-		p.Severity = atLevel(way.level, certain(a, Error), certain(a, call), certain(a, Warning))
+		p.Severity = atLevel(way.level, certain(a, whittle.SeverityError), certain(a, call), certain(a, whittle.SeverityWarning))
 		if s.only {
-			p.Severity = atLevel(way.level, p.Severity, p.Severity, Info)
+			p.Severity = atLevel(way.level, p.Severity, p.Severity, whittle.SeverityInfo)
 		}
 		specifiers := pep.SeriesOf(a.versions[n.Distribution])
 		if specifiers == "" && t.options.Bound != nil && n.Sure {
@@ -207,7 +207,7 @@ func inScript(t *tree, p whittle.Problem, at string, n *python.Named) {
 	if len(t.scripts[p.Path]) > 0 || n.Distribution == "" {
 		return // what it declares may bring it along
 	}
-	p.Severity, p.Message = Error, at+"; the script's own metadata does not declare it"
+	p.Severity, p.Message = whittle.SeverityError, at+"; the script's own metadata does not declare it"
 	p.Fix = "add " + n.Distribution + " to the script's dependencies"
 	t.add1(p)
 }
@@ -222,12 +222,12 @@ func atLevel(l level, start, call, unreached string) string {
 	return unreached
 }
 
-// certain is a severity where all that is installed is known, and else [Info].
+// certain is a severity where all that is installed is known, and else "info".
 func certain(a *along, sure string) string {
 	if a.known {
 		return sure
 	}
-	return Info
+	return whittle.SeverityInfo
 }
 
 // add1 adds a problem: one line is enough for a file that imports many modules
@@ -236,7 +236,7 @@ func (t *tree) add1(p whittle.Problem) {
 	for i := range t.problems {
 		q := &t.problems[i]
 		if q.Path == p.Path && q.Rule == p.Rule && q.Distribution == p.Distribution && (p.Distribution != "" || q.Module == p.Module) {
-			if rank(p.Severity) < rank(q.Severity) {
+			if whittle.SeverityRank(p.Severity) < whittle.SeverityRank(q.Severity) {
 				*q = p
 			}
 			return
@@ -262,14 +262,14 @@ func soften(t *tree) {
 		for i := range src.Imports {
 			imp := &src.Imports[i]
 			if imp.Context&(source.Guarded|source.Handler|source.Lazy|source.Dynamic) != 0 || len(imp.Conditions) > 0 || passesOn(imp) || reached && (r.level == inCall || r.level == guarded) {
-				optional[topOf(imp.Module)] = true
+				optional[source.Top(imp.Module)] = true
 			}
 		}
 	}
 	for i := range t.problems {
 		p := &t.problems[i]
-		if p.Severity == Warning && p.Rule == whittle.CheckUndeclared && t.at[p.Path].level == unreached && optional[topOf(p.Module)] {
-			p.Severity = Info
+		if p.Severity == whittle.SeverityWarning && p.Rule == whittle.CheckUndeclared && t.at[p.Path].level == unreached && optional[source.Top(p.Module)] {
+			p.Severity = whittle.SeverityInfo
 		}
 	}
 }
@@ -315,7 +315,7 @@ func (t *tree) alternatives(file string, src *source.Facts) {
 			others = append(others, name)
 		}
 		if len(others) > 0 {
-			t.add1(whittle.Problem{Rule: whittle.CheckUndeclared, Severity: Error, Path: file, Line: body.Line, Module: body.Module, Distribution: first,
+			t.add1(whittle.Problem{Rule: whittle.CheckUndeclared, Severity: whittle.SeverityError, Path: file, Line: body.Line, Module: body.Module, Distribution: first,
 				ReachedFrom: append(slices.Clone(from.steps), fmt.Sprintf("%s:%d", file, body.Line)), Guarded: true,
 				Message: fmt.Sprintf("%s:%d imports %s or else %s; no dependency declares either", file, body.Line, first, strings.Join(others, " or ")),
 				Fix:     "add one of them to the dependencies"})
@@ -325,7 +325,7 @@ func (t *tree) alternatives(file string, src *source.Facts) {
 
 // absent is the distribution of an import that nothing declares or brings.
 func absent(t *tree, u *unit, file string, imp *source.Import) (string, bool) {
-	if imp.Level > 0 || python.IsStandard(imp.Module) || len(t.files(append(t.strong("."), t.copied()...), imp.Module, imp.Names)) > 0 || len(t.tops[topOf(imp.Module)]) > 0 {
+	if imp.Level > 0 || python.IsStandard(imp.Module) || len(t.files(append(t.strong("."), t.copied()...), imp.Module, imp.Names)) > 0 || len(t.tops[source.Top(imp.Module)]) > 0 {
 		return "", false
 	}
 	all := t.namesOf(u, imp)

@@ -285,7 +285,7 @@ func (f *follower) module(w *wave, walk *imports.Reach, n *imports.Node) {
 		f.calls(n.Source, n.File)
 	}
 	for _, imp := range n.Later {
-		if runs(imp.Conditions, f.im.Runtime) == source.No {
+		if source.Hold(imp.Conditions, f.im.Runtime) == source.No {
 			continue
 		}
 		nodes, _ := f.im.Resolve(n, imp)

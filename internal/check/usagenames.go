@@ -312,7 +312,7 @@ func (u *usage) mentions(file string, byName map[string][]int, how Use) (changed
 		if imp.Level > 0 || imp.Context&source.TypeChecking != 0 {
 			continue
 		}
-		for _, to := range byName[topOf(imp.Module)] {
+		for _, to := range byName[source.Top(imp.Module)] {
 			if j, owned := u.owners.owner[file]; !owned || j != to {
 				changed = u.use(to, how, u.owners.shown(file)+":"+strconv.Itoa(imp.Line)) || changed
 			}

@@ -30,7 +30,7 @@ func (a *account) mayWrite(e whittle.Entry) bool {
 func checkUser(s *state) []whittle.Problem {
 	var out []whittle.Problem
 	report := func(what, file string) {
-		out = append(out, whittle.Problem{Rule: whittle.CheckMissingUser, Severity: Error, Path: "/" + file,
+		out = append(out, whittle.Problem{Rule: whittle.CheckMissingUser, Severity: whittle.SeverityError, Path: "/" + file,
 			Message: "USER " + s.Config.Config.User + ": " + what + " is not in /" + file + " of the image",
 			Fix:     "create it in the final stage (useradd --create-home …), or use a number", ReachedFrom: []string{"USER"}})
 	}

@@ -211,11 +211,11 @@ func byApp(variable string) runner {
 
 // functionsFramework: https://cloud.google.com/functions/docs/functions-framework
 func functionsFramework(s *state, st *start, exe string, args []string) {
-	source, ok := optionOr(args, "--source", st.env["FUNCTION_SOURCE"])
+	file, ok := optionOr(args, "--source", st.env["FUNCTION_SOURCE"])
 	if !ok {
-		source = "main.py"
+		file = "main.py"
 	}
-	s.program(st, exe, source, false)
+	s.program(st, exe, file, false)
 }
 
 // lambda imports the handler that its argument names, as the runtime of AWS

@@ -18,18 +18,18 @@ func checkWritable(s *state) []whittle.Problem {
 	var out []whittle.Problem
 	s.ownCalls(func(st *start, r root, walk *imports.Reach, n *imports.Node, c *source.Call) {
 		target, ok := written(c)
-		if !ok || runs(c.Conditions, r.im.Runtime) == source.No {
+		if !ok || source.Hold(c.Conditions, r.im.Runtime) == source.No {
 			return
 		}
 		dir, blocked := s.files.unwritable(whittle.Join(st.dir, target), isFolder(c))
 		if !blocked {
 			return
 		}
-		p := whittle.Problem{Rule: whittle.CheckUnwritablePath, Severity: Error, Path: s.owners.shown(n.File), Line: c.Line, ReachedFrom: reached(s, st, r, walk.Chain(n)),
+		p := whittle.Problem{Rule: whittle.CheckUnwritablePath, Severity: whittle.SeverityError, Path: s.owners.shown(n.File), Line: c.Line, ReachedFrom: reached(s, st, r, walk.Chain(n)),
 			Message: fmt.Sprintf("%s:%d writes %s as user %s, who may not write in /%s", s.owners.shown(n.File), c.Line, target, s.Config.Config.User, dir),
 			Fix:     fmt.Sprintf("give the folder to the user in the RUN or COPY that makes it (COPY --chown=%s …, or RUN mkdir -p … && chown …)", s.Config.Config.User)}
-		if c.Context&(source.Lazy|source.Guarded|source.Caught|source.TypeChecking) != 0 || runs(c.Conditions, r.im.Runtime) == source.Maybe {
-			p.Severity = Warning
+		if c.Context&(source.Lazy|source.Guarded|source.Caught|source.TypeChecking) != 0 || source.Hold(c.Conditions, r.im.Runtime) == source.Maybe {
+			p.Severity = whittle.SeverityWarning
 		}
 		out = append(out, adjust(st, p))
 	})

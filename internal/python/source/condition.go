@@ -5,6 +5,20 @@ import (
 	"strings"
 )
 
+// Hold says whether a statement under some conditions runs, as far as they go.
+func Hold(conditions []Condition, rt Runtime) Truth {
+	out := Yes
+	for _, c := range conditions {
+		switch c.Holds(rt) {
+		case No:
+			return No
+		case Maybe:
+			out = Maybe
+		}
+	}
+	return out
+}
+
 // Holds evaluates a test for a runtime. It knows the version, the platform,
 // the implementation, TYPE_CHECKING and __name__; what else a test asks is
 // Maybe, by the rules of three-valued logic.

@@ -36,3 +36,9 @@ func NameSet(s string) map[string]bool {
 	}
 	return m
 }
+
+// Top is the first name of a dotted one: "a" of "a.b.c".
+func Top(name string) string {
+	top, _, _ := strings.Cut(name, ".")
+	return top
+}
