@@ -11,6 +11,7 @@ import (
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/python/imports"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/start"
 )
 
 // checkAsks looks at what modules ask for when they are imported other than by
@@ -19,16 +20,16 @@ import (
 func checkAsks(s *state) []whittle.Problem {
 	var out []whittle.Problem
 	for _, st := range s.starts {
-		if st.python == nil {
+		if st.Python == nil {
 			continue
 		}
-		for _, r := range st.python.roots {
-			if r.node == nil {
+		for _, r := range st.Python.Roots {
+			if r.Node == nil {
 				continue
 			}
-			walk := imports.Walk(false, r.node)
+			walk := imports.Walk(false, r.Node)
 			for _, n := range walk.Nodes {
-				if n.Source == nil || isLibrary(n.File, r.im) || len(n.Failures) > 0 {
+				if n.Source == nil || isLibrary(n.File, r.Importer) || len(n.Failures) > 0 {
 					continue
 				}
 				a := asking{s, st, r, walk, n}
@@ -52,8 +53,8 @@ func isLibrary(file string, im *imports.Importer) bool {
 // asking is one module that a start imports.
 type asking struct {
 	s    *state
-	st   *start
-	r    root
+	st   *start.Process
+	r    start.Root
 	walk *imports.Reach
 	n    *imports.Node
 }
@@ -61,7 +62,7 @@ type asking struct {
 // one looks at one call. What is caught, or depends on what is not known, is
 // left out.
 func (a asking) one(c *source.Call) (whittle.Problem, bool) {
-	if c.Context&(source.Lazy|source.Guarded|source.Caught|source.TypeChecking|source.Handler) != 0 || a.r.im.Happens(a.n, c.Conditions, c.Line) != source.Yes {
+	if c.Context&(source.Lazy|source.Guarded|source.Caught|source.TypeChecking|source.Handler) != 0 || a.r.Importer.Happens(a.n, c.Conditions, c.Line) != source.Yes {
 		return whittle.Problem{}, false
 	}
 	var p whittle.Problem
@@ -78,25 +79,25 @@ func (a asking) one(c *source.Call) (whittle.Problem, bool) {
 	case source.AskFeature:
 		p, found = a.feature(c)
 	}
-	p.Path, p.Line, p.ReachedFrom = a.s.owners.shown(a.n.File), c.Line, reached(a.s, a.st, a.r, a.walk.Chain(a.n))
+	p.Path, p.Line, p.ReachedFrom = a.s.owners.Shown(a.n.File), c.Line, reached(a.s, a.st, a.r, a.walk.Chain(a.n))
 	return p, found
 }
 
 func (a asking) at(c *source.Call) string {
-	return fmt.Sprintf("%s:%d", a.s.owners.shown(a.n.File), c.Line)
+	return fmt.Sprintf("%s:%d", a.s.owners.Shown(a.n.File), c.Line)
 }
 
-func (a asking) from() string { return ", reached from " + a.st.name }
+func (a asking) from() string { return ", reached from " + a.st.Name }
 
 // metadata: importlib.metadata fails for a distribution that is not installed,
 // or whose .dist-info was deleted.
 func (a asking) metadata(c *source.Call) (p whittle.Problem, found bool) {
-	name, ok := a.r.im.Text(a.n, c.Text, c.Line)
-	if !ok || name == "" || a.r.im.Finder.Metadata(name) {
+	name, ok := a.r.Importer.Text(a.n, c.Text, c.Line)
+	if !ok || name == "" || a.r.Importer.Finder.Metadata(name) {
 		return p, false
 	}
-	if why := a.r.im.Doubted(); why != "" {
-		a.st.doubts(fmt.Sprintf("whether the metadata of %s, which %s asks for, is there: %s", name, a.at(c), a.s.owners.shownIn(why)))
+	if why := a.r.Importer.Doubted(); why != "" {
+		a.st.Doubt(fmt.Sprintf("whether the metadata of %s, which %s asks for, is there: %s", name, a.at(c), a.s.owners.ShownIn(why)))
 		return p, false
 	}
 	return whittle.Problem{Rule: whittle.CheckMissingMetadata, Distribution: pep.Normalize(name),
@@ -107,16 +108,16 @@ func (a asking) metadata(c *source.Call) (p whittle.Problem, found bool) {
 // file: a file beside the code that is read when the code is imported. Others
 // may be mounted, or made by what runs before.
 func (a asking) file(c *source.Call) (p whittle.Problem, found bool) {
-	file, ok := a.r.im.Text(a.n, c.Text, c.Line)
+	file, ok := a.r.Importer.Text(a.n, c.Text, c.Line)
 	if !ok || file == "" {
 		return p, false
 	}
-	full := whittle.Join(a.st.dir, file)
-	if a.s.files.realOf(full) != "" || volatile.MatchString(full) {
+	full := whittle.Join(a.st.Dir, file)
+	if a.s.files.Real(full) != "" || volatile.MatchString(full) {
 		return p, false
 	}
 	if !strings.HasPrefix(full, path.Dir(a.n.File)+"/") || a.madeBefore() || mounted(a.s, full) {
-		a.st.doubts(fmt.Sprintf("whether /%s, which %s reads, is there: the image does not have it", full, a.at(c)))
+		a.st.Doubt(fmt.Sprintf("whether /%s, which %s reads, is there: the image does not have it", full, a.at(c)))
 		return p, false
 	}
 	return whittle.Problem{Rule: whittle.CheckMissingSource,
@@ -130,14 +131,14 @@ var volatile = regexp.MustCompile(`^(proc|sys|dev|run|var/run|tmp|var/tmp)/`)
 // madeBefore says that something runs before, or in the application, that may
 // make files: a shell script, another program, a file that is written.
 func (a asking) madeBefore() bool {
-	if slices.ContainsFunc(a.st.programs, func(p string) bool {
+	if slices.ContainsFunc(a.st.Programs, func(p string) bool {
 		return slices.Contains([]string{"sh", "bash", "dash", "ash", "busybox"}, path.Base(p))
 	}) {
 		return true
 	}
 	makes := []string{"run", "Popen", "call", "check_call", "check_output", "system", "mkdir", "makedirs"}
 	for _, n := range a.walk.Nodes {
-		if n.Source == nil || !a.s.owners.ownFile(n.File, a.r.im.Finder) {
+		if n.Source == nil || !a.s.owners.OwnFile(n.File, a.r.Importer.Finder) {
 			continue
 		}
 		for i := range n.Source.Calls {
@@ -179,7 +180,7 @@ func (a asking) codec(c *source.Call) (p whittle.Problem, found bool) {
 	if inProgram.MatchString(name) {
 		return p, false
 	}
-	n, f := a.r.im.Import("encodings." + name)
+	n, f := a.r.Importer.Import("encodings." + name)
 	switch {
 	case f == nil && n != nil:
 		for _, m := range imports.Walk(false, n).Nodes {
@@ -194,7 +195,7 @@ func (a asking) codec(c *source.Call) (p whittle.Problem, found bool) {
 		return p, false
 	case !slices.Contains(ownCodecs, name):
 		if !alias.MatchString(name) {
-			a.st.doubts(fmt.Sprintf("whether there is a codec %s, which %s asks for", c.Args[0], a.at(c)))
+			a.st.Doubt(fmt.Sprintf("whether there is a codec %s, which %s asks for", c.Args[0], a.at(c)))
 		}
 		return p, false
 	}
@@ -220,7 +221,7 @@ func (a asking) names(c *source.Call) (p whittle.Problem, found bool) {
 		}
 	}
 	for _, name := range wanted {
-		t, f := a.r.im.Attribute(name)
+		t, f := a.r.Importer.Attribute(name)
 		if t != source.No || f == nil {
 			continue
 		}
@@ -252,7 +253,7 @@ func (a asking) feature(c *source.Call) (p whittle.Problem, found bool) {
 			continue
 		}
 		for _, m := range row.modules {
-			if _, f := a.r.im.Import(m); f == nil {
+			if _, f := a.r.Importer.Import(m); f == nil {
 				return p, false
 			}
 		}

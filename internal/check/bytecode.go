@@ -13,9 +13,9 @@ import (
 func checkBytecode(s *state) []whittle.Problem {
 	tags := map[string]bool{}
 	for _, st := range s.starts {
-		if st.python != nil {
-			tags["cpython-"+strings.ReplaceAll(st.python.finder.Interpreter.Series, ".", "")] = true
-			tags["pypy"+strings.ReplaceAll(st.python.finder.Interpreter.Series, ".", "")] = true
+		if st.Python != nil {
+			tags["cpython-"+strings.ReplaceAll(st.Python.Finder.Interpreter.Series, ".", "")] = true
+			tags["pypy"+strings.ReplaceAll(st.Python.Finder.Interpreter.Series, ".", "")] = true
 		}
 	}
 	if len(tags) == 0 {
@@ -50,10 +50,10 @@ func checkBytecode(s *state) []whittle.Problem {
 // and not in the library of another.
 func (s *state) serves(p string, _ map[string]bool) bool {
 	for _, st := range s.starts {
-		if st.python == nil {
+		if st.Python == nil {
 			continue
 		}
-		for _, dir := range st.python.finder.Path {
+		for _, dir := range st.Python.Finder.Path {
 			if dir != "" && strings.HasPrefix(p, dir+"/") {
 				return true
 			}

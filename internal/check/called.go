@@ -6,12 +6,13 @@ import (
 
 	"whittle.dev/whittle/internal/python/imports"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/start"
 )
 
 // called finds the functions that modules call while a start imports them:
 // "app = create_app()". What such a function imports is needed to start.
 type called struct {
-	r root
+	r start.Root
 	// modules are those that are imported with the start.
 	modules *imports.Reach
 }
@@ -19,22 +20,22 @@ type called struct {
 // calledAtOnce notes a missing import of a function that is called when the
 // start is imported. A function may return or raise before the import, so that
 // this is no failure for certain.
-func (l *later) calledAtOnce(r root, n *imports.Node, imp *source.Import, f imports.Failure) {
-	if imp.In == "" || source.Hold(imp.Conditions, r.im.Runtime) != source.Yes || r.node == nil {
+func (l *later) calledAtOnce(r start.Root, n *imports.Node, imp *source.Import, f imports.Failure) {
+	if imp.In == "" || source.Hold(imp.Conditions, r.Importer.Runtime) != source.Yes || r.Node == nil {
 		return
 	}
 	what := f.Module
 	if f.Cause == imports.NoName {
 		what += "." + f.Name
 	}
-	c := called{r: r, modules: imports.Walk(false, r.node)}
+	c := called{r: r, modules: imports.Walk(false, r.Node)}
 	for _, m := range c.modules.Nodes {
-		if m.Source == nil || m != r.node && !l.s.owners.ownFile(m.File, r.im.Finder) {
+		if m.Source == nil || m != r.Node && !l.s.owners.OwnFile(m.File, r.Importer.Finder) {
 			continue
 		}
 		if line := c.calls(m, n, imp.In); line > 0 {
-			l.st.doubts(fmt.Sprintf("whether %s:%d, which calls %s, needs %s, which %s:%d imports and which is not there",
-				l.s.owners.shown(m.File), line, imp.In, what, l.s.owners.shown(n.File), imp.Line))
+			l.st.Doubt(fmt.Sprintf("whether %s:%d, which calls %s, needs %s, which %s:%d imports and which is not there",
+				l.s.owners.Shown(m.File), line, imp.In, what, l.s.owners.Shown(n.File), imp.Line))
 			return
 		}
 	}
@@ -43,8 +44,8 @@ func (l *later) calledAtOnce(r root, n *imports.Node, imp *source.Import, f impo
 // calls is the line where a module that is imported calls a function of
 // another, or of its own; 0 where it does not.
 func (c *called) calls(m, n *imports.Node, function string) int {
-	rt := c.r.im.Runtime
-	rt.Main = m == c.r.node
+	rt := c.r.Importer.Runtime
+	rt.Main = m == c.r.Node
 	for i := range m.Source.Effects {
 		e := &m.Source.Effects[i]
 		if e.Kind == source.CallName && e.Name == function && e.In == "" && len(e.Tries) == 0 && e.Context&(source.Guarded|source.Handler|source.TypeChecking) == 0 &&
@@ -73,7 +74,7 @@ func (c *called) means(m, n *imports.Node, function string) bool {
 		if bound {
 			continue
 		}
-		if nodes, _ := c.r.im.Resolve(m, imp); slices.Contains(nodes, n) {
+		if nodes, _ := c.r.Importer.Resolve(m, imp); slices.Contains(nodes, n) {
 			return true
 		}
 	}

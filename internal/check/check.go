@@ -1,60 +1,26 @@
 // Package check finds what keeps an image from running, before anyone starts
-// it. It follows what the image starts — entry point, command, health check,
-// console scripts of the application, shell scripts on the way — to the
-// programs, shared libraries and Python modules that they need, as the kernel,
-// the dynamic loader and the interpreter would look for them.
+// it. The checks look at the processes that package start follows from the
+// image's configuration: at the programs, shared libraries and Python modules
+// that they need, as the kernel, the dynamic loader and the interpreter would
+// look for them. [Project] checks a project's folder without an image, by what
+// package deps finds.
 //
-// A check says that something is an error only where the start cannot go
-// otherwise. What depends on conditions that files do not show is left out, or
-// is a warning. Each check is one value of [All]; checks.go has the table.
+// A problem is an error only if the start certainly fails. What depends on
+// conditions that files do not show is a warning, or unknown. Each check is one
+// value of [All]; checks.go has the table.
 package check
 
 import (
 	"context"
-	"io/fs"
 	"slices"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/elf"
-	"whittle.dev/whittle/internal/project"
-	"whittle.dev/whittle/internal/python"
-	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/start"
 )
-
-// Image is what the checks look at.
-type Image struct {
-	Root   whittle.Root
-	Config *whittle.Config
-	// Distributions are the installed Python distributions.
-	Distributions []python.Distribution
-	// Sources says what the Python text at a path imports.
-	Sources func(path string) (*source.Facts, bool)
-	// Binaries gives the ELF file at a path.
-	Binaries func(path string) (*elf.File, bool)
-	// Builtins are the modules compiled into the interpreter at a path, nil
-	// where that is not known.
-	Builtins func(path string) []string
-	// Version is the full version of the interpreter at a path, of a series
-	// ("3.13"), empty where that is not known; nil knows none.
-	Version func(path, series string) string
-	// Project is what the project's files declare, nil where there are none.
-	Project *project.Declared
-	// Folder is the project's folder, nil where it is not known.
-	Folder fs.FS
-	// Names knows which distribution has a module; nil is what is installed and
-	// declared, and the table of wheels.
-	Names *python.Names
-	// Commands are further commands that have to work.
-	Commands [][]string
-	// Bound gives the specifiers to declare a distribution with, where no file
-	// of the project pins it; nil knows none.
-	Bound func(distribution string) (specifiers string, ok bool)
-}
 
 // Run runs all checks on an image.
 func Run(ctx context.Context, img *Image) (*whittle.Check, error) {
 	s := newState(img)
-	s.findStarts()
 	out := &whittle.Check{Schema: whittle.CheckSchema, Problems: []whittle.Problem{}}
 	for _, c := range looks() {
 		if err := ctx.Err(); err != nil {
@@ -64,7 +30,7 @@ func Run(ctx context.Context, img *Image) (*whittle.Check, error) {
 	}
 	out.Starts = s.verdicts(out.Problems)
 	out.Problems = merge(out.Problems)
-	out.Unknown = s.unknown((*start).decides)
+	out.Unknown = s.unknown((*start.Process).Decides)
 	out.Verdict = verdict(out)
 	return out, nil
 }
@@ -85,30 +51,30 @@ func isError(p whittle.Problem) bool { return p.Severity == whittle.SeverityErro
 // verdicts are those of what the image starts, each by the problems that are
 // reached from it. A problem that none of them reaches is everyone's.
 func (s *state) verdicts(problems []whittle.Problem) []whittle.Start {
-	kinds := map[role]string{entry: whittle.StartEntry, healthcheck: whittle.StartHealthcheck, console: whittle.StartConsole, command: whittle.StartCommand}
+	kinds := map[start.Role]string{start.Entry: whittle.StartEntry, start.Healthcheck: whittle.StartHealthcheck, start.Console: whittle.StartConsole, start.Command: whittle.StartCommand}
 	reached := func(p whittle.Problem, name string) bool { return len(p.ReachedFrom) > 0 && p.ReachedFrom[0] == name }
 	named := func(p whittle.Problem) bool {
-		return slices.ContainsFunc(s.starts, func(st *start) bool { return reached(p, st.name) })
+		return slices.ContainsFunc(s.starts, func(st *start.Process) bool { return reached(p, st.Name) })
 	}
 	out := []whittle.Start{}
 	for _, st := range s.starts {
-		if st.command == nil {
+		if st.Command == nil {
 			continue
 		}
-		v := whittle.Start{Kind: kinds[st.role], Name: st.name, Command: st.command, Verdict: whittle.Runs}
+		v := whittle.Start{Kind: kinds[st.Role], Name: st.Name, Command: st.Command, Verdict: whittle.Runs}
 		for _, other := range s.starts {
-			if other.name != st.name {
+			if other.Name != st.Name {
 				continue
 			}
-			if len(other.unknown) > 0 && other.decides() {
+			if len(other.Unknown) > 0 && other.Decides() {
 				v.Verdict = whittle.Unknown
 			}
-			if other.probe != nil {
-				v.Probe = other.probe
+			if other.Probe != nil {
+				v.Probe = other.Probe
 			}
 		}
 		for _, p := range problems {
-			if isError(p) && (reached(p, st.name) || !named(p)) {
+			if isError(p) && (reached(p, st.Name) || !named(p)) {
 				v.Verdict = whittle.Fails
 			}
 		}
@@ -118,16 +84,16 @@ func (s *state) verdicts(problems []whittle.Problem) []whittle.Start {
 }
 
 // unknown says what could not be followed of the starts that are asked for.
-func (s *state) unknown(of func(*start) bool) []string {
+func (s *state) unknown(of func(*start.Process) bool) []string {
 	var out []string
 	followed := false
 	for _, st := range s.starts {
-		followed = followed || st.program != "" && st.role != healthcheck
-		for _, u := range st.unknown {
+		followed = followed || st.Program != "" && st.Role != start.Healthcheck
+		for _, u := range st.Unknown {
 			if !of(st) {
 				break
 			}
-			if line := st.name + ": " + u; !slices.Contains(out, line) {
+			if line := st.Name + ": " + u; !slices.Contains(out, line) {
 				out = append(out, line)
 			}
 		}

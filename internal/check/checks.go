@@ -39,7 +39,7 @@ func looks() []look {
 func checkPrograms(s *state) []whittle.Problem {
 	var out []whittle.Problem
 	for _, st := range s.starts {
-		out = append(out, st.problems...)
+		out = append(out, st.Problems...)
 	}
 	return out
 }

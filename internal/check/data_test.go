@@ -11,6 +11,7 @@ import (
 	"whittle.dev/whittle/internal/check"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/start"
 )
 
 // TestLicences: a licence that was installed and is gone is mentioned; one that
@@ -63,7 +64,7 @@ func TestLicences(t *testing.T) {
 				}
 			}
 			dists, _ := python.Distributions(context.Background(), root)
-			c, err := check.Run(context.Background(), &check.Image{Root: root, Config: &whittle.Config{Architecture: "amd64", OS: "linux"}, Distributions: dists})
+			c, err := check.Run(context.Background(), &check.Image{Image: start.Image{Root: root, Config: &whittle.Config{Architecture: "amd64", OS: "linux"}, Distributions: dists}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,12 +12,13 @@ import (
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/imports"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/start"
 )
 
 // declaredAs says how the project declares a distribution, and what to do
 // where it is not installed.
 func declaredAs(s *state, dist string) (why, fix string) {
-	if extra, by, ok := s.owners.extraOfOwn(dist); ok && (s.Project == nil || len(s.Project.Files) == 0) {
+	if extra, by, ok := s.extraOfOwn(dist); ok && (s.Project == nil || len(s.Project.Files) == 0) {
 		return fmt.Sprintf("only the extra `%s` of %s requires it", extra, by), fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", extra, dist)
 	}
 	if s.Project == nil {
@@ -53,7 +54,7 @@ var ownExtra = regexp.MustCompile(`\bextra\s*==\s*['"]([^'"]+)['"]`)
 // constraints file has, or that is installed, or what the package index says.
 func bound(s *state, dist string) string {
 	name := pep.Normalize(dist)
-	version, ok := s.owners.installed(name)
+	version, ok := s.installed(name)
 	if s.Project != nil {
 		for _, l := range s.Project.Locked {
 			if pep.Normalize(l.Name) == name {
@@ -87,15 +88,15 @@ func checkDeclared(s *state) []whittle.Problem {
 	}
 	d := declared{s: s, used: map[string]bool{}}
 	for _, st := range s.starts {
-		if st.python == nil || st.role == healthcheck || st.role == command {
+		if st.Python == nil || st.Role == start.Healthcheck || st.Role == start.Command {
 			continue
 		}
-		for _, r := range append(slices.Clone(st.python.roots), st.python.later...) {
-			if r.node == nil {
+		for _, r := range append(slices.Clone(st.Python.Roots), st.Python.Later...) {
+			if r.Node == nil {
 				continue
 			}
-			for _, n := range imports.Walk(true, r.node).Nodes {
-				if n.Source != nil && s.owners.ownFile(n.File, r.im.Finder) && !s.owners.isScript(n.File) && !strings.HasPrefix(n.File, "<") {
+			for _, n := range imports.Walk(true, r.Node).Nodes {
+				if n.Source != nil && s.owners.OwnFile(n.File, r.Importer.Finder) && !s.owners.IsScript(n.File) && !strings.HasPrefix(n.File, "<") {
 					d.module(st, r, n)
 				}
 			}
@@ -112,7 +113,7 @@ type declared struct {
 }
 
 // module compares the imports of one module.
-func (d *declared) module(st *start, r root, n *imports.Node) {
+func (d *declared) module(st *start.Process, r start.Root, n *imports.Node) {
 	if slices.Contains(d.seen, n) {
 		return
 	}
@@ -122,12 +123,12 @@ func (d *declared) module(st *start, r root, n *imports.Node) {
 		if imp.Level > 0 || imp.Module == "" || imp.Context&source.TypeChecking != 0 {
 			continue
 		}
-		to, f := r.im.Import(imp.Module)
+		to, f := r.Importer.Import(imp.Module)
 		if f != nil || to == nil {
 			continue // missing: that is another problem
 		}
-		index, ok := d.s.owners.distributionOf(r.im, imp.Module)
-		if !ok || slices.Contains(d.s.owners.own, index) || d.s.owners.ownFile(to.File, r.im.Finder) && to.File != "" {
+		index, ok := d.s.distributionOf(r.Importer, imp.Module)
+		if !ok || slices.Contains(d.s.owners.Own, index) || d.s.owners.OwnFile(to.File, r.Importer.Finder) && to.File != "" {
 			continue
 		}
 		d.one(st, n, imp, &d.s.Distributions[index])
@@ -136,7 +137,7 @@ func (d *declared) module(st *start, r root, n *imports.Node) {
 
 // one reports an import whose distribution is installed and not declared for
 // what runs.
-func (d *declared) one(st *start, n *imports.Node, imp *source.Import, dist *python.Distribution) {
+func (d *declared) one(st *start.Process, n *imports.Node, imp *source.Import, dist *python.Distribution) {
 	d.used[dist.Name] = true
 	kinds := map[project.DependencyKind]*project.Dependency{}
 	for i := range d.s.Project.Dependencies {
@@ -148,8 +149,8 @@ func (d *declared) one(st *start, n *imports.Node, imp *source.Import, dist *pyt
 	if kinds[project.Runtime] != nil || kinds[project.Optional] != nil || imp.Context&source.Guarded != 0 {
 		return
 	}
-	p := whittle.Problem{Rule: whittle.CheckTransitive, Severity: whittle.SeverityWarning, Path: d.s.owners.shown(n.File), Line: imp.Line, Module: imp.Module, Distribution: dist.Name,
-		ReachedFrom: []string{st.name}, Fix: "add " + dist.Name + pep.SeriesOf(dist.Version) + " to the dependencies"}
+	p := whittle.Problem{Rule: whittle.CheckTransitive, Severity: whittle.SeverityWarning, Path: d.s.owners.Shown(n.File), Line: imp.Line, Module: imp.Module, Distribution: dist.Name,
+		ReachedFrom: []string{st.Name}, Fix: "add " + dist.Name + pep.SeriesOf(dist.Version) + " to the dependencies"}
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
 	switch dev := kinds[project.Development]; {
 	case dev != nil:
@@ -157,7 +158,7 @@ func (d *declared) one(st *start, n *imports.Node, imp *source.Import, dist *pyt
 		p.Message = fmt.Sprintf("%s is imported by %s, which runs; %s:%d declares %s for development only", imp.Module, at, dev.File, dev.Line, dist.Name)
 	default:
 		p.Message = fmt.Sprintf("%s is imported by %s; no dependency declares %s", imp.Module, at, dist.Name)
-		if by := d.s.owners.requirersOf(dist.Name); len(by) > 0 {
+		if by := d.s.requirersOf(dist.Name); len(by) > 0 {
 			p.Message += fmt.Sprintf(", it is there because %s requires it", strings.Join(by[:min(2, len(by))], " and "))
 		} else {
 			p.Rule = whittle.CheckUndeclared
@@ -185,10 +186,10 @@ func (d *declared) unused() []whittle.Problem {
 	var out []whittle.Problem
 	for _, dep := range s.Project.Dependencies {
 		name := pep.Normalize(dep.Name)
-		if dep.Kind != project.Runtime || d.used[name] || s.owners.isProgram(name) || len(s.owners.requirersWithout(name)) > 0 {
+		if dep.Kind != project.Runtime || d.used[name] || s.isProgram(name) || len(s.requirersWithout(name)) > 0 {
 			continue
 		}
-		if _, ok := s.owners.installed(name); !ok {
+		if _, ok := s.installed(name); !ok {
 			continue
 		}
 		d.used[name] = true

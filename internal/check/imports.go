@@ -5,38 +5,40 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/deps"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/imports"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/start"
 )
 
 // checkImports reports what fails for certain when a Python process starts.
 func checkImports(s *state) []whittle.Problem {
 	var out []whittle.Problem
 	for _, st := range s.starts {
-		if st.python == nil {
+		if st.Python == nil {
 			continue
 		}
-		for _, r := range st.python.roots {
+		for _, r := range st.Python.Roots {
 			out = append(out, importsOf(s, st, r)...)
 		}
 	}
 	return out
 }
 
-func importsOf(s *state, st *start, r root) []whittle.Problem {
+func importsOf(s *state, st *start.Process, r start.Root) []whittle.Problem {
 	var out []whittle.Problem
-	if r.failure != nil {
+	if r.Failure != nil {
 		out = append(out, targetProblem(s, st, r))
 	}
-	if r.node == nil {
+	if r.Node == nil {
 		return out
 	}
-	if r.attr != "" && r.im.Defines(r.node, r.attr) == source.No {
-		out = append(out, adjust(st, whittle.Problem{Rule: whittle.CheckMissingEntryPoint, Module: r.node.Name, Path: s.owners.shown(r.node.File),
-			Message: fmt.Sprintf("%s: %s does not define %s", r.what, s.owners.shown(r.node.File), r.attr), Fix: "name what the module defines"}))
+	if r.Attr != "" && r.Importer.Defines(r.Node, r.Attr) == source.No {
+		out = append(out, adjust(st, whittle.Problem{Rule: whittle.CheckMissingEntryPoint, Module: r.Node.Name, Path: s.owners.Shown(r.Node.File),
+			Message: fmt.Sprintf("%s: %s does not define %s", r.What, s.owners.Shown(r.Node.File), r.Attr), Fix: "name what the module defines"}))
 	}
-	walk := imports.Walk(false, r.node)
+	walk := imports.Walk(false, r.Node)
 	for _, n := range walk.Nodes {
 		for _, f := range n.Failures {
 			out = append(out, adjust(st, problem(s, st, r, walk, n, f)))
@@ -54,53 +56,50 @@ func importsOf(s *state, st *start, r root) []whittle.Problem {
 // doubt notes an import that may fail or not. Names that a module makes up are
 // only doubted where the application asks for them: distributions are made to
 // fit together.
-func doubt(s *state, st *start, r root, d imports.Doubt) {
-	at := fmt.Sprintf("%s:%d", s.owners.shown(d.File), d.Line)
+func doubt(s *state, st *start.Process, r start.Root, d imports.Doubt) {
+	at := fmt.Sprintf("%s:%d", s.owners.Shown(d.File), d.Line)
 	line := fmt.Sprintf("whether %s, which %s imports, is there", d.Module, at)
 	switch d.Cause {
 	case imports.BadSyntax:
-		line = fmt.Sprintf("whether Python %s compiles %s: %s", r.im.Finder.Interpreter.Series, at, d.Name)
+		line = fmt.Sprintf("whether Python %s compiles %s: %s", r.Importer.Finder.Interpreter.Series, at, d.Name)
 	case imports.NoName:
-		if !s.owners.ownFile(d.File, r.im.Finder) {
+		if !s.owners.OwnFile(d.File, r.Importer.Finder) {
 			return
 		}
 		line = fmt.Sprintf("whether %s, which makes names when it runs, defines %s, which %s imports", d.Module, d.Name, at)
 	}
 	if d.Why != "" {
-		line += ": " + s.owners.shownIn(d.Why)
+		line += ": " + s.owners.ShownIn(d.Why)
 	}
-	st.doubts(line)
+	st.Doubt(line)
 }
 
 // perhaps notes an import of the application that fails if it runs.
-func perhaps(s *state, st *start, r root, f imports.Failure) {
-	if f.Caught() || !s.owners.ownFile(f.File, r.im.Finder) {
+func perhaps(s *state, st *start.Process, r start.Root, f imports.Failure) {
+	if f.Caught() || !s.owners.OwnFile(f.File, r.Importer.Finder) {
 		return
 	}
-	st.doubts(fmt.Sprintf("whether %s:%d imports %s, which is not there", s.owners.shown(f.File), f.Line, f.Module))
+	st.Doubt(fmt.Sprintf("whether %s:%d imports %s, which is not there", s.owners.Shown(f.File), f.Line, f.Module))
 }
 
-// doubts notes what could not be followed, once.
-func (st *start) doubts(line string) { st.doubt(line) }
-
 // targetProblem is that of a module that no statement names.
-func targetProblem(s *state, st *start, r root) whittle.Problem {
-	f := r.failure
-	p := whittle.Problem{Rule: whittle.CheckMissingEntryPoint, Module: f.Module, Message: fmt.Sprintf("%s: there is no module %s", r.what, f.Module),
+func targetProblem(s *state, st *start.Process, r start.Root) whittle.Problem {
+	f := r.Failure
+	p := whittle.Problem{Rule: whittle.CheckMissingEntryPoint, Module: f.Module, Message: fmt.Sprintf("%s: there is no module %s", r.What, f.Module),
 		Fix: "mend the name, or COPY the application's source to where it is looked for"}
-	if r.file != "" {
-		p.Path, p.Line = s.owners.shown(r.file), r.line
+	if r.File != "" {
+		p.Path, p.Line = s.owners.Shown(r.File), r.Line
 		p.Message = fmt.Sprintf("%s:%d: %s", p.Path, p.Line, p.Message)
 	}
-	name := s.owners.names.Of(f.Module)
-	place, own := lies(s, r.im, *f)
+	name := s.names.Of(f.Module)
+	place, own := lies(s, r.Importer, *f)
 	switch {
 	case own && place.copied:
 		p.Message += fmt.Sprintf("; it is at /%s, and this start does not look in /%s%s", place.at, place.root, firstFolder(r, ", it begins with "))
 		p.Fix = fmt.Sprintf("set WORKDIR or PYTHONPATH to /%s, or the server's own option for it", place.root)
 	case own:
 		p.Message += "; the project has it, " + place.at + ", and the image does not"
-	case !s.owners.ownModules[source.Top(f.Module)] && (name.Evident() || name.By == python.ByWheels):
+	case !s.owners.OwnModules[source.Top(f.Module)] && (name.Evident() || name.By == python.ByWheels):
 		p.Rule, p.Distribution = whittle.CheckMissingModule, name.Distribution
 		p.Fix = "install " + name.Distribution
 	}
@@ -108,33 +107,33 @@ func targetProblem(s *state, st *start, r root) whittle.Problem {
 }
 
 // adjust makes a problem that of its start.
-func adjust(st *start, p whittle.Problem) whittle.Problem {
+func adjust(st *start.Process, p whittle.Problem) whittle.Problem {
 	if p.Severity == "" {
 		p.Severity = whittle.SeverityError
 	}
-	st.soften(&p)
-	if st.role == healthcheck {
+	st.Soften(&p)
+	if st.Role == start.Healthcheck {
 		p.Rule = whittle.CheckHealthcheckCannotRun
 	}
 	if p.ReachedFrom == nil {
-		p.ReachedFrom = []string{st.name}
+		p.ReachedFrom = []string{st.Name}
 	}
 	return p
 }
 
 // problem describes a failing statement.
-func problem(s *state, st *start, r root, walk *imports.Reach, n *imports.Node, f imports.Failure) whittle.Problem {
+func problem(s *state, st *start.Process, r start.Root, walk *imports.Reach, n *imports.Node, f imports.Failure) whittle.Problem {
 	chain := walk.Chain(n)
-	p := whittle.Problem{Path: s.owners.shown(f.File), Line: f.Line, Module: f.Module, ReachedFrom: reached(s, st, r, chain)}
+	p := whittle.Problem{Path: s.owners.Shown(f.File), Line: f.Line, Module: f.Module, ReachedFrom: reached(s, st, r, chain)}
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
-	from := ", reached from " + st.name
+	from := ", reached from " + st.Name
 	switch f.Cause {
 	case imports.BadSyntax:
 		p.Rule = whittle.CheckSyntaxError
-		p.Message = fmt.Sprintf("%s cannot be compiled by Python %s: %s; it is run by %s", at, r.im.Finder.Interpreter.Series, f.Name, st.name)
+		p.Message = fmt.Sprintf("%s cannot be compiled by Python %s: %s; it is run by %s", at, r.Importer.Finder.Interpreter.Series, f.Name, st.Name)
 		if len(chain) > 0 {
 			last := chain[len(chain)-1]
-			p.Message = fmt.Sprintf("%s cannot be compiled by Python %s: %s; it is imported by %s:%d%s", at, r.im.Finder.Interpreter.Series, f.Name, s.owners.shown(last.File), last.Line, from)
+			p.Message = fmt.Sprintf("%s cannot be compiled by Python %s: %s; it is imported by %s:%d%s", at, r.Importer.Finder.Interpreter.Series, f.Name, s.owners.Shown(last.File), last.Line, from)
 		}
 		p.Fix = "mend the text, or use a Python that reads it"
 		return p
@@ -148,12 +147,12 @@ func problem(s *state, st *start, r root, walk *imports.Reach, n *imports.Node, 
 	case imports.NoName:
 		p.Name = f.Name
 		p.Rule, p.Message = whittle.CheckMissingName, fmt.Sprintf("%s imports %s from %s, which does not define it%s", at, f.Name, f.Module, from)
-		if i, ok := s.owners.distributionOf(r.im, f.Module); ok {
+		if i, ok := s.distributionOf(r.Importer, f.Module); ok {
 			d := s.Distributions[i]
 			p.Distribution = d.Name
 			p.Fix = fmt.Sprintf("pin a version of %s that has it (%s is installed)", d.Name, d.Version)
 		}
-		if s.owners.isScript(f.File) {
+		if s.owners.IsScript(f.File) {
 			p.Rule, p.Fix = whittle.CheckMissingEntryPoint, "mend the entry point: "+f.Module+" does not define "+f.Name
 		}
 		return p
@@ -163,28 +162,28 @@ func problem(s *state, st *start, r root, walk *imports.Reach, n *imports.Node, 
 }
 
 // missingModule says why a module is missing, and what to do.
-func missingModule(s *state, p *whittle.Problem, r root, f imports.Failure, at, from string) {
+func missingModule(s *state, p *whittle.Problem, r start.Root, f imports.Failure, at, from string) {
 	top := source.Top(f.Module)
 	p.Rule = whittle.CheckMissingModule
-	name := s.owners.nameOf(f)
+	name := s.nameOf(f)
 	parent, _, sub := source.CutLast(f.Module)
 	of, there := 0, false
 	hidden := false // by a folder of that name, which is no package
 	if sub {
-		of, there = s.owners.distributionOf(r.im, parent)
-		n, _ := r.im.Import(parent)
+		of, there = s.distributionOf(r.Importer, parent)
+		n, _ := r.Importer.Import(parent)
 		hidden = n != nil && n.Found == imports.Namespace && !there && name.Distribution != ""
 	}
 	if !there && f.Cause != imports.NotPackage && !python.IsStandard(top) && ownElsewhere(s, p, r, f, &name, at, from) {
 		return
 	}
-	if !hidden && (s.owners.ownModules[top] || s.owners.ownPackage(r.im, f.Module)) {
+	if !hidden && (s.owners.OwnModules[top] || s.ownPackage(r.Importer, f.Module)) {
 		p.Rule = whittle.CheckMissingSource
 		p.Message = fmt.Sprintf("%s is imported by %s%s; it is the application's own, and its source is not in the image", f.Module, at, from)
 		p.Fix = "COPY the application's source before it is installed, or to where it is imported from"
 		return
 	}
-	if s.owners.lookalike(p, r, f, at, from) {
+	if s.lookalike(p, r, f, at, from) {
 		return
 	}
 	if f.Cause == imports.NotPackage {
@@ -202,8 +201,8 @@ func missingModule(s *state, p *whittle.Problem, r root, f imports.Failure, at, 
 }
 
 // foreignModule is a missing module that is somebody else's.
-func foreignModule(s *state, p *whittle.Problem, r root, f imports.Failure, name *python.Named, at, from string) {
-	if name.Distribution != "" && strings.HasPrefix(name.Module, f.Module+".") && s.owners.names.Of(f.Module).Space {
+func foreignModule(s *state, p *whittle.Problem, r start.Root, f imports.Failure, name *python.Named, at, from string) {
+	if name.Distribution != "" && strings.HasPrefix(name.Module, f.Module+".") && s.names.Of(f.Module).Space {
 		p.Module = name.Module // a namespace is nobody's alone
 	}
 	if name.Module != p.Module {
@@ -211,23 +210,23 @@ func foreignModule(s *state, p *whittle.Problem, r root, f imports.Failure, name
 	}
 	p.Message = fmt.Sprintf("%s is imported by %s%s; ", p.Module, at, from)
 	p.Distribution = name.Distribution
-	by, required := s.owners.requiredBy(f.File, name.Distribution)
+	by, required := s.requiredBy(f.File, name.Distribution)
 	switch {
 	case python.IsStandard(f.Module):
 		p.Distribution = ""
 		p.Message += "it is of the standard library, which the image has not whole"
 		p.Fix = "do not delete parts of the standard library"
 	case name.Distribution == "":
-		why, fix := notKnown(name)
+		why, fix := deps.NotKnown(name)
 		p.Message, p.Fix = p.Message+why, fix
 	case required:
 		p.Message += fmt.Sprintf("%s requires %s, which is not installed", by, name.Distribution)
 		p.Fix = "install " + name.Distribution
-	case s.owners.isOwnOrScript(r.im, f.File) && !name.Editable():
+	case s.owners.OwnFile(f.File, r.Importer.Finder) && !name.Editable():
 		p.Distribution = ""
-		why, fix := notKnown(name)
+		why, fix := deps.NotKnown(name)
 		p.Message, p.Fix = p.Message+why, fix
-	case s.owners.isOwnOrScript(r.im, f.File):
+	case s.owners.OwnFile(f.File, r.Importer.Finder):
 		why, fix := declaredAs(s, name.Distribution)
 		p.Message += why + "; " + fix
 		p.Fix = fix
@@ -239,32 +238,32 @@ func foreignModule(s *state, p *whittle.Problem, r root, f imports.Failure, name
 
 // unloadable is a compiled module that the loader refuses: the statement that
 // imports it is where Python fails.
-func unloadable(s *state, st *start, walk *imports.Reach, n *imports.Node, p whittle.Problem) whittle.Problem {
+func unloadable(s *state, st *start.Process, walk *imports.Reach, n *imports.Node, p whittle.Problem) whittle.Problem {
 	chain := walk.Chain(n)
 	if len(chain) > 0 {
 		last := chain[len(chain)-1]
-		p.Path, p.Line = s.owners.shown(last.File), last.Line
+		p.Path, p.Line = s.owners.Shown(last.File), last.Line
 	}
-	problems := libraryProblems(s, n.File, s.files.realOf(st.python.executable))
+	problems := libraryProblems(s, n.File, s.files.Real(st.Python.Executable))
 	if len(problems) == 0 {
 		p.Rule, p.Message = whittle.CheckMissingSharedLibrary, "/"+n.File+" cannot be loaded"
 		return p
 	}
 	l := problems[0]
 	p.Rule, p.Fix = l.Rule, l.Fix
-	p.Message = fmt.Sprintf("%s is imported by %s:%d, reached from %s; %s", n.Name, p.Path, p.Line, st.name, l.Message)
-	if i, ok := s.owners.owner[n.File]; ok {
+	p.Message = fmt.Sprintf("%s is imported by %s:%d, reached from %s; %s", n.Name, p.Path, p.Line, st.Name, l.Message)
+	if i, ok := s.owners.Owner[n.File]; ok {
 		p.Distribution = s.Distributions[i].Name
 	}
 	return p
 }
 
 // reached is the way from the start to a statement, of at most some lines.
-func reached(s *state, st *start, r root, chain []imports.Link) []string {
+func reached(s *state, st *start.Process, r start.Root, chain []imports.Link) []string {
 	const most = 12
-	out := []string{st.name}
-	if r.what != "" && r.what != st.name {
-		out = append(out, r.what)
+	out := []string{st.Name}
+	if r.What != "" && r.What != st.Name {
+		out = append(out, r.What)
 	}
 	last := ""
 	for i, l := range chain {
@@ -274,7 +273,7 @@ func reached(s *state, st *start, r root, chain []imports.Link) []string {
 		if len(chain) > most && i >= most/2 && i < len(chain)-most/2 {
 			continue
 		}
-		if line := fmt.Sprintf("%s:%d", s.owners.shown(l.File), l.Line); line != last {
+		if line := fmt.Sprintf("%s:%d", s.owners.Shown(l.File), l.Line); line != last {
 			out, last = append(out, line), line
 		}
 	}

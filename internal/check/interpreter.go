@@ -7,6 +7,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/start"
 )
 
 // Modules that CPython imports before any code of a program, found by taking
@@ -23,20 +24,20 @@ func checkInterpreter(s *state) []whittle.Problem {
 	var out []whittle.Problem
 	seen := map[string]bool{}
 	for _, st := range s.starts {
-		if st.python == nil || len(st.python.roots) == 0 {
+		if st.Python == nil || len(st.Python.Roots) == 0 {
 			continue
 		}
 		if p, ok := homeProblem(s, st); ok {
 			out = append(out, adjust(st, p))
 			continue
 		}
-		im := st.python.roots[0].im
+		im := st.Python.Roots[0].Importer
 		for _, name := range startupOf(im.Finder.Interpreter, im.Finder.Process.NoSite) {
 			_, f := im.Import(name)
-			if f == nil || seen[st.name+f.Module] {
+			if f == nil || seen[st.Name+f.Module] {
 				continue
 			}
-			seen[st.name+f.Module] = true
+			seen[st.Name+f.Module] = true
 			out = append(out, adjust(st, whittle.Problem{Rule: whittle.CheckMissingModule, Module: f.Module, Path: "/" + im.Finder.Interpreter.Lib,
 				Message: fmt.Sprintf("Python %s cannot start: its own module %s is not in /%s", im.Finder.Interpreter.Series, f.Module, im.Finder.Interpreter.Lib),
 				Fix:     "do not delete parts of the standard library that the interpreter needs to start"}))
@@ -65,18 +66,18 @@ func startupOf(i python.Interpreter, noSite bool) []string {
 
 // homeProblem is that of a PYTHONHOME without a standard library.
 // https://docs.python.org/3/using/cmdline.html#envvar-PYTHONHOME
-func homeProblem(s *state, st *start) (whittle.Problem, bool) {
-	home, _, _ := strings.Cut(st.env["PYTHONHOME"], ":")
+func homeProblem(s *state, st *start.Process) (whittle.Problem, bool) {
+	home, _, _ := strings.Cut(st.Env["PYTHONHOME"], ":")
 	if home == "" {
 		return whittle.Problem{}, false
 	}
-	i := st.python.roots[0].im.Finder.Interpreter
-	dir := path.Join(s.files.realOf(whittle.Join(st.dir, home)), "lib", path.Base(i.Lib))
-	if real := s.files.realOf(dir); real == i.Lib {
+	i := st.Python.Roots[0].Importer.Finder.Interpreter
+	dir := path.Join(s.files.Real(whittle.Join(st.Dir, home)), "lib", path.Base(i.Lib))
+	if real := s.files.Real(dir); real == i.Lib {
 		return whittle.Problem{}, false
 	}
-	if s.files.realOf(dir+"/encodings") != "" {
-		st.doubts("what is in the standard library of PYTHONHOME=" + home)
+	if s.files.Real(dir+"/encodings") != "" {
+		st.Doubt("what is in the standard library of PYTHONHOME=" + home)
 		return whittle.Problem{}, false
 	}
 	return whittle.Problem{Rule: whittle.CheckMissingModule, Module: "encodings", Path: home,

@@ -5,10 +5,12 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/deps"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/imports"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/start"
 )
 
 // checkLater looks at what the application's own modules import when a
@@ -16,14 +18,14 @@ import (
 func checkLater(s *state) []whittle.Problem {
 	var out []whittle.Problem
 	for _, st := range s.starts {
-		if st.python == nil || st.role == healthcheck {
+		if st.Python == nil || st.Role == start.Healthcheck {
 			continue
 		}
 		l := later{s: s, st: st, seen: map[*imports.Node]bool{}}
-		for _, r := range st.python.roots {
+		for _, r := range st.Python.Roots {
 			l.root(r, false)
 		}
-		for _, r := range st.python.later {
+		for _, r := range st.Python.Later {
 			l.root(r, true)
 		}
 		out = append(out, l.out...)
@@ -35,18 +37,18 @@ func checkLater(s *state) []whittle.Problem {
 // that only its functions import.
 type later struct {
 	s    *state
-	st   *start
+	st   *start.Process
 	seen map[*imports.Node]bool
 	out  []whittle.Problem
 }
 
-func (l *later) root(r root, lazy bool) {
-	if r.node == nil {
+func (l *later) root(r start.Root, lazy bool) {
+	if r.Node == nil {
 		return
 	}
-	walk := imports.Walk(true, r.node)
+	walk := imports.Walk(true, r.Node)
 	for _, n := range walk.Nodes {
-		if l.seen[n] || n.Source == nil || !l.s.owners.ownFile(n.File, r.im.Finder) {
+		if l.seen[n] || n.Source == nil || !l.s.owners.OwnFile(n.File, r.Importer.Finder) {
 			continue
 		}
 		l.seen[n] = true
@@ -67,12 +69,12 @@ func (l *later) root(r root, lazy bool) {
 }
 
 // functions follows the imports that stand in functions.
-func (l *later) functions(r root, n *imports.Node, chain []string) {
+func (l *later) functions(r start.Root, n *imports.Node, chain []string) {
 	for _, imp := range n.Later {
-		if source.Hold(imp.Conditions, r.im.Runtime) == source.No {
+		if source.Hold(imp.Conditions, r.Importer.Runtime) == source.No {
 			continue
 		}
-		nodes, failures := r.im.Resolve(n, imp)
+		nodes, failures := r.Importer.Resolve(n, imp)
 		caught := imp.Context&(source.Guarded|source.Handler) != 0
 		for _, f := range failures {
 			if caught {
@@ -82,9 +84,9 @@ func (l *later) functions(r root, n *imports.Node, chain []string) {
 				l.calledAtOnce(r, n, imp, f)
 			}
 		}
-		here := append(slices.Clone(chain), fmt.Sprintf("%s:%d", l.s.owners.shown(n.File), imp.Line))
+		here := append(slices.Clone(chain), fmt.Sprintf("%s:%d", l.s.owners.Shown(n.File), imp.Line))
 		for _, to := range nodes {
-			if !l.s.owners.ownFile(to.File, r.im.Finder) || l.seen[to] {
+			if !l.s.owners.OwnFile(to.File, r.Importer.Finder) || l.seen[to] {
 				if !caught && !l.seen[to] {
 					l.foreign(r, to, here)
 				}
@@ -96,14 +98,14 @@ func (l *later) functions(r root, n *imports.Node, chain []string) {
 					l.report(whittle.CheckLazyImport, whittle.SeverityWarning, r, f, here)
 				}
 			}
-			l.root(root{im: r.im, node: to, what: r.what}, false)
+			l.root(start.Root{Importer: r.Importer, Node: to, What: r.What}, false)
 		}
 	}
 }
 
 // foreign reports a distribution that a function imports and that cannot be
 // imported itself.
-func (l *later) foreign(r root, to *imports.Node, chain []string) {
+func (l *later) foreign(r start.Root, to *imports.Node, chain []string) {
 	l.seen[to] = true
 	walk := imports.Walk(false, to)
 	for _, m := range walk.Nodes {
@@ -113,16 +115,16 @@ func (l *later) foreign(r root, to *imports.Node, chain []string) {
 	}
 }
 
-func (l *later) report(rule, severity string, r root, f imports.Failure, chain []string) {
+func (l *later) report(rule, severity string, r start.Root, f imports.Failure, chain []string) {
 	s := l.s
-	p := whittle.Problem{Rule: rule, Severity: severity, Path: s.owners.shown(f.File), Line: f.Line, Module: f.Module,
+	p := whittle.Problem{Rule: rule, Severity: severity, Path: s.owners.Shown(f.File), Line: f.Line, Module: f.Module,
 		Guarded: severity == whittle.SeverityInfo, ReachedFrom: chain}
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
 	name := f.Module
 	if f.Cause == imports.NoName {
 		name, p.Name = name+"."+f.Name, f.Name
 	}
-	named := s.owners.nameOf(f)
+	named := s.nameOf(f)
 	if isOwnModule(s, r, f, &named) || !named.Editable() && named.By != python.Required {
 		named.Distribution = ""
 	}
@@ -140,7 +142,7 @@ func (l *later) report(rule, severity string, r root, f imports.Failure, chain [
 
 // missingLater says of a module that a function imports why it is missing, and
 // what to do; its rule stays.
-func missingLater(s *state, p *whittle.Problem, r root, f imports.Failure, n *python.Named, is string) {
+func missingLater(s *state, p *whittle.Problem, r start.Root, f imports.Failure, n *python.Named, is string) {
 	q := *p
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
 	switch {
@@ -149,10 +151,10 @@ func missingLater(s *state, p *whittle.Problem, r root, f imports.Failure, n *py
 		p.Message, p.Fix = is+", and is not in the image; "+why, fix
 	case ownElsewhere(s, &q, r, f, n, at, " when a function runs"):
 		p.Message, p.Fix = q.Message, q.Fix
-	case s.owners.ownModules[source.Top(f.Module)]:
+	case s.owners.OwnModules[source.Top(f.Module)]:
 		p.Message, p.Fix = is+"; it is not in the image", "COPY it into the image"
 	default:
-		why, fix := notKnown(n)
+		why, fix := deps.NotKnown(n)
 		p.Message, p.Fix = is+", and is not in the image; "+why, fix
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/elf"
 )
 
 // checkLibraries sees that the programs that are started find their libraries.
@@ -12,13 +11,13 @@ import (
 func checkLibraries(s *state) []whittle.Problem {
 	var out []whittle.Problem
 	for _, st := range s.starts {
-		for _, program := range st.programs {
-			real := s.files.realOf(program)
+		for _, program := range st.Programs {
+			real := s.files.Real(program)
 			if _, ok := s.Binaries(real); !ok {
 				continue
 			}
 			for _, p := range libraryProblems(s, real, "") {
-				p.Message = fmt.Sprintf("%s starts /%s; %s", st.name, program, p.Message)
+				p.Message = fmt.Sprintf("%s starts /%s; %s", st.Name, program, p.Message)
 				out = append(out, adjust(st, p))
 			}
 		}
@@ -29,17 +28,8 @@ func checkLibraries(s *state) []whittle.Problem {
 // libraryProblems are what the loader refuses about a file: a program, or what
 // a process of the program loads.
 func libraryProblems(s *state, file, program string) []whittle.Problem {
-	var missing []elf.Missing
-	if program == "" {
-		missing = s.loader.Missing(file)
-	} else {
-		missing = s.loader.MissingIn(program, file)
-	}
 	var out []whittle.Problem
-	for _, m := range missing {
-		if program != "" && m.Elsewhere != "" && m.Kind == "library" {
-			continue // packages load such files by their path before they need them
-		}
+	for _, m := range s.trace.Refused(file, program) {
 		p := whittle.Problem{Rule: whittle.CheckMissingSharedLibrary, Severity: whittle.SeverityError, Path: "/" + file, ReachedFrom: nil}
 		by := "/" + m.NeededBy
 		switch m.Kind {

@@ -1,12 +1,14 @@
 package check
 
 import (
+	"encoding/csv"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/python"
 )
 
 // checkLicences finds distributions whose licences were stripped away: the
@@ -17,7 +19,7 @@ func checkLicences(s *state) []whittle.Problem {
 	first := ""
 	for i := range s.Distributions {
 		d := &s.Distributions[i]
-		gone := s.files.goneLicences(d)
+		gone := goneLicences(s, d)
 		if len(gone) == 0 {
 			continue
 		}
@@ -79,4 +81,43 @@ func licencePlaces(record, name string) []string {
 		}
 	}
 	return out
+}
+
+// goneLicences are the licence files of a distribution that its RECORD lists
+// and the image lacks. What the RECORD does not list was never there: wheels
+// declare licences that they do not ship.
+func goneLicences(s *state, d *python.Distribution) []string {
+	metadata, err := s.Root.ReadFile(d.Record+"/METADATA", maxLicenceRecord)
+	if err != nil {
+		return nil
+	}
+	places := map[string]bool{}
+	for _, name := range licenceFiles(string(metadata)) {
+		where := licencePlaces(d.Record, name)
+		if slices.ContainsFunc(where, func(p string) bool { _, _, there := s.files.Stat(p); return there }) {
+			continue
+		}
+		for _, p := range where {
+			places[p] = true
+		}
+	}
+	if len(places) == 0 {
+		return nil
+	}
+	record, err := s.Root.ReadFile(d.Record+"/RECORD", maxLicenceRecord)
+	if err != nil {
+		return nil
+	}
+	var gone []string
+	r := csv.NewReader(strings.NewReader(string(record)))
+	r.FieldsPerRecord, r.LazyQuotes, r.ReuseRecord = -1, true, true
+	for {
+		row, err := r.Read()
+		if err != nil {
+			return gone // what cannot be read is not accused
+		}
+		if p := whittle.Join(d.Site, row[0]); places[p] {
+			gone = append(gone, p)
+		}
+	}
 }

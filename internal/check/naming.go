@@ -8,35 +8,19 @@ import (
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/imports"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/start"
 )
-
-// unknownName is what to do about a module whose distribution is not known.
-const unknownName = "declare the distribution that has it; where files do not tell which, check.names of whittle.yaml does"
-
-// notKnown says in words that a module's distribution is not known, with those
-// that it may be.
-func notKnown(n *python.Named) (why, fix string) {
-	switch {
-	case len(n.Candidates) > 0:
-		return "several distributions have it: " + strings.Join(n.Candidates, ", "), "declare the one that is meant; check.names of whittle.yaml says which"
-	case n.Distribution != "" && len(n.Perhaps) == 0:
-		return "perhaps " + n.Distribution + " has it, whose wheel was not looked at", unknownName
-	case len(n.Perhaps) > 0:
-		return "which distribution has it is not known; perhaps " + strings.Join(n.Perhaps, " or ") + ", which is declared", unknownName
-	}
-	return "which distribution has it is not known", unknownName
-}
 
 // ownElsewhere reports a module that the project or the image has where the
 // start does not look; it is never somebody else's. A distribution that the
 // project names comes first, unless the module is there whole.
-func ownElsewhere(s *state, p *whittle.Problem, r root, f imports.Failure, n *python.Named, at, from string) bool {
-	place, ok := lies(s, r.im, f)
+func ownElsewhere(s *state, p *whittle.Problem, r start.Root, f imports.Failure, n *python.Named, at, from string) bool {
+	place, ok := lies(s, r.Importer, f)
 	if !ok || n.By == python.Configured {
 		return false
 	}
-	if up, _, sub := source.CutLast(f.Module); sub && !place.all && r.im != nil {
-		if _, missing := r.im.Import(up); missing == nil {
+	if up, _, sub := source.CutLast(f.Module); sub && !place.all && r.Importer != nil {
+		if _, missing := r.Importer.Import(up); missing == nil {
 			return false // the first part was found, where it was looked for
 		}
 	}
@@ -71,12 +55,12 @@ func ownElsewhere(s *state, p *whittle.Problem, r root, f imports.Failure, n *py
 
 // isOwnModule says that a missing module is the project's own, as far as no
 // distribution that the project names has it.
-func isOwnModule(s *state, r root, f imports.Failure, n *python.Named) bool {
+func isOwnModule(s *state, r start.Root, f imports.Failure, n *python.Named) bool {
 	if n.Evident() {
 		return false
 	}
-	_, lies := lies(s, r.im, f)
-	return lies || s.owners.ownModules[source.Top(f.Module)]
+	_, lies := lies(s, r.Importer, f)
+	return lies || s.owners.OwnModules[source.Top(f.Module)]
 }
 
 // oneOf are the distributions that may be meant, in words.
@@ -88,9 +72,9 @@ func oneOf(n *python.Named) string {
 }
 
 // firstFolder is where a process looks for modules first, behind some words.
-func firstFolder(r root, words string) string {
-	if r.im == nil || len(r.im.Finder.Path) == 0 || strings.HasPrefix(r.im.Finder.Path[0]+"/", r.im.Finder.Interpreter.Lib+"/") {
+func firstFolder(r start.Root, words string) string {
+	if r.Importer == nil || len(r.Importer.Finder.Path) == 0 || strings.HasPrefix(r.Importer.Finder.Path[0]+"/", r.Importer.Finder.Interpreter.Lib+"/") {
 		return ""
 	}
-	return words + "/" + r.im.Finder.Path[0]
+	return words + "/" + r.Importer.Finder.Path[0]
 }

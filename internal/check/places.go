@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"whittle.dev/whittle/internal/deps"
 	"whittle.dev/whittle/internal/python/imports"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -57,7 +58,7 @@ func newPlaces(files []string) *places {
 	}
 	for _, at := range p.at {
 		slices.SortFunc(at, func(a, b string) int {
-			return cmp.Or(compareBool(isTest(a+"/"), isTest(b+"/")), cmp.Compare(strings.Count(a, "/"), strings.Count(b, "/")), strings.Compare(a, b))
+			return cmp.Or(compareBool(deps.IsTest(a+"/"), deps.IsTest(b+"/")), cmp.Compare(strings.Count(a, "/"), strings.Count(b, "/")), strings.Compare(a, b))
 		})
 	}
 	return p
@@ -82,7 +83,7 @@ func projectPlaces(fsys fs.FS) *places {
 			return nil // what cannot be read is no module either
 		case d.IsDir() && p != "." && aside(fsys, p):
 			return fs.SkipDir
-		case len(files) > maxSources:
+		case len(files) > deps.MaxSources:
 			return fs.SkipAll
 		}
 		if _, ok := stemOf(p); ok && !d.IsDir() {
@@ -175,10 +176,10 @@ func ofImage(s *state) *places {
 	}
 	var files []string
 	for _, f := range s.Root.Paths() {
-		if _, ok := stemOf(f); !ok || !s.owners.ownFile(f, nil) {
+		if _, ok := stemOf(f); !ok || !s.owners.OwnFile(f, nil) {
 			continue
 		}
-		if systemFolder(f) && !s.owners.installedOwn(f) {
+		if systemFolder(f) && !s.owners.InstalledOwn(f) {
 			continue
 		}
 		files = append(files, f)

@@ -12,11 +12,13 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/deps"
 	"whittle.dev/whittle/internal/elf"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/start"
 )
 
 // ownImport is an import that a project made up: its first part lies somewhere
@@ -144,7 +146,7 @@ func checkMadeUp(t *testing.T, p madeUp, where string, index *hostile) *whittle.
 		t.Fatal(err)
 	}
 	if where == "folder" {
-		c, err := check.Project(context.Background(), folder, check.ProjectOptions{Bound: index.bound, Ships: index.ships})
+		c, err := check.Project(context.Background(), folder, deps.Options{Bound: index.bound, Ships: index.ships})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +167,7 @@ func checkMadeUp(t *testing.T, p madeUp, where string, index *hostile) *whittle.
 // imageOf is an image of files whose interpreter counts as a binary.
 func imageOf(files map[string]string, p whittle.Process) *check.Image {
 	root := executable{imagetest.Root(site(files))}
-	return &check.Image{Root: root, Config: &whittle.Config{Architecture: "amd64", OS: "linux", Config: p},
+	return &check.Image{Image: start.Image{Root: root, Config: &whittle.Config{Architecture: "amd64", OS: "linux", Config: p},
 		Sources: func(p string) (*source.Facts, bool) {
 			b, err := root.ReadFile(p, 1<<20)
 			if err != nil || !strings.HasSuffix(p, ".py") {
@@ -178,7 +180,7 @@ func imageOf(files map[string]string, p whittle.Process) *check.Image {
 				return &elf.File{Machine: elf.MachineOf("amd64")}, true
 			}
 			return nil, false
-		}}
+		}}}
 }
 
 // TestElsewhere: what is said of a module that lies where a start does not

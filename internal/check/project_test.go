@@ -13,6 +13,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/deps"
 )
 
 const shopProject = `[project]
@@ -62,7 +63,7 @@ func TestProject(t *testing.T) {
 			for name, text := range tt.files {
 				files[name] = &fstest.MapFile{Data: []byte(text)}
 			}
-			c, err := check.Project(context.Background(), files, check.ProjectOptions{})
+			c, err := check.Project(context.Background(), files, deps.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +80,7 @@ func TestProject(t *testing.T) {
 
 // TestProjectWithout: a folder that declares nothing is no project.
 func TestProjectWithout(t *testing.T) {
-	_, err := check.Project(context.Background(), fstest.MapFS{"a.py": {Data: []byte("import b\n")}}, check.ProjectOptions{})
+	_, err := check.Project(context.Background(), fstest.MapFS{"a.py": {Data: []byte("import b\n")}}, deps.Options{})
 	if !errors.Is(err, whittle.ErrUsage) {
 		t.Errorf("error %v", err)
 	}
@@ -99,7 +100,7 @@ func FuzzProject(f *testing.F) {
 		}
 		one := func() string {
 			c, err := check.Project(context.Background(), fstest.MapFS{"pyproject.toml": {Data: []byte(shopProject)}, "shop/__init__.py": {},
-				"shop/cli.py": {Data: []byte(code)}, name: {Data: []byte(text)}}, check.ProjectOptions{})
+				"shop/cli.py": {Data: []byte(code)}, name: {Data: []byte(text)}}, deps.Options{})
 			if err != nil {
 				return err.Error()
 			}

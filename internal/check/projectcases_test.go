@@ -13,6 +13,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/deps"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -189,7 +190,7 @@ var projectCases = []struct{ name, files, want string }{
 func TestProjectCases(t *testing.T) {
 	for _, tt := range projectCases {
 		t.Run(tt.name, func(t *testing.T) {
-			c, err := check.Project(context.Background(), folder(tt.files), check.ProjectOptions{})
+			c, err := check.Project(context.Background(), folder(tt.files), deps.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -213,18 +214,18 @@ func TestProjectOptions(t *testing.T) {
 	}
 	tests := []struct {
 		name, files string
-		options     check.ProjectOptions
+		options     deps.Options
 		want        string
 	}{
-		{"ignored", "-- deps: --\n-- app.py --\nimport rich, yaml\n", check.ProjectOptions{Ignore: []string{"rich", "PyYAML"}}, "runs"},
-		{"named", "-- deps: acme-things --\n-- app.py --\nimport kernel\n", check.ProjectOptions{Names: map[string]string{"kernel": "acme-things"}}, "runs"},
-		{"an extra", "-- deps: --\n[project.optional-dependencies]\nx = [\"rich\"]\n-- app.py --\nimport rich\n", check.ProjectOptions{}, "runs\nwarning undeclared-dependency rich app.py:1"},
-		{"an extra for development", "-- deps: --\n[project.optional-dependencies]\nx = [\"rich\"]\n-- app.py --\nimport rich\n", check.ProjectOptions{Development: []string{"x"}}, "fails\nerror misplaced-dependency rich app.py:1"},
-		{"the index", "-- deps: flask --\n-- app.py --\nimport flask\nimport werkzeug\nimport rich\n", check.ProjectOptions{Resolve: resolve},
+		{"ignored", "-- deps: --\n-- app.py --\nimport rich, yaml\n", deps.Options{Ignore: []string{"rich", "PyYAML"}}, "runs"},
+		{"named", "-- deps: acme-things --\n-- app.py --\nimport kernel\n", deps.Options{Names: map[string]string{"kernel": "acme-things"}}, "runs"},
+		{"an extra", "-- deps: --\n[project.optional-dependencies]\nx = [\"rich\"]\n-- app.py --\nimport rich\n", deps.Options{}, "runs\nwarning undeclared-dependency rich app.py:1"},
+		{"an extra for development", "-- deps: --\n[project.optional-dependencies]\nx = [\"rich\"]\n-- app.py --\nimport rich\n", deps.Options{Development: []string{"x"}}, "fails\nerror misplaced-dependency rich app.py:1"},
+		{"the index", "-- deps: flask --\n-- app.py --\nimport flask\nimport werkzeug\nimport rich\n", deps.Options{Resolve: resolve},
 			"fails\nerror undeclared-dependency rich app.py:3\nwarning transitive-dependency werkzeug app.py:2"},
-		{"the index knows a fork's modules", "-- deps: py-cord --\n-- bot.py --\nimport discord\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"py-cord\"\nversion = \"2\"\n", check.ProjectOptions{Ships: ships}, "runs"},
-		{"the index knows that it is no fork", "-- deps: acme-cord --\n-- bot.py --\nimport discord\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"acme-cord\"\nversion = \"2\"\n", check.ProjectOptions{Ships: ships}, "fails\nerror undeclared-dependency discord bot.py:1"},
-		{"the index does not know", "-- deps: click --\n-- app.py --\nimport rich\n", check.ProjectOptions{Resolve: resolve}, "unknown\ninfo undeclared-dependency rich app.py:1"},
+		{"the index knows a fork's modules", "-- deps: py-cord --\n-- bot.py --\nimport discord\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"py-cord\"\nversion = \"2\"\n", deps.Options{Ships: ships}, "runs"},
+		{"the index knows that it is no fork", "-- deps: acme-cord --\n-- bot.py --\nimport discord\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"acme-cord\"\nversion = \"2\"\n", deps.Options{Ships: ships}, "fails\nerror undeclared-dependency discord bot.py:1"},
+		{"the index does not know", "-- deps: click --\n-- app.py --\nimport rich\n", deps.Options{Resolve: resolve}, "unknown\ninfo undeclared-dependency rich app.py:1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -253,7 +254,7 @@ func TestUnused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c, err := check.Project(context.Background(), folder(tt.files), check.ProjectOptions{})
+			c, err := check.Project(context.Background(), folder(tt.files), deps.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

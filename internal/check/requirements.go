@@ -1,10 +1,13 @@
 package check
 
 import (
+	"fmt"
+
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/imports"
+	"whittle.dev/whittle/internal/start"
 )
 
 // checkRequirements compares what imported distributions require with what is
@@ -13,21 +16,21 @@ import (
 func checkRequirements(s *state) []whittle.Problem {
 	var out []whittle.Problem
 	for _, st := range s.starts {
-		if st.python == nil {
+		if st.Python == nil {
 			continue
 		}
 		used := map[int]bool{}
-		for _, r := range st.python.roots {
-			for _, n := range imports.Walk(true, r.node).Nodes {
-				if i, ok := s.owners.owner[n.File]; ok {
+		for _, r := range st.Python.Roots {
+			for _, n := range imports.Walk(true, r.Node).Nodes {
+				if i, ok := s.owners.Owner[n.File]; ok {
 					used[i] = true
 				}
 			}
 		}
-		env := st.python.finder.Interpreter.Environment(s.Config.Platform().Machine())
+		env := st.Python.Finder.Interpreter.Environment(s.Config.Platform().Machine())
 		for i := range s.Distributions {
 			if used[i] && s.Distributions[i].VendoredBy == "" {
-				out = append(out, s.owners.requirementsOf(st, &s.Distributions[i], env)...)
+				out = append(out, s.requirementsOf(st, &s.Distributions[i], env)...)
 			}
 		}
 	}
@@ -46,4 +49,32 @@ func applies(r pep.Requirement, i python.Interpreter, env pep.Environment) bool 
 	env.ImplementationVersion = env.PythonFullVersion
 	holds, err = r.Marker.Evaluate(env, "")
 	return err == nil && holds
+}
+
+func (s *state) requirementsOf(st *start.Process, d *python.Distribution, env pep.Environment) []whittle.Problem {
+	var out []whittle.Problem
+	for _, text := range d.Metadata.RequiresDist {
+		r, err := pep.ParseRequirement(text)
+		if err != nil {
+			continue
+		}
+		if !applies(r, st.Python.Finder.Interpreter, env) {
+			continue
+		}
+		name := pep.Normalize(r.Name)
+		version, ok := s.installed(name)
+		p := whittle.Problem{Rule: whittle.CheckMissingRequirement, Severity: whittle.SeverityWarning, Distribution: name, ReachedFrom: []string{st.Name}}
+		if ok {
+			v, err := pep.ParseVersion(version)
+			if err != nil || r.Specifiers.Contains(v, true) {
+				continue
+			}
+			p.Message = fmt.Sprintf("%s %s requires %s; %s %s is installed", d.Name, d.Version, text, name, version)
+		} else {
+			p.Message = fmt.Sprintf("%s %s requires %s, which is not installed", d.Name, d.Version, r.Name)
+		}
+		p.Fix = "install " + r.Name + r.Specifiers.String()
+		out = append(out, p)
+	}
+	return out
 }

@@ -17,6 +17,7 @@ import (
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/start"
 )
 
 // startRow is one row of testdata/starts: an image, whole and broken, with its
@@ -155,7 +156,7 @@ func (l *startRoot) ReadFile(p string, limit int64) ([]byte, error) {
 func (l *startRoot) check(t *testing.T, p whittle.Process) *whittle.Check {
 	t.Helper()
 	m := l.base
-	in := &check.Image{Root: l, Config: &whittle.Config{Architecture: "amd64", OS: "linux", Config: p}, Distributions: m.dists,
+	in := &check.Image{Image: start.Image{Root: l, Config: &whittle.Config{Architecture: "amd64", OS: "linux", Config: p}, Distributions: m.dists,
 		Sources: func(p string) (*source.Facts, bool) {
 			if text, ok := l.files[p]; ok {
 				return source.Scan([]byte(text)), strings.HasSuffix(p, ".py")
@@ -181,7 +182,7 @@ func (l *startRoot) check(t *testing.T, p whittle.Process) *whittle.Check {
 				m.binaries[p] = nil
 			}
 			return m.binaries[p], m.binaries[p] != nil
-		}}
+		}}}
 	c, err := check.Run(context.Background(), in)
 	if err != nil {
 		t.Fatal(err)

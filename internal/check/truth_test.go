@@ -21,6 +21,7 @@ import (
 	"whittle.dev/whittle/internal/elf"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/start"
 )
 
 // TestTruth holds the check to what CPython does with images that are made up
@@ -248,7 +249,7 @@ func (m *machine) check(t *testing.T, c *truthCase) *whittle.Check {
 	}
 	r.index()
 	dists, _ := python.Distributions(context.Background(), r)
-	in := &check.Image{Root: r, Distributions: dists,
+	in := &check.Image{Image: start.Image{Root: r, Distributions: dists,
 		Config:   &whittle.Config{Architecture: "amd64", OS: "linux", Config: whittle.Process{Env: c.env, WorkingDir: "/app", Cmd: append([]string{"/usr/local/bin/python3"}, c.start...)}},
 		Builtins: func(string) []string { return m.builtins },
 		Sources: func(p string) (*source.Facts, bool) {
@@ -274,7 +275,7 @@ func (m *machine) check(t *testing.T, c *truthCase) *whittle.Check {
 				return &elf.File{Machine: elf.MachineOf("amd64")}, true
 			}
 			return nil, false
-		}}
+		}}}
 	out, err := check.Run(context.Background(), in)
 	if err != nil {
 		t.Fatal(err)

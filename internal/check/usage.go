@@ -12,6 +12,7 @@ import (
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/imports"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/start"
 )
 
 // Use is the strongest way in which the starts of an image use a distribution.
@@ -51,7 +52,6 @@ type Used struct {
 // the functions of all that import, and what may be imported by name.
 func Usage(ctx context.Context, img *Image) ([]Used, error) {
 	s := newState(img)
-	s.findStarts()
 	u := &usage{state: s, out: make([]Used, len(img.Distributions)), modules: map[*imports.Node]bool{}, requires: map[int]map[string]bool{}}
 	u.extras()
 	u.imported(ctx)
@@ -61,7 +61,7 @@ func Usage(ctx context.Context, img *Image) ([]Used, error) {
 	for changed := true; changed && ctx.Err() == nil; {
 		changed = u.plugins() || u.known() || u.mentioned()
 	}
-	unknown := len(s.unknown(func(*start) bool { return true })) > 0 || len(u.modules) == 0 || u.cutOff()
+	unknown := len(s.unknown(func(*start.Process) bool { return true })) > 0 || len(u.modules) == 0 || u.cutOff()
 	for i := range u.out {
 		// What has no modules serves by its data or programs.
 		if u.out[i].Use == UnknownUse && !unknown && len(img.Distributions[i].ImportNames()) > 0 {
@@ -82,14 +82,14 @@ func (u *usage) cutOff() bool {
 		if u.ownScript(st) {
 			continue
 		}
-		if slices.ContainsFunc(st.problems, own) {
+		if slices.ContainsFunc(st.Problems, own) {
 			return true
 		}
-		if st.python == nil {
+		if st.Python == nil {
 			continue
 		}
-		for _, r := range st.python.roots {
-			if slices.ContainsFunc(importsOf(u.state, st, r), own) || len(st.unknown) > 0 {
+		for _, r := range st.Python.Roots {
+			if slices.ContainsFunc(importsOf(u.state, st, r), own) || len(st.Unknown) > 0 {
 				return true
 			}
 		}
@@ -99,12 +99,12 @@ func (u *usage) cutOff() bool {
 
 // ownScript says that a start is a console script of the application, or a
 // command that runs one.
-func (u *usage) ownScript(st *start) bool {
-	if st.role != command || len(st.command) == 0 {
-		return st.role == console
+func (u *usage) ownScript(st *start.Process) bool {
+	if st.Role != start.Command || len(st.Command) == 0 {
+		return st.Role == start.Console
 	}
-	return slices.ContainsFunc(u.owners.own, func(i int) bool {
-		return slices.ContainsFunc(u.Distributions[i].EntryPoints, func(e python.EntryPoint) bool { return e.Group == "console_scripts" && e.Name == st.command[0] })
+	return slices.ContainsFunc(u.owners.Own, func(i int) bool {
+		return slices.ContainsFunc(u.Distributions[i].EntryPoints, func(e python.EntryPoint) bool { return e.Group == "console_scripts" && e.Name == st.Command[0] })
 	})
 }
 
@@ -173,25 +173,25 @@ func (u *usage) imported(ctx context.Context) {
 	all := map[*imports.Importer]*follower{}
 	of := func(im *imports.Importer) *follower {
 		if all[im] == nil {
-			all[im] = &follower{usage: u, im: im, lazy: newWave(LazyUse), optional: newWave(OptionalUse)}
+			all[im] = &follower{usage: u, Importer: im, lazy: newWave(LazyUse), optional: newWave(OptionalUse)}
 			order = append(order, im)
 		}
 		return all[im]
 	}
 	eager := map[*imports.Importer]*wave{}
 	for _, st := range u.starts {
-		if st.python == nil {
+		if st.Python == nil {
 			continue
 		}
-		for _, r := range st.python.roots {
-			of(r.im)
-			if eager[r.im] == nil {
-				eager[r.im] = newWave(EagerUse)
+		for _, r := range st.Python.Roots {
+			of(r.Importer)
+			if eager[r.Importer] == nil {
+				eager[r.Importer] = newWave(EagerUse)
 			}
-			eager[r.im].add(r.node, st.name)
+			eager[r.Importer].add(r.Node, st.Name)
 		}
-		for _, r := range st.python.later {
-			of(r.im).lazy.add(r.node, st.name)
+		for _, r := range st.Python.Later {
+			of(r.Importer).lazy.add(r.Node, st.Name)
 		}
 	}
 	for _, im := range order {
@@ -215,7 +215,7 @@ func (u *usage) imported(ctx context.Context) {
 // follower goes through the modules of one importer.
 type follower struct {
 	*usage
-	im *imports.Importer
+	Importer *imports.Importer
 	// lazy and optional are the waves that come next.
 	lazy, optional *wave
 }
@@ -259,8 +259,8 @@ func (f *follower) aside(chain []imports.Link, n *imports.Node) bool {
 		if i+1 < len(chain) {
 			to = chain[i+1].File
 		}
-		from, owned := f.owners.owner[l.File]
-		if owned && !f.owners.ownFile(l.File, f.im.Finder) && f.feature(from, to) {
+		from, owned := f.owners.Owner[l.File]
+		if owned && !f.owners.OwnFile(l.File, f.Importer.Finder) && f.feature(from, to) {
 			return true
 		}
 	}
@@ -268,27 +268,27 @@ func (f *follower) aside(chain []imports.Link, n *imports.Node) bool {
 }
 
 func (f *follower) at(file string, line int) string {
-	return fmt.Sprintf("%s:%d", f.owners.shown(file), line)
+	return fmt.Sprintf("%s:%d", f.owners.Shown(file), line)
 }
 
 // module notes whose a module is, and what its functions import.
 func (f *follower) module(w *wave, walk *imports.Reach, n *imports.Node) {
-	owner, owned := f.owners.owner[n.File]
+	owner, owned := f.owners.Owner[n.File]
 	if owned && n.File != "" {
 		f.use(owner, w.how, f.by(w, walk, n))
 	}
 	if n.Source == nil {
 		return
 	}
-	own := f.owners.ownFile(n.File, f.im.Finder)
+	own := f.owners.OwnFile(n.File, f.Importer.Finder)
 	if own {
 		f.calls(n.Source, n.File)
 	}
 	for _, imp := range n.Later {
-		if source.Hold(imp.Conditions, f.im.Runtime) == source.No {
+		if source.Hold(imp.Conditions, f.Importer.Runtime) == source.No {
 			continue
 		}
-		nodes, _ := f.im.Resolve(n, imp)
+		nodes, _ := f.Importer.Resolve(n, imp)
 		for _, to := range nodes {
 			next := f.lazy
 			if w.how < LazyUse || imp.Context&(source.Guarded|source.Handler) != 0 || !own && f.feature(owner, to.File) {
@@ -304,7 +304,7 @@ func (f *follower) module(w *wave, walk *imports.Reach, n *imports.Node) {
 // feature says that a function of a library imports what the library does not
 // require: it is a feature for those who have installed that besides.
 func (u *usage) feature(from int, to string) bool {
-	other, ok := u.owners.owner[to]
+	other, ok := u.owners.Owner[to]
 	return ok && to != "" && other != from && !u.requiresOf(from)[u.Distributions[other].Name]
 }
 

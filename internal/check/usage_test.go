@@ -18,6 +18,7 @@ import (
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/start"
 )
 
 const packages = "usr/local/lib/python3.13/site-packages/"
@@ -53,7 +54,7 @@ func installed(notation string, files map[string]string) map[string]string {
 func image(files map[string]string, p whittle.Process) *check.Image {
 	root := executable{imagetest.Root(site(files))}
 	dists, _ := python.Distributions(context.Background(), root)
-	return &check.Image{Root: root, Config: &whittle.Config{Architecture: "amd64", OS: "linux", Config: p}, Distributions: dists,
+	return &check.Image{Image: start.Image{Root: root, Config: &whittle.Config{Architecture: "amd64", OS: "linux", Config: p}, Distributions: dists,
 		Sources: func(p string) (*source.Facts, bool) {
 			b, err := root.ReadFile(p, 1<<20)
 			if err != nil || !strings.HasSuffix(p, ".py") {
@@ -63,7 +64,7 @@ func image(files map[string]string, p whittle.Process) *check.Image {
 		},
 		Binaries: func(p string) (*elf.File, bool) {
 			return &elf.File{Machine: elf.MachineOf("amd64")}, p == "usr/local/bin/python3.13"
-		}}
+		}}}
 }
 
 var ways = map[check.Use]string{check.UnknownUse: "unknown", check.NotUsed: "not", check.PluginUse: "plugin",

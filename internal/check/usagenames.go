@@ -100,7 +100,7 @@ func (u *usage) calls(src *source.Facts, file string) {
 			continue
 		}
 		name := c.Func[strings.LastIndexByte(c.Func, '.')+1:]
-		by := u.owners.shown(file) + ":" + strconv.Itoa(c.Line)
+		by := u.owners.Shown(file) + ":" + strconv.Itoa(c.Line)
 		if scheme, _, ok := strings.Cut(c.Args[0], "://"); ok && (name == "create_engine" || name == "connect") {
 			dialect, driver, named := strings.Cut(scheme, "+")
 			if !named {
@@ -141,9 +141,9 @@ func offers(d *python.Distribution, program string) bool {
 // programs notes the distributions of the programs that are started.
 func (u *usage) programs() {
 	for _, st := range u.starts {
-		for _, file := range st.programs {
-			if i, ok := u.owners.owner[file]; ok {
-				u.use(i, EagerUse, st.name)
+		for _, file := range st.Programs {
+			if i, ok := u.owners.Owner[file]; ok {
+				u.use(i, EagerUse, st.Name)
 			}
 		}
 	}
@@ -253,13 +253,13 @@ func (u *usage) application() {
 // applicationFile says that a file lies in the application's folder or is one
 // of its distributions', and is no test.
 func (u *usage) applicationFile(p string) bool {
-	if i, ok := u.owners.owner[p]; ok {
-		return slices.Contains(u.owners.own, i)
+	if i, ok := u.owners.Owner[p]; ok {
+		return slices.Contains(u.owners.Own, i)
 	}
-	if u.workdir == "" || !strings.HasPrefix(p, u.workdir+"/") || strings.Contains("/"+p, "/site-packages/") {
+	if u.trace.Workdir == "" || !strings.HasPrefix(p, u.trace.Workdir+"/") || strings.Contains("/"+p, "/site-packages/") {
 		return false
 	}
-	rest := strings.TrimPrefix(p, u.workdir)
+	rest := strings.TrimPrefix(p, u.trace.Workdir)
 	return !strings.Contains(rest, "/tests/") && !strings.Contains(rest, "/test/") && path.Base(p) != "conftest.py"
 }
 
@@ -313,8 +313,8 @@ func (u *usage) mentions(file string, byName map[string][]int, how Use) (changed
 			continue
 		}
 		for _, to := range byName[source.Top(imp.Module)] {
-			if j, owned := u.owners.owner[file]; !owned || j != to {
-				changed = u.use(to, how, u.owners.shown(file)+":"+strconv.Itoa(imp.Line)) || changed
+			if j, owned := u.owners.Owner[file]; !owned || j != to {
+				changed = u.use(to, how, u.owners.Shown(file)+":"+strconv.Itoa(imp.Line)) || changed
 			}
 		}
 	}

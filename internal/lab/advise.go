@@ -20,6 +20,7 @@ import (
 	"whittle.dev/whittle/internal/python/source"
 	"whittle.dev/whittle/internal/resolve"
 	"whittle.dev/whittle/internal/rule"
+	"whittle.dev/whittle/internal/start"
 )
 
 // AdviseOptions are the options of [Advise].
@@ -151,8 +152,8 @@ func (x *examined) pythonFacts(ctx context.Context, env *Env, ev *evidence, o Ad
 	}
 	dists, _ := python.Distributions(ctx, ev)
 	p.Names = namesOf(ctx, env, dists, p.Declared, said.Names, x.environment)
-	in := &check.Image{Root: ev, Config: p.Config, Distributions: dists, Sources: ev.source, Binaries: ev.binary, Builtins: ev.builtins,
-		Commands: o.Commands, Project: p.Declared, Folder: p.Project, Names: p.Names}
+	in := &check.Image{Folder: p.Project, Names: p.Names, Image: start.Image{Root: ev, Config: p.Config, Distributions: dists,
+		Sources: ev.source, Binaries: ev.binary, Builtins: ev.builtins, Commands: o.Commands, Project: p.Declared}}
 	var err error
 	if p.Check, err = check.Run(ctx, in); err != nil {
 		return err

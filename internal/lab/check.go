@@ -19,6 +19,7 @@ import (
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/start"
 )
 
 // CheckOptions are the options of [Check].
@@ -80,8 +81,9 @@ func readEvidence(ctx context.Context, env *Env, img whittle.Image, name string,
 // check says whether an image can run, by what was read of it.
 func (f *evidence) check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle.Check, error) {
 	img, dists := f.img, f.distributions(ctx)
-	in := &check.Image{Root: f, Config: img.Config(), Distributions: dists, Sources: f.source, Binaries: f.binary, Builtins: f.builtins,
-		Version: f.version, Commands: o.Commands,
+	in := &check.Image{
+		Image: start.Image{Root: f, Config: img.Config(), Distributions: dists, Sources: f.source, Binaries: f.binary, Builtins: f.builtins,
+			Version: f.version, Commands: o.Commands},
 		Bound: func(name string) (string, bool) {
 			return newest(ctx, env, name, environmentOf(f, img.Config().Platform()))
 		}}

@@ -7,6 +7,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/deps"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
@@ -25,7 +26,7 @@ func CheckProject(ctx context.Context, env *Env, dir string) (*whittle.Check, er
 	if err != nil {
 		return nil, err
 	}
-	c, err := check.Project(ctx, whittle.Folder(dir), check.ProjectOptions{
+	c, err := check.Project(ctx, whittle.Folder(dir), deps.Options{
 		Bound:   func(name string) (string, bool) { return newest(ctx, env, name, usual) },
 		Resolve: func(reqs []pep.Requirement) (map[string]string, bool) { return installedFor(ctx, env, reqs, usual) },
 		Ships:   ships(ctx, env, usual),

@@ -10,7 +10,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
-	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/start"
 )
 
 const (
@@ -33,8 +33,8 @@ func OwnStart(p whittle.Process, requests []build.Request, patience time.Duratio
 	switch {
 	case len(argv) == 0:
 		return c, "the image names nothing that it starts"
-	case check.Idle(argv):
-		return c, check.NoStart(argv)
+	case start.Idle(argv):
+		return c, start.NoStart(argv)
 	}
 	c = build.Command{Name: "CMD", Args: argv, Timeout: patience, Watch: &build.Watch{Requests: requests}}
 	if len(p.Entrypoint) > 0 {

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -42,3 +43,15 @@ func Top(name string) string {
 	top, _, _ := strings.Cut(name, ".")
 	return top
 }
+
+var (
+	dotted    = regexp.MustCompile(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`)
+	reference = regexp.MustCompile(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_][\w.]*(\(.*\))?$`)
+)
+
+// IsDotted says that a word is a dotted name: "a.b".
+func IsDotted(word string) bool { return dotted.MatchString(word) }
+
+// IsReference says that a word names an object of a module as servers and
+// entry points do: "a.b:c", or "a.b:c()" where it is called.
+func IsReference(word string) bool { return reference.MatchString(word) }

@@ -1,0 +1,337 @@
+package deps
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
+)
+
+// foreign reports an import of another distribution that is not declared for
+// what runs.
+func (t *tree) foreign(u *unit, file string, imp *source.Import, way route) {
+	if !u.declares() && t.scripts[file] == nil || vendored(path.Dir(file)) {
+		return // nothing says what there is; a copy of others' code is as they made it
+	}
+	if way.level == guarded || way.level == unreached && (passesOn(imp) || imp.Context&source.Lazy != 0) {
+		return
+	}
+	for _, n := range t.namesOf(u, imp) {
+		t.undeclared(u, file, imp, way, &n)
+	}
+}
+
+// passesOn says that the failure of an import is turned into another one: a
+// module that is loaded by name, and says what it would need.
+func passesOn(imp *source.Import) bool {
+	return slices.ContainsFunc(imp.Tries, func(t source.Try) bool { return t.Part == source.TryThrough })
+}
+
+// namesOf are the distributions of what a statement imports.
+func (t *tree) namesOf(u *unit, imp *source.Import) []python.Named {
+	if t.venv != nil {
+		if dist := t.venv.modules[source.Top(imp.Module)]; dist != "" && t.options.Names[source.Top(imp.Module)] == "" {
+			if all := u.names.OfImport(imp.Module, imp.Names); all[0].Evident() {
+				return all
+			}
+			return []python.Named{{Module: imp.Module, Distribution: dist, By: python.Installed, Sure: true}}
+		}
+	}
+	return u.names.OfImport(imp.Module, imp.Names)
+}
+
+// standing is how the distributions that may have a module are declared.
+type standing struct {
+	// runs is a declaration for what runs, whose marker holds; elsewhere one
+	// whose marker never does where the project runs.
+	runs, elsewhere, extra, dev *project.Dependency
+	// along and only say that it comes along with what runs, or only with what
+	// is for development.
+	along, only bool
+}
+
+func (t *tree) standing(u *unit, file string, dists []string) standing {
+	var s standing
+	take := func(v *unit, d *project.Dependency, script bool) {
+		if !slices.Contains(dists, pep.Normalize(d.Name)) {
+			return
+		}
+		switch {
+		case d.Kind == project.Runtime && (script || t.applies(u, d)) || t.takes(v, d):
+			s.runs = d
+		case d.Kind == project.Runtime:
+			s.elsewhere = d
+		case d.Kind == project.Development || d.Kind == project.Optional && slices.Contains(t.options.Development, d.Extra):
+			if s.dev == nil {
+				s.dev = d
+			}
+		case d.Kind == project.Optional && s.extra == nil:
+			s.extra = d
+		}
+	}
+	for i := range t.scripts[file] {
+		take(u, &t.scripts[file][i], true)
+	}
+	for _, v := range u.chain() {
+		for i := range v.declared.Dependencies {
+			take(v, &v.declared.Dependencies[i], false)
+		}
+		for _, l := range v.lists {
+			for i := range l.declared.Dependencies {
+				if d := &l.declared.Dependencies[i]; d.Kind == project.Runtime {
+					take(l, d, false)
+				}
+			}
+		}
+	}
+	s.along, s.only = t.alongWith(u).has(dists)
+	return s
+}
+
+// undeclared reports one distribution of an import.
+func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n *python.Named) {
+	dists := append(append([]string{n.Distribution}, n.Candidates...), n.Perhaps...)
+	dists = slices.DeleteFunc(dists, func(d string) bool { return d == "" })
+	if t.ignored(n.Module, dists) || slices.ContainsFunc(dists, t.isUnit) {
+		return
+	}
+	s, h := t.standing(u, file, dists), holders{t, u}
+	if s.runs != nil && way.level == atStart && slices.Contains(n.Perhaps, pep.Normalize(s.runs.Name)) {
+		t.doubt("whether %s has %s", s.runs.Name, source.Top(n.Module))
+	}
+	if s.runs != nil || inImages(t, dists) || t.platform.has(dists) || h.askedFor(dists) || generated.MatchString(source.Top(n.Module)) && n.Distribution == "" {
+		return
+	}
+	p := whittle.Problem{Rule: whittle.CheckUndeclared, Path: file, Line: imp.Line, Module: n.Module, Distribution: n.Distribution, ReachedFrom: way.steps}
+	from := ""
+	if len(p.ReachedFrom) > 1 && p.ReachedFrom[0] != file {
+		from = ", reached from " + p.ReachedFrom[0]
+	}
+	at := fmt.Sprintf("%s is imported by %s:%d%s", n.Module, file, imp.Line, from)
+	if t.scripts[file] != nil {
+		inScript(t, p, at, n)
+		return
+	}
+	a := t.alongWith(u)
+	if settle(t, u, a); !s.along {
+		s.along, s.only = a.has(dists)
+	}
+	call := whittle.SeverityWarning // an application's own functions are called; a library's may be for those who have more
+	if u.declared.Builds {
+		call = whittle.SeverityInfo
+	}
+	switch {
+	case s.elsewhere != nil && !s.along:
+		p.Severity = atLevel(way.level, whittle.SeverityError, "", "")
+		p.Message = fmt.Sprintf("%s; %s:%d declares it under a marker that does not hold where the project runs: %s", at, s.elsewhere.File, s.elsewhere.Line, s.elsewhere.Text)
+		p.Fix = "import it under the same condition, or widen the marker"
+	case s.along && n.Distribution != "" && s.elsewhere == nil:
+		p.Rule, p.Severity = whittle.CheckTransitive, whittle.SeverityWarning
+		p.Message = at + "; no dependency declares it, another brings it along"
+		if s.extra != nil || s.dev != nil {
+			p.Severity, p.Message = whittle.SeverityInfo, at+"; an extra or development declares it, and another dependency brings it along"
+		}
+		p.Fix = "add " + n.Distribution + pep.SeriesOf(a.versions[n.Distribution]) + " to the dependencies"
+	case s.along:
+		return
+	case s.extra != nil:
+		p.Severity = atLevel(way.level, whittle.SeverityWarning, "", "")
+		p.Message = fmt.Sprintf("%s; only extra `%s` declares it (%s:%d)", at, s.extra.Extra, s.extra.File, s.extra.Line)
+		p.Fix = fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", s.extra.Extra, n.Distribution)
+	case s.dev != nil:
+		p.Severity = atLevel(way.level, certain(a, whittle.SeverityError), certain(a, call), whittle.SeverityInfo)
+		if presumed(t, u, way) || slices.ContainsFunc(t.images, func(r *recipe) bool { return r.groups }) {
+			p.Severity = whittle.SeverityInfo // a program of the developers' beside the application, or an image that has it all the same
+		}
+		p.Rule, p.Message = whittle.CheckMisplaced, fmt.Sprintf("%s; %s:%d declares it for development only", at, s.dev.File, s.dev.Line)
+		p.Fix = "move " + s.dev.Text + " to the dependencies"
+	default:
+		if !h.heldBy(&p, a, n, way, at) {
+			nobody(t, &p, a, way, n, &s, at, call)
+		}
+	}
+	if p.Severity == "" {
+		return
+	}
+	if !a.known && (p.Severity == whittle.SeverityInfo || p.Rule == whittle.CheckMisplaced) && way.level == atStart {
+		t.doubt("%s", a.why)
+	}
+	t.add1(p)
+}
+
+// presumed says that nothing but its place makes a file a start.
+func presumed(t *tree, u *unit, way route) bool {
+	base := path.Base(way.steps[0])
+	return !u.declared.Builds && t.sources[way.steps[0]] != nil && !usualStart.MatchString(base) &&
+		pep.Normalize(strings.TrimSuffix(base, ".py")) != pep.Normalize(u.declared.Name)
+}
+
+// nobody is an import that no file declares.
+func nobody(t *tree, p *whittle.Problem, a *along, way route, n *python.Named, s *standing, at, call string) {
+	p.Message = at + "; no dependency declares it"
+	if s.only {
+		p.Message = at + "; only what is for development or an extra brings it along"
+	}
+	switch {
+	case n.Distribution == "" || len(n.Perhaps) > 0:
+		why, fix := NotKnown(n)
+		p.Message, p.Fix, p.Distribution = at+"; "+why, fix, ""
+		p.Severity = atLevel(way.level, whittle.SeverityInfo, "", "")
+		if a.known && len(a.runs) == 0 {
+			p.Severity = atLevel(way.level, whittle.SeverityError, call, whittle.SeverityWarning)
+			p.Message = at + "; no dependency is declared, and it is no module of the project; " + why
+		} else if way.level == atStart {
+			t.doubt("which distribution has %s", source.Top(n.Module))
+		}
+	default:
+		p.Severity = atLevel(way.level, certain(a, whittle.SeverityError), certain(a, call), certain(a, whittle.SeverityWarning))
+		if s.only {
+			p.Severity = atLevel(way.level, p.Severity, p.Severity, whittle.SeverityInfo)
+		}
+		specifiers := pep.SeriesOf(a.versions[n.Distribution])
+		if specifiers == "" && t.options.Bound != nil && n.Sure {
+			specifiers, _ = t.options.Bound(n.Distribution)
+		}
+		p.Fix = "add " + n.Distribution + specifiers + " to the dependencies"
+	}
+}
+
+// inScript reports an import that the metadata of a script does not declare.
+func inScript(t *tree, p whittle.Problem, at string, n *python.Named) {
+	if len(t.scripts[p.Path]) > 0 || n.Distribution == "" {
+		return // what it declares may bring it along
+	}
+	p.Severity, p.Message = whittle.SeverityError, at+"; the script's own metadata does not declare it"
+	p.Fix = "add " + n.Distribution + " to the script's dependencies"
+	t.add1(p)
+}
+
+func atLevel(l level, start, call, unreached string) string {
+	switch l {
+	case atStart:
+		return start
+	case inCall:
+		return call
+	}
+	return unreached
+}
+
+// certain is a severity where all that is installed is known, and else "info".
+func certain(a *along, sure string) string {
+	if a.known {
+		return sure
+	}
+	return whittle.SeverityInfo
+}
+
+// add1 adds a problem: one line is enough for a file that imports many modules
+// of a distribution.
+func (t *tree) add1(p whittle.Problem) {
+	for i := range t.problems {
+		q := &t.problems[i]
+		if q.Path == p.Path && q.Rule == p.Rule && q.Distribution == p.Distribution && (p.Distribution != "" || q.Module == p.Module) {
+			if whittle.SeverityRank(p.Severity) < whittle.SeverityRank(q.Severity) {
+				*q = p
+			}
+			return
+		}
+	}
+	t.problems = append(t.problems, p)
+}
+
+// inImages says that a Dockerfile installs one of some distributions by name.
+func inImages(t *tree, dists []string) bool {
+	return slices.ContainsFunc(t.images, func(r *recipe) bool {
+		return slices.ContainsFunc(dists, func(d string) bool { return slices.Contains(r.installs, d) })
+	})
+}
+
+// soften makes a piece of information of what only modules import that nothing
+// reaches, where the project uses the same distribution elsewhere only if it is
+// there: those who load these modules have it.
+func soften(t *tree) {
+	optional := map[string]bool{}
+	for p, src := range t.sources {
+		r, reached := t.at[p]
+		for i := range src.Imports {
+			imp := &src.Imports[i]
+			if imp.Context&(source.Guarded|source.Handler|source.Lazy|source.Dynamic) != 0 || len(imp.Conditions) > 0 || passesOn(imp) || reached && (r.level == inCall || r.level == guarded) {
+				optional[source.Top(imp.Module)] = true
+			}
+		}
+	}
+	for i := range t.problems {
+		p := &t.problems[i]
+		if p.Severity == whittle.SeverityWarning && p.Rule == whittle.CheckUndeclared && t.at[p.Path].level == unreached && optional[source.Top(p.Module)] {
+			p.Severity = whittle.SeverityInfo
+		}
+	}
+}
+
+// ignored says that the project's configuration wants nothing said.
+func (t *tree) ignored(module string, dists []string) bool {
+	for _, ig := range t.options.Ignore {
+		if module == ig || strings.HasPrefix(module, ig+".") || slices.Contains(dists, pep.Normalize(ig)) {
+			return true
+		}
+	}
+	return false
+}
+
+// alternatives reports a try statement of which neither the body nor what its
+// handler imports instead is declared.
+func (t *tree) alternatives(file string, src *source.Facts) {
+	from := t.at[file]
+	u := t.unitOf(file)
+	if from.level != atStart || !t.alongWith(u).known {
+		return
+	}
+	for i := range src.Imports {
+		body := &src.Imports[i]
+		if len(body.Tries) != 1 || body.Tries[0].Part != source.TryBody || body.Context&source.Lazy != 0 || len(body.Conditions) > 0 {
+			continue
+		}
+		first, ok := absent(t, u, file, body)
+		if !ok {
+			continue
+		}
+		var others []string
+		for j := range src.Imports {
+			h := &src.Imports[j]
+			if len(h.Tries) == 0 || h.Tries[len(h.Tries)-1].Number != body.Tries[0].Number || h.Tries[len(h.Tries)-1].Part != source.TryHandler || h.Context&source.Lazy != 0 {
+				continue
+			}
+			name, ok := absent(t, u, file, h)
+			if !ok || len(h.Tries) > 1 || len(h.Conditions) > 0 {
+				others = nil
+				break
+			}
+			others = append(others, name)
+		}
+		if len(others) > 0 {
+			t.add1(whittle.Problem{Rule: whittle.CheckUndeclared, Severity: whittle.SeverityError, Path: file, Line: body.Line, Module: body.Module, Distribution: first,
+				ReachedFrom: append(slices.Clone(from.steps), fmt.Sprintf("%s:%d", file, body.Line)), Guarded: true,
+				Message: fmt.Sprintf("%s:%d imports %s or else %s; no dependency declares either", file, body.Line, first, strings.Join(others, " or ")),
+				Fix:     "add one of them to the dependencies"})
+		}
+	}
+}
+
+// absent is the distribution of an import that nothing declares or brings.
+func absent(t *tree, u *unit, file string, imp *source.Import) (string, bool) {
+	if imp.Level > 0 || python.IsStandard(imp.Module) || len(t.files(append(t.strong("."), t.copied()...), imp.Module, imp.Names)) > 0 || len(t.tops[source.Top(imp.Module)]) > 0 {
+		return "", false
+	}
+	all := t.namesOf(u, imp)
+	if len(all) != 1 || all[0].Distribution == "" || len(all[0].Perhaps) > 0 || t.ignored(all[0].Module, []string{all[0].Distribution}) {
+		return "", false
+	}
+	s := t.standing(u, file, []string{all[0].Distribution})
+	return all[0].Distribution, s.runs == nil && s.elsewhere == nil && s.extra == nil && !s.along
+}

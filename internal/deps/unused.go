@@ -1,0 +1,130 @@
+package deps
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
+)
+
+// uses are what the modules of a project import: the distributions that may be
+// meant with the names of modules, and of which names some import has a dot.
+type uses struct{ names, deeper map[string]bool }
+
+// more says that the modules of the project import more of a name than the file
+// of that name in a folder can have: it is not what they mean.
+func (s uses) more(f *folder, dir, top string) bool {
+	own := path.Join(dir, top)
+	return f.module[own] != "" && !f.isPackage(own) && s.deeper[top]
+}
+
+// usesOf are what the modules import, and the cells of notebooks.
+func usesOf(t *tree) uses {
+	s := uses{map[string]bool{}, map[string]bool{}}
+	use := func(u *unit, src *source.Facts) {
+		for i := range src.Imports {
+			imp := &src.Imports[i]
+			if imp.Level > 0 || imp.Module == "" {
+				continue
+			}
+			top := source.Top(imp.Module)
+			s.names[pep.Normalize(top)] = true
+			s.deeper[top] = s.deeper[top] || top != imp.Module
+			for _, n := range t.namesOf(u, imp) {
+				for _, d := range append(append([]string{n.Distribution}, n.Candidates...), n.Perhaps...) {
+					s.names[d] = true
+				}
+			}
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(t.sources)) {
+		use(t.unitOf(p), t.sources[p])
+	}
+	for _, src := range t.notebooks {
+		use(t.units[len(t.units)-1], src)
+	}
+	return s
+}
+
+// unused are declared dependencies that no module of the project imports, and
+// no file of it names. One whose modules are not known may be what has a module
+// that nothing else is declared for.
+func (t *tree) unused() []whittle.Problem {
+	open := slices.ContainsFunc(t.problems, func(p whittle.Problem) bool { return p.Rule == whittle.CheckUndeclared && p.Distribution == "" })
+	used := t.uses.names
+	squeeze := strings.NewReplacer("-", "")
+	same := map[string]bool{}
+	for name := range used {
+		same[squeeze.Replace(name)] = true
+	}
+	var out []whittle.Problem
+	for _, u := range t.units {
+		for i := range u.declared.Dependencies {
+			d := &u.declared.Dependencies[i]
+			name := pep.Normalize(d.Name)
+			if d.Kind != project.Runtime || d.Via || used[name] || same[squeeze.Replace(name)] || t.held[name] || open && python.ModulesOf(name) == nil ||
+				t.isUnit(name) || t.ignored(name, []string{name}) || u.aside() || stubs(name) || t.uses.standsIn(name) {
+				continue
+			}
+			out = append(out, whittle.Problem{Rule: whittle.CheckUnused, Severity: whittle.SeverityInfo, Path: d.File, Line: d.Line, Distribution: name,
+				Message: fmt.Sprintf("%s is declared by %s:%d, and no module of the project imports it", d.Name, d.File, d.Line),
+				Fix:     "remove it, if it is no program and nothing loads it by name (a plug-in, a driver of a database)"})
+		}
+	}
+	return unnamed(t, out)
+}
+
+// standsIn says that a distribution has a module that the project imports and
+// the standard library no longer has.
+func (s uses) standsIn(name string) bool {
+	for top := range s.names {
+		if _, until := python.StandardSpan(top); until != 0 && replaces(name, top) {
+			return true
+		}
+	}
+	return false
+}
+
+var nameWord = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._-]*`)
+
+// unnamed leaves out those that a file of the project names in some other way:
+// a setting that names a plug-in, a command that starts a program.
+func unnamed(t *tree, problems []whittle.Problem) []whittle.Problem {
+	if len(problems) == 0 {
+		return nil
+	}
+	named := map[string]bool{}
+	note := func(text string) {
+		for _, w := range nameWord.FindAllString(text, -1) {
+			named[pep.Normalize(w)] = true
+			named[pep.Normalize(source.Top(w))] = true
+			program, _, _ := strings.Cut(w, "-") // waitress-serve
+			named[pep.Normalize(program)] = true
+		}
+	}
+	for _, r := range t.images {
+		note(r.text)
+	}
+	for p := range t.sources {
+		if b, err := t.read(p); err == nil && path.Base(p) != "setup.py" {
+			note(string(b))
+		}
+		note(p)
+	}
+	for _, p := range t.settings {
+		if b, err := t.read(p); err == nil {
+			note(string(b))
+		}
+	}
+	return slices.DeleteFunc(problems, func(p whittle.Problem) bool {
+		return named[p.Distribution] || slices.ContainsFunc(python.ModulesOf(p.Distribution), func(m string) bool { return named[pep.Normalize(m)] })
+	})
+}

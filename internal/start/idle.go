@@ -1,0 +1,25 @@
+package start
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// Idle says that a command line is an interpreter or a shell without anything
+// to run, as base images have it: it waits for what nobody types.
+func Idle(argv []string) bool {
+	if len(argv) != 1 {
+		return false
+	}
+	name := path.Base(argv[0])
+	if rest, ok := strings.CutPrefix(name, "python"); ok && strings.Trim(rest, "0123456789.t") == "" {
+		return true
+	}
+	return isShell(name) || slices.Contains([]string{"node", "irb", "pypy3", "ipython"}, name)
+}
+
+// NoStart says that an image has no start of its own, but its base's.
+func NoStart(argv []string) string {
+	return "no start of its own: it starts " + strings.Join(argv, " ") + ", as its base does, and nobody types there"
+}

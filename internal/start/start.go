@@ -1,0 +1,213 @@
+// Package start follows what an image starts, without running it: the entry
+// point, the command, the health check, further commands and the application's
+// console scripts. [Follow] reads each command line as the kernel, shells,
+// launchers, interpreters and servers do, and gives the processes that result,
+// with the programs, files and Python modules that each of them needs.
+//
+// What only a run would show is noted as unknown; it is never guessed.
+package start
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/shell"
+)
+
+// role is what a start is for.
+type Role uint8
+
+const (
+	Entry Role = iota
+	Healthcheck
+	Console // a console script of the application
+	Command // one that the user named
+)
+
+// start is one program that the image starts, with all that is known of how.
+type Process struct {
+	// name is what the user knows it by: "CMD", "console script inventory".
+	Name string
+	Role Role
+	argv []string
+	Env  map[string]string
+	Dir  string // the working directory, clean and relative
+	// program is the path of the program that runs in the end, a script's
+	// interpreter included in programs; empty where it was not found.
+	Program  string
+	Programs []string
+	// python is what is imported, nil for other programs; flags are the letters
+	// of the interpreter's options that change where it looks.
+	Python *Python
+	flags  string
+	// how says whether the image fails where the start does: a program of a
+	// shell script may be one that the script does without.
+	how shell.Certainty
+	// input is the standard input, nil where it is the container's.
+	input *string
+	// user is who a program such as gosu makes of the process, empty for the
+	// image's own.
+	user string
+	// depth is how many programs that start each other lead to it.
+	depth int
+	// by is the statement that starts it, if one does: "start.py:4 starts gunicorn".
+	by       string
+	Problems []whittle.Problem
+	Unknown  []string
+	// command is what was asked to start, nil for what scripts start.
+	Command []string
+	// probe does what the start would do for its first visitor.
+	Probe []string
+}
+
+// unknownWord stands for a word that only a run knows, or for a part of one.
+const unknownWord = shell.UnknownPart
+
+// maxStarts and maxDepth bound what scripts that start scripts come to.
+const (
+	maxStarts = 500
+	maxDepth  = 12
+	maxScript = 1 << 20
+)
+
+// findStarts lists what the image starts.
+func (s *Trace) findStarts() {
+	cfg := s.Config.Config
+	argv := append(slices.Clone(cfg.Entrypoint), cfg.Cmd...)
+	if len(argv) > 0 {
+		name := "CMD"
+		if len(cfg.Entrypoint) > 0 {
+			name = "ENTRYPOINT"
+		}
+		st := &Process{Name: name, Role: Entry, argv: argv, Env: s.Env, Dir: s.Workdir}
+		if Idle(argv) && len(s.Commands) == 0 {
+			st.Unknown = append(st.Unknown, NoStart(argv)+"; name a command that has to work")
+		}
+		s.follow(st, 0)
+	}
+	if h := cfg.Healthcheck; h != nil && len(h.Test) > 1 {
+		st := &Process{Name: "HEALTHCHECK", Role: Healthcheck, Env: s.Env, Dir: s.Workdir, argv: h.Test[1:]}
+		if h.Test[0] == "CMD-SHELL" {
+			st.argv = append(s.shell(), h.Test[1])
+		}
+		s.follow(st, 0)
+	}
+	for _, argv := range s.Commands {
+		if len(argv) > 0 {
+			s.follow(&Process{Name: strings.Join(argv, " "), Role: Command, argv: argv, Env: s.Env, Dir: s.Workdir}, 0)
+		}
+	}
+	s.consoleScripts()
+	s.findStarted()
+}
+
+func (s *Trace) shell() []string {
+	if sh := s.Config.Config.Shell; len(sh) > 0 {
+		return sh
+	}
+	return []string{"/bin/sh", "-c"}
+}
+
+// consoleScripts are those of the application's own distributions.
+func (s *Trace) consoleScripts() {
+	for _, i := range s.Owners.Own {
+		d := &s.Distributions[i]
+		for _, e := range d.EntryPoints {
+			if e.Group != "console_scripts" {
+				continue
+			}
+			st := &Process{Name: "console script " + e.Name, Role: Console, argv: []string{e.Name}, Env: s.Env, Dir: s.Workdir}
+			file := ""
+			for _, f := range d.Files {
+				if path.Base(f) == e.Name && path.Base(path.Dir(f)) == "bin" {
+					file = f
+				}
+			}
+			if _, onPath := s.Files.lookup(st, e.Name); !onPath {
+				if file == "" {
+					continue // installed without its scripts: nobody can start it
+				}
+				st.argv = []string{"/" + file}
+			}
+			s.follow(st, 0)
+		}
+	}
+}
+
+// follow finds the program that a start runs, through wrappers, interpreters
+// and shell scripts, and adds it to the starts.
+func (s *Trace) follow(st *Process, depth int) {
+	if len(s.Processes) >= maxStarts || depth > maxDepth {
+		st.Doubt("too many scripts start each other")
+		s.Processes = append(s.Processes, st)
+		return
+	}
+	st.depth = depth
+	if depth == 0 {
+		st.Command = slices.Clone(st.argv)
+	}
+	if depth == 0 || len(s.Processes) == 0 || s.Processes[len(s.Processes)-1] != st {
+		s.Processes = append(s.Processes, st)
+	}
+	name := st.argv[0]
+	if strings.Contains(name, unknownWord) || name == "" {
+		st.Doubt("what it starts is only known when it runs")
+		return
+	}
+	file, ok := s.Files.lookup(st, name)
+	if !ok {
+		return
+	}
+	if unwrapped(s, st, file) || managed(s, st, file) {
+		return
+	}
+	s.execute(st, file)
+}
+
+// child is a start that another one makes. It can be no surer than that one.
+func (st *Process) child(argv []string, how shell.Certainty) *Process {
+	return &Process{Name: st.Name, Role: st.Role, argv: argv, Env: clone(st.Env), Dir: st.Dir, how: max(st.how, how), user: st.user, by: st.by}
+}
+
+// doubt notes what could not be followed, each thing once.
+func (st *Process) Doubt(text string) {
+	if st.by != "" && !strings.HasPrefix(text, st.by) {
+		text = st.by + ": " + text
+	}
+	if !slices.Contains(st.Unknown, text) {
+		st.Unknown = append(st.Unknown, text)
+	}
+}
+
+// notFollowed is the doubt about a program that starts something by what
+// whittle does not read.
+func (st *Process) notFollowed(name string) { st.Doubt("what " + name + " starts was not followed") }
+
+// decides says that what is not known of the start is not known of the image.
+func (st *Process) Decides() bool { return st.how == shell.Must || st.how == shell.Perhaps }
+
+// execute looks at the file that the kernel would start.
+func (s *Trace) execute(st *Process, file string) {
+	st.Program = file
+	st.Programs = append(st.Programs, file)
+	base := path.Base(s.Files.Real(file))
+	switch _, binary := s.Binaries(s.Files.Real(file)); {
+	case binary && isPython(base, st.argv[0]):
+		s.startPython(st, file, st.argv[1:])
+	case binary && isShell(path.Base(st.argv[0])):
+		s.startShell(st, st.argv[1:])
+	case binary && opaquePrograms[base]:
+		st.Doubt("whittle does not read what " + base + " runs")
+	case binary:
+		if startsAnother(s, st) {
+			st.notFollowed(path.Base(st.argv[0]))
+		}
+	default:
+		s.script(st, file)
+	}
+}
+
+// opaquePrograms run code that whittle does not read.
+var opaquePrograms = map[string]bool{"node": true, "java": true, "ruby": true, "perl": true, "php": true, "deno": true, "bun": true, "lua": true}
