@@ -14,6 +14,14 @@ import (
 	"whittle.dev/whittle/internal/start"
 )
 
+// asked sees that what modules ask for when they are imported is there: metadata, files beside them, codecs, classes by name.
+func asked() group {
+	return group{run: checkAsks, also: []string{whittle.CheckMissingSource, whittle.CheckMissingModule, whittle.CheckMissingName}, checks: []Check{
+		{ID: whittle.CheckMissingMetadata, Severity: whittle.SeverityError, Title: "a module asks for metadata of a distribution that has none",
+			Text: "`importlib.metadata.version(…)` and the like read `.dist-info`, which something deleted or never copied. Keep it: it is small, and plug-ins are found by it."},
+	}}
+}
+
 // checkAsks looks at what modules ask for when they are imported other than by
 // an import: metadata, files beside them, codecs, names in configurations, what
 // a library needs for one of its features.

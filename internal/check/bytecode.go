@@ -8,6 +8,14 @@ import (
 	"whittle.dev/whittle"
 )
 
+// bytecode sees that bytecode belongs to the interpreter.
+func bytecode() group {
+	return group{run: checkBytecode, checks: []Check{
+		{ID: whittle.CheckStaleBytecode, Severity: whittle.SeverityInfo, Title: "bytecode is of no use to the interpreter",
+			Text: "The `.pyc` files were made by another version of Python than the image's: the interpreter ignores them."},
+	}}
+}
+
 // checkBytecode finds __pycache__ files of interpreters that the image does
 // not start: they weigh, and do nothing.
 func checkBytecode(s *state) []whittle.Problem {

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -18,42 +17,51 @@ import (
 	"whittle.dev/whittle/internal/python"
 )
 
-// TestCases: each check finds its problem in one image and not in another that is
-// nearly the same; it reports no other kind than its own, and none worse than it
-// says. The cases are testdata/cases/ID_fires.txtar and ID_not.txtar.
+// TestCases: each check of the table finds its problem in one image and not in
+// another that is nearly the same. No group reports a kind that it does not
+// name, and no check is worse than it says. The cases are
+// testdata/cases/ID_fires.txtar and ID_not.txtar; there are no others.
 func TestCases(t *testing.T) {
-	// These need what only a real image has: lab's breakages have them.
-	elsewhere := []string{whittle.CheckWrongLibc, whittle.CheckMissingEntryPoint}
-	worst := map[string]string{}
+	worst, cases := map[string]string{}, map[string]bool{}
 	for _, c := range check.All() {
 		worst[c.ID] = c.Severity
 	}
-	ranks := []string{whittle.SeverityError, whittle.SeverityWarning, whittle.SeverityInfo}
 	for id := range worst {
-		if slices.Contains(elsewhere, id) {
-			continue
-		}
 		for _, kind := range []string{"fires", "not"} {
+			cases[id+"_"+kind+".txtar"] = true
 			t.Run(id+"_"+kind, func(t *testing.T) {
 				b, err := os.ReadFile(filepath.Join("testdata", "cases", id+"_"+kind+".txtar"))
 				if err != nil {
 					t.Fatal(err)
 				}
-				found, err := check.Run(t.Context(), caseOf(t, b))
+				img := caseOf(t, b)
+				found, err := check.Run(t.Context(), img)
 				if err != nil {
 					t.Fatal(err)
 				}
 				fired := false
 				for _, p := range found.Problems {
 					fired = fired || p.Rule == id
-					if w, known := worst[p.Rule]; !known || slices.Index(ranks, p.Severity) < slices.Index(ranks, w) {
-						t.Errorf("%s %s is not what the check says of itself", p.Severity, p.Rule)
+					if whittle.SeverityRank(p.Severity) < whittle.SeverityRank(worst[p.Rule]) {
+						t.Errorf("%s %s is worse than the check says of itself", p.Severity, p.Rule)
 					}
 				}
 				if fired != (kind == "fires") {
 					t.Errorf("fired: %v; %+v, unknown %q", fired, found.Problems, found.Unknown)
 				}
+				for _, p := range check.Strays(img) {
+					t.Errorf("%s is reported by a group that does not name it: %s", p.Rule, p.Message)
+				}
 			})
+		}
+	}
+	files, err := os.ReadDir(filepath.Join("testdata", "cases"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !cases[f.Name()] {
+			t.Errorf("%s is the case of no check", f.Name())
 		}
 	}
 }

@@ -22,7 +22,7 @@ import (
 func Run(ctx context.Context, img *Image) (*whittle.Check, error) {
 	s := newState(img)
 	out := &whittle.Check{Schema: whittle.CheckSchema, Problems: []whittle.Problem{}}
-	for _, c := range looks() {
+	for _, c := range groups() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

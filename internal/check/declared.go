@@ -15,6 +15,20 @@ import (
 	"whittle.dev/whittle/internal/start"
 )
 
+// dependencies sees that the application declares what it imports.
+func dependencies() group {
+	return group{run: checkDeclared, checks: []Check{
+		{ID: whittle.CheckUndeclared, Severity: whittle.SeverityError, Title: "the application imports what nothing declares",
+			Text: "A module that the project's own code imports belongs to a distribution that no file of the project declares. It may work today because something else brings it along. Declare it."},
+		{ID: whittle.CheckUnused, Severity: whittle.SeverityInfo, Title: "a declared dependency is not used by what is started",
+			Text: "Nothing that the image starts imports it, names it, or needs it as a plug-in. `whittle fix` can take it out and prove that all still runs."},
+		{ID: whittle.CheckMisplaced, Severity: whittle.SeverityWarning, Title: "a dependency is declared where the image does not install it from",
+			Text: "The application imports it at start, and it is declared for development or for an extra only. Move the declaration."},
+		{ID: whittle.CheckTransitive, Severity: whittle.SeverityWarning, Title: "the application imports what only another dependency brings along",
+			Text: "When the other dependency drops it, the import fails. Declare it."},
+	}}
+}
+
 // declaredAs says how the project declares a distribution, and what to do
 // where it is not installed.
 func declaredAs(s *state, dist string) (why, fix string) {

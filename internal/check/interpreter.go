@@ -10,6 +10,11 @@ import (
 	"whittle.dev/whittle/internal/start"
 )
 
+// interpreter sees that the interpreter finds the modules that it starts with.
+func interpreter() group {
+	return group{run: checkInterpreter, also: []string{whittle.CheckMissingModule}}
+}
+
 // Modules that CPython imports before any code of a program, found by taking
 // each away from 3.8 to 3.13. From 3.11 on most are compiled into the program.
 var (

@@ -13,6 +13,16 @@ import (
 	"whittle.dev/whittle/internal/start"
 )
 
+// importedLater sees that what the application imports later or if it can is there.
+func importedLater() group {
+	return group{run: checkLater, checks: []Check{
+		{ID: whittle.CheckLazyImport, Severity: whittle.SeverityWarning, Title: "a function imports a module that is not there",
+			Text: "The import runs when the function is called, so the image starts. Where the function is needed, install the distribution."},
+		{ID: whittle.CheckOptionalImport, Severity: whittle.SeverityInfo, Title: "a module that the application can do without is not there",
+			Text: "The import's failure is caught. It is named so that nobody wonders about a feature that is missing."},
+	}}
+}
+
 // checkLater looks at what the application's own modules import when a
 // function runs, or only if it is there.
 func checkLater(s *state) []whittle.Problem {

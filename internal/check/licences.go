@@ -11,6 +11,14 @@ import (
 	"whittle.dev/whittle/internal/python"
 )
 
+// licences sees that licences that distributions came with are still there.
+func licences() group {
+	return group{run: checkLicences, checks: []Check{
+		{ID: whittle.CheckMissingLicence, Severity: whittle.SeverityInfo, Title: "licences that distributions came with were deleted",
+			Text: "Most licences ask that their text goes along with the program. Keep the licence files."},
+	}}
+}
+
 // checkLicences finds distributions whose licences were stripped away: the
 // metadata declares them, the RECORD says that they were installed, and they
 // are not there. Most licences ask that they go along with copies.

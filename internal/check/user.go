@@ -4,6 +4,14 @@ import (
 	"whittle.dev/whittle"
 )
 
+// user sees that USER names somebody whom the image knows.
+func user() group {
+	return group{run: checkUser, checks: []Check{
+		{ID: whittle.CheckMissingUser, Severity: whittle.SeverityError, Title: "USER names somebody whom the image does not know",
+			Text: "Names of users and groups are looked up in `/etc/passwd` and `/etc/group` of the image; numbers need no entry. Add the user in the final stage."},
+	}}
+}
+
 // checkUser sees that USER names somebody.
 func checkUser(s *state) []whittle.Problem {
 	var out []whittle.Problem

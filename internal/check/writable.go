@@ -11,6 +11,14 @@ import (
 	"whittle.dev/whittle/internal/start"
 )
 
+// writable sees that the user may write where the application writes.
+func writable() group {
+	return group{run: checkWritable, checks: []Check{
+		{ID: whittle.CheckUnwritablePath, Severity: whittle.SeverityError, Title: "the application writes where its user may not",
+			Text: "A file that the code opens for writing, or a folder that it makes, belongs to another user than the one that the image runs as. Use `COPY --chown`, or make the folder for the user before `USER`."},
+	}}
+}
+
 // checkWritable sees that the user may write where the application's own code
 // writes: files that are opened for writing, logs, SQLite databases, folders.
 func checkWritable(s *state) []whittle.Problem {

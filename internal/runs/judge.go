@@ -92,9 +92,9 @@ func explainRun(c *whittle.CommandRun, r build.RunResult, process whittle.Proces
 	var problem whittle.Problem
 	switch {
 	case r.TimedOut:
-		problem = whittle.Problem{Rule: "exec-failed", Severity: "error", Message: fmt.Sprintf("did not end within %s", Limit)}
+		problem = whittle.Problem{Rule: whittle.CheckExecFailed, Severity: whittle.SeverityError, Message: fmt.Sprintf("did not end within %s", Limit)}
 	case r.Err != nil:
-		problem = whittle.Problem{Rule: "exec-failed", Severity: "error", Message: whittle.OneLine(r.Err.Error())}
+		problem = whittle.Problem{Rule: whittle.CheckExecFailed, Severity: whittle.SeverityError, Message: whittle.OneLine(r.Err.Error())}
 	default:
 		_, problem = explain(output, r.ExitCode, process.WorkingDir)
 	}

@@ -137,7 +137,7 @@ func ownFailure(run whittle.CommandRun, r build.RunResult, process whittle.Proce
 			problem.Message = fmt.Sprintf("its health check did not pass within %s: %s", took(r), strings.TrimPrefix(why.Message, "exit code 1: "))
 			run.Problem = problem.Message
 		}
-		problem.Rule, problem.Module = "healthcheck-cannot-run", cmp.Or(why.Module, problem.Module)
+		problem.Rule, problem.Module = whittle.CheckHealthcheckCannotRun, cmp.Or(why.Module, problem.Module)
 	} else {
 		problem = explainRun(&run, r, process)
 	}

@@ -182,7 +182,7 @@ func (f failure) line() string {
 
 // explain says in one line why a command failed, from all that is known.
 func explain(output []byte, exit int, workdir string) (string, whittle.Problem) {
-	p := whittle.Problem{Rule: "exec-failed", Severity: "error"}
+	p := whittle.Problem{Rule: whittle.CheckExecFailed, Severity: whittle.SeverityError}
 	if f, ok := readTraceback(output, workdir); ok {
 		p.Path, p.Line, p.Module = f.Path, f.Line, f.Module
 		if f.Module != "" {

@@ -7,7 +7,7 @@ import (
 	"whittle.dev/whittle/internal/check"
 )
 
-const madeOfChecks = "<!-- Made by `go run ./scripts/rules -w` from internal/check/documents.go. Change that, not this page. -->\n\n"
+const madeOfChecks = "<!-- Made by `go run ./scripts/rules -w` from internal/check. Change that, not this page. -->\n\n"
 
 // renderChecks makes a page of each check and one that lists them, by file name.
 func renderChecks(checks []check.Check) (map[string][]byte, error) {
