@@ -47,16 +47,17 @@ var allowed = map[string][]string{
 	"resolve":              {"project", "python"},
 	"forecast":             {"dockerfile", "project", "python", "resolve"},
 	"patch":                {"dockerfile"},
-	"build":                {},
+	"build":                {"build/buildkitd"},
+	"build/buildkitd":      {},
 	"report":               {},
 	"runs":                 {"build", "start", "dockerfile", "project"},
-	"lab": {"runs", "source", "index", "distro", "python", "python/imports", "elf", "dockerfile", "dockerfile/history", "project", "ledger", "build",
+	"lab": {"runs", "source", "index", "distro", "python", "python/imports", "elf", "dockerfile", "dockerfile/history", "project", "ledger", "build", "build/buildkitd",
 		"start", "deps", "check", "rule", "resolve", "forecast", "patch", "pypi", "edit", "rewrite"},
 	"cmd/whittle": {"lab", "report", "store", "tui", "web"},
 }
 
 // languages are rooms that every other may import.
-var languages = []string{"pep", "python/source", "python/source/syntax"}
+var languages = []string{"shell", "pep", "python/source", "python/source/syntax"}
 
 // doors are the only packages that may import a heavy library directly.
 var doors = map[string][]string{
@@ -165,9 +166,8 @@ const (
 // larger are the packages that have more lines, and how many they may have:
 // what they are, rounded up. They only become smaller.
 var larger = map[string]int{
-	"internal/build": 5200,
-	"internal/rule":  9800,
-	"internal/lab":   8200,
+	"internal/rule": 9800,
+	"internal/lab":  8200,
 }
 
 func TestSizes(t *testing.T) {

@@ -114,7 +114,7 @@ func TestStartsPrograms(t *testing.T) {
 			found = append(found, p.ImportPath)
 		}
 	}
-	if want := []string{"whittle.dev/whittle/internal/build", "whittle.dev/whittle/internal/imagetest", "whittle.dev/whittle/internal/lab"}; !slices.Equal(found, want) {
+	if want := []string{"whittle.dev/whittle/internal/build/buildkitd", "whittle.dev/whittle/internal/imagetest", "whittle.dev/whittle/internal/lab"}; !slices.Equal(found, want) {
 		t.Errorf("programs are started by %q, want %q", found, want)
 	}
 	files, err := filepath.Glob("internal/lab/*.go")

@@ -21,7 +21,6 @@ import (
 	"time"
 
 	"github.com/containerd/console"
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"whittle.dev/whittle"
@@ -34,7 +33,7 @@ func private(t *testing.T, state string) *Engine {
 	if skip != "" {
 		t.Skip(skip)
 	}
-	opts.StateDir = state
+	opts.Daemon.StateDir = state
 	e, err := Open(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +70,7 @@ func processes(needle string) []string {
 
 // cgroups are the control groups of the last daemon on a state folder.
 func cgroups(t *testing.T, state string) []string {
-	dir, err := os.ReadFile(filepath.Join(state, "root-0", scratchRecord))
+	dir, err := os.ReadFile(filepath.Join(state, "root-0", "scratch"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +78,20 @@ func cgroups(t *testing.T, state string) []string {
 	a, _ := filepath.Glob("/sys/fs/cgroup/" + name)
 	b, _ := filepath.Glob("/sys/fs/cgroup/*/" + name)
 	return append(a, b...)
+}
+
+// kill ends the daemon on a state folder as the kernel does where memory runs out.
+func kill(t *testing.T, state string) {
+	for _, p := range processes(state) {
+		if word, rest, _ := strings.Cut(p, " "); strings.Contains(rest, "--oci-worker-binary") {
+			pid, _ := strconv.Atoi(word)
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+	}
+	t.Error("no daemon is seen")
 }
 
 func mounts(needle string) []string {
@@ -133,7 +146,7 @@ func TestDaemonCloses(t *testing.T) {
 func TestDaemonKeeps(t *testing.T) {
 	f := needEngine(t)
 	opts, _ := privateOptions()
-	opts.StateDir, opts.Keep = t.TempDir(), 100e6
+	opts.Daemon.StateDir, opts.Daemon.Keep = t.TempDir(), 100e6
 	build := func(name string) int {
 		e, err := Open(t.Context(), opts)
 		if err != nil {
@@ -149,13 +162,13 @@ func TestDaemonKeeps(t *testing.T) {
 		build(name)
 	}
 	var used int64
-	_ = filepath.WalkDir(opts.StateDir, func(_ string, d os.DirEntry, _ error) error {
+	_ = filepath.WalkDir(opts.Daemon.StateDir, func(_ string, d os.DirEntry, _ error) error {
 		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
 			used += info.Sys().(*syscall.Stat_t).Blocks * 512
 		}
 		return nil
 	})
-	if used > opts.Keep+20e6 { // the daemon's own tables
+	if used > opts.Daemon.Keep+20e6 { // the daemon's own tables
 		t.Errorf("the state takes %s", whittle.Bytes(used))
 	}
 	if build("d") != 1 {
@@ -167,11 +180,11 @@ func TestDaemonKeeps(t *testing.T) {
 func TestDaemonDiskFull(t *testing.T) {
 	f := needEngine(t)
 	opts, _ := privateOptions()
-	opts.StateDir = t.TempDir()
-	if err := unix.Mount("tmpfs", opts.StateDir, "tmpfs", 0, "size=60m,mode=700"); err != nil {
+	opts.Daemon.StateDir = t.TempDir()
+	if err := unix.Mount("tmpfs", opts.Daemon.StateDir, "tmpfs", 0, "size=60m,mode=700"); err != nil {
 		t.Skipf("needs a small disk: %v", err)
 	}
-	defer func() { _ = unix.Unmount(opts.StateDir, unix.MNT_DETACH) }()
+	defer func() { _ = unix.Unmount(opts.Daemon.StateDir, unix.MNT_DETACH) }()
 	e, err := Open(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
@@ -195,7 +208,7 @@ func TestDaemonDies(t *testing.T) {
 	state, dir := t.TempDir(), t.TempDir()
 	e := private(t, state)
 	d := f.define(t, "FROM probe\nRUN [\"/probe\", \"sleep\", \"1000\"]\n", nil)
-	log := &watcher{wait: "sleeping", then: func() { _ = e.daemon.process.Kill() }}
+	log := &watcher{wait: "sleeping", then: func() { kill(t, state) }}
 	_, err := e.Build(t.Context(), d, Output{Archive: filepath.Join(dir, "x.tar"), Log: log})
 	if !errors.Is(err, whittle.ErrEngine) || errors.Is(err, whittle.ErrUsage) || !strings.Contains(err.Error(), "buildkitd ended") {
 		t.Errorf("error is %v", err)
@@ -217,12 +230,13 @@ func TestDaemonDies(t *testing.T) {
 // A daemon that dies while a command runs in an image.
 func TestDaemonDiesInRun(t *testing.T) {
 	f := needEngine(t)
-	e := private(t, t.TempDir())
+	state := t.TempDir()
+	e := private(t, state)
 	go func() {
 		for len(processes("/probe\x00sleep\x001001")) == 0 && t.Context().Err() == nil {
 			time.Sleep(20 * time.Millisecond)
 		}
-		_ = e.daemon.process.Kill()
+		kill(t, state)
 	}()
 	start := time.Now()
 	_, err := e.Run(t.Context(), f.define(t, "FROM probe\n", nil), []Command{probe("sleep", "1001")}, RunOptions{})
@@ -246,7 +260,7 @@ func runHelper() int {
 	}
 	f := strings.Split(rest, "|")
 	opts, _ := privateOptions()
-	opts.StateDir = state
+	opts.Daemon.StateDir = state
 	e, err := Open(context.Background(), opts)
 	if err != nil {
 		fmt.Println(err)
@@ -280,7 +294,7 @@ func TestDaemonDiesWithItsParent(t *testing.T) {
 	if !seen || len(processes("/probe\x00sleep\x001002")) == 0 {
 		t.Error("the helper does not build")
 	}
-	record, err := os.ReadFile(filepath.Join(state, "root-0", scratchRecord))
+	record, err := os.ReadFile(filepath.Join(state, "root-0", "scratch"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,106 +327,6 @@ func TestDaemonDiesWithItsParent(t *testing.T) {
 	}
 }
 
-// What joins a container ends well, whatever becomes of it; all else that runc
-// says is passed on. (A watch that dies with its container would take the exit
-// code of the container's own process with it.)
-func TestWrapWorker(t *testing.T) {
-	dir := t.TempDir()
-	fake := filepath.Join(dir, "a runc's own")
-	if err := os.WriteFile(fake, []byte("#!/bin/sh\necho \"$@\"\nexit 137\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	d := &daemon{root: dir, scratch: &scratch{&whittle.TempFolder{Dir: "/s"}}}
-	name, err := d.wrapWorker(fake)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tc := range []struct {
-		args []string
-		code int
-	}{
-		{[]string{"--log", "/x y", "run", "--bundle", "/b", "id"}, 137},
-		{[]string{"--log", "/x", "exec", "--process", "/p", "id"}, 0},
-		{[]string{"kill", "id", "9"}, 137},
-	} {
-		cmd := exec.Command(name, tc.args...)
-		out, _ := cmd.Output()
-		if want := "--root /s/runc " + strings.Join(tc.args, " ") + "\n"; string(out) != want || cmd.ProcessState.ExitCode() != tc.code {
-			t.Errorf("%q: %q, exit code %d, want %q and %d", tc.args, out, cmd.ProcessState.ExitCode(), want, tc.code)
-		}
-	}
-}
-
-// Half a second passes between the daemon's bind and its listen, as on a busy
-// machine.
-func TestDaemonListensLate(t *testing.T) {
-	opts, skip := privateOptions()
-	if skip != "" {
-		t.Skip(skip)
-	}
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("needs strace")
-	}
-	binary, err := findBuildkitd(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	opts.StateDir, opts.Buildkitd = t.TempDir(), filepath.Join(t.TempDir(), "buildkitd")
-	script := fmt.Sprintf("#!/bin/sh\nexec %s -f -qq -o /dev/null -e trace=listen -e inject=listen:delay_enter=500000 %s \"$@\"\n", quote(strace), quote(binary))
-	if err := os.WriteFile(opts.Buildkitd, []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	e, err := Open(t.Context(), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := e.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
-// A scratch folder goes when its process has gone, and only then; what has the
-// name and is another user's or no folder stays.
-func TestScratchSwept(t *testing.T) {
-	temp, root := t.TempDir(), t.TempDir()
-	mine, err := newScratch(root, temp)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead := exec.Command("true")
-	if err := dead.Run(); err != nil {
-		t.Fatal(err)
-	}
-	name := func(pid int, rest string) string {
-		return filepath.Join(temp, fmt.Sprintf("%s%d-%s", scratchPrefix, pid, rest))
-	}
-	left, young, file, foreign := name(dead.ProcessState.Pid(), "left"), name(os.Getpid(), "young"), name(dead.ProcessState.Pid(), "file"), name(dead.ProcessState.Pid(), "foreign")
-	for _, dir := range []string{left, young, foreign} {
-		if err := os.MkdirAll(filepath.Join(dir, "runc"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want := []string{filepath.Base(mine.Dir), filepath.Base(young), filepath.Base(file)}
-	if os.Chown(foreign, 4242, 4242) == nil {
-		want = append(want, filepath.Base(foreign))
-	}
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	sweepScratch(root, temp)
-	slices.Sort(want)
-	if diff := cmp.Diff(want, folder(t, temp)); diff != "" {
-		t.Errorf("after the sweep (-want +got):\n%s", diff)
-	}
-	if err := mine.remove(); err != nil {
-		t.Error(err)
-	}
-	if slices.Contains(folder(t, temp), filepath.Base(mine.Dir)) {
-		t.Error("a scratch folder is not removed")
-	}
-}
-
 // answer is a service of this machine's, until its listener is closed.
 func answer(l net.Listener) {
 	for {
@@ -442,12 +356,12 @@ func TestDaemonNetwork(t *testing.T) {
 	}
 	opts, _ := privateOptions()
 	for _, host := range []bool{false, true} {
-		if !host && opts.HostNetwork {
+		if !host && opts.Daemon.HostNetwork {
 			t.Log("own: needs slirp4netns")
 			continue
 		}
 		o := opts
-		o.StateDir, o.HostNetwork = t.TempDir(), host
+		o.Daemon.StateDir, o.Daemon.HostNetwork = t.TempDir(), host
 		e, err := Open(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
@@ -476,7 +390,7 @@ func TestDaemonNetwork(t *testing.T) {
 // RUN steps, and no runs, reach what listens on this machine's outer addresses.
 func TestDaemonOuterNetwork(t *testing.T) {
 	f := needEngine(t)
-	if opts, _ := privateOptions(); opts.HostNetwork {
+	if opts, _ := privateOptions(); opts.Daemon.HostNetwork {
 		t.Skip("needs slirp4netns")
 	}
 	addresses, err := net.InterfaceAddrs()
@@ -527,12 +441,12 @@ func TestDaemonPrivate(t *testing.T) {
 	if skip != "" {
 		t.Skip(skip)
 	}
-	opts.StateDir = filepath.Join(t.TempDir(), "state")
+	opts.Daemon.StateDir = filepath.Join(t.TempDir(), "state")
 	e, err := Open(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{opts.StateDir, e.Info().Root, filepath.Dir(e.Info().Log), filepath.Dir(e.daemon.socket())} {
+	for _, dir := range []string{opts.Daemon.StateDir, e.Info().Root, filepath.Dir(e.Info().Log), filepath.Dir(strings.TrimPrefix(e.Info().Address, "unix://"))} {
 		if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
 			t.Errorf("%s: %v, %v", dir, info, err)
 		}
@@ -540,7 +454,7 @@ func TestDaemonPrivate(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Error(err)
 	}
-	for _, dir := range []string{opts.StateDir, e.Info().Root} {
+	for _, dir := range []string{opts.Daemon.StateDir, e.Info().Root} {
 		for _, change := range []func() error{func() error { return os.Chmod(dir, 0o777) }, func() error { return os.Chown(dir, 4242, 0) }} {
 			if err := change(); err != nil {
 				t.Fatal(err)
@@ -558,45 +472,18 @@ func TestDaemonPrivate(t *testing.T) {
 	}
 }
 
-func TestResolver(t *testing.T) {
-	got := string(resolver([]byte("# x\nnameserver 127.0.0.53\noptions edns0  trust-ad\nsearch a.example b.example\nnameserver ::1\nsortlist 1\n")))
-	if want := "nameserver 10.0.2.3\noptions edns0 trust-ad\nsearch a.example b.example\n"; got != want {
-		t.Errorf("%q", got)
-	}
-}
-
-func TestLoopbackProxies(t *testing.T) {
-	for value, want := range map[string]bool{"http://127.0.0.1:3128": true, "localhost:3128": true, "http://[::1]:1": true, "http://proxy.example:3128": false, "": false, "http://10.1.2.3": false} {
-		got := loopbackProxies(func(name string) string {
-			if name == "HTTPS_PROXY" {
-				return value
-			}
-			return ""
-		})
-		if (len(got) == 1) != want {
-			t.Errorf("%q: %q", value, got)
-		}
-	}
-}
-
 // Where the engine can have no network of its own, the host's is asked for.
 func TestDaemonWithoutNetwork(t *testing.T) {
 	opts, skip := privateOptions()
 	if skip != "" {
 		t.Skip(skip)
 	}
-	opts.StateDir, opts.HostNetwork = t.TempDir(), false
+	opts.Daemon.StateDir, opts.Daemon.HostNetwork = t.TempDir(), false
 	bin := t.TempDir()
-	runc, err := findRunc()
-	if err != nil {
+	if err := os.Symlink(found(runcs...), filepath.Join(bin, "runc")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(runc, filepath.Join(bin, "runc")); err != nil {
-		t.Fatal(err)
-	}
-	if opts.Buildkitd, err = findBuildkitd(opts); err != nil {
-		t.Fatal(err)
-	}
+	opts.Daemon.Binary = daemonBinary()
 	t.Setenv("PATH", bin)
 	e, err := Open(t.Context(), opts)
 	if err == nil {
@@ -621,17 +508,17 @@ func TestDaemonDoesNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*Options){
-		"bad configuration": func(o *Options) { o.Config = bad },
-		"state is a file":   func(o *Options) { o.StateDir = file },
-		"no state":          func(o *Options) { o.StateDir = "" },
-		"no such binary":    func(o *Options) { o.Buildkitd = "/nosuch/buildkitd" },
-		"not a daemon":      func(o *Options) { o.Buildkitd = "/bin/false" },
+		"bad configuration": func(o *Options) { o.Daemon.Config = bad },
+		"state is a file":   func(o *Options) { o.Daemon.StateDir = file },
+		"no state":          func(o *Options) { o.Daemon.StateDir = "" },
+		"no such binary":    func(o *Options) { o.Daemon.Binary = "/nosuch/buildkitd" },
+		"not a daemon":      func(o *Options) { o.Daemon.Binary = "/bin/false" },
 		"no engine there":   func(o *Options) { o.Address = "unix:///nosuch/buildkitd.sock" },
 		"bad address":       func(o *Options) { o.Address = "docker-container://" },
 		"no docker there":   func(o *Options) { o.NoDocker, o.DockerHost = false, "unix:///nosuch/docker.sock" },
 	} {
 		o := opts
-		o.StateDir = t.TempDir()
+		o.Daemon.StateDir = t.TempDir()
 		change(&o)
 		e, err := Open(t.Context(), o)
 		if err == nil {
@@ -699,22 +586,5 @@ func TestDiskFull(t *testing.T) {
 	}
 	if err := e.Close(); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestComplaints(t *testing.T) {
-	log := `time="2026-11-24T00:14:57Z" level=info msg="found 1 workers"
-time="2026-11-24T00:14:57Z" level=error msg="first \"quoted\""
-buildkitd: could not lock /x/buildkitd.lock, another instance running?
-	runtime/proc.go:290
-runtime.goexit
-time="2026-11-24T00:14:57Z" level=fatal msg=last
-`
-	want := "buildkitd: could not lock /x/buildkitd.lock, another instance running?; last"
-	if diff := cmp.Diff(want, complaints([]byte(log))); diff != "" {
-		t.Error(diff)
-	}
-	if got := complaints([]byte("time=\"x\" level=info msg=\"running\"\n")); got != "" {
-		t.Errorf("%q", got)
 	}
 }

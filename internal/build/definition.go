@@ -93,7 +93,7 @@ type job struct {
 	services []Service
 	// secrets are the IDs of d's secrets.
 	secrets []string
-	deaths  int64 // what the engine's guard counted before the build
+	kills   int64 // what the engine's guard counted before the build
 }
 
 // prepare reads and checks what d names. Errors wrap ErrUsage.

@@ -39,14 +39,14 @@ func dockerd(t *testing.T) string {
 	}
 	host := "unix://" + filepath.Join(dir, "docker.sock")
 	var log bytes.Buffer
-	cmd := exec.Command("/bin/sh", "-c", namespaceScript, "sh", path, "-H", host, "--data-root", filepath.Join(dir, "data"),
+	cmd := exec.Command("/bin/sh", "-c", `mount -t proc proc /proc && exec "$@"`, "sh", path, "-H", host, "--data-root", filepath.Join(dir, "data"),
 		"--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"), "--iptables=false", "--ip6tables=false", "--bip=10.213.7.1/24")
 	cmd.Stdout, cmd.Stderr = &log, &log
 	cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNET, Unshareflags: unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
 	started, done := make(chan error, 1), make(chan struct{})
 	go func() {
-		runtime.LockOSThread() // as in (*daemon).start
+		runtime.LockOSThread() // as buildkitd starts its daemon
 		err := cmd.Start()
 		started <- err
 		if err == nil {
@@ -152,7 +152,7 @@ func TestDocker(t *testing.T) {
 	})
 	t.Run("falls back", func(t *testing.T) {
 		opts, _ := privateOptions()
-		opts.NoDocker, opts.DockerHost, opts.StateDir = false, host, t.TempDir()
+		opts.NoDocker, opts.DockerHost, opts.Daemon.StateDir = false, host, t.TempDir()
 		p, err := Open(t.Context(), opts)
 		if err != nil {
 			t.Fatal(err)
@@ -161,7 +161,7 @@ func TestDocker(t *testing.T) {
 		if i := p.Info(); i.Kind != Buildkitd || len(i.Notes) != 1 || !strings.Contains(i.Notes[0], "too old") {
 			t.Errorf("%+v", i)
 		}
-		opts.Buildkitd = "/nosuch/buildkitd"
+		opts.Daemon.Binary = "/nosuch/buildkitd"
 		if p, err := Open(t.Context(), opts); err != nil || p.Info().Kind != Docker || len(p.Info().Notes) < 2 {
 			t.Errorf("without another engine: %+v, %v", p, err)
 		}

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	dockerclient "github.com/moby/moby/client"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build/buildkitd"
 )
 
 // Kinds of engines.
@@ -48,32 +50,15 @@ type Options struct {
 	// ignores those is not taken.
 	NamedContexts bool
 
-	// Buildkitd is the daemon to start; empty looks in SearchDirs, in the
-	// executable's folder and on PATH, in that order. The folder of the
-	// project is never looked in: it may be anyone's.
-	Buildkitd  string
-	SearchDirs []string
-	// Config is a buildkitd.toml for the private daemon (registry mirrors,
-	// limits); empty writes one with Keep and Limits, but for their Time.
-	Config string
-	// StateDir keeps the private daemon's cache between runs. It holds one
-	// folder for each daemon that runs at the same time.
-	StateDir string
-	// TempDir is where the private daemon's socket, log and temporary files
-	// are; empty is the system's.
-	TempDir string
-	// HostNetwork gives a private daemon this machine's network, so that RUN
-	// steps reach all that listens on its loopback and in abstract sockets.
-	// Otherwise it has a network of its own, for which slirp4netns is needed.
-	HostNetwork bool
-	// Keep is how much of the cache in StateDir stays when the engine is closed,
-	// in bytes; 0 is 20 GB. Each further daemon at the same time keeps a quarter
-	// of it. While a daemon runs it collects garbage above it, and above what
-	// leaves 5 GB of the disk free.
-	Keep int64
-	// Limits bound what builds and runs take.
-	Limits Limits
+	// Time is the time limit of one build, by any engine; 0 is [DefaultTime],
+	// [NoLimit] is none. A run has its own limit (see [Command]).
+	Time time.Duration
+	// Daemon says how a private daemon is started.
+	Daemon buildkitd.Options
 }
+
+// NoLimit is a time or a limit of a private daemon that bounds nothing.
+const NoLimit = buildkitd.NoLimit
 
 // Info says what builds.
 type Info struct {
@@ -97,8 +82,8 @@ type Engine struct {
 	client *bkclient.Client
 	line   *line
 	docker *dockerclient.Client // nil but for Kind Docker
-	daemon *daemon              // nil but for Kind Buildkitd
-	guard  *guard               // nil but for Kind Buildkitd
+	daemon *buildkitd.Daemon    // nil but for Kind Buildkitd
+	guard  *buildkitd.Guard     // nil but for Kind Buildkitd
 	limit  time.Duration        // of one build; none where it is below zero
 	grown  atomic.Bool          // a build was made, so that the cache may be too large
 	info   Info
@@ -113,8 +98,8 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.limit = opts.Limits.withDefaults().Time
-	if e.daemon == nil && (opts.Limits.Memory != 0 || opts.Limits.Pids != 0) {
+	e.limit = cmp.Or(opts.Time, DefaultTime)
+	if e.daemon == nil && (opts.Daemon.Memory != 0 || opts.Daemon.Pids != 0) {
 		e.info.Notes = append(e.info.Notes, "--build-memory and --build-pids do nothing here: they are about an engine that whittle starts, and this one has its own limits")
 	}
 	return e, nil
@@ -140,7 +125,7 @@ func open(ctx context.Context, opts Options) (*Engine, error) {
 			notes = append(notes, fmt.Sprintf("the Docker engine %s is too old: its BuildKit silently ignores named contexts and exports no archives", e.info.Version))
 		}
 	}
-	e, err := openPrivate(ctx, opts)
+	e, err := openPrivate(ctx, opts.Daemon)
 	if err == nil {
 		if old != nil {
 			_ = old.Close()
@@ -165,7 +150,7 @@ func (e *Engine) freeSpace() func() int64 {
 	if e.daemon == nil {
 		return nil
 	}
-	return e.daemon.freeSpace
+	return e.daemon.FreeSpace
 }
 
 // Info says which engine it is and what it can do.
@@ -177,7 +162,7 @@ func (e *Engine) Info() Info {
 
 // Close ends the connection, and the daemon where it is private.
 func (e *Engine) Close() error {
-	if e.daemon != nil && e.grown.Load() && !e.daemon.exited() {
+	if e.daemon != nil && e.grown.Load() && !e.daemon.Exited() {
 		e.prune()
 	}
 	err := e.client.Close()
@@ -185,7 +170,7 @@ func (e *Engine) Close() error {
 		err = errors.Join(err, e.docker.Close())
 	}
 	if e.daemon != nil {
-		err = errors.Join(err, e.daemon.stop())
+		err = errors.Join(err, e.daemon.Stop())
 	}
 	return err
 }
@@ -198,8 +183,8 @@ const pruneLimit = 30 * time.Second
 func (e *Engine) prune() {
 	ctx, cancel := context.WithTimeout(context.Background(), pruneLimit)
 	defer cancel()
-	keep := e.daemon.keep
-	_ = e.client.Prune(ctx, nil, bkclient.PruneAll, bkclient.WithKeepOpt(0, keep/4, keep, keepFree))
+	keep := e.daemon.Keep()
+	_ = e.client.Prune(ctx, nil, bkclient.PruneAll, bkclient.WithKeepOpt(0, keep/4, keep, buildkitd.KeepFree))
 }
 
 func openRemote(ctx context.Context, address string) (*Engine, error) {

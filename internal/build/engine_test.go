@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build/buildkitd"
 )
 
 // fixture is what the tests with a real engine share: one private daemon and
@@ -70,7 +71,7 @@ func makeFixture() *fixture {
 	if f.layout, f.err = makeLayout(f.dir); f.err != nil {
 		return f
 	}
-	opts.StateDir = filepath.Join(f.dir, "state")
+	opts.Daemon.StateDir = filepath.Join(f.dir, "state")
 	f.engine, f.err = Open(context.Background(), opts)
 	return f
 }
@@ -80,19 +81,40 @@ func privateOptions() (Options, string) {
 	if os.Geteuid() != 0 {
 		return Options{}, "needs root for a private buildkitd"
 	}
-	if _, err := findRunc(); err != nil {
+	if found(runcs...) == "" {
 		return Options{}, "needs runc"
 	}
-	opts := Options{NoDocker: true, Buildkitd: os.Getenv("WHITTLE_BUILDKITD"), SearchDirs: []string{"../../.cache/bin"}}
-	if _, err := findBuildkitd(opts); err != nil {
+	opts := Options{NoDocker: true}
+	if opts.Daemon.Binary = daemonBinary(); opts.Daemon.Binary == "" {
 		return Options{}, "needs buildkitd in $WHITTLE_BUILDKITD, .cache/bin or on PATH"
 	}
 	// Where the engine cannot have a network of its own, its tests ask for the
 	// host's.
 	_, missing := exec.LookPath("slirp4netns")
 	_, err := os.Stat("/dev/net/tun")
-	opts.HostNetwork = missing != nil || err != nil
+	opts.Daemon.HostNetwork = missing != nil || err != nil
 	return opts, ""
+}
+
+var runcs = []string{"buildkit-runc", "runc", "crun"}
+
+// found is the path of the first program that there is, empty if there is none.
+func found(names ...string) string {
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			if abs, err := filepath.Abs(path); err == nil {
+				return abs
+			}
+		}
+	}
+	return ""
+}
+
+func daemonBinary() string {
+	if path := os.Getenv("WHITTLE_BUILDKITD"); path != "" {
+		return path
+	}
+	return found("../../.cache/bin/buildkitd", "buildkitd")
 }
 
 func needEngine(t *testing.T) *fixture {
@@ -203,7 +225,7 @@ func (f *fixture) define(t *testing.T, dockerfile string, files map[string]strin
 
 func TestNoEngine(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, err := Open(t.Context(), Options{StateDir: t.TempDir(), NoDocker: true})
+	_, err := Open(t.Context(), Options{NoDocker: true, Daemon: buildkitd.Options{StateDir: t.TempDir()}})
 	if !errors.Is(err, whittle.ErrEngine) {
 		t.Errorf("error is %v", err)
 	}
@@ -221,7 +243,7 @@ func TestRemote(t *testing.T) {
 	for _, network := range []string{"unix", "tcp"} {
 		t.Run(network, func(t *testing.T) {
 			p := startProxy(t, network, f.engine.Info().Address)
-			e, err := Open(t.Context(), Options{Address: network + "://" + p.Addr().String(), Limits: Limits{Pids: 100}})
+			e, err := Open(t.Context(), Options{Address: network + "://" + p.Addr().String(), Daemon: buildkitd.Options{Pids: 100}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -145,7 +145,7 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 		f.Kind = StepFailed
 		f.ExitCode = code
 		f.Message = exitMessage(f.ExitCode)
-		if why := e.guard.why(j.deaths, code, strings.Join(f.Tail, "\n")); why != "" {
+		if why := e.guard.Why(j.kills, code, strings.Join(f.Tail, "\n")); why != "" {
 			f.Message = why
 		}
 		if fullDisk(strings.Join(f.Tail, "\n")) {
@@ -217,9 +217,9 @@ func (j *job) late(why *outOfTime, rec *recorder) error {
 // gone is not nil where the engine vanished under a call.
 func (e *Engine) gone(err error) error {
 	lost := errors.Is(err, errLost) || grpcerrors.Code(err) == codes.Unavailable || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-	if e.daemon != nil && (lost || e.daemon.exited()) {
-		if e.daemon.awaitExit() {
-			return e.daemon.died()
+	if e.daemon != nil && (lost || e.daemon.Exited()) {
+		if died := e.daemon.Ended(); died != nil {
+			return died
 		}
 	}
 	if lost {

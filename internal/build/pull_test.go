@@ -25,7 +25,7 @@ import (
 func TestPullFaults(t *testing.T) {
 	f := needEngine(t)
 	opts, _ := privateOptions()
-	opts.StateDir, opts.HostNetwork = t.TempDir(), true // the registry is on the loopback
+	opts.Daemon.StateDir, opts.Daemon.HostNetwork = t.TempDir(), true // the registry is on the loopback
 	e, err := Open(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)

@@ -18,10 +18,10 @@ import (
 func TestReach(t *testing.T) {
 	needEngine(t)
 	opts, _ := privateOptions()
-	if opts.HostNetwork {
+	if opts.Daemon.HostNetwork {
 		t.Skip("the statement is about an engine with a network of its own: needs slirp4netns")
 	}
-	opts.StateDir = t.TempDir()
+	opts.Daemon.StateDir = t.TempDir()
 	t.Setenv("WHITTLE_TEST_SECRET", "x") // of the engine's environment
 	e, err := Open(t.Context(), opts)
 	if err != nil {
@@ -29,7 +29,7 @@ func TestReach(t *testing.T) {
 	}
 	defer e.Close()
 	f := needEngine(t)
-	args := []string{"reach", disk(t), strings.Join([]string{e.daemon.socket(), opts.StateDir, "/sys/fs/cgroup/" + e.daemon.scratch.cgroup(), "/var/lib"}, ","), namespaces(t)}
+	args := []string{"reach", disk(t), strings.Join([]string{strings.TrimPrefix(e.Info().Address, "unix://"), opts.Daemon.StateDir, "/sys/fs/cgroup/" + filepath.Base(filepath.Dir(e.Info().Log)), "/var/lib"}, ","), namespaces(t)}
 	var log bytes.Buffer
 	if _, err := e.Build(t.Context(), f.define(t, "FROM probe\nRUN [\"/probe\", \""+strings.Join(args, `", "`)+"\"]\n", nil), Output{Log: &log}); err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build/buildkitd"
 )
 
 const (
@@ -29,7 +30,7 @@ const (
 	startLimit     = 2 * time.Minute  // for a container to be made and started
 	releaseLimit   = time.Minute      // for one to be taken down
 	// lostExit is the exit code of a process whose end BuildKit lost sight of, as
-	// its watch died with it (see wrapWorker, which mends it in a private
+	// its watch died with it (see buildkitd, which prevents it in a private
 	// engine); lostTries is how often such a run is made.
 	lostExit   = 1<<32 - 1
 	lostTries  = 3
@@ -83,8 +84,8 @@ type RunResult struct {
 	// TimedOut: it ran longer than its Timeout and was killed. Killed: it was
 	// ended by SIGKILL, not by whittle; memory may have run out.
 	TimedOut, Killed bool
-	// Limit says which of the engine's [Limits] made it fail, and which option
-	// is about it; empty where none did.
+	// Limit says which of a private engine's limits made it fail, and the option
+	// to raise it; empty where none did.
 	Limit string
 	// Watched is what was seen of a command that was watched, nil of others.
 	Watched *Watched
@@ -133,7 +134,7 @@ func (e *Engine) runAll(ctx context.Context, img image, cmds []Command) (results
 			return img.withoutServices(cmds, why), nil
 		}
 		defer n.stop()
-		restore, failed := e.daemon.isolate() // after the services' images have come
+		restore, failed := e.daemon.Isolate() // after the services' images have come
 		if failed != nil {
 			return nil, fmt.Errorf("%w: %w", failed, whittle.ErrEngine)
 		}
@@ -170,7 +171,7 @@ type image struct {
 	client gateway.Client
 	ref    gateway.Reference // nil for an empty root
 	config whittle.Config
-	guard  *guard
+	guard  *buildkitd.Guard
 	job    *job
 	veil   *veil
 	beside *neighbours // nil where there are none, and no network
@@ -206,7 +207,7 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 	e.grown.Store(true)
 	timer := e.endLater(cancel)
 	defer timer.Stop()
-	j.deaths = e.guard.deaths()
+	j.kills = e.guard.Kills()
 	held, release := e.line.hold(ctx)
 	defer release()
 	_, err := e.client.Build(held, opt, "whittle", func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
@@ -242,7 +243,7 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 	return j.veil.error(e.failure(ctx, j, rec, orLost(held, err)))
 }
 
-func newImage(c gateway.Client, res *gateway.Result, g *guard, j *job) (image, error) {
+func newImage(c gateway.Client, res *gateway.Result, g *buildkitd.Guard, j *job) (image, error) {
 	img := image{client: c, guard: g, job: j, veil: j.veil, secrets: j.secrets}
 	ref, err := res.SingleRef()
 	if err != nil {
@@ -355,7 +356,7 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	if len(c.Stdin) > 0 {
 		req.Stdin = io.NopCloser(bytes.NewReader(c.Stdin))
 	}
-	start, deaths := time.Now(), img.guard.deaths()
+	start, kills := time.Now(), img.guard.Kills()
 	proc, err := ctr.Start(ctx, req)
 	late.Stop()
 	switch {
@@ -376,7 +377,7 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 		return err
 	}
 	if r.Limit = ""; r.ExitCode > 0 && r.Err == nil {
-		r.Limit = img.guard.why(deaths, r.ExitCode, string(r.Stderr)+string(r.Stdout))
+		r.Limit = img.guard.Why(kills, r.ExitCode, string(r.Stderr)+string(r.Stdout))
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	dockerclient "github.com/moby/moby/client"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build/buildkitd"
 )
 
 // Output says what to make of a build.
@@ -88,7 +89,7 @@ func (e *Engine) Build(ctx context.Context, d Definition, o Output) (*Result, er
 func (e *Engine) noContexts() error {
 	err := fmt.Errorf("the engine (%s %s) silently ignores named contexts, so that bases cannot be used: %w: %w",
 		e.info.Kind, e.info.Version, whittle.ErrUnsupported, whittle.ErrEngine)
-	return whittle.WithHint(err, threeWays)
+	return whittle.WithHint(err, buildkitd.EngineHint)
 }
 
 func frontendMissing(err error) bool {
@@ -118,7 +119,7 @@ func (e *Engine) solve(ctx context.Context, d Definition, o Output, j *job) (*Re
 	defer cancel(nil)
 	defer e.endLater(cancel).Stop()
 	e.grown.Store(true)
-	j.deaths = e.guard.deaths()
+	j.kills = e.guard.Kills()
 	held, release := e.line.hold(ctx)
 	defer release()
 	resp, err := e.client.Solve(held, nil, opt, ch)

@@ -7,6 +7,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/build/buildkitd"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/project"
@@ -24,7 +25,7 @@ type Bound struct {
 
 // Bounds are all limits that a user can come to, with their defaults.
 func Bounds() []Bound {
-	image, parts, wait, builds := index.DefaultLimits(), source.DefaultLimits(), source.DefaultDeadlines(), build.DefaultLimits()
+	image, parts, wait := index.DefaultLimits(), source.DefaultLimits(), source.DefaultDeadlines()
 	const (
 		ofImage    = "An image, all its layers together"
 		ofParts    = "The documents of an image"
@@ -64,12 +65,12 @@ func Bounds() []Bound {
 		{ofIndex, "one question, where the answer is only of use", spell(indexPatience), "--no-package-index"},
 		{ofIndex, "all questions of one resolution", spell(resolvePatience), "--no-package-index"},
 		{ofBuilds, "all RUN steps and runs of whittle's engine, of the memory", "3/4", "--build-memory"},
-		{ofBuilds, "processes and threads in them", whittle.Thousands(builds.Pids), "--build-pids"},
-		{ofBuilds, "one build, by any engine", spell(builds.Time), "--build-timeout"},
+		{ofBuilds, "processes and threads in them", whittle.Thousands(buildkitd.DefaultPids), "--build-pids"},
+		{ofBuilds, "one build, by any engine", spell(build.DefaultTime), "--build-timeout"},
 		{ofBuilds, "one run of a command", spell(runs.Limit), ""},
 		{ofBuilds, "one run of what the image starts", spell(runs.Patience), "check --patience"},
 		{ofBuilds, "the project's tests", spell(testLimit), ""},
-		{ofDisk, "the build engine's cache", whittle.Bytes(build.DefaultKeep), "--engine-keep"},
+		{ofDisk, "the build engine's cache", whittle.Bytes(buildkitd.DefaultKeep), "--engine-keep"},
 		{ofDisk, "indexes of layers", inUnits(index.DefaultCacheSize), ""},
 		{ofDisk, "listings of package indexes", inUnits(pypi.CacheSize), ""},
 	}

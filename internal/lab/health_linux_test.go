@@ -15,6 +15,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/build/buildkitd"
 )
 
 // The corpus of TestHealth: real projects in testdata/health, built by
@@ -96,7 +97,8 @@ func newHealth(t *testing.T) *health {
 		h.bases[name] = build.Base{Layout: layout, Digest: img.Ref().Digest}
 		img.Close()
 	}
-	h.engine, err = build.Open(t.Context(), build.Options{NoDocker: true, NamedContexts: true, SearchDirs: []string{filepath.Join(cache, "bin")}, StateDir: filepath.Join(cache, "health"), HostNetwork: os.Getenv("WHITTLE_ENGINE_NETWORK") == "host"})
+	h.engine, err = build.Open(t.Context(), build.Options{NoDocker: true, NamedContexts: true,
+		Daemon: buildkitd.Options{SearchDirs: []string{filepath.Join(cache, "bin")}, StateDir: filepath.Join(cache, "health"), HostNetwork: os.Getenv("WHITTLE_ENGINE_NETWORK") == "host"}})
 	if err != nil {
 		t.Skipf("no engine: %v", err)
 	}

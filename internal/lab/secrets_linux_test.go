@@ -15,6 +15,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/build/buildkitd"
 )
 
 // TestSecretsStay builds and runs a project whose steps and programs print all
@@ -24,7 +25,8 @@ import (
 func TestSecretsStay(t *testing.T) {
 	h := gatedHealth(t)
 	state, temp := t.TempDir(), t.TempDir()
-	engine, err := build.Open(t.Context(), build.Options{NoDocker: true, NamedContexts: true, SearchDirs: []string{"../../.cache/bin"}, StateDir: state, TempDir: temp, HostNetwork: os.Getenv("WHITTLE_ENGINE_NETWORK") == "host"})
+	engine, err := build.Open(t.Context(), build.Options{NoDocker: true, NamedContexts: true,
+		Daemon: buildkitd.Options{SearchDirs: []string{"../../.cache/bin"}, StateDir: state, TempDir: temp, HostNetwork: os.Getenv("WHITTLE_ENGINE_NETWORK") == "host"}})
 	if err != nil {
 		t.Skipf("no engine: %v", err)
 	}

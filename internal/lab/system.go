@@ -16,6 +16,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/build/buildkitd"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/pypi"
 	"whittle.dev/whittle/internal/source"
@@ -24,8 +25,11 @@ import (
 // Limits guard against hostile layers.
 type Limits = index.Limits
 
-// BuildLimits bound what builds and runs may take.
-type BuildLimits = build.Limits
+// BuildLimits bound what builds and runs may take; a zero field is its default.
+type BuildLimits struct {
+	Memory, Pids int64         // of a private engine's containers: see [buildkitd.Options]
+	Time         time.Duration // of one build, by any engine
+}
 
 // NoLimit is a field of [BuildLimits] that bounds nothing.
 const NoLimit = build.NoLimit
@@ -119,12 +123,12 @@ func withHint(what string, err error) string {
 // goes with it.
 func openEngine(ctx context.Context, o SystemOptions, bases bool) (Builder, error) {
 	options, passing := engineOptions(o, bases), ""
-	if options.StateDir == "" {
+	if options.Daemon.StateDir == "" {
 		var err error
 		if passing, err = os.MkdirTemp("", "whittle-engine-*"); err != nil {
 			return nil, fmt.Errorf("making a folder for the engine's state: %w: %w", err, whittle.ErrSystem)
 		}
-		options.StateDir = passing
+		options.Daemon.StateDir = passing
 	}
 	e, err := build.Open(ctx, options)
 	if err != nil {
@@ -169,12 +173,12 @@ func engineOptions(o SystemOptions, bases bool) build.Options {
 	return build.Options{
 		Address:       address,
 		NamedContexts: bases,
-		TempDir:       o.TempDir,
-		HostNetwork:   o.EngineNetwork == HostNetwork,
-		Buildkitd:     os.Getenv("WHITTLE_BUILDKITD"),
-		StateDir:      cacheFolder(o.CacheDir, "buildkit"),
-		Keep:          o.EngineKeep,
-		Limits:        o.BuildLimits,
+		Time:          o.BuildLimits.Time,
+		Daemon: buildkitd.Options{
+			Binary: os.Getenv("WHITTLE_BUILDKITD"), StateDir: cacheFolder(o.CacheDir, "buildkit"), TempDir: o.TempDir,
+			HostNetwork: o.EngineNetwork == HostNetwork,
+			Keep:        o.EngineKeep, Memory: o.BuildLimits.Memory, Pids: o.BuildLimits.Pids,
+		},
 	}
 }
 

@@ -1,4 +1,4 @@
-package build
+package buildkitd
 
 import (
 	"cmp"
@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/shell"
 )
 
 const (
@@ -32,16 +33,17 @@ const (
 	firstToEnd = 500
 )
 
-// daemon is a private buildkitd. It is process 1 of a PID namespace and has a
-// mount namespace of its own, so that the kernel ends its containers and
-// undoes its mounts when it dies, however it dies.
-type daemon struct {
-	root  string // its state
-	notes []string
+// Daemon is a private buildkitd. It is process 1 of a separate PID namespace and
+// has a separate mount namespace, so that the kernel ends its containers and
+// undoes its mounts when it dies, for whatever reason.
+type Daemon struct {
+	binary string
+	root   string // its state
+	notes  []string
 
 	scratch  *scratch // socket, configuration, log and runc's state
 	network  *network // nil where it has the host's
-	guard    *guard   // nil before it is made
+	guard    *Guard   // nil before it is made
 	rootLock *os.File
 	keep     int64 // bytes of its cache that stay
 	process  *os.Process
@@ -55,7 +57,7 @@ type daemon struct {
 // its name server, whose file the first argument names, and becomes the daemon.
 const namespaceScript = `mount -t proc proc /proc && if [ -n "$1" ]; then mount --bind "$1" /etc/resolv.conf; fi && shift && exec "$@"`
 
-func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, error) {
+func start(ctx context.Context, binary string, opts Options) (*Daemon, error) {
 	if os.Geteuid() != 0 {
 		return nil, noEngine("a private buildkitd needs root (rootless mode needs RootlessKit around the daemon)")
 	}
@@ -63,7 +65,7 @@ func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, err
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{done: make(chan struct{})}
+	d := &Daemon{binary: binary, done: make(chan struct{})}
 	if !opts.HostNetwork {
 		if d.network, err = findNetwork(); err != nil {
 			return nil, err
@@ -80,7 +82,7 @@ func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, err
 	config := opts.Config
 	if config == "" {
 		var unbound []string
-		d.guard, unbound = newGuard(findHierarchy(), d.scratch.cgroup(), opts.Limits)
+		d.guard, unbound = newGuard(findHierarchy(), d.scratch.cgroup(), opts.Memory, opts.Pids)
 		d.notes = append(d.notes, unbound...)
 		config = d.scratch.path("buildkitd.toml")
 		err = os.WriteFile(config, []byte(daemonConfig(d.keep, d.scratch.cgroup())), 0o600)
@@ -91,7 +93,7 @@ func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, err
 		worker, err = d.wrapWorker(worker)
 	}
 	if err == nil {
-		err = d.start(binary, config, worker)
+		err = d.run(config, worker)
 	}
 	if err == nil && d.network != nil {
 		var note string
@@ -107,12 +109,16 @@ func startDaemon(ctx context.Context, binary string, opts Options) (*daemon, err
 		d.release()
 		return nil, fmt.Errorf("starting %s: %w: %w", binary, err, whittle.ErrEngine)
 	}
+	if err := d.awaitListening(ctx); err != nil {
+		_ = d.Stop()
+		return nil, err
+	}
 	return d, nil
 }
 
 // makeFolders takes the first state folder that no other daemon uses, and
 // makes a scratch folder.
-func (d *daemon) makeFolders(ctx context.Context, state, temp string) error {
+func (d *Daemon) makeFolders(ctx context.Context, state, temp string) error {
 	if state == "" {
 		return errors.New("no folder for its state")
 	}
@@ -172,9 +178,29 @@ func awaitUnlocked(ctx context.Context, name string) error {
 	}
 }
 
-func (d *daemon) socket() string  { return d.scratch.path("buildkitd.sock") }
-func (d *daemon) address() string { return "unix://" + d.socket() }
-func (d *daemon) logPath() string { return d.scratch.path("buildkitd.log") }
+func (d *Daemon) socket() string { return d.scratch.path("buildkitd.sock") }
+
+// Address is where BuildKit's client reaches it.
+func (d *Daemon) Address() string { return "unix://" + d.socket() }
+
+// Log is the path of its log.
+func (d *Daemon) Log() string { return d.scratch.path("buildkitd.log") }
+
+// Root is the folder of its cache.
+func (d *Daemon) Root() string { return d.root }
+
+// Notes say what could not be set up as asked.
+func (d *Daemon) Notes() []string { return d.notes }
+
+// Keep is how much of its cache stays, in bytes.
+func (d *Daemon) Keep() int64 { return d.keep }
+
+// Guard keeps its containers within their limits; nil with a configuration of the
+// user's.
+func (d *Daemon) Guard() *Guard { return d.guard }
+
+// Version is BuildKit's version, empty where the binary does not say it.
+func (d *Daemon) Version() string { return moduleVersion(d.binary) }
 
 // wrapWorker makes a program that keeps runc's records of containers in the
 // scratch folder. It lies beside the snapshots, which are executed, too: what is
@@ -187,20 +213,17 @@ func (d *daemon) logPath() string { return d.scratch.path("buildkitd.log") }
 //
 // Where the machine's memory runs out before the containers' limit is reached,
 // the kernel ends theirs before all other processes.
-func (d *daemon) wrapWorker(worker string) (string, error) {
+func (d *Daemon) wrapWorker(worker string) (string, error) {
 	name := filepath.Join(d.root, "runc")
-	runc := fmt.Sprintf("%s --root %s \"$@\"", quote(worker), quote(d.scratch.path("runc")))
+	runc := fmt.Sprintf("%s --root %s \"$@\"", shell.Quote(worker), shell.Quote(d.scratch.path("runc")))
 	text := fmt.Sprintf("#!/bin/sh\necho %d 2>/dev/null >/proc/self/oom_score_adj\nfor word; do\n  [ \"$word\" = exec ] && { %s; exit 0; }\ndone\nexec %s\n", firstToEnd, runc, runc)
 	return name, whittle.Folder(d.root).Write("runc", []byte(text), 0o700)
 }
 
-// quote is a word for the shell.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-
-// start starts the process from a thread that lives as long as the process:
+// run starts the process from a thread that lives as long as the process:
 // the kernel sends the parent-death signal when the thread ends.
-func (d *daemon) start(binary, config, worker string) error {
-	log, err := os.OpenFile(d.logPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+func (d *Daemon) run(config, worker string) error {
+	log, err := os.OpenFile(d.Log(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
@@ -216,8 +239,8 @@ func (d *daemon) start(binary, config, worker string) error {
 			return err
 		}
 	}
-	cmd := exec.Command("/bin/sh", "-c", namespaceScript, "sh", resolv, binary,
-		"--config", config, "--root", d.root, "--addr", d.address(),
+	cmd := exec.Command("/bin/sh", "-c", namespaceScript, "sh", resolv, d.binary,
+		"--config", config, "--root", d.root, "--addr", d.Address(),
 		"--otel-socket-path", d.scratch.path("otel.sock"),
 		"--containerd-worker=false", "--oci-worker=true", "--oci-worker-binary", worker, "--oci-worker-net", "host")
 	cmd.Stdout, cmd.Stderr = log, log
@@ -248,9 +271,10 @@ func (d *daemon) start(binary, config, worker string) error {
 	return <-started
 }
 
-// awaitListening waits until something takes connections: the socket's file is
-// there before anyone listens.
-func (d *daemon) awaitListening(ctx context.Context) error {
+// awaitListening waits until something takes connections: the socket's file exists
+// before anyone listens, and gRPC repeats a refused connection only a second
+// later.
+func (d *Daemon) awaitListening(ctx context.Context) error {
 	for {
 		c, err := (&net.Dialer{}).DialContext(ctx, "unix", d.socket())
 		if err == nil {
@@ -266,8 +290,19 @@ func (d *daemon) awaitListening(ctx context.Context) error {
 	}
 }
 
+// StartFailed is the error of a daemon that gave no answer because of err: why it
+// ended where it did, else what its log says.
+func (d *Daemon) StartFailed(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		if died := d.Ended(); died != nil {
+			return died
+		}
+	}
+	return d.notStarted(ctx, err)
+}
+
 // notStarted is the error of a daemon that runs and does not answer.
-func (d *daemon) notStarted(ctx context.Context, err error) error {
+func (d *Daemon) notStarted(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return fmt.Errorf("starting buildkitd: %w", context.Cause(ctx))
 	}
@@ -277,12 +312,13 @@ func (d *daemon) notStarted(ctx context.Context, err error) error {
 	return fmt.Errorf("starting buildkitd: %w%s: %w", err, d.lastLines(), whittle.ErrEngine)
 }
 
-// hideTraces removes the socket of BuildKit's collector of traces, which it
-// would mount into every container: docker build gives none.
-func (d *daemon) hideTraces() { _ = os.Remove(d.scratch.path("otel.sock")) }
+// HideTraces removes the socket of BuildKit's collector of traces, which it would
+// mount into every container: docker build mounts none. It is to be called once
+// the daemon has answered.
+func (d *Daemon) HideTraces() { _ = os.Remove(d.scratch.path("otel.sock")) }
 
-// freeSpace is what is left of the disk that has its state, in bytes.
-func (d *daemon) freeSpace() int64 {
+// FreeSpace is what is free of the disk that holds its state, in bytes.
+func (d *Daemon) FreeSpace() int64 {
 	var st unix.Statfs_t
 	if err := unix.Statfs(d.root, &st); err != nil {
 		return math.MaxInt64
@@ -290,8 +326,8 @@ func (d *daemon) freeSpace() int64 {
 	return int64(st.Bavail) * st.Bsize
 }
 
-// exited says whether the process has ended.
-func (d *daemon) exited() bool {
+// Exited says whether the process has ended.
+func (d *Daemon) Exited() bool {
 	select {
 	case <-d.done:
 		return true
@@ -300,24 +336,25 @@ func (d *daemon) exited() bool {
 	}
 }
 
-// awaitExit gives a daemon whose connection broke the time to be seen ending.
-func (d *daemon) awaitExit() bool {
+// Ended is why the process ended, nil if it runs: one whose connection broke has
+// two seconds to be seen ending.
+func (d *Daemon) Ended() error {
 	select {
 	case <-d.done:
-		return true
+		return d.died()
 	case <-time.After(2 * time.Second):
-		return false
+		return nil
 	}
 }
 
 // died is the error of a daemon that ended by itself.
-func (d *daemon) died() error {
+func (d *Daemon) died() error {
 	return fmt.Errorf("buildkitd ended (%w)%s: %w", d.err, d.lastLines(), whittle.ErrEngine)
 }
 
 // lastLines is what the log says of an error, to append to a message.
-func (d *daemon) lastLines() string {
-	text, err := os.ReadFile(d.logPath())
+func (d *Daemon) lastLines() string {
+	text, err := os.ReadFile(d.Log())
 	if err != nil {
 		return ""
 	}
@@ -355,9 +392,9 @@ func complaints(log []byte) string {
 	return shorten(strings.Join(found[max(0, len(found)-2):], "; "), 500)
 }
 
-// stop ends the daemon, gently first, and removes its socket and log. The
-// state stays.
-func (d *daemon) stop() error {
+// Stop ends the daemon, with SIGTERM first, and removes its socket and log. The
+// cache stays.
+func (d *Daemon) Stop() error {
 	var err error
 	d.stopOnce.Do(func() {
 		if d.process != nil {
@@ -370,7 +407,7 @@ func (d *daemon) stop() error {
 }
 
 // end waits for the process's end, and kills it in the end.
-func (d *daemon) end() {
+func (d *Daemon) end() {
 	select {
 	case <-d.done:
 	case <-time.After(stopTimeout):
@@ -380,7 +417,7 @@ func (d *daemon) end() {
 }
 
 // release frees the folders.
-func (d *daemon) release() error {
+func (d *Daemon) release() error {
 	var err error
 	if d.network != nil {
 		d.network.close()

@@ -1,4 +1,4 @@
-package build
+package buildkitd
 
 import (
 	"encoding/binary"
@@ -15,10 +15,10 @@ import (
 // slirp4netns(1)
 var slirpGateway = net.IPv4(10, 0, 2, 2)
 
-// isolate takes the way out from the private engine's network, so that what
-// shares it reaches nothing else. restore gives it back. An engine without a
-// network of its own is left as it is.
-func (d *daemon) isolate() (restore func() error, err error) {
+// Isolate takes the way out from the daemon's network, so that what shares it
+// reaches nothing else. restore gives it back. A daemon with the host's network is
+// left as it is, and so is a nil one.
+func (d *Daemon) Isolate() (restore func() error, err error) {
 	if d == nil || d.network == nil {
 		return func() error { return nil }, nil
 	}
@@ -34,7 +34,7 @@ func (d *daemon) isolate() (restore func() error, err error) {
 }
 
 // route changes the default route of the engine's network namespace.
-func (d *daemon) route(kind uint16, flags uint16) error {
+func (d *Daemon) route(kind uint16, flags uint16) error {
 	space, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", d.process.Pid))
 	if err != nil {
 		return err

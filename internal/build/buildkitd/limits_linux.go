@@ -1,6 +1,7 @@
-package build
+package buildkitd
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,33 +31,32 @@ func findHierarchy() hierarchy {
 
 // newGuard makes the control group that a daemon puts its containers into, and
 // gives it limits. What cannot be had is left out and said in notes.
-func newGuard(h hierarchy, name string, l Limits) (g *guard, notes []string) {
-	l = l.withDefaults()
-	if l.Memory == 0 {
-		l.Memory = h.machineMemory() / 4 * 3
+func newGuard(h hierarchy, name string, memory, pids int64) (g *Guard, notes []string) {
+	if memory == 0 {
+		memory = h.machineMemory() / 4 * 3
 	}
-	g = &guard{}
-	if l.Memory > 0 {
-		if err := g.boundMemory(h, name, l.Memory); err != nil {
+	g = &Guard{}
+	if memory > 0 {
+		if err := g.boundMemory(h, name, memory); err != nil {
 			notes = append(notes, fmt.Sprintf("RUN steps and runs have no limit of memory: %v", err))
 		}
 	}
-	if l.Pids > 0 {
-		if err := g.boundPids(h, name, l.Pids); err != nil {
+	if pids = cmp.Or(pids, DefaultPids); pids > 0 {
+		if err := g.boundPids(h, name, pids); err != nil {
 			notes = append(notes, fmt.Sprintf("RUN steps and runs have no limit of processes: %v", err))
 		}
 	}
 	return g, notes
 }
 
-func (g *guard) boundMemory(h hierarchy, name string, limit int64) error {
+func (g *Guard) boundMemory(h hierarchy, name string, limit int64) error {
 	dir, err := h.make(name, "memory")
 	if err != nil {
 		return err
 	}
 	if h.unified {
 		err = errors.Join(put(dir, "memory.max", limit), optional(put(dir, "memory.swap.max", 0)))
-		g.killed = func() int64 { return field(filepath.Join(dir, "memory.events"), "oom_kill") }
+		g.kills = func() int64 { return field(filepath.Join(dir, "memory.events"), "oom_kill") }
 	} else {
 		_ = put(dir, "memory.use_hierarchy", 1) // what newer kernels always do
 		err = errors.Join(put(dir, "memory.limit_in_bytes", limit), optional(put(dir, "memory.memsw.limit_in_bytes", limit)))
@@ -73,7 +73,7 @@ func (g *guard) boundMemory(h hierarchy, name string, limit int64) error {
 // listen counts how often the memory of a group of version 1 ran out: its
 // counter is the group's of the killed process, which goes with its container.
 // https://docs.kernel.org/admin-guide/cgroup-v1/memory.html#oom-control
-func (g *guard) listen(dir string) error {
+func (g *Guard) listen(dir string) error {
 	events, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (g *guard) listen(dir string) error {
 	f := os.NewFile(uintptr(events), "memory events")
 	count := make(chan int64, 1)
 	count <- 0
-	g.killed = func() int64 {
+	g.kills = func() int64 {
 		total := <-count
 		defer func() { count <- total }()
 		var b [8]byte
@@ -102,7 +102,7 @@ func (g *guard) listen(dir string) error {
 	return nil
 }
 
-func (g *guard) boundPids(h hierarchy, name string, limit int64) error {
+func (g *Guard) boundPids(h hierarchy, name string, limit int64) error {
 	dir, err := h.make(name, "pids")
 	if err == nil {
 		err = put(dir, "pids.max", limit)

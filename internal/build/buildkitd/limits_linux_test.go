@@ -1,4 +1,4 @@
-package build
+package buildkitd
 
 import (
 	"os"
@@ -30,16 +30,16 @@ func TestGuardUnified(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, group, kernel)
-	g, notes := newGuard(hierarchy{root, true}, "x", Limits{})
-	if len(notes) != 0 || g.pids != defaultPids || g.memory > 6e9 || g.memory <= 0 {
+	g, notes := newGuard(hierarchy{root, true}, "x", 0, 0)
+	if len(notes) != 0 || g.pids != DefaultPids || g.memory > 6e9 || g.memory <= 0 {
 		t.Errorf("%+v, %q", g, notes)
 	}
 	if m, s, p := read(group+"/memory.max"), read(group+"/memory.swap.max"), read(group+"/pids.max"); !strings.HasPrefix(m, "6") && !strings.HasPrefix(m, "5") || !strings.HasPrefix(s, "0") || p != "8192" {
 		t.Errorf("memory.max %q, memory.swap.max %q, pids.max %q", m, s, p)
 	}
 	write(t, group, map[string]string{"memory.events": "low 0\nhigh 0\nmax 12\noom 2\noom_kill 3\n"})
-	if n := g.deaths(); n != 3 {
-		t.Errorf("%d deaths, want 3", n)
+	if n := g.Kills(); n != 3 {
+		t.Errorf("%d kills, want 3", n)
 	}
 	g.release()
 
@@ -49,12 +49,12 @@ func TestGuardUnified(t *testing.T) {
 	} {
 		root := t.TempDir()
 		write(t, root, files)
-		g, notes := newGuard(hierarchy{root, true}, "x", Limits{})
+		g, notes := newGuard(hierarchy{root, true}, "x", 0, 0)
 		if g.memory != 0 || g.pids != 0 || len(notes) != 2 || !strings.Contains(notes[0], "no limit of memory: ") || !strings.Contains(notes[1], "no limit of processes: ") || !strings.Contains(notes[0], want) {
 			t.Errorf("%s: %+v, %q", want, g, notes)
 		}
 	}
-	g, notes = newGuard(hierarchy{t.TempDir(), false}, "x", Limits{Memory: NoLimit})
+	g, notes = newGuard(hierarchy{t.TempDir(), false}, "x", NoLimit, 0)
 	if g.memory != 0 || len(notes) != 1 || !strings.Contains(notes[0], "this system has no control groups for pids") {
 		t.Errorf("version 1 without controllers: %+v, %q", g, notes)
 	}
@@ -64,7 +64,7 @@ func TestGuardUnified(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(root, "x"), kernel)
-	if _, notes := newGuard(hierarchy{root, true}, "x", Limits{Memory: NoLimit}); len(notes) != 0 || read(root+"/cgroup.subtree_control") != "+pids" {
+	if _, notes := newGuard(hierarchy{root, true}, "x", NoLimit, 0); len(notes) != 0 || read(root+"/cgroup.subtree_control") != "+pids" {
 		t.Errorf("%q, subtree_control %q", notes, read(root+"/cgroup.subtree_control"))
 	}
 }
