@@ -37,6 +37,7 @@ var allowed = map[string][]string{
 	"elf":                  {},
 	"project":              {"toml"},
 	"ledger":               {},
+	"rootfs":               {"index", "ledger", "elf"},
 	"start":                {"elf", "project", "python", "python/imports", "shell"},
 	"deps":                 {"dockerfile", "project", "python"},
 	"check":                {"deps", "project", "python", "python/imports", "start"},
@@ -51,7 +52,7 @@ var allowed = map[string][]string{
 	"build/buildkitd":      {},
 	"report":               {},
 	"runs":                 {"build", "start", "dockerfile", "project"},
-	"lab": {"runs", "source", "index", "distro", "python", "python/imports", "elf", "dockerfile", "dockerfile/history", "project", "ledger", "build", "build/buildkitd",
+	"lab": {"runs", "source", "index", "rootfs", "distro", "python", "python/imports", "elf", "dockerfile", "dockerfile/history", "project", "ledger", "build", "build/buildkitd",
 		"start", "deps", "check", "rule", "resolve", "forecast", "patch", "pypi", "edit", "rewrite"},
 	"cmd/whittle": {"lab", "report", "store", "tui", "web"},
 }

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// maxDistilled is the largest file that is distilled, in bytes: it is held
+	// MaxDistilled is the largest file that is distilled, in bytes: it is held
 	// in memory meanwhile.
-	maxDistilled = 128 << 20
+	MaxDistilled = 128 << 20
 	// smallFile is the largest of which many are held at once. largeFiles are
 	// how many larger ones are: one that is read and one that is distilled.
 	smallFile  = 1 << 20
@@ -73,7 +73,7 @@ func (k *keeper) wants(e *whittle.Entry) bool {
 	case k.opts.Distil == nil:
 		return e.Size <= maxKept-k.spent.kept.Load()
 	}
-	return e.Size <= maxDistilled
+	return e.Size <= MaxDistilled
 }
 
 // read reads a file that is to be kept; whoever gets it hands it to done or to

@@ -17,8 +17,8 @@ import (
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
-	"whittle.dev/whittle/internal/python/source"
 	"whittle.dev/whittle/internal/resolve"
+	"whittle.dev/whittle/internal/rootfs"
 	"whittle.dev/whittle/internal/rule"
 	"whittle.dev/whittle/internal/start"
 )
@@ -94,35 +94,31 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 	o.InspectOptions = studied(env, img, name, o.InspectOptions)
 	env.progress().Step("reading " + name)
 	read := env.Index
-	read.Keep, read.KeepName, read.KeepToo, read.Distil, read.Hash = keepFacts, factsVersion, nil, distil, true
-	indexes, led, err := merged(ctx, img, name, read)
+	read.Hash = true
+	m, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: read, Databases: databases(), Facts: true})
 	if err != nil {
 		return nil, err
 	}
-	ev := newEvidence(newRoot(img, indexes, led))
-	if err := ev.fetch(ctx); err != nil {
-		return nil, fmt.Errorf("reading the files of %s: %w", name, err)
-	}
-	pass := &rule.Pass{Config: img.Config(), Indexes: indexes, Ledger: led, Root: ev, Steps: img.Config().Steps(), Target: o.Target, Guard: o.Guard}
+	pass := &rule.Pass{Config: img.Config(), Indexes: m.Indexes, Ledger: m.Ledger, Root: m, Steps: img.Config().Steps(), Target: o.Target, Guard: o.Guard}
 	var strange []string
 	if pass.Dockerfile, pass.Steps, strange, err = joined(o.InspectOptions, pass.Steps); err != nil {
 		return nil, err
 	}
-	claims, notes, err := ev.claims(ctx)
+	claims, notes, err := claims(ctx, m)
 	if err != nil {
 		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
 	}
-	account := ledger.Attribute(led, indexes, img.Config(), pass.Steps, claims)
-	for i := range led.Items {
+	account := ledger.Attribute(m.Ledger, m.Indexes, img.Config(), pass.Steps, claims)
+	for i := range m.Ledger.Items {
 		pass.Owner = append(pass.Owner, account.Owners[account.Owner[i]])
 		pass.Category = append(pass.Category, account.Category[i].String())
 	}
 	if err := projectFacts(pass, o); err != nil {
 		return nil, err
 	}
-	x = &examined{subject: &subject{img, account, append(notes, strange...)}, pass: pass}
-	x.environment = environmentOf(ev, img.Config().Platform())
-	return x, x.pythonFacts(ctx, env, ev, o)
+	x = &examined{subject: &subject{m, account, append(notes, strange...)}, pass: pass}
+	x.environment = environmentOf(m, img.Config().Platform())
+	return x, x.pythonFacts(ctx, env, o)
 }
 
 // projectFacts are what the project's folder says.
@@ -141,7 +137,7 @@ func projectFacts(p *rule.Pass, o AdviseOptions) error {
 }
 
 // pythonFacts are what the image's Python installation says, and the check.
-func (x *examined) pythonFacts(ctx context.Context, env *Env, ev *evidence, o AdviseOptions) error {
+func (x *examined) pythonFacts(ctx context.Context, env *Env, o AdviseOptions) error {
 	p := x.pass
 	said := project.Check{}
 	if o.Project != "" {
@@ -150,10 +146,10 @@ func (x *examined) pythonFacts(ctx context.Context, env *Env, ev *evidence, o Ad
 			return err
 		}
 	}
-	dists, _ := python.Distributions(ctx, ev)
+	dists, _ := python.Distributions(ctx, x.Image)
 	p.Names = namesOf(ctx, env, dists, p.Declared, said.Names, x.environment)
-	in := &check.Image{Folder: p.Project, Names: p.Names, Image: start.Image{Root: ev, Config: p.Config, Distributions: dists,
-		Sources: ev.source, Binaries: ev.binary, Builtins: ev.builtins, Commands: o.Commands, Project: p.Declared}}
+	in := &check.Image{Folder: p.Project, Names: p.Names, Image: start.Image{Root: x.Image, Config: p.Config, Distributions: dists,
+		Sources: x.Source, Binaries: x.Binary, Builtins: x.Builtins, Commands: o.Commands, Project: p.Declared}}
 	var err error
 	if p.Check, err = check.Run(ctx, in); err != nil {
 		return err
@@ -176,7 +172,7 @@ func (x *examined) pythonFacts(ctx context.Context, env *Env, ev *evidence, o Ad
 		p.Usage[i] = usages[u.Use]
 	}
 	p.Debug = func(path string) (bytes int64, safe, ok bool) {
-		file, ok := ev.binary(path)
+		file, ok := x.Binary(path)
 		if !ok {
 			return 0, false, false
 		}
@@ -184,7 +180,7 @@ func (x *examined) pythonFacts(ctx context.Context, env *Env, ev *evidence, o Ad
 		return file.DebugBytes + file.SymtabBytes, safe, true
 	}
 	p.Libraries = func(path string) []string {
-		if file, ok := ev.binary(path); ok {
+		if file, ok := x.Binary(path); ok {
 			return file.Needed
 		}
 		return nil
@@ -238,7 +234,7 @@ func (x *examined) advise(ctx context.Context, env *Env, only []string) (*whittl
 	if err != nil {
 		return nil, err
 	}
-	out := &whittle.Advice{Schema: whittle.AdviseSchema, Image: facts(x.Image, x.account.Indexes), Size: x.size(), Findings: []whittle.Finding{}, Rules: []string{}, Notes: x.notes}
+	out := &whittle.Advice{Schema: whittle.AdviseSchema, Image: facts(x.Image), Size: x.size(), Findings: []whittle.Finding{}, Rules: []string{}, Notes: x.notes}
 	for _, r := range rule.All() {
 		if len(only) == 0 || slices.Contains(only, r.ID) {
 			out.Rules = append(out.Rules, r.ID)
@@ -331,6 +327,3 @@ func environmentOf(root whittle.Root, p whittle.Platform) pep.Environment {
 	}
 	return pep.Environment{}
 }
-
-// Source is what the Python text at a path says: the rules' root has no texts.
-func (f *evidence) Source(path string) (*source.Facts, bool) { return f.source(path) }

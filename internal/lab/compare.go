@@ -40,7 +40,7 @@ func compare(subjects []*subject, label func(i int) string) *whittle.Comparison 
 	accounts := make([]*ledger.Account, len(subjects))
 	for i, s := range subjects {
 		accounts[i] = s.account
-		c.Images = append(c.Images, whittle.ImageSizes{ImageFacts: facts(s.Image, s.account.Indexes), Size: s.size()})
+		c.Images = append(c.Images, whittle.ImageSizes{ImageFacts: facts(s.Image), Size: s.size()})
 	}
 	c.Delta, c.Rows = ledger.Difference(accounts)
 	c.Words = compareWords(c, subjects, label)

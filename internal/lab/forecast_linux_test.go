@@ -263,10 +263,7 @@ func exampleProject(t *testing.T, h *health, dir string, source []byte) *forecas
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	r := newRoot(s.Image, s.account.Indexes, s.account.Ledger)
-	if err := r.fetch(t.Context(), isDatabase); err != nil {
-		t.Fatal(err)
-	}
+	r := s.Image
 	dists, problems := python.Distributions(context.Background(), r)
 	if len(problems) > 0 {
 		t.Fatal(problems)

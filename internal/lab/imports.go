@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"context"
 	"maps"
 	"path"
 	"slices"
@@ -26,22 +25,8 @@ func (f *evidence) packageSites() []string {
 	return out
 }
 
-// distributions are those that are installed, read once.
-func (f *evidence) distributions(ctx context.Context) []python.Distribution {
-	if !f.counted {
-		f.installed, _ = python.Distributions(ctx, f)
-		f.counted = true
-	}
-	return f.installed
-}
-
-// fileOwners are the names of the distributions by their files, made once.
-func (f *evidence) fileOwners(ctx context.Context) map[string]string {
-	if f.fileOwner == nil {
-		f.fileOwner = ownersOf(f.distributions(ctx))
-	}
-	return f.fileOwner
-}
+// fileOwners are the names of the distributions by their files.
+func (f *evidence) fileOwners() map[string]string { return ownersOf(f.distributions) }
 
 // ownersOf are the names of distributions by their files. What one ships inside
 // itself is its own.

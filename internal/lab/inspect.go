@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/dockerfile/history"
-	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/ledger"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/rootfs"
 )
 
 // InspectOptions are the options of [Inspect].
@@ -56,7 +58,7 @@ func Inspect(ctx context.Context, env *Env, name string, o InspectOptions) (*whi
 
 // subject is an image that has been read and accounted for.
 type subject struct {
-	whittle.Image
+	*rootfs.Image
 	account *ledger.Account
 	// notes say what could not be read.
 	notes []string
@@ -77,7 +79,7 @@ func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subj
 	env.progress().Step("reading " + name)
 	read := env.Index
 	read.Hash = read.Hash || o.Duplicates
-	indexes, led, err := merged(ctx, img, name, read)
+	m, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: read, Databases: databases()})
 	if err != nil {
 		return nil, err
 	}
@@ -85,11 +87,30 @@ func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subj
 	if err != nil {
 		return nil, err
 	}
-	claims, notes, err := newRoot(img, indexes, led).claims(ctx)
+	claims, notes, err := claims(ctx, m)
 	if err != nil {
 		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
 	}
-	return &subject{img, ledger.Attribute(led, indexes, img.Config(), steps, claims), append(notes, strange...)}, nil
+	return &subject{m, ledger.Attribute(m.Ledger, m.Indexes, img.Config(), steps, claims), append(notes, strange...)}, nil
+}
+
+// databases are the files that say who owns files, and the accounts of users.
+func databases() rootfs.Selection {
+	return rootfs.Selection{Name: "databases-v2", Has: func(p string) bool {
+		return distro.Database(p) || python.Database(p) || p == "etc/passwd" || p == "etc/group"
+	}}
+}
+
+// claims reads the package databases of an image. Those that cannot be read are
+// named in the notes, and cost only their own claims.
+func claims(ctx context.Context, root whittle.Root) ([]whittle.Claim, []string, error) {
+	claims, problems := distro.Claims(ctx, root)
+	more, others := python.Claims(ctx, root)
+	var notes []string
+	for _, p := range append(problems, others...) {
+		notes = append(notes, whittle.OneLine(p.Error()))
+	}
+	return append(claims, more...), notes, ctx.Err()
 }
 
 // joined says which instruction of its Dockerfile made each step of an image,
@@ -114,48 +135,11 @@ func joined(o InspectOptions, steps []whittle.Step) (*dockerfile.File, []whittle
 	return f, steps, []string{o.Dockerfile + " names no line, as none of the image's steps is one of its instructions: it may have made another image, or another target of it"}, nil
 }
 
-// merged reads an image's layers and accounts for their bytes.
-func merged(ctx context.Context, img whittle.Image, name string, read index.Options) ([]*whittle.Index, *whittle.Ledger, error) {
-	o := ledgerOptions(read)
-	indexes, err := index.All(ctx, img, read)
-	if err == nil {
-		err = decide(ctx, img, indexes, o)
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	led, err := ledger.Build(indexes, o)
-	if err != nil {
-		return nil, nil, fmt.Errorf("accounting for %s: %w", name, err)
-	}
-	return indexes, led, nil
-}
-
-// ledgerOptions bound the account by the limit of the layers' tables.
-func ledgerOptions(read index.Options) ledger.Options {
-	return ledger.Options{Folders: int(read.Limits.Memory / index.EntrySize)}
-}
-
-// decide reads the contents without which a copy with other metadata cannot
-// be told from other content: layers that were indexed by their headers alone
-// have no content digests.
-func decide(ctx context.Context, img whittle.Image, indexes []*whittle.Index, o ledger.Options) error {
-	for n, entries := range ledger.Undecided(indexes, o) {
-		if len(entries) == 0 {
-			continue
-		}
-		if err := index.Digest(ctx, img.Layers()[n], indexes[n], entries); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (s *subject) inspection() *whittle.Inspection {
 	a, cfg := s.account, s.Config()
 	in := &whittle.Inspection{
 		Schema:     whittle.InspectSchema,
-		Image:      facts(s.Image, s.account.Indexes),
+		Image:      facts(s.Image),
 		Layers:     make([]whittle.LayerRow, 0, len(a.Ledger.Layers)),
 		Categories: a.Categories(),
 		Packages:   a.Packages(),
@@ -185,18 +169,13 @@ func (s *subject) inspection() *whittle.Inspection {
 	return in
 }
 
-func facts(img whittle.Image, indexes []*whittle.Index) whittle.ImageFacts {
+func facts(img *rootfs.Image) whittle.ImageFacts {
 	ref, cfg := img.Ref(), img.Config()
-	f := whittle.ImageFacts{Ref: ref.Name, Source: ref.Source, Digest: ref.Digest, Platform: cfg.Platform().String(), Verified: verified(indexes)}
+	f := whittle.ImageFacts{Ref: ref.Name, Source: ref.Source, Digest: ref.Digest, Platform: cfg.Platform().String(), Verified: img.Verified()}
 	if !cfg.Created.IsZero() {
 		f.Created = cfg.Created.UTC().Format(time.RFC3339)
 	}
 	return f
-}
-
-// verified says whether all layers were compared with their digests.
-func verified(indexes []*whittle.Index) bool {
-	return !slices.ContainsFunc(indexes, func(idx *whittle.Index) bool { return !idx.Verified })
 }
 
 func (s *subject) size() whittle.Size {

@@ -197,15 +197,15 @@ var (
 // debianMirror is the first source of packages that an image's apt has; empty
 // for an image without.
 func debianMirror(ctx context.Context, x advised) (uri, suite string, err error) {
-	root := newRoot(x.Image, x.pass.Indexes, x.pass.Ledger)
-	if err := root.fetch(ctx, isAptSource); err != nil {
+	root := x.Image
+	if err := root.Fetch(ctx, isAptSource); err != nil {
 		return "", "", err
 	}
 	for _, p := range root.Paths() {
 		if !isAptSource(p) {
 			continue
 		}
-		text, err := root.ReadFile(p, maxText)
+		text, err := root.ReadFile(p, maxAptSource)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, whittle.ErrUnsupported) {
 			continue
 		}
@@ -218,6 +218,9 @@ func debianMirror(ctx context.Context, x advised) (uri, suite string, err error)
 	}
 	return "", "", nil
 }
+
+// maxAptSource is the largest list of sources that is read, in bytes.
+const maxAptSource = 256 << 10
 
 func isAptSource(p string) bool {
 	return p == "etc/apt/sources.list" || strings.HasPrefix(p, "etc/apt/sources.list.d/") && (strings.HasSuffix(p, ".list") || strings.HasSuffix(p, ".sources"))

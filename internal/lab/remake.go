@@ -18,6 +18,7 @@ import (
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/rootfs"
 )
 
 // remakeFolder is the name under which COPY --from finds the project's files
@@ -155,12 +156,11 @@ func (w *workshop) readMade(ctx context.Context, archive, name string) ([]byte, 
 		return nil, err
 	}
 	defer img.Close()
-	indexes, led, err := merged(ctx, img, name, w.env.Index)
+	r, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: w.env.Index, Databases: databases()})
 	if err != nil {
 		return nil, err
 	}
-	r := newRoot(img, indexes, led)
-	if err := r.fetch(ctx, func(p string) bool { return p == name }); err != nil {
+	if err := r.Fetch(ctx, func(p string) bool { return p == name }); err != nil {
 		return nil, err
 	}
 	text, err := r.ReadFile(name, maxRemade)

@@ -35,7 +35,7 @@ func confirm(ctx context.Context, env *Env, f *evidence, c *whittle.Check, o Che
 	}
 	defer os.RemoveAll(dir)
 	env.progress().Step("handing " + c.Image + " to the build engine")
-	digest, err := source.WriteLayout(ctx, f.img, dir)
+	digest, err := source.WriteLayout(ctx, f.Image, dir)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func confirm(ctx context.Context, env *Env, f *evidence, c *whittle.Check, o Che
 		return err
 	}
 	defer engine.Close()
-	platform := f.img.Config().Platform()
+	platform := f.Config().Platform()
 	d := build.Definition{Content: []byte("FROM " + subjectName + "\n"), Dockerfile: c.Image, Platform: platform.String(), Offline: true,
 		Bases: map[string]build.Base{subjectName: {Layout: dir, Digest: digest}}}
 	return runStarts(ctx, env, engine, d, f, c, o)
@@ -52,7 +52,7 @@ func confirm(ctx context.Context, env *Env, f *evidence, c *whittle.Check, o Che
 
 // runStarts runs the starts of a check in the image that d builds.
 func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition, f *evidence, c *whittle.Check, o CheckOptions) error {
-	process, commands := f.img.Config().Config, startCommands(c.Starts, cmp.Or(o.Patience, patience), f.packageSites())
+	process, commands := f.Config().Config, startCommands(c.Starts, cmp.Or(o.Patience, patience), f.packageSites())
 	var p *project.Project
 	if o.Project != "" {
 		p, _ = project.Load(o.Project, "") // it need be no project that can be built
@@ -80,6 +80,7 @@ func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition
 	if err != nil {
 		return fmt.Errorf("running %s: %w", c.Image, err)
 	}
+	owners := f.fileOwners()
 	for i := range c.Starts {
 		s := &c.Starts[i]
 		own := 1
@@ -88,7 +89,7 @@ func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition
 		}
 		for j, r := range results[:own] {
 			run, problem := runs.Judge(s.Kind, commands[j], r, process)
-			runs.NoteImports(&run, r.Imports, f.fileOwners(ctx))
+			runs.NoteImports(&run, r.Imports, owners)
 			if s.Run == nil || run.Status == whittle.Fails {
 				s.Run = &run
 			}

@@ -8,8 +8,10 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/rootfs"
 )
 
 // SimulateOptions are the options of [Simulate].
@@ -34,7 +36,7 @@ func Simulate(ctx context.Context, env *Env, name string, o SimulateOptions) (*w
 		return nil, err
 	}
 	defer x.Close()
-	out := &whittle.Simulation{Schema: whittle.SimulateSchema, Image: facts(x.Image, x.account.Indexes), Before: x.size(), Changes: []whittle.SimulatedChange{}}
+	out := &whittle.Simulation{Schema: whittle.SimulateSchema, Image: facts(x.Image), Before: x.size(), Changes: []whittle.SimulatedChange{}}
 	var changes []whittle.LayerChange
 	add := func(row whittle.SimulatedChange, c whittle.LayerChange) error {
 		layers := map[int]bool{}
@@ -67,17 +69,17 @@ func Simulate(ctx context.Context, env *Env, name string, o SimulateOptions) (*w
 	if out.Total, err = x.saving(changes...); err != nil {
 		return nil, err
 	}
-	out.After, err = x.replayed(changes, ledgerOptions(env.Index))
+	out.After, err = x.replayed(changes, env.Index.Limits)
 	return out, err
 }
 
 // replayed is the image's size after changes.
-func (x *examined) replayed(changes []whittle.LayerChange, o ledger.Options) (whittle.Size, error) {
+func (x *examined) replayed(changes []whittle.LayerChange, limits index.Limits) (whittle.Size, error) {
 	indexes, err := ledger.Replay(x.pass.Indexes, changes...)
 	if err != nil {
 		return whittle.Size{}, err
 	}
-	l, err := ledger.Build(indexes, o)
+	l, err := rootfs.Merge(indexes, limits)
 	if err != nil {
 		return whittle.Size{}, fmt.Errorf("accounting for the replayed layers: %w", err)
 	}

@@ -90,7 +90,7 @@ func System(o SystemOptions) (*Env, error) {
 		Packages: pypi.Open(pypi.Options{CacheDir: cacheFolder(o.CacheDir, "pypi"), Offline: o.NoIndexes}),
 		Dirty:    gitDirty,
 		Secret:   userKey(o.CacheDir),
-		Index:    index.Options{Limits: o.Limits, Verify: o.VerifyDigests, Keep: keepDatabases, KeepName: databasesVersion, KeepToo: []string{factsVersion}},
+		Index:    index.Options{Limits: o.Limits, Verify: o.VerifyDigests},
 		Machine:  machine(),
 		Progress: o.Progress,
 	}

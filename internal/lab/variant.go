@@ -215,8 +215,9 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 		commands, results = append(commands, test), append(results, found)
 	}
 	out.Run = s.judge(commands, results, process)
+	owners := f.fileOwners()
 	for i := range out.Run.Commands {
-		runs.NoteImports(&out.Run.Commands[i], results[i].Imports, f.fileOwners(ctx))
+		runs.NoteImports(&out.Run.Commands[i], results[i].Imports, owners)
 	}
 	if out.Run.Note = cmp.Or(missing, out.Run.Note); out.Run.Note != "" && !s.project.Configured && !limited(results) {
 		out.Run.Note += "; name what has to work in whittle.yaml (run:)"
@@ -248,7 +249,7 @@ func (s *study) check(ctx context.Context, f *evidence, out *whittle.Variant, co
 			st := &check.Starts[j]
 			own := commands[i].Watch != nil
 			if own == (st.Kind == whittle.StartEntry) && (own || st.Kind == whittle.StartCommand) && slices.Equal(st.Command, commands[i].Args) {
-				run, problem := runs.Judge(st.Kind, commands[i], r, f.img.Config().Config)
+				run, problem := runs.Judge(st.Kind, commands[i], r, f.Config().Config)
 				st.Run = &run
 				runs.Compare(check, st, problem)
 			}
