@@ -105,3 +105,9 @@ func Below(dir, path string) (rel string, ok bool) {
 	rel, err := filepath.Rel(dir, path)
 	return rel, err == nil && filepath.IsLocal(rel)
 }
+
+// Under says whether a path is a folder or lies in it. Both are clean and
+// relative; the root is "".
+func Under(p, dir string) bool {
+	return p == dir || dir == "" || strings.HasPrefix(p, dir+"/")
+}

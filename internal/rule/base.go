@@ -192,19 +192,19 @@ func baseItems(p *Pass, s *osPackages, chosen []int) (items []int) {
 
 // everyday are names of programs that are words of other things too: an
 // application that says them need not mean the program.
-var everyday = set("file import display compare convert identify stream patch make test animate composite mogrify montage conjure link size split join sort")
+var everyday = strings.Fields("file import display compare convert identify stream patch make test animate composite mogrify montage conjure link size split join sort")
 
 // startsOf says that the application names a program of packages that only the
 // full base has, or may have; empty where it does not.
 func startsOf(p *Pass) string {
 	s := p.layers.packages()
 	certain, perhaps := onlyFull(p, s)
-	programs := texts(p).programs()
+	programs := p.texts().programs()
 	for _, n := range append(certain, perhaps...) {
 		for _, i := range s.list[n].items {
 			at := p.Ledger.Items[i].Path
 			name := path.Base(at)
-			if dir := path.Base(path.Dir(at)); (dir == "bin" || dir == "sbin") && programs[name] && !everyday[name] {
+			if dir := path.Base(path.Dir(at)); (dir == "bin" || dir == "sbin") && programs[name] && !slices.Contains(everyday, name) {
 				return fmt.Sprintf("the application names the program %s, which the slim image may lack", name)
 			}
 		}
@@ -220,12 +220,12 @@ func fullUses(p *Pass) (uses []string) {
 		}
 		script, err := in.Shell()
 		if err != nil {
-			uses = append(uses, p.recipe.short(in)+" cannot be read, and may need more than the slim image has")
+			uses = append(uses, short(in)+" cannot be read, and may need more than the slim image has")
 			continue
 		}
 		for _, c := range script.Commands() {
 			if i := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return slices.Contains(onlyInFull, path.Base(w.Value)) }); i >= 0 {
-				uses = append(uses, fmt.Sprintf("%s uses %s, which the slim image may lack", p.recipe.short(in), path.Base(c.Words[i].Value)))
+				uses = append(uses, fmt.Sprintf("%s uses %s, which the slim image may lack", short(in), path.Base(c.Words[i].Value)))
 				break
 			}
 		}

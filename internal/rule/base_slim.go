@@ -4,6 +4,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"whittle.dev/whittle"
 )
 
 // onlyFull are the base's packages above its lowest layer that a slim image
@@ -128,7 +130,7 @@ func slimmed(p *Pass, but []int) (out []int) {
 		if have[i] || it.Bytes == 0 || !p.layers.base(it.Layer) || base == "copyright" || base == "locale.alias" {
 			continue
 		}
-		if slices.ContainsFunc(leftOut, func(dir string) bool { return under(it.Path, dir) }) || it.Layer > 0 && inEmpty(it.Path) {
+		if slices.ContainsFunc(leftOut, func(dir string) bool { return whittle.Under(it.Path, dir) }) || it.Layer > 0 && inEmpty(it.Path) {
 			out = append(out, i)
 		}
 	}
@@ -142,7 +144,7 @@ func unowned(p *Pass) (out []int) {
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
 		if it.Bytes > 0 && it.Layer > 0 && p.layers.base(it.Layer) && !ofLanguage(it.Path) && !p.layers.ofSystem(i) && !inEmpty(it.Path) &&
-			!slices.ContainsFunc(leftOut, func(dir string) bool { return under(it.Path, dir) }) {
+			!slices.ContainsFunc(leftOut, func(dir string) bool { return whittle.Under(it.Path, dir) }) {
 			out = append(out, i)
 		}
 	}
@@ -150,5 +152,5 @@ func unowned(p *Pass) (out []int) {
 }
 
 func inEmpty(at string) bool {
-	return slices.ContainsFunc(emptyInSlim, func(dir string) bool { return under(at, dir) })
+	return slices.ContainsFunc(emptyInSlim, func(dir string) bool { return whittle.Under(at, dir) })
 }

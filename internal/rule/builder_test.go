@@ -117,7 +117,7 @@ func (s *stage) add(at string, n node) error {
 // below lists a path and what lies in it.
 func (t tree) below(at string) (out []string) {
 	for _, p := range slices.Sorted(maps.Keys(t)) {
-		if under(p, at) {
+		if whittle.Under(p, at) {
 			out = append(out, p)
 		}
 	}
@@ -276,7 +276,7 @@ func (s *stage) rm(words []string) error {
 			gone = gone[1:]
 		}
 		for _, p := range gone {
-			if slices.ContainsFunc(s.mounted, func(m string) bool { return under(p, m) }) {
+			if slices.ContainsFunc(s.mounted, func(m string) bool { return whittle.Under(p, m) }) {
 				return fmt.Errorf("rm: %s is mounted", p)
 			}
 			delete(s.tree, p)

@@ -68,7 +68,7 @@ func buildTools(p *Pass) []whittle.Finding {
 		}
 		if in := p.recipe.instruction(layer); in != nil && in.Keyword == "RUN" {
 			if acts, ok := p.recipe.actions(in); ok && slices.ContainsFunc(acts, builds) {
-				f.Advice += fmt.Sprintf(", or remove the packages at the end of %s, which has built by then", p.recipe.short(in))
+				f.Advice += fmt.Sprintf(", or remove the packages at the end of %s, which has built by then", short(in))
 			}
 		}
 		out = append(out, f)

@@ -111,11 +111,11 @@ func keptFor(p *Pass, m keeper, in *dockerfile.Instruction) string {
 	case by == nil:
 		return ""
 	case by.Stage != in.Stage || by.Keyword != "RUN":
-		return fmt.Sprintf("let %s, which may need it, fetch its own; then delete it in the RUN that makes it", p.recipe.short(by))
+		return fmt.Sprintf("let %s, which may need it, fetch its own; then delete it in the RUN that makes it", short(by))
 	case m.flag != "":
-		return fmt.Sprintf("join it with %s, which may need it, and run %s with %s there", p.recipe.short(by), m.name, m.flag)
+		return fmt.Sprintf("join it with %s, which may need it, and run %s with %s there", short(by), m.name, m.flag)
 	default:
-		return fmt.Sprintf("join it with %s, which may need it, and delete it there", p.recipe.short(by))
+		return fmt.Sprintf("join it with %s, which may need it, and delete it there", short(by))
 	}
 }
 

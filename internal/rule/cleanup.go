@@ -181,7 +181,7 @@ func killed(p *Pass, d deed, killer int, items []int, r relocation) whittle.Find
 	}
 	return whittle.Finding{
 		Message: fmt.Sprintf("%s %s %s in %s of %s%s: hidden, but still in the image",
-			p.recipe.named(killer), d.does, whittle.Bytes(p.layers.bytes(items)), files(len(items)), p.recipe.listed(layers), d.why),
+			p.recipe.named(killer), d.does, whittle.Bytes(p.layers.bytes(items)), files(len(items)), p.listed(layers), d.why),
 		Evidence: p.recipe.withLine(evidence, killer), Risk: r.risk, Caution: r.caution, Advice: r.advice, Change: p.layers.remove(items),
 		Fingerprint: whittle.Fingerprint(d.id, place...),
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
@@ -25,27 +24,6 @@ type dists struct {
 	ledger   *whittle.Ledger
 	owner    []whittle.Owner
 	layers   *layers
-}
-
-// bootstrapped says that a distribution came with the virtual environment that
-// some RUNs install into, and not by them: whoever makes one compiles it.
-func (ds *dists) bootstrapped(name string, runs []*dockerfile.Instruction) bool {
-	if name != "pip" && name != "setuptools" && name != "wheel" {
-		return false
-	}
-	for _, run := range runs {
-		commands, _ := installing(run)
-		for _, c := range commands {
-			if slices.ContainsFunc(c.Words[c.verb:], func(w dockerfile.Word) bool {
-				r, err := pep.ParseRequirement(w.Value)
-				return err == nil && r.Name == name
-			}) {
-				return false
-			}
-		}
-	}
-	i, ok := ds.graph.Find(name)
-	return !ok || !slices.ContainsFunc(ds.graph.Edges, func(e python.Edge) bool { return e.To == i && e.From >= 0 })
 }
 
 // sites are the folders that distributions are installed in, sorted.

@@ -153,7 +153,7 @@ func junk(p *Pass) []whittle.Finding {
 	if p.Dockerfile == nil || p.Project == nil || p.Ledger == nil {
 		return nil
 	}
-	said := texts(p)
+	said := p.texts()
 	y := &junkyard{p: p, git: asksGit(p), node: startsAny(p, "npm", "yarn", "pnpm"), imported: map[string]bool{}}
 	for _, folder := range []string{"tests", "test"} {
 		y.imported[folder] = p.recipe.inContext(folder) && importsTests(p, folder)
@@ -210,9 +210,9 @@ func ignorable(p *Pass, kind heap, items []int, patterns []string) whittle.Findi
 // bring says which instructions bring something.
 func bring(p *Pass, layers []int) string {
 	if len(layers) == 1 {
-		return p.recipe.listed(layers) + " brings"
+		return p.listed(layers) + " brings"
 	}
-	return p.recipe.listed(layers) + " bring"
+	return p.listed(layers) + " bring"
 }
 
 // ignoreFile is the file that says what is left out of the build, nil where
@@ -241,7 +241,7 @@ func namedInFile(p *Pass, at string) bool {
 				for _, field := range strings.Split(w, ",") {
 					k, v, _ := strings.Cut(field, "=")
 					v, _, _ = strings.Cut(v, "*")
-					if v = strings.Trim(path.Clean("/"+v), "/"); (k == "source" || k == "src") && v != "" && under(v, at) {
+					if v = strings.Trim(path.Clean("/"+v), "/"); (k == "source" || k == "src") && v != "" && whittle.Under(v, at) {
 						return true
 					}
 				}
@@ -300,7 +300,7 @@ func importsTests(p *Pass, folder string) bool {
 		return true
 	}
 	for _, at := range p.recipe.sources() {
-		if under(at, folder) {
+		if whittle.Under(at, folder) {
 			continue
 		}
 		src, ok := p.project.read(at)

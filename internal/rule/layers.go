@@ -84,24 +84,12 @@ func (ls *layers) whole(layer int, items []int) bool {
 func (ls *layers) elsewhere(at string, but, last int) bool {
 	for layer := range ls.indexes[:last+1] {
 		if layer != but && slices.ContainsFunc(ls.indexes[layer].Entries, func(e whittle.Entry) bool {
-			return e.Kind != whittle.Whiteout && e.Kind != whittle.Opaque && under(e.Path, at)
+			return e.Kind != whittle.Whiteout && e.Kind != whittle.Opaque && whittle.Under(e.Path, at)
 		}) {
 			return true
 		}
 	}
 	return false
-}
-
-// target is where a mount puts what a copy of one source brought: a folder, or
-// a file that keeps its name or gets one.
-func (ls *layers) target(c *copied) string {
-	name := path.Join(c.dest, path.Base(path.Clean("/"+c.sources[0])))
-	for i := range ls.indexes[c.layer].Entries {
-		if e := &ls.indexes[c.layer].Entries[i]; e.Kind == whittle.File && e.Path != name {
-			return c.dest
-		}
-	}
-	return name
 }
 
 // moved finds deleted items whose content the layer that deleted them has at

@@ -134,7 +134,7 @@ func repeatedBelow(p *Pass, copies []copied, k *dockerfile.Instruction) bool {
 			if in.Keyword != "COPY" && in.Keyword != "ADD" || slices.ContainsFunc(copies, func(o copied) bool { return o.in == in }) {
 				continue
 			}
-			if o, ok := p.recipe.copyOf(in); !ok || under(o.dest, c.dest) || under(c.dest, o.dest) {
+			if o, ok := p.recipe.copyOf(in); !ok || whittle.Under(o.dest, c.dest) || whittle.Under(c.dest, o.dest) {
 				return true
 			}
 		}
@@ -167,18 +167,18 @@ func flagged(p *Pass, k *dockerfile.Instruction, a action, acts []action, copies
 	some := false
 	for i := range copies {
 		c := &copies[i]
-		if !under(c.dest, dir) && !under(dir, c.dest) {
+		if !whittle.Under(c.dest, dir) && !whittle.Under(dir, c.dest) {
 			continue
 		}
 		only, single := onlyFile(p, c)
 		switch {
-		case a.verb == chmods && single && (only == dir || a.recursive && under(only, dir)):
+		case a.verb == chmods && single && (only == dir || a.recursive && whittle.Under(only, dir)):
 			e, ok := p.layers.entries(p.recipe.layerOf(k))[only]
 			if !ok {
 				return nil, false
 			}
 			flags[i]["chmod"] = strconv.FormatUint(uint64(e.Mode), 8)
-		case !a.recursive || !under(c.dest, dir) || !a.whole:
+		case !a.recursive || !whittle.Under(c.dest, dir) || !a.whole:
 			return nil, false
 		case a.verb == chmods && octal.MatchString(a.value):
 			flags[i]["chmod"] = a.value
@@ -197,7 +197,7 @@ func flagged(p *Pass, k *dockerfile.Instruction, a action, acts []action, copies
 		return nil, true // it works on something else
 	}
 	rest := slices.DeleteFunc(slices.Clone(acts), func(o action) bool { return o.verb == chmods || o.verb == chowns })
-	if mixed(p, dir, copies, p.recipe.layerOf(k)) || !p.recipe.apart(rest, dir) {
+	if mixed(p, dir, copies, p.recipe.layerOf(k)) || !independent(rest, dir) {
 		return nil, false
 	}
 	return lighter(p, k, a, acts, copies)
@@ -209,7 +209,7 @@ func mixed(p *Pass, dir string, copies []copied, below int) bool {
 	for layer := range p.Indexes[:below] {
 		if !slices.ContainsFunc(copies, func(c copied) bool { return c.layer == layer }) &&
 			slices.ContainsFunc(p.Indexes[layer].Entries, func(e whittle.Entry) bool {
-				return e.Kind != whittle.Dir && e.Kind != whittle.Whiteout && e.Kind != whittle.Opaque && under(e.Path, dir)
+				return e.Kind != whittle.Dir && e.Kind != whittle.Whiteout && e.Kind != whittle.Opaque && whittle.Under(e.Path, dir)
 			}) {
 			return true
 		}
@@ -358,7 +358,7 @@ func lighter(p *Pass, k *dockerfile.Instruction, a action, acts []action, copies
 		switch {
 		case at == dir:
 			isDir = e.Kind == whittle.Dir
-		case !under(at, dir) || brought[at]:
+		case !whittle.Under(at, dir) || brought[at]:
 		case e.Kind == whittle.Dir && len(folders) < 4 && !strings.ContainsAny(at, " '\"$\\"):
 			folders = append(folders, "/"+at)
 		default:

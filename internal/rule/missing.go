@@ -107,7 +107,7 @@ func ownSource(p *Pass, problem whittle.Problem) (source, root string, ok bool) 
 	at := strings.TrimPrefix(problem.Path, "/")
 	if path.IsAbs(problem.Path) && p.Config != nil {
 		dir := strings.Trim(p.Config.Config.WorkingDir, "/")
-		if at = strings.TrimPrefix(at, dir+"/"); dir == "" || !under(strings.TrimPrefix(problem.Path, "/"), dir) {
+		if at = strings.TrimPrefix(at, dir+"/"); dir == "" || !whittle.Under(strings.TrimPrefix(problem.Path, "/"), dir) {
 			return "", "", false
 		}
 	}

@@ -19,7 +19,7 @@ func mountInstead(p *Pass, k *dockerfile.Instruction, byLayer map[int][]int, lay
 	if !ok || !readable || c.in.Keyword != "COPY" || c.in.Stage != k.Stage || len(c.sources) != 1 || !p.layers.whole(c.layer, byLayer[c.layer]) {
 		return relocation{}, false
 	}
-	target := p.layers.target(&c)
+	target := p.recipe.mountTarget(&c)
 	if p.layers.elsewhere(target, c.layer, p.recipe.layerOf(k)) || copiedTwice(p, &c, target) {
 		return relocation{}, false
 	}
@@ -50,8 +50,8 @@ func mountInstead(p *Pass, k *dockerfile.Instruction, byLayer map[int][]int, lay
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil {
 		return relocation{}, false
 	}
-	return relocation{title: fmt.Sprintf("mount /%s into %s instead of copying it", target, p.recipe.short(user)), edits: edits, cured: []int{c.layer}, risk: whittle.RiskLow,
-		advice:  fmt.Sprintf("mount /%s into %s: a bind mount makes no layer", target, p.recipe.short(user)),
+	return relocation{title: fmt.Sprintf("mount /%s into %s instead of copying it", target, short(user)), edits: edits, cured: []int{c.layer}, risk: whittle.RiskLow,
+		advice:  fmt.Sprintf("mount /%s into %s: a bind mount makes no layer", target, short(user)),
 		caution: "it needs BuildKit, and a RUN that writes into what is mounted fails where it is mounted to be read"}, true
 }
 
@@ -63,7 +63,7 @@ func copiedTwice(p *Pass, c *copied, target string) bool {
 			return false
 		}
 		other, ok := p.recipe.copyOf(in)
-		return ok && under(other.dest, target)
+		return ok && whittle.Under(other.dest, target)
 	})
 }
 
@@ -105,7 +105,7 @@ func mentions(p *Pass, in *dockerfile.Instruction, at string) bool {
 	dir := p.recipe.last(in, "WORKDIR")
 	return slices.ContainsFunc(acts, func(a action) bool {
 		return a.verb == other && len(a.Words) > 1 && slices.ContainsFunc(a.Words[1:], func(w dockerfile.Word) bool {
-			return strings.Contains(w.Value+"/", "/"+at+"/") || w.Literal && w.Value != "" && under(whittle.Join(dir, w.Value), at)
+			return strings.Contains(w.Value+"/", "/"+at+"/") || w.Literal && w.Value != "" && whittle.Under(whittle.Join(dir, w.Value), at)
 		})
 	})
 }

@@ -52,7 +52,7 @@ func copyThere(p *Pass, k *dockerfile.Instruction, layers []int, to map[int]int)
 	if !ok || !readable || len(c.sources) != 1 || c.in.Keyword != "COPY" || c.in.JSON {
 		return relocation{}, false
 	}
-	from := p.layers.target(&c)
+	from := p.recipe.mountTarget(&c)
 	at := slices.IndexFunc(acts, func(a action) bool {
 		return a.verb == moves && a.all && a.whole && slices.Equal(a.paths, []string{from})
 	})
@@ -60,7 +60,7 @@ func copyThere(p *Pass, k *dockerfile.Instruction, layers []int, to map[int]int)
 		return relocation{}, false
 	}
 	dest, ok := movedFolder(p, c.layer, from, to)
-	if !ok || p.layers.elsewhere(dest, -1, p.recipe.layerOf(k)-1) || p.layers.elsewhere(from, c.layer, p.recipe.layerOf(k)) || !p.recipe.apart(slices.Delete(slices.Clone(acts), at, at+1), from, dest) {
+	if !ok || p.layers.elsewhere(dest, -1, p.recipe.layerOf(k)-1) || p.layers.elsewhere(from, c.layer, p.recipe.layerOf(k)) || !independent(slices.Delete(slices.Clone(acts), at, at+1), from, dest) {
 		return relocation{}, false
 	}
 	between, ok := p.recipe.between(c.in, k)
@@ -78,7 +78,7 @@ func copyThere(p *Pass, k *dockerfile.Instruction, layers []int, to map[int]int)
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil || strings.ContainsAny(dest, " \"'") {
 		return relocation{}, false
 	}
-	return relocation{title: fmt.Sprintf("let %s bring them to /%s", p.recipe.short(c.in), dest), edits: edits, cured: layers, risk: whittle.RiskLow,
+	return relocation{title: fmt.Sprintf("let %s bring them to /%s", short(c.in), dest), edits: edits, cured: layers, risk: whittle.RiskLow,
 		advice:  fmt.Sprintf("copy them to /%s, where they are wanted", dest),
 		caution: "files that stood at the destination before are kept"}, true
 }
@@ -88,7 +88,7 @@ func keepsOff(p *Pass, in *dockerfile.Instruction, paths ...string) bool {
 	switch in.Keyword {
 	case "RUN":
 		acts, ok := p.recipe.actions(in)
-		return ok && p.recipe.apart(acts, paths...)
+		return ok && independent(acts, paths...)
 	case "COPY", "ADD":
 		c, ok := p.recipe.copyOf(in)
 		return ok && !overlaps(c.dest, paths)
@@ -98,7 +98,7 @@ func keepsOff(p *Pass, in *dockerfile.Instruction, paths ...string) bool {
 
 // overlaps says that a path lies in one of others, or the other way round.
 func overlaps(at string, paths []string) bool {
-	return slices.ContainsFunc(paths, func(q string) bool { return under(at, q) || under(q, at) })
+	return slices.ContainsFunc(paths, func(q string) bool { return whittle.Under(at, q) || whittle.Under(q, at) })
 }
 
 // movedFolder is where everything that a layer brought went from a path: the
@@ -111,7 +111,7 @@ func movedFolder(p *Pass, layer int, from string, to map[int]int) (dest string, 
 		}
 		live, moved := to[i]
 		rest := strings.TrimPrefix(it.Path, from)
-		if !moved || !under(it.Path, from) || !strings.HasSuffix(p.Ledger.Items[live].Path, rest) {
+		if !moved || !whittle.Under(it.Path, from) || !strings.HasSuffix(p.Ledger.Items[live].Path, rest) {
 			return "", false
 		}
 		there := strings.TrimSuffix(p.Ledger.Items[live].Path, rest)

@@ -169,7 +169,7 @@ func leavesAlone(c *dockerfile.Command, workdir string) bool {
 		case !w.Literal:
 			return false
 		case files && c.Name() != "find" && !strings.HasPrefix(w.Text, "-") || c.Name() == "find" && i == 0:
-			if !path.IsAbs(w.Value) || under(strings.Trim(path.Clean(w.Value), "/"), strings.Trim(workdir, "/")) {
+			if !path.IsAbs(w.Value) || whittle.Under(strings.Trim(path.Clean(w.Value), "/"), strings.Trim(workdir, "/")) {
 				return false
 			}
 		case !files && strings.HasPrefix(w.Value, "./"):
@@ -255,7 +255,7 @@ func ordered(p *Pass, source *copied, in *dockerfile.Instruction, asks []string,
 	}
 	f := whittle.Finding{
 		Message: fmt.Sprintf("%s copies the source before %s installs: every change of it makes %s anew, to be built, pushed and pulled",
-			p.recipe.short(source.in), p.recipe.short(in), whittle.Bytes(bytes)),
+			short(source.in), short(in), whittle.Bytes(bytes)),
 		Evidence: evidence, Risk: whittle.RiskLow, Caution: "an installation that looks at the source does not find it yet",
 		Advice:      "copy what names the dependencies, install them, and copy the source then",
 		Fingerprint: whittle.Fingerprint("cache-order", source.in.Text(), in.Text()),

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"whittle.dev/whittle"
 )
 
 const (
@@ -28,16 +30,10 @@ func isSystem(dir string) bool {
 
 // common is the deepest path that two are, or lie in.
 func common(a, b string) string {
-	for !under(b, a) {
+	for !whittle.Under(b, a) {
 		a = path.Dir(a)
 	}
 	return a
-}
-
-// under says whether a path is a folder or lies in it; both are clean and
-// relative.
-func under(p, dir string) bool {
-	return p == dir || dir == "" || strings.HasPrefix(p, dir+"/")
 }
 
 // list is "a, b and c", or "a, b and 7 more".

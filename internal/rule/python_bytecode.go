@@ -8,6 +8,8 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/python"
 )
 
 func pythonBytecode() Rule {
@@ -152,7 +154,7 @@ func compiledBytecode(p *Pass, items []int) []whittle.Finding {
 	if p.layers.bytes(items) < small {
 		return nil
 	}
-	groups, rest := byInstall(p, items)
+	groups, rest := p.byInstall(items)
 	var edits []whittle.Edit
 	var able []installed
 	var mine []int
@@ -166,7 +168,7 @@ func compiledBytecode(p *Pass, items []int) []whittle.Finding {
 		again := again(p, runs)
 		for _, i := range g.items {
 			switch name := p.Owner[i].Name; {
-			case p.dists.bootstrapped(name, runs):
+			case bootstrapped(p, name, runs):
 				continue // no installer of these RUNs wrote it
 			case again.has(name):
 				unsure += p.Ledger.Items[i].Bytes
@@ -175,7 +177,7 @@ func compiledBytecode(p *Pass, items []int) []whittle.Finding {
 		}
 		edits = append(edits, more...)
 		for _, run := range runs {
-			able = append(able, installed{install: install{run: run}})
+			able = append(able, installed{by: install{run: run}})
 		}
 	}
 	slices.Sort(rest)
@@ -193,8 +195,8 @@ func compiledBytecode(p *Pass, items []int) []whittle.Finding {
 		rest = items
 	} else if p.layers.bytes(mine) >= small {
 		f := state(mine, "compiled")
-		f.Fix, f.Advice = fix, "add --no-compile to pip install in "+p.recipe.runs(able)
-		f.Evidence = append(f.Evidence, p.recipe.runLines(able)...)
+		f.Fix, f.Advice = fix, "add --no-compile to pip install in "+p.runs(able)
+		f.Evidence = append(f.Evidence, p.runLines(able)...)
 		records, lines := shorterRecords(p, mine)
 		f.Change.Shrink = records
 		f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, Bytes: lines, Files: len(records), What: "the lines of RECORD that name it"})
@@ -274,7 +276,7 @@ func writtenBytecode(p *Pass, items []int) []whittle.Finding {
 	}
 	f := whittle.Finding{
 		Message: fmt.Sprintf("%s of bytecode in %s of %s is what Python wrote on the way, while the image was built",
-			whittle.Bytes(p.layers.bytes(items)), files(len(items)), p.recipe.listed(p.layers.layersOf(items))),
+			whittle.Bytes(p.layers.bytes(items)), files(len(items)), p.listed(p.layers.layersOf(items))),
 		Risk: whittle.RiskLow, Caution: slowStart, Advice: "set PYTHONDONTWRITEBYTECODE=1 in the stage that runs Python",
 		Evidence: p.layers.places(items), Change: p.layers.remove(items), Fingerprint: whittle.Fingerprint(id, "written"),
 	}
@@ -335,4 +337,25 @@ func staleBytecode(p *Pass, items []int) []whittle.Finding {
 		Risk: whittle.RiskNone, Advice: "delete the folders __pycache__ together with the sources, in the same RUN",
 		Evidence: p.layers.places(items), Change: p.layers.remove(items), Fingerprint: whittle.Fingerprint(id, "stale"),
 	}}
+}
+
+// bootstrapped says that a distribution came with the virtual environment that
+// some RUNs install into, and not by them: whoever makes one compiles it.
+func bootstrapped(p *Pass, name string, runs []*dockerfile.Instruction) bool {
+	if name != "pip" && name != "setuptools" && name != "wheel" {
+		return false
+	}
+	for _, run := range runs {
+		commands, _ := installing(run)
+		for _, c := range commands {
+			if slices.ContainsFunc(c.Words[c.verb:], func(w dockerfile.Word) bool {
+				r, err := pep.ParseRequirement(w.Value)
+				return err == nil && r.Name == name
+			}) {
+				return false
+			}
+		}
+	}
+	i, ok := p.Graph.Find(name)
+	return !ok || !slices.ContainsFunc(p.Graph.Edges, func(e python.Edge) bool { return e.To == i && e.From >= 0 })
 }

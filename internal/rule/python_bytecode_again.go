@@ -13,14 +13,14 @@ import (
 // have a part in what a group's RUN brings: where the image has a copy of a
 // folder that several RUNs of a stage filled, all of these.
 func noCompileGroup(p *Pass, g *installed) (edits []whittle.Edit, runs []*dockerfile.Instruction, ok bool) {
-	runs = []*dockerfile.Instruction{g.run}
-	if g.here != "" {
+	runs = []*dockerfile.Instruction{g.by.run}
+	if g.by.here != "" {
 		runs = runs[:0]
-		for _, in := range p.recipe.chainOf(&p.Dockerfile.Stages[g.run.Stage]) {
+		for _, in := range p.recipe.chainOf(&p.Dockerfile.Stages[g.by.run.Stage]) {
 			if commands, found := installing(in); found && slices.ContainsFunc(commands, compiles) {
 				runs = append(runs, in)
 			}
-			if in == g.run {
+			if in == g.by.run {
 				break
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/python"
 )
@@ -77,7 +78,7 @@ func (w *purpose) add(args []dockerfile.Word, here bool) {
 
 // has says that a path is among it.
 func (w *purpose) has(at string) bool {
-	return w.all || slices.ContainsFunc(w.dirs, func(dir string) bool { return under(at, dir) })
+	return w.all || slices.ContainsFunc(w.dirs, func(dir string) bool { return whittle.Under(at, dir) })
 }
 
 // onlyImports says that the commands of a RUN compile nothing themselves: the

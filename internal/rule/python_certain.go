@@ -48,7 +48,7 @@ func makesNames(p *Pass) (why string, found bool) {
 	own := p.dists.applicationFolders()
 	dir := whittle.Join("", p.Config.Config.WorkingDir)
 	for _, at := range p.Root.Paths() {
-		if !strings.HasSuffix(at, ".py") || !own[at] && (dir == "" || !under(at, dir) || strings.Contains(at, "/site-packages/")) {
+		if !strings.HasSuffix(at, ".py") || !own[at] && (dir == "" || !whittle.Under(at, dir) || strings.Contains(at, "/site-packages/")) {
 			continue
 		}
 		if rest := strings.TrimPrefix(at, dir); strings.Contains(rest, "/tests/") || strings.Contains(rest, "/test/") {
@@ -74,7 +74,7 @@ func asksForEntryPoints(p *Pass) bool {
 	own := p.dists.applicationFolders()
 	dir := whittle.Join("", p.Config.Config.WorkingDir)
 	return slices.ContainsFunc(p.Root.Paths(), func(at string) bool {
-		if !strings.HasSuffix(at, ".py") || !own[at] && (dir == "" || !under(at, dir) || strings.Contains(at, "/site-packages/")) {
+		if !strings.HasSuffix(at, ".py") || !own[at] && (dir == "" || !whittle.Under(at, dir) || strings.Contains(at, "/site-packages/")) {
 			return false
 		}
 		src, ok := p.dists.source(at)

@@ -1,12 +1,12 @@
 package rule
 
 import (
-	"cmp"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 
+	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -30,51 +30,6 @@ func (i *install) path(p string) string {
 
 // libPython is the folder of an interpreter's libraries.
 var libPython = regexp.MustCompile(`/python3\.\d+/`)
-
-// installed are items that one RUN installs.
-type installed struct {
-	install
-	items []int
-}
-
-// byInstall parts items by the RUN that installs them, in the order of the
-// Dockerfile. A copy that a higher layer makes of a file belongs to the RUN
-// that made the file. The rest came in another way.
-func byInstall(p *Pass, items []int) (groups []installed, rest []int) {
-	lowest := map[string]int{}
-	for i := range p.Ledger.Items {
-		it := &p.Ledger.Items[i]
-		if _, ok := lowest[it.Path]; !ok {
-			lowest[it.Path] = it.Layer
-		}
-	}
-	type answer struct {
-		install
-		ok bool
-	}
-	known := map[int]answer{}
-	for _, i := range items {
-		layer := lowest[p.Ledger.Items[i].Path]
-		a, asked := known[layer]
-		if !asked {
-			a.install, a.ok = p.recipe.install(layer)
-			known[layer] = a
-		}
-		k := slices.IndexFunc(groups, func(g installed) bool { return g.install == a.install })
-		switch {
-		case !a.ok:
-			rest = append(rest, i)
-		case k >= 0:
-			groups[k].items = append(groups[k].items, i)
-		default:
-			groups = append(groups, installed{a.install, []int{i}})
-		}
-	}
-	slices.SortStableFunc(groups, func(a, b installed) int {
-		return cmp.Or(cmp.Compare(a.run.Line, b.run.Line), strings.Compare(a.here, b.here))
-	})
-	return groups, rest
-}
 
 // installation is a command that installs distributions.
 type installation struct {
@@ -152,7 +107,7 @@ func (i *installation) has(words ...string) bool {
 func site(sites []string, at string) (string, bool) {
 	best := ""
 	for _, s := range sites {
-		if s != at && s != "" && under(at, s) && len(s) > len(best) {
+		if s != at && s != "" && whittle.Under(at, s) && len(s) > len(best) {
 			best = s
 		}
 	}

@@ -310,7 +310,7 @@ func alsoCopied(p *Pass, s *installSource, file string) ([]whittle.Edit, bool) {
 			return slices.IndexFunc(c.sources, func(source string) bool {
 				clean := strings.Trim(path.Clean("/"+source), "/")
 				match, err := path.Match(clean, name)
-				return clean == "" || under(name, clean) || err == nil && match
+				return clean == "" || whittle.Under(name, clean) || err == nil && match
 			})
 		}
 		k := covers(s.file)

@@ -59,7 +59,7 @@ func (s *saidIn) has(part string) bool {
 
 // spoken are the texts of an application; all says that no others are there.
 type spoken struct {
-	texts []saidIn
+	texts saidTexts
 	all   bool
 }
 
@@ -68,7 +68,7 @@ type spoken struct {
 // pickled, what the image starts and is built with. Comments, documentation,
 // tests, declarations and the settings of development tools say nothing about
 // what runs. ok is false where not all can be read, or there are too many.
-func said(p *Pass) (out []saidIn, ok bool) {
+func (p *Pass) said() (out saidTexts, ok bool) {
 	if p.spoken == nil {
 		texts, all := listen(p)
 		p.spoken = &spoken{texts, all}
@@ -76,7 +76,7 @@ func said(p *Pass) (out []saidIn, ok bool) {
 	return p.spoken.texts, p.spoken.all
 }
 
-func listen(p *Pass) (out []saidIn, ok bool) {
+func listen(p *Pass) (out saidTexts, ok bool) {
 	out = saidByImage(p)
 	if p.Project == nil {
 		return out, true
@@ -120,7 +120,7 @@ func saidByFile(p *Pass, at string) (said saidIn, ok bool) {
 
 // saidByImage are the commands, the environment and the instructions of the
 // image. What installs a distribution does not use it.
-func saidByImage(p *Pass) (out []saidIn) {
+func saidByImage(p *Pass) (out saidTexts) {
 	if p.Config != nil {
 		c := &p.Config.Config
 		words := slices.Concat(c.Entrypoint, c.Cmd, c.Env)
@@ -150,7 +150,7 @@ func saidByImage(p *Pass) (out []saidIn) {
 
 // saidByEntryPoints are the modules that the application's own distributions
 // offer to be loaded.
-func saidByEntryPoints(p *Pass) (out []saidIn) {
+func saidByEntryPoints(p *Pass) (out saidTexts) {
 	if p.Graph == nil {
 		return nil
 	}
@@ -186,8 +186,8 @@ func saidByRun(p *Pass, in *dockerfile.Instruction, text []byte) {
 
 // texts are those by which the application may name something, all that
 // can be read of them.
-func texts(p *Pass) saidTexts {
-	said, _ := said(p)
+func (p *Pass) texts() saidTexts {
+	said, _ := p.said()
 	return said
 }
 
@@ -272,9 +272,9 @@ func wordsFor(d *python.Distribution) []string {
 	return slices.DeleteFunc(slices.Compact(names), general)
 }
 
-// namedIn is the place where one of some texts names a distribution:
+// naming is the place where one of the texts names a distribution:
 // "start.py:4".
-func namedIn(said []saidIn, d *python.Distribution) (where string, found bool) {
+func (said saidTexts) naming(d *python.Distribution) (where string, found bool) {
 	names := wordsFor(d)
 	for _, s := range said {
 		for _, name := range names {

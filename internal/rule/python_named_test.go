@@ -77,22 +77,22 @@ func TestNamed(t *testing.T) {
 			}
 			p.Dockerfile = f
 		}
-		said, ok := said(p.withViews())
+		said, ok := p.withViews().said()
 		if !ok {
 			t.Errorf("%s: not all was read", c.name)
 		}
-		got, _ := namedIn(said, &dist)
+		got, _ := said.naming(&dist)
 		if got != c.want {
 			t.Errorf("%s: named in %q, want %q", c.name, got, c.want)
 		}
 	}
 	p := (&Pass{Config: &whittle.Config{Config: whittle.Process{Cmd: []string{"akit"}, Env: []string{"X=1"}}}}).withViews()
-	if got, _ := namedIn(must(said(p)), &dist); !strings.HasPrefix(got, "the image's configuration") {
+	if got, _ := must(p.said()).naming(&dist); !strings.HasPrefix(got, "the image's configuration") {
 		t.Errorf("the image's command: %q", got)
 	}
 }
 
-func must(s []saidIn, _ bool) []saidIn { return s }
+func must(s saidTexts, _ bool) saidTexts { return s }
 
 // TestPickledWords: what is compressed is not taken for something that names
 // nothing.
@@ -131,7 +131,7 @@ func TestNamesPlace(t *testing.T) {
 		{"open('x')\n", "db/001.sql", true, false},
 	} {
 		p := &Pass{Project: fstest.MapFS{"a.py": &fstest.MapFile{Data: []byte(c.text)}}}
-		if got := texts(p.withViews()).namesPlace(c.at, c.file); got != c.want {
+		if got := p.withViews().texts().namesPlace(c.at, c.file); got != c.want {
 			t.Errorf("%q names %s: %t", c.text, c.at, got)
 		}
 	}
@@ -143,7 +143,7 @@ func TestPrograms(t *testing.T) {
 		"a.py":   &fstest.MapFile{Data: []byte("run(['/usr/bin/git', 'log'])\nrun('curl -s x')\nrun('w' + 'get')\nx = 'not less'\n")},
 		"run.sh": &fstest.MapFile{Data: []byte("# unzip\nexec tini -- ssh\n")},
 	}}
-	got := texts(p.withViews()).programs()
+	got := p.withViews().texts().programs()
 	for name, want := range map[string]bool{"git": true, "log": true, "curl": true, "wget": true, "less": false, "unzip": false, "tini": true, "ssh": true} {
 		if got[name] != want {
 			t.Errorf("%s: %t", name, got[name])

@@ -89,7 +89,7 @@ func forDevelopers(at string) bool {
 
 // usedTools are the files of tools that people develop with, where what the
 // image starts or is built with names the tool.
-func usedTools(image []saidIn) map[string]bool {
+func usedTools(image saidTexts) map[string]bool {
 	out := map[string]bool{}
 	for tool, file := range map[string]string{"make": "makefile", "just": "justfile", "task": "taskfile.yml", "npm": "package.json", "yarn": "package.json", "fab": "fabfile.py"} {
 		for _, s := range image {

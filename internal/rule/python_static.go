@@ -58,7 +58,7 @@ func findStatic(p *Pass) []whittle.Finding {
 	if p.layers.bytes(items) < small {
 		return nil
 	}
-	groups, rest := byInstall(p, items)
+	groups, rest := p.byInstall(items)
 	f := whittle.Finding{
 		Message:  fmt.Sprintf("headers and static libraries of installed distributions take %s in %s", whittle.Bytes(p.layers.bytes(items)), files(len(items))),
 		Evidence: p.layers.places(items), Risk: whittle.RiskLow, Change: p.layers.remove(items),
@@ -67,9 +67,9 @@ func findStatic(p *Pass) []whittle.Finding {
 		Fingerprint: whittle.Fingerprint(id, p.layers.distributionsOf(items)...),
 	}
 	if len(rest) == 0 && len(groups) > 0 {
-		if fix, ok := p.recipe.appended("delete headers and static libraries where they are installed", groups, func(g *installed) string { return deleteStatic(p, g) }); ok {
-			f.Fix, f.Advice = fix, "delete them in "+p.recipe.runs(groups)+", which installs them"
-			f.Evidence = append(f.Evidence, p.recipe.runLines(groups)...)
+		if fix, ok := p.appended("delete headers and static libraries where they are installed", groups, func(g *installed) string { return deleteStatic(p, g) }); ok {
+			f.Fix, f.Advice = fix, "delete them in "+p.runs(groups)+", which installs them"
+			f.Evidence = append(f.Evidence, p.runLines(groups)...)
 		}
 	}
 	return []whittle.Finding{f}
@@ -90,7 +90,7 @@ func deleteStatic(p *Pass, g *installed) string {
 		at := p.Ledger.Items[i].Path
 		s, _ := site(sites, at)
 		mine[i], here[s] = true, true
-		starts[p.recipe.quoted(g, s)] = true
+		starts[p.quoted(g, s)] = true
 		folders["-path "+top(s, at)] = true
 		patterns[staticPattern(at)] = true
 	}

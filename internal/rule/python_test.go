@@ -136,7 +136,7 @@ func (r sealed) ReadFile(path string, limit int64) ([]byte, error) {
 type told struct{ sealed }
 
 func (r told) Source(path string) (*source.Facts, bool) {
-	b, err := r.sealed.Root.ReadFile(path, maxSource)
+	b, err := r.sealed.Root.ReadFile(path, 4<<20)
 	if err != nil {
 		return nil, false
 	}
@@ -146,22 +146,29 @@ func (r told) Source(path string) (*source.Facts, bool) {
 // TestSealed: where it is not known what imports what, no folder of tests is
 // called needless, and nothing is called unused for certain.
 func TestSealed(t *testing.T) {
+	find := func(p *Pass, id string) []whittle.Finding {
+		found, err := Find(t.Context(), p, []string{id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
 	_, c := readCase(t, "testdata/python_tests.txtar")
 	p := c.pass(t)
-	want := findTests(p)
+	want := find(p, "python-tests")
 	root := p.Root
 	p.Root = sealed{root}
-	if found := findTests(p.withViews()); len(want) == 0 || len(found) > 0 {
+	if found := find(p, "python-tests"); len(want) == 0 || len(found) > 0 {
 		t.Errorf("%d findings with texts, %d without", len(want), len(found))
 	}
 	p.Root = told{sealed{root}}
-	if diff := cmp.Diff(want, findTests(p.withViews())); diff != "" {
-		t.Errorf("by what is said of the texts (-texts +said):\n%s", diff)
+	if diff := cmp.Diff(want, find(p, "python-tests")); diff != "" {
+		t.Errorf("by the facts of the texts (-texts +facts):\n%s", diff)
 	}
 	_, c = readCase(t, "testdata/python_unused.txtar")
 	p = c.pass(t)
 	p.Root = sealed{p.Root}
-	for _, f := range findUnused(p.withViews()) {
+	for _, f := range find(p, "unused-dependency") {
 		if f.Risk != whittle.RiskMedium && f.Risk != whittle.RiskHigh || f.Caution == "" {
 			t.Errorf("%s: risk %s", f.Message, f.Risk)
 		}

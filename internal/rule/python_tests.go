@@ -39,12 +39,12 @@ func findTests(p *Pass) []whittle.Finding {
 		return nil
 	}
 	names := slices.Sorted(maps.Keys(folders))
-	groups, rest := byInstall(p, items)
+	groups, rest := p.byInstall(items)
 	commands := map[install]string{}
 	for i := range groups {
 		g := &groups[i]
 		command, dropped := deleteFolders(p, g, folders, kept)
-		commands[g.install] = command
+		commands[g.by] = command
 		rest = append(rest, dropped...)
 	}
 	slices.Sort(rest)
@@ -65,7 +65,7 @@ func findTests(p *Pass) []whittle.Finding {
 		fixable = append(fixable, g.items...)
 	}
 	slices.Sort(fixable)
-	fix, ok := p.recipe.appended("delete the tests where they are installed", groups, func(g *installed) string { return commands[g.install] })
+	fix, ok := p.appended("delete the tests where they are installed", groups, func(g *installed) string { return commands[g.by] })
 	if !ok {
 		return []whittle.Finding{state(items, "")}
 	}
@@ -73,8 +73,8 @@ func findTests(p *Pass) []whittle.Finding {
 	if p.layers.bytes(fixable) >= small {
 		with := state(fixable, "")
 		with.Fix = fix
-		with.Evidence = append(with.Evidence, p.recipe.runLines(groups)...)
-		with.Advice = "delete them in " + p.recipe.runs(groups) + ", which installs them"
+		with.Evidence = append(with.Evidence, p.runLines(groups)...)
+		with.Advice = "delete them in " + p.runs(groups) + ", which installs them"
 		out = append(out, with)
 	}
 	if p.layers.bytes(rest) >= small {
@@ -182,7 +182,7 @@ func keepImported(p *Pass, sites []string, folders map[string][]int, stay map[st
 // be read: what it imports is not known.
 func keepUnread(at string, sites []string, folders map[string][]int, stay map[string]bool) {
 	for dir := range folders {
-		if s, _ := site(sites, dir); under(at, path.Join(s, topFolder(dir[len(s)+1:]))) {
+		if s, _ := site(sites, dir); whittle.Under(at, path.Join(s, topFolder(dir[len(s)+1:]))) {
 			stay[dir] = true
 		}
 	}
@@ -192,7 +192,7 @@ func keepUnread(at string, sites []string, folders map[string][]int, stay map[st
 // or as a path, at once or as a part that it puts behind the package: data may
 // be read from there.
 func keepNamed(p *Pass, sites []string, folders map[string][]int, stay map[string]bool) {
-	said := texts(p)
+	said := p.texts()
 	imports, all := p.project.imports()
 	for dir := range folders {
 		s, _ := site(sites, dir)

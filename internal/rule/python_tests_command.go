@@ -60,7 +60,7 @@ func deleteFolders(p *Pass, g *installed, folders map[string][]int, kept []strin
 func deleteNamed(p *Pass, g *installed, names []string) string {
 	words := []string{"rm -rf"}
 	for _, dir := range names {
-		words = append(words, p.recipe.quoted(g, dir))
+		words = append(words, p.quoted(g, dir))
 	}
 	return strings.Join(words, " ")
 }
@@ -76,7 +76,7 @@ func search(p *Pass, g *installed, names, kept []string) (command string, except
 	}
 	words := []string{"find"}
 	for _, s := range slices.Sorted(maps.Keys(sites)) {
-		words = append(words, p.recipe.quoted(g, s))
+		words = append(words, p.quoted(g, s))
 	}
 	words = append(words, "-type d")
 	if b := slices.Sorted(maps.Keys(bases)); len(b) == 1 {

@@ -30,7 +30,7 @@ lines.`,
 func removable(p *Pass, roots []int) []int {
 	var out []int
 	imports, ok := p.project.imports()
-	said, all := said(p)
+	said, all := p.said()
 	if !ok || !all {
 		return nil
 	}
@@ -39,7 +39,7 @@ func removable(p *Pass, roots []int) []int {
 	named := func(i int) bool {
 		found, ok := looked[i]
 		if !ok {
-			_, found = namedIn(said, &p.Graph.Distributions[i])
+			_, found = said.naming(&p.Graph.Distributions[i])
 			found = found || asks && plugsIn(&p.Graph.Distributions[i])
 			looked[i] = found
 		}

@@ -25,7 +25,7 @@ type recipe struct {
 }
 
 // apart says that commands have nothing to do with some paths.
-func (rc *recipe) apart(acts []action, paths ...string) bool {
+func independent(acts []action, paths ...string) bool {
 	return !slices.ContainsFunc(acts, func(a action) bool {
 		if a.verb == inert {
 			return false
@@ -62,15 +62,6 @@ func (rc *recipe) text(layer int) string {
 	return ""
 }
 
-// listed names layers: "COPY line 3 and RUN line 8".
-func (rc *recipe) listed(layers []int) string {
-	var names []string
-	for _, layer := range layers {
-		names = append(names, rc.named(layer))
-	}
-	return list(names)
-}
-
 // install finds the RUN that brought the distributions of a layer: the
 // layer's own, or the last one of the stage that a COPY takes the folder from.
 func (rc *recipe) install(layer int) (install, bool) {
@@ -95,21 +86,6 @@ func (rc *recipe) install(layer int) (install, bool) {
 	return install{}, false
 }
 
-// quoted is a path of the image, where it is while a group's RUN runs, as a
-// word of its shell. Where the base image's tag may come to mean another
-// Python, the version in the path is a pattern.
-func (rc *recipe) quoted(g *installed, at string) string {
-	word := dockerfile.Quote(g.path(at))
-	version := libPython.FindString(word)
-	if version == "" || strings.Contains(string(rc.dockerfile.Source), version) || rc.pinsPython(g.run.Stage, strings.Trim(version, "/python")) {
-		return word
-	}
-	if glob := strings.Replace(word, version, "/python3.*/", 1); !strings.HasPrefix(word, "'") {
-		return glob
-	}
-	return word
-}
-
 // pinsPython says that the base image of a stage is named by a digest, or by a
 // tag with the version of Python: "3.13".
 func (rc *recipe) pinsPython(stage int, version string) bool {
@@ -126,20 +102,6 @@ func (rc *recipe) pinsPython(stage int, version string) bool {
 	})
 }
 
-// appended is the fix that has each RUN run one more command at its end. ok is
-// false where one of them takes none.
-func (rc *recipe) appended(title string, groups []installed, command func(*installed) string) (*whittle.Fix, bool) {
-	var edits []whittle.Edit
-	for i := range groups {
-		e, err := groups[i].run.AppendCommand(command(&groups[i]))
-		if err != nil {
-			return nil, false
-		}
-		edits = append(edits, e)
-	}
-	return rc.dockerfileFix(title, edits)
-}
-
 // dockerfileFix is the fix by some edits of the Dockerfile, in any order.
 func (rc *recipe) dockerfileFix(title string, edits []whittle.Edit) (*whittle.Fix, bool) {
 	if len(edits) == 0 {
@@ -150,29 +112,6 @@ func (rc *recipe) dockerfileFix(title string, edits []whittle.Edit) (*whittle.Fi
 		return nil, false
 	}
 	return &whittle.Fix{Title: title, Patches: []whittle.Patch{rc.patch(edits)}}, true
-}
-
-// runs names the RUNs of some groups: "RUN line 5".
-func (rc *recipe) runs(groups []installed) string {
-	var names []string
-	for _, g := range groups {
-		if name := rc.short(g.run); !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return list(names)
-}
-
-// runLines are the RUNs of some groups as evidence.
-func (rc *recipe) runLines(groups []installed) []whittle.Evidence {
-	var out []whittle.Evidence
-	for _, g := range groups {
-		e := whittle.Evidence{Layer: -1, File: rc.dockerfile.Name, Line: g.run.Line, What: g.run.Keyword}
-		if !slices.Contains(out, e) {
-			out = append(out, e)
-		}
-	}
-	return out
 }
 
 // takesFrom says whether an instruction copies from a stage or mounts it.
@@ -192,7 +131,7 @@ func (rc *recipe) takesFrom(in *dockerfile.Instruction, stage *dockerfile.Stage)
 }
 
 // short names an instruction: "RUN line 12".
-func (rc *recipe) short(in *dockerfile.Instruction) string {
+func short(in *dockerfile.Instruction) string {
 	return fmt.Sprintf("%s line %d", in.Keyword, in.Line)
 }
 

@@ -95,7 +95,7 @@ func onlyRecommended(p *Pass, s *osPackages, in *dockerfile.Instruction, layer i
 	needed := s.needed(roots, false)
 	var keep []string
 	words := commandWords(p, in)
-	maps.Copy(words, texts(p).programs())
+	maps.Copy(words, p.texts().programs())
 	for n := range s.list {
 		k := &s.list[n]
 		if needed[n] || k.layer != layer || !slices.Contains(wanted(), k.name) && !companion(installs, k.name) && !runsProgram(p, words, k) {

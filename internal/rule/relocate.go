@@ -53,7 +53,7 @@ func toBuilder(p *Pass, k *dockerfile.Instruction, layers []int) (relocation, bo
 	if !ok || !within(acts, copies) || !alike(p, stage, k) {
 		return relocation{}, false
 	}
-	r := relocation{risk: whittle.RiskNone, whole: true, title: "move " + p.recipe.short(k) + " into the stage " + stage.Label()}
+	r := relocation{risk: whittle.RiskNone, whole: true, title: "move " + short(k) + " into the stage " + stage.Label()}
 	for _, c := range copies {
 		if slices.Contains(layers, c.layer) && c.same() {
 			r.cured = append(r.cured, c.layer)
@@ -76,7 +76,7 @@ func toBuilder(p *Pass, k *dockerfile.Instruction, layers []int) (relocation, bo
 		return relocation{}, false
 	}
 	r.edits = edits
-	r.advice = fmt.Sprintf("run it at the end of the stage %s: then COPY --from=%s brings only what is left, and %s makes no layer", stage.Label(), stage.Label(), p.recipe.short(k))
+	r.advice = fmt.Sprintf("run it at the end of the stage %s: then COPY --from=%s brings only what is left, and %s makes no layer", stage.Label(), stage.Label(), short(k))
 	return r, true
 }
 
@@ -151,7 +151,7 @@ func within(acts []action, copies []copied) bool {
 		for _, at := range a.paths {
 			some = true
 			if !slices.ContainsFunc(copies, func(c copied) bool {
-				return c.same() && under(at, c.dest) && (a.verb != chmods || len(c.in.Flag("chmod")) == 0)
+				return c.same() && whittle.Under(at, c.dest) && (a.verb != chmods || len(c.in.Flag("chmod")) == 0)
 			}) {
 				return false
 			}
@@ -209,8 +209,8 @@ func intoRun(p *Pass, k *dockerfile.Instruction, layers []int) (relocation, bool
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil {
 		return relocation{}, false
 	}
-	return relocation{title: "append it to " + p.recipe.short(a), edits: edits, cured: []int{p.recipe.layerOf(a)}, risk: whittle.RiskNone, whole: true,
-		advice: fmt.Sprintf("do it in %s, which made the files: a layer keeps only what is there when its RUN ends", p.recipe.short(a))}, true
+	return relocation{title: "append it to " + short(a), edits: edits, cured: []int{p.recipe.layerOf(a)}, risk: whittle.RiskNone, whole: true,
+		advice: fmt.Sprintf("do it in %s, which made the files: a layer keeps only what is there when its RUN ends", short(a))}, true
 }
 
 // copiesUp says that a layer rewrites files of lower ones, or moves them, and
@@ -269,7 +269,7 @@ func passes(p *Pass, acts []action, between []*dockerfile.Instruction) bool {
 		case in.Keyword == "COPY" || in.Keyword == "ADD":
 			c, ok := p.recipe.copy(p.recipe.layerOf(in))
 			if !ok || slices.ContainsFunc(acts, func(a action) bool {
-				return slices.ContainsFunc(a.paths, func(at string) bool { return under(at, c.dest) || under(c.dest, at) })
+				return slices.ContainsFunc(a.paths, func(at string) bool { return whittle.Under(at, c.dest) || whittle.Under(c.dest, at) })
 			}) {
 				return false
 			}
@@ -298,7 +298,7 @@ func shadowed(p *Pass, in *dockerfile.Instruction, acts []action) bool {
 		}
 		for _, at := range a.paths {
 			for target := range mounts {
-				if under(at, target) || under(target, at) {
+				if whittle.Under(at, target) || whittle.Under(target, at) {
 					return true
 				}
 			}

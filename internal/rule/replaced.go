@@ -59,7 +59,7 @@ func copiedOnce(p *Pass, k *dockerfile.Instruction, byLayer map[int][]int, layer
 	if k.Keyword != "COPY" && k.Keyword != "ADD" {
 		return relocation{}, false
 	}
-	r := relocation{risk: whittle.RiskNone, advice: fmt.Sprintf("leave it to %s, which brings the same files", p.recipe.short(k))}
+	r := relocation{risk: whittle.RiskNone, advice: fmt.Sprintf("leave it to %s, which brings the same files", short(k))}
 	var names []string
 	for _, layer := range layers {
 		c, ok := p.recipe.copy(layer)
@@ -70,7 +70,7 @@ func copiedOnce(p *Pass, k *dockerfile.Instruction, byLayer map[int][]int, layer
 		if !ok || !repeatedFiles(p, layer, p.recipe.layerOf(k)) || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return in.Keyword == "RUN" }) {
 			continue
 		}
-		names = append(names, p.recipe.short(c.in))
+		names = append(names, short(c.in))
 		r.cured = append(r.cured, layer)
 		r.edits = append(r.edits, p.Dockerfile.Remove(c.in)...)
 	}

@@ -117,7 +117,7 @@ func (rc *recipe) copy(layer int) (c copied, ok bool) {
 		return c, false
 	}
 	for i := range rc.indexes[layer].Entries {
-		if e := &rc.indexes[layer].Entries[i]; e.Kind == whittle.File && !under(e.Path, c.dest) {
+		if e := &rc.indexes[layer].Entries[i]; e.Kind == whittle.File && !whittle.Under(e.Path, c.dest) {
 			return c, false // a variable or a link leads elsewhere
 		}
 	}
@@ -173,7 +173,7 @@ func (rc *recipe) origin(c *copied, at string) (string, bool) {
 			continue
 		}
 		for _, in := range rc.chainOf(c.stage) {
-			if below, ok := rc.copyOf(in); ok && below.context() && under(t, below.dest) {
+			if below, ok := rc.copyOf(in); ok && below.context() && whittle.Under(t, below.dest) {
 				if from, ok := rc.origin(&below, t); ok {
 					return from, true
 				}
@@ -264,4 +264,16 @@ func (rc *recipe) sources() []string {
 		return nil
 	})
 	return out
+}
+
+// mountTarget is where a mount puts what a copy of one source brought: a folder, or
+// a file that keeps its name or gets one.
+func (rc *recipe) mountTarget(c *copied) string {
+	name := path.Join(c.dest, path.Base(path.Clean("/"+c.sources[0])))
+	for i := range rc.indexes[c.layer].Entries {
+		if e := &rc.indexes[c.layer].Entries[i]; e.Kind == whittle.File && e.Path != name {
+			return c.dest
+		}
+	}
+	return name
 }
