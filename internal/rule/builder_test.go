@@ -33,7 +33,7 @@ func build(f *dockerfile.File, base, context tree) (layers []string, last tree, 
 	for i := range f.Stages {
 		st := &f.Stages[i]
 		s := &stage{tree: maps.Clone(base), others: trees, context: context}
-		layers = []string{layer(tree{}, base)}
+		layers = []string{layerText(tree{}, base)}
 		for j := range st.Instructions {
 			in := &st.Instructions[j]
 			before := maps.Clone(s.tree)
@@ -48,15 +48,15 @@ func build(f *dockerfile.File, base, context tree) (layers []string, last tree, 
 			if err != nil {
 				return nil, nil, fmt.Errorf("line %d: %w", in.Line, err)
 			}
-			layers = append(layers, layer(before, s.tree))
+			layers = append(layers, layerText(before, s.tree))
 		}
 		trees[st.Label()], last = s.tree, s.tree
 	}
 	return layers, last, nil
 }
 
-// layer is what changed from one tree to the next.
-func layer(before, after tree) string {
+// layerText is what changed from one tree to the next.
+func layerText(before, after tree) string {
 	var b strings.Builder
 	for _, at := range slices.Sorted(maps.Keys(after)) {
 		n := after[at]

@@ -36,9 +36,9 @@ func drawPackages(t *rapid.T) map[string]string {
 	return files
 }
 
-// distribution is the layer of one distribution with these files, in imagetest's
+// distributionLayer is the layer of one distribution with these files, in imagetest's
 // notation; of those without a text each seventh is a large one.
-func distribution(files map[string]string) string {
+func distributionLayer(files map[string]string) string {
 	var lines []string
 	record := "alpha-1.dist-info/METADATA,,\nalpha-1.dist-info/RECORD,,\n"
 	for at, text := range files {
@@ -69,7 +69,7 @@ func TestDeleted(t *testing.T) {
 	tried := map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {
 		files := drawPackages(rt)
-		layer := distribution(files)
+		layer := distributionLayer(files)
 		c := testCase{parts: map[string][]byte{"Dockerfile": []byte("FROM python:3.13\nRUN pip install alpha\n")},
 			layers: []string{"f usr/local/bin/python3.13 10 mode=0755", layer}}
 		p := c.pass(t)
