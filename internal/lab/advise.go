@@ -20,6 +20,7 @@ import (
 	"whittle.dev/whittle/internal/resolve"
 	"whittle.dev/whittle/internal/rootfs"
 	"whittle.dev/whittle/internal/rule"
+	"whittle.dev/whittle/internal/rule/analysis"
 	"whittle.dev/whittle/internal/start"
 )
 
@@ -56,11 +57,11 @@ func Advise(ctx context.Context, env *Env, name string, o AdviseOptions) (*whitt
 }
 
 // Rules are the rules that can be asked, with their documentation.
-func Rules() []rule.Rule { return rule.All() }
+func Rules() []analysis.Rule { return rule.All() }
 
 func knownRules(only []string) error {
 	for _, id := range only {
-		if !slices.ContainsFunc(rule.All(), func(r rule.Rule) bool { return r.ID == id }) {
+		if !slices.ContainsFunc(rule.All(), func(r analysis.Rule) bool { return r.ID == id }) {
 			var ids []string
 			for _, r := range rule.All() {
 				ids = append(ids, r.ID)
@@ -74,7 +75,7 @@ func knownRules(only []string) error {
 // examined is an image with all that rules look at.
 type examined struct {
 	*subject
-	pass *rule.Pass
+	pass *analysis.Pass
 	// environment is what markers are evaluated in, empty without an
 	// interpreter.
 	environment pep.Environment
@@ -99,7 +100,7 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 	if err != nil {
 		return nil, err
 	}
-	pass := &rule.Pass{Config: img.Config(), Indexes: m.Indexes, Ledger: m.Ledger, Root: m, Steps: img.Config().Steps(), Target: o.Target, Guard: o.Guard}
+	pass := &analysis.Pass{Config: img.Config(), Indexes: m.Indexes, Ledger: m.Ledger, Root: m, Steps: img.Config().Steps(), Target: o.Target, Guard: o.Guard}
 	var strange []string
 	if pass.Dockerfile, pass.Steps, strange, err = joined(o.InspectOptions, pass.Steps); err != nil {
 		return nil, err
@@ -122,12 +123,12 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 }
 
 // projectFacts are what the project's folder says.
-func projectFacts(p *rule.Pass, o AdviseOptions) error {
+func projectFacts(p *analysis.Pass, o AdviseOptions) error {
 	if o.Project == "" {
 		return nil
 	}
-	p.Project = whittle.Folder(o.Project)
-	p.Declared, _ = project.ReadDeclared(p.Project) // what cannot be read of it is not the image's fault
+	p.Files = whittle.Folder(o.Project)
+	p.Declared, _ = project.ReadDeclared(p.Files) // what cannot be read of it is not the image's fault
 	var err error
 	p.Ignore, err = dockerfile.LoadIgnore(o.Project, filepath.Join(o.Project, filepath.FromSlash(o.Dockerfile)))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -148,7 +149,7 @@ func (x *examined) pythonFacts(ctx context.Context, env *Env, o AdviseOptions) e
 	}
 	dists, _ := python.Distributions(ctx, x.Image)
 	p.Names = namesOf(ctx, env, dists, p.Declared, said.Names, x.environment)
-	in := &check.Image{Folder: p.Project, Names: p.Names, Image: start.Image{Root: x.Image, Config: p.Config, Distributions: dists,
+	in := &check.Image{Folder: p.Files, Names: p.Names, Image: start.Image{Root: x.Image, Config: p.Config, Distributions: dists,
 		Sources: x.Source, Binaries: x.Binary, Builtins: x.Builtins, Commands: o.Commands, Project: p.Declared}}
 	var err error
 	if p.Check, err = check.Run(ctx, in); err != nil {
@@ -167,7 +168,7 @@ func (x *examined) pythonFacts(ctx context.Context, env *Env, o AdviseOptions) e
 	if err != nil {
 		return err
 	}
-	p.Usage = make([]rule.Usage, len(used))
+	p.Usage = make([]analysis.Usage, len(used))
 	for i, u := range used {
 		p.Usage[i] = usages[u.Use]
 	}
@@ -191,8 +192,8 @@ func (x *examined) pythonFacts(ctx context.Context, env *Env, o AdviseOptions) e
 }
 
 // usages are the rules' words for the check's.
-var usages = [...]rule.Usage{check.UnknownUse: rule.UsageUnknown, check.NotUsed: rule.Unused, check.PluginUse: rule.Plugin,
-	check.OptionalUse: rule.Optional, check.LazyUse: rule.Lazy, check.EagerUse: rule.Eager}
+var usages = [...]analysis.Usage{check.UnknownUse: analysis.UsageUnknown, check.NotUsed: analysis.Unused, check.PluginUse: analysis.Plugin,
+	check.OptionalUse: analysis.Optional, check.LazyUse: analysis.Lazy, check.EagerUse: analysis.Eager}
 
 // bound is what a distribution is to be declared with: the series of the
 // version that a lock or constraints file pins, else of the newest in the

@@ -13,7 +13,8 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/project"
-	"whittle.dev/whittle/internal/rule"
+	"whittle.dev/whittle/internal/rule/distribution"
+	"whittle.dev/whittle/internal/rule/layer"
 )
 
 // forecastInput is what is known of a variant's image and of its project as the
@@ -21,7 +22,7 @@ import (
 func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advised, c *counted) (in *forecast.Project, notes []string, err error) {
 	in = &forecast.Project{Name: w.project.Name, Variant: v.Name, Target: v.Target, Arguments: v.Args,
 		Ledger: x.pass.Ledger, Root: x.pass.Root, Graph: x.pass.Graph, Env: x.environment,
-		Clean: forecast.Cleanup{Bytecode: true, Tests: true, KeepTests: rule.ImportedTests(x.pass)}, Fixed: c.text, Saving: c.saving}
+		Clean: forecast.Cleanup{Bytecode: true, Tests: true, KeepTests: distribution.ImportedTests(x.pass)}, Fixed: c.text, Saving: c.saving}
 	r, err := w.requiredIn(v, x, c.state)
 	if err != nil {
 		return nil, nil, err
@@ -119,7 +120,7 @@ func requirementTexts(dir string, declared *project.Declared) (map[string][]byte
 // none; why says what keeps strategies from it.
 func slimBase(x advised) (base *forecast.SlimBase, why string) {
 	i := slices.IndexFunc(x.findings, func(f whittle.Finding) bool { return f.Rule == "big-base" })
-	slim, ok := rule.Slim(x.pass)
+	slim, ok := layer.Slim(x.pass)
 	if i < 0 || !ok {
 		return nil, ""
 	}

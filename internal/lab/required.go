@@ -9,7 +9,7 @@ import (
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
-	"whittle.dev/whittle/internal/rule"
+	"whittle.dev/whittle/internal/rule/distribution"
 )
 
 // required is what becomes of an image's distributions when the project's files
@@ -53,14 +53,14 @@ func (w *workshop) requiredIn(v project.Variant, x advised, s state) (out requir
 	if err := w.lay(x.trial.state); err != nil {
 		return out, err
 	}
-	before := rule.Installs(x.pass)
+	before := distribution.Installs(x.pass)
 	next, err := w.declaredIn(v, s)
 	if err != nil || next.declared == nil {
 		return out, err
 	}
 	then := *x.pass
 	then.Declared, then.Dockerfile = next.declared, next.dockerfile
-	after := rule.Installs(&then)
+	after := distribution.Installs(&then)
 	for _, d := range after {
 		_, there := x.pass.Graph.Find(d.Name)
 		if applies, err := d.Marker.Evaluate(x.environment, ""); !there && err == nil && applies && !declares(before, d.Name) && !slices.Contains(out.added, d.Text) {
@@ -73,7 +73,7 @@ func (w *workshop) requiredIn(v project.Variant, x advised, s state) (out requir
 			gone = append(gone, d.Name)
 		}
 	}
-	out.removed = rule.Freed(x.pass, gone)
+	out.removed = distribution.Freed(x.pass, gone)
 	return out, nil
 }
 
@@ -84,7 +84,7 @@ func declares(all []project.Dependency, name string) bool {
 // change is what that does to the image: what is removed is known to the byte,
 // what is added by the package index.
 func (x *examined) change(ctx context.Context, env *Env, r required) whittle.LayerChange {
-	c := rule.Without(x.pass, r.removed)
+	c := distribution.Without(x.pass, r.removed)
 	if len(r.added) > 0 {
 		c.Minus, c.Plus, _ = x.growth(ctx, env, r.added)
 	}

@@ -13,6 +13,7 @@ import (
 	"whittle.dev/whittle/internal/dockerfile/history"
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/rule/analysis"
 	"whittle.dev/whittle/internal/source"
 )
 
@@ -62,7 +63,7 @@ func TestExample(t *testing.T) {
 			}
 			var left int64
 			for i := range p.Ledger.Items {
-				if it := &p.Ledger.Items[i]; it.Cause != whittle.Live && dead[p.layers.at(i)] == 0 {
+				if it := &p.Ledger.Items[i]; it.Cause != whittle.Live && dead[p.Layers.Content(i)] == 0 {
 					left += it.Bytes
 				}
 			}
@@ -74,7 +75,7 @@ func TestExample(t *testing.T) {
 }
 
 // examplePass reads a real image as lab does, without a check.
-func examplePass(t *testing.T, archive, project, file string) *Pass {
+func examplePass(t *testing.T, archive, project, file string) *analysis.Pass {
 	t.Helper()
 	img, err := source.Open(t.Context(), archive, source.Options{})
 	if err != nil {
@@ -91,7 +92,7 @@ func examplePass(t *testing.T, archive, project, file string) *Pass {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Pass{Config: img.Config(), Indexes: root.indexes, Ledger: root.ledger, Root: root, Project: os.DirFS(project)}
+	p := &analysis.Pass{Config: img.Config(), Indexes: root.indexes, Ledger: root.ledger, Root: root, Files: os.DirFS(project)}
 	if p.Dockerfile, err = dockerfile.Parse(file, src); err != nil {
 		t.Fatal(err)
 	}
@@ -106,5 +107,5 @@ func examplePass(t *testing.T, archive, project, file string) *Pass {
 		p.Owner = append(p.Owner, a.Owners[a.Owner[i]])
 		p.Category = append(p.Category, a.Category[i].String())
 	}
-	return p.withViews()
+	return p.WithViews()
 }

@@ -23,6 +23,7 @@ import (
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/rule/analysis"
 )
 
 // facts is what facts.json of a case may say beyond the files.
@@ -45,7 +46,7 @@ type facts struct {
 	Guard bool
 }
 
-var usages = map[string]Usage{"unknown": UsageUnknown, "unused": Unused, "plugin": Plugin, "optional": Optional, "lazy": Lazy, "eager": Eager}
+var usages = map[string]analysis.Usage{"unknown": analysis.UsageUnknown, "unused": analysis.Unused, "plugin": analysis.Plugin, "optional": analysis.Optional, "lazy": analysis.Lazy, "eager": analysis.Eager}
 
 // testCase is one txtar under testdata. Its comment has lines "rule: ID…"
 // (which rules are asked) and, if it is not the last stage, "target: NAME".
@@ -102,7 +103,7 @@ func readCase(t testing.TB, name string) (*txtar.Archive, testCase) {
 		t.Fatal("a case needs a line rule: in its comment and a file layer0")
 	}
 	for _, id := range c.rules {
-		if !slices.ContainsFunc(All(), func(r Rule) bool { return r.ID == id }) {
+		if !slices.ContainsFunc(All(), func(r analysis.Rule) bool { return r.ID == id }) {
 			t.Fatalf("no rule is called %s", id)
 		}
 	}
@@ -118,7 +119,7 @@ func expand(layer string) string {
 }
 
 // pass reads the case's image as lab does.
-func (c *testCase) pass(t testing.TB) *Pass {
+func (c *testCase) pass(t testing.TB) *analysis.Pass {
 	t.Helper()
 	img := imagetest.New(t, imagetest.Plain, c.layers...)
 	c.decode(t, "config.json", &img.Conf.Config)
@@ -126,7 +127,7 @@ func (c *testCase) pass(t testing.TB) *Pass {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Pass{Config: img.Config(), Indexes: root.indexes, Ledger: root.ledger, Root: root, Target: c.target, Project: c.project}
+	p := &analysis.Pass{Config: img.Config(), Indexes: root.indexes, Ledger: root.ledger, Root: root, Target: c.target, Files: c.project}
 	p.Steps = img.Config().Steps()
 	if src, ok := c.parts["Dockerfile"]; ok {
 		if p.Dockerfile, err = dockerfile.Parse("Dockerfile", src); err != nil {
@@ -148,11 +149,11 @@ func (c *testCase) pass(t testing.TB) *Pass {
 		p.Category = append(p.Category, a.Category[i].String())
 	}
 	c.python(t, p)
-	return p.withViews()
+	return p.WithViews()
 }
 
 // steps gives the topmost layers their instructions.
-func (c *testCase) steps(t testing.TB, p *Pass) []whittle.Step {
+func (c *testCase) steps(t testing.TB, p *analysis.Pass) []whittle.Step {
 	t.Helper()
 	chain, err := p.Dockerfile.Chain(c.target)
 	if err != nil {
@@ -184,7 +185,7 @@ func (c *testCase) steps(t testing.TB, p *Pass) []whittle.Step {
 }
 
 // python fills in what is known of distributions, and facts.json.
-func (c *testCase) python(t testing.TB, p *Pass) {
+func (c *testCase) python(t testing.TB, p *analysis.Pass) {
 	t.Helper()
 	var problems []error
 	var err error
@@ -212,7 +213,7 @@ func (c *testCase) python(t testing.TB, p *Pass) {
 		return
 	}
 	if f.Usage != nil {
-		p.Usage = make([]Usage, len(dists))
+		p.Usage = make([]analysis.Usage, len(dists))
 	}
 	for name, use := range f.Usage {
 		n, ok := p.Graph.Find(name)
@@ -324,7 +325,7 @@ func (r *testRoot) ReadFile(path string, limit int64) ([]byte, error) {
 }
 
 // saving is what replaying a finding's change gives.
-func saving(p *Pass, f *whittle.Finding) whittle.Saving {
+func saving(p *analysis.Pass, f *whittle.Finding) whittle.Saving {
 	if f.Saving != (whittle.Saving{}) {
 		return f.Saving
 	}
@@ -342,7 +343,7 @@ func saving(p *Pass, f *whittle.Finding) whittle.Saving {
 }
 
 // show prints findings in a readable form.
-func show(p *Pass, found []whittle.Finding) string {
+func show(p *analysis.Pass, found []whittle.Finding) string {
 	var b strings.Builder
 	for i := range found {
 		f := &found[i]

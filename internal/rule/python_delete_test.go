@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"whittle.dev/whittle/internal/rule/analysis"
 )
 
 const packages = "usr/local/lib/python3.13/site-packages"
@@ -105,13 +107,13 @@ func TestDeleted(t *testing.T) {
 
 // deleted runs a command in the tree of an image and gives the files with
 // bytes that are gone, in the order of their layers.
-func deleted(t *rapid.T, sh, command string, p *Pass) []string {
+func deleted(t *rapid.T, sh, command string, p *analysis.Pass) []string {
 	root, err := os.MkdirTemp("", "whittle-deleted-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(root)
-	items := p.layers.live(func(int) bool { return true })
+	items := p.Layers.Visible(func(int) bool { return true })
 	for _, i := range items {
 		at := filepath.Join(root, p.Ledger.Items[i].Path)
 		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {

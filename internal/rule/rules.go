@@ -1,30 +1,36 @@
 package rule
 
+import (
+	"whittle.dev/whittle/internal/rule/analysis"
+	"whittle.dev/whittle/internal/rule/distribution"
+	"whittle.dev/whittle/internal/rule/layer"
+)
+
 // All is the table of all rules, in the order in which they are asked.
-func All() []Rule {
-	return []Rule{
-		undeclaredDependency(),
-		misplacedDependency(),
-		missingSource(),
-		cleanupInLaterLayer(),
-		metadataCopy(),
-		movedFile(),
-		replacedFile(),
-		identicalCopy(),
-		packageManagerCache(),
-		installRecommends(),
-		buildToolsInFinalStage(),
-		vcsAndJunk(),
-		cacheOrder(),
-		bigBase(),
-		unusedDependency(),
-		optionalDependency(),
-		wrongBuildOfWheel(),
-		pythonTests(),
-		pythonBytecode(),
-		stripDebug(),
-		staticLibraries(),
-		docsAndLocales(),
-		duplicateFiles(),
+func All() []analysis.Rule {
+	return []analysis.Rule{
+		distribution.UndeclaredDependency(),
+		distribution.MisplacedDependency(),
+		layer.MissingSource(),
+		layer.CleanupInLaterLayer(),
+		layer.MetadataCopy(),
+		layer.MovedFile(),
+		layer.ReplacedFile(),
+		layer.IdenticalCopy(),
+		layer.PackageManagerCache(),
+		layer.InstallRecommends(),
+		layer.BuildToolsInFinalStage(),
+		layer.VcsAndJunk(),
+		layer.CacheOrder(),
+		layer.BigBase(),
+		distribution.UnusedDependency(),
+		distribution.OptionalDependency(),
+		distribution.WrongBuildOfWheel(),
+		distribution.PythonTests(),
+		distribution.PythonBytecode(),
+		distribution.StripDebug(),
+		distribution.StaticLibraries(),
+		layer.DocsAndLocales(),
+		layer.DuplicateFiles(),
 	}
 }

@@ -8,18 +8,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle.dev/whittle/internal/rule"
+	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-func example() rule.Rule {
-	return rule.Rule{ID: "late-chmod", Title: "A chmod | chown keeps files twice", Text: "A layer is never changed.\n",
+func example() analysis.Rule {
+	return analysis.Rule{ID: "late-chmod", Title: "A chmod | chown keeps files twice", Text: "A layer is never changed.\n",
 		Before: "COPY x /x\nRUN chmod 755 /x\n", After: "COPY --chmod=755 x /x\n"}
 }
 
 func TestPages(t *testing.T) {
-	toml := rule.Rule{ID: "undeclared", Title: "What is imported is not declared.", Text: "Declare it, ``` and all.", Before: "[project]\ndependencies = []", After: "# ```\ndependencies = [\"rich\"]"}
-	bare := rule.Rule{ID: "bare", Title: "No example", Text: "None."}
-	got, err := render([]rule.Rule{example(), toml, bare})
+	toml := analysis.Rule{ID: "undeclared", Title: "What is imported is not declared.", Text: "Declare it, ``` and all.", Before: "[project]\ndependencies = []", After: "# ```\ndependencies = [\"rich\"]"}
+	bare := analysis.Rule{ID: "bare", Title: "No example", Text: "None."}
+	got, err := render([]analysis.Rule{example(), toml, bare})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,16 +43,16 @@ func TestPages(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	for want, change := range map[string]func(r *rule.Rule){
-		"small letters":   func(r *rule.Rule) { r.ID = "../Late" },
-		"not one line":    func(r *rule.Rule) { r.Title = "a\nb" },
-		"no text":         func(r *rule.Rule) { r.Text = " " },
-		"one is empty":    func(r *rule.Rule) { r.After = "" },
-		"two of that nam": func(*rule.Rule) {},
+	for want, change := range map[string]func(r *analysis.Rule){
+		"small letters":   func(r *analysis.Rule) { r.ID = "../Late" },
+		"not one line":    func(r *analysis.Rule) { r.Title = "a\nb" },
+		"no text":         func(r *analysis.Rule) { r.Text = " " },
+		"one is empty":    func(r *analysis.Rule) { r.After = "" },
+		"two of that nam": func(*analysis.Rule) {},
 	} {
 		r := example()
 		change(&r)
-		if _, err := render([]rule.Rule{r, r}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := render([]analysis.Rule{r, r}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
@@ -62,7 +62,7 @@ func TestRefused(t *testing.T) {
 // with the command that mends it, which leaves nothing to say.
 func TestStale(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "rules")
-	pages, err := render([]rule.Rule{example(), {ID: "bare", Title: "No example", Text: "None."}})
+	pages, err := render([]analysis.Rule{example(), {ID: "bare", Title: "No example", Text: "None."}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"whittle.dev/whittle/internal/rule"
+	"whittle.dev/whittle/internal/rule/analysis"
 )
 
 // index is the page that lists the others.
@@ -17,7 +17,7 @@ const made = "<!-- Made by `go run ./scripts/rules -w` from internal/rule. Chang
 var ident = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
 // render makes a page of each rule and one that lists them, by file name.
-func render(rules []rule.Rule) (map[string][]byte, error) {
+func render(rules []analysis.Rule) (map[string][]byte, error) {
 	pages := map[string][]byte{}
 	var list strings.Builder
 	list.WriteString(made + "# Rules\n\n`whittle advise` asks these rules, in this order; `whittle fix --only RULE` makes the edits of one.\n")
@@ -40,7 +40,7 @@ func render(rules []rule.Rule) (map[string][]byte, error) {
 }
 
 // complete says what a rule lacks to have a page.
-func complete(r rule.Rule) error {
+func complete(r analysis.Rule) error {
 	title := strings.TrimSpace(r.Title)
 	switch {
 	case !ident.MatchString(r.ID):
@@ -56,7 +56,7 @@ func complete(r rule.Rule) error {
 }
 
 // page is a rule's page: its title, its text, and an example where it has one.
-func page(r rule.Rule) []byte {
+func page(r analysis.Rule) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s# %s\n\n**%s.**\n\n%s\n", made, r.ID, strings.TrimSuffix(strings.TrimSpace(r.Title), "."), strings.TrimSpace(r.Text))
 	if r.Before != "" {

@@ -1,0 +1,173 @@
+// Package recipe says what the instructions of a Dockerfile do: which layer each
+// one made, where a COPY puts which files of the build context, what a RUN's
+// commands do to files, and what its package managers install.
+package recipe
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+)
+
+// Recipe is what made the layers: the instructions of the Dockerfile beside
+// the steps of the image's history, and what they see of the build context.
+type Recipe struct {
+	Dockerfile *dockerfile.File
+	Target     string
+	Steps      []whittle.Step
+	Indexes    []*whittle.Index
+	Ignore     *dockerfile.Ignore
+	Context    fs.FS
+}
+
+// Independent says that commands neither change nor read some paths, as far as
+// their words tell.
+func Independent(acts []Action, paths ...string) bool {
+	return !slices.ContainsFunc(acts, func(a Action) bool {
+		if a.Effect == NoEffect {
+			return false
+		}
+		return a.Effect == Unknown || !a.Complete || a.Value != "" && Overlaps(a.Value, paths) ||
+			slices.ContainsFunc(a.Paths, func(at string) bool { return Overlaps(at, paths) })
+	})
+}
+
+// WithLine adds the instruction that made a layer to evidence, where it is
+// known: it costs nothing itself.
+func (rc *Recipe) WithLine(evidence []whittle.Evidence, layer int) []whittle.Evidence {
+	if st := rc.Step(layer); st != nil && st.Origin != nil {
+		o := st.Origin
+		evidence = append(evidence, whittle.Evidence{Layer: layer, File: o.File, Line: o.Line, What: o.Instruction})
+	}
+	return evidence
+}
+
+// LayerName is an instruction in a message: "RUN line 12", or "layer 3" where the
+// Dockerfile is not known.
+func (rc *Recipe) LayerName(layer int) string {
+	if st := rc.Step(layer); st != nil && st.Origin != nil {
+		return st.Origin.Instruction + " line " + strconv.Itoa(st.Origin.Line)
+	}
+	return "layer " + strconv.Itoa(layer)
+}
+
+// LayerText identifies what made a layer in a fingerprint.
+func (rc *Recipe) LayerText(layer int) string {
+	if st := rc.Step(layer); st != nil {
+		return strings.Join(strings.Fields(st.CreatedBy), " ")
+	}
+	return ""
+}
+
+// Installer finds the RUN that brought the distributions of a layer: the
+// layer's own, or the last one of the stage that a COPY takes the folder from.
+func (rc *Recipe) Installer(layer int) (Install, bool) {
+	in := rc.Instruction(layer)
+	switch {
+	case in == nil:
+		return Install{}, false
+	case in.Keyword == "RUN":
+		_, ok := InstallCommands(in)
+		return Install{Run: in}, ok
+	}
+	c, ok := rc.LayerCopy(layer)
+	if !ok || c.Stage == nil || len(c.Sources) != 1 || !path.IsAbs(c.Sources[0]) {
+		return Install{}, false
+	}
+	chain := rc.ChainOf(c.Stage)
+	for _, run := range slices.Backward(chain) {
+		if _, ok := InstallCommands(run); ok {
+			return Install{Run: run, Here: c.Dest, There: whittle.Join("", c.Sources[0])}, true
+		}
+	}
+	return Install{}, false
+}
+
+// PinsPython says that the base image of a stage is named by a digest, or by a
+// tag with the version of Python: "3.13".
+func (rc *Recipe) PinsPython(stage int, version string) bool {
+	st := &rc.Dockerfile.Stages[stage]
+	for st.From != nil {
+		st = &rc.Dockerfile.Stages[*st.From]
+	}
+	if strings.Contains(st.BaseResolved, "@") {
+		return true
+	}
+	_, tag, _ := strings.Cut(path.Base(st.Base), ":")
+	return slices.ContainsFunc(strings.FieldsFunc(tag, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }), func(number string) bool {
+		return number == version || strings.HasPrefix(number, version+".")
+	})
+}
+
+// Fix is the fix by some edits of the Dockerfile, in any order.
+func (rc *Recipe) Fix(title string, edits []whittle.Edit) (*whittle.Fix, bool) {
+	if len(edits) == 0 {
+		return nil, false
+	}
+	slices.SortStableFunc(edits, func(a, b whittle.Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
+	if _, err := dockerfile.Apply(rc.Dockerfile.Source, edits); err != nil {
+		return nil, false
+	}
+	return &whittle.Fix{Title: title, Patches: []whittle.Patch{rc.Patch(edits)}}, true
+}
+
+// TakesFrom says whether an instruction copies from a stage or mounts it.
+func (rc *Recipe) TakesFrom(in *dockerfile.Instruction, stage *dockerfile.Stage) bool {
+	names := in.Flag("from")
+	for _, m := range in.Flag("mount") {
+		for _, field := range strings.Split(m, ",") {
+			if name, ok := strings.CutPrefix(field, "from="); ok {
+				names = append(names, name)
+			}
+		}
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		st, err := rc.Dockerfile.Target(name)
+		return err == nil && name != "" && st.Index == stage.Index
+	})
+}
+
+// Name names an instruction: "RUN line 12".
+func Name(in *dockerfile.Instruction) string {
+	return fmt.Sprintf("%s line %d", in.Keyword, in.Line)
+}
+
+// Step is the history's line of a layer, nil where there is none.
+func (rc *Recipe) Step(layer int) *whittle.Step {
+	for i := range rc.Steps {
+		if rc.Steps[i].Layer == layer {
+			return &rc.Steps[i]
+		}
+	}
+	return nil
+}
+
+// Instruction is the Dockerfile's instruction that made a layer, nil where it
+// is not known or comes with the base image.
+func (rc *Recipe) Instruction(layer int) *dockerfile.Instruction {
+	st := rc.Step(layer)
+	if st == nil || st.Origin == nil || rc.Dockerfile == nil {
+		return nil
+	}
+	for i := range rc.Dockerfile.Stages {
+		s := &rc.Dockerfile.Stages[i]
+		for j := range s.Instructions {
+			if s.Instructions[j].Span == st.Origin.Span {
+				return &s.Instructions[j]
+			}
+		}
+	}
+	return nil
+}
+
+// Patch is the fix of the Dockerfile by some edits.
+func (rc *Recipe) Patch(edits []whittle.Edit) whittle.Patch {
+	return whittle.Patch{File: rc.Dockerfile.Name, Digest: whittle.DigestOf(rc.Dockerfile.Source), Edits: edits}
+}

@@ -1,0 +1,319 @@
+package analysis
+
+import (
+	"cmp"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
+)
+
+// Dists is what is installed of Python: distributions, who asks for them, how
+// they are used, and which items are theirs.
+type Dists struct {
+	graph    *python.Graph
+	usages   []Usage
+	declares *project.Declared
+	root     whittle.Root
+	ledger   *whittle.Ledger
+	owner    []whittle.Owner
+	layers   *Layers
+}
+
+// Sites are the folders that distributions are installed in, sorted.
+func (ds *Dists) Sites() []string {
+	var out []string
+	for i := range ds.graph.Distributions {
+		if d := &ds.graph.Distributions[i]; d.VendoredBy == "" && !slices.Contains(out, d.Site) {
+			out = append(out, d.Site)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Source is what the Python text at a path of the image says.
+func (ds *Dists) Source(at string) (*source.Facts, bool) {
+	if r, ok := ds.root.(sourceReader); ok {
+		return r.Source(at)
+	}
+	b, err := ds.root.ReadFile(at, maxSource)
+	if err != nil {
+		return nil, false
+	}
+	return source.Scan(b), true
+}
+
+// IsApplication says whether a distribution is the project itself: by its name,
+// or because it was installed from a folder.
+func (ds *Dists) IsApplication(d *python.Distribution) bool {
+	return d.Local || d.Editable || ds.declares != nil && ds.declares.Name != "" && pep.Normalize(ds.declares.Name) == d.Name
+}
+
+// Declarations are all places where the project declares something that an
+// installer could install, those for what runs first. Without the project's
+// files they are those of the application's own metadata.
+func (ds *Dists) Declarations() []*project.Dependency {
+	var out []*project.Dependency
+	if ds.declares != nil {
+		for i := range ds.declares.Dependencies {
+			if d := &ds.declares.Dependencies[i]; d.Kind <= project.Development {
+				out = append(out, d)
+			}
+		}
+	}
+	if len(out) == 0 && ds.graph != nil {
+		for i := range ds.graph.Distributions {
+			if d := &ds.graph.Distributions[i]; d.VendoredBy == "" && ds.IsApplication(d) {
+				out = append(out, extrasOf(d)...)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *project.Dependency) int { return int(a.Kind) - int(b.Kind) })
+	return out
+}
+
+// ApplicationFiles are the files of the project's own distributions: their
+// tests are the project's affair.
+func (ds *Dists) ApplicationFiles() map[string]bool {
+	out := map[string]bool{}
+	for i := range ds.graph.Distributions {
+		if d := &ds.graph.Distributions[i]; ds.IsApplication(d) {
+			for _, f := range d.Files {
+				out[f] = true
+			}
+		}
+	}
+	return out
+}
+
+// Requested are the positions of the distributions that the project asks for, and
+// of those that nothing requires: what is installed for its own sake. The
+// project itself is none of them, as its requirements are what is changed.
+func (ds *Dists) Requested() []int {
+	own := map[int]bool{}
+	for i := range ds.graph.Distributions {
+		own[i] = ds.IsApplication(&ds.graph.Distributions[i])
+	}
+	var out []int
+	add := func(i int) {
+		if i >= 0 && !own[i] && !slices.Contains(out, i) {
+			out = append(out, i)
+		}
+	}
+	for _, e := range ds.graph.Edges {
+		if e.From >= 0 && own[e.From] || e.From < 0 {
+			add(e.To)
+		}
+	}
+	for _, d := range ds.Declared() {
+		if i, ok := ds.graph.Find(d.Name); ok {
+			add(i)
+		}
+	}
+	for _, i := range ds.graph.Roots() {
+		add(i)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Declared are the dependencies that the project declares to run, for
+// everything or for an extra.
+func (ds *Dists) Declared() []*project.Dependency {
+	var out []*project.Dependency
+	if ds.declares == nil {
+		return nil
+	}
+	for i := range ds.declares.Dependencies {
+		if d := &ds.declares.Dependencies[i]; d.Kind == project.Runtime || d.Kind == project.Optional {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// Usage is how a distribution is used.
+func (ds *Dists) Usage(i int) Usage {
+	if i < len(ds.usages) {
+		return ds.usages[i]
+	}
+	return UsageUnknown
+}
+
+// Contents are the items of distributions above the base image, dead ones and
+// the wheels that they were installed from included. What was deleted is known
+// by their RECORDs alone.
+func (ds *Dists) Contents(dists []int) []int {
+	names, recorded := map[string]bool{}, ds.recorded(dists)
+	for _, i := range dists {
+		names[ds.graph.Distributions[i].Name] = true
+	}
+	var out []int
+	for i := range ds.ledger.Items {
+		it := &ds.ledger.Items[i]
+		if it.Bytes == 0 || ds.layers.IsBase(it.Layer) {
+			continue
+		}
+		if ds.owner[i].Ecosystem == "pypi" && names[ds.owner[i].Name] || it.Cause != whittle.Live && recorded[it.Path] {
+			out = append(out, i)
+		} else if strings.HasSuffix(it.Path, ".whl") {
+			name, _, _ := strings.Cut(path.Base(it.Path), "-")
+			if names[pep.Normalize(name)] {
+				out = append(out, i)
+			}
+		}
+	}
+	return out
+}
+
+// recorded are all paths that the RECORDs of distributions name, whether they
+// are there or not.
+func (ds *Dists) recorded(dists []int) map[string]bool {
+	out := map[string]bool{}
+	for _, i := range dists {
+		d := &ds.graph.Distributions[i]
+		for file := range ds.RecordLines(d) {
+			out[file] = true
+		}
+	}
+	return out
+}
+
+// RecordLines are the lines of a distribution's RECORD by the path that each
+// names, in the root.
+func (ds *Dists) RecordLines(d *python.Distribution) map[string]string {
+	text, err := ds.root.ReadFile(d.Record+"/RECORD", maxSource)
+	if err != nil {
+		return nil
+	}
+	out := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if file, _, ok := strings.Cut(line, ","); ok {
+			out[path.Join(d.Site, file)] = line
+		}
+	}
+	return out
+}
+
+// Sizes are the bytes that each distribution has above the base image, by
+// position.
+func (ds *Dists) Sizes() []int64 {
+	byName := map[string]int64{}
+	for i := range ds.ledger.Items {
+		if ds.layers.OfDistribution(i) {
+			byName[ds.owner[i].Name] += ds.ledger.Items[i].Bytes
+		}
+	}
+	out := make([]int64, len(ds.graph.Distributions))
+	for i := range out {
+		if d := &ds.graph.Distributions[i]; d.VendoredBy == "" {
+			out[i] = byName[d.Name]
+		}
+	}
+	return out
+}
+
+// Names are those of distributions, sorted.
+func (ds *Dists) Names(dists []int) []string {
+	var out []string
+	for _, i := range dists {
+		out = append(out, ds.graph.Distributions[i].Name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// ByDistribution are items as evidence, one row for each distribution and
+// layer, the largest first. The path is the folder that has the most of it.
+func (ds *Dists) ByDistribution(items []int) []whittle.Evidence {
+	type key struct {
+		what  string
+		layer int
+	}
+	rows := map[key]*whittle.Evidence{}
+	folders := map[key]map[string]int64{}
+	sites := ds.Sites()
+	for _, i := range items {
+		it := &ds.ledger.Items[i]
+		k, folder := key{ds.owner[i].String(), it.Layer}, it.Path
+		if ds.owner[i].Ecosystem != "pypi" {
+			k.what = path.Base(it.Path)
+		} else if s, ok := Site(sites, it.Path); ok {
+			folder = path.Join(s, TopFolder(it.Path[len(s)+1:]))
+		}
+		if rows[k] == nil {
+			rows[k] = &whittle.Evidence{Layer: k.layer, What: k.what}
+			folders[k] = map[string]int64{}
+		}
+		rows[k].Bytes += it.Bytes
+		rows[k].Files++
+		folders[k][folder] += it.Bytes
+	}
+	out := make([]whittle.Evidence, 0, len(rows))
+	for k, e := range rows {
+		for _, f := range slices.Sorted(maps.Keys(folders[k])) {
+			if e.Path == "" || folders[k][f] > folders[k][e.Path] {
+				e.Path = f
+			}
+		}
+		out = append(out, *e)
+	}
+	slices.SortFunc(out, func(a, b whittle.Evidence) int {
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), strings.Compare(a.What, b.What), cmp.Compare(a.Layer, b.Layer))
+	})
+	if len(out) <= maxPlaces {
+		return out
+	}
+	rest := whittle.Evidence{Layer: -1, What: "in other places"}
+	for _, e := range out[maxPlaces-1:] {
+		rest.Bytes += e.Bytes
+		rest.Files += e.Files
+	}
+	return append(out[:maxPlaces-1], rest)
+}
+
+// Site is the innermost of the folders that a path lies in.
+func Site(sites []string, at string) (string, bool) {
+	best := ""
+	for _, s := range sites {
+		if s != at && s != "" && whittle.Under(at, s) && len(s) > len(best) {
+			best = s
+		}
+	}
+	return best, best != ""
+}
+
+// sourceReader is a Root that keeps what Python texts say instead of the
+// texts.
+type sourceReader interface {
+	Source(path string) (*source.Facts, bool)
+}
+
+// maxSource is the largest Python file that is read, in bytes.
+const maxSource = 4 << 20
+
+// extraMarker is how a wheel's metadata marks what an extra requires.
+var extraMarker = regexp.MustCompile(`\bextra\s*==\s*['"]([^'"]+)['"]`)
+
+// extrasOf are what the extras of an installed distribution require.
+func extrasOf(d *python.Distribution) []*project.Dependency {
+	var out []*project.Dependency
+	for _, text := range d.Metadata.RequiresDist {
+		m := extraMarker.FindStringSubmatch(text)
+		r, err := pep.ParseRequirement(text)
+		if m == nil || err != nil {
+			continue
+		}
+		line, _, _ := strings.Cut(text, ";")
+		out = append(out, &project.Dependency{Requirement: r, Text: strings.TrimSpace(line), File: d.Record + "/METADATA", Kind: project.Optional, Extra: m[1]})
+	}
+	return out
+}

@@ -1,0 +1,121 @@
+package analysis
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/recipe"
+)
+
+// Group are items that one RUN installs.
+type Group struct {
+	Install recipe.Install
+	Items   []int
+}
+
+// ByInstall parts items by the RUN that installs them, in the order of the
+// Dockerfile. A copy that a higher layer makes of a file belongs to the RUN
+// that made the file. The rest came in another way.
+func (p *Pass) ByInstall(items []int) (groups []Group, rest []int) {
+	lowest := map[string]int{}
+	for i := range p.Ledger.Items {
+		it := &p.Ledger.Items[i]
+		if _, ok := lowest[it.Path]; !ok {
+			lowest[it.Path] = it.Layer
+		}
+	}
+	type answer struct {
+		by recipe.Install
+		ok bool
+	}
+	known := map[int]answer{}
+	for _, i := range items {
+		layer := lowest[p.Ledger.Items[i].Path]
+		a, asked := known[layer]
+		if !asked {
+			a.by, a.ok = p.Recipe.Installer(layer)
+			known[layer] = a
+		}
+		k := slices.IndexFunc(groups, func(g Group) bool { return g.Install == a.by })
+		switch {
+		case !a.ok:
+			rest = append(rest, i)
+		case k >= 0:
+			groups[k].Items = append(groups[k].Items, i)
+		default:
+			groups = append(groups, Group{a.by, []int{i}})
+		}
+	}
+	slices.SortStableFunc(groups, func(a, b Group) int {
+		return cmp.Or(cmp.Compare(a.Install.Run.Line, b.Install.Run.Line), strings.Compare(a.Install.Here, b.Install.Here))
+	})
+	return groups, rest
+}
+
+// LayerNames names layers: "COPY line 3 and RUN line 8".
+func (p *Pass) LayerNames(layers []int) string {
+	var names []string
+	for _, layer := range layers {
+		names = append(names, p.Recipe.LayerName(layer))
+	}
+	return List(names)
+}
+
+// Quoted is a path of the image, where it is while a group's RUN runs, as a
+// word of its shell. Where the base image's tag may come to mean another
+// Python, the version in the path is a pattern.
+func (p *Pass) Quoted(g *Group, at string) string {
+	word := dockerfile.Quote(g.Install.Path(at))
+	version := libPython.FindString(word)
+	if version == "" || strings.Contains(string(p.Dockerfile.Source), version) || p.Recipe.PinsPython(g.Install.Run.Stage, strings.Trim(version, "/python")) {
+		return word
+	}
+	if glob := strings.Replace(word, version, "/python3.*/", 1); !strings.HasPrefix(word, "'") {
+		return glob
+	}
+	return word
+}
+
+// AppendedFix is the fix that has each RUN run one more command at its end. ok is
+// false where one of them takes none.
+func (p *Pass) AppendedFix(title string, groups []Group, command func(*Group) string) (*whittle.Fix, bool) {
+	var edits []whittle.Edit
+	for i := range groups {
+		e, err := groups[i].Install.Run.AppendCommand(command(&groups[i]))
+		if err != nil {
+			return nil, false
+		}
+		edits = append(edits, e)
+	}
+	return p.Recipe.Fix(title, edits)
+}
+
+// RunNames names the RUNs of some groups: "RUN line 5".
+func (p *Pass) RunNames(groups []Group) string {
+	var names []string
+	for _, g := range groups {
+		if name := recipe.Name(g.Install.Run); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return List(names)
+}
+
+// RunLines are the RUNs of some groups as evidence.
+func (p *Pass) RunLines(groups []Group) []whittle.Evidence {
+	var out []whittle.Evidence
+	for _, g := range groups {
+		e := whittle.Evidence{Layer: -1, File: p.Dockerfile.Name, Line: g.Install.Run.Line, What: g.Install.Run.Keyword}
+		if !slices.Contains(out, e) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// libPython is the folder of an interpreter's libraries.
+var libPython = regexp.MustCompile(`/python3\.\d+/`)

@@ -1,0 +1,301 @@
+package analysis
+
+import (
+	"cmp"
+	"maps"
+	"path"
+	"slices"
+
+	"whittle.dev/whittle"
+)
+
+// Layers is what the layers hold: their items, by bytes, places and owners.
+// Items are positions in the ledger's.
+type Layers struct {
+	indexes []*whittle.Index
+	ledger  *whittle.Ledger
+	owner   []whittle.Owner // indexed like the ledger's items
+	root    whittle.Root
+	steps   []whittle.Step
+}
+
+// Wasted are the dead items of a cause by the layer that killed them, then by
+// the layer that added them.
+func (ls *Layers) Wasted(cause whittle.Cause) map[int]map[int][]int {
+	out := map[int]map[int][]int{}
+	if ls.ledger == nil {
+		return out
+	}
+	for i := range ls.ledger.Items {
+		it := &ls.ledger.Items[i]
+		if it.Cause != cause || it.Layer == it.KilledBy || it.Bytes == 0 {
+			continue
+		}
+		if out[it.KilledBy] == nil {
+			out[it.KilledBy] = map[int][]int{}
+		}
+		out[it.KilledBy][it.Layer] = append(out[it.KilledBy][it.Layer], i)
+	}
+	return out
+}
+
+// Entries are the last entries of a layer by path, whiteouts left out.
+func (ls *Layers) Entries(layer int) map[string]*whittle.Entry {
+	out := map[string]*whittle.Entry{}
+	for i := range ls.indexes[layer].Entries {
+		if e := &ls.indexes[layer].Entries[i]; e.Kind != whittle.Whiteout && e.Kind != whittle.Opaque {
+			out[e.Path] = e
+		}
+	}
+	return out
+}
+
+// PathsBelow are the paths that the layers below one have, and the folders above
+// them. COPY leaves a folder that is there its owner and mode.
+func (ls *Layers) PathsBelow(layer int) map[string]bool {
+	out := map[string]bool{}
+	for _, x := range ls.indexes[:layer] {
+		for i := range x.Entries {
+			e := &x.Entries[i]
+			if e.Kind == whittle.Whiteout || e.Kind == whittle.Opaque {
+				continue
+			}
+			for at := e.Path; !out[at]; at = path.Dir(at) {
+				out[at] = true
+			}
+		}
+	}
+	return out
+}
+
+// IsWhole says that items are all that a layer brought.
+func (ls *Layers) IsWhole(layer int, items []int) bool {
+	n := 0
+	for i := range ls.ledger.Items {
+		if it := &ls.ledger.Items[i]; it.Layer == layer && it.Bytes > 0 {
+			n++
+		}
+	}
+	return n == len(items)
+}
+
+// HasElsewhere says that a layer, of those up to one, has something at a path, but
+// for the one that is known to.
+func (ls *Layers) HasElsewhere(at string, but, last int) bool {
+	for layer := range ls.indexes[:last+1] {
+		if layer != but && slices.ContainsFunc(ls.indexes[layer].Entries, func(e whittle.Entry) bool {
+			return e.Kind != whittle.Whiteout && e.Kind != whittle.Opaque && whittle.Under(e.Path, at)
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// Moved finds deleted items whose content the layer that deleted them has at
+// another place: the dead one and the live one. Contents without a digest are
+// passed over.
+func (ls *Layers) Moved() map[int]int {
+	type key struct {
+		layer int
+		sum   [32]byte
+	}
+	out := map[int]int{}
+	if ls.ledger == nil {
+		return out
+	}
+	sum := func(it *whittle.Item) [32]byte { return ls.indexes[it.Layer].Entries[it.Entry].Content }
+	live := map[key][]int{}
+	for i := range ls.ledger.Items {
+		if it := &ls.ledger.Items[i]; it.Cause == whittle.Live && it.Bytes > 0 && sum(it) != [32]byte{} {
+			k := key{it.Layer, sum(it)}
+			live[k] = append(live[k], i)
+		}
+	}
+	for i := range ls.ledger.Items {
+		it := &ls.ledger.Items[i]
+		if it.Cause != whittle.Deleted || it.Bytes == 0 || it.Layer == it.KilledBy {
+			continue
+		}
+		k := key{it.KilledBy, sum(it)}
+		if to := live[k]; len(to) > 0 {
+			out[i] = to[0] // one live copy is where one dead one went
+			live[k] = to[1:]
+		}
+	}
+	return out
+}
+
+// Bytes adds up items.
+func (ls *Layers) Bytes(items []int) int64 {
+	var sum int64
+	for _, i := range items {
+		sum += ls.ledger.Items[i].Bytes
+	}
+	return sum
+}
+
+// Removal is the change that takes items out of their layers.
+func (ls *Layers) Removal(items []int) whittle.LayerChange {
+	var c whittle.LayerChange
+	dead := map[int]map[string]bool{} // by layer, the contents that have no name left
+	for _, i := range items {
+		c.Remove = append(c.Remove, ls.Content(i))
+		if it := &ls.ledger.Items[i]; it.Cause != whittle.Live {
+			if dead[it.Layer] == nil {
+				dead[it.Layer] = map[string]bool{}
+			}
+			dead[it.Layer][ls.indexes[it.Layer].Entries[it.Entry].Path] = true
+		}
+	}
+	for layer, names := range dead {
+		for i := range ls.indexes[layer].Entries {
+			e := &ls.indexes[layer].Entries[i]
+			if e.Kind == whittle.HardLink && names[e.Link] {
+				names[e.Path] = true // links may name links
+				c.Remove = append(c.Remove, whittle.Content{Layer: layer, Entry: i})
+			}
+		}
+	}
+	c.Sort()
+	return c
+}
+
+// Places are items as evidence, the largest first: a folder stands for all
+// that its layer put there, where all of that is among them. Items without
+// bytes are left out.
+func (ls *Layers) Places(items []int) []whittle.Evidence {
+	byLayer := map[int][]int{}
+	for _, i := range items {
+		if it := &ls.ledger.Items[i]; it.Bytes > 0 {
+			byLayer[it.Layer] = append(byLayer[it.Layer], i)
+		}
+	}
+	var out []whittle.Evidence
+	for layer, mine := range byLayer {
+		out = append(out, ls.rolled(layer, mine)...)
+	}
+	slices.SortFunc(out, func(a, b whittle.Evidence) int {
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Path, b.Path))
+	})
+	if len(out) <= maxPlaces {
+		return out
+	}
+	return append(out[:maxPlaces-1], summed(out[maxPlaces-1:], "other places"))
+}
+
+// rolled rolls whole folders of one layer up.
+func (ls *Layers) rolled(layer int, items []int) []whittle.Evidence {
+	all := map[string]int{} // files with bytes by folder, at any depth
+	for i := range ls.ledger.Items {
+		if it := &ls.ledger.Items[i]; it.Layer == layer && it.Bytes > 0 {
+			for dir := path.Dir(it.Path); dir != "."; dir = path.Dir(dir) {
+				all[dir]++
+			}
+		}
+	}
+	mine := map[string]int{}
+	for _, i := range items {
+		for dir := path.Dir(ls.ledger.Items[i].Path); dir != "."; dir = path.Dir(dir) {
+			mine[dir]++
+		}
+	}
+	rows := map[string]*whittle.Evidence{}
+	for _, i := range items {
+		it := &ls.ledger.Items[i]
+		top := it.Path
+		for dir := path.Dir(it.Path); dir != "." && mine[dir] == all[dir] && !isSystem(dir); dir = path.Dir(dir) {
+			top = dir
+		}
+		if rows[top] == nil {
+			rows[top] = &whittle.Evidence{Path: it.Path, Layer: layer}
+		}
+		rows[top].Path = common(rows[top].Path, it.Path)
+		rows[top].Bytes += it.Bytes
+		rows[top].Files++
+	}
+	out := make([]whittle.Evidence, 0, len(rows))
+	for _, e := range rows {
+		out = append(out, *e)
+	}
+	return out
+}
+
+// LayersOf are the layers of items, lowest first.
+func (ls *Layers) LayersOf(items []int) []int {
+	var out []int
+	for _, i := range items {
+		if layer := ls.ledger.Items[i].Layer; !slices.Contains(out, layer) {
+			out = append(out, layer)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// OfSystem says that an item is a system package's.
+func (ls *Layers) OfSystem(item int) bool {
+	return slices.Contains([]string{"deb", "apk", "rpm", "conda"}, ls.owner[item].Ecosystem)
+}
+
+// OfDistribution says that an item is a distribution's and no part of the base
+// image.
+func (ls *Layers) OfDistribution(item int) bool {
+	return ls.owner[item].Ecosystem == "pypi" && !ls.IsBase(ls.ledger.Items[item].Layer)
+}
+
+// Visible are the items that can be seen in the image and that a rule wants.
+func (ls *Layers) Visible(want func(item int) bool) []int {
+	var out []int
+	for i := range ls.ledger.Items {
+		if it := &ls.ledger.Items[i]; it.Cause == whittle.Live && it.Bytes > 0 && want(i) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// WithWasted adds the dead items at the paths of live ones: copies of a file
+// that lower layers hold, which are not there either where the file is not.
+// Those of the base image stay.
+func (ls *Layers) WithWasted(items []int) []int {
+	paths := map[string]bool{}
+	for _, i := range items {
+		paths[ls.ledger.Items[i].Path] = true
+	}
+	out := slices.Clone(items)
+	for i := range ls.ledger.Items {
+		if it := &ls.ledger.Items[i]; it.Cause != whittle.Live && it.Bytes > 0 && paths[it.Path] && !ls.IsBase(it.Layer) {
+			out = append(out, i)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// DistributionsOf are the names of the owners of items, sorted.
+func (ls *Layers) DistributionsOf(items []int) []string {
+	names := map[string]bool{}
+	for _, i := range items {
+		names[ls.owner[i].Name] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// Content is where an item's bytes are.
+func (ls *Layers) Content(item int) whittle.Content {
+	it := &ls.ledger.Items[item]
+	return whittle.Content{Layer: it.Layer, Entry: it.Entry}
+}
+
+// IsBase says whether a layer comes with the base image: below the first layer
+// that the Dockerfile made. Without a Dockerfile nothing is known to.
+func (ls *Layers) IsBase(layer int) bool {
+	first := -1
+	for i := range ls.steps {
+		if ls.steps[i].Origin != nil && ls.steps[i].Layer >= 0 && (first < 0 || ls.steps[i].Layer < first) {
+			first = ls.steps[i].Layer
+		}
+	}
+	return layer < first
+}

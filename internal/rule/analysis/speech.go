@@ -1,0 +1,269 @@
+package analysis
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/python/source"
+)
+
+type kindOfText uint8
+
+const (
+	otherText kindOfText = iota
+	pythonText
+	// lineText has comments that start with "#" or ";".
+	lineText
+	plainText
+	// listText may be a list of requirements, whose lines name what is
+	// installed.
+	listText
+	// sections has settings of the application's own among those of tools.
+	sections
+	// pickled is of Python objects, with the names of their classes.
+	pickled
+)
+
+func textKind(at string) kindOfText {
+	base := strings.ToLower(path.Base(at))
+	if base == "pyproject.toml" || base == "setup.cfg" {
+		return sections
+	}
+	switch path.Ext(base) {
+	case ".py":
+		return pythonText
+	case ".sh", ".bash", ".yml", ".yaml", ".ini", ".conf", ".cfg", ".env", ".toml", ".service", ".properties", ".list", ".tsv", ".csv":
+		return lineText
+	case ".txt":
+		return listText
+	case ".pkl", ".pickle", ".joblib", ".dill":
+		return pickled
+	case "":
+		return lineText // a script, a Procfile; what is not text has no words
+	}
+	switch {
+	case strings.HasPrefix(base, ".env"):
+		return lineText
+	case silent[path.Ext(base)]:
+		return otherText
+	}
+	return plainText // of any name; what is not text has no words
+}
+
+// silent are the endings of files that name nothing that runs: documents,
+// styles, translations, pictures, archives, what is compiled.
+var silent = set(`.md .rst .adoc .tex .css .scss .less .map .svg .po .pot .lock .pyi .ipynb .in .log .patch .diff .png .jpg .jpeg .gif .ico .webp .pdf
+	.woff .woff2 .ttf .otf .mp3 .mp4 .zip .gz .whl .pyc .so .mo .parquet .db .sqlite3 .npy .npz`)
+
+// set is one of words.
+func set(words string) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range strings.Fields(words) {
+		out[w] = true
+	}
+	return out
+}
+
+// forDevelopers are files that declare, lock, test, describe, or set up tools
+// that no image runs.
+func forDevelopers(at string) bool {
+	base := strings.ToLower(path.Base(at))
+	switch base {
+	case "setup.py", "conftest.py", "makefile", "noxfile.py", "tox.ini", "mypy.ini", "pytest.ini", "ruff.toml", ".ruff.toml",
+		"pylintrc", ".pylintrc", ".flake8", "whittle.yaml", "environment.yml", "environment.yaml", "pixi.toml", "pipfile", "justfile", "fabfile.py",
+		"dockerfile", "containerfile", "license", "licence", "readme", "changelog", "authors", "mkdocs.yml", "package.json", "package-lock.json", "renovate.json",
+		"codecov.yml", "taskfile.yml", "vercel.json", ".gitignore", ".dockerignore", ".gitattributes", ".editorconfig", "pdm.lock", "poetry.lock", "uv.lock", "pipfile.lock":
+		return true
+	}
+	return strings.HasPrefix(base, "test_") || strings.HasSuffix(base, "_test.py") || strings.HasPrefix(base, "dockerfile.") || strings.HasSuffix(base, ".dockerfile") ||
+		strings.HasPrefix(base, ".pre-commit") || strings.HasPrefix(base, "readme.") || strings.HasPrefix(base, "license.") || strings.HasPrefix(base, "constraints") ||
+		strings.Contains(strings.ToLower(at), "requirements")
+}
+
+// usedTools are the files of tools that people develop with, where what the
+// image starts or is built with names the tool.
+func usedTools(image Texts) map[string]bool {
+	out := map[string]bool{}
+	for tool, file := range map[string]string{"make": "makefile", "just": "justfile", "task": "taskfile.yml", "npm": "package.json", "yarn": "package.json", "fab": "fabfile.py"} {
+		for _, s := range image {
+			out[file] = out[file] || s.Line(tool) > 0
+		}
+	}
+	return out
+}
+
+// onlyDeclares says that the project declares its dependencies in a file, and
+// nothing else.
+func (pr *projectFiles) onlyDeclares(at string) bool {
+	return pr.declared != nil && textKind(at) != sections &&
+		slices.ContainsFunc(pr.declared.Dependencies, func(d project.Dependency) bool { return d.File == at })
+}
+
+// maxPickle is how much of pickled objects is read, in bytes, and maxPickleWords
+// how many bytes of words are kept of them.
+const (
+	maxPickle      = 256 << 20
+	maxPickleWords = 4 << 20
+)
+
+// pickledWords are the words of pickled objects, among them the modules of
+// their classes, one a line. ok is false where they cannot be read: what is
+// compressed, or too much.
+// https://docs.python.org/3/library/pickletools.html
+func (pr *projectFiles) pickledWords(at string) (text []byte, ok bool) {
+	f, err := pr.files.Open(at)
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	in := bufio.NewReaderSize(io.LimitReader(f, maxPickle+1), 64<<10)
+	first, err := in.Peek(1)
+	if err != nil {
+		return nil, errors.Is(err, io.EOF) // there is nothing in it
+	}
+	binary := first[0] == 0x80
+	if !binary && strings.IndexByte("(]}c)lda", first[0]) < 0 {
+		return nil, false
+	}
+	seen := map[string]bool{}
+	add := func(word []byte) {
+		if len(word) > 2 && !seen[string(word)] {
+			seen[string(word)] = true
+			text = append(append(text, word...), '\n')
+		}
+	}
+	var word []byte
+	for n := 0; ; n++ {
+		c, err := in.ReadByte()
+		if err == nil && n < maxPickle && (wordByte(c) || c == '.') && len(word) < 200 {
+			word = append(word, c)
+			continue
+		}
+		add(word)
+		if !binary && len(word) > 0 && word[0] == 'c' {
+			add(word[1:]) // protocol 0 names a class so: c, its module, a line end
+		}
+		word = word[:0]
+		switch {
+		case errors.Is(err, io.EOF):
+			return text, true
+		case err != nil || n >= maxPickle || len(text) > maxPickleWords:
+			return nil, false
+		}
+	}
+}
+
+// blanks is a text of which nothing is left but its line ends.
+func blanks(text []byte) []byte {
+	out := bytes.Repeat([]byte{' '}, len(text))
+	for i, c := range text {
+		if c == '\n' {
+			out[i] = c
+		}
+	}
+	return out
+}
+
+// speech blanks what cannot be a command or a name: of Python all but its
+// strings, of others the lines that are comments. What is not text is nil.
+func speech(kind kindOfText, text []byte) []byte {
+	if bytes.IndexByte(text[:min(len(text), 4096)], 0) >= 0 {
+		return nil
+	}
+	switch kind {
+	case sections:
+		return ownSections(speech(lineText, text))
+	case listText:
+		return requirementLine.ReplaceAllFunc(speech(lineText, text), blanks)
+	case pythonText:
+		literals, ok := source.Literals(text)
+		if !ok {
+			return text
+		}
+		out := blanks(text)
+		for _, l := range literals {
+			copy(out[l.Start:l.End], text[l.Start:l.End])
+		}
+		return out
+	case lineText:
+		out := bytes.Clone(text)
+		at := 0
+		for line := range bytes.Lines(text) {
+			if bare := bytes.TrimLeft(line, " \t"); len(bare) > 0 && (bare[0] == '#' && !bytes.HasPrefix(bare, []byte("#!")) || bare[0] == ';') {
+				for i := at; i < at+len(bytes.TrimRight(line, "\r\n")); i++ {
+					out[i] = ' '
+				}
+			}
+			at += len(line)
+		}
+		return out
+	}
+	return text
+}
+
+// requirementLine is one of a list of requirements: with a version, an address
+// or a hash, or an option.
+var requirementLine = regexp.MustCompile(`(?m)^(\s*-[^\n]*|\s*[A-Za-z0-9][A-Za-z0-9._-]*(\[[^\]\n]*\])?\s*([=<>~!]=|[<>;@]|===)[^\n]*)$`)
+
+// header is the start of a section of settings.
+var header = regexp.MustCompile(`^\s*\[+\s*([^\]]+)\]`)
+
+// ownSections keeps, of a project's pyproject.toml or setup.cfg, what is offered
+// to be loaded and the settings of what is no tool of developers or builds.
+func ownSections(text []byte) []byte {
+	out := blanks(text)
+	keep, at := false, 0
+	for line := range bytes.Lines(text) {
+		if m := header.FindSubmatch(line); m != nil {
+			keep = ownSection(strings.ReplaceAll(strings.ToLower(string(m[1])), `"`, ""))
+		}
+		if keep {
+			copy(out[at:], line)
+		}
+		at += len(line)
+	}
+	return out
+}
+
+func ownSection(name string) bool {
+	words := strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == ':' })
+	if len(words) > 0 && words[0] == "tool" {
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		return false
+	}
+	if offers := set("project.entry-points project.scripts project.gui-scripts options.entry_points poetry.scripts poetry.plugins"); len(words) > 1 && offers[words[0]+"."+words[1]] {
+		return true
+	}
+	return !developersSections[words[0]]
+}
+
+// developersSections are those of declarations and tools, which say nothing
+// about what runs.
+var developersSections = set(`project options build-system dependency-groups metadata poetry uv pdm hatch flit setuptools setuptools_scm setuptools-scm distutils
+	bdist_wheel sdist build_ext egg_info aliases black ruff isort flake8 mypy pyright basedpyright pyre pytest coverage tox nox pylint pydocstyle pycodestyle
+	bandit codespell commitizen semantic_release semantic-release bumpversion bumpver towncrier pyupgrade autoflake autopep8 yapf vulture deptry fawltydeps
+	creosote interrogate pydoclint djlint sqlfluff cibuildwheel maturin scikit-build scikit-build-core meson-python versioningit versioneer dunamai
+	poetry-dynamic-versioning pixi rye pipenv pip-tools conda-lock poe taskipy doit invoke refurb pyrefly ty importlinter pre-commit upload_docs
+	build_sphinx sphinx nbqa check-manifest pyproject-fmt tomlsort whittle cosmic_ray mutmut hypothesis report run`)
+
+// speaks says whether a file's words may be commands or names of modules.
+func speaks(at string) bool {
+	base := strings.ToLower(path.Base(at))
+	if strings.Contains(base, "requirements") || strings.HasPrefix(base, "constraints") || base == "pyproject.toml" || base == "conftest.py" {
+		return false
+	}
+	switch path.Ext(base) {
+	case ".py", ".sh", ".bash", ".yml", ".yaml", ".ini", ".conf", ".env", ".toml", ".json", ".service":
+		return path.Ext(strings.TrimSuffix(base, ".json")) != ".lock"
+	}
+	return strings.Contains(base, "dockerfile") || base == "makefile" || base == "procfile"
+}

@@ -1,0 +1,316 @@
+package analysis
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/recipe"
+)
+
+// Text is a file of the project, and what in it may be a command or a name:
+// all else is blank.
+type Text struct {
+	file string
+	text []byte
+	// literals are the strings of Python, spelled those that it makes of parts.
+	literals []source.Literal
+	spelled  []source.Spelling
+}
+
+// Line is the first line that has a word, 0 for none.
+func (s *Text) Line(word string) int {
+	if line := LineWith(s.text, word); line > 0 {
+		return line
+	}
+	for _, made := range s.spelled {
+		if LineWith([]byte(made.Text), word) > 0 {
+			return made.Line
+		}
+	}
+	return 0
+}
+
+// path says that a path is part of it, from the start of one of its names on.
+func (s *Text) path(part string) bool {
+	starts := func(text string) bool {
+		for from := 0; ; {
+			i := strings.Index(text[from:], part)
+			if i < 0 {
+				return false
+			}
+			if at := from + i; at == 0 || !wordByte(text[at-1]) {
+				return true
+			}
+			from += i + len(part)
+		}
+	}
+	return starts(string(s.text)) || slices.ContainsFunc(s.spelled, func(made source.Spelling) bool { return starts(made.Text) })
+}
+
+// Contains says that a text is part of it.
+func (s *Text) Contains(part string) bool {
+	return bytes.Contains(s.text, []byte(part)) || slices.ContainsFunc(s.spelled, func(made source.Spelling) bool { return strings.Contains(made.Text, part) })
+}
+
+// spoken are the texts of an application; all says that no others are there.
+type spoken struct {
+	texts Texts
+	all   bool
+}
+
+// AllTexts are the texts by which the application may name what it does not
+// import: strings of its modules, its scripts and settings, what it has
+// pickled, what the image starts and is built with. Comments, documentation,
+// tests, declarations and the settings of development tools say nothing about
+// what runs. ok is false where not all can be read, or there are too many.
+func (p *Pass) AllTexts() (out Texts, ok bool) {
+	if p.spoken == nil {
+		texts, all := listen(p)
+		p.spoken = &spoken{texts, all}
+	}
+	return p.spoken.texts, p.spoken.all
+}
+
+func listen(p *Pass) (out Texts, ok bool) {
+	out = saidByImage(p)
+	if p.Files == nil {
+		return out, true
+	}
+	readable := true
+	tools := usedTools(out)
+	want := func(at string) bool {
+		return textKind(at) != otherText && (!forDevelopers(at) || tools[strings.ToLower(path.Base(at))]) && !p.Project.onlyDeclares(at)
+	}
+	ok = p.Project.each(want, func(at string) bool {
+		said, ok := saidByFile(p, at)
+		if said.text != nil {
+			out = append(out, said)
+		}
+		readable = readable && ok
+		return true
+	})
+	return out, ok && readable
+}
+
+// saidByFile is what a file of the project says; ok is false where it says
+// something that cannot be read.
+func saidByFile(p *Pass, at string) (said Text, ok bool) {
+	said.file = at
+	kind := textKind(at)
+	if kind == pickled {
+		said.text, ok = p.Project.pickledWords(at)
+		return said, ok
+	}
+	text := p.Project.File(at)
+	if text == nil || path.Base(at) == "tasks.py" && bytes.Contains(text, []byte("invoke")) {
+		return said, true
+	}
+	said.text = speech(kind, text)
+	if kind == pythonText && said.text != nil {
+		said.spelled = source.Spelled(text)
+		said.literals, _ = source.Literals(text)
+	}
+	return said, true
+}
+
+// saidByImage are the commands, the environment and the instructions of the
+// image. What installs a distribution does not use it.
+func saidByImage(p *Pass) (out Texts) {
+	if p.Config != nil {
+		c := &p.Config.Config
+		words := slices.Concat(c.Entrypoint, c.Cmd, c.Env)
+		if c.Healthcheck != nil {
+			words = append(words, c.Healthcheck.Test...)
+		}
+		out = append(out, Text{file: "the image's configuration", text: []byte(strings.Join(words, "\n"))})
+	}
+	out = append(out, saidByEntryPoints(p)...)
+	if p.Dockerfile == nil {
+		return out
+	}
+	text := blanks(p.Dockerfile.Source)
+	for i := range p.Dockerfile.Stages {
+		for j := range p.Dockerfile.Stages[i].Instructions {
+			in := &p.Dockerfile.Stages[i].Instructions[j]
+			switch in.Keyword {
+			case "RUN":
+				saidByRun(p, in, text)
+			case "CMD", "ENTRYPOINT", "HEALTHCHECK", "ENV":
+				copy(text[in.Span.Start:in.Span.End], p.Dockerfile.Source[in.Span.Start:in.Span.End])
+			}
+		}
+	}
+	return append(out, Text{file: p.Dockerfile.Name, text: text})
+}
+
+// saidByEntryPoints are the modules that the application's own distributions
+// offer to be loaded.
+func saidByEntryPoints(p *Pass) (out Texts) {
+	if p.Graph == nil {
+		return nil
+	}
+	for i := range p.Graph.Distributions {
+		d := &p.Graph.Distributions[i]
+		if len(d.EntryPoints) == 0 || d.VendoredBy != "" || !p.Dists.IsApplication(d) {
+			continue
+		}
+		var modules []string
+		for _, e := range d.EntryPoints {
+			modules = append(modules, e.Module)
+		}
+		out = append(out, Text{file: "entry points of " + d.Name, text: []byte(strings.Join(modules, "\n"))})
+	}
+	return out
+}
+
+// saidByRun keeps the commands of a RUN that install nothing.
+func saidByRun(p *Pass, in *dockerfile.Instruction, text []byte) {
+	s, err := in.Shell()
+	if err != nil {
+		copy(text[in.Span.Start:in.Span.End], p.Dockerfile.Source[in.Span.Start:in.Span.End])
+		return
+	}
+	installs, _ := recipe.InstallCommands(in)
+	installs = append(installs, recipe.WheelCommands(s.Commands())...)
+	for _, c := range s.Commands() {
+		if !slices.ContainsFunc(installs, func(i recipe.InstallCommand) bool { return i.Span == c.Span }) {
+			copy(text[c.Span.Start:c.Span.End], p.Dockerfile.Source[c.Span.Start:c.Span.End])
+		}
+	}
+}
+
+// Texts are those by which the application may name something, all that
+// can be read of them.
+func (p *Pass) Texts() Texts {
+	said, _ := p.AllTexts()
+	return said
+}
+
+// Texts are those by which an application may name something.
+type Texts []Text
+
+// NamesPlace says that a text names a place of the project: by its path, by the
+// word that a folder or a file is called, or a file by its folder or its kind.
+func (s Texts) NamesPlace(at string, file bool) bool {
+	words, parts := []string{path.Base(at)}, []string{at}
+	if file {
+		parts = append(parts, "*"+path.Ext(at))
+		if dir := path.Dir(at); dir != "." {
+			words, parts = append(words, path.Base(dir)), append(parts, dir+"/")
+		}
+	}
+	return slices.ContainsFunc(s, func(t Text) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return t.Line(w) > 0 }) || slices.ContainsFunc(parts, t.path)
+	})
+}
+
+// HasPart says that a name is a part of a path or of a dotted name that a module of
+// the application writes without the package that it is in.
+func (s Texts) HasPart(name, pkg string) bool {
+	in := func(text string) bool {
+		parts := strings.FieldsFunc(text[:min(len(text), 1000)], func(r rune) bool { return strings.ContainsRune(`./\:`, r) })
+		return !strings.ContainsAny(text, " \t\n") && slices.Contains(parts, name) && !slices.Contains(parts, pkg)
+	}
+	return slices.ContainsFunc(s, func(t Text) bool {
+		return slices.ContainsFunc(t.spelled, func(made source.Spelling) bool { return in(made.Text) }) ||
+			slices.ContainsFunc(t.literals, func(l source.Literal) bool { return in(string(t.text[l.Start:l.End])) })
+	})
+}
+
+// Programs are the words that a text may start a program by: the first of a
+// literal, every one of a script. Paths are known by their last parts.
+func (s Texts) Programs() map[string]bool {
+	out := map[string]bool{}
+	for i := range s {
+		t := &s[i]
+		for _, made := range t.spelled {
+			out[firstWord(made.Text)] = true
+		}
+		for _, l := range t.literals {
+			out[firstWord(string(t.text[l.Start:l.End]))] = true
+		}
+		if t.literals == nil {
+			for _, w := range strings.FieldsFunc(string(t.text), func(r rune) bool { return strings.ContainsRune(" \t\r\n;|&(){}<>\"'`$=,[]", r) }) {
+				out[path.Base(w)] = true
+			}
+		}
+	}
+	return out
+}
+
+func firstWord(text string) string {
+	words := strings.Fields(text[:min(len(text), 200)])
+	if len(words) == 0 {
+		return ""
+	}
+	return path.Base(words[0])
+}
+
+// wordsFor are the words by which a distribution may be named: its own name, its
+// modules, its programs, and the groups in which it offers entry points.
+func wordsFor(d *python.Distribution) []string {
+	names := []string{d.Name, strings.ReplaceAll(d.Name, "-", "_"), strings.ReplaceAll(d.Name, "-", ".")}
+	names = append(names, d.ImportNames()...)
+	for _, e := range d.EntryPoints {
+		switch e.Group {
+		case "console_scripts", "gui_scripts":
+			names = append(names, e.Name)
+		default:
+			names = append(names, e.Group)
+		}
+	}
+	for _, f := range d.Files {
+		if dir := path.Dir(f); path.Base(dir) == "bin" || path.Base(dir) == "Scripts" {
+			names = append(names, path.Base(f))
+		}
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), general)
+}
+
+// Naming is the place where one of the texts names a distribution:
+// "start.py:4".
+func (said Texts) Naming(d *python.Distribution) (where string, found bool) {
+	names := wordsFor(d)
+	for _, s := range said {
+		for _, name := range names {
+			if line := s.Line(name); line > 0 {
+				return fmt.Sprintf("%s:%d", s.file, line), true
+			}
+		}
+	}
+	return "", false
+}
+
+// general says that a word names no distribution, although one may have a
+// module of that name.
+func general(word string) bool {
+	return len(word) < 3 || slices.Contains([]string{"bin", "lib", "src", "app", "api", "test", "tests", "doc", "docs", "data", "main", "core",
+		"utils", "scripts", "example", "examples", "build", "static", "config", "tools", "benchmarks"}, word)
+}
+
+// LineWith is the first line that has a word, 0 for none.
+func LineWith(text []byte, word string) int {
+	for from := 0; ; {
+		i := bytes.Index(text[from:], []byte(word))
+		if i < 0 || word == "" {
+			return 0
+		}
+		at := from + i
+		end := at + len(word)
+		if (at == 0 || !wordByte(text[at-1])) && (end == len(text) || !wordByte(text[end])) {
+			return 1 + bytes.Count(text[:at], []byte("\n"))
+		}
+		from = end
+	}
+}
+
+func wordByte(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}

@@ -1,0 +1,124 @@
+package distribution
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// purpose is the bytecode that a Dockerfile asks for by name: what compileall
+// makes is there whatever installers and the environment say.
+type purpose struct {
+	all  bool
+	dirs []string
+}
+
+// compiledOnPurpose are the folders that the Dockerfile has compiled; all where
+// which ones is not known, or another stage does it.
+func compiledOnPurpose(p *analysis.Pass) (out purpose) {
+	if p.Dockerfile == nil {
+		return out
+	}
+	chain := p.Recipe.Chain()
+	for i := range p.Dockerfile.Stages {
+		st := &p.Dockerfile.Stages[i]
+		for j := range st.Instructions {
+			in := &st.Instructions[j]
+			if in.Keyword != "RUN" {
+				continue
+			}
+			s, err := in.Shell()
+			if err != nil {
+				continue
+			}
+			for _, c := range s.Commands() {
+				if args, ok := compileAll(&c); ok {
+					out.add(args, slices.Contains(chain, in))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// compileAll are the arguments of a command that compiles on purpose.
+// https://docs.python.org/3/library/compileall.html
+func compileAll(c *dockerfile.Command) (args []dockerfile.Word, ok bool) {
+	if !strings.HasPrefix(c.Name(), "python") {
+		return nil, false
+	}
+	for i, w := range c.Words[1:] {
+		if w.Value == "compileall" || w.Value == "py_compile" {
+			return c.Words[i+2:], c.Words[i].Value == "-m"
+		}
+	}
+	return nil, false
+}
+
+// add takes in the arguments of one command; here says that it is of the image's
+// own stages.
+func (w *purpose) add(args []dockerfile.Word, here bool) {
+	found := false
+	for _, a := range args {
+		switch {
+		case strings.HasPrefix(a.Value, "-") && strings.Trim(a.Value, "-qflb") == "":
+		case !here, !a.Literal, !path.IsAbs(a.Value):
+			w.all = true
+		default:
+			found = true
+			w.dirs = append(w.dirs, strings.TrimPrefix(path.Clean(a.Value), "/"))
+		}
+	}
+	w.all = w.all || !found
+}
+
+// has says that a path is among it.
+func (w *purpose) has(at string) bool {
+	return w.all || slices.ContainsFunc(w.dirs, func(dir string) bool { return whittle.Under(at, dir) })
+}
+
+// onlyImports says that the commands of a RUN compile nothing themselves: the
+// bytecode that it leaves is of what its programs imported.
+func onlyImports(p *analysis.Pass, in *dockerfile.Instruction) bool {
+	if in == nil || in.Keyword != "RUN" {
+		return false
+	}
+	s, err := in.Shell()
+	if err != nil {
+		return false
+	}
+	for _, c := range s.Commands() {
+		i, installs := recipe.ReadInstall(c)
+		_, purposely := compileAll(&c)
+		switch {
+		case purposely, installs && (i.Tool != "pip" && i.Tool != "uv" || compiles(i) || i.Tool == "uv" && uvCompiles(p, in, &c)):
+			return false
+		case installs, knownNotToImport(&c):
+		case strings.HasPrefix(c.Name(), "python") && !(len(c.Words) > 2 && c.Words[1].Value == "-m" && slices.Contains(makers, c.Words[2].Value)):
+		case !slices.Contains(makers, c.Name()) && slices.ContainsFunc(p.Graph.Distributions, func(d python.Distribution) bool { return offers(&d, c.Name()) }):
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// uvCompiles says that the environment of a command may have uv compile what it
+// installs.
+func uvCompiles(p *analysis.Pass, in *dockerfile.Instruction, c *dockerfile.Command) bool {
+	const name = "UV_COMPILE_BYTECODE"
+	return slices.ContainsFunc(c.Assigns, func(w dockerfile.Word) bool { return strings.HasPrefix(w.Text, name) }) ||
+		slices.ContainsFunc(p.Recipe.ChainOf(&p.Dockerfile.Stages[in.Stage]), func(other *dockerfile.Instruction) bool {
+			return (other.Keyword == "ENV" || other.Keyword == "ARG") && slices.ContainsFunc(other.Args, func(a dockerfile.Arg) bool { return strings.HasPrefix(a.Value, name) })
+		})
+}
+
+// makers are modules and programs that compile what they install, or start something that
+// does.
+var makers = []string{"venv", "virtualenv", "ensurepip", "pip", "pipenv", "poetry", "pdm", "build", "tox", "nox"}

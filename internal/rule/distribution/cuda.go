@@ -1,0 +1,124 @@
+package distribution
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// WrongBuildOfWheel is the rule wrong-build-of-wheel: wheels built for a
+// graphics card in an image that asks for none.
+func WrongBuildOfWheel() analysis.Rule {
+	return analysis.Rule{
+		ID:    "wrong-build-of-wheel",
+		Title: "Wheels built for a graphics card in an image that asks for none",
+		Text: `On Linux the package index's wheels of some distributions are built for CUDA and bring its libraries: several gigabytes.
+Their makers publish builds for the processor alone, which are a tenth of that. Neither the image's environment nor its base nor the
+Dockerfile asks for a graphics card; whether a computer that runs it has one is not known here, so there is no fix.`,
+		Before: "RUN pip install torch\n",
+		After:  "RUN pip install --index-url \"$CPU_WHEELS\" torch\n",
+		Run:    findCUDA,
+	}
+}
+
+// cudaOnly says that a distribution serves a graphics card alone.
+func cudaOnly(name string) bool {
+	return strings.HasPrefix(name, "nvidia-") || name == "triton" || name == "pytorch-triton" || strings.HasPrefix(name, "cuda-") || name == "nvidia"
+}
+
+// cudaBuild says that a distribution exists as a build without CUDA too.
+func cudaBuild(name string) bool {
+	return slices.Contains([]string{"torch", "torchvision", "torchaudio", "tensorflow", "jaxlib", "onnxruntime-gpu", "paddlepaddle-gpu", "xgboost", "ctranslate2"}, name)
+}
+
+// cudaFile says that a file of such a build is the part for the graphics card.
+func cudaFile(at string) bool {
+	base := strings.ToLower(path.Base(at))
+	return strings.Contains(base, ".so") && slices.ContainsFunc([]string{"cuda", "cudnn", "cublas", "cufft", "cusparse", "nccl", "nvrtc", "cupti", "nvtools"},
+		func(word string) bool { return strings.Contains(base, word) })
+}
+
+func findCUDA(p *analysis.Pass) []whittle.Finding {
+	if p.Graph == nil || asksForCUDA(p) {
+		return nil
+	}
+	var names []string
+	var items []int
+	var rest int64
+	for i := range p.Ledger.Items {
+		it, name := &p.Ledger.Items[i], p.Owner[i].Name
+		if !p.Layers.OfDistribution(i) || it.Bytes == 0 {
+			continue
+		}
+		switch {
+		case cudaOnly(name), cudaBuild(name) && cudaFile(it.Path):
+			items = append(items, i)
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		case cudaBuild(name):
+			rest += it.Bytes
+		}
+	}
+	// Without a build that could be another, the libraries are wanted for
+	// themselves.
+	builds := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !cudaBuild(n) && cudaHost(p, n) == "" })
+	if p.Layers.Bytes(items) < analysis.MinBytes || len(builds) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	f := whittle.Finding{
+		Message: fmt.Sprintf("libraries for a graphics card take %s, and nothing in the image asks for one: %s", whittle.Bytes(p.Layers.Bytes(items)), analysis.List(names)),
+		Change:  p.Layers.Removal(items), Risk: whittle.RiskMedium,
+		Caution:     "on a computer with a graphics card the image would not use it any more",
+		Advice:      "install the builds for the processor: the makers publish them in an index of their own, or under another name",
+		Fingerprint: whittle.Fingerprint("wrong-build-of-wheel", names...),
+	}
+	f.Evidence = p.Layers.Places(items)
+	// Other builds differ in other files as well: by a tenth of those, as a
+	// rule.
+	f.Change.Plus = rest / 10
+	if f.Change.Plus > p.Layers.Bytes(items) {
+		f.Change.Plus = p.Layers.Bytes(items)
+	}
+	return []whittle.Finding{f}
+}
+
+// cudaHost is an installed distribution that requires one of the libraries and
+// exists as another build.
+func cudaHost(p *analysis.Pass, name string) string {
+	for _, e := range p.Graph.Edges {
+		if e.From >= 0 && e.Requirement.Name == name && cudaBuild(p.Graph.Distributions[e.From].Name) {
+			return p.Graph.Distributions[e.From].Name
+		}
+	}
+	return ""
+}
+
+// asksForCUDA says that the image is meant for a graphics card, by its
+// environment, its base or what the project's own lines say.
+func asksForCUDA(p *analysis.Pass) bool {
+	for _, kv := range p.Config.Config.Env {
+		if strings.HasPrefix(kv, "NVIDIA_") || strings.HasPrefix(kv, "CUDA_") {
+			return true
+		}
+	}
+	if p.Dockerfile != nil {
+		text := strings.ToLower(string(p.Dockerfile.Source))
+		if strings.Contains(text, "cuda") || strings.Contains(text, "nvidia") || strings.Contains(text, "gpu") {
+			return true
+		}
+	}
+	for _, d := range p.Dists.Declared() {
+		if pep.Normalize(d.Name) != "torch" && (strings.Contains(d.Name, "cuda") || strings.Contains(d.Name, "gpu") || strings.HasPrefix(pep.Normalize(d.Name), "nvidia-")) {
+			return true
+		}
+	}
+	_, _, found := p.Project.Mentioned(nil, []string{"nvidia", "gpus"})
+	return found
+}

@@ -1,0 +1,49 @@
+package distribution
+
+import (
+	"slices"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// Installs are the declared dependencies that the Dockerfile installs, by the
+// commands of all its stages.
+func Installs(p *analysis.Pass) []project.Dependency {
+	p = p.WithViews()
+	sources := installSources(p)
+	var out []project.Dependency
+	for _, d := range p.Dists.Declarations() {
+		if installsPlace(p, sources, d) {
+			out = append(out, *d)
+		}
+	}
+	return out
+}
+
+// Freed are the positions of the distributions that nothing needs any more when
+// the project does not ask for some of them.
+func Freed(p *analysis.Pass, names []string) []int {
+	if p.Graph == nil {
+		return nil
+	}
+	p = p.WithViews()
+	var gone []int
+	for _, name := range names {
+		if i, ok := p.Graph.Find(name); ok && !slices.Contains(gone, i) {
+			gone = append(gone, i)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	return p.Graph.Frees(p.Dists.Requested(), gone...)
+}
+
+// Without is what the layers do not have when some distributions are not
+// installed.
+func Without(p *analysis.Pass, dists []int) whittle.LayerChange {
+	p = p.WithViews()
+	return p.Layers.Removal(p.Dists.Contents(dists))
+}

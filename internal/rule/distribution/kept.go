@@ -1,0 +1,28 @@
+package distribution
+
+import (
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// ImportedTests are the top-level packages in site-packages whose tests have to
+// stay, because something outside of them is imported from there.
+func ImportedTests(p *analysis.Pass) []string {
+	if p.Graph == nil {
+		return nil
+	}
+	p = p.WithViews()
+	_, kept := testFolders(p)
+	sites := p.Dists.Sites()
+	var out []string
+	for _, dir := range kept {
+		if s, ok := analysis.Site(sites, dir); ok {
+			top, _, _ := strings.Cut(dir[len(s)+1:], "/")
+			out = append(out, top)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -1,0 +1,223 @@
+package distribution
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/edit"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// MisplacedDependency is the rule misplaced-dependency: a distribution that is
+// imported at start and declared for something else.
+func MisplacedDependency() analysis.Rule {
+	return analysis.Rule{
+		ID:    "misplaced-dependency",
+		Title: "A distribution that is imported at start and declared for something else",
+		Text: `An image in which a start imports a module that is not there does not run. Where an extra, a group or a requirements file
+declares the distribution that has it, and the image does not install that, there are two ways out: its line goes to where the start needs it,
+with its specifiers and markers, or the image installs what declares it. The fix is the smaller one in bytes of the image; the other is shown
+beside it.`,
+		Before: "dependencies = [\"click>=8\"]\n[project.optional-dependencies]\nscreenshots = [\"rich>=13,<14\", \"pillow\"]\n",
+		After:  "dependencies = [\"click>=8\", \"rich>=13,<14\"]\n[project.optional-dependencies]\nscreenshots = [\"pillow\"]\n",
+		Run:    findMisplaced,
+	}
+}
+
+func findMisplaced(p *analysis.Pass) []whittle.Finding {
+	if p.Check == nil || p.Guard {
+		return nil
+	}
+	all := p.Dists.Declarations()
+	sources := installSources(p)
+	var out []whittle.Finding
+	seen := map[string]bool{}
+	for i := range p.Check.Problems {
+		q := &p.Check.Problems[i]
+		name := pep.Normalize(q.Distribution)
+		imports := q.Rule == whittle.CheckMissingModule || q.Rule == whittle.CheckHealthcheckCannotRun && q.Module != ""
+		if !imports || q.Severity != "error" || name == "" || seen[name] {
+			continue
+		}
+		if declaresAny(p) && q.Rule == whittle.CheckMissingModule {
+			if q = p.Project.OwnPlace(*q); !p.Project.OwnPath(q.Path) {
+				continue
+			}
+		}
+		places := slices.DeleteFunc(slices.Clone(all), func(d *project.Dependency) bool { return pep.Normalize(d.Name) != name })
+		if len(places) == 0 || slices.ContainsFunc(places, func(d *project.Dependency) bool { return installsPlace(p, sources, d) }) {
+			continue
+		}
+		seen[name] = true
+		out = append(out, misplaced(p, q, places[0], sources))
+	}
+	return out
+}
+
+// declaresAny says that the project's files are known: a folder that declares
+// nothing is not the image's project.
+func declaresAny(p *analysis.Pass) bool { return p.Declared != nil && len(p.Declared.Files) > 0 }
+
+// declaredFor says in a few words where a dependency is declared: "the extra
+// screenshots (pyproject.toml:12)".
+func declaredFor(d *project.Dependency) string {
+	at := d.File
+	if d.Line > 0 {
+		at = fmt.Sprintf("%s:%d", d.File, d.Line)
+	}
+	switch {
+	case d.Kind == project.Optional:
+		return fmt.Sprintf("the extra %s (%s)", d.Extra, at)
+	case d.Group != "":
+		return fmt.Sprintf("the group %s (%s)", d.Group, at)
+	}
+	return at
+}
+
+// misplaced states that a distribution is declared where the image does not
+// look, with the smaller of the two ways out.
+func misplaced(p *analysis.Pass, q *whittle.Problem, d *project.Dependency, sources []installSource) whittle.Finding {
+	where := q.Starts()
+	at := fmt.Sprintf("%s:%d", q.Path, q.Line)
+	if q.Path == "" || q.Line == 0 {
+		at = analysis.List(where)
+	}
+	f := whittle.Finding{
+		Breaks:      true,
+		Message:     fmt.Sprintf("%s imports %s, and only %s declares %s, which the image does not install", at, q.Module, declaredFor(d), d.Name),
+		Risk:        whittle.RiskLow,
+		Fingerprint: whittle.Fingerprint("misplaced-dependency", d.Name),
+		Evidence:    []whittle.Evidence{{Layer: -1, File: q.Path, Line: q.Line, What: "import of " + q.Module}, declaredAt(p, d)},
+	}
+	if q.Path == "" {
+		f.Evidence = f.Evidence[1:]
+	}
+	f.About(*q)
+	if len(q.ReachedFrom) > 1 {
+		f.Message += "; reached from " + strings.Join(q.ReachedFrom, " → ")
+	}
+	move, install := moveLine(p, q, d), installToo(p, d, sources)
+	first, second := move, install
+	if first.fix == nil && second.fix != nil || (first.fix == nil) == (second.fix == nil) && second.smaller(first) {
+		first, second = second, first
+	}
+	if first.advice == "" {
+		first, second = second, first
+	}
+	f.Advice, f.Fix = first.advice, first.fix
+	f.Change.Minus, f.Change.Plus = first.low, first.high
+	if second.advice != "" {
+		f.Alternative = &whittle.Alternative{Advice: second.advice, Fix: second.fix}
+		if second.known {
+			f.Alternative.Saving = &whittle.Saving{Low: -second.high, High: -second.low}
+		}
+	}
+	return f
+}
+
+func declaredAt(p *analysis.Pass, d *project.Dependency) whittle.Evidence {
+	e := whittle.Evidence{Layer: -1, File: d.File, Line: d.Line, What: d.Text}
+	if p.Declared == nil || !slices.Contains(p.Declared.Files, d.File) {
+		e.Path, e.File = d.File, "" // the image's own metadata
+	}
+	return e
+}
+
+// wayOut is one way to bring a distribution into the image: between low and
+// high bytes more, where that is known.
+type wayOut struct {
+	advice    string
+	fix       *whittle.Fix
+	low, high int64
+	known     bool
+}
+
+func (w *wayOut) smaller(than wayOut) bool { return w.known && than.known && w.high < than.high }
+
+// cost is what installing some requirements adds to the image.
+func (w *wayOut) cost(p *analysis.Pass, requirements ...string) {
+	if p.Growth != nil {
+		w.low, w.high, w.known = p.Growth(requirements...)
+	}
+}
+
+// moveLine is the way out in the declarations: the line goes to where the
+// start needs it.
+func moveLine(p *analysis.Pass, q *whittle.Problem, d *project.Dependency) (w wayOut) {
+	w.cost(p, d.Text)
+	file, folder := installsFrom(p)
+	src := p.Project.File("pyproject.toml")
+	switch {
+	case !declaresAny(p): // of an image whose project is not at hand
+		w.advice = "declare " + d.Text + " in the project's dependencies"
+		return w
+	case src != nil && (folder || file == ""):
+		to, ok := listFor(p, q, src)
+		if !ok || d.Kind == project.Optional && to.Kind == "poetry" {
+			return wayOut{}
+		}
+		return toList(p, w, d, to)
+	case file != "":
+		for _, written := range p.Project.Written(file) {
+			if path.Ext(written) != ".toml" {
+				return toFile(p, w, d, written)
+			}
+			if to, ok := listFor(p, q, p.Project.File(written)); ok && written == "pyproject.toml" {
+				return toList(p, w, d, to)
+			}
+		}
+	}
+	return wayOut{}
+}
+
+// toList moves a line to a list of pyproject.toml. From an extra to the
+// dependencies it is moved, as these come with every extra; from anywhere else
+// it is copied, as that may be installed without them.
+func toList(p *analysis.Pass, w wayOut, d *project.Dependency, to edit.List) wayOut {
+	where := "the dependencies"
+	if to.Kind == "optional" {
+		where = "the extra " + to.Name
+	}
+	verb := "copy"
+	bring := func(src []byte) ([]whittle.Edit, error) { return edit.AddRequirement(src, to, d.Text) }
+	first := bring
+	if from, ok := listOf(p.Project.File("pyproject.toml"), d); ok && d.File == "pyproject.toml" && from.Kind == "optional" && to.Kind == "dependencies" {
+		verb = "move"
+		first = func(src []byte) ([]whittle.Edit, error) { return edit.MoveRequirement(src, from, to, d.Name) }
+	}
+	patch, err := p.Project.Patch("pyproject.toml", []analysis.Change{first})
+	if err != nil && verb == "move" {
+		verb = "copy" // a comment would be lost, or the like
+		patch, err = p.Project.Patch("pyproject.toml", []analysis.Change{bring})
+	}
+	if err != nil {
+		return wayOut{}
+	}
+	w.advice = fmt.Sprintf("%s %s from %s to %s of pyproject.toml", verb, d.Text, declaredFor(d), where)
+	w.fix = projectFix(p, fmt.Sprintf("declare %s in %s", d.Text, where), []whittle.Patch{patch})
+	return w
+}
+
+// toFile brings a line to the requirements file that the image installs: it is
+// moved from one that includes that file, else copied.
+func toFile(p *analysis.Pass, w wayOut, d *project.Dependency, file string) wayOut {
+	patch, err := p.Project.Patch(file, []analysis.Change{func(src []byte) ([]whittle.Edit, error) { return edit.AddLine(src, d.Text) }})
+	if err != nil {
+		return wayOut{}
+	}
+	patches, verb := []whittle.Patch{patch}, "copy"
+	if slices.Contains(p.Project.Included(d.File), file) && slices.Equal(p.Project.Written(d.File), []string{d.File}) {
+		gone, err := p.Project.Patch(d.File, []analysis.Change{func(src []byte) ([]whittle.Edit, error) { return edit.RemoveLine(src, d.Name) }})
+		if err == nil {
+			patches, verb = append(patches, gone), "move"
+		}
+	}
+	w.advice = fmt.Sprintf("%s %s from %s to %s", verb, d.Text, declaredFor(d), file)
+	w.fix = projectFix(p, fmt.Sprintf("declare %s in %s", d.Text, file), patches)
+	return w
+}

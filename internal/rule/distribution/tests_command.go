@@ -1,0 +1,122 @@
+package distribution
+
+import (
+	"cmp"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+const (
+	// maxFolders is how many folders a command names one by one where one
+	// search finds them all.
+	maxFolders = 2
+	// maxNamed is how many it names where a search would need exceptions.
+	maxNamed = 5
+	// maxKept is how many folders a search leaves out by name.
+	maxKept = 2
+)
+
+// deleteFolders is the shortest command that deletes the folders of a group's
+// items: each by its name where they are few, else a search for all of their
+// kind. Where too many of that kind have to stay, the largest are named; the
+// items of the others are dropped from the group.
+func deleteFolders(p *analysis.Pass, g *analysis.Group, folders map[string][]int, kept []string) (command string, dropped []int) {
+	mine := map[string]int64{}
+	folderOf := map[int]string{}
+	for _, i := range g.Items {
+		for dir := path.Dir(p.Ledger.Items[i].Path); dir != "."; dir = path.Dir(dir) {
+			if folders[dir] != nil {
+				mine[dir] += p.Ledger.Items[i].Bytes
+				folderOf[i] = dir
+			}
+		}
+	}
+	names := slices.Sorted(maps.Keys(mine))
+	search, exceptions := search(p, g, names, kept)
+	switch {
+	case len(names) <= maxFolders || exceptions > 0 && len(names) <= maxNamed:
+		return deleteNamed(p, g, names), nil
+	case exceptions <= maxKept:
+		return search, nil
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(mine[b], mine[a]) })
+	names = names[:maxNamed]
+	slices.Sort(names)
+	g.Items = slices.DeleteFunc(g.Items, func(i int) bool {
+		gone := !slices.Contains(names, folderOf[i])
+		if gone {
+			dropped = append(dropped, i)
+		}
+		return gone
+	})
+	return deleteNamed(p, g, names), dropped
+}
+
+// deleteNamed deletes folders by their names.
+func deleteNamed(p *analysis.Pass, g *analysis.Group, names []string) string {
+	words := []string{"rm -rf"}
+	for _, dir := range names {
+		words = append(words, p.Quoted(g, dir))
+	}
+	return strings.Join(words, " ")
+}
+
+// search deletes all folders that are called as some are, but for those that
+// are kept, and says how many of these it has to name.
+func search(p *analysis.Pass, g *analysis.Group, names, kept []string) (command string, exceptions int) {
+	sites, bases := map[string]bool{}, map[string]bool{}
+	all := p.Dists.Sites()
+	for _, dir := range names {
+		s, _ := analysis.Site(all, dir)
+		sites[s], bases[path.Base(dir)] = true, true
+	}
+	words := []string{"find"}
+	for _, s := range slices.Sorted(maps.Keys(sites)) {
+		words = append(words, p.Quoted(g, s))
+	}
+	words = append(words, "-type d")
+	if b := slices.Sorted(maps.Keys(bases)); len(b) == 1 {
+		words = append(words, "-name "+b[0])
+	} else {
+		words = append(words, `\( -name `+strings.Join(b, " -o -name ")+` \)`)
+	}
+	for _, dir := range kept {
+		if s, _ := analysis.Site(all, dir); sites[s] && (bases[path.Base(dir)] || holds(p, dir, bases)) {
+			exceptions++
+			words = append(words, butNot(dir[len(s):], names))
+		}
+	}
+	return strings.Join(append(words, "-prune -exec rm -rf {} +"), " "), exceptions
+}
+
+// holds says that a folder has folders of some names in it.
+func holds(p *analysis.Pass, dir string, names map[string]bool) bool {
+	for i := range p.Ledger.Items {
+		rest, below := strings.CutPrefix(p.Ledger.Items[i].Path, dir+"/")
+		if !below {
+			continue
+		}
+		for part := range strings.SplitSeq(path.Dir(rest), "/") {
+			if names[part] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// butNot is find's test for all but a folder and what is in it, as one pattern
+// where that spares none of the others.
+func butNot(below string, names []string) string {
+	spared := func(dir string) bool { return strings.Contains(dir, below) }
+	if strings.ContainsAny(below, "*?[\\'") || slices.ContainsFunc(names, spared) {
+		at := dockerfile.Quote("*" + below)
+		return "! -path " + at + " ! -path " + dockerfile.Quote("*"+below+"/*")
+	}
+	return "! -path '*" + below + "*'"
+}

@@ -1,0 +1,228 @@
+package distribution
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// UnusedDependency is the rule unused-dependency: declared dependencies that
+// nothing imports.
+func UnusedDependency() analysis.Rule {
+	return analysis.Rule{
+		ID:    "unused-dependency",
+		Title: "Declared dependencies that nothing imports",
+		Text: `The image's starts, the commands that have to work and all modules that they reach import nothing of the
+distribution, not in functions either; no used distribution loads it by a name that is known or as a plug-in, and no string, script, setting
+or command of the application names it, its modules, its programs or what it plugs into. What is freed is all that only
+it needs: the size is that of the whole group, and of several that share what they need that of all together. Constraints may keep their
+lines.`,
+		Before: "dependencies = [\n    \"pandas>=2\",\n    \"pygwalker>=0.5\",\n]\n",
+		After:  "dependencies = [\n    \"pandas>=2\",\n]\n",
+		Run:    findUnused,
+	}
+}
+
+// removable are the positions of declared distributions that nothing uses and
+// whose removal takes nothing along that is used.
+func removable(p *analysis.Pass, roots []int) []int {
+	var out []int
+	imports, ok := p.Project.Imports()
+	said, all := p.AllTexts()
+	if !ok || !all {
+		return nil
+	}
+	looked := map[int]bool{}
+	asks := asksForEntryPoints(p)
+	named := func(i int) bool {
+		found, ok := looked[i]
+		if !ok {
+			_, found = said.Naming(&p.Graph.Distributions[i])
+			found = found || asks && plugsIn(&p.Graph.Distributions[i])
+			looked[i] = found
+		}
+		return found
+	}
+	for _, d := range p.Dists.Declared() {
+		i, ok := p.Graph.Find(d.Name)
+		if ok && p.Dists.Usage(i) == analysis.Unused && slices.Contains(roots, i) && !slices.Contains(out, i) && !buildsOthers(d.Name) &&
+			!slices.ContainsFunc(p.Graph.Distributions[i].ImportNames(), func(m string) bool { return imports[m] }) && !named(i) && !partOfUsed(p, i) {
+			out = append(out, i)
+		}
+	}
+	slices.Sort(out)
+	for {
+		// Data without modules is of unknown use, and goes with the only ones
+		// that require it.
+		bad := slices.DeleteFunc(p.Graph.Frees(roots, out...), func(i int) bool { return p.Dists.Usage(i) < analysis.Lazy && !named(i) })
+		if len(bad) == 0 {
+			return out
+		}
+		// Whoever leads to it keeps it in the image.
+		n := len(out)
+		out = slices.DeleteFunc(out, func(c int) bool {
+			needed := p.Graph.Needed([]int{c})
+			return slices.ContainsFunc(bad, func(b int) bool { return needed[b] })
+		})
+		if len(out) == n {
+			return nil
+		}
+	}
+}
+
+// partOfUsed says that a distribution shares its package with one that is used,
+// as plug-ins do (dbt.adapters.postgres): the other one finds it there by name.
+func partOfUsed(p *analysis.Pass, i int) bool {
+	for _, name := range p.Graph.Distributions[i].ImportNames() {
+		if slices.Contains([]string{"google", "azure", "backports", "jaraco", "zope", "ruamel", "mpl_toolkits", "sphinxcontrib"}, name) {
+			continue // unrelated distributions share these
+		}
+		for j := range p.Graph.Distributions {
+			if d := &p.Graph.Distributions[j]; j != i && d.VendoredBy == "" && p.Dists.Usage(j) >= analysis.Plugin && slices.Contains(d.ImportNames(), name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// buildsOthers says that a distribution builds or installs others: nobody
+// imports those.
+func buildsOthers(name string) bool {
+	return slices.Contains([]string{"pip", "setuptools", "wheel", "build", "hatchling", "flit-core", "poetry-core", "pdm-backend", "setuptools-scm",
+		"meson-python", "scikit-build-core", "maturin", "uv", "poetry", "pdm", "pipenv"}, pep.Normalize(name))
+}
+
+// freedTogether parts distributions into groups of those that share what is freed,
+// in their order.
+func freedTogether(p *analysis.Pass, dists []int, freed []int) [][]int {
+	group := make([]int, len(dists))
+	needed := make([][]bool, len(dists))
+	for i, d := range dists {
+		group[i], needed[i] = i, p.Graph.Needed([]int{d})
+	}
+	for _, f := range freed {
+		first := -1
+		for i := range dists {
+			switch {
+			case !needed[i][f]:
+			case first < 0:
+				first = i
+			default: // all of its group join the first's
+				from := group[i]
+				for j := range group {
+					if group[j] == from {
+						group[j] = group[first]
+					}
+				}
+			}
+		}
+	}
+	members := map[int][]int{}
+	for i, d := range dists {
+		members[group[i]] = append(members[group[i]], d)
+	}
+	var out [][]int
+	for i := range dists {
+		if members[i] != nil {
+			out = append(out, members[i])
+		}
+	}
+	return out
+}
+
+func findUnused(p *analysis.Pass) []whittle.Finding {
+	if p.Graph == nil || p.Declared == nil || len(p.Usage) == 0 {
+		return nil
+	}
+	roots := p.Dists.Requested()
+	unused := removable(p, roots)
+	if len(unused) == 0 {
+		return nil
+	}
+	var out []whittle.Finding
+	for _, group := range freedTogether(p, unused, p.Graph.Frees(roots, unused...)) {
+		freed := p.Graph.Frees(roots, group...)
+		if items := p.Dists.Contents(freed); p.Layers.Bytes(items) >= analysis.MinBytes {
+			out = append(out, unusedDependencies(p, group, freed, items))
+		}
+	}
+	return out
+}
+
+// unusedDependencies states that a group of distributions is used by nothing.
+func unusedDependencies(p *analysis.Pass, group, freed, items []int) whittle.Finding {
+	names := p.Dists.Names(group)
+	deps := slices.DeleteFunc(p.Dists.Declared(), func(d *project.Dependency) bool {
+		i, ok := p.Graph.Find(d.Name)
+		return !ok || !slices.Contains(group, i)
+	})
+	f := whittle.Finding{
+		Evidence: p.Dists.ByDistribution(items), Change: p.Layers.Removal(items), Fingerprint: whittle.Fingerprint("unused-dependency", names...),
+		Advice: "remove " + analysis.List(names) + " from what the project declares",
+	}
+	for _, d := range deps {
+		f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, File: d.File, Line: d.Line, What: d.Text})
+	}
+	is := "is"
+	if len(names) > 1 {
+		is = "are"
+	}
+	f.Message = fmt.Sprintf("%s %s imported by nothing that the image starts", analysis.List(names), is)
+	if others := len(freed) - len(present(group, freed)); others > 0 {
+		f.Message += fmt.Sprintf("; with what only %s %s: %s in %s", pronoun(names), needs(names), whittle.Bytes(p.Layers.Bytes(items)), distributions(len(freed)))
+	} else {
+		f.Message += ": " + whittle.Bytes(p.Layers.Bytes(items))
+	}
+	f.Risk, f.Caution = unusedRisk(p, group, freed)
+	if extra, ok := development(deps); ok {
+		f.Advice = "install the project without the extra " + extra
+	} else if patches, ok := undeclare(p, deps); ok {
+		f.Fix = projectFix(p, "remove "+analysis.List(names), patches)
+	}
+	return f
+}
+
+// development finds an extra that serves whoever develops the project: it is
+// right that it declares them, and an image should not have it.
+func development(deps []*project.Dependency) (extra string, ok bool) {
+	for _, d := range deps {
+		for _, word := range []string{"dev", "test", "lint", "doc", "typing", "mypy"} {
+			if strings.Contains(strings.ToLower(d.Extra), word) {
+				return d.Extra, true
+			}
+		}
+	}
+	return "", false
+}
+
+func pronoun(names []string) string {
+	if len(names) == 1 {
+		return "it"
+	}
+	return "they"
+}
+
+func needs(names []string) string {
+	if len(names) == 1 {
+		return "needs"
+	}
+	return "need"
+}
+
+func distributions(n int) string {
+	if n == 1 {
+		return "1 distribution"
+	}
+	return fmt.Sprintf("%d distributions", n)
+}
+
+// present are those of a group that are among others.
+func present(group, others []int) []int {
+	return slices.DeleteFunc(slices.Clone(group), func(i int) bool { return !slices.Contains(others, i) })
+}

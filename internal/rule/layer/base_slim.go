@@ -1,0 +1,157 @@
+package layer
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// onlyFull are the base's packages above its lowest layer that a slim image
+// has not: for certain all that neither the language nor the Dockerfile's own
+// packages need. Where no binary was read, the libraries that the language
+// links to are not known: then only tools and what only they need are certain,
+// and all others perhaps.
+func onlyFull(p *analysis.Pass, s *analysis.Packages) (certain, perhaps []int) {
+	var roots, tools []int
+	for n := range s.List {
+		if k := &s.List[n]; k.Layer > 0 && p.Layers.IsBase(k.Layer) && isBuildTool(k.Name) {
+			tools = append(tools, n)
+		} else if k.Layer == 0 || k.Layer > 0 && !p.Layers.IsBase(k.Layer) || slices.Contains(inSlim, k.Name) {
+			roots = append(roots, n)
+		}
+	}
+	roots = append(append(roots, linked(p, s)...), installedByName(p, s)...)
+	kept := s.Needed(roots, false)
+	for n := range s.List {
+		k := &s.List[n]
+		switch {
+		case k.Layer <= 0 || !p.Layers.IsBase(k.Layer) || kept[n]:
+		case p.Libraries != nil, slices.Contains(tools, n):
+			certain = append(certain, n)
+		default:
+			perhaps = append(perhaps, n)
+		}
+	}
+	return certain, perhaps
+}
+
+// linked are the packages of the libraries that the language links to. The
+// slim images leave out what only Tk needs.
+func linked(p *analysis.Pass, s *analysis.Packages) (out []int) {
+	if p.Libraries == nil {
+		return nil
+	}
+	sonames := map[string]bool{}
+	for i := range p.Ledger.Tree.Nodes {
+		n := &p.Ledger.Tree.Nodes[i]
+		if n.Item < 0 || !p.Layers.IsBase(n.Layer) || !ofLanguage(n.Path) || strings.Contains(n.Path, "tkinter") {
+			continue
+		}
+		for _, name := range p.Libraries(n.Path) {
+			sonames[name] = true
+		}
+	}
+	for n := range s.List {
+		if slices.ContainsFunc(s.List[n].Items, func(i int) bool { return provides(path.Base(p.Ledger.Items[i].Path), sonames) }) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// provides says that a file is the library of one of some names, which may be
+// links to it: libffi.so.8.1.2 is libffi.so.8.
+func provides(file string, sonames map[string]bool) bool {
+	for name := file; strings.Contains(name, ".so"); {
+		if sonames[name] {
+			return true
+		}
+		i := strings.LastIndexByte(name, '.')
+		if i < 0 {
+			break
+		}
+		name = name[:i]
+	}
+	return false
+}
+
+// installedByName are the packages that the Dockerfile installs by their names: where the
+// base has them already, another base gets them.
+func installedByName(p *analysis.Pass, s *analysis.Packages) (out []int) {
+	for _, in := range p.Recipe.Chain() {
+		if in.Keyword != "RUN" {
+			continue
+		}
+		script, err := in.Shell()
+		if err != nil {
+			continue
+		}
+		for _, c := range script.Commands() {
+			if c.Name() != "apt-get" && c.Name() != "apt" {
+				continue
+			}
+			for _, w := range c.Words[1:] {
+				word, _, _ := strings.Cut(w.Value, "=")
+				out = append(out, s.Providers[word]...)
+			}
+		}
+	}
+	return out
+}
+
+// ofLanguage says that a path is the language's own and not a package's.
+func ofLanguage(at string) bool {
+	return strings.HasPrefix(at, "usr/local/") || strings.HasPrefix(at, "opt/")
+}
+
+// inSlim are the packages that the slim images ask for.
+var inSlim = []string{"ca-certificates", "netbase", "tzdata"}
+
+// emptyInSlim are the folders that are empty in every official image that is
+// released.
+var emptyInSlim = []string{"var/cache/apt", "var/cache/man", "var/lib/apt/lists", "tmp"}
+
+// leftOut are the folders that Debian's slim images leave out of every
+// package, but for the copyright files.
+var leftOut = []string{"usr/share/doc", "usr/share/info", "usr/share/linda", "usr/share/lintian", "usr/share/locale", "usr/share/man"}
+
+// slimmed are the items of the base in folders that slim images leave out, and
+// what is left in folders that have to be empty, but for some.
+func slimmed(p *analysis.Pass, but []int) (out []int) {
+	have := map[int]bool{}
+	for _, i := range but {
+		have[i] = true
+	}
+	for i := range p.Ledger.Items {
+		it := &p.Ledger.Items[i]
+		base := path.Base(it.Path)
+		if have[i] || it.Bytes == 0 || !p.Layers.IsBase(it.Layer) || base == "copyright" || base == "locale.alias" {
+			continue
+		}
+		if slices.ContainsFunc(leftOut, func(dir string) bool { return whittle.Under(it.Path, dir) }) || it.Layer > 0 && inEmpty(it.Path) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// unowned are the items of the base above its lowest layer that are neither a
+// package's nor the language's: databases, caches, logs. The slim image has
+// fewer and smaller ones.
+func unowned(p *analysis.Pass) (out []int) {
+	for i := range p.Ledger.Items {
+		it := &p.Ledger.Items[i]
+		if it.Bytes > 0 && it.Layer > 0 && p.Layers.IsBase(it.Layer) && !ofLanguage(it.Path) && !p.Layers.OfSystem(i) && !inEmpty(it.Path) &&
+			!slices.ContainsFunc(leftOut, func(dir string) bool { return whittle.Under(it.Path, dir) }) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func inEmpty(at string) bool {
+	return slices.ContainsFunc(emptyInSlim, func(dir string) bool { return whittle.Under(at, dir) })
+}

@@ -1,0 +1,118 @@
+package layer
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// BuildToolsInFinalStage is the rule build-tools-in-final-stage: compilers and
+// headers are in the image that runs.
+func BuildToolsInFinalStage() analysis.Rule {
+	return analysis.Rule{
+		ID:    "build-tools-in-final-stage",
+		Title: "Compilers and headers are in the image that runs",
+		Text: `What was only needed to build something (gcc, make, -dev packages) is never used again, and often the largest part of
+an image. Build in a stage of its own and copy what was built. Where one RUN installs, builds and is done, it can remove the packages
+itself, before its layer is made.`,
+		Before: "FROM python:3.13-slim\nRUN apt-get update && apt-get install -y gcc && pip install app\n",
+		After: "FROM python:3.13-slim AS builder\nRUN apt-get update && apt-get install -y gcc && pip install --prefix=/install app\n\n" +
+			"FROM python:3.13-slim\nCOPY --from=builder /install /usr/local\n",
+		Run: buildTools,
+	}
+}
+
+// tool matches packages that only builds need, as Debian, Alpine and Red Hat
+// call them.
+var tool = regexp.MustCompile(`^(gcc|g\+\+|gfortran|cpp|gobjc|gccgo|clang|llvm|lld|ldc|rustc|cargo|golang|go|gdc)(-[0-9].*|-c\+\+)?$|` +
+	`^(gcc|g\+\+|cpp|gfortran)-[0-9]+(-.*)?$|^golang-[0-9.]+.*$|` +
+	`^(make|build-essential|build-base|alpine-sdk|binutils|cmake|cmake-data|ninja-build|ninja|samurai|meson|autoconf|automake|autotools-dev|libtool|` +
+	`pkg-config|pkgconf|pkgconf-bin|bison|flex|m4|dpkg-dev|fakeroot|swig|nasm|yasm|maven|gradle|node-gyp|linux-headers|` +
+	`linux-libc-dev|kernel-headers|rpm-build|redhat-rpm-config)(-.*)?$|` +
+	`-(dev|devel)(-bin)?$|^lib(gcc|stdc\+\+|objc|gfortran)-[0-9]+-dev$`)
+
+// isBuildTool says that a package is needed to build things, and not to run them.
+func isBuildTool(name string) bool { return tool.MatchString(name) }
+
+func buildTools(p *analysis.Pass) []whittle.Finding {
+	s := p.Layers.Packages()
+	var tools []int
+	for n := range s.List {
+		if k := &s.List[n]; k.Layer >= 0 && !p.Layers.IsBase(k.Layer) && isBuildTool(k.Name) {
+			tools = append(tools, n)
+		}
+	}
+	if len(tools) == 0 {
+		return nil
+	}
+	freed := freed(p, s, tools)
+	byLayer := map[int][]int{}
+	for _, n := range freed {
+		byLayer[s.List[n].Layer] = append(byLayer[s.List[n].Layer], n)
+	}
+	var out []whittle.Finding
+	for layer := range p.Ledger.Layers {
+		chosen := byLayer[layer]
+		evidence, items, names := p.Layers.ByPackage(s, chosen, layer)
+		if p.Layers.Bytes(items) < analysis.MinBytes {
+			continue
+		}
+		f := whittle.Finding{
+			Message: fmt.Sprintf("%s brings compilers, headers and what only they need: %s in %s: %s",
+				p.Recipe.LayerName(layer), whittle.Bytes(p.Layers.Bytes(items)), analysis.Count(len(chosen), "package"), analysis.LargestNames(evidence)),
+			Evidence: p.Recipe.WithLine(evidence, layer), Change: p.Layers.Removal(items), Risk: whittle.RiskMedium,
+			Caution:     "a program that compiles at run time needs them, and a package of headers may have brought a library",
+			Advice:      "build in a stage of its own and copy what was built",
+			Fingerprint: whittle.Fingerprint("build-tools-in-final-stage", append([]string{p.Recipe.LayerText(layer)}, names...)...),
+		}
+		if in := p.Recipe.Instruction(layer); in != nil && in.Keyword == "RUN" {
+			if acts, ok := p.Recipe.Actions(in); ok && slices.ContainsFunc(acts, builds) {
+				f.Advice += fmt.Sprintf(", or remove the packages at the end of %s, which has built by then", recipe.Name(in))
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// builds says that a command may need a compiler.
+func builds(a recipe.Action) bool {
+	switch a.Name() {
+	case "pip", "pip3", "python", "python3", "make", "npm", "yarn", "cargo", "go", "gcc", "cc", "g++", "cmake", "uv", "poetry", "gem", "bundle":
+		return true
+	}
+	return false
+}
+
+// virtual says that a package is only a name for some build tools, as
+// apk add --virtual .build-deps makes them.
+func virtual(s *analysis.Packages, n int) bool {
+	return strings.HasPrefix(s.List[n].Name, ".") && slices.ContainsFunc(s.List[n].Depends, func(names []string) bool { return isBuildTool(names[0]) })
+}
+
+// freed are the packages above the base that go with some: these themselves,
+// but for those that another package needs, and what was installed only for
+// them.
+func freed(p *analysis.Pass, s *analysis.Packages, tools []int) []int {
+	var roots []int
+	for n := range s.List {
+		k := &s.List[n]
+		if slices.Contains(tools, n) || virtual(s, n) || s.KnowsRequested && k.Auto && (k.Layer < 0 || !p.Layers.IsBase(k.Layer)) {
+			continue
+		}
+		roots = append(roots, n)
+	}
+	kept, mine := s.Needed(roots, true), s.Needed(tools, true)
+	var out []int
+	for n := range s.List {
+		if k := &s.List[n]; mine[n] && !kept[n] && k.Layer >= 0 && !p.Layers.IsBase(k.Layer) {
+			out = append(out, n)
+		}
+	}
+	return out
+}

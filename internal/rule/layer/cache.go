@@ -1,0 +1,174 @@
+package layer
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// PackageManagerCache is the rule package-manager-cache: the cache of a package
+// manager is in the image.
+func PackageManagerCache() analysis.Rule {
+	return analysis.Rule{
+		ID:    "package-manager-cache",
+		Title: "The cache of a package manager is in the image",
+		Text: `Package managers keep what they downloaded: apt its lists, pip, uv, npm and yarn the packages themselves. In an image
+nobody asks for them again. Tell the package manager not to keep them, delete them in the same RUN, or, with BuildKit, mount a cache over
+the folder: that keeps it on the builder, where it makes the next build faster, and out of the image. A folder with a cache mount is
+never named here.`,
+		Before: "RUN apt-get update && apt-get install -y curl\n",
+		After:  "RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*\n",
+		Run:    caches,
+	}
+}
+
+// keeper is a package manager that keeps what it downloads.
+type keeper struct {
+	name string
+	// holds says whether a path is part of its cache.
+	holds func(at string) bool
+	// commands are the programs and the verbs that fill it.
+	commands, verbs []string
+	// flag keeps it from doing so; clean is a command that empties it.
+	flag, clean string
+	// mount is the folder that a cache mount may lie over, empty where that
+	// would not do: apt's own configuration in images empties it.
+	mount string
+}
+
+// versionedPip is pip of one Python.
+var versionedPip = regexp.MustCompile(`^pip[23](\.\d+)?$`)
+
+// keepers is the table of package managers.
+func keepers() []keeper {
+	in := func(dirs ...string) func(string) bool {
+		return func(at string) bool {
+			return slices.ContainsFunc(dirs, func(d string) bool { return strings.HasPrefix(at, d+"/") })
+		}
+	}
+	anyHome := func(dir string) func(string) bool {
+		return func(at string) bool { return strings.Contains("/"+at, "/"+dir+"/") }
+	}
+	return []keeper{
+		{"apt", func(at string) bool {
+			return in("var/lib/apt/lists", "var/cache/apt/archives")(at) || path.Dir(at) == "var/cache/apt" && path.Ext(at) == ".bin"
+		}, []string{"apt-get", "apt", "aptitude"}, []string{"update", "install", "upgrade", "dist-upgrade", "build-dep"}, "", "rm -rf /var/lib/apt/lists/*", ""},
+		{"apk", in("var/cache/apk"), []string{"apk"}, []string{"add", "upgrade", "fix"}, "--no-cache", "rm -rf /var/cache/apk/*", ""},
+		{"dnf", in("var/cache/dnf", "var/cache/libdnf5"), []string{"dnf", "microdnf", "dnf5"}, []string{"install", "update", "upgrade", "makecache"}, "", "%s clean all", ""},
+		{"yum", in("var/cache/yum"), []string{"yum"}, []string{"install", "update", "upgrade", "makecache"}, "", "%s clean all", ""},
+		{"pip", anyHome(".cache/pip"), []string{"pip", "pip3"}, []string{"install", "wheel", "download"}, "--no-cache-dir", "", "root/.cache/pip"},
+		{"uv", anyHome(".cache/uv"), []string{"uv"}, []string{"sync", "install", "add"}, "--no-cache", "", "root/.cache/uv"},
+		{"npm", anyHome(".npm/_cacache"), []string{"npm"}, []string{"install", "ci", "i"}, "", "npm cache clean --force", "root/.npm"},
+		{"yarn", func(at string) bool { return anyHome(".cache/yarn")(at) || in("usr/local/share/.cache")(at) },
+			[]string{"yarn"}, []string{"install", ""}, "", "yarn cache clean", "usr/local/share/.cache/yarn"},
+		{"conda", func(at string) bool {
+			return strings.Contains("/"+at, "conda/pkgs/") || strings.Contains("/"+at, "mamba/pkgs/")
+		},
+			[]string{"conda", "mamba", "micromamba"}, []string{"install", "create", "update", "env"}, "", "%s clean -afy", ""},
+	}
+}
+
+func caches(p *analysis.Pass) []whittle.Finding {
+	if p.Ledger == nil {
+		return nil
+	}
+	var out []whittle.Finding
+	for _, m := range keepers() {
+		byLayer := map[int][]int{}
+		linked := namedElsewhere(p, m.holds)
+		for i := range p.Ledger.Items {
+			it := &p.Ledger.Items[i]
+			// What a later layer deletes is that rule's.
+			if it.Bytes > 0 && !linked[i] && it.Cause != whittle.Deleted && !p.Layers.IsBase(it.Layer) && m.holds(it.Path) {
+				byLayer[it.Layer] = append(byLayer[it.Layer], i)
+			}
+		}
+		for _, layer := range slices.Sorted(maps.Keys(byLayer)) {
+			if items := byLayer[layer]; p.Layers.Bytes(items) >= analysis.MinBytes {
+				out = append(out, kept(p, m, layer, items))
+			}
+		}
+	}
+	return out
+}
+
+// namedElsewhere are the items that a hard link outside some paths names: uv
+// links what it installs to its cache.
+func namedElsewhere(p *analysis.Pass, inside func(at string) bool) map[int]bool {
+	out := map[int]bool{}
+	for _, n := range p.Ledger.Tree.Nodes {
+		if n.Item >= 0 && inside(p.Ledger.Items[n.Item].Path) && !inside(n.Path) {
+			out[n.Item] = true
+		}
+	}
+	return out
+}
+
+// kept states what a package manager left in one layer.
+func kept(p *analysis.Pass, m keeper, layer int, items []int) whittle.Finding {
+	f := whittle.Finding{
+		Message:  fmt.Sprintf("%s leaves %s of %s's cache in the image", p.Recipe.LayerName(layer), whittle.Bytes(p.Layers.Bytes(items)), m.name),
+		Evidence: p.Recipe.WithLine(p.Layers.Places(items), layer), Change: p.Layers.Removal(items), Risk: whittle.RiskNone,
+		Advice:      "delete it in the RUN that makes it",
+		Fingerprint: whittle.Fingerprint("package-manager-cache", m.name, p.Recipe.LayerText(layer)),
+	}
+	switch {
+	case m.flag != "":
+		f.Advice = fmt.Sprintf("run %s with %s, or mount a cache", m.name, m.flag)
+	case m.mount != "":
+		f.Advice = "delete it in the RUN that makes it, or mount a cache over it"
+	}
+	in := p.Recipe.Instruction(layer)
+	if in == nil {
+		return f
+	}
+	if in.Keyword != "RUN" {
+		f.Advice = "do not copy it: it is not needed"
+		return f
+	}
+	if advice := keptFor(p, m, in); advice != "" {
+		f.Advice = advice
+		return f
+	}
+	title, edits, err := uncached(p, m, in, items)
+	if err != nil || len(edits) == 0 {
+		return f
+	}
+	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err == nil {
+		f.Fix = &whittle.Fix{Title: title, Patches: []whittle.Patch{p.Recipe.Patch(edits)}}
+	}
+	return f
+}
+
+// fills says whether a command fills the cache, and behind which of its words
+// a flag goes.
+func (m *keeper) fills(c *dockerfile.Command) (at int, ok bool) {
+	words := c.Words
+	first := slices.IndexFunc(words, func(w dockerfile.Word) bool {
+		name := path.Base(w.Value)
+		return slices.Contains(m.commands, name) || m.name == "pip" && versionedPip.MatchString(name)
+	})
+	if first > 0 && m.name == "pip" && !(first >= 2 && words[first-1].Value == "-m") && words[0].Value != "sudo" {
+		return 0, false // "uv pip", or a word that only looks like it
+	}
+	if first < 0 || first > 2 {
+		return 0, false
+	}
+	for i := first + 1; i < len(words); i++ {
+		if slices.Contains(m.verbs, words[i].Value) {
+			at := i
+			if m.name == "uv" {
+				at = first // uv sync may end there, where another fix may append a command
+			}
+			return at, !slices.ContainsFunc(words, func(w dockerfile.Word) bool { return m.flag != "" && w.Value == m.flag })
+		}
+	}
+	return first, slices.Contains(m.verbs, "") && len(words) == first+1
+}

@@ -1,0 +1,106 @@
+package layer
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// uncached are the edits of a RUN that keep the cache out of its layer: a
+// cache mount where the file uses BuildKit already, else the flag, else a
+// command that deletes it.
+func uncached(p *analysis.Pass, m keeper, in *dockerfile.Instruction, items []int) (title string, edits []whittle.Edit, err error) {
+	script, err := in.Shell()
+	if err != nil {
+		return "", nil, err
+	}
+	inMount := !slices.ContainsFunc(items, func(i int) bool { return !strings.HasPrefix(p.Ledger.Items[i].Path, m.mount+"/") })
+	switch {
+	case m.mount != "" && inMount && p.Recipe.UsesBuildKit() && recipe.IsRoot(p.Recipe.Last(in, "USER")):
+		edits, err = in.AddFlag("mount", "type=cache,target=/"+m.mount)
+		return "mount a cache over /" + m.mount, edits, err
+	case m.flag != "":
+		edits, err = withFlag(p, m, in, script)
+		return "add " + m.flag, edits, err
+	}
+	prefix, program, found := "", "", false
+	for _, c := range script.Commands() {
+		if _, ok := m.fills(&c); ok {
+			prefix, program = m.prefixed(&c)
+			found = true
+		}
+	}
+	if !found || prefix == "" && !recipe.IsRoot(p.Recipe.Last(in, "USER")) && strings.Contains(m.clean, "/var/") {
+		return "", nil, nil // only root may delete it
+	}
+	if m.name == "apt" && neededBy(p, in, aptNeeds) != nil {
+		return "", nil, nil
+	}
+	command := prefix + strings.Replace(m.clean, "%s", program, 1)
+	if m.name == "apt" && slices.ContainsFunc(items, func(i int) bool { return strings.HasPrefix(p.Ledger.Items[i].Path, "var/cache/") }) {
+		command = prefix + "apt-get clean && " + command
+	}
+	edit, err := in.AppendCommand(command)
+	return "append " + command, []whittle.Edit{edit}, err
+}
+
+// prefixed is the program of a command that fills the cache, and what runs it
+// as root.
+func (m *keeper) prefixed(c *dockerfile.Command) (prefix, program string) {
+	i := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return slices.Contains(m.commands, path.Base(w.Value)) })
+	if i < 0 {
+		return "", c.Name()
+	}
+	if c.Name() == "sudo" {
+		prefix = "sudo "
+	}
+	return prefix, c.Words[i].Text
+}
+
+// withFlag adds the flag to each command that fills the cache. apk's index that
+// an update fetched goes with the update, unless a later RUN needs it.
+func withFlag(p *analysis.Pass, m keeper, in *dockerfile.Instruction, script *dockerfile.Script) (edits []whittle.Edit, err error) {
+	if m.name == "apk" && neededBy(p, in, apkNeeds) != nil {
+		return nil, nil
+	}
+	for _, c := range script.Commands() {
+		at, ok := m.fills(&c)
+		if !ok {
+			continue
+		}
+		if i := slices.IndexFunc(c.Words, updates); m.name == "apk" && i > 0 {
+			edits = append(edits, in.ReplaceWord(c.Words[i], m.flag)) // it fetches the index itself
+			continue
+		}
+		edit, err := in.AddWords(c, at, m.flag)
+		if err != nil {
+			return nil, err
+		}
+		edits = append(edits, edit)
+	}
+	if m.name != "apk" || len(edits) == 0 {
+		return edits, nil
+	}
+	for _, c := range script.Commands() {
+		if c.Name() == "apk" && len(c.Words) == 2 && c.Words[1].Value == "update" {
+			gone, err := in.RemoveCommand(c)
+			if err != nil {
+				return nil, err
+			}
+			edits = append(edits, gone...)
+		}
+	}
+	slices.SortStableFunc(edits, func(a, b whittle.Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
+	return edits, nil
+}
+
+// updates says that a word has apk fetch its index.
+func updates(w dockerfile.Word) bool {
+	return slices.Contains([]string{"--update", "-U", "--update-cache"}, w.Value)
+}

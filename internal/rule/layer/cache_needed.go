@@ -1,0 +1,268 @@
+package layer
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// need is what a command does with what a package manager fetched before.
+type need uint8
+
+const (
+	needsNothing need = iota
+	// fetchesAgain: what comes behind it has its own.
+	fetchesAgain
+	needsIt
+)
+
+// neededBy is the first later instruction, in any stage that builds on this one
+// or in an image that is built on it (ONBUILD), that needs what a package manager
+// fetched in an instruction, nil where none does: the first of its commands
+// that has to do with it decides. A shell script may do anything; scripts of
+// other kinds, and makefiles, of the project are read.
+func neededBy(p *analysis.Pass, in *dockerfile.Instruction, of func(c *dockerfile.Command) need) *dockerfile.Instruction {
+	for i := range p.Dockerfile.Stages {
+		chain := p.Recipe.ChainOf(&p.Dockerfile.Stages[i])
+		at := slices.Index(chain, in)
+		if at < 0 {
+			continue
+		}
+		u := users{p: p, of: of, chain: chain}
+		for _, later := range chain[at+1:] {
+			n := needsNothing
+			switch later.Keyword {
+			case "RUN":
+				n = u.instruction(later)
+			case "ONBUILD":
+				if later.Trigger != nil && later.Trigger.Keyword == "RUN" {
+					n = u.instruction(later.Trigger)
+				}
+			}
+			if n == needsIt {
+				return later
+			}
+			if n == fetchesAgain {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// mentions says that a file of the context names apt or apk; known is false
+// where the file at a path of the image is none, or cannot be read.
+func (u *users) mentions(at string) (yes, known bool) {
+	for _, in := range slices.Backward(u.chain) {
+		c, ok := u.p.Recipe.ReadCopy(in)
+		if !ok || !c.FromContext() || u.p.Files == nil {
+			continue
+		}
+		if name, ok := u.p.Recipe.Origin(&c, at); ok {
+			if text, ok := u.p.Project.Read(name); ok {
+				return managers.Match(text), true
+			}
+		}
+	}
+	return false, false
+}
+
+// brings says that a COPY of the context brings a program of a name, other than
+// one that is known to leave apt and apk alone.
+func (u *users) brings(name string) bool {
+	for _, in := range u.chain {
+		c, ok := u.p.Recipe.ReadCopy(in)
+		if !ok || !c.FromContext() {
+			continue
+		}
+		var found []string
+		for _, s := range c.Sources {
+			if path.Base(s) == name || len(c.Sources) == 1 && path.Base(c.Dest) == name {
+				found = append(found, c.Dest, path.Join(c.Dest, name))
+			}
+		}
+		if layer := u.p.Recipe.LayerOf(in); layer >= 0 {
+			for at, e := range u.p.Layers.Entries(layer) {
+				if e.Kind == whittle.File && e.Mode&0o111 != 0 && path.Base(at) == name {
+					found = append(found, at)
+				}
+			}
+		}
+		if len(found) > 0 && !slices.ContainsFunc(found, func(at string) bool { yes, known := u.mentions(at); return known && !yes }) {
+			return true
+		}
+	}
+	return false
+}
+
+// keptFor says what to do about a cache that a later RUN needs, empty where
+// none does.
+func keptFor(p *analysis.Pass, m keeper, in *dockerfile.Instruction) string {
+	of := map[string]func(c *dockerfile.Command) need{"apt": aptNeeds, "apk": apkNeeds}[m.name]
+	if of == nil {
+		return ""
+	}
+	switch by := neededBy(p, in, of); {
+	case by == nil:
+		return ""
+	case by.Stage != in.Stage || by.Keyword != "RUN":
+		return fmt.Sprintf("let %s, which may need it, fetch its own; then delete it in the RUN that makes it", recipe.Name(by))
+	case m.flag != "":
+		return fmt.Sprintf("join it with %s, which may need it, and run %s with %s there", recipe.Name(by), m.name, m.flag)
+	default:
+		return fmt.Sprintf("join it with %s, which may need it, and delete it there", recipe.Name(by))
+	}
+}
+
+// users find what uses something of a package manager's.
+type users struct {
+	p     *analysis.Pass
+	of    func(c *dockerfile.Command) need
+	chain []*dockerfile.Instruction
+	// workdir is that of the instruction that is read.
+	workdir string
+}
+
+func (u *users) instruction(in *dockerfile.Instruction) need {
+	u.workdir = u.p.Recipe.Last(in, "WORKDIR")
+	s, err := in.Shell()
+	if err != nil {
+		return needsIt
+	}
+	return u.script(s, 0)
+}
+
+func (u *users) script(s *dockerfile.Script, depth int) need {
+	for _, c := range s.Commands() {
+		n := u.of(&c)
+		if n == needsNothing {
+			n = u.program(&c, depth)
+		}
+		if n != needsNothing {
+			return n
+		}
+	}
+	return needsNothing
+}
+
+// program says what a command may do that runs a text of a shell ("sh -c"), a
+// script, or a program of the project.
+func (u *users) program(c *dockerfile.Command, depth int) need {
+	words := c.Words
+	for len(words) > 0 && (wrapper(path.Base(words[0].Value)) || strings.HasPrefix(words[0].Text, "-") || words[0].Literal && strings.Contains(words[0].Value, "=")) {
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		return needsNothing
+	}
+	name := path.Base(words[0].Value)
+	if slices.Contains(shells, name) {
+		if len(words) == 2 && slices.Contains(settings, path.Base(words[1].Value)) && (name == "." || name == "source") {
+			return needsNothing
+		}
+		for i := 1; i < len(words) && strings.HasPrefix(words[i].Text, "-"); i++ {
+			if strings.HasPrefix(words[i].Text, "--") || !strings.HasSuffix(words[i].Text, "c") {
+				continue
+			}
+			if i+1 == len(words) || !words[i+1].Literal || depth > 3 {
+				return needsIt
+			}
+			s, err := dockerfile.ParseShell("sh -c", words[i+1].Value)
+			if err != nil {
+				return needsIt
+			}
+			return u.script(s, depth+1)
+		}
+		return needsIt
+	}
+	reads := func(name string) need {
+		if yes, _ := u.mentions(whittle.Join(u.workdir, name)); yes {
+			return needsIt
+		}
+		return needsNothing
+	}
+	switch {
+	case !words[0].Literal, strings.HasSuffix(name, ".sh"), strings.HasPrefix(words[0].Value, "./"), slices.Contains(runsAnything, name), u.brings(name):
+		return needsIt
+	case name == "make":
+		return reads("Makefile")
+	case interpreter.MatchString(name):
+		if i := slices.IndexFunc(words[1:], func(w dockerfile.Word) bool { return !strings.HasPrefix(w.Text, "-") }); i == 0 {
+			return reads(words[1].Value)
+		}
+	}
+	return needsNothing
+}
+
+var (
+	shells = []string{"sh", "bash", "dash", "ash", "zsh", "ksh", "source", ".", "eval", "su"}
+	// settings are files that set variables of a shell and run nothing else.
+	settings = []string{"activate", "profile", ".profile", "bashrc", ".bashrc", "os-release", "env", ".env", "setup.bash", "nvm.sh", "conda.sh"}
+	// runsAnything are programs that install what files name, packages of the
+	// distribution among them.
+	runsAnything = []string{"ansible-playbook", "ansible-pull", "rosdep"}
+	interpreter  = regexp.MustCompile(`^(python[0-9.]*|perl|ruby|node|php)$`)
+	managers     = regexp.MustCompile(`\b(apt|apt-get|aptitude|apk)\b`)
+)
+
+// wrapper says that a program runs what its words say.
+func wrapper(name string) bool {
+	return slices.Contains([]string{"sudo", "env", "exec", "time", "nice", "nohup", "command", "xvfb-run", "chronic", "eatmydata"}, name)
+}
+
+// aptNeeds says what a command of apt does with its lists.
+func aptNeeds(c *dockerfile.Command) need {
+	verb, ok := verbBehind(c, "apt-get", "apt", "aptitude")
+	switch {
+	case !ok && slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool {
+		return slices.Contains([]string{"add-apt-repository", "apt-add-repository", "apt-cache", "apt-file", "gdebi", "mk-build-deps", "nala", "tasksel"}, path.Base(w.Value))
+	}):
+		return needsIt
+	case !ok:
+		return needsNothing
+	case verb == "update":
+		return fetchesAgain
+	case slices.Contains([]string{"clean", "autoclean", "autoremove", "purge", "remove", "auto-remove", "distclean", "list", "mark"}, verb):
+		return needsNothing
+	}
+	return needsIt
+}
+
+// apkNeeds says what a command of apk's does with its index.
+func apkNeeds(c *dockerfile.Command) need {
+	verb, ok := verbBehind(c, "apk")
+	switch {
+	case !ok || slices.Contains([]string{"del", "info", "cache", "audit", "verify"}, verb):
+		return needsNothing
+	case verb == "update", slices.ContainsFunc(c.Words, updates):
+		return fetchesAgain
+	case slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "--no-cache" }):
+		return needsNothing
+	}
+	return needsIt
+}
+
+// verbBehind is the first word behind a program that is no option; ok says that
+// the command runs the program.
+func verbBehind(c *dockerfile.Command, programs ...string) (verb string, ok bool) {
+	at := slices.IndexFunc(c.Words[:min(len(c.Words), 6)], func(w dockerfile.Word) bool { return slices.Contains(programs, path.Base(w.Value)) })
+	if at < 0 {
+		return "", false
+	}
+	for i := at + 1; i < len(c.Words); i++ {
+		switch w := c.Words[i]; {
+		case takesValue(w.Text):
+			i++
+		case !strings.HasPrefix(w.Text, "-"):
+			return w.Value, true
+		}
+	}
+	return "", true
+}

@@ -1,0 +1,62 @@
+package layer
+
+import (
+	"fmt"
+	"path"
+	"slices"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// DocsAndLocales is the rule docs-and-locales: documentation, manual pages and
+// translations.
+func DocsAndLocales() analysis.Rule {
+	return analysis.Rule{
+		ID:    "docs-and-locales",
+		Title: "Documentation, manual pages and translations",
+		Text: `System packages bring manual pages, documentation and translations, distributions of Python translations. dpkg leaves
+them out where a file in /etc/dpkg/dpkg.cfg.d says so (path-exclude=/usr/share/doc/*, path-include=/usr/share/doc/*/copyright), dnf with
+--nodocs; apk never has them. Licence texts stay. There is no fix: which languages a program speaks, its files do not show.`,
+		Before: "RUN apt-get install -y git\n",
+		After:  "RUN echo 'path-exclude=/usr/share/man/*' > /etc/dpkg/dpkg.cfg.d/nodocs && apt-get install -y git\n",
+		Run:    findDocs,
+	}
+}
+
+func findDocs(p *analysis.Pass) []whittle.Finding {
+	if p.Ledger == nil {
+		return nil
+	}
+	docs := func(want func(i int) bool) []int {
+		return p.Layers.Visible(func(i int) bool {
+			it := &p.Ledger.Items[i]
+			lowest := p.Dockerfile == nil && it.Layer == 0 // a base image, by all that is known
+			return p.Category[i] == "docs and locales" && !p.Layers.IsBase(it.Layer) && !lowest && !isLicence(it.Path) && want(i)
+		})
+	}
+	system := docs(func(i int) bool { return p.Owner[i].Ecosystem != "pypi" })
+	python := docs(func(i int) bool { return p.Owner[i].Ecosystem == "pypi" })
+	var out []whittle.Finding
+	state := func(items []int, whose, advice, caution string) {
+		if p.Layers.Bytes(items) < analysis.MinBytes {
+			return
+		}
+		out = append(out, whittle.Finding{
+			Message:  fmt.Sprintf("documentation and translations of %s take %s in %s", whose, whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items))),
+			Evidence: p.Layers.Places(items), Change: p.Layers.Removal(items), Risk: whittle.RiskMedium, Advice: advice, Caution: caution,
+			Fingerprint: whittle.Fingerprint("docs-and-locales", whose),
+		})
+	}
+	state(system, "system packages", "have the package manager leave them out: path-exclude in /etc/dpkg/dpkg.cfg.d, dnf --nodocs",
+		"a program in the image may show manual pages, or speak another language than English")
+	state(python, "Python distributions", "delete the languages that the application does not speak, in the RUN that installs them",
+		"messages in other languages come out in English")
+	return out
+}
+
+// isLicence says that a file is a licence's text, which whoever passes the image on
+// has to pass on with it.
+func isLicence(at string) bool {
+	return slices.Contains([]string{"copyright", "LICENSE", "LICENCE", "COPYING", "NOTICE"}, path.Base(at))
+}

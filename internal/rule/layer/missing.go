@@ -1,0 +1,280 @@
+package layer
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// MissingSource is the rule missing-source: the application's own source is not
+// in the image.
+func MissingSource() analysis.Rule {
+	return analysis.Rule{
+		ID:    "missing-source",
+		Title: "The application's own source is not in the image",
+		Text: `What the image starts imports or runs files of the project that no instruction brings. Copy them into the final
+stage. A console script does not look in the working directory: where the package is not installed, PYTHONPATH has to name the folder.`,
+		Before: "COPY data ./data\nCMD [\"python\", \"-m\", \"app\"]\n",
+		After:  "COPY data ./data\nCOPY app ./app\nCMD [\"python\", \"-m\", \"app\"]\n",
+		Run:    missingSources,
+	}
+}
+
+// lack is a file or a folder of the project that the image lacks.
+type lack struct {
+	// source is the top of what has to be copied, relative to the project;
+	// root is the folder that imports start from.
+	source, root string
+	problems     []whittle.Problem
+	// search says that a program looks for it that does not look in the
+	// working directory.
+	search bool
+}
+
+func missingSources(p *analysis.Pass) []whittle.Finding {
+	if p.Check == nil || p.Files == nil {
+		return nil
+	}
+	var lacks []lack
+	for _, problem := range p.Check.Problems {
+		if problem.Severity != "error" || problem.Rule != whittle.CheckMissingSource && problem.Rule != whittle.CheckMissingModule && problem.Rule != whittle.CheckHealthcheckCannotRun {
+			continue
+		}
+		source, root, ok := ownSource(p, problem)
+		if !ok {
+			continue
+		}
+		i := slices.IndexFunc(lacks, func(l lack) bool { return l.source == source })
+		if i < 0 {
+			i = len(lacks)
+			lacks = append(lacks, lack{source: source, root: root})
+		}
+		lacks[i].problems = append(lacks[i].problems, problem)
+		lacks[i].search = lacks[i].search || problem.Module != "" && fromProgram(problem)
+	}
+	if len(lacks) == 0 {
+		return nil
+	}
+	slices.SortFunc(lacks, func(a, b lack) int { return cmp.Compare(a.source, b.source) })
+	// What only optional scripts need has a finding of its own: it must not
+	// keep the other one from being fixed.
+	var out []whittle.Finding
+	for _, production := range []bool{true, false} {
+		some := slices.DeleteFunc(slices.Clone(lacks), func(l lack) bool { return l.production() != production })
+		if len(some) > 0 {
+			out = append(out, lacking(p, some))
+		}
+	}
+	return out
+}
+
+// production says that what production starts needs it.
+func (l *lack) production() bool {
+	return slices.ContainsFunc(l.problems, func(q whittle.Problem) bool {
+		starts := q.Starts()
+		return len(starts) == 0 || slices.ContainsFunc(starts, whittle.IsProduction)
+	})
+}
+
+// fromProgram says that a console script imports what is missing, in one place
+// at least.
+func fromProgram(problem whittle.Problem) bool {
+	places := append([]whittle.Location{{Path: problem.Path, ReachedFrom: problem.ReachedFrom}}, problem.Places...)
+	return slices.ContainsFunc(places, func(at whittle.Location) bool {
+		return path.Base(path.Dir(at.Path)) == "bin" || strings.HasPrefix(strings.Join(at.ReachedFrom, "\n"), "console script")
+	})
+}
+
+// ownSource finds what a problem misses in the project: the top folder or the
+// file that has to be copied.
+func ownSource(p *analysis.Pass, problem whittle.Problem) (source, root string, ok bool) {
+	if problem.Module != "" {
+		below := strings.ReplaceAll(problem.Module, ".", "/")
+		for _, root := range []string{"", "src", "lib"} {
+			for _, file := range []string{below + ".py", below + "/__init__.py", below} {
+				if at := path.Join(root, file); p.Recipe.InContext(at) {
+					top, _, _ := strings.Cut(at, "/")
+					return top, root, true
+				}
+			}
+		}
+		return "", "", false
+	}
+	at := strings.TrimPrefix(problem.Path, "/")
+	if path.IsAbs(problem.Path) && p.Config != nil {
+		dir := strings.Trim(p.Config.Config.WorkingDir, "/")
+		if at = strings.TrimPrefix(at, dir+"/"); dir == "" || !whittle.Under(strings.TrimPrefix(problem.Path, "/"), dir) {
+			return "", "", false
+		}
+	}
+	at = path.Clean(at)
+	if !strings.HasSuffix(at, ".py") && !strings.HasSuffix(at, ".sh") || !p.Recipe.InContext(at) {
+		return "", "", false
+	}
+	top, _, _ := strings.Cut(at, "/")
+	return top, "", true
+}
+
+func lacking(p *analysis.Pass, lacks []lack) whittle.Finding {
+	var names, messages []string
+	var evidence []whittle.Evidence
+	var added int64
+	for _, l := range lacks {
+		names = append(names, l.source)
+		size, n := sizeInContext(p, l.source)
+		added += size
+		evidence = append(evidence, whittle.Evidence{Layer: -1, File: l.source, Files: n, What: "is in the project, and not in the image"})
+		for _, problem := range l.problems {
+			messages = append(messages, problem.Message)
+			evidence = append(evidence, whittle.Evidence{Path: inImage(p, problem.Path), Layer: -1, What: problem.Message})
+			for _, at := range problem.Places {
+				evidence = append(evidence, whittle.Evidence{Path: inImage(p, at.Path), Layer: -1, What: fmt.Sprintf("%s is imported at line %d", cmp.Or(at.Module, problem.Module), at.Line)})
+			}
+		}
+	}
+	f := whittle.Finding{
+		Breaks:   true,
+		Message:  fmt.Sprintf("the image lacks the project's own %s: %s", analysis.List(names), messages[0]),
+		Evidence: evidence, Risk: whittle.RiskLow, Advice: fmt.Sprintf("copy %s into the final stage", analysis.List(names)),
+		Change:      whittle.LayerChange{Minus: added, Plus: added},
+		Fingerprint: whittle.Fingerprint("missing-source", names...),
+	}
+	for _, l := range lacks {
+		f.About(append(f.Problems, l.problems...)...)
+	}
+	if edits, title, ok := copyIn(p, lacks); ok {
+		f.Fix = &whittle.Fix{Title: title, Patches: []whittle.Patch{p.Recipe.Patch(edits)}}
+	}
+	return f
+}
+
+// inImage is a problem's path, which the working directory may start.
+func inImage(p *analysis.Pass, at string) string {
+	if at == "" || p.Config == nil {
+		return strings.TrimPrefix(at, "/")
+	}
+	return whittle.Join(p.Config.Config.WorkingDir, at)
+}
+
+// sizeInContext is what a file or a folder of the build context has, in bytes.
+func sizeInContext(p *analysis.Pass, at string) (size int64, files int) {
+	_ = fs.WalkDir(p.Files, at, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || p.Ignore.Ignore(name) {
+			return nil // what cannot be read is not sent to a build either
+		}
+		if info, err := d.Info(); err == nil {
+			size += info.Size()
+			files++
+		}
+		return nil
+	})
+	return size, files
+}
+
+// copyIn copies what is missing behind the last COPY of the final stage, as
+// its neighbor does, and lets programs look for it.
+func copyIn(p *analysis.Pass, lacks []lack) ([]whittle.Edit, string, bool) {
+	if p.Dockerfile == nil {
+		return nil, "", false
+	}
+	st, err := p.Dockerfile.Target(p.Target)
+	if err != nil {
+		return nil, "", false
+	}
+	after, flags := neighbor(st)
+	workdir := strings.Trim(p.Config.Config.WorkingDir, "/")
+	if after == nil || workdir == "" || copiesAny(p, lacks) {
+		return nil, "", false
+	}
+	var lines, names []string
+	for _, l := range lacks {
+		dest := "./" + l.source
+		if whittle.Join("", p.Recipe.Last(after, "WORKDIR")) != workdir && after.Keyword != "WORKDIR" {
+			dest = "/" + path.Join(workdir, l.source)
+		}
+		if strings.ContainsAny(l.source, " \"'$\\*?[") {
+			return nil, "", false
+		}
+		lines = append(lines, "COPY "+flags+l.source+" "+dest)
+		names = append(names, l.source)
+	}
+	edits := []whittle.Edit{p.Dockerfile.InsertAfter(after, strings.Join(lines, "\n"))}
+	title := "copy " + analysis.List(names)
+	if dir, ok := searched(p, lacks, workdir); ok {
+		env, err := p.Dockerfile.SetEnv(st.Index, "PYTHONPATH", dir)
+		if err != nil {
+			return nil, "", false
+		}
+		edits = append(env, edits...)
+		title += ", and let Python look in " + dir
+	}
+	slices.SortStableFunc(edits, func(a, b whittle.Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
+	_, err = dockerfile.Apply(p.Dockerfile.Source, edits)
+	return edits, title, err == nil
+}
+
+// neighbor is the instruction behind which files are copied: the stage's last
+// COPY, else its WORKDIR; and the flags for it, as the last COPY from the
+// context has them.
+func neighbor(st *dockerfile.Stage) (after *dockerfile.Instruction, flags string) {
+	for i := range st.Instructions {
+		in := &st.Instructions[i]
+		copies := in.Keyword == "COPY" || in.Keyword == "ADD"
+		if copies || in.Keyword == "WORKDIR" && (after == nil || after.Keyword == "WORKDIR") {
+			after = in
+		}
+		if copies && len(in.Flag("from")) == 0 {
+			flags = ""
+			for _, owner := range in.Flag("chown") {
+				flags = "--chown=" + owner + " "
+			}
+		}
+	}
+	return after, flags
+}
+
+// copiesAny says that an instruction of the final stage copies what is missing
+// already, to another place perhaps.
+func copiesAny(p *analysis.Pass, lacks []lack) bool {
+	for _, in := range p.Recipe.Chain() {
+		if in.Keyword != "COPY" && in.Keyword != "ADD" || len(in.Flag("from")) > 0 || len(in.Args) < 2 {
+			continue
+		}
+		for _, a := range in.Args[:len(in.Args)-1] {
+			source := strings.Trim(path.Clean("/"+a.Value), "/")
+			if slices.ContainsFunc(lacks, func(l lack) bool { return source == "" || source == l.source }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// searched is the value of PYTHONPATH with which programs find what is
+// missing; ok is false where they need none, or have it.
+func searched(p *analysis.Pass, lacks []lack, workdir string) (string, bool) {
+	var dirs []string
+	for _, l := range lacks {
+		if dir := "/" + path.Join(workdir, l.root); l.search && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	for _, env := range p.Config.Config.Env {
+		if old, ok := strings.CutPrefix(env, "PYTHONPATH="); ok && old != "" {
+			for _, dir := range strings.Split(old, ":") {
+				dirs = slices.DeleteFunc(dirs, func(d string) bool { return d == dir })
+			}
+			if len(dirs) > 0 {
+				dirs = append(dirs, old)
+			}
+		}
+	}
+	return strings.Join(dirs, ":"), len(dirs) > 0
+}

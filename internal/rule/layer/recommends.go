@@ -1,0 +1,311 @@
+package layer
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// InstallRecommends is the rule install-recommends: apt-get installs packages
+// that are only recommended.
+func InstallRecommends() analysis.Rule {
+	return analysis.Rule{
+		ID:    "install-recommends",
+		Title: "apt-get installs packages that are only recommended",
+		Text: `Without --no-install-recommends apt installs what packages recommend: documentation, helpers, whole compilers
+(python3-pip recommends build-essential). whittle names the packages that nothing depends on and nobody asked for, and keeps
+ca-certificates, without which programs cannot check whom they talk to, and those of which a later command runs a program, or the application names one.`,
+		Before: "RUN apt-get update && apt-get install -y python3-pip\n",
+		After:  "RUN apt-get update && apt-get install -y --no-install-recommends python3-pip\n",
+		Run:    recommends,
+	}
+}
+
+// wanted are recommended packages that images need although no dependency
+// says so; they are named in the command.
+func wanted() []string { return []string{"ca-certificates"} }
+
+func recommends(p *analysis.Pass) []whittle.Finding {
+	s := p.Layers.Packages()
+	var out []whittle.Finding
+	for _, in := range p.Recipe.Chain() {
+		layer := p.Recipe.LayerOf(in)
+		if in.Keyword != "RUN" || layer < 0 {
+			continue
+		}
+		installs, ok := aptInstalls(in)
+		if !ok || len(installs) == 0 {
+			continue
+		}
+		if f, ok := onlyRecommended(p, s, in, layer, installs); ok {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// aptInstall is an apt-get install that takes recommended packages; at is the
+// position of the word "install".
+type aptInstall struct {
+	dockerfile.Command
+	at int
+}
+
+// aptInstalls finds the commands of a RUN that install recommended packages;
+// ok is false where the script cannot be read.
+func aptInstalls(in *dockerfile.Instruction) (out []aptInstall, ok bool) {
+	script, err := in.Shell()
+	if err != nil || script.Exec {
+		return nil, false
+	}
+	for _, c := range script.Commands() {
+		apt := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool {
+			return w.Value == "apt-get" || w.Value == "apt" || w.Value == "aptitude"
+		})
+		at := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "install" })
+		without := slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool {
+			return w.Value == "--no-install-recommends" || strings.Contains(strings.ToLower(w.Value), "install-recommends=")
+		})
+		if apt >= 0 && apt < at && !without {
+			out = append(out, aptInstall{c, at})
+		}
+	}
+	return out, true
+}
+
+// onlyRecommended states which packages of a layer nothing depends on.
+func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Instruction, layer int, installs []aptInstall) (f whittle.Finding, ok bool) {
+	var roots []int
+	for n := range s.List {
+		if k := &s.List[n]; k.Layer != layer || s.KnowsRequested && !k.Auto {
+			roots = append(roots, n)
+		}
+	}
+	if !s.KnowsRequested {
+		named, ok := askedPackages(s, installs)
+		if !ok || !literal(installs) {
+			return f, false // only the shell, or apt, knows what was asked for
+		}
+		roots = append(roots, named...)
+	}
+	needed := s.Needed(roots, false)
+	var keep []string
+	words := commandWords(p, in)
+	maps.Copy(words, p.Texts().Programs())
+	for n := range s.List {
+		k := &s.List[n]
+		if needed[n] || k.Layer != layer || !slices.Contains(wanted(), k.Name) && !companion(installs, k.Name) && !runsProgram(p, words, k) {
+			continue
+		}
+		keep = append(keep, k.Name)
+		roots = append(roots, n)
+	}
+	slices.Sort(keep)
+	needed = s.Needed(roots, false)
+	var chosen []int
+	compiles := false
+	for n := range s.List {
+		if k := &s.List[n]; !needed[n] && k.Layer == layer {
+			chosen = append(chosen, n)
+			compiles = compiles || isBuildTool(k.Name)
+		}
+	}
+	evidence, items, names := p.Layers.ByPackage(s, chosen, layer)
+	if p.Layers.Bytes(items) < analysis.MinBytes {
+		return f, false
+	}
+	f = whittle.Finding{
+		Message: fmt.Sprintf("%s installs what is only recommended, %s in %s: %s",
+			p.Recipe.LayerName(layer), whittle.Bytes(p.Layers.Bytes(items)), analysis.Count(len(chosen), "package"), analysis.LargestNames(evidence)),
+		Evidence: p.Recipe.WithLine(evidence, layer), Change: p.Layers.Removal(items), Risk: whittle.RiskLow,
+		Caution:     "a program may use one of them where it finds it; name those that are needed in the command",
+		Advice:      "install with --no-install-recommends, and name what is needed",
+		Fingerprint: whittle.Fingerprint("install-recommends", append([]string{p.Recipe.LayerText(layer)}, names...)...),
+	}
+	if compiles {
+		f.Risk, f.Caution = whittle.RiskMedium, "compilers are among them, and a later step may build something with them"
+	}
+	if edits, ok := withoutRecommends(p, s, in, installs, keep); ok {
+		f.Fix = &whittle.Fix{Title: "add --no-install-recommends", Patches: []whittle.Patch{p.Recipe.Patch(edits)}}
+	}
+	return f, true
+}
+
+// companions are recommended packages without which a package that asks for
+// them does not do what it is mostly installed for.
+var companions = map[string][]string{"software-properties-common": {"gpg-agent", "gnupg", "dirmngr"}, "gnupg": {"gpg-agent", "dirmngr"}, "xvfb": {"xauth"}}
+
+// companion says that a package is one of those.
+func companion(installs []aptInstall, name string) bool {
+	for of, names := range companions {
+		if slices.Contains(names, name) && asked(installs, of) {
+			return true
+		}
+	}
+	return false
+}
+
+// runsProgram says that a package brings a program whose name is among the words
+// of what runs: see commandWords. git runs ssh for an address of that kind.
+func runsProgram(p *analysis.Pass, words map[string]bool, k *analysis.Package) bool {
+	for _, i := range k.Items {
+		at := p.Ledger.Items[i].Path
+		if dir := path.Base(path.Dir(at)); (dir == "bin" || dir == "sbin") && words[path.Base(at)] {
+			return true
+		}
+	}
+	return k.Name == "openssh-client" && (words["git@"] || words["ssh://"])
+}
+
+// commandWords are the words of all that runs from a RUN on, in the stages that
+// build on it, and when the image starts.
+func commandWords(p *analysis.Pass, in *dockerfile.Instruction) map[string]bool {
+	out := map[string]bool{}
+	add := func(text string) {
+		for _, kind := range []string{"git@", "ssh://"} {
+			if strings.Contains(text, kind) {
+				out[kind] = true
+			}
+		}
+		for _, w := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n;|&(){}<>\"'`$=,[]", r) }) {
+			out[path.Base(w)] = true
+		}
+	}
+	for i := range p.Dockerfile.Stages {
+		chain := p.Recipe.ChainOf(&p.Dockerfile.Stages[i])
+		at := slices.Index(chain, in)
+		if at < 0 {
+			continue
+		}
+		for _, later := range chain[at:] {
+			switch later.Keyword {
+			case "RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK":
+				add(later.Text())
+			}
+		}
+	}
+	if p.Config != nil {
+		c := &p.Config.Config
+		add(strings.Join(slices.Concat(c.Entrypoint, c.Cmd), " "))
+		if c.Healthcheck != nil {
+			add(strings.Join(c.Healthcheck.Test, " "))
+		}
+	}
+	return out
+}
+
+// askedPackages are the installed packages that commands ask for, by their own name or
+// by one that they provide; ok is false where a word is neither: a file, a task, a
+// pattern, a package that is gone.
+func askedPackages(s *analysis.Packages, installs []aptInstall) (out []int, ok bool) {
+	for _, c := range installs {
+		for i := c.at + 1; i < len(c.Words); i++ {
+			switch w := c.Words[i].Value; {
+			case takesValue(w):
+				i++
+			case !strings.HasPrefix(w, "-"):
+				found := s.Providers[packageName(w)]
+				if len(found) == 0 {
+					return nil, false
+				}
+				out = append(out, found...)
+			}
+		}
+	}
+	return out, true
+}
+
+// packageName is the name in "name=version", "name/release" and "name:arch".
+func packageName(word string) string {
+	word, _, _ = strings.Cut(word, "=")
+	word, _, _ = strings.Cut(word, "/")
+	word, _, _ = strings.Cut(word, ":")
+	return word
+}
+
+// asked says that a command names a package.
+func asked(installs []aptInstall, name string) bool {
+	return slices.ContainsFunc(installs, func(c aptInstall) bool {
+		return slices.ContainsFunc(c.Words[c.at+1:], func(w dockerfile.Word) bool {
+			return packageName(w.Value) == name
+		})
+	})
+}
+
+// literal says that the shell replaces nothing in what the commands install.
+func literal(installs []aptInstall) bool {
+	return !slices.ContainsFunc(installs, func(c aptInstall) bool {
+		return slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool { return !w.Literal || strings.ContainsAny(w.Value, "*?[") })
+	})
+}
+
+// withoutRecommends adds the option behind those that each command has, and a
+// package that is to stay to the first command that brings it.
+func withoutRecommends(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Instruction, installs []aptInstall, keep []string) ([]whittle.Edit, bool) {
+	var edits []whittle.Edit
+	named := make([]string, 0, len(keep))
+	for _, c := range installs {
+		last, first := c.options()
+		edit, err := in.AddWords(c.Command, last, "--no-install-recommends")
+		if err != nil {
+			return nil, false
+		}
+		edits = append(edits, edit)
+		for _, name := range keep {
+			if slices.Contains(named, name) || !brings(s, &c, name) {
+				continue
+			}
+			edit, err := in.AddToList(c.Command, first, name)
+			if err != nil {
+				return nil, false
+			}
+			edits, named = append(edits, edit), append(named, name)
+		}
+	}
+	if len(named) < len(keep) {
+		return nil, false // nothing says which command has to name it
+	}
+	slices.SortStableFunc(edits, func(a, b whittle.Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
+	_, err := dockerfile.Apply(p.Dockerfile.Source, edits)
+	return edits, err == nil
+}
+
+// options are the position of the last option right behind "install", or of
+// that word, and the position of the first package.
+func (c *aptInstall) options() (last, first int) {
+	last = c.at
+	for last+1 < len(c.Words) && strings.HasPrefix(c.Words[last+1].Text, "-") && !takesValue(c.Words[last+1].Text) {
+		last++
+	}
+	for first = last + 1; first < len(c.Words) && strings.HasPrefix(c.Words[first].Text, "-"); first++ {
+		if takesValue(c.Words[first].Text) {
+			first++
+		}
+	}
+	return last, first
+}
+
+// takesValue says that the next word is the value of an option of apt-get's.
+func takesValue(option string) bool {
+	return slices.Contains([]string{"-o", "--option", "-t", "--target-release", "--default-release", "-c", "--config-file", "-a", "--host-architecture"}, option)
+}
+
+// brings says that a command brings a package with what it names, recommended
+// packages included.
+func brings(s *analysis.Packages, c *aptInstall, name string) bool {
+	var roots []int
+	for n := range s.List {
+		if asked([]aptInstall{*c}, s.List[n].Name) {
+			roots = append(roots, n)
+		}
+	}
+	needed := s.Needed(roots, true)
+	return slices.ContainsFunc(s.Providers[name], func(n int) bool { return needed[n] && s.List[n].Name == name })
+}

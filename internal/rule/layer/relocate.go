@@ -1,0 +1,310 @@
+package layer
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// relocation is a way to have a RUN's work done where it costs no copy.
+type relocation struct {
+	title string
+	edits []whittle.Edit
+	// cured are the layers whose dead bytes a rebuild does not have.
+	cured []int
+	// advice says in one sentence what it comes to.
+	advice  string
+	caution string
+	risk    whittle.Risk
+	// whole says that all that the RUN does is done elsewhere.
+	whole bool
+}
+
+// relocate finds a way for what a RUN does to the files of lower layers, those
+// with the most bytes first.
+func relocate(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocation, bool) {
+	for _, try := range []func(*analysis.Pass, *dockerfile.Instruction, []int) (relocation, bool){toBuilder, intoRun} {
+		if r, ok := try(p, k, layers); ok {
+			return r, true
+		}
+	}
+	return relocation{}, false
+}
+
+// toBuilder moves a RUN to the end of the stage that the files were copied
+// from. That is the same work on the same files where they come from the same
+// path, and where nothing but that path is worked on.
+func toBuilder(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocation, bool) {
+	acts, ok := p.Recipe.Actions(k)
+	if !ok || len(k.Flags) > 0 {
+		return relocation{}, false
+	}
+	first, ok := p.Recipe.LayerCopy(layers[0])
+	if !ok || !first.SamePath() {
+		return relocation{}, false
+	}
+	stage := first.Stage
+	copies, ok := copiesFrom(p, stage, k)
+	if !ok || !within(acts, copies) || !alike(p, stage, k) {
+		return relocation{}, false
+	}
+	r := relocation{risk: whittle.RiskNone, whole: true, title: "move " + recipe.Name(k) + " into the stage " + stage.Label()}
+	for _, c := range copies {
+		if slices.Contains(layers, c.Layer) && c.SamePath() {
+			r.cured = append(r.cured, c.Layer)
+		}
+		if !c.SamePath() && slices.ContainsFunc(c.Sources, func(s string) bool { return worked(acts, whittle.Join("", s)) }) {
+			return relocation{}, false // what it brings to another place would change, too
+		}
+		if !leaves(p, p.Recipe.LayerOf(k), c.Layer) {
+			return relocation{}, false // there would be nothing to copy
+		}
+		if between, ok := p.Recipe.Between(c.Instruction, k); !ok || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return !p.Recipe.Indifferent(in) }) {
+			return relocation{}, false
+		}
+	}
+	if reaches(p, k, copies) {
+		return relocation{}, false
+	}
+	edits, err := p.Dockerfile.Move(k, &stage.Instructions[len(stage.Instructions)-1])
+	if err != nil || len(edits) == 0 || len(r.cured) == 0 {
+		return relocation{}, false
+	}
+	r.edits = edits
+	r.advice = fmt.Sprintf("run it at the end of the stage %s: then COPY --from=%s brings only what is left, and %s makes no layer", stage.Label(), stage.Label(), recipe.Name(k))
+	return r, true
+}
+
+// reaches says that a RUN works on files that the copies did not bring, and
+// that would come back. Bytecode and tests of the base image may.
+func reaches(p *analysis.Pass, k *dockerfile.Instruction, copies []recipe.Copy) bool {
+	killer := p.Recipe.LayerOf(k)
+	for i := range p.Ledger.Items {
+		it := &p.Ledger.Items[i]
+		if it.KilledBy != killer || it.Layer == killer || slices.ContainsFunc(copies, func(c recipe.Copy) bool { return c.Layer == it.Layer }) {
+			continue
+		}
+		if !p.Layers.IsBase(it.Layer) || p.Category[i] != "bytecode" && p.Category[i] != "tests" {
+			return true
+		}
+	}
+	return false
+}
+
+// worked says that commands work on a path, or in it.
+func worked(acts []recipe.Action, at string) bool {
+	return slices.ContainsFunc(acts, func(a recipe.Action) bool {
+		return slices.ContainsFunc(a.Paths, func(q string) bool { return recipe.Overlaps(q, []string{at}) })
+	})
+}
+
+// leaves says that a layer left something of a lower one.
+func leaves(p *analysis.Pass, killer, layer int) bool {
+	return slices.ContainsFunc(p.Ledger.Items, func(it whittle.Item) bool { return it.Layer == layer && it.KilledBy != killer })
+}
+
+// copiesFrom are the copies from a stage that run before an instruction. ok is
+// false where the stage is used in another way too, which would see its files
+// change: as a base, by a mount, or by a copy that another stage or a later
+// instruction makes.
+func copiesFrom(p *analysis.Pass, stage *dockerfile.Stage, k *dockerfile.Instruction) (out []recipe.Copy, ok bool) {
+	chain := p.Recipe.Chain()
+	for i := range p.Dockerfile.Stages {
+		st := &p.Dockerfile.Stages[i]
+		if st.From != nil && *st.From == stage.Index {
+			return nil, false
+		}
+		for j := range st.Instructions {
+			in := &st.Instructions[j]
+			if !p.Recipe.TakesFrom(in, stage) {
+				continue
+			}
+			at := slices.Index(chain, in)
+			c, known := p.Recipe.LayerCopy(p.Recipe.LayerOf(in))
+			if at < 0 || at > slices.Index(chain, k) || !known {
+				return nil, false
+			}
+			out = append(out, c)
+		}
+	}
+	return out, true
+}
+
+// within says whether commands only delete files and change modes and times,
+// and only below what copies brought from the same path.
+func within(acts []recipe.Action, copies []recipe.Copy) bool {
+	some := false
+	for _, a := range acts {
+		switch {
+		case a.Effect == recipe.NoEffect && (a.Name() == "find" || a.Name() == "true" || a.Name() == ":" || a.Name() == "set" || a.Name() == "echo"):
+		case a.Effect != recipe.Deletes && a.Effect != recipe.ChangesMode && a.Effect != recipe.ChangesTime, !a.Complete:
+			return false
+		}
+		if len(a.Redirects) > 0 && !quiet(a.Redirects) {
+			return false
+		}
+		for _, at := range a.Paths {
+			some = true
+			if !slices.ContainsFunc(copies, func(c recipe.Copy) bool {
+				return c.SamePath() && whittle.Under(at, c.Dest) && (a.Effect != recipe.ChangesMode || len(c.Instruction.Flag("chmod")) == 0)
+			}) {
+				return false
+			}
+		}
+	}
+	return some
+}
+
+// quiet says that redirections only hide what is printed.
+func quiet(rs []dockerfile.Redirect) bool {
+	return !slices.ContainsFunc(rs, func(r dockerfile.Redirect) bool {
+		return r.Target.Value != "/dev/null" && r.Target.Value != "1" && r.Target.Value != "2"
+	})
+}
+
+// alike says whether a RUN does the same at the end of another stage: on the
+// same base, with at least the same rights.
+func alike(p *analysis.Pass, stage *dockerfile.Stage, k *dockerfile.Instruction) bool {
+	base := p.Recipe.BaseOf(stage)
+	if len(stage.Instructions) == 0 || base == "" || base != p.Recipe.BaseOf(&p.Dockerfile.Stages[k.Stage]) {
+		return false
+	}
+	last := &stage.Instructions[len(stage.Instructions)-1]
+	there, here := p.Recipe.Last(last, "USER"), p.Recipe.Last(k, "USER")
+	if last.Keyword == "USER" && len(last.Args) > 0 {
+		there = last.Args[0].Value
+	}
+	return recipe.IsRoot(there) || there == here
+}
+
+// intoRun appends what a RUN does to the RUN that made the files, if nothing
+// that stands between them could notice.
+func intoRun(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocation, bool) {
+	a := p.Recipe.Instruction(layers[0])
+	acts, ok := p.Recipe.Actions(k)
+	if a == nil || a.Keyword != "RUN" || a.Stage != k.Stage || !ok || len(k.Flags)+len(k.Heredocs)+len(k.Args)-1 != 0 || !recipe.IsPlainList(acts) {
+		return relocation{}, false
+	}
+	if recipe.LeavesState(a) {
+		return relocation{}, false
+	}
+	between, ok := p.Recipe.Between(a, k)
+	if copiesUp(p, p.Recipe.LayerOf(a)) {
+		return relocation{}, false // first that has to be mended, which changes what is there to be deleted
+	}
+	if !ok || p.Recipe.Last(a, "USER") != p.Recipe.Last(k, "USER") || !passes(p, acts, between) || shadowed(p, a, acts) {
+		return relocation{}, false
+	}
+	span := k.Args[0].Span
+	edit, err := a.AppendCommand(string(p.Dockerfile.Source[span.Start:span.End]))
+	if err != nil {
+		return relocation{}, false
+	}
+	edits := commented(p, k, edit)
+	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil {
+		return relocation{}, false
+	}
+	return relocation{title: "append it to " + recipe.Name(a), edits: edits, cured: []int{p.Recipe.LayerOf(a)}, risk: whittle.RiskNone, whole: true,
+		advice: fmt.Sprintf("do it in %s, which made the files: a layer keeps only what is there when its RUN ends", recipe.Name(a))}, true
+}
+
+// copiesUp says that a layer rewrites files of lower ones, or moves them, and
+// so has a finding of its own.
+func copiesUp(p *analysis.Pass, layer int) bool {
+	var sum int64
+	for i := range p.Ledger.Items {
+		if it := &p.Ledger.Items[i]; it.KilledBy == layer && it.Layer != layer && !p.Layers.IsBase(it.Layer) {
+			sum += it.Bytes
+		}
+	}
+	return sum >= analysis.MinBytes
+}
+
+// commented are the edits that append a RUN to another and take it out; the
+// comments above it go along, into a line of their own.
+func commented(p *analysis.Pass, k *dockerfile.Instruction, edit whittle.Edit) []whittle.Edit {
+	plain := append([]whittle.Edit{edit}, p.Dockerfile.Remove(k)...)
+	src := p.Dockerfile.Source
+	lines := strings.Split(string(src[:k.Span.Start]), "\n")
+	lines = lines[:len(lines)-1]
+	first := len(lines)
+	for first > 0 && strings.HasPrefix(strings.TrimSpace(lines[first-1]), "#") {
+		first--
+	}
+	if first == len(lines) || len(k.Comments) > 0 || bytes.ContainsRune(src, '\r') {
+		return plain
+	}
+	const indent = "    "
+	command := strings.TrimLeft(strings.TrimPrefix(strings.TrimLeft(edit.New, " \\\n"), "&&"), " \\\n")
+	text := " && \\\n"
+	for _, c := range lines[first:] {
+		text += indent + strings.TrimSpace(c) + "\n"
+	}
+	edit.New = text + indent + command
+	gone := p.Dockerfile.Remove(k)
+	gone[0].Span.Start = min(gone[0].Span.Start, len(strings.Join(lines[:first], "\n"))+1)
+	edits := append([]whittle.Edit{edit}, gone...)
+	if _, err := dockerfile.Apply(src, edits); err != nil {
+		return plain
+	}
+	return edits
+}
+
+// passes says whether commands do the same before some instructions as behind
+// them. Settings pass anything. What only deletes at absolute paths passes
+// what brings files elsewhere, too.
+func passes(p *analysis.Pass, acts []recipe.Action, between []*dockerfile.Instruction) bool {
+	fixed := !slices.ContainsFunc(acts, func(a recipe.Action) bool { return a.Effect != recipe.Deletes || !a.Complete || !absolute(a) })
+	for _, in := range between {
+		switch {
+		case recipe.OnlyConfigures(in):
+		case !fixed:
+			return false
+		case in.Keyword == "ENV", in.Keyword == "ARG", in.Keyword == "WORKDIR", in.Keyword == "USER":
+		case in.Keyword == "COPY" || in.Keyword == "ADD":
+			c, ok := p.Recipe.LayerCopy(p.Recipe.LayerOf(in))
+			if !ok || slices.ContainsFunc(acts, func(a recipe.Action) bool {
+				return slices.ContainsFunc(a.Paths, func(at string) bool { return whittle.Under(at, c.Dest) || whittle.Under(c.Dest, at) })
+			}) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// absolute says that a command names its paths from the root.
+func absolute(a recipe.Action) bool {
+	return !slices.ContainsFunc(a.PathWords, func(i int) bool { return !path.IsAbs(a.Words[i].Value) })
+}
+
+// shadowed says that commands would work on what a RUN has mounted, and not on
+// the layer.
+func shadowed(p *analysis.Pass, in *dockerfile.Instruction, acts []recipe.Action) bool {
+	mounts := p.Recipe.Mounts(in)
+	if len(mounts) == 0 {
+		return false
+	}
+	for _, a := range acts {
+		if a.Effect != recipe.NoEffect && !a.Complete {
+			return true
+		}
+		for _, at := range a.Paths {
+			for target := range mounts {
+				if whittle.Under(at, target) || whittle.Under(target, at) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
