@@ -42,7 +42,8 @@ proof: setup build ## the proof: fixes of the example made, built and run, and t
 forty: setup ## a hundred applications that reach something by a name, with lab --fix: nothing is lost
 	@WHITTLE_FORTY=all $(GO) test -count=1 -timeout 90m -run Forty ./internal/lab -v | grep -vE '^=== |fsverity'
 
-test: setup images ## everything that .ci/run runs
+test: ## everything that .ci/run runs
+	@scripts/setup
 	@scripts/test
 	@echo
 	@echo "made: the example's images and report in .cache/example, the program in .cache/bin"

@@ -49,10 +49,13 @@ type Growth struct {
 // Linear fails where the work, in CPU time or in bytes that are allocated,
 // grows faster than its input. Nothing hangs on how fast the machine is: what
 // is compared are sizes of the same input. What is faster than can be measured
-// at an eighth of the largest size passes. With the race detector only bytes
-// are compared.
+// at an eighth of the largest size passes. With the race detector nothing is
+// measured: see [RaceDetector].
 func Linear(t *testing.T, cases ...Growth) {
 	t.Helper()
+	if RaceDetector {
+		return
+	}
 	for _, g := range cases {
 		t.Run(g.Name, func(t *testing.T) {
 			t.Helper()
@@ -108,13 +111,13 @@ func (g *Growth) confirm(n int) string {
 
 // suspicious says whether it is worth while to measure again.
 func suspicious(small, large cost) bool {
-	return moreMemory(small, large) || !RaceDetector && large.cpu > growthSuspect*max(small.cpu, growthFrom)
+	return moreMemory(small, large) || large.cpu > growthSuspect*max(small.cpu, growthFrom)
 }
 
 // moreTime says whether the time grows faster than the input, over all sizes
 // and with each doubling.
 func moreTime(costs []cost) bool {
-	if RaceDetector || costs[len(costs)-1].cpu < growthMost*max(costs[0].cpu, growthFrom) {
+	if costs[len(costs)-1].cpu < growthMost*max(costs[0].cpu, growthFrom) {
 		return false
 	}
 	for i := range costs[1:] {
