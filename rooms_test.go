@@ -32,7 +32,8 @@ var allowed = map[string][]string{
 	"python/source/syntax": {},
 	"python/imports":       {"python"},
 	"dockerfile":           {"shell"},
-	"dockerfile/history":   {"dockerfile"},
+	"dockerfile/history":   {},
+	"dockerfile/ignore":    {},
 	"shell":                {},
 	"elf":                  {},
 	"project":              {"toml"},
@@ -62,7 +63,7 @@ var allowed = map[string][]string{
 }
 
 // languages are rooms that every other may import.
-var languages = []string{"shell", "pep", "python/source", "python/source/syntax"}
+var languages = []string{"dockerfile", "dockerfile/ignore", "shell", "pep", "python/source", "python/source/syntax"}
 
 // doors are the only packages that may import a heavy library directly.
 var doors = map[string][]string{
@@ -70,6 +71,7 @@ var doors = map[string][]string{
 	"github.com/moby/moby/client":                  {"source", "build"},
 	"github.com/moby/buildkit/frontend/dockerfile": {"dockerfile", "dockerfile/history", "build"},
 	"github.com/moby/buildkit":                     {"build", "dockerfile", "dockerfile/history"},
+	"github.com/moby/patternmatcher":               {"dockerfile/ignore", "build"},
 	"github.com/klauspost/compress":                {"index"},
 	"github.com/anchore/go-rpmdb":                  {"distro"},
 	"modernc.org/sqlite":                           {"distro"},

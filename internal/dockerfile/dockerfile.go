@@ -1,7 +1,6 @@
 // Package dockerfile reads Dockerfiles to the byte: stages, instructions and
-// the shell of RUN with their spans in the file; it joins an image's history
-// to the lines that made it, applies edits that change nothing else, and reads
-// .dockerignore files.
+// the shell of RUN with their spans in the file. It applies edits that change
+// nothing else.
 //
 // BuildKit's own parser decides what is a Dockerfile and what an instruction
 // says; this package adds where each part stands, which that parser does not
@@ -189,7 +188,8 @@ type ParseError struct {
 	// Line counts from 1; 0 is the file as a whole.
 	Line int
 	Text string
-	over bool
+	// Over says that the file is over a limit.
+	Over bool
 }
 
 func (e *ParseError) Error() string {
@@ -201,7 +201,7 @@ func (e *ParseError) Error() string {
 
 // Unwrap makes the error one of bad input.
 func (e *ParseError) Unwrap() []error {
-	if e.over {
+	if e.Over {
 		return []error{whittle.ErrUsage, whittle.ErrLimit}
 	}
 	return []error{whittle.ErrUsage}
@@ -211,7 +211,7 @@ func (e *ParseError) Unwrap() []error {
 func Parse(name string, src []byte) (*File, error) {
 	if len(src) > MaxSize {
 		return nil, &ParseError{File: name, Text: fmt.Sprintf("%s is over the limit of %s for a Dockerfile",
-			whittle.Bytes(int64(len(src))), whittle.Bytes(MaxSize)), over: true}
+			whittle.Bytes(int64(len(src))), whittle.Bytes(MaxSize)), Over: true}
 	}
 	f := &File{Name: name, Source: src}
 	lines := splitLines(src)

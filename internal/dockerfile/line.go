@@ -119,7 +119,7 @@ func (f *File) refuse(lines []int) error {
 		count += bytes.Count(line, []byte("${"))
 		more = len(bare) > 0 && (bare[len(bare)-1] == '\\' || bare[len(bare)-1] == '`')
 		if heredoc && count > substitutions || deep >= 0 && deep < lines[at+1] {
-			return &ParseError{File: f.Name, Line: at + 1, Text: "the instruction is nested too deeply", over: true}
+			return &ParseError{File: f.Name, Line: at + 1, Text: "the instruction is nested too deeply", Over: true}
 		}
 	}
 	return nil

@@ -134,24 +134,4 @@ func TestLinear(t *testing.T) {
 			}
 		}})
 	}
-	for name, c := range map[string]struct {
-		most int
-		text func(n int) string
-	}{
-		"patterns":              {5_000, numbered("a%d\n")},
-		"patterns with stars":   {40_000, numbered("**/a%d/**\n")},
-		"exceptions":            {100_000, numbered("!a%d\n")},
-		"stars":                 {400_000, repeat("a/", "**/", "b\n")},
-		"a pattern of stars":    {400_000, repeat("", "*", "\n")},
-		"patterns that are bad": {100_000, repeat("a\n", "b\n", "[\n")},
-	} {
-		imagetest.Linear(t, imagetest.Growth{Name: name, Most: c.most, Make: func(n int) func() {
-			src := []byte(c.text(n))
-			return func() {
-				if ig, err := ParseIgnore(".dockerignore", src); err == nil {
-					ig.Ignore("a/b/c/d/e/f/a1")
-				}
-			}
-		}})
-	}
 }

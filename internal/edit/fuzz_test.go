@@ -199,29 +199,6 @@ func FuzzLine(f *testing.F) {
 	})
 }
 
-func FuzzIgnore(f *testing.F) {
-	for _, src := range []string{"", "a\n!a/b\n", "*\n!src\n", "# c\r\n**/x\r\n", "\ufeffa", "a/**/b\n!c\n", "../a\n", " # x\n"} {
-		f.Add([]byte(src), ".git", "**/__pycache__")
-		f.Add([]byte(src), "a", "src/tests")
-	}
-	f.Fuzz(func(t *testing.T, src []byte, a, b string) {
-		edits, err := AddIgnore(src, a, b)
-		if err != nil {
-			known(t, edits, err)
-			return
-		}
-		out := applied(t, src, edits)
-		for _, e := range edits {
-			if e.Span.Start != e.Span.End {
-				t.Fatalf("an edit deletes %v", e.Span)
-			}
-		}
-		if again, err := AddIgnore(out, a, b); err != nil || again != nil {
-			t.Fatalf("adding %q and %q again: %v, %v in %q", a, b, again, err, out)
-		}
-	})
-}
-
 func FuzzGuard(f *testing.F) {
 	for _, src := range []string{
 		"import rich\n", "if x:\n\tfrom a import (\n\t\tb, # c\n\t)\n", "x = f'{a}'\r\nimport b", "'''\nimport a\n'''\nimport b\n",

@@ -1,6 +1,6 @@
 // Package edit edits the files in which a Python project says what it
 // needs, and changes nothing else in them: pyproject.toml, requirements files,
-// .dockerignore, and an import that is to be guarded.
+// and an import that is to be guarded.
 //
 // Edits are against the bytes that were given. Before they are returned they
 // are applied and the result is read again: it must differ from what was given

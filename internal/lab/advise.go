@@ -12,7 +12,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/check"
-	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile/ignore"
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
@@ -130,7 +130,7 @@ func projectFacts(p *analysis.Pass, o AdviseOptions) error {
 	p.Files = whittle.Folder(o.Project)
 	p.Declared, _ = project.ReadDeclared(p.Files) // what cannot be read of it is not the image's fault
 	var err error
-	p.Ignore, err = dockerfile.LoadIgnore(o.Project, filepath.Join(o.Project, filepath.FromSlash(o.Dockerfile)))
+	p.Ignore, err = ignore.Load(o.Project, filepath.Join(o.Project, filepath.FromSlash(o.Dockerfile)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/build/buildkitd"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile/ignore"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/pypi"
@@ -51,7 +52,7 @@ func Bounds() []Bound {
 		{ofProject, "a file of variables", inUnits(project.MaxEnvFile), ""},
 		{ofProject, "the value of a variable", inUnits(project.MaxValue), ""},
 		{ofProject, "all variables of a container", inUnits(project.MaxEnvironment), ""},
-		{ofProject, "patterns of .dockerignore", whittle.Thousands(dockerfile.MaxPatterns), ""},
+		{ofProject, "patterns of .dockerignore", whittle.Thousands(ignore.MaxPatterns), ""},
 		{ofProject, "a file that declares dependencies", inUnits(project.MaxDeclared), ""},
 		{ofProject, "all of them together", inUnits(project.MaxDeclaredBytes), ""},
 		{ofProject, "dependencies that are declared", whittle.Thousands(project.MaxDependencies), ""},

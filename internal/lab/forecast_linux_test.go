@@ -18,6 +18,7 @@ import (
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile/ignore"
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
@@ -287,13 +288,13 @@ func exampleProject(t *testing.T, h *health, dir string, source []byte) *forecas
 // contextSizes are the files that a build gets.
 func contextSizes(t *testing.T, dir string) map[string]int64 {
 	t.Helper()
-	ignore, err := dockerfile.LoadIgnore(dir, filepath.Join(dir, "Dockerfile"))
+	file, err := ignore.Load(dir, filepath.Join(dir, "Dockerfile"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := map[string]int64{}
 	err = fs.WalkDir(os.DirFS(dir), ".", func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || ignore.Ignore(p) {
+		if err != nil || !d.Type().IsRegular() || file.Excludes(p) {
 			return err
 		}
 		info, err := d.Info()

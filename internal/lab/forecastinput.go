@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile/ignore"
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/rule/distribution"
@@ -42,12 +42,12 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 		in.Declared = nil
 	}
 	in.Steps = moved(x.pass.Steps, x.pass.Dockerfile, next.dockerfile, c.edits)
-	ignore, err := dockerfile.LoadIgnore(w.dir, filepath.Join(w.dir, filepath.FromSlash(v.Dockerfile)))
+	file, err := ignore.Load(w.dir, filepath.Join(w.dir, filepath.FromSlash(v.Dockerfile)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
-	in.Ignored = ignore.Ignore
-	if in.Context, err = sentFiles(w.dir, ignore); err != nil {
+	in.Ignored = file.Excludes
+	if in.Context, err = sentFiles(w.dir, file); err != nil {
 		return nil, nil, err
 	}
 	if in.Texts, err = requirementTexts(w.dir, in.Declared); err != nil {
@@ -70,7 +70,7 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 }
 
 // sentFiles are the sizes of the files that a build gets, by path.
-func sentFiles(dir string, ignore *dockerfile.Ignore) (map[string]int64, error) {
+func sentFiles(dir string, excluded *ignore.File) (map[string]int64, error) {
 	out := map[string]int64{}
 	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -81,7 +81,7 @@ func sentFiles(dir string, ignore *dockerfile.Ignore) (map[string]int64, error) 
 			return err
 		}
 		rel = filepath.ToSlash(rel)
-		if ignore.Ignore(rel) {
+		if excluded.Excludes(rel) {
 			return nil
 		}
 		info, err := d.Info()

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile/ignore"
 )
 
 // unseen gives a function that says of a file of the project, by its path in
@@ -15,16 +15,16 @@ import (
 // read. A fix changes nothing of that, as fixes leave more out of a build, and
 // never less. Data sets are such files.
 func (s *study) unseen() func(rel string, d fs.DirEntry) bool {
-	var ignores []*dockerfile.Ignore
+	var ignores []*ignore.File
 	for _, v := range s.project.Variants {
 		if _, ok := s.inside(v.Dockerfile); !ok { // what lies beside it is not the project's
 			return func(string, fs.DirEntry) bool { return false }
 		}
-		ignore, err := dockerfile.LoadIgnore(s.project.Dir, filepath.Join(s.project.Dir, filepath.FromSlash(v.Dockerfile)))
+		file, err := ignore.Load(s.project.Dir, filepath.Join(s.project.Dir, filepath.FromSlash(v.Dockerfile)))
 		if err != nil { // the build says why
 			return func(string, fs.DirEntry) bool { return false }
 		}
-		ignores = append(ignores, ignore)
+		ignores = append(ignores, file)
 	}
 	var given []string
 	if t := s.project.Test; t != nil {
@@ -42,7 +42,7 @@ func (s *study) unseen() func(rel string, d fs.DirEntry) bool {
 			return false
 		}
 		at := filepath.Join(s.project.Dir, rel)
-		seen := func(i *dockerfile.Ignore) bool { return !i.Ignore(filepath.ToSlash(rel)) }
+		seen := func(i *ignore.File) bool { return !i.Excludes(filepath.ToSlash(rel)) }
 		within := func(dir string) bool {
 			in, err := filepath.Rel(dir, at)
 			return err == nil && (in == "." || filepath.IsLocal(in))

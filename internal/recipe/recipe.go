@@ -14,6 +14,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile/ignore"
 )
 
 // Recipe is what made the layers: the instructions of the Dockerfile beside
@@ -23,7 +24,7 @@ type Recipe struct {
 	Target     string
 	Steps      []whittle.Step
 	Indexes    []*whittle.Index
-	Ignore     *dockerfile.Ignore
+	Ignore     *ignore.File
 	Context    fs.FS
 }
 

@@ -238,7 +238,7 @@ func (rc *Recipe) Mounts(in *dockerfile.Instruction) map[string]string {
 
 // InContext says whether the build context has a path.
 func (rc *Recipe) InContext(at string) bool {
-	if rc.Context == nil || !fs.ValidPath(at) || rc.Ignore.Ignore(at) {
+	if rc.Context == nil || !fs.ValidPath(at) || rc.Ignore.Excludes(at) {
 		return false
 	}
 	_, err := fs.Stat(rc.Context, at)

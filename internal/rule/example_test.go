@@ -11,6 +11,7 @@ import (
 	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/dockerfile/history"
+	"whittle.dev/whittle/internal/dockerfile/ignore"
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/rule/analysis"
@@ -96,7 +97,7 @@ func examplePass(t *testing.T, archive, project, file string) *analysis.Pass {
 	if p.Dockerfile, err = dockerfile.Parse(file, src); err != nil {
 		t.Fatal(err)
 	}
-	if p.Ignore, err = dockerfile.LoadIgnore(project, filepath.Join(project, file)); err != nil {
+	if p.Ignore, err = ignore.Load(project, filepath.Join(project, file)); err != nil {
 		t.Fatal(err)
 	}
 	p.Steps = history.Join(p.Dockerfile, img.Config().Steps(), "")

@@ -17,6 +17,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile/ignore"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/ledger"
@@ -135,7 +136,7 @@ func (c *testCase) pass(t testing.TB) *analysis.Pass {
 		}
 		p.Steps = c.steps(t, p)
 	}
-	if p.Ignore, err = dockerfile.ParseIgnore(".dockerignore", c.parts["project/.dockerignore"]); err != nil {
+	if p.Ignore, err = ignore.Parse(".dockerignore", c.parts["project/.dockerignore"]); err != nil {
 		t.Fatal(err)
 	}
 	claims, problems := distro.Claims(t.Context(), root)

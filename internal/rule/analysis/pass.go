@@ -5,6 +5,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/dockerfile/ignore"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/recipe"
@@ -27,7 +28,7 @@ type Pass struct {
 	Dockerfile *dockerfile.File
 	Target     string
 	// Ignore is the .dockerignore of the build.
-	Ignore *dockerfile.Ignore
+	Ignore *ignore.File
 	// Files is the project's folder, which is the build context.
 	Files fs.FS
 	// Declared is what the project's files say that it needs.

@@ -10,7 +10,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
-	"whittle.dev/whittle/internal/edit"
+	"whittle.dev/whittle/internal/dockerfile/ignore"
 	"whittle.dev/whittle/internal/python/source"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
@@ -199,7 +199,7 @@ func ignorable(p *analysis.Pass, kind heap, items []int, patterns []string) whit
 		f.Risk, f.Caution = whittle.RiskMedium, "the application may load its data from them"
 	}
 	name, src := ignoreFile(p)
-	edits, err := edit.AddIgnore(src, patterns...)
+	edits, err := ignore.Add(src, patterns...)
 	if err != nil || len(edits) == 0 {
 		return f
 	}

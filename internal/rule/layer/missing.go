@@ -166,7 +166,7 @@ func inImage(p *analysis.Pass, at string) string {
 // sizeInContext is what a file or a folder of the build context has, in bytes.
 func sizeInContext(p *analysis.Pass, at string) (size int64, files int) {
 	_ = fs.WalkDir(p.Files, at, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || p.Ignore.Ignore(name) {
+		if err != nil || !d.Type().IsRegular() || p.Ignore.Excludes(name) {
 			return nil // what cannot be read is not sent to a build either
 		}
 		if info, err := d.Info(); err == nil {

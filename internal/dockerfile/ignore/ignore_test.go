@@ -1,4 +1,4 @@
-package dockerfile
+package ignore
 
 import (
 	"errors"
@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestIgnore(t *testing.T) {
+func TestExcludes(t *testing.T) {
 	for _, tt := range []struct {
 		patterns  string
 		out, kept []string
@@ -29,41 +30,41 @@ func TestIgnore(t *testing.T) {
 		{"\ufeffbom\r\ncr\r\n", []string{"bom", "cr"}, nil},
 		{"../outside\n./here", []string{"here"}, []string{"outside"}},
 	} {
-		ig, err := ParseIgnore(".dockerignore", []byte(tt.patterns))
+		f, err := Parse(".dockerignore", []byte(tt.patterns))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, p := range tt.out {
-			if !ig.Ignore(p) {
+			if !f.Excludes(p) {
 				t.Errorf("%q keeps %s", tt.patterns, p)
 			}
 		}
 		for _, p := range tt.kept {
-			if ig.Ignore(p) {
+			if f.Excludes(p) {
 				t.Errorf("%q leaves %s out", tt.patterns, p)
 			}
 		}
 	}
-	var none *Ignore
-	if none.Ignore("a") || (&Ignore{}).Ignore("a") {
+	var none *File
+	if none.Excludes("a") || (&File{}).Excludes("a") {
 		t.Error("no patterns leave something out")
 	}
 }
 
-func TestIgnoreErrors(t *testing.T) {
-	_, err := ParseIgnore("x/.dockerignore", []byte("ok\n[a-\n"))
+func TestParseErrors(t *testing.T) {
+	_, err := Parse("x/.dockerignore", []byte("ok\n[a-\n"))
 	if err == nil || !strings.HasPrefix(err.Error(), "x/.dockerignore:2: ") || !errors.Is(err, whittle.ErrUsage) {
 		t.Errorf("bad pattern: %v", err)
 	}
-	if _, err = ParseIgnore("f", []byte("!\n")); err == nil {
+	if _, err = Parse("f", []byte("!\n")); err == nil {
 		t.Error("a lone ! is accepted")
 	}
-	if _, err = ParseIgnore("f", make([]byte, MaxSize+1)); !errors.Is(err, whittle.ErrLimit) {
+	if _, err = Parse("f", make([]byte, MaxSize+1)); !errors.Is(err, whittle.ErrLimit) {
 		t.Errorf("a large file: %v", err)
 	}
 }
 
-func TestLoadIgnore(t *testing.T) {
+func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
 		t.Helper()
@@ -85,16 +86,47 @@ func TestLoadIgnore(t *testing.T) {
 		"elsewhere/Dockerfile":     {"far"},
 		"elsewhere/Other":          {"general"},
 	} {
-		ig, err := LoadIgnore(filepath.Join(dir, "context"), filepath.Join(dir, name))
+		f, err := Load(filepath.Join(dir, "context"), filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !cmp.Equal(ig.Patterns, want) {
-			t.Errorf("%s is built with %q, want %q", name, ig.Patterns, want)
+		if !cmp.Equal(f.Patterns, want) {
+			t.Errorf("%s is built with %q, want %q", name, f.Patterns, want)
 		}
 	}
-	ig, err := LoadIgnore(filepath.Join(dir, "elsewhere"), filepath.Join(dir, "elsewhere/Other"))
-	if err != nil || ig.Name != "" || ig.Ignore("a") {
-		t.Errorf("no ignore file: %+v, %v", ig, err)
+	f, err := Load(filepath.Join(dir, "elsewhere"), filepath.Join(dir, "elsewhere/Other"))
+	if err != nil || f.Name != "" || f.Excludes("a") {
+		t.Errorf("no ignore file: %+v, %v", f, err)
+	}
+}
+
+// TestLinear: a file is read, and a path compared with it, in time that grows
+// with it.
+func TestLinear(t *testing.T) {
+	repeat := func(head, part, tail string) func(n int) string {
+		return func(n int) string { return head + strings.Repeat(part, n) + tail }
+	}
+	lines := func(format string) func(n int) string {
+		return func(n int) string { return imagetest.Lines(n, format) }
+	}
+	for name, c := range map[string]struct {
+		most int
+		text func(n int) string
+	}{
+		"patterns":              {5_000, lines("a%d\n")},
+		"patterns with stars":   {40_000, lines("**/a%d/**\n")},
+		"exceptions":            {100_000, lines("!a%d\n")},
+		"stars":                 {400_000, repeat("a/", "**/", "b\n")},
+		"a pattern of stars":    {400_000, repeat("", "*", "\n")},
+		"patterns that are bad": {100_000, repeat("a\n", "b\n", "[\n")},
+	} {
+		imagetest.Linear(t, imagetest.Growth{Name: name, Most: c.most, Make: func(n int) func() {
+			src := []byte(c.text(n))
+			return func() {
+				if f, err := Parse(".dockerignore", src); err == nil {
+					f.Excludes("a/b/c/d/e/f/a1")
+				}
+			}
+		}})
 	}
 }

@@ -1,4 +1,7 @@
-package dockerfile
+// Package ignore reads .dockerignore files, says what they keep out of a build,
+// and adds patterns to them.
+// https://docs.docker.com/build/concepts/context/#dockerignore-files
+package ignore
 
 import (
 	"bytes"
@@ -10,16 +13,16 @@ import (
 	"sync"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 )
 
-// Ignore are the patterns of a .dockerignore file; the zero value ignores
-// nothing. It is safe for concurrent use.
-// https://docs.docker.com/build/concepts/context/#dockerignore-files
-type Ignore struct {
-	// Name is the file that the patterns are from, empty where there is none.
+// File is a .dockerignore file; the zero value excludes nothing. It is safe for
+// concurrent use.
+type File struct {
+	// Name is its path, empty where there is no file.
 	Name string
 	// Patterns are cleaned, in the order of the file.
 	Patterns []string
@@ -29,6 +32,8 @@ type Ignore struct {
 }
 
 const (
+	// MaxSize is the size in bytes of the largest file that is read.
+	MaxSize = dockerfile.MaxSize
 	// MaxPatterns is how many patterns a file may have: each is compared with
 	// each path of the context.
 	MaxPatterns = 5000
@@ -36,33 +41,33 @@ const (
 	maxPattern = 4096
 )
 
-// ParseIgnore reads the text of a .dockerignore file. Errors are
-// [*ParseError].
-func ParseIgnore(name string, src []byte) (*Ignore, error) {
+// Parse reads the text of a .dockerignore file; name is for messages. Errors are
+// [*dockerfile.ParseError].
+func Parse(name string, src []byte) (*File, error) {
 	if len(src) > MaxSize {
-		return nil, &ParseError{File: name, Text: "over the limit of " + whittle.Bytes(MaxSize), over: true}
+		return nil, &dockerfile.ParseError{File: name, Text: "over the limit of " + whittle.Bytes(MaxSize), Over: true}
 	}
 	patterns, err := ignorefile.ReadAll(bytes.NewReader(src))
 	if err != nil {
-		return nil, &ParseError{File: name, Text: brief(err.Error())}
+		return nil, &dockerfile.ParseError{File: name, Text: err.Error()}
 	}
 	if len(patterns) > MaxPatterns {
-		return nil, &ParseError{File: name, Text: fmt.Sprintf("over the limit of %d patterns", MaxPatterns), over: true}
+		return nil, &dockerfile.ParseError{File: name, Text: fmt.Sprintf("over the limit of %d patterns", MaxPatterns), Over: true}
 	}
 	for _, p := range patterns {
 		if len(p) > maxPattern {
-			return nil, &ParseError{File: name, Text: fmt.Sprintf("%.40q is over the limit of %d bytes for a pattern", p, maxPattern), over: true}
+			return nil, &dockerfile.ParseError{File: name, Text: fmt.Sprintf("%.40q is over the limit of %d bytes for a pattern", p, maxPattern), Over: true}
 		}
 	}
-	ig := &Ignore{Name: name, Patterns: patterns}
-	if ig.matcher, err = patternmatcher.New(patterns); err != nil {
-		return nil, &ParseError{File: name, Line: ig.badLine(src), Text: brief(err.Error())}
+	f := &File{Name: name, Patterns: patterns}
+	if f.matcher, err = patternmatcher.New(patterns); err != nil {
+		return nil, &dockerfile.ParseError{File: name, Line: badLine(src), Text: err.Error()}
 	}
-	return ig, nil
+	return f, nil
 }
 
 // badLine finds the line whose pattern is refused, 0 if it is not one alone.
-func (ig *Ignore) badLine(src []byte) int {
+func badLine(src []byte) int {
 	for i, line := range bytes.Split(src, []byte("\n")) {
 		patterns, err := ignorefile.ReadAll(bytes.NewReader(line))
 		if err != nil {
@@ -75,44 +80,44 @@ func (ig *Ignore) badLine(src []byte) int {
 	return 0
 }
 
-// LoadIgnore reads the ignore file that a build with this Dockerfile and
+// Load reads the ignore file that a build with this Dockerfile and
 // context uses: NAME.dockerignore beside the Dockerfile, else .dockerignore in
 // the context, else none. An empty NAME.dockerignore counts.
-func LoadIgnore(context, dockerfile string) (*Ignore, error) {
+func Load(context, dockerfile string) (*File, error) {
 	for _, name := range []string{dockerfile + ".dockerignore", filepath.Join(context, ".dockerignore")} {
-		src, err := readIgnore(context, name)
+		src, err := read(context, name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil:
 			return nil, fmt.Errorf("reading the ignore file: %w: %w", err, whittle.ErrUsage)
 		}
-		return ParseIgnore(name, src)
+		return Parse(name, src)
 	}
-	return &Ignore{}, nil
+	return &File{}, nil
 }
 
-// readIgnore reads an ignore file; one in the context is no link out of it.
-func readIgnore(context, name string) ([]byte, error) {
+// read reads an ignore file; one in the context is no link out of it.
+func read(context, name string) ([]byte, error) {
 	if rel, err := filepath.Rel(context, name); err == nil && filepath.IsLocal(rel) {
 		return whittle.Folder(context).Read(filepath.ToSlash(rel), MaxSize)
 	}
 	return whittle.ReadFile(name, MaxSize)
 }
 
-// Ignore says that the path, slashed and relative to the context, is left out
-// of the build. A directory that is left out may still hold files that are
-// not, where a later pattern starts with "!".
-func (ig *Ignore) Ignore(path string) bool {
-	if ig == nil || ig.matcher == nil {
+// Excludes says that the path, slashed and relative to the context, is not sent
+// to the build. An excluded directory may still hold files that are sent, where a
+// later pattern starts with "!".
+func (f *File) Excludes(path string) bool {
+	if f == nil || f.matcher == nil {
 		return false
 	}
 	path = strings.Trim(filepath.ToSlash(filepath.Clean("/"+path)), "/")
 	if path == "" {
 		return false
 	}
-	ig.mu.Lock()
-	defer ig.mu.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var info patternmatcher.MatchInfo
 	matched := false
 	for end := 0; end < len(path); end++ {
@@ -121,7 +126,7 @@ func (ig *Ignore) Ignore(path string) bool {
 		} else {
 			end = len(path)
 		}
-		m, next, err := ig.matcher.MatchesUsingParentResults(path[:end], info)
+		m, next, err := f.matcher.MatchesUsingParentResults(path[:end], info)
 		if err != nil {
 			return false
 		}

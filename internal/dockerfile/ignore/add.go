@@ -1,4 +1,4 @@
-package edit
+package ignore
 
 import (
 	"bytes"
@@ -7,60 +7,73 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"whittle.dev/whittle"
 )
 
-// ignoreFile is a .dockerignore.
-// https://docs.docker.com/build/concepts/context/#dockerignore-files
-type ignoreFile struct {
-	text
-	rules []ignoreRule
+// text is a file with the places of its patterns.
+type text struct {
+	src   []byte
+	eol   string // as its first line ends
+	rules []rule
 }
 
-// ignoreRule is one pattern.
-type ignoreRule struct {
-	// start is where its line starts, end behind the line's end.
-	start, end int
-	pattern    string
+// rule is one pattern.
+type rule struct {
+	// start is where its line starts, and above where the comment lines right
+	// above it do; end is behind the line's end.
+	above, start, end int
+	pattern           string
 	// except says that the line starts with "!".
 	except bool
 	parts  []string
 }
 
-func parseIgnore(src []byte) (*ignoreFile, error) {
-	if err := limited(src, maxText); err != nil {
-		return nil, err
+func readText(src []byte) (*text, error) {
+	if len(src) > MaxSize {
+		return nil, fmt.Errorf("more than %s: %w", whittle.Bytes(MaxSize), whittle.ErrLimit)
 	}
 	if !utf8.Valid(src) || bytes.IndexByte(src, 0) >= 0 {
 		return nil, unsupported("it is not in UTF-8")
 	}
-	f := &ignoreFile{text: newText(src)}
+	f := &text{src: src, eol: "\n"}
+	if i := bytes.IndexByte(src, '\n'); i > 0 && src[i-1] == '\r' {
+		f.eol = "\r\n"
+	}
 	at := 0
 	if bytes.HasPrefix(src, byteOrderMark) {
 		at = len(byteOrderMark)
 	}
-	for at < len(src) {
-		next := f.nextLine(at)
-		line := string(src[at:f.lineEnd(at)])
-		r := ignoreRule{start: at, end: next}
-		at = next
-		// A "#" behind white space is part of a pattern.
-		if strings.HasPrefix(line, "#") || strings.TrimSpace(line) == "" {
+	above := at
+	for line := range bytes.Lines(src[at:]) {
+		r := rule{above: above, start: at, end: at + len(line)}
+		at = r.end
+		words := strings.TrimSpace(string(line))
+		switch {
+		case line[0] == '#': // behind white space it is part of a pattern
+			continue
+		case words == "":
+			above = at
 			continue
 		}
-		r.pattern, r.except = strings.CutPrefix(strings.TrimSpace(line), "!")
+		above = at
+		r.pattern, r.except = strings.CutPrefix(words, "!")
 		if strings.TrimSpace(r.pattern) == "" {
 			return nil, unsupported("it has an exception from nothing, which Docker refuses")
 		}
 		r.parts = patternParts(r.pattern)
 		f.rules = append(f.rules, r)
-		if err := counted(len(f.rules)); err != nil {
-			return nil, err
+		if len(f.rules) > MaxPatterns {
+			return nil, fmt.Errorf("more than %d patterns: %w", MaxPatterns, whittle.ErrLimit)
 		}
 	}
 	return f, nil
+}
+
+func unsupported(format string, args ...any) error {
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), whittle.ErrUnsupported)
 }
 
 // patternParts cleans a pattern as Docker does and splits it.
@@ -75,18 +88,18 @@ func patternParts(pattern string) []string {
 	return strings.Split(p, "/")
 }
 
-// AddIgnore adds patterns to a .dockerignore, nil for one that is not there:
+// Add adds patterns to a .dockerignore, nil for one that is not there:
 // those that its lines do not cover. They come in front of the first
 // exception (a line that starts with "!"), so that all exceptions go on
 // working. Where an exception takes back all that a pattern would match, or
 // the file leaves out everything but its exceptions, they come behind it;
 // that is [whittle.ErrUnsupported] where the same exception or a finer one
 // would be undone. A pattern that leaves everything out is [whittle.ErrUsage].
-func AddIgnore(src []byte, patterns ...string) ([]whittle.Edit, error) {
+func Add(src []byte, patterns ...string) ([]whittle.Edit, error) {
 	fail := func(err error) ([]whittle.Edit, error) {
 		return nil, fmt.Errorf("adding %.200q to .dockerignore: %w", patterns, err)
 	}
-	f, err := parseIgnore(src)
+	f, err := readText(src)
 	if err != nil {
 		return fail(err)
 	}
@@ -117,28 +130,37 @@ func AddIgnore(src []byte, patterns ...string) ([]whittle.Edit, error) {
 	if len(edits) == 0 {
 		return nil, nil
 	}
-	sortEdits(edits)
+	slices.SortFunc(edits, func(a, b whittle.Edit) int { return a.Span.Start - b.Span.Start })
 	if err := f.check(edits, added); err != nil {
 		return fail(err)
 	}
 	return edits, nil
 }
 
+// maxParts is how many names a pattern that is added may have between slashes.
+const maxParts = 64
+
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 func validPattern(p string, parts []string) error {
 	if catchAll(parts) {
 		return fmt.Errorf("%q leaves everything out: %w", p, whittle.ErrUsage)
 	}
 	_, err := path.Match(p, ".")
-	if err != nil || len(p) > maxRequirement || len(parts) == 0 || len(parts) > maxKeys || !printable(p) ||
+	if err != nil || len(p) > maxPattern || len(parts) == 0 || len(parts) > maxParts || !utf8.ValidString(p) || strings.ContainsFunc(p, unprintable) ||
 		strings.ContainsAny(p, "\\\t") || p[0] == '#' || p[0] == '!' {
 		return fmt.Errorf("%.80q is no pattern: %w", p, whittle.ErrUsage)
 	}
 	return nil
 }
 
+func unprintable(c rune) bool {
+	return unicode.IsControl(c) || c == '\u2028' || c == '\u2029'
+}
+
 // placeFor is the offset at which a pattern has an effect and undoes no
 // exception; it is not needed where all that it matches is left out.
-func (f *ignoreFile) placeFor(p string, parts []string) (at int, needed bool, err error) {
+func (f *text) placeFor(p string, parts []string) (at int, needed bool, err error) {
 	// fine and everything: a line leaves out all that it matches, the latter
 	// with all else; back is the last exception that takes all of it back.
 	fine, everything, back, first := false, false, -1, -1
@@ -165,12 +187,12 @@ func (f *ignoreFile) placeFor(p string, parts []string) (at int, needed bool, er
 	case first < 0:
 		return len(f.src), true, nil
 	}
-	return f.aboveNotes(f.rules[first].start), true, nil
+	return f.rules[first].above, true, nil
 }
 
 // behind is the place behind the exception that takes the pattern back, which
 // has to be free of finer ones.
-func (f *ignoreFile) behind(back int, p string, parts []string) (int, bool, error) {
+func (f *text) behind(back int, p string, parts []string) (int, bool, error) {
 	for _, r := range f.rules[:back+1] {
 		if r.except && wholly(parts, r.parts) {
 			return 0, false, unsupported("%s would undo the exception !%s", p, r.pattern)
@@ -182,7 +204,7 @@ func (f *ignoreFile) behind(back int, p string, parts []string) (int, bool, erro
 // inAllowed is the place in a file that leaves out everything but its
 // exceptions: the end, where the exceptions are folders that may well lack
 // what the pattern matches. Else the pattern is not needed or not safe.
-func (f *ignoreFile) inAllowed(parts []string) (int, bool, error) {
+func (f *text) inAllowed(parts []string) (int, bool, error) {
 	folders := false
 	for _, r := range f.rules {
 		if !r.except {
@@ -201,14 +223,19 @@ func (f *ignoreFile) inAllowed(parts []string) (int, bool, error) {
 	return len(f.src), folders && parts[0] == "**", nil
 }
 
-// aboveNotes is the start of a line, or of the comment lines right above it,
-// but for a byte order mark.
-func (f *ignoreFile) aboveNotes(start int) int {
-	at := f.aboveComments(start)
-	if at == 0 && bytes.HasPrefix(f.src, byteOrderMark) {
-		return len(byteOrderMark)
+// addLines inserts whole lines, each without its end, at the start of a line or
+// the end of the file.
+func (f *text) addLines(at int, lines ...string) whittle.Edit {
+	var b strings.Builder
+	open := at > 0 && f.src[at-1] != '\n' && string(f.src[:at]) != string(byteOrderMark)
+	for _, l := range lines {
+		if open {
+			b.WriteString(f.eol + l)
+		} else {
+			b.WriteString(l + f.eol)
+		}
 	}
-	return at
+	return whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: b.String()}
 }
 
 func plainParts(parts []string) bool {
@@ -269,12 +296,12 @@ func partCovers(e, n string) bool {
 
 // check applies edits and reads what comes out: the lines that were there, in
 // their order, and the new ones.
-func (f *ignoreFile) check(edits []whittle.Edit, added map[int][]string) error {
-	out, err := splice(f.src, edits)
+func (f *text) check(edits []whittle.Edit, added map[int][]string) error {
+	out, err := whittle.Splice(f.src, edits)
 	if err != nil {
-		return err
+		return unsupported("%v", err)
 	}
-	now, err := parseIgnore(out)
+	now, err := readText(out)
 	if err != nil {
 		return err
 	}
@@ -290,13 +317,13 @@ func (f *ignoreFile) check(edits []whittle.Edit, added map[int][]string) error {
 		want = append(want, r.line())
 	}
 	flush(len(f.src))
-	if !slices.EqualFunc(want, now.rules, func(w string, r ignoreRule) bool { return w == r.line() }) {
+	if !slices.EqualFunc(want, now.rules, func(w string, r rule) bool { return w == r.line() }) {
 		return unsupported("another line would change")
 	}
 	return nil
 }
 
-func (r *ignoreRule) line() string {
+func (r *rule) line() string {
 	if r.except {
 		return "!" + r.pattern
 	}

@@ -1,8 +1,8 @@
-package edit
+package ignore
 
 import (
 	"errors"
-	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestAddIgnore(t *testing.T) {
+func TestAdd(t *testing.T) {
 	for _, tt := range []struct {
 		name, src string
 		patterns  []string
@@ -48,7 +48,7 @@ func TestAddIgnore(t *testing.T) {
 		if tt.name == "new" {
 			src = nil
 		}
-		edits, err := AddIgnore(src, tt.patterns...)
+		edits, err := Add(src, tt.patterns...)
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
@@ -57,13 +57,13 @@ func TestAddIgnore(t *testing.T) {
 		if diff := cmp.Diff(tt.want, string(out)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
-		if again, err := AddIgnore(out, tt.patterns...); err != nil || again != nil {
+		if again, err := Add(out, tt.patterns...); err != nil || again != nil {
 			t.Errorf("%s: adding again: %v, %v", tt.name, again, err)
 		}
 	}
 }
 
-func TestAddIgnoreRefused(t *testing.T) {
+func TestAddRefused(t *testing.T) {
 	for _, tt := range []struct {
 		src, pattern string
 		want         error
@@ -84,11 +84,13 @@ func TestAddIgnoreRefused(t *testing.T) {
 		{"\xff", "a", whittle.ErrUnsupported},
 		{"tests\n!tests\n", "tests", whittle.ErrUnsupported},
 		{"*\n!src/data/keep\n!src\n", "src/data", whittle.ErrUnsupported},
-		{strings.Repeat("#\n", maxText/2+1), "a", whittle.ErrLimit},
-		{strings.Repeat("b\n", maxLines+1), "a", whittle.ErrLimit},
+		{strings.Repeat("#\n", MaxSize/2+1), "a", whittle.ErrLimit},
+		{strings.Repeat("b\n", MaxPatterns+1), "a", whittle.ErrLimit},
 	} {
-		edits, err := AddIgnore([]byte(tt.src), tt.pattern)
-		refused(t, fmt.Sprintf("%q to %.40q", tt.pattern, tt.src), tt.want, edits, err)
+		edits, err := Add([]byte(tt.src), tt.pattern)
+		if !errors.Is(err, tt.want) || edits != nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q to %.40q: %v, %v", tt.pattern, tt.src, edits, err)
+		}
 	}
 }
 
@@ -111,11 +113,11 @@ func ignored(t *rapid.T, src string, names []string) []bool {
 	return out
 }
 
-// TestIgnoreAgainstDocker: what was left out still is. Where a pattern is
+// TestAddAgainstDocker: what was left out still is. Where a pattern is
 // added in front of the exceptions they go on working; where nothing is added
 // Docker leaves out all that the pattern matches, or an exception says
 // otherwise.
-func TestIgnoreAgainstDocker(t *testing.T) {
+func TestAddAgainstDocker(t *testing.T) {
 	part := rapid.SampledFrom([]string{"a", "b", "c", "a.o", "*", "*.o", "?", "**"})
 	pattern := rapid.Custom(func(t *rapid.T) string {
 		return strings.Join(rapid.SliceOfN(part, 1, 3).Draw(t, "parts"), "/")
@@ -133,7 +135,7 @@ func TestIgnoreAgainstDocker(t *testing.T) {
 		}), 0, 5).Draw(t, "lines")
 		src := strings.Join(lines, "\n")
 		added := pattern.Draw(t, "new")
-		edits, err := AddIgnore([]byte(src), added)
+		edits, err := Add([]byte(src), added)
 		if err != nil {
 			if !errors.Is(err, whittle.ErrUnsupported) && added != "*" && added != "**" {
 				t.Fatal(err)
@@ -159,4 +161,39 @@ func TestIgnoreAgainstDocker(t *testing.T) {
 			}
 		}
 	})
+}
+
+func FuzzAdd(f *testing.F) {
+	for _, src := range []string{"", "a\n!a/b\n", "*\n!src\n", "# c\r\n**/x\r\n", "\ufeffa", "a/**/b\n!c\n", "../a\n", " # x\n"} {
+		f.Add([]byte(src), ".git", "**/__pycache__")
+		f.Add([]byte(src), "a", "src/tests")
+	}
+	f.Fuzz(func(t *testing.T, src []byte, a, b string) {
+		edits, err := Add(src, a, b)
+		if err != nil {
+			kinds := []error{whittle.ErrUnsupported, whittle.ErrUsage, whittle.ErrLimit}
+			if edits != nil || strings.ContainsAny(err.Error(), "\r\n") || !slices.ContainsFunc(kinds, func(k error) bool { return errors.Is(err, k) }) {
+				t.Fatalf("%d edits with %v", len(edits), err)
+			}
+			return
+		}
+		out := applied(t, src, edits)
+		for _, e := range edits {
+			if e.Span.Start != e.Span.End {
+				t.Fatalf("an edit deletes %v", e.Span)
+			}
+		}
+		if again, err := Add(out, a, b); err != nil || again != nil {
+			t.Fatalf("adding %q and %q again: %v, %v in %q", a, b, again, err, out)
+		}
+	})
+}
+
+func applied(t testing.TB, src []byte, edits []whittle.Edit) []byte {
+	t.Helper()
+	out, err := whittle.Splice(src, edits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
