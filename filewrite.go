@@ -173,3 +173,9 @@ func OwnFolder(dir string) (Folder, error) {
 	}
 	return f, nil
 }
+
+// WriteFile writes a file of any folder as [Folder.Write] does, for everybody to
+// read.
+func WriteFile(path string, content []byte) error {
+	return Folder(filepath.Dir(path)).Write(filepath.Base(path), content, 0o644)
+}

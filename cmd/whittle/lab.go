@@ -106,8 +106,8 @@ func keepReports(study *whittle.Study, out string) error {
 	if err := report.JSON(&js, study); err != nil {
 		return err
 	}
-	if err := lab.WriteFile(filepath.Join(out, "report.md"), md.Bytes()); err != nil {
+	if err := whittle.WriteFile(filepath.Join(out, "report.md"), md.Bytes()); err != nil {
 		return err
 	}
-	return lab.WriteFile(filepath.Join(out, "report.json"), js.Bytes())
+	return whittle.WriteFile(filepath.Join(out, "report.json"), js.Bytes())
 }

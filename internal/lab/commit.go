@@ -55,7 +55,7 @@ type journalRow struct {
 
 // commit changes files of a project, all of them or none: places are where they
 // truly lie. A process that is killed within leaves what the next one finishes.
-func (f folder) commit(ctx context.Context, env *Env, project string, files []whittle.FileChange, places []string) error {
+func (f folder) commit(ctx context.Context, project string, files []whittle.FileChange, places []string) error {
 	if len(files) == 0 {
 		return nil
 	}
@@ -65,7 +65,7 @@ func (f folder) commit(ctx context.Context, env *Env, project string, files []wh
 	}
 	j, err := stageAll(ctx, staged, project, files, places)
 	if err == nil {
-		err = f.ready(env, &j)
+		err = f.ready(&j)
 	}
 	if err != nil {
 		return errors.Join(err, f.undo(j))
@@ -99,7 +99,7 @@ func stageAll(ctx context.Context, staged, project string, files []whittle.FileC
 }
 
 // ready writes the journal, after what has to be beside the files is there.
-func (f folder) ready(env *Env, j *journal) error {
+func (f folder) ready(j *journal) error {
 	beside := false
 	for i := range j.Files {
 		row := &j.Files[i]
@@ -113,7 +113,7 @@ func (f folder) ready(env *Env, j *journal) error {
 		row.Beside, beside = path.Join(path.Dir(row.Path), besidePrefix+rand.Text()[:8]+besideSuffix), true
 	}
 	if beside {
-		if err := f.begin(env, *j); err != nil {
+		if err := f.begin(*j); err != nil {
 			return err
 		}
 		if err := f.putBeside(j); err != nil {
@@ -121,7 +121,7 @@ func (f folder) ready(env *Env, j *journal) error {
 		}
 	}
 	j.Ready = true
-	return f.begin(env, *j)
+	return f.begin(*j)
 }
 
 // putBeside copies staged contents to where they can be renamed.
@@ -157,12 +157,12 @@ func (f folder) undo(j journal) error {
 }
 
 // begin writes the journal.
-func (f folder) begin(env *Env, j journal) error {
+func (f folder) begin(j journal) error {
 	text, err := json.Marshal(j)
 	if err != nil {
 		return fmt.Errorf("writing the changes: %w", err)
 	}
-	return whittle.Folder(f.dir).Write(journalName, append(text, sealOf(env.key(), text)...), 0o600)
+	return whittle.Folder(f.dir).Write(journalName, append(text, sealOf(f.key, text)...), 0o600)
 }
 
 // sealOf is a line that shows that this user's whittle has made the text.
@@ -185,7 +185,7 @@ func journalOf(text, key []byte, project string) (j journal, ok bool) {
 
 // finish makes the change of a process that was killed in the middle of it. A
 // journal that this user's whittle has not written is removed.
-func (f folder) finish(env *Env, project string) error {
+func (f folder) finish(project string, say func(string)) error {
 	text, err := whittle.Folder(f.dir).Read(journalName, maxRecord)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -193,7 +193,7 @@ func (f folder) finish(env *Env, project string) error {
 	var j journal
 	ok := err == nil
 	if ok {
-		j, ok = journalOf(text, env.key(), project)
+		j, ok = journalOf(text, f.key, project)
 	}
 	if !ok {
 		return os.RemoveAll(f.path(journalName))
@@ -201,7 +201,7 @@ func (f folder) finish(env *Env, project string) error {
 	if !j.Ready {
 		return f.undo(j)
 	}
-	env.progress().Step("finishing a change of files that was interrupted")
+	say("finishing a change of files that was interrupted")
 	return f.replay(j)
 }
 

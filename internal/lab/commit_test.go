@@ -23,15 +23,13 @@ import (
 )
 
 // change is a project with three files to change, one of them new.
-func change(t *testing.T) (dir string, f folder, env *Env, files []whittle.FileChange, places []string) {
+func change(t *testing.T) (dir string, f folder, files []whittle.FileChange, places []string) {
 	t.Helper()
 	dir = t.TempDir()
 	must(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))
 	must(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("old 1"), 0o640))
 	must(t, os.WriteFile(filepath.Join(dir, "sub", "b.txt"), []byte("old 2"), 0o755))
-	env = fakeEnv(nil)
-	env.Secret = func() []byte { return []byte("mine") }
-	f, err := openFolder(env, dir, filepath.Join(dir, OutName))
+	f, err := openFolder(dir, filepath.Join(dir, OutName), mine, ignore)
 	must(t, err)
 	t.Cleanup(func() { f.close() })
 	files = []whittle.FileChange{
@@ -42,7 +40,7 @@ func change(t *testing.T) (dir string, f folder, env *Env, files []whittle.FileC
 	for _, c := range files {
 		places = append(places, filepath.Join(dir, filepath.FromSlash(c.Path)))
 	}
-	return dir, f, env, files, places
+	return dir, f, files, places
 }
 
 // contents are the texts at places, "-" where nothing is.
@@ -62,12 +60,12 @@ var (
 )
 
 func TestCommit(t *testing.T) {
-	dir, f, env, files, places := change(t)
+	dir, f, files, places := change(t)
 	must(t, unix.Setxattr(places[0], "user.note", []byte("kept"), 0))
 	second := filepath.Join(dir, "second name")
 	must(t, os.Link(places[1], second))
 	theirs := os.Chown(places[0], 4242, 4242) == nil
-	must(t, f.commit(context.Background(), env, dir, files, places))
+	must(t, f.commit(context.Background(), dir, files, places))
 	if got := contents(places); got != after {
 		t.Errorf("contents %q", got)
 	}
@@ -91,19 +89,19 @@ func TestCommit(t *testing.T) {
 // that are all as before, or makes them all as they should be.
 func TestCommitKilled(t *testing.T) {
 	for step, want := range [][3]string{before, after, after, after, after} {
-		dir, f, env, files, places := change(t)
+		dir, f, files, places := change(t)
 		staged := filepath.Join(f.dir, ".whittle-staged-1")
 		must(t, os.Mkdir(staged, 0o755))
 		j, err := stageAll(context.Background(), staged, dir, files, places)
 		must(t, err)
 		if step > 0 {
-			must(t, f.ready(env, &j))
+			must(t, f.ready(&j))
 		}
 		for i := range step - 1 {
 			must(t, os.Rename(filepath.Join(staged, string(rune('0'+i))), places[i]))
 		}
 		must(t, f.close())
-		f, err = openFolder(env, dir, f.dir)
+		f, err = openFolder(dir, f.dir, mine, ignore)
 		must(t, err)
 		if got := contents(places); got != want {
 			t.Errorf("killed after step %d: %q", step, got)
@@ -120,15 +118,15 @@ func TestCommitKilled(t *testing.T) {
 // file meanwhile it is not.
 func TestCommitOverwritten(t *testing.T) {
 	for now, want := range map[string]string{"": "", "new 2": after[1], "new 2 is l": after[1], "old 2": after[1], "mine": "mine", "new": "new"} {
-		dir, f, env, files, places := change(t)
+		dir, f, files, places := change(t)
 		must(t, os.Link(places[1], filepath.Join(dir, "second")))
 		staged := filepath.Join(f.dir, ".whittle-staged-1")
 		must(t, os.Mkdir(staged, 0o755))
 		j, err := stageAll(context.Background(), staged, dir, files, places)
 		must(t, err)
-		must(t, f.ready(env, &j))
+		must(t, f.ready(&j))
 		must(t, os.WriteFile(places[1], []byte(now), 0o644))
-		must(t, f.finish(env, dir))
+		must(t, f.finish(dir, ignore))
 		if got := contents(places); got != [3]string{after[0], want, after[2]} {
 			t.Errorf("%q: %q", now, got)
 		}
@@ -137,7 +135,7 @@ func TestCommitOverwritten(t *testing.T) {
 
 // TestCommitForged: a journal that a project brings changes nothing.
 func TestCommitForged(t *testing.T) {
-	dir, f, env, _, places := change(t)
+	dir, f, _, places := change(t)
 	must(t, os.Mkdir(filepath.Join(f.dir, "staged"), 0o755))
 	must(t, os.WriteFile(filepath.Join(f.dir, "staged", "0"), []byte("forged"), 0o644))
 	j := journal{Dir: dir, Staged: "staged", Files: []journalRow{{Path: "Dockerfile", Before: whittle.SHA256(sha256.Sum256([]byte("old 1"))), After: whittle.SHA256(sha256.Sum256([]byte("forged")))}}, Ready: true}
@@ -145,7 +143,7 @@ func TestCommitForged(t *testing.T) {
 	must(t, err)
 	for _, seal := range []string{"", sealOf([]byte("theirs"), body)} {
 		must(t, os.WriteFile(f.path(journalName), append(body, seal...), 0o644))
-		must(t, f.finish(env, dir))
+		must(t, f.finish(dir, ignore))
 		if got := contents(places); got != before {
 			t.Errorf("contents %q", got)
 		}
@@ -158,13 +156,13 @@ func TestCommitForged(t *testing.T) {
 // TestCommitFull: a disk that is full before the change has begun leaves all
 // as it was.
 func TestCommitFull(t *testing.T) {
-	dir, f, env, files, places := change(t)
+	dir, f, files, places := change(t)
 	if err := unix.Mount("tmpfs", f.dir, "tmpfs", 0, "size=32k"); err != nil {
 		t.Skipf("needs a small file system to fill: %v", err)
 	}
 	defer func() { _ = unix.Unmount(f.dir, unix.MNT_DETACH) }()
 	files[2].After = make([]byte, 64<<10)
-	err := f.commit(context.Background(), env, dir, files, places)
+	err := f.commit(context.Background(), dir, files, places)
 	if !errors.Is(err, whittle.ErrSystem) || !errors.Is(err, unix.ENOSPC) {
 		t.Errorf("error %v", err)
 	}
@@ -181,22 +179,22 @@ func TestCommitFull(t *testing.T) {
 	must(t, os.Mkdir(staged, 0o755))
 	j, err := stageAll(context.Background(), staged, dir, files, places)
 	must(t, err)
-	must(t, f.ready(env, &j))
+	must(t, f.ready(&j))
 	j.Ready = false
-	must(t, f.begin(env, j))
+	must(t, f.begin(j))
 	for _, row := range j.Files {
 		if !exists(filepath.Join(dir, filepath.FromSlash(row.Beside))) || row.Beside == "" {
 			t.Errorf("%s: nothing is beside it: %q", row.Path, row.Beside)
 		}
 	}
-	must(t, f.finish(env, dir))
+	must(t, f.finish(dir, ignore))
 	if got := contents(places); got != before {
 		t.Errorf("contents %q after a change that was not ready", got)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*", ".whittle-*")); len(left) > 0 {
 		t.Errorf("left: %q", left)
 	}
-	must(t, f.commit(context.Background(), env, dir, files, places))
+	must(t, f.commit(context.Background(), dir, files, places))
 	if got := contents(places); got != after {
 		t.Errorf("contents %q", got)
 	}
@@ -215,17 +213,17 @@ func TestCommitFullInPlace(t *testing.T) {
 		t.Skipf("needs a small file system to fill: %v", err)
 	}
 	defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }()
-	out, env := t.TempDir(), secretEnv()
+	out := t.TempDir()
 	for _, name := range []string{"a", "b"} {
 		must(t, os.WriteFile(filepath.Join(dir, name), []byte("old"), 0o644))
 	}
 	must(t, os.Link(filepath.Join(dir, "b"), filepath.Join(dir, "second")))
-	f, err := openFolder(env, dir, out)
+	f, err := openFolder(dir, out, mine, ignore)
 	must(t, err)
 	defer f.close()
 	files := []whittle.FileChange{{Path: "a", Before: []byte("old"), After: []byte("new")}, {Path: "b", Before: []byte("old"), After: make([]byte, 1<<20)}}
 	places := []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}
-	if err := f.commit(context.Background(), env, dir, files, places); !errors.Is(err, unix.ENOSPC) || !errors.Is(err, whittle.ErrSystem) {
+	if err := f.commit(context.Background(), dir, files, places); !errors.Is(err, unix.ENOSPC) || !errors.Is(err, whittle.ErrSystem) {
 		t.Errorf("error %v", err)
 	}
 	for _, p := range places {
@@ -256,18 +254,17 @@ func generation(dir string, n int) (files []whittle.FileChange, places []string)
 	return files, places
 }
 
-func secretEnv() *Env {
-	env := fakeEnv(nil)
-	env.Secret = func() []byte { return []byte("mine") }
-	return env
-}
+// mine is the key of the user in these tests.
+var mine = []byte("mine")
+
+func ignore(string) {}
 
 func TestCommitHelper(t *testing.T) {
 	dir := os.Getenv(commitEnv)
 	if dir == "" {
 		t.Skip("is a process of TestCommitKilledAnywhere's")
 	}
-	f, err := openFolder(secretEnv(), dir, filepath.Join(dir, OutName))
+	f, err := openFolder(dir, filepath.Join(dir, OutName), mine, ignore)
 	must(t, err)
 	text, err := os.ReadFile(filepath.Join(dir, "file-0"))
 	must(t, err)
@@ -277,7 +274,7 @@ func TestCommitHelper(t *testing.T) {
 	for {
 		n++
 		files, places := generation(dir, n)
-		must(t, f.commit(context.Background(), secretEnv(), dir, files, places))
+		must(t, f.commit(context.Background(), dir, files, places))
 	}
 }
 
@@ -305,7 +302,7 @@ func TestCommitKilledAnywhere(t *testing.T) {
 		if exists(filepath.Join(dir, OutName, journalName)) {
 			finished++
 		}
-		f, err := openFolder(secretEnv(), dir, filepath.Join(dir, OutName))
+		f, err := openFolder(dir, filepath.Join(dir, OutName), mine, ignore)
 		must(t, err)
 		first, err := os.ReadFile(places[0])
 		must(t, err)

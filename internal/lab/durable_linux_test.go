@@ -69,7 +69,7 @@ func TestDurable(t *testing.T) {
 	}
 	journal := slices.IndexFunc(lines, func(l string) bool {
 		m := tracedUnlink.FindStringSubmatch(l)
-		return m != nil && at(m[1], m[2]) == filepath.Join(dir, OutName, journalName)
+		return m != nil && at(m[1], m[2]) == filepath.Join(dir, OutName, "journal")
 	})
 	if journal < 0 || !synced(filepath.Join(dir, "Dockerfile.b"), 0, journal) || !synced(dir, 0, journal) {
 		t.Errorf("the journal goes (%d) before the files are on the disk", journal)

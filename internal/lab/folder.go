@@ -29,14 +29,17 @@ const (
 // folder is where a study keeps what it made. A project may bring a folder of
 // that name, so that nothing in it is a link that whittle follows.
 type folder struct {
-	dir  string
+	dir string
+	// key is the one that seals what this user's whittle keeps.
+	key  []byte
 	lock *os.File // nil where the folder is a part of a locked one
 }
 
 // openFolder makes the study's folder, locks it, finishes what a run that was
-// killed has begun to write, and removes what else it has left. The folder ignores itself for git, and the builds
-// never send it. close frees it.
-func openFolder(env *Env, project, dir string) (folder, error) {
+// killed has begun to write, and removes what else it has left; say is told of
+// the first. The folder ignores itself for git, and the builds never send it.
+// close frees it.
+func openFolder(project, dir string, key []byte, say func(string)) (folder, error) {
 	if err := noLinks(project, dir); err != nil {
 		return folder{}, err
 	}
@@ -44,10 +47,11 @@ func openFolder(env *Env, project, dir string) (folder, error) {
 	if err != nil {
 		return f, err
 	}
+	f.key = key
 	if f.lock, err = f.take(); err != nil {
 		return f, err
 	}
-	if err := f.finish(env, project); err != nil {
+	if err := f.finish(project, say); err != nil {
 		return f, errors.Join(err, f.close())
 	}
 	f.sweep()

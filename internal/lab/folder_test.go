@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/imagetest"
@@ -36,6 +34,11 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // TestFolderLinks: a study writes nothing through links that the project
@@ -72,7 +75,7 @@ func TestFolderLocked(t *testing.T) {
 	}
 	dir := shop(t)
 	env := fakeEnv(&fakeEngine{t: t})
-	f, err := openFolder(env, dir, filepath.Join(dir, OutName))
+	f, err := openFolder(dir, filepath.Join(dir, OutName), nil, func(string) {})
 	must(t, err)
 	_, err = Study(context.Background(), env, StudyOptions{Dir: dir, Quick: true})
 	if !errors.Is(err, whittle.ErrSystem) || !strings.Contains(err.Error(), "in use by another whittle (process ") || !strings.Contains(whittle.Hint(err), "--out") {
@@ -84,31 +87,12 @@ func TestFolderLocked(t *testing.T) {
 	}
 }
 
-// TestFolderSwept: what a killed run has left goes, and nothing else.
-func TestFolderSwept(t *testing.T) {
-	dir := shop(t)
-	out := filepath.Join(dir, OutName)
-	for _, name := range []string{"images/.whittle-1.partial", "images/old.tar", "variants/.whittle-2.partial", ".whittle-3.partial",
-		".whittle-work-4/Dockerfile", ".whittle-trials-5/images/x.tar", ".whittle-staged-6/0", "work-notes/mine", "notes.partial"} {
-		must(t, os.MkdirAll(filepath.Dir(filepath.Join(out, name)), 0o755))
-		must(t, os.WriteFile(filepath.Join(out, name), []byte("x"), 0o644))
-	}
-	f, err := openFolder(fakeEnv(nil), dir, out)
-	must(t, err)
-	defer f.close()
-	got := [][]string{names(t, out), names(t, filepath.Join(out, "images")), names(t, filepath.Join(out, "variants"))}
-	want := [][]string{{".gitignore", "images", "lock", "logs", "notes.partial", "variants", "work-notes"}, {"old.tar"}, nil}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("left (-want +got):\n%s", diff)
-	}
-}
-
 // TestRecords: what a study has kept is believed where this user's whittle has
 // made it of the very image that is there; what a project brings never is.
 func TestRecords(t *testing.T) {
 	other := func(t *testing.T, out string) {
 		img := imagetest.New(t, imagetest.Plain, "f other 77")
-		must(t, os.WriteFile(filepath.Join(out, archivePath("original")), imagetest.DockerArchive(t, img), 0o644))
+		must(t, os.WriteFile(filepath.Join(out, "images/original.tar"), imagetest.DockerArchive(t, img), 0o644))
 	}
 	edit := func(name, old, new string) func(*testing.T, string) {
 		return func(t *testing.T, out string) {
@@ -130,9 +114,9 @@ func TestRecords(t *testing.T) {
 		"another user's":       {func(*testing.T, string) {}, "theirs", false},
 		"a forged time":        {edit("variants/original.json", `"seconds": 1.5`, `"seconds": 0.1`), "mine", false},
 		"a forged Dockerfile":  {edit("variants/original.Dockerfile", "chmod 755", "chmod 777"), "mine", false},
-		"no seal":              {func(t *testing.T, out string) { must(t, os.Remove(filepath.Join(out, sealPath("original")))) }, "mine", false},
+		"no seal":              {func(t *testing.T, out string) { must(t, os.Remove(filepath.Join(out, "variants/original.seal"))) }, "mine", false},
 		"another image":        {other, "mine", false},
-		"no image":             {func(t *testing.T, out string) { must(t, os.Remove(filepath.Join(out, archivePath("original")))) }, "mine", false},
+		"no image":             {func(t *testing.T, out string) { must(t, os.Remove(filepath.Join(out, "images/original.tar"))) }, "mine", false},
 		"another one's record": {func(t *testing.T, out string) { renameRecord(t, out, "b", "original") }, "mine", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -146,8 +130,8 @@ func TestRecords(t *testing.T) {
 			e := &fakeEngine{t: t}
 			env = fakeEnv(e)
 			env.Secret = func() []byte { return []byte(tc.key) }
-			if exists(filepath.Join(out, archivePath("original"))) {
-				archive := filepath.Join(out, archivePath("original"))
+			if exists(filepath.Join(out, "images/original.tar")) {
+				archive := filepath.Join(out, "images/original.tar")
 				img, err := env.Images.Open(context.Background(), archive)
 				must(t, err)
 				if o := studied(env, img, archive, InspectOptions{}); (o.Source != nil) != tc.kept {
@@ -167,8 +151,8 @@ func TestRecords(t *testing.T) {
 // renameRecord gives one variant's record another one's name.
 func renameRecord(t *testing.T, out, from, to string) {
 	t.Helper()
-	for _, path := range []func(string) string{statePath, sourcePath, sealPath} {
-		must(t, os.Rename(filepath.Join(out, path(from)), filepath.Join(out, path(to))))
+	for _, ext := range []string{".json", ".Dockerfile", ".seal"} {
+		must(t, os.Rename(filepath.Join(out, "variants", from+ext), filepath.Join(out, "variants", to+ext)))
 	}
 }
 
@@ -190,23 +174,5 @@ func TestForgedBuild(t *testing.T) {
 		if v.Build.Status != whittle.Failed || v.Run.Status == whittle.Runs {
 			t.Errorf("%s is %s and %s", v.Name, v.Build.Status, v.Run.Status)
 		}
-	}
-}
-
-// TestUserKey: one key for each cache, and one for the process where it cannot
-// be kept.
-func TestUserKey(t *testing.T) {
-	dir := t.TempDir()
-	a, b := userKey(dir)(), userKey(dir)()
-	if len(a) < 32 || string(a) != string(b) {
-		t.Errorf("%d and %d bytes", len(a), len(b))
-	}
-	if c := userKey(t.TempDir())(); string(a) == string(c) {
-		t.Error("two caches have one key")
-	}
-	file := filepath.Join(dir, "file")
-	must(t, os.WriteFile(file, nil, 0o600))
-	if c := userKey(filepath.Join(file, "x"))(); len(c) < 32 {
-		t.Errorf("no folder: %d bytes", len(c))
 	}
 }

@@ -67,7 +67,7 @@ func unknownState(ctx context.Context, files []string, err error) error {
 // inRepository says that a folder or one above it has a .git.
 func inRepository(dir string) bool {
 	for {
-		if exists(filepath.Join(dir, ".git")) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
 			return true
 		}
 		up := filepath.Dir(dir)

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -211,4 +212,80 @@ func TestGitUnknown(t *testing.T) {
 	check("a damaged index", "git: ")
 	must(t, os.WriteFile(filepath.Join(dir, ".git", "config"), []byte("[[["), 0o644))
 	check("a damaged configuration", "git: ")
+}
+
+// FuzzGitEntries: what git lists gives each path one entry, and one that is
+// listed twice has the content of no file.
+func FuzzGitEntries(f *testing.F) {
+	f.Add([]byte("100644 e69de29bb2d1d6434b8b29ae775ad8c2e48c5391 0\ta\x00100755 e69de29bb2d1d6434b8b29ae775ad8c2e48c5391 1\tb\tc\x00"))
+	f.Add([]byte("100644 blob e69de29bb2d1d6434b8b29ae775ad8c2e48c5391\ta\x00040000 tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\tb\x00"))
+	f.Add([]byte("100644 x 1\ta\x00100644 y 2\ta\x00\x00\t\x00 \t \x00"))
+	f.Fuzz(func(t *testing.T, out []byte) {
+		dir := t.TempDir()
+		must(t, os.WriteFile(filepath.Join(dir, "a"), nil, 0o600))
+		found := parseEntries(out)
+		for path, e := range found {
+			if strings.Contains(path, "\x00") || e.mode == "" || strings.ContainsAny(e.mode+e.object, " \t\x00") {
+				t.Errorf("%q: %+v", path, e)
+			}
+			if same := sameContent(dir, "a", e); same && e.object != objectName(nil, len(e.object)) {
+				t.Errorf("an empty file has the content %+v", e)
+			}
+		}
+		for path, e := range parseEntries(append(append(bytes.Clone(out), 0), out...)) {
+			if _, ok := found[path]; !ok && e.object != "conflict" {
+				t.Errorf("%q is listed once more, and as %+v", path, e)
+			}
+			if ok := sameContent(dir, "a", e); ok {
+				t.Errorf("%q is listed twice, and the same as a file: %+v", path, e)
+			}
+		}
+	})
+}
+
+// FuzzGitFiles: whatever lies in the place of git's configuration, HEAD and
+// index, a file whose content git has nowhere is never called committed, and
+// what cannot be known is an error of one line.
+func FuzzGitFiles(f *testing.F) {
+	if _, err := exec.LookPath("git"); err != nil {
+		f.Skip("needs git")
+	}
+	dir := f.TempDir()
+	f.Setenv("HOME", f.TempDir())
+	must(f, os.WriteFile(filepath.Join(dir, "a"), []byte("committed\n"), 0o600))
+	for _, args := range [][]string{{"init", "-q"}, {"add", "a"}, {"-c", "user.name=x", "-c", "user.email=x", "commit", "-qm", "x"}} {
+		if out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil {
+			f.Fatalf("git %q: %v\n%s", args, err, out)
+		}
+	}
+	var real [3][]byte
+	places := []string{"config", "HEAD", "index"}
+	for i, name := range places {
+		var err error
+		real[i], err = os.ReadFile(filepath.Join(dir, ".git", name))
+		must(f, err)
+	}
+	must(f, os.WriteFile(filepath.Join(dir, "a"), []byte("changed\n"), 0o600))
+	ran := filepath.Join(f.TempDir(), "ran")
+	f.Add(real[0], real[1], real[2])
+	f.Add([]byte("[core]\n\tfsmonitor = touch "+ran+"\n\trepositoryformatversion = 9\n"), real[1], real[2])
+	f.Add([]byte("[include]\n\tpath = config\n[core]\n\tworktree = /\n\tbare = true\n"), real[1], real[2])
+	f.Add(real[0], []byte("ref: ../../../../etc/passwd\n"), real[2])
+	f.Add(real[0], []byte("ref: HEAD\n"), []byte("DIRC\x00\x00\x00\x02\xff\xff\xff\xff"))
+	f.Add([]byte(nil), []byte(nil), []byte(nil))
+	f.Fuzz(func(t *testing.T, config, head, index []byte) {
+		for i, text := range [][]byte{config, head, index} {
+			must(t, os.WriteFile(filepath.Join(dir, ".git", places[i]), text, 0o600))
+		}
+		dirty, err := gitDirty(t.Context(), dir, []string{"a"})
+		switch {
+		case err != nil && (!errors.Is(err, whittle.ErrUsage) || strings.Contains(err.Error(), "\n") || whittle.Hint(err) == ""):
+			t.Errorf("%q", err)
+		case err == nil && len(dirty) != 1:
+			t.Errorf("a changed file is called committed: config %q, HEAD %q, index %q", config, head, index)
+		}
+		if exists(ran) {
+			t.Fatalf("git has run a program: %q", config)
+		}
+	})
 }

@@ -81,7 +81,7 @@ func TestProofHelper(t *testing.T) {
 	defer stop()
 	_, err := proof(ctx, t, where[0], where[1], where[2])
 	if err == nil {
-		err = WriteFile(filepath.Join(cmp.Or(where[1], filepath.Join(where[0], OutName)), "report.md"), []byte("report"))
+		err = whittle.WriteFile(filepath.Join(cmp.Or(where[1], filepath.Join(where[0], OutName)), "report.md"), []byte("report"))
 	}
 	if err != nil && ctx.Err() == nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func leftovers(t *testing.T, dirs ...string) (left []string) {
 	t.Helper()
 	for _, dir := range dirs {
 		_ = filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
-			if err == nil && (strings.HasPrefix(d.Name(), ".whittle-") || strings.HasSuffix(d.Name(), ".partial") || d.Name() == journalName || strings.HasPrefix(d.Name(), "whittle-")) {
+			if err == nil && (strings.HasPrefix(d.Name(), ".whittle-") || strings.HasSuffix(d.Name(), ".partial") || d.Name() == "journal" || strings.HasPrefix(d.Name(), "whittle-")) {
 				left = append(left, p)
 			}
 			return nil
@@ -145,8 +145,8 @@ func TestKilled(t *testing.T) {
 		// Half of them about where the files are written.
 		delay := time.Duration(rng.Int64N(int64(took) * 11 / 10))
 		if i%2 == 1 {
-			for !exists(filepath.Join(dir, OutName, journalName)) && time.Since(start) < time.Hour {
-				if left, _ := filepath.Glob(filepath.Join(dir, OutName, stagedPattern)); len(left) > 0 || cmd.Process.Signal(syscall.Signal(0)) != nil {
+			for !exists(filepath.Join(dir, OutName, "journal")) && time.Since(start) < time.Hour {
+				if left, _ := filepath.Glob(filepath.Join(dir, OutName, ".whittle-staged-*")); len(left) > 0 || cmd.Process.Signal(syscall.Signal(0)) != nil {
 					break
 				}
 				if twoTexts(t, dir) == after {
@@ -168,7 +168,7 @@ func TestKilled(t *testing.T) {
 				t.Errorf("%s after %s: a mixture", signals[i%len(signals)], delay)
 			}
 		}
-		f, err := openFolder(secretOf(cache), dir, filepath.Join(dir, OutName)) // as the next start does first of all
+		f, err := openFolder(dir, filepath.Join(dir, OutName), userKey(cache)(), func(string) {}) // as the next start does first of all
 		must(t, err)
 		must(t, f.close())
 		switch twoTexts(t, dir) {
@@ -192,12 +192,6 @@ func TestKilled(t *testing.T) {
 	}
 	t.Logf("%d killed within %s: %d before the change, %d after; %d of these were in the middle of it and were finished by the next start; %d left files that it swept",
 		n, took, unchanged, finished, mixed, swept)
-}
-
-func secretOf(cache string) *Env {
-	env := fakeEnv(nil)
-	env.Secret = userKey(cache)
-	return env
 }
 
 // TestFullDisk proves and writes where the project's, the study's, the cache's

@@ -64,7 +64,7 @@ func (e *toyEngine) Build(_ context.Context, d build.Definition, o build.Output)
 	}
 	img := imagetest.New(e.t, imagetest.Plain, layers...)
 	img.Config().History = history
-	return &build.Result{Solve: time.Second}, WriteFile(o.Archive, imagetest.DockerArchive(e.t, img))
+	return &build.Result{Solve: time.Second}, whittle.WriteFile(o.Archive, imagetest.DockerArchive(e.t, img))
 }
 
 func (e *toyEngine) layer(in *dockerfile.Instruction) (string, error) {

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -42,22 +41,23 @@ func (r record) seal(key []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// save keeps a finished variant and its Dockerfile.
-func (f folder) save(ctx context.Context, env *Env, v *whittle.Variant, dockerfile []byte) error {
+// save keeps a finished variant and its Dockerfile; digest reads that of the
+// image in an archive.
+func (f folder) save(v *whittle.Variant, dockerfile []byte, digest func(archive string) (whittle.Digest, error)) error {
 	b, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
 		return fmt.Errorf("keeping variant %s: %w", v.Name, err)
 	}
 	r := record{variant: b, source: dockerfile}
 	if v.Build.Status == whittle.Built {
-		if r.image, err = digestOf(ctx, env, f.path(v.Build.Archive)); err == nil {
+		if r.image, err = digest(f.path(v.Build.Archive)); err == nil {
 			err = f.sync(v.Build.Archive) // a record is of an image that is there
 		}
 		if err != nil {
 			return fmt.Errorf("keeping variant %s: %w", v.Name, err)
 		}
 	}
-	for name, text := range map[string][]byte{sourcePath(v.Name): dockerfile, statePath(v.Name): b, sealPath(v.Name): []byte(r.seal(env.key()) + "\n")} {
+	for name, text := range map[string][]byte{sourcePath(v.Name): dockerfile, statePath(v.Name): b, sealPath(v.Name): []byte(r.seal(f.key) + "\n")} {
 		if err := whittle.Folder(f.dir).Write(filepath.ToSlash(name), text, 0o644); err != nil {
 			return err
 		}
@@ -65,18 +65,9 @@ func (f folder) save(ctx context.Context, env *Env, v *whittle.Variant, dockerfi
 	return nil
 }
 
-func digestOf(ctx context.Context, env *Env, archive string) (whittle.Digest, error) {
-	img, err := env.Images.Open(ctx, "docker-archive:"+archive)
-	if err != nil {
-		return "", err
-	}
-	defer img.Close()
-	return img.Ref().Digest, nil
-}
-
 // kept reads a variant that was kept, with its Dockerfile, if this user's
 // whittle has made it of the image with that digest.
-func (f folder) kept(env *Env, name string, image whittle.Digest) (*whittle.Variant, []byte, bool) {
+func (f folder) kept(name string, image whittle.Digest) (*whittle.Variant, []byte, bool) {
 	var texts [3][]byte
 	for i, file := range []string{statePath(name), sourcePath(name), sealPath(name)} {
 		text, err := whittle.Folder(f.dir).Read(filepath.ToSlash(file), maxRecord)
@@ -86,7 +77,7 @@ func (f folder) kept(env *Env, name string, image whittle.Digest) (*whittle.Vari
 		texts[i] = text
 	}
 	r := record{texts[0], texts[1], image}
-	if !hmac.Equal([]byte(r.seal(env.key())), []byte(strings.TrimSpace(string(texts[2])))) {
+	if !hmac.Equal([]byte(r.seal(f.key)), []byte(strings.TrimSpace(string(texts[2])))) {
 		return nil, nil, false
 	}
 	var v whittle.Variant
@@ -96,16 +87,17 @@ func (f folder) kept(env *Env, name string, image whittle.Digest) (*whittle.Vari
 	return &v, r.source, true
 }
 
-// load gives the kept variant if its image is still there.
-func (f folder) load(ctx context.Context, env *Env, name string) (*whittle.Variant, bool) {
+// load gives the kept variant if its image is still there, by its digest.
+func (f folder) load(name string, digest func(archive string) (whittle.Digest, error)) (*whittle.Variant, bool) {
 	var image whittle.Digest
-	if archive := f.path(archivePath(name)); exists(archive) {
-		image, _ = digestOf(ctx, env, archive)
+	archive := f.path(archivePath(name))
+	if _, err := os.Lstat(archive); err == nil {
+		image, _ = digest(archive)
 	}
-	v, _, ok := f.kept(env, name, image)
+	v, _, ok := f.kept(name, image)
 	if !ok { // one that was not built, beside an archive of a time when it was
 		image = ""
-		v, _, ok = f.kept(env, name, image)
+		v, _, ok = f.kept(name, image)
 	}
 	if !ok || (v.Build.Status == whittle.Built) != (image != "") ||
 		image != "" && v.Build.Archive != archivePath(name) {
@@ -114,30 +106,11 @@ func (f folder) load(ctx context.Context, env *Env, name string) (*whittle.Varia
 	return v, true
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
 // archivePath is where a variant's image lies in the study's folder.
-func archivePath(variant string) string { return relative("images", variant+".tar") }
+func archivePath(variant string) string { return "images/" + variant + ".tar" }
 
-// studied finds the Dockerfile of an image that a study left behind, by the
-// image's name: the archive lies in the study's images folder. It gives o
-// unchanged for any other image.
-func studied(env *Env, img whittle.Image, name string, o InspectOptions) InspectOptions {
-	path := strings.TrimPrefix(name, "docker-archive:")
-	variant, isTar := strings.CutSuffix(filepath.Base(path), ".tar")
-	images := filepath.Dir(path)
-	if o.Source != nil || !isTar || filepath.Base(images) != "images" || !filepath.IsLocal(variant) {
-		return o
-	}
-	v, source, ok := folder{dir: filepath.Dir(images)}.kept(env, variant, img.Ref().Digest)
-	if ok {
-		o.Dockerfile, o.Source, o.Target, o.Args = v.Dockerfile, source, v.Target, v.Args
-	}
-	return o
-}
+// logPath is where the log of a variant's builds and runs lies in it.
+func logPath(variant string) string { return "logs/" + variant + ".log" }
 
 const keyName = "key"
 

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/project"
@@ -96,6 +95,3 @@ func fingerprint(context whittle.Digest, p *project.Project, v project.Variant, 
 	}{whittle.StudySchema, context, v, bases, p.Commands, p.Requests, inputs, p.Test, p.Touch, o.Quick, 3})
 	return whittle.SHA256(sha256.Sum256(b))
 }
-
-// relative names a file in the study's folder as the report does.
-func relative(parts ...string) string { return strings.Join(parts, "/") }

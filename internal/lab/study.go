@@ -131,7 +131,7 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 	if s.bases, err = openBases(ctx, env, p.Bases); err != nil {
 		return nil, err
 	}
-	s.out, err = openFolder(env, p.Dir, s.o.Out)
+	s.out, err = openFolder(p.Dir, s.o.Out, env.key(), env.progress().Step)
 	return s, err
 }
 
@@ -228,7 +228,7 @@ func (s *study) buildAll(ctx context.Context) error {
 			return s.interrupted(v, err)
 		}
 		out.Fingerprint = print
-		if err := s.out.save(ctx, s.env, out, s.sources[v.Name]); err != nil {
+		if err := s.out.save(out, s.sources[v.Name], s.digestOf(ctx)); err != nil {
 			return err
 		}
 		s.variants = append(s.variants, *out)
@@ -245,8 +245,20 @@ func (s *study) kept(ctx context.Context, name string, prints ...whittle.Digest)
 	if !s.o.Resume {
 		return nil, false
 	}
-	v, ok := s.out.load(ctx, s.env, name)
+	v, ok := s.out.load(name, s.digestOf(ctx))
 	return v, ok && slices.Contains(prints, v.Fingerprint)
+}
+
+// digestOf reads the digest of the image in an archive.
+func (s *study) digestOf(ctx context.Context) func(archive string) (whittle.Digest, error) {
+	return func(archive string) (whittle.Digest, error) {
+		img, err := s.env.Images.Open(ctx, "docker-archive:"+archive)
+		if err != nil {
+			return "", err
+		}
+		defer img.Close()
+		return img.Ref().Digest, nil
+	}
 }
 
 // interrupted says what was kept when a study could not go on.

@@ -54,7 +54,7 @@ func (e *fakeEngine) Build(_ context.Context, d build.Definition, o build.Output
 	if o.Archive != "" {
 		img := imagetest.New(e.t, imagetest.Plain, "f base 1000\nf bin/app 10 mode=0644", "f bin/app 10 mode=0755")
 		img.Config().Config.WorkingDir = "/app"
-		if err := WriteFile(o.Archive, imagetest.DockerArchive(e.t, img)); err != nil { // as an engine does: whole, by its name
+		if err := whittle.WriteFile(o.Archive, imagetest.DockerArchive(e.t, img)); err != nil { // as an engine does: whole, by its name
 			return nil, err
 		}
 	}

@@ -28,7 +28,7 @@ func (s *study) variant(ctx context.Context, v project.Variant) (*whittle.Varian
 		return nil, err
 	}
 	out := &whittle.Variant{Name: v.Name, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args,
-		Build: whittle.BuildFacts{Log: relative("logs", v.Name+".log"), Archive: archivePath(v.Name), Cold: !s.o.Quick,
+		Build: whittle.BuildFacts{Log: logPath(v.Name), Archive: archivePath(v.Name), Cold: !s.o.Quick,
 			Engine: s.engineFacts(), Date: s.env.now().UTC().Format(time.RFC3339)},
 		Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}}
 	log, err := s.out.create(out.Build.Log)

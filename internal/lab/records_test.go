@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -60,12 +58,12 @@ func FuzzJournal(f *testing.F) {
 	}
 	f.Add([]byte("{\n}\n"), true, uint(0))
 	f.Add([]byte(nil), false, uint(9))
-	env := fakeEnv(nil)
-	env.Secret = func() []byte { return []byte("mine") }
+	key := []byte("mine")
 	f.Fuzz(func(t *testing.T, body []byte, sealed bool, flip uint) {
 		must(t, os.RemoveAll(base))
 		out, err := makeFolder(filepath.Join(mkdir(t, dir), OutName))
 		must(t, err)
+		out.key = key
 		staged := mkdir(t, out.path(".whittle-staged-1"))
 		for name, text := range map[string]string{filepath.Join(base, "outside"): "old", filepath.Join(dir, "a"): "old", filepath.Join(staged, "0"): "new"} {
 			must(t, os.WriteFile(name, []byte(text), 0o600))
@@ -73,13 +71,13 @@ func FuzzJournal(f *testing.F) {
 		before := tree(t, base)
 		text := bytes.Clone(body)
 		if sealed {
-			text = append(text, sealOf(env.key(), body)...)
+			text = append(text, sealOf(key, body)...)
 		}
 		if flip > 0 && len(text) > 0 {
 			text[int(flip/8%uint(len(text)))] ^= 1 << (flip % 8)
 		}
 		must(t, os.WriteFile(out.path(journalName), text, 0o600))
-		if err := out.finish(env, dir); err != nil && (!sealed || flip > 0) {
+		if err := out.finish(dir, func(string) {}); err != nil && (!sealed || flip > 0) {
 			t.Errorf("a journal of nobody's: %v", err)
 		}
 		after := tree(t, base)
@@ -112,8 +110,7 @@ func FuzzRecord(f *testing.F) {
 	f.Fuzz(func(t *testing.T, variant, source, seal []byte, flip uint) {
 		out, err := makeFolder(dir)
 		must(t, err)
-		env := fakeEnv(nil)
-		env.Secret = func() []byte { return key }
+		out.key = key
 		put := func(texts ...[]byte) {
 			for i, name := range []string{statePath("a"), sourcePath("a"), sealPath("a")} {
 				must(t, os.WriteFile(out.path(name), texts[i], 0o600))
@@ -121,22 +118,21 @@ func FuzzRecord(f *testing.F) {
 		}
 		right := record{variant, source, "sha256:1"}.seal(key)
 		put(variant, source, seal)
-		if _, _, ok := out.kept(env, "a", "sha256:1"); ok && strings.TrimSpace(string(seal)) != right {
+		if _, _, ok := out.kept("a", "sha256:1"); ok && strings.TrimSpace(string(seal)) != right {
 			t.Fatalf("a record under the seal %q is believed", seal)
 		}
 		texts := [][]byte{bytes.Clone(variant), bytes.Clone(source), []byte(right + "\n")}
 		put(texts...)
-		v, text, ok := out.kept(env, "a", "sha256:1")
+		v, text, ok := out.kept("a", "sha256:1")
 		if ok && (v.Name != "a" || !bytes.Equal(text, source)) {
 			t.Errorf("kept %q, read %+v, %q", variant, v, text)
 		}
 		for what, other := range map[string]func() bool{
-			"another image":   func() bool { _, _, ok := out.kept(env, "a", "sha256:2"); return ok },
-			"another variant": func() bool { _, _, ok := out.kept(env, "../a", "sha256:1"); return ok },
+			"another image":   func() bool { _, _, ok := out.kept("a", "sha256:2"); return ok },
+			"another variant": func() bool { _, _, ok := out.kept("../a", "sha256:1"); return ok },
 			"another key": func() bool {
-				theirs := fakeEnv(nil)
-				theirs.Secret = func() []byte { return []byte("theirs") }
-				_, _, ok := out.kept(theirs, "a", "sha256:1")
+				theirs := folder{dir: dir, key: []byte("theirs")}
+				_, _, ok := theirs.kept("a", "sha256:1")
 				return ok
 			},
 		} {
@@ -150,86 +146,10 @@ func FuzzRecord(f *testing.F) {
 		}
 		part[int(flip/24%uint(len(part)))] ^= 1 << (flip / 3 % 8)
 		put(texts...)
-		if _, _, ok := out.kept(env, "a", "sha256:1"); ok && strings.TrimSpace(string(texts[2])) != right {
+		if _, _, ok := out.kept("a", "sha256:1"); ok && strings.TrimSpace(string(texts[2])) != right {
 			t.Errorf("a record with another bit is believed: %q", texts)
 		} else if ok && flip%3 < 2 {
 			t.Errorf("a record with another bit in its text is believed: %q", texts)
-		}
-	})
-}
-
-// FuzzGitEntries: what git lists gives each path one entry, and one that is
-// listed twice has the content of no file.
-func FuzzGitEntries(f *testing.F) {
-	f.Add([]byte("100644 e69de29bb2d1d6434b8b29ae775ad8c2e48c5391 0\ta\x00100755 e69de29bb2d1d6434b8b29ae775ad8c2e48c5391 1\tb\tc\x00"))
-	f.Add([]byte("100644 blob e69de29bb2d1d6434b8b29ae775ad8c2e48c5391\ta\x00040000 tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\tb\x00"))
-	f.Add([]byte("100644 x 1\ta\x00100644 y 2\ta\x00\x00\t\x00 \t \x00"))
-	f.Fuzz(func(t *testing.T, out []byte) {
-		dir := t.TempDir()
-		must(t, os.WriteFile(filepath.Join(dir, "a"), nil, 0o600))
-		found := parseEntries(out)
-		for path, e := range found {
-			if strings.Contains(path, "\x00") || e.mode == "" || strings.ContainsAny(e.mode+e.object, " \t\x00") {
-				t.Errorf("%q: %+v", path, e)
-			}
-			if same := sameContent(dir, "a", e); same && e.object != objectName(nil, len(e.object)) {
-				t.Errorf("an empty file has the content %+v", e)
-			}
-		}
-		for path, e := range parseEntries(append(append(bytes.Clone(out), 0), out...)) {
-			if _, ok := found[path]; !ok && e.object != "conflict" {
-				t.Errorf("%q is listed once more, and as %+v", path, e)
-			}
-			if ok := sameContent(dir, "a", e); ok {
-				t.Errorf("%q is listed twice, and the same as a file: %+v", path, e)
-			}
-		}
-	})
-}
-
-// FuzzGitFiles: whatever lies in the place of git's configuration, HEAD and
-// index, a file whose content git has nowhere is never called committed, and
-// what cannot be known is an error of one line.
-func FuzzGitFiles(f *testing.F) {
-	if _, err := exec.LookPath("git"); err != nil {
-		f.Skip("needs git")
-	}
-	dir := f.TempDir()
-	f.Setenv("HOME", f.TempDir())
-	must(f, os.WriteFile(filepath.Join(dir, "a"), []byte("committed\n"), 0o600))
-	for _, args := range [][]string{{"init", "-q"}, {"add", "a"}, {"-c", "user.name=x", "-c", "user.email=x", "commit", "-qm", "x"}} {
-		if out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil {
-			f.Fatalf("git %q: %v\n%s", args, err, out)
-		}
-	}
-	var real [3][]byte
-	places := []string{"config", "HEAD", "index"}
-	for i, name := range places {
-		var err error
-		real[i], err = os.ReadFile(filepath.Join(dir, ".git", name))
-		must(f, err)
-	}
-	must(f, os.WriteFile(filepath.Join(dir, "a"), []byte("changed\n"), 0o600))
-	ran := filepath.Join(f.TempDir(), "ran")
-	f.Add(real[0], real[1], real[2])
-	f.Add([]byte("[core]\n\tfsmonitor = touch "+ran+"\n\trepositoryformatversion = 9\n"), real[1], real[2])
-	f.Add([]byte("[include]\n\tpath = config\n[core]\n\tworktree = /\n\tbare = true\n"), real[1], real[2])
-	f.Add(real[0], []byte("ref: ../../../../etc/passwd\n"), real[2])
-	f.Add(real[0], []byte("ref: HEAD\n"), []byte("DIRC\x00\x00\x00\x02\xff\xff\xff\xff"))
-	f.Add([]byte(nil), []byte(nil), []byte(nil))
-	f.Fuzz(func(t *testing.T, config, head, index []byte) {
-		for i, text := range [][]byte{config, head, index} {
-			must(t, os.WriteFile(filepath.Join(dir, ".git", places[i]), text, 0o600))
-		}
-		dirty, err := gitDirty(t.Context(), dir, []string{"a"})
-		switch {
-		case err != nil && (!errors.Is(err, whittle.ErrUsage) || strings.Contains(err.Error(), "\n") || whittle.Hint(err) == ""):
-			t.Errorf("%q", err)
-		case err == nil && len(dirty) != 1:
-			t.Errorf("a changed file is called committed: config %q, HEAD %q, index %q", config, head, index)
-		}
-		if exists(ran) {
-			t.Fatalf("git has run a program: %q", config)
 		}
 	})
 }

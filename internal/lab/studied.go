@@ -1,0 +1,25 @@
+package lab
+
+import (
+	"path/filepath"
+	"strings"
+
+	"whittle.dev/whittle"
+)
+
+// studied finds the Dockerfile of an image that a study left behind, by the
+// image's name: the archive lies in the study's images folder. It gives o
+// unchanged for any other image.
+func studied(env *Env, img whittle.Image, name string, o InspectOptions) InspectOptions {
+	path := strings.TrimPrefix(name, "docker-archive:")
+	variant, isTar := strings.CutSuffix(filepath.Base(path), ".tar")
+	images := filepath.Dir(path)
+	if o.Source != nil || !isTar || filepath.Base(images) != "images" || !filepath.IsLocal(variant) {
+		return o
+	}
+	v, source, ok := folder{dir: filepath.Dir(images), key: env.key()}.kept(variant, img.Ref().Digest)
+	if ok {
+		o.Dockerfile, o.Source, o.Target, o.Args = v.Dockerfile, source, v.Target, v.Args
+	}
+	return o
+}
