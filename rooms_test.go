@@ -57,7 +57,8 @@ var allowed = map[string][]string{
 	"build/buildkitd":      {},
 	"report":               {},
 	"runs":                 {"build", "start", "dockerfile", "project"},
-	"lab": {"runs", "source", "index", "rootfs", "distro", "python", "python/imports", "elf", "dockerfile", "dockerfile/history", "project", "ledger", "build", "build/buildkitd",
+	"outdir":               {},
+	"lab": {"runs", "outdir", "source", "index", "rootfs", "distro", "python", "python/imports", "elf", "dockerfile", "dockerfile/history", "project", "ledger", "build", "build/buildkitd",
 		"start", "deps", "check", "rule", "rule/analysis", "rule/layer", "rule/distribution", "resolve", "forecast", "patch", "pypi", "edit", "rewrite"},
 	"cmd/whittle": {"lab", "report", "store", "tui", "web"},
 }
@@ -173,7 +174,7 @@ const (
 // larger are the packages that have more lines, and how many they may have:
 // what they are, rounded up. They only become smaller.
 var larger = map[string]int{
-	"internal/lab": 8200,
+	"internal/lab": 6800,
 }
 
 func TestSizes(t *testing.T) {

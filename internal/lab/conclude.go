@@ -251,7 +251,7 @@ func (p *prover) best(out *whittle.Study, generated map[string]*trial) (*whittle
 		return b, nil
 	}
 	b.Archive = bestArchive
-	if err := os.Rename(best.archive, p.out.path(b.Archive)); err != nil {
+	if err := os.Rename(best.archive, p.out.Path(b.Archive)); err != nil {
 		return nil, fmt.Errorf("keeping the best image: %w", err)
 	}
 	return b, nil
@@ -304,7 +304,7 @@ func Forecast(ctx context.Context, env *Env, o ForecastOptions) (*whittle.Foreca
 // nothingBuilt is why there is nothing to look at.
 func (s *study) nothingBuilt() error {
 	return whittle.WithHint(fmt.Errorf("no variant of %s builds, so that there is no image to start from: %w", s.project.Name, whittle.ErrUsage),
-		"see the logs in "+s.out.path("logs"))
+		"see the logs in "+s.out.Path("logs"))
 }
 
 // forecast says how large other ways of making a variant's image would be, with

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"whittle.dev/whittle/internal/outdir"
 )
 
 var (
@@ -53,7 +55,7 @@ func TestDurable(t *testing.T) {
 			continue
 		}
 		from, to := at(m[1], m[2]), at(m[3], m[4])
-		if strings.HasPrefix(to, filepath.Join(dir, OutName, ".whittle-")) || strings.HasSuffix(to, ".tar") {
+		if strings.HasPrefix(to, filepath.Join(dir, outdir.Name, ".whittle-")) || strings.HasSuffix(to, ".tar") {
 			continue // of a trial, which goes with the run; an image is the engine's, and synced with its record
 		}
 		seen[kindOf(to)]++
@@ -64,12 +66,12 @@ func TestDurable(t *testing.T) {
 			t.Errorf("the name of %s is not brought to the disk", to)
 		}
 	}
-	if !synced(filepath.Join(dir, OutName, "images", "original.tar"), 0, len(lines)) {
+	if !synced(filepath.Join(dir, outdir.Name, "images", "original.tar"), 0, len(lines)) {
 		t.Error("the image is not brought to the disk")
 	}
 	journal := slices.IndexFunc(lines, func(l string) bool {
 		m := tracedUnlink.FindStringSubmatch(l)
-		return m != nil && at(m[1], m[2]) == filepath.Join(dir, OutName, "journal")
+		return m != nil && at(m[1], m[2]) == filepath.Join(dir, outdir.Name, "journal")
 	})
 	if journal < 0 || !synced(filepath.Join(dir, "Dockerfile.b"), 0, journal) || !synced(dir, 0, journal) {
 		t.Errorf("the journal goes (%d) before the files are on the disk", journal)

@@ -239,7 +239,7 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 				"commit them, or use --force")
 		}
 	}
-	return s.out.commit(ctx, s.project.Dir, files, places)
+	return s.out.Commit(ctx, s.project.Dir, files, places)
 }
 
 // places are where the files truly lie: within the project, each once.

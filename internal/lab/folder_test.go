@@ -13,6 +13,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/outdir"
 )
 
 // names are what lies in a folder.
@@ -75,13 +76,13 @@ func TestFolderLocked(t *testing.T) {
 	}
 	dir := shop(t)
 	env := fakeEnv(&fakeEngine{t: t})
-	f, err := openFolder(dir, filepath.Join(dir, OutName), nil, func(string) {})
+	f, err := outdir.Open(dir, filepath.Join(dir, outdir.Name), nil, func(string) {})
 	must(t, err)
 	_, err = Study(context.Background(), env, StudyOptions{Dir: dir, Quick: true})
 	if !errors.Is(err, whittle.ErrSystem) || !strings.Contains(err.Error(), "in use by another whittle (process ") || !strings.Contains(whittle.Hint(err), "--out") {
 		t.Errorf("locked: %v [%s]", err, whittle.Hint(err))
 	}
-	must(t, f.close())
+	must(t, f.Close())
 	if _, err = Study(context.Background(), env, StudyOptions{Dir: dir, Quick: true}); err != nil {
 		t.Errorf("free: %v", err)
 	}
@@ -121,7 +122,7 @@ func TestRecords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := shop(t)
-			out := filepath.Join(dir, OutName)
+			out := filepath.Join(dir, outdir.Name)
 			env := fakeEnv(&fakeEngine{t: t})
 			env.Secret = func() []byte { return []byte("mine") }
 			_, err := Study(context.Background(), env, StudyOptions{Dir: dir, Quick: true})
@@ -167,7 +168,7 @@ func TestForgedBuild(t *testing.T) {
 		return &build.Error{Kind: build.StepFailed, File: "Dockerfile", Line: 1, Message: "exit code 3"}
 	}}
 	env := fakeEnv(e)
-	env.Secret = userKey(t.TempDir())
+	env.Secret = outdir.UserKey(t.TempDir())
 	s, err := Study(context.Background(), env, StudyOptions{Dir: dir, Quick: true, Resume: true})
 	must(t, err)
 	for _, v := range s.Variants {

@@ -20,6 +20,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/report"
 )
 
@@ -427,7 +428,7 @@ func TestForty(t *testing.T) {
 			if s.Best == nil || s.Best.Outcome.Verdict != whittle.Runs {
 				t.Fatalf("no best image that runs: %+v", s.Best)
 			}
-			after := f.look(t, apps, f.best(t, filepath.Join(dir, OutName, s.Best.Archive)))
+			after := f.look(t, apps, f.best(t, filepath.Join(dir, outdir.Name, s.Best.Archive)))
 			for i, a := range apps {
 				if !before[i].reaches(a) {
 					t.Errorf("%s: it does not reach it as it is: %+v", a.how, before[i])

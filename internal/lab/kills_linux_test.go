@@ -20,6 +20,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/index"
+	"whittle.dev/whittle/internal/outdir"
 )
 
 const (
@@ -65,7 +66,7 @@ func twoTexts(t *testing.T, dir string) [2]string {
 func proof(ctx context.Context, t *testing.T, dir, out, cache string) (*whittle.Study, error) {
 	t.Helper()
 	env := toyEnv(&toyEngine{fakeEngine: fakeEngine{t: t}, runs: func(string) bool { return true }})
-	env.Secret = userKey(cache)
+	env.Secret = outdir.UserKey(cache)
 	if c, err := index.OpenCache(filepath.Join(cache, "index"), 0); err == nil {
 		env.Index.Cache = c
 	}
@@ -81,7 +82,7 @@ func TestProofHelper(t *testing.T) {
 	defer stop()
 	_, err := proof(ctx, t, where[0], where[1], where[2])
 	if err == nil {
-		err = whittle.WriteFile(filepath.Join(cmp.Or(where[1], filepath.Join(where[0], OutName)), "report.md"), []byte("report"))
+		err = whittle.WriteFile(filepath.Join(cmp.Or(where[1], filepath.Join(where[0], outdir.Name)), "report.md"), []byte("report"))
 	}
 	if err != nil && ctx.Err() == nil {
 		t.Fatal(err)
@@ -145,8 +146,8 @@ func TestKilled(t *testing.T) {
 		// Half of them about where the files are written.
 		delay := time.Duration(rng.Int64N(int64(took) * 11 / 10))
 		if i%2 == 1 {
-			for !exists(filepath.Join(dir, OutName, "journal")) && time.Since(start) < time.Hour {
-				if left, _ := filepath.Glob(filepath.Join(dir, OutName, ".whittle-staged-*")); len(left) > 0 || cmd.Process.Signal(syscall.Signal(0)) != nil {
+			for !exists(filepath.Join(dir, outdir.Name, "journal")) && time.Since(start) < time.Hour {
+				if left, _ := filepath.Glob(filepath.Join(dir, outdir.Name, ".whittle-staged-*")); len(left) > 0 || cmd.Process.Signal(syscall.Signal(0)) != nil {
 					break
 				}
 				if twoTexts(t, dir) == after {
@@ -168,9 +169,9 @@ func TestKilled(t *testing.T) {
 				t.Errorf("%s after %s: a mixture", signals[i%len(signals)], delay)
 			}
 		}
-		f, err := openFolder(dir, filepath.Join(dir, OutName), userKey(cache)(), func(string) {}) // as the next start does first of all
+		f, err := outdir.Open(dir, filepath.Join(dir, outdir.Name), outdir.UserKey(cache)(), func(string) {}) // as the next start does first of all
 		must(t, err)
-		must(t, f.close())
+		must(t, f.Close())
 		switch twoTexts(t, dir) {
 		case before:
 			unchanged++

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/outdir"
 )
 
 // secretText is what lies outside of a project: no result may hold it.
@@ -169,7 +170,7 @@ func watched(t *testing.T, what, dir, outside string, verb func(ctx context.Cont
 	if strings.Contains(string(said), secretText) {
 		t.Errorf("%s: the result tells what is outside", what)
 	}
-	holdsNot(t, what, filepath.Join(dir, OutName))
+	holdsNot(t, what, filepath.Join(dir, outdir.Name))
 	if text, err := os.ReadFile(outside); err != nil || string(text) != secretText {
 		t.Errorf("%s: outside is %.60q, %v", what, text, err)
 	}
@@ -232,7 +233,7 @@ func TestFileChanging(t *testing.T) {
 	if testing.Short() {
 		t.Skip("some dozen studies")
 	}
-	for _, name := range []string{"Dockerfile", ".dockerignore", "whittle.yaml", "pyproject.toml", "requirements.txt", "more.txt", "setup.py", "uv.lock", "shop.py", OutName + "/variants/original.json", OutName + "/lock"} {
+	for _, name := range []string{"Dockerfile", ".dockerignore", "whittle.yaml", "pyproject.toml", "requirements.txt", "more.txt", "setup.py", "uv.lock", "shop.py", outdir.Name + "/variants/original.json", outdir.Name + "/lock"} {
 		dir, outside := makeKindsProject(t, t.TempDir())
 		at := filepath.Join(dir, filepath.FromSlash(name))
 		must(t, os.MkdirAll(filepath.Dir(at), 0o755))
@@ -243,7 +244,7 @@ func TestFileChanging(t *testing.T) {
 		go func() {
 			var err error
 			for i := 0; ctx.Err() == nil; i++ {
-				if i%2 == 0 || strings.HasPrefix(name, OutName) {
+				if i%2 == 0 || strings.HasPrefix(name, outdir.Name) {
 					err = os.WriteFile(at, []byte(texts[i%len(texts)]), 0o644)
 				} else {
 					err = whittle.WriteFile(at, []byte(texts[i%len(texts)]))
@@ -259,7 +260,7 @@ func TestFileChanging(t *testing.T) {
 		}
 		stop()
 		must(t, <-ended)
-		if got, err := os.ReadFile(at); err != nil || name != "Dockerfile" && !strings.HasPrefix(name, OutName) && !slices.Contains(texts, string(got)) {
+		if got, err := os.ReadFile(at); err != nil || name != "Dockerfile" && !strings.HasPrefix(name, outdir.Name) && !slices.Contains(texts, string(got)) {
 			t.Errorf("%s is %.100q, %v", name, got, err)
 		}
 	}
@@ -306,7 +307,7 @@ func TestStudyFileKinds(t *testing.T) {
 		if _, err := Study(context.Background(), env, StudyOptions{Dir: dir, Quick: true}); err != nil {
 			t.Fatal(err)
 		}
-		at := filepath.Join(dir, OutName, filepath.FromSlash(name))
+		at := filepath.Join(dir, outdir.Name, filepath.FromSlash(name))
 		info, err := os.Lstat(at)
 		if err != nil {
 			must(t, os.WriteFile(at, nil, 0o644))
@@ -317,7 +318,7 @@ func TestStudyFileKinds(t *testing.T) {
 		if err := put(at, outside); err != nil {
 			t.Fatalf("%s, %s: %v", name, kind, err)
 		}
-		what := fmt.Sprintf("%s/%s, %s", OutName, name, kind)
+		what := fmt.Sprintf("%s/%s, %s", outdir.Name, name, kind)
 		watched(t, what, dir, outside, func(ctx context.Context) (any, error) {
 			keep := func(_ *whittle.Study, dir string) error {
 				return whittle.WriteFile(filepath.Join(dir, "report.md"), []byte("report"))
@@ -331,7 +332,7 @@ func TestStudyFileKinds(t *testing.T) {
 // way around it.
 func TestFolderOfOthers(t *testing.T) {
 	dir := shop(t)
-	if err := os.WriteFile(filepath.Join(dir, OutName), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, outdir.Name), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	env := fakeEnv(&fakeEngine{t: t})

@@ -13,6 +13,7 @@ import (
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/index"
+	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/resolve"
 )
 
@@ -100,3 +101,7 @@ func (e *Env) now() time.Time {
 // Words are the words of a command line as a POSIX shell splits them, where
 // they are the same whatever the environment.
 func Words(line string) ([]string, error) { return dockerfile.Words(line) }
+
+// OutName is the folder in a project where a study leaves its images, logs and
+// reports.
+const OutName = outdir.Name

@@ -16,6 +16,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/build/buildkitd"
+	"whittle.dev/whittle/internal/outdir"
 )
 
 // TestSecretsStay builds and runs a project whose steps and programs print all
@@ -50,7 +51,7 @@ func TestSecretsStay(t *testing.T) {
 	}
 	v := s.Variants[0]
 	if v.Build.Status != whittle.Built || v.Run.Status != whittle.Runs {
-		log, _ := os.ReadFile(filepath.Join(dir, OutName, v.Build.Log))
+		log, _ := os.ReadFile(filepath.Join(dir, outdir.Name, v.Build.Log))
 		t.Fatalf("%+v %+v\n%s", v.Build, v.Run, log)
 	}
 	broken := s.Variants[1]
@@ -62,7 +63,7 @@ func TestSecretsStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	texts := map[string][]byte{"the report": report, "the progress": progress.Bytes()}
-	for _, dir := range []string{filepath.Join(dir, OutName), state, temp} {
+	for _, dir := range []string{filepath.Join(dir, outdir.Name), state, temp} {
 		collect(t, dir, texts)
 	}
 	for _, value := range []string{"of-the-environment-7351", "of-the-file-9942", "of-the-envfile-1187", "of-the-option-5520", "plain-of-the-environment-2268"} {
@@ -72,7 +73,7 @@ func TestSecretsStay(t *testing.T) {
 			}
 		}
 	}
-	if log := texts[filepath.Join(dir, OutName, "logs", "original.log")]; !bytes.Contains(log, []byte("authToken")) && !bytes.Contains(log, []byte("***")) {
+	if log := texts[filepath.Join(dir, outdir.Name, "logs", "original.log")]; !bytes.Contains(log, []byte("authToken")) && !bytes.Contains(log, []byte("***")) {
 		t.Errorf("the step has printed nothing:\n%s", log)
 	}
 	t.Logf("%d texts looked through", len(texts))

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/outdir"
 )
 
 // studied finds the Dockerfile of an image that a study left behind, by the
@@ -17,7 +18,7 @@ func studied(env *Env, img whittle.Image, name string, o InspectOptions) Inspect
 	if o.Source != nil || !isTar || filepath.Base(images) != "images" || !filepath.IsLocal(variant) {
 		return o
 	}
-	v, source, ok := folder{dir: filepath.Dir(images), key: env.key()}.kept(variant, img.Ref().Digest)
+	v, source, ok := outdir.At(filepath.Dir(images), env.key()).Kept(variant, img.Ref().Digest)
 	if ok {
 		o.Dockerfile, o.Source, o.Target, o.Args = v.Dockerfile, source, v.Target, v.Args
 	}

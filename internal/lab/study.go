@@ -12,6 +12,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
 )
 
@@ -74,7 +75,7 @@ func Study(ctx context.Context, env *Env, o StudyOptions) (*whittle.Study, error
 		return nil, failed
 	}
 	if o.Keep != nil {
-		if err := o.Keep(out, s.out.dir); err != nil {
+		if err := o.Keep(out, s.out.Dir); err != nil {
 			return nil, err
 		}
 	}
@@ -86,7 +87,7 @@ type study struct {
 	env      *Env
 	o        StudyOptions
 	project  *project.Project
-	out      folder
+	out      outdir.Folder
 	bases    map[string]build.Base
 	others   []string          // Dockerfiles of variants that were not asked for
 	sources  map[string][]byte // Dockerfiles by variant
@@ -107,13 +108,13 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 	}
 	s := &study{env: env, o: o, project: p, others: otherDockerfiles(all, p.Variants), sources: map[string][]byte{}, warmed: map[string]bool{}}
 	if s.o.Out == "" {
-		s.o.Out = filepath.Join(p.Dir, OutName)
+		s.o.Out = filepath.Join(p.Dir, outdir.Name)
 	}
 	if s.o.Out, err = filepath.Abs(s.o.Out); err != nil {
 		return nil, fmt.Errorf("finding the study's folder: %w", err)
 	}
 	if s.o.Out == p.Dir {
-		return nil, whittle.WithHint(fmt.Errorf("the study's folder is the project itself: %w", whittle.ErrUsage), "name another one with --out; the default is "+OutName+" in the project")
+		return nil, whittle.WithHint(fmt.Errorf("the study's folder is the project itself: %w", whittle.ErrUsage), "name another one with --out; the default is "+outdir.Name+" in the project")
 	}
 	if s.inputs, err = surround(env, p, o.Inputs); err != nil {
 		return nil, err
@@ -131,7 +132,7 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 	if s.bases, err = openBases(ctx, env, p.Bases); err != nil {
 		return nil, err
 	}
-	s.out, err = openFolder(p.Dir, s.o.Out, env.key(), env.progress().Step)
+	s.out, err = outdir.Open(p.Dir, s.o.Out, env.key(), env.progress().Step)
 	return s, err
 }
 
@@ -155,7 +156,7 @@ func (s *study) close() {
 	if s.engine != nil {
 		s.engine.Close()
 	}
-	s.out.close()
+	s.out.Close()
 }
 
 // selectVariants keeps the variants that were asked for.
@@ -206,7 +207,7 @@ func openBases(ctx context.Context, env *Env, places map[string]string) (map[str
 }
 
 func (s *study) buildAll(ctx context.Context) error {
-	context, err := contextDigest(ctx, s.project.Dir, s.out.dir, s.unseen())
+	context, err := contextDigest(ctx, s.project.Dir, s.out.Dir, s.unseen())
 	if err != nil {
 		return err
 	}
@@ -228,7 +229,7 @@ func (s *study) buildAll(ctx context.Context) error {
 			return s.interrupted(v, err)
 		}
 		out.Fingerprint = print
-		if err := s.out.save(out, s.sources[v.Name], s.digestOf(ctx)); err != nil {
+		if err := s.out.Save(out, s.sources[v.Name], s.digestOf(ctx)); err != nil {
 			return err
 		}
 		s.variants = append(s.variants, *out)
@@ -245,7 +246,7 @@ func (s *study) kept(ctx context.Context, name string, prints ...whittle.Digest)
 	if !s.o.Resume {
 		return nil, false
 	}
-	v, ok := s.out.load(name, s.digestOf(ctx))
+	v, ok := s.out.Load(name, s.digestOf(ctx))
 	return v, ok && slices.Contains(prints, v.Fingerprint)
 }
 
@@ -278,7 +279,7 @@ func (s *study) readAll(ctx context.Context) ([]*subject, error) {
 		if v.Build.Status != whittle.Built {
 			continue
 		}
-		sub, err := open(ctx, s.env, "docker-archive:"+s.out.path(v.Build.Archive),
+		sub, err := open(ctx, s.env, "docker-archive:"+s.out.Path(v.Build.Archive),
 			InspectOptions{Dockerfile: v.Dockerfile, Source: s.sources[v.Name], Target: v.Target, Args: v.Args})
 		if err != nil {
 			return subjects, fmt.Errorf("variant %s: %w", v.Name, err)

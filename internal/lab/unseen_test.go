@@ -28,7 +28,7 @@ func TestUnseen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := shop(t)
-			big := filepath.Join(mkdir(t, filepath.Join(dir, "data")), "big")
+			big := filepath.Join(folderIn(t, filepath.Join(dir, "data")), "big")
 			for file, text := range tc.files {
 				must(t, os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600))
 			}
@@ -54,7 +54,7 @@ func TestUnseen(t *testing.T) {
 				t.Errorf("%q, %v", text, err)
 			}
 			digest := func() whittle.Digest {
-				d, err := contextDigest(t.Context(), dir, s.out.dir, s.unseen())
+				d, err := contextDigest(t.Context(), dir, s.out.Dir, s.unseen())
 				must(t, err)
 				return d
 			}
@@ -69,4 +69,11 @@ func TestUnseen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// folderIn makes a folder and gives its path.
+func folderIn(t *testing.T, dir string) string {
+	t.Helper()
+	must(t, os.MkdirAll(dir, 0o700))
+	return dir
 }

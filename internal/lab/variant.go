@@ -14,6 +14,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/runs"
 )
@@ -28,10 +29,10 @@ func (s *study) variant(ctx context.Context, v project.Variant) (*whittle.Varian
 		return nil, err
 	}
 	out := &whittle.Variant{Name: v.Name, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args,
-		Build: whittle.BuildFacts{Log: logPath(v.Name), Archive: archivePath(v.Name), Cold: !s.o.Quick,
+		Build: whittle.BuildFacts{Log: outdir.LogPath(v.Name), Archive: outdir.ArchivePath(v.Name), Cold: !s.o.Quick,
 			Engine: s.engineFacts(), Date: s.env.now().UTC().Format(time.RFC3339)},
 		Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}}
-	log, err := s.out.create(out.Build.Log)
+	log, err := s.out.Create(out.Build.Log)
 	if err != nil {
 		return nil, fmt.Errorf("writing the log: %w: %w", err, whittle.ErrSystem)
 	}
@@ -42,7 +43,7 @@ func (s *study) variant(ctx context.Context, v project.Variant) (*whittle.Varian
 		return nil, err
 	}
 	d.NoCache = !s.o.Quick
-	res, err := s.engine.Build(ctx, d, build.Output{Archive: s.out.path(out.Build.Archive), Log: log, Progress: s.view(out.Name)})
+	res, err := s.engine.Build(ctx, d, build.Output{Archive: s.out.Path(out.Build.Archive), Log: log, Progress: s.view(out.Name)})
 	if err != nil {
 		return s.notBuilt(ctx, out, err)
 	}
@@ -86,7 +87,7 @@ func (s *study) definition(v project.Variant) build.Definition {
 	d := build.Definition{Context: s.project.Dir, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args, Platform: v.Platform,
 		Bases: s.bases, Offline: s.o.Offline}
 	s.inputs.give(&d)
-	if rel, ok := whittle.Below(s.project.Dir, s.out.dir); ok {
+	if rel, ok := whittle.Below(s.project.Dir, s.out.Dir); ok {
 		d.Exclude = []string{filepath.ToSlash(rel)}
 	}
 	return d
@@ -169,7 +170,7 @@ func (s *study) measure(ctx context.Context, d build.Definition, out *whittle.Va
 // run runs the project's commands and tests in the image, as its user and in
 // its environment, without network.
 func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Variant, log io.Writer) error {
-	name := "docker-archive:" + s.out.path(out.Build.Archive)
+	name := "docker-archive:" + s.out.Path(out.Build.Archive)
 	img, err := s.env.Images.Open(ctx, name)
 	if err != nil {
 		return err
@@ -239,7 +240,7 @@ func (s *study) check(ctx context.Context, f *evidence, out *whittle.Variant, co
 			o.Commands = append(o.Commands, c.Args)
 		}
 	}
-	check, err := f.check(ctx, s.env, "docker-archive:"+s.out.path(out.Build.Archive), o)
+	check, err := f.check(ctx, s.env, "docker-archive:"+s.out.Path(out.Build.Archive), o)
 	if err != nil {
 		return fmt.Errorf("checking the image: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
 )
 
@@ -75,10 +76,10 @@ type trial struct {
 func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 	w := &workshop{study: s, fresh: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}, remade: map[string]remade{}}
 	var err error
-	if w.dir, err = os.MkdirTemp(s.out.dir, workPattern); err != nil {
+	if w.dir, err = os.MkdirTemp(s.out.Dir, outdir.WorkPattern); err != nil {
 		return nil, fmt.Errorf("making a folder for a copy of the project: %w: %w", err, whittle.ErrSystem)
 	}
-	if w.images, err = os.MkdirTemp(s.out.dir, trialsPattern); err == nil {
+	if w.images, err = os.MkdirTemp(s.out.Dir, outdir.TrialsPattern); err == nil {
 		unseen := s.unseen()
 		err = copyTree(ctx, s.project.Dir, w.dir, func(rel string, d fs.DirEntry) bool {
 			return s.ownFolder(rel, d) || unseen(rel, d) && w.link(rel)
@@ -92,7 +93,7 @@ func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 		v := &s.variants[i]
 		t := &trial{Variant: v, source: s.sources[v.Name], asked: w.asked}
 		if v.Build.Status == whittle.Built {
-			t.archive = s.out.path(v.Build.Archive)
+			t.archive = s.out.Path(v.Build.Archive)
 		}
 		w.trials[trialKey(v.Name, nil)] = t
 	}
@@ -119,7 +120,7 @@ func (w *workshop) close() error {
 
 // ownFolder says that a path in the project is a study's own.
 func (s *study) ownFolder(rel string, d fs.DirEntry) bool {
-	return d.IsDir() && (filepath.Join(s.project.Dir, rel) == s.out.dir || d.Name() == OutName)
+	return d.IsDir() && (filepath.Join(s.project.Dir, rel) == s.out.Dir || d.Name() == outdir.Name)
 }
 
 func trialKey(variant string, s state) string { return variant + " " + string(s.digest()) }
@@ -138,7 +139,7 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 		return nil, fmt.Errorf("variant %s: %w: %w", v.Name, err, whittle.ErrUsage)
 	}
 	w.builds++
-	out, err := makeFolder(filepath.Join(w.images, fmt.Sprintf("%s-%d", v.Name, w.builds)))
+	out, err := outdir.Make(filepath.Join(w.images, fmt.Sprintf("%s-%d", v.Name, w.builds)))
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +154,7 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	}
 	t := &trial{Variant: made, state: s, source: source, asked: w.asked}
 	if made.Build.Status == whittle.Built {
-		t.archive = out.path(made.Build.Archive)
+		t.archive = out.Path(made.Build.Archive)
 		img, err := open(ctx, w.env, "docker-archive:"+t.archive, InspectOptions{Dockerfile: v.Dockerfile, Source: source, Target: v.Target, Args: v.Args})
 		if err != nil {
 			return nil, err

@@ -1,4 +1,7 @@
-package lab
+// Package outdir is the folder of a study: the images, logs and finished variants
+// that it keeps, the lock of whoever works in it, and the journal by which several
+// files of the project are changed together or not at all.
+package outdir
 
 import (
 	"errors"
@@ -13,37 +16,37 @@ import (
 	"whittle.dev/whittle"
 )
 
-// OutName is the folder in a project where a study leaves its images, logs
+// Name is the folder in a project where a study leaves its images, logs
 // and reports.
-const OutName = ".whittle"
+const Name = ".whittle"
 
 const (
 	lockName = "lock"
 	// Names of what a run makes and removes again: its copies of the project,
 	// its trials' images, archives and files that are being written.
-	workPattern    = ".whittle-work-*"
-	trialsPattern  = ".whittle-trials-*"
+	WorkPattern    = ".whittle-work-*"
+	TrialsPattern  = ".whittle-trials-*"
 	partialPattern = ".whittle-*.partial"
 )
 
-// folder is where a study keeps what it made. A project may bring a folder of
+// Folder is where a study keeps what it made. A project may bring a folder of
 // that name, so that nothing in it is a link that whittle follows.
-type folder struct {
-	dir string
+type Folder struct {
+	Dir string
 	// key is the one that seals what this user's whittle keeps.
 	key  []byte
 	lock *os.File // nil where the folder is a part of a locked one
 }
 
-// openFolder makes the study's folder, locks it, finishes what a run that was
+// Open makes the study's folder, locks it, finishes what a run that was
 // killed has begun to write, and removes what else it has left; say is told of
 // the first. The folder ignores itself for git, and the builds never send it.
 // close frees it.
-func openFolder(project, dir string, key []byte, say func(string)) (folder, error) {
+func Open(project, dir string, key []byte, say func(string)) (Folder, error) {
 	if err := noLinks(project, dir); err != nil {
-		return folder{}, err
+		return Folder{}, err
 	}
-	f, err := makeFolder(dir)
+	f, err := Make(dir)
 	if err != nil {
 		return f, err
 	}
@@ -52,13 +55,13 @@ func openFolder(project, dir string, key []byte, say func(string)) (folder, erro
 		return f, err
 	}
 	if err := f.finish(project, say); err != nil {
-		return f, errors.Join(err, f.close())
+		return f, errors.Join(err, f.Close())
 	}
 	f.sweep()
-	if _, err := os.Lstat(f.path(".gitignore")); errors.Is(err, fs.ErrNotExist) {
-		err = whittle.Folder(f.dir).Write(".gitignore", []byte("*\n"), 0o644)
+	if _, err := os.Lstat(f.Path(".gitignore")); errors.Is(err, fs.ErrNotExist) {
+		err = whittle.Folder(f.Dir).Write(".gitignore", []byte("*\n"), 0o644)
 		if err != nil {
-			return f, errors.Join(err, f.close())
+			return f, errors.Join(err, f.Close())
 		}
 	}
 	return f, nil
@@ -90,10 +93,10 @@ func noLink(path string) error {
 	return nil
 }
 
-// makeFolder makes a folder for images, logs and kept variants.
-func makeFolder(dir string) (folder, error) {
-	f := folder{dir: dir}
-	for _, d := range []string{dir, f.path("images"), f.path("logs"), f.path("variants")} {
+// Make makes a folder for images, logs and kept variants.
+func Make(dir string) (Folder, error) {
+	f := Folder{Dir: dir}
+	for _, d := range []string{dir, f.Path("images"), f.Path("logs"), f.Path("variants")} {
 		if d != dir {
 			if err := noLink(d); err != nil {
 				return f, err
@@ -123,18 +126,22 @@ func notMade(err error) error {
 	return whittle.WithHint(err, hint)
 }
 
-func (f folder) path(rel string) string { return filepath.Join(f.dir, rel) }
+// At is a folder whose records are read, and that is neither made nor
+// locked.
+func At(dir string, key []byte) Folder { return Folder{Dir: dir, key: key} }
 
-func (f folder) close() error {
+func (f Folder) Path(rel string) string { return filepath.Join(f.Dir, rel) }
+
+func (f Folder) Close() error {
 	if f.lock == nil {
 		return nil
 	}
 	return f.lock.Close() // frees the lock
 }
 
-// create makes a new file in the folder in the place of whatever is there.
-func (f folder) create(rel string) (*os.File, error) {
-	root, err := os.OpenRoot(f.dir)
+// Create makes a new file in the folder in the place of whatever is there.
+func (f Folder) Create(rel string) (*os.File, error) {
+	root, err := os.OpenRoot(f.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -146,27 +153,27 @@ func (f folder) create(rel string) (*os.File, error) {
 }
 
 // sync brings a file of the folder to the disk, and its name.
-func (f folder) sync(rel string) error {
-	file, err := whittle.Folder(f.dir).OpenFile(rel)
+func (f Folder) sync(rel string) error {
+	file, err := whittle.Folder(f.Dir).OpenFile(rel)
 	if err != nil {
 		return err
 	}
 	if err := errors.Join(file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("%w: %w", err, whittle.ErrSystem)
 	}
-	syncFolder(filepath.Dir(f.path(rel)))
+	syncFolder(filepath.Dir(f.Path(rel)))
 	return nil
 }
 
 // take locks the folder for this process, or says who has it.
-func (f folder) take() (*os.File, error) {
-	root, err := os.OpenRoot(f.dir)
+func (f Folder) take() (*os.File, error) {
+	root, err := os.OpenRoot(f.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("locking the study's folder: %w: %w", err, whittle.ErrUsage)
 	}
 	defer root.Close()
 	if info, err := root.Lstat(lockName); err == nil && !info.Mode().IsRegular() {
-		return nil, whittle.WithHint(fmt.Errorf("locking the study's folder: %s is no regular file: %w", f.path(lockName), whittle.ErrUsage), "remove it")
+		return nil, whittle.WithHint(fmt.Errorf("locking the study's folder: %s is no regular file: %w", f.Path(lockName), whittle.ErrUsage), "remove it")
 	}
 	file, err := root.OpenFile(lockName, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -174,12 +181,12 @@ func (f folder) take() (*os.File, error) {
 	}
 	free, err := whittle.Lock(file)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("locking %s: %w: %w", f.path(lockName), err, whittle.ErrSystem), file.Close())
+		return nil, errors.Join(fmt.Errorf("locking %s: %w: %w", f.Path(lockName), err, whittle.ErrSystem), file.Close())
 	}
 	if !free {
-		text, _ := whittle.Folder(f.dir).Read(lockName, 1<<10)
+		text, _ := whittle.Folder(f.Dir).Read(lockName, 1<<10)
 		_ = file.Close()
-		return nil, whittle.WithHint(fmt.Errorf("%s is in use by another whittle (%s): %w", f.dir, whittle.OneLine(string(text)), whittle.ErrSystem),
+		return nil, whittle.WithHint(fmt.Errorf("%s is in use by another whittle (%s): %w", f.Dir, whittle.OneLine(string(text)), whittle.ErrSystem),
 			"wait for its end, or name another folder with --out")
 	}
 	host, _ := os.Hostname()
@@ -188,20 +195,20 @@ func (f folder) take() (*os.File, error) {
 		_, err = fmt.Fprintf(file, "process %d on %s since %s\n", os.Getpid(), host, time.Now().Format(time.RFC3339))
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("locking %s: %w: %w", f.path(lockName), err, whittle.ErrSystem), file.Close())
+		return nil, errors.Join(fmt.Errorf("locking %s: %w: %w", f.Path(lockName), err, whittle.ErrSystem), file.Close())
 	}
 	return file, nil
 }
 
 // sweep removes what runs that were killed have left in a folder that is
 // locked: nobody else uses it now. What cannot be removed is in nobody's way.
-func (f folder) sweep() {
-	root, err := os.OpenRoot(f.dir)
+func (f Folder) sweep() {
+	root, err := os.OpenRoot(f.Dir)
 	if err != nil {
 		return
 	}
 	defer root.Close()
-	for dir, patterns := range map[string][]string{".": {workPattern, trialsPattern, stagedPattern, partialPattern}, "images": {partialPattern}, "variants": {partialPattern}} {
+	for dir, patterns := range map[string][]string{".": {WorkPattern, TrialsPattern, stagedPattern, partialPattern}, "images": {partialPattern}, "variants": {partialPattern}} {
 		entries, _ := fs.ReadDir(root.FS(), dir)
 		for _, e := range entries {
 			for _, pattern := range patterns {

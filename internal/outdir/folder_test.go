@@ -1,4 +1,4 @@
-package lab
+package outdir
 
 import (
 	"errors"
@@ -17,15 +17,15 @@ import (
 // TestFolderSwept: what a killed run has left goes, and nothing else.
 func TestFolderSwept(t *testing.T) {
 	dir := t.TempDir()
-	out := filepath.Join(dir, OutName)
+	out := filepath.Join(dir, Name)
 	for _, name := range []string{"images/.whittle-1.partial", "images/old.tar", "variants/.whittle-2.partial", ".whittle-3.partial",
 		".whittle-work-4/Dockerfile", ".whittle-trials-5/images/x.tar", ".whittle-staged-6/0", "work-notes/mine", "notes.partial"} {
 		must(t, os.MkdirAll(filepath.Dir(filepath.Join(out, name)), 0o755))
 		must(t, os.WriteFile(filepath.Join(out, name), []byte("x"), 0o644))
 	}
-	f, err := openFolder(dir, out, nil, func(string) {})
+	f, err := Open(dir, out, nil, func(string) {})
 	must(t, err)
-	defer f.close()
+	defer f.Close()
 	got := [][]string{names(t, out), names(t, filepath.Join(out, "images")), names(t, filepath.Join(out, "variants"))}
 	want := [][]string{{".gitignore", "images", "lock", "logs", "notes.partial", "variants", "work-notes"}, {"old.tar"}, nil}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -37,16 +37,16 @@ func TestFolderSwept(t *testing.T) {
 // be kept.
 func TestUserKey(t *testing.T) {
 	dir := t.TempDir()
-	a, b := userKey(dir)(), userKey(dir)()
+	a, b := UserKey(dir)(), UserKey(dir)()
 	if len(a) < 32 || string(a) != string(b) {
 		t.Errorf("%d and %d bytes", len(a), len(b))
 	}
-	if c := userKey(t.TempDir())(); string(a) == string(c) {
+	if c := UserKey(t.TempDir())(); string(a) == string(c) {
 		t.Error("two caches have one key")
 	}
 	file := filepath.Join(dir, "file")
 	must(t, os.WriteFile(file, nil, 0o600))
-	if c := userKey(filepath.Join(file, "x"))(); len(c) < 32 {
+	if c := UserKey(filepath.Join(file, "x"))(); len(c) < 32 {
 		t.Errorf("no folder: %d bytes", len(c))
 	}
 }

@@ -1,4 +1,4 @@
-package lab
+package outdir
 
 import (
 	"bytes"
@@ -53,13 +53,13 @@ type journalRow struct {
 	Beside string `json:"beside,omitempty"`
 }
 
-// commit changes files of a project, all of them or none: places are where they
+// Commit changes files of a project, all of them or none: places are where they
 // truly lie. A process that is killed within leaves what the next one finishes.
-func (f folder) commit(ctx context.Context, project string, files []whittle.FileChange, places []string) error {
+func (f Folder) Commit(ctx context.Context, project string, files []whittle.FileChange, places []string) error {
 	if len(files) == 0 {
 		return nil
 	}
-	staged, err := os.MkdirTemp(f.dir, stagedPattern)
+	staged, err := os.MkdirTemp(f.Dir, stagedPattern)
 	if err != nil {
 		return fmt.Errorf("writing the changes: %w: %w", err, whittle.ErrSystem)
 	}
@@ -99,11 +99,11 @@ func stageAll(ctx context.Context, staged, project string, files []whittle.FileC
 }
 
 // ready writes the journal, after what has to be beside the files is there.
-func (f folder) ready(j *journal) error {
+func (f Folder) ready(j *journal) error {
 	beside := false
 	for i := range j.Files {
 		row := &j.Files[i]
-		staged := filepath.Join(f.path(j.Staged), fmt.Sprint(i))
+		staged := filepath.Join(f.Path(j.Staged), fmt.Sprint(i))
 		if here, err := onTheWay(j.Dir, row.Path, staged); err != nil || here {
 			if err != nil {
 				return fmt.Errorf("writing %s: %w: %w", row.Path, err, whittle.ErrSystem)
@@ -125,12 +125,12 @@ func (f folder) ready(j *journal) error {
 }
 
 // putBeside copies staged contents to where they can be renamed.
-func (f folder) putBeside(j *journal) error {
+func (f Folder) putBeside(j *journal) error {
 	for i, row := range j.Files {
 		if row.Beside == "" {
 			continue
 		}
-		text, err := whittle.ReadFile(filepath.Join(f.path(j.Staged), fmt.Sprint(i)), whittle.MaxText)
+		text, err := whittle.ReadFile(filepath.Join(f.Path(j.Staged), fmt.Sprint(i)), whittle.MaxText)
 		if err != nil {
 			return fmt.Errorf("writing %s: %w: %w", row.Path, err, whittle.ErrSystem)
 		}
@@ -146,23 +146,23 @@ func (f folder) putBeside(j *journal) error {
 }
 
 // undo removes what was staged of a change that is not made.
-func (f folder) undo(j journal) error {
-	err := whittle.Folder(f.dir).Remove(journalName)
+func (f Folder) undo(j journal) error {
+	err := whittle.Folder(f.Dir).Remove(journalName)
 	for _, row := range j.Files {
 		if row.Beside != "" {
 			err = errors.Join(err, whittle.Folder(j.Dir).Remove(row.Beside))
 		}
 	}
-	return errors.Join(err, os.RemoveAll(f.path(j.Staged)))
+	return errors.Join(err, os.RemoveAll(f.Path(j.Staged)))
 }
 
 // begin writes the journal.
-func (f folder) begin(j journal) error {
+func (f Folder) begin(j journal) error {
 	text, err := json.Marshal(j)
 	if err != nil {
 		return fmt.Errorf("writing the changes: %w", err)
 	}
-	return whittle.Folder(f.dir).Write(journalName, append(text, sealOf(f.key, text)...), 0o600)
+	return whittle.Folder(f.Dir).Write(journalName, append(text, sealOf(f.key, text)...), 0o600)
 }
 
 // sealOf is a line that shows that this user's whittle has made the text.
@@ -185,8 +185,8 @@ func journalOf(text, key []byte, project string) (j journal, ok bool) {
 
 // finish makes the change of a process that was killed in the middle of it. A
 // journal that this user's whittle has not written is removed.
-func (f folder) finish(project string, say func(string)) error {
-	text, err := whittle.Folder(f.dir).Read(journalName, maxRecord)
+func (f Folder) finish(project string, say func(string)) error {
+	text, err := whittle.Folder(f.Dir).Read(journalName, maxRecord)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -196,7 +196,7 @@ func (f folder) finish(project string, say func(string)) error {
 		j, ok = journalOf(text, f.key, project)
 	}
 	if !ok {
-		return os.RemoveAll(f.path(journalName))
+		return os.RemoveAll(f.Path(journalName))
 	}
 	if !j.Ready {
 		return f.undo(j)
@@ -207,10 +207,10 @@ func (f folder) finish(project string, say func(string)) error {
 
 // replay puts the staged contents in their places, and removes the journal. A
 // file that somebody has changed meanwhile stays as it is.
-func (f folder) replay(j journal) error {
+func (f Folder) replay(j journal) error {
 	var failed error
 	for i, row := range j.Files {
-		staged := filepath.Join(f.path(j.Staged), fmt.Sprint(i))
+		staged := filepath.Join(f.Path(j.Staged), fmt.Sprint(i))
 		if err := f.place(j.Dir, row, staged); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("writing %s: %w: %w", row.Path, err, whittle.ErrSystem))
 		}
@@ -221,16 +221,16 @@ func (f folder) replay(j journal) error {
 	for _, row := range j.Files {
 		syncFolder(filepath.Join(j.Dir, filepath.FromSlash(filepath.Dir(row.Path))))
 	}
-	err := os.Remove(f.path(journalName))
-	syncFolder(f.dir)
+	err := os.Remove(f.Path(journalName))
+	syncFolder(f.Dir)
 	if err != nil {
 		return fmt.Errorf("removing the journal: %w: %w", err, whittle.ErrSystem)
 	}
-	return os.RemoveAll(f.path(j.Staged))
+	return os.RemoveAll(f.Path(j.Staged))
 }
 
 // place puts one staged content in its place.
-func (f folder) place(project string, row journalRow, staged string) error {
+func (f Folder) place(project string, row journalRow, staged string) error {
 	after, err := whittle.ReadFile(staged, whittle.MaxText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // it was renamed into its place before the process was killed

@@ -1,6 +1,6 @@
 //go:build linux
 
-package lab
+package outdir
 
 import (
 	"bytes"
@@ -23,15 +23,15 @@ import (
 )
 
 // change is a project with three files to change, one of them new.
-func change(t *testing.T) (dir string, f folder, files []whittle.FileChange, places []string) {
+func change(t *testing.T) (dir string, f Folder, files []whittle.FileChange, places []string) {
 	t.Helper()
 	dir = t.TempDir()
 	must(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))
 	must(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("old 1"), 0o640))
 	must(t, os.WriteFile(filepath.Join(dir, "sub", "b.txt"), []byte("old 2"), 0o755))
-	f, err := openFolder(dir, filepath.Join(dir, OutName), mine, ignore)
+	f, err := Open(dir, filepath.Join(dir, Name), mine, ignore)
 	must(t, err)
-	t.Cleanup(func() { f.close() })
+	t.Cleanup(func() { f.Close() })
 	files = []whittle.FileChange{
 		{Path: "Dockerfile", Before: []byte("old 1"), After: []byte("new 1")},
 		{Path: "sub/b.txt", Before: []byte("old 2"), After: []byte("new 2 is longer")},
@@ -65,7 +65,7 @@ func TestCommit(t *testing.T) {
 	second := filepath.Join(dir, "second name")
 	must(t, os.Link(places[1], second))
 	theirs := os.Chown(places[0], 4242, 4242) == nil
-	must(t, f.commit(context.Background(), dir, files, places))
+	must(t, f.Commit(context.Background(), dir, files, places))
 	if got := contents(places); got != after {
 		t.Errorf("contents %q", got)
 	}
@@ -80,7 +80,7 @@ func TestCommit(t *testing.T) {
 	if text, _ := os.ReadFile(second); string(text) != after[1] {
 		t.Errorf("the file's second name has %q", text)
 	}
-	if left := names(t, f.dir); len(left) != 5 {
+	if left := names(t, f.Dir); len(left) != 5 {
 		t.Errorf("left in the folder: %q", left)
 	}
 }
@@ -90,7 +90,7 @@ func TestCommit(t *testing.T) {
 func TestCommitKilled(t *testing.T) {
 	for step, want := range [][3]string{before, after, after, after, after} {
 		dir, f, files, places := change(t)
-		staged := filepath.Join(f.dir, ".whittle-staged-1")
+		staged := filepath.Join(f.Dir, ".whittle-staged-1")
 		must(t, os.Mkdir(staged, 0o755))
 		j, err := stageAll(context.Background(), staged, dir, files, places)
 		must(t, err)
@@ -100,16 +100,16 @@ func TestCommitKilled(t *testing.T) {
 		for i := range step - 1 {
 			must(t, os.Rename(filepath.Join(staged, string(rune('0'+i))), places[i]))
 		}
-		must(t, f.close())
-		f, err = openFolder(dir, f.dir, mine, ignore)
+		must(t, f.Close())
+		f, err = Open(dir, f.Dir, mine, ignore)
 		must(t, err)
 		if got := contents(places); got != want {
 			t.Errorf("killed after step %d: %q", step, got)
 		}
-		if left := names(t, f.dir); len(left) != 5 {
+		if left := names(t, f.Dir); len(left) != 5 {
 			t.Errorf("killed after step %d: left in the folder: %q", step, left)
 		}
-		must(t, f.close())
+		must(t, f.Close())
 	}
 }
 
@@ -120,7 +120,7 @@ func TestCommitOverwritten(t *testing.T) {
 	for now, want := range map[string]string{"": "", "new 2": after[1], "new 2 is l": after[1], "old 2": after[1], "mine": "mine", "new": "new"} {
 		dir, f, files, places := change(t)
 		must(t, os.Link(places[1], filepath.Join(dir, "second")))
-		staged := filepath.Join(f.dir, ".whittle-staged-1")
+		staged := filepath.Join(f.Dir, ".whittle-staged-1")
 		must(t, os.Mkdir(staged, 0o755))
 		j, err := stageAll(context.Background(), staged, dir, files, places)
 		must(t, err)
@@ -136,18 +136,18 @@ func TestCommitOverwritten(t *testing.T) {
 // TestCommitForged: a journal that a project brings changes nothing.
 func TestCommitForged(t *testing.T) {
 	dir, f, _, places := change(t)
-	must(t, os.Mkdir(filepath.Join(f.dir, "staged"), 0o755))
-	must(t, os.WriteFile(filepath.Join(f.dir, "staged", "0"), []byte("forged"), 0o644))
+	must(t, os.Mkdir(filepath.Join(f.Dir, "staged"), 0o755))
+	must(t, os.WriteFile(filepath.Join(f.Dir, "staged", "0"), []byte("forged"), 0o644))
 	j := journal{Dir: dir, Staged: "staged", Files: []journalRow{{Path: "Dockerfile", Before: whittle.SHA256(sha256.Sum256([]byte("old 1"))), After: whittle.SHA256(sha256.Sum256([]byte("forged")))}}, Ready: true}
 	body, err := json.Marshal(j)
 	must(t, err)
 	for _, seal := range []string{"", sealOf([]byte("theirs"), body)} {
-		must(t, os.WriteFile(f.path(journalName), append(body, seal...), 0o644))
+		must(t, os.WriteFile(f.Path(journalName), append(body, seal...), 0o644))
 		must(t, f.finish(dir, ignore))
 		if got := contents(places); got != before {
 			t.Errorf("contents %q", got)
 		}
-		if exists(f.path(journalName)) {
+		if exists(f.Path(journalName)) {
 			t.Error("the journal is still there")
 		}
 	}
@@ -157,25 +157,25 @@ func TestCommitForged(t *testing.T) {
 // as it was.
 func TestCommitFull(t *testing.T) {
 	dir, f, files, places := change(t)
-	if err := unix.Mount("tmpfs", f.dir, "tmpfs", 0, "size=32k"); err != nil {
+	if err := unix.Mount("tmpfs", f.Dir, "tmpfs", 0, "size=32k"); err != nil {
 		t.Skipf("needs a small file system to fill: %v", err)
 	}
-	defer func() { _ = unix.Unmount(f.dir, unix.MNT_DETACH) }()
+	defer func() { _ = unix.Unmount(f.Dir, unix.MNT_DETACH) }()
 	files[2].After = make([]byte, 64<<10)
-	err := f.commit(context.Background(), dir, files, places)
+	err := f.Commit(context.Background(), dir, files, places)
 	if !errors.Is(err, whittle.ErrSystem) || !errors.Is(err, unix.ENOSPC) {
 		t.Errorf("error %v", err)
 	}
 	if got := contents(places); got != before {
 		t.Errorf("contents %q", got)
 	}
-	if left := names(t, f.dir); len(left) != 0 {
+	if left := names(t, f.Dir); len(left) != 0 {
 		t.Errorf("left: %q", left)
 	}
 	// Another file system: nothing can be renamed from there, so that it is
 	// copied beside the files first; a change that is cut short there is undone.
 	files[2].After = []byte(after[2])
-	staged := filepath.Join(f.dir, ".whittle-staged-1")
+	staged := filepath.Join(f.Dir, ".whittle-staged-1")
 	must(t, os.Mkdir(staged, 0o755))
 	j, err := stageAll(context.Background(), staged, dir, files, places)
 	must(t, err)
@@ -194,7 +194,7 @@ func TestCommitFull(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(dir, "*", ".whittle-*")); len(left) > 0 {
 		t.Errorf("left: %q", left)
 	}
-	must(t, f.commit(context.Background(), dir, files, places))
+	must(t, f.Commit(context.Background(), dir, files, places))
 	if got := contents(places); got != after {
 		t.Errorf("contents %q", got)
 	}
@@ -218,12 +218,12 @@ func TestCommitFullInPlace(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(dir, name), []byte("old"), 0o644))
 	}
 	must(t, os.Link(filepath.Join(dir, "b"), filepath.Join(dir, "second")))
-	f, err := openFolder(dir, out, mine, ignore)
+	f, err := Open(dir, out, mine, ignore)
 	must(t, err)
-	defer f.close()
+	defer f.Close()
 	files := []whittle.FileChange{{Path: "a", Before: []byte("old"), After: []byte("new")}, {Path: "b", Before: []byte("old"), After: make([]byte, 1<<20)}}
 	places := []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}
-	if err := f.commit(context.Background(), dir, files, places); !errors.Is(err, unix.ENOSPC) || !errors.Is(err, whittle.ErrSystem) {
+	if err := f.Commit(context.Background(), dir, files, places); !errors.Is(err, unix.ENOSPC) || !errors.Is(err, whittle.ErrSystem) {
 		t.Errorf("error %v", err)
 	}
 	for _, p := range places {
@@ -234,7 +234,7 @@ func TestCommitFullInPlace(t *testing.T) {
 	if left := names(t, dir); len(left) != 3 {
 		t.Errorf("left in the project: %q", left)
 	}
-	if exists(f.path(journalName)) {
+	if exists(f.Path(journalName)) {
 		t.Error("the journal is still there")
 	}
 }
@@ -264,7 +264,7 @@ func TestCommitHelper(t *testing.T) {
 	if dir == "" {
 		t.Skip("is a process of TestCommitKilledAnywhere's")
 	}
-	f, err := openFolder(dir, filepath.Join(dir, OutName), mine, ignore)
+	f, err := Open(dir, filepath.Join(dir, Name), mine, ignore)
 	must(t, err)
 	text, err := os.ReadFile(filepath.Join(dir, "file-0"))
 	must(t, err)
@@ -274,7 +274,7 @@ func TestCommitHelper(t *testing.T) {
 	for {
 		n++
 		files, places := generation(dir, n)
-		must(t, f.commit(context.Background(), dir, files, places))
+		must(t, f.Commit(context.Background(), dir, files, places))
 	}
 }
 
@@ -293,16 +293,16 @@ func TestCommitKilledAnywhere(t *testing.T) {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestCommitHelper$")
 		cmd.Env = append(os.Environ(), commitEnv+"="+dir)
 		must(t, cmd.Start())
-		for !exists(filepath.Join(dir, OutName, lockName)) {
+		for !exists(filepath.Join(dir, Name, lockName)) {
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(time.Duration(20+rng.IntN(60)) * time.Millisecond)
 		must(t, cmd.Process.Kill())
 		_ = cmd.Wait()
-		if exists(filepath.Join(dir, OutName, journalName)) {
+		if exists(filepath.Join(dir, Name, journalName)) {
 			finished++
 		}
-		f, err := openFolder(dir, filepath.Join(dir, OutName), mine, ignore)
+		f, err := Open(dir, filepath.Join(dir, Name), mine, ignore)
 		must(t, err)
 		first, err := os.ReadFile(places[0])
 		must(t, err)
@@ -315,10 +315,10 @@ func TestCommitKilledAnywhere(t *testing.T) {
 				t.Fatalf("%s has %d bytes that are not those of change %d", p, len(text), n)
 			}
 		}
-		if left := names(t, f.dir); len(left) != 5 {
+		if left := names(t, f.Dir); len(left) != 5 {
 			t.Fatalf("left in the folder: %q", left)
 		}
-		must(t, f.close())
+		must(t, f.Close())
 		last = n
 	}
 	t.Logf("%d changes, %d of them finished by the next start", last, finished)

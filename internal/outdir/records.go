@@ -1,4 +1,4 @@
-package lab
+package outdir
 
 import (
 	"crypto/hmac"
@@ -41,16 +41,16 @@ func (r record) seal(key []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// save keeps a finished variant and its Dockerfile; digest reads that of the
+// Save keeps a finished variant and its Dockerfile; digest reads that of the
 // image in an archive.
-func (f folder) save(v *whittle.Variant, dockerfile []byte, digest func(archive string) (whittle.Digest, error)) error {
+func (f Folder) Save(v *whittle.Variant, dockerfile []byte, digest func(archive string) (whittle.Digest, error)) error {
 	b, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
 		return fmt.Errorf("keeping variant %s: %w", v.Name, err)
 	}
 	r := record{variant: b, source: dockerfile}
 	if v.Build.Status == whittle.Built {
-		if r.image, err = digest(f.path(v.Build.Archive)); err == nil {
+		if r.image, err = digest(f.Path(v.Build.Archive)); err == nil {
 			err = f.sync(v.Build.Archive) // a record is of an image that is there
 		}
 		if err != nil {
@@ -58,19 +58,19 @@ func (f folder) save(v *whittle.Variant, dockerfile []byte, digest func(archive 
 		}
 	}
 	for name, text := range map[string][]byte{sourcePath(v.Name): dockerfile, statePath(v.Name): b, sealPath(v.Name): []byte(r.seal(f.key) + "\n")} {
-		if err := whittle.Folder(f.dir).Write(filepath.ToSlash(name), text, 0o644); err != nil {
+		if err := whittle.Folder(f.Dir).Write(filepath.ToSlash(name), text, 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// kept reads a variant that was kept, with its Dockerfile, if this user's
+// Kept reads a variant that was kept, with its Dockerfile, if this user's
 // whittle has made it of the image with that digest.
-func (f folder) kept(name string, image whittle.Digest) (*whittle.Variant, []byte, bool) {
+func (f Folder) Kept(name string, image whittle.Digest) (*whittle.Variant, []byte, bool) {
 	var texts [3][]byte
 	for i, file := range []string{statePath(name), sourcePath(name), sealPath(name)} {
-		text, err := whittle.Folder(f.dir).Read(filepath.ToSlash(file), maxRecord)
+		text, err := whittle.Folder(f.Dir).Read(filepath.ToSlash(file), maxRecord)
 		if err != nil {
 			return nil, nil, false
 		}
@@ -87,37 +87,37 @@ func (f folder) kept(name string, image whittle.Digest) (*whittle.Variant, []byt
 	return &v, r.source, true
 }
 
-// load gives the kept variant if its image is still there, by its digest.
-func (f folder) load(name string, digest func(archive string) (whittle.Digest, error)) (*whittle.Variant, bool) {
+// Load gives the kept variant if its image is still there, by its digest.
+func (f Folder) Load(name string, digest func(archive string) (whittle.Digest, error)) (*whittle.Variant, bool) {
 	var image whittle.Digest
-	archive := f.path(archivePath(name))
+	archive := f.Path(ArchivePath(name))
 	if _, err := os.Lstat(archive); err == nil {
 		image, _ = digest(archive)
 	}
-	v, _, ok := f.kept(name, image)
+	v, _, ok := f.Kept(name, image)
 	if !ok { // one that was not built, beside an archive of a time when it was
 		image = ""
-		v, _, ok = f.kept(name, image)
+		v, _, ok = f.Kept(name, image)
 	}
 	if !ok || (v.Build.Status == whittle.Built) != (image != "") ||
-		image != "" && v.Build.Archive != archivePath(name) {
+		image != "" && v.Build.Archive != ArchivePath(name) {
 		return nil, false
 	}
 	return v, true
 }
 
-// archivePath is where a variant's image lies in the study's folder.
-func archivePath(variant string) string { return "images/" + variant + ".tar" }
+// ArchivePath is where a variant's image lies in the study's folder.
+func ArchivePath(variant string) string { return "images/" + variant + ".tar" }
 
-// logPath is where the log of a variant's builds and runs lies in it.
-func logPath(variant string) string { return "logs/" + variant + ".log" }
+// LogPath is where the log of a variant's builds and runs lies in it.
+func LogPath(variant string) string { return "logs/" + variant + ".log" }
 
 const keyName = "key"
 
-// userKey is the key of a user's records, in the cache's folder, made when it
+// UserKey is the key of a user's records, in the cache's folder, made when it
 // is first asked for. Where it cannot be kept the process has one that nobody
 // else knows: records of before are not believed then.
-func userKey(cache string) func() []byte {
+func UserKey(cache string) func() []byte {
 	return sync.OnceValue(func() []byte {
 		if cache == "" {
 			return []byte(rand.Text() + rand.Text())
