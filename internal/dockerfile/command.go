@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/shell"
 
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -221,53 +222,6 @@ func (r *scriptReader) nested(n syntax.Node, depth int) {
 // word resolves the quotes of a word.
 func (r *scriptReader) word(w *syntax.Word) Word {
 	out := Word{Span: r.span(w.Pos(), w.End()), Text: r.text(w)}
-	out.Value, out.Literal = literal(w.Parts, false)
-	if !out.Literal {
-		out.Value = ""
-	}
+	out.Value, out.Literal = shell.Unquote(w)
 	return out
-}
-
-// literal is the value of parts that the shell does not expand.
-func literal(parts []syntax.WordPart, quoted bool) (string, bool) {
-	var b strings.Builder
-	for _, p := range parts {
-		switch p := p.(type) {
-		case *syntax.Lit:
-			b.WriteString(unescape(p.Value, quoted))
-		case *syntax.SglQuoted:
-			if p.Dollar {
-				return "", false
-			}
-			b.WriteString(p.Value)
-		case *syntax.DblQuoted:
-			v, ok := literal(p.Parts, true)
-			if !ok {
-				return "", false
-			}
-			b.WriteString(v)
-		default:
-			return "", false
-		}
-	}
-	return b.String(), true
-}
-
-// unescape removes backslashes: all outside quotes, within them only those
-// before a character that would be special.
-func unescape(s string, quoted bool) string {
-	if strings.IndexByte(s, '\\') < 0 {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+1 < len(s) && (!quoted || strings.IndexByte("$`\"\\\n", s[i+1]) >= 0) {
-			i++
-			if s[i] == '\n' {
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }

@@ -8,7 +8,6 @@ import (
 	"whittle.dev/whittle"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 )
 
 func TestRefusals(t *testing.T) {
@@ -156,24 +155,4 @@ func TestMerge(t *testing.T) {
 	if err != nil || string(out) != src || !cmp.Equal(conflicts, []int{0, 1}) {
 		t.Errorf("sets that break the file: %q, %v, %v", out, conflicts, err)
 	}
-}
-
-func TestQuote(t *testing.T) {
-	for word, want := range map[string]string{
-		"": "''", "a": "a", "--x=y": "--x=y", "a b": "'a b'", "it's": `'it'\''s'`, "$x": "'$x'", "~": "'~'", "a\\": `'a\'`, "=x": "'=x'", "*": "'*'", "#": "'#'", "é": "'é'",
-	} {
-		if got := Quote(word); got != want {
-			t.Errorf("Quote(%q) = %s, want %s", word, got, want)
-		}
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		word := rapid.StringMatching(`[ -~éö\t]{0,12}`).Draw(t, "word")
-		s, err := ParseShell("x", "echo "+Quote(word))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if c := s.Commands(); len(c) != 1 || len(c[0].Words) != 2 || !c[0].Words[1].Literal || c[0].Words[1].Value != word {
-			t.Fatalf("%q is read as %+v", Quote(word), c)
-		}
-	})
 }

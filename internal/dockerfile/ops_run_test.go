@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"whittle.dev/whittle/internal/shell"
 )
 
 // TestAppendKeepsFailures runs scripts before and after a command is appended:
@@ -45,7 +47,7 @@ func TestAppendKeepsFailures(t *testing.T) {
 						t.Fatal(err)
 					}
 					text, _ := scriptText(list[1])
-					fmt.Fprintf(&driver, "( eval %s )\necho \" $?\"\n", Quote(text))
+					fmt.Fprintf(&driver, "( eval %s )\necho \" $?\"\n", shell.Quote(text))
 				}
 			}
 		}

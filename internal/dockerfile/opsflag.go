@@ -168,7 +168,7 @@ func (in *Instruction) commentLines(s whittle.Span) []string {
 }
 
 // ReplaceWord puts a text in the place of a word of the instruction's shell,
-// as it is: [Quote] makes one of a value. Comments within the word stay before
+// as it is: [shell.Quote] makes one of a value. Comments within the word stay before
 // it.
 func (in *Instruction) ReplaceWord(w Word, text string) whittle.Edit {
 	return whittle.Edit{Span: w.Span, New: in.keeping(w.Span) + text}

@@ -64,15 +64,3 @@ func overlap(a, b []whittle.Edit) bool {
 	}
 	return false
 }
-
-// Quote is a word as a POSIX shell needs it. A word with a line end cannot
-// stand in a RUN that is no heredoc.
-func Quote(word string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_@%+:,./-=", r)
-	}
-	if word != "" && word[0] != '=' && strings.TrimFunc(word, plain) == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}

@@ -10,7 +10,7 @@ import (
 )
 
 // AddWords puts words behind c.Words[after], on a line where that one has its
-// own. They are taken as they are: [Quote] makes one of a value. The JSON form
+// own. They are taken as they are: [shell.Quote] makes one of a value. The JSON form
 // is refused.
 func (in *Instruction) AddWords(c Command, after int, words ...string) (whittle.Edit, error) {
 	s, err := in.shellForm(c)

@@ -217,25 +217,17 @@ func plain(src []byte, s whittle.Span, chomp bool) logical {
 
 // isShell says that a program is a shell that the parser knows.
 func isShell(program string) bool {
-	_, ok := language([]string{program})
+	_, ok := shell.Dialect(program)
 	return ok
 }
 
 // language is the dialect of a SHELL instruction. The image's own shell is
-// taken for a POSIX one, and those are read as Bash, which reads them all.
-func language(shell []string) (syntax.LangVariant, bool) {
-	if len(shell) == 0 {
+// assumed to be a POSIX one.
+func language(command []string) (syntax.LangVariant, bool) {
+	if len(command) == 0 {
 		return syntax.LangBash, true
 	}
-	switch path.Base(shell[0]) {
-	case "sh", "bash", "ash", "dash":
-		return syntax.LangBash, true
-	case "ksh", "mksh":
-		return syntax.LangMirBSDKorn, true
-	case "zsh":
-		return syntax.LangZsh, true
-	}
-	return syntax.LangBash, false
+	return shell.Dialect(command[0])
 }
 
 func (in *Instruction) unsupported(format string, args ...any) error {

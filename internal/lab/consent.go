@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // consent is what a project may have of this machine. Whoever has only cloned it
@@ -163,7 +163,7 @@ func (c *consent) refusal() error {
 	var what, allow []string
 	for _, w := range c.wishes[:min(len(c.wishes), shownWishes)] {
 		what = append(what, w.what)
-		if option := "--allow " + dockerfile.Quote(w.allow); !slices.Contains(allow, option) {
+		if option := "--allow " + shell.Quote(w.allow); !slices.Contains(allow, option) {
 			allow = append(allow, option)
 		}
 	}

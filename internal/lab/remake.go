@@ -19,6 +19,7 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/rootfs"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // remakeFolder is the name under which COPY --from finds the project's files
@@ -279,17 +280,17 @@ func remakeText(f *dockerfile.File, at *dockerfile.Instruction, g *project.Gener
 			if i == 0 && tool.versioned && g.Version != "" {
 				requirement += "==" + g.Version
 			}
-			install += " " + dockerfile.Quote(requirement)
+			install += " " + shell.Quote(requirement)
 		}
 		run(flags, install)
 		command = append(command, "PYTHONPATH="+remakeTools, "python3", "-m", tool.module)
 		command = append(command, tool.args...)
 	}
 	for _, a := range g.Args {
-		command = append(command, dockerfile.Quote(a))
+		command = append(command, shell.Quote(a))
 	}
 	fmt.Fprintf(&b, "COPY --from=%s / %s/\n", remakeFolder, remakeDir)
-	run(flags, "cd "+dockerfile.Quote(path.Join(remakeDir, g.Dir()))+" && "+strings.Join(command, " "))
+	run(flags, "cd "+shell.Quote(path.Join(remakeDir, g.Dir()))+" && "+strings.Join(command, " "))
 	stage := &f.Stages[at.Stage]
 	from := stage.Name
 	if from == "" {
@@ -318,7 +319,7 @@ func program(at *dockerfile.Instruction, tool string) string {
 	}
 	for _, c := range s.Commands() {
 		if c.Name() == tool && path.IsAbs(c.Words[0].Value) {
-			return dockerfile.Quote(c.Words[0].Value)
+			return shell.Quote(c.Words[0].Value)
 		}
 	}
 	return tool

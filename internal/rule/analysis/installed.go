@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // Group are items that one RUN installs.
@@ -69,7 +69,7 @@ func (p *Pass) LayerNames(layers []int) string {
 // word of its shell. Where the base image's tag may come to mean another
 // Python, the version in the path is a pattern.
 func (p *Pass) Quoted(g *Group, at string) string {
-	word := dockerfile.Quote(g.Install.Path(at))
+	word := shell.Quote(g.Install.Path(at))
 	version := libPython.FindString(word)
 	if version == "" || strings.Contains(string(p.Dockerfile.Source), version) || p.Recipe.PinsPython(g.Install.Run.Stage, strings.Trim(version, "/python")) {
 		return word

@@ -12,6 +12,7 @@ import (
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // installSource is one thing that a command of the Dockerfile installs of the
@@ -265,7 +266,7 @@ func widen(p *analysis.Pass, s *installSource, d *project.Dependency) (edits []w
 	if d.Kind == project.Development && c.Has("--only", "--only-group", "--without", "--no-group") {
 		return nil, false // it says which groups it means
 	}
-	e, err := s.run.AddWords(c.Command, len(c.Words)-1, option, dockerfile.Quote(name))
+	e, err := s.run.AddWords(c.Command, len(c.Words)-1, option, shell.Quote(name))
 	return []whittle.Edit{e}, err == nil
 }
 
@@ -281,7 +282,7 @@ func widenFile(p *analysis.Pass, s *installSource, file string) ([]whittle.Edit,
 	if !ok {
 		return nil, false
 	}
-	e, err := s.run.AddWords(s.command.Command, s.word, "-r", dockerfile.Quote(path.Join(path.Dir(named), path.Base(file))))
+	e, err := s.run.AddWords(s.command.Command, s.word, "-r", shell.Quote(path.Join(path.Dir(named), path.Base(file))))
 	return append(copies, e), err == nil
 }
 

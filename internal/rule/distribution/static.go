@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/rule/analysis"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // StaticLibraries is the rule static-libraries: static libraries, headers and
@@ -87,7 +87,7 @@ func deleteStatic(p *analysis.Pass, g *analysis.Group) string {
 	starts, folders, patterns, here := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	mine := make(map[int]bool, len(g.Items))
 	top := func(s, at string) string {
-		return dockerfile.Quote("*/" + path.Join(path.Base(s), analysis.TopFolder(at[len(s)+1:])) + "/*")
+		return shell.Quote("*/" + path.Join(path.Base(s), analysis.TopFolder(at[len(s)+1:])) + "/*")
 	}
 	for _, i := range g.Items {
 		at := p.Ledger.Items[i].Path

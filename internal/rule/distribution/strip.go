@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/rule/analysis"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // StripDebug is the rule strip-debug: symbols and debugging sections of
@@ -87,7 +87,7 @@ func stripCommand(p *analysis.Pass, items []int) string {
 	slices.SortStableFunc(biggest, func(a, b int) int { return int(p.Ledger.Items[b].Bytes - p.Ledger.Items[a].Bytes) })
 	words := "strip --strip-unneeded"
 	for _, i := range biggest[:min(most, len(biggest))] {
-		words += " " + dockerfile.Quote("/"+p.Ledger.Items[i].Path)
+		words += " " + shell.Quote("/"+p.Ledger.Items[i].Path)
 	}
 	if len(biggest) > most {
 		words += " …"

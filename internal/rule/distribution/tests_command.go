@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/rule/analysis"
+	"whittle.dev/whittle/internal/shell"
 )
 
 const (
@@ -115,8 +115,8 @@ func holds(p *analysis.Pass, dir string, names map[string]bool) bool {
 func butNot(below string, names []string) string {
 	spared := func(dir string) bool { return strings.Contains(dir, below) }
 	if strings.ContainsAny(below, "*?[\\'") || slices.ContainsFunc(names, spared) {
-		at := dockerfile.Quote("*" + below)
-		return "! -path " + at + " ! -path " + dockerfile.Quote("*"+below+"/*")
+		at := shell.Quote("*" + below)
+		return "! -path " + at + " ! -path " + shell.Quote("*"+below+"/*")
 	}
 	return "! -path '*" + below + "*'"
 }

@@ -11,6 +11,7 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // MovedFile is the rule moved-file: files that a later instruction moves are in
@@ -71,7 +72,7 @@ func copyThere(p *analysis.Pass, k *dockerfile.Instruction, layers []int, to map
 	if !ok || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return !keepsOff(p, in, from, dest) }) {
 		return relocation{}, false
 	}
-	edits := []whittle.Edit{c.Instruction.ReplaceArg(len(c.Instruction.Args)-1, dockerfile.Quote("/"+dest))}
+	edits := []whittle.Edit{c.Instruction.ReplaceArg(len(c.Instruction.Args)-1, shell.Quote("/"+dest))}
 	if len(acts) == 1 {
 		edits = append(edits, p.Dockerfile.Remove(k)...)
 	} else if more, err := k.RemoveCommand(acts[at].Command); err == nil {
