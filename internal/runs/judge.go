@@ -88,7 +88,7 @@ func Decide(c *whittle.Check) {
 // explainRun says why a command failed, or, where that is the want of something
 // outside the image, what it needs: then its status is not known.
 func explainRun(c *whittle.CommandRun, r build.RunResult, process whittle.Process) whittle.Problem {
-	output := append(append([]byte{}, r.Stdout...), r.Stderr...)
+	output := outputOf(r)
 	var problem whittle.Problem
 	switch {
 	case r.TimedOut:
@@ -103,9 +103,14 @@ func explainRun(c *whittle.CommandRun, r build.RunResult, process whittle.Proces
 		problem.Message = fmt.Sprintf("needs %s (%s)", c.Needs, problem.Message)
 	}
 	c.Problem, c.Module, c.Path, c.Line = problem.Message, problem.Module, problem.Path, problem.Line
-	lines := strings.Split(strings.TrimRight(string(output), "\n"), "\n")
-	c.Tail = lines[max(0, len(lines)-TailLines):]
+	c.Tail = tailOf(output)
 	return problem
+}
+
+// tailOf are the last lines of an output.
+func tailOf(output []byte) []string {
+	lines := strings.Split(strings.TrimRight(string(output), "\n"), "\n")
+	return lines[max(0, len(lines)-TailLines):]
 }
 
 func Seconds(times []time.Duration) []float64 {

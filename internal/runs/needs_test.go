@@ -148,10 +148,15 @@ func TestUnmetLines(t *testing.T) {
 // FuzzUnmet: no output is too strange.
 func FuzzUnmet(f *testing.F) {
 	f.Add([]byte(traceback), false)
+	f.Add([]byte("INFO:     Child process [7] died\n[2026-01-01 10:00:00 +0000] [7] [INFO] Worker exiting (pid: 7)\n"), true)
 	f.Add([]byte("Waiting for: tcp://db:5432\n/start.sh: 2: X: parameter not set"), true)
 	f.Fuzz(func(t *testing.T, b []byte, waits bool) {
 		if what := unmet(build.RunResult{ExitCode: 1, TimedOut: waits, Stderr: b}, whittle.Process{}); strings.ContainsAny(what, "\n\x1b") {
 			t.Errorf("%q", what)
+		}
+		r := build.RunResult{ExitCode: -1, TimedOut: waits, Stderr: b, Watched: &build.Watched{}}
+		if lost := lostWorkers(r); lost.ended > 0 && !waits {
+			t.Errorf("%+v of a program that ended", lost)
 		}
 	})
 }

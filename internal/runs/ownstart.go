@@ -71,7 +71,8 @@ func wantsArguments(r build.RunResult) bool {
 
 // judgeOwn reads how a watched start went. It runs where its health check
 // passed, it answered, it ended with success, or it was still there; one with
-// a health check has to pass it. One that only says how it is used wants
+// a health check has to pass it, and a server's workers must not end as they
+// start. One that only says how it is used wants
 // arguments, and one that waits for something that is not there, or answers
 // with an error for want of it, needs that: these are neither.
 func judgeOwn(c build.Command, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
@@ -80,12 +81,14 @@ func judgeOwn(c build.Command, r build.RunResult, process whittle.Process) (whit
 		Ports: w.Ports, Programs: w.Programs, Answer: w.Answer,
 		Requests: requestRuns(c.Watch.Requests, w)}
 	checked := process.Healthcheck != nil && len(process.Healthcheck.Test) > 1
-	waits := waiting(r, process)
+	waits, lost := waiting(r, process), lostWorkers(r)
 	switch {
 	case waits != "":
 		run.Status, run.Needs, run.Problem = whittle.Unknown, waits, "needs "+waits
 	case w.Healthy:
 		run.Ready = "its health check passed"
+	case lost.certain || lost.ended > 0:
+		return workersFailure(run, r, process, lost)
 	case !checked && answered(run.Requests) != nil:
 		a := answered(run.Requests)
 		run.Ready = fmt.Sprintf("it answered on port %d with %d to GET %s", a.Port, a.Answer, a.Path)
