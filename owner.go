@@ -20,10 +20,27 @@ func (o Owner) String() string {
 	return o.Name + " " + o.Version
 }
 
+// OwnerKind is the kind of what owns files, in the order of precedence where
+// several claim one: what installed a file comes before what describes it.
+type OwnerKind uint8
+
+// The kinds. A package of an environment is one that a package manager beside
+// the system's installed, such as conda.
+const (
+	OwnerUnknown OwnerKind = iota
+	OwnerSystem
+	OwnerEnvironment
+	OwnerPython
+	OwnerNode
+	OwnerInterpreter
+)
+
 // Claim is what one record of a package database says: these files are this
 // owner's. Claims may overlap; the precedence between them is the ledger's.
 type Claim struct {
 	Owner Owner
+	// Kind says what precedence the claim has.
+	Kind OwnerKind
 	// Paths are clean relative paths of files (not directories) in the merged
 	// root, with symlinked parents resolved. A path that is not there is
 	// allowed: databases name files that images have dropped.

@@ -1,14 +1,14 @@
-// Package distro reads the databases in which package managers keep what they
-// installed: dpkg (also distroless images' status.d), apk, rpm, conda and npm.
-// Each becomes claims of ownership of files in the merged root.
+// Package distro reads what the package managers of a distribution keep in an
+// image: the packages that dpkg (also in distroless images), apk, rpm, pacman,
+// conda and npm have installed, and the accounts of users and groups. It also
+// reads Debian's indexes of packages, to say what an installation would bring.
 //
 // Databases are taken as hostile: sizes, records and line lengths are bounded,
-// and a database that cannot be read costs its own claims only.
+// and a database that cannot be read costs its own packages only.
 package distro
 
 import (
 	"context"
-	"path"
 	"strings"
 	"unicode"
 
@@ -23,52 +23,107 @@ const (
 	maxFiles    = 4_000_000
 )
 
-// A reader claims what one kind of database says.
-type reader func(ctx context.Context, r *resolver) ([]whittle.Claim, error)
+// Installed is an installed package.
+type Installed struct {
+	whittle.Owner
+	Reason Reason
+	// Depends and Recommends are lists of alternatives, by names without their
+	// versions. Provides are other names that the package answers to.
+	Depends, Recommends [][]string
+	Provides            []string
+	// Files are those in the root, clean relative paths with symlinked parents
+	// resolved. Evidence is the path of the record.
+	Files    []string
+	Evidence string
+}
 
-// Claims reads all databases of a root. The errors are those of databases that
-// could not be read, each named; the claims of the others stand.
-func Claims(ctx context.Context, root whittle.Root) ([]whittle.Claim, []error) {
+// Reason says why a package is installed, as its package manager noted it.
+type Reason uint8
+
+// The reasons. Automatic packages were installed only because another one
+// depends on them or recommends them.
+const (
+	ReasonUnknown Reason = iota
+	Requested
+	Automatic
+)
+
+// database is one kind of package database.
+type database struct {
+	// ecosystem is the package URL type of its packages.
+	// https://github.com/package-url/purl-spec/blob/main/PURL-TYPES.rst
+	ecosystem string
+	kind      whittle.OwnerKind
+	// files are patterns of the files that read may read: see [selection].
+	// They are kept when a layer is read.
+	files []string
+	// read reads the packages of a root, none where there is no such database.
+	read func(ctx context.Context, r *resolver) ([]Installed, error)
+}
+
+// databases is the table of all package databases.
+func databases() []database {
+	return []database{dpkg(), distroless(), apk(), rpm(), conda(), npm()}
+}
+
+// Read reads all package databases of a root. The errors are those of databases
+// that could not be read, each named.
+func Read(ctx context.Context, root whittle.Root) ([]Installed, []error) {
 	r := newResolver(root)
-	var claims []whittle.Claim
+	var packages []Installed
 	var problems []error
-	for _, read := range []reader{dpkg, distroless, apk, rpm, conda, npm} {
-		c, err := read(ctx, r)
+	for _, db := range databases() {
+		found, err := db.read(ctx, r)
 		if err != nil {
 			problems = append(problems, err)
 		}
-		claims = append(claims, c...)
+		for i := range found {
+			o := &found[i].Owner
+			o.Ecosystem, o.Name, o.Version = db.ecosystem, printable(o.Name), printable(o.Version)
+		}
+		packages = append(packages, found...)
 	}
-	for i := range claims {
-		o := &claims[i].Owner
-		o.Name, o.Version = printable(o.Name), printable(o.Version)
-	}
-	return claims, problems
+	return packages, problems
 }
 
-// Database says whether a path may be (part of) a database, so that its
-// content is kept when a layer is read.
-func Database(p string) bool {
-	switch {
-	case strings.HasPrefix(p, dpkgDir+"/"):
-		rest := p[len(dpkgDir)+1:]
-		return rest == "status" || rest == "diversions" || strings.HasPrefix(rest, "status.d/") ||
-			strings.HasPrefix(rest, "info/") && (strings.HasSuffix(rest, ".list") || strings.HasSuffix(rest, ".md5sums"))
-	case path.Base(p) == "package.json":
-		_, manifest := packageDir(p)
-		return manifest
-	case strings.HasSuffix(p, ".json"):
-		return path.Base(path.Dir(p)) == condaMeta
+// Claims are the claims of packages to their files.
+func Claims(packages []Installed) []whittle.Claim {
+	claims := make([]whittle.Claim, 0, len(packages))
+	for i := range packages {
+		p := &packages[i]
+		claims = append(claims, whittle.Claim{Owner: p.Owner, Kind: KindOf(p.Ecosystem), Paths: p.Files, Evidence: p.Evidence})
 	}
-	for _, list := range [][]string{apkPaths, rpmPaths} {
-		for _, known := range list {
-			if p == known || p == known+walSuffix {
-				return true
-			}
-		}
-	}
-	return false
+	return claims
 }
+
+// kinds are the kinds of packages by their ecosystem.
+var kinds = func() map[string]whittle.OwnerKind {
+	out := map[string]whittle.OwnerKind{}
+	for _, db := range databases() {
+		out[db.ecosystem] = db.kind
+	}
+	return out
+}()
+
+// KindOf is the kind of the packages of an ecosystem; it is
+// [whittle.OwnerUnknown] where no database of this package has that ecosystem.
+func KindOf(ecosystem string) whittle.OwnerKind { return kinds[ecosystem] }
+
+// wanted selects what this package reads of a root.
+var wanted = func() selection {
+	var patterns []string
+	for _, db := range databases() {
+		patterns = append(patterns, db.files...)
+	}
+	return newSelection(append(patterns, passwdPath, groupPath))
+}()
+
+// Database says whether this package may read a file: then its content is kept
+// when a layer is read.
+func Database(p string) bool { return wanted.has(p) }
+
+// Databases names what [Database] selects: another selection has another name.
+func Databases() string { return wanted.name }
 
 // printable makes a name from a database fit to be shown: what a terminal
 // would obey is replaced, and no name is longer than a line.

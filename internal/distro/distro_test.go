@@ -3,6 +3,7 @@ package distro
 import (
 	"context"
 	"errors"
+	"path"
 	"sort"
 	"strings"
 	"testing"
@@ -21,7 +22,8 @@ type owned struct {
 
 func claimsOf(t *testing.T, root imagetest.Root) []owned {
 	t.Helper()
-	claims, problems := Claims(context.Background(), root)
+	packages, problems := Read(context.Background(), root)
+	claims := Claims(packages)
 	for _, p := range problems {
 		t.Errorf("problem: %v", p)
 	}
@@ -124,13 +126,13 @@ func TestLimits(t *testing.T) {
 		"var/lib/dpkg/status.d/a":  {"var/lib/dpkg/status.d/a": strings.Repeat("\n", maxRecord+1)},
 		"var/lib/dpkg/info/a.list": {"var/lib/dpkg/status": "Package: a\nStatus: install ok installed\n", "var/lib/dpkg/info/a.list": strings.Repeat("\n", maxRecord+1)},
 	} {
-		claims, problems := Claims(context.Background(), root)
+		claims, problems := Read(context.Background(), root)
 		if len(claims) != 0 || len(problems) != 1 || !errors.Is(problems[0], whittle.ErrLimit) || !strings.Contains(problems[0].Error(), name) {
 			t.Errorf("%s: %d claims, problems %.200v; want one limit that names it", name, len(claims), problems)
 		}
 	}
 	g := &gatherer{r: newResolver(imagetest.Root{}), evidence: "x", named: maxFiles}
-	if err := g.add(&whittle.Claim{}, "y"); !errors.Is(err, whittle.ErrLimit) {
+	if err := g.add(&Installed{}, "y"); !errors.Is(err, whittle.ErrLimit) {
 		t.Errorf("one file too many: %v", err)
 	}
 }
@@ -156,8 +158,8 @@ func TestGarbage(t *testing.T) {
 		"lib/apk/db/installed":     "P:musl\nV:1\nF:lib\nR:x\n", "lib/x": "",
 		"var/lib/dpkg/status": strings.Repeat("x", maxLine+1),
 	}
-	claims, problems := Claims(context.Background(), root)
-	if len(claims) != 1 || claims[0].Owner.Name != "musl" {
+	claims, problems := Read(context.Background(), root)
+	if len(claims) != 1 || claims[0].Name != "musl" {
 		t.Errorf("claims %+v, want those of apk", claims)
 	}
 	if len(problems) != 2 || !errors.Is(problems[0], whittle.ErrLimit) || !errors.Is(problems[1], whittle.ErrCorrupt) {
@@ -169,14 +171,133 @@ func FuzzDatabases(f *testing.F) {
 	f.Add("Package: a\nStatus: install ok installed\n", "P:a\nF:x\nR:y\n", "/a\n/b\n")
 	f.Fuzz(func(t *testing.T, status, apk, list string) {
 		root := imagetest.Root{"var/lib/dpkg/status": status, "lib/apk/db/installed": apk, "var/lib/dpkg/info/a.list": list, "var/lib/dpkg/status.d/x": status,
+			"var/lib/apt/extended_states": status, "etc/apk/world": list, "etc/passwd": list, "etc/group": apk,
 			"app/node_modules/a/package.json": apk, "x/conda-meta/a.json": list}
-		claims, _ := Claims(context.Background(), root)
+		ReadAccounts(root)
+		claims, _ := Read(context.Background(), root)
 		for _, c := range claims {
-			for _, p := range c.Paths {
+			for _, p := range c.Files {
 				if _, err := root.Lstat(p); err != nil {
 					t.Errorf("%s claims %q, which is not there", c.Owner, p)
 				}
 			}
 		}
 	})
+}
+
+// related is what a package has beside its files, for tables.
+type related struct {
+	Package             string
+	Reason              Reason
+	Depends, Recommends [][]string
+	Provides            []string
+}
+
+func TestRelations(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		root imagetest.Root
+		want []related
+	}{
+		{"dpkg, with what apt notes", imagetest.Root{
+			"var/lib/dpkg/status": "Package: git\nStatus: install ok installed\nVersion: 1\nPre-Depends: init\nDepends: libc6 (>= 2.36), perl:any,\n mta | mail-transport-agent\nRecommends: less\n\n" +
+				"Package: exim\nStatus: install ok installed\nVersion: 2\nProvides: mail-transport-agent, mta (= 1)\n",
+			"var/lib/apt/extended_states": "Package: exim\nArchitecture: amd64\nAuto-Installed: 1\n\nPackage: git\nAuto-Installed: 0\n",
+		}, []related{
+			{"git 1", Requested, [][]string{{"libc6"}, {"perl"}, {"mta", "mail-transport-agent"}, {"init"}}, [][]string{{"less"}}, nil},
+			{"exim 2", Automatic, nil, nil, []string{"mail-transport-agent", "mta"}},
+		}},
+		{"dpkg, without", imagetest.Root{"var/lib/dpkg/status": "Package: a\nStatus: install ok installed\nVersion: 1\n"}, []related{{"a 1", ReasonUnknown, nil, nil, nil}}},
+		{"distroless", imagetest.Root{"var/lib/dpkg/status.d/a": "Package: a\nVersion: 1\nDepends: b\n"}, []related{{"a 1", ReasonUnknown, [][]string{{"b"}}, nil, nil}}},
+		{"apk", imagetest.Root{
+			"lib/apk/db/installed": "P:curl\nV:8\nD:so:libc.musl.so.1 ca>1 !wget\np:cmd:curl=8\n\nP:ca\nV:1\n",
+			"etc/apk/world":        "curl@edge\nbash>5\n",
+		}, []related{{"curl 8", Requested, [][]string{{"so:libc.musl.so.1"}, {"ca"}}, nil, []string{"cmd:curl"}}, {"ca 1", Automatic, nil, nil, nil}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			packages, problems := Read(t.Context(), tc.root)
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			var got []related
+			for _, p := range packages {
+				got = append(got, related{p.String(), p.Reason, p.Depends, p.Recommends, p.Provides})
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("packages (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestRPMRelations: a boolean dependency is met by any of its names, one of a
+// file by the file's package.
+func TestRPMRelations(t *testing.T) {
+	want := [][]string{{"libc.so.6()(64bit)"}, {"a", "or", "b", "if", "c"}, {"/bin/sh"}}
+	got := rpmRelations([]string{"libc.so.6()(64bit)", "(a or (b if c))", "/bin/sh"})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	packages := []Installed{{Depends: got}, {Files: []string{"bin/sh", "bin/ls"}}}
+	provideFiles(packages)
+	if diff := cmp.Diff([]string{"/bin/sh"}, packages[1].Provides); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestSelection: the paths that a pattern selects, and a name for each set of
+// patterns.
+func TestSelection(t *testing.T) {
+	s := newSelection([]string{"etc/passwd", "var/lib/x/*.list", "**/meta/*.json", "**/nm/@*/*/p.json"})
+	for p, want := range map[string]bool{"etc/passwd": true, "etc/passwd-": false, "var/lib/x/a.list": true, "var/lib/x/y/a.list": false, "o/var/lib/x/a.list": false,
+		"meta/a.json": true, "opt/meta/a.json": true, "xmeta/a.json": false, "opt/meta/b/a.json": false, "a.json": false, "nm/@s/a/p.json": true, "a/nm/@s/a/p.json": true, "nm/a/p.json": false} {
+		if got := s.has(p); got != want {
+			t.Errorf("%s: %v", p, got)
+		}
+	}
+	if a, b := newSelection([]string{"a", "b"}), newSelection([]string{"b", "a", "a"}); a.name != b.name || a.name == s.name {
+		t.Errorf("names %s, %s, %s", a.name, b.name, s.name)
+	}
+}
+
+// TestTable: every row of the table has what a row needs, and all of its
+// patterns are well formed.
+func TestTable(t *testing.T) {
+	for _, db := range databases() {
+		if db.ecosystem == "" || db.kind == whittle.OwnerUnknown || len(db.files) == 0 || db.read == nil || KindOf(db.ecosystem) != db.kind {
+			t.Errorf("a row is incomplete: %+v", db)
+		}
+		for _, p := range db.files {
+			if _, err := path.Match(p, ""); err != nil {
+				t.Errorf("%s: %v", p, err)
+			}
+			if example := strings.NewReplacer("**/", "", "*", "x").Replace(p); !Database(example) {
+				t.Errorf("%s is not kept for %s", example, db.ecosystem)
+			}
+		}
+	}
+}
+
+func TestAccounts(t *testing.T) {
+	a := ReadAccounts(imagetest.Root{"etc/passwd": "root:x:0:0:root:/root:/bin/sh\n\napp:x:1000:1001::/home/app\nshort:x:7\nodd:x:y:z:::\n",
+		"usr/etc/group": "root:x:0:\nweb:x:33:app,other\nweb:x:34:\n", "etc/group": "-> ../usr/etc/group"})
+	want := &Accounts{Users: []User{{"root", 0, 0, "/root"}, {"app", 1000, 1001, "/home/app"}, {"short", 7, 0, ""}, {"odd", 0, 0, ""}},
+		Groups: []Group{{"root", 0, []string{""}}, {"web", 33, []string{"app", "other"}}, {"web", 34, []string{""}}}}
+	if diff := cmp.Diff(want, a); diff != "" {
+		t.Error(diff)
+	}
+	for name, id := range map[string]int{"app": 1000, "1000": 1000, "0": 0} {
+		if u, ok := a.User(name); !ok || u.UID != id {
+			t.Errorf("%s is %+v, %v", name, u, ok)
+		}
+	}
+	if _, ok := a.User(""); ok {
+		t.Error("nobody has no name")
+	}
+	if g, ok := a.Group("web"); !ok || g.GID != 33 {
+		t.Errorf("web is %+v, %v", g, ok)
+	}
+	if none := ReadAccounts(imagetest.Root{}); len(none.Users)+len(none.Groups) > 0 {
+		t.Errorf("an empty root has %+v", none)
+	}
 }

@@ -1,6 +1,7 @@
 package distro
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path"
@@ -9,27 +10,38 @@ import (
 	"whittle.dev/whittle"
 )
 
-const dpkgDir = "var/lib/dpkg"
+const (
+	dpkgDir        = "var/lib/dpkg"
+	dpkgStatus     = dpkgDir + "/status"
+	dpkgDiversions = dpkgDir + "/diversions"
+	distrolessDir  = dpkgDir + "/status.d"
+	aptStates      = "var/lib/apt/extended_states"
+)
 
 // unpacked are the states of a package whose files are in place: all but
 // not-installed, config-files and half-installed.
 // https://man7.org/linux/man-pages/man1/dpkg.1.html (Package states)
 var unpacked = map[string]bool{"installed": true, "unpacked": true, "half-configured": true, "triggers-awaited": true, "triggers-pending": true}
 
-// dpkg reads the status file and the file lists beside it.
+// dpkg is Debian's database: the status file and the file lists beside it. apt
+// notes beside it which packages it installed for others.
 // https://man7.org/linux/man-pages/man1/dpkg-query.1.html (FILES)
-func dpkg(ctx context.Context, r *resolver) ([]whittle.Claim, error) {
-	const name = dpkgDir + "/status"
-	content, absent, err := r.read(name, maxDatabase)
+func dpkg() database {
+	return database{ecosystem: "deb", kind: whittle.OwnerSystem, read: readDpkg,
+		files: []string{dpkgStatus, dpkgDiversions, dpkgDir + "/info/*.list", dpkgDir + "/info/*.md5sums", aptStates}}
+}
+
+func readDpkg(ctx context.Context, r *resolver) ([]Installed, error) {
+	content, absent, err := r.read(dpkgStatus, maxDatabase)
 	if absent || err != nil {
 		return nil, err
 	}
-	d := &dpkgDatabase{gatherer: gatherer{r: r, evidence: name}, info: infoFiles(r)}
+	d := &dpkgDatabase{gatherer: gatherer{r: r, evidence: dpkgStatus}, info: infoFiles(r)}
 	if d.diverted, err = diversions(r); err != nil {
 		return nil, err
 	}
-	var claims []whittle.Claim
-	err = stanzas(name, content, func(lines []string) error {
+	var packages []Installed
+	err = stanzas(dpkgStatus, bytes.NewReader(content), func(lines []string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -37,62 +49,97 @@ func dpkg(ctx context.Context, r *resolver) ([]whittle.Claim, error) {
 		if len(status) == 0 || !unpacked[status[len(status)-1]] {
 			return nil
 		}
-		o := whittle.Owner{Ecosystem: "deb", Name: field(lines, "Package"), Version: field(lines, "Version")}
-		if o.Name == "" || strings.ContainsAny(o.Name, "/\x00") {
+		p := debianPackage(lines, dpkgStatus)
+		if p.Name == "" || strings.ContainsAny(p.Name, "/\x00") {
 			return nil
 		}
-		c, err := d.claim(o, field(lines, "Architecture"))
+		err := d.addFiles(&p, field(lines, "Architecture"))
 		if err == nil {
-			claims = append(claims, c)
+			packages = append(packages, p)
 		}
 		return err
 	})
-	return claims, err
+	if err == nil {
+		err = aptReasons(r, packages)
+	}
+	return packages, err
+}
+
+// debianPackage is the package that a stanza describes.
+func debianPackage(lines []string, evidence string) Installed {
+	p := Installed{Owner: whittle.Owner{Name: field(lines, "Package"), Version: field(lines, "Version")}, Evidence: evidence,
+		Depends: relationNames(field(lines, "Depends") + "," + field(lines, "Pre-Depends")), Recommends: relationNames(field(lines, "Recommends"))}
+	for _, names := range relationNames(field(lines, "Provides")) {
+		p.Provides = append(p.Provides, names...)
+	}
+	return p
+}
+
+// aptReasons notes which packages apt installed only for others, where it
+// keeps that.
+// https://man7.org/linux/man-pages/man8/apt-mark.8.html
+func aptReasons(r *resolver, packages []Installed) error {
+	states, absent, err := r.read(aptStates, maxDatabase)
+	if absent || err != nil {
+		return err
+	}
+	automatic := map[string]bool{}
+	err = stanzas(aptStates, bytes.NewReader(states), func(lines []string) error {
+		if field(lines, "Auto-Installed") == "1" {
+			automatic[field(lines, "Package")] = true
+		}
+		return nil
+	})
+	for i := range packages {
+		if packages[i].Reason = Requested; automatic[packages[i].Name] {
+			packages[i].Reason = Automatic
+		}
+	}
+	return err
 }
 
 type dpkgDatabase struct {
 	gatherer
-	// info has the suffixes of the files in the info folder by what stands
-	// before them: a package's name, with its architecture where several are
+	// info has the suffixes of the files in the info folder by what is before
+	// them: a package's name, with its architecture where several are
 	// installed together ("libc6:amd64").
 	info     map[string][]string
 	diverted map[string]diversion
 }
 
-// claim reads the file list of one package; where an image has dropped it, the
+// addFiles reads the file list of a package; if an image has dropped it, the
 // checksums name the files.
-func (d *dpkgDatabase) claim(o whittle.Owner, arch string) (whittle.Claim, error) {
-	c := whittle.Claim{Owner: o, Evidence: d.evidence}
-	stem := o.Name
-	if with := o.Name + ":" + arch; d.info[with] != nil {
+func (d *dpkgDatabase) addFiles(c *Installed, arch string) error {
+	stem := c.Name
+	if with := c.Name + ":" + arch; d.info[with] != nil {
 		stem = with
 	}
 	record := path.Join(dpkgDir, "info", stem)
 	list, absent, err := d.r.read(record+".list", maxRecord)
 	if err != nil {
-		return c, err
+		return err
 	}
 	if absent {
 		sums, _, err := d.r.read(record+".md5sums", maxRecord)
 		if err != nil {
-			return c, err
+			return err
 		}
-		err = eachSum(sums, func(p string) error { return d.add(&c, d.moved("/"+p, o.Name)) })
+		err = eachSum(sums, func(p string) error { return d.add(c, d.moved("/"+p, c.Name)) })
 		if err != nil {
-			return c, err
+			return err
 		}
 	}
 	for line := range strings.Lines(string(list)) {
-		if err := d.add(&c, d.moved(strings.TrimSuffix(line, "\n"), o.Name)); err != nil {
-			return c, err
+		if err := d.add(c, d.moved(strings.TrimSuffix(line, "\n"), c.Name)); err != nil {
+			return err
 		}
 	}
 	for _, suffix := range d.info[stem] {
-		if err := d.add(&c, record+suffix); err != nil {
-			return c, err
+		if err := d.add(c, record+suffix); err != nil {
+			return err
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // moved is where a package's file lies after diversions.
@@ -131,7 +178,7 @@ type diversion struct{ path, by string }
 // diversions are files that one package moved away for another: three lines
 // each, from, to and the package that diverts (":" is the administrator).
 func diversions(r *resolver) (map[string]diversion, error) {
-	content, absent, err := r.read(dpkgDir+"/diversions", maxRecord)
+	content, absent, err := r.read(dpkgDiversions, maxRecord)
 	if absent || err != nil {
 		return nil, err
 	}
@@ -143,46 +190,49 @@ func diversions(r *resolver) (map[string]diversion, error) {
 	return out, nil
 }
 
-// distroless reads the records of images that were made of Debian packages
+// distroless are the records of images that were made of Debian packages
 // without dpkg: a stanza for each package, and its md5sums as the file list.
 // https://github.com/GoogleContainerTools/distroless
-func distroless(ctx context.Context, r *resolver) ([]whittle.Claim, error) {
-	const dir = dpkgDir + "/status.d"
-	g := &gatherer{r: r, evidence: dir}
-	var claims []whittle.Claim
-	for _, name := range r.list(dir) {
+func distroless() database {
+	return database{ecosystem: "deb", kind: whittle.OwnerSystem, files: []string{distrolessDir + "/*"}, read: readDistroless}
+}
+
+func readDistroless(ctx context.Context, r *resolver) ([]Installed, error) {
+	g := &gatherer{r: r, evidence: distrolessDir}
+	var packages []Installed
+	for _, name := range r.list(distrolessDir) {
 		if err := ctx.Err(); err != nil {
-			return claims, err
+			return packages, err
 		}
 		if strings.HasSuffix(name, ".md5sums") {
 			continue
 		}
-		c, err := g.record(path.Join(dir, name))
+		p, err := g.record(path.Join(distrolessDir, name))
 		if err != nil {
-			return claims, err
+			return packages, err
 		}
-		if c.Owner.Name != "" {
-			claims = append(claims, c)
+		if p.Name != "" {
+			packages = append(packages, p)
 		}
 	}
-	return claims, nil
+	return packages, nil
 }
 
-// record reads one record of a distroless image; its owner has no name where
-// it is none.
-func (g *gatherer) record(name string) (whittle.Claim, error) {
-	c := whittle.Claim{Evidence: name}
+// record reads one record of a distroless image; the package has no name if it
+// is none.
+func (g *gatherer) record(name string) (Installed, error) {
+	c := Installed{Evidence: name}
 	content, absent, err := g.r.read(name, maxRecord)
 	if absent || err != nil {
 		return c, err
 	}
-	err = stanzas(name, content, func(lines []string) error {
-		if c.Owner.Name == "" {
-			c.Owner = whittle.Owner{Ecosystem: "deb", Name: field(lines, "Package"), Version: field(lines, "Version")}
+	err = stanzas(name, bytes.NewReader(content), func(lines []string) error {
+		if c.Name == "" {
+			c = debianPackage(lines, name)
 		}
 		return nil
 	})
-	if err != nil || c.Owner.Name == "" {
+	if err != nil || c.Name == "" {
 		return c, err
 	}
 	for _, own := range []string{name, name + ".md5sums"} {
@@ -192,7 +242,7 @@ func (g *gatherer) record(name string) (whittle.Claim, error) {
 	}
 	sums, _, err := g.r.read(name+".md5sums", maxRecord)
 	if err != nil {
-		return c, fmt.Errorf("the files of %s: %w", c.Owner.Name, err)
+		return c, fmt.Errorf("the files of %s: %w", c.Name, err)
 	}
 	return c, eachSum(sums, func(p string) error { return g.add(&c, p) })
 }

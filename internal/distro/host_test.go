@@ -20,14 +20,14 @@ func TestHost(t *testing.T) {
 		t.Skip("no dpkg on this machine")
 	}
 	host := hostRoot(t, "/var/lib/dpkg")
-	claims, err := dpkg(context.Background(), newResolver(host))
+	claims, err := readDpkg(context.Background(), newResolver(host))
 	if err != nil {
 		t.Fatal(err)
 	}
 	packages, files := map[string]bool{}, map[string]bool{}
 	for _, c := range claims {
-		packages[c.Owner.Name+" "+c.Owner.Version] = true
-		for _, p := range c.Paths {
+		packages[c.Name+" "+c.Version] = true
+		for _, p := range c.Files {
 			files["/"+p] = true
 		}
 	}

@@ -1,7 +1,6 @@
 package distro
 
 import (
-	"archive/tar"
 	"bufio"
 	"bytes"
 	"compress/gzip"
@@ -33,17 +32,8 @@ type Package struct {
 	Essential bool
 	Priority  string
 
-	format                        format
 	depends, recommends, provides string
 }
-
-// format says how an index writes relations and versions.
-type format uint8
-
-const (
-	debian format = iota
-	alpine
-)
 
 // Index are the packages that a distribution offers. It is not changed after it
 // was read.
@@ -57,114 +47,64 @@ type Index struct {
 // compressed by gzip; of several, the highest version of a package counts.
 // https://wiki.debian.org/DebianRepository/Format#A.22Packages.22_Indices
 func ReadDebianIndex(readers ...io.Reader) (*Index, error) {
-	return readIndex(debian, readers)
-}
-
-// ReadAlpineIndex reads Alpine's APKINDEX: the text itself, or the tar.gz that
-// a repository has. Of several versions of a package, as of several
-// repositories, the first counts.
-// https://wiki.alpinelinux.org/wiki/Apk_spec#APKINDEX_Format
-func ReadAlpineIndex(readers ...io.Reader) (*Index, error) {
-	return readIndex(alpine, readers)
-}
-
-func readIndex(f format, readers []io.Reader) (*Index, error) {
 	x := &Index{byName: map[string][]int{}, providers: map[string][]int{}}
 	for _, r := range readers {
 		text, err := indexText(r)
+		if err == nil {
+			err = x.read(text)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("reading a package index: %w", err)
 		}
-		if err := x.read(f, text); err != nil {
-			return nil, fmt.Errorf("reading a package index: %w", err)
-		}
 	}
-	x.finish(f)
+	x.finish()
 	return x, nil
 }
 
-// indexText takes off what an index is wrapped in.
+// indexText decompresses an index, if it is compressed.
 func indexText(r io.Reader) (io.Reader, error) {
 	b := bufio.NewReader(r)
 	if magic, _ := b.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		return b, nil
 	}
-	// Alpine's index is a signature and an archive, each a gzip stream.
 	z, err := gzip.NewReader(b)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, whittle.ErrCorrupt)
 	}
-	plain := bufio.NewReaderSize(io.LimitReader(z, maxIndexText+1), 1<<16)
-	const header = 512
-	head, _ := plain.Peek(header)
-	if len(head) < header || !bytes.HasPrefix(head[257:], []byte("ustar")) {
-		return plain, nil
-	}
-	for t := tar.NewReader(plain); ; {
-		h, err := t.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil, fmt.Errorf("the archive holds no APKINDEX: %w", whittle.ErrCorrupt)
-		case err != nil:
-			return nil, fmt.Errorf("%w: %w", err, whittle.ErrCorrupt)
-		case h.Name == "APKINDEX":
-			return t, nil
-		}
-	}
+	return z, nil
 }
 
 // read adds the packages of one index, stanza by stanza.
-func (x *Index) read(f format, r io.Reader) error {
-	sc := bufio.NewScanner(io.LimitReader(r, maxIndexText+1))
-	sc.Buffer(make([]byte, 64<<10), maxLine)
-	var p Package
-	total := int64(0)
-	end := func() error {
+func (x *Index) read(r io.Reader) error {
+	text := &io.LimitedReader{R: r, N: maxIndexText + 1}
+	err := stanzas("it", text, func(lines []string) error {
+		var p Package
+		for _, line := range lines {
+			if key, value, ok := strings.Cut(line, ":"); ok {
+				p.set(key, strings.TrimSpace(value))
+			}
+		}
 		if p.Name == "" {
-			p = Package{}
 			return nil
 		}
 		if len(x.packages) == maxIndexPackages {
 			return fmt.Errorf("more than %d packages: %w", maxIndexPackages, whittle.ErrLimit)
 		}
-		p.format = f
 		x.packages = append(x.packages, p)
-		p = Package{}
 		return nil
-	}
-	for sc.Scan() {
-		line := sc.Text()
-		if total += int64(len(line)) + 1; total > maxIndexText {
-			return fmt.Errorf("more than %s of text: %w", whittle.Bytes(maxIndexText), whittle.ErrLimit)
-		}
-		if line == "" {
-			if err := end(); err != nil {
-				return err
-			}
-			continue
-		}
-		if key, value, ok := strings.Cut(line, ":"); ok {
-			p.set(f, key, strings.TrimSpace(value))
-		}
-	}
-	switch err := sc.Err(); {
-	case errors.Is(err, bufio.ErrTooLong):
-		return fmt.Errorf("a line of more than %d bytes: %w", maxLine, whittle.ErrLimit)
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), errors.Is(err, tar.ErrHeader):
+	})
+	switch {
+	case text.N <= 0:
+		return fmt.Errorf("more than %s of text: %w", whittle.Bytes(maxIndexText), whittle.ErrLimit)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
 		return fmt.Errorf("%w: %w", err, whittle.ErrCorrupt)
-	case err != nil:
-		return err
 	}
-	return end()
+	return err
 }
 
-// set takes in one field of a stanza. Values are cloned: a field must not keep
-// its line alive.
-func (p *Package) set(f format, key, value string) {
-	if f == alpine {
-		p.setAlpine(key, value)
-		return
-	}
+// set sets one field of a stanza. Values are cloned: a field must not keep its
+// line alive.
+func (p *Package) set(key, value string) {
 	switch strings.ToLower(key) {
 	case "package":
 		p.Name = strings.Clone(printable(value))
@@ -187,23 +127,6 @@ func (p *Package) set(f format, key, value string) {
 	}
 }
 
-func (p *Package) setAlpine(key, value string) {
-	switch key {
-	case "P":
-		p.Name = strings.Clone(printable(value))
-	case "V":
-		p.Version = strings.Clone(printable(value))
-	case "I":
-		p.Installed = size(value, 1)
-	case "S":
-		p.Download = size(value, 1)
-	case "D":
-		p.depends = strings.Clone(value)
-	case "p":
-		p.provides = strings.Clone(value)
-	}
-}
-
 // size is a number of units in bytes; what is none, and what no package has, is
 // 0.
 func size(text string, unit int64) int64 {
@@ -216,18 +139,15 @@ func size(text string, unit int64) int64 {
 }
 
 // finish sorts out which package a name means.
-func (x *Index) finish(f format) {
+func (x *Index) finish() {
 	for i := range x.packages {
 		p := &x.packages[i]
 		x.byName[p.Name] = append(x.byName[p.Name], i)
-		for _, r := range p.relations(p.provides) {
+		for _, r := range relations(p.provides) {
 			for _, alt := range r {
 				x.providers[alt.name] = append(x.providers[alt.name], i)
 			}
 		}
-	}
-	if f == alpine {
-		return
 	}
 	for _, at := range x.byName {
 		slices.SortStableFunc(at, func(a, b int) int { return compareVersions(x.packages[b].Version, x.packages[a].Version) })
@@ -251,11 +171,8 @@ func (x *Index) Find(name string) (p Package, ok bool) {
 // is never less than the files (dpkg-gencontrol, "Installed-Size"). 28 packages
 // of bookworm that were unpacked, of 8 kB to 70 MB, had 0.979 of it in the sum,
 // and most of them between 0.93 and 1.00; what has many tiny files has far less
-// (tzdata: half). Alpine's figure is the sum of the files.
+// (tzdata: half).
 func (p Package) Bytes() (low, likely, high int64) {
-	if p.format == alpine {
-		return p.Installed, p.Installed, p.Installed
-	}
 	s := p.Installed
 	return max(0, s/100*93-24<<10), max(0, s/100*98-12<<10), s
 }

@@ -132,7 +132,7 @@ func (c *closure) candidate(a alternative) (int, bool) {
 // with a condition on the version is met by a provided version only (policy
 // 7.5).
 func (p *Package) provide(a alternative) bool {
-	for _, r := range p.relations(p.provides) {
+	for _, r := range relations(p.provides) {
 		for _, given := range r {
 			if given.name == a.name && (a.op == "" || given.op == "=" && a.allows(given.version)) {
 				return true
@@ -156,7 +156,7 @@ func rankOf(p *Package) int {
 
 func (c *closure) provide(i int) {
 	p := &c.x.packages[i]
-	for _, r := range p.relations(p.provides) {
+	for _, r := range relations(p.provides) {
 		for _, a := range r {
 			c.provided[a.name] = true
 		}
@@ -176,13 +176,13 @@ func (c *closure) take(i int) {
 // follow takes what a package depends on.
 func (c *closure) follow(i int) {
 	p := &c.x.packages[i]
-	for _, r := range p.relations(p.depends) {
+	for _, r := range relations(p.depends) {
 		if !c.satisfy(r) {
 			c.missing[r.String()] = true
 		}
 	}
 	if c.o.Recommends {
-		for _, r := range p.relations(p.recommends) {
+		for _, r := range relations(p.recommends) {
 			c.satisfy(r)
 		}
 	}
@@ -191,7 +191,7 @@ func (c *closure) follow(i int) {
 // satisfy takes the first alternative that can be had, unless one is there.
 func (c *closure) satisfy(r relation) bool {
 	for _, a := range r {
-		if a.not || c.meets(a) {
+		if c.meets(a) {
 			return true
 		}
 	}

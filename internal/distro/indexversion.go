@@ -9,22 +9,15 @@ import (
 type relation []alternative
 
 // alternative is a name with a condition on its version, as far as there is
-// one. Not is Alpine's "!": it must not be installed.
+// one.
 type alternative struct {
 	name, op, version string
-	not               bool
 }
 
 // relations reads a list of dependencies or of what a package provides.
 // https://www.debian.org/doc/debian-policy/ch-relationships.html
-func (p *Package) relations(text string) []relation {
+func relations(text string) []relation {
 	var out []relation
-	if p.format == alpine {
-		for word := range strings.FieldsSeq(text) {
-			out = append(out, relation{alpineAlternative(word)})
-		}
-		return out
-	}
 	for clause := range strings.SplitSeq(text, ",") {
 		var r relation
 		for alt := range strings.SplitSeq(clause, "|") {
@@ -57,16 +50,17 @@ func debianAlternative(text string) (a alternative) {
 	return a
 }
 
-// alpineAlternative reads "so:libc.musl-x86_64.so.1", "python3~3.12",
-// "!uclibc" or "cmd:sh=1.2-r0". Versions are not compared: an index of Alpine
-// has one version of a name, and its packages go together.
-func alpineAlternative(text string) (a alternative) {
-	text, a.not = strings.CutPrefix(text, "!")
-	a.name = text
-	if i := strings.IndexAny(text, "<>=~"); i >= 0 {
-		a.name = text[:i]
+// relationNames are the names of a list of dependencies.
+func relationNames(text string) [][]string {
+	var out [][]string
+	for _, r := range relations(text) {
+		names := make([]string, len(r))
+		for i := range r {
+			names[i] = r[i].name
+		}
+		out = append(out, names)
 	}
-	return a
+	return out
 }
 
 // allows says whether a version meets the condition.

@@ -16,7 +16,7 @@ func TestLinear(t *testing.T) {
 	claims := func(name string, most int, root func(n int) imagetest.Root) imagetest.Growth {
 		return imagetest.Growth{Name: name, Most: most, Make: func(n int) func() {
 			r := imagetest.Solid(root(n))
-			return func() { _, _ = Claims(ctx, r) }
+			return func() { _, _ = Read(ctx, r) }
 		}}
 	}
 	one := func(file string, text func(n int) string) func(n int) imagetest.Root {

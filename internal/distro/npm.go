@@ -32,11 +32,16 @@ func packageDir(p string) (dir string, manifest bool) {
 	return dir, p == dir+"/package.json"
 }
 
-// npm claims the files of each package in a node_modules folder; nested
-// packages have their own.
+// npm are the packages in node_modules folders, each with the files in its own
+// folder; nested packages have theirs.
 // https://docs.npmjs.com/cli/configuring-npm/folders
-func npm(ctx context.Context, r *resolver) ([]whittle.Claim, error) {
-	owners := map[string]*whittle.Claim{}
+func npm() database {
+	return database{ecosystem: "npm", kind: whittle.OwnerNode, read: readNPM,
+		files: []string{"**/node_modules/*/package.json", "**/node_modules/@*/*/package.json"}}
+}
+
+func readNPM(ctx context.Context, r *resolver) ([]Installed, error) {
+	owners := map[string]*Installed{}
 	for _, p := range r.root.Paths() {
 		if !strings.HasSuffix(p, "/package.json") { // most paths are passed over by their ends
 			continue
@@ -56,7 +61,7 @@ func npm(ctx context.Context, r *resolver) ([]whittle.Claim, error) {
 		if json.Unmarshal(content, &doc) != nil || doc.Name == "" {
 			doc.Name = dir[strings.LastIndex("/"+dir, nodeModules)+len(nodeModules)-1:]
 		}
-		owners[dir] = &whittle.Claim{Owner: whittle.Owner{Ecosystem: "npm", Name: doc.Name, Version: doc.Version}, Evidence: p}
+		owners[dir] = &Installed{Owner: whittle.Owner{Name: doc.Name, Version: doc.Version}, Evidence: p}
 	}
 	if len(owners) == 0 {
 		return nil, nil
@@ -68,7 +73,7 @@ func npm(ctx context.Context, r *resolver) ([]whittle.Claim, error) {
 			continue
 		}
 		if e, err := r.root.Lstat(p); err == nil && e.Kind != whittle.Dir {
-			c.Paths = append(c.Paths, p)
+			c.Files = append(c.Files, p)
 		}
 	}
 	dirs := make([]string, 0, len(owners))
@@ -76,9 +81,9 @@ func npm(ctx context.Context, r *resolver) ([]whittle.Claim, error) {
 		dirs = append(dirs, dir)
 	}
 	sort.Strings(dirs)
-	claims := make([]whittle.Claim, len(dirs))
+	packages := make([]Installed, len(dirs))
 	for i, dir := range dirs {
-		claims[i] = *owners[dir]
+		packages[i] = *owners[dir]
 	}
-	return claims, nil
+	return packages, nil
 }

@@ -102,21 +102,21 @@ func (r *resolver) list(dir string) []string {
 	return names
 }
 
-// gatherer collects the files of a database's claims and counts what the
-// database names, there or not.
+// gatherer collects the files of a database's packages and counts what the
+// database names, whether it is there or not.
 type gatherer struct {
 	r        *resolver
 	evidence string
 	named    int
 }
 
-// add puts a file that the database names into the claim, if it is there.
-func (g *gatherer) add(c *whittle.Claim, name string) error {
+// add adds a file that the database names to a package, if it is there.
+func (g *gatherer) add(p *Installed, name string) error {
 	if g.named++; g.named > maxFiles {
 		return fmt.Errorf("%s names more than %d files: %w", g.evidence, maxFiles, whittle.ErrLimit)
 	}
 	if real, ok := g.r.file(name); ok {
-		c.Paths = append(c.Paths, real)
+		p.Files = append(p.Files, real)
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
+	"strings"
 
 	"whittle.dev/whittle"
 )
@@ -19,14 +21,21 @@ var rpmPaths = []string{
 // maxPackages bounds the records of one rpm database.
 const maxPackages = 200_000
 
-// rpm reads the first rpm database there is.
+// rpm is rpm's database, the first that there is of these.
 //
-// The three formats are read here and not by a library: the libraries that
-// there are read in goroutines of their own, where what a hostile database
-// makes them do (index out of range, endless chains of pages, blobs of 4 GB)
-// can be neither recovered from nor stopped. The tests hold this reader to one
-// of them.
-func rpm(ctx context.Context, r *resolver) ([]whittle.Claim, error) {
+// The three formats are read here and not by a library: those that exist read
+// in goroutines that they start. What a hostile database does there (index out
+// of range, endless chains of pages, blobs of 4 GB) can neither be recovered
+// from nor stopped. The tests compare this reader with one of them.
+func rpm() database {
+	files := slices.Clone(rpmPaths)
+	for _, p := range rpmPaths {
+		files = append(files, p+walSuffix)
+	}
+	return database{ecosystem: "rpm", kind: whittle.OwnerSystem, files: files, read: readRPM}
+}
+
+func readRPM(ctx context.Context, r *resolver) ([]Installed, error) {
 	for _, name := range rpmPaths {
 		content, absent, err := r.read(name, maxDatabase)
 		if err != nil {
@@ -40,25 +49,26 @@ func rpm(ctx context.Context, r *resolver) ([]whittle.Claim, error) {
 			return nil, err
 		}
 		g := &gatherer{r: r, evidence: name}
-		var claims []whittle.Claim
+		var packages []Installed
 		err = rpmHeaders(ctx, content, wal, func(header []byte) error {
-			if len(claims) == maxPackages {
+			if len(packages) == maxPackages {
 				return fmt.Errorf("more than %d packages: %w", maxPackages, whittle.ErrLimit)
 			}
 			h, err := parseHeader(header)
 			if err != nil {
 				return err
 			}
-			c, err := g.rpmClaim(h)
+			p, err := g.rpmPackage(h)
 			if err == nil {
-				claims = append(claims, c)
+				packages = append(packages, p)
 			}
 			return err
 		})
 		if err != nil {
 			return nil, fmt.Errorf("reading the rpm database %s: %w", name, err)
 		}
-		return claims, nil
+		provideFiles(packages)
+		return packages, nil
 	}
 	return nil, nil
 }
@@ -75,18 +85,18 @@ func rpmHeaders(ctx context.Context, db, wal []byte, each func(header []byte) er
 	return berkeleyHeaders(db, each)
 }
 
-// rpmClaim makes a claim of a package's header.
-func (g *gatherer) rpmClaim(h *header) (whittle.Claim, error) {
-	o := whittle.Owner{Ecosystem: "rpm", Name: h.text(tagName), Version: h.text(tagVersion) + "-" + h.text(tagRelease)}
-	c := whittle.Claim{Owner: o, Evidence: g.evidence}
+// rpmPackage is the package of a header.
+func (g *gatherer) rpmPackage(h *header) (Installed, error) {
+	c := Installed{Owner: whittle.Owner{Name: h.text(tagName), Version: h.text(tagVersion) + "-" + h.text(tagRelease)}, Evidence: g.evidence,
+		Depends: rpmRelations(h.texts(tagRequireName)), Recommends: rpmRelations(h.texts(tagRecommendName)), Provides: h.texts(tagProvideName)}
 	if epoch := h.number(tagEpoch, 0); epoch != 0 {
-		c.Owner.Version = fmt.Sprintf("%d:%s", epoch, c.Owner.Version)
+		c.Version = fmt.Sprintf("%d:%s", epoch, c.Version)
 	}
 	states, dirs := h.bytes(tagFileStates), h.texts(tagDirNames)
 	for i, base := range h.texts(tagBaseNames) {
 		dir := h.number(tagDirIndexes, i)
 		if int(dir) >= len(dirs) {
-			return c, fmt.Errorf("package %.80q names directory %d of %d: %w", c.Owner.Name, dir, len(dirs), whittle.ErrCorrupt)
+			return c, fmt.Errorf("package %.80q names directory %d of %d: %w", c.Name, dir, len(dirs), whittle.ErrCorrupt)
 		}
 		if i < len(states) && states[i] != stateNormal && states[i] != stateNetShared {
 			continue // replaced by another package, or never installed
@@ -98,17 +108,65 @@ func (g *gatherer) rpmClaim(h *header) (whittle.Claim, error) {
 	return c, nil
 }
 
-// The tags of a header that say who owns which files, and the states of files.
+// rpmRelations are the names that capabilities ask for. A boolean dependency,
+// such as "(a or b)" or "(a if b)", is met by any of its names.
+// https://rpm-software-management.github.io/rpm/manual/boolean_dependencies.html
+func rpmRelations(capabilities []string) [][]string {
+	var out [][]string
+	for _, c := range capabilities {
+		if !strings.HasPrefix(c, "(") {
+			out = append(out, []string{c})
+			continue
+		}
+		var names []string
+		for word := range strings.FieldsSeq(c) {
+			names = append(names, strings.TrimLeft(strings.TrimRight(word, ")"), "("))
+		}
+		out = append(out, names)
+	}
+	return out
+}
+
+// provideFiles adds the files that a package depends on by their paths to what
+// their owners provide.
+func provideFiles(packages []Installed) {
+	asked := map[string]bool{}
+	for i := range packages {
+		for _, names := range slices.Concat(packages[i].Depends, packages[i].Recommends) {
+			for _, name := range names {
+				if strings.HasPrefix(name, "/") {
+					asked[name] = true
+				}
+			}
+		}
+	}
+	if len(asked) == 0 {
+		return
+	}
+	for i := range packages {
+		for _, f := range packages[i].Files {
+			if asked["/"+f] {
+				packages[i].Provides = append(packages[i].Provides, "/"+f)
+			}
+		}
+	}
+}
+
+// The tags of a header that say who owns which files, the states of files, and
+// what a package depends on.
 // https://rpm-software-management.github.io/rpm/manual/tags.html
 const (
-	tagName       = 1000
-	tagVersion    = 1001
-	tagRelease    = 1002
-	tagEpoch      = 1003
-	tagFileStates = 1029
-	tagDirIndexes = 1116
-	tagBaseNames  = 1117
-	tagDirNames   = 1118
+	tagName          = 1000
+	tagVersion       = 1001
+	tagRelease       = 1002
+	tagEpoch         = 1003
+	tagFileStates    = 1029
+	tagProvideName   = 1047
+	tagRequireName   = 1049
+	tagDirIndexes    = 1116
+	tagBaseNames     = 1117
+	tagDirNames      = 1118
+	tagRecommendName = 5046
 
 	stateNormal    = 0
 	stateNetShared = 3

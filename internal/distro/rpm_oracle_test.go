@@ -63,8 +63,11 @@ func TestRPMLibrary(t *testing.T) {
 					return err
 				}
 				delete(h.tags, tagFileStates) // the library has no eye for them
-				c, err := g.rpmClaim(h)
-				got[c.Owner.String()] = append(got[c.Owner.String()], c.Paths...)
+				p, err := g.rpmPackage(h)
+				got[p.String()] = append(append(got[p.String()], p.Files...), marked("provides", p.Provides)...)
+				for _, names := range p.Depends {
+					got[p.String()] = append(got[p.String()], marked("requires", names)...)
+				}
 				return err
 			})
 			if err != nil {
@@ -112,7 +115,20 @@ func libraryPackages(t *testing.T, file string) (map[string][]string, bool) {
 				list = append(list, clean)
 			}
 		}
+		list = append(list, marked("provides", p.Provides)...)
+		for _, names := range rpmRelations(p.Requires) {
+			list = append(list, marked("requires", names)...)
+		}
 		out[o.String()] = list
 	}
 	return out, true
+}
+
+// marked are names with a word before each.
+func marked(word string, names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = word + " " + n
+	}
+	return out
 }

@@ -218,7 +218,7 @@ func TestRPMHostile(t *testing.T) {
 		{"sqlite: cut off", smallDatabase(t)[:20000], whittle.ErrCorrupt},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			claims, err := rpm(context.Background(), newResolver(smallRoot("var/lib/rpm/Packages", tc.db)))
+			claims, err := readRPM(context.Background(), newResolver(smallRoot("var/lib/rpm/Packages", tc.db)))
 			if !errors.Is(err, tc.want) || len(claims) > 0 {
 				t.Errorf("%d claims and error %v, want %v", len(claims), err, tc.want)
 			}
@@ -238,7 +238,7 @@ func TestRPMView(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := rpm(context.Background(), newResolver(smallRoot("var/lib/rpm/rpmdb.sqlite", b))); !errors.Is(err, whittle.ErrUnsupported) {
+		if _, err := readRPM(context.Background(), newResolver(smallRoot("var/lib/rpm/rpmdb.sqlite", b))); !errors.Is(err, whittle.ErrUnsupported) {
 			t.Errorf("%s: error %v, want unsupported", name, err)
 		}
 	}
@@ -253,7 +253,7 @@ func FuzzRPM(f *testing.F) {
 		if isSQLite(db) {
 			return // SQLite is fuzzed by its authors, and is slow here
 		}
-		_, _ = rpm(context.Background(), newResolver(smallRoot("var/lib/rpm/Packages", db)))
+		_, _ = readRPM(context.Background(), newResolver(smallRoot("var/lib/rpm/Packages", db)))
 	})
 }
 
@@ -264,9 +264,9 @@ func FuzzRPMHeader(f *testing.F) {
 		if err != nil {
 			return
 		}
-		c, err := (&gatherer{r: newResolver(smallFiles)}).rpmClaim(h)
-		if err == nil && len(c.Paths) > len(h.texts(tagBaseNames)) {
-			t.Errorf("%d files of %d names", len(c.Paths), len(h.texts(tagBaseNames)))
+		c, err := (&gatherer{r: newResolver(smallFiles)}).rpmPackage(h)
+		if err == nil && len(c.Files) > len(h.texts(tagBaseNames)) {
+			t.Errorf("%d files of %d names", len(c.Files), len(h.texts(tagBaseNames)))
 		}
 	})
 }

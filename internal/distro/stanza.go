@@ -1,8 +1,10 @@
 package distro
 
 import (
-	"bytes"
+	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"whittle.dev/whittle"
@@ -14,18 +16,16 @@ const (
 	maxStanzaLines = 1 << 20
 )
 
-// stanzas parts a database into paragraphs of "Name: value" lines, as dpkg
-// and apk write them, and calls each with every line of one.
-func stanzas(name string, content []byte, each func(lines []string) error) error {
+// stanzas splits a text into paragraphs of "Name: value" lines, as dpkg, apt
+// and apk write them, and calls each with the lines of one. Their slice is used
+// again. name is how errors call the text.
+func stanzas(name string, r io.Reader, each func(lines []string) error) error {
+	sc := bufio.NewScanner(r)
+	sc.Buffer(make([]byte, 64<<10), maxLine)
 	var lines []string
-	for len(content) > 0 {
-		var line []byte
-		line, content, _ = bytes.Cut(content, []byte("\n"))
-		if len(line) > maxLine {
-			return fmt.Errorf("%s has a line of %d bytes, more than %d: %w", name, len(line), maxLine, whittle.ErrLimit)
-		}
-		if len(line) > 0 {
-			if lines = append(lines, string(line)); len(lines) > maxStanzaLines {
+	for sc.Scan() {
+		if len(sc.Bytes()) > 0 {
+			if lines = append(lines, sc.Text()); len(lines) > maxStanzaLines {
 				return fmt.Errorf("%s has a paragraph of more than %d lines: %w", name, maxStanzaLines, whittle.ErrLimit)
 			}
 			continue
@@ -37,18 +37,33 @@ func stanzas(name string, content []byte, each func(lines []string) error) error
 			lines = lines[:0]
 		}
 	}
-	if len(lines) > 0 {
+	switch err := sc.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return fmt.Errorf("%s has a line of more than %d bytes: %w", name, maxLine, whittle.ErrLimit)
+	case err != nil:
+		return err
+	case len(lines) > 0:
 		return each(lines)
 	}
 	return nil
 }
 
-// field is the value of a "Name: value" line of a stanza.
+// field is the value of a field of a stanza, with the lines that continue it.
+// https://www.debian.org/doc/debian-policy/ch-controlfields.html
 func field(lines []string, name string) string {
-	for _, l := range lines {
-		if key, value, ok := strings.Cut(l, ":"); ok && strings.EqualFold(key, name) {
+	for i, l := range lines {
+		key, value, ok := strings.Cut(l, ":")
+		if !ok || !strings.EqualFold(key, name) {
+			continue
+		}
+		end := i + 1
+		for end < len(lines) && strings.HasPrefix(lines[end], " ") {
+			end++
+		}
+		if end == i+1 {
 			return strings.TrimSpace(value)
 		}
+		return strings.TrimSpace(value + strings.Join(lines[i+1:end], ""))
 	}
 	return ""
 }

@@ -105,10 +105,11 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 	if pass.Dockerfile, pass.Steps, strange, err = joined(o.InspectOptions, pass.Steps); err != nil {
 		return nil, err
 	}
-	claims, notes, err := claims(ctx, m)
+	claims, packages, notes, err := claims(ctx, m)
 	if err != nil {
 		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
 	}
+	pass.Packages = packages
 	account := ledger.Attribute(m.Ledger, m.Indexes, img.Config(), pass.Steps, claims)
 	for i := range m.Ledger.Items {
 		pass.Owner = append(pass.Owner, account.Owners[account.Owner[i]])

@@ -87,7 +87,7 @@ func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subj
 	if err != nil {
 		return nil, err
 	}
-	claims, notes, err := claims(ctx, m)
+	claims, _, notes, err := claims(ctx, m)
 	if err != nil {
 		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
 	}
@@ -96,21 +96,18 @@ func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subj
 
 // databases are the files that say who owns files, and the accounts of users.
 func databases() rootfs.Selection {
-	return rootfs.Selection{Name: "databases-v2", Has: func(p string) bool {
-		return distro.Database(p) || python.Database(p) || p == "etc/passwd" || p == "etc/group"
-	}}
+	return rootfs.Selection{Name: "databases-v2-" + distro.Databases(), Has: func(p string) bool { return distro.Database(p) || python.Database(p) }}
 }
 
-// claims reads the package databases of an image. Those that cannot be read are
+// claims reads the package databases of an image. Databases that cannot be read are
 // named in the notes, and cost only their own claims.
-func claims(ctx context.Context, root whittle.Root) ([]whittle.Claim, []string, error) {
-	claims, problems := distro.Claims(ctx, root)
+func claims(ctx context.Context, root whittle.Root) (claims []whittle.Claim, packages []distro.Installed, notes []string, err error) {
+	packages, problems := distro.Read(ctx, root)
 	more, others := python.Claims(ctx, root)
-	var notes []string
 	for _, p := range append(problems, others...) {
 		notes = append(notes, whittle.OneLine(p.Error()))
 	}
-	return append(claims, more...), notes, ctx.Err()
+	return append(distro.Claims(packages), more...), packages, notes, ctx.Err()
 }
 
 // joined says which instruction of its Dockerfile made each step of an image,

@@ -36,26 +36,26 @@ func (c Category) String() string { return categoryNames[c] }
 
 // categorize puts an item into its category: by its path where that says what
 // the file is for, else by its owner.
-func categorize(it *whittle.Item, o whittle.Owner) Category {
+func categorize(it *whittle.Item, o whittle.Owner, kind whittle.OwnerKind) Category {
 	if c, ok := purpose(it.Path); ok {
 		return c
 	}
-	switch o.Ecosystem {
-	case "deb", "apk", "rpm":
+	switch kind {
+	case whittle.OwnerSystem:
 		if it.Layer == 0 {
 			return BaseOS
 		}
 		return OSPackages
-	case "python":
+	case whittle.OwnerInterpreter:
 		return Interpreter
-	case "pypi", "conda":
+	case whittle.OwnerPython, whittle.OwnerEnvironment:
 		return PythonPackages
-	case "npm":
+	case whittle.OwnerNode:
 		return NodePackages
-	case "app":
-		return Application
 	}
 	switch {
+	case o.Ecosystem == applicationOwner:
+		return Application
 	case strings.Contains(it.Path, "/site-packages/"), strings.Contains(it.Path, "/dist-packages/"):
 		return PythonPackages
 	case it.Layer == 0 && isSystem(it.Path):

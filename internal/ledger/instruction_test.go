@@ -72,9 +72,9 @@ func TestBytecodeOwner(t *testing.T) {
 	deb := whittle.Owner{Ecosystem: "deb", Name: "python3-yaml", Version: "6"}
 	other := whittle.Owner{Ecosystem: "pypi", Name: "pyyaml", Version: "6"}
 	a := account(t, func(c *whittle.Config) { c.Config.WorkingDir = "/app" }, []whittle.Claim{
-		{Owner: dist, Paths: []string{"site/six.py", "site/gone.py"}, Evidence: "site/six-1.dist-info"},
-		{Owner: deb, Paths: []string{"usr/lib/python3/dist-packages/yaml/a.py"}, Evidence: "var/lib/dpkg/status"},
-		{Owner: other, Paths: []string{"usr/lib/python3/dist-packages/yaml/a.py", "usr/lib/python3/dist-packages/yaml/__pycache__/a.cpython-313.pyc"}, Evidence: "usr/lib/python3/dist-packages/PyYAML.egg-info"},
+		{Owner: dist, Kind: whittle.OwnerPython, Paths: []string{"site/six.py", "site/gone.py"}, Evidence: "site/six-1.dist-info"},
+		{Owner: deb, Kind: whittle.OwnerSystem, Paths: []string{"usr/lib/python3/dist-packages/yaml/a.py"}, Evidence: "var/lib/dpkg/status"},
+		{Owner: other, Kind: whittle.OwnerPython, Paths: []string{"usr/lib/python3/dist-packages/yaml/a.py", "usr/lib/python3/dist-packages/yaml/__pycache__/a.cpython-313.pyc"}, Evidence: "usr/lib/python3/dist-packages/PyYAML.egg-info"},
 	},
 		"f site/six.py 1\nf usr/lib/python3/dist-packages/yaml/a.py 2\nf opt/tool/t.py 3\nf app/m.py 4",
 		"f site/__pycache__/six.cpython-313.opt-1.pyc 10\nf site/six.pyc 11\nf site/gone.pyo 12\nf usr/lib/python3/dist-packages/yaml/__pycache__/a.cpython-313.pyc 13\n"+

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"math"
 	"sort"
 	"strings"
 
@@ -44,7 +45,7 @@ func Attribute(l *whittle.Ledger, indexes []*whittle.Index, cfg *whittle.Config,
 	known := map[whittle.Owner]int{}
 	for i := range l.Items {
 		it := &l.Items[i]
-		o, layer := f.owner(it)
+		o, kind, layer := f.owner(it)
 		n, seen := known[o]
 		if !seen {
 			n = len(a.Owners)
@@ -55,7 +56,7 @@ func Attribute(l *whittle.Ledger, indexes []*whittle.Index, cfg *whittle.Config,
 			}
 		}
 		a.Owner[i] = n
-		a.Category[i] = categorize(it, o)
+		a.Category[i] = categorize(it, o, kind)
 	}
 	return a
 }
@@ -63,34 +64,39 @@ func Attribute(l *whittle.Ledger, indexes []*whittle.Index, cfg *whittle.Config,
 // finder finds the owner of an item.
 type finder struct {
 	account *Account
-	claimed map[string]whittle.Owner
+	claimed map[string]*whittle.Claim
 	app     string
 	// sources has the layers of the live Python sources.
 	sources map[string]int
 }
 
-// owner is the owner of an item, and its layer where that is the instruction.
-// Bytecode belongs to whoever has its source, as it comes and goes with it.
-func (f *finder) owner(it *whittle.Item) (o whittle.Owner, layer int) {
+// owner is the owner of an item, with its kind, and its layer if it is an
+// instruction. Bytecode belongs to the owner of its source, because it comes and
+// goes with it.
+func (f *finder) owner(it *whittle.Item) (o whittle.Owner, kind whittle.OwnerKind, layer int) {
 	source, bytecode := whittle.BytecodeSource(it.Path)
-	if o, ok := f.claimed[source]; ok && bytecode {
-		return o, -1
+	if c, ok := f.claimed[source]; ok && bytecode {
+		return c.Owner, c.Kind, -1
 	}
-	if o, ok := f.claimed[it.Path]; ok {
-		return o, -1
+	if c, ok := f.claimed[it.Path]; ok {
+		return c.Owner, c.Kind, -1
 	}
 	if f.app != "" && strings.HasPrefix(it.Path, f.app+"/") {
-		return whittle.Owner{Ecosystem: "app", Name: "/" + f.app}, -1
+		return whittle.Owner{Ecosystem: applicationOwner, Name: "/" + f.app}, whittle.OwnerUnknown, -1
 	}
 	layer = it.Layer
 	if n, ok := f.sources[source]; ok && bytecode {
 		layer = n
 	}
-	return whittle.Owner{Ecosystem: instructionOwner, Name: f.account.named[layer]}, layer
+	return whittle.Owner{Ecosystem: instructionOwner, Name: f.account.named[layer]}, whittle.OwnerUnknown, layer
 }
 
-// instructionOwner is the ecosystem of what only an instruction brought.
-const instructionOwner = "instruction"
+// applicationOwner is the ecosystem of the files under the working directory,
+// instructionOwner of what only an instruction brought.
+const (
+	applicationOwner = "app"
+	instructionOwner = "instruction"
+)
 
 // sources are the layers of the live Python sources, by path.
 func sources(l *whittle.Ledger) map[string]int {
@@ -123,43 +129,40 @@ func (a *Account) layerNames() []string {
 	return names
 }
 
-func claimIndex(claims []whittle.Claim) map[string]whittle.Owner {
+// claimIndex has the claim of highest precedence on each path.
+func claimIndex(claims []whittle.Claim) map[string]*whittle.Claim {
 	order := make([]int, len(claims))
 	for i := range order {
 		order[i] = i
 	}
 	sort.SliceStable(order, func(i, j int) bool {
 		a, b := claims[order[i]], claims[order[j]]
-		if pa, pb := rank(a.Owner), rank(b.Owner); pa != pb {
+		if pa, pb := rank(a.Kind), rank(b.Kind); pa != pb {
 			return pa < pb
 		}
-		// What vendors another distribution lies above it.
+		// What vendors another distribution is above it.
 		if da, db := strings.Count(a.Evidence, "/"), strings.Count(b.Evidence, "/"); da != db {
 			return da < db
 		}
 		return a.Evidence < b.Evidence
 	})
-	index := map[string]whittle.Owner{}
+	index := map[string]*whittle.Claim{}
 	for _, n := range order {
 		for _, p := range claims[n].Paths {
 			if _, taken := index[p]; !taken {
-				index[p] = claims[n].Owner
+				index[p] = &claims[n]
 			}
 		}
 	}
 	return index
 }
 
-// rank orders ecosystems where several claim one path: what installed the file
-// comes before what describes it (a Python distribution that came as a Debian
-// package is Debian's).
-func rank(o whittle.Owner) int {
-	for i, eco := range [...]string{"deb", "apk", "rpm", "conda", "pypi", "npm", "python"} {
-		if o.Ecosystem == eco {
-			return i
-		}
+// rank orders claims of several kinds on one path; see [whittle.OwnerKind].
+func rank(k whittle.OwnerKind) int {
+	if k == whittle.OwnerUnknown {
+		return math.MaxInt
 	}
-	return 100
+	return int(k)
 }
 
 // appDir is the working directory as a clean relative path, empty where it is

@@ -35,10 +35,10 @@ func TestAttribute(t *testing.T) {
 	vendored := whittle.Owner{Ecosystem: "pypi", Name: "inner", Version: "1"}
 	outer := whittle.Owner{Ecosystem: "pypi", Name: "outer", Version: "2"}
 	claims := []whittle.Claim{
-		{Owner: py, Paths: []string{"usr/lib/python3/dist-packages/yaml.py", "site/own.py"}, Evidence: "a/PyYAML.dist-info"},
-		{Owner: vendored, Paths: []string{"site/outer/_vendor/inner.py"}, Evidence: "site/outer/_vendor/inner-1.dist-info"},
-		{Owner: outer, Paths: []string{"site/outer/_vendor/inner.py"}, Evidence: "site/outer-2.dist-info"},
-		{Owner: deb, Paths: []string{"usr/lib/python3/dist-packages/yaml.py"}, Evidence: "var/lib/dpkg/status"},
+		{Owner: py, Kind: whittle.OwnerPython, Paths: []string{"usr/lib/python3/dist-packages/yaml.py", "site/own.py"}, Evidence: "a/PyYAML.dist-info"},
+		{Owner: vendored, Kind: whittle.OwnerPython, Paths: []string{"site/outer/_vendor/inner.py"}, Evidence: "site/outer/_vendor/inner-1.dist-info"},
+		{Owner: outer, Kind: whittle.OwnerPython, Paths: []string{"site/outer/_vendor/inner.py"}, Evidence: "site/outer-2.dist-info"},
+		{Owner: deb, Kind: whittle.OwnerSystem, Paths: []string{"usr/lib/python3/dist-packages/yaml.py"}, Evidence: "var/lib/dpkg/status"},
 	}
 	a := account(t, func(c *whittle.Config) { c.Config.WorkingDir = "/app" }, claims,
 		"f usr/lib/python3/dist-packages/yaml.py 100\nf usr/lib/plain 10",
@@ -87,7 +87,7 @@ func TestCategoriesPartition(t *testing.T) {
 
 func TestDifferenceAddsUp(t *testing.T) {
 	claim := func(version string, paths ...string) []whittle.Claim {
-		return []whittle.Claim{{Owner: whittle.Owner{Ecosystem: "pypi", Name: "pandas", Version: version}, Paths: paths, Evidence: "x"}}
+		return []whittle.Claim{{Owner: whittle.Owner{Ecosystem: "pypi", Name: "pandas", Version: version}, Kind: whittle.OwnerPython, Paths: paths, Evidence: "x"}}
 	}
 	a := account(t, nil, claim("2.3.3", "site/pandas.py"), "f etc/a 100", "f site/pandas.py 1000\nf gone 7")
 	b := account(t, nil, claim("3.0.1", "site/pandas.py"), "f etc/a 100", "f site/pandas.py 4100 mode=0644", "f site/pandas.py 4100 mode=0755")
@@ -150,7 +150,7 @@ func TestCount(t *testing.T) {
 }
 
 func TestBy(t *testing.T) {
-	a := account(t, nil, []whittle.Claim{{Owner: whittle.Owner{Ecosystem: "pypi", Name: "a", Version: "1"}, Paths: []string{"site/a/b.so", "site/a/tests/t.py", "site/a/lib.libs/libz.so.1", "site/a/x.py"}}},
+	a := account(t, nil, []whittle.Claim{{Owner: whittle.Owner{Ecosystem: "pypi", Name: "a", Version: "1"}, Kind: whittle.OwnerPython, Paths: []string{"site/a/b.so", "site/a/tests/t.py", "site/a/lib.libs/libz.so.1", "site/a/x.py"}}},
 		"f site/a/b.so 100\nf site/a/tests/t.py 20\nf site/a/lib.libs/libz.so.1 3\nf site/a/x.py 4", "f site/a/b.so 90\nf readme 5")
 	for key, want := range map[string][]whittle.CategoryRow{
 		"directory":   {{Name: "/site/a", Live: 94, Dead: 100, Files: 3}, {Name: "/site/a/tests", Live: 20, Files: 1}, {Name: "/", Live: 5, Files: 1}, {Name: "/site/a/lib.libs", Live: 3, Files: 1}},

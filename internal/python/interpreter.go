@@ -81,7 +81,7 @@ func (i Interpreter) Environment(machine string) pep.Environment {
 // without the folders of other distributions, headers, shared library and
 // programs.
 func (i Interpreter) claim(t *Tree) whittle.Claim {
-	c := whittle.Claim{Owner: whittle.Owner{Ecosystem: "python", Name: i.Implementation, Version: i.Version}, Evidence: i.Lib + "/os.py"}
+	c := whittle.Claim{Owner: whittle.Owner{Ecosystem: "python", Name: i.Implementation, Version: i.Version}, Kind: whittle.OwnerInterpreter, Evidence: i.Lib + "/os.py"}
 	seen := map[string]bool{}
 	for _, dir := range []string{i.Lib, path.Join(i.Prefix, "lib", i.Name()), path.Join(i.Prefix, "lib64", i.Name()), path.Join(i.Prefix, "include", i.Name())} {
 		if seen[dir] {
@@ -164,7 +164,7 @@ func venvs(t *Tree) []Venv {
 
 // claim is what making an environment put there: all but the distributions.
 func (v Venv) claim(t *Tree) whittle.Claim {
-	c := whittle.Claim{Owner: whittle.Owner{Ecosystem: "python", Name: "venv", Version: v.Version}, Evidence: path.Join(v.Dir, "pyvenv.cfg")}
+	c := whittle.Claim{Owner: whittle.Owner{Ecosystem: "python", Name: "venv", Version: v.Version}, Kind: whittle.OwnerInterpreter, Evidence: path.Join(v.Dir, "pyvenv.cfg")}
 	c.Paths = append(c.Paths, c.Evidence)
 	for _, p := range t.below(path.Join(v.Dir, "bin")) {
 		base := path.Base(p)

@@ -40,6 +40,7 @@ func Claims(ctx context.Context, root whittle.Root) ([]whittle.Claim, []error) {
 	for _, d := range dists {
 		claims = append(claims, whittle.Claim{
 			Owner:    whittle.Owner{Ecosystem: "pypi", Name: printable(d.Name), Version: printable(d.Version)},
+			Kind:     whittle.OwnerPython,
 			Paths:    d.Files,
 			Evidence: d.Record,
 		})

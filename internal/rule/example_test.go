@@ -84,7 +84,7 @@ func examplePass(t *testing.T, archive, project, file string) *analysis.Pass {
 	}
 	defer img.Close()
 	root, err := newTestRoot(t, img, func(e *whittle.Entry) bool {
-		return distro.Database(e.Path) || python.Database(e.Path) || e.Path == "etc/passwd"
+		return distro.Database(e.Path) || python.Database(e.Path)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -101,9 +101,9 @@ func examplePass(t *testing.T, archive, project, file string) *analysis.Pass {
 		t.Fatal(err)
 	}
 	p.Steps = history.Join(p.Dockerfile, img.Config().Steps(), "")
-	claims, _ := distro.Claims(t.Context(), root)
+	p.Packages, _ = distro.Read(t.Context(), root)
 	more, _ := python.Claims(t.Context(), root)
-	a := ledger.Attribute(root.ledger, root.indexes, img.Config(), p.Steps, append(claims, more...))
+	a := ledger.Attribute(root.ledger, root.indexes, img.Config(), p.Steps, append(distro.Claims(p.Packages), more...))
 	for i := range root.ledger.Items {
 		p.Owner = append(p.Owner, a.Owners[a.Owner[i]])
 		p.Category = append(p.Category, a.Category[i].String())

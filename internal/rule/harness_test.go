@@ -139,12 +139,13 @@ func (c *testCase) pass(t testing.TB) *analysis.Pass {
 	if p.Ignore, err = ignore.Parse(".dockerignore", c.parts["project/.dockerignore"]); err != nil {
 		t.Fatal(err)
 	}
-	claims, problems := distro.Claims(t.Context(), root)
+	packages, problems := distro.Read(t.Context(), root)
+	p.Packages = packages
 	more, others := python.Claims(t.Context(), root)
 	if problems = append(problems, others...); len(problems) > 0 {
 		t.Fatalf("reading the package databases: %v", problems)
 	}
-	a := ledger.Attribute(root.ledger, root.indexes, img.Config(), p.Steps, append(claims, more...))
+	a := ledger.Attribute(root.ledger, root.indexes, img.Config(), p.Steps, append(distro.Claims(packages), more...))
 	for i := range root.ledger.Items {
 		p.Owner = append(p.Owner, a.Owners[a.Owner[i]])
 		p.Category = append(p.Category, a.Category[i].String())

@@ -1,10 +1,12 @@
 package start
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/distro"
 )
 
 // account is who the image's process runs as.
@@ -34,71 +36,42 @@ func (a *account) MayWrite(e whittle.Entry) bool {
 // https://github.com/opencontainers/image-spec/blob/main/config.md#properties
 func (fl *Files) account(user string) *account {
 	a := &account{groups: map[int]bool{}}
+	known := distro.ReadAccounts(fl.root)
 	name, group, hasGroup := strings.Cut(user, ":")
-	passwd := fl.colonFile("etc/passwd")
-	uid, err := strconv.Atoi(name)
 	if name == "" {
-		uid, err = 0, nil
+		name = "0"
 	}
-	known := false
-	for _, f := range passwd {
-		if len(f) < 6 {
-			continue
-		}
-		id, _ := strconv.Atoi(f[2])
-		if f[0] == name && name != "" || err == nil && id == uid {
-			gid, _ := strconv.Atoi(f[3])
-			a.UID, a.home, known = id, whittle.Join("", f[5]), true
-			a.groups[gid] = true
-			name = f[0]
-			break
-		}
+	u, found := known.User(name)
+	switch uid, err := strconv.Atoi(name); {
+	case found:
+		a.UID, a.home, a.groups[u.GID] = u.UID, whittle.Join("", u.Home), true
+	case err != nil:
+		a.Missing, a.groups[0] = name, true
+	default:
+		a.UID, a.groups[0] = uid, true
 	}
-	if !known {
-		if err != nil {
-			a.Missing = name
-		}
-		a.UID = uid
-		a.groups[0] = true
+	if hasGroup && group != "" {
+		a.onlyGroup(known, group)
+		return a
 	}
-	groupFound := !hasGroup || group == ""
-	if gid, err := strconv.Atoi(group); err == nil {
-		a.groups, groupFound = map[int]bool{gid: true}, true
-	}
-	for _, f := range fl.colonFile("etc/group") {
-		if len(f) < 4 {
-			continue
+	for _, g := range known.Groups {
+		if found && !hasGroup && u.Name != "" && slices.Contains(g.Members, u.Name) {
+			a.groups[g.GID] = true
 		}
-		gid, _ := strconv.Atoi(f[2])
-		switch {
-		case hasGroup && f[0] == group:
-			a.groups, groupFound = map[int]bool{gid: true}, true
-		case !hasGroup:
-			for _, m := range strings.Split(f[3], ",") {
-				if m == name && name != "" {
-					a.groups[gid] = true
-				}
-			}
-		}
-	}
-	if !groupFound {
-		a.MissingGroup = group
 	}
 	return a
 }
 
-func (fl *Files) colonFile(p string) [][]string {
-	real, _, ok := fl.Stat(p)
-	if !ok {
-		return nil
+// onlyGroup makes a group the only one of the process.
+func (a *account) onlyGroup(known *distro.Accounts, group string) {
+	g, found := known.Group(group)
+	gid, err := strconv.Atoi(group)
+	switch {
+	case found:
+		a.groups = map[int]bool{g.GID: true}
+	case err == nil:
+		a.groups = map[int]bool{gid: true}
+	default:
+		a.MissingGroup = group
 	}
-	b, err := fl.root.ReadFile(real, 4<<20)
-	if err != nil {
-		return nil
-	}
-	var out [][]string
-	for line := range strings.Lines(string(b)) {
-		out = append(out, strings.Split(strings.TrimRight(line, "\r\n"), ":"))
-	}
-	return out
 }

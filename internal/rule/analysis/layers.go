@@ -7,16 +7,17 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/distro"
 )
 
 // Layers is what the layers hold: their items, by bytes, places and owners.
 // Items are positions in the ledger's.
 type Layers struct {
-	indexes []*whittle.Index
-	ledger  *whittle.Ledger
-	owner   []whittle.Owner // indexed like the ledger's items
-	root    whittle.Root
-	steps   []whittle.Step
+	indexes  []*whittle.Index
+	ledger   *whittle.Ledger
+	owner    []whittle.Owner // indexed like the ledger's items
+	packages []distro.Installed
+	steps    []whittle.Step
 }
 
 // Wasted are the dead items of a cause by the layer that killed them, then by
@@ -235,7 +236,8 @@ func (ls *Layers) LayersOf(items []int) []int {
 
 // OfSystem says that an item is a system package's.
 func (ls *Layers) OfSystem(item int) bool {
-	return slices.Contains([]string{"deb", "apk", "rpm", "conda"}, ls.owner[item].Ecosystem)
+	kind := distro.KindOf(ls.owner[item].Ecosystem)
+	return kind == whittle.OwnerSystem || kind == whittle.OwnerEnvironment
 }
 
 // OfDistribution says that an item is a distribution's and no part of the base

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/dockerfile/ignore"
 	"whittle.dev/whittle/internal/project"
@@ -20,6 +21,8 @@ type Pass struct {
 	// Owner and Category are indexed like Ledger.Items.
 	Owner    []whittle.Owner
 	Category []string
+	// Packages are those that the package managers of the image know.
+	Packages []distro.Installed
 	Root     whittle.Root
 	// Steps are the history's, joined to the Dockerfile where it is known.
 	Steps []whittle.Step
@@ -70,7 +73,7 @@ type Pass struct {
 // WithViews is the pass with its views, made of the facts that it has now.
 func (p *Pass) WithViews() *Pass {
 	q := *p
-	q.Layers = &Layers{indexes: p.Indexes, ledger: p.Ledger, owner: p.Owner, root: p.Root, steps: p.Steps}
+	q.Layers = &Layers{indexes: p.Indexes, ledger: p.Ledger, owner: p.Owner, packages: p.Packages, steps: p.Steps}
 	q.Recipe = &recipe.Recipe{Dockerfile: p.Dockerfile, Target: p.Target, Steps: p.Steps, Indexes: p.Indexes, Ignore: p.Ignore, Context: p.Files}
 	q.Dists = &Dists{graph: p.Graph, usages: p.Usage, declares: p.Declared, root: p.Root, ledger: p.Ledger, owner: p.Owner, layers: q.Layers}
 	q.Project = &projectFiles{files: p.Files, declared: p.Declared}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
@@ -102,7 +103,7 @@ func freed(p *analysis.Pass, s *analysis.Packages, tools []int) []int {
 	var roots []int
 	for n := range s.List {
 		k := &s.List[n]
-		if slices.Contains(tools, n) || virtual(s, n) || s.KnowsRequested && k.Auto && (k.Layer < 0 || !p.Layers.IsBase(k.Layer)) {
+		if slices.Contains(tools, n) || virtual(s, n) || k.Reason == distro.Automatic && (k.Layer < 0 || !p.Layers.IsBase(k.Layer)) {
 			continue
 		}
 		roots = append(roots, n)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
@@ -269,30 +270,20 @@ func ownerFlag(p *analysis.Pass, c *recipe.Copy, owner string) (string, bool) {
 
 // userOf looks up a user's numbers in the image.
 func userOf(p *analysis.Pass, name string) (uid, gid string, ok bool) {
-	return account(p, "etc/passwd", name, 2, 3)
+	if p.Root == nil {
+		return "", "", false
+	}
+	u, ok := distro.ReadAccounts(p.Root).User(name)
+	return strconv.Itoa(u.UID), strconv.Itoa(u.GID), ok
 }
 
 // groupOf looks up a group's number in the image.
 func groupOf(p *analysis.Pass, name string) (gid string, ok bool) {
-	gid, _, ok = account(p, "etc/group", name, 2, 2)
-	return gid, ok
-}
-
-func account(p *analysis.Pass, file, name string, first, second int) (a, b string, ok bool) {
 	if p.Root == nil {
-		return "", "", false
+		return "", false
 	}
-	content, err := p.Root.ReadFile(file, 1<<20)
-	if err != nil {
-		return "", "", false
-	}
-	for line := range strings.Lines(string(content)) {
-		f := strings.Split(strings.TrimSpace(line), ":")
-		if len(f) > second && (f[0] == name || f[first] == name && file == "etc/passwd") {
-			return f[first], f[second], true
-		}
-	}
-	return "", "", false
+	g, ok := distro.ReadAccounts(p.Root).Group(name)
+	return strconv.Itoa(g.GID), ok
 }
 
 // madeAbove says that a layer above the base has a path.

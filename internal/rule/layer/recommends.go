@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
@@ -84,7 +85,7 @@ func aptInstalls(in *dockerfile.Instruction) (out []aptInstall, ok bool) {
 func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Instruction, layer int, installs []aptInstall) (f whittle.Finding, ok bool) {
 	var roots []int
 	for n := range s.List {
-		if k := &s.List[n]; k.Layer != layer || s.KnowsRequested && !k.Auto {
+		if k := &s.List[n]; k.Layer != layer || k.Reason == distro.Requested {
 			roots = append(roots, n)
 		}
 	}
