@@ -15,20 +15,20 @@
 //
 // # Accounting
 //
-// A [Ledger] says of every content byte in every layer whether it is live
-// (visible in the merged root file system) or dead, and if dead why
-// ([Cause]), which layer added it and which layer killed it. For each layer,
-// and so for the image,
+// A [Ledger] says of every content byte in every layer whether it is visible
+// in the merged root file system or wasted, and if wasted why ([Cause]), which
+// layer added it and which layer hides it. For each layer, and so for the
+// image,
 //
-//	unpacked = live + dead
+//	size = visible + wasted
 //
 // holds exactly; [Ledger.Validate] checks it.
 //
 // # Showing
 //
 // [Inspection], [Comparison] and [Study] are the values that are shown: their
-// JSON form is the contract of the command line (whittle.inspect/v1,
-// whittle.compare/v1, whittle.lab/v1). They are built once and not changed;
+// JSON form is the contract of the command line (whittle.inspect/v2,
+// whittle.compare/v2, whittle.lab/v2). They are built once and not changed;
 // equal inputs give equal bytes.
 //
 // # Sizes

@@ -69,8 +69,8 @@ type Entry struct {
 type Index struct {
 	DiffID  Digest
 	Entries []Entry
-	// Unpacked is the sum of the sizes of all regular files, in bytes.
-	Unpacked int64
+	// Size is the sum of the sizes of all regular files, in bytes.
+	Size int64
 	// Hashed says that the Content of every regular file is set.
 	Hashed bool
 	// Verified says that the layer's bytes were compared with its digests.

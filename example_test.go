@@ -61,9 +61,9 @@ func ExampleSplice() {
 	// <nil>
 }
 
-// A conserved account: what is unpacked is live or dead, to the byte.
+// A conserved account: every byte is visible or wasted.
 func ExampleLedger_Validate() {
 	var empty whittle.Ledger
-	fmt.Println(empty.Sum().Unpacked, empty.Validate())
+	fmt.Println(empty.Sum().Size, empty.Validate())
 	// Output: 0 <nil>
 }

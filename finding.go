@@ -105,7 +105,7 @@ type Evidence struct {
 	What string `json:"what,omitempty"`
 }
 
-// Saving is a range in unpacked bytes; Low equals High where it is exact. It
+// Saving is a range in bytes on disk; Low equals High where it is exact. It
 // is negative where the change makes the image larger.
 type Saving struct {
 	Low  int64 `json:"low"`
@@ -151,7 +151,7 @@ type Edit struct {
 type LayerChange struct {
 	Remove []Content
 	Shrink []Shrunk
-	// Plus and Minus bound what else it does, in unpacked bytes, where that
+	// Plus and Minus bound what else it does, in bytes on disk, where that
 	// depends on a package index and not on the layers: between Minus and Plus
 	// bytes are added.
 	Minus, Plus int64
@@ -171,7 +171,7 @@ type Shrunk struct {
 type Advice struct {
 	Schema string     `json:"schema"`
 	Image  ImageFacts `json:"image"`
-	Size   Size       `json:"size"`
+	Sizes  Sizes      `json:"sizes"`
 	// Findings are those about a run that fails, then the largest saving first.
 	Findings []Finding `json:"findings"`
 	// Total is the saving of all findings together, Fixable that of those that
@@ -186,7 +186,7 @@ type Advice struct {
 }
 
 // AdviseSchema names the JSON form of [Advice].
-const AdviseSchema = "whittle.advise/v1"
+const AdviseSchema = "whittle.advise/v2"
 
 // Fingerprint names a finding by its rule and what identifies its place:
 // package names, paths and the text of instructions, no sizes or lines.
@@ -208,7 +208,7 @@ func (c *LayerChange) Sort() {
 }
 
 // ForecastSchema names the JSON form of [Forecasts].
-const ForecastSchema = "whittle.forecast/v1"
+const ForecastSchema = "whittle.forecast/v2"
 
 // Forecasts are the sizes of images that nobody has built.
 type Forecasts struct {
@@ -220,8 +220,8 @@ type Forecasts struct {
 	Notes     []string   `json:"notes,omitempty"`
 }
 
-// Forecast is the size of an image computed without building it, in unpacked
-// bytes.
+// Forecast is the size of an image computed without building it, in bytes on
+// disk.
 type Forecast struct {
 	// Strategy is a short name: "single-stage"; Title says what it is.
 	Strategy  string `json:"strategy"`
@@ -235,9 +235,9 @@ type Forecast struct {
 	Actual *int64 `json:"actual"`
 	// Dockerfile is the text that would make it, empty where there is none.
 	Dockerfile string `json:"dockerfile,omitempty"`
-	// Blocked says why it cannot be built as it is: "duckdb has no musllinux
+	// Skipped says why it cannot be built as it is: "duckdb has no musllinux
 	// wheel for cp313".
-	Blocked []string `json:"blocked,omitempty"`
+	Skipped []string `json:"skipped,omitempty"`
 	Notes   []string `json:"notes,omitempty"`
 }
 
@@ -253,7 +253,7 @@ type ForecastPart struct {
 }
 
 // FixSchema names the JSON form of [Repair].
-const FixSchema = "whittle.fix/v1"
+const FixSchema = "whittle.fix/v2"
 
 // Repair is what fix would change, or has changed, in a project.
 type Repair struct {
@@ -272,18 +272,18 @@ type Repair struct {
 
 // What became of a fix.
 const (
-	Applied   = "applied"
-	LeftOut   = "left out"   // not asked for, or in the way of another
-	TakenBack = "taken back" // verifying showed that it does harm
+	Applied    = "applied"
+	FixSkipped = "skipped"  // not asked for, or in the way of another
+	Reverted   = "reverted" // verifying showed that it does harm
 )
 
 // RepairStep is one finding and what became of its fix.
 type RepairStep struct {
 	Finding Finding `json:"finding"`
 	Status  string  `json:"status"`
-	// Reason says why it was left out or taken back.
+	// Reason says why it was skipped or reverted.
 	Reason string `json:"reason,omitempty"`
-	// Saved is the true difference in unpacked bytes, nil where it was not
+	// Saved is the actual difference in bytes on disk, nil where it was not
 	// measured alone.
 	Saved *int64 `json:"saved,omitempty"`
 	// Round counts from 1: a new image has new findings.
@@ -317,7 +317,7 @@ type VerifiedRound struct {
 	// Rules are those whose fixes were applied, in order.
 	Rules     []string `json:"rules"`
 	Predicted Saving   `json:"predicted"`
-	// Saved is the true difference in unpacked bytes; negative is growth.
+	// Saved is the actual difference in bytes on disk; negative is growth.
 	Saved int64 `json:"saved"`
 }
 
@@ -326,8 +326,7 @@ type VerifiedVariant struct {
 	Name   string  `json:"name"`
 	Before Outcome `json:"before"`
 	After  Outcome `json:"after"`
-	// Predicted is the saving that was foreseen, Saved the true one, in
-	// unpacked bytes.
+	// Predicted is the predicted saving, Saved the actual one, in bytes on disk.
 	Predicted Saving `json:"predicted"`
 	Saved     int64  `json:"saved"`
 	// SecondsBefore and SecondsAfter are the start-up times of the first command,
@@ -350,8 +349,8 @@ type SlowerStart struct {
 
 // Outcome is how one image came out.
 type Outcome struct {
-	Size Size `json:"size"`
-	// Build is "built", "failed" or "not built", Verdict "runs", "fails" or
+	Sizes Sizes `json:"sizes"`
+	// Build is "built", "failed" or "skipped", Verdict "runs", "fails" or
 	// "unknown"; it runs only where that was seen. Problem is the first thing
 	// that is wrong.
 	Build   string `json:"build"`
@@ -361,7 +360,7 @@ type Outcome struct {
 	Start string `json:"start,omitempty"`
 	// Requests are what the start answered to the paths that the project names.
 	Requests []RequestRun `json:"requests,omitempty"`
-	// Passed and Commands count the commands that went well and all.
+	// Passed and Commands count the commands that passed, and all.
 	Passed   int `json:"passed"`
 	Commands int `json:"commands"`
 }

@@ -71,10 +71,10 @@ type Layer interface {
 	// DiffID is the digest of the uncompressed tar, as the configuration
 	// says it.
 	DiffID() Digest
-	// Transfer is the compressed blob as a registry would send it. It is
+	// Blob is the compressed blob as a registry would send it. It is
 	// false where the source has none (a raw layer of a docker archive, a
 	// daemon): whittle does not invent sizes or digests that exist nowhere.
-	Transfer() (Blob, bool)
+	Blob() (Blob, bool)
 	// Open reads the bytes as they are stored, compressed or not. Where the
 	// blob's digest is known, a reader that reaches the end of a blob of
 	// other content gets an error that wraps [ErrCorrupt] and names it.

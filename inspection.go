@@ -1,26 +1,26 @@
 package whittle
 
 // InspectSchema names the JSON form of [Inspection].
-const InspectSchema = "whittle.inspect/v1"
+const InspectSchema = "whittle.inspect/v2"
 
-// Inspection says where every byte of an image is, and which are dead. Its
-// JSON form is the contract whittle.inspect/v1: all sums add up to Size.
+// Inspection says where every byte of an image is, and which are wasted. Its
+// JSON form is the contract whittle.inspect/v2: all sums add up to Sizes.
 type Inspection struct {
 	Schema string     `json:"schema"`
 	Image  ImageFacts `json:"image"`
-	Size   Size       `json:"size"`
+	Sizes  Sizes      `json:"sizes"`
 	Layers []LayerRow `json:"layers"`
-	// Categories partition the unpacked bytes.
+	// Categories partition the bytes of all layers.
 	Categories []CategoryRow `json:"categories"`
 	Packages   []PackageRow  `json:"packages"`
-	// DeadSums add up the dead bytes by who added and who killed them, Dead by
-	// path.
-	DeadSums []DeadSum `json:"dead_sums"`
-	Dead     []DeadRow `json:"dead"`
+	// WastedSums add up the wasted bytes by the layers that added and that hide
+	// them, Wasted by path.
+	WastedSums []WastedSum `json:"wasted_sums"`
+	Wasted     []WastedRow `json:"wasted"`
 	// Ambiguous are places that runtimes merge differently; the figures
 	// follow Docker's overlay2.
 	Ambiguous []Ambiguity `json:"ambiguous,omitempty"`
-	// Duplicates are contents that stand at several live paths, nil where the
+	// Duplicates are contents that are at several visible paths, nil where the
 	// contents were not read.
 	Duplicates []DuplicateRow `json:"duplicates,omitempty"`
 	// By groups all bytes by the key that was asked for.
@@ -43,21 +43,21 @@ type ImageFacts struct {
 	Verified bool `json:"verified"`
 }
 
-// Size holds an image's sizes in bytes; Unpacked = Live + Dead.
-type Size struct {
-	// Transfer is the sum of the blobs as stored, nil where the source has no
+// Sizes are an image's sizes in bytes; Size = Visible + Wasted.
+type Sizes struct {
+	// Download is the sum of the blobs as stored, nil where the source has no
 	// blobs.
-	Transfer *int64 `json:"transfer"`
-	Unpacked int64  `json:"unpacked"`
-	Live     int64  `json:"live"`
-	Dead     int64  `json:"dead"`
+	Download *int64 `json:"download"`
+	Size     int64  `json:"size"`
+	Visible  int64  `json:"visible"`
+	Wasted   int64  `json:"wasted"`
 }
 
 // LayerRow is one layer of an [Inspection].
 type LayerRow struct {
 	Index  int    `json:"index"`
 	DiffID Digest `json:"diff_id"`
-	// Digest, MediaType and Transfer are the blob's, empty and nil where the
+	// Digest, MediaType and Download are the blob's, empty and nil where the
 	// source has none.
 	Digest    Digest `json:"digest"`
 	MediaType string `json:"media_type"`
@@ -66,19 +66,19 @@ type LayerRow struct {
 	Comment   string `json:"comment,omitempty"`
 	// Origin is the Dockerfile's instruction, where it is known.
 	Origin   *Origin `json:"origin,omitempty"`
-	Transfer *int64  `json:"transfer"`
-	Unpacked int64   `json:"unpacked"`
-	Live     int64   `json:"live"`
-	Dead     int64   `json:"dead"`
+	Download *int64  `json:"download"`
+	Size     int64   `json:"size"`
+	Visible  int64   `json:"visible"`
+	Wasted   int64   `json:"wasted"`
 	Entries  int     `json:"entries"`
 }
 
 // CategoryRow is one part of the partition of all bytes.
 type CategoryRow struct {
-	Name  string `json:"name"`
-	Live  int64  `json:"live"`
-	Dead  int64  `json:"dead"`
-	Files int    `json:"files"`
+	Name    string `json:"name"`
+	Visible int64  `json:"visible"`
+	Wasted  int64  `json:"wasted"`
+	Files   int    `json:"files"`
 }
 
 // Grouping partitions all bytes by a key.
@@ -87,19 +87,19 @@ type Grouping struct {
 	Rows []CategoryRow `json:"rows"`
 }
 
-// PackageRow is one owner's live bytes.
+// PackageRow is one owner's visible bytes.
 type PackageRow struct {
 	Owner
 	// Layer is the layer of an instruction, nil for other owners.
-	Layer *int  `json:"layer,omitempty"`
-	Live  int64 `json:"live"`
-	Files int   `json:"files"`
-	// Parts part the live bytes of a Python distribution by what they are:
+	Layer   *int  `json:"layer,omitempty"`
+	Visible int64 `json:"visible"`
+	Files   int   `json:"files"`
+	// Parts part the visible bytes of a Python distribution by what they are:
 	// modules, extensions, libraries (bundled), tests, bytecode, data, metadata.
 	Parts map[string]int64 `json:"parts,omitempty"`
 }
 
-// DuplicateRow is content that stands at several live places. One copy would
+// DuplicateRow is content that is at several visible places. One copy would
 // save Saves bytes: Bytes times one less than the number of places.
 type DuplicateRow struct {
 	Bytes  int64   `json:"bytes"`
@@ -113,24 +113,24 @@ type Place struct {
 	Path  string `json:"path"`
 }
 
-// DeadSum is what one layer added and one layer killed for one cause.
-type DeadSum struct {
+// WastedSum is what one layer added and one layer hides for one cause.
+type WastedSum struct {
 	Bytes    int64 `json:"bytes"`
 	Files    int   `json:"files"`
 	AddedBy  int   `json:"added_by"`
-	KilledBy int   `json:"killed_by"`
+	HiddenBy int   `json:"hidden_by"`
 	Cause    Cause `json:"cause"`
 }
 
-// DeadRow is a dead file, or a directory of which everything that AddedBy
-// put there is dead in the same way.
-type DeadRow struct {
+// WastedRow is a wasted file, or a directory of which everything that AddedBy
+// put there is wasted in the same way.
+type WastedRow struct {
 	// Path is the file's own where it is one file.
 	Path  string `json:"path"`
 	Bytes int64  `json:"bytes"`
 	Files int    `json:"files"`
-	// AddedBy and KilledBy are layer indexes.
+	// AddedBy and HiddenBy are layer indexes.
 	AddedBy  int   `json:"added_by"`
-	KilledBy int   `json:"killed_by"`
+	HiddenBy int   `json:"hidden_by"`
 	Cause    Cause `json:"cause"`
 }

@@ -2,13 +2,13 @@ package whittle
 
 import "fmt"
 
-// Cause is why content is dead. The zero Cause means that it is live.
+// Cause is why content is wasted. The zero Cause means that it is visible.
 type Cause uint8
 
-// The causes of death of content, as docs/terms.md explains them.
+// The causes of waste, as docs/terms.md explains them.
 const (
-	// Live content is visible in the merged root file system.
-	Live Cause = iota
+	// Visible content is visible in the merged root file system.
+	Visible Cause = iota
 	// Deleted content lies under a whiteout or an opaque directory.
 	Deleted
 	// Replaced content has something else at its path above.
@@ -20,7 +20,7 @@ const (
 	Identical
 )
 
-var causeNames = [...]string{"live", "deleted", "replaced", "metadata", "identical"}
+var causeNames = [...]string{"visible", "deleted", "replaced", "metadata", "identical"}
 
 // String is the cause as JSON has it.
 func (c Cause) String() string {
@@ -56,14 +56,14 @@ type Item struct {
 	Entry int
 	Bytes int64
 	Cause Cause
-	// KilledBy is the layer that made it dead, -1 while it is live. For a
+	// HiddenBy is the layer that hides it, -1 while it is visible. For a
 	// path twice in one tar it equals Layer.
-	KilledBy int
+	HiddenBy int
 }
 
 // LayerSum adds up one layer.
 type LayerSum struct {
-	Unpacked, Live, Dead int64
+	Size, Visible, Wasted int64
 	// Entries counts the entries of the layer's tar.
 	Entries int
 }
@@ -109,17 +109,17 @@ type Node struct {
 func (l *Ledger) Sum() LayerSum {
 	var t LayerSum
 	for _, s := range l.Layers {
-		t.Unpacked += s.Unpacked
-		t.Live += s.Live
-		t.Dead += s.Dead
+		t.Size += s.Size
+		t.Visible += s.Visible
+		t.Wasted += s.Wasted
 		t.Entries += s.Entries
 	}
 	return t
 }
 
 // Validate checks the law of conservation: in each layer the items add up to
-// its live and dead bytes, and these to its unpacked bytes; and a dead item
-// names a layer at or above its own that killed it.
+// its visible and wasted bytes, and these to its size; and a wasted item names
+// a layer at or above its own that hides it.
 func (l *Ledger) Validate() error {
 	sums := make([]LayerSum, len(l.Layers))
 	for i, it := range l.Items {
@@ -127,14 +127,14 @@ func (l *Ledger) Validate() error {
 			return fmt.Errorf("ledger item %d (%.80q) names layer %d of %d", i, it.Path, it.Layer, len(sums))
 		}
 		s := &sums[it.Layer]
-		s.Unpacked += it.Bytes
+		s.Size += it.Bytes
 		switch {
-		case it.Cause == Live && it.KilledBy == -1:
-			s.Live += it.Bytes
-		case it.Cause != Live && it.KilledBy >= it.Layer && it.KilledBy < len(sums):
-			s.Dead += it.Bytes
+		case it.Cause == Visible && it.HiddenBy == -1:
+			s.Visible += it.Bytes
+		case it.Cause != Visible && it.HiddenBy >= it.Layer && it.HiddenBy < len(sums):
+			s.Wasted += it.Bytes
 		default:
-			return fmt.Errorf("ledger item %d (%.80q) of layer %d is %s and killed by layer %d", i, it.Path, it.Layer, it.Cause, it.KilledBy)
+			return fmt.Errorf("ledger item %d (%.80q) of layer %d is %s and hidden by layer %d", i, it.Path, it.Layer, it.Cause, it.HiddenBy)
 		}
 	}
 	for i, s := range sums {

@@ -1,7 +1,7 @@
 package whittle
 
 // SimulateSchema names the JSON form of [Simulation].
-const SimulateSchema = "whittle.simulate/v1"
+const SimulateSchema = "whittle.simulate/v2"
 
 // Simulation says what an image would be without some of its files, by a
 // replay on its layers' indexes: what a rebuild would give that never makes
@@ -9,10 +9,10 @@ const SimulateSchema = "whittle.simulate/v1"
 type Simulation struct {
 	Schema string     `json:"schema"`
 	Image  ImageFacts `json:"image"`
-	// Before and After are the image's sizes; After has no transfer size, as
+	// Before and After are the image's sizes; After has no download, as
 	// nothing was compressed.
-	Before Size `json:"before"`
-	After  Size `json:"after"`
+	Before Sizes `json:"before"`
+	After  Sizes `json:"after"`
 	// Changes are what was asked for, each with its saving alone; Total is that
 	// of all together. They overlap: the savings do not add up.
 	Changes []SimulatedChange `json:"changes"`

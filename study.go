@@ -6,10 +6,10 @@ import (
 )
 
 // StudySchema names the JSON form of [Study].
-const StudySchema = "whittle.lab/v1"
+const StudySchema = "whittle.lab/v2"
 
 // Study is the whole study of a project: every variant built, measured,
-// explained and run. Its JSON form is the contract whittle.lab/v1.
+// explained and run. Its JSON form is the contract whittle.lab/v2.
 type Study struct {
 	Schema  string `json:"schema"`
 	Project string `json:"project"`
@@ -40,10 +40,10 @@ type Best struct {
 	Diff string `json:"diff,omitempty"`
 	// Archive is the image's path relative to the study's folder.
 	Archive string `json:"archive,omitempty"`
-	Size    Size   `json:"size"`
+	Sizes   Sizes  `json:"sizes"`
 	// Original is the size of the first built variant before any change.
-	Original Size `json:"original"`
-	// Percent is Size.Unpacked as a part of Original.Unpacked: 60 is six
+	Original Sizes `json:"original"`
+	// Percent is Sizes.Size as a part of Original.Size: 60 is six
 	// tenths of it.
 	Percent float64 `json:"percent"`
 	Outcome Outcome `json:"outcome"`
@@ -68,9 +68,9 @@ type Engine struct {
 
 // Build states.
 const (
-	Built    = "built"
-	Failed   = "failed"
-	NotBuilt = "not built"
+	Built        = "built"
+	Failed       = "failed"
+	BuildSkipped = "skipped"
 )
 
 // Variant is one way to build the project, with all that was measured of it.
@@ -80,10 +80,10 @@ type Variant struct {
 	Target     string            `json:"target,omitempty"`
 	Args       map[string]string `json:"args,omitempty"`
 	Build      BuildFacts        `json:"build"`
-	// Change is the unpacked size against that of the first built variant, nil
+	// Change is the size against that of the first built variant, nil
 	// for that one and where nothing was built.
 	Change   *Change       `json:"change"`
-	Transfer TransferFacts `json:"transfer"`
+	Download DownloadFacts `json:"download"`
 	// Inspect is nil where nothing was built.
 	Inspect *Inspection `json:"inspect"`
 	Check   *Check      `json:"check"`
@@ -95,13 +95,13 @@ type Variant struct {
 
 // Change is a signed difference in size.
 type Change struct {
-	Unpacked int64   `json:"unpacked"`
-	Percent  float64 `json:"percent"`
+	Size    int64   `json:"size"`
+	Percent float64 `json:"percent"`
 }
 
 // BuildFacts say how a build went.
 type BuildFacts struct {
-	// Status is "built", "failed" or "not built".
+	// Status is "built", "failed" or "skipped".
 	Status string `json:"status"`
 	// Reason says in one line why there is no image.
 	Reason string `json:"reason,omitempty"`
@@ -126,9 +126,9 @@ type BuildFacts struct {
 	Notes   []string `json:"notes,omitempty"`
 }
 
-// TransferFacts are the sums of the layer blobs in bytes by compression, nil
+// DownloadFacts are the sums of the layer blobs in bytes by compression, nil
 // where not measured.
-type TransferFacts struct {
+type DownloadFacts struct {
 	Gzip *int64 `json:"gzip"`
 	Zstd *int64 `json:"zstd"`
 }
@@ -143,7 +143,7 @@ const (
 // RunFacts say how the image's commands went.
 type RunFacts struct {
 	// Status is "runs" when what the image starts, and every command that the
-	// project names, went well, "fails" when one did not, "unknown" when none
+	// project names, passed, "fails" when one did not, "unknown" when none
 	// was run. Note says why the image's own start was not.
 	Status string `json:"status"`
 	Note   string `json:"note,omitempty"`

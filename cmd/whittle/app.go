@@ -40,7 +40,7 @@ func (a *app) command() *cobra.Command {
 		Use:   "whittle",
 		Short: "Make container images smaller without breaking them, and prove both",
 		Long: `whittle builds every variant of a project's image, measures them, says where
-every byte is and which are dead, and whether the image runs at all.
+every byte is and which are wasted, and whether the image runs at all.
 
 IMAGE is docker-archive:PATH, oci-layout:PATH, oci-archive:PATH, docker:NAME,
 registry:NAME, or a bare path or name, guessed in that order. Where a path has
@@ -67,7 +67,9 @@ or input; 3 the engine or the network failed; 130 interrupted.`,
 	f.BoolVar(&a.noIndexes, "no-package-index", false, "ask no index of packages; what was asked before is known")
 	f.BoolVar(&a.verify, "verify-digests", false, "compare the digests of all layers with their bytes, large uncompressed ones and cached ones too")
 	f.Var(bound[int]{&a.limits.Entries}, "max-entries", "refuse an image with more tar entries (default 4,000,000)")
-	f.Var(bound[int64]{&a.limits.Unpacked}, "max-unpacked", "refuse an image that unpacks to more bytes (default 256 GiB)")
+	f.Var(bound[int64]{&a.limits.Unpacked}, "max-size", "refuse an image that has more bytes uncompressed (default 256 GiB)")
+	f.Var(bound[int64]{&a.limits.Unpacked}, "max-unpacked", "the former name of --max-size")
+	_ = f.MarkHidden("max-unpacked") // it is there
 	f.Var(bound[int]{&a.limits.Name}, "max-name", "refuse longer names, in bytes (default 4096)")
 	f.Var(bound[int64]{&a.limits.Memory}, "max-memory", "refuse an image whose entries' tables take more bytes; whittle takes four times as much at most (default 2 GiB)")
 	f.Var(bound[int64]{&a.limits.Ratio}, "max-ratio", "refuse a large layer that unpacks to more than this many times its stored size (default 1000)")

@@ -171,7 +171,7 @@ var layerNotations = []string{
 	"f \"caf\\xe9\" 10\nf \"caf\\xe8\" 20\no app",
 }
 
-var limitFlags = [][]string{nil, nil, nil, nil, {"--max-entries", "3"}, {"--max-name", "8"}, {"--max-unpacked", "9000"}, {"--max-memory", "1600"}, {"--verify-digests"},
+var limitFlags = [][]string{nil, nil, nil, nil, {"--max-entries", "3"}, {"--max-name", "8"}, {"--max-size", "9000"}, {"--max-memory", "1600"}, {"--verify-digests"},
 	{"--duplicates"}, {"--json"}}
 
 func keys[V any](m map[string]V) []string {

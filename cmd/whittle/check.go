@@ -31,9 +31,9 @@ Of a project's folder it checks what its own code imports against what its
 files declare: an error is what nothing declares, and nothing that is declared
 brings along by a lock file, the project's virtual environment or the package index.
 
-Exit codes: 0 the verdict is "runs" or "unknown"; 1 it is "fails": an error was
-found, or with --run a verdict and a run differ; 2 bad usage or input; 3 the
-engine or the network failed.`,
+Exit codes: 0 no error was found; 1 the image does not run, or with --run a
+verdict and a run differ; 2 bad usage or input; 3 the engine or the network
+failed.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if list && len(args) == 0 {
 				return nil

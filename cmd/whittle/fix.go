@@ -30,12 +30,12 @@ shows a unified diff.
 
 With --verify the images are built and run before and after, round after round
 until nothing more is found; a fix after which something does not run any more,
-or which makes the image larger, is taken back, and fix says which and why. So
+or which makes the image larger, is reverted, and fix says which and why. So
 is one that makes a start clearly slower (in repeated runs, by more than 10 % and
 0.2 s) and saves less than 12.5 MB for each second of it, what 100 Mbit/s fetch
 in that time; --objective size keeps it.
 
-Exit codes: 0 fine; 1 with --verify: a fix was taken back, or an image still
+Exit codes: 0 fine; 1 with --verify: a fix was reverted, or an image still
 does not run; 2 bad usage or input; 3 the build engine or the network failed.`,
 		Args: oneFolder,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -111,7 +111,7 @@ func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions) error {
 		return failed
 	}
 	for _, s := range r.Steps {
-		if s.Status == whittle.TakenBack {
+		if s.Status == whittle.Reverted {
 			return errNo
 		}
 	}

@@ -22,7 +22,7 @@ the image that there is, from wheels' own directories in the package index, and
 from the distribution's index. --json has the Dockerfiles.
 
 It starts from the first variant that builds; --build builds the strategies, too,
-and shows the true sizes beside.`,
+and shows the actual sizes beside.`,
 		Args: oneFolder,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dir = projectDir(args)

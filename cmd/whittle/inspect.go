@@ -18,7 +18,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	var duplicates bool
 	cmd := &cobra.Command{
 		Use:   "inspect IMAGE",
-		Short: "Say where every byte of an image is, and which are dead",
+		Short: "Say where every byte of an image is, and which are wasted",
 		Args:  oneImage("whittle inspect python:3.13", "to compare them: whittle compare A B"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			env, err := a.env()
@@ -41,7 +41,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	cmd.Flags().StringVar(&target, "target", "", "the stage of it that was built")
 	cmd.Flags().Var(&rows, "rows", "rows of each long table; 0 shows all")
 	cmd.Flags().Var(choice{&by, lab.Keys()}, "by", "group all bytes by "+strings.Join(lab.Keys(), ", "))
-	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that stand at several places")
+	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that are at several places")
 	return cmd
 }
 
@@ -94,7 +94,7 @@ func (a *app) compareCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "the Dockerfiles that made the images, in their order, to name their lines")
-	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that stand at several places of the images together")
+	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that are at several places of the images together")
 	cmd.Flags().Var(&rows, "rows", "rows of each long table; 0 shows all")
 	return cmd
 }

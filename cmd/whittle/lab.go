@@ -21,13 +21,13 @@ func (a *app) labCommand() *cobra.Command {
 		Short: "Build, measure, explain and run every variant of a project",
 		Long: `lab studies the project in DIR (default: this folder). It builds every variant
 without cache, measures sizes and times, says where every byte is and which are
-dead, runs each image, and writes the report to DIR/.whittle (report.md and
+wasted, runs each image, and writes the report to DIR/.whittle (report.md and
 report.json beside images and full logs).
 
 The variants are those of whittle.yaml, else every Dockerfile in DIR.
 
 With --fix it then makes the fixes that its findings propose in a copy of the
-project, builds and runs them, takes back what does harm, builds the strategies
+project, builds and runs them, reverts what does harm, builds the strategies
 that it has forecast, and names the best image that runs, with the Dockerfile
 and the diff. --write makes the changes in the project itself.
 
@@ -56,8 +56,8 @@ Exit codes: 0 the study is complete; 1 it is, and a variant failed to build;
 	f.StringVarP(&o.Out, "out", "o", "", "folder for the report, images and logs (default DIR/.whittle)")
 	f.StringSliceVar(&o.Only, "variant", nil, "study only these variants (repeatable)")
 	f.BoolVar(&o.Resume, "resume", false, "keep finished variants whose inputs are the same")
-	f.BoolVar(&o.Quick, "quick", false, "build with cache; leave out measured rebuilds, zstd sizes and repeated start-ups")
-	f.BoolVar(&o.Fix, "fix", false, "end with the proof: make the fixes, build and run what comes of them, take back what does harm")
+	f.BoolVar(&o.Quick, "quick", false, "build with cache; skip measured rebuilds, zstd sizes and repeated start-ups")
+	f.BoolVar(&o.Fix, "fix", false, "end with the proof: make the fixes, build and run the result, revert what does harm")
 	f.StringVar(&risk, "risk", "", "with --fix: the highest risk to take: none, low, medium (default) or high")
 	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "with --fix: what a fix is judged by: both (size and start-up) or size")
 	f.BoolVarP(&o.Write, "write", "w", false, "with --fix: change the project's files")

@@ -100,6 +100,20 @@ func (s *Stage) Label() string {
 	return fmt.Sprint(s.Index)
 }
 
+// StageName is a stage in a sentence: "the stage build", or "the first stage
+// (Dockerfile:1)" where it has no name.
+func (f *File) StageName(i int) string {
+	st := &f.Stages[i]
+	ordinals := [...]string{"first", "second", "third", "fourth", "fifth"}
+	switch {
+	case st.Name != "":
+		return "the stage " + st.Name
+	case i < len(ordinals):
+		return fmt.Sprintf("the %s stage (%s:%d)", ordinals[i], f.Name, st.Head.Line)
+	}
+	return fmt.Sprintf("the stage at %s:%d", f.Name, st.Head.Line)
+}
+
 // Instruction is one instruction with its place in the file.
 type Instruction struct {
 	// Keyword is in upper case.

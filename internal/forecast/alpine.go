@@ -117,10 +117,10 @@ func addMusl(a *account, s sizes, known *AlpineBase) (compile, impossible bool) 
 		switch {
 		case w.NoSource:
 			impossible = true
-			s.f.Blocked = append(s.f.Blocked, fmt.Sprintf("%s %s has no wheel for musl and no source", w.Name, w.Version))
+			s.f.Skipped = append(s.f.Skipped, fmt.Sprintf("%s %s has no wheel for musl and no source", w.Name, w.Version))
 		case w.SourceOnly:
 			compile = true
-			s.f.Blocked = append(s.f.Blocked, fmt.Sprintf("%s %s has no wheel for musl: it has to be compiled, with build-base, linux-headers and what it links to", w.Name, w.Version))
+			s.f.Skipped = append(s.f.Skipped, fmt.Sprintf("%s %s has no wheel for musl: it has to be compiled, with build-base, linux-headers and what it links to", w.Name, w.Version))
 		}
 	}
 	a.addWeights(s, chosen, nil, nil)

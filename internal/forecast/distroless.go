@@ -60,7 +60,7 @@ func (a *account) distroless() (*whittle.Forecast, error) {
 		return f, fmt.Errorf("which Python the image has is not known")
 	}
 	if want != d.Python {
-		f.Blocked = append(f.Blocked, fmt.Sprintf("Debian %s has Python %s, the image has %s", d.Suite, d.Python, want))
+		f.Skipped = append(f.Skipped, fmt.Sprintf("Debian %s has Python %s, the image has %s", d.Suite, d.Python, want))
 		return f, nil
 	}
 	if i := slices.IndexFunc(a.dists, func(in installed) bool { return !in.pure }); i >= 0 && !slices.Contains(d.Packages, cxxLibrary) {

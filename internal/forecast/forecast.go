@@ -175,7 +175,7 @@ func newAccount(p *Project, r *recipe) (*account, error) {
 		return nil, fmt.Errorf("which layers of %s the Dockerfile made is not known: %w", p.Variant, whittle.ErrUnsupported)
 	}
 	for _, l := range p.Ledger.Layers[:a.first] {
-		a.base += l.Unpacked
+		a.base += l.Size
 	}
 	for _, n := range p.Ledger.Tree.Nodes {
 		if n.Path == "usr/local/bin/python3" || n.Path == "usr/local/bin/python" {

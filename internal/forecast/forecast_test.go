@@ -404,7 +404,7 @@ func TestWeights(t *testing.T) {
 	if wantBytes := int64(2 + 600 + 1000 + 300 + 10 + 14400); f.Predicted != wantBytes {
 		t.Errorf("predicted %d, want %d: %+v", f.Predicted, wantBytes, f.Parts)
 	}
-	if len(f.Blocked) != 2 || f.Dockerfile != "" {
-		t.Errorf("blocked %q, Dockerfile %q", f.Blocked, f.Dockerfile)
+	if len(f.Skipped) != 2 || f.Dockerfile != "" {
+		t.Errorf("blocked %q, Dockerfile %q", f.Skipped, f.Dockerfile)
 	}
 }

@@ -142,12 +142,12 @@ func (a *account) made(skip func(s *step) bool) (application, other int64) {
 			continue
 		}
 		if context {
-			application += a.Ledger.Layers[layer].Unpacked
+			application += a.Ledger.Layers[layer].Size
 			if a.Before != nil {
 				application += contextBytes(a.Context, sources) - contextBytes(a.Before, sources)
 			}
 		} else {
-			other += a.Ledger.Layers[layer].Unpacked
+			other += a.Ledger.Layers[layer].Size
 			if s.in.Keyword == "RUN" && a.Clean.Bytecode {
 				other -= a.bytecode[layer] // see quiet: it is not written
 			}

@@ -67,7 +67,7 @@ func (n *noUse) Error() string { return n.strategy + ": " + n.reason }
 func (p *Project) originalFixed() (*whittle.Forecast, error) {
 	f := &whittle.Forecast{Strategy: "original-fixed", Title: "the original Dockerfile with all fixes"}
 	s := sizes{f}
-	s.exact("the image", p.Ledger.Sum().Unpacked, "measured in "+p.Variant)
+	s.exact("the image", p.Ledger.Sum().Size, "measured in "+p.Variant)
 	saving, lines := p.fixed(), int64(len(p.Added)+len(p.Removed))*metadataLine
 	likely := (saving.Low + saving.High) / 2
 	s.between("the fixes", -saving.High-lines, -likely, -saving.Low+lines, "replayed on the layers of "+p.Variant)

@@ -95,10 +95,10 @@ func ledgerOf(image []measuredFile, layers int) *whittle.Ledger {
 		return cmp.Or(cmp.Compare(a.layer, b.layer), cmp.Compare(a.path, b.path))
 	})
 	for i, f := range image {
-		l.Items = append(l.Items, whittle.Item{Path: f.path, Layer: f.layer, Entry: i, Bytes: f.bytes, KilledBy: -1})
+		l.Items = append(l.Items, whittle.Item{Path: f.path, Layer: f.layer, Entry: i, Bytes: f.bytes, HiddenBy: -1})
 		l.Tree.Nodes = append(l.Tree.Nodes, whittle.Node{Path: f.path, Layer: f.layer, Entry: i, Item: i})
-		l.Layers[f.layer].Unpacked += f.bytes
-		l.Layers[f.layer].Live += f.bytes
+		l.Layers[f.layer].Size += f.bytes
+		l.Layers[f.layer].Visible += f.bytes
 	}
 	slices.SortFunc(l.Tree.Nodes, func(a, b whittle.Node) int {
 		return cmp.Compare(strings.ReplaceAll(a.Path, "/", "\x00"), strings.ReplaceAll(b.Path, "/", "\x00"))
@@ -225,7 +225,7 @@ func goldens(t *testing.T, out *whittle.Forecasts) map[string]string {
 		for _, part := range f.Parts {
 			fmt.Fprintf(&b, "  %s: %d (%d to %d), %s\n", part.Name, part.Bytes, part.Low, part.High, part.Source)
 		}
-		for _, s := range f.Blocked {
+		for _, s := range f.Skipped {
 			fmt.Fprintf(&b, "  blocked: %s\n", s)
 		}
 		for _, s := range f.Notes {

@@ -116,7 +116,7 @@ func NewLayer(t testing.TB, codec Codec, raw []byte) *Layer {
 func (l *Layer) DiffID() whittle.Digest { return l.ID }
 
 // Transfer implements [whittle.Layer]; plain layers have none.
-func (l *Layer) Transfer() (whittle.Blob, bool) {
+func (l *Layer) Blob() (whittle.Blob, bool) {
 	if l.Codec == Plain {
 		return whittle.Blob{}, false
 	}

@@ -121,7 +121,7 @@ func distinct(layers []whittle.Layer) (first, order []int) {
 	seen := map[key]int{}
 	first = make([]int, len(layers))
 	for i, l := range layers {
-		blob, ok := l.Transfer()
+		blob, ok := l.Blob()
 		k := key{l.DiffID(), blob}
 		if n, again := seen[k]; again && ok && blob.Digest != "" {
 			first[i] = n
@@ -146,7 +146,7 @@ func plainBytes(layers []whittle.Layer) (sum int64) {
 // storedSize is how long a layer will take, roughly; what is not known comes
 // first.
 func storedSize(l whittle.Layer) int64 {
-	if blob, ok := l.Transfer(); ok {
+	if blob, ok := l.Blob(); ok {
 		return blob.Size
 	}
 	if section, ok := plainSection(l); ok {

@@ -39,7 +39,7 @@ func encode(idx *whittle.Index, cost Cost) []byte {
 	}
 	b = appendString(b, string(idx.DiffID))
 	b = binary.AppendUvarint(b, uint64(idx.TarSize))
-	b = binary.AppendUvarint(b, uint64(idx.Unpacked))
+	b = binary.AppendUvarint(b, uint64(idx.Size))
 	b = append(b, boolByte(idx.Hashed))
 	b = binary.AppendUvarint(b, uint64(len(idx.Entries)))
 	var prev whittle.Entry
@@ -146,7 +146,7 @@ func decodeBody(body []byte) (idx *whittle.Index, cost Cost, err error) {
 		*n = d.size()
 	}
 	idx = &whittle.Index{DiffID: whittle.Digest(d.bytes(d.length())), Verified: true}
-	idx.TarSize, idx.Unpacked = d.size(), d.size()
+	idx.TarSize, idx.Size = d.size(), d.size()
 	idx.Hashed = d.byte() == 1
 	n := d.length()
 	if d.bad || n > len(d.b)/smallestEntry {

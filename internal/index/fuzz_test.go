@@ -104,8 +104,8 @@ func checkIndex(t *testing.T, idx *whittle.Index) {
 		}
 		sum += e.Size
 	}
-	if sum != idx.Unpacked {
-		t.Fatalf("the sizes add up to %d, not %d", sum, idx.Unpacked)
+	if sum != idx.Size {
+		t.Fatalf("the sizes add up to %d, not %d", sum, idx.Size)
 	}
 	cost := Cost{Entries: 1, Names: 2, Name: 3, Tar: 4, Unpacked: 5, Ratio: 6}
 	got, gotCost, err := decode(encode(idx, cost))

@@ -202,7 +202,7 @@ func (r *reader) readStream(ctx context.Context, opts Options, st whittle.Stat) 
 	if err != nil {
 		return nil, taken{cost: s.cost}, err
 	}
-	s.cost.Ratio = max(src.ratio, ratioOf(idx.Unpacked, src.stored.Load()))
+	s.cost.Ratio = max(src.ratio, ratioOf(idx.Size, src.stored.Load()))
 	took = taken{s.cost, seen{st.Claim.Digest, src.stored.Load(), st.Identity}}
 	if src.blob != nil {
 		took.seen.blob = src.blobDigest()
@@ -238,9 +238,9 @@ func (r *reader) scan(s *scanner, src *stream, opts Options) (*whittle.Index, er
 		return nil, err
 	}
 	k.close()
-	idx.Unpacked, idx.TarSize = s.cost.Unpacked, src.Pos()
+	idx.Size, idx.TarSize = s.cost.Unpacked, src.Pos()
 	report(opts, idx.TarSize)
-	return idx, opts.Limits.checkRatio(idx.Unpacked, src.stored.Load())
+	return idx, opts.Limits.checkRatio(idx.Size, src.stored.Load())
 }
 
 // contents takes the files of a layer as they pass by.

@@ -84,7 +84,7 @@ func TestRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(codec, err)
 			}
-			wanted := &whittle.Index{DiffID: l.ID, Entries: want, Unpacked: 600119, Hashed: true, Verified: true, TarSize: int64(len(imagetest.Tar(t, sample)))}
+			wanted := &whittle.Index{DiffID: l.ID, Entries: want, Size: 600119, Hashed: true, Verified: true, TarSize: int64(len(imagetest.Tar(t, sample)))}
 			if codec == imagetest.Plain && !opts.Hash {
 				wanted.Entries, wanted.Hashed, wanted.Verified = headers, false, opts.Verify
 			}
@@ -205,7 +205,7 @@ func TestLimits(t *testing.T) {
 	limits := map[string]Limits{
 		"the layers have more than 2 entries|--max-entries raises the limit":                    {Entries: 2},
 		"the tables of the layers' entries take more than 1.5 kB|--max-memory raises the limit": {Memory: 3*EntrySize + 11},
-		"the layers unpack to more than 2.5 kB|--max-unpacked raises the limit":                 {Unpacked: 2500},
+		"the layers unpack to more than 2.5 kB|--max-size raises the limit":                     {Unpacked: 2500},
 		"a name of 4 bytes, more than 3|--max-name raises the limit":                            {Name: 3},
 		"|": {Entries: 3, Memory: 3*EntrySize + 12, Unpacked: 12288, Name: 4},
 	}

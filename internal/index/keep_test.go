@@ -114,7 +114,7 @@ func TestNoDigests(t *testing.T) {
 			}
 			had[pass] = true
 			distilled += opened.n
-			want := &whittle.Index{DiffID: whole.DiffID, Unpacked: whole.Unpacked, TarSize: whole.TarSize, Verified: true, Hashed: had["digests"], Entries: slices.Clone(whole.Entries)}
+			want := &whittle.Index{DiffID: whole.DiffID, Size: whole.Size, TarSize: whole.TarSize, Verified: true, Hashed: had["digests"], Entries: slices.Clone(whole.Entries)}
 			if had["facts"] {
 				want.Kept, want.KeptBy = facts, "facts"
 			}
@@ -140,7 +140,7 @@ type countOpens struct {
 }
 
 func (l *countOpens) Stat(context.Context) (whittle.Stat, error) {
-	blob, _ := l.Transfer()
+	blob, _ := l.Blob()
 	return whittle.Stat{Claim: blob, Size: blob.Size, Identity: "a file"}, nil
 }
 

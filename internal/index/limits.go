@@ -126,7 +126,7 @@ func (s *spent) addUnpacked(n int64, l Limits) error { return addBytes(&s.unpack
 
 func addBytes(sum *atomic.Int64, n int64, l Limits) error {
 	if n > math.MaxInt64/2 || sum.Add(n) > l.Unpacked {
-		return &imageLimit{fmt.Sprintf("the layers unpack to more than %s", whittle.Bytes(l.Unpacked)), "--max-unpacked"}
+		return &imageLimit{fmt.Sprintf("the layers unpack to more than %s", whittle.Bytes(l.Unpacked)), "--max-size"}
 	}
 	return nil
 }

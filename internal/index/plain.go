@@ -96,9 +96,9 @@ func (r *reader) readHeaders(ctx context.Context, section *io.SectionReader) (*w
 		}
 		idx.Entries = append(idx.Entries, e)
 	}
-	idx.Unpacked = s.cost.Unpacked
+	idx.Size = s.cost.Unpacked
 	report(r.opts, idx.TarSize)
-	return idx, r.opts.Limits.checkRatio(idx.Unpacked, idx.TarSize)
+	return idx, r.opts.Limits.checkRatio(idx.Size, idx.TarSize)
 }
 
 // checkSparse reads the content of a sparse file: whether its pieces are what

@@ -19,7 +19,7 @@ type fileLayer struct {
 	size int64
 }
 
-func (l fileLayer) Transfer() (whittle.Blob, bool) { return whittle.Blob{}, false }
+func (l fileLayer) Blob() (whittle.Blob, bool) { return whittle.Blob{}, false }
 
 func (l fileLayer) Section() (*io.SectionReader, bool) {
 	return io.NewSectionReader(l.file, 0, l.size), true

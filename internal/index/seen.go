@@ -75,7 +75,7 @@ func look(ctx context.Context, layer whittle.Layer) (whittle.Stat, error) {
 	if l, ok := layer.(whittle.Stater); ok {
 		return l.Stat(ctx)
 	}
-	claim, _ := layer.Transfer()
+	claim, _ := layer.Blob()
 	return whittle.Stat{Claim: claim, Size: -1}, nil
 }
 

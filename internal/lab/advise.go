@@ -236,7 +236,7 @@ func (x *examined) advise(ctx context.Context, env *Env, only []string) (*whittl
 	if err != nil {
 		return nil, err
 	}
-	out := &whittle.Advice{Schema: whittle.AdviseSchema, Image: facts(x.Image), Size: x.size(), Findings: []whittle.Finding{}, Rules: []string{}, Notes: x.notes}
+	out := &whittle.Advice{Schema: whittle.AdviseSchema, Image: facts(x.Image), Sizes: x.size(), Findings: []whittle.Finding{}, Rules: []string{}, Notes: x.notes}
 	for _, r := range rule.All() {
 		if len(only) == 0 || slices.Contains(only, r.ID) {
 			out.Rules = append(out.Rules, r.ID)

@@ -38,10 +38,10 @@ func Bounds() []Bound {
 	)
 	return []Bound{
 		{ofImage, "tar entries", whittle.Thousands(int64(image.Entries)), "--max-entries"},
-		{ofImage, "unpacked bytes", inUnits(image.Unpacked), "--max-unpacked"},
+		{ofImage, "bytes, uncompressed", inUnits(image.Unpacked), "--max-size"},
 		{ofImage, "bytes of a name", whittle.Thousands(int64(image.Name)), "--max-name"},
 		{ofImage, "memory of the tables of entries", inUnits(image.Memory), "--max-memory"},
-		{ofImage, "unpacked bytes for a stored one, of a large layer", whittle.Thousands(image.Ratio), "--max-ratio"},
+		{ofImage, "uncompressed bytes for a stored one, of a large layer", whittle.Thousands(image.Ratio), "--max-ratio"},
 		{ofParts, "a manifest", inUnits(parts.Manifest), ""},
 		{ofParts, "a configuration", inUnits(parts.Config), ""},
 		{ofParts, "files of an archive", whittle.Thousands(int64(parts.Files)), ""},

@@ -40,7 +40,7 @@ func compare(subjects []*subject, label func(i int) string) *whittle.Comparison 
 	accounts := make([]*ledger.Account, len(subjects))
 	for i, s := range subjects {
 		accounts[i] = s.account
-		c.Images = append(c.Images, whittle.ImageSizes{ImageFacts: facts(s.Image), Size: s.size()})
+		c.Images = append(c.Images, whittle.ImageSizes{ImageFacts: facts(s.Image), Sizes: s.size()})
 	}
 	c.Delta, c.Rows = ledger.Difference(accounts)
 	c.Words = compareWords(c, subjects, label)
@@ -51,7 +51,7 @@ func compare(subjects []*subject, label func(i int) string) *whittle.Comparison 
 // compareWords explains the difference, then the dead bytes of each image.
 func compareWords(c *whittle.Comparison, subjects []*subject, label func(i int) string) []string {
 	first, last := c.Images[0], c.Images[len(c.Images)-1]
-	words := []string{changeSentence(first.Size, last.Size, c.Delta)}
+	words := []string{changeSentence(first.Sizes, last.Sizes, c.Delta)}
 	for i, s := range subjects {
 		for _, w := range s.account.Words() {
 			words = append(words, label(i)+": "+w)
@@ -62,20 +62,20 @@ func compareWords(c *whittle.Comparison, subjects []*subject, label func(i int) 
 
 // changeSentence says what happened to the size, and the paradox where there
 // is one: less that is live in an image that is larger.
-func changeSentence(first, last whittle.Size, d whittle.Delta) string {
+func changeSentence(first, last whittle.Sizes, d whittle.Delta) string {
 	switch {
-	case d.Unpacked == 0:
+	case d.Size == 0:
 		return "The sizes are equal."
-	case d.Unpacked > 0 && d.Live < 0:
-		return fmt.Sprintf("%s larger (%s → %s) although %s less of it is live: dead bytes grew by %s.", whittle.Bytes(d.Unpacked),
-			whittle.Bytes(first.Unpacked), whittle.Bytes(last.Unpacked), whittle.Bytes(-d.Live), whittle.Bytes(d.Dead))
+	case d.Size > 0 && d.Visible < 0:
+		return fmt.Sprintf("%s larger (%s → %s) although %s less of it is visible: wasted bytes grew by %s.", whittle.Bytes(d.Size),
+			whittle.Bytes(first.Size), whittle.Bytes(last.Size), whittle.Bytes(-d.Visible), whittle.Bytes(d.Wasted))
 	}
-	word, n := "larger", d.Unpacked
+	word, n := "larger", d.Size
 	if n < 0 {
 		word, n = "smaller", -n
 	}
-	return fmt.Sprintf("%s %s (%s → %s): %s live, %s dead.", whittle.Bytes(n), word, whittle.Bytes(first.Unpacked),
-		whittle.Bytes(last.Unpacked), whittle.SignedBytes(d.Live), whittle.SignedBytes(d.Dead))
+	return fmt.Sprintf("%s %s (%s → %s): %s visible, %s wasted.", whittle.Bytes(n), word, whittle.Bytes(first.Size),
+		whittle.Bytes(last.Size), whittle.SignedBytes(d.Visible), whittle.SignedBytes(d.Wasted))
 }
 
 // shared adds up what the images have in common. Layers are the same when
@@ -92,7 +92,7 @@ func shared(subjects []*subject) whittle.Shared {
 	for i, s := range subjects {
 		sets[i] = map[whittle.Digest]int64{}
 		for n, l := range s.Layers() {
-			id, unpacked := l.DiffID(), s.account.Ledger.Layers[n].Unpacked
+			id, unpacked := l.DiffID(), s.account.Ledger.Layers[n].Size
 			if _, again := sets[i][id]; again {
 				continue
 			}
@@ -103,7 +103,7 @@ func shared(subjects []*subject) whittle.Shared {
 				layers[id] = h
 			}
 			h.images++
-			if blob, ok := l.Transfer(); ok && !h.known {
+			if blob, ok := l.Blob(); ok && !h.known {
 				h.transfer, h.known = blob.Size, true
 			}
 		}
@@ -112,16 +112,16 @@ func shared(subjects []*subject) whittle.Shared {
 	var transfer int64
 	known := true
 	for _, h := range layers {
-		out.PullUnpacked += h.unpacked
+		out.PullSize += h.unpacked
 		transfer += h.transfer
 		known = known && h.known
 		if h.images == len(subjects) {
 			out.Layers++
-			out.Unpacked += h.unpacked
+			out.Size += h.unpacked
 		}
 	}
 	if known {
-		out.PullTransfer = &transfer
+		out.PullDownload = &transfer
 	}
 	for i := range sets {
 		row := make([]int64, len(sets))

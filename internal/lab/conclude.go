@@ -123,7 +123,7 @@ func (p *prover) buildAll(ctx context.Context, from project.Variant, forecasts [
 	made := map[string]*trial{}
 	for i := range forecasts {
 		f := &forecasts[i]
-		if f.Dockerfile == "" || len(f.Blocked) > 0 || f.Actual != nil {
+		if f.Dockerfile == "" || len(f.Skipped) > 0 || f.Actual != nil {
 			continue
 		}
 		t, err := p.strategy(ctx, from, f, s)
@@ -134,7 +134,7 @@ func (p *prover) buildAll(ctx context.Context, from project.Variant, forecasts [
 			f.Notes = append(f.Notes, "it does not build: "+t.Build.Reason)
 			continue
 		}
-		size := outcome(t).Size.Unpacked
+		size := outcome(t).Sizes.Size
 		f.Actual = &size
 		switch o := outcome(t); o.Verdict {
 		case whittle.Fails:
@@ -161,13 +161,13 @@ func (p *prover) foreseen(before []whittle.Forecast) []whittle.Forecast {
 	f := before[i]
 	for _, v := range p.project.Variants {
 		if t := p.start[v.Name]; t.archive != "" {
-			size := outcome(p.now[v.Name]).Size.Unpacked
+			size := outcome(p.now[v.Name]).Sizes.Size
 			f.Actual = &size
 			break
 		}
 	}
-	if slices.ContainsFunc(p.steps, func(s whittle.RepairStep) bool { return s.Status == whittle.TakenBack }) {
-		f.Notes = append(f.Notes, "fixes were taken back that were counted on")
+	if slices.ContainsFunc(p.steps, func(s whittle.RepairStep) bool { return s.Status == whittle.Reverted }) {
+		f.Notes = append(f.Notes, "fixes were reverted that were counted on")
 	}
 	return []whittle.Forecast{f}
 }
@@ -214,7 +214,7 @@ func (p *prover) best(out *whittle.Study, generated map[string]*trial) (*whittle
 		if t == nil || t.archive == "" || outcome(t).Verdict != whittle.Runs {
 			return
 		}
-		if best == nil || outcome(t).Size.Unpacked < outcome(best).Size.Unpacked {
+		if best == nil || outcome(t).Sizes.Size < outcome(best).Sizes.Size {
 			best, name = t, n
 		}
 	}
@@ -230,10 +230,10 @@ func (p *prover) best(out *whittle.Study, generated map[string]*trial) (*whittle
 	if best == nil || i < 0 {
 		return nil, nil
 	}
-	b := &whittle.Best{Variant: name, Dockerfile: string(best.source), Outcome: outcome(best), Original: out.Variants[i].Inspect.Size}
-	b.Size = b.Outcome.Size
-	if b.Original.Unpacked > 0 {
-		b.Percent = float64(b.Size.Unpacked) * 100 / float64(b.Original.Unpacked)
+	b := &whittle.Best{Variant: name, Dockerfile: string(best.source), Outcome: outcome(best), Original: out.Variants[i].Inspect.Sizes}
+	b.Sizes = b.Outcome.Sizes
+	if b.Original.Size > 0 {
+		b.Percent = float64(b.Sizes.Size) * 100 / float64(b.Original.Size)
 	}
 	changes, err := p.changes(best.state)
 	if err != nil {

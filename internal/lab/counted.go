@@ -126,7 +126,7 @@ func (w *workshop) remadeFor(ctx context.Context, s, merged state, findings []wh
 	case ctx.Err() != nil:
 		return nil, nil, ctx.Err()
 	}
-	c.notes = append(c.notes, fmt.Sprintf("fixes that need %s are left out: %s", strings.Join(names, ", "), whittle.OneLine(err.Error())))
+	c.notes = append(c.notes, fmt.Sprintf("fixes that need %s are skipped: %s", strings.Join(names, ", "), whittle.OneLine(err.Error())))
 	return w.mergeFindings(s, slices.DeleteFunc(findings, func(f whittle.Finding) bool { return len(f.Fix.Remake) > 0 }))
 }
 

@@ -52,9 +52,9 @@ func TestExampleAgainstOverlayfs(t *testing.T) {
 			live := mountedLive(t, dirs)
 			for i, row := range in.Layers {
 				unpacked := unpackedSize(t, dirs[i])
-				if row.Unpacked != unpacked || row.Live != live[i] || row.Dead != unpacked-live[i] {
+				if row.Size != unpacked || row.Visible != live[i] || row.Wasted != unpacked-live[i] {
 					t.Errorf("layer %d: unpacked %d, live %d, dead %d; overlayfs says %d, %d, %d",
-						i, row.Unpacked, row.Live, row.Dead, unpacked, live[i], unpacked-live[i])
+						i, row.Size, row.Visible, row.Wasted, unpacked, live[i], unpacked-live[i])
 				}
 			}
 			checkSums(t, in)

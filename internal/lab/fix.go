@@ -147,7 +147,7 @@ func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
 	for _, v := range p.project.Variants {
 		was, is := p.start[v.Name], p.now[v.Name]
 		row := whittle.VerifiedVariant{Name: v.Name, Before: outcome(was), After: outcome(is)}
-		row.Saved = row.Before.Size.Unpacked - row.After.Size.Unpacked
+		row.Saved = row.Before.Sizes.Size - row.After.Sizes.Size
 		if passed(was) && passed(is) {
 			row.SecondsBefore, row.SecondsAfter = was.Run.Seconds, is.Run.Seconds
 		}

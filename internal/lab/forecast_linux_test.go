@@ -66,7 +66,7 @@ func TestForecast(t *testing.T) {
 }
 
 // TestForecastShapes holds the Dockerfiles that are generated for the corpus of
-// TestHealth to true builds: they build, their sizes are those foreseen, and the
+// TestHealth to true builds: they build, their sizes are those predicted, and the
 // image still runs.
 func TestForecastShapes(t *testing.T) {
 	if os.Getenv("WHITTLE_FORECAST") == "" {
@@ -97,7 +97,7 @@ func TestForecastShapes(t *testing.T) {
 			}
 			for _, f := range out.Forecasts {
 				if f.Strategy == "alpine" || f.Dockerfile == "" {
-					t.Logf("%s: not built: %q", f.Strategy, f.Notes)
+					t.Logf("%s: skipped: %q", f.Strategy, f.Notes)
 					continue
 				}
 				h.stillRuns(t, f, h.holdForecast(t, f, dir))
@@ -126,7 +126,7 @@ func (h *health) stillRuns(t *testing.T, f whittle.Forecast, d build.Definition)
 func (h *health) holdForecast(t *testing.T, f whittle.Forecast, dir string) build.Definition {
 	t.Helper()
 	if f.Dockerfile == "" {
-		t.Fatalf("no Dockerfile: %q %q", f.Notes, f.Blocked)
+		t.Fatalf("no Dockerfile: %q %q", f.Notes, f.Skipped)
 	}
 	t.Logf("\n%s", f.Dockerfile)
 	var log strings.Builder
@@ -139,7 +139,7 @@ func (h *health) holdForecast(t *testing.T, f whittle.Forecast, dir string) buil
 	if err != nil {
 		t.Fatal(err)
 	}
-	actual := in.Size.Unpacked
+	actual := in.Sizes.Size
 	allowed, source := 0.01, "measured"
 	for _, part := range f.Parts {
 		t.Logf("%-28s %11d (%d to %d) %s", part.Name, part.Bytes, part.Low, part.High, part.Source)
@@ -148,7 +148,7 @@ func (h *health) holdForecast(t *testing.T, f whittle.Forecast, dir string) buil
 		}
 	}
 	for _, l := range in.Layers {
-		t.Logf("layer %d: %11d bytes, %d dead: %.90s", l.Index, l.Unpacked, l.Dead, l.CreatedBy)
+		t.Logf("layer %d: %11d bytes, %d dead: %.90s", l.Index, l.Size, l.Wasted, l.CreatedBy)
 	}
 	off := float64(f.Predicted-actual) / float64(actual)
 	t.Logf("%s, %s: predicted %d (%d to %d), built %d: %+.3f %%", f.Strategy, source, f.Predicted, f.Low, f.High, actual, 100*off)

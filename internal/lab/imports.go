@@ -126,7 +126,7 @@ func removesImported(x advised, f *whittle.Finding) (name, run string) {
 	}
 	gone := map[string]bool{}
 	for i := range x.pass.Ledger.Items {
-		if it := &x.pass.Ledger.Items[i]; it.Cause == whittle.Live && removed[whittle.Content{Layer: it.Layer, Entry: it.Entry}] {
+		if it := &x.pass.Ledger.Items[i]; it.Cause == whittle.Visible && removed[whittle.Content{Layer: it.Layer, Entry: it.Entry}] {
 			gone[it.Path] = true
 		}
 	}

@@ -140,16 +140,16 @@ func (s *subject) inspection() *whittle.Inspection {
 		Layers:     make([]whittle.LayerRow, 0, len(a.Ledger.Layers)),
 		Categories: a.Categories(),
 		Packages:   a.Packages(),
-		DeadSums:   []whittle.DeadSum{},
-		Dead:       ledger.DeadRows(a.Ledger),
+		WastedSums: []whittle.WastedSum{},
+		Wasted:     ledger.DeadRows(a.Ledger),
 		Ambiguous:  a.Ledger.Ambiguous,
 		Notes:      s.notes,
 	}
 	for i, layer := range s.Layers() {
 		sum := a.Ledger.Layers[i]
-		row := whittle.LayerRow{Index: i, DiffID: cfg.RootFS.DiffIDs[i], Unpacked: sum.Unpacked, Live: sum.Live, Dead: sum.Dead, Entries: sum.Entries}
-		if blob, ok := layer.Transfer(); ok {
-			row.Digest, row.MediaType, row.Transfer = blob.Digest, blob.MediaType, &blob.Size
+		row := whittle.LayerRow{Index: i, DiffID: cfg.RootFS.DiffIDs[i], Size: sum.Size, Visible: sum.Visible, Wasted: sum.Wasted, Entries: sum.Entries}
+		if blob, ok := layer.Blob(); ok {
+			row.Digest, row.MediaType, row.Download = blob.Digest, blob.MediaType, &blob.Size
 		}
 		in.Layers = append(in.Layers, row)
 	}
@@ -160,9 +160,9 @@ func (s *subject) inspection() *whittle.Inspection {
 		}
 	}
 	for _, d := range a.Deaths() {
-		in.DeadSums = append(in.DeadSums, whittle.DeadSum{Bytes: d.Bytes, Files: d.Files, AddedBy: d.AddedBy, KilledBy: d.KilledBy, Cause: d.Cause})
+		in.WastedSums = append(in.WastedSums, whittle.WastedSum{Bytes: d.Bytes, Files: d.Files, AddedBy: d.AddedBy, HiddenBy: d.KilledBy, Cause: d.Cause})
 	}
-	in.Size = s.size()
+	in.Sizes = s.size()
 	return in
 }
 
@@ -175,17 +175,17 @@ func facts(img *rootfs.Image) whittle.ImageFacts {
 	return f
 }
 
-func (s *subject) size() whittle.Size {
+func (s *subject) size() whittle.Sizes {
 	sum := s.account.Ledger.Sum()
-	size := whittle.Size{Unpacked: sum.Unpacked, Live: sum.Live, Dead: sum.Dead}
+	size := whittle.Sizes{Size: sum.Size, Visible: sum.Visible, Wasted: sum.Wasted}
 	var transfer int64
 	for _, l := range s.Layers() {
-		blob, ok := l.Transfer()
+		blob, ok := l.Blob()
 		if !ok {
 			return size
 		}
 		transfer += blob.Size
 	}
-	size.Transfer = &transfer
+	size.Download = &transfer
 	return size
 }

@@ -298,8 +298,8 @@ func TestFileKindsAsUser(t *testing.T) {
 // TestStudyFileKinds: the same for the files of the study's folder, which a
 // project may bring, when a study is resumed.
 func TestStudyFileKinds(t *testing.T) {
-	files := []string{"lock", "journal", ".gitignore", "report.md", "report.json", "images/original.tar", "images/best.tar", "logs/original.log",
-		"variants/original.json", "variants/original.Dockerfile", "variants/original.seal", "images", "logs", "variants", ""}
+	files := []string{"lock", "journal", ".gitignore", "report.md", "report.json", "images/Dockerfile.tar", "images/best.tar", "logs/Dockerfile.log",
+		"variants/Dockerfile.json", "variants/Dockerfile.Dockerfile", "variants/Dockerfile.seal", "images", "logs", "variants", ""}
 	eachKind(t, files, func(name, kind string) {
 		put := fileKinds[kind]
 		dir, outside := makeKindsProject(t, t.TempDir())

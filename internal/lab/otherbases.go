@@ -70,7 +70,7 @@ func (w *workshop) alpineBase(ctx context.Context, in *forecast.Project) (int64,
 		return 0, false
 	}
 	defer img.Close()
-	return img.inspection().Size.Unpacked, true
+	return img.inspection().Sizes.Size, true
 }
 
 // muslMajor and muslMinor are the newest that wheels are made for.

@@ -17,7 +17,7 @@ import (
 func outcome(t *trial) whittle.Outcome {
 	o := whittle.Outcome{Build: t.Build.Status, Verdict: whittle.Unknown, Problem: t.Build.Reason}
 	if t.Inspect != nil {
-		o.Size = t.Inspect.Size
+		o.Sizes = t.Inspect.Sizes
 	}
 	if t.Build.Status != whittle.Built {
 		o.Verdict = whittle.Fails
@@ -128,7 +128,7 @@ func worse(before, after *trial, repairs bool) string {
 	if fileVerdict(after) == whittle.Fails && fileVerdict(before) != whittle.Fails {
 		return "its files show that it cannot run any more: " + a.Problem
 	}
-	if grown := a.Size.Unpacked - b.Size.Unpacked; grown > 0 && b.Build == whittle.Built && !repairs {
+	if grown := a.Sizes.Size - b.Sizes.Size; grown > 0 && b.Build == whittle.Built && !repairs {
 		return fmt.Sprintf("the image is %s larger", whittle.Bytes(grown))
 	}
 	return ""

@@ -38,7 +38,7 @@ func TestOutcome(t *testing.T) {
 }
 
 // TestUnproven: a fix of medium risk is tried only where a start was seen to
-// run, and said to be left out elsewhere; one of low risk is made.
+// run, and said to be skipped elsewhere; one of low risk is made.
 func TestUnproven(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -63,7 +63,7 @@ func TestUnproven(t *testing.T) {
 				switch {
 				case s.Finding.Risk != whittle.RiskMedium && s.Status == whittle.Applied:
 					low++
-				case s.Finding.Risk == whittle.RiskMedium && ((s.Status == whittle.LeftOut) != (c.want != "") || !strings.Contains(s.Reason, c.want)):
+				case s.Finding.Risk == whittle.RiskMedium && ((s.Status == whittle.FixSkipped) != (c.want != "") || !strings.Contains(s.Reason, c.want)):
 					t.Errorf("%s: %s", s.Status, s.Reason)
 				}
 			}

@@ -46,14 +46,14 @@ func holdActions(t *testing.T, s *whittle.Study) {
 		}
 	}
 	for _, step := range s.Repair.Steps {
-		if step.Status == whittle.TakenBack {
-			t.Errorf("%s was taken back: %s", step.Finding.Rule, step.Reason)
+		if step.Status == whittle.Reverted {
+			t.Errorf("%s was reverted: %s", step.Finding.Rule, step.Reason)
 		}
 	}
 }
 
 // holdVariants: every image that builds runs afterwards, with its commands,
-// its health check and its tests, and saves what was foreseen.
+// its health check and its tests, and saves what was predicted.
 func holdVariants(t *testing.T, s *whittle.Study) {
 	var original, optimized whittle.VerifiedVariant
 	for _, v := range s.Repair.Verified.Variants {
@@ -73,8 +73,8 @@ func holdVariants(t *testing.T, s *whittle.Study) {
 			optimized = v
 		}
 	}
-	if optimized.After.Size.Unpacked == 0 || optimized.After.Size.Unpacked >= original.Before.Size.Unpacked {
-		t.Errorf("optimized has %d bytes, the original %d", optimized.After.Size.Unpacked, original.Before.Size.Unpacked)
+	if optimized.After.Sizes.Size == 0 || optimized.After.Sizes.Size >= original.Before.Sizes.Size {
+		t.Errorf("optimized has %d bytes, the original %d", optimized.After.Sizes.Size, original.Before.Sizes.Size)
 	}
 	for _, r := range s.Repair.Verified.Rounds {
 		if r.Saved <= 0 {
@@ -84,7 +84,7 @@ func holdVariants(t *testing.T, s *whittle.Study) {
 		// need: 5 % is for that.
 		low, high := float64(r.Predicted.Low)*0.95, float64(r.Predicted.High)*1.05
 		if saved := float64(r.Saved); saved < low || saved > high {
-			t.Errorf("round %d of %s (%v): foreseen %d to %d, saved %d", r.Round, r.Variant, r.Rules, r.Predicted.Low, r.Predicted.High, r.Saved)
+			t.Errorf("round %d of %s (%v): predicted %d to %d, saved %d", r.Round, r.Variant, r.Rules, r.Predicted.Low, r.Predicted.High, r.Saved)
 		}
 	}
 }
@@ -99,7 +99,7 @@ func holdBest(t *testing.T, s *whittle.Study) {
 	}
 }
 
-// holdForecasts: strategies that were built are as large as was foreseen, to 1
+// holdForecasts: strategies that were built are as large as was predicted, to 1
 // % where all parts were measured, to 5 % where an index says how large
 // packages are.
 func holdForecasts(t *testing.T, s *whittle.Study) {

@@ -122,9 +122,9 @@ func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
 			why = "needs " + needs
 		}
 		if own := runs.Own(t.Run); own != nil && own.Status == whittle.Fails {
-			why = "fails: " + own.Problem
+			why = "does not run: " + own.Problem
 		} else if t.Run.Status == whittle.Fails {
-			why = "fails: " + outcome(t).Problem
+			why = "does not run: " + outcome(t).Problem
 		}
 		return fmt.Sprintf("a risk of %s needs a start that runs to show that it does no harm; that of %s %s", f.Risk, other.Name, why)
 	}
@@ -157,7 +157,7 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 	if err := p.advance(ctx, n, cands, accepted); err != nil {
 		return false, err
 	}
-	return true, nil // what was taken back is not tried again
+	return true, nil // what was reverted is not tried again
 }
 
 // advised is an image of a round with its findings.
@@ -222,7 +222,7 @@ func (p *prover) candidates() ([]*candidate, error) {
 				why = fmt.Sprintf("%s imports %s", run, name)
 			}
 			if why != "" {
-				p.withheld[v.Name+" "+f.Fingerprint] = whittle.RepairStep{Finding: f, Status: whittle.LeftOut, Reason: why}
+				p.withheld[v.Name+" "+f.Fingerprint] = whittle.RepairStep{Finding: f, Status: whittle.FixSkipped, Reason: why}
 				continue
 			}
 			key, err := json.Marshal(f.Fix.Patches)
@@ -277,7 +277,7 @@ func (p *prover) asked(ctx context.Context, cands []*candidate) ([]*candidate, e
 			continue
 		}
 		p.refuse(c)
-		p.steps = append(p.steps, whittle.RepairStep{Finding: c.finding, Status: whittle.LeftOut, Reason: "not wanted"})
+		p.steps = append(p.steps, whittle.RepairStep{Finding: c.finding, Status: whittle.FixSkipped, Reason: "not wanted"})
 	}
 	return out, nil
 }
@@ -342,7 +342,7 @@ func (p *prover) merge(ctx context.Context, cands []*candidate) (state, []*candi
 	apart := func(c *candidate) bool { return len(c.finding.Fix.Remake) > 0 }
 	for _, c := range out {
 		if apart(c) {
-			c.status, c.reason = whittle.TakenBack, fmt.Sprintf("%s could not be made again: %s", strings.Join(c.finding.Fix.Remake, ", "), whittle.OneLine(err.Error()))
+			c.status, c.reason = whittle.Reverted, fmt.Sprintf("%s could not be made again: %s", strings.Join(c.finding.Fix.Remake, ", "), whittle.OneLine(err.Error()))
 		}
 	}
 	return p.mergeEdits(slices.DeleteFunc(out, apart))
@@ -367,7 +367,7 @@ func (p *prover) mergeEdits(cands []*candidate) (state, []*candidate, error) {
 	}
 	out := slices.Clone(cands)
 	for _, c := range slices.Backward(conflicts) {
-		cands[c.Fix].status, cands[c.Fix].reason = whittle.LeftOut, "it is in the way of another fix: "+c.Reason
+		cands[c.Fix].status, cands[c.Fix].reason = whittle.FixSkipped, "it is in the way of another fix: "+c.Reason
 		out = slices.Delete(out, c.Fix, c.Fix+1)
 	}
 	return p.state.with(changed), out, nil
@@ -392,11 +392,11 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 		step := whittle.RepairStep{Finding: c.finding, Status: whittle.Applied, Round: round}
 		if !slices.Contains(accepted, c) {
 			step.Status, step.Reason = c.status, c.reason
-			if c.status == whittle.TakenBack || len(accepted) == 0 {
+			if c.status == whittle.Reverted || len(accepted) == 0 {
 				p.refuse(c)
 			}
 		}
-		if step.Status != whittle.LeftOut || len(accepted) == 0 {
+		if step.Status != whittle.FixSkipped || len(accepted) == 0 {
 			p.steps = append(p.steps, step)
 		}
 	}
@@ -410,7 +410,7 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 			return err
 		}
 		if was := p.now[v.Name]; len(accepted) == 1 && accepted[0].variants[0] == v.Name && was.archive != "" && t.archive != "" {
-			p.measured(round, outcome(was).Size.Unpacked-outcome(t).Size.Unpacked)
+			p.measured(round, outcome(was).Sizes.Size-outcome(t).Sizes.Size)
 		}
 		p.now[v.Name] = t
 	}
@@ -444,7 +444,7 @@ func (p *prover) note(round int, variant string, accepted []*candidate, was, is 
 	if r.Predicted, err = p.looked[variant].saving(changes...); err != nil {
 		return err
 	}
-	r.Saved = outcome(was).Size.Unpacked - outcome(is).Size.Unpacked
+	r.Saved = outcome(was).Sizes.Size - outcome(is).Sizes.Size
 	p.rounds = append(p.rounds, r)
 	return nil
 }

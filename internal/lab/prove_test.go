@@ -160,14 +160,14 @@ func toyEnv(e *toyEngine) *Env {
 func statuses(r *whittle.Repair) []string {
 	var out []string
 	for _, s := range r.Steps {
-		out = append(out, strings.TrimSpace(fmt.Sprintf("%d %s %s: %s", s.Round, s.Finding.Message[:11], s.Status, s.Reason)))
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%d %s %s: %s", s.Round, s.Finding.Message[:12], s.Status, s.Reason)))
 	}
 	return out
 }
 
 // TestProve: of three clean-ups that could be done where they count, one
-// breaks the image when it is moved. It is found, taken back and named; the
-// others stay, and save what was foreseen.
+// breaks the image when it is moved. It is found, reverted and named; the
+// others stay, and save what was predicted.
 func TestProve(t *testing.T) {
 	e := &toyEngine{fakeEngine: fakeEngine{t: t}}
 	e.runs = func(text string) bool { return strings.Contains(text, "RUN mk opt/b 700000\n") }
@@ -177,17 +177,16 @@ func TestProve(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"1 RUN line 7  applied:",
-		"1 RUN line 5  taken back: original: works does not run any more: exit code 1",
-		"1 RUN line 3  applied:",
+		"1 Dockerfile:8 applied:",
+		"1 Dockerfile:6 reverted: Dockerfile: works does not run any more: exit code 1",
+		"1 Dockerfile:3 applied:",
 	}
 	got := statuses(r)
 	if len(got) != len(want) {
 		t.Fatalf("steps %q", got)
 	}
 	for i := range want {
-		status, _, _ := strings.Cut(want[i], ":")
-		if !strings.Contains(got[i], status[len("1 RUN line 7  "):]) {
+		if !strings.HasPrefix(got[i], want[i]) {
 			t.Errorf("step %d is %q, want %q", i, got[i], want[i])
 		}
 	}
@@ -195,7 +194,7 @@ func TestProve(t *testing.T) {
 	if v.Saved != 1_400_000 || !v.Predicted.Exact() || v.Predicted.Low != v.Saved {
 		t.Errorf("saved %d of %+v", v.Saved, v.Predicted)
 	}
-	if v.After.Verdict != whittle.Runs || v.After.Passed != 1 || v.Before.Size.Unpacked != 2_101_000 {
+	if v.After.Verdict != whittle.Runs || v.After.Passed != 1 || v.Before.Sizes.Size != 2_101_000 {
 		t.Errorf("before %+v, after %+v", v.Before, v.After)
 	}
 	if len(r.Files) != 1 || strings.Contains(r.Files[0].Diff, "-RUN rm -rf /opt/b") || !strings.Contains(r.Files[0].Diff, "-RUN rm -rf /opt/c") {
@@ -230,7 +229,7 @@ func TestProveSavesNothing(t *testing.T) {
 	for _, s := range r.Steps {
 		got[s.Finding.Evidence[0].Path] = s.Status + " " + s.Reason
 	}
-	want := map[string]string{"opt/a": "applied ", "opt/c": "applied ", "opt/b": "taken back it was to save 700.0 kB, and saves nothing"}
+	want := map[string]string{"opt/a": "applied ", "opt/c": "applied ", "opt/b": "reverted it was to save 700.0 kB, and saves nothing"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
@@ -314,7 +313,7 @@ RUN mk opt/c 900000 && rm -rf /opt/c
 	}
 }
 
-// TestAsk: what the user does not want is left out, and said.
+// TestAsk: what the user does not want is skipped, and said.
 func TestAsk(t *testing.T) {
 	e := &toyEngine{fakeEngine: fakeEngine{t: t}, runs: func(string) bool { return true }}
 	o := FixOptions{StudyOptions: StudyOptions{Dir: toyProject(t, map[string]string{"Dockerfile": toyDockerfile})}, Rules: []string{"cleanup-in-later-layer"}}
@@ -329,7 +328,7 @@ func TestAsk(t *testing.T) {
 	for _, s := range r.Steps {
 		counts[s.Status]++
 	}
-	if diff := cmp.Diff(map[string]int{whittle.Applied: 1, whittle.LeftOut: 2}, counts); diff != "" {
+	if diff := cmp.Diff(map[string]int{whittle.Applied: 1, whittle.FixSkipped: 2}, counts); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
 	o.Ask = func(context.Context, whittle.Finding) (bool, error) { return false, errors.New("the terminal is gone") }
@@ -343,7 +342,7 @@ func TestAsk(t *testing.T) {
 func TestWorse(t *testing.T) {
 	made := func(size int64, commands ...string) *trial {
 		v := &whittle.Variant{Build: whittle.BuildFacts{Status: whittle.Built}, Run: whittle.RunFacts{Status: whittle.Runs},
-			Inspect: &whittle.Inspection{Size: whittle.Size{Unpacked: size}}}
+			Inspect: &whittle.Inspection{Sizes: whittle.Sizes{Size: size}}}
 		for _, c := range commands {
 			name, problem, _ := strings.Cut(c, ": ")
 			run := whittle.CommandRun{Name: name, Command: []string{name}, Status: whittle.Runs, Problem: problem}
@@ -394,7 +393,7 @@ func TestStudyFix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Best == nil || s.Repair == nil || s.Best.Size.Unpacked != 1000 || s.Best.Outcome.Verdict != whittle.Runs || !strings.Contains(s.Best.Diff, "+RUN mk opt/a 500000 && rm -rf /opt/a") {
+	if s.Best == nil || s.Repair == nil || s.Best.Sizes.Size != 1000 || s.Best.Outcome.Verdict != whittle.Runs || !strings.Contains(s.Best.Diff, "+RUN mk opt/a 500000 && rm -rf /opt/a") {
 		t.Fatalf("best %+v", s.Best)
 	}
 	if _, err := os.Stat(filepath.Join(dir, ".whittle", s.Best.Archive)); err != nil {

@@ -22,7 +22,7 @@ func TestRequests(t *testing.T) {
 	reverted := false
 	for _, s := range r.Steps {
 		t.Logf("%s %q %s: %s", s.Finding.Rule, s.Finding.Advice, s.Status, s.Reason)
-		reverted = reverted || s.Status == whittle.TakenBack && strings.Contains(s.Reason, "GET /report is answered with 500 now, and was with 200")
+		reverted = reverted || s.Status == whittle.Reverted && strings.Contains(s.Reason, "GET /report is answered with 500 now, and was with 200")
 	}
 	want := []whittle.RequestRun{{Path: "/", Port: 8000, Answer: 200, Passed: true}, {Path: "/missing", Port: 8000, Answer: 404}, {Path: "/report", Port: 8000, Answer: 200, Passed: true}}
 	after := r.Verified.Variants[0].After

@@ -7,7 +7,7 @@ import (
 	"whittle.dev/whittle"
 )
 
-// TestTooRisky: what is left out names its risk and what makes it.
+// TestTooRisky: what is skipped names its risk and what makes it.
 func TestTooRisky(t *testing.T) {
 	for _, c := range []struct {
 		most, risk whittle.Risk

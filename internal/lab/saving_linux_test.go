@@ -93,7 +93,7 @@ func expand(t *testing.T, data []byte) []byte {
 }
 
 // TestSavings holds what findings say to true rebuilds: each fix alone, and
-// all together, saves to the byte what was foreseen where that is exact, and
+// all together, saves to the byte what was predicted where that is exact, and
 // lies within the bounds elsewhere.
 func TestSavings(t *testing.T) {
 	h := gatedHealth(t)
@@ -215,11 +215,11 @@ func (w *workshop) hold(t *testing.T, before *trial, what string, findings []whi
 	if why := worse(before, after, false); why != "" {
 		t.Errorf("%s: %s", what, why)
 	}
-	saved := outcome(before).Size.Unpacked - outcome(after).Size.Unpacked
-	t.Logf("%s: foreseen %+v, true %d", what, want, saved)
+	saved := outcome(before).Sizes.Size - outcome(after).Sizes.Size
+	t.Logf("%s: predicted %+v, true %d", what, want, saved)
 	// The project's own files change with a fix, and may be in the image.
 	if own := w.grown(t, changed); saved+own < want.Low || saved > want.High+own {
-		t.Errorf("%s: foreseen %d to %d bytes, a rebuild saves %d (the files themselves grow by %d)", what, want.Low, want.High, saved, own)
+		t.Errorf("%s: predicted %d to %d bytes, a rebuild saves %d (the files themselves grow by %d)", what, want.Low, want.High, saved, own)
 	}
 }
 
@@ -234,7 +234,7 @@ func (w *workshop) grown(t *testing.T, changed map[string][]byte) (n int64) {
 }
 
 // TestTakenBack: a fix that breaks the application in a way that no file shows
-// is taken back, and said why; one that files show to break it is not proposed.
+// is reverted, and said why; one that files show to break it is not proposed.
 func TestTakenBack(t *testing.T) {
 	h := gatedHealth(t)
 	for _, c := range []struct {
@@ -267,7 +267,7 @@ func TestTakenBack(t *testing.T) {
 			}
 			want := map[string]string{"python-bytecode": whittle.Applied}
 			if c.takenBack {
-				want["python-tests"] = whittle.TakenBack
+				want["python-tests"] = whittle.Reverted
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("steps (-want +got):\n%s", diff)

@@ -44,7 +44,7 @@ func TestSeedlike(t *testing.T) {
 		t.Errorf("removed from pyproject.toml (-want +got):\n%s", diff)
 	}
 	v := s.Repair.Verified.Variants[0]
-	if v.After.Verdict != whittle.Runs || v.After.Passed != v.Before.Passed+1 || v.After.Size.Unpacked >= v.Before.Size.Unpacked {
+	if v.After.Verdict != whittle.Runs || v.After.Passed != v.Before.Passed+1 || v.After.Sizes.Size >= v.Before.Sizes.Size {
 		t.Errorf("before %+v, after %+v", v.Before, v.After)
 	}
 	for _, want := range []string{"inventory-dashboard", "inventory-legacy"} {

@@ -67,8 +67,8 @@ func (p *prover) settle(ctx context.Context, accepted, cands []*candidate, varia
 }
 
 func (p *prover) revert(c *candidate, reason string) {
-	c.status, c.reason = whittle.TakenBack, reason
-	p.env.progress().Step(fmt.Sprintf("taken back: %s: %s", c.finding.Fix.Title, reason))
+	c.status, c.reason = whittle.Reverted, reason
+	p.env.progress().Step(fmt.Sprintf("reverted: %s: %s", c.finding.Fix.Title, reason))
 }
 
 // holdsRepaired is holds without those fixes that do not repair what they are
@@ -135,7 +135,7 @@ func (p *prover) holds(ctx context.Context, accepted, cands []*candidate, varian
 func notRemade(cands, merged []*candidate) map[*candidate]string {
 	out := map[*candidate]string{}
 	for _, c := range cands {
-		if len(c.finding.Fix.Remake) > 0 && c.status == whittle.TakenBack && !slices.Contains(merged, c) {
+		if len(c.finding.Fix.Remake) > 0 && c.status == whittle.Reverted && !slices.Contains(merged, c) {
 			out[c] = c.reason
 		}
 	}
@@ -219,7 +219,7 @@ func (p *prover) saves(accepted, cands []*candidate, variants []project.Variant,
 			return "", err
 		}
 		foreseen += all.Low - before.Low
-		saved += outcome(was[i]).Size.Unpacked - outcome(is[i]).Size.Unpacked
+		saved += outcome(was[i]).Sizes.Size - outcome(is[i]).Sizes.Size
 	}
 	switch {
 	case foreseen <= 0 || float64(saved) >= float64(foreseen)*enough-slack:
@@ -229,7 +229,7 @@ func (p *prover) saves(accepted, cands []*candidate, variants []project.Variant,
 	case len(cands) == 1:
 		return fmt.Sprintf("it was to save %s, and saves nothing", whittle.Bytes(foreseen)), nil
 	}
-	return fmt.Sprintf("together they save %s of the %s that were foreseen", whittle.Bytes(saved), whittle.Bytes(foreseen)), nil
+	return fmt.Sprintf("together they save %s of the %s that were predicted", whittle.Bytes(saved), whittle.Bytes(foreseen)), nil
 }
 
 // changesOf are what some fixes do to a variant's layers, whether its image

@@ -151,8 +151,8 @@ func TestProveUnrepaired(t *testing.T) {
 	}
 	want := map[string]string{
 		"undeclared-dependency undeclared: rich":  "applied",
-		"undeclared-dependency undeclared: util":  "taken backoriginal: page still fails: ModuleNotFoundError: utils (/app/utils.py:3)",
-		"cleanup-in-later-layer RUN line 3 delet": "applied", "cleanup-in-later-layer RUN line 6 delet": "applied", "cleanup-in-later-layer RUN line 8 delet": "applied",
+		"undeclared-dependency undeclared: util":  "revertedDockerfile: page still fails: ModuleNotFoundError: utils (/app/utils.py:3)",
+		"cleanup-in-later-layer Dockerfile:3 del": "applied", "cleanup-in-later-layer Dockerfile:6 del": "applied", "cleanup-in-later-layer Dockerfile:8 del": "applied",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)

@@ -165,7 +165,7 @@ func holdShape(t *testing.T, name string, out *whittle.Forecasts) {
 			t.Errorf("%s: %q\n%s", f.Strategy, f.Notes, f.Dockerfile)
 		}
 		if f.Actual == nil {
-			t.Logf("%s: not built: %q %q", f.Strategy, f.Notes, f.Blocked)
+			t.Logf("%s: skipped: %q %q", f.Strategy, f.Notes, f.Skipped)
 			continue
 		}
 		t.Logf("%s: predicted %d (%d to %d), built %d, off by %d; %q", f.Strategy, f.Predicted, f.Low, f.High, *f.Actual, f.Predicted-*f.Actual, f.Notes)
@@ -238,7 +238,7 @@ func TestSharedFix(t *testing.T) {
 	}
 }
 
-// TestFullBase holds what is foreseen of a slim base, and of the strategies that
+// TestFullBase holds what is predicted of a slim base, and of the strategies that
 // start from it, to builds: a stand-in of the full image is the slim one with
 // what people build with.
 func TestFullBase(t *testing.T) {
@@ -263,9 +263,9 @@ func TestFullBase(t *testing.T) {
 		{"by an argument", "ARG VERSION=3.13\nFROM python:${VERSION}\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install --no-cache-dir --no-compile -r requirements.txt\n",
 			map[string]string{"single-stage": "FROM python:${VERSION}-slim\n", "slim-venv": "FROM python:${VERSION}-slim\n"}, ""},
 		{"builds", stays + "WORKDIR /app\nCOPY requirements.txt .\nRUN git --version && pip install --no-cache-dir --no-compile -r requirements.txt\n",
-			map[string]string{"single-stage": stays, "slim-venv": stays}, "RUN line 4 uses git"},
+			map[string]string{"single-stage": stays, "slim-venv": stays}, "Dockerfile:4 uses git"},
 		{"compiles", stays + "WORKDIR /app\nCOPY requirements.txt .\nRUN apt-get update && apt-get install -y gcc && pip install --no-cache-dir --no-compile -r requirements.txt\n",
-			map[string]string{"single-stage": stays, "slim-venv": stays}, "RUN line 4 uses gcc"},
+			map[string]string{"single-stage": stays, "slim-venv": stays}, "Dockerfile:4 uses gcc"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -74,17 +74,17 @@ func Simulate(ctx context.Context, env *Env, name string, o SimulateOptions) (*w
 }
 
 // replayed is the image's size after changes.
-func (x *examined) replayed(changes []whittle.LayerChange, limits index.Limits) (whittle.Size, error) {
+func (x *examined) replayed(changes []whittle.LayerChange, limits index.Limits) (whittle.Sizes, error) {
 	indexes, err := ledger.Replay(x.pass.Indexes, changes...)
 	if err != nil {
-		return whittle.Size{}, err
+		return whittle.Sizes{}, err
 	}
 	l, err := rootfs.Merge(indexes, limits)
 	if err != nil {
-		return whittle.Size{}, fmt.Errorf("accounting for the replayed layers: %w", err)
+		return whittle.Sizes{}, fmt.Errorf("accounting for the replayed layers: %w", err)
 	}
 	sum := l.Sum()
-	return whittle.Size{Unpacked: sum.Unpacked, Live: sum.Live, Dead: sum.Dead}, nil
+	return whittle.Sizes{Size: sum.Size, Visible: sum.Visible, Wasted: sum.Wasted}, nil
 }
 
 // without is the change that no layer makes a path of a pattern. Hard links of

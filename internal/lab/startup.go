@@ -80,7 +80,7 @@ func (p *prover) slows(ctx context.Context, several bool, variants []project.Var
 		if err != nil {
 			return "", err
 		}
-		saved := outcome(was[i]).Size.Unpacked - outcome(is[i]).Size.Unpacked
+		saved := outcome(was[i]).Sizes.Size - outcome(is[i]).Sizes.Size
 		for _, s := range all {
 			switch {
 			case several:

@@ -9,7 +9,7 @@ import (
 	"whittle.dev/whittle"
 )
 
-// TestSlowStart: removing bytecode that each start needs is taken back, by what
+// TestSlowStart: removing bytecode that each start needs is reverted, by what
 // was measured; where only the size counts it stays, and is said.
 func TestSlowStart(t *testing.T) {
 	h := gatedHealth(t)
@@ -33,9 +33,9 @@ func TestSlowStart(t *testing.T) {
 			}
 			after := r.Verified.Variants[0]
 			t.Logf("%+v", after.Slower)
-			switch reason, taken := status[whittle.TakenBack]; {
+			switch reason, taken := status[whittle.Reverted]; {
 			case objective == ObjectiveSize && (taken || len(after.Slower) == 0):
-				t.Errorf("taken back %t, slower %v", taken, after.Slower)
+				t.Errorf("reverted %t, slower %v", taken, after.Slower)
 			case objective == ObjectiveBoth && (!strings.Contains(reason, "not worth it: start-up of start ") || len(after.Slower) > 0):
 				t.Errorf("%q, slower %v", reason, after.Slower)
 			}

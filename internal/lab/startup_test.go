@@ -60,15 +60,15 @@ func TestNoise(t *testing.T) {
 }
 
 // TestSlowFix: of three clean-ups, one makes the start slower. It is found and
-// taken back where it saves less than that costs; where it saves more, or only
+// reverted where it saves less than that costs; where it saves more, or only
 // the size counts, it stays, and is said to be slower.
 func TestSlowFix(t *testing.T) {
 	for _, c := range []struct {
 		name, objective string
 		after           float64 // seconds without opt/b, 2.3 with it
-		reason          string  // why the clean-up of opt/b is taken back
+		reason          string  // why the clean-up of opt/b is reverted
 	}{
-		{"for little", "", 3.6, "original: not worth it: start-up of works 2.3 → 3.6 s for 9.0 MB"},
+		{"for little", "", 3.6, "Dockerfile: not worth it: start-up of works 2.3 → 3.6 s for 9.0 MB"},
 		{"for enough", "", 2.9, ""},
 		{"where only the size counts", ObjectiveSize, 3.6, ""},
 		{"hardly slower", "", 2.4, ""},

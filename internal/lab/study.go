@@ -34,7 +34,7 @@ type StudyOptions struct {
 	// Inputs are what builds and runs get from outside the project.
 	Inputs Inputs
 	// Fix ends the study with the proof loop: fixes up to Risk (empty is
-	// medium) are built and run, and those that do harm are taken back. Write
+	// medium) are built and run, and those that do harm are reverted. Write
 	// and Force are as in [FixOptions].
 	// Objective says what a fix is judged by: [ObjectiveBoth], which an empty
 	// one is, takes those back that make a start slower for little.
@@ -287,7 +287,7 @@ func (s *study) readAll(ctx context.Context) ([]*subject, error) {
 		subjects[i] = sub
 		v.Inspect = sub.inspection()
 		v.Inspect.Image.Ref = v.Name
-		v.Transfer.Gzip = v.Inspect.Size.Transfer
+		v.Download.Gzip = v.Inspect.Sizes.Download
 	}
 	return subjects, nil
 }
@@ -315,11 +315,11 @@ func (s *study) report(subjects []*subject) *whittle.Study {
 			first = i
 			continue
 		}
-		base, this := s.variants[first].Inspect.Size, s.variants[i].Inspect.Size
-		n := this.Unpacked - base.Unpacked
-		change := &whittle.Change{Unpacked: n}
-		if base.Unpacked > 0 {
-			change.Percent = float64(n) * 100 / float64(base.Unpacked)
+		base, this := s.variants[first].Inspect.Sizes, s.variants[i].Inspect.Sizes
+		n := this.Size - base.Size
+		change := &whittle.Change{Size: n}
+		if base.Size > 0 {
+			change.Percent = float64(n) * 100 / float64(base.Size)
 		}
 		s.variants[i].Change = change
 		out.Differences = append(out.Differences, s.difference(first, i, subjects))

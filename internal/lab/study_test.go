@@ -133,18 +133,18 @@ func TestStudy(t *testing.T) {
 		got = append(got, strings.TrimSpace(fmt.Sprintf("%s: %s, %s %s %v", v.Name, v.Build.Status, v.Run.Status, v.Build.Reason, v.Build.Tail)))
 	}
 	want := []string{"original: built, unknown  []", "b: failed, unknown Dockerfile.b:1: exit code 3 [oh no]",
-		"c: not built, unknown Dockerfile.c:1: base image python:3 cannot be had []"}
+		"c: skipped, unknown Dockerfile.c:1: base image python:3 cannot be had []"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("variants (-want +got):\n%s", diff)
 	}
 	v := s.Variants[0]
-	if *v.Run.Seconds != 3 || len(v.Run.Commands[0].Seconds) != startups || *v.Transfer.Zstd != 640 || *v.Build.RebuildSeconds != 1.5 || v.Build.Seconds != 1.5 || !v.Build.Cold {
-		t.Errorf("measures: run %+v, transfer %+v, build %+v", v.Run, v.Transfer, v.Build)
+	if *v.Run.Seconds != 3 || len(v.Run.Commands[0].Seconds) != startups || *v.Download.Zstd != 640 || *v.Build.RebuildSeconds != 1.5 || v.Build.Seconds != 1.5 || !v.Build.Cold {
+		t.Errorf("measures: run %+v, transfer %+v, build %+v", v.Run, v.Download, v.Build)
 	}
-	if v.Transfer.Gzip != nil {
+	if v.Download.Gzip != nil {
 		t.Error("a gzip size was invented for an archive with raw layers")
 	}
-	if size := v.Inspect.Size; size.Unpacked != 1020 || size.Dead != 10 {
+	if size := v.Inspect.Sizes; size.Size != 1020 || size.Wasted != 10 {
 		t.Errorf("size %+v", size)
 	}
 	checkSums(t, v.Inspect)

@@ -9,33 +9,33 @@ import (
 // checkSums checks that everything in an inspection adds up to its size.
 func checkSums(t *testing.T, in *whittle.Inspection) {
 	t.Helper()
-	var layers, categories, packages, dead whittle.Size
+	var layers, categories, packages, dead whittle.Sizes
 	for _, l := range in.Layers {
-		layers.Unpacked += l.Unpacked
-		layers.Live += l.Live
-		layers.Dead += l.Dead
+		layers.Size += l.Size
+		layers.Visible += l.Visible
+		layers.Wasted += l.Wasted
 	}
 	for _, c := range in.Categories {
-		categories.Live += c.Live
-		categories.Dead += c.Dead
+		categories.Visible += c.Visible
+		categories.Wasted += c.Wasted
 	}
 	for _, p := range in.Packages {
-		packages.Live += p.Live
+		packages.Visible += p.Visible
 	}
-	for _, d := range in.Dead {
-		dead.Dead += d.Bytes
+	for _, d := range in.Wasted {
+		dead.Wasted += d.Bytes
 	}
-	size := in.Size
-	if size.Unpacked != size.Live+size.Dead || layers.Unpacked != size.Unpacked || layers.Live != size.Live || layers.Dead != size.Dead {
+	size := in.Sizes
+	if size.Size != size.Visible+size.Wasted || layers.Size != size.Size || layers.Visible != size.Visible || layers.Wasted != size.Wasted {
 		t.Errorf("layers add up to %+v, the size is %+v", layers, size)
 	}
-	if categories.Live != size.Live || categories.Dead != size.Dead {
+	if categories.Visible != size.Visible || categories.Wasted != size.Wasted {
 		t.Errorf("categories add up to %+v, the size is %+v", categories, size)
 	}
-	if packages.Live != size.Live {
-		t.Errorf("owners add up to %d, live is %d", packages.Live, size.Live)
+	if packages.Visible != size.Visible {
+		t.Errorf("owners add up to %d, live is %d", packages.Visible, size.Visible)
 	}
-	if dead.Dead != size.Dead {
-		t.Errorf("dead rows add up to %d, dead is %d", dead.Dead, size.Dead)
+	if dead.Wasted != size.Wasted {
+		t.Errorf("dead rows add up to %d, dead is %d", dead.Wasted, size.Wasted)
 	}
 }

@@ -123,7 +123,7 @@ func (s *study) notBuilt(ctx context.Context, out *whittle.Variant, err error) (
 		return nil, err
 	}
 	out.Build.Archive = ""
-	out.Build.Status = whittle.NotBuilt
+	out.Build.Status = whittle.BuildSkipped
 	out.Build.Reason = whittle.OneLine(err.Error())
 	if hint := whittle.Hint(err); hint != "" {
 		out.Build.Reason += " (" + hint + ")"
@@ -143,7 +143,7 @@ func (s *study) measure(ctx context.Context, d build.Definition, out *whittle.Va
 	res, err := s.engine.Build(ctx, d, build.Output{Measure: true, Compression: "zstd", Log: log})
 	switch {
 	case err == nil:
-		out.Transfer.Zstd = &res.Transfer
+		out.Download.Zstd = &res.Transfer
 	case !isBuildFailure(ctx, err):
 		return err
 	default:

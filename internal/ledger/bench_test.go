@@ -13,7 +13,7 @@ func manyFiles(n int) []*whittle.Index {
 	layers := []*whittle.Index{{}, {}, {}}
 	add := func(layer int, e whittle.Entry) {
 		layers[layer].Entries = append(layers[layer].Entries, e)
-		layers[layer].Unpacked += e.Size
+		layers[layer].Size += e.Size
 	}
 	base := n * 10 / 12
 	for i := range base {

@@ -62,10 +62,10 @@ func Build(indexes []*whittle.Index, opts Options) (*whittle.Ledger, error) {
 	for i := range l.Items {
 		it := &l.Items[i]
 		sum := &l.Layers[it.Layer]
-		if it.Cause == whittle.Live {
-			sum.Live += it.Bytes
+		if it.Cause == whittle.Visible {
+			sum.Visible += it.Bytes
 		} else {
-			sum.Dead += it.Bytes
+			sum.Wasted += it.Bytes
 		}
 	}
 	return l, l.Validate()
@@ -93,7 +93,7 @@ func merge(indexes []*whittle.Index, opts Options) (*builder, error) {
 		ledger: &whittle.Ledger{Layers: make([]whittle.LayerSum, len(indexes))},
 		needed: map[[2]int]bool{}, notes: map[whittle.Ambiguity]bool{}}
 	for n, idx := range indexes {
-		b.ledger.Layers[n] = whittle.LayerSum{Unpacked: idx.Unpacked, Entries: len(idx.Entries)}
+		b.ledger.Layers[n] = whittle.LayerSum{Size: idx.Size, Entries: len(idx.Entries)}
 		if err := b.layer(n); err != nil {
 			return nil, fmt.Errorf("layer %s: %w", idx.DiffID.Short(), err)
 		}

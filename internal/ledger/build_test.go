@@ -74,7 +74,7 @@ func readTar(raw []byte) (*whittle.Index, error) {
 		} else if e.Path == "." && kind != whittle.Dir {
 			return nil, errors.New("root")
 		}
-		idx.Unpacked += e.Size
+		idx.Size += e.Size
 		idx.Entries = append(idx.Entries, e)
 	}
 }
@@ -94,8 +94,8 @@ func show(l *whittle.Ledger) []string {
 	lines := []string{}
 	for _, it := range l.Items {
 		line := fmt.Sprintf("%d %s %d live", it.Layer, it.Path, it.Bytes)
-		if it.Cause != whittle.Live {
-			line = fmt.Sprintf("%d %s %d %s by %d", it.Layer, it.Path, it.Bytes, it.Cause, it.KilledBy)
+		if it.Cause != whittle.Visible {
+			line = fmt.Sprintf("%d %s %d %s by %d", it.Layer, it.Path, it.Bytes, it.Cause, it.HiddenBy)
 		}
 		lines = append(lines, line)
 	}

@@ -8,9 +8,9 @@ import (
 )
 
 // Difference is the size difference from the first account to the last,
-// by owner, with dead bytes apart; the rows add up to the whole exactly. A
+// by owner, with wasted bytes in rows of their own; the rows add up to the whole exactly. A
 // package of both sides in other versions is one row. Every row also has the
-// live bytes of the accounts between.
+// visible bytes of the accounts between.
 func Difference(accounts []*Account) (whittle.Delta, []whittle.CompareRow) {
 	last := len(accounts) - 1
 	type key struct{ kind, name string }
@@ -18,14 +18,14 @@ func Difference(accounts []*Account) (whittle.Delta, []whittle.CompareRow) {
 	at := func(kind, name, shown string) *whittle.CompareRow {
 		k := key{kind, name}
 		if rows[k] == nil {
-			rows[k] = &whittle.CompareRow{Owner: shown, Kind: kind, Live: make([]int64, len(accounts))}
+			rows[k] = &whittle.CompareRow{Owner: shown, Kind: kind, Visible: make([]int64, len(accounts))}
 		}
 		return rows[k]
 	}
 	for n, a := range accounts {
 		for _, p := range a.Packages() {
 			r := at(p.Ecosystem, p.Name, p.Name)
-			r.Live[n] += p.Live
+			r.Visible[n] += p.Visible
 			switch n {
 			case 0:
 				r.From = joinVersion(r.From, p.Version)
@@ -41,20 +41,20 @@ func Difference(accounts []*Account) (whittle.Delta, []whittle.CompareRow) {
 			sign = 1
 		}
 		for _, d := range a.Deaths() {
-			at("dead", d.name(a.fullName), d.name(a.StepName)).DeadDelta += sign * d.Bytes
+			at("wasted", d.name(a.fullName), d.name(a.StepName)).WastedDelta += sign * d.Bytes
 		}
 	}
 	var delta whittle.Delta
 	out := make([]whittle.CompareRow, 0, len(rows))
 	for _, r := range rows {
-		r.LiveDelta = r.Live[last] - r.Live[0]
-		delta.Live += r.LiveDelta
-		delta.Dead += r.DeadDelta
-		if r.LiveDelta != 0 || r.DeadDelta != 0 || r.From != r.To {
+		r.VisibleDelta = r.Visible[last] - r.Visible[0]
+		delta.Visible += r.VisibleDelta
+		delta.Wasted += r.WastedDelta
+		if r.VisibleDelta != 0 || r.WastedDelta != 0 || r.From != r.To {
 			out = append(out, *r)
 		}
 	}
-	delta.Unpacked = delta.Live + delta.Dead
+	delta.Size = delta.Visible + delta.Wasted
 	sort.Slice(out, func(i, j int) bool { return lessRow(&out[i], &out[j]) })
 	return delta, out
 }
@@ -67,7 +67,7 @@ func joinVersion(have, more string) string {
 }
 
 func lessRow(a, b *whittle.CompareRow) bool {
-	if x, y := abs(a.LiveDelta+a.DeadDelta), abs(b.LiveDelta+b.DeadDelta); x != y {
+	if x, y := abs(a.VisibleDelta+a.WastedDelta), abs(b.VisibleDelta+b.WastedDelta); x != y {
 		return x > y
 	}
 	if a.Owner != b.Owner {
@@ -96,7 +96,7 @@ type Death struct {
 	Mode, Owner, Time, Several int
 }
 
-// Deaths sums the dead items of an account, largest first.
+// Deaths sums the wasted items of an account, largest first.
 func (a *Account) Deaths() []Death {
 	type key struct {
 		added, killed int
@@ -105,19 +105,19 @@ func (a *Account) Deaths() []Death {
 	sums := map[key]*Death{}
 	above := a.entriesAbove()
 	for _, it := range a.Ledger.Items {
-		if it.Cause == whittle.Live {
+		if it.Cause == whittle.Visible {
 			continue
 		}
-		k := key{it.Layer, it.KilledBy, it.Cause}
+		k := key{it.Layer, it.HiddenBy, it.Cause}
 		d := sums[k]
 		if d == nil {
-			d = &Death{AddedBy: it.Layer, KilledBy: it.KilledBy, Cause: it.Cause}
+			d = &Death{AddedBy: it.Layer, KilledBy: it.HiddenBy, Cause: it.Cause}
 			sums[k] = d
 		}
 		d.Bytes += it.Bytes
 		d.Files++
 		if it.Cause == whittle.Metadata {
-			d.countChange(&a.Indexes[it.Layer].Entries[it.Entry], above[it.KilledBy][it.Path])
+			d.countChange(&a.Indexes[it.Layer].Entries[it.Entry], above[it.HiddenBy][it.Path])
 		}
 	}
 	out := make([]Death, 0, len(sums))
@@ -144,15 +144,15 @@ func (a *Account) Deaths() []Death {
 func (a *Account) entriesAbove() map[int]map[string]*whittle.Entry {
 	out := map[int]map[string]*whittle.Entry{}
 	for _, it := range a.Ledger.Items {
-		if it.Cause != whittle.Metadata || out[it.KilledBy] != nil {
+		if it.Cause != whittle.Metadata || out[it.HiddenBy] != nil {
 			continue
 		}
 		byPath := map[string]*whittle.Entry{}
-		entries := a.Indexes[it.KilledBy].Entries
+		entries := a.Indexes[it.HiddenBy].Entries
 		for i := range entries {
 			byPath[entries[i].Path] = &entries[i]
 		}
-		out[it.KilledBy] = byPath
+		out[it.HiddenBy] = byPath
 	}
 	return out
 }
@@ -176,8 +176,8 @@ func (d *Death) countChange(below, above *whittle.Entry) {
 	}
 }
 
-// name says whose dead bytes these are: "COPY line 38, metadata by RUN line
-// 41", with such names of the layers.
+// name says whose wasted bytes these are: "Dockerfile:38, metadata by
+// Dockerfile:41", with such names of the layers.
 func (d Death) name(of func(layer int) string) string {
 	if d.AddedBy == d.KilledBy {
 		return fmt.Sprintf("%s, twice in its own layer", of(d.AddedBy))

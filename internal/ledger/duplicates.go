@@ -26,7 +26,7 @@ func Duplicates(accounts []*Account) []whittle.DuplicateRow {
 		for _, it := range a.Ledger.Items {
 			idx := a.Indexes[it.Layer]
 			sum := idx.Entries[it.Entry].Content
-			if it.Cause != whittle.Live || it.Bytes == 0 || sum == [32]byte{} {
+			if it.Cause != whittle.Visible || it.Bytes == 0 || sum == [32]byte{} {
 				continue
 			}
 			at := place{idx.DiffID, it.Entry}

@@ -52,7 +52,7 @@ func (b *builder) settle(layer int) {
 			continue
 		}
 		it := &b.ledger.Items[l.item]
-		it.KilledBy = layer
+		it.HiddenBy = layer
 		it.Cause = max(it.Cause, b.causeOf(l))
 	}
 	b.losses = b.losses[:0]

@@ -42,10 +42,10 @@ func (a *Account) By(key string) ([]whittle.CategoryRow, error) {
 			sums[n] = s
 		}
 		s.Files++
-		if it.Cause == whittle.Live {
-			s.Live += it.Bytes
+		if it.Cause == whittle.Visible {
+			s.Visible += it.Bytes
 		} else {
-			s.Dead += it.Bytes
+			s.Wasted += it.Bytes
 		}
 	}
 	rows := make([]whittle.CategoryRow, 0, len(sums))
@@ -53,7 +53,7 @@ func (a *Account) By(key string) ([]whittle.CategoryRow, error) {
 		rows = append(rows, *s)
 	}
 	sort.Slice(rows, func(i, j int) bool {
-		if x, y := rows[i].Live+rows[i].Dead, rows[j].Live+rows[j].Dead; x != y {
+		if x, y := rows[i].Visible+rows[i].Wasted, rows[j].Visible+rows[j].Wasted; x != y {
 			return x > y
 		}
 		return rows[i].Name < rows[j].Name

@@ -33,7 +33,7 @@ func TestInstructionsAreKeyedByLayer(t *testing.T) {
 	if len(rows) != 60 {
 		t.Fatalf("%d rows: %+v", len(rows), rows)
 	}
-	if top := rows[0]; !strings.HasSuffix(top.Name, " p57 (3)") || top.Layer == nil || *top.Layer != 59 || top.Live != 159 {
+	if top := rows[0]; !strings.HasSuffix(top.Name, " p57 (3)") || top.Layer == nil || *top.Layer != 59 || top.Visible != 159 {
 		t.Errorf("%+v", top)
 	}
 	if _, rows := Difference([]*Account{a, b}); len(rows) != 60 {
@@ -46,22 +46,22 @@ func TestInstructionsAreKeyedByLayer(t *testing.T) {
 	}
 }
 
-// TestDeadOfOneShape: dead bytes of instructions that share the beginning of
+// TestWastedOfOneShape: wasted bytes of instructions that share the beginning of
 // their texts stay apart in a comparison.
-func TestDeadOfOneShape(t *testing.T) {
+func TestWastedOfOneShape(t *testing.T) {
 	one := func(word string) *Account {
 		return account(t, func(c *whittle.Config) {
 			c.History[0].CreatedBy = "RUN " + strings.Repeat("the same beginning ", 5) + word
 		}, nil, "f big 1000", "w big")
 	}
 	_, rows := Difference([]*Account{one("one"), one("two")})
-	var dead int
+	var wasted int
 	for _, r := range rows {
-		if r.Kind == "dead" {
-			dead++
+		if r.Kind == "wasted" {
+			wasted++
 		}
 	}
-	if dead != 2 {
+	if wasted != 2 {
 		t.Errorf("%+v", rows)
 	}
 }
@@ -94,7 +94,7 @@ func TestBytecodeOwner(t *testing.T) {
 }
 
 // TestDeadFileHasItsPath: a row of one file names it, however much of its
-// folder is dead too.
+// folder is wasted too.
 func TestDeadFileHasItsPath(t *testing.T) {
 	a := account(t, nil, nil, "f root/example/f1 6400", "f root/example/f1 6500", "f root/example/f2 6600\nf root/example/f3 1", "w root/example")
 	var got []string

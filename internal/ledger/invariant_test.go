@@ -31,7 +31,7 @@ func checkLedger(t testing.TB, l *whittle.Ledger, indexes []*whittle.Index) {
 		}
 	}
 	for i, it := range l.Items {
-		if live[i] != (it.Cause == whittle.Live) {
+		if live[i] != (it.Cause == whittle.Visible) {
 			t.Errorf("%q of layer %d is %s, and visible is %t", it.Path, it.Layer, it.Cause, live[i])
 		}
 		if live[i] && at[it.Path].Item != i {
@@ -55,19 +55,19 @@ func checkRows(t testing.TB, l *whittle.Ledger) {
 	}
 	sums := map[fate]int64{}
 	for _, it := range l.Items {
-		if it.Cause != whittle.Live && it.Bytes > 0 {
-			sums[fate{it.Layer, it.KilledBy, it.Cause}] += it.Bytes
+		if it.Cause != whittle.Visible && it.Bytes > 0 {
+			sums[fate{it.Layer, it.HiddenBy, it.Cause}] += it.Bytes
 		}
 	}
 	rows := DeadRows(l)
 	for _, r := range rows {
 		isFile := r.Files == 1 // one that stood there before or after the directory
-		f := fate{r.AddedBy, r.KilledBy, r.Cause}
+		f := fate{r.AddedBy, r.HiddenBy, r.Cause}
 		if sums[f] -= r.Bytes; sums[f] == 0 {
 			delete(sums, f)
 		}
 		for _, it := range l.Items {
-			if it.Layer == r.AddedBy && within(it.Path, r.Path) && it.Path != r.Path && !isFile && (it.KilledBy != r.KilledBy || it.Cause != r.Cause) {
+			if it.Layer == r.AddedBy && within(it.Path, r.Path) && it.Path != r.Path && !isFile && (it.HiddenBy != r.HiddenBy || it.Cause != r.Cause) {
 				t.Errorf("row %+v stands for %+v too", r, it)
 			}
 		}

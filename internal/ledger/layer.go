@@ -85,7 +85,7 @@ func (t *layerTree) whiteout(path string) *node {
 // newItem makes an item with one name.
 func (t *layerTree) newItem(path string, entry int, e *whittle.Entry) int32 {
 	l := t.ledger
-	l.Items = append(l.Items, whittle.Item{Path: path, Layer: t.n, Entry: entry, Bytes: e.Size, KilledBy: -1})
+	l.Items = append(l.Items, whittle.Item{Path: path, Layer: t.n, Entry: entry, Bytes: e.Size, HiddenBy: -1})
 	t.names = append(t.names, 1)
 	return int32(len(l.Items) - 1)
 }

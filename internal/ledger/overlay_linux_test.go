@@ -140,7 +140,7 @@ func compareView(l *whittle.Ledger, idx []*whittle.Index, view map[string]seen, 
 	for _, size := range live {
 		sum += size
 	}
-	if got := l.Sum().Live; got != sum {
+	if got := l.Sum().Visible; got != sum {
 		return fmt.Sprintf("%d bytes are live, the kernel shows %d", got, sum)
 	}
 	return ""
@@ -151,28 +151,28 @@ func compareView(l *whittle.Ledger, idx []*whittle.Index, view map[string]seen, 
 func compareDeaths(l, before *whittle.Ledger, idx []*whittle.Index, views []map[string]seen, n int) string {
 	for i, it := range l.Items {
 		if before == nil || i >= len(before.Items) {
-			if it.Cause != whittle.Live && it.KilledBy != n {
+			if it.Cause != whittle.Visible && it.HiddenBy != n {
 				return fmt.Sprintf("%+v is killed by another layer", it)
 			}
 			continue
 		}
 		was := before.Items[i]
-		if was.Cause != whittle.Live {
+		if was.Cause != whittle.Visible {
 			if it != was {
 				return fmt.Sprintf("%+v died again: %+v", was, it)
 			}
 			continue
 		}
-		if it.Cause == whittle.Live {
+		if it.Cause == whittle.Visible {
 			continue
 		}
-		want := whittle.Live
+		want := whittle.Visible
 		for _, node := range before.Tree.Nodes {
 			if node.Item == i {
 				want = max(want, causeSeen(node.Path, views[n-1][node.Path], views[n]))
 			}
 		}
-		if it.KilledBy != n || it.Cause != want {
+		if it.HiddenBy != n || it.Cause != want {
 			return fmt.Sprintf("%+v: the kernel says %s by %d", it, want, n)
 		}
 	}

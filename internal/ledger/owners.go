@@ -102,7 +102,7 @@ const (
 func sources(l *whittle.Ledger) map[string]int {
 	out := map[string]int{}
 	for _, it := range l.Items {
-		if it.Cause == whittle.Live && strings.HasSuffix(it.Path, ".py") {
+		if it.Cause == whittle.Visible && strings.HasSuffix(it.Path, ".py") {
 			out[it.Path] = it.Layer
 		}
 	}
@@ -178,11 +178,11 @@ func appDir(cfg *whittle.Config) string {
 	return dir
 }
 
-// StepName names the instruction that made a layer: "COPY line 38" where the
+// StepName names the instruction that made a layer: "Dockerfile:38" where the
 // Dockerfile is known, else its history line shortened, else "layer 3".
 func (a *Account) StepName(layer int) string {
 	if s := a.step(layer); s != nil && s.Origin != nil {
-		return fmt.Sprintf("%s line %d", s.Origin.Instruction, s.Origin.Line)
+		return fmt.Sprintf("%s:%d", s.Origin.File, s.Origin.Line)
 	}
 	if text := a.stepText(layer); text != "" {
 		return fmt.Sprintf("layer %d, %s", layer, text)
@@ -226,10 +226,10 @@ func (a *Account) Categories() []whittle.CategoryRow {
 	for i, it := range a.Ledger.Items {
 		s := &sums[a.Category[i]]
 		s.Files++
-		if it.Cause == whittle.Live {
-			s.Live += it.Bytes
+		if it.Cause == whittle.Visible {
+			s.Visible += it.Bytes
 		} else {
-			s.Dead += it.Bytes
+			s.Wasted += it.Bytes
 		}
 	}
 	var rows []whittle.CategoryRow
@@ -246,9 +246,9 @@ func (a *Account) Categories() []whittle.CategoryRow {
 func (a *Account) Packages() []whittle.PackageRow {
 	sums := make([]whittle.PackageRow, len(a.Owners))
 	for i, it := range a.Ledger.Items {
-		if it.Cause == whittle.Live {
+		if it.Cause == whittle.Visible {
 			s := &sums[a.Owner[i]]
-			s.Live += it.Bytes
+			s.Visible += it.Bytes
 			s.Files++
 			if a.Owners[a.Owner[i]].Ecosystem == "pypi" {
 				if s.Parts == nil {
@@ -269,8 +269,8 @@ func (a *Account) Packages() []whittle.PackageRow {
 		}
 	}
 	sort.SliceStable(rows, func(i, j int) bool {
-		if rows[i].Live != rows[j].Live {
-			return rows[i].Live > rows[j].Live
+		if rows[i].Visible != rows[j].Visible {
+			return rows[i].Visible > rows[j].Visible
 		}
 		return lessOwner(rows[i].Owner, rows[j].Owner)
 	})

@@ -72,11 +72,11 @@ func TestCategoriesPartition(t *testing.T) {
 	var live, dead int64
 	got := map[string]int64{}
 	for _, c := range a.Categories() {
-		live += c.Live
-		dead += c.Dead
-		got[c.Name] = c.Live + c.Dead
+		live += c.Visible
+		dead += c.Wasted
+		got[c.Name] = c.Visible + c.Wasted
 	}
-	if sum := a.Ledger.Sum(); live != sum.Live || dead != sum.Dead {
+	if sum := a.Ledger.Sum(); live != sum.Visible || dead != sum.Wasted {
 		t.Errorf("categories add up to %d live and %d dead, the ledger to %+v", live, dead, sum)
 	}
 	want := map[string]int64{"base OS": 10, "docs and locales": 20, "tests": 63, "caches": 45, "bytecode": 50, "VCS": 70, "static libraries and headers": 170}
@@ -92,20 +92,20 @@ func TestDifferenceAddsUp(t *testing.T) {
 	a := account(t, nil, claim("2.3.3", "site/pandas.py"), "f etc/a 100", "f site/pandas.py 1000\nf gone 7")
 	b := account(t, nil, claim("3.0.1", "site/pandas.py"), "f etc/a 100", "f site/pandas.py 4100 mode=0644", "f site/pandas.py 4100 mode=0755")
 	delta, rows := Difference([]*Account{a, b})
-	if want := (whittle.Delta{Unpacked: 7193, Live: 3093, Dead: 4100}); delta != want {
+	if want := (whittle.Delta{Size: 7193, Visible: 3093, Wasted: 4100}); delta != want {
 		t.Errorf("delta %+v, want %+v", delta, want)
 	}
 	var live, dead int64
 	for _, r := range rows {
-		live += r.LiveDelta
-		dead += r.DeadDelta
+		live += r.VisibleDelta
+		dead += r.WastedDelta
 		if r.Owner == "pandas" {
-			if diff := cmp.Diff(whittle.CompareRow{Owner: "pandas", Kind: "pypi", From: "2.3.3", To: "3.0.1", LiveDelta: 3100, Live: []int64{1000, 4100}}, r); diff != "" {
+			if diff := cmp.Diff(whittle.CompareRow{Owner: "pandas", Kind: "pypi", From: "2.3.3", To: "3.0.1", VisibleDelta: 3100, Visible: []int64{1000, 4100}}, r); diff != "" {
 				t.Errorf("an upgrade is one row (-want +got):\n%s", diff)
 			}
 		}
 	}
-	if live != delta.Live || dead != delta.Dead {
+	if live != delta.Visible || dead != delta.Wasted {
 		t.Errorf("rows add up to %d live and %d dead, want %+v", live, dead, delta)
 	}
 }
@@ -121,15 +121,15 @@ func TestWords(t *testing.T) {
 	}{
 		{"nothing dead", []string{"f a 100", "f b 100"}, nil},
 		{"mode alone", []string{"f a 1000 mode=0644\nf b 1000 mode=0644", "f a 1000 mode=0755\nf b 1000 mode=0755"},
-			[]string{"2.0 kB of 4.0 kB is dead.", "2.0 kB: RUN line 41 rewrote 2 files of COPY line 38 by changing only their mode."}},
+			[]string{"2.0 kB of 4.0 kB is wasted.", "2.0 kB: Dockerfile:41 rewrote 2 files of Dockerfile:38 by changing only their mode."}},
 		{"owner alone", []string{"f a 1000", "f a 1000 uid=7"},
-			[]string{"1.0 kB of 2.0 kB is dead.", "1.0 kB: RUN line 41 rewrote 1 file of COPY line 38 by changing only their owner."}},
+			[]string{"1.0 kB of 2.0 kB is wasted.", "1.0 kB: Dockerfile:41 rewrote 1 file of Dockerfile:38 by changing only their owner."}},
 		{"deleted", []string{"f w/a 1000\nf w/b 500", "w w"},
-			[]string{"1.5 kB of 1.5 kB is dead.", "1.5 kB: RUN line 41 deleted 2 files of COPY line 38: hidden, but still in the image."}},
+			[]string{"1.5 kB of 1.5 kB is wasted.", "1.5 kB: Dockerfile:41 deleted 2 files of Dockerfile:38: hidden, but still in the image."}},
 		{"replaced", []string{"f a 1000", "f a 900"},
-			[]string{"1.0 kB of 1.9 kB is dead.", "1.0 kB: RUN line 41 put other content over 1 file of COPY line 38."}},
+			[]string{"1.0 kB of 1.9 kB is wasted.", "1.0 kB: Dockerfile:41 put other content over 1 file of Dockerfile:38."}},
 		{"identical", []string{"f a 1000", "f a 1000"},
-			[]string{"1.0 kB of 2.0 kB is dead.", "1.0 kB: RUN line 41 wrote 1 file of COPY line 38 again, unchanged."}},
+			[]string{"1.0 kB of 2.0 kB is wasted.", "1.0 kB: Dockerfile:41 wrote 1 file of Dockerfile:38 again, unchanged."}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := account(t, nil, nil, tc.layers...)
@@ -153,10 +153,10 @@ func TestBy(t *testing.T) {
 	a := account(t, nil, []whittle.Claim{{Owner: whittle.Owner{Ecosystem: "pypi", Name: "a", Version: "1"}, Kind: whittle.OwnerPython, Paths: []string{"site/a/b.so", "site/a/tests/t.py", "site/a/lib.libs/libz.so.1", "site/a/x.py"}}},
 		"f site/a/b.so 100\nf site/a/tests/t.py 20\nf site/a/lib.libs/libz.so.1 3\nf site/a/x.py 4", "f site/a/b.so 90\nf readme 5")
 	for key, want := range map[string][]whittle.CategoryRow{
-		"directory":   {{Name: "/site/a", Live: 94, Dead: 100, Files: 3}, {Name: "/site/a/tests", Live: 20, Files: 1}, {Name: "/", Live: 5, Files: 1}, {Name: "/site/a/lib.libs", Live: 3, Files: 1}},
-		"extension":   {{Name: ".so", Live: 93, Dead: 100, Files: 3}, {Name: ".py", Live: 24, Files: 2}, {Name: "(none)", Live: 5, Files: 1}},
-		"instruction": {{Name: "layer 0, layer 1", Live: 27, Dead: 100, Files: 4}, {Name: "layer 1, layer 2", Live: 95, Files: 2}},
-		"package":     {{Name: "a 1", Live: 117, Dead: 100, Files: 5}, {Name: "layer 2", Live: 5, Files: 1}},
+		"directory":   {{Name: "/site/a", Visible: 94, Wasted: 100, Files: 3}, {Name: "/site/a/tests", Visible: 20, Files: 1}, {Name: "/", Visible: 5, Files: 1}, {Name: "/site/a/lib.libs", Visible: 3, Files: 1}},
+		"extension":   {{Name: ".so", Visible: 93, Wasted: 100, Files: 3}, {Name: ".py", Visible: 24, Files: 2}, {Name: "(none)", Visible: 5, Files: 1}},
+		"instruction": {{Name: "layer 0, layer 1", Visible: 27, Wasted: 100, Files: 4}, {Name: "layer 1, layer 2", Visible: 95, Files: 2}},
+		"package":     {{Name: "a 1", Visible: 117, Wasted: 100, Files: 5}, {Name: "layer 2", Visible: 5, Files: 1}},
 	} {
 		got, err := a.By(key)
 		if err != nil {

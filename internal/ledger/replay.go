@@ -157,7 +157,7 @@ func (r *replay) layer(n int, idx *whittle.Index) *whittle.Index {
 		inherits[link] = file
 	}
 	out := *idx
-	out.Kept, out.KeptBy, out.Unpacked, out.TarSize = nil, "", 0, 0
+	out.Kept, out.KeptBy, out.Size, out.TarSize = nil, "", 0, 0
 	out.Entries = make([]whittle.Entry, 0, len(idx.Entries))
 	moved := map[string]string{} // where content is that has another name now
 	for i, e := range idx.Entries {
@@ -181,7 +181,7 @@ func (r *replay) layer(n int, idx *whittle.Index) *whittle.Index {
 			e.Link = to
 		}
 		if e.Kind == whittle.File {
-			out.Unpacked += e.Size
+			out.Size += e.Size
 		}
 		out.Entries = append(out.Entries, e)
 	}

@@ -53,15 +53,15 @@ func TestReplay(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if got := after.Sum().Unpacked; got != want {
+		if got := after.Sum().Size; got != want {
 			rt.Fatalf("replayed to %d bytes, the folders have %d", got, want)
 		}
 		s, err := Saving(indexes, changes[0], changes[1])
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if !s.Exact() || s.Low != before.Sum().Unpacked-want {
-			rt.Fatalf("saving %+v of %d to %d", s, before.Sum().Unpacked, want)
+		if !s.Exact() || s.Low != before.Sum().Size-want {
+			rt.Fatalf("saving %+v of %d to %d", s, before.Sum().Size, want)
 		}
 	})
 }
@@ -76,7 +76,7 @@ func drawLayer(rt *rapid.T, name string) *whittle.Index {
 		} else {
 			size := rapid.Int64Range(0, 1000).Draw(rt, "size")
 			idx.Entries = append(idx.Entries, whittle.Entry{Path: p, Kind: whittle.File, Size: size})
-			idx.Unpacked += size
+			idx.Size += size
 		}
 		files = append(files, p) // links may name links
 	}
@@ -122,7 +122,7 @@ func countInodes(t *testing.T, root string) (sum int64) {
 }
 
 func TestSavingBounds(t *testing.T) {
-	idx := []*whittle.Index{{DiffID: whittle.DigestOf(nil), Unpacked: 150,
+	idx := []*whittle.Index{{DiffID: whittle.DigestOf(nil), Size: 150,
 		Entries: []whittle.Entry{{Path: "a", Kind: whittle.File, Size: 100}, {Path: "b", Kind: whittle.File, Size: 50}}}}
 	a, b := whittle.Content{Entry: 0}, whittle.Content{Entry: 1}
 	for _, c := range []struct {

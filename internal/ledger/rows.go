@@ -13,12 +13,12 @@ import (
 // same fate. A directory that is still visible has no row of its own where
 // all is in one of its children. The rows add up to the dead bytes exactly;
 // files of no bytes alone make no row. Largest first, then by path.
-func DeadRows(l *whittle.Ledger) []whittle.DeadRow {
-	rows := []whittle.DeadRow{}
+func DeadRows(l *whittle.Ledger) []whittle.WastedRow {
+	rows := []whittle.WastedRow{}
 	for lo := 0; lo < len(l.Items); {
 		hi, dead := lo, int64(0)
 		for ; hi < len(l.Items) && l.Items[hi].Layer == l.Items[lo].Layer; hi++ {
-			if l.Items[hi].Cause != whittle.Live {
+			if l.Items[hi].Cause != whittle.Visible {
 				dead += l.Items[hi].Bytes
 			}
 		}
@@ -28,9 +28,9 @@ func DeadRows(l *whittle.Ledger) []whittle.DeadRow {
 		}
 		lo = hi
 	}
-	slices.SortFunc(rows, func(a, b whittle.DeadRow) int {
+	slices.SortFunc(rows, func(a, b whittle.WastedRow) int {
 		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), comparePaths(a.Path, b.Path),
-			cmp.Compare(a.AddedBy, b.AddedBy), cmp.Compare(a.KilledBy, b.KilledBy), cmp.Compare(a.Cause, b.Cause))
+			cmp.Compare(a.AddedBy, b.AddedBy), cmp.Compare(a.HiddenBy, b.HiddenBy), cmp.Compare(a.Cause, b.Cause))
 	})
 	return rows
 }
@@ -38,10 +38,10 @@ func DeadRows(l *whittle.Ledger) []whittle.DeadRow {
 // roller rolls up the items of one layer.
 type roller struct {
 	ledger *whittle.Ledger
-	rows   []whittle.DeadRow
+	rows   []whittle.WastedRow
 }
 
-func (r *roller) roll(lo, hi int) []whittle.DeadRow {
+func (r *roller) roll(lo, hi int) []whittle.WastedRow {
 	items := make([]*whittle.Item, 0, hi-lo)
 	for i := lo; i < hi; i++ {
 		items = append(items, &r.ledger.Items[i])
@@ -79,7 +79,7 @@ func (r *roller) subtree(items []*whittle.Item, end int) {
 		r.children(items[at:], end+1)
 		return
 	}
-	if first.Cause == whittle.Live {
+	if first.Cause == whittle.Visible {
 		return
 	}
 	// All of items, sorted, lie below a path that the first and the last share.
@@ -99,18 +99,18 @@ func (r *roller) row(items []*whittle.Item, path string) {
 	if len(items) == 1 {
 		path = items[0].Path
 	}
-	row := whittle.DeadRow{Path: path, Files: len(items), AddedBy: items[0].Layer, KilledBy: items[0].KilledBy, Cause: items[0].Cause}
+	row := whittle.WastedRow{Path: path, Files: len(items), AddedBy: items[0].Layer, HiddenBy: items[0].HiddenBy, Cause: items[0].Cause}
 	for _, it := range items {
 		row.Bytes += it.Bytes
 	}
-	if row.Cause != whittle.Live && row.Bytes > 0 {
+	if row.Cause != whittle.Visible && row.Bytes > 0 {
 		r.rows = append(r.rows, row)
 	}
 }
 
 func sameFate(items []*whittle.Item) bool {
 	for _, it := range items {
-		if it.Cause != items[0].Cause || it.KilledBy != items[0].KilledBy {
+		if it.Cause != items[0].Cause || it.HiddenBy != items[0].HiddenBy {
 			return false
 		}
 	}

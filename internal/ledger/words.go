@@ -7,17 +7,17 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Words explains in sentences with figures why an image has dead bytes: one
+// Words explains in sentences with figures why an image has wasted bytes: one
 // sentence for each pair of instructions, largest first, until what is left
 // is under one percent of the image.
 func (a *Account) Words() []string {
 	sum := a.Ledger.Sum()
-	if sum.Dead*100 < sum.Unpacked {
+	if sum.Wasted*100 < sum.Size {
 		return nil
 	}
-	words := []string{fmt.Sprintf("%s of %s is dead.", whittle.Bytes(sum.Dead), whittle.Bytes(sum.Unpacked))}
+	words := []string{fmt.Sprintf("%s of %s is wasted.", whittle.Bytes(sum.Wasted), whittle.Bytes(sum.Size))}
 	for _, d := range a.Deaths() {
-		if d.Bytes*100 < sum.Unpacked {
+		if d.Bytes*100 < sum.Size {
 			break
 		}
 		words = append(words, fmt.Sprintf("%s: %s.", whittle.Bytes(d.Bytes), d.sentence(a)))

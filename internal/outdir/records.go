@@ -35,7 +35,7 @@ func sealPath(variant string) string   { return filepath.Join("variants", varian
 // seal is the record's authentication code under the user's key.
 func (r record) seal(key []byte) string {
 	h := hmac.New(sha256.New, key)
-	fmt.Fprintf(h, "whittle record 1 %d %d %s\n", len(r.variant), len(r.source), r.image)
+	fmt.Fprintf(h, "whittle record 2 %d %d %s\n", len(r.variant), len(r.source), r.image)
 	h.Write(r.variant)
 	h.Write(r.source)
 	return hex.EncodeToString(h.Sum(nil))

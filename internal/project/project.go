@@ -306,6 +306,9 @@ func discover(dir string) ([]Variant, error) {
 			out = append(out, Variant{Name: name, Dockerfile: e.Name()})
 		}
 	}
+	if len(out) == 1 { // there is nothing that it could be the original of
+		out[0].Name = out[0].Dockerfile
+	}
 	sort.Slice(out, func(i, j int) bool {
 		if a, b := out[i].Name == "original", out[j].Name == "original"; a != b {
 			return a

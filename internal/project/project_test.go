@@ -242,7 +242,7 @@ args = {A = "1"}
 			lies[name] = ""
 		}
 		p, err := Load(write(t, lies), "")
-		if err != nil || len(p.Variants) != 1 || p.Variants[0].Dockerfile != want || p.Variants[0].Name != "original" {
+		if err != nil || len(p.Variants) != 1 || p.Variants[0].Dockerfile != want || p.Variants[0].Name != want {
 			t.Errorf("%s: %+v, %v", files, p, err)
 		}
 	}

@@ -50,11 +50,11 @@ func (rc *Recipe) WithLine(evidence []whittle.Evidence, layer int) []whittle.Evi
 	return evidence
 }
 
-// LayerName is an instruction in a message: "RUN line 12", or "layer 3" where the
-// Dockerfile is not known.
+// LayerName is an instruction in a message: "Dockerfile:12", or "layer 3" where
+// the Dockerfile is not known.
 func (rc *Recipe) LayerName(layer int) string {
 	if st := rc.Step(layer); st != nil && st.Origin != nil {
-		return st.Origin.Instruction + " line " + strconv.Itoa(st.Origin.Line)
+		return fmt.Sprintf("%s:%d", st.Origin.File, st.Origin.Line)
 	}
 	return "layer " + strconv.Itoa(layer)
 }
@@ -135,9 +135,15 @@ func (rc *Recipe) TakesFrom(in *dockerfile.Instruction, stage *dockerfile.Stage)
 	})
 }
 
-// Name names an instruction: "RUN line 12".
-func Name(in *dockerfile.Instruction) string {
-	return fmt.Sprintf("%s line %d", in.Keyword, in.Line)
+// Name names an instruction: "Dockerfile:12".
+func (rc *Recipe) Name(in *dockerfile.Instruction) string {
+	return fmt.Sprintf("%s:%d", rc.Dockerfile.Name, in.Line)
+}
+
+// The names an instruction that something is done to: "the RUN at
+// Dockerfile:12".
+func (rc *Recipe) The(in *dockerfile.Instruction) string {
+	return "the " + in.Keyword + " at " + rc.Name(in)
 }
 
 // Step is the history's line of a layer, nil where there is none.

@@ -60,10 +60,10 @@ func adviceDoc(a *whittle.Advice, verbose bool) document {
 	return d
 }
 
-// adviceTitle is the result in one line: "app: 895.5 MB unpacked; 12 findings
+// adviceTitle is the result in one line: "app: size 895.5 MB; 12 findings
 // save 401.2–410.0 MB together".
 func adviceTitle(a *whittle.Advice, broken int) string {
-	s := fmt.Sprintf("%s: %s unpacked; ", a.Image.Ref, whittle.Bytes(a.Size.Unpacked))
+	s := fmt.Sprintf("%s: size %s; ", a.Image.Ref, whittle.Bytes(a.Sizes.Size))
 	n := len(a.Findings)
 	if n == 0 {
 		return s + fmt.Sprintf("%d %s found nothing", len(a.Rules), plural(len(a.Rules), "rules"))
@@ -121,7 +121,7 @@ func adviceGroups(a *whittle.Advice, verbose bool) []adviceGroup {
 		switch {
 		case f.Breaks:
 			g = 0
-		case !verbose && small(f.Saving, a.Size.Unpacked):
+		case !verbose && small(f.Saving, a.Sizes.Size):
 			g = 4
 		case safe(&f):
 			g = 1
@@ -134,9 +134,9 @@ func adviceGroups(a *whittle.Advice, verbose bool) []adviceGroup {
 }
 
 // small says whether a saving is below a megabyte and a thousandth of the image.
-func small(s whittle.Saving, unpacked int64) bool {
+func small(s whittle.Saving, image int64) bool {
 	size := max(s.High, -s.Low)
-	return size < 1_000_000 && size < unpacked/1000
+	return size < 1_000_000 && size < image/1000
 }
 
 func smallTable(findings []whittle.Finding) table {

@@ -69,6 +69,9 @@ func checkVerdict(c *whittle.Check) string {
 	if c.Verdict == whittle.Runs && !ran {
 		return notRun
 	}
+	if c.Verdict == whittle.Fails {
+		return statusWord(c.Verdict)
+	}
 	return c.Verdict
 }
 
@@ -95,7 +98,7 @@ func fileCell(verdict string) cell {
 	case whittle.Runs:
 		return text("nothing found")
 	case whittle.Fails:
-		return toned(verdict, bad)
+		return toned(statusWord(verdict), bad)
 	}
 	return toned(verdict, faint)
 }

@@ -21,12 +21,12 @@ func ComparisonMarkdown(w io.Writer, c *whittle.Comparison, rows int) error {
 
 func comparisonDoc(c *whittle.Comparison, rows int) document {
 	var d document
-	t := table{columns: []column{right("#"), flexible("Image"), right("Unpacked"), right("Live"), right("Dead"), right("Transfer")}}
+	t := table{columns: []column{right("#"), flexible("Image"), right("Size"), right("Visible"), right("Wasted"), right("Download")}}
 	for i, im := range c.Images {
-		t.row(text(fmt.Sprint(i+1)), text(im.Ref), text(whittle.Bytes(im.Size.Unpacked)), text(whittle.Bytes(im.Size.Live)),
-			text(whittle.Bytes(im.Size.Dead)), text(optionalBytes(im.Size.Transfer)))
+		t.row(text(fmt.Sprint(i+1)), text(im.Ref), text(whittle.Bytes(im.Sizes.Size)), text(whittle.Bytes(im.Sizes.Visible)),
+			text(whittle.Bytes(im.Sizes.Wasted)), text(optionalBytes(im.Sizes.Download)))
 	}
-	d.add(heading{1, "Comparison"}, t)
+	d.add(heading{1, "Comparison"}, t, explained("size", "download", "wasted"))
 	if slices.ContainsFunc(c.Images, func(im whittle.ImageSizes) bool { return !im.Verified }) {
 		d.add(para(notVerified))
 	}
@@ -47,10 +47,10 @@ func comparisonDoc(c *whittle.Comparison, rows int) document {
 }
 
 func sharedLine(c *whittle.Comparison) string {
-	s := fmt.Sprintf("All images have %d %s in common, %s. Pulling all of them takes %s unpacked", c.Shared.Layers,
-		plural(c.Shared.Layers, "layers"), whittle.Bytes(c.Shared.Unpacked), whittle.Bytes(c.Shared.PullUnpacked))
-	if c.Shared.PullTransfer != nil {
-		s += ", " + whittle.Bytes(*c.Shared.PullTransfer) + " to transfer"
+	s := fmt.Sprintf("All images have %d %s in common, %s. All of them together have a size of %s", c.Shared.Layers,
+		plural(c.Shared.Layers, "layers"), whittle.Bytes(c.Shared.Size), whittle.Bytes(c.Shared.PullSize))
+	if c.Shared.PullDownload != nil {
+		s += " and a download of " + whittle.Bytes(*c.Shared.PullDownload)
 	}
 	return s + "."
 }
@@ -75,25 +75,25 @@ func sharedMatrix(c *whittle.Comparison) table {
 func compareTable(c *whittle.Comparison, rows int) table {
 	t := rowsTable(c.Rows, rows)
 	if len(t.rows) > 0 {
-		t.row(text(whittle.SignedBytes(c.Delta.Live)), text(whittle.SignedBytes(c.Delta.Dead)), text("in all"), text(""), text(""))
+		t.row(text(whittle.SignedBytes(c.Delta.Visible)), text(whittle.SignedBytes(c.Delta.Wasted)), text("in all"), text(""), text(""))
 	}
 	return t
 }
 
 // rowsTable is compareTable without the sum.
 func rowsTable(all []whittle.CompareRow, rows int) table {
-	t := table{columns: []column{right("Live"), right("Dead"), {head: "Owner", flex: true, least: 25}, {head: "Version", flex: true, early: 24}, left("From")}}
+	t := table{columns: []column{right("Visible"), right("Wasted"), {head: "Owner", flex: true, least: 25}, {head: "Version", flex: true, early: 24}, left("From")}}
 	for i, r := range all {
 		if rows > 0 && i == rows {
-			var live, dead int64
+			var visible, wasted int64
 			for _, q := range all[i:] {
-				live += q.LiveDelta
-				dead += q.DeadDelta
+				visible += q.VisibleDelta
+				wasted += q.WastedDelta
 			}
-			t.row(text(whittle.SignedBytes(live)), text(whittle.SignedBytes(dead)), toned(fmt.Sprintf("%d more rows", len(all)-i), faint), text(""), text(""))
+			t.row(text(whittle.SignedBytes(visible)), text(whittle.SignedBytes(wasted)), toned(fmt.Sprintf("%d more rows", len(all)-i), faint), text(""), text(""))
 			break
 		}
-		t.row(signed(r.LiveDelta), signed(r.DeadDelta), text(r.Owner), text(versions(r)), text(r.Kind))
+		t.row(signed(r.VisibleDelta), signed(r.WastedDelta), text(r.Owner), text(versions(r)), text(r.Kind))
 	}
 	return t
 }
@@ -118,23 +118,23 @@ func versions(r whittle.CompareRow) string {
 	return r.To
 }
 
-// ownersMatrix has the live bytes of the owners in each image.
+// ownersMatrix has the visible bytes of the owners in each image.
 func ownersMatrix(c *whittle.Comparison, rows int) table {
-	t := table{columns: []column{flexible("Live bytes of")}}
+	t := table{columns: []column{flexible("Visible bytes of")}}
 	for i := range c.Images {
 		t.columns = append(t.columns, right(fmt.Sprint(i+1)))
 	}
 	n := 0
 	for _, r := range c.Rows {
-		if r.Kind == "dead" {
+		if r.Kind == "wasted" {
 			continue
 		}
 		if n++; rows > 0 && n > rows {
 			break
 		}
 		cells := []cell{text(r.Owner)}
-		for _, live := range r.Live {
-			cells = append(cells, text(whittle.Bytes(live)))
+		for _, visible := range r.Visible {
+			cells = append(cells, text(whittle.Bytes(visible)))
 		}
 		t.row(cells...)
 	}

@@ -49,24 +49,24 @@ func forecastsDoc(f *whittle.Forecasts, dockerfiles bool) document {
 	return d
 }
 
-// forecastTable holds what was predicted against the truth, side by side.
+// forecastTable has the predicted and the actual sizes side by side.
 func forecastTable(fs []whittle.Forecast) table {
-	t := table{columns: []column{flexible("Strategy"), right("Predicted"), right("Low"), right("High"), right("True"), right("Error")}}
+	t := table{columns: []column{flexible("Strategy"), right("Predicted"), right("Low"), right("High"), right("Actual"), right("Off by")}}
 	for _, f := range fs {
-		truth, off := toned("not built", faint), text("")
+		actual, off := toned("–", faint), text("")
 		switch {
 		case f.Actual != nil:
-			truth, off = text(whittle.Bytes(*f.Actual)), forecastError(f)
-		case len(f.Blocked) > 0:
-			truth = toned("blocked", bad)
+			actual, off = text(whittle.Bytes(*f.Actual)), forecastError(f)
+		case len(f.Skipped) > 0:
+			actual = toned("skipped", bad)
 		}
-		t.row(text(f.Strategy), text(whittle.Bytes(f.Predicted)), text(whittle.Bytes(f.Low)), text(whittle.Bytes(f.High)), truth, off)
+		t.row(text(f.Strategy), text(whittle.Bytes(f.Predicted)), text(whittle.Bytes(f.Low)), text(whittle.Bytes(f.High)), actual, off)
 	}
 	return t
 }
 
-// forecastError is the error of a forecast in percent of the true size, and
-// whether the truth is outside its bounds.
+// forecastError is the error of a forecast in percent of the actual size, and
+// whether that is outside its bounds.
 func forecastError(f whittle.Forecast) cell {
 	if *f.Actual == 0 {
 		return text("")
@@ -81,19 +81,21 @@ func forecastError(f whittle.Forecast) cell {
 	return off
 }
 
-// forecastLine is a forecast in a sentence: "750.0 MB unpacked, 730.0–790.0 MB;
-// built: 741.2 MB (+1.19 %)."
+// forecastLine is a forecast in a sentence: "Size 750.0 MB, within
+// 730.0–790.0 MB; actual 741.2 MB (off by +1.19 %)."
 func forecastLine(f whittle.Forecast) string {
-	s := whittle.Bytes(f.Predicted) + " unpacked"
+	s := "Size " + whittle.Bytes(f.Predicted)
 	if b := bounds(f.Low, f.High); b != "" {
 		s += ", within " + b
 	}
 	if f.Actual == nil {
 		return s + "."
 	}
-	s += "; built it is " + whittle.Bytes(*f.Actual)
-	if off := forecastError(f).text; off != "" {
-		s += " (" + off + ")"
+	s += "; actual " + whittle.Bytes(*f.Actual)
+	if off := forecastError(f).text; off == "exact" {
+		s += " (exact)"
+	} else if off != "" {
+		s += " (off by " + off + ")"
 	}
 	return s + "."
 }
@@ -118,8 +120,8 @@ func bounds(low, high int64) string {
 // forecastWords are why a strategy cannot be built, and its notes.
 func forecastWords(f whittle.Forecast) list {
 	var items list
-	for _, b := range f.Blocked {
-		items = append(items, "blocked: "+b)
+	for _, b := range f.Skipped {
+		items = append(items, "skipped: "+b)
 	}
 	return append(items, f.Notes...)
 }

@@ -22,13 +22,14 @@ func InspectionMarkdown(w io.Writer, in *whittle.Inspection, rows int) error {
 func inspectionDoc(in *whittle.Inspection, rows int) document {
 	var d document
 	d.add(heading{1, in.Image.Ref})
-	size := in.Size
-	transfer := "no compressed blobs here"
-	if size.Transfer != nil {
-		transfer = whittle.Bytes(*size.Transfer) + " to transfer"
+	size := in.Sizes
+	download := "no compressed blobs here"
+	if size.Download != nil {
+		download = "download " + whittle.Bytes(*size.Download)
 	}
-	d.add(para(fmt.Sprintf("%s, %s. %s unpacked = %s live + %s dead; %s.", in.Image.Platform, in.Image.Digest.Short(),
-		whittle.Bytes(size.Unpacked), whittle.Bytes(size.Live), whittle.Bytes(size.Dead), transfer)))
+	d.add(para(fmt.Sprintf("%s, %s. Size %s = %s visible + %s wasted; %s.", in.Image.Platform, in.Image.Digest.Short(),
+		whittle.Bytes(size.Size), whittle.Bytes(size.Visible), whittle.Bytes(size.Wasted), download)))
+	d.add(explained("size", "download", "wasted"))
 	if !in.Image.Verified {
 		d.add(para(notVerified))
 	}
@@ -45,9 +46,9 @@ func inspectionDoc(in *whittle.Inspection, rows int) document {
 	if t := distributionsTable(in, rows); len(t.rows) > 0 {
 		d.add(heading{2, "Python distributions"}, t)
 	}
-	if t := deadTable(in, rows); len(t.rows) > 0 {
-		d.add(heading{2, "Dead bytes"})
-		if sums := deathsTable(in, rows); len(sums.rows) > 0 {
+	if t := wastedTable(in, rows); len(t.rows) > 0 {
+		d.add(heading{2, "Wasted bytes"})
+		if sums := wastedSumsTable(in, rows); len(sums.rows) > 0 {
 			d.add(sums)
 		}
 		d.add(t)
@@ -71,13 +72,13 @@ func inspectionDoc(in *whittle.Inspection, rows int) document {
 const notVerified = "The digests of layers that are stored uncompressed were not verified; --verify-digests does that."
 
 func layersTable(in *whittle.Inspection) table {
-	t := table{columns: []column{right("#"), right("Unpacked"), right("Dead"), right("Transfer"), flexible("Instruction")}}
+	t := table{columns: []column{right("#"), right("Size"), right("Wasted"), right("Download"), flexible("Instruction")}}
 	for _, l := range in.Layers {
 		tn := plain
-		if l.Dead > 0 && l.Dead*20 >= l.Unpacked {
+		if l.Wasted > 0 && l.Wasted*20 >= l.Size {
 			tn = bad
 		}
-		t.row(text(fmt.Sprint(l.Index)), text(whittle.Bytes(l.Unpacked)), toned(whittle.Bytes(l.Dead), tn), text(optionalBytes(l.Transfer)),
+		t.row(text(fmt.Sprint(l.Index)), text(whittle.Bytes(l.Size)), toned(whittle.Bytes(l.Wasted), tn), text(optionalBytes(l.Download)),
 			text(instruction(l)))
 	}
 	return t
@@ -97,27 +98,27 @@ func instruction(l whittle.LayerRow) string {
 }
 
 func categoriesTable(in *whittle.Inspection) table {
-	t := table{columns: []column{left("Category"), right("Live"), right("Dead"), right("Files")}}
+	t := table{columns: []column{left("Category"), right("Visible"), right("Wasted"), right("Files")}}
 	for _, c := range in.Categories {
-		t.row(text(c.Name), text(whittle.Bytes(c.Live)), text(whittle.Bytes(c.Dead)), text(fmt.Sprint(c.Files)))
+		t.row(text(c.Name), text(whittle.Bytes(c.Visible)), text(whittle.Bytes(c.Wasted)), text(fmt.Sprint(c.Files)))
 	}
 	return t
 }
 
 func packagesTable(in *whittle.Inspection, rows int) table {
-	t := table{columns: []column{{head: "Owner", flex: true, least: 25}, {head: "Version", flex: true, early: 16}, spare(1, left("From")), right("Live"), spare(2, right("Files"))}}
+	t := table{columns: []column{{head: "Owner", flex: true, least: 25}, {head: "Version", flex: true, early: 16}, spare(1, left("From")), right("Visible"), spare(2, right("Files"))}}
 	for i, p := range in.Packages {
 		if rows > 0 && i == rows {
-			var live int64
+			var visible int64
 			files := 0
 			for _, q := range in.Packages[i:] {
-				live += q.Live
+				visible += q.Visible
 				files += q.Files
 			}
-			t.row(toned(fmt.Sprintf("%d more", len(in.Packages)-i), faint), text(""), text(""), text(whittle.Bytes(live)), text(fmt.Sprint(files)))
+			t.row(toned(fmt.Sprintf("%d more", len(in.Packages)-i), faint), text(""), text(""), text(whittle.Bytes(visible)), text(fmt.Sprint(files)))
 			break
 		}
-		t.row(text(ownerName(p)), text(p.Version), text(p.Ecosystem), text(whittle.Bytes(p.Live)), text(fmt.Sprint(p.Files)))
+		t.row(text(ownerName(p)), text(p.Version), text(p.Ecosystem), text(whittle.Bytes(p.Visible)), text(fmt.Sprint(p.Files)))
 	}
 	return t
 }
@@ -132,7 +133,7 @@ func ownerName(p whittle.PackageRow) string {
 
 // distributionsTable parts Python distributions by what their files are for.
 func distributionsTable(in *whittle.Inspection, rows int) table {
-	t := table{columns: []column{flexible("Distribution"), right("Live"), right("Extensions"), right("Libraries"), right("Tests"), right("Bytecode"), right("Data")}}
+	t := table{columns: []column{flexible("Distribution"), right("Visible"), right("Extensions"), right("Libraries"), right("Tests"), right("Bytecode"), right("Data")}}
 	for _, p := range in.Packages {
 		if len(p.Parts) == 0 {
 			continue
@@ -140,7 +141,7 @@ func distributionsTable(in *whittle.Inspection, rows int) table {
 		if rows > 0 && len(t.rows) == rows {
 			break
 		}
-		cells := []cell{text(p.Name), text(whittle.Bytes(p.Live))}
+		cells := []cell{text(p.Name), text(whittle.Bytes(p.Visible))}
 		for _, part := range []string{"extensions", "libraries", "tests", "bytecode", "data"} {
 			if n := p.Parts[part]; n > 0 {
 				cells = append(cells, text(whittle.Bytes(n)))
@@ -153,77 +154,77 @@ func distributionsTable(in *whittle.Inspection, rows int) table {
 	return t
 }
 
-// deathsTable says which layers made bytes dead, a row for each pair of layers
+// wastedSumsTable says which layers wasted which bytes, a row for each pair of layers
 // and cause.
-func deathsTable(in *whittle.Inspection, rows int) table {
+func wastedSumsTable(in *whittle.Inspection, rows int) table {
 	t := table{columns: []column{right("Bytes"), wrapped("Why")}}
-	for i, s := range in.DeadSums {
+	for i, s := range in.WastedSums {
 		if rows > 0 && i == rows {
 			var bytes int64
-			for _, q := range in.DeadSums[i:] {
+			for _, q := range in.WastedSums[i:] {
 				bytes += q.Bytes
 			}
-			t.row(text(whittle.Bytes(bytes)), toned(fmt.Sprintf("%d more rows", len(in.DeadSums)-i), faint))
+			t.row(text(whittle.Bytes(bytes)), toned(fmt.Sprintf("%d more rows", len(in.WastedSums)-i), faint))
 			break
 		}
-		t.row(text(whittle.Bytes(s.Bytes)), text(deathSentence(s)))
+		t.row(text(whittle.Bytes(s.Bytes)), text(wastedSentence(s)))
 	}
 	return t
 }
 
-func deathSentence(s whittle.DeadSum) string {
+func wastedSentence(s whittle.WastedSum) string {
 	files := fmt.Sprintf("%d %s", s.Files, plural(s.Files, "files"))
 	switch {
-	case s.AddedBy == s.KilledBy:
+	case s.AddedBy == s.HiddenBy:
 		return fmt.Sprintf("layer %d has %s twice", s.AddedBy, files)
 	case s.Cause == whittle.Deleted:
-		return fmt.Sprintf("layer %d deleted %s of layer %d", s.KilledBy, files, s.AddedBy)
+		return fmt.Sprintf("layer %d deleted %s of layer %d", s.HiddenBy, files, s.AddedBy)
 	case s.Cause == whittle.Metadata:
-		return fmt.Sprintf("layer %d changed only metadata of %s of layer %d", s.KilledBy, files, s.AddedBy)
+		return fmt.Sprintf("layer %d changed only metadata of %s of layer %d", s.HiddenBy, files, s.AddedBy)
 	case s.Cause == whittle.Identical:
-		return fmt.Sprintf("layer %d wrote %s of layer %d again, unchanged", s.KilledBy, files, s.AddedBy)
+		return fmt.Sprintf("layer %d wrote %s of layer %d again, unchanged", s.HiddenBy, files, s.AddedBy)
 	}
-	return fmt.Sprintf("layer %d put other content over %s of layer %d", s.KilledBy, files, s.AddedBy)
+	return fmt.Sprintf("layer %d put other content over %s of layer %d", s.HiddenBy, files, s.AddedBy)
 }
 
-func deadTable(in *whittle.Inspection, rows int) table {
-	t := table{columns: []column{right("Bytes"), spare(3, right("Files")), left("Cause"), spare(1, right("Added")), spare(2, right("Killed")), flexible("Path")}}
-	for i, r := range in.Dead {
+func wastedTable(in *whittle.Inspection, rows int) table {
+	t := table{columns: []column{right("Bytes"), spare(3, right("Files")), left("Cause"), spare(1, right("Added")), spare(2, right("Hidden")), flexible("Path")}}
+	for i, r := range in.Wasted {
 		if rows > 0 && i == rows {
 			var bytes int64
 			files := 0
-			for _, q := range in.Dead[i:] {
+			for _, q := range in.Wasted[i:] {
 				bytes += q.Bytes
 				files += q.Files
 			}
-			t.row(text(whittle.Bytes(bytes)), text(fmt.Sprint(files)), text(""), text(""), text(""), toned(fmt.Sprintf("%d more rows", len(in.Dead)-i), faint))
+			t.row(text(whittle.Bytes(bytes)), text(fmt.Sprint(files)), text(""), text(""), text(""), toned(fmt.Sprintf("%d more rows", len(in.Wasted)-i), faint))
 			break
 		}
 		t.row(text(whittle.Bytes(r.Bytes)), text(fmt.Sprint(r.Files)), text(r.Cause.String()), text(fmt.Sprint(r.AddedBy)),
-			text(fmt.Sprint(r.KilledBy)), text(r.Path))
+			text(fmt.Sprint(r.HiddenBy)), text(r.Path))
 	}
 	return t
 }
 
 func groupTable(g *whittle.Grouping, rows int) table {
-	t := table{columns: []column{flexible(strings.ToUpper(g.Key[:1]) + g.Key[1:]), right("Live"), right("Dead"), right("Files")}}
+	t := table{columns: []column{flexible(strings.ToUpper(g.Key[:1]) + g.Key[1:]), right("Visible"), right("Wasted"), right("Files")}}
 	for i, r := range g.Rows {
 		if rows > 0 && i == rows {
 			var rest whittle.CategoryRow
 			for _, q := range g.Rows[i:] {
-				rest.Live += q.Live
-				rest.Dead += q.Dead
+				rest.Visible += q.Visible
+				rest.Wasted += q.Wasted
 				rest.Files += q.Files
 			}
-			t.row(toned(fmt.Sprintf("%d more", len(g.Rows)-i), faint), text(whittle.Bytes(rest.Live)), text(whittle.Bytes(rest.Dead)), text(fmt.Sprint(rest.Files)))
+			t.row(toned(fmt.Sprintf("%d more", len(g.Rows)-i), faint), text(whittle.Bytes(rest.Visible)), text(whittle.Bytes(rest.Wasted)), text(fmt.Sprint(rest.Files)))
 			break
 		}
-		t.row(text(r.Name), text(whittle.Bytes(r.Live)), text(whittle.Bytes(r.Dead)), text(fmt.Sprint(r.Files)))
+		t.row(text(r.Name), text(whittle.Bytes(r.Visible)), text(whittle.Bytes(r.Wasted)), text(fmt.Sprint(r.Files)))
 	}
 	return t
 }
 
-// duplicatesSection lists contents that stand at several places.
+// duplicatesSection lists contents that are at several places.
 func duplicatesSection(d *document, rows []whittle.DuplicateRow, images, most int) {
 	if len(rows) == 0 {
 		return

@@ -57,14 +57,14 @@ func larger(a, b whittle.Finding) int {
 // keyFindings leaves out those that save next to nothing of their variant, and
 // counts these.
 func keyFindings(s *whittle.Study) (key []whittle.Finding, others int) {
-	unpacked := map[string]int64{}
+	sizes := map[string]int64{}
 	for _, v := range s.Variants {
 		if v.Inspect != nil {
-			unpacked[v.Name] = v.Inspect.Size.Unpacked
+			sizes[v.Name] = v.Inspect.Sizes.Size
 		}
 	}
 	for _, f := range s.Findings {
-		if !f.Breaks && small(f.Saving, unpacked[f.Variant]) {
+		if !f.Breaks && small(f.Saving, sizes[f.Variant]) {
 			others++
 		} else {
 			key = append(key, f)
@@ -132,7 +132,7 @@ func ruleEntries(findings []whittle.Finding) []entry {
 	return out
 }
 
-// forecastsSection sets the forecasts beside the sizes of what was built.
+// forecastsSection has the forecasts beside the sizes of what was built.
 func forecastsSection(d *document, fs []whittle.Forecast) {
 	if len(fs) == 0 {
 		return
@@ -148,7 +148,7 @@ func forecastsSection(d *document, fs []whittle.Forecast) {
 // proofSection is the loop of fixing and building again, and what came of it.
 func proofSection(d *document, s *whittle.Study) {
 	if r := s.Repair; r != nil {
-		d.add(heading{2, "Fixes, foreseen and true"}, para(repairTitle(r)+"."))
+		d.add(heading{2, "Fixes, predicted and actual"}, para(repairTitle(r)+"."))
 		repairSections(d, 3, r, false)
 		if s.Best == nil || s.Best.Diff == "" {
 			d.add(diffs(r)...)
@@ -173,7 +173,7 @@ func proofSection(d *document, s *whittle.Study) {
 
 // bestLine says the best image in a sentence.
 func bestLine(b *whittle.Best) string {
-	s := fmt.Sprintf("%s, %s unpacked, %.1f %% of the original's %s; ", b.Variant, whittle.Bytes(b.Size.Unpacked), b.Percent, whittle.Bytes(b.Original.Unpacked))
+	s := fmt.Sprintf("%s, size %s, %.1f %% of the original %s; ", b.Variant, whittle.Bytes(b.Sizes.Size), b.Percent, whittle.Bytes(b.Original.Size))
 	s += map[string]string{whittle.Runs: "it runs", whittle.Fails: "it does not run"}[b.Outcome.Verdict]
 	if b.Outcome.Verdict != whittle.Runs && b.Outcome.Verdict != whittle.Fails {
 		s += "it was not run"
@@ -182,13 +182,13 @@ func bestLine(b *whittle.Best) string {
 		s += " (" + b.Outcome.Start + ")"
 	}
 	if b.Outcome.Commands > 0 {
-		s += fmt.Sprintf(", %d of %d commands go well", b.Outcome.Passed, b.Outcome.Commands)
+		s += fmt.Sprintf(", %d of %d commands pass", b.Outcome.Passed, b.Outcome.Commands)
 	}
 	return s + "."
 }
 
 // nextSection lists what is left to do: findings that no fix was applied for,
-// strategies that are blocked, and variants that do not run or have no image.
+// strategies that are skipped, and variants that do not run or have no image.
 func nextSection(d *document, s *whittle.Study) {
 	if len(s.Findings)+len(s.Forecasts) == 0 && s.Repair == nil {
 		return
@@ -198,20 +198,20 @@ func nextSection(d *document, s *whittle.Study) {
 		items = append(items, fmt.Sprintf("whittle fix has edits of a low risk for %d %s", n, plural(n, "findings")))
 	}
 	for _, f := range s.Forecasts {
-		for _, b := range f.Blocked {
-			items = append(items, f.Strategy+" is blocked: "+b)
+		for _, b := range f.Skipped {
+			items = append(items, f.Strategy+" is skipped: "+b)
 		}
 	}
 	if s.Repair != nil && s.Repair.Verified != nil {
 		for _, v := range s.Repair.Verified.Variants {
 			if v.After.Verdict == whittle.Fails {
-				items = append(items, fmt.Sprintf("%s does not run with the fixes either: %s", v.Name, cmp.Or(v.After.Problem, v.After.Build)))
+				items = append(items, fmt.Sprintf("%s does not run with the fixes either: %s", v.Name, cmp.Or(v.After.Problem, buildWord(v.After.Build))))
 			}
 		}
 	}
 	for _, v := range s.Variants {
 		if v.Build.Status != whittle.Built {
-			items = append(items, fmt.Sprintf("%s has no image: %s", v.Name, cmp.Or(v.Build.Reason, v.Build.Status)))
+			items = append(items, fmt.Sprintf("%s has no image: %s", v.Name, cmp.Or(v.Build.Reason, buildWord(v.Build.Status))))
 		}
 	}
 	if len(items) > 0 {

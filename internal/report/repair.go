@@ -58,14 +58,14 @@ func repairTitle(r *whittle.Repair) string {
 	if n == 0 && len(r.Files) == 0 {
 		left := 0
 		for _, s := range r.Steps {
-			if s.Status == whittle.LeftOut {
+			if s.Status == whittle.FixSkipped {
 				left++
 			}
 		}
 		if left == 0 {
 			return r.Project + ": nothing to change"
 		}
-		return fmt.Sprintf("%s: nothing is changed, %d %s left out", r.Project, left, map[bool]string{true: "fix is", false: "fixes are"}[left == 1])
+		return fmt.Sprintf("%s: nothing is changed, %d %s skipped", r.Project, left, map[bool]string{true: "fix is", false: "fixes are"}[left == 1])
 	}
 	verb := map[bool]string{true: "change", false: "changes"}[n != 1]
 	if r.Written {
@@ -125,7 +125,7 @@ func repairSections(d *document, level int, r *whittle.Repair, verbose bool) {
 func stepsTable(steps []whittle.RepairStep, built bool) table {
 	t := table{columns: []column{wrapped("Fix"), right("Predicted"), left("Status")}}
 	if built {
-		t.columns = slices.Insert(t.columns, 2, right("True"), right("Error"))
+		t.columns = slices.Insert(t.columns, 2, right("Actual"), right("Off by"))
 	}
 	name, round := stepNames(steps), 1
 	for _, s := range steps {
@@ -135,11 +135,11 @@ func stepsTable(steps []whittle.RepairStep, built bool) table {
 		}
 		row := []cell{text(name(s)), text(savingText(s.Finding.Saving)), stepStatus(s.Status)}
 		if built {
-			truth, off := text("–"), text("")
+			actual, off := text("–"), text("")
 			if s.Saved != nil {
-				truth, off = savingCell(whittle.Saving{Low: *s.Saved, High: *s.Saved}), savedError(s.Finding.Saving, *s.Saved)
+				actual, off = savingCell(whittle.Saving{Low: *s.Saved, High: *s.Saved}), savedError(s.Finding.Saving, *s.Saved)
 			}
-			row = slices.Insert(row, 2, truth, off)
+			row = slices.Insert(row, 2, actual, off)
 		}
 		t.row(row...)
 	}
@@ -170,7 +170,7 @@ func stepStatus(status string) cell {
 	switch status {
 	case whittle.Applied:
 		return toned(status, good)
-	case whittle.TakenBack:
+	case whittle.Reverted:
 		return toned(status, bad)
 	}
 	return toned(status, faint)
@@ -218,7 +218,7 @@ func stepWords(steps []whittle.RepairStep, join string, say func(whittle.RepairS
 			said = append(said, words)
 		}
 		n := strings.TrimSuffix(name(s), ".")
-		if saves := s.Finding.Saving; s.Status == whittle.LeftOut && saves.High > 0 {
+		if saves := s.Finding.Saving; s.Status == whittle.FixSkipped && saves.High > 0 {
 			n += " (" + savingText(saves) + ")"
 		}
 		if !slices.Contains(names[words], n) {
@@ -234,14 +234,14 @@ func stepWords(steps []whittle.RepairStep, join string, say func(whittle.RepairS
 
 // verifiedTable holds each variant's size and run before against after.
 func verifiedTable(v *whittle.Verification) table {
-	t := table{columns: []column{flexible("Variant"), right("Before"), right("After"), right("Predicted"), right("True"), right("Error"), wrapped("Runs")}}
+	t := table{columns: []column{flexible("Variant"), right("Before"), right("After"), right("Predicted"), right("Actual"), right("Off by"), wrapped("Runs")}}
 	for _, vv := range v.Variants {
 		before, after := outcomeSize(vv.Before), outcomeSize(vv.After)
-		predicted, truth, off := text("–"), text("–"), text("")
+		predicted, actual, off := text("–"), text("–"), text("")
 		if vv.Before.Build == whittle.Built && vv.After.Build == whittle.Built {
-			predicted, truth, off = text(savingText(vv.Predicted)), savingCell(whittle.Saving{Low: vv.Saved, High: vv.Saved}), savedError(vv.Predicted, vv.Saved)
+			predicted, actual, off = text(savingText(vv.Predicted)), savingCell(whittle.Saving{Low: vv.Saved, High: vv.Saved}), savedError(vv.Predicted, vv.Saved)
 		}
-		t.row(text(vv.Name), text(before), text(after), predicted, truth, off, verdictChange(vv))
+		t.row(text(vv.Name), text(before), text(after), predicted, actual, off, verdictChange(vv))
 	}
 	return t
 }
@@ -249,7 +249,7 @@ func verifiedTable(v *whittle.Verification) table {
 // roundsTable holds what the fixes of each round were to save in a variant
 // against what they did.
 func roundsTable(rounds []whittle.VerifiedRound) table {
-	t := table{columns: []column{right("Round"), flexible("Variant"), wrapped("Fixes"), right("Predicted"), right("True"), right("Error")}}
+	t := table{columns: []column{right("Round"), flexible("Variant"), wrapped("Fixes"), right("Predicted"), right("Actual"), right("Off by")}}
 	for _, r := range rounds {
 		t.row(text(fmt.Sprint(r.Round)), text(r.Variant), text(strings.Join(r.Rules, ", ")), text(savingText(r.Predicted)),
 			savingCell(whittle.Saving{Low: r.Saved, High: r.Saved}), savedError(r.Predicted, r.Saved))
@@ -261,14 +261,17 @@ func outcomeSize(o whittle.Outcome) string {
 	if o.Build != whittle.Built {
 		return "–"
 	}
-	return whittle.Bytes(o.Size.Unpacked)
+	return whittle.Bytes(o.Sizes.Size)
 }
 
-// verdictChange is "fails → runs", or one word where nothing changed.
+// verdictChange answers whether a variant runs: "no → yes", or one word where
+// nothing changed.
 func verdictChange(v whittle.VerifiedVariant) cell {
+	answers := map[string]string{whittle.Runs: "yes", whittle.Fails: "no", whittle.Unknown: statusWord(whittle.Unknown)}
 	after := statusCell(v.After.Verdict)
+	after.text = answers[v.After.Verdict]
 	if v.Before.Verdict != v.After.Verdict {
-		after.text = statusWord(v.Before.Verdict) + " → " + statusWord(v.After.Verdict)
+		after.text = answers[v.Before.Verdict] + " → " + after.text
 	}
 	return after
 }
@@ -278,7 +281,7 @@ func verifiedWords(v *whittle.Verification) list {
 	var items list
 	for _, vv := range v.Variants {
 		if vv.Before.Commands+vv.After.Commands > 0 {
-			items = append(items, fmt.Sprintf("%s: %d of %d commands went well before, %d of %d after.", vv.Name,
+			items = append(items, fmt.Sprintf("%s: %d of %d commands passed before, %d of %d after.", vv.Name,
 				vv.Before.Passed, vv.Before.Commands, vv.After.Passed, vv.After.Commands))
 		}
 		for _, o := range []struct{ name, start string }{{"before", vv.Before.Start}, {"after", vv.After.Start}} {
@@ -302,9 +305,9 @@ func verifiedWords(v *whittle.Verification) list {
 func outcomeWords(name string, o whittle.Outcome) list {
 	switch {
 	case o.Build != whittle.Built && o.Problem != "":
-		return list{fmt.Sprintf("%s, %s: %s", name, o.Build, o.Problem)}
+		return list{fmt.Sprintf("%s, %s: %s", name, buildWord(o.Build), o.Problem)}
 	case o.Build != whittle.Built:
-		return list{name + ", " + o.Build + "."}
+		return list{name + ", " + buildWord(o.Build) + "."}
 	case o.Problem != "":
 		return list{name + ": " + o.Problem}
 	}

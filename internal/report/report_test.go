@@ -29,23 +29,23 @@ func inspection(ref string, dead int64) *whittle.Inspection {
 	return &whittle.Inspection{
 		Schema: whittle.InspectSchema,
 		Image:  whittle.ImageFacts{Ref: ref, Source: "docker-archive", Digest: digest("a"), Platform: "linux/amd64", Created: "2026-01-02T03:04:05Z", Verified: true},
-		Size:   whittle.Size{Transfer: ptr(int64(345_000_000)), Unpacked: 1_000_000_000 + dead, Live: 1_000_000_000, Dead: dead},
+		Sizes:  whittle.Sizes{Download: ptr(int64(345_000_000)), Size: 1_000_000_000 + dead, Visible: 1_000_000_000, Wasted: dead},
 		Layers: []whittle.LayerRow{
 			{Index: 0, DiffID: digest("b"), Digest: digest("c"), MediaType: "application/vnd.oci.image.layer.v1.tar+gzip", CreatedBy: "# debian.sh --arch 'amd64'", Comment: "debuerreotype 0.16",
-				Transfer: ptr(int64(45_000_000)), Unpacked: 115_500_000, Live: 115_500_000, Entries: 4000},
+				Download: ptr(int64(45_000_000)), Size: 115_500_000, Visible: 115_500_000, Entries: 4000},
 			{Index: 1, DiffID: digest("d"), Digest: digest("e"), MediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
-				CreatedBy: "RUN /bin/sh -c pip install --no-cache-dir pandas plotly streamlit sqlalchemy # buildkit", Transfer: ptr(int64(300_000_000)),
-				Origin:   &whittle.Origin{File: "Dockerfile", Line: 18, EndLine: 19, Instruction: "RUN"},
-				Unpacked: 884_500_000 + dead, Live: 884_500_000, Dead: dead, Entries: 40000},
+				CreatedBy: "RUN /bin/sh -c pip install --no-cache-dir pandas plotly streamlit sqlalchemy # buildkit", Download: ptr(int64(300_000_000)),
+				Origin: &whittle.Origin{File: "Dockerfile", Line: 18, EndLine: 19, Instruction: "RUN"},
+				Size:   884_500_000 + dead, Visible: 884_500_000, Wasted: dead, Entries: 40000},
 		},
-		Categories: []whittle.CategoryRow{{Name: "base OS", Live: 115_500_000, Files: 4000}, {Name: "Python packages", Live: 884_500_000, Dead: dead, Files: 36000}},
+		Categories: []whittle.CategoryRow{{Name: "base OS", Visible: 115_500_000, Files: 4000}, {Name: "Python packages", Visible: 884_500_000, Wasted: dead, Files: 36000}},
 		Packages: []whittle.PackageRow{
-			{Owner: whittle.Owner{Ecosystem: "pypi", Name: "pandas", Version: "2.3.3"}, Live: 884_500_000, Files: 36000,
+			{Owner: whittle.Owner{Ecosystem: "pypi", Name: "pandas", Version: "2.3.3"}, Visible: 884_500_000, Files: 36000,
 				Parts: map[string]int64{"modules": 500_000_000, "extensions": 300_000_000, "tests": 84_500_000}},
-			{Owner: whittle.Owner{Ecosystem: "deb", Name: "libc6", Version: "2.41-12"}, Live: 115_400_000, Files: 3900},
-			{Owner: whittle.Owner{Ecosystem: "instruction", Name: "RUN pip install --no-cache-dir pandas plotly streamlit sqlalchemy"}, Layer: ptr(1), Live: 100_000, Files: 100}},
-		DeadSums: []whittle.DeadSum{{Bytes: dead, Files: 1203, AddedBy: 0, KilledBy: 1, Cause: whittle.Metadata}},
-		Dead:     []whittle.DeadRow{{Path: "usr/local/lib/python3.13/site-packages/evil\x1b[31m\u202e", Bytes: dead, Files: 1203, AddedBy: 0, KilledBy: 1, Cause: whittle.Metadata}},
+			{Owner: whittle.Owner{Ecosystem: "deb", Name: "libc6", Version: "2.41-12"}, Visible: 115_400_000, Files: 3900},
+			{Owner: whittle.Owner{Ecosystem: "instruction", Name: "RUN pip install --no-cache-dir pandas plotly streamlit sqlalchemy"}, Layer: ptr(1), Visible: 100_000, Files: 100}},
+		WastedSums: []whittle.WastedSum{{Bytes: dead, Files: 1203, AddedBy: 0, HiddenBy: 1, Cause: whittle.Metadata}},
+		Wasted:     []whittle.WastedRow{{Path: "usr/local/lib/python3.13/site-packages/evil\x1b[31m\u202e", Bytes: dead, Files: 1203, AddedBy: 0, HiddenBy: 1, Cause: whittle.Metadata}},
 	}
 }
 
@@ -53,15 +53,15 @@ func comparison() whittle.Comparison {
 	return whittle.Comparison{
 		Schema: whittle.CompareSchema,
 		Images: []whittle.ImageSizes{
-			{ImageFacts: inspection("original", 0).Image, Size: inspection("original", 0).Size},
-			{ImageFacts: inspection("optimized", 200_900_000).Image, Size: inspection("optimized", 200_900_000).Size}},
-		Delta: whittle.Delta{Unpacked: 200_900_000, Dead: 200_900_000},
+			{ImageFacts: inspection("original", 0).Image, Sizes: inspection("original", 0).Sizes},
+			{ImageFacts: inspection("optimized", 200_900_000).Image, Sizes: inspection("optimized", 200_900_000).Sizes}},
+		Delta: whittle.Delta{Size: 200_900_000, Wasted: 200_900_000},
 		Rows: []whittle.CompareRow{
-			{Owner: "COPY line 38, metadata by RUN line 41", Kind: "dead", DeadDelta: 200_900_000, Live: []int64{0, 0}},
-			{Owner: "pandas", Kind: "pypi", From: "2.3.3", To: "3.0.1", LiveDelta: 4_100_000, Live: []int64{70_000_000, 74_100_000}},
-			{Owner: "numpy", Kind: "pypi", From: "2.0", LiveDelta: -4_100_000, Live: []int64{4_100_000, 0}}},
-		Words: []string{"200.9 MB larger (1.00 GB → 1.20 GB): 0 B live, +200.9 MB dead."},
-		Shared: whittle.Shared{Layers: 1, Unpacked: 115_500_000, PullUnpacked: 2_085_400_000, PullTransfer: ptr(int64(645_000_000)),
+			{Owner: "Dockerfile:38, metadata by Dockerfile:41", Kind: "wasted", WastedDelta: 200_900_000, Visible: []int64{0, 0}},
+			{Owner: "pandas", Kind: "pypi", From: "2.3.3", To: "3.0.1", VisibleDelta: 4_100_000, Visible: []int64{70_000_000, 74_100_000}},
+			{Owner: "numpy", Kind: "pypi", From: "2.0", VisibleDelta: -4_100_000, Visible: []int64{4_100_000, 0}}},
+		Words: []string{"200.9 MB larger (1.00 GB → 1.20 GB): 0 B visible, +200.9 MB wasted."},
+		Shared: whittle.Shared{Layers: 1, Size: 115_500_000, PullSize: 2_085_400_000, PullDownload: ptr(int64(645_000_000)),
 			Matrix: [][]int64{{1_000_000_000, 115_500_000}, {115_500_000, 1_200_900_000}}},
 	}
 }
@@ -73,11 +73,11 @@ func study() *whittle.Study {
 		Schema: whittle.StudySchema, Project: "inventory", Date: "2026-01-02T03:04:05Z",
 		Machine: whittle.Machine{OS: "linux", Architecture: "amd64", CPU: "AMD EPYC", Cores: 2, Memory: 25_270_000_000, Engine: engine},
 		Variants: []whittle.Variant{
-			{Name: "original", Dockerfile: "Dockerfile", Inspect: inspection("original", 0), Transfer: whittle.TransferFacts{Gzip: ptr(int64(345_000_000)), Zstd: ptr(int64(301_200_000))},
+			{Name: "original", Dockerfile: "Dockerfile", Inspect: inspection("original", 0), Download: whittle.DownloadFacts{Gzip: ptr(int64(345_000_000)), Zstd: ptr(int64(301_200_000))},
 				Build: whittle.BuildFacts{Status: whittle.Built, Seconds: 95.25, Cold: true, RebuildSeconds: ptr(3.5), Touched: "src/cli.py", Engine: engine, Date: "2026-01-02T03:00:00Z", Log: "logs/original.log", Archive: "images/original.tar"},
 				Run:   whittle.RunFacts{Status: whittle.Runs, Seconds: ptr(1.25), Commands: []whittle.CommandRun{{Name: "help", Command: []string{"inventory", "--help"}, Status: whittle.Runs, Seconds: []float64{1.2, 1.25, 1.3}}}}},
-			{Name: "optimized", Dockerfile: "Dockerfile.optimized", Inspect: inspection("optimized", 200_900_000), Transfer: whittle.TransferFacts{Gzip: ptr(int64(402_000_000))},
-				Change: &whittle.Change{Unpacked: 200_900_000, Percent: 20.09},
+			{Name: "optimized", Dockerfile: "Dockerfile.optimized", Inspect: inspection("optimized", 200_900_000), Download: whittle.DownloadFacts{Gzip: ptr(int64(402_000_000))},
+				Change: &whittle.Change{Size: 200_900_000, Percent: 20.09},
 				Build:  whittle.BuildFacts{Status: whittle.Built, Seconds: 61.04, Engine: engine, Date: "2026-01-02T03:01:00Z", Log: "logs/optimized.log", Archive: "images/optimized.tar"},
 				Check:  &whittle.Check{Schema: whittle.CheckSchema, Verdict: whittle.Fails, Problems: []whittle.Problem{{Rule: "missing-module", Severity: "error", Message: "ModuleNotFoundError: rich (src/commands/anonymize.py:5)", Path: "src/commands/anonymize.py", Line: 5, Module: "rich"}}},
 				Run: whittle.RunFacts{Status: whittle.Fails, Commands: []whittle.CommandRun{{Name: "help", Command: []string{"inventory", "--help"}, Status: whittle.Fails, Exit: 1, Seconds: []float64{0.5},
@@ -85,7 +85,7 @@ func study() *whittle.Study {
 			{Name: "failing", Dockerfile: "Dockerfile.failing", Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}},
 				Build: whittle.BuildFacts{Status: whittle.Failed, Reason: "Dockerfile.failing:3: RUN make: exit code 2", Tail: []string{"make: *** No targets. Stop."}, Engine: engine, Date: "2026-01-02T03:02:00Z", Log: "logs/failing.log"}},
 			{Name: "alpine", Dockerfile: "Dockerfile.alpine", Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}},
-				Build: whittle.BuildFacts{Status: whittle.NotBuilt, Reason: "Dockerfile.alpine:1: base image python:3.13-alpine cannot be had", Engine: engine, Date: "2026-01-02T03:02:00Z", Log: "logs/alpine.log"}},
+				Build: whittle.BuildFacts{Status: whittle.BuildSkipped, Reason: "Dockerfile.alpine:1: base image python:3.13-alpine cannot be had", Engine: engine, Date: "2026-01-02T03:02:00Z", Log: "logs/alpine.log"}},
 		},
 		Differences: []whittle.Difference{{Variant: "optimized", Base: "original", Comparison: c}},
 		Findings:    []whittle.Finding{}, Forecasts: []whittle.Forecast{},
@@ -175,12 +175,12 @@ func TestGolden(t *testing.T) {
 func TestSchemas(t *testing.T) {
 	c := comparison()
 	compiler := strictCompiler(t)
-	for name, v := range map[string]any{"lab.v1.json": study(), "inspect.v1.json": inspection("x", 5), "compare.v1.json": c,
-		"advise.v1.json": advice(), "forecast.v1.json": forecasts(), "fix.v1.json": repair(), "simulate.v1.json": simulation()} {
+	for name, v := range map[string]any{"lab.v2.json": study(), "inspect.v2.json": inspection("x", 5), "compare.v2.json": c,
+		"advise.v2.json": advice(), "forecast.v2.json": forecasts(), "fix.v2.json": repair(), "simulate.v2.json": simulation()} {
 		validate(t, compiler, name, v)
 	}
-	validate(t, compiler, "lab.v1.json", proven())
-	validate(t, compiler, "fix.v1.json", &whittle.Repair{Schema: whittle.FixSchema, Steps: []whittle.RepairStep{}, Files: []whittle.FileChange{}})
+	validate(t, compiler, "lab.v2.json", proven())
+	validate(t, compiler, "fix.v2.json", &whittle.Repair{Schema: whittle.FixSchema, Steps: []whittle.RepairStep{}, Files: []whittle.FileChange{}})
 }
 
 func validate(t *testing.T, compiler *jsonschema.Compiler, name string, v any) {
@@ -206,7 +206,7 @@ func validate(t *testing.T, compiler *jsonschema.Compiler, name string, v any) {
 // keys that are not described.
 func strictCompiler(t *testing.T) *jsonschema.Compiler {
 	t.Helper()
-	paths, err := filepath.Glob("../../schema/*.v1.json")
+	paths, err := filepath.Glob("../../schema/*.v[0-9].json")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no schemas: %v", err)
 	}

@@ -57,9 +57,9 @@ func together(s whittle.Saving, n int) string {
 	return verb + savingText(s) + suffix
 }
 
-// savedError is how far a predicted saving is from the true one: "exact",
+// savedError is how far a predicted saving is from the actual one: "exact",
 // "within" its range, "under half" of it, or the distance of the nearer end in
-// percent of the true one, which says nothing above 100 %.
+// percent of the actual one, which says nothing above 100 %.
 func savedError(predicted whittle.Saving, saved int64) cell {
 	nearer := predicted.Low
 	if saved > predicted.High {
@@ -86,16 +86,16 @@ func disappoints(predicted whittle.Saving, saved int64) bool {
 	return predicted.Low > 0 && 2*saved < predicted.Low
 }
 
-// percentOff is how much more than the truth a prediction is, in percent of
-// the truth.
-func percentOff(predicted, truth int64) string {
-	return fmt.Sprintf("%+.2f %%", offBy(predicted, truth))
+// percentOff is how much larger a prediction is than the actual size, in
+// percent of the actual size.
+func percentOff(predicted, actual int64) string {
+	return fmt.Sprintf("%+.2f %%", offBy(predicted, actual))
 }
 
-func offBy(predicted, truth int64) float64 {
-	t := float64(truth)
+func offBy(predicted, actual int64) float64 {
+	t := float64(actual)
 	if t < 0 {
 		t = -t
 	}
-	return 100 * (float64(predicted) - float64(truth)) / t
+	return 100 * (float64(predicted) - float64(actual)) / t
 }

@@ -20,15 +20,15 @@ func SimulationMarkdown(w io.Writer, s *whittle.Simulation) error {
 
 func simulationDoc(s *whittle.Simulation) document {
 	var d document
-	d.add(heading{1, fmt.Sprintf("%s: %s unpacked, %s without what was named", s.Image.Ref, whittle.Bytes(s.Before.Unpacked), whittle.Bytes(s.After.Unpacked))})
+	d.add(heading{1, fmt.Sprintf("%s: size %s, %s without what was named", s.Image.Ref, whittle.Bytes(s.Before.Size), whittle.Bytes(s.After.Size))})
 	t := table{columns: []column{right("Saves"), right("Files"), right("Layers"), flexible("Without")}}
 	for _, c := range s.Changes {
 		t.rows = append(t.rows, []cell{savingCell(c.Saving), text(fmt.Sprint(c.Files)), text(fmt.Sprint(c.Layers)), text(c.What)})
 	}
 	t.rows = append(t.rows, []cell{savingCell(s.Total), text(""), text(""), text("all together")})
 	d.add(t)
-	d.add(para(fmt.Sprintf("Live %s → %s, dead %s → %s.", whittle.Bytes(s.Before.Live), whittle.Bytes(s.After.Live),
-		whittle.Bytes(s.Before.Dead), whittle.Bytes(s.After.Dead))))
+	d.add(para(fmt.Sprintf("Visible %s → %s, wasted %s → %s.", whittle.Bytes(s.Before.Visible), whittle.Bytes(s.After.Visible),
+		whittle.Bytes(s.Before.Wasted), whittle.Bytes(s.After.Wasted))), explained("size", "wasted"))
 	var items list
 	for _, c := range s.Changes {
 		if len(c.Distributions) > 1 {

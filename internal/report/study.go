@@ -19,12 +19,12 @@ func studyDoc(s *whittle.Study) document {
 	var d document
 	d.add(heading{1, "Study of " + s.Project + startsNotRun(notRunVariants(s))})
 	d.add(para(fmt.Sprintf("%s. %s. Engine: %s %s.", s.Date, machineLine(s.Machine), s.Machine.Engine.Kind, s.Machine.Engine.Version)))
-	d.add(summaryTable(s))
+	d.add(summaryTable(s), explained("size", "wasted"))
 	if words := studyWords(s); len(words) > 0 {
 		d.add(list(words))
 	}
 	if t := timesTable(s); len(t.rows) > 0 {
-		d.add(heading{2, "Transfer sizes and times"}, t)
+		d.add(heading{2, "Download and times"}, t)
 		if notes := timeNotes(s); len(notes) > 0 {
 			d.add(list(notes))
 		}
@@ -37,8 +37,8 @@ func studyDoc(s *whittle.Study) document {
 	for _, v := range s.Variants {
 		if v.Inspect != nil {
 			d.add(heading{2, "Layers of " + v.Name + " (" + v.Dockerfile + ")"}, layersTable(v.Inspect))
-			if t := deadTable(v.Inspect, 5); len(t.rows) > 0 {
-				d.add(heading{3, "Dead bytes of " + v.Name}, t)
+			if t := wastedTable(v.Inspect, 5); len(t.rows) > 0 {
+				d.add(heading{3, "Wasted bytes of " + v.Name}, t)
 			}
 		}
 	}
@@ -95,24 +95,24 @@ func machineLine(m whittle.Machine) string {
 }
 
 func summaryTable(s *whittle.Study) table {
-	t := table{columns: []column{flexible("Variant"), right("Unpacked"), right("Live"), right("Dead"), right("Change"), right("Percent"), left("Status")}}
+	t := table{columns: []column{flexible("Variant"), right("Size"), right("Visible"), right("Wasted"), right("Change"), right("Percent"), left("Status")}}
 	for _, v := range s.Variants {
 		if v.Inspect == nil {
-			t.row(text(v.Name), text("–"), text("–"), text("–"), text(""), text(""), toned(v.Build.Status, faint))
+			t.row(text(v.Name), text("–"), text("–"), text("–"), text(""), text(""), toned(buildWord(v.Build.Status), faint))
 			continue
 		}
 		change, percent := "", ""
 		tn := plain
 		if c := v.Change; c != nil {
-			change, percent = whittle.SignedBytes(c.Unpacked), fmt.Sprintf("%+.1f %%", c.Percent)
-			if c.Unpacked > 0 {
+			change, percent = whittle.SignedBytes(c.Size), fmt.Sprintf("%+.1f %%", c.Percent)
+			if c.Size > 0 {
 				tn = bad
-			} else if c.Unpacked < 0 {
+			} else if c.Size < 0 {
 				tn = good
 			}
 		}
-		size := v.Inspect.Size
-		t.row(text(v.Name), text(whittle.Bytes(size.Unpacked)), text(whittle.Bytes(size.Live)), text(whittle.Bytes(size.Dead)),
+		size := v.Inspect.Sizes
+		t.row(text(v.Name), text(whittle.Bytes(size.Size)), text(whittle.Bytes(size.Visible)), text(whittle.Bytes(size.Wasted)),
 			toned(change, tn), toned(percent, tn), neededCell(statusCell(variantStatus(v)), v.Run.Needs()))
 	}
 	return t
@@ -143,7 +143,7 @@ func statusCell(status string) cell {
 	case whittle.Runs:
 		return toned(status, good)
 	case whittle.Fails:
-		return toned(status, bad)
+		return toned(statusWord(status), bad)
 	}
 	return toned(statusWord(status), faint)
 }
@@ -158,8 +158,19 @@ func neededCell(c cell, needs string) cell {
 
 // statusWord is a verdict as it is printed: what is not known was not run.
 func statusWord(status string) string {
-	if status == whittle.Unknown {
+	switch status {
+	case whittle.Unknown:
 		return "not run"
+	case whittle.Fails:
+		return "does not run"
+	}
+	return status
+}
+
+// buildWord is what became of a build as it is printed.
+func buildWord(status string) string {
+	if status == whittle.Failed {
+		return "build failed"
 	}
 	return status
 }
@@ -187,7 +198,7 @@ func studyWords(s *whittle.Study) []string {
 	}
 	for _, v := range s.Variants {
 		if first, more := firstProblem(v); first != "" {
-			w := v.Name + " fails: " + first
+			w := v.Name + " does not run: " + first
 			if variantStatus(v) != whittle.Fails {
 				w = v.Name + ", not what it starts: " + first
 			}
@@ -224,7 +235,7 @@ func firstProblem(v whittle.Variant) (first string, more int) {
 	return all[0], len(all) - 1
 }
 
-// distinct leaves out what is empty or was there before.
+// distinct drops what is empty or was there before.
 func distinct(lines []string) []string {
 	seen := map[string]bool{"": true}
 	var out []string
@@ -260,14 +271,14 @@ func timesTable(s *whittle.Study) table {
 		if !v.Build.Cold {
 			build += " (cached)"
 		}
-		t.row(text(v.Name), text(fmt.Sprint(len(v.Inspect.Layers))), text(optionalBytes(v.Transfer.Gzip)), text(optionalBytes(v.Transfer.Zstd)),
+		t.row(text(v.Name), text(fmt.Sprint(len(v.Inspect.Layers))), text(optionalBytes(v.Download.Gzip)), text(optionalBytes(v.Download.Zstd)),
 			text(build), text(optionalSeconds(v.Build.RebuildSeconds)), text(optionalSeconds(v.Run.Seconds)))
 	}
 	return t
 }
 
 func timeNotes(s *whittle.Study) []string {
-	var notes []string
+	notes := []string{"Download (gzip, zstd): " + meanings["download"] + "."}
 	for _, v := range s.Variants {
 		if v.Build.RebuildSeconds != nil {
 			notes = append(notes, "Rebuild: after a change in "+v.Build.Touched+".")
@@ -343,7 +354,7 @@ func notBuiltSection(d *document, s *whittle.Study) {
 			d.add(heading{2, "What was not built"})
 			first = false
 		}
-		d.add(para(fmt.Sprintf("%s (%s), %s: %s", v.Name, v.Dockerfile, v.Build.Status, v.Build.Reason)))
+		d.add(para(fmt.Sprintf("%s (%s), %s: %s", v.Name, v.Dockerfile, buildWord(v.Build.Status), v.Build.Reason)))
 		if len(v.Build.Tail) > 0 {
 			d.add(code(v.Build.Tail))
 		}

@@ -49,8 +49,8 @@ func findings() []whittle.Finding {
 }
 
 func advice() *whittle.Advice {
-	size := inspection("", 200_900_000).Size
-	return &whittle.Advice{Schema: whittle.AdviseSchema, Image: inspection("single", 0).Image, Size: size, Findings: findings(),
+	size := inspection("", 200_900_000).Sizes
+	return &whittle.Advice{Schema: whittle.AdviseSchema, Image: inspection("single", 0).Image, Sizes: size, Findings: findings(),
 		Total: whittle.Saving{Low: 331_000_000, High: 339_900_000}, Fixable: exact(198_500_000),
 		Rules: []string{"undeclared-dependency", "metadata-copy", "unused-package", "tests-in-packages", "pip-cache", "base-image"},
 		Notes: []string{"no lock file: what the index would give is not known, " + hostile}}
@@ -68,7 +68,7 @@ func forecasts() *whittle.Forecasts {
 					{Name: "packages", Bytes: 634_500_000, Low: 614_500_000, High: 674_500_000, Source: "the wheels' own directories, and bytecode by the ratio of the base"}},
 				Dockerfile: dockerfile, Notes: []string{"bytecode is made when it is installed"}},
 			{Strategy: "alpine", Title: "Alpine's base, musl wheels", Predicted: 612_000_000, Low: 580_000_000, High: 700_000_000,
-				Blocked: []string{"duckdb has no musllinux wheel for cp313", hostile}},
+				Skipped: []string{"duckdb has no musllinux wheel for cp313", hostile}},
 			{Strategy: "distroless", Title: "no shell, no package manager", Predicted: 700_000_000, Low: 690_000_000, High: 705_000_000, Actual: ptr(int64(745_000_000))},
 			{Strategy: "extras", Title: "an image for each extra", Predicted: 300_000_000, Low: 290_000_000, High: 310_000_000},
 		}}
@@ -77,7 +77,7 @@ func forecasts() *whittle.Forecasts {
 const diff = "--- a/Dockerfile\n+++ b/Dockerfile\n@@ -1,4 +1,3 @@\n FROM python:3.13-slim\n-COPY x /x\n--- an option\n-RUN chmod 755 /x\n+COPY --chmod=755 x /x\n+++ more\n"
 
 func outcome(unpacked int64, verdict, problem string, passed int) whittle.Outcome {
-	return whittle.Outcome{Size: whittle.Size{Unpacked: unpacked, Live: unpacked}, Build: whittle.Built, Verdict: verdict, Problem: problem, Passed: passed, Commands: 4}
+	return whittle.Outcome{Sizes: whittle.Sizes{Size: unpacked, Visible: unpacked}, Build: whittle.Built, Verdict: verdict, Problem: problem, Passed: passed, Commands: 4}
 }
 
 // repair has a fix of every status, in two rounds.
@@ -91,10 +91,10 @@ func repair() *whittle.Repair {
 		Steps: []whittle.RepairStep{
 			{Finding: f[0], Status: whittle.Applied, Saved: ptr(int64(-2_500_000)), Round: 1},
 			{Finding: f[1], Status: whittle.Applied, Saved: ptr(int64(200_900_000)), Round: 1},
-			{Finding: f[2], Status: whittle.TakenBack, Reason: "inventory serve fails with it: ModuleNotFoundError: pygwalker", Saved: ptr(int64(99_000_000)), Round: 1},
+			{Finding: f[2], Status: whittle.Reverted, Reason: "inventory serve fails with it: ModuleNotFoundError: pygwalker", Saved: ptr(int64(99_000_000)), Round: 1},
 			{Finding: f[5], Status: whittle.Applied, Saved: ptr(int64(410_000)), Round: 2},
 			{Finding: f[5], Status: whittle.Applied, Saved: ptr(int64(579)), Round: 2},
-			{Finding: f[3], Status: whittle.LeftOut, Reason: "no edit is safe enough, " + hostile},
+			{Finding: f[3], Status: whittle.FixSkipped, Reason: "no edit is safe enough, " + hostile},
 		},
 		Files: []whittle.FileChange{{Path: "Dockerfile", Diff: diff},
 			{Path: ".dockerignore", Diff: "--- /dev/null\n+++ b/.dockerignore\n@@ -0,0 +1,2 @@\n+.git\n+" + strings.ReplaceAll(hostile, "\n", "") + "\n", Created: true}},
@@ -105,9 +105,9 @@ func repair() *whittle.Repair {
 			Variants: []whittle.VerifiedVariant{
 				{Name: "optimized", Before: outcome(1_200_900_000, whittle.Fails, "ModuleNotFoundError: rich (src/commands/anonymize.py:5)", 1), After: outcome(1_002_100_000, whittle.Runs, "", 4),
 					Predicted: whittle.Saving{Low: 198_300_000, High: 198_800_000}, Saved: 198_800_000,
-					Rows: []whittle.CompareRow{{Owner: "COPY line 38, metadata by RUN line 41", Kind: "dead", DeadDelta: -200_900_000, Live: []int64{0, 0}},
-						{Owner: "rich", Kind: "pypi", To: "13.9.4", LiveDelta: 2_100_000, Live: []int64{0, 2_100_000}}}},
-				{Name: "alpine", Before: whittle.Outcome{Build: whittle.NotBuilt, Verdict: whittle.Unknown}, After: whittle.Outcome{Build: whittle.Failed, Verdict: whittle.Unknown, Problem: "exit code 1, " + hostile}},
+					Rows: []whittle.CompareRow{{Owner: "Dockerfile:38, metadata by Dockerfile:41", Kind: "wasted", WastedDelta: -200_900_000, Visible: []int64{0, 0}},
+						{Owner: "rich", Kind: "pypi", To: "13.9.4", VisibleDelta: 2_100_000, Visible: []int64{0, 2_100_000}}}},
+				{Name: "alpine", Before: whittle.Outcome{Build: whittle.BuildSkipped, Verdict: whittle.Unknown}, After: whittle.Outcome{Build: whittle.Failed, Verdict: whittle.Unknown, Problem: "exit code 1, " + hostile}},
 			}}}
 }
 
@@ -118,7 +118,7 @@ func written() *whittle.Repair {
 	for i := range r.Steps {
 		r.Steps[i].Saved, r.Steps[i].Round = nil, 1
 		if r.Steps[i].Status != whittle.Applied {
-			r.Steps[i].Status, r.Steps[i].Reason = whittle.LeftOut, "not wanted"
+			r.Steps[i].Status, r.Steps[i].Reason = whittle.FixSkipped, "not wanted"
 		}
 	}
 	return r
@@ -136,16 +136,16 @@ func proven() *whittle.Study {
 		}
 	}
 	s.Forecasts, s.Repair = forecasts().Forecasts, repair()
-	s.Best = &whittle.Best{Variant: "optimized", Dockerfile: dockerfile, Diff: diff, Archive: "images/best.tar", Size: whittle.Size{Unpacked: 598_000_000, Live: 598_000_000},
-		Original: inspection("", 0).Size, Percent: 59.8, Outcome: outcome(598_000_000, whittle.Runs, "", 4)}
+	s.Best = &whittle.Best{Variant: "optimized", Dockerfile: dockerfile, Diff: diff, Archive: "images/best.tar", Sizes: whittle.Sizes{Size: 598_000_000, Visible: 598_000_000},
+		Original: inspection("", 0).Sizes, Percent: 59.8, Outcome: outcome(598_000_000, whittle.Runs, "", 4)}
 	return s
 }
 
 func simulation() *whittle.Simulation {
 	exact := func(n int64) whittle.Saving { return whittle.Saving{Low: n, High: n} }
 	return &whittle.Simulation{Schema: whittle.SimulateSchema, Image: inspection("app", 0).Image,
-		Before: whittle.Size{Unpacked: 1_000_000_000, Live: 900_000_000, Dead: 100_000_000},
-		After:  whittle.Size{Unpacked: 850_000_000, Live: 800_000_000, Dead: 50_000_000},
+		Before: whittle.Sizes{Size: 1_000_000_000, Visible: 900_000_000, Wasted: 100_000_000},
+		After:  whittle.Sizes{Size: 850_000_000, Visible: 800_000_000, Wasted: 50_000_000},
 		Changes: []whittle.SimulatedChange{
 			{What: "**/tests", Files: 5200, Layers: 2, Saving: exact(90_000_000)},
 			{What: "pygwalker", Files: 8959, Layers: 1, Saving: exact(80_000_000), Distributions: []string{"duckdb 1.5.6", "pygwalker 0.5.0.1"}},

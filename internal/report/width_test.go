@@ -106,11 +106,11 @@ func TestOwnersKeepTheirNames(t *testing.T) {
 func TestInspectionFits(t *testing.T) {
 	in := &whittle.Inspection{Image: whittle.ImageFacts{Ref: "x", Verified: true}}
 	for i, n := range []string{strings.Repeat("漢", 90), strings.Repeat("e\u0301", 90), strings.Repeat("👩\u200d👧", 40), strings.Repeat("usr/lib/", 30)} {
-		in.Packages = append(in.Packages, whittle.PackageRow{Owner: whittle.Owner{Ecosystem: "instruction", Name: "COPY " + n}, Layer: ptr(i), Live: 123_400_000, Files: 12345})
-		in.Dead = append(in.Dead, whittle.DeadRow{Path: n, Bytes: 123_400_000, Files: 12345, Cause: whittle.Metadata, AddedBy: 10 + i, KilledBy: 100})
-		in.Layers = append(in.Layers, whittle.LayerRow{Index: i, CreatedBy: "COPY " + n, Unpacked: 123_400_000})
+		in.Packages = append(in.Packages, whittle.PackageRow{Owner: whittle.Owner{Ecosystem: "instruction", Name: "COPY " + n}, Layer: ptr(i), Visible: 123_400_000, Files: 12345})
+		in.Wasted = append(in.Wasted, whittle.WastedRow{Path: n, Bytes: 123_400_000, Files: 12345, Cause: whittle.Metadata, AddedBy: 10 + i, HiddenBy: 100})
+		in.Layers = append(in.Layers, whittle.LayerRow{Index: i, CreatedBy: "COPY " + n, Size: 123_400_000})
 	}
-	in.Packages = append(in.Packages, whittle.PackageRow{Owner: whittle.Owner{Ecosystem: "deb", Name: "libc6", Version: "2.41-12+deb13u1"}, Live: 12_000_000, Files: 300})
+	in.Packages = append(in.Packages, whittle.PackageRow{Owner: whittle.Owner{Ecosystem: "deb", Name: "libc6", Version: "2.41-12+deb13u1"}, Visible: 12_000_000, Files: 300})
 	for _, cells := range []int{40, 56, 80, 120} {
 		var b strings.Builder
 		if err := InspectionText(&b, in, Style{Width: cells}, 0); err != nil {
@@ -126,7 +126,7 @@ func TestInspectionFits(t *testing.T) {
 				t.Errorf("no %q in %d cells:\n%s", want, cells, b.String())
 			}
 		}
-		if all := strings.Contains(b.String(), "From") && strings.Contains(b.String(), "Killed"); all != (cells >= 80) {
+		if all := strings.Contains(b.String(), "From") && strings.Contains(b.String(), "Hidden"); all != (cells >= 80) {
 			t.Errorf("%d cells, all columns %t:\n%s", cells, all, b.String())
 		}
 	}
@@ -139,26 +139,26 @@ func TestNamesInJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := string(rapid.SliceOf(rapid.SampledFrom([]byte("ax5c\\/\xff\xe9\xc3\xa9"))).Draw(t, "name"))
 		var b strings.Builder
-		if err := JSON(&b, &whittle.Inspection{Dead: []whittle.DeadRow{{Path: name}}, By: &whittle.Grouping{Key: "directory", Rows: []whittle.CategoryRow{{Name: name}}}}); err != nil {
+		if err := JSON(&b, &whittle.Inspection{Wasted: []whittle.WastedRow{{Path: name}}, By: &whittle.Grouping{Key: "directory", Rows: []whittle.CategoryRow{{Name: name}}}}); err != nil {
 			t.Fatal(err)
 		}
 		var got whittle.Inspection
 		if err := json.Unmarshal([]byte(b.String()), &got); err != nil {
 			t.Fatal(err)
 		}
-		back := escapes.ReplaceAllStringFunc(got.Dead[0].Path, func(e string) string {
+		back := escapes.ReplaceAllStringFunc(got.Wasted[0].Path, func(e string) string {
 			n, _ := strconv.ParseUint(e[2:], 16, 8)
 			return string([]byte{byte(n)})
 		})
-		if back != name || got.By.Rows[0].Name != got.Dead[0].Path {
-			t.Fatalf("%q is %q, read back %q", name, got.Dead[0].Path, back)
+		if back != name || got.By.Rows[0].Name != got.Wasted[0].Path {
+			t.Fatalf("%q is %q, read back %q", name, got.Wasted[0].Path, back)
 		}
 	})
 	var empty strings.Builder
 	if err := JSON(&empty, &whittle.Inspection{By: &whittle.Grouping{}}); err != nil {
 		t.Fatal(err)
 	}
-	for _, list := range []string{"layers", "categories", "packages", "dead", "rows"} {
+	for _, list := range []string{"layers", "categories", "packages", "wasted", "rows"} {
 		if !strings.Contains(empty.String(), `"`+list+`": []`) {
 			t.Errorf("no empty list %s in\n%s", list, empty.String())
 		}

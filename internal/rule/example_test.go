@@ -56,7 +56,7 @@ func TestExample(t *testing.T) {
 				}
 				cured[f.Rule] += saving(p, f).Low
 			}
-			t.Logf("%s of dead bytes; fixes save %v\n%s", whittle.Bytes(p.Ledger.Sum().Dead), cured, show(p, found))
+			t.Logf("%s of dead bytes; fixes save %v\n%s", whittle.Bytes(p.Ledger.Sum().Wasted), cured, show(p, found))
 			for _, id := range v.cured {
 				if cured[id] < 1_000_000 {
 					t.Errorf("%s cures %s", id, whittle.Bytes(cured[id]))
@@ -64,11 +64,11 @@ func TestExample(t *testing.T) {
 			}
 			var left int64
 			for i := range p.Ledger.Items {
-				if it := &p.Ledger.Items[i]; it.Cause != whittle.Live && dead[p.Layers.Content(i)] == 0 {
+				if it := &p.Ledger.Items[i]; it.Cause != whittle.Visible && dead[p.Layers.Content(i)] == 0 {
 					left += it.Bytes
 				}
 			}
-			if sum := p.Ledger.Sum().Dead; left*100 > sum {
+			if sum := p.Ledger.Sum().Wasted; left*100 > sum {
 				t.Errorf("of %s dead bytes, %s are left without a fix", whittle.Bytes(sum), whittle.Bytes(left))
 			}
 		})

@@ -80,7 +80,7 @@ func TestEngine(t *testing.T) {
 			if l.DiffID() != digestOf(m.raws[i]) || !bytes.Equal(stored(t, l), m.raws[i]) {
 				t.Errorf("%s: layer %d differs", name, i)
 			}
-			if _, known := l.Transfer(); known {
+			if _, known := l.Blob(); known {
 				t.Errorf("%s: layer %d has a transfer size, which the engine does not know", name, i)
 			}
 		}

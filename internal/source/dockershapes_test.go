@@ -151,7 +151,7 @@ func TestArchiveTransfer(t *testing.T) {
 				s.files["index.json"] = mustJSON(t, entry{"manifests": s.roots})
 			}
 			l := opened(t, writeTar(t, s.files), Options{}).Layers()[0]
-			blob, ok := l.Transfer()
+			blob, ok := l.Blob()
 			if ok != (tc.want.Size > 0) || blob != tc.want {
 				t.Errorf("transfer %+v (%v), want %+v", blob, ok, tc.want)
 			}

@@ -67,7 +67,7 @@ var (
 
 func (l *layer) DiffID() whittle.Digest { return l.diffID }
 
-func (l *layer) Transfer() (whittle.Blob, bool) {
+func (l *layer) Blob() (whittle.Blob, bool) {
 	if !l.transfer {
 		return whittle.Blob{}, false
 	}

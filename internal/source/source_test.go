@@ -74,7 +74,7 @@ func checkContract(t *testing.T, img whittle.Image, m *made, old, docker bool) {
 		if got := stored(t, l); !bytes.Equal(got, wantStored) {
 			t.Errorf("layer %d: stored bytes differ", i)
 		}
-		blob, ok := l.Transfer()
+		blob, ok := l.Blob()
 		if wantTransfer := !old && (compressed || !docker); ok != wantTransfer {
 			t.Errorf("layer %d: transfer known = %v, want %v", i, ok, wantTransfer)
 		} else if want := (whittle.Blob{Digest: digestOf(m.stored[i]), Size: int64(len(m.stored[i])), MediaType: m.mediaType}); ok && blob != want {

@@ -162,7 +162,7 @@ func (ds *Dists) Contents(dists []int) []int {
 		if it.Bytes == 0 || ds.layers.IsBase(it.Layer) {
 			continue
 		}
-		if ds.owner[i].Ecosystem == "pypi" && names[ds.owner[i].Name] || it.Cause != whittle.Live && recorded[it.Path] {
+		if ds.owner[i].Ecosystem == "pypi" && names[ds.owner[i].Name] || it.Cause != whittle.Visible && recorded[it.Path] {
 			out = append(out, i)
 		} else if strings.HasSuffix(it.Path, ".whl") {
 			name, _, _ := strings.Cut(path.Base(it.Path), "-")

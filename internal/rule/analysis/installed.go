@@ -94,11 +94,11 @@ func (p *Pass) AppendedFix(title string, groups []Group, command func(*Group) st
 	return p.Recipe.Fix(title, edits)
 }
 
-// RunNames names the RUNs of some groups: "RUN line 5".
+// RunNames names the RUNs of some groups: "Dockerfile:5".
 func (p *Pass) RunNames(groups []Group) string {
 	var names []string
 	for _, g := range groups {
-		if name := recipe.Name(g.Install.Run); !slices.Contains(names, name) {
+		if name := p.Recipe.Name(g.Install.Run); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

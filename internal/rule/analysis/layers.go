@@ -29,13 +29,13 @@ func (ls *Layers) Wasted(cause whittle.Cause) map[int]map[int][]int {
 	}
 	for i := range ls.ledger.Items {
 		it := &ls.ledger.Items[i]
-		if it.Cause != cause || it.Layer == it.KilledBy || it.Bytes == 0 {
+		if it.Cause != cause || it.Layer == it.HiddenBy || it.Bytes == 0 {
 			continue
 		}
-		if out[it.KilledBy] == nil {
-			out[it.KilledBy] = map[int][]int{}
+		if out[it.HiddenBy] == nil {
+			out[it.HiddenBy] = map[int][]int{}
 		}
-		out[it.KilledBy][it.Layer] = append(out[it.KilledBy][it.Layer], i)
+		out[it.HiddenBy][it.Layer] = append(out[it.HiddenBy][it.Layer], i)
 	}
 	return out
 }
@@ -108,17 +108,17 @@ func (ls *Layers) Moved() map[int]int {
 	sum := func(it *whittle.Item) [32]byte { return ls.indexes[it.Layer].Entries[it.Entry].Content }
 	live := map[key][]int{}
 	for i := range ls.ledger.Items {
-		if it := &ls.ledger.Items[i]; it.Cause == whittle.Live && it.Bytes > 0 && sum(it) != [32]byte{} {
+		if it := &ls.ledger.Items[i]; it.Cause == whittle.Visible && it.Bytes > 0 && sum(it) != [32]byte{} {
 			k := key{it.Layer, sum(it)}
 			live[k] = append(live[k], i)
 		}
 	}
 	for i := range ls.ledger.Items {
 		it := &ls.ledger.Items[i]
-		if it.Cause != whittle.Deleted || it.Bytes == 0 || it.Layer == it.KilledBy {
+		if it.Cause != whittle.Deleted || it.Bytes == 0 || it.Layer == it.HiddenBy {
 			continue
 		}
-		k := key{it.KilledBy, sum(it)}
+		k := key{it.HiddenBy, sum(it)}
 		if to := live[k]; len(to) > 0 {
 			out[i] = to[0] // one live copy is where one dead one went
 			live[k] = to[1:]
@@ -142,7 +142,7 @@ func (ls *Layers) Removal(items []int) whittle.LayerChange {
 	dead := map[int]map[string]bool{} // by layer, the contents that have no name left
 	for _, i := range items {
 		c.Remove = append(c.Remove, ls.Content(i))
-		if it := &ls.ledger.Items[i]; it.Cause != whittle.Live {
+		if it := &ls.ledger.Items[i]; it.Cause != whittle.Visible {
 			if dead[it.Layer] == nil {
 				dead[it.Layer] = map[string]bool{}
 			}
@@ -250,7 +250,7 @@ func (ls *Layers) OfDistribution(item int) bool {
 func (ls *Layers) Visible(want func(item int) bool) []int {
 	var out []int
 	for i := range ls.ledger.Items {
-		if it := &ls.ledger.Items[i]; it.Cause == whittle.Live && it.Bytes > 0 && want(i) {
+		if it := &ls.ledger.Items[i]; it.Cause == whittle.Visible && it.Bytes > 0 && want(i) {
 			out = append(out, i)
 		}
 	}
@@ -267,7 +267,7 @@ func (ls *Layers) WithWasted(items []int) []int {
 	}
 	out := slices.Clone(items)
 	for i := range ls.ledger.Items {
-		if it := &ls.ledger.Items[i]; it.Cause != whittle.Live && it.Bytes > 0 && paths[it.Path] && !ls.IsBase(it.Layer) {
+		if it := &ls.ledger.Items[i]; it.Cause != whittle.Visible && it.Bytes > 0 && paths[it.Path] && !ls.IsBase(it.Layer) {
 			out = append(out, i)
 		}
 	}

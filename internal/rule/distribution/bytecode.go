@@ -80,12 +80,12 @@ func bytecodes(p *analysis.Pass) (b bytecode) {
 		text, there := sources[source]
 		s, inSite := analysis.Site(sites, it.Path)
 		switch {
-		case (!there || version != "" && len(versions) > 0 && !versions[version]) && it.Cause == whittle.Live:
+		case (!there || version != "" && len(versions) > 0 && !versions[version]) && it.Cause == whittle.Visible:
 			b.stale = append(b.stale, i)
 		case !there, p.Layers.OfSystem(text.Item), p.Dockerfile == nil && it.Layer == 0:
 			// What a package manager of the system compiles is its own affair,
 			// and the lowest layer may be anybody's.
-		case it.Cause == whittle.Live && wanted.has(it.Path):
+		case it.Cause == whittle.Visible && wanted.has(it.Path):
 			b.wanted += it.Bytes
 		case p.Layers.IsBase(text.Layer) || !inSite || p.Owner[text.Item].Ecosystem != "pypi" || bootstrap(p, s, p.Owner[text.Item].Name),
 			onlyImports(p, p.Recipe.Instruction(it.Layer)):
@@ -147,7 +147,7 @@ func interpreterVersion(at string) (string, bool) {
 // worthSlower says that a saving is worth a slower start: a hundredth of the
 // image's bytes at least.
 func worthSlower(p *analysis.Pass, certain int64) bool {
-	return certain*100 >= p.Ledger.Sum().Unpacked
+	return certain*100 >= p.Ledger.Sum().Size
 }
 
 // leaveIt is the advice about bytecode that is not.
@@ -237,7 +237,7 @@ func shorterRecords(p *analysis.Pass, items []int) (records []whittle.Shrunk, by
 	}
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
-		if n := lines[it.Path]; n > 0 && it.Cause == whittle.Live {
+		if n := lines[it.Path]; n > 0 && it.Cause == whittle.Visible {
 			bytes += n
 			records = append(records, whittle.Shrunk{Content: p.Layers.Content(i), Low: it.Bytes - n, High: it.Bytes - n})
 		}
@@ -303,10 +303,10 @@ func writtenBytecode(p *analysis.Pass, items []int) []whittle.Finding {
 			return []whittle.Finding{f}
 		}
 		edits = append(edits, more...)
-		names = append(names, p.Dockerfile.Stages[stage].Label())
+		names = append(names, p.Dockerfile.StageName(stage))
 	}
 	f.Fix, _ = p.Recipe.Fix("keep Python from writing bytecode while the image is built", edits)
-	f.Advice = "set PYTHONDONTWRITEBYTECODE=1 in stage " + analysis.List(names)
+	f.Advice = "set PYTHONDONTWRITEBYTECODE=1 in " + analysis.List(names)
 	return []whittle.Finding{f}
 }
 

@@ -97,7 +97,7 @@ func testFolders(p *analysis.Pass) (folders map[string][]int, kept []string) {
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
 		dir, ok := testFolder(sites, it.Path)
-		if !ok || it.Cause != whittle.Live {
+		if !ok || it.Cause != whittle.Visible {
 			continue
 		}
 		folders[dir] = append(folders[dir], i)

@@ -13,7 +13,6 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -227,12 +226,12 @@ func fullUses(p *analysis.Pass) (uses []string) {
 		}
 		script, err := in.Shell()
 		if err != nil {
-			uses = append(uses, recipe.Name(in)+" cannot be read, and may need more than the slim image has")
+			uses = append(uses, p.Recipe.Name(in)+" cannot be read, and may need more than the slim image has")
 			continue
 		}
 		for _, c := range script.Commands() {
 			if i := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return slices.Contains(onlyInFull, path.Base(w.Value)) }); i >= 0 {
-				uses = append(uses, fmt.Sprintf("%s uses %s, which the slim image may lack", recipe.Name(in), path.Base(c.Words[i].Value)))
+				uses = append(uses, fmt.Sprintf("%s uses %s, which the slim image may lack", p.Recipe.Name(in), path.Base(c.Words[i].Value)))
 				break
 			}
 		}

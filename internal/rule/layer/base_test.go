@@ -27,7 +27,7 @@ func TestSlim(t *testing.T) {
 		{"ARG V=3.13-bookworm\nFROM python:${V}\n", "", nil, false},
 		{"FROM python:3.13@sha256:" + strings.Repeat("a", 64) + "\n", "", nil, false},
 		{"FROM python:3.13 AS base\nFROM base\n", "python:3.13-slim", nil, false},
-		{"FROM python:3.13\nRUN git clone x && gcc y.c\nRUN /usr/bin/make\nCMD [\"curl\", \"x\"]\n", "python:3.13-slim", []string{"line 2 uses git", "line 3 uses make", "line 4 uses curl"}, false},
+		{"FROM python:3.13\nRUN git clone x && gcc y.c\nRUN /usr/bin/make\nCMD [\"curl\", \"x\"]\n", "python:3.13-slim", []string{"Dockerfile:2 uses git", "Dockerfile:3 uses make", "Dockerfile:4 uses curl"}, false},
 		{"FROM python:3.13-slim\n", "", nil, true},
 		{"FROM python:3.13-alpine\n", "", nil, true},
 		{"FROM debian:trixie\n", "", nil, true},

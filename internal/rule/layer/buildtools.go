@@ -73,7 +73,7 @@ func buildTools(p *analysis.Pass) []whittle.Finding {
 		}
 		if in := p.Recipe.Instruction(layer); in != nil && in.Keyword == "RUN" {
 			if acts, ok := p.Recipe.Actions(in); ok && slices.ContainsFunc(acts, builds) {
-				f.Advice += fmt.Sprintf(", or remove the packages at the end of %s, which has built by then", recipe.Name(in))
+				f.Advice += fmt.Sprintf(", or remove the packages at the end of %s, which has built by then", p.Recipe.The(in))
 			}
 		}
 		out = append(out, f)

@@ -9,7 +9,6 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
-	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -113,11 +112,11 @@ func keptFor(p *analysis.Pass, m keeper, in *dockerfile.Instruction) string {
 	case by == nil:
 		return ""
 	case by.Stage != in.Stage || by.Keyword != "RUN":
-		return fmt.Sprintf("let %s, which may need it, fetch its own; then delete it in the RUN that makes it", recipe.Name(by))
+		return fmt.Sprintf("let %s, which may need it, fetch its own; then delete it in the RUN that makes it", p.Recipe.The(by))
 	case m.flag != "":
-		return fmt.Sprintf("join it with %s, which may need it, and run %s with %s there", recipe.Name(by), m.name, m.flag)
+		return fmt.Sprintf("join it with %s, which may need it, and run %s with %s there", p.Recipe.The(by), m.name, m.flag)
 	default:
-		return fmt.Sprintf("join it with %s, which may need it, and delete it there", recipe.Name(by))
+		return fmt.Sprintf("join it with %s, which may need it, and delete it there", p.Recipe.The(by))
 	}
 }
 

@@ -18,7 +18,7 @@ func CleanupInLaterLayer() analysis.Rule {
 		ID:    "cleanup-in-later-layer",
 		Title: "Files that a later instruction deletes stay in the image",
 		Text: `A layer is never changed by those above it: a RUN that deletes files of a lower layer only hides them, and every
-pull transfers them. Delete files in the RUN that makes them; where they are copied from another stage, delete them there, before they are
+pull downloads them. Delete files in the RUN that makes them; where they are copied from another stage, delete them there, before they are
 copied; where they are only needed by one RUN (wheels, archives), mount them into it instead of copying them.`,
 		Before: "COPY --from=builder /wheels /wheels\nRUN pip install --no-index --find-links=/wheels app && rm -rf /wheels\n",
 		After:  "RUN --mount=type=bind,from=builder,source=/wheels,target=/wheels pip install --no-index --find-links=/wheels app\n",
@@ -156,7 +156,7 @@ func alsoCured(p *analysis.Pass, killer int, layers []int) (items []int, first s
 	sums := map[string]int64{}
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
-		if it.KilledBy != killer || it.Bytes == 0 || !slices.Contains(layers, it.Layer) {
+		if it.HiddenBy != killer || it.Bytes == 0 || !slices.Contains(layers, it.Layer) {
 			continue
 		}
 		items = append(items, i)
@@ -224,7 +224,7 @@ func deadOfBase(p *analysis.Pass, d deed, killer int, items []int) whittle.Findi
 	f := killed(p, d, killer, items, relocation{risk: whittle.RiskMedium,
 		advice:  "choose a base image without these files, or with the right ones already",
 		caution: "another base image may lack what the application needs"})
-	f.Message = fmt.Sprintf("%s %s %s in %s of the base image%s: they are transferred all the same",
+	f.Message = fmt.Sprintf("%s %s %s in %s of the base image%s: they are downloaded all the same",
 		p.Recipe.LayerName(killer), d.does, whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)), d.why)
 	return f
 }

@@ -33,10 +33,10 @@ func movedFiles(p *analysis.Pass) []whittle.Finding {
 	to := p.Layers.Moved()
 	for _, i := range slices.Sorted(maps.Keys(to)) {
 		it := &p.Ledger.Items[i]
-		if deaths[it.KilledBy] == nil {
-			deaths[it.KilledBy] = map[int][]int{}
+		if deaths[it.HiddenBy] == nil {
+			deaths[it.HiddenBy] = map[int][]int{}
 		}
-		deaths[it.KilledBy][it.Layer] = append(deaths[it.KilledBy][it.Layer], i)
+		deaths[it.HiddenBy][it.Layer] = append(deaths[it.HiddenBy][it.Layer], i)
 	}
 	return tell(p, telling{deed: deed{id: "moved-file", does: "moves"}, advice: "bring the files to where they are wanted in the first place",
 		cure: func(k *dockerfile.Instruction, _ map[int][]int, layers []int) (relocation, bool) {
@@ -83,7 +83,7 @@ func copyThere(p *analysis.Pass, k *dockerfile.Instruction, layers []int, to map
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil || strings.ContainsAny(dest, " \"'") {
 		return relocation{}, false
 	}
-	return relocation{title: fmt.Sprintf("let %s bring them to /%s", recipe.Name(c.Instruction), dest), edits: edits, cured: layers, risk: whittle.RiskLow,
+	return relocation{title: fmt.Sprintf("let %s bring them to /%s", p.Recipe.The(c.Instruction), dest), edits: edits, cured: layers, risk: whittle.RiskLow,
 		advice:  fmt.Sprintf("copy them to /%s, where they are wanted", dest),
 		caution: "files that stood at the destination before are kept"}, true
 }

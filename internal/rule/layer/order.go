@@ -241,8 +241,8 @@ func madeBy(p *analysis.Pass, stage *dockerfile.Stage, in *dockerfile.Instructio
 // layerEvidence are whole layers, without those that nobody would notice.
 func layerEvidence(p *analysis.Pass, layers []int) (out []whittle.Evidence) {
 	for _, layer := range layers {
-		if sum := p.Ledger.Layers[layer]; sum.Unpacked >= analysis.MinBytes {
-			e := whittle.Evidence{Layer: layer, Bytes: sum.Unpacked, What: "pushed again with every change"}
+		if sum := p.Ledger.Layers[layer]; sum.Size >= analysis.MinBytes {
+			e := whittle.Evidence{Layer: layer, Bytes: sum.Size, What: "pushed again with every change"}
 			if st := p.Recipe.Step(layer); st != nil && st.Origin != nil {
 				e.File, e.Line = st.Origin.File, st.Origin.Line
 			}
@@ -259,7 +259,7 @@ func ordered(p *analysis.Pass, source *recipe.Copy, in *dockerfile.Instruction, 
 	}
 	f := whittle.Finding{
 		Message: fmt.Sprintf("%s copies the source before %s installs: every change of it makes %s anew, to be built, pushed and pulled",
-			recipe.Name(source.Instruction), recipe.Name(in), whittle.Bytes(bytes)),
+			p.Recipe.Name(source.Instruction), p.Recipe.Name(in), whittle.Bytes(bytes)),
 		Evidence: evidence, Risk: whittle.RiskLow, Caution: "an installation that looks at the source does not find it yet",
 		Advice:      "copy what names the dependencies, install them, and copy the source then",
 		Fingerprint: whittle.Fingerprint("cache-order", source.Instruction.Text(), in.Text()),

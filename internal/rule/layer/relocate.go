@@ -55,7 +55,7 @@ func toBuilder(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (reloc
 	if !ok || !within(acts, copies) || !alike(p, stage, k) {
 		return relocation{}, false
 	}
-	r := relocation{risk: whittle.RiskNone, whole: true, title: "move " + recipe.Name(k) + " into the stage " + stage.Label()}
+	r := relocation{risk: whittle.RiskNone, whole: true, title: "move " + p.Recipe.The(k) + " into " + p.Dockerfile.StageName(stage.Index)}
 	for _, c := range copies {
 		if slices.Contains(layers, c.Layer) && c.SamePath() {
 			r.cured = append(r.cured, c.Layer)
@@ -78,7 +78,7 @@ func toBuilder(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (reloc
 		return relocation{}, false
 	}
 	r.edits = edits
-	r.advice = fmt.Sprintf("run it at the end of the stage %s: then COPY --from=%s brings only what is left, and %s makes no layer", stage.Label(), stage.Label(), recipe.Name(k))
+	r.advice = fmt.Sprintf("run it at the end of %s: then COPY --from=%s brings only what is left, and %s makes no layer", p.Dockerfile.StageName(stage.Index), stage.Label(), p.Recipe.Name(k))
 	return r, true
 }
 
@@ -88,7 +88,7 @@ func reaches(p *analysis.Pass, k *dockerfile.Instruction, copies []recipe.Copy) 
 	killer := p.Recipe.LayerOf(k)
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
-		if it.KilledBy != killer || it.Layer == killer || slices.ContainsFunc(copies, func(c recipe.Copy) bool { return c.Layer == it.Layer }) {
+		if it.HiddenBy != killer || it.Layer == killer || slices.ContainsFunc(copies, func(c recipe.Copy) bool { return c.Layer == it.Layer }) {
 			continue
 		}
 		if !p.Layers.IsBase(it.Layer) || p.Category[i] != "bytecode" && p.Category[i] != "tests" {
@@ -107,7 +107,7 @@ func worked(acts []recipe.Action, at string) bool {
 
 // leaves says that a layer left something of a lower one.
 func leaves(p *analysis.Pass, killer, layer int) bool {
-	return slices.ContainsFunc(p.Ledger.Items, func(it whittle.Item) bool { return it.Layer == layer && it.KilledBy != killer })
+	return slices.ContainsFunc(p.Ledger.Items, func(it whittle.Item) bool { return it.Layer == layer && it.HiddenBy != killer })
 }
 
 // copiesFrom are the copies from a stage that run before an instruction. ok is
@@ -211,8 +211,8 @@ func intoRun(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocat
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil {
 		return relocation{}, false
 	}
-	return relocation{title: "append it to " + recipe.Name(a), edits: edits, cured: []int{p.Recipe.LayerOf(a)}, risk: whittle.RiskNone, whole: true,
-		advice: fmt.Sprintf("do it in %s, which made the files: a layer keeps only what is there when its RUN ends", recipe.Name(a))}, true
+	return relocation{title: "append it to " + p.Recipe.The(a), edits: edits, cured: []int{p.Recipe.LayerOf(a)}, risk: whittle.RiskNone, whole: true,
+		advice: fmt.Sprintf("do it in %s, which made the files: a layer keeps only what is there when its RUN ends", p.Recipe.The(a))}, true
 }
 
 // copiesUp says that a layer rewrites files of lower ones, or moves them, and
@@ -220,7 +220,7 @@ func intoRun(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocat
 func copiesUp(p *analysis.Pass, layer int) bool {
 	var sum int64
 	for i := range p.Ledger.Items {
-		if it := &p.Ledger.Items[i]; it.KilledBy == layer && it.Layer != layer && !p.Layers.IsBase(it.Layer) {
+		if it := &p.Ledger.Items[i]; it.HiddenBy == layer && it.Layer != layer && !p.Layers.IsBase(it.Layer) {
 			sum += it.Bytes
 		}
 	}

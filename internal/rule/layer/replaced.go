@@ -7,7 +7,6 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
-	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -65,7 +64,7 @@ func copiedOnce(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]i
 	if k.Keyword != "COPY" && k.Keyword != "ADD" {
 		return relocation{}, false
 	}
-	r := relocation{risk: whittle.RiskNone, advice: fmt.Sprintf("leave it to %s, which brings the same files", recipe.Name(k))}
+	r := relocation{risk: whittle.RiskNone, advice: fmt.Sprintf("leave it to %s, which brings the same files", p.Recipe.The(k))}
 	var names []string
 	for _, layer := range layers {
 		c, ok := p.Recipe.LayerCopy(layer)
@@ -76,7 +75,7 @@ func copiedOnce(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]i
 		if !ok || !repeatedFiles(p, layer, p.Recipe.LayerOf(k)) || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return in.Keyword == "RUN" }) {
 			continue
 		}
-		names = append(names, recipe.Name(c.Instruction))
+		names = append(names, p.Recipe.The(c.Instruction))
 		r.cured = append(r.cured, layer)
 		r.edits = append(r.edits, p.Dockerfile.Remove(c.Instruction)...)
 	}

@@ -1,0 +1,20 @@
+package report
+
+import "strings"
+
+// meanings are the words for sizes as each screen explains them, where they
+// first appear.
+var meanings = map[string]string{
+	"size":     "on disk, uncompressed",
+	"download": "compressed, as a registry stores it",
+	"wasted":   "hidden by a later layer, still downloaded and stored",
+}
+
+// explained says what words mean: "Size: on disk, uncompressed."
+func explained(words ...string) para {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = strings.ToUpper(w[:1]) + w[1:] + ": " + meanings[w] + "."
+	}
+	return para(strings.Join(out, " "))
+}
