@@ -282,7 +282,7 @@ func TestBuildErrors(t *testing.T) {
 		{
 			"unreachable base", "FROM registry.invalid/nosuch:1\n",
 			Error{Kind: BaseMissing, Line: 1, Image: "registry.invalid/nosuch:1"},
-			"Dockerfile:1: base image registry.invalid/nosuch:1 cannot be had: ", whittle.ErrEngine,
+			"Dockerfile:1: base image registry.invalid/nosuch:1 is not available: ", whittle.ErrEngine,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

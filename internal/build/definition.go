@@ -48,11 +48,11 @@ type Definition struct {
 	Args   map[string]string
 	// Platform is os/architecture[/variant]; empty is the engine's.
 	Platform string
-	// Bases are images that stand in for a registry, by the name that FROM
+	// Bases are images that replace those of a registry, by the name that FROM
 	// or COPY --from uses.
 	Bases map[string]Base
 	// Folders are further contexts, by the name that COPY --from uses: files
-	// that are in no image and that the context's ignore file may leave out.
+	// that are in no image and that the context's ignore file may exclude.
 	Folders map[string]string
 	// NoCache runs every step.
 	NoCache bool
@@ -61,7 +61,7 @@ type Definition struct {
 	// changed.
 	Touch string
 	// Offline builds with BuildKit's own frontend whatever a `# syntax=` line
-	// says. Without it that happens only where the frontend cannot be had.
+	// says. Without it that happens only where the frontend is not available.
 	Offline bool
 	// Services run beside the commands of a run.
 	Services []Service
@@ -293,7 +293,7 @@ func contextNames(name string) ([]string, error) {
 }
 
 // syntaxLine is the value of the Dockerfile's syntax directive. Directives
-// stand in comments at the very top.
+// are comments at the very top.
 // https://docs.docker.com/reference/dockerfile/#parser-directives
 func syntaxLine(dockerfile []byte) string {
 	for line := range strings.Lines(strings.TrimPrefix(string(dockerfile), "\ufeff")) {

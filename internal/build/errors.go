@@ -28,18 +28,18 @@ const (
 	// BadDockerfile: the Dockerfile does not parse, or an instruction in it
 	// cannot be carried out (a COPY of a file that is not there).
 	BadDockerfile Kind = "dockerfile"
-	// BaseMissing: an image that the Dockerfile names cannot be had.
+	// BaseMissing: an image that the Dockerfile names is not available.
 	BaseMissing Kind = "base"
-	// FrontendMissing: the frontend of the `# syntax=` line cannot be had.
+	// FrontendMissing: the frontend of the `# syntax=` line is not available.
 	FrontendMissing Kind = "frontend"
 )
 
-// maxSaid bounds what is told of an engine's error, in characters: it may say
-// what a registry has said.
+// maxSaid bounds what is shown of an engine's error, in characters: it may hold
+// a registry's answer.
 const maxSaid = 1000
 
 // Error is a build that failed because of what was built, or because an image
-// that it names cannot be had. It is [whittle.ErrUsage], but
+// that it names is not available. It is [whittle.ErrUsage], but
 // [whittle.ErrEngine] where a registry could not be reached; an image that
 // does not exist is [whittle.ErrNotFound] too.
 type Error struct {
@@ -54,7 +54,7 @@ type Error struct {
 	Step string
 	// ExitCode is that of a StepFailed.
 	ExitCode int
-	// Image is the image that cannot be had.
+	// Image is the image that is not available.
 	Image string
 	// Message is one line of text.
 	Message string
@@ -103,26 +103,26 @@ var (
 	oldManifest = regexp.MustCompile(`failed to do request: \w+ "https?://([^/"]+)/v2/([^"]+)/manifests/([^"?]+)[^"]*": (.*)$`)
 	oldImage    = regexp.MustCompile(`^failed to create LLB definition: ([^\s:]+:[^\s:]+): (.*)$`)
 
-	// notCopied is a part of an image that did not come, or not as it should; it
-	// is said of the step that waited for it.
+	// notCopied is a blob of an image that did not arrive, or was not what its
+	// digest says; BuildKit reports it for the step that waited for it.
 	notCopied  = regexp.MustCompile(`(?:failed to copy: |short read: |failed commit on ref ).*$`)
 	partURL    = regexp.MustCompile(`https?://([^/"\s]+)/v2/([^"\s]+?)/(?:blobs|manifests)/`)
 	copyNoise  = regexp.MustCompile(`failed to copy: |httpReadSeeker: |failed open: |failed commit on ref "[^"]*": |from GET request to \S+ |: failed precondition$`)
 	notAsNamed = regexp.MustCompile(`unexpected commit (?:digest|size)|read past expected size`)
-	// unreached is what the network's faults are called, of what ADD asks for.
+	// unreached matches network errors, for what ADD downloads.
 	unreached = regexp.MustCompile(`dial tcp|no such host|connection re(?:fused|set)|i/o timeout|TLS handshake|no route to host|network is unreachable|invalid response status (?:429|5\d\d)|unexpected EOF`)
 
 	stageUnknown = regexp.MustCompile(`target stage "?[^"]+"? could not be found`)
 )
 
-// failure names whose fault a failed solve is.
+// failure says why a solve failed: the input, the engine, or the caller.
 func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) error {
 	var late *outOfTime
 	if errors.As(context.Cause(ctx), &late) {
 		return j.late(late, rec)
 	}
 	if ctx.Err() != nil {
-		e.grown.Store(false) // who presses Ctrl-C waits for nothing
+		e.grown.Store(false) // after Ctrl-C nothing is pruned
 		return fmt.Errorf("building %s: %w", j.file, context.Cause(ctx))
 	}
 	if gone := e.gone(err); gone != nil {
@@ -162,7 +162,7 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 	case f.Line > 0 || stageUnknown.MatchString(text) || strings.Contains(text, "dockerfile parse error"):
 		f.Message = parsePrefix.ReplaceAllString(text, "")
 		if f.Message != text || strings.HasPrefix(f.Instruction, "#") {
-			f.Instruction = "" // what does not parse is no instruction
+			f.Instruction = "" // a line that does not parse is no instruction
 		}
 		f.Message = checksumRef.ReplaceAllString(f.Message, "")
 	default:
@@ -182,14 +182,14 @@ func noSpace(file, text string) error {
 	return whittle.WithHint(err, "free some space, keep less (--engine-keep), or let whittle keep its cache elsewhere (--cache-dir)")
 }
 
-// missingSecret and missingSSH are what an engine says of a mount that nobody
-// has given anything for.
+// missingSecret and missingSSH match an engine's error for a mount that was given
+// no value.
 var (
 	missingSecret = regexp.MustCompile(`secret (\S+): not found`)
 	missingSSH    = regexp.MustCompile(`no SSH key "?([^\s"]+)"? forwarded from the client`)
 )
 
-// wantsMount notes that a RUN wants a secret or an agent that it was not given.
+// wantsMount recognises a RUN that needs a secret or an agent that it was not given.
 func (f *Error) wantsMount(text string) bool {
 	if m := missingSecret.FindStringSubmatch(text); m != nil {
 		f.Message = "it needs the secret " + m[1] + ", which it was not given"
@@ -282,7 +282,7 @@ func exitMessage(code int) string {
 	return fmt.Sprintf("exit code %d", code)
 }
 
-// missing is the name of an image that could not be had and the reason.
+// missing is the name of an image that is not available and the reason.
 func missing(text string) (image, reason string) {
 	if m := sourceMetadata.FindStringSubmatch(text); m != nil {
 		return m[1], requestedURL.ReplaceAllString(m[2], "")
@@ -308,7 +308,7 @@ func missing(text string) (image, reason string) {
 	return "", ""
 }
 
-// missingImage explains an image that could not be had.
+// missingImage explains an image that is not available.
 func (f *Error) missingImage(image, reason string, j *job) {
 	f.Kind, f.Image = BaseMissing, familiar(image)
 	what := "base image"
@@ -331,7 +331,7 @@ func (f *Error) missingImage(image, reason string, j *job) {
 	default:
 		f.sentinels = []error{whittle.ErrEngine}
 	}
-	f.Message = fmt.Sprintf("%s %s cannot be had: %s", what, f.Image, shorten(reason, 240))
+	f.Message = fmt.Sprintf("%s %s is not available: %s", what, f.Image, shorten(reason, 240))
 }
 
 // familiar shortens a full image name as people write it.

@@ -29,7 +29,7 @@ type Progress struct {
 	// W is where to; nil shows nothing. On a terminal it is BuildKit's own
 	// view, elsewhere one line for each step.
 	W io.Writer
-	// Label stands before each line, or in the view's title.
+	// Label is printed before each line, or in the view's title.
 	Label string
 }
 
@@ -230,7 +230,7 @@ func (r *recorder) failed(dgst string) (name string, last []string) {
 }
 
 // unfinished is the name and the last lines of the step of the Dockerfile that
-// ran when the build was cut short: the last that began, and did not end well.
+// ran when the build was cut short: the last that started and did not succeed.
 func (r *recorder) unfinished() (name string, last []string) {
 	r.mu.Lock()
 	var found digest.Digest

@@ -190,7 +190,7 @@ func (e *Engine) within(ctx context.Context, d Definition, o RunOptions, do func
 	}
 	err = e.withinOnce(ctx, j, o, do)
 	if frontendMissing(err) {
-		j.useBuiltin("its frontend cannot be had")
+		j.useBuiltin("its frontend is not available")
 		err = e.withinOnce(ctx, j, o, do)
 	}
 	return err
@@ -220,7 +220,7 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 			return nil, err
 		}
 		built = true
-		timer.Stop() // a run has a time of its own
+		timer.Stop() // a run has its own time limit
 		doErr = do(ctx, img)
 		return gateway.NewResult(), doErr
 	}, ch)
@@ -481,7 +481,7 @@ func environment(image, extra []string) []string {
 		}
 	}
 	env = append(env, extra...)
-	// BuildKit adds a trace exporter of its own to the environment where
+	// BuildKit adds a trace exporter to the environment where
 	// there is none, and a program that knows OpenTelemetry would use it.
 	if !slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, "OTEL_TRACES_EXPORTER=") }) {
 		env = append(env, "OTEL_TRACES_EXPORTER=none")
@@ -529,7 +529,7 @@ func (e *ends) bytes() []byte {
 	defer e.mu.Unlock()
 	out := bytes.Clone(e.head)
 	if e.dropped > 0 {
-		out = fmt.Appendf(out, "\n[… %s left out …]\n", whittle.Bytes(e.dropped))
+		out = fmt.Appendf(out, "\n[… %s skipped …]\n", whittle.Bytes(e.dropped))
 	}
 	return append(out, e.tail...)
 }

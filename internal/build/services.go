@@ -123,7 +123,7 @@ func (n *neighbours) start(ctx context.Context, c gateway.Client, j *job, s Serv
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
 	case err != nil:
-		return fmt.Sprintf("its image %s cannot be had: %s", s.Image, plain(err)), nil
+		return fmt.Sprintf("its image %s is not available: %s", s.Image, plain(err)), nil
 	case img.ref == nil:
 		return "its image " + s.Image + " is empty", nil
 	}

@@ -79,7 +79,7 @@ func (e *Engine) Build(ctx context.Context, d Definition, o Output) (*Result, er
 	}
 	res, err := e.solve(ctx, d, o, j)
 	if frontendMissing(err) {
-		j.useBuiltin("its frontend cannot be had")
+		j.useBuiltin("its frontend is not available")
 		res, err = e.solve(ctx, d, o, j)
 	}
 	return res, err

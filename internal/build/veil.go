@@ -18,7 +18,7 @@ const (
 	minHidden = 4
 	// maxPending is how much of a line is held back until it ends, in bytes.
 	maxPending = 64 << 10
-	// shown stands in the place of a value.
+	// shown replaces a value.
 	shown = "***"
 )
 

@@ -219,7 +219,7 @@ func (s *sight) line(text string) {
 	case "answer":
 		s.answer(value)
 	}
-	if s.settled() {
+	if s.finished() {
 		s.end()
 	}
 }
@@ -238,9 +238,9 @@ func (s *sight) answer(text string) {
 	s.rounds[i]++
 }
 
-// settled says that there is nothing more to wait for: what was asked has the
-// answer that is wanted, or was answered often enough, or cannot be asked.
-func (s *sight) settled() bool {
+// finished says that there is nothing more to wait for: each request has the wanted
+// answer, or was answered often enough, or cannot be made.
+func (s *sight) finished() bool {
 	if s.checked && !s.seen.Healthy {
 		return false
 	}

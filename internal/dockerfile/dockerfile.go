@@ -3,7 +3,7 @@
 // nothing else.
 //
 // BuildKit's own parser decides what is a Dockerfile and what an instruction
-// says; this package adds where each part stands, which that parser does not
+// says; this package adds the place of each part, which that parser does not
 // keep. The format: https://docs.docker.com/reference/dockerfile/
 //
 // # Editing
@@ -118,7 +118,7 @@ func (f *File) StageName(i int) string {
 type Instruction struct {
 	// Keyword is in upper case.
 	Keyword string
-	// Span holds every byte from the keyword's first to the end of the last
+	// Span has every byte from the keyword's first to the end of the last
 	// line, heredoc bodies included, the final line end excluded.
 	Span whittle.Span
 	// Line and EndLine count from 1.
@@ -134,16 +134,16 @@ type Instruction struct {
 	// HEALTHCHECK, which is then Args[0]).
 	JSON     bool
 	Heredocs []Heredoc
-	// Comments are the comment lines that stand between continued lines.
+	// Comments are the comment lines between continued lines.
 	Comments []whittle.Span
 	// Trigger is the instruction that ONBUILD holds; its heredocs are there.
 	Trigger *Instruction
 
 	file   *File
 	line   logical
-	from   int      // where its first line starts: a lone escape character may stand before the keyword
+	from   int      // where its first line starts: a lone escape character may come before the keyword
 	nested bool     // it is the trigger of an ONBUILD
-	args   [2]int   // where in line.text the arguments stand, flags excluded
+	args   [2]int   // where in line.text the arguments are, without flags
 	shell  []string // what runs shell commands here; nil is the image's own
 	parsed any      // BuildKit's view; not to be changed, so never expanded
 }
@@ -173,7 +173,7 @@ type Heredoc struct {
 	Body, Terminator whittle.Span
 }
 
-// Text is the instruction as it stands in the file.
+// Text is the instruction as it is in the file.
 func (in *Instruction) Text() string {
 	return string(in.file.Source[in.Span.Start:in.Span.End])
 }
@@ -273,7 +273,7 @@ func (f *File) add(n *parser.Node, lines []int) error {
 	}
 	if in.Stage < 0 {
 		if _, ok := parsed.(*instructions.ArgCommand); !ok {
-			return &ParseError{File: f.Name, Line: in.Line, Text: in.Keyword + " stands before the first FROM"}
+			return &ParseError{File: f.Name, Line: in.Line, Text: in.Keyword + " comes before the first FROM"}
 		}
 		f.Meta = append(f.Meta, in)
 		return nil
@@ -290,8 +290,8 @@ func understand(n *parser.Node) (any, error) {
 	return instructions.ParseInstructionWithLinter(n, linter.New(&linter.Config{}))
 }
 
-// finish resolves the stages with the file's defaults and tells each
-// instruction which shell runs it.
+// finish resolves the stages with the file's defaults and sets the shell that
+// runs each instruction.
 func (f *File) finish() {
 	f.resolve(nil)
 	for i := range f.Stages {

@@ -87,7 +87,7 @@ func compare(before, after *File, edits []Edit) error {
 	return nil
 }
 
-// region is a place where the edits may make instructions; old stood there.
+// region is a place where the edits may make instructions; old was there.
 type region struct {
 	whittle.Span
 	old *Instruction
@@ -182,7 +182,7 @@ func (e moved) touches(s whittle.Span) bool {
 	return e.old.Start < s.End && e.old.End > s.Start
 }
 
-// move is where the instruction at s stands after the edits, grown over the
+// move is where the instruction at s is after the edits, grown over the
 // new text of those that touch it.
 func (m moves) move(s whittle.Span) (to whittle.Span, touched bool) {
 	to = s

@@ -23,7 +23,7 @@ type logical struct {
 	open     bool           // the file ends where a continuation was to come
 }
 
-// span is the file's range of text[a:b]; an empty one stands before byte a.
+// span is the file's range of text[a:b]; an empty one is before byte a.
 func (l *logical) span(a, b int) whittle.Span {
 	switch {
 	case b > a:
@@ -87,7 +87,7 @@ func readLogical(src []byte, lines []int, at int, escape byte) (l logical, next 
 var bom = []byte("\xef\xbb\xbf")
 
 // cutContinuation cuts an escape character that ends the line, and the blanks
-// after it, unless another escape character stands before it.
+// after it, unless another escape character comes before it.
 func cutContinuation(line []byte, escape byte) ([]byte, bool) {
 	t := bytes.TrimRight(line, " \t")
 	if n := len(t); n > 0 && t[n-1] == escape && (n == 1 || t[n-2] != escape) {
@@ -182,7 +182,7 @@ func (f *File) locate(n *parser.Node, lines []int) (Instruction, error) {
 	return in, nil
 }
 
-// inside leaves the comments out that stand before the keyword: a lone escape
+// inside skips the comments before the keyword: a lone escape
 // character may start the logical line some lines above it.
 func inside(span whittle.Span, comments []whittle.Span) []whittle.Span {
 	for len(comments) > 0 && comments[0].Start < span.Start {
@@ -191,7 +191,7 @@ func inside(span whittle.Span, comments []whittle.Span) []whittle.Span {
 	return comments
 }
 
-// dissect takes an instruction apart that starts at byte from of the line.
+// dissect splits the instruction that starts at byte from of the line.
 func (f *File) dissect(n *parser.Node, l logical, from int) Instruction {
 	from += len(l.text[from:]) - len(strings.TrimLeftFunc(l.text[from:], unicode.IsSpace))
 	end := len(strings.TrimRightFunc(l.text, unicode.IsSpace))

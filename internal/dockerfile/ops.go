@@ -11,7 +11,7 @@ import (
 )
 
 // InsertBefore puts lines before an instruction, above the comment block that
-// stands directly above it. text has no final line end; its line ends become
+// is directly above it. text has no final line end; its line ends become
 // the file's.
 func (f *File) InsertBefore(in *Instruction, text string) whittle.Edit {
 	at := block(f, in)
@@ -20,7 +20,7 @@ func (f *File) InsertBefore(in *Instruction, text string) whittle.Edit {
 
 // InsertAfter puts lines behind an instruction. text has no final line end;
 // its line ends become the file's. Behind a last instruction that ends in an
-// escape character of its own nothing can stand: Apply refuses the edit.
+// escape character nothing can follow: Apply refuses the edit.
 func (f *File) InsertAfter(in *Instruction, text string) whittle.Edit {
 	return f.insertAfter(in, f.lines(text))
 }
@@ -43,7 +43,7 @@ func (f *File) insertAfter(in *Instruction, text string) whittle.Edit {
 }
 
 // Remove takes an instruction out with its lines, and one of the two blank
-// lines that it stands between. Its comments stay as lines in its place: those
+// lines around it. Its comments stay as lines in its place: those
 // between its continued lines, and those of the shell where the script can be
 // read. Of a trigger the whole ONBUILD goes.
 func (f *File) Remove(in *Instruction) []whittle.Edit {
@@ -54,7 +54,7 @@ func (f *File) Remove(in *Instruction) []whittle.Edit {
 // Move puts an instruction, with the comment block directly above it, behind
 // another one, in another stage perhaps, byte for byte. It is refused where
 // the instruction would mean something else there: another shell, FROM, SHELL,
-// ONBUILD, and what stands before the first FROM. An instruction that is there
+// ONBUILD, and what comes before the first FROM. An instruction that is there
 // already gives no edits.
 func (f *File) Move(in, after *Instruction) ([]whittle.Edit, error) {
 	if err := movable(in, after, after.EndLine); err != nil {
@@ -82,7 +82,7 @@ func (f *File) Move(in, after *Instruction) ([]whittle.Edit, error) {
 	return edits, nil
 }
 
-// movable refuses what cannot stand beside another instruction.
+// movable refuses what cannot be moved beside another instruction.
 func movable(in *Instruction, to *Instruction, line int) error {
 	for _, i := range []*Instruction{in, to} {
 		if err := i.editable(); err != nil {
@@ -104,7 +104,7 @@ func movable(in *Instruction, to *Instruction, line int) error {
 }
 
 // MoveBefore puts an instruction, with the comment block directly above it,
-// before another one of its stage that stands above it, and that one's
+// before another one of its stage that is above it, and that one's
 // comments. first, if it is not empty, is a further instruction of one line that
 // comes right before the moved one, below its comments. A blank line parts them
 // from what follows where one did from what is before. It is refused for what
@@ -174,7 +174,7 @@ func inOrder(now, old []*Instruction, in, after *Instruction) bool {
 }
 
 // vacate removes the lines [start, end), and one blank line where two would
-// come together. The kept comments stand there instead.
+// come together. The kept comments take their place.
 func vacate(f *File, start, end int, kept []string) whittle.Edit {
 	nl := f.lineEnd()
 	if len(kept) > 0 {
@@ -222,7 +222,7 @@ func comments(in *Instruction) []string {
 }
 
 // within is the text of a span without continuations where it is of the
-// logical line, else as it stands in the file.
+// logical line, else as it is in the file.
 func (l *logical) within(s whittle.Span, src []byte) string {
 	from, _ := slices.BinarySearch(l.offs, s.Start)
 	to, _ := slices.BinarySearch(l.offs, s.End)

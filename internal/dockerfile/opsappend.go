@@ -21,7 +21,7 @@ import (
 // before it.
 //
 // Refused as unsupported: the JSON form, scripts that cannot be read, and those
-// whose last list is not commands joined by "&&" alone, has an end of its own
+// whose last list is not commands joined by "&&" alone, has its own end
 // (";", "&", a comment), or ends the shell itself (exec, exit, return).
 func (in *Instruction) AppendCommand(command string) (whittle.Edit, error) {
 	if in.Keyword != "RUN" {
@@ -165,7 +165,7 @@ func (c *chain) joint(last int) string {
 // appendInBody continues the last list of a heredoc.
 func (c *chain) appendInBody(last int, command string) (whittle.Edit, error) {
 	if hereDocs(c.members[last].stmt) {
-		return whittle.Edit{}, c.in.unsupported("the script of RUN ends with a heredoc of its own")
+		return whittle.Edit{}, c.in.unsupported("the script of RUN ends with a heredoc")
 	}
 	first := last
 	for first > 0 && c.members[first-1].after.Text == "&&" {
@@ -196,7 +196,7 @@ func (c *chain) appendLine(last int, command string) whittle.Edit {
 	return whittle.Edit{Span: whittle.Span{Start: body.End, End: body.End}, New: indent + command + nl}
 }
 
-// layout is what stands between two commands, in the way of the last two from
+// layout is what comes between two commands, in the way of the last two from
 // the given member on that a line end parts.
 func (c *chain) layout(from int) (string, bool) {
 	src := c.in.file.Source
@@ -242,7 +242,7 @@ func hereDocs(st *syntax.Stmt) bool {
 }
 
 // exits says that the member's failure ends a shell under set -e: it is a
-// command or a pipeline of its own.
+// command or a pipeline by itself.
 func (c *chain) exits(i int) bool {
 	if !c.starts(i) || c.members[i].stmt.Negated {
 		return false
@@ -262,7 +262,7 @@ func (c *chain) starts(i int) bool {
 }
 
 // errexit says that the members up to the last run under set -e: by the
-// shell's own options or by a set before it that none takes back.
+// shell's own options or by a set before it that none reverts.
 func (c *chain) errexit(last int) bool {
 	options := c.in.shell
 	if line, ok := strings.CutPrefix(c.line.text, "#!"); ok {

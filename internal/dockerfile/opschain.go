@@ -65,7 +65,7 @@ func (c *chain) add(r *scriptReader, st *syntax.Stmt, after Operator) {
 }
 
 // textEnd is the end of a statement without its ";" and without the bodies of
-// its heredocs, between which and the statement others may stand.
+// its heredocs, between which and the statement others may come.
 func textEnd(st *syntax.Stmt) syntax.Pos {
 	end := st.Position
 	switch c := st.Cmd.(type) {
@@ -92,7 +92,7 @@ func textEnd(st *syntax.Stmt) syntax.Pos {
 }
 
 // RemoveCommand takes a simple command out of the list at depth 0, with one of
-// its operators and with its line where it has one of its own. Only "&&", ";"
+// its operators and with its line where nothing else is on it. Only "&&", ";"
 // and line ends may join it to its neighbors. The only command of a script is
 // refused: remove the instruction.
 func (in *Instruction) RemoveCommand(c Command) ([]whittle.Edit, error) {

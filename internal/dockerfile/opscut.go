@@ -8,14 +8,14 @@ import (
 	"whittle.dev/whittle"
 )
 
-// cut takes [from, to) out of a script: whole lines where nothing else stands
-// there, else with the blanks around it, so that what is left is continued as
+// cut takes [from, to) out of a script: whole lines where nothing else is on
+// them, else with the blanks around it, so that what is left is continued as
 // it was. Comment lines within stay. from and to are the ends of words or
 // operators.
 func (in *Instruction) cut(s *Script, from, to int) ([]whittle.Edit, error) {
 	for _, c := range s.Comments {
 		if c.Start >= from && c.End <= to {
-			return nil, in.unsupported("a comment of the shell stands in the way")
+			return nil, in.unsupported("a comment of the shell is in the way")
 		}
 	}
 	f, src := in.file, in.file.Source
@@ -72,15 +72,15 @@ func cutLast(in *Instruction, from, to int, hash bool) ([]whittle.Edit, error) {
 		return []whittle.Edit{{Span: whittle.Span{Start: before, End: to}}}, nil
 	}
 	if len(in.Heredocs) > 0 || hash {
-		return nil, in.unsupported("a comment stands where the last command would end")
+		return nil, in.unsupported("a comment is where the last command would end")
 	}
 	src, nl := in.file.Source, in.file.lineEnd()
 	end := trimLineEnd(src, to, in.file.nextLine(to))
 	return []whittle.Edit{{Span: whittle.Span{Start: before, End: end}, New: nl + strings.Join(comments, nl)}}, nil
 }
 
-// joins says that what is cut stands on the instruction's first line, and that
-// the text at next goes on right there: nothing but blanks stands before it.
+// joins says that what is cut is on the instruction's first line, and that the
+// text at next continues right there: only blanks come before it.
 func joins(in *Instruction, from, next int) (int, bool) {
 	if in.args[0] >= len(in.line.offs) || in.line.offs[in.args[0]] != from {
 		return 0, false

@@ -35,7 +35,7 @@ func (f *File) SetEnv(stage int, name, value string) ([]whittle.Edit, error) {
 	quoted := envQuote(value)
 	edits, found := st.replaceEnv(name, value, quoted)
 	if found {
-		return st.settled(name, quoted, edits)
+		return st.checkedEnv(name, quoted, edits)
 	}
 	after, title := &st.Head, true
 	for i := range st.Instructions {
@@ -64,13 +64,13 @@ func (f *File) SetEnv(stage int, name, value string) ([]whittle.Edit, error) {
 				lead = ` \` + f.lineEnd() + indent
 			}
 		}
-		return st.settled(name, quoted, []whittle.Edit{{Span: whittle.Span{Start: last.End, End: last.End}, New: lead + pair}})
+		return st.checkedEnv(name, quoted, []whittle.Edit{{Span: whittle.Span{Start: last.End, End: last.End}, New: lead + pair}})
 	}
-	return st.settled(name, quoted, []whittle.Edit{f.InsertAfter(after, "ENV "+pair)})
+	return st.checkedEnv(name, quoted, []whittle.Edit{f.InsertAfter(after, "ENV "+pair)})
 }
 
-// settled gives the edits if the stage then sets the variable to nothing else.
-func (st *Stage) settled(name, quoted string, edits []whittle.Edit) ([]whittle.Edit, error) {
+// checkedEnv gives the edits if the stage then sets the variable to nothing else.
+func (st *Stage) checkedEnv(name, quoted string, edits []whittle.Edit) ([]whittle.Edit, error) {
 	if len(edits) == 0 {
 		return nil, nil
 	}

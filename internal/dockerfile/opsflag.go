@@ -8,7 +8,7 @@ import (
 )
 
 // SetFlag adds a flag to ADD, COPY, FROM, HEALTHCHECK or RUN, or replaces its
-// value; an empty value writes the name alone. Of flags that may stand several
+// value; an empty value writes the name alone. Of flags that may be given several
 // times it adds another one, as [Instruction.AddFlag] does. A flag that is
 // there already gives no edits. Values with blanks or quotes are refused.
 func (in *Instruction) SetFlag(name, value string) ([]whittle.Edit, error) {
@@ -48,7 +48,7 @@ func flagged(in *Instruction, edits []whittle.Edit, want []Flag) ([]whittle.Edit
 	return edits, nil
 }
 
-// AddFlag adds a flag that may stand several times: --mount, --exclude,
+// AddFlag adds a flag that may be given several times: --mount, --exclude,
 // --device. One with the same value gives no edits.
 func (in *Instruction) AddFlag(name, value string) ([]whittle.Edit, error) {
 	text, err := flagText(in, name, value)
@@ -94,7 +94,7 @@ func flagText(in *Instruction, name, value string) (string, error) {
 	return "--" + name + "=" + value, nil
 }
 
-// addFlag puts a flag behind the others, on a line of its own where the one
+// addFlag puts a flag behind the others, on a separate line where the one
 // before it ends its line.
 func (in *Instruction) addFlag(name, value, text string) ([]whittle.Edit, error) {
 	at := keywordEnd(in)
@@ -116,7 +116,7 @@ func keywordEnd(in *Instruction) int {
 	return in.line.offs[i+len(in.Keyword)-1] + 1
 }
 
-// ownLine says that only a continuation stands behind s on its line, and how a
+// ownLine says that only a continuation follows s on its line, and how a
 // line of the same kind is indented.
 func (in *Instruction) ownLine(s whittle.Span) (indent string, ok bool) {
 	src := in.file.Source
@@ -145,7 +145,7 @@ func (in *Instruction) ownLine(s whittle.Span) (indent string, ok bool) {
 	return string(src[start:at]), true
 }
 
-// keeping are the comment lines within a span, to stand before what replaces
+// keeping are the comment lines within a span, to be put before what replaces
 // it: a line that is continued may be followed by comments.
 func (in *Instruction) keeping(s whittle.Span) string {
 	comments := in.commentLines(s)

@@ -8,11 +8,11 @@ import (
 )
 
 // longLine is how long a line may get, in bytes, before what is appended goes
-// on a line of its own, or is continued on the next.
+// on a separate line, or is continued on the next.
 const longLine = 100
 
 // breakLines continues a command on further lines, four columns further in, where it
-// would make its line too long. lead stands before it, at a column of its line.
+// would make its line too long. lead comes before it, at a column of its line.
 // The paths of an "rm" behind its first get a line each; the tests of a "find" are filled into
 // lines, none parted from its value.
 func (f *File) breakLines(lead string, column int, command string) string {

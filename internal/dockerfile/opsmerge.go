@@ -10,7 +10,7 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Merge applies several fixes' edits together. A set is left out, and its
+// Merge applies several fixes' edits together. A set is skipped, and its
 // index is among the conflicts, where it overlaps one that was taken before
 // it, or where [Apply] refuses it together with those. Edits that insert at
 // one place keep the order of the sets, but what starts a new line comes

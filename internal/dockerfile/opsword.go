@@ -75,7 +75,7 @@ func gap(in *Instruction, w Word) string {
 }
 
 // RemoveWords takes c.Words[from:to] out, with their lines where nothing else
-// stands there. The program itself, and the JSON form, are refused.
+// is on them. The program itself, and the JSON form, are refused.
 func (in *Instruction) RemoveWords(c Command, from, to int) ([]whittle.Edit, error) {
 	s, err := in.shellForm(c)
 	if err != nil {
@@ -86,7 +86,7 @@ func (in *Instruction) RemoveWords(c Command, from, to int) ([]whittle.Edit, err
 	}
 	for _, r := range c.Redirects {
 		if r.Span.Start > c.Words[from].Span.Start && r.Span.End < c.Words[to-1].Span.End {
-			return nil, in.unsupported("a redirection stands between the words of %s", c.Name())
+			return nil, in.unsupported("a redirection is between the words of %s", c.Name())
 		}
 	}
 	edits, err := in.cut(s, c.Words[from].Span.Start, c.Words[to-1].Span.End)

@@ -97,7 +97,7 @@ func breakAt(in *Instruction, s *Script, at int) (Edit, bool) {
 		deeper = indent + "\t"
 	}
 	leading := strings.HasPrefix(line[len(indent):], "&&")
-	list := indent // where the next command of the list stands
+	list := indent // where the next command of the list is
 	if at <= in.from {
 		list = deeper
 	}

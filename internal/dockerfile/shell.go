@@ -17,7 +17,7 @@ import (
 type Script struct {
 	// Exec says that no shell runs it (JSON form).
 	Exec bool
-	// Comments are the shell's own comments; those that stand between
+	// Comments are the shell's own comments; those between
 	// continued lines are the instruction's.
 	Comments []whittle.Span
 	commands []Command
@@ -44,7 +44,7 @@ type Command struct {
 	// Depth is 0 for the script's own list, and more inside groups,
 	// conditions, loops, functions and substitutions.
 	Depth int
-	// Negated says that "!" stands before it.
+	// Negated says that it follows "!".
 	Negated bool
 }
 

@@ -82,7 +82,7 @@ func (a *account) alpine() (*whittle.Forecast, error) {
 }
 
 // addMusl adds the packages as they are on musl. compile says that some have to
-// be compiled, impossible that one cannot be had at all.
+// be compiled, impossible that one is not available at all.
 func addMusl(a *account, s sizes, known *AlpineBase) (compile, impossible bool) {
 	weights := map[string]Weight{}
 	for _, w := range known.Weights {

@@ -33,7 +33,7 @@ type Project struct {
 	Declared *project.Declared
 	// Context has the files that a build gets, by their paths, with their sizes
 	// in bytes; Before what the measured image's build got, nil where that is
-	// the same. Ignored says whether a further file would be left out, nil where
+	// the same. Ignored says whether a further file would be excluded, nil where
 	// that is not known.
 	Context, Before map[string]int64
 	Ignored         func(name string) bool
@@ -51,7 +51,7 @@ type Project struct {
 	Graph *python.Graph
 	Env   pep.Environment
 
-	// Clean is what strategies leave out of the packages.
+	// Clean is what strategies delete from the packages.
 	Clean Cleanup
 	// Added are the distributions that fixes of the requirements bring and that
 	// the measured image does not have, Removed those of the image that they

@@ -9,7 +9,7 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 )
 
-// Cleanup is what strategies leave out of the packages.
+// Cleanup is what strategies delete from the packages.
 type Cleanup struct {
 	// Bytecode leaves modules uncompiled: Python then compiles them when they
 	// are first imported.
@@ -34,7 +34,7 @@ type destination struct {
 	// inImage says that what installs is in the image too, and is not to be
 	// compiled into the layer.
 	inImage bool
-	// uncached says that the original tells pip to keep nothing.
+	// uncached says that the original has pip keep no cache.
 	uncached bool
 }
 
@@ -169,7 +169,7 @@ func (d destination) command(in install) (string, error) {
 	return strings.Join(append(words, args...), " "), nil
 }
 
-// quietly keeps an interpreter from writing bytecode of its own modules.
+// quietly keeps an interpreter from writing bytecode of the modules that it imports.
 func (d destination) quietly() []string {
 	if d.inImage {
 		return []string{"PYTHONDONTWRITEBYTECODE=1"}

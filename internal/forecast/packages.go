@@ -220,7 +220,7 @@ type sizes struct{ f *whittle.Forecast }
 // exact adds a part that was measured.
 func (s sizes) exact(name string, n int64, source string) { s.between(name, n, n, n, source) }
 
-// between adds a part with its bounds; one of no bytes is left out.
+// between adds a part with its bounds; one of no bytes is skipped.
 func (s sizes) between(name string, low, n, high int64, source string) {
 	if low == 0 && n == 0 && high == 0 {
 		return

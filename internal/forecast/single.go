@@ -27,7 +27,7 @@ type singleStage struct {
 	quiet []string
 	// tools are Debian's packages that only compiling needs.
 	tools []string
-	// mounts bring in an installer that is an image of its own.
+	// mounts bring in an installer from another image.
 	mounts []string
 	made   bool
 	// installers are commands that install the builder's installers, which the

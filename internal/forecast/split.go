@@ -14,7 +14,7 @@ import (
 
 // split is an image of the base dependencies and those of one extra.
 func (a *account) split(extra string) (*whittle.Forecast, error) {
-	f, s := a.forecast("split-"+extra, fmt.Sprintf("an image of its own for the extra %s", extra))
+	f, s := a.forecast("split-"+extra, fmt.Sprintf("a separate image for the extra %s", extra))
 	have, lacking := a.neededBy([]string{extra})
 	a.addPackages(s, have)
 	asked := slices.ContainsFunc(a.Added, func(w Weight) bool { return slices.Contains(lacking, w.Name) })
@@ -27,7 +27,7 @@ func (a *account) split(extra string) (*whittle.Forecast, error) {
 	lacking = a.addWeights(s, a.Extras[extra], have, lacking)
 	a.addMade(s, func(st *step) bool { return st.role == building && !a.recipe.two() })
 	a.addVenv(s)
-	t := a.twoStage(fmt.Sprintf("The extra %s in an image of its own: what the others need is not in it.", extra))
+	t := a.twoStage(fmt.Sprintf("The extra %s in a separate image: what the others need is not in it.", extra))
 	t.dest.extras, t.dest.all = []string{extra}, true
 	if len(lacking) > 0 {
 		f.Notes = append(f.Notes, "no sizes are known of "+strings.Join(lacking, ", "))

@@ -18,7 +18,7 @@ import (
 const ownVenv = "/opt/venv"
 
 // Strategies says how large the image would be if it were made in other ways, and
-// gives the Dockerfile of each. What the project has no use for is left out;
+// gives the Dockerfile of each. A strategy that the project has no use for is skipped;
 // where a Dockerfile cannot be written, a note says why. An image of which
 // nothing is known is [whittle.ErrUnsupported].
 func Strategies(p *Project) (*whittle.Forecasts, error) {
@@ -230,12 +230,12 @@ func (a *account) finish(f *whittle.Forecast, text func() (string, error), d des
 		return f, fmt.Errorf("%s is installed in place (editable)", a.dists[i].name)
 	}
 	if tools := a.compilersLeftOut(); tools != "" {
-		f.Notes = append(f.Notes, "left out of the image, as only compiling needs it: "+tools)
+		f.Notes = append(f.Notes, "not in the image, as only compiling needs it: "+tools)
 	}
 	if venv := strings.TrimPrefix(d.venv, "/"); slices.ContainsFunc(contextFiles(a.Context), func(n string) bool {
 		return strings.HasSuffix(venv, "/.venv") && strings.HasPrefix(n, ".venv/")
 	}) {
-		return f, fmt.Errorf("the build context has a virtual environment of its own (.venv), which .dockerignore does not leave out")
+		return f, fmt.Errorf("the build context has its own virtual environment (.venv), which .dockerignore does not exclude")
 	}
 	if script := a.startScript(); script != "" {
 		f.Notes = append(f.Notes, "the image starts "+script+", which was not read: it may name places or programs that are not there")
@@ -357,7 +357,7 @@ func separate(s *step, venv string) bool {
 // within says whether p is dir or lies below it.
 func within(p, dir string) bool { return dir == "/" || p == dir || strings.HasPrefix(p, dir+"/") }
 
-// extras are those that an image of its own could be made for: the ones that
+// extras are those that a separate image could be made for: the ones that
 // the original installs, and those whose packages are known.
 func (a *account) extras() (out []string) {
 	if a.Declared == nil || a.Graph == nil || a.uses("split") != nil {

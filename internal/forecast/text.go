@@ -20,7 +20,7 @@ type twoStage struct {
 	dest destination
 	// head is the comment at the top, without its "#".
 	head []string
-	// builder and final are the FROM lines; prelude stands below the builder's.
+	// builder and final are the FROM lines; prelude comes below the builder's.
 	builder, final string
 	prelude        []string
 	// build and run give the text of an instruction of each stage that is kept;
@@ -28,8 +28,8 @@ type twoStage struct {
 	build, run func(s *step) (string, error)
 	// elsewhere says that the bases are others than the original's.
 	elsewhere bool
-	// start stands below the final FROM line, finish at the end of the builder;
-	// stages stands above both.
+	// start comes below the final FROM line, finish at the end of the builder;
+	// stages comes above both.
 	start, finish []string
 	stages        string
 	// texts are the requirements files that were read.
@@ -369,7 +369,7 @@ func spaced(s *step, text string) []string {
 // textWriter makes the text of a Dockerfile.
 type textWriter struct{ b strings.Builder }
 
-// top writes the directives, the comment, and what stands before the first
+// top writes the directives, the comment, and what comes before the first
 // FROM.
 func (w *textWriter) top(r *recipe, head []string) {
 	if r.file.Syntax != "" {
@@ -417,7 +417,7 @@ func (w *textWriter) lines(lines ...string) {
 // String is the text that was written.
 func (w *textWriter) String() string { return strings.TrimRight(w.b.String(), "\n") + "\n" }
 
-// parses holds a generated text to the parser.
+// parses checks a generated text with the parser.
 func parses(text string) error {
 	f, err := dockerfile.Parse("Dockerfile", []byte(text))
 	if err != nil {

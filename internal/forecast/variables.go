@@ -111,7 +111,7 @@ func (v variables) reader(script string) func(dockerfile.Command) dockerfile.Com
 	}
 }
 
-// bracketless leaves out what a shell would read as a pattern and requirements
+// bracketless skips what a shell would read as a pattern and requirements
 // have around their extras.
 func bracketless(c rune) rune {
 	if strings.ContainsRune("[],=", c) {
@@ -155,7 +155,7 @@ func exported(in *dockerfile.Instruction) (string, error) {
 	return strings.Join(words, " "), nil
 }
 
-// referenceless leaves out what refers to variables.
+// referenceless skips what refers to variables.
 func referenceless(c rune) rune {
 	if strings.ContainsRune("${}", c) {
 		return -1

@@ -58,7 +58,7 @@ type merger struct {
 	edits       map[string][]whittle.Edit
 }
 
-// check holds the fix to the contents that it was made for.
+// check compares the fix with the contents that it was made for.
 func (m *merger) check(f *whittle.Fix) error {
 	for _, p := range f.Patches {
 		src, ok := m.files[p.File]
@@ -93,7 +93,7 @@ func (m *merger) add(f *whittle.Fix) error {
 }
 
 // union puts new edits among those that are there. Insertions at one place
-// stand in their order; one that is there already stands once.
+// keep their order; one that is there already is added once.
 func union(src []byte, have, more []whittle.Edit) ([]whittle.Edit, error) {
 	out := slices.Clone(have)
 	for _, e := range more {
@@ -151,7 +151,7 @@ func extendsRemoved(src []byte, words, removal whittle.Edit) bool {
 	return reach(words) == 0 && reach(whittle.Edit{New: string(src[gone.Start:gone.End])}) > 0
 }
 
-// apply makes the edits of one file, and holds the result to what the kind of
+// apply makes the edits of one file, and checks the result against what the kind of
 // file promises.
 func (m *merger) apply(name string, edits []whittle.Edit) ([]byte, error) {
 	if slices.Contains(m.dockerfiles, name) {
@@ -173,15 +173,15 @@ func (m *merger) result(name string, edits []whittle.Edit) ([]byte, error) {
 func Changes(before, after map[string][]byte) []whittle.FileChange {
 	out := []whittle.FileChange{}
 	for name, text := range after {
-		old, had := before[name]
-		if had && string(old) == string(text) {
+		old, existed := before[name]
+		if existed && string(old) == string(text) {
 			continue
 		}
 		from := "a/" + name
-		if !had {
+		if !existed {
 			from = "/dev/null"
 		}
-		out = append(out, whittle.FileChange{Path: name, Diff: udiff.Unified(from, "b/"+name, string(old), string(text)), Before: old, After: text, Created: !had})
+		out = append(out, whittle.FileChange{Path: name, Diff: udiff.Unified(from, "b/"+name, string(old), string(text)), Before: old, After: text, Created: !existed})
 	}
 	slices.SortFunc(out, func(a, b whittle.FileChange) int { return cmp.Compare(a.Path, b.Path) })
 	return out

@@ -79,7 +79,7 @@ func newer(a, b *release) bool {
 	return a.version.Compare(b.version) > 0
 }
 
-// targetsOf are what an environment may be: markers do not tell the C library,
+// targetsOf are what an environment may be: markers do not name the C library,
 // and the series of a distribution hardly hangs on it.
 func targetsOf(env pep.Environment) []pep.Target {
 	major, minor, _ := strings.Cut(env.PythonVersion, ".")

@@ -7,8 +7,8 @@ import (
 
 // A .pyc is about as large as its source, but for what is not compiled: comments
 // are dropped, and tables of text or numbers are marshalled smaller than they
-// are written. How far a source can be compressed tells them apart. The factors
-// were fitted to 14,223 files of 66 distributions, each counting alike
+// are written. How far a source can be compressed separates them. The factors
+// were fitted to 14,223 files of 66 distributions, each with the same weight
 // (CPython 3.10 and 3.13; 3.9 to 3.12 by the sums of all): for one distribution the
 // estimate is 20 % too small to 33 % too large in nine cases of ten, for ten together
 // 14 % to 17 %.

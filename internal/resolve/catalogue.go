@@ -115,7 +115,7 @@ func (c *catalogue) prefetch(ctx context.Context, names []string) {
 			}
 			all, err := c.releases(ctx, name)
 			if err != nil {
-				return // whoever needs it is told
+				return // the search that needs it gets the error
 			}
 			for _, r := range all {
 				if !r.version.Prerelease() && !r.yanked {
@@ -202,7 +202,7 @@ func (r *release) add(c *catalogue, f *whittle.IndexFile, w *pep.Wheel) {
 	r.yanked = r.yanked && f.Yanked
 }
 
-// closer says whether a wheel for another target is a better stand-in than
+// closer says whether a wheel for another target is a better substitute than
 // another: one for Linux, and then by name, so that the choice is the same each
 // time.
 func closer(a, b string) bool {

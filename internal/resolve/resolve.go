@@ -15,8 +15,8 @@ import (
 	"whittle.dev/whittle/internal/pep"
 )
 
-// Index is a Python package index. Its errors are told apart by the root
-// package's: [whittle.ErrNotFound] is an unknown distribution.
+// Index is a Python package index. The root package's errors say what went
+// wrong: [whittle.ErrNotFound] is an unknown distribution.
 type Index interface {
 	// Files are those of a distribution, in any order.
 	Files(ctx context.Context, distribution string) ([]whittle.IndexFile, error)
@@ -59,7 +59,7 @@ type Solution struct {
 	Env     pep.Environment
 	// Steps is how long it was searched for.
 	Steps int
-	// Notes say what was guessed or left out.
+	// Notes say what was guessed or skipped.
 	Notes []string
 }
 

@@ -214,7 +214,7 @@ func meets(r *release, wants []want) bool {
 }
 
 // try pins an ident to the first release that conflicts with nothing. The
-// causes are the wants that stood against the others.
+// causes are the wants that conflict with the others.
 func (s *search) try(ctx context.Context, id ident) (*state, []want, error) {
 	candidates, err := s.matches(ctx, s.now.criteria, id)
 	if err != nil {

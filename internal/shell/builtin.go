@@ -184,7 +184,7 @@ func (c *simpleCommand) unsetVars() Truth {
 	return Yes
 }
 
-// export is that of "command export"; the plain one is a clause of its own.
+// export is that of "command export"; the plain one is a separate clause.
 func (c *simpleCommand) export() Truth {
 	for _, a := range c.args[1:] {
 		if name, value, ok := strings.Cut(a, "="); ok {

@@ -255,7 +255,7 @@ func (c *simpleCommand) function(body *syntax.Stmt) Truth {
 	return c.t.body(c.sh, body, params, c.place)
 }
 
-// body follows the body of a function, or of a file with parameters of its own.
+// body follows the body of a function, or of a file with its own parameters.
 func (t *tracer) body(sh *process, body *syntax.Stmt, params []string, p place) Truth {
 	t.called[body] = true
 	if sh.how == Elsewhere {

@@ -7,8 +7,8 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// Quote is a word as a POSIX shell needs it. A word with a line end cannot
-// stand in a RUN that is no heredoc.
+// Quote is a word as a POSIX shell needs it. A word with a line end works
+// only in the heredoc of a RUN.
 // https://pubs.opengroup.org/onlinepubs/9699919799/utilities/V3_chap02.html#tag_18_02
 func Quote(word string) string {
 	plain := func(r rune) bool {

@@ -14,7 +14,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// UnknownPart stands in a word for what only a run knows, such as what a
+// UnknownPart replaces the part of a word that only a run knows, such as what a
 // program prints.
 const UnknownPart = "\x00"
 
@@ -209,10 +209,10 @@ type process struct {
 	piped bool
 }
 
-// place is where a statement stands.
+// place is where a statement is.
 type place struct {
 	// tail: its status is that of the script. guard: set -e does not act on
-	// it. sub: in a shell of its own; after says that this one's failure fails
+	// it. sub: in a subshell; after says that this one's failure fails
 	// the script.
 	tail, guard, sub, after bool
 }
@@ -245,7 +245,7 @@ func (sh *process) resume(how Certainty, mayEnd bool) {
 	}
 }
 
-// sub is the place of statements in a shell of its own.
+// subshell is the place of statements in a subshell.
 func (p place) subshell(sh *process) place {
 	after := p.fatal(sh)
 	return place{tail: p.tail, guard: p.guard, sub: true, after: after}

@@ -163,7 +163,7 @@ func (t *tracer) pipeline(sh *process, c *syntax.BinaryCmd, p place) Truth {
 	return likely
 }
 
-// behind follows what stands after "PROGRAM &&". Programs are taken to
+// behind follows what comes after "PROGRAM &&". Programs are taken to
 // succeed; where the script survives that one fails, what follows may not run.
 func (t *tracer) behind(sh *process, st *syntax.Stmt, p place) Truth {
 	if p.tail || sh.how > Must {

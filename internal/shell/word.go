@@ -81,8 +81,8 @@ func (t *tracer) expand(sh *process, w *syntax.Word, f func(*expand.Config) ([]s
 		ProcSubst: func(*syntax.ProcSubst) (string, error) { return unknown, nil }}
 	out, err := f(cfg)
 	t.print = print
-	if lacks := (expand.UnsetParameterError{}); errors.As(err, &lacks) {
-		t.doubt(sh, "its script asks for $"+lacks.Node.Param.Value+", which is only given when it runs")
+	if missing := (expand.UnsetParameterError{}); errors.As(err, &missing) {
+		t.doubt(sh, "its script asks for $"+missing.Node.Param.Value+", which is only given when it runs")
 		sh.stray()
 	}
 	return out, err == nil
@@ -117,7 +117,7 @@ func (t *tracer) simple(sh *process, w *syntax.Word) bool {
 }
 
 // asksFor notes the variables of a word that nothing sets, where the word
-// would not do without: a lone $OPTIONS is made to be left out.
+// would not do without: a lone $OPTIONS is meant to be optional.
 func (t *tracer) asksFor(sh *process, w *syntax.Word, after bool) {
 	lone := len(w.Parts) == 1 && !after
 	syntax.Walk(w, func(n syntax.Node) bool {

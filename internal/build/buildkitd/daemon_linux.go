@@ -101,7 +101,7 @@ func start(ctx context.Context, binary string, opts Options) (*Daemon, error) {
 			d.notes = append(d.notes, note)
 		}
 		if err != nil {
-			err = whittle.WithHint(fmt.Errorf("giving it a network of its own: %w", err), askHost)
+			err = whittle.WithHint(fmt.Errorf("giving it a separate network: %w", err), askHost)
 			d.end()
 		}
 	}
@@ -206,13 +206,13 @@ func (d *Daemon) Version() string { return moduleVersion(d.binary) }
 // scratch folder. It lies beside the snapshots, which are executed, too: what is
 // temporary may be mounted noexec.
 //
-// What joins a container (a watch) ends well there whatever becomes of it. When
-// a container's own process ends, the kernel kills all others in it; BuildKit
-// takes a killed one for a reason to end the container, and kills the runc that
-// is about to say how its own process ended: the exit code would be lost.
+// The wrapper reports success for every "runc exec" (a watch that joins a
+// container). When a container's main process ends, the kernel kills all others in
+// it; BuildKit ends a container one of whose processes was killed, and kills the
+// runc that is about to report the main process's exit code, which would be lost.
 //
-// Where the machine's memory runs out before the containers' limit is reached,
-// the kernel ends theirs before all other processes.
+// Where the machine's memory runs out before the containers' limit is reached, the
+// kernel kills their processes first.
 func (d *Daemon) wrapWorker(worker string) (string, error) {
 	name := filepath.Join(d.root, "runc")
 	runc := fmt.Sprintf("%s --root %s \"$@\"", shell.Quote(worker), shell.Quote(d.scratch.path("runc")))

@@ -57,7 +57,7 @@ func (g *Guard) Why(before int64, code int, output string) string {
 		return ""
 	case g.Kills() > before:
 		text := fmt.Sprintf("ended by the memory limit of %s", whittle.Bytes(g.memory))
-		if code != 128+int(syscall.SIGKILL) { // the step saw a process of its own die
+		if code != 128+int(syscall.SIGKILL) { // the step saw one of its processes die
 			text = fmt.Sprintf("exit code %d, after the memory limit of %s ended one of its processes", code, whittle.Bytes(g.memory))
 		}
 		return text + "; --build-memory " + doubled(g.memory)

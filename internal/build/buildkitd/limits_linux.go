@@ -30,7 +30,7 @@ func findHierarchy() hierarchy {
 }
 
 // newGuard makes the control group that a daemon puts its containers into, and
-// gives it limits. What cannot be had is left out and said in notes.
+// gives it limits. notes name the limits that this system does not offer.
 func newGuard(h hierarchy, name string, memory, pids int64) (g *Guard, notes []string) {
 	if memory == 0 {
 		memory = h.machineMemory() / 4 * 3

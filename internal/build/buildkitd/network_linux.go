@@ -33,14 +33,14 @@ type network struct {
 	hold    *os.File // slirp4netns ends when this is closed
 }
 
-// findNetwork finds what a network of the engine's own needs.
+// findNetwork finds what a separate network for the engine needs.
 func findNetwork() (*network, error) {
 	program, err := exec.LookPath("slirp4netns")
 	if err == nil {
 		_, err = os.Stat("/dev/net/tun")
 	}
 	if err != nil {
-		return nil, whittle.WithHint(fmt.Errorf("the build engine cannot have a network of its own: %w: %w", err, whittle.ErrEngine), askHost)
+		return nil, whittle.WithHint(fmt.Errorf("the build engine cannot have a separate network: %w: %w", err, whittle.ErrEngine), askHost)
 	}
 	return &network{program: program}, nil
 }

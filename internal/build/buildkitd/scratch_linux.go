@@ -62,7 +62,7 @@ func (s *scratch) remove() error {
 }
 
 // sweepScratch removes what killed daemons left in temp, and beside the folder
-// of the one that had the state folder root.
+// of the last one on the state folder root.
 func sweepScratch(root, temp string) {
 	parents := []string{temp}
 	if last, err := whittle.Folder(root).Read(scratchRecord, 4<<10); err == nil && filepath.IsAbs(string(last)) {

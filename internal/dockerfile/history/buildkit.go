@@ -44,7 +44,7 @@ func (buildkit) match(s *scope, c command, step whittle.Step) (ok, exact bool) {
 }
 
 // matchSetting compares the instructions that only change the configuration,
-// which both builders write alike, but for EXPOSE.
+// which both builders write in the same way, except for EXPOSE.
 func (s *scope) matchSetting(parsed any, text string) (ok, exact bool) {
 	switch c := parsed.(type) {
 	case *instructions.EnvCommand:
@@ -174,7 +174,7 @@ func (s *scope) matchRun(c *instructions.RunCommand, text string) (ok, exact boo
 	return anyLike(rest, wants...)
 }
 
-// argPrefixes are what may stand before the command: the number of arguments
+// argPrefixes are what may come before the command: the number of arguments
 // and each with its value. More than the chain declares come from the
 // triggers of the base image, fewer never; before 2023 BuildKit repeated those
 // declared twice.

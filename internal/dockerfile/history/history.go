@@ -53,7 +53,7 @@ func Join(f *dockerfile.File, steps []whittle.Step, target string) []whittle.Ste
 	return out
 }
 
-// origin says where an instruction stands.
+// origin is the place of an instruction.
 func origin(f *dockerfile.File, in *dockerfile.Instruction) *whittle.Origin {
 	return &whittle.Origin{File: f.Name, Line: in.Line, EndLine: in.EndLine,
 		Stage: f.Stages[in.Stage].Label(), Instruction: in.Keyword, Span: in.Span}

@@ -9,7 +9,7 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 )
 
-// wild stands in an expected text for what is not known.
+// wild replaces what is not known in an expected text.
 const wild = "\x00"
 
 // scope is what is known of the build at one point of the chain.

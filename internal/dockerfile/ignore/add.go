@@ -91,8 +91,8 @@ func patternParts(pattern string) []string {
 // Add adds patterns to a .dockerignore, nil for one that is not there:
 // those that its lines do not cover. They come in front of the first
 // exception (a line that starts with "!"), so that all exceptions go on
-// working. Where an exception takes back all that a pattern would match, or
-// the file leaves out everything but its exceptions, they come behind it;
+// working. Where an exception includes everything that a pattern would match, or
+// the file excludes everything but its exceptions, they come after it;
 // that is [whittle.ErrUnsupported] where the same exception or a finer one
 // would be undone. A pattern that leaves everything out is [whittle.ErrUsage].
 func Add(src []byte, patterns ...string) ([]whittle.Edit, error) {
@@ -159,10 +159,10 @@ func unprintable(c rune) bool {
 }
 
 // placeFor is the offset at which a pattern has an effect and undoes no
-// exception; it is not needed where all that it matches is left out.
+// exception; it is not needed where everything that it matches is excluded.
 func (f *text) placeFor(p string, parts []string) (at int, needed bool, err error) {
-	// fine and everything: a line leaves out all that it matches, the latter
-	// with all else; back is the last exception that takes all of it back.
+	// fine and everything: a line excludes everything that it matches, the latter
+	// with all else; back is the last exception that includes it all again.
 	fine, everything, back, first := false, false, -1, -1
 	for i, r := range f.rules {
 		if r.except && first < 0 {
@@ -201,9 +201,9 @@ func (f *text) behind(back int, p string, parts []string) (int, bool, error) {
 	return f.rules[back].end, true, nil
 }
 
-// inAllowed is the place in a file that leaves out everything but its
-// exceptions: the end, where the exceptions are folders that may well lack
-// what the pattern matches. Else the pattern is not needed or not safe.
+// inAllowed is the place in a file that excludes everything but its exceptions:
+// the end, where the exceptions are folders that may hold what the pattern matches.
+// Else the pattern is not needed or not safe.
 func (f *text) inAllowed(parts []string) (int, bool, error) {
 	folders := false
 	for _, r := range f.rules {
@@ -219,7 +219,7 @@ func (f *text) inAllowed(parts []string) (int, bool, error) {
 		}
 		folders = true
 	}
-	// A pattern of one place that no exception opens is left out already.
+	// A pattern of one place that no exception includes is excluded already.
 	return len(f.src), folders && parts[0] == "**", nil
 }
 

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// shell stands in for /bin/sh: it runs the check that is its arguments behind
+// shell replaces /bin/sh: it runs the check that is its arguments behind
 // the script, again and again, as the watcher does.
 func shell(args []string) {
 	for len(args) > 4 {
