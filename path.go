@@ -111,3 +111,12 @@ func Below(dir, path string) (rel string, ok bool) {
 func Under(p, dir string) bool {
 	return p == dir || dir == "" || strings.HasPrefix(p, dir+"/")
 }
+
+// WithoutLinks is a path of this machine with its links followed; as it is, where
+// it leads nowhere.
+func WithoutLinks(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return filepath.Clean(path)
+}

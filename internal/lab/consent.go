@@ -41,7 +41,7 @@ const (
 )
 
 func newConsent(dir string, allow []string, lookup project.Lookup) (*consent, error) {
-	c := &consent{dir: withoutLinks(dir), lookup: lookup}
+	c := &consent{dir: whittle.WithoutLinks(dir), lookup: lookup}
 	option := "--allow"
 	if more, ok := lookup("WHITTLE_ALLOW"); ok && more != "" {
 		allow = append(slices.Clone(allow), strings.Split(more, ",")...)
@@ -56,7 +56,7 @@ func newConsent(dir string, allow []string, lookup project.Lookup) (*consent, er
 			if err != nil {
 				return nil, fmt.Errorf("%s %s: %w", option, text, err)
 			}
-			c.files = append(c.files, withoutLinks(abs))
+			c.files = append(c.files, whittle.WithoutLinks(abs))
 		case isVariable && name != "":
 			c.variables = append(c.variables, name)
 		case text == allowSSH:
@@ -66,15 +66,6 @@ func newConsent(dir string, allow []string, lookup project.Lookup) (*consent, er
 		}
 	}
 	return c, nil
-}
-
-// withoutLinks is a path with its links followed; as it is, where it leads
-// nowhere.
-func withoutLinks(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
-	}
-	return filepath.Clean(path)
 }
 
 // outside is how what the project names is read. What it may not have is noted,
@@ -93,7 +84,7 @@ func (c *consent) variable(name string) (string, bool) {
 }
 
 func (c *consent) read(file string, most int64) ([]byte, error) {
-	real := withoutLinks(file)
+	real := whittle.WithoutLinks(file)
 	if rel, ok := whittle.Below(c.dir, real); ok {
 		return whittle.Folder(c.dir).Read(filepath.ToSlash(rel), most) // whatever is there by now
 	}
@@ -107,7 +98,7 @@ func (c *consent) read(file string, most int64) ([]byte, error) {
 // project leads to it.
 func (c *consent) recipe(name string) {
 	if !filepath.IsLocal(name) {
-		if real := withoutLinks(filepath.Join(c.dir, name)); !c.inside(real) {
+		if real := whittle.WithoutLinks(filepath.Join(c.dir, name)); !c.inside(real) {
 			c.allows(real)
 		}
 	}
@@ -117,7 +108,7 @@ func (c *consent) recipe(name string) {
 func (c *consent) agent(paths []string) []string {
 	var out []string
 	for _, path := range paths {
-		out = append(out, withoutLinks(path))
+		out = append(out, whittle.WithoutLinks(path))
 	}
 	outside := slices.ContainsFunc(out, func(path string) bool { return !c.inside(path) })
 	if (outside || len(out) == 0) && !c.ssh {

@@ -19,7 +19,7 @@ import (
 // what the command line names; for all else it is an error that says what it
 // asks for, and how to allow it, and shows no value.
 func TestConsent(t *testing.T) {
-	top := withoutLinks(t.TempDir())
+	top := whittle.WithoutLinks(t.TempDir())
 	dir, home := filepath.Join(top, "shop"), filepath.Join(top, "home me")
 	for path, text := range map[string]string{
 		"shop/Dockerfile": "FROM scratch\n", "shop/own": "geheim-own", "shop/own.env": "A=geheim-file", "shop/asks.env": "A=${TOKEN}", "shop/bare.env": "TOKEN",
@@ -111,11 +111,11 @@ func TestConsent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			env := &Env{Lookup: func(name string) (string, bool) {
+			lookup := func(name string) (string, bool) {
 				v, ok := map[string]string{"TOKEN": "geheim-token", "HOME": home}[name]
 				return v, ok
-			}}
-			s, err := surround(env, p, c.in)
+			}
+			s, err := surround(lookup, p, c.in)
 			if c.asks != "" {
 				text, hint := "", ""
 				if err != nil {

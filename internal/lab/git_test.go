@@ -15,37 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
-
-// repository is a folder with committed files, and a way to run git in it.
-func repository(t *testing.T, options ...string) (dir string, git func(args ...string)) {
-	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("needs git")
-	}
-	dir = t.TempDir()
-	t.Setenv("HOME", t.TempDir())
-	git = func(args ...string) {
-		t.Helper()
-		cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=x", "-c", "user.email=x"}, args...)...)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("git %q: %v\n%s", args, err, out)
-		}
-	}
-	git(append([]string{"init", "-q"}, options...)...)
-	must(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))
-	for _, name := range []string{"same", "modified", "staged", "both", "sub/same", "sub/modified", "a b*c", "crlf"} {
-		must(t, os.WriteFile(filepath.Join(dir, name), []byte("text of "+name+"\n"), 0o644))
-	}
-	must(t, os.Symlink("same", filepath.Join(dir, "link")))
-	git("add", "-A")
-	git("commit", "-qm", "x")
-	return dir, git
-}
 
 func TestGitDirty(t *testing.T) {
 	for _, format := range []string{"sha1", "sha256"} {
-		dir, git := repository(t, "--object-format="+format)
+		dir, git := imagetest.GitRepository(t, "--object-format="+format)
 		for _, name := range []string{"modified", "sub/modified", "staged", "both", "untracked"} {
 			must(t, os.WriteFile(filepath.Join(dir, name), []byte("changed\n"), 0o644))
 		}
@@ -67,7 +42,7 @@ func TestGitDirty(t *testing.T) {
 }
 
 func TestGitNothingCommitted(t *testing.T) {
-	dir, git := repository(t)
+	dir, git := imagetest.GitRepository(t)
 	git("update-ref", "-d", "HEAD")
 	if got, err := gitDirty(context.Background(), dir, []string{"same"}); err != nil || len(got) != 1 {
 		t.Errorf("%q, %v", got, err)
@@ -79,7 +54,7 @@ func TestGitRunsNothing(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the programs are shell scripts")
 	}
-	dir, git := repository(t)
+	dir, git := imagetest.GitRepository(t)
 	ran := filepath.Join(t.TempDir(), "ran")
 	program := filepath.Join(t.TempDir(), "program")
 	must(t, os.WriteFile(program, []byte("#!/bin/sh\necho \"$0 $*\" >> "+ran+"\ncat\n"), 0o755))
@@ -139,7 +114,7 @@ func TestGitRunsNothing(t *testing.T) {
 // TestGitElsewhere: a repository whose .git is a file, as those of submodules
 // and of further work trees are, is asked as any other, and runs as little.
 func TestGitElsewhere(t *testing.T) {
-	dir, git := repository(t)
+	dir, git := imagetest.GitRepository(t)
 	tree := filepath.Join(t.TempDir(), "tree")
 	git("worktree", "add", "-q", tree)
 	must(t, os.WriteFile(filepath.Join(tree, "modified"), []byte("changed\n"), 0o644))
@@ -156,7 +131,7 @@ func TestGitElsewhere(t *testing.T) {
 // once.
 func TestGitHangs(t *testing.T) {
 	for _, name := range []string{"index", "HEAD", "config"} {
-		dir, _ := repository(t)
+		dir, _ := imagetest.GitRepository(t)
 		at := filepath.Join(dir, ".git", name)
 		_ = os.Remove(at)
 		if err := exec.Command("mkfifo", at).Run(); err != nil {
@@ -183,7 +158,7 @@ func TestGitHangs(t *testing.T) {
 
 // TestGitUnknown: where it cannot be known what is committed, that is said.
 func TestGitUnknown(t *testing.T) {
-	dir, _ := repository(t)
+	dir, _ := imagetest.GitRepository(t)
 	check := func(what, want string) {
 		t.Helper()
 		got, err := gitDirty(context.Background(), dir, []string{"same"})

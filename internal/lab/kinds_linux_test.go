@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/outdir"
 )
 
@@ -346,7 +347,7 @@ func TestGitFileKinds(t *testing.T) {
 	files := []string{".git/HEAD", ".git/config", ".git/index", ".git/refs/heads/main", ".git/info/exclude", ".git/info/attributes", ".git/objects/info/alternates"}
 	eachKind(t, files, func(name, kind string) {
 		put := fileKinds[kind]
-		dir, git := repository(t, "--initial-branch=main")
+		dir, git := imagetest.GitRepository(t, "--initial-branch=main")
 		git("status")
 		must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
 		if at := filepath.Join(dir, name); !exists(at) {

@@ -7,6 +7,7 @@ package lab
 import (
 	"context"
 	"io"
+	"os"
 	"time"
 
 	"whittle.dev/whittle"
@@ -14,6 +15,7 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/outdir"
+	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/resolve"
 )
 
@@ -82,6 +84,13 @@ func (e *Env) key() []byte {
 		return nil
 	}
 	return e.Secret()
+}
+
+func (e *Env) lookup() project.Lookup {
+	if e.Lookup == nil {
+		return os.LookupEnv
+	}
+	return e.Lookup
 }
 
 func (e *Env) progress() Progress {

@@ -60,7 +60,7 @@ func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition
 			p.Variants = nil // nor is it built
 		}
 	}
-	inputs, err := surround(env, p, o.Inputs)
+	inputs, err := surround(env.lookup(), p, o.Inputs)
 	if err == nil {
 		err = inputs.run(commands, nil)
 	}

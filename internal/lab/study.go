@@ -116,7 +116,7 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 	if s.o.Out == p.Dir {
 		return nil, whittle.WithHint(fmt.Errorf("the study's folder is the project itself: %w", whittle.ErrUsage), "name another one with --out; the default is "+outdir.Name+" in the project")
 	}
-	if s.inputs, err = surround(env, p, o.Inputs); err != nil {
+	if s.inputs, err = surround(env.lookup(), p, o.Inputs); err != nil {
 		return nil, err
 	}
 	for _, v := range p.Variants {

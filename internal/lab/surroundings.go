@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,18 +46,11 @@ type surroundings struct {
 	beside  []build.Service
 }
 
-func (e *Env) lookup() project.Lookup {
-	if e.Lookup == nil {
-		return os.LookupEnv
-	}
-	return e.Lookup
-}
-
 // surround reads the inputs of a project, nil where there is none, and of
 // options. Errors wrap [whittle.ErrUsage] and show no values; it is one that the
 // project names what is not its own and the options do not allow.
-func surround(env *Env, p *project.Project, in Inputs) (*surroundings, error) {
-	s := &surroundings{lookup: env.lookup(), files: in.EnvFiles}
+func surround(lookup project.Lookup, p *project.Project, in Inputs) (*surroundings, error) {
+	s := &surroundings{lookup: lookup, files: in.EnvFiles}
 	secrets, agents, err := s.options(in)
 	if err != nil {
 		return nil, err

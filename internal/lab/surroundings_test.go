@@ -23,7 +23,7 @@ func TestSurroundings(t *testing.T) {
 		}
 		return path
 	}
-	env := &Env{Lookup: func(name string) (string, bool) { return "outside", name == "OUTSIDE" }}
+	lookup := func(name string) (string, bool) { return "outside", name == "OUTSIDE" }
 	p := &project.Project{
 		Dir:      dir,
 		EnvFiles: []string{file("a.env", "A=from-file\nB=from-file\n")},
@@ -33,7 +33,7 @@ func TestSurroundings(t *testing.T) {
 		SSH:      []project.SSH{{ID: "default"}},
 	}
 	in := Inputs{Env: []string{"D=$option", "OUTSIDE"}, Secrets: []string{"id=x,src=" + file("other", "in other")}, SSH: []string{"default=/run/agent"}, Allow: []string{"env=OUTSIDE"}}
-	s, err := surround(env, p, in)
+	s, err := surround(lookup, p, in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestSurroundings(t *testing.T) {
 	seals := map[string]bool{s.seal([]byte("k"), p.Commands): true, s.seal([]byte("other"), p.Commands): true}
 	for _, change := range []func(){func() { in.Env[0] = "D=x" }, func() { file("other", "new") }, func() { p.Commands[0].Env[0].Value = "x" }, func() { file("a.env", "A=2") }} {
 		change()
-		if s, err = surround(env, p, in); err != nil {
+		if s, err = surround(lookup, p, in); err != nil {
 			t.Fatal(err)
 		}
 		seals[s.seal([]byte("k"), p.Commands)] = true
@@ -69,11 +69,11 @@ func TestSurroundings(t *testing.T) {
 	if len(seals) != 6 {
 		t.Errorf("%d seals of 6", len(seals))
 	}
-	if s, err = surround(env, nil, Inputs{}); err != nil || s.seal(nil, nil) != "" {
+	if s, err = surround(lookup, nil, Inputs{}); err != nil || s.seal(nil, nil) != "" {
 		t.Errorf("a seal of nothing, %v", err)
 	}
 	for _, bad := range []Inputs{{Secrets: []string{"x"}}, {Secrets: []string{"id=x,env=NOWHERE"}}, {Secrets: []string{"id=x,src=" + dir + "/nowhere"}}, {SSH: []string{"="}}, {Env: []string{"=x"}}, {EnvFiles: []string{dir + "/nowhere"}}} {
-		if _, err := surround(env, nil, bad); err == nil || strings.Contains(err.Error(), "\n") {
+		if _, err := surround(lookup, nil, bad); err == nil || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}

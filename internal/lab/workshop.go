@@ -207,7 +207,7 @@ func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
 // where it leads out of the project. What is not there is where it would be.
 func (s *study) inside(name string) (real string, ok bool) {
 	name = filepath.FromSlash(name)
-	real = withoutLinks(filepath.Join(s.project.Dir, name))
+	real = whittle.WithoutLinks(filepath.Join(s.project.Dir, name))
 	_, within := whittle.Below(s.project.Dir, real) // Dir itself holds no links
 	return real, filepath.IsLocal(name) && within
 }
