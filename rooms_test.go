@@ -58,7 +58,9 @@ var allowed = map[string][]string{
 	"report":               {},
 	"runs":                 {"build", "start", "dockerfile", "project"},
 	"outdir":               {},
-	"lab": {"runs", "outdir", "source", "index", "rootfs", "distro", "python", "python/imports", "elf", "dockerfile", "dockerfile/history", "project", "ledger", "build", "build/buildkitd",
+	"git":                  {},
+	"inputs":               {"build", "dockerfile", "project"},
+	"lab": {"runs", "outdir", "git", "inputs", "source", "index", "rootfs", "distro", "python", "python/imports", "elf", "dockerfile", "dockerfile/history", "project", "ledger", "build", "build/buildkitd",
 		"start", "deps", "check", "rule", "rule/analysis", "rule/layer", "rule/distribution", "resolve", "forecast", "patch", "pypi", "edit", "rewrite"},
 	"cmd/whittle": {"lab", "report", "store", "tui", "web"},
 }
@@ -174,7 +176,7 @@ const (
 // larger are the packages that have more lines, and how many they may have:
 // what they are, rounded up. They only become smaller.
 var larger = map[string]int{
-	"internal/lab": 6800,
+	"internal/lab": 6100,
 }
 
 func TestSizes(t *testing.T) {

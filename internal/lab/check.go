@@ -6,6 +6,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/rootfs"
@@ -24,7 +25,7 @@ type CheckOptions struct {
 	Run      bool
 	Patience time.Duration
 	// Inputs are what the runs get, besides those that the project names.
-	Inputs Inputs
+	Inputs inputs.Options
 	// TempDir is where the image is laid out for the engine; empty is the
 	// system's.
 	TempDir string

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/git"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/outdir"
 )
@@ -220,7 +221,7 @@ func kindVerbs(t *testing.T, what, dir, outside string) {
 	e := &toyEngine{fakeEngine: fakeEngine{t: t}, runs: func(string) bool { return true }}
 	env := toyEnv(e)
 	env.Secret = func() []byte { return []byte("mine") }
-	env.Dirty = gitDirty
+	env.Dirty = git.Dirty
 	watched(t, what+": check", dir, outside, func(ctx context.Context) (any, error) { return CheckProject(ctx, env, dir) })
 	watched(t, what+": lab", dir, outside, func(ctx context.Context) (any, error) {
 		return Study(ctx, env, StudyOptions{Dir: dir, Quick: true, Fix: true, Write: true})
@@ -347,8 +348,8 @@ func TestGitFileKinds(t *testing.T) {
 	files := []string{".git/HEAD", ".git/config", ".git/index", ".git/refs/heads/main", ".git/info/exclude", ".git/info/attributes", ".git/objects/info/alternates"}
 	eachKind(t, files, func(name, kind string) {
 		put := fileKinds[kind]
-		dir, git := imagetest.GitRepository(t, "--initial-branch=main")
-		git("status")
+		dir, run := imagetest.GitRepository(t, "--initial-branch=main")
+		run("status")
 		must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
 		if at := filepath.Join(dir, name); !exists(at) {
 			must(t, os.WriteFile(at, nil, 0o644))
@@ -361,7 +362,7 @@ func TestGitFileKinds(t *testing.T) {
 		watched(t, name+", "+kind, dir, outside, func(ctx context.Context) (any, error) {
 			ctx, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
-			return gitDirty(ctx, dir, []string{"same", "modified"})
+			return git.Dirty(ctx, dir, []string{"same", "modified"})
 		})
 	})
 }

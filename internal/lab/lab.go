@@ -14,6 +14,7 @@ import (
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/index"
+	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/resolve"
@@ -114,3 +115,6 @@ func Words(line string) ([]string, error) { return dockerfile.Words(line) }
 // OutName is the folder in a project where a study leaves its images, logs and
 // reports.
 const OutName = outdir.Name
+
+// Inputs are what builds and runs get besides the project's files.
+type Inputs = inputs.Options

@@ -11,6 +11,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/runs"
 	"whittle.dev/whittle/internal/source"
@@ -60,14 +61,14 @@ func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition
 			p.Variants = nil // nor is it built
 		}
 	}
-	inputs, err := surround(env.lookup(), p, o.Inputs)
+	inputs, err := inputs.Read(env.lookup(), p, o.Inputs)
 	if err == nil {
-		err = inputs.run(commands, nil)
+		err = inputs.Run(commands, nil)
 	}
 	if err != nil {
 		return err
 	}
-	inputs.give(&d)
+	inputs.Give(&d)
 	if len(d.Services) > 0 {
 		bases, err := openBases(ctx, env, p.Bases)
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/build/buildkitd"
+	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/outdir"
 )
 
@@ -45,7 +46,7 @@ func TestSecretsStay(t *testing.T) {
 	env.Lookup = func(name string) (string, bool) { v, ok := values[name]; return v, ok }
 	progress := &loud{}
 	env.Progress = progress
-	s, err := Study(t.Context(), env, StudyOptions{Dir: dir, Quick: true, Offline: true, Inputs: Inputs{Env: []string{"OPTION=of-the-option-5520"}, Allow: []string{"env=TOKEN", "env=PLAIN"}}})
+	s, err := Study(t.Context(), env, StudyOptions{Dir: dir, Quick: true, Offline: true, Inputs: inputs.Options{Env: []string{"OPTION=of-the-option-5520"}, Allow: []string{"env=TOKEN", "env=PLAIN"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -166,7 +166,7 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 	}
 	w.shop.env.progress().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
 	commands := []build.Command{c}
-	if err := w.shop.inputs.run(commands, w.shop.project.Commands); err != nil {
+	if err := w.shop.inputs.Run(commands, w.shop.project.Commands); err != nil {
 		return nil, err
 	}
 	results, err := w.shop.engine.Run(ctx, w.shop.copied().definition(v), commands, build.RunOptions{})

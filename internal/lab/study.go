@@ -12,6 +12,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
 )
@@ -32,7 +33,7 @@ type StudyOptions struct {
 	// Offline never asks a registry for a frontend.
 	Offline bool
 	// Inputs are what builds and runs get from outside the project.
-	Inputs Inputs
+	Inputs inputs.Options
 	// Fix ends the study with the proof loop: fixes up to Risk (empty is
 	// medium) are built and run, and those that do harm are reverted. Write
 	// and Force are as in [FixOptions].
@@ -93,7 +94,7 @@ type study struct {
 	sources  map[string][]byte // Dockerfiles by variant
 	engine   Builder           // opened when the first build needs it
 	warmed   map[string]bool   // bases that the engine has unpacked
-	inputs   *surroundings
+	inputs   *inputs.Set
 	variants []whittle.Variant
 }
 
@@ -116,7 +117,7 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 	if s.o.Out == p.Dir {
 		return nil, whittle.WithHint(fmt.Errorf("the study's folder is the project itself: %w", whittle.ErrUsage), "name another one with --out; the default is "+outdir.Name+" in the project")
 	}
-	if s.inputs, err = surround(env.lookup(), p, o.Inputs); err != nil {
+	if s.inputs, err = inputs.Read(env.lookup(), p, o.Inputs); err != nil {
 		return nil, err
 	}
 	for _, v := range p.Variants {
@@ -216,7 +217,7 @@ func (s *study) buildAll(ctx context.Context) error {
 		digests[name] = b.Digest
 	}
 	for i, v := range s.project.Variants {
-		inputs := s.inputs.seal(s.env.key(), s.project.Commands)
+		inputs := s.inputs.Seal(s.env.key(), s.project.Commands)
 		print := fingerprint(context, s.project, v, digests, inputs, s.o)
 		if kept, ok := s.kept(ctx, v.Name, print, fingerprint(context, s.project, v, digests, inputs, measured(s.o))); ok {
 			s.env.progress().Step(fmt.Sprintf("variant %s (%d of %d): kept from before", v.Name, i+1, len(s.project.Variants)))

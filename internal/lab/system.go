@@ -17,6 +17,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/build/buildkitd"
+	"whittle.dev/whittle/internal/git"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/pypi"
@@ -89,7 +90,7 @@ func System(o SystemOptions) (*Env, error) {
 		Notes:    notes,
 		Images:   systemImages{source.Options{Platform: o.Platform}},
 		Packages: pypi.Open(pypi.Options{CacheDir: cacheFolder(o.CacheDir, "pypi"), Offline: o.NoIndexes}),
-		Dirty:    gitDirty,
+		Dirty:    git.Dirty,
 		Secret:   outdir.UserKey(o.CacheDir),
 		Index:    index.Options{Limits: o.Limits, Verify: o.VerifyDigests},
 		Machine:  machine(),

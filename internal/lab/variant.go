@@ -86,7 +86,7 @@ func (s *study) view(variant string) build.Progress {
 func (s *study) definition(v project.Variant) build.Definition {
 	d := build.Definition{Context: s.project.Dir, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args, Platform: v.Platform,
 		Bases: s.bases, Offline: s.o.Offline}
-	s.inputs.give(&d)
+	s.inputs.Give(&d)
 	if rel, ok := whittle.Below(s.project.Dir, s.out.Dir); ok {
 		d.Exclude = []string{filepath.ToSlash(rel)}
 	}
@@ -190,7 +190,7 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	for i := range commands {
 		commands[i].Sites = sites
 	}
-	if err := s.inputs.run(commands, s.project.Commands); err != nil {
+	if err := s.inputs.Run(commands, s.project.Commands); err != nil {
 		return err
 	}
 	var results []build.RunResult
@@ -206,7 +206,7 @@ func (s *study) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	if s.project.Test != nil {
 		test := build.Command{Name: runs.Tests, Args: s.project.Test.Command, Timeout: testLimit}
 		tests := []build.Command{test}
-		if err := s.inputs.run(tests, nil); err != nil {
+		if err := s.inputs.Run(tests, nil); err != nil {
 			return err
 		}
 		found, err := s.test(ctx, d, process, tests[0], log)

@@ -1,4 +1,4 @@
-package lab
+package inputs
 
 import (
 	"os"
@@ -32,13 +32,13 @@ func TestSurroundings(t *testing.T) {
 		Secrets:  []project.Secret{{ID: "x", File: file("x", "in x")}, {ID: "y", Env: "OUTSIDE"}},
 		SSH:      []project.SSH{{ID: "default"}},
 	}
-	in := Inputs{Env: []string{"D=$option", "OUTSIDE"}, Secrets: []string{"id=x,src=" + file("other", "in other")}, SSH: []string{"default=/run/agent"}, Allow: []string{"env=OUTSIDE"}}
-	s, err := surround(lookup, p, in)
+	in := Options{Env: []string{"D=$option", "OUTSIDE"}, Secrets: []string{"id=x,src=" + file("other", "in other")}, SSH: []string{"default=/run/agent"}, Allow: []string{"env=OUTSIDE"}}
+	s, err := Read(lookup, p, in)
 	if err != nil {
 		t.Fatal(err)
 	}
 	commands := []build.Command{{Name: "one", Args: []string{"one"}}, {Name: "CMD", Args: []string{"one"}, Watch: &build.Watch{}}}
-	if err := s.run(commands, p.Commands); err != nil {
+	if err := s.Run(commands, p.Commands); err != nil {
 		t.Fatal(err)
 	}
 	want := [][]string{{"A=from-file", "B=from-yaml", "E=outside", "C=of-one", "D=$option", "OUTSIDE=outside"}, {"A=from-file", "B=from-yaml", "C=from-yaml", "E=outside", "D=$option", "OUTSIDE=outside"}}
@@ -46,7 +46,7 @@ func TestSurroundings(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	var d build.Definition
-	s.give(&d)
+	s.Give(&d)
 	if diff := cmp.Diff([]build.Secret{{ID: "y", Value: []byte("outside")}, {ID: "x", Value: []byte("in other")}}, d.Secrets); diff != "" {
 		t.Errorf("secrets (-want +got):\n%s", diff)
 	}
@@ -58,22 +58,22 @@ func TestSurroundings(t *testing.T) {
 			t.Errorf("%q is not hidden: %q", value, d.Hidden)
 		}
 	}
-	seals := map[string]bool{s.seal([]byte("k"), p.Commands): true, s.seal([]byte("other"), p.Commands): true}
+	seals := map[string]bool{s.Seal([]byte("k"), p.Commands): true, s.Seal([]byte("other"), p.Commands): true}
 	for _, change := range []func(){func() { in.Env[0] = "D=x" }, func() { file("other", "new") }, func() { p.Commands[0].Env[0].Value = "x" }, func() { file("a.env", "A=2") }} {
 		change()
-		if s, err = surround(lookup, p, in); err != nil {
+		if s, err = Read(lookup, p, in); err != nil {
 			t.Fatal(err)
 		}
-		seals[s.seal([]byte("k"), p.Commands)] = true
+		seals[s.Seal([]byte("k"), p.Commands)] = true
 	}
 	if len(seals) != 6 {
 		t.Errorf("%d seals of 6", len(seals))
 	}
-	if s, err = surround(lookup, nil, Inputs{}); err != nil || s.seal(nil, nil) != "" {
+	if s, err = Read(lookup, nil, Options{}); err != nil || s.Seal(nil, nil) != "" {
 		t.Errorf("a seal of nothing, %v", err)
 	}
-	for _, bad := range []Inputs{{Secrets: []string{"x"}}, {Secrets: []string{"id=x,env=NOWHERE"}}, {Secrets: []string{"id=x,src=" + dir + "/nowhere"}}, {SSH: []string{"="}}, {Env: []string{"=x"}}, {EnvFiles: []string{dir + "/nowhere"}}} {
-		if _, err := surround(lookup, nil, bad); err == nil || strings.Contains(err.Error(), "\n") {
+	for _, bad := range []Options{{Secrets: []string{"x"}}, {Secrets: []string{"id=x,env=NOWHERE"}}, {Secrets: []string{"id=x,src=" + dir + "/nowhere"}}, {SSH: []string{"="}}, {Env: []string{"=x"}}, {EnvFiles: []string{dir + "/nowhere"}}} {
+		if _, err := Read(lookup, nil, bad); err == nil || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}

@@ -1,4 +1,6 @@
-package lab
+// Package git says which files of a folder differ from what git has committed. The
+// repository may be anyone's: nothing that its configuration names is run.
+package git
 
 import (
 	"bytes"
@@ -19,7 +21,7 @@ import (
 	"whittle.dev/whittle"
 )
 
-// gitDirty says which files of a folder are not as git has them committed, by
+// Dirty says which files of a folder are not as git has them committed, by
 // their slashed paths in it. Where there is no repository nothing is known of
 // them, and they are free; where there is one that cannot be asked, that is an
 // error.
@@ -27,7 +29,7 @@ import (
 // The repository may be anyone's, and its configuration names programs:
 // monitors, filters, hooks, transports. So git is asked for the names of
 // contents alone, and the files are compared to those here.
-func gitDirty(ctx context.Context, dir string, files []string) ([]string, error) {
+func Dirty(ctx context.Context, dir string, files []string) ([]string, error) {
 	if len(files) == 0 || !inRepository(dir) {
 		return nil, nil
 	}

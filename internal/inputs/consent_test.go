@@ -1,4 +1,4 @@
-package lab
+package inputs
 
 import (
 	"errors"
@@ -40,7 +40,7 @@ func TestConsent(t *testing.T) {
 	wholeHome := []string{"fs.read=" + home}
 	for _, c := range []struct {
 		name, yaml string
-		in         Inputs
+		in         Options
 		secret     string // the value of the only secret
 		env        string // the only variable of what is run
 		ssh        int    // agents
@@ -56,16 +56,16 @@ func TestConsent(t *testing.T) {
 		{name: "by a link out", yaml: "secrets: {s: {file: out}}", asks: "the file " + key, hint: quoted},
 		{name: "by a folder's link out", yaml: "secrets: {s: {file: folder/key}}", asks: "the file " + key, hint: quoted},
 		{name: "that is not there", yaml: "secrets: {s: {file: ../none}}", asks: "the file " + filepath.Join(top, "none"), hint: "--allow fs.read=" + filepath.Join(top, "none")},
-		{name: "allowed", yaml: "secrets: {s: {file: '~/key'}}", in: Inputs{Allow: []string{"fs.read=~/key"}}, secret: "geheim-key"},
-		{name: "its folder allowed", yaml: "secrets: {s: {file: out}}", in: Inputs{Allow: wholeHome}, secret: "geheim-key"},
-		{name: "allowed by another way", yaml: "secrets: {s: {file: out}}", in: Inputs{Allow: []string{"fs.read=" + filepath.Join(top, "alias")}}, secret: "geheim-key"},
-		{name: "another allowed", yaml: "secrets: {s: {file: '~/key'}}", in: Inputs{Allow: []string{"fs.read=" + dir, "fs.read=" + key + "2", "env=TOKEN", "ssh"}}, asks: "the file " + key, hint: quoted},
-		{name: "named by an option", yaml: "secrets: {s: {file: '~/key'}}", in: Inputs{Secrets: []string{"id=s,src=" + key}}, secret: "geheim-key"},
+		{name: "allowed", yaml: "secrets: {s: {file: '~/key'}}", in: Options{Allow: []string{"fs.read=~/key"}}, secret: "geheim-key"},
+		{name: "its folder allowed", yaml: "secrets: {s: {file: out}}", in: Options{Allow: wholeHome}, secret: "geheim-key"},
+		{name: "allowed by another way", yaml: "secrets: {s: {file: out}}", in: Options{Allow: []string{"fs.read=" + filepath.Join(top, "alias")}}, secret: "geheim-key"},
+		{name: "another allowed", yaml: "secrets: {s: {file: '~/key'}}", in: Options{Allow: []string{"fs.read=" + dir, "fs.read=" + key + "2", "env=TOKEN", "ssh"}}, asks: "the file " + key, hint: quoted},
+		{name: "named by an option", yaml: "secrets: {s: {file: '~/key'}}", in: Options{Secrets: []string{"id=s,src=" + key}}, secret: "geheim-key"},
 
 		{name: "a secret variable", yaml: "secrets: {s: {environment: TOKEN}}", asks: "the variable TOKEN", hint: "--allow env=TOKEN"},
 		{name: "in buildx's form", yaml: "secrets: [id=TOKEN]", asks: "the variable TOKEN", hint: "--allow env=TOKEN"},
-		{name: "a secret variable allowed", yaml: "secrets: {s: {environment: TOKEN}}", in: Inputs{Allow: []string{"env=TOKEN"}}, secret: "geheim-token"},
-		{name: "a secret variable by an option", yaml: "secrets: {s: {environment: TOKEN}}", in: Inputs{Secrets: []string{"id=s,env=TOKEN"}}, secret: "geheim-token"},
+		{name: "a secret variable allowed", yaml: "secrets: {s: {environment: TOKEN}}", in: Options{Allow: []string{"env=TOKEN"}}, secret: "geheim-token"},
+		{name: "a secret variable by an option", yaml: "secrets: {s: {environment: TOKEN}}", in: Options{Secrets: []string{"id=s,env=TOKEN"}}, secret: "geheim-token"},
 
 		{name: "a variable of runs", yaml: "env: {A: 'x${TOKEN}'}", asks: "the variable TOKEN", hint: "--allow env=TOKEN"},
 		{name: "a bare one", yaml: "env: [TOKEN]", asks: "the variable TOKEN", hint: "--allow env=TOKEN"},
@@ -75,33 +75,33 @@ func TestConsent(t *testing.T) {
 		{name: "bare in a file of its own", yaml: "env-file: bare.env", asks: "the variable TOKEN", hint: "--allow env=TOKEN"},
 		{name: "one with a default", yaml: "env: {A: '${TOKEN:-x}'}", asks: "the variable TOKEN", hint: "--allow env=TOKEN"},
 		{name: "one that is not set", yaml: "env: {A: '${NOWHERE:-x}'}", env: "A=x"},
-		{name: "one allowed", yaml: "env: {A: 'x${TOKEN}'}", in: Inputs{Allow: []string{"env=TOKEN"}}, env: "A=xgeheim-token"},
-		{name: "one that an option replaces", yaml: "env: {A: '${TOKEN}'}", in: Inputs{Env: []string{"A=y"}}, env: "A=y"},
-		{name: "one that an option names", yaml: "env: [TOKEN]", in: Inputs{Env: []string{"TOKEN"}}, env: "TOKEN=geheim-token"},
-		{name: "one that an option cannot replace", yaml: "env: {NOWHERE: x}", in: Inputs{Env: []string{"NOWHERE"}}, env: "NOWHERE=x"},
+		{name: "one allowed", yaml: "env: {A: 'x${TOKEN}'}", in: Options{Allow: []string{"env=TOKEN"}}, env: "A=xgeheim-token"},
+		{name: "one that an option replaces", yaml: "env: {A: '${TOKEN}'}", in: Options{Env: []string{"A=y"}}, env: "A=y"},
+		{name: "one that an option names", yaml: "env: [TOKEN]", in: Options{Env: []string{"TOKEN"}}, env: "TOKEN=geheim-token"},
+		{name: "one that an option cannot replace", yaml: "env: {NOWHERE: x}", in: Options{Env: []string{"NOWHERE"}}, env: "NOWHERE=x"},
 
 		{name: "a file of variables", yaml: "env-file: own.env", env: "A=geheim-file"},
 		{name: "one outside", yaml: "env-file: ../home me/b.env", asks: "the file " + filepath.Join(home, "b.env"), hint: "--allow 'fs.read=" + filepath.Join(home, "b.env") + "'"},
 		{name: "of a command, outside", yaml: "run: [{command: [x], env-file: folder/b.env}]", asks: "the file " + filepath.Join(home, "b.env"), hint: "--allow 'fs.read=" + filepath.Join(home, "b.env") + "'"},
-		{name: "outside, allowed", yaml: "env-file: ../home me/b.env", in: Inputs{Allow: wholeHome}, env: "A=geheim-env"},
-		{name: "outside, by an option", in: Inputs{EnvFiles: []string{filepath.Join(home, "b.env")}}, env: "A=geheim-env"},
+		{name: "outside, allowed", yaml: "env-file: ../home me/b.env", in: Options{Allow: wholeHome}, env: "A=geheim-env"},
+		{name: "outside, by an option", in: Options{EnvFiles: []string{filepath.Join(home, "b.env")}}, env: "A=geheim-env"},
 
 		{name: "a Dockerfile", yaml: "variants: [{name: a, dockerfile: ../home me/b.env}]", asks: "the file " + filepath.Join(home, "b.env"), hint: "--allow 'fs.read=" + filepath.Join(home, "b.env") + "'"},
-		{name: "a Dockerfile outside, allowed", yaml: "variants: [{name: a, dockerfile: ../home me/b.env}]", in: Inputs{Allow: wholeHome}},
+		{name: "a Dockerfile outside, allowed", yaml: "variants: [{name: a, dockerfile: ../home me/b.env}]", in: Options{Allow: wholeHome}},
 		{name: "a Dockerfile inside", yaml: "variants: [{name: a, dockerfile: ../shop/Dockerfile}]"},
 
 		{name: "an agent", yaml: "ssh: [default]", asks: "your SSH agent", hint: "--allow ssh"},
 		{name: "a key", yaml: "ssh: ['k=~/key']", asks: "the SSH key or agent " + key, hint: "--allow ssh"},
-		{name: "a key by a link", yaml: "ssh: ['k=own,out']", in: Inputs{Allow: wholeHome}, asks: "the SSH key or agent " + filepath.Join(dir, "own") + ", " + key, hint: "--allow ssh"},
+		{name: "a key by a link", yaml: "ssh: ['k=own,out']", in: Options{Allow: wholeHome}, asks: "the SSH key or agent " + filepath.Join(dir, "own") + ", " + key, hint: "--allow ssh"},
 		{name: "a key inside", yaml: "ssh: [k=own]", ssh: 1},
-		{name: "agents allowed", yaml: "ssh: [default, 'k=~/key']", in: Inputs{Allow: []string{"ssh"}}, ssh: 2},
-		{name: "an agent by an option", yaml: "ssh: [default]", in: Inputs{SSH: []string{"default"}}, ssh: 1},
-		{name: "another one by an option", yaml: "ssh: [default]", in: Inputs{SSH: []string{"k"}}, asks: "your SSH agent", hint: "--allow ssh"},
+		{name: "agents allowed", yaml: "ssh: [default, 'k=~/key']", in: Options{Allow: []string{"ssh"}}, ssh: 2},
+		{name: "an agent by an option", yaml: "ssh: [default]", in: Options{SSH: []string{"default"}}, ssh: 1},
+		{name: "another one by an option", yaml: "ssh: [default]", in: Options{SSH: []string{"k"}}, asks: "your SSH agent", hint: "--allow ssh"},
 
 		{name: "several", yaml: "secrets: {s: {file: own}, t: {environment: TOKEN}, u: {file: out}}\nenv: [TOKEN]\nssh: [default, 'k=~/key']",
 			asks: "the variable TOKEN; your SSH agent; the SSH key or agent " + key + "; the file " + key, hint: "--allow env=TOKEN --allow ssh " + quoted},
-		{name: "no such kind", in: Inputs{Allow: []string{"secrets"}}, asks: `--allow: "secrets" is nothing that can be allowed`, hint: "write fs.read=PATH, env=NAME or ssh"},
-		{name: "no path", in: Inputs{Allow: []string{"fs.read="}}, asks: `--allow: "fs.read=" is nothing that can be allowed`, hint: "write fs.read=PATH, env=NAME or ssh"},
+		{name: "no such kind", in: Options{Allow: []string{"secrets"}}, asks: `--allow: "secrets" is nothing that can be allowed`, hint: "write fs.read=PATH, env=NAME or ssh"},
+		{name: "no path", in: Options{Allow: []string{"fs.read="}}, asks: `--allow: "fs.read=" is nothing that can be allowed`, hint: "write fs.read=PATH, env=NAME or ssh"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, project.ConfigName), []byte(c.yaml), 0o600); err != nil {
@@ -115,7 +115,7 @@ func TestConsent(t *testing.T) {
 				v, ok := map[string]string{"TOKEN": "geheim-token", "HOME": home}[name]
 				return v, ok
 			}
-			s, err := surround(lookup, p, c.in)
+			s, err := Read(lookup, p, c.in)
 			if c.asks != "" {
 				text, hint := "", ""
 				if err != nil {
@@ -130,9 +130,9 @@ func TestConsent(t *testing.T) {
 				t.Fatal(err, whittle.Hint(err))
 			}
 			var d build.Definition
-			s.give(&d)
+			s.Give(&d)
 			commands := []build.Command{{Name: "x"}}
-			if err := s.run(commands, nil); err != nil {
+			if err := s.Run(commands, nil); err != nil {
 				t.Fatal(err)
 			}
 			secret := ""

@@ -1,4 +1,7 @@
-package lab
+// Package inputs is what builds and runs get from outside a project: secrets, SSH
+// agents, environments and services, as the project and the command line name
+// them, and the consent without which a project gets nothing that is not its own.
+package inputs
 
 import (
 	"crypto/hmac"
@@ -16,10 +19,10 @@ import (
 	"whittle.dev/whittle/internal/project"
 )
 
-// Inputs are what builds and runs get besides the project's files, in the words
+// Options are what builds and runs get besides the project's files, in the words
 // of the command line's options. Those of whittle.yaml come first; of one name
 // these replace them.
-type Inputs struct {
+type Options struct {
 	// Secrets and SSH are as buildx has them: "id=NAME,src=FILE",
 	// "id=NAME,env=NAME"; "default", "NAME=PATH".
 	Secrets, SSH []string
@@ -32,8 +35,8 @@ type Inputs struct {
 	Allow []string
 }
 
-// surroundings are inputs that were read.
-type surroundings struct {
+// Set are inputs that were read.
+type Set struct {
 	secrets []build.Secret
 	ssh     []build.SSH
 	// project is the environment of all that is run, before the options' own.
@@ -46,11 +49,11 @@ type surroundings struct {
 	beside  []build.Service
 }
 
-// surround reads the inputs of a project, nil where there is none, and of
+// Read reads the inputs of a project, nil where there is none, and of
 // options. Errors wrap [whittle.ErrUsage] and show no values; it is one that the
 // project names what is not its own and the options do not allow.
-func surround(lookup project.Lookup, p *project.Project, in Inputs) (*surroundings, error) {
-	s := &surroundings{lookup: lookup, files: in.EnvFiles}
+func Read(lookup project.Lookup, p *project.Project, in Options) (*Set, error) {
+	s := &Set{lookup: lookup, files: in.EnvFiles}
 	secrets, agents, err := s.options(in)
 	if err != nil {
 		return nil, err
@@ -88,7 +91,7 @@ func surround(lookup project.Lookup, p *project.Project, in Inputs) (*surroundin
 }
 
 // options reads what options say, of one name the last.
-func (s *surroundings) options(in Inputs) (secrets []project.Secret, agents []project.SSH, err error) {
+func (s *Set) options(in Options) (secrets []project.Secret, agents []project.SSH, err error) {
 	for _, text := range in.Env {
 		v := project.ParseVariable(text)
 		if v.Name == "" {
@@ -121,7 +124,7 @@ func (s *surroundings) options(in Inputs) (secrets []project.Secret, agents []pr
 
 // own reads what a project names and options do not replace, as far as that is
 // allowed.
-func (s *surroundings) own(p *project.Project, secrets []project.Secret, agents []project.SSH) error {
+func (s *Set) own(p *project.Project, secrets []project.Secret, agents []project.SSH) error {
 	for _, v := range p.Variants {
 		s.consent.recipe(v.Dockerfile)
 	}
@@ -145,7 +148,7 @@ func (s *surroundings) own(p *project.Project, secrets []project.Secret, agents 
 }
 
 // kept are the variables of a project that no option replaces.
-func (s *surroundings) kept(all project.Variables) project.Variables {
+func (s *Set) kept(all project.Variables) project.Variables {
 	return slices.DeleteFunc(slices.Clone(all), func(v project.Variable) bool {
 		return slices.ContainsFunc(s.env, func(o project.Variable) bool {
 			if o.Name != v.Name || !o.Bare {
@@ -160,7 +163,7 @@ func (s *surroundings) kept(all project.Variables) project.Variables {
 // maxSecret is the largest file that is a secret, in bytes: what BuildKit takes.
 const maxSecret = 500 << 10
 
-func (s *surroundings) readSecrets(all []project.Secret, from project.Outside) error {
+func (s *Set) readSecrets(all []project.Secret, from project.Outside) error {
 	for _, one := range all {
 		if one.Env != "" {
 			value, ok := from.Lookup(one.Env)
@@ -180,7 +183,7 @@ func (s *surroundings) readSecrets(all []project.Secret, from project.Outside) e
 }
 
 // serve reads what the services of a project are.
-func (s *surroundings) serve(all []project.Service) error {
+func (s *Set) serve(all []project.Service) error {
 	for _, one := range all {
 		out := build.Service{Name: one.Name, Image: one.Image, Check: one.Healthcheck.Command(), Patience: one.Patience()}
 		if h := one.Healthcheck; h != nil {
@@ -212,7 +215,7 @@ func (s *surroundings) serve(all []project.Service) error {
 
 // environment is what a command runs with, nil for what is no command of the
 // project's.
-func (s *surroundings) environment(c *project.Command) (project.Environment, error) {
+func (s *Set) environment(c *project.Command) (project.Environment, error) {
 	e := s.project
 	var err error
 	if c != nil {
@@ -223,14 +226,14 @@ func (s *surroundings) environment(c *project.Command) (project.Environment, err
 	return e.With(s.files, s.env, true, project.Outside{Lookup: s.lookup})
 }
 
-// give lets a build have the secrets, and hides all that nothing may show.
-func (s *surroundings) give(d *build.Definition) {
+// Give lets a build have the secrets, and hides all that nothing may show.
+func (s *Set) Give(d *build.Definition) {
 	d.Secrets, d.SSH, d.Hidden, d.Services = s.secrets, s.ssh, s.hidden, s.beside
 }
 
-// run gives commands their environment; those of the project are known by their
+// Run gives commands their environment; those of the project are known by their
 // names and words.
-func (s *surroundings) run(commands []build.Command, own []project.Command) error {
+func (s *Set) Run(commands []build.Command, own []project.Command) error {
 	for i := range commands {
 		c := &commands[i]
 		var named *project.Command
@@ -248,9 +251,9 @@ func (s *surroundings) run(commands []build.Command, own []project.Command) erro
 	return nil
 }
 
-// seal tells one content of the inputs from another, for whoever has the key,
+// Seal tells one content of the inputs from another, for whoever has the key,
 // and tells nobody else anything. It is empty where there are none.
-func (s *surroundings) seal(key []byte, own []project.Command) string {
+func (s *Set) Seal(key []byte, own []project.Command) string {
 	h := hmac.New(sha256.New, key)
 	empty := len(s.secrets)+len(s.ssh)+len(s.beside) == 0
 	for _, one := range s.beside {

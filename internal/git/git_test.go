@@ -1,4 +1,4 @@
-package lab
+package git
 
 import (
 	"bytes"
@@ -27,16 +27,16 @@ func TestGitDirty(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(dir, "crlf"), []byte("text of crlf\r\n"), 0o644))
 		git("add", "staged", "both")
 		must(t, os.WriteFile(filepath.Join(dir, "both"), []byte("text of both\n"), 0o644)) // as committed, and staged otherwise
-		got, err := gitDirty(context.Background(), dir, []string{"same", "modified", "staged", "both", "sub/same", "sub/modified", "a b*c", "untracked", "link", "crlf"})
+		got, err := Dirty(context.Background(), dir, []string{"same", "modified", "staged", "both", "sub/same", "sub/modified", "a b*c", "untracked", "link", "crlf"})
 		must(t, err)
 		if diff := cmp.Diff([]string{"modified", "staged", "both", "sub/modified", "untracked", "link"}, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", format, diff)
 		}
-		if got, err = gitDirty(context.Background(), filepath.Join(dir, "sub"), []string{"same", "modified"}); err != nil || len(got) != 1 || got[0] != "modified" {
+		if got, err = Dirty(context.Background(), filepath.Join(dir, "sub"), []string{"same", "modified"}); err != nil || len(got) != 1 || got[0] != "modified" {
 			t.Errorf("%s, in a folder of it: %q, %v", format, got, err)
 		}
 	}
-	if got, err := gitDirty(context.Background(), t.TempDir(), []string{"x"}); err != nil || got != nil {
+	if got, err := Dirty(context.Background(), t.TempDir(), []string{"x"}); err != nil || got != nil {
 		t.Errorf("no repository: %q, %v", got, err)
 	}
 }
@@ -44,7 +44,7 @@ func TestGitDirty(t *testing.T) {
 func TestGitNothingCommitted(t *testing.T) {
 	dir, git := imagetest.GitRepository(t)
 	git("update-ref", "-d", "HEAD")
-	if got, err := gitDirty(context.Background(), dir, []string{"same"}); err != nil || len(got) != 1 {
+	if got, err := Dirty(context.Background(), dir, []string{"same"}); err != nil || len(got) != 1 {
 		t.Errorf("%q, %v", got, err)
 	}
 }
@@ -87,7 +87,7 @@ func TestGitRunsNothing(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, "same"), []byte("text of same\n"), 0o644)) // git would look at it again
 	t.Setenv("GIT_EXTERNAL_DIFF", program)
 	t.Setenv("GIT_DIR", "/nowhere")
-	got, err := gitDirty(context.Background(), dir, []string{"same", "sub/same"})
+	got, err := Dirty(context.Background(), dir, []string{"same", "sub/same"})
 	if err != nil || len(got) != 0 {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -96,14 +96,14 @@ func TestGitRunsNothing(t *testing.T) {
 	for _, o := range objects {
 		must(t, os.RemoveAll(o))
 	}
-	if got, err := gitDirty(context.Background(), dir, []string{"same"}); err != nil || len(got) != 1 {
+	if got, err := Dirty(context.Background(), dir, []string{"same"}); err != nil || len(got) != 1 {
 		t.Errorf("without objects: %q, %v", got, err)
 	}
 	config, err := os.OpenFile(filepath.Join(dir, ".git", "config"), os.O_APPEND|os.O_WRONLY, 0)
 	must(t, err)
 	_, err = config.WriteString("[remote \"origin\"]\n\turl = " + dir + "\n\tuploadpack = " + program + "\n")
 	must(t, errors.Join(err, config.Close()))
-	if got, err := gitDirty(context.Background(), dir, []string{"same"}); err != nil || len(got) != 1 {
+	if got, err := Dirty(context.Background(), dir, []string{"same"}); err != nil || len(got) != 1 {
 		t.Errorf("without objects, of a local repository: %q, %v", got, err)
 	}
 	if text, err := os.ReadFile(ran); err == nil {
@@ -119,7 +119,7 @@ func TestGitElsewhere(t *testing.T) {
 	git("worktree", "add", "-q", tree)
 	must(t, os.WriteFile(filepath.Join(tree, "modified"), []byte("changed\n"), 0o644))
 	git("config", "core.fsmonitor", "sh -c 'echo ran >"+filepath.Join(dir, "ran")+"'")
-	if got, err := gitDirty(context.Background(), tree, []string{"same", "modified"}); err != nil || len(got) != 1 || got[0] != "modified" {
+	if got, err := Dirty(context.Background(), tree, []string{"same", "modified"}); err != nil || len(got) != 1 || got[0] != "modified" {
 		t.Errorf("%q, %v", got, err)
 	}
 	if exists(filepath.Join(dir, "ran")) {
@@ -146,7 +146,7 @@ func TestGitHangs(t *testing.T) {
 			t.Errorf("%s: it answers", name)
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
-		if got, err := gitDirty(ctx, dir, []string{"same"}); err == nil {
+		if got, err := Dirty(ctx, dir, []string{"same"}); err == nil {
 			t.Errorf("%s: %q", name, got)
 		}
 		cancel()
@@ -161,7 +161,7 @@ func TestGitUnknown(t *testing.T) {
 	dir, _ := imagetest.GitRepository(t)
 	check := func(what, want string) {
 		t.Helper()
-		got, err := gitDirty(context.Background(), dir, []string{"same"})
+		got, err := Dirty(context.Background(), dir, []string{"same"})
 		if !errors.Is(err, whittle.ErrUsage) || !strings.Contains(err.Error(), want) || !strings.Contains(whittle.Hint(err), "--force") {
 			t.Errorf("%s: %q, %v", what, got, err)
 		}
@@ -252,7 +252,7 @@ func FuzzGitFiles(f *testing.F) {
 		for i, text := range [][]byte{config, head, index} {
 			must(t, os.WriteFile(filepath.Join(dir, ".git", places[i]), text, 0o600))
 		}
-		dirty, err := gitDirty(t.Context(), dir, []string{"a"})
+		dirty, err := Dirty(t.Context(), dir, []string{"a"})
 		switch {
 		case err != nil && (!errors.Is(err, whittle.ErrUsage) || strings.Contains(err.Error(), "\n") || whittle.Hint(err) == ""):
 			t.Errorf("%q", err)
