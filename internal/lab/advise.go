@@ -75,7 +75,7 @@ func knownRules(only []string) error {
 // examined is an image with all that rules look at.
 type examined struct {
 	*subject
-	pass *analysis.Pass
+	pass *analysis.Facts
 	// environment is what markers are evaluated in, empty without an
 	// interpreter.
 	environment pep.Environment
@@ -100,7 +100,7 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 	if err != nil {
 		return nil, err
 	}
-	pass := &analysis.Pass{Config: img.Config(), Indexes: m.Indexes, Ledger: m.Ledger, Root: m, Steps: img.Config().Steps(), Target: o.Target, Guard: o.Guard}
+	pass := &analysis.Facts{Config: img.Config(), Indexes: m.Indexes, Ledger: m.Ledger, Root: m, Steps: img.Config().Steps(), Target: o.Target, Guard: o.Guard}
 	var strange []string
 	if pass.Dockerfile, pass.Steps, strange, err = joined(o.InspectOptions, pass.Steps); err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 }
 
 // projectFacts are what the project's folder says.
-func projectFacts(p *analysis.Pass, o AdviseOptions) error {
+func projectFacts(p *analysis.Facts, o AdviseOptions) error {
 	if o.Project == "" {
 		return nil
 	}

@@ -62,9 +62,10 @@ func TestExample(t *testing.T) {
 					t.Errorf("%s cures %s", id, whittle.Bytes(cured[id]))
 				}
 			}
+			layers := analysis.New(p).Layers
 			var left int64
 			for i := range p.Ledger.Items {
-				if it := &p.Ledger.Items[i]; it.Cause != whittle.Visible && dead[p.Layers.Content(i)] == 0 {
+				if it := &p.Ledger.Items[i]; it.Cause != whittle.Visible && dead[layers.Content(i)] == 0 {
 					left += it.Bytes
 				}
 			}
@@ -76,7 +77,7 @@ func TestExample(t *testing.T) {
 }
 
 // examplePass reads a real image as lab does, without a check.
-func examplePass(t *testing.T, archive, project, file string) *analysis.Pass {
+func examplePass(t *testing.T, archive, project, file string) *analysis.Facts {
 	t.Helper()
 	img, err := source.Open(t.Context(), archive, source.Options{})
 	if err != nil {
@@ -93,7 +94,7 @@ func examplePass(t *testing.T, archive, project, file string) *analysis.Pass {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &analysis.Pass{Config: img.Config(), Indexes: root.indexes, Ledger: root.ledger, Root: root, Files: os.DirFS(project)}
+	p := &analysis.Facts{Config: img.Config(), Indexes: root.indexes, Ledger: root.ledger, Root: root, Files: os.DirFS(project)}
 	if p.Dockerfile, err = dockerfile.Parse(file, src); err != nil {
 		t.Fatal(err)
 	}
@@ -108,5 +109,5 @@ func examplePass(t *testing.T, archive, project, file string) *analysis.Pass {
 		p.Owner = append(p.Owner, a.Owners[a.Owner[i]])
 		p.Category = append(p.Category, a.Category[i].String())
 	}
-	return p.WithViews()
+	return p
 }

@@ -120,7 +120,7 @@ func expand(layer string) string {
 }
 
 // pass reads the case's image as lab does.
-func (c *testCase) pass(t testing.TB) *analysis.Pass {
+func (c *testCase) pass(t testing.TB) *analysis.Facts {
 	t.Helper()
 	img := imagetest.New(t, imagetest.Plain, c.layers...)
 	c.decode(t, "config.json", &img.Conf.Config)
@@ -128,7 +128,7 @@ func (c *testCase) pass(t testing.TB) *analysis.Pass {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &analysis.Pass{Config: img.Config(), Indexes: root.indexes, Ledger: root.ledger, Root: root, Target: c.target, Files: c.project}
+	p := &analysis.Facts{Config: img.Config(), Indexes: root.indexes, Ledger: root.ledger, Root: root, Target: c.target, Files: c.project}
 	p.Steps = img.Config().Steps()
 	if src, ok := c.parts["Dockerfile"]; ok {
 		if p.Dockerfile, err = dockerfile.Parse("Dockerfile", src); err != nil {
@@ -151,11 +151,11 @@ func (c *testCase) pass(t testing.TB) *analysis.Pass {
 		p.Category = append(p.Category, a.Category[i].String())
 	}
 	c.python(t, p)
-	return p.WithViews()
+	return p
 }
 
 // steps gives the topmost layers their instructions.
-func (c *testCase) steps(t testing.TB, p *analysis.Pass) []whittle.Step {
+func (c *testCase) steps(t testing.TB, p *analysis.Facts) []whittle.Step {
 	t.Helper()
 	chain, err := p.Dockerfile.Chain(c.target)
 	if err != nil {
@@ -187,7 +187,7 @@ func (c *testCase) steps(t testing.TB, p *analysis.Pass) []whittle.Step {
 }
 
 // python fills in what is known of distributions, and facts.json.
-func (c *testCase) python(t testing.TB, p *analysis.Pass) {
+func (c *testCase) python(t testing.TB, p *analysis.Facts) {
 	t.Helper()
 	var problems []error
 	var err error
@@ -327,7 +327,7 @@ func (r *testRoot) ReadFile(path string, limit int64) ([]byte, error) {
 }
 
 // saving is what replaying a finding's change gives.
-func saving(p *analysis.Pass, f *whittle.Finding) whittle.Saving {
+func saving(p *analysis.Facts, f *whittle.Finding) whittle.Saving {
 	if f.Saving != (whittle.Saving{}) {
 		return f.Saving
 	}
@@ -345,7 +345,7 @@ func saving(p *analysis.Pass, f *whittle.Finding) whittle.Saving {
 }
 
 // show prints findings in a readable form.
-func show(p *analysis.Pass, found []whittle.Finding) string {
+func show(p *analysis.Facts, found []whittle.Finding) string {
 	var b strings.Builder
 	for i := range found {
 		f := &found[i]

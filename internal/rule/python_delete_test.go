@@ -107,13 +107,13 @@ func TestDeleted(t *testing.T) {
 
 // deleted runs a command in the tree of an image and gives the files with
 // bytes that are gone, in the order of their layers.
-func deleted(t *rapid.T, sh, command string, p *analysis.Pass) []string {
+func deleted(t *rapid.T, sh, command string, p *analysis.Facts) []string {
 	root, err := os.MkdirTemp("", "whittle-deleted-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(root)
-	items := p.Layers.Visible(func(int) bool { return true })
+	items := analysis.New(p).Layers.Visible(func(int) bool { return true })
 	for _, i := range items {
 		at := filepath.Join(root, p.Ledger.Items[i].Path)
 		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {

@@ -37,7 +37,7 @@ func (r told) Source(path string) (*source.Facts, bool) {
 // TestSealed: where it is not known what imports what, no folder of tests is
 // called needless, and nothing is called unused for certain.
 func TestSealed(t *testing.T) {
-	find := func(p *analysis.Pass, id string) []whittle.Finding {
+	find := func(p *analysis.Facts, id string) []whittle.Finding {
 		found, err := Find(t.Context(), p, []string{id})
 		if err != nil {
 			t.Fatal(err)

@@ -21,8 +21,8 @@ import (
 // Find asks the rules, in the order of the table; only names some of them,
 // empty is all. The findings are complete but for what they save, where they
 // have a Change: see whittle.Finding.
-func Find(ctx context.Context, p *analysis.Pass, only []string) ([]whittle.Finding, error) {
-	p = p.WithViews()
+func Find(ctx context.Context, f *analysis.Facts, only []string) ([]whittle.Finding, error) {
+	p := analysis.New(f)
 	var out []whittle.Finding
 	for _, r := range All() {
 		if len(only) > 0 && !slices.Contains(only, r.ID) {

@@ -90,7 +90,7 @@ func golden(t *testing.T, name string, ar *txtar.Archive, got map[string]string)
 }
 
 // hold checks what is true of every finding.
-func hold(t *testing.T, p *analysis.Pass, f *whittle.Finding) {
+func hold(t *testing.T, p *analysis.Facts, f *whittle.Finding) {
 	t.Helper()
 	if len(f.Evidence) == 0 || f.Message == "" || f.Advice == "" || f.Fingerprint == "" {
 		t.Errorf("evidence, message, advice or fingerprint is missing: %+v", f)
@@ -120,7 +120,7 @@ func hold(t *testing.T, p *analysis.Pass, f *whittle.Finding) {
 }
 
 // fixed applies a finding's fix and gives what it changes.
-func (c *testCase) fixed(t *testing.T, p *analysis.Pass, f *whittle.Finding) string {
+func (c *testCase) fixed(t *testing.T, p *analysis.Facts, f *whittle.Finding) string {
 	t.Helper()
 	if f.Fix == nil {
 		return ""
@@ -154,7 +154,7 @@ func (c *testCase) fixed(t *testing.T, p *analysis.Pass, f *whittle.Finding) str
 }
 
 // together is the Dockerfile with all fixes of it, empty for less than two.
-func together(t *testing.T, p *analysis.Pass, found []whittle.Finding) string {
+func together(t *testing.T, p *analysis.Facts, found []whittle.Finding) string {
 	t.Helper()
 	var sets [][]whittle.Edit
 	for i := range found {
@@ -237,7 +237,7 @@ func TestNothingKnown(t *testing.T) {
 	for _, name := range cases(t) {
 		_, c := readCase(t, name)
 		full := c.pass(t)
-		for _, p := range []*analysis.Pass{
+		for _, p := range []*analysis.Facts{
 			{Config: full.Config, Indexes: full.Indexes, Ledger: full.Ledger, Owner: full.Owner, Category: full.Category, Root: full.Root, Steps: full.Config.Steps()},
 			{Config: full.Config, Indexes: full.Indexes, Ledger: full.Ledger, Owner: full.Owner, Category: full.Category, Root: full.Root, Steps: full.Steps,
 				Dockerfile: full.Dockerfile, Target: full.Target},
@@ -263,7 +263,7 @@ func TestEnded(t *testing.T) {
 	if len(All()) == 0 {
 		t.Skip("there are no rules yet")
 	}
-	if _, err := Find(ctx, &analysis.Pass{}, nil); !errors.Is(err, context.Canceled) {
+	if _, err := Find(ctx, &analysis.Facts{}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }

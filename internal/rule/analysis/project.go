@@ -16,15 +16,15 @@ import (
 	"whittle.dev/whittle/internal/python/source"
 )
 
-// projectFiles are the files of the project's folder by name, and what they
+// Project are the files of the project's folder by name, and what they
 // import.
-type projectFiles struct {
+type Project struct {
 	files    fs.FS
 	declared *project.Declared
 }
 
 // Read gives a file of the project, up to the size of a Dockerfile.
-func (pr *projectFiles) Read(name string) ([]byte, bool) {
+func (pr *Project) Read(name string) ([]byte, bool) {
 	f, err := pr.files.Open(name)
 	if err != nil {
 		return nil, false
@@ -36,7 +36,7 @@ func (pr *projectFiles) Read(name string) ([]byte, bool) {
 
 // GeneratedFrom says what makes a file of the project; ok is false for what
 // people write, and for what is not there.
-func (pr *projectFiles) GeneratedFrom(name string) (g project.Generated, ok bool) {
+func (pr *Project) GeneratedFrom(name string) (g project.Generated, ok bool) {
 	switch path.Ext(name) {
 	case ".txt", ".in", ".lock", ".toml", ".yml":
 	default:
@@ -59,7 +59,7 @@ func (pr *projectFiles) GeneratedFrom(name string) (g project.Generated, ok bool
 
 // exported says that a requirements file looks like what Poetry or pipenv make
 // of a lock file, without a word of it: one lies beside it, and all is pinned.
-func (pr *projectFiles) exported(name string) bool {
+func (pr *Project) exported(name string) bool {
 	dir := path.Dir(name)
 	if path.Ext(name) != ".txt" || !slices.ContainsFunc([]string{"poetry.lock", "pdm.lock", "uv.lock", "Pipfile.lock"}, func(lock string) bool {
 		_, err := fs.Stat(pr.files, path.Join(dir, lock))
@@ -83,7 +83,7 @@ func (pr *projectFiles) exported(name string) bool {
 
 // Written are the files that people edit for what a file says: itself, or what
 // a tool makes it of. None where it is not known how the file is made.
-func (pr *projectFiles) Written(file string) (out []string) {
+func (pr *Project) Written(file string) (out []string) {
 	seen := map[string]bool{}
 	for todo := []string{file}; len(todo) > 0; todo = todo[1:] {
 		name := todo[0]
@@ -101,7 +101,7 @@ func (pr *projectFiles) Written(file string) (out []string) {
 }
 
 // Included are the requirements files that one includes, itself first.
-func (pr *projectFiles) Included(file string) []string {
+func (pr *Project) Included(file string) []string {
 	out := []string{file}
 	for i := 0; i < len(out) && len(out) < 50; i++ {
 		for line := range strings.Lines(string(pr.File(out[i]))) {
@@ -119,7 +119,7 @@ func (pr *projectFiles) Included(file string) []string {
 // each visits the files of the project that are wanted, without folders
 // that say nothing about what runs, until visit says that it has enough. It is
 // false where there are more than are looked through.
-func (pr *projectFiles) each(want, visit func(at string) bool) (all bool) {
+func (pr *Project) each(want, visit func(at string) bool) (all bool) {
 	n := 0
 	_ = fs.WalkDir(pr.files, ".", func(at string, e fs.DirEntry, err error) error {
 		switch {
@@ -139,7 +139,7 @@ func (pr *projectFiles) each(want, visit func(at string) bool) (all bool) {
 }
 
 // File gives a file of the project, nil where it cannot be read.
-func (pr *projectFiles) File(name string) []byte {
+func (pr *Project) File(name string) []byte {
 	if pr.files == nil {
 		return nil
 	}
@@ -158,7 +158,7 @@ func (pr *projectFiles) File(name string) []byte {
 // Patch makes several changes of one file of the project, each made on
 // what those before it have left. Edits that do not touch each other stay
 // apart, so that other fixes of the file can be made beside them.
-func (pr *projectFiles) Patch(name string, changes []Change) (whittle.Patch, error) {
+func (pr *Project) Patch(name string, changes []Change) (whittle.Patch, error) {
 	src := pr.File(name)
 	if src == nil {
 		return whittle.Patch{}, fmt.Errorf("%s cannot be read: %w", name, whittle.ErrNotFound)
@@ -192,7 +192,7 @@ func (pr *projectFiles) Patch(name string, changes []Change) (whittle.Patch, err
 // their first parts, also of files that the image does not have: somebody runs
 // those, or would if they could. Tests and documents do not count. ok is false
 // where there are too many files to read them all.
-func (pr *projectFiles) Imports() (modules map[string]bool, ok bool) {
+func (pr *Project) Imports() (modules map[string]bool, ok bool) {
 	modules = map[string]bool{}
 	if pr.files == nil {
 		return modules, true
@@ -225,7 +225,7 @@ func (pr *projectFiles) Imports() (modules map[string]bool, ok bool) {
 // declares dependencies, describes or tests: a name that is made at run time
 // begins with one that is written somewhere. It gives "src/x.py:12" and the
 // word.
-func (pr *projectFiles) Mentioned(modules, programs []string) (where, word string, found bool) {
+func (pr *Project) Mentioned(modules, programs []string) (where, word string, found bool) {
 	if pr.files == nil {
 		return "", "", false
 	}
@@ -247,7 +247,7 @@ func (pr *projectFiles) Mentioned(modules, programs []string) (where, word strin
 }
 
 // OwnPlace is a problem at the first of its places that is the application's.
-func (pr *projectFiles) OwnPlace(q whittle.Problem) *whittle.Problem {
+func (pr *Project) OwnPlace(q whittle.Problem) *whittle.Problem {
 	if i := slices.IndexFunc(q.Places, func(at whittle.Location) bool { return pr.OwnPath(at.Path) }); i >= 0 && !pr.OwnPath(q.Path) {
 		q.Path, q.Line, q.ReachedFrom = q.Places[i].Path, q.Places[i].Line, q.Places[i].ReachedFrom
 		q.Module = cmp.Or(q.Places[i].Module, q.Module)
@@ -258,7 +258,7 @@ func (pr *projectFiles) OwnPlace(q whittle.Problem) *whittle.Problem {
 // OwnPath says that the file of a problem is the application's and not a
 // library's: problems name files of the application as the project has them,
 // and those of distributions by their path in site-packages.
-func (pr *projectFiles) OwnPath(at string) bool {
+func (pr *Project) OwnPath(at string) bool {
 	if pr.File(at) != nil {
 		return true
 	}
@@ -268,7 +268,7 @@ func (pr *projectFiles) OwnPath(at string) bool {
 
 // aside says that a folder of the project says nothing about what the image
 // runs: tests, documents, what tools and builds leave, environments of Python.
-func (pr *projectFiles) aside(at string) bool {
+func (pr *Project) aside(at string) bool {
 	folder := path.Base(at)
 	has := func(file string) bool {
 		_, err := fs.Stat(pr.files, path.Join(at, file))

@@ -42,7 +42,7 @@ func TestApplied(t *testing.T) {
 }
 
 func TestMentioned(t *testing.T) {
-	p := (&Pass{Files: fstest.MapFS{
+	p := New(&Facts{Files: fstest.MapFS{
 		"src/a.py":           {Data: []byte("import os\nENGINE = 'my_driver'\n")},
 		"tests/test_a.py":    {Data: []byte("import only_tested\n")},
 		".venv/x.py":         {Data: []byte("hidden_one")},
@@ -50,7 +50,7 @@ func TestMentioned(t *testing.T) {
 		"README.md":          {Data: []byte("described_one")},
 		"deploy/compose.yml": {Data: []byte("a: b\n\ncommand: gunner serve\n")},
 		"Dockerfile.x":       {Data: []byte("RUN xgunner2 my_driver2\n")},
-	}}).WithViews()
+	}})
 	for word, want := range map[string]string{"my_driver": "src/a.py:2", "driver": "", "only_tested": "", "hidden_one": "", "declared_one": "",
 		"described_one": "", "gunner": "deploy/compose.yml:3", "xgunner2": "Dockerfile.x:1", "os": "", "serve": "deploy/compose.yml:3"} {
 		if where, _, found := p.Project.Mentioned(nil, []string{word}); where != want || found != (want != "") {
@@ -60,7 +60,7 @@ func TestMentioned(t *testing.T) {
 	if where, _, found := p.Project.Mentioned([]string{"gunner"}, nil); found {
 		t.Errorf("a module's name in %s, which is no Python", where)
 	}
-	if _, _, found := (&Pass{}).WithViews().Project.Mentioned([]string{"x"}, []string{"y"}); found {
+	if _, _, found := New(&Facts{}).Project.Mentioned([]string{"x"}, []string{"y"}); found {
 		t.Error("no project names something")
 	}
 }

@@ -101,7 +101,7 @@ func usedTools(image Texts) map[string]bool {
 
 // onlyDeclares says that the project declares its dependencies in a file, and
 // nothing else.
-func (pr *projectFiles) onlyDeclares(at string) bool {
+func (pr *Project) onlyDeclares(at string) bool {
 	return pr.declared != nil && textKind(at) != sections &&
 		slices.ContainsFunc(pr.declared.Dependencies, func(d project.Dependency) bool { return d.File == at })
 }
@@ -117,7 +117,7 @@ const (
 // their classes, one a line. ok is false where they cannot be read: what is
 // compressed, or too much.
 // https://docs.python.org/3/library/pickletools.html
-func (pr *projectFiles) pickledWords(at string) (text []byte, ok bool) {
+func (pr *Project) pickledWords(at string) (text []byte, ok bool) {
 	f, err := pr.files.Open(at)
 	if err != nil {
 		return nil, false

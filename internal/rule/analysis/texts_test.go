@@ -66,7 +66,7 @@ func TestNamed(t *testing.T) {
 		{name: "what installs it", dockerfile: "FROM a\nRUN pip install acme-kit && pip wheel acme-kit\n"},
 		{name: "a comment of the Dockerfile", dockerfile: "FROM a\n# acme-kit is gone\nCMD [\"x\"]\n"},
 	} {
-		p := &Pass{Files: fstest.MapFS{}, Config: &whittle.Config{}}
+		p := &Facts{Files: fstest.MapFS{}, Config: &whittle.Config{}}
 		if c.file != "" {
 			p.Files = fstest.MapFS{c.file: &fstest.MapFile{Data: []byte(c.text)}}
 		}
@@ -77,7 +77,7 @@ func TestNamed(t *testing.T) {
 			}
 			p.Dockerfile = f
 		}
-		said, ok := p.WithViews().AllTexts()
+		said, ok := New(p).AllTexts()
 		if !ok {
 			t.Errorf("%s: not all was read", c.name)
 		}
@@ -86,7 +86,7 @@ func TestNamed(t *testing.T) {
 			t.Errorf("%s: named in %q, want %q", c.name, got, c.want)
 		}
 	}
-	p := (&Pass{Config: &whittle.Config{Config: whittle.Process{Cmd: []string{"akit"}, Env: []string{"X=1"}}}}).WithViews()
+	p := New(&Facts{Config: &whittle.Config{Config: whittle.Process{Cmd: []string{"akit"}, Env: []string{"X=1"}}}})
 	if got, _ := must(p.AllTexts()).Naming(&dist); !strings.HasPrefix(got, "the image's configuration") {
 		t.Errorf("the image's command: %q", got)
 	}
@@ -107,8 +107,8 @@ func TestPickledWords(t *testing.T) {
 		{"zlib", "\x78\x9cKLN\xcd", "", false},
 		{"gzip", "\x1f\x8b\x08", "", false},
 	} {
-		p := &Pass{Files: fstest.MapFS{"m.pkl": &fstest.MapFile{Data: []byte(c.text)}}}
-		if got, ok := p.WithViews().Project.pickledWords("m.pkl"); string(got) != c.want || ok != c.ok {
+		p := &Facts{Files: fstest.MapFS{"m.pkl": &fstest.MapFile{Data: []byte(c.text)}}}
+		if got, ok := New(p).Project.pickledWords("m.pkl"); string(got) != c.want || ok != c.ok {
 			t.Errorf("%s: %q, %t", c.name, got, ok)
 		}
 	}
@@ -130,8 +130,8 @@ func TestNamesPlace(t *testing.T) {
 		{"x = 'a'  # seed.sql\n", "seed.sql", true, false},
 		{"open('x')\n", "db/001.sql", true, false},
 	} {
-		p := &Pass{Files: fstest.MapFS{"a.py": &fstest.MapFile{Data: []byte(c.text)}}}
-		if got := p.WithViews().Texts().NamesPlace(c.at, c.file); got != c.want {
+		p := &Facts{Files: fstest.MapFS{"a.py": &fstest.MapFile{Data: []byte(c.text)}}}
+		if got := New(p).Texts().NamesPlace(c.at, c.file); got != c.want {
 			t.Errorf("%q names %s: %t", c.text, c.at, got)
 		}
 	}
@@ -139,11 +139,11 @@ func TestNamesPlace(t *testing.T) {
 
 // TestPrograms: the words that may start one.
 func TestPrograms(t *testing.T) {
-	p := &Pass{Files: fstest.MapFS{
+	p := &Facts{Files: fstest.MapFS{
 		"a.py":   &fstest.MapFile{Data: []byte("run(['/usr/bin/git', 'log'])\nrun('curl -s x')\nrun('w' + 'get')\nx = 'not less'\n")},
 		"run.sh": &fstest.MapFile{Data: []byte("# unzip\nexec tini -- ssh\n")},
 	}}
-	got := p.WithViews().Texts().Programs()
+	got := New(p).Texts().Programs()
 	for name, want := range map[string]bool{"git": true, "log": true, "curl": true, "wget": true, "less": false, "unzip": false, "tini": true, "ssh": true} {
 		if got[name] != want {
 			t.Errorf("%s: %t", name, got[name])

@@ -47,7 +47,7 @@ func TestProjectFix(t *testing.T) {
 			for name, text := range c.files {
 				fsys[name] = &fstest.MapFile{Data: []byte(text)}
 			}
-			p := (&analysis.Pass{Files: fsys, Declared: &project.Declared{}}).WithViews()
+			p := analysis.New(&analysis.Facts{Files: fsys, Declared: &project.Declared{}})
 			var patches []whittle.Patch
 			for _, name := range c.changed {
 				patches = append(patches, whittle.Patch{File: name})

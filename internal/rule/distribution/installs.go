@@ -10,8 +10,8 @@ import (
 
 // Installs are the declared dependencies that the Dockerfile installs, by the
 // commands of all its stages.
-func Installs(p *analysis.Pass) []project.Dependency {
-	p = p.WithViews()
+func Installs(f *analysis.Facts) []project.Dependency {
+	p := analysis.New(f)
 	sources := installSources(p)
 	var out []project.Dependency
 	for _, d := range p.Dists.Declarations() {
@@ -24,11 +24,11 @@ func Installs(p *analysis.Pass) []project.Dependency {
 
 // Freed are the positions of the distributions that nothing needs any more when
 // the project does not ask for some of them.
-func Freed(p *analysis.Pass, names []string) []int {
-	if p.Graph == nil {
+func Freed(f *analysis.Facts, names []string) []int {
+	if f.Graph == nil {
 		return nil
 	}
-	p = p.WithViews()
+	p := analysis.New(f)
 	var gone []int
 	for _, name := range names {
 		if i, ok := p.Graph.Find(name); ok && !slices.Contains(gone, i) {
@@ -43,7 +43,7 @@ func Freed(p *analysis.Pass, names []string) []int {
 
 // Without is what the layers do not have when some distributions are not
 // installed.
-func Without(p *analysis.Pass, dists []int) whittle.LayerChange {
-	p = p.WithViews()
+func Without(f *analysis.Facts, dists []int) whittle.LayerChange {
+	p := analysis.New(f)
 	return p.Layers.Removal(p.Dists.Contents(dists))
 }

@@ -9,11 +9,11 @@ import (
 
 // ImportedTests are the top-level packages in site-packages whose tests have to
 // stay, because something outside of them is imported from there.
-func ImportedTests(p *analysis.Pass) []string {
-	if p.Graph == nil {
+func ImportedTests(f *analysis.Facts) []string {
+	if f.Graph == nil {
 		return nil
 	}
-	p = p.WithViews()
+	p := analysis.New(f)
 	_, kept := testFolders(p)
 	sites := p.Dists.Sites()
 	var out []string

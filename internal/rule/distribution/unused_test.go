@@ -17,7 +17,7 @@ func TestTogether(t *testing.T) {
 		name, requires, _ := strings.Cut(text, ": ")
 		dists = append(dists, python.Distribution{Name: name, Version: "1", Metadata: python.Metadata{RequiresDist: strings.Fields(requires)}})
 	}
-	p := (&analysis.Pass{Graph: python.NewGraph(dists, pep.Environment{}, nil)}).WithViews()
+	p := analysis.New(&analysis.Facts{Graph: python.NewGraph(dists, pep.Environment{}, nil)})
 	got := fmt.Sprint(freedTogether(p, []int{0, 1, 2, 3, 4}, []int{0, 1, 2, 3, 4, 5, 6, 7}))
 	if want := "[[0 1 2] [3] [4]]"; got != want {
 		t.Errorf("%s, want %s", got, want)

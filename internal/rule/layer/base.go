@@ -132,7 +132,8 @@ type SlimBase struct {
 }
 
 // Slim is the slim variant of an image's base; ok is false where there is none.
-func Slim(p *analysis.Pass) (s SlimBase, ok bool) {
+func Slim(f *analysis.Facts) (s SlimBase, ok bool) {
+	p := analysis.New(f)
 	st := baseStage(p)
 	if st == nil {
 		return s, false
@@ -140,7 +141,7 @@ func Slim(p *analysis.Pass) (s SlimBase, ok bool) {
 	if s.Name, ok = slim(st.BaseResolved); !ok {
 		return s, false
 	}
-	s.From, s.Uses = slimInstead(st, s.Name), fullUses(p.WithViews())
+	s.From, s.Uses = slimInstead(st, s.Name), fullUses(p)
 	return s, true
 }
 

@@ -36,7 +36,7 @@ func TestSlim(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, ok := Slim(&analysis.Pass{Dockerfile: f, Ledger: &whittle.Ledger{}})
+		s, ok := Slim(&analysis.Facts{Dockerfile: f, Ledger: &whittle.Ledger{}})
 		if ok == test.none || s.From != test.from || len(s.Uses) != len(test.uses) {
 			t.Errorf("%q: %+v, %t", test.dockerfile, s, ok)
 			continue

@@ -45,7 +45,7 @@ func TestInstallsAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := (&analysis.Pass{Dockerfile: f}).WithViews()
+		p := analysis.New(&analysis.Facts{Dockerfile: f})
 		got, ok := installs(p, &f.Stages[0].Instructions[2])
 		if !ok {
 			t.Errorf("%s: it installs", run)
