@@ -33,7 +33,7 @@ const (
 
 // alpine is the seed's strategy C.
 func (a *account) alpine() (*whittle.Forecast, error) {
-	if strings.Contains(a.recipe.final.BaseResolved, "alpine") {
+	if strings.Contains(a.outline.final.BaseResolved, "alpine") {
 		return nil, &noUse{"alpine", "the original is on Alpine"}
 	}
 	f := &whittle.Forecast{Strategy: "alpine", Title: "two stages on Alpine: a smaller base, and every package has to fit musl"}
@@ -56,7 +56,7 @@ func (a *account) alpine() (*whittle.Forecast, error) {
 	tr := &alpineText{known: known}
 	t := a.twoStage("On Alpine: every package has a wheel for musl, or is compiled in the builder.")
 	t.build, t.run = tr.build, tr.run
-	if a.recipe.install == nil {
+	if a.outline.install == nil {
 		t.dest.venv = ""
 	} else {
 		a.addVenv(s)
@@ -183,23 +183,23 @@ func (t *alpineText) bases(two *twoStage) error {
 		}
 		return platformFlag(st) + name, nil
 	}
-	base, err := change(two.recipe.final)
+	base, err := change(two.outline.final)
 	if err != nil {
 		return err
 	}
 	two.elsewhere = true
 	two.final = "FROM " + base
-	if two.recipe.final.Name != "" {
-		two.final += " AS " + two.recipe.final.Name
+	if two.outline.final.Name != "" {
+		two.final += " AS " + two.outline.final.Name
 	}
 	two.builder = "FROM " + base + " AS " + two.builderLabel()
 	if two.two() {
-		if base, err = change(two.recipe.install); err != nil {
+		if base, err = change(two.outline.install); err != nil {
 			return err
 		}
 		two.builder = "FROM " + base
-		if two.recipe.install.Name != "" {
-			two.builder += " AS " + two.recipe.install.Name
+		if two.outline.install.Name != "" {
+			two.builder += " AS " + two.outline.install.Name
 		}
 	}
 	return nil

@@ -21,8 +21,8 @@ func (a *account) quiet() []string {
 		return nil
 	}
 	runs := false
-	for i := range a.recipe.runtime {
-		s := &a.recipe.runtime[i]
+	for i := range a.outline.runtime {
+		s := &a.outline.runtime[i]
 		if (s.in.Keyword == "ENV" || s.in.Keyword == "ARG") && slices.ContainsFunc(assignments(s.in), func(x assignment) bool { return x.name == noBytecode }) {
 			return nil
 		}
@@ -67,8 +67,8 @@ func (a *account) compiledOnPurpose(skip func(*step) bool) (sum int64) {
 	}
 	var dirs []string
 	all := false
-	for i := range a.recipe.runtime {
-		s := &a.recipe.runtime[i]
+	for i := range a.outline.runtime {
+		s := &a.outline.runtime[i]
 		if s.in.Keyword != "RUN" || s.role != keeps || skip != nil && skip(s) {
 			continue
 		}

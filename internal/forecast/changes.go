@@ -67,8 +67,8 @@ func (a *account) addItself(s sizes) {
 	if a.Ignored == nil || a.Ignored(name) || s.f.Dockerfile == "" {
 		return
 	}
-	for i := range a.recipe.runtime {
-		st := &a.recipe.runtime[i]
+	for i := range a.outline.runtime {
+		st := &a.outline.runtime[i]
 		if sources, ok := fromContext(st.in); ok && st.role == keeps && slices.ContainsFunc(sources, func(src string) bool { return selects(src, name) }) {
 			s.exact("the Dockerfile itself", int64(len(s.f.Dockerfile)), "the build context")
 		}

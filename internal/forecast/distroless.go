@@ -45,14 +45,14 @@ func (a *account) distroless() (*whittle.Forecast, error) {
 	s.between("Debian's packages", d.Low, d.Bytes, d.High, d.Source)
 	// The list of certificate authorities is made when its package is installed.
 	s.between("certificates and accounts", 200_000, 225_000, 260_000, "ca-certificates")
-	if a.recipe.install != nil {
+	if a.outline.install != nil {
 		a.addPackages(s, a.wanted())
 		a.addChanges(s, true)
 		a.addVenv(s)
 	}
 	a.addMade(s, func(st *step) bool { return st.in.Keyword == "RUN" })
 	t := a.twoStage("No shell and no package manager: Debian's Python, what it links to, and the packages.")
-	if a.recipe.install == nil {
+	if a.outline.install == nil {
 		t.dest.venv = ""
 	}
 	want := pythonVersion(a)
@@ -80,7 +80,7 @@ func (a *account) distroless() (*whittle.Forecast, error) {
 
 // pythonVersion is the interpreter's, "3.13", empty where it is not known.
 func pythonVersion(a *account) string {
-	if m := officialPython.FindStringSubmatch(a.recipe.final.BaseResolved); m != nil {
+	if m := officialPython.FindStringSubmatch(a.outline.final.BaseResolved); m != nil {
 		parts := strings.SplitN(m[1], ".", 3)
 		return parts[0] + "." + parts[1]
 	}
@@ -105,17 +105,17 @@ const systemStage = "system"
 // those of the stage that makes its root.
 func (d *distrolessText) prepare(t *twoStage) error {
 	t.final, t.elsewhere = "FROM scratch", true
-	if name := d.recipe.final.Name; name != "" {
+	if name := d.outline.final.Name; name != "" {
 		t.final += " AS " + name
 	}
-	t.start = []string{"COPY --from=" + d.recipe.freeName(systemStage) + " /rootfs /", "ENV LANG=C.UTF-8"}
+	t.start = []string{"COPY --from=" + d.outline.freeName(systemStage) + " /rootfs /", "ENV LANG=C.UTF-8"}
 	texts := map[*dockerfile.Instruction]string{}
-	for i := range d.recipe.runtime {
-		s := &d.recipe.runtime[i]
+	for i := range d.outline.runtime {
+		s := &d.outline.runtime[i]
 		if s.role != keeps {
 			continue
 		}
-		text, err := d.instruction(s, workdir(d.recipe.runtime[:i]))
+		text, err := d.instruction(s, workdir(d.outline.runtime[:i]))
 		if err != nil {
 			return fmt.Errorf("line %d: %w", s.in.Line, err)
 		}
@@ -234,7 +234,7 @@ func (d *distrolessText) exec(s *step) (string, error) {
 // starts says whether the image has a program: the interpreter, or a console
 // script of a package. An argument of ENTRYPOINT's is none.
 func (d *distrolessText) starts(name, keyword string) bool {
-	if name == "python" || name == "python3" || keyword == "CMD" && slices.ContainsFunc(d.recipe.runtime, func(s step) bool { return s.in.Keyword == "ENTRYPOINT" }) {
+	if name == "python" || name == "python3" || keyword == "CMD" && slices.ContainsFunc(d.outline.runtime, func(s step) bool { return s.in.Keyword == "ENTRYPOINT" }) {
 		return true
 	}
 	return slices.ContainsFunc(d.dists, func(in installed) bool { return ships(&d.Graph.Distributions[in.index], name) })
@@ -242,11 +242,11 @@ func (d *distrolessText) starts(name, keyword string) bool {
 
 // text writes the Dockerfile.
 func (d *distrolessText) text(t *twoStage) (string, error) {
-	if d.recipe.install == nil && slices.ContainsFunc(d.recipe.runtime, func(s step) bool { return strings.Contains(s.in.Text(), `"python"`) }) {
+	if d.outline.install == nil && slices.ContainsFunc(d.outline.runtime, func(s step) bool { return strings.Contains(s.in.Text(), `"python"`) }) {
 		// Debian has no "python" without a version.
 		d.system = append(d.system, "RUN ln -s python3 /rootfs/usr/bin/python")
 	}
-	stage := []string{"# Debian's Python and what it links to, unpacked without what installs it.", "FROM debian:" + d.base.Suite + "-slim AS " + d.recipe.freeName(systemStage),
+	stage := []string{"# Debian's Python and what it links to, unpacked without what installs it.", "FROM debian:" + d.base.Suite + "-slim AS " + d.outline.freeName(systemStage),
 		"RUN apt-get update && \\\n    apt-get install -y --no-install-recommends ca-certificates && \\\n    mkdir -p /debs /rootfs/etc/ssl/certs && cd /debs && \\\n" +
 			"    apt-get download " + wrapped(d.base.Packages) + " && \\\n" +
 			"    for deb in *.deb; do dpkg-deb -x \"$deb\" /rootfs || exit 1; done && \\\n" +

@@ -102,10 +102,10 @@ type Weight struct {
 	SourceOnly, NoSource bool
 }
 
-// account is the measured image in the terms of a recipe.
+// account is the measured image in the terms of a outline.
 type account struct {
 	*Project
-	recipe *recipe
+	outline *outline
 	// base are the layers below the Dockerfile's, in bytes, dead ones too.
 	base int64
 	// first is the lowest layer that the Dockerfile made.
@@ -160,8 +160,8 @@ func (c content) bytes(clean Cleanup) int64 {
 }
 
 // newAccount sorts the measured bytes.
-func newAccount(p *Project, r *recipe) (*account, error) {
-	a := &account{Project: p, recipe: r, first: -1, layers: map[whittle.Span]int{}}
+func newAccount(p *Project, r *outline) (*account, error) {
+	a := &account{Project: p, outline: r, first: -1, layers: map[whittle.Span]int{}}
 	for _, st := range p.Steps {
 		if st.Origin == nil || st.Layer < 0 {
 			continue
@@ -197,7 +197,7 @@ func (a *account) measure() {
 	}
 	a.site = busiestSite(a, nodes)
 	owned := map[string]bool{}
-	unneededPip := a.recipe.venv() != "" && !needsPip(a)
+	unneededPip := a.outline.venv() != "" && !needsPip(a)
 	for i := range a.Graph.Distributions {
 		d := &a.Graph.Distributions[i]
 		for _, f := range d.Files {

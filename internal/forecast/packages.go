@@ -128,8 +128,8 @@ func (a *account) neededBy(extras []string) (have map[string]bool, lacking []str
 // made are the bytes of the layers that the image keeps of the original: what
 // it copies from the context, and what else is run.
 func (a *account) made(skip func(s *step) bool) (application, other int64) {
-	for i := range a.recipe.runtime {
-		s := &a.recipe.runtime[i]
+	for i := range a.outline.runtime {
+		s := &a.outline.runtime[i]
 		layer, ok := a.layers[s.in.Span]
 		if ok && len(s.mixed(true)) > 0 {
 			other += a.beside[layer]
@@ -159,8 +159,8 @@ func (a *account) made(skip func(s *step) bool) (application, other int64) {
 // system are the bytes of what the RUNs that install do about the operating
 // system's packages and nothing else: one stage does it as well.
 func (a *account) system() (sum int64) {
-	for i := range a.recipe.runtime {
-		s := &a.recipe.runtime[i]
+	for i := range a.outline.runtime {
+		s := &a.outline.runtime[i]
 		if layer, ok := a.layers[s.in.Span]; ok && len(s.mixed(true)) == 0 && len(s.mixed(false)) > 0 {
 			sum += a.beside[layer]
 		}

@@ -14,7 +14,7 @@ import (
 // singleStage is a generated Dockerfile of one stage: what is deleted is
 // deleted by the RUN that brought it.
 type singleStage struct {
-	*recipe
+	*outline
 	dest destination
 	head []string
 	// from is the FROM line.
@@ -78,8 +78,8 @@ func (t *singleStage) tooling(w *textWriter, s *step) error {
 // text writes the Dockerfile.
 func (t *singleStage) text() (string, error) {
 	w := &textWriter{}
-	w.top(t.recipe, t.head)
-	w.arguments(t.recipe, t.from)
+	w.top(t.outline, t.head)
+	w.arguments(t.outline, t.from)
 	for i := range t.file.Stages {
 		if st := &t.file.Stages[i]; t.needed(st) {
 			w.paragraph(string(t.file.Source[st.Span.Start:st.Span.End]))
@@ -111,8 +111,8 @@ func (t *singleStage) text() (string, error) {
 func (t *singleStage) write(w *textWriter, s *step) error {
 	switch s.role {
 	case keeps:
-		if t.two() && t.copied(s.in, t.recipe.install) {
-			return fmt.Errorf("line %d: it copies more than packages from stage %s", s.in.Line, t.recipe.install.Label())
+		if t.two() && t.copied(s.in, t.outline.install) {
+			return fmt.Errorf("line %d: it copies more than packages from stage %s", s.in.Line, t.outline.install.Label())
 		}
 		w.lines(spaced(s, s.text)...)
 	case tooling:

@@ -25,7 +25,7 @@ func (a *account) split(extra string) (*whittle.Forecast, error) {
 		})
 	}
 	lacking = a.addWeights(s, a.Extras[extra], have, lacking)
-	a.addMade(s, func(st *step) bool { return st.role == building && !a.recipe.two() })
+	a.addMade(s, func(st *step) bool { return st.role == building && !a.outline.two() })
 	a.addVenv(s)
 	t := a.twoStage(fmt.Sprintf("The extra %s in a separate image: what the others need is not in it.", extra))
 	t.dest.extras, t.dest.all = []string{extra}, true
@@ -70,7 +70,7 @@ func (a *account) wanted() map[string]bool {
 
 // tools are the distributions that install others.
 func (a *account) tools() (names []string) {
-	for _, s := range a.recipe.installSteps() {
+	for _, s := range a.outline.installSteps() {
 		for _, p := range s.parts {
 			if p.role != tooling || p.onlyPip() {
 				continue
@@ -114,7 +114,7 @@ func (a *account) addWeights(s sizes, weights []Weight, have map[string]bool, la
 // absentStart is the program that the image starts and that none of the
 // distributions brings, empty where it is there or comes from elsewhere.
 func absentStart(a *account, have map[string]bool) string {
-	for _, c := range a.recipe.starts() {
+	for _, c := range a.outline.starts() {
 		if name := program(&c); name != "" && absent(a, name, have) {
 			return name
 		}

@@ -39,7 +39,7 @@ func Strategies(p *Project) (*whittle.Forecasts, error) {
 	if p.Fixed != nil {
 		add(p.originalFixed())
 	}
-	r, err := readRecipe(p.Dockerfile, p.Target, p.Arguments)
+	r, err := readOutline(p.Dockerfile, p.Target, p.Arguments)
 	if err != nil {
 		out.Notes = append(out.Notes, fmt.Sprintf("%s is not understood, so that nothing can be generated from it: %v", p.Dockerfile.Name, err))
 		return out, nil
@@ -88,17 +88,17 @@ func (a *account) forecast(strategy, title string) (*whittle.Forecast, sizes) {
 	}
 	low, high := a.Slim.Saving.Low, a.Slim.Saving.High
 	s.between("base image", a.base-high, a.base-(low+high)/2, a.base-low, a.measured()+", without what "+a.Slim.Name+" does not have")
-	f.Notes = append(f.Notes, fmt.Sprintf("it starts from %s: what only %s has is not in it", a.Slim.Name, a.recipe.final.BaseResolved))
+	f.Notes = append(f.Notes, fmt.Sprintf("it starts from %s: what only %s has is not in it", a.Slim.Name, a.outline.final.BaseResolved))
 	return f, s
 }
 
 // from is the final stage's FROM line, with the slim base where there is one.
 func (a *account) from() string {
-	text := a.recipe.head(a.recipe.final)
+	text := a.outline.head(a.outline.final)
 	if a.Slim == nil {
 		return text
 	}
-	return strings.Replace(text, a.recipe.final.Base, a.Slim.Name, 1)
+	return strings.Replace(text, a.outline.final.Base, a.Slim.Name, 1)
 }
 
 func (a *account) measured() string { return "measured in " + a.Variant }
@@ -132,7 +132,7 @@ func (a *account) addMade(s sizes, skip func(*step) bool) {
 // addVenv adds what a virtual environment has besides packages: pyvenv.cfg and
 // the scripts that activate it, as CPython 3.11 to 3.14 and uv write them.
 func (a *account) addVenv(s sizes) {
-	if slices.ContainsFunc(a.recipe.installs(), func(in install) bool { return in.tool == uvSync }) {
+	if slices.ContainsFunc(a.outline.installs(), func(in install) bool { return in.tool == uvSync }) {
 		s.between("virtual environment", 22_000, 29_900, 40_000, "files of uv's environments")
 		return
 	}
@@ -142,7 +142,7 @@ func (a *account) addVenv(s sizes) {
 // dest is where a strategy installs to.
 func (a *account) dest(venv string) destination {
 	version := strings.TrimPrefix(path.Base(path.Dir(a.site)), "python")
-	uncached := slices.ContainsFunc(a.recipe.installSteps(), func(s step) bool {
+	uncached := slices.ContainsFunc(a.outline.installSteps(), func(s step) bool {
 		return s.in.Keyword == "ENV" && strings.Contains(s.in.Text(), "PIP_NO_CACHE_DIR")
 	})
 	return destination{venv: venv, python: version, clean: a.Clean, uncached: uncached}
@@ -150,7 +150,7 @@ func (a *account) dest(venv string) destination {
 
 // uses refuses strategies about packages where none are installed.
 func (a *account) uses(strategy string) error {
-	if a.recipe.install == nil || len(a.dists) == 0 {
+	if a.outline.install == nil || len(a.dists) == 0 {
 		return &noUse{strategy, "the Dockerfile installs no Python packages"}
 	}
 	return nil
@@ -168,14 +168,14 @@ func (a *account) singleStage() (*whittle.Forecast, error) {
 	a.addMade(s, func(st *step) bool { return st.role == building })
 	s.exact("system packages that the RUN installs", a.system(), a.measured())
 	var copied int64
-	for _, st := range a.recipe.before {
+	for _, st := range a.outline.before {
 		if sources, ok := fromContext(st.in); ok {
 			copied += contextBytes(a.Context, sources)
 		}
 	}
 	s.exact("what is installed from", copied, "the build context")
 	s.exact("metadata of what is installed in place", a.metadata, a.measured())
-	t := &singleStage{recipe: a.recipe, from: a.from(), dest: a.dest(a.recipe.venv()), context: a.Context, texts: a.Texts, quiet: a.quiet(),
+	t := &singleStage{outline: a.outline, from: a.from(), dest: a.dest(a.outline.venv()), context: a.Context, texts: a.Texts, quiet: a.quiet(),
 		head: []string{"One stage: the packages are installed and cleaned up in one RUN."}}
 	t.dest.inImage = true
 	if t.dest.venv != "" {
@@ -193,7 +193,7 @@ func (a *account) slimVenv() (*whittle.Forecast, error) {
 	f, s := a.forecast(name, "two stages, of which the image gets a virtual environment without pip")
 	a.addPackages(s, a.wanted())
 	a.addChanges(s, true)
-	a.addMade(s, func(st *step) bool { return st.role == building && !a.recipe.two() })
+	a.addMade(s, func(st *step) bool { return st.role == building && !a.outline.two() })
 	a.addVenv(s)
 	t := a.twoStage("Two stages: the builder installs into a virtual environment, the image gets it and the application only.")
 	return a.finish(f, t.text, t.dest)
@@ -201,11 +201,11 @@ func (a *account) slimVenv() (*whittle.Forecast, error) {
 
 // twoStage is a Dockerfile on the original's bases.
 func (a *account) twoStage(head ...string) *twoStage {
-	venv := a.recipe.venv()
+	venv := a.outline.venv()
 	if venv == "" {
 		venv = ownVenv
 	}
-	t := &twoStage{recipe: a.recipe, dest: a.dest(venv), head: head, build: asWritten, run: asWritten, texts: a.Texts, quiet: a.quiet()}
+	t := &twoStage{outline: a.outline, dest: a.dest(venv), head: head, build: asWritten, run: asWritten, texts: a.Texts, quiet: a.quiet()}
 	t.sameBases()
 	t.final = a.from()
 	return t
@@ -214,19 +214,19 @@ func (a *account) twoStage(head ...string) *twoStage {
 // finish writes the Dockerfile, unless something in the original speaks
 // against it.
 func (a *account) finish(f *whittle.Forecast, text func() (string, error), d destination) (*whittle.Forecast, error) {
-	if err := a.recipe.movable(d); err != nil {
+	if err := a.outline.movable(d); err != nil {
 		return f, err
 	}
-	if err := d.check(); err != nil && a.recipe.install != nil {
+	if err := d.check(); err != nil && a.outline.install != nil {
 		return f, err
 	}
-	if a.site == "" && a.recipe.install != nil {
+	if a.site == "" && a.outline.install != nil {
 		return f, fmt.Errorf("where the image has its packages is not known")
 	}
-	if a.interpreter == "" && a.recipe.install != nil {
+	if a.interpreter == "" && a.outline.install != nil {
 		return f, fmt.Errorf("the image's Python is not at /usr/local, where python's own images have it")
 	}
-	if i := slices.IndexFunc(a.dists, func(in installed) bool { return a.Graph.Distributions[in.index].Editable }); i >= 0 && (d.venv != a.recipe.venv() || a.recipe.two()) {
+	if i := slices.IndexFunc(a.dists, func(in installed) bool { return a.Graph.Distributions[in.index].Editable }); i >= 0 && (d.venv != a.outline.venv() || a.outline.two()) {
 		return f, fmt.Errorf("%s is installed in place (editable)", a.dists[i].name)
 	}
 	if tools := a.compilersLeftOut(); tools != "" {
@@ -253,7 +253,7 @@ func (a *account) finish(f *whittle.Forecast, text func() (string, error), d des
 }
 
 // movable refuses to move packages that the original names by their place.
-func (r *recipe) movable(d destination) error {
+func (r *outline) movable(d destination) error {
 	for _, in := range r.installs() {
 		if in.editable && (r.two() || d.venv != "" && in.tool != uvSync) {
 			return fmt.Errorf("the project is installed in place (editable), and the packages would point to a folder that is not there")
@@ -285,11 +285,11 @@ func (r *recipe) movable(d destination) error {
 // compiling needs.
 func (a *account) compilersLeftOut() string {
 	var names []string
-	if a.recipe.two() {
+	if a.outline.two() {
 		return ""
 	}
-	for i := range a.recipe.runtime {
-		if s := &a.recipe.runtime[i]; s.role == building {
+	for i := range a.outline.runtime {
+		if s := &a.outline.runtime[i]; s.role == building {
 			apt, _ := aptInstall(s.in)
 			names = append(names, apt...)
 		}
@@ -300,7 +300,7 @@ func (a *account) compilersLeftOut() string {
 // startScript is a script of the build context that the image starts, empty
 // where it starts a program.
 func (a *account) startScript() string {
-	for _, c := range a.recipe.starts() {
+	for _, c := range a.outline.starts() {
 		for name := range a.Context {
 			if c.Name() != "" && path.Base(name) == c.Name() && path.Ext(name) != ".py" {
 				return c.Name()
@@ -364,7 +364,7 @@ func (a *account) extras() (out []string) {
 		return nil
 	}
 	chosen := map[string]bool{}
-	for _, in := range a.recipe.installs() {
+	for _, in := range a.outline.installs() {
 		for _, at := range in.projects {
 			r, err := pep.ParseRequirement("x" + strings.TrimLeft(strings.Trim(in.args[at], `"'`), "./"))
 			if err == nil {

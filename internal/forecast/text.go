@@ -16,7 +16,7 @@ const builderName = "builder"
 // twoStage is a generated Dockerfile that installs into a virtual environment
 // in one stage and copies it into the other.
 type twoStage struct {
-	*recipe
+	*outline
 	dest destination
 	// head is the comment at the top, without its "#".
 	head []string
@@ -40,12 +40,12 @@ type twoStage struct {
 
 // sameBases takes both stages from the images that the original is from.
 func (t *twoStage) sameBases() {
-	t.final = t.recipe.head(t.recipe.final)
+	t.final = t.outline.head(t.outline.final)
 	if !t.two() {
-		t.builder = "FROM " + platformFlag(t.recipe.final) + t.recipe.final.Base + " AS " + t.builderLabel()
+		t.builder = "FROM " + platformFlag(t.outline.final) + t.outline.final.Base + " AS " + t.builderLabel()
 		return
 	}
-	t.builder = t.recipe.head(t.recipe.install)
+	t.builder = t.outline.head(t.outline.install)
 }
 
 func platformFlag(st *dockerfile.Stage) string {
@@ -58,7 +58,7 @@ func platformFlag(st *dockerfile.Stage) string {
 // builderLabel is what COPY --from names.
 func (t *twoStage) builderLabel() string {
 	if t.two() {
-		return t.recipe.install.Label()
+		return t.outline.install.Label()
 	}
 	return t.freeName(builderName)
 }
@@ -68,8 +68,8 @@ func asWritten(s *step) (string, error) { return s.text, nil }
 // text writes the Dockerfile.
 func (t *twoStage) text() (string, error) {
 	w := &textWriter{}
-	w.top(t.recipe, t.head)
-	w.arguments(t.recipe, t.builder, t.final)
+	w.top(t.outline, t.head)
+	w.arguments(t.outline, t.builder, t.final)
 	if t.stages != "" {
 		w.paragraph(t.stages)
 	}
@@ -78,13 +78,13 @@ func (t *twoStage) text() (string, error) {
 		if t.needed(st) {
 			w.paragraph(string(t.file.Source[st.Span.Start:st.Span.End]))
 		}
-		if t.two() && st.Index == t.recipe.install.Index {
+		if t.two() && st.Index == t.outline.install.Index {
 			if err := t.writeBuilder(w, t.before); err != nil {
 				return "", err
 			}
 		}
-		if st.Index == t.recipe.final.Index {
-			if t.recipe.install == t.recipe.final {
+		if st.Index == t.outline.final.Index {
+			if t.outline.install == t.outline.final {
 				if err := t.writeBuilder(w, t.runtime[:lastInstall(t.runtime)+1]); err != nil {
 					return "", err
 				}
@@ -98,11 +98,11 @@ func (t *twoStage) text() (string, error) {
 }
 
 // needed says whether a stage is one of the others that are kept.
-func (r *recipe) needed(st *dockerfile.Stage) bool { return r.kept[st.Index] }
+func (r *outline) needed(st *dockerfile.Stage) bool { return r.kept[st.Index] }
 
 // keep finds the other stages that are copied from, mounted or built on by what
 // is kept. Later ones are looked at first: they use those before them.
-func (r *recipe) keep() {
+func (r *outline) keep() {
 	r.kept = map[int]bool{}
 	users := []*dockerfile.Stage{r.final}
 	if r.two() {
@@ -199,7 +199,7 @@ func (t *twoStage) installRun(w *textWriter, s *step, made bool) (string, error)
 // writeAfter writes what the builder makes with the packages, where the image
 // takes something of it.
 func (t *twoStage) writeAfter(w *textWriter) error {
-	if !t.two() || !slices.ContainsFunc(t.runtime, func(s step) bool { return s.role == keeps && t.copied(s.in, t.recipe.install) }) {
+	if !t.two() || !slices.ContainsFunc(t.runtime, func(s step) bool { return s.role == keeps && t.copied(s.in, t.outline.install) }) {
 		return nil
 	}
 	if t.dest.venv != "" {
@@ -293,7 +293,7 @@ func (t *twoStage) writeFinal(w *textWriter) error {
 	w.paragraph(t.final)
 	w.lines(t.start...)
 	w.lines(t.quiet...)
-	placed := t.recipe.install == nil
+	placed := t.outline.install == nil
 	for i := range t.runtime {
 		s := &t.runtime[i]
 		_, context := fromContext(s.in)
@@ -371,7 +371,7 @@ type textWriter struct{ b strings.Builder }
 
 // top writes the directives, the comment, and what comes before the first
 // FROM.
-func (w *textWriter) top(r *recipe, head []string) {
+func (w *textWriter) top(r *outline, head []string) {
 	if r.file.Syntax != "" {
 		w.b.WriteString("# syntax=" + r.file.Syntax + "\n\n")
 	}
@@ -381,7 +381,7 @@ func (w *textWriter) top(r *recipe, head []string) {
 }
 
 // arguments writes the ARGs that FROM lines use.
-func (w *textWriter) arguments(r *recipe, from ...string) {
+func (w *textWriter) arguments(r *outline, from ...string) {
 	for i := range r.others {
 		if r.needed(r.others[i]) {
 			from = append(from, r.file.Stages[r.others[i].Index].Head.Text())

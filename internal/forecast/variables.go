@@ -177,7 +177,7 @@ func flattened(f *dockerfile.File, st *dockerfile.Stage) *dockerfile.Stage {
 }
 
 // head is a stage's FROM line.
-func (r *recipe) head(st *dockerfile.Stage) string {
+func (r *outline) head(st *dockerfile.Stage) string {
 	if st.From == nil {
 		return st.Head.Text()
 	}

@@ -11,9 +11,9 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 )
 
-// recipe is a Dockerfile as strategies see it: which instructions install
+// outline is a Dockerfile as strategies see it: which instructions install
 // packages, and which make the image what it is besides.
-type recipe struct {
+type outline struct {
 	file *dockerfile.File
 	// install is the stage that installs, nil where nothing is installed;
 	// final is the one that becomes the image. They may be the same.
@@ -71,9 +71,9 @@ type part struct {
 // one, with its version.
 var officialPython = regexp.MustCompile(`^(?:docker\.io/)?(?:library/)?python:(3\.[0-9]+(?:\.[0-9]+)?)((?:-[a-z]+)*)$`)
 
-// readRecipe reads a Dockerfile. An error says what is not understood, with its
+// readOutline reads a Dockerfile. An error says what is not understood, with its
 // line.
-func readRecipe(f *dockerfile.File, target string, arguments map[string]string) (*recipe, error) {
+func readOutline(f *dockerfile.File, target string, arguments map[string]string) (*outline, error) {
 	final, err := f.Target(target)
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func readRecipe(f *dockerfile.File, target string, arguments map[string]string) 
 	if f.Escape != '\\' {
 		return nil, fmt.Errorf("the escape character is not a backslash")
 	}
-	r := &recipe{file: f, final: final, arguments: arguments}
+	r := &outline{file: f, final: final, arguments: arguments}
 	if r.runtime, err = r.steps(final); err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func readRecipe(f *dockerfile.File, target string, arguments map[string]string) 
 }
 
 // check refuses what strategies cannot carry over.
-func (r *recipe) check() error {
+func (r *outline) check() error {
 	r.markCopies()
 	steps := slices.Concat(r.before, r.runtime)
 	for i := range steps {
@@ -150,10 +150,10 @@ func (r *recipe) check() error {
 }
 
 // two says that packages are installed in a stage of their own.
-func (r *recipe) two() bool { return r.install != nil && r.install != r.final }
+func (r *outline) two() bool { return r.install != nil && r.install != r.final }
 
 // installSteps are the steps of the stage that installs.
-func (r *recipe) installSteps() []step {
+func (r *outline) installSteps() []step {
 	if r.two() {
 		return r.before
 	}
@@ -161,7 +161,7 @@ func (r *recipe) installSteps() []step {
 }
 
 // installs are all commands that install, in order.
-func (r *recipe) installs() (out []install) {
+func (r *outline) installs() (out []install) {
 	for _, st := range r.installSteps() {
 		if st.role == installing {
 			out = append(out, st.installs...)
@@ -175,19 +175,19 @@ func hasRole(steps []step, want role) bool {
 }
 
 // copiesFrom says whether the image takes something from a stage.
-func (r *recipe) copiesFrom(st *dockerfile.Stage) bool {
+func (r *outline) copiesFrom(st *dockerfile.Stage) bool {
 	return slices.ContainsFunc(r.runtime, func(s step) bool { return r.copied(s.in, st) })
 }
 
 // copied says whether an instruction copies from a stage.
-func (r *recipe) copied(in *dockerfile.Instruction, st *dockerfile.Stage) bool {
+func (r *outline) copied(in *dockerfile.Instruction, st *dockerfile.Stage) bool {
 	return in.Keyword == "COPY" && slices.ContainsFunc(in.Flag("from"), func(name string) bool {
 		return st.Name != "" && strings.EqualFold(name, st.Name) || name == fmt.Sprint(st.Index)
 	})
 }
 
 // steps reads the instructions of a stage.
-func (r *recipe) steps(st *dockerfile.Stage) ([]step, error) {
+func (r *outline) steps(st *dockerfile.Stage) ([]step, error) {
 	var out []step
 	if r.followed += len(st.Instructions); r.followed > maxSteps {
 		return nil, fmt.Errorf("its stages have more than %d instructions", maxSteps)
@@ -221,7 +221,7 @@ func (r *recipe) steps(st *dockerfile.Stage) ([]step, error) {
 }
 
 // commented is an instruction with the comment lines right above it.
-func (r *recipe) commented(from int, in *dockerfile.Instruction) string {
+func (r *outline) commented(from int, in *dockerfile.Instruction) string {
 	gap := strings.Split(string(r.file.Source[from:in.Span.Start]), "\n")
 	first := len(gap) - 1
 	for first > 0 && strings.HasPrefix(strings.TrimSpace(gap[first-1]), "#") {
@@ -352,7 +352,7 @@ func (s *step) mixed(own bool) (out []string) {
 }
 
 // markCopies finds the instructions that bring the packages into the image.
-func (r *recipe) markCopies() {
+func (r *outline) markCopies() {
 	if !r.two() {
 		return
 	}
@@ -374,7 +374,7 @@ func (r *recipe) markCopies() {
 }
 
 // folders are where the packages are installed, as a whole.
-func (r *recipe) folders() []string {
+func (r *outline) folders() []string {
 	out := []string{"/usr/local"}
 	for _, s := range r.before {
 		if s.venv != "" {
@@ -394,7 +394,7 @@ func (r *recipe) folders() []string {
 
 // venv is the virtual environment that the Dockerfile makes itself, or uv does
 // in the project's folder; empty where there is none.
-func (r *recipe) venv() string {
+func (r *outline) venv() string {
 	steps := r.installSteps()
 	for _, s := range steps {
 		dir := s.venv
@@ -419,7 +419,7 @@ func fromDir(dir, to string) string {
 }
 
 // starts are the commands of CMD and ENTRYPOINT, as far as they can be read.
-func (r *recipe) starts() (out []dockerfile.Command) {
+func (r *outline) starts() (out []dockerfile.Command) {
 	for i := range r.runtime {
 		in := r.runtime[i].in
 		if in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" {
@@ -444,7 +444,7 @@ func workdir(steps []step) string {
 }
 
 // freeName is a name that no stage of the Dockerfile has.
-func (r *recipe) freeName(name string) string {
+func (r *outline) freeName(name string) string {
 	for slices.ContainsFunc(r.file.Stages, func(st dockerfile.Stage) bool { return st.Name == name }) {
 		name += "-2"
 	}
