@@ -51,7 +51,7 @@ var allowed = map[string][]string{
 	"edit":                 {"toml"},
 	"toml":                 {},
 	"resolve":              {"project", "python"},
-	"forecast":             {"dockerfile", "project", "python", "resolve"},
+	"forecast":             {"recipe", "dockerfile", "project", "python", "resolve"},
 	"patch":                {"dockerfile"},
 	"build":                {"build/buildkitd"},
 	"build/buildkitd":      {},

@@ -8,6 +8,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/recipe"
 )
 
 // AlpineBase is what is known of an image on Alpine.
@@ -207,10 +208,10 @@ func (t *alpineText) bases(two *twoStage) error {
 
 // build is an instruction of the builder.
 func (t *alpineText) build(s *step) (string, error) {
-	if s.role == tooling || s.in.Keyword != "RUN" {
+	if s.role == recipe.PreparesInstaller || s.in.Keyword != "RUN" {
 		return s.text, nil
 	}
-	if s.role == building {
+	if s.role == recipe.InstallsBuildTools {
 		return "RUN apk add --no-cache build-base linux-headers", nil
 	}
 	text, _, err := t.translate(s)
@@ -238,7 +239,7 @@ func (t *alpineText) run(s *step) (string, error) {
 
 // translate is a RUN in Alpine's words, and the packages that it installs.
 func (t *alpineText) translate(s *step) (text string, names []string, err error) {
-	if apt, ok := aptInstall(s.in); ok {
+	if apt, ok := recipe.AptInstalls(s.in); ok {
 		for _, n := range apt {
 			to, ok := alpineName(n)
 			if !ok {
@@ -260,7 +261,7 @@ func (t *alpineText) translate(s *step) (text string, names []string, err error)
 	var out []string
 	same := true
 	for _, c := range script.Commands() {
-		words, literal := values(c.Words)
+		words, literal := recipe.Values(c.Words)
 		if !literal || c.Depth > 0 || len(words) == 0 || len(c.Redirects) > 0 {
 			return "", nil, fmt.Errorf("its shell is not understood well enough to move it to Alpine")
 		}

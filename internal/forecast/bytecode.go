@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/recipe"
 )
 
 // noBytecode is the variable that keeps Python from writing bytecode of what it
@@ -37,7 +38,7 @@ func (a *account) quiet() []string {
 // mayImport says that a RUN starts something besides installers that may be
 // Python.
 func (s *step) mayImport() bool {
-	if s.in.Keyword != "RUN" || s.role != keeps && s.role != installing {
+	if s.in.Keyword != "RUN" || s.role != recipe.Keeps && s.role != recipe.Installing {
 		return false
 	}
 	script, err := s.in.Shell()
@@ -47,7 +48,7 @@ func (s *step) mayImport() bool {
 	read := s.known.reader(s.in.Text())
 	for _, c := range script.Commands() {
 		c = read(c)
-		if a, err := readCommand(&c); err == nil && a.role == keeps && len(c.Words) > 0 && !slices.Contains(importless, path.Base(c.Words[0].Value)) {
+		if a, err := recipe.ReadPackageCommand(&c); err == nil && a.Role == recipe.Keeps && len(c.Words) > 0 && !slices.Contains(importless, path.Base(c.Words[0].Value)) {
 			return true
 		}
 	}
@@ -69,7 +70,7 @@ func (a *account) compiledOnPurpose(skip func(*step) bool) (sum int64) {
 	all := false
 	for i := range a.outline.runtime {
 		s := &a.outline.runtime[i]
-		if s.in.Keyword != "RUN" || s.role != keeps || skip != nil && skip(s) {
+		if s.in.Keyword != "RUN" || s.role != recipe.Keeps || skip != nil && skip(s) {
 			continue
 		}
 		more, every := s.compiles()

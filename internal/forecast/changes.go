@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/recipe"
 )
 
 // edited is by how much the files that the image copies grow by the fixes
@@ -69,7 +70,7 @@ func (a *account) addItself(s sizes) {
 	}
 	for i := range a.outline.runtime {
 		st := &a.outline.runtime[i]
-		if sources, ok := fromContext(st.in); ok && st.role == keeps && slices.ContainsFunc(sources, func(src string) bool { return selects(src, name) }) {
+		if sources, ok := fromContext(st.in); ok && st.role == recipe.Keeps && slices.ContainsFunc(sources, func(src string) bool { return selects(src, name) }) {
 			s.exact("the Dockerfile itself", int64(len(s.f.Dockerfile)), "the build context")
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/recipe"
 )
 
 // DistrolessBase is a base of nothing but Debian's Python and what it links to:
@@ -112,7 +113,7 @@ func (d *distrolessText) prepare(t *twoStage) error {
 	texts := map[*dockerfile.Instruction]string{}
 	for i := range d.outline.runtime {
 		s := &d.outline.runtime[i]
-		if s.role != keeps {
+		if s.role != recipe.Keeps {
 			continue
 		}
 		text, err := d.instruction(s, workdir(d.outline.runtime[:i]))
@@ -144,7 +145,7 @@ func (d *distrolessText) move(s *step, dir string) error {
 		return err
 	}
 	for _, c := range script.Commands() {
-		words, literal := values(c.Words)
+		words, literal := recipe.Values(c.Words)
 		if !literal || c.Depth > 0 || len(words) == 0 || len(c.Redirects) > 0 {
 			return fmt.Errorf("there is no shell to run it")
 		}
@@ -209,7 +210,7 @@ func (d *distrolessText) exec(s *step) (string, error) {
 	if len(commands) != 1 || commands[0].Negated || len(commands[0].Assigns)+len(commands[0].Redirects) > 0 {
 		return "", fmt.Errorf("%s needs a shell", s.in.Keyword)
 	}
-	words, literal := values(commands[0].Words)
+	words, literal := recipe.Values(commands[0].Words)
 	if !literal || slices.ContainsFunc(commands[0].Words, func(w dockerfile.Word) bool { return w.Text == w.Value && strings.ContainsAny(w.Text, "*?[~{") }) {
 		return "", fmt.Errorf("%s needs a shell", s.in.Keyword)
 	}

@@ -273,54 +273,6 @@ func FuzzForecast(f *testing.F) {
 	f.Fuzz(func(t *testing.T, source string) { forecastAny(t, source) })
 }
 
-func TestReadCommand(t *testing.T) {
-	for _, tc := range []struct {
-		line string
-		want action
-		err  string
-	}{
-		{"pip install --no-cache-dir -r requirements.txt", action{installing, install{args: []string{"-r", "requirements.txt"}, files: []string{"requirements.txt"}}}, ""},
-		{`python3 -m pip install -c c.txt --upgrade ".[a,b]"`, action{installing, install{args: []string{"-c", "c.txt", `".[a,b]"`}, projects: []int{2}, files: []string{"c.txt"}}}, ""},
-		{"/opt/v/bin/pip install flask==3", action{installing, install{args: []string{"flask==3"}, dir: "/opt/v"}}, ""},
-		{"PIP_X=1 pip3 install --prefix /install flask", action{installing, install{assigns: []string{"PIP_X=1"}, args: []string{"flask"}, dir: "/install"}}, ""},
-		{"pip install -U pip setuptools", action{tooling, install{args: []string{"pip", "setuptools"}}}, ""},
-		{"pip install -e .", action{installing, install{args: []string{"-e", "."}, projects: []int{1}, editable: true}}, ""},
-		{"uv sync --frozen --compile-bytecode --extra web", action{installing, install{tool: uvSync, args: []string{"--frozen", "--extra", "web"}, compile: "--compile-bytecode"}}, ""},
-		{"uv pip install --system -r r.txt", action{installing, install{tool: uvPip, args: []string{"-r", "r.txt"}, files: []string{"r.txt"}}}, ""},
-		{"poetry install --no-root --only main", action{installing, install{tool: poetry, args: []string{"install", "--no-root", "--only", "main"}}}, ""},
-		{"poetry config virtualenvs.create false", action{role: tooling}, ""},
-		{"python -m venv --copies /venv", action{venvMaking, install{dir: "/venv"}}, ""},
-		{"find /usr/local/lib/python3.13 -name '*.pyc' -delete", action{role: cleaning}, ""},
-		{"rm -rf /var/lib/apt/lists/*", action{role: keeps}, ""},
-		{"pip install --target /x flask", action{}, "--target"},
-		{"pip install $PACKAGES", action{}, "only the build knows"},
-		{"pip install -r", action{}, "no value"},
-		{"pip download flask", action{}, "download"},
-		{"conda install numpy", action{}, "conda"},
-		{"uv sync --active", action{}, "--active"},
-	} {
-		t.Run(tc.line, func(t *testing.T) {
-			script, err := dockerfile.ParseShell("line", tc.line)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := readCommand(&script.Commands()[0])
-			if tc.err != "" {
-				if err == nil || !strings.Contains(err.Error(), tc.err) {
-					t.Errorf("error %v, want one about %q", err, tc.err)
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := gocmp.Diff(tc.want, got, gocmp.AllowUnexported(action{}, install{})); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
 func TestAlpineCommand(t *testing.T) {
 	for line, want := range map[string]string{
 		"useradd --create-home --uid 1000 app":    "adduser -D -u 1000 app",

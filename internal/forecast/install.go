@@ -2,11 +2,11 @@ package forecast
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/recipe"
 )
 
 // Cleanup is what strategies delete from the packages.
@@ -69,18 +69,6 @@ func (d destination) check() error {
 	return nil
 }
 
-// cacheFolders are where an installer keeps what it downloads and builds.
-func (t tool) cacheFolders() []string {
-	switch t {
-	case uvPip, uvSync:
-		return []string{"/root/.cache/uv"}
-	case poetry:
-		// One level up there may be virtual environments.
-		return []string{"/root/.cache/pypoetry/artifacts", "/root/.cache/pypoetry/cache"}
-	}
-	return []string{"/root/.cache/pip"}
-}
-
 // runInstall is a RUN that installs what another does, with the clean-up. Of what
 // that does besides, keep says what stays. mounts are more of its flags, first
 // and last more commands.
@@ -91,8 +79,8 @@ func (d destination) runInstall(s *step, keep func(*part) bool, mounts, first, l
 	for i := range s.parts {
 		p := &s.parts[i]
 		switch {
-		case p.role == installing:
-			c, err := d.command(p.install)
+		case p.Role == recipe.Installing:
+			c, err := d.command(p.Install)
 			if err != nil {
 				return "", err
 			}
@@ -100,7 +88,7 @@ func (d destination) runInstall(s *step, keep func(*part) bool, mounts, first, l
 			if left--; left == 0 && d.clean.Tests {
 				commands = append(commands, d.deleteTests())
 			}
-		case p.role == tooling && !p.onlyPip(), p.role == keeps && keep(p):
+		case p.Role == recipe.PreparesInstaller && !p.onlyPip(), p.Role == recipe.Keeps && keep(p):
 			commands = append(commands, p.text)
 		}
 	}
@@ -113,12 +101,12 @@ func (d destination) runInstall(s *step, keep func(*part) bool, mounts, first, l
 }
 
 // caches are the mounts of what installers keep.
-func (d destination) caches(installs []install) (caches []string) {
+func (d destination) caches(installs []recipe.PackageInstall) (caches []string) {
 	for _, in := range installs {
-		if d.uncached && in.tool == pip {
+		if d.uncached && in.Tool == recipe.Pip {
 			continue
 		}
-		for _, c := range in.tool.cacheFolders() {
+		for _, c := range in.Tool.CacheFolders() {
 			if flag := "--mount=type=cache,target=" + c; !slices.Contains(caches, flag) {
 				caches = append(caches, flag)
 			}
@@ -137,30 +125,30 @@ func (d destination) deleteTests() string {
 }
 
 // command is how something is installed there.
-func (d destination) command(in install) (string, error) {
-	words := slices.Clone(in.assigns)
+func (d destination) command(in recipe.PackageInstall) (string, error) {
+	words := slices.Clone(in.Assigns)
 	args, err := d.arguments(in)
 	if err != nil {
 		return "", err
 	}
-	switch in.tool {
-	case pip:
+	switch in.Tool {
+	case recipe.Pip:
 		words = append(words, d.quietly()...)
 		words = append(words, "pip", "install")
 		if d.venv != "" {
 			words = append(words[:len(words)-1], "--python", d.venv+"/bin/python", "install")
 		}
 		words = append(words, d.compile(in, "--no-compile")...)
-	case uvPip:
+	case recipe.UVPip:
 		words = append(append(append(words, d.quietly()...), d.uncompiled()...), "UV_LINK_MODE=copy", "uv", "pip", "install", "--system")
 		if d.venv != "" {
 			words = append(words[:len(words)-1], "--python", d.venv+"/bin/python")
 		}
 		words = append(words, d.compile(in, "")...)
-	case uvSync:
+	case recipe.UVSync:
 		words = append(append(append(words, d.quietly()...), d.uncompiled()...), "UV_LINK_MODE=copy", "UV_PYTHON_DOWNLOADS=never", "UV_PROJECT_ENVIRONMENT="+d.venv, "uv", "sync", "--no-editable")
 		words = append(words, d.compile(in, "")...)
-	case poetry:
+	case recipe.Poetry:
 		if d.venv != "" {
 			words = append(words, "VIRTUAL_ENV="+d.venv)
 		}
@@ -188,35 +176,35 @@ func (d destination) uncompiled() []string {
 
 // compile is the flag about bytecode: the one that leaves it out, empty where
 // there is none, or the original's.
-func (d destination) compile(in install, leave string) []string {
+func (d destination) compile(in recipe.PackageInstall, leave string) []string {
 	switch {
 	case d.clean.Bytecode && leave == "":
 		return nil
 	case d.clean.Bytecode:
 		return []string{leave}
-	case in.compile != "":
-		return []string{in.compile}
+	case in.Compile != "":
+		return []string{in.Compile}
 	}
 	return nil
 }
 
 // arguments are an install's own, with the extras that are asked for.
-func (d destination) arguments(in install) ([]string, error) {
-	args := slices.Clone(in.args)
+func (d destination) arguments(in recipe.PackageInstall) ([]string, error) {
+	args := slices.Clone(in.Args)
 	if !d.all {
 		return args, nil
 	}
-	if in.tool == uvSync {
+	if in.Tool == recipe.UVSync {
 		return d.uvExtras(args)
 	}
-	if in.tool == poetry || len(in.projects) != 1 {
+	if in.Tool == recipe.Poetry || len(in.Projects) != 1 {
 		return nil, fmt.Errorf("where the extras of the project are chosen is not understood")
 	}
 	target := "."
 	if len(d.extras) > 0 {
 		target = fmt.Sprintf("%q", ".["+strings.Join(d.extras, ",")+"]")
 	}
-	args[in.projects[0]] = target
+	args[in.Projects[0]] = target
 	return args, nil
 }
 
@@ -249,57 +237,8 @@ func compilers() []string {
 	return []string{"build-essential", "gcc", "g++", "cmake", "ninja-build", "pkg-config", "pkgconf", "cargo", "rustc", "gfortran", "python3-dev"}
 }
 
-// aptInstall reads a RUN that installs Debian's packages and does nothing
-// else; ok is false for any other.
-func aptInstall(in *dockerfile.Instruction) (names []string, ok bool) {
-	script, err := in.Shell()
-	if err != nil || script.Exec {
-		return nil, false
-	}
-	for _, c := range script.Commands() {
-		words, literal := values(c.Words)
-		if !literal || c.Depth > 0 || len(words) == 0 {
-			return nil, false
-		}
-		switch path.Base(words[0]) {
-		case "apt-get", "apt":
-			verb, rest := aptVerb(words[1:])
-			switch verb {
-			case "install":
-				names = append(names, rest...)
-			case "update", "clean", "autoclean":
-			default:
-				return nil, false
-			}
-		case "rm":
-			if !slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "/var/lib/apt/lists") }) {
-				return nil, false
-			}
-		case "set":
-		default:
-			return nil, false
-		}
-	}
-	return names, len(names) > 0
-}
-
-// aptVerb parts what apt-get does from its flags.
-func aptVerb(words []string) (verb string, rest []string) {
-	for _, w := range words {
-		switch {
-		case strings.HasPrefix(w, "-"):
-		case verb == "":
-			verb = w
-		default:
-			name, _, _ := strings.Cut(w, "=")
-			rest = append(rest, name)
-		}
-	}
-	return verb, rest
-}
-
 // onlyBuildTools says that a RUN installs nothing but what compiles.
 func onlyBuildTools(in *dockerfile.Instruction) bool {
-	names, ok := aptInstall(in)
+	names, ok := recipe.AptInstalls(in)
 	return ok && !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(compilers(), n) })
 }

@@ -9,6 +9,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/recipe"
 )
 
 // outline is a Dockerfile as strategies see it: which instructions install
@@ -44,8 +45,8 @@ const (
 // step is an instruction with what it does about packages.
 type step struct {
 	in       *dockerfile.Instruction
-	role     role
-	installs []install
+	role     recipe.Role
+	installs []recipe.PackageInstall
 	// parts are the commands of a RUN that installs, in their order.
 	parts []part
 	// venv is the virtual environment that it makes, empty where it makes none.
@@ -59,7 +60,7 @@ type step struct {
 
 // part is one command of a RUN.
 type part struct {
-	action
+	recipe.PackageAction
 	name, text string
 	// system says that it is about the operating system's packages, names are
 	// those that it installs.
@@ -89,7 +90,7 @@ func readOutline(f *dockerfile.File, target string, arguments map[string]string)
 	if r.runtime, err = r.steps(final); err != nil {
 		return nil, err
 	}
-	if hasRole(r.runtime, installing) {
+	if hasRole(r.runtime, recipe.Installing) {
 		r.install = final
 	}
 	for i := range f.Stages {
@@ -106,7 +107,7 @@ func readOutline(f *dockerfile.File, target string, arguments map[string]string)
 		if err != nil {
 			return nil, err
 		}
-		if !hasRole(steps, installing) {
+		if !hasRole(steps, recipe.Installing) {
 			r.others = append(r.others, st)
 			continue
 		}
@@ -117,7 +118,7 @@ func readOutline(f *dockerfile.File, target string, arguments map[string]string)
 		r.install = st
 		last := 0
 		for i := range steps {
-			if steps[i].role == installing {
+			if steps[i].role == recipe.Installing {
 				last = i
 			}
 		}
@@ -136,13 +137,13 @@ func (r *outline) check() error {
 			return fmt.Errorf("line %d: %s is not understood", steps[i].in.Line, k)
 		}
 	}
-	if r.two() && !hasRole(r.runtime, copying) {
+	if r.two() && !hasRole(r.runtime, recipe.CopiesPackages) {
 		return fmt.Errorf("what the image takes from stage %s is not understood", r.install.Label())
 	}
 	user := false
 	for _, st := range r.installSteps() {
 		user = user || st.in.Keyword == "USER" && len(st.in.Args) > 0 && st.in.Args[0].Value != "root" && st.in.Args[0].Value != "0"
-		if st.role == installing && user {
+		if st.role == recipe.Installing && user {
 			return fmt.Errorf("line %d: packages are installed by a user who is not root", st.in.Line)
 		}
 	}
@@ -161,16 +162,16 @@ func (r *outline) installSteps() []step {
 }
 
 // installs are all commands that install, in order.
-func (r *outline) installs() (out []install) {
+func (r *outline) installs() (out []recipe.PackageInstall) {
 	for _, st := range r.installSteps() {
-		if st.role == installing {
+		if st.role == recipe.Installing {
 			out = append(out, st.installs...)
 		}
 	}
 	return out
 }
 
-func hasRole(steps []step, want role) bool {
+func hasRole(steps []step, want recipe.Role) bool {
 	return slices.ContainsFunc(steps, func(s step) bool { return s.role == want })
 }
 
@@ -212,7 +213,7 @@ func (r *outline) steps(st *dockerfile.Stage) ([]step, error) {
 			}
 		case "COPY":
 			if from := in.Flag("from"); len(from) == 1 && strings.Contains(from[0], "/uv") && !strings.HasPrefix(from[0], "/") {
-				s.role = fetching
+				s.role = recipe.FetchesInstaller
 			}
 		}
 		out = append(out, s)
@@ -261,11 +262,11 @@ func (s *step) run() error {
 		}
 		return nil // no packages: kept as it is
 	}
-	roles := map[role]bool{}
+	roles := map[recipe.Role]bool{}
 	apart, read := true, s.known.reader(s.in.Text())
 	for _, c := range script.Commands() {
 		c = read(c)
-		a, err := readCommand(&c)
+		a, err := recipe.ReadPackageCommand(&c)
 		if err != nil {
 			return err
 		}
@@ -274,31 +275,31 @@ func (s *step) run() error {
 		if name := c.Name(); name == "set" || name == "true" || name == "echo" {
 			continue
 		}
-		if a.role != keeps && (c.Depth > 0 || !slices.Contains([]string{"", "&&", ";", "\n"}, c.Before.Text)) {
+		if a.Role != recipe.Keeps && (c.Depth > 0 || !slices.Contains([]string{"", "&&", ";", "\n"}, c.Before.Text)) {
 			return fmt.Errorf("%s runs on a condition", c.Name())
 		}
-		roles[a.role] = true
-		switch a.role {
-		case installing:
-			s.installs = append(s.installs, a.install)
-		case venvMaking:
-			s.venv = a.install.dir
+		roles[a.Role] = true
+		switch a.Role {
+		case recipe.Installing:
+			s.installs = append(s.installs, a.Install)
+		case recipe.MakesVenv:
+			s.venv = a.Install.Dir
 		}
 	}
 	return s.settle(roles, apart)
 }
 
 // partOf is a command as a part of a RUN.
-func partOf(a action, c *dockerfile.Command, text string) part {
-	p := part{action: a, name: c.Name(), text: text}
-	words, literal := values(c.Words)
-	if !literal || len(words) == 0 || a.role != keeps {
+func partOf(a recipe.PackageAction, c *dockerfile.Command, text string) part {
+	p := part{PackageAction: a, name: c.Name(), text: text}
+	words, literal := recipe.Values(c.Words)
+	if !literal || len(words) == 0 || a.Role != recipe.Keeps {
 		return p
 	}
 	switch p.name {
 	case "apt-get", "apt":
 		p.system = true
-		if verb, names := aptVerb(words[1:]); verb == "install" {
+		if verb, names := recipe.AptVerb(words[1:]); verb == "install" {
 			p.names = names
 		}
 	case "rm":
@@ -311,28 +312,28 @@ func partOf(a action, c *dockerfile.Command, text string) part {
 
 // settle gives the step one role of its commands'. apart says that they can be
 // told from each other.
-func (s *step) settle(roles map[role]bool, apart bool) error {
+func (s *step) settle(roles map[recipe.Role]bool, apart bool) error {
 	switch {
-	case roles[keeps] && roles[installing] && apart:
-		s.role = installing
-	case roles[keeps] && (roles[installing] || roles[tooling] || roles[venvMaking]):
+	case roles[recipe.Keeps] && roles[recipe.Installing] && apart:
+		s.role = recipe.Installing
+	case roles[recipe.Keeps] && (roles[recipe.Installing] || roles[recipe.PreparesInstaller] || roles[recipe.MakesVenv]):
 		return fmt.Errorf("it installs packages and does other things too")
-	case roles[keeps]:
-		s.role = keeps
-		if roles[cleaning] {
+	case roles[recipe.Keeps]:
+		s.role = recipe.Keeps
+		if roles[recipe.Cleans] {
 			return fmt.Errorf("it deletes packages and does other things too")
 		}
-	case roles[installing]:
-		s.role = installing
-	case roles[venvMaking]:
-		s.role = venvMaking
-	case roles[tooling]:
-		s.role = tooling
-	case roles[cleaning]:
-		s.role = cleaning
+	case roles[recipe.Installing]:
+		s.role = recipe.Installing
+	case roles[recipe.MakesVenv]:
+		s.role = recipe.MakesVenv
+	case roles[recipe.PreparesInstaller]:
+		s.role = recipe.PreparesInstaller
+	case roles[recipe.Cleans]:
+		s.role = recipe.Cleans
 	}
-	if s.role == keeps && onlyBuildTools(s.in) {
-		s.role = building
+	if s.role == recipe.Keeps && onlyBuildTools(s.in) {
+		s.role = recipe.InstallsBuildTools
 	}
 	return nil
 }
@@ -340,11 +341,11 @@ func (s *step) settle(roles map[role]bool, apart bool) error {
 // mixed are the parts of a RUN that do other things than installing; own leaves
 // out what is about the operating system's packages.
 func (s *step) mixed(own bool) (out []string) {
-	if s.role != installing {
+	if s.role != recipe.Installing {
 		return nil
 	}
 	for _, p := range s.parts {
-		if p.role == keeps && p.name != "set" && !(own && p.system) {
+		if p.Role == recipe.Keeps && p.name != "set" && !(own && p.system) {
 			out = append(out, p.text)
 		}
 	}
@@ -368,7 +369,7 @@ func (r *outline) markCopies() {
 			all = all && (slices.Contains(dirs, src) || strings.Contains(src, "/site-packages") || strings.HasPrefix(src+"/", "/usr/local/bin/"))
 		}
 		if all {
-			s.role = copying
+			s.role = recipe.CopiesPackages
 		}
 	}
 }
@@ -381,11 +382,11 @@ func (r *outline) folders() []string {
 			out = append(out, fromDir(s.dir, s.venv))
 		}
 		for _, in := range s.installs {
-			if in.tool == uvSync {
+			if in.Tool == recipe.UVSync {
 				out = append(out, fromDir(s.dir, ".venv"))
 			}
-			if in.dir != "" {
-				out = append(out, path.Clean(in.dir))
+			if in.Dir != "" {
+				out = append(out, path.Clean(in.Dir))
 			}
 		}
 	}
@@ -399,7 +400,7 @@ func (r *outline) venv() string {
 	for _, s := range steps {
 		dir := s.venv
 		for _, in := range s.installs {
-			if in.tool == uvSync {
+			if in.Tool == recipe.UVSync {
 				dir = ".venv"
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/recipe"
 )
 
 // maxRecord bounds the RECORDs that are read, in bytes.
@@ -135,10 +136,10 @@ func (a *account) made(skip func(s *step) bool) (application, other int64) {
 			other += a.beside[layer]
 		}
 		sources, context := fromContext(s.in)
-		if !ok && context && s.role == keeps && !(skip != nil && skip(s)) {
+		if !ok && context && s.role == recipe.Keeps && !(skip != nil && skip(s)) {
 			application += contextBytes(a.Context, sources) // a fix copies it
 		}
-		if !ok || s.role != keeps && s.role != building || skip != nil && skip(s) {
+		if !ok || s.role != recipe.Keeps && s.role != recipe.InstallsBuildTools || skip != nil && skip(s) {
 			continue
 		}
 		if context {

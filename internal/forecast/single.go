@@ -9,6 +9,7 @@ import (
 
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/recipe"
 )
 
 // singleStage is a generated Dockerfile of one stage: what is deleted is
@@ -47,16 +48,16 @@ func (t *singleStage) tooling(w *textWriter, s *step) error {
 	var commands []string
 	for i := range s.parts {
 		p := &s.parts[i]
-		if p.role != tooling || len(p.install.args) == 0 {
+		if p.Role != recipe.PreparesInstaller || len(p.Install.Args) == 0 {
 			commands = append(commands, p.text)
 			continue
 		}
-		c, err := base.command(p.install)
+		c, err := base.command(p.Install)
 		if err != nil {
 			return fmt.Errorf("line %d: %w", s.in.Line, err)
 		}
 		commands = append(commands, c)
-		for _, arg := range p.install.args {
+		for _, arg := range p.Install.Args {
 			r, err := pep.ParseRequirement(strings.Trim(arg, `"'`))
 			switch {
 			case strings.HasPrefix(arg, "-"), err == nil && slices.Contains(withInterpreter, r.Name):
@@ -94,7 +95,7 @@ func (t *singleStage) text() (string, error) {
 			return "", fmt.Errorf("line %d: the image has another user before it has packages", s.in.Line)
 		}
 		_, context := fromContext(s.in)
-		if !placed && (s.role == copying || context) {
+		if !placed && (s.role == recipe.CopiesPackages || context) {
 			if err := t.merge(w, workdir(t.runtime[:i])); err != nil {
 				return "", err
 			}
@@ -110,19 +111,19 @@ func (t *singleStage) text() (string, error) {
 // write writes one instruction of the stage.
 func (t *singleStage) write(w *textWriter, s *step) error {
 	switch s.role {
-	case keeps:
+	case recipe.Keeps:
 		if t.two() && t.copied(s.in, t.outline.install) {
 			return fmt.Errorf("line %d: it copies more than packages from stage %s", s.in.Line, t.outline.install.Label())
 		}
 		w.lines(spaced(s, s.text)...)
-	case tooling:
+	case recipe.PreparesInstaller:
 		return t.tooling(w, s)
-	case building:
-		names, _ := aptInstall(s.in)
+	case recipe.InstallsBuildTools:
+		names, _ := recipe.AptInstalls(s.in)
 		t.tools = append(t.tools, names...)
-	case fetching:
+	case recipe.FetchesInstaller:
 		return t.fetch(w, s)
-	case installing:
+	case recipe.Installing:
 		return t.install(w, s)
 	}
 	return nil
@@ -136,7 +137,7 @@ func (t *singleStage) merge(w *textWriter, dir string) error {
 		switch {
 		case s.in.Keyword != "WORKDIR" && slices.ContainsFunc(t.runtime, func(own step) bool { return own.in.Span == s.in.Span }):
 			continue // both stages build on one that has it
-		case s.role == keeps && s.in.Keyword == "RUN":
+		case s.role == recipe.Keeps && s.in.Keyword == "RUN":
 			return fmt.Errorf("line %d: what the builder runs besides installing would be in the image", s.in.Line)
 		case s.in.Keyword == "ENV":
 			export, err := exported(s.in)
@@ -194,12 +195,12 @@ func (t *singleStage) install(w *textWriter, s *step) error {
 		last = append(last, "apt-get purge -y --auto-remove "+strings.Join(t.tools, " "), "rm -rf /var/lib/apt/lists/*")
 		t.tools = nil
 	}
-	if t.dest.venv != "" && !t.made && !slices.ContainsFunc(s.installs, func(in install) bool { return in.tool == uvSync }) {
+	if t.dest.venv != "" && !t.made && !slices.ContainsFunc(s.installs, func(in recipe.PackageInstall) bool { return in.Tool == recipe.UVSync }) {
 		first = append(first, strings.Join(append(t.dest.quietly(), "python -m venv --without-pip "+t.dest.venv), " "))
 	}
 	t.made = true
 	last = append(last, t.leftovers(s.installs)...)
-	if _, locked := t.context["uv.lock"]; !locked && slices.ContainsFunc(s.installs, func(in install) bool { return in.tool == uvSync }) {
+	if _, locked := t.context["uv.lock"]; !locked && slices.ContainsFunc(s.installs, func(in recipe.PackageInstall) bool { return in.Tool == recipe.UVSync }) {
 		last = append(last, "rm -f uv.lock") // uv writes one where there is none
 	}
 	run, err := t.dest.runInstall(s, func(*part) bool { return true }, append(s.flags(), t.mounts...), first, last)
@@ -213,7 +214,7 @@ func (t *singleStage) install(w *textWriter, s *step) error {
 // leftovers delete what building the project, and others of the context, leaves
 // beside their sources: there are none where some of the project's own files
 // would be deleted with it.
-func (t *singleStage) leftovers(installs []install) (commands []string) {
+func (t *singleStage) leftovers(installs []recipe.PackageInstall) (commands []string) {
 	if slices.ContainsFunc(contextFiles(t.context), func(name string) bool {
 		return strings.HasPrefix(name, "build/") || strings.Contains(name, "/build/") || strings.Contains(name, ".egg-info/")
 	}) {
@@ -221,10 +222,10 @@ func (t *singleStage) leftovers(installs []install) (commands []string) {
 	}
 	var dirs []string
 	for _, in := range installs {
-		if in.tool == uvSync && !slices.ContainsFunc(in.args, func(a string) bool { return strings.HasPrefix(a, "--no-install-") }) {
+		if in.Tool == recipe.UVSync && !slices.ContainsFunc(in.Args, func(a string) bool { return strings.HasPrefix(a, "--no-install-") }) {
 			dirs = append(dirs, ".")
 		}
-		if in.tool == pip || in.tool == uvPip {
+		if in.Tool == recipe.Pip || in.Tool == recipe.UVPip {
 			dirs = append(dirs, t.folders(in)...)
 		}
 	}
@@ -245,20 +246,20 @@ func (t *singleStage) leftovers(installs []install) (commands []string) {
 
 // folders are those that pip builds: of its arguments and of the requirements
 // files that it reads. What is installed in place needs what is written there.
-func (t *singleStage) folders(in install) (dirs []string) {
+func (t *singleStage) folders(in recipe.PackageInstall) (dirs []string) {
 	add := func(word string) {
 		word, _, _ = strings.Cut(strings.Trim(word, `"'`), "[")
 		if dir := path.Clean(word); word != "" && (dir == "." || strings.HasPrefix(word, "./") || strings.HasPrefix(word, "/") && !strings.HasSuffix(word, ".whl")) && plain(dir) {
 			dirs = append(dirs, dir)
 		}
 	}
-	for i, word := range in.args {
-		if i == 0 || !takesValue(in.args[i-1]) {
+	for i, word := range in.Args {
+		if i == 0 || !recipe.TakesValue(in.Args[i-1]) {
 			add(word)
 		}
 	}
 	seen := map[string]bool{}
-	files := slices.Clone(in.files)
+	files := slices.Clone(in.Files)
 	for len(files) > 0 {
 		name := path.Clean(files[0])
 		if files = files[1:]; seen[name] {

@@ -10,6 +10,7 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/recipe"
 )
 
 // split is an image of the base dependencies and those of one extra.
@@ -25,7 +26,7 @@ func (a *account) split(extra string) (*whittle.Forecast, error) {
 		})
 	}
 	lacking = a.addWeights(s, a.Extras[extra], have, lacking)
-	a.addMade(s, func(st *step) bool { return st.role == building && !a.outline.two() })
+	a.addMade(s, func(st *step) bool { return st.role == recipe.InstallsBuildTools && !a.outline.two() })
 	a.addVenv(s)
 	t := a.twoStage(fmt.Sprintf("The extra %s in a separate image: what the others need is not in it.", extra))
 	t.dest.extras, t.dest.all = []string{extra}, true
@@ -72,10 +73,10 @@ func (a *account) wanted() map[string]bool {
 func (a *account) tools() (names []string) {
 	for _, s := range a.outline.installSteps() {
 		for _, p := range s.parts {
-			if p.role != tooling || p.onlyPip() {
+			if p.Role != recipe.PreparesInstaller || p.onlyPip() {
 				continue
 			}
-			for _, arg := range p.install.args {
+			for _, arg := range p.Install.Args {
 				if r, err := pep.ParseRequirement(strings.Trim(arg, `"'`)); err == nil {
 					names = append(names, r.Name)
 				}
@@ -124,7 +125,7 @@ func absentStart(a *account, have map[string]bool) string {
 
 // program is what a command starts: the module of python -m, else its name.
 func program(c *dockerfile.Command) string {
-	words, _ := values(c.Words)
+	words, _ := recipe.Values(c.Words)
 	if strings.HasPrefix(c.Name(), "python") && len(words) > 2 && words[1] == "-m" {
 		top, _, _ := strings.Cut(words[2], ".")
 		return top

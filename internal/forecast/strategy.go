@@ -11,6 +11,7 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/recipe"
 )
 
 // ownVenv is where generated Dockerfiles make an environment that the original
@@ -132,7 +133,7 @@ func (a *account) addMade(s sizes, skip func(*step) bool) {
 // addVenv adds what a virtual environment has besides packages: pyvenv.cfg and
 // the scripts that activate it, as CPython 3.11 to 3.14 and uv write them.
 func (a *account) addVenv(s sizes) {
-	if slices.ContainsFunc(a.outline.installs(), func(in install) bool { return in.tool == uvSync }) {
+	if slices.ContainsFunc(a.outline.installs(), func(in recipe.PackageInstall) bool { return in.Tool == recipe.UVSync }) {
 		s.between("virtual environment", 22_000, 29_900, 40_000, "files of uv's environments")
 		return
 	}
@@ -165,7 +166,7 @@ func (a *account) singleStage() (*whittle.Forecast, error) {
 	f, s := a.forecast(name, "one stage that installs and cleans up in one RUN")
 	a.addPackages(s, nil)
 	a.addChanges(s, true)
-	a.addMade(s, func(st *step) bool { return st.role == building })
+	a.addMade(s, func(st *step) bool { return st.role == recipe.InstallsBuildTools })
 	s.exact("system packages that the RUN installs", a.system(), a.measured())
 	var copied int64
 	for _, st := range a.outline.before {
@@ -193,7 +194,7 @@ func (a *account) slimVenv() (*whittle.Forecast, error) {
 	f, s := a.forecast(name, "two stages, of which the image gets a virtual environment without pip")
 	a.addPackages(s, a.wanted())
 	a.addChanges(s, true)
-	a.addMade(s, func(st *step) bool { return st.role == building && !a.outline.two() })
+	a.addMade(s, func(st *step) bool { return st.role == recipe.InstallsBuildTools && !a.outline.two() })
 	a.addVenv(s)
 	t := a.twoStage("Two stages: the builder installs into a virtual environment, the image gets it and the application only.")
 	return a.finish(f, t.text, t.dest)
@@ -255,14 +256,14 @@ func (a *account) finish(f *whittle.Forecast, text func() (string, error), d des
 // movable refuses to move packages that the original names by their place.
 func (r *outline) movable(d destination) error {
 	for _, in := range r.installs() {
-		if in.editable && (r.two() || d.venv != "" && in.tool != uvSync) {
+		if in.Editable && (r.two() || d.venv != "" && in.Tool != recipe.UVSync) {
 			return fmt.Errorf("the project is installed in place (editable), and the packages would point to a folder that is not there")
 		}
 	}
 	moved := d.venv != r.venv()
 	for i := range r.runtime {
 		s := &r.runtime[i]
-		if s.role != keeps {
+		if s.role != recipe.Keeps {
 			continue
 		}
 		text := s.in.Text()
@@ -289,8 +290,8 @@ func (a *account) compilersLeftOut() string {
 		return ""
 	}
 	for i := range a.outline.runtime {
-		if s := &a.outline.runtime[i]; s.role == building {
-			apt, _ := aptInstall(s.in)
+		if s := &a.outline.runtime[i]; s.role == recipe.InstallsBuildTools {
+			apt, _ := recipe.AptInstalls(s.in)
 			names = append(names, apt...)
 		}
 	}
@@ -340,7 +341,7 @@ func startsInstaller(in *dockerfile.Instruction) bool {
 		return false
 	}
 	script, err := in.Shell()
-	return err == nil && slices.ContainsFunc(script.Commands(), func(c dockerfile.Command) bool { return isInstaller(c.Name()) })
+	return err == nil && slices.ContainsFunc(script.Commands(), func(c dockerfile.Command) bool { return recipe.IsInstaller(c.Name()) })
 }
 
 // separate says whether what is copied from the builder holds no packages.
@@ -365,19 +366,19 @@ func (a *account) extras() (out []string) {
 	}
 	chosen := map[string]bool{}
 	for _, in := range a.outline.installs() {
-		for _, at := range in.projects {
-			r, err := pep.ParseRequirement("x" + strings.TrimLeft(strings.Trim(in.args[at], `"'`), "./"))
+		for _, at := range in.Projects {
+			r, err := pep.ParseRequirement("x" + strings.TrimLeft(strings.Trim(in.Args[at], `"'`), "./"))
 			if err == nil {
 				for _, e := range r.Extras {
 					chosen[e] = true
 				}
 			}
 		}
-		for i, w := range in.args {
-			if value, ok := strings.CutPrefix(w, "--extra="); ok && in.tool == uvSync {
+		for i, w := range in.Args {
+			if value, ok := strings.CutPrefix(w, "--extra="); ok && in.Tool == recipe.UVSync {
 				chosen[value] = true
-			} else if w == "--extra" && i+1 < len(in.args) {
-				chosen[in.args[i+1]] = true
+			} else if w == "--extra" && i+1 < len(in.Args) {
+				chosen[in.Args[i+1]] = true
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/recipe"
 )
 
 // builderName is the stage that a generated Dockerfile installs in.
@@ -131,7 +132,7 @@ func (r *outline) keep() {
 func lastInstall(steps []step) int {
 	last := -1
 	for i := range steps {
-		if steps[i].role == installing {
+		if steps[i].role == recipe.Installing {
 			last = i
 		}
 	}
@@ -143,12 +144,12 @@ func (t *twoStage) writeBuilder(w *textWriter, steps []step) error {
 	w.paragraph(t.builder)
 	w.lines(t.prelude...)
 	narrow := narrowed(steps, t.texts)
-	made := t.dest.venv == "" || slices.ContainsFunc(t.installs(), func(in install) bool { return in.tool == uvSync })
+	made := t.dest.venv == "" || slices.ContainsFunc(t.installs(), func(in recipe.PackageInstall) bool { return in.Tool == recipe.UVSync })
 	for i := range steps {
 		s := &steps[i]
 		switch s.role {
-		case keeps, building, tooling, fetching:
-			if s.role == tooling && s.onlyPip() {
+		case recipe.Keeps, recipe.InstallsBuildTools, recipe.PreparesInstaller, recipe.FetchesInstaller:
+			if s.role == recipe.PreparesInstaller && s.onlyPip() {
 				continue
 			}
 			if _, ok := fromContext(s.in); ok && narrow != "" {
@@ -164,7 +165,7 @@ func (t *twoStage) writeBuilder(w *textWriter, steps []step) error {
 				return fmt.Errorf("line %d: %w", s.in.Line, err)
 			}
 			w.lines(text)
-		case installing:
+		case recipe.Installing:
 			run, err := t.installRun(w, s, made)
 			if err != nil {
 				return fmt.Errorf("line %d: %w", s.in.Line, err)
@@ -199,7 +200,7 @@ func (t *twoStage) installRun(w *textWriter, s *step, made bool) (string, error)
 // writeAfter writes what the builder makes with the packages, where the image
 // takes something of it.
 func (t *twoStage) writeAfter(w *textWriter) error {
-	if !t.two() || !slices.ContainsFunc(t.runtime, func(s step) bool { return s.role == keeps && t.copied(s.in, t.outline.install) }) {
+	if !t.two() || !slices.ContainsFunc(t.runtime, func(s step) bool { return s.role == recipe.Keeps && t.copied(s.in, t.outline.install) }) {
 		return nil
 	}
 	if t.dest.venv != "" {
@@ -207,7 +208,7 @@ func (t *twoStage) writeAfter(w *textWriter) error {
 	}
 	for i := range t.after {
 		s := &t.after[i]
-		if s.role != keeps || ends(s.in) {
+		if s.role != recipe.Keeps || ends(s.in) {
 			continue
 		}
 		text, err := t.build(s)
@@ -229,10 +230,10 @@ func narrowed(steps []step, texts map[string][]byte) string {
 	broad := 0
 	for i := range steps {
 		for _, in := range steps[i].installs {
-			if len(in.projects) > 0 || in.editable || in.tool == uvSync || in.tool == poetry {
+			if len(in.Projects) > 0 || in.Editable || in.Tool == recipe.UVSync || in.Tool == recipe.Poetry {
 				return ""
 			}
-			files = append(files, in.files...)
+			files = append(files, in.Files...)
 		}
 		if sources, ok := fromContext(steps[i].in); ok {
 			broad++
@@ -240,7 +241,7 @@ func narrowed(steps []step, texts map[string][]byte) string {
 				return ""
 			}
 		}
-		if steps[i].role == keeps && steps[i].in.Keyword == "RUN" {
+		if steps[i].role == recipe.Keeps && steps[i].in.Keyword == "RUN" {
 			return ""
 		}
 	}
@@ -266,12 +267,12 @@ func selfContained(text []byte) bool {
 // onlyPip says that a RUN does nothing but bring pip up to date: the builder's
 // will do.
 func (s *step) onlyPip() bool {
-	return !slices.ContainsFunc(s.parts, func(p part) bool { return p.role == tooling && !p.onlyPip() })
+	return !slices.ContainsFunc(s.parts, func(p part) bool { return p.Role == recipe.PreparesInstaller && !p.onlyPip() })
 }
 
 // onlyPip says so of a command.
 func (p *part) onlyPip() bool {
-	return len(p.install.args) > 0 && !slices.ContainsFunc(p.install.args, func(arg string) bool {
+	return len(p.Install.Args) > 0 && !slices.ContainsFunc(p.Install.Args, func(arg string) bool {
 		name, _, _ := strings.Cut(strings.Trim(arg, `"'`), "=")
 		name, _, _ = strings.Cut(name, ">")
 		name, _, _ = strings.Cut(name, "<")
@@ -297,13 +298,13 @@ func (t *twoStage) writeFinal(w *textWriter) error {
 	for i := range t.runtime {
 		s := &t.runtime[i]
 		_, context := fromContext(s.in)
-		if !placed && (s.role == copying || s.role == installing || context) {
+		if !placed && (s.role == recipe.CopiesPackages || s.role == recipe.Installing || context) {
 			t.place(w)
 			placed = true
 		}
 		switch s.role {
-		case keeps, building:
-			if s.role == building && !t.two() {
+		case recipe.Keeps, recipe.InstallsBuildTools:
+			if s.role == recipe.InstallsBuildTools && !t.two() {
 				continue
 			}
 			text, err := t.run(s)
@@ -313,7 +314,7 @@ func (t *twoStage) writeFinal(w *textWriter) error {
 			if text != "" {
 				w.lines(spaced(s, text)...)
 			}
-		case installing:
+		case recipe.Installing:
 			if err := t.writeMixed(w, s); err != nil {
 				return fmt.Errorf("line %d: %w", s.in.Line, err)
 			}
@@ -350,7 +351,7 @@ func (t *twoStage) place(w *textWriter) {
 // original.
 func (t *twoStage) owner() string {
 	for _, s := range t.runtime {
-		if chown := s.in.Flag("chown"); s.role == copying && len(chown) == 1 {
+		if chown := s.in.Flag("chown"); s.role == recipe.CopiesPackages && len(chown) == 1 {
 			return "--chown=" + chown[0] + " "
 		}
 	}
