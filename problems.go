@@ -15,7 +15,7 @@ func SeverityRank(severity string) int {
 	return slices.Index([]string{SeverityError, SeverityWarning, SeverityInfo}, severity)
 }
 
-// The kinds of problems that checks report ([Problem].Rule); docs/checks has a
+// The kinds of problems that checks report ([Problem].Rule); docs/reference/checks has a
 // page for each.
 const (
 	CheckEntrypointNotFound   = "entrypoint-not-found"

@@ -13,14 +13,14 @@ import (
 	"testing"
 )
 
-// namedTest is a test as docs/security.md names it, "folder.TestName" or
+// namedTest is a test as docs/explanation/security.md names it, "folder.TestName" or
 // "TestName" for one of this folder.
 var namedTest = regexp.MustCompile("`(?:([a-z/]+)\\.)?((?:Test|Fuzz)[A-Z]\\w*)`")
 
-// TestSecurityPage: each statement of docs/security.md names a test that there
+// TestSecurityPage: each statement of docs/explanation/security.md names a test that there
 // is.
 func TestSecurityPage(t *testing.T) {
-	text, err := os.ReadFile("docs/security.md")
+	text, err := os.ReadFile("docs/explanation/security.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,9 +48,9 @@ func TestSecurityPage(t *testing.T) {
 	}
 }
 
-// TestFuzzTargets: docs/security.md says of each fuzz target what it is about.
+// TestFuzzTargets: docs/explanation/security.md says of each fuzz target what it is about.
 func TestFuzzTargets(t *testing.T) {
-	text, err := os.ReadFile("docs/security.md")
+	text, err := os.ReadFile("docs/explanation/security.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestFuzzTargets(t *testing.T) {
 		for _, m := range target.FindAllStringSubmatch(string(file), -1) {
 			seen++
 			if name := filepath.ToSlash(filepath.Dir(path)) + "." + m[1]; !strings.Contains(string(text), "`"+name+"`") {
-				t.Errorf("docs/security.md does not name %s", name)
+				t.Errorf("docs/explanation/security.md does not name %s", name)
 			}
 		}
 		return err

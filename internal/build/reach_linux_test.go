@@ -14,7 +14,7 @@ import (
 )
 
 // TestReach: what a RUN step and a run can reach of the machine is what
-// docs/security.md says, and nothing else.
+// docs/explanation/security.md says, and nothing else.
 func TestReach(t *testing.T) {
 	needEngine(t)
 	opts, _ := privateOptions()
@@ -42,7 +42,7 @@ func TestReach(t *testing.T) {
 	want := reachable(t)
 	for i, kind := range []string{"RUN", "a run"} {
 		if diff := cmp.Diff(want[i], got[i]); diff != "" {
-			t.Errorf("what %s reaches (-docs/security.md +what it does):\n%s", kind, diff)
+			t.Errorf("what %s reaches (-docs/explanation/security.md +what it does):\n%s", kind, diff)
 		}
 	}
 }
@@ -64,17 +64,17 @@ func answers(text string) map[string]string {
 	return found
 }
 
-// questions are the first column of the table in docs/security.md.
+// questions are the first column of the table in docs/explanation/security.md.
 var questions = []string{
 	"processes", "namespaces of its own", "capabilities", "seccomp filter", "host name", "network interfaces", "listening TCP ports", "abstract sockets",
 	"device files", "mounts of the engine's", "kernel files that can be written", "kernel files that tell of the machine", "places of the machine's",
 	"what only the machine's root may", "environment", "score where memory runs out",
 }
 
-// reachable is the table of docs/security.md: for a RUN step and for a run, the
+// reachable is the table of docs/explanation/security.md: for a RUN step and for a run, the
 // answer to each question.
 func reachable(t *testing.T) (want [2]map[string]string) {
-	text, err := os.ReadFile("../../docs/security.md")
+	text, err := os.ReadFile("../../docs/explanation/security.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func reachable(t *testing.T) (want [2]map[string]string) {
 		}
 	}
 	if len(want[0]) != len(questions) {
-		t.Errorf("docs/security.md answers %d of %d questions", len(want[0]), len(questions))
+		t.Errorf("docs/explanation/security.md answers %d of %d questions", len(want[0]), len(questions))
 	}
 	return want
 }

@@ -1,6 +1,6 @@
 // Package project reads what a project says about itself: whittle.yaml, the
 // Dockerfiles that lie in its folder, and the name and console scripts of its
-// pyproject.toml. docs/whittle-yaml.md documents the file and
+// pyproject.toml. docs/reference/whittle-yaml.md documents the file and
 // schema/whittle.yaml.json is its JSON Schema.
 package project
 

@@ -1,4 +1,4 @@
-// Command rules makes the pages of docs/rules and docs/checks from the rules and
+// Command rules makes the pages of docs/reference/rules and docs/reference/checks from the rules and
 // the checks themselves:
 //
 //	go run ./scripts/rules       # says which pages are not what they say, and fails
@@ -25,7 +25,7 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("rules: ")
 	write := flag.Bool("w", false, "write the pages")
-	dir := flag.String("dir", "docs", "folder of the folders of the pages")
+	dir := flag.String("dir", "docs/reference", "folder of the folders of the pages")
 	flag.Parse()
 	rules, err := render(rule.All())
 	if err != nil {
