@@ -9,8 +9,8 @@ import (
 )
 
 // djangoAdmin is django-admin, or python -m django.
-func djangoAdmin(s *Trace, st *Process, exe string, args []string) {
-	s.django(st, exe, st.Dir, append([]string{}, args...))
+func djangoAdmin(t *Trace, st *Process, exe string, args []string) {
+	t.django(st, exe, st.Dir, append([]string{}, args...))
 }
 
 // django follows what Django imports by name when it is set up: the settings
@@ -18,9 +18,9 @@ func djangoAdmin(s *Trace, st *Process, exe string, args []string) {
 // and, for a server, the middleware. args are those of a management command,
 // nil for an application that a server loads.
 // https://docs.djangoproject.com/en/stable/ref/applications/#how-applications-are-loaded
-func (s *Trace) django(st *Process, executable, first string, args []string) {
-	settings := s.djangoSettings(st)
-	im := s.importer(st, executable, first)
+func (t *Trace) django(st *Process, executable, first string, args []string) {
+	settings := t.djangoSettings(st)
+	im := t.importer(st, executable, first)
 	if settings == "" || im == nil || !source.IsDotted(settings) {
 		return
 	}
@@ -58,14 +58,14 @@ func (s *Trace) django(st *Process, executable, first string, args []string) {
 	case command == "runserver":
 		// With its reloader the process stays when the server fails.
 		if !slices.Contains(args, "--noreload") {
-			st = s.beside(st)
+			st = t.beside(st)
 		}
 		d.modules(st, "ROOT_URLCONF")
 		d.objects(st, "MIDDLEWARE")
 		d.objects(st, "WSGI_APPLICATION")
 	case command != "help" && command != "version" && command != "--version" && command != "collectstatic":
 		// Imported for the first request, or by the checks of a command.
-		d.modules(s.beside(st), "ROOT_URLCONF")
+		d.modules(t.beside(st), "ROOT_URLCONF")
 	}
 }
 
@@ -95,7 +95,7 @@ func (d *djangoSetup) last(name string) []setting {
 
 // djangoSettings is the name of the settings module: the environment's, or
 // what a module on the way sets where there is none.
-func (s *Trace) djangoSettings(st *Process) string {
+func (t *Trace) djangoSettings(st *Process) string {
 	if name := st.Env["DJANGO_SETTINGS_MODULE"]; name != "" {
 		return name
 	}

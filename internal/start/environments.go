@@ -12,7 +12,7 @@ import (
 // environmentRun follows "uv run" and its kind, which start a command in the
 // environment of a project. Which one that is depends on more than files show,
 // so that what is missing there is a doubt.
-func environmentRun(s *Trace, st *Process, file, name string) bool {
+func environmentRun(t *Trace, st *Process, file, name string) bool {
 	args := st.argv[1:]
 	i := slices.IndexFunc(args, func(a string) bool { return !strings.HasPrefix(a, "-") })
 	if name == "uvx" || i < 0 || args[i] != "run" {
@@ -21,9 +21,9 @@ func environmentRun(s *Trace, st *Process, file, name string) bool {
 		}
 		return name == "uvx"
 	}
-	s.execute(st, file)
+	t.execute(st, file)
 	st.Unknown = nil
-	e := environmentCommand{s: s, st: st, name: name, dir: st.Dir}
+	e := environmentCommand{s: t, st: st, name: name, dir: st.Dir}
 	rest := e.options(append(slices.Clone(args[:i]), args[i+1:]...))
 	prefix, ok := e.prefix()
 	if !ok || len(rest) == 0 || e.unclear {
@@ -36,7 +36,7 @@ func environmentRun(s *Trace, st *Process, file, name string) bool {
 		env["VIRTUAL_ENV"] = "/" + prefix
 	}
 	python := "python"
-	if _, there := s.Files.which(python, searchPath(env), ""); !there {
+	if _, there := t.Files.which(python, searchPath(env), ""); !there {
 		python = "python3"
 	}
 	switch {
@@ -49,7 +49,7 @@ func environmentRun(s *Trace, st *Process, file, name string) bool {
 	if name == "uv" && !e.syncs && prefix != "" {
 		how = shell.Must
 	}
-	s.then(st, rest, how, func(child *Process) { child.Env, child.Dir = env, e.dir })
+	t.then(st, rest, how, func(child *Process) { child.Env, child.Dir = env, e.dir })
 	return true
 }
 

@@ -22,7 +22,7 @@ type launcher struct {
 	// how is [shell.Perhaps] where the launcher goes on when the command fails.
 	how shell.Certainty
 	// set changes the start of the command, by the launcher's own arguments.
-	set func(s *Trace, st *Process, own []string)
+	set func(t *Trace, st *Process, own []string)
 }
 
 // launchers are those whose command follows their own options. Each is from
@@ -73,15 +73,15 @@ func instrumented(*Trace, *Process, []string) {}
 
 // unwrapped follows what a launcher starts; false says that the program is
 // none.
-func unwrapped(s *Trace, st *Process, file string) bool {
+func unwrapped(t *Trace, st *Process, file string) bool {
 	name := path.Base(st.argv[0])
 	switch name {
 	case "env":
-		return s.environment(st, file)
+		return t.environment(st, file)
 	case "flock", "su", "script":
-		return textLauncher(s, st, file, name)
+		return textLauncher(t, st, file, name)
 	case "uv", "uvx", "poetry", "pdm", "pipenv", "hatch", "rye", "pixi", "conda", "mamba", "micromamba":
-		return environmentRun(s, st, file, name)
+		return environmentRun(t, st, file, name)
 	}
 	l, ok := launchers()[name]
 	if !ok {
@@ -92,7 +92,7 @@ func unwrapped(s *Trace, st *Process, file string) bool {
 		return false
 	}
 	if l.script || l.verb != "" {
-		s.execute(st, file)
+		t.execute(st, file)
 		st.Unknown = nil // its own arguments are read here
 	} else {
 		st.Program, st.Programs = file, append(st.Programs, file)
@@ -104,22 +104,22 @@ func unwrapped(s *Trace, st *Process, file string) bool {
 	if name == "xargs" {
 		rest = append(slices.Clone(rest), unknownWord)
 	}
-	s.then(st, rest, how, func(child *Process) {
+	t.then(st, rest, how, func(child *Process) {
 		if l.set != nil {
-			l.set(s, child, own)
+			l.set(t, child, own)
 		}
 	})
 	return true
 }
 
 // then follows a command that a program starts.
-func (s *Trace) then(st *Process, argv []string, how shell.Certainty, set func(*Process)) {
+func (t *Trace) then(st *Process, argv []string, how shell.Certainty, set func(*Process)) {
 	child := st.child(argv, how)
 	child.input = st.input
 	if set != nil {
 		set(child)
 	}
-	s.follow(child, st.depth+1)
+	t.follow(child, st.depth+1)
 	if child.Program != "" {
 		st.Program = child.Program
 	}
@@ -157,7 +157,7 @@ func (l launcher) split(name string, args []string) (own, rest []string) {
 
 // environment is env(1): variables, and options of which -S holds a command
 // line. https://www.gnu.org/software/coreutils/manual/html_node/env-invocation.html
-func (s *Trace) environment(st *Process, file string) bool {
+func (t *Trace) environment(st *Process, file string) bool {
 	st.Program, st.Programs = file, append(st.Programs, file)
 	args, env, dir := st.argv[1:], clone(st.Env), st.Dir
 	for len(args) > 0 {
@@ -189,7 +189,7 @@ func (s *Trace) environment(st *Process, file string) bool {
 			k, v, _ := strings.Cut(a, "=")
 			env[k] = v
 		default:
-			s.then(st, append([]string{a}, args...), shell.Must, func(child *Process) { child.Env, child.Dir = env, dir })
+			t.then(st, append([]string{a}, args...), shell.Must, func(child *Process) { child.Env, child.Dir = env, dir })
 			return true
 		}
 	}
@@ -198,7 +198,7 @@ func (s *Trace) environment(st *Process, file string) bool {
 
 // textLauncher follows flock, su and script, which take a command as words or
 // as the text of a shell.
-func textLauncher(s *Trace, st *Process, file, name string) bool {
+func textLauncher(t *Trace, st *Process, file, name string) bool {
 	st.Program, st.Programs = file, append(st.Programs, file)
 	args := st.argv[1:]
 	if text, ok := option(args, "-c", "--command"); ok {
@@ -208,7 +208,7 @@ func textLauncher(s *Trace, st *Process, file, name string) bool {
 				user = a
 			}
 		}
-		s.then(st, []string{"/bin/sh", "-c", text}, shell.Must, func(child *Process) {
+		t.then(st, []string{"/bin/sh", "-c", text}, shell.Must, func(child *Process) {
 			if name == "su" {
 				child.user = user
 			}
@@ -217,7 +217,7 @@ func textLauncher(s *Trace, st *Process, file, name string) bool {
 	}
 	if name == "flock" {
 		if _, rest := (launcher{values: "-w --timeout --wait -E --conflict-exit-code", skip: 1}).split(name, args); len(rest) > 0 {
-			s.then(st, rest, shell.Must, nil)
+			t.then(st, rest, shell.Must, nil)
 		}
 		return true
 	}
@@ -227,7 +227,7 @@ func textLauncher(s *Trace, st *Process, file, name string) bool {
 
 // startsAnother says that one of the arguments of a program is itself a
 // program that runs code: a launcher that whittle does not know.
-func startsAnother(s *Trace, st *Process) bool {
+func startsAnother(t *Trace, st *Process) bool {
 	if plainPrograms[path.Base(st.argv[0])] {
 		return false
 	}
@@ -236,15 +236,15 @@ func startsAnother(s *Trace, st *Process) bool {
 			continue
 		}
 		word, _, _ := strings.Cut(a, " ")
-		file, ok := s.Files.which(word, searchPath(st.Env), st.Dir)
+		file, ok := t.Files.which(word, searchPath(st.Env), st.Dir)
 		if !ok || strings.Contains(word, "/") && strings.HasSuffix(word, "/") {
 			continue
 		}
-		base := path.Base(s.Files.Real(file))
+		base := path.Base(t.Files.Real(file))
 		if isPython(base, word) || isShell(path.Base(word)) || opaquePrograms[base] {
 			return true
 		}
-		if _, binary := s.Binaries(s.Files.Real(file)); !binary {
+		if _, binary := t.Binaries(t.Files.Real(file)); !binary {
 			return true // a script
 		}
 		if _, known := launchers()[path.Base(word)]; known {

@@ -12,13 +12,13 @@ import (
 // managed follows a program that starts what files of the image name: a
 // process manager. false says that the program is none. Most managers go on
 // when one of their programs fails.
-func managed(s *Trace, st *Process, file string) bool {
-	m := manager{s: s, st: st, dir: st.Dir, name: path.Base(st.argv[0])}
+func managed(t *Trace, st *Process, file string) bool {
+	m := manager{s: t, st: st, dir: st.Dir, name: path.Base(st.argv[0])}
 	read := m.reader()
 	if read == nil {
 		return false
 	}
-	s.execute(st, file)
+	t.execute(st, file)
 	st.Unknown = nil
 	if !read() {
 		st.notFollowed(m.name)
@@ -265,7 +265,7 @@ func (m *manager) uwsgi() bool {
 	if !o.arguments(m.st.argv[1:]) {
 		return false
 	}
-	s, st := m.s, m.st
+	t, st := m.s, m.st
 	dir := st.Dir
 	if o.chdir != "" {
 		dir = whittle.Join(dir, o.chdir)
@@ -274,8 +274,8 @@ func (m *manager) uwsgi() bool {
 	if o.home != "" {
 		exe = whittle.Join(dir, o.home+"/bin/python")
 	}
-	if _, _, there := s.Files.Stat(exe); !there {
-		if exe, there = s.Files.which("python3", searchPath(st.Env), ""); !there {
+	if _, _, there := t.Files.Stat(exe); !there {
+		if exe, there = t.Files.which("python3", searchPath(st.Env), ""); !there {
 			return false
 		}
 	}
@@ -284,15 +284,15 @@ func (m *manager) uwsgi() bool {
 	if len(o.paths) > 0 {
 		child.Env["PYTHONPATH"] = strings.TrimSuffix(strings.Join(o.paths, ":")+":"+child.Env["PYTHONPATH"], ":")
 	}
-	s.Processes = append(s.Processes, child)
-	if s.begin(child, exe, dir) == nil {
+	t.Processes = append(t.Processes, child)
+	if t.begin(child, exe, dir) == nil {
 		return true
 	}
 	switch {
 	case o.module != "":
-		s.target(child, exe, dir, "uwsgi "+o.module, o.module, o.callable)
+		t.target(child, exe, dir, "uwsgi "+o.module, o.module, o.callable)
 	case o.file != "":
-		s.program(child, exe, o.file, false)
+		t.program(child, exe, o.file, false)
 	default:
 		return false
 	}

@@ -70,8 +70,8 @@ func searchPath(env map[string]string) string {
 }
 
 // script follows a file that is no binary: by its first line.
-func (s *Trace) script(st *Process, file string) {
-	first, text, ok := s.Files.text(file)
+func (t *Trace) script(st *Process, file string) {
+	first, text, ok := t.Files.text(file)
 	if !ok {
 		st.Doubt("/" + file + " could not be read")
 		return
@@ -94,7 +94,7 @@ func (s *Trace) script(st *Process, file string) {
 	if len(words) > 1 {
 		args = append(args, strings.TrimSpace(words[1]))
 	}
-	target, e, there := s.Files.Stat(whittle.Join("", interp))
+	target, e, there := t.Files.Stat(whittle.Join("", interp))
 	if !there || e.Mode&0o111 == 0 || e.Kind == whittle.Dir {
 		problem := whittle.Problem{Rule: whittle.CheckMissingInterpreter, Path: "/" + file, Line: 1,
 			Message: "/" + file + " is started by " + interp + ", which is not there", Fix: "make the first line name an interpreter that the image has"}
@@ -107,33 +107,33 @@ func (s *Trace) script(st *Process, file string) {
 	interpreter := whittle.Join("", interp)
 	st.Programs = append(st.Programs, interpreter)
 	if path.Base(target) == "env" || path.Base(interp) == "env" {
-		if interpreter, ok = s.byEnv(st, file, args); !ok {
+		if interpreter, ok = t.byEnv(st, file, args); !ok {
 			return
 		}
 		st.Programs = append(st.Programs, interpreter)
 	}
-	real, _, _ := s.Files.Stat(interpreter)
+	real, _, _ := t.Files.Stat(interpreter)
 	switch base := path.Base(real); {
 	case isPython(base, interpreter):
 		st.Program = interpreter
-		src, ok := s.Sources(file)
+		src, ok := t.Sources(file)
 		if !ok {
 			src = source.Scan(text)
 		}
-		s.startScript(st, interpreter, file, src, flagsOf(args))
+		t.startScript(st, interpreter, file, src, flagsOf(args))
 	case isShell(path.Base(interpreter)):
 		if text == nil {
 			st.Doubt("/" + file + " could not be read")
 			return
 		}
-		s.shellText(st, "/"+file, string(text), shell.Process{Name: "/" + file, Args: st.argv[1:], Flags: strings.Join(flagsOf(args), "")})
+		t.shellText(st, "/"+file, string(text), shell.Process{Name: "/" + file, Args: st.argv[1:], Flags: strings.Join(flagsOf(args), "")})
 	default:
 		st.Doubt("whittle does not read what " + base + " runs")
 	}
 }
 
 // byEnv is the interpreter that "#!/usr/bin/env NAME" finds.
-func (s *Trace) byEnv(st *Process, file string, args []string) (string, bool) {
+func (t *Trace) byEnv(st *Process, file string, args []string) (string, bool) {
 	if len(args) < 2 {
 		return "", false
 	}
@@ -145,7 +145,7 @@ func (s *Trace) byEnv(st *Process, file string, args []string) (string, bool) {
 		return "", false
 	}
 	probe := &Process{Name: st.Name, Role: st.Role, Env: st.Env, Dir: st.Dir}
-	found, ok := s.Files.lookup(probe, words[0])
+	found, ok := t.Files.lookup(probe, words[0])
 	if !ok {
 		st.problem(whittle.Problem{Rule: whittle.CheckMissingInterpreter, Path: "/" + file, Line: 1,
 			Message: "/" + file + " is started by " + words[0] + ", which is nowhere on PATH", Fix: "install " + words[0] + ", or make the first line name an interpreter that the image has"})

@@ -42,37 +42,37 @@ const noFolder = "\x00"
 
 // importer is the one of a process whose path begins with the folder first;
 // processes with the same path share it.
-func (s *Trace) importer(st *Process, executable, first string) *imports.Importer {
-	p := imports.Process{Executable: executable, First: "/" + first, Env: st.Env, WorkDir: st.Dir, Home: s.Files.home(st.Env),
+func (t *Trace) importer(st *Process, executable, first string) *imports.Importer {
+	p := imports.Process{Executable: executable, First: "/" + first, Env: st.Env, WorkDir: st.Dir, Home: t.Files.home(st.Env),
 		NoSite: strings.Contains(st.flags, "S"), NoUserSite: strings.ContainsAny(st.flags, "Is")}
 	if st.Env["PYTHONSAFEPATH"] != "" || first == noFolder {
 		p.First = ""
 	}
 	key := strings.Join([]string{executable, p.First, st.Env["PYTHONPATH"], st.Env["PYTHONNOUSERSITE"], st.Dir, p.Home, st.flags}, "\x00")
-	if im, ok := s.importers[key]; ok && (im == nil || !im.Touched() || s.touchedBy[im] == st) {
+	if im, ok := t.importers[key]; ok && (im == nil || !im.Touched() || t.touchedBy[im] == st) {
 		return im
 	}
-	real, _, _ := s.Files.Stat(executable)
+	real, _, _ := t.Files.Stat(executable)
 	var builtins []string
-	if s.Builtins != nil {
-		builtins = s.Builtins(real)
+	if t.Builtins != nil {
+		builtins = t.Builtins(real)
 	}
-	f, err := imports.NewFinder(s.Root, p, builtins)
+	f, err := imports.NewFinder(t.Root, p, builtins)
 	if err != nil {
-		s.importers[key] = nil
+		t.importers[key] = nil
 		return nil
 	}
-	if f.Interpreter.Version == f.Interpreter.Series && s.Version != nil {
-		if v := s.Version(real, f.Interpreter.Series); v != "" {
+	if f.Interpreter.Version == f.Interpreter.Series && t.Version != nil {
+		if v := t.Version(real, f.Interpreter.Series); v != "" {
 			f.Interpreter.Version = v
 		}
 	}
 	v := f.Interpreter.Numbers()
-	im := &imports.Importer{Finder: f, Sources: s.Sources, Runtime: source.Runtime{Version: v, Platform: "linux", OSName: "posix",
-		System: "Linux", Implementation: f.Interpreter.Implementation, Machine: s.Config.Platform().Machine()}}
-	im.Loads = func(file string) bool { return len(s.Refused(file, real)) == 0 }
+	im := &imports.Importer{Finder: f, Sources: t.Sources, Runtime: source.Runtime{Version: v, Platform: "linux", OSName: "posix",
+		System: "Linux", Implementation: f.Interpreter.Implementation, Machine: t.Config.Platform().Machine()}}
+	im.Loads = func(file string) bool { return len(t.Refused(file, real)) == 0 }
 	im.Begin()
-	s.importers[key], s.touchedBy[im] = im, st
+	t.importers[key], t.touchedBy[im] = im, st
 	return im
 }
 
@@ -151,7 +151,7 @@ func (l *pythonLine) short(flag string, args []string) []string {
 }
 
 // startPython follows what an interpreter is started with.
-func (s *Trace) startPython(st *Process, executable string, args []string) {
+func (t *Trace) startPython(st *Process, executable string, args []string) {
 	l := readPythonLine(args)
 	st.flags = l.flags
 	if l.bare {
@@ -162,15 +162,15 @@ func (s *Trace) startPython(st *Process, executable string, args []string) {
 	case 'V':
 		return
 	case 'm':
-		s.startModule(st, executable, l.value, args, isolated)
+		t.startModule(st, executable, l.value, args, isolated)
 		return
 	case 'c':
-		s.startCode(st, executable, l.value, isolated)
+		t.startCode(st, executable, l.value, isolated)
 		return
 	}
 	if len(args) == 0 || args[0] == "-" {
 		if st.input != nil {
-			s.startCode(st, executable, *st.input, isolated)
+			t.startCode(st, executable, *st.input, isolated)
 		}
 		return // interactive
 	}
@@ -179,23 +179,23 @@ func (s *Trace) startPython(st *Process, executable string, args []string) {
 		return
 	}
 	file := whittle.Join(st.Dir, args[0])
-	real, e, ok := s.Files.Stat(file)
+	real, e, ok := t.Files.Stat(file)
 	if ok && e.Kind == whittle.Dir {
 		file, real = file+"/__main__.py", real+"/__main__.py"
-		_, e, ok = s.Files.Stat(file)
+		_, e, ok = t.Files.Stat(file)
 	}
 	if !ok {
 		st.problem(whittle.Problem{Rule: whittle.CheckMissingSource, Path: args[0], Message: st.Name + " runs " + args[0] + ", which is not there (/" + file + ")",
 			Fix: "COPY it into the image, or mend the path; the working directory is /" + st.Dir})
 		return
 	}
-	src, ok := s.Files.source(real)
+	src, ok := t.Files.source(real)
 	if !ok {
 		st.Doubt("/" + file + " could not be read as Python")
 		return
 	}
 	st.argv = append([]string{args[0]}, args[1:]...)
-	s.startScript(st, executable, real, src, []string{st.flags})
+	t.startScript(st, executable, real, src, []string{st.flags})
 }
 
 func withoutPython(env map[string]string) map[string]string {
@@ -209,8 +209,8 @@ func withoutPython(env map[string]string) map[string]string {
 }
 
 // startScript is a process that runs a file.
-func (s *Trace) startScript(st *Process, executable, file string, src *source.Facts, flags []string) {
-	real, _, _ := s.Files.Stat(file)
+func (t *Trace) startScript(st *Process, executable, file string, src *source.Facts, flags []string) {
+	real, _, _ := t.Files.Stat(file)
 	first := path.Dir(real)
 	if first == "." {
 		first = ""
@@ -228,28 +228,28 @@ func (s *Trace) startScript(st *Process, executable, file string, src *source.Fa
 			st.Env = withoutPython(st.Env)
 		}
 	}
-	im := s.begin(st, executable, first)
+	im := t.begin(st, executable, first)
 	if im == nil {
 		return
 	}
 	node := im.Program(real, src)
 	st.Python.Roots = append(st.Python.Roots, Root{Importer: im, Node: node})
-	s.served(st, executable)
+	t.served(st, executable)
 	switch {
 	case path.Base(real) == "manage.py":
-		s.django(st, executable, first, append([]string{}, st.argv[1:]...))
+		t.django(st, executable, first, append([]string{}, st.argv[1:]...))
 	case setsUpDjango(src):
-		s.django(st, executable, first, []string{"help"})
+		t.django(st, executable, first, []string{"help"})
 	}
-	s.runner(st, executable, programName(real), st.argv[1:])
+	t.runner(st, executable, programName(real), st.argv[1:])
 }
 
-func (s *Trace) startModule(st *Process, executable, module string, args []string, isolated bool) {
+func (t *Trace) startModule(st *Process, executable, module string, args []string, isolated bool) {
 	first := st.Dir
 	if isolated {
 		first = noFolder
 	}
-	im := s.begin(st, executable, first)
+	im := t.begin(st, executable, first)
 	if im == nil {
 		return
 	}
@@ -258,16 +258,16 @@ func (s *Trace) startModule(st *Process, executable, module string, args []strin
 	}
 	node, f := im.RunModule(module)
 	st.Python.Roots = append(st.Python.Roots, Root{Importer: im, Node: node, Failure: f, What: "python -m " + module})
-	s.served(st, executable)
-	s.runner(st, executable, module, args)
+	t.served(st, executable)
+	t.runner(st, executable, module, args)
 }
 
-func (s *Trace) startCode(st *Process, executable, code string, isolated bool) {
+func (t *Trace) startCode(st *Process, executable, code string, isolated bool) {
 	first := st.Dir
 	if isolated {
 		first = noFolder
 	}
-	im := s.begin(st, executable, first)
+	im := t.begin(st, executable, first)
 	if im == nil {
 		return
 	}
@@ -276,12 +276,12 @@ func (s *Trace) startCode(st *Process, executable, code string, isolated bool) {
 		return
 	}
 	st.Python.Roots = append(st.Python.Roots, Root{Importer: im, Node: im.Program("<string>", source.Scan([]byte(code)))})
-	s.served(st, executable)
+	t.served(st, executable)
 }
 
 // begin makes the importer of a start, or says that there can be none.
-func (s *Trace) begin(st *Process, executable, first string) *imports.Importer {
-	im := s.importer(st, executable, first)
+func (t *Trace) begin(st *Process, executable, first string) *imports.Importer {
+	im := t.importer(st, executable, first)
 	if im == nil {
 		st.Doubt("no standard library was found for /" + executable)
 		return nil
@@ -294,12 +294,12 @@ func (s *Trace) begin(st *Process, executable, first string) *imports.Importer {
 
 // target adds a "module:attribute" that a server imports, with the path that
 // it sets up.
-func (s *Trace) target(st *Process, executable, first, what, spec, attr string) {
+func (t *Trace) target(st *Process, executable, first, what, spec, attr string) {
 	module, named, ok := strings.Cut(spec, ":")
 	if ok {
 		attr = named
 	}
-	im := s.importer(st, executable, first)
+	im := t.importer(st, executable, first)
 	if im == nil || !source.IsDotted(module) {
 		return
 	}
@@ -310,12 +310,12 @@ func (s *Trace) target(st *Process, executable, first, what, spec, attr string) 
 		factory(st, im, node, attr)
 	}
 	st.Python.Roots = append(st.Python.Roots, Root{Importer: im, Node: node, Failure: f, What: what, Attr: attr})
-	s.django(st, executable, first, nil)
+	t.django(st, executable, first, nil)
 }
 
 // program adds a Python file that a framework runs.
-func (s *Trace) program(st *Process, executable, file string, later bool) {
-	real, _, ok := s.Files.Stat(whittle.Join(st.Dir, file))
+func (t *Trace) program(st *Process, executable, file string, later bool) {
+	real, _, ok := t.Files.Stat(whittle.Join(st.Dir, file))
 	if !ok {
 		if !later {
 			st.problem(whittle.Problem{Rule: whittle.CheckMissingSource, Path: file, Message: st.Name + " runs " + file + ", which is not there (/" + whittle.Join(st.Dir, file) + ")",
@@ -323,8 +323,8 @@ func (s *Trace) program(st *Process, executable, file string, later bool) {
 		}
 		return
 	}
-	src, ok := s.Files.source(real)
-	im := s.importer(st, executable, path.Dir(real))
+	src, ok := t.Files.source(real)
+	im := t.importer(st, executable, path.Dir(real))
 	if !ok || im == nil {
 		return
 	}

@@ -10,20 +10,20 @@ import (
 
 // again starts Python once more with other arguments: what a debugger or a
 // profiler runs in its own process.
-func (s *Trace) again(st *Process, exe string, how shell.Certainty, args []string) {
+func (t *Trace) again(st *Process, exe string, how shell.Certainty, args []string) {
 	if len(args) == 0 {
 		return
 	}
-	s.then(st, append([]string{"/" + exe}, args...), how, nil)
+	t.then(st, append([]string{"/" + exe}, args...), how, nil)
 }
 
 // debugger: https://github.com/microsoft/debugpy
-func debugger(s *Trace, st *Process, exe string, args []string) {
+func debugger(t *Trace, st *Process, exe string, args []string) {
 	how := shell.Must
 	for i := 0; i < len(args); i++ {
 		switch a := args[i]; {
 		case a == "-m" || a == "-c" || !strings.HasPrefix(a, "-"):
-			s.again(st, exe, how, args[i:])
+			t.again(st, exe, how, args[i:])
 			return
 		case a == "--wait-for-client":
 			how = shell.Perhaps
@@ -38,25 +38,25 @@ func debugger(s *Trace, st *Process, exe string, args []string) {
 }
 
 // coverage: https://coverage.readthedocs.io/en/latest/cmd.html
-func coverage(s *Trace, st *Process, exe string, args []string) {
+func coverage(t *Trace, st *Process, exe string, args []string) {
 	if len(args) == 0 || args[0] != "run" {
 		return
 	}
-	profiled(s, st, exe, args[1:], "--source", "--omit", "--include", "--rcfile", "--data-file", "--concurrency", "--context", "--debug", "--save-signal")
+	profiled(t, st, exe, args[1:], "--source", "--omit", "--include", "--rcfile", "--data-file", "--concurrency", "--context", "--debug", "--save-signal")
 }
 
 // profiler is a module that runs another one, or a file.
 func profiler(values ...string) runner {
-	return func(s *Trace, st *Process, exe string, args []string) { profiled(s, st, exe, args, values...) }
+	return func(t *Trace, st *Process, exe string, args []string) { profiled(t, st, exe, args, values...) }
 }
 
 // profiled follows what stands behind the options: a file with its arguments,
 // or -m and a module.
-func profiled(s *Trace, st *Process, exe string, args []string, values ...string) {
+func profiled(t *Trace, st *Process, exe string, args []string, values ...string) {
 	for i := 0; i < len(args); i++ {
 		a := args[i]
 		if a == "-m" || !strings.HasPrefix(a, "-") {
-			s.again(st, exe, shell.Must, args[i:])
+			t.again(st, exe, shell.Must, args[i:])
 			return
 		}
 		for _, v := range values {
@@ -69,32 +69,32 @@ func profiled(s *Trace, st *Process, exe string, args []string, values ...string
 }
 
 // memray: https://bloomberg.github.io/memray/run.html
-func memray(s *Trace, st *Process, exe string, args []string) {
+func memray(t *Trace, st *Process, exe string, args []string) {
 	if len(args) == 0 || args[0] != "run" {
 		return
 	}
-	profiled(s, st, exe, args[1:], "-o", "--output", "--live-port", "-p", "--compress-on-exit")
+	profiled(t, st, exe, args[1:], "-o", "--output", "--live-port", "-p", "--compress-on-exit")
 }
 
 // scalene: https://github.com/plasma-umass/scalene
-func scalene(s *Trace, st *Process, exe string, args []string) {
+func scalene(t *Trace, st *Process, exe string, args []string) {
 	if len(args) > 0 && args[0] == "run" {
 		args = args[1:]
 	}
 	st.how = max(st.how, shell.Perhaps)
-	profiled(s, st, exe, args, "--outfile", "-o", "--profile-interval", "--cpu-percent-threshold", "--profile-only", "--profile-exclude")
+	profiled(t, st, exe, args, "--outfile", "-o", "--profile-interval", "--cpu-percent-threshold", "--profile-only", "--profile-exclude")
 }
 
 // modules is "python -m runpy MODULE".
-func modules(s *Trace, st *Process, exe string, args []string) {
+func modules(t *Trace, st *Process, exe string, args []string) {
 	if len(args) > 0 {
-		s.again(st, exe, shell.Must, append([]string{"-m"}, args...))
+		t.again(st, exe, shell.Must, append([]string{"-m"}, args...))
 	}
 }
 
 // watchfiles runs a command line, or a function by its dotted name.
 // https://watchfiles.helpmanual.io/cli/
-func watchfiles(s *Trace, st *Process, exe string, args []string) {
+func watchfiles(t *Trace, st *Process, exe string, args []string) {
 	words := positional(args, "--ignore-paths", "--target-type", "--filter", "--args", "--verbosity", "--sigint-timeout", "--sigkill-timeout", "--grace-period")
 	if len(words) == 0 {
 		return
@@ -105,5 +105,5 @@ func watchfiles(s *Trace, st *Process, exe string, args []string) {
 		st.notFollowed(path.Base(st.argv[0]))
 		return
 	}
-	s.then(st, []string{"/bin/sh", "-c", target}, shell.Perhaps, nil)
+	t.then(st, []string{"/bin/sh", "-c", target}, shell.Perhaps, nil)
 }

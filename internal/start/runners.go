@@ -12,7 +12,7 @@ import (
 
 // runner follows what a Python program imports by the names on its command
 // line, or starts.
-type runner func(s *Trace, st *Process, executable string, args []string)
+type runner func(t *Trace, st *Process, executable string, args []string)
 
 // runners are by the name of their console script or module.
 func runners() map[string]runner {
@@ -44,27 +44,27 @@ func runners() map[string]runner {
 // runner follows what servers and frameworks import by the names on their
 // command line. Of a program that is not known, code that its arguments name
 // is a doubt.
-func (s *Trace) runner(st *Process, executable, program string, args []string) {
+func (t *Trace) runner(st *Process, executable, program string, args []string) {
 	if r, ok := runners()[program]; ok {
-		r(s, st, executable, args)
+		r(t, st, executable, args)
 		return
 	}
-	if program != "manage" && (startsAnother(s, st) || program != "" && namesCode(s, st, args) && !s.ownStart(st)) {
+	if program != "manage" && (startsAnother(t, st) || program != "" && namesCode(t, st, args) && !t.ownStart(st)) {
 		st.notFollowed(path.Base(st.argv[0]))
 	}
 }
 
 // ownStart says that what runs first is the application's own.
-func (s *Trace) ownStart(st *Process) bool {
+func (t *Trace) ownStart(st *Process) bool {
 	if len(st.Python.Roots) == 0 || st.Python.Roots[0].Node == nil {
 		return false
 	}
 	file := st.Python.Roots[0].Node.File
-	return s.Owners.OwnFile(file, st.Python.Finder) && !s.Owners.IsScript(file)
+	return t.Owners.OwnFile(file, st.Python.Finder) && !t.Owners.IsScript(file)
 }
 
 // namesCode says that an argument names a module or a Python file.
-func namesCode(s *Trace, st *Process, args []string) bool {
+func namesCode(t *Trace, st *Process, args []string) bool {
 	for i, a := range args {
 		switch {
 		case a == "-A" || a == "--app" || a == "--module" || a == "--factory":
@@ -76,8 +76,8 @@ func namesCode(s *Trace, st *Process, args []string) bool {
 			return true
 		case source.IsDotted(a) && (i == 0 || !strings.HasPrefix(args[i-1], "-")):
 			top := whittle.Join(st.Dir, source.Top(a))
-			_, _, file := s.Files.Stat(top + ".py")
-			_, _, folder := s.Files.Stat(top + "/__init__.py")
+			_, _, file := t.Files.Stat(top + ".py")
+			_, _, folder := t.Files.Stat(top + "/__init__.py")
 			if file || folder {
 				return true
 			}
@@ -102,21 +102,21 @@ func launched(_ *Trace, st *Process, _ string, _ []string) {
 }
 
 // beside is a start of the same process of which less is sure.
-func (s *Trace) beside(st *Process) *Process {
+func (t *Trace) beside(st *Process) *Process {
 	if st.how >= shell.Perhaps {
 		return st
 	}
 	other := st.child(st.argv, shell.Perhaps)
 	other.Program = st.Program
 	other.Python = &Python{Executable: st.Python.Executable, Finder: st.Python.Finder}
-	s.Processes = append(s.Processes, other)
+	t.Processes = append(t.Processes, other)
 	return other
 }
 
 // needs adds modules that a program imports in functions that it always runs.
 // Those that its version does not have are left out.
-func (s *Trace) needs(st *Process, executable string, modules ...string) {
-	im := s.importer(st, executable, st.Dir)
+func (t *Trace) needs(st *Process, executable string, modules ...string) {
+	im := t.importer(st, executable, st.Dir)
 	if im == nil {
 		return
 	}
@@ -129,20 +129,20 @@ func (s *Trace) needs(st *Process, executable string, modules ...string) {
 
 // served follows the application that a program of the project gives to
 // uvicorn.run by name.
-func (s *Trace) served(st *Process, executable string) {
+func (t *Trace) served(st *Process, executable string) {
 	first := st.Python.Roots[len(st.Python.Roots)-1]
 	if first.Node == nil {
 		return
 	}
 	for _, n := range imports.Walk(false, first.Node).Nodes {
-		if n.Source == nil || !s.Owners.OwnFile(n.File, first.Importer.Finder) {
+		if n.Source == nil || !t.Owners.OwnFile(n.File, first.Importer.Finder) {
 			continue
 		}
 		for _, c := range n.Source.Calls {
 			switch {
 			case n != first.Node && source.Hold(c.Conditions, first.Importer.Runtime) == source.No: // of a program, __name__ is "__main__"
 			case c.Func == "uvicorn.run" && len(c.Args) > 0 && source.IsReference(c.Args[0]):
-				s.target(s.beside(st), executable, st.Dir, "uvicorn.run "+c.Args[0], c.Args[0], "")
+				t.target(t.beside(st), executable, st.Dir, "uvicorn.run "+c.Args[0], c.Args[0], "")
 			}
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // asgi is a server whose arguments have the application as module:attribute.
-func asgi(s *Trace, st *Process, exe string, args []string) {
+func asgi(t *Trace, st *Process, exe string, args []string) {
 	first := st.Dir
 	for _, name := range []string{"--app-dir", "--working-dir"} {
 		if dir, ok := option(args, name); ok {
@@ -21,30 +21,30 @@ func asgi(s *Trace, st *Process, exe string, args []string) {
 		}
 	}
 	if app, ok := spec(args, false); ok {
-		s.target(st, exe, first, path.Base(st.argv[0])+" "+app, app, "")
+		t.target(st, exe, first, path.Base(st.argv[0])+" "+app, app, "")
 	} else if len(args) != 1 || args[0] != "--version" && args[0] != "--help" {
 		st.Doubt("which application it serves is only known when it runs")
 	}
 }
 
 // uvicorn: https://www.uvicorn.org/settings/
-func uvicorn(s *Trace, st *Process, exe string, args []string) {
+func uvicorn(t *Trace, st *Process, exe string, args []string) {
 	for option, modules := range map[string]map[string]string{
 		"--loop": {"uvloop": "uvloop"}, "--http": {"httptools": "httptools", "h11": "h11"},
 		"--ws": {"websockets": "websockets", "websockets-sansio": "websockets", "wsproto": "wsproto"},
 	} {
 		name, ok := optionOr(args, option, st.Env["UVICORN_"+strings.ToUpper(option[2:])])
 		if module := modules[name]; ok && module != "" {
-			s.target(st, exe, st.Dir, "uvicorn "+option+" "+name, module, "")
+			t.target(st, exe, st.Dir, "uvicorn "+option+" "+name, module, "")
 		}
 	}
 	for _, option := range []string{"--env-file", "--log-config"} {
 		if file, ok := optionOr(args, option, ""); ok && !strings.Contains(file, unknownWord) {
-			if _, _, there := s.Files.Stat(whittle.Join(st.Dir, file)); !there {
+			if _, _, there := t.Files.Stat(whittle.Join(st.Dir, file)); !there {
 				st.problem(whittle.Problem{Rule: whittle.CheckMissingSource, Path: file, Message: st.Name + " gives uvicorn " + option + " " + file + ", which is not there",
 					Fix: "COPY it into the image, or leave the option out"})
 			} else if option == "--env-file" {
-				s.target(st, exe, st.Dir, "uvicorn --env-file", "dotenv", "")
+				t.target(st, exe, st.Dir, "uvicorn --env-file", "dotenv", "")
 			}
 		}
 	}
@@ -57,7 +57,7 @@ func uvicorn(s *Trace, st *Process, exe string, args []string) {
 		// The parent goes on when a worker fails to start.
 		st.how = max(st.how, shell.Perhaps)
 	}
-	asgi(s, st, exe, args)
+	asgi(t, st, exe, args)
 }
 
 // single says that a server runs in one process; watched that another process
@@ -77,10 +77,10 @@ func optionOr(args []string, name, otherwise string) (string, bool) {
 }
 
 // gunicorn: https://docs.gunicorn.org/en/stable/settings.html
-func gunicorn(s *Trace, st *Process, exe string, args []string) {
-	s.needs(st, exe, "gunicorn.glogging", "gunicorn.workers.base")
+func gunicorn(t *Trace, st *Process, exe string, args []string) {
+	t.needs(st, exe, "gunicorn.glogging", "gunicorn.workers.base")
 	args = append(strings.Fields(st.Env["GUNICORN_CMD_ARGS"]), args...)
-	g := gunicornSettings{s: s, st: st, exe: exe, args: args, first: st.Dir}
+	g := gunicornSettings{s: t, st: st, exe: exe, args: args, first: st.Dir}
 	g.config()
 	if dir, ok := lastOption(args, "--chdir"); ok {
 		g.first = whittle.Join(st.Dir, dir)
@@ -98,7 +98,7 @@ func gunicorn(s *Trace, st *Process, exe string, args []string) {
 		st.Doubt("which application gunicorn serves is only known when it runs")
 		return
 	}
-	s.target(st, exe, g.first, "gunicorn "+app, app, "application")
+	t.target(st, exe, g.first, "gunicorn "+app, app, "application")
 }
 
 // gunicornSettings are those that say what is imported.
@@ -125,17 +125,17 @@ func lastOption(args []string, names ...string) (string, bool) {
 
 // config reads the configuration file.
 func (g *gunicornSettings) config() {
-	s, st := g.s, g.st
+	t, st := g.s, g.st
 	config, ok := lastOption(g.args, "-c", "--config")
 	before := len(st.Python.Roots)
 	switch module, isModule := strings.CutPrefix(config, "python:"); {
 	case isModule:
-		s.target(st, g.exe, g.first, "gunicorn --config "+config, module, "")
+		t.target(st, g.exe, g.first, "gunicorn --config "+config, module, "")
 	case ok:
-		s.program(st, g.exe, strings.TrimPrefix(config, "file:"), false)
+		t.program(st, g.exe, strings.TrimPrefix(config, "file:"), false)
 	default:
-		if _, _, there := s.Files.Stat(whittle.Join(st.Dir, "gunicorn.conf.py")); there {
-			s.program(st, g.exe, "gunicorn.conf.py", false)
+		if _, _, there := t.Files.Stat(whittle.Join(st.Dir, "gunicorn.conf.py")); there {
+			t.program(st, g.exe, "gunicorn.conf.py", false)
 		}
 	}
 	if len(st.Python.Roots) == before {
@@ -211,14 +211,14 @@ func (g *gunicornSettings) class(option, class string) {
 }
 
 // flask: https://flask.palletsprojects.com/en/stable/cli/
-func flask(s *Trace, st *Process, exe string, args []string) {
+func flask(t *Trace, st *Process, exe string, args []string) {
 	app, ok := option(args, "--app", "-A")
 	if !ok {
-		app = cmpOr(st.Env["FLASK_APP"], s.flaskenv(st, exe)["FLASK_APP"])
+		app = cmpOr(st.Env["FLASK_APP"], t.flaskenv(st, exe)["FLASK_APP"])
 	}
 	if app == "" {
 		for _, name := range []string{"wsgi", "app"} {
-			if _, _, there := s.Files.Stat(whittle.Join(st.Dir, name+".py")); there {
+			if _, _, there := t.Files.Stat(whittle.Join(st.Dir, name+".py")); there {
 				app = name
 				break
 			}
@@ -232,10 +232,10 @@ func flask(s *Trace, st *Process, exe string, args []string) {
 	first := st.Dir
 	if strings.HasSuffix(module, ".py") || strings.Contains(module, "/") {
 		// A file is looked for from where its packages begin.
-		first, module = s.packageRoot(strings.TrimSuffix(whittle.Join(st.Dir, module), ".py"))
+		first, module = t.packageRoot(strings.TrimSuffix(whittle.Join(st.Dir, module), ".py"))
 	}
-	s.target(st, exe, first, "flask --app "+app, module, attr)
-	if im := s.importer(st, exe, first); im != nil && attr == "" && source.IsDotted(module) {
+	t.target(st, exe, first, "flask --app "+app, module, attr)
+	if im := t.importer(st, exe, first); im != nil && attr == "" && source.IsDotted(module) {
 		if n, _ := im.Import(module); n != nil && im.Defines(n, "app") != source.Yes && im.Defines(n, "application") != source.Yes {
 			factory(st, im, n, "create_app")
 		}
@@ -244,9 +244,9 @@ func flask(s *Trace, st *Process, exe string, args []string) {
 
 // flaskenv reads .flaskenv and .env, as flask does where python-dotenv is
 // installed.
-func (s *Trace) flaskenv(st *Process, exe string) map[string]string {
+func (t *Trace) flaskenv(st *Process, exe string) map[string]string {
 	out := map[string]string{}
-	im := s.importer(st, exe, st.Dir)
+	im := t.importer(st, exe, st.Dir)
 	if im == nil {
 		return out
 	}
@@ -254,7 +254,7 @@ func (s *Trace) flaskenv(st *Process, exe string) map[string]string {
 		return out
 	}
 	for _, name := range []string{".env", ".flaskenv"} {
-		if _, text, ok := s.Files.text(whittle.Join(st.Dir, name)); ok {
+		if _, text, ok := t.Files.text(whittle.Join(st.Dir, name)); ok {
 			for _, line := range strings.Split(string(text), "\n") {
 				k, v, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
 				if _, twice := out[k]; !twice {
@@ -275,11 +275,11 @@ func cmpOr(a, b string) string {
 
 // packageRoot goes up from a module's path through the folders that are
 // packages: the folder to import from, and the module's full name.
-func (s *Trace) packageRoot(p string) (dir, module string) {
+func (t *Trace) packageRoot(p string) (dir, module string) {
 	module = path.Base(p)
 	dir = path.Dir(p)
 	for dir != "." && dir != "" {
-		if _, _, ok := s.Files.Stat(dir + "/__init__.py"); !ok {
+		if _, _, ok := t.Files.Stat(dir + "/__init__.py"); !ok {
 			break
 		}
 		module, dir = path.Base(dir)+"."+module, path.Dir(dir)
@@ -291,17 +291,17 @@ func (s *Trace) packageRoot(p string) (dir, module string) {
 }
 
 // fastapi: https://fastapi.tiangolo.com/fastapi-cli/
-func fastapi(s *Trace, st *Process, exe string, args []string) {
+func fastapi(t *Trace, st *Process, exe string, args []string) {
 	if len(args) == 0 || args[0] != "run" && args[0] != "dev" {
 		return
 	}
-	s.target(st, exe, st.Dir, "fastapi "+args[0], "fastapi_cli", "")
+	t.target(st, exe, st.Dir, "fastapi "+args[0], "fastapi_cli", "")
 	if args[0] == "dev" || slices.Contains(args, "--reload") || hasWorkers(st, args) {
 		st.how = max(st.how, shell.Perhaps)
 	}
 	app, named := option(args, "--app")
 	if entry, ok := option(args, "--entrypoint", "-e"); ok {
-		s.target(st, exe, st.Dir, "fastapi run "+entry, entry, "")
+		t.target(st, exe, st.Dir, "fastapi run "+entry, entry, "")
 		return
 	}
 	file := ""
@@ -317,27 +317,27 @@ func fastapi(s *Trace, st *Process, exe string, args []string) {
 	}
 	if file == "" {
 		for _, name := range []string{"main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py"} {
-			if _, _, there := s.Files.Stat(whittle.Join(st.Dir, name)); there {
+			if _, _, there := t.Files.Stat(whittle.Join(st.Dir, name)); there {
 				file = name
 				break
 			}
 		}
-		if _, _, project := s.Files.Stat(whittle.Join(st.Dir, "pyproject.toml")); project || file == "" {
+		if _, _, project := t.Files.Stat(whittle.Join(st.Dir, "pyproject.toml")); project || file == "" {
 			// It may name the application.
 			st.Doubt("which application fastapi serves is only known when it runs")
 			return
 		}
 	}
-	if _, _, there := s.Files.Stat(whittle.Join(st.Dir, file)); !there {
-		s.program(st, exe, file, false) // says that it is not there
+	if _, _, there := t.Files.Stat(whittle.Join(st.Dir, file)); !there {
+		t.program(st, exe, file, false) // says that it is not there
 		return
 	}
-	first, module := s.packageRoot(strings.TrimSuffix(whittle.Join(st.Dir, file), ".py"))
+	first, module := t.packageRoot(strings.TrimSuffix(whittle.Join(st.Dir, file), ".py"))
 	attr := ""
 	if named {
 		attr = app
 	}
-	s.target(st, exe, first, "fastapi run "+file, module, attr)
+	t.target(st, exe, first, "fastapi run "+file, module, attr)
 }
 
 func hasWorkers(st *Process, args []string) bool {

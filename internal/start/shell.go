@@ -11,7 +11,7 @@ import (
 )
 
 // startShell follows a shell: "sh -c TEXT", "sh FILE", or what it reads.
-func (s *Trace) startShell(st *Process, args []string) {
+func (t *Trace) startShell(st *Process, args []string) {
 	isText, flags := false, ""
 	for len(args) > 0 && (strings.HasPrefix(args[0], "-") || strings.HasPrefix(args[0], "+")) {
 		flag := args[0]
@@ -36,16 +36,16 @@ func (s *Trace) startShell(st *Process, args []string) {
 		if len(args) > 1 {
 			name = args[1]
 		}
-		s.shellText(st, "", args[0], shell.Process{Name: name, Args: args[min(2, len(args)):], Flags: flags})
+		t.shellText(st, "", args[0], shell.Process{Name: name, Args: args[min(2, len(args)):], Flags: flags})
 	case len(args) == 0 && st.input != nil:
-		s.shellText(st, "", *st.input, shell.Process{Name: "sh", Flags: flags})
+		t.shellText(st, "", *st.input, shell.Process{Name: "sh", Flags: flags})
 	case len(args) == 0: // reads from the terminal
 	case strings.Contains(args[0], unknownWord):
 		st.Doubt("which script it starts is only known when it runs")
 	default:
 		file := whittle.Join(st.Dir, args[0])
-		_, text, ok := s.Files.text(file)
-		if _, e, there := s.Files.Stat(file); !there || e.Kind == whittle.Dir {
+		_, text, ok := t.Files.text(file)
+		if _, e, there := t.Files.Stat(file); !there || e.Kind == whittle.Dir {
 			st.missing(args[0], "/"+file+" is not there")
 			return
 		}
@@ -53,26 +53,26 @@ func (s *Trace) startShell(st *Process, args []string) {
 			st.Doubt("/" + file + " could not be read")
 			return
 		}
-		s.shellText(st, "/"+file, string(text), shell.Process{Name: args[0], Args: args[1:], Flags: flags})
+		t.shellText(st, "/"+file, string(text), shell.Process{Name: args[0], Args: args[1:], Flags: flags})
 	}
 }
 
 // shellText follows what the text of a shell script starts; process has the
 // shell's name, parameters and flags.
-func (s *Trace) shellText(st *Process, file, text string, process shell.Process) {
+func (t *Trace) shellText(st *Process, file, text string, process shell.Process) {
 	if strings.Contains(text, unknownWord) {
 		st.Doubt("the text of its script is only known when it runs")
 		return
 	}
 	process.Env, process.Dir = clone(st.Env), "/"+st.Dir
 	if process.Env["HOME"] == "" {
-		process.Env["HOME"] = "/" + s.Files.home(st.Env)
+		process.Env["HOME"] = "/" + t.Files.home(st.Env)
 	}
 	process.Env["PATH"] = searchPath(st.Env)
 	if i := slices.IndexFunc(process.Args, func(p string) bool { return strings.Contains(p, unknownWord) }); i >= 0 {
 		process.Args = append(slices.Clone(process.Args[:i]), unknownWord)
 	}
-	trace, err := shell.Follow(text, process, scriptHost{s, st})
+	trace, err := shell.Follow(text, process, scriptHost{t, st})
 	if err != nil {
 		if strings.Contains(text, "\r\n") {
 			st.problem(whittle.Problem{Rule: whittle.CheckExecFailed, Path: file, Line: 1, Message: file + " has Windows line ends, which the shell does not read",
@@ -86,12 +86,12 @@ func (s *Trace) shellText(st *Process, file, text string, process shell.Process)
 		st.Doubt(d)
 	}
 	for i := range trace.Launches {
-		s.launch(st, &trace.Launches[i])
+		t.launch(st, &trace.Launches[i])
 	}
 }
 
 // launch follows one program of a script.
-func (s *Trace) launch(st *Process, l *shell.Launch) {
+func (t *Trace) launch(st *Process, l *shell.Launch) {
 	how := l.Certainty
 	vague := l.Open || strings.Contains(l.Env["PATH"]+l.Env["PYTHONPATH"]+l.Env["HOME"], unknownWord)
 	for i, a := range l.Args {
@@ -118,14 +118,14 @@ func (s *Trace) launch(st *Process, l *shell.Launch) {
 	}
 	if name := l.Args[0]; strings.Contains(name, unknownWord) || name == "" {
 		child.Doubt("a command of its script is only known when it runs")
-		s.Processes = append(s.Processes, child)
+		t.Processes = append(t.Processes, child)
 		return
 	} else if how == shell.Elsewhere || how == shell.Survives {
-		if _, ok := s.Files.which(name, searchPath(child.Env), child.Dir); !ok && !strings.Contains(name, "/") {
+		if _, ok := t.Files.which(name, searchPath(child.Env), child.Dir); !ok && !strings.Contains(name, "/") {
 			return // a program that the script does without
 		}
 	}
-	s.follow(child, st.depth+1)
+	t.follow(child, st.depth+1)
 	if st.Program == "" || how == shell.Must {
 		st.Program = child.Program
 	}

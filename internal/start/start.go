@@ -73,97 +73,97 @@ const (
 )
 
 // findStarts lists what the image starts.
-func (s *Trace) findStarts() {
-	cfg := s.Config.Config
+func (t *Trace) findStarts() {
+	cfg := t.Config.Config
 	argv := append(slices.Clone(cfg.Entrypoint), cfg.Cmd...)
 	if len(argv) > 0 {
 		name := "CMD"
 		if len(cfg.Entrypoint) > 0 {
 			name = "ENTRYPOINT"
 		}
-		st := &Process{Name: name, Role: Entry, argv: argv, Env: s.Env, Dir: s.Workdir}
-		if Idle(argv) && len(s.Commands) == 0 {
+		st := &Process{Name: name, Role: Entry, argv: argv, Env: t.Env, Dir: t.Workdir}
+		if Idle(argv) && len(t.Commands) == 0 {
 			st.Unknown = append(st.Unknown, NoStart(argv)+"; name a command that has to work")
 		}
-		s.follow(st, 0)
+		t.follow(st, 0)
 	}
 	if h := cfg.Healthcheck; h != nil && len(h.Test) > 1 {
-		st := &Process{Name: "HEALTHCHECK", Role: Healthcheck, Env: s.Env, Dir: s.Workdir, argv: h.Test[1:]}
+		st := &Process{Name: "HEALTHCHECK", Role: Healthcheck, Env: t.Env, Dir: t.Workdir, argv: h.Test[1:]}
 		if h.Test[0] == "CMD-SHELL" {
-			st.argv = append(s.shell(), h.Test[1])
+			st.argv = append(t.shell(), h.Test[1])
 		}
-		s.follow(st, 0)
+		t.follow(st, 0)
 	}
-	for _, argv := range s.Commands {
+	for _, argv := range t.Commands {
 		if len(argv) > 0 {
-			s.follow(&Process{Name: strings.Join(argv, " "), Role: Command, argv: argv, Env: s.Env, Dir: s.Workdir}, 0)
+			t.follow(&Process{Name: strings.Join(argv, " "), Role: Command, argv: argv, Env: t.Env, Dir: t.Workdir}, 0)
 		}
 	}
-	s.consoleScripts()
-	s.findStarted()
+	t.consoleScripts()
+	t.findStarted()
 }
 
-func (s *Trace) shell() []string {
-	if sh := s.Config.Config.Shell; len(sh) > 0 {
+func (t *Trace) shell() []string {
+	if sh := t.Config.Config.Shell; len(sh) > 0 {
 		return sh
 	}
 	return []string{"/bin/sh", "-c"}
 }
 
 // consoleScripts are those of the application's own distributions.
-func (s *Trace) consoleScripts() {
-	for _, i := range s.Owners.Own {
-		d := &s.Distributions[i]
+func (t *Trace) consoleScripts() {
+	for _, i := range t.Owners.Own {
+		d := &t.Distributions[i]
 		for _, e := range d.EntryPoints {
 			if e.Group != "console_scripts" {
 				continue
 			}
-			st := &Process{Name: "console script " + e.Name, Role: Console, argv: []string{e.Name}, Env: s.Env, Dir: s.Workdir}
+			st := &Process{Name: "console script " + e.Name, Role: Console, argv: []string{e.Name}, Env: t.Env, Dir: t.Workdir}
 			file := ""
 			for _, f := range d.Files {
 				if path.Base(f) == e.Name && path.Base(path.Dir(f)) == "bin" {
 					file = f
 				}
 			}
-			if _, onPath := s.Files.lookup(st, e.Name); !onPath {
+			if _, onPath := t.Files.lookup(st, e.Name); !onPath {
 				if file == "" {
 					continue // installed without its scripts: nobody can start it
 				}
 				st.argv = []string{"/" + file}
 			}
-			s.follow(st, 0)
+			t.follow(st, 0)
 		}
 	}
 }
 
 // follow finds the program that a start runs, through wrappers, interpreters
 // and shell scripts, and adds it to the starts.
-func (s *Trace) follow(st *Process, depth int) {
-	if len(s.Processes) >= maxStarts || depth > maxDepth {
+func (t *Trace) follow(st *Process, depth int) {
+	if len(t.Processes) >= maxStarts || depth > maxDepth {
 		st.Doubt("too many scripts start each other")
-		s.Processes = append(s.Processes, st)
+		t.Processes = append(t.Processes, st)
 		return
 	}
 	st.depth = depth
 	if depth == 0 {
 		st.Command = slices.Clone(st.argv)
 	}
-	if depth == 0 || len(s.Processes) == 0 || s.Processes[len(s.Processes)-1] != st {
-		s.Processes = append(s.Processes, st)
+	if depth == 0 || len(t.Processes) == 0 || t.Processes[len(t.Processes)-1] != st {
+		t.Processes = append(t.Processes, st)
 	}
 	name := st.argv[0]
 	if strings.Contains(name, unknownWord) || name == "" {
 		st.Doubt("what it starts is only known when it runs")
 		return
 	}
-	file, ok := s.Files.lookup(st, name)
+	file, ok := t.Files.lookup(st, name)
 	if !ok {
 		return
 	}
-	if unwrapped(s, st, file) || managed(s, st, file) {
+	if unwrapped(t, st, file) || managed(t, st, file) {
 		return
 	}
-	s.execute(st, file)
+	t.execute(st, file)
 }
 
 // child is a start that another one makes. It can be no surer than that one.
@@ -189,23 +189,23 @@ func (st *Process) notFollowed(name string) { st.Doubt("what " + name + " starts
 func (st *Process) Decides() bool { return st.how == shell.Must || st.how == shell.Perhaps }
 
 // execute looks at the file that the kernel would start.
-func (s *Trace) execute(st *Process, file string) {
+func (t *Trace) execute(st *Process, file string) {
 	st.Program = file
 	st.Programs = append(st.Programs, file)
-	base := path.Base(s.Files.Real(file))
-	switch _, binary := s.Binaries(s.Files.Real(file)); {
+	base := path.Base(t.Files.Real(file))
+	switch _, binary := t.Binaries(t.Files.Real(file)); {
 	case binary && isPython(base, st.argv[0]):
-		s.startPython(st, file, st.argv[1:])
+		t.startPython(st, file, st.argv[1:])
 	case binary && isShell(path.Base(st.argv[0])):
-		s.startShell(st, st.argv[1:])
+		t.startShell(st, st.argv[1:])
 	case binary && opaquePrograms[base]:
 		st.Doubt("whittle does not read what " + base + " runs")
 	case binary:
-		if startsAnother(s, st) {
+		if startsAnother(t, st) {
 			st.notFollowed(path.Base(st.argv[0]))
 		}
 	default:
-		s.script(st, file)
+		t.script(st, file)
 	}
 }
 

@@ -16,16 +16,16 @@ import (
 // findStarted follows what the application's own modules start and import by
 // calls, when they are imported or in functions that they certainly call. The
 // list of starts grows meanwhile.
-func (s *Trace) findStarted() {
+func (t *Trace) findStarted() {
 	seen := map[string]bool{}
-	for i := 0; i < len(s.Processes); i++ {
-		st := s.Processes[i]
+	for i := 0; i < len(t.Processes); i++ {
+		st := t.Processes[i]
 		if st.Python == nil {
 			continue
 		}
 		for k := 0; k < len(st.Python.Roots); k++ {
 			if r := st.Python.Roots[k]; r.Node != nil && !seen[key(st, r.Node)] {
-				s.startedBy(st, r, seen)
+				t.startedBy(st, r, seen)
 			}
 		}
 	}
@@ -34,10 +34,10 @@ func (s *Trace) findStarted() {
 func key(st *Process, n *imports.Node) string { return st.Name + "\x00" + n.File + "\x00" + n.Name }
 
 // startedBy goes through the own modules that come with one root.
-func (s *Trace) startedBy(st *Process, r Root, seen map[string]bool) {
+func (t *Trace) startedBy(st *Process, r Root, seen map[string]bool) {
 	nodes := imports.Walk(false, r.Node).Nodes
 	for _, n := range nodes {
-		if n.Source == nil || seen[key(st, n)] || !s.Owners.OwnFile(n.File, r.Importer.Finder) || (s.Owners.IsScript(n.File) && n != r.Node || isLauncher(n.File)) {
+		if n.Source == nil || seen[key(st, n)] || !t.Owners.OwnFile(n.File, r.Importer.Finder) || (t.Owners.IsScript(n.File) && n != r.Node || isLauncher(n.File)) {
 			continue
 		}
 		seen[key(st, n)] = true
@@ -47,11 +47,11 @@ func (s *Trace) startedBy(st *Process, r Root, seen map[string]bool) {
 			if c.Func != source.AskStart && c.Func != source.AskImport {
 				continue
 			}
-			if len(s.Processes) >= maxStarts {
+			if len(t.Processes) >= maxStarts {
 				st.Doubt("too many programs start each other")
 				return
 			}
-			one := startedCall{s, st, r, n, c}
+			one := startedCall{t, st, r, n, c}
 			happens, plain := one.happens(nodes)
 			switch {
 			case c.Func == source.AskImport && happens != source.No:

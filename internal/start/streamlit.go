@@ -8,11 +8,11 @@ import (
 )
 
 // streamlit: https://docs.streamlit.io/develop/api-reference/cli/run
-func streamlit(s *Trace, st *Process, exe string, args []string) {
+func streamlit(t *Trace, st *Process, exe string, args []string) {
 	if len(args) < 2 || args[0] != "run" {
 		return
 	}
-	s.needs(st, exe, "streamlit.web.bootstrap")
+	t.needs(st, exe, "streamlit.web.bootstrap")
 	file := ""
 	for _, a := range args[1:] {
 		if strings.HasSuffix(a, ".py") && !strings.HasPrefix(a, "-") {
@@ -24,14 +24,14 @@ func streamlit(s *Trace, st *Process, exe string, args []string) {
 		st.Doubt("which script streamlit runs is only known when it runs")
 		return
 	}
-	s.program(st, exe, file, false)
+	t.program(st, exe, file, false)
 	// Streamlit runs the script when somebody opens the page; run by itself
 	// it draws to nobody.
 	st.Probe = []string{"/" + exe, "/" + whittle.Join(st.Dir, file)}
 	pages := path.Join(path.Dir(whittle.Join(st.Dir, file)), "pages")
-	for _, p := range s.Root.Paths() {
+	for _, p := range t.Root.Paths() {
 		if path.Dir(p) == pages && strings.HasSuffix(p, ".py") {
-			s.program(st, exe, "/"+p, true)
+			t.program(st, exe, "/"+p, true)
 		}
 	}
 }

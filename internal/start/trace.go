@@ -53,30 +53,30 @@ type Trace struct {
 // follow finds the processes that an image starts, and what each imports.
 func Follow(img *Image) *Trace {
 	config := img.Config.Config
-	s := &Trace{Image: img, Env: map[string]string{}, Workdir: whittle.Join("", config.WorkingDir),
+	t := &Trace{Image: img, Env: map[string]string{}, Workdir: whittle.Join("", config.WorkingDir),
 		importers: map[string]*imports.Importer{}, touchedBy: map[*imports.Importer]*Process{}}
 	for _, kv := range config.Env {
 		k, v, _ := strings.Cut(kv, "=")
-		s.Env[k] = v
+		t.Env[k] = v
 	}
-	s.Files = &Files{root: img.Root, sources: img.Sources}
-	s.User = s.Files.account(config.User)
-	s.Files.user = s.User
-	s.Owners = newOwners(img, s.Workdir)
-	s.loader = elf.NewLoader(img.Root, img.Binaries, s.Env)
-	s.loader.Machine = elf.MachineOf(img.Config.Architecture)
-	s.findStarts()
-	return s
+	t.Files = &Files{root: img.Root, sources: img.Sources}
+	t.User = t.Files.account(config.User)
+	t.Files.user = t.User
+	t.Owners = newOwners(img, t.Workdir)
+	t.loader = elf.NewLoader(img.Root, img.Binaries, t.Env)
+	t.loader.Machine = elf.MachineOf(img.Config.Architecture)
+	t.findStarts()
+	return t
 }
 
 // refused are what the dynamic loader does not find for a file: a program, or
 // what a process of the program loads.
-func (s *Trace) Refused(file, program string) []elf.Missing {
+func (t *Trace) Refused(file, program string) []elf.Missing {
 	if program == "" {
-		return s.loader.Missing(file)
+		return t.loader.Missing(file)
 	}
 	var out []elf.Missing
-	for _, m := range s.loader.MissingIn(program, file) {
+	for _, m := range t.loader.MissingIn(program, file) {
 		if m.Elsewhere == "" || m.Kind != "library" { // packages load such files by their path before they need them
 			out = append(out, m)
 		}

@@ -12,8 +12,8 @@ import (
 )
 
 // celery: https://docs.celeryq.dev/en/stable/reference/cli.html
-func celery(s *Trace, st *Process, exe string, args []string) {
-	s.needs(st, exe, "celery.bin.celery", "celery.app.base")
+func celery(t *Trace, st *Process, exe string, args []string) {
+	t.needs(st, exe, "celery.bin.celery", "celery.app.base")
 	app, ok := option(args, "-A", "--app")
 	if !ok {
 		return
@@ -25,7 +25,7 @@ func celery(s *Trace, st *Process, exe string, args []string) {
 	module, attr, _ := strings.Cut(app, ":")
 	if up, last, ok := source.CutLast(module); ok && attr == "" {
 		// A dotted name may end with the application.
-		if im := s.importer(st, exe, first); im != nil {
+		if im := t.importer(st, exe, first); im != nil {
 			if _, f := im.Import(module); f != nil {
 				if _, f := im.Import(up); f == nil {
 					module, attr = up, last
@@ -34,15 +34,15 @@ func celery(s *Trace, st *Process, exe string, args []string) {
 		}
 	}
 	before := len(st.Python.Roots)
-	s.target(st, exe, first, "celery -A "+app, module, attr)
+	t.target(st, exe, first, "celery -A "+app, module, attr)
 	defer func() {
 		var nodes []*imports.Node
 		for _, r := range st.Python.Roots[before:] {
 			nodes = append(nodes, r.Node)
 		}
-		celeryImports(s, st, exe, first, nodes)
+		celeryImports(t, st, exe, first, nodes)
 	}()
-	if im := s.importer(st, exe, first); im != nil && attr == "" && source.IsDotted(module) {
+	if im := t.importer(st, exe, first); im != nil && attr == "" && source.IsDotted(module) {
 		// Without an application in the package celery tries its module
 		// "celery".
 		if node, f := im.Import(module + ".celery"); f == nil && node != nil {
@@ -54,8 +54,8 @@ func celery(s *Trace, st *Process, exe string, args []string) {
 // celeryImports are the modules that a worker imports besides its
 // application: those of "include" and "imports".
 // https://docs.celeryq.dev/en/stable/userguide/configuration.html#imports
-func celeryImports(s *Trace, st *Process, exe, first string, nodes []*imports.Node) {
-	im := s.importer(st, exe, first)
+func celeryImports(t *Trace, st *Process, exe, first string, nodes []*imports.Node) {
+	im := t.importer(st, exe, first)
 	for _, n := range nodes {
 		if n == nil || n.Source == nil || im == nil {
 			continue
@@ -74,7 +74,7 @@ func celeryImports(s *Trace, st *Process, exe, first string, nodes []*imports.No
 				node, f := im.Import(c.Args[0])
 				st.Python.Roots = append(st.Python.Roots, Root{Importer: im, Node: node, Failure: f, What: "celery is configured by " + c.Args[0], File: n.File, Line: c.Line})
 				if node != nil {
-					celeryImports(s, st, exe, first, []*imports.Node{node})
+					celeryImports(t, st, exe, first, []*imports.Node{node})
 				}
 			}
 		}
@@ -82,13 +82,13 @@ func celeryImports(s *Trace, st *Process, exe, first string, nodes []*imports.No
 }
 
 // attribute adds a dotted name whose last part is an attribute.
-func (s *Trace) attribute(st *Process, exe, first, what, name string) {
+func (t *Trace) attribute(st *Process, exe, first, what, name string) {
 	up, attr, ok := source.CutLast(name)
 	if !ok || !source.IsDotted(name) {
 		st.Doubt("what " + path.Base(st.argv[0]) + " runs is only known when it runs")
 		return
 	}
-	s.target(st, exe, first, what+" "+name, up, attr)
+	t.target(st, exe, first, what+" "+name, up, attr)
 }
 
 // positional are the arguments that are no options; values are the options
@@ -111,14 +111,14 @@ func positional(args []string, values ...string) []string {
 }
 
 // arq: https://arq-docs.helpmanual.io
-func arq(s *Trace, st *Process, exe string, args []string) {
+func arq(t *Trace, st *Process, exe string, args []string) {
 	if words := positional(args, "--watch", "--custom-log-dict"); len(words) > 0 {
-		s.attribute(st, exe, st.Dir, "arq", words[0])
+		t.attribute(st, exe, st.Dir, "arq", words[0])
 	}
 }
 
 // dramatiq: https://dramatiq.io/reference.html
-func dramatiq(s *Trace, st *Process, exe string, args []string) {
+func dramatiq(t *Trace, st *Process, exe string, args []string) {
 	first := st.Dir
 	if dir, ok := option(args, "--path", "-P"); ok {
 		first = whittle.Join(st.Dir, dir)
@@ -133,7 +133,7 @@ func dramatiq(s *Trace, st *Process, exe string, args []string) {
 			st.notFollowed("dramatiq")
 			continue
 		}
-		s.target(st, exe, first, "dramatiq "+w, module, attr)
+		t.target(st, exe, first, "dramatiq "+w, module, attr)
 	}
 	if slices.Contains(args, "--use-spawn") || slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--fork-function") || a == "-f" }) || len(words) == 0 {
 		st.notFollowed("dramatiq")
@@ -141,14 +141,14 @@ func dramatiq(s *Trace, st *Process, exe string, args []string) {
 }
 
 // huey: https://huey.readthedocs.io/en/latest/consumer.html
-func huey(s *Trace, st *Process, exe string, args []string) {
+func huey(t *Trace, st *Process, exe string, args []string) {
 	if words := positional(args, "-w", "--workers", "-k", "--worker-type", "-d", "--delay", "-m", "--max-delay", "-b", "--backoff", "-l", "--logfile", "-c", "-s"); len(words) > 0 {
-		s.attribute(st, exe, st.Dir, "huey_consumer", words[0])
+		t.attribute(st, exe, st.Dir, "huey_consumer", words[0])
 	}
 }
 
 // litestar: https://docs.litestar.dev/latest/usage/cli.html
-func litestar(s *Trace, st *Process, exe string, args []string) {
+func litestar(t *Trace, st *Process, exe string, args []string) {
 	first := st.Dir
 	if dir, ok := option(args, "--app-dir"); ok {
 		first = whittle.Join(st.Dir, dir)
@@ -161,11 +161,11 @@ func litestar(s *Trace, st *Process, exe string, args []string) {
 	if hasWorkers(st, args) || slices.Contains(args, "--reload") || slices.Contains(args, "-r") {
 		st.how = max(st.how, shell.Perhaps)
 	}
-	s.target(st, exe, first, "litestar --app "+app, app, "")
+	t.target(st, exe, first, "litestar --app "+app, app, "")
 }
 
 // taskiq: https://taskiq-python.github.io/guide/cli.html
-func taskiq(s *Trace, st *Process, exe string, args []string) {
+func taskiq(t *Trace, st *Process, exe string, args []string) {
 	if len(args) == 0 || args[0] != "worker" && args[0] != "scheduler" {
 		st.notFollowed("taskiq")
 		return
@@ -176,17 +176,17 @@ func taskiq(s *Trace, st *Process, exe string, args []string) {
 		return
 	}
 	st.how = max(st.how, shell.Perhaps) // its manager starts workers again
-	s.target(st, exe, st.Dir, "taskiq "+app, app, "")
+	t.target(st, exe, st.Dir, "taskiq "+app, app, "")
 	for i, a := range args[1:] {
 		if source.IsDotted(a) && !strings.HasPrefix(args[i], "-") {
-			s.target(st, exe, st.Dir, "taskiq "+a, a, "")
+			t.target(st, exe, st.Dir, "taskiq "+a, a, "")
 		}
 	}
 }
 
 // byApp is a program whose application is an option, or a variable.
 func byApp(variable string) runner {
-	return func(s *Trace, st *Process, exe string, args []string) {
+	return func(t *Trace, st *Process, exe string, args []string) {
 		app, ok := option(args, "--app", "-A", "-a")
 		if !ok {
 			app = st.Env[variable]
@@ -197,30 +197,30 @@ func byApp(variable string) runner {
 		}
 		st.how = max(st.how, shell.Perhaps)
 		if module, attr, ok := strings.Cut(app, ":"); ok {
-			s.target(st, exe, st.Dir, path.Base(st.argv[0])+" --app "+app, module, attr)
+			t.target(st, exe, st.Dir, path.Base(st.argv[0])+" --app "+app, module, attr)
 			return
 		}
 		if strings.Contains(app, ".") && variable != "FAUST_APP" {
 			// procrastinate does not look in the working directory.
-			s.attribute(st, exe, noFolder, path.Base(st.argv[0])+" --app", app)
+			t.attribute(st, exe, noFolder, path.Base(st.argv[0])+" --app", app)
 			return
 		}
-		s.target(st, exe, st.Dir, path.Base(st.argv[0])+" --app "+app, app, "")
+		t.target(st, exe, st.Dir, path.Base(st.argv[0])+" --app "+app, app, "")
 	}
 }
 
 // functionsFramework: https://cloud.google.com/functions/docs/functions-framework
-func functionsFramework(s *Trace, st *Process, exe string, args []string) {
+func functionsFramework(t *Trace, st *Process, exe string, args []string) {
 	file, ok := optionOr(args, "--source", st.Env["FUNCTION_SOURCE"])
 	if !ok {
 		file = "main.py"
 	}
-	s.program(st, exe, file, false)
+	t.program(st, exe, file, false)
 }
 
 // lambda imports the handler that its argument names, as the runtime of AWS
 // Lambda does. https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html
-func lambda(s *Trace, st *Process, exe string, args []string) {
+func lambda(t *Trace, st *Process, exe string, args []string) {
 	if len(args) == 0 {
 		args = []string{st.Env["_HANDLER"]}
 	}
@@ -231,19 +231,19 @@ func lambda(s *Trace, st *Process, exe string, args []string) {
 	if root := st.Env["LAMBDA_TASK_ROOT"]; root != "" {
 		first = whittle.Join("", root)
 	}
-	s.attribute(st, exe, first, "the handler", strings.ReplaceAll(args[0], "/", "."))
+	t.attribute(st, exe, first, "the handler", strings.ReplaceAll(args[0], "/", "."))
 	st.how = max(st.how, shell.Perhaps)
 }
 
 // alembic runs the env.py of its script folder.
 // https://alembic.sqlalchemy.org/en/latest/tutorial.html
-func alembic(s *Trace, st *Process, exe string, args []string) {
+func alembic(t *Trace, st *Process, exe string, args []string) {
 	file, ok := option(args, "-c", "--config")
 	if !ok {
 		file = cmpOr(st.Env["ALEMBIC_CONFIG"], "alembic.ini")
 	}
 	config := whittle.Join(st.Dir, file)
-	_, text, ok := s.Files.text(config)
+	_, text, ok := t.Files.text(config)
 	words := positional(args, "-c", "--config", "-n", "--name", "-x", "--raiseerr")
 	if !ok || len(words) > 0 && (words[0] == "history" || words[0] == "heads" || words[0] == "branches") {
 		st.notFollowed("alembic")
@@ -259,12 +259,12 @@ func alembic(s *Trace, st *Process, exe string, args []string) {
 			break
 		}
 		// What it makes of the database is not known here.
-		other := s.beside(st)
+		other := t.beside(st)
 		if prepend != "" {
 			other.Env = clone(other.Env)
 			other.Env["PYTHONPATH"] = strings.Trim("/"+whittle.Join(st.Dir, prepend)+":"+other.Env["PYTHONPATH"], ":")
 		}
-		s.program(other, exe, "/"+whittle.Join(st.Dir, location+"/env.py"), false)
+		t.program(other, exe, "/"+whittle.Join(st.Dir, location+"/env.py"), false)
 		return
 	}
 	st.notFollowed("alembic")
