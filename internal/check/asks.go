@@ -14,7 +14,8 @@ import (
 	"whittle.dev/whittle/internal/start"
 )
 
-// asked sees that what modules ask for when they are imported is there: metadata, files beside them, codecs, classes by name.
+// asked sees that what modules ask for when they are imported is there: metadata,
+// files beside them, codecs, classes by name.
 func asked() group {
 	return group{run: checkAsks, also: []string{whittle.CheckMissingSource, whittle.CheckMissingModule, whittle.CheckMissingName}, checks: []Check{
 		{ID: whittle.CheckMissingMetadata, Severity: whittle.SeverityError, Title: "a module asks for metadata of a distribution that has none",
@@ -68,7 +69,7 @@ type asking struct {
 }
 
 // one looks at one call. What is caught, or depends on what is not known, is
-// left out.
+// skipped.
 func (a asking) one(c *source.Call) (whittle.Problem, bool) {
 	if c.Context&(source.Lazy|source.Guarded|source.Caught|source.TypeChecking|source.Handler) != 0 || a.r.Importer.Happens(a.n, c.Conditions, c.Line) != source.Yes {
 		return whittle.Problem{}, false
@@ -234,7 +235,7 @@ func (a asking) names(c *source.Call) (p whittle.Problem, found bool) {
 			continue
 		}
 		p = whittle.Problem{Rule: whittle.CheckMissingModule, Module: f.Module, Message: fmt.Sprintf("%s names %s, and there is no module %s%s", a.at(c), name, f.Module, a.from()),
-			Fix: "install what has it, or mend the name"}
+			Fix: "install what has it, or correct the name"}
 		if f.Cause == imports.NoName {
 			p.Rule, p.Name = whittle.CheckMissingName, f.Name
 			p.Message = fmt.Sprintf("%s names %s, and %s does not define %s%s", a.at(c), name, f.Module, f.Name, a.from())

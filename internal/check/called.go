@@ -41,8 +41,8 @@ func (l *later) calledAtOnce(r start.Root, n *imports.Node, imp *source.Import, 
 	}
 }
 
-// calls is the line where a module that is imported calls a function of
-// another, or of its own; 0 where it does not.
+// calls is the line where a module that is imported calls a function of another
+// module or its own; 0 where it does not.
 func (c *called) calls(m, n *imports.Node, function string) int {
 	rt := c.r.Importer.Runtime
 	rt.Main = m == c.r.Node

@@ -35,7 +35,8 @@ func Run(ctx context.Context, img *Image) (*whittle.Check, error) {
 	return out, nil
 }
 
-// verdict: an error fails; what could not be followed is not known.
+// verdict is that of a check: an error fails, and what could not be followed is
+// unknown.
 func verdict(c *whittle.Check) string {
 	switch {
 	case slices.ContainsFunc(c.Problems, isError):
@@ -49,7 +50,7 @@ func verdict(c *whittle.Check) string {
 func isError(p whittle.Problem) bool { return p.Severity == whittle.SeverityError }
 
 // verdicts are those of what the image starts, each by the problems that are
-// reached from it. A problem that none of them reaches is everyone's.
+// reached from it. A problem that is reached from none counts for all.
 func (s *state) verdicts(problems []whittle.Problem) []whittle.Start {
 	kinds := map[start.Role]string{start.Entry: whittle.StartEntry, start.Healthcheck: whittle.StartHealthcheck, start.Console: whittle.StartConsole, start.Command: whittle.StartCommand}
 	reached := func(p whittle.Problem, name string) bool { return len(p.ReachedFrom) > 0 && p.ReachedFrom[0] == name }

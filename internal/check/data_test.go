@@ -15,7 +15,7 @@ import (
 )
 
 // TestLicences: a licence that was installed and is gone is mentioned; one that
-// lies elsewhere or never came along is not.
+// locate elsewhere or never came along is not.
 func TestLicences(t *testing.T) {
 	const site = "usr/local/lib/python3.13/site-packages/"
 	metadata := func(files ...string) string {

@@ -56,8 +56,8 @@ func (s *state) isProgram(name string) bool {
 	return false
 }
 
-// requirersWithout are those that require a distribution, the application
-// left out.
+// requirersWithout are those that require a distribution, without the
+// application.
 func (s *state) requirersWithout(name string) []string {
 	return slices.DeleteFunc(s.requirersOf(name), func(by string) bool {
 		for _, i := range s.owners.Own {
@@ -71,7 +71,7 @@ func (s *state) requirersWithout(name string) []string {
 
 // lookalike finds compiled code for another interpreter, machine or C library
 // where a module is missing. A folder of stubs beside it makes a namespace of
-// the module, which lacks all that it should have.
+// the module, without anything that it should have.
 func (s *state) lookalike(p *whittle.Problem, r start.Root, f imports.Failure, at, from string) bool {
 	module := f.Module
 	file, isSpace := s.compiledFor(r.Importer, module)

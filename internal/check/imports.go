@@ -104,13 +104,13 @@ func perhaps(s *state, st *start.Process, r start.Root, f imports.Failure) {
 func targetProblem(s *state, st *start.Process, r start.Root) whittle.Problem {
 	f := r.Failure
 	p := whittle.Problem{Rule: whittle.CheckMissingEntryPoint, Module: f.Module, Message: fmt.Sprintf("%s: there is no module %s", r.What, f.Module),
-		Fix: "mend the name, or COPY the application's source to where it is looked for"}
+		Fix: "correct the name, or COPY the application's source to where it is looked for"}
 	if r.File != "" {
 		p.Path, p.Line = s.owners.Shown(r.File), r.Line
 		p.Message = fmt.Sprintf("%s:%d: %s", p.Path, p.Line, p.Message)
 	}
 	name := s.names.Of(f.Module)
-	place, own := lies(s, r.Importer, *f)
+	place, own := locate(s, r.Importer, *f)
 	switch {
 	case own && place.copied:
 		p.Message += fmt.Sprintf("; it is at /%s, and this start does not look in /%s%s", place.at, place.root, firstFolder(r, ", it begins with "))
@@ -153,7 +153,7 @@ func problem(s *state, st *start.Process, r start.Root, walk *imports.Reach, n *
 			last := chain[len(chain)-1]
 			p.Message = fmt.Sprintf("%s cannot be compiled by Python %s: %s; it is imported by %s:%d%s", at, r.Importer.Finder.Interpreter.Series, f.Name, s.owners.Shown(last.File), last.Line, from)
 		}
-		p.Fix = "mend the text, or use a Python that reads it"
+		p.Fix = "correct the text, or use a Python that reads it"
 		return p
 	case imports.CannotLoad:
 		return unloadable(s, st, walk, n, p)
@@ -171,7 +171,7 @@ func problem(s *state, st *start.Process, r start.Root, walk *imports.Reach, n *
 			p.Fix = fmt.Sprintf("pin a version of %s that has it (%s is installed)", d.Name, d.Version)
 		}
 		if s.owners.IsScript(f.File) {
-			p.Rule, p.Fix = whittle.CheckMissingEntryPoint, "mend the entry point: "+f.Module+" does not define "+f.Name
+			p.Rule, p.Fix = whittle.CheckMissingEntryPoint, "correct the entry point: "+f.Module+" does not define "+f.Name
 		}
 		return p
 	}

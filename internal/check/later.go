@@ -78,7 +78,7 @@ func (l *later) root(r start.Root, lazy bool) {
 	}
 }
 
-// functions follows the imports that stand in functions.
+// functions follows the imports that are in functions.
 func (l *later) functions(r start.Root, n *imports.Node, chain []string) {
 	for _, imp := range n.Later {
 		if source.Hold(imp.Conditions, r.Importer.Runtime) == source.No {

@@ -92,7 +92,7 @@ func licencePlaces(record, name string) []string {
 }
 
 // goneLicences are the licence files of a distribution that its RECORD lists
-// and the image lacks. What the RECORD does not list was never there: wheels
+// and the image does not have. What the RECORD does not list was never there: wheels
 // declare licences that they do not ship.
 func goneLicences(s *state, d *python.Distribution) []string {
 	metadata, err := s.Root.ReadFile(d.Record+"/METADATA", maxLicenceRecord)

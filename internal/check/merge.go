@@ -8,8 +8,8 @@ import (
 	"whittle.dev/whittle"
 )
 
-// cause is what problems have in common that are one: what is missing, and how
-// much that matters.
+// cause is what problems that are merged have in common: what is missing, and
+// how severe that is.
 type cause struct{ rule, severity, module, name, distribution, path, what string }
 
 // byModule are the rules whose cause is a missing module, byDistribution those
@@ -20,8 +20,8 @@ var (
 	byDistribution = []string{whittle.CheckUndeclared, whittle.CheckMisplaced, whittle.CheckTransitive}
 )
 
-// causeOf is a problem's cause. What names neither a file nor a module is told
-// apart by what it says.
+// causeOf is a problem's cause. Problems that name neither a file nor a module are
+// distinguished by their messages.
 func causeOf(p *whittle.Problem) cause {
 	c := cause{rule: p.Rule, severity: p.Severity, module: p.Module, name: p.Name, distribution: p.Distribution}
 	switch {
@@ -34,10 +34,10 @@ func causeOf(p *whittle.Problem) cause {
 	return c
 }
 
-// merge makes one problem of those that have one cause: the first found is its
-// place, with the way to it, and the others are its places. What is an error in
-// one place is no warning of the same place. Errors come first, and of those
-// what production starts before what only scripts and commands reach.
+// merge makes one problem of those that have one cause: the first that was found
+// gives the path, and the others are its places. An error hides a warning of the
+// same place. Errors come first, and of those what production starts before what
+// only scripts and commands reach.
 func merge(problems []whittle.Problem) []whittle.Problem {
 	type spot struct {
 		rule, path, module, distribution, what string

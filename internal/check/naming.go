@@ -15,7 +15,7 @@ import (
 // start does not look; it is never somebody else's. A distribution that the
 // project names comes first, unless the module is there whole.
 func ownElsewhere(s *state, p *whittle.Problem, r start.Root, f imports.Failure, n *python.Named, at, from string) bool {
-	place, ok := lies(s, r.Importer, f)
+	place, ok := locate(s, r.Importer, f)
 	if !ok || n.By == python.Configured {
 		return false
 	}
@@ -59,7 +59,7 @@ func isOwnModule(s *state, r start.Root, f imports.Failure, n *python.Named) boo
 	if n.Evident() {
 		return false
 	}
-	_, lies := lies(s, r.Importer, f)
+	_, lies := locate(s, r.Importer, f)
 	return lies || s.owners.OwnModules[source.Top(f.Module)]
 }
 

@@ -106,7 +106,7 @@ func aside(fsys fs.FS, dir string) bool {
 
 // find is the file or folder of a module, or else that of its first part; all
 // says that it is the whole module's. The importing file is not what it
-// imports, and what lies in one of some folders is left out.
+// imports, and what is in one of some folders is skipped.
 func (p *places) find(module, importer string, without []string) (at string, all, ok bool) {
 	top, rest, _ := strings.Cut(module, ".")
 	for _, place := range p.at[top] {
@@ -219,9 +219,9 @@ type elsewhere struct {
 	all, copied    bool
 }
 
-// lies says where a module that is not found lies after all: not in a folder
-// that was looked in.
-func lies(s *state, im *imports.Importer, f imports.Failure) (elsewhere, bool) {
+// locate says where a module that an import does not find is: in a folder that
+// the import does not look in.
+func locate(s *state, im *imports.Importer, f imports.Failure) (elsewhere, bool) {
 	wanted := wantedOf(f)
 	inImage, inProject := ofImage(s), ofProject(s)
 	var looked []string

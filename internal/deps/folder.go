@@ -20,6 +20,7 @@ import (
 
 // Bounds of a project's folder.
 const (
+	// MaxSources bounds the Python files that are read.
 	MaxSources = 100_000
 	maxSource  = 16 << 20 // bytes
 	maxImages  = 100
@@ -165,8 +166,8 @@ var (
 	listsOnly   = regexp.MustCompile(`(?i)^(requirements?|reqs|deps)$`)
 )
 
-// unlooked are folders that are none of the project's own.
-var unlooked = []string{"node_modules", "site-packages", "__pycache__", "__pypackages__", "bower_components"}
+// skippedFolders hold what is not the project's own.
+var skippedFolders = []string{"node_modules", "site-packages", "__pycache__", "__pypackages__", "bower_components"}
 
 // collectFiles finds the project's modules and the files that declare something.
 func collectFiles(ctx context.Context, t *tree) error {
@@ -195,7 +196,7 @@ func entersFolder(t *tree, p, name string) error {
 		}
 		return fs.SkipDir
 	}
-	if strings.HasPrefix(name, ".") || slices.Contains(unlooked, name) {
+	if strings.HasPrefix(name, ".") || slices.Contains(skippedFolders, name) {
 		return fs.SkipDir
 	}
 	if name == "build" || name == "dist" {
@@ -275,8 +276,7 @@ func scanFile(t *tree, p string) error {
 	return nil
 }
 
-// notebook scans the cells of a notebook. Lines for IPython itself are none of
-// Python.
+// notebook scans the cells of a notebook without the lines for IPython itself.
 // https://nbformat.readthedocs.io/en/latest/format_description.html
 func notebook(t *tree, p string) error {
 	b, err := t.read(p)
@@ -315,14 +315,14 @@ func notebook(t *tree, p string) error {
 	return nil
 }
 
-// asideWords are those of folders that are not shipped: inside a package,
-// those of tests alone.
+// Words in the names of folders that are not shipped; inside of a package, only
+// those of tests count.
 var (
-	asideTests   = []string{"test", "tests", "testing", "testdata", "unittest", "unittests", "e2e", "conftest", "benchmark", "benchmarks", "testsuite"}
-	asideFolders = []string{"doc", "docs", "documentation", "example", "examples", "sample", "samples", "demo", "demos", "tutorial", "tutorials", "notebook",
+	testFolders      = []string{"test", "tests", "testing", "testdata", "unittest", "unittests", "e2e", "conftest", "benchmark", "benchmarks", "testsuite"}
+	auxiliaryFolders = []string{"doc", "docs", "documentation", "example", "examples", "sample", "samples", "demo", "demos", "tutorial", "tutorials", "notebook",
 		"notebooks", "script", "scripts", "tool", "tools", "bench", "benches", "asv", "ci", "contrib", "hack", "release", "releasing", "packaging", "devtools", "dev", "playground",
 		"fixture", "fixtures", "template", "templates", "vendor", "vendored", "extern", "dist", "build", "site", "website", "perf", "profiling", "fuzz", "fuzzing", "utils", "misc", "maint", "maintenance", "typings", "stubs", "evaluations", "experiments"}
-	asideFile = regexp.MustCompile(`^(test_.*|.*_test|tests|conftest|setup|noxfile|toxfile|fabfile|dodo|pavement|locustfile|hatch_build|build|bench.*|release.*|versioneer|hubconf|.*conf\.sphinx)\.py$`)
+	auxiliaryFile = regexp.MustCompile(`^(test_.*|.*_test|tests|conftest|setup|noxfile|toxfile|fabfile|dodo|pavement|locustfile|hatch_build|build|bench.*|release.*|versioneer|hubconf|.*conf\.sphinx)\.py$`)
 )
 
 func words(name string) []string {
@@ -336,11 +336,11 @@ func anyOf(list, of []string) bool {
 // notShipped says that a file is not what ships by its name and folders alone.
 func notShipped(p string) bool {
 	dir, base := path.Split(p)
-	if asideFile.MatchString(base) || strings.Contains(p, "{{") {
+	if auxiliaryFile.MatchString(base) || strings.Contains(p, "{{") {
 		return true
 	}
 	for part := range strings.SplitSeq(path.Clean(dir), "/") {
-		if anyOf(words(part), asideTests) {
+		if anyOf(words(part), testFolders) {
 			return true
 		}
 	}
@@ -360,14 +360,14 @@ func (t *tree) ships(p string) bool {
 		return false
 	}
 	u := t.unitOf(p)
-	if u.aside() {
+	if u.auxiliary() {
 		return false
 	}
 	inside := false
 	rest := strings.TrimPrefix(p, u.dir+"/")
 	at := u.dir
 	for part := range strings.SplitSeq(path.Dir(rest), "/") {
-		if inside = inside || t.isPackage(at); !inside && part != "." && anyOf(words(part), asideFolders) {
+		if inside = inside || t.isPackage(at); !inside && part != "." && anyOf(words(part), auxiliaryFolders) {
 			return false
 		}
 		at = path.Join(at, part)
@@ -383,4 +383,6 @@ func importsTop(src *source.Facts, top string) bool {
 
 var testFile = regexp.MustCompile(`(^|/)(tests?|testdata|docs|examples|benchmarks)/|(^|/)(test_[^/]*|[^/]*_test|conftest|setup|noxfile)\.py$`)
 
+// IsTest says that a path is that of a test, or of what is no part of the
+// application, by its name and folders.
 func IsTest(p string) bool { return testFile.MatchString(p) }

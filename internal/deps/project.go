@@ -52,12 +52,12 @@ type findings struct {
 // files start, and compares it with what the files declare. What is declared
 // for the distribution or comes along by its lock file counts as there.
 //
-// An error is what cannot be otherwise: an import that runs at start, of a
-// distribution that nothing declares and that, by a lock file, a virtual
-// environment or because nothing at all is declared, nothing brings along.
-// Where something may bring it along, that is in unknown.
+// An error is certain: an import that runs at start, of a distribution that
+// nothing declares and that nothing else requires, by a lock file, a virtual
+// environment or because nothing at all is declared. Where something may require
+// it, that is in Unknown.
 func Find(ctx context.Context, fsys fs.FS, o Options) (*findings, error) {
-	t := &tree{fsys: fsys, options: o, folder: newFolder(), at: map[string]route{}, held: map[string]bool{}, sources: map[string]*source.Facts{}}
+	t := &tree{fsys: fsys, options: o, folder: newFolder(), at: map[string]route{}, provided: map[string]bool{}, sources: map[string]*source.Facts{}}
 	if err := collectFiles(ctx, t); err != nil {
 		return nil, fmt.Errorf("reading the project: %w", err)
 	}
@@ -81,7 +81,7 @@ func Find(ctx context.Context, fsys fs.FS, o Options) (*findings, error) {
 	return &findings{Project: t.units[len(t.units)-1].declared.Name, Problems: append(t.problems, t.unused()...), Unknown: t.unknown}, nil
 }
 
-// tree is a project's folder with what is found in it.
+// tree is a project's folder with what was found in it.
 type tree struct {
 	*folder
 	fsys    fs.FS
@@ -90,17 +90,18 @@ type tree struct {
 	// notebooks are the sources of the cells of notebooks: they ship nowhere,
 	// and use what is declared.
 	notebooks []*source.Facts
-	// scripts are those with dependencies of their own (PEP 723), by file.
+	// scripts are those that declare their dependencies themselves (PEP 723), by
+	// file.
 	scripts map[string][]project.Dependency
 	// adjusts says that a module that is shipped changes sys.path.
 	adjusts bool
 	units   []*unit // the deepest first, the project's own last
-	images  []*recipe
+	images  []*image
 	venv    *venv
 	// platform is what runs the code; held are declared distributions that may
 	// have what no other is declared for.
 	platform platform
-	held     map[string]bool
+	provided map[string]bool
 	uses     uses
 	at       map[string]route // how a file is reached, by file
 	queue    []string         // files that are to be looked at
@@ -161,7 +162,7 @@ func (t *tree) doubt(format string, args ...any) {
 // start, every module that is shipped.
 func (t *tree) starts() {
 	for _, u := range t.units {
-		if u.aside() {
+		if u.auxiliary() {
 			continue
 		}
 		for _, name := range slices.Sorted(maps.Keys(u.declared.Scripts)) {
@@ -169,7 +170,7 @@ func (t *tree) starts() {
 			t.start(u.dir, strings.TrimSpace(module), "console script "+name)
 		}
 		for _, module := range u.declared.Plugins {
-			for _, f := range t.files(t.strong(u.dir), module, nil) {
+			for _, f := range t.files(t.searchPath(u.dir), module, nil) {
 				t.reach(f, route{[]string{"entry point " + module}, unreached})
 			}
 		}
@@ -208,7 +209,7 @@ var usualStart = regexp.MustCompile(`^(manage|wsgi|asgi|app|main|server|run|urls
 // modules starts what importing a library runs, or of an application that does
 // not say what it starts the modules that lie on the path or have a usual name.
 func (t *tree) modules(u *unit) {
-	roots := append(t.strong(u.dir), t.copied()...)
+	roots := append(t.searchPath(u.dir), t.copied()...)
 	for _, p := range slices.Sorted(maps.Keys(t.sources)) {
 		if t.unitOf(p) != u || !t.ships(p) {
 			continue
@@ -237,7 +238,7 @@ func reachRest(t *tree) {
 
 // start adds a module of the project's own and the packages above it.
 func (t *tree) start(dir, module, what string) {
-	roots := append(t.strong(dir), t.copied()...)
+	roots := append(t.searchPath(dir), t.copied()...)
 	files := t.files(roots, module, nil)
 	for _, f := range files {
 		t.reach(f, route{steps: []string{what}})
@@ -342,7 +343,7 @@ func (t *tree) unbound(file, init string, names []string) []string {
 // it. A folder without modules is none of them, and neither is a module beside
 // the file in a package: Python 3 has no implicit relative imports.
 func (t *tree) own(file string, imp *source.Import, way route) bool {
-	roots := append(t.strong(path.Dir(file)), t.copied()...)
+	roots := append(t.searchPath(path.Dir(file)), t.copied()...)
 	files := t.files(roots, imp.Module, imp.Names)
 	standard := python.IsStandard(imp.Module)
 	known := standard || t.isKnown(imp)
@@ -370,7 +371,7 @@ func (t *tree) elsewhere(file string, imp *source.Import, known bool, way route)
 		case t.adjusts && !t.isPackage(dir) && !notShipped(own+".py"):
 			return true
 		case t.uses.more(t.folder, dir, source.Top(imp.Module)): // a distribution of that name has more
-		case !known && slices.Contains(t.strong(path.Dir(file)), dir):
+		case !known && slices.Contains(t.searchPath(path.Dir(file)), dir):
 			// It is looked in, and nothing there has this part of the name.
 			if way.level == atStart && !t.isNamed(imp) {
 				t.doubt("where %s is, which %s:%d imports", imp.Module, file, imp.Line)
@@ -401,7 +402,7 @@ func (t *tree) notOnPath(file string, imp *source.Import, dir string, way route)
 		}
 		p.Fix = "import it as " + full + ", or set PYTHONPATH where that runs"
 	}
-	t.add1(p)
+	t.report(p)
 }
 
 // isKnown says that a distribution is known that has the module; isNamed that

@@ -29,7 +29,7 @@ func minorOf(t *tree) int {
 
 // onLinux says that the project is made to run in an image.
 func onLinux(t *tree) bool {
-	return slices.ContainsFunc(t.images, func(r *recipe) bool { return !r.develops })
+	return slices.ContainsFunc(t.images, func(r *image) bool { return !r.develops })
 }
 
 // standard reports a module of the standard library that the project's Python
@@ -50,7 +50,7 @@ func (t *tree) standard(u *unit, file string, imp *source.Import, way route) {
 			t.doubt("on which platform it is to run: %s:%d imports %s, which Windows alone has", file, imp.Line, imp.Module)
 		}
 		if p.Severity != "" {
-			t.add1(p)
+			t.report(p)
 		}
 		return
 	}
@@ -84,13 +84,13 @@ func (t *tree) standard(u *unit, file string, imp *source.Import, way route) {
 		p.Message = fmt.Sprintf("%s; it %s, and %s Python 3.%d", at, when, where, without[len(without)-1])
 	}
 	p.Fix = "import what replaces it, or narrow requires-python"
-	t.add1(p)
+	t.report(p)
 }
 
 // replaced says that a distribution that is there has a module that the
 // standard library no longer has: setuptools distutils, legacy-cgi cgi.
 func replaced(t *tree, u *unit, module string) bool {
-	a := t.alongWith(u)
+	a := t.closureOf(u)
 	top := source.Top(module)
 	if top == "distutils" && t.isUnit("setuptools") {
 		return true
@@ -103,8 +103,8 @@ func replaced(t *tree, u *unit, module string) bool {
 	return false
 }
 
-// replaces says that a distribution is named as what has a module that the
-// standard library no longer has: legacy-cgi, audioop-lts, pyasyncore.
+// replaces says that a distribution replaces a module that the standard library
+// no longer has, by its name: legacy-cgi, audioop-lts, pyasyncore.
 func replaces(distribution, top string) bool {
 	return anyOf(words(distribution), []string{top, "py" + top}) || top == "distutils" && distribution == "setuptools"
 }

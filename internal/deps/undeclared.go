@@ -14,7 +14,7 @@ import (
 )
 
 // foreign reports an import of another distribution that is not declared for
-// what runs.
+// production.
 func (t *tree) foreign(u *unit, file string, imp *source.Import, way route) {
 	if !u.declares() && t.scripts[file] == nil || vendored(path.Dir(file)) {
 		return // nothing says what there is; a copy of others' code is as they made it
@@ -46,18 +46,18 @@ func (t *tree) namesOf(u *unit, imp *source.Import) []python.Named {
 	return u.names.OfImport(imp.Module, imp.Names)
 }
 
-// standing is how the distributions that may have a module are declared.
-type standing struct {
+// declarations are how the distributions that may have a module are declared.
+type declarations struct {
 	// runs is a declaration for what runs, whose marker holds; elsewhere one
 	// whose marker never does where the project runs.
 	runs, elsewhere, extra, dev *project.Dependency
-	// along and only say that it comes along with what runs, or only with what
-	// is for development.
-	along, only bool
+	// transitive and only say that a dependency for production requires it, or
+	// only one for development.
+	transitive, only bool
 }
 
-func (t *tree) standing(u *unit, file string, dists []string) standing {
-	var s standing
+func (t *tree) declarationsOf(u *unit, file string, dists []string) declarations {
+	var s declarations
 	take := func(v *unit, d *project.Dependency, script bool) {
 		if !slices.Contains(dists, pep.Normalize(d.Name)) {
 			return
@@ -90,7 +90,7 @@ func (t *tree) standing(u *unit, file string, dists []string) standing {
 			}
 		}
 	}
-	s.along, s.only = t.alongWith(u).has(dists)
+	s.transitive, s.only = t.closureOf(u).has(dists)
 	return s
 }
 
@@ -101,11 +101,11 @@ func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n
 	if t.ignored(n.Module, dists) || slices.ContainsFunc(dists, t.isUnit) {
 		return
 	}
-	s, h := t.standing(u, file, dists), holders{t, u}
+	s, h := t.declarationsOf(u, file, dists), providers{t, u}
 	if s.runs != nil && way.level == atStart && slices.Contains(n.Perhaps, pep.Normalize(s.runs.Name)) {
 		t.doubt("whether %s has %s", s.runs.Name, source.Top(n.Module))
 	}
-	if s.runs != nil || inImages(t, dists) || t.platform.has(dists) || h.askedFor(dists) || generated.MatchString(source.Top(n.Module)) && n.Distribution == "" {
+	if s.runs != nil || installedByImage(t, dists) || t.platform.has(dists) || h.askedFor(dists) || generated.MatchString(source.Top(n.Module)) && n.Distribution == "" {
 		return
 	}
 	p := whittle.Problem{Rule: whittle.CheckUndeclared, Path: file, Line: imp.Line, Module: n.Module, Distribution: n.Distribution, ReachedFrom: way.steps}
@@ -118,27 +118,27 @@ func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n
 		inScript(t, p, at, n)
 		return
 	}
-	a := t.alongWith(u)
-	if settle(t, u, a); !s.along {
-		s.along, s.only = a.has(dists)
+	a := t.closureOf(u)
+	if resolve(t, u, a); !s.transitive {
+		s.transitive, s.only = a.has(dists)
 	}
 	call := whittle.SeverityWarning // an application's own functions are called; a library's may be for those who have more
 	if u.declared.Builds {
 		call = whittle.SeverityInfo
 	}
 	switch {
-	case s.elsewhere != nil && !s.along:
+	case s.elsewhere != nil && !s.transitive:
 		p.Severity = atLevel(way.level, whittle.SeverityError, "", "")
 		p.Message = fmt.Sprintf("%s; %s:%d declares it under a marker that does not hold where the project runs: %s", at, s.elsewhere.File, s.elsewhere.Line, s.elsewhere.Text)
 		p.Fix = "import it under the same condition, or widen the marker"
-	case s.along && n.Distribution != "" && s.elsewhere == nil:
+	case s.transitive && n.Distribution != "" && s.elsewhere == nil:
 		p.Rule, p.Severity = whittle.CheckTransitive, whittle.SeverityWarning
 		p.Message = at + "; no dependency declares it, another brings it along"
 		if s.extra != nil || s.dev != nil {
 			p.Severity, p.Message = whittle.SeverityInfo, at+"; an extra or development declares it, and another dependency brings it along"
 		}
 		p.Fix = "add " + n.Distribution + pep.SeriesOf(a.versions[n.Distribution]) + " to the dependencies"
-	case s.along:
+	case s.transitive:
 		return
 	case s.extra != nil:
 		p.Severity = atLevel(way.level, whittle.SeverityWarning, "", "")
@@ -146,14 +146,14 @@ func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n
 		p.Fix = fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", s.extra.Extra, n.Distribution)
 	case s.dev != nil:
 		p.Severity = atLevel(way.level, certain(a, whittle.SeverityError), certain(a, call), whittle.SeverityInfo)
-		if presumed(t, u, way) || slices.ContainsFunc(t.images, func(r *recipe) bool { return r.groups }) {
+		if presumed(t, u, way) || slices.ContainsFunc(t.images, func(r *image) bool { return r.groups }) {
 			p.Severity = whittle.SeverityInfo // a program of the developers' beside the application, or an image that has it all the same
 		}
 		p.Rule, p.Message = whittle.CheckMisplaced, fmt.Sprintf("%s; %s:%d declares it for development only", at, s.dev.File, s.dev.Line)
 		p.Fix = "move " + s.dev.Text + " to the dependencies"
 	default:
-		if !h.heldBy(&p, a, n, way, at) {
-			nobody(t, &p, a, way, n, &s, at, call)
+		if !h.providedBy(&p, a, n, way, at) {
+			declaredNowhere(t, &p, a, way, n, &s, at, call)
 		}
 	}
 	if p.Severity == "" {
@@ -162,7 +162,7 @@ func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n
 	if !a.known && (p.Severity == whittle.SeverityInfo || p.Rule == whittle.CheckMisplaced) && way.level == atStart {
 		t.doubt("%s", a.why)
 	}
-	t.add1(p)
+	t.report(p)
 }
 
 // presumed says that nothing but its place makes a file a start.
@@ -172,8 +172,8 @@ func presumed(t *tree, u *unit, way route) bool {
 		pep.Normalize(strings.TrimSuffix(base, ".py")) != pep.Normalize(u.declared.Name)
 }
 
-// nobody is an import that no file declares.
-func nobody(t *tree, p *whittle.Problem, a *along, way route, n *python.Named, s *standing, at, call string) {
+// declaredNowhere is an import that no file declares.
+func declaredNowhere(t *tree, p *whittle.Problem, a *closure, way route, n *python.Named, s *declarations, at, call string) {
 	p.Message = at + "; no dependency declares it"
 	if s.only {
 		p.Message = at + "; only what is for development or an extra brings it along"
@@ -209,7 +209,7 @@ func inScript(t *tree, p whittle.Problem, at string, n *python.Named) {
 	}
 	p.Severity, p.Message = whittle.SeverityError, at+"; the script's own metadata does not declare it"
 	p.Fix = "add " + n.Distribution + " to the script's dependencies"
-	t.add1(p)
+	t.report(p)
 }
 
 func atLevel(l level, start, call, unreached string) string {
@@ -222,17 +222,17 @@ func atLevel(l level, start, call, unreached string) string {
 	return unreached
 }
 
-// certain is a severity where all that is installed is known, and else "info".
-func certain(a *along, sure string) string {
+// certain is a severity if all that is installed is known, else "info".
+func certain(a *closure, sure string) string {
 	if a.known {
 		return sure
 	}
 	return whittle.SeverityInfo
 }
 
-// add1 adds a problem: one line is enough for a file that imports many modules
+// report adds a problem: one problem is enough for a file that imports many modules
 // of a distribution.
-func (t *tree) add1(p whittle.Problem) {
+func (t *tree) report(p whittle.Problem) {
 	for i := range t.problems {
 		q := &t.problems[i]
 		if q.Path == p.Path && q.Rule == p.Rule && q.Distribution == p.Distribution && (p.Distribution != "" || q.Module == p.Module) {
@@ -245,9 +245,9 @@ func (t *tree) add1(p whittle.Problem) {
 	t.problems = append(t.problems, p)
 }
 
-// inImages says that a Dockerfile installs one of some distributions by name.
-func inImages(t *tree, dists []string) bool {
-	return slices.ContainsFunc(t.images, func(r *recipe) bool {
+// installedByImage says that a Dockerfile installs one of some distributions by name.
+func installedByImage(t *tree, dists []string) bool {
+	return slices.ContainsFunc(t.images, func(r *image) bool {
 		return slices.ContainsFunc(dists, func(d string) bool { return slices.Contains(r.installs, d) })
 	})
 }
@@ -274,7 +274,7 @@ func soften(t *tree) {
 	}
 }
 
-// ignored says that the project's configuration wants nothing said.
+// ignored says that the project's configuration excludes a module.
 func (t *tree) ignored(module string, dists []string) bool {
 	for _, ig := range t.options.Ignore {
 		if module == ig || strings.HasPrefix(module, ig+".") || slices.Contains(dists, pep.Normalize(ig)) {
@@ -289,7 +289,7 @@ func (t *tree) ignored(module string, dists []string) bool {
 func (t *tree) alternatives(file string, src *source.Facts) {
 	from := t.at[file]
 	u := t.unitOf(file)
-	if from.level != atStart || !t.alongWith(u).known {
+	if from.level != atStart || !t.closureOf(u).known {
 		return
 	}
 	for i := range src.Imports {
@@ -315,7 +315,7 @@ func (t *tree) alternatives(file string, src *source.Facts) {
 			others = append(others, name)
 		}
 		if len(others) > 0 {
-			t.add1(whittle.Problem{Rule: whittle.CheckUndeclared, Severity: whittle.SeverityError, Path: file, Line: body.Line, Module: body.Module, Distribution: first,
+			t.report(whittle.Problem{Rule: whittle.CheckUndeclared, Severity: whittle.SeverityError, Path: file, Line: body.Line, Module: body.Module, Distribution: first,
 				ReachedFrom: append(slices.Clone(from.steps), fmt.Sprintf("%s:%d", file, body.Line)), Guarded: true,
 				Message: fmt.Sprintf("%s:%d imports %s or else %s; no dependency declares either", file, body.Line, first, strings.Join(others, " or ")),
 				Fix:     "add one of them to the dependencies"})
@@ -325,13 +325,13 @@ func (t *tree) alternatives(file string, src *source.Facts) {
 
 // absent is the distribution of an import that nothing declares or brings.
 func absent(t *tree, u *unit, file string, imp *source.Import) (string, bool) {
-	if imp.Level > 0 || python.IsStandard(imp.Module) || len(t.files(append(t.strong("."), t.copied()...), imp.Module, imp.Names)) > 0 || len(t.tops[source.Top(imp.Module)]) > 0 {
+	if imp.Level > 0 || python.IsStandard(imp.Module) || len(t.files(append(t.searchPath("."), t.copied()...), imp.Module, imp.Names)) > 0 || len(t.tops[source.Top(imp.Module)]) > 0 {
 		return "", false
 	}
 	all := t.namesOf(u, imp)
 	if len(all) != 1 || all[0].Distribution == "" || len(all[0].Perhaps) > 0 || t.ignored(all[0].Module, []string{all[0].Distribution}) {
 		return "", false
 	}
-	s := t.standing(u, file, []string{all[0].Distribution})
-	return all[0].Distribution, s.runs == nil && s.elsewhere == nil && s.extra == nil && !s.along
+	s := t.declarationsOf(u, file, []string{all[0].Distribution})
+	return all[0].Distribution, s.runs == nil && s.elsewhere == nil && s.extra == nil && !s.transitive
 }

@@ -27,8 +27,8 @@ type unit struct {
 	names *python.Names
 	// minors are the versions of Python 3 that it may run under, nil for any.
 	minors []int
-	// along is what comes along with what it declares.
-	along *along
+	// transitive is the closure of what it declares.
+	transitive *closure
 }
 
 // readUnits reads what the folders declare.
@@ -59,15 +59,15 @@ func readUnits(t *tree) {
 			}
 		}
 		u.ships = shippedOf(t, u)
-		if u.up != nil && !t.dirs[u.dir] && !u.aside() {
+		if u.up != nil && !t.dirs[u.dir] && !u.auxiliary() {
 			u.up.lists = append(u.up.lists, u)
 		}
 	}
 }
 
-// aside says that a unit is not what the project ships: an example, a tool.
-func (u *unit) aside() bool {
-	return notShipped(u.dir+"/x.py") || slices.ContainsFunc(strings.Split(u.dir, "/"), func(part string) bool { return anyOf(words(part), asideFolders) })
+// auxiliary says that a unit is not what the project ships: an example, a tool.
+func (u *unit) auxiliary() bool {
+	return notShipped(u.dir+"/x.py") || slices.ContainsFunc(strings.Split(u.dir, "/"), func(part string) bool { return anyOf(words(part), auxiliaryFolders) })
 }
 
 // order puts the project's own folder last.
@@ -139,10 +139,10 @@ func shippedOf(t *tree, u *unit) []string {
 	return out
 }
 
-// strong are the folders that code in a folder finds modules in: those of the
-// units, and the folders above it that are no packages, as a program has its
-// own.
-func (t *tree) strong(dir string) []string {
+// searchPath are the folders in which code of a folder finds modules: those of
+// the units, and the folders above it that are no packages, since the folder of a
+// program is on its path.
+func (t *tree) searchPath(dir string) []string {
 	var out []string
 	add := func(d string) {
 		if !slices.Contains(out, d) {
@@ -192,7 +192,7 @@ func (t *tree) takes(u *unit, d *project.Dependency) bool {
 	case d.Kind != project.Development || d.ForDevelopment():
 		return false
 	}
-	return !u.declared.Builds || slices.ContainsFunc(t.images, func(r *recipe) bool { return r.extras[pep.Normalize(d.Group)] })
+	return !u.declared.Builds || slices.ContainsFunc(t.images, func(r *image) bool { return r.extras[pep.Normalize(d.Group)] })
 }
 
 // declares says that the unit or one above it has files that declare something.
@@ -208,7 +208,7 @@ func (t *tree) isUnit(name string) bool {
 // for its own: shop[web] among the dependencies of shop.
 func installs(t *tree, d *project.Dependency) bool {
 	extra := pep.Normalize(d.Extra)
-	if slices.ContainsFunc(t.images, func(r *recipe) bool { return r.extras["*"] || r.extras[extra] }) {
+	if slices.ContainsFunc(t.images, func(r *image) bool { return r.extras["*"] || r.extras[extra] }) {
 		return true
 	}
 	for _, u := range t.units {
@@ -225,7 +225,7 @@ func installs(t *tree, d *project.Dependency) bool {
 // nameUnits prepares the names of modules for each unit, and the versions of Python
 // that it may run under.
 func nameUnits(t *tree) {
-	ships := asked(t.options.Ships)
+	ships := cached(t.options.Ships)
 	for _, u := range t.units {
 		all := &project.Declared{}
 		for _, v := range append(u.chain(), t.units...) {
@@ -246,8 +246,8 @@ func nameUnits(t *tree) {
 	}
 }
 
-// asked asks the package index each question once.
-func asked(ships func(distribution, module string) source.Truth) func(distribution, module string) source.Truth {
+// cached asks the package index once about each distribution and module.
+func cached(ships func(distribution, module string) source.Truth) func(distribution, module string) source.Truth {
 	if ships == nil {
 		return nil
 	}

@@ -70,8 +70,8 @@ func (t *tree) unused() []whittle.Problem {
 		for i := range u.declared.Dependencies {
 			d := &u.declared.Dependencies[i]
 			name := pep.Normalize(d.Name)
-			if d.Kind != project.Runtime || d.Via || used[name] || same[squeeze.Replace(name)] || t.held[name] || open && python.ModulesOf(name) == nil ||
-				t.isUnit(name) || t.ignored(name, []string{name}) || u.aside() || stubs(name) || t.uses.standsIn(name) {
+			if d.Kind != project.Runtime || d.Via || used[name] || same[squeeze.Replace(name)] || t.provided[name] || open && python.ModulesOf(name) == nil ||
+				t.isUnit(name) || t.ignored(name, []string{name}) || u.auxiliary() || stubs(name) || t.uses.replacesStandard(name) {
 				continue
 			}
 			out = append(out, whittle.Problem{Rule: whittle.CheckUnused, Severity: whittle.SeverityInfo, Path: d.File, Line: d.Line, Distribution: name,
@@ -82,9 +82,9 @@ func (t *tree) unused() []whittle.Problem {
 	return unnamed(t, out)
 }
 
-// standsIn says that a distribution has a module that the project imports and
-// the standard library no longer has.
-func (s uses) standsIn(name string) bool {
+// replacesStandard says that a distribution has a module that the project
+// imports and the standard library no longer has.
+func (s uses) replacesStandard(name string) bool {
 	for top := range s.names {
 		if _, until := python.StandardSpan(top); until != 0 && replaces(name, top) {
 			return true
@@ -95,7 +95,7 @@ func (s uses) standsIn(name string) bool {
 
 var nameWord = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._-]*`)
 
-// unnamed leaves out those that a file of the project names in some other way:
+// unnamed excludes those that a file of the project names in some other way:
 // a setting that names a plug-in, a command that starts a program.
 func unnamed(t *tree, problems []whittle.Problem) []whittle.Problem {
 	if len(problems) == 0 {

@@ -58,14 +58,14 @@ func (t *Trace) django(st *Process, executable, first string, args []string) {
 	case command == "runserver":
 		// With its reloader the process stays when the server fails.
 		if !slices.Contains(args, "--noreload") {
-			st = t.beside(st)
+			st = t.unsure(st)
 		}
 		d.modules(st, "ROOT_URLCONF")
 		d.objects(st, "MIDDLEWARE")
 		d.objects(st, "WSGI_APPLICATION")
 	case command != "help" && command != "version" && command != "--version" && command != "collectstatic":
 		// Imported for the first request, or by the checks of a command.
-		d.modules(t.beside(st), "ROOT_URLCONF")
+		d.modules(t.unsure(st), "ROOT_URLCONF")
 	}
 }
 
@@ -135,7 +135,7 @@ type djangoSetup struct {
 }
 
 // settings collects the values of a settings module and of those that it takes
-// everything from. Values that depend on something are left out.
+// everything from. Values that depend on something are skipped.
 func (d *djangoSetup) settings(n *imports.Node) {
 	if n == nil || n.Source == nil || d.seen[n] {
 		return

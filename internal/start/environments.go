@@ -23,7 +23,7 @@ func environmentRun(t *Trace, st *Process, file, name string) bool {
 	}
 	t.execute(st, file)
 	st.Unknown = nil
-	e := environmentCommand{s: t, st: st, name: name, dir: st.Dir}
+	e := environmentCommand{trace: t, st: st, name: name, dir: st.Dir}
 	rest := e.options(append(slices.Clone(args[:i]), args[i+1:]...))
 	prefix, ok := e.prefix()
 	if !ok || len(rest) == 0 || e.unclear {
@@ -55,10 +55,10 @@ func environmentRun(t *Trace, st *Process, file, name string) bool {
 
 // environmentCommand is one command line of such a program.
 type environmentCommand struct {
-	s    *Trace
-	st   *Process
-	name string
-	dir  string
+	trace *Trace
+	st    *Process
+	name  string
+	dir   string
 	// named is the environment that an option names, module says that the
 	// command is a module.
 	named, at string
@@ -115,8 +115,8 @@ func (e *environmentCommand) prefix() (string, bool) {
 	var candidates []string
 	switch e.name {
 	case "conda", "mamba", "micromamba":
-		file, _ := e.s.Files.which(e.st.argv[0], searchPath(e.st.Env), e.st.Dir)
-		root := path.Dir(path.Dir(e.s.Files.Real(file)))
+		file, _ := e.trace.Files.which(e.st.argv[0], searchPath(e.st.Env), e.st.Dir)
+		root := path.Dir(path.Dir(e.trace.Files.Real(file)))
 		candidates = []string{e.at, root + "/envs/" + e.named, whittle.Join("", e.st.Env["MAMBA_ROOT_PREFIX"]) + "/envs/" + e.named}
 		if e.named == "base" {
 			candidates = append(candidates, root)
@@ -138,7 +138,7 @@ func (e *environmentCommand) prefix() (string, bool) {
 		candidates = []string{whittle.Join(e.dir, ".pixi/envs/default")}
 	}
 	for _, dir := range candidates {
-		if _, _, ok := e.s.Files.Stat(dir + "/bin/python"); ok && dir != "" {
+		if _, _, ok := e.trace.Files.Stat(dir + "/bin/python"); ok && dir != "" {
 			return dir, true
 		}
 	}
@@ -170,11 +170,11 @@ func (e *environmentCommand) projectOf() string {
 }
 
 func (e *environmentCommand) isThere(p string) bool {
-	_, entry, ok := e.s.Files.Stat(p)
+	_, entry, ok := e.trace.Files.Stat(p)
 	return ok && entry.Kind != whittle.Dir
 }
 
 func (e *environmentCommand) isFolder(p string) bool {
-	_, entry, ok := e.s.Files.Stat(whittle.Join(e.dir, p))
+	_, entry, ok := e.trace.Files.Stat(whittle.Join(e.dir, p))
 	return ok && entry.Kind == whittle.Dir
 }

@@ -19,7 +19,7 @@ func Idle(argv []string) bool {
 	return isShell(name) || slices.Contains([]string{"node", "irb", "pypy3", "ipython"}, name)
 }
 
-// NoStart says that an image has no start of its own, but its base's.
+// NoStart says in words that an image starts only what its base starts.
 func NoStart(argv []string) string {
 	return "no start of its own: it starts " + strings.Join(argv, " ") + ", as its base does, and nobody types there"
 }

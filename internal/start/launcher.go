@@ -13,7 +13,7 @@ import (
 type launcher struct {
 	// values are its options that take a value, separated by blanks.
 	values string
-	// skip is how many words stand before the command: a user, a time.
+	// skip is how many words are before the command: a user, a time.
 	skip int
 	// verb has to be the first word, if there is one: "run".
 	verb string
@@ -125,7 +125,7 @@ func (t *Trace) then(st *Process, argv []string, how shell.Certainty, set func(*
 	}
 }
 
-// split tells a launcher's own arguments from the command.
+// split separates a launcher's own arguments from the command.
 func (l launcher) split(name string, args []string) (own, rest []string) {
 	values := strings.Fields(l.values)
 	verb := l.verb == ""

@@ -13,7 +13,7 @@ import (
 // process manager. false says that the program is none. Most managers go on
 // when one of their programs fails.
 func managed(t *Trace, st *Process, file string) bool {
-	m := manager{s: t, st: st, dir: st.Dir, name: path.Base(st.argv[0])}
+	m := manager{trace: t, st: st, dir: st.Dir, name: path.Base(st.argv[0])}
 	read := m.reader()
 	if read == nil {
 		return false
@@ -28,10 +28,10 @@ func managed(t *Trace, st *Process, file string) bool {
 
 // manager reads what one process manager starts.
 type manager struct {
-	s    *Trace
-	st   *Process
-	name string
-	dir  string
+	trace *Trace
+	st    *Process
+	name  string
+	dir   string
 }
 
 // reader is the function that follows a manager's files, nil for what is no
@@ -62,7 +62,7 @@ func (m *manager) reader() func() bool {
 }
 
 func (m *manager) isFolder(p string) bool {
-	_, e, ok := m.s.Files.Stat(p)
+	_, e, ok := m.trace.Files.Stat(p)
 	return ok && e.Kind == whittle.Dir
 }
 
@@ -70,12 +70,12 @@ func (m *manager) isFolder(p string) bool {
 // are not enough.
 func (m *manager) run(argv []string, set func(*Process)) {
 	if len(argv) > 0 {
-		m.s.then(m.st, argv, shell.Perhaps, set)
+		m.trace.then(m.st, argv, shell.Perhaps, set)
 	}
 }
 
 func (m *manager) text(path string) (string, bool) {
-	_, text, ok := m.s.Files.text(path)
+	_, text, ok := m.trace.Files.text(path)
 	return string(text), ok && text != nil
 }
 
@@ -95,7 +95,7 @@ func (m *manager) supervisord() bool {
 }
 
 func (m *manager) isFile(p string) bool {
-	_, e, ok := m.s.Files.Stat(p)
+	_, e, ok := m.trace.Files.Stat(p)
 	return ok && e.Kind != whittle.Dir
 }
 
@@ -113,7 +113,7 @@ func (m *manager) supervisorFile(p string, includes bool) bool {
 		case "include":
 			for _, pattern := range strings.Fields(sec.values["files"]) {
 				pattern = strings.ReplaceAll(pattern, "%(here)s", "/"+path.Dir(p))
-				for _, f := range (scriptHost{m.s, m.st}).Glob("/" + whittle.Join(path.Dir(p), pattern)) {
+				for _, f := range (scriptHost{m.trace, m.st}).Glob("/" + whittle.Join(path.Dir(p), pattern)) {
 					all = includes && m.supervisorFile(whittle.Join("", f), false) && all
 				}
 			}
@@ -143,7 +143,7 @@ func (m *manager) supervised(file, name string, sec section) bool {
 	if v := strings.ToLower(sec.values["autostart"]); v == "false" || v == "no" || v == "0" {
 		how = shell.Elsewhere
 	}
-	m.s.then(m.st, argv, how, func(child *Process) {
+	m.trace.then(m.st, argv, how, func(child *Process) {
 		if dir := expand(sec.values["directory"]); dir != "" {
 			child.Dir = whittle.Join(child.Dir, dir)
 		}
@@ -224,7 +224,7 @@ func (m *manager) circus() bool {
 
 // s6 is s6-overlay: https://github.com/just-containers/s6-overlay
 func (m *manager) s6() bool {
-	host := scriptHost{m.s, m.st}
+	host := scriptHost{m.trace, m.st}
 	var files []string
 	for _, pattern := range []string{"/etc/cont-init.d/*", "/etc/services.d/*/run", "/etc/s6-overlay/s6-rc.d/*/run"} {
 		files = append(files, host.Glob(pattern)...)
@@ -251,7 +251,7 @@ func (m *manager) runit() bool {
 	}
 	found := false
 	for _, dir := range dirs {
-		for _, f := range (scriptHost{m.s, m.st}).Glob(dir + "/*/run") {
+		for _, f := range (scriptHost{m.trace, m.st}).Glob(dir + "/*/run") {
 			found = true
 			m.run([]string{f}, func(child *Process) { child.Dir = whittle.Join("", path.Dir(f)) })
 		}
@@ -265,7 +265,7 @@ func (m *manager) uwsgi() bool {
 	if !o.arguments(m.st.argv[1:]) {
 		return false
 	}
-	t, st := m.s, m.st
+	t, st := m.trace, m.st
 	dir := st.Dir
 	if o.chdir != "" {
 		dir = whittle.Join(dir, o.chdir)

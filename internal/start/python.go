@@ -186,7 +186,7 @@ func (t *Trace) startPython(st *Process, executable string, args []string) {
 	}
 	if !ok {
 		st.problem(whittle.Problem{Rule: whittle.CheckMissingSource, Path: args[0], Message: st.Name + " runs " + args[0] + ", which is not there (/" + file + ")",
-			Fix: "COPY it into the image, or mend the path; the working directory is /" + st.Dir})
+			Fix: "COPY it into the image, or correct the path; the working directory is /" + st.Dir})
 		return
 	}
 	src, ok := t.Files.source(real)
@@ -319,7 +319,7 @@ func (t *Trace) program(st *Process, executable, file string, later bool) {
 	if !ok {
 		if !later {
 			st.problem(whittle.Problem{Rule: whittle.CheckMissingSource, Path: file, Message: st.Name + " runs " + file + ", which is not there (/" + whittle.Join(st.Dir, file) + ")",
-				Fix: "COPY it into the image, or mend the path; the working directory is /" + st.Dir})
+				Fix: "COPY it into the image, or correct the path; the working directory is /" + st.Dir})
 		}
 		return
 	}

@@ -8,9 +8,9 @@ import (
 	"whittle.dev/whittle/internal/shell"
 )
 
-// again starts Python once more with other arguments: what a debugger or a
+// rerun starts Python once more with other arguments: what a debugger or a
 // profiler runs in its own process.
-func (t *Trace) again(st *Process, exe string, how shell.Certainty, args []string) {
+func (t *Trace) rerun(st *Process, exe string, how shell.Certainty, args []string) {
 	if len(args) == 0 {
 		return
 	}
@@ -23,7 +23,7 @@ func debugger(t *Trace, st *Process, exe string, args []string) {
 	for i := 0; i < len(args); i++ {
 		switch a := args[i]; {
 		case a == "-m" || a == "-c" || !strings.HasPrefix(a, "-"):
-			t.again(st, exe, how, args[i:])
+			t.rerun(st, exe, how, args[i:])
 			return
 		case a == "--wait-for-client":
 			how = shell.Perhaps
@@ -50,13 +50,13 @@ func profiler(values ...string) runner {
 	return func(t *Trace, st *Process, exe string, args []string) { profiled(t, st, exe, args, values...) }
 }
 
-// profiled follows what stands behind the options: a file with its arguments,
+// profiled follows what is behind the options: a file with its arguments,
 // or -m and a module.
 func profiled(t *Trace, st *Process, exe string, args []string, values ...string) {
 	for i := 0; i < len(args); i++ {
 		a := args[i]
 		if a == "-m" || !strings.HasPrefix(a, "-") {
-			t.again(st, exe, shell.Must, args[i:])
+			t.rerun(st, exe, shell.Must, args[i:])
 			return
 		}
 		for _, v := range values {
@@ -88,7 +88,7 @@ func scalene(t *Trace, st *Process, exe string, args []string) {
 // modules is "python -m runpy MODULE".
 func modules(t *Trace, st *Process, exe string, args []string) {
 	if len(args) > 0 {
-		t.again(st, exe, shell.Must, append([]string{"-m"}, args...))
+		t.rerun(st, exe, shell.Must, append([]string{"-m"}, args...))
 	}
 }
 

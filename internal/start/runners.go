@@ -101,8 +101,9 @@ func launched(_ *Trace, st *Process, _ string, _ []string) {
 	st.notFollowed(strings.TrimSuffix(path.Base(st.argv[0]), ".py"))
 }
 
-// beside is a start of the same process of which less is sure.
-func (t *Trace) beside(st *Process) *Process {
+// unsure is a copy of a process, for what it may import or not: whether the image
+// needs that is not certain.
+func (t *Trace) unsure(st *Process) *Process {
 	if st.how >= shell.Perhaps {
 		return st
 	}
@@ -114,7 +115,7 @@ func (t *Trace) beside(st *Process) *Process {
 }
 
 // needs adds modules that a program imports in functions that it always runs.
-// Those that its version does not have are left out.
+// Those that its version does not have are skipped.
 func (t *Trace) needs(st *Process, executable string, modules ...string) {
 	im := t.importer(st, executable, st.Dir)
 	if im == nil {
@@ -142,7 +143,7 @@ func (t *Trace) served(st *Process, executable string) {
 			switch {
 			case n != first.Node && source.Hold(c.Conditions, first.Importer.Runtime) == source.No: // of a program, __name__ is "__main__"
 			case c.Func == "uvicorn.run" && len(c.Args) > 0 && source.IsReference(c.Args[0]):
-				t.target(t.beside(st), executable, st.Dir, "uvicorn.run "+c.Args[0], c.Args[0], "")
+				t.target(t.unsure(st), executable, st.Dir, "uvicorn.run "+c.Args[0], c.Args[0], "")
 			}
 		}
 	}

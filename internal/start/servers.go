@@ -1,6 +1,7 @@
 package start
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strconv"
@@ -68,7 +69,7 @@ func single(st *Process, args []string) (alone, watched bool) {
 	return !ok || err == nil && workers < 2, slices.Contains(args, "--reload")
 }
 
-// optionOr is the value of an option, or what stands for it.
+// optionOr is the value of an option, or another one where it is not given.
 func optionOr(args []string, name, otherwise string) (string, bool) {
 	if v, ok := option(args, name); ok {
 		return v, true
@@ -80,7 +81,7 @@ func optionOr(args []string, name, otherwise string) (string, bool) {
 func gunicorn(t *Trace, st *Process, exe string, args []string) {
 	t.needs(st, exe, "gunicorn.glogging", "gunicorn.workers.base")
 	args = append(strings.Fields(st.Env["GUNICORN_CMD_ARGS"]), args...)
-	g := gunicornSettings{s: t, st: st, exe: exe, args: args, first: st.Dir}
+	g := gunicornSettings{trace: t, st: st, exe: exe, args: args, first: st.Dir}
 	g.config()
 	if dir, ok := lastOption(args, "--chdir"); ok {
 		g.first = whittle.Join(st.Dir, dir)
@@ -103,12 +104,12 @@ func gunicorn(t *Trace, st *Process, exe string, args []string) {
 
 // gunicornSettings are those that say what is imported.
 type gunicornSettings struct {
-	s    *Trace
-	st   *Process
-	exe  string
-	args []string
-	// first is the working directory, paths are what --pythonpath adds, apart
-	// from commas.
+	trace *Trace
+	st    *Process
+	exe   string
+	args  []string
+	// first is the working directory, paths are the folders of --pythonpath,
+	// separated by commas.
 	first, paths, app     string
 	workerClass, logClass string
 }
@@ -125,7 +126,7 @@ func lastOption(args []string, names ...string) (string, bool) {
 
 // config reads the configuration file.
 func (g *gunicornSettings) config() {
-	t, st := g.s, g.st
+	t, st := g.trace, g.st
 	config, ok := lastOption(g.args, "-c", "--config")
 	before := len(st.Python.Roots)
 	switch module, isModule := strings.CutPrefix(config, "python:"); {
@@ -197,7 +198,7 @@ func (g *gunicornSettings) classes() {
 	}
 	switch class := g.workerClass; {
 	case class == "gevent", class == "eventlet", class == "tornado":
-		g.s.target(g.st, g.exe, g.first, "gunicorn --worker-class "+class, class, "")
+		g.trace.target(g.st, g.exe, g.first, "gunicorn --worker-class "+class, class, "")
 	default:
 		g.class("--worker-class", class)
 	}
@@ -206,7 +207,7 @@ func (g *gunicornSettings) classes() {
 
 func (g *gunicornSettings) class(option, class string) {
 	if i := strings.LastIndexAny(class, ".:"); i > 0 && !strings.Contains(class, unknownWord) {
-		g.s.target(g.st, g.exe, g.first, "gunicorn "+option+" "+class, class[:i], class[i+1:])
+		g.trace.target(g.st, g.exe, g.first, "gunicorn "+option+" "+class, class[:i], class[i+1:])
 	}
 }
 
@@ -214,7 +215,7 @@ func (g *gunicornSettings) class(option, class string) {
 func flask(t *Trace, st *Process, exe string, args []string) {
 	app, ok := option(args, "--app", "-A")
 	if !ok {
-		app = cmpOr(st.Env["FLASK_APP"], t.flaskenv(st, exe)["FLASK_APP"])
+		app = cmp.Or(st.Env["FLASK_APP"], t.flaskenv(st, exe)["FLASK_APP"])
 	}
 	if app == "" {
 		for _, name := range []string{"wsgi", "app"} {
@@ -264,13 +265,6 @@ func (t *Trace) flaskenv(st *Process, exe string) map[string]string {
 		}
 	}
 	return out
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // packageRoot goes up from a module's path through the folders that are

@@ -138,13 +138,13 @@ var numeric = map[string]bool{"--workers": true, "-w": true, "--bind": true, "-b
 
 // scriptHost answers what a script asks of the image.
 type scriptHost struct {
-	s  *Trace
-	st *Process
+	trace *Trace
+	st    *Process
 }
 
 // Read implements [shell.Host].
 func (h scriptHost) Read(p string) (string, bool) {
-	_, text, ok := h.s.Files.text(whittle.Join("", p))
+	_, text, ok := h.trace.Files.text(whittle.Join("", p))
 	return string(text), ok && text != nil
 }
 
@@ -153,7 +153,7 @@ func (h scriptHost) Which(name, search, dir string) (string, bool) {
 	if search == "" {
 		search = searchPath(nil)
 	}
-	p, ok := h.s.Files.which(name, search, whittle.Join("", dir))
+	p, ok := h.trace.Files.which(name, search, whittle.Join("", dir))
 	return "/" + p, ok
 }
 
@@ -167,9 +167,9 @@ func (h scriptHost) Test(op, p string) shell.Truth {
 		return shell.No
 	}
 	file := whittle.Join("", p)
-	_, e, ok := h.s.Files.Stat(file)
+	_, e, ok := h.trace.Files.Stat(file)
 	if op == "-L" || op == "-h" {
-		link, err := h.s.Root.Lstat(file)
+		link, err := h.trace.Root.Lstat(file)
 		return answer(err == nil && link.Kind == whittle.Symlink)
 	}
 	if file == "" {
@@ -203,7 +203,7 @@ func (h scriptHost) Test(op, p string) shell.Truth {
 // Glob implements [shell.Host].
 func (h scriptHost) Glob(pattern string) []string {
 	var out []string
-	for _, p := range h.s.Root.Paths() {
+	for _, p := range h.trace.Root.Paths() {
 		if ok, err := path.Match(strings.TrimPrefix(pattern, "/"), p); err == nil && ok {
 			out = append(out, "/"+p)
 		}
@@ -213,9 +213,9 @@ func (h scriptHost) Glob(pattern string) []string {
 
 // Output implements [shell.Host].
 func (h scriptHost) Output(args []string) (string, bool) {
-	user := h.s.User
+	user := h.trace.User
 	if h.st.user != "" {
-		user = h.s.Files.account(h.st.user)
+		user = h.trace.Files.account(h.st.user)
 	}
 	switch strings.Join(args, " ") {
 	case "id -u":
@@ -227,7 +227,7 @@ func (h scriptHost) Output(args []string) (string, bool) {
 	case "uname", "uname -s":
 		return "Linux\n", true
 	case "uname -m", "arch":
-		return h.s.Config.Platform().Machine() + "\n", true
+		return h.trace.Config.Platform().Machine() + "\n", true
 	}
 	return "", false
 }

@@ -16,7 +16,7 @@ import (
 	"whittle.dev/whittle/internal/shell"
 )
 
-// role is what a start is for.
+// Role is why the image starts a process.
 type Role uint8
 
 const (
@@ -62,10 +62,11 @@ type Process struct {
 	Probe []string
 }
 
-// unknownWord stands for a word that only a run knows, or for a part of one.
+// unknownWord replaces a word, or a part of one, that is only known at run time.
 const unknownWord = shell.UnknownPart
 
-// maxStarts and maxDepth bound what scripts that start scripts come to.
+// maxStarts and maxDepth bound the processes that start each other, maxScript the
+// bytes of a script.
 const (
 	maxStarts = 500
 	maxDepth  = 12

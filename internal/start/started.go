@@ -75,14 +75,16 @@ func isLauncher(file string) bool {
 
 // startedCall is a call that starts a program, or imports by a name.
 type startedCall struct {
-	s  *Trace
-	st *Process
-	r  Root
-	n  *imports.Node
-	c  *source.Call
+	trace *Trace
+	st    *Process
+	r     Root
+	n     *imports.Node
+	c     *source.Call
 }
 
-func (o startedCall) at() string { return fmt.Sprintf("%s:%d", o.s.Owners.Shown(o.n.File), o.c.Line) }
+func (o startedCall) at() string {
+	return fmt.Sprintf("%s:%d", o.trace.Owners.Shown(o.n.File), o.c.Line)
+}
 
 // replaces says that the call puts other code in the place of this one's.
 func (o startedCall) replaces() bool {
@@ -143,7 +145,7 @@ func (o startedCall) imports() {
 		return
 	}
 	what := o.at() + " imports " + name
-	other := o.beside(what)
+	other := o.unsure(what)
 	other.Python.Roots = append(other.Python.Roots, Root{Importer: o.r.Importer, Node: node, What: what})
 }
 
@@ -169,7 +171,7 @@ func (o startedCall) starts(sure bool) {
 	}
 	child := o.st.child(words, how)
 	child.by = o.at() + " starts " + name
-	o.s.follow(child, o.st.depth+1)
+	o.trace.follow(child, o.st.depth+1)
 }
 
 func (o startedCall) is(kind string) bool { return slices.Contains(o.c.Args[2:], kind) }
@@ -245,14 +247,14 @@ func (o startedCall) runs() {
 		return
 	}
 	r := Root{Importer: o.r.Importer, What: o.at() + " runs " + name}
-	other := o.beside(r.What)
+	other := o.unsure(r.What)
 	if o.c.Args[0] == "runpy.run_module" {
 		r.Node, r.Failure = o.r.Importer.RunModule(name)
 		other.Python.Roots = append(other.Python.Roots, r)
 		return
 	}
-	real, e, there := o.s.Files.Stat(whittle.Join(o.st.Dir, name))
-	if src, isText := o.s.Files.source(real); there && e.Kind == whittle.File && isText {
+	real, e, there := o.trace.Files.Stat(whittle.Join(o.st.Dir, name))
+	if src, isText := o.trace.Files.source(real); there && e.Kind == whittle.File && isText {
 		r.Node = o.r.Importer.Program(real, src)
 		other.Python.Roots = append(other.Python.Roots, r)
 		return
@@ -260,10 +262,10 @@ func (o startedCall) runs() {
 	other.Doubt(r.What + ", which could not be read")
 }
 
-// beside is a start of the same process that perhaps is; by says which statement
-// makes it.
-func (o startedCall) beside(by string) *Process {
-	other := o.s.beside(o.st)
+// unsure is a copy of the process, for what a statement may import; by says
+// which.
+func (o startedCall) unsure(by string) *Process {
+	other := o.trace.unsure(o.st)
 	if other != o.st {
 		other.by = by
 	}

@@ -1,6 +1,7 @@
 package start
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -240,7 +241,7 @@ func lambda(t *Trace, st *Process, exe string, args []string) {
 func alembic(t *Trace, st *Process, exe string, args []string) {
 	file, ok := option(args, "-c", "--config")
 	if !ok {
-		file = cmpOr(st.Env["ALEMBIC_CONFIG"], "alembic.ini")
+		file = cmp.Or(st.Env["ALEMBIC_CONFIG"], "alembic.ini")
 	}
 	config := whittle.Join(st.Dir, file)
 	_, text, ok := t.Files.text(config)
@@ -259,7 +260,7 @@ func alembic(t *Trace, st *Process, exe string, args []string) {
 			break
 		}
 		// What it makes of the database is not known here.
-		other := t.beside(st)
+		other := t.unsure(st)
 		if prepend != "" {
 			other.Env = clone(other.Env)
 			other.Env["PYTHONPATH"] = strings.Trim("/"+whittle.Join(st.Dir, prepend)+":"+other.Env["PYTHONPATH"], ":")

@@ -16,37 +16,37 @@ import (
 // generated are the modules that compilers of interfaces write at build.
 var generated = regexp.MustCompile(`_pb2(_grpc)?$`)
 
-// maxHolders bounds how many distributions the package index is asked about.
-const maxHolders = 8
+// maxProviders bounds how many distributions the package index is asked about.
+const maxProviders = 8
 
-// holders asks which of the distributions that a unit declares has a module
+// providers finds which of the distributions that a unit declares has a module
 // that none is known to have.
-type holders struct {
+type providers struct {
 	t *tree
 	u *unit
 }
 
-// heldBy says that a declared distribution has a module although the best known
-// one is another: py-cord has discord. That may be one whose modules are not
-// known, and that no import is known to use. Where the index does not tell, the
-// problem becomes a piece of information and the verdict unknown.
-func (h holders) heldBy(p *whittle.Problem, a *along, n *python.Named, way route, at string) bool {
+// providedBy says that a declared distribution has a module although the best known
+// one is another: py-cord has discord. It can only be one whose modules are not
+// known, and that no import is known to use. Where the index does not say, the
+// severity becomes "info" and the verdict unknown.
+func (h providers) providedBy(p *whittle.Problem, a *closure, n *python.Named, way route, at string) bool {
 	t := h.t
 	if n.Distribution == "" || way.level == guarded {
 		return false
 	}
 	held := ""
-	for i, name := range h.idle() {
+	for i, name := range h.unidentified() {
 		has := source.Maybe
-		if t.options.Ships != nil && i < maxHolders {
+		if t.options.Ships != nil && i < maxProviders {
 			has = h.u.names.Ships(name, source.Top(n.Module))
 		}
 		switch has {
 		case source.Yes:
-			t.held[name] = true
+			t.provided[name] = true
 			return true
 		case source.Maybe:
-			t.held[name] = true
+			t.provided[name] = true
 			held = name
 		}
 	}
@@ -62,9 +62,9 @@ func (h holders) heldBy(p *whittle.Problem, a *along, n *python.Named, way route
 	return true
 }
 
-// idle are the distributions that a unit declares, whose modules are not known
+// unidentified are the distributions that a unit declares, whose modules are not known
 // and which no import is known to use.
-func (h holders) idle() []string {
+func (h providers) unidentified() []string {
 	var out []string
 	for _, v := range h.u.chain() {
 		for i := range v.declared.Dependencies {
@@ -84,7 +84,7 @@ func stubs(name string) bool {
 
 // askedFor says that a dependency is declared with an extra that is named as
 // one of some distributions: psycopg[pool] asks for psycopg-pool.
-func (h holders) askedFor(dists []string) bool {
+func (h providers) askedFor(dists []string) bool {
 	for _, v := range h.u.chain() {
 		for i := range v.declared.Dependencies {
 			d := &v.declared.Dependencies[i]
@@ -104,7 +104,7 @@ func (h holders) askedFor(dists []string) bool {
 	return false
 }
 
-// platform is what runs the project's code and brings distributions of its own.
+// platform is what runs the project's code and has distributions installed.
 type platform struct{ lambda bool }
 
 // lambdaBrings are the distributions that the Python runtimes of AWS Lambda

@@ -12,23 +12,22 @@ import (
 	"whittle.dev/whittle/internal/python"
 )
 
-// along is what comes along with the dependencies of a unit.
-type along struct {
-	// runs are the names of what is declared for what runs or comes along with
-	// it; dev are those that only development or an extra brings.
+// closure are the dependencies of a unit with all that they require in turn.
+type closure struct {
+	// runs are the names of what is declared for production and of what that
+	// requires; dev are those that only development or an extra requires.
 	runs, dev map[string]bool
 	versions  map[string]string
-	// known says that nothing else comes along; why says why it is not known.
+	// known says that there is nothing else; why says why that is not known.
 	known bool
 	why   string
-	// open says that nothing but a lock file is missing to know it: the package
-	// index may.
+	// open says that only a lock file is missing: the package index may know.
 	open bool
 }
 
-// has says whether one of some distributions comes along with what runs, or
-// only with what does not.
-func (a *along) has(dists []string) (runs, only bool) {
+// has says whether one of some distributions is installed in production, or
+// only for development or an extra.
+func (a *closure) has(dists []string) (runs, only bool) {
 	for _, d := range dists {
 		runs = runs || a.runs[d]
 		only = only || a.dev[d]
@@ -36,13 +35,13 @@ func (a *along) has(dists []string) (runs, only bool) {
 	return runs, only && !runs
 }
 
-// alongWith finds what comes along with what a unit declares.
-func (t *tree) alongWith(u *unit) *along {
-	if u.along != nil {
-		return u.along
+// closureOf is the closure of what a unit declares.
+func (t *tree) closureOf(u *unit) *closure {
+	if u.transitive != nil {
+		return u.transitive
 	}
-	a := &along{runs: map[string]bool{}, dev: map[string]bool{}, versions: map[string]string{}, known: true}
-	u.along = a
+	a := &closure{runs: map[string]bool{}, dev: map[string]bool{}, versions: map[string]string{}, known: true}
+	u.transitive = a
 	var starts, others []string
 	seen := map[*unit]bool{}
 	var visit func(v *unit)
@@ -83,13 +82,13 @@ func (t *tree) alongWith(u *unit) *along {
 	return a
 }
 
-func (a *along) doubt(why string) {
+func (a *closure) doubt(why string) {
 	a.known, a.why = false, cmp.Or(a.why, why)
 }
 
 // close follows the edges of the lock files, or of what is installed in the
 // project's virtual environment.
-func (a *along) close(t *tree, u *unit, starts, others []string) {
+func (a *closure) close(t *tree, u *unit, starts, others []string) {
 	for _, s := range starts {
 		a.runs[s] = true
 	}
@@ -124,15 +123,15 @@ func (a *along) close(t *tree, u *unit, starts, others []string) {
 		case a.runs[name]:
 		case dev[name]:
 			a.dev[name] = true
-		default: // nothing that is declared leads to it, and something must
+		default: // something must require it, and nothing that is declared does
 			a.runs[name] = true
 		}
 	}
 }
 
-// settle asks the package index what comes along where no lock file says it. It
+// resolve asks the package index for the closure where there is no lock file. It
 // is asked once, and only where something is not declared.
-func settle(t *tree, u *unit, a *along) {
+func resolve(t *tree, u *unit, a *closure) {
 	if a.known || !a.open || t.options.Resolve == nil {
 		return
 	}

@@ -14,25 +14,25 @@ import (
 	"whittle.dev/whittle/internal/python/source"
 )
 
-// recipe is what a Dockerfile says about a project: what it installs, copies
-// and starts.
-type recipe struct {
+// image is what a Dockerfile says of the image that it makes: what it installs,
+// copies and starts.
+type image struct {
 	name string
 	file *dockerfile.File
 	// installs are the names of distributions that its commands install, extras
 	// those of the project that they name, "*" all.
 	installs []string
 	extras   map[string]bool
-	// base says why it is not known what the base image brings, empty where that
-	// is Python alone.
+	// base says why it is not known what is installed in the base image, empty
+	// where that is Python alone.
 	base string
 	// minor is the version of Python 3 of the image that it makes, 0 where that
 	// is not known.
 	minor int
 	// copies are the folders of the project whose content it copies.
 	copies []string
-	// develops says that it is for development, groups that its installer brings
-	// the groups for development along.
+	// develops says that it is for development, groups that it installs the
+	// groups for development.
 	develops, groups bool
 	text             string
 }
@@ -45,7 +45,7 @@ func readImages(t *tree) {
 		if err != nil {
 			continue
 		}
-		r := &recipe{name: name, extras: map[string]bool{}, text: string(b)}
+		r := &image{name: name, extras: map[string]bool{}, text: string(b)}
 		r.develops = anyOf(words(name), []string{"dev", "develop", "development", "test", "tests", "testing", "ci", "docs", "devcontainer", "local", "bench", "build", "example", "examples"})
 		r.readExtras(b)
 		t.images = append(t.images, r)
@@ -65,7 +65,7 @@ func readImages(t *tree) {
 // namedExtras are those in brackets: pip install ".[dashboard,reports]".
 var namedExtras = regexp.MustCompile(`[\w.'"]\[([A-Za-z0-9._, -]+)\]|--(?:extra|group|only-group|with)s?[= ]+["']?([A-Za-z0-9._, -]+)|--all-extras`)
 
-func (r *recipe) readExtras(b []byte) {
+func (r *image) readExtras(b []byte) {
 	for _, m := range namedExtras.FindAllSubmatch(b, -1) {
 		for _, extra := range strings.FieldsFunc(string(m[1])+","+string(m[2]), func(r rune) bool { return r == ',' || r == ' ' }) {
 			r.extras[pep.Normalize(extra)] = true
@@ -76,13 +76,14 @@ func (r *recipe) readExtras(b []byte) {
 	}
 }
 
-// plainBase are the base images that bring no distributions of their own.
+// plainBase are the base images without distributions that an application
+// would use.
 var plainBase = regexp.MustCompile(`(?i)(^|/)(python|debian|ubuntu|alpine|scratch|busybox|buildpack-deps|uv|bitnami/python|chainguard/python|distroless/[\w-]+|cgr\.dev/[\w/-]+|pypy|fedora|centos|rockylinux|almalinux|amazonlinux)(:|@|$)`)
 
 var pythonTag = regexp.MustCompile(`(?:^|/)python:3\.(\d+)`)
 
 // readBase asks what the last stage and those before it build on.
-func (r *recipe) readBase() {
+func (r *image) readBase() {
 	last := &r.file.Stages[len(r.file.Stages)-1]
 	for seen := 0; last.From != nil && seen < len(r.file.Stages); seen++ {
 		last = &r.file.Stages[*last.From]
@@ -99,7 +100,7 @@ func (r *recipe) readBase() {
 	}
 }
 
-func (r *recipe) instruction(t *tree, in *dockerfile.Instruction) {
+func (r *image) instruction(t *tree, in *dockerfile.Instruction) {
 	switch in.Keyword {
 	case "COPY", "ADD":
 		if len(in.Flag("from")) > 0 || len(in.Args) < 2 {
@@ -161,7 +162,7 @@ var (
 var pipWord = regexp.MustCompile(`(^|[ /])(pip[0-9.]*|uv|pipenv|poetry)( |$)`)
 
 // command notes what pip, uv, poetry and the managers of packages install.
-func (r *recipe) command(c *dockerfile.Command) {
+func (r *image) command(c *dockerfile.Command) {
 	words := make([]string, len(c.Words))
 	for i, w := range c.Words {
 		words[i] = w.Value
@@ -203,7 +204,7 @@ func (t *tree) copied() []string {
 
 // starts adds what the last stage starts, as far as it is a file or a module of
 // the project.
-func (r *recipe) starts(t *tree) {
+func (r *image) starts(t *tree) {
 	if r.file == nil || r.develops {
 		return
 	}
@@ -222,11 +223,11 @@ func (r *recipe) starts(t *tree) {
 				switch {
 				case strings.HasSuffix(w.Value, ".py"):
 					r.startFile(t, w.Value, what)
-				case i > 0 && c.Words[i-1].Value == "-m" && t.has(append(t.strong(dir), r.copies...), w.Value):
+				case i > 0 && c.Words[i-1].Value == "-m" && t.has(append(t.searchPath(dir), r.copies...), w.Value):
 					t.start(dir, w.Value, what)
 				case source.IsReference(w.Value):
 					module, _, _ := strings.Cut(w.Value, ":")
-					if t.has(append(t.strong(dir), r.copies...), source.Top(module)) {
+					if t.has(append(t.searchPath(dir), r.copies...), source.Top(module)) {
 						t.start(dir, module, what)
 					}
 				}
@@ -237,7 +238,7 @@ func (r *recipe) starts(t *tree) {
 
 // startFile starts a file by its path in the image: the project's file with the
 // longest end of it.
-func (r *recipe) startFile(t *tree, name, what string) {
+func (r *image) startFile(t *tree, name, what string) {
 	for rest := strings.TrimPrefix(path.Clean(name), "/"); ; {
 		for _, dir := range append([]string{".", path.Dir(r.name)}, r.copies...) {
 			if p := path.Join(dir, rest); t.sources[p] != nil {
