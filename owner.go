@@ -3,7 +3,7 @@ package whittle
 // Owner is who brought a file into an image.
 type Owner struct {
 	// Ecosystem is the package URL type of the database that says so ("deb",
-	// "apk", "rpm", "pypi", "npm", "conda"), or "python" for an interpreter
+	// "apk", "rpm", "alpm", "pypi", "npm", "conda"), or "python" for an interpreter
 	// and its standard library, "app" for the project's own files, or
 	// "instruction" where nothing but the build instruction is known.
 	// https://github.com/package-url/purl-spec

@@ -63,7 +63,7 @@ type database struct {
 
 // databases is the table of all package databases.
 func databases() []database {
-	return []database{dpkg(), distroless(), apk(), rpm(), conda(), npm()}
+	return []database{dpkg(), distroless(), apk(), rpm(), pacman(), conda(), npm()}
 }
 
 // Read reads all package databases of a root. The errors are those of databases

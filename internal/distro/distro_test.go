@@ -104,6 +104,12 @@ func TestClaims(t *testing.T) {
 		{"apk in the new folder, below a merged /usr", imagetest.Root{
 			"usr/lib/apk/db/installed": "P:busybox\nV:1.37\nF:bin\nR:sh\n", "bin": "-> usr/bin", "usr/bin/sh": "",
 		}, []owned{{"apk busybox 1.37", "usr/bin/sh"}}},
+		{"pacman", imagetest.Root{
+			"var/lib/pacman/local/zlib-1:1.3-2/desc":  "%NAME%\nzlib\n\n%VERSION%\n1:1.3-2\n\n",
+			"var/lib/pacman/local/zlib-1:1.3-2/files": "%FILES%\nusr/\nusr/lib/\nusr/lib/libz.so\nlib/libz.so.1\nusr/gone\n\n%BACKUP%\netc/zlib.conf\t0123\n",
+			"var/lib/pacman/local/ALPM_DB_VERSION":    "9\n",
+			"usr/lib/libz.so":                         "-> libz.so.1", "usr/lib/libz.so.1": "elf", "lib": "-> usr/lib", "etc/zlib.conf": "",
+		}, []owned{{"alpm zlib 1:1.3-2", "usr/lib/libz.so usr/lib/libz.so.1 var/lib/pacman/local/zlib-1:1.3-2/desc var/lib/pacman/local/zlib-1:1.3-2/files"}}},
 		{"symlinks in a loop", imagetest.Root{
 			"var/lib/dpkg/status":      "Package: a\nStatus: install ok installed\nVersion: 1\n",
 			"var/lib/dpkg/info/a.list": "/x/y\n/x/y/z\n", "x": "-> w", "w": "-> x",
@@ -171,7 +177,7 @@ func FuzzDatabases(f *testing.F) {
 	f.Add("Package: a\nStatus: install ok installed\n", "P:a\nF:x\nR:y\n", "/a\n/b\n")
 	f.Fuzz(func(t *testing.T, status, apk, list string) {
 		root := imagetest.Root{"var/lib/dpkg/status": status, "lib/apk/db/installed": apk, "var/lib/dpkg/info/a.list": list, "var/lib/dpkg/status.d/x": status,
-			"var/lib/apt/extended_states": status, "etc/apk/world": list, "etc/passwd": list, "etc/group": apk,
+			"var/lib/apt/extended_states": status, "var/lib/pacman/local/a/desc": status, "var/lib/pacman/local/a/files": list, "etc/apk/world": list, "etc/passwd": list, "etc/group": apk,
 			"app/node_modules/a/package.json": apk, "x/conda-meta/a.json": list}
 		ReadAccounts(root)
 		claims, _ := Read(context.Background(), root)
@@ -213,6 +219,10 @@ func TestRelations(t *testing.T) {
 			"lib/apk/db/installed": "P:curl\nV:8\nD:so:libc.musl.so.1 ca>1 !wget\np:cmd:curl=8\n\nP:ca\nV:1\n",
 			"etc/apk/world":        "curl@edge\nbash>5\n",
 		}, []related{{"curl 8", Requested, [][]string{{"so:libc.musl.so.1"}, {"ca"}}, nil, []string{"cmd:curl"}}, {"ca 1", Automatic, nil, nil, nil}}},
+		{"pacman", imagetest.Root{
+			"var/lib/pacman/local/git-2-1/desc":  "%NAME%\ngit\n\n%VERSION%\n2-1\n\n%DEPENDS%\nglibc>=2.38\nsh\n\n%OPTDEPENDS%\ntk: gitk\n",
+			"var/lib/pacman/local/bash-5-1/desc": "%NAME%\nbash\n\n%VERSION%\n5-1\n\n%REASON%\n1\n\n%PROVIDES%\nsh=5\n",
+		}, []related{{"bash 5-1", Automatic, nil, nil, []string{"sh"}}, {"git 2-1", Requested, [][]string{{"glibc"}, {"sh"}}, [][]string{{"tk"}}, nil}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			packages, problems := Read(t.Context(), tc.root)

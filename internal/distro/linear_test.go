@@ -55,6 +55,14 @@ func TestLinear(t *testing.T) {
 		claims("apk: packages", 100_000, one(apkDB, func(n int) string { return imagetest.Lines(n, "P:p%d\nV:1\nF:usr/bin\nR:a\n\n") })),
 		claims("apk: files", 400_000, one(apkDB, func(n int) string { return "P:p\nV:1\nF:usr/bin\n" + imagetest.Lines(n, "R:%d\n") })),
 		claims("apk: folders", 200_000, one(apkDB, func(n int) string { return "P:p\nV:1\n" + imagetest.Lines(n, "F:d%d\nR:a\n") })),
+		claims("pacman: packages", 20_000, func(n int) imagetest.Root {
+			root := imagetest.Root{}
+			for i := range n {
+				root[fmt.Sprintf("%s/p%d/desc", pacmanDir, i)] = "%NAME%\np\n"
+			}
+			return root
+		}),
+		claims("pacman: files", 400_000, one(pacmanDir+"/p/files", func(n int) string { return "%FILES%\n" + imagetest.Lines(n, "usr/%d\n") })),
 		claims("conda: files", 200_000, one("opt/conda-meta/a.json", func(n int) string {
 			return `{"name":"a","version":"1","files":[` + imagetest.Lines(n, `"a%d",`) + `"b"]}`
 		})),
