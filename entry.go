@@ -89,11 +89,11 @@ type Index struct {
 // hold a NUL byte, are [ErrCorrupt].
 func CleanPath(name string) (string, error) {
 	if strings.IndexByte(name, 0) >= 0 {
-		return "", fmt.Errorf("name %.80q holds a NUL byte: %w", name, ErrCorrupt)
+		return "", ErrCorrupt.Errorf("name %.80q holds a NUL byte", name)
 	}
 	p := path.Clean(strings.TrimLeft(name, "/"))
 	if p == ".." || strings.HasPrefix(p, "../") {
-		return "", fmt.Errorf("name %.80q leaves the root directory: %w", name, ErrCorrupt)
+		return "", ErrCorrupt.Errorf("name %.80q leaves the root directory", name)
 	}
 	return p, nil
 }

@@ -2,30 +2,61 @@ package whittle
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
-// Errors that callers tell apart. Rooms wrap them with what was being done;
-// the command line maps them to exit codes in one place.
-var (
+// ErrorKind is what sort of failure an error is. [errors.Is] tells the kind of
+// an error; no message shows it. An error has the kind of whatever it wraps,
+// too.
+type ErrorKind string
+
+// The kinds of errors. Rooms make errors of a kind with [ErrorKind.Errorf]; the
+// command line maps kinds to exit codes in one place.
+const (
 	// ErrNotFound: what was named is not there.
-	ErrNotFound = errors.New("not found")
+	ErrNotFound ErrorKind = "not found"
 	// ErrAuth: the registry or daemon refused the credentials.
-	ErrAuth = errors.New("not authorized")
+	ErrAuth ErrorKind = "not authorized"
 	// ErrUnsupported: the input is well formed, and whittle cannot read it.
-	ErrUnsupported = errors.New("unsupported")
+	ErrUnsupported ErrorKind = "unsupported"
 	// ErrCorrupt: the input contradicts itself or its digests.
-	ErrCorrupt = errors.New("corrupt")
+	ErrCorrupt ErrorKind = "corrupt"
 	// ErrLimit: the input is larger than a limit that guards memory or time.
-	ErrLimit = errors.New("over the limit")
+	ErrLimit ErrorKind = "over the limit"
 	// ErrUsage: the command line, a configuration file or a Dockerfile is wrong.
-	ErrUsage = errors.New("bad input")
+	ErrUsage ErrorKind = "bad input"
 	// ErrSystem: this machine failed: a full disk, an output that takes nothing
 	// more, a folder that another process works in.
-	ErrSystem = errors.New("system")
+	ErrSystem ErrorKind = "system"
 	// ErrEngine: the build engine or the network failed, or there is none.
-	ErrEngine = errors.New("build engine")
+	ErrEngine ErrorKind = "build engine"
 )
+
+// Error is the name of the kind: for an error that says nothing else.
+func (k ErrorKind) Error() string { return string(k) }
+
+// Errorf makes an error of the kind, with the text that [fmt.Errorf] gives.
+func (k ErrorKind) Errorf(format string, args ...any) error {
+	return kindError{fmt.Errorf(format, args...), k}
+}
+
+// Of makes err an error of the kind, with its text as it is. A nil err stays
+// nil.
+func (k ErrorKind) Of(err error) error {
+	if err == nil {
+		return nil
+	}
+	return kindError{err, k}
+}
+
+type kindError struct {
+	error
+	kind ErrorKind
+}
+
+func (e kindError) Unwrap() error        { return e.error }
+func (e kindError) Is(target error) bool { return target == e.kind } //nolint:errorlint // kinds are compared, not wrapped
 
 // Hinted is an error that knows what the user can try next.
 type Hinted interface {

@@ -2,7 +2,6 @@ package whittle
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -70,7 +69,7 @@ func notRegular(name string, mode fs.FileMode) error {
 	case mode&fs.ModeDevice != 0:
 		kind = "a device"
 	}
-	return &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("it is %s, and only regular files are read: %w", kind, ErrUsage)}
+	return &fs.PathError{Op: "open", Path: name, Err: ErrUsage.Errorf("it is %s, and only regular files are read", kind)}
 }
 
 // readWhole reads and closes a file.
@@ -94,7 +93,7 @@ func readWhole(f *os.File, name string, most int64) ([]byte, error) {
 }
 
 func tooLarge(name string, most int64) error {
-	return &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("more than %s: %w", Bytes(most), ErrLimit)}
+	return &fs.PathError{Op: "read", Path: name, Err: ErrLimit.Errorf("more than %s", Bytes(most))}
 }
 
 // Folder is a folder of this machine from which nothing outside of it is
@@ -164,7 +163,7 @@ func (f Folder) within(op, name string, do func(*os.Root) error) error {
 	defer root.Close()
 	err = do(root)
 	if escapes(err) {
-		return &fs.PathError{Op: op, Path: name, Err: fmt.Errorf("it is a link out of %s, which is not followed: %w", string(f), ErrUsage)}
+		return &fs.PathError{Op: op, Path: name, Err: ErrUsage.Errorf("it is a link out of %s, which is not followed", string(f))}
 	}
 	return err
 }

@@ -33,7 +33,7 @@ func (f Folder) Write(name string, content []byte, mode fs.FileMode) error {
 	case errors.Is(err, ErrUsage):
 		return fmt.Errorf("writing %s: %w", shown, reason(err))
 	default:
-		return fmt.Errorf("writing %s: %w: %w", shown, reason(err), ErrSystem)
+		return ErrSystem.Errorf("writing %s: %w", shown, reason(err))
 	}
 }
 
@@ -154,10 +154,10 @@ func OwnFolder(dir string) (Folder, error) {
 		return "", err
 	}
 	if !info.IsDir() {
-		return "", &fs.PathError{Op: "open", Path: dir, Err: fmt.Errorf("it is no folder: %w", ErrUsage)}
+		return "", &fs.PathError{Op: "open", Path: dir, Err: ErrUsage.Errorf("it is no folder")}
 	}
 	if why := othersWrite(info); why != "" {
-		return "", WithHint(fmt.Errorf("%s %s, so that what is in it may be anyone's: %w", dir, why, ErrUsage), "--cache-dir names another folder")
+		return "", WithHint(ErrUsage.Errorf("%s %s, so that what is in it may be anyone's", dir, why), "--cache-dir names another folder")
 	}
 	f := Folder(dir)
 	try := TempName(partialPrefix) + partialSuffix
@@ -169,7 +169,7 @@ func OwnFolder(dir string) (Folder, error) {
 		return errors.Join(file.Close(), root.Remove(try))
 	})
 	if err != nil {
-		return "", fmt.Errorf("writing to %s: %w: %w", dir, reason(err), ErrSystem)
+		return "", ErrSystem.Errorf("writing to %s: %w", dir, reason(err))
 	}
 	return f, nil
 }

@@ -20,13 +20,13 @@ type Digest string
 func ParseDigest(s string) (Digest, error) {
 	algo, hash, ok := strings.Cut(s, ":")
 	if !ok {
-		return "", fmt.Errorf("digest %.80q has no algorithm: %w", s, ErrCorrupt)
+		return "", ErrCorrupt.Errorf("digest %.80q has no algorithm", s)
 	}
 	if algo != "sha256" {
-		return "", fmt.Errorf("digest algorithm %.20q: %w", algo, ErrUnsupported)
+		return "", ErrUnsupported.Errorf("the digest algorithm %.20q is not sha256", algo)
 	}
 	if raw, err := hex.DecodeString(hash); err != nil || len(raw) != 32 || strings.ToLower(hash) != hash {
-		return "", fmt.Errorf("digest %.80q is not 64 lower-case hexadecimal digits: %w", s, ErrCorrupt)
+		return "", ErrCorrupt.Errorf("digest %.80q is not 64 lower-case hexadecimal digits", s)
 	}
 	return Digest(s), nil
 }

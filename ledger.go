@@ -41,7 +41,7 @@ func (c *Cause) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("cause %q: %w", text, ErrCorrupt)
+	return ErrCorrupt.Errorf("there is no cause %q", text)
 }
 
 // Item is one piece of content in one layer: a regular file's bytes, however

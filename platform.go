@@ -1,7 +1,6 @@
 package whittle
 
 import (
-	"fmt"
 	"runtime"
 	"slices"
 	"strconv"
@@ -150,7 +149,7 @@ func ParsePlatform(s string) (Platform, error) {
 		}
 	}
 	if bad {
-		return Platform{}, WithHint(fmt.Errorf("platform %q is not os/architecture[/variant]: %w", s, ErrUsage), "such as linux/amd64, linux/arm64 or linux/arm/v7")
+		return Platform{}, WithHint(ErrUsage.Errorf("platform %q is not os/architecture[/variant]", s), "such as linux/amd64, linux/arm64 or linux/arm/v7")
 	}
 	return p.Normalize(), nil
 }

@@ -46,8 +46,9 @@ IMAGE is docker-archive:PATH, oci-layout:PATH, oci-archive:PATH, docker:NAME,
 registry:NAME, or a bare path or name, guessed in that order. Where a path has
 several images, :TAG, :NAME or @DIGEST behind it selects one.
 
-Exit codes: 0 fine; 1 the answer is no (a variant does not build); 2 bad usage
-or input; 3 the engine or the network failed; 130 interrupted.`,
+Exit codes: 0 fine; 1 the answer is no (a variant does not build); 2 the
+command line or the input is wrong; 3 the engine, the network or this machine
+failed; 130 interrupted.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version(),
@@ -143,7 +144,7 @@ type result struct{ w io.Writer }
 func (r result) Write(p []byte) (int, error) {
 	n, err := r.w.Write(p)
 	if err != nil {
-		err = fmt.Errorf("writing the result: %w: %w", err, whittle.ErrSystem)
+		err = whittle.ErrSystem.Errorf("writing the result: %w", err)
 	}
 	return n, err
 }

@@ -17,7 +17,7 @@ import (
 
 // usage is an error of the command line, with what to write instead.
 func usage(hint, format string, args ...any) error {
-	return whittle.WithHint(fmt.Errorf(format+": %w", append(args, whittle.ErrUsage)...), hint)
+	return whittle.WithHint(whittle.ErrUsage.Errorf(format, args...), hint)
 }
 
 // otherNames are what other tools call whittle's commands.
@@ -75,7 +75,7 @@ func flagError(cmd *cobra.Command, err error) error {
 		}
 		return usage(help, "invalid argument %q for \"--%s\" flag: %s", invalid.GetValue(), invalid.GetFlag().Name, wanted)
 	default:
-		return whittle.WithHint(fmt.Errorf("%w: %w", err, whittle.ErrUsage), help)
+		return whittle.WithHint(whittle.ErrUsage.Of(err), help)
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })

@@ -32,8 +32,8 @@ files declare: an error is what nothing declares, and nothing that is declared
 brings along by a lock file, the project's virtual environment or the package index.
 
 Exit codes: 0 no error was found; 1 the image does not run, or with --run a
-verdict and a run differ; 2 bad usage or input; 3 the engine or the network
-failed.`,
+verdict and a run differ; 2 the command line or the input is wrong; 3 the
+engine, the network or this machine failed.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if list && len(args) == 0 {
 				return nil
@@ -110,7 +110,7 @@ func (a *app) listChecks() error {
 // needs an image.
 func (a *app) checkProject(cmd *cobra.Command, dir string, asked bool) error {
 	if asked {
-		return whittle.WithHint(fmt.Errorf("%s is a folder without an image to run: %w", dir, whittle.ErrUsage), "build it first, or study it with whittle lab")
+		return whittle.WithHint(whittle.ErrUsage.Errorf("%s is a folder without an image to run", dir), "build it first, or study it with whittle lab")
 	}
 	env, err := a.env()
 	if err != nil {

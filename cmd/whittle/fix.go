@@ -36,7 +36,8 @@ is one that makes a start clearly slower (in repeated runs, by more than 10 % an
 in that time; --objective size keeps it.
 
 Exit codes: 0 fine; 1 with --verify: a fix was reverted, or an image still
-does not run; 2 bad usage or input; 3 the build engine or the network failed.`,
+does not run; 2 the command line or the input is wrong;
+3 the build engine, the network or this machine failed.`,
 		Args: oneFolder,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dir = projectDir(args)
@@ -85,14 +86,14 @@ func riskOption(name string) (whittle.Risk, error) {
 	case "", whittle.RiskNone, whittle.RiskLow, whittle.RiskMedium, whittle.RiskHigh:
 		return r, nil
 	}
-	return "", whittle.WithHint(fmt.Errorf("there is no risk %q: %w", name, whittle.ErrUsage), "the risks are none, low, medium and high")
+	return "", whittle.WithHint(whittle.ErrUsage.Errorf("there is no risk %q", name), "the risks are none, low, medium and high")
 }
 
 func knownObjective(name string) error {
 	if slices.Contains(lab.Objectives(), name) {
 		return nil
 	}
-	return whittle.WithHint(fmt.Errorf("there is no objective %q: %w", name, whittle.ErrUsage), whittle.DidYouMean(name, lab.Objectives(), "the objectives are "+strings.Join(lab.Objectives(), " and ")))
+	return whittle.WithHint(whittle.ErrUsage.Errorf("there is no objective %q", name), whittle.DidYouMean(name, lab.Objectives(), "the objectives are "+strings.Join(lab.Objectives(), " and ")))
 }
 
 func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions) error {
@@ -171,7 +172,7 @@ func (k *asker) ask(ctx context.Context, f whittle.Finding) (bool, error) {
 		case line = <-k.lines:
 		}
 		if line.err != nil && !errors.Is(line.err, io.EOF) {
-			return false, fmt.Errorf("reading the answer: %w: %w", line.err, whittle.ErrUsage)
+			return false, whittle.ErrUsage.Errorf("reading the answer: %w", line.err)
 		}
 		switch text := strings.ToLower(strings.TrimSpace(line.text)); {
 		case text == "y" || text == "yes":

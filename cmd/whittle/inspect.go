@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -55,7 +54,7 @@ func dockerfileOption(file, target string) (lab.InspectOptions, error) {
 	}
 	src, err := whittle.ReadFile(file, whittle.MaxText)
 	if err != nil {
-		return o, fmt.Errorf("reading the Dockerfile: %w: %w", err, whittle.ErrUsage)
+		return o, whittle.ErrUsage.Errorf("reading the Dockerfile: %w", err)
 	}
 	o.Source = src
 	return o, nil

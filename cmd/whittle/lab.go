@@ -32,7 +32,8 @@ that it has forecast, and names the best image that runs, with the Dockerfile
 and the diff. --write makes the changes in the project itself.
 
 Exit codes: 0 the study is complete; 1 it is, and a variant failed to build;
-2 bad usage or input; 3 the build engine or the network failed.`,
+2 the command line or the input is wrong; 3 the build engine, the network or
+this machine failed.`,
 		Args: oneFolder,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dir = projectDir(args)
@@ -73,7 +74,7 @@ func (a *app) runLab(cmd *cobra.Command, o lab.StudyOptions) error {
 		return err
 	}
 	if !o.Fix && (o.Write || o.Force || o.Risk != "") {
-		return whittle.WithHint(fmt.Errorf("--write, --force and --risk go with --fix: %w", whittle.ErrUsage), "add --fix")
+		return whittle.WithHint(whittle.ErrUsage.Errorf("--write, --force and --risk go with --fix"), "add --fix")
 	}
 	o.Keep = keepReports
 	study, failed := lab.Study(cmd.Context(), env, o)

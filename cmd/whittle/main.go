@@ -41,13 +41,13 @@ type stdio struct {
 	out, err io.Writer
 }
 
-// Exit codes; 130 is for Ctrl-C, as shells have it.
+// Exit codes.
 const (
 	exitOK          = 0
 	exitNo          = 1
-	exitUsage       = 2
-	exitEngine      = 3
-	exitInterrupted = 130
+	exitUsage       = 2   // what the user typed, or the file that it names, is wrong
+	exitOutside     = 3   // the engine, the network or this machine failed
+	exitInterrupted = 130 // Ctrl-C, as shells have it
 )
 
 // errNo is a result that says no: a check or a gate, or a variant that does
@@ -83,15 +83,22 @@ func exitCode(ctx context.Context, err error) int {
 	case err == nil:
 		return exitOK
 	case memoryCause(ctx) != nil:
-		return exitEngine
+		return exitOutside
 	case ctx.Err() != nil:
 		return exitInterrupted
 	case errors.Is(err, errNo):
 		return exitNo
-	case errors.Is(err, whittle.ErrEngine), errors.Is(err, whittle.ErrAuth), errors.Is(err, whittle.ErrSystem), ofMachine(err):
-		return exitEngine
+	case ofKind(err, whittle.ErrEngine, whittle.ErrAuth, whittle.ErrSystem), ofMachine(err):
+		return exitOutside
+	case ofKind(err, whittle.ErrUsage, whittle.ErrNotFound, whittle.ErrUnsupported, whittle.ErrCorrupt, whittle.ErrLimit):
+		return exitUsage
 	}
-	return exitUsage
+	return exitOutside
+}
+
+// ofKind says whether an error is of one of some kinds.
+func ofKind(err error, kinds ...whittle.ErrorKind) bool {
+	return slices.ContainsFunc(kinds, func(k whittle.ErrorKind) bool { return errors.Is(err, k) })
 }
 
 // ofMachine says that this machine lacks something, whatever was being done: no
@@ -122,7 +129,7 @@ func (a *app) complain(err error, code int) {
 // sentence is an error on one line, without the sentinels that only sort it.
 func sentence(err error) string {
 	s := strings.Join(strings.Fields(err.Error()), " ")
-	for _, sentinel := range []error{whittle.ErrUsage, whittle.ErrEngine, whittle.ErrSystem} {
+	for _, sentinel := range []error{whittle.ErrUsage, whittle.ErrEngine, whittle.ErrSystem, whittle.ErrNotFound, whittle.ErrCorrupt, whittle.ErrUnsupported, whittle.ErrLimit} {
 		s = strings.ReplaceAll(s, ": "+sentinel.Error(), "")
 	}
 	return s

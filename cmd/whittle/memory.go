@@ -118,7 +118,7 @@ func memoryCause(ctx context.Context) *outOfMemory {
 // exitLast ends a process that does not end by itself.
 func exitLast(a *app) func(error) {
 	return func(err error) {
-		a.complain(err, exitEngine)
-		os.Exit(exitEngine)
+		a.complain(err, exitOutside)
+		os.Exit(exitOutside)
 	}
 }

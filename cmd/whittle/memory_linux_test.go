@@ -48,7 +48,7 @@ func TestOutOfMemory(t *testing.T) {
 		most         int64 // of memory, in bytes; 0 for any
 	}{
 		{name: "enough", code: exitOK},
-		{name: "the runtime's limit", env: []string{"GOMEMLIMIT=90MiB"}, code: exitEngine, want: "it needs more than 94.4 MB of memory, and GOMEMLIMIT allows no more", most: 250e6},
+		{name: "the runtime's limit", env: []string{"GOMEMLIMIT=90MiB"}, code: exitOutside, want: "it needs more than 94.4 MB of memory, and GOMEMLIMIT allows no more", most: 250e6},
 		{name: "a large limit of addresses", before: "ulimit -v 4000000; ", code: exitOK},
 	} {
 		cmd := exec.Command("sh", "-c", c.before+`exec whittle inspect --quiet --cache-dir "$1" "$2"`, "sh", t.TempDir(), file)

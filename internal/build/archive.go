@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"path"
 	"strings"
@@ -36,21 +35,21 @@ func (s *scan) read(r io.Reader) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("image archive: %w: %w", err, whittle.ErrCorrupt)
+			return whittle.ErrCorrupt.Errorf("image archive: %w", err)
 		}
 		if h.Typeflag != tar.TypeReg || h.Size > maxJSON || s.kept+len(h.Name)+int(h.Size) > maxAllJSON {
 			continue
 		}
 		text, err := io.ReadAll(tr)
 		if err != nil {
-			return fmt.Errorf("image archive: %s: %w: %w", h.Name, err, whittle.ErrCorrupt)
+			return whittle.ErrCorrupt.Errorf("image archive: %s: %w", h.Name, err)
 		}
 		if len(text) > 0 && (text[0] == '{' || text[0] == '[') {
 			s.files[path.Clean(h.Name)] = text
 			s.kept += len(h.Name) + len(text)
 		}
 	}
-	return fmt.Errorf("image archive has more than %d entries: %w", maxArchived, whittle.ErrLimit)
+	return whittle.ErrLimit.Errorf("image archive has more than %d entries", maxArchived)
 }
 
 // layers are the layer blobs of a manifest.
@@ -58,7 +57,7 @@ func (s *scan) read(r io.Reader) error {
 func (s *scan) layers(manifest whittle.Digest) ([]whittle.Blob, error) {
 	text, ok := s.files["blobs/sha256/"+manifest.Hex()]
 	if !ok {
-		return nil, fmt.Errorf("manifest %s is not in the archive: %w", manifest, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("manifest %s is not in the archive", manifest)
 	}
 	var m struct {
 		Layers []struct {
@@ -68,7 +67,7 @@ func (s *scan) layers(manifest whittle.Digest) ([]whittle.Blob, error) {
 		} `json:"layers"`
 	}
 	if err := json.Unmarshal(text, &m); err != nil {
-		return nil, fmt.Errorf("manifest %s: %w: %w", manifest, err, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("manifest %s: %w", manifest, err)
 	}
 	var blobs []whittle.Blob
 	for _, l := range m.Layers {

@@ -57,14 +57,14 @@ type touchFS struct {
 // no text format minds them at the end of a file.
 func newTouchFS(fs fsutil.FS, dir, path string, now time.Time) (*touchFS, error) {
 	if !filepath.IsLocal(path) {
-		return nil, fmt.Errorf("file to touch %q is outside of the context: %w", path, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("file to touch %q is outside of the context", path)
 	}
 	info, err := os.Lstat(filepath.Join(dir, path))
 	if err != nil {
-		return nil, fmt.Errorf("file to touch: %w: %w", err, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("file to touch: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("file to touch %s is not a regular file: %w", path, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("file to touch %s is not a regular file", path)
 	}
 	return &touchFS{FS: fs, path: filepath.Clean(path), added: blanks(now), now: now, size: info.Size()}, nil
 }

@@ -172,15 +172,15 @@ func (d Definition) dockerfiles(file string) (memFS, error) {
 	case d.Content != nil:
 		files[name] = d.Content
 	case d.Context == "" && !filepath.IsAbs(file):
-		return nil, fmt.Errorf("no Dockerfile and no folder to find it in: %w", whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("no Dockerfile and no folder to find it in")
 	default:
 		text, err := read("")
 		if errors.Is(err, os.ErrNotExist) {
-			err := fmt.Errorf("%s: no such Dockerfile: %w", path, whittle.ErrUsage)
+			err := whittle.ErrUsage.Errorf("%s: no such Dockerfile", path)
 			return nil, whittle.WithHint(err, "name another file, or run whittle in the folder that has it")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading the Dockerfile: %w: %w", err, whittle.ErrUsage)
+			return nil, whittle.ErrUsage.Errorf("reading the Dockerfile: %w", err)
 		}
 		files[name] = text
 	}
@@ -196,7 +196,7 @@ func (d Definition) contextFS() (fsutil.FS, error) {
 	}
 	fs, err := fsutil.NewFS(d.Context)
 	if err != nil {
-		return nil, fmt.Errorf("opening the build context: %w: %w", err, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("opening the build context: %w", err)
 	}
 	if d.Touch == "" {
 		return fs, nil
@@ -214,7 +214,7 @@ func (d Definition) exclude(dir string, opt *fsutil.FilterOpt) error {
 // attrs sets the frontend's options.
 func (d Definition) attrs(attrs map[string]string) error {
 	if _, err := patternmatcher.New(d.Exclude); err != nil {
-		return fmt.Errorf("exclude patterns %q: %w: %w", d.Exclude, err, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("exclude patterns %q: %w", d.Exclude, err)
 	}
 	if d.Target != "" {
 		attrs["target"] = d.Target
@@ -247,11 +247,11 @@ func (d Definition) bases(opt bkclient.SolveOpt) error {
 			return err
 		}
 		if _, err := whittle.ParseDigest(string(base.Digest)); err != nil {
-			return fmt.Errorf("base %s: %w: %w", name, err, whittle.ErrUsage)
+			return whittle.ErrUsage.Errorf("base %s: %w", name, err)
 		}
 		blob := filepath.Join(base.Layout, "blobs", "sha256", base.Digest.Hex())
 		if _, err := os.Stat(blob); err != nil {
-			return fmt.Errorf("base %s: the OCI layout %s has no %s: %w", name, base.Layout, base.Digest, whittle.ErrUsage)
+			return whittle.ErrUsage.Errorf("base %s: the OCI layout %s has no %s", name, base.Layout, base.Digest)
 		}
 		id := fmt.Sprintf("whittle-base-%d", i)
 		opt.OCIStores[id] = layoutStore{dir: base.Layout}
@@ -267,7 +267,7 @@ func (d Definition) folders(opt bkclient.SolveOpt) error {
 	for i, name := range slices.Sorted(maps.Keys(d.Folders)) {
 		fs, err := fsutil.NewFS(d.Folders[name])
 		if err != nil {
-			return fmt.Errorf("opening the folder %s: %w: %w", name, err, whittle.ErrUsage)
+			return whittle.ErrUsage.Errorf("opening the folder %s: %w", name, err)
 		}
 		id := fmt.Sprintf("whittle-folder-%d", i)
 		opt.LocalMounts[id] = fs
@@ -281,7 +281,7 @@ func (d Definition) folders(opt bkclient.SolveOpt) error {
 func contextNames(name string) ([]string, error) {
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
-		return nil, fmt.Errorf("base %q is not an image name: %w", name, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("base %q is not an image name", name)
 	}
 	names := []string{
 		name,

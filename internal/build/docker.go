@@ -20,7 +20,7 @@ func openDocker(ctx context.Context, host string) (*Engine, error) {
 	}
 	docker, err := dockerclient.New(opt)
 	if err != nil {
-		return nil, fmt.Errorf("docker engine: %w: %w", err, whittle.ErrEngine)
+		return nil, whittle.ErrEngine.Errorf("connecting to the Docker engine: %w", err)
 	}
 	e, err := dialDocker(ctx, docker)
 	if err != nil {
@@ -34,11 +34,11 @@ func dialDocker(ctx context.Context, docker *dockerclient.Client) (*Engine, erro
 	pctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	if _, err := docker.Ping(pctx, dockerclient.PingOptions{NegotiateAPIVersion: true}); err != nil {
-		return nil, fmt.Errorf("%w: %w", err, whittle.ErrEngine)
+		return nil, whittle.ErrEngine.Of(err)
 	}
 	version, err := docker.ServerVersion(pctx, dockerclient.ServerVersionOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("asking its version: %w: %w", err, whittle.ErrEngine)
+		return nil, whittle.ErrEngine.Errorf("asking its version: %w", err)
 	}
 	l := &line{}
 	c, err := bkclient.New(ctx, "", l.option(),
@@ -49,7 +49,7 @@ func dialDocker(ctx context.Context, docker *dockerclient.Client) (*Engine, erro
 			return docker.DialHijack(ctx, "/session", proto, meta)
 		}))
 	if err != nil {
-		return nil, fmt.Errorf("connecting to its BuildKit: %w: %w", err, whittle.ErrEngine)
+		return nil, whittle.ErrEngine.Errorf("connecting to its BuildKit: %w", err)
 	}
 	e := &Engine{client: c, line: l, docker: docker, info: Info{Kind: Docker, Address: docker.DaemonHost()}}
 	if err := e.probe(ctx); err != nil {

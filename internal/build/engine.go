@@ -191,7 +191,7 @@ func openRemote(ctx context.Context, address string) (*Engine, error) {
 	l := &line{}
 	c, err := bkclient.New(ctx, address, l.option())
 	if err != nil {
-		return nil, fmt.Errorf("engine at %s: %w: %w", address, err, whittle.ErrEngine)
+		return nil, whittle.ErrEngine.Errorf("engine at %s: %w", address, err)
 	}
 	e := &Engine{client: c, line: l, info: Info{Kind: Remote, Address: address, Exporter: true}}
 	if err := e.probe(ctx); err != nil {
@@ -209,10 +209,10 @@ func (e *Engine) probe(ctx context.Context) error {
 	defer cancel()
 	workers, err := e.client.ListWorkers(ctx)
 	if err != nil {
-		return fmt.Errorf("does not answer: %s: %w", plain(err), whittle.ErrEngine)
+		return whittle.ErrEngine.Errorf("does not answer: %s", plain(err))
 	}
 	if len(workers) == 0 {
-		return fmt.Errorf("has no workers: %w", whittle.ErrEngine)
+		return whittle.ErrEngine.Errorf("has no workers")
 	}
 	for _, p := range workers[0].Platforms {
 		if name := platforms.Format(p); !slices.Contains(e.info.Platforms, name) {
@@ -227,7 +227,7 @@ func (e *Engine) probe(ctx context.Context) error {
 			e.info.Version = v
 		}
 	case ctx.Err() != nil:
-		return fmt.Errorf("does not answer: %s: %w", plain(err), whittle.ErrEngine)
+		return whittle.ErrEngine.Errorf("does not answer: %s", plain(err))
 	default:
 		e.info.Notes = append(e.info.Notes, "the engine is older than BuildKit 0.11: it has no named contexts")
 	}

@@ -178,7 +178,7 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 
 // noSpace is the error of a build for which the engine's disk has no room.
 func noSpace(file, text string) error {
-	err := fmt.Errorf("building %s: the engine's disk is full: %s: %w", file, shorten(text, maxSaid), whittle.ErrEngine)
+	err := whittle.ErrEngine.Errorf("building %s: the engine's disk is full: %s", file, shorten(text, maxSaid))
 	return whittle.WithHint(err, "free some space, keep less (--engine-keep), or let whittle keep its cache elsewhere (--cache-dir)")
 }
 
@@ -223,7 +223,7 @@ func (e *Engine) gone(err error) error {
 		}
 	}
 	if lost {
-		return fmt.Errorf("the engine at %s went away: %s: %w", e.info.Address, shorten(plain(err), maxSaid), whittle.ErrEngine)
+		return whittle.ErrEngine.Errorf("the engine at %s went away: %s", e.info.Address, shorten(plain(err), maxSaid))
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func openPrivate(ctx context.Context, opts buildkitd.Options) (*Engine, error) {
 	c, err := bkclient.New(ctx, d.Address(), l.option())
 	if err != nil {
 		_ = d.Stop()
-		return nil, fmt.Errorf("connecting to buildkitd: %w: %w", err, whittle.ErrEngine)
+		return nil, whittle.ErrEngine.Errorf("connecting to buildkitd: %w", err)
 	}
 	e := &Engine{client: c, line: l, daemon: d, guard: d.Guard(), info: Info{
 		Kind: Buildkitd, Address: d.Address(), Exporter: true, Root: d.Root(), Log: d.Log(), Notes: d.Notes(),

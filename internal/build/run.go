@@ -136,7 +136,7 @@ func (e *Engine) runAll(ctx context.Context, img image, cmds []Command) (results
 		defer n.stop()
 		restore, failed := e.daemon.Isolate() // after the services' images have come
 		if failed != nil {
-			return nil, fmt.Errorf("%w: %w", failed, whittle.ErrEngine)
+			return nil, whittle.ErrEngine.Of(failed)
 		}
 		defer func() { err = errors.Join(err, restore()) }()
 		img.beside = n
@@ -238,7 +238,7 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 		if doErr != nil {
 			err = doErr
 		}
-		return fmt.Errorf("running the image of %s: %s: %w", j.file, j.veil.text(plain(err)), whittle.ErrEngine)
+		return whittle.ErrEngine.Errorf("running the image of %s: %s", j.file, j.veil.text(plain(err)))
 	}
 	return j.veil.error(e.failure(ctx, j, rec, orLost(held, err)))
 }
@@ -275,11 +275,11 @@ func (img image) args(c Command) []string {
 func (img image) repeat(ctx context.Context, c Command) (RunResult, error) {
 	r := RunResult{Name: c.Name, Args: img.args(c), ExitCode: -1}
 	if len(r.Args) == 0 {
-		r.Err = fmt.Errorf("the image has neither entry point nor command: %w", whittle.ErrUsage)
+		r.Err = whittle.ErrUsage.Errorf("the image has neither entry point nor command")
 		return r, nil
 	}
 	if img.ref == nil {
-		r.Err = fmt.Errorf("the image is empty: %w", whittle.ErrUsage)
+		r.Err = whittle.ErrUsage.Errorf("the image is empty")
 		return r, nil
 	}
 	if c.Watch != nil {
@@ -323,7 +323,7 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	defer cancel(nil)
 	// Nothing else ends a call that an engine does not answer.
 	late := time.AfterFunc(startLimit, func() {
-		cancel(fmt.Errorf("the engine did not start %s within %s: %w", r.Name, startLimit, whittle.ErrEngine))
+		cancel(whittle.ErrEngine.Errorf("the engine did not start %s within %s", r.Name, startLimit))
 	})
 	defer late.Stop()
 	mounts := []gateway.Mount{{Dest: "/", MountType: pb.MountType_BIND, Ref: img.ref}}

@@ -2,7 +2,6 @@ package build
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 
@@ -35,7 +34,7 @@ func (d Definition) attachables() ([]session.Attachable, error) {
 		values := map[string][]byte{}
 		for _, s := range d.Secrets {
 			if len(s.Value) > secretsprovider.MaxSecretSize {
-				return nil, fmt.Errorf("secret %s: larger than %d bytes: %w", s.ID, secretsprovider.MaxSecretSize, whittle.ErrUsage)
+				return nil, whittle.ErrUsage.Errorf("secret %s: larger than %d bytes", s.ID, secretsprovider.MaxSecretSize)
 			}
 			values[s.ID] = s.Value
 		}
@@ -45,14 +44,14 @@ func (d Definition) attachables() ([]session.Attachable, error) {
 		var agents []sshprovider.AgentConfig
 		for _, s := range d.SSH {
 			if len(s.Paths) == 0 && os.Getenv("SSH_AUTH_SOCK") == "" {
-				return nil, whittle.WithHint(fmt.Errorf("ssh %s: there is no agent, as SSH_AUTH_SOCK is not set: %w", s.ID, whittle.ErrUsage), "start one, or name a key: "+s.ID+"=PATH")
+				return nil, whittle.WithHint(whittle.ErrUsage.Errorf("ssh %s: there is no agent, as SSH_AUTH_SOCK is not set", s.ID), "start one, or name a key: "+s.ID+"=PATH")
 			}
 			agents = append(agents, sshprovider.AgentConfig{ID: s.ID, Paths: s.Paths})
 		}
 		provider, err := sshprovider.NewSSHAgentProvider(agents)
 		if err != nil {
 			text := strings.TrimPrefix(err.Error(), "failed to convert agent config ")
-			return nil, fmt.Errorf("ssh: %w: %w", errors.New(shorten(strings.Join(strings.Fields(text), " "), 300)), whittle.ErrUsage)
+			return nil, whittle.ErrUsage.Errorf("ssh: %w", errors.New(shorten(strings.Join(strings.Fields(text), " "), 300)))
 		}
 		out = append(out, provider)
 	}

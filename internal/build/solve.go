@@ -71,7 +71,7 @@ func (e *Engine) Build(ctx context.Context, d Definition, o Output) (*Result, er
 	switch o.Compression {
 	case "", "gzip", "zstd", "uncompressed":
 	default:
-		return nil, fmt.Errorf("compression %q is not gzip, zstd or uncompressed: %w", o.Compression, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("compression %q is not gzip, zstd or uncompressed", o.Compression)
 	}
 	j, err := d.prepare(logOr(o.Log))
 	if err != nil {
@@ -87,8 +87,8 @@ func (e *Engine) Build(ctx context.Context, d Definition, o Output) (*Result, er
 
 // noContexts refuses bases on an engine that would build without them.
 func (e *Engine) noContexts() error {
-	err := fmt.Errorf("the engine (%s %s) silently ignores named contexts, so that bases cannot be used: %w: %w",
-		e.info.Kind, e.info.Version, whittle.ErrUnsupported, whittle.ErrEngine)
+	err := whittle.ErrEngine.Of(whittle.ErrUnsupported.Errorf("the engine (%s %s) silently ignores named contexts, so that bases cannot be used",
+		e.info.Kind, e.info.Version))
 	return whittle.WithHint(err, buildkitd.EngineHint)
 }
 
@@ -129,7 +129,7 @@ func (e *Engine) solve(ctx context.Context, d Definition, o Output, j *job) (*Re
 	case err == nil:
 		err = out.fetch(ctx)
 	case out.err != nil && ctx.Err() == nil:
-		err = fmt.Errorf("writing %s: %w: %w", o.Archive, out.err, whittle.ErrSystem)
+		err = whittle.ErrSystem.Errorf("writing %s: %w", o.Archive, out.err)
 	default:
 		err = j.veil.error(e.failure(ctx, j, rec, orLost(held, err)))
 	}
@@ -195,7 +195,7 @@ func (e *Engine) newExport(d Definition, o Output) (*export, error) {
 	if o.Archive == "" {
 		entry.Type = bkclient.ExporterOCI
 		if !e.info.Exporter {
-			return nil, fmt.Errorf("the Docker engine %s exports no compressed layers to measure: %w", e.info.Version, whittle.ErrUnsupported)
+			return nil, whittle.ErrUnsupported.Errorf("the Docker engine %s exports no compressed layers to measure", e.info.Version)
 		}
 		x.sink = newScanSink()
 		entry.Output = func(map[string]string) (io.WriteCloser, error) { return x.sink, nil }
@@ -204,7 +204,7 @@ func (e *Engine) newExport(d Definition, o Output) (*export, error) {
 	}
 	temp, err := os.CreateTemp(filepath.Dir(o.Archive), ".whittle-*.partial")
 	if err != nil {
-		return nil, fmt.Errorf("creating the archive: %w: %w", err, whittle.ErrSystem)
+		return nil, whittle.ErrSystem.Errorf("creating the archive: %w", err)
 	}
 	x.temp = temp
 	if e.info.Exporter {
@@ -217,10 +217,10 @@ func (e *Engine) newExport(d Definition, o Output) (*export, error) {
 
 func (x *export) viaLayout(info Info, d Definition, o Output) error {
 	if !info.Exporter || o.Archive != "" {
-		return fmt.Errorf("an OCI layout and an archive at once, or from the Docker engine %s: %w", info.Version, whittle.ErrUnsupported)
+		return whittle.ErrUnsupported.Errorf("the Docker engine %s exports no OCI layout, and no engine a layout and an archive at once", info.Version)
 	}
 	if err := os.MkdirAll(o.Layout, 0o755); err != nil {
-		return fmt.Errorf("making the layout's folder: %w: %w", err, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("making the layout's folder: %w", err)
 	}
 	attrs := exportAttrs(d, o)
 	attrs["tar"] = "false"
@@ -247,10 +247,10 @@ func exportAttrs(d Definition, o Output) map[string]string {
 // name of whittle's own, saves it and removes the name.
 func (x *export) viaDocker(docker *dockerclient.Client, d Definition, o Output) error {
 	if docker == nil {
-		return fmt.Errorf("the engine is too old to export archives: %w: %w", whittle.ErrUnsupported, whittle.ErrEngine)
+		return whittle.ErrEngine.Of(whittle.ErrUnsupported.Errorf("the engine is too old to export archives"))
 	}
 	if o.Compression != "" || d.SourceDateEpoch != nil {
-		return fmt.Errorf("the Docker engine is too old to choose a compression or timestamps: %w: %w", whittle.ErrUnsupported, whittle.ErrEngine)
+		return whittle.ErrEngine.Of(whittle.ErrUnsupported.Errorf("the Docker engine is too old to choose a compression or timestamps"))
 	}
 	name := "whittle-build:" + strings.ToLower(rand.Text())
 	x.entries = []bkclient.ExportEntry{{Type: "moby", Attrs: map[string]string{"name": name}}}
@@ -294,7 +294,7 @@ func (x *export) fetch(ctx context.Context) error {
 		return nil
 	}
 	if err := x.save(ctx, x.temp); err != nil {
-		return fmt.Errorf("saving the image to %s: %w: %w", x.archive, err, whittle.ErrEngine)
+		return whittle.ErrEngine.Errorf("saving the image to %s: %w", x.archive, err)
 	}
 	return nil
 }
@@ -309,7 +309,7 @@ func (x *export) commit() error {
 		err = os.Rename(x.temp.Name(), x.archive)
 	}
 	if err != nil {
-		return fmt.Errorf("writing %s: %w: %w", x.archive, err, whittle.ErrSystem)
+		return whittle.ErrSystem.Errorf("writing %s: %w", x.archive, err)
 	}
 	return nil
 }

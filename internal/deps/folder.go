@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -229,7 +228,7 @@ func takeFile(t *tree, p, name string) error {
 	switch {
 	case strings.HasSuffix(p, ".py"):
 		if len(t.sources) >= MaxSources {
-			return fmt.Errorf("more than %d Python files: %w", MaxSources, whittle.ErrLimit)
+			return whittle.ErrLimit.Errorf("more than %d Python files", MaxSources)
 		}
 		return scanFile(t, p)
 	case strings.HasSuffix(p, ".ipynb"):
@@ -245,7 +244,7 @@ func takeFile(t *tree, p, name string) error {
 func (t *tree) read(p string) ([]byte, error) {
 	f, err := t.fsys.Open(p)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", err, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Of(err)
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, maxSource))

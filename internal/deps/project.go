@@ -63,7 +63,7 @@ func Find(ctx context.Context, fsys fs.FS, o Options) (*findings, error) {
 	}
 	readUnits(t)
 	if !slices.ContainsFunc(t.units, func(u *unit) bool { return len(u.declared.Files) > 0 }) && len(t.scripts) == 0 {
-		return nil, whittle.WithHint(fmt.Errorf("the folder declares no dependencies: %w", whittle.ErrUsage),
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("the folder declares no dependencies"),
 			"whittle reads pyproject.toml, setup.cfg, setup.py, requirements files, Pipfile, environment.yml and pixi.toml; name an image to check without them")
 	}
 	readImages(t)

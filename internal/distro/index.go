@@ -69,7 +69,7 @@ func indexText(r io.Reader) (io.Reader, error) {
 	}
 	z, err := gzip.NewReader(b)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", err, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Of(err)
 	}
 	return z, nil
 }
@@ -88,16 +88,16 @@ func (x *Index) read(r io.Reader) error {
 			return nil
 		}
 		if len(x.packages) == maxIndexPackages {
-			return fmt.Errorf("more than %d packages: %w", maxIndexPackages, whittle.ErrLimit)
+			return whittle.ErrLimit.Errorf("more than %d packages", maxIndexPackages)
 		}
 		x.packages = append(x.packages, p)
 		return nil
 	})
 	switch {
 	case text.N <= 0:
-		return fmt.Errorf("more than %s of text: %w", whittle.Bytes(maxIndexText), whittle.ErrLimit)
+		return whittle.ErrLimit.Errorf("more than %s of text", whittle.Bytes(maxIndexText))
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
-		return fmt.Errorf("%w: %w", err, whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Of(err)
 	}
 	return err
 }

@@ -2,7 +2,6 @@ package distro
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -64,7 +63,7 @@ func (x *Index) Install(names []string, o InstallOptions) (*Installation, error)
 		}
 		i, ok := c.candidate(a)
 		if !ok {
-			return nil, fmt.Errorf("the package index has no %.80q: %w", n, whittle.ErrNotFound)
+			return nil, whittle.ErrNotFound.Errorf("the package index has no %.80q", n)
 		}
 		c.take(i)
 	}
@@ -74,7 +73,7 @@ func (x *Index) Install(names []string, o InstallOptions) (*Installation, error)
 		c.follow(next)
 	}
 	if c.lookups > maxLookups {
-		return nil, fmt.Errorf("following what %.80q depend on takes more than %d steps: %w", names, maxLookups, whittle.ErrLimit)
+		return nil, whittle.ErrLimit.Errorf("following what %.80q depend on takes more than %d steps", names, maxLookups)
 	}
 	return c.result(), nil
 }

@@ -113,7 +113,7 @@ type gatherer struct {
 // add adds a file that the database names to a package, if it is there.
 func (g *gatherer) add(p *Installed, name string) error {
 	if g.named++; g.named > maxFiles {
-		return fmt.Errorf("%s names more than %d files: %w", g.evidence, maxFiles, whittle.ErrLimit)
+		return whittle.ErrLimit.Errorf("%s names more than %d files", g.evidence, maxFiles)
 	}
 	if real, ok := g.r.file(name); ok {
 		p.Files = append(p.Files, real)

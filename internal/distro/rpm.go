@@ -52,7 +52,7 @@ func readRPM(ctx context.Context, r *resolver) ([]Installed, error) {
 		var packages []Installed
 		err = rpmHeaders(ctx, content, wal, func(header []byte) error {
 			if len(packages) == maxPackages {
-				return fmt.Errorf("more than %d packages: %w", maxPackages, whittle.ErrLimit)
+				return whittle.ErrLimit.Errorf("more than %d packages", maxPackages)
 			}
 			h, err := parseHeader(header)
 			if err != nil {
@@ -96,7 +96,7 @@ func (g *gatherer) rpmPackage(h *header) (Installed, error) {
 	for i, base := range h.texts(tagBaseNames) {
 		dir := h.number(tagDirIndexes, i)
 		if int(dir) >= len(dirs) {
-			return c, fmt.Errorf("package %.80q names directory %d of %d: %w", c.Name, dir, len(dirs), whittle.ErrCorrupt)
+			return c, whittle.ErrCorrupt.Errorf("package %.80q names directory %d of %d", c.Name, dir, len(dirs))
 		}
 		if i < len(states) && states[i] != stateNormal && states[i] != stateNetShared {
 			continue // replaced by another package, or never installed
@@ -192,13 +192,13 @@ type headerTag struct{ kind, offset, count uint32 }
 
 func parseHeader(b []byte) (*header, error) {
 	if len(b) < 8 {
-		return nil, fmt.Errorf("a header of %d bytes: %w", len(b), whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("a header of %d bytes", len(b))
 	}
 	const entrySize, most = 16, 1 << 16
 	entries, size := int64(binary.BigEndian.Uint32(b)), int64(binary.BigEndian.Uint32(b[4:]))
 	start := 8 + entries*entrySize
 	if entries > most || start+size > int64(len(b)) {
-		return nil, fmt.Errorf("a header of %d bytes claims %d tags and %d bytes of data: %w", len(b), entries, size, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("a header of %d bytes claims %d tags and %d bytes of data", len(b), entries, size)
 	}
 	h := &header{data: b[start : start+size], tags: map[uint32]headerTag{}}
 	for i := range entries {

@@ -3,7 +3,6 @@ package distro
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 
 	"whittle.dev/whittle"
 )
@@ -47,7 +46,7 @@ func berkeleyHeaders(data []byte, each func(header []byte) error) error {
 		}
 		entries := int(db.order.Uint16(page[20:]))
 		if pageHeader+2*entries > len(page) {
-			return fmt.Errorf("page %d has %d entries: %w", n, entries, whittle.ErrCorrupt)
+			return whittle.ErrCorrupt.Errorf("page %d has %d entries", n, entries)
 		}
 		for i := 1; i < entries; i += 2 { // values follow their keys
 			at := int(db.order.Uint16(page[pageHeader+2*i:]))
@@ -68,7 +67,7 @@ func berkeleyHeaders(data []byte, each func(header []byte) error) error {
 
 func openBerkeley(data []byte) (*berkeley, error) {
 	if len(data) < berkeleyMetadata {
-		return nil, fmt.Errorf("%d bytes are no database: %w", len(data), whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("%d bytes are no database", len(data))
 	}
 	db := &berkeley{data: data}
 	switch {
@@ -77,19 +76,19 @@ func openBerkeley(data []byte) (*berkeley, error) {
 	case binary.BigEndian.Uint32(data[12:]) == berkeleyMagic:
 		db.order = binary.BigEndian
 	default:
-		return nil, fmt.Errorf("it is neither SQLite, NDB nor a Berkeley DB hash: %w", whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("it is neither SQLite, NDB nor a Berkeley DB hash")
 	}
 	if data[24] != 0 {
-		return nil, fmt.Errorf("it is encrypted: %w", whittle.ErrUnsupported)
+		return nil, whittle.ErrUnsupported.Errorf("it is encrypted")
 	}
 	size := db.order.Uint32(data[20:])
 	if size < berkeleyMetadata || size > 1<<16 || size&(size-1) != 0 {
-		return nil, fmt.Errorf("pages of %d bytes: %w", size, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("its pages have %d bytes", size)
 	}
 	db.size = int(size)
 	last := int64(db.order.Uint32(data[32:]))
 	if (last+1)*int64(size) > int64(len(data)) {
-		return nil, fmt.Errorf("%d bytes end before page %d: %w", len(data), last, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("%d bytes end before page %d", len(data), last)
 	}
 	db.pages = int(last) + 1
 	return db, nil
@@ -102,14 +101,14 @@ func (db *berkeley) chain(first uint32) ([]byte, error) {
 	var value []byte
 	for n := first; n != 0; {
 		if int64(n) >= int64(db.pages) {
-			return nil, fmt.Errorf("a chain leads to page %d of %d: %w", n, db.pages, whittle.ErrCorrupt)
+			return nil, whittle.ErrCorrupt.Errorf("a chain leads to page %d of %d", n, db.pages)
 		}
 		if db.walked++; db.walked > db.pages {
-			return nil, fmt.Errorf("chains of pages meet at page %d: %w", n, whittle.ErrCorrupt)
+			return nil, whittle.ErrCorrupt.Errorf("chains of pages meet at page %d", n)
 		}
 		page := db.page(int(n))
 		if page[25] != pageOverflow {
-			return nil, fmt.Errorf("page %d of a chain is of type %d: %w", n, page[25], whittle.ErrCorrupt)
+			return nil, whittle.ErrCorrupt.Errorf("page %d of a chain is of type %d", n, page[25])
 		}
 		n = db.order.Uint32(page[16:])
 		content := page[pageHeader:]
@@ -137,20 +136,20 @@ func isNDB(data []byte) bool { return bytes.HasPrefix(data, []byte("RpmP")) }
 // ndbHeaders calls each with the blob of every slot in use.
 func ndbHeaders(data []byte, each func(header []byte) error) error {
 	if len(data) < ndbHeaderSize {
-		return fmt.Errorf("%d bytes are no database: %w", len(data), whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("%d bytes are no database", len(data))
 	}
 	number := func(at int64) int64 { return int64(binary.LittleEndian.Uint32(data[at:])) }
 	if v := number(4); v != 0 {
-		return fmt.Errorf("version %d of the NDB format: %w", v, whittle.ErrUnsupported)
+		return whittle.ErrUnsupported.Errorf("version %d of the NDB format is not known", v)
 	}
 	end := number(12) * ndbSlotPage
 	if end > int64(len(data)) {
-		return fmt.Errorf("%d bytes end before %d pages of slots: %w", len(data), number(12), whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("%d bytes end before %d pages of slots", len(data), number(12))
 	}
 	total := int64(0)
 	for slot := int64(ndbHeaderSize); slot < end; slot += ndbSlotSize {
 		if string(data[slot:slot+4]) != "Slot" {
-			return fmt.Errorf("no slot at byte %d: %w", slot, whittle.ErrCorrupt)
+			return whittle.ErrCorrupt.Errorf("there is no slot at byte %d", slot)
 		}
 		id := number(slot + 4)
 		if id == 0 {
@@ -158,11 +157,11 @@ func ndbHeaders(data []byte, each func(header []byte) error) error {
 		}
 		blob := number(slot+8) * ndbBlockSize
 		if blob+16 > int64(len(data)) || string(data[blob:blob+4]) != "BlbS" || number(blob+4) != id {
-			return fmt.Errorf("package %d has no blob at byte %d: %w", id, blob, whittle.ErrCorrupt)
+			return whittle.ErrCorrupt.Errorf("package %d has no blob at byte %d", id, blob)
 		}
 		size := number(blob + 12)
 		if total += size; blob+16+size > int64(len(data)) || total > int64(len(data)) {
-			return fmt.Errorf("package %d has a blob of %d bytes at byte %d: %w", id, size, blob, whittle.ErrCorrupt)
+			return whittle.ErrCorrupt.Errorf("package %d has a blob of %d bytes at byte %d", id, size, blob)
 		}
 		if err := each(data[blob+16 : blob+16+size]); err != nil {
 			return err

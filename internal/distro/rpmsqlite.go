@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -48,13 +47,13 @@ func sqliteHeaders(ctx context.Context, data, wal []byte, each func(header []byt
 	defer db.Close()
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("%w: %w", err, whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Of(err)
 	}
 	defer conn.Close()
 	defer func() {
 		// SQLite here is C translated to Go: what would be a crash is a panic.
 		if p := recover(); p != nil {
-			err = fmt.Errorf("it is damaged (%v): %w", p, whittle.ErrCorrupt)
+			err = whittle.ErrCorrupt.Errorf("it is damaged (%v)", p)
 		}
 	}()
 	return sqliteRows(ctx, conn, int64(len(data)+len(wal)), each)
@@ -72,7 +71,7 @@ func sqliteRows(ctx context.Context, conn *sql.Conn, size int64, each func(heade
 		return corrupt(ctx, err)
 	}
 	if kind != "table" || !packagesTable.MatchString(text) {
-		return fmt.Errorf("its Packages is not rpm's table but %.80q: %w", text, whittle.ErrUnsupported)
+		return whittle.ErrUnsupported.Errorf("its Packages is not rpm's table but %.80q", text)
 	}
 	rows, err := conn.QueryContext(ctx, "SELECT blob FROM Packages")
 	if err != nil {
@@ -86,7 +85,7 @@ func sqliteRows(ctx context.Context, conn *sql.Conn, size int64, each func(heade
 			return corrupt(ctx, err)
 		}
 		if total += int64(len(header)); total > size {
-			return fmt.Errorf("its rows are larger than its %d bytes: %w", size, whittle.ErrCorrupt)
+			return whittle.ErrCorrupt.Errorf("its rows are larger than its %d bytes", size)
 		}
 		if err := each(header); err != nil {
 			return err
@@ -100,5 +99,5 @@ func corrupt(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return errors.Join(err, ctx.Err())
 	}
-	return fmt.Errorf("%w: %w", err, whittle.ErrCorrupt)
+	return whittle.ErrCorrupt.Of(err)
 }

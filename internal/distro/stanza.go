@@ -3,7 +3,6 @@ package distro
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -26,7 +25,7 @@ func stanzas(name string, r io.Reader, each func(lines []string) error) error {
 	for sc.Scan() {
 		if len(sc.Bytes()) > 0 {
 			if lines = append(lines, sc.Text()); len(lines) > maxStanzaLines {
-				return fmt.Errorf("%s has a paragraph of more than %d lines: %w", name, maxStanzaLines, whittle.ErrLimit)
+				return whittle.ErrLimit.Errorf("%s has a paragraph of more than %d lines", name, maxStanzaLines)
 			}
 			continue
 		}
@@ -39,7 +38,7 @@ func stanzas(name string, r io.Reader, each func(lines []string) error) error {
 	}
 	switch err := sc.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
-		return fmt.Errorf("%s has a line of more than %d bytes: %w", name, maxLine, whittle.ErrLimit)
+		return whittle.ErrLimit.Errorf("%s has a line of more than %d bytes", name, maxLine)
 	case err != nil:
 		return err
 	case len(lines) > 0:

@@ -373,7 +373,7 @@ func windows(shell []string) bool {
 
 // misuse is the error for a call that no Dockerfile could satisfy.
 func (in *Instruction) misuse(format string, args ...any) error {
-	return fmt.Errorf("%s:%d: %s: %w", in.file.Name, in.Line, fmt.Sprintf(format, args...), whittle.ErrUsage)
+	return whittle.ErrUsage.Errorf("%s:%d: %s", in.file.Name, in.Line, fmt.Sprintf(format, args...))
 }
 
 // edited is the file with the edits.

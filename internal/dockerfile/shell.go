@@ -231,7 +231,7 @@ func language(command []string) (syntax.LangVariant, bool) {
 }
 
 func (in *Instruction) unsupported(format string, args ...any) error {
-	return fmt.Errorf("%s:%d: %s: %w", in.file.Name, in.Line, fmt.Sprintf(format, args...), whittle.ErrUnsupported)
+	return whittle.ErrUnsupported.Errorf("%s:%d: %s", in.file.Name, in.Line, fmt.Sprintf(format, args...))
 }
 
 // parse is the shell's tree of the script.
@@ -273,14 +273,14 @@ func ParseShell(name, text string) (*Script, error) {
 func Words(line string) ([]string, error) {
 	script, err := ParseShell("command", line)
 	if err != nil {
-		return nil, fmt.Errorf("reading the command %q: %w: %w", line, err, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("reading the command %q: %w", line, err)
 	}
 	if len(script.Commands()) != 1 {
-		return nil, whittle.WithHint(fmt.Errorf("%q is not one command: %w", line, whittle.ErrUsage), "put it into sh -c '…'")
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("%q is not one command", line), "put it into sh -c '…'")
 	}
 	words, ok := script.Commands()[0].Literals()
 	if !ok {
-		return nil, whittle.WithHint(fmt.Errorf("a word of %q is only known to a shell: %w", line, whittle.ErrUsage), "put it into sh -c '…'")
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("a word of %q is only known to a shell", line), "put it into sh -c '…'")
 	}
 	return words, nil
 }

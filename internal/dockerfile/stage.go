@@ -1,7 +1,6 @@
 package dockerfile
 
 import (
-	"fmt"
 	"runtime"
 	"slices"
 	"strconv"
@@ -186,7 +185,7 @@ func (f *File) Target(name string) (*Stage, error) {
 	for i := range f.Stages {
 		labels[i] = f.Stages[i].Label()
 	}
-	err := fmt.Errorf("%s has no stage %q: %w", f.Name, name, whittle.ErrUsage)
+	err := whittle.ErrUsage.Errorf("%s has no stage %q", f.Name, name)
 	return nil, whittle.WithHint(err, whittle.DidYouMean(name, labels, "the stages are "+strings.Join(labels, ", ")))
 }
 

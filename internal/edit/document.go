@@ -2,7 +2,6 @@ package edit
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -54,7 +53,7 @@ func parse(src []byte) (d *document, shift int, err error) {
 	pairs := 0
 	for p.NextExpression() {
 		if pairs += countPairs(p.Expression()); pairs > maxPairs {
-			return nil, 0, fmt.Errorf("more than %d keys: %w", maxPairs, whittle.ErrLimit)
+			return nil, 0, whittle.ErrLimit.Errorf("more than %d keys", maxPairs)
 		}
 		x, err := newExpression(p.Expression(), 0, src)
 		if err != nil {
@@ -76,10 +75,10 @@ func parse(src []byte) (d *document, shift int, err error) {
 		d.exprs = append(d.exprs, x)
 	}
 	if err := p.Error(); err != nil {
-		return nil, 0, fmt.Errorf("%w: %w", err, whittle.ErrUsage)
+		return nil, 0, whittle.ErrUsage.Of(err)
 	}
 	if err := toml.Unmarshal(src, &d.data); err != nil {
-		return nil, 0, fmt.Errorf("%w: %w", err, whittle.ErrUsage)
+		return nil, 0, whittle.ErrUsage.Of(err)
 	}
 	return d, shift, nil
 }

@@ -28,7 +28,7 @@ func GuardImport(src []byte, line int, message string) ([]whittle.Edit, error) {
 		return nil, fmt.Errorf("guarding the import in line %d: %w", line, err)
 	}
 	if !utf8.ValidString(message) || len(message) > maxRequirement {
-		return fail(fmt.Errorf("the message is no text: %w", whittle.ErrUsage))
+		return fail(whittle.ErrUsage.Errorf("the message is no text"))
 	}
 	p, err := parsePython(src)
 	if err != nil {

@@ -80,7 +80,7 @@ func AddLine(src []byte, requirement string) ([]whittle.Edit, error) {
 		return nil, fmt.Errorf("adding %.80q to a requirements file: %w", requirement, err)
 	}
 	if len(requirement) > maxRequirement || !printable(requirement) || pep.CommentAt(requirement) >= 0 || strings.HasSuffix(requirement, `\`) {
-		return fail(fmt.Errorf("it is no requirement of one line: %w", whittle.ErrUsage))
+		return fail(whittle.ErrUsage.Errorf("it is no requirement of one line"))
 	}
 	requirement = strings.Trim(requirement, " \t")
 	bare, options := pep.SplitOptions(requirement)
@@ -156,7 +156,7 @@ func RemoveLine(src []byte, name string) ([]whittle.Edit, error) {
 	}
 	norm := pep.Normalize(name)
 	if !pep.IsName(norm) {
-		return fail(fmt.Errorf("it is no name: %w", whittle.ErrUsage))
+		return fail(whittle.ErrUsage.Errorf("it is no name"))
 	}
 	f, err := parseLines(src)
 	if err != nil {

@@ -3,7 +3,6 @@ package edit
 import (
 	"bytes"
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -108,9 +107,9 @@ func (d *document) resolve(list List) (located, error) {
 	at := slices.Index(l.kind.path, "")
 	switch {
 	case l.kind.name == "":
-		return l, fmt.Errorf("there is no kind %q of lists: %w", list.Kind, whittle.ErrUsage)
+		return l, whittle.ErrUsage.Errorf("there is no kind %q of lists", list.Kind)
 	case at < 0 && list.Name != "", at >= 0 && list.Name == "", !printable(list.Name):
-		return l, fmt.Errorf("a list of the kind %q cannot have the name %q: %w", list.Kind, list.Name, whittle.ErrUsage)
+		return l, whittle.ErrUsage.Errorf("a list of the kind %q cannot have the name %q", list.Kind, list.Name)
 	}
 	l.path = slices.Clone(l.kind.path)
 	if at >= 0 {
@@ -156,7 +155,7 @@ func (d *document) written(table []string, name string) string {
 func (d *document) locate(list List) (located, error) {
 	l, err := d.resolve(list)
 	if err == nil && !l.exists {
-		err = whittle.ErrNotFound
+		err = whittle.ErrNotFound.Errorf("there is no such list")
 	}
 	return l, err
 }
@@ -262,7 +261,7 @@ func (d *document) remove(list List, name string) (removal, error) {
 	}
 	norm := pep.Normalize(name)
 	if !pep.IsName(norm) {
-		return r, fmt.Errorf("%.80q is no name: %w", name, whittle.ErrUsage)
+		return r, whittle.ErrUsage.Errorf("%.80q is no name", name)
 	}
 	r.change = change{path: l.path, table: l.table, removed: norm}
 	var spans []whittle.Span

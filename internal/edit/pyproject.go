@@ -164,7 +164,7 @@ func MoveRequirement(src []byte, from, to List, name string) ([]whittle.Edit, er
 	case err != nil:
 		return fail(err)
 	case len(gone.edits) == 0:
-		return fail(whittle.ErrNotFound)
+		return fail(whittle.ErrNotFound.Errorf("it is not there"))
 	}
 	if same, err := d.samePlace(from, to); err != nil {
 		return fail(err)
@@ -270,5 +270,5 @@ func shifted(edits []whittle.Edit, by int) []whittle.Edit {
 
 // unsupported is the error of what cannot be edited.
 func unsupported(format string, args ...any) error {
-	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), whittle.ErrUnsupported)
+	return whittle.ErrUnsupported.Errorf("%s", fmt.Sprintf(format, args...))
 }

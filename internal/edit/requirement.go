@@ -27,7 +27,7 @@ type requirement struct {
 func parseRequirement(s string) (requirement, error) {
 	text := strings.Trim(s, " \t")
 	bad := func(why string) (requirement, error) {
-		return requirement{}, fmt.Errorf("%.80q is no requirement, %s: %w", s, why, whittle.ErrUsage)
+		return requirement{}, whittle.ErrUsage.Errorf("%.80q is no requirement, %s", s, why)
 	}
 	if len(s) > maxRequirement {
 		return bad("it is too long")

@@ -3,7 +3,6 @@ package edit
 import (
 	"bytes"
 	"cmp"
-	"fmt"
 	"slices"
 
 	"whittle.dev/whittle"
@@ -124,7 +123,7 @@ func (t *text) openEnd(s whittle.Span) whittle.Span {
 
 func limited(src []byte, most int) error {
 	if len(src) > most {
-		return fmt.Errorf("more than %s: %w", whittle.Bytes(int64(most)), whittle.ErrLimit)
+		return whittle.ErrLimit.Errorf("more than %s", whittle.Bytes(int64(most)))
 	}
 	return nil
 }
@@ -132,7 +131,7 @@ func limited(src []byte, most int) error {
 // counted is limited for lines.
 func counted(lines int) error {
 	if lines > maxLines {
-		return fmt.Errorf("more than %d lines: %w", maxLines, whittle.ErrLimit)
+		return whittle.ErrLimit.Errorf("more than %d lines", maxLines)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package elf
 import (
 	stdelf "debug/elf"
 	"encoding/binary"
-	"fmt"
 
 	"whittle.dev/whittle"
 )
@@ -62,7 +61,7 @@ func appendNames(b []byte, list []string) []byte {
 func (f *File) UnmarshalBinary(b []byte) error {
 	d := &decoder{b: b}
 	if version := d.byte(); version != format {
-		return fmt.Errorf("decoding ELF file: version %d, not %d: %w", version, format, whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("decoding ELF file: version %d, not %d", version, format)
 	}
 	g := File{Class: stdelf.Class(d.byte()), Data: stdelf.Data(d.byte())}
 	flags := d.byte()
@@ -79,7 +78,7 @@ func (f *File) UnmarshalBinary(b []byte) error {
 		g.Needs = append(g.Needs, VersionNeed{File: d.name(), Versions: d.names()})
 	}
 	if d.bad || len(d.b) > 0 {
-		return fmt.Errorf("decoding ELF file: %w", whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("decoding ELF file: it is damaged")
 	}
 	*f = g
 	return nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	stdelf "debug/elf"
 	"encoding/binary"
-	"fmt"
 	"strings"
 
 	"whittle.dev/whittle"
@@ -55,7 +54,7 @@ func Parse(b []byte) (*File, error) {
 }
 
 func corrupt(format string, args ...any) error {
-	return fmt.Errorf("reading ELF file: "+format+": %w", append(args, whittle.ErrCorrupt)...)
+	return whittle.ErrCorrupt.Errorf("reading ELF file: "+format, args...)
 }
 
 // reader reads numbers and names at offsets of the file. The first read past

@@ -5,7 +5,6 @@ package forecast
 
 import (
 	"cmp"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -172,7 +171,7 @@ func newAccount(p *Project, r *outline) (*account, error) {
 		}
 	}
 	if a.first < 0 {
-		return nil, fmt.Errorf("which layers of %s the Dockerfile made is not known: %w", p.Variant, whittle.ErrUnsupported)
+		return nil, whittle.ErrUnsupported.Errorf("which layers of %s the Dockerfile made is not known", p.Variant)
 	}
 	for _, l := range p.Ledger.Layers[:a.first] {
 		a.base += l.Size

@@ -62,7 +62,7 @@ func unknownState(ctx context.Context, files []string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return whittle.WithHint(fmt.Errorf("whether %s has changes that are not committed cannot be known: %w: %w", strings.Join(files, ", "), err, whittle.ErrUsage),
+	return whittle.WithHint(whittle.ErrUsage.Errorf("whether %s has changes that are not committed cannot be known: %w", strings.Join(files, ", "), err),
 		"commit or copy them, then use --force")
 }
 

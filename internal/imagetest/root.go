@@ -54,7 +54,7 @@ func (r Root) ReadFile(p string, limit int64) ([]byte, error) {
 	case !ok:
 		return nil, fmt.Errorf("%s: %w", p, fs.ErrNotExist)
 	case int64(len(content)) > limit:
-		return nil, fmt.Errorf("%s: %w", p, whittle.ErrLimit)
+		return nil, whittle.ErrLimit.Errorf("%s has %d bytes, more than %d", p, len(content), limit)
 	}
 	return []byte(content), nil
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/klauspost/compress/zstd"
@@ -70,7 +69,7 @@ func decompress(src *bufio.Reader) (r io.Reader, release func(), err error) {
 		}
 		return r, r.Close, nil
 	default:
-		return nil, nil, fmt.Errorf("compressed by %s: %w", c, whittle.ErrUnsupported)
+		return nil, nil, whittle.ErrUnsupported.Errorf("compression by %s is not known", c)
 	}
 }
 
@@ -80,9 +79,9 @@ func decodeError(err error) error {
 	case err == nil, errors.Is(err, whittle.ErrCorrupt), errors.Is(err, whittle.ErrLimit), errors.Is(err, whittle.ErrUnsupported):
 		return err
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		return fmt.Errorf("zstd window of more than %s: %w", whittle.Bytes(zstdWindow), whittle.ErrLimit)
+		return whittle.ErrLimit.Errorf("zstd window of more than %s", whittle.Bytes(zstdWindow))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("the compressed data is cut short: %w", whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("the compressed data is cut short")
 	}
-	return fmt.Errorf("decompressing: %w (%w)", whittle.ErrCorrupt, err)
+	return whittle.ErrCorrupt.Errorf("decompressing: %w", err)
 }

@@ -3,7 +3,6 @@ package index
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -132,7 +131,7 @@ func sharedPrefix(a, b string) int {
 func decode(data []byte) (*whittle.Index, Cost, error) {
 	if len(data) < cacheHeader || string(data[:len(cacheVersion)]) != cacheVersion ||
 		sha256.Sum256(data[cacheHeader:]) != [32]byte(data[len(cacheVersion):cacheHeader]) {
-		return nil, Cost{}, fmt.Errorf("cache file: %w", whittle.ErrCorrupt)
+		return nil, Cost{}, whittle.ErrCorrupt.Errorf("the cache file is damaged")
 	}
 	return decodeBody(data[cacheHeader:])
 }
@@ -150,7 +149,7 @@ func decodeBody(body []byte) (idx *whittle.Index, cost Cost, err error) {
 	idx.Hashed = d.byte() == 1
 	n := d.length()
 	if d.bad || n > len(d.b)/smallestEntry {
-		return nil, cost, fmt.Errorf("cache file: %w", whittle.ErrCorrupt)
+		return nil, cost, whittle.ErrCorrupt.Errorf("the cache file is damaged")
 	}
 	// Paths are collected in one string, so that each costs no allocation of
 	// its own; ends has where each of them ends.
@@ -165,7 +164,7 @@ func decodeBody(body []byte) (idx *whittle.Index, cost Cost, err error) {
 		start := len(paths)
 		paths = d.entry(e, &prev, paths, last)
 		if d.bad {
-			return nil, cost, fmt.Errorf("cache file, entry %d: %w", i, whittle.ErrCorrupt)
+			return nil, cost, whittle.ErrCorrupt.Errorf("the cache file is damaged at entry %d", i)
 		}
 		last, ends[i], prev = paths[start:], len(paths), *e
 	}
@@ -195,7 +194,7 @@ func (d *decoder) kept(idx *whittle.Index) error {
 		idx.Kept[int(i)] = d.bytes(d.length())
 	}
 	if d.bad || len(d.b) > 0 {
-		return fmt.Errorf("cache file: the contents kept are damaged: %w", whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("the contents kept in the cache file are damaged")
 	}
 	return nil
 }

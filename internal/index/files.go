@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 
@@ -102,12 +101,12 @@ func (j *fileJob) pass(ctx context.Context, layer whittle.Layer) error {
 		e, err := s.next()
 		if err != nil {
 			if errors.Is(err, io.EOF) {
-				err = fmt.Errorf("it has %d entries, its index has %d: %w", i, len(j.idx.Entries), whittle.ErrCorrupt)
+				err = whittle.ErrCorrupt.Errorf("it has %d entries, its index has %d", i, len(j.idx.Entries))
 			}
 			return err
 		}
 		if was := &j.idx.Entries[i]; e.Path != was.Path || e.Kind != was.Kind || e.Size != was.Size {
-			return fmt.Errorf("entry %d (%.80q) is not what its index says: %w", i, e.Path, whittle.ErrCorrupt)
+			return whittle.ErrCorrupt.Errorf("entry %d (%.80q) is not what its index says", i, e.Path)
 		}
 		if !j.wanted[i] {
 			continue
@@ -139,10 +138,10 @@ func (j *fileJob) one(i int, r io.Reader) error {
 		return err
 	}
 	if n += counted.n; n != e.Size {
-		return fmt.Errorf("the content of %.80q has %d bytes, not %d: %w", e.Path, n, e.Size, whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("the content of %.80q has %d bytes, not %d", e.Path, n, e.Size)
 	}
 	if e.Content != [32]byte{} && [32]byte(sum.Sum(nil)) != e.Content {
-		return fmt.Errorf("the content of %.80q is not what its digest says: %w", e.Path, whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("the content of %.80q is not what its digest says", e.Path)
 	}
 	return nil
 }

@@ -172,9 +172,9 @@ func TestErrors(t *testing.T) {
 		"the source fails at the start": {readerLayer{good, func() io.Reader { return iotest.ErrReader(broken) }}, Options{}, broken, "reading it"},
 		"a name that leaves":            {raw("f ../../etc/passwd 1"), Options{}, whittle.ErrCorrupt, "leaves the root"},
 		"a link that leaves":            {raw("h a ../b"), Options{}, whittle.ErrCorrupt, "hard link"},
-		"a file as the root":            {raw("f . 1"), Options{}, whittle.ErrCorrupt, "root directory as a file"},
-		"a whiteout of dots":            {raw("f a/.wh... 0"), Options{}, whittle.ErrCorrupt, "no name"},
-		"a whiteout of nothing":         {raw("f a/.wh. 0"), Options{}, whittle.ErrCorrupt, "no name"},
+		"a file as the root":            {raw("f . 1"), Options{}, whittle.ErrCorrupt, "root directory is a file"},
+		"a whiteout of dots":            {raw("f a/.wh... 0"), Options{}, whittle.ErrCorrupt, "names no file"},
+		"a whiteout of nothing":         {raw("f a/.wh. 0"), Options{}, whittle.ErrCorrupt, "names no file"},
 		"a long name":                   {raw("f " + strings.Repeat("n", 5000) + " 1"), Options{}, whittle.ErrLimit, "5000 bytes"},
 	}
 	for name, c := range cases {

@@ -66,8 +66,8 @@ func (l Limits) withDefaults() Limits {
 // are within the limits.
 func (l Limits) checkRatio(unpacked, stored int64) error {
 	if unpacked > ratioFrom && unpacked/l.Ratio > stored {
-		return whittle.WithHint(fmt.Errorf("%s stored unpack to %s, more than %d times as much: %w",
-			whittle.Bytes(stored), whittle.Bytes(unpacked), l.Ratio, whittle.ErrLimit), "--max-ratio raises the limit")
+		return whittle.WithHint(whittle.ErrLimit.Errorf("%s stored unpack to %s, more than %d times as much",
+			whittle.Bytes(stored), whittle.Bytes(unpacked), l.Ratio), "--max-ratio raises the limit")
 	}
 	return nil
 }
@@ -98,7 +98,7 @@ type spent struct {
 // imageLimit is the error of what the layers of an image cost together.
 type imageLimit struct{ what, flag string }
 
-func (e *imageLimit) Error() string { return e.what + ": " + whittle.ErrLimit.Error() }
+func (e *imageLimit) Error() string { return e.what }
 func (e *imageLimit) Unwrap() error { return whittle.ErrLimit }
 
 // Hint implements [whittle.Hinted].

@@ -21,9 +21,9 @@ func (r *reader) readPlain(ctx context.Context, section *io.SectionReader, st wh
 	switch {
 	case claim.Digest == "":
 	case claim.Size != section.Size():
-		return nil, fmt.Errorf("blob %s has %d bytes, not %d: %w", claim.Digest, section.Size(), claim.Size, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("blob %s has %d bytes, not %d", claim.Digest, section.Size(), claim.Size)
 	case id != "" && claim.Digest != id:
-		return nil, fmt.Errorf("it is stored uncompressed as blob %s, the configuration says %s: %w", claim.Digest, id, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("it is stored uncompressed as blob %s, the configuration says %s", claim.Digest, id)
 	}
 	verified := make(chan error, 1)
 	if r.verify {
@@ -59,7 +59,7 @@ func (r *reader) verifyPlain(ctx context.Context, section *io.SectionReader, st 
 	}
 	got := whittle.SHA256([32]byte(sum.Sum(nil)))
 	if id != "" && got != id {
-		return fmt.Errorf("its content has the digest %s, the configuration says %s: %w", got, id, whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("its content has the digest %s, the configuration says %s", got, id)
 	}
 	if st.Identity != "" {
 		r.opts.Cache.saw(id, seen{got, section.Size(), st.Identity})

@@ -61,7 +61,7 @@ func (c *content) Read(p []byte) (int, error) {
 	if failed := c.src.Failed(); failed != nil {
 		return n, failed
 	}
-	return n, fmt.Errorf("the content of %.80q: %w (%w)", c.name, whittle.ErrCorrupt, err)
+	return n, whittle.ErrCorrupt.Errorf("the content of %.80q: %w", c.name, err)
 }
 
 // onlyReader hides all methods but Read.
@@ -100,9 +100,9 @@ func (s *scanner) headerError(err error) error {
 	case failed != nil:
 		return failed
 	case errors.Is(err, tar.ErrFieldTooLong):
-		return fmt.Errorf("after entry %d: a name or extended header of more than 1 MiB: %w", s.entries, whittle.ErrLimit)
+		return whittle.ErrLimit.Errorf("after entry %d: a name or extended header of more than 1 MiB", s.entries)
 	}
-	return fmt.Errorf("after entry %d: %w (%w)", s.entries, whittle.ErrCorrupt, err)
+	return whittle.ErrCorrupt.Errorf("after entry %d: %w", s.entries, err)
 }
 
 // The names that layers give to deletions:
@@ -133,7 +133,7 @@ func (s *scanner) entry(h *tar.Header) (e whittle.Entry, counts bool, err error)
 		return e, false, err
 	}
 	if e.Path == "." && e.Kind != whittle.Dir {
-		return e, false, fmt.Errorf("the root directory as a %s: %w", e.Kind, whittle.ErrCorrupt)
+		return e, false, whittle.ErrCorrupt.Errorf("the root directory is a %s", e.Kind)
 	}
 	s.cost.Unpacked += e.Size
 	return e, true, s.spent.addUnpacked(e.Size, s.limits)
@@ -146,7 +146,7 @@ func (s *scanner) checkNames(h *tar.Header) error {
 	}
 	longest := int64(max(len(h.Name), len(h.Linkname)))
 	if s.cost.Name = max(s.cost.Name, longest); longest > int64(s.limits.Name) {
-		return whittle.WithHint(fmt.Errorf("a name of %d bytes, more than %d: %w", longest, s.limits.Name, whittle.ErrLimit), "--max-name raises the limit")
+		return whittle.WithHint(whittle.ErrLimit.Errorf("a name of %d bytes, more than %d", longest, s.limits.Name), "--max-name raises the limit")
 	}
 	n := int64(len(h.Name) + len(h.Linkname))
 	s.cost.Names += n
@@ -159,7 +159,7 @@ func whiteout(dir, base string) (e whittle.Entry, counts bool, err error) {
 	case base == opaqueMarker:
 		return whittle.Entry{Kind: whittle.Opaque, Path: path.Clean(dir)}, true, nil
 	case name == "" || name == "." || name == "..":
-		return e, false, fmt.Errorf("a whiteout of no name: %w", whittle.ErrCorrupt)
+		return e, false, whittle.ErrCorrupt.Errorf("a whiteout names no file")
 	}
 	return whittle.Entry{Kind: whittle.Whiteout, Path: dir + name}, true, nil
 }
@@ -173,12 +173,12 @@ var kinds = map[byte]whittle.Kind{
 func (s *scanner) setKind(e *whittle.Entry, h *tar.Header) (err error) {
 	var known bool
 	if e.Kind, known = kinds[h.Typeflag]; !known {
-		return fmt.Errorf("tar entry type %q: %w", h.Typeflag, whittle.ErrUnsupported)
+		return whittle.ErrUnsupported.Errorf("the tar entry type %q of %.80q is not known", h.Typeflag, e.Path)
 	}
 	switch e.Kind {
 	case whittle.File:
 		if h.Size < 0 || h.Size > math.MaxInt64-s.cost.Unpacked {
-			return fmt.Errorf("a size of %d bytes: %w", h.Size, whittle.ErrLimit)
+			return whittle.ErrLimit.Errorf("%.80q has a size of %d bytes", e.Path, h.Size)
 		}
 		e.Size = h.Size
 		if !sparse(h) {

@@ -174,7 +174,7 @@ func (s *stream) finish() error {
 	<-s.tar.hashed
 	got := whittle.SHA256([32]byte(s.sum.Sum(nil)))
 	if want := s.layer.DiffID(); want != "" && got != want {
-		return fmt.Errorf("its content has the digest %s, the configuration says %s: %w", got, want, whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("its content has the digest %s, the configuration says %s", got, want)
 	}
 	return io.EOF
 }

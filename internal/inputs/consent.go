@@ -62,7 +62,7 @@ func newConsent(dir string, allow []string, lookup project.Lookup) (*consent, er
 		case text == allowSSH:
 			c.ssh = true
 		default:
-			return nil, whittle.WithHint(fmt.Errorf("%s: %q is nothing that can be allowed: %w", option, text, whittle.ErrUsage), "write fs.read=PATH, env=NAME or ssh")
+			return nil, whittle.WithHint(whittle.ErrUsage.Errorf("%s: %q is nothing that can be allowed", option, text), "write fs.read=PATH, env=NAME or ssh")
 		}
 	}
 	return c, nil
@@ -161,6 +161,6 @@ func (c *consent) refusal() error {
 	if len(c.wishes) > shownWishes {
 		what = append(what, "and more")
 	}
-	return whittle.WithHint(fmt.Errorf("project %s asks for what is not its own, and its steps may send it anywhere: %s: %w", filepath.Base(c.dir), strings.Join(what, "; "), whittle.ErrUsage),
+	return whittle.WithHint(whittle.ErrUsage.Errorf("project %s asks for what is not its own, and its steps may send it anywhere: %s", filepath.Base(c.dir), strings.Join(what, "; ")),
 		"where you trust it, say "+strings.Join(allow, " "))
 }

@@ -95,7 +95,7 @@ func (s *Set) options(in Options) (secrets []project.Secret, agents []project.SS
 	for _, text := range in.Env {
 		v := project.ParseVariable(text)
 		if v.Name == "" {
-			return nil, nil, whittle.WithHint(fmt.Errorf("--env: a variable without a name: %w", whittle.ErrUsage), "write --env NAME=value")
+			return nil, nil, whittle.WithHint(whittle.ErrUsage.Errorf("--env: a variable without a name"), "write --env NAME=value")
 		}
 		if !v.Bare {
 			v.Value = strings.ReplaceAll(v.Value, "$", "$$") // the shell has read it
@@ -105,7 +105,7 @@ func (s *Set) options(in Options) (secrets []project.Secret, agents []project.SS
 	for _, text := range in.Secrets {
 		one, err := project.ParseSecret(text)
 		if err != nil {
-			return nil, nil, fmt.Errorf("--secret: %w: %w", err, whittle.ErrUsage)
+			return nil, nil, whittle.ErrUsage.Errorf("--secret: %w", err)
 		}
 		if one.File != "" {
 			one.File, _ = filepath.Abs(one.File)
@@ -115,7 +115,7 @@ func (s *Set) options(in Options) (secrets []project.Secret, agents []project.SS
 	for _, text := range in.SSH {
 		one, err := project.ParseSSH(text)
 		if err != nil {
-			return nil, nil, fmt.Errorf("--ssh: %w: %w", err, whittle.ErrUsage)
+			return nil, nil, whittle.ErrUsage.Errorf("--ssh: %w", err)
 		}
 		agents = append(slices.DeleteFunc(agents, func(s project.SSH) bool { return s.ID == one.ID }), one)
 	}
@@ -168,14 +168,14 @@ func (s *Set) readSecrets(all []project.Secret, from project.Outside) error {
 		if one.Env != "" {
 			value, ok := from.Lookup(one.Env)
 			if !ok {
-				return whittle.WithHint(fmt.Errorf("secret %s: %s is not set in whittle's environment: %w", one.ID, one.Env, whittle.ErrUsage), "set it, or name a file: --secret id="+one.ID+",src=FILE")
+				return whittle.WithHint(whittle.ErrUsage.Errorf("secret %s: %s is not set in whittle's environment", one.ID, one.Env), "set it, or name a file: --secret id="+one.ID+",src=FILE")
 			}
 			s.secrets = append(s.secrets, build.Secret{ID: one.ID, Value: []byte(value)})
 			continue
 		}
 		value, err := from.Read(one.File, maxSecret)
 		if err != nil {
-			return fmt.Errorf("secret %s: %w: %w", one.ID, err, whittle.ErrUsage)
+			return whittle.ErrUsage.Errorf("secret %s: %w", one.ID, err)
 		}
 		s.secrets = append(s.secrets, build.Secret{ID: one.ID, Value: value})
 	}

@@ -161,11 +161,11 @@ func (b *builder) overLimit() error {
 	var err error
 	switch {
 	case b.foldersLeft < 0:
-		err = fmt.Errorf("the entries lie in more than %d folders that are not listed: %w", b.folders, whittle.ErrLimit)
+		err = whittle.ErrLimit.Errorf("the entries lie in more than %d folders that are not listed", b.folders)
 	case b.pathLeft < 0:
-		err = fmt.Errorf("symlinked parents make the paths longer than %s: %w", whittle.Bytes(folderPath*int64(b.folders)), whittle.ErrLimit)
+		err = whittle.ErrLimit.Errorf("symlinked parents make the paths longer than %s", whittle.Bytes(folderPath*int64(b.folders)))
 	case b.stepsLeft < 0:
-		err = fmt.Errorf("the paths and symlinks take more than %d steps: %w", folderSteps*b.folders, whittle.ErrLimit)
+		err = whittle.ErrLimit.Errorf("the paths and symlinks take more than %d steps", folderSteps*b.folders)
 	}
 	return whittle.WithHint(err, "--max-memory raises the limit")
 }

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"fmt"
 	"path"
 	"sort"
 	"strings"
@@ -31,7 +30,7 @@ func (a *Account) By(key string) ([]whittle.CategoryRow, error) {
 	case "extension":
 		name = func(i int) string { return extension(items[i].Path) }
 	default:
-		return nil, whittle.WithHint(fmt.Errorf("cannot group by %q: %w", key, whittle.ErrUsage), "the keys are "+strings.Join(Keys(), ", "))
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("cannot group by %q", key), "the keys are "+strings.Join(Keys(), ", "))
 	}
 	sums := map[string]*whittle.CategoryRow{}
 	for i, it := range items {

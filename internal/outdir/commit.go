@@ -61,7 +61,7 @@ func (f Folder) Commit(ctx context.Context, project string, files []whittle.File
 	}
 	staged, err := os.MkdirTemp(f.Dir, stagedPattern)
 	if err != nil {
-		return fmt.Errorf("writing the changes: %w: %w", err, whittle.ErrSystem)
+		return whittle.ErrSystem.Errorf("writing the changes: %w", err)
 	}
 	j, err := stageAll(ctx, staged, project, files, places)
 	if err == nil {
@@ -79,7 +79,7 @@ func stageAll(ctx context.Context, staged, project string, files []whittle.FileC
 	for i, c := range files {
 		rel, err := filepath.Rel(project, places[i])
 		if err != nil {
-			return j, fmt.Errorf("writing %s: %w: %w", c.Path, err, whittle.ErrUsage)
+			return j, whittle.ErrUsage.Errorf("writing %s: %w", c.Path, err)
 		}
 		row := journalRow{Path: filepath.ToSlash(rel), After: whittle.SHA256(sha256.Sum256(c.After))}
 		if !c.Created {
@@ -90,7 +90,7 @@ func stageAll(ctx context.Context, staged, project string, files []whittle.FileC
 			err = errors.Join(t.stage(filepath.Join(staged, fmt.Sprint(i)), c), t.close())
 		}
 		if err != nil {
-			return j, fmt.Errorf("writing %s: %w: %w", c.Path, err, whittle.ErrSystem)
+			return j, whittle.ErrSystem.Errorf("writing %s: %w", c.Path, err)
 		}
 		j.Files = append(j.Files, row)
 	}
@@ -106,7 +106,7 @@ func (f Folder) ready(j *journal) error {
 		staged := filepath.Join(f.Path(j.Staged), fmt.Sprint(i))
 		if here, err := onTheWay(j.Dir, row.Path, staged); err != nil || here {
 			if err != nil {
-				return fmt.Errorf("writing %s: %w: %w", row.Path, err, whittle.ErrSystem)
+				return whittle.ErrSystem.Errorf("writing %s: %w", row.Path, err)
 			}
 			continue
 		}
@@ -132,14 +132,14 @@ func (f Folder) putBeside(j *journal) error {
 		}
 		text, err := whittle.ReadFile(filepath.Join(f.Path(j.Staged), fmt.Sprint(i)), whittle.MaxText)
 		if err != nil {
-			return fmt.Errorf("writing %s: %w: %w", row.Path, err, whittle.ErrSystem)
+			return whittle.ErrSystem.Errorf("writing %s: %w", row.Path, err)
 		}
 		t, err := openTarget(j.Dir, row.Path)
 		if err == nil {
 			err = errors.Join(t.beside(filepath.FromSlash(row.Beside), text), t.close())
 		}
 		if err != nil {
-			return fmt.Errorf("writing %s: %w: %w", row.Path, err, whittle.ErrSystem)
+			return whittle.ErrSystem.Errorf("writing %s: %w", row.Path, err)
 		}
 	}
 	return nil
@@ -212,7 +212,7 @@ func (f Folder) replay(j journal) error {
 	for i, row := range j.Files {
 		staged := filepath.Join(f.Path(j.Staged), fmt.Sprint(i))
 		if err := f.place(j.Dir, row, staged); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("writing %s: %w: %w", row.Path, err, whittle.ErrSystem))
+			failed = errors.Join(failed, whittle.ErrSystem.Errorf("writing %s: %w", row.Path, err))
 		}
 	}
 	if failed != nil {
@@ -224,7 +224,7 @@ func (f Folder) replay(j journal) error {
 	err := os.Remove(f.Path(journalName))
 	syncFolder(f.Dir)
 	if err != nil {
-		return fmt.Errorf("removing the journal: %w: %w", err, whittle.ErrSystem)
+		return whittle.ErrSystem.Errorf("removing the journal: %w", err)
 	}
 	return os.RemoveAll(f.Path(j.Staged))
 }
@@ -239,7 +239,7 @@ func (f Folder) place(project string, row journalRow, staged string) error {
 		return err
 	}
 	if whittle.SHA256(sha256.Sum256(after)) != row.After {
-		return fmt.Errorf("its new content was damaged: %w", whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("its new content was damaged")
 	}
 	t, err := openTarget(project, row.Path)
 	if err != nil {

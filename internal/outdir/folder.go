@@ -87,7 +87,7 @@ func noLinks(project, dir string) error {
 func noLink(path string) error {
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return whittle.WithHint(fmt.Errorf("the study's folder: %s is a link, and nothing is written through links: %w", path, whittle.ErrUsage),
+		return whittle.WithHint(whittle.ErrUsage.Errorf("the study's folder: %s is a link, and nothing is written through links", path),
 			"remove it, or name another folder with --out")
 	}
 	return nil
@@ -159,7 +159,7 @@ func (f Folder) sync(rel string) error {
 		return err
 	}
 	if err := errors.Join(file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("%w: %w", err, whittle.ErrSystem)
+		return whittle.ErrSystem.Of(err)
 	}
 	syncFolder(filepath.Dir(f.Path(rel)))
 	return nil
@@ -169,24 +169,24 @@ func (f Folder) sync(rel string) error {
 func (f Folder) take() (*os.File, error) {
 	root, err := os.OpenRoot(f.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("locking the study's folder: %w: %w", err, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("locking the study's folder: %w", err)
 	}
 	defer root.Close()
 	if info, err := root.Lstat(lockName); err == nil && !info.Mode().IsRegular() {
-		return nil, whittle.WithHint(fmt.Errorf("locking the study's folder: %s is no regular file: %w", f.Path(lockName), whittle.ErrUsage), "remove it")
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("locking the study's folder: %s is no regular file", f.Path(lockName)), "remove it")
 	}
 	file, err := root.OpenFile(lockName, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("locking the study's folder: %w: %w", err, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("locking the study's folder: %w", err)
 	}
 	free, err := whittle.Lock(file)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("locking %s: %w: %w", f.Path(lockName), err, whittle.ErrSystem), file.Close())
+		return nil, errors.Join(whittle.ErrSystem.Errorf("locking %s: %w", f.Path(lockName), err), file.Close())
 	}
 	if !free {
 		text, _ := whittle.Folder(f.Dir).Read(lockName, 1<<10)
 		_ = file.Close()
-		return nil, whittle.WithHint(fmt.Errorf("%s is in use by another whittle (%s): %w", f.Dir, whittle.OneLine(string(text)), whittle.ErrSystem),
+		return nil, whittle.WithHint(whittle.ErrSystem.Errorf("%s is in use by another whittle (%s)", f.Dir, whittle.OneLine(string(text))),
 			"wait for its end, or name another folder with --out")
 	}
 	host, _ := os.Hostname()
@@ -195,7 +195,7 @@ func (f Folder) take() (*os.File, error) {
 		_, err = fmt.Fprintf(file, "process %d on %s since %s\n", os.Getpid(), host, time.Now().Format(time.RFC3339))
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("locking %s: %w: %w", f.Path(lockName), err, whittle.ErrSystem), file.Close())
+		return nil, errors.Join(whittle.ErrSystem.Errorf("locking %s: %w", f.Path(lockName), err), file.Close())
 	}
 	return file, nil
 }

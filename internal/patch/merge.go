@@ -63,7 +63,7 @@ func (m *merger) check(f *whittle.Fix) error {
 	for _, p := range f.Patches {
 		src, ok := m.files[p.File]
 		if p.Digest == "" && ok || p.Digest != "" && (!ok || whittle.DigestOf(src) != p.Digest) {
-			return fmt.Errorf("%s is not what the fix %q was made for: %w", p.File, f.Title, whittle.ErrUsage)
+			return whittle.ErrUsage.Errorf("%s is not what the fix %q was made for", p.File, f.Title)
 		}
 	}
 	return nil

@@ -85,7 +85,7 @@ type markerNode struct {
 // What is none is [whittle.ErrCorrupt].
 func ParseMarker(text string) (Marker, error) {
 	if len(text) > maxRequirement {
-		return Marker{}, fmt.Errorf("a marker of %d bytes: %w", len(text), whittle.ErrLimit)
+		return Marker{}, whittle.ErrLimit.Errorf("a marker has %d bytes, more than %d", len(text), maxRequirement)
 	}
 	p := markerParser{cursor{rest: text}}
 	root, err := p.or(0)
@@ -133,7 +133,7 @@ func (p *markerParser) joined(op string, depth int, part func(depth int) (*marke
 
 func (p *markerParser) atom(depth int) (*markerNode, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("more than %d parentheses within each other: %w", maxDepth, whittle.ErrLimit)
+		return nil, whittle.ErrLimit.Errorf("more than %d parentheses within each other", maxDepth)
 	}
 	p.space()
 	defer p.space()
@@ -161,7 +161,7 @@ func (p *markerParser) comparison() (*markerNode, error) {
 	case err != nil:
 		return nil, err
 	case literal == rightLiteral:
-		return nil, fmt.Errorf("%.20q %s %.20q does not compare a variable with a text: %w", left, op, right, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("%.20q %s %.20q does not compare a variable with a text", left, op, right)
 	case literal:
 		return &markerNode{op: op, variable: right, value: left}, nil
 	}
@@ -239,7 +239,7 @@ func (n *markerNode) evaluate(env *Environment, extra string) (bool, error) {
 	}
 	actual, ok := env.get(n.variable, extra)
 	if !ok {
-		return false, fmt.Errorf("the variable %s has no value in an installation: %w", n.variable, whittle.ErrUnsupported)
+		return false, whittle.ErrUnsupported.Errorf("the variable %s has no value in an installation", n.variable)
 	}
 	value := n.value
 	if n.variable == "extra" {
@@ -275,5 +275,5 @@ func compareValues(variable, left, op, right string) (bool, error) {
 	case "not in":
 		return !strings.Contains(right, left), nil
 	}
-	return false, fmt.Errorf("%.40q %s %.40q compares no versions: %w", left, op, right, whittle.ErrUnsupported)
+	return false, whittle.ErrUnsupported.Errorf("%.40q %s %.40q compares no versions", left, op, right)
 }

@@ -14,10 +14,10 @@ import (
 // https://python-poetry.org/docs/dependency-specification/
 func ParseConstraint(text string) (Specifiers, error) {
 	if len(text) > maxRequirement {
-		return nil, fmt.Errorf("a version constraint of %d bytes: %w", len(text), whittle.ErrLimit)
+		return nil, whittle.ErrLimit.Errorf("a version constraint has %d bytes, more than %d", len(text), maxRequirement)
 	}
 	if strings.Contains(text, "|") {
-		return nil, fmt.Errorf("the version constraint %.80q has alternatives, which specifiers cannot say: %w", text, whittle.ErrUnsupported)
+		return nil, whittle.ErrUnsupported.Errorf("the version constraint %.80q has alternatives, which specifiers cannot say", text)
 	}
 	bad := func(err error) (Specifiers, error) {
 		return nil, fmt.Errorf("%.80q is not a version constraint: %w", text, err)
@@ -26,7 +26,7 @@ func ParseConstraint(text string) (Specifiers, error) {
 	c.space()
 	var out Specifiers
 	if c.rest == "" {
-		return bad(whittle.ErrCorrupt)
+		return bad(whittle.ErrCorrupt.Errorf("it is empty"))
 	}
 	for c.rest != "" {
 		op := c.one("~=", "^", "~", "==", "!=", "<=", ">=", "=", "<", ">")
@@ -57,17 +57,17 @@ func constraint(op, version string) (Specifiers, error) {
 	v, err := ParseVersion(number)
 	release := err == nil && v.pre == "" && !v.post && !v.dev && len(v.local) == 0
 	if err != nil || number != v.text || stars > 1 && (!release || v.epoch != "" || len(v.release) > 3 || op != "" && op != "==" && op != "!=") {
-		return nil, whittle.ErrCorrupt
+		return nil, whittle.ErrCorrupt.Errorf("%.40q is not a version after %q", version, op)
 	}
 	switch {
 	case strings.ContainsAny(op, "^~") && stars > 0:
-		return nil, whittle.ErrCorrupt
+		return nil, whittle.ErrCorrupt.Errorf("%.40q is not a version after %q", version, op)
 	case op == "^", op == "~", op == "~=" && len(v.release) < 2:
 		number = ">=" + number + ",<" + v.bound(op != "~")
 	case strings.ContainsAny(op, "<>~"):
 		number = op + number // ">=1.*" is ">=1"
 	case stars > 0 && !release:
-		return nil, whittle.ErrUnsupported
+		return nil, whittle.ErrUnsupported.Errorf("%.40q has a wildcard after a pre-release", version)
 	default:
 		if op != "!=" {
 			op = "=="

@@ -36,7 +36,7 @@ type Parts struct {
 // [whittle.ErrCorrupt], but specifiers and the marker are not looked at.
 func SplitRequirement(text string) (Parts, error) {
 	if len(text) > maxRequirement {
-		return Parts{}, fmt.Errorf("a requirement of %d bytes: %w", len(text), whittle.ErrLimit)
+		return Parts{}, whittle.ErrLimit.Errorf("a requirement has %d bytes, more than %d", len(text), maxRequirement)
 	}
 	p := requirementParser{cursor{rest: text}}
 	return p.parts()

@@ -1,7 +1,6 @@
 package pep
 
 import (
-	"fmt"
 	"iter"
 	"strings"
 
@@ -26,7 +25,7 @@ type specifier struct {
 // is [whittle.ErrCorrupt].
 func ParseSpecifiers(text string) (Specifiers, error) {
 	if len(text) > maxRequirement {
-		return nil, fmt.Errorf("specifiers of %d bytes: %w", len(text), whittle.ErrLimit)
+		return nil, whittle.ErrLimit.Errorf("the specifiers have %d bytes, more than %d", len(text), maxRequirement)
 	}
 	var out Specifiers
 	for part := range strings.SplitSeq(text, ",") {
@@ -43,7 +42,7 @@ func ParseSpecifiers(text string) (Specifiers, error) {
 }
 
 func parseSpecifier(text string) (specifier, error) {
-	bad := fmt.Errorf("%.80q is not a version specifier: %w", text, whittle.ErrCorrupt)
+	bad := whittle.ErrCorrupt.Errorf("%.80q is not a version specifier", text)
 	c := cursor{rest: text}
 	s := specifier{op: c.one("===", "~=", "==", "!=", "<=", ">=", "<", ">")}
 	s.text = strings.TrimSpace(c.rest)

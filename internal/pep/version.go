@@ -2,7 +2,6 @@ package pep
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -58,7 +57,7 @@ func (n number) next() number {
 func ParseVersion(text string) (Version, error) {
 	s := strings.TrimSpace(text)
 	if len(s) > maxVersion {
-		return Version{}, fmt.Errorf("a version of %d bytes: %w", len(s), whittle.ErrLimit)
+		return Version{}, whittle.ErrLimit.Errorf("a version has %d bytes, more than %d", len(s), maxVersion)
 	}
 	c := cursor{rest: lower(s)}
 	v := Version{text: s}
@@ -73,7 +72,7 @@ func ParseVersion(text string) (Version, error) {
 }
 
 func notVersion(text string) error {
-	return fmt.Errorf("%.80q is not a version: %w", text, whittle.ErrCorrupt)
+	return whittle.ErrCorrupt.Errorf("%.80q is not a version", text)
 }
 
 // lower lowers ASCII letters only: no other letter is part of a version.
@@ -98,7 +97,7 @@ func (c *cursor) skip(prefix string) bool {
 }
 
 func (c *cursor) expected(what string) error {
-	return fmt.Errorf("expected %s at %.20q: %w", what, c.rest, whittle.ErrCorrupt)
+	return whittle.ErrCorrupt.Errorf("expected %s at %.20q", what, c.rest)
 }
 
 func (c *cursor) space() { c.rest = strings.TrimLeft(c.rest, " \t") }

@@ -30,14 +30,14 @@ const maxExpanded = 1000
 func ParseTags(text string) ([]Tag, error) {
 	parts := strings.Split(text, "-")
 	if len(parts) != 3 {
-		return nil, fmt.Errorf("%.80q is not a wheel's tag: %w", text, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("%.80q is not a wheel's tag", text)
 	}
 	sets := [3][]string{}
 	total := 1
 	for i, p := range parts {
 		sets[i] = strings.Split(strings.ToLower(p), ".")
 		if total *= len(sets[i]); total > maxExpanded {
-			return nil, fmt.Errorf("%.80q has more than %d tags: %w", text, maxExpanded, whittle.ErrLimit)
+			return nil, whittle.ErrLimit.Errorf("%.80q has more than %d tags", text, maxExpanded)
 		}
 	}
 	tags := make([]Tag, 0, total)
@@ -57,7 +57,7 @@ func ParseWheelName(file string) (Wheel, error) {
 	stem, ok := strings.CutSuffix(file, ".whl")
 	parts := strings.Split(stem, "-")
 	if !ok || len(parts) != 5 && len(parts) != 6 {
-		return Wheel{}, fmt.Errorf("%.80q is not a wheel's name: %w", file, whittle.ErrCorrupt)
+		return Wheel{}, whittle.ErrCorrupt.Errorf("%.80q is not a wheel's name", file)
 	}
 	w := Wheel{Name: Normalize(parts[0])}
 	var err error
@@ -67,7 +67,7 @@ func ParseWheelName(file string) (Wheel, error) {
 	if len(parts) == 6 {
 		w.Build = parts[2]
 		if w.Build == "" || !isDigit(w.Build[0]) {
-			return Wheel{}, fmt.Errorf("the wheel %.80q has a build tag without a number: %w", file, whittle.ErrCorrupt)
+			return Wheel{}, whittle.ErrCorrupt.Errorf("the wheel %.80q has a build tag without a number", file)
 		}
 	}
 	w.Tags, err = ParseTags(strings.Join(parts[len(parts)-3:], "-"))

@@ -1,7 +1,6 @@
 package project
 
 import (
-	"fmt"
 	"path/filepath"
 	"regexp"
 
@@ -36,10 +35,10 @@ var (
 func (c *Check) validate(file string) error {
 	for module, dist := range c.Names {
 		if !moduleName.MatchString(module) {
-			return whittle.WithHint(fmt.Errorf("%s: check: names: %q is no module: %w", file, module, whittle.ErrUsage), "write module: distribution, as in cv2: opencv-python-headless")
+			return whittle.WithHint(whittle.ErrUsage.Errorf("%s: check: names: %q is no module", file, module), "write module: distribution, as in cv2: opencv-python-headless")
 		}
 		if !distName.MatchString(dist) {
-			return whittle.WithHint(fmt.Errorf("%s: check: names: %s: %q is no distribution: %w", file, module, dist, whittle.ErrUsage), "write the name without a version, as in cv2: opencv-python-headless")
+			return whittle.WithHint(whittle.ErrUsage.Errorf("%s: check: names: %s: %q is no distribution", file, module, dist), "write the name without a version, as in cv2: opencv-python-headless")
 		}
 	}
 	return nil

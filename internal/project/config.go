@@ -2,7 +2,6 @@ package project
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -45,7 +44,7 @@ func keys(path string) []string {
 func parse(file string, src []byte) (config, error) {
 	var c config
 	if len(src) > MaxConfig {
-		return c, fmt.Errorf("%s: larger than %d bytes: %w", file, MaxConfig, whittle.ErrUsage)
+		return c, whittle.ErrUsage.Errorf("%s: larger than %d bytes", file, MaxConfig)
 	}
 	var root yaml.Node
 	if err := yaml.Unmarshal(src, &root); err != nil {
@@ -71,9 +70,9 @@ func yamlError(file string, err error) error {
 		one = many.Errors[0]
 	}
 	if one != nil || errors.As(err, &one) {
-		return fmt.Errorf("%s:%d: %s: %w", file, max(one.Mark.Line, 1), whittle.OneLine(one.Message), whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("%s:%d: %s", file, max(one.Mark.Line, 1), whittle.OneLine(one.Message))
 	}
-	return fmt.Errorf("%s: %s: %w", file, whittle.OneLine(strings.TrimPrefix(err.Error(), "yaml: ")), whittle.ErrUsage)
+	return whittle.ErrUsage.Errorf("%s: %s", file, whittle.OneLine(strings.TrimPrefix(err.Error(), "yaml: ")))
 }
 
 func checkKeys(file, path string, n *yaml.Node) error {
@@ -101,7 +100,7 @@ func checkKeys(file, path string, n *yaml.Node) error {
 		}
 	default:
 		if known != nil && path == "" {
-			return fmt.Errorf("%s:%d: this is not a mapping: %w", file, n.Line, whittle.ErrUsage)
+			return whittle.ErrUsage.Errorf("%s:%d: this is not a mapping", file, n.Line)
 		}
 	}
 	return nil
@@ -115,7 +114,7 @@ func join(path, name string) string {
 }
 
 func unknownKey(file string, key *yaml.Node, known []string) error {
-	err := fmt.Errorf("%s:%d: unknown key %q: %w", file, key.Line, key.Value, whittle.ErrUsage)
+	err := whittle.ErrUsage.Errorf("%s:%d: unknown key %q", file, key.Line, key.Value)
 	return whittle.WithHint(err, whittle.DidYouMean(key.Value, known, "the keys here are "+strings.Join(known, ", ")))
 }
 
@@ -127,17 +126,17 @@ func (c *config) validate(file string) error {
 			v.Dockerfile = "Dockerfile"
 		}
 		if v.Name == "" {
-			return fmt.Errorf("%s: variant %d has no name: %w", file, i+1, whittle.ErrUsage)
+			return whittle.ErrUsage.Errorf("%s: variant %d has no name", file, i+1)
 		}
 		if !validName(v.Name) {
-			return whittle.WithHint(fmt.Errorf("%s: variant name %q: %w", file, v.Name, whittle.ErrUsage),
+			return whittle.WithHint(whittle.ErrUsage.Errorf("%s: the variant name %q is not valid", file, v.Name),
 				"a name has letters, digits, dot, dash and underscore, and begins with a letter or digit")
 		}
 		if p, err := whittle.ParsePlatform(v.Platform); v.Platform != "" && (err != nil || p.OS != "linux") {
-			return whittle.WithHint(fmt.Errorf("%s: variant %s: platform %q: %w", file, v.Name, v.Platform, whittle.ErrUsage), "whittle builds for linux: linux/amd64, linux/arm64/v8")
+			return whittle.WithHint(whittle.ErrUsage.Errorf("%s: variant %s: the platform %q is not known", file, v.Name, v.Platform), "whittle builds for linux: linux/amd64, linux/arm64/v8")
 		}
 		if seen[v.Name] {
-			return fmt.Errorf("%s: two variants are named %s: %w", file, v.Name, whittle.ErrUsage)
+			return whittle.ErrUsage.Errorf("%s: two variants are named %s", file, v.Name)
 		}
 		seen[v.Name] = true
 	}
@@ -148,20 +147,20 @@ func (c *config) validate(file string) error {
 		return err
 	}
 	if t := c.Test; t != nil && len(t.Command) == 0 {
-		return whittle.WithHint(fmt.Errorf("%s: test has no command: %w", file, whittle.ErrUsage), `write command: ["python", "-m", "pytest"]`)
+		return whittle.WithHint(whittle.ErrUsage.Errorf("%s: test has no command", file), `write command: ["python", "-m", "pytest"]`)
 	}
 	if err := c.Services.validate(file); err != nil {
 		return err
 	}
 	for _, text := range c.SSH {
 		if _, err := ParseSSH(text); err != nil {
-			return fmt.Errorf("%s: %w: %w", file, err, whittle.ErrUsage)
+			return whittle.ErrUsage.Errorf("%s: %w", file, err)
 		}
 	}
 	for i := range c.Run {
 		r := &c.Run[i]
 		if len(r.Command) == 0 {
-			return whittle.WithHint(fmt.Errorf("%s: run %d has no command: %w", file, i+1, whittle.ErrUsage),
+			return whittle.WithHint(whittle.ErrUsage.Errorf("%s: run %d has no command", file, i+1),
 				`write command: ["program", "argument"]`)
 		}
 		if r.Name == "" {

@@ -228,9 +228,9 @@ func (d *declaredReader) read(name string) []byte {
 	switch {
 	case err != nil:
 	case len(b) > MaxDeclared:
-		err = fmt.Errorf("more than %s: %w", whittle.Bytes(MaxDeclared), whittle.ErrLimit)
+		err = whittle.ErrLimit.Errorf("more than %s", whittle.Bytes(MaxDeclared))
 	case d.budget.bytes > MaxDeclaredBytes:
-		err = fmt.Errorf("the project's declarations, some read for several others, have more than %s: %w", whittle.Bytes(MaxDeclaredBytes), whittle.ErrLimit)
+		err = whittle.ErrLimit.Errorf("the project's declarations, some read for several others, have more than %s", whittle.Bytes(MaxDeclaredBytes))
 	}
 	if err != nil {
 		d.problem(fmt.Errorf("reading %s: %w", name, err))
@@ -250,7 +250,7 @@ func (d *declaredReader) add(text, file string, line int, kind DependencyKind, e
 	}
 	if d.budget.dependencies++; d.budget.dependencies > MaxDependencies {
 		if d.budget.dependencies == MaxDependencies+1 {
-			d.problem(fmt.Errorf("reading %s:%d: the project declares more than %d dependencies: %w", file, line, MaxDependencies, whittle.ErrLimit))
+			d.problem(whittle.ErrLimit.Errorf("reading %s:%d: the project declares more than %d dependencies", file, line, MaxDependencies))
 		}
 		return nil
 	}

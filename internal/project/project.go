@@ -110,10 +110,10 @@ func Load(dir, configPath string) (*Project, error) {
 		abs = real // walks of the folder do not follow a link to it
 	}
 	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
-		return nil, whittle.WithHint(fmt.Errorf("project %s is a file: %w", dir, whittle.ErrUsage),
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("project %s is a file", dir),
 			"name the folder that it lies in: "+filepath.Dir(dir))
 	} else if err != nil {
-		return nil, whittle.WithHint(fmt.Errorf("project %s: no such folder: %w", dir, whittle.ErrUsage),
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("project %s: no such folder", dir),
 			"name the folder that holds the Dockerfile")
 	}
 	required := configPath != ""
@@ -179,11 +179,11 @@ func read(file, shown string, required bool) (config, error) {
 	case required && err == nil:
 		return parse(shown, src)
 	case err == nil && table != nil:
-		return config{}, fmt.Errorf("%s has [tool.whittle], and there is %s: use one of them: %w", filepath.Join(filepath.Dir(file), pyprojectName), ConfigName, whittle.ErrUsage)
+		return config{}, whittle.ErrUsage.Errorf("%s has [tool.whittle], and there is %s: use one of them", filepath.Join(filepath.Dir(file), pyprojectName), ConfigName)
 	case err == nil:
 		return parse(shown, src)
 	case required || !errors.Is(err, fs.ErrNotExist):
-		return config{}, fmt.Errorf("reading %s: %w: %w", file, reason(err), whittle.ErrUsage)
+		return config{}, whittle.ErrUsage.Errorf("reading %s: %w", file, reason(err))
 	case table != nil || tableErr != nil:
 		return parseTable(filepath.Join(filepath.Dir(shown), pyprojectName), table, tableErr)
 	}
@@ -234,12 +234,12 @@ func (p *Project) complete(shown string) error {
 		}
 	}
 	if len(p.Variants) == 0 {
-		return whittle.WithHint(fmt.Errorf("%s has no Dockerfile: %w", shown, whittle.ErrUsage),
+		return whittle.WithHint(whittle.ErrUsage.Errorf("%s has no Dockerfile", shown),
 			"whittle looks for Dockerfile, Dockerfile.NAME, NAME.Dockerfile and Containerfile, or the variants of whittle.yaml")
 	}
 	for _, v := range p.Variants {
 		if _, err := os.Stat(filepath.Join(p.Dir, v.Dockerfile)); err != nil {
-			err = fmt.Errorf("variant %s: %s: %w: %w", v.Name, filepath.Join(shown, v.Dockerfile), reason(err), whittle.ErrUsage)
+			err = whittle.ErrUsage.Errorf("variant %s: %s: %w", v.Name, filepath.Join(shown, v.Dockerfile), reason(err))
 			if near := nearFile(filepath.Join(p.Dir, v.Dockerfile)); near != "" {
 				err = whittle.WithHint(err, fmt.Sprintf("did you mean %q?", near))
 			}
@@ -254,7 +254,7 @@ func (p *Project) complete(shown string) error {
 	if p.Touch == "" {
 		p.Touch = sourceFile(p.Dir, py.scriptModules)
 	} else if info, err := os.Stat(filepath.Join(p.Dir, p.Touch)); err != nil || !info.Mode().IsRegular() {
-		return fmt.Errorf("%s: touch: %s is not a file: %w", filepath.Join(shown, ConfigName), p.Touch, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("%s: touch: %s is not a file", filepath.Join(shown, ConfigName), p.Touch)
 	}
 	return p.checkTest(shown)
 }
@@ -278,10 +278,10 @@ func (p *Project) checkTest(shown string) error {
 	}
 	for _, name := range p.Test.Copy {
 		if !filepath.IsLocal(name) {
-			return fmt.Errorf("%s: test: copy: %s lies outside the project: %w", filepath.Join(shown, ConfigName), name, whittle.ErrUsage)
+			return whittle.ErrUsage.Errorf("%s: test: copy: %s lies outside the project", filepath.Join(shown, ConfigName), name)
 		}
 		if _, err := os.Stat(filepath.Join(p.Dir, name)); err != nil {
-			return fmt.Errorf("%s: test: copy: %s: %w: %w", filepath.Join(shown, ConfigName), name, reason(err), whittle.ErrUsage)
+			return whittle.ErrUsage.Errorf("%s: test: copy: %s: %w", filepath.Join(shown, ConfigName), name, reason(err))
 		}
 	}
 	return nil
@@ -359,7 +359,7 @@ func resolveBases(in map[string]string, dir string) (map[string]string, error) {
 	for name, place := range in {
 		path, ok := strings.CutPrefix(place, "oci-layout:")
 		if !ok {
-			return nil, whittle.WithHint(fmt.Errorf("base %s: %q is not an OCI layout: %w", name, place, whittle.ErrUsage),
+			return nil, whittle.WithHint(whittle.ErrUsage.Errorf("base %s: %q is not an OCI layout", name, place),
 				"write oci-layout:PATH, relative to whittle.yaml")
 		}
 		if !filepath.IsAbs(path) {

@@ -2,7 +2,6 @@ package project
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"regexp"
@@ -38,7 +37,7 @@ func readPyproject(dir string) (pyproject, error) {
 		return p, nil
 	}
 	if err != nil {
-		return p, fmt.Errorf("reading %s: %w: %w", path, reason(err), whittle.ErrUsage)
+		return p, whittle.ErrUsage.Errorf("reading %s: %w", path, reason(err))
 	}
 	var doc struct {
 		Project struct {
@@ -56,9 +55,9 @@ func readPyproject(dir string) (pyproject, error) {
 		var de *toml.DecodeError
 		if errors.As(err, &de) {
 			line, _ := de.Position()
-			return p, fmt.Errorf("%s:%d: %s: %w", path, line, strings.TrimPrefix(de.Error(), "toml: "), whittle.ErrUsage)
+			return p, whittle.ErrUsage.Errorf("%s:%d: %s", path, line, strings.TrimPrefix(de.Error(), "toml: "))
 		}
-		return p, fmt.Errorf("%s: %w: %w", path, err, whittle.ErrUsage)
+		return p, whittle.ErrUsage.Errorf("%s: %w", path, err)
 	}
 	p.name = doc.Project.Name
 	if p.name == "" {
@@ -108,13 +107,13 @@ var tableLine = regexp.MustCompile(`(\[tool\.whittle\]):\d+`)
 // parseTable reads the settings that tableOf gives.
 func parseTable(file string, table []byte, err error) (config, error) {
 	if err != nil {
-		return config{}, fmt.Errorf("%s: [tool.whittle]: %w: %w", file, err, whittle.ErrUsage)
+		return config{}, whittle.ErrUsage.Errorf("%s: [tool.whittle]: %w", file, err)
 	}
 	c, err := parse(file+": [tool.whittle]", table)
 	if err != nil {
 		hint := whittle.Hint(err)
 		text := strings.TrimSuffix(tableLine.ReplaceAllString(err.Error(), "$1"), ": "+whittle.ErrUsage.Error())
-		if err = fmt.Errorf("%s: %w", text, whittle.ErrUsage); hint != "" {
+		if err = whittle.ErrUsage.Errorf("%s", text); hint != "" {
 			err = whittle.WithHint(err, hint)
 		}
 	}

@@ -1,7 +1,6 @@
 package project
 
 import (
-	"fmt"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -36,20 +35,20 @@ func (r *Request) UnmarshalYAML(n *yaml.Node) error {
 
 func validRequests(file string, all []Request) error {
 	if len(all) > maxRequests {
-		return fmt.Errorf("%s: requests: %d are more than %d: %w", file, len(all), maxRequests, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("%s: requests: %d are more than %d", file, len(all), maxRequests)
 	}
 	for i, r := range all {
 		switch {
 		case !strings.HasPrefix(r.Path, "/"):
-			return whittle.WithHint(fmt.Errorf("%s: request %d: the path %q does not begin with a slash: %w", file, i+1, r.Path, whittle.ErrUsage),
+			return whittle.WithHint(whittle.ErrUsage.Errorf("%s: request %d: the path %q does not begin with a slash", file, i+1, r.Path),
 				`write requests: ["/", {path: /health, port: 8000}]`)
 		case len(r.Path) > maxPath || strings.ContainsFunc(r.Path, func(c rune) bool { return !inPath(c) }):
-			return whittle.WithHint(fmt.Errorf("%s: request %d: the path %q has characters that no URL has: %w", file, i+1, r.Path, whittle.ErrUsage),
+			return whittle.WithHint(whittle.ErrUsage.Errorf("%s: request %d: the path %q has characters that no URL has", file, i+1, r.Path),
 				"write them as %XX")
 		case r.Port < 0 || r.Port > 65535:
-			return fmt.Errorf("%s: request %d: %d is no TCP port: %w", file, i+1, r.Port, whittle.ErrUsage)
+			return whittle.ErrUsage.Errorf("%s: request %d: %d is no TCP port", file, i+1, r.Port)
 		case r.Status != 0 && (r.Status < 200 || r.Status > 599):
-			return whittle.WithHint(fmt.Errorf("%s: request %d: %d is no final HTTP status: %w", file, i+1, r.Status, whittle.ErrUsage), "they are 200 to 599")
+			return whittle.WithHint(whittle.ErrUsage.Errorf("%s: request %d: %d is no final HTTP status", file, i+1, r.Status), "they are 200 to 599")
 		}
 	}
 	return nil

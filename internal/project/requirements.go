@@ -144,7 +144,7 @@ func (d *declaredReader) include(text, file string, line int, from origin, depth
 		}
 		target := path.Join(path.Dir(file), strings.Trim(rest, " =\t"))
 		if !fs.ValidPath(target) || strings.Contains(rest, "://") {
-			d.problem(fmt.Errorf("reading %s:%d: %s is not in the project: %w", file, line, strings.TrimSpace(rest), whittle.ErrUsage))
+			d.problem(whittle.ErrUsage.Errorf("reading %s:%d: %s is not in the project", file, line, strings.TrimSpace(rest)))
 			return true
 		}
 		if strings.HasPrefix(flag, "-c") || flag == "--constraint" {

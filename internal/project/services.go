@@ -143,16 +143,16 @@ func (s *Services) UnmarshalYAML(n *yaml.Node) error {
 
 func (s Services) validate(file string) error {
 	if len(s) > maxServices {
-		return fmt.Errorf("%s: %d services: at most %d: %w", file, len(s), maxServices, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("%s: %d services: at most %d", file, len(s), maxServices)
 	}
 	for _, one := range s {
 		switch {
 		case !hostName.MatchString(one.Name) || slices.Contains([]string{"localhost", "whittle"}, one.Name):
-			return fmt.Errorf("%s: service %q: this is no name for a host: %w", file, one.Name, whittle.ErrUsage)
+			return whittle.ErrUsage.Errorf("%s: service %q: this is no name for a host", file, one.Name)
 		case one.Image == "":
-			return whittle.WithHint(fmt.Errorf("%s: service %s has no image: %w", file, one.Name, whittle.ErrUsage), "write image: NAME, one of bases: or of a registry; what compose builds has to be built first")
+			return whittle.WithHint(whittle.ErrUsage.Errorf("%s: service %s has no image", file, one.Name), "write image: NAME, one of bases: or of a registry; what compose builds has to be built first")
 		case strings.ContainsAny(one.Image, " \t\n\r\\") || strings.Contains(one.Image, "--"):
-			return fmt.Errorf("%s: service %s: %q is not an image's name: %w", file, one.Name, one.Image, whittle.ErrUsage)
+			return whittle.ErrUsage.Errorf("%s: service %s: %q is not an image's name", file, one.Name, one.Image)
 		}
 	}
 	return nil

@@ -245,7 +245,7 @@ func (v Variable) value(lookup Lookup) (value string, hidden, ok bool, err error
 var reference = regexp.MustCompile(`\$(?:\$|\{([A-Za-z_]\w*)(?:(:?[-?+])([^{}]*))?\}|([A-Za-z_]\w*))`)
 
 // errLong is the error of a value that no program can be given.
-var errLong = fmt.Errorf("the value is longer than %d bytes: %w", MaxValue, whittle.ErrUsage)
+var errLong = whittle.ErrUsage.Errorf("the value is longer than %d bytes", MaxValue)
 
 // interpolate puts variables of the environment into a text, as compose does:
 // https://docs.docker.com/reference/compose-file/interpolation/
@@ -294,7 +294,7 @@ func resolve(text string, lookup Lookup) (value string, hidden bool, err error) 
 	case op == "-":
 		return p[3], false, nil
 	}
-	return "", false, whittle.WithHint(fmt.Errorf("${%s} is not set in whittle's environment: %w", name, whittle.ErrUsage), "set it, or write ${"+name+":-default}")
+	return "", false, whittle.WithHint(whittle.ErrUsage.Errorf("${%s} is not set in whittle's environment", name), "set it, or write ${"+name+":-default}")
 }
 
 // Environment is what a container's environment gets, a later variable in place
@@ -327,7 +327,7 @@ func (a *assembly) add(name, value string, hidden bool) error {
 		a.hidden = append(a.hidden, value)
 	}
 	if a.size += len(name) + len(value) + 2; a.size > MaxEnvironment {
-		return fmt.Errorf("the variables have more than %d bytes: %w", MaxEnvironment, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("the variables have more than %d bytes", MaxEnvironment)
 	}
 	return nil
 }
@@ -363,7 +363,7 @@ func (e Environment) With(files []string, variables Variables, hide bool, from O
 func (a *assembly) addFile(file string, from Outside) error {
 	text, err := from.file(file, MaxEnvFile)
 	if err != nil {
-		return fmt.Errorf(" %w: %w", reason(err), whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf(" %w", reason(err))
 	}
 	own, err := parseEnvFile(text, from.Lookup)
 	if err != nil {
@@ -381,7 +381,7 @@ func (a *assembly) addFile(file string, from Outside) error {
 func givable(value string) error {
 	switch {
 	case strings.Contains(value, "\x00"):
-		return fmt.Errorf("the value has a NUL byte: %w", whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("the value has a NUL byte")
 	case len(value) > MaxValue:
 		return errLong
 	}
@@ -424,7 +424,7 @@ func (r *envReader) next() error {
 	line = strings.TrimSpace(strings.TrimPrefix(line, "export "))
 	name, value, ok := strings.Cut(line, "=")
 	if name = strings.TrimSpace(name); !variableName.MatchString(name) {
-		return fmt.Errorf("%d: not NAME=value: %w", number, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("%d: not NAME=value", number)
 	}
 	if !ok {
 		if v, set := r.lookup(name); set {
@@ -434,7 +434,7 @@ func (r *envReader) next() error {
 	}
 	value, raw, err := r.value(whole, strings.TrimSpace(value))
 	if err != nil {
-		return fmt.Errorf("%d: %s: %w: %w", number, name, err, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("%d: %s: %w", number, name, err)
 	}
 	if !raw { // a password may have a $: what names nothing stays, and is in no error
 		switch found, _, err := interpolate(value, r.above); {
@@ -460,7 +460,7 @@ func (r *envReader) keep(number int, name, value string) error {
 		return fmt.Errorf("%d: %s: %w", number, name, err)
 	}
 	if r.size += len(name) + len(value) + 2; r.size > MaxEnvironment {
-		return fmt.Errorf("%d: %s: the variables have more than %d bytes: %w", number, name, MaxEnvironment, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("%d: %s: the variables have more than %d bytes", number, name, MaxEnvironment)
 	}
 	r.known[name] = value
 	r.out = append(r.out, Variable{Name: name, Value: value})

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
@@ -36,7 +35,7 @@ func discover(getenv func(string) string, readFile func(string) ([]byte, error))
 			continue
 		}
 		if err != nil {
-			return settings{}, fmt.Errorf("reading pip's configuration %s: %w: %w", file, err, whittle.ErrUsage)
+			return settings{}, whittle.ErrUsage.Errorf("reading pip's configuration %s: %w", file, err)
 		}
 		for key, value := range parseINI(b) {
 			options[key] = value
@@ -186,16 +185,16 @@ func keepSecret(req *http.Request, via []*http.Request) error {
 func trust(pool *x509.CertPool, name string) error {
 	info, err := os.Stat(name)
 	if err != nil {
-		return fmt.Errorf("reading the certificates that pip is told to trust: %w: %w", err, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("reading the certificates that pip is told to trust: %w", err)
 	}
 	files := []string{name}
 	if info.IsDir() {
 		files, err = filepath.Glob(filepath.Join(name, "*"))
 		if err != nil {
-			return fmt.Errorf("listing the certificates in %s: %w: %w", name, err, whittle.ErrUsage)
+			return whittle.ErrUsage.Errorf("listing the certificates in %s: %w", name, err)
 		}
 	} else if info.Size() > maxCertificates {
-		return fmt.Errorf("the certificates %s have more than %d bytes: %w", name, maxCertificates, whittle.ErrLimit)
+		return whittle.ErrLimit.Errorf("the certificates %s have more than %d bytes", name, maxCertificates)
 	}
 	found := false
 	for _, f := range files {
@@ -204,7 +203,7 @@ func trust(pool *x509.CertPool, name string) error {
 		}
 	}
 	if !found {
-		return fmt.Errorf("%s holds no certificate: %w", name, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("%s holds no certificate", name)
 	}
 	return nil
 }

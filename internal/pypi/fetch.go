@@ -204,7 +204,7 @@ func readAll(r io.Reader, what string, limit int64) ([]byte, error) {
 		return nil, &readError{err}
 	}
 	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("%s has more than %d bytes: %w", what, limit, whittle.ErrLimit)
+		return nil, whittle.ErrLimit.Errorf("%s has more than %d bytes", what, limit)
 	}
 	return b, nil
 }
@@ -213,7 +213,7 @@ func readAll(r io.Reader, what string, limit int64) ([]byte, error) {
 func fileURL(f File) (*url.URL, error) {
 	u, err := url.Parse(f.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("the file %.200q has no address that HTTP reaches: %w", f.Name, whittle.ErrUnsupported)
+		return nil, whittle.ErrUnsupported.Errorf("the file %.200q has no address that HTTP reaches", f.Name)
 	}
 	u.Fragment, u.RawFragment = "", ""
 	return u, nil

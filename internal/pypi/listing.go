@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
@@ -93,7 +92,7 @@ func parseListing(b []byte, contentType string, base *url.URL) ([]File, error) {
 	case "application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.latest+html", "text/html", "application/xhtml+xml":
 		return parseHTML(b, base)
 	}
-	return nil, fmt.Errorf("the index answers with %.80q, which is no listing: %w", contentType, whittle.ErrCorrupt)
+	return nil, whittle.ErrCorrupt.Errorf("the index answers with %.80q, which is no listing", contentType)
 }
 
 // project is a listing as JSON (PEP 691).
@@ -138,7 +137,7 @@ func (f *flag) UnmarshalJSON(b []byte) error {
 func parseJSON(b []byte, base *url.URL) ([]File, error) {
 	var p project
 	if err := json.Unmarshal(b, &p); err != nil {
-		return nil, fmt.Errorf("the listing is not as PEP 691 has it: %w: %w", err, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("the listing is not as PEP 691 has it: %w", err)
 	}
 	if err := checkVersion(p.Meta.Version); err != nil {
 		return nil, err
@@ -162,7 +161,7 @@ func parseJSON(b []byte, base *url.URL) ([]File, error) {
 // checkVersion refuses an API that is newer than what is known (PEP 629).
 func checkVersion(version string) error {
 	if major, _, _ := strings.Cut(version, "."); version != "" && major != "1" {
-		return fmt.Errorf("the index speaks version %.20q of the API, and 1 is known: %w", version, whittle.ErrUnsupported)
+		return whittle.ErrUnsupported.Errorf("the index speaks version %.20q of the API, and 1 is known", version)
 	}
 	return nil
 }

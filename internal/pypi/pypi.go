@@ -127,10 +127,10 @@ func parseIndex(text string) (index, error) {
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil {
 		// The parser's error repeats the text, credentials and all.
-		return index{}, fmt.Errorf("the address of a package index is no URL: %w", whittle.ErrUsage)
+		return index{}, whittle.ErrUsage.Errorf("the address of a package index is no URL")
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return index{}, fmt.Errorf("the package index %s is not reached by HTTP: %w", redact(u), whittle.ErrUnsupported)
+		return index{}, whittle.ErrUnsupported.Errorf("the package index %s is not reached by HTTP", redact(u))
 	}
 	i := index{base: u, user: u.User}
 	u.User, u.RawQuery, u.Fragment, u.RawPath = nil, "", "", ""
@@ -167,7 +167,7 @@ func (c *Client) Files(ctx context.Context, name string) ([]File, error) {
 		return nil, c.broken
 	}
 	if !pep.IsName(name) || len(name) > maxName {
-		return nil, fmt.Errorf("%.80q is not the name of a distribution: %w", name, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("%.80q is not the name of a distribution", name)
 	}
 	var out []File
 	missing, seen := 0, map[string]bool{}
@@ -237,7 +237,7 @@ func (c *Client) Members(ctx context.Context, f File) ([]Member, error) {
 		return nil, c.broken
 	}
 	if !strings.HasSuffix(f.Name, ".whl") {
-		return nil, fmt.Errorf("%.200q is no wheel: %w", f.Name, whittle.ErrUnsupported)
+		return nil, whittle.ErrUnsupported.Errorf("%.200q is no wheel", f.Name)
 	}
 	if m, ok := c.cache.members(f); ok {
 		return m, nil

@@ -38,7 +38,7 @@ func (c *Client) openRemote(ctx context.Context, f File) (*remote, error) {
 	r := &remote{client: c, file: f, url: u}
 	err = r.ask(ctx, "bytes=-"+strconv.Itoa(tailSize), func(resp *http.Response, first, last, total int64) error {
 		if last != total-1 || f.Size > 0 && f.Size != total {
-			return fmt.Errorf("the server gives bytes %d to %d of %d for the end of a file of %d: %w", first, last, total, f.Size, whittle.ErrCorrupt)
+			return whittle.ErrCorrupt.Errorf("the server gives bytes %d to %d of %d for the end of a file of %d", first, last, total, f.Size)
 		}
 		r.size = total
 		r.tail, err = readPart(resp.Body, last-first+1)
@@ -66,7 +66,7 @@ func (r *remote) read(ctx context.Context, offset, n int64) ([]byte, error) {
 		return nil, damaged("it ends before byte %d", offset+n)
 	}
 	if n > maxDirectory {
-		return nil, fmt.Errorf("reading %d bytes at once: %w", n, whittle.ErrLimit)
+		return nil, whittle.ErrLimit.Errorf("reading %d bytes at once, more than %d", n, maxDirectory)
 	}
 	if r.local == nil {
 		if begin := r.size - int64(len(r.tail)); offset >= begin {
@@ -80,7 +80,7 @@ func (r *remote) read(ctx context.Context, offset, n int64) ([]byte, error) {
 	if r.local == nil {
 		err := r.ask(ctx, fmt.Sprintf("bytes=%d-%d", offset, offset+n-1), func(resp *http.Response, first, last, total int64) (err error) {
 			if first != offset || last != offset+n-1 || total != r.size {
-				return fmt.Errorf("the server gives bytes %d to %d of %d for %d to %d of %d: %w", first, last, total, offset, offset+n-1, r.size, whittle.ErrCorrupt)
+				return whittle.ErrCorrupt.Errorf("the server gives bytes %d to %d of %d for %d to %d of %d", first, last, total, offset, offset+n-1, r.size)
 			}
 			out, err = readPart(resp.Body, n)
 			return err
@@ -139,7 +139,7 @@ func contentRange(text string) (first, last, total int64, ok bool) {
 func readPart(body io.Reader, n int64) ([]byte, error) {
 	b, err := readAll(body, "the range", n)
 	if errors.Is(err, whittle.ErrLimit) {
-		return nil, fmt.Errorf("the server sends more than the %d bytes of the range: %w", n, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("the server sends more than the %d bytes of the range", n)
 	}
 	if err == nil && int64(len(b)) < n {
 		return nil, &readError{io.ErrUnexpectedEOF}
@@ -151,7 +151,7 @@ func readPart(body io.Reader, n int64) ([]byte, error) {
 // the index says.
 func (r *remote) download(resp *http.Response) (err error) {
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the server answers with %s: %w", status(resp), whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("the server answers with %s", status(resp))
 	}
 	limit := int64(maxWheel)
 	if r.file.Size > 0 {
@@ -176,15 +176,15 @@ func (r *remote) download(resp *http.Response) (err error) {
 	case err != nil:
 		return &readError{err}
 	case n > limit && r.file.Size > 0, r.file.Size > 0 && n != r.file.Size:
-		return fmt.Errorf("the file has not the %d bytes that the index says: %w", r.file.Size, whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("the file has not the %d bytes that the index says", r.file.Size)
 	case n > limit:
-		return fmt.Errorf("the file has more than %d bytes: %w", limit, whittle.ErrLimit)
+		return whittle.ErrLimit.Errorf("the file has more than %d bytes", limit)
 	}
 	if got := fmt.Sprintf("%x", h.Sum(nil)); r.file.SHA256 != "" && got != r.file.SHA256 {
-		return fmt.Errorf("the file has the digest %s and not %s: %w", got, r.file.SHA256, whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("the file has the digest %s and not %s", got, r.file.SHA256)
 	}
 	if r.size > 0 && n != r.size {
-		return fmt.Errorf("the file has %d bytes and had %d: %w", n, r.size, whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("the file has %d bytes and had %d", n, r.size)
 	}
 	r.close()
 	r.local, r.size, r.tail = tmp, n, nil

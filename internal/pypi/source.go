@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"path"
@@ -23,10 +22,10 @@ const maxSourceFiles = 200_000
 // differ where it says that they are dynamic, or says nothing (PEP 643).
 func (c *Client) sourceMetadata(ctx context.Context, f File) ([]byte, error) {
 	if !strings.HasSuffix(f.Name, ".tar.gz") {
-		return nil, fmt.Errorf("%.200q is neither a wheel nor a .tar.gz: %w", f.Name, whittle.ErrUnsupported)
+		return nil, whittle.ErrUnsupported.Errorf("%.200q is neither a wheel nor a .tar.gz", f.Name)
 	}
 	if f.Size > maxSource {
-		return nil, fmt.Errorf("a source distribution of %d bytes: %w", f.Size, whittle.ErrLimit)
+		return nil, whittle.ErrLimit.Errorf("the source distribution has %d bytes, more than %d", f.Size, maxSource)
 	}
 	u, err := fileURL(f)
 	if err != nil {
@@ -53,9 +52,9 @@ func pkgInfo(r io.Reader) ([]byte, error) {
 		h, err := t.Next()
 		switch {
 		case unpacked.N <= 0:
-			return nil, fmt.Errorf("a source distribution that unpacks to more than %d bytes: %w", maxSource, whittle.ErrLimit)
+			return nil, whittle.ErrLimit.Errorf("the source distribution unpacks to more than %d bytes", maxSource)
 		case errors.Is(err, io.EOF):
-			return nil, fmt.Errorf("it has no PKG-INFO: %w", whittle.ErrNotFound)
+			return nil, whittle.ErrNotFound.Errorf("it has no PKG-INFO")
 		case err != nil:
 			return nil, body.or(err)
 		}
@@ -69,7 +68,7 @@ func pkgInfo(r io.Reader) ([]byte, error) {
 			return b, err
 		}
 	}
-	return nil, fmt.Errorf("a source distribution of more than %d files: %w", maxSourceFiles, whittle.ErrLimit)
+	return nil, whittle.ErrLimit.Errorf("the source distribution has more than %d files", maxSourceFiles)
 }
 
 // failing remembers the error of a connection, which decoders wrap or hide.
@@ -91,5 +90,5 @@ func (f *failing) or(err error) error {
 	if f.err != nil {
 		return &readError{f.err}
 	}
-	return fmt.Errorf("the source distribution is no .tar.gz: %w: %w", err, whittle.ErrCorrupt)
+	return whittle.ErrCorrupt.Errorf("the source distribution is no .tar.gz: %w", err)
 }

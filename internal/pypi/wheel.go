@@ -104,10 +104,10 @@ func (w *wheel) find(base string) (entry, bool) {
 func (w *wheel) info(ctx context.Context, base string) ([]byte, error) {
 	e, ok := w.find(base)
 	if !ok {
-		return nil, fmt.Errorf("%s has no %s: %w", w.file.Name, base, whittle.ErrNotFound)
+		return nil, whittle.ErrNotFound.Errorf("%s has no %s", w.file.Name, base)
 	}
 	if e.size > maxMetadata || e.compressed > maxMetadata {
-		return nil, fmt.Errorf("%s has %d bytes: %w", e.name, e.size, whittle.ErrLimit)
+		return nil, whittle.ErrLimit.Errorf("%s has %d bytes, more than %d", e.name, e.size, maxMetadata)
 	}
 	b, err := w.content(ctx, e)
 	if err != nil {
@@ -169,7 +169,7 @@ func (c *Client) beside(ctx context.Context, f File) ([]byte, error) {
 		return nil, err
 	}
 	if got := whittle.DigestOf(b).Hex(); f.MetadataSHA256 != "" && got != f.MetadataSHA256 {
-		return nil, fmt.Errorf("the metadata beside it has the digest %s and not %s: %w", got, f.MetadataSHA256, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("the metadata beside it has the digest %s and not %s", got, f.MetadataSHA256)
 	}
 	return b, nil
 }

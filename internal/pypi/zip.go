@@ -2,7 +2,6 @@ package pypi
 
 import (
 	"encoding/binary"
-	"fmt"
 	"strings"
 
 	"whittle.dev/whittle"
@@ -54,7 +53,7 @@ type entry struct {
 }
 
 func damaged(format string, args ...any) error {
-	return fmt.Errorf("the ZIP archive is damaged: "+format+": %w", append(args, whittle.ErrCorrupt)...)
+	return whittle.ErrCorrupt.Errorf("the ZIP archive is damaged: "+format, args...)
 }
 
 // parseEnd finds the central directory by the records at the end of an archive
@@ -88,7 +87,7 @@ func parseEnd(tail []byte, total int64) (directory, error) {
 	case d.size < 0 || d.size > end || offset < 0 || d.shift < 0:
 		return directory{}, damaged("its central directory does not lie within it")
 	case d.size > maxDirectory:
-		return directory{}, fmt.Errorf("the central directory has %d bytes, more than %d: %w", d.size, maxDirectory, whittle.ErrLimit)
+		return directory{}, whittle.ErrLimit.Errorf("the central directory has %d bytes, more than %d", d.size, maxDirectory)
 	case d.entries < 0 || d.entries > d.size/directorySize:
 		return directory{}, damaged("%d files do not fit into its central directory", d.entries)
 	}
@@ -202,7 +201,7 @@ func (e *entry) believable() error {
 		e.method == deflated && e.size/most > e.compressed:
 		return damaged("%.80q of %d bytes cannot come from %d", e.name, e.size, e.compressed)
 	case e.method != stored && e.method != deflated:
-		return fmt.Errorf("%.80q is compressed by method %d of ZIP: %w", e.name, e.method, whittle.ErrUnsupported)
+		return whittle.ErrUnsupported.Errorf("%.80q is compressed by method %d of ZIP, which is not known", e.name, e.method)
 	}
 	return nil
 }

@@ -13,7 +13,6 @@ package python
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"strings"
 	"unicode"
@@ -95,5 +94,5 @@ func printable(s string) string {
 
 // tooMany is the error of records that name too many files together.
 func tooMany(record string) error {
-	return fmt.Errorf("%s: the records name more than %d files: %w", record, maxFiles, whittle.ErrLimit)
+	return whittle.ErrLimit.Errorf("%s: the records name more than %d files", record, maxFiles)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/url"
 	"path"
@@ -30,7 +29,7 @@ func (t *Tree) record(site, name string) (files []string, listed bool, err error
 			return files, true, nil
 		}
 		if err != nil {
-			return files, true, fmt.Errorf("reading %s: %w: %w", name, err, whittle.ErrCorrupt)
+			return files, true, whittle.ErrCorrupt.Errorf("reading %s: %w", name, err)
 		}
 		if err := t.name(name); err != nil {
 			return nil, true, err

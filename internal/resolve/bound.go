@@ -22,7 +22,7 @@ func Bound(ctx context.Context, idx Index, name string, env pep.Environment) (st
 	}
 	bound := pep.SeriesOf(newest.version.String())
 	if bound == "" {
-		return "", fmt.Errorf("the release %s has no series: %w", newest, whittle.ErrUnsupported)
+		return "", whittle.ErrUnsupported.Errorf("the release %s has no series", newest)
 	}
 	return bound, nil
 }
@@ -44,7 +44,7 @@ func newestOf(ctx context.Context, idx Index, name string, env pep.Environment) 
 		}
 	}
 	if newest == nil {
-		return nil, fmt.Errorf("no release of %s fits Python %s: %w", name, env.PythonVersion, whittle.ErrNotFound)
+		return nil, whittle.ErrNotFound.Errorf("no release of %s fits Python %s", name, env.PythonVersion)
 	}
 	return newest, nil
 }
@@ -58,7 +58,7 @@ func Ships(ctx context.Context, idx Index, name, module string, env pep.Environm
 		return false, err
 	}
 	if newest.wheel == nil {
-		return false, fmt.Errorf("the release %s has no wheel that fits: %w", newest, whittle.ErrUnsupported)
+		return false, whittle.ErrUnsupported.Errorf("the release %s has no wheel that fits", newest)
 	}
 	members, err := idx.Members(ctx, *newest.wheel)
 	if err != nil {

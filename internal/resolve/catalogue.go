@@ -3,7 +3,6 @@ package resolve
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net/url"
 	"path"
@@ -262,7 +261,7 @@ func (c *catalogue) pointed(r pep.Requirement) (*release, error) {
 	return o.get(func() (*release, error) {
 		u, err := url.Parse(r.URL)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, fmt.Errorf("%s points to what is no file of an index: %w", r.Name, whittle.ErrUnsupported)
+			return nil, whittle.ErrUnsupported.Errorf("%s points to what is no file of an index", r.Name)
 		}
 		f := &whittle.IndexFile{Name: path.Base(u.Path), URL: r.URL}
 		if hex, ok := strings.CutPrefix(u.Fragment, "sha256="); ok {
@@ -270,12 +269,12 @@ func (c *catalogue) pointed(r pep.Requirement) (*release, error) {
 		}
 		v, w, ok := readName(r.Name, f.Name)
 		if !ok {
-			return nil, fmt.Errorf("%s points to %.80q, which is no file of it: %w", r.Name, f.Name, whittle.ErrUsage)
+			return nil, whittle.ErrUsage.Errorf("%s points to %.80q, which is no file of it", r.Name, f.Name)
 		}
 		rel := &release{name: r.Name, version: v, url: r.URL, facts: &once[*facts]{}}
 		rel.add(c, f, w)
 		if rel.wheel == nil && rel.source == nil {
-			return nil, fmt.Errorf("%s points to %.80q, which the target cannot use: %w", r.Name, f.Name, whittle.ErrUsage)
+			return nil, whittle.ErrUsage.Errorf("%s points to %.80q, which the target cannot use", r.Name, f.Name)
 		}
 		return rel, nil
 	})

@@ -60,9 +60,9 @@ func (c *catalogue) checkMetadata(r *release, m python.Metadata) error {
 	v, err := pep.ParseVersion(m.Version)
 	switch {
 	case pep.Normalize(m.Name) != r.name || err != nil || v.Key() != r.version.Key():
-		return fmt.Errorf("the metadata of %s are those of %.80s %.40s: %w", r, m.Name, m.Version, whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("the metadata of %s are those of %.80s %.40s", r, m.Name, m.Version)
 	case !c.runs(m.RequiresPython):
-		return fmt.Errorf("%s requires Python %.80s: %w", r, m.RequiresPython, whittle.ErrUnsupported)
+		return whittle.ErrUnsupported.Errorf("%s requires Python %.80s", r, m.RequiresPython)
 	}
 	return nil
 }

@@ -140,7 +140,7 @@ func (s *search) run(ctx context.Context, reqs []pep.Requirement) error {
 			return err
 		}
 	}
-	return fmt.Errorf("no set of versions was found in %d steps; last, %w: %w", s.budget, s.conflict(s.causes), whittle.ErrLimit)
+	return whittle.ErrLimit.Errorf("no set of versions was found in %d steps; last, %w", s.budget, s.conflict(s.causes))
 }
 
 // step pins one of the open idents, or goes back.

@@ -3,7 +3,6 @@ package rootfs
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -185,7 +184,7 @@ func (f *facts) UnmarshalBinary(b []byte) error {
 	return errFacts
 }
 
-var errFacts = fmt.Errorf("facts of a file: %w", whittle.ErrCorrupt)
+var errFacts = whittle.ErrCorrupt.Errorf("facts of a file")
 
 func (f *facts) unmarshalProgram(b []byte) error {
 	file, b, ok := cutBytes(b)

@@ -156,18 +156,18 @@ func (m *Image) ReadFile(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 	}
 	if n.Item < 0 {
-		return nil, fmt.Errorf("%s is not a regular file: %w", path, whittle.ErrUnsupported)
+		return nil, whittle.ErrUnsupported.Errorf("%s is not a regular file", path)
 	}
 	if size := m.Ledger.Items[n.Item].Bytes; size > limit {
-		return nil, fmt.Errorf("%s has %d bytes, more than %d: %w", path, size, limit, whittle.ErrLimit)
+		return nil, whittle.ErrLimit.Errorf("%s has %d bytes, more than %d", path, size, limit)
 	}
 	switch f := m.item(n.Item); {
 	case f == nil:
-		return nil, fmt.Errorf("%s was not read with its layer: %w", path, whittle.ErrUnsupported)
+		return nil, whittle.ErrUnsupported.Errorf("%s was not read with its layer", path)
 	case f.binary != nil:
-		return nil, fmt.Errorf("%s is a binary: %w", path, whittle.ErrUnsupported)
+		return nil, whittle.ErrUnsupported.Errorf("%s is a binary", path)
 	case f.source != nil:
-		return nil, fmt.Errorf("of %s only the imports are known: %w", path, whittle.ErrUnsupported)
+		return nil, whittle.ErrUnsupported.Errorf("of %s only the imports are known", path)
 	default:
 		return f.text, nil
 	}
@@ -216,7 +216,7 @@ func (m *Image) Fetch(ctx context.Context, want func(path string) bool) error {
 		}
 		it := m.Ledger.Items[n.Item]
 		if total += it.Bytes; total > maxContents {
-			return fmt.Errorf("the files that have to be read have more than %d bytes, at %.80q: %w", maxContents, n.Path, whittle.ErrLimit)
+			return whittle.ErrLimit.Errorf("the files that have to be read have more than %d bytes, at %.80q", maxContents, n.Path)
 		}
 		if f := m.item(n.Item); f == nil || f.binary != nil || f.source != nil {
 			add(byLayer, it, n.Item)

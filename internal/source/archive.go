@@ -36,7 +36,7 @@ func openArchive(path string, limits Limits) (_ *archive, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, noSuchFile("", "no file "+path, path)
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", err, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Of(err)
 	}
 	defer func() {
 		if err != nil {
@@ -45,7 +45,7 @@ func openArchive(path string, limits Limits) (_ *archive, err error) {
 	}()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", err, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Of(err)
 	}
 	if err := checkMagic(f, path); err != nil {
 		return nil, err
@@ -67,17 +67,17 @@ func (a *archive) scan(limits Limits) error {
 			return endsEarly(a.size)
 		}
 		if err != nil {
-			return fmt.Errorf("reading the archive's headers: %w: %w", err, whittle.ErrCorrupt)
+			return whittle.ErrCorrupt.Errorf("reading the archive's headers: %w", err)
 		}
 		if len(a.files) >= limits.Files {
-			return fmt.Errorf("the archive has more than %d entries: %w", limits.Files, whittle.ErrLimit)
+			return whittle.ErrLimit.Errorf("the archive has more than %d entries", limits.Files)
 		}
 		name, err := whittle.CleanPath(h.Name)
 		if err != nil {
 			return fmt.Errorf("the archive: %w", err)
 		}
 		if h.Typeflag == tar.TypeGNUSparse || h.PAXRecords["GNU.sparse.name"] != "" || h.PAXRecords["GNU.sparse.size"] != "" {
-			return whittle.WithHint(fmt.Errorf("the archive has %s without its holes: %w", name, whittle.ErrUnsupported), "archives are read in place: pack it again without tar --sparse")
+			return whittle.WithHint(whittle.ErrUnsupported.Errorf("the archive has %s without its holes", name), "archives are read in place: pack it again without tar --sparse")
 		}
 		switch h.Typeflag {
 		case tar.TypeReg:
@@ -118,7 +118,7 @@ func (a *archive) sectionOf(name string) (*io.SectionReader, bool) {
 func (a *archive) readFile(name string, limit int64) ([]byte, error) {
 	s, ok := a.sectionOf(name)
 	if !ok {
-		return nil, fmt.Errorf("the archive has no %s: %w", name, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("the archive has no %s", name)
 	}
 	return readAll(s, name, limit)
 }
@@ -147,7 +147,7 @@ func (a *archive) stat(_ context.Context, d whittle.Digest) (int64, string, erro
 func (a *archive) statOf(name string) (int64, string, error) {
 	s, ok := a.find(name)
 	if !ok {
-		return 0, "", fmt.Errorf("the archive has no %s: %w", name, whittle.ErrCorrupt)
+		return 0, "", whittle.ErrCorrupt.Errorf("the archive has no %s", name)
 	}
 	info, err := a.file.Stat()
 	if err != nil {

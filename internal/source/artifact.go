@@ -1,7 +1,6 @@
 package source
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -74,6 +73,6 @@ func notImage(kind string) error {
 			break
 		}
 	}
-	return whittle.WithHint(fmt.Errorf("it is %s, not a container image (its type is %.200s): %w", name, kind, whittle.ErrUnsupported),
+	return whittle.WithHint(whittle.ErrUnsupported.Errorf("it is %s, not a container image (its type is %.200s)", name, kind),
 		"whittle reads container images only")
 }

@@ -66,7 +66,7 @@ func (p *picker) selected(ctx context.Context, found []*leaf, selector string) (
 			return byImage(tier), nil
 		}
 	}
-	return nil, whittle.WithHint(fmt.Errorf("no image is named %q: %w", selector, whittle.ErrNotFound), thereAre(byImage(found)))
+	return nil, whittle.WithHint(whittle.ErrNotFound.Errorf("no image is named %q", selector), thereAre(byImage(found)))
 }
 
 // byDigest are the images whose manifest, index or configuration has a digest
@@ -98,7 +98,7 @@ func (p *picker) byDigest(ctx context.Context, found []*leaf, prefix string) ([]
 		return byDigest(in, own), nil
 	}
 	if len(prefix) < 64 {
-		return nil, whittle.WithHint(fmt.Errorf("no digest begins with %s: %w", prefix, whittle.ErrNotFound), thereAre(byImage(found)))
+		return nil, whittle.WithHint(whittle.ErrNotFound.Errorf("no digest begins with %s", prefix), thereAre(byImage(found)))
 	}
 	deep, err := p.leaves(ctx, []descriptor{{Digest: whittle.Digest("sha256:" + prefix), Size: unknownSize}})
 	return byImage(deep), err
@@ -186,7 +186,7 @@ func thereAre(groups []group) string {
 // for a platform that was asked for.
 func (p *picker) one(ctx context.Context, groups []group, selector string) (*leaf, error) {
 	if len(groups) == 0 {
-		return nil, fmt.Errorf("the index names no image: %w", whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("the index names no image")
 	}
 	if len(groups) > 1 {
 		images, err := p.images(ctx, groups)
@@ -208,7 +208,7 @@ func (p *picker) one(ctx context.Context, groups []group, selector string) (*lea
 	if selector != "" {
 		what = fmt.Sprintf("%q names %d images", selector, len(groups))
 	}
-	return nil, whittle.WithHint(fmt.Errorf("%s: %s: %w", what, labels(groups), whittle.ErrUsage), "put :NAME or @DIGEST behind the path")
+	return nil, whittle.WithHint(whittle.ErrUsage.Errorf("%s: %s", what, labels(groups)), "put :NAME or @DIGEST behind the path")
 }
 
 // images leaves out what is no image, and what lies in another image whole:
@@ -299,8 +299,8 @@ func (p *picker) choose(ctx context.Context, leaves []*leaf) (*leaf, error) {
 	case len(best) == 1 || sameConfig(best):
 		return best[0], nil // the same image compressed in several ways: the first, as Docker does
 	}
-	return nil, whittle.WithHint(fmt.Errorf("there are %d images for %s: %s: %w", len(best), p.o.platform(),
-		labels(byDigest(best, own)), whittle.ErrUsage), "put @DIGEST behind the path")
+	return nil, whittle.WithHint(whittle.ErrUsage.Errorf("there are %d images for %s: %s", len(best), p.o.platform(),
+		labels(byDigest(best, own))), "put @DIGEST behind the path")
 }
 
 // nearest are the images that serve the platform best.
@@ -407,9 +407,9 @@ func (p *picker) noPlatform(ctx context.Context, leaves []*leaf) error {
 	case absent != nil:
 		return whittle.WithHint(absent.absent, "the copy is not whole: copy the image again")
 	case len(there) > 0:
-		return whittle.WithHint(fmt.Errorf("no image for %s: %w", p.o.platform(), whittle.ErrNotFound), hint)
+		return whittle.WithHint(whittle.ErrNotFound.Errorf("no image for %s", p.o.platform()), hint)
 	case artifact != nil:
 		return notImage(artifact.artifact)
 	}
-	return fmt.Errorf("the index names no image: %w", whittle.ErrCorrupt)
+	return whittle.ErrCorrupt.Errorf("the index names no image")
 }

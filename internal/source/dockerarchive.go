@@ -37,7 +37,7 @@ func dockerImage(ctx context.Context, a *archive, selector string, o Options) (*
 	_, layout := a.files["index.json"]
 	if _, ok := a.files["manifest.json"]; !ok {
 		if layout {
-			return nil, whittle.WithHint(fmt.Errorf("the archive has no manifest.json: %w", whittle.ErrCorrupt), "it is an oci-archive:")
+			return nil, whittle.WithHint(whittle.ErrCorrupt.Errorf("the archive has no manifest.json"), "it is an oci-archive:")
 		}
 		return nil, a.noImage()
 	}
@@ -47,7 +47,7 @@ func dockerImage(ctx context.Context, a *archive, selector string, o Options) (*
 	}
 	d := &dockerArchive{archive: a, o: o}
 	if err := json.Unmarshal(b, &d.images); err != nil {
-		return nil, fmt.Errorf("manifest.json: %w: %w", err, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("manifest.json: %w", err)
 	}
 	one, err := d.selected(selector)
 	if errors.Is(err, whittle.ErrNotFound) && layout {
@@ -65,7 +65,7 @@ func dockerImage(ctx context.Context, a *archive, selector string, o Options) (*
 // name or its end, "@N" for the N-th from 0, or "@" and an image ID.
 func (d *dockerArchive) selected(selector string) (saved, error) {
 	if len(d.images) == 0 {
-		return saved{}, fmt.Errorf("manifest.json names no image: %w", whittle.ErrCorrupt)
+		return saved{}, whittle.ErrCorrupt.Errorf("manifest.json names no image")
 	}
 	if n, ok := position(selector); ok && n < len(d.images) {
 		return d.images[n], nil
@@ -98,7 +98,7 @@ func (d *dockerArchive) selected(selector string) (saved, error) {
 			return d.one(tier, selector)
 		}
 	}
-	return saved{}, whittle.WithHint(fmt.Errorf("no image is named %q: %w", selector, whittle.ErrNotFound), thereAre(d.groups(d.all())))
+	return saved{}, whittle.WithHint(whittle.ErrNotFound.Errorf("no image is named %q", selector), thereAre(d.groups(d.all())))
 }
 
 func (d *dockerArchive) all() []int {
@@ -134,12 +134,12 @@ func (d *dockerArchive) one(found []int, selector string) (saved, error) {
 	}
 	switch {
 	case len(distinct) == 0:
-		return saved{}, whittle.WithHint(fmt.Errorf("no image for %s: %w", d.o.platform(), whittle.ErrNotFound), "the archive has "+strings.Join(platforms, ", "))
+		return saved{}, whittle.WithHint(whittle.ErrNotFound.Errorf("no image for %s", d.o.platform()), "the archive has "+strings.Join(platforms, ", "))
 	case len(distinct) > 1 && selector != "":
-		return saved{}, whittle.WithHint(fmt.Errorf("%q names %d images: %s: %w", selector, len(distinct), labels(d.groups(distinct)), whittle.ErrUsage),
+		return saved{}, whittle.WithHint(whittle.ErrUsage.Errorf("%q names %d images: %s", selector, len(distinct), labels(d.groups(distinct))),
 			"put a whole name, or :@N for the N-th from 0, behind the path")
 	case len(distinct) > 1:
-		return saved{}, whittle.WithHint(fmt.Errorf("the archive has %d images: %s: %w", len(distinct), labels(d.groups(distinct)), whittle.ErrUsage),
+		return saved{}, whittle.WithHint(whittle.ErrUsage.Errorf("the archive has %d images: %s", len(distinct), labels(d.groups(distinct))),
 			"put :NAME, or :@N for the N-th from 0, behind the path")
 	}
 	return d.images[distinct[0]], nil
@@ -181,7 +181,7 @@ func (d *dockerArchive) config(s saved) (whittle.Digest, *whittle.Config, error)
 	}
 	id := whittle.SHA256(sha256.Sum256(raw))
 	if claimed, ok := blobDigest(name); ok && claimed != id {
-		return "", nil, fmt.Errorf("configuration %s has another digest, %s: %w", name, id, whittle.ErrCorrupt)
+		return "", nil, whittle.ErrCorrupt.Errorf("configuration %s has another digest, %s", name, id)
 	}
 	cfg, err := parseConfig(raw, len(s.Layers))
 	return id, &cfg, err
@@ -234,7 +234,7 @@ func (d *dockerArchive) manifestOf(ctx context.Context, config whittle.Digest, s
 	}
 	var index document
 	if err := json.Unmarshal(b, &index); err != nil {
-		return nil, fmt.Errorf("index.json: %w: %w", err, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("index.json: %w", err)
 	}
 	p := newPicker(d.archive, d.o)
 	found, err := p.leaves(ctx, index.Manifests)
@@ -280,7 +280,7 @@ func archiveLayer(a *archive, name string, diffID whittle.Digest) (*layer, error
 	}
 	s, ok := a.sectionOf(clean)
 	if !ok {
-		return nil, fmt.Errorf("the archive has no %s: %w", clean, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("the archive has no %s", clean)
 	}
 	l := &layer{
 		diffID: diffID,
@@ -296,7 +296,7 @@ func archiveLayer(a *archive, name string, diffID whittle.Digest) (*layer, error
 	var magic [4]byte
 	n, err := s.ReadAt(magic[:], 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("reading %s: %w: %w", clean, err, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("reading %s: %w", clean, err)
 	}
 	l.transfer = bytes.HasPrefix(magic[:n], gzipMagic) || bytes.HasPrefix(magic[:n], zstdMagic)
 	return l, nil

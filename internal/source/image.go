@@ -129,12 +129,12 @@ func (v *verifier) Read(p []byte) (int, error) {
 	v.n += int64(n)
 	switch {
 	case v.n > v.blob.Size:
-		err = fmt.Errorf("blob %s has more than its %d bytes: %w", v.blob.Digest, v.blob.Size, whittle.ErrCorrupt)
+		err = whittle.ErrCorrupt.Errorf("blob %s has more than its %d bytes", v.blob.Digest, v.blob.Size)
 	case !errors.Is(err, io.EOF):
 	case v.n < v.blob.Size:
-		err = fmt.Errorf("blob %s ends after %d of %d bytes: %w", v.blob.Digest, v.n, v.blob.Size, whittle.ErrCorrupt)
+		err = whittle.ErrCorrupt.Errorf("blob %s ends after %d of %d bytes", v.blob.Digest, v.n, v.blob.Size)
 	case whittle.SHA256([32]byte(v.hash.Sum(nil))) != v.blob.Digest:
-		err = fmt.Errorf("blob %s has another digest, sha256:%x: %w", v.blob.Digest, v.hash.Sum(nil), whittle.ErrCorrupt)
+		err = whittle.ErrCorrupt.Errorf("blob %s has another digest, sha256:%x", v.blob.Digest, v.hash.Sum(nil))
 	}
 	v.err = err
 	return n, err
@@ -149,7 +149,7 @@ type opener func(ctx context.Context, d whittle.Digest) (io.ReadCloser, error)
 // readBlob reads a whole small blob and verifies it.
 func readBlob(ctx context.Context, open opener, d descriptor, what string, limit int64) ([]byte, error) {
 	if d.Size > limit {
-		return nil, fmt.Errorf("%s %s claims %d bytes, more than %d: %w", what, d.Digest, d.Size, limit, whittle.ErrLimit)
+		return nil, whittle.ErrLimit.Errorf("%s %s claims %d bytes, more than %d", what, d.Digest, d.Size, limit)
 	}
 	r, err := open(ctx, d.Digest)
 	if err != nil {
@@ -161,10 +161,10 @@ func readBlob(ctx context.Context, open opener, d descriptor, what string, limit
 		return nil, err
 	}
 	if d.Size != unknownSize && int64(len(b)) != d.Size {
-		return nil, fmt.Errorf("%s %s has %d bytes, not %d: %w", what, d.Digest, len(b), d.Size, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("%s %s has %d bytes, not %d", what, d.Digest, len(b), d.Size)
 	}
 	if got := whittle.SHA256(sha256.Sum256(b)); got != d.Digest {
-		return nil, fmt.Errorf("%s %s has another digest, %s: %w", what, d.Digest, got, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("%s %s has another digest, %s", what, d.Digest, got)
 	}
 	return b, nil
 }
@@ -173,10 +173,10 @@ func readBlob(ctx context.Context, open opener, d descriptor, what string, limit
 func parseConfig(b []byte, layers int) (whittle.Config, error) {
 	var c whittle.Config
 	if err := json.Unmarshal(b, &c); err != nil {
-		return c, fmt.Errorf("the image configuration: %w: %w", err, whittle.ErrCorrupt)
+		return c, whittle.ErrCorrupt.Errorf("the image configuration: %w", err)
 	}
 	if n := len(c.RootFS.DiffIDs); n != layers {
-		return c, fmt.Errorf("the image configuration has %d diff IDs for %d layers: %w", n, layers, whittle.ErrCorrupt)
+		return c, whittle.ErrCorrupt.Errorf("the image configuration has %d diff IDs for %d layers", n, layers)
 	}
 	for i, d := range c.RootFS.DiffIDs {
 		if _, err := whittle.ParseDigest(string(d)); err != nil {

@@ -47,10 +47,10 @@ type folder string
 func (f folder) readFile(name string, limit int64) ([]byte, error) {
 	file, err := whittle.OpenFile(filepath.Join(string(f), filepath.FromSlash(name)))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s has no %s: %w", string(f), name, whittle.ErrNotFound)
+		return nil, whittle.ErrNotFound.Errorf("%s has no %s", string(f), name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", err, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Of(err)
 	}
 	defer file.Close()
 	return readAll(file, name, limit)
@@ -119,7 +119,7 @@ func layoutImage(ctx context.Context, s store, selector string, o Options) (*ima
 	}
 	var index document
 	if err := json.Unmarshal(b, &index); err != nil {
-		return nil, fmt.Errorf("index.json: %w: %w", err, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("index.json: %w", err)
 	}
 	if len(index.Manifests) == 0 {
 		return nil, &placeError{why: "the layout is empty: its index.json names no image", kind: whittle.ErrNotFound}
@@ -130,15 +130,15 @@ func layoutImage(ctx context.Context, s store, selector string, o Options) (*ima
 func parseDocument(b []byte, d whittle.Digest) (document, error) {
 	var doc document
 	if err := json.Unmarshal(b, &doc); err != nil {
-		return doc, fmt.Errorf("manifest %s: %w: %w", d, err, whittle.ErrCorrupt)
+		return doc, whittle.ErrCorrupt.Errorf("manifest %s: %w", d, err)
 	}
 	switch {
 	case doc.SchemaVersion == 1:
-		return doc, whittle.WithHint(fmt.Errorf("manifest %s has Docker's schema 1: %w", d, whittle.ErrUnsupported), "pull and push the image again with a current engine")
+		return doc, whittle.WithHint(whittle.ErrUnsupported.Errorf("manifest %s has Docker's schema 1", d), "pull and push the image again with a current engine")
 	case doc.Config != nil && doc.Manifests != nil:
-		return doc, fmt.Errorf("manifest %s is of two kinds, with a configuration and with manifests: %w", d, whittle.ErrCorrupt)
+		return doc, whittle.ErrCorrupt.Errorf("manifest %s is of two kinds, with a configuration and with manifests", d)
 	case doc.Config == nil && doc.Manifests == nil && doc.ArtifactType == "":
-		return doc, fmt.Errorf("manifest %s names neither a configuration nor manifests: %w", d, whittle.ErrCorrupt)
+		return doc, whittle.ErrCorrupt.Errorf("manifest %s names neither a configuration nor manifests", d)
 	}
 	return doc, nil
 }
@@ -171,7 +171,7 @@ func manifestImage(from blobs, d whittle.Digest, doc *document, cfg *whittle.Con
 			return nil, fmt.Errorf("layer %d: %w", i, err)
 		}
 		if d.Size < 0 {
-			return nil, fmt.Errorf("layer %d claims %d bytes: %w", i, d.Size, whittle.ErrCorrupt)
+			return nil, whittle.ErrCorrupt.Errorf("layer %d claims %d bytes", i, d.Size)
 		}
 		img.layers = append(img.layers, blobLayer(from, d, cfg.RootFS.DiffIDs[i]))
 	}
@@ -187,7 +187,7 @@ func blobLayer(from blobs, d descriptor, diffID whittle.Digest) *layer {
 		raw: func(ctx context.Context) (io.ReadCloser, error) {
 			r, err := from.open(ctx, d.Digest)
 			if err != nil && len(d.URLs) > 0 {
-				return nil, fmt.Errorf("it is kept elsewhere (a foreign layer): %w: %w", err, whittle.ErrUnsupported)
+				return nil, whittle.ErrUnsupported.Errorf("it is kept elsewhere (a foreign layer): %w", err)
 			}
 			return r, err
 		},

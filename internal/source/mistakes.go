@@ -46,7 +46,7 @@ func otherScheme(name string) error {
 		if !ok {
 			continue
 		}
-		return whittle.WithHint(fmt.Errorf("opening %s: whittle has no scheme %q: %w", name, strings.TrimRight(s.scheme, ":/"), whittle.ErrUsage),
+		return whittle.WithHint(whittle.ErrUsage.Errorf("opening %s: whittle has no scheme %q", name, strings.TrimRight(s.scheme, ":/")),
 			strings.ReplaceAll(s.hint, "REST", strings.TrimLeft(rest, "/")))
 	}
 	return nil
@@ -94,25 +94,25 @@ func checkMagic(f *os.File, path string) error {
 	var b [512]byte
 	n, err := f.ReadAt(b[:], 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("reading %s: %w: %w", path, err, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("reading %s: %w", path, err)
 	}
 	for magic, tool := range map[string]string{string(gzipMagic): "gunzip", string(zstdMagic): "unzstd", "BZh": "bunzip2", "\xfd7zXZ": "unxz"} {
 		if strings.HasPrefix(string(b[:n]), magic) {
-			return whittle.WithHint(fmt.Errorf("%s is compressed as a whole: %w", path, whittle.ErrUnsupported),
+			return whittle.WithHint(whittle.ErrUnsupported.Errorf("%s is compressed as a whole", path),
 				"archives are read in place: "+tool+" it first")
 		}
 	}
 	switch {
 	case n == 0:
-		return whittle.WithHint(fmt.Errorf("%s is empty (0 bytes): %w", path, whittle.ErrCorrupt), "did the command that wrote it fail?")
+		return whittle.WithHint(whittle.ErrCorrupt.Errorf("%s is empty (0 bytes)", path), "did the command that wrote it fail?")
 	case n == len(b) && plainTar(f):
 		return nil
 	case !bytes.ContainsRune(b[:n], 0) && isText(b[:n]):
-		return fmt.Errorf("%s is not a tar archive, it is text: %w", path, whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("%s is not a tar archive, it is text", path)
 	case n < len(b):
-		return fmt.Errorf("%s is not a tar archive, it has %d bytes: %w", path, n, whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("%s is not a tar archive, it has %d bytes", path, n)
 	}
-	return fmt.Errorf("%s is not a tar archive: %w", path, whittle.ErrCorrupt)
+	return whittle.ErrCorrupt.Errorf("%s is not a tar archive", path)
 }
 
 // isText says whether bytes are UTF-8, but for a last rune that is cut.
@@ -128,7 +128,7 @@ func isText(b []byte) bool {
 
 // endsEarly is the error of an archive that was cut.
 func endsEarly(size int64) error {
-	return whittle.WithHint(fmt.Errorf("the archive ends early, at %s bytes: %w", whittle.Thousands(size), whittle.ErrCorrupt),
+	return whittle.WithHint(whittle.ErrCorrupt.Errorf("the archive ends early, at %s bytes", whittle.Thousands(size)),
 		"a download that broke off, or a full disk?")
 }
 
@@ -137,7 +137,7 @@ func (a *archive) noImage() error {
 	if a.size > 0 && !a.ended() {
 		return endsEarly(a.size)
 	}
-	err := fmt.Errorf("no image in it: neither manifest.json (docker save) nor index.json (OCI): %w", whittle.ErrCorrupt)
+	err := whittle.ErrCorrupt.Errorf("no image in it: neither manifest.json (docker save) nor index.json (OCI)")
 	for name := range a.files {
 		if dir, base := path.Split(name); dir != "" && (base == "manifest.json" || base == "index.json") && strings.Count(dir, "/") == 1 {
 			return whittle.WithHint(err, fmt.Sprintf("the image is in its folder %s: unpack it, or pack that folder's content", strings.TrimSuffix(dir, "/")))

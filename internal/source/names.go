@@ -1,7 +1,6 @@
 package source
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -85,7 +84,7 @@ func digestSelector(selector string) (prefix string, ok bool, err error) {
 		return "", true, err
 	}
 	if len(hex) > 64 || strings.Trim(hex, "0123456789abcdef") != "" || hex == "" || !algorithm && len(hex) < 7 {
-		return "", true, fmt.Errorf("%.80q is no digest, nor the first seven digits of one or more: %w", d, whittle.ErrUsage)
+		return "", true, whittle.ErrUsage.Errorf("%.80q is no digest, nor the first seven digits of one or more", d)
 	}
 	return hex, true, nil
 }

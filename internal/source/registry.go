@@ -59,7 +59,7 @@ func openRepository(ctx context.Context, ref name.Reference, d Deadlines, o Opti
 	}
 	root := descriptor{MediaType: mediaType, Digest: whittle.DigestOf(b), Size: int64(len(b))}
 	if d, ok := ref.(name.Digest); ok && d.DigestStr() != string(root.Digest) {
-		return nil, fmt.Errorf("manifest %s has another digest, %s: %w", d.DigestStr(), root.Digest, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("manifest %s has another digest, %s", d.DigestStr(), root.Digest)
 	}
 	return pick(ctx, &named{r, root.Digest, b}, []descriptor{root}, "", o)
 }
@@ -89,7 +89,7 @@ func login(ctx context.Context, repo name.Repository, d Deadlines, o Options) (*
 	}
 	auth, err := authn.Resolve(ctx, keychain, repo)
 	if err != nil {
-		return nil, fmt.Errorf("looking for credentials: %w: %w", err, whittle.ErrAuth)
+		return nil, whittle.ErrAuth.Errorf("looking for credentials: %w", err)
 	}
 	inner := o.Transport
 	if inner == nil {

@@ -108,7 +108,7 @@ func Open(ctx context.Context, name string, o Options) (whittle.Image, error) {
 	o.Limits = o.Limits.withDefaults()
 	scheme, rest, ok := strings.Cut(name, ":")
 	if ok && rest == "" && !isThere(name) {
-		return nil, whittle.WithHint(fmt.Errorf("no image is named by %q: %w", name, whittle.ErrUsage), "put a path or a name behind the colon")
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("no image is named by %q", name), "put a path or a name behind the colon")
 	}
 	if ok && (scheme != Docker && scheme != Registry || !strings.HasPrefix(rest, "//")) {
 		switch scheme {
@@ -128,7 +128,7 @@ func Open(ctx context.Context, name string, o Options) (whittle.Image, error) {
 // guess opens a name without a scheme.
 func guess(ctx context.Context, name string, o Options) (whittle.Image, error) {
 	if name == "" {
-		return nil, fmt.Errorf("no image is named: %w", whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("no image is named")
 	}
 	path, _ := splitPath(name)
 	if info, err := os.Stat(path); err == nil {
@@ -274,7 +274,7 @@ func openFile(ctx context.Context, name, scheme, rest string, o Options) (_ whit
 		}
 	}
 	if scheme == OCIArchive && docker && !isLayout {
-		return nil, whittle.WithHint(fmt.Errorf("opening %s: the archive has no index.json: %w", name, whittle.ErrCorrupt), "it is a docker-archive:")
+		return nil, whittle.WithHint(whittle.ErrCorrupt.Errorf("opening %s: the archive has no index.json", name), "it is a docker-archive:")
 	}
 	var img *image
 	if scheme == DockerArchive {
@@ -297,9 +297,9 @@ func openFolder(ctx context.Context, name, rest string, o Options) (whittle.Imag
 	case errors.Is(err, os.ErrNotExist):
 		return nil, noSuchFile(name, "no folder "+path, path)
 	case err != nil:
-		return nil, fmt.Errorf("opening %s: %w: %w", name, err, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("opening %s: %w", name, err)
 	case !info.IsDir():
-		return nil, whittle.WithHint(fmt.Errorf("opening %s: %s is a file: %w", name, path, whittle.ErrUsage), "an OCI layout in a tar is oci-archive:PATH")
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("opening %s: %s is a file", name, path), "an OCI layout in a tar is oci-archive:PATH")
 	}
 	if !isThere(filepath.Join(path, "index.json")) {
 		return nil, fmt.Errorf("opening %s: %w", name, folder(path).noLayout())
@@ -319,7 +319,7 @@ func readAll(r io.Reader, what string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("reading %s: %w", what, err)
 	}
 	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("%s is larger than %d bytes: %w", what, limit, whittle.ErrLimit)
+		return nil, whittle.ErrLimit.Errorf("%s is larger than %d bytes", what, limit)
 	}
 	return b, nil
 }

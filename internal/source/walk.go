@@ -3,7 +3,6 @@ package source
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -97,7 +96,7 @@ func (l *leaf) under(d descriptor) *leaf {
 
 func (p *picker) walk(ctx context.Context, l *leaf, seen map[whittle.Digest]bool, found *[]*leaf) error {
 	if len(l.above) > p.o.Limits.Nested {
-		return fmt.Errorf("indexes lie more than %d deep: %w", p.o.Limits.Nested, whittle.ErrLimit)
+		return whittle.ErrLimit.Errorf("indexes lie more than %d deep", p.o.Limits.Nested)
 	}
 	if _, err := whittle.ParseDigest(string(l.Digest)); errors.Is(err, whittle.ErrUnsupported) {
 		l.absent = err // a digest of another kind, which whittle cannot read
@@ -105,7 +104,7 @@ func (p *picker) walk(ctx context.Context, l *leaf, seen map[whittle.Digest]bool
 		return err
 	}
 	if p.visits++; p.visits > p.o.Limits.Manifests {
-		return fmt.Errorf("its indexes name more than %d manifests: %w", p.o.Limits.Manifests, whittle.ErrLimit)
+		return whittle.ErrLimit.Errorf("its indexes name more than %d manifests", p.o.Limits.Manifests)
 	}
 	if seen[l.Digest] || isAttestation(l.descriptor) {
 		return nil
@@ -181,7 +180,7 @@ func (p *picker) configure(ctx context.Context, l *leaf) error {
 		return nil
 	}
 	if l.doc.Config == nil {
-		return fmt.Errorf("manifest %s names no configuration: %w", l.Digest, whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("manifest %s names no configuration", l.Digest)
 	}
 	cfg, err := manifestConfig(ctx, p.from, l.doc, p.o)
 	l.config = cfg

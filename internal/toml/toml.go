@@ -3,8 +3,6 @@
 package toml
 
 import (
-	"fmt"
-
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 
@@ -68,7 +66,7 @@ func bounded(src []byte) error {
 			table = at
 		}
 		if k.steps > maxSteps {
-			return fmt.Errorf("a table has more keys than are read (about 10,000): %w", whittle.ErrLimit)
+			return whittle.ErrLimit.Errorf("a table has more keys than are read (about 10,000)")
 		}
 	}
 	return nil
@@ -80,7 +78,7 @@ func (k *keys) enter(from int32, e *unstable.Node) (int32, error) {
 	parts := 0
 	for it := e.Key(); it.Next(); {
 		if parts++; parts > maxParts {
-			return 0, fmt.Errorf("a key has more than %d parts: %w", maxParts, whittle.ErrLimit)
+			return 0, whittle.ErrLimit.Errorf("a key has more than %d parts", maxParts)
 		}
 		k.steps += int64(k.counts[from])
 		c := child{from, string(it.Node().Data)}

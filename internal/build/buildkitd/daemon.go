@@ -55,7 +55,7 @@ const EngineHint = "three ways to have an engine: --engine or BUILDKIT_HOST with
 
 // noEngine is ErrEngine with the hint.
 func noEngine(format string, args ...any) error {
-	err := fmt.Errorf("no build engine: "+format+": %w", append(args, whittle.ErrEngine)...)
+	err := whittle.ErrEngine.Errorf("no build engine: "+format, args...)
 	return whittle.WithHint(err, EngineHint)
 }
 

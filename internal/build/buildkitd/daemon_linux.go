@@ -77,7 +77,7 @@ func start(ctx context.Context, binary string, opts Options) (*Daemon, error) {
 	d.keep = cmp.Or(opts.Keep, DefaultKeep)
 	if err := d.makeFolders(ctx, opts.StateDir, opts.TempDir); err != nil {
 		d.release()
-		return nil, fmt.Errorf("preparing a private buildkitd: %w: %w", err, whittle.ErrEngine)
+		return nil, whittle.ErrEngine.Errorf("preparing a private buildkitd: %w", err)
 	}
 	config := opts.Config
 	if config == "" {
@@ -107,7 +107,7 @@ func start(ctx context.Context, binary string, opts Options) (*Daemon, error) {
 	}
 	if err != nil {
 		d.release()
-		return nil, fmt.Errorf("starting %s: %w: %w", binary, err, whittle.ErrEngine)
+		return nil, whittle.ErrEngine.Errorf("starting %s: %w", binary, err)
 	}
 	if err := d.awaitListening(ctx); err != nil {
 		_ = d.Stop()
@@ -309,7 +309,7 @@ func (d *Daemon) notStarted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return fmt.Errorf("starting buildkitd: %w%s: %w", err, d.lastLines(), whittle.ErrEngine)
+	return whittle.ErrEngine.Errorf("starting buildkitd: %w%s", err, d.lastLines())
 }
 
 // HideTraces removes the socket of BuildKit's collector of traces, which it would
@@ -349,7 +349,7 @@ func (d *Daemon) Ended() error {
 
 // died is the error of a daemon that ended by itself.
 func (d *Daemon) died() error {
-	return fmt.Errorf("buildkitd ended (%w)%s: %w", d.err, d.lastLines(), whittle.ErrEngine)
+	return whittle.ErrEngine.Errorf("buildkitd ended (%w)%s", d.err, d.lastLines())
 }
 
 // lastLines is what the log says of an error, to append to a message.

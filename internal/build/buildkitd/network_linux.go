@@ -40,7 +40,7 @@ func findNetwork() (*network, error) {
 		_, err = os.Stat("/dev/net/tun")
 	}
 	if err != nil {
-		return nil, whittle.WithHint(fmt.Errorf("the build engine cannot have a separate network: %w: %w", err, whittle.ErrEngine), askHost)
+		return nil, whittle.WithHint(whittle.ErrEngine.Errorf("the build engine cannot have a separate network: %w", err), askHost)
 	}
 	return &network{program: program}, nil
 }

@@ -33,7 +33,7 @@ type rule struct {
 
 func readText(src []byte) (*text, error) {
 	if len(src) > MaxSize {
-		return nil, fmt.Errorf("more than %s: %w", whittle.Bytes(MaxSize), whittle.ErrLimit)
+		return nil, whittle.ErrLimit.Errorf("more than %s", whittle.Bytes(MaxSize))
 	}
 	if !utf8.Valid(src) || bytes.IndexByte(src, 0) >= 0 {
 		return nil, unsupported("it is not in UTF-8")
@@ -66,14 +66,14 @@ func readText(src []byte) (*text, error) {
 		r.parts = patternParts(r.pattern)
 		f.rules = append(f.rules, r)
 		if len(f.rules) > MaxPatterns {
-			return nil, fmt.Errorf("more than %d patterns: %w", MaxPatterns, whittle.ErrLimit)
+			return nil, whittle.ErrLimit.Errorf("more than %d patterns", MaxPatterns)
 		}
 	}
 	return f, nil
 }
 
 func unsupported(format string, args ...any) error {
-	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), whittle.ErrUnsupported)
+	return whittle.ErrUnsupported.Errorf("%s", fmt.Sprintf(format, args...))
 }
 
 // patternParts cleans a pattern as Docker does and splits it.
@@ -144,12 +144,12 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 
 func validPattern(p string, parts []string) error {
 	if catchAll(parts) {
-		return fmt.Errorf("%q leaves everything out: %w", p, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("%q leaves everything out", p)
 	}
 	_, err := path.Match(p, ".")
 	if err != nil || len(p) > maxPattern || len(parts) == 0 || len(parts) > maxParts || !utf8.ValidString(p) || strings.ContainsFunc(p, unprintable) ||
 		strings.ContainsAny(p, "\\\t") || p[0] == '#' || p[0] == '!' {
-		return fmt.Errorf("%.80q is no pattern: %w", p, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("%.80q is no pattern", p)
 	}
 	return nil
 }

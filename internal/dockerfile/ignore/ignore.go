@@ -90,7 +90,7 @@ func Load(context, dockerfile string) (*File, error) {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil:
-			return nil, fmt.Errorf("reading the ignore file: %w: %w", err, whittle.ErrUsage)
+			return nil, whittle.ErrUsage.Errorf("reading the ignore file: %w", err)
 		}
 		return Parse(name, src)
 	}

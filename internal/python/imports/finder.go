@@ -102,7 +102,7 @@ func NewFinder(root whittle.Root, p Process, builtins []string) (*Finder, error)
 	venv := t.VenvOf(p.Executable)
 	interp, ok := t.Installation(p.Executable, venv)
 	if !ok {
-		return nil, fmt.Errorf("no Python installation belongs to /%s: %w", p.Executable, whittle.ErrNotFound)
+		return nil, whittle.ErrNotFound.Errorf("no Python installation belongs to /%s", p.Executable)
 	}
 	f.Interpreter, f.Venv = interp, venv
 	if builtins != nil {

@@ -2,7 +2,6 @@ package source
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/python/source/syntax"
@@ -69,7 +68,7 @@ func (s *Facts) AppendBinary(b []byte) ([]byte, error) {
 func (s *Facts) UnmarshalBinary(b []byte) error {
 	r := reader{b: b}
 	if r.byte() != sourceVersion {
-		return fmt.Errorf("a kept source of another version: %w", whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("the kept facts of a source have another version")
 	}
 	*s = Facts{}
 	for range r.count() {
@@ -97,7 +96,7 @@ func (s *Facts) UnmarshalBinary(b []byte) error {
 	s.Broken, s.BrokenLine, s.Shebang = r.str(), r.int(), r.str()
 	s.Syntax = syntax.Result{Text: r.str(), Line: r.int(), Unsure: r.byte() != 0, Needs: syntax.Need{Minor: r.int(), Line: r.int(), What: r.str()}}
 	if r.bad || len(r.b) > 0 {
-		return fmt.Errorf("a damaged kept source: %w", whittle.ErrCorrupt)
+		return whittle.ErrCorrupt.Errorf("the kept facts of a source are damaged")
 	}
 	return nil
 }
