@@ -299,8 +299,8 @@ func partOf(a recipe.PackageAction, c *dockerfile.Command, text string) part {
 	switch p.name {
 	case "apt-get", "apt":
 		p.system = true
-		if verb, names := recipe.AptVerb(words[1:]); verb == "install" {
-			p.names = names
+		if a, ok := recipe.ReadApt(c); ok && a.Verb == "install" {
+			p.names = a.Packages()
 		}
 	case "rm":
 		p.system = strings.Contains(text, "/var/lib/apt/lists")

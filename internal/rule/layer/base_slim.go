@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -78,24 +79,17 @@ func provides(file string, sonames map[string]bool) bool {
 	return false
 }
 
-// installedByName are the packages that the Dockerfile installs by their names: where the
-// base has them already, another base gets them.
+// installedByName are the packages that the Dockerfile installs by their names:
+// where the base has them already, another base gets them.
 func installedByName(p *analysis.Pass, s *analysis.Packages) (out []int) {
 	for _, in := range p.Recipe.Chain() {
 		if in.Keyword != "RUN" {
 			continue
 		}
-		script, err := in.Shell()
-		if err != nil {
-			continue
-		}
-		for _, c := range script.Commands() {
-			if c.Name() != "apt-get" && c.Name() != "apt" {
-				continue
-			}
-			for _, w := range c.Words[1:] {
-				word, _, _ := strings.Cut(w.Value, "=")
-				out = append(out, s.Providers[word]...)
+		commands, _ := recipe.AptCommands(in)
+		for i := range commands {
+			for _, name := range commands[i].Packages() {
+				out = append(out, s.Providers[name]...)
 			}
 		}
 	}

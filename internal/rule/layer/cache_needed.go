@@ -9,6 +9,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -218,7 +219,7 @@ func wrapper(name string) bool {
 
 // aptNeeds says what a command of apt does with its lists.
 func aptNeeds(c *dockerfile.Command) need {
-	verb, ok := verbBehind(c, "apt-get", "apt", "aptitude")
+	a, ok := recipe.ReadApt(c)
 	switch {
 	case !ok && slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool {
 		return slices.Contains([]string{"add-apt-repository", "apt-add-repository", "apt-cache", "apt-file", "gdebi", "mk-build-deps", "nala", "tasksel"}, path.Base(w.Value))
@@ -226,9 +227,9 @@ func aptNeeds(c *dockerfile.Command) need {
 		return needsIt
 	case !ok:
 		return needsNothing
-	case verb == "update":
+	case a.Verb == "update":
 		return fetchesAgain
-	case slices.Contains([]string{"clean", "autoclean", "autoremove", "purge", "remove", "auto-remove", "distclean", "list", "mark"}, verb):
+	case slices.Contains([]string{"clean", "autoclean", "autoremove", "purge", "remove", "auto-remove", "distclean", "list", "mark"}, a.Verb):
 		return needsNothing
 	}
 	return needsIt
@@ -236,7 +237,7 @@ func aptNeeds(c *dockerfile.Command) need {
 
 // apkNeeds says what a command of apk's does with its index.
 func apkNeeds(c *dockerfile.Command) need {
-	verb, ok := verbBehind(c, "apk")
+	verb, _, ok := recipe.Verb(c, "apk")
 	switch {
 	case !ok || slices.Contains([]string{"del", "info", "cache", "audit", "verify"}, verb):
 		return needsNothing
@@ -246,22 +247,4 @@ func apkNeeds(c *dockerfile.Command) need {
 		return needsNothing
 	}
 	return needsIt
-}
-
-// verbBehind is the first word behind a program that is no option; ok says that
-// the command runs the program.
-func verbBehind(c *dockerfile.Command, programs ...string) (verb string, ok bool) {
-	at := slices.IndexFunc(c.Words[:min(len(c.Words), 6)], func(w dockerfile.Word) bool { return slices.Contains(programs, path.Base(w.Value)) })
-	if at < 0 {
-		return "", false
-	}
-	for i := at + 1; i < len(c.Words); i++ {
-		switch w := c.Words[i]; {
-		case takesValue(w.Text):
-			i++
-		case !strings.HasPrefix(w.Text, "-"):
-			return w.Value, true
-		}
-	}
-	return "", true
 }

@@ -11,6 +11,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -41,7 +42,7 @@ func recommends(p *analysis.Pass) []whittle.Finding {
 		if in.Keyword != "RUN" || layer < 0 {
 			continue
 		}
-		installs, ok := aptInstalls(in)
+		installs, ok := withRecommends(in)
 		if !ok || len(installs) == 0 {
 			continue
 		}
@@ -52,37 +53,18 @@ func recommends(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// aptInstall is an apt-get install that takes recommended packages; at is the
-// position of the word "install".
-type aptInstall struct {
-	dockerfile.Command
-	at int
-}
-
-// aptInstalls finds the commands of a RUN that install recommended packages;
+// withRecommends are the commands of a RUN that install recommended packages;
 // ok is false where the script cannot be read.
-func aptInstalls(in *dockerfile.Instruction) (out []aptInstall, ok bool) {
-	script, err := in.Shell()
-	if err != nil || script.Exec {
-		return nil, false
+func withRecommends(in *dockerfile.Instruction) (out []recipe.Apt, ok bool) {
+	commands, ok := recipe.AptCommands(in)
+	if in.JSON {
+		return nil, false // there is no shell in whose words to write
 	}
-	for _, c := range script.Commands() {
-		apt := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool {
-			return w.Value == "apt-get" || w.Value == "apt" || w.Value == "aptitude"
-		})
-		at := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "install" })
-		without := slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool {
-			return w.Value == "--no-install-recommends" || strings.Contains(strings.ToLower(w.Value), "install-recommends=")
-		})
-		if apt >= 0 && apt < at && !without {
-			out = append(out, aptInstall{c, at})
-		}
-	}
-	return out, true
+	return slices.DeleteFunc(commands, func(a recipe.Apt) bool { return !a.TakesRecommends() }), ok
 }
 
 // onlyRecommended states which packages of a layer nothing depends on.
-func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Instruction, layer int, installs []aptInstall) (f whittle.Finding, ok bool) {
+func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Instruction, layer int, installs []recipe.Apt) (f whittle.Finding, ok bool) {
 	var roots []int
 	for n := range s.List {
 		if k := &s.List[n]; k.Layer != layer || k.Reason == distro.Requested {
@@ -91,7 +73,7 @@ func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Inst
 	}
 	if !s.KnowsRequested {
 		named, ok := askedPackages(s, installs)
-		if !ok || !literal(installs) {
+		if !ok || slices.ContainsFunc(installs, func(a recipe.Apt) bool { return !a.Literal() }) {
 			return f, false // only the shell, or apt, knows what was asked for
 		}
 		roots = append(roots, named...)
@@ -144,7 +126,7 @@ func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Inst
 var companions = map[string][]string{"software-properties-common": {"gpg-agent", "gnupg", "dirmngr"}, "gnupg": {"gpg-agent", "dirmngr"}, "xvfb": {"xauth"}}
 
 // companion says that a package is one of those.
-func companion(installs []aptInstall, name string) bool {
+func companion(installs []recipe.Apt, name string) bool {
 	for of, names := range companions {
 		if slices.Contains(names, name) && asked(installs, of) {
 			return true
@@ -205,55 +187,31 @@ func commandWords(p *analysis.Pass, in *dockerfile.Instruction) map[string]bool 
 // askedPackages are the installed packages that commands ask for, by their own name or
 // by one that they provide; ok is false where a word is neither: a file, a task, a
 // pattern, a package that is gone.
-func askedPackages(s *analysis.Packages, installs []aptInstall) (out []int, ok bool) {
-	for _, c := range installs {
-		for i := c.at + 1; i < len(c.Words); i++ {
-			switch w := c.Words[i].Value; {
-			case takesValue(w):
-				i++
-			case !strings.HasPrefix(w, "-"):
-				found := s.Providers[packageName(w)]
-				if len(found) == 0 {
-					return nil, false
-				}
-				out = append(out, found...)
+func askedPackages(s *analysis.Packages, installs []recipe.Apt) (out []int, ok bool) {
+	for i := range installs {
+		for _, name := range installs[i].Packages() {
+			found := s.Providers[name]
+			if len(found) == 0 {
+				return nil, false
 			}
+			out = append(out, found...)
 		}
 	}
 	return out, true
 }
 
-// packageName is the name in "name=version", "name/release" and "name:arch".
-func packageName(word string) string {
-	word, _, _ = strings.Cut(word, "=")
-	word, _, _ = strings.Cut(word, "/")
-	word, _, _ = strings.Cut(word, ":")
-	return word
-}
-
 // asked says that a command names a package.
-func asked(installs []aptInstall, name string) bool {
-	return slices.ContainsFunc(installs, func(c aptInstall) bool {
-		return slices.ContainsFunc(c.Words[c.at+1:], func(w dockerfile.Word) bool {
-			return packageName(w.Value) == name
-		})
-	})
-}
-
-// literal says that the shell replaces nothing in what the commands install.
-func literal(installs []aptInstall) bool {
-	return !slices.ContainsFunc(installs, func(c aptInstall) bool {
-		return slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool { return !w.Literal || strings.ContainsAny(w.Value, "*?[") })
-	})
+func asked(installs []recipe.Apt, name string) bool {
+	return slices.ContainsFunc(installs, func(a recipe.Apt) bool { return slices.Contains(a.Packages(), name) })
 }
 
 // withoutRecommends adds the option behind those that each command has, and a
 // package that is to stay to the first command that brings it.
-func withoutRecommends(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Instruction, installs []aptInstall, keep []string) ([]whittle.Edit, bool) {
+func withoutRecommends(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Instruction, installs []recipe.Apt, keep []string) ([]whittle.Edit, bool) {
 	var edits []whittle.Edit
 	named := make([]string, 0, len(keep))
 	for _, c := range installs {
-		last, first := c.options()
+		last, first := c.Options()
 		edit, err := in.AddWords(c.Command, last, "--no-install-recommends")
 		if err != nil {
 			return nil, false
@@ -278,32 +236,12 @@ func withoutRecommends(p *analysis.Pass, s *analysis.Packages, in *dockerfile.In
 	return edits, err == nil
 }
 
-// options are the position of the last option right behind "install", or of
-// that word, and the position of the first package.
-func (c *aptInstall) options() (last, first int) {
-	last = c.at
-	for last+1 < len(c.Words) && strings.HasPrefix(c.Words[last+1].Text, "-") && !takesValue(c.Words[last+1].Text) {
-		last++
-	}
-	for first = last + 1; first < len(c.Words) && strings.HasPrefix(c.Words[first].Text, "-"); first++ {
-		if takesValue(c.Words[first].Text) {
-			first++
-		}
-	}
-	return last, first
-}
-
-// takesValue says that the next word is the value of an option of apt-get's.
-func takesValue(option string) bool {
-	return slices.Contains([]string{"-o", "--option", "-t", "--target-release", "--default-release", "-c", "--config-file", "-a", "--host-architecture"}, option)
-}
-
 // brings says that a command brings a package with what it names, recommended
 // packages included.
-func brings(s *analysis.Packages, c *aptInstall, name string) bool {
+func brings(s *analysis.Packages, c *recipe.Apt, name string) bool {
 	var roots []int
 	for n := range s.List {
-		if asked([]aptInstall{*c}, s.List[n].Name) {
+		if asked([]recipe.Apt{*c}, s.List[n].Name) {
 			roots = append(roots, n)
 		}
 	}
