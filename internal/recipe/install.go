@@ -108,3 +108,49 @@ func WheelCommands(commands []dockerfile.Command) (out []InstallCommand) {
 	}
 	return out
 }
+
+// Argument is an option of an installer with its value, or a word that says what
+// to install.
+type Argument struct {
+	// Option is "--requirement" or "-r"; empty for what is installed by its name,
+	// its path or its address, which is the value.
+	Option, Value string
+	// At is the position of the word that has the value; of the option, where
+	// there is none.
+	At int
+}
+
+// Arguments are those behind the command's verb.
+func (i *InstallCommand) Arguments() (out []Argument) {
+	for k := i.Verb + 1; k < len(i.Words); k++ {
+		w := i.Words[k].Value
+		a := Argument{Value: w, At: k}
+		if strings.HasPrefix(w, "-") {
+			var joined bool
+			switch a.Option, a.Value, joined = strings.Cut(w, "="); {
+			case joined:
+			case TakesValue(w) && k+1 < len(i.Words):
+				k++
+				a.Value, a.At = i.Words[k].Value, k
+			case len(w) > 2 && (strings.HasPrefix(w, "-r") || strings.HasPrefix(w, "-c")):
+				a.Option, a.Value = w[:2], w[2:]
+			}
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// ReadsFile says that the argument names a file of requirements or constraints.
+func (a *Argument) ReadsFile() bool {
+	return slices.Contains([]string{"-r", "--requirement", "-c", "--constraint"}, a.Option)
+}
+
+// TakesValue says that the value of an installer's option may be the next word.
+// https://pip.pypa.io/en/stable/cli/pip_install/
+func TakesValue(option string) bool {
+	return slices.Contains([]string{"-r", "--requirement", "-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--only-binary",
+		"--no-binary", "--trusted-host", "--timeout", "--retries", "--prefix", "--target", "-t", "--root", "--root-user-action", "--cache-dir", "--proxy",
+		"--cert", "--python", "-p", "--platform", "--python-version", "--progress-bar", "--index-strategy", "--link-mode", "--extra", "--group", "--only",
+		"--with", "--without", "-E", "--extras", "--no-group", "--only-group", "--config-settings", "-C", "--src", "-e", "--editable", "-w", "--wheel-dir", "--upgrade-strategy"}, option)
+}

@@ -44,3 +44,24 @@ func TestInstalling(t *testing.T) {
 		}
 	}
 }
+
+// TestArguments: options have their values in whichever way they are written.
+func TestArguments(t *testing.T) {
+	const line = "pip --quiet install -r a.txt --requirement=b.txt -rc.txt -e . --index-url x --no-deps -U flask==3 -c"
+	script, err := dockerfile.ParseShell("line", line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, ok := ReadInstall(script.Commands()[0])
+	if !ok {
+		t.Fatal("it installs")
+	}
+	var got []string
+	for _, a := range c.Arguments() {
+		got = append(got, fmt.Sprintf("%s=%s@%d", a.Option, a.Value, a.At))
+	}
+	want := "-r=a.txt@4 --requirement=b.txt@5 -r=c.txt@6 -e=.@8 --index-url=x@10 --no-deps=@11 -U=@12 =flask==3@13 -c=@14"
+	if s := strings.Join(got, " "); s != want {
+		t.Errorf("%s, want %s", s, want)
+	}
+}

@@ -12,6 +12,7 @@ import (
 // Tool is what installs Python packages.
 type Tool uint8
 
+// The installers; uv has two ways.
 const (
 	Pip Tool = iota
 	UVPip
@@ -125,6 +126,7 @@ func ReadPackageCommand(c *dockerfile.Command) (PackageAction, error) {
 	return a, err
 }
 
+// IsInstaller says that a program installs Python packages.
 func IsInstaller(name string) bool {
 	return slices.Contains([]string{"pip", "pip3", "uv", "poetry", "pipenv", "pdm", "conda", "mamba", "easy_install", "pipx"}, name) ||
 		strings.HasPrefix(name, "pip3.")
@@ -197,14 +199,6 @@ func (a *PackageAction) pip(words, text []string) error {
 		return nil
 	}
 	return fmt.Errorf("pip %.20s is not understood", words[0])
-}
-
-// TakesValue: flags of pip install whose value may be a word of its own.
-func TakesValue(flag string) bool {
-	return slices.Contains([]string{"-r", "--requirement", "-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--only-binary",
-		"--no-binary", "--trusted-host", "--timeout", "--retries", "--prefix", "--target", "-t", "--root", "--root-user-action", "--cache-dir", "--proxy",
-		"--cert", "--python", "-p", "--platform", "--python-version", "--progress-bar", "--index-strategy", "--link-mode", "--extra", "--group", "--only",
-		"--with", "--without", "-E", "--extras", "--no-group", "--only-group", "--config-settings", "-C", "--src", "-e", "--editable"}, flag)
 }
 
 // arguments takes over those of pip install and uv pip install, but for what

@@ -61,38 +61,27 @@ func sourcesIn(p *analysis.Pass, run *dockerfile.Instruction, c recipe.InstallCo
 		return []installSource{managed(run, c)}
 	}
 	var out []installSource
-	for k := c.Verb + 1; k < len(c.Words); k++ {
-		w := c.Words[k].Value
-		s := installSource{run: run, command: c, word: k}
-		named := ""
-		switch {
-		case w == "-r" || w == "--requirement":
-			if k++; k < len(c.Words) {
-				s.word, named = k, c.Words[k].Value
+	for _, a := range c.Arguments() {
+		s := installSource{run: run, command: c, word: a.At}
+		switch a.Option {
+		case "-r", "--requirement":
+			if s.file = requirementsFile(p, a.Value); s.file == "" {
+				continue
 			}
-		case strings.HasPrefix(w, "--requirement="), strings.HasPrefix(w, "-r") && len(w) > 2:
-			named = strings.TrimPrefix(strings.TrimPrefix(w, "--requirement="), "-r")
-		case slices.Contains(valued, w):
-			k++
-			continue
-		case strings.HasPrefix(w, "-") || !isProject(p, w):
-			continue
-		}
-		if named == "" {
-			if _, extras, ok := strings.Cut(strings.TrimSuffix(w, "]"), "["); ok {
+		case "", "-e", "--editable":
+			if !isProject(p, a.Value) {
+				continue
+			}
+			if _, extras, ok := strings.Cut(strings.TrimSuffix(a.Value, "]"), "["); ok {
 				s.extras = normalized(strings.Split(extras, ","))
 			}
-		} else if s.file = requirementsFile(p, named); s.file == "" {
+		default:
 			continue
 		}
 		out = append(out, s)
 	}
 	return out
 }
-
-// valued are the options of pip whose value is nothing that is installed.
-var valued = []string{"-c", "--constraint", "-t", "--target", "--prefix", "--root", "-w", "--wheel-dir", "-f", "--find-links", "-p", "--python",
-	"-i", "--index-url", "--extra-index-url", "--group"}
 
 // isProject says that a word of an installer names the project: its folder, or
 // its name. A folder in the project that is a project too is another one.

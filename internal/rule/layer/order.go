@@ -126,7 +126,7 @@ func installs(p *analysis.Pass, in *dockerfile.Instruction) (asks []string, inst
 		switch {
 		case strings.Contains(line, "pip install ") || strings.Contains(line, "pip3 install "):
 			installs = true
-			files, ok := requirementFiles(words)
+			files, ok := requirementFiles(c)
 			only = only && ok
 			asks = append(asks, files...)
 		case c.Name() == "npm" && strings.Contains(line, " ci "):
@@ -183,39 +183,30 @@ func leavesAlone(c *dockerfile.Command, workdir string) bool {
 	return true
 }
 
-// pipTakes are options of pip install that say nothing of the project's files; the
-// value says whether a word follows them.
-var pipTakes = map[string]bool{"-i": true, "--index-url": true, "--extra-index-url": true, "--trusted-host": true, "--timeout": true, "--retries": true,
-	"--only-binary": true, "--no-binary": true, "--root-user-action": true, "--progress-bar": true, "--upgrade-strategy": true, "--target": true, "-t": true, "--prefix": true,
-	"-U": false, "--upgrade": false, "-q": false, "-qq": false, "--quiet": false, "-v": false, "--user": false, "--pre": false, "--prefer-binary": false, "--require-hashes": false,
-	"--compile": false, "--disable-pip-version-check": false, "--break-system-packages": false, "--ignore-installed": false, "-I": false, "--force-reinstall": false, "--isolated": false, "--system": false}
+// harmless are options of pip install that have nothing to do with the
+// project's files, besides those that start with "--no-".
+var harmless = strings.Fields(`-i --index-url --extra-index-url --trusted-host --timeout --retries --only-binary --root-user-action --progress-bar
+	--upgrade-strategy --target -t --prefix -U --upgrade -q -qq --quiet -v --user --pre --prefer-binary --require-hashes --compile
+	--disable-pip-version-check --break-system-packages --ignore-installed -I --force-reinstall --isolated --system`)
 
 // requirementFiles are the files behind -r and -c of a pip install; ok is false
 // where something else of the project is installed or looked at, too.
-func requirementFiles(words []string) (files []string, ok bool) {
-	start := slices.Index(words, "install") + 1
-	for i := start; i < len(words); i++ {
-		name, value, joined := strings.Cut(words[i], "=")
-		if !strings.HasPrefix(name, "-") {
-			if strings.HasPrefix(words[i], ".") || strings.Contains(words[i], "/") || words[i] == "" {
-				return nil, false
-			}
-			continue
-		}
-		takes, known := pipTakes[name]
-		reads := name == "-r" || name == "--requirement" || name == "-c" || name == "--constraint"
-		if !joined && (takes || reads) {
-			if i++; i == len(words) {
-				return nil, false
-			}
-			value = words[i]
-		}
+func requirementFiles(c dockerfile.Command) (files []string, ok bool) {
+	install := recipe.InstallCommand{Command: c, Tool: "pip"}
+	install.Verb = slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "install" })
+	for _, a := range install.Arguments() {
 		switch {
-		case reads:
-			files = append(files, value)
-		case !known && !strings.HasPrefix(name, "--no-"):
+		case a.Option == "":
+			if strings.HasPrefix(a.Value, ".") || strings.Contains(a.Value, "/") || a.Value == "" {
+				return nil, false
+			}
+		case a.ReadsFile() && a.Value == "":
 			return nil, false
-		case strings.HasPrefix(value, "file:"), (name == "-t" || name == "--target" || name == "--prefix") && !path.IsAbs(value):
+		case a.ReadsFile():
+			files = append(files, a.Value)
+		case !slices.Contains(harmless, a.Option) && !strings.HasPrefix(a.Option, "--no-"):
+			return nil, false
+		case strings.HasPrefix(a.Value, "file:"), (a.Option == "-t" || a.Option == "--target" || a.Option == "--prefix") && !path.IsAbs(a.Value):
 			return nil, false
 		}
 	}
