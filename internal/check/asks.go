@@ -141,7 +141,7 @@ var volatile = regexp.MustCompile(`^(proc|sys|dev|run|var/run|tmp|var/tmp)/`)
 // make files: a shell script, another program, a file that is written.
 func (a asking) madeBefore() bool {
 	if slices.ContainsFunc(a.st.Programs, func(p string) bool {
-		return slices.Contains([]string{"sh", "bash", "dash", "ash", "busybox"}, path.Base(p))
+		return start.IsShell(p) || path.Base(p) == "busybox"
 	}) {
 		return true
 	}

@@ -58,20 +58,21 @@ func newPlaces(files []string) *places {
 	}
 	for _, at := range p.at {
 		slices.SortFunc(at, func(a, b string) int {
-			return cmp.Or(compareBool(deps.IsTest(a+"/"), deps.IsTest(b+"/")), cmp.Compare(strings.Count(a, "/"), strings.Count(b, "/")), strings.Compare(a, b))
+			return cmp.Or(cmp.Compare(remoteness(a), remoteness(b)), strings.Compare(a, b))
 		})
 	}
 	return p
 }
 
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
+// remoteness orders the places of a module: the shallowest first, those of tests
+// last.
+func remoteness(at string) int {
+	const test = 1 << 20 // deeper than any path
+	n := strings.Count(at, "/")
+	if deps.IsTest(at + "/") {
+		n += test
 	}
-	return 1
+	return n
 }
 
 // projectPlaces are those of a project's folder.

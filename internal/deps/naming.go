@@ -9,7 +9,7 @@ import (
 // unknownName is what to do about a module whose distribution is not known.
 const unknownName = "declare the distribution that has it; where files do not tell which, check.names of whittle.yaml does"
 
-// notKnown says in words that a module's distribution is not known, with those
+// NotKnown says in words that a module's distribution is not known, with those
 // that it may be.
 func NotKnown(n *python.Named) (why, fix string) {
 	switch {

@@ -21,7 +21,7 @@ import (
 	"whittle.dev/whittle/internal/python/source"
 )
 
-// ProjectOptions are what is known of a project besides its folder.
+// Options are what is known of a project besides its folder.
 type Options struct {
 	// Bound gives the specifiers to declare a distribution with that no file
 	// pins; nil knows none.
@@ -48,7 +48,7 @@ type findings struct {
 	Unknown []string
 }
 
-// find looks at what the modules of a project's folder import, from what its
+// Find looks at what the modules of a project's folder import, from what its
 // files start, and compares it with what the files declare. What is declared
 // for the distribution or comes along by its lock file counts as there.
 //

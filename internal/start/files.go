@@ -7,7 +7,7 @@ import (
 	"whittle.dev/whittle/internal/python/source"
 )
 
-// files reads the image's files, as the user that it starts as.
+// Files reads the image's files, as the user that it starts as.
 type Files struct {
 	root    whittle.Root
 	sources func(path string) (*source.Facts, bool)
@@ -100,12 +100,12 @@ func (fl *Files) which(name, search, dir string) (string, bool) {
 	return "", false
 }
 
-// stat follows a path's symlinks to what is there.
+// Stat follows a path's symlinks to what is there.
 func (fl *Files) Stat(p string) (real string, e whittle.Entry, ok bool) {
 	return whittle.Follow(fl.root, "", p)
 }
 
-// realOf is a path without symlinks, "" where it leads nowhere.
+// Real is a path without symlinks, "" where it leads nowhere.
 func (fl *Files) Real(p string) string { real, _, _ := fl.Stat(p); return real }
 
 // text reads a script; first is its first line with the line end. Of Python

@@ -13,10 +13,7 @@ func Idle(argv []string) bool {
 		return false
 	}
 	name := path.Base(argv[0])
-	if rest, ok := strings.CutPrefix(name, "python"); ok && strings.Trim(rest, "0123456789.t") == "" {
-		return true
-	}
-	return isShell(name) || slices.Contains([]string{"node", "irb", "pypy3", "ipython"}, name)
+	return isPython(name, name) || IsShell(name) || slices.Contains([]string{"node", "irb", "ipython"}, name)
 }
 
 // NoStart says in words that an image starts only what its base starts.

@@ -241,7 +241,7 @@ func startsAnother(t *Trace, st *Process) bool {
 			continue
 		}
 		base := path.Base(t.Files.Real(file))
-		if isPython(base, word) || isShell(path.Base(word)) || opaquePrograms[base] {
+		if isPython(base, word) || IsShell(path.Base(word)) || opaquePrograms[base] {
 			return true
 		}
 		if _, binary := t.Binaries(t.Files.Real(file)); !binary {

@@ -12,7 +12,7 @@ import (
 	"whittle.dev/whittle/internal/python/source"
 )
 
-// owners says whose a file or a module is: the application's, or that of an
+// Owners says whose a file or a module is: the application's, or that of an
 // installed distribution.
 type Owners struct {
 	distributions []python.Distribution
@@ -53,7 +53,7 @@ func newOwners(img *Image, workdir string) *Owners {
 	return ow
 }
 
-// shownIn is a reason whose first word may be a file and a line.
+// ShownIn is a reason whose first word may be a file and a line.
 func (ow *Owners) ShownIn(why string) string {
 	file, rest, _ := strings.Cut(why, " ")
 	if name, line, ok := strings.Cut(file, ":"); ok {
@@ -62,12 +62,12 @@ func (ow *Owners) ShownIn(why string) string {
 	return why
 }
 
-// isScript says that a file is a console script's wrapper.
+// IsScript says that a file is a console script's wrapper.
 func (ow *Owners) IsScript(file string) bool {
 	return path.Base(path.Dir(file)) == "bin" && !strings.HasSuffix(file, ".py")
 }
 
-// installedOwn says that a file is of one of the application's distributions.
+// InstalledOwn says that a file is of one of the application's distributions.
 func (ow *Owners) InstalledOwn(f string) bool {
 	i, ok := ow.Owner[f]
 	return ok && slices.Contains(ow.Own, i) || ow.OwnModules[topModule(f)]
@@ -82,7 +82,7 @@ func isOwn(d *python.Distribution, project *project.Declared) bool {
 	return d.VendoredBy == "" && (d.Editable || d.Local)
 }
 
-// ownFile says whether a file is the application's.
+// OwnFile says whether a file is the application's.
 func (ow *Owners) OwnFile(file string, f *imports.Finder) bool {
 	if file == "" || strings.HasPrefix(file, "<") {
 		return file != ""
@@ -96,7 +96,7 @@ func (ow *Owners) OwnFile(file string, f *imports.Finder) bool {
 	return f == nil || !strings.HasPrefix(file, f.Interpreter.Lib+"/")
 }
 
-// shown is how messages name a file of the image: the application's as the
+// Shown is how messages name a file of the image: the application's as the
 // developer knows it, others by what follows site-packages or another folder
 // that distributions were installed to, or whole.
 func (ow *Owners) Shown(file string) string {

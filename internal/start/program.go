@@ -2,7 +2,6 @@ package start
 
 import (
 	"path"
-	"slices"
 	"strings"
 
 	"whittle.dev/whittle"
@@ -22,8 +21,10 @@ func isPython(base, argv0 string) bool {
 	return false
 }
 
-func isShell(base string) bool {
-	return slices.Contains([]string{"sh", "bash", "dash", "ash", "ksh", "zsh"}, base)
+// IsShell says that a program is a shell, by its name or path.
+func IsShell(program string) bool {
+	_, ok := shell.Dialect(program)
+	return ok
 }
 
 // missing adds the problem of a program that is not there.
@@ -50,7 +51,7 @@ func (st *Process) problem(p whittle.Problem) {
 	st.Problems = append(st.Problems, p)
 }
 
-// soften makes a warning of the problem of a start that the image may do
+// Soften makes a warning of the problem of a start that the image may do
 // without. Where it is not known whether it does, the image's verdict is not.
 func (st *Process) Soften(p *whittle.Problem) {
 	if p.Severity != whittle.SeverityError || st.how == shell.Must {
@@ -121,7 +122,7 @@ func (t *Trace) script(st *Process, file string) {
 			src = source.Scan(text)
 		}
 		t.startScript(st, interpreter, file, src, flagsOf(args))
-	case isShell(path.Base(interpreter)):
+	case IsShell(path.Base(interpreter)):
 		if text == nil {
 			st.Doubt("/" + file + " could not be read")
 			return

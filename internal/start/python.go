@@ -10,7 +10,7 @@ import (
 	"whittle.dev/whittle/internal/python/source"
 )
 
-// pythonStart is what a Python process imports when it starts.
+// Python is what a Python process imports when it starts.
 type Python struct {
 	Executable string
 	Finder     *imports.Finder
@@ -21,7 +21,7 @@ type Python struct {
 	Later []Root
 }
 
-// root is one module or program that a process imports by itself.
+// Root is one module or program that a process imports by itself.
 type Root struct {
 	Importer *imports.Importer
 	Node     *imports.Node

@@ -19,14 +19,15 @@ import (
 // Role is why the image starts a process.
 type Role uint8
 
+// The roles.
 const (
-	Entry Role = iota
-	Healthcheck
-	Console // a console script of the application
-	Command // one that the user named
+	Entry       Role = iota // the entry point or the command
+	Healthcheck             // the health check
+	Console                 // a console script of the application
+	Command                 // a command that the user named
 )
 
-// start is one program that the image starts, with all that is known of how.
+// Process is one program that the image starts, with all that is known of how.
 type Process struct {
 	// name is what the user knows it by: "CMD", "console script inventory".
 	Name string
@@ -172,7 +173,7 @@ func (st *Process) child(argv []string, how shell.Certainty) *Process {
 	return &Process{Name: st.Name, Role: st.Role, argv: argv, Env: clone(st.Env), Dir: st.Dir, how: max(st.how, how), user: st.user, by: st.by}
 }
 
-// doubt notes what could not be followed, each thing once.
+// Doubt notes what could not be followed, each thing once.
 func (st *Process) Doubt(text string) {
 	if st.by != "" && !strings.HasPrefix(text, st.by) {
 		text = st.by + ": " + text
@@ -186,7 +187,7 @@ func (st *Process) Doubt(text string) {
 // whittle does not read.
 func (st *Process) notFollowed(name string) { st.Doubt("what " + name + " starts was not followed") }
 
-// decides says that what is not known of the start is not known of the image.
+// Decides says that what is not known of the start is not known of the image.
 func (st *Process) Decides() bool { return st.how == shell.Must || st.how == shell.Perhaps }
 
 // execute looks at the file that the kernel would start.
@@ -197,7 +198,7 @@ func (t *Trace) execute(st *Process, file string) {
 	switch _, binary := t.Binaries(t.Files.Real(file)); {
 	case binary && isPython(base, st.argv[0]):
 		t.startPython(st, file, st.argv[1:])
-	case binary && isShell(path.Base(st.argv[0])):
+	case binary && IsShell(path.Base(st.argv[0])):
 		t.startShell(st, st.argv[1:])
 	case binary && opaquePrograms[base]:
 		st.Doubt("whittle does not read what " + base + " runs")

@@ -11,7 +11,7 @@ import (
 	"whittle.dev/whittle/internal/python/source"
 )
 
-// startImage is what is known of an image.
+// Image is what is known of an image.
 type Image struct {
 	Root   whittle.Root
 	Config *whittle.Config
@@ -33,7 +33,7 @@ type Image struct {
 	Commands [][]string
 }
 
-// trace is an image with its processes, as far as they were followed.
+// Trace is an image with its processes, as far as they were followed.
 type Trace struct {
 	*Image
 	Processes []*Process
@@ -50,7 +50,7 @@ type Trace struct {
 	touchedBy map[*imports.Importer]*Process
 }
 
-// follow finds the processes that an image starts, and what each imports.
+// Follow finds the processes that an image starts, and what each imports.
 func Follow(img *Image) *Trace {
 	config := img.Config.Config
 	t := &Trace{Image: img, Env: map[string]string{}, Workdir: whittle.Join("", config.WorkingDir),
@@ -69,7 +69,7 @@ func Follow(img *Image) *Trace {
 	return t
 }
 
-// refused are what the dynamic loader does not find for a file: a program, or
+// Refused are what the dynamic loader does not find for a file: a program, or
 // what a process of the program loads.
 func (t *Trace) Refused(file, program string) []elf.Missing {
 	if program == "" {
