@@ -23,6 +23,7 @@ func (s *study) conclude(ctx context.Context, out *whittle.Study) error {
 	}
 	defer w.close()
 	p := newProver(w, nil, cmp.Or(s.o.Risk, whittle.RiskMedium), nil)
+	p.objective = s.o.Objective
 	if s.o.Fix {
 		w.risk = p.risk
 	}
@@ -54,7 +55,12 @@ func (s *study) conclude(ctx context.Context, out *whittle.Study) error {
 	if !s.o.Fix {
 		return nil
 	}
-	return p.study(ctx, out)
+	if err := p.study(ctx, out); err != nil || !s.o.Write {
+		return err
+	}
+	err = s.write(ctx, out.Repair.Files, s.o.Force)
+	out.Repair.Written = err == nil
+	return err
 }
 
 // study is the proof loop at the end of a study: the fixes, then the
@@ -76,13 +82,7 @@ func (p *prover) study(ctx context.Context, out *whittle.Study) error {
 	if err != nil {
 		return err
 	}
-	if out.Best, err = p.best(out, generated); err != nil {
-		return err
-	}
-	if p.o.Write {
-		err = p.write(ctx, r.Files, p.o.Force)
-		r.Written = err == nil
-	}
+	out.Best, err = p.best(out, generated)
 	return err
 }
 

@@ -65,6 +65,7 @@ func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) 
 	defer w.close()
 	w.guard = o.Guard
 	p := newProver(w, o.Rules, o.risk(), o.Ask)
+	p.objective = o.Objective
 	defer p.close()
 	out := &whittle.Repair{Schema: whittle.FixSchema, Project: s.project.Name, Steps: []whittle.RepairStep{}}
 	if o.Verify {

@@ -24,6 +24,8 @@ type prover struct {
 	*workshop
 	rules []string
 	risk  whittle.Risk
+	// objective is what a fix is judged by: see [StudyOptions].
+	objective string
 	// proves says that what is changed is built and run.
 	proves bool
 	// ask is asked before a fix is tried; nil tries all.

@@ -101,7 +101,7 @@ func (w *workshop) remakeFile(ctx context.Context, s state, file string) ([]byte
 	}
 	d.Folders = map[string]string{remakeFolder: manifests}
 	archive := filepath.Join(manifests, "made.tar")
-	if _, err := w.engine.Build(ctx, d, build.Output{Archive: archive}); err != nil {
+	if _, err := w.engine.builder.Build(ctx, d, build.Output{Archive: archive}); err != nil {
 		return nil, fmt.Errorf("%s %s: %s: %w", g.Tool, strings.Join(g.Args, " "), toolFailure(err), whittle.ErrUnsupported)
 	}
 	return w.readMade(ctx, archive, path.Base(file))

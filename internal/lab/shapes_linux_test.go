@@ -105,7 +105,7 @@ func (h *health) makeFiles(ctx context.Context, project *txtar.Archive) error {
 		if _, err := h.engine.Build(ctx, d, build.Output{Archive: archive, Log: &log}); err != nil {
 			return fmt.Errorf("%w\n%s", err, log.String())
 		}
-		w := &workshop{study: &study{env: h.env}}
+		w := &workshop{bench: &bench{env: h.env}}
 		if f.Data, err = w.readMade(ctx, archive, f.Name); err != nil {
 			return err
 		}

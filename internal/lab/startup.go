@@ -72,7 +72,7 @@ func (s *startTimes) String() string {
 // slows says why fixes must not stay that make a start slower: one for more
 // than it saves, and of several at all, so that the one that does is found.
 func (p *prover) slows(ctx context.Context, several bool, variants []project.Variant, was, is []*trial) (string, error) {
-	if p.o.Objective == ObjectiveSize {
+	if p.objective == ObjectiveSize {
 		return "", nil
 	}
 	for i, v := range variants {
@@ -169,7 +169,7 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 	if err := w.shop.inputs.Run(commands, w.shop.project.Commands); err != nil {
 		return nil, err
 	}
-	results, err := w.shop.engine.Run(ctx, w.shop.copied().definition(v), commands, build.RunOptions{})
+	results, err := w.shop.engine.builder.Run(ctx, w.shop.at(w.shop.dir, w.shop.out, nil).definition(v), commands, build.RunOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
 	}

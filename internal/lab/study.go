@@ -85,16 +85,9 @@ func Study(ctx context.Context, env *Env, o StudyOptions) (*whittle.Study, error
 
 // study is a study on its way.
 type study struct {
-	env      *Env
+	*bench
 	o        StudyOptions
-	project  *project.Project
-	out      outdir.Folder
-	bases    map[string]build.Base
-	others   []string          // Dockerfiles of variants that were not asked for
-	sources  map[string][]byte // Dockerfiles by variant
-	engine   Builder           // opened when the first build needs it
-	warmed   map[string]bool   // bases that the engine has unpacked
-	inputs   *inputs.Set
+	others   []string // Dockerfiles of variants that were not asked for
 	variants []whittle.Variant
 }
 
@@ -107,7 +100,7 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 	if err := selectVariants(p, o.Only); err != nil {
 		return nil, err
 	}
-	s := &study{env: env, o: o, project: p, others: otherDockerfiles(all, p.Variants), sources: map[string][]byte{}, warmed: map[string]bool{}}
+	s := &study{bench: newBench(env, p, o), o: o, others: otherDockerfiles(all, p.Variants)}
 	if s.o.Out == "" {
 		s.o.Out = filepath.Join(p.Dir, outdir.Name)
 	}
@@ -154,8 +147,8 @@ func finished(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 }
 
 func (s *study) close() {
-	if s.engine != nil {
-		s.engine.Close()
+	if s.engine.builder != nil {
+		s.engine.builder.Close()
 	}
 	s.out.Close()
 }

@@ -21,15 +21,15 @@ const testFolder = "whittle-tests"
 
 // test runs the project's own tests in an image with what they need laid on
 // top. A setup that fails is the tests' failure.
-func (s *study) test(ctx context.Context, d build.Definition, process whittle.Process, c build.Command, log io.Writer) (build.RunResult, error) {
-	s.env.progress().Step("running the project's tests in " + d.Dockerfile)
+func (b *bench) test(ctx context.Context, d build.Definition, process whittle.Process, c build.Command, log io.Writer) (build.RunResult, error) {
+	b.env.progress().Step("running the project's tests in " + d.Dockerfile)
 	dir, err := os.MkdirTemp("", "whittle-test-*")
 	if err != nil {
 		return build.RunResult{}, fmt.Errorf("making a folder for the tests: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	for _, name := range s.project.Test.Copy {
-		if err := s.copyInside(ctx, name, dir); err != nil {
+	for _, name := range b.project.Test.Copy {
+		if err := b.copyInside(ctx, name, dir); err != nil {
 			return build.RunResult{}, fmt.Errorf("copying %s for the tests: %w", name, err)
 		}
 	}
@@ -39,10 +39,10 @@ func (s *study) test(ctx context.Context, d build.Definition, process whittle.Pr
 			return build.RunResult{}, fmt.Errorf("reading the Dockerfile: %w", err)
 		}
 	}
-	if d, err = withTests(d, text, dir, process, s.project.Test.Setup); err != nil {
+	if d, err = withTests(d, text, dir, process, b.project.Test.Setup); err != nil {
 		return build.RunResult{}, err
 	}
-	results, err := s.engine.Run(ctx, d, []build.Command{c}, build.RunOptions{Log: log})
+	results, err := b.engine.builder.Run(ctx, d, []build.Command{c}, build.RunOptions{Log: log})
 	var failed *build.Error
 	switch {
 	case errors.As(err, &failed) && ctx.Err() == nil:
@@ -80,12 +80,12 @@ func withTests(d build.Definition, text []byte, folder string, process whittle.P
 
 // copyInside copies a file or folder of the project, to which no link leads
 // from outside.
-func (s *study) copyInside(ctx context.Context, name, to string) error {
-	from, ok := s.inside(name)
+func (b *bench) copyInside(ctx context.Context, name, to string) error {
+	from, ok := b.inside(name)
 	if !ok {
 		return fmt.Errorf("it is a link out of the project: %w", whittle.ErrUsage)
 	}
-	return copyTree(ctx, from, filepath.Join(to, name), s.ownFolder)
+	return copyTree(ctx, from, filepath.Join(to, name), b.ownFolder)
 }
 
 // copyTree copies a file or folder with its modes; skip leaves out what it

@@ -14,22 +14,22 @@ import (
 // the build, the tests are not given it, and it is larger than any text that is
 // read. A fix changes nothing of that, as fixes leave more out of a build, and
 // never less. Data sets are such files.
-func (s *study) unseen() func(rel string, d fs.DirEntry) bool {
+func (b *bench) unseen() func(rel string, d fs.DirEntry) bool {
 	var ignores []*ignore.File
-	for _, v := range s.project.Variants {
-		if _, ok := s.inside(v.Dockerfile); !ok { // what lies beside it is not the project's
+	for _, v := range b.project.Variants {
+		if _, ok := b.inside(v.Dockerfile); !ok { // what lies beside it is not the project's
 			return func(string, fs.DirEntry) bool { return false }
 		}
-		file, err := ignore.Load(s.project.Dir, filepath.Join(s.project.Dir, filepath.FromSlash(v.Dockerfile)))
+		file, err := ignore.Load(b.project.Dir, filepath.Join(b.project.Dir, filepath.FromSlash(v.Dockerfile)))
 		if err != nil { // the build says why
 			return func(string, fs.DirEntry) bool { return false }
 		}
 		ignores = append(ignores, file)
 	}
 	var given []string
-	if t := s.project.Test; t != nil {
+	if t := b.project.Test; t != nil {
 		for _, name := range t.Copy {
-			if real, ok := s.inside(name); ok {
+			if real, ok := b.inside(name); ok {
 				given = append(given, real)
 			}
 		}
@@ -41,7 +41,7 @@ func (s *study) unseen() func(rel string, d fs.DirEntry) bool {
 		if info, err := d.Info(); err != nil || info.Size() <= whittle.MaxText {
 			return false
 		}
-		at := filepath.Join(s.project.Dir, rel)
+		at := filepath.Join(b.project.Dir, rel)
 		seen := func(i *ignore.File) bool { return !i.Excludes(filepath.ToSlash(rel)) }
 		within := func(dir string) bool {
 			in, err := filepath.Rel(dir, at)

@@ -43,7 +43,9 @@ func (s state) digest() whittle.Digest {
 // workshop builds and runs states of a project that nobody has written, in a
 // copy of it; the project's own folder is not touched.
 type workshop struct {
-	*study
+	*bench // of the project itself
+	// others are the Dockerfiles of variants that were not asked for.
+	others   []string
 	dir      string // the copy
 	images   string // the folder of images and logs of trials
 	fresh    map[string]bool
@@ -74,7 +76,7 @@ type trial struct {
 // newWorkshop copies the project. The variants that the study has built are
 // the trials of the state that is on disk.
 func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
-	w := &workshop{study: s, fresh: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}, remade: map[string]remade{}}
+	w := &workshop{bench: s.bench, others: s.others, fresh: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}, remade: map[string]remade{}}
 	var err error
 	if w.dir, err = os.MkdirTemp(s.out.Dir, outdir.WorkPattern); err != nil {
 		return nil, fmt.Errorf("making a folder for a copy of the project: %w: %w", err, whittle.ErrSystem)
@@ -119,8 +121,8 @@ func (w *workshop) close() error {
 }
 
 // ownFolder says that a path in the project is a study's own.
-func (s *study) ownFolder(rel string, d fs.DirEntry) bool {
-	return d.IsDir() && (filepath.Join(s.project.Dir, rel) == s.out.Dir || d.Name() == outdir.Name)
+func (b *bench) ownFolder(rel string, d fs.DirEntry) bool {
+	return d.IsDir() && (filepath.Join(b.project.Dir, rel) == b.out.Dir || d.Name() == outdir.Name)
 }
 
 func trialKey(variant string, s state) string { return variant + " " + string(s.digest()) }
@@ -143,12 +145,9 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	if err != nil {
 		return nil, err
 	}
-	in := w.copied()
-	in.out, in.o.Quick, in.engine = out, true, w.engine
-	in.sources = map[string][]byte{v.Name: source}
+	in := w.bench.at(w.dir, out, map[string][]byte{v.Name: source})
 	w.env.progress().Step(fmt.Sprintf("building %s with what was changed (build %d)", v.Name, w.builds))
 	made, err := in.variant(ctx, v)
-	w.engine = in.engine
 	if err != nil {
 		return nil, fmt.Errorf("variant %s: %w", v.Name, err)
 	}
@@ -165,14 +164,6 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	}
 	w.trials[key] = t
 	return t, nil
-}
-
-// copied is the study of the copy.
-func (w *workshop) copied() *study {
-	in, here := *w.study, *w.project
-	here.Dir = w.dir
-	in.project = &here
-	return &in
 }
 
 // lay makes the copy look like a state.
@@ -205,10 +196,10 @@ func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
 
 // inside is where a path of the project truly lies, links followed; ok is false
 // where it leads out of the project. What is not there is where it would be.
-func (s *study) inside(name string) (real string, ok bool) {
+func (b *bench) inside(name string) (real string, ok bool) {
 	name = filepath.FromSlash(name)
-	real = whittle.WithoutLinks(filepath.Join(s.project.Dir, name))
-	_, within := whittle.Below(s.project.Dir, real) // Dir itself holds no links
+	real = whittle.WithoutLinks(filepath.Join(b.project.Dir, name))
+	_, within := whittle.Below(b.project.Dir, real) // Dir itself holds no links
 	return real, filepath.IsLocal(name) && within
 }
 

@@ -1,0 +1,42 @@
+package lab
+
+import (
+	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/inputs"
+	"whittle.dev/whittle/internal/outdir"
+	"whittle.dev/whittle/internal/project"
+)
+
+// bench builds, runs and checks variants of a project as its folder has them.
+type bench struct {
+	env     *Env
+	project *project.Project
+	// out is where images and logs go.
+	out    outdir.Folder
+	bases  map[string]build.Base
+	inputs *inputs.Set
+	// sources are the Dockerfiles by variant.
+	sources map[string][]byte
+	// quick and offline are as in [StudyOptions].
+	quick, offline bool
+	engine         *engine
+}
+
+// engine is the build engine that the benches of one study share.
+type engine struct {
+	builder Builder         // nil until the first build needs it
+	warmed  map[string]bool // bases that it has unpacked
+}
+
+func newBench(env *Env, p *project.Project, o StudyOptions) *bench {
+	return &bench{env: env, project: p, quick: o.Quick, offline: o.Offline, sources: map[string][]byte{}, engine: &engine{warmed: map[string]bool{}}}
+}
+
+// at is a bench of the same project in another folder, which builds with what is
+// cached, and leaves its images and logs in out.
+func (b *bench) at(dir string, out outdir.Folder, sources map[string][]byte) *bench {
+	next, here := *b, *b.project
+	here.Dir = dir
+	next.project, next.out, next.sources, next.quick = &here, out, sources, true
+	return &next
+}
