@@ -52,7 +52,7 @@ func Advise(ctx context.Context, env *Env, name string, o AdviseOptions) (*whitt
 	if err != nil {
 		return nil, err
 	}
-	defer x.Close()
+	defer x.subject.Close()
 	return x.advise(ctx, env, o.Only)
 }
 
@@ -74,8 +74,8 @@ func knownRules(only []string) error {
 
 // examined is an image with all that rules look at.
 type examined struct {
-	*subject
-	pass *analysis.Facts
+	subject *subject
+	pass    *analysis.Facts
 	// environment is what markers are evaluated in, empty without an
 	// interpreter.
 	environment pep.Environment
@@ -148,10 +148,10 @@ func (x *examined) pythonFacts(ctx context.Context, env *Env, o AdviseOptions) e
 			return err
 		}
 	}
-	dists, _ := python.Distributions(ctx, x.Image)
+	dists, _ := python.Distributions(ctx, x.subject.Image)
 	p.Names = namesOf(ctx, env, dists, p.Declared, said.Names, x.environment)
-	in := &check.Image{Folder: p.Files, Names: p.Names, Image: start.Image{Root: x.Image, Config: p.Config, Distributions: dists,
-		Sources: x.Source, Binaries: x.Binary, Builtins: x.Builtins, Commands: o.Commands, Project: p.Declared}}
+	in := &check.Image{Folder: p.Files, Names: p.Names, Image: start.Image{Root: x.subject.Image, Config: p.Config, Distributions: dists,
+		Sources: x.subject.Source, Binaries: x.subject.Binary, Builtins: x.subject.Builtins, Commands: o.Commands, Project: p.Declared}}
 	var err error
 	if p.Check, err = check.Run(ctx, in); err != nil {
 		return err
@@ -174,7 +174,7 @@ func (x *examined) pythonFacts(ctx context.Context, env *Env, o AdviseOptions) e
 		p.Usage[i] = usages[u.Use]
 	}
 	p.Debug = func(path string) (bytes int64, safe, ok bool) {
-		file, ok := x.Binary(path)
+		file, ok := x.subject.Binary(path)
 		if !ok {
 			return 0, false, false
 		}
@@ -182,7 +182,7 @@ func (x *examined) pythonFacts(ctx context.Context, env *Env, o AdviseOptions) e
 		return file.DebugBytes + file.SymtabBytes, safe, true
 	}
 	p.Libraries = func(path string) []string {
-		if file, ok := x.Binary(path); ok {
+		if file, ok := x.subject.Binary(path); ok {
 			return file.Needed
 		}
 		return nil
@@ -231,12 +231,12 @@ func newest(ctx context.Context, env *Env, name string, on pep.Environment) (str
 
 // advise asks the rules and measures what each finding saves.
 func (x *examined) advise(ctx context.Context, env *Env, only []string) (*whittle.Advice, error) {
-	env.progress().Step("asking the rules about " + x.Ref().Name)
+	env.progress().Step("asking the rules about " + x.subject.Ref().Name)
 	found, err := rule.Find(ctx, x.pass, only)
 	if err != nil {
 		return nil, err
 	}
-	out := &whittle.Advice{Schema: whittle.AdviseSchema, Image: facts(x.Image), Sizes: x.size(), Findings: []whittle.Finding{}, Rules: []string{}, Notes: x.notes}
+	out := &whittle.Advice{Schema: whittle.AdviseSchema, Image: facts(x.subject.Image), Sizes: x.subject.size(), Findings: []whittle.Finding{}, Rules: []string{}, Notes: x.subject.notes}
 	for _, r := range rule.All() {
 		if len(only) == 0 || slices.Contains(only, r.ID) {
 			out.Rules = append(out.Rules, r.ID)
@@ -305,14 +305,14 @@ func AdviseProject(ctx context.Context, env *Env, o StudyOptions, only []string)
 	}
 	defer w.close()
 	out := []*whittle.Advice{}
-	for _, v := range s.project.Variants {
+	for _, v := range s.bench.project.Variants {
 		advice, x, err := w.advise(ctx, v, w.trials[trialKey(v.Name, nil)], only)
 		if err != nil {
 			return nil, err
 		}
 		if x != nil {
 			out = append(out, advice)
-			x.Close()
+			x.subject.Close()
 		}
 	}
 	if len(out) == 0 {

@@ -32,7 +32,7 @@ func (s *study) conclude(ctx context.Context, out *whittle.Study) error {
 		return err
 	}
 	first := true // forecasts start from the first that builds
-	for _, v := range s.project.Variants {
+	for _, v := range s.bench.project.Variants {
 		x, ok := p.looked[v.Name]
 		if !ok {
 			continue
@@ -70,11 +70,11 @@ func (p *prover) study(ctx context.Context, out *whittle.Study) error {
 		return err
 	}
 	var err error
-	r := &whittle.Repair{Schema: whittle.FixSchema, Project: p.project.Name, Steps: append([]whittle.RepairStep{}, p.steps...)}
+	r := &whittle.Repair{Schema: whittle.FixSchema, Project: p.shop.bench.project.Name, Steps: append([]whittle.RepairStep{}, p.steps...)}
 	if r.Verified, err = p.verified(ctx); err != nil {
 		return err
 	}
-	if r.Files, err = p.changes(p.state); err != nil {
+	if r.Files, err = p.shop.changes(p.state); err != nil {
 		return err
 	}
 	out.Repair = r
@@ -95,7 +95,7 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study, c *counted)
 		return map[string]*trial{}, nil
 	}
 	var from project.Variant
-	for _, v := range p.project.Variants {
+	for _, v := range p.shop.bench.project.Variants {
 		if v.Name == base {
 			from = v
 		}
@@ -104,7 +104,7 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study, c *counted)
 	if err != nil {
 		return nil, err
 	}
-	forecasts, err := p.forecast(ctx, from, x, c)
+	forecasts, err := p.shop.forecast(ctx, from, x, c)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func (p *prover) foreseen(before []whittle.Forecast) []whittle.Forecast {
 		return nil
 	}
 	f := before[i]
-	for _, v := range p.project.Variants {
+	for _, v := range p.shop.bench.project.Variants {
 		if t := p.start[v.Name]; t.archive != "" {
 			size := outcome(p.now[v.Name]).Sizes.Size
 			f.Actual = &size
@@ -175,13 +175,13 @@ func (p *prover) foreseen(before []whittle.Forecast) []whittle.Forecast {
 // strategy builds one generated Dockerfile.
 func (p *prover) strategy(ctx context.Context, from project.Variant, f *whittle.Forecast, s state) (*trial, error) {
 	v := project.Variant{Name: f.Strategy, Dockerfile: "Dockerfile." + f.Strategy, Platform: from.Platform, Args: from.Args}
-	if slices.Contains(p.dockerfiles(), v.Dockerfile) {
+	if slices.Contains(p.shop.dockerfiles(), v.Dockerfile) {
 		v.Dockerfile = "Dockerfile.whittle-" + f.Strategy
 	}
 	if f.Strategy == fixedStrategy {
 		v.Target, v.Dockerfile = from.Target, from.Dockerfile
 	}
-	return p.try(ctx, v, s.with(map[string][]byte{v.Dockerfile: []byte(f.Dockerfile)}))
+	return p.shop.try(ctx, v, s.with(map[string][]byte{v.Dockerfile: []byte(f.Dockerfile)}))
 }
 
 // runs is the first variant whose image works as the fixes have left it, else
@@ -235,23 +235,23 @@ func (p *prover) best(out *whittle.Study, generated map[string]*trial) (*whittle
 	if b.Original.Size > 0 {
 		b.Percent = float64(b.Sizes.Size) * 100 / float64(b.Original.Size)
 	}
-	changes, err := p.changes(best.state)
+	changes, err := p.shop.changes(best.state)
 	if err != nil {
 		return nil, err
 	}
 	var diff strings.Builder
 	for _, c := range changes {
-		if c.Path == best.Variant.Dockerfile || !slices.Contains(p.dockerfiles(), c.Path) {
+		if c.Path == best.Variant.Dockerfile || !slices.Contains(p.shop.dockerfiles(), c.Path) {
 			diff.WriteString(c.Diff)
 		}
 	}
 	b.Diff = diff.String()
-	if !strings.HasPrefix(best.archive, p.images) {
+	if !strings.HasPrefix(best.archive, p.shop.images) {
 		b.Archive = best.Build.Archive
 		return b, nil
 	}
 	b.Archive = bestArchive
-	if err := os.Rename(best.archive, p.out.Path(b.Archive)); err != nil {
+	if err := os.Rename(best.archive, p.shop.bench.out.Path(b.Archive)); err != nil {
 		return nil, fmt.Errorf("keeping the best image: %w", err)
 	}
 	return b, nil
@@ -280,7 +280,7 @@ func Forecast(ctx context.Context, env *Env, o ForecastOptions) (*whittle.Foreca
 	w.risk = o.Risk
 	p := newProver(w, nil, whittle.RiskLow, nil)
 	defer p.close()
-	for _, v := range s.project.Variants {
+	for _, v := range s.bench.project.Variants {
 		x, ok, err := p.look(ctx, v)
 		if err != nil {
 			return nil, err
@@ -303,8 +303,8 @@ func Forecast(ctx context.Context, env *Env, o ForecastOptions) (*whittle.Foreca
 
 // nothingBuilt is why there is nothing to look at.
 func (s *study) nothingBuilt() error {
-	return whittle.WithHint(fmt.Errorf("no variant of %s builds, so that there is no image to start from: %w", s.project.Name, whittle.ErrUsage),
-		"see the logs in "+s.out.Path("logs"))
+	return whittle.WithHint(fmt.Errorf("no variant of %s builds, so that there is no image to start from: %w", s.bench.project.Name, whittle.ErrUsage),
+		"see the logs in "+s.bench.out.Path("logs"))
 }
 
 // forecast says how large other ways of making a variant's image would be, with
@@ -324,7 +324,7 @@ func (w *workshop) forecast(ctx context.Context, v project.Variant, x advised, c
 	if out.Forecasts == nil {
 		out.Forecasts = []whittle.Forecast{}
 	}
-	out.Schema, out.Project, out.Base = whittle.ForecastSchema, w.project.Name, v.Name
+	out.Schema, out.Project, out.Base = whittle.ForecastSchema, w.bench.project.Name, v.Name
 	out.Notes = append(out.Notes, notes...)
 	return out, nil
 }

@@ -70,7 +70,7 @@ func (w *workshop) countedOn(ctx context.Context, v project.Variant, x advised, 
 	for i, f := range merged {
 		changes[i] = f.Change
 	}
-	if c.saving, err = ledger.Saving(x.pass.Indexes, changes...); err != nil {
+	if c.saving, err = ledger.Saving(x.image.pass.Indexes, changes...); err != nil {
 		return nil, err
 	}
 	if c.text = all[v.Dockerfile]; c.text == nil {

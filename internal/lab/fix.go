@@ -67,7 +67,7 @@ func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) 
 	p := newProver(w, o.Rules, o.risk(), o.Ask)
 	p.objective = o.Objective
 	defer p.close()
-	out := &whittle.Repair{Schema: whittle.FixSchema, Project: s.project.Name, Steps: []whittle.RepairStep{}}
+	out := &whittle.Repair{Schema: whittle.FixSchema, Project: s.bench.project.Name, Steps: []whittle.RepairStep{}}
 	if o.Verify {
 		if err := p.prove(ctx); err != nil {
 			return nil, err
@@ -79,7 +79,7 @@ func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) 
 		return nil, err
 	}
 	out.Steps = append(out.Steps, p.steps...)
-	if out.Files, err = p.changes(p.state); err != nil {
+	if out.Files, err = p.shop.changes(p.state); err != nil {
 		return nil, err
 	}
 	if o.Write {
@@ -144,8 +144,8 @@ func (w *workshop) changes(s state) ([]whittle.FileChange, error) {
 
 // verified holds the images at the start against those at the end.
 func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
-	out := &whittle.Verification{Variants: []whittle.VerifiedVariant{}, Rounds: p.rounds, Builds: p.builds}
-	for _, v := range p.project.Variants {
+	out := &whittle.Verification{Variants: []whittle.VerifiedVariant{}, Rounds: p.rounds, Builds: p.shop.builds}
+	for _, v := range p.shop.bench.project.Variants {
 		was, is := p.start[v.Name], p.now[v.Name]
 		row := whittle.VerifiedVariant{Name: v.Name, Before: outcome(was), After: outcome(is)}
 		row.Saved = row.Before.Sizes.Size - row.After.Sizes.Size
@@ -188,7 +188,7 @@ func (p *prover) compareTrials(ctx context.Context, was, is *trial) ([]whittle.C
 	var pair []*subject
 	defer func() { closeAll(pair) }()
 	for _, t := range []*trial{was, is} {
-		sub, err := open(ctx, p.env, "docker-archive:"+t.archive, InspectOptions{Dockerfile: t.Dockerfile, Source: t.source, Target: t.Target, Args: t.Args})
+		sub, err := open(ctx, p.shop.bench.env, "docker-archive:"+t.archive, InspectOptions{Dockerfile: t.Dockerfile, Source: t.source, Target: t.Target, Args: t.Args})
 		if err != nil {
 			return nil, err
 		}
@@ -215,7 +215,7 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 	}
 	var names []string
 	for i, f := range files {
-		now, err := whittle.Folder(s.project.Dir).ReadFile(f.Path)
+		now, err := whittle.Folder(s.bench.project.Dir).ReadFile(f.Path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && f.Created:
 		case err != nil:
@@ -223,15 +223,15 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 		case f.Created || !bytes.Equal(now, f.Before):
 			return whittle.WithHint(fmt.Errorf("%s was changed meanwhile: %w", f.Path, whittle.ErrUsage), "run fix again")
 		default:
-			rel, err := filepath.Rel(s.project.Dir, places[i])
+			rel, err := filepath.Rel(s.bench.project.Dir, places[i])
 			if err != nil {
 				return fmt.Errorf("writing %s: %w", f.Path, err)
 			}
 			names = append(names, filepath.ToSlash(rel))
 		}
 	}
-	if s.env.Dirty != nil && !force {
-		dirty, err := s.env.Dirty(ctx, s.project.Dir, names)
+	if s.bench.env.Dirty != nil && !force {
+		dirty, err := s.bench.env.Dirty(ctx, s.bench.project.Dir, names)
 		if err != nil {
 			return err
 		}
@@ -240,14 +240,14 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 				"commit them, or use --force")
 		}
 	}
-	return s.out.Commit(ctx, s.project.Dir, files, places)
+	return s.bench.out.Commit(ctx, s.bench.project.Dir, files, places)
 }
 
 // places are where the files truly lie: within the project, each once.
 func (s *study) places(files []whittle.FileChange) ([]string, error) {
 	var out []string
 	for _, f := range files {
-		name, ok := s.inside(f.Path)
+		name, ok := s.bench.inside(f.Path)
 		if !ok {
 			return nil, fmt.Errorf("%s is a link out of the project: %w", f.Path, whittle.ErrUsage)
 		}

@@ -96,7 +96,7 @@ func (x *examined) resolve(ctx context.Context, env *Env, requirements []string,
 // new one: sizes of older wheels hardly differ.
 func (x *examined) target(i python.Interpreter) pep.Target {
 	v := i.Numbers()
-	t := pep.Target{Major: v[0], Minor: v[1], Threaded: i.Threaded, Machine: x.Config().Platform().Machine(), Libc: "glibc", LibcMajor: 2, LibcMinor: 99}
+	t := pep.Target{Major: v[0], Minor: v[1], Threaded: i.Threaded, Machine: x.subject.Config().Platform().Machine(), Libc: "glibc", LibcMajor: 2, LibcMinor: 99}
 	for _, p := range x.pass.Root.Paths() {
 		if strings.HasPrefix(path.Base(p), "ld-musl-") {
 			t.Libc, t.LibcMajor, t.LibcMinor = "musl", muslMajor, muslMinor

@@ -61,11 +61,11 @@ func (w *workshop) alpineBase(ctx context.Context, in *forecast.Project) (int64,
 		st = &in.Dockerfile.Stages[*st.From]
 	}
 	name, ok := forecast.AlpineImage(st.BaseResolved)
-	base, mapped := w.bases[name]
+	base, mapped := w.bench.bases[name]
 	if !ok || !mapped {
 		return 0, false
 	}
-	img, err := open(ctx, w.env, fmt.Sprintf("oci-layout:%s@%s", base.Layout, base.Digest), InspectOptions{})
+	img, err := open(ctx, w.bench.env, fmt.Sprintf("oci-layout:%s@%s", base.Layout, base.Digest), InspectOptions{})
 	if err != nil {
 		return 0, false
 	}
@@ -78,11 +78,11 @@ const muslMajor, muslMinor = 1, 2
 
 // alpine resolves what is installed for musl, in the same versions.
 func (w *workshop) alpine(ctx context.Context, in *forecast.Project, x advised, added []string) (*forecast.AlpineBase, error) {
-	found := python.Interpreters(x.pass.Root)
-	if w.env.Packages == nil || len(found) == 0 {
+	found := python.Interpreters(x.image.pass.Root)
+	if w.bench.env.Packages == nil || len(found) == 0 {
 		return nil, nil
 	}
-	o := resolve.Options{Env: in.Env, Locked: map[string]string{}, Target: x.target(found[0])}
+	o := resolve.Options{Env: in.Env, Locked: map[string]string{}, Target: x.image.target(found[0])}
 	o.Target.Libc, o.Target.LibcMajor, o.Target.LibcMinor = "musl", muslMajor, muslMinor
 	var wants []pep.Requirement
 	for i := range in.Graph.Distributions {
@@ -103,14 +103,14 @@ func (w *workshop) alpine(ctx context.Context, in *forecast.Project, x advised, 
 		}
 		wants = append(wants, r)
 	}
-	w.env.progress().Step("asking the package index what there is for musl")
+	w.bench.env.progress().Step("asking the package index what there is for musl")
 	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
 	defer cancel()
-	res, err := resolve.Versions(ctx, w.env.Packages, wants, o)
+	res, err := resolve.Versions(ctx, w.bench.env.Packages, wants, o)
 	if err != nil {
 		return nil, err
 	}
-	sizes, err := resolve.Installed(ctx, w.env.Packages, res, resolve.InstallOptions{})
+	sizes, err := resolve.Installed(ctx, w.bench.env.Packages, res, resolve.InstallOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -123,21 +123,21 @@ var baseTools = []string{"pip", "setuptools", "wheel"}
 // distroless is the closure of the Python of the image's own Debian suite, by
 // the index of the mirror that the image names.
 func (w *workshop) distroless(ctx context.Context, x advised) (*forecast.DistrolessBase, error) {
-	if w.env.Fetch == nil {
+	if w.bench.env.Fetch == nil {
 		return nil, nil
 	}
 	uri, suite, err := debianMirror(ctx, x)
 	if err != nil || uri == "" {
 		return nil, err
 	}
-	index := fmt.Sprintf("%s/dists/%s/main/binary-%s/Packages.gz", strings.TrimRight(uri, "/"), suite, debianArch(x.Config().Architecture))
+	index := fmt.Sprintf("%s/dists/%s/main/binary-%s/Packages.gz", strings.TrimRight(uri, "/"), suite, debianArch(x.image.subject.Config().Architecture))
 	if !public(uri) {
 		return nil, fmt.Errorf("the image names a mirror that is no public address: %w", whittle.ErrUnsupported)
 	}
-	w.env.progress().Step("reading the index of Debian " + suite)
+	w.bench.env.progress().Step("reading the index of Debian " + suite)
 	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
 	defer cancel()
-	body, err := w.env.Fetch.Fetch(ctx, index)
+	body, err := w.bench.env.Fetch.Fetch(ctx, index)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +197,7 @@ var (
 // debianMirror is the first source of packages that an image's apt has; empty
 // for an image without.
 func debianMirror(ctx context.Context, x advised) (uri, suite string, err error) {
-	root := x.Image
+	root := x.image.subject.Image
 	if err := root.Fetch(ctx, isAptSource); err != nil {
 		return "", "", err
 	}

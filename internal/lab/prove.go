@@ -21,7 +21,7 @@ const maxRounds = 8
 // prover applies fixes to a project, builds and runs what comes of them, and
 // keeps those that do no harm.
 type prover struct {
-	*workshop
+	shop  *workshop
 	rules []string
 	risk  whittle.Risk
 	// objective is what a fix is judged by: see [StudyOptions].
@@ -61,9 +61,9 @@ type candidate struct {
 }
 
 func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.Context, whittle.Finding) (bool, error)) *prover {
-	p := &prover{workshop: w, rules: rules, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}, looked: map[string]advised{}, withheld: map[string]whittle.RepairStep{},
+	p := &prover{shop: w, rules: rules, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}, looked: map[string]advised{}, withheld: map[string]whittle.RepairStep{},
 		watch: stopwatch{shop: w, known: map[[2]*trial][]startTimes{}}}
-	for _, v := range w.project.Variants {
+	for _, v := range w.bench.project.Variants {
 		t := w.trials[trialKey(v.Name, nil)]
 		p.start[v.Name], p.now[v.Name] = t, t
 	}
@@ -114,7 +114,7 @@ func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
 	if f.Breaks || within(f.Risk, whittle.RiskLow) {
 		return ""
 	}
-	for _, other := range p.project.Variants {
+	for _, other := range p.shop.bench.project.Variants {
 		t := p.now[other.Name]
 		if other.Name != v.Name && p.ownFix(v, f.Fix) || t.archive == "" || evident(t) {
 			continue
@@ -164,7 +164,7 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 
 // advised is an image of a round with its findings.
 type advised struct {
-	*examined
+	image    *examined
 	findings []whittle.Finding
 	// trial is what the image was built of, and what the fixes are for.
 	trial *trial
@@ -179,9 +179,9 @@ func (p *prover) look(ctx context.Context, v project.Variant) (x advised, ok boo
 	}
 	if ok {
 		delete(p.looked, v.Name)
-		x.Close()
+		x.image.subject.Close()
 	}
-	a, read, err := p.advise(ctx, v, t, p.rules)
+	a, read, err := p.shop.advise(ctx, v, t, p.rules)
 	if err != nil || read == nil {
 		return advised{}, false, err
 	}
@@ -191,7 +191,7 @@ func (p *prover) look(ctx context.Context, v project.Variant) (x advised, ok boo
 }
 
 func (p *prover) lookAll(ctx context.Context) error {
-	for _, v := range p.project.Variants {
+	for _, v := range p.shop.bench.project.Variants {
 		if _, _, err := p.look(ctx, v); err != nil {
 			return err
 		}
@@ -202,7 +202,7 @@ func (p *prover) lookAll(ctx context.Context) error {
 // close closes the images that were looked at.
 func (p *prover) close() {
 	for _, x := range p.looked {
-		x.Close()
+		x.image.subject.Close()
 	}
 }
 
@@ -211,9 +211,9 @@ func (p *prover) close() {
 func (p *prover) candidates() ([]*candidate, error) {
 	var out []*candidate
 	byPatch := map[string]*candidate{}
-	for _, v := range p.project.Variants {
+	for _, v := range p.shop.bench.project.Variants {
 		for _, f := range p.looked[v.Name].findings {
-			if f.Fix == nil || p.refused[v.Name+" "+f.Fingerprint] || !p.reachable(f.Fix) {
+			if f.Fix == nil || p.refused[v.Name+" "+f.Fingerprint] || !p.shop.reachable(f.Fix) {
 				continue
 			}
 			why := p.tooRisky(f.Risk)
@@ -288,7 +288,7 @@ func (p *prover) asked(ctx context.Context, cands []*candidate) ([]*candidate, e
 // asked for.
 func (w *workshop) reachable(f *whittle.Fix) bool {
 	return !slices.ContainsFunc(f.Patches, func(p whittle.Patch) bool {
-		_, ok := w.inside(p.File)
+		_, ok := w.bench.inside(p.File)
 		return !ok || slices.Contains(w.others, p.File)
 	})
 }
@@ -312,7 +312,7 @@ func touchesOnly(f *whittle.Fix, file string) bool {
 
 // ownFix says that a fix is about one variant alone.
 func (p *prover) ownFix(v project.Variant, f *whittle.Fix) bool {
-	return touchesOnly(f, v.Dockerfile) && !slices.ContainsFunc(p.project.Variants, func(other project.Variant) bool {
+	return touchesOnly(f, v.Dockerfile) && !slices.ContainsFunc(p.shop.bench.project.Variants, func(other project.Variant) bool {
 		return other.Name != v.Name && other.Dockerfile == v.Dockerfile
 	})
 }
@@ -334,7 +334,7 @@ func (p *prover) merge(ctx context.Context, cands []*candidate) (state, []*candi
 			}
 		}
 	}
-	made, err := p.remake(ctx, next, remake)
+	made, err := p.shop.remake(ctx, next, remake)
 	switch {
 	case err == nil:
 		return made, out, nil
@@ -359,11 +359,11 @@ func (p *prover) mergeEdits(cands []*candidate) (state, []*candidate, error) {
 	for i, c := range cands {
 		fixes[i] = c.finding.Fix
 	}
-	files, err := p.files(p.state, fixes)
+	files, err := p.shop.files(p.state, fixes)
 	if err != nil {
 		return nil, nil, err
 	}
-	changed, conflicts, err := patch.Merge(files, p.dockerfiles(), fixes)
+	changed, conflicts, err := patch.Merge(files, p.shop.dockerfiles(), fixes)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -377,7 +377,7 @@ func (p *prover) mergeEdits(cands []*candidate) (state, []*candidate, error) {
 
 func (w *workshop) dockerfiles() []string {
 	var out []string
-	for _, v := range w.project.Variants {
+	for _, v := range w.bench.project.Variants {
 		out = append(out, v.Dockerfile)
 	}
 	return out
@@ -403,8 +403,8 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 		}
 	}
 	p.state = next
-	for _, v := range p.project.Variants {
-		t, err := p.try(ctx, v, next)
+	for _, v := range p.shop.bench.project.Variants {
+		t, err := p.shop.try(ctx, v, next)
 		if err != nil {
 			return err
 		}
@@ -443,7 +443,7 @@ func (p *prover) note(round int, variant string, accepted []*candidate, was, is 
 		return nil
 	}
 	var err error
-	if r.Predicted, err = p.looked[variant].saving(changes...); err != nil {
+	if r.Predicted, err = p.looked[variant].image.saving(changes...); err != nil {
 		return err
 	}
 	r.Saved = outcome(was).Sizes.Size - outcome(is).Sizes.Size
@@ -453,18 +453,18 @@ func (p *prover) note(round int, variant string, accepted []*candidate, was, is 
 
 // tidy removes the images of trials that are of no use any more.
 func (p *prover) tidy() error {
-	for key, t := range p.trials {
+	for key, t := range p.shop.trials {
 		used := false
-		for _, v := range p.project.Variants {
+		for _, v := range p.shop.bench.project.Variants {
 			used = used || t == p.now[v.Name] || t == p.start[v.Name]
 		}
-		if used || t.archive == "" || !strings.HasPrefix(t.archive, p.images) {
+		if used || t.archive == "" || !strings.HasPrefix(t.archive, p.shop.images) {
 			continue
 		}
 		if err := os.Remove(t.archive); err != nil {
 			return fmt.Errorf("removing a trial's image: %w", err)
 		}
-		delete(p.trials, key)
+		delete(p.shop.trials, key)
 	}
 	return nil
 }

@@ -83,10 +83,10 @@ func (w *workshop) remakeFile(ctx context.Context, s state, file string) ([]byte
 	if !ok || !known {
 		return nil, fmt.Errorf("how %s is made is not known: %w", file, whittle.ErrUnsupported)
 	}
-	if err := w.openEngine(ctx); err != nil {
+	if err := w.bench.openEngine(ctx); err != nil {
 		return nil, err
 	}
-	w.env.progress().Step(fmt.Sprintf("making %s again: %s %s", file, g.Tool, strings.Join(g.Args, " ")))
+	w.bench.env.progress().Step(fmt.Sprintf("making %s again: %s %s", file, g.Tool, strings.Join(g.Args, " ")))
 	d, err := w.remakeDefinition(&g, tool)
 	if err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func (w *workshop) remakeFile(ctx context.Context, s state, file string) ([]byte
 	}
 	d.Folders = map[string]string{remakeFolder: manifests}
 	archive := filepath.Join(manifests, "made.tar")
-	if _, err := w.engine.builder.Build(ctx, d, build.Output{Archive: archive}); err != nil {
+	if _, err := w.bench.engine.builder.Build(ctx, d, build.Output{Archive: archive}); err != nil {
 		return nil, fmt.Errorf("%s %s: %s: %w", g.Tool, strings.Join(g.Args, " "), toolFailure(err), whittle.ErrUnsupported)
 	}
 	return w.readMade(ctx, archive, path.Base(file))
@@ -119,7 +119,7 @@ func (w *workshop) content(s state, file string) ([]byte, error) {
 // files, environments, histories.
 func (w *workshop) notForTools(rel string, d fs.DirEntry) bool {
 	if d.IsDir() {
-		return w.ownFolder(rel, d) || slices.Contains([]string{".git", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".mypy_cache"}, d.Name())
+		return w.bench.ownFolder(rel, d) || slices.Contains([]string{".git", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".mypy_cache"}, d.Name())
 	}
 	info, err := d.Info()
 	return err != nil || info.Size() > maxManifest
@@ -152,12 +152,12 @@ func toolFailure(err error) string {
 
 // readMade reads the one file of an image.
 func (w *workshop) readMade(ctx context.Context, archive, name string) ([]byte, error) {
-	img, err := w.env.Images.Open(ctx, "docker-archive:"+archive)
+	img, err := w.bench.env.Images.Open(ctx, "docker-archive:"+archive)
 	if err != nil {
 		return nil, err
 	}
 	defer img.Close()
-	r, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: w.env.Index, Databases: databases()})
+	r, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: w.bench.env.Index, Databases: databases()})
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +201,7 @@ func remakers() map[string]remaker {
 // to where it installs, then the tool, then an image of the file alone.
 func (w *workshop) remakeDefinition(g *project.Generated, tool remaker) (build.Definition, error) {
 	var best build.Definition
-	for _, v := range w.project.Variants {
+	for _, v := range w.bench.project.Variants {
 		source, err := w.dockerfile(&v)
 		if err != nil {
 			return best, err
@@ -214,7 +214,7 @@ func (w *workshop) remakeDefinition(g *project.Generated, tool remaker) (build.D
 		if at == nil || best.Content != nil && !own {
 			continue
 		}
-		best = w.definition(v)
+		best = w.bench.definition(v)
 		best.Context, best.Target = w.dir, ""
 		best.Content = remakeText(f, at, g, tool, own)
 		if own {

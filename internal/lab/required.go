@@ -47,23 +47,23 @@ func (w *workshop) declaredIn(v project.Variant, s state) (out declaredIn, err e
 // requiredIn compares what the variant's image installs with what it would by
 // the files of a state.
 func (w *workshop) requiredIn(v project.Variant, x advised, s state) (out required, err error) {
-	if x.pass.Graph == nil || x.pass.Declared == nil || x.pass.Dockerfile == nil {
+	if x.image.pass.Graph == nil || x.image.pass.Declared == nil || x.image.pass.Dockerfile == nil {
 		return out, nil
 	}
 	if err := w.lay(x.trial.state); err != nil {
 		return out, err
 	}
-	before := distribution.Installs(x.pass)
+	before := distribution.Installs(x.image.pass)
 	next, err := w.declaredIn(v, s)
 	if err != nil || next.declared == nil {
 		return out, err
 	}
-	then := *x.pass
+	then := *x.image.pass
 	then.Declared, then.Dockerfile = next.declared, next.dockerfile
 	after := distribution.Installs(&then)
 	for _, d := range after {
-		_, there := x.pass.Graph.Find(d.Name)
-		if applies, err := d.Marker.Evaluate(x.environment, ""); !there && err == nil && applies && !declares(before, d.Name) && !slices.Contains(out.added, d.Text) {
+		_, there := x.image.pass.Graph.Find(d.Name)
+		if applies, err := d.Marker.Evaluate(x.image.environment, ""); !there && err == nil && applies && !declares(before, d.Name) && !slices.Contains(out.added, d.Text) {
 			out.added = append(out.added, d.Text)
 		}
 	}
@@ -73,7 +73,7 @@ func (w *workshop) requiredIn(v project.Variant, x advised, s state) (out requir
 			gone = append(gone, d.Name)
 		}
 	}
-	out.removed = distribution.Freed(x.pass, gone)
+	out.removed = distribution.Freed(x.image.pass, gone)
 	return out, nil
 }
 
@@ -127,25 +127,25 @@ func (x *examined) installedBut(removed []int) map[string]string {
 // all images that install from it.
 func (p *prover) shareAll(ctx context.Context, cands []*candidate) error {
 	for _, c := range cands {
-		if c.own || !slices.ContainsFunc(c.finding.Fix.Patches, func(f whittle.Patch) bool { return !slices.Contains(p.dockerfiles(), f.File) }) {
+		if c.own || !slices.ContainsFunc(c.finding.Fix.Patches, func(f whittle.Patch) bool { return !slices.Contains(p.shop.dockerfiles(), f.File) }) {
 			continue
 		}
 		c.shared = map[string]whittle.LayerChange{}
-		for _, v := range p.project.Variants {
+		for _, v := range p.shop.bench.project.Variants {
 			x, ok := p.looked[v.Name]
 			if _, shown := c.prints[v.Name]; !ok || shown {
 				continue
 			}
-			next, _, err := p.mergeFindings(p.state, []whittle.Finding{c.finding})
+			next, _, err := p.shop.mergeFindings(p.state, []whittle.Finding{c.finding})
 			if err != nil {
 				return err
 			}
-			r, err := p.requiredIn(v, x, next)
+			r, err := p.shop.requiredIn(v, x, next)
 			if err != nil {
 				return err
 			}
 			if len(r.added)+len(r.removed) > 0 {
-				c.shared[v.Name] = x.change(ctx, p.env, r)
+				c.shared[v.Name] = x.image.change(ctx, p.shop.bench.env, r)
 			}
 		}
 	}

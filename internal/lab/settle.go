@@ -16,7 +16,7 @@ import (
 // they go together, else first those of shared files on all variants, then
 // those of each variant, halving the set until the culprits are found.
 func (p *prover) settleRound(ctx context.Context, cands []*candidate) ([]*candidate, error) {
-	all := p.project.Variants
+	all := p.shop.bench.project.Variants
 	reason, cands, merged, err := p.holdsRepaired(ctx, nil, cands, all)
 	if err != nil || reason == "" {
 		return merged, err
@@ -68,7 +68,7 @@ func (p *prover) settle(ctx context.Context, accepted, cands []*candidate, varia
 
 func (p *prover) revert(c *candidate, reason string) {
 	c.status, c.reason = whittle.Reverted, reason
-	p.env.progress().Step(fmt.Sprintf("reverted: %s: %s", c.finding.Fix.Title, reason))
+	p.shop.bench.env.progress().Step(fmt.Sprintf("reverted: %s: %s", c.finding.Fix.Title, reason))
 }
 
 // holdsRepaired is holds without those fixes that do not repair what they are
@@ -105,17 +105,17 @@ func (p *prover) holds(ctx context.Context, accepted, cands []*candidate, varian
 	}
 	was, is := make([]*trial, len(variants)), make([]*trial, len(variants))
 	for i, v := range variants {
-		if was[i], err = p.try(ctx, v, before); err != nil {
+		if was[i], err = p.shop.try(ctx, v, before); err != nil {
 			return "", nil, nil, err
 		}
-		if is[i], err = p.try(ctx, v, after); err != nil {
+		if is[i], err = p.shop.try(ctx, v, after); err != nil {
 			return "", nil, nil, err
 		}
 	}
 	repairs := slices.ContainsFunc(cands, func(c *candidate) bool { return c.finding.Breaks })
 	for i, v := range variants {
 		if why := worse(was[i], is[i], repairs); why != "" {
-			p.env.progress().Step(fmt.Sprintf("%s: %d fixes together do harm (%s)", v.Name, len(cands), why))
+			p.shop.bench.env.progress().Step(fmt.Sprintf("%s: %d fixes together do harm (%s)", v.Name, len(cands), why))
 			return v.Name + ": " + why, nil, nil, nil
 		}
 	}
@@ -170,12 +170,12 @@ func (p *prover) unrepaired(cands, merged []*candidate, variants []project.Varia
 // before, or is the project's.
 func (p *prover) there(variant, file string) bool {
 	if local := filepath.FromSlash(file); filepath.IsLocal(local) {
-		if info, err := os.Stat(filepath.Join(p.dir, local)); err == nil && info.Mode().IsRegular() {
+		if info, err := os.Stat(filepath.Join(p.shop.dir, local)); err == nil && info.Mode().IsRegular() {
 			return true
 		}
 	}
 	x, ok := p.looked[variant]
-	return ok && slices.ContainsFunc(x.pass.Root.Paths(), func(at string) bool {
+	return ok && slices.ContainsFunc(x.image.pass.Root.Paths(), func(at string) bool {
 		return strings.HasSuffix("/"+at, "/"+strings.TrimPrefix(file, "/"))
 	})
 }
@@ -210,11 +210,11 @@ func (p *prover) saves(accepted, cands []*candidate, variants []project.Variant,
 		if !ok || was[i].archive == "" || is[i].archive == "" {
 			continue
 		}
-		all, err := x.saving(p.changesOf(v.Name, append(slices.Clone(accepted), cands...))...)
+		all, err := x.image.saving(p.changesOf(v.Name, append(slices.Clone(accepted), cands...))...)
 		if err != nil {
 			return "", err
 		}
-		before, err := x.saving(p.changesOf(v.Name, accepted)...)
+		before, err := x.image.saving(p.changesOf(v.Name, accepted)...)
 		if err != nil {
 			return "", err
 		}

@@ -35,8 +35,8 @@ func Simulate(ctx context.Context, env *Env, name string, o SimulateOptions) (*w
 	if err != nil {
 		return nil, err
 	}
-	defer x.Close()
-	out := &whittle.Simulation{Schema: whittle.SimulateSchema, Image: facts(x.Image), Before: x.size(), Changes: []whittle.SimulatedChange{}}
+	defer x.subject.Close()
+	out := &whittle.Simulation{Schema: whittle.SimulateSchema, Image: facts(x.subject.Image), Before: x.subject.size(), Changes: []whittle.SimulatedChange{}}
 	var changes []whittle.LayerChange
 	add := func(row whittle.SimulatedChange, c whittle.LayerChange) error {
 		layers := map[int]bool{}

@@ -154,7 +154,7 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 	}
 	c := build.Command{Name: run.Name, Args: run.Command, Timeout: runs.Limit}
 	if run.Own {
-		own, missing := runs.OwnStart(process, runs.Requests(w.shop.project.Requests), runs.Patience)
+		own, missing := runs.OwnStart(process, runs.Requests(w.shop.bench.project.Requests), runs.Patience)
 		if missing != "" {
 			return nil, nil
 		}
@@ -164,12 +164,12 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 	if err := w.shop.lay(t.state); err != nil {
 		return nil, err
 	}
-	w.shop.env.progress().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
+	w.shop.bench.env.progress().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
 	commands := []build.Command{c}
-	if err := w.shop.inputs.Run(commands, w.shop.project.Commands); err != nil {
+	if err := w.shop.bench.inputs.Run(commands, w.shop.bench.project.Commands); err != nil {
 		return nil, err
 	}
-	results, err := w.shop.engine.builder.Run(ctx, w.shop.at(w.shop.dir, w.shop.out, nil).definition(v), commands, build.RunOptions{})
+	results, err := w.shop.bench.engine.builder.Run(ctx, w.shop.bench.at(w.shop.dir, w.shop.bench.out, nil).definition(v), commands, build.RunOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
 	}
@@ -181,7 +181,7 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 
 // process is what a trial's image starts.
 func (w *stopwatch) process(ctx context.Context, t *trial) (whittle.Process, error) {
-	img, err := w.shop.env.Images.Open(ctx, "docker-archive:"+t.archive)
+	img, err := w.shop.bench.env.Images.Open(ctx, "docker-archive:"+t.archive)
 	if err != nil {
 		return whittle.Process{}, err
 	}

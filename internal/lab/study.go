@@ -76,7 +76,7 @@ func Study(ctx context.Context, env *Env, o StudyOptions) (*whittle.Study, error
 		return nil, failed
 	}
 	if o.Keep != nil {
-		if err := o.Keep(out, s.out.Dir); err != nil {
+		if err := o.Keep(out, s.bench.out.Dir); err != nil {
 			return nil, err
 		}
 	}
@@ -85,7 +85,7 @@ func Study(ctx context.Context, env *Env, o StudyOptions) (*whittle.Study, error
 
 // study is a study on its way.
 type study struct {
-	*bench
+	bench    *bench
 	o        StudyOptions
 	others   []string // Dockerfiles of variants that were not asked for
 	variants []whittle.Variant
@@ -110,7 +110,7 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 	if s.o.Out == p.Dir {
 		return nil, whittle.WithHint(fmt.Errorf("the study's folder is the project itself: %w", whittle.ErrUsage), "name another one with --out; the default is "+outdir.Name+" in the project")
 	}
-	if s.inputs, err = inputs.Read(env.lookup(), p, o.Inputs); err != nil {
+	if s.bench.inputs, err = inputs.Read(env.lookup(), p, o.Inputs); err != nil {
 		return nil, err
 	}
 	for _, v := range p.Variants {
@@ -121,12 +121,12 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 		if _, err := dockerfile.Parse(filepath.Join(o.Dir, v.Dockerfile), src); err != nil {
 			return nil, err
 		}
-		s.sources[v.Name] = src
+		s.bench.sources[v.Name] = src
 	}
-	if s.bases, err = openBases(ctx, env, p.Bases); err != nil {
+	if s.bench.bases, err = openBases(ctx, env, p.Bases); err != nil {
 		return nil, err
 	}
-	s.out, err = outdir.Open(p.Dir, s.o.Out, env.key(), env.progress().Step)
+	s.bench.out, err = outdir.Open(p.Dir, s.o.Out, env.key(), env.progress().Step)
 	return s, err
 }
 
@@ -147,10 +147,10 @@ func finished(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 }
 
 func (s *study) close() {
-	if s.engine.builder != nil {
-		s.engine.builder.Close()
+	if s.bench.engine.builder != nil {
+		s.bench.engine.builder.Close()
 	}
-	s.out.Close()
+	s.bench.out.Close()
 }
 
 // selectVariants keeps the variants that were asked for.
@@ -201,29 +201,29 @@ func openBases(ctx context.Context, env *Env, places map[string]string) (map[str
 }
 
 func (s *study) buildAll(ctx context.Context) error {
-	context, err := contextDigest(ctx, s.project.Dir, s.out.Dir, s.unseen())
+	context, err := contextDigest(ctx, s.bench.project.Dir, s.bench.out.Dir, s.bench.unseen())
 	if err != nil {
 		return err
 	}
 	digests := map[string]whittle.Digest{}
-	for name, b := range s.bases {
+	for name, b := range s.bench.bases {
 		digests[name] = b.Digest
 	}
-	for i, v := range s.project.Variants {
-		inputs := s.inputs.Seal(s.env.key(), s.project.Commands)
-		print := fingerprint(context, s.project, v, digests, inputs, s.o)
-		if kept, ok := s.kept(ctx, v.Name, print, fingerprint(context, s.project, v, digests, inputs, measured(s.o))); ok {
-			s.env.progress().Step(fmt.Sprintf("variant %s (%d of %d): kept from before", v.Name, i+1, len(s.project.Variants)))
+	for i, v := range s.bench.project.Variants {
+		inputs := s.bench.inputs.Seal(s.bench.env.key(), s.bench.project.Commands)
+		print := fingerprint(context, s.bench.project, v, digests, inputs, s.o)
+		if kept, ok := s.kept(ctx, v.Name, print, fingerprint(context, s.bench.project, v, digests, inputs, measured(s.o))); ok {
+			s.bench.env.progress().Step(fmt.Sprintf("variant %s (%d of %d): kept from before", v.Name, i+1, len(s.bench.project.Variants)))
 			s.variants = append(s.variants, *kept)
 			continue
 		}
-		s.env.progress().Step(fmt.Sprintf("variant %s (%d of %d): building %s", v.Name, i+1, len(s.project.Variants), v.Dockerfile))
-		out, err := s.variant(ctx, v)
+		s.bench.env.progress().Step(fmt.Sprintf("variant %s (%d of %d): building %s", v.Name, i+1, len(s.bench.project.Variants), v.Dockerfile))
+		out, err := s.bench.variant(ctx, v)
 		if err != nil {
 			return s.interrupted(v, err)
 		}
 		out.Fingerprint = print
-		if err := s.out.Save(out, s.sources[v.Name], s.digestOf(ctx)); err != nil {
+		if err := s.bench.out.Save(out, s.bench.sources[v.Name], s.digestOf(ctx)); err != nil {
 			return err
 		}
 		s.variants = append(s.variants, *out)
@@ -240,14 +240,14 @@ func (s *study) kept(ctx context.Context, name string, prints ...whittle.Digest)
 	if !s.o.Resume {
 		return nil, false
 	}
-	v, ok := s.out.Load(name, s.digestOf(ctx))
+	v, ok := s.bench.out.Load(name, s.digestOf(ctx))
 	return v, ok && slices.Contains(prints, v.Fingerprint)
 }
 
 // digestOf reads the digest of the image in an archive.
 func (s *study) digestOf(ctx context.Context) func(archive string) (whittle.Digest, error) {
 	return func(archive string) (whittle.Digest, error) {
-		img, err := s.env.Images.Open(ctx, "docker-archive:"+archive)
+		img, err := s.bench.env.Images.Open(ctx, "docker-archive:"+archive)
 		if err != nil {
 			return "", err
 		}
@@ -260,7 +260,7 @@ func (s *study) digestOf(ctx context.Context) func(archive string) (whittle.Dige
 func (s *study) interrupted(v project.Variant, err error) error {
 	err = fmt.Errorf("variant %s: %w", v.Name, err)
 	if n := len(s.variants); n > 0 {
-		err = whittle.WithHint(err, fmt.Sprintf("%d of %d variants are finished and kept; --resume goes on from there", n, len(s.project.Variants)))
+		err = whittle.WithHint(err, fmt.Sprintf("%d of %d variants are finished and kept; --resume goes on from there", n, len(s.bench.project.Variants)))
 	}
 	return err
 }
@@ -273,8 +273,8 @@ func (s *study) readAll(ctx context.Context) ([]*subject, error) {
 		if v.Build.Status != whittle.Built {
 			continue
 		}
-		sub, err := open(ctx, s.env, "docker-archive:"+s.out.Path(v.Build.Archive),
-			InspectOptions{Dockerfile: v.Dockerfile, Source: s.sources[v.Name], Target: v.Target, Args: v.Args})
+		sub, err := open(ctx, s.bench.env, "docker-archive:"+s.bench.out.Path(v.Build.Archive),
+			InspectOptions{Dockerfile: v.Dockerfile, Source: s.bench.sources[v.Name], Target: v.Target, Args: v.Args})
 		if err != nil {
 			return subjects, fmt.Errorf("variant %s: %w", v.Name, err)
 		}
@@ -289,9 +289,9 @@ func (s *study) readAll(ctx context.Context) ([]*subject, error) {
 func (s *study) report(subjects []*subject) *whittle.Study {
 	out := &whittle.Study{
 		Schema:      whittle.StudySchema,
-		Project:     s.project.Name,
-		Date:        s.env.now().UTC().Format(time.RFC3339),
-		Machine:     s.env.Machine,
+		Project:     s.bench.project.Name,
+		Date:        s.bench.env.now().UTC().Format(time.RFC3339),
+		Machine:     s.bench.env.Machine,
 		Variants:    s.variants,
 		Differences: []whittle.Difference{},
 		Findings:    []whittle.Finding{},

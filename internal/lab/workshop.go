@@ -43,7 +43,7 @@ func (s state) digest() whittle.Digest {
 // workshop builds and runs states of a project that nobody has written, in a
 // copy of it; the project's own folder is not touched.
 type workshop struct {
-	*bench // of the project itself
+	bench *bench // of the project itself
 	// others are the Dockerfiles of variants that were not asked for.
 	others   []string
 	dir      string // the copy
@@ -78,24 +78,24 @@ type trial struct {
 func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 	w := &workshop{bench: s.bench, others: s.others, fresh: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}, remade: map[string]remade{}}
 	var err error
-	if w.dir, err = os.MkdirTemp(s.out.Dir, outdir.WorkPattern); err != nil {
+	if w.dir, err = os.MkdirTemp(s.bench.out.Dir, outdir.WorkPattern); err != nil {
 		return nil, fmt.Errorf("making a folder for a copy of the project: %w: %w", err, whittle.ErrSystem)
 	}
-	if w.images, err = os.MkdirTemp(s.out.Dir, outdir.TrialsPattern); err == nil {
-		unseen := s.unseen()
-		err = copyTree(ctx, s.project.Dir, w.dir, func(rel string, d fs.DirEntry) bool {
-			return s.ownFolder(rel, d) || unseen(rel, d) && w.link(rel)
+	if w.images, err = os.MkdirTemp(s.bench.out.Dir, outdir.TrialsPattern); err == nil {
+		unseen := s.bench.unseen()
+		err = copyTree(ctx, s.bench.project.Dir, w.dir, func(rel string, d fs.DirEntry) bool {
+			return s.bench.ownFolder(rel, d) || unseen(rel, d) && w.link(rel)
 		})
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("copying the project: %w: %w", err, whittle.ErrUsage), w.close())
 	}
-	w.asked = declaredNames(s.project.Dir)
+	w.asked = declaredNames(s.bench.project.Dir)
 	for i := range s.variants {
 		v := &s.variants[i]
-		t := &trial{Variant: v, source: s.sources[v.Name], asked: w.asked}
+		t := &trial{Variant: v, source: s.bench.sources[v.Name], asked: w.asked}
 		if v.Build.Status == whittle.Built {
-			t.archive = s.out.Path(v.Build.Archive)
+			t.archive = s.bench.out.Path(v.Build.Archive)
 		}
 		w.trials[trialKey(v.Name, nil)] = t
 	}
@@ -106,7 +106,7 @@ func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 // time and no room. Nothing writes it: what fixes change is no larger than a
 // text. It is false where there can be none, on another file system for one.
 func (w *workshop) link(rel string) bool {
-	return os.Link(filepath.Join(w.project.Dir, rel), filepath.Join(w.dir, rel)) == nil
+	return os.Link(filepath.Join(w.bench.project.Dir, rel), filepath.Join(w.dir, rel)) == nil
 }
 
 // close removes the copy and what was built in it.
@@ -146,7 +146,7 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 		return nil, err
 	}
 	in := w.bench.at(w.dir, out, map[string][]byte{v.Name: source})
-	w.env.progress().Step(fmt.Sprintf("building %s with what was changed (build %d)", v.Name, w.builds))
+	w.bench.env.progress().Step(fmt.Sprintf("building %s with what was changed (build %d)", v.Name, w.builds))
 	made, err := in.variant(ctx, v)
 	if err != nil {
 		return nil, fmt.Errorf("variant %s: %w", v.Name, err)
@@ -154,7 +154,7 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	t := &trial{Variant: made, state: s, source: source, asked: w.asked}
 	if made.Build.Status == whittle.Built {
 		t.archive = out.Path(made.Build.Archive)
-		img, err := open(ctx, w.env, "docker-archive:"+t.archive, InspectOptions{Dockerfile: v.Dockerfile, Source: source, Target: v.Target, Args: v.Args})
+		img, err := open(ctx, w.bench.env, "docker-archive:"+t.archive, InspectOptions{Dockerfile: v.Dockerfile, Source: source, Target: v.Target, Args: v.Args})
 		if err != nil {
 			return nil, err
 		}
@@ -187,8 +187,8 @@ func (w *workshop) lay(s state) error {
 // dockerfile is the text of a variant's Dockerfile as the copy has it. One
 // outside the project is read, and named, where it is.
 func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
-	if _, ok := w.inside(v.Dockerfile); !ok {
-		v.Dockerfile = filepath.Join(w.project.Dir, v.Dockerfile)
+	if _, ok := w.bench.inside(v.Dockerfile); !ok {
+		v.Dockerfile = filepath.Join(w.bench.project.Dir, v.Dockerfile)
 		return whittle.ReadFile(v.Dockerfile, dockerfile.MaxSize)
 	}
 	return whittle.Folder(w.dir).Read(filepath.ToSlash(filepath.Clean(v.Dockerfile)), dockerfile.MaxSize)
@@ -266,16 +266,16 @@ func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only
 		return nil, nil, err
 	}
 	o := AdviseOptions{Project: w.dir, Only: only, Guard: w.guard, InspectOptions: InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args}}
-	for _, c := range w.project.Commands {
+	for _, c := range w.bench.project.Commands {
 		o.Commands = append(o.Commands, c.Command)
 	}
-	x, err := examine(ctx, w.env, "docker-archive:"+t.archive, o)
+	x, err := examine(ctx, w.bench.env, "docker-archive:"+t.archive, o)
 	if err != nil {
 		return nil, nil, fmt.Errorf("variant %s: %w", v.Name, err)
 	}
-	a, err := x.advise(ctx, w.env, only)
+	a, err := x.advise(ctx, w.bench.env, only)
 	if err != nil {
-		x.Close()
+		x.subject.Close()
 		return nil, nil, err
 	}
 	a.Image.Ref = v.Name
