@@ -169,7 +169,7 @@ func (x *Index) Find(name string) (p Package, ok bool) {
 // Bytes is the size of a package's files, with bounds. Debian's Installed-Size
 // counts a file in whole KiB and a directory or symlink as one KiB, so that it
 // is never less than the files (dpkg-gencontrol, "Installed-Size"). 28 packages
-// of bookworm that were unpacked, of 8 kB to 70 MB, had 0.979 of it in the sum,
+// of bookworm that were unpacked, of 8 kB to 70 MB, took 0.979 of it in the sum,
 // and most of them between 0.93 and 1.00; what has many tiny files has far less
 // (tzdata: half).
 func (p Package) Bytes() (low, likely, high int64) {

@@ -43,7 +43,7 @@ func (in *Installation) Names() []string {
 }
 
 // Install says what installing packages brings with all that they depend on.
-// Of alternatives the first that is there or can be had is taken, of several
+// Of alternatives the first that is there or available is taken, of several
 // providers the one of the highest priority. Conflicts are not looked at:
 // nothing is removed or held back. A package that the index does not have is
 // [whittle.ErrNotFound].
@@ -187,7 +187,7 @@ func (c *closure) follow(i int) {
 	}
 }
 
-// satisfy takes the first alternative that can be had, unless one is there.
+// satisfy takes the first alternative that is available, unless one is there.
 func (c *closure) satisfy(r relation) bool {
 	for _, a := range r {
 		if c.meets(a) {

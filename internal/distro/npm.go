@@ -43,7 +43,7 @@ func npm() database {
 func readNPM(ctx context.Context, r *resolver) ([]Installed, error) {
 	owners := map[string]*Installed{}
 	for _, p := range r.root.Paths() {
-		if !strings.HasSuffix(p, "/package.json") { // most paths are passed over by their ends
+		if !strings.HasSuffix(p, "/package.json") { // which excludes most paths
 			continue
 		}
 		dir, manifest := packageDir(p)

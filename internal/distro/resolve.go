@@ -26,7 +26,7 @@ func newResolver(root whittle.Root) *resolver {
 	return &resolver{root: root, dirs: map[string]string{"": "", ".": ""}}
 }
 
-// file is the real path of a file that a database names; ok is false where
+// file is the real path of a file that a database names; ok is false if
 // there is none, or it is a directory.
 func (r *resolver) file(name string) (string, bool) {
 	if len(name) > maxPath {
@@ -48,7 +48,7 @@ func (r *resolver) file(name string) (string, bool) {
 	return real, true
 }
 
-// dir is the real path of a directory, "" for the root; ok is false where
+// dir is the real path of a directory, "" for the root; ok is false if
 // nothing is there or links go in a circle.
 func (r *resolver) dir(p string) (real string, ok bool) {
 	if real, ok := r.dirs[p]; ok {
@@ -92,8 +92,8 @@ func (r *resolver) list(dir string) []string {
 		if in && !strings.Contains(rest, "/") {
 			names = append(names, rest)
 		}
-		// Paths are sorted by component: what lies in a directory stands
-		// together.
+		// Paths are sorted by component: what is in a directory is
+		// in one piece.
 		if inside && !in {
 			break
 		}

@@ -27,7 +27,7 @@ func (everything) Lstat(p string) (whittle.Entry, error) {
 // TestRPMLibrary compares with a library that reads rpm databases, on the
 // databases of distributions that it is tested with itself: three formats, two
 // byte orders, 2007 to 2024. All 18 were compared once; those over 8 MB are
-// left out for time.
+// skipped to save time.
 func TestRPMLibrary(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads 30 MB of databases")
@@ -62,7 +62,7 @@ func TestRPMLibrary(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				delete(h.tags, tagFileStates) // the library has no eye for them
+				delete(h.tags, tagFileStates) // the library does not read them
 				p, err := g.rpmPackage(h)
 				got[p.String()] = append(append(got[p.String()], p.Files...), marked("provides", p.Provides)...)
 				for _, names := range p.Depends {

@@ -156,7 +156,7 @@ func TestRPM(t *testing.T) {
 	}
 }
 
-// TestRPMLog: what stands in the write-ahead log only is read too.
+// TestRPMLog: what is only in the write-ahead log is read, too.
 func TestRPMLog(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "rpmdb.sqlite")
 	db := openSQLite(t, file,

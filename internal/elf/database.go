@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Paths of what tells the loaders where libraries are.
+// Paths of the files that tell the loaders where libraries are.
 const (
 	cachePath = "etc/ld.so.cache"
 	confPath  = "etc/ld.so.conf"

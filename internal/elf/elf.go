@@ -57,7 +57,7 @@ type VersionNeed struct {
 	// File is the library's name as in Needed.
 	File string
 	// Versions are the names without which the file does not load; weak ones
-	// are left out.
+	// are skipped.
 	Versions []string
 }
 
@@ -166,7 +166,7 @@ func (f *File) Strippable() (low, high int64, safe bool) {
 }
 
 // Libc is the C library that the file was linked with: "glibc", "musl", or ""
-// where it does not tell.
+// if it does not say.
 func (f *File) Libc() string {
 	for _, name := range append([]string{path.Base(f.Interp), f.Soname}, f.Needed...) {
 		switch {

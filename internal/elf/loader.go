@@ -10,7 +10,7 @@ import (
 
 // Missing is why a file does not load.
 type Missing struct {
-	// Kind is "library", "version" (the library is there and lacks a symbol
+	// Kind is "library", "version" (the library is there without a symbol
 	// version), "interpreter" (the loader that a program asks for), "machine"
 	// (made for another one) or "libc" (a file of glibc where musl runs, or
 	// the reverse).

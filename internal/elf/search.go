@@ -108,7 +108,7 @@ func (s *search) rpath(o *object) (next bool) {
 }
 
 // musl searches LD_LIBRARY_PATH, then what the object and those that it was
-// loaded for name in RUNPATH or RPATH alike, then the system's directories.
+// loaded for name in RUNPATH as in RPATH, then the system's directories.
 func (s *search) musl() {
 	ps := s.ps
 	if !s.dirs(ps.libraryPath) {

@@ -66,7 +66,7 @@ type allReader struct {
 	cancels []context.CancelFunc
 }
 
-// one reads a layer. Where that fails, what lies above it is given up.
+// one reads a layer. If that fails, the layers above it are cancelled.
 func (a *allReader) one(ctx context.Context, i int) *whittle.Index {
 	r := &reader{layer: a.layers[i], opts: a.opts, verify: a.verify, spent: a.spent}
 	r.opts.Progress = a.total.part()
@@ -85,8 +85,8 @@ func (a *allReader) one(ctx context.Context, i int) *whittle.Index {
 }
 
 // inOrder reads the layers one after another, once all of them together came
-// to a limit: which of them does, and whether another error lies before, must
-// not hang on which was read faster.
+// to a limit: which of them does, and whether another error comes before it, must not
+// depend on which was read faster.
 func (a *allReader) inOrder(ctx context.Context) ([]*whittle.Index, error) {
 	indexes := make([]*whittle.Index, len(a.layers))
 	first, order := distinct(a.layers)

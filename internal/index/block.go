@@ -87,8 +87,7 @@ func (f *inflater) fixedHeader() error {
 	return err
 }
 
-// precodeOrder is the order in which the lengths of the code of code lengths
-// stand: RFC 1951, section 3.2.7.
+// precodeOrder is the order of the lengths of the code of code lengths: RFC 1951, section 3.2.7.
 var precodeOrder = [19]int{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
 func (f *inflater) dynamicHeader() error {

@@ -15,9 +15,9 @@ import (
 // one that lists the stored bytes which came to that diff ID. Files are
 // written under another name and renamed, so that several processes can use
 // one cache; a damaged file counts as missing and is removed. Nobody else may
-// be able to write to the directory, and nothing in it leads out of it. What was not used for
-// longest goes when the cache grows over its size. A nil *Cache keeps
-// nothing.
+// be able to write to the directory, and nothing in it leads out of it. When the
+// cache grows over its size, the least recently used files are removed. A nil
+// *Cache keeps nothing.
 type Cache struct {
 	dir whittle.Folder
 	max int64
@@ -39,7 +39,7 @@ const (
 	cacheSuffix = ".index"
 	seenSuffix  = ".seen"
 	// maxCached is the largest file of the cache that is read, in bytes: no
-	// index within the default limits comes to it.
+	// index within the default limits is as large.
 	maxCached = 1 << 30
 )
 
@@ -81,7 +81,7 @@ func (c *Cache) Get(id whittle.Digest) (*whittle.Index, Cost, bool) {
 		_ = c.dir.Remove(cacheFile(id))
 		return nil, Cost{}, false
 	}
-	_ = c.dir.Touch(cacheFile(id)) // only the order of eviction hangs on it
+	_ = c.dir.Touch(cacheFile(id)) // only the order of eviction depends on it
 	return idx, cost, true
 }
 
@@ -138,8 +138,8 @@ func (c *Cache) files() ([]fs.FileInfo, error) {
 	return files, nil
 }
 
-// trim removes what was not used for longest until the cache fits, but never
-// what was just put.
+// trim removes the least recently used files until the cache fits, but never the
+// one that was just put.
 func (c *Cache) trim(keep whittle.Digest) error {
 	files, err := c.files()
 	if err != nil {
@@ -154,7 +154,7 @@ func (c *Cache) trim(keep whittle.Digest) error {
 		if sum <= c.max || strings.HasPrefix(f.Name(), keep.Hex()) {
 			continue
 		}
-		if err := c.dir.Remove(f.Name()); err != nil { // that another process was faster is none
+		if err := c.dir.Remove(f.Name()); err != nil { // if another process was faster, there is none
 			return fmt.Errorf("making room in the cache: %w", err)
 		}
 		sum -= f.Size()

@@ -14,7 +14,7 @@ import (
 	"whittle.dev/whittle/internal/imagetest"
 )
 
-// TestCacheOfOddFiles: what stands in the cache and is no regular file is
+// TestCacheOfOddFiles: what is in the cache and no regular file is
 // neither waited for nor read for ever, and goes where something is cached.
 func TestCacheOfOddFiles(t *testing.T) {
 	ctx := context.Background()

@@ -11,8 +11,8 @@ import (
 	"whittle.dev/whittle"
 )
 
-// codec is how a layer is stored. It is told by the first bytes and not by
-// the media type, as engines do.
+// codec is how a layer is stored. It shows in the first bytes and not in the
+// media type, as engines do.
 type codec string
 
 const (
@@ -23,10 +23,10 @@ const (
 	xz    codec = "xz"
 )
 
-// magicSize is how many bytes tell the codecs apart.
+// magicSize is how many bytes distinguish the codecs.
 const magicSize = 6
 
-// codecOf tells the codec by the first bytes. A zstd stream may start with a
+// codecOf finds the codec by the first bytes. A zstd stream may start with a
 // skippable frame (RFC 8878, section 3.1.2).
 func codecOf(magic []byte) codec {
 	switch {

@@ -151,8 +151,8 @@ func decodeBody(body []byte) (idx *whittle.Index, cost Cost, err error) {
 	if d.bad || n > len(d.b)/smallestEntry {
 		return nil, cost, whittle.ErrCorrupt.Errorf("the cache file is damaged")
 	}
-	// Paths are collected in one string, so that each costs no allocation of
-	// its own; ends has where each of them ends.
+	// Paths are collected in one string, so that each costs no separate
+	// allocation; ends has where each of them ends.
 	paths, ends := make([]byte, 0, 48*n), make([]int, n)
 	if n > 0 {
 		idx.Entries = make([]whittle.Entry, n)

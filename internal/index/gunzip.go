@@ -80,7 +80,7 @@ func (g *gunzip) member() error {
 			more = b[0] != 0
 		}
 	}
-	if flags&2 != 0 { // FHCRC; what matters has sums of its own
+	if flags&2 != 0 { // FHCRC; what matters has other sums
 		if _, err := f.bytes(2); err != nil {
 			return err
 		}

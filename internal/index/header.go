@@ -10,7 +10,7 @@ import (
 // headers reads tar headers in order. Plain ones, which are nearly all, it
 // reads by itself; extended headers, sparse files, old formats and whatever
 // is not as expected go to archive/tar, so that its reading of them holds. The fuzz
-// test FuzzHeaders holds both to the same result.
+// test FuzzHeaders compares the two.
 type headers struct {
 	src source
 	// next is where the next header starts, body how much content is left

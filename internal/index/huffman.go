@@ -3,7 +3,7 @@ package index
 import "math/bits"
 
 // A table gives for the next bits of the input, of which it takes its first
-// index bits, what they stand for. Codes that are longer go on in a second
+// index bits, what they mean. Longer codes continue in a second
 // table behind the first. An entry is
 //
 //	a literal:  1 in bit 31, the byte in bits 16 to 23, the length of the code

@@ -10,7 +10,7 @@ import (
 // where it takes about half the time of the general libraries: it keeps 56 or
 // more bits of input in a register, decodes by one table look-up for most
 // symbols, copies matches by words, and looks after the ends of its buffers
-// once in a symbol instead of once in a byte. Fuzz tests hold it to compress/flate.
+// once in a symbol instead of once in a byte. Fuzz tests compare it with compress/flate.
 type inflater struct {
 	src io.Reader
 
@@ -149,7 +149,7 @@ func (f *inflater) load() error {
 // where more were used.
 func (f *inflater) left() int { return int(f.count) + 8*(f.end-f.pos) }
 
-// invalid is the error for bits that stand for nothing. At the end of the
+// invalid is the error for bits that mean nothing. At the end of the
 // input they are zeros that were taken for input.
 func (f *inflater) invalid() error {
 	if f.ended && f.left() < maxCodeLength {

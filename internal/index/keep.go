@@ -23,7 +23,7 @@ const (
 )
 
 // keeper keeps the contents of selected files while they pass by, or what is
-// distilled of them, which workers of its own do.
+// distilled of them, which its workers do.
 type keeper struct {
 	idx  *whittle.Index
 	opts Options

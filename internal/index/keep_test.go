@@ -96,7 +96,7 @@ func TestNoDigests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		distilled, had := 0, map[string]bool{}
+		distilled, done := 0, map[string]bool{}
 		for _, pass := range strings.Split(order, ", ") {
 			opts := Options{Cache: cache}
 			if pass == "facts" {
@@ -109,13 +109,13 @@ func TestNoDigests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again := had[pass]; again == (opened.n > 0) {
+			if again := done[pass]; again == (opened.n > 0) {
 				t.Errorf("%s: %s again is %v, and the layer was opened %d times", order, pass, again, opened.n)
 			}
-			had[pass] = true
+			done[pass] = true
 			distilled += opened.n
-			want := &whittle.Index{DiffID: whole.DiffID, Size: whole.Size, TarSize: whole.TarSize, Verified: true, Hashed: had["digests"], Entries: slices.Clone(whole.Entries)}
-			if had["facts"] {
+			want := &whittle.Index{DiffID: whole.DiffID, Size: whole.Size, TarSize: whole.TarSize, Verified: true, Hashed: done["digests"], Entries: slices.Clone(whole.Entries)}
+			if done["facts"] {
 				want.Kept, want.KeptBy = facts, "facts"
 			}
 			for i := range want.Entries {

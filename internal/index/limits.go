@@ -119,7 +119,7 @@ func (s *spent) addNames(n int64, l Limits) error {
 }
 
 // addTar and addUnpacked share a limit and a message: which of them comes to
-// it first hangs on nothing that a user could tell.
+// it first makes no difference to a user.
 func (s *spent) addTar(n int64, l Limits) error { return addBytes(&s.tar, n, l) }
 
 func (s *spent) addUnpacked(n int64, l Limits) error { return addBytes(&s.unpacked, n, l) }

@@ -19,7 +19,7 @@ type chunk struct {
 	holders atomic.Int32
 }
 
-// ring reads ahead of its reader in a goroutine of its own, and hashes what it read in
+// ring reads ahead of its reader in one goroutine, and hashes what it read in
 // another one, with a bounded number of buffers.
 type ring struct {
 	ctx     context.Context

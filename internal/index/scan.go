@@ -27,8 +27,8 @@ type source interface {
 	Failed() error
 }
 
-// scanner turns tar headers into entries, in the order of the tar, and holds
-// them to the limits.
+// scanner turns tar headers into entries, in the order of the tar, and checks
+// them against the limits.
 type scanner struct {
 	src     source
 	tar     *headers

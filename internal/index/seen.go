@@ -17,8 +17,8 @@ import (
 type seen struct {
 	blob whittle.Digest
 	size int64
-	// identity is where they were, see [whittle.Stat]; empty where that tells
-	// nothing.
+	// identity is where they were, see [whittle.Stat]; empty if that is not
+	// known.
 	identity string
 }
 
@@ -80,8 +80,8 @@ func look(ctx context.Context, layer whittle.Layer) (whittle.Stat, error) {
 }
 
 // proven says whether a layer's stored bytes are there and the very ones that
-// came to its diff ID before. That is so where they have the digest that they
-// are said to have and the identity that they had then; else they are read and
+// came to its diff ID before. That is so if they have the digest that they claim
+// and the identity that was noted then; otherwise they are read and
 // hashed, which takes much less than decompressing them. again asks for that
 // always.
 func (c *Cache) proven(ctx context.Context, layer whittle.Layer, st whittle.Stat, again bool) bool {
@@ -117,7 +117,7 @@ func (c *Cache) proven(ctx context.Context, layer whittle.Layer, st whittle.Stat
 }
 
 // read256 reads a layer's stored bytes and hashes them, unless their reader
-// does: it holds them to what is claimed of them.
+// does: it checks them against what is claimed of them.
 func read256(ctx context.Context, layer whittle.Layer, st whittle.Stat) (seen, error) {
 	r, err := layer.Open(ctx)
 	if err != nil {

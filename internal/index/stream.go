@@ -179,7 +179,7 @@ func (s *stream) finish() error {
 	return io.EOF
 }
 
-// explain tells the source's errors from those of a decoder and of the tar
+// explain distinguishes the source's errors from those of a decoder and of the tar
 // reader.
 func (s *stream) explain(err error) error {
 	var src *sourceError

@@ -14,8 +14,8 @@ import (
 	"whittle.dev/whittle/internal/resolve"
 )
 
-// usualPython is what bounds are looked up for where there is no image: they
-// hardly hang on it.
+// usualPython is the version that bounds are looked up for without an image:
+// they hardly depend on it.
 const usualPython = "3.13"
 
 // CheckProject says whether what a project's own modules import is declared,
@@ -39,7 +39,7 @@ func CheckProject(ctx context.Context, env *Env, dir string) (*whittle.Check, er
 }
 
 // alongPatience is how long a check waits for the index to say what comes
-// along with a project's dependencies; it goes without where that is not enough.
+// along with a project's dependencies; it goes on without if that is not enough.
 const alongPatience = 20 * time.Second
 
 // installedFor are the versions of what is installed for some requirements, by

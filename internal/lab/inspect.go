@@ -18,7 +18,7 @@ import (
 // InspectOptions are the options of [Inspect].
 type InspectOptions struct {
 	// Dockerfile is the path and Source the content of the file that made the
-	// image, where it is known; Target is the stage. They give layers their
+	// image, if it is known; Target is the stage. They give layers their
 	// lines.
 	Dockerfile string
 	Source     []byte
@@ -27,7 +27,7 @@ type InspectOptions struct {
 	Args map[string]string
 	// By groups all bytes by one more key: see [Keys].
 	By string
-	// Duplicates asks for contents that stand at several places. It reads the
+	// Duplicates asks for contents that are at several places. It reads the
 	// contents of layers of which otherwise only the headers are read.
 	Duplicates bool
 }
@@ -35,7 +35,7 @@ type InspectOptions struct {
 // Keys are what an inspection can group by.
 func Keys() []string { return ledger.Keys() }
 
-// Inspect says where every byte of an image is, and which are dead.
+// Inspect says where every byte of an image is, and which are wasted.
 func Inspect(ctx context.Context, env *Env, name string, o InspectOptions) (*whittle.Inspection, error) {
 	s, err := open(ctx, env, name, o)
 	if err != nil {
@@ -99,8 +99,8 @@ func databases() rootfs.Selection {
 	return rootfs.Selection{Name: "databases-v2-" + distro.Databases(), Has: func(p string) bool { return distro.Database(p) || python.Database(p) }}
 }
 
-// claims reads the package databases of an image. Databases that cannot be read are
-// named in the notes, and cost only their own claims.
+// claims reads the package databases of an image. Databases that cannot be read
+// are named in the notes, and cost only their own claims.
 func claims(ctx context.Context, root whittle.Root) (claims []whittle.Claim, packages []distro.Installed, notes []string, err error) {
 	packages, problems := distro.Read(ctx, root)
 	more, others := python.Claims(ctx, root)
@@ -111,8 +111,7 @@ func claims(ctx context.Context, root whittle.Root) (claims []whittle.Claim, pac
 }
 
 // joined says which instruction of its Dockerfile made each step of an image,
-// and notes where the file has made none of them. The file is nil where o has
-// none.
+// and notes if the file has made none of them. The file is nil if o has none.
 func joined(o InspectOptions, steps []whittle.Step) (*dockerfile.File, []whittle.Step, []string, error) {
 	if o.Source == nil {
 		return nil, steps, nil, nil
@@ -141,7 +140,7 @@ func (s *subject) inspection() *whittle.Inspection {
 		Categories: a.Categories(),
 		Packages:   a.Packages(),
 		WastedSums: []whittle.WastedSum{},
-		Wasted:     ledger.DeadRows(a.Ledger),
+		Wasted:     ledger.WastedRows(a.Ledger),
 		Ambiguous:  a.Ledger.Ambiguous,
 		Notes:      s.notes,
 	}
@@ -159,8 +158,8 @@ func (s *subject) inspection() *whittle.Inspection {
 			row.CreatedBy, row.Comment, row.Origin = st.CreatedBy, st.Comment, st.Origin
 		}
 	}
-	for _, d := range a.Deaths() {
-		in.WastedSums = append(in.WastedSums, whittle.WastedSum{Bytes: d.Bytes, Files: d.Files, AddedBy: d.AddedBy, HiddenBy: d.KilledBy, Cause: d.Cause})
+	for _, d := range a.Wastes() {
+		in.WastedSums = append(in.WastedSums, whittle.WastedSum{Bytes: d.Bytes, Files: d.Files, AddedBy: d.AddedBy, HiddenBy: d.HiddenBy, Cause: d.Cause})
 	}
 	in.Sizes = s.size()
 	return in

@@ -17,7 +17,7 @@ import (
 // SimulateOptions are the options of [Simulate].
 type SimulateOptions struct {
 	// Without are patterns of paths ("/usr/share/doc", "**/tests", "*.pyc"): a
-	// folder stands for all that is in it, "**/" and a pattern without a slash
+	// folder means all that is in it, "**/" and a pattern without a slash
 	// for any depth.
 	Without []string
 	// Distributions are Python distributions that go with all that only they
@@ -25,8 +25,8 @@ type SimulateOptions struct {
 	Distributions []string
 }
 
-// Simulate says how large an image would be without some of its files, had
-// they never been made.
+// Simulate says how large an image would be if some of its files had never been
+// made.
 func Simulate(ctx context.Context, env *Env, name string, o SimulateOptions) (*whittle.Simulation, error) {
 	if len(o.Without)+len(o.Distributions) == 0 {
 		return nil, whittle.WithHint(fmt.Errorf("nothing is to go: %w", whittle.ErrUsage), "name it with --without or --without-distribution")
@@ -147,7 +147,7 @@ func pathPattern(pattern string) (func(p string) bool, error) {
 		case err != nil:
 			why = fmt.Sprintf("%q is no pattern: a [ is not closed, or a \\ is at the end", part)
 		case strings.Contains(part, "**"):
-			why = "** may be at the start only, as **/: a folder stands for all that is in it"
+			why = "** may be at the start only, as **/: a folder means all that is in it"
 		case clean == "":
 			why = "it names nothing, or the whole image"
 		case part == "":

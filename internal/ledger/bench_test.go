@@ -48,12 +48,12 @@ func BenchmarkBuild(b *testing.B) {
 	}
 }
 
-func BenchmarkDeadRows(b *testing.B) {
+func BenchmarkWastedRows(b *testing.B) {
 	l, err := Build(manyFiles(500_000), Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		DeadRows(l)
+		WastedRows(l)
 	}
 }

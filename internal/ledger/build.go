@@ -1,22 +1,22 @@
 // Package ledger accounts for every content byte of an image: which layer
 // added it, whether it is visible in the merged root file system, and if not
-// which layer killed it and how.
+// which layer hides it and how.
 //
 // # How layers are merged
 //
 // As Docker's overlay2 does it: each layer's tar is extracted alone into a
-// directory of its own, and overlayfs lays these directories over each other.
+// separate directory, and overlayfs lays these directories over each other.
 // So within a layer the last entry of a path wins, symlinks among a path's
 // parents are followed where the same layer has them, and a hard link names
 // the content of its target. Between layers, a whiteout hides what lower
-// layers have at its path, wherever it stands in the tar; an opaque marker hides
+// layers have at its path, wherever it is in the tar; an opaque marker hides
 // what lower layers have below its directory; a directory over a directory
 // merges with it; anything else over anything else replaces it, a symlink to
 // a directory included. Parents that a layer does not list are directories.
 //
 // Engines differ on some layers, and Docker refuses a few. These places are
-// listed in [whittle.Ledger.Ambiguous]; where overlay2 takes the layer the
-// figures follow it, else the image specification:
+// listed in [whittle.Ledger.Ambiguous]; if overlay2 accepts the layer,
+// the figures follow it, else the image specification:
 // https://github.com/opencontainers/image-spec/blob/main/layer.md
 package ledger
 
@@ -72,7 +72,7 @@ func Build(indexes []*whittle.Index, opts Options) (*whittle.Ledger, error) {
 }
 
 // Undecided lists, by layer, the entries whose content digests are needed to
-// tell content that was replaced from content that stands there again: where
+// distinguish content that was replaced from content that is there again: where
 // a file's last name is taken by another file of the same size and at least
 // // one of the two has no digest. Set their Content (index.Digest does) before
 // Build. It is empty where Build will fail.
@@ -125,7 +125,7 @@ func (b *builder) note(layer int, path, what string) {
 	b.notes[whittle.Ambiguity{Path: path, Layer: layer, What: what}] = true
 }
 
-// layer extracts a layer, lays it over the others and settles who died of it.
+// layer extracts a layer, lays it over the others and notes which contents it hides.
 func (b *builder) layer(n int) error {
 	t := &layerTree{builder: b, n: n, root: &node{path: ".", kind: whittle.Dir, entry: implied}}
 	entries := b.indexes[n].Entries
@@ -141,7 +141,7 @@ func (b *builder) layer(n int) error {
 		t.strip(b.root, t.root)
 	}
 	b.overlay(n, b.root, t.root)
-	b.settle(n)
+	b.hide(n)
 	return b.overLimit()
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // Difference is the size difference from the first account to the last,
-// by owner, with wasted bytes in rows of their own; the rows add up to the whole exactly. A
+// by owner, with wasted bytes in separate rows; the rows add up to the whole exactly. A
 // package of both sides in other versions is one row. Every row also has the
 // visible bytes of the accounts between.
 func Difference(accounts []*Account) (whittle.Delta, []whittle.CompareRow) {
@@ -40,7 +40,7 @@ func Difference(accounts []*Account) (whittle.Delta, []whittle.CompareRow) {
 		case last:
 			sign = 1
 		}
-		for _, d := range a.Deaths() {
+		for _, d := range a.Wastes() {
 			at("wasted", d.name(a.fullName), d.name(a.StepName)).WastedDelta += sign * d.Bytes
 		}
 	}
@@ -83,10 +83,10 @@ func abs(n int64) int64 {
 	return n
 }
 
-// Death sums the content that one layer added and one layer killed for one
+// Waste is the content that one layer added and one layer hides for one
 // cause.
-type Death struct {
-	AddedBy, KilledBy int
+type Waste struct {
+	AddedBy, HiddenBy int
 	Cause             whittle.Cause
 	Bytes             int64
 	Files             int
@@ -96,13 +96,13 @@ type Death struct {
 	Mode, Owner, Time, Several int
 }
 
-// Deaths sums the wasted items of an account, largest first.
-func (a *Account) Deaths() []Death {
+// Wastes sums the wasted items of an account, largest first.
+func (a *Account) Wastes() []Waste {
 	type key struct {
-		added, killed int
+		added, hidden int
 		cause         whittle.Cause
 	}
-	sums := map[key]*Death{}
+	sums := map[key]*Waste{}
 	above := a.entriesAbove()
 	for _, it := range a.Ledger.Items {
 		if it.Cause == whittle.Visible {
@@ -111,7 +111,7 @@ func (a *Account) Deaths() []Death {
 		k := key{it.Layer, it.HiddenBy, it.Cause}
 		d := sums[k]
 		if d == nil {
-			d = &Death{AddedBy: it.Layer, KilledBy: it.HiddenBy, Cause: it.Cause}
+			d = &Waste{AddedBy: it.Layer, HiddenBy: it.HiddenBy, Cause: it.Cause}
 			sums[k] = d
 		}
 		d.Bytes += it.Bytes
@@ -120,7 +120,7 @@ func (a *Account) Deaths() []Death {
 			d.countChange(&a.Indexes[it.Layer].Entries[it.Entry], above[it.HiddenBy][it.Path])
 		}
 	}
-	out := make([]Death, 0, len(sums))
+	out := make([]Waste, 0, len(sums))
 	for _, d := range sums {
 		out = append(out, *d)
 	}
@@ -131,15 +131,15 @@ func (a *Account) Deaths() []Death {
 			return x.Bytes > y.Bytes
 		case x.AddedBy != y.AddedBy:
 			return x.AddedBy < y.AddedBy
-		case x.KilledBy != y.KilledBy:
-			return x.KilledBy < y.KilledBy
+		case x.HiddenBy != y.HiddenBy:
+			return x.HiddenBy < y.HiddenBy
 		}
 		return x.Cause < y.Cause
 	})
 	return out
 }
 
-// entriesAbove finds, for the layers that killed by metadata, their entries by
+// entriesAbove finds, for the layers that hide by metadata, their entries by
 // path.
 func (a *Account) entriesAbove() map[int]map[string]*whittle.Entry {
 	out := map[int]map[string]*whittle.Entry{}
@@ -157,7 +157,7 @@ func (a *Account) entriesAbove() map[int]map[string]*whittle.Entry {
 	return out
 }
 
-func (d *Death) countChange(below, above *whittle.Entry) {
+func (d *Waste) countChange(below, above *whittle.Entry) {
 	if above == nil {
 		d.Several++
 		return
@@ -178,9 +178,9 @@ func (d *Death) countChange(below, above *whittle.Entry) {
 
 // name says whose wasted bytes these are: "Dockerfile:38, metadata by
 // Dockerfile:41", with such names of the layers.
-func (d Death) name(of func(layer int) string) string {
-	if d.AddedBy == d.KilledBy {
+func (d Waste) name(of func(layer int) string) string {
+	if d.AddedBy == d.HiddenBy {
 		return fmt.Sprintf("%s, twice in its own layer", of(d.AddedBy))
 	}
-	return fmt.Sprintf("%s, %s by %s", of(d.AddedBy), d.Cause, of(d.KilledBy))
+	return fmt.Sprintf("%s, %s by %s", of(d.AddedBy), d.Cause, of(d.HiddenBy))
 }

@@ -6,7 +6,7 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Duplicates finds live content that stands at several places, within an
+// Duplicates finds visible content that is at several places, within an
 // account and across several, and what one copy of it would save; largest
 // saving first, without the empty file. Of N copies N−1 are too many. A layer
 // that several images share holds its content once. Content whose digest was

@@ -16,7 +16,7 @@ type loss struct {
 }
 
 // lose takes the names below old away from their contents, because by (nil
-// for nothing) takes its place. cause is why content dies that has nothing at
+// for nothing) takes its place. cause is why content is hidden that has nothing at
 // its place in by.
 func (b *builder) lose(old, by *node, cause whittle.Cause) {
 	old.gone = true
@@ -44,9 +44,9 @@ func (b *builder) lose(old, by *node, cause whittle.Cause) {
 	}
 }
 
-// settle finds the contents that have no name left after a layer. Where
-// several names went at once, the cause that tells most counts.
-func (b *builder) settle(layer int) {
+// hide finds the contents that have no name left after a layer. If several
+// names went at once, the greatest of the causes counts: see causeOf.
+func (b *builder) hide(layer int) {
 	for _, l := range b.losses {
 		if b.names[l.item] > 0 {
 			continue
@@ -58,7 +58,7 @@ func (b *builder) settle(layer int) {
 	b.losses = b.losses[:0]
 }
 
-// causeOf compares the content that died with what stands in its place. The
+// causeOf compares hidden content with what is in its place. The
 // causes are ordered: the more the two have in common the greater.
 func (b *builder) causeOf(l loss) whittle.Cause {
 	if l.by == none {

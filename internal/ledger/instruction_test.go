@@ -47,7 +47,7 @@ func TestInstructionsAreKeyedByLayer(t *testing.T) {
 }
 
 // TestWastedOfOneShape: wasted bytes of instructions that share the beginning of
-// their texts stay apart in a comparison.
+// their texts are not mixed in a comparison.
 func TestWastedOfOneShape(t *testing.T) {
 	one := func(word string) *Account {
 		return account(t, func(c *whittle.Config) {
@@ -93,12 +93,12 @@ func TestBytecodeOwner(t *testing.T) {
 	}
 }
 
-// TestDeadFileHasItsPath: a row of one file names it, however much of its
+// TestWastedFileHasItsPath: a row of one file names it, however much of its
 // folder is wasted too.
-func TestDeadFileHasItsPath(t *testing.T) {
+func TestWastedFileHasItsPath(t *testing.T) {
 	a := account(t, nil, nil, "f root/example/f1 6400", "f root/example/f1 6500", "f root/example/f2 6600\nf root/example/f3 1", "w root/example")
 	var got []string
-	for _, r := range DeadRows(a.Ledger) {
+	for _, r := range WastedRows(a.Ledger) {
 		got = append(got, fmt.Sprintf("%s %d", r.Path, r.Files))
 	}
 	if d := cmp.Diff([]string{"root/example 2", "root/example/f1 1", "root/example/f1 1"}, got); d != "" {

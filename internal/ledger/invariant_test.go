@@ -14,7 +14,7 @@ import (
 // law of conservation.
 func checkLedger(t testing.TB, l *whittle.Ledger, indexes []*whittle.Index) {
 	t.Helper()
-	live := make([]bool, len(l.Items))
+	visible := make([]bool, len(l.Items))
 	at := map[string]whittle.Node{}
 	for i, n := range l.Tree.Nodes {
 		if i > 0 && comparePaths(l.Tree.Nodes[i-1].Path, n.Path) >= 0 {
@@ -27,15 +27,15 @@ func checkLedger(t testing.TB, l *whittle.Ledger, indexes []*whittle.Index) {
 		}
 		at[n.Path] = n
 		if n.Item >= 0 {
-			live[n.Item] = true
+			visible[n.Item] = true
 		}
 	}
 	for i, it := range l.Items {
-		if live[i] != (it.Cause == whittle.Visible) {
-			t.Errorf("%q of layer %d is %s, and visible is %t", it.Path, it.Layer, it.Cause, live[i])
+		if visible[i] != (it.Cause == whittle.Visible) {
+			t.Errorf("%q of layer %d is %s, and visible is %t", it.Path, it.Layer, it.Cause, visible[i])
 		}
-		if live[i] && at[it.Path].Item != i {
-			t.Errorf("live %q is not at its path", it.Path)
+		if visible[i] && at[it.Path].Item != i {
+			t.Errorf("visible %q is not at its path", it.Path)
 		}
 		if i > 0 && (l.Items[i-1].Layer > it.Layer || l.Items[i-1].Layer == it.Layer && l.Items[i-1].Entry >= it.Entry) {
 			t.Errorf("items %d and %d are not in order", i-1, i)
@@ -50,7 +50,7 @@ func checkLedger(t testing.TB, l *whittle.Ledger, indexes []*whittle.Index) {
 func checkRows(t testing.TB, l *whittle.Ledger) {
 	t.Helper()
 	type fate struct {
-		added, killed int
+		added, hidden int
 		cause         whittle.Cause
 	}
 	sums := map[fate]int64{}
@@ -59,7 +59,7 @@ func checkRows(t testing.TB, l *whittle.Ledger) {
 			sums[fate{it.Layer, it.HiddenBy, it.Cause}] += it.Bytes
 		}
 	}
-	rows := DeadRows(l)
+	rows := WastedRows(l)
 	for _, r := range rows {
 		isFile := r.Files == 1 // one that stood there before or after the directory
 		f := fate{r.AddedBy, r.HiddenBy, r.Cause}
@@ -68,12 +68,12 @@ func checkRows(t testing.TB, l *whittle.Ledger) {
 		}
 		for _, it := range l.Items {
 			if it.Layer == r.AddedBy && within(it.Path, r.Path) && it.Path != r.Path && !isFile && (it.HiddenBy != r.HiddenBy || it.Cause != r.Cause) {
-				t.Errorf("row %+v stands for %+v too", r, it)
+				t.Errorf("row %+v includes %+v too", r, it)
 			}
 		}
 	}
 	if len(sums) > 0 {
-		t.Errorf("the rows %+v lack %v", rows, sums)
+		t.Errorf("the rows %+v do not have %v", rows, sums)
 	}
 }
 

@@ -29,7 +29,7 @@ type layerTree struct {
 	pending []*node // hard links whose target was not there
 	markers bool    // whether there are whiteouts
 
-	// The directory that was written to last, as most entries stand beside
+	// The directory that was written to last, as most entries are beside
 	// the one before.
 	lastPath string
 	lastDir  *node
@@ -91,7 +91,7 @@ func (t *layerTree) newItem(path string, entry int, e *whittle.Entry) int32 {
 }
 
 // parent opens the directory that an entry is written to and says where the
-// entry then stands. It is nil for a marker that has no effect: a marker
+// entry then is. It is nil for a marker that has no effect: a marker
 // takes no file's place.
 func (t *layerTree) parent(e *whittle.Entry, dir, base string, marker bool) (in *node, full string) {
 	in, straight := t.open(dir, marker)
@@ -118,7 +118,7 @@ func (t *layerTree) open(dir string, marker bool) (in *node, straight bool) {
 	return in, straight
 }
 
-// implied makes a directory that the layer does not list where found stands.
+// implied makes a directory that the layer does not list in the place of found.
 func (t *layerTree) implied(in *node, name, full string, found *node, marker bool) *node {
 	if found != nil && marker {
 		return nil

@@ -9,7 +9,7 @@ import (
 
 // node is a path of a layer or of the merged root file system.
 type node struct {
-	// path is where it stands, with symlinked parents resolved.
+	// path is where it is, with symlinked parents resolved.
 	path string
 	// children of a directory; nil while it has none.
 	children *children
@@ -170,7 +170,7 @@ func (b *builder) entry(n *node) *whittle.Entry {
 	return &b.indexes[n.layer].Entries[n.entry]
 }
 
-// find is what stands at p, nil where nothing does. Symlinked parents are
+// find is what is at p, nil if nothing is. Symlinked parents are
 // followed, a symlink at p itself is not.
 func (b *builder) find(root *node, p string) *node {
 	if p == "." {

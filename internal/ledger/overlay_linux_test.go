@@ -76,7 +76,7 @@ func checkStack(t *testing.T, rt *rapid.T, stack [][]tarEntry, dir string) {
 		}
 		var taken []tarEntry
 		for _, e := range entries {
-			// What Docker refuses is left out: there is nothing to compare.
+			// What Docker refuses is skipped: there is nothing to compare.
 			if x.extract(e, len(taken)) == nil {
 				taken = append(taken, e)
 			}
@@ -97,7 +97,7 @@ func checkStack(t *testing.T, rt *rapid.T, stack [][]tarEntry, dir string) {
 		if problem := compareView(l, idx, views[n], inodes); problem != "" {
 			rt.Fatalf("after layer %d: %s\nledger: %v\ntree: %s", n, problem, show(l), showTree(l))
 		}
-		if problem := compareDeaths(l, before, idx, views, n); problem != "" {
+		if problem := compareHidden(l, before, idx, views, n); problem != "" {
 			rt.Fatalf("after layer %d: %s\nledger: %v\ntree: %s", n, problem, show(l), showTree(l))
 		}
 		before = l
@@ -109,7 +109,7 @@ func compareView(l *whittle.Ledger, idx []*whittle.Index, view map[string]seen, 
 	if len(l.Tree.Nodes) != len(view) {
 		return fmt.Sprintf("the kernel shows %d paths: %v", len(view), view)
 	}
-	live := map[uint64]int64{}
+	visible := map[uint64]int64{}
 	for _, n := range l.Tree.Nodes {
 		v, ok := view[n.Path]
 		switch {
@@ -134,32 +134,32 @@ func compareView(l *whittle.Ledger, idx []*whittle.Index, view map[string]seen, 
 		if inodes[v.inode] != [2]int{it.Layer, it.Entry} {
 			return fmt.Sprintf("%q is layer and entry %v", n.Path, inodes[v.inode])
 		}
-		live[v.inode] = v.size
+		visible[v.inode] = v.size
 	}
 	var sum int64
-	for _, size := range live {
+	for _, size := range visible {
 		sum += size
 	}
 	if got := l.Sum().Visible; got != sum {
-		return fmt.Sprintf("%d bytes are live, the kernel shows %d", got, sum)
+		return fmt.Sprintf("%d bytes are visible, the kernel shows %d", got, sum)
 	}
 	return ""
 }
 
-// compareDeaths checks who died of layer n, and why, by what stood at the path before
-// and what stands there now.
-func compareDeaths(l, before *whittle.Ledger, idx []*whittle.Index, views []map[string]seen, n int) string {
+// compareHidden checks what layer n hides, and why, by what was at the path before
+// and what is there now.
+func compareHidden(l, before *whittle.Ledger, idx []*whittle.Index, views []map[string]seen, n int) string {
 	for i, it := range l.Items {
 		if before == nil || i >= len(before.Items) {
 			if it.Cause != whittle.Visible && it.HiddenBy != n {
-				return fmt.Sprintf("%+v is killed by another layer", it)
+				return fmt.Sprintf("%+v is hidden by another layer", it)
 			}
 			continue
 		}
 		was := before.Items[i]
 		if was.Cause != whittle.Visible {
 			if it != was {
-				return fmt.Sprintf("%+v died again: %+v", was, it)
+				return fmt.Sprintf("%+v is hidden again: %+v", was, it)
 			}
 			continue
 		}

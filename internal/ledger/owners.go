@@ -26,12 +26,12 @@ type Account struct {
 	layers map[int]int
 }
 
-// Attribute finds the owner and the category of every item. Live content
+// Attribute finds the owner and the category of every item. Visible content
 // belongs to the claim of highest precedence on its path, then to the
 // application where it lies under the working directory, else to the
-// instruction that added it. Dead content belongs to whoever claims its path
+// instruction that added it. Wasted content belongs to whoever claims its path
 // in the merged root, else to its instruction: the databases that could say
-// more are dead too.
+// more are wasted too.
 func Attribute(l *whittle.Ledger, indexes []*whittle.Index, cfg *whittle.Config, steps []whittle.Step, claims []whittle.Claim) *Account {
 	a := &Account{Ledger: l, Indexes: indexes, Steps: steps, Owner: make([]int, len(l.Items)), Category: make([]Category, len(l.Items)),
 		steps: make([]*whittle.Step, len(l.Layers))}
@@ -66,7 +66,7 @@ type finder struct {
 	account *Account
 	claimed map[string]*whittle.Claim
 	app     string
-	// sources has the layers of the live Python sources.
+	// sources has the layers of the visible Python sources.
 	sources map[string]int
 }
 
@@ -98,7 +98,7 @@ const (
 	instructionOwner = "instruction"
 )
 
-// sources are the layers of the live Python sources, by path.
+// sources are the layers of the visible Python sources, by path.
 func sources(l *whittle.Ledger) map[string]int {
 	out := map[string]int{}
 	for _, it := range l.Items {
@@ -242,7 +242,7 @@ func (a *Account) Categories() []whittle.CategoryRow {
 	return rows
 }
 
-// Packages sums the live bytes of each owner, largest first.
+// Packages sums the visible bytes of each owner, largest first.
 func (a *Account) Packages() []whittle.PackageRow {
 	sums := make([]whittle.PackageRow, len(a.Owners))
 	for i, it := range a.Ledger.Items {

@@ -69,15 +69,15 @@ func TestCategoriesPartition(t *testing.T) {
 		"f etc/passwd 10\nf usr/share/doc/a/copyright 20\nf usr/lib/x/test/t.py 3\nf var/cache/apt/pkgcache.bin 40",
 		"f usr/local/lib/python3.13/site-packages/a/__pycache__/b.cpython-313.pyc 50\nf usr/local/lib/python3.13/site-packages/a/tests/t.py 60\nf app/.git/objects/aa 70\nf usr/include/z.h 80\nf usr/lib/libz.a 90",
 		"w app/.git\nf root/.cache/pip/x 5")
-	var live, dead int64
+	var visible, wasted int64
 	got := map[string]int64{}
 	for _, c := range a.Categories() {
-		live += c.Visible
-		dead += c.Wasted
+		visible += c.Visible
+		wasted += c.Wasted
 		got[c.Name] = c.Visible + c.Wasted
 	}
-	if sum := a.Ledger.Sum(); live != sum.Visible || dead != sum.Wasted {
-		t.Errorf("categories add up to %d live and %d dead, the ledger to %+v", live, dead, sum)
+	if sum := a.Ledger.Sum(); visible != sum.Visible || wasted != sum.Wasted {
+		t.Errorf("categories add up to %d visible and %d wasted, the ledger to %+v", visible, wasted, sum)
 	}
 	want := map[string]int64{"base OS": 10, "docs and locales": 20, "tests": 63, "caches": 45, "bytecode": 50, "VCS": 70, "static libraries and headers": 170}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -95,18 +95,18 @@ func TestDifferenceAddsUp(t *testing.T) {
 	if want := (whittle.Delta{Size: 7193, Visible: 3093, Wasted: 4100}); delta != want {
 		t.Errorf("delta %+v, want %+v", delta, want)
 	}
-	var live, dead int64
+	var visible, wasted int64
 	for _, r := range rows {
-		live += r.VisibleDelta
-		dead += r.WastedDelta
+		visible += r.VisibleDelta
+		wasted += r.WastedDelta
 		if r.Owner == "pandas" {
 			if diff := cmp.Diff(whittle.CompareRow{Owner: "pandas", Kind: "pypi", From: "2.3.3", To: "3.0.1", VisibleDelta: 3100, Visible: []int64{1000, 4100}}, r); diff != "" {
 				t.Errorf("an upgrade is one row (-want +got):\n%s", diff)
 			}
 		}
 	}
-	if live != delta.Visible || dead != delta.Wasted {
-		t.Errorf("rows add up to %d live and %d dead, want %+v", live, dead, delta)
+	if visible != delta.Visible || wasted != delta.Wasted {
+		t.Errorf("rows add up to %d visible and %d wasted, want %+v", visible, wasted, delta)
 	}
 }
 
@@ -119,7 +119,7 @@ func TestWords(t *testing.T) {
 		layers []string
 		want   []string
 	}{
-		{"nothing dead", []string{"f a 100", "f b 100"}, nil},
+		{"nothing wasted", []string{"f a 100", "f b 100"}, nil},
 		{"mode alone", []string{"f a 1000 mode=0644\nf b 1000 mode=0644", "f a 1000 mode=0755\nf b 1000 mode=0755"},
 			[]string{"2.0 kB of 4.0 kB is wasted.", "2.0 kB: Dockerfile:41 rewrote 2 files of Dockerfile:38 by changing only their mode."}},
 		{"owner alone", []string{"f a 1000", "f a 1000 uid=7"},

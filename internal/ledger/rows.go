@@ -8,21 +8,21 @@ import (
 	"whittle.dev/whittle"
 )
 
-// DeadRows lists the dead bytes, a whole dead subtree as one row: a directory
-// stands for its contents where everything that a layer put below it has the
-// same fate. A directory that is still visible has no row of its own where
-// all is in one of its children. The rows add up to the dead bytes exactly;
+// WastedRows lists the wasted bytes, a subtree that is wasted as a whole as one row: a directory
+// includes its contents if everything that a layer put below it has the
+// same fate. A directory that is still visible has no separate row if
+// all is in one of its children. The rows add up to the wasted bytes exactly;
 // files of no bytes alone make no row. Largest first, then by path.
-func DeadRows(l *whittle.Ledger) []whittle.WastedRow {
+func WastedRows(l *whittle.Ledger) []whittle.WastedRow {
 	rows := []whittle.WastedRow{}
 	for lo := 0; lo < len(l.Items); {
-		hi, dead := lo, int64(0)
+		hi, wasted := lo, int64(0)
 		for ; hi < len(l.Items) && l.Items[hi].Layer == l.Items[lo].Layer; hi++ {
 			if l.Items[hi].Cause != whittle.Visible {
-				dead += l.Items[hi].Bytes
+				wasted += l.Items[hi].Bytes
 			}
 		}
-		if dead > 0 {
+		if wasted > 0 {
 			r := &roller{ledger: l}
 			rows = append(rows, r.roll(lo, hi)...)
 		}

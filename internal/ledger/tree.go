@@ -9,7 +9,7 @@ import (
 	"whittle.dev/whittle"
 )
 
-// tree lists the merged root file system, and gives every live item a path
+// tree lists the merged root file system, and gives every visible item a path
 // that is visible.
 func (b *builder) tree() *whittle.Tree {
 	c := &collector{items: b.ledger.Items, seen: make([]bool, len(b.ledger.Items)), other: map[int32]string{},

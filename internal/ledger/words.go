@@ -16,7 +16,7 @@ func (a *Account) Words() []string {
 		return nil
 	}
 	words := []string{fmt.Sprintf("%s of %s is wasted.", whittle.Bytes(sum.Wasted), whittle.Bytes(sum.Size))}
-	for _, d := range a.Deaths() {
+	for _, d := range a.Wastes() {
 		if d.Bytes*100 < sum.Size {
 			break
 		}
@@ -25,24 +25,24 @@ func (a *Account) Words() []string {
 	return words
 }
 
-func (d Death) sentence(a *Account) string {
-	killer, adder := a.StepName(d.KilledBy), a.StepName(d.AddedBy)
+func (d Waste) sentence(a *Account) string {
+	hider, adder := a.StepName(d.HiddenBy), a.StepName(d.AddedBy)
 	files := Count(d.Files, "file")
 	switch {
-	case d.AddedBy == d.KilledBy:
+	case d.AddedBy == d.HiddenBy:
 		return fmt.Sprintf("%s holds %s twice", adder, files)
 	case d.Cause == whittle.Deleted:
-		return fmt.Sprintf("%s deleted %s of %s: hidden, but still in the image", killer, files, adder)
+		return fmt.Sprintf("%s deleted %s of %s: hidden, but still in the image", hider, files, adder)
 	case d.Cause == whittle.Replaced:
-		return fmt.Sprintf("%s put other content over %s of %s", killer, files, adder)
+		return fmt.Sprintf("%s put other content over %s of %s", hider, files, adder)
 	case d.Cause == whittle.Identical:
-		return fmt.Sprintf("%s wrote %s of %s again, unchanged", killer, files, adder)
+		return fmt.Sprintf("%s wrote %s of %s again, unchanged", hider, files, adder)
 	}
-	return fmt.Sprintf("%s rewrote %s of %s by changing only their %s", killer, files, adder, d.changed())
+	return fmt.Sprintf("%s rewrote %s of %s by changing only their %s", hider, files, adder, d.changed())
 }
 
 // changed names what a metadata-only copy changed.
-func (d Death) changed() string {
+func (d Waste) changed() string {
 	switch d.Files {
 	case d.Mode:
 		return "mode"

@@ -216,7 +216,7 @@ func (f *facts) unmarshalProgram(b []byte) error {
 	return nil
 }
 
-// cutBytes takes bytes off that stand behind their length.
+// cutBytes cuts off bytes that follow their length.
 func cutBytes(b []byte) (cut, rest []byte, ok bool) {
 	n, size := binary.Uvarint(b)
 	if size <= 0 || n > uint64(len(b)-size) {

@@ -55,8 +55,8 @@ func openArchive(path string, limits Limits) (_ *archive, err error) {
 }
 
 func (a *archive) scan(limits Limits) error {
-	// The tar reader seeks over contents; where it stands after a header is
-	// where the content begins.
+	// The tar reader seeks over contents; its position after a header is where
+	// the content begins.
 	tr := tar.NewReader(a.file)
 	for {
 		h, err := tr.Next()

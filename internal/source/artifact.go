@@ -23,7 +23,7 @@ func isAttestation(d descriptor) bool {
 
 // artifactType is the type of a manifest that is not an image's, and empty for
 // an image. Signatures and attestations have the configuration of an image;
-// their layers tell.
+// their layers show what they are.
 // https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage
 func (doc *document) artifactType() string {
 	image := doc.Config != nil && slices.Contains(configTypes, doc.Config.MediaType)

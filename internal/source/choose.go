@@ -12,7 +12,7 @@ import (
 
 // pick opens the one image that a selector and the platform name among the
 // entries of a place: a tag, a name or its end, "@" and the beginning of a
-// digest, or nothing. Where several images fit it opens none.
+// digest, or nothing. If several images fit, it opens none.
 func pick(ctx context.Context, from blobs, roots []descriptor, selector string, o Options) (*image, error) {
 	p := newPicker(from, o)
 	found, err := p.leaves(ctx, roots)
@@ -104,7 +104,7 @@ func (p *picker) byDigest(ctx context.Context, found []*leaf, prefix string) ([]
 	return byImage(deep), err
 }
 
-// image tells the images of a place apart, by their names and by the index or
+// image distinguishes the images of a place, by their names and by the index or
 // manifest that has them: manifests of one name are one image where each has
 // its platform.
 func (l *leaf) image() (label, key string) {
@@ -211,7 +211,7 @@ func (p *picker) one(ctx context.Context, groups []group, selector string) (*lea
 	return nil, whittle.WithHint(whittle.ErrUsage.Errorf("%s: %s", what, labels(groups)), "put :NAME or @DIGEST behind the path")
 }
 
-// images leaves out what is no image, and what lies in another image whole:
+// images skips what is no image, and what is completely in another image:
 // an index and the manifests in it may both be entries.
 func (p *picker) images(ctx context.Context, groups []group) ([]group, error) {
 	var out []group
@@ -235,17 +235,17 @@ func (p *picker) images(ctx context.Context, groups []group) ([]group, error) {
 			return l.artifact == "" && !slices.ContainsFunc(b.leaves, func(m *leaf) bool { return m.Digest == l.Digest })
 		})
 	}
-	var apart []group
+	var separate []group
 	for i, g := range out {
 		redundant := false
 		for j, other := range out {
 			redundant = redundant || i != j && inside(g, other) && (j < i || !inside(other, g))
 		}
 		if !redundant {
-			apart = append(apart, g)
+			separate = append(separate, g)
 		}
 	}
-	return apart, nil
+	return separate, nil
 }
 
 // forPlatform is the manifest for the platform that was asked for, where just
@@ -334,7 +334,7 @@ func (p *picker) nearest(ctx context.Context, leaves []*leaf) ([]*leaf, error) {
 }
 
 // distance is how well an image's platform serves the one that is looked for.
-// What does not say its architecture is taken where nothing else is.
+// An image that does not name its architecture is taken only if there is no other.
 func (p *picker) distance(on whittle.Platform) int {
 	want := p.o.platform()
 	switch {

@@ -16,7 +16,7 @@ import (
 	"whittle.dev/whittle/internal/imagetest"
 )
 
-// dockerd starts a Docker engine of its own and returns its address.
+// dockerd starts a separate Docker engine and returns its address.
 func dockerd(t *testing.T) string {
 	t.Helper()
 	program, err := exec.LookPath("dockerd")

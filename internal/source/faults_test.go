@@ -21,7 +21,7 @@ import (
 	"whittle.dev/whittle/internal/imagetest"
 )
 
-// front stands before a registry: it asks for a token, and does to requests
+// front is a proxy before a registry: it asks for a token, and does to requests
 // what a test says.
 type front struct {
 	host string // host:port

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// settled is how long a file must have been left alone until its times tell
-// of every change: clocks of file systems are coarse.
-const settled = 2 * time.Second
+// unchanged is how long a file must not have changed until its times show every
+// change: clocks of file systems are coarse.
+const unchanged = 2 * time.Second
 
 // fileIdentity is a text that changes with a file's content, empty where that
 // is not sure. Whoever writes to a file changes its ctime, which no program
@@ -20,7 +20,7 @@ func fileIdentity(info fs.FileInfo) string {
 	if ok {
 		changed = time.Unix(st.Ctim.Unix())
 	}
-	if !ok || !info.Mode().IsRegular() || time.Since(changed) < settled {
+	if !ok || !info.Mode().IsRegular() || time.Since(changed) < unchanged {
 		return ""
 	}
 	return fmt.Sprintf("file %d %d %d %d %d", st.Dev, st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano())

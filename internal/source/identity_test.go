@@ -32,10 +32,10 @@ func TestFileIdentity(t *testing.T) {
 		t.Error("a folder has an identity")
 	}
 	if info, err = os.Stat("/etc/passwd"); err != nil || time.Since(info.ModTime()) < time.Hour {
-		t.Skip("no settled file here")
+		t.Skip("no file here that has not just changed")
 	}
 	if a := fileIdentity(info); a == "" {
-		t.Error("a settled file has no identity")
+		t.Error("a file that has not changed has no identity")
 	}
 }
 

@@ -18,11 +18,11 @@ type blobs interface {
 	// open gives a blob's bytes as they are stored.
 	open(ctx context.Context, d whittle.Digest) (io.ReadCloser, error)
 	// manifest does the same for manifests and indexes, which registries keep
-	// apart.
+	// in another place.
 	manifest(ctx context.Context, d whittle.Digest) (io.ReadCloser, error)
 	// section gives them in place, where they lie in a file.
 	section(d whittle.Digest) (*io.SectionReader, bool)
-	// stat says how many there are, -1 where nothing tells, and what changes
+	// stat says how many there are, -1 if that is not known, and what changes
 	// with them: see [whittle.Stat].
 	stat(ctx context.Context, d whittle.Digest) (size int64, identity string, err error)
 }

@@ -89,7 +89,7 @@ func nearNames(file string) []string {
 	return near[:min(3, len(near))]
 }
 
-// checkMagic tells a tar, which is read in place, from other files.
+// checkMagic distinguishes a tar, which is read in place, from other files.
 func checkMagic(f *os.File, path string) error {
 	var b [512]byte
 	n, err := f.ReadAt(b[:], 0)

@@ -226,7 +226,7 @@ func (r *repository) stat(ctx context.Context, d whittle.Digest) (int64, string,
 func (r *repository) section(whittle.Digest) (*io.SectionReader, bool) { return nil, false }
 
 // failed sorts what a registry or the way to it said about a part of a
-// repository: manifests and blobs alike.
+// repository: manifests as well as blobs.
 func failed(ctx context.Context, repo name.Repository, d Deadlines, part string, err error) error {
 	host := repo.RegistryStr()
 	if c := context.Cause(ctx); errors.Is(c, errSlow) {

@@ -208,7 +208,7 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// placeError is an error of one place, with its reason apart. Its kind is not
+// placeError is an error of one place, with a separate reason. Its kind is not
 // part of the sentence.
 type placeError struct {
 	place, why string

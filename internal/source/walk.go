@@ -20,7 +20,7 @@ type leaf struct {
 	above []whittle.Digest
 	named int
 
-	// What reading it tells: doc is nil before, and where it is absent.
+	// What reading it shows: doc is nil before, and where it is absent.
 	doc      *document
 	config   *whittle.Config
 	artifact string
