@@ -1,44 +1,60 @@
-// Package whittle holds the nouns of whittle, the tool that makes container
-// images smaller without breaking them and proves both halves.
+// Package whittle has the values of whittle, a tool that makes container images
+// smaller without breaking them, and proves both.
 //
-// Nothing in this package does any work on images: it names the things that
-// the rooms of the program pass to each other, states their units and
-// invariants, and checks the invariants that can be checked on a value alone.
-// It imports the standard library only.
+// Nothing here works on images. The package names what the other packages
+// (rooms) hand to each other, states units and invariants, and checks those
+// that a value shows by itself. It imports only the standard library.
 //
-// # Reading
+// # From an image to bytes
 //
-// An [Image] is a [Config] and an ordered list of [Layer]s, lowest first.
-// Reading a layer gives an [Index]: its [Entry] values in the order of the
-// tar. Entries name paths that are clean and relative; whiteouts name their
-// target.
+// An [Image] is a [Config] and a list of [Layer] values, lowest first. Reading a
+// layer gives an [Index]: its [Entry] values, in the order of the tar. Paths are
+// clean and relative ([CleanPath]). A whiteout has the path that it deletes.
 //
-// # Accounting
-//
-// A [Ledger] says of every content byte in every layer whether it is visible
-// in the merged root file system or wasted, and if wasted why ([Cause]), which
-// layer added it and which layer hides it. For each layer, and so for the
-// image,
+// A [Ledger] assigns every content byte of every layer: it is visible in the
+// merged root file system, or a later layer hides it and it is wasted. An [Item]
+// says which layer added the content, which one hides it, and why ([Cause]). For
+// each layer, and so for the image,
 //
 //	size = visible + wasted
 //
-// holds exactly; [Ledger.Validate] checks it.
+// holds to the byte; [Ledger.Validate] checks it. An [Owner] is the package, the
+// interpreter, the application or the instruction that a file belongs to; a
+// [Claim] is what one package database says about that.
 //
-// # Showing
+// # From bytes to a smaller image
 //
-// [Inspection], [Comparison] and [Study] are the values that are shown: their
-// JSON form is the contract of the command line (whittle.inspect/v2,
-// whittle.compare/v2, whittle.lab/v2). They are built once and not changed;
-// equal inputs give equal bytes.
+// A [Check] is a verdict on whether the image can run, with its [Problem]
+// values. A [Finding] is what could be smaller, or what breaks: with [Evidence],
+// a [Saving], a [Risk] and, if an edit is safe, a [Fix]. A fix is a list of
+// [Patch] values, each made against one state of one file; [Splice] makes its
+// edits. A [Forecast] is the size of an image that nobody has built. A [Repair]
+// says what became of each fix once the images were built and run.
 //
-// # Sizes
+// # What is shown
 //
-// All sizes are bytes in int64 and all durations in JSON are seconds. Text
-// prints decimal units as Docker does (1 MB is 1,000,000 bytes); see [Bytes].
+// [Inspection], [Comparison], [Check], [Advice], [Simulation], [Forecasts],
+// [Repair] and [Study] are results. Each is built once and not changed; package
+// report prints it as text or Markdown, and its JSON form is the contract of
+// the command line ([InspectSchema], [StudySchema] and the others; the folder
+// schema has the JSON Schemas).
+//
+// # Units
+//
+// A size is bytes in an int64, on disk and uncompressed; a download is
+// compressed bytes, nil if the source has no compressed blobs. A duration in
+// JSON is seconds. [Bytes] prints decimal units as Docker does: 1 MB is
+// 1,000,000 bytes.
+//
+// # Errors
+//
+// An error is one line: what was being done to what, and why it failed. It wraps
+// one of the sentinels of this package, such as [ErrNotFound], from which the
+// command line takes its exit code. [WithHint] adds what the user can try, and
+// [Hint] gets it back.
 //
 // # Compatibility
 //
-// Keys of the JSON forms are stable from the first release: keys may be
-// added, never renamed, removed or given another meaning within one schema
-// version. The Go API of this package may still change before version 1.
+// Within one schema version, keys of the JSON may be added; none is renamed,
+// removed or given another meaning. The Go API may change before version 1.
 package whittle

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -107,6 +108,9 @@ func each[T any](w io.Writer, all []T, show func(T) error) error {
 func inProject(o *lab.AdviseOptions) error {
 	if o.Project == "" && isProject(".") {
 		o.Project = "."
+	}
+	if info, err := os.Stat(o.Project); o.Project != "" && (err != nil || !info.IsDir()) {
+		return fmt.Errorf("project %s: no such folder: %w", o.Project, whittle.ErrUsage)
 	}
 	if o.Dockerfile == "" || o.Project == "" {
 		return nil
