@@ -11,17 +11,17 @@ import (
 	"whittle.dev/whittle/internal/recipe"
 )
 
-// AlpineBase is what is known of an image on Alpine.
+// AlpineBase has facts about an image on Alpine.
 type AlpineBase struct {
 	// Low, Bytes and High are the size of the base image in unpacked bytes, and
-	// Source where they are from. All zero takes the range that is published.
+	// Source where they are from. If all are zero, the published range is used.
 	Low, Bytes, High int64
 	Source           string
 	// Weights are the distributions as they resolve for musl, nil where nothing
 	// was resolved.
 	Weights []Weight
-	// Packages has the sizes of Alpine's packages, with what each brings along,
-	// in bytes.
+	// Packages has the sizes of Alpine's packages with their dependencies, in
+	// bytes.
 	Packages map[string]int64
 }
 
@@ -32,7 +32,7 @@ const (
 	alpineHigh = 55_000_000
 )
 
-// alpine is the seed's strategy C.
+// alpine is two stages on Alpine.
 func (a *account) alpine() (*whittle.Forecast, error) {
 	if strings.Contains(a.outline.final.BaseResolved, "alpine") {
 		return nil, &noUse{"alpine", "the original is on Alpine"}
@@ -83,7 +83,7 @@ func (a *account) alpine() (*whittle.Forecast, error) {
 }
 
 // addMusl adds the packages as they are on musl. compile says that some have to
-// be compiled, impossible that one is not available at all.
+// be compiled, impossible that one has neither a wheel nor a source.
 func addMusl(a *account, s sizes, known *AlpineBase) (compile, impossible bool) {
 	weights := map[string]Weight{}
 	for _, w := range known.Weights {
@@ -129,8 +129,8 @@ func addMusl(a *account, s sizes, known *AlpineBase) (compile, impossible bool) 
 	return compile, impossible
 }
 
-// withoutTests takes off the tests that the clean-up deletes, where the measured
-// image has the distribution: they are the same whatever it was compiled for.
+// withoutTests subtracts the tests that the clean-up deletes, where the measured
+// image has the distribution: they are the same on every platform.
 func (a *account) withoutTests(w Weight) Weight {
 	i := slices.IndexFunc(a.dists, func(d installed) bool { return d.name == w.Name })
 	if i < 0 || !a.Clean.Tests || w.Cleaned {
@@ -142,8 +142,8 @@ func (a *account) withoutTests(w Weight) Weight {
 	return w
 }
 
-// addUnknown adds what holds machine code and was not resolved: as large as on
-// glibc, within a half.
+// addUnknown adds distributions with machine code that were not resolved: as large
+// as on glibc, plus or minus a half.
 func addUnknown(a *account, s sizes, names []string) {
 	if len(names) == 0 {
 		return
@@ -158,8 +158,8 @@ func addUnknown(a *account, s sizes, names []string) {
 	s.f.Notes = append(s.f.Notes, "whether there are wheels for musl was not looked up: "+strings.Join(names, ", "))
 }
 
-// AlpineImage is python's image on Alpine of the version that one on Debian has;
-// ok is false for any other image.
+// AlpineImage is the official Python image on Alpine with the version of one on
+// Debian; ok is false for any other image.
 func AlpineImage(debian string) (name string, ok bool) {
 	m := officialPython.FindStringSubmatch(debian)
 	if m == nil || strings.Contains(m[2], "alpine") {
@@ -168,7 +168,7 @@ func AlpineImage(debian string) (name string, ok bool) {
 	return "python:" + m[1] + "-alpine", true
 }
 
-// alpineText turns instructions for Debian into ones for Alpine.
+// alpineText translates instructions from Debian to Alpine.
 type alpineText struct {
 	known *AlpineBase
 	// added are Alpine's packages that the image gets.
@@ -237,7 +237,7 @@ func (t *alpineText) run(s *step) (string, error) {
 	return s.text, nil
 }
 
-// translate is a RUN in Alpine's words, and the packages that it installs.
+// translate is a RUN with Alpine's commands, and the packages that it installs.
 func (t *alpineText) translate(s *step) (text string, names []string, err error) {
 	if apt, ok := recipe.AptInstalls(s.in); ok {
 		for _, n := range apt {
@@ -282,7 +282,7 @@ func (t *alpineText) translate(s *step) (text string, names []string, err error)
 	return "RUN " + strings.Join(out, " && \\\n    "), nil, nil
 }
 
-// alpineCommand is a command in Alpine's words, empty where it is the same.
+// alpineCommand is a command as Alpine needs it, empty where it is the same.
 func alpineCommand(words []string) (string, error) {
 	switch path.Base(words[0]) {
 	case "mkdir", "chown", "chmod", "rm", "ln", "touch", "cp", "mv", "echo", "python", "python3", "true", "set", "cat", "sed":
@@ -367,8 +367,8 @@ func addGroup(words []string) (string, error) {
 	return strings.Join(out, " "), nil
 }
 
-// alpineName is what a package of Debian's is called in Alpine; it is empty
-// where Alpine's Python images have it.
+// alpineName is Alpine's name of a Debian package; it is empty where Alpine's
+// Python images have it.
 func alpineName(debian string) (string, bool) {
 	name, ok := map[string]string{
 		"build-essential": "build-base", "gcc": "build-base", "g++": "build-base", "make": "build-base", "git": "git", "curl": "curl", "wget": "",

@@ -13,10 +13,10 @@ import (
 // imports.
 const noBytecode = "PYTHONDONTWRITEBYTECODE"
 
-// quiet are the lines that keep what the image's RUNs start from writing
-// bytecode of what they import, which each would add to its layer: an ARG is in
-// the environment of RUN and not in the image's. There are none where nothing
-// may start Python, or the Dockerfile sets the variable itself.
+// quiet are the lines that keep Python in RUNs from writing bytecode of what it
+// imports into their layers. An ARG is in the environment of RUN and not in the
+// image's. There are none where no RUN may start Python, or the Dockerfile sets the
+// variable itself.
 func (a *account) quiet() []string {
 	if !a.Clean.Bytecode {
 		return nil
@@ -35,8 +35,8 @@ func (a *account) quiet() []string {
 	return []string{"# While the image is built, Python writes no bytecode of what it imports.", "ARG " + noBytecode + "=1"}
 }
 
-// mayImport says that a RUN starts something besides installers that may be
-// Python.
+// mayImport says that a RUN starts a program that may be Python and is no
+// installer.
 func (s *step) mayImport() bool {
 	if s.in.Keyword != "RUN" || s.role != recipe.Keeps && s.role != recipe.Installing {
 		return false
@@ -60,8 +60,8 @@ var importless = []string{"apt-get", "apt", "apk", "useradd", "groupadd", "addus
 	"echo", "printf", "cat", "sed", "grep", "find", "tar", "unzip", "gzip", "curl", "wget", "git", "set", "cd", "export", "true", "test", "[", "install", "dpkg", "update-ca-certificates",
 	"locale-gen", "localedef", "ldconfig", "strip", "npm", "node", "make-ssl-cert"}
 
-// compiledOnPurpose is the bytecode that the image's own commands ask for, which
-// is there however it is installed.
+// compiledOnPurpose is the bytecode that the image's commands write explicitly: it
+// is there with every strategy.
 func (a *account) compiledOnPurpose(skip func(*step) bool) (sum int64) {
 	if !a.Clean.Bytecode {
 		return 0 // it is among the packages and the layers
@@ -87,8 +87,8 @@ func (a *account) compiledOnPurpose(skip func(*step) bool) (sum int64) {
 	return sum
 }
 
-// compiles are the folders that a RUN has compiled, all where it names none, or
-// only the build knows them.
+// compiles are the folders that a RUN compiles with compileall; all says that it
+// names none, or only the build knows them.
 // https://docs.python.org/3/library/compileall.html
 func (s *step) compiles() (dirs []string, all bool) {
 	script, err := s.in.Shell()

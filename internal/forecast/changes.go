@@ -8,8 +8,8 @@ import (
 	"whittle.dev/whittle/internal/recipe"
 )
 
-// edited is by how much the files that the image copies grow by the fixes
-// themselves, in bytes. Files that appear or disappear are none of it.
+// edited is by how much the fixes make the copied files grow, in bytes. Files that
+// appear or disappear are not counted.
 func (p *Project) edited() (sum int64) {
 	if p.Before == nil || p.Dockerfile == nil {
 		return 0
@@ -41,7 +41,7 @@ func (p *Project) edited() (sum int64) {
 // in bytes.
 const metadataLine = 100
 
-// addChanges adds the packages that fixes bring, where the image asks for them.
+// addChanges adds the packages that fixes add, where the image installs them.
 func (a *account) addChanges(s sizes, asked bool) {
 	var low, n, high, bytecode int64
 	source := ""

@@ -13,8 +13,8 @@ import (
 	"whittle.dev/whittle/internal/recipe"
 )
 
-// DistrolessBase is a base of nothing but Debian's Python and what it links to:
-// the closure of python3 in a suite's index.
+// DistrolessBase is a base of only Debian's Python and its dependencies: the
+// closure of python3 in a suite's index.
 type DistrolessBase struct {
 	// Suite is Debian's ("trixie"), Python the version that it has ("3.13").
 	Suite, Python string
@@ -25,9 +25,9 @@ type DistrolessBase struct {
 	Source           string
 }
 
-// DistrolessPackages are what a [DistrolessBase] is the closure of: Python with
-// its standard library, what is in every root, and the library of C++, which
-// wheels for Linux may expect (PEP 600) and bring no copy of.
+// DistrolessPackages are the packages whose closure is a [DistrolessBase]: Python
+// with its standard library, the minimum of a root file system, and the C++
+// library, which wheels for Linux may expect and not contain (PEP 600).
 func DistrolessPackages() []string {
 	return []string{"python3", "base-files", "netbase", "tzdata", cxxLibrary}
 }
@@ -91,8 +91,8 @@ func pythonVersion(a *account) string {
 	return ""
 }
 
-// distrolessText writes the Dockerfile: what needs a shell is done in a stage
-// that makes the root file system.
+// distrolessText writes the Dockerfile: instructions that need a shell run in a
+// stage that makes the root file system.
 type distrolessText struct {
 	*account
 	base *DistrolessBase
@@ -137,8 +137,8 @@ func (d *distrolessText) instruction(s *step, dir string) (string, error) {
 	return s.text, nil
 }
 
-// move does in the other stage what a RUN does about accounts and the working
-// directory.
+// move moves what a RUN does with accounts and the working directory to the other
+// stage.
 func (d *distrolessText) move(s *step, dir string) error {
 	script, err := s.in.Shell()
 	if err != nil {
@@ -189,7 +189,7 @@ func inRoot(words []string, dir string) ([]string, error) {
 	return []string{make + " && chown " + strings.Join(append(append(flags, owner), paths...), " ")}, nil
 }
 
-// exec is how the image starts or is checked, without a shell.
+// exec is a CMD, ENTRYPOINT or HEALTHCHECK without a shell.
 func (d *distrolessText) exec(s *step) (string, error) {
 	script, err := s.in.Shell()
 	if err != nil {
@@ -233,7 +233,7 @@ func (d *distrolessText) exec(s *step) (string, error) {
 }
 
 // starts says whether the image has a program: the interpreter, or a console
-// script of a package. An argument of ENTRYPOINT's is none.
+// script of a package. An argument of ENTRYPOINT is no program.
 func (d *distrolessText) starts(name, keyword string) bool {
 	if name == "python" || name == "python3" || keyword == "CMD" && slices.ContainsFunc(d.outline.runtime, func(s step) bool { return s.in.Keyword == "ENTRYPOINT" }) {
 		return true

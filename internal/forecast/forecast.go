@@ -16,8 +16,8 @@ import (
 	"whittle.dev/whittle/internal/python"
 )
 
-// Project is one image of a project that was built and measured, and what is
-// known besides: what forecasts start from.
+// Project is the input of forecasts: one image of a project that was built and
+// measured, and what else is known.
 type Project struct {
 	// Name is the project's, Variant that of the measured image: "original".
 	Name, Variant string
@@ -25,14 +25,14 @@ type Project struct {
 	// Target the stage, empty for the last.
 	Dockerfile *dockerfile.File
 	Target     string
-	// Arguments are the build's, by name; those that it leaves to the
-	// Dockerfile are not among them.
+	// Arguments are the build arguments by name, without those that have only the
+	// Dockerfile's default.
 	Arguments map[string]string
 	// Declared is what the project's files say that it needs.
 	Declared *project.Declared
-	// Context has the files that a build gets, by their paths, with their sizes
-	// in bytes; Before what the measured image's build got, nil where that is
-	// the same. Ignored says whether a further file would be excluded, nil where
+	// Context has the sizes in bytes of the files in the build context, by path;
+	// Before is the context of the measured image's build, nil where it is the same.
+	// Ignored says whether a further file would be excluded, nil where
 	// that is not known.
 	Context, Before map[string]int64
 	Ignored         func(name string) bool
@@ -52,9 +52,8 @@ type Project struct {
 
 	// Clean is what strategies delete from the packages.
 	Clean Cleanup
-	// Added are the distributions that fixes of the requirements bring and that
-	// the measured image does not have, Removed those of the image that they
-	// take away, by name. Dockerfile, Declared, Context and Texts are the
+	// Added are the distributions that fixes of the requirements add to the measured
+	// image, Removed those that they remove from it, by name. Dockerfile, Declared, Context and Texts are the
 	// project's with these fixes.
 	Added   []Weight
 	Removed map[string]bool
@@ -63,11 +62,10 @@ type Project struct {
 	Fixed  []byte
 	Saving whittle.Saving
 
-	// Slim is the smaller variant of the image's base, nil where it has none, or
-	// needs what only the full one has.
+	// Slim is the smaller variant of the image's base, nil where there is none, or
+	// the image needs a file of the full one.
 	Slim *SlimBase
-	// Alpine and Distroless are what is known of other bases, nil where
-	// nothing is.
+	// Alpine and Distroless are facts about other bases, nil where there are none.
 	Alpine     *AlpineBase
 	Distroless *DistrolessBase
 	// Extras has the distributions that an extra adds and that are not in the
@@ -82,13 +80,12 @@ type SlimBase struct {
 	Saving whittle.Saving
 }
 
-// Weight is a distribution of a package index, with what it takes when it is
-// installed.
+// Weight is a distribution of a package index with its installed size.
 type Weight struct {
 	Name, Version string
 	// Low, Bytes and High are the size without bytecode, and Bytecode that of
 	// the bytecode, in bytes; Cleaned says that the tests which [Project.Clean]
-	// deletes are not among it.
+	// deletes are not counted.
 	Low, Bytes, High int64
 	Bytecode         int64
 	Cleaned          bool
@@ -97,7 +94,7 @@ type Weight struct {
 	// Pure says that the wheel holds no machine code.
 	Pure bool
 	// SourceOnly says that no wheel fits the target: it has to be compiled.
-	// NoSource says that it cannot be, either.
+	// NoSource says that there is no source to compile, either.
 	SourceOnly, NoSource bool
 }
 
@@ -105,7 +102,8 @@ type Weight struct {
 type account struct {
 	*Project
 	outline *outline
-	// base are the layers below the Dockerfile's, in bytes, dead ones too.
+	// base is the size of the layers below the Dockerfile's, in bytes, with what
+	// later layers hide.
 	base int64
 	// first is the lowest layer that the Dockerfile made.
 	first int
@@ -116,9 +114,9 @@ type account struct {
 	dists []installed
 	// loose are files in site that no distribution owns.
 	loose content
-	// beside are the bytes of each layer that are no packages, metadata those
-	// that an installation in place has written beside the sources, and bytecode
-	// those of bytecode wherever it is.
+	// beside are the bytes of each layer that are no packages, metadata those that
+	// an editable installation has written beside the sources, and bytecode all
+	// bytes of bytecode.
 	beside, bytecode map[int]int64
 	metadata         int64
 	// interpreter is Python's program, empty where it is not at /usr/local.
@@ -133,7 +131,7 @@ type installed struct {
 	content
 }
 
-// content is what a distribution's files are for, in bytes.
+// content is a distribution's size by kind of file, in bytes.
 type content struct {
 	// files are all but bytecode and tests.
 	files, tests, bytecode, testBytecode int64
@@ -141,7 +139,7 @@ type content struct {
 	lines int64
 }
 
-// bytes is what is left of it after a clean-up.
+// bytes is the size after a clean-up.
 func (c content) bytes(clean Cleanup) int64 {
 	n := c.files
 	if !clean.Tests {
@@ -158,7 +156,7 @@ func (c content) bytes(clean Cleanup) int64 {
 	return n
 }
 
-// newAccount sorts the measured bytes.
+// newAccount attributes the measured bytes.
 func newAccount(p *Project, r *outline) (*account, error) {
 	a := &account{Project: p, outline: r, first: -1, layers: map[whittle.Span]int{}}
 	for _, st := range p.Steps {
@@ -241,7 +239,8 @@ func (a *account) inPlace(name string) bool {
 	return slices.ContainsFunc(a.Graph.Distributions, func(d python.Distribution) bool { return d.Editable && d.Name == pep.Normalize(name) })
 }
 
-// needsPip says that something installed requires pip, besides what installs.
+// needsPip says that an installed distribution, other than an installer, requires
+// pip.
 func needsPip(a *account) bool {
 	pip, ok := a.Graph.Find("pip")
 	tools := a.tools()
@@ -277,7 +276,7 @@ func isBase(a *account, nodes map[string]int, record string) bool {
 	return true
 }
 
-// bytesAt is the content of a file that the Dockerfile brought.
+// bytesAt is the size of a file that the Dockerfile added.
 func bytesAt(a *account, nodes map[string]int, p string) (int64, bool) {
 	i, ok := nodes[p]
 	if !ok || a.Ledger.Tree.Nodes[i].Item < 0 {
@@ -287,7 +286,7 @@ func bytesAt(a *account, nodes map[string]int, p string) (int64, bool) {
 	return it.Bytes, it.Layer >= a.first
 }
 
-// add puts a file's bytes where they belong.
+// add counts a file's bytes by its kind.
 func (a *account) add(c *content, p string, n int64) {
 	test, bytecode := isTest(a, p), strings.HasSuffix(p, ".pyc")
 	switch {

@@ -9,7 +9,7 @@ import (
 	"whittle.dev/whittle/internal/recipe"
 )
 
-// Cleanup is what strategies delete from the packages.
+// Cleanup says what strategies delete from the packages.
 type Cleanup struct {
 	// Bytecode leaves modules uncompiled: Python then compiles them when they
 	// are first imported.
@@ -20,19 +20,19 @@ type Cleanup struct {
 	KeepTests []string
 }
 
-// destination is where a generated Dockerfile installs to.
+// destination is where, and how, a generated Dockerfile installs.
 type destination struct {
 	// venv is a virtual environment's folder, empty for the interpreter's own.
 	venv string
 	// python is the version as in "lib/python3.13".
 	python string
 	clean  Cleanup
-	// extras replaces those of the project in what is installed, nil leaves
-	// them.
+	// extras replaces the project's extras in what is installed; it counts only
+	// with all.
 	extras []string
 	all    bool // extras counts
-	// inImage says that what installs is in the image too, and is not to be
-	// compiled into the layer.
+	// inImage says that the installer is in the image, too: its bytecode must not be
+	// written into the layer.
 	inImage bool
 	// uncached says that the original has pip keep no cache.
 	uncached bool
@@ -47,8 +47,8 @@ func (d destination) site() string {
 	return dir + "/lib/python" + d.python + "/site-packages"
 }
 
-// plain says whether a word means the same to a shell, to a Dockerfile and
-// here. What is read from an image or an index is not trusted to be one.
+// plain says whether a word means the same in a shell and in a Dockerfile. Words
+// from an image or an index may not be plain.
 func plain(word string) bool {
 	return word != "" && strings.IndexFunc(word, func(c rune) bool {
 		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("._+-/:@~", c)
@@ -69,9 +69,9 @@ func (d destination) check() error {
 	return nil
 }
 
-// runInstall is a RUN that installs what another does, with the clean-up. Of what
-// that does besides, keep says what stays. mounts are more of its flags, first
-// and last more commands.
+// runInstall is a RUN that installs what step s installs, with the clean-up. keep
+// selects the other commands of s that stay. mounts are further flags, first and
+// last further commands.
 func (d destination) runInstall(s *step, keep func(*part) bool, mounts, first, last []string) (string, error) {
 	caches := d.caches(s.installs)
 	commands := slices.Clone(first)
@@ -100,7 +100,7 @@ func (d destination) runInstall(s *step, keep func(*part) bool, mounts, first, l
 	return text, nil
 }
 
-// caches are the mounts of what installers keep.
+// caches are cache mounts for the installers.
 func (d destination) caches(installs []recipe.PackageInstall) (caches []string) {
 	for _, in := range installs {
 		if d.uncached && in.Tool == recipe.Pip {
@@ -174,8 +174,8 @@ func (d destination) uncompiled() []string {
 	return nil
 }
 
-// compile is the flag about bytecode: the one that leaves it out, empty where
-// there is none, or the original's.
+// compile is the flag about bytecode: the one that disables it, empty where there
+// is none, or the original's.
 func (d destination) compile(in recipe.PackageInstall, leave string) []string {
 	switch {
 	case d.clean.Bytecode && leave == "":
@@ -188,7 +188,7 @@ func (d destination) compile(in recipe.PackageInstall, leave string) []string {
 	return nil
 }
 
-// arguments are an install's own, with the extras that are asked for.
+// arguments are those of an install, with the wanted extras.
 func (d destination) arguments(in recipe.PackageInstall) ([]string, error) {
 	args := slices.Clone(in.Args)
 	if !d.all {
@@ -228,16 +228,16 @@ func (d destination) uvExtras(args []string) ([]string, error) {
 	return out, nil
 }
 
-// leftovers are what building the project with setuptools leaves beside its
-// sources.
+// leftovers deletes what setuptools writes beside the sources when it builds the
+// project.
 const leftovers = "rm -rf build ./*.egg-info src/*.egg-info"
 
-// compilers are Debian's packages that no program needs when it runs.
+// compilers are Debian packages that no program needs at run time.
 func compilers() []string {
 	return []string{"build-essential", "gcc", "g++", "cmake", "ninja-build", "pkg-config", "pkgconf", "cargo", "rustc", "gfortran", "python3-dev"}
 }
 
-// onlyBuildTools says that a RUN installs nothing but what compiles.
+// onlyBuildTools says that a RUN installs only packages to compile with.
 func onlyBuildTools(in *dockerfile.Instruction) bool {
 	names, ok := recipe.AptInstalls(in)
 	return ok && !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(compilers(), n) })

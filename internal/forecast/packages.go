@@ -19,9 +19,9 @@ import (
 // maxRecord bounds the RECORDs that are read, in bytes.
 const maxRecord = 16 << 20
 
-// missing adds what a distribution's RECORD names and the image does not have:
-// a Dockerfile may have left it behind in the builder, or deleted it later.
-// Another way of installing brings it.
+// missing adds the files that a distribution's RECORD names and the image does not
+// have: a Dockerfile may not have copied them from the builder, or deleted them
+// later. Another way of installing has them.
 func (a *account) missing(c *content, d *python.Distribution, nodes map[string]int) {
 	if a.Root == nil {
 		return
@@ -56,8 +56,8 @@ func (a *account) missing(c *content, d *python.Distribution, nodes map[string]i
 	}
 }
 
-// packages are the bytes of some distributions after the clean-up; nil are
-// all, and what lies beside them.
+// packages are the bytes of some distributions after the clean-up; nil are all,
+// with the files beside them that no distribution owns.
 func (a *account) packages(only map[string]bool) (bytes, bytecode int64) {
 	all, none := a.Clean, a.Clean
 	all.Bytecode, none.Bytecode = false, true
@@ -78,9 +78,9 @@ func (a *account) packages(only map[string]bool) (bytes, bytecode int64) {
 	return bytes, bytecode
 }
 
-// needed are the distributions that the project needs with some extras, by
-// name: those of the measured image, and asked names of which it has none.
-func (a *account) neededBy(extras []string) (have map[string]bool, lacking []string) {
+// neededBy are the distributions that the project needs with some extras, by name:
+// those in the measured image, and those that are absent from it.
+func (a *account) neededBy(extras []string) (have map[string]bool, absent []string) {
 	have = map[string]bool{}
 	type request struct{ name, extra string }
 	var queue []request
@@ -111,7 +111,7 @@ func (a *account) neededBy(extras []string) (have map[string]bool, lacking []str
 		i, ok := a.Graph.Find(q.name)
 		if !ok {
 			if q.extra == "" {
-				lacking = append(lacking, q.name)
+				absent = append(absent, q.name)
 			}
 			continue
 		}
@@ -122,12 +122,12 @@ func (a *account) neededBy(extras []string) (have map[string]bool, lacking []str
 			}
 		}
 	}
-	slices.Sort(lacking)
-	return have, lacking
+	slices.Sort(absent)
+	return have, absent
 }
 
-// made are the bytes of the layers that the image keeps of the original: what
-// it copies from the context, and what else is run.
+// made are the bytes of the original's layers that the image keeps: what it copies
+// from the context, and what other RUNs write.
 func (a *account) made(skip func(s *step) bool) (application, other int64) {
 	for i := range a.outline.runtime {
 		s := &a.outline.runtime[i]
@@ -157,8 +157,8 @@ func (a *account) made(skip func(s *step) bool) (application, other int64) {
 	return application, other
 }
 
-// system are the bytes of what the RUNs that install do about the operating
-// system's packages and nothing else: one stage does it as well.
+// system are the bytes of the operating system's packages that the installing RUNs
+// install: a single stage installs them as well.
 func (a *account) system() (sum int64) {
 	for i := range a.outline.runtime {
 		s := &a.outline.runtime[i]

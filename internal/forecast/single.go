@@ -12,8 +12,8 @@ import (
 	"whittle.dev/whittle/internal/recipe"
 )
 
-// singleStage is a generated Dockerfile of one stage: what is deleted is
-// deleted by the RUN that brought it.
+// singleStage is a generated Dockerfile of one stage: a RUN deletes what it added
+// itself.
 type singleStage struct {
 	*outline
 	dest destination
@@ -24,7 +24,7 @@ type singleStage struct {
 	// the requirements files that were read.
 	context map[string]int64
 	texts   map[string][]byte
-	// quiet keeps what the image runs from writing bytecode.
+	// quiet keeps Python in RUNs from writing bytecode.
 	quiet []string
 	// tools are Debian's packages that only compiling needs.
 	tools []string
@@ -32,12 +32,12 @@ type singleStage struct {
 	mounts []string
 	made   bool
 	// installers are commands that install the builder's installers, which the
-	// image must not keep; names are what they install. variables set those of
-	// the builder.
+	// image must not keep; names are what they install. variables set the builder's
+	// variables.
 	installers, names, variables []string
 }
 
-// tooling writes a RUN that sets up what installs. What only the builder has is
+// tooling writes a RUN that sets up an installer. One that only the builder has is
 // installed and removed by the RUN that uses it.
 func (t *singleStage) tooling(w *textWriter, s *step) error {
 	if s.onlyPip() {
@@ -169,7 +169,7 @@ func copiesAll(in *dockerfile.Instruction) bool {
 	return ok && slices.ContainsFunc(sources, func(s string) bool { return path.Clean("/"+s) == "/" })
 }
 
-// fetch leaves an installer out of the image that is mounted instead.
+// fetch mounts an installer instead of copying it into the image.
 func (t *singleStage) fetch(w *textWriter, s *step) error {
 	from := s.in.Flag("from")[0]
 	for _, a := range s.in.Args[:len(s.in.Args)-1] {
@@ -211,9 +211,9 @@ func (t *singleStage) install(w *textWriter, s *step) error {
 	return nil
 }
 
-// leftovers delete what building the project, and others of the context, leaves
-// beside their sources: there are none where some of the project's own files
-// would be deleted with it.
+// leftovers are the commands that delete what builds of the project, and of other
+// folders of the context, write beside the sources. There are none where they would
+// delete files of the project.
 func (t *singleStage) leftovers(installs []recipe.PackageInstall) (commands []string) {
 	if slices.ContainsFunc(contextFiles(t.context), func(name string) bool {
 		return strings.HasPrefix(name, "build/") || strings.Contains(name, "/build/") || strings.Contains(name, ".egg-info/")
@@ -244,8 +244,8 @@ func (t *singleStage) leftovers(installs []recipe.PackageInstall) (commands []st
 	return commands
 }
 
-// folders are those that pip builds: of its arguments and of the requirements
-// files that it reads. What is installed in place needs what is written there.
+// folders are those that pip builds, from its arguments and the requirements files
+// that it reads. Editable installs need what is written there and are none.
 func (t *singleStage) folders(in recipe.PackageInstall) (dirs []string) {
 	add := func(word string) {
 		word, _, _ = strings.Cut(strings.Trim(word, `"'`), "[")

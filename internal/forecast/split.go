@@ -16,22 +16,22 @@ import (
 // split is an image of the base dependencies and those of one extra.
 func (a *account) split(extra string) (*whittle.Forecast, error) {
 	f, s := a.forecast("split-"+extra, fmt.Sprintf("a separate image for the extra %s", extra))
-	have, lacking := a.neededBy([]string{extra})
+	have, missing := a.neededBy([]string{extra})
 	a.addPackages(s, have)
-	asked := slices.ContainsFunc(a.Added, func(w Weight) bool { return slices.Contains(lacking, w.Name) })
+	asked := slices.ContainsFunc(a.Added, func(w Weight) bool { return slices.Contains(missing, w.Name) })
 	a.addChanges(s, asked)
 	if asked {
-		lacking = slices.DeleteFunc(lacking, func(name string) bool {
+		missing = slices.DeleteFunc(missing, func(name string) bool {
 			return slices.ContainsFunc(a.Added, func(w Weight) bool { return w.Name == name })
 		})
 	}
-	lacking = a.addWeights(s, a.Extras[extra], have, lacking)
+	missing = a.addWeights(s, a.Extras[extra], have, missing)
 	a.addMade(s, func(st *step) bool { return st.role == recipe.InstallsBuildTools && !a.outline.two() })
 	a.addVenv(s)
 	t := a.twoStage(fmt.Sprintf("The extra %s in a separate image: what the others need is not in it.", extra))
 	t.dest.extras, t.dest.all = []string{extra}, true
-	if len(lacking) > 0 {
-		f.Notes = append(f.Notes, "no sizes are known of "+strings.Join(lacking, ", "))
+	if len(missing) > 0 {
+		f.Notes = append(f.Notes, "no sizes are known of "+strings.Join(missing, ", "))
 	}
 	if start := absentStart(a, have); start != "" {
 		script, err := ownScript(a)
@@ -44,8 +44,8 @@ func (a *account) split(extra string) (*whittle.Forecast, error) {
 	return a.finish(f, t.text, t.dest)
 }
 
-// wanted are the distributions that the application needs, where others that
-// only installed them are beside them; nil are all.
+// wanted are the distributions that the application needs, nil if the image has no
+// others, such as installers.
 func (a *account) wanted() map[string]bool {
 	tools := a.tools()
 	if len(tools) == 0 || a.Graph == nil {
@@ -86,9 +86,9 @@ func (a *account) tools() (names []string) {
 	return names
 }
 
-// addWeights adds the distributions of an index, and says of which nothing is
+// addWeights adds the distributions of an index, and gives those whose size is not
 // known.
-func (a *account) addWeights(s sizes, weights []Weight, have map[string]bool, lacking []string) (unknown []string) {
+func (a *account) addWeights(s sizes, weights []Weight, have map[string]bool, missing []string) (unknown []string) {
 	var low, n, high, bytecode int64
 	source := ""
 	known := map[string]bool{}
@@ -104,7 +104,7 @@ func (a *account) addWeights(s sizes, weights []Weight, have map[string]bool, la
 	if !a.Clean.Bytecode {
 		s.between("bytecode of the index's packages", bytecode/10*8, bytecode, bytecode/10*12, "ratio of bytecode to sources")
 	}
-	for _, l := range lacking {
+	for _, l := range missing {
 		if !known[l] {
 			unknown = append(unknown, l)
 		}
@@ -112,8 +112,8 @@ func (a *account) addWeights(s sizes, weights []Weight, have map[string]bool, la
 	return unknown
 }
 
-// absentStart is the program that the image starts and that none of the
-// distributions brings, empty where it is there or comes from elsewhere.
+// absentStart is the program that the image starts if it belongs to a distribution
+// that is not installed; empty otherwise.
 func absentStart(a *account, have map[string]bool) string {
 	for _, c := range a.outline.starts() {
 		if name := program(&c); name != "" && absent(a, name, have) {
@@ -133,8 +133,8 @@ func program(c *dockerfile.Command) string {
 	return c.Name()
 }
 
-// absent says whether a program belongs to distributions none of which is in
-// the set.
+// absent says whether a program belongs to distributions, none of which is in the
+// set.
 func absent(a *account, program string, have map[string]bool) bool {
 	owned := false
 	for _, d := range a.dists {

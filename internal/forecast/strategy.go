@@ -14,8 +14,8 @@ import (
 	"whittle.dev/whittle/internal/recipe"
 )
 
-// ownVenv is where generated Dockerfiles make an environment that the original
-// does not have.
+// ownVenv is the virtual environment of generated Dockerfiles where the original
+// has none.
 const ownVenv = "/opt/venv"
 
 // Strategies says how large the image would be if it were made in other ways, and
@@ -59,7 +59,7 @@ func Strategies(p *Project) (*whittle.Forecasts, error) {
 	return out, nil
 }
 
-// noUse is why a strategy makes no difference to a project.
+// noUse is why a strategy would change nothing for a project.
 type noUse struct{ strategy, reason string }
 
 func (n *noUse) Error() string { return n.strategy + ": " + n.reason }
@@ -79,7 +79,7 @@ func (p *Project) originalFixed() (*whittle.Forecast, error) {
 	return f, nil
 }
 
-// forecast starts a forecast with what stays as it is.
+// forecast starts a forecast with the parts that no strategy changes.
 func (a *account) forecast(strategy, title string) (*whittle.Forecast, sizes) {
 	f := &whittle.Forecast{Strategy: strategy, Title: title}
 	s := sizes{f}
@@ -93,7 +93,7 @@ func (a *account) forecast(strategy, title string) (*whittle.Forecast, sizes) {
 	return f, s
 }
 
-// from is the final stage's FROM line, with the slim base where there is one.
+// from is the final stage's FROM line, with the slim base if there is one.
 func (a *account) from() string {
 	text := a.outline.head(a.outline.final)
 	if a.Slim == nil {
@@ -109,7 +109,7 @@ func (a *account) addPackages(s sizes, only map[string]bool) {
 	bytes, bytecode := a.packages(only)
 	low, high := bytes, bytes
 	if !a.pinned(only) {
-		// As much as versions moved in a month, at the most.
+		// The most that sizes changed with the versions of a month.
 		low, high = bytes-bytes/33, bytes+bytes/33
 		s.f.Notes = append(s.f.Notes, "not every version is pinned by a lock or constraints file: a build may find newer ones")
 	}
@@ -126,7 +126,7 @@ func (a *account) addMade(s sizes, skip func(*step) bool) {
 	s.exact("application", application, a.measured())
 	s.exact("other instructions", other, a.measured())
 	asked := a.compiledOnPurpose(skip)
-	// What is marshalled differs by a few bytes from one process to the next.
+	// Marshalled code differs by a few bytes between processes.
 	s.between("bytecode that is asked for", asked-asked/1000, asked, asked+asked/1000, a.measured())
 }
 
@@ -157,7 +157,7 @@ func (a *account) uses(strategy string) error {
 	return nil
 }
 
-// singleStage is the seed's strategy B.
+// singleStage is one stage whose RUNs delete what they need only while they run.
 func (a *account) singleStage() (*whittle.Forecast, error) {
 	const name = "single-stage"
 	if err := a.uses(name); err != nil {
@@ -212,8 +212,7 @@ func (a *account) twoStage(head ...string) *twoStage {
 	return t
 }
 
-// finish writes the Dockerfile, unless something in the original speaks
-// against it.
+// finish writes the Dockerfile, unless something in the original makes that unsafe.
 func (a *account) finish(f *whittle.Forecast, text func() (string, error), d destination) (*whittle.Forecast, error) {
 	if err := a.outline.movable(d); err != nil {
 		return f, err
@@ -230,7 +229,7 @@ func (a *account) finish(f *whittle.Forecast, text func() (string, error), d des
 	if i := slices.IndexFunc(a.dists, func(in installed) bool { return a.Graph.Distributions[in.index].Editable }); i >= 0 && (d.venv != a.outline.venv() || a.outline.two()) {
 		return f, fmt.Errorf("%s is installed in place (editable)", a.dists[i].name)
 	}
-	if tools := a.compilersLeftOut(); tools != "" {
+	if tools := a.compilersInImage(); tools != "" {
 		f.Notes = append(f.Notes, "not in the image, as only compiling needs it: "+tools)
 	}
 	if venv := strings.TrimPrefix(d.venv, "/"); slices.ContainsFunc(contextFiles(a.Context), func(n string) bool {
@@ -253,7 +252,7 @@ func (a *account) finish(f *whittle.Forecast, text func() (string, error), d des
 	return f, nil
 }
 
-// movable refuses to move packages that the original names by their place.
+// movable refuses to move packages that the original names by their path.
 func (r *outline) movable(d destination) error {
 	for _, in := range r.installs() {
 		if in.Editable && (r.two() || d.venv != "" && in.Tool != recipe.UVSync) {
@@ -282,9 +281,9 @@ func (r *outline) movable(d destination) error {
 	return nil
 }
 
-// compilersLeftOut names what the original installs into the image and only
+// compilersInImage names the packages that the original installs into the image and only
 // compiling needs.
-func (a *account) compilersLeftOut() string {
+func (a *account) compilersInImage() string {
 	var names []string
 	if a.outline.two() {
 		return ""
@@ -326,8 +325,7 @@ func namesScript(text string) bool {
 	}
 }
 
-// setsPath says whether an ENV sets PATH to something that does not go on with
-// what it was.
+// setsPath says whether an ENV sets PATH without keeping its previous value.
 func setsPath(in *dockerfile.Instruction) bool {
 	return slices.ContainsFunc(in.Args, func(a dockerfile.Arg) bool {
 		value, ok := strings.CutPrefix(a.Value, "PATH=")
@@ -344,7 +342,7 @@ func startsInstaller(in *dockerfile.Instruction) bool {
 	return err == nil && slices.ContainsFunc(script.Commands(), func(c dockerfile.Command) bool { return recipe.IsInstaller(c.Name()) })
 }
 
-// separate says whether what is copied from the builder holds no packages.
+// separate says whether a COPY from the builder copies no packages.
 func separate(s *step, venv string) bool {
 	for _, a := range s.in.Args[:len(s.in.Args)-1] {
 		src := path.Clean(s.known.expanded(a.Value))
@@ -355,11 +353,11 @@ func separate(s *step, venv string) bool {
 	return true
 }
 
-// within says whether p is dir or lies below it.
+// within says whether p is dir or below it.
 func within(p, dir string) bool { return dir == "/" || p == dir || strings.HasPrefix(p, dir+"/") }
 
-// extras are those that a separate image could be made for: the ones that
-// the original installs, and those whose packages are known.
+// extras are the extras that a separate image could be made for: those that the
+// original installs, and those whose packages are known.
 func (a *account) extras() (out []string) {
 	if a.Declared == nil || a.Graph == nil || a.uses("split") != nil {
 		return nil

@@ -25,9 +25,9 @@ type twoStage struct {
 	builder, final string
 	prelude        []string
 	// build and run give the text of an instruction of each stage that is kept;
-	// an empty one leaves it out.
+	// an empty one skips it.
 	build, run func(s *step) (string, error)
-	// elsewhere says that the bases are others than the original's.
+	// elsewhere says that the bases are not the original's.
 	elsewhere bool
 	// start comes below the final FROM line, finish at the end of the builder;
 	// stages comes above both.
@@ -35,11 +35,11 @@ type twoStage struct {
 	stages        string
 	// texts are the requirements files that were read.
 	texts map[string][]byte
-	// quiet keeps what the image runs from writing bytecode.
+	// quiet keeps Python in RUNs from writing bytecode.
 	quiet []string
 }
 
-// sameBases takes both stages from the images that the original is from.
+// sameBases builds both stages on the original's bases.
 func (t *twoStage) sameBases() {
 	t.final = t.outline.head(t.outline.final)
 	if !t.two() {
@@ -101,8 +101,8 @@ func (t *twoStage) text() (string, error) {
 // needed says whether a stage is one of the others that are kept.
 func (r *outline) needed(st *dockerfile.Stage) bool { return r.kept[st.Index] }
 
-// keep finds the other stages that are copied from, mounted or built on by what
-// is kept. Later ones are looked at first: they use those before them.
+// keep finds the other stages that the kept ones copy from, mount or build on.
+// Later stages come first, as they use earlier ones.
 func (r *outline) keep() {
 	r.kept = map[int]bool{}
 	users := []*dockerfile.Stage{r.final}
@@ -197,8 +197,8 @@ func (t *twoStage) installRun(w *textWriter, s *step, made bool) (string, error)
 	return run, err
 }
 
-// writeAfter writes what the builder makes with the packages, where the image
-// takes something of it.
+// writeAfter writes what the builder runs after installing, where the image copies
+// a result of it.
 func (t *twoStage) writeAfter(w *textWriter) error {
 	if !t.two() || !slices.ContainsFunc(t.runtime, func(s step) bool { return s.role == recipe.Keeps && t.copied(s.in, t.outline.install) }) {
 		return nil
@@ -223,8 +223,8 @@ func (t *twoStage) writeAfter(w *textWriter) error {
 // path puts the environment's programs first.
 func (t *twoStage) path() string { return fmt.Sprintf("ENV PATH=%q", t.dest.venv+"/bin:$PATH") }
 
-// narrowed is a COPY of the requirements alone, in the place of one of the
-// whole context, empty where more is needed.
+// narrowed is a COPY of the requirements alone that replaces one of the whole
+// context; empty where more files are needed.
 func narrowed(steps []step, texts map[string][]byte) string {
 	var files []string
 	broad := 0
@@ -264,8 +264,7 @@ func selfContained(text []byte) bool {
 	return len(text) > 0
 }
 
-// onlyPip says that a RUN does nothing but bring pip up to date: the builder's
-// will do.
+// onlyPip says that a RUN only upgrades pip: the base image's pip is enough.
 func (s *step) onlyPip() bool {
 	return !slices.ContainsFunc(s.parts, func(p part) bool { return p.Role == recipe.PreparesInstaller && !p.onlyPip() })
 }
@@ -280,11 +279,11 @@ func (p *part) onlyPip() bool {
 	})
 }
 
-// withInterpreter are what an interpreter comes with to install others.
+// withInterpreter are the installers that come with an interpreter.
 var withInterpreter = []string{"pip", "setuptools", "wheel"}
 
-// ends says that an instruction is about how the image starts, which a builder
-// does not.
+// ends says that an instruction is about how the image starts, which a builder does
+// not need.
 func ends(in *dockerfile.Instruction) bool {
 	return slices.Contains([]string{"CMD", "ENTRYPOINT", "EXPOSE", "HEALTHCHECK", "USER", "VOLUME", "STOPSIGNAL", "LABEL"}, in.Keyword)
 }
@@ -338,7 +337,7 @@ func (t *twoStage) writeMixed(w *textWriter, s *step) error {
 	return nil
 }
 
-// place brings the environment into the image.
+// place copies the environment into the image.
 func (t *twoStage) place(w *textWriter) {
 	w.lines("", "# All packages, and the only thing that the builder leaves.",
 		"COPY --from="+t.builderLabel()+" "+t.owner()+t.dest.venv+" "+t.dest.venv)
@@ -358,7 +357,7 @@ func (t *twoStage) owner() string {
 	return ""
 }
 
-// spaced parts groups of instructions by an empty line, as the original does.
+// spaced separates groups of instructions by an empty line, as the original does.
 func spaced(s *step, text string) []string {
 	switch s.in.Keyword {
 	case "ENV", "RUN", "WORKDIR", "CMD", "ENTRYPOINT", "USER":

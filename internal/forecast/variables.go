@@ -20,8 +20,8 @@ type variables struct {
 // maxVariables bounds how many are followed: every step has its own.
 const maxVariables = 200
 
-// newVariables are those at the start of a stage: python's images set some of
-// their own.
+// newVariables are those at the start of a stage: the official Python images set
+// some.
 func newVariables() variables {
 	v := variables{values: map[string]string{}, env: map[string]bool{}}
 	for _, name := range []string{"PATH", "LANG", "GPG_KEY", "PYTHON_VERSION", "PYTHON_SHA256"} {
@@ -30,8 +30,7 @@ func newVariables() variables {
 	return v
 }
 
-// after are the variables that hold after an instruction. arguments are those
-// of the build.
+// after are the variables after an instruction. arguments are those of the build.
 func (v variables) after(in *dockerfile.Instruction, arguments map[string]string) variables {
 	if in.Keyword != "ENV" && in.Keyword != "ARG" {
 		return v
@@ -39,7 +38,7 @@ func (v variables) after(in *dockerfile.Instruction, arguments map[string]string
 	out := variables{maps.Clone(v.values), maps.Clone(v.env)}
 	for _, a := range assignments(in) {
 		if _, there := out.env[a.name]; !there && len(out.env) >= maxVariables {
-			continue // not known, and what it hides from ARG is not known of any
+			continue // over the limit: its value is not known
 		}
 		if in.Keyword == "ARG" && v.env[a.name] {
 			continue
@@ -56,7 +55,8 @@ func (v variables) after(in *dockerfile.Instruction, arguments map[string]string
 	return out
 }
 
-// below are those that a stage has of the one that it builds on: no ARG's.
+// below are those that a stage inherits from the one that it builds on: not those
+// of ARG.
 func (v variables) below() variables {
 	out := variables{maps.Clone(v.values), v.env}
 	maps.DeleteFunc(out.values, func(name, _ string) bool { return !v.env[name] })
@@ -91,8 +91,8 @@ func (v variables) expanded(word string) string {
 	return word
 }
 
-// reader gives the commands of a script, whose text is given, their values where
-// only variables of the stage are in them that the script leaves alone.
+// reader replaces, in the commands of a script, the variables of the stage that the
+// script does not set.
 func (v variables) reader(script string) func(dockerfile.Command) dockerfile.Command {
 	sets := map[string]bool{}
 	return func(c dockerfile.Command) dockerfile.Command {
@@ -121,7 +121,7 @@ func bracketless(c rune) rune {
 }
 
 // assigned says that a script may set one of the variables that a word uses. sets
-// keeps what was found of each.
+// caches the answers.
 func (v variables) assigned(word, script string, sets map[string]bool) bool {
 	for name := range v.values {
 		if !strings.Contains(word, "$"+name) && !strings.Contains(word, "${"+name) {
@@ -139,7 +139,8 @@ func (v variables) assigned(word, script string, sets map[string]bool) bool {
 	return false
 }
 
-// exported is what gives the variables of an ENV to the commands of one RUN.
+// exported is the shell command that gives the variables of an ENV to the commands
+// of one RUN.
 func exported(in *dockerfile.Instruction) (string, error) {
 	words := []string{"export"}
 	for _, a := range assignments(in) {
@@ -163,8 +164,8 @@ func referenceless(c rune) rune {
 	return c
 }
 
-// flattened is a stage with the instructions of those that it builds on before
-// its own, on the image that the lowest is from.
+// flattened is a stage preceded by the instructions of those that it builds on,
+// on the base image of the lowest.
 func flattened(f *dockerfile.File, st *dockerfile.Stage) *dockerfile.Stage {
 	if st.From == nil {
 		return st

@@ -11,8 +11,8 @@ import (
 	"whittle.dev/whittle/internal/resolve"
 )
 
-// Weights are a resolution's distributions with what they take, as [Project]
-// has them. Nothing is taken off for a clean-up.
+// Weights are the distributions of a solution with their installed sizes, before
+// any clean-up.
 func Weights(res *resolve.Solution, in *resolve.Installation) []Weight {
 	out := make([]Weight, 0, len(res.Choices))
 	for i := range min(len(res.Choices), len(in.Parts)) {
@@ -21,8 +21,8 @@ func Weights(res *resolve.Solution, in *resolve.Installation) []Weight {
 	return out
 }
 
-// CleanWeights are [Weights] after a clean-up, by the directories of the wheels.
-// Errors are the index's.
+// CleanWeights are [Weights] after a clean-up; the directories of the wheels say
+// which files are tests. Errors are the index's.
 func CleanWeights(ctx context.Context, idx resolve.Index, res *resolve.Solution, in *resolve.Installation, clean Cleanup) ([]Weight, error) {
 	out := Weights(res, in)
 	for i := range out {
@@ -56,8 +56,8 @@ func weightOf(c *resolve.Choice, p *resolve.InstalledPart) Weight {
 	return w
 }
 
-// without takes off the tests that a clean-up deletes, with the part of the
-// bytecode that their sources have.
+// without subtracts the tests that a clean-up deletes, and the share of the
+// bytecode that belongs to their sources.
 func (w *Weight) without(members []whittle.WheelMember, clean Cleanup) {
 	var tests, testSources, sources int64
 	for _, m := range members {
