@@ -17,8 +17,8 @@ const (
 	maxArchived = 100_000  // entries of an archive
 )
 
-// scan is what one pass over an image archive keeps: its small JSON files,
-// as the manifest comes before the index that names it.
+// scan keeps the small JSON files of an image archive in one pass, as the
+// manifest comes before the index that names it.
 type scan struct {
 	files map[string][]byte
 	kept  int

@@ -89,7 +89,7 @@ type job struct {
 	file     string // the Dockerfile as messages name it
 	syntax   string // the image of the `# syntax=` line, empty where there is none
 	notes    []string
-	veil     *veil
+	redactor *redactor
 	services []Service
 	// secrets are the IDs of d's secrets.
 	secrets []string
@@ -98,7 +98,7 @@ type job struct {
 
 // prepare reads and checks what d names. Errors wrap ErrUsage.
 func (d Definition) prepare(log io.Writer) (*job, error) {
-	j := &job{file: d.Dockerfile, veil: newVeil(d.hidden()), services: d.Services}
+	j := &job{file: d.Dockerfile, redactor: newRedactor(d.hidden()), services: d.Services}
 	for _, s := range d.Secrets {
 		j.secrets = append(j.secrets, s.ID)
 	}

@@ -40,7 +40,7 @@ func dialDocker(ctx context.Context, docker *dockerclient.Client) (*Engine, erro
 	if err != nil {
 		return nil, whittle.ErrEngine.Errorf("asking its version: %w", err)
 	}
-	l := &line{}
+	l := &connection{}
 	c, err := bkclient.New(ctx, "", l.option(),
 		bkclient.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return docker.DialHijack(ctx, "/grpc", "h2c", nil)
@@ -51,7 +51,7 @@ func dialDocker(ctx context.Context, docker *dockerclient.Client) (*Engine, erro
 	if err != nil {
 		return nil, whittle.ErrEngine.Errorf("connecting to its BuildKit: %w", err)
 	}
-	e := &Engine{client: c, line: l, docker: docker, info: Info{Kind: Docker, Address: docker.DaemonHost()}}
+	e := &Engine{client: c, conn: l, docker: docker, info: Info{Kind: Docker, Address: docker.DaemonHost()}}
 	if err := e.probe(ctx); err != nil {
 		_ = c.Close()
 		return nil, fmt.Errorf("its BuildKit %w", err)

@@ -80,7 +80,7 @@ type Info struct {
 // Engine is a connection to what builds. It is safe for concurrent use.
 type Engine struct {
 	client *bkclient.Client
-	line   *line
+	conn   *connection
 	docker *dockerclient.Client // nil but for Kind Docker
 	daemon *buildkitd.Daemon    // nil but for Kind Buildkitd
 	guard  *buildkitd.Guard     // nil but for Kind Buildkitd
@@ -188,12 +188,12 @@ func (e *Engine) prune() {
 }
 
 func openRemote(ctx context.Context, address string) (*Engine, error) {
-	l := &line{}
+	l := &connection{}
 	c, err := bkclient.New(ctx, address, l.option())
 	if err != nil {
 		return nil, whittle.ErrEngine.Errorf("engine at %s: %w", address, err)
 	}
-	e := &Engine{client: c, line: l, info: Info{Kind: Remote, Address: address, Exporter: true}}
+	e := &Engine{client: c, conn: l, info: Info{Kind: Remote, Address: address, Exporter: true}}
 	if err := e.probe(ctx); err != nil {
 		_ = c.Close()
 		return nil, whittle.WithHint(fmt.Errorf("engine at %s: %w", address, err),

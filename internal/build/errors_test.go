@@ -97,15 +97,15 @@ func TestInstruction(t *testing.T) {
 	}
 }
 
-func TestLine(t *testing.T) {
-	var l line
+func TestConnection(t *testing.T) {
+	var l connection
 	a, releaseA := l.hold(context.Background())
 	b, releaseB := l.hold(context.Background())
 	releaseA()
 	if a.Err() == nil || errors.Is(context.Cause(a), errLost) || b.Err() != nil {
 		t.Error("a released call has the wrong state")
 	}
-	lineEnd{&l}.HandleConn(context.Background(), connEnd)
+	connHandler{&l}.HandleConn(context.Background(), connEnd)
 	if !errors.Is(context.Cause(b), errLost) {
 		t.Error("a held call does not end with the connection")
 	}
@@ -137,7 +137,7 @@ func FuzzFailure(f *testing.F) {
 		f.Add(seed, "docker/dockerfile:1")
 	}
 	f.Fuzz(func(t *testing.T, text, syntax string) {
-		rec, ch := record(io.Discard, Progress{}, nil, newVeil(nil))
+		rec, ch := record(io.Discard, Progress{}, nil, newRedactor(nil))
 		close(ch)
 		rec.wg.Wait()
 		err := (&Engine{}).failure(context.Background(), &job{file: "Dockerfile", syntax: syntax}, rec, errors.New(text))

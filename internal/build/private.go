@@ -24,13 +24,13 @@ func openPrivate(ctx context.Context, opts buildkitd.Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &line{}
+	l := &connection{}
 	c, err := bkclient.New(ctx, d.Address(), l.option())
 	if err != nil {
 		_ = d.Stop()
 		return nil, whittle.ErrEngine.Errorf("connecting to buildkitd: %w", err)
 	}
-	e := &Engine{client: c, line: l, daemon: d, guard: d.Guard(), info: Info{
+	e := &Engine{client: c, conn: l, daemon: d, guard: d.Guard(), info: Info{
 		Kind: Buildkitd, Address: d.Address(), Exporter: true, Root: d.Root(), Log: d.Log(), Notes: d.Notes(),
 	}}
 	if err := e.awaitAnswer(ctx); err != nil {

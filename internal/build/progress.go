@@ -76,7 +76,7 @@ type recorder struct {
 // record starts a recorder; the channel goes to the solve, which closes it. free
 // says how many bytes the engine's disk has left; nil where nobody knows.
 // What v hides is neither kept nor shown.
-func record(log io.Writer, p Progress, free func() int64, v *veil) (*recorder, chan *bkclient.SolveStatus) {
+func record(log io.Writer, p Progress, free func() int64, v *redactor) (*recorder, chan *bkclient.SolveStatus) {
 	r := &recorder{stream: stream{v, map[pieceKey][]byte{}}, steps: map[digest.Digest]*Step{}, tails: map[digest.Digest]*tail{}, free: free, least: math.MaxInt64}
 	if log != nil {
 		_ = r.display(log, progressui.PlainMode, "") // plain never fails to begin

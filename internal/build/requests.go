@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// Request is a path that a watched command is asked for with GET.
+// Request is a GET request to a watched command.
 type Request struct {
 	// Path begins with a slash and has no blank and no apostrophe.
 	Path string
-	// Port is where it is asked; 0 is every port that is listened on, until one
-	// gives what is wanted.
+	// Port is the port to send it to; 0 is every port that the command listens on,
+	// until one gives the wanted answer.
 	Port int
-	// Status is the status that is wanted; 0 is any of 200 to 399.
+	// Status is the wanted status; 0 is any of 200 to 399.
 	Status int
 	any    bool // any status is wanted
 }
@@ -21,7 +21,7 @@ type Request struct {
 // where there was none.
 type Answer struct{ Port, Status int }
 
-// Passed says that a status is what is wanted.
+// Passed says that a status is the wanted one.
 func (r Request) Passed(status int) bool {
 	switch {
 	case r.any:
@@ -32,14 +32,14 @@ func (r Request) Passed(status int) bool {
 	return status >= 200 && status < 400
 }
 
-// maxRounds is how often something is asked for that is answered, and not as
-// wanted, for a few seconds: a server may listen before it can serve.
+// maxRounds is how often a request is repeated whose answer is not the wanted one,
+// for a few seconds: a server may listen before it can serve.
 const maxRounds = 20
 
-// askers is the part of a watch's script that finds a program to ask with, and
-// makes of it the function get, which prints the status of GET localhost:$1$2
-// in at most five seconds. Redirections are not followed, and proxies not used.
-// Where there is no such program it says so.
+// askers is the part of a watch's script that finds an HTTP client and defines the
+// function get with it, which prints the status of GET localhost:$1$2 in at most
+// five seconds, without redirections and proxies. It prints "mute" where there is
+// no client.
 const askers = `if command -v python3 >/dev/null; then
   get() { python3 -I -S -c '` + askPython + `' "$1" "$2"; }
 elif command -v curl >/dev/null; then

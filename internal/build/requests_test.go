@@ -88,7 +88,7 @@ func TestSettled(t *testing.T) {
 		{"it fails so far", Watch{Requests: two[:1]}, strings.Repeat("answer 0 80 500\n", maxRounds-1), false, []Answer{{80, 500}}, Answer{80, 500}},
 		{"no answers", Watch{Requests: two[:1]}, "answer 9 80 200\nanswer -1 80 200\nanswer 0 80 7\nanswer 0\nanswer", false, []Answer{{}}, Answer{}},
 	} {
-		s := newSight(&c.watch)
+		s := newObserver(&c.watch)
 		if _, err := s.Write([]byte(c.lines + "\n")); err != nil {
 			t.Fatal(err)
 		}

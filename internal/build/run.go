@@ -29,9 +29,9 @@ const (
 	killGrace      = 10 * time.Second // for a killed process to be seen ending
 	startLimit     = 2 * time.Minute  // for a container to be made and started
 	releaseLimit   = time.Minute      // for one to be taken down
-	// lostExit is the exit code of a process whose end BuildKit lost sight of, as
-	// its watch died with it (see buildkitd, which prevents it in a private
-	// engine); lostTries is how often such a run is made.
+	// lostExit is the exit code of a process whose real one BuildKit lost, because
+	// its watch died with it (a private engine prevents it: see buildkitd);
+	// lostTries is how often such a run is repeated.
 	lostExit   = 1<<32 - 1
 	lostTries  = 3
 	keepOutput = 64 << 10 // bytes kept of each end of an output
@@ -55,20 +55,20 @@ type Command struct {
 	Stdin []byte
 	// Timeout ends one run; 0 is two minutes.
 	Timeout time.Duration
-	// Watch looks at what it does while it runs, and ends it when it serves;
-	// nil waits for its end.
+	// Watch observes it while it runs, and ends it when it serves; nil waits for
+	// its end.
 	Watch *Watch
 	// Repeat runs the command so often while it succeeds, each time in a
 	// fresh container; 0 is once.
 	Repeat int
-	// Sites are the folders of installed packages in the image, in which
-	// interpreters are made to note what they import; without any, nothing is
-	// noted. A command with a Repeat is run once more for it, so that its times
+	// Sites are the folders of installed packages in the image, in which a .pth
+	// file makes interpreters record what they import; without any, nothing is
+	// recorded. A command with a Repeat is run once more for it, so that its times
 	// are those without.
 	Sites []string
 }
 
-// RunResult says how a command went; outputs are of the last run.
+// RunResult is the outcome of a command; outputs are of the last run.
 type RunResult struct {
 	Name string
 	// Args is the command line as it was run.
@@ -84,10 +84,10 @@ type RunResult struct {
 	// TimedOut: it ran longer than its Timeout and was killed. Killed: it was
 	// ended by SIGKILL, not by whittle; memory may have run out.
 	TimedOut, Killed bool
-	// Limit says which of a private engine's limits made it fail, and the option
-	// to raise it; empty where none did.
+	// Limit says which limit of a private engine made it fail, and the option to
+	// raise it; empty where none did.
 	Limit string
-	// Watched is what was seen of a command that was watched, nil of others.
+	// Watched is what the Watch observed, nil without one.
 	Watched *Watched
 	// Imports are the Python modules that it imported, nil where that is not
 	// known: see [Command.Sites]. Processes without the site packages (-S) and
@@ -147,7 +147,7 @@ func (e *Engine) runAll(ctx context.Context, img image, cmds []Command) (results
 		if err != nil {
 			return nil, fmt.Errorf("running %s: %w", c.Name, err)
 		}
-		img.veil.result(&r)
+		img.redactor.result(&r)
 		results = append(results, r)
 	}
 	return results, nil
@@ -168,13 +168,13 @@ func (e *Engine) Warm(ctx context.Context, d Definition, o RunOptions) error {
 
 // image is a built image inside a build.
 type image struct {
-	client gateway.Client
-	ref    gateway.Reference // nil for an empty root
-	config whittle.Config
-	guard  *buildkitd.Guard
-	job    *job
-	veil   *veil
-	beside *neighbours // nil where there are none, and no network
+	client   gateway.Client
+	ref      gateway.Reference // nil for an empty root
+	config   whittle.Config
+	guard    *buildkitd.Guard
+	job      *job
+	redactor *redactor
+	beside   *neighbours // nil where there are none, and no network
 	// secrets are the IDs of those that lie in /run/secrets.
 	secrets []string
 }
@@ -199,7 +199,7 @@ func (e *Engine) within(ctx context.Context, d Definition, o RunOptions, do func
 func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(context.Context, image) error) error {
 	opt := j.opt
 	opt.Frontend, opt.FrontendAttrs = "", nil
-	rec, ch := record(o.Log, o.Progress, e.freeSpace(), j.veil)
+	rec, ch := record(o.Log, o.Progress, e.freeSpace(), j.redactor)
 	built := false
 	var doErr error
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -208,7 +208,7 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 	timer := e.endLater(cancel)
 	defer timer.Stop()
 	j.kills = e.guard.Kills()
-	held, release := e.line.hold(ctx)
+	held, release := e.conn.hold(ctx)
 	defer release()
 	_, err := e.client.Build(held, opt, "whittle", func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
 		res, err := c.Solve(ctx, gateway.SolveRequest{Frontend: j.opt.Frontend, FrontendOpt: j.opt.FrontendAttrs, Evaluate: true})
@@ -238,13 +238,13 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 		if doErr != nil {
 			err = doErr
 		}
-		return whittle.ErrEngine.Errorf("running the image of %s: %s", j.file, j.veil.text(plain(err)))
+		return whittle.ErrEngine.Errorf("running the image of %s: %s", j.file, j.redactor.text(plain(err)))
 	}
-	return j.veil.error(e.failure(ctx, j, rec, orLost(held, err)))
+	return j.redactor.error(e.failure(ctx, j, rec, orLost(held, err)))
 }
 
 func newImage(c gateway.Client, res *gateway.Result, g *buildkitd.Guard, j *job) (image, error) {
-	img := image{client: c, guard: g, job: j, veil: j.veil, secrets: j.secrets}
+	img := image{client: c, guard: g, job: j, redactor: j.redactor, secrets: j.secrets}
 	ref, err := res.SingleRef()
 	if err != nil {
 		return img, fmt.Errorf("the build gave more than one image: %w", err)
@@ -317,7 +317,7 @@ func (img image) repeat(ctx context.Context, c Command) (RunResult, error) {
 	return r, nil
 }
 
-// once runs c in a fresh container and notes in r how it went.
+// once runs c in a fresh container and puts the outcome into r.
 func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -382,7 +382,7 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	return nil
 }
 
-// release ends a container, whatever has become of the run.
+// release ends a container, whatever the outcome of the run.
 func release(ctx context.Context, ctr gateway.Container) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseLimit)
 	defer cancel()
@@ -412,15 +412,15 @@ func (r *RunResult) ended(err error, took time.Duration) error {
 	return nil
 }
 
-// notStarted is what runc prints in place of a program that it could not
-// start; its exit code is then 1, as a program's own may be.
+// notStarted is what runc prints when it could not start a program; its exit code
+// is then 1, which the program's may be, too.
 var notStarted = regexp.MustCompile(`(?s)^runc run failed: unable to start container process: (?:error during container init: )?(.*)\n$`)
 
-// noAccount is what an engine says of a user whom the image does not know.
+// noAccount is an engine's error for a user that the image does not have.
 var noAccount = regexp.MustCompile(`unable to find (?:user|group) .*`)
 
-// neverStarted notices a program that is not there or cannot be executed, and
-// gives it the exit code of a shell.
+// neverStarted recognises a program that is missing or cannot be executed, and
+// sets the exit code that a shell would give.
 func (r *RunResult) neverStarted() {
 	m := notStarted.FindSubmatch(r.Stderr)
 	if r.ExitCode != 1 || len(r.Stdout) > 0 || m == nil {
@@ -453,8 +453,8 @@ func await(ctx context.Context, proc gateway.ContainerProcess, timeout time.Dura
 	return end(ctx, proc, done)
 }
 
-// end kills a process and waits for a while to see it end; where neither is
-// answered, the container's release ends it. done gets the end of the process.
+// end kills a process and waits a while for its end; if the engine answers neither,
+// the container's release ends it. done receives the end of the process.
 func end(ctx context.Context, proc gateway.ContainerProcess, done <-chan error) error {
 	kill, cancel := context.WithTimeout(ctx, killGrace)
 	defer cancel()

@@ -92,7 +92,7 @@ func TestRunLimits(t *testing.T) {
 	}
 	out := r[3].Stdout
 	if len(out) > 2*keepOutput+100 || !bytes.HasPrefix(out, []byte("line 0\n")) || !bytes.HasSuffix(out, []byte("line 29999\n")) ||
-		!bytes.Contains(out, []byte("left out")) {
+		!bytes.Contains(out, []byte("skipped")) {
 		t.Errorf("output of %d bytes", len(out))
 	}
 }
@@ -134,7 +134,7 @@ func TestEnds(t *testing.T) {
 		}
 		want := all
 		if over := len(all) - 2*keepOutput; over > 0 {
-			want = fmt.Appendf(nil, "%s\n[… %s left out …]\n%s", all[:keepOutput], whittle.Bytes(int64(over)), all[len(all)-keepOutput:])
+			want = fmt.Appendf(nil, "%s\n[… %s skipped …]\n%s", all[:keepOutput], whittle.Bytes(int64(over)), all[len(all)-keepOutput:])
 		}
 		if !bytes.Equal(want, e.bytes()) {
 			t.Fatalf("%d bytes written, got %d", len(all), len(e.bytes()))

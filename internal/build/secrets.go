@@ -12,15 +12,14 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Secret is what RUN --mount=type=secret gets, and what is run as
-// /run/secrets/ID. Its value is in no layer and in no cache, and nothing that is
-// printed shows it.
+// Secret is for RUN --mount=type=secret, and for commands, as /run/secrets/ID. Its
+// value is in no layer, in no cache, and in nothing that is printed.
 type Secret struct {
 	ID    string
 	Value []byte
 }
 
-// SSH is what RUN --mount=type=ssh gets: the socket of an agent, or private
+// SSH is for RUN --mount=type=ssh: the socket of an agent, or private
 // keys; no Paths is the agent of $SSH_AUTH_SOCK.
 type SSH struct {
 	ID    string
@@ -58,7 +57,7 @@ func (d Definition) attachables() ([]session.Attachable, error) {
 	return out, nil
 }
 
-// hidden are the values that nothing shows which is printed of d.
+// hidden are the values to redact.
 func (d Definition) hidden() []string {
 	out := append([]string{}, d.Hidden...)
 	for _, s := range d.Secrets {

@@ -17,10 +17,10 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Service is a program that runs beside the commands of a [Definition], each
-// time anew: they reach it by its name. It and they have the network that the
-// engine gives RUN steps then, a private engine's without the way out; without
-// services, commands have none.
+// Service is a program that runs beside the commands of a [Definition], in a fresh
+// container each time: they reach it by its name. With services, they and the
+// commands have the network that the engine gives RUN steps, in a private engine
+// without a route to the outside. Without services, commands have no network.
 type Service struct {
 	Name string
 	// Image is a name as FROM has it: one of the Definition's Bases, or of a
@@ -30,8 +30,8 @@ type Service struct {
 	Args, Entrypoint []string
 	// Env is added to the image's environment, "NAME=value".
 	Env []string
-	// Check is its health check, empty for the image's own. Commands begin when
-	// it ends with success, without one when the service listens. CheckTime is
+	// Check is its health check, empty for the image's own. Commands start when
+	// it succeeds, without one when the service listens. CheckTime is
 	// how long one run of it may take; 0 is ten seconds.
 	Check     []string
 	CheckTime time.Duration
@@ -41,8 +41,8 @@ type Service struct {
 
 const (
 	servicePatience = time.Minute
-	// serviceSettle is how long a service is given that has neither a check nor
-	// a shell that could see whether it listens.
+	// serviceSettle is the time given to a service that has neither a check nor a
+	// shell to see whether it listens.
 	serviceSettle = 5 * time.Second
 	serviceRound  = 500 * time.Millisecond
 	serviceCheck  = 10 * time.Second // one run of a health check
@@ -74,7 +74,7 @@ func (n *neighbours) stop() {
 }
 
 // startServices starts the services of a job, one after the other, and waits
-// until each has come up. why says which did not, and what it printed; errors
+// until each is ready. why says which is not, and what it printed; errors
 // are the engine's.
 func (img image) startServices(ctx context.Context) (n *neighbours, why string, err error) {
 	n = &neighbours{}
@@ -86,7 +86,7 @@ func (img image) startServices(ctx context.Context) (n *neighbours, why string, 
 			if err != nil {
 				return nil, "", fmt.Errorf("starting the service %s: %w", s.Name, err)
 			}
-			return nil, "the service " + s.Name + " did not come up: " + j.veil.text(why), nil
+			return nil, "the service " + s.Name + " did not come up: " + j.redactor.text(why), nil
 		}
 	}
 	return n, "", nil
@@ -188,7 +188,7 @@ func (v *serving) begin(ctx context.Context) (why string, err error) {
 	return "", nil
 }
 
-// await waits until the service has come up.
+// await waits until the service is ready.
 func (v *serving) await(ctx context.Context) (why string, err error) {
 	check := v.service.Check
 	if len(check) == 0 {
@@ -201,7 +201,7 @@ func (v *serving) await(ctx context.Context) (why string, err error) {
 		select {
 		case err := <-v.done:
 			v.done <- err
-			return fmt.Sprintf("it ended (%s): %s", endText(err), lastWords(v.out.bytes())), nil
+			return fmt.Sprintf("it ended (%s): %s", endText(err), lastLines(v.out.bytes())), nil
 		case <-ctx.Done():
 			return "", context.Cause(ctx)
 		case <-time.After(serviceRound):
@@ -221,17 +221,17 @@ func (v *serving) await(ctx context.Context) (why string, err error) {
 			return "", nil
 		}
 		if time.Now().After(deadline) {
-			words := lastWords(v.out.bytes())
+			words := lastLines(v.out.bytes())
 			if len(said) > 0 {
-				words += "; its health check: " + lastWords(said)
+				words += "; its health check: " + lastLines(said)
 			}
-			return fmt.Sprintf("nothing after %s: %s", patience, cmp.Or(words, lastWords(seen), "it has printed nothing")), nil
+			return fmt.Sprintf("nothing after %s: %s", patience, cmp.Or(words, lastLines(seen), "it has printed nothing")), nil
 		}
 	}
 }
 
-// look reads the service's address and the ports that are listened on, by a
-// shell of its image; sighted is false where it has none.
+// look reads the service's address and its listening ports with a shell in its
+// image; sighted is false where there is none.
 func (v *serving) look(ctx context.Context) (out []byte, sighted bool) {
 	const script = `while read -r a b c d e; do echo "line $a $b $c $d"; done </proc/net/tcp; while read -r a b c d e; do echo "line $a $b $c $d"; done </proc/net/tcp6 2>/dev/null
 while read -r a b; do echo "trie $a $b"; done </proc/net/fib_trie; :`
@@ -299,8 +299,8 @@ func endText(err error) string {
 	return fmt.Sprintf("exit code %d", r.ExitCode)
 }
 
-// lastWords are the last lines of an output, in one.
-func lastWords(out []byte) string {
+// lastLines are the last lines of an output, in one.
+func lastLines(out []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	lines = lines[max(0, len(lines)-3):]
 	return shorten(strings.Join(strings.Fields(strings.Join(lines, " ")), " "), 300)

@@ -20,18 +20,17 @@ import (
 	"whittle.dev/whittle/internal/build/buildkitd"
 )
 
-// Output says what to make of a build.
+// Output says where the result of a build goes.
 type Output struct {
 	// Archive is the file for a docker-type archive (manifest.json and
 	// index.json, compressed blobs); it appears only when it is whole. Empty
 	// writes none.
 	Archive string
-	// Layout is a folder that gets the image as an OCI image layout, beside
-	// those that it has: a blob that is there is not written again. It needs an
-	// engine with an exporter.
+	// Layout is the folder of an OCI image layout that the image is added to:
+	// existing blobs are not written again. It needs an engine with an exporter.
 	Layout string
-	// Measure reads the sizes of the image's layers from an export that is
-	// kept nowhere. An Archive is measured always.
+	// Measure reads the sizes of the image's layers from an export that is not
+	// kept. An Archive is always measured.
 	Measure bool
 	// Compression of all layers: "", "gzip", "zstd" or "uncompressed". Empty
 	// compresses new layers by gzip and leaves those of the base as they are.
@@ -41,7 +40,7 @@ type Output struct {
 	Progress Progress
 }
 
-// Result says how a build went and what it gave.
+// Result is the outcome of a build.
 type Result struct {
 	// Solve is the time of the build, Export that of the archive's making:
 	// compressing and writing the layers.
@@ -58,8 +57,8 @@ type Result struct {
 	// Dockerfile that were taken from an earlier build.
 	Steps  []Step
 	Cached int
-	// Warnings are the engine's, Notes are whittle's: what it did otherwise
-	// than the Dockerfile asks.
+	// Warnings are the engine's. Notes are whittle's: where it did not do what the
+	// Dockerfile asks.
 	Warnings, Notes []string
 }
 
@@ -113,14 +112,14 @@ func (e *Engine) solve(ctx context.Context, d Definition, o Output, j *job) (*Re
 	defer out.discard()
 	opt := j.opt
 	opt.Exports = out.entries
-	rec, ch := record(o.Log, o.Progress, e.freeSpace(), j.veil)
+	rec, ch := record(o.Log, o.Progress, e.freeSpace(), j.redactor)
 	start := time.Now()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer e.endLater(cancel).Stop()
 	e.grown.Store(true)
 	j.kills = e.guard.Kills()
-	held, release := e.line.hold(ctx)
+	held, release := e.conn.hold(ctx)
 	defer release()
 	resp, err := e.client.Solve(held, nil, opt, ch)
 	took := time.Since(start)
@@ -131,7 +130,7 @@ func (e *Engine) solve(ctx context.Context, d Definition, o Output, j *job) (*Re
 	case out.err != nil && ctx.Err() == nil:
 		err = whittle.ErrSystem.Errorf("writing %s: %w", o.Archive, out.err)
 	default:
-		err = j.veil.error(e.failure(ctx, j, rec, orLost(held, err)))
+		err = j.redactor.error(e.failure(ctx, j, rec, orLost(held, err)))
 	}
 	if err != nil {
 		return nil, err

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// DefaultTime is the time limit of one build: the longest that people wait for
-// compile for an hour.
+// DefaultTime is the default time limit of one build: the longest that people wait
+// for compile for an hour.
 const DefaultTime = 2 * time.Hour
 
-// outOfTime is the cause of a build's end that took too long.
+// outOfTime is why a build that took too long was ended.
 type outOfTime struct{ limit time.Duration }
 
 func (o *outOfTime) Error() string {

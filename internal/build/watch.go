@@ -14,22 +14,20 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 )
 
-// Watch says how a command is watched that need not end, such as a server.
-// What looks at it runs in the same container, beside it, and needs a shell in
-// the image, and a program to ask it for a page (see requests.go); without a
-// shell it is watched until it ends or its Timeout is over.
+// Watch says how to observe a command that need not end, such as a server. A
+// script in the same container observes it. It needs a shell in the image, and a
+// program to send HTTP requests (see requests.go); without a shell the command
+// runs until it ends or its Timeout is over.
 type Watch struct {
-	// Check is run again and again until it ends with success: the image's
-	// health check. Empty is none.
+	// Check is repeated until it succeeds: the image's health check. Empty is none.
 	Check []string
-	// Requests are asked for once the command is healthy, without a Check once
-	// it listens. The watch is over when the Check has passed and each has its
-	// answer. Without Check and Requests it is asked for /, and any answer will
-	// do.
+	// Requests are sent once the Check has passed, or without one once the command
+	// listens. The watch is over when the Check has passed and each request has its
+	// answer. Without Check and Requests, / is requested, and any answer is enough.
 	Requests []Request
 }
 
-// Watched is what was seen of a command.
+// Watched is what a watch observed of a command.
 type Watched struct {
 	// Ports are the TCP ports that it listened on, sorted.
 	Ports []int
@@ -38,20 +36,21 @@ type Watched struct {
 	Programs []string
 	// Answers has an answer for each of the Requests, in their order.
 	Answers []Answer
-	// Answer is the status of its first answer as wanted, else of its first one,
-	// where there is no Check; 0 where there was none. Port is where it answered.
+	// Answer is, without a Check, the status of the first wanted answer, else of the
+	// first one, else 0. Port is where it answered.
 	Answer, Port int
 	// Healthy says that Check ended with success.
 	Healthy bool
-	// Blind says that the image has no shell, so that nothing was looked at;
-	// Mute that it has no program that can ask for a page.
+	// Blind says that the image has no shell, so that nothing was observed; Mute that
+	// it has no program that can send a request.
 	Blind, Mute bool
 	// CheckOutput is what the last run of Check printed, where it failed.
 	CheckOutput []byte
 }
 
-// maxWatched bounds the ports and the programs that are kept, and the output of a check in KiB.
-// What the script prints may be the container's: it has the script's files open.
+// maxWatched bounds the ports and the programs that are kept, and the output of a
+// check in KiB. The command may write to the script's output: it is in the same
+// container.
 const maxWatched = 64
 
 // maxProgram bounds a program's name in bytes: the kernel's is shorter.
@@ -60,13 +59,13 @@ const maxProgram = 64
 // maxPort is the last of TCP's ports.
 const maxPort = 1<<16 - 1
 
-// watchScript prints, every 0.2 seconds or as often as the image's sleep can, the listening sockets and the names of all
-// processes, with what every POSIX shell has built in; then it runs the check
-// that is its arguments, and asks what the text of requests asks. It must never
-// end with an error, as the engine would end the container with it.
+// watchScript prints, every 0.2 seconds or as often as the image's sleep can, the
+// listening sockets and the names of all processes, using only built-ins of a POSIX
+// shell. Then it runs the check, which is its arguments, and sends the requests. It
+// must never fail: the engine would end the container.
 //
-// others are ports, in hexadecimal as the kernel prints them, that are not
-// looked at: other programs of the same network listen on them.
+// others are ports, in hexadecimal as the kernel prints them, to ignore: services
+// in the same network listen on them.
 func watchScript(requests, others string) string {
 	return `healthy=
 ` + askers + `while :; do
@@ -89,11 +88,11 @@ done`
 // watch waits for a process until it ends, its check passes, it answers, or
 // the time is over; then it is killed.
 func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.ContainerProcess, c Command, r *RunResult) error {
-	seen := newSight(c.Watch)
+	seen := newObserver(c.Watch)
 	if !r.Watched.Blind {
 		p := img.config.Config
 		args := append([]string{"/bin/sh", "-c", watchScript(requestsScript(seen.asked), img.beside.others()), "sh"}, c.Watch.Check...)
-		// Where it cannot be started the command ends with it, and says so.
+		// Where it cannot be started, the command ends, too, and its result says so.
 		other, err := ctr.Start(ctx, gateway.StartRequest{Args: args, Env: environment(p.Env, c.Env), User: either(c.User, p.User),
 			Cwd: either(c.Dir, p.WorkingDir), Stdout: seen, Stderr: &ends{}, SecurityMode: pb.SecurityMode_SANDBOX})
 		if err == nil {
@@ -127,7 +126,7 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 	case <-seen.over:
 		select {
 		case err := <-done:
-			// What looked at it was faster than its end.
+			// The check passed just before the command ended.
 			ended = true
 			return err
 		case <-ctx.Done():
@@ -138,34 +137,34 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 	return end(ctx, proc, done)
 }
 
-// stayTime is how long a command has to be there once its check has passed: a
-// check that asks for nothing of the command passes while it is failing, where
-// an engine would ask only after an interval.
+// stayTime is how long a command must go on running once its check has passed: a
+// check that needs nothing of the command may pass while it is failing, where an
+// engine would run the check only after an interval.
 const stayTime = 2 * time.Second
 
-// hasShell says whether a shell can be started as the command's user: one that
-// cannot would end the command's container with it.
+// hasShell says whether a shell can be started as the command's user: a failing one
+// would end the command's container.
 func (img image) hasShell(ctx context.Context, c Command) (bool, error) {
 	r := RunResult{Args: []string{"/bin/sh", "-c", "sleep 0"}}
 	err := img.once(ctx, Command{User: c.User, Dir: c.Dir, Env: c.Env, Timeout: killGrace}, &r)
 	return r.OK(), err
 }
 
-// sight takes what the script of a watch prints.
-type sight struct {
+// observer reads the output of a watch's script.
+type observer struct {
 	mu      sync.Mutex
 	rest    []byte // of a line
 	checked bool   // there is a check that has to pass
 	asked   []Request
-	// rounds are how often each of asked was answered, and not as wanted.
+	// rounds count, for each of asked, the answers that were not the wanted one.
 	rounds []int
 	seen   Watched
 	done   bool
 	over   chan struct{} // closed when the watch is over
 }
 
-func newSight(w *Watch) *sight {
-	s := &sight{over: make(chan struct{}), checked: len(w.Check) > 0, asked: w.Requests}
+func newObserver(w *Watch) *observer {
+	s := &observer{over: make(chan struct{}), checked: len(w.Check) > 0, asked: w.Requests}
 	if !s.checked && len(s.asked) == 0 {
 		s.asked = []Request{{Path: "/", any: true}}
 	}
@@ -174,7 +173,7 @@ func newSight(w *Watch) *sight {
 	return s
 }
 
-func (s *sight) Write(p []byte) (int, error) {
+func (s *observer) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, b := range p {
@@ -190,10 +189,10 @@ func (s *sight) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (s *sight) Close() error { return nil }
+func (s *observer) Close() error { return nil }
 
 // line reads one line.
-func (s *sight) line(text string) {
+func (s *observer) line(text string) {
 	w := &s.seen
 	kind, value, _ := strings.Cut(text, " ")
 	switch kind {
@@ -224,8 +223,8 @@ func (s *sight) line(text string) {
 	}
 }
 
-// answer notes an answer: "REQUEST PORT STATUS".
-func (s *sight) answer(text string) {
+// answer reads an answer: "REQUEST PORT STATUS".
+func (s *observer) answer(text string) {
 	var i int
 	var a Answer
 	if _, err := fmt.Sscan(text, &i, &a.Port, &a.Status); err != nil || i < 0 || i >= len(s.asked) || a.Port < 1 || a.Port > maxPort || a.Status < 100 || a.Status > 599 {
@@ -240,7 +239,7 @@ func (s *sight) answer(text string) {
 
 // finished says that there is nothing more to wait for: each request has the wanted
 // answer, or was answered often enough, or cannot be made.
-func (s *sight) finished() bool {
+func (s *observer) finished() bool {
 	if s.checked && !s.seen.Healthy {
 		return false
 	}
@@ -252,7 +251,7 @@ func (s *sight) finished() bool {
 	return true
 }
 
-func (s *sight) end() {
+func (s *observer) end() {
 	if !s.done {
 		s.done = true
 		close(s.over)
@@ -260,7 +259,7 @@ func (s *sight) end() {
 }
 
 // result is what was seen so far.
-func (s *sight) result() Watched {
+func (s *observer) result() Watched {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := s.seen

@@ -56,8 +56,8 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-func TestSight(t *testing.T) {
-	s := newSight(&Watch{})
+func TestObserver(t *testing.T) {
+	s := newObserver(&Watch{})
 	for _, part := range []string{"port 1F90\npo", "rt 0050\nport 1F90\nport 0000\nport zz\nprogram gunicorn\nprogram my server\nprogram gunicorn\nprogram \n",
 		"nonsense\nround\ncheck a\nround\ncheck b c\nanswer 0 80 404\n", "answer 0 80 500\nhealthy\n"} {
 		if _, err := s.Write([]byte(part)); err != nil {
@@ -71,10 +71,10 @@ func TestSight(t *testing.T) {
 	}
 }
 
-// FuzzSight: whatever a container prints in the place of a watch's script, in
+// FuzzObserver: whatever a container prints in the place of a watch's script, in
 // whichever pieces it comes, is read as the same, in bounds; the watch is over
 // only when its check has passed and each request was answered.
-func FuzzSight(f *testing.F) {
+func FuzzObserver(f *testing.F) {
 	f.Add([]byte("port 1F90\nport 0050\nprogram gunicorn\nround\ncheck a b\nhealthy\nanswer 0 8080 200\nanswer 1 80 404\n"), true, uint(7))
 	f.Add([]byte("port 0\nport 10000\nport -1\nprogram \nmute\nanswer 0 -5 200\nanswer 9 1 200\nanswer 0 99999999999999999999 200\n"), false, uint(3))
 	f.Add([]byte("healthy\n"+strings.Repeat("answer 1 80 500\n", 30)+"answer 0 1 204"), true, uint(0))
@@ -85,7 +85,7 @@ func FuzzSight(f *testing.F) {
 			w.Check = []string{"true"}
 		}
 		read := func(parts ...[]byte) (Watched, bool) {
-			s := newSight(w)
+			s := newObserver(w)
 			for _, p := range parts {
 				if n, err := s.Write(p); n != len(p) || err != nil {
 					t.Fatalf("%d of %d bytes, %v", n, len(p), err)

@@ -80,7 +80,7 @@ func newer(a, b *release) bool {
 }
 
 // targetsOf are what an environment may be: markers do not name the C library,
-// and the series of a distribution hardly hangs on it.
+// and the series of a distribution hardly depends on it.
 func targetsOf(env pep.Environment) []pep.Target {
 	major, minor, _ := strings.Cut(env.PythonVersion, ".")
 	t := pep.Target{Machine: env.PlatformMachine, Libc: "glibc", LibcMajor: 2, LibcMinor: 99}

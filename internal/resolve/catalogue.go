@@ -44,7 +44,7 @@ func (r *release) choice() *Choice {
 
 func (r *release) String() string { return r.name + " " + r.version.String() }
 
-// once is a value that is made by the first who asks; others wait.
+// once is a value that the first caller makes; others wait for it.
 type once[T any] struct {
 	sync.Once
 	value T
@@ -56,7 +56,7 @@ func (o *once[T]) get(f func() (T, error)) (T, error) {
 	return o.value, o.err
 }
 
-// catalogue is what an index has, read once and ahead of being asked for.
+// catalogue reads an index: each answer once, and some ahead of need.
 type catalogue struct {
 	idx    Index
 	o      Options
@@ -71,7 +71,7 @@ type catalogue struct {
 	slots  chan struct{}
 }
 
-// readAhead bounds what is asked for before it is needed.
+// readAhead bounds the requests that are made ahead of need.
 const readAhead = 8
 
 func newCatalogue(idx Index, o Options) *catalogue {
@@ -92,7 +92,7 @@ func newCatalogue(idx Index, o Options) *catalogue {
 	return c
 }
 
-// wait ends when nothing is read ahead any more.
+// wait waits for the requests that were made ahead.
 func (c *catalogue) wait() { c.ahead.Wait() }
 
 // prefetch asks for the releases of some distributions, and for the metadata
@@ -216,8 +216,8 @@ func named(list []string, name string) bool {
 	return slices.ContainsFunc(list, func(s string) bool { return s == ":all:" || pep.Normalize(s) == name })
 }
 
-// runs says whether a Requires-Python allows the target. What cannot be read
-// forbids nothing, as for pip.
+// runs says whether a Requires-Python allows the target. One that cannot be
+// read allows it, as in pip.
 func (c *catalogue) runs(requires string) bool {
 	if requires == "" {
 		return true

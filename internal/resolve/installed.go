@@ -15,20 +15,19 @@ import (
 	"whittle.dev/whittle/internal/python"
 )
 
-// InstallOptions are how a resolution is installed. The zero value is pip in an
-// image whose interpreter is in /usr/local.
+// InstallOptions say how a solution is installed. The zero value is pip in an image
+// whose interpreter is in /usr/local.
 type InstallOptions struct {
-	// NoCompile leaves bytecode out (pip's --no-compile).
+	// NoCompile writes no bytecode (pip's --no-compile).
 	NoCompile bool
 	// Interpreter is the program that scripts begin with; empty is
-	// "/usr/local/bin/python3.13" in the resolution's version.
+	// "/usr/local/bin/python3.13" with the solution's version of Python.
 	Interpreter string
 }
 
-// Installation is what a resolution takes when it is installed, in bytes of
-// regular files.
+// Installation is the installed size of a solution, in bytes of regular files.
 type Installation struct {
-	// Parts are in the order of the resolution's choices.
+	// Parts are in the order of the solution's choices.
 	Parts []InstalledPart
 	// Bytes is the prediction, between Low and High; Bytecode is the part of
 	// it that are .pyc files.
@@ -62,9 +61,9 @@ const (
 	sourceLow, sourceGuess, sourceHigh = 0.5, 3, 10
 )
 
-// Installed predicts what a resolution takes. Without bytecode, and where there
-// are wheels, it is what pip writes but for a few bytes of scripts; bytecode is
-// estimated. Errors are the index's.
+// Installed predicts the installed size of a solution. For wheels it is what pip
+// writes, except for a few bytes of scripts; the size of bytecode is estimated.
+// Errors are the index's.
 func Installed(ctx context.Context, idx Index, res *Solution, o InstallOptions) (*Installation, error) {
 	if o.Interpreter == "" {
 		o.Interpreter = fmt.Sprintf("/usr/local/bin/python%d.%d", res.Target.Major, res.Target.Minor)
@@ -81,7 +80,7 @@ func Installed(ctx context.Context, idx Index, res *Solution, o InstallOptions) 
 	if err := g.Wait(); err != nil {
 		return nil, fmt.Errorf("forecasting what is installed: %w", err)
 	}
-	// Distributions err independently, and all a little to the same side.
+	// Errors are independent between distributions, except for a small common bias.
 	const shared = 0.03
 	var below, above float64
 	for _, p := range out.Parts {
@@ -164,7 +163,7 @@ func (in *installer) member(m whittle.WheelMember) {
 		case "RECORD":
 			return // it is written anew
 		case "RECORD.jws", "RECORD.p7s":
-			// They are installed, and not recorded by all; a few bytes.
+			// They are installed; not every installer records them. A few bytes.
 		case "entry_points.txt":
 			in.points = python.ParseEntryPoints(m.Content)
 		}

@@ -26,22 +26,22 @@ type Index interface {
 	Members(ctx context.Context, f whittle.IndexFile) ([]whittle.WheelMember, error)
 }
 
-// Options are where distributions are to be installed, and what holds
+// Options are the target of an installation, and what restricts the solution
 // besides the requirements.
 type Options struct {
-	// Target is what wheels must fit, Env what markers are evaluated in; both
-	// are of the same interpreter.
+	// Target is the platform that wheels must fit, Env the environment of markers;
+	// both are of the same interpreter.
 	Target pep.Target
 	Env    pep.Environment
-	// Constraints hold for distributions that something requires (pip's
-	// --constraint), Locked pins versions by name, as a lock file does.
+	// Constraints apply to distributions that something requires (pip's
+	// --constraint). Locked pins versions by name, as a lock file does.
 	Constraints []pep.Requirement
 	Locked      map[string]string
-	// Prefer has versions by name that are taken before newer ones, where they
-	// are allowed: those that are installed.
+	// Prefer has versions by name, such as the installed ones, that are preferred to
+	// newer ones where they are allowed.
 	Prefer map[string]string
-	// NoBinary and OnlyBinary are names, or ":all:", of which no wheels or
-	// nothing else may be taken.
+	// NoBinary and OnlyBinary are names, or ":all:", for which wheels, or source
+	// distributions, must not be used.
 	NoBinary, OnlyBinary []string
 	// Prereleases are taken like other versions (pip's --pre).
 	Prereleases bool
@@ -57,7 +57,7 @@ type Solution struct {
 	Choices []Choice
 	Target  pep.Target
 	Env     pep.Environment
-	// Steps is how long it was searched for.
+	// Steps is how many steps the search took.
 	Steps int
 	// Notes say what was guessed or skipped.
 	Notes []string
@@ -68,8 +68,8 @@ type Choice struct {
 	// Name is normalized; Extras are those that something asks for.
 	Name, Version string
 	Extras        []string
-	// Requested says that the requirements themselves name it, RequiredBy which
-	// other distributions do.
+	// Requested says that the requirements name it, RequiredBy which other
+	// distributions do.
 	Requested  bool
 	RequiredBy []string
 	// Wheel fits the target best, nil where none does: it is then built from
@@ -78,7 +78,7 @@ type Choice struct {
 	// Like is, where no wheel fits, one of the same version for another target:
 	// its size is close.
 	Like *whittle.IndexFile
-	// URL is where a requirement points that names one.
+	// URL is that of a direct reference, empty for others.
 	URL string
 }
 
@@ -130,10 +130,9 @@ func (c *Unresolvable) Unwrap() error {
 	return whittle.ErrUsage
 }
 
-// Versions finds the distributions that requirements come to, as pip does: the
-// newest version of each that all others allow, going back where a choice
-// leads nowhere. Where pip gives up or goes in circles although there is a
-// set, it is found all the same. Yanked releases are taken only where a version is pinned,
+// Versions finds the distributions that meet requirements, as pip does: the newest
+// version of each that all others allow, with backtracking. Where pip gives up or
+// goes in circles although there is a solution, it is found nevertheless. Yanked releases are taken only where a version is pinned,
 // pre-releases only where they are asked for or there is nothing else. What cannot
 // be met is a [*Unresolvable], a search that takes too long [whittle.ErrLimit]; other
 // errors are the index's.
@@ -145,7 +144,7 @@ func Versions(ctx context.Context, idx Index, reqs []pep.Requirement, o Options)
 	s := &search{catalogue: cat, left: cmp.Or(o.MaxSteps, defaultSteps), budget: cmp.Or(o.MaxSteps, defaultSteps)}
 	err := s.run(ctx, reqs)
 	if err != nil && (errors.Is(err, whittle.ErrLimit) || errors.As(err, new(*Unresolvable))) {
-		// The quick search may have passed over the one way that there is.
+		// The quick search may have skipped the only solution.
 		patient := &search{catalogue: cat, patient: true, left: s.budget, budget: s.budget}
 		if again := patient.run(ctx, reqs); again == nil {
 			s, err = patient, nil
@@ -157,8 +156,8 @@ func Versions(ctx context.Context, idx Index, reqs []pep.Requirement, o Options)
 	return s.result(ctx)
 }
 
-// result lists the pins that the requirements lead to; those that an
-// abandoned choice left behind are not.
+// result lists the pins that are reachable from the requirements; pins of abandoned
+// choices are not.
 func (s *search) result(ctx context.Context) (*Solution, error) {
 	r := &Solution{Target: s.o.Target, Env: s.o.Env, Steps: s.budget - s.left}
 	chosen := map[ident]*release{}

@@ -13,8 +13,8 @@ import (
 	"whittle.dev/whittle/internal/pep"
 )
 
-// ident is what is pinned: a distribution, or one with some extras, sorted and
-// joined by commas, which pins the distribution to the same release.
+// ident is a node of the search: a distribution, or a distribution with extras,
+// sorted and joined by commas, which is pinned to the same release.
 type ident struct{ name, extras string }
 
 func (i ident) list() []string {
@@ -30,7 +30,7 @@ type pin struct {
 	release *release
 }
 
-// want is a requirement with who asks; by is nil for the project.
+// want is a requirement and the release that has it; by is nil for the project.
 type want struct {
 	requirement pep.Requirement
 	by          *pin
@@ -38,7 +38,7 @@ type want struct {
 	exact *release
 }
 
-// idents are what a want has to be pinned: the distribution, and with its extras.
+// idents are what a want pins: the distribution, alone and with its extras.
 func (w want) idents() []ident {
 	out := []ident{{name: w.requirement.Name}}
 	if len(w.requirement.Extras) > 0 {
@@ -60,8 +60,8 @@ func (w want) String() string {
 	return fmt.Sprintf("%s asks for %s", w.by.release, wantText(w.requirement))
 }
 
-// criterion is all that is asked of one ident, and the releases that were seen
-// to lead nowhere. Its slices are never written to once they are shared.
+// criterion is all wants of one ident, and the releases that were found to lead to
+// a conflict. Its slices are never written to once they are shared.
 type criterion struct {
 	wants  []want
 	banned []*release
@@ -89,19 +89,19 @@ func (s state) pinned(id ident) *release {
 // search looks for pins that meet all wants.
 type search struct {
 	*catalogue
-	// patient goes back one choice at a time, and never makes a pin void that
-	// stands: it finds what there is, and not always what pip would. Otherwise
-	// a pin may take the place of others, and who goes back jumps to a choice
-	// that has to do with the conflict.
+	// patient backtracks one choice at a time, and never invalidates an earlier
+	// pin: it is complete, but may find another solution than pip. Otherwise a pin
+	// may invalidate others, and backtracking jumps to a choice that is part of the
+	// conflict.
 	patient      bool
 	left, budget int
 	roots        []want
-	// levels are the states that the search came through, each with a pin more
-	// than the one before; now is the last with what was banned since.
+	// levels are the states on the way, each with one pin more than the one before;
+	// now is the last, with what was banned since.
 	levels []state
 	now    state
 	// causes are the wants of the last conflict, depth how far from the
-	// project an ident stands.
+	// project an ident is.
 	causes  []want
 	depth   map[ident]float64
 	skipped map[*release]string
@@ -143,7 +143,7 @@ func (s *search) run(ctx context.Context, reqs []pep.Requirement) error {
 	return whittle.ErrLimit.Errorf("no set of versions was found in %d steps; last, %w", s.budget, s.conflict(s.causes))
 }
 
-// step pins one of the open idents, or goes back.
+// step pins one of the open idents, or backtracks.
 func (s *search) step(ctx context.Context, open []ident) error {
 	id := s.pick(open)
 	next, causes, err := s.try(ctx, id)
@@ -250,9 +250,8 @@ func (s *search) try(ctx context.Context, id ident) (*state, []want, error) {
 	return nil, causes, nil
 }
 
-// contradicted are the wants that speak against the pin that was just made, as
-// it asks for another of itself, or, in a patient search, against an earlier
-// one. They are nil where there are none.
+// contradicted are the wants that conflict with the pin that was just made, as it
+// requires another release of itself, or, in a patient search, with an earlier pin.
 func (s *search) contradicted(next state) []want {
 	last := len(next.pins) - 1
 	for i, p := range next.pins {
@@ -290,8 +289,8 @@ func (s *search) add(ctx context.Context, criteria map[ident]criterion, wants []
 	return nil, nil
 }
 
-// back returns to an earlier choice and bans it; false means that there is
-// none left.
+// back backtracks to an earlier choice and bans it; false means that there is none
+// left.
 func (s *search) back(ctx context.Context, causes []want) (bool, error) {
 	involved := map[string]bool{}
 	for _, w := range causes {
@@ -330,8 +329,8 @@ func (s *search) concerns(ctx context.Context, p pin, involved map[string]bool) 
 	return err == nil && slices.ContainsFunc(deps, func(w want) bool { return involved[w.requirement.Name] })
 }
 
-// ban takes into a state what was found not to work: the last pin, and what
-// was banned while it stood. It is false where that leaves nothing.
+// ban bans in a state what was found not to work: the last pin, and what was banned
+// while it was pinned. It is false where that leaves no release.
 func (s *search) ban(ctx context.Context, to, broken state, last pin) (bool, error) {
 	for id, c := range to.criteria {
 		banned := slices.Clone(broken.criteria[id].banned)

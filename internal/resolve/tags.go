@@ -112,7 +112,7 @@ func compareBuild(a, b string) int {
 	return cmp.Or(cmp.Compare(len(na), len(nb)), cmp.Compare(na, nb), cmp.Compare(ra, rb))
 }
 
-// splitBuild parts a build tag into its number, without leading zeros, and the
+// splitBuild splits a build tag into its number, without leading zeros, and the
 // rest.
 func splitBuild(s string) (number, rest string) {
 	rest = strings.TrimLeft(s, "0123456789")

@@ -28,8 +28,8 @@ import (
 const (
 	stopTimeout = 15 * time.Second
 	maxRoots    = 8 // daemons at the same time on one StateDir
-	// firstToEnd is added to the kernel's reckoning of who is to end where memory
-	// runs out, in thousandths of the memory.
+	// firstToEnd is the oom_score_adj of containers, in thousandths of the memory:
+	// the kernel kills them first where the machine's memory runs out. proc(5)
 	firstToEnd = 500
 )
 
@@ -52,9 +52,9 @@ type Daemon struct {
 	stopOnce sync.Once
 }
 
-// namespaceScript gives the new PID namespace its own /proc, without which
-// runc would look at other processes' entries, and the new network namespace
-// its name server, whose file the first argument names, and becomes the daemon.
+// namespaceScript mounts /proc for the new PID namespace, without which runc would
+// look at other processes' entries, and the resolv.conf that its first argument
+// names, if any, for the new network namespace. Then it becomes the daemon.
 const namespaceScript = `mount -t proc proc /proc && if [ -n "$1" ]; then mount --bind "$1" /etc/resolv.conf; fi && shift && exec "$@"`
 
 func start(ctx context.Context, binary string, opts Options) (*Daemon, error) {
@@ -131,7 +131,7 @@ func (d *Daemon) makeFolders(ctx context.Context, state, temp string) error {
 	}
 	for i := range maxRoots {
 		d.root = filepath.Join(state, fmt.Sprintf("root-%d", i))
-		// What others could write here root would execute.
+		// Root would execute what others could write here.
 		if _, err := whittle.OwnFolder(d.root); err != nil {
 			return err
 		}
@@ -203,8 +203,8 @@ func (d *Daemon) Guard() *Guard { return d.guard }
 func (d *Daemon) Version() string { return moduleVersion(d.binary) }
 
 // wrapWorker makes a program that keeps runc's records of containers in the
-// scratch folder. It lies beside the snapshots, which are executed, too: what is
-// temporary may be mounted noexec.
+// scratch folder. It is beside the snapshots, which are executed, too:
+// the temporary folder may be mounted noexec.
 //
 // The wrapper reports success for every "runc exec" (a watch that joins a
 // container). When a container's main process ends, the kernel kills all others in
@@ -231,7 +231,7 @@ func (d *Daemon) run(config, worker string) error {
 	resolv := ""
 	if d.network != nil {
 		host, err := os.ReadFile("/etc/resolv.conf")
-		if err == nil { // without one there is no place for another
+		if err == nil { // without one there is nothing to mount over
 			resolv = d.scratch.path("resolv.conf")
 			err = os.WriteFile(resolv, resolver(host), 0o644)
 		}
@@ -406,7 +406,7 @@ func (d *Daemon) Stop() error {
 	return err
 }
 
-// end waits for the process's end, and kills it in the end.
+// end waits for the process's end, and kills it after a while.
 func (d *Daemon) end() {
 	select {
 	case <-d.done:

@@ -46,7 +46,7 @@ func (g *Guard) release() {
 	}
 }
 
-// forkFailed is what programs print when they cannot have another process.
+// forkFailed is what programs print when they cannot start another process.
 var forkFailed = regexp.MustCompile(`(?i)resource temporarily unavailable|can(?:no|')t (?:fork|start new thread|create thread)|fork failed|errno 11\b|EAGAIN`)
 
 // Why says that a limit ended a step or run that failed, and names the option to

@@ -13,24 +13,24 @@ import (
 )
 
 const (
-	// minHidden is the shortest value that is looked for, in bytes: what is
-	// shorter is in every text.
+	// minHidden is the shortest value that is replaced, in bytes: shorter ones are
+	// in every text.
 	minHidden = 4
 	// maxPending is how much of a line is held back until it ends, in bytes.
 	maxPending = 64 << 10
-	// shown replaces a value.
+	// shown is printed instead of a value.
 	shown = "***"
 )
 
-// veil takes values out of what is printed: as they are, line by line, quoted
-// as JSON, URLs and base64 have them, and the passwords of URLs. A nil one hides
-// nothing.
-type veil struct {
+// redactor replaces secret values in everything that is printed: as they are, line
+// by line, quoted for JSON and URLs, in base64, and the passwords of URLs. A nil
+// redactor replaces nothing.
+type redactor struct {
 	replacer *strings.Replacer
 	longest  int
 }
 
-func newVeil(values []string) *veil {
+func newRedactor(values []string) *redactor {
 	var needles []string
 	add := func(s string) {
 		if len(s) >= minHidden && !slices.Contains(needles, s) {
@@ -65,7 +65,7 @@ func newVeil(values []string) *veil {
 			}
 		}
 		for _, text := range []string{value, whole} {
-			// What follows the value changes the last group of four.
+			// The text after the value changes its last group of four characters.
 			if n := len(text) / 3 * 3; n >= 2*minHidden {
 				add(base64.StdEncoding.EncodeToString([]byte(text[:n])))
 				add(base64.URLEncoding.EncodeToString([]byte(text[:n])))
@@ -77,7 +77,7 @@ func newVeil(values []string) *veil {
 	}
 	// The longest first: one value may be the beginning of another.
 	slices.SortStableFunc(needles, func(a, b string) int { return len(b) - len(a) })
-	v := &veil{longest: len(needles[0])}
+	v := &redactor{longest: len(needles[0])}
 	pairs := make([]string, 0, 2*len(needles))
 	for _, n := range needles {
 		pairs = append(pairs, n, shown)
@@ -86,21 +86,21 @@ func newVeil(values []string) *veil {
 	return v
 }
 
-func (v *veil) text(s string) string {
+func (v *redactor) text(s string) string {
 	if v == nil {
 		return s
 	}
 	return v.replacer.Replace(s)
 }
 
-func (v *veil) bytes(b []byte) []byte {
+func (v *redactor) bytes(b []byte) []byte {
 	if v == nil || len(b) == 0 {
 		return b
 	}
 	return []byte(v.replacer.Replace(string(b)))
 }
 
-func (v *veil) lines(all []string) []string {
+func (v *redactor) lines(all []string) []string {
 	out := slices.Clone(all)
 	for i := range out {
 		out[i] = v.text(out[i])
@@ -108,25 +108,25 @@ func (v *veil) lines(all []string) []string {
 	return out
 }
 
-// error hides the values in an error's texts. What it is stays.
-func (v *veil) error(err error) error {
+// error redacts an error's text; errors.Is and errors.As see the same errors.
+func (v *redactor) error(err error) error {
 	if v == nil || err == nil || v.text(err.Error()) == err.Error() {
 		return err
 	}
-	return &veiled{text: v.text(err.Error()), err: err}
+	return &redacted{text: v.text(err.Error()), err: err}
 }
 
-// veiled is an error whose text shows no values.
-type veiled struct {
+// redacted is an error with a redacted text.
+type redacted struct {
 	text string
 	err  error
 }
 
-func (e *veiled) Error() string { return e.text }
-func (e *veiled) Unwrap() error { return e.err }
+func (e *redacted) Error() string { return e.text }
+func (e *redacted) Unwrap() error { return e.err }
 
-// result hides the values in what a command has printed.
-func (v *veil) result(r *RunResult) {
+// result redacts the output of a command.
+func (v *redactor) result(r *RunResult) {
 	if v == nil {
 		return
 	}
@@ -138,21 +138,21 @@ func (v *veil) result(r *RunResult) {
 	}
 }
 
-// stream hides values in the reports of a build. They come in pieces, which may
-// begin and end anywhere: a line is held back until it has ended.
+// stream redacts the progress of a build. Logs arrive in pieces that may begin and
+// end anywhere, so a line is held back until it is complete.
 type stream struct {
-	*veil
+	*redactor
 	pending map[pieceKey][]byte
 }
 
-// pieceKey is one of the streams of a step.
+// pieceKey is one output stream of a step.
 type pieceKey struct {
 	vertex digest.Digest
 	stream int
 }
 
 func (s *stream) status(in *bkclient.SolveStatus) *bkclient.SolveStatus {
-	if s.veil == nil {
+	if s.redactor == nil {
 		return in
 	}
 	out := *in
@@ -183,12 +183,12 @@ func (s *stream) status(in *bkclient.SolveStatus) *bkclient.SolveStatus {
 	return &out
 }
 
-// piece is what can be shown after one more piece.
+// piece is what can be shown after a further piece.
 func (s *stream) piece(key pieceKey, data []byte) []byte {
 	all := slices.Concat(s.pending[key], data)
 	cut := bytes.LastIndexByte(all, '\n') + 1
 	if over := len(all) - maxPending; cut < over {
-		// A line without an end: what may be the beginning of a value stays.
+		// A line without an end: hold back what may be the beginning of a value.
 		all = s.bytes(all)
 		cut = max(0, len(all)-s.longest)
 		s.pending[key] = bytes.Clone(all[cut:])
@@ -198,7 +198,7 @@ func (s *stream) piece(key pieceKey, data []byte) []byte {
 	return s.bytes(all[:cut])
 }
 
-// rest are the last lines of a step, which need not have an end.
+// rest are the last lines of a step, complete or not.
 func (s *stream) rest(vertex digest.Digest) []*bkclient.VertexLog {
 	var out []*bkclient.VertexLog
 	for key, data := range s.pending {

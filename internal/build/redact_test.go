@@ -16,10 +16,10 @@ import (
 	"whittle.dev/whittle"
 )
 
-// TestVeil: values are hidden in the forms in which programs print them.
-func TestVeil(t *testing.T) {
+// TestRedactor: values are hidden in the forms in which programs print them.
+func TestRedactor(t *testing.T) {
 	const secret = "p@ss/wörd \"x\""
-	v := newVeil([]string{secret + "\n", "postgresql://app:geheim%20@db:5432/app", "-----BEGIN KEY-----\nAAAABBBB\n-----END KEY-----\n", "abc", ""})
+	v := newRedactor([]string{secret + "\n", "postgresql://app:geheim%20@db:5432/app", "-----BEGIN KEY-----\nAAAABBBB\n-----END KEY-----\n", "abc", ""})
 	for _, text := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), `p@ss/wörd \"x\"`, base64.StdEncoding.EncodeToString([]byte(secret))[:16],
 		"geheim ", "postgresql://app:geheim%20@db:5432/app", "AAAABBBB", "-----BEGIN KEY-----"} {
 		got := v.text("before " + text + " after")
@@ -30,8 +30,8 @@ func TestVeil(t *testing.T) {
 	if got := v.text("abc is too short"); got != "abc is too short" {
 		t.Errorf("%q", got)
 	}
-	if newVeil([]string{"", "abc"}) != nil {
-		t.Error("a veil over nothing")
+	if newRedactor([]string{"", "abc"}) != nil {
+		t.Error("a redactor over nothing")
 	}
 	err := v.error(fmt.Errorf("pulling x: AAAABBBB: %w", whittle.ErrEngine))
 	if strings.Contains(err.Error(), "AAAABBBB") || !errors.Is(err, whittle.ErrEngine) {
@@ -44,14 +44,14 @@ func TestVeil(t *testing.T) {
 	}
 }
 
-// TestVeiledStream: however a step's output is cut into pieces, nothing of a
+// TestRedactedStream: however a step's output is cut into pieces, nothing of a
 // value is shown, and all else is, in its order.
-func TestVeiledStream(t *testing.T) {
+func TestRedactedStream(t *testing.T) {
 	const secret = "hunter2hunter3"
 	rapid.Check(t, func(t *rapid.T) {
 		words := rapid.SliceOf(rapid.SampledFrom([]string{"a", "hunter2", secret, "\n", " ", "\r", "hunter"})).Draw(t, "words")
 		text := strings.Join(words, "")
-		s := &stream{newVeil([]string{secret}), map[pieceKey][]byte{}}
+		s := &stream{newRedactor([]string{secret}), map[pieceKey][]byte{}}
 		var shown strings.Builder
 		vertex, now := digest.FromString("x"), time.Now()
 		send := func(st *bkclient.SolveStatus) {
@@ -71,9 +71,9 @@ func TestVeiledStream(t *testing.T) {
 	})
 }
 
-// TestVeiledLongLine: a line without an end is shown nevertheless.
-func TestVeiledLongLine(t *testing.T) {
-	s := &stream{newVeil([]string{"hunter2hunter3"}), map[pieceKey][]byte{}}
+// TestRedactedLongLine: a line without an end is shown nevertheless.
+func TestRedactedLongLine(t *testing.T) {
+	s := &stream{newRedactor([]string{"hunter2hunter3"}), map[pieceKey][]byte{}}
 	key := pieceKey{stream: 1}
 	var shown strings.Builder
 	for range 40 {

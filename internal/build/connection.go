@@ -14,10 +14,10 @@ import (
 // errLost is why a call ends when the connection to the engine does.
 var errLost = errors.New("the connection was lost")
 
-// line notices that the connection to an engine ends, and cancels the calls
-// that hold it: BuildKit's client would wait for ever for the end of a
-// process that runs in a container.
-type line struct {
+// connection notices when the connection to an engine ends, and cancels the calls
+// that use it: BuildKit's client would wait forever for a process that runs in a
+// container.
+type connection struct {
 	mu   sync.Mutex
 	held map[int]context.CancelCauseFunc
 	next int
@@ -25,7 +25,7 @@ type line struct {
 
 // hold gives a context that is cancelled with errLost when the connection
 // ends; release must be called.
-func (l *line) hold(ctx context.Context) (held context.Context, release func()) {
+func (l *connection) hold(ctx context.Context) (held context.Context, release func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,18 +51,18 @@ func orLost(held context.Context, err error) error {
 	return err
 }
 
-func (l *line) option() bkclient.ClientOpt {
-	return bkclient.WithGRPCDialOption(grpc.WithStatsHandler(lineEnd{l}))
+func (l *connection) option() bkclient.ClientOpt {
+	return bkclient.WithGRPCDialOption(grpc.WithStatsHandler(connHandler{l}))
 }
 
-// lineEnd hears of the connection's end from gRPC.
-type lineEnd struct{ *line }
+// connHandler learns of the connection's end from gRPC.
+type connHandler struct{ *connection }
 
-func (h lineEnd) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
-func (h lineEnd) HandleRPC(context.Context, stats.RPCStats)                         {}
-func (h lineEnd) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (h connHandler) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (h connHandler) HandleRPC(context.Context, stats.RPCStats)                         {}
+func (h connHandler) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 
-func (h lineEnd) HandleConn(_ context.Context, s stats.ConnStats) {
+func (h connHandler) HandleConn(_ context.Context, s stats.ConnStats) {
 	if _, ok := s.(*stats.ConnEnd); !ok {
 		return
 	}
