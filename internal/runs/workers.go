@@ -132,8 +132,11 @@ func workersFailure(run whittle.CommandRun, r build.RunResult, process whittle.P
 	r.TimedOut, r.ExitCode = false, code
 	problem := explainRun(&run, r, process)
 	run.Tail = tail
-	if run.Needs == "" {
-		why := strings.TrimPrefix(strings.TrimPrefix(problem.Message, fmt.Sprintf("exit code %d", code)), ": ")
+	why := strings.Replace(problem.Message, fmt.Sprintf("exit code %d: ", code), "", 1)
+	if run.Needs != "" {
+		problem.Message = why
+	} else {
+		why = strings.TrimPrefix(why, fmt.Sprintf("exit code %d", code))
 		problem.Message = "the workers of its server end as they start"
 		if !lost.certain {
 			run.Status = whittle.Unknown
@@ -142,8 +145,8 @@ func workersFailure(run whittle.CommandRun, r build.RunResult, process whittle.P
 		if why != "" {
 			problem.Message += ": " + why
 		}
-		run.Problem = problem.Message
 	}
+	run.Problem = problem.Message
 	problem.ReachedFrom = []string{r.Name}
 	return run, problem
 }
