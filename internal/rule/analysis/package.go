@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -145,3 +146,15 @@ func LargestNames(evidence []whittle.Evidence) string {
 	}
 	return List(names)
 }
+
+// buildTool matches packages that only builds need, as Debian, Alpine and Red Hat
+// call them.
+var buildTool = regexp.MustCompile(`^(gcc|g\+\+|gfortran|cpp|gobjc|gccgo|clang|llvm|lld|ldc|rustc|cargo|golang|go|gdc)(-[0-9].*|-c\+\+)?$|` +
+	`^(gcc|g\+\+|cpp|gfortran)-[0-9]+(-.*)?$|^golang-[0-9.]+.*$|` +
+	`^(make|build-essential|build-base|alpine-sdk|binutils|cmake|cmake-data|ninja-build|ninja|samurai|meson|autoconf|automake|autotools-dev|libtool|` +
+	`pkg-config|pkgconf|pkgconf-bin|bison|flex|m4|dpkg-dev|fakeroot|swig|nasm|yasm|maven|gradle|node-gyp|linux-headers|` +
+	`linux-libc-dev|kernel-headers|rpm-build|redhat-rpm-config)(-.*)?$|` +
+	`-(dev|devel)(-bin)?$|^lib(gcc|stdc\+\+|objc|gfortran)-[0-9]+-dev$`)
+
+// IsBuildTool says that a package is needed to build things, and not to run them.
+func IsBuildTool(name string) bool { return buildTool.MatchString(name) }

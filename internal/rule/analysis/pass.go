@@ -12,8 +12,8 @@ type Pass struct {
 	Dists   *Dists
 	Project *Project
 
-	// spoken is what AllTexts gave when it was first asked.
-	spoken *spoken
+	// cached is what AllTexts gave when it was first asked.
+	cached *cachedTexts
 }
 
 // New makes the views of some facts.

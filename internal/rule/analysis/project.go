@@ -125,7 +125,7 @@ func (pr *Project) each(want, visit func(at string) bool) (all bool) {
 		switch {
 		case err != nil:
 			return nil // what cannot be read is not sent to the build either
-		case e.IsDir() && pr.aside(at):
+		case e.IsDir() && pr.isIgnored(at):
 			return fs.SkipDir
 		case !e.Type().IsRegular() || !want(at):
 			return nil
@@ -202,7 +202,7 @@ func (pr *Project) Imports() (modules map[string]bool, ok bool) {
 		switch {
 		case err != nil:
 			return nil // what cannot be read imports nothing either
-		case e.IsDir() && pr.aside(at):
+		case e.IsDir() && pr.isIgnored(at):
 			return fs.SkipDir
 		case !e.Type().IsRegular() || path.Ext(at) != ".py" || path.Base(at) == "conftest.py":
 			return nil
@@ -229,7 +229,7 @@ func (pr *Project) Mentioned(modules, programs []string) (where, word string, fo
 	if pr.files == nil {
 		return "", "", false
 	}
-	pr.each(speaks, func(at string) bool {
+	pr.each(mayName, func(at string) bool {
 		words := programs
 		if path.Ext(at) == ".py" {
 			words = slices.Concat(modules, programs)
@@ -266,9 +266,9 @@ func (pr *Project) OwnPath(at string) bool {
 	return slices.Contains(pr.declared.Packages, strings.TrimSuffix(top, ".py"))
 }
 
-// aside says that a folder of the project says nothing about what the image
+// isIgnored says that a folder of the project says nothing about what the image
 // runs: tests, documents, what tools and builds leave, environments of Python.
-func (pr *Project) aside(at string) bool {
+func (pr *Project) isIgnored(at string) bool {
 	folder := path.Base(at)
 	has := func(file string) bool {
 		_, err := fs.Stat(pr.files, path.Join(at, file))

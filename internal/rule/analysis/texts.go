@@ -58,8 +58,8 @@ func (s *Text) Contains(part string) bool {
 	return bytes.Contains(s.text, []byte(part)) || slices.ContainsFunc(s.spelled, func(made source.Spelling) bool { return strings.Contains(made.Text, part) })
 }
 
-// spoken are the texts of an application; all says that no others are there.
-type spoken struct {
+// cachedTexts are the texts of an application; all says that no others are there.
+type cachedTexts struct {
 	texts Texts
 	all   bool
 }
@@ -70,15 +70,15 @@ type spoken struct {
 // tests, declarations and the settings of development tools say nothing about
 // what runs. ok is false where not all can be read, or there are too many.
 func (p *Pass) AllTexts() (out Texts, ok bool) {
-	if p.spoken == nil {
-		texts, all := listen(p)
-		p.spoken = &spoken{texts, all}
+	if p.cached == nil {
+		texts, all := readTexts(p)
+		p.cached = &cachedTexts{texts, all}
 	}
-	return p.spoken.texts, p.spoken.all
+	return p.cached.texts, p.cached.all
 }
 
-func listen(p *Pass) (out Texts, ok bool) {
-	out = saidByImage(p)
+func readTexts(p *Pass) (out Texts, ok bool) {
+	out = textsOfImage(p)
 	if p.Files == nil {
 		return out, true
 	}
@@ -88,7 +88,7 @@ func listen(p *Pass) (out Texts, ok bool) {
 		return textKind(at) != otherText && (!forDevelopers(at) || tools[strings.ToLower(path.Base(at))]) && !p.Project.onlyDeclares(at)
 	}
 	ok = p.Project.each(want, func(at string) bool {
-		said, ok := saidByFile(p, at)
+		said, ok := textOfFile(p, at)
 		if said.text != nil {
 			out = append(out, said)
 		}
@@ -98,9 +98,9 @@ func listen(p *Pass) (out Texts, ok bool) {
 	return out, ok && readable
 }
 
-// saidByFile is what a file of the project says; ok is false where it says
+// textOfFile is what a file of the project says; ok is false where it says
 // something that cannot be read.
-func saidByFile(p *Pass, at string) (said Text, ok bool) {
+func textOfFile(p *Pass, at string) (said Text, ok bool) {
 	said.file = at
 	kind := textKind(at)
 	if kind == pickled {
@@ -111,7 +111,7 @@ func saidByFile(p *Pass, at string) (said Text, ok bool) {
 	if text == nil || path.Base(at) == "tasks.py" && bytes.Contains(text, []byte("invoke")) {
 		return said, true
 	}
-	said.text = speech(kind, text)
+	said.text = onlyNames(kind, text)
 	if kind == pythonText && said.text != nil {
 		said.spelled = source.Spelled(text)
 		said.literals, _ = source.Literals(text)
@@ -119,9 +119,9 @@ func saidByFile(p *Pass, at string) (said Text, ok bool) {
 	return said, true
 }
 
-// saidByImage are the commands, the environment and the instructions of the
+// textsOfImage are the commands, the environment and the instructions of the
 // image. What installs a distribution does not use it.
-func saidByImage(p *Pass) (out Texts) {
+func textsOfImage(p *Pass) (out Texts) {
 	if p.Config != nil {
 		c := &p.Config.Config
 		words := slices.Concat(c.Entrypoint, c.Cmd, c.Env)
@@ -130,7 +130,7 @@ func saidByImage(p *Pass) (out Texts) {
 		}
 		out = append(out, Text{file: "the image's configuration", text: []byte(strings.Join(words, "\n"))})
 	}
-	out = append(out, saidByEntryPoints(p)...)
+	out = append(out, textsOfEntryPoints(p)...)
 	if p.Dockerfile == nil {
 		return out
 	}
@@ -140,7 +140,7 @@ func saidByImage(p *Pass) (out Texts) {
 			in := &p.Dockerfile.Stages[i].Instructions[j]
 			switch in.Keyword {
 			case "RUN":
-				saidByRun(p, in, text)
+				keepCommands(p, in, text)
 			case "CMD", "ENTRYPOINT", "HEALTHCHECK", "ENV":
 				copy(text[in.Span.Start:in.Span.End], p.Dockerfile.Source[in.Span.Start:in.Span.End])
 			}
@@ -149,9 +149,9 @@ func saidByImage(p *Pass) (out Texts) {
 	return append(out, Text{file: p.Dockerfile.Name, text: text})
 }
 
-// saidByEntryPoints are the modules that the application's own distributions
+// textsOfEntryPoints are the modules that the application's own distributions
 // offer to be loaded.
-func saidByEntryPoints(p *Pass) (out Texts) {
+func textsOfEntryPoints(p *Pass) (out Texts) {
 	if p.Graph == nil {
 		return nil
 	}
@@ -169,8 +169,8 @@ func saidByEntryPoints(p *Pass) (out Texts) {
 	return out
 }
 
-// saidByRun keeps the commands of a RUN that install nothing.
-func saidByRun(p *Pass, in *dockerfile.Instruction, text []byte) {
+// keepCommands keeps the commands of a RUN that install nothing.
+func keepCommands(p *Pass, in *dockerfile.Instruction, text []byte) {
 	s, err := in.Shell()
 	if err != nil {
 		copy(text[in.Span.Start:in.Span.End], p.Dockerfile.Source[in.Span.Start:in.Span.End])

@@ -128,19 +128,19 @@ func declaredAt(p *analysis.Pass, d *project.Dependency) whittle.Evidence {
 	return e
 }
 
-// wayOut is one way to bring a distribution into the image: between low and
+// remedy is one way to bring a distribution into the image: between low and
 // high bytes more, where that is known.
-type wayOut struct {
+type remedy struct {
 	advice    string
 	fix       *whittle.Fix
 	low, high int64
 	known     bool
 }
 
-func (w *wayOut) smaller(than wayOut) bool { return w.known && than.known && w.high < than.high }
+func (w *remedy) smaller(than remedy) bool { return w.known && than.known && w.high < than.high }
 
 // cost is what installing some requirements adds to the image.
-func (w *wayOut) cost(p *analysis.Pass, requirements ...string) {
+func (w *remedy) cost(p *analysis.Pass, requirements ...string) {
 	if p.Growth != nil {
 		w.low, w.high, w.known = p.Growth(requirements...)
 	}
@@ -148,7 +148,7 @@ func (w *wayOut) cost(p *analysis.Pass, requirements ...string) {
 
 // moveLine is the way out in the declarations: the line goes to where the
 // start needs it.
-func moveLine(p *analysis.Pass, q *whittle.Problem, d *project.Dependency) (w wayOut) {
+func moveLine(p *analysis.Pass, q *whittle.Problem, d *project.Dependency) (w remedy) {
 	w.cost(p, d.Text)
 	file, folder := installsFrom(p)
 	src := p.Project.File("pyproject.toml")
@@ -159,7 +159,7 @@ func moveLine(p *analysis.Pass, q *whittle.Problem, d *project.Dependency) (w wa
 	case src != nil && (folder || file == ""):
 		to, ok := listFor(p, q, src)
 		if !ok || d.Kind == project.Optional && to.Kind == "poetry" {
-			return wayOut{}
+			return remedy{}
 		}
 		return toList(p, w, d, to)
 	case file != "":
@@ -172,13 +172,13 @@ func moveLine(p *analysis.Pass, q *whittle.Problem, d *project.Dependency) (w wa
 			}
 		}
 	}
-	return wayOut{}
+	return remedy{}
 }
 
 // toList moves a line to a list of pyproject.toml. From an extra to the
 // dependencies it is moved, as these come with every extra; from anywhere else
 // it is copied, as that may be installed without them.
-func toList(p *analysis.Pass, w wayOut, d *project.Dependency, to edit.List) wayOut {
+func toList(p *analysis.Pass, w remedy, d *project.Dependency, to edit.List) remedy {
 	where := "the dependencies"
 	if to.Kind == "optional" {
 		where = "the extra " + to.Name
@@ -196,7 +196,7 @@ func toList(p *analysis.Pass, w wayOut, d *project.Dependency, to edit.List) way
 		patch, err = p.Project.Patch("pyproject.toml", []analysis.Change{bring})
 	}
 	if err != nil {
-		return wayOut{}
+		return remedy{}
 	}
 	w.advice = fmt.Sprintf("%s %s from %s to %s of pyproject.toml", verb, d.Text, declaredFor(d), where)
 	w.fix = projectFix(p, fmt.Sprintf("declare %s in %s", d.Text, where), []whittle.Patch{patch})
@@ -205,10 +205,10 @@ func toList(p *analysis.Pass, w wayOut, d *project.Dependency, to edit.List) way
 
 // toFile brings a line to the requirements file that the image installs: it is
 // moved from one that includes that file, else copied.
-func toFile(p *analysis.Pass, w wayOut, d *project.Dependency, file string) wayOut {
+func toFile(p *analysis.Pass, w remedy, d *project.Dependency, file string) remedy {
 	patch, err := p.Project.Patch(file, []analysis.Change{func(src []byte) ([]whittle.Edit, error) { return edit.AddLine(src, d.Text) }})
 	if err != nil {
-		return wayOut{}
+		return remedy{}
 	}
 	patches, verb := []whittle.Patch{patch}, "copy"
 	if slices.Contains(p.Project.Included(d.File), file) && slices.Equal(p.Project.Written(d.File), []string{d.File}) {

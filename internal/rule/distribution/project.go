@@ -9,6 +9,8 @@ import (
 	"whittle.dev/whittle/internal/edit"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/python/source"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -81,4 +83,67 @@ func undeclaring(p *analysis.Pass, d *project.Dependency) (file string, c analys
 		}
 	}
 	return "", nil, false
+}
+
+// namesOf knows which distribution has a module.
+func namesOf(p *analysis.Pass) *python.Names {
+	if p.Names != nil {
+		return p.Names
+	}
+	n := python.NewNames(nil)
+	n.Declare(p.Declared.Names())
+	return n
+}
+
+// listFor is the list that a problem's distribution belongs in: the extra
+// without which the importing file cannot be imported anyway, else the
+// project's dependencies.
+func listFor(p *analysis.Pass, q *whittle.Problem, src []byte) (edit.List, bool) {
+	lists, err := edit.Lists(src)
+	if err != nil {
+		return edit.List{}, false
+	}
+	has := func(kind string) bool {
+		return slices.ContainsFunc(lists, func(l edit.List) bool { return l.Kind == kind })
+	}
+	if extra := extraNeededBy(p, q.Path, q.Distribution); extra != "" {
+		return edit.List{Kind: "optional", Name: extra}, true
+	}
+	switch {
+	case has("dependencies") || p.Declared.Name != "" && !has("poetry"):
+		return edit.List{Kind: "dependencies"}, true
+	case has("poetry"):
+		return edit.List{Kind: "poetry"}, true
+	}
+	return edit.List{}, false
+}
+
+// extraNeededBy is the extra that declares something which a file of the
+// project imports at its top, another distribution left out, and nothing else
+// declares.
+func extraNeededBy(p *analysis.Pass, file, without string) string {
+	text := p.Project.File(file)
+	if text == nil {
+		return ""
+	}
+	extras := map[string]string{}
+	for _, d := range p.Dists.Declared() {
+		name := pep.Normalize(d.Name)
+		if other, twice := extras[name]; twice && other != d.Extra {
+			extras[name] = "" // several lists have it
+			continue
+		}
+		extras[name] = d.Extra
+	}
+	for _, imp := range source.Scan(text).Imports {
+		if imp.Context != 0 || len(imp.Conditions) > 0 || imp.Level > 0 {
+			continue
+		}
+		for _, n := range namesOf(p).OfImport(imp.Module, imp.Names) {
+			if extra := extras[n.Distribution]; extra != "" && n.Distribution != pep.Normalize(without) {
+				return extra
+			}
+		}
+	}
+	return ""
 }

@@ -18,7 +18,7 @@ import (
 func onlyFull(p *analysis.Pass, s *analysis.Packages) (certain, perhaps []int) {
 	var roots, tools []int
 	for n := range s.List {
-		if k := &s.List[n]; k.Layer > 0 && p.Layers.IsBase(k.Layer) && isBuildTool(k.Name) {
+		if k := &s.List[n]; k.Layer > 0 && p.Layers.IsBase(k.Layer) && analysis.IsBuildTool(k.Name) {
 			tools = append(tools, n)
 		} else if k.Layer == 0 || k.Layer > 0 && !p.Layers.IsBase(k.Layer) || slices.Contains(inSlim, k.Name) {
 			roots = append(roots, n)

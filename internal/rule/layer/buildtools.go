@@ -2,7 +2,6 @@ package layer
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -28,23 +27,11 @@ itself, before its layer is made.`,
 	}
 }
 
-// tool matches packages that only builds need, as Debian, Alpine and Red Hat
-// call them.
-var tool = regexp.MustCompile(`^(gcc|g\+\+|gfortran|cpp|gobjc|gccgo|clang|llvm|lld|ldc|rustc|cargo|golang|go|gdc)(-[0-9].*|-c\+\+)?$|` +
-	`^(gcc|g\+\+|cpp|gfortran)-[0-9]+(-.*)?$|^golang-[0-9.]+.*$|` +
-	`^(make|build-essential|build-base|alpine-sdk|binutils|cmake|cmake-data|ninja-build|ninja|samurai|meson|autoconf|automake|autotools-dev|libtool|` +
-	`pkg-config|pkgconf|pkgconf-bin|bison|flex|m4|dpkg-dev|fakeroot|swig|nasm|yasm|maven|gradle|node-gyp|linux-headers|` +
-	`linux-libc-dev|kernel-headers|rpm-build|redhat-rpm-config)(-.*)?$|` +
-	`-(dev|devel)(-bin)?$|^lib(gcc|stdc\+\+|objc|gfortran)-[0-9]+-dev$`)
-
-// isBuildTool says that a package is needed to build things, and not to run them.
-func isBuildTool(name string) bool { return tool.MatchString(name) }
-
 func buildTools(p *analysis.Pass) []whittle.Finding {
 	s := p.Layers.Packages()
 	var tools []int
 	for n := range s.List {
-		if k := &s.List[n]; k.Layer >= 0 && !p.Layers.IsBase(k.Layer) && isBuildTool(k.Name) {
+		if k := &s.List[n]; k.Layer >= 0 && !p.Layers.IsBase(k.Layer) && analysis.IsBuildTool(k.Name) {
 			tools = append(tools, n)
 		}
 	}
@@ -93,7 +80,7 @@ func builds(a recipe.Action) bool {
 // virtual says that a package is only a name for some build tools, as
 // apk add --virtual .build-deps makes them.
 func virtual(s *analysis.Packages, n int) bool {
-	return strings.HasPrefix(s.List[n].Name, ".") && slices.ContainsFunc(s.List[n].Depends, func(names []string) bool { return isBuildTool(names[0]) })
+	return strings.HasPrefix(s.List[n].Name, ".") && slices.ContainsFunc(s.List[n].Depends, func(names []string) bool { return analysis.IsBuildTool(names[0]) })
 }
 
 // freed are the packages above the base that go with some: these themselves,

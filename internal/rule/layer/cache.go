@@ -92,7 +92,7 @@ func caches(p *analysis.Pass) []whittle.Finding {
 		}
 		for _, layer := range slices.Sorted(maps.Keys(byLayer)) {
 			if items := byLayer[layer]; p.Layers.Bytes(items) >= analysis.MinBytes {
-				out = append(out, kept(p, m, layer, items))
+				out = append(out, cacheFinding(p, m, layer, items))
 			}
 		}
 	}
@@ -111,8 +111,8 @@ func namedElsewhere(p *analysis.Pass, inside func(at string) bool) map[int]bool 
 	return out
 }
 
-// kept states what a package manager left in one layer.
-func kept(p *analysis.Pass, m keeper, layer int, items []int) whittle.Finding {
+// cacheFinding states what a package manager left in one layer.
+func cacheFinding(p *analysis.Pass, m keeper, layer int, items []int) whittle.Finding {
 	f := whittle.Finding{
 		Message:  fmt.Sprintf("%s leaves %s of %s's cache in the image", p.Recipe.LayerName(layer), whittle.Bytes(p.Layers.Bytes(items)), m.name),
 		Evidence: p.Recipe.WithLine(p.Layers.Places(items), layer), Change: p.Layers.Removal(items), Risk: whittle.RiskNone,

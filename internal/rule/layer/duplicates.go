@@ -103,7 +103,7 @@ func twinFiles(p *analysis.Pass) []twins {
 			if p.Layers.IsBase(p.Ledger.Items[i].Layer) {
 				continue
 			}
-			first, second := apart(p.Ledger.Items[items[0]].Path, p.Ledger.Items[i].Path)
+			first, second := distinctFolders(p.Ledger.Items[items[0]].Path, p.Ledger.Items[i].Path)
 			key := [2]string{first, second}
 			if all[key] == nil {
 				all[key] = &twins{first: first, second: second}
@@ -124,9 +124,9 @@ func twinFiles(p *analysis.Pass) []twins {
 	return out
 }
 
-// apart are two paths without the folders and the name that both end with; of
+// distinctFolders are two paths without the folders and the name that both end with; of
 // files that are called otherwise, their folders.
-func apart(a, b string) (first, second string) {
+func distinctFolders(a, b string) (first, second string) {
 	for path.Base(a) == path.Base(b) && path.Dir(a) != "." && path.Dir(b) != "." {
 		a, b = path.Dir(a), path.Dir(b)
 		first, second = a, b

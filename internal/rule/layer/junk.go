@@ -31,18 +31,18 @@ What the Dockerfile copies by name, what a build asks git for, and tests and dum
 	}
 }
 
-// heap is a kind of junk.
-type heap uint8
+// junkKind is a kind of junk.
+type junkKind uint8
 
 const (
-	noJunk heap = iota
-	tools       // what tools leave behind: nobody runs it
+	noJunk junkKind = iota
+	tools           // what tools leave behind: nobody runs it
 	tests
 	dumps
 )
 
-// junkyard is what decides about names that are junk in some projects only.
-type junkyard struct {
+// contextScan is what decides about names that are junk in some projects only.
+type contextScan struct {
 	p *analysis.Pass
 	// git says that a build asks version control, node that it installs
 	// packages itself; imported are the top folders of tests that others need.
@@ -54,7 +54,7 @@ type junkyard struct {
 var dumped = []string{".sql", ".dump", ".bak", ".log", ".hprof", ".pcap"}
 
 // in finds the first part of a path in the context that makes junk of it.
-func (y *junkyard) in(rel string) (at, pattern string, kind heap) {
+func (y *contextScan) in(rel string) (at, pattern string, kind junkKind) {
 	parts := strings.Split(rel, "/")
 	for i, name := range parts {
 		at := strings.Join(parts[:i+1], "/")
@@ -78,7 +78,7 @@ func (y *junkyard) in(rel string) (at, pattern string, kind heap) {
 }
 
 // left says that a folder is what tools leave behind, wherever it lies.
-func (y *junkyard) left(name, at string) bool {
+func (y *contextScan) left(name, at string) bool {
 	switch name {
 	case ".git", ".hg", ".svn", ".bzr":
 		return !y.git
@@ -94,7 +94,7 @@ func (y *junkyard) left(name, at string) bool {
 
 // built says that a path is in a folder at the top that builds of the project
 // write.
-func (y *junkyard) built(parts []string) bool {
+func (y *contextScan) built(parts []string) bool {
 	switch {
 	case len(parts) < 2:
 		return false
@@ -117,15 +117,15 @@ func neverMade(name string) bool {
 	return false
 }
 
-// heaps are items, and the patterns that leave them out, by what they are.
-type heaps struct {
-	items    map[heap][]int
-	patterns map[heap]map[string]bool
+// junkItems are items, and the patterns that leave them out, by what they are.
+type junkItems struct {
+	items    map[junkKind][]int
+	patterns map[junkKind]map[string]bool
 }
 
 // collect adds the junk that a COPY brought. Whether the rest of the project
 // needs a place is looked up once for each.
-func (h *heaps) collect(y *junkyard, said analysis.Texts, layer int, c *recipe.Copy) {
+func (h *junkItems) collect(y *contextScan, said analysis.Texts, layer int, c *recipe.Copy) {
 	p := y.p
 	known := map[string]bool{}
 	for i := range p.Ledger.Items {
@@ -158,18 +158,18 @@ func junk(p *analysis.Pass) []whittle.Finding {
 		return nil
 	}
 	said := p.Texts()
-	y := &junkyard{p: p, git: asksGit(p), node: startsAny(p, "npm", "yarn", "pnpm"), imported: map[string]bool{}}
+	y := &contextScan{p: p, git: asksGit(p), node: startsAny(p, "npm", "yarn", "pnpm"), imported: map[string]bool{}}
 	for _, folder := range []string{"tests", "test"} {
 		y.imported[folder] = p.Recipe.InContext(folder) && importsTests(p, folder)
 	}
-	found := heaps{items: map[heap][]int{}, patterns: map[heap]map[string]bool{tools: {}, tests: {}, dumps: {}}}
+	found := junkItems{items: map[junkKind][]int{}, patterns: map[junkKind]map[string]bool{tools: {}, tests: {}, dumps: {}}}
 	for layer := range p.Ledger.Layers {
 		if c, ok := p.Recipe.LayerCopy(layer); ok && !c.External {
 			found.collect(y, said, layer, &c)
 		}
 	}
 	var out []whittle.Finding
-	for _, kind := range []heap{tools, tests, dumps} {
+	for _, kind := range []junkKind{tools, tests, dumps} {
 		if p.Layers.Bytes(found.items[kind]) >= analysis.MinBytes {
 			out = append(out, ignorable(p, kind, found.items[kind], slices.Sorted(maps.Keys(found.patterns[kind]))))
 		}
@@ -178,7 +178,7 @@ func junk(p *analysis.Pass) []whittle.Finding {
 }
 
 // ignorable states what .dockerignore should name.
-func ignorable(p *analysis.Pass, kind heap, items []int, patterns []string) whittle.Finding {
+func ignorable(p *analysis.Pass, kind junkKind, items []int, patterns []string) whittle.Finding {
 	layers := p.Layers.LayersOf(items)
 	evidence := p.Layers.Places(items)
 	for _, layer := range layers {

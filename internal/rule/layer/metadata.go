@@ -32,10 +32,10 @@ by a RUN or in another stage, change them there.`,
 }
 
 func metadataCopies(p *analysis.Pass) []whittle.Finding {
-	return tell(p, telling{deed: deed{"metadata-copy", "rewrites", " only to change metadata"},
-		why:    func(killer int, items []int) string { return " only to change the " + changed(p, killer, items) },
+	return hiddenFindings(p, hiding{effect: effect{"metadata-copy", "rewrites", " only to change metadata"},
+		why:    func(hider int, items []int) string { return " only to change the " + changed(p, hider, items) },
 		advice: "change the files in the instruction that makes them, or let COPY do it by --chown and --chmod",
-		cure: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+		fix: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
 			if r, ok := asFlag(p, k, byLayer, layers); ok {
 				return r, true
 			}
@@ -45,8 +45,8 @@ func metadataCopies(p *analysis.Pass) []whittle.Finding {
 
 // changed says what a layer changed of items: "mode", "owner", "time" or
 // "metadata" where it is not the same for all.
-func changed(p *analysis.Pass, killer int, items []int) string {
-	above := p.Layers.Entries(killer)
+func changed(p *analysis.Pass, hider int, items []int) string {
+	above := p.Layers.Entries(hider)
 	what := ""
 	for _, i := range items {
 		it := &p.Ledger.Items[i]
@@ -77,7 +77,7 @@ func asFlag(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]int, 
 	if !ok {
 		return relocation{}, false
 	}
-	r := relocation{title: "let COPY set it", cured: layers, risk: whittle.RiskLow, advice: "let COPY set it by a flag, which makes no second copy",
+	r := relocation{title: "let COPY set it", fixed: layers, risk: whittle.RiskLow, advice: "let COPY set it by a flag, which makes no second copy",
 		caution: "what other instructions put into the same folder keeps its owner and mode"}
 	var copies []recipe.Copy
 	for _, layer := range layers {
@@ -148,8 +148,8 @@ func repeatedBelow(p *analysis.Pass, copies []recipe.Copy, k *dockerfile.Instruc
 }
 
 // covered says that the flags set whatever a layer changed of items.
-func covered(p *analysis.Pass, flags map[string]string, items []int, killer int) bool {
-	above := p.Layers.Entries(killer)
+func covered(p *analysis.Pass, flags map[string]string, items []int, hider int) bool {
+	above := p.Layers.Entries(hider)
 	for _, i := range items {
 		it := &p.Ledger.Items[i]
 		was, now := &p.Indexes[it.Layer].Entries[it.Entry], above[it.Path]

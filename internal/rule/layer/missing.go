@@ -27,8 +27,8 @@ stage. A console script does not look in the working directory: where the packag
 	}
 }
 
-// lack is a file or a folder of the project that the image lacks.
-type lack struct {
+// missingFile is a file or a folder of the project that the image missing.
+type missingFile struct {
 	// source is the top of what has to be copied, relative to the project;
 	// root is the folder that imports start from.
 	source, root string
@@ -42,7 +42,7 @@ func missingSources(p *analysis.Pass) []whittle.Finding {
 	if p.Check == nil || p.Files == nil {
 		return nil
 	}
-	var lacks []lack
+	var missing []missingFile
 	for _, problem := range p.Check.Problems {
 		if problem.Severity != "error" || problem.Rule != whittle.CheckMissingSource && problem.Rule != whittle.CheckMissingModule && problem.Rule != whittle.CheckHealthcheckCannotRun {
 			continue
@@ -51,32 +51,32 @@ func missingSources(p *analysis.Pass) []whittle.Finding {
 		if !ok {
 			continue
 		}
-		i := slices.IndexFunc(lacks, func(l lack) bool { return l.source == source })
+		i := slices.IndexFunc(missing, func(l missingFile) bool { return l.source == source })
 		if i < 0 {
-			i = len(lacks)
-			lacks = append(lacks, lack{source: source, root: root})
+			i = len(missing)
+			missing = append(missing, missingFile{source: source, root: root})
 		}
-		lacks[i].problems = append(lacks[i].problems, problem)
-		lacks[i].search = lacks[i].search || problem.Module != "" && fromProgram(problem)
+		missing[i].problems = append(missing[i].problems, problem)
+		missing[i].search = missing[i].search || problem.Module != "" && fromProgram(problem)
 	}
-	if len(lacks) == 0 {
+	if len(missing) == 0 {
 		return nil
 	}
-	slices.SortFunc(lacks, func(a, b lack) int { return cmp.Compare(a.source, b.source) })
+	slices.SortFunc(missing, func(a, b missingFile) int { return cmp.Compare(a.source, b.source) })
 	// What only optional scripts need has a finding of its own: it must not
 	// keep the other one from being fixed.
 	var out []whittle.Finding
 	for _, production := range []bool{true, false} {
-		some := slices.DeleteFunc(slices.Clone(lacks), func(l lack) bool { return l.production() != production })
+		some := slices.DeleteFunc(slices.Clone(missing), func(l missingFile) bool { return l.production() != production })
 		if len(some) > 0 {
-			out = append(out, lacking(p, some))
+			out = append(out, missingFinding(p, some))
 		}
 	}
 	return out
 }
 
 // production says that what production starts needs it.
-func (l *lack) production() bool {
+func (l *missingFile) production() bool {
 	return slices.ContainsFunc(l.problems, func(q whittle.Problem) bool {
 		starts := q.Starts()
 		return len(starts) == 0 || slices.ContainsFunc(starts, whittle.IsProduction)
@@ -122,11 +122,11 @@ func ownSource(p *analysis.Pass, problem whittle.Problem) (source, root string, 
 	return top, "", true
 }
 
-func lacking(p *analysis.Pass, lacks []lack) whittle.Finding {
+func missingFinding(p *analysis.Pass, missing []missingFile) whittle.Finding {
 	var names, messages []string
 	var evidence []whittle.Evidence
 	var added int64
-	for _, l := range lacks {
+	for _, l := range missing {
 		names = append(names, l.source)
 		size, n := sizeInContext(p, l.source)
 		added += size
@@ -146,10 +146,10 @@ func lacking(p *analysis.Pass, lacks []lack) whittle.Finding {
 		Change:      whittle.LayerChange{Minus: added, Plus: added},
 		Fingerprint: whittle.Fingerprint("missing-source", names...),
 	}
-	for _, l := range lacks {
+	for _, l := range missing {
 		f.About(append(f.Problems, l.problems...)...)
 	}
-	if edits, title, ok := copyIn(p, lacks); ok {
+	if edits, title, ok := copyIn(p, missing); ok {
 		f.Fix = &whittle.Fix{Title: title, Patches: []whittle.Patch{p.Recipe.Patch(edits)}}
 	}
 	return f
@@ -180,7 +180,7 @@ func sizeInContext(p *analysis.Pass, at string) (size int64, files int) {
 
 // copyIn copies what is missing behind the last COPY of the final stage, as
 // its neighbor does, and lets programs look for it.
-func copyIn(p *analysis.Pass, lacks []lack) ([]whittle.Edit, string, bool) {
+func copyIn(p *analysis.Pass, missing []missingFile) ([]whittle.Edit, string, bool) {
 	if p.Dockerfile == nil {
 		return nil, "", false
 	}
@@ -190,11 +190,11 @@ func copyIn(p *analysis.Pass, lacks []lack) ([]whittle.Edit, string, bool) {
 	}
 	after, flags := neighbor(st)
 	workdir := strings.Trim(p.Config.Config.WorkingDir, "/")
-	if after == nil || workdir == "" || copiesAny(p, lacks) {
+	if after == nil || workdir == "" || copiesAny(p, missing) {
 		return nil, "", false
 	}
 	var lines, names []string
-	for _, l := range lacks {
+	for _, l := range missing {
 		dest := "./" + l.source
 		if whittle.Join("", p.Recipe.Last(after, "WORKDIR")) != workdir && after.Keyword != "WORKDIR" {
 			dest = "/" + path.Join(workdir, l.source)
@@ -207,7 +207,7 @@ func copyIn(p *analysis.Pass, lacks []lack) ([]whittle.Edit, string, bool) {
 	}
 	edits := []whittle.Edit{p.Dockerfile.InsertAfter(after, strings.Join(lines, "\n"))}
 	title := "copy " + analysis.List(names)
-	if dir, ok := searched(p, lacks, workdir); ok {
+	if dir, ok := searched(p, missing, workdir); ok {
 		env, err := p.Dockerfile.SetEnv(st.Index, "PYTHONPATH", dir)
 		if err != nil {
 			return nil, "", false
@@ -242,14 +242,14 @@ func neighbor(st *dockerfile.Stage) (after *dockerfile.Instruction, flags string
 
 // copiesAny says that an instruction of the final stage copies what is missing
 // already, to another place perhaps.
-func copiesAny(p *analysis.Pass, lacks []lack) bool {
+func copiesAny(p *analysis.Pass, missing []missingFile) bool {
 	for _, in := range p.Recipe.Chain() {
 		if in.Keyword != "COPY" && in.Keyword != "ADD" || len(in.Flag("from")) > 0 || len(in.Args) < 2 {
 			continue
 		}
 		for _, a := range in.Args[:len(in.Args)-1] {
 			source := strings.Trim(path.Clean("/"+a.Value), "/")
-			if slices.ContainsFunc(lacks, func(l lack) bool { return source == "" || source == l.source }) {
+			if slices.ContainsFunc(missing, func(l missingFile) bool { return source == "" || source == l.source }) {
 				return true
 			}
 		}
@@ -259,9 +259,9 @@ func copiesAny(p *analysis.Pass, lacks []lack) bool {
 
 // searched is the value of PYTHONPATH with which programs find what is
 // missing; ok is false where they need none, or have it.
-func searched(p *analysis.Pass, lacks []lack, workdir string) (string, bool) {
+func searched(p *analysis.Pass, missing []missingFile, workdir string) (string, bool) {
 	var dirs []string
-	for _, l := range lacks {
+	for _, l := range missing {
 		if dir := "/" + path.Join(workdir, l.root); l.search && !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}

@@ -52,7 +52,7 @@ func mountInstead(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil {
 		return relocation{}, false
 	}
-	return relocation{title: fmt.Sprintf("mount /%s into %s instead of copying it", target, p.Recipe.The(user)), edits: edits, cured: []int{c.Layer}, risk: whittle.RiskLow,
+	return relocation{title: fmt.Sprintf("mount /%s into %s instead of copying it", target, p.Recipe.The(user)), edits: edits, fixed: []int{c.Layer}, risk: whittle.RiskLow,
 		advice:  fmt.Sprintf("mount /%s into %s: a bind mount makes no layer", target, p.Recipe.The(user)),
 		caution: "it needs BuildKit, and a RUN that writes into what is mounted fails where it is mounted to be read"}, true
 }

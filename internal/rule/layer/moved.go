@@ -29,22 +29,22 @@ image. Copy them to where they are wanted, or move them in the RUN that makes th
 }
 
 func movedFiles(p *analysis.Pass) []whittle.Finding {
-	deaths := map[int]map[int][]int{}
+	hidden := map[int]map[int][]int{}
 	to := p.Layers.Moved()
 	for _, i := range slices.Sorted(maps.Keys(to)) {
 		it := &p.Ledger.Items[i]
-		if deaths[it.HiddenBy] == nil {
-			deaths[it.HiddenBy] = map[int][]int{}
+		if hidden[it.HiddenBy] == nil {
+			hidden[it.HiddenBy] = map[int][]int{}
 		}
-		deaths[it.HiddenBy][it.Layer] = append(deaths[it.HiddenBy][it.Layer], i)
+		hidden[it.HiddenBy][it.Layer] = append(hidden[it.HiddenBy][it.Layer], i)
 	}
-	return tell(p, telling{deed: deed{id: "moved-file", does: "moves"}, advice: "bring the files to where they are wanted in the first place",
-		cure: func(k *dockerfile.Instruction, _ map[int][]int, layers []int) (relocation, bool) {
+	return hiddenFindings(p, hiding{effect: effect{id: "moved-file", does: "moves"}, advice: "bring the files to where they are wanted in the first place",
+		fix: func(k *dockerfile.Instruction, _ map[int][]int, layers []int) (relocation, bool) {
 			if r, ok := copyThere(p, k, layers, to); ok {
 				return r, true
 			}
 			return intoRun(p, k, layers)
-		}}, deaths)
+		}}, hidden)
 }
 
 // copyThere lets a COPY bring its files to where a later mv puts them.
@@ -83,7 +83,7 @@ func copyThere(p *analysis.Pass, k *dockerfile.Instruction, layers []int, to map
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil || strings.ContainsAny(dest, " \"'") {
 		return relocation{}, false
 	}
-	return relocation{title: fmt.Sprintf("let %s bring them to /%s", p.Recipe.The(c.Instruction), dest), edits: edits, cured: layers, risk: whittle.RiskLow,
+	return relocation{title: fmt.Sprintf("let %s bring them to /%s", p.Recipe.The(c.Instruction), dest), edits: edits, fixed: layers, risk: whittle.RiskLow,
 		advice:  fmt.Sprintf("copy them to /%s, where they are wanted", dest),
 		caution: "files that stood at the destination before are kept"}, true
 }

@@ -97,7 +97,7 @@ func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Inst
 	for n := range s.List {
 		if k := &s.List[n]; !needed[n] && k.Layer == layer {
 			chosen = append(chosen, n)
-			compiles = compiles || isBuildTool(k.Name)
+			compiles = compiles || analysis.IsBuildTool(k.Name)
 		}
 	}
 	evidence, items, names := p.Layers.ByPackage(s, chosen, layer)

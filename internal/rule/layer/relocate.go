@@ -17,8 +17,8 @@ import (
 type relocation struct {
 	title string
 	edits []whittle.Edit
-	// cured are the layers whose dead bytes a rebuild does not have.
-	cured []int
+	// fixed are the layers whose dead bytes a rebuild does not have.
+	fixed []int
 	// advice says in one sentence what it comes to.
 	advice  string
 	caution string
@@ -52,13 +52,13 @@ func toBuilder(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (reloc
 	}
 	stage := first.Stage
 	copies, ok := copiesFrom(p, stage, k)
-	if !ok || !within(acts, copies) || !alike(p, stage, k) {
+	if !ok || !within(acts, copies) || !sameBase(p, stage, k) {
 		return relocation{}, false
 	}
 	r := relocation{risk: whittle.RiskNone, whole: true, title: "move " + p.Recipe.The(k) + " into " + p.Dockerfile.StageName(stage.Index)}
 	for _, c := range copies {
 		if slices.Contains(layers, c.Layer) && c.SamePath() {
-			r.cured = append(r.cured, c.Layer)
+			r.fixed = append(r.fixed, c.Layer)
 		}
 		if !c.SamePath() && slices.ContainsFunc(c.Sources, func(s string) bool { return worked(acts, whittle.Join("", s)) }) {
 			return relocation{}, false // what it brings to another place would change, too
@@ -74,7 +74,7 @@ func toBuilder(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (reloc
 		return relocation{}, false
 	}
 	edits, err := p.Dockerfile.Move(k, &stage.Instructions[len(stage.Instructions)-1])
-	if err != nil || len(edits) == 0 || len(r.cured) == 0 {
+	if err != nil || len(edits) == 0 || len(r.fixed) == 0 {
 		return relocation{}, false
 	}
 	r.edits = edits
@@ -85,10 +85,10 @@ func toBuilder(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (reloc
 // reaches says that a RUN works on files that the copies did not bring, and
 // that would come back. Bytecode and tests of the base image may.
 func reaches(p *analysis.Pass, k *dockerfile.Instruction, copies []recipe.Copy) bool {
-	killer := p.Recipe.LayerOf(k)
+	hider := p.Recipe.LayerOf(k)
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
-		if it.HiddenBy != killer || it.Layer == killer || slices.ContainsFunc(copies, func(c recipe.Copy) bool { return c.Layer == it.Layer }) {
+		if it.HiddenBy != hider || it.Layer == hider || slices.ContainsFunc(copies, func(c recipe.Copy) bool { return c.Layer == it.Layer }) {
 			continue
 		}
 		if !p.Layers.IsBase(it.Layer) || p.Category[i] != "bytecode" && p.Category[i] != "tests" {
@@ -106,8 +106,8 @@ func worked(acts []recipe.Action, at string) bool {
 }
 
 // leaves says that a layer left something of a lower one.
-func leaves(p *analysis.Pass, killer, layer int) bool {
-	return slices.ContainsFunc(p.Ledger.Items, func(it whittle.Item) bool { return it.Layer == layer && it.HiddenBy != killer })
+func leaves(p *analysis.Pass, hider, layer int) bool {
+	return slices.ContainsFunc(p.Ledger.Items, func(it whittle.Item) bool { return it.Layer == layer && it.HiddenBy != hider })
 }
 
 // copiesFrom are the copies from a stage that run before an instruction. ok is
@@ -169,9 +169,9 @@ func quiet(rs []dockerfile.Redirect) bool {
 	})
 }
 
-// alike says whether a RUN does the same at the end of another stage: on the
+// sameBase says whether a RUN does the same at the end of another stage: on the
 // same base, with at least the same rights.
-func alike(p *analysis.Pass, stage *dockerfile.Stage, k *dockerfile.Instruction) bool {
+func sameBase(p *analysis.Pass, stage *dockerfile.Stage, k *dockerfile.Instruction) bool {
 	base := p.Recipe.BaseOf(stage)
 	if len(stage.Instructions) == 0 || base == "" || base != p.Recipe.BaseOf(&p.Dockerfile.Stages[k.Stage]) {
 		return false
@@ -211,7 +211,7 @@ func intoRun(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocat
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil {
 		return relocation{}, false
 	}
-	return relocation{title: "append it to " + p.Recipe.The(a), edits: edits, cured: []int{p.Recipe.LayerOf(a)}, risk: whittle.RiskNone, whole: true,
+	return relocation{title: "append it to " + p.Recipe.The(a), edits: edits, fixed: []int{p.Recipe.LayerOf(a)}, risk: whittle.RiskNone, whole: true,
 		advice: fmt.Sprintf("do it in %s, which made the files: a layer keeps only what is there when its RUN ends", p.Recipe.The(a))}, true
 }
 

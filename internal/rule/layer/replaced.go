@@ -26,9 +26,9 @@ at once, leave out of the first COPY what the second one brings.`,
 }
 
 func replacedFiles(p *analysis.Pass) []whittle.Finding {
-	return tell(p, telling{deed: deed{id: "replaced-file", does: "replaces"},
+	return hiddenFindings(p, hiding{effect: effect{id: "replaced-file", does: "replaces"},
 		advice: "write the files once: change them in the instruction that makes them, or leave them out of the first copy",
-		cure: func(k *dockerfile.Instruction, _ map[int][]int, layers []int) (relocation, bool) {
+		fix: func(k *dockerfile.Instruction, _ map[int][]int, layers []int) (relocation, bool) {
 			return intoRun(p, k, layers)
 		}}, p.Layers.Wasted(whittle.Replaced))
 }
@@ -48,7 +48,7 @@ site-packages over the one of the base image. Copy each file once; a virtual env
 }
 
 func identicalCopies(p *analysis.Pass) []whittle.Finding {
-	return tell(p, telling{deed: deed{"identical-copy", "writes", " again, unchanged"}, cure: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+	return hiddenFindings(p, hiding{effect: effect{"identical-copy", "writes", " again, unchanged"}, fix: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
 		return copiedOnce(p, k, byLayer, layers)
 	},
 		advice: "copy each file once: leave out of the later copy what the earlier one brings, or bind-mount it where only a RUN needs it",
@@ -76,12 +76,12 @@ func copiedOnce(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]i
 			continue
 		}
 		names = append(names, p.Recipe.The(c.Instruction))
-		r.cured = append(r.cured, layer)
+		r.fixed = append(r.fixed, layer)
 		r.edits = append(r.edits, p.Dockerfile.Remove(c.Instruction)...)
 	}
 	slices.SortFunc(r.edits, func(a, b whittle.Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
 	r.title = "drop " + analysis.List(names)
-	return r, len(r.cured) > 0
+	return r, len(r.fixed) > 0
 }
 
 // repeatedFiles says that a layer has every path of a lower one, empty files and

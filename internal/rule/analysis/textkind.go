@@ -51,15 +51,15 @@ func textKind(at string) kindOfText {
 	switch {
 	case strings.HasPrefix(base, ".env"):
 		return lineText
-	case silent[path.Ext(base)]:
+	case nameless[path.Ext(base)]:
 		return otherText
 	}
 	return plainText // of any name; what is not text has no words
 }
 
-// silent are the endings of files that name nothing that runs: documents,
+// nameless are the endings of files that name nothing that runs: documents,
 // styles, translations, pictures, archives, what is compiled.
-var silent = set(`.md .rst .adoc .tex .css .scss .less .map .svg .po .pot .lock .pyi .ipynb .in .log .patch .diff .png .jpg .jpeg .gif .ico .webp .pdf
+var nameless = set(`.md .rst .adoc .tex .css .scss .less .map .svg .po .pot .lock .pyi .ipynb .in .log .patch .diff .png .jpg .jpeg .gif .ico .webp .pdf
 	.woff .woff2 .ttf .otf .mp3 .mp4 .zip .gz .whl .pyc .so .mo .parquet .db .sqlite3 .npy .npz`)
 
 // set is one of words.
@@ -171,17 +171,17 @@ func blanks(text []byte) []byte {
 	return out
 }
 
-// speech blanks what cannot be a command or a name: of Python all but its
+// onlyNames blanks what cannot be a command or a name: of Python all but its
 // strings, of others the lines that are comments. What is not text is nil.
-func speech(kind kindOfText, text []byte) []byte {
+func onlyNames(kind kindOfText, text []byte) []byte {
 	if bytes.IndexByte(text[:min(len(text), 4096)], 0) >= 0 {
 		return nil
 	}
 	switch kind {
 	case sections:
-		return ownSections(speech(lineText, text))
+		return ownSections(onlyNames(lineText, text))
 	case listText:
-		return requirementLine.ReplaceAllFunc(speech(lineText, text), blanks)
+		return requirementLine.ReplaceAllFunc(onlyNames(lineText, text), blanks)
 	case pythonText:
 		literals, ok := source.Literals(text)
 		if !ok {
@@ -255,8 +255,8 @@ var developersSections = set(`project options build-system dependency-groups met
 	poetry-dynamic-versioning pixi rye pipenv pip-tools conda-lock poe taskipy doit invoke refurb pyrefly ty importlinter pre-commit upload_docs
 	build_sphinx sphinx nbqa check-manifest pyproject-fmt tomlsort whittle cosmic_ray mutmut hypothesis report run`)
 
-// speaks says whether a file's words may be commands or names of modules.
-func speaks(at string) bool {
+// mayName says whether a file's words may be commands or names of modules.
+func mayName(at string) bool {
 	base := strings.ToLower(path.Base(at))
 	if strings.Contains(base, "requirements") || strings.HasPrefix(base, "constraints") || base == "pyproject.toml" || base == "conftest.py" {
 		return false

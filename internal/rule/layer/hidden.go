@@ -1,0 +1,189 @@
+package layer
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// split parts items by layer into those of the base image and others, whose
+// layers it gives too, those with the most bytes first.
+func split(p *analysis.Pass, byLayer map[int][]int) (base, own []int, layers []int) {
+	for _, layer := range slices.Sorted(maps.Keys(byLayer)) {
+		if p.Layers.IsBase(layer) {
+			base = append(base, byLayer[layer]...)
+			continue
+		}
+		own = append(own, byLayer[layer]...)
+		layers = append(layers, layer)
+	}
+	slices.SortStableFunc(layers, func(a, b int) int { return cmp.Compare(p.Layers.Bytes(byLayer[b]), p.Layers.Bytes(byLayer[a])) })
+	return base, own, layers
+}
+
+// hiding is how a rule states one cause of death.
+type hiding struct {
+	effect
+	// why, where set, gives the deed's for each hider.
+	why func(hider int, items []int) string
+	// fix finds a fix for what an instruction that is known did to items of
+	// layers above the base, those with the most bytes first; advice is what
+	// to do without one.
+	fix    func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool)
+	advice string
+	// advise, where set, has a better one for some layers, or none.
+	advise func(layers []int) string
+	// ofBase, where set, has the last word on what is stated of the base.
+	ofBase func(f *whittle.Finding)
+}
+
+// hiddenFindings states hidden by their hiders: what happened within the base image,
+// what was done to it, and what was done to the layers above it.
+func hiddenFindings(p *analysis.Pass, t hiding, hidden map[int]map[int][]int) []whittle.Finding {
+	out := withinBase(p, t.effect, hidden)
+	for _, hider := range slices.Sorted(maps.Keys(hidden)) {
+		base, own, layers := split(p, hidden[hider])
+		d := t.effect
+		if t.why != nil {
+			d.why = t.why(hider, slices.Concat(base, own))
+		}
+		if p.Layers.Bytes(base) >= analysis.MinBytes {
+			f := hiddenOfBase(p, d, hider, base)
+			if t.ofBase != nil {
+				t.ofBase(&f)
+			}
+			out = append(out, f)
+		}
+		if p.Layers.Bytes(own) < analysis.MinBytes {
+			continue
+		}
+		r, ok := relocation{}, false
+		if k := p.Recipe.Instruction(hider); k != nil {
+			r, ok = t.fix(k, hidden[hider], layers)
+		}
+		otherwise := relocation{risk: whittle.RiskLow, advice: t.advice}
+		if t.advise != nil {
+			otherwise.advice = cmp.Or(t.advise(layers), t.advice)
+		}
+		out = append(out, relocationFindings(p, d, hider, own, r, ok, otherwise)...)
+	}
+	return out
+}
+
+// effect is what a layer does to files of lower ones, in the words of a rule:
+// "deletes", or "rewrites" and " only to change the mode".
+type effect struct{ id, does, why string }
+
+// relocationFindings states what a layer does to items of lower ones: those that the
+// relocation cures, if there is one, and what is left with an advice.
+func relocationFindings(p *analysis.Pass, d effect, hider int, items []int, r relocation, ok bool, otherwise relocation) []whittle.Finding {
+	var out []whittle.Finding
+	if ok {
+		fixed := func(i int) bool { return slices.Contains(r.fixed, p.Ledger.Items[i].Layer) }
+		mine := slices.DeleteFunc(slices.Clone(items), func(i int) bool { return !fixed(i) })
+		said, first := d, d.id
+		if r.whole {
+			mine, first = alsoFixed(p, hider, r.fixed)
+			if first != "" && p.Layers.Bytes(mine) > p.Layers.Bytes(slices.DeleteFunc(slices.Clone(items), func(i int) bool { return !fixed(i) })) {
+				said = effect{d.id, "deletes or rewrites", ""}
+			}
+		}
+		if p.Layers.Bytes(mine) >= analysis.MinBytes {
+			if first == d.id {
+				f := hiddenFinding(p, said, hider, mine, r)
+				f.Fix = &whittle.Fix{Title: r.title, Patches: []whittle.Patch{p.Recipe.Patch(r.edits)}}
+				out = append(out, f)
+			}
+			items = slices.DeleteFunc(slices.Clone(items), fixed)
+		}
+	}
+	if p.Layers.Bytes(items) >= analysis.MinBytes {
+		out = append(out, hiddenFinding(p, d, hider, items, otherwise))
+	}
+	return out
+}
+
+// alsoFixed is all that moving a RUN as a whole cures, whatever it did to the
+// files, and the rule with the largest part, which is the one to say it.
+func alsoFixed(p *analysis.Pass, hider int, layers []int) (items []int, first string) {
+	moved := p.Layers.Moved()
+	sums := map[string]int64{}
+	for i := range p.Ledger.Items {
+		it := &p.Ledger.Items[i]
+		if it.HiddenBy != hider || it.Bytes == 0 || !slices.Contains(layers, it.Layer) {
+			continue
+		}
+		items = append(items, i)
+		id := "replaced-file"
+		switch _, ok := moved[i]; {
+		case ok:
+			id = "moved-file"
+		case it.Cause == whittle.Deleted:
+			id = "cleanup-in-later-layer"
+		case it.Cause == whittle.Metadata:
+			id = "metadata-copy"
+		}
+		if sums[id] += it.Bytes; sums[id] > sums[first] || sums[id] == sums[first] && id < first {
+			first = id
+		}
+	}
+	return items, first
+}
+
+// hiddenFinding states what a layer does to items of lower ones.
+func hiddenFinding(p *analysis.Pass, d effect, hider int, items []int, r relocation) whittle.Finding {
+	evidence := p.Layers.Places(items)
+	place := []string{p.Recipe.LayerText(hider)}
+	layers := p.Layers.LayersOf(items)
+	for _, layer := range layers {
+		evidence = p.Recipe.WithLine(evidence, layer)
+		place = append(place, p.Recipe.LayerText(layer))
+	}
+	return whittle.Finding{
+		Message: fmt.Sprintf("%s %s %s in %s of %s%s: hidden, but still in the image",
+			p.Recipe.LayerName(hider), d.does, whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)), p.LayerNames(layers), d.why),
+		Evidence: p.Recipe.WithLine(evidence, hider), Risk: r.risk, Caution: r.caution, Advice: r.advice, Change: p.Layers.Removal(items),
+		Fingerprint: whittle.Fingerprint(d.id, place...),
+	}
+}
+
+// withinBase takes out of some hidden what layers of the base image did to each
+// other, and states it.
+func withinBase(p *analysis.Pass, d effect, hidden map[int]map[int][]int) []whittle.Finding {
+	var items []int
+	for _, hider := range slices.Sorted(maps.Keys(hidden)) {
+		if !p.Layers.IsBase(hider) {
+			continue
+		}
+		for _, layer := range slices.Sorted(maps.Keys(hidden[hider])) {
+			items = append(items, hidden[hider][layer]...)
+		}
+		delete(hidden, hider)
+	}
+	if p.Layers.Bytes(items) < analysis.MinBytes {
+		return nil
+	}
+	return []whittle.Finding{{
+		Message: fmt.Sprintf("the base image itself holds %s in %s that a later layer of it %s%s",
+			whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)), d.does, d.why),
+		Evidence: p.Layers.Places(items), Change: p.Layers.Removal(items), Risk: whittle.RiskMedium,
+		Advice:      "choose another base image, or squeeze the layers of this one into one",
+		Caution:     "another base image may lack what the application needs",
+		Fingerprint: whittle.Fingerprint(d.id, "base"),
+	}}
+}
+
+// hiddenOfBase states what a layer does to items of the base image.
+func hiddenOfBase(p *analysis.Pass, d effect, hider int, items []int) whittle.Finding {
+	f := hiddenFinding(p, d, hider, items, relocation{risk: whittle.RiskMedium,
+		advice:  "choose a base image without these files, or with the right ones already",
+		caution: "another base image may lack what the application needs"})
+	f.Message = fmt.Sprintf("%s %s %s in %s of the base image%s: they are downloaded all the same",
+		p.Recipe.LayerName(hider), d.does, whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)), d.why)
+	return f
+}
