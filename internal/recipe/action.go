@@ -187,7 +187,7 @@ func EffectOf(name string) Effect {
 	return Unknown
 }
 
-// Indifferent says whether an instruction goes on as before when files that stand
+// Indifferent says whether an instruction has the same effect when files that are
 // there while it runs are gone already, or look otherwise: it brings files or
 // settings, or runs only commands that ask for none.
 func (rc *Recipe) Indifferent(in *dockerfile.Instruction) bool {
@@ -199,7 +199,7 @@ func (rc *Recipe) Indifferent(in *dockerfile.Instruction) bool {
 }
 
 // IsPlainList says whether a script is one list of commands of which each runs
-// only if those before it went well.
+// only if those before it succeed.
 func IsPlainList(acts []Action) bool {
 	for _, a := range acts {
 		if after := a.After.Text; after != "&&" && after != "|" && after != "" || a.Negated {

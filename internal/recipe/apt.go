@@ -21,7 +21,7 @@ type Apt struct {
 }
 
 // ReadApt reads a command; ok is false for those of other programs. sudo, env
-// and the like may stand before the program.
+// and the like may come before the program.
 func ReadApt(c *dockerfile.Command) (a Apt, ok bool) {
 	a = Apt{Command: *c}
 	if a.Verb, a.At, ok = Verb(c, "apt-get", "apt", "aptitude"); !ok || a.Verb == "" {

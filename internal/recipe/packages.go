@@ -56,7 +56,7 @@ type PackageInstall struct {
 type Role uint8
 
 const (
-	// Keeps: nothing that a strategy changes.
+	// Keeps: it does nothing about packages.
 	Keeps Role = iota
 	// Installing packages of the application.
 	Installing
@@ -66,9 +66,9 @@ const (
 	MakesVenv
 	// Cleans deletes or changes what was installed.
 	Cleans
-	// CopiesPackages packages from another stage.
+	// CopiesPackages copies packages from another stage.
 	CopiesPackages
-	// FetchesInstaller the installer from an image of its own.
+	// FetchesInstaller copies the installer from its own image.
 	FetchesInstaller
 	// InstallsBuildTools: the operating system's packages that only compiling needs.
 	InstallsBuildTools
@@ -132,7 +132,7 @@ func IsInstaller(name string) bool {
 		strings.HasPrefix(name, "pip3.")
 }
 
-// unwrap takes off what stands before an installer's name: "python -m pip" is
+// unwrap removes what is before an installer's name: "python -m pip" is
 // pip. tool is false for any other program.
 func unwrap(words []string) (rest []string, tool bool) {
 	name := path.Base(words[0])
@@ -154,7 +154,8 @@ func unwrap(words []string) (rest []string, tool bool) {
 	return append([]string{name}, words[1:]...), true
 }
 
-// roleOfOther tells cleaning up by where it does it.
+// roleOfOther is the role of a program that is no installer: it cleans up where it
+// works on what was installed.
 func roleOfOther(words []string) Role {
 	where := slices.ContainsFunc(words[1:], func(w string) bool {
 		return strings.Contains(w, "/site-packages") || strings.Contains(w, "/lib/python") || strings.Contains(w, ".cache/pip") || w == "/root/.cache" ||
@@ -237,7 +238,7 @@ func (a *PackageAction) arguments(words, text []string) error {
 	return nil
 }
 
-// flag says whether a flag is left out.
+// flag says whether a flag is dropped.
 func (a *PackageAction) flag(flag, value string) (drop bool, err error) {
 	switch flag {
 	case "--no-compile", "--compile", "--compile-bytecode", "--no-compile-bytecode":

@@ -13,7 +13,7 @@ var stateful = []string{"cd", "pushd", "popd", "umask", "trap", "alias", "unalia
 	"shift", "return", "exit"}
 
 // LeavesState says that what is appended to a RUN might not do what it does in
-// a RUN of its own: the script before it changes the folder, sets variables or
+// a separate RUN: the script before it changes the folder, sets variables or
 // options, defines functions, or cannot be read.
 func LeavesState(in *dockerfile.Instruction) bool {
 	s, err := in.Shell()
@@ -25,7 +25,7 @@ func LeavesState(in *dockerfile.Instruction) bool {
 		return true
 	}
 	return slices.ContainsFunc(s.Commands(), func(c dockerfile.Command) bool {
-		// Those in subshells are counted too: braces look alike here.
+		// Those in subshells are counted too: braces look the same here.
 		return len(c.Words) == 0 && len(c.Assigns) > 0 || slices.Contains(stateful, c.Name()) ||
 			c.Name() == "set" && slices.ContainsFunc(c.Words[1:], otherOption)
 	})

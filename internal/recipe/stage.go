@@ -60,7 +60,7 @@ func (rc *Recipe) LayerOf(in *dockerfile.Instruction) int {
 }
 
 // Between are the chain's instructions after one and before another; ok is
-// false where they do not stand in that order.
+// false where they are not in that order.
 func (rc *Recipe) Between(a, b *dockerfile.Instruction) (out []*dockerfile.Instruction, ok bool) {
 	chain := rc.Chain()
 	i, j := slices.Index(chain, a), slices.Index(chain, b)
@@ -110,7 +110,7 @@ type Copy struct {
 }
 
 // LayerCopy reads the COPY or ADD that made a layer; ok is false for other layers
-// and where the words do not tell where the files came to.
+// and where the words do not show where the files came to.
 func (rc *Recipe) LayerCopy(layer int) (c Copy, ok bool) {
 	c, ok = rc.ReadCopy(rc.Instruction(layer))
 	if c.Layer = layer; !ok {
@@ -162,7 +162,7 @@ func (c *Copy) SamePath() bool {
 }
 
 // Origin is the path in the build context of what a copy brought to a path;
-// ok is false where the words do not tell, or the context has no such file.
+// ok is false where the words do not show it, or the context has no such file.
 // What comes from a stage is looked for in what that stage copied.
 func (rc *Recipe) Origin(c *Copy, at string) (string, bool) {
 	for _, t := range c.candidates(at) {
@@ -183,7 +183,7 @@ func (rc *Recipe) Origin(c *Copy, at string) (string, bool) {
 	return "", false
 }
 
-// candidates are the paths that what stands at a path may have had before it
+// candidates are the paths that what is at a path may have had before it
 // was copied: in a folder whose contents were, or under its own name.
 func (c *Copy) candidates(at string) (out []string) {
 	rest := strings.TrimPrefix(strings.TrimPrefix(at, c.Dest), "/")

@@ -148,9 +148,9 @@ func (ds *Dists) Usage(i int) Usage {
 	return UsageUnknown
 }
 
-// Contents are the items of distributions above the base image, dead ones and
-// the wheels that they were installed from included. What was deleted is known
-// by their RECORDs alone.
+// Contents are the items of distributions above the base image, with wasted ones
+// and the wheels that they were installed from. What was deleted is known by
+// their RECORDs alone.
 func (ds *Dists) Contents(dists []int) []int {
 	names, recorded := map[string]bool{}, ds.recorded(dists)
 	for _, i := range dists {

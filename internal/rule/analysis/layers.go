@@ -20,8 +20,8 @@ type Layers struct {
 	steps    []whittle.Step
 }
 
-// Wasted are the dead items of a cause by the layer that killed them, then by
-// the layer that added them.
+// Wasted are the wasted items of a cause, by the layer that hides them and then
+// by the layer that added them.
 func (ls *Layers) Wasted(cause whittle.Cause) map[int]map[int][]int {
 	out := map[int]map[int][]int{}
 	if ls.ledger == nil {
@@ -40,7 +40,7 @@ func (ls *Layers) Wasted(cause whittle.Cause) map[int]map[int][]int {
 	return out
 }
 
-// Entries are the last entries of a layer by path, whiteouts left out.
+// Entries are the last entries of a layer by path, without whiteouts.
 func (ls *Layers) Entries(layer int) map[string]*whittle.Entry {
 	out := map[string]*whittle.Entry{}
 	for i := range ls.indexes[layer].Entries {
@@ -94,8 +94,8 @@ func (ls *Layers) HasElsewhere(at string, but, last int) bool {
 }
 
 // Moved finds deleted items whose content the layer that deleted them has at
-// another place: the dead one and the live one. Contents without a digest are
-// passed over.
+// another place: by the wasted one, the visible one. Contents without a digest
+// are skipped.
 func (ls *Layers) Moved() map[int]int {
 	type key struct {
 		layer int
@@ -106,11 +106,11 @@ func (ls *Layers) Moved() map[int]int {
 		return out
 	}
 	sum := func(it *whittle.Item) [32]byte { return ls.indexes[it.Layer].Entries[it.Entry].Content }
-	live := map[key][]int{}
+	visible := map[key][]int{}
 	for i := range ls.ledger.Items {
 		if it := &ls.ledger.Items[i]; it.Cause == whittle.Visible && it.Bytes > 0 && sum(it) != [32]byte{} {
 			k := key{it.Layer, sum(it)}
-			live[k] = append(live[k], i)
+			visible[k] = append(visible[k], i)
 		}
 	}
 	for i := range ls.ledger.Items {
@@ -119,9 +119,9 @@ func (ls *Layers) Moved() map[int]int {
 			continue
 		}
 		k := key{it.HiddenBy, sum(it)}
-		if to := live[k]; len(to) > 0 {
-			out[i] = to[0] // one live copy is where one dead one went
-			live[k] = to[1:]
+		if to := visible[k]; len(to) > 0 {
+			out[i] = to[0] // each visible copy is where one wasted one went
+			visible[k] = to[1:]
 		}
 	}
 	return out
@@ -139,17 +139,17 @@ func (ls *Layers) Bytes(items []int) int64 {
 // Removal is the change that takes items out of their layers.
 func (ls *Layers) Removal(items []int) whittle.LayerChange {
 	var c whittle.LayerChange
-	dead := map[int]map[string]bool{} // by layer, the contents that have no name left
+	wasted := map[int]map[string]bool{} // by layer, the contents that have no name left
 	for _, i := range items {
 		c.Remove = append(c.Remove, ls.Content(i))
 		if it := &ls.ledger.Items[i]; it.Cause != whittle.Visible {
-			if dead[it.Layer] == nil {
-				dead[it.Layer] = map[string]bool{}
+			if wasted[it.Layer] == nil {
+				wasted[it.Layer] = map[string]bool{}
 			}
-			dead[it.Layer][ls.indexes[it.Layer].Entries[it.Entry].Path] = true
+			wasted[it.Layer][ls.indexes[it.Layer].Entries[it.Entry].Path] = true
 		}
 	}
-	for layer, names := range dead {
+	for layer, names := range wasted {
 		for i := range ls.indexes[layer].Entries {
 			e := &ls.indexes[layer].Entries[i]
 			if e.Kind == whittle.HardLink && names[e.Link] {
@@ -162,9 +162,9 @@ func (ls *Layers) Removal(items []int) whittle.LayerChange {
 	return c
 }
 
-// Places are items as evidence, the largest first: a folder stands for all
-// that its layer put there, where all of that is among them. Items without
-// bytes are left out.
+// Places are items as evidence, the largest first: one row for a
+// folder, where all that its layer put there is among them. Items without bytes
+// are skipped.
 func (ls *Layers) Places(items []int) []whittle.Evidence {
 	byLayer := map[int][]int{}
 	for _, i := range items {
@@ -257,7 +257,7 @@ func (ls *Layers) Visible(want func(item int) bool) []int {
 	return out
 }
 
-// WithWasted adds the dead items at the paths of live ones: copies of a file
+// WithWasted adds the wasted items at the paths of visible ones: copies of a file
 // that lower layers hold, which are not there either where the file is not.
 // Those of the base image stay.
 func (ls *Layers) WithWasted(items []int) []int {

@@ -156,15 +156,15 @@ func (pr *Project) File(name string) []byte {
 }
 
 // Patch makes several changes of one file of the project, each made on
-// what those before it have left. Edits that do not touch each other stay
-// apart, so that other fixes of the file can be made beside them.
+// what those before it have left. Edits that do not touch each other
+// stay independent, so that other fixes of the file can be made beside them.
 func (pr *Project) Patch(name string, changes []Change) (whittle.Patch, error) {
 	src := pr.File(name)
 	if src == nil {
 		return whittle.Patch{}, fmt.Errorf("%s cannot be read: %w", name, whittle.ErrNotFound)
 	}
 	after := src
-	var apart []whittle.Edit
+	var independent []whittle.Edit
 	for _, c := range changes {
 		edits, err := c(after)
 		if err != nil {
@@ -176,16 +176,16 @@ func (pr *Project) Patch(name string, changes []Change) (whittle.Patch, error) {
 		if edits, err = c(src); err != nil {
 			return whittle.Patch{}, err
 		}
-		apart = append(apart, edits...)
+		independent = append(independent, edits...)
 	}
 	if bytes.Equal(src, after) {
 		return whittle.Patch{}, fmt.Errorf("nothing to change in %s: %w", name, whittle.ErrNotFound)
 	}
-	slices.SortStableFunc(apart, func(a, b whittle.Edit) int { return a.Span.Start - b.Span.Start })
-	if out, err := whittle.Splice(src, apart); err != nil || !bytes.Equal(out, after) {
-		apart = []whittle.Edit{OneEdit(src, after)}
+	slices.SortStableFunc(independent, func(a, b whittle.Edit) int { return a.Span.Start - b.Span.Start })
+	if out, err := whittle.Splice(src, independent); err != nil || !bytes.Equal(out, after) {
+		independent = []whittle.Edit{OneEdit(src, after)}
 	}
-	return whittle.Patch{File: name, Digest: whittle.DigestOf(src), Edits: apart}, nil
+	return whittle.Patch{File: name, Digest: whittle.DigestOf(src), Edits: independent}, nil
 }
 
 // Imports are the modules that Python files of the project import, by

@@ -15,7 +15,7 @@ type Rule struct {
 	// costs bytes and what to do; Before and After are lines of a Dockerfile
 	// or a project's file that show it.
 	Title, Text, Before, After string
-	// Run states what it finds; the order does not matter. It leaves Rule and,
+	// Run reports what it finds; the order does not matter. It leaves Rule and,
 	// where Change says it all, Saving empty.
 	Run func(*Pass) []whittle.Finding
 }

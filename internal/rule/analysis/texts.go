@@ -88,9 +88,9 @@ func readTexts(p *Pass) (out Texts, ok bool) {
 		return textKind(at) != otherText && (!forDevelopers(at) || tools[strings.ToLower(path.Base(at))]) && !p.Project.onlyDeclares(at)
 	}
 	ok = p.Project.each(want, func(at string) bool {
-		said, ok := textOfFile(p, at)
-		if said.text != nil {
-			out = append(out, said)
+		t, ok := textOfFile(p, at)
+		if t.text != nil {
+			out = append(out, t)
 		}
 		readable = readable && ok
 		return true
@@ -100,23 +100,23 @@ func readTexts(p *Pass) (out Texts, ok bool) {
 
 // textOfFile is what a file of the project says; ok is false where it says
 // something that cannot be read.
-func textOfFile(p *Pass, at string) (said Text, ok bool) {
-	said.file = at
+func textOfFile(p *Pass, at string) (t Text, ok bool) {
+	t.file = at
 	kind := textKind(at)
 	if kind == pickled {
-		said.text, ok = p.Project.pickledWords(at)
-		return said, ok
+		t.text, ok = p.Project.pickledWords(at)
+		return t, ok
 	}
 	text := p.Project.File(at)
 	if text == nil || path.Base(at) == "tasks.py" && bytes.Contains(text, []byte("invoke")) {
-		return said, true
+		return t, true
 	}
-	said.text = onlyNames(kind, text)
-	if kind == pythonText && said.text != nil {
-		said.spelled = source.Spelled(text)
-		said.literals, _ = source.Literals(text)
+	t.text = onlyNames(kind, text)
+	if kind == pythonText && t.text != nil {
+		t.spelled = source.Spelled(text)
+		t.literals, _ = source.Literals(text)
 	}
-	return said, true
+	return t, true
 }
 
 // textsOfImage are the commands, the environment and the instructions of the
@@ -188,8 +188,8 @@ func keepCommands(p *Pass, in *dockerfile.Instruction, text []byte) {
 // Texts are those by which the application may name something, all that
 // can be read of them.
 func (p *Pass) Texts() Texts {
-	said, _ := p.AllTexts()
-	return said
+	texts, _ := p.AllTexts()
+	return texts
 }
 
 // Texts are those by which an application may name something.
@@ -276,9 +276,9 @@ func wordsFor(d *python.Distribution) []string {
 
 // Naming is the place where one of the texts names a distribution:
 // "start.py:4".
-func (said Texts) Naming(d *python.Distribution) (where string, found bool) {
+func (ts Texts) Naming(d *python.Distribution) (where string, found bool) {
 	names := wordsFor(d)
-	for _, s := range said {
+	for _, s := range ts {
 		for _, name := range names {
 			if line := s.Line(name); line > 0 {
 				return fmt.Sprintf("%s:%d", s.file, line), true

@@ -59,7 +59,7 @@ func findBytecode(p *analysis.Pass) []whittle.Finding {
 	return append(out, staleBytecode(p, b.stale)...)
 }
 
-// bytecodes parts the bytecode above the base image, dead copies included.
+// bytecodes groups the bytecode above the base image, with wasted copies.
 func bytecodes(p *analysis.Pass) (b bytecode) {
 	sites, wanted := p.Dists.Sites(), compiledOnPurpose(p)
 	sources, versions := map[string]*whittle.Node{}, map[string]bool{}
@@ -75,7 +75,7 @@ func bytecodes(p *analysis.Pass) (b bytecode) {
 		it := &p.Ledger.Items[i]
 		source, version, ok := compiledFrom(it.Path)
 		if !ok || it.Bytes == 0 || it.Cause == whittle.Deleted || p.Layers.IsBase(it.Layer) {
-			continue // what a later layer deletes is the clean-up's to mend
+			continue // cleanup-in-later-layer reports what a later layer deletes
 		}
 		text, there := sources[source]
 		s, inSite := analysis.Site(sites, it.Path)
@@ -83,8 +83,8 @@ func bytecodes(p *analysis.Pass) (b bytecode) {
 		case (!there || version != "" && len(versions) > 0 && !versions[version]) && it.Cause == whittle.Visible:
 			b.stale = append(b.stale, i)
 		case !there, p.Layers.OfSystem(text.Item), p.Dockerfile == nil && it.Layer == 0:
-			// What a package manager of the system compiles is its own affair,
-			// and the lowest layer may be anybody's.
+			// A package manager of the system compiles as it likes, and nobody
+			// knows who made the lowest layer.
 		case it.Cause == whittle.Visible && wanted.has(it.Path):
 			b.wanted += it.Bytes
 		case p.Layers.IsBase(text.Layer) || !inSite || p.Owner[text.Item].Ecosystem != "pypi" || bootstrap(p, s, p.Owner[text.Item].Name),
@@ -155,7 +155,7 @@ const leaveIt = "leave it: it is under 1 % of the image, and every start would b
 
 const slowStart = "each start compiles what it imports, and keeps it only where it may write beside the sources"
 
-// compiledBytecode states what installers wrote.
+// compiledBytecode reports what installers wrote.
 func compiledBytecode(p *analysis.Pass, items []int) []whittle.Finding {
 	const id = "python-bytecode"
 	if p.Layers.Bytes(items) < analysis.MinBytes {
@@ -274,7 +274,7 @@ func knownNotToImport(c *dockerfile.Command) bool {
 		slices.Contains([]string{"apt-get", "apt", "apk", "dnf", "yum", "groupmod", "cp", "cat", "sed", "grep", "curl", "wget", "tar", "strip", "test", "[", "cd", "export", "set", "uv"}, name)
 }
 
-// writtenBytecode states what running programs wrote beside the sources of the
+// writtenBytecode reports what running programs wrote beside the sources of the
 // base image and of the application.
 func writtenBytecode(p *analysis.Pass, items []int) []whittle.Finding {
 	const id = "python-bytecode"
@@ -332,7 +332,7 @@ func writers(p *analysis.Pass, items []int) (stages []int, ok bool) {
 	return stages, len(stages) > 0
 }
 
-// staleBytecode states what no interpreter of the image reads.
+// staleBytecode reports what no interpreter of the image reads.
 func staleBytecode(p *analysis.Pass, items []int) []whittle.Finding {
 	const id = "python-bytecode"
 	if p.Layers.Bytes(items) < analysis.MinBytes {

@@ -79,7 +79,7 @@ func declaredFor(d *project.Dependency) string {
 	return at
 }
 
-// misplaced states that a distribution is declared where the image does not
+// misplaced reports that a distribution is declared where the image does not
 // look, with the smaller of the two ways out.
 func misplaced(p *analysis.Pass, q *whittle.Problem, d *project.Dependency, sources []installSource) whittle.Finding {
 	where := q.Starts()

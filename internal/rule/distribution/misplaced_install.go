@@ -74,8 +74,8 @@ func widen(p *analysis.Pass, s *installSource, d *project.Dependency) (edits []w
 			return nil, false // pip knows groups since 25.1 only
 		}
 		w := c.Words[s.word]
-		base, extras, had := strings.Cut(strings.TrimSuffix(w.Value, "]"), "[")
-		if had {
+		base, extras, listed := strings.Cut(strings.TrimSuffix(w.Value, "]"), "[")
+		if listed {
 			extras += ","
 		}
 		return []whittle.Edit{s.run.ReplaceWord(w, `"`+base+"["+extras+d.Extra+`]"`)}, !strings.ContainsAny(w.Value, "\"\\$`") && w.Literal

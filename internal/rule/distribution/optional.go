@@ -24,8 +24,8 @@ whose function it is, is for a person to decide: there is no fix.`,
 	}
 }
 
-// heavy is what makes a dependency worth an image of its own, in bytes with all
-// that only it needs.
+// heavy is the size, with all that only it needs, from which a dependency is
+// worth a separate image; in bytes.
 const heavy = 20_000_000
 
 func findOptional(p *analysis.Pass) []whittle.Finding {

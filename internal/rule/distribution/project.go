@@ -14,7 +14,7 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// listOf is the list of a pyproject.toml in which a dependency stands.
+// listOf is the list of a pyproject.toml that has a dependency.
 func listOf(src []byte, d *project.Dependency) (edit.List, bool) {
 	lists, err := edit.Lists(src)
 	if err != nil {
@@ -38,7 +38,7 @@ func listOf(src []byte, d *project.Dependency) (edit.List, bool) {
 }
 
 // undeclare takes dependencies out of the project's files; ok is false where
-// one stands in a file that cannot be edited.
+// one is in a file that cannot be edited.
 func undeclare(p *analysis.Pass, deps []*project.Dependency) (patches []whittle.Patch, ok bool) {
 	changes := map[string][]analysis.Change{}
 	var order []string
@@ -119,7 +119,7 @@ func listFor(p *analysis.Pass, q *whittle.Problem, src []byte) (edit.List, bool)
 }
 
 // extraNeededBy is the extra that declares something which a file of the
-// project imports at its top, another distribution left out, and nothing else
+// project imports at its top, other than a given distribution, and nothing else
 // declares.
 func extraNeededBy(p *analysis.Pass, file, without string) string {
 	text := p.Project.File(file)

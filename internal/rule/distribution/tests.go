@@ -86,7 +86,7 @@ func findTests(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// testFolders are the topmost folders of tests in site-packages with their live
+// testFolders are the topmost folders of tests in site-packages with their visible
 // items, and those that have to stay: something else imports from them, they
 // hold what no distribution brought, or it is not known what imports them.
 func testFolders(p *analysis.Pass) (folders map[string][]int, kept []string) {

@@ -64,7 +64,7 @@ func declares(p *analysis.Pass, name string) bool {
 	return slices.ContainsFunc(p.Dists.Declarations(), func(d *project.Dependency) bool { return pep.Normalize(d.Name) == name })
 }
 
-// undeclared states that a distribution is missing, with the fix that declares
+// undeclared reports that a distribution is missing, with the fix that declares
 // it.
 func undeclared(p *analysis.Pass, q *whittle.Problem, name string) whittle.Finding {
 	requirement := name

@@ -155,7 +155,7 @@ func findUnused(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// unusedDependencies states that a group of distributions is used by nothing.
+// unusedDependencies reports that a group of distributions is used by nothing.
 func unusedDependencies(p *analysis.Pass, group, freed, items []int) whittle.Finding {
 	names := p.Dists.Names(group)
 	deps := slices.DeleteFunc(p.Dists.Declared(), func(d *project.Dependency) bool {

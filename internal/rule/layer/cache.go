@@ -111,7 +111,7 @@ func namedElsewhere(p *analysis.Pass, inside func(at string) bool) map[int]bool 
 	return out
 }
 
-// cacheFinding states what a package manager left in one layer.
+// cacheFinding reports what a package manager left in one layer.
 func cacheFinding(p *analysis.Pass, m keeper, layer int, items []int) whittle.Finding {
 	f := whittle.Finding{
 		Message:  fmt.Sprintf("%s leaves %s of %s's cache in the image", p.Recipe.LayerName(layer), whittle.Bytes(p.Layers.Bytes(items)), m.name),

@@ -31,7 +31,7 @@ func findDocs(p *analysis.Pass) []whittle.Finding {
 	docs := func(want func(i int) bool) []int {
 		return p.Layers.Visible(func(i int) bool {
 			it := &p.Ledger.Items[i]
-			lowest := p.Dockerfile == nil && it.Layer == 0 // a base image, by all that is known
+			lowest := p.Dockerfile == nil && it.Layer == 0 // of a base image, as far as is known
 			return p.Category[i] == "docs and locales" && !p.Layers.IsBase(it.Layer) && !lowest && !isLicence(it.Path) && want(i)
 		})
 	}

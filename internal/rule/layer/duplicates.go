@@ -81,7 +81,7 @@ func copies(p *analysis.Pass, items []int) []whittle.Evidence {
 	return out[:min(len(out), 5)]
 }
 
-// twinFiles finds the live contents that stand at several paths, the largest sum
+// twinFiles finds the visible contents that are at several paths, the largest sum
 // first. Of hard links there is one content. The first copy, by layer, stays;
 // the others, where they are above the base image, are one too many each.
 func twinFiles(p *analysis.Pass) []twins {

@@ -26,10 +26,10 @@ func split(p *analysis.Pass, byLayer map[int][]int) (base, own []int, layers []i
 	return base, own, layers
 }
 
-// hiding is how a rule states one cause of death.
+// hiding is how a rule reports the files of one cause that a later layer hides.
 type hiding struct {
 	effect
-	// why, where set, gives the deed's for each hider.
+	// why, where set, gives the effect's for each layer that hides files.
 	why func(hider int, items []int) string
 	// fix finds a fix for what an instruction that is known did to items of
 	// layers above the base, those with the most bytes first; advice is what
@@ -42,7 +42,7 @@ type hiding struct {
 	ofBase func(f *whittle.Finding)
 }
 
-// hiddenFindings states hidden by their hiders: what happened within the base image,
+// hiddenFindings states hidden by their hiders: what happens within the base image,
 // what was done to it, and what was done to the layers above it.
 func hiddenFindings(p *analysis.Pass, t hiding, hidden map[int]map[int][]int) []whittle.Finding {
 	out := withinBase(p, t.effect, hidden)
@@ -79,23 +79,23 @@ func hiddenFindings(p *analysis.Pass, t hiding, hidden map[int]map[int][]int) []
 // "deletes", or "rewrites" and " only to change the mode".
 type effect struct{ id, does, why string }
 
-// relocationFindings states what a layer does to items of lower ones: those that the
-// relocation cures, if there is one, and what is left with an advice.
+// relocationFindings reports what a layer does to items of lower ones: those that the
+// relocation fixes, if there is one, and what is left with an advice.
 func relocationFindings(p *analysis.Pass, d effect, hider int, items []int, r relocation, ok bool, otherwise relocation) []whittle.Finding {
 	var out []whittle.Finding
 	if ok {
 		fixed := func(i int) bool { return slices.Contains(r.fixed, p.Ledger.Items[i].Layer) }
 		mine := slices.DeleteFunc(slices.Clone(items), func(i int) bool { return !fixed(i) })
-		said, first := d, d.id
+		as, first := d, d.id
 		if r.whole {
 			mine, first = alsoFixed(p, hider, r.fixed)
 			if first != "" && p.Layers.Bytes(mine) > p.Layers.Bytes(slices.DeleteFunc(slices.Clone(items), func(i int) bool { return !fixed(i) })) {
-				said = effect{d.id, "deletes or rewrites", ""}
+				as = effect{d.id, "deletes or rewrites", ""}
 			}
 		}
 		if p.Layers.Bytes(mine) >= analysis.MinBytes {
 			if first == d.id {
-				f := hiddenFinding(p, said, hider, mine, r)
+				f := hiddenFinding(p, as, hider, mine, r)
 				f.Fix = &whittle.Fix{Title: r.title, Patches: []whittle.Patch{p.Recipe.Patch(r.edits)}}
 				out = append(out, f)
 			}
@@ -108,7 +108,7 @@ func relocationFindings(p *analysis.Pass, d effect, hider int, items []int, r re
 	return out
 }
 
-// alsoFixed is all that moving a RUN as a whole cures, whatever it did to the
+// alsoFixed is all that moving a RUN as a whole fixes, whatever it did to the
 // files, and the rule with the largest part, which is the one to say it.
 func alsoFixed(p *analysis.Pass, hider int, layers []int) (items []int, first string) {
 	moved := p.Layers.Moved()
@@ -135,7 +135,7 @@ func alsoFixed(p *analysis.Pass, hider int, layers []int) (items []int, first st
 	return items, first
 }
 
-// hiddenFinding states what a layer does to items of lower ones.
+// hiddenFinding reports what a layer does to items of lower ones.
 func hiddenFinding(p *analysis.Pass, d effect, hider int, items []int, r relocation) whittle.Finding {
 	evidence := p.Layers.Places(items)
 	place := []string{p.Recipe.LayerText(hider)}
@@ -178,7 +178,7 @@ func withinBase(p *analysis.Pass, d effect, hidden map[int]map[int][]int) []whit
 	}}
 }
 
-// hiddenOfBase states what a layer does to items of the base image.
+// hiddenOfBase reports what a layer does to items of the base image.
 func hiddenOfBase(p *analysis.Pass, d effect, hider int, items []int) whittle.Finding {
 	f := hiddenFinding(p, d, hider, items, relocation{risk: whittle.RiskMedium,
 		advice:  "choose a base image without these files, or with the right ones already",

@@ -177,7 +177,7 @@ func junk(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// ignorable states what .dockerignore should name.
+// ignorable reports what .dockerignore should name.
 func ignorable(p *analysis.Pass, kind junkKind, items []int, patterns []string) whittle.Finding {
 	layers := p.Layers.LayersOf(items)
 	evidence := p.Layers.Places(items)

@@ -162,7 +162,7 @@ func covered(p *analysis.Pass, flags map[string]string, items []int, hider int) 
 
 var octal = regexp.MustCompile(`^[0-7]{3,4}$`)
 
-// flagged finds which flags stand for one chown or chmod, and takes it out of
+// flagged finds which flags replace one chown or chmod, and takes it out of
 // the RUN, or leaves it the folder itself, which COPY does not change.
 func flagged(p *analysis.Pass, k *dockerfile.Instruction, a recipe.Action, acts []recipe.Action, copies []recipe.Copy, flags []map[string]string) ([]whittle.Edit, bool) {
 	if !a.Complete || len(a.Paths) != 1 || a.Name() == "find" || a.Name() == "xargs" || a.Negated {
@@ -223,7 +223,7 @@ func mixed(p *analysis.Pass, dir string, copies []recipe.Copy, below int) bool {
 }
 
 // onlyFile is the file that a copy of one file brought. A folder may hold
-// others that are not in the layer, since the image had them already.
+// others that are not in the layer, since the image has them already.
 func onlyFile(p *analysis.Pass, c *recipe.Copy) (string, bool) {
 	only, n := "", 0
 	for at, e := range p.Layers.Entries(c.Layer) {
@@ -254,7 +254,7 @@ func ownerFlag(p *analysis.Pass, c *recipe.Copy, owner string) (string, bool) {
 		}
 	}
 	linked := slices.ContainsFunc(c.Instruction.Flags, func(f dockerfile.Flag) bool { return f.Name == "link" && f.Value != "false" })
-	if linked || !knownUser(p, c.Instruction, user) { // a layer of its own has no names
+	if linked || !knownUser(p, c.Instruction, user) { // a separate layer has no names
 		if !ok || !sameUID(p, user, uid) {
 			return "", false
 		}

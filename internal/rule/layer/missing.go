@@ -27,7 +27,7 @@ stage. A console script does not look in the working directory: where the packag
 	}
 }
 
-// missingFile is a file or a folder of the project that the image missing.
+// missingFile is a file or a folder of the project that the image does not have.
 type missingFile struct {
 	// source is the top of what has to be copied, relative to the project;
 	// root is the folder that imports start from.
@@ -63,7 +63,7 @@ func missingSources(p *analysis.Pass) []whittle.Finding {
 		return nil
 	}
 	slices.SortFunc(missing, func(a, b missingFile) int { return cmp.Compare(a.source, b.source) })
-	// What only optional scripts need has a finding of its own: it must not
+	// What only optional scripts need has a separate finding: it must not
 	// keep the other one from being fixed.
 	var out []whittle.Finding
 	for _, production := range []bool{true, false} {

@@ -92,7 +92,7 @@ func onlyUser(p *analysis.Pass, c *recipe.Copy, k *dockerfile.Instruction, acts 
 	return users[0], true
 }
 
-// worksOn says that a RUN changes what stands at a path, or may.
+// worksOn says that a RUN changes what is at a path, or may.
 func worksOn(p *analysis.Pass, in *dockerfile.Instruction, at string) bool {
 	acts, _ := p.Recipe.Actions(in)
 	return slices.ContainsFunc(acts, func(a recipe.Action) bool {

@@ -109,12 +109,12 @@ func movedFolder(p *analysis.Pass, layer int, from string, to map[int]int) (dest
 		if it.Layer != layer || it.Bytes == 0 {
 			continue
 		}
-		live, moved := to[i]
+		visible, moved := to[i]
 		rest := strings.TrimPrefix(it.Path, from)
-		if !moved || !whittle.Under(it.Path, from) || !strings.HasSuffix(p.Ledger.Items[live].Path, rest) {
+		if !moved || !whittle.Under(it.Path, from) || !strings.HasSuffix(p.Ledger.Items[visible].Path, rest) {
 			return "", false
 		}
-		there := strings.TrimSuffix(p.Ledger.Items[live].Path, rest)
+		there := strings.TrimSuffix(p.Ledger.Items[visible].Path, rest)
 		if dest != "" && there != dest {
 			return "", false
 		}

@@ -17,7 +17,7 @@ import (
 type relocation struct {
 	title string
 	edits []whittle.Edit
-	// fixed are the layers whose dead bytes a rebuild does not have.
+	// fixed are the layers whose wasted bytes a rebuild does not have.
 	fixed []int
 	// advice says in one sentence what it comes to.
 	advice  string
@@ -185,7 +185,7 @@ func sameBase(p *analysis.Pass, stage *dockerfile.Stage, k *dockerfile.Instructi
 }
 
 // intoRun appends what a RUN does to the RUN that made the files, if nothing
-// that stands between them could notice.
+// between them could notice.
 func intoRun(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocation, bool) {
 	a := p.Recipe.Instruction(layers[0])
 	acts, ok := p.Recipe.Actions(k)
@@ -197,7 +197,7 @@ func intoRun(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocat
 	}
 	between, ok := p.Recipe.Between(a, k)
 	if copiesUp(p, p.Recipe.LayerOf(a)) {
-		return relocation{}, false // first that has to be mended, which changes what is there to be deleted
+		return relocation{}, false // that has to be fixed first, and changes what is there to be deleted
 	}
 	if !ok || p.Recipe.Last(a, "USER") != p.Recipe.Last(k, "USER") || !passes(p, acts, between) || shadowed(p, a, acts) {
 		return relocation{}, false
@@ -216,7 +216,7 @@ func intoRun(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocat
 }
 
 // copiesUp says that a layer rewrites files of lower ones, or moves them, and
-// so has a finding of its own.
+// so has a separate finding.
 func copiesUp(p *analysis.Pass, layer int) bool {
 	var sum int64
 	for i := range p.Ledger.Items {
@@ -228,7 +228,7 @@ func copiesUp(p *analysis.Pass, layer int) bool {
 }
 
 // commented are the edits that append a RUN to another and take it out; the
-// comments above it go along, into a line of their own.
+// comments above it go along, into separate lines.
 func commented(p *analysis.Pass, k *dockerfile.Instruction, edit whittle.Edit) []whittle.Edit {
 	plain := append([]whittle.Edit{edit}, p.Dockerfile.Remove(k)...)
 	src := p.Dockerfile.Source
