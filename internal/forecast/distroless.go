@@ -118,7 +118,7 @@ func (d *distrolessText) prepare(t *twoStage) error {
 		}
 		text, err := d.instruction(s, workdir(d.outline.runtime[:i]))
 		if err != nil {
-			return fmt.Errorf("line %d: %w", s.in.Line, err)
+			return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
 		}
 		texts[s.in] = text
 	}

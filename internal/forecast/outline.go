@@ -113,7 +113,7 @@ func readOutline(f *dockerfile.File, target string, arguments map[string]string)
 		}
 		st = flat
 		if r.install != nil {
-			return nil, fmt.Errorf("packages are installed in two stages, %s and %s", r.install.Label(), st.Label())
+			return nil, fmt.Errorf("packages are installed in %s and in %s", r.file.StageName(r.install.Index), r.file.StageName(st.Index))
 		}
 		r.install = st
 		last := 0
@@ -128,23 +128,28 @@ func readOutline(f *dockerfile.File, target string, arguments map[string]string)
 	return r, r.check()
 }
 
+// at names an instruction by its place: "Dockerfile:12".
+func (r *outline) at(in *dockerfile.Instruction) string {
+	return fmt.Sprintf("%s:%d", r.file.Name, in.Line)
+}
+
 // check refuses what strategies cannot carry over.
 func (r *outline) check() error {
 	r.markCopies()
 	steps := slices.Concat(r.before, r.runtime)
 	for i := range steps {
 		if k := steps[i].in.Keyword; k == "ONBUILD" || k == "SHELL" {
-			return fmt.Errorf("line %d: %s is not understood", steps[i].in.Line, k)
+			return fmt.Errorf("%s: %s is not understood", r.at(steps[i].in), k)
 		}
 	}
 	if r.two() && !hasRole(r.runtime, recipe.CopiesPackages) {
-		return fmt.Errorf("what the image takes from stage %s is not understood", r.install.Label())
+		return fmt.Errorf("what the image takes from %s is not understood", r.file.StageName(r.install.Index))
 	}
 	user := false
 	for _, st := range r.installSteps() {
 		user = user || st.in.Keyword == "USER" && len(st.in.Args) > 0 && st.in.Args[0].Value != "root" && st.in.Args[0].Value != "0"
 		if st.role == recipe.Installing && user {
-			return fmt.Errorf("line %d: packages are installed by a user who is not root", st.in.Line)
+			return fmt.Errorf("%s: packages are installed by a user who is not root", r.at(st.in))
 		}
 	}
 	return nil
@@ -209,7 +214,7 @@ func (r *outline) steps(st *dockerfile.Stage) ([]step, error) {
 		switch in.Keyword {
 		case "RUN":
 			if err := s.run(); err != nil {
-				return nil, fmt.Errorf("line %d: %w", in.Line, err)
+				return nil, fmt.Errorf("%s: %w", r.at(in), err)
 			}
 		case "COPY":
 			if from := in.Flag("from"); len(from) == 1 && strings.Contains(from[0], "/uv") && !strings.HasPrefix(from[0], "/") {

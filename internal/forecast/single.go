@@ -54,7 +54,7 @@ func (t *singleStage) tooling(w *textWriter, s *step) error {
 		}
 		c, err := base.command(p.Install)
 		if err != nil {
-			return fmt.Errorf("line %d: %w", s.in.Line, err)
+			return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
 		}
 		commands = append(commands, c)
 		for _, arg := range p.Install.Args {
@@ -62,7 +62,7 @@ func (t *singleStage) tooling(w *textWriter, s *step) error {
 			switch {
 			case strings.HasPrefix(arg, "-"), err == nil && slices.Contains(withInterpreter, r.Name):
 			case t.two() && (err != nil || r.Name != "uv"):
-				return fmt.Errorf("line %d: %.40s of the builder would be in the image", s.in.Line, arg)
+				return fmt.Errorf("%s: %.40s of the builder would be in the image", t.outline.at(s.in), arg)
 			case t.two():
 				t.names = append(t.names, r.Name)
 			}
@@ -92,7 +92,7 @@ func (t *singleStage) text() (string, error) {
 	for i := range t.runtime {
 		s := &t.runtime[i]
 		if !placed && s.in.Keyword == "USER" {
-			return "", fmt.Errorf("line %d: the image has another user before it has packages", s.in.Line)
+			return "", fmt.Errorf("%s: the image has another user before it has packages", t.outline.at(s.in))
 		}
 		_, context := fromContext(s.in)
 		if !placed && (s.role == recipe.CopiesPackages || context) {
@@ -113,7 +113,7 @@ func (t *singleStage) write(w *textWriter, s *step) error {
 	switch s.role {
 	case recipe.Keeps:
 		if t.two() && t.copied(s.in, t.outline.install) {
-			return fmt.Errorf("line %d: it copies more than packages from stage %s", s.in.Line, t.outline.install.Label())
+			return fmt.Errorf("%s: it copies more than packages from %s", t.outline.at(s.in), t.outline.file.StageName(t.outline.install.Index))
 		}
 		w.lines(spaced(s, s.text)...)
 	case recipe.PreparesInstaller:
@@ -138,11 +138,11 @@ func (t *singleStage) merge(w *textWriter, dir string) error {
 		case s.in.Keyword != "WORKDIR" && slices.ContainsFunc(t.runtime, func(own step) bool { return own.in.Span == s.in.Span }):
 			continue // both stages build on one that has it
 		case s.role == recipe.Keeps && s.in.Keyword == "RUN":
-			return fmt.Errorf("line %d: what the builder runs besides installing would be in the image", s.in.Line)
+			return fmt.Errorf("%s: what the builder runs besides installing would be in the image", t.outline.at(s.in))
 		case s.in.Keyword == "ENV":
 			export, err := exported(s.in)
 			if err != nil {
-				return fmt.Errorf("line %d: %w", s.in.Line, err)
+				return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
 			}
 			t.variables = append(t.variables, export)
 			continue
@@ -151,7 +151,7 @@ func (t *singleStage) merge(w *textWriter, dir string) error {
 			continue
 		}
 		if copiesAll(s.in) && !slices.ContainsFunc(t.runtime, func(s step) bool { return copiesAll(s.in) }) {
-			return fmt.Errorf("line %d: the whole build context would be in the image", s.in.Line)
+			return fmt.Errorf("%s: the whole build context would be in the image", t.outline.at(s.in))
 		}
 		if err := t.write(w, s); err != nil {
 			return err
@@ -205,7 +205,7 @@ func (t *singleStage) install(w *textWriter, s *step) error {
 	}
 	run, err := t.dest.runInstall(s, func(*part) bool { return true }, append(s.flags(), t.mounts...), first, last)
 	if err != nil {
-		return fmt.Errorf("line %d: %w", s.in.Line, err)
+		return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
 	}
 	w.lines(append(lines, run)...)
 	return nil

@@ -268,14 +268,14 @@ func (r *outline) movable(d destination) error {
 		text := s.in.Text()
 		switch {
 		case moved && strings.Contains(text, "/site-packages"), moved && namesScript(text):
-			return fmt.Errorf("line %d: %s names a place that packages are moved away from", s.in.Line, s.in.Keyword)
+			return fmt.Errorf("%s: %s names a place that packages are moved away from", r.at(s.in), s.in.Keyword)
 		case s.in.Keyword == "ENV" && setsPath(s.in):
-			return fmt.Errorf("line %d: ENV sets PATH anew", s.in.Line)
+			return fmt.Errorf("%s: ENV sets PATH anew", r.at(s.in))
 		case startsInstaller(s.in):
-			return fmt.Errorf("line %d: %s starts an installer", s.in.Line, s.in.Keyword)
+			return fmt.Errorf("%s: %s starts an installer", r.at(s.in), s.in.Keyword)
 		}
 		if r.two() && r.copied(s.in, r.install) && !separate(s, d.venv) {
-			return fmt.Errorf("line %d: it copies a folder that holds packages and other things", s.in.Line)
+			return fmt.Errorf("%s: it copies a folder that holds packages and other things", r.at(s.in))
 		}
 	}
 	return nil

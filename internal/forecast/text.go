@@ -162,13 +162,13 @@ func (t *twoStage) writeBuilder(w *textWriter, steps []step) error {
 			}
 			text, err := t.build(s)
 			if err != nil {
-				return fmt.Errorf("line %d: %w", s.in.Line, err)
+				return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
 			}
 			w.lines(text)
 		case recipe.Installing:
 			run, err := t.installRun(w, s, made)
 			if err != nil {
-				return fmt.Errorf("line %d: %w", s.in.Line, err)
+				return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
 			}
 			made = true
 			w.lines(run)
@@ -213,7 +213,7 @@ func (t *twoStage) writeAfter(w *textWriter) error {
 		}
 		text, err := t.build(s)
 		if err != nil {
-			return fmt.Errorf("line %d: %w", s.in.Line, err)
+			return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
 		}
 		w.lines(text)
 	}
@@ -308,14 +308,14 @@ func (t *twoStage) writeFinal(w *textWriter) error {
 			}
 			text, err := t.run(s)
 			if err != nil {
-				return fmt.Errorf("line %d: %w", s.in.Line, err)
+				return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
 			}
 			if text != "" {
 				w.lines(spaced(s, text)...)
 			}
 		case recipe.Installing:
 			if err := t.writeMixed(w, s); err != nil {
-				return fmt.Errorf("line %d: %w", s.in.Line, err)
+				return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
 			}
 		}
 	}
