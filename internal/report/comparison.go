@@ -21,7 +21,7 @@ func ComparisonMarkdown(w io.Writer, c *whittle.Comparison, rows int) error {
 
 func comparisonDoc(c *whittle.Comparison, rows int) document {
 	var d document
-	t := table{columns: []column{right("#"), flexible("Image"), right("Size"), right("Visible"), right("Wasted"), right("Download")}}
+	t := table{columns: []column{right("#"), flexible("Image"), right("Size"), spare(2, right("Visible")), right("Wasted"), spare(1, right("Download"))}}
 	for i, im := range c.Images {
 		t.row(text(fmt.Sprint(i+1)), text(im.Ref), text(whittle.Bytes(im.Sizes.Size)), text(whittle.Bytes(im.Sizes.Visible)),
 			text(whittle.Bytes(im.Sizes.Wasted)), text(optionalBytes(im.Sizes.Download)))
@@ -82,7 +82,7 @@ func compareTable(c *whittle.Comparison, rows int) table {
 
 // rowsTable is compareTable without the sum.
 func rowsTable(all []whittle.CompareRow, rows int) table {
-	t := table{columns: []column{right("Visible"), right("Wasted"), {head: "Owner", flex: true, least: 25}, {head: "Version", flex: true, early: 24}, left("From")}}
+	t := table{columns: []column{right("Visible"), right("Wasted"), {head: "Owner", flex: true, least: 25}, {head: "Version", flex: true, early: 24, spare: 1}, spare(2, left("From"))}}
 	for i, r := range all {
 		if rows > 0 && i == rows {
 			var visible, wasted int64

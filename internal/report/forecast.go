@@ -51,7 +51,7 @@ func forecastsDoc(f *whittle.Forecasts, dockerfiles bool) document {
 
 // forecastTable has the predicted and the actual sizes side by side.
 func forecastTable(fs []whittle.Forecast) table {
-	t := table{columns: []column{flexible("Strategy"), right("Predicted"), right("Low"), right("High"), right("Actual"), right("Off by")}}
+	t := table{columns: []column{flexible("Strategy"), right("Predicted"), spare(2, right("Low")), spare(3, right("High")), right("Actual"), spare(1, right("Off by"))}}
 	for _, f := range fs {
 		actual, off := toned("–", faint), text("")
 		switch {
@@ -101,7 +101,7 @@ func forecastLine(f whittle.Forecast) string {
 }
 
 func partsTable(f whittle.Forecast) table {
-	t := table{columns: []column{flexible("Part"), right("Bytes"), right("Range"), wrapped("From")}}
+	t := table{columns: []column{flexible("Part"), right("Bytes"), spare(1, right("Range")), wrapped("From")}}
 	for _, p := range f.Parts {
 		t.row(text(p.Name), text(whittle.Bytes(p.Bytes)), text(bounds(p.Low, p.High)), text(p.Source))
 	}

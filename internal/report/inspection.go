@@ -72,7 +72,7 @@ func inspectionDoc(in *whittle.Inspection, rows int) document {
 const notVerified = "The digests of layers that are stored uncompressed were not verified; --verify-digests does that."
 
 func layersTable(in *whittle.Inspection) table {
-	t := table{columns: []column{right("#"), right("Size"), right("Wasted"), right("Download"), flexible("Instruction")}}
+	t := table{columns: []column{right("#"), right("Size"), right("Wasted"), spare(1, right("Download")), flexible("Instruction")}}
 	for _, l := range in.Layers {
 		tn := plain
 		if l.Wasted > 0 && l.Wasted*20 >= l.Size {

@@ -123,9 +123,9 @@ func repairSections(d *document, level int, r *whittle.Repair, verbose bool) {
 // where it was built, what it saved. Rows of a later round stand below a row
 // that says so.
 func stepsTable(steps []whittle.RepairStep, built bool) table {
-	t := table{columns: []column{wrapped("Fix"), right("Predicted"), left("Status")}}
+	t := table{columns: []column{wrapped("Fix"), spare(1, right("Predicted")), left("Status")}}
 	if built {
-		t.columns = slices.Insert(t.columns, 2, right("Actual"), right("Off by"))
+		t.columns = slices.Insert(t.columns, 2, right("Actual"), spare(2, right("Off by")))
 	}
 	name, round := stepNames(steps), 1
 	for _, s := range steps {
@@ -234,7 +234,7 @@ func stepWords(steps []whittle.RepairStep, join string, say func(whittle.RepairS
 
 // verifiedTable holds each variant's size and run before against after.
 func verifiedTable(v *whittle.Verification) table {
-	t := table{columns: []column{flexible("Variant"), right("Before"), right("After"), right("Predicted"), right("Actual"), right("Off by"), wrapped("Runs")}}
+	t := table{columns: []column{flexible("Variant"), right("Before"), right("After"), spare(3, right("Predicted")), spare(1, right("Actual")), spare(2, right("Off by")), wrapped("Runs")}}
 	for _, vv := range v.Variants {
 		before, after := outcomeSize(vv.Before), outcomeSize(vv.After)
 		predicted, actual, off := text("–"), text("–"), text("")
@@ -249,7 +249,7 @@ func verifiedTable(v *whittle.Verification) table {
 // roundsTable holds what the fixes of each round were to save in a variant
 // against what they did.
 func roundsTable(rounds []whittle.VerifiedRound) table {
-	t := table{columns: []column{right("Round"), flexible("Variant"), wrapped("Fixes"), right("Predicted"), right("Actual"), right("Off by")}}
+	t := table{columns: []column{right("Round"), flexible("Variant"), wrapped("Fixes"), spare(2, right("Predicted")), right("Actual"), spare(1, right("Off by"))}}
 	for _, r := range rounds {
 		t.row(text(fmt.Sprint(r.Round)), text(r.Variant), text(strings.Join(r.Rules, ", ")), text(savingText(r.Predicted)),
 			savingCell(whittle.Saving{Low: r.Saved, High: r.Saved}), savedError(r.Predicted, r.Saved))

@@ -95,7 +95,7 @@ func machineLine(m whittle.Machine) string {
 }
 
 func summaryTable(s *whittle.Study) table {
-	t := table{columns: []column{flexible("Variant"), right("Size"), right("Visible"), right("Wasted"), right("Change"), right("Percent"), left("Status")}}
+	t := table{columns: []column{flexible("Variant"), right("Size"), spare(3, right("Visible")), spare(1, right("Wasted")), spare(2, right("Change")), spare(4, right("Percent")), left("Status")}}
 	for _, v := range s.Variants {
 		if v.Inspect == nil {
 			t.row(text(v.Name), text("–"), text("–"), text("–"), text(""), text(""), toned(buildWord(v.Build.Status), faint))
@@ -262,7 +262,7 @@ func checkErrors(v whittle.Variant) []whittle.Problem {
 }
 
 func timesTable(s *whittle.Study) table {
-	t := table{columns: []column{flexible("Variant"), right("Layers"), right("gzip"), right("zstd"), right("Build"), right("Rebuild"), right("Start-up")}}
+	t := table{columns: []column{flexible("Variant"), spare(4, right("Layers")), right("gzip"), spare(3, right("zstd")), right("Build"), spare(2, right("Rebuild")), spare(1, right("Start-up"))}}
 	for _, v := range s.Variants {
 		if v.Inspect == nil {
 			continue

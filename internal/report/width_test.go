@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -128,6 +129,40 @@ func TestInspectionFits(t *testing.T) {
 		}
 		if all := strings.Contains(b.String(), "From") && strings.Contains(b.String(), "Hidden"); all != (cells >= 80) {
 			t.Errorf("%d cells, all columns %t:\n%s", cells, all, b.String())
+		}
+	}
+}
+
+// TestReportsFit: no line of a study, a comparison, a repair or a forecast is
+// wider than the terminal, but for single words, such as paths, and for a text
+// that people copy: these are never cut.
+func TestReportsFit(t *testing.T) {
+	c, s := comparison(), proven()
+	copied := map[string]bool{}
+	for _, text := range []string{s.Best.Dockerfile, s.Best.Diff} {
+		for line := range strings.Lines(text) {
+			copied[strings.TrimSuffix(line, "\n")] = true
+		}
+	}
+	for _, cells := range []int{40, 56, 80, 120} {
+		st := Style{Width: cells}
+		for name, write := range map[string]func(io.Writer) error{
+			"study":      func(w io.Writer) error { return StudyText(w, s, st) },
+			"comparison": func(w io.Writer) error { return ComparisonText(w, &c, st, 0) },
+			"repair":     func(w io.Writer) error { return RepairText(w, repair(), st) },
+			"forecasts":  func(w io.Writer) error { return ForecastsText(w, forecasts(), st) },
+			"simulation": func(w io.Writer) error { return SimulationText(w, simulation(), st) },
+		} {
+			var b strings.Builder
+			if err := write(&b); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(b.String()) {
+				line = strings.TrimSuffix(line, "\n")
+				if n := width(line); n > cells && !copied[line] && strings.Contains(strings.TrimSpace(line), " ") {
+					t.Errorf("%s: %d of %d cells: %s", name, n, cells, line)
+				}
+			}
 		}
 	}
 }
