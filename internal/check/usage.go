@@ -52,7 +52,7 @@ type Used struct {
 // the functions of all that import, and what may be imported by name.
 func Usage(ctx context.Context, img *Image) ([]Used, error) {
 	s := newState(img)
-	u := &usage{state: s, out: make([]Used, len(img.Distributions)), modules: map[*imports.Node]bool{}, requires: map[int]map[string]bool{}}
+	u := &usage{s: s, out: make([]Used, len(img.Distributions)), modules: map[*imports.Node]bool{}, requires: map[int]map[string]bool{}}
 	u.extras()
 	u.imported(ctx)
 	u.programs()
@@ -78,7 +78,7 @@ func (u *usage) cutOff() bool {
 	own := func(p whittle.Problem) bool {
 		return p.Rule == whittle.CheckMissingSource || p.Rule == whittle.CheckNotOnPath || p.Rule == whittle.CheckMissingEntryPoint || p.Rule == whittle.CheckHealthcheckCannotRun || p.Rule == whittle.CheckEntrypointNotFound || p.Rule == whittle.CheckExecFailed
 	}
-	for _, st := range u.starts {
+	for _, st := range u.s.starts {
 		if u.ownScript(st) {
 			continue
 		}
@@ -89,7 +89,7 @@ func (u *usage) cutOff() bool {
 			continue
 		}
 		for _, r := range st.Python.Roots {
-			if slices.ContainsFunc(importsOf(u.state, st, r), own) || len(st.Unknown) > 0 {
+			if slices.ContainsFunc(importsOf(u.s, st, r), own) || len(st.Unknown) > 0 {
 				return true
 			}
 		}
@@ -103,14 +103,14 @@ func (u *usage) ownScript(st *start.Process) bool {
 	if st.Role != start.Command || len(st.Command) == 0 {
 		return st.Role == start.Console
 	}
-	return slices.ContainsFunc(u.owners.Own, func(i int) bool {
-		return slices.ContainsFunc(u.Distributions[i].EntryPoints, func(e python.EntryPoint) bool { return e.Group == "console_scripts" && e.Name == st.Command[0] })
+	return slices.ContainsFunc(u.s.owners.Own, func(i int) bool {
+		return slices.ContainsFunc(u.s.Distributions[i].EntryPoints, func(e python.EntryPoint) bool { return e.Group == "console_scripts" && e.Name == st.Command[0] })
 	})
 }
 
 // usage collects what is used.
 type usage struct {
-	*state
+	s   *state
 	out []Used
 	// modules are those that were gone through.
 	modules map[*imports.Node]bool
@@ -134,15 +134,15 @@ func (u *usage) used(i int) bool { return u.out[i].Use > NotUsed }
 
 // extras notes which lists of the project name a distribution.
 func (u *usage) extras() {
-	if u.Project == nil {
+	if u.s.Project == nil {
 		return
 	}
-	for _, d := range u.Project.Dependencies {
+	for _, d := range u.s.Project.Dependencies {
 		if d.Kind != project.Runtime && d.Kind != project.Optional {
 			continue
 		}
-		for i := range u.Distributions {
-			if o := &u.out[i]; u.Distributions[i].Name == pep.Normalize(d.Name) && !slices.Contains(o.Extras, d.Extra) {
+		for i := range u.s.Distributions {
+			if o := &u.out[i]; u.s.Distributions[i].Name == pep.Normalize(d.Name) && !slices.Contains(o.Extras, d.Extra) {
 				o.Extras = append(o.Extras, d.Extra)
 			}
 		}
@@ -173,13 +173,13 @@ func (u *usage) imported(ctx context.Context) {
 	all := map[*imports.Importer]*follower{}
 	of := func(im *imports.Importer) *follower {
 		if all[im] == nil {
-			all[im] = &follower{usage: u, Importer: im, lazy: newWave(LazyUse), optional: newWave(OptionalUse)}
+			all[im] = &follower{u: u, Importer: im, lazy: newWave(LazyUse), optional: newWave(OptionalUse)}
 			order = append(order, im)
 		}
 		return all[im]
 	}
 	eager := map[*imports.Importer]*wave{}
-	for _, st := range u.starts {
+	for _, st := range u.s.starts {
 		if st.Python == nil {
 			continue
 		}
@@ -214,7 +214,7 @@ func (u *usage) imported(ctx context.Context) {
 
 // follower goes through the modules of one importer.
 type follower struct {
-	*usage
+	u        *usage
 	Importer *imports.Importer
 	// lazy and optional are the waves that come next.
 	lazy, optional *wave
@@ -222,21 +222,21 @@ type follower struct {
 
 // walk goes through a wave and all that is imported with it.
 func (f *follower) walk(w *wave) {
-	fresh := slices.DeleteFunc(w.nodes, func(n *imports.Node) bool { return f.modules[n] })
+	fresh := slices.DeleteFunc(w.nodes, func(n *imports.Node) bool { return f.u.modules[n] })
 	plain := imports.Walk(false, fresh...)
 	for _, n := range plain.Nodes {
 		switch {
-		case f.modules[n]:
+		case f.u.modules[n]:
 		case w.how == LazyUse && f.aside(plain.Chain(n), n):
 			f.optional.add(n, f.by(w, plain, n))
 		default:
-			f.modules[n] = true
+			f.u.modules[n] = true
 			f.module(w, plain, n)
 		}
 	}
 	every := imports.Walk(true, plain.Nodes...)
 	for _, n := range every.Nodes[len(plain.Nodes):] {
-		if chain := every.Chain(n); !f.modules[n] && len(chain) > 0 {
+		if chain := every.Chain(n); !f.u.modules[n] && len(chain) > 0 {
 			f.optional.add(n, f.at(chain[len(chain)-1].File, chain[len(chain)-1].Line))
 		}
 	}
@@ -259,8 +259,8 @@ func (f *follower) aside(chain []imports.Link, n *imports.Node) bool {
 		if i+1 < len(chain) {
 			to = chain[i+1].File
 		}
-		from, owned := f.owners.Owner[l.File]
-		if owned && !f.owners.OwnFile(l.File, f.Importer.Finder) && f.feature(from, to) {
+		from, owned := f.u.s.owners.Owner[l.File]
+		if owned && !f.u.s.owners.OwnFile(l.File, f.Importer.Finder) && f.u.feature(from, to) {
 			return true
 		}
 	}
@@ -268,21 +268,21 @@ func (f *follower) aside(chain []imports.Link, n *imports.Node) bool {
 }
 
 func (f *follower) at(file string, line int) string {
-	return fmt.Sprintf("%s:%d", f.owners.Shown(file), line)
+	return fmt.Sprintf("%s:%d", f.u.s.owners.Shown(file), line)
 }
 
 // module notes whose a module is, and what its functions import.
 func (f *follower) module(w *wave, walk *imports.Reach, n *imports.Node) {
-	owner, owned := f.owners.Owner[n.File]
+	owner, owned := f.u.s.owners.Owner[n.File]
 	if owned && n.File != "" {
-		f.use(owner, w.how, f.by(w, walk, n))
+		f.u.use(owner, w.how, f.by(w, walk, n))
 	}
 	if n.Source == nil {
 		return
 	}
-	own := f.owners.OwnFile(n.File, f.Importer.Finder)
+	own := f.u.s.owners.OwnFile(n.File, f.Importer.Finder)
 	if own {
-		f.calls(n.Source, n.File)
+		f.u.calls(n.Source, n.File)
 	}
 	for _, imp := range n.Later {
 		if source.Hold(imp.Conditions, f.Importer.Runtime) == source.No {
@@ -291,10 +291,10 @@ func (f *follower) module(w *wave, walk *imports.Reach, n *imports.Node) {
 		nodes, _ := f.Importer.Resolve(n, imp)
 		for _, to := range nodes {
 			next := f.lazy
-			if w.how < LazyUse || imp.Context&(source.Guarded|source.Handler) != 0 || !own && f.feature(owner, to.File) {
+			if w.how < LazyUse || imp.Context&(source.Guarded|source.Handler) != 0 || !own && f.u.feature(owner, to.File) {
 				next = f.optional
 			}
-			if !f.modules[to] {
+			if !f.u.modules[to] {
 				next.add(to, f.at(n.File, imp.Line))
 			}
 		}
@@ -304,8 +304,8 @@ func (f *follower) module(w *wave, walk *imports.Reach, n *imports.Node) {
 // feature says that a function of a library imports what the library does not
 // require: it is a feature for those who have installed that besides.
 func (u *usage) feature(from int, to string) bool {
-	other, ok := u.owners.Owner[to]
-	return ok && to != "" && other != from && !u.requiresOf(from)[u.Distributions[other].Name]
+	other, ok := u.s.owners.Owner[to]
+	return ok && to != "" && other != from && !u.requiresOf(from)[u.s.Distributions[other].Name]
 }
 
 // requiresOf are the names of what a distribution requires without an extra.
@@ -314,7 +314,7 @@ func (u *usage) requiresOf(i int) map[string]bool {
 		return r
 	}
 	r := map[string]bool{}
-	for _, text := range u.Distributions[i].Metadata.RequiresDist {
+	for _, text := range u.s.Distributions[i].Metadata.RequiresDist {
 		_, marker, _ := strings.Cut(text, ";")
 		if q, err := pep.ParseRequirement(text); err == nil && !strings.Contains(marker, "extra") {
 			r[q.Name] = true

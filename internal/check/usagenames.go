@@ -100,7 +100,7 @@ func (u *usage) calls(src *source.Facts, file string) {
 			continue
 		}
 		name := c.Func[strings.LastIndexByte(c.Func, '.')+1:]
-		by := u.owners.Shown(file) + ":" + strconv.Itoa(c.Line)
+		by := u.s.owners.Shown(file) + ":" + strconv.Itoa(c.Line)
 		if scheme, _, ok := strings.Cut(c.Args[0], "://"); ok && (name == "create_engine" || name == "connect") {
 			dialect, driver, named := strings.Cut(scheme, "+")
 			if !named {
@@ -113,8 +113,8 @@ func (u *usage) calls(src *source.Facts, file string) {
 		switch name {
 		case "run", "Popen", "call", "check_call", "check_output", "system", "which":
 			program, _, _ := strings.Cut(c.Args[0], " ")
-			for i := range u.Distributions {
-				if offers(&u.Distributions[i], path.Base(program)) {
+			for i := range u.s.Distributions {
+				if offers(&u.s.Distributions[i], path.Base(program)) {
 					u.use(i, LazyUse, by)
 				}
 			}
@@ -124,8 +124,8 @@ func (u *usage) calls(src *source.Facts, file string) {
 
 // useModule notes the distribution that has a module.
 func (u *usage) useModule(module, by string) {
-	for i := range u.Distributions {
-		if module != "" && slices.Contains(u.Distributions[i].ImportNames(), module) {
+	for i := range u.s.Distributions {
+		if module != "" && slices.Contains(u.s.Distributions[i].ImportNames(), module) {
 			u.use(i, LazyUse, by)
 		}
 	}
@@ -140,9 +140,9 @@ func offers(d *python.Distribution, program string) bool {
 
 // programs notes the distributions of the programs that are started.
 func (u *usage) programs() {
-	for _, st := range u.starts {
+	for _, st := range u.s.starts {
 		for _, file := range st.Programs {
-			if i, ok := u.owners.Owner[file]; ok {
+			if i, ok := u.s.owners.Owner[file]; ok {
 				u.use(i, EagerUse, st.Name)
 			}
 		}
@@ -152,8 +152,8 @@ func (u *usage) programs() {
 // pathFiles notes the distributions whose .pth files run code whenever an
 // interpreter starts.
 func (u *usage) pathFiles() {
-	for i := range u.Distributions {
-		d := &u.Distributions[i]
+	for i := range u.s.Distributions {
+		d := &u.s.Distributions[i]
 		for _, f := range d.Files {
 			if strings.HasSuffix(f, ".pth") && path.Dir(f) == d.Site {
 				u.use(i, PluginUse, path.Base(f))
@@ -167,19 +167,19 @@ func (u *usage) pathFiles() {
 // https://packaging.python.org/en/latest/specifications/entry-points/
 func (u *usage) plugins() (changed bool) {
 	hosts := map[string]string{}
-	for i := range u.Distributions {
-		if d := &u.Distributions[i]; u.used(i) {
+	for i := range u.s.Distributions {
+		if d := &u.s.Distributions[i]; u.used(i) {
 			hosts[d.Name] = d.Name
 			for _, m := range d.ImportNames() {
 				hosts[strings.ToLower(m)] = d.Name
 			}
 		}
 	}
-	for i := range u.Distributions {
+	for i := range u.s.Distributions {
 		if u.used(i) {
 			continue
 		}
-		for _, e := range u.Distributions[i].EntryPoints {
+		for _, e := range u.s.Distributions[i].EntryPoints {
 			if host, ok := hostOf(e.Group, hosts); ok {
 				changed = u.use(i, PluginUse, "entry point "+e.Name+" of "+host) || changed
 			}
@@ -231,8 +231,8 @@ func (u *usage) known() (changed bool) {
 // positions are those of the distributions of a name.
 func (u *usage) positions(name string) []int {
 	var out []int
-	for i := range u.Distributions {
-		if u.Distributions[i].Name == name {
+	for i := range u.s.Distributions {
+		if u.s.Distributions[i].Name == name {
 			out = append(out, i)
 		}
 	}
@@ -243,7 +243,7 @@ func (u *usage) positions(name string) []int {
 // reaches: somebody may run them by hand. Its tests do not count.
 func (u *usage) application() {
 	byName := u.importable(func(i int) bool { return !u.used(i) })
-	for _, p := range u.Root.Paths() {
+	for _, p := range u.s.Root.Paths() {
 		if strings.HasSuffix(p, ".py") && u.applicationFile(p) {
 			u.mentions(p, byName, LazyUse)
 		}
@@ -253,13 +253,13 @@ func (u *usage) application() {
 // applicationFile says that a file lies in the application's folder or is one
 // of its distributions', and is no test.
 func (u *usage) applicationFile(p string) bool {
-	if i, ok := u.owners.Owner[p]; ok {
-		return slices.Contains(u.owners.Own, i)
+	if i, ok := u.s.owners.Owner[p]; ok {
+		return slices.Contains(u.s.owners.Own, i)
 	}
-	if u.trace.Workdir == "" || !strings.HasPrefix(p, u.trace.Workdir+"/") || strings.Contains("/"+p, "/site-packages/") {
+	if u.s.trace.Workdir == "" || !strings.HasPrefix(p, u.s.trace.Workdir+"/") || strings.Contains("/"+p, "/site-packages/") {
 		return false
 	}
-	rest := strings.TrimPrefix(p, u.trace.Workdir)
+	rest := strings.TrimPrefix(p, u.s.trace.Workdir)
 	return !strings.Contains(rest, "/tests/") && !strings.Contains(rest, "/test/") && path.Base(p) != "conftest.py"
 }
 
@@ -273,8 +273,8 @@ func (u *usage) mentioned() (changed bool) {
 	if u.scanned == nil {
 		u.scanned = map[int]bool{}
 	}
-	for i := range u.Distributions {
-		d := &u.Distributions[i]
+	for i := range u.s.Distributions {
+		d := &u.s.Distributions[i]
 		if !u.used(i) || u.scanned[i] {
 			continue
 		}
@@ -291,8 +291,8 @@ func (u *usage) mentioned() (changed bool) {
 // importable are the top-level modules of some distributions.
 func (u *usage) importable(want func(int) bool) map[string][]int {
 	out := map[string][]int{}
-	for i := range u.Distributions {
-		if d := &u.Distributions[i]; want(i) && d.VendoredBy == "" {
+	for i := range u.s.Distributions {
+		if d := &u.s.Distributions[i]; want(i) && d.VendoredBy == "" {
 			for _, m := range d.ImportNames() {
 				out[m] = append(out[m], i)
 			}
@@ -303,7 +303,7 @@ func (u *usage) importable(want func(int) bool) map[string][]int {
 
 // mentions notes the distributions that a file's statements name.
 func (u *usage) mentions(file string, byName map[string][]int, how Use) (changed bool) {
-	src, ok := u.Sources(file)
+	src, ok := u.s.Sources(file)
 	if !ok {
 		return false
 	}
@@ -313,8 +313,8 @@ func (u *usage) mentions(file string, byName map[string][]int, how Use) (changed
 			continue
 		}
 		for _, to := range byName[source.Top(imp.Module)] {
-			if j, owned := u.owners.Owner[file]; !owned || j != to {
-				changed = u.use(to, how, u.owners.Shown(file)+":"+strconv.Itoa(imp.Line)) || changed
+			if j, owned := u.s.owners.Owner[file]; !owned || j != to {
+				changed = u.use(to, how, u.s.owners.Shown(file)+":"+strconv.Itoa(imp.Line)) || changed
 			}
 		}
 	}

@@ -216,13 +216,13 @@ func takeFile(t *tree, p, name string) error {
 		if listsOnly.MatchString(path.Base(dir)) {
 			dir = path.Dir(dir)
 		}
-		if !slices.Contains(t.declaring, dir) {
-			t.declaring = append(t.declaring, dir)
+		if !slices.Contains(t.folder.declaring, dir) {
+			t.folder.declaring = append(t.folder.declaring, dir)
 		}
-	case container.MatchString(name) && len(t.dockerfiles) < maxImages:
-		t.dockerfiles = append(t.dockerfiles, p)
-	case namesOthers.MatchString(name) && len(t.settings) < maxSettings:
-		t.settings = append(t.settings, p)
+	case container.MatchString(name) && len(t.folder.dockerfiles) < maxImages:
+		t.folder.dockerfiles = append(t.folder.dockerfiles, p)
+	case namesOthers.MatchString(name) && len(t.folder.settings) < maxSettings:
+		t.folder.settings = append(t.folder.settings, p)
 	}
 	t.platform.take(name, func() ([]byte, error) { return t.read(p) })
 	switch {
@@ -236,7 +236,7 @@ func takeFile(t *tree, p, name string) error {
 	case without.MatchString(p):
 		dir, base := path.Split(p)
 		stem, _, _ := strings.Cut(base, ".")
-		t.add(p, path.Join(dir, stem))
+		t.folder.add(p, path.Join(dir, stem))
 	}
 	return nil
 }
@@ -259,7 +259,7 @@ func scanFile(t *tree, p string) error {
 		return err
 	}
 	t.sources[p] = source.Scan(b)
-	t.add(p, strings.TrimSuffix(p, ".py"))
+	t.folder.add(p, strings.TrimSuffix(p, ".py"))
 	if !notShipped(p) {
 		t.adjusts = t.adjusts || changesPath.Match(b)
 		t.platform.takeSource(t.sources[p])
@@ -366,7 +366,7 @@ func (t *tree) ships(p string) bool {
 	rest := strings.TrimPrefix(p, u.dir+"/")
 	at := u.dir
 	for part := range strings.SplitSeq(path.Dir(rest), "/") {
-		if inside = inside || t.isPackage(at); !inside && part != "." && anyOf(words(part), auxiliaryFolders) {
+		if inside = inside || t.folder.isPackage(at); !inside && part != "." && anyOf(words(part), auxiliaryFolders) {
 			return false
 		}
 		at = path.Join(at, part)

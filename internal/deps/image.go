@@ -39,8 +39,8 @@ type image struct {
 
 // readImages reads the Dockerfiles.
 func readImages(t *tree) {
-	slices.Sort(t.dockerfiles)
-	for _, name := range t.dockerfiles {
+	slices.Sort(t.folder.dockerfiles)
+	for _, name := range t.folder.dockerfiles {
 		b, err := fs.ReadFile(t.fsys, name)
 		if err != nil {
 			continue
@@ -108,7 +108,7 @@ func (r *image) instruction(t *tree, in *dockerfile.Instruction) {
 		}
 		for _, a := range in.Args[:len(in.Args)-1] {
 			for _, dir := range []string{path.Clean(a.Value), path.Join(path.Dir(r.name), a.Value)} {
-				if dir = strings.TrimPrefix(strings.TrimSuffix(dir, "/*"), "/"); t.dirs[dir] && !slices.Contains(r.copies, dir) {
+				if dir = strings.TrimPrefix(strings.TrimSuffix(dir, "/*"), "/"); t.folder.dirs[dir] && !slices.Contains(r.copies, dir) {
 					r.copies = append(r.copies, dir)
 				}
 			}
@@ -223,11 +223,11 @@ func (r *image) starts(t *tree) {
 				switch {
 				case strings.HasSuffix(w.Value, ".py"):
 					r.startFile(t, w.Value, what)
-				case i > 0 && c.Words[i-1].Value == "-m" && t.has(append(t.searchPath(dir), r.copies...), w.Value):
+				case i > 0 && c.Words[i-1].Value == "-m" && t.folder.has(append(t.searchPath(dir), r.copies...), w.Value):
 					t.start(dir, w.Value, what)
 				case source.IsReference(w.Value):
 					module, _, _ := strings.Cut(w.Value, ":")
-					if t.has(append(t.searchPath(dir), r.copies...), source.Top(module)) {
+					if t.folder.has(append(t.searchPath(dir), r.copies...), source.Top(module)) {
 						t.start(dir, module, what)
 					}
 				}

@@ -83,7 +83,7 @@ func Find(ctx context.Context, fsys fs.FS, o Options) (*findings, error) {
 
 // tree is a project's folder with what was found in it.
 type tree struct {
-	*folder
+	folder  *folder
 	fsys    fs.FS
 	options Options
 	sources map[string]*source.Facts // by file
@@ -170,7 +170,7 @@ func (t *tree) starts() {
 			t.start(u.dir, strings.TrimSpace(module), "console script "+name)
 		}
 		for _, module := range u.declared.Plugins {
-			for _, f := range t.files(t.searchPath(u.dir), module, nil) {
+			for _, f := range t.folder.files(t.searchPath(u.dir), module, nil) {
 				t.reach(f, route{[]string{"entry point " + module}, unreached})
 			}
 		}
@@ -215,8 +215,8 @@ func (t *tree) modules(u *unit) {
 			continue
 		}
 		dir, base := path.Dir(p), path.Base(p)
-		top := base == "__init__.py" && !t.isPackage(path.Dir(dir))
-		alone := base != "__init__.py" && slices.Contains(roots, dir) && !t.isPackage(dir)
+		top := base == "__init__.py" && !t.folder.isPackage(path.Dir(dir))
+		alone := base != "__init__.py" && slices.Contains(roots, dir) && !t.folder.isPackage(dir)
 		if top || alone || !u.declared.Builds && usualStart.MatchString(base) {
 			t.reach(p, route{steps: []string{p}})
 		}
@@ -239,11 +239,11 @@ func reachRest(t *tree) {
 // start adds a module of the project's own and the packages above it.
 func (t *tree) start(dir, module, what string) {
 	roots := append(t.searchPath(dir), t.copied()...)
-	files := t.files(roots, module, nil)
+	files := t.folder.files(roots, module, nil)
 	for _, f := range files {
 		t.reach(f, route{steps: []string{what}})
 	}
-	if top, ok := t.find(roots, source.Top(module)); ok && path.Base(top) == "__init__.py" && !t.has(roots, module) {
+	if top, ok := t.folder.find(roots, source.Top(module)); ok && path.Base(top) == "__init__.py" && !t.folder.has(roots, module) {
 		t.problems = append(t.problems, whittle.Problem{Rule: whittle.CheckMissingEntryPoint, Severity: whittle.SeverityError, Module: module, ReachedFrom: []string{what},
 			Message: fmt.Sprintf("%s: the project has no module %s", what, module), Fix: "correct the name"})
 	}
@@ -305,7 +305,7 @@ func (t *tree) relative(file string, imp *source.Import, way route) {
 		init := path.Join(dir, "__init__.py")
 		t.reach(init, way)
 		for _, n := range t.unbound(file, init, imp.Names) {
-			for _, f := range t.files([]string{dir}, n, nil) {
+			for _, f := range t.folder.files([]string{dir}, n, nil) {
 				t.reach(f, way)
 			}
 		}
@@ -320,10 +320,10 @@ func (t *tree) relative(file string, imp *source.Import, way route) {
 // it.
 func (t *tree) named(file string, roots []string, imp *source.Import) []string {
 	names := imp.Names
-	if of, ok := t.find(roots, imp.Module); ok {
+	if of, ok := t.folder.find(roots, imp.Module); ok {
 		names = t.unbound(file, of, names)
 	}
-	return t.files(roots, imp.Module, names)
+	return t.folder.files(roots, imp.Module, names)
 }
 
 // unbound are those names that a package's __init__ does not bind itself: what
@@ -344,10 +344,10 @@ func (t *tree) unbound(file, init string, names []string) []string {
 // the file in a package: Python 3 has no implicit relative imports.
 func (t *tree) own(file string, imp *source.Import, way route) bool {
 	roots := append(t.searchPath(path.Dir(file)), t.copied()...)
-	files := t.files(roots, imp.Module, imp.Names)
+	files := t.folder.files(roots, imp.Module, imp.Names)
 	standard := python.IsStandard(imp.Module)
 	known := standard || t.isKnown(imp)
-	if len(files) == 0 || known && !t.regular(roots, imp) {
+	if len(files) == 0 || known && !t.folder.regular(roots, imp) {
 		return !standard && t.elsewhere(file, imp, known, way)
 	}
 	if t.scripts[file] == nil { // what a script imports runs with the script's dependencies
@@ -362,13 +362,13 @@ func (t *tree) own(file string, imp *source.Import, way route) bool {
 // says that the folder it lies in is on the path: no distribution is known that
 // has it, or it is a copy of one.
 func (t *tree) elsewhere(file string, imp *source.Import, known bool, way route) bool {
-	for _, dir := range t.tops[source.Top(imp.Module)] {
+	for _, dir := range t.folder.tops[source.Top(imp.Module)] {
 		own := path.Join(dir, source.Top(imp.Module))
 		switch {
 		case vendored(dir):
 			return true
 		case file == own+".py" || file == own+"/__init__.py":
-		case t.adjusts && !t.isPackage(dir) && !notShipped(own+".py"):
+		case t.adjusts && !t.folder.isPackage(dir) && !notShipped(own+".py"):
 			return true
 		case t.uses.more(t.folder, dir, source.Top(imp.Module)): // a distribution of that name has more
 		case !known && slices.Contains(t.searchPath(path.Dir(file)), dir):
@@ -377,7 +377,7 @@ func (t *tree) elsewhere(file string, imp *source.Import, known bool, way route)
 				t.doubt("where %s is, which %s:%d imports", imp.Module, file, imp.Line)
 			}
 			return true
-		case !known, !t.isNamed(imp) && !notShipped(own+".py") && len(t.files([]string{dir}, imp.Module, imp.Names)) > 0:
+		case !known, !t.isNamed(imp) && !notShipped(own+".py") && len(t.folder.files([]string{dir}, imp.Module, imp.Names)) > 0:
 			t.notOnPath(file, imp, dir, way)
 			return true
 		}
@@ -395,9 +395,9 @@ func (t *tree) notOnPath(file string, imp *source.Import, dir string, way route)
 	p.Message = fmt.Sprintf("%s is imported by %s:%d; the project has it, %s, and a start has to look in %s: streamlit and python FILE look in FILE's folder, python -m in the working directory, console scripts in neither",
 		imp.Module, file, imp.Line, own, dir)
 	p.Fix = fmt.Sprintf("set PYTHONPATH to it where that runs, or package %s", source.Top(imp.Module))
-	if t.isPackage(dir) {
+	if t.folder.isPackage(dir) {
 		full := imp.Module
-		for up := dir; up != "." && t.isPackage(up); up = path.Dir(up) {
+		for up := dir; up != "." && t.folder.isPackage(up); up = path.Dir(up) {
 			full = path.Base(up) + "." + full
 		}
 		p.Fix = "import it as " + full + ", or set PYTHONPATH where that runs"

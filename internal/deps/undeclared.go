@@ -325,7 +325,7 @@ func (t *tree) alternatives(file string, src *source.Facts) {
 
 // absent is the distribution of an import that nothing declares or brings.
 func absent(t *tree, u *unit, file string, imp *source.Import) (string, bool) {
-	if imp.Level > 0 || python.IsStandard(imp.Module) || len(t.files(append(t.searchPath("."), t.copied()...), imp.Module, imp.Names)) > 0 || len(t.tops[source.Top(imp.Module)]) > 0 {
+	if imp.Level > 0 || python.IsStandard(imp.Module) || len(t.folder.files(append(t.searchPath("."), t.copied()...), imp.Module, imp.Names)) > 0 || len(t.folder.tops[source.Top(imp.Module)]) > 0 {
 		return "", false
 	}
 	all := t.namesOf(u, imp)

@@ -33,7 +33,7 @@ type unit struct {
 
 // readUnits reads what the folders declare.
 func readUnits(t *tree) {
-	dirs := append(slices.DeleteFunc(t.declaring, func(d string) bool { return d == "." }), ".")
+	dirs := append(slices.DeleteFunc(t.folder.declaring, func(d string) bool { return d == "." }), ".")
 	slices.SortFunc(dirs, func(a, b string) int {
 		return cmp.Or(order(a, b), cmp.Compare(strings.Count(b, "/"), strings.Count(a, "/")), strings.Compare(a, b))
 	})
@@ -59,7 +59,7 @@ func readUnits(t *tree) {
 			}
 		}
 		u.ships = shippedOf(t, u)
-		if u.up != nil && !t.dirs[u.dir] && !u.auxiliary() {
+		if u.up != nil && !t.folder.dirs[u.dir] && !u.auxiliary() {
 			u.up.lists = append(u.up.lists, u)
 		}
 	}
@@ -104,7 +104,7 @@ func shippedOf(t *tree, u *unit) []string {
 	}
 	var out []string
 	for _, s := range d.Ships {
-		if t.dirs[s] || t.sources[s] != nil || t.sources[s+".py"] != nil {
+		if t.folder.dirs[s] || t.sources[s] != nil || t.sources[s+".py"] != nil {
 			out = append(out, s)
 		}
 	}
@@ -112,7 +112,7 @@ func shippedOf(t *tree, u *unit) []string {
 		return out
 	}
 	for _, root := range append(slices.Clone(d.Roots), path.Join(u.dir, "src"), u.dir) {
-		if root != u.dir && t.dirs[root] && !t.isPackage(root) {
+		if root != u.dir && t.folder.dirs[root] && !t.folder.isPackage(root) {
 			return []string{root}
 		}
 	}
@@ -120,7 +120,7 @@ func shippedOf(t *tree, u *unit) []string {
 		module := strings.ReplaceAll(pep.Normalize(name), "-", "_")
 		for _, at := range []string{name, module, strings.ReplaceAll(module, "_", ""), strings.ReplaceAll(pep.Normalize(name), "-", "/")} {
 			at = path.Join(u.dir, at)
-			if name != "" && (t.isPackage(at) || t.dirs[at] && at != u.dir) {
+			if name != "" && (t.folder.isPackage(at) || t.folder.dirs[at] && at != u.dir) {
 				return []string{at}
 			}
 			if name != "" && t.sources[at+".py"] != nil {
@@ -131,7 +131,7 @@ func shippedOf(t *tree, u *unit) []string {
 	for _, target := range d.Scripts {
 		module, _, _ := strings.Cut(target, ":")
 		for _, at := range []string{path.Join(u.dir, source.Top(strings.TrimSpace(module)))} {
-			if t.isPackage(at) || t.dirs[at] {
+			if t.folder.isPackage(at) || t.folder.dirs[at] {
 				out = append(out, at)
 			}
 		}
@@ -150,7 +150,7 @@ func (t *tree) searchPath(dir string) []string {
 		}
 	}
 	for at := dir; ; at = path.Dir(at) {
-		if !t.isPackage(at) {
+		if !t.folder.isPackage(at) {
 			add(at)
 			add(path.Join(at, "src"))
 		}

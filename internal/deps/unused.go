@@ -119,7 +119,7 @@ func unnamed(t *tree, problems []whittle.Problem) []whittle.Problem {
 		}
 		note(p)
 	}
-	for _, p := range t.settings {
+	for _, p := range t.folder.settings {
 		if b, err := t.read(p); err == nil {
 			note(string(b))
 		}

@@ -113,6 +113,7 @@ func tailOf(output []byte) []string {
 	return lines[max(0, len(lines)-TailLines):]
 }
 
+// Seconds are durations in seconds.
 func Seconds(times []time.Duration) []float64 {
 	out := make([]float64, len(times))
 	for i, t := range times {
@@ -121,6 +122,7 @@ func Seconds(times []time.Duration) []float64 {
 	return out
 }
 
+// Median is the median of some times, 0 of none.
 func Median(times []float64) float64 {
 	if len(times) == 0 {
 		return 0
