@@ -154,9 +154,6 @@ func (x *Index) finish() {
 	}
 }
 
-// Len is the number of packages, all versions counted.
-func (x *Index) Len() int { return len(x.packages) }
-
 // Find is the package of a name; ok is false where the index has none.
 func (x *Index) Find(name string) (p Package, ok bool) {
 	at := x.byName[name]

@@ -158,8 +158,8 @@ func TestIndexForms(t *testing.T) {
 			if !errors.Is(err, tc.err) {
 				t.Fatalf("error %v, want %v", err, tc.err)
 			}
-			if err == nil && x.Len() != tc.len {
-				t.Errorf("%d packages, want %d", x.Len(), tc.len)
+			if err == nil && len(x.packages) != tc.len {
+				t.Errorf("%d packages, want %d", len(x.packages), tc.len)
 			}
 		})
 	}

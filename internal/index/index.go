@@ -162,17 +162,6 @@ func (o *Options) keeps(selection string) bool {
 	return o.Keep == nil || selection == o.KeepName || slices.Contains(o.KeepToo, selection)
 }
 
-// Open gives the uncompressed tar of a layer. Its Read returns an error that
-// wraps [whittle.ErrCorrupt] instead of io.EOF where the whole tar does not
-// have the layer's diff ID. The caller closes it.
-func Open(ctx context.Context, layer whittle.Layer) (io.ReadCloser, error) {
-	s, err := openStream(ctx, layer, Limits{}.withDefaults(), &spent{}, false)
-	if err != nil {
-		return nil, wrap(layer, err)
-	}
-	return s, nil
-}
-
 func wrap(layer whittle.Layer, err error) error {
 	if err == nil || isImageLimit(err) {
 		return err

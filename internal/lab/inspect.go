@@ -96,7 +96,7 @@ func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subj
 
 // databases are the files that say who owns files, and the accounts of users.
 func databases() rootfs.Selection {
-	return rootfs.Selection{Name: "databases-v2-" + distro.Databases(), Has: func(p string) bool { return distro.Database(p) || python.Database(p) }}
+	return rootfs.Selection{Name: python.DatabaseVersion + "-" + distro.Databases(), Has: func(p string) bool { return distro.Database(p) || python.Database(p) }}
 }
 
 // claims reads the package databases of an image. Databases that cannot be read

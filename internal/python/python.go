@@ -53,6 +53,10 @@ func Claims(ctx context.Context, root whittle.Root) ([]whittle.Claim, []error) {
 	return claims, problems
 }
 
+// DatabaseVersion names what [Database] selects, in the names of cached indexes:
+// change it with Database.
+const DatabaseVersion = "python-v2"
+
 // Database says whether a path is a record that this package reads, so that
 // its content is kept when a layer is read.
 func Database(p string) bool {
