@@ -21,12 +21,6 @@ import (
 	"whittle.dev/whittle/internal/resolve"
 )
 
-// Fetcher reads a file that an OS distribution publishes.
-type Fetcher interface {
-	// Fetch gives the content at a URL; the caller closes it.
-	Fetch(ctx context.Context, url string) (io.ReadCloser, error)
-}
-
 // maxOSIndex bounds an index of OS packages in bytes, uncompressed.
 const maxOSIndex = 256 << 20
 
