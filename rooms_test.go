@@ -60,9 +60,10 @@ var allowed = map[string][]string{
 	"outdir":               {},
 	"git":                  {},
 	"inputs":               {"build", "dockerfile", "project"},
-	"lab": {"runs", "outdir", "git", "inputs", "source", "index", "rootfs", "distro", "python", "python/imports", "elf", "dockerfile", "dockerfile/history", "project", "ledger", "build", "build/buildkitd",
+	"host":                 {"build", "build/buildkitd", "git", "index", "outdir", "project", "pypi", "resolve", "source"},
+	"lab": {"host", "runs", "outdir", "git", "inputs", "source", "index", "rootfs", "distro", "python", "python/imports", "elf", "dockerfile", "dockerfile/history", "project", "ledger", "build", "build/buildkitd",
 		"start", "deps", "check", "rule", "rule/analysis", "rule/layer", "rule/distribution", "resolve", "forecast", "patch", "pypi", "edit", "rewrite"},
-	"cmd/whittle": {"lab", "report", "store", "tui", "web"},
+	"cmd/whittle": {"host", "lab", "report", "store", "tui", "web"},
 }
 
 // languages are rooms that every other may import.
@@ -176,7 +177,7 @@ const (
 // larger are the packages that have more lines, and how many they may have:
 // what they are, rounded up. They only become smaller.
 var larger = map[string]int{
-	"internal/lab": 6100,
+	"internal/lab": 5700,
 }
 
 func TestSizes(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/report"
 )
 
@@ -30,9 +30,9 @@ type app struct {
 	noCache     bool
 	noIndexes   bool
 	verify      bool
-	limits      lab.Limits
+	limits      host.Limits
 	keep        int64
-	build       lab.BuildLimits
+	build       host.BuildLimits
 }
 
 func (a *app) command() *cobra.Command {
@@ -62,7 +62,7 @@ failed; 130 interrupted.`,
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress")
 	f.Var(platformValue{&a.platform}, "platform", "platform to pick from an index, such as linux/arm64, arm64 or linux/arm/v7")
 	f.StringVar(&a.engine, "engine", "", "BuildKit's address (tcp://, unix://, docker-container://, kube-pod://); also $BUILDKIT_HOST")
-	f.Var(choice{&a.network, []string{lab.OwnNetwork, lab.HostNetwork}}, "engine-network", "network of an engine that whittle starts: own (default), or host, where RUN reaches what listens on this machine; also $WHITTLE_ENGINE_NETWORK")
+	f.Var(choice{&a.network, []string{host.OwnNetwork, host.HostNetwork}}, "engine-network", "network of an engine that whittle starts: own (default), or host, where RUN reaches what listens on this machine; also $WHITTLE_ENGINE_NETWORK")
 	f.StringVar(&a.cacheDir, "cache-dir", "", "folder for indexes and the build engine's state (default: whittle in the user's cache)")
 	f.BoolVar(&a.noCache, "no-index-cache", false, "read layers anew instead of from the cache")
 	f.BoolVar(&a.noIndexes, "no-package-index", false, "ask no index of packages; what was asked before is known")
@@ -150,15 +150,15 @@ func (r result) Write(p []byte) (int, error) {
 }
 
 // env opens the outside world for the verbs.
-func (a *app) env() (*lab.Env, error) {
+func (a *app) env() (*host.Env, error) {
 	dir, err := a.cache()
 	if err != nil {
 		return nil, err
 	}
 	a.ownTemp()
-	o := lab.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, TempDir: a.temp, EngineNetwork: a.network, Progress: a.progress(), Limits: a.limits, EngineKeep: a.keep, BuildLimits: a.build, NoIndexes: a.noIndexes, VerifyDigests: a.verify}
+	o := host.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, TempDir: a.temp, EngineNetwork: a.network, Progress: a.progress(), Limits: a.limits, EngineKeep: a.keep, BuildLimits: a.build, NoIndexes: a.noIndexes, VerifyDigests: a.verify}
 	o.Platform = a.platform
-	env, err := lab.System(o)
+	env, err := host.System(o)
 	if err == nil {
 		for _, n := range env.Notes {
 			a.note(n)
@@ -213,7 +213,7 @@ func (a *app) tidy() {
 // note says what is not an error, and not part of a result either.
 func (a *app) note(s string) { fmt.Fprintf(a.err, "whittle: note: %s\n", report.Plain(s)) }
 
-func (a *app) progress() lab.Progress {
+func (a *app) progress() host.Progress {
 	if a.quiet {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/lab"
 )
 
@@ -192,7 +193,7 @@ func (s size) Type() string { return "size" }
 
 func (s size) Set(text string) error {
 	if s.none && text == "none" {
-		*s.n = lab.NoLimit
+		*s.n = host.NoLimit
 		return nil
 	}
 	n, err := whittle.ParseBytes(text)
@@ -223,7 +224,7 @@ func (p processes) Type() string { return "int" }
 
 func (p processes) Set(s string) error {
 	if s == "none" {
-		*p.n = lab.NoLimit
+		*p.n = host.NoLimit
 		return nil
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
@@ -248,7 +249,7 @@ func (t timeLimit) Type() string { return "duration" }
 
 func (t timeLimit) Set(s string) error {
 	if s == "none" {
-		*t.d = lab.NoLimit
+		*t.d = host.NoLimit
 		return nil
 	}
 	d, err := time.ParseDuration(s)

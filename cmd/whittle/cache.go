@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/report"
 )
 
@@ -21,7 +21,7 @@ func (a *app) cacheCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			use, err := lab.CacheUsage(env)
+			use, err := host.CacheUsage(env)
 			if err != nil {
 				return err
 			}
@@ -40,7 +40,7 @@ func (a *app) cacheCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return lab.ClearCache(env)
+			return host.ClearCache(env)
 		},
 	})
 	return cmd
@@ -58,7 +58,7 @@ running Docker engine, then a private buildkitd, which it starts and stops.`,
 			if err != nil {
 				return err
 			}
-			e, err := lab.FindEngine(cmd.Context(), env)
+			e, err := host.FindEngine(cmd.Context(), env)
 			if err != nil {
 				return err
 			}

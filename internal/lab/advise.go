@@ -13,6 +13,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/check"
 	"whittle.dev/whittle/internal/dockerfile/ignore"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
@@ -44,7 +45,7 @@ type AdviseOptions struct {
 
 // Advise says what could be smaller in an image, or breaks it, and what each
 // change would save.
-func Advise(ctx context.Context, env *Env, name string, o AdviseOptions) (*whittle.Advice, error) {
+func Advise(ctx context.Context, env *host.Env, name string, o AdviseOptions) (*whittle.Advice, error) {
 	if err := knownRules(o.Only); err != nil {
 		return nil, err
 	}
@@ -82,7 +83,7 @@ type examined struct {
 }
 
 // examine reads an image once for its account, its check and its rules.
-func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *examined, err error) {
+func examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (x *examined, err error) {
 	img, err := env.Images.Open(ctx, name)
 	if err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func examine(ctx context.Context, env *Env, name string, o AdviseOptions) (x *ex
 		}
 	}()
 	o.InspectOptions = studied(env, img, name, o.InspectOptions)
-	env.progress().Step("reading " + name)
+	env.Listener().Step("reading " + name)
 	read := env.Index
 	read.Hash = true
 	m, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: read, Databases: databases(), Facts: true})
@@ -139,7 +140,7 @@ func projectFacts(p *analysis.Facts, o AdviseOptions) error {
 }
 
 // pythonFacts are what the image's Python installation says, and the check.
-func (x *examined) pythonFacts(ctx context.Context, env *Env, o AdviseOptions) error {
+func (x *examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptions) error {
 	p := x.pass
 	said := project.Check{}
 	if o.Project != "" {
@@ -199,7 +200,7 @@ var usages = [...]analysis.Usage{check.UnknownUse: analysis.UsageUnknown, check.
 // bound is what a distribution is to be declared with: the series of the
 // version that a lock or constraints file pins, else of the newest in the
 // package index.
-func bound(ctx context.Context, env *Env, declared *project.Declared, name string, on pep.Environment) (string, bool) {
+func bound(ctx context.Context, env *host.Env, declared *project.Declared, name string, on pep.Environment) (string, bool) {
 	if declared != nil {
 		for _, l := range declared.Locked {
 			if pep.Normalize(l.Name) == pep.Normalize(name) {
@@ -219,7 +220,7 @@ const resolvePatience = time.Minute
 
 // newest is what a distribution is declared with by the newest release in the
 // package index that fits.
-func newest(ctx context.Context, env *Env, name string, on pep.Environment) (string, bool) {
+func newest(ctx context.Context, env *host.Env, name string, on pep.Environment) (string, bool) {
 	if env.Packages == nil {
 		return "", false
 	}
@@ -230,8 +231,8 @@ func newest(ctx context.Context, env *Env, name string, on pep.Environment) (str
 }
 
 // advise asks the rules and measures what each finding saves.
-func (x *examined) advise(ctx context.Context, env *Env, only []string) (*whittle.Advice, error) {
-	env.progress().Step("asking the rules about " + x.subject.Ref().Name)
+func (x *examined) advise(ctx context.Context, env *host.Env, only []string) (*whittle.Advice, error) {
+	env.Listener().Step("asking the rules about " + x.subject.Ref().Name)
 	found, err := rule.Find(ctx, x.pass, only)
 	if err != nil {
 		return nil, err
@@ -290,7 +291,7 @@ func compareBool(a, b bool) int {
 // AdviseProject says what could be smaller in each variant of a project that
 // builds. Images that a study has left are used while they are made of the
 // same things; others are built.
-func AdviseProject(ctx context.Context, env *Env, o StudyOptions, only []string) ([]*whittle.Advice, error) {
+func AdviseProject(ctx context.Context, env *host.Env, o StudyOptions, only []string) ([]*whittle.Advice, error) {
 	if err := knownRules(only); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
@@ -9,7 +10,7 @@ import (
 
 // bench builds, runs and checks variants of a project as its folder has them.
 type bench struct {
-	env     *Env
+	env     *host.Env
 	project *project.Project
 	// out is where images and logs go.
 	out    outdir.Folder
@@ -24,11 +25,11 @@ type bench struct {
 
 // engine is the build engine that the benches of one study share.
 type engine struct {
-	builder Builder         // nil until the first build needs it
+	builder host.Builder    // nil until the first build needs it
 	warmed  map[string]bool // bases that it has unpacked
 }
 
-func newBench(env *Env, p *project.Project, o StudyOptions) *bench {
+func newBench(env *host.Env, p *project.Project, o StudyOptions) *bench {
 	return &bench{env: env, project: p, quick: o.Quick, offline: o.Offline, sources: map[string][]byte{}, engine: &engine{warmed: map[string]bool{}}}
 }
 

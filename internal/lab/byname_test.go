@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/imagetest"
 )
 
@@ -186,7 +187,7 @@ func (c *byName) findings(t *testing.T) []whittle.Finding {
 		{CreatedBy: "COPY . . # buildkit", Comment: "buildkit.dockerfile.v0"}}
 	source := []byte(files["Dockerfile"])
 	o := AdviseOptions{InspectOptions: InspectOptions{Dockerfile: "Dockerfile", Source: source}, Project: dir}
-	a, err := Advise(t.Context(), &Env{Images: oneImage{img}}, "image", o)
+	a, err := Advise(t.Context(), &host.Env{Images: oneImage{img}}, "image", o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
@@ -35,7 +36,7 @@ type CheckOptions struct {
 }
 
 // Check says whether an image can run, without running it.
-func Check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle.Check, error) {
+func Check(ctx context.Context, env *host.Env, name string, o CheckOptions) (*whittle.Check, error) {
 	img, err := env.Images.Open(ctx, name)
 	if err != nil {
 		return nil, err
@@ -56,8 +57,8 @@ type evidence struct {
 
 // readEvidence reads what checks look at in an image: with the digests of its
 // files if it is inspected, too.
-func readEvidence(ctx context.Context, env *Env, img whittle.Image, name string, digests bool) (*evidence, error) {
-	env.progress().Step("reading " + name)
+func readEvidence(ctx context.Context, env *host.Env, img whittle.Image, name string, digests bool) (*evidence, error) {
+	env.Listener().Step("reading " + name)
 	read := env.Index
 	read.NoDigests = !digests
 	m, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: read, Databases: databases(), Facts: true})
@@ -69,7 +70,7 @@ func readEvidence(ctx context.Context, env *Env, img whittle.Image, name string,
 }
 
 // check says whether an image can run, by what was read of it.
-func (f *evidence) check(ctx context.Context, env *Env, name string, o CheckOptions) (*whittle.Check, error) {
+func (f *evidence) check(ctx context.Context, env *host.Env, name string, o CheckOptions) (*whittle.Check, error) {
 	on := environmentOf(f, f.Config().Platform())
 	in := &check.Image{
 		Image: start.Image{Root: f, Config: f.Config(), Distributions: f.distributions, Sources: f.Source, Binaries: f.Binary, Builtins: f.Builtins,
@@ -86,7 +87,7 @@ func (f *evidence) check(ctx context.Context, env *Env, name string, o CheckOpti
 		in.Project, _ = project.ReadDeclared(in.Folder)
 	}
 	in.Names = namesOf(ctx, env, f.distributions, in.Project, said.Names, on)
-	env.progress().Step("checking " + name)
+	env.Listener().Step("checking " + name)
 	out, err := check.Run(ctx, in)
 	if err != nil {
 		return nil, err

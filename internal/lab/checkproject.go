@@ -8,6 +8,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/check"
 	"whittle.dev/whittle/internal/deps"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
@@ -20,7 +21,7 @@ const usualPython = "3.13"
 
 // CheckProject says whether what a project's own modules import is declared,
 // without an image.
-func CheckProject(ctx context.Context, env *Env, dir string) (*whittle.Check, error) {
+func CheckProject(ctx context.Context, env *host.Env, dir string) (*whittle.Check, error) {
 	usual := python.Interpreter{Series: usualPython, Version: usualPython, Implementation: "cpython"}.Environment("x86_64")
 	said, err := project.ReadCheck(dir)
 	if err != nil {
@@ -44,11 +45,11 @@ const alongPatience = 20 * time.Second
 
 // installedFor are the versions of what is installed for some requirements, by
 // the index.
-func installedFor(ctx context.Context, env *Env, reqs []pep.Requirement, on pep.Environment) (map[string]string, bool) {
+func installedFor(ctx context.Context, env *host.Env, reqs []pep.Requirement, on pep.Environment) (map[string]string, bool) {
 	if env.Packages == nil {
 		return nil, false
 	}
-	env.progress().Step("asking the package index what comes along")
+	env.Listener().Step("asking the package index what comes along")
 	ctx, cancel := context.WithTimeout(ctx, alongPatience)
 	defer cancel()
 	target := pep.Target{Major: 3, Minor: 13, Libc: "glibc", LibcMajor: 2, LibcMinor: 41, Machine: on.PlatformMachine}

@@ -5,12 +5,13 @@ import (
 	"fmt"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/ledger"
 )
 
 // Compare says where the size difference from the first image to the last
 // comes from, and what all of them share.
-func Compare(ctx context.Context, env *Env, names []string, o []InspectOptions) (*whittle.Comparison, error) {
+func Compare(ctx context.Context, env *host.Env, names []string, o []InspectOptions) (*whittle.Comparison, error) {
 	subjects := make([]*subject, len(names))
 	accounts := make([]*ledger.Account, len(names))
 	duplicates := false

@@ -11,6 +11,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/forecast"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/project"
 )
 
@@ -266,7 +267,7 @@ type ForecastOptions struct {
 
 // Forecast says how large a project's image would be if it were made in ways
 // that nobody has built. It starts from the first variant that builds.
-func Forecast(ctx context.Context, env *Env, o ForecastOptions) (*whittle.Forecasts, error) {
+func Forecast(ctx context.Context, env *host.Env, o ForecastOptions) (*whittle.Forecasts, error) {
 	s, err := finished(ctx, env, o.StudyOptions)
 	if err != nil {
 		return nil, err

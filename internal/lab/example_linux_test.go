@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/host"
 )
 
 // The race detector makes decompressing these gigabytes ten times slower, and
@@ -33,7 +34,7 @@ func TestExampleAgainstOverlayfs(t *testing.T) {
 	if err != nil || len(archives) == 0 {
 		t.Skip("no images of the example: run make images")
 	}
-	env, err := System(SystemOptions{NoIndexCache: true})
+	env, err := host.System(host.SystemOptions{NoIndexCache: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/runs"
 )
@@ -36,7 +37,7 @@ type FixOptions struct {
 // Fix makes the fixes that the findings of a project's images propose. Without
 // Write it only says what it would change; where writing fails, what it would
 // have written comes with the error.
-func Fix(ctx context.Context, env *Env, o FixOptions) (*whittle.Repair, error) {
+func Fix(ctx context.Context, env *host.Env, o FixOptions) (*whittle.Repair, error) {
 	if err := knownRules(o.Rules); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
@@ -14,7 +15,7 @@ import (
 
 // growth is how many bytes installing some requirements adds to an image, by
 // the package index, with bytecode where what is installed has it.
-func (x *examined) growth(ctx context.Context, env *Env, requirements []string) (low, high int64, ok bool) {
+func (x *examined) growth(ctx context.Context, env *host.Env, requirements []string) (low, high int64, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
 	defer cancel()
 	there := x.installedBut(nil)
@@ -64,7 +65,7 @@ func (x *examined) compiled() (all, none bool) {
 
 // resolve asks the package index for requirements beside what is there already,
 // by name and version; ok is false where no index says it.
-func (x *examined) resolve(ctx context.Context, env *Env, requirements []string, there map[string]string) (*resolve.Solution, *resolve.Installation, bool) {
+func (x *examined) resolve(ctx context.Context, env *host.Env, requirements []string, there map[string]string) (*resolve.Solution, *resolve.Installation, bool) {
 	found := python.Interpreters(x.pass.Root)
 	if len(found) == 0 || env.Packages == nil {
 		return nil, nil, false

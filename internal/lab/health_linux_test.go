@@ -16,6 +16,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/build/buildkitd"
+	"whittle.dev/whittle/internal/host"
 )
 
 // The corpus of TestHealth: real projects in testdata/health, built by
@@ -66,7 +67,7 @@ func (s *score) String() string {
 
 // health is the engine and the folder that the corpus' images share.
 type health struct {
-	env    *Env
+	env    *host.Env
 	engine *build.Engine
 	bases  map[string]build.Base
 	layout string
@@ -103,7 +104,7 @@ func newHealth(t *testing.T) *health {
 		t.Skipf("no engine: %v", err)
 	}
 	t.Cleanup(func() { h.engine.Close() })
-	if h.env, err = System(SystemOptions{CacheDir: t.TempDir()}); err != nil {
+	if h.env, err = host.System(host.SystemOptions{CacheDir: t.TempDir()}); err != nil {
 		t.Fatal(err)
 	}
 	return h

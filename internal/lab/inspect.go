@@ -10,6 +10,7 @@ import (
 	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/dockerfile/history"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/rootfs"
@@ -36,7 +37,7 @@ type InspectOptions struct {
 func Keys() []string { return ledger.Keys() }
 
 // Inspect says where every byte of an image is, and which are wasted.
-func Inspect(ctx context.Context, env *Env, name string, o InspectOptions) (*whittle.Inspection, error) {
+func Inspect(ctx context.Context, env *host.Env, name string, o InspectOptions) (*whittle.Inspection, error) {
 	s, err := open(ctx, env, name, o)
 	if err != nil {
 		return nil, err
@@ -65,7 +66,7 @@ type subject struct {
 }
 
 // open reads an image and accounts for its bytes.
-func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subject, err error) {
+func open(ctx context.Context, env *host.Env, name string, o InspectOptions) (s *subject, err error) {
 	img, err := env.Images.Open(ctx, name)
 	if err != nil {
 		return nil, err
@@ -76,7 +77,7 @@ func open(ctx context.Context, env *Env, name string, o InspectOptions) (s *subj
 			img.Close()
 		}
 	}()
-	env.progress().Step("reading " + name)
+	env.Listener().Step("reading " + name)
 	read := env.Index
 	read.Hash = read.Hash || o.Duplicates
 	m, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: read, Databases: databases()})

@@ -1,5 +1,5 @@
 // Package lab holds whittle's verbs. Each verb is one function: it takes a
-// context, the outside world as an [Env] and its own options, walks through
+// context, the outside world as a [host.Env] and its own options, walks through
 // the rooms once, from the image to the account, and returns a value of the
 // root package that a renderer shows.
 package lab

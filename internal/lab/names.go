@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
@@ -14,7 +15,7 @@ import (
 
 // namesOf knows which distribution has a module: by the configuration, by what
 // is installed and declared, by the table of wheels, and by the package index.
-func namesOf(ctx context.Context, env *Env, installed []python.Distribution, declared *project.Declared, given map[string]string, on pep.Environment) *python.Names {
+func namesOf(ctx context.Context, env *host.Env, installed []python.Distribution, declared *project.Declared, given map[string]string, on pep.Environment) *python.Names {
 	n := python.NewNames(installed)
 	n.Declare(declared.Names())
 	n.Given, n.Ships = given, ships(ctx, env, on)
@@ -23,7 +24,7 @@ func namesOf(ctx context.Context, env *Env, installed []python.Distribution, dec
 
 // ships asks the package index whether the newest wheel of a distribution has
 // a module. An index that does not answer is not asked again.
-func ships(ctx context.Context, env *Env, on pep.Environment) func(distribution, module string) source.Truth {
+func ships(ctx context.Context, env *host.Env, on pep.Environment) func(distribution, module string) source.Truth {
 	if env.Packages == nil {
 		return nil
 	}

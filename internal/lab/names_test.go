@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/resolve"
@@ -102,7 +103,7 @@ func adviseOn(t *testing.T, files map[string]string, index resolve.Index) []whit
 	img := imagetest.New(t, imagetest.Plain, base, app)
 	img.Conf.Architecture, img.Conf.OS = "amd64", "linux"
 	img.Conf.Config = whittle.Process{WorkingDir: "/app", Cmd: []string{"/usr/local/bin/python3.13", "main.py"}}
-	env := &Env{Images: oneImage{img}, Packages: index}
+	env := &host.Env{Images: oneImage{img}, Packages: index}
 	source, err := os.ReadFile(filepath.Join(dir, "Dockerfile"))
 	if err != nil {
 		t.Fatal(err)

@@ -97,7 +97,7 @@ func (w *workshop) alpine(ctx context.Context, in *forecast.Project, x advised, 
 		}
 		wants = append(wants, r)
 	}
-	w.bench.env.progress().Step("asking the package index what there is for musl")
+	w.bench.env.Listener().Step("asking the package index what there is for musl")
 	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
 	defer cancel()
 	res, err := resolve.Versions(ctx, w.bench.env.Packages, wants, o)
@@ -128,7 +128,7 @@ func (w *workshop) distroless(ctx context.Context, x advised) (*forecast.Distrol
 	if !public(uri) {
 		return nil, fmt.Errorf("the image names a mirror that is no public address: %w", whittle.ErrUnsupported)
 	}
-	w.bench.env.progress().Step("reading the index of Debian " + suite)
+	w.bench.env.Listener().Step("reading the index of Debian " + suite)
 	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
 	defer cancel()
 	body, err := w.bench.env.Fetch.Fetch(ctx, index)

@@ -17,6 +17,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/imagetest"
 )
 
@@ -151,9 +152,9 @@ func toyProject(t *testing.T, texts map[string]string) string {
 	return dir
 }
 
-func toyEnv(e *toyEngine) *Env {
+func toyEnv(e *toyEngine) *host.Env {
 	env := fakeEnv(&e.fakeEngine)
-	env.Engine = func(context.Context, bool) (Builder, error) { return e, nil }
+	env.Engine = func(context.Context, bool) (host.Builder, error) { return e, nil }
 	return env
 }
 

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle/internal/distro"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/imagetest"
 )
 
@@ -13,7 +14,7 @@ func TestReasons(t *testing.T) {
 	for _, codec := range []imagetest.Codec{imagetest.Plain, imagetest.Gzip} {
 		img := imagetest.New(t, codec, `f var/lib/dpkg/status "Package: make\nStatus: install ok installed\nVersion: 1\n\nPackage: libgc1\nStatus: install ok installed\nVersion: 2\n"
 f var/lib/apt/extended_states "Package: libgc1\nAuto-Installed: 1\n"`)
-		x, err := examine(t.Context(), &Env{Images: oneImage{img}}, "image", AdviseOptions{})
+		x, err := examine(t.Context(), &host.Env{Images: oneImage{img}}, "image", AdviseOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -86,7 +86,7 @@ func (w *workshop) remakeFile(ctx context.Context, s state, file string) ([]byte
 	if err := w.bench.openEngine(ctx); err != nil {
 		return nil, err
 	}
-	w.bench.env.progress().Step(fmt.Sprintf("making %s again: %s %s", file, g.Tool, strings.Join(g.Args, " ")))
+	w.bench.env.Listener().Step(fmt.Sprintf("making %s again: %s %s", file, g.Tool, strings.Join(g.Args, " ")))
 	d, err := w.remakeDefinition(&g, tool)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/forecast"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/rule/distribution"
@@ -83,7 +84,7 @@ func declares(all []project.Dependency, name string) bool {
 
 // change is what that does to the image: what is removed is known to the byte,
 // what is added by the package index.
-func (x *examined) change(ctx context.Context, env *Env, r required) whittle.LayerChange {
+func (x *examined) change(ctx context.Context, env *host.Env, r required) whittle.LayerChange {
 	c := distribution.Without(x.pass, r.removed)
 	if len(r.added) > 0 {
 		c.Minus, c.Plus, _ = x.growth(ctx, env, r.added)
@@ -93,7 +94,7 @@ func (x *examined) change(ctx context.Context, env *Env, r required) whittle.Lay
 
 // weights are the distributions that some requirements add to an image without
 // those that are removed, after the clean-up; ok is false where no index says it.
-func (x *examined) weights(ctx context.Context, env *Env, r required, clean forecast.Cleanup) ([]forecast.Weight, bool) {
+func (x *examined) weights(ctx context.Context, env *host.Env, r required, clean forecast.Cleanup) ([]forecast.Weight, bool) {
 	if len(r.added) == 0 {
 		return nil, true
 	}

@@ -11,6 +11,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/runs"
@@ -26,7 +27,7 @@ const subjectName = "whittle-check-subject"
 
 // confirm runs what an image starts and notes beside each verdict how it went,
 // and where the two disagree.
-func confirm(ctx context.Context, env *Env, f *evidence, c *whittle.Check, o CheckOptions) error {
+func confirm(ctx context.Context, env *host.Env, f *evidence, c *whittle.Check, o CheckOptions) error {
 	if len(c.Starts) == 0 {
 		return nil
 	}
@@ -35,7 +36,7 @@ func confirm(ctx context.Context, env *Env, f *evidence, c *whittle.Check, o Che
 		return fmt.Errorf("making a folder for the image: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	env.progress().Step("handing " + c.Image + " to the build engine")
+	env.Listener().Step("handing " + c.Image + " to the build engine")
 	digest, err := source.WriteLayout(ctx, f.Image, dir)
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func confirm(ctx context.Context, env *Env, f *evidence, c *whittle.Check, o Che
 }
 
 // runStarts runs the starts of a check in the image that d builds.
-func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition, f *evidence, c *whittle.Check, o CheckOptions) error {
+func runStarts(ctx context.Context, env *host.Env, engine host.Builder, d build.Definition, f *evidence, c *whittle.Check, o CheckOptions) error {
 	process, commands := f.Config().Config, startCommands(c.Starts, cmp.Or(o.Patience, patience), f.packageSites())
 	var p *project.Project
 	if o.Project != "" {
@@ -61,7 +62,7 @@ func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition
 			p.Variants = nil // nor is it built
 		}
 	}
-	inputs, err := inputs.Read(env.lookup(), p, o.Inputs)
+	inputs, err := inputs.Read(env.Variables(), p, o.Inputs)
 	if err == nil {
 		err = inputs.Run(commands, nil)
 	}
@@ -76,7 +77,7 @@ func runStarts(ctx context.Context, env *Env, engine Builder, d build.Definition
 		}
 		maps.Copy(d.Bases, bases)
 	}
-	env.progress().Step(fmt.Sprintf("running what %s starts (%d)", c.Image, len(commands)))
+	env.Listener().Step(fmt.Sprintf("running what %s starts (%d)", c.Image, len(commands)))
 	results, err := engine.Run(ctx, d, commands, build.RunOptions{})
 	if err != nil {
 		return fmt.Errorf("running %s: %w", c.Image, err)

@@ -15,6 +15,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/patch"
 )
@@ -25,10 +26,10 @@ type lasting struct{ *build.Engine }
 func (lasting) Close() error { return nil }
 
 // savingEnv is the outside world with the test's engine.
-func savingEnv(h *health) *Env {
+func savingEnv(h *health) *host.Env {
 	env := *h.env
 	env.Packages, env.Fetch = nil, nil
-	env.Engine = func(context.Context, bool) (Builder, error) { return lasting{h.engine}, nil }
+	env.Engine = func(context.Context, bool) (host.Builder, error) { return lasting{h.engine}, nil }
 	return &env
 }
 

@@ -68,7 +68,7 @@ func (p *prover) settle(ctx context.Context, accepted, cands []*candidate, varia
 
 func (p *prover) revert(c *candidate, reason string) {
 	c.status, c.reason = whittle.Reverted, reason
-	p.shop.bench.env.progress().Step(fmt.Sprintf("reverted: %s: %s", c.finding.Fix.Title, reason))
+	p.shop.bench.env.Listener().Step(fmt.Sprintf("reverted: %s: %s", c.finding.Fix.Title, reason))
 }
 
 // holdsRepaired is holds without those fixes that do not repair what they are
@@ -115,7 +115,7 @@ func (p *prover) holds(ctx context.Context, accepted, cands []*candidate, varian
 	repairs := slices.ContainsFunc(cands, func(c *candidate) bool { return c.finding.Breaks })
 	for i, v := range variants {
 		if why := worse(was[i], is[i], repairs); why != "" {
-			p.shop.bench.env.progress().Step(fmt.Sprintf("%s: %d fixes together do harm (%s)", v.Name, len(cands), why))
+			p.shop.bench.env.Listener().Step(fmt.Sprintf("%s: %d fixes together do harm (%s)", v.Name, len(cands), why))
 			return v.Name + ": " + why, nil, nil, nil
 		}
 	}

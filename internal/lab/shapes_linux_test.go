@@ -16,6 +16,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/pypi"
 )
 
@@ -183,7 +184,7 @@ func holdShape(t *testing.T, name string, out *whittle.Forecasts) {
 
 // projectOfFixes lays out a project that does not run, with a fix that makes it
 // run and one that makes it smaller, and gives the world with a package index.
-func projectOfFixes(t *testing.T) (dir string, env *Env) {
+func projectOfFixes(t *testing.T) (dir string, env *host.Env) {
 	t.Helper()
 	h := gatedHealth(t)
 	archive, err := txtar.ParseFile("testdata/fixes.txtar")

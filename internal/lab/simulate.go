@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/python"
@@ -27,7 +28,7 @@ type SimulateOptions struct {
 
 // Simulate says how large an image would be if some of its files had never been
 // made.
-func Simulate(ctx context.Context, env *Env, name string, o SimulateOptions) (*whittle.Simulation, error) {
+func Simulate(ctx context.Context, env *host.Env, name string, o SimulateOptions) (*whittle.Simulation, error) {
 	if len(o.Without)+len(o.Distributions) == 0 {
 		return nil, whittle.WithHint(fmt.Errorf("nothing is to go: %w", whittle.ErrUsage), "name it with --without or --without-distribution")
 	}

@@ -164,7 +164,7 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 	if err := w.shop.lay(t.state); err != nil {
 		return nil, err
 	}
-	w.shop.bench.env.progress().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
+	w.shop.bench.env.Listener().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
 	commands := []build.Command{c}
 	if err := w.shop.bench.inputs.Run(commands, w.shop.bench.project.Commands); err != nil {
 		return nil, err

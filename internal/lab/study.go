@@ -12,6 +12,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
@@ -56,7 +57,7 @@ const startups = 5
 // itself cannot go on, and with the study where only what follows it failed. The
 // variants that were finished before are kept then,
 // and [StudyOptions.Resume] goes on from them.
-func Study(ctx context.Context, env *Env, o StudyOptions) (*whittle.Study, error) {
+func Study(ctx context.Context, env *host.Env, o StudyOptions) (*whittle.Study, error) {
 	s, err := newStudy(ctx, env, o)
 	if err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ type study struct {
 	variants []whittle.Variant
 }
 
-func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
+func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error) {
 	p, err := project.Load(o.Dir, o.Config)
 	if err != nil {
 		return nil, err
@@ -110,7 +111,7 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 	if s.o.Out == p.Dir {
 		return nil, whittle.WithHint(fmt.Errorf("the study's folder is the project itself: %w", whittle.ErrUsage), "name another one with --out; the default is "+outdir.Name+" in the project")
 	}
-	if s.bench.inputs, err = inputs.Read(env.lookup(), p, o.Inputs); err != nil {
+	if s.bench.inputs, err = inputs.Read(env.Variables(), p, o.Inputs); err != nil {
 		return nil, err
 	}
 	for _, v := range p.Variants {
@@ -126,14 +127,14 @@ func newStudy(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
 	if s.bench.bases, err = openBases(ctx, env, p.Bases); err != nil {
 		return nil, err
 	}
-	s.bench.out, err = outdir.Open(p.Dir, s.o.Out, env.key(), env.progress().Step)
+	s.bench.out, err = outdir.Open(p.Dir, s.o.Out, env.Key(), env.Listener().Step)
 	return s, err
 }
 
 // finished opens a project of which every variant was tried: images that a
 // study has left are used while they are made of the same things, others are
 // built. The caller closes it.
-func finished(ctx context.Context, env *Env, o StudyOptions) (*study, error) {
+func finished(ctx context.Context, env *host.Env, o StudyOptions) (*study, error) {
 	o.Resume, o.Quick = true, true
 	s, err := newStudy(ctx, env, o)
 	if err != nil {
@@ -187,7 +188,7 @@ func otherDockerfiles(all, chosen []project.Variant) []string {
 }
 
 // openBases reads the digests of the images that stand in for a registry.
-func openBases(ctx context.Context, env *Env, places map[string]string) (map[string]build.Base, error) {
+func openBases(ctx context.Context, env *host.Env, places map[string]string) (map[string]build.Base, error) {
 	bases := map[string]build.Base{}
 	for name, place := range places {
 		img, err := env.Images.Open(ctx, place)
@@ -210,14 +211,14 @@ func (s *study) buildAll(ctx context.Context) error {
 		digests[name] = b.Digest
 	}
 	for i, v := range s.bench.project.Variants {
-		inputs := s.bench.inputs.Seal(s.bench.env.key(), s.bench.project.Commands)
+		inputs := s.bench.inputs.Seal(s.bench.env.Key(), s.bench.project.Commands)
 		print := fingerprint(context, s.bench.project, v, digests, inputs, s.o)
 		if kept, ok := s.kept(ctx, v.Name, print, fingerprint(context, s.bench.project, v, digests, inputs, measured(s.o))); ok {
-			s.bench.env.progress().Step(fmt.Sprintf("variant %s (%d of %d): kept from before", v.Name, i+1, len(s.bench.project.Variants)))
+			s.bench.env.Listener().Step(fmt.Sprintf("variant %s (%d of %d): kept from before", v.Name, i+1, len(s.bench.project.Variants)))
 			s.variants = append(s.variants, *kept)
 			continue
 		}
-		s.bench.env.progress().Step(fmt.Sprintf("variant %s (%d of %d): building %s", v.Name, i+1, len(s.bench.project.Variants), v.Dockerfile))
+		s.bench.env.Listener().Step(fmt.Sprintf("variant %s (%d of %d): building %s", v.Name, i+1, len(s.bench.project.Variants), v.Dockerfile))
 		out, err := s.bench.variant(ctx, v)
 		if err != nil {
 			return s.interrupted(v, err)
@@ -290,7 +291,7 @@ func (s *study) report(subjects []*subject) *whittle.Study {
 	out := &whittle.Study{
 		Schema:      whittle.StudySchema,
 		Project:     s.bench.project.Name,
-		Date:        s.bench.env.now().UTC().Format(time.RFC3339),
+		Date:        s.bench.env.Time().UTC().Format(time.RFC3339),
 		Machine:     s.bench.env.Machine,
 		Variants:    s.variants,
 		Differences: []whittle.Difference{},

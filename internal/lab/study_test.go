@@ -14,6 +14,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/source"
 )
@@ -83,10 +84,10 @@ func (images) Open(ctx context.Context, name string) (whittle.Image, error) {
 	return source.Open(ctx, name, source.Options{})
 }
 
-func fakeEnv(e *fakeEngine) *Env {
-	return &Env{
+func fakeEnv(e *fakeEngine) *host.Env {
+	return &host.Env{
 		Images: images{},
-		Engine: func(context.Context, bool) (Builder, error) { return e, nil },
+		Engine: func(context.Context, bool) (host.Builder, error) { return e, nil },
 		Now:    func() time.Time { return time.Unix(1700000000, 0) },
 	}
 }

@@ -22,7 +22,7 @@ const testFolder = "whittle-tests"
 // test runs the project's own tests in an image with what they need laid on
 // top. A setup that fails is the tests' failure.
 func (b *bench) test(ctx context.Context, d build.Definition, process whittle.Process, c build.Command, log io.Writer) (build.RunResult, error) {
-	b.env.progress().Step("running the project's tests in " + d.Dockerfile)
+	b.env.Listener().Step("running the project's tests in " + d.Dockerfile)
 	dir, err := os.MkdirTemp("", "whittle-test-*")
 	if err != nil {
 		return build.RunResult{}, fmt.Errorf("making a folder for the tests: %w", err)

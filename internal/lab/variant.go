@@ -30,7 +30,7 @@ func (b *bench) variant(ctx context.Context, v project.Variant) (*whittle.Varian
 	}
 	out := &whittle.Variant{Name: v.Name, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args,
 		Build: whittle.BuildFacts{Log: outdir.LogPath(v.Name), Archive: outdir.ArchivePath(v.Name), Cold: !b.quick,
-			Engine: b.engineFacts(), Date: b.env.now().UTC().Format(time.RFC3339)},
+			Engine: b.engineFacts(), Date: b.env.Time().UTC().Format(time.RFC3339)},
 		Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}}
 	log, err := b.out.Create(out.Build.Log)
 	if err != nil {
@@ -62,12 +62,12 @@ func (b *bench) variant(ctx context.Context, v project.Variant) (*whittle.Varian
 // openEngine opens the build engine when the first build needs it.
 func (b *bench) openEngine(ctx context.Context) (err error) {
 	if b.engine.builder == nil {
-		b.env.progress().Step("looking for a build engine")
+		b.env.Listener().Step("looking for a build engine")
 		if b.engine.builder, err = b.env.Engine(ctx, len(b.bases) > 0); err == nil {
 			info := b.engine.builder.Info()
-			b.env.progress().Step(fmt.Sprintf("building with %s %s", info.Kind, info.Version))
+			b.env.Listener().Step(fmt.Sprintf("building with %s %s", info.Kind, info.Version))
 			for _, note := range info.Notes {
-				b.env.progress().Step(note)
+				b.env.Listener().Step(note)
 			}
 		}
 	}
@@ -81,7 +81,7 @@ func (b *bench) engineFacts() whittle.Engine {
 
 // view is where a build of a variant shows how far it is.
 func (b *bench) view(variant string) build.Progress {
-	return build.Progress{W: b.env.progress().Writer(), Label: variant}
+	return build.Progress{W: b.env.Listener().Writer(), Label: variant}
 }
 
 func (b *bench) definition(v project.Variant) build.Definition {
@@ -140,7 +140,7 @@ func (b *bench) notBuilt(ctx context.Context, out *whittle.Variant, err error) (
 // measure takes the figures that need further builds: the rebuild after a
 // change in one source file, and the size with zstd.
 func (b *bench) measure(ctx context.Context, d build.Definition, out *whittle.Variant, log *os.File) error {
-	b.env.progress().Step(fmt.Sprintf("variant %s: measuring the size with zstd", out.Name))
+	b.env.Listener().Step(fmt.Sprintf("variant %s: measuring the size with zstd", out.Name))
 	res, err := b.engine.builder.Build(ctx, d, build.Output{Measure: true, Compression: "zstd", Log: log})
 	switch {
 	case err == nil:
@@ -153,7 +153,7 @@ func (b *bench) measure(ctx context.Context, d build.Definition, out *whittle.Va
 	if b.project.Touch == "" {
 		return nil
 	}
-	b.env.progress().Step(fmt.Sprintf("variant %s: rebuilding after a change in %s", out.Name, b.project.Touch))
+	b.env.Listener().Step(fmt.Sprintf("variant %s: rebuilding after a change in %s", out.Name, b.project.Touch))
 	d.Touch = b.project.Touch
 	res, err = b.engine.builder.Build(ctx, d, build.Output{Log: log, Progress: b.view(out.Name)})
 	switch {
@@ -196,7 +196,7 @@ func (b *bench) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	}
 	var results []build.RunResult
 	if len(commands) > 0 {
-		b.env.progress().Step(fmt.Sprintf("variant %s: running %d commands", out.Name, len(commands)))
+		b.env.Listener().Step(fmt.Sprintf("variant %s: running %d commands", out.Name, len(commands)))
 		if results, err = b.engine.builder.Run(ctx, d, commands, build.RunOptions{Log: log}); err != nil {
 			return fmt.Errorf("running the image: %w", err)
 		}

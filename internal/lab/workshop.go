@@ -146,7 +146,7 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 		return nil, err
 	}
 	in := w.bench.at(w.dir, out, map[string][]byte{v.Name: source})
-	w.bench.env.progress().Step(fmt.Sprintf("building %s with what was changed (build %d)", v.Name, w.builds))
+	w.bench.env.Listener().Step(fmt.Sprintf("building %s with what was changed (build %d)", v.Name, w.builds))
 	made, err := in.variant(ctx, v)
 	if err != nil {
 		return nil, fmt.Errorf("variant %s: %w", v.Name, err)

@@ -1,4 +1,7 @@
-package lab
+// Package host is the outside world that verbs touch: images by name, the build
+// engine, package indexes, the cache, the clock and the terminal; and what these
+// are on this machine.
+package host
 
 import (
 	"context"
@@ -73,28 +76,28 @@ type silent struct{}
 func (silent) Step(string)       {}
 func (silent) Writer() io.Writer { return nil }
 
-func (e *Env) key() []byte {
+func (e *Env) Key() []byte {
 	if e.Secret == nil {
 		return nil
 	}
 	return e.Secret()
 }
 
-func (e *Env) lookup() project.Lookup {
+func (e *Env) Variables() project.Lookup {
 	if e.Lookup == nil {
 		return os.LookupEnv
 	}
 	return e.Lookup
 }
 
-func (e *Env) progress() Progress {
+func (e *Env) Listener() Progress {
 	if e.Progress == nil {
 		return silent{}
 	}
 	return e.Progress
 }
 
-func (e *Env) now() time.Time {
+func (e *Env) Time() time.Time {
 	if e.Now == nil {
 		return time.Now()
 	}
