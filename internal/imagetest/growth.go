@@ -21,7 +21,7 @@ const (
 	// and the least time of each size is compared. What disturbs makes work
 	// slower, never faster.
 	growthSuspect = 16
-	growthRounds  = 5
+	growthRounds  = 4
 	// growthDoubling is how much more each doubling of the input takes then: 4
 	// times where the square is all there is, 2.6 where it has just overtaken
 	// the rest. What no longer fits into a cache costs far more at one size, and
