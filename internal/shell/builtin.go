@@ -9,8 +9,8 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// builtins are what POSIX shells and Bash do themselves; those that start
-// nothing and print nothing of interest have one answer.
+// builtins are the built-in commands of POSIX shells and Bash. Those that start
+// nothing and print nothing of interest have a constant answer.
 var builtins map[string]func(*simpleCommand) Truth
 
 func init() { // the functions call what reads the table
@@ -197,8 +197,8 @@ func (c *simpleCommand) export() Truth {
 	return Yes
 }
 
-// exit ends the script. One that fails for certain is for those who do not
-// give it what it wants: what comes after is what is of interest.
+// exit ends the script. An exit with a certain failure is for a wrong use of the
+// script: what comes after it is of interest.
 func (c *simpleCommand) exit() Truth {
 	code := ""
 	if len(c.args) > 1 {

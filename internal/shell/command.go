@@ -11,8 +11,8 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// call follows a simple command: an assignment, a function, what the shell
-// does itself, or a program.
+// call follows a simple command: an assignment, a function, a built-in, or a
+// program.
 func (t *tracer) call(sh *process, st *syntax.Stmt, c *syntax.CallExpr, p place) Truth {
 	if len(c.Args) == 0 {
 		status := Yes
@@ -48,7 +48,7 @@ func (t *tracer) call(sh *process, st *syntax.Stmt, c *syntax.CallExpr, p place)
 	return status
 }
 
-// simpleCommand is one command whose words are expanded.
+// simpleCommand is one command with its words expanded.
 type simpleCommand struct {
 	t     *tracer
 	sh    *process
@@ -86,7 +86,7 @@ func (c *simpleCommand) run() Truth {
 	return c.program(c.fatal(c.sh))
 }
 
-// program is one that is not the shell's.
+// program is a command that is no built-in.
 func (c *simpleCommand) program(fatal bool) Truth {
 	if c.t.print != nil {
 		if out, ok := c.t.output(c.sh, c.args); ok && !c.open {
@@ -103,8 +103,8 @@ func (c *simpleCommand) program(fatal bool) Truth {
 	return likely
 }
 
-// writes says that a command is there to make a file: by its name, or as it
-// prints text into one.
+// writes says that a command is for writing a file: by its name, or as it prints
+// text into one.
 func (c *simpleCommand) writes() bool {
 	name := path.Base(c.args[0])
 	if makesFiles[name] {
@@ -123,7 +123,7 @@ var (
 	prints     = names("cat echo printf sed awk envsubst base64 jq python python3 openssl")
 )
 
-// readsOnly are programs that make no files that a script asks for.
+// readsOnly are programs that write no files that a script tests for.
 var readsOnly = names("chmod chown chgrp sleep date id ls cat grep egrep head tail wc sort tr cut awk nc ncat pg_isready redis-cli true false test env printenv uname hostname nproc stat ps kill ping")
 
 func names(list string) map[string]bool {
@@ -212,7 +212,7 @@ func (c *simpleCommand) command() Truth {
 	return c.program(c.fatal(c.sh))
 }
 
-// which answers where programs are.
+// which is "which" and "command -v": where programs are.
 func (c *simpleCommand) which(names []string) Truth {
 	status := Yes
 	for _, name := range names {
@@ -285,7 +285,7 @@ func (t *tracer) body(sh *process, body *syntax.Stmt, params []string, p place) 
 	return status
 }
 
-// assign follows NAME=value; a program that makes the value may fail.
+// assign follows NAME=value; a program in $(…) may fail.
 func (t *tracer) assign(sh *process, a *syntax.Assign, export bool) Truth {
 	if a.Name == nil {
 		return Yes

@@ -169,7 +169,7 @@ func compare(a, op, b string) Truth {
 	return Maybe
 }
 
-// same compares words of which parts may be unknown.
+// same compares words with parts that may be unknown.
 func same(a, b string) Truth {
 	if isUnknown(a) || isUnknown(b) {
 		return Maybe

@@ -1,7 +1,7 @@
-// Package shell follows what a shell script starts, without running it: a small
-// abstract interpreter of POSIX sh and Bash. It knows variables, parameters,
-// functions and files that are sourced; where the text does not decide it
-// follows both ways, and says so.
+// Package shell reads words of a shell, and finds the programs that a script
+// starts without running it: it is a small abstract interpreter of POSIX sh and
+// Bash. It knows variables, parameters, functions and sourced files. Where the
+// text does not decide a branch, it follows both.
 // https://pubs.opengroup.org/onlinepubs/9699919799/utilities/V3_chap02.html
 package shell
 
@@ -18,7 +18,7 @@ import (
 // program prints.
 const UnknownPart = "\x00"
 
-// Truth is an answer that the text of a script gives, or not.
+// Truth is an answer in three-valued logic: the text of a script may not decide it.
 type Truth uint8
 
 // The answers.
@@ -26,21 +26,21 @@ const (
 	Maybe Truth = iota
 	No
 	Yes
-	// likely: it is so if the programs that are started succeed.
+	// likely is Yes if the programs that are started succeed.
 	likely
 )
 
-// Certainty says how sure it is that a script starts a program, and what comes
-// of it. The weakest is the last.
+// Certainty says how certain it is that a script starts a program, and what its
+// failure does. The least certain is the last.
 type Certainty uint8
 
 const (
-	// Must: the program is started, and where it fails the script fails.
+	// Must: the program is started, and if it fails, the script fails.
 	Must Certainty = iota
-	// Survives: the program is started, and the script goes on where it fails.
+	// Survives: the program is started, and if it fails, the script continues.
 	Survives
-	// Perhaps: whether it is started, or what its failure does, shows only
-	// when the script runs.
+	// Perhaps: the text does not decide whether it is started, or what its failure
+	// does.
 	Perhaps
 	// Elsewhere: it is started only with other arguments, or in another
 	// environment.
@@ -60,11 +60,9 @@ type Launch struct {
 	// Input is the standard input where the script gives one, as in a
 	// heredoc.
 	Input *string
-	// Made says that the script made files before, which may be what the
-	// program needs.
+	// Made says that the script wrote files before, which the program may need.
 	Made bool
-	// Unset are the variables whose value is a part of the arguments, and that
-	// nothing sets.
+	// Unset are the variables in the arguments that nothing sets.
 	Unset []string
 }
 
@@ -80,8 +78,8 @@ type Process struct {
 	Flags string
 }
 
-// Host answers what a script asks of the machine that it runs on. Paths
-// are absolute.
+// Host answers questions about the file system and the programs of the machine that
+// the script is for. Paths are absolute.
 type Host interface {
 	// Read gives the text of a file that the script sources.
 	Read(path string) (string, bool)
@@ -102,21 +100,21 @@ type Trace struct {
 	Doubts []string
 }
 
-// Bounds of what is followed: statements, functions in functions, programs,
-// rounds of a loop, and the length of a value in bytes.
+// Limits: statements, nested function calls, programs, iterations of a loop, and
+// the length of a value in bytes.
 const (
 	maxSteps    = 20_000
 	maxCalls    = 20
 	maxLaunches = 300
 	maxRounds   = 50
 	maxValue    = 64 << 10
-	// perStep is how many variables and functions cost a statement more.
+	// perStep is how many variables and functions count as one more statement.
 	perStep = 256
 )
 
 // Follow follows a script as a shell would run it, as far as its text, its
-// parameters and its environment decide. Programs are taken to succeed. A
-// branch that is not taken is followed too, as [Elsewhere]. The error is that of
+// parameters and its environment decide. Programs are assumed to
+// succeed. A branch that is not taken is followed, too, as [Elsewhere]. The error is that of
 // a text that does not parse.
 func Follow(text string, p Process, host Host) (*Trace, error) {
 	t := &tracer{host: host, out: &Trace{}, aside: map[*syntax.Stmt]bool{}, called: map[*syntax.Stmt]bool{}}
@@ -142,8 +140,8 @@ func Follow(text string, p Process, host Host) (*Trace, error) {
 	return t.out, nil
 }
 
-// main sees that a script which goes on whatever happens has a program that it
-// is for: the last one.
+// main makes the last program of a script that survives every failure [Perhaps]: it
+// is what the script is for.
 func (t *tracer) main() {
 	last := -1
 	for i, l := range t.out.Launches {
@@ -164,19 +162,18 @@ type tracer struct {
 	host  Host
 	out   *Trace
 	steps int
-	tired bool // it was too many
+	tired bool // the limit of steps was exceeded
 	calls int
-	// forever counts the loops without an end that it is in: what fails there
-	// is started again.
+	// forever counts the enclosing endless loops: what fails there is started again.
 	forever int
-	// deciding counts the conditions that it is in.
+	// deciding counts the enclosing conditions.
 	deciding int
-	// asks says that the script looks at the status of its programs.
+	// asks says that the script reads the exit status of its programs.
 	asks bool
-	// aside are the functions that were followed as Elsewhere: once is enough.
-	// called are those that the script calls.
+	// aside are the functions that were followed as Elsewhere, once each; called are
+	// those that the script calls.
 	aside, called map[*syntax.Stmt]bool
-	// unset are the variables without a value that the last words asked for.
+	// unset are the variables without a value in the last expanded words.
 	unset []string
 	print *strings.Builder // of a substitution
 }
@@ -192,28 +189,27 @@ type process struct {
 	allexport bool
 	// how is the certainty that what comes next runs.
 	how Certainty
-	// ended: the shell is gone; returned and broke: the function or loop is.
+	// ended: the shell has exited; returned and broke: the function or loop has.
 	ended, returned, broke bool
-	// failed: it is gone by an exit with a failure. mayEnd: on some way that
-	// was followed it is gone in another way.
+	// failed: it has exited with a failure. mayEnd: on some path it has exited in
+	// another way.
 	failed, mayEnd bool
-	// strayed: something changed it in a way that was not followed.
+	// strayed: something changed it that was not followed.
 	strayed bool
-	// status is what the function returns, where that is known; splits says
-	// that it may return in another way.
+	// status is what the function returns, if that is known; splits says that it may
+	// return something else.
 	status *Truth
 	splits bool
-	// touched: a program may have made files; made: one that is for that has.
+	// touched: a program may have written files; made: one that is for that has.
 	touched, made bool
-	// piped: it reads what another program writes.
+	// piped: its input is a pipe.
 	piped bool
 }
 
 // place is where a statement is.
 type place struct {
-	// tail: its status is that of the script. guard: set -e does not act on
-	// it. sub: in a subshell; after says that this one's failure fails
-	// the script.
+	// tail: its status is that of the script. guard: set -e does not apply to it.
+	// sub: in a subshell; after says that the subshell's failure fails the script.
 	tail, guard, sub, after bool
 }
 
@@ -228,13 +224,13 @@ func (sh *process) copy() *process {
 // weaken lowers the certainty of what comes next.
 func (sh *process) weaken(how Certainty) { sh.how = max(sh.how, how) }
 
-// stray notes that from here on nothing is sure.
+// stray notes that from here on nothing is certain.
 func (sh *process) stray() { sh.strayed = true; sh.weaken(Perhaps) }
 
 // end notes that nothing after this runs.
 func (sh *process) end() { sh.ended, sh.mayEnd = true, true; sh.weaken(Elsewhere) }
 
-// resume goes on behind a loop or a function that may have been left early.
+// resume continues after a loop or a function that may have returned early.
 func (sh *process) resume(how Certainty, mayEnd bool) {
 	sh.returned, sh.broke = false, false
 	if sh.ended {
@@ -254,13 +250,13 @@ func (p place) subshell(sh *process) place {
 // fatal says that a failing program here fails the script.
 func (p place) fatal(sh *process) bool { return p.tail || sh.errexit && !p.guard }
 
-// unknown marks what is not known within values while a script is followed;
-// the shell's library drops zero bytes.
+// unknown is UnknownPart while a script is followed: the shell's library drops zero
+// bytes.
 const unknown = "\uE000"
 
 func isUnknown(s string) bool { return strings.Contains(s, unknown) }
 
-// parse reads a text, and sees whether it looks at the status of programs.
+// parse reads a text, and notes whether it reads the exit status of programs.
 func (t *tracer) parse(text string) ([]*syntax.Stmt, error) {
 	tree, err := Parse(text, syntax.LangBash)
 	if err != nil {

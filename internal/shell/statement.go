@@ -23,7 +23,7 @@ func (t *tracer) list(sh *process, stmts []*syntax.Stmt, p place) Truth {
 
 // stmt follows one statement.
 func (t *tracer) stmt(sh *process, st *syntax.Stmt, p place) Truth {
-	// Both ways of a branch have copies of all that is known.
+	// Both paths of a branch have copies of the whole state.
 	if t.steps += 1 + (len(sh.vars)+len(sh.funcs))/perStep; t.steps > maxSteps {
 		if !t.tired {
 			t.out.Doubts = append(t.out.Doubts, "its script is too long to follow")
@@ -32,7 +32,7 @@ func (t *tracer) stmt(sh *process, st *syntax.Stmt, p place) Truth {
 		return Maybe
 	}
 	if st.Background || st.Coprocess || st.Disown {
-		// Whether anybody waits for it shows only when it runs.
+		// Whether the script waits for it is not known.
 		own := sh.copy()
 		own.weaken(Perhaps)
 		t.command(own, st, place{sub: true})
@@ -103,7 +103,7 @@ func (t *tracer) command(sh *process, st *syntax.Stmt, p place) Truth {
 	return Maybe
 }
 
-// checked sees whether set -e ends the script after a status.
+// checked notes whether set -e ends the script after a status.
 func (t *tracer) checked(sh *process, st *syntax.Stmt, p place, status Truth) Truth {
 	if status == No && sh.errexit && !p.guard && !p.sub && sh.how == Must {
 		t.stops(sh, st.Pos().Line())
@@ -141,8 +141,7 @@ func (t *tracer) binary(sh *process, c *syntax.BinaryCmd, p place) Truth {
 	return t.pipeline(sh, c, p)
 }
 
-// pipeline follows a | b, whose parts run side by side, each in a shell of its
-// own.
+// pipeline follows a | b, whose parts run at the same time, each in a subshell.
 func (t *tracer) pipeline(sh *process, c *syntax.BinaryCmd, p place) Truth {
 	print := t.print
 	t.print = nil
@@ -163,8 +162,8 @@ func (t *tracer) pipeline(sh *process, c *syntax.BinaryCmd, p place) Truth {
 	return likely
 }
 
-// behind follows what comes after "PROGRAM &&". Programs are taken to
-// succeed; where the script survives that one fails, what follows may not run.
+// behind follows what comes after "PROGRAM &&". Programs are assumed
+// to succeed; where the script survives a failure, what follows may not run.
 func (t *tracer) behind(sh *process, st *syntax.Stmt, p place) Truth {
 	if p.tail || sh.how > Must {
 		return t.stmt(sh, st, p)
@@ -200,7 +199,7 @@ func (t *tracer) then(sh *process, status, wanted Truth, st *syntax.Stmt, p plac
 	return Maybe
 }
 
-// gives says that a statement ends the script with a failure: "exit 1",
+// gives says that a statement only ends the script with a failure: "exit 1",
 // "{ echo …; exit 1; }", "false".
 func gives(st *syntax.Stmt) bool {
 	switch c := st.Cmd.(type) {
@@ -220,7 +219,7 @@ func gives(st *syntax.Stmt) bool {
 	return false
 }
 
-// away follows what does not run here; nothing that it does lasts.
+// away follows what does not run here; its effects are dropped.
 func (t *tracer) away(sh *process, f func(*process)) {
 	own := sh.copy()
 	own.weaken(Elsewhere)
@@ -244,7 +243,7 @@ func (t *tracer) ifClause(sh *process, c *syntax.IfClause, p place) Truth {
 	return t.either(sh, status, then, other)
 }
 
-// either follows one of two branches, or both where it is not known which.
+// either follows one of two branches, or both where it is not known which runs.
 func (t *tracer) either(sh *process, status Truth, then, other func(*process) Truth) Truth {
 	switch status {
 	case Yes:
@@ -319,7 +318,7 @@ func (t *tracer) while(sh *process, c *syntax.WhileClause, p place) Truth {
 		}
 		before := sh.copy()
 		if status != wanted {
-			// A program decides when it ends: in the end it does.
+			// A program decides when the loop ends: assume that it does.
 			once := sh.copy()
 			once.weaken(Perhaps)
 			t.list(once, c.Do, body)
@@ -419,9 +418,9 @@ func (t *tracer) globs(sh *process, words []string, open bool) ([]string, bool) 
 	return out, open
 }
 
-// join makes the state after one of two branches, of which nobody knows which.
-// Where one of them leaves, the other's is the state of who goes on; one that
-// fails leaves nothing open, as all then fails.
+// join makes the state after one of two branches when it is not known which ran. If
+// one of them has exited, the state is the other's; an exit with a failure needs no
+// doubt, as the script then fails.
 func (sh *process) join(a, b *process) {
 	how := sh.how
 	if gone(a) != gone(b) {
@@ -453,7 +452,7 @@ func (sh *process) join(a, b *process) {
 
 func gone(sh *process) bool { return sh.ended || sh.returned || sh.broke }
 
-// merge takes what two branches agree on.
+// merge keeps what two branches agree on.
 func (sh *process) merge(a, b *process) {
 	for name, v := range b.vars {
 		if w, ok := a.vars[name]; !ok || !equal(v, w) {
@@ -480,7 +479,7 @@ func (sh *process) merge(a, b *process) {
 	sh.pipefail, sh.allexport = a.pipefail && b.pipefail, a.allexport || b.allexport
 }
 
-// same says that nothing changed since.
+// same says that nothing has changed since.
 func (sh *process) same(before *process) bool {
 	return slices.Equal(sh.params, before.params) && sh.dir == before.dir && maps.EqualFunc(sh.vars, before.vars, equal)
 }

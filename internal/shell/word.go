@@ -64,8 +64,8 @@ func (t *tracer) document(sh *process, w *syntax.Word) string {
 	return got[0]
 }
 
-// expand runs an expansion of the shell's library. What it cannot do is not
-// known; it panics over parts of other dialects.
+// expand runs an expansion of the shell's library. Where it
+// fails, the result is unknown; it panics on parts of other dialects.
 func (t *tracer) expand(sh *process, w *syntax.Word, f func(*expand.Config) ([]string, error)) (out []string, ok bool) {
 	if !t.simple(sh, w) {
 		return nil, false
@@ -88,8 +88,8 @@ func (t *tracer) expand(sh *process, w *syntax.Word, f func(*expand.Config) ([]s
 	return out, err == nil
 }
 
-// simple says that the library can expand a word without knowing what is not
-// known, in little time.
+// simple says that the library can expand a word in little time, and without the
+// unknown values.
 func (t *tracer) simple(sh *process, w *syntax.Word) bool {
 	ok, braces := true, 0
 	syntax.Walk(w, func(n syntax.Node) bool {
@@ -116,8 +116,8 @@ func (t *tracer) simple(sh *process, w *syntax.Word) bool {
 	return ok && braces <= 3
 }
 
-// asksFor notes the variables of a word that nothing sets, where the word
-// would not do without: a lone $OPTIONS is meant to be optional.
+// asksFor notes the variables of a word that nothing sets, if the word needs them: a
+// lone $OPTIONS is meant to be optional.
 func (t *tracer) asksFor(sh *process, w *syntax.Word, after bool) {
 	lone := len(w.Parts) == 1 && !after
 	syntax.Walk(w, func(n syntax.Node) bool {
@@ -149,8 +149,7 @@ func bare(w *syntax.Word) bool {
 	return false
 }
 
-// maxParams bounds the words that are asked whether they are the parameters, in
-// bytes: each word is printed for it, with all that is nested in it.
+// maxParams bounds the words that isParams prints, in bytes.
 const maxParams = 4096
 
 func isParams(w *syntax.Word) bool {
@@ -210,7 +209,7 @@ func truth(b bool) Truth {
 	return No
 }
 
-// environ is what the shell's library sees of the variables.
+// environ gives the shell's library the variables.
 type environ struct {
 	t  *tracer
 	sh *process
