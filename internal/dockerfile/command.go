@@ -55,7 +55,7 @@ func (r *scriptReader) list(stmts []*syntax.Stmt, depth int, before, after Opera
 	}
 }
 
-// newline finds the line end that closes a statement, behind a comment and
+// newline finds the line end that closes a statement, after a comment and
 // the bodies of heredocs if there are any; where it is not certain the span is
 // the end of the statement.
 func (r *scriptReader) newline(st *syntax.Stmt) whittle.Span {

@@ -17,7 +17,7 @@
 //     what was edited can be read if it could before.
 //   - No other instruction changes, by a byte or by its stage.
 //   - No comment is lost: not one above an instruction, between continued
-//     lines or in a script. Where its line goes it comes before or behind what
+//     lines or in a script. Where its line goes it comes before or after what
 //     is left; only a word that holds a comment within a substitution takes it
 //     along, and what goes with a script that whittle cannot read.
 //   - Line ends, indentation, continuations and the place of operators are

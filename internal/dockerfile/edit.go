@@ -18,8 +18,8 @@ type Edit = whittle.Edit
 //   - it parses, with the same directives;
 //   - every instruction that no edit touches is there with the same bytes, and
 //     in the same stage;
-//   - what the edits make stays within what they touch, so that no comment or
-//     line around an edit becomes part of an instruction;
+//   - new and changed instructions stay within the edited spans, so that no comment
+//     or line around an edit becomes part of an instruction;
 //   - the shell of a touched instruction parses if it did before.
 func Apply(src []byte, edits []Edit) ([]byte, error) {
 	before, err := Parse("Dockerfile", src)
@@ -52,7 +52,7 @@ func (f *File) apply(edits []Edit) (*File, error) {
 	return after, nil
 }
 
-// compare holds the instructions of both files against each other.
+// compare compares the instructions of both files.
 func compare(before, after *File, edits []Edit) error {
 	m := newMoves(edits)
 	olds := before.all()
@@ -154,7 +154,7 @@ func (f *File) all() []*Instruction {
 	return out
 }
 
-// moves knows where the edits put what they leave alone.
+// moves gives the new places of what the edits do not touch.
 type moves []moved
 
 // moved is an edit with the place of its new text.

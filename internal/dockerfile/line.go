@@ -12,10 +12,9 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
-// logical is one instruction's logical line as BuildKit's parser puts it
-// together: without comments, continuations and line ends. offs has the
-// file's offset of each byte of text, so that whatever is found in the text
-// has a place in the file.
+// logical is one instruction's logical line as BuildKit's parser joins it: without
+// comments, continuations and line ends. offs has the file's offset of each byte of
+// text.
 type logical struct {
 	text     string
 	offs     []int
@@ -96,9 +95,9 @@ func cutContinuation(line []byte, escape byte) ([]byte, bool) {
 	return line, false
 }
 
-// refuse stops input that would cost BuildKit's parser far more time than its
-// size deserves: ONBUILD within ONBUILD and nested substitutions beside a
-// heredoc are read once for each level. It looks at every line that could
+// refuse refuses input for which BuildKit's parser takes more than linear time:
+// ONBUILD within ONBUILD and nested substitutions beside a heredoc are read once
+// for each level. It looks at every line that could
 // start an instruction and at every run of continued lines, whatever the
 // escape character and the heredocs turn out to be.
 func (f *File) refuse(lines []int) error {

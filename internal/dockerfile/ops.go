@@ -18,7 +18,7 @@ func (f *File) InsertBefore(in *Instruction, text string) whittle.Edit {
 	return whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: f.lines(text) + f.lineEnd()}
 }
 
-// InsertAfter puts lines behind an instruction. text has no final line end;
+// InsertAfter puts lines after an instruction. text has no final line end;
 // its line ends become the file's. Behind a last instruction that ends in an
 // escape character nothing can follow: Apply refuses the edit.
 func (f *File) InsertAfter(in *Instruction, text string) whittle.Edit {
@@ -45,13 +45,13 @@ func (f *File) insertAfter(in *Instruction, text string) whittle.Edit {
 // Remove takes an instruction out with its lines, and one of the two blank
 // lines around it. Its comments stay as lines in its place: those
 // between its continued lines, and those of the shell where the script can be
-// read. Of a trigger the whole ONBUILD goes.
+// read. For a trigger, the whole ONBUILD is removed.
 func (f *File) Remove(in *Instruction) []whittle.Edit {
 	kept := comments(in)
 	return []whittle.Edit{vacate(f, in.from, f.nextLine(in.Span.End), kept)}
 }
 
-// Move puts an instruction, with the comment block directly above it, behind
+// Move puts an instruction, with the comment block directly above it, after
 // another one, in another stage perhaps, byte for byte. It is refused where
 // the instruction would mean something else there: another shell, FROM, SHELL,
 // ONBUILD, and what comes before the first FROM. An instruction that is there
@@ -77,7 +77,7 @@ func (f *File) Move(in, after *Instruction) ([]whittle.Edit, error) {
 		return nil, err
 	}
 	if !inOrder(now.all(), f.all(), in, after) {
-		return nil, in.unsupported("%s would not be the same behind line %d", in.Keyword, after.EndLine)
+		return nil, in.unsupported("%s would not be the same after line %d", in.Keyword, after.EndLine)
 	}
 	return edits, nil
 }
@@ -96,9 +96,9 @@ func movable(in *Instruction, to *Instruction, line int) error {
 	case in.Keyword == "FROM" || in.Keyword == "SHELL":
 		return in.unsupported("%s is not moved", in.Keyword)
 	case !slices.Equal(in.shell, to.shell):
-		return in.unsupported("another shell runs behind line %d", line)
+		return in.unsupported("another shell runs after line %d", line)
 	case in.Span == to.Span:
-		return in.misuse("%s cannot come behind itself", in.Keyword)
+		return in.misuse("%s cannot come after itself", in.Keyword)
 	}
 	return nil
 }
@@ -147,7 +147,7 @@ func (f *File) MoveBefore(in, before *Instruction, first string) ([]whittle.Edit
 	return edits, nil
 }
 
-// inOrder says that the instructions are the old ones with in behind after.
+// inOrder says that the instructions are the old ones, with in moved after another.
 func inOrder(now, old []*Instruction, in, after *Instruction) bool {
 	if len(now) != len(old) {
 		return false
@@ -232,8 +232,8 @@ func (l *logical) within(s whittle.Span, src []byte) string {
 	return string(src[s.Start:s.End])
 }
 
-// closed is the end of an instruction without the escape characters that would
-// take a line behind the end of the file in. It starts at the first of them.
+// closed is the end of an instruction without the escape characters at the end of
+// the file, which would continue it with a new line. It starts at the first of them.
 func closed(f *File, in *Instruction) (start int, text string, ok bool) {
 	if !in.line.open || len(in.Heredocs) > 0 {
 		return 0, "", false
@@ -249,7 +249,7 @@ func closed(f *File, in *Instruction) (start int, text string, ok bool) {
 		line := f.Source[at:end]
 		bare := bytes.TrimSpace(line)
 		switch {
-		case at == start: // blanks and the escape character behind the last word
+		case at == start: // blanks and the escape character after the last word
 			b.Write(line[len(bytes.TrimRight(line, "\r\n")):])
 		case string(bare) != string(f.Escape):
 			b.Write(line)
@@ -279,7 +279,7 @@ func block(f *File, in *Instruction) int {
 	return at
 }
 
-// header is where the lines behind the byte order mark, the "#!" line and the
+// header is where the lines after the byte order mark, the "#!" line and the
 // parser directives start.
 func header(f *File) int {
 	at := 0

@@ -59,8 +59,8 @@ func TestRefusals(t *testing.T) {
 		{"an operator for a word", "FROM a\nRUN b\n", addWords(1, 0, 0, "&&", "x"), usage, "words"},
 		{"two words for one", "FROM a\nRUN b\n", addWords(1, 0, 0, "x y"), usage, "words"},
 		{"a word for JSON", "FROM a\nRUN [\"b\"]\n", addWords(1, 0, 0, "x"), unsupported, "JSON"},
-		{"the program", "FROM a\nRUN b c\n", removeWords(1, 0, 0, 1), usage, "behind its name"},
-		{"no words", "FROM a\nRUN b c\n", removeWords(1, 0, 1, 1), usage, "behind its name"},
+		{"the program", "FROM a\nRUN b c\n", removeWords(1, 0, 0, 1), usage, "after its name"},
+		{"no words", "FROM a\nRUN b c\n", removeWords(1, 0, 1, 1), usage, "after its name"},
 		{"a redirection among words", "FROM a\nRUN b c >d e\n", removeWords(1, 0, 1, 3), unsupported, "redirection"},
 
 		{"a flag of ENV", "FROM a\nENV B=1\n", setFlag(1, "chmod", "755"), unsupported, "no flags"},
@@ -74,7 +74,7 @@ func TestRefusals(t *testing.T) {
 		{"SHELL moves", "FROM a\nSHELL [\"sh\"]\nRUN c\n", move(1, 2), unsupported, "SHELL is not moved"},
 		{"under another shell", "FROM a\nRUN c\nSHELL [\"bash\", \"-c\"]\n", move(1, 2), unsupported, "another shell"},
 		{"before the first FROM", "ARG A\nFROM a\nRUN b\n", move(2, 0), unsupported, "before the first FROM"},
-		{"behind itself", "FROM a\nRUN b\n", move(1, 1), usage, "behind itself"},
+		{"behind itself", "FROM a\nRUN b\n", move(1, 1), usage, "after itself"},
 		{"ONBUILD moves", "FROM a\nONBUILD RUN b\nRUN c\n", move(1, 2), unsupported, "ONBUILD"},
 		{"a backtick moves", "# escape=`\nFROM a\nRUN b\nRUN c\n", move(1, 2), unsupported, "escape character"},
 

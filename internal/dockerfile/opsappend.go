@@ -256,7 +256,7 @@ func (c *chain) exits(i int) bool {
 	return false
 }
 
-// starts says that the member runs whatever became of the one before it.
+// starts says that the member runs whether or not the one before it succeeds.
 func (c *chain) starts(i int) bool {
 	return i == 0 || c.members[i-1].after.Text == "\n" || c.members[i-1].after.Text == ";"
 }

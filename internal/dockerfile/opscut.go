@@ -60,8 +60,8 @@ func (in *Instruction) cut(s *Script, from, to int) ([]whittle.Edit, error) {
 	return cutLast(in, from, to, hash)
 }
 
-// cutLast takes the last of a list out: the instruction then ends where what is
-// before it ends, and comment lines come behind it.
+// cutLast removes the last member of a list: the instruction then ends where the
+// member before it ends, and comment lines come after it.
 func cutLast(in *Instruction, from, to int, hash bool) ([]whittle.Edit, error) {
 	before, err := contentBefore(in, from)
 	if err != nil {

@@ -13,8 +13,8 @@ var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // SetEnv gives an environment variable a value in a stage. Where the stage sets
 // it, each such value is replaced; else it is added to the last ENV before the
-// stage's first command where that sets several, or is a further ENV behind that,
-// or behind FROM and the labels and arguments that follow it.
+// stage's first command where that sets several, or is a further ENV after that,
+// or after FROM and the labels and arguments that follow it.
 // Variables in the value are replaced as in any ENV. Nothing to change gives
 // no edits.
 func (f *File) SetEnv(stage int, name, value string) ([]whittle.Edit, error) {

@@ -94,7 +94,7 @@ func flagText(in *Instruction, name, value string) (string, error) {
 	return "--" + name + "=" + value, nil
 }
 
-// addFlag puts a flag behind the others, on a separate line where the one
+// addFlag puts a flag after the others, on a separate line where the one
 // before it ends its line.
 func (in *Instruction) addFlag(name, value, text string) ([]whittle.Edit, error) {
 	at := keywordEnd(in)
@@ -110,7 +110,7 @@ func (in *Instruction) addFlag(name, value, text string) ([]whittle.Edit, error)
 	return flagged(in, []whittle.Edit{{Span: whittle.Span{Start: at, End: at}, New: lead + text}}, want)
 }
 
-// keywordEnd is the offset behind the keyword.
+// keywordEnd is the offset after the keyword.
 func keywordEnd(in *Instruction) int {
 	i, _ := slices.BinarySearch(in.line.offs, in.Span.Start)
 	return in.line.offs[i+len(in.Keyword)-1] + 1

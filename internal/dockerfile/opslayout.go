@@ -13,7 +13,7 @@ const longLine = 100
 
 // breakLines continues a command on further lines, four columns further in, where it
 // would make its line too long. lead comes before it, at a column of its line.
-// The paths of an "rm" behind its first get a line each; the tests of a "find" are filled into
+// The paths of an "rm" after its first get a line each; the tests of a "find" are filled into
 // lines, none parted from its value.
 func (f *File) breakLines(lead string, column int, command string) string {
 	indent := ""

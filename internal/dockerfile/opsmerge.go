@@ -12,10 +12,9 @@ import (
 
 // Merge applies several fixes' edits together. A set is skipped, and its
 // index is among the conflicts, where it overlaps one that was taken before
-// it, or where [Apply] refuses it together with those. Edits that insert at
-// one place keep the order of the sets, but what starts a new line comes
-// behind what goes on with the line. The error is that of a src that does not
-// parse.
+// it, or where [Apply] refuses it together with those. Edits that insert at one
+// place keep the order of the sets, but new lines come after words that continue
+// the line. The error is that of a src that does not parse.
 func Merge(src []byte, sets ...[]whittle.Edit) (out []byte, conflicts []int, err error) {
 	f, err := Parse("Dockerfile", src)
 	if err != nil {

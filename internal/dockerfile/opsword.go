@@ -9,7 +9,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// AddWords puts words behind c.Words[after], on a line where that one has its
+// AddWords puts words after c.Words[after], on a line where that one has its
 // own. They are taken as they are: [shell.Quote] makes one of a value. The JSON form
 // is refused.
 func (in *Instruction) AddWords(c Command, after int, words ...string) (whittle.Edit, error) {
@@ -40,7 +40,7 @@ func insertWords(in *Instruction, s *Script, c Command, before, at int, text str
 }
 
 // AddToList puts a word among c.Words[first:], the names that a command lists
-// behind its options: at its place where they are sorted, else before the
+// after its options: at its place where they are sorted, else before the
 // first; on a line where they have their own. The JSON form is refused.
 func (in *Instruction) AddToList(c Command, first int, word string) (whittle.Edit, error) {
 	s, err := in.shellForm(c)
@@ -64,8 +64,8 @@ func (in *Instruction) AddToList(c Command, first int, word string) (whittle.Edi
 	return insertWords(in, s, c, first+k, list[k].Span.Start, word+gap(in, list[k]), []string{word})
 }
 
-// gap is what parts words of a list: a blank, or a continued line where the
-// word has one to itself.
+// gap separates words of a list: a blank, or a continuation where the word has a
+// line to itself.
 func gap(in *Instruction, w Word) string {
 	start := in.file.lineStart(w.Span.Start)
 	if lead := in.file.Source[start:w.Span.Start]; start > in.from && blank(lead) {
@@ -82,7 +82,7 @@ func (in *Instruction) RemoveWords(c Command, from, to int) ([]whittle.Edit, err
 		return nil, err
 	}
 	if from < 1 || from >= to || to > len(c.Words) {
-		return nil, in.misuse("%s has no words %d to %d behind its name", c.Name(), from, to)
+		return nil, in.misuse("%s has no words %d to %d after its name", c.Name(), from, to)
 	}
 	for _, r := range c.Redirects {
 		if r.Span.Start > c.Words[from].Span.Start && r.Span.End < c.Words[to-1].Span.End {
@@ -136,7 +136,7 @@ func (s *Script) index(c Command) int {
 	return slices.IndexFunc(s.commands, func(o Command) bool { return o.Span == c.Span && o.Depth == c.Depth })
 }
 
-// signatures say what each command of the script runs, without its place. The
+// signatures are what each command of the script runs, without its place. The
 // words that an edit at a byte is inside of are left open.
 func (s *Script) signatures(edit int) []string {
 	return s.without(edit, whittle.Span{})
@@ -153,7 +153,7 @@ func (s *Script) without(edit int, span whittle.Span) []string {
 	return out
 }
 
-// signature says what the command runs, with other words.
+// signature is what the command runs, with changed words.
 func (c *Command) signature(edit int, change func([]string) []string) string {
 	text := func(w Word) string {
 		if w.Span.Start < edit && edit < w.Span.End {

@@ -13,7 +13,7 @@ import (
 const maxLine = 120
 
 // Wrap splices edits as [Apply] does, and continues the lines of a RUN that
-// they made longer than 120 columns: behind a "&&" where there is one, or before
+// they made longer than 120 columns: after a "&&" where there is one, or before
 // it where the line begins with one, else between two words. A line that was as
 // long before, and one in the body of a heredoc, stays as it is.
 func Wrap(src []byte, edits []Edit) ([]byte, error) {

@@ -255,7 +255,7 @@ func (f *File) Bases(target string, args map[string]string) []string {
 	return out
 }
 
-// sources are the stages and the images that a stage needs itself; the images
+// sources are the stages and the images that a stage needs directly; the images
 // are not nil.
 func (f *File) sources(st *Stage) (stages []int, images []string) {
 	images = []string{}
@@ -285,7 +285,8 @@ func (f *File) sources(st *Stage) (stages []int, images []string) {
 	return stages, images
 }
 
-// triggers are the instructions that a stage orders for those that build on it.
+// triggers are the ONBUILD instructions of a stage, which run in those that build
+// on it.
 func (f *File) triggers(stage int) (out []Instruction) {
 	for i := range f.Stages[stage].Instructions {
 		if t := f.Stages[stage].Instructions[i].Trigger; t != nil {

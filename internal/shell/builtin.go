@@ -10,14 +10,13 @@ import (
 )
 
 // builtins are the built-in commands of POSIX shells and Bash. Those that start
-// nothing and print nothing of interest have a constant answer.
-var builtins map[string]func(*simpleCommand) Truth
-
-func init() { // the functions call what reads the table
+// nothing and print nothing of interest have a constant answer. It is a function,
+// as a variable would refer to itself: built-ins run commands.
+func builtins() map[string]func(*simpleCommand) Truth {
 	always := func(status Truth) func(*simpleCommand) Truth {
 		return func(*simpleCommand) Truth { return status }
 	}
-	builtins = map[string]func(*simpleCommand) Truth{
+	all := map[string]func(*simpleCommand) Truth{
 		":": always(Yes), "true": always(Yes), "false": always(No),
 		"cd": (*simpleCommand).cd, "pushd": (*simpleCommand).cd, "popd": (*simpleCommand).lost, "pwd": (*simpleCommand).pwd,
 		"echo": (*simpleCommand).echo, "printf": (*simpleCommand).printf,
@@ -30,12 +29,13 @@ func init() { // the functions call what reads the table
 		"read": (*simpleCommand).reads, "mapfile": (*simpleCommand).reads, "readarray": (*simpleCommand).reads, "getopts": (*simpleCommand).reads,
 	}
 	for _, name := range strings.Fields("trap umask ulimit shopt alias unalias jobs bg disown times enable complete bind caller history suspend dirs let") {
-		builtins[name] = always(Yes)
+		all[name] = always(Yes)
 	}
-	builtins["which"] = builtins["type"]
+	all["which"] = all["type"]
 	for _, name := range strings.Fields("wait kill fg") {
-		builtins[name] = always(Maybe)
+		all[name] = always(Maybe)
 	}
+	return all
 }
 
 func (c *simpleCommand) cd() Truth {

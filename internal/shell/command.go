@@ -80,7 +80,7 @@ func (c *simpleCommand) run() Truth {
 	if body, ok := c.sh.funcs[name]; ok {
 		return c.function(body)
 	}
-	if f, ok := builtins[name]; ok {
+	if f, ok := c.t.builtins[name]; ok {
 		return f(c)
 	}
 	return c.program(c.fatal(c.sh))
@@ -206,7 +206,7 @@ func (c *simpleCommand) command() Truth {
 		return Yes
 	}
 	c.args = rest
-	if f, ok := builtins[rest[0]]; ok {
+	if f, ok := c.t.builtins[rest[0]]; ok {
 		return f(c)
 	}
 	return c.program(c.fatal(c.sh))
@@ -232,7 +232,7 @@ func (c *simpleCommand) which(names []string) Truth {
 
 func (c *simpleCommand) find(name string) (Truth, string) {
 	_, isFunction := c.sh.funcs[name]
-	_, isBuiltin := builtins[name]
+	_, isBuiltin := c.t.builtins[name]
 	search := c.sh.vars["PATH"].Str
 	switch {
 	case isUnknown(name) || isUnknown(search) || isUnknown(c.sh.dir):

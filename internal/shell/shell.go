@@ -117,7 +117,7 @@ const (
 // succeed. A branch that is not taken is followed, too, as [Elsewhere]. The error is that of
 // a text that does not parse.
 func Follow(text string, p Process, host Host) (*Trace, error) {
-	t := &tracer{host: host, out: &Trace{}, aside: map[*syntax.Stmt]bool{}, called: map[*syntax.Stmt]bool{}}
+	t := &tracer{host: host, builtins: builtins(), out: &Trace{}, aside: map[*syntax.Stmt]bool{}, called: map[*syntax.Stmt]bool{}}
 	stmts, err := t.parse(text)
 	if err != nil {
 		return nil, err
@@ -159,11 +159,12 @@ func (t *tracer) main() {
 
 // tracer follows one script, and the files that it sources.
 type tracer struct {
-	host  Host
-	out   *Trace
-	steps int
-	tired bool // the limit of steps was exceeded
-	calls int
+	host     Host
+	builtins map[string]func(*simpleCommand) Truth
+	out      *Trace
+	steps    int
+	tired    bool // the limit of steps was exceeded
+	calls    int
 	// forever counts the enclosing endless loops: what fails there is started again.
 	forever int
 	// deciding counts the enclosing conditions.

@@ -64,9 +64,9 @@ type dialect interface {
 	// silent says that the instruction writes no history line.
 	silent(in *dockerfile.Instruction) bool
 	// match compares the line with what the instruction writes. exact is
-	// false where a value that is not known was accepted for what it is.
+	// false where any value was accepted for an unknown one.
 	match(s *scope, c command, step whittle.Step) (ok, exact bool)
-	// added says that the builder itself put the line at the history's end.
+	// added says that the builder itself added the line at the end of the history.
 	added(createdBy string) bool
 }
 
@@ -102,7 +102,7 @@ func joinedSteps(f *dockerfile.File, st *dockerfile.Stage, d dialect) []command 
 	return out
 }
 
-// trigger reads what ONBUILD holds as BuildKit does, on its own.
+// trigger parses the instruction in an ONBUILD, as BuildKit does.
 func trigger(expression string) (any, bool) {
 	res, err := parser.Parse(strings.NewReader(expression))
 	if err != nil || len(res.AST.Children) != 1 {

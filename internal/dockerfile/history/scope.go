@@ -61,7 +61,7 @@ func newScope(escape rune, base []whittle.Step, isScratch bool) *scope {
 	return s
 }
 
-// forget drops what was learned from lines that turned out to be others.
+// forget drops what was learned from lines that did not match.
 func (s *scope) forget() {
 	for k := range s.env {
 		s.env[k] = wild
@@ -142,7 +142,7 @@ func (s *scope) declare(name string) {
 	}
 }
 
-// chdir is where a path leads from the working directory.
+// chdir are the directories that WORKDIR with this path may lead to.
 func (s *scope) chdir(to string) []string {
 	switch {
 	case path.IsAbs(to) && !strings.Contains(to, wild):
@@ -160,7 +160,7 @@ func (s *scope) chdir(to string) []string {
 	return []string{"/" + to, "/" + wild + "/" + to}
 }
 
-// like compares a text with an expected one that may hold wilds.
+// like compares a text with an expected one, in which a wild matches anything.
 func like(want, text string) bool {
 	parts := strings.Split(want, wild)
 	if len(parts) == 1 {

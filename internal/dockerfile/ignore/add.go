@@ -23,7 +23,7 @@ type text struct {
 // rule is one pattern.
 type rule struct {
 	// start is where its line starts, and above where the comment lines right
-	// above it do; end is behind the line's end.
+	// above it do; end is after the line's end.
 	above, start, end int
 	pattern           string
 	// except says that the line starts with "!".
@@ -52,7 +52,7 @@ func readText(src []byte) (*text, error) {
 		at = r.end
 		words := strings.TrimSpace(string(line))
 		switch {
-		case line[0] == '#': // behind white space it is part of a pattern
+		case line[0] == '#': // after white space it is part of a pattern
 			continue
 		case words == "":
 			above = at
@@ -183,16 +183,16 @@ func (f *text) placeFor(p string, parts []string) (at int, needed bool, err erro
 	case everything:
 		return f.inAllowed(parts)
 	case back >= 0:
-		return f.behind(back, p, parts)
+		return f.after(back, p, parts)
 	case first < 0:
 		return len(f.src), true, nil
 	}
 	return f.rules[first].above, true, nil
 }
 
-// behind is the place behind the exception that takes the pattern back, which
+// after is the place after the exception that takes the pattern back, which
 // has to be free of finer ones.
-func (f *text) behind(back int, p string, parts []string) (int, bool, error) {
+func (f *text) after(back int, p string, parts []string) (int, bool, error) {
 	for _, r := range f.rules[:back+1] {
 		if r.except && wholly(parts, r.parts) {
 			return 0, false, unsupported("%s would undo the exception !%s", p, r.pattern)
