@@ -270,17 +270,20 @@ type Repair struct {
 	Verified *Verification `json:"verified,omitempty"`
 }
 
-// What became of a fix.
+// FixStatus is what became of a fix.
+type FixStatus string
+
+// What becomes of fixes.
 const (
-	Applied    = "applied"
-	FixSkipped = "skipped"  // not asked for, or in the way of another
-	Reverted   = "reverted" // verifying showed that it does harm
+	Applied    FixStatus = "applied"
+	FixSkipped FixStatus = "skipped"  // not asked for, or in the way of another
+	Reverted   FixStatus = "reverted" // verifying showed that it does harm
 )
 
 // RepairStep is one finding and what became of its fix.
 type RepairStep struct {
-	Finding Finding `json:"finding"`
-	Status  string  `json:"status"`
+	Finding Finding   `json:"finding"`
+	Status  FixStatus `json:"status"`
 	// Reason says why it was skipped or reverted.
 	Reason string `json:"reason,omitempty"`
 	// Saved is the actual difference in bytes on disk, nil where it was not
@@ -353,9 +356,9 @@ type Outcome struct {
 	// Build is "built", "failed" or "skipped", Verdict "runs", "fails" or
 	// "unknown"; it runs only where that was seen. Problem is the first thing
 	// that is wrong.
-	Build   string `json:"build"`
-	Verdict string `json:"verdict"`
-	Problem string `json:"problem,omitempty"`
+	Build   BuildStatus `json:"build"`
+	Verdict Verdict     `json:"verdict"`
+	Problem string      `json:"problem,omitempty"`
 	// Start says how the image's own start went, or why it was not run.
 	Start string `json:"start,omitempty"`
 	// Requests are what the start answered to the paths that the project names.

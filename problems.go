@@ -1,20 +1,5 @@
 package whittle
 
-import "slices"
-
-// The severities of problems ([Problem].Severity), the worst first: an error
-// keeps the image from running.
-const (
-	SeverityError   = "error"
-	SeverityWarning = "warning"
-	SeverityInfo    = "info"
-)
-
-// SeverityRank orders severities: 0 is the worst, -1 is none of them.
-func SeverityRank(severity string) int {
-	return slices.Index([]string{SeverityError, SeverityWarning, SeverityInfo}, severity)
-}
-
 // The kinds of problems that checks report ([Problem].Rule); docs/reference/checks has a
 // page for each.
 const (

@@ -66,11 +66,14 @@ type Engine struct {
 	Version string `json:"version"`
 }
 
-// Build states.
+// BuildStatus is how a build ended.
+type BuildStatus string
+
+// The ways in which a build ends.
 const (
-	Built        = "built"
-	Failed       = "failed"
-	BuildSkipped = "skipped"
+	Built        BuildStatus = "built"
+	Failed       BuildStatus = "failed"
+	BuildSkipped BuildStatus = "skipped"
 )
 
 // Variant is one way to build the project, with all that was measured of it.
@@ -101,8 +104,7 @@ type Change struct {
 
 // BuildFacts say how a build went.
 type BuildFacts struct {
-	// Status is "built", "failed" or "skipped".
-	Status string `json:"status"`
+	Status BuildStatus `json:"status"`
 	// Reason says in one line why there is no image.
 	Reason string `json:"reason,omitempty"`
 	// Tail holds the last lines that the failing step printed.
@@ -133,11 +135,14 @@ type DownloadFacts struct {
 	Zstd *int64 `json:"zstd"`
 }
 
-// Run states.
+// Verdict says whether an image, a start or a command runs.
+type Verdict string
+
+// The verdicts.
 const (
-	Runs    = "runs"
-	Fails   = "fails"
-	Unknown = "unknown"
+	Runs    Verdict = "runs"
+	Fails   Verdict = "fails"
+	Unknown Verdict = "unknown"
 )
 
 // RunFacts say how the image's commands went.
@@ -145,8 +150,8 @@ type RunFacts struct {
 	// Status is "runs" when what the image starts, and every command that the
 	// project names, passed, "fails" when one did not, "unknown" when none
 	// was run. Note says why the image's own start was not.
-	Status string `json:"status"`
-	Note   string `json:"note,omitempty"`
+	Status Verdict `json:"status"`
+	Note   string  `json:"note,omitempty"`
 	// Seconds is the median start-up time of the first command, nil where it
 	// failed or was not run.
 	Seconds  *float64     `json:"seconds"`
@@ -157,7 +162,7 @@ type RunFacts struct {
 type CommandRun struct {
 	Name    string   `json:"name"`
 	Command []string `json:"command"`
-	Status  string   `json:"status"`
+	Status  Verdict  `json:"status"`
 	Exit    int      `json:"exit"`
 	// Seconds has one time for each repeat, start to exit.
 	Seconds []float64 `json:"seconds"`
@@ -243,7 +248,7 @@ const CheckSchema = "whittle.check/v1"
 type Check struct {
 	Schema string `json:"schema"`
 	// Verdict is "runs", "fails" or "unknown".
-	Verdict  string    `json:"verdict"`
+	Verdict  Verdict   `json:"verdict"`
 	Problems []Problem `json:"problems"`
 	// Unknown says what could not be followed: why the verdict is "unknown".
 	Unknown []string `json:"unknown,omitempty"`
@@ -260,12 +265,15 @@ type Check struct {
 	Disagreements []string `json:"disagreements,omitempty"`
 }
 
-// Kinds of starts.
+// StartKind is what a start is of an image.
+type StartKind string
+
+// The kinds of starts.
 const (
-	StartEntry       = "entry" // entry point and command
-	StartHealthcheck = "healthcheck"
-	StartConsole     = "console script"
-	StartCommand     = "command" // one that a user or the project names
+	StartEntry       StartKind = "entry" // entry point and command
+	StartHealthcheck StartKind = "healthcheck"
+	StartConsole     StartKind = "console script"
+	StartCommand     StartKind = "command" // one that a user or the project names
 )
 
 // IsProduction says whether a start, by its name, is one that production
@@ -278,12 +286,12 @@ func IsProduction(start string) bool {
 // Start is something that an image starts: what the check says of it, and how
 // it went where it was run.
 type Start struct {
-	Kind    string   `json:"kind"`
-	Name    string   `json:"name"`
-	Command []string `json:"command"`
+	Kind    StartKind `json:"kind"`
+	Name    string    `json:"name"`
+	Command []string  `json:"command"`
 	// Verdict is "runs", "fails" or "unknown", by the files alone: where Run says
 	// "runs" or "fails", that counts.
-	Verdict string `json:"verdict"`
+	Verdict Verdict `json:"verdict"`
 	// Disagreement says how Run contradicts Verdict, empty where it does not; it
 	// is one of [Check.Disagreements].
 	Disagreement string `json:"disagreement,omitempty"`
@@ -296,9 +304,9 @@ type Start struct {
 
 // Problem is one thing that keeps an image from running, or might.
 type Problem struct {
-	Rule     string `json:"rule"`
-	Severity string `json:"severity"`
-	Message  string `json:"message"`
+	Rule     string   `json:"rule"`
+	Severity Severity `json:"severity"`
+	Message  string   `json:"message"`
 	// Path and Line say where; Line counts from 1, 0 where there is none.
 	Path         string `json:"path,omitempty"`
 	Line         int    `json:"line,omitempty"`

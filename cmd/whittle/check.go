@@ -88,9 +88,9 @@ engine, the network or this machine failed.`,
 
 func (a *app) listChecks() error {
 	type row struct {
-		ID       string `json:"id"`
-		Severity string `json:"severity"`
-		Title    string `json:"title"`
+		ID       string           `json:"id"`
+		Severity whittle.Severity `json:"severity"`
+		Title    string           `json:"title"`
 	}
 	var rows []row
 	for _, c := range lab.Checks() {

@@ -22,7 +22,7 @@ import (
 // name, and no check is worse than it says. The cases are
 // testdata/cases/ID_fires.txtar and ID_not.txtar; there are no others.
 func TestCases(t *testing.T) {
-	worst, cases := map[string]string{}, map[string]bool{}
+	worst, cases := map[string]whittle.Severity{}, map[string]bool{}
 	for _, c := range check.All() {
 		worst[c.ID] = c.Severity
 	}
@@ -42,7 +42,7 @@ func TestCases(t *testing.T) {
 				fired := false
 				for _, p := range found.Problems {
 					fired = fired || p.Rule == id
-					if whittle.SeverityRank(p.Severity) < whittle.SeverityRank(worst[p.Rule]) {
+					if p.Severity.Rank() < worst[p.Rule].Rank() {
 						t.Errorf("%s %s is worse than the check says of itself", p.Severity, p.Rule)
 					}
 				}

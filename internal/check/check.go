@@ -37,7 +37,7 @@ func Run(ctx context.Context, img *Image) (*whittle.Check, error) {
 
 // verdict is that of a check: an error fails, and what could not be followed is
 // unknown.
-func verdict(c *whittle.Check) string {
+func verdict(c *whittle.Check) whittle.Verdict {
 	switch {
 	case slices.ContainsFunc(c.Problems, isError):
 		return whittle.Fails
@@ -52,7 +52,7 @@ func isError(p whittle.Problem) bool { return p.Severity == whittle.SeverityErro
 // verdicts are those of what the image starts, each by the problems that are
 // reached from it. A problem that is reached from none counts for all.
 func (s *state) verdicts(problems []whittle.Problem) []whittle.Start {
-	kinds := map[start.Role]string{start.Entry: whittle.StartEntry, start.Healthcheck: whittle.StartHealthcheck, start.Console: whittle.StartConsole, start.Command: whittle.StartCommand}
+	kinds := map[start.Role]whittle.StartKind{start.Entry: whittle.StartEntry, start.Healthcheck: whittle.StartHealthcheck, start.Console: whittle.StartConsole, start.Command: whittle.StartCommand}
 	reached := func(p whittle.Problem, name string) bool { return len(p.ReachedFrom) > 0 && p.ReachedFrom[0] == name }
 	named := func(p whittle.Problem) bool {
 		return slices.ContainsFunc(s.starts, func(st *start.Process) bool { return reached(p, st.Name) })

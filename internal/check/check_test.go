@@ -75,7 +75,7 @@ func TestRun(t *testing.T) {
 		name    string
 		files   map[string]string
 		process whittle.Process
-		verdict string
+		verdict whittle.Verdict
 		want    []string
 	}{
 		{"in order", nil, start, whittle.Runs, nil},
@@ -99,7 +99,7 @@ func TestRun(t *testing.T) {
 			c := run(t, tt.files, tt.process)
 			var got []string
 			for _, p := range c.Problems {
-				got = append(got, strings.Join([]string{p.Severity, p.Rule, p.Module, p.Path}, " ")+":"+string(rune('0'+p.Line)))
+				got = append(got, strings.Join([]string{string(p.Severity), p.Rule, p.Module, p.Path}, " ")+":"+string(rune('0'+p.Line)))
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" || c.Verdict != tt.verdict {
 				t.Errorf("verdict %s, want %s; problems (-want +got):\n%s%v", c.Verdict, tt.verdict, diff, c.Unknown)

@@ -38,7 +38,7 @@ type Check struct {
 	// wrong, Text what is looked at and what to do, in Markdown.
 	ID, Title, Text string
 	// Severity is the worst that is reported: "error", "warning" or "info".
-	Severity string
+	Severity whittle.Severity
 }
 
 // All are the checks, in the order in which they are made.

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"whittle.dev/whittle"
 )
 
 // TestTable: each check is described, in one group, and has its id in
@@ -18,7 +16,7 @@ func TestTable(t *testing.T) {
 	ids := constants(t)
 	in := map[string]int{}
 	for _, c := range All() {
-		if c.Title == "" || c.Text == "" || whittle.SeverityRank(c.Severity) < 0 {
+		if c.Title == "" || c.Text == "" || c.Severity.Rank() < 0 {
 			t.Errorf("%s: title %q, text %q, severity %q", c.ID, c.Title, c.Text, c.Severity)
 		}
 		if in[c.ID]++; in[c.ID] > 1 || !slices.Contains(ids, c.ID) {

@@ -71,7 +71,7 @@ func TestLicences(t *testing.T) {
 			got := ""
 			for _, p := range c.Problems {
 				if p.Rule == "missing-licence" {
-					got += p.Severity + " " + p.Path + " " + p.Distribution + ": " + p.Message
+					got += string(p.Severity) + " " + p.Path + " " + p.Distribution + ": " + p.Message
 				}
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -111,7 +111,7 @@ func TestLocale(t *testing.T) {
 			}
 			got := ""
 			for _, p := range run(t, files, start).Problems {
-				got += strings.Join([]string{p.Severity, p.Path}, " ") + ":" + string(rune('0'+p.Line)) + " " + p.Message
+				got += strings.Join([]string{string(p.Severity), p.Path}, " ") + ":" + string(rune('0'+p.Line)) + " " + p.Message
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -122,7 +122,7 @@ func TestLocale(t *testing.T) {
 
 // TestCaughtWrite: what the application catches by any handler is no error.
 func TestCaughtWrite(t *testing.T) {
-	for text, want := range map[string]string{
+	for text, want := range map[string]whittle.Severity{
 		"open('/srv/log', 'w')\n":                                                "error",
 		"try:\n    open('/srv/log', 'w')\nexcept OSError:\n    pass\n":           "warning",
 		"try:\n    open('/srv/log', 'w')\nexcept OSError as e:\n    raise e\n":   "error",

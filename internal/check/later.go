@@ -125,7 +125,7 @@ func (l *later) foreign(r start.Root, to *imports.Node, chain []string) {
 	}
 }
 
-func (l *later) report(rule, severity string, r start.Root, f imports.Failure, chain []string) {
+func (l *later) report(rule string, severity whittle.Severity, r start.Root, f imports.Failure, chain []string) {
 	s := l.s
 	p := whittle.Problem{Rule: rule, Severity: severity, Path: s.owners.Shown(f.File), Line: f.Line, Module: f.Module,
 		Guarded: severity == whittle.SeverityInfo, ReachedFrom: chain}

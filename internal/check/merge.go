@@ -10,7 +10,10 @@ import (
 
 // cause is what problems that are merged have in common: what is missing, and
 // how severe that is.
-type cause struct{ rule, severity, module, name, distribution, path, what string }
+type cause struct {
+	rule, module, name, distribution, path, what string
+	severity                                     whittle.Severity
+}
 
 // byModule are the rules whose cause is a missing module, byDistribution those
 // whose cause is a declaration: all places that show it are one problem.
@@ -52,7 +55,7 @@ func merge(problems []whittle.Problem) []whittle.Problem {
 		return s
 	}
 	for _, p := range problems {
-		if was, ok := worst[spotOf(&p)]; !ok || whittle.SeverityRank(p.Severity) < whittle.SeverityRank(was.Severity) {
+		if was, ok := worst[spotOf(&p)]; !ok || p.Severity.Rank() < was.Severity.Rank() {
 			worst[spotOf(&p)] = p
 		}
 	}
@@ -79,7 +82,7 @@ func merge(problems []whittle.Problem) []whittle.Problem {
 		})
 	}
 	slices.SortStableFunc(out, func(a, b whittle.Problem) int {
-		return cmp.Or(cmp.Compare(whittle.SeverityRank(a.Severity), whittle.SeverityRank(b.Severity)), cmp.Compare(turn(&a), turn(&b)), strings.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line))
+		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(turn(&a), turn(&b)), strings.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line))
 	})
 	return out
 }

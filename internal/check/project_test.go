@@ -34,7 +34,7 @@ func TestProject(t *testing.T) {
 	tests := []struct {
 		name    string
 		files   map[string]string
-		verdict string
+		verdict whittle.Verdict
 		want    []string
 	}{
 		{"in order", map[string]string{"shop/cli.py": "import os, requests\nfrom PIL import Image\nfrom . import more\n", "shop/more.py": "import json\n"}, whittle.Runs, nil},

@@ -39,7 +39,7 @@ func folder(text string) fs.FS {
 // found are the verdict and the problems of a check in words.
 func found(c *whittle.Check) string {
 	var out strings.Builder
-	out.WriteString(c.Verdict)
+	out.WriteString(string(c.Verdict))
 	for _, p := range c.Problems {
 		if p.Rule != "unused-dependency" {
 			fmt.Fprintf(&out, "\n%s %s %s %s:%d", p.Severity, p.Rule, p.Module, p.Path, p.Line)

@@ -221,14 +221,14 @@ func judgeStarts(t *testing.T, m *startMachine) {
 				}
 				c := m.on(files).check(t, r.process)
 				what := [...]string{"whole", "broken"}[i]
-				switch right := c.Verdict == truth || c.Verdict == whittle.Fails && truth == "broken"; {
+				switch right := string(c.Verdict) == truth || c.Verdict == whittle.Fails && truth == "broken"; {
 				case right:
 					tally["right"]++
 				case c.Verdict == whittle.Unknown && len(c.Unknown) > 0:
 					tally["unknown"]++
 					t.Logf("%s %s: %s, a run %s: %s", r.name, what, c.Verdict, truth, strings.Join(c.Unknown, "; "))
 				default:
-					tally["false "+c.Verdict]++
+					tally["false "+string(c.Verdict)]++
 					t.Errorf("%s %s: %s, a run %s: %s%v", r.name, what, c.Verdict, truth, messages(c), c.Unknown)
 				}
 			}

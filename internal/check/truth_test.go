@@ -47,10 +47,10 @@ func TestTruth(t *testing.T) {
 					m.confirm(t, &c)
 				}
 				got := m.check(t, &c)
-				tally[c.truth+" → "+got.Verdict]++
+				tally[fmt.Sprintf("%s → %s", c.truth, got.Verdict)]++
 				var said []string
 				for _, p := range got.Problems {
-					said = append(said, p.Severity+": "+p.Message)
+					said = append(said, string(p.Severity)+": "+p.Message)
 				}
 				switch {
 				case got.Verdict == c.says:
@@ -67,11 +67,12 @@ func TestTruth(t *testing.T) {
 
 // truthCase is one image: what CPython does with it, and what the check says.
 type truthCase struct {
-	name, truth, says string
-	start             []string
-	env               []string
-	remove            []string
-	files             map[string]string
+	name        string
+	truth, says whittle.Verdict
+	start       []string
+	env         []string
+	remove      []string
+	files       map[string]string
 }
 
 // casesOf reads the cases of a file that are about a version of Python.
@@ -93,7 +94,7 @@ func casesOf(t *testing.T, file, series string) []truthCase {
 			continue
 		}
 		lines := strings.Split(strings.TrimSpace(string(f.Data)), "\n")
-		c := truthCase{name: lines[0], truth: lines[1], says: lines[1], start: []string{"main.py"}, files: map[string]string{}}
+		c := truthCase{name: lines[0], truth: whittle.Verdict(lines[1]), says: whittle.Verdict(lines[1]), start: []string{"main.py"}, files: map[string]string{}}
 		if c.truth != whittle.Runs && c.truth != whittle.Fails {
 			t.Fatalf("%s: case %q is neither runs nor fails", file, c.name)
 		}
@@ -108,7 +109,7 @@ func casesOf(t *testing.T, file, series string) []truthCase {
 			case "remove":
 				c.remove = strings.Fields(value)
 			case "says":
-				c.says = value
+				c.says = whittle.Verdict(value)
 			case "since":
 				skip = skip || minor(series) < minor(value)
 			case "until":

@@ -173,7 +173,7 @@ func presumed(t *tree, u *unit, way route) bool {
 }
 
 // declaredNowhere is an import that no file declares.
-func declaredNowhere(t *tree, p *whittle.Problem, a *closure, way route, n *python.Named, s *declarations, at, call string) {
+func declaredNowhere(t *tree, p *whittle.Problem, a *closure, way route, n *python.Named, s *declarations, at string, call whittle.Severity) {
 	p.Message = at + "; no dependency declares it"
 	if s.only {
 		p.Message = at + "; only what is for development or an extra brings it along"
@@ -212,7 +212,7 @@ func inScript(t *tree, p whittle.Problem, at string, n *python.Named) {
 	t.report(p)
 }
 
-func atLevel(l level, start, call, unreached string) string {
+func atLevel(l level, start, call, unreached whittle.Severity) whittle.Severity {
 	switch l {
 	case atStart:
 		return start
@@ -223,7 +223,7 @@ func atLevel(l level, start, call, unreached string) string {
 }
 
 // certain is a severity if all that is installed is known, else "info".
-func certain(a *closure, sure string) string {
+func certain(a *closure, sure whittle.Severity) whittle.Severity {
 	if a.known {
 		return sure
 	}
@@ -236,7 +236,7 @@ func (t *tree) report(p whittle.Problem) {
 	for i := range t.problems {
 		q := &t.problems[i]
 		if q.Path == p.Path && q.Rule == p.Rule && q.Distribution == p.Distribution && (p.Distribution != "" || q.Module == p.Module) {
-			if whittle.SeverityRank(p.Severity) < whittle.SeverityRank(q.Severity) {
+			if p.Severity.Rank() < q.Severity.Rank() {
 				*q = p
 			}
 			return

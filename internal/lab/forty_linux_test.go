@@ -546,7 +546,7 @@ func (f *forty) silent(t *testing.T, s *whittle.Study) {
 	}
 	verdicts(all, func(at, verdict string) {
 		// What the files of a start show stands beside its run.
-		if verdict == whittle.Runs && !strings.Contains(at, ".check.starts.") {
+		if verdict == string(whittle.Runs) && !strings.Contains(at, ".check.starts.") {
 			t.Errorf("JSON says %q at %s", verdict, at)
 		}
 	})

@@ -43,7 +43,7 @@ func TestNoteImports(t *testing.T) {
 // TestLost: a distribution that a run imported must be in the image that comes
 // of a fix, unless another one is imported in its place.
 func TestLost(t *testing.T) {
-	image := func(status string, imported *whittle.Imports, installed ...string) *trial {
+	image := func(status whittle.Verdict, imported *whittle.Imports, installed ...string) *trial {
 		v := &whittle.Variant{Build: whittle.BuildFacts{Status: whittle.Built}, Inspect: &whittle.Inspection{},
 			Run: whittle.RunFacts{Status: status, Commands: []whittle.CommandRun{{Name: "CMD", Own: true, Status: status, Imports: imported}}}}
 		for _, name := range installed {

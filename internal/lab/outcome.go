@@ -63,7 +63,7 @@ func outcome(t *trial) whittle.Outcome {
 
 // fileVerdict is what an image's files say of what has to work in it: what
 // production starts, and the commands that the project names.
-func fileVerdict(t *trial) string {
+func fileVerdict(t *trial) whittle.Verdict {
 	if t.Check == nil {
 		return whittle.Unknown
 	}
@@ -93,8 +93,8 @@ func evident(t *trial) bool {
 }
 
 // verdictRank orders verdicts, the better the higher.
-func verdictRank(v string) int {
-	return slices.Index([]string{whittle.Fails, whittle.Unknown, whittle.Runs}, v)
+func verdictRank(v whittle.Verdict) int {
+	return slices.Index([]whittle.Verdict{whittle.Fails, whittle.Unknown, whittle.Runs}, v)
 }
 
 // worse says why a change must not stay: what ran before does not any more, or

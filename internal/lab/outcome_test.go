@@ -11,15 +11,15 @@ import (
 
 // TestOutcome: "runs" is only what was seen, "unknown" what was not.
 func TestOutcome(t *testing.T) {
-	own := func(status string) whittle.CommandRun {
+	own := func(status whittle.Verdict) whittle.CommandRun {
 		return whittle.CommandRun{Name: "CMD", Own: true, Status: status, Ready: "it ended with success", Problem: map[bool]string{true: "exit code 1"}[status == whittle.Fails]}
 	}
 	optional := whittle.CommandRun{Name: "tool", Optional: true, Command: []string{"tool", "--help"}, Status: whittle.Runs}
 	for _, c := range []struct {
 		name   string
 		facts  whittle.RunFacts
-		files  string
-		want   string
+		files  whittle.Verdict
+		want   whittle.Verdict
 		start  string
 		passed int
 	}{

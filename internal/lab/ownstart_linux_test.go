@@ -15,8 +15,9 @@ import (
 func TestOwnStarts(t *testing.T) {
 	h := gatedHealth(t)
 	for _, c := range []struct {
-		name, end      string
-		verdict, start string
+		name, end string
+		verdict   whittle.Verdict
+		start     string
 	}{
 		{"a server", `CMD ["python", "start.py"]`, whittle.Runs, "CMD: it answered on port 8000 with 200; imported"},
 		{"one that wants an environment", `ENTRYPOINT ["python", "start.py", "DATABASE_URL"]`, whittle.Unknown, "ENTRYPOINT: needs the environment variable DATABASE_URL"},

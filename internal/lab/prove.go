@@ -53,7 +53,7 @@ type candidate struct {
 	prints map[string]string
 	// own says that it changes nothing but the Dockerfile of its variant.
 	own    bool
-	status string
+	status whittle.FixStatus
 	reason string
 	// shared is what it does to the images of variants that do not show what it
 	// is for and install from the files that it changes.

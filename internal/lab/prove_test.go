@@ -228,7 +228,7 @@ func TestProveSavesNothing(t *testing.T) {
 	}
 	got := map[string]string{}
 	for _, s := range r.Steps {
-		got[s.Finding.Evidence[0].Path] = s.Status + " " + s.Reason
+		got[s.Finding.Evidence[0].Path] = string(s.Status) + " " + s.Reason
 	}
 	want := map[string]string{"opt/a": "applied ", "opt/c": "applied ", "opt/b": "reverted it was to save 700.0 kB, and saves nothing"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -325,11 +325,11 @@ func TestAsk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts := map[string]int{}
+	counts := map[whittle.FixStatus]int{}
 	for _, s := range r.Steps {
 		counts[s.Status]++
 	}
-	if diff := cmp.Diff(map[string]int{whittle.Applied: 1, whittle.FixSkipped: 2}, counts); diff != "" {
+	if diff := cmp.Diff(map[whittle.FixStatus]int{whittle.Applied: 1, whittle.FixSkipped: 2}, counts); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
 	o.Ask = func(context.Context, whittle.Finding) (bool, error) { return false, errors.New("the terminal is gone") }

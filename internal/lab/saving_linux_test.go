@@ -261,12 +261,12 @@ func TestTakenBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := map[string]string{}
+			got := map[string]whittle.FixStatus{}
 			for _, s := range r.Steps {
 				t.Logf("%s %s: %s", s.Finding.Rule, s.Status, s.Reason)
 				got[s.Finding.Rule] = s.Status
 			}
-			want := map[string]string{"python-bytecode": whittle.Applied}
+			want := map[string]whittle.FixStatus{"python-bytecode": whittle.Applied}
 			if c.takenBack {
 				want["python-tests"] = whittle.Reverted
 			}

@@ -36,8 +36,10 @@ func TestServices(t *testing.T) {
 	}
 	h.bases["postgres:17"] = build.Base{Layout: layout, Digest: res.Manifest}
 	for _, c := range []struct {
-		name, run, verdict, start string
-		fix                       bool
+		name, run string
+		verdict   whittle.Verdict
+		start     string
+		fix       bool
 	}{
 		{"without a database", "", whittle.Unknown, "CMD: needs postgres at db:5432", false},
 		{"with one", string(files["services"]), whittle.Runs, "CMD: it answered on port 8000 with 200", true},

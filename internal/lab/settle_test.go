@@ -147,7 +147,7 @@ func TestProveUnrepaired(t *testing.T) {
 	}
 	got := map[string]string{}
 	for _, s := range p.steps {
-		got[s.Finding.Rule+" "+s.Finding.Message[:min(16, len(s.Finding.Message))]] += s.Status + s.Reason
+		got[s.Finding.Rule+" "+s.Finding.Message[:min(16, len(s.Finding.Message))]] += string(s.Status) + s.Reason
 	}
 	want := map[string]string{
 		"undeclared-dependency undeclared: rich":  "applied",

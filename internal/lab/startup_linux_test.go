@@ -26,7 +26,7 @@ func TestSlowStart(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			status := map[string]string{}
+			status := map[whittle.FixStatus]string{}
 			for _, s := range r.Steps {
 				t.Logf("%q %s: %s", s.Finding.Advice, s.Status, s.Reason)
 				status[s.Status] = s.Reason

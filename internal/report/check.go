@@ -13,7 +13,7 @@ import (
 // CheckText writes a check for a terminal.
 func CheckText(w io.Writer, c *whittle.Check, st Style) error { return writeText(w, checkDoc(c), st) }
 
-var verdicts = map[string]string{
+var verdicts = map[whittle.Verdict]string{
 	whittle.Runs:    "Nothing that it needs to start is missing.",
 	whittle.Fails:   "It cannot run as it is.",
 	whittle.Unknown: "No error was found; whether it runs cannot be said from its files alone.",
@@ -35,7 +35,10 @@ func checkDoc(c *whittle.Check) document {
 	if t := runsTable(c); len(t.rows) > 0 {
 		d.add(t)
 	}
-	for _, severity := range []struct{ name, title string }{{"error", "Errors"}, {"warning", "Warnings"}, {"info", "For your information"}} {
+	for _, severity := range []struct {
+		name  whittle.Severity
+		title string
+	}{{"error", "Errors"}, {"warning", "Warnings"}, {"info", "For your information"}} {
 		var items list
 		for _, p := range c.Problems {
 			if p.Severity == severity.name {
@@ -63,7 +66,7 @@ func checkVerdict(c *whittle.Check) string {
 	})
 	for _, s := range c.Starts {
 		if s.Kind == whittle.StartEntry && s.Run != nil && s.Run.Needs != "" && c.Verdict != whittle.Fails {
-			return whittle.Unknown + ": needs " + s.Run.Needs
+			return string(whittle.Unknown) + ": needs " + s.Run.Needs
 		}
 	}
 	if c.Verdict == whittle.Runs && !ran {
@@ -72,7 +75,7 @@ func checkVerdict(c *whittle.Check) string {
 	if c.Verdict == whittle.Fails {
 		return statusWord(c.Verdict)
 	}
-	return c.Verdict
+	return string(c.Verdict)
 }
 
 // runsTable shows what was run: the verdict by the files beside that by the
@@ -93,14 +96,14 @@ func runsTable(c *whittle.Check) table {
 }
 
 // fileCell is what files alone say of a start: never that it runs.
-func fileCell(verdict string) cell {
+func fileCell(verdict whittle.Verdict) cell {
 	switch verdict {
 	case whittle.Runs:
 		return text("nothing found")
 	case whittle.Fails:
 		return toned(statusWord(verdict), bad)
 	}
-	return toned(verdict, faint)
+	return toned(string(verdict), faint)
 }
 
 // problemLine is a problem with the way to it and what to do.

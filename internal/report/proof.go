@@ -174,7 +174,7 @@ func proofSection(d *document, s *whittle.Study) {
 // bestLine says the best image in a sentence.
 func bestLine(b *whittle.Best) string {
 	s := fmt.Sprintf("%s, size %s, %.1f %% of the original %s; ", b.Variant, whittle.Bytes(b.Sizes.Size), b.Percent, whittle.Bytes(b.Original.Size))
-	s += map[string]string{whittle.Runs: "it runs", whittle.Fails: "it does not run"}[b.Outcome.Verdict]
+	s += map[whittle.Verdict]string{whittle.Runs: "it runs", whittle.Fails: "it does not run"}[b.Outcome.Verdict]
 	if b.Outcome.Verdict != whittle.Runs && b.Outcome.Verdict != whittle.Fails {
 		s += "it was not run"
 	}
@@ -227,7 +227,7 @@ func leftFindings(s *whittle.Study) list {
 	dropped := map[place]string{}
 	if s.Repair != nil {
 		for _, st := range s.Repair.Steps {
-			dropped[place{st.Finding.Fingerprint, st.Finding.Variant}] = map[bool]string{true: st.Status}[st.Status != whittle.Applied]
+			dropped[place{st.Finding.Fingerprint, st.Finding.Variant}] = map[bool]string{true: string(st.Status)}[st.Status != whittle.Applied]
 		}
 	}
 	status := func(f whittle.Finding) string { return dropped[place{f.Fingerprint, f.Variant}] }

@@ -166,14 +166,14 @@ func stepNames(steps []whittle.RepairStep) func(whittle.RepairStep) string {
 	}
 }
 
-func stepStatus(status string) cell {
+func stepStatus(status whittle.FixStatus) cell {
 	switch status {
 	case whittle.Applied:
-		return toned(status, good)
+		return toned(string(status), good)
 	case whittle.Reverted:
-		return toned(status, bad)
+		return toned(string(status), bad)
 	}
-	return toned(status, faint)
+	return toned(string(status), faint)
 }
 
 // stepReasons say why fixes were not kept, one line for those with one reason.
@@ -182,7 +182,7 @@ func stepReasons(steps []whittle.RepairStep) list {
 		if s.Reason == "" {
 			return ""
 		}
-		return s.Status + ": " + s.Reason
+		return string(s.Status) + ": " + s.Reason
 	})
 }
 
@@ -267,7 +267,7 @@ func outcomeSize(o whittle.Outcome) string {
 // verdictChange answers whether a variant runs: "no → yes", or one word where
 // nothing changed.
 func verdictChange(v whittle.VerifiedVariant) cell {
-	answers := map[string]string{whittle.Runs: "yes", whittle.Fails: "no", whittle.Unknown: statusWord(whittle.Unknown)}
+	answers := map[whittle.Verdict]string{whittle.Runs: "yes", whittle.Fails: "no", whittle.Unknown: statusWord(whittle.Unknown)}
 	after := statusCell(v.After.Verdict)
 	after.text = answers[v.After.Verdict]
 	if v.Before.Verdict != v.After.Verdict {

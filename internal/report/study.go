@@ -120,7 +120,7 @@ func summaryTable(s *whittle.Study) table {
 
 // variantStatus: an image fails where running it shows that, or its files show
 // that what production starts or the project names fails.
-func variantStatus(v whittle.Variant) string {
+func variantStatus(v whittle.Variant) whittle.Verdict {
 	if v.Run.Status == whittle.Fails || slices.ContainsFunc(checkErrors(v), func(p whittle.Problem) bool { return required(v, p) }) {
 		return whittle.Fails
 	}
@@ -138,10 +138,10 @@ func required(v whittle.Variant, p whittle.Problem) bool {
 	})
 }
 
-func statusCell(status string) cell {
+func statusCell(status whittle.Verdict) cell {
 	switch status {
 	case whittle.Runs:
-		return toned(status, good)
+		return toned(string(status), good)
 	case whittle.Fails:
 		return toned(statusWord(status), bad)
 	}
@@ -151,28 +151,28 @@ func statusCell(status string) cell {
 // neededCell is the status of what was run, and needs something from outside.
 func neededCell(c cell, needs string) cell {
 	if needs != "" && c.text == statusWord(whittle.Unknown) {
-		c.text = whittle.Unknown
+		c.text = string(whittle.Unknown)
 	}
 	return c
 }
 
 // statusWord is a verdict as it is printed: what is not known was not run.
-func statusWord(status string) string {
+func statusWord(status whittle.Verdict) string {
 	switch status {
 	case whittle.Unknown:
 		return "not run"
 	case whittle.Fails:
 		return "does not run"
 	}
-	return status
+	return string(status)
 }
 
 // buildWord is what became of a build as it is printed.
-func buildWord(status string) string {
+func buildWord(status whittle.BuildStatus) string {
 	if status == whittle.Failed {
 		return "build failed"
 	}
-	return status
+	return string(status)
 }
 
 // studyWords says the study's result in sentences: why sizes differ, and what

@@ -34,7 +34,7 @@ func TestAdviceTitles(t *testing.T) {
 }
 
 // tried is a verification of variants with some verdicts.
-func tried(verdicts ...string) *whittle.Verification {
+func tried(verdicts ...whittle.Verdict) *whittle.Verification {
 	v := &whittle.Verification{}
 	for i, verdict := range verdicts {
 		v.Variants = append(v.Variants, whittle.VerifiedVariant{Name: fmt.Sprintf("v%d", i), After: whittle.Outcome{Build: whittle.Built, Verdict: verdict}})
@@ -52,7 +52,7 @@ func TestRepairTitles(t *testing.T) {
 		"inventory: 4 fixes changed 2 files; the images with that were not run":   {Steps: r.Steps, Files: r.Files, Written: true},
 		"inventory: 4 fixes change 2 files":                                       {Steps: r.Steps, Files: r.Files, Verified: tried(whittle.Runs, whittle.Fails)},
 		"inventory: 4 fixes change 2 files; start not run: v1, v3":                {Steps: r.Steps, Files: r.Files, Verified: tried(whittle.Runs, whittle.Unknown, whittle.Fails, whittle.Unknown)},
-		"inventory: 4 fixes change 2 files; start not run: v0, v1, v2 and 2 more": {Steps: r.Steps, Files: r.Files, Verified: tried(slices.Repeat([]string{whittle.Unknown}, 5)...)},
+		"inventory: 4 fixes change 2 files; start not run: v0, v1, v2 and 2 more": {Steps: r.Steps, Files: r.Files, Verified: tried(slices.Repeat([]whittle.Verdict{whittle.Unknown}, 5)...)},
 	} {
 		r.Project = "inventory"
 		if got := repairTitle(r); got != want {

@@ -76,7 +76,7 @@ func forecasts() *whittle.Forecasts {
 
 const diff = "--- a/Dockerfile\n+++ b/Dockerfile\n@@ -1,4 +1,3 @@\n FROM python:3.13-slim\n-COPY x /x\n--- an option\n-RUN chmod 755 /x\n+COPY --chmod=755 x /x\n+++ more\n"
 
-func outcome(unpacked int64, verdict, problem string, passed int) whittle.Outcome {
+func outcome(unpacked int64, verdict whittle.Verdict, problem string, passed int) whittle.Outcome {
 	return whittle.Outcome{Sizes: whittle.Sizes{Size: unpacked, Visible: unpacked}, Build: whittle.Built, Verdict: verdict, Problem: problem, Passed: passed, Commands: 4}
 }
 

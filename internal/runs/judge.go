@@ -18,7 +18,7 @@ import (
 
 // Judge reads how a start went. An entry point that does not end serves;
 // a health check that could be started says nothing more without its service.
-func Judge(kind string, c build.Command, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
+func Judge(kind whittle.StartKind, c build.Command, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
 	if r.Watched != nil {
 		return judgeOwn(c, r, process)
 	}

@@ -55,7 +55,7 @@ func TestJudgeOwn(t *testing.T) {
 		name    string
 		r       build.RunResult
 		check   *whittle.Healthcheck
-		status  string
+		status  whittle.Verdict
 		says    string
 		module  string
 		answers int

@@ -11,7 +11,11 @@ import (
 // contradicts it, and where it does not, nothing; the check's verdict is fails
 // where either says so.
 func TestCompareRun(t *testing.T) {
-	for _, c := range []struct{ files, run, needs, disagreement, verdict string }{
+	for _, c := range []struct {
+		files, run          whittle.Verdict
+		needs, disagreement string
+		verdict             whittle.Verdict
+	}{
 		{whittle.Runs, whittle.Runs, "", "", whittle.Runs},
 		{whittle.Runs, whittle.Fails, "", "CMD: the files show nothing that is missing, yet it fails: exit code 1", whittle.Fails},
 		{whittle.Runs, whittle.Unknown, "postgres", "", whittle.Unknown},

@@ -42,10 +42,10 @@ func TestWorkers(t *testing.T) {
 			t.Fatal(err)
 		}
 		run, problem := judgeOwn(build.Command{Args: []string{"serve"}, Watch: &build.Watch{}}, r, whittle.Process{WorkingDir: "/app"})
-		if run.Status != status || !strings.Contains(run.Ready+run.Problem, says) {
+		if string(run.Status) != status || !strings.Contains(run.Ready+run.Problem, says) {
 			t.Errorf("%s: %s, %q; want %s, %q", name, run.Status, run.Ready+run.Problem, status, says)
 		}
-		if problem.Message == "" && status == whittle.Fails {
+		if problem.Message == "" && status == string(whittle.Fails) {
 			t.Errorf("%s: problem %+v", name, problem)
 		}
 	}
