@@ -218,7 +218,7 @@ func missingModule(s *state, p *whittle.Problem, r start.Root, f imports.Failure
 	foreignModule(s, p, r, f, &name, at, from)
 }
 
-// foreignModule is a missing module that is somebody else's.
+// foreignModule describes a missing module that is not the application's.
 func foreignModule(s *state, p *whittle.Problem, r start.Root, f imports.Failure, name *python.Named, at, from string) {
 	if name.Distribution != "" && strings.HasPrefix(name.Module, f.Module+".") && s.names.Of(f.Module).Space {
 		p.Module = name.Module // a namespace is nobody's alone

@@ -24,7 +24,8 @@ var (
 	siteImport = []string{"site", "os", "stat", "posixpath", "genericpath", "_collections_abc", "_sitebuiltins"}
 )
 
-// checkInterpreter sees that an interpreter finds what it needs by itself.
+// checkInterpreter sees that an interpreter finds the modules that it needs before
+// it runs any code.
 func checkInterpreter(s *state) []whittle.Problem {
 	var out []whittle.Problem
 	seen := map[string]bool{}

@@ -28,7 +28,7 @@ const (
 	// PluginUse: it offers itself to a distribution that is used: by an entry
 	// point, by a .pth file, or by a name that the other one knows.
 	PluginUse
-	// OptionalUse: what imports it goes on without it.
+	// OptionalUse: the failure of its import is caught.
 	OptionalUse
 	// LazyUse: a function imports it, or a module that no start reaches.
 	LazyUse
@@ -63,7 +63,7 @@ func Usage(ctx context.Context, img *Image) ([]Used, error) {
 	}
 	unknown := len(s.unknown(func(*start.Process) bool { return true })) > 0 || len(u.modules) == 0 || u.cutOff()
 	for i := range u.out {
-		// What has no modules serves by its data or programs.
+		// Without modules it is used for its data or programs.
 		if u.out[i].Use == UnknownUse && !unknown && len(img.Distributions[i].ImportNames()) > 0 {
 			u.out[i].Use = NotUsed
 		}
@@ -120,7 +120,7 @@ type usage struct {
 	scanned map[int]bool
 }
 
-// use notes a way, where it is stronger than what is known.
+// use notes a use that is stronger than what is known.
 func (u *usage) use(i int, how Use, by string) bool {
 	if u.out[i].Use >= how {
 		return false

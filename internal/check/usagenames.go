@@ -131,7 +131,7 @@ func (u *usage) useModule(module, by string) {
 	}
 }
 
-// offers says that a distribution brings a program.
+// offers says that a distribution installs a program.
 func offers(d *python.Distribution, program string) bool {
 	return slices.ContainsFunc(d.EntryPoints, func(e python.EntryPoint) bool {
 		return e.Name == program && (e.Group == "console_scripts" || e.Group == "gui_scripts")
@@ -240,7 +240,7 @@ func (u *usage) positions(name string) []int {
 }
 
 // application notes what those modules of the application import that no start
-// reaches: somebody may run them by hand. Its tests do not count.
+// reaches: they may be run by hand. Its tests do not count.
 func (u *usage) application() {
 	byName := u.importable(func(i int) bool { return !u.used(i) })
 	for _, p := range u.s.Root.Paths() {

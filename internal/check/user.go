@@ -4,7 +4,7 @@ import (
 	"whittle.dev/whittle"
 )
 
-// user sees that USER names somebody whom the image knows.
+// user sees that the image has the user and the group that USER names.
 func user() group {
 	return group{run: checkUser, checks: []Check{
 		{ID: whittle.CheckMissingUser, Severity: whittle.SeverityError, Title: "USER names somebody whom the image does not know",
@@ -12,7 +12,7 @@ func user() group {
 	}}
 }
 
-// checkUser sees that USER names somebody.
+// checkUser looks for the user and the group that USER names.
 func checkUser(s *state) []whittle.Problem {
 	var out []whittle.Problem
 	report := func(what, file string) {

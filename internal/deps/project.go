@@ -39,24 +39,24 @@ type Options struct {
 	Ignore, Development []string
 }
 
-// findings are what is found in a project's folder.
-type findings struct {
-	// project is its name, "" where no file says it.
+// Findings are what is found in a project's folder.
+type Findings struct {
+	// Project is its name, "" where no file says it.
 	Project  string
 	Problems []whittle.Problem
-	// unknown says in words what could not be followed.
+	// Unknown says in words what could not be followed.
 	Unknown []string
 }
 
 // Find looks at what the modules of a project's folder import, from what its
 // files start, and compares it with what the files declare. What is declared
-// for the distribution or comes along by its lock file counts as there.
+// for production, or required by that in its lock file, counts as installed.
 //
 // An error is certain: an import that runs at start, of a distribution that
 // nothing declares and that nothing else requires, by a lock file, a virtual
 // environment or because nothing at all is declared. Where something may require
 // it, that is in Unknown.
-func Find(ctx context.Context, fsys fs.FS, o Options) (*findings, error) {
+func Find(ctx context.Context, fsys fs.FS, o Options) (*Findings, error) {
 	t := &tree{fsys: fsys, options: o, folder: newFolder(), at: map[string]route{}, provided: map[string]bool{}, sources: map[string]*source.Facts{}}
 	if err := collectFiles(ctx, t); err != nil {
 		return nil, fmt.Errorf("reading the project: %w", err)
@@ -78,7 +78,7 @@ func Find(ctx context.Context, fsys fs.FS, o Options) (*findings, error) {
 		return nil, err
 	}
 	soften(t)
-	return &findings{Project: t.units[len(t.units)-1].declared.Name, Problems: append(t.problems, t.unused()...), Unknown: t.unknown}, nil
+	return &Findings{Project: t.units[len(t.units)-1].declared.Name, Problems: append(t.problems, t.unused()...), Unknown: t.unknown}, nil
 }
 
 // tree is a project's folder with what was found in it.
@@ -98,14 +98,14 @@ type tree struct {
 	units   []*unit // the deepest first, the project's own last
 	images  []*image
 	venv    *venv
-	// platform is what runs the code; held are declared distributions that may
-	// have what no other is declared for.
+	// platform is what runs the code; provided are declared distributions that
+	// may have a module that no other is known to have.
 	platform platform
 	provided map[string]bool
 	uses     uses
 	at       map[string]route // how a file is reached, by file
 	queue    []string         // files that are to be looked at
-	// problems are what was found, unknown why not all could be.
+	// unknown says in words what could not be followed.
 	problems []whittle.Problem
 	unknown  []string
 }
@@ -118,7 +118,7 @@ const (
 	atStart   level = iota
 	inCall          // a function or a condition is on the way to it
 	unreached       // nothing that the project starts reaches it: others may import it
-	guarded         // what imports it goes on without it
+	guarded         // the failure of its import is caught
 )
 
 // route is the way to a file.

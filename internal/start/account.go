@@ -9,17 +9,18 @@ import (
 	"whittle.dev/whittle/internal/distro"
 )
 
-// account is who the image's process runs as.
-type account struct {
+// Account is who the image's process runs as.
+type Account struct {
 	UID    int
 	groups map[int]bool
 	home   string
-	// problem says that the name is not there, group which group is not.
+	// Missing is the name of the user that the image does not have, MissingGroup
+	// that of the group.
 	Missing, MissingGroup string
 }
 
-// mayWrite says whether the process may create or change a file in a folder.
-func (a *account) MayWrite(e whittle.Entry) bool {
+// MayWrite says whether the process may create or change a file in a folder.
+func (a *Account) MayWrite(e whittle.Entry) bool {
 	switch {
 	case a.UID == 0:
 		return true
@@ -34,8 +35,8 @@ func (a *account) MayWrite(e whittle.Entry) bool {
 // account resolves USER as a container engine does: names by /etc/passwd and
 // /etc/group of the image, numbers as they are.
 // https://github.com/opencontainers/image-spec/blob/main/config.md#properties
-func (fl *Files) account(user string) *account {
-	a := &account{groups: map[int]bool{}}
+func (fl *Files) account(user string) *Account {
+	a := &Account{groups: map[int]bool{}}
 	known := distro.ReadAccounts(fl.root)
 	name, group, hasGroup := strings.Cut(user, ":")
 	if name == "" {
@@ -63,7 +64,7 @@ func (fl *Files) account(user string) *account {
 }
 
 // onlyGroup makes a group the only one of the process.
-func (a *account) onlyGroup(known *distro.Accounts, group string) {
+func (a *Account) onlyGroup(known *distro.Accounts, group string) {
 	g, found := known.Group(group)
 	gid, err := strconv.Atoi(group)
 	switch {

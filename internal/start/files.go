@@ -11,7 +11,7 @@ import (
 type Files struct {
 	root    whittle.Root
 	sources func(path string) (*source.Facts, bool)
-	user    *account
+	user    *Account
 }
 
 // lookup finds a program as execvp does: by its path, or on PATH. What is not

@@ -7,7 +7,7 @@ import (
 )
 
 // Idle says that a command line is an interpreter or a shell without anything
-// to run, as base images have it: it waits for what nobody types.
+// to run, as base images have it: it waits for input.
 func Idle(argv []string) bool {
 	if len(argv) != 1 {
 		return false

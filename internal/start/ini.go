@@ -14,7 +14,7 @@ type section struct {
 }
 
 // sections reads an INI file as Python's configparser does, but for what it
-// interpolates: a value goes on in lines that are indented.
+// interpolates: a value continues in lines that are indented.
 func sections(text string) []section {
 	var out []section
 	var more []string // the lines that the last value goes on in

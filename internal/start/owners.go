@@ -17,11 +17,11 @@ import (
 type Owners struct {
 	distributions []python.Distribution
 	workdir       string
-	// own are the indexes of the application's own distributions; owner is
-	// the distribution of each file.
+	// Own are the indexes of the application's own distributions; Owner is the
+	// index of the distribution of each file.
 	Own   []int
 	Owner map[string]int
-	// ownModules are the top-level modules of the application.
+	// OwnModules are the top-level modules of the application.
 	OwnModules map[string]bool
 }
 

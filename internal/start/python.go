@@ -14,25 +14,25 @@ import (
 type Python struct {
 	Executable string
 	Finder     *imports.Finder
-	// roots are the modules that it starts with; each may have an importer of
-	// its own, as servers change the path before they import the application.
+	// Roots are the modules that it starts with. Their importers may differ:
+	// servers change the search path before they import the application.
 	Roots []Root
-	// later are files that it runs on demand: the pages of a dashboard.
+	// Later are files that it runs on demand: the pages of a dashboard.
 	Later []Root
 }
 
-// Root is one module or program that a process imports by itself.
+// Root is a module or program that a process loads, and no import statement names.
 type Root struct {
 	Importer *imports.Importer
 	Node     *imports.Node
-	// what names it where no statement does: "gunicorn app:app".
+	// What names it: "gunicorn app:app".
 	What string
-	// failure is why there is no node; file and line say where the module is
+	// Failure is why there is no node; File and Line say where the module is
 	// named, if a file does.
 	Failure *imports.Failure
 	File    string
 	Line    int
-	// attr is what has to be found in it, empty for nothing.
+	// Attr is the name that it has to define, empty for none.
 	Attr string
 }
 

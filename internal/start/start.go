@@ -29,18 +29,19 @@ const (
 
 // Process is one program that the image starts, with all that is known of how.
 type Process struct {
-	// name is what the user knows it by: "CMD", "console script inventory".
+	// Name is that of the start that leads to it, as users know it: "CMD",
+	// "console script inventory".
 	Name string
 	Role Role
 	argv []string
 	Env  map[string]string
 	Dir  string // the working directory, clean and relative
-	// program is the path of the program that runs in the end, a script's
-	// interpreter included in programs; empty where it was not found.
+	// Program is the path of the program that runs in the end, empty where it was
+	// not found. Programs are all on the way to it, with interpreters of scripts.
 	Program  string
 	Programs []string
-	// python is what is imported, nil for other programs; flags are the letters
-	// of the interpreter's options that change where it looks.
+	// Python says what is imported, nil for other programs; flags are the letters
+	// of the interpreter's options that change its search path.
 	Python *Python
 	flags  string
 	// how says whether the image fails where the start does: a program of a
@@ -54,12 +55,16 @@ type Process struct {
 	// depth is how many programs that start each other lead to it.
 	depth int
 	// by is the statement that starts it, if one does: "start.py:4 starts gunicorn".
-	by       string
+	by string
+	// Problems are those that were found while it was followed, Unknown says in
+	// words what could not be followed.
 	Problems []whittle.Problem
 	Unknown  []string
-	// command is what was asked to start, nil for what scripts start.
+	// Command is the command line of the start, nil for a process that another
+	// one starts.
 	Command []string
-	// probe does what the start would do for its first visitor.
+	// Probe is a command that does what the start would do for its first visitor,
+	// nil for none.
 	Probe []string
 }
 
@@ -187,7 +192,7 @@ func (st *Process) Doubt(text string) {
 // whittle does not read.
 func (st *Process) notFollowed(name string) { st.Doubt("what " + name + " starts was not followed") }
 
-// Decides says that what is not known of the start is not known of the image.
+// Decides says that the image's verdict depends on what is unknown of the process.
 func (st *Process) Decides() bool { return st.how == shell.Must || st.how == shell.Perhaps }
 
 // execute looks at the file that the kernel would start.

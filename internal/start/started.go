@@ -93,7 +93,7 @@ func (o startedCall) replaces() bool {
 
 // happens says whether the call happens when the process starts: by itself, or
 // in a function that a statement at the top of a module calls; plain is the
-// first. What is caught is no doubt, but for what never comes back.
+// first. A call whose failure is caught is skipped, unless it never returns.
 func (o startedCall) happens(nodes []*imports.Node) (happens source.Truth, plain bool) {
 	c := o.c
 	if c.Context&source.TypeChecking != 0 {

@@ -25,8 +25,8 @@ func streamlit(t *Trace, st *Process, exe string, args []string) {
 		return
 	}
 	t.program(st, exe, file, false)
-	// Streamlit runs the script when somebody opens the page; run by itself
-	// it draws to nobody.
+	// Streamlit runs the script when a browser opens the page. Python can run it,
+	// too; then nothing is shown.
 	st.Probe = []string{"/" + exe, "/" + whittle.Join(st.Dir, file)}
 	pages := path.Join(path.Dir(whittle.Join(st.Dir, file)), "pages")
 	for _, p := range t.Root.Paths() {

@@ -36,12 +36,14 @@ type Image struct {
 // Trace is an image with its processes, as far as they were followed.
 type Trace struct {
 	*Image
+	// Processes are in the order in which they were found: each start before the
+	// processes that it starts.
 	Processes []*Process
 	Files     *Files
 	Owners    *Owners
-	User      *account
-	Env       map[string]string
-	Workdir   string
+	User      *Account          // who the processes run as
+	Env       map[string]string // the configuration's
+	Workdir   string            // clean and relative
 
 	loader    *elf.Loader
 	importers map[string]*imports.Importer
