@@ -61,9 +61,21 @@ func ExampleSplice() {
 	// <nil>
 }
 
-// A conserved account: every byte is visible or wasted.
+// A file of 700 bytes that a later layer deletes is wasted: it is still
+// downloaded and stored.
 func ExampleLedger_Validate() {
-	var empty whittle.Ledger
-	fmt.Println(empty.Sum().Size, empty.Validate())
-	// Output: 0 <nil>
+	account := whittle.Ledger{
+		Layers: []whittle.LayerSum{{Size: 1000, Visible: 300, Wasted: 700}, {}},
+		Items: []whittle.Item{
+			{Path: "app/main.py", Layer: 0, Bytes: 300, Cause: whittle.Visible, HiddenBy: -1},
+			{Path: "tmp/build.o", Layer: 0, Bytes: 700, Cause: whittle.Deleted, HiddenBy: 1},
+		},
+	}
+	sum := account.Sum()
+	fmt.Println(whittle.Bytes(sum.Size), "=", whittle.Bytes(sum.Visible), "visible +", whittle.Bytes(sum.Wasted), "wasted;", account.Validate())
+	account.Layers[0].Wasted = 0
+	fmt.Println(account.Validate() == nil)
+	// Output:
+	// 1.0 kB = 300 B visible + 700 B wasted; <nil>
+	// false
 }
