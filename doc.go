@@ -48,10 +48,10 @@
 //
 // # Errors
 //
-// An error is one line: what was being done to what, and why it failed. It wraps
-// one of the sentinels of this package, such as [ErrNotFound], from which the
-// command line takes its exit code. [WithHint] adds what the user can try, and
-// [Hint] gets it back.
+// An error is one line: what was being done to what, and why it failed. It has a
+// kind ([ErrNotFound] and the others), which errors.Is finds and no message
+// shows; the command line takes its exit code from it. [WithHint] adds what the
+// user can try, and [Hint] gets it back.
 //
 // # Compatibility
 //

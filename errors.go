@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ErrorKind is what sort of failure an error is. [errors.Is] tells the kind of
+// ErrorKind is what sort of failure an error is. [errors.Is] finds the kind of
 // an error; no message shows it. An error has the kind of whatever it wraps,
 // too.
 type ErrorKind string

@@ -168,7 +168,8 @@ func (f Folder) within(op, name string, do func(*os.Root) error) error {
 	return err
 }
 
-// escapes tells the error of a link out of an [os.Root], which has no name.
+// escapes recognizes the error of a link that leads out of an [os.Root]; package
+// os has no name for it.
 func escapes(err error) bool {
 	var p *fs.PathError
 	return errors.As(err, &p) && strings.HasSuffix(p.Err.Error(), "escapes from parent")

@@ -29,7 +29,7 @@ type Finding struct {
 	Rule string `json:"rule"`
 	// Variant is the study's variant that it was found in, empty elsewhere.
 	Variant string `json:"variant,omitempty"`
-	// Message is one sentence: what stands where, and what it costs.
+	// Message is one sentence: what is where, and what it costs.
 	Message  string     `json:"message"`
 	Evidence []Evidence `json:"evidence"`
 	// Saving is what the change saves alone; findings overlap, so that
@@ -91,7 +91,7 @@ type Alternative struct {
 // Evidence is one place that a finding speaks of: a path or a folder of the
 // image, a line of a project's file, or both.
 type Evidence struct {
-	// Path is in the image; a folder stands for all that is counted in it.
+	// Path is in the image; a folder means all that is counted in it.
 	Path string `json:"path,omitempty"`
 	// Layer added it, -1 where no layer is meant.
 	Layer int `json:"layer"`
@@ -199,7 +199,7 @@ func Fingerprint(rule string, place ...string) string {
 	return fmt.Sprintf("%x", h.Sum(nil)[:8])
 }
 
-// Sort orders contents by layer and entry and drops those that stand twice.
+// Sort orders contents by layer and entry and drops repeated ones.
 func (c *LayerChange) Sort() {
 	byPlace := func(a, b Content) int { return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Entry, b.Entry)) }
 	slices.SortFunc(c.Remove, byPlace)

@@ -180,7 +180,7 @@ type History struct {
 
 // Steps aligns the history with the layers: every history line becomes a
 // step, and those that are not empty take the layers in order. Layers that
-// the history does not mention get steps of their own with no CreatedBy, at
+// the history does not mention get separate steps without CreatedBy, at
 // the top; lines that claim more layers than there are keep Layer -1.
 func (c *Config) Steps() []Step {
 	steps := make([]Step, 0, len(c.History))
@@ -241,7 +241,7 @@ func StepText(createdBy, comment string) string {
 	return text + ": " + comment
 }
 
-// Origin is where in a Dockerfile an instruction stands.
+// Origin is the place of an instruction in a Dockerfile.
 type Origin struct {
 	File string `json:"file"`
 	// Line and EndLine count from 1.

@@ -94,7 +94,7 @@ type PackageRow struct {
 	Layer   *int  `json:"layer,omitempty"`
 	Visible int64 `json:"visible"`
 	Files   int   `json:"files"`
-	// Parts part the visible bytes of a Python distribution by what they are:
+	// Parts divide the visible bytes of a Python distribution by what they are:
 	// modules, extensions, libraries (bundled), tests, bytecode, data, metadata.
 	Parts map[string]int64 `json:"parts,omitempty"`
 }

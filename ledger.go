@@ -13,10 +13,10 @@ const (
 	Deleted
 	// Replaced content has something else at its path above.
 	Replaced
-	// Metadata: the same content stands at the path again above, and only
+	// Metadata: the same content is at the path again in a later layer, and only
 	// mode, owner, time or extended attributes differ.
 	Metadata
-	// Identical: the same file stands at the path again above, whole.
+	// Identical: the same file is at the path again in a later layer, unchanged.
 	Identical
 )
 
@@ -99,7 +99,7 @@ type Tree struct {
 type Node struct {
 	Path string
 	// Layer and Entry say which layer's entry is seen here; Entry is -1 for a
-	// directory that no layer lists and that stands because of its contents.
+	// directory that no layer lists and that exists because of its contents.
 	Layer, Entry int
 	// Item is the index of the content in [Ledger.Items], or -1.
 	Item int

@@ -49,7 +49,9 @@ func TestDigest(t *testing.T) {
 // TestSteps: lines of the history take the layers in order; layers and lines
 // without a partner stay.
 func TestSteps(t *testing.T) {
-	line := func(text string, empty bool) whittle.History { return whittle.History{CreatedBy: text, EmptyLayer: empty} }
+	line := func(text string, empty bool) whittle.History {
+		return whittle.History{CreatedBy: text, EmptyLayer: empty}
+	}
 	for name, c := range map[string]struct {
 		history []whittle.History
 		layers  int

@@ -64,7 +64,7 @@ failed; 130 interrupted.`,
 	f.StringVar(&a.engine, "engine", "", "BuildKit's address (tcp://, unix://, docker-container://, kube-pod://); also $BUILDKIT_HOST")
 	f.Var(choice{&a.network, []string{host.OwnNetwork, host.HostNetwork}}, "engine-network", "network of an engine that whittle starts: own (default), or host, where RUN reaches what listens on this machine; also $WHITTLE_ENGINE_NETWORK")
 	f.StringVar(&a.cacheDir, "cache-dir", "", "folder for indexes and the build engine's state (default: whittle in the user's cache)")
-	f.BoolVar(&a.noCache, "no-index-cache", false, "read layers anew instead of from the cache")
+	f.BoolVar(&a.noCache, "no-index-cache", false, "read layers again instead of taking their indexes from the cache")
 	f.BoolVar(&a.noIndexes, "no-package-index", false, "ask no index of packages; what was asked before is known")
 	f.BoolVar(&a.verify, "verify-digests", false, "compare the digests of all layers with their bytes, large uncompressed ones and cached ones too")
 	f.Var(bound[int]{&a.limits.Entries}, "max-entries", "refuse an image with more tar entries (default 4,000,000)")
@@ -174,8 +174,8 @@ const tempPrefix = "whittle-tmp-"
 // removes those of whittles that were killed. Where none can be made there is
 // the system's.
 func (a *app) ownTemp() {
-	for _, dead := range whittle.DeadTempFolders(a.temp, tempPrefix) {
-		_ = dead.Remove()
+	for _, left := range whittle.DeadTempFolders(a.temp, tempPrefix) {
+		_ = left.Remove()
 	}
 	if a.folder != nil {
 		return

@@ -111,7 +111,7 @@ type adviceGroup struct {
 	entries  []entry
 }
 
-// adviceGroups parts findings, in the order that they have; broken runs are
+// adviceGroups divides findings, in the order that they have; broken runs are
 // the first group.
 func adviceGroups(a *whittle.Advice, verbose bool) []adviceGroup {
 	groups := []adviceGroup{{title: "What keeps it from running"}, {title: "What whittle fix changes"}, {title: "What whittle fix changes when asked to"},
@@ -182,7 +182,7 @@ func findingEntries(findings []whittle.Finding, verbose bool) []entry {
 }
 
 // findingNotes are what to do, the caution, the fix and the other way. What the finding
-// above, of the same rule, said already is left out.
+// above, of the same rule, said already is not repeated.
 func findingNotes(f whittle.Finding, same bool, above whittle.Finding) []string {
 	var notes []string
 	if f.Advice != "" && !(same && above.Advice == f.Advice) {

@@ -8,7 +8,7 @@ import (
 	"whittle.dev/whittle"
 )
 
-// TestAlternative: the other way to do it stands beside the fix, with what it
+// TestAlternative: the other way to do it is beside the fix, with what it
 // costs where that is known.
 func TestAlternative(t *testing.T) {
 	f := whittle.Finding{Advice: "move rich to the dependencies", Fix: &whittle.Fix{Title: "declare rich"},

@@ -56,7 +56,7 @@ type column struct {
 	// least is how many cells a flexible column keeps, at most half of the
 	// line; 0 means 8.
 	least int
-	// spare columns are left out where the table does not fit otherwise, those
+	// spare columns are dropped where the table does not fit otherwise, those
 	// of a larger number first.
 	spare int
 	// early is how many it keeps before any other is narrowed, 0 where it

@@ -3,7 +3,7 @@ package report
 import "strings"
 
 // entries are things that need more room than a row of a table has: each has
-// a short label in a column of its own and a few kinds of lines beside it.
+// a short label in a separate column and a few kinds of lines beside it.
 type entries struct {
 	rows []entry
 	// label is how wide the labels are in all of a document's entries.

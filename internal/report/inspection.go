@@ -131,7 +131,7 @@ func ownerName(p whittle.PackageRow) string {
 	return fmt.Sprintf("layer %d: %s", *p.Layer, shorten(p.Name, 160)) // scripts are instructions, too
 }
 
-// distributionsTable parts Python distributions by what their files are for.
+// distributionsTable divides Python distributions by what their files are for.
 func distributionsTable(in *whittle.Inspection, rows int) table {
 	t := table{columns: []column{flexible("Distribution"), right("Visible"), right("Extensions"), right("Libraries"), right("Tests"), right("Bytecode"), right("Data")}}
 	for _, p := range in.Packages {

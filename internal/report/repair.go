@@ -119,8 +119,8 @@ func repairSections(d *document, level int, r *whittle.Repair, verbose bool) {
 	}
 }
 
-// stepsTable has a row for each fix: what it does, what it was to save and,
-// where it was built, what it saved. Rows of a later round stand below a row
+// stepsTable has a row for each fix: what it does, what it was predicted to save
+// and, where it was built, what it saved. Rows of a later round are below a row
 // that says so.
 func stepsTable(steps []whittle.RepairStep, built bool) table {
 	t := table{columns: []column{wrapped("Fix"), spare(1, right("Predicted")), left("Status")}}

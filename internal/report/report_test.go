@@ -25,27 +25,27 @@ func ptr[T any](v T) *T { return &v }
 
 func digest(c string) whittle.Digest { return whittle.Digest("sha256:" + strings.Repeat(c, 64)) }
 
-func inspection(ref string, dead int64) *whittle.Inspection {
+func inspection(ref string, wasted int64) *whittle.Inspection {
 	return &whittle.Inspection{
 		Schema: whittle.InspectSchema,
 		Image:  whittle.ImageFacts{Ref: ref, Source: "docker-archive", Digest: digest("a"), Platform: "linux/amd64", Created: "2026-01-02T03:04:05Z", Verified: true},
-		Sizes:  whittle.Sizes{Download: ptr(int64(345_000_000)), Size: 1_000_000_000 + dead, Visible: 1_000_000_000, Wasted: dead},
+		Sizes:  whittle.Sizes{Download: ptr(int64(345_000_000)), Size: 1_000_000_000 + wasted, Visible: 1_000_000_000, Wasted: wasted},
 		Layers: []whittle.LayerRow{
 			{Index: 0, DiffID: digest("b"), Digest: digest("c"), MediaType: "application/vnd.oci.image.layer.v1.tar+gzip", CreatedBy: "# debian.sh --arch 'amd64'", Comment: "debuerreotype 0.16",
 				Download: ptr(int64(45_000_000)), Size: 115_500_000, Visible: 115_500_000, Entries: 4000},
 			{Index: 1, DiffID: digest("d"), Digest: digest("e"), MediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
 				CreatedBy: "RUN /bin/sh -c pip install --no-cache-dir pandas plotly streamlit sqlalchemy # buildkit", Download: ptr(int64(300_000_000)),
 				Origin: &whittle.Origin{File: "Dockerfile", Line: 18, EndLine: 19, Instruction: "RUN"},
-				Size:   884_500_000 + dead, Visible: 884_500_000, Wasted: dead, Entries: 40000},
+				Size:   884_500_000 + wasted, Visible: 884_500_000, Wasted: wasted, Entries: 40000},
 		},
-		Categories: []whittle.CategoryRow{{Name: "base OS", Visible: 115_500_000, Files: 4000}, {Name: "Python packages", Visible: 884_500_000, Wasted: dead, Files: 36000}},
+		Categories: []whittle.CategoryRow{{Name: "base OS", Visible: 115_500_000, Files: 4000}, {Name: "Python packages", Visible: 884_500_000, Wasted: wasted, Files: 36000}},
 		Packages: []whittle.PackageRow{
 			{Owner: whittle.Owner{Ecosystem: "pypi", Name: "pandas", Version: "2.3.3"}, Visible: 884_500_000, Files: 36000,
 				Parts: map[string]int64{"modules": 500_000_000, "extensions": 300_000_000, "tests": 84_500_000}},
 			{Owner: whittle.Owner{Ecosystem: "deb", Name: "libc6", Version: "2.41-12"}, Visible: 115_400_000, Files: 3900},
 			{Owner: whittle.Owner{Ecosystem: "instruction", Name: "RUN pip install --no-cache-dir pandas plotly streamlit sqlalchemy"}, Layer: ptr(1), Visible: 100_000, Files: 100}},
-		WastedSums: []whittle.WastedSum{{Bytes: dead, Files: 1203, AddedBy: 0, HiddenBy: 1, Cause: whittle.Metadata}},
-		Wasted:     []whittle.WastedRow{{Path: "usr/local/lib/python3.13/site-packages/evil\x1b[31m\u202e", Bytes: dead, Files: 1203, AddedBy: 0, HiddenBy: 1, Cause: whittle.Metadata}},
+		WastedSums: []whittle.WastedSum{{Bytes: wasted, Files: 1203, AddedBy: 0, HiddenBy: 1, Cause: whittle.Metadata}},
+		Wasted:     []whittle.WastedRow{{Path: "usr/local/lib/python3.13/site-packages/evil\x1b[31m\u202e", Bytes: wasted, Files: 1203, AddedBy: 0, HiddenBy: 1, Cause: whittle.Metadata}},
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // span says a range of sizes: "12.3–15.0 MB", "900.0 kB–1.2 MB". Ends that
-// print alike without being the same are "about" that.
+// print the same without being equal are "about" that.
 func span(low, high int64) string {
 	a, b := whittle.Bytes(low), whittle.Bytes(high)
 	switch {

@@ -80,7 +80,7 @@ func (p *textPrinter) verbatim(v verbatim) {
 }
 
 // diffColor is the colour of a line of unified diffs. A file's two head lines
-// look like changed lines: what follows them tells.
+// look like changed lines: what follows them decides.
 func diffColor(lines []string, i int) string {
 	l := lines[i]
 	follows := func(n int, prefix string) bool { return i+n < len(lines) && strings.HasPrefix(lines[i+n], prefix) }
@@ -270,7 +270,7 @@ func fit(widths []int, columns []column, total int) {
 }
 
 // wrap breaks a text at spaces into lines of at most limit cells; a longer
-// word stands alone.
+// word is alone.
 func wrap(s string, limit int) []string {
 	var lines []string
 	line := ""

@@ -61,7 +61,7 @@ func TestRepairTitles(t *testing.T) {
 	}
 }
 
-// TestForecastLine: a size is said with its bounds, and with the truth where
+// TestForecastLine: a size is printed with its bounds, and with the actual size where
 // there is one.
 func TestForecastLine(t *testing.T) {
 	for want, f := range map[string]whittle.Forecast{

@@ -103,7 +103,7 @@ func TestOwnersKeepTheirNames(t *testing.T) {
 }
 
 // TestInspectionFits: no line is wider than the narrowest terminal, whatever
-// the names are; the owner, its live bytes and the dead path stay.
+// the names are; the owner, its visible bytes and the wasted path stay.
 func TestInspectionFits(t *testing.T) {
 	in := &whittle.Inspection{Image: whittle.ImageFacts{Ref: "x", Verified: true}}
 	for i, n := range []string{strings.Repeat("漢", 90), strings.Repeat("e\u0301", 90), strings.Repeat("👩\u200d👧", 40), strings.Repeat("usr/lib/", 30)} {
