@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -21,17 +20,6 @@ import (
 type Project struct {
 	files    fs.FS
 	declared *project.Declared
-}
-
-// Read gives a file of the project, up to the size of a Dockerfile.
-func (pr *Project) Read(name string) ([]byte, bool) {
-	f, err := pr.files.Open(name)
-	if err != nil {
-		return nil, false
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, dockerfile.MaxSize+1))
-	return b, err == nil && len(b) <= dockerfile.MaxSize
 }
 
 // GeneratedFrom says what makes a file of the project; ok is false for what
@@ -140,19 +128,26 @@ func (pr *Project) each(want, visit func(at string) bool) (all bool) {
 
 // File gives a file of the project, nil where it cannot be read.
 func (pr *Project) File(name string) []byte {
-	if pr.files == nil {
-		return nil
-	}
-	f, err := pr.files.Open(name)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxProjectFile+1))
-	if err != nil || len(b) > maxProjectFile {
+	b, ok := pr.Read(name)
+	if !ok {
 		return nil
 	}
 	return b
+}
+
+// Read gives a file of the project, which may be empty; ok is false where there
+// is none, or it is larger than what is read.
+func (pr *Project) Read(name string) (text []byte, ok bool) {
+	if pr.files == nil {
+		return nil, false
+	}
+	f, err := pr.files.Open(name)
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	text, err = io.ReadAll(io.LimitReader(f, maxProjectFile+1))
+	return text, err == nil && len(text) <= maxProjectFile
 }
 
 // Patch makes several changes of one file of the project, each made on

@@ -59,7 +59,7 @@ func findOptional(p *analysis.Pass) []whittle.Finding {
 		if p.Dists.Usage(i) == analysis.Optional {
 			when = "only imported if it is there"
 		}
-		f.Message = fmt.Sprintf("%s is %s; with what only it needs it takes %s in %s", d.Name, when, whittle.Bytes(size), distributions(len(freed)))
+		f.Message = fmt.Sprintf("%s is %s; with what only it needs it takes %s in %s", d.Name, when, whittle.Bytes(size), analysis.Count(len(freed), "distribution"))
 		f.Advice = "declare " + d.Name + " in an extra, and build an image without it for those who do not need it"
 		if extras := extrasNeeded(p, i); len(extras) > 0 {
 			f.Advice = "build an image without the extra " + strings.Join(extras, " or ") + " for those who do not need " + d.Name

@@ -175,7 +175,7 @@ func unusedDependencies(p *analysis.Pass, group, freed, items []int) whittle.Fin
 	}
 	f.Message = fmt.Sprintf("%s %s imported by nothing that the image starts", analysis.List(names), is)
 	if others := len(freed) - len(present(group, freed)); others > 0 {
-		f.Message += fmt.Sprintf("; with what only %s %s: %s in %s", pronoun(names), needs(names), whittle.Bytes(p.Layers.Bytes(items)), distributions(len(freed)))
+		f.Message += fmt.Sprintf("; with what only %s %s: %s in %s", pronoun(names), needs(names), whittle.Bytes(p.Layers.Bytes(items)), analysis.Count(len(freed), "distribution"))
 	} else {
 		f.Message += ": " + whittle.Bytes(p.Layers.Bytes(items))
 	}
@@ -213,13 +213,6 @@ func needs(names []string) string {
 		return "needs"
 	}
 	return "need"
-}
-
-func distributions(n int) string {
-	if n == 1 {
-		return "1 distribution"
-	}
-	return fmt.Sprintf("%d distributions", n)
 }
 
 // present are those of a group that are among others.
