@@ -288,40 +288,6 @@ func compareBool(a, b bool) int {
 	return -1
 }
 
-// AdviseProject says what could be smaller in each variant of a project that
-// builds. Images that a study has left are used while they are made of the
-// same things; others are built.
-func AdviseProject(ctx context.Context, env *host.Env, o StudyOptions, only []string) ([]*whittle.Advice, error) {
-	if err := knownRules(only); err != nil {
-		return nil, err
-	}
-	s, err := finished(ctx, env, o)
-	if err != nil {
-		return nil, err
-	}
-	defer s.close()
-	w, err := newWorkshop(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	defer w.close()
-	out := []*whittle.Advice{}
-	for _, v := range s.bench.project.Variants {
-		advice, x, err := w.advise(ctx, v, w.trials[trialKey(v.Name, nil)], only)
-		if err != nil {
-			return nil, err
-		}
-		if x != nil {
-			out = append(out, advice)
-			x.subject.Close()
-		}
-	}
-	if len(out) == 0 {
-		return nil, s.nothingBuilt()
-	}
-	return out, nil
-}
-
 // environmentOf is what markers are evaluated in for the first interpreter of a
 // root, empty where there is none.
 func environmentOf(root whittle.Root, p whittle.Platform) pep.Environment {
@@ -329,4 +295,10 @@ func environmentOf(root whittle.Root, p whittle.Platform) pep.Environment {
 		return found[0].Environment(p.Machine())
 	}
 	return pep.Environment{}
+}
+
+// within says whether a risk is at most another one.
+func within(r, most whittle.Risk) bool {
+	order := []whittle.Risk{whittle.RiskNone, whittle.RiskLow, whittle.RiskMedium, whittle.RiskHigh}
+	return slices.Index(order, r) <= slices.Index(order, most)
 }

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"path"
 	"time"
 
 	"whittle.dev/whittle"
@@ -101,3 +102,35 @@ func (f *evidence) check(ctx context.Context, env *host.Env, name string, o Chec
 
 // Checks are all checks, in the order in which they are made.
 func Checks() []check.Check { return check.All() }
+
+// packageSites are the folders of installed packages that an image has.
+func (f *evidence) packageSites() []string {
+	var out []string
+	for _, p := range f.Paths() {
+		if base := path.Base(p); base != "site-packages" && base != "dist-packages" {
+			continue
+		}
+		if e, err := f.Lstat(p); err == nil && e.Kind == whittle.Dir {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// fileOwners are the names of the distributions by their files.
+func (f *evidence) fileOwners() map[string]string { return ownersOf(f.distributions) }
+
+// ownersOf are the names of distributions by their files. What one ships inside
+// itself is its own.
+func ownersOf(installed []python.Distribution) map[string]string {
+	out := map[string]string{}
+	for i := range installed {
+		d := &installed[i]
+		for _, file := range d.Files {
+			if _, there := out[file]; d.VendoredBy == "" || !there {
+				out[file] = d.Name
+			}
+		}
+	}
+	return out
+}

@@ -63,7 +63,7 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 		in.Removed[x.image.pass.Graph.Distributions[i].Name] = true
 	}
 	var known bool
-	if in.Added, known = x.image.weights(ctx, w.bench.env, r, in.Clean); !known {
+	if in.Added, known = r.weights(ctx, w.bench.env, x.image, in.Clean); !known {
 		notes = append(notes, "no sizes are known of what the fixes add: "+strings.Join(r.added, ", "))
 	}
 	return in, append(notes, w.otherBases(ctx, in, x, r.added)...), ctx.Err()

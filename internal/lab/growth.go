@@ -106,3 +106,20 @@ func (x *examined) target(i python.Interpreter) pep.Target {
 	}
 	return t
 }
+
+// installedBut are the versions of the image's distributions, but for some.
+func (x *examined) installedBut(removed []int) map[string]string {
+	out := map[string]string{}
+	for i := range x.pass.Graph.Distributions {
+		if d := &x.pass.Graph.Distributions[i]; d.VendoredBy == "" && d.Version != "" && !slices.Contains(removed, i) {
+			out[d.Name] = d.Version
+		}
+	}
+	return out
+}
+
+// muslMajor and muslMinor are the newest that wheels are made for.
+const muslMajor, muslMinor = 1, 2
+
+// baseTools come with the base image.
+var baseTools = []string{"pip", "setuptools", "wheel"}

@@ -67,9 +67,6 @@ func (w *workshop) alpineBase(ctx context.Context, in *forecast.Project) (int64,
 	return img.inspection().Sizes.Size, true
 }
 
-// muslMajor and muslMinor are the newest that wheels are made for.
-const muslMajor, muslMinor = 1, 2
-
 // alpine resolves what is installed for musl, in the same versions.
 func (w *workshop) alpine(ctx context.Context, in *forecast.Project, x advised, added []string) (*forecast.AlpineBase, error) {
 	found := python.Interpreters(x.image.pass.Root)
@@ -110,9 +107,6 @@ func (w *workshop) alpine(ctx context.Context, in *forecast.Project, x advised, 
 	}
 	return &forecast.AlpineBase{Weights: forecast.Weights(res, sizes)}, nil
 }
-
-// baseTools come with the base image.
-var baseTools = []string{"pip", "setuptools", "wheel"}
 
 // distroless is the closure of the Python of the image's own Debian suite, by
 // the index of the mirror that the image names.

@@ -299,12 +299,6 @@ func (p *prover) refuse(c *candidate) {
 	}
 }
 
-// within says whether a risk is at most another one.
-func within(r, most whittle.Risk) bool {
-	order := []whittle.Risk{whittle.RiskNone, whittle.RiskLow, whittle.RiskMedium, whittle.RiskHigh}
-	return slices.Index(order, r) <= slices.Index(order, most)
-}
-
 // touchesOnly says that a fix changes nothing but one file.
 func touchesOnly(f *whittle.Fix, file string) bool {
 	return !slices.ContainsFunc(f.Patches, func(p whittle.Patch) bool { return p.File != file })

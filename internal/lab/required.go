@@ -84,7 +84,7 @@ func declares(all []project.Dependency, name string) bool {
 
 // change is what that does to the image: what is removed is known to the byte,
 // what is added by the package index.
-func (x *examined) change(ctx context.Context, env *host.Env, r required) whittle.LayerChange {
+func (r required) change(ctx context.Context, env *host.Env, x *examined) whittle.LayerChange {
 	c := distribution.Without(x.pass, r.removed)
 	if len(r.added) > 0 {
 		c.Minus, c.Plus, _ = x.growth(ctx, env, r.added)
@@ -94,7 +94,7 @@ func (x *examined) change(ctx context.Context, env *host.Env, r required) whittl
 
 // weights are the distributions that some requirements add to an image without
 // those that are removed, after the clean-up; ok is false where no index says it.
-func (x *examined) weights(ctx context.Context, env *host.Env, r required, clean forecast.Cleanup) ([]forecast.Weight, bool) {
+func (r required) weights(ctx context.Context, env *host.Env, x *examined, clean forecast.Cleanup) ([]forecast.Weight, bool) {
 	if len(r.added) == 0 {
 		return nil, true
 	}
@@ -110,17 +110,6 @@ func (x *examined) weights(ctx context.Context, env *host.Env, r required, clean
 		return nil, false
 	}
 	return slices.DeleteFunc(all, func(w forecast.Weight) bool { return there[w.Name] != "" }), true
-}
-
-// installedBut are the versions of the image's distributions, but for some.
-func (x *examined) installedBut(removed []int) map[string]string {
-	out := map[string]string{}
-	for i := range x.pass.Graph.Distributions {
-		if d := &x.pass.Graph.Distributions[i]; d.VendoredBy == "" && d.Version != "" && !slices.Contains(removed, i) {
-			out[d.Name] = d.Version
-		}
-	}
-	return out
 }
 
 // shareAll says of fixes what they do to the images of the variants that do not
@@ -146,7 +135,7 @@ func (p *prover) shareAll(ctx context.Context, cands []*candidate) error {
 				return err
 			}
 			if len(r.added)+len(r.removed) > 0 {
-				c.shared[v.Name] = x.image.change(ctx, p.shop.bench.env, r)
+				c.shared[v.Name] = r.change(ctx, p.shop.bench.env, x.image)
 			}
 		}
 	}

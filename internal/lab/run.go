@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"whittle.dev/whittle"
@@ -124,4 +125,18 @@ func startCommands(starts []whittle.Start, patience time.Duration, sites []strin
 		}
 	}
 	return out
+}
+
+// openBases reads the digests of the images that stand in for a registry.
+func openBases(ctx context.Context, env *host.Env, places map[string]string) (map[string]build.Base, error) {
+	bases := map[string]build.Base{}
+	for name, place := range places {
+		img, err := env.Images.Open(ctx, place)
+		if err != nil {
+			return nil, whittle.WithHint(fmt.Errorf("base %s: %w: %w", name, err, whittle.ErrUsage), "the bases: of whittle.yaml name OCI layouts, relative to it")
+		}
+		bases[name] = build.Base{Layout: strings.TrimPrefix(place, "oci-layout:"), Digest: img.Ref().Digest}
+		img.Close()
+	}
+	return bases, nil
 }

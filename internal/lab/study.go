@@ -187,20 +187,6 @@ func otherDockerfiles(all, chosen []project.Variant) []string {
 	return out
 }
 
-// openBases reads the digests of the images that stand in for a registry.
-func openBases(ctx context.Context, env *host.Env, places map[string]string) (map[string]build.Base, error) {
-	bases := map[string]build.Base{}
-	for name, place := range places {
-		img, err := env.Images.Open(ctx, place)
-		if err != nil {
-			return nil, whittle.WithHint(fmt.Errorf("base %s: %w: %w", name, err, whittle.ErrUsage), "the bases: of whittle.yaml name OCI layouts, relative to it")
-		}
-		bases[name] = build.Base{Layout: strings.TrimPrefix(place, "oci-layout:"), Digest: img.Ref().Digest}
-		img.Close()
-	}
-	return bases, nil
-}
-
 func (s *study) buildAll(ctx context.Context) error {
 	context, err := contextDigest(ctx, s.bench.project.Dir, s.bench.out.Dir, s.bench.unseen())
 	if err != nil {

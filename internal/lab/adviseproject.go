@@ -1,0 +1,42 @@
+package lab
+
+import (
+	"context"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/host"
+)
+
+// AdviseProject says what could be smaller in each variant of a project that
+// builds. Images that a study has left are used while they are made of the
+// same things; others are built.
+func AdviseProject(ctx context.Context, env *host.Env, o StudyOptions, only []string) ([]*whittle.Advice, error) {
+	if err := knownRules(only); err != nil {
+		return nil, err
+	}
+	s, err := finished(ctx, env, o)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	w, err := newWorkshop(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	out := []*whittle.Advice{}
+	for _, v := range s.bench.project.Variants {
+		advice, x, err := w.advise(ctx, v, w.trials[trialKey(v.Name, nil)], only)
+		if err != nil {
+			return nil, err
+		}
+		if x != nil {
+			out = append(out, advice)
+			x.subject.Close()
+		}
+	}
+	if len(out) == 0 {
+		return nil, s.nothingBuilt()
+	}
+	return out, nil
+}
