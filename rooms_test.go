@@ -61,9 +61,9 @@ var allowed = map[string][]string{
 	"git":                  {},
 	"inputs":               {"build", "dockerfile", "project"},
 	"host":                 {"build", "build/buildkitd", "git", "index", "outdir", "project", "pypi", "resolve", "source"},
-	"lab": {"host", "runs", "outdir", "git", "inputs", "source", "index", "rootfs", "distro", "python", "python/imports", "elf", "dockerfile", "dockerfile/history", "project", "ledger", "build", "build/buildkitd",
-		"start", "deps", "check", "rule", "rule/analysis", "rule/layer", "rule/distribution", "resolve", "forecast", "patch", "pypi", "edit", "rewrite"},
-	"cmd/whittle": {"host", "lab", "report", "store", "tui", "web"},
+	"audit":                {"build", "check", "deps", "distro", "dockerfile", "dockerfile/history", "dockerfile/ignore", "host", "index", "inputs", "ledger", "outdir", "project", "python", "resolve", "rootfs", "rule", "rule/analysis", "runs", "source", "start"},
+	"lab":                  {"audit", "build", "build/buildkitd", "distro", "dockerfile", "dockerfile/ignore", "forecast", "host", "index", "inputs", "ledger", "outdir", "patch", "project", "pypi", "python", "resolve", "rootfs", "rule/distribution", "rule/layer", "runs", "shell", "source"},
+	"cmd/whittle":          {"host", "audit", "lab", "report", "store", "tui", "web"},
 }
 
 // languages are rooms that every other may import.
@@ -176,9 +176,7 @@ const (
 
 // larger are the packages that have more lines, and how many they may have:
 // what they are, rounded up. They only become smaller.
-var larger = map[string]int{
-	"internal/lab": 5700,
-}
+var larger = map[string]int{}
 
 func TestSizes(t *testing.T) {
 	lines, methods := map[string]int{}, map[string]int{}

@@ -9,12 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/lab"
 	"whittle.dev/whittle/internal/report"
 )
 
 func (a *app) adviseCommand() *cobra.Command {
-	var o lab.AdviseOptions
+	var o audit.AdviseOptions
 	var study lab.StudyOptions
 	var file, target string
 	var verbose, rules bool
@@ -67,7 +68,7 @@ left are built first.`,
 			if err := inProject(&o); err != nil {
 				return err
 			}
-			advice, err := lab.Advise(cmd.Context(), env, args[0], o)
+			advice, err := audit.Advise(cmd.Context(), env, args[0], o)
 			if err != nil {
 				return err
 			}
@@ -105,7 +106,7 @@ func each[T any](w io.Writer, all []T, show func(T) error) error {
 
 // inProject takes this folder for the project where it is one, and names the
 // Dockerfile as the project does.
-func inProject(o *lab.AdviseOptions) error {
+func inProject(o *audit.AdviseOptions) error {
 	if o.Project == "" && isProject(".") {
 		o.Project = "."
 	}
@@ -135,7 +136,7 @@ func (a *app) listRules() error {
 		Title string `json:"title"`
 	}
 	var rows []row
-	for _, r := range lab.Rules() {
+	for _, r := range audit.Rules() {
 		rows = append(rows, row{r.ID, r.Title})
 	}
 	return a.show(rows, func(w io.Writer, _ report.Style) error {

@@ -10,12 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/lab"
 	"whittle.dev/whittle/internal/report"
 )
 
 func (a *app) checkCommand() *cobra.Command {
-	var o lab.CheckOptions
+	var o audit.CheckOptions
 	var lines []string
 	var list bool
 	cmd := &cobra.Command{
@@ -69,7 +70,7 @@ engine, the network or this machine failed.`,
 			if err != nil {
 				return err
 			}
-			c, err := lab.Check(cmd.Context(), env, args[0], o)
+			c, err := audit.Check(cmd.Context(), env, args[0], o)
 			if err != nil {
 				return err
 			}
@@ -93,7 +94,7 @@ func (a *app) listChecks() error {
 		Title    string           `json:"title"`
 	}
 	var rows []row
-	for _, c := range lab.Checks() {
+	for _, c := range audit.Checks() {
 		rows = append(rows, row{c.ID, c.Severity, c.Title})
 	}
 	return a.show(rows, func(w io.Writer, _ report.Style) error {
@@ -116,7 +117,7 @@ func (a *app) checkProject(cmd *cobra.Command, dir string, asked bool) error {
 	if err != nil {
 		return err
 	}
-	c, err := lab.CheckProject(cmd.Context(), env, dir)
+	c, err := audit.CheckProject(cmd.Context(), env, dir)
 	if err != nil {
 		return err
 	}

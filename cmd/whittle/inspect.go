@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/report"
 )
 
@@ -29,7 +29,7 @@ func (a *app) inspectCommand() *cobra.Command {
 				return err
 			}
 			o.By, o.Duplicates = by, duplicates
-			in, err := lab.Inspect(cmd.Context(), env, args[0], o)
+			in, err := audit.Inspect(cmd.Context(), env, args[0], o)
 			if err != nil {
 				return err
 			}
@@ -39,13 +39,13 @@ func (a *app) inspectCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the Dockerfile that made the image, to name its lines")
 	cmd.Flags().StringVar(&target, "target", "", "the stage of it that was built")
 	cmd.Flags().Var(&rows, "rows", "rows of each long table; 0 shows all")
-	cmd.Flags().Var(choice{&by, lab.Keys()}, "by", "group all bytes by "+strings.Join(lab.Keys(), ", "))
+	cmd.Flags().Var(choice{&by, audit.Keys()}, "by", "group all bytes by "+strings.Join(audit.Keys(), ", "))
 	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that are at several places")
 	return cmd
 }
 
-func dockerfileOption(file, target string) (lab.InspectOptions, error) {
-	o := lab.InspectOptions{Dockerfile: file, Target: target}
+func dockerfileOption(file, target string) (audit.InspectOptions, error) {
+	o := audit.InspectOptions{Dockerfile: file, Target: target}
 	if file == "" && target != "" {
 		return o, usage("add --file DOCKERFILE", "--target is a stage of the Dockerfile that --file names")
 	}
@@ -76,7 +76,7 @@ func (a *app) compareCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			options := make([]lab.InspectOptions, len(args))
+			options := make([]audit.InspectOptions, len(args))
 			for i := range options {
 				if i < len(files) {
 					if options[i], err = dockerfileOption(files[i], ""); err != nil {
@@ -85,7 +85,7 @@ func (a *app) compareCommand() *cobra.Command {
 				}
 				options[i].Duplicates = duplicates
 			}
-			c, err := lab.Compare(cmd.Context(), env, args, options)
+			c, err := audit.Compare(cmd.Context(), env, args, options)
 			if err != nil {
 				return err
 			}

@@ -5,12 +5,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/report"
 )
 
 func (a *app) simulateCommand() *cobra.Command {
-	var o lab.SimulateOptions
+	var o audit.SimulateOptions
 	cmd := &cobra.Command{
 		Use:   "simulate IMAGE",
 		Short: "Say how large an image would be without some of its files",
@@ -31,7 +31,7 @@ Each change is shown alone, and all together: they overlap.`,
 			if err != nil {
 				return err
 			}
-			s, err := lab.Simulate(cmd.Context(), env, args[0], o)
+			s, err := audit.Simulate(cmd.Context(), env, args[0], o)
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/host"
 )
 
@@ -11,7 +12,7 @@ import (
 // builds. Images that a study has left are used while they are made of the
 // same things; others are built.
 func AdviseProject(ctx context.Context, env *host.Env, o StudyOptions, only []string) ([]*whittle.Advice, error) {
-	if err := knownRules(only); err != nil {
+	if err := audit.KnownRules(only); err != nil {
 		return nil, err
 	}
 	s, err := finished(ctx, env, o)
@@ -32,7 +33,7 @@ func AdviseProject(ctx context.Context, env *host.Env, o StudyOptions, only []st
 		}
 		if x != nil {
 			out = append(out, advice)
-			x.subject.Close()
+			x.Subject.Close()
 		}
 	}
 	if len(out) == 0 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/build/buildkitd"
 	"whittle.dev/whittle/internal/dockerfile"
@@ -63,8 +64,8 @@ func Bounds() []Bound {
 		{ofRegistry, "opening an image, all in all", spell(4 * wait.Document), ""},
 		{ofRegistry, fmt.Sprintf("a layer that brings less than %s", whittle.Bytes(wait.Bytes)), spell(wait.Stall), ""},
 		{ofRegistry, "redirects of one request", whittle.Thousands(source.MaxRedirects), ""},
-		{ofIndex, "one question, where the answer is only of use", spell(indexPatience), "--no-package-index"},
-		{ofIndex, "all questions of one resolution", spell(resolvePatience), "--no-package-index"},
+		{ofIndex, "one question, where the answer is only of use", spell(audit.IndexPatience), "--no-package-index"},
+		{ofIndex, "all questions of one resolution", spell(audit.ResolvePatience), "--no-package-index"},
 		{ofBuilds, "all RUN steps and runs of whittle's engine, of the memory", "3/4", "--build-memory"},
 		{ofBuilds, "processes and threads in them", whittle.Thousands(buildkitd.DefaultPids), "--build-pids"},
 		{ofBuilds, "one build, by any engine", spell(build.DefaultTime), "--build-timeout"},

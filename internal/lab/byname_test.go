@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/imagetest"
 )
@@ -127,7 +128,7 @@ func TestReachedByName(t *testing.T) {
 				keep = cmp.Or(c.dist, "acme-kit")
 			}
 			for _, f := range c.findings(t) {
-				if f.Fix == nil || !within(f.Risk, whittle.RiskMedium) || f.Breaks {
+				if f.Fix == nil || !audit.AtMost(f.Risk, whittle.RiskMedium) || f.Breaks {
 					continue
 				}
 				said := f.Message
@@ -146,7 +147,7 @@ func TestReachedByName(t *testing.T) {
 func TestNotReachedByName(t *testing.T) {
 	c := byName{app: map[string]string{"main.py": "import flask\n# acme is gone\n"}, points: "[console_scripts]\nakit = acme.cli:main\n"}
 	for _, f := range c.findings(t) {
-		if f.Rule == "unused-dependency" && f.Fix != nil && within(f.Risk, whittle.RiskMedium) {
+		if f.Rule == "unused-dependency" && f.Fix != nil && audit.AtMost(f.Risk, whittle.RiskMedium) {
 			return
 		}
 	}
@@ -186,8 +187,8 @@ func (c *byName) findings(t *testing.T) []whittle.Finding {
 	img.Conf.History = []whittle.History{{CreatedBy: "a base"}, {CreatedBy: "RUN /bin/sh -c pip install --no-compile -r requirements.txt # buildkit", Comment: "buildkit.dockerfile.v0"},
 		{CreatedBy: "COPY . . # buildkit", Comment: "buildkit.dockerfile.v0"}}
 	source := []byte(files["Dockerfile"])
-	o := AdviseOptions{InspectOptions: InspectOptions{Dockerfile: "Dockerfile", Source: source}, Project: dir}
-	a, err := Advise(t.Context(), &host.Env{Images: oneImage{img}}, "image", o)
+	o := audit.AdviseOptions{InspectOptions: audit.InspectOptions{Dockerfile: "Dockerfile", Source: source}, Project: dir}
+	a, err := audit.Advise(t.Context(), &host.Env{Images: oneImage{img}}, "image", o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/project"
@@ -52,7 +53,7 @@ func (s *study) conclude(ctx context.Context, out *whittle.Study) error {
 		}
 		out.Findings = append(out.Findings, x.findings...)
 	}
-	sortFindings(out.Findings)
+	audit.SortFindings(out.Findings)
 	if !s.o.Fix {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/patch"
@@ -35,7 +36,7 @@ func (w *workshop) countedOn(ctx context.Context, v project.Variant, x advised, 
 	var first, rest []whittle.Finding
 	for _, f := range x.findings {
 		switch {
-		case f.Fix == nil || !w.reachable(f.Fix) || !within(f.Risk, cmp.Or(w.risk, whittle.RiskLow)):
+		case f.Fix == nil || !w.reachable(f.Fix) || !audit.AtMost(f.Risk, cmp.Or(w.risk, whittle.RiskLow)):
 		case f.Breaks || !touchesOnly(f.Fix, v.Dockerfile):
 			first = append(first, f)
 		default:
@@ -70,7 +71,7 @@ func (w *workshop) countedOn(ctx context.Context, v project.Variant, x advised, 
 	for i, f := range merged {
 		changes[i] = f.Change
 	}
-	if c.saving, err = ledger.Saving(x.image.pass.Indexes, changes...); err != nil {
+	if c.saving, err = ledger.Saving(x.image.Facts.Indexes, changes...); err != nil {
 		return nil, err
 	}
 	if c.text = all[v.Dockerfile]; c.text == nil {

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/host"
 )
 
@@ -40,7 +41,7 @@ func TestExampleAgainstOverlayfs(t *testing.T) {
 	}
 	for _, archive := range archives {
 		t.Run(strings.TrimSuffix(filepath.Base(archive), ".tar"), func(t *testing.T) {
-			in, err := Inspect(context.Background(), env, archive, InspectOptions{})
+			in, err := audit.Inspect(context.Background(), env, archive, audit.InspectOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/runs"
@@ -38,7 +39,7 @@ type FixOptions struct {
 // Write it only says what it would change; where writing fails, what it would
 // have written comes with the error.
 func Fix(ctx context.Context, env *host.Env, o FixOptions) (*whittle.Repair, error) {
-	if err := knownRules(o.Rules); err != nil {
+	if err := audit.KnownRules(o.Rules); err != nil {
 		return nil, err
 	}
 	s, err := finished(ctx, env, o.StudyOptions)
@@ -186,19 +187,19 @@ func passed(t *trial) bool {
 
 // compareTrials says which owners' bytes two images of a variant differ in.
 func (p *prover) compareTrials(ctx context.Context, was, is *trial) ([]whittle.CompareRow, error) {
-	var pair []*subject
+	var pair []*audit.Subject
 	defer func() { closeAll(pair) }()
 	for _, t := range []*trial{was, is} {
-		sub, err := open(ctx, p.shop.bench.env, "docker-archive:"+t.archive, InspectOptions{Dockerfile: t.Dockerfile, Source: t.source, Target: t.Target, Args: t.Args})
+		sub, err := audit.Open(ctx, p.shop.bench.env, "docker-archive:"+t.archive, audit.InspectOptions{Dockerfile: t.Dockerfile, Source: t.source, Target: t.Target, Args: t.Args})
 		if err != nil {
 			return nil, err
 		}
 		pair = append(pair, sub)
 	}
-	return compare(pair, func(int) string { return was.Name }).Rows, nil
+	return audit.CompareSubjects(pair, func(int) string { return was.Name }).Rows, nil
 }
 
-func closeAll(subjects []*subject) {
+func closeAll(subjects []*audit.Subject) {
 	for _, s := range subjects {
 		if s != nil {
 			s.Close()

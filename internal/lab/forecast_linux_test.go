@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/dockerfile"
@@ -113,7 +114,7 @@ func (h *health) stillRuns(t *testing.T, f whittle.Forecast, d build.Definition)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := Check(t.Context(), h.env, "oci-layout:"+h.layout+"@"+string(res.Manifest), CheckOptions{Project: d.Context})
+	c, err := audit.Check(t.Context(), h.env, "oci-layout:"+h.layout+"@"+string(res.Manifest), audit.CheckOptions{Project: d.Context})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +136,7 @@ func (h *health) holdForecast(t *testing.T, f whittle.Forecast, dir string) buil
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
-	in, err := Inspect(t.Context(), h.env, "oci-layout:"+h.layout+"@"+string(res.Manifest), InspectOptions{})
+	in, err := audit.Inspect(t.Context(), h.env, "oci-layout:"+h.layout+"@"+string(res.Manifest), audit.InspectOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +260,7 @@ func exampleProject(t *testing.T, h *health, dir string, source []byte) *forecas
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
-	s, err := open(t.Context(), h.env, "oci-layout:"+h.layout+"@"+string(res.Manifest), InspectOptions{Dockerfile: "Dockerfile", Source: source})
+	s, err := audit.Open(t.Context(), h.env, "oci-layout:"+h.layout+"@"+string(res.Manifest), audit.InspectOptions{Dockerfile: "Dockerfile", Source: source})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +270,7 @@ func exampleProject(t *testing.T, h *health, dir string, source []byte) *forecas
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	p := &forecast.Project{Name: "inventory", Variant: "original", Ledger: s.account.Ledger, Steps: s.account.Steps, Root: r, Context: contextSizes(t, dir)}
+	p := &forecast.Project{Name: "inventory", Variant: "original", Ledger: s.Account.Ledger, Steps: s.Account.Steps, Root: r, Context: contextSizes(t, dir)}
 	if p.Dockerfile, err = dockerfile.Parse("Dockerfile", source); err != nil {
 		t.Fatal(err)
 	}

@@ -21,8 +21,8 @@ import (
 // fixes that are counted on leave it.
 func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advised, c *counted) (in *forecast.Project, notes []string, err error) {
 	in = &forecast.Project{Name: w.bench.project.Name, Variant: v.Name, Target: v.Target, Arguments: v.Args,
-		Ledger: x.image.pass.Ledger, Root: x.image.pass.Root, Graph: x.image.pass.Graph, Env: x.image.environment,
-		Clean: forecast.Cleanup{Bytecode: true, Tests: true, KeepTests: distribution.ImportedTests(x.image.pass)}, Fixed: c.text, Saving: c.saving}
+		Ledger: x.image.Facts.Ledger, Root: x.image.Facts.Root, Graph: x.image.Facts.Graph, Env: x.image.Environment,
+		Clean: forecast.Cleanup{Bytecode: true, Tests: true, KeepTests: distribution.ImportedTests(x.image.Facts)}, Fixed: c.text, Saving: c.saving}
 	r, err := w.requiredIn(v, x, c.state)
 	if err != nil {
 		return nil, nil, err
@@ -30,7 +30,7 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 	if err := w.lay(x.trial.state); err != nil {
 		return nil, nil, err
 	}
-	if in.Before, err = sentFiles(w.dir, x.image.pass.Ignore); err != nil {
+	if in.Before, err = sentFiles(w.dir, x.image.Facts.Ignore); err != nil {
 		return nil, nil, err
 	}
 	next, err := w.declaredIn(v, c.state)
@@ -38,10 +38,10 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 		return nil, nil, err
 	}
 	in.Declared, in.Dockerfile = next.declared, next.dockerfile
-	if x.image.pass.Declared == nil {
+	if x.image.Facts.Declared == nil {
 		in.Declared = nil
 	}
-	in.Steps = moved(x.image.pass.Steps, x.image.pass.Dockerfile, next.dockerfile, c.edits)
+	in.Steps = moved(x.image.Facts.Steps, x.image.Facts.Dockerfile, next.dockerfile, c.edits)
 	file, err := ignore.Load(w.dir, filepath.Join(w.dir, filepath.FromSlash(v.Dockerfile)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
@@ -60,7 +60,7 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 	}
 	in.Removed = map[string]bool{}
 	for _, i := range r.removed {
-		in.Removed[x.image.pass.Graph.Distributions[i].Name] = true
+		in.Removed[x.image.Facts.Graph.Distributions[i].Name] = true
 	}
 	var known bool
 	if in.Added, known = r.weights(ctx, w.bench.env, x.image, in.Clean); !known {
@@ -120,7 +120,7 @@ func requirementTexts(dir string, declared *project.Declared) (map[string][]byte
 // none; why says what keeps strategies from it.
 func slimBase(x advised) (base *forecast.SlimBase, why string) {
 	i := slices.IndexFunc(x.findings, func(f whittle.Finding) bool { return f.Rule == "big-base" })
-	slim, ok := layer.Slim(x.image.pass)
+	slim, ok := layer.Slim(x.image.Facts)
 	if i < 0 || !ok {
 		return nil, ""
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/build/buildkitd"
 	"whittle.dev/whittle/internal/host"
@@ -128,17 +129,17 @@ func (h *health) try(t *testing.T, archive *txtar.Archive, b breakage) *whittle.
 		t.Fatal(err)
 	}
 	defer img.Close()
-	f, err := readEvidence(t.Context(), h.env, img, name, false)
+	f, err := audit.ReadEvidence(t.Context(), h.env, img, name, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := f.check(t.Context(), h.env, name, CheckOptions{Project: dir})
+	c, err := f.Check(t.Context(), h.env, name, audit.CheckOptions{Project: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
 	files := *c
 	files.Problems, files.Starts = slices.Clone(c.Problems), slices.Clone(c.Starts)
-	if err := runStarts(context.Background(), h.env, h.engine, d, f, &files, CheckOptions{Patience: watch}); err != nil {
+	if err := audit.RunStarts(context.Background(), h.env, h.engine, d, f, &files, audit.CheckOptions{Patience: watch}); err != nil {
 		t.Fatal(err)
 	}
 	c.Starts, c.Disagreements = files.Starts, files.Disagreements

@@ -83,7 +83,7 @@ func owners(t *trial) map[string]bool {
 // image, and the run that was seen to import it; empty where there is none.
 func removesImported(x advised, f *whittle.Finding) (name, run string) {
 	seen := imports(x.trial)
-	if len(seen) == 0 || x.image.pass.Graph == nil {
+	if len(seen) == 0 || x.image.Facts.Graph == nil {
 		return "", ""
 	}
 	removed := map[whittle.Content]bool{}
@@ -91,13 +91,13 @@ func removesImported(x advised, f *whittle.Finding) (name, run string) {
 		removed[c] = true
 	}
 	gone := map[string]bool{}
-	for i := range x.image.pass.Ledger.Items {
-		if it := &x.image.pass.Ledger.Items[i]; it.Cause == whittle.Visible && removed[whittle.Content{Layer: it.Layer, Entry: it.Entry}] {
+	for i := range x.image.Facts.Ledger.Items {
+		if it := &x.image.Facts.Ledger.Items[i]; it.Cause == whittle.Visible && removed[whittle.Content{Layer: it.Layer, Entry: it.Entry}] {
 			gone[it.Path] = true
 		}
 	}
-	for i := range x.image.pass.Graph.Distributions {
-		d := &x.image.pass.Graph.Distributions[i]
+	for i := range x.image.Facts.Graph.Distributions {
+		d := &x.image.Facts.Graph.Distributions[i]
 		if d.VendoredBy == "" && seen[d.Name] != "" && (gone[d.Record] || gone[d.Record+"/METADATA"] || gone[d.Record+"/PKG-INFO"]) {
 			return d.Name, seen[d.Name]
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/runs"
@@ -33,7 +34,7 @@ func TestNoteImports(t *testing.T) {
 			&whittle.Imports{Modules: []string{"app", "os", "setuptools._vendor.packaging", "yaml._yaml"}, Distributions: []string{"setuptools", "yaml"}}},
 	} {
 		var run whittle.CommandRun
-		runs.NoteImports(&run, c.imports, ownersOf(installed))
+		runs.NoteImports(&run, c.imports, audit.OwnersOf(installed))
 		if diff := cmp.Diff(c.want, run.Imports); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/git"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/outdir"
@@ -222,7 +223,7 @@ func kindVerbs(t *testing.T, what, dir, outside string) {
 	env := toyEnv(e)
 	env.Secret = func() []byte { return []byte("mine") }
 	env.Dirty = git.Dirty
-	watched(t, what+": check", dir, outside, func(ctx context.Context) (any, error) { return CheckProject(ctx, env, dir) })
+	watched(t, what+": check", dir, outside, func(ctx context.Context) (any, error) { return audit.CheckProject(ctx, env, dir) })
 	watched(t, what+": lab", dir, outside, func(ctx context.Context) (any, error) {
 		return Study(ctx, env, StudyOptions{Dir: dir, Quick: true, Fix: true, Write: true})
 	})

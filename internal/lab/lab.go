@@ -1,7 +1,8 @@
-// Package lab holds whittle's verbs. Each verb is one function: it takes a
-// context, the outside world as a [host.Env] and its own options, walks through
-// the rooms once, from the image to the account, and returns a value of the
-// root package that a renderer shows.
+// Package lab has the verbs about projects: Study, Fix, Forecast and AdviseProject.
+// Each is one function: it takes a
+// context, the outside world as a [host.Env] and its own options, builds
+// and runs what the project describes, and returns a value of the root package
+// that a renderer shows.
 package lab
 
 import (

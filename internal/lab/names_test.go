@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/pep"
@@ -108,8 +109,8 @@ func adviseOn(t *testing.T, files map[string]string, index resolve.Index) []whit
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := AdviseOptions{InspectOptions: InspectOptions{Dockerfile: "Dockerfile", Source: source}, Project: dir, Only: []string{"undeclared-dependency", "missing-source"}}
-	a, err := Advise(t.Context(), env, "image", o)
+	o := audit.AdviseOptions{InspectOptions: audit.InspectOptions{Dockerfile: "Dockerfile", Source: source}, Project: dir, Only: []string{"undeclared-dependency", "missing-source"}}
+	a, err := audit.Advise(t.Context(), env, "image", o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/pep"
@@ -59,26 +60,26 @@ func (w *workshop) alpineBase(ctx context.Context, in *forecast.Project) (int64,
 	if !ok || !mapped {
 		return 0, false
 	}
-	img, err := open(ctx, w.bench.env, fmt.Sprintf("oci-layout:%s@%s", base.Layout, base.Digest), InspectOptions{})
+	img, err := audit.Open(ctx, w.bench.env, fmt.Sprintf("oci-layout:%s@%s", base.Layout, base.Digest), audit.InspectOptions{})
 	if err != nil {
 		return 0, false
 	}
 	defer img.Close()
-	return img.inspection().Sizes.Size, true
+	return img.Inspection().Sizes.Size, true
 }
 
 // alpine resolves what is installed for musl, in the same versions.
 func (w *workshop) alpine(ctx context.Context, in *forecast.Project, x advised, added []string) (*forecast.AlpineBase, error) {
-	found := python.Interpreters(x.image.pass.Root)
+	found := python.Interpreters(x.image.Facts.Root)
 	if w.bench.env.Packages == nil || len(found) == 0 {
 		return nil, nil
 	}
-	o := resolve.Options{Env: in.Env, Locked: map[string]string{}, Target: x.image.target(found[0])}
-	o.Target.Libc, o.Target.LibcMajor, o.Target.LibcMinor = "musl", muslMajor, muslMinor
+	o := resolve.Options{Env: in.Env, Locked: map[string]string{}, Target: x.image.Target(found[0])}
+	o.Target.Libc, o.Target.LibcMajor, o.Target.LibcMinor = "musl", audit.MuslMajor, audit.MuslMinor
 	var wants []pep.Requirement
 	for i := range in.Graph.Distributions {
 		d := &in.Graph.Distributions[i]
-		if d.Local || d.Editable || d.VendoredBy != "" || in.Removed[d.Name] || d.Version == "" || o.Locked[d.Name] != "" || slices.Contains(baseTools, d.Name) {
+		if d.Local || d.Editable || d.VendoredBy != "" || in.Removed[d.Name] || d.Version == "" || o.Locked[d.Name] != "" || slices.Contains(audit.BaseTools, d.Name) {
 			continue
 		}
 		if in.Declared != nil && d.Name == pep.Normalize(in.Declared.Name) {
@@ -95,7 +96,7 @@ func (w *workshop) alpine(ctx context.Context, in *forecast.Project, x advised, 
 		wants = append(wants, r)
 	}
 	w.bench.env.Listener().Step("asking the package index what there is for musl")
-	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+	ctx, cancel := context.WithTimeout(ctx, audit.ResolvePatience)
 	defer cancel()
 	res, err := resolve.Versions(ctx, w.bench.env.Packages, wants, o)
 	if err != nil {
@@ -118,12 +119,12 @@ func (w *workshop) distroless(ctx context.Context, x advised) (*forecast.Distrol
 	if err != nil || uri == "" {
 		return nil, err
 	}
-	index := fmt.Sprintf("%s/dists/%s/main/binary-%s/Packages.gz", strings.TrimRight(uri, "/"), suite, debianArch(x.image.subject.Config().Architecture))
+	index := fmt.Sprintf("%s/dists/%s/main/binary-%s/Packages.gz", strings.TrimRight(uri, "/"), suite, debianArch(x.image.Subject.Config().Architecture))
 	if !public(uri) {
 		return nil, fmt.Errorf("the image names a mirror that is no public address: %w", whittle.ErrUnsupported)
 	}
 	w.bench.env.Listener().Step("reading the index of Debian " + suite)
-	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+	ctx, cancel := context.WithTimeout(ctx, audit.ResolvePatience)
 	defer cancel()
 	body, err := w.bench.env.Fetch.Fetch(ctx, index)
 	if err != nil {
@@ -185,7 +186,7 @@ var (
 // debianMirror is the first source of packages that an image's apt has; empty
 // for an image without.
 func debianMirror(ctx context.Context, x advised) (uri, suite string, err error) {
-	root := x.image.subject.Image
+	root := x.image.Subject.Image
 	if err := root.Fetch(ctx, isAptSource); err != nil {
 		return "", "", err
 	}

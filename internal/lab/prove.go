@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/runs"
@@ -97,11 +98,11 @@ func (p *prover) sayWithheld() {
 // tooRisky says why a fix of a risk is not made, and what makes it.
 func (p *prover) tooRisky(r whittle.Risk) string {
 	switch {
-	case within(r, p.risk):
+	case audit.AtMost(r, p.risk):
 		return ""
 	case p.proves:
 		return fmt.Sprintf("its risk is %s: --risk %s tries it", r, r)
-	case within(r, whittle.RiskMedium):
+	case audit.AtMost(r, whittle.RiskMedium):
 		return fmt.Sprintf("its risk is %s: whittle fix --verify tries it and keeps it if nothing fails, --risk %s makes it", r, r)
 	}
 	return fmt.Sprintf("its risk is %s: --risk %s makes it", r, r)
@@ -111,7 +112,7 @@ func (p *prover) tooRisky(r whittle.Risk) string {
 // image that it changes was not run, or fails as it is, so that no run could
 // show that it does harm. A fix for what breaks is judged by what it repairs.
 func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
-	if f.Breaks || within(f.Risk, whittle.RiskLow) {
+	if f.Breaks || audit.AtMost(f.Risk, whittle.RiskLow) {
 		return ""
 	}
 	for _, other := range p.shop.bench.project.Variants {
@@ -164,7 +165,7 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 
 // advised is an image of a round with its findings.
 type advised struct {
-	image    *examined
+	image    *audit.Examined
 	findings []whittle.Finding
 	// trial is what the image was built of, and what the fixes are for.
 	trial *trial
@@ -179,7 +180,7 @@ func (p *prover) look(ctx context.Context, v project.Variant) (x advised, ok boo
 	}
 	if ok {
 		delete(p.looked, v.Name)
-		x.image.subject.Close()
+		x.image.Subject.Close()
 	}
 	a, read, err := p.shop.advise(ctx, v, t, p.rules)
 	if err != nil || read == nil {
@@ -202,7 +203,7 @@ func (p *prover) lookAll(ctx context.Context) error {
 // close closes the images that were looked at.
 func (p *prover) close() {
 	for _, x := range p.looked {
-		x.image.subject.Close()
+		x.image.Subject.Close()
 	}
 }
 
@@ -251,7 +252,9 @@ func (p *prover) candidates() ([]*candidate, error) {
 // is cleaned up depends on what is installed.
 func inTurn(all []*candidate) []*candidate {
 	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b *candidate) int { return -compareBool(a.finding.InProduction(), b.finding.InProduction()) })
+	slices.SortStableFunc(all, func(a, b *candidate) int {
+		return -audit.CompareBool(a.finding.InProduction(), b.finding.InProduction())
+	})
 	for _, first := range []func(*candidate) bool{
 		func(c *candidate) bool { return c.finding.Breaks },
 		func(c *candidate) bool { return !c.own },
@@ -437,7 +440,7 @@ func (p *prover) note(round int, variant string, accepted []*candidate, was, is 
 		return nil
 	}
 	var err error
-	if r.Predicted, err = p.looked[variant].image.saving(changes...); err != nil {
+	if r.Predicted, err = p.looked[variant].image.Saving(changes...); err != nil {
 		return err
 	}
 	r.Saved = outcome(was).Sizes.Size - outcome(is).Sizes.Size

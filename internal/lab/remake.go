@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/project"
@@ -157,7 +158,7 @@ func (w *workshop) readMade(ctx context.Context, archive, name string) ([]byte, 
 		return nil, err
 	}
 	defer img.Close()
-	r, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: w.bench.env.Index, Databases: databases()})
+	r, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: w.bench.env.Index, Databases: audit.Databases()})
 	if err != nil {
 		return nil, err
 	}

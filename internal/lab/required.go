@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/host"
@@ -48,23 +49,23 @@ func (w *workshop) declaredIn(v project.Variant, s state) (out declaredIn, err e
 // requiredIn compares what the variant's image installs with what it would by
 // the files of a state.
 func (w *workshop) requiredIn(v project.Variant, x advised, s state) (out required, err error) {
-	if x.image.pass.Graph == nil || x.image.pass.Declared == nil || x.image.pass.Dockerfile == nil {
+	if x.image.Facts.Graph == nil || x.image.Facts.Declared == nil || x.image.Facts.Dockerfile == nil {
 		return out, nil
 	}
 	if err := w.lay(x.trial.state); err != nil {
 		return out, err
 	}
-	before := distribution.Installs(x.image.pass)
+	before := distribution.Installs(x.image.Facts)
 	next, err := w.declaredIn(v, s)
 	if err != nil || next.declared == nil {
 		return out, err
 	}
-	then := *x.image.pass
+	then := *x.image.Facts
 	then.Declared, then.Dockerfile = next.declared, next.dockerfile
 	after := distribution.Installs(&then)
 	for _, d := range after {
-		_, there := x.image.pass.Graph.Find(d.Name)
-		if applies, err := d.Marker.Evaluate(x.image.environment, ""); !there && err == nil && applies && !declares(before, d.Name) && !slices.Contains(out.added, d.Text) {
+		_, there := x.image.Facts.Graph.Find(d.Name)
+		if applies, err := d.Marker.Evaluate(x.image.Environment, ""); !there && err == nil && applies && !declares(before, d.Name) && !slices.Contains(out.added, d.Text) {
 			out.added = append(out.added, d.Text)
 		}
 	}
@@ -74,7 +75,7 @@ func (w *workshop) requiredIn(v project.Variant, x advised, s state) (out requir
 			gone = append(gone, d.Name)
 		}
 	}
-	out.removed = distribution.Freed(x.image.pass, gone)
+	out.removed = distribution.Freed(x.image.Facts, gone)
 	return out, nil
 }
 
@@ -84,24 +85,24 @@ func declares(all []project.Dependency, name string) bool {
 
 // change is what that does to the image: what is removed is known to the byte,
 // what is added by the package index.
-func (r required) change(ctx context.Context, env *host.Env, x *examined) whittle.LayerChange {
-	c := distribution.Without(x.pass, r.removed)
+func (r required) change(ctx context.Context, env *host.Env, x *audit.Examined) whittle.LayerChange {
+	c := distribution.Without(x.Facts, r.removed)
 	if len(r.added) > 0 {
-		c.Minus, c.Plus, _ = x.growth(ctx, env, r.added)
+		c.Minus, c.Plus, _ = x.Growth(ctx, env, r.added)
 	}
 	return c
 }
 
 // weights are the distributions that some requirements add to an image without
 // those that are removed, after the clean-up; ok is false where no index says it.
-func (r required) weights(ctx context.Context, env *host.Env, x *examined, clean forecast.Cleanup) ([]forecast.Weight, bool) {
+func (r required) weights(ctx context.Context, env *host.Env, x *audit.Examined, clean forecast.Cleanup) ([]forecast.Weight, bool) {
 	if len(r.added) == 0 {
 		return nil, true
 	}
-	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+	ctx, cancel := context.WithTimeout(ctx, audit.ResolvePatience)
 	defer cancel()
-	there := x.installedBut(r.removed)
-	res, in, ok := x.resolve(ctx, env, r.added, there)
+	there := x.InstalledBut(r.removed)
+	res, in, ok := x.Resolve(ctx, env, r.added, there)
 	if !ok {
 		return nil, false
 	}

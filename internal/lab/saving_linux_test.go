@@ -143,7 +143,7 @@ func holdSavings(t *testing.T, h *health, archive *txtar.Archive, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer x.subject.Close()
+	defer x.Subject.Close()
 	var fixed []whittle.Finding
 	rules := map[string]bool{}
 	for _, f := range advice.Findings {
@@ -168,7 +168,7 @@ func holdSavings(t *testing.T, h *health, archive *txtar.Archive, dir string) {
 	for _, f := range fixed {
 		changes = append(changes, f.Change)
 	}
-	total, err := x.saving(changes...)
+	total, err := x.Saving(changes...)
 	if err != nil {
 		t.Fatal(err)
 	}

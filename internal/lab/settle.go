@@ -175,7 +175,7 @@ func (p *prover) there(variant, file string) bool {
 		}
 	}
 	x, ok := p.looked[variant]
-	return ok && slices.ContainsFunc(x.image.pass.Root.Paths(), func(at string) bool {
+	return ok && slices.ContainsFunc(x.image.Facts.Root.Paths(), func(at string) bool {
 		return strings.HasSuffix("/"+at, "/"+strings.TrimPrefix(file, "/"))
 	})
 }
@@ -210,11 +210,11 @@ func (p *prover) saves(accepted, cands []*candidate, variants []project.Variant,
 		if !ok || was[i].archive == "" || is[i].archive == "" {
 			continue
 		}
-		all, err := x.image.saving(p.changesOf(v.Name, append(slices.Clone(accepted), cands...))...)
+		all, err := x.image.Saving(p.changesOf(v.Name, append(slices.Clone(accepted), cands...))...)
 		if err != nil {
 			return "", err
 		}
-		before, err := x.image.saving(p.changesOf(v.Name, accepted)...)
+		before, err := x.image.Saving(p.changesOf(v.Name, accepted)...)
 		if err != nil {
 			return "", err
 		}

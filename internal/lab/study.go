@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/host"
@@ -124,7 +125,7 @@ func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error
 		}
 		s.bench.sources[v.Name] = src
 	}
-	if s.bench.bases, err = openBases(ctx, env, p.Bases); err != nil {
+	if s.bench.bases, err = audit.Bases(ctx, env, p.Bases); err != nil {
 		return nil, err
 	}
 	s.bench.out, err = outdir.Open(p.Dir, s.o.Out, env.Key(), env.Listener().Step)
@@ -253,27 +254,27 @@ func (s *study) interrupted(v project.Variant, err error) error {
 }
 
 // readAll accounts for the images that were built.
-func (s *study) readAll(ctx context.Context) ([]*subject, error) {
-	subjects := make([]*subject, len(s.variants))
+func (s *study) readAll(ctx context.Context) ([]*audit.Subject, error) {
+	subjects := make([]*audit.Subject, len(s.variants))
 	for i := range s.variants {
 		v := &s.variants[i]
 		if v.Build.Status != whittle.Built {
 			continue
 		}
-		sub, err := open(ctx, s.bench.env, "docker-archive:"+s.bench.out.Path(v.Build.Archive),
-			InspectOptions{Dockerfile: v.Dockerfile, Source: s.bench.sources[v.Name], Target: v.Target, Args: v.Args})
+		sub, err := audit.Open(ctx, s.bench.env, "docker-archive:"+s.bench.out.Path(v.Build.Archive),
+			audit.InspectOptions{Dockerfile: v.Dockerfile, Source: s.bench.sources[v.Name], Target: v.Target, Args: v.Args})
 		if err != nil {
 			return subjects, fmt.Errorf("variant %s: %w", v.Name, err)
 		}
 		subjects[i] = sub
-		v.Inspect = sub.inspection()
+		v.Inspect = sub.Inspection()
 		v.Inspect.Image.Ref = v.Name
 		v.Download.Gzip = v.Inspect.Sizes.Download
 	}
 	return subjects, nil
 }
 
-func (s *study) report(subjects []*subject) *whittle.Study {
+func (s *study) report(subjects []*audit.Subject) *whittle.Study {
 	out := &whittle.Study{
 		Schema:      whittle.StudySchema,
 		Project:     s.bench.project.Name,
@@ -309,10 +310,10 @@ func (s *study) report(subjects []*subject) *whittle.Study {
 }
 
 // difference compares two variants, by their names.
-func (s *study) difference(base, this int, subjects []*subject) whittle.Difference {
+func (s *study) difference(base, this int, subjects []*audit.Subject) whittle.Difference {
 	pair := []int{base, this}
 	name := func(i int) string { return s.variants[pair[i]].Name }
-	c := compare([]*subject{subjects[base], subjects[this]}, name)
+	c := audit.CompareSubjects([]*audit.Subject{subjects[base], subjects[this]}, name)
 	for i := range c.Images {
 		c.Images[i].Ref = name(i)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/outdir"
@@ -177,7 +178,7 @@ func (b *bench) run(ctx context.Context, d build.Definition, out *whittle.Varian
 		return err
 	}
 	defer img.Close()
-	f, err := readEvidence(ctx, b.env, img, name, true)
+	f, err := audit.ReadEvidence(ctx, b.env, img, name, true)
 	if err != nil {
 		return fmt.Errorf("checking the image: %w", err)
 	}
@@ -187,7 +188,7 @@ func (b *bench) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	if missing == "" {
 		commands = append(commands, own)
 	}
-	sites := f.packageSites()
+	sites := f.PackageSites()
 	for i := range commands {
 		commands[i].Sites = sites
 	}
@@ -217,7 +218,7 @@ func (b *bench) run(ctx context.Context, d build.Definition, out *whittle.Varian
 		commands, results = append(commands, test), append(results, found)
 	}
 	out.Run = b.judge(commands, results, process)
-	owners := f.fileOwners()
+	owners := f.FileOwners()
 	for i := range out.Run.Commands {
 		runs.NoteImports(&out.Run.Commands[i], results[i].Imports, owners)
 	}
@@ -234,14 +235,14 @@ func limited(results []build.RunResult) bool {
 }
 
 // check holds what the image's files say against how its commands went.
-func (b *bench) check(ctx context.Context, f *evidence, out *whittle.Variant, commands []build.Command, results []build.RunResult) error {
-	o := CheckOptions{Project: b.project.Dir, digests: true}
+func (b *bench) check(ctx context.Context, f *audit.Evidence, out *whittle.Variant, commands []build.Command, results []build.RunResult) error {
+	o := audit.CheckOptions{Project: b.project.Dir, Digests: true}
 	for _, c := range commands {
 		if c.Watch == nil {
 			o.Commands = append(o.Commands, c.Args)
 		}
 	}
-	check, err := f.check(ctx, b.env, "docker-archive:"+b.out.Path(out.Build.Archive), o)
+	check, err := f.Check(ctx, b.env, "docker-archive:"+b.out.Path(out.Build.Archive), o)
 	if err != nil {
 		return fmt.Errorf("checking the image: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
@@ -154,11 +155,11 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	t := &trial{Variant: made, state: s, source: source, asked: w.asked}
 	if made.Build.Status == whittle.Built {
 		t.archive = out.Path(made.Build.Archive)
-		img, err := open(ctx, w.bench.env, "docker-archive:"+t.archive, InspectOptions{Dockerfile: v.Dockerfile, Source: source, Target: v.Target, Args: v.Args})
+		img, err := audit.Open(ctx, w.bench.env, "docker-archive:"+t.archive, audit.InspectOptions{Dockerfile: v.Dockerfile, Source: source, Target: v.Target, Args: v.Args})
 		if err != nil {
 			return nil, err
 		}
-		made.Inspect = img.inspection()
+		made.Inspect = img.Inspection()
 		made.Inspect.Image.Ref = v.Name
 		img.Close()
 	}
@@ -258,24 +259,24 @@ func (w *workshop) put(name string, text []byte) error {
 }
 
 // advise asks the rules about a trial's image. It is nil where there is none.
-func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only []string) (*whittle.Advice, *examined, error) {
+func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only []string) (*whittle.Advice, *audit.Examined, error) {
 	if t.archive == "" {
 		return nil, nil, nil
 	}
 	if err := w.lay(t.state); err != nil {
 		return nil, nil, err
 	}
-	o := AdviseOptions{Project: w.dir, Only: only, Guard: w.guard, InspectOptions: InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args}}
+	o := audit.AdviseOptions{Project: w.dir, Only: only, Guard: w.guard, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args}}
 	for _, c := range w.bench.project.Commands {
 		o.Commands = append(o.Commands, c.Command)
 	}
-	x, err := examine(ctx, w.bench.env, "docker-archive:"+t.archive, o)
+	x, err := audit.Examine(ctx, w.bench.env, "docker-archive:"+t.archive, o)
 	if err != nil {
 		return nil, nil, fmt.Errorf("variant %s: %w", v.Name, err)
 	}
-	a, err := x.advise(ctx, w.bench.env, only)
+	a, err := x.Advise(ctx, w.bench.env, only)
 	if err != nil {
-		x.subject.Close()
+		x.Subject.Close()
 		return nil, nil, err
 	}
 	a.Image.Ref = v.Name

@@ -1,4 +1,4 @@
-package lab
+package audit
 
 import (
 	"context"
@@ -13,13 +13,13 @@ import (
 	"whittle.dev/whittle/internal/resolve"
 )
 
-// growth is how many bytes installing some requirements adds to an image, by
+// Growth is how many bytes installing some requirements adds to an image, by
 // the package index, with bytecode where what is installed has it.
-func (x *examined) growth(ctx context.Context, env *host.Env, requirements []string) (low, high int64, ok bool) {
-	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+func (x *Examined) Growth(ctx context.Context, env *host.Env, requirements []string) (low, high int64, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, ResolvePatience)
 	defer cancel()
-	there := x.installedBut(nil)
-	_, in, ok := x.resolve(ctx, env, requirements, there)
+	there := x.InstalledBut(nil)
+	_, in, ok := x.Resolve(ctx, env, requirements, there)
 	if !ok {
 		return 0, 0, false
 	}
@@ -43,12 +43,12 @@ func (x *examined) growth(ctx context.Context, env *host.Env, requirements []str
 
 // compiled says that every distribution that the image's own installers brought
 // has bytecode, or that none has: the next one will be like these.
-func (x *examined) compiled() (all, none bool) {
+func (x *Examined) compiled() (all, none bool) {
 	all, none = true, true
 	seen := false
-	for i := range x.pass.Graph.Distributions {
-		d := &x.pass.Graph.Distributions[i]
-		if d.VendoredBy != "" || slices.Contains(baseTools, d.Name) {
+	for i := range x.Facts.Graph.Distributions {
+		d := &x.Facts.Graph.Distributions[i]
+		if d.VendoredBy != "" || slices.Contains(BaseTools, d.Name) {
 			continue
 		}
 		source, bytecode := false, false
@@ -63,10 +63,10 @@ func (x *examined) compiled() (all, none bool) {
 	return all && seen, none && seen
 }
 
-// resolve asks the package index for requirements beside what is there already,
+// Resolve asks the package index for requirements beside what is there already,
 // by name and version; ok is false where no index says it.
-func (x *examined) resolve(ctx context.Context, env *host.Env, requirements []string, there map[string]string) (*resolve.Solution, *resolve.Installation, bool) {
-	found := python.Interpreters(x.pass.Root)
+func (x *Examined) Resolve(ctx context.Context, env *host.Env, requirements []string, there map[string]string) (*resolve.Solution, *resolve.Installation, bool) {
+	found := python.Interpreters(x.Facts.Root)
 	if len(found) == 0 || env.Packages == nil {
 		return nil, nil, false
 	}
@@ -77,9 +77,9 @@ func (x *examined) resolve(ctx context.Context, env *host.Env, requirements []st
 			return nil, nil, false
 		}
 	}
-	o := resolve.Options{Target: x.target(found[0]), Env: x.environment, Prefer: there}
-	if x.pass.Declared != nil {
-		for _, d := range x.pass.Declared.Dependencies {
+	o := resolve.Options{Target: x.Target(found[0]), Env: x.Environment, Prefer: there}
+	if x.Facts.Declared != nil {
+		for _, d := range x.Facts.Declared.Dependencies {
 			if d.Kind == project.Constraint {
 				o.Constraints = append(o.Constraints, d.Requirement)
 			}
@@ -93,33 +93,33 @@ func (x *examined) resolve(ctx context.Context, env *host.Env, requirements []st
 	return res, in, err == nil
 }
 
-// target is what wheels must fit in an image. Its C library is taken to be a
+// Target is what wheels must fit in an image. Its C library is taken to be a
 // new one: sizes of older wheels hardly differ.
-func (x *examined) target(i python.Interpreter) pep.Target {
+func (x *Examined) Target(i python.Interpreter) pep.Target {
 	v := i.Numbers()
-	t := pep.Target{Major: v[0], Minor: v[1], Threaded: i.Threaded, Machine: x.subject.Config().Platform().Machine(), Libc: "glibc", LibcMajor: 2, LibcMinor: 99}
-	for _, p := range x.pass.Root.Paths() {
+	t := pep.Target{Major: v[0], Minor: v[1], Threaded: i.Threaded, Machine: x.Subject.Config().Platform().Machine(), Libc: "glibc", LibcMajor: 2, LibcMinor: 99}
+	for _, p := range x.Facts.Root.Paths() {
 		if strings.HasPrefix(path.Base(p), "ld-musl-") {
-			t.Libc, t.LibcMajor, t.LibcMinor = "musl", muslMajor, muslMinor
+			t.Libc, t.LibcMajor, t.LibcMinor = "musl", MuslMajor, MuslMinor
 			break
 		}
 	}
 	return t
 }
 
-// installedBut are the versions of the image's distributions, but for some.
-func (x *examined) installedBut(removed []int) map[string]string {
+// InstalledBut are the versions of the image's distributions, but for some.
+func (x *Examined) InstalledBut(removed []int) map[string]string {
 	out := map[string]string{}
-	for i := range x.pass.Graph.Distributions {
-		if d := &x.pass.Graph.Distributions[i]; d.VendoredBy == "" && d.Version != "" && !slices.Contains(removed, i) {
+	for i := range x.Facts.Graph.Distributions {
+		if d := &x.Facts.Graph.Distributions[i]; d.VendoredBy == "" && d.Version != "" && !slices.Contains(removed, i) {
 			out[d.Name] = d.Version
 		}
 	}
 	return out
 }
 
-// muslMajor and muslMinor are the newest that wheels are made for.
-const muslMajor, muslMinor = 1, 2
+// MuslMajor and muslMinor are the newest that wheels are made for.
+const MuslMajor, MuslMinor = 1, 2
 
-// baseTools come with the base image.
-var baseTools = []string{"pip", "setuptools", "wheel"}
+// BaseTools come with the base image.
+var BaseTools = []string{"pip", "setuptools", "wheel"}

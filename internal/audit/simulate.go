@@ -1,4 +1,4 @@
-package lab
+package audit
 
 import (
 	"context"
@@ -32,12 +32,12 @@ func Simulate(ctx context.Context, env *host.Env, name string, o SimulateOptions
 	if len(o.Without)+len(o.Distributions) == 0 {
 		return nil, whittle.WithHint(fmt.Errorf("nothing is to go: %w", whittle.ErrUsage), "name it with --without or --without-distribution")
 	}
-	x, err := examine(ctx, env, name, AdviseOptions{})
+	x, err := Examine(ctx, env, name, AdviseOptions{})
 	if err != nil {
 		return nil, err
 	}
-	defer x.subject.Close()
-	out := &whittle.Simulation{Schema: whittle.SimulateSchema, Image: facts(x.subject.Image), Before: x.subject.size(), Changes: []whittle.SimulatedChange{}}
+	defer x.Subject.Close()
+	out := &whittle.Simulation{Schema: whittle.SimulateSchema, Image: facts(x.Subject.Image), Before: x.Subject.size(), Changes: []whittle.SimulatedChange{}}
 	var changes []whittle.LayerChange
 	add := func(row whittle.SimulatedChange, c whittle.LayerChange) error {
 		layers := map[int]bool{}
@@ -45,7 +45,7 @@ func Simulate(ctx context.Context, env *host.Env, name string, o SimulateOptions
 			layers[at.Layer] = true
 		}
 		row.Files, row.Layers = len(c.Remove), len(layers)
-		row.Saving, err = x.saving(c)
+		row.Saving, err = x.Saving(c)
 		out.Changes, changes = append(out.Changes, row), append(changes, c)
 		return err
 	}
@@ -67,7 +67,7 @@ func Simulate(ctx context.Context, env *host.Env, name string, o SimulateOptions
 			return nil, err
 		}
 	}
-	if out.Total, err = x.saving(changes...); err != nil {
+	if out.Total, err = x.Saving(changes...); err != nil {
 		return nil, err
 	}
 	out.After, err = x.replayed(changes, env.Index.Limits)
@@ -75,8 +75,8 @@ func Simulate(ctx context.Context, env *host.Env, name string, o SimulateOptions
 }
 
 // replayed is the image's size after changes.
-func (x *examined) replayed(changes []whittle.LayerChange, limits index.Limits) (whittle.Sizes, error) {
-	indexes, err := ledger.Replay(x.pass.Indexes, changes...)
+func (x *Examined) replayed(changes []whittle.LayerChange, limits index.Limits) (whittle.Sizes, error) {
+	indexes, err := ledger.Replay(x.Facts.Indexes, changes...)
 	if err != nil {
 		return whittle.Sizes{}, err
 	}
@@ -91,7 +91,7 @@ func (x *examined) replayed(changes []whittle.LayerChange, limits index.Limits) 
 // without is the change that no layer makes a path of a pattern. Hard links of
 // a file are names of it like any other. A pattern that matches nothing is an
 // error: it is mistyped more often than not.
-func (x *examined) without(pattern string) (whittle.LayerChange, error) {
+func (x *Examined) without(pattern string) (whittle.LayerChange, error) {
 	match, err := pathPattern(pattern)
 	if err != nil {
 		return whittle.LayerChange{}, err
@@ -104,7 +104,7 @@ func (x *examined) without(pattern string) (whittle.LayerChange, error) {
 }
 
 // nearest says which part of a path the image does not have.
-func (x *examined) nearest(pattern string) string {
+func (x *Examined) nearest(pattern string) string {
 	clean := strings.Trim(pattern, "/")
 	if strings.ContainsAny(clean, "*?[\\") {
 		return "a pattern begins at the root, and with **/ at any depth"
@@ -112,7 +112,7 @@ func (x *examined) nearest(pattern string) string {
 	have := ""
 	for part := range strings.SplitSeq(clean, "/") {
 		next := path.Join(have, part)
-		if _, err := x.pass.Root.Lstat(next); err != nil {
+		if _, err := x.Facts.Root.Lstat(next); err != nil {
 			if have == "" {
 				return "the image has no /" + part
 			}
@@ -124,8 +124,8 @@ func (x *examined) nearest(pattern string) string {
 }
 
 // never is the change that no layer makes some paths.
-func (x *examined) never(match func(p string) bool) (c whittle.LayerChange) {
-	for n, idx := range x.pass.Indexes {
+func (x *Examined) never(match func(p string) bool) (c whittle.LayerChange) {
+	for n, idx := range x.Facts.Indexes {
 		for i := range idx.Entries {
 			e := &idx.Entries[i]
 			if (e.Kind == whittle.File || e.Kind == whittle.HardLink) && match(e.Path) {
@@ -195,8 +195,8 @@ func installed(g *python.Graph) (names []string) {
 
 // withoutDistribution is the change that a distribution is not installed, nor
 // what only it needs.
-func (x *examined) withoutDistribution(name string) (whittle.LayerChange, []string, error) {
-	g := x.pass.Graph
+func (x *Examined) withoutDistribution(name string) (whittle.LayerChange, []string, error) {
+	g := x.Facts.Graph
 	at, ok := g.Find(name)
 	if !ok {
 		return whittle.LayerChange{}, nil, whittle.WithHint(fmt.Errorf("no distribution %q is installed: %w", name, whittle.ErrNotFound),

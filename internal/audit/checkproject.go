@@ -1,4 +1,4 @@
-package lab
+package audit
 
 import (
 	"context"

@@ -1,4 +1,7 @@
-package lab
+// Package audit has the verbs about images: Inspect, Compare, Check, Advise and
+// Simulate. Each reads an image once, accounts for its bytes, and asks what the
+// question needs: the check, the rules, or the engine, to run what it starts.
+package audit
 
 import (
 	"context"
@@ -38,40 +41,40 @@ func Keys() []string { return ledger.Keys() }
 
 // Inspect says where every byte of an image is, and which are wasted.
 func Inspect(ctx context.Context, env *host.Env, name string, o InspectOptions) (*whittle.Inspection, error) {
-	s, err := open(ctx, env, name, o)
+	s, err := Open(ctx, env, name, o)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	in := s.inspection()
+	in := s.Inspection()
 	if o.By != "" {
-		rows, err := s.account.By(o.By)
+		rows, err := s.Account.By(o.By)
 		if err != nil {
 			return nil, err
 		}
 		in.By = &whittle.Grouping{Key: o.By, Rows: rows}
 	}
 	if o.Duplicates {
-		in.Duplicates = ledger.Duplicates([]*ledger.Account{s.account})
+		in.Duplicates = ledger.Duplicates([]*ledger.Account{s.Account})
 	}
 	return in, nil
 }
 
-// subject is an image that has been read and accounted for.
-type subject struct {
+// Subject is an image that has been read and accounted for.
+type Subject struct {
 	*rootfs.Image
-	account *ledger.Account
+	Account *ledger.Account
 	// notes say what could not be read.
 	notes []string
 }
 
-// open reads an image and accounts for its bytes.
-func open(ctx context.Context, env *host.Env, name string, o InspectOptions) (s *subject, err error) {
+// Open reads an image and accounts for its bytes.
+func Open(ctx context.Context, env *host.Env, name string, o InspectOptions) (s *Subject, err error) {
 	img, err := env.Images.Open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	o = studied(env, img, name, o)
+	o = KeptBy(env, img, name, o)
 	defer func() {
 		if err != nil {
 			img.Close()
@@ -80,7 +83,7 @@ func open(ctx context.Context, env *host.Env, name string, o InspectOptions) (s 
 	env.Listener().Step("reading " + name)
 	read := env.Index
 	read.Hash = read.Hash || o.Duplicates
-	m, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: read, Databases: databases()})
+	m, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: read, Databases: Databases()})
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +95,11 @@ func open(ctx context.Context, env *host.Env, name string, o InspectOptions) (s 
 	if err != nil {
 		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
 	}
-	return &subject{m, ledger.Attribute(m.Ledger, m.Indexes, img.Config(), steps, claims), append(notes, strange...)}, nil
+	return &Subject{m, ledger.Attribute(m.Ledger, m.Indexes, img.Config(), steps, claims), append(notes, strange...)}, nil
 }
 
-// databases are the files that say who owns files, and the accounts of users.
-func databases() rootfs.Selection {
+// Databases are the files that say who owns files, and the accounts of users.
+func Databases() rootfs.Selection {
 	return rootfs.Selection{Name: python.DatabaseVersion + "-" + distro.Databases(), Has: func(p string) bool { return distro.Database(p) || python.Database(p) }}
 }
 
@@ -132,8 +135,8 @@ func joined(o InspectOptions, steps []whittle.Step) (*dockerfile.File, []whittle
 	return f, steps, []string{o.Dockerfile + " names no line, as none of the image's steps is one of its instructions: it may have made another image, or another target of it"}, nil
 }
 
-func (s *subject) inspection() *whittle.Inspection {
-	a, cfg := s.account, s.Config()
+func (s *Subject) Inspection() *whittle.Inspection {
+	a, cfg := s.Account, s.Config()
 	in := &whittle.Inspection{
 		Schema:     whittle.InspectSchema,
 		Image:      facts(s.Image),
@@ -175,8 +178,8 @@ func facts(img *rootfs.Image) whittle.ImageFacts {
 	return f
 }
 
-func (s *subject) size() whittle.Sizes {
-	sum := s.account.Ledger.Sum()
+func (s *Subject) size() whittle.Sizes {
+	sum := s.Account.Ledger.Sum()
 	size := whittle.Sizes{Size: sum.Size, Visible: sum.Visible, Wasted: sum.Wasted}
 	var transfer int64
 	for _, l := range s.Layers() {

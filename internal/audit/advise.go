@@ -1,4 +1,4 @@
-package lab
+package audit
 
 import (
 	"cmp"
@@ -46,21 +46,21 @@ type AdviseOptions struct {
 // Advise says what could be smaller in an image, or breaks it, and what each
 // change would save.
 func Advise(ctx context.Context, env *host.Env, name string, o AdviseOptions) (*whittle.Advice, error) {
-	if err := knownRules(o.Only); err != nil {
+	if err := KnownRules(o.Only); err != nil {
 		return nil, err
 	}
-	x, err := examine(ctx, env, name, o)
+	x, err := Examine(ctx, env, name, o)
 	if err != nil {
 		return nil, err
 	}
-	defer x.subject.Close()
-	return x.advise(ctx, env, o.Only)
+	defer x.Subject.Close()
+	return x.Advise(ctx, env, o.Only)
 }
 
 // Rules are the rules that can be asked, with their documentation.
 func Rules() []analysis.Rule { return rule.All() }
 
-func knownRules(only []string) error {
+func KnownRules(only []string) error {
 	for _, id := range only {
 		if !slices.ContainsFunc(rule.All(), func(r analysis.Rule) bool { return r.ID == id }) {
 			var ids []string
@@ -73,17 +73,17 @@ func knownRules(only []string) error {
 	return nil
 }
 
-// examined is an image with all that rules look at.
-type examined struct {
-	subject *subject
-	pass    *analysis.Facts
+// Examined is an image with all that rules look at.
+type Examined struct {
+	Subject *Subject
+	Facts   *analysis.Facts
 	// environment is what markers are evaluated in, empty without an
 	// interpreter.
-	environment pep.Environment
+	Environment pep.Environment
 }
 
-// examine reads an image once for its account, its check and its rules.
-func examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (x *examined, err error) {
+// Examine reads an image once for its account, its check and its rules.
+func Examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (x *Examined, err error) {
 	img, err := env.Images.Open(ctx, name)
 	if err != nil {
 		return nil, err
@@ -93,11 +93,11 @@ func examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (
 			img.Close()
 		}
 	}()
-	o.InspectOptions = studied(env, img, name, o.InspectOptions)
+	o.InspectOptions = KeptBy(env, img, name, o.InspectOptions)
 	env.Listener().Step("reading " + name)
 	read := env.Index
 	read.Hash = true
-	m, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: read, Databases: databases(), Facts: true})
+	m, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: read, Databases: Databases(), Facts: true})
 	if err != nil {
 		return nil, err
 	}
@@ -119,8 +119,8 @@ func examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (
 	if err := projectFacts(pass, o); err != nil {
 		return nil, err
 	}
-	x = &examined{subject: &subject{m, account, append(notes, strange...)}, pass: pass}
-	x.environment = environmentOf(m, img.Config().Platform())
+	x = &Examined{Subject: &Subject{m, account, append(notes, strange...)}, Facts: pass}
+	x.Environment = environmentOf(m, img.Config().Platform())
 	return x, x.pythonFacts(ctx, env, o)
 }
 
@@ -140,8 +140,8 @@ func projectFacts(p *analysis.Facts, o AdviseOptions) error {
 }
 
 // pythonFacts are what the image's Python installation says, and the check.
-func (x *examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptions) error {
-	p := x.pass
+func (x *Examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptions) error {
+	p := x.Facts
 	said := project.Check{}
 	if o.Project != "" {
 		var err error
@@ -149,10 +149,10 @@ func (x *examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptio
 			return err
 		}
 	}
-	dists, _ := python.Distributions(ctx, x.subject.Image)
-	p.Names = namesOf(ctx, env, dists, p.Declared, said.Names, x.environment)
-	in := &check.Image{Folder: p.Files, Names: p.Names, Image: start.Image{Root: x.subject.Image, Config: p.Config, Distributions: dists,
-		Sources: x.subject.Source, Binaries: x.subject.Binary, Builtins: x.subject.Builtins, Commands: o.Commands, Project: p.Declared}}
+	dists, _ := python.Distributions(ctx, x.Subject.Image)
+	p.Names = namesOf(ctx, env, dists, p.Declared, said.Names, x.Environment)
+	in := &check.Image{Folder: p.Files, Names: p.Names, Image: start.Image{Root: x.Subject.Image, Config: p.Config, Distributions: dists,
+		Sources: x.Subject.Source, Binaries: x.Subject.Binary, Builtins: x.Subject.Builtins, Commands: o.Commands, Project: p.Declared}}
 	var err error
 	if p.Check, err = check.Run(ctx, in); err != nil {
 		return err
@@ -165,7 +165,7 @@ func (x *examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptio
 			}
 		}
 	}
-	p.Graph = python.NewGraph(dists, x.environment, wants)
+	p.Graph = python.NewGraph(dists, x.Environment, wants)
 	used, err := check.Usage(ctx, in)
 	if err != nil {
 		return err
@@ -175,7 +175,7 @@ func (x *examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptio
 		p.Usage[i] = usages[u.Use]
 	}
 	p.Debug = func(path string) (bytes int64, safe, ok bool) {
-		file, ok := x.subject.Binary(path)
+		file, ok := x.Subject.Binary(path)
 		if !ok {
 			return 0, false, false
 		}
@@ -183,13 +183,13 @@ func (x *examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptio
 		return file.DebugBytes + file.SymtabBytes, safe, true
 	}
 	p.Libraries = func(path string) []string {
-		if file, ok := x.subject.Binary(path); ok {
+		if file, ok := x.Subject.Binary(path); ok {
 			return file.Needed
 		}
 		return nil
 	}
-	p.Growth = func(requirements ...string) (int64, int64, bool) { return x.growth(ctx, env, requirements) }
-	p.Bound = func(name string) (string, bool) { return bound(ctx, env, p.Declared, name, x.environment) }
+	p.Growth = func(requirements ...string) (int64, int64, bool) { return x.Growth(ctx, env, requirements) }
+	p.Bound = func(name string) (string, bool) { return bound(ctx, env, p.Declared, name, x.Environment) }
 	return nil
 }
 
@@ -211,12 +211,12 @@ func bound(ctx context.Context, env *host.Env, declared *project.Declared, name 
 	return newest(ctx, env, name, on)
 }
 
-// indexPatience is how long a check or a rule waits for the package index: it
+// IndexPatience is how long a check or a rule waits for the package index: it
 // would only name a better bound.
-const indexPatience = 3 * time.Second
+const IndexPatience = 3 * time.Second
 
-// resolvePatience is how long resolving for a forecast may take.
-const resolvePatience = time.Minute
+// ResolvePatience is how long resolving for a forecast may take.
+const ResolvePatience = time.Minute
 
 // newest is what a distribution is declared with by the newest release in the
 // package index that fits.
@@ -224,20 +224,20 @@ func newest(ctx context.Context, env *host.Env, name string, on pep.Environment)
 	if env.Packages == nil {
 		return "", false
 	}
-	ctx, cancel := context.WithTimeout(ctx, indexPatience)
+	ctx, cancel := context.WithTimeout(ctx, IndexPatience)
 	defer cancel()
 	specifiers, err := resolve.Bound(ctx, env.Packages, name, on)
 	return specifiers, err == nil
 }
 
-// advise asks the rules and measures what each finding saves.
-func (x *examined) advise(ctx context.Context, env *host.Env, only []string) (*whittle.Advice, error) {
-	env.Listener().Step("asking the rules about " + x.subject.Ref().Name)
-	found, err := rule.Find(ctx, x.pass, only)
+// Advise asks the rules and measures what each finding saves.
+func (x *Examined) Advise(ctx context.Context, env *host.Env, only []string) (*whittle.Advice, error) {
+	env.Listener().Step("asking the rules about " + x.Subject.Ref().Name)
+	found, err := rule.Find(ctx, x.Facts, only)
 	if err != nil {
 		return nil, err
 	}
-	out := &whittle.Advice{Schema: whittle.AdviseSchema, Image: facts(x.subject.Image), Sizes: x.subject.size(), Findings: []whittle.Finding{}, Rules: []string{}, Notes: x.subject.notes}
+	out := &whittle.Advice{Schema: whittle.AdviseSchema, Image: facts(x.Subject.Image), Sizes: x.Subject.size(), Findings: []whittle.Finding{}, Rules: []string{}, Notes: x.Subject.notes}
 	for _, r := range rule.All() {
 		if len(only) == 0 || slices.Contains(only, r.ID) {
 			out.Rules = append(out.Rules, r.ID)
@@ -245,40 +245,40 @@ func (x *examined) advise(ctx context.Context, env *host.Env, only []string) (*w
 	}
 	var all, fixable []whittle.LayerChange
 	for _, f := range found {
-		if f.Saving, err = x.saving(f.Change); err != nil {
+		if f.Saving, err = x.Saving(f.Change); err != nil {
 			return nil, fmt.Errorf("rule %s: %w", f.Rule, err)
 		}
 		all = append(all, f.Change)
-		if f.Fix != nil && within(f.Risk, whittle.RiskLow) {
+		if f.Fix != nil && AtMost(f.Risk, whittle.RiskLow) {
 			fixable = append(fixable, f.Change)
 		}
 		out.Findings = append(out.Findings, f)
 	}
-	if out.Total, err = x.saving(all...); err != nil {
+	if out.Total, err = x.Saving(all...); err != nil {
 		return nil, err
 	}
-	if out.Fixable, err = x.saving(fixable...); err != nil {
+	if out.Fixable, err = x.Saving(fixable...); err != nil {
 		return nil, err
 	}
-	sortFindings(out.Findings)
+	SortFindings(out.Findings)
 	return out, nil
 }
 
-// saving is what changes save together, by a replay on the layers' indexes.
-func (x *examined) saving(changes ...whittle.LayerChange) (whittle.Saving, error) {
-	return ledger.Saving(x.pass.Indexes, changes...)
+// Saving is what changes save together, by a replay on the layers' indexes.
+func (x *Examined) Saving(changes ...whittle.LayerChange) (whittle.Saving, error) {
+	return ledger.Saving(x.Facts.Indexes, changes...)
 }
 
-// sortFindings puts broken runs first, those of what production starts before
+// SortFindings puts broken runs first, those of what production starts before
 // others, then the largest saving.
-func sortFindings(fs []whittle.Finding) {
+func SortFindings(fs []whittle.Finding) {
 	slices.SortStableFunc(fs, func(a, b whittle.Finding) int {
-		return cmp.Or(-compareBool(a.Breaks, b.Breaks), -compareBool(a.InProduction(), b.InProduction()), -cmp.Compare(a.Saving.Low+a.Saving.High, b.Saving.Low+b.Saving.High),
+		return cmp.Or(-CompareBool(a.Breaks, b.Breaks), -CompareBool(a.InProduction(), b.InProduction()), -cmp.Compare(a.Saving.Low+a.Saving.High, b.Saving.Low+b.Saving.High),
 			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message))
 	})
 }
 
-func compareBool(a, b bool) int {
+func CompareBool(a, b bool) int {
 	switch {
 	case a == b:
 		return 0
@@ -297,8 +297,8 @@ func environmentOf(root whittle.Root, p whittle.Platform) pep.Environment {
 	return pep.Environment{}
 }
 
-// within says whether a risk is at most another one.
-func within(r, most whittle.Risk) bool {
+// AtMost says whether a risk is at most another one.
+func AtMost(r, most whittle.Risk) bool {
 	order := []whittle.Risk{whittle.RiskNone, whittle.RiskLow, whittle.RiskMedium, whittle.RiskHigh}
 	return slices.Index(order, r) <= slices.Index(order, most)
 }

@@ -1,4 +1,4 @@
-package lab
+package audit
 
 import (
 	"context"
@@ -33,7 +33,7 @@ type CheckOptions struct {
 	TempDir string
 	// digests says that the image is inspected too, so that its layers are
 	// not read once for the check and once more for the digests of files.
-	digests bool
+	Digests bool
 }
 
 // Check says whether an image can run, without running it.
@@ -43,35 +43,35 @@ func Check(ctx context.Context, env *host.Env, name string, o CheckOptions) (*wh
 		return nil, err
 	}
 	defer img.Close()
-	f, err := readEvidence(ctx, env, img, name, o.digests)
+	f, err := ReadEvidence(ctx, env, img, name, o.Digests)
 	if err != nil {
 		return nil, err
 	}
-	return f.check(ctx, env, name, o)
+	return f.Check(ctx, env, name, o)
 }
 
-// evidence is an image that was read for a check.
-type evidence struct {
+// Evidence is an image that was read for a check.
+type Evidence struct {
 	*rootfs.Image
 	distributions []python.Distribution
 }
 
-// readEvidence reads what checks look at in an image: with the digests of its
+// ReadEvidence reads what checks look at in an image: with the digests of its
 // files if it is inspected, too.
-func readEvidence(ctx context.Context, env *host.Env, img whittle.Image, name string, digests bool) (*evidence, error) {
+func ReadEvidence(ctx context.Context, env *host.Env, img whittle.Image, name string, digests bool) (*Evidence, error) {
 	env.Listener().Step("reading " + name)
 	read := env.Index
 	read.NoDigests = !digests
-	m, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: read, Databases: databases(), Facts: true})
+	m, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: read, Databases: Databases(), Facts: true})
 	if err != nil {
 		return nil, err
 	}
 	dists, _ := python.Distributions(ctx, m)
-	return &evidence{m, dists}, ctx.Err()
+	return &Evidence{m, dists}, ctx.Err()
 }
 
-// check says whether an image can run, by what was read of it.
-func (f *evidence) check(ctx context.Context, env *host.Env, name string, o CheckOptions) (*whittle.Check, error) {
+// Check says whether an image can run, by what was read of it.
+func (f *Evidence) Check(ctx context.Context, env *host.Env, name string, o CheckOptions) (*whittle.Check, error) {
 	on := environmentOf(f, f.Config().Platform())
 	in := &check.Image{
 		Image: start.Image{Root: f, Config: f.Config(), Distributions: f.distributions, Sources: f.Source, Binaries: f.Binary, Builtins: f.Builtins,
@@ -103,8 +103,8 @@ func (f *evidence) check(ctx context.Context, env *host.Env, name string, o Chec
 // Checks are all checks, in the order in which they are made.
 func Checks() []check.Check { return check.All() }
 
-// packageSites are the folders of installed packages that an image has.
-func (f *evidence) packageSites() []string {
+// PackageSites are the folders of installed packages that an image has.
+func (f *Evidence) PackageSites() []string {
 	var out []string
 	for _, p := range f.Paths() {
 		if base := path.Base(p); base != "site-packages" && base != "dist-packages" {
@@ -117,12 +117,12 @@ func (f *evidence) packageSites() []string {
 	return out
 }
 
-// fileOwners are the names of the distributions by their files.
-func (f *evidence) fileOwners() map[string]string { return ownersOf(f.distributions) }
+// FileOwners are the names of the distributions by their files.
+func (f *Evidence) FileOwners() map[string]string { return OwnersOf(f.distributions) }
 
-// ownersOf are the names of distributions by their files. What one ships inside
+// OwnersOf are the names of distributions by their files. What one ships inside
 // itself is its own.
-func ownersOf(installed []python.Distribution) map[string]string {
+func OwnersOf(installed []python.Distribution) map[string]string {
 	out := map[string]string{}
 	for i := range installed {
 		d := &installed[i]

@@ -1,4 +1,4 @@
-package lab
+package audit
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // Compare says where the size difference from the first image to the last
 // comes from, and what all of them share.
 func Compare(ctx context.Context, env *host.Env, names []string, o []InspectOptions) (*whittle.Comparison, error) {
-	subjects := make([]*subject, len(names))
+	subjects := make([]*Subject, len(names))
 	accounts := make([]*ledger.Account, len(names))
 	duplicates := false
 	for i, name := range names {
@@ -20,27 +20,27 @@ func Compare(ctx context.Context, env *host.Env, names []string, o []InspectOpti
 		if i < len(o) {
 			one = o[i]
 		}
-		s, err := open(ctx, env, name, one)
+		s, err := Open(ctx, env, name, one)
 		if err != nil {
 			return nil, err
 		}
 		defer s.Close()
-		subjects[i], accounts[i] = s, s.account
+		subjects[i], accounts[i] = s, s.Account
 		duplicates = duplicates || one.Duplicates
 	}
-	c := compare(subjects, func(i int) string { return fmt.Sprintf("Image %d", i+1) })
+	c := CompareSubjects(subjects, func(i int) string { return fmt.Sprintf("Image %d", i+1) })
 	if duplicates {
 		c.Duplicates = ledger.Duplicates(accounts)
 	}
 	return c, nil
 }
 
-// compare makes the comparison; sentences about one image begin with its label.
-func compare(subjects []*subject, label func(i int) string) *whittle.Comparison {
+// CompareSubjects makes the comparison; sentences about one image begin with its label.
+func CompareSubjects(subjects []*Subject, label func(i int) string) *whittle.Comparison {
 	c := &whittle.Comparison{Schema: whittle.CompareSchema, Words: []string{}}
 	accounts := make([]*ledger.Account, len(subjects))
 	for i, s := range subjects {
-		accounts[i] = s.account
+		accounts[i] = s.Account
 		c.Images = append(c.Images, whittle.ImageSizes{ImageFacts: facts(s.Image), Sizes: s.size()})
 	}
 	c.Delta, c.Rows = ledger.Difference(accounts)
@@ -50,11 +50,11 @@ func compare(subjects []*subject, label func(i int) string) *whittle.Comparison 
 }
 
 // compareWords explains the difference, then the dead bytes of each image.
-func compareWords(c *whittle.Comparison, subjects []*subject, label func(i int) string) []string {
+func compareWords(c *whittle.Comparison, subjects []*Subject, label func(i int) string) []string {
 	first, last := c.Images[0], c.Images[len(c.Images)-1]
 	words := []string{changeSentence(first.Sizes, last.Sizes, c.Delta)}
 	for i, s := range subjects {
-		for _, w := range s.account.Words() {
+		for _, w := range s.Account.Words() {
 			words = append(words, label(i)+": "+w)
 		}
 	}
@@ -81,7 +81,7 @@ func changeSentence(first, last whittle.Sizes, d whittle.Delta) string {
 
 // shared adds up what the images have in common. Layers are the same when
 // their diff IDs are.
-func shared(subjects []*subject) whittle.Shared {
+func shared(subjects []*Subject) whittle.Shared {
 	type held struct {
 		unpacked int64
 		transfer int64
@@ -93,7 +93,7 @@ func shared(subjects []*subject) whittle.Shared {
 	for i, s := range subjects {
 		sets[i] = map[whittle.Digest]int64{}
 		for n, l := range s.Layers() {
-			id, unpacked := l.DiffID(), s.account.Ledger.Layers[n].Size
+			id, unpacked := l.DiffID(), s.Account.Ledger.Layers[n].Size
 			if _, again := sets[i][id]; again {
 				continue
 			}

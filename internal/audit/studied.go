@@ -1,4 +1,4 @@
-package lab
+package audit
 
 import (
 	"path/filepath"
@@ -9,10 +9,10 @@ import (
 	"whittle.dev/whittle/internal/outdir"
 )
 
-// studied finds the Dockerfile of an image that a study left behind, by the
+// KeptBy finds the Dockerfile of an image that a study left behind, by the
 // image's name: the archive lies in the study's images folder. It gives o
 // unchanged for any other image.
-func studied(env *host.Env, img whittle.Image, name string, o InspectOptions) InspectOptions {
+func KeptBy(env *host.Env, img whittle.Image, name string, o InspectOptions) InspectOptions {
 	path := strings.TrimPrefix(name, "docker-archive:")
 	variant, isTar := strings.CutSuffix(filepath.Base(path), ".tar")
 	images := filepath.Dir(path)

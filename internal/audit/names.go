@@ -1,4 +1,4 @@
-package lab
+package audit
 
 import (
 	"context"
@@ -32,7 +32,7 @@ func ships(ctx context.Context, env *host.Env, on pep.Environment) func(distribu
 	type question struct{ distribution, module string }
 	answers := map[question]source.Truth{}
 	ask := func(distribution, module string) source.Truth {
-		ctx, cancel := context.WithTimeout(ctx, indexPatience)
+		ctx, cancel := context.WithTimeout(ctx, IndexPatience)
 		defer cancel()
 		has, err := resolve.Ships(ctx, env.Packages, distribution, module, on)
 		switch {

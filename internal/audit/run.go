@@ -1,4 +1,4 @@
-package lab
+package audit
 
 import (
 	"cmp"
@@ -28,7 +28,7 @@ const subjectName = "whittle-check-subject"
 
 // confirm runs what an image starts and notes beside each verdict how it went,
 // and where the two disagree.
-func confirm(ctx context.Context, env *host.Env, f *evidence, c *whittle.Check, o CheckOptions) error {
+func confirm(ctx context.Context, env *host.Env, f *Evidence, c *whittle.Check, o CheckOptions) error {
 	if len(c.Starts) == 0 {
 		return nil
 	}
@@ -50,12 +50,12 @@ func confirm(ctx context.Context, env *host.Env, f *evidence, c *whittle.Check, 
 	platform := f.Config().Platform()
 	d := build.Definition{Content: []byte("FROM " + subjectName + "\n"), Dockerfile: c.Image, Platform: platform.String(), Offline: true,
 		Bases: map[string]build.Base{subjectName: {Layout: dir, Digest: digest}}}
-	return runStarts(ctx, env, engine, d, f, c, o)
+	return RunStarts(ctx, env, engine, d, f, c, o)
 }
 
-// runStarts runs the starts of a check in the image that d builds.
-func runStarts(ctx context.Context, env *host.Env, engine host.Builder, d build.Definition, f *evidence, c *whittle.Check, o CheckOptions) error {
-	process, commands := f.Config().Config, startCommands(c.Starts, cmp.Or(o.Patience, patience), f.packageSites())
+// RunStarts runs the starts of a check in the image that d builds.
+func RunStarts(ctx context.Context, env *host.Env, engine host.Builder, d build.Definition, f *Evidence, c *whittle.Check, o CheckOptions) error {
+	process, commands := f.Config().Config, startCommands(c.Starts, cmp.Or(o.Patience, patience), f.PackageSites())
 	var p *project.Project
 	if o.Project != "" {
 		p, _ = project.Load(o.Project, "") // it need be no project that can be built
@@ -72,7 +72,7 @@ func runStarts(ctx context.Context, env *host.Env, engine host.Builder, d build.
 	}
 	inputs.Give(&d)
 	if len(d.Services) > 0 {
-		bases, err := openBases(ctx, env, p.Bases)
+		bases, err := Bases(ctx, env, p.Bases)
 		if err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func runStarts(ctx context.Context, env *host.Env, engine host.Builder, d build.
 	if err != nil {
 		return fmt.Errorf("running %s: %w", c.Image, err)
 	}
-	owners := f.fileOwners()
+	owners := f.FileOwners()
 	for i := range c.Starts {
 		s := &c.Starts[i]
 		own := 1
@@ -127,8 +127,8 @@ func startCommands(starts []whittle.Start, patience time.Duration, sites []strin
 	return out
 }
 
-// openBases reads the digests of the images that stand in for a registry.
-func openBases(ctx context.Context, env *host.Env, places map[string]string) (map[string]build.Base, error) {
+// Bases reads the digests of the images that stand in for a registry.
+func Bases(ctx context.Context, env *host.Env, places map[string]string) (map[string]build.Base, error) {
 	bases := map[string]build.Base{}
 	for name, place := range places {
 		img, err := env.Images.Open(ctx, place)
