@@ -42,8 +42,8 @@ type hiding struct {
 	ofBase func(f *whittle.Finding)
 }
 
-// hiddenFindings states hidden by their hiders: what happens within the base image,
-// what was done to it, and what was done to the layers above it.
+// hiddenFindings reports hidden items by the layers that hide them: those within
+// the base image, those of the base that a layer above hides, and the others.
 func hiddenFindings(p *analysis.Pass, t hiding, hidden map[int]map[int][]int) []whittle.Finding {
 	out := withinBase(p, t.effect, hidden)
 	for _, hider := range slices.Sorted(maps.Keys(hidden)) {
@@ -152,8 +152,8 @@ func hiddenFinding(p *analysis.Pass, d effect, hider int, items []int, r relocat
 	}
 }
 
-// withinBase takes out of some hidden what layers of the base image did to each
-// other, and states it.
+// withinBase removes from hidden items those that the base image hides itself,
+// and reports them.
 func withinBase(p *analysis.Pass, d effect, hidden map[int]map[int][]int) []whittle.Finding {
 	var items []int
 	for _, hider := range slices.Sorted(maps.Keys(hidden)) {
