@@ -111,7 +111,7 @@ func inProject(o *audit.AdviseOptions) error {
 		o.Project = "."
 	}
 	if info, err := os.Stat(o.Project); o.Project != "" && (err != nil || !info.IsDir()) {
-		return fmt.Errorf("project %s: no such folder: %w", o.Project, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("project %s: no such folder", o.Project)
 	}
 	if o.Dockerfile == "" || o.Project == "" {
 		return nil

@@ -111,7 +111,7 @@ func ofMachine(err error) bool {
 // complain prints an error as one line, and what to try as another; with
 // --json as one JSON object.
 func (a *app) complain(err error, code int) {
-	text, hint := report.Plain(sentence(err)), report.Plain(whittle.Hint(err))
+	text, hint := report.Plain(whittle.OneLine(err.Error())), report.Plain(whittle.Hint(err))
 	if code == exitInterrupted {
 		text = "interrupted"
 	}
@@ -124,13 +124,4 @@ func (a *app) complain(err error, code int) {
 	if hint != "" {
 		fmt.Fprintf(a.err, "whittle: hint: %s\n", hint)
 	}
-}
-
-// sentence is an error on one line, without the sentinels that only sort it.
-func sentence(err error) string {
-	s := strings.Join(strings.Fields(err.Error()), " ")
-	for _, sentinel := range []error{whittle.ErrUsage, whittle.ErrEngine, whittle.ErrSystem, whittle.ErrNotFound, whittle.ErrCorrupt, whittle.ErrUnsupported, whittle.ErrLimit} {
-		s = strings.ReplaceAll(s, ": "+sentinel.Error(), "")
-	}
-	return s
 }

@@ -67,7 +67,7 @@ func KnownRules(only []string) error {
 			for _, r := range rule.All() {
 				ids = append(ids, r.ID)
 			}
-			return whittle.WithHint(fmt.Errorf("there is no rule %q: %w", id, whittle.ErrUsage), whittle.DidYouMean(id, ids, "whittle advise --rules lists them"))
+			return whittle.WithHint(whittle.ErrUsage.Errorf("there is no rule %q", id), whittle.DidYouMean(id, ids, "whittle advise --rules lists them"))
 		}
 	}
 	return nil

@@ -133,7 +133,7 @@ func Bases(ctx context.Context, env *host.Env, places map[string]string) (map[st
 	for name, place := range places {
 		img, err := env.Images.Open(ctx, place)
 		if err != nil {
-			return nil, whittle.WithHint(fmt.Errorf("base %s: %w: %w", name, err, whittle.ErrUsage), "the bases: of whittle.yaml name OCI layouts, relative to it")
+			return nil, whittle.WithHint(whittle.ErrUsage.Errorf("base %s: %w", name, err), "the bases: of whittle.yaml name OCI layouts, relative to it")
 		}
 		bases[name] = build.Base{Layout: strings.TrimPrefix(place, "oci-layout:"), Digest: img.Ref().Digest}
 		img.Close()

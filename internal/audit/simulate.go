@@ -30,7 +30,7 @@ type SimulateOptions struct {
 // made.
 func Simulate(ctx context.Context, env *host.Env, name string, o SimulateOptions) (*whittle.Simulation, error) {
 	if len(o.Without)+len(o.Distributions) == 0 {
-		return nil, whittle.WithHint(fmt.Errorf("nothing is to go: %w", whittle.ErrUsage), "name it with --without or --without-distribution")
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("nothing is to go"), "name it with --without or --without-distribution")
 	}
 	x, err := Examine(ctx, env, name, AdviseOptions{})
 	if err != nil {
@@ -98,7 +98,7 @@ func (x *Examined) without(pattern string) (whittle.LayerChange, error) {
 	}
 	c := x.never(match)
 	if len(c.Remove) == 0 {
-		return c, whittle.WithHint(fmt.Errorf("no file in the image matches %q: %w", pattern, whittle.ErrNotFound), x.nearest(pattern))
+		return c, whittle.WithHint(whittle.ErrNotFound.Errorf("no file in the image matches %q", pattern), x.nearest(pattern))
 	}
 	return c, nil
 }
@@ -157,7 +157,7 @@ func pathPattern(pattern string) (func(p string) bool, error) {
 			why = "a path of an image has no part " + part
 		}
 		if why != "" {
-			return nil, whittle.WithHint(fmt.Errorf("pattern %q: %s: %w", pattern, why, whittle.ErrUsage), "write a path with * and ? in its parts, and **/ at its start for any depth")
+			return nil, whittle.WithHint(whittle.ErrUsage.Errorf("pattern %q: %s", pattern, why), "write a path with * and ? in its parts, and **/ at its start for any depth")
 		}
 	}
 	starts := func(words []string) bool {
@@ -199,7 +199,7 @@ func (x *Examined) withoutDistribution(name string) (whittle.LayerChange, []stri
 	g := x.Facts.Graph
 	at, ok := g.Find(name)
 	if !ok {
-		return whittle.LayerChange{}, nil, whittle.WithHint(fmt.Errorf("no distribution %q is installed: %w", name, whittle.ErrNotFound),
+		return whittle.LayerChange{}, nil, whittle.WithHint(whittle.ErrNotFound.Errorf("no distribution %q is installed", name),
 			whittle.DidYouMean(name, installed(g), "whittle inspect --by package lists them"))
 	}
 	gone := g.Frees(asked(g), at)
@@ -213,7 +213,7 @@ func (x *Examined) withoutDistribution(name string) (whittle.LayerChange, []stri
 		}
 	}
 	if !slices.Contains(gone, at) {
-		return whittle.LayerChange{}, nil, whittle.WithHint(fmt.Errorf("%s is needed by others that are installed: %w", name, whittle.ErrUsage),
+		return whittle.LayerChange{}, nil, whittle.WithHint(whittle.ErrUsage.Errorf("%s is needed by others that are installed", name),
 			"leave out "+strings.Join(whoNeeds(g, at), " and ")+" instead, or too")
 	}
 	return x.never(func(p string) bool { return paths[p] }), names, nil

@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"fmt"
 
 	"whittle.dev/whittle"
 )
@@ -18,7 +17,7 @@ type CacheFacts struct {
 // CacheUsage says how much the cache of layer indexes holds.
 func CacheUsage(env *Env) (*CacheFacts, error) {
 	if env.Index.Cache == nil {
-		return nil, fmt.Errorf("the cache of indexes is switched off: %w", whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("the cache of indexes is switched off")
 	}
 	u, err := env.Index.Cache.Usage()
 	if err != nil {

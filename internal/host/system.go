@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -113,8 +112,7 @@ func System(o SystemOptions) (*Env, error) {
 
 // withHint is a note of an error and what to try.
 func withHint(what string, err error) string {
-	what += strings.ReplaceAll(err.Error(), ": "+whittle.ErrUsage.Error(), "")
-	what = strings.ReplaceAll(what, ": "+whittle.ErrSystem.Error(), "")
+	what += err.Error()
 	if hint := whittle.Hint(err); hint != "" {
 		what += "; " + hint
 	}
@@ -128,7 +126,7 @@ func openEngine(ctx context.Context, o SystemOptions, bases bool) (Builder, erro
 	if options.Daemon.StateDir == "" {
 		var err error
 		if passing, err = os.MkdirTemp("", "whittle-engine-*"); err != nil {
-			return nil, fmt.Errorf("making a folder for the engine's state: %w: %w", err, whittle.ErrSystem)
+			return nil, whittle.ErrSystem.Errorf("making a folder for the engine's state: %w", err)
 		}
 		options.Daemon.StateDir = passing
 	}
@@ -224,15 +222,15 @@ type webFetcher struct{ client *http.Client }
 func (f webFetcher) Fetch(ctx context.Context, url string) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, fmt.Errorf("asking for an index: %w: %w", err, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("asking for an index: %w", err)
 	}
 	resp, err := f.client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("asking for an index: %w: %w", err, whittle.ErrEngine)
+		return nil, whittle.ErrEngine.Errorf("asking for an index: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		resp.Body.Close()
-		return nil, fmt.Errorf("asking for an index: %s: %w", resp.Status, whittle.ErrEngine)
+		return nil, whittle.ErrEngine.Errorf("asking for an index: %s", resp.Status)
 	}
 	return resp.Body, nil
 }

@@ -119,7 +119,7 @@ func TestConsent(t *testing.T) {
 			if c.asks != "" {
 				text, hint := "", ""
 				if err != nil {
-					text, hint = strings.TrimSuffix(err.Error(), ": "+whittle.ErrUsage.Error()), whittle.Hint(err)
+					text, hint = err.Error(), whittle.Hint(err)
 				}
 				if !errors.Is(err, whittle.ErrUsage) || !strings.HasSuffix(": "+text, ": "+c.asks) && text != c.asks || !strings.HasSuffix(hint, c.hint) || strings.Contains(text+hint, "geheim") {
 					t.Errorf("%q\n%q\nwant %q\n%q", text, hint, c.asks, c.hint)

@@ -305,7 +305,7 @@ func Forecast(ctx context.Context, env *host.Env, o ForecastOptions) (*whittle.F
 
 // nothingBuilt is why there is nothing to look at.
 func (s *study) nothingBuilt() error {
-	return whittle.WithHint(fmt.Errorf("no variant of %s builds, so that there is no image to start from: %w", s.bench.project.Name, whittle.ErrUsage),
+	return whittle.WithHint(whittle.ErrUsage.Errorf("no variant of %s builds, so that there is no image to start from", s.bench.project.Name),
 		"see the logs in "+s.bench.out.Path("logs"))
 }
 

@@ -223,7 +223,7 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 		case err != nil:
 			return fmt.Errorf("writing %s: %w", f.Path, err)
 		case f.Created || !bytes.Equal(now, f.Before):
-			return whittle.WithHint(fmt.Errorf("%s was changed meanwhile: %w", f.Path, whittle.ErrUsage), "run fix again")
+			return whittle.WithHint(whittle.ErrUsage.Errorf("%s was changed meanwhile", f.Path), "run fix again")
 		default:
 			rel, err := filepath.Rel(s.bench.project.Dir, places[i])
 			if err != nil {
@@ -238,7 +238,7 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 			return err
 		}
 		if len(dirty) > 0 {
-			return whittle.WithHint(fmt.Errorf("%s has changes that are not committed: %w", strings.Join(dirty, ", "), whittle.ErrUsage),
+			return whittle.WithHint(whittle.ErrUsage.Errorf("%s has changes that are not committed", strings.Join(dirty, ", ")),
 				"commit them, or use --force")
 		}
 	}
@@ -251,10 +251,10 @@ func (s *study) places(files []whittle.FileChange) ([]string, error) {
 	for _, f := range files {
 		name, ok := s.bench.inside(f.Path)
 		if !ok {
-			return nil, fmt.Errorf("%s is a link out of the project: %w", f.Path, whittle.ErrUsage)
+			return nil, whittle.ErrUsage.Errorf("%s is a link out of the project", f.Path)
 		}
 		if slices.Contains(out, name) {
-			return nil, fmt.Errorf("%s is a second name of another file that is to be changed: %w", f.Path, whittle.ErrUsage)
+			return nil, whittle.ErrUsage.Errorf("%s is a second name of another file that is to be changed", f.Path)
 		}
 		out = append(out, name)
 	}

@@ -91,7 +91,7 @@ func sentFiles(dir string, excluded *ignore.File) (map[string]int64, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading the build context: %w: %w", err, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("reading the build context: %w", err)
 	}
 	return out, nil
 }
@@ -109,7 +109,7 @@ func requirementTexts(dir string, declared *project.Declared) (map[string][]byte
 		}
 		text, err := whittle.Folder(dir).ReadFile(name)
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w: %w", name, err, whittle.ErrUsage)
+			return nil, whittle.ErrUsage.Errorf("reading %s: %w", name, err)
 		}
 		out[name] = text
 	}

@@ -121,7 +121,7 @@ func (w *workshop) distroless(ctx context.Context, x advised) (*forecast.Distrol
 	}
 	index := fmt.Sprintf("%s/dists/%s/main/binary-%s/Packages.gz", strings.TrimRight(uri, "/"), suite, debianArch(x.image.Subject.Config().Architecture))
 	if !public(uri) {
-		return nil, fmt.Errorf("the image names a mirror that is no public address: %w", whittle.ErrUnsupported)
+		return nil, whittle.ErrUnsupported.Errorf("the image names a mirror that is no public address")
 	}
 	w.bench.env.Listener().Step("reading the index of Debian " + suite)
 	ctx, cancel := context.WithTimeout(ctx, audit.ResolvePatience)
@@ -133,7 +133,7 @@ func (w *workshop) distroless(ctx context.Context, x advised) (*forecast.Distrol
 	defer body.Close()
 	text, err := gzip.NewReader(body)
 	if err != nil {
-		return nil, fmt.Errorf("reading the index of %s: %w: %w", suite, err, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("reading the index of %s: %w", suite, err)
 	}
 	packages, err := distro.ReadDebianIndex(io.LimitReader(text, maxOSIndex))
 	if err != nil {
@@ -147,7 +147,7 @@ func (w *workshop) distroless(ctx context.Context, x advised) (*forecast.Distrol
 	pkg, _ := packages.Find("python3")
 	series := strings.SplitN(pkg.Version, ".", 3)
 	if len(series) < 2 {
-		return nil, fmt.Errorf("%s has Python %q: %w", suite, pkg.Version, whittle.ErrCorrupt)
+		return nil, whittle.ErrCorrupt.Errorf("%s has Python %q", suite, pkg.Version)
 	}
 	return &forecast.DistrolessBase{Suite: suite, Python: series[0] + "." + series[1], Packages: in.Names(), Low: in.Low, Bytes: in.Bytes, High: in.High,
 		Source: "Debian's Installed-Size"}, nil

@@ -82,7 +82,7 @@ func (w *workshop) remakeFile(ctx context.Context, s state, file string) ([]byte
 	g, ok := project.GeneratedFrom(file, old)
 	tool, known := remakers()[g.Tool]
 	if !ok || !known {
-		return nil, fmt.Errorf("how %s is made is not known: %w", file, whittle.ErrUnsupported)
+		return nil, whittle.ErrUnsupported.Errorf("how %s is made is not known", file)
 	}
 	if err := w.bench.openEngine(ctx); err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (w *workshop) remakeFile(ctx context.Context, s state, file string) ([]byte
 	d.Folders = map[string]string{remakeFolder: manifests}
 	archive := filepath.Join(manifests, "made.tar")
 	if _, err := w.bench.engine.builder.Build(ctx, d, build.Output{Archive: archive}); err != nil {
-		return nil, fmt.Errorf("%s %s: %s: %w", g.Tool, strings.Join(g.Args, " "), toolFailure(err), whittle.ErrUnsupported)
+		return nil, whittle.ErrUnsupported.Errorf("%s %s: %s", g.Tool, strings.Join(g.Args, " "), toolFailure(err))
 	}
 	return w.readMade(ctx, archive, path.Base(file))
 }
@@ -167,7 +167,7 @@ func (w *workshop) readMade(ctx context.Context, archive, name string) ([]byte, 
 	}
 	text, err := r.ReadFile(name, maxRemade)
 	if err == nil && len(text) == 0 {
-		err = fmt.Errorf("%s came out empty: %w", name, whittle.ErrUnsupported)
+		err = whittle.ErrUnsupported.Errorf("%s came out empty", name)
 	}
 	return text, err
 }
@@ -223,7 +223,7 @@ func (w *workshop) remakeDefinition(g *project.Generated, tool remaker) (build.D
 		}
 	}
 	if best.Content == nil {
-		return best, fmt.Errorf("no Dockerfile installs with %s or pip: %w", g.Tool, whittle.ErrUnsupported)
+		return best, whittle.ErrUnsupported.Errorf("no Dockerfile installs with %s or pip", g.Tool)
 	}
 	return best, nil
 }

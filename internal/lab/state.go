@@ -45,7 +45,7 @@ func contextDigest(ctx context.Context, dir, out string, unseen func(rel string,
 		return nil
 	})
 	if err != nil {
-		return "", fmt.Errorf("reading the build context: %w: %w", err, whittle.ErrUsage)
+		return "", whittle.ErrUsage.Errorf("reading the build context: %w", err)
 	}
 	return whittle.SHA256([32]byte(h.Sum(nil))), nil
 }

@@ -110,7 +110,7 @@ func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error
 		return nil, fmt.Errorf("finding the study's folder: %w", err)
 	}
 	if s.o.Out == p.Dir {
-		return nil, whittle.WithHint(fmt.Errorf("the study's folder is the project itself: %w", whittle.ErrUsage), "name another one with --out; the default is "+outdir.Name+" in the project")
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("the study's folder is the project itself"), "name another one with --out; the default is "+outdir.Name+" in the project")
 	}
 	if s.bench.inputs, err = inputs.Read(env.Variables(), p, o.Inputs); err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error
 	for _, v := range p.Variants {
 		src, err := p.Source(v)
 		if err != nil {
-			return nil, fmt.Errorf("variant %s: %w: %w", v.Name, err, whittle.ErrUsage)
+			return nil, whittle.ErrUsage.Errorf("variant %s: %w", v.Name, err)
 		}
 		if _, err := dockerfile.Parse(filepath.Join(o.Dir, v.Dockerfile), src); err != nil {
 			return nil, err
@@ -170,7 +170,7 @@ func selectVariants(p *project.Project, only []string) error {
 	}
 	for _, name := range only {
 		if !slices.Contains(names, name) {
-			return whittle.WithHint(fmt.Errorf("no variant is named %q: %w", name, whittle.ErrUsage), whittle.DidYouMean(name, names, "the variants are "+strings.Join(names, ", ")))
+			return whittle.WithHint(whittle.ErrUsage.Errorf("no variant is named %q", name), whittle.DidYouMean(name, names, "the variants are "+strings.Join(names, ", ")))
 		}
 	}
 	p.Variants = kept

@@ -83,7 +83,7 @@ func withTests(d build.Definition, text []byte, folder string, process whittle.P
 func (b *bench) copyInside(ctx context.Context, name, to string) error {
 	from, ok := b.inside(name)
 	if !ok {
-		return fmt.Errorf("it is a link out of the project: %w", whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("it is a link out of the project")
 	}
 	return copyTree(ctx, from, filepath.Join(to, name), b.ownFolder)
 }

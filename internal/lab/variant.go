@@ -35,7 +35,7 @@ func (b *bench) variant(ctx context.Context, v project.Variant) (*whittle.Varian
 		Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}}
 	log, err := b.out.Create(out.Build.Log)
 	if err != nil {
-		return nil, fmt.Errorf("writing the log: %w: %w", err, whittle.ErrSystem)
+		return nil, whittle.ErrSystem.Errorf("writing the log: %w", err)
 	}
 	defer log.Close()
 

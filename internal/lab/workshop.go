@@ -80,7 +80,7 @@ func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 	w := &workshop{bench: s.bench, others: s.others, fresh: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}, remade: map[string]remade{}}
 	var err error
 	if w.dir, err = os.MkdirTemp(s.bench.out.Dir, outdir.WorkPattern); err != nil {
-		return nil, fmt.Errorf("making a folder for a copy of the project: %w: %w", err, whittle.ErrSystem)
+		return nil, whittle.ErrSystem.Errorf("making a folder for a copy of the project: %w", err)
 	}
 	if w.images, err = os.MkdirTemp(s.bench.out.Dir, outdir.TrialsPattern); err == nil {
 		unseen := s.bench.unseen()
@@ -89,7 +89,7 @@ func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 		})
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("copying the project: %w: %w", err, whittle.ErrUsage), w.close())
+		return nil, errors.Join(whittle.ErrUsage.Errorf("copying the project: %w", err), w.close())
 	}
 	w.asked = declaredNames(s.bench.project.Dir)
 	for i := range s.variants {
@@ -139,7 +139,7 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	}
 	source, err := w.dockerfile(&v)
 	if err != nil {
-		return nil, fmt.Errorf("variant %s: %w: %w", v.Name, err, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("variant %s: %w", v.Name, err)
 	}
 	w.builds++
 	out, err := outdir.Make(filepath.Join(w.images, fmt.Sprintf("%s-%d", v.Name, w.builds)))
@@ -215,7 +215,7 @@ func (w *workshop) before(name string) ([]byte, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		text = nil
 	case err != nil:
-		return nil, fmt.Errorf("reading %s: %w: %w", name, err, whittle.ErrUsage)
+		return nil, whittle.ErrUsage.Errorf("reading %s: %w", name, err)
 	case text == nil:
 		text = []byte{}
 	}
@@ -239,7 +239,7 @@ func (w *workshop) restore(name string) error {
 func (w *workshop) put(name string, text []byte) error {
 	root, err := os.OpenRoot(w.dir)
 	if err != nil {
-		return fmt.Errorf("writing %s: %w: %w", name, err, whittle.ErrSystem)
+		return whittle.ErrSystem.Errorf("writing %s: %w", name, err)
 	}
 	defer root.Close()
 	if _, err := w.before(name); err != nil {
@@ -250,10 +250,10 @@ func (w *workshop) put(name string, text []byte) error {
 	if info, err := root.Stat(file); err == nil {
 		mode = info.Mode().Perm()
 	} else if err := root.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return fmt.Errorf("writing %s: %w: %w", name, err, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("writing %s: %w", name, err)
 	}
 	if err := root.WriteFile(file, text, mode); err != nil {
-		return fmt.Errorf("writing %s: %w: %w", name, err, whittle.ErrUsage)
+		return whittle.ErrUsage.Errorf("writing %s: %w", name, err)
 	}
 	return nil
 }

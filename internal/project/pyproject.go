@@ -112,7 +112,7 @@ func parseTable(file string, table []byte, err error) (config, error) {
 	c, err := parse(file+": [tool.whittle]", table)
 	if err != nil {
 		hint := whittle.Hint(err)
-		text := strings.TrimSuffix(tableLine.ReplaceAllString(err.Error(), "$1"), ": "+whittle.ErrUsage.Error())
+		text := tableLine.ReplaceAllString(err.Error(), "$1")
 		if err = whittle.ErrUsage.Errorf("%s", text); hint != "" {
 			err = whittle.WithHint(err, hint)
 		}

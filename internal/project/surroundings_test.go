@@ -270,7 +270,7 @@ func TestSurround(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	_, err = Environment{}.With(p.EnvFiles, nil, false, Outside{Lookup: os.LookupEnv})
-	if err == nil || !strings.Contains(err.Error(), ".env: no such file") || !strings.Contains(err.Error(), whittle.ErrUsage.Error()) {
+	if err == nil || !strings.Contains(err.Error(), ".env: no such file") || !errors.Is(err, whittle.ErrUsage) {
 		t.Errorf("%v", err)
 	}
 }

@@ -156,7 +156,7 @@ func (pr *Project) Read(name string) (text []byte, ok bool) {
 func (pr *Project) Patch(name string, changes []Change) (whittle.Patch, error) {
 	src := pr.File(name)
 	if src == nil {
-		return whittle.Patch{}, fmt.Errorf("%s cannot be read: %w", name, whittle.ErrNotFound)
+		return whittle.Patch{}, whittle.ErrNotFound.Errorf("%s cannot be read", name)
 	}
 	after := src
 	var independent []whittle.Edit
@@ -174,7 +174,7 @@ func (pr *Project) Patch(name string, changes []Change) (whittle.Patch, error) {
 		independent = append(independent, edits...)
 	}
 	if bytes.Equal(src, after) {
-		return whittle.Patch{}, fmt.Errorf("nothing to change in %s: %w", name, whittle.ErrNotFound)
+		return whittle.Patch{}, whittle.ErrNotFound.Errorf("nothing to change in %s", name)
 	}
 	slices.SortStableFunc(independent, func(a, b whittle.Edit) int { return a.Span.Start - b.Span.Start })
 	if out, err := whittle.Splice(src, independent); err != nil || !bytes.Equal(out, after) {
