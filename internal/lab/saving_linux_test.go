@@ -234,9 +234,9 @@ func (w *workshop) grown(t *testing.T, changed map[string][]byte) (n int64) {
 	return n
 }
 
-// TestTakenBack: a fix that breaks the application in a way that no file shows
+// TestReverted: a fix that breaks the application in a way that no file shows
 // is reverted, and said why; one that files show to break it is not proposed.
-func TestTakenBack(t *testing.T) {
+func TestReverted(t *testing.T) {
 	h := gatedHealth(t)
 	for _, c := range []struct {
 		name string
@@ -248,7 +248,7 @@ func TestTakenBack(t *testing.T) {
 		{"by a statement in a function", "exec('')\ndef check():\n    import toolkit.tests\ncheck()", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			archive, err := txtar.ParseFile("testdata/takenback.txtar")
+			archive, err := txtar.ParseFile("testdata/reverted.txtar")
 			if err != nil {
 				t.Fatal(err)
 			}
