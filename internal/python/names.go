@@ -327,25 +327,6 @@ func (n *Names) OfImport(module string, names []string) []Named {
 	return out
 }
 
-// All are the distributions of the project that may have what an import
-// statement imports.
-func (n *Names) All(module string, names []string) []string {
-	var out []string
-	for _, one := range n.OfImport(module, names) {
-		ships := shippers(one.Module)
-		for _, s := range ships {
-			if n.evident[s.distribution] != NotNamed {
-				out = append(out, s.distribution)
-			}
-		}
-		if one.Distribution != "" {
-			out = append(out, one.Distribution)
-		}
-		out = append(out, n.perhaps(one.Module, ships)...)
-	}
-	return out
-}
-
 // given is what the configuration says of a module or a package above it.
 func (n *Names) given(module string) (string, bool) {
 	for up := module; up != ""; up, _, _ = source.CutLast(up) {

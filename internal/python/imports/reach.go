@@ -41,9 +41,6 @@ func Walk(caught bool, starts ...*Node) *Reach {
 	return r
 }
 
-// Has says whether a module is imported.
-func (r *Reach) Has(n *Node) bool { _, ok := r.from[n]; return ok }
-
 // Chain is the shortest way from a start to a module; parents of packages are
 // imported by the statement that names the child.
 func (r *Reach) Chain(n *Node) []Link {
