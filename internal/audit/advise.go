@@ -60,6 +60,7 @@ func Advise(ctx context.Context, env *host.Env, name string, o AdviseOptions) (*
 // Rules are the rules that can be asked, with their documentation.
 func Rules() []analysis.Rule { return rule.All() }
 
+// KnownRules says which of some rules there is none, as an error of the user's.
 func KnownRules(only []string) error {
 	for _, id := range only {
 		if !slices.ContainsFunc(rule.All(), func(r analysis.Rule) bool { return r.ID == id }) {
@@ -278,6 +279,7 @@ func SortFindings(fs []whittle.Finding) {
 	})
 }
 
+// CompareBool orders false before true.
 func CompareBool(a, b bool) int {
 	switch {
 	case a == b:

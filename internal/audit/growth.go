@@ -118,8 +118,11 @@ func (x *Examined) InstalledBut(removed []int) map[string]string {
 	return out
 }
 
-// MuslMajor and muslMinor are the newest that wheels are made for.
-const MuslMajor, MuslMinor = 1, 2
+// MuslMajor and MuslMinor are the newest musl that wheels are made for.
+const (
+	MuslMajor = 1
+	MuslMinor = 2
+)
 
 // BaseTools come with the base image.
 var BaseTools = []string{"pip", "setuptools", "wheel"}

@@ -135,6 +135,7 @@ func joined(o InspectOptions, steps []whittle.Step) (*dockerfile.File, []whittle
 	return f, steps, []string{o.Dockerfile + " names no line, as none of the image's steps is one of its instructions: it may have made another image, or another target of it"}, nil
 }
 
+// Inspection is what the account says of the image.
 func (s *Subject) Inspection() *whittle.Inspection {
 	a, cfg := s.Account, s.Config()
 	in := &whittle.Inspection{

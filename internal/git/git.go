@@ -10,7 +10,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -196,7 +195,7 @@ func sameContent(dir, name string, e gitEntry) bool {
 // objectName is git's name of a content, in so many hexadecimal digits.
 // https://git-scm.com/docs/gitformat-pack, gitformat-loose
 func objectName(text []byte, digits int) string {
-	var h hash.Hash = sha1.New() //nolint:gosec // see above
+	h := sha1.New() //nolint:gosec // see above
 	if digits == hex.EncodedLen(sha256.Size) {
 		h = sha256.New()
 	}

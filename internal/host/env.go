@@ -76,6 +76,7 @@ type silent struct{}
 func (silent) Step(string)       {}
 func (silent) Writer() io.Writer { return nil }
 
+// Key is what [Env.Secret] gives, empty where there is none.
 func (e *Env) Key() []byte {
 	if e.Secret == nil {
 		return nil
@@ -83,6 +84,7 @@ func (e *Env) Key() []byte {
 	return e.Secret()
 }
 
+// Variables gives the variables of whittle's environment.
 func (e *Env) Variables() project.Lookup {
 	if e.Lookup == nil {
 		return os.LookupEnv
@@ -90,6 +92,7 @@ func (e *Env) Variables() project.Lookup {
 	return e.Lookup
 }
 
+// Listener is told what is going on; it is never nil.
 func (e *Env) Listener() Progress {
 	if e.Progress == nil {
 		return silent{}
@@ -97,6 +100,7 @@ func (e *Env) Listener() Progress {
 	return e.Progress
 }
 
+// Time is what the clock says now.
 func (e *Env) Time() time.Time {
 	if e.Now == nil {
 		return time.Now()

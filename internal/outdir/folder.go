@@ -22,10 +22,12 @@ const Name = ".whittle"
 
 const (
 	lockName = "lock"
-	// Names of what a run makes and removes again: its copies of the project,
-	// its trials' images, archives and files that are being written.
-	WorkPattern    = ".whittle-work-*"
-	TrialsPattern  = ".whittle-trials-*"
+	// WorkPattern is that of the copies of the project that a run makes and
+	// removes again.
+	WorkPattern = ".whittle-work-*"
+	// TrialsPattern is that of the folders of trials' images.
+	TrialsPattern = ".whittle-trials-*"
+	// partialPattern is that of files that are being written.
 	partialPattern = ".whittle-*.partial"
 )
 
@@ -130,8 +132,10 @@ func notMade(err error) error {
 // locked.
 func At(dir string, key []byte) Folder { return Folder{Dir: dir, key: key} }
 
+// Path is the path of a file of the folder.
 func (f Folder) Path(rel string) string { return filepath.Join(f.Dir, rel) }
 
+// Close frees the lock.
 func (f Folder) Close() error {
 	if f.lock == nil {
 		return nil
