@@ -40,7 +40,7 @@ func (a *array) quotes(k int) byte {
 	return preferred(append(out, a.style().quotes)...)
 }
 
-// lead is what stands in front of an item on its line where that is a comma
+// lead is what is in front of an item on its line where that is a comma
 // and white space alone.
 func (a *array) lead(i int) string {
 	if i <= 0 || i >= len(a.items) {
@@ -227,7 +227,7 @@ func (a *array) cut(i int) whittle.Span {
 		}
 		return whittle.Span{Start: a.items[i-1].comma + 1, End: end}
 	case i > 0 && i+1 == len(a.items) && len(bytes.TrimSpace(a.src[a.items[i-1].comma+1:it.Start])) == 0:
-		// The closing bracket stands behind it, and goes up.
+		// The closing bracket is behind it, and goes up.
 		return whittle.Span{Start: a.items[i-1].comma + 1, End: it.End}
 	}
 	return it.Span

@@ -24,7 +24,7 @@ type expression struct {
 	// path is the whole key, key the part that is written here.
 	path, key []string
 	header    bool
-	// head is the index of the header that a key stands under, -1 for none.
+	// head is the index of the header that a key is under, -1 for none.
 	head int
 	// opaque expressions are in an array of tables.
 	opaque bool
@@ -191,7 +191,7 @@ func (d *document) keyValue(it item) (expression, bool) {
 	return x, err == nil
 }
 
-// item is what stands between the commas of an array or an inline table.
+// item is what is between the commas of an array or an inline table.
 type item struct {
 	whittle.Span
 	// comma is where the comma after it is, -1 where there is none.
@@ -261,7 +261,7 @@ func skipString(src []byte, at int) int {
 			return i + 1
 		case i+2 < len(src) && src[i+1] == q && src[i+2] == q:
 			i += 3
-			// One or two quotes may stand in front of the closing three.
+			// One or two quotes may be in front of the closing three.
 			for n := 0; n < 2 && i < len(src) && src[i] == q; n++ {
 				i++
 			}

@@ -5,7 +5,7 @@
 // Edits are against the bytes that were given. Before they are returned they
 // are applied and the result is read again: it must differ from what was given
 // by the intended element alone, and no comment may be lost that does not
-// stand on the element's own line. Else there is an error that wraps
+// is on the element's own line. Else there is an error that wraps
 // [whittle.ErrUnsupported], and no edit.
 package edit
 
@@ -77,7 +77,7 @@ func Lists(src []byte) ([]List, error) {
 }
 
 // Requirements gives the elements of a list in the order of the file, as PEP
-// 508 has them. What a group includes is left out, and so is Poetry's python.
+// 508 has them. What a group includes is skipped, and so is Poetry's python.
 // A constraint of Poetry's that has no counterpart leaves the name alone. A
 // list that is not there is [whittle.ErrNotFound].
 func Requirements(src []byte, list List) ([]string, error) {

@@ -15,7 +15,7 @@ type entry struct {
 	name  string
 	exprs []int
 	item  int
-	// value is where the value stands, if it is in one piece.
+	// value is the span of the value, if it is in one piece.
 	value whittle.Span
 }
 
@@ -166,7 +166,7 @@ func (l *located) line(e taken, value string) (at int, text string, ok bool) {
 	end := x.keys[len(x.keys)-1].End
 	equals := string(d.src[end:x.value])
 	if pad := strings.IndexByte(equals, '='); pad > 1 {
-		// The signs stand below each other.
+		// The signs are below each other.
 		equals = strings.Repeat(" ", max(1, end-x.span.Start+pad-len(key))) + equals[pad:]
 	}
 	return at, indent + key + equals + value, true

@@ -14,7 +14,7 @@ type Line struct {
 	Start, End, Number int
 	// Text is without the comment and the white space around it.
 	Text, Comment string
-	// Indented says that white space stands in front.
+	// Indented says that white space is in front.
 	Indented bool
 }
 

@@ -76,7 +76,7 @@ type markerNode struct {
 	op          string
 	left, right *markerNode
 	// variable is what a comparison reads, value what it compares with, first
-	// whether the variable stands before the operator.
+	// whether the variable is before the operator.
 	variable, value string
 	first           bool
 }

@@ -28,7 +28,7 @@ type Parts struct {
 	// Written is the name as written; Name and the Extras are normalized.
 	Written, Name string
 	Extras        []string
-	// Specifiers are without the parentheses that may stand around them.
+	// Specifiers are without the parentheses that may be around them.
 	Specifiers, URL, Marker string
 }
 
@@ -147,7 +147,7 @@ func (p *requirementParser) extras() ([]string, error) {
 	}
 }
 
-// specifiers takes what stands before the marker, within parentheses or
+// specifiers takes what is before the marker, within parentheses or
 // without.
 func (p *requirementParser) specifiers() (string, error) {
 	if p.skip("(") {

@@ -168,7 +168,7 @@ func (c *cursor) public(v *Version) bool {
 
 var preNames = map[string]string{"alpha": "a", "a": "a", "beta": "b", "b": "b", "c": "rc", "rc": "rc", "pre": "rc", "preview": "rc"}
 
-// suffix reads one of some words with its number; a separator may stand before
+// suffix reads one of some words with its number; a separator may be before
 // the word and between both.
 func (c *cursor) suffix(words ...string) (word string, n number) {
 	before := c.rest
@@ -277,7 +277,7 @@ func at(release []number, i int) number {
 	return ""
 }
 
-// preRank orders what stands behind the release: a development version of the
+// preRank orders what follows the release: a development version of the
 // release itself comes before its pre-releases, and these before it.
 func (v Version) preRank() int {
 	switch v.pre {

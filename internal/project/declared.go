@@ -111,7 +111,7 @@ const (
 // flit), requirements files with their includes and constraints, setup.cfg, the
 // literals of setup.py, Pipfile, environment.yml and pixi.toml of a project's
 // folder, and its lock files. The errors are those of files that could not be
-// read, joined; what the others say stands.
+// read, joined; what the other files declare is still returned.
 func ReadDeclared(fsys fs.FS) (*Declared, error) { return ReadDeclaredIn(fsys, ".") }
 
 // ReadDeclaredIn reads the folder of a project that is a part of fsys; all

@@ -53,11 +53,11 @@ func newLineFinder(src []byte) *lineFinder {
 	return &lineFinder{src: src, sections: map[string]int{}, asked: map[[2]string]int{}}
 }
 
-// quotedPlace is where a text stands, and in the list of places the next of the
+// quotedPlace is where a text is, and in the list of places the next of the
 // same text, -1 for none.
 type quotedPlace struct{ at, next int32 }
 
-// line is where a string stands, after the first mention of its section.
+// line is the line of a string after the first mention of its section.
 func (f *lineFinder) line(section, text string) int {
 	n, ok := f.asked[[2]string{section, text}]
 	if !ok {
@@ -95,7 +95,7 @@ func (f *lineFinder) section(name string) int {
 	return at
 }
 
-// readQuoted notes where the texts between quotes stand, from the end of the
+// readQuoted notes where the texts between quotes are, from the end of the
 // file to its begin.
 func (f *lineFinder) readQuoted() {
 	text := string(f.src)
@@ -116,7 +116,7 @@ func (f *lineFinder) readQuoted() {
 	}
 }
 
-// key is where a key of a table stands.
+// key is the line of a key of a table, 0 where it is not there.
 func (f *lineFinder) key(section, name string) int {
 	if f.keys == nil {
 		f.readKeys()

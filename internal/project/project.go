@@ -25,7 +25,7 @@ type Project struct {
 	// Dir is the project's folder, and the build context.
 	Dir  string
 	Name string
-	// Bases maps image names, as they stand in FROM, to places on this
+	// Bases maps image names, as FROM has them, to places on this
 	// machine: "oci-layout:" and an absolute path.
 	Bases    map[string]string
 	Variants []Variant

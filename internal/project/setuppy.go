@@ -9,7 +9,7 @@ import (
 
 // setupPy reads the literal arguments of the call of setup() in setup.py; the
 // file is not run. A list that is given by name is looked up where it is
-// assigned as a literal; what is computed is not known and left out.
+// assigned as a literal; what is computed is not known and skipped.
 // https://setuptools.pypa.io/en/latest/references/keywords.html
 func (d *declaredReader) setupPy() {
 	file := d.at("setup.py")
@@ -107,7 +107,7 @@ func wholeList(text, keyword string) bool {
 		!regexp.MustCompile(`\b`+name+`\s*(\+=|\.(append|extend|insert|remove)\()`).MatchString(text)
 }
 
-// pyString is a string literal and where it stands, in bytes.
+// pyString is a string literal and its offset in bytes.
 type pyString struct {
 	text string
 	at   int
@@ -122,7 +122,7 @@ func valueOf(text, name string) (int, bool) {
 	return m[1], true
 }
 
-// identifierAt is the name that stands at an offset, where nothing is done to it.
+// identifierAt is the name at an offset, where nothing is done to it.
 var identifierAt = regexp.MustCompile(`^([A-Za-z_]\w*)\s*[,)\n]`)
 
 // literalOf is the offset of a literal given for a keyword, by a name or not.

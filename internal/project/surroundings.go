@@ -389,7 +389,7 @@ func givable(value string) error {
 }
 
 // parseEnvFile reads lines of NAME=value, as compose has them: comments, export,
-// quotes, and references to the environment and to what stands above.
+// quotes, and references to the environment and to the variables above.
 // https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/#env-file-syntax
 func parseEnvFile(text []byte, lookup Lookup) ([]Variable, error) {
 	r := envReader{rest: strings.ReplaceAll(strings.TrimPrefix(string(text), "\ufeff"), "\r\n", "\n"), lookup: lookup, known: map[string]string{}}

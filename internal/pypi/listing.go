@@ -63,7 +63,7 @@ func (c *Client) listing(ctx context.Context, i index, name string) ([]File, err
 	return out.Files, nil
 }
 
-// age is how long an answer stands, by its Cache-Control.
+// age is how long an answer is fresh, by its Cache-Control.
 func age(control string) time.Duration {
 	for directive := range strings.SplitSeq(strings.ToLower(control), ",") {
 		directive = strings.TrimSpace(directive)

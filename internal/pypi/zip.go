@@ -25,7 +25,7 @@ const (
 
 // tailSize is how much of a wheel's end is asked for first: the end's records
 // with the longest comment, and in most wheels the directory and the .dist-info
-// folder, which is asked to stand last.
+// folder, which is asked to be last.
 const tailSize = 128 << 10
 
 // The methods of compression that wheels use.
@@ -38,7 +38,7 @@ const (
 type directory struct {
 	start, size int64
 	entries     int64
-	// shift is what stands before the archive: offsets count from there.
+	// shift is the length of what is before the archive: offsets count from there.
 	shift int64
 }
 
@@ -105,7 +105,7 @@ func findEnd(tail []byte) int {
 	return -1
 }
 
-// parseDirectory reads the central directory. Folders are left out.
+// parseDirectory reads the central directory. Folders are skipped.
 func parseDirectory(b []byte, d directory) ([]entry, error) {
 	out := make([]entry, 0, d.entries)
 	count := int64(0)

@@ -31,7 +31,7 @@ const (
 
 // Claims says which files the interpreters, virtual environments and
 // distributions of a root own. The errors are those of records that could not
-// be read, each named; the other claims stand.
+// be read, each named; the other claims are returned all the same.
 func Claims(ctx context.Context, root whittle.Root) ([]whittle.Claim, []error) {
 	t := NewTree(root)
 	dists, problems := distributions(ctx, t)

@@ -110,7 +110,7 @@ func btoi(b bool) int {
 }
 
 // real resolves the symlinked parents of a path within the root; ok is false
-// where it leads nowhere. What is there as it stands needs no walk.
+// where it leads nowhere. A path that is there as written needs no walk.
 func (t *Tree) real(p string) (string, bool) {
 	if _, err := t.Root.Lstat(p); err == nil {
 		return p, true
