@@ -5,8 +5,8 @@ import "slices"
 // Severity says how much a [Problem] counts.
 type Severity string
 
-// The severities of problems, the worst first: an error
-// keeps the image from running.
+// The severities of problems, the worst first: an error keeps the image from
+// running.
 const (
 	SeverityError   Severity = "error"
 	SeverityWarning Severity = "warning"

@@ -4,8 +4,8 @@
 //
 // Edits are against the bytes that were given. Before they are returned they
 // are applied and the result is read again: it must differ from what was given
-// by the intended element alone, and no comment may be lost that does not
-// is on the element's own line. Else there is an error that wraps
+// by the intended element alone, and no comment may be lost that is not
+// on the element's own line. Else there is an error that wraps
 // [whittle.ErrUnsupported], and no edit.
 package edit
 
