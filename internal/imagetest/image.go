@@ -115,7 +115,7 @@ func NewLayer(t testing.TB, codec Codec, raw []byte) *Layer {
 // DiffID implements [whittle.Layer].
 func (l *Layer) DiffID() whittle.Digest { return l.ID }
 
-// Transfer implements [whittle.Layer]; plain layers have none.
+// Blob implements [whittle.Layer]; plain layers have none.
 func (l *Layer) Blob() (whittle.Blob, bool) {
 	if l.Codec == Plain {
 		return whittle.Blob{}, false
