@@ -27,6 +27,7 @@ const (
 	CheckTransitive           = "transitive-dependency"
 	CheckMissingRequirement   = "missing-requirement"
 	CheckUnwritablePath       = "unwritable-path"
+	CheckUnreadablePath       = "unreadable-path"
 	CheckMissingTimeZone      = "missing-time-zone"
 	CheckMissingLocale        = "missing-locale"
 	CheckMissingLicence       = "missing-licence"

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -66,8 +67,16 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// caseOf is the image of a case: its comment has one setting on each line, its
-// files are the image's, and those of project/ the project's.
+// caseOf is the image of a case. Its files are added to those of [site] (a
+// Python in /usr/local and /app/main.py), and those of project/ are the
+// project's. Its comment has one setting on each line; WORKDIR is /app:
+//
+//	run WORD…               the command
+//	user NAME               USER
+//	env NAME=VALUE          ENV
+//	health WORD…            the health check
+//	mode PATH OCTAL         a mode other than 0755; all files are root's
+//	elf PATH KEY=VALUE…     a binary, see [binary]
 func caseOf(t *testing.T, b []byte) *check.Image {
 	t.Helper()
 	a := txtar.Parse(b)
@@ -80,7 +89,7 @@ func caseOf(t *testing.T, b []byte) *check.Image {
 		}
 	}
 	process := whittle.Process{WorkingDir: "/app"}
-	binaries, plain := map[string]*elf.File{}, ""
+	binaries, modes := map[string]*elf.File{}, map[string]uint32{}
 	for line := range strings.Lines(string(a.Comment)) {
 		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		switch words := strings.Fields(rest); word {
@@ -92,8 +101,12 @@ func caseOf(t *testing.T, b []byte) *check.Image {
 			process.Env = append(process.Env, rest)
 		case "health":
 			process.Healthcheck = &whittle.Healthcheck{Test: append([]string{"CMD"}, words...)}
-		case "plain":
-			plain = rest
+		case "mode":
+			mode, err := strconv.ParseUint(words[1], 8, 32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			modes[words[0]] = uint32(mode)
 		case "elf":
 			binaries[words[0]] = binary(words[1:])
 			files[words[0]] = "\x7fELF"
@@ -109,9 +122,7 @@ func caseOf(t *testing.T, b []byte) *check.Image {
 		}
 		return known(p)
 	}
-	if plain != "" {
-		img.Root = notExecutable{img.Root, plain}
-	}
+	img.Root = withModes{img.Root, modes}
 	img.Distributions, _ = python.Distributions(t.Context(), img.Root)
 	if len(folder) > 0 {
 		declared, err := project.ReadDeclared(folder)
@@ -140,16 +151,16 @@ func binary(words []string) *elf.File {
 	return f
 }
 
-// notExecutable is a root of which one file has no permission to execute.
-type notExecutable struct {
+// withModes is a root some of whose files have other modes.
+type withModes struct {
 	whittle.Root
-	name string
+	modes map[string]uint32
 }
 
-func (r notExecutable) Lstat(p string) (whittle.Entry, error) {
+func (r withModes) Lstat(p string) (whittle.Entry, error) {
 	e, err := r.Root.Lstat(p)
-	if path.Clean(p) == r.name {
-		e.Mode = 0o644
+	if mode, ok := r.modes[path.Clean(p)]; ok {
+		e.Mode = mode
 	}
 	return e, err
 }

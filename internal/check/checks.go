@@ -15,6 +15,7 @@ func groups() []group {
 		importedLater(),
 		dependencies(),
 		requirements(),
+		readable(),
 		writable(),
 		data(),
 		licences(),

@@ -45,6 +45,8 @@ var breakages = []breakage{
 	{project: "flask", name: "a user who does not exist", file: "Dockerfile", old: "USER app", new: "USER web", want: "missing-user"},
 	{project: "flask", name: "the interpreter is gone", lines: "USER root\nRUN rm /usr/local/bin/python3.13\n", want: "missing-interpreter"},
 	{project: "flask", name: "the program is not executable", lines: "USER root\nRUN chmod 644 /usr/local/bin/gunicorn\n", want: "exec-failed"},
+	{project: "flask", name: "a module that only root may read", lines: "USER root\nRUN chmod 600 shop/config.py\nUSER app\n", want: "unreadable-path shop/config.py:0"},
+	{project: "flask", name: "a server in a folder of root's alone", lines: "USER root\nRUN mkdir -p /root/.local/bin && mv /usr/local/bin/gunicorn /root/.local/bin && chmod 700 /root\nENV PATH=/root/.local/bin:$PATH\nUSER app\n", want: "unreadable-path /root/.local/bin/gunicorn:0"},
 	{project: "flask", name: "a health check by curl", file: "Dockerfile", old: "HEALTHCHECK CMD python -c \"import urllib.request as r; r.urlopen('http://localhost:8000/health')\"", new: "HEALTHCHECK CMD curl -f http://localhost:8000/health || exit 1", want: "healthcheck-cannot-run"},
 	{project: "flask", name: "a health check by a module that is missing", file: "Dockerfile", old: "import urllib.request as r; r.urlopen('http://localhost:8000/health')", new: "import requests; requests.get('http://localhost:8000/health')", want: "healthcheck-cannot-run"},
 	{project: "flask", name: "a part of the standard library is deleted", lines: "USER root\nRUN rm -r /usr/local/lib/python3.13/json\n", want: "missing-module traceback"},

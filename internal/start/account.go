@@ -20,16 +20,27 @@ type Account struct {
 }
 
 // MayWrite says whether the process may create or change a file in a folder.
-func (a *Account) MayWrite(e whittle.Entry) bool {
+func (a *Account) MayWrite(e whittle.Entry) bool { return a.may(e, 0o2) }
+
+// MayRead says whether the process may read a file.
+func (a *Account) MayRead(e whittle.Entry) bool { return a.may(e, 0o4) }
+
+// MayExecute says whether the process may execute a file, or look names up in a
+// folder.
+func (a *Account) MayExecute(e whittle.Entry) bool { return a.may(e, 0o1) }
+
+// may says whether an entry's mode has a permission for the process: only the
+// first class that applies counts. path_resolution(7)
+func (a *Account) may(e whittle.Entry, permission uint32) bool {
 	switch {
 	case a.UID == 0:
 		return true
 	case e.UID == a.UID:
-		return e.Mode&0o200 != 0
+		return e.Mode&(permission<<6) != 0
 	case a.groups[e.GID]:
-		return e.Mode&0o020 != 0
+		return e.Mode&(permission<<3) != 0
 	}
-	return e.Mode&0o002 != 0
+	return e.Mode&permission != 0
 }
 
 // account resolves USER as a container engine does: names by /etc/passwd and
