@@ -66,9 +66,9 @@ func answers(text string) map[string]string {
 
 // questions are the first column of the table in docs/explanation/security.md.
 var questions = []string{
-	"processes", "namespaces of its own", "capabilities", "seccomp filter", "host name", "network interfaces", "listening TCP ports", "abstract sockets",
-	"device files", "mounts of the engine's", "kernel files that can be written", "kernel files that tell of the machine", "places of the machine's",
-	"what only the machine's root may", "environment", "score where memory runs out",
+	"processes", "separate namespaces", "capabilities", "seccomp filter", "host name", "network interfaces", "listening TCP ports", "abstract sockets",
+	"device files", "mounts of the engine", "kernel files that can be written", "kernel files that reveal something about the machine", "files of the machine",
+	"operations that only the machine's root may do", "environment", "OOM score adjustment",
 }
 
 // reachable is the table of docs/explanation/security.md: for a RUN step and for a run, the

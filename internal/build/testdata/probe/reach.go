@@ -18,7 +18,7 @@ const dockersCapabilities = 0xa80425fb
 
 // reach says what a process here can reach of the machine, one line for each
 // question: "question: answer". disk is a block device's number, paths are
-// places of the machine's that must not be there, with commas between them.
+// files of the machine that must not be there, with commas between them.
 func reach(disk, paths, namespaces string) {
 	say := func(what string, names ...string) {
 		slices.Sort(names)
@@ -28,7 +28,7 @@ func reach(disk, paths, namespaces string) {
 		fmt.Printf("%s: %s\n", what, strings.Join(slices.Compact(names), " "))
 	}
 	say("processes", processes()...)
-	say("namespaces of its own", ownNamespaces(namespaces)...)
+	say("separate namespaces", ownNamespaces(namespaces)...)
 	say("capabilities", capabilities())
 	say("seccomp filter", map[string]string{"2": "yes"}[status("Seccomp")])
 	say("host name", first(os.Hostname()))
@@ -36,14 +36,14 @@ func reach(disk, paths, namespaces string) {
 	say("listening TCP ports", listening()...)
 	say("abstract sockets", abstractSockets()...)
 	say("device files", devices()...)
-	say("mounts of the engine's", mounts()...)
+	say("mounts of the engine", mounts()...)
 	say("kernel files that can be written", writable("/proc", "/sys")...)
-	say("kernel files that tell of the machine", readable("/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware", "/proc/acpi", "/proc/scsi")...)
-	say("places of the machine's", present(strings.Split(paths, ","))...)
-	say("what only the machine's root may", forbidden(disk)...)
+	say("kernel files that reveal something about the machine", readable("/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware", "/proc/acpi", "/proc/scsi")...)
+	say("files of the machine", present(strings.Split(paths, ","))...)
+	say("operations that only the machine's root may do", forbidden(disk)...)
 	say("environment", variables()...)
 	score, _ := os.ReadFile("/proc/self/oom_score_adj")
-	say("score where memory runs out", strings.TrimSpace(string(score)))
+	say("OOM score adjustment", strings.TrimSpace(string(score)))
 }
 
 func first(s string, _ error) string { return s }
