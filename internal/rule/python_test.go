@@ -44,7 +44,7 @@ func TestSealed(t *testing.T) {
 		}
 		return found
 	}
-	_, c := readCase(t, "testdata/python_tests.txtar")
+	_, c := readCase(t, "testdata/python-tests_fires.txtar")
 	p := c.pass(t)
 	want := find(p, "python-tests")
 	root := p.Root
@@ -56,7 +56,7 @@ func TestSealed(t *testing.T) {
 	if diff := cmp.Diff(want, find(p, "python-tests")); diff != "" {
 		t.Errorf("by the facts of the texts (-texts +facts):\n%s", diff)
 	}
-	_, c = readCase(t, "testdata/python_unused.txtar")
+	_, c = readCase(t, "testdata/unused-dependency_fires.txtar")
 	p = c.pass(t)
 	p.Root = sealed{p.Root}
 	for _, f := range find(p, "unused-dependency") {
