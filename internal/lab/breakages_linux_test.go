@@ -6,8 +6,9 @@ type breakage struct {
 	// lines are added to the Dockerfile; in file, old becomes new.
 	lines          string
 	file, old, new string
-	// want is the rule and the place of an error that the check must find:
-	// "path:line", or "traceback" for the one that Python shows.
+	// want is the id and the place of an error that the check must find:
+	// "path:line" (line 0 for a problem of the whole file), or "traceback" for
+	// the place that Python shows.
 	want string
 	// missed says why the check does not find it, empty where it does.
 	missed string

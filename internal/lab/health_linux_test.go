@@ -17,19 +17,20 @@ import (
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/build/buildkitd"
+	"whittle.dev/whittle/internal/check"
 	"whittle.dev/whittle/internal/host"
 )
 
 // The corpus of TestHealth: real projects in testdata/health, built by
 // BuildKit with real packages. Each runs, and the check must say so; each of
-// the breakages in breakages_test.go keeps one of them from running, and the
+// the breakages in breakages_linux_test.go keeps one of them from running, and the
 // check must find it where running it shows it.
 
 // watch is how long a server of the corpus is watched: longer than it takes to
 // fail on a slow machine.
 const watch = 8 * time.Second
 
-// TestHealth holds the check to what running shows.
+// TestHealth compares the check with what running shows.
 func TestHealth(t *testing.T) {
 	h := gatedHealth(t)
 	files, err := filepath.Glob("testdata/health/*.txtar")
@@ -54,6 +55,26 @@ func TestHealth(t *testing.T) {
 		})
 	}
 	t.Log(score.String())
+}
+
+// TestBreakages: each check that reports errors has a breakage, by which
+// TestHealth compares it with a run. An image in which a dependency that nothing
+// declares is installed runs.
+func TestBreakages(t *testing.T) {
+	want := map[string]bool{whittle.CheckUndeclared: true}
+	for _, b := range breakages {
+		id, _, _ := strings.Cut(b.want, " ")
+		want[id] = true
+	}
+	for _, c := range check.All() {
+		if c.Severity == whittle.SeverityError && !want[c.ID] {
+			t.Errorf("breakages_linux_test.go has no breakage that %s finds", c.ID)
+		}
+		delete(want, c.ID)
+	}
+	for id := range want {
+		t.Errorf("breakages_linux_test.go wants %s, which is no check", id)
+	}
 }
 
 // score counts what the check said of images whose state is known.

@@ -105,7 +105,7 @@ func readCase(t testing.TB, name string) (*txtar.Archive, testCase) {
 	}
 	for _, id := range c.rules {
 		if !slices.ContainsFunc(All(), func(r analysis.Rule) bool { return r.ID == id }) {
-			t.Fatalf("no rule is called %s", id)
+			t.Fatalf("no rule in the table of rules.go is called %s", id)
 		}
 	}
 	return ar, c

@@ -6,6 +6,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
 	"os"
 	"path/filepath"
 	"slices"
@@ -194,11 +198,15 @@ func splice(src []byte, edits []whittle.Edit) ([]byte, error) {
 }
 
 // TestTable: every rule has its documentation, a case that fires and one that
-// must not.
+// must not. A case of one rule is named after it, and what gives a rule is in
+// the table.
 func TestTable(t *testing.T) {
 	fires, silent := map[string]bool{}, map[string]bool{}
 	for _, name := range cases(t) {
 		ar, c := readCase(t, name)
+		if base := filepath.Base(name); len(c.rules) == 1 && !strings.HasPrefix(base, c.rules[0]+"_") {
+			t.Errorf("%s is to be called %s_CASE.txtar", name, c.rules[0])
+		}
 		var want string
 		for _, f := range ar.Files {
 			if f.Name == "want" {
@@ -229,6 +237,42 @@ func TestTable(t *testing.T) {
 			t.Errorf("no case shows where rule %s must not fire", r.ID)
 		}
 	}
+	table, err := os.ReadFile("rules.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range constructors(t) {
+		if !bytes.Contains(table, []byte(f+"(),")) {
+			t.Errorf("%s is not in the table of rules.go", f)
+		}
+	}
+}
+
+// constructors are the functions that give a rule: "layer.MovedFile".
+func constructors(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	for _, pkg := range []string{"layer", "distribution"} {
+		files, err := filepath.Glob(pkg + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range f.Decls {
+				if fn, ok := d.(*ast.FuncDecl); ok && fn.Type.Results != nil && types.ExprString(fn.Type.Results.List[0].Type) == "analysis.Rule" {
+					out = append(out, pkg+"."+fn.Name.Name)
+				}
+			}
+		}
+	}
+	if len(out) == 0 {
+		t.Fatal("no function gives a rule")
+	}
+	return out
 }
 
 // TestNothingKnown: rules find nothing, and do not fall over, where only the

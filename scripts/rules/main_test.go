@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"whittle.dev/whittle/internal/check"
+	"whittle.dev/whittle/internal/rule"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -55,6 +58,21 @@ func TestRefused(t *testing.T) {
 		if _, err := render([]analysis.Rule{r, r}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
+	}
+}
+
+// TestCurrent: the pages of docs/reference say what the rules and the checks say.
+func TestCurrent(t *testing.T) {
+	rules, err := render(rule.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks, err := renderChecks(check.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(compare("../../docs/reference/rules", rules), compare("../../docs/reference/checks", checks)); err != nil {
+		t.Error(err)
 	}
 }
 
