@@ -15,7 +15,7 @@ func AdviseProject(ctx context.Context, env *host.Env, o StudyOptions, only []st
 	if err := audit.KnownRules(only); err != nil {
 		return nil, err
 	}
-	s, err := finished(ctx, env, o)
+	s, err := openBuilt(ctx, env, o)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func AdviseProject(ctx context.Context, env *host.Env, o StudyOptions, only []st
 		}
 	}
 	if len(out) == 0 {
-		return nil, s.nothingBuilt()
+		return nil, s.noImage()
 	}
 	return out, nil
 }

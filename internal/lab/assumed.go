@@ -15,9 +15,9 @@ import (
 	"whittle.dev/whittle/internal/project"
 )
 
-// counted are the fixes that a forecast counts on: those of one variant's
+// assumed are the fixes that a forecast counts on: those of one variant's
 // findings, up to the workshop's risk.
-type counted struct {
+type assumed struct {
 	// state is the project with those that change more than the Dockerfile, or
 	// keep something from failing: strategies start from it. edits are theirs of
 	// the Dockerfile.
@@ -30,26 +30,26 @@ type counted struct {
 	notes  []string
 }
 
-// countedOn merges the fixes of a variant's findings. With remake the generated
+// assumedFixes merges the fixes of a variant's findings. With remake the generated
 // files that they need are made again; a fix whose files cannot be is left out.
-func (w *workshop) countedOn(ctx context.Context, v project.Variant, x advised, remake bool) (*counted, error) {
+func (w *workshop) assumedFixes(ctx context.Context, v project.Variant, x advisedImage, remake bool) (*assumed, error) {
 	var first, rest []whittle.Finding
 	for _, f := range x.findings {
 		switch {
-		case f.Fix == nil || !w.reachable(f.Fix) || !audit.AtMost(f.Risk, cmp.Or(w.risk, whittle.RiskLow)):
+		case f.Fix == nil || !w.inScope(f.Fix) || !audit.AtMost(f.Risk, cmp.Or(w.risk, whittle.RiskLow)):
 		case f.Breaks || !touchesOnly(f.Fix, v.Dockerfile):
 			first = append(first, f)
 		default:
 			rest = append(rest, f)
 		}
 	}
-	c := &counted{state: x.trial.state}
+	c := &assumed{state: x.trial.state}
 	next, first, err := w.mergeFindings(x.trial.state, first)
 	if err != nil {
 		return nil, err
 	}
 	if remake {
-		if next, first, err = w.remadeFor(ctx, x.trial.state, next, first, c); err != nil {
+		if next, first, err = w.remakeFor(ctx, x.trial.state, next, first, c); err != nil {
 			return nil, err
 		}
 	}
@@ -109,9 +109,9 @@ func (w *workshop) mergeFindings(s state, findings []whittle.Finding) (state, []
 	return s.with(changed), merged, nil
 }
 
-// remadeFor has the generated files made again that some fixes need, or leaves
+// remakeFor has the generated files made again that some fixes need, or leaves
 // these fixes out and says so.
-func (w *workshop) remadeFor(ctx context.Context, s, merged state, findings []whittle.Finding, c *counted) (state, []whittle.Finding, error) {
+func (w *workshop) remakeFor(ctx context.Context, s, merged state, findings []whittle.Finding, c *assumed) (state, []whittle.Finding, error) {
 	var names []string
 	for _, f := range findings {
 		for _, name := range f.Fix.Remake {
@@ -131,9 +131,9 @@ func (w *workshop) remadeFor(ctx context.Context, s, merged state, findings []wh
 	return w.mergeFindings(s, slices.DeleteFunc(findings, func(f whittle.Finding) bool { return len(f.Fix.Remake) > 0 }))
 }
 
-// moved are the steps of an image with the places that their instructions have
+// moveSteps are the steps of an image with the places that their instructions have
 // in a Dockerfile after some edits. An instruction that is gone has none.
-func moved(steps []whittle.Step, before, after *dockerfile.File, edits []whittle.Edit) []whittle.Step {
+func moveSteps(steps []whittle.Step, before, after *dockerfile.File, edits []whittle.Edit) []whittle.Step {
 	spans := map[int]whittle.Span{}
 	for i := range after.Stages {
 		for j := range after.Stages[i].Instructions {

@@ -53,7 +53,7 @@ func TestMoved(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, s := range moved(steps, parse(before), parse(string(text)), c.edits) {
+		for _, s := range moveSteps(steps, parse(before), parse(string(text)), c.edits) {
 			if s.Origin == nil {
 				got = append(got, "")
 				continue

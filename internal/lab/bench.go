@@ -33,9 +33,9 @@ func newBench(env *host.Env, p *project.Project, o StudyOptions) *bench {
 	return &bench{env: env, project: p, quick: o.Quick, offline: o.Offline, sources: map[string][]byte{}, engine: &engine{warmed: map[string]bool{}}}
 }
 
-// at is a bench of the same project in another folder, which builds with what is
+// inFolder is a bench of the same project in another folder, which builds with what is
 // cached, and leaves its images and logs in out.
-func (b *bench) at(dir string, out outdir.Folder, sources map[string][]byte) *bench {
+func (b *bench) inFolder(dir string, out outdir.Folder, sources map[string][]byte) *bench {
 	next, here := *b, *b.project
 	here.Dir = dir
 	next.project, next.out, next.sources, next.quick = &here, out, sources, true

@@ -12,12 +12,12 @@ import (
 	"whittle.dev/whittle/internal/project"
 )
 
-// settleRound finds the fixes of a round that do no harm: all of them where
+// bisectRound finds the fixes of a round that do no harm: all of them where
 // they go together, else first those of shared files on all variants, then
 // those of each variant, halving the set until the culprits are found.
-func (p *prover) settleRound(ctx context.Context, cands []*candidate) ([]*candidate, error) {
-	all := p.shop.bench.project.Variants
-	reason, cands, merged, err := p.holdsRepaired(ctx, nil, cands, all)
+func (p *prover) bisectRound(ctx context.Context, cands []*candidate) ([]*candidate, error) {
+	all := p.workshop.bench.project.Variants
+	reason, cands, merged, err := p.evaluateRepairing(ctx, nil, cands, all)
 	if err != nil || reason == "" {
 		return merged, err
 	}
@@ -27,7 +27,7 @@ func (p *prover) settleRound(ctx context.Context, cands []*candidate) ([]*candid
 			shared = append(shared, c)
 		}
 	}
-	accepted, err := p.settle(ctx, nil, shared, all)
+	accepted, err := p.bisect(ctx, nil, shared, all)
 	if err != nil {
 		return nil, err
 	}
@@ -38,16 +38,16 @@ func (p *prover) settleRound(ctx context.Context, cands []*candidate) ([]*candid
 				own = append(own, c)
 			}
 		}
-		if accepted, err = p.settle(ctx, accepted, own, []project.Variant{v}); err != nil {
+		if accepted, err = p.bisect(ctx, accepted, own, []project.Variant{v}); err != nil {
 			return nil, err
 		}
 	}
 	return accepted, nil
 }
 
-// settle adds the candidates that do no harm to those that are accepted.
-func (p *prover) settle(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) ([]*candidate, error) {
-	reason, cands, merged, err := p.holdsRepaired(ctx, accepted, cands, variants)
+// bisect adds the candidates that do no harm to those that are accepted.
+func (p *prover) bisect(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) ([]*candidate, error) {
+	reason, cands, merged, err := p.evaluateRepairing(ctx, accepted, cands, variants)
 	switch {
 	case err != nil:
 		return nil, err
@@ -60,22 +60,22 @@ func (p *prover) settle(ctx context.Context, accepted, cands []*candidate, varia
 		return accepted, nil
 	}
 	half := len(cands) / 2
-	if accepted, err = p.settle(ctx, accepted, cands[:half], variants); err != nil {
+	if accepted, err = p.bisect(ctx, accepted, cands[:half], variants); err != nil {
 		return nil, err
 	}
-	return p.settle(ctx, accepted, cands[half:], variants)
+	return p.bisect(ctx, accepted, cands[half:], variants)
 }
 
 func (p *prover) revert(c *candidate, reason string) {
 	c.status, c.reason = whittle.Reverted, reason
-	p.shop.bench.env.Listener().Step(fmt.Sprintf("reverted: %s: %s", c.finding.Fix.Title, reason))
+	p.workshop.bench.env.Listener().Step(fmt.Sprintf("reverted: %s: %s", c.finding.Fix.Title, reason))
 }
 
-// holdsRepaired is holds without those fixes that do not repair what they are
+// evaluateRepairing is holds without those fixes that do not repair what they are
 // for: they are reverted, and the rest is tried again.
-func (p *prover) holdsRepaired(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) (reason string, rest, merged []*candidate, err error) {
+func (p *prover) evaluateRepairing(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) (reason string, rest, merged []*candidate, err error) {
 	for len(cands) > 0 {
-		reason, failed, merged, err := p.holds(ctx, accepted, cands, variants)
+		reason, failed, merged, err := p.evaluate(ctx, accepted, cands, variants)
 		if err != nil || len(failed) == 0 {
 			return reason, cands, merged, err
 		}
@@ -87,11 +87,11 @@ func (p *prover) holdsRepaired(ctx context.Context, accepted, cands []*candidate
 	return "", nil, accepted, nil
 }
 
-// holds builds the variants with some more fixes and says why they must not
+// evaluate builds the variants with some more fixes and says why they must not
 // stay; empty is that they may. merged are those that went together, failed
 // those that do not repair what they are for, or whose generated files cannot
 // be made again, with the reasons.
-func (p *prover) holds(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) (reason string, failed map[*candidate]string, merged []*candidate, err error) {
+func (p *prover) evaluate(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) (reason string, failed map[*candidate]string, merged []*candidate, err error) {
 	before, _, err := p.merge(ctx, accepted)
 	if err != nil {
 		return "", nil, nil, err
@@ -105,26 +105,26 @@ func (p *prover) holds(ctx context.Context, accepted, cands []*candidate, varian
 	}
 	was, is := make([]*trial, len(variants)), make([]*trial, len(variants))
 	for i, v := range variants {
-		if was[i], err = p.shop.try(ctx, v, before); err != nil {
+		if was[i], err = p.workshop.try(ctx, v, before); err != nil {
 			return "", nil, nil, err
 		}
-		if is[i], err = p.shop.try(ctx, v, after); err != nil {
+		if is[i], err = p.workshop.try(ctx, v, after); err != nil {
 			return "", nil, nil, err
 		}
 	}
 	repairs := slices.ContainsFunc(cands, func(c *candidate) bool { return c.finding.Breaks })
 	for i, v := range variants {
 		if why := worse(was[i], is[i], repairs); why != "" {
-			p.shop.bench.env.Listener().Step(fmt.Sprintf("%s: %d fixes together do harm (%s)", v.Name, len(cands), why))
+			p.workshop.bench.env.Listener().Step(fmt.Sprintf("%s: %d fixes together do harm (%s)", v.Name, len(cands), why))
 			return v.Name + ": " + why, nil, nil, nil
 		}
 	}
-	if failed = p.unrepaired(cands, merged, variants, was, is); len(failed) > 0 {
+	if failed = p.notRepaired(cands, merged, variants, was, is); len(failed) > 0 {
 		return "", failed, nil, nil
 	}
 	if !repairs {
-		if reason, err = p.saves(accepted, cands, variants, was, is); reason == "" && err == nil {
-			reason, err = p.slows(ctx, len(cands) > 1, variants, was, is)
+		if reason, err = p.shortfall(accepted, cands, variants, was, is); reason == "" && err == nil {
+			reason, err = p.slowdown(ctx, len(cands) > 1, variants, was, is)
 		}
 	}
 	return reason, nil, merged, err
@@ -142,9 +142,9 @@ func notRemade(cands, merged []*candidate) map[*candidate]string {
 	return out
 }
 
-// unrepaired are the fixes of what breaks that have repaired it in none of the
+// notRepaired are the fixes of what breaks that have repaired it in none of the
 // variants that show it, with the reasons.
-func (p *prover) unrepaired(cands, merged []*candidate, variants []project.Variant, was, is []*trial) map[*candidate]string {
+func (p *prover) notRepaired(cands, merged []*candidate, variants []project.Variant, was, is []*trial) map[*candidate]string {
 	out := map[*candidate]string{}
 	for _, c := range cands {
 		if !slices.Contains(merged, c) {
@@ -155,7 +155,7 @@ func (p *prover) unrepaired(cands, merged []*candidate, variants []project.Varia
 			if f == nil || !f.Breaks {
 				continue
 			}
-			why := unrepaired(f.Problems, was[i], is[i], func(file string) bool { return p.there(v.Name, file) })
+			why := notRepaired(f.Problems, was[i], is[i], func(file string) bool { return p.hasFile(v.Name, file) })
 			if why == "" {
 				delete(out, c)
 				break
@@ -166,15 +166,15 @@ func (p *prover) unrepaired(cands, merged []*candidate, variants []project.Varia
 	return out
 }
 
-// there says whether a file that a traceback names was in a variant's image
+// hasFile says whether a file that a traceback names was in a variant's image
 // before, or is the project's.
-func (p *prover) there(variant, file string) bool {
+func (p *prover) hasFile(variant, file string) bool {
 	if local := filepath.FromSlash(file); filepath.IsLocal(local) {
-		if info, err := os.Stat(filepath.Join(p.shop.dir, local)); err == nil && info.Mode().IsRegular() {
+		if info, err := os.Stat(filepath.Join(p.workshop.dir, local)); err == nil && info.Mode().IsRegular() {
 			return true
 		}
 	}
-	x, ok := p.looked[variant]
+	x, ok := p.images[variant]
 	return ok && slices.ContainsFunc(x.image.Facts.Root.Paths(), func(at string) bool {
 		return strings.HasSuffix("/"+at, "/"+strings.TrimPrefix(file, "/"))
 	})
@@ -183,7 +183,7 @@ func (p *prover) there(variant, file string) bool {
 // findingOf is a variant's finding that a candidate is for, nil where it has
 // none.
 func (p *prover) findingOf(variant string, c *candidate) *whittle.Finding {
-	all := p.looked[variant].findings
+	all := p.images[variant].findings
 	i := slices.IndexFunc(all, func(f whittle.Finding) bool {
 		return f.Fingerprint == c.prints[variant] && f.Rule == c.finding.Rule
 	})
@@ -193,20 +193,20 @@ func (p *prover) findingOf(variant string, c *candidate) *whittle.Finding {
 	return &all[i]
 }
 
-// enough is the part of a foreseen saving that has to be true, and slack the
+// savedShare is the part of a foreseen saving that has to be true, and slack the
 // bytes by which it may miss besides: the edits themselves are in images that
 // copy the whole project.
 const (
-	enough = 0.95
-	slack  = 20_000
+	savedShare = 0.95
+	savedSlack = 20_000
 )
 
-// saves says why fixes that were to make images smaller have not done so: some
+// shortfall says why fixes that were to make images smaller have not done so: some
 // of a set save less than was foreseen, or one saves nothing.
-func (p *prover) saves(accepted, cands []*candidate, variants []project.Variant, was, is []*trial) (string, error) {
-	var foreseen, saved int64
+func (p *prover) shortfall(accepted, cands []*candidate, variants []project.Variant, was, is []*trial) (string, error) {
+	var predicted, saved int64
 	for i, v := range variants {
-		x, ok := p.looked[v.Name]
+		x, ok := p.images[v.Name]
 		if !ok || was[i].archive == "" || is[i].archive == "" {
 			continue
 		}
@@ -218,18 +218,18 @@ func (p *prover) saves(accepted, cands []*candidate, variants []project.Variant,
 		if err != nil {
 			return "", err
 		}
-		foreseen += all.Low - before.Low
+		predicted += all.Low - before.Low
 		saved += outcome(was[i]).Sizes.Size - outcome(is[i]).Sizes.Size
 	}
 	switch {
-	case foreseen <= 0 || float64(saved) >= float64(foreseen)*enough-slack:
+	case predicted <= 0 || float64(saved) >= float64(predicted)*savedShare-savedSlack:
 		return "", nil
 	case len(cands) == 1 && saved > 0:
 		return "", nil // less than was foreseen, and better than nothing
 	case len(cands) == 1:
-		return fmt.Sprintf("it was to save %s, and saves nothing", whittle.Bytes(foreseen)), nil
+		return fmt.Sprintf("it was to save %s, and saves nothing", whittle.Bytes(predicted)), nil
 	}
-	return fmt.Sprintf("together they save %s of the %s that were predicted", whittle.Bytes(saved), whittle.Bytes(foreseen)), nil
+	return fmt.Sprintf("together they save %s of the %s that were predicted", whittle.Bytes(saved), whittle.Bytes(predicted)), nil
 }
 
 // changesOf are what some fixes do to a variant's layers, whether its image

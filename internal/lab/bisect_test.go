@@ -65,7 +65,7 @@ func TestUnrepaired(t *testing.T) {
 		{"another start that fails by something else", "rich src/x.py:5", []string{"cli: rich src/x.py:5", "web: flask src/w.py:1"}, []string{"cli", "web: flask src/w.py:1"}, []string{"flask src/w.py:1"}, ""},
 	} {
 		before := ranTrial(c.before, []string{c.problem})
-		got := unrepaired(before.Check.Problems, before, ranTrial(c.is, c.errors), there)
+		got := notRepaired(before.Check.Problems, before, ranTrial(c.is, c.errors), there)
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
@@ -94,15 +94,15 @@ func toyProver(t *testing.T, e *toyEngine, files map[string]string, findings ...
 	}
 	p := newProver(w, []string{"cleanup-in-later-layer"}, whittle.RiskMedium, nil)
 	t.Cleanup(func() { p.close(); w.close(); s.close() })
-	if err := p.lookAll(t.Context()); err != nil {
+	if err := p.adviseAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for name, x := range p.looked {
+	for name, x := range p.images {
 		x.findings = slices.Concat(findings, x.findings)
 		for i := range x.findings {
 			x.findings[i].Variant = name
 		}
-		p.looked[name] = x
+		p.images[name] = x
 	}
 	return p
 }

@@ -58,20 +58,20 @@ func Bounds() []Bound {
 		{ofProject, "all of them together", inUnits(project.MaxDeclaredBytes), ""},
 		{ofProject, "dependencies that are declared", whittle.Thousands(project.MaxDependencies), ""},
 		{ofProject, "any other text", inUnits(whittle.MaxText), ""},
-		{ofRegistry, "a connection and its TLS", spell(wait.Connect), ""},
-		{ofRegistry, "the first byte of an answer", spell(wait.Answer), ""},
-		{ofRegistry, "a whole manifest, configuration or login", spell(wait.Document), ""},
-		{ofRegistry, "opening an image, all in all", spell(4 * wait.Document), ""},
-		{ofRegistry, fmt.Sprintf("a layer that brings less than %s", whittle.Bytes(wait.Bytes)), spell(wait.Stall), ""},
+		{ofRegistry, "a connection and its TLS", inOneUnit(wait.Connect), ""},
+		{ofRegistry, "the first byte of an answer", inOneUnit(wait.Answer), ""},
+		{ofRegistry, "a whole manifest, configuration or login", inOneUnit(wait.Document), ""},
+		{ofRegistry, "opening an image, all in all", inOneUnit(4 * wait.Document), ""},
+		{ofRegistry, fmt.Sprintf("a layer that brings less than %s", whittle.Bytes(wait.Bytes)), inOneUnit(wait.Stall), ""},
 		{ofRegistry, "redirects of one request", whittle.Thousands(source.MaxRedirects), ""},
-		{ofIndex, "one question, where the answer is only of use", spell(audit.IndexPatience), "--no-package-index"},
-		{ofIndex, "all questions of one resolution", spell(audit.ResolvePatience), "--no-package-index"},
+		{ofIndex, "one question, where the answer is only of use", inOneUnit(audit.IndexPatience), "--no-package-index"},
+		{ofIndex, "all questions of one resolution", inOneUnit(audit.ResolvePatience), "--no-package-index"},
 		{ofBuilds, "all RUN steps and runs of whittle's engine, of the memory", "3/4", "--build-memory"},
 		{ofBuilds, "processes and threads in them", whittle.Thousands(buildkitd.DefaultPids), "--build-pids"},
-		{ofBuilds, "one build, by any engine", spell(build.DefaultTime), "--build-timeout"},
-		{ofBuilds, "one run of a command", spell(runs.Limit), ""},
-		{ofBuilds, "one run of what the image starts", spell(runs.Patience), "check --patience"},
-		{ofBuilds, "the project's tests", spell(testLimit), ""},
+		{ofBuilds, "one build, by any engine", inOneUnit(build.DefaultTime), "--build-timeout"},
+		{ofBuilds, "one run of a command", inOneUnit(runs.Limit), ""},
+		{ofBuilds, "one run of what the image starts", inOneUnit(runs.Patience), "check --patience"},
+		{ofBuilds, "the project's tests", inOneUnit(testLimit), ""},
 		{ofDisk, "the build engine's cache", whittle.Bytes(buildkitd.DefaultKeep), "--engine-keep"},
 		{ofDisk, "indexes of layers", inUnits(index.DefaultCacheSize), ""},
 		{ofDisk, "listings of package indexes", inUnits(pypi.CacheSize), ""},
@@ -91,8 +91,8 @@ func inUnits(n int64) string {
 	return whittle.Thousands(n) + " B"
 }
 
-// spell is a time in one unit: "45 s", "2 min", "2 h".
-func spell(d time.Duration) string {
+// inOneUnit is a time in one unit: "45 s", "2 min", "2 h".
+func inOneUnit(d time.Duration) string {
 	switch {
 	case d%time.Hour == 0:
 		return fmt.Sprintf("%d h", d/time.Hour)

@@ -42,7 +42,7 @@ func Fix(ctx context.Context, env *host.Env, o FixOptions) (*whittle.Repair, err
 	if err := audit.KnownRules(o.Rules); err != nil {
 		return nil, err
 	}
-	s, err := finished(ctx, env, o.StudyOptions)
+	s, err := openBuilt(ctx, env, o.StudyOptions)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func Fix(ctx context.Context, env *host.Env, o FixOptions) (*whittle.Repair, err
 // fix finds, tries and writes the fixes of a study's variants.
 func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) {
 	if !slices.ContainsFunc(s.variants, func(v whittle.Variant) bool { return v.Build.Status == whittle.Built }) {
-		return nil, s.nothingBuilt()
+		return nil, s.noImage()
 	}
 	w, err := newWorkshop(ctx, s)
 	if err != nil {
@@ -81,7 +81,7 @@ func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) 
 		return nil, err
 	}
 	out.Steps = append(out.Steps, p.steps...)
-	if out.Files, err = p.shop.changes(p.state); err != nil {
+	if out.Files, err = p.workshop.changes(p.state); err != nil {
 		return nil, err
 	}
 	if o.Write {
@@ -103,12 +103,12 @@ func (o *FixOptions) risk() whittle.Risk {
 
 // propose applies the fixes of the images that there are, without building.
 func (p *prover) propose(ctx context.Context) error {
-	if err := p.lookAll(ctx); err != nil {
+	if err := p.adviseAll(ctx); err != nil {
 		return err
 	}
 	cands, err := p.candidates()
 	if err == nil {
-		cands, err = p.asked(ctx, cands)
+		cands, err = p.confirmed(ctx, cands)
 	}
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (p *prover) propose(ctx context.Context) error {
 		}
 		p.steps = append(p.steps, step)
 	}
-	p.sayWithheld()
+	p.reportWithheld()
 	p.state = next
 	return nil
 }
@@ -133,7 +133,7 @@ func (p *prover) propose(ctx context.Context) error {
 func (w *workshop) changes(s state) ([]whittle.FileChange, error) {
 	before := map[string][]byte{}
 	for name := range s {
-		text, err := w.before(name)
+		text, err := w.originalText(name)
 		if err != nil {
 			return nil, err
 		}
@@ -146,15 +146,15 @@ func (w *workshop) changes(s state) ([]whittle.FileChange, error) {
 
 // verified holds the images at the start against those at the end.
 func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
-	out := &whittle.Verification{Variants: []whittle.VerifiedVariant{}, Rounds: p.rounds, Builds: p.shop.builds}
-	for _, v := range p.shop.bench.project.Variants {
+	out := &whittle.Verification{Variants: []whittle.VerifiedVariant{}, Rounds: p.rounds, Builds: p.workshop.builds}
+	for _, v := range p.workshop.bench.project.Variants {
 		was, is := p.start[v.Name], p.now[v.Name]
 		row := whittle.VerifiedVariant{Name: v.Name, Before: outcome(was), After: outcome(is)}
 		row.Saved = row.Before.Sizes.Size - row.After.Sizes.Size
 		if passed(was) && passed(is) {
 			row.SecondsBefore, row.SecondsAfter = was.Run.Seconds, is.Run.Seconds
 		}
-		starts, err := p.watch.starts(ctx, v, was, is)
+		starts, err := p.stopwatch.slowerStarts(ctx, v, was, is)
 		if err != nil {
 			return nil, err
 		}
@@ -190,7 +190,7 @@ func (p *prover) compareTrials(ctx context.Context, was, is *trial) ([]whittle.C
 	var pair []*audit.Subject
 	defer func() { closeAll(pair) }()
 	for _, t := range []*trial{was, is} {
-		sub, err := audit.Open(ctx, p.shop.bench.env, "docker-archive:"+t.archive, audit.InspectOptions{Dockerfile: t.Dockerfile, Source: t.source, Target: t.Target, Args: t.Args})
+		sub, err := audit.Open(ctx, p.workshop.bench.env, "docker-archive:"+t.archive, audit.InspectOptions{Dockerfile: t.Dockerfile, Source: t.source, Target: t.Target, Args: t.Args})
 		if err != nil {
 			return nil, err
 		}

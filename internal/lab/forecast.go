@@ -16,9 +16,9 @@ import (
 	"whittle.dev/whittle/internal/project"
 )
 
-// conclude asks the rules about a study's variants, forecasts what nobody has
+// analyze asks the rules about a study's variants, forecasts what nobody has
 // built, and with [StudyOptions.Fix] proves what can be made of the project.
-func (s *study) conclude(ctx context.Context, out *whittle.Study) error {
+func (s *study) analyze(ctx context.Context, out *whittle.Study) error {
 	w, err := newWorkshop(ctx, s)
 	if err != nil {
 		return err
@@ -30,34 +30,34 @@ func (s *study) conclude(ctx context.Context, out *whittle.Study) error {
 		w.risk = p.risk
 	}
 	defer p.close()
-	if err := p.lookAll(ctx); err != nil {
+	if err := p.adviseAll(ctx); err != nil {
 		return err
 	}
 	first := true // forecasts start from the first that builds
 	for _, v := range s.bench.project.Variants {
-		x, ok := p.looked[v.Name]
+		image, ok := p.images[v.Name]
 		if !ok {
 			continue
 		}
 		if first {
 			first = false
-			c, err := w.countedOn(ctx, v, x, false)
+			c, err := w.assumedFixes(ctx, v, image, false)
 			if err != nil {
 				return err
 			}
-			f, err := w.forecast(ctx, v, x, c)
+			f, err := w.forecast(ctx, v, image, c)
 			if err != nil {
 				return err
 			}
 			out.Forecasts = f.Forecasts
 		}
-		out.Findings = append(out.Findings, x.findings...)
+		out.Findings = append(out.Findings, image.findings...)
 	}
 	audit.SortFindings(out.Findings)
 	if !s.o.Fix {
 		return nil
 	}
-	if err := p.study(ctx, out); err != nil || !s.o.Write {
+	if err := p.proveStudy(ctx, out); err != nil || !s.o.Write {
 		return err
 	}
 	err = s.write(ctx, out.Repair.Files, s.o.Force)
@@ -65,22 +65,22 @@ func (s *study) conclude(ctx context.Context, out *whittle.Study) error {
 	return err
 }
 
-// study is the proof loop at the end of a study: the fixes, then the
+// proveStudy is the proof loop at the end of a study: the fixes, then the
 // strategies that nobody had built, and the best image of all that run.
-func (p *prover) study(ctx context.Context, out *whittle.Study) error {
+func (p *prover) proveStudy(ctx context.Context, out *whittle.Study) error {
 	if err := p.prove(ctx); err != nil {
 		return err
 	}
 	var err error
-	r := &whittle.Repair{Schema: whittle.FixSchema, Project: p.shop.bench.project.Name, Steps: append([]whittle.RepairStep{}, p.steps...)}
+	r := &whittle.Repair{Schema: whittle.FixSchema, Project: p.workshop.bench.project.Name, Steps: append([]whittle.RepairStep{}, p.steps...)}
 	if r.Verified, err = p.verified(ctx); err != nil {
 		return err
 	}
-	if r.Files, err = p.shop.changes(p.state); err != nil {
+	if r.Files, err = p.workshop.changes(p.state); err != nil {
 		return err
 	}
 	out.Repair = r
-	generated, err := p.strategies(ctx, out, &counted{state: p.state})
+	generated, err := p.strategies(ctx, out, &assumed{state: p.state})
 	if err != nil {
 		return err
 	}
@@ -91,26 +91,26 @@ func (p *prover) study(ctx context.Context, out *whittle.Study) error {
 // strategies builds the forecasts' Dockerfiles on top of the project as the
 // fixes have left it, and notes how large the images truly are. One that does
 // not build is a note, not an error.
-func (p *prover) strategies(ctx context.Context, out *whittle.Study, c *counted) (map[string]*trial, error) {
-	base := p.runs(out.Variants)
+func (p *prover) strategies(ctx context.Context, out *whittle.Study, c *assumed) (map[string]*trial, error) {
+	base := p.firstWorking(out.Variants)
 	if base == "" {
 		return map[string]*trial{}, nil
 	}
 	var from project.Variant
-	for _, v := range p.shop.bench.project.Variants {
+	for _, v := range p.workshop.bench.project.Variants {
 		if v.Name == base {
 			from = v
 		}
 	}
-	x, _, err := p.look(ctx, from)
+	x, _, err := p.advised(ctx, from)
 	if err != nil {
 		return nil, err
 	}
-	forecasts, err := p.shop.forecast(ctx, from, x, c)
+	forecasts, err := p.workshop.forecast(ctx, from, x, c)
 	if err != nil {
 		return nil, err
 	}
-	out.Forecasts = append([]whittle.Forecast{}, p.foreseen(out.Forecasts)...)
+	out.Forecasts = append([]whittle.Forecast{}, p.predicted(out.Forecasts)...)
 	for _, f := range forecasts.Forecasts {
 		if len(out.Forecasts) == 0 || f.Strategy != fixedStrategy {
 			out.Forecasts = append(out.Forecasts, f)
@@ -153,15 +153,15 @@ func (p *prover) buildAll(ctx context.Context, from project.Variant, forecasts [
 // fixes.
 const fixedStrategy = "original-fixed"
 
-// foreseen is what was said before anything was changed of the first image
+// predicted is what was said before anything was changed of the first image
 // with its fixes, beside what became of it.
-func (p *prover) foreseen(before []whittle.Forecast) []whittle.Forecast {
+func (p *prover) predicted(before []whittle.Forecast) []whittle.Forecast {
 	i := slices.IndexFunc(before, func(f whittle.Forecast) bool { return f.Strategy == fixedStrategy })
 	if i < 0 || len(p.steps) == 0 {
 		return nil
 	}
 	f := before[i]
-	for _, v := range p.shop.bench.project.Variants {
+	for _, v := range p.workshop.bench.project.Variants {
 		if t := p.start[v.Name]; t.archive != "" {
 			size := outcome(p.now[v.Name]).Sizes.Size
 			f.Actual = &size
@@ -177,18 +177,18 @@ func (p *prover) foreseen(before []whittle.Forecast) []whittle.Forecast {
 // strategy builds one generated Dockerfile.
 func (p *prover) strategy(ctx context.Context, from project.Variant, f *whittle.Forecast, s state) (*trial, error) {
 	v := project.Variant{Name: f.Strategy, Dockerfile: "Dockerfile." + f.Strategy, Platform: from.Platform, Args: from.Args}
-	if slices.Contains(p.shop.dockerfiles(), v.Dockerfile) {
+	if slices.Contains(p.workshop.dockerfiles(), v.Dockerfile) {
 		v.Dockerfile = "Dockerfile.whittle-" + f.Strategy
 	}
 	if f.Strategy == fixedStrategy {
 		v.Target, v.Dockerfile = from.Target, from.Dockerfile
 	}
-	return p.shop.try(ctx, v, s.with(map[string][]byte{v.Dockerfile: []byte(f.Dockerfile)}))
+	return p.workshop.try(ctx, v, s.with(map[string][]byte{v.Dockerfile: []byte(f.Dockerfile)}))
 }
 
-// runs is the first variant whose image works as the fixes have left it, else
+// firstWorking is the first variant whose image works as the fixes have left it, else
 // the first that builds; empty where none does.
-func (p *prover) runs(variants []whittle.Variant) string {
+func (p *prover) firstWorking(variants []whittle.Variant) string {
 	first := ""
 	for _, v := range variants {
 		t := p.now[v.Name]
@@ -237,23 +237,23 @@ func (p *prover) best(out *whittle.Study, generated map[string]*trial) (*whittle
 	if b.Original.Size > 0 {
 		b.Percent = float64(b.Sizes.Size) * 100 / float64(b.Original.Size)
 	}
-	changes, err := p.shop.changes(best.state)
+	changes, err := p.workshop.changes(best.state)
 	if err != nil {
 		return nil, err
 	}
 	var diff strings.Builder
 	for _, c := range changes {
-		if c.Path == best.Variant.Dockerfile || !slices.Contains(p.shop.dockerfiles(), c.Path) {
+		if c.Path == best.Variant.Dockerfile || !slices.Contains(p.workshop.dockerfiles(), c.Path) {
 			diff.WriteString(c.Diff)
 		}
 	}
 	b.Diff = diff.String()
-	if !strings.HasPrefix(best.archive, p.shop.images) {
+	if !strings.HasPrefix(best.archive, p.workshop.images) {
 		b.Archive = best.Build.Archive
 		return b, nil
 	}
 	b.Archive = bestArchive
-	if err := os.Rename(best.archive, p.shop.bench.out.Path(b.Archive)); err != nil {
+	if err := os.Rename(best.archive, p.workshop.bench.out.Path(b.Archive)); err != nil {
 		return nil, fmt.Errorf("keeping the best image: %w", err)
 	}
 	return b, nil
@@ -269,7 +269,7 @@ type ForecastOptions struct {
 // Forecast says how large a project's image would be if it were made in ways
 // that nobody has built. It starts from the first variant that builds.
 func Forecast(ctx context.Context, env *host.Env, o ForecastOptions) (*whittle.Forecasts, error) {
-	s, err := finished(ctx, env, o.StudyOptions)
+	s, err := openBuilt(ctx, env, o.StudyOptions)
 	if err != nil {
 		return nil, err
 	}
@@ -283,14 +283,14 @@ func Forecast(ctx context.Context, env *host.Env, o ForecastOptions) (*whittle.F
 	p := newProver(w, nil, whittle.RiskLow, nil)
 	defer p.close()
 	for _, v := range s.bench.project.Variants {
-		x, ok, err := p.look(ctx, v)
+		x, ok, err := p.advised(ctx, v)
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
 			continue
 		}
-		c, err := w.countedOn(ctx, v, x, o.Build)
+		c, err := w.assumedFixes(ctx, v, x, o.Build)
 		if err != nil {
 			return nil, err
 		}
@@ -300,18 +300,18 @@ func Forecast(ctx context.Context, env *host.Env, o ForecastOptions) (*whittle.F
 		}
 		return out, err
 	}
-	return nil, s.nothingBuilt()
+	return nil, s.noImage()
 }
 
-// nothingBuilt is why there is nothing to look at.
-func (s *study) nothingBuilt() error {
+// noImage is why there is nothing to look at.
+func (s *study) noImage() error {
 	return whittle.WithHint(whittle.ErrUsage.Errorf("no variant of %s builds, so that there is no image to start from", s.bench.project.Name),
 		"see the logs in "+s.bench.out.Path("logs"))
 }
 
 // forecast says how large other ways of making a variant's image would be, with
 // the fixes that are counted on.
-func (w *workshop) forecast(ctx context.Context, v project.Variant, x advised, c *counted) (*whittle.Forecasts, error) {
+func (w *workshop) forecast(ctx context.Context, v project.Variant, x advisedImage, c *assumed) (*whittle.Forecasts, error) {
 	in, notes, err := w.forecastInput(ctx, v, x, c)
 	if err != nil {
 		return nil, err

@@ -19,21 +19,21 @@ import (
 
 // forecastInput is what is known of a variant's image and of its project as the
 // fixes that are counted on leave it.
-func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advised, c *counted) (in *forecast.Project, notes []string, err error) {
+func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advisedImage, c *assumed) (in *forecast.Project, notes []string, err error) {
 	in = &forecast.Project{Name: w.bench.project.Name, Variant: v.Name, Target: v.Target, Arguments: v.Args,
 		Ledger: x.image.Facts.Ledger, Root: x.image.Facts.Root, Graph: x.image.Facts.Graph, Env: x.image.Environment,
 		Clean: forecast.Cleanup{Bytecode: true, Tests: true, KeepTests: distribution.ImportedTests(x.image.Facts)}, Fixed: c.text, Saving: c.saving}
-	r, err := w.requiredIn(v, x, c.state)
+	r, err := w.requirementsDiff(v, x, c.state)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := w.lay(x.trial.state); err != nil {
+	if err := w.checkout(x.trial.state); err != nil {
 		return nil, nil, err
 	}
-	if in.Before, err = sentFiles(w.dir, x.image.Facts.Ignore); err != nil {
+	if in.Before, err = contextFiles(w.dir, x.image.Facts.Ignore); err != nil {
 		return nil, nil, err
 	}
-	next, err := w.declaredIn(v, c.state)
+	next, err := w.projectFiles(v, c.state)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -41,13 +41,13 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 	if x.image.Facts.Declared == nil {
 		in.Declared = nil
 	}
-	in.Steps = moved(x.image.Facts.Steps, x.image.Facts.Dockerfile, next.dockerfile, c.edits)
+	in.Steps = moveSteps(x.image.Facts.Steps, x.image.Facts.Dockerfile, next.dockerfile, c.edits)
 	file, err := ignore.Load(w.dir, filepath.Join(w.dir, filepath.FromSlash(v.Dockerfile)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
 	in.Ignored = file.Excludes
-	if in.Context, err = sentFiles(w.dir, file); err != nil {
+	if in.Context, err = contextFiles(w.dir, file); err != nil {
 		return nil, nil, err
 	}
 	if in.Texts, err = requirementTexts(w.dir, in.Declared); err != nil {
@@ -69,8 +69,8 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 	return in, append(notes, w.otherBases(ctx, in, x, r.added)...), ctx.Err()
 }
 
-// sentFiles are the sizes of the files that a build gets, by path.
-func sentFiles(dir string, excluded *ignore.File) (map[string]int64, error) {
+// contextFiles are the sizes of the files that a build gets, by path.
+func contextFiles(dir string, excluded *ignore.File) (map[string]int64, error) {
 	out := map[string]int64{}
 	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -118,7 +118,7 @@ func requirementTexts(dir string, declared *project.Declared) (map[string][]byte
 
 // slimBase is the smaller base that the image could have, nil where there is
 // none; why says what keeps strategies from it.
-func slimBase(x advised) (base *forecast.SlimBase, why string) {
+func slimBase(x advisedImage) (base *forecast.SlimBase, why string) {
 	i := slices.IndexFunc(x.findings, func(f whittle.Finding) bool { return f.Rule == "big-base" })
 	slim, ok := layer.Slim(x.image.Facts)
 	if i < 0 || !ok {

@@ -37,7 +37,7 @@ func imports(t *trial) map[string]string {
 			continue
 		}
 		for _, name := range c.Imports.Distributions {
-			if out[name] == "" && (t.asked == nil || t.asked[name]) {
+			if out[name] == "" && (t.declared == nil || t.declared[name]) {
 				out[name] = c.Name
 			}
 		}
@@ -81,7 +81,7 @@ func owners(t *trial) map[string]bool {
 
 // removesImported names a distribution that a finding's fix takes out of an
 // image, and the run that was seen to import it; empty where there is none.
-func removesImported(x advised, f *whittle.Finding) (name, run string) {
+func removesImported(x advisedImage, f *whittle.Finding) (name, run string) {
 	seen := imports(x.trial)
 	if len(seen) == 0 || x.image.Facts.Graph == nil {
 		return "", ""

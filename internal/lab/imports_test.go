@@ -53,9 +53,9 @@ func TestLost(t *testing.T) {
 		return &trial{Variant: v}
 	}
 	asked := func(t *trial, names ...string) *trial {
-		t.asked = map[string]bool{}
+		t.declared = map[string]bool{}
 		for _, name := range names {
-			t.asked[name] = true
+			t.declared[name] = true
 		}
 		return t
 	}

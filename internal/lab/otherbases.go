@@ -28,7 +28,7 @@ const maxOSIndex = 256 << 20
 // otherBases adds what is known of images on other bases, with the requirements
 // that fixes add. What cannot be had
 // of an index is said in notes: a forecast goes without it.
-func (w *workshop) otherBases(ctx context.Context, in *forecast.Project, x advised, added []string) (notes []string) {
+func (w *workshop) otherBases(ctx context.Context, in *forecast.Project, x advisedImage, added []string) (notes []string) {
 	var err error
 	if in.Alpine, err = w.alpine(ctx, in, x, added); err != nil {
 		notes = append(notes, "packages on Alpine: "+whittle.OneLine(err.Error()))
@@ -69,7 +69,7 @@ func (w *workshop) alpineBase(ctx context.Context, in *forecast.Project) (int64,
 }
 
 // alpine resolves what is installed for musl, in the same versions.
-func (w *workshop) alpine(ctx context.Context, in *forecast.Project, x advised, added []string) (*forecast.AlpineBase, error) {
+func (w *workshop) alpine(ctx context.Context, in *forecast.Project, x advisedImage, added []string) (*forecast.AlpineBase, error) {
 	found := python.Interpreters(x.image.Facts.Root)
 	if w.bench.env.Packages == nil || len(found) == 0 {
 		return nil, nil
@@ -111,7 +111,7 @@ func (w *workshop) alpine(ctx context.Context, in *forecast.Project, x advised, 
 
 // distroless is the closure of the Python of the image's own Debian suite, by
 // the index of the mirror that the image names.
-func (w *workshop) distroless(ctx context.Context, x advised) (*forecast.DistrolessBase, error) {
+func (w *workshop) distroless(ctx context.Context, x advisedImage) (*forecast.DistrolessBase, error) {
 	if w.bench.env.Fetch == nil {
 		return nil, nil
 	}
@@ -120,7 +120,7 @@ func (w *workshop) distroless(ctx context.Context, x advised) (*forecast.Distrol
 		return nil, err
 	}
 	index := fmt.Sprintf("%s/dists/%s/main/binary-%s/Packages.gz", strings.TrimRight(uri, "/"), suite, debianArch(x.image.Subject.Config().Architecture))
-	if !public(uri) {
+	if !isPublicHost(uri) {
 		return nil, whittle.ErrUnsupported.Errorf("the image names a mirror that is no public address")
 	}
 	w.bench.env.Listener().Step("reading the index of Debian " + suite)
@@ -166,9 +166,9 @@ func debianArch(arch string) string {
 	return arch
 }
 
-// public says that a URL that an image names may be asked: a host with a name of
+// isPublicHost says that a URL that an image names may be asked: a host with a name of
 // the internet, not one of this machine or its network.
-func public(uri string) bool {
+func isPublicHost(uri string) bool {
 	u, err := url.Parse(uri)
 	if err != nil || u.User != nil {
 		return false
@@ -185,7 +185,7 @@ var (
 
 // debianMirror is the first source of packages that an image's apt has; empty
 // for an image without.
-func debianMirror(ctx context.Context, x advised) (uri, suite string, err error) {
+func debianMirror(ctx context.Context, x advisedImage) (uri, suite string, err error) {
 	root := x.image.Subject.Image
 	if err := root.Fetch(ctx, isAptSource); err != nil {
 		return "", "", err

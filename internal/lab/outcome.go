@@ -82,10 +82,10 @@ func fileVerdict(t *trial) whittle.Verdict {
 	return v
 }
 
-// evident says that an image's own start was seen to run, or, where it has
+// seenRunning says that an image's own start was seen to run, or, where it has
 // none, the commands that the project names: only then does a run say anything
 // about a change.
-func evident(t *trial) bool {
+func seenRunning(t *trial) bool {
 	if own := runs.Own(t.Run); own != nil && (own.Status != whittle.Unknown || own.Needs != "") {
 		return own.Status == whittle.Runs
 	}
@@ -146,11 +146,11 @@ func sameCommand(t *trial, c whittle.CommandRun) *whittle.CommandRun {
 	return nil
 }
 
-// unrepaired says why a fix has not done what it is for: one of the problems
+// notRepaired says why a fix has not done what it is for: one of the problems
 // is still there, or a start that failed by it still fails at the same place,
 // or in what the fix has brought. there says whether the image had a file
 // before, or the project has it. It is empty where the fix may stay.
-func unrepaired(problems []whittle.Problem, before, after *trial, there func(file string) bool) string {
+func notRepaired(problems []whittle.Problem, before, after *trial, there func(file string) bool) string {
 	for _, p := range problems {
 		if after.Check != nil {
 			if i := slices.IndexFunc(after.Check.Problems, func(q whittle.Problem) bool { return q.Severity == "error" && samePlace(p, q) }); i >= 0 {

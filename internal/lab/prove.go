@@ -22,9 +22,9 @@ const maxRounds = 8
 // prover applies fixes to a project, builds and runs what comes of them, and
 // keeps those that do no harm.
 type prover struct {
-	shop  *workshop
-	rules []string
-	risk  whittle.Risk
+	workshop *workshop
+	rules    []string
+	risk     whittle.Risk
 	// objective is what a fix is judged by: see [StudyOptions].
 	objective string
 	// proves says that what is changed is built and run.
@@ -32,14 +32,14 @@ type prover struct {
 	// ask is asked before a fix is tried; nil tries all.
 	ask func(context.Context, whittle.Finding) (bool, error)
 
-	start   map[string]*trial // before anything was changed, by variant
-	now     map[string]*trial
-	state   state
-	steps   []whittle.RepairStep
-	rounds  []whittle.VerifiedRound
-	refused map[string]bool    // fixes that are not tried again
-	looked  map[string]advised // the images that were last asked about, by variant
-	watch   stopwatch
+	start     map[string]*trial // before anything was changed, by variant
+	now       map[string]*trial
+	state     state
+	steps     []whittle.RepairStep
+	rounds    []whittle.VerifiedRound
+	refused   map[string]bool         // fixes that are not tried again
+	images    map[string]advisedImage // the images that were last asked about, by variant
+	stopwatch stopwatch
 	// withheld are fixes of too high a risk, or one that no run can answer for,
 	// by variant and fingerprint.
 	withheld map[string]whittle.RepairStep
@@ -62,8 +62,8 @@ type candidate struct {
 }
 
 func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.Context, whittle.Finding) (bool, error)) *prover {
-	p := &prover{shop: w, rules: rules, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}, looked: map[string]advised{}, withheld: map[string]whittle.RepairStep{},
-		watch: stopwatch{shop: w, known: map[[2]*trial][]startTimes{}}}
+	p := &prover{workshop: w, rules: rules, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}, images: map[string]advisedImage{}, withheld: map[string]whittle.RepairStep{},
+		stopwatch: stopwatch{workshop: w, measured: map[[2]*trial][]startTimes{}}}
 	for _, v := range w.bench.project.Variants {
 		t := w.trials[trialKey(v.Name, nil)]
 		p.start[v.Name], p.now[v.Name] = t, t
@@ -85,11 +85,11 @@ func (p *prover) prove(ctx context.Context) error {
 			break
 		}
 	}
-	p.sayWithheld()
+	p.reportWithheld()
 	return nil
 }
 
-func (p *prover) sayWithheld() {
+func (p *prover) reportWithheld() {
 	for _, key := range slices.Sorted(maps.Keys(p.withheld)) {
 		p.steps = append(p.steps, p.withheld[key])
 	}
@@ -115,9 +115,9 @@ func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
 	if f.Breaks || audit.AtMost(f.Risk, whittle.RiskLow) {
 		return ""
 	}
-	for _, other := range p.shop.bench.project.Variants {
+	for _, other := range p.workshop.bench.project.Variants {
 		t := p.now[other.Name]
-		if other.Name != v.Name && p.ownFix(v, f.Fix) || t.archive == "" || evident(t) {
+		if other.Name != v.Name && p.ownFix(v, f.Fix) || t.archive == "" || seenRunning(t) {
 			continue
 		}
 		why := "was not run"
@@ -137,7 +137,7 @@ func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
 // round asks the rules about the images as they are, tries the fixes together,
 // and takes back those that do harm. It says whether there were any.
 func (p *prover) round(ctx context.Context, n int) (bool, error) {
-	if err := p.lookAll(ctx); err != nil {
+	if err := p.adviseAll(ctx); err != nil {
 		return false, err
 	}
 	cands, err := p.candidates()
@@ -147,13 +147,13 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 	if len(cands) == 0 {
 		return false, nil
 	}
-	if cands, err = p.asked(ctx, inTurn(cands)); err != nil || len(cands) == 0 {
+	if cands, err = p.confirmed(ctx, nextBatch(cands)); err != nil || len(cands) == 0 {
 		return true, err // what is not wanted is not asked again
 	}
-	if err := p.shareAll(ctx, cands); err != nil {
+	if err := p.predictShared(ctx, cands); err != nil {
 		return false, err
 	}
-	accepted, err := p.settleRound(ctx, cands)
+	accepted, err := p.bisectRound(ctx, cands)
 	if err != nil {
 		return false, err
 	}
@@ -163,37 +163,37 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 	return true, nil // what was reverted is not tried again
 }
 
-// advised is an image of a round with its findings.
-type advised struct {
+// advisedImage is an image of a round with its findings.
+type advisedImage struct {
 	image    *audit.Examined
 	findings []whittle.Finding
 	// trial is what the image was built of, and what the fixes are for.
 	trial *trial
 }
 
-// look asks the rules about a variant's image as it is now, once for each
+// advised asks the rules about a variant's image as it is now, once for each
 // image. ok is false where there is none.
-func (p *prover) look(ctx context.Context, v project.Variant) (x advised, ok bool, err error) {
+func (p *prover) advised(ctx context.Context, v project.Variant) (x advisedImage, ok bool, err error) {
 	t := p.now[v.Name]
-	if x, ok = p.looked[v.Name]; ok && x.trial == t {
+	if x, ok = p.images[v.Name]; ok && x.trial == t {
 		return x, true, nil
 	}
 	if ok {
-		delete(p.looked, v.Name)
+		delete(p.images, v.Name)
 		x.image.Subject.Close()
 	}
-	a, read, err := p.shop.advise(ctx, v, t, p.rules)
+	a, read, err := p.workshop.advise(ctx, v, t, p.rules)
 	if err != nil || read == nil {
-		return advised{}, false, err
+		return advisedImage{}, false, err
 	}
-	x = advised{read, a.Findings, t}
-	p.looked[v.Name] = x
+	x = advisedImage{read, a.Findings, t}
+	p.images[v.Name] = x
 	return x, true, nil
 }
 
-func (p *prover) lookAll(ctx context.Context) error {
-	for _, v := range p.shop.bench.project.Variants {
-		if _, _, err := p.look(ctx, v); err != nil {
+func (p *prover) adviseAll(ctx context.Context) error {
+	for _, v := range p.workshop.bench.project.Variants {
+		if _, _, err := p.advised(ctx, v); err != nil {
 			return err
 		}
 	}
@@ -202,7 +202,7 @@ func (p *prover) lookAll(ctx context.Context) error {
 
 // close closes the images that were looked at.
 func (p *prover) close() {
-	for _, x := range p.looked {
+	for _, x := range p.images {
 		x.image.Subject.Close()
 	}
 }
@@ -212,16 +212,16 @@ func (p *prover) close() {
 func (p *prover) candidates() ([]*candidate, error) {
 	var out []*candidate
 	byPatch := map[string]*candidate{}
-	for _, v := range p.shop.bench.project.Variants {
-		for _, f := range p.looked[v.Name].findings {
-			if f.Fix == nil || p.refused[v.Name+" "+f.Fingerprint] || !p.shop.reachable(f.Fix) {
+	for _, v := range p.workshop.bench.project.Variants {
+		for _, f := range p.images[v.Name].findings {
+			if f.Fix == nil || p.refused[v.Name+" "+f.Fingerprint] || !p.workshop.inScope(f.Fix) {
 				continue
 			}
 			why := p.tooRisky(f.Risk)
 			if why == "" {
 				why = p.unproven(v, &f)
 			}
-			if name, run := removesImported(p.looked[v.Name], &f); why == "" && name != "" && !f.Breaks {
+			if name, run := removesImported(p.images[v.Name], &f); why == "" && name != "" && !f.Breaks {
 				why = fmt.Sprintf("%s imports %s", run, name)
 			}
 			if why != "" {
@@ -245,12 +245,12 @@ func (p *prover) candidates() ([]*candidate, error) {
 	return out, nil
 }
 
-// inTurn are the fixes that a round tries. What keeps images from running comes
+// nextBatch are the fixes that a round tries. What keeps images from running comes
 // first, in a separate round: what else a fix does can only be seen in an
 // image that runs. Of two that are in each other's way the first is made: that
 // for what production starts. Then come those of the project's own files: what
 // is cleaned up depends on what is installed.
-func inTurn(all []*candidate) []*candidate {
+func nextBatch(all []*candidate) []*candidate {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b *candidate) int {
 		return -audit.CompareBool(a.finding.InProduction(), b.finding.InProduction())
@@ -266,8 +266,8 @@ func inTurn(all []*candidate) []*candidate {
 	return all
 }
 
-// asked leaves out what the user does not want.
-func (p *prover) asked(ctx context.Context, cands []*candidate) ([]*candidate, error) {
+// confirmed leaves out what the user does not want.
+func (p *prover) confirmed(ctx context.Context, cands []*candidate) ([]*candidate, error) {
 	if p.ask == nil {
 		return cands, nil
 	}
@@ -287,9 +287,9 @@ func (p *prover) asked(ctx context.Context, cands []*candidate) ([]*candidate, e
 	return out, nil
 }
 
-// reachable says that a fix stays in the project and in the variants that were
+// inScope says that a fix stays in the project and in the variants that were
 // asked for.
-func (w *workshop) reachable(f *whittle.Fix) bool {
+func (w *workshop) inScope(f *whittle.Fix) bool {
 	return !slices.ContainsFunc(f.Patches, func(p whittle.Patch) bool {
 		_, ok := w.bench.inside(p.File)
 		return !ok || slices.Contains(w.others, p.File)
@@ -309,7 +309,7 @@ func touchesOnly(f *whittle.Fix, file string) bool {
 
 // ownFix says that a fix is about one variant alone.
 func (p *prover) ownFix(v project.Variant, f *whittle.Fix) bool {
-	return touchesOnly(f, v.Dockerfile) && !slices.ContainsFunc(p.shop.bench.project.Variants, func(other project.Variant) bool {
+	return touchesOnly(f, v.Dockerfile) && !slices.ContainsFunc(p.workshop.bench.project.Variants, func(other project.Variant) bool {
 		return other.Name != v.Name && other.Dockerfile == v.Dockerfile
 	})
 }
@@ -331,20 +331,20 @@ func (p *prover) merge(ctx context.Context, cands []*candidate) (state, []*candi
 			}
 		}
 	}
-	made, err := p.shop.remake(ctx, next, remake)
+	made, err := p.workshop.remake(ctx, next, remake)
 	switch {
 	case err == nil:
 		return made, out, nil
 	case ctx.Err() != nil:
 		return nil, nil, ctx.Err()
 	}
-	apart := func(c *candidate) bool { return len(c.finding.Fix.Remake) > 0 }
+	needsRemake := func(c *candidate) bool { return len(c.finding.Fix.Remake) > 0 }
 	for _, c := range out {
-		if apart(c) {
+		if needsRemake(c) {
 			c.status, c.reason = whittle.Reverted, fmt.Sprintf("%s could not be made again: %s", strings.Join(c.finding.Fix.Remake, ", "), whittle.OneLine(err.Error()))
 		}
 	}
-	return p.mergeEdits(slices.DeleteFunc(out, apart))
+	return p.mergeEdits(slices.DeleteFunc(out, needsRemake))
 }
 
 // mergeEdits is the state with the edits of fixes.
@@ -356,11 +356,11 @@ func (p *prover) mergeEdits(cands []*candidate) (state, []*candidate, error) {
 	for i, c := range cands {
 		fixes[i] = c.finding.Fix
 	}
-	files, err := p.shop.files(p.state, fixes)
+	files, err := p.workshop.files(p.state, fixes)
 	if err != nil {
 		return nil, nil, err
 	}
-	changed, conflicts, err := patch.Merge(files, p.shop.dockerfiles(), fixes)
+	changed, conflicts, err := patch.Merge(files, p.workshop.dockerfiles(), fixes)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -400,24 +400,24 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 		}
 	}
 	p.state = next
-	for _, v := range p.shop.bench.project.Variants {
-		t, err := p.shop.try(ctx, v, next)
+	for _, v := range p.workshop.bench.project.Variants {
+		t, err := p.workshop.try(ctx, v, next)
 		if err != nil {
 			return err
 		}
-		if err := p.note(round, v.Name, accepted, p.now[v.Name], t); err != nil {
+		if err := p.noteRound(round, v.Name, accepted, p.now[v.Name], t); err != nil {
 			return err
 		}
 		if was := p.now[v.Name]; len(accepted) == 1 && accepted[0].variants[0] == v.Name && was.archive != "" && t.archive != "" {
-			p.measured(round, outcome(was).Sizes.Size-outcome(t).Sizes.Size)
+			p.noteSaved(round, outcome(was).Sizes.Size-outcome(t).Sizes.Size)
 		}
 		p.now[v.Name] = t
 	}
-	return p.tidy()
+	return p.removeStale()
 }
 
-// measured notes what the only fix of a round has saved.
-func (p *prover) measured(round int, saved int64) {
+// noteSaved notes what the only fix of a round has saved.
+func (p *prover) noteSaved(round int, saved int64) {
 	for i := range p.steps {
 		if s := &p.steps[i]; s.Round == round && s.Status == whittle.Applied {
 			s.Saved = &saved
@@ -425,9 +425,9 @@ func (p *prover) measured(round int, saved int64) {
 	}
 }
 
-// note compares what the fixes of a round were to save of a variant with what
+// noteRound compares what the fixes of a round were to save of a variant with what
 // they did.
-func (p *prover) note(round int, variant string, accepted []*candidate, was, is *trial) error {
+func (p *prover) noteRound(round int, variant string, accepted []*candidate, was, is *trial) error {
 	r := whittle.VerifiedRound{Round: round, Variant: variant}
 	changes := p.changesOf(variant, accepted)
 	for _, c := range accepted {
@@ -440,7 +440,7 @@ func (p *prover) note(round int, variant string, accepted []*candidate, was, is 
 		return nil
 	}
 	var err error
-	if r.Predicted, err = p.looked[variant].image.Saving(changes...); err != nil {
+	if r.Predicted, err = p.images[variant].image.Saving(changes...); err != nil {
 		return err
 	}
 	r.Saved = outcome(was).Sizes.Size - outcome(is).Sizes.Size
@@ -448,20 +448,20 @@ func (p *prover) note(round int, variant string, accepted []*candidate, was, is 
 	return nil
 }
 
-// tidy removes the images of trials that are of no use any more.
-func (p *prover) tidy() error {
-	for key, t := range p.shop.trials {
+// removeStale removes the images of trials that are of no use any more.
+func (p *prover) removeStale() error {
+	for key, t := range p.workshop.trials {
 		used := false
-		for _, v := range p.shop.bench.project.Variants {
+		for _, v := range p.workshop.bench.project.Variants {
 			used = used || t == p.now[v.Name] || t == p.start[v.Name]
 		}
-		if used || t.archive == "" || !strings.HasPrefix(t.archive, p.shop.images) {
+		if used || t.archive == "" || !strings.HasPrefix(t.archive, p.workshop.images) {
 			continue
 		}
 		if err := os.Remove(t.archive); err != nil {
 			return fmt.Errorf("removing a trial's image: %w", err)
 		}
-		delete(p.shop.trials, key)
+		delete(p.workshop.trials, key)
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func (w *workshop) remake(ctx context.Context, s state, files []string) (state, 
 }
 
 func (w *workshop) remakeFile(ctx context.Context, s state, file string) ([]byte, error) {
-	if err := w.lay(s); err != nil {
+	if err := w.checkout(s); err != nil {
 		return nil, err
 	}
 	old, err := w.content(s, file)
@@ -113,7 +113,7 @@ func (w *workshop) content(s state, file string) ([]byte, error) {
 	if text, ok := s[file]; ok {
 		return text, nil
 	}
-	return w.before(file)
+	return w.originalText(file)
 }
 
 // notForTools leaves out of the copy what no tool that locks reads: large
@@ -127,8 +127,8 @@ func (w *workshop) notForTools(rel string, d fs.DirEntry) bool {
 }
 
 var (
-	colours   = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
-	ofFailure = regexp.MustCompile(`(?i)\b(error|failed|failure|because|unable|cannot|could not|can't|no such file|not found|impossible|invalid)\b|[a-z]error\b`)
+	colours      = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
+	failureWords = regexp.MustCompile(`(?i)\b(error|failed|failure|because|unable|cannot|could not|can't|no such file|not found|impossible|invalid)\b|[a-z]error\b`)
 )
 
 // toolFailure is the last line of a tool that speaks of a failure, else the last
@@ -139,7 +139,7 @@ func toolFailure(err error) string {
 		last := ""
 		for _, line := range slices.Backward(be.Tail) {
 			line = strings.TrimLeft(colours.ReplaceAllString(line, ""), " \t×╰─▶│├┴╭>")
-			if ofFailure.MatchString(line) {
+			if failureWords.MatchString(line) {
 				return whittle.OneLine(line)
 			}
 			last = cmp.Or(last, line)
@@ -274,7 +274,7 @@ func remakeText(f *dockerfile.File, at *dockerfile.Instruction, g *project.Gener
 	command = append(command, tool.env...)
 	b.WriteString("USER 0\n")
 	if own {
-		command = append(command, program(at, g.Tool))
+		command = append(command, toolCall(at, g.Tool))
 	} else {
 		install := "python3 -m pip install --no-cache-dir --disable-pip-version-check --target " + remakeTools
 		for i, requirement := range tool.requirements {
@@ -312,8 +312,8 @@ func runFlags(f *dockerfile.File, at *dockerfile.Instruction) string {
 	return b.String()
 }
 
-// program is how a RUN calls a tool: by its path, where that is what it does.
-func program(at *dockerfile.Instruction, tool string) string {
+// toolCall is how a RUN calls a tool: by its path, where that is what it does.
+func toolCall(at *dockerfile.Instruction, tool string) string {
 	s, err := at.Shell()
 	if err != nil {
 		return tool

@@ -14,23 +14,23 @@ import (
 	"whittle.dev/whittle/internal/rule/distribution"
 )
 
-// required is what becomes of an image's distributions when the project's files
+// requirementsDiff is what becomes of an image's distributions when the project's files
 // change: the requirements that it installs then and lacks now, and the
 // positions of what is installed and needed by nothing then.
-type required struct {
+type requirementsDiff struct {
 	added   []string
 	removed []int
 }
 
-// declaredIn is a variant's recipe and what the project declares in a state.
-type declaredIn struct {
+// projectFiles is a variant's recipe and what the project declares in a state.
+type projectFiles struct {
 	dockerfile *dockerfile.File
 	declared   *project.Declared
 }
 
-// declaredIn reads the files of a state, which the copy looks like afterwards.
-func (w *workshop) declaredIn(v project.Variant, s state) (out declaredIn, err error) {
-	if err := w.lay(s); err != nil {
+// projectFiles reads the files of a state, which the copy looks like afterwards.
+func (w *workshop) projectFiles(v project.Variant, s state) (out projectFiles, err error) {
+	if err := w.checkout(s); err != nil {
 		return out, err
 	}
 	out.declared, _ = project.ReadDeclared(whittle.Folder(w.dir)) // what cannot be read declares nothing
@@ -46,17 +46,17 @@ func (w *workshop) declaredIn(v project.Variant, s state) (out declaredIn, err e
 	return out, nil
 }
 
-// requiredIn compares what the variant's image installs with what it would by
+// requirementsDiff compares what the variant's image installs with what it would by
 // the files of a state.
-func (w *workshop) requiredIn(v project.Variant, x advised, s state) (out required, err error) {
+func (w *workshop) requirementsDiff(v project.Variant, x advisedImage, s state) (out requirementsDiff, err error) {
 	if x.image.Facts.Graph == nil || x.image.Facts.Declared == nil || x.image.Facts.Dockerfile == nil {
 		return out, nil
 	}
-	if err := w.lay(x.trial.state); err != nil {
+	if err := w.checkout(x.trial.state); err != nil {
 		return out, err
 	}
 	before := distribution.Installs(x.image.Facts)
-	next, err := w.declaredIn(v, s)
+	next, err := w.projectFiles(v, s)
 	if err != nil || next.declared == nil {
 		return out, err
 	}
@@ -64,8 +64,8 @@ func (w *workshop) requiredIn(v project.Variant, x advised, s state) (out requir
 	then.Declared, then.Dockerfile = next.declared, next.dockerfile
 	after := distribution.Installs(&then)
 	for _, d := range after {
-		_, there := x.image.Facts.Graph.Find(d.Name)
-		if applies, err := d.Marker.Evaluate(x.image.Environment, ""); !there && err == nil && applies && !declares(before, d.Name) && !slices.Contains(out.added, d.Text) {
+		_, installed := x.image.Facts.Graph.Find(d.Name)
+		if applies, err := d.Marker.Evaluate(x.image.Environment, ""); !installed && err == nil && applies && !declares(before, d.Name) && !slices.Contains(out.added, d.Text) {
 			out.added = append(out.added, d.Text)
 		}
 	}
@@ -85,7 +85,7 @@ func declares(all []project.Dependency, name string) bool {
 
 // change is what that does to the image: what is removed is known to the byte,
 // what is added by the package index.
-func (r required) change(ctx context.Context, env *host.Env, x *audit.Examined) whittle.LayerChange {
+func (r requirementsDiff) change(ctx context.Context, env *host.Env, x *audit.Examined) whittle.LayerChange {
 	c := distribution.Without(x.Facts, r.removed)
 	if len(r.added) > 0 {
 		c.Minus, c.Plus, _ = x.Growth(ctx, env, r.added)
@@ -95,14 +95,14 @@ func (r required) change(ctx context.Context, env *host.Env, x *audit.Examined) 
 
 // weights are the distributions that some requirements add to an image without
 // those that are removed, after the clean-up; ok is false where no index says it.
-func (r required) weights(ctx context.Context, env *host.Env, x *audit.Examined, clean forecast.Cleanup) ([]forecast.Weight, bool) {
+func (r requirementsDiff) weights(ctx context.Context, env *host.Env, x *audit.Examined, clean forecast.Cleanup) ([]forecast.Weight, bool) {
 	if len(r.added) == 0 {
 		return nil, true
 	}
 	ctx, cancel := context.WithTimeout(ctx, audit.ResolvePatience)
 	defer cancel()
-	there := x.InstalledBut(r.removed)
-	res, in, ok := x.Resolve(ctx, env, r.added, there)
+	installed := x.InstalledBut(r.removed)
+	res, in, ok := x.Resolve(ctx, env, r.added, installed)
 	if !ok {
 		return nil, false
 	}
@@ -110,33 +110,33 @@ func (r required) weights(ctx context.Context, env *host.Env, x *audit.Examined,
 	if err != nil {
 		return nil, false
 	}
-	return slices.DeleteFunc(all, func(w forecast.Weight) bool { return there[w.Name] != "" }), true
+	return slices.DeleteFunc(all, func(w forecast.Weight) bool { return installed[w.Name] != "" }), true
 }
 
-// shareAll says of fixes what they do to the images of the variants that do not
+// predictShared says of fixes what they do to the images of the variants that do not
 // show what they are for: one that changes what the project declares changes
 // all images that install from it.
-func (p *prover) shareAll(ctx context.Context, cands []*candidate) error {
+func (p *prover) predictShared(ctx context.Context, cands []*candidate) error {
 	for _, c := range cands {
-		if c.own || !slices.ContainsFunc(c.finding.Fix.Patches, func(f whittle.Patch) bool { return !slices.Contains(p.shop.dockerfiles(), f.File) }) {
+		if c.own || !slices.ContainsFunc(c.finding.Fix.Patches, func(f whittle.Patch) bool { return !slices.Contains(p.workshop.dockerfiles(), f.File) }) {
 			continue
 		}
 		c.shared = map[string]whittle.LayerChange{}
-		for _, v := range p.shop.bench.project.Variants {
-			x, ok := p.looked[v.Name]
+		for _, v := range p.workshop.bench.project.Variants {
+			x, ok := p.images[v.Name]
 			if _, shown := c.prints[v.Name]; !ok || shown {
 				continue
 			}
-			next, _, err := p.shop.mergeFindings(p.state, []whittle.Finding{c.finding})
+			next, _, err := p.workshop.mergeFindings(p.state, []whittle.Finding{c.finding})
 			if err != nil {
 				return err
 			}
-			r, err := p.shop.requiredIn(v, x, next)
+			r, err := p.workshop.requirementsDiff(v, x, next)
 			if err != nil {
 				return err
 			}
 			if len(r.added)+len(r.removed) > 0 {
-				c.shared[v.Name] = r.change(ctx, p.shop.bench.env, x.image)
+				c.shared[v.Name] = r.change(ctx, p.workshop.bench.env, x.image)
 			}
 		}
 	}

@@ -22,10 +22,10 @@ const (
 func Objectives() []string { return []string{ObjectiveBoth, ObjectiveSize} }
 
 const (
-	// slowerPart and slowerSeconds are by how much a start is at least slower
+	// slowerShare and slowerSeconds are by how much a start is at least slower
 	// that is called slower. An image's own start is seen to be ready only
 	// every few tenths of a second.
-	slowerPart       = 0.10
+	slowerShare      = 0.10
 	slowerSeconds    = 0.2
 	slowerOwnSeconds = 0.5
 	// blockRuns is how often a start is run in one go, blocks how often the two
@@ -55,12 +55,12 @@ func (s *startTimes) slower() bool {
 }
 
 func slowerBy(before, after, least float64) bool {
-	return after-before > max(least, before*slowerPart)
+	return after-before > max(least, before*slowerShare)
 }
 
-// worth says that what was saved takes longer to fetch than the start takes
+// paysOff says that what was saved takes longer to fetch than the start takes
 // longer.
-func (s *startTimes) worth(saved int64) bool {
+func (s *startTimes) paysOff(saved int64) bool {
 	return float64(saved) >= (runs.Median(s.after)-runs.Median(s.before))*fetchRate
 }
 
@@ -69,14 +69,14 @@ func (s *startTimes) String() string {
 	return fmt.Sprintf("start-up of %s %.1f → %.1f s", s.name, runs.Median(s.before), runs.Median(s.after))
 }
 
-// slows says why fixes must not stay that make a start slower: one for more
+// slowdown says why fixes must not stay that make a start slower: one for more
 // than it saves, and of several at all, so that the one that does is found.
-func (p *prover) slows(ctx context.Context, several bool, variants []project.Variant, was, is []*trial) (string, error) {
+func (p *prover) slowdown(ctx context.Context, several bool, variants []project.Variant, was, is []*trial) (string, error) {
 	if p.objective == ObjectiveSize {
 		return "", nil
 	}
 	for i, v := range variants {
-		all, err := p.watch.starts(ctx, v, was[i], is[i])
+		all, err := p.stopwatch.slowerStarts(ctx, v, was[i], is[i])
 		if err != nil {
 			return "", err
 		}
@@ -85,7 +85,7 @@ func (p *prover) slows(ctx context.Context, several bool, variants []project.Var
 			switch {
 			case several:
 				return fmt.Sprintf("%s: together they make it slower: %s", v.Name, &s), nil
-			case !s.worth(saved):
+			case !s.paysOff(saved):
 				return fmt.Sprintf("%s: not worth it: %s for %s (--objective size keeps it)", v.Name, &s, whittle.Bytes(saved)), nil
 			}
 		}
@@ -95,20 +95,20 @@ func (p *prover) slows(ctx context.Context, several bool, variants []project.Var
 
 // stopwatch measures what starts are slower in the second of two images.
 type stopwatch struct {
-	shop *workshop
-	// known is what was measured.
-	known map[[2]*trial][]startTimes
+	workshop *workshop
+	// measured is what was measured.
+	measured map[[2]*trial][]startTimes
 }
 
-// starts are the starts of two images of a variant that are clearly slower in
+// slowerStarts are the starts of two images of a variant that are clearly slower in
 // the second one: the first command's and the image's own. One that was not
 // slower when it was run before is not measured again.
-func (w *stopwatch) starts(ctx context.Context, v project.Variant, was, is *trial) ([]startTimes, error) {
+func (w *stopwatch) slowerStarts(ctx context.Context, v project.Variant, was, is *trial) ([]startTimes, error) {
 	if was == is || was.archive == "" || is.archive == "" {
 		return nil, nil
 	}
 	key := [2]*trial{was, is}
-	if known, ok := w.known[key]; ok {
+	if known, ok := w.measured[key]; ok {
 		return known, nil
 	}
 	var out []startTimes
@@ -141,7 +141,7 @@ func (w *stopwatch) starts(ctx context.Context, v project.Variant, was, is *tria
 			out = append(out, s)
 		}
 	}
-	w.known[key] = out
+	w.measured[key] = out
 	return out, nil
 }
 
@@ -154,22 +154,22 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 	}
 	c := build.Command{Name: run.Name, Args: run.Command, Timeout: runs.Limit}
 	if run.Own {
-		own, missing := runs.OwnStart(process, runs.Requests(w.shop.bench.project.Requests), runs.Patience)
+		own, missing := runs.OwnStart(process, runs.Requests(w.workshop.bench.project.Requests), runs.Patience)
 		if missing != "" {
 			return nil, nil
 		}
 		c = own
 	}
 	c.Repeat = blockRuns
-	if err := w.shop.lay(t.state); err != nil {
+	if err := w.workshop.checkout(t.state); err != nil {
 		return nil, err
 	}
-	w.shop.bench.env.Listener().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
+	w.workshop.bench.env.Listener().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
 	commands := []build.Command{c}
-	if err := w.shop.bench.inputs.Run(commands, w.shop.bench.project.Commands); err != nil {
+	if err := w.workshop.bench.inputs.Run(commands, w.workshop.bench.project.Commands); err != nil {
 		return nil, err
 	}
-	results, err := w.shop.bench.engine.builder.Run(ctx, w.shop.bench.at(w.shop.dir, w.shop.bench.out, nil).definition(v), commands, build.RunOptions{})
+	results, err := w.workshop.bench.engine.builder.Run(ctx, w.workshop.bench.inFolder(w.workshop.dir, w.workshop.bench.out, nil).definition(v), commands, build.RunOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
 	}
@@ -181,7 +181,7 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 
 // process is what a trial's image starts.
 func (w *stopwatch) process(ctx context.Context, t *trial) (whittle.Process, error) {
-	img, err := w.shop.bench.env.Images.Open(ctx, "docker-archive:"+t.archive)
+	img, err := w.workshop.bench.env.Images.Open(ctx, "docker-archive:"+t.archive)
 	if err != nil {
 		return whittle.Process{}, err
 	}

@@ -31,7 +31,7 @@ func TestSlower(t *testing.T) {
 		if s.slower() != c.slower {
 			t.Errorf("%s: %t, want %t", c.name, !c.slower, c.slower)
 		}
-		if c.slower && (s.worth(c.least-100_000) || !s.worth(c.least+100_000)) {
+		if c.slower && (s.paysOff(c.least-100_000) || !s.paysOff(c.least+100_000)) {
 			t.Errorf("%s: what it is worth is not %d", c.name, c.least)
 		}
 	}

@@ -73,7 +73,7 @@ func Study(ctx context.Context, env *host.Env, o StudyOptions) (*whittle.Study, 
 		return nil, err
 	}
 	out := s.report(subjects)
-	failed := s.conclude(ctx, out)
+	failed := s.analyze(ctx, out)
 	if failed != nil && ctx.Err() != nil {
 		return nil, failed
 	}
@@ -132,10 +132,10 @@ func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error
 	return s, err
 }
 
-// finished opens a project of which every variant was tried: images that a
+// openBuilt opens a project of which every variant was tried: images that a
 // study has left are used while they are made of the same things, others are
 // built. The caller closes it.
-func finished(ctx context.Context, env *host.Env, o StudyOptions) (*study, error) {
+func openBuilt(ctx context.Context, env *host.Env, o StudyOptions) (*study, error) {
 	o.Resume, o.Quick = true, true
 	s, err := newStudy(ctx, env, o)
 	if err != nil {
@@ -189,7 +189,7 @@ func otherDockerfiles(all, chosen []project.Variant) []string {
 }
 
 func (s *study) buildAll(ctx context.Context) error {
-	context, err := contextDigest(ctx, s.bench.project.Dir, s.bench.out.Dir, s.bench.unseen())
+	context, err := contextDigest(ctx, s.bench.project.Dir, s.bench.out.Dir, s.bench.unread())
 	if err != nil {
 		return err
 	}
@@ -200,13 +200,13 @@ func (s *study) buildAll(ctx context.Context) error {
 	for i, v := range s.bench.project.Variants {
 		inputs := s.bench.inputs.Seal(s.bench.env.Key(), s.bench.project.Commands)
 		print := fingerprint(context, s.bench.project, v, digests, inputs, s.o)
-		if kept, ok := s.kept(ctx, v.Name, print, fingerprint(context, s.bench.project, v, digests, inputs, measured(s.o))); ok {
+		if kept, ok := s.loadFinished(ctx, v.Name, print, fingerprint(context, s.bench.project, v, digests, inputs, fullOptions(s.o))); ok {
 			s.bench.env.Listener().Step(fmt.Sprintf("variant %s (%d of %d): kept from before", v.Name, i+1, len(s.bench.project.Variants)))
 			s.variants = append(s.variants, *kept)
 			continue
 		}
 		s.bench.env.Listener().Step(fmt.Sprintf("variant %s (%d of %d): building %s", v.Name, i+1, len(s.bench.project.Variants), v.Dockerfile))
-		out, err := s.bench.variant(ctx, v)
+		out, err := s.bench.buildAndRun(ctx, v)
 		if err != nil {
 			return s.interrupted(v, err)
 		}
@@ -219,12 +219,12 @@ func (s *study) buildAll(ctx context.Context) error {
 	return nil
 }
 
-// measured are the options of a study that measures more than a quick one.
-func measured(o StudyOptions) StudyOptions { o.Quick = false; return o }
+// fullOptions are the options of a study that measures more than a quick one.
+func fullOptions(o StudyOptions) StudyOptions { o.Quick = false; return o }
 
-// kept is a finished variant from before. What a longer study has measured
+// loadFinished is a finished variant from before. What a longer study has measured
 // does for a quick one.
-func (s *study) kept(ctx context.Context, name string, prints ...whittle.Digest) (*whittle.Variant, bool) {
+func (s *study) loadFinished(ctx context.Context, name string, prints ...whittle.Digest) (*whittle.Variant, bool) {
 	if !s.o.Resume {
 		return nil, false
 	}

@@ -9,12 +9,12 @@ import (
 	"whittle.dev/whittle/internal/dockerfile/ignore"
 )
 
-// unseen gives a function that says of a file of the project, by its path in
+// unread gives a function that says of a file of the project, by its path in
 // it, that nothing looks into it: every variant's ignore file leaves it out of
 // the build, the tests are not given it, and it is larger than any text that is
 // read. A fix changes nothing of that, as fixes leave more out of a build, and
 // never less. Data sets are such files.
-func (b *bench) unseen() func(rel string, d fs.DirEntry) bool {
+func (b *bench) unread() func(rel string, d fs.DirEntry) bool {
 	var ignores []*ignore.File
 	for _, v := range b.project.Variants {
 		if _, ok := b.inside(v.Dockerfile); !ok { // what lies beside it is not the project's

@@ -54,7 +54,7 @@ func TestUnseen(t *testing.T) {
 				t.Errorf("%q, %v", text, err)
 			}
 			digest := func() whittle.Digest {
-				d, err := contextDigest(t.Context(), dir, s.bench.out.Dir, s.bench.unseen())
+				d, err := contextDigest(t.Context(), dir, s.bench.out.Dir, s.bench.unread())
 				must(t, err)
 				return d
 			}

@@ -23,9 +23,9 @@ import (
 // testLimit ends a project's tests that do not end by themselves.
 const testLimit = 10 * time.Minute
 
-// variant builds, measures and runs one variant. An error means that the
+// buildAndRun builds, measures and runs one variant. An error means that the
 // study cannot go on; a variant that does not build is a result.
-func (b *bench) variant(ctx context.Context, v project.Variant) (*whittle.Variant, error) {
+func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Variant, error) {
 	if err := b.openEngine(ctx); err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (b *bench) variant(ctx context.Context, v project.Variant) (*whittle.Varian
 	d.NoCache = !b.quick
 	res, err := b.engine.builder.Build(ctx, d, build.Output{Archive: b.out.Path(out.Build.Archive), Log: log, Progress: b.view(out.Name)})
 	if err != nil {
-		return b.notBuilt(ctx, out, err)
+		return b.buildFailure(ctx, out, err)
 	}
 	out.Build.Status = whittle.Built
 	out.Build.Seconds = res.Solve.Seconds()
@@ -119,8 +119,8 @@ func (b *bench) warm(ctx context.Context, d build.Definition, v project.Variant,
 	return nil
 }
 
-// notBuilt turns a failed build into a result, unless the study cannot go on.
-func (b *bench) notBuilt(ctx context.Context, out *whittle.Variant, err error) (*whittle.Variant, error) {
+// buildFailure turns a failed build into a result, unless the study cannot go on.
+func (b *bench) buildFailure(ctx context.Context, out *whittle.Variant, err error) (*whittle.Variant, error) {
 	if !isBuildFailure(ctx, err) {
 		return nil, err
 	}

@@ -49,16 +49,16 @@ type workshop struct {
 	others   []string
 	dir      string // the copy
 	images   string // the folder of images and logs of trials
-	fresh    map[string]bool
+	written  map[string]bool
 	original map[string][]byte // files as they were, nil for those that were not there
 	guard    bool              // asks for guarded imports: see AdviseOptions
 	// risk is the highest of the fixes that a forecast counts on; empty is low.
 	risk whittle.Risk
 	// trials are the outcomes so far, by variant and state.
 	trials map[string]*trial
-	// asked are the distributions that the project declares, as it is on disk.
-	asked  map[string]bool
-	builds int
+	// declared are the distributions that the project declares, as it is on disk.
+	declared map[string]bool
+	builds   int
 	// remade are the states whose generated files were made again.
 	remade map[string]remade
 }
@@ -69,32 +69,32 @@ type trial struct {
 	state   state
 	archive string // empty where there is no image
 	source  []byte // the Dockerfile
-	// asked are the distributions that the project declares, nil where it
+	// declared are the distributions that the project declares, nil where it
 	// declares none.
-	asked map[string]bool
+	declared map[string]bool
 }
 
 // newWorkshop copies the project. The variants that the study has built are
 // the trials of the state that is on disk.
 func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
-	w := &workshop{bench: s.bench, others: s.others, fresh: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}, remade: map[string]remade{}}
+	w := &workshop{bench: s.bench, others: s.others, written: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}, remade: map[string]remade{}}
 	var err error
 	if w.dir, err = os.MkdirTemp(s.bench.out.Dir, outdir.WorkPattern); err != nil {
 		return nil, whittle.ErrSystem.Errorf("making a folder for a copy of the project: %w", err)
 	}
 	if w.images, err = os.MkdirTemp(s.bench.out.Dir, outdir.TrialsPattern); err == nil {
-		unseen := s.bench.unseen()
+		unseen := s.bench.unread()
 		err = copyTree(ctx, s.bench.project.Dir, w.dir, func(rel string, d fs.DirEntry) bool {
-			return s.bench.ownFolder(rel, d) || unseen(rel, d) && w.link(rel)
+			return s.bench.ownFolder(rel, d) || unseen(rel, d) && w.hardLink(rel)
 		})
 	}
 	if err != nil {
 		return nil, errors.Join(whittle.ErrUsage.Errorf("copying the project: %w", err), w.close())
 	}
-	w.asked = declaredNames(s.bench.project.Dir)
+	w.declared = declaredNames(s.bench.project.Dir)
 	for i := range s.variants {
 		v := &s.variants[i]
-		t := &trial{Variant: v, source: s.bench.sources[v.Name], asked: w.asked}
+		t := &trial{Variant: v, source: s.bench.sources[v.Name], declared: w.declared}
 		if v.Build.Status == whittle.Built {
 			t.archive = s.bench.out.Path(v.Build.Archive)
 		}
@@ -103,10 +103,10 @@ func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 	return w, nil
 }
 
-// link gives the copy another name of a file of the project's, which takes no
+// hardLink gives the copy another name of a file of the project's, which takes no
 // time and no room. Nothing writes it: what fixes change is no larger than a
 // text. It is false where there can be none, on another file system for one.
-func (w *workshop) link(rel string) bool {
+func (w *workshop) hardLink(rel string) bool {
 	return os.Link(filepath.Join(w.bench.project.Dir, rel), filepath.Join(w.dir, rel)) == nil
 }
 
@@ -134,7 +134,7 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	if t, ok := w.trials[key]; ok {
 		return t, nil
 	}
-	if err := w.lay(s); err != nil {
+	if err := w.checkout(s); err != nil {
 		return nil, err
 	}
 	source, err := w.dockerfile(&v)
@@ -146,13 +146,13 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	if err != nil {
 		return nil, err
 	}
-	in := w.bench.at(w.dir, out, map[string][]byte{v.Name: source})
+	in := w.bench.inFolder(w.dir, out, map[string][]byte{v.Name: source})
 	w.bench.env.Listener().Step(fmt.Sprintf("building %s with what was changed (build %d)", v.Name, w.builds))
-	made, err := in.variant(ctx, v)
+	made, err := in.buildAndRun(ctx, v)
 	if err != nil {
 		return nil, fmt.Errorf("variant %s: %w", v.Name, err)
 	}
-	t := &trial{Variant: made, state: s, source: source, asked: w.asked}
+	t := &trial{Variant: made, state: s, source: source, declared: w.declared}
 	if made.Build.Status == whittle.Built {
 		t.archive = out.Path(made.Build.Archive)
 		img, err := audit.Open(ctx, w.bench.env, "docker-archive:"+t.archive, audit.InspectOptions{Dockerfile: v.Dockerfile, Source: source, Target: v.Target, Args: v.Args})
@@ -167,9 +167,9 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	return t, nil
 }
 
-// lay makes the copy look like a state.
-func (w *workshop) lay(s state) error {
-	for name := range w.fresh {
+// checkout makes the copy look like a state.
+func (w *workshop) checkout(s state) error {
+	for name := range w.written {
 		if _, ok := s[name]; ok {
 			continue
 		}
@@ -204,9 +204,9 @@ func (b *bench) inside(name string) (real string, ok bool) {
 	return real, filepath.IsLocal(name) && within
 }
 
-// before is a file as it was when the project was copied, nil where it was not
+// originalText is a file as it was when the project was copied, nil where it was not
 // there.
-func (w *workshop) before(name string) ([]byte, error) {
+func (w *workshop) originalText(name string) ([]byte, error) {
 	if text, ok := w.original[name]; ok {
 		return text, nil
 	}
@@ -225,13 +225,13 @@ func (w *workshop) before(name string) ([]byte, error) {
 
 // restore gives a file of the copy its first content back.
 func (w *workshop) restore(name string) error {
-	text, err := w.before(name)
+	text, err := w.originalText(name)
 	if err == nil && text == nil {
 		err = whittle.Folder(w.dir).Remove(name)
 	} else if err == nil {
 		err = w.put(name, text)
 	}
-	delete(w.fresh, name)
+	delete(w.written, name)
 	return err
 }
 
@@ -242,10 +242,10 @@ func (w *workshop) put(name string, text []byte) error {
 		return whittle.ErrSystem.Errorf("writing %s: %w", name, err)
 	}
 	defer root.Close()
-	if _, err := w.before(name); err != nil {
+	if _, err := w.originalText(name); err != nil {
 		return err
 	}
-	w.fresh[name] = true
+	w.written[name] = true
 	file, mode := filepath.FromSlash(name), fs.FileMode(0o644)
 	if info, err := root.Stat(file); err == nil {
 		mode = info.Mode().Perm()
@@ -263,7 +263,7 @@ func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only
 	if t.archive == "" {
 		return nil, nil, nil
 	}
-	if err := w.lay(t.state); err != nil {
+	if err := w.checkout(t.state); err != nil {
 		return nil, nil, err
 	}
 	o := audit.AdviseOptions{Project: w.dir, Only: only, Guard: w.guard, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args}}
@@ -295,7 +295,7 @@ func (w *workshop) files(s state, fixes []*whittle.Fix) (map[string][]byte, erro
 				out[p.File] = text
 				continue
 			}
-			text, err := w.before(p.File)
+			text, err := w.originalText(p.File)
 			if err != nil {
 				return nil, err
 			}
