@@ -65,19 +65,6 @@ func hashFile(ctx context.Context, h io.Writer, path string) error {
 	return err
 }
 
-// interruptible ends a long reading with its context.
-type interruptible struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (i interruptible) Read(p []byte) (int, error) {
-	if err := i.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return i.r.Read(p)
-}
-
 // fingerprint is a digest of all that a variant is made from and measured by.
 func fingerprint(context whittle.Digest, p *project.Project, v project.Variant, bases map[string]whittle.Digest, inputs string, o StudyOptions) whittle.Digest {
 	b, _ := json.Marshal(struct { // marshalling strings, numbers and maps of them cannot fail

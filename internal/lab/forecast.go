@@ -1,92 +1,16 @@
 package lab
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/project"
 )
-
-// analyze asks the rules about a study's variants, forecasts what nobody has
-// built, and with [StudyOptions.Fix] proves what can be made of the project.
-func (s *study) analyze(ctx context.Context, out *whittle.Study) error {
-	w, err := newWorkshop(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer w.close()
-	p := newProver(w, nil, cmp.Or(s.o.Risk, whittle.RiskMedium), nil)
-	p.objective = s.o.Objective
-	if s.o.Fix {
-		w.risk = p.risk
-	}
-	defer p.close()
-	if err := p.adviseAll(ctx); err != nil {
-		return err
-	}
-	first := true // forecasts start from the first that builds
-	for _, v := range s.bench.project.Variants {
-		image, ok := p.images[v.Name]
-		if !ok {
-			continue
-		}
-		if first {
-			first = false
-			c, err := w.assumedFixes(ctx, v, image, false)
-			if err != nil {
-				return err
-			}
-			f, err := w.forecast(ctx, v, image, c)
-			if err != nil {
-				return err
-			}
-			out.Forecasts = f.Forecasts
-		}
-		out.Findings = append(out.Findings, image.findings...)
-	}
-	audit.SortFindings(out.Findings)
-	if !s.o.Fix {
-		return nil
-	}
-	if err := p.proveStudy(ctx, out); err != nil || !s.o.Write {
-		return err
-	}
-	err = s.write(ctx, out.Repair.Files, s.o.Force)
-	out.Repair.Written = err == nil
-	return err
-}
-
-// proveStudy is the proof loop at the end of a study: the fixes, then the
-// strategies that nobody had built, and the best image of all that run.
-func (p *prover) proveStudy(ctx context.Context, out *whittle.Study) error {
-	if err := p.prove(ctx); err != nil {
-		return err
-	}
-	var err error
-	r := &whittle.Repair{Schema: whittle.FixSchema, Project: p.workshop.bench.project.Name, Steps: append([]whittle.RepairStep{}, p.steps...)}
-	if r.Verified, err = p.verified(ctx); err != nil {
-		return err
-	}
-	if r.Files, err = p.workshop.changes(p.state); err != nil {
-		return err
-	}
-	out.Repair = r
-	generated, err := p.strategies(ctx, out, &assumed{state: p.state})
-	if err != nil {
-		return err
-	}
-	out.Best, err = p.best(out, generated)
-	return err
-}
 
 // strategies builds the forecasts' Dockerfiles on top of the project as the
 // fixes have left it, and notes how large the images truly are. One that does
@@ -186,79 +110,6 @@ func (p *prover) strategy(ctx context.Context, from project.Variant, f *whittle.
 	return p.workshop.try(ctx, v, s.with(map[string][]byte{v.Dockerfile: []byte(f.Dockerfile)}))
 }
 
-// firstWorking is the first variant whose image works as the fixes have left it, else
-// the first that builds; empty where none does.
-func (p *prover) firstWorking(variants []whittle.Variant) string {
-	first := ""
-	for _, v := range variants {
-		t := p.now[v.Name]
-		if t == nil || t.archive == "" {
-			continue
-		}
-		if outcome(t).Verdict == whittle.Runs {
-			return v.Name
-		}
-		first = cmp.Or(first, v.Name)
-	}
-	return first
-}
-
-// bestArchive is the best image's place in the study's folder.
-const bestArchive = "best.tar"
-
-// best is the smallest image that works, with the Dockerfile that makes it and
-// what it takes to get there. Images of one extra do less than the others and
-// are not compared with them.
-func (p *prover) best(out *whittle.Study, generated map[string]*trial) (*whittle.Best, error) {
-	var best *trial
-	var name string
-	consider := func(n string, t *trial) {
-		if t == nil || t.archive == "" || outcome(t).Verdict != whittle.Runs {
-			return
-		}
-		if best == nil || outcome(t).Sizes.Size < outcome(best).Sizes.Size {
-			best, name = t, n
-		}
-	}
-	for _, v := range out.Variants {
-		consider(v.Name, p.now[v.Name])
-	}
-	for _, f := range out.Forecasts {
-		if !strings.HasPrefix(f.Strategy, "split-") {
-			consider(f.Strategy, generated[f.Strategy])
-		}
-	}
-	i := slices.IndexFunc(out.Variants, func(v whittle.Variant) bool { return v.Inspect != nil })
-	if best == nil || i < 0 {
-		return nil, nil
-	}
-	b := &whittle.Best{Variant: name, Dockerfile: string(best.source), Outcome: outcome(best), Original: out.Variants[i].Inspect.Sizes}
-	b.Sizes = b.Outcome.Sizes
-	if b.Original.Size > 0 {
-		b.Percent = float64(b.Sizes.Size) * 100 / float64(b.Original.Size)
-	}
-	changes, err := p.workshop.changes(best.state)
-	if err != nil {
-		return nil, err
-	}
-	var diff strings.Builder
-	for _, c := range changes {
-		if c.Path == best.Variant.Dockerfile || !slices.Contains(p.workshop.dockerfiles(), c.Path) {
-			diff.WriteString(c.Diff)
-		}
-	}
-	b.Diff = diff.String()
-	if !strings.HasPrefix(best.archive, p.workshop.images) {
-		b.Archive = best.Build.Archive
-		return b, nil
-	}
-	b.Archive = bestArchive
-	if err := os.Rename(best.archive, p.workshop.bench.out.Path(b.Archive)); err != nil {
-		return nil, fmt.Errorf("keeping the best image: %w", err)
-	}
-	return b, nil
-}
-
 // ForecastOptions are the options of [Forecast].
 type ForecastOptions struct {
 	StudyOptions
@@ -301,12 +152,6 @@ func Forecast(ctx context.Context, env *host.Env, o ForecastOptions) (*whittle.F
 		return out, err
 	}
 	return nil, s.noImage()
-}
-
-// noImage is why there is nothing to look at.
-func (s *study) noImage() error {
-	return whittle.WithHint(whittle.ErrUsage.Errorf("no variant of %s builds, so that there is no image to start from", s.bench.project.Name),
-		"see the logs in "+s.bench.out.Path("logs"))
 }
 
 // forecast says how large other ways of making a variant's image would be, with

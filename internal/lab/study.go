@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -326,4 +327,82 @@ func isBuildFailure(ctx context.Context, err error) bool {
 	var be *build.Error
 	ofAll := errors.Is(err, whittle.ErrEngine) || errors.Is(err, whittle.ErrSystem)
 	return ctx.Err() == nil && (errors.As(err, &be) || !ofAll)
+}
+
+// analyze asks the rules about a study's variants, forecasts what nobody has
+// built, and with [StudyOptions.Fix] proves what can be made of the project.
+func (s *study) analyze(ctx context.Context, out *whittle.Study) error {
+	w, err := newWorkshop(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	p := newProver(w, nil, cmp.Or(s.o.Risk, whittle.RiskMedium), nil)
+	p.objective = s.o.Objective
+	if s.o.Fix {
+		w.risk = p.risk
+	}
+	defer p.close()
+	if err := p.adviseAll(ctx); err != nil {
+		return err
+	}
+	first := true // forecasts start from the first that builds
+	for _, v := range s.bench.project.Variants {
+		image, ok := p.images[v.Name]
+		if !ok {
+			continue
+		}
+		if first {
+			first = false
+			c, err := w.assumedFixes(ctx, v, image, false)
+			if err != nil {
+				return err
+			}
+			f, err := w.forecast(ctx, v, image, c)
+			if err != nil {
+				return err
+			}
+			out.Forecasts = f.Forecasts
+		}
+		out.Findings = append(out.Findings, image.findings...)
+	}
+	audit.SortFindings(out.Findings)
+	if !s.o.Fix {
+		return nil
+	}
+	if err := p.proveStudy(ctx, out); err != nil || !s.o.Write {
+		return err
+	}
+	err = s.write(ctx, out.Repair.Files, s.o.Force)
+	out.Repair.Written = err == nil
+	return err
+}
+
+// proveStudy is the proof loop at the end of a study: the fixes, then the
+// strategies that nobody had built, and the best image of all that run.
+func (p *prover) proveStudy(ctx context.Context, out *whittle.Study) error {
+	if err := p.prove(ctx); err != nil {
+		return err
+	}
+	var err error
+	r := &whittle.Repair{Schema: whittle.FixSchema, Project: p.workshop.bench.project.Name, Steps: append([]whittle.RepairStep{}, p.steps...)}
+	if r.Verified, err = p.verified(ctx); err != nil {
+		return err
+	}
+	if r.Files, err = p.workshop.changes(p.state); err != nil {
+		return err
+	}
+	out.Repair = r
+	generated, err := p.strategies(ctx, out, &assumed{state: p.state})
+	if err != nil {
+		return err
+	}
+	out.Best, err = p.best(out, generated)
+	return err
+}
+
+// noImage is why there is nothing to look at.
+func (s *study) noImage() error {
+	return whittle.WithHint(whittle.ErrUsage.Errorf("no variant of %s builds, so that there is no image to start from", s.bench.project.Name),
+		"see the logs in "+s.bench.out.Path("logs"))
 }

@@ -2,14 +2,11 @@ package lab
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
@@ -17,29 +14,6 @@ import (
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
 )
-
-// state is what a project would look like: the files that differ from those on
-// disk, by path. It is not changed once it was built.
-type state map[string][]byte
-
-// with is the state with further files.
-func (s state) with(files map[string][]byte) state {
-	out := maps.Clone(s)
-	if out == nil {
-		out = state{}
-	}
-	maps.Copy(out, files)
-	return out
-}
-
-func (s state) digest() whittle.Digest {
-	h := sha256.New()
-	for _, name := range slices.Sorted(maps.Keys(s)) {
-		fmt.Fprintf(h, "%q %d ", name, len(s[name]))
-		h.Write(s[name])
-	}
-	return whittle.SHA256([32]byte(h.Sum(nil)))
-}
 
 // workshop builds and runs states of a project that nobody has written, in a
 // copy of it; the project's own folder is not touched.

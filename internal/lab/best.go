@@ -1,0 +1,84 @@
+package lab
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+)
+
+// firstWorking is the first variant whose image works as the fixes have left it, else
+// the first that builds; empty where none does.
+func (p *prover) firstWorking(variants []whittle.Variant) string {
+	first := ""
+	for _, v := range variants {
+		t := p.now[v.Name]
+		if t == nil || t.archive == "" {
+			continue
+		}
+		if outcome(t).Verdict == whittle.Runs {
+			return v.Name
+		}
+		first = cmp.Or(first, v.Name)
+	}
+	return first
+}
+
+// bestArchive is the best image's place in the study's folder.
+const bestArchive = "best.tar"
+
+// best is the smallest image that works, with the Dockerfile that makes it and
+// what it takes to get there. Images of one extra do less than the others and
+// are not compared with them.
+func (p *prover) best(out *whittle.Study, generated map[string]*trial) (*whittle.Best, error) {
+	var best *trial
+	var name string
+	consider := func(n string, t *trial) {
+		if t == nil || t.archive == "" || outcome(t).Verdict != whittle.Runs {
+			return
+		}
+		if best == nil || outcome(t).Sizes.Size < outcome(best).Sizes.Size {
+			best, name = t, n
+		}
+	}
+	for _, v := range out.Variants {
+		consider(v.Name, p.now[v.Name])
+	}
+	for _, f := range out.Forecasts {
+		if !strings.HasPrefix(f.Strategy, "split-") {
+			consider(f.Strategy, generated[f.Strategy])
+		}
+	}
+	i := slices.IndexFunc(out.Variants, func(v whittle.Variant) bool { return v.Inspect != nil })
+	if best == nil || i < 0 {
+		return nil, nil
+	}
+	b := &whittle.Best{Variant: name, Dockerfile: string(best.source), Outcome: outcome(best), Original: out.Variants[i].Inspect.Sizes}
+	b.Sizes = b.Outcome.Sizes
+	if b.Original.Size > 0 {
+		b.Percent = float64(b.Sizes.Size) * 100 / float64(b.Original.Size)
+	}
+	changes, err := p.workshop.changes(best.state)
+	if err != nil {
+		return nil, err
+	}
+	var diff strings.Builder
+	for _, c := range changes {
+		if c.Path == best.Variant.Dockerfile || !slices.Contains(p.workshop.dockerfiles(), c.Path) {
+			diff.WriteString(c.Diff)
+		}
+	}
+	b.Diff = diff.String()
+	if !strings.HasPrefix(best.archive, p.workshop.images) {
+		b.Archive = best.Build.Archive
+		return b, nil
+	}
+	b.Archive = bestArchive
+	if err := os.Rename(best.archive, p.workshop.bench.out.Path(b.Archive)); err != nil {
+		return nil, fmt.Errorf("keeping the best image: %w", err)
+	}
+	return b, nil
+}

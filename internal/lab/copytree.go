@@ -1,0 +1,92 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"whittle.dev/whittle"
+)
+
+// copyTree copies a file or folder with its modes; skip leaves out what it
+// names by its path in the folder. Devices and the like are left out.
+func copyTree(ctx context.Context, from, to string, skip func(rel string, d fs.DirEntry) bool) error {
+	modes := map[string]fs.FileMode{} // set when all is there: a folder may not let its owner write
+	err := filepath.WalkDir(from, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, p)
+		if err != nil {
+			return err
+		}
+		if rel != "." && skip != nil && skip(rel, d) {
+			if d.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		dst := filepath.Join(to, rel)
+		switch {
+		case d.IsDir():
+			info, err := d.Info()
+			if err == nil {
+				modes[dst] = info.Mode().Perm()
+				err = os.MkdirAll(dst, 0o755)
+			}
+			return err
+		case d.Type()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(p)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(target, dst)
+		case d.Type().IsRegular():
+			return copyFile(ctx, p, dst)
+		}
+		return nil
+	})
+	for dst, mode := range modes {
+		if err == nil {
+			err = os.Chmod(dst, mode|0o700)
+		}
+	}
+	return err
+}
+
+func copyFile(ctx context.Context, from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	in, err := whittle.OpenFile(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, interruptible{ctx, in})
+	return errors.Join(err, out.Close(), os.Chmod(to, info.Mode().Perm()))
+}
+
+// interruptible ends a long reading with its context.
+type interruptible struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (i interruptible) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.r.Read(p)
+}
