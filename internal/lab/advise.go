@@ -8,9 +8,9 @@ import (
 	"whittle.dev/whittle/internal/host"
 )
 
-// AdviseProject says what could be smaller in each variant of a project that
-// builds. Images that a study has left are used while they are made of the
-// same things; others are built.
+// AdviseProject gives the findings in the images of a project's variants. Images
+// of an earlier study are used if their inputs are still the same; others are
+// built.
 func AdviseProject(ctx context.Context, env *host.Env, o StudyOptions, only []string) ([]*whittle.Advice, error) {
 	if err := audit.KnownRules(only); err != nil {
 		return nil, err

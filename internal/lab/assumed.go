@@ -15,23 +15,24 @@ import (
 	"whittle.dev/whittle/internal/project"
 )
 
-// assumed are the fixes that a forecast counts on: those of one variant's
-// findings, up to the workshop's risk.
+// assumed are the fixes that a forecast assumes to be made: those for one
+// variant's findings, up to the workshop's risk.
 type assumed struct {
-	// state is the project with those that change more than the Dockerfile, or
-	// keep something from failing: strategies start from it. edits are theirs of
-	// the Dockerfile.
+	// state is the project with the fixes that edit more than the Dockerfile, or
+	// repair a failure: strategies start from it. edits are their edits of the
+	// Dockerfile.
 	state state
 	edits []whittle.Edit
-	// text is the Dockerfile with all of them, nil where there are none, and
-	// saving what they save together.
+	// text is the Dockerfile with all fixes, nil if there are none, and saving
+	// what they save together.
 	text   []byte
 	saving whittle.Saving
 	notes  []string
 }
 
-// assumedFixes merges the fixes of a variant's findings. With remake the generated
-// files that they need are made again; a fix whose files cannot be is left out.
+// assumedFixes merges the fixes for a variant's findings. With remake, the
+// generated files that they need are remade, and fixes whose files cannot be
+// remade are skipped.
 func (w *workshop) assumedFixes(ctx context.Context, v project.Variant, x advisedImage, remake bool) (*assumed, error) {
 	var first, rest []whittle.Finding
 	for _, f := range x.findings {
@@ -87,8 +88,8 @@ func (w *workshop) assumedFixes(ctx context.Context, v project.Variant, x advise
 	return c, nil
 }
 
-// mergeFindings is a state with the fixes of some findings, and those that go
-// together.
+// mergeFindings is a state with the fixes for some findings, and the findings
+// whose fixes do not conflict with an earlier one.
 func (w *workshop) mergeFindings(s state, findings []whittle.Finding) (state, []whittle.Finding, error) {
 	fixes := make([]*whittle.Fix, len(findings))
 	for i, f := range findings {
@@ -109,8 +110,8 @@ func (w *workshop) mergeFindings(s state, findings []whittle.Finding) (state, []
 	return s.with(changed), merged, nil
 }
 
-// remakeFor has the generated files made again that some fixes need, or leaves
-// these fixes out and says so.
+// remakeFor remakes the generated files that some fixes need. If that fails, it
+// skips these fixes and adds a note.
 func (w *workshop) remakeFor(ctx context.Context, s, merged state, findings []whittle.Finding, c *assumed) (state, []whittle.Finding, error) {
 	var names []string
 	for _, f := range findings {
@@ -131,8 +132,9 @@ func (w *workshop) remakeFor(ctx context.Context, s, merged state, findings []wh
 	return w.mergeFindings(s, slices.DeleteFunc(findings, func(f whittle.Finding) bool { return len(f.Fix.Remake) > 0 }))
 }
 
-// moveSteps are the steps of an image with the places that their instructions have
-// in a Dockerfile after some edits. An instruction that is gone has none.
+// moveSteps are the steps of an image with the positions of their instructions
+// after edits of the Dockerfile. A step whose instruction was removed has no
+// origin.
 func moveSteps(steps []whittle.Step, before, after *dockerfile.File, edits []whittle.Edit) []whittle.Step {
 	spans := map[int]whittle.Span{}
 	for i := range after.Stages {

@@ -8,11 +8,11 @@ import (
 	"whittle.dev/whittle/internal/project"
 )
 
-// bench builds, runs and checks variants of a project as its folder has them.
+// bench builds, runs and checks variants of a project from the files in its folder.
 type bench struct {
 	env     *host.Env
 	project *project.Project
-	// out is where images and logs go.
+	// out is the folder of images and logs.
 	out    outdir.Folder
 	bases  map[string]build.Base
 	inputs *inputs.Set
@@ -26,15 +26,15 @@ type bench struct {
 // engine is the build engine that the benches of one study share.
 type engine struct {
 	builder host.Builder    // nil until the first build needs it
-	warmed  map[string]bool // bases that it has unpacked
+	warmed  map[string]bool // bases that were unpacked before
 }
 
 func newBench(env *host.Env, p *project.Project, o StudyOptions) *bench {
 	return &bench{env: env, project: p, quick: o.Quick, offline: o.Offline, sources: map[string][]byte{}, engine: &engine{warmed: map[string]bool{}}}
 }
 
-// inFolder is a bench of the same project in another folder, which builds with what is
-// cached, and leaves its images and logs in out.
+// inFolder is a bench of a copy of the project, which builds with the cache, and
+// writes its images and logs to out.
 func (b *bench) inFolder(dir string, out outdir.Folder, sources map[string][]byte) *bench {
 	next, here := *b, *b.project
 	here.Dir = dir

@@ -10,8 +10,8 @@ import (
 	"whittle.dev/whittle"
 )
 
-// firstWorking is the first variant whose image works as the fixes have left it, else
-// the first that builds; empty where none does.
+// firstWorking is the name of the first variant whose image runs with the fixes,
+// otherwise of the first that builds; empty if none does.
 func (p *prover) firstWorking(variants []whittle.Variant) string {
 	first := ""
 	for _, v := range variants {
@@ -27,12 +27,12 @@ func (p *prover) firstWorking(variants []whittle.Variant) string {
 	return first
 }
 
-// bestArchive is the best image's place in the study's folder.
+// bestArchive is the name of the best image's archive in the study's folder.
 const bestArchive = "best.tar"
 
-// best is the smallest image that works, with the Dockerfile that makes it and
-// what it takes to get there. Images of one extra do less than the others and
-// are not compared with them.
+// best is the smallest image that runs, with its Dockerfile and the diff that
+// leads to it. Images for one extra ("split-") are not compared, because they
+// contain less of the project than the others.
 func (p *prover) best(out *whittle.Study, generated map[string]*trial) (*whittle.Best, error) {
 	var best *trial
 	var name string

@@ -3,18 +3,15 @@ package lab
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/project"
 )
 
-// bisectRound finds the fixes of a round that do no harm: all of them where
-// they go together, else first those of shared files on all variants, then
-// those of each variant, halving the set until the culprits are found.
+// bisectRound finds the fixes of a round that do no harm. It tries all of them
+// together. If that does harm, it bisects the fixes of shared files with all
+// variants, and then each variant's own fixes with that variant.
 func (p *prover) bisectRound(ctx context.Context, cands []*candidate) ([]*candidate, error) {
 	all := p.workshop.bench.project.Variants
 	reason, cands, merged, err := p.evaluateRepairing(ctx, nil, cands, all)
@@ -45,7 +42,8 @@ func (p *prover) bisectRound(ctx context.Context, cands []*candidate) ([]*candid
 	return accepted, nil
 }
 
-// bisect adds the candidates that do no harm to those that are accepted.
+// bisect adds the candidates that do no harm to the accepted ones. It halves the
+// set until it has found each candidate that does harm.
 func (p *prover) bisect(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) ([]*candidate, error) {
 	reason, cands, merged, err := p.evaluateRepairing(ctx, accepted, cands, variants)
 	switch {
@@ -71,8 +69,8 @@ func (p *prover) revert(c *candidate, reason string) {
 	p.workshop.bench.env.Listener().Step(fmt.Sprintf("reverted: %s: %s", c.finding.Fix.Title, reason))
 }
 
-// evaluateRepairing is holds without those fixes that do not repair what they are
-// for: they are reverted, and the rest is tried again.
+// evaluateRepairing reverts the fixes that do not repair their failures, and
+// evaluates the rest again, until all of the rest do.
 func (p *prover) evaluateRepairing(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) (reason string, rest, merged []*candidate, err error) {
 	for len(cands) > 0 {
 		reason, failed, merged, err := p.evaluate(ctx, accepted, cands, variants)
@@ -87,10 +85,10 @@ func (p *prover) evaluateRepairing(ctx context.Context, accepted, cands []*candi
 	return "", nil, accepted, nil
 }
 
-// evaluate builds the variants with some more fixes and says why they must not
-// stay; empty is that they may. merged are those that went together, failed
-// those that do not repair what they are for, or whose generated files cannot
-// be made again, with the reasons.
+// evaluate builds the variants with the accepted fixes and further ones. reason
+// says what harm the further ones do, and is empty if they do none. merged are
+// all fixes that do not conflict. failed are those that do not repair their
+// failures, or whose generated files cannot be remade, with the reasons.
 func (p *prover) evaluate(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) (reason string, failed map[*candidate]string, merged []*candidate, err error) {
 	before, _, err := p.merge(ctx, accepted)
 	if err != nil {
@@ -130,8 +128,8 @@ func (p *prover) evaluate(ctx context.Context, accepted, cands []*candidate, var
 	return reason, nil, merged, err
 }
 
-// notRemade are the fixes whose generated files could not be made again, with
-// the reasons.
+// notRemade are the fixes whose generated files could not be remade, with the
+// reasons.
 func notRemade(cands, merged []*candidate) map[*candidate]string {
 	out := map[*candidate]string{}
 	for _, c := range cands {
@@ -142,20 +140,20 @@ func notRemade(cands, merged []*candidate) map[*candidate]string {
 	return out
 }
 
-// notRepaired are the fixes of what breaks that have repaired it in none of the
-// variants that show it, with the reasons.
+// notRepaired are the fixes for failures that have repaired them in none of the
+// variants that have them, with the reasons.
 func (p *prover) notRepaired(cands, merged []*candidate, variants []project.Variant, was, is []*trial) map[*candidate]string {
 	out := map[*candidate]string{}
 	for _, c := range cands {
 		if !slices.Contains(merged, c) {
-			continue // it was in the way of another
+			continue // it conflicts with another
 		}
 		for i, v := range variants {
-			f := p.findingOf(v.Name, c)
+			f := p.images.finding(v.Name, c)
 			if f == nil || !f.Breaks {
 				continue
 			}
-			why := notRepaired(f.Problems, was[i], is[i], func(file string) bool { return p.hasFile(v.Name, file) })
+			why := notRepaired(f.Problems, was[i], is[i], func(file string) bool { return p.images.hasFile(v.Name, file) })
 			if why == "" {
 				delete(out, c)
 				break
@@ -166,55 +164,28 @@ func (p *prover) notRepaired(cands, merged []*candidate, variants []project.Vari
 	return out
 }
 
-// hasFile says whether a file that a traceback names was in a variant's image
-// before, or is the project's.
-func (p *prover) hasFile(variant, file string) bool {
-	if local := filepath.FromSlash(file); filepath.IsLocal(local) {
-		if info, err := os.Stat(filepath.Join(p.workshop.dir, local)); err == nil && info.Mode().IsRegular() {
-			return true
-		}
-	}
-	x, ok := p.images[variant]
-	return ok && slices.ContainsFunc(x.image.Facts.Root.Paths(), func(at string) bool {
-		return strings.HasSuffix("/"+at, "/"+strings.TrimPrefix(file, "/"))
-	})
-}
-
-// findingOf is a variant's finding that a candidate is for, nil where it has
-// none.
-func (p *prover) findingOf(variant string, c *candidate) *whittle.Finding {
-	all := p.images[variant].findings
-	i := slices.IndexFunc(all, func(f whittle.Finding) bool {
-		return f.Fingerprint == c.prints[variant] && f.Rule == c.finding.Rule
-	})
-	if i < 0 {
-		return nil
-	}
-	return &all[i]
-}
-
-// savedShare is the part of a foreseen saving that has to be true, and slack the
-// bytes by which it may miss besides: the edits themselves are in images that
-// copy the whole project.
+// savedShare is the part of a predicted saving that must be reached, and
+// savedSlack the bytes by which it may be missed in addition: in images that copy
+// the whole project, the edits themselves take space.
 const (
 	savedShare = 0.95
 	savedSlack = 20_000
 )
 
-// shortfall says why fixes that were to make images smaller have not done so: some
-// of a set save less than was foreseen, or one saves nothing.
+// shortfall says how fixes have failed to make images smaller: several together
+// save less than predicted, or a single one saves nothing. It is empty otherwise.
 func (p *prover) shortfall(accepted, cands []*candidate, variants []project.Variant, was, is []*trial) (string, error) {
 	var predicted, saved int64
 	for i, v := range variants {
-		x, ok := p.images[v.Name]
+		x, ok := p.images.byVariant[v.Name]
 		if !ok || was[i].archive == "" || is[i].archive == "" {
 			continue
 		}
-		all, err := x.image.Saving(p.changesOf(v.Name, append(slices.Clone(accepted), cands...))...)
+		all, err := x.image.Saving(p.images.changes(v.Name, append(slices.Clone(accepted), cands...))...)
 		if err != nil {
 			return "", err
 		}
-		before, err := x.image.Saving(p.changesOf(v.Name, accepted)...)
+		before, err := x.image.Saving(p.images.changes(v.Name, accepted)...)
 		if err != nil {
 			return "", err
 		}
@@ -225,23 +196,9 @@ func (p *prover) shortfall(accepted, cands []*candidate, variants []project.Vari
 	case predicted <= 0 || float64(saved) >= float64(predicted)*savedShare-savedSlack:
 		return "", nil
 	case len(cands) == 1 && saved > 0:
-		return "", nil // less than was foreseen, and better than nothing
+		return "", nil // less than predicted, but not nothing
 	case len(cands) == 1:
 		return fmt.Sprintf("it was to save %s, and saves nothing", whittle.Bytes(predicted)), nil
 	}
 	return fmt.Sprintf("together they save %s of the %s that were predicted", whittle.Bytes(saved), whittle.Bytes(predicted)), nil
-}
-
-// changesOf are what some fixes do to a variant's layers, whether its image
-// shows what they are for or not.
-func (p *prover) changesOf(variant string, cands []*candidate) []whittle.LayerChange {
-	var out []whittle.LayerChange
-	for _, c := range cands {
-		if f := p.findingOf(variant, c); f != nil {
-			out = append(out, f.Change)
-		} else if change, ok := c.shared[variant]; ok {
-			out = append(out, change)
-		}
-	}
-	return out
 }

@@ -93,16 +93,16 @@ func toyProver(t *testing.T, e *toyEngine, files map[string]string, findings ...
 		t.Fatal(err)
 	}
 	p := newProver(w, []string{"cleanup-in-later-layer"}, whittle.RiskMedium, nil)
-	t.Cleanup(func() { p.close(); w.close(); s.close() })
+	t.Cleanup(func() { p.images.close(); w.close(); s.close() })
 	if err := p.adviseAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for name, x := range p.images {
+	for name, x := range p.images.byVariant {
 		x.findings = slices.Concat(findings, x.findings)
 		for i := range x.findings {
 			x.findings[i].Variant = name
 		}
-		p.images[name] = x
+		p.images.byVariant[name] = x
 	}
 	return p
 }

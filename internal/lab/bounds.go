@@ -18,14 +18,14 @@ import (
 	"whittle.dev/whittle/internal/source"
 )
 
-// Bound is one limit of what whittle takes of a machine.
+// Bound is a limit on the resources that whittle uses.
 type Bound struct {
-	// About groups the bounds; What is bounded, with its unit; Value is the
-	// default; Option changes it, and is empty where none does.
+	// About names the group; What is bounded, with its unit; Value is the default;
+	// Option changes it, and is empty if there is none.
 	About, What, Value, Option string
 }
 
-// Bounds are all limits that a user can come to, with their defaults.
+// Bounds are all limits that a user can reach, with their defaults.
 func Bounds() []Bound {
 	image, parts, wait := index.DefaultLimits(), source.DefaultLimits(), source.DefaultDeadlines()
 	const (
@@ -78,7 +78,7 @@ func Bounds() []Bound {
 	}
 }
 
-// inUnits is a size that is a round number of binary units.
+// inUnits formats a size in the largest binary unit that divides it.
 func inUnits(n int64) string {
 	for _, unit := range []struct {
 		bits int
@@ -91,7 +91,7 @@ func inUnits(n int64) string {
 	return whittle.Thousands(n) + " B"
 }
 
-// inOneUnit is a time in one unit: "45 s", "2 min", "2 h".
+// inOneUnit formats a time in its largest whole unit: "45 s", "2 min", "2 h".
 func inOneUnit(d time.Duration) string {
 	switch {
 	case d%time.Hour == 0:

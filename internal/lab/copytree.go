@@ -11,10 +11,11 @@ import (
 	"whittle.dev/whittle"
 )
 
-// copyTree copies a file or folder with its modes; skip leaves out what it
-// names by its path in the folder. Devices and the like are left out.
+// copyTree copies a file or folder with its modes. It skips paths for which skip
+// is true, by their path in the folder, and everything but folders, files and
+// symbolic links.
 func copyTree(ctx context.Context, from, to string, skip func(rel string, d fs.DirEntry) bool) error {
-	modes := map[string]fs.FileMode{} // set when all is there: a folder may not let its owner write
+	modes := map[string]fs.FileMode{} // set last: a folder may be read-only for its owner
 	err := filepath.WalkDir(from, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -78,7 +79,7 @@ func copyFile(ctx context.Context, from, to string) error {
 	return errors.Join(err, out.Close(), os.Chmod(to, info.Mode().Perm()))
 }
 
-// interruptible ends a long reading with its context.
+// interruptible is a reader that fails once its context is done.
 type interruptible struct {
 	ctx context.Context
 	r   io.Reader

@@ -15,10 +15,10 @@ import (
 	"whittle.dev/whittle/internal/project"
 )
 
-// contextDigest is a digest of all that a build could see of the project: the
-// paths, modes and contents of its files, but for version control and the
-// study's own folder; of files that are unseen it has the paths alone.
-func contextDigest(ctx context.Context, dir, out string, unseen func(rel string, d fs.DirEntry) bool) (whittle.Digest, error) {
+// contextDigest is a digest of what a build could read of the project: paths,
+// modes and contents of its files, without version control and the study's
+// folder. Of files that nothing reads it contains only the paths.
+func contextDigest(ctx context.Context, dir, out string, unread func(rel string, d fs.DirEntry) bool) (whittle.Digest, error) {
 	h := sha256.New()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err := errors.Join(err, ctx.Err()); err != nil {
@@ -33,7 +33,7 @@ func contextDigest(ctx context.Context, dir, out string, unseen func(rel string,
 		}
 		fmt.Fprintf(h, "%q %v ", rel, d.Type())
 		switch {
-		case unseen(rel, d):
+		case unread(rel, d):
 			fmt.Fprintln(h)
 		case d.Type().IsRegular():
 			return hashFile(ctx, h, path)
@@ -65,7 +65,8 @@ func hashFile(ctx context.Context, h io.Writer, path string) error {
 	return err
 }
 
-// fingerprint is a digest of all that a variant is made from and measured by.
+// fingerprint is a digest of everything that a variant's image and measurements
+// depend on.
 func fingerprint(context whittle.Digest, p *project.Project, v project.Variant, bases map[string]whittle.Digest, inputs string, o StudyOptions) whittle.Digest {
 	b, _ := json.Marshal(struct { // marshalling strings, numbers and maps of them cannot fail
 		Schema   string
@@ -78,7 +79,7 @@ func fingerprint(context whittle.Digest, p *project.Project, v project.Variant, 
 		Test     *project.Test
 		Touch    string
 		Quick    bool
-		Form     int // changes when more is measured or run of a variant
+		Form     int // increased when more of a variant is measured or run
 	}{whittle.StudySchema, context, v, bases, p.Commands, p.Requests, inputs, p.Test, p.Touch, o.Quick, 3})
 	return whittle.SHA256(sha256.Sum256(b))
 }

@@ -19,25 +19,25 @@ import (
 
 // FixOptions are the options of [Fix].
 type FixOptions struct {
-	// StudyOptions say which project and which variants. Images that a study
-	// has left are used while they are made of the same things. Write changes
-	// the project's files, Force those too that differ from what version
-	// control has; an empty Risk is low, or medium with Verify.
+	// StudyOptions name the project and its variants. Images of an earlier study
+	// are used if their inputs are still the same. Write changes the project's
+	// files, with Force also those with changes that are not committed; an empty
+	// Risk is low, or medium with Verify.
 	StudyOptions
 	// Rules names the rules whose fixes are made; empty is all.
 	Rules []string
-	// Verify builds and runs the images before and after, and keeps only what
-	// does no harm.
+	// Verify builds and runs the images before and after, and keeps only fixes
+	// that do no harm.
 	Verify bool
-	// Guard is as in [AdviseOptions].
+	// Guard is as in [audit.AdviseOptions].
 	Guard bool
-	// Ask is asked before each fix; nil makes all.
+	// Ask says whether a fix is wanted, before it is made; nil makes all.
 	Ask func(context.Context, whittle.Finding) (bool, error)
 }
 
-// Fix makes the fixes that the findings of a project's images propose. Without
-// Write it only says what it would change; where writing fails, what it would
-// have written comes with the error.
+// Fix applies the fixes for the findings in a project's images. Without Write it
+// only gives the changes. If writing fails, it returns the changes together with
+// the error.
 func Fix(ctx context.Context, env *host.Env, o FixOptions) (*whittle.Repair, error) {
 	if err := audit.KnownRules(o.Rules); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func Fix(ctx context.Context, env *host.Env, o FixOptions) (*whittle.Repair, err
 	return s.fix(ctx, o)
 }
 
-// fix finds, tries and writes the fixes of a study's variants.
+// fix finds, proves and writes the fixes of a study's variants.
 func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) {
 	if !slices.ContainsFunc(s.variants, func(v whittle.Variant) bool { return v.Build.Status == whittle.Built }) {
 		return nil, s.noImage()
@@ -68,7 +68,7 @@ func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) 
 	w.guard = o.Guard
 	p := newProver(w, o.Rules, o.risk(), o.Ask)
 	p.objective = o.Objective
-	defer p.close()
+	defer p.images.close()
 	out := &whittle.Repair{Schema: whittle.FixSchema, Project: s.bench.project.Name, Steps: []whittle.RepairStep{}}
 	if o.Verify {
 		if err := p.prove(ctx); err != nil {
@@ -101,7 +101,7 @@ func (o *FixOptions) risk() whittle.Risk {
 	return whittle.RiskLow
 }
 
-// propose applies the fixes of the images that there are, without building.
+// propose applies the fixes to the state without building it.
 func (p *prover) propose(ctx context.Context) error {
 	if err := p.adviseAll(ctx); err != nil {
 		return err
@@ -129,7 +129,7 @@ func (p *prover) propose(ctx context.Context) error {
 	return nil
 }
 
-// changes are the files of a state that differ from those that were copied.
+// changes are the differences between the project's files and a state.
 func (w *workshop) changes(s state) ([]whittle.FileChange, error) {
 	before := map[string][]byte{}
 	for name := range s {
@@ -144,7 +144,7 @@ func (w *workshop) changes(s state) ([]whittle.FileChange, error) {
 	return patch.Changes(before, s), nil
 }
 
-// verified holds the images at the start against those at the end.
+// verified compares the images before the proof with those after it.
 func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
 	out := &whittle.Verification{Variants: []whittle.VerifiedVariant{}, Rounds: p.rounds, Builds: p.workshop.builds}
 	for _, v := range p.workshop.bench.project.Variants {
@@ -179,13 +179,13 @@ func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
 	return out, nil
 }
 
-// passed says that the first command of a trial ran and passed: how long it
-// took is its start-up time.
+// passed says that the first command of a trial passed. Its time is the start-up
+// time.
 func passed(t *trial) bool {
 	return t.Run.Seconds != nil && len(t.Run.Commands) > 0 && t.Run.Commands[0].Status == whittle.Runs
 }
 
-// compareTrials says which owners' bytes two images of a variant differ in.
+// compareTrials gives the difference of two images of a variant by owner.
 func (p *prover) compareTrials(ctx context.Context, was, is *trial) ([]whittle.CompareRow, error) {
 	var pair []*audit.Subject
 	defer func() { closeAll(pair) }()
@@ -207,9 +207,9 @@ func closeAll(subjects []*audit.Subject) {
 	}
 }
 
-// write changes the project's files, each whole. Nothing is written where one
-// of them is not what the fixes were made for, or has changes that version
-// control does not know.
+// write changes the project's files, all or none. It refuses if a file has
+// changed since it was read or, without force, has changes that are not
+// committed.
 func (s *study) write(ctx context.Context, files []whittle.FileChange, force bool) error {
 	places, err := s.places(files)
 	if err != nil {
@@ -245,7 +245,8 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 	return s.bench.out.Commit(ctx, s.bench.project.Dir, files, places)
 }
 
-// places are where the files truly lie: within the project, each once.
+// places are the paths of the files with symbolic links resolved. A file outside
+// the project, or with two names, is an error.
 func (s *study) places(files []whittle.FileChange) ([]string, error) {
 	var out []string
 	for _, f := range files {

@@ -12,9 +12,9 @@ import (
 	"whittle.dev/whittle/internal/project"
 )
 
-// strategies builds the forecasts' Dockerfiles on top of the project as the
-// fixes have left it, and notes how large the images truly are. One that does
-// not build is a note, not an error.
+// strategies forecasts and builds the strategies for the project with its fixes,
+// and records the actual sizes. A Dockerfile that does not build is a note, not
+// an error.
 func (p *prover) strategies(ctx context.Context, out *whittle.Study, c *assumed) (map[string]*trial, error) {
 	base := p.firstWorking(out.Variants)
 	if base == "" {
@@ -26,7 +26,7 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study, c *assumed)
 			from = v
 		}
 	}
-	x, _, err := p.advised(ctx, from)
+	x, _, err := p.images.advise(ctx, from, p.now[from.Name])
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +43,8 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study, c *assumed)
 	return p.buildAll(ctx, from, out.Forecasts, c.state)
 }
 
-// buildAll builds what can be built of some forecasts, and notes how large it
-// truly is.
+// buildAll builds the forecasts that have a Dockerfile, and records the actual
+// sizes. It gives the trials by strategy.
 func (p *prover) buildAll(ctx context.Context, from project.Variant, forecasts []whittle.Forecast, s state) (map[string]*trial, error) {
 	made := map[string]*trial{}
 	for i := range forecasts {
@@ -73,12 +73,11 @@ func (p *prover) buildAll(ctx context.Context, from project.Variant, forecasts [
 	return made, nil
 }
 
-// fixedStrategy is the name of the forecast of an image as it is, with the
-// fixes.
+// fixedStrategy is the name of the forecast for the original image with the fixes.
 const fixedStrategy = "original-fixed"
 
-// predicted is what was said before anything was changed of the first image
-// with its fixes, beside what became of it.
+// predicted is the forecast for the first image with its fixes, as it was before
+// any change, with the actual size added. It is empty if no fix was tried.
 func (p *prover) predicted(before []whittle.Forecast) []whittle.Forecast {
 	i := slices.IndexFunc(before, func(f whittle.Forecast) bool { return f.Strategy == fixedStrategy })
 	if i < 0 || len(p.steps) == 0 {
@@ -98,7 +97,7 @@ func (p *prover) predicted(before []whittle.Forecast) []whittle.Forecast {
 	return []whittle.Forecast{f}
 }
 
-// strategy builds one generated Dockerfile.
+// strategy builds the Dockerfile of one forecast.
 func (p *prover) strategy(ctx context.Context, from project.Variant, f *whittle.Forecast, s state) (*trial, error) {
 	v := project.Variant{Name: f.Strategy, Dockerfile: "Dockerfile." + f.Strategy, Platform: from.Platform, Args: from.Args}
 	if slices.Contains(p.workshop.dockerfiles(), v.Dockerfile) {
@@ -113,12 +112,12 @@ func (p *prover) strategy(ctx context.Context, from project.Variant, f *whittle.
 // ForecastOptions are the options of [Forecast].
 type ForecastOptions struct {
 	StudyOptions
-	// Build says that what is forecast is built too, to show the true sizes.
+	// Build also builds the forecast images, to show their actual sizes.
 	Build bool
 }
 
-// Forecast says how large a project's image would be if it were made in ways
-// that nobody has built. It starts from the first variant that builds.
+// Forecast predicts the sizes of a project's image under strategies that nobody
+// has built. It starts from the first variant that builds.
 func Forecast(ctx context.Context, env *host.Env, o ForecastOptions) (*whittle.Forecasts, error) {
 	s, err := openBuilt(ctx, env, o.StudyOptions)
 	if err != nil {
@@ -132,9 +131,9 @@ func Forecast(ctx context.Context, env *host.Env, o ForecastOptions) (*whittle.F
 	defer w.close()
 	w.risk = o.Risk
 	p := newProver(w, nil, whittle.RiskLow, nil)
-	defer p.close()
+	defer p.images.close()
 	for _, v := range s.bench.project.Variants {
-		x, ok, err := p.advised(ctx, v)
+		x, ok, err := p.images.advise(ctx, v, p.now[v.Name])
 		if err != nil {
 			return nil, err
 		}
@@ -154,8 +153,8 @@ func Forecast(ctx context.Context, env *host.Env, o ForecastOptions) (*whittle.F
 	return nil, s.noImage()
 }
 
-// forecast says how large other ways of making a variant's image would be, with
-// the fixes that are counted on.
+// forecast predicts the sizes of a variant's image under each strategy, with the
+// assumed fixes.
 func (w *workshop) forecast(ctx context.Context, v project.Variant, x advisedImage, c *assumed) (*whittle.Forecasts, error) {
 	in, notes, err := w.forecastInput(ctx, v, x, c)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"whittle.dev/whittle/internal/rule/layer"
 )
 
-// forecastInput is what is known of a variant's image and of its project as the
-// fixes that are counted on leave it.
+// forecastInput is the input of a forecast: a variant's image, and its project
+// with the assumed fixes.
 func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advisedImage, c *assumed) (in *forecast.Project, notes []string, err error) {
 	in = &forecast.Project{Name: w.bench.project.Name, Variant: v.Name, Target: v.Target, Arguments: v.Args,
 		Ledger: x.image.Facts.Ledger, Root: x.image.Facts.Root, Graph: x.image.Facts.Graph, Env: x.image.Environment,
@@ -69,7 +69,7 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 	return in, append(notes, w.otherBases(ctx, in, x, r.added)...), ctx.Err()
 }
 
-// contextFiles are the sizes of the files that a build gets, by path.
+// contextFiles are the sizes of the files in the build context, by path.
 func contextFiles(dir string, excluded *ignore.File) (map[string]int64, error) {
 	out := map[string]int64{}
 	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
@@ -116,8 +116,8 @@ func requirementTexts(dir string, declared *project.Declared) (map[string][]byte
 	return out, nil
 }
 
-// slimBase is the smaller base that the image could have, nil where there is
-// none; why says what keeps strategies from it.
+// slimBase is a smaller base image that the image could use, nil if there is none
+// or strategies cannot use it; why is the reason for the latter.
 func slimBase(x advisedImage) (base *forecast.SlimBase, why string) {
 	i := slices.IndexFunc(x.findings, func(f whittle.Finding) bool { return f.Rule == "big-base" })
 	slim, ok := layer.Slim(x.image.Facts)

@@ -9,8 +9,8 @@ import (
 	"whittle.dev/whittle/internal/project"
 )
 
-// declaredNames are the distributions that a project declares to run, by itself
-// or by an extra, and not what it only pins; nil where it declares none.
+// declaredNames are the distributions that a project declares for running, itself
+// or in an extra, without those that it only pins; nil if it declares none.
 func declaredNames(dir string) map[string]bool {
 	d, _ := project.ReadDeclared(whittle.Folder(dir)) // what cannot be read declares nothing
 	if d == nil || len(d.Dependencies) == 0 {
@@ -25,11 +25,11 @@ func declaredNames(dir string) map[string]bool {
 	return out
 }
 
-// imports are the distributions that a trial's runs were seen to import, of
-// those that succeeded: what a run imports on its way to a failure says nothing.
-// Of a project with declarations only what it declares counts: a library that
-// tries to import what another has brought (cloudpickle, which comes with
-// scikit-learn) goes on without, and where it does not, the runs fail.
+// imports are the distributions that a trial's successful runs imported, with
+// the name of the run. What a run imports before it fails means nothing. If the
+// project declares distributions, only these count: a library that tries to
+// import another's dependency (cloudpickle, a dependency of scikit-learn) goes on
+// without it, or the runs fail.
 func imports(t *trial) map[string]string {
 	out := map[string]string{}
 	for _, c := range t.Run.Commands {
@@ -45,10 +45,10 @@ func imports(t *trial) map[string]string {
 	return out
 }
 
-// lost are the distributions that a trial's runs imported and that are not in
-// another image any more. Where the runs there import one that they did not
-// before, it has come in their place: opencv-python-headless for
-// opencv-python.
+// lost names a distribution that the runs of the first trial imported and that is
+// not in the second image, and the run. It is empty if the runs of the second
+// import a new distribution, which replaces it, such as opencv-python-headless
+// for opencv-python.
 func lost(before, after *trial) (name, run string) {
 	was, is := imports(before), imports(after)
 	for name := range is {
@@ -79,8 +79,8 @@ func owners(t *trial) map[string]bool {
 	return out
 }
 
-// removesImported names a distribution that a finding's fix takes out of an
-// image, and the run that was seen to import it; empty where there is none.
+// removesImported names a distribution that a finding's fix removes from an
+// image although a run imported it, and that run; empty if there is none.
 func removesImported(x advisedImage, f *whittle.Finding) (name, run string) {
 	seen := imports(x.trial)
 	if len(seen) == 0 || x.image.Facts.Graph == nil {

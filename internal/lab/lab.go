@@ -1,8 +1,7 @@
-// Package lab has the verbs about projects: Study, Fix, Forecast and AdviseProject.
-// Each is one function: it takes a
-// context, the outside world as a [host.Env] and its own options, builds
-// and runs what the project describes, and returns a value of the root package
-// that a renderer shows.
+// Package lab has the verbs about projects: Study, Fix, Forecast and
+// AdviseProject. Each is one function: it takes a context, the outside world as
+// a [host.Env], and its own options. It builds and runs the project's images,
+// and returns a value of the root package, which a renderer prints.
 package lab
 
 import (
@@ -11,13 +10,13 @@ import (
 	"whittle.dev/whittle/internal/outdir"
 )
 
-// Words are the words of a command line as a POSIX shell splits them, where
-// they are the same whatever the environment.
+// Words splits a command line as a POSIX shell does. A line whose words depend
+// on the environment is an error.
 func Words(line string) ([]string, error) { return dockerfile.Words(line) }
 
-// OutName is the folder in a project where a study leaves its images, logs and
-// reports.
+// OutName is the name of the folder in a project in which a study keeps its
+// images, logs and reports.
 const OutName = outdir.Name
 
-// Inputs are what builds and runs get besides the project's files.
+// Inputs are the options of what builds and runs get besides the project's files.
 type Inputs = inputs.Options

@@ -25,9 +25,9 @@ import (
 // maxOSIndex bounds an index of OS packages in bytes, uncompressed.
 const maxOSIndex = 256 << 20
 
-// otherBases adds what is known of images on other bases, with the requirements
-// that fixes add. What cannot be had
-// of an index is said in notes: a forecast goes without it.
+// otherBases adds the sizes on other bases to a forecast's input, with the
+// requirements that fixes add. If an index is not available, it adds a note, and
+// the forecast goes without it.
 func (w *workshop) otherBases(ctx context.Context, in *forecast.Project, x advisedImage, added []string) (notes []string) {
 	var err error
 	if in.Alpine, err = w.alpine(ctx, in, x, added); err != nil {
@@ -45,8 +45,8 @@ func (w *workshop) otherBases(ctx context.Context, in *forecast.Project, x advis
 	return notes
 }
 
-// alpineBase is the size of python's image on Alpine in unpacked bytes, where
-// whittle.yaml says which it is.
+// alpineBase is the uncompressed size of python's image on Alpine in bytes, if
+// whittle.yaml maps it.
 func (w *workshop) alpineBase(ctx context.Context, in *forecast.Project) (int64, bool) {
 	st, err := in.Dockerfile.Target(in.Target)
 	if err != nil {
@@ -68,7 +68,7 @@ func (w *workshop) alpineBase(ctx context.Context, in *forecast.Project) (int64,
 	return img.Inspection().Sizes.Size, true
 }
 
-// alpine resolves what is installed for musl, in the same versions.
+// alpine resolves the installed distributions for musl, in the same versions.
 func (w *workshop) alpine(ctx context.Context, in *forecast.Project, x advisedImage, added []string) (*forecast.AlpineBase, error) {
 	found := python.Interpreters(x.image.Facts.Root)
 	if w.bench.env.Packages == nil || len(found) == 0 {
@@ -109,7 +109,7 @@ func (w *workshop) alpine(ctx context.Context, in *forecast.Project, x advisedIm
 	return &forecast.AlpineBase{Weights: forecast.Weights(res, sizes)}, nil
 }
 
-// distroless is the closure of the Python of the image's own Debian suite, by
+// distroless is Python with its dependencies from the image's Debian suite, by
 // the index of the mirror that the image names.
 func (w *workshop) distroless(ctx context.Context, x advisedImage) (*forecast.DistrolessBase, error) {
 	if w.bench.env.Fetch == nil {
@@ -166,8 +166,8 @@ func debianArch(arch string) string {
 	return arch
 }
 
-// isPublicHost says that a URL that an image names may be asked: a host with a name of
-// the internet, not one of this machine or its network.
+// isPublicHost says that a URL from an image may be requested: its host has a
+// public name, not one of this machine or its network.
 func isPublicHost(uri string) bool {
 	u, err := url.Parse(uri)
 	if err != nil || u.User != nil {
@@ -183,8 +183,8 @@ var (
 	fieldSource   = regexp.MustCompile(`(?m)^(URIs|Suites|Components):\s*(\S+)`)
 )
 
-// debianMirror is the first source of packages that an image's apt has; empty
-// for an image without.
+// debianMirror is the first package source of an image's apt, empty if it has
+// none.
 func debianMirror(ctx context.Context, x advisedImage) (uri, suite string, err error) {
 	root := x.image.Subject.Image
 	if err := root.Fetch(ctx, isAptSource); err != nil {
@@ -215,7 +215,7 @@ func isAptSource(p string) bool {
 	return p == "etc/apt/sources.list" || strings.HasPrefix(p, "etc/apt/sources.list.d/") && (strings.HasSuffix(p, ".list") || strings.HasSuffix(p, ".sources"))
 }
 
-// aptSource reads sources.list(5), in either form.
+// aptSource reads a file of sources.list(5), in its one-line or deb822 format.
 func aptSource(name, text string) (uri, suite string) {
 	if strings.HasSuffix(name, ".sources") {
 		for stanza := range strings.SplitSeq(text, "\n\n") {

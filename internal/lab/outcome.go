@@ -10,10 +10,10 @@ import (
 	"whittle.dev/whittle/internal/runs"
 )
 
-// outcome says how a trial came out: it runs where what it starts, and the
-// commands that the project names, were seen to, and never by its files alone.
-// Console scripts that were only tried do not decide: they count, and are
-// named.
+// outcome is the result of a trial. Its verdict is that it runs only if its start
+// and the project's commands ran; a check of its files is not enough. Console
+// scripts that nobody configured do not decide the verdict, but they are counted
+// and their problems are shown.
 func outcome(t *trial) whittle.Outcome {
 	o := whittle.Outcome{Build: t.Build.Status, Verdict: whittle.Unknown, Problem: t.Build.Reason}
 	if t.Inspect != nil {
@@ -61,8 +61,8 @@ func outcome(t *trial) whittle.Outcome {
 	return o
 }
 
-// fileVerdict is what an image's files say of what has to work in it: what
-// production starts, and the commands that the project names.
+// fileVerdict is the verdict of the check of an image's files on what has to
+// work: what production starts, and the project's commands.
 func fileVerdict(t *trial) whittle.Verdict {
 	if t.Check == nil {
 		return whittle.Unknown
@@ -82,9 +82,8 @@ func fileVerdict(t *trial) whittle.Verdict {
 	return v
 }
 
-// seenRunning says that an image's own start was seen to run, or, where it has
-// none, the commands that the project names: only then does a run say anything
-// about a change.
+// seenRunning says that an image's own start ran or, if it has none, the
+// project's commands. Only then can a run show that a change does harm.
 func seenRunning(t *trial) bool {
 	if own := runs.Own(t.Run); own != nil && (own.Status != whittle.Unknown || own.Needs != "") {
 		return own.Status == whittle.Runs
@@ -92,14 +91,14 @@ func seenRunning(t *trial) bool {
 	return t.Build.Status == whittle.Built && t.Run.Status == whittle.Runs
 }
 
-// verdictRank orders verdicts, the better the higher.
+// verdictRank orders verdicts from the worst to the best.
 func verdictRank(v whittle.Verdict) int {
 	return slices.Index([]whittle.Verdict{whittle.Fails, whittle.Unknown, whittle.Runs}, v)
 }
 
-// worse says why a change must not stay: what ran before does not any more, or
-// the image is larger. A change that repairs an image, this one or another, may
-// make it larger. It is empty where the change may stay.
+// worse says what harm a change does: something that ran does not run any more,
+// or the image is larger. A change that repairs an image, this one or another, may
+// make it larger. It is empty if the change does no harm.
 func worse(before, after *trial, repairs bool) string {
 	b, a := outcome(before), outcome(after)
 	if b.Build == whittle.Built && a.Build != whittle.Built {
@@ -134,8 +133,8 @@ func worse(before, after *trial, repairs bool) string {
 	return ""
 }
 
-// sameCommand is a command's run in another image, nil where it was not run.
-// Those that whittle makes itself are known by their names.
+// sameCommand is the run of a command in another image, nil if it was not run.
+// Commands that whittle makes itself are found by their names.
 func sameCommand(t *trial, c whittle.CommandRun) *whittle.CommandRun {
 	for i := range t.Run.Commands {
 		other := &t.Run.Commands[i]
@@ -146,11 +145,11 @@ func sameCommand(t *trial, c whittle.CommandRun) *whittle.CommandRun {
 	return nil
 }
 
-// notRepaired says why a fix has not done what it is for: one of the problems
-// is still there, or a start that failed by it still fails at the same place,
-// or in what the fix has brought. there says whether the image had a file
-// before, or the project has it. It is empty where the fix may stay.
-func notRepaired(problems []whittle.Problem, before, after *trial, there func(file string) bool) string {
+// notRepaired says why a fix has not repaired its problems: one of them remains,
+// or a run that failed because of it still fails at the same place, or fails in a
+// file that the fix has added. hasFile says whether the image had a file before,
+// or the project has it. It is empty if the problems are repaired.
+func notRepaired(problems []whittle.Problem, before, after *trial, hasFile func(file string) bool) string {
 	for _, p := range problems {
 		if after.Check != nil {
 			if i := slices.IndexFunc(after.Check.Problems, func(q whittle.Problem) bool { return q.Severity == "error" && samePlace(p, q) }); i >= 0 {
@@ -168,7 +167,7 @@ func notRepaired(problems []whittle.Problem, before, after *trial, there func(fi
 			case is.Status == whittle.Runs:
 			case failedBy(*is, p):
 				return fmt.Sprintf("%s still fails: %s", is.Name, is.Problem)
-			case is.Path != "" && !there(is.Path):
+			case is.Path != "" && !hasFile(is.Path):
 				return fmt.Sprintf("%s fails in what the fix has brought: %s", is.Name, is.Problem)
 			}
 		}
@@ -176,8 +175,8 @@ func notRepaired(problems []whittle.Problem, before, after *trial, there func(fi
 	return ""
 }
 
-// samePlace says that two problems are about one statement, or one module that
-// one start lacks.
+// samePlace says that two problems concern the same statement, or the same
+// missing module of the same start.
 func samePlace(a, b whittle.Problem) bool {
 	for _, x := range a.Spots() {
 		if x.Path != "" && x.Line > 0 && slices.ContainsFunc(b.Spots(), func(y whittle.Location) bool { return x.Path == y.Path && x.Line == y.Line }) {
@@ -187,8 +186,8 @@ func samePlace(a, b whittle.Problem) bool {
 	return a.Rule == b.Rule && a.Module == b.Module && a.Path == b.Path && (a.Module != "" || a.Message == b.Message)
 }
 
-// failedBy says that a run failed by a problem: for want of the module or of
-// what it is in, or at the statement.
+// failedBy says that a run failed because of a problem: the module or its package
+// was missing, or the statement failed.
 func failedBy(run whittle.CommandRun, p whittle.Problem) bool {
 	if run.Module != "" && (run.Module == p.Module || strings.HasPrefix(p.Module, run.Module+".")) {
 		return true

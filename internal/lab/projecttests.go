@@ -15,11 +15,11 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 )
 
-// testFolder is the name under which COPY --from finds what tests need.
+// testFolder is the name under which COPY --from finds the files for tests.
 const testFolder = "whittle-tests"
 
-// test runs the project's own tests in an image with what they need laid on
-// top. A setup that fails is the tests' failure.
+// test runs the project's tests in an image with a layer on top that has their
+// files. If their setup fails, the tests fail.
 func (b *bench) test(ctx context.Context, d build.Definition, process whittle.Process, c build.Command, log io.Writer) (build.RunResult, error) {
 	b.env.Listener().Step("running the project's tests in " + d.Dockerfile)
 	dir, err := os.MkdirTemp("", "whittle-test-*")
@@ -52,7 +52,7 @@ func (b *bench) test(ctx context.Context, d build.Definition, process whittle.Pr
 	return results[0], nil
 }
 
-// withTests is a definition whose image has the tests, too.
+// withTests is the definition of an image with the tests on top.
 func withTests(d build.Definition, text []byte, folder string, process whittle.Process, setup string) (build.Definition, error) {
 	f, err := dockerfile.Parse(d.Dockerfile, text)
 	if err != nil {
@@ -62,7 +62,7 @@ func withTests(d build.Definition, text []byte, folder string, process whittle.P
 	if err != nil {
 		return d, err
 	}
-	// What follows the target is of no use for it.
+	// The stages after the target are not needed.
 	text, d.Target = text[:target.Span.End], ""
 	var more strings.Builder
 	more.WriteString("USER 0\nCOPY --from=" + testFolder + " / ./\n")
@@ -77,8 +77,8 @@ func withTests(d build.Definition, text []byte, folder string, process whittle.P
 	return d, nil
 }
 
-// copyInside copies a file or folder of the project, to which no link leads
-// from outside.
+// copyInside copies a file or folder of the project. A link that leads out of the
+// project is an error.
 func (b *bench) copyInside(ctx context.Context, name, to string) error {
 	from, ok := b.inside(name)
 	if !ok {

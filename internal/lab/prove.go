@@ -16,53 +16,52 @@ import (
 	"whittle.dev/whittle/internal/runs"
 )
 
-// maxRounds bounds how often new images are asked for new findings.
+// maxRounds bounds the rounds of a proof.
 const maxRounds = 8
 
-// prover applies fixes to a project, builds and runs what comes of them, and
-// keeps those that do no harm.
+// prover applies fixes to a project, builds and runs the results, and keeps the
+// fixes that do no harm.
 type prover struct {
 	workshop *workshop
-	rules    []string
 	risk     whittle.Risk
-	// objective is what a fix is judged by: see [StudyOptions].
+	// objective says how a fix is judged: see [StudyOptions].
 	objective string
-	// proves says that what is changed is built and run.
+	// proves says that changes are built and run.
 	proves bool
-	// ask is asked before a fix is tried; nil tries all.
+	// ask says whether a fix is wanted, before it is tried; nil tries all.
 	ask func(context.Context, whittle.Finding) (bool, error)
 
-	start     map[string]*trial // before anything was changed, by variant
+	start     map[string]*trial // before any change, by variant
 	now       map[string]*trial
 	state     state
 	steps     []whittle.RepairStep
 	rounds    []whittle.VerifiedRound
-	refused   map[string]bool         // fixes that are not tried again
-	images    map[string]advisedImage // the images that were last asked about, by variant
+	refused   map[string]bool // fixes that are not tried again, by variant and fingerprint
+	images    advisedImages
 	stopwatch stopwatch
-	// withheld are fixes of too high a risk, or one that no run can answer for,
-	// by variant and fingerprint.
+	// withheld are the fixes whose risk is too high, or that no run could prove
+	// harmless, by variant and fingerprint.
 	withheld map[string]whittle.RepairStep
 }
 
-// candidate is a fix to be tried in a round, with the variants whose images
-// show what it is for.
+// candidate is a fix that is tried in a round, with the variants whose images
+// have its finding.
 type candidate struct {
 	finding  whittle.Finding
 	variants []string
 	// prints are the fingerprints of the findings, by variant.
 	prints map[string]string
-	// own says that it changes nothing but the Dockerfile of its variant.
+	// own says that it only changes the Dockerfile of its variant.
 	own    bool
 	status whittle.FixStatus
 	reason string
-	// shared is what it does to the images of variants that do not show what it
-	// is for and install from the files that it changes.
+	// shared are its effects on images of other variants, which do not have the
+	// finding but install from the files that it changes.
 	shared map[string]whittle.LayerChange
 }
 
 func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.Context, whittle.Finding) (bool, error)) *prover {
-	p := &prover{workshop: w, rules: rules, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}, images: map[string]advisedImage{}, withheld: map[string]whittle.RepairStep{},
+	p := &prover{workshop: w, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}, images: newAdvisedImages(w, rules), withheld: map[string]whittle.RepairStep{},
 		stopwatch: stopwatch{workshop: w, measured: map[[2]*trial][]startTimes{}}}
 	for _, v := range w.bench.project.Variants {
 		t := w.trials[trialKey(v.Name, nil)]
@@ -71,8 +70,8 @@ func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.
 	return p
 }
 
-// prove goes round until no image has a finding that can still be fixed. What
-// was withheld to the end is said.
+// prove repeats rounds until no image has a finding that can be fixed, and then
+// reports the fixes that were withheld.
 func (p *prover) prove(ctx context.Context) error {
 	p.proves = true
 	for n := 1; n <= maxRounds; n++ {
@@ -95,7 +94,8 @@ func (p *prover) reportWithheld() {
 	}
 }
 
-// tooRisky says why a fix of a risk is not made, and what makes it.
+// tooRisky says why a fix with a risk is not made, and which option makes it; it
+// is empty if the fix may be made.
 func (p *prover) tooRisky(r whittle.Risk) string {
 	switch {
 	case audit.AtMost(r, p.risk):
@@ -108,9 +108,9 @@ func (p *prover) tooRisky(r whittle.Risk) string {
 	return fmt.Sprintf("its risk is %s: --risk %s makes it", r, r)
 }
 
-// unproven says why a fix of more than low risk is not tried: the start of an
-// image that it changes was not run, or fails as it is, so that no run could
-// show that it does harm. A fix for what breaks is judged by what it repairs.
+// unproven says why a fix of more than low risk is not tried: an image that it
+// changes was not started, or fails already, so that no run could show harm. A
+// fix for a failure is always tried, and judged by what it repairs.
 func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
 	if f.Breaks || audit.AtMost(f.Risk, whittle.RiskLow) {
 		return ""
@@ -134,8 +134,8 @@ func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
 	return ""
 }
 
-// round asks the rules about the images as they are, tries the fixes together,
-// and takes back those that do harm. It says whether there were any.
+// round asks the rules about the current images, tries the fixes together, and
+// reverts those that do harm. It says whether there were any fixes.
 func (p *prover) round(ctx context.Context, n int) (bool, error) {
 	if err := p.adviseAll(ctx); err != nil {
 		return false, err
@@ -148,7 +148,7 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 		return false, nil
 	}
 	if cands, err = p.confirmed(ctx, nextBatch(cands)); err != nil || len(cands) == 0 {
-		return true, err // what is not wanted is not asked again
+		return true, err // the user is not asked again about an unwanted fix
 	}
 	if err := p.predictShared(ctx, cands); err != nil {
 		return false, err
@@ -163,57 +163,22 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 	return true, nil // what was reverted is not tried again
 }
 
-// advisedImage is an image of a round with its findings.
-type advisedImage struct {
-	image    *audit.Examined
-	findings []whittle.Finding
-	// trial is what the image was built of, and what the fixes are for.
-	trial *trial
-}
-
-// advised asks the rules about a variant's image as it is now, once for each
-// image. ok is false where there is none.
-func (p *prover) advised(ctx context.Context, v project.Variant) (x advisedImage, ok bool, err error) {
-	t := p.now[v.Name]
-	if x, ok = p.images[v.Name]; ok && x.trial == t {
-		return x, true, nil
-	}
-	if ok {
-		delete(p.images, v.Name)
-		x.image.Subject.Close()
-	}
-	a, read, err := p.workshop.advise(ctx, v, t, p.rules)
-	if err != nil || read == nil {
-		return advisedImage{}, false, err
-	}
-	x = advisedImage{read, a.Findings, t}
-	p.images[v.Name] = x
-	return x, true, nil
-}
-
 func (p *prover) adviseAll(ctx context.Context) error {
 	for _, v := range p.workshop.bench.project.Variants {
-		if _, _, err := p.advised(ctx, v); err != nil {
+		if _, _, err := p.images.advise(ctx, v, p.now[v.Name]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// close closes the images that were looked at.
-func (p *prover) close() {
-	for _, x := range p.images {
-		x.image.Subject.Close()
-	}
-}
-
-// candidates are the fixes of some images, the same one of several variants
-// once.
+// candidates are the fixes of the current images. A fix that several variants
+// have in common is one candidate.
 func (p *prover) candidates() ([]*candidate, error) {
 	var out []*candidate
 	byPatch := map[string]*candidate{}
 	for _, v := range p.workshop.bench.project.Variants {
-		for _, f := range p.images[v.Name].findings {
+		for _, f := range p.images.byVariant[v.Name].findings {
 			if f.Fix == nil || p.refused[v.Name+" "+f.Fingerprint] || !p.workshop.inScope(f.Fix) {
 				continue
 			}
@@ -221,7 +186,7 @@ func (p *prover) candidates() ([]*candidate, error) {
 			if why == "" {
 				why = p.unproven(v, &f)
 			}
-			if name, run := removesImported(p.images[v.Name], &f); why == "" && name != "" && !f.Breaks {
+			if name, run := removesImported(p.images.byVariant[v.Name], &f); why == "" && name != "" && !f.Breaks {
 				why = fmt.Sprintf("%s imports %s", run, name)
 			}
 			if why != "" {
@@ -245,11 +210,11 @@ func (p *prover) candidates() ([]*candidate, error) {
 	return out, nil
 }
 
-// nextBatch are the fixes that a round tries. What keeps images from running comes
-// first, in a separate round: what else a fix does can only be seen in an
-// image that runs. Of two that are in each other's way the first is made: that
-// for what production starts. Then come those of the project's own files: what
-// is cleaned up depends on what is installed.
+// nextBatch are the fixes that a round tries. Fixes for what keeps images from
+// running have a separate first round, because harm shows only in an image that
+// runs. Fixes of files that variants share come next, because cleaning up
+// depends on what is installed. Of two fixes that conflict, the first wins, so
+// those for what production starts come first.
 func nextBatch(all []*candidate) []*candidate {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b *candidate) int {
@@ -266,7 +231,7 @@ func nextBatch(all []*candidate) []*candidate {
 	return all
 }
 
-// confirmed leaves out what the user does not want.
+// confirmed are the candidates that the user wants; the others are refused.
 func (p *prover) confirmed(ctx context.Context, cands []*candidate) ([]*candidate, error) {
 	if p.ask == nil {
 		return cands, nil
@@ -287,8 +252,8 @@ func (p *prover) confirmed(ctx context.Context, cands []*candidate) ([]*candidat
 	return out, nil
 }
 
-// inScope says that a fix stays in the project and in the variants that were
-// asked for.
+// inScope says that a fix only edits files of the project, and no Dockerfile of a
+// variant that the user did not select.
 func (w *workshop) inScope(f *whittle.Fix) bool {
 	return !slices.ContainsFunc(f.Patches, func(p whittle.Patch) bool {
 		_, ok := w.bench.inside(p.File)
@@ -302,22 +267,22 @@ func (p *prover) refuse(c *candidate) {
 	}
 }
 
-// touchesOnly says that a fix changes nothing but one file.
+// touchesOnly says that a fix only edits one file.
 func touchesOnly(f *whittle.Fix, file string) bool {
 	return !slices.ContainsFunc(f.Patches, func(p whittle.Patch) bool { return p.File != file })
 }
 
-// ownFix says that a fix is about one variant alone.
+// ownFix says that a fix only edits the Dockerfile of one variant.
 func (p *prover) ownFix(v project.Variant, f *whittle.Fix) bool {
 	return touchesOnly(f, v.Dockerfile) && !slices.ContainsFunc(p.workshop.bench.project.Variants, func(other project.Variant) bool {
 		return other.Name != v.Name && other.Dockerfile == v.Dockerfile
 	})
 }
 
-// merge is the state with fixes on top of the round's, and with the generated
-// files that they need made again; a fix whose files cannot be made again is
-// reverted. Those in the way of others are marked, and are tried in the next
-// round.
+// merge is the current state with some fixes and with the generated files that
+// they need remade. A fix whose files cannot be remade is marked as reverted. One
+// that conflicts with an earlier one is marked as skipped, and is tried in the
+// next round.
 func (p *prover) merge(ctx context.Context, cands []*candidate) (state, []*candidate, error) {
 	next, out, err := p.mergeEdits(cands)
 	if err != nil {
@@ -347,7 +312,7 @@ func (p *prover) merge(ctx context.Context, cands []*candidate) (state, []*candi
 	return p.mergeEdits(slices.DeleteFunc(out, needsRemake))
 }
 
-// mergeEdits is the state with the edits of fixes.
+// mergeEdits is the current state with the edits of fixes.
 func (p *prover) mergeEdits(cands []*candidate) (state, []*candidate, error) {
 	if len(cands) == 0 {
 		return p.state, nil, nil
@@ -380,8 +345,8 @@ func (w *workshop) dockerfiles() []string {
 	return out
 }
 
-// advance makes the accepted fixes the state of the next round, and notes what
-// became of each.
+// advance applies the accepted fixes to the state for the next round, and records
+// the result of each candidate.
 func (p *prover) advance(ctx context.Context, round int, cands, accepted []*candidate) error {
 	next, _, err := p.merge(ctx, accepted)
 	if err != nil {
@@ -416,7 +381,7 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 	return p.removeStale()
 }
 
-// noteSaved notes what the only fix of a round has saved.
+// noteSaved records what the only fix of a round has saved.
 func (p *prover) noteSaved(round int, saved int64) {
 	for i := range p.steps {
 		if s := &p.steps[i]; s.Round == round && s.Status == whittle.Applied {
@@ -425,11 +390,11 @@ func (p *prover) noteSaved(round int, saved int64) {
 	}
 }
 
-// noteRound compares what the fixes of a round were to save of a variant with what
-// they did.
+// noteRound records the predicted and the actual saving of a round's fixes in a
+// variant.
 func (p *prover) noteRound(round int, variant string, accepted []*candidate, was, is *trial) error {
 	r := whittle.VerifiedRound{Round: round, Variant: variant}
-	changes := p.changesOf(variant, accepted)
+	changes := p.images.changes(variant, accepted)
 	for _, c := range accepted {
 		_, touched := c.shared[variant]
 		if _, ok := c.prints[variant]; ok || touched {
@@ -440,7 +405,7 @@ func (p *prover) noteRound(round int, variant string, accepted []*candidate, was
 		return nil
 	}
 	var err error
-	if r.Predicted, err = p.images[variant].image.Saving(changes...); err != nil {
+	if r.Predicted, err = p.images.byVariant[variant].image.Saving(changes...); err != nil {
 		return err
 	}
 	r.Saved = outcome(was).Sizes.Size - outcome(is).Sizes.Size
@@ -448,7 +413,8 @@ func (p *prover) noteRound(round int, variant string, accepted []*candidate, was
 	return nil
 }
 
-// removeStale removes the images of trials that are of no use any more.
+// removeStale removes the images of trials, except those before the proof and the
+// current ones.
 func (p *prover) removeStale() error {
 	for key, t := range p.workshop.trials {
 		used := false

@@ -23,31 +23,32 @@ import (
 	"whittle.dev/whittle/internal/shell"
 )
 
-// remakeFolder is the name under which COPY --from finds the project's files
-// for a tool that makes some of them again, and where they are while it runs.
+// remakeFolder is the name under which COPY --from finds the project's files for
+// a tool that remakes some of them; remakeDir is where they are while it runs, and
+// remakeTools where a tool is installed that the image does not have.
 const (
 	remakeFolder = "whittle-project"
 	remakeDir    = "/whittle/project"
 	remakeTools  = "/whittle/tools"
 )
 
-// maxRemade is the largest file that a tool makes, maxManifest the largest file
-// of the project that it is given, in bytes.
+// maxRemade is the largest file that is taken from a tool, maxManifest the
+// largest file of the project that a tool gets, in bytes.
 const (
 	maxRemade   = 64 << 20
 	maxManifest = 4 << 20
 )
 
-// remade is a state with its generated files made again, or why they cannot be.
+// remade is a state with its generated files remade, or why that failed.
 type remade struct {
 	state state
 	err   error
 }
 
-// remake runs the tools that make some generated files of a state, each in the
-// image that the Dockerfile installs in, right before it does: there it is the
-// project's own tool, in its version and with its Python, and nothing of what
-// it may run (build backends, plug-ins) runs on this machine.
+// remake runs the tools that generate some files of a state. Each runs in the
+// Dockerfile's image right before the step that installs: there it is the
+// project's own tool in its version and with its Python, and what it may run
+// itself (build backends, plug-ins) does not run on this machine.
 func (w *workshop) remake(ctx context.Context, s state, files []string) (state, error) {
 	if len(files) == 0 {
 		return s, nil
@@ -116,8 +117,8 @@ func (w *workshop) content(s state, file string) ([]byte, error) {
 	return w.originalText(file)
 }
 
-// notForTools leaves out of the copy what no tool that locks reads: large
-// files, environments, histories.
+// notForTools says which paths are not copied for a tool, because no tool that
+// locks reads them: large files, environments, version control.
 func (w *workshop) notForTools(rel string, d fs.DirEntry) bool {
 	if d.IsDir() {
 		return w.bench.ownFolder(rel, d) || slices.Contains([]string{".git", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".mypy_cache"}, d.Name())
@@ -131,8 +132,8 @@ var (
 	failureWords = regexp.MustCompile(`(?i)\b(error|failed|failure|because|unable|cannot|could not|can't|no such file|not found|impossible|invalid)\b|[a-z]error\b`)
 )
 
-// toolFailure is the last line of a tool that speaks of a failure, else the last
-// that it printed, or what the engine says.
+// toolFailure is the last line of a tool's output that mentions a failure,
+// otherwise its last line, or the engine's error.
 func toolFailure(err error) string {
 	var be *build.Error
 	if errors.As(err, &be) {
@@ -151,7 +152,7 @@ func toolFailure(err error) string {
 	return whittle.OneLine(err.Error())
 }
 
-// readMade reads the one file of an image.
+// readMade reads the only file of an image.
 func (w *workshop) readMade(ctx context.Context, archive, name string) ([]byte, error) {
 	img, err := w.bench.env.Images.Open(ctx, "docker-archive:"+archive)
 	if err != nil {
@@ -172,16 +173,16 @@ func (w *workshop) readMade(ctx context.Context, archive, name string) ([]byte, 
 	return text, err
 }
 
-// remaker is a tool that makes files of others.
+// remaker is a tool that generates files from others.
 type remaker struct {
-	// module is what "python -m" runs, requirements what pip installs for it;
-	// versioned says that the version that made the file matters.
+	// module is run by "python -m", requirements are installed by pip for it;
+	// versioned says that it must have the version that made the file.
 	module       string
 	requirements []string
 	versioned    bool
 	// args come before the tool's own arguments.
 	args []string
-	// env is set for it, unset are variables of the image that would keep it
+	// env are variables that are set, unset those of the image that would keep it
 	// from writing.
 	env, unset []string
 }
@@ -191,15 +192,15 @@ func remakers() map[string]remaker {
 	return map[string]remaker{
 		"uv":     {module: "uv", requirements: []string{"uv"}, env: []string{"UV_PYTHON_DOWNLOADS=never"}, unset: []string{"UV_FROZEN", "UV_LOCKED", "UV_NO_SYNC"}},
 		"poetry": {module: "poetry", requirements: []string{"poetry"}, versioned: true, env: []string{"POETRY_VIRTUALENVS_CREATE=false", "POETRY_NO_INTERACTION=1"}},
-		// pdm 2.29 does not run with hishel 2, which it lets in.
+		// pdm 2.29 fails with hishel 2, although it permits it.
 		"pdm":         {module: "pdm", requirements: []string{"pdm", "hishel<2"}, env: []string{"PDM_NON_INTERACTIVE=1"}, unset: []string{"PDM_FROZEN_LOCKFILE"}},
 		"pipenv":      {module: "pipenv", requirements: []string{"pipenv"}, env: []string{"PIPENV_YES=1"}},
 		"pip-compile": {module: "piptools", requirements: []string{"pip-tools"}, args: []string{"compile"}},
 	}
 }
 
-// remakeDefinition is the build that makes a generated file: the Dockerfile up
-// to where it installs, then the tool, then an image of the file alone.
+// remakeDefinition is a build that makes a generated file: the Dockerfile up to
+// the step that installs, then the tool, then an image with only the file.
 func (w *workshop) remakeDefinition(g *project.Generated, tool remaker) (build.Definition, error) {
 	var best build.Definition
 	for _, v := range w.bench.project.Variants {
@@ -228,8 +229,8 @@ func (w *workshop) remakeDefinition(g *project.Generated, tool remaker) (build.D
 	return best, nil
 }
 
-// installStep is the first RUN of a file that uses a tool, which is there then,
-// or else the first that uses pip.
+// installStep is the first RUN that uses a tool that was installed before it (own
+// is true), otherwise the first that uses pip or the tool.
 func installStep(f *dockerfile.File, tool string) (at *dockerfile.Instruction, own bool) {
 	for i := range f.Stages {
 		for j := range f.Stages[i].Instructions {
@@ -254,8 +255,7 @@ func installStep(f *dockerfile.File, tool string) (at *dockerfile.Instruction, o
 	return at, false
 }
 
-// installs says that one of some commands of the same RUN brings a tool: before
-// the RUN it is not there.
+// installs says that one of some commands mentions a tool, and so may install it.
 func installs(before []dockerfile.Command, tool string) bool {
 	return slices.ContainsFunc(before, func(c dockerfile.Command) bool {
 		return slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool { return strings.Contains(w.Text, tool) })
@@ -301,8 +301,8 @@ func remakeText(f *dockerfile.File, at *dockerfile.Instruction, g *project.Gener
 	return []byte(b.String())
 }
 
-// runFlags are the flags of a RUN: what it mounts may be the tool, its cache, or
-// what the package index asks for.
+// runFlags are the flags of a RUN, as written: its mounts may hold the tool, its
+// cache, or credentials for the package index.
 func runFlags(f *dockerfile.File, at *dockerfile.Instruction) string {
 	var b strings.Builder
 	for _, flag := range at.Flags {
@@ -312,7 +312,7 @@ func runFlags(f *dockerfile.File, at *dockerfile.Instruction) string {
 	return b.String()
 }
 
-// toolCall is how a RUN calls a tool: by its path, where that is what it does.
+// toolCall is the word by which a RUN calls a tool: its absolute path or its name.
 func toolCall(at *dockerfile.Instruction, tool string) string {
 	s, err := at.Shell()
 	if err != nil {
@@ -326,7 +326,7 @@ func toolCall(at *dockerfile.Instruction, tool string) string {
 	return tool
 }
 
-// shellForm is the JSON form of what a shell runs, which no SHELL changes.
+// shellForm is the exec form of a shell script, which does not depend on SHELL.
 func shellForm(script string) string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)

@@ -14,21 +14,21 @@ import (
 	"whittle.dev/whittle/internal/rule/distribution"
 )
 
-// requirementsDiff is what becomes of an image's distributions when the project's files
-// change: the requirements that it installs then and lacks now, and the
-// positions of what is installed and needed by nothing then.
+// requirementsDiff is the effect of a change of the project's files on an image's
+// distributions: the requirements that it would install in addition, and the
+// positions of installed distributions that nothing would need any more.
 type requirementsDiff struct {
 	added   []string
 	removed []int
 }
 
-// projectFiles is a variant's recipe and what the project declares in a state.
+// projectFiles are a variant's Dockerfile and the project's declarations in a state.
 type projectFiles struct {
 	dockerfile *dockerfile.File
 	declared   *project.Declared
 }
 
-// projectFiles reads the files of a state, which the copy looks like afterwards.
+// projectFiles checks a state out and reads its files.
 func (w *workshop) projectFiles(v project.Variant, s state) (out projectFiles, err error) {
 	if err := w.checkout(s); err != nil {
 		return out, err
@@ -46,8 +46,8 @@ func (w *workshop) projectFiles(v project.Variant, s state) (out projectFiles, e
 	return out, nil
 }
 
-// requirementsDiff compares what the variant's image installs with what it would by
-// the files of a state.
+// requirementsDiff compares what the variant's image installs with what it would
+// install from the files of a state.
 func (w *workshop) requirementsDiff(v project.Variant, x advisedImage, s state) (out requirementsDiff, err error) {
 	if x.image.Facts.Graph == nil || x.image.Facts.Declared == nil || x.image.Facts.Dockerfile == nil {
 		return out, nil
@@ -83,8 +83,8 @@ func declares(all []project.Dependency, name string) bool {
 	return slices.ContainsFunc(all, func(d project.Dependency) bool { return pep.Normalize(d.Name) == pep.Normalize(name) })
 }
 
-// change is what that does to the image: what is removed is known to the byte,
-// what is added by the package index.
+// change is the effect on the image's bytes. The removed bytes are exact; the
+// added ones come from the package index.
 func (r requirementsDiff) change(ctx context.Context, env *host.Env, x *audit.Examined) whittle.LayerChange {
 	c := distribution.Without(x.Facts, r.removed)
 	if len(r.added) > 0 {
@@ -93,8 +93,8 @@ func (r requirementsDiff) change(ctx context.Context, env *host.Env, x *audit.Ex
 	return c
 }
 
-// weights are the distributions that some requirements add to an image without
-// those that are removed, after the clean-up; ok is false where no index says it.
+// weights are the sizes of the distributions that the added requirements install,
+// after the clean-up; ok is false if the package index does not tell.
 func (r requirementsDiff) weights(ctx context.Context, env *host.Env, x *audit.Examined, clean forecast.Cleanup) ([]forecast.Weight, bool) {
 	if len(r.added) == 0 {
 		return nil, true
@@ -113,9 +113,8 @@ func (r requirementsDiff) weights(ctx context.Context, env *host.Env, x *audit.E
 	return slices.DeleteFunc(all, func(w forecast.Weight) bool { return installed[w.Name] != "" }), true
 }
 
-// predictShared says of fixes what they do to the images of the variants that do not
-// show what they are for: one that changes what the project declares changes
-// all images that install from it.
+// predictShared sets the candidates' effects on the images of other variants: a
+// fix of the project's declarations changes all images that install from them.
 func (p *prover) predictShared(ctx context.Context, cands []*candidate) error {
 	for _, c := range cands {
 		if c.own || !slices.ContainsFunc(c.finding.Fix.Patches, func(f whittle.Patch) bool { return !slices.Contains(p.workshop.dockerfiles(), f.File) }) {
@@ -123,7 +122,7 @@ func (p *prover) predictShared(ctx context.Context, cands []*candidate) error {
 		}
 		c.shared = map[string]whittle.LayerChange{}
 		for _, v := range p.workshop.bench.project.Variants {
-			x, ok := p.images[v.Name]
+			x, ok := p.images.byVariant[v.Name]
 			if _, shown := c.prints[v.Name]; !ok || shown {
 				continue
 			}

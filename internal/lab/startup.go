@@ -11,8 +11,8 @@ import (
 	"whittle.dev/whittle/internal/runs"
 )
 
-// Objectives of a proof: whether a fix is judged by the size alone, or by what
-// it does to the start too.
+// Objectives of a proof: whether a fix is judged by the size alone, or by the
+// start-up time too.
 const (
 	ObjectiveBoth = "both"
 	ObjectiveSize = "size"
@@ -22,30 +22,31 @@ const (
 func Objectives() []string { return []string{ObjectiveBoth, ObjectiveSize} }
 
 const (
-	// slowerShare and slowerSeconds are by how much a start is at least slower
-	// that is called slower. An image's own start is seen to be ready only
-	// every few tenths of a second.
+	// slowerShare and slowerSeconds are the least differences that make a start
+	// slower. For an image's own start it is slowerOwnSeconds, because whether it
+	// is ready is polled only every few tenths of a second.
 	slowerShare      = 0.10
 	slowerSeconds    = 0.2
 	slowerOwnSeconds = 0.5
-	// blockRuns is how often a start is run in one go, blocks how often the two
-	// images take turns, so that a machine that gets slower slows both.
+	// blockRuns is the number of runs in a row, and blocks the number of turns of
+	// the two images, so that a change of the machine's speed affects both.
 	blockRuns, blocks = 3, 2
-	// fetchRate is what a saved byte is worth: what 100 Mbit/s bring in a
-	// second.
+	// fetchRate converts bytes saved to seconds of start-up: 100 Mbit/s, in bytes
+	// per second.
 	fetchRate = 12.5e6
 )
 
-// startTimes are how long a start took in two images, in seconds.
+// startTimes are the durations of a start in two images, in seconds.
 type startTimes struct {
 	name          string // of the command
 	before, after []float64
-	least         float64 // seconds
+	least         float64 // difference that counts, in seconds
 }
 
-// slower says that the start of the second image is clearly slower: by a tenth
-// and by more than the least at the median, and without the fastest and the
-// slowest run of each no run of the first was as slow as one of the second.
+// slower says that the start of the second image is clearly slower: the medians
+// differ by more than a tenth and more than least, and, without the fastest run
+// of the second and the slowest of the first, every run of the second was slower
+// than every run of the first.
 func (s *startTimes) slower() bool {
 	if len(s.before) < blockRuns || len(s.after) < blockRuns || !slowerBy(runs.Median(s.before), runs.Median(s.after), s.least) {
 		return false
@@ -58,8 +59,8 @@ func slowerBy(before, after, least float64) bool {
 	return after-before > max(least, before*slowerShare)
 }
 
-// paysOff says that what was saved takes longer to fetch than the start takes
-// longer.
+// paysOff says that the saved bytes would take at least as long to fetch as the
+// start has become slower.
 func (s *startTimes) paysOff(saved int64) bool {
 	return float64(saved) >= (runs.Median(s.after)-runs.Median(s.before))*fetchRate
 }
@@ -69,8 +70,9 @@ func (s *startTimes) String() string {
 	return fmt.Sprintf("start-up of %s %.1f → %.1f s", s.name, runs.Median(s.before), runs.Median(s.after))
 }
 
-// slowdown says why fixes must not stay that make a start slower: one for more
-// than it saves, and of several at all, so that the one that does is found.
+// slowdown says how fixes make a start slower. A single fix may do so if its
+// saving pays off; several may not, so that the culprit is found. It is empty if
+// they may stay.
 func (p *prover) slowdown(ctx context.Context, several bool, variants []project.Variant, was, is []*trial) (string, error) {
 	if p.objective == ObjectiveSize {
 		return "", nil
@@ -93,16 +95,16 @@ func (p *prover) slowdown(ctx context.Context, several bool, variants []project.
 	return "", nil
 }
 
-// stopwatch measures what starts are slower in the second of two images.
+// stopwatch measures which starts are slower in the second of two images.
 type stopwatch struct {
 	workshop *workshop
-	// measured is what was measured.
+	// measured are the results so far, by pair of images.
 	measured map[[2]*trial][]startTimes
 }
 
-// slowerStarts are the starts of two images of a variant that are clearly slower in
-// the second one: the first command's and the image's own. One that was not
-// slower when it was run before is not measured again.
+// slowerStarts are the starts that are clearly slower in the second image of a
+// variant, of the first command and the image's own start. A start that was not
+// slower when the images were built is not measured again.
 func (w *stopwatch) slowerStarts(ctx context.Context, v project.Variant, was, is *trial) ([]startTimes, error) {
 	if was == is || was.archive == "" || is.archive == "" {
 		return nil, nil
@@ -145,8 +147,8 @@ func (w *stopwatch) slowerStarts(ctx context.Context, v project.Variant, was, is
 	return out, nil
 }
 
-// time runs a start of a trial's image a few times, without anything that notes
-// what it does; it gives no times where that does not succeed.
+// time runs a start of a trial's image blockRuns times, without tracing. It gives
+// no times if a run fails.
 func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run whittle.CommandRun) ([]float64, error) {
 	process, err := w.process(ctx, t)
 	if err != nil {
@@ -179,7 +181,7 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 	return nil, nil
 }
 
-// process is what a trial's image starts.
+// process is the process that a trial's image starts.
 func (w *stopwatch) process(ctx context.Context, t *trial) (whittle.Process, error) {
 	img, err := w.workshop.bench.env.Images.Open(ctx, "docker-archive:"+t.archive)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"whittle.dev/whittle"
 )
 
-// state is what a project would look like: the files that differ from those on
-// disk, by path. It is not changed once it was built.
+// state is a possible state of a project: the files that differ from those on
+// disk, by path. It is not changed after it was built.
 type state map[string][]byte
 
 // with is the state with further files.

@@ -22,43 +22,44 @@ import (
 
 // StudyOptions are the options of [Study].
 type StudyOptions struct {
-	// Dir is the project's folder; Config another file than its whittle.yaml.
+	// Dir is the project's folder; Config a file that is read instead of its
+	// whittle.yaml.
 	Dir, Config string
-	// Out is where images, logs and kept variants go; empty is Dir/.whittle.
+	// Out is the folder of images, logs and finished variants; empty is Dir/.whittle.
 	Out string
 	// Only names the variants to study; empty is all.
 	Only []string
-	// Resume keeps finished variants whose inputs are the same.
+	// Resume does not build finished variants again whose inputs are the same.
 	Resume bool
-	// Quick builds with what is cached and leaves out the measured rebuilds
-	// and the zstd sizes.
+	// Quick builds with the cache, and skips the measured rebuilds and the zstd
+	// sizes.
 	Quick bool
-	// Offline never asks a registry for a frontend.
+	// Offline does not ask a registry for a frontend.
 	Offline bool
 	// Inputs are what builds and runs get from outside the project.
 	Inputs inputs.Options
 	// Fix ends the study with the proof loop: fixes up to Risk (empty is
 	// medium) are built and run, and those that do harm are reverted. Write
 	// and Force are as in [FixOptions].
-	// Objective says what a fix is judged by: [ObjectiveBoth], which an empty
-	// one is, takes those back that make a start slower for little.
+	// Objective says how a fix is judged; empty is [ObjectiveBoth], which also
+	// reverts fixes that slow a start down and save little.
 	Fix          bool
 	Risk         whittle.Risk
 	Objective    string
 	Write, Force bool
-	// Keep writes what a study gives into its folder, which is locked
+	// Keep writes the study's result to its folder dir, which is locked
 	// meanwhile; nil writes nothing.
 	Keep func(study *whittle.Study, dir string) error
 }
 
-// startups is how often a command is run to measure its start-up time.
+// startups is the number of runs that measure a command's start-up time.
 const startups = 5
 
 // Study builds, measures, explains and runs every variant of a project. A
-// variant whose build fails is a result; an error is returned where the study
-// itself cannot go on, and with the study where only what follows it failed. The
-// variants that were finished before are kept then,
-// and [StudyOptions.Resume] goes on from them.
+// variant whose build fails is a result. If the study cannot go on, it returns
+// an error; the variants that are finished by then are kept, and
+// [StudyOptions.Resume] goes on from them. If only forecasts or fixes fail, it
+// returns the study together with the error.
 func Study(ctx context.Context, env *host.Env, o StudyOptions) (*whittle.Study, error) {
 	s, err := newStudy(ctx, env, o)
 	if err != nil {
@@ -86,11 +87,11 @@ func Study(ctx context.Context, env *host.Env, o StudyOptions) (*whittle.Study, 
 	return out, failed
 }
 
-// study is a study on its way.
+// study is a study in progress.
 type study struct {
 	bench    *bench
 	o        StudyOptions
-	others   []string // Dockerfiles of variants that were not asked for
+	others   []string // Dockerfiles of variants that the user did not select
 	variants []whittle.Variant
 }
 
@@ -133,9 +134,8 @@ func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error
 	return s, err
 }
 
-// openBuilt opens a project of which every variant was tried: images that a
-// study has left are used while they are made of the same things, others are
-// built. The caller closes it.
+// openBuilt opens a project and builds its variants. Images of an earlier study
+// are used if their inputs are still the same. The caller closes it.
 func openBuilt(ctx context.Context, env *host.Env, o StudyOptions) (*study, error) {
 	o.Resume, o.Quick = true, true
 	s, err := newStudy(ctx, env, o)
@@ -156,7 +156,7 @@ func (s *study) close() {
 	s.bench.out.Close()
 }
 
-// selectVariants keeps the variants that were asked for.
+// selectVariants removes all variants but those that the user selected.
 func selectVariants(p *project.Project, only []string) error {
 	if len(only) == 0 {
 		return nil
@@ -178,7 +178,7 @@ func selectVariants(p *project.Project, only []string) error {
 	return nil
 }
 
-// otherDockerfiles are those of variants that are not among the chosen ones.
+// otherDockerfiles are the Dockerfiles of the variants that were not chosen.
 func otherDockerfiles(all, chosen []project.Variant) []string {
 	var out []string
 	for _, v := range all {
@@ -220,11 +220,11 @@ func (s *study) buildAll(ctx context.Context) error {
 	return nil
 }
 
-// fullOptions are the options of a study that measures more than a quick one.
+// fullOptions are the options of the same study without Quick.
 func fullOptions(o StudyOptions) StudyOptions { o.Quick = false; return o }
 
-// loadFinished is a finished variant from before. What a longer study has measured
-// does for a quick one.
+// loadFinished loads a variant of an earlier study, whose fingerprint must be
+// one of prints: a quick study also accepts the variant of a full one.
 func (s *study) loadFinished(ctx context.Context, name string, prints ...whittle.Digest) (*whittle.Variant, bool) {
 	if !s.o.Resume {
 		return nil, false
@@ -233,7 +233,7 @@ func (s *study) loadFinished(ctx context.Context, name string, prints ...whittle
 	return v, ok && slices.Contains(prints, v.Fingerprint)
 }
 
-// digestOf reads the digest of the image in an archive.
+// digestOf gives a function that reads the digest of the image in an archive.
 func (s *study) digestOf(ctx context.Context) func(archive string) (whittle.Digest, error) {
 	return func(archive string) (whittle.Digest, error) {
 		img, err := s.bench.env.Images.Open(ctx, "docker-archive:"+archive)
@@ -245,7 +245,7 @@ func (s *study) digestOf(ctx context.Context) func(archive string) (whittle.Dige
 	}
 }
 
-// interrupted says what was kept when a study could not go on.
+// interrupted adds to an error how many variants are finished and kept.
 func (s *study) interrupted(v project.Variant, err error) error {
 	err = fmt.Errorf("variant %s: %w", v.Name, err)
 	if n := len(s.variants); n > 0 {
@@ -254,7 +254,7 @@ func (s *study) interrupted(v project.Variant, err error) error {
 	return err
 }
 
-// readAll accounts for the images that were built.
+// readAll reads the images that were built and accounts for their bytes.
 func (s *study) readAll(ctx context.Context) ([]*audit.Subject, error) {
 	subjects := make([]*audit.Subject, len(s.variants))
 	for i := range s.variants {
@@ -321,16 +321,16 @@ func (s *study) difference(base, this int, subjects []*audit.Subject) whittle.Di
 	return whittle.Difference{Variant: name(1), Base: name(0), Comparison: *c}
 }
 
-// isBuildFailure says whether an error is about the variant rather than about
-// the study: the next variant may fare better.
+// isBuildFailure says whether an error concerns one variant only, so that the
+// study can go on with the next.
 func isBuildFailure(ctx context.Context, err error) bool {
 	var be *build.Error
-	ofAll := errors.Is(err, whittle.ErrEngine) || errors.Is(err, whittle.ErrSystem)
-	return ctx.Err() == nil && (errors.As(err, &be) || !ofAll)
+	fatal := errors.Is(err, whittle.ErrEngine) || errors.Is(err, whittle.ErrSystem)
+	return ctx.Err() == nil && (errors.As(err, &be) || !fatal)
 }
 
-// analyze asks the rules about a study's variants, forecasts what nobody has
-// built, and with [StudyOptions.Fix] proves what can be made of the project.
+// analyze asks the rules about a study's images and forecasts strategies. With
+// [StudyOptions.Fix], it also applies fixes and proves them.
 func (s *study) analyze(ctx context.Context, out *whittle.Study) error {
 	w, err := newWorkshop(ctx, s)
 	if err != nil {
@@ -342,13 +342,13 @@ func (s *study) analyze(ctx context.Context, out *whittle.Study) error {
 	if s.o.Fix {
 		w.risk = p.risk
 	}
-	defer p.close()
+	defer p.images.close()
 	if err := p.adviseAll(ctx); err != nil {
 		return err
 	}
-	first := true // forecasts start from the first that builds
+	first := true // forecasts start from the first image
 	for _, v := range s.bench.project.Variants {
-		image, ok := p.images[v.Name]
+		image, ok := p.images.byVariant[v.Name]
 		if !ok {
 			continue
 		}
@@ -378,8 +378,8 @@ func (s *study) analyze(ctx context.Context, out *whittle.Study) error {
 	return err
 }
 
-// proveStudy is the proof loop at the end of a study: the fixes, then the
-// strategies that nobody had built, and the best image of all that run.
+// proveStudy is the proof loop at the end of a study: it proves the fixes, builds
+// the strategies, and chooses the best of all images that run.
 func (p *prover) proveStudy(ctx context.Context, out *whittle.Study) error {
 	if err := p.prove(ctx); err != nil {
 		return err
@@ -401,7 +401,7 @@ func (p *prover) proveStudy(ctx context.Context, out *whittle.Study) error {
 	return err
 }
 
-// noImage is why there is nothing to look at.
+// noImage is the error if no variant could be built.
 func (s *study) noImage() error {
 	return whittle.WithHint(whittle.ErrUsage.Errorf("no variant of %s builds, so that there is no image to start from", s.bench.project.Name),
 		"see the logs in "+s.bench.out.Path("logs"))

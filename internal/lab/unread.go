@@ -9,15 +9,15 @@ import (
 	"whittle.dev/whittle/internal/dockerfile/ignore"
 )
 
-// unread gives a function that says of a file of the project, by its path in
-// it, that nothing looks into it: every variant's ignore file leaves it out of
-// the build, the tests are not given it, and it is larger than any text that is
-// read. A fix changes nothing of that, as fixes leave more out of a build, and
-// never less. Data sets are such files.
+// unread gives a function that says whether nothing reads a file of the project,
+// by its path in it. Every variant's ignore file excludes it from the build, the
+// tests do not get it, and it is larger than any text that whittle reads. Data
+// sets are such files. Fixes cannot change that, because they only exclude more
+// from a build, never less.
 func (b *bench) unread() func(rel string, d fs.DirEntry) bool {
 	var ignores []*ignore.File
 	for _, v := range b.project.Variants {
-		if _, ok := b.inside(v.Dockerfile); !ok { // what lies beside it is not the project's
+		if _, ok := b.inside(v.Dockerfile); !ok { // its ignore file is not the project's
 			return func(string, fs.DirEntry) bool { return false }
 		}
 		file, err := ignore.Load(b.project.Dir, filepath.Join(b.project.Dir, filepath.FromSlash(v.Dockerfile)))
@@ -26,11 +26,11 @@ func (b *bench) unread() func(rel string, d fs.DirEntry) bool {
 		}
 		ignores = append(ignores, file)
 	}
-	var given []string
+	var copied []string
 	if t := b.project.Test; t != nil {
 		for _, name := range t.Copy {
 			if real, ok := b.inside(name); ok {
-				given = append(given, real)
+				copied = append(copied, real)
 			}
 		}
 	}
@@ -47,6 +47,6 @@ func (b *bench) unread() func(rel string, d fs.DirEntry) bool {
 			in, err := filepath.Rel(dir, at)
 			return err == nil && (in == "." || filepath.IsLocal(in))
 		}
-		return !slices.ContainsFunc(ignores, seen) && !slices.ContainsFunc(given, within)
+		return !slices.ContainsFunc(ignores, seen) && !slices.ContainsFunc(copied, within)
 	}
 }

@@ -20,11 +20,11 @@ import (
 	"whittle.dev/whittle/internal/runs"
 )
 
-// testLimit ends a project's tests that do not end by themselves.
+// testLimit is how long a project's tests may run.
 const testLimit = 10 * time.Minute
 
-// buildAndRun builds, measures and runs one variant. An error means that the
-// study cannot go on; a variant that does not build is a result.
+// buildAndRun builds, measures and runs one variant. A variant that does not
+// build is a result; an error means that the study cannot go on.
 func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Variant, error) {
 	if err := b.openEngine(ctx); err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (b *bench) engineFacts() whittle.Engine {
 	return whittle.Engine{Kind: info.Kind, Version: info.Version}
 }
 
-// view is where a build of a variant shows how far it is.
+// view shows the progress of a variant's build.
 func (b *bench) view(variant string) build.Progress {
 	return build.Progress{W: b.env.Listener().Writer(), Label: variant}
 }
@@ -95,9 +95,8 @@ func (b *bench) definition(v project.Variant) build.Definition {
 	return d
 }
 
-// warm makes the engine fetch and unpack the bases of a variant before the
-// first build on them is timed. A base that cannot be had is the build's to
-// report.
+// warm makes the engine fetch and unpack the bases of a variant, so that the
+// timed build does not have to. If a base is not available, the build reports it.
 func (b *bench) warm(ctx context.Context, d build.Definition, v project.Variant, log io.Writer) error {
 	if b.quick {
 		return nil
@@ -138,8 +137,8 @@ func (b *bench) buildFailure(ctx context.Context, out *whittle.Variant, err erro
 	return out, nil
 }
 
-// measure takes the figures that need further builds: the rebuild after a
-// change in one source file, and the size with zstd.
+// measure does the builds for further measurements: the size with zstd, and the
+// time of a rebuild after a change in one source file.
 func (b *bench) measure(ctx context.Context, d build.Definition, out *whittle.Variant, log *os.File) error {
 	b.env.Listener().Step(fmt.Sprintf("variant %s: measuring the size with zstd", out.Name))
 	res, err := b.engine.builder.Build(ctx, d, build.Output{Measure: true, Compression: "zstd", Log: log})
@@ -228,13 +227,13 @@ func (b *bench) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	return nil
 }
 
-// limited says whether a limit of whittle's ended a run: then nothing else has to
-// be named.
+// limited says whether one of whittle's limits ended a run. Then more commands in
+// whittle.yaml would not help.
 func limited(results []build.RunResult) bool {
 	return slices.ContainsFunc(results, func(r build.RunResult) bool { return r.Limit != "" })
 }
 
-// check holds what the image's files say against how its commands went.
+// check checks the image's files, and compares the verdicts with the runs.
 func (b *bench) check(ctx context.Context, f *audit.Evidence, out *whittle.Variant, commands []build.Command, results []build.RunResult) error {
 	o := audit.CheckOptions{Project: b.project.Dir, Digests: true}
 	for _, c := range commands {
@@ -263,8 +262,8 @@ func (b *bench) check(ctx context.Context, f *audit.Evidence, out *whittle.Varia
 	return nil
 }
 
-// commands are the project's, or each console script with --help and the
-// imports of the health check.
+// commands are the project's commands. If whittle.yaml names none, these are its
+// console scripts with --help, and the imports of the health check are added.
 func (b *bench) commands(process whittle.Process) []build.Command {
 	var out []build.Command
 	for _, c := range b.project.Commands {
@@ -281,8 +280,8 @@ func (b *bench) commands(process whittle.Process) []build.Command {
 	return out
 }
 
-// judge reads the results of the commands. Those that nobody asked for do not
-// decide.
+// judge is the result of all runs. Commands that nobody configured do not decide
+// it.
 func (b *bench) judge(commands []build.Command, results []build.RunResult, process whittle.Process) whittle.RunFacts {
 	facts := whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}
 	unmet := false

@@ -15,25 +15,25 @@ import (
 	"whittle.dev/whittle/internal/project"
 )
 
-// workshop builds and runs states of a project that nobody has written, in a
-// copy of it; the project's own folder is not touched.
+// workshop builds and runs states of a project in a copy of it. The project's
+// folder is not changed.
 type workshop struct {
 	bench *bench // of the project itself
-	// others are the Dockerfiles of variants that were not asked for.
+	// others are the Dockerfiles of variants that the user did not select.
 	others   []string
 	dir      string // the copy
 	images   string // the folder of images and logs of trials
 	written  map[string]bool
-	original map[string][]byte // files as they were, nil for those that were not there
-	guard    bool              // asks for guarded imports: see AdviseOptions
-	// risk is the highest of the fixes that a forecast counts on; empty is low.
+	original map[string][]byte // contents of files before the first change, nil if there was no file
+	guard    bool              // see [audit.AdviseOptions]
+	// risk is the highest risk of the fixes that a forecast assumes; empty is low.
 	risk whittle.Risk
-	// trials are the outcomes so far, by variant and state.
+	// trials are the builds so far, by variant and state.
 	trials map[string]*trial
-	// declared are the distributions that the project declares, as it is on disk.
+	// declared are the distributions that the project on disk declares.
 	declared map[string]bool
 	builds   int
-	// remade are the states whose generated files were made again.
+	// remade are the states whose generated files were remade.
 	remade map[string]remade
 }
 
@@ -41,15 +41,15 @@ type workshop struct {
 type trial struct {
 	*whittle.Variant
 	state   state
-	archive string // empty where there is no image
+	archive string // empty if there is no image
 	source  []byte // the Dockerfile
-	// declared are the distributions that the project declares, nil where it
+	// declared are the distributions that the project declares; nil if it
 	// declares none.
 	declared map[string]bool
 }
 
-// newWorkshop copies the project. The variants that the study has built are
-// the trials of the state that is on disk.
+// newWorkshop copies the project. The variants that the study has built become
+// the trials of the state on disk.
 func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 	w := &workshop{bench: s.bench, others: s.others, written: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}, remade: map[string]remade{}}
 	var err error
@@ -57,9 +57,9 @@ func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 		return nil, whittle.ErrSystem.Errorf("making a folder for a copy of the project: %w", err)
 	}
 	if w.images, err = os.MkdirTemp(s.bench.out.Dir, outdir.TrialsPattern); err == nil {
-		unseen := s.bench.unread()
+		unread := s.bench.unread()
 		err = copyTree(ctx, s.bench.project.Dir, w.dir, func(rel string, d fs.DirEntry) bool {
-			return s.bench.ownFolder(rel, d) || unseen(rel, d) && w.hardLink(rel)
+			return s.bench.ownFolder(rel, d) || unread(rel, d) && w.hardLink(rel)
 		})
 	}
 	if err != nil {
@@ -77,9 +77,10 @@ func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 	return w, nil
 }
 
-// hardLink gives the copy another name of a file of the project's, which takes no
-// time and no room. Nothing writes it: what fixes change is no larger than a
-// text. It is false where there can be none, on another file system for one.
+// hardLink links a file of the project into the copy, which takes no time and no
+// space. Nothing writes to it, because fixes only change files that are at most
+// as large as a text. It is false if the file cannot be linked, for example
+// because the copy is on another file system.
 func (w *workshop) hardLink(rel string) bool {
 	return os.Link(filepath.Join(w.bench.project.Dir, rel), filepath.Join(w.dir, rel)) == nil
 }
@@ -95,7 +96,7 @@ func (w *workshop) close() error {
 	return err
 }
 
-// ownFolder says that a path in the project is a study's own.
+// ownFolder says whether a path in the project is the folder of a study.
 func (b *bench) ownFolder(rel string, d fs.DirEntry) bool {
 	return d.IsDir() && (filepath.Join(b.project.Dir, rel) == b.out.Dir || d.Name() == outdir.Name)
 }
@@ -141,7 +142,7 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	return t, nil
 }
 
-// checkout makes the copy look like a state.
+// checkout writes a state's files into the copy, and restores all others.
 func (w *workshop) checkout(s state) error {
 	for name := range w.written {
 		if _, ok := s[name]; ok {
@@ -159,8 +160,8 @@ func (w *workshop) checkout(s state) error {
 	return nil
 }
 
-// dockerfile is the text of a variant's Dockerfile as the copy has it. One
-// outside the project is read, and named, where it is.
+// dockerfile is the text of a variant's Dockerfile in the copy. If the file is
+// outside the project, it is read there, and v names its absolute path.
 func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
 	if _, ok := w.bench.inside(v.Dockerfile); !ok {
 		v.Dockerfile = filepath.Join(w.bench.project.Dir, v.Dockerfile)
@@ -169,8 +170,8 @@ func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
 	return whittle.Folder(w.dir).Read(filepath.ToSlash(filepath.Clean(v.Dockerfile)), dockerfile.MaxSize)
 }
 
-// inside is where a path of the project truly lies, links followed; ok is false
-// where it leads out of the project. What is not there is where it would be.
+// inside resolves the symbolic links of a path in the project; ok is false if
+// it leads out of the project. The file need not exist.
 func (b *bench) inside(name string) (real string, ok bool) {
 	name = filepath.FromSlash(name)
 	real = whittle.WithoutLinks(filepath.Join(b.project.Dir, name))
@@ -178,8 +179,8 @@ func (b *bench) inside(name string) (real string, ok bool) {
 	return real, filepath.IsLocal(name) && within
 }
 
-// originalText is a file as it was when the project was copied, nil where it was not
-// there.
+// originalText is the content of a file when the project was copied; nil if
+// there was none.
 func (w *workshop) originalText(name string) ([]byte, error) {
 	if text, ok := w.original[name]; ok {
 		return text, nil
@@ -197,7 +198,7 @@ func (w *workshop) originalText(name string) ([]byte, error) {
 	return text, nil
 }
 
-// restore gives a file of the copy its first content back.
+// restore gives a file of the copy its original content, or removes it.
 func (w *workshop) restore(name string) error {
 	text, err := w.originalText(name)
 	if err == nil && text == nil {
@@ -209,7 +210,7 @@ func (w *workshop) restore(name string) error {
 	return err
 }
 
-// put writes a file of the copy; a link that leads out of it is not followed.
+// put writes a file of the copy. A link that leads out of the copy is an error.
 func (w *workshop) put(name string, text []byte) error {
 	root, err := os.OpenRoot(w.dir)
 	if err != nil {
@@ -232,7 +233,7 @@ func (w *workshop) put(name string, text []byte) error {
 	return nil
 }
 
-// advise asks the rules about a trial's image. It is nil where there is none.
+// advise asks the rules about a trial's image. It gives nil if there is none.
 func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only []string) (*whittle.Advice, *audit.Examined, error) {
 	if t.archive == "" {
 		return nil, nil, nil
@@ -260,7 +261,7 @@ func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only
 	return a, x, nil
 }
 
-// files are the contents, in a state, of the files that fixes are for.
+// files are the contents, in a state, of the files that fixes edit.
 func (w *workshop) files(s state, fixes []*whittle.Fix) (map[string][]byte, error) {
 	out := map[string][]byte{}
 	for _, f := range fixes {
