@@ -22,15 +22,17 @@ func (a *app) adviseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "advise IMAGE|DIR",
 		Short: "Say what could be smaller, or breaks, and what each change would save",
-		Long: `advise asks its rules about an image and the Dockerfile and project that made
-it. Each finding names its evidence, what the change would save, what the risk
-is and, where an edit is safe, that there is a fix: whittle fix makes it.
+		Long: `advise says what could be smaller in an image, or keeps it from running. Its
+rules look at the image together with the Dockerfile and project that made it.
+Each finding has its evidence, what the change would save and the risk. If an
+edit is safe, it has a fix, which whittle fix makes.
 
-Savings are those of a rebuild, to the byte where a change is about files.
-Findings overlap, so that they do not add up: the total is given too.
+A saving is the difference that a rebuild would make, exact to the byte for
+changes of files. Findings overlap, so savings do not add up; advise also gives
+the total.
 
-Of a project's folder every variant is asked about; those that no study has
-left are built first.`,
+For a project's folder, advise looks at every variant, and first builds those
+of which there is no finished image in DIR/.whittle.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if rules && len(args) == 0 || len(args) == 1 {
 				return nil
@@ -80,10 +82,10 @@ left are built first.`,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&file, "file", "f", "", "the Dockerfile that made the image")
-	f.StringVar(&target, "target", "", "the stage of it that was built")
-	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, where it is one)")
-	f.StringSliceVar(&o.Only, "only", nil, "ask only these rules (repeatable)")
-	f.StringSliceVar(&study.Only, "variant", nil, "of a project: only these variants (repeatable)")
+	f.StringVar(&target, "target", "", "the stage of the Dockerfile that was built")
+	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, if it has a project)")
+	f.StringSliceVar(&o.Only, "only", nil, "use only these rules (repeatable)")
+	f.StringSliceVar(&study.Only, "variant", nil, "for a project: only these variants (repeatable)")
 	f.BoolVar(&study.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
 	inputFlags(f, &study.Inputs)
 	f.BoolVar(&verbose, "all", false, "show all places of each finding")

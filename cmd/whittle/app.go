@@ -39,16 +39,23 @@ func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "whittle",
 		Short: "Make container images smaller without breaking them, and prove both",
-		Long: `whittle builds every variant of a project's image, measures them, says where
-every byte is and which are wasted, and whether the image runs at all.
+		Long: `whittle makes container images smaller without breaking them. It builds every
+variant of a project's image, says where every byte is and which bytes are
+wasted, whether the image runs, and what could be removed; it can edit the
+project's files and prove that the smaller image still runs.
 
-IMAGE is docker-archive:PATH, oci-layout:PATH, oci-archive:PATH, docker:NAME,
-registry:NAME, or a bare path or name, guessed in that order. Where a path has
-several images, :TAG, :NAME or @DIGEST behind it selects one.
+  whittle lab .                      study the project in this folder
+  whittle inspect python:3.13-slim   where the bytes of an image are
+  whittle fix --verify --write .     make it smaller; keep what does no harm
 
-Exit codes: 0 fine; 1 the answer is no (a variant does not build); 2 the
-command line or the input is wrong; 3 the engine, the network or this machine
-failed; 130 interrupted.`,
+IMAGE is docker:NAME, registry:NAME, docker-archive:PATH, oci-layout:PATH or
+oci-archive:PATH. For a bare path or name, whittle tries a file, a folder,
+Docker and a registry, in that order. If a path has several images, :TAG, :NAME
+or @DIGEST after it selects one.
+
+Exit codes: 0 fine; 1 the answer is no (a variant does not build, or an image
+does not run); 2 the command line or the input is wrong; 3 the engine, the
+network or this machine failed; 130 interrupted.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version(),
@@ -60,24 +67,24 @@ failed; 130 interrupted.`,
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "print the result as JSON on standard output, messages on standard error")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress")
-	f.Var(platformValue{&a.platform}, "platform", "platform to pick from an index, such as linux/arm64, arm64 or linux/arm/v7")
+	f.Var(platformValue{&a.platform}, "platform", "platform of a multi-platform image, such as linux/arm64, arm64 or linux/arm/v7")
 	f.StringVar(&a.engine, "engine", "", "BuildKit's address (tcp://, unix://, docker-container://, kube-pod://); also $BUILDKIT_HOST")
-	f.Var(choice{&a.network, []string{host.OwnNetwork, host.HostNetwork}}, "engine-network", "network of an engine that whittle starts: own (default), or host, where RUN reaches what listens on this machine; also $WHITTLE_ENGINE_NETWORK")
+	f.Var(choice{&a.network, []string{host.OwnNetwork, host.HostNetwork}}, "engine-network", "network of an engine that whittle starts: own (default), or host, with which RUN reaches what listens on this machine; also $WHITTLE_ENGINE_NETWORK")
 	f.StringVar(&a.cacheDir, "cache-dir", "", "folder for indexes and the build engine's state (default: whittle in the user's cache)")
 	f.BoolVar(&a.noCache, "no-index-cache", false, "read layers again instead of taking their indexes from the cache")
-	f.BoolVar(&a.noIndexes, "no-package-index", false, "ask no index of packages; what was asked before is known")
-	f.BoolVar(&a.verify, "verify-digests", false, "compare the digests of all layers with their bytes, large uncompressed ones and cached ones too")
+	f.BoolVar(&a.noIndexes, "no-package-index", false, "ask no package index; use only earlier answers from the cache")
+	f.BoolVar(&a.verify, "verify-digests", false, "check the digests of all layers, of large uncompressed ones and cached ones too")
 	f.Var(bound[int]{&a.limits.Entries}, "max-entries", "refuse an image with more tar entries (default 4,000,000)")
-	f.Var(bound[int64]{&a.limits.Unpacked}, "max-size", "refuse an image that has more bytes uncompressed (default 256 GiB)")
+	f.Var(bound[int64]{&a.limits.Unpacked}, "max-size", "refuse an image with more uncompressed bytes (default 256 GiB)")
 	f.Var(bound[int64]{&a.limits.Unpacked}, "max-unpacked", "the former name of --max-size")
-	_ = f.MarkHidden("max-unpacked") // it is there
-	f.Var(bound[int]{&a.limits.Name}, "max-name", "refuse longer names, in bytes (default 4096)")
-	f.Var(bound[int64]{&a.limits.Memory}, "max-memory", "refuse an image whose entries' tables take more bytes; whittle takes four times as much at most (default 2 GiB)")
-	f.Var(bound[int64]{&a.limits.Ratio}, "max-ratio", "refuse a large layer that unpacks to more than this many times its stored size (default 1000)")
-	f.Var(size{&a.build.Memory, true}, "build-memory", "memory that all RUN steps and runs take together, such as 8GB, or none (default three quarters of this machine's)")
-	f.Var(processes{&a.build.Pids}, "build-pids", "processes and threads in all RUN steps and runs together, or none (default 8192)")
-	f.Var(timeLimit{&a.build.Time}, "build-timeout", "time of one build, such as 30m, or none (default 2h)")
-	f.Var(size{&a.keep, false}, "engine-keep", "how much of the build cache an engine that whittle started keeps, such as 50GB (default 20GB)")
+	_ = f.MarkHidden("max-unpacked") // fails only if there is no such flag
+	f.Var(bound[int]{&a.limits.Name}, "max-name", "refuse a file name of more bytes (default 4096)")
+	f.Var(bound[int64]{&a.limits.Memory}, "max-memory", "refuse an image whose lists of files need more bytes of memory; whittle itself needs at most four times as much (default 2 GiB)")
+	f.Var(bound[int64]{&a.limits.Ratio}, "max-ratio", "refuse a large layer whose uncompressed size is more than this many times its stored size (default 1000)")
+	f.Var(size{&a.build.Memory, true}, "build-memory", "memory limit of all RUN steps and runs together, such as 8GB, or none (default three quarters of this machine's)")
+	f.Var(processes{&a.build.Pids}, "build-pids", "limit of processes and threads in all RUN steps and runs together, or none (default 8192)")
+	f.Var(timeLimit{&a.build.Time}, "build-timeout", "time limit of one build, such as 30m, or none (default 2h)")
+	f.Var(size{&a.keep, false}, "engine-keep", "how much build cache to keep in an engine that whittle starts, such as 50GB (default 20GB)")
 	root.AddCommand(a.labCommand(), a.inspectCommand(), a.compareCommand(), a.checkCommand(), a.adviseCommand(), a.simulateCommand(), a.forecastCommand(), a.fixCommand(), a.cacheCommand(), a.engineCommand(), limitsTopic())
 	root.InitDefaultHelpFlag() // else --help takes the word behind it for its value
 	root.InitDefaultHelpCmd()

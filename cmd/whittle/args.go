@@ -32,9 +32,9 @@ var otherNames = map[string]string{
 func inputFlags(f *pflag.FlagSet, in *lab.Inputs) {
 	f.StringArrayVar(&in.Secrets, "secret", nil, "a secret for builds and runs: id=NAME,src=FILE or id=NAME,env=NAME (repeatable)")
 	f.StringArrayVar(&in.SSH, "ssh", nil, "an SSH agent or key for builds: default, or NAME=PATH (repeatable)")
-	f.StringArrayVar(&in.Env, "env", nil, "a variable for what is run: NAME=value, or NAME for whittle's own (repeatable)")
-	f.StringArrayVar(&in.EnvFiles, "env-file", nil, "a file of variables for what is run (repeatable)")
-	f.StringArrayVar(&in.Allow, "allow", nil, "what whittle.yaml may have that is not the project's: fs.read=PATH, env=NAME or ssh (repeatable); also $WHITTLE_ALLOW, with commas")
+	f.StringArrayVar(&in.Env, "env", nil, "an environment variable for runs: NAME=value, or NAME to pass on whittle's (repeatable)")
+	f.StringArrayVar(&in.EnvFiles, "env-file", nil, "a file of environment variables for runs (repeatable)")
+	f.StringArrayVar(&in.Allow, "allow", nil, "let whittle.yaml use something outside the project: fs.read=PATH, env=NAME or ssh (repeatable); also $WHITTLE_ALLOW, with commas")
 }
 
 // knownCommand refuses words behind the program's name that are no command.

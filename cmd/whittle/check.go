@@ -24,13 +24,14 @@ func (a *app) checkCommand() *cobra.Command {
 		Short: "Say whether an image can run, without running it",
 		Long: `check follows what an image starts (entry point, command, health check, console
 scripts of the application) to the programs, shared libraries and Python modules
-that it needs, and names file and line of what is missing, how it is reached,
-and what to do. With --run it runs them too, without network, and says where
-the two verdicts differ.
+that it needs. It reports what is missing, with file and line, how it is reached
+and what to do. With --run, it also runs what the image starts, without network,
+and says where the two verdicts differ.
 
-Of a project's folder it checks what its own code imports against what its
-files declare: an error is what nothing declares, and nothing that is declared
-brings along by a lock file, the project's virtual environment or the package index.
+For a project's folder, check compares what the code imports with what the files
+declare. It is an error if nothing declares an imported package and no declared
+dependency requires it, by a lock file, the project's virtual environment or the
+package index.
 
 Exit codes: 0 no error was found; 1 the image does not run, or with --run a
 verdict and a run differ; 2 the command line or the input is wrong; 3 the
@@ -79,10 +80,10 @@ engine, the network or this machine failed.`,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&list, "list", false, "list the checks")
-	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, where it is one)")
-	f.StringArrayVar(&lines, "command", nil, "a command line that has to work too (repeatable)")
-	f.BoolVar(&o.Run, "run", false, "run what the image starts, too, and compare")
-	f.DurationVar(&o.Patience, "patience", 10*time.Second, "with --run: how long to watch an entry point that does not end")
+	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, if it has a project)")
+	f.StringArrayVar(&lines, "command", nil, "another command line that must work (repeatable)")
+	f.BoolVar(&o.Run, "run", false, "also run what the image starts, and compare")
+	f.DurationVar(&o.Patience, "patience", 10*time.Second, "with --run: how long to watch an entry point that keeps running")
 	inputFlags(f, &o.Inputs)
 	return cmd
 }

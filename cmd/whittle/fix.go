@@ -28,16 +28,16 @@ in DIR (default: this folder): edits of Dockerfiles, pyproject.toml, requirement
 files and .dockerignore that leave everything else as it is. Without --write it
 shows a unified diff.
 
-With --verify the images are built and run before and after, round after round
-until nothing more is found; a fix after which something does not run any more,
-or which makes the image larger, is reverted, and fix says which and why. So
-is one that makes a start clearly slower (in repeated runs, by more than 10 % and
-0.2 s) and saves less than 12.5 MB for each second of it, what 100 Mbit/s fetch
-in that time; --objective size keeps it.
+With --verify, fix builds and runs the images before and after the fixes, round
+after round until it finds nothing more. It reverts a fix if something does not
+run any more or the image gets larger, and says which and why. It also reverts a
+fix that makes a start clearly slower (in repeated runs, by more than 10 % and
+0.2 s) and saves less than 12.5 MB for each second of that, which is what a
+download at 100 Mbit/s takes; --objective size keeps it.
 
 Exit codes: 0 fine; 1 with --verify: a fix was reverted, or an image still
-does not run; 2 the command line or the input is wrong;
-3 the build engine, the network or this machine failed.`,
+does not run; 2 the command line or the input is wrong; 3 the build engine, the
+network or this machine failed.`,
 		Args: oneFolder,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dir = projectDir(args)
@@ -73,8 +73,8 @@ does not run; 2 the command line or the input is wrong;
 	f.BoolVar(&o.Verify, "verify", false, "build and run before and after; keep only what does no harm")
 	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "with --verify: what a fix is judged by: both (size and start-up) or size")
 	f.BoolVarP(&o.Write, "write", "w", false, "change the files")
-	f.BoolVar(&o.Force, "force", false, "with --write: also files with changes that are not committed")
-	f.BoolVar(&o.Guard, "guard-imports", false, "instead of declaring what is imported and missing: let the import say what to install")
+	f.BoolVar(&o.Force, "force", false, "with --write: also change files with uncommitted changes")
+	f.BoolVar(&o.Guard, "guard-imports", false, "do not declare an import that is missing; make it fail with a message that says what to install")
 	f.BoolVarP(&interactive, "interactive", "i", false, "ask before each fix")
 	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
 	inputFlags(f, &o.Inputs)

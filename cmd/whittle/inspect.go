@@ -17,7 +17,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	var duplicates bool
 	cmd := &cobra.Command{
 		Use:   "inspect IMAGE",
-		Short: "Say where every byte of an image is, and which are wasted",
+		Short: "Say where every byte of an image is, and which bytes are wasted",
 		Args:  oneImage("whittle inspect python:3.13", "to compare them: whittle compare A B"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			env, err := a.env()
@@ -37,7 +37,7 @@ func (a *app) inspectCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the Dockerfile that made the image, to name its lines")
-	cmd.Flags().StringVar(&target, "target", "", "the stage of it that was built")
+	cmd.Flags().StringVar(&target, "target", "", "the stage of the Dockerfile that was built")
 	cmd.Flags().Var(&rows, "rows", "rows of each long table; 0 shows all")
 	cmd.Flags().Var(choice{&by, audit.Keys()}, "by", "group all bytes by "+strings.Join(audit.Keys(), ", "))
 	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that are at several places")
@@ -93,7 +93,7 @@ func (a *app) compareCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "the Dockerfiles that made the images, in their order, to name their lines")
-	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that are at several places of the images together")
+	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that are at several places in all the images")
 	cmd.Flags().Var(&rows, "rows", "rows of each long table; 0 shows all")
 	return cmd
 }

@@ -20,18 +20,18 @@ func (a *app) labCommand() *cobra.Command {
 		Use:   "lab [DIR]",
 		Short: "Build, measure, explain and run every variant of a project",
 		Long: `lab studies the project in DIR (default: this folder). It builds every variant
-without cache, measures sizes and times, says where every byte is and which are
-wasted, runs each image, and writes the report to DIR/.whittle (report.md and
-report.json beside images and full logs).
+without cache, measures sizes and times, says where every byte is and which
+bytes are wasted, and runs each image. The report is in DIR/.whittle: report.md
+and report.json, with the images and full logs.
 
 The variants are those of whittle.yaml, else every Dockerfile in DIR.
 
-With --fix it then makes the fixes that its findings propose in a copy of the
-project, builds and runs them, reverts what does harm, builds the strategies
-that it has forecast, and names the best image that runs, with the Dockerfile
-and the diff. --write makes the changes in the project itself.
+With --fix, it then applies the fixes that it found to a copy of the project,
+builds and runs the result, and reverts the fixes that do harm. It also builds
+the strategies that it forecasts, and names the best image that runs, with its
+Dockerfile and the diff. --write changes the project itself.
 
-Exit codes: 0 the study is complete; 1 it is, and a variant failed to build;
+Exit codes: 0 the study is complete; 1 it is, but a variant failed to build;
 2 the command line or the input is wrong; 3 the build engine, the network or
 this machine failed.`,
 		Args: oneFolder,
@@ -56,13 +56,13 @@ this machine failed.`,
 	f.StringVar(&o.Config, "config", "", "read this file instead of DIR/whittle.yaml")
 	f.StringVarP(&o.Out, "out", "o", "", "folder for the report, images and logs (default DIR/.whittle)")
 	f.StringSliceVar(&o.Only, "variant", nil, "study only these variants (repeatable)")
-	f.BoolVar(&o.Resume, "resume", false, "keep finished variants whose inputs are the same")
+	f.BoolVar(&o.Resume, "resume", false, "reuse finished variants whose inputs are the same")
 	f.BoolVar(&o.Quick, "quick", false, "build with cache; skip measured rebuilds, zstd sizes and repeated start-ups")
-	f.BoolVar(&o.Fix, "fix", false, "end with the proof: make the fixes, build and run the result, revert what does harm")
+	f.BoolVar(&o.Fix, "fix", false, "also apply the fixes to a copy, build and run the result, and revert what does harm")
 	f.StringVar(&risk, "risk", "", "with --fix: the highest risk to take: none, low, medium (default) or high")
 	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "with --fix: what a fix is judged by: both (size and start-up) or size")
 	f.BoolVarP(&o.Write, "write", "w", false, "with --fix: change the project's files")
-	f.BoolVar(&o.Force, "force", false, "with --write: also files with changes that are not committed")
+	f.BoolVar(&o.Force, "force", false, "with --write: also change files with uncommitted changes")
 	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
 	inputFlags(f, &o.Inputs)
 	return cmd

@@ -12,10 +12,11 @@ import (
 // limitsTopic is the page of "whittle help limits".
 func limitsTopic() *cobra.Command {
 	var b strings.Builder
-	b.WriteString(`What whittle takes of your machine is bounded. What goes beyond a limit is an error
-that names it and its option; no figure is guessed for it. A project cannot change
-these: only you can, by options. Where whittle itself needs more memory than
-GOMEMLIMIT, its control group or this machine allows, it ends with exit code 3.
+	b.WriteString(`whittle limits what it takes of your machine. If something exceeds a limit, the
+result is an error that names the limit and its option, and no figure is guessed.
+Only you can change a limit, by its option; a project cannot. If whittle itself
+needs more memory than GOMEMLIMIT, its control group or this machine allows, it
+ends with exit code 3.
 `)
 	about := ""
 	for _, l := range lab.Bounds() {
@@ -25,5 +26,5 @@ GOMEMLIMIT, its control group or this machine allows, it ends with exit code 3.
 		}
 		fmt.Fprintln(&b, strings.TrimRight(fmt.Sprintf("  %-57s %12s  %s", l.What, l.Value, l.Option), " "))
 	}
-	return &cobra.Command{Use: "limits", Short: "What is bounded, by how much, and which option changes it", Long: b.String()}
+	return &cobra.Command{Use: "limits", Short: "The limits, and which option changes each", Long: b.String()}
 }

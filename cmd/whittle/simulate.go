@@ -14,14 +14,14 @@ func (a *app) simulateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "simulate IMAGE",
 		Short: "Say how large an image would be without some of its files",
-		Long: `simulate replays a change on the index of an image's layers: what a rebuild
-would give that never makes the files. Deleting them in a later layer would save
-nothing.
+		Long: `simulate computes the size of an image as if some of its files had never been
+made. (Deleting them in a later layer would save nothing.) A pattern without /
+matches at any depth; one with / begins at the root.
 
   whittle simulate app:1.0 --without '**/tests' --without '*.pyc'
   whittle simulate app:1.0 --without-distribution pygwalker
 
-Each change is shown alone, and all together: they overlap.`,
+Each change is shown alone, and all together, because they overlap.`,
 		Args: oneImage("whittle simulate python:3.13 --without '**/tests'", "run it for each of them"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(o.Without)+len(o.Distributions) == 0 {
@@ -38,7 +38,7 @@ Each change is shown alone, and all together: they overlap.`,
 			return a.show(s, func(w io.Writer, st report.Style) error { return report.SimulationText(w, s, st) })
 		},
 	}
-	cmd.Flags().StringArrayVar(&o.Without, "without", nil, "paths to leave out: a folder, '**/tests', '*.pyc' (repeatable)")
+	cmd.Flags().StringArrayVar(&o.Without, "without", nil, "files to leave out: a folder, '**/tests', '*.pyc' (repeatable)")
 	cmd.Flags().StringArrayVar(&o.Distributions, "without-distribution", nil, "a Python distribution to leave out, with all that only it needs (repeatable)")
 	return cmd
 }

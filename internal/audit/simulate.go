@@ -107,7 +107,7 @@ func (x *Examined) without(pattern string) (whittle.LayerChange, error) {
 func (x *Examined) nearest(pattern string) string {
 	clean := strings.Trim(pattern, "/")
 	if strings.ContainsAny(clean, "*?[\\") {
-		return "a pattern begins at the root, and with **/ at any depth"
+		return "a pattern without / matches at any depth; one with / begins at the root, or with **/ at any depth"
 	}
 	have := ""
 	for part := range strings.SplitSeq(clean, "/") {

@@ -30,47 +30,47 @@ func Bounds() []Bound {
 	image, parts, wait := index.DefaultLimits(), source.DefaultLimits(), source.DefaultDeadlines()
 	const (
 		ofImage    = "An image, all its layers together"
-		ofParts    = "The documents of an image"
+		ofParts    = "The metadata of an image"
 		ofProject  = "A file of a project"
 		ofRegistry = "A registry"
 		ofIndex    = "A package index"
 		ofBuilds   = "Builds and runs"
-		ofDisk     = "What is kept on the disk"
+		ofDisk     = "Caches on the disk"
 	)
 	return []Bound{
 		{ofImage, "tar entries", whittle.Thousands(int64(image.Entries)), "--max-entries"},
 		{ofImage, "bytes, uncompressed", inUnits(image.Unpacked), "--max-size"},
 		{ofImage, "bytes of a name", whittle.Thousands(int64(image.Name)), "--max-name"},
 		{ofImage, "memory of the tables of entries", inUnits(image.Memory), "--max-memory"},
-		{ofImage, "uncompressed bytes for a stored one, of a large layer", whittle.Thousands(image.Ratio), "--max-ratio"},
+		{ofImage, "uncompressed bytes for each stored one, of a large layer", whittle.Thousands(image.Ratio), "--max-ratio"},
 		{ofParts, "a manifest", inUnits(parts.Manifest), ""},
 		{ofParts, "a configuration", inUnits(parts.Config), ""},
-		{ofParts, "files of an archive", whittle.Thousands(int64(parts.Files)), ""},
-		{ofParts, "manifests that indexes name", whittle.Thousands(int64(parts.Manifests)), ""},
+		{ofParts, "files in an archive", whittle.Thousands(int64(parts.Files)), ""},
+		{ofParts, "manifests that indexes list", whittle.Thousands(int64(parts.Manifests)), ""},
 		{ofParts, "indexes in indexes", whittle.Thousands(int64(parts.Nested)), ""},
 		{ofProject, "Dockerfile", inUnits(dockerfile.MaxSize), ""},
 		{ofProject, "whittle.yaml", inUnits(project.MaxConfig), ""},
-		{ofProject, "a file of variables", inUnits(project.MaxEnvFile), ""},
-		{ofProject, "the value of a variable", inUnits(project.MaxValue), ""},
-		{ofProject, "all variables of a container", inUnits(project.MaxEnvironment), ""},
+		{ofProject, "a file of environment variables", inUnits(project.MaxEnvFile), ""},
+		{ofProject, "the value of an environment variable", inUnits(project.MaxValue), ""},
+		{ofProject, "all environment variables of a container", inUnits(project.MaxEnvironment), ""},
 		{ofProject, "patterns of .dockerignore", whittle.Thousands(ignore.MaxPatterns), ""},
 		{ofProject, "a file that declares dependencies", inUnits(project.MaxDeclared), ""},
 		{ofProject, "all of them together", inUnits(project.MaxDeclaredBytes), ""},
-		{ofProject, "dependencies that are declared", whittle.Thousands(project.MaxDependencies), ""},
+		{ofProject, "declared dependencies", whittle.Thousands(project.MaxDependencies), ""},
 		{ofProject, "any other text", inUnits(whittle.MaxText), ""},
 		{ofRegistry, "a connection and its TLS", inOneUnit(wait.Connect), ""},
-		{ofRegistry, "the first byte of an answer", inOneUnit(wait.Answer), ""},
+		{ofRegistry, "until the first byte of an answer", inOneUnit(wait.Answer), ""},
 		{ofRegistry, "a whole manifest, configuration or login", inOneUnit(wait.Document), ""},
-		{ofRegistry, "opening an image, all in all", inOneUnit(4 * wait.Document), ""},
+		{ofRegistry, "opening an image, in all", inOneUnit(4 * wait.Document), ""},
 		{ofRegistry, fmt.Sprintf("a layer that brings less than %s", whittle.Bytes(wait.Bytes)), inOneUnit(wait.Stall), ""},
 		{ofRegistry, "redirects of one request", whittle.Thousands(source.MaxRedirects), ""},
-		{ofIndex, "one question, where the answer is only of use", inOneUnit(audit.IndexPatience), "--no-package-index"},
+		{ofIndex, "one question whose answer is not essential", inOneUnit(audit.IndexPatience), "--no-package-index"},
 		{ofIndex, "all questions of one resolution", inOneUnit(audit.ResolvePatience), "--no-package-index"},
-		{ofBuilds, "all RUN steps and runs of whittle's engine, of the memory", "3/4", "--build-memory"},
+		{ofBuilds, "share of the memory, for all RUN steps and runs", "3/4", "--build-memory"},
 		{ofBuilds, "processes and threads in them", whittle.Thousands(buildkitd.DefaultPids), "--build-pids"},
 		{ofBuilds, "one build, by any engine", inOneUnit(build.DefaultTime), "--build-timeout"},
 		{ofBuilds, "one run of a command", inOneUnit(runs.Limit), ""},
-		{ofBuilds, "one run of what the image starts", inOneUnit(runs.Patience), "check --patience"},
+		{ofBuilds, "one run of what the image starts (with check: 10 s)", inOneUnit(runs.Patience), "check --patience"},
 		{ofBuilds, "the project's tests", inOneUnit(testLimit), ""},
 		{ofDisk, "the build engine's cache", whittle.Bytes(buildkitd.DefaultKeep), "--engine-keep"},
 		{ofDisk, "indexes of layers", inUnits(index.DefaultCacheSize), ""},

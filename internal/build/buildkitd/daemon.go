@@ -50,8 +50,8 @@ type Options struct {
 const KeepFree = 5_000_000_000
 
 // EngineHint is the hint where there is no engine.
-const EngineHint = "three ways to have an engine: --engine or BUILDKIT_HOST with a BuildKit daemon's address; a running Docker engine, 24 or newer; " +
-	"or, as root on Linux, buildkitd and runc on PATH (scripts/setup installs both)"
+const EngineHint = "start Docker (24 or newer); or give a BuildKit daemon's address with --engine or BUILDKIT_HOST; " +
+	"or, as root on Linux, install runc and put buildkitd on PATH or beside whittle (scripts/setup does both on Debian or Ubuntu)"
 
 // noEngine is ErrEngine with the hint.
 func noEngine(format string, args ...any) error {
