@@ -227,7 +227,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("rule %q is not documented", r.ID)
 		}
 		if seen[r.ID] || strings.HasSuffix(r.Title, ".") {
-			t.Errorf("rule %s stands twice, or its title ends with a period", r.ID)
+			t.Errorf("rule %s is in the table twice, or its title ends with a period", r.ID)
 		}
 		seen[r.ID] = true
 		if !fires[r.ID] {
