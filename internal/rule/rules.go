@@ -18,7 +18,7 @@ func All() []analysis.Rule {
 		layer.ReplacedFile(),
 		layer.IdenticalCopy(),
 		layer.PackageManagerCache(),
-		distribution.InstalledWheels(),
+		layer.InstalledWheels(),
 		layer.InstallRecommends(),
 		layer.BuildToolsInFinalStage(),
 		layer.VcsAndJunk(),
