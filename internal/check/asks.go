@@ -19,7 +19,7 @@ import (
 func asked() group {
 	return group{run: checkAsks, also: []string{whittle.CheckMissingSource, whittle.CheckMissingModule, whittle.CheckMissingName}, checks: []Check{
 		{ID: whittle.CheckMissingMetadata, Severity: whittle.SeverityError, Title: "a module asks for metadata of a distribution that has none",
-			Text: "`importlib.metadata.version(…)` and the like read `.dist-info`, which something deleted or never copied. Keep it: it is small, and plug-ins are found by it."},
+			Text: "`importlib.metadata.version(…)` and similar functions read `.dist-info`, which was deleted or never copied. Keep it: it is small, and plug-ins are found through it."},
 	}}
 }
 

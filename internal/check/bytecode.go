@@ -11,8 +11,8 @@ import (
 // bytecode sees that bytecode belongs to the interpreter.
 func bytecode() group {
 	return group{run: checkBytecode, checks: []Check{
-		{ID: whittle.CheckStaleBytecode, Severity: whittle.SeverityInfo, Title: "bytecode is of no use to the interpreter",
-			Text: "The `.pyc` files were made by another version of Python than the image's: the interpreter ignores them."},
+		{ID: whittle.CheckStaleBytecode, Severity: whittle.SeverityInfo, Title: "the interpreter cannot use the bytecode",
+			Text: "Another version of Python than the image's made the `.pyc` files, so the interpreter ignores them."},
 	}}
 }
 

@@ -13,7 +13,7 @@ import (
 // data sees that time zones and locales that the application asks for are there.
 func data() group {
 	return group{run: checkData, checks: []Check{
-		{ID: whittle.CheckMissingTimeZone, Severity: whittle.SeverityError, Title: "a time zone is asked for, and the image has no database of them",
+		{ID: whittle.CheckMissingTimeZone, Severity: whittle.SeverityError, Title: "the application needs a time zone, but the image has no time zone database",
 			Text: "`zoneinfo` reads `/usr/share/zoneinfo` or the distribution `tzdata`. Slim images may have neither: declare `tzdata`."},
 		{ID: whittle.CheckMissingLocale, Severity: whittle.SeverityWarning, Title: "a locale is set that the image does not have",
 			Text: "`LANG`, `LC_ALL` or `locale.setlocale` name a locale that is not installed. `C.UTF-8` is always there."},

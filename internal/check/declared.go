@@ -18,14 +18,14 @@ import (
 // dependencies sees that the application declares what it imports.
 func dependencies() group {
 	return group{run: checkDeclared, checks: []Check{
-		{ID: whittle.CheckUndeclared, Severity: whittle.SeverityError, Title: "the application imports what nothing declares",
-			Text: "A module that the project's own code imports belongs to a distribution that no file of the project declares. It may work today because something else brings it along. Declare it."},
-		{ID: whittle.CheckUnused, Severity: whittle.SeverityInfo, Title: "a declared dependency is not used by what is started",
-			Text: "Nothing that the image starts imports it, names it, or needs it as a plug-in. `whittle fix` can take it out and prove that all still runs."},
+		{ID: whittle.CheckUndeclared, Severity: whittle.SeverityError, Title: "the application imports a distribution that nothing declares",
+			Text: "A module that the project's own code imports belongs to a distribution that no file of the project declares. It may work today because another dependency requires it. Declare it."},
+		{ID: whittle.CheckUnused, Severity: whittle.SeverityInfo, Title: "nothing that the image starts uses a declared dependency",
+			Text: "Nothing that the image starts imports it, names it, or needs it as a plug-in. `whittle fix` can remove it, and prove that everything still runs."},
 		{ID: whittle.CheckMisplaced, Severity: whittle.SeverityWarning, Title: "a dependency is declared where the image does not install it from",
-			Text: "The application imports it at start, and it is declared for development or for an extra only. Move the declaration."},
-		{ID: whittle.CheckTransitive, Severity: whittle.SeverityWarning, Title: "the application imports what only another dependency brings along",
-			Text: "When the other dependency drops it, the import fails. Declare it."},
+			Text: "The application imports it at start, but it is declared only for development or for an extra. Move the declaration."},
+		{ID: whittle.CheckTransitive, Severity: whittle.SeverityWarning, Title: "the application imports a distribution that only another dependency requires",
+			Text: "If the other dependency no longer requires it, the import fails. Declare it."},
 	}}
 }
 

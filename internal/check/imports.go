@@ -16,17 +16,17 @@ import (
 func imported() group {
 	return group{run: checkImports, also: []string{whittle.CheckMissingSource, whittle.CheckMissingSharedLibrary, whittle.CheckWrongLibc, whittle.CheckWrongArch}, checks: []Check{
 		{ID: whittle.CheckMissingModule, Severity: whittle.SeverityError, Title: "a module that is imported at start is not there",
-			Text: "Imports are followed from what the image starts, statement by statement, with the search path that the process would have. An import in a `try` that catches its failure, under a condition that is false, or in a function is none of these. Install the distribution that has the module, or declare it."},
-		{ID: whittle.CheckNotOnPath, Severity: whittle.SeverityError, Title: "a module of the project is in the image, and not where the start looks for it",
-			Text: "The file is there, and no folder of `sys.path` leads to it. Set `WORKDIR` or `PYTHONPATH`, start it with `-m` from the right folder, or install the project."},
-		{ID: whittle.CheckMissingName, Severity: whittle.SeverityError, Title: "a module is there and does not define a name that is imported from it",
-			Text: "Mostly a distribution of another version than the code was written for, or a file of the project's that hides a module of the same name."},
+			Text: "whittle follows imports from what the image starts, statement by statement, with the search path that the process would have. An import does not count if it is in a `try` that catches its failure, under a condition that is false, or in a function. Install the distribution that has the module, or declare it."},
+		{ID: whittle.CheckNotOnPath, Severity: whittle.SeverityError, Title: "a module of the project is in the image, but not where the start looks for it",
+			Text: "The file is there, but no folder of `sys.path` leads to it. Set `WORKDIR` or `PYTHONPATH`, start it with `-m` from the right folder, or install the project."},
+		{ID: whittle.CheckMissingName, Severity: whittle.SeverityError, Title: "a module is there but does not define a name that is imported from it",
+			Text: "In most cases, the distribution has another version than the code was written for, or a file of the project hides a module of the same name."},
 		{ID: whittle.CheckMissingEntryPoint, Severity: whittle.SeverityError, Title: "a console script names an object that is not there",
-			Text: "A script of `[project.scripts]` or `console_scripts` imports a module and calls an object of it; one of both is missing."},
+			Text: "A script of `[project.scripts]` or `console_scripts` imports a module and calls an object of it. The module or the object is missing."},
 		{ID: whittle.CheckRelativeImport, Severity: whittle.SeverityError, Title: "a relative import has no package to start from",
-			Text: "A file that is run as a program is no part of a package. Start it with `python -m package.module`."},
+			Text: "A file that is run as a program does not belong to a package. Start it with `python -m package.module`."},
 		{ID: whittle.CheckSyntaxError, Severity: whittle.SeverityError, Title: "a module does not compile with the image's interpreter",
-			Text: "The text does not follow the grammar of the interpreter's version: newer syntax than it knows, Python 2, or a damaged file."},
+			Text: "The text does not follow the grammar of the interpreter's version: it uses newer syntax or Python 2, or the file is damaged."},
 	}}
 }
 

@@ -17,9 +17,9 @@ import (
 func importedLater() group {
 	return group{run: checkLater, checks: []Check{
 		{ID: whittle.CheckLazyImport, Severity: whittle.SeverityWarning, Title: "a function imports a module that is not there",
-			Text: "The import runs when the function is called, so the image starts. Where the function is needed, install the distribution."},
+			Text: "The import runs only when the function is called, so the image starts. If the function is needed, install the distribution."},
 		{ID: whittle.CheckOptionalImport, Severity: whittle.SeverityInfo, Title: "a module that the application can do without is not there",
-			Text: "The import's failure is caught. It is named so that nobody wonders about a feature that is missing."},
+			Text: "The code catches the import's failure. The check reports it so that nobody wonders why a feature is missing."},
 	}}
 }
 

@@ -10,11 +10,11 @@ import (
 func libraries() group {
 	return group{run: checkLibraries, also: []string{whittle.CheckMissingInterpreter}, checks: []Check{
 		{ID: whittle.CheckMissingSharedLibrary, Severity: whittle.SeverityError, Title: "the dynamic loader does not find a shared library",
-			Text: "The libraries that a program or an extension module needs are looked up as glibc's or musl's loader does: `RPATH`, `LD_LIBRARY_PATH`, `RUNPATH`, `ld.so.cache`, the default folders. Install the package that has the library in the final stage."},
+			Text: "whittle looks up the libraries that a program or an extension module needs as the loader of glibc or musl does: `RPATH`, `LD_LIBRARY_PATH`, `RUNPATH`, `ld.so.cache`, the default folders. Install the package that has the library in the final stage."},
 		{ID: whittle.CheckWrongLibc, Severity: whittle.SeverityError, Title: "a program or library is built for another C library",
-			Text: "A wheel or program for glibc does not load in an image with musl, nor the other way round. Install it in a stage with the C library of the final one."},
+			Text: "A wheel or program for glibc does not load in an image with musl, and the other way round. Install it in a stage that has the same C library as the final one."},
 		{ID: whittle.CheckWrongArch, Severity: whittle.SeverityError, Title: "a program or library is built for another processor",
-			Text: "The ELF header names another machine than the image's configuration does. Build or download it for the platform of the image."},
+			Text: "The ELF header names another architecture than the image's configuration. Build or download the file for the platform of the image."},
 	}}
 }
 

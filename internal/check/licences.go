@@ -14,8 +14,8 @@ import (
 // licences sees that licences that distributions came with are still there.
 func licences() group {
 	return group{run: checkLicences, checks: []Check{
-		{ID: whittle.CheckMissingLicence, Severity: whittle.SeverityInfo, Title: "licences that distributions came with were deleted",
-			Text: "Most licences ask that their text goes along with the program. Keep the licence files."},
+		{ID: whittle.CheckMissingLicence, Severity: whittle.SeverityInfo, Title: "licence files of installed distributions were deleted",
+			Text: "Most licences demand that their text is passed on with the program. Keep the licence files."},
 	}}
 }
 

@@ -14,7 +14,7 @@ import (
 func readable() group {
 	return group{run: checkReadable, checks: []Check{
 		{ID: whittle.CheckUnreadablePath, Severity: whittle.SeverityError, Title: "the user may not execute or read what the image starts",
-			Text: "A program, a script or a module belongs to another user, who alone may read it, or lies in a folder that only that one may enter: `/root/.local/bin` after `pip install --user`, an interpreter of uv in `/root/.local/share`, files of the project that only their author may read. Install to a folder that every user may enter (`/opt`, `/usr/local`), or use `COPY --chown` or `--chmod`. What the user owns, what has extended attributes, and an image that starts as root or starts a program that gains rights are not judged."},
+			Text: "A program, a script or a module belongs to another user, and only that user may read it or enter its folder: `/root/.local/bin` after `pip install --user`, an interpreter of uv in `/root/.local/share`, files of the project that only their author may read. Install to a folder that every user may enter (`/opt`, `/usr/local`), or use `COPY --chown` or `--chmod`. The check does not judge files that the user owns or that have extended attributes, and images that start as root or start a program that gains privileges."},
 	}}
 }
 

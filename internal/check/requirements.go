@@ -13,8 +13,8 @@ import (
 // requirements sees that installed distributions have what they require.
 func requirements() group {
 	return group{run: checkRequirements, checks: []Check{
-		{ID: whittle.CheckMissingRequirement, Severity: whittle.SeverityWarning, Title: "an installed distribution does not have what it requires",
-			Text: "What the metadata of a distribution that is used requires is not installed, or in a version that it does not allow; `pip check` says the same. Install all in one step, so that the resolver sees everything."},
+		{ID: whittle.CheckMissingRequirement, Severity: whittle.SeverityWarning, Title: "a requirement of an installed distribution is not met",
+			Text: "The metadata of a distribution that is used requires another one, which is not installed, or not in an allowed version; `pip check` reports the same. Install everything in one step, so that the resolver sees all requirements."},
 	}}
 }
 

@@ -7,7 +7,7 @@ import (
 // user sees that the image has the user and the group that USER names.
 func user() group {
 	return group{run: checkUser, checks: []Check{
-		{ID: whittle.CheckMissingUser, Severity: whittle.SeverityError, Title: "USER names somebody whom the image does not know",
+		{ID: whittle.CheckMissingUser, Severity: whittle.SeverityError, Title: "USER names a user or group that the image does not have",
 			Text: "Names of users and groups are looked up in `/etc/passwd` and `/etc/group` of the image; numbers need no entry. Add the user in the final stage."},
 	}}
 }

@@ -15,7 +15,7 @@ import (
 func writable() group {
 	return group{run: checkWritable, checks: []Check{
 		{ID: whittle.CheckUnwritablePath, Severity: whittle.SeverityError, Title: "the application writes where its user may not",
-			Text: "A file that the code opens for writing, or a folder that it makes, belongs to another user than the one that the image runs as. Use `COPY --chown`, or make the folder for the user before `USER`."},
+			Text: "The code opens a file for writing, or makes a folder, where only another user than the image's may write. Use `COPY --chown`, or make the folder for the user before `USER`."},
 	}}
 }
 

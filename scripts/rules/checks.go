@@ -13,7 +13,7 @@ const madeOfChecks = "<!-- Made by `go run ./scripts/rules -w` from internal/che
 func renderChecks(checks []check.Check) (map[string][]byte, error) {
 	pages := map[string][]byte{}
 	var list strings.Builder
-	list.WriteString(madeOfChecks + "# Checks\n\n`whittle check` makes these checks, in this order.\n\n| Check | Severity | What is wrong |\n|---|---|---|\n")
+	list.WriteString(madeOfChecks + "# Checks\n\n`whittle check` makes these checks, in this order. A check's severity is the worst that it reports.\n\n| Check | Severity | What is wrong |\n|---|---|---|\n")
 	for _, c := range checks {
 		if !ident.MatchString(c.ID) || c.Title == "" || strings.Contains(c.Title, "\n") || c.Text == "" || c.Severity == "" {
 			return nil, fmt.Errorf("check %q: it has no title of one line, no text or no severity", c.ID)
@@ -22,7 +22,7 @@ func renderChecks(checks []check.Check) (map[string][]byte, error) {
 		if pages[name] != nil {
 			return nil, fmt.Errorf("check %q: there are two of that name", c.ID)
 		}
-		pages[name] = []byte(fmt.Sprintf("%s# %s\n\n**%s.** Severity: %s at most.\n\n%s\n\n[All checks](%s)\n", madeOfChecks, c.ID, capital(c.Title), c.Severity, c.Text, index))
+		pages[name] = []byte(fmt.Sprintf("%s# %s\n\n**%s.** Worst severity: %s.\n\n%s\n\n[All checks](%s)\n", madeOfChecks, c.ID, capital(c.Title), c.Severity, wrap(c.Text), index))
 		fmt.Fprintf(&list, "| [%s](%s) | %s | %s |\n", c.ID, name, c.Severity, strings.ReplaceAll(c.Title, "|", `\|`))
 	}
 	pages[index] = []byte(list.String())

@@ -1,8 +1,8 @@
 // Command rules makes the pages of docs/reference/rules and docs/reference/checks from the rules and
 // the checks themselves:
 //
-//	go run ./scripts/rules       # says which pages are not what they say, and fails
-//	go run ./scripts/rules -w    # writes them, and removes those of rules that are gone
+//	go run ./scripts/rules       # says which pages are out of date, and fails
+//	go run ./scripts/rules -w    # writes them, and removes those of rules and checks that no longer exist
 package main
 
 import (

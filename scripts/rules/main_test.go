@@ -32,7 +32,7 @@ func TestPages(t *testing.T) {
 		"undeclared.md": made + "# undeclared\n\n**What is imported is not declared.**\n\nDeclare it, ``` and all.\n\n## Before\n\n" +
 			"```toml\n[project]\ndependencies = []\n```\n\n## After\n\n````toml\n# ```\ndependencies = [\"rich\"]\n````\n\n[All rules](README.md)\n",
 		"bare.md": made + "# bare\n\n**No example.**\n\nNone.\n\n[All rules](README.md)\n",
-		"README.md": made + "# Rules\n\n`whittle advise` asks these rules, in this order; `whittle fix --only RULE` makes the edits of one.\n\n" +
+		"README.md": made + "# Rules\n\n`whittle advise` uses these rules, in this order; `whittle fix --only RULE` makes the fixes of one.\n\n" +
 			"| Rule | What it finds |\n|---|---|\n| [late-chmod](late-chmod.md) | A chmod \\| chown keeps files twice |\n" +
 			"| [undeclared](undeclared.md) | What is imported is not declared. |\n| [bare](bare.md) | No example |\n",
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"whittle.dev/whittle/internal/rule/analysis"
 )
@@ -20,7 +21,7 @@ var ident = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 func render(rules []analysis.Rule) (map[string][]byte, error) {
 	pages := map[string][]byte{}
 	var list strings.Builder
-	list.WriteString(made + "# Rules\n\n`whittle advise` asks these rules, in this order; `whittle fix --only RULE` makes the edits of one.\n")
+	list.WriteString(made + "# Rules\n\n`whittle advise` uses these rules, in this order; `whittle fix --only RULE` makes the fixes of one.\n")
 	if len(rules) > 0 {
 		list.WriteString("\n| Rule | What it finds |\n|---|---|\n")
 	}
@@ -58,7 +59,7 @@ func complete(r analysis.Rule) error {
 // page is a rule's page: its title, its text, and an example where it has one.
 func page(r analysis.Rule) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s# %s\n\n**%s.**\n\n%s\n", made, r.ID, strings.TrimSuffix(strings.TrimSpace(r.Title), "."), strings.TrimSpace(r.Text))
+	fmt.Fprintf(&b, "%s# %s\n\n**%s.**\n\n%s\n", made, r.ID, strings.TrimSuffix(strings.TrimSpace(r.Title), "."), wrap(r.Text))
 	if r.Before != "" {
 		lang := language(r.Before + "\n" + r.After)
 		fmt.Fprintf(&b, "\n## Before\n\n%s\n## After\n\n%s", fenced(lang, r.Before), fenced(lang, r.After))
@@ -87,4 +88,28 @@ func fenced(lang, s string) string {
 		fence += "`"
 	}
 	return fence + lang + "\n" + strings.TrimRight(s, "\n") + "\n" + fence + "\n"
+}
+
+// columns is the length of the longest line of a page's text.
+const columns = 150
+
+// wrap is a text of one paragraph in lines of at most [columns] characters.
+func wrap(text string) string {
+	var b strings.Builder
+	length := 0
+	for _, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case length == 0:
+		case length+1+n > columns:
+			b.WriteByte('\n')
+			length = 0
+		default:
+			b.WriteByte(' ')
+			length++
+		}
+		b.WriteString(word)
+		length += n
+	}
+	return b.String()
 }

@@ -23,11 +23,11 @@ func PythonBytecode() analysis.Rule {
 	return analysis.Rule{
 		ID:    "python-bytecode",
 		Title: "Bytecode beside the sources it is compiled from",
-		Text: `pip compiles what it installs, and an interpreter that may write does the same with all that it imports: a RUN that only
-calls pip leaves the bytecode of the standard library and of pip itself in its layer. The sources are all that a program needs; without
-bytecode each start compiles what it imports, in memory where it may not write. "pip install --no-compile" leaves the first kind out,
-PYTHONDONTWRITEBYTECODE=1 in the stage the second. As every start is slower then, there is a fix only where at least 1 % of the image's bytes
-is certain to go. Bytecode whose source is gone, or that another version wrote, is never read.`,
+		Text: `pip compiles what it installs, and an interpreter that may write compiles all that it imports: even a RUN that only calls pip leaves the
+bytecode of the standard library and of pip itself in its layer. A program needs only the sources. Without bytecode, each start compiles
+what it imports, in memory if it may not write. "pip install --no-compile" avoids the first kind, PYTHONDONTWRITEBYTECODE=1 in the stage
+avoids the second. Because every start is then slower, there is a fix only if it is certain to save at least 1 % of the image's bytes.
+Bytecode whose source is gone, or that another version wrote, is never read.`,
 		Before: "RUN pip install pandas\n",
 		After:  "ENV PYTHONDONTWRITEBYTECODE=1\nRUN pip install --no-compile pandas\n",
 		Run:    findBytecode,

@@ -17,9 +17,9 @@ func WrongBuildOfWheel() analysis.Rule {
 	return analysis.Rule{
 		ID:    "wrong-build-of-wheel",
 		Title: "Wheels built for a graphics card in an image that asks for none",
-		Text: `On Linux the package index's wheels of some distributions are built for CUDA and bring its libraries: several gigabytes.
-Their makers publish builds for the processor alone, which are a tenth of that. Neither the image's environment nor its base nor the
-Dockerfile asks for a graphics card; whether a computer that runs it has one is not known here, so there is no fix.`,
+		Text: `On Linux, the package index's wheels of some distributions are built for CUDA and need its libraries: several gigabytes. Their makers also
+publish builds for the CPU alone, which are a tenth of that. Neither the image's environment nor its base nor the Dockerfile asks for a
+graphics card. There is no fix, because whittle cannot know whether a computer that runs the image has one.`,
 		Before: "RUN pip install torch\n",
 		After:  "RUN pip install --index-url \"$CPU_WHEELS\" torch\n",
 		Run:    findCUDA,

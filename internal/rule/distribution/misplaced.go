@@ -19,10 +19,10 @@ func MisplacedDependency() analysis.Rule {
 	return analysis.Rule{
 		ID:    "misplaced-dependency",
 		Title: "A distribution that is imported at start and declared for something else",
-		Text: `An image in which a start imports a module that is not there does not run. Where an extra, a group or a requirements file
-declares the distribution that has it, and the image does not install that, there are two ways out: its line goes to where the start needs it,
-with its specifiers and markers, or the image installs what declares it. The fix is the smaller one in bytes of the image; the other is shown
-beside it.`,
+		Text: `An image does not run if a module is missing that a start imports. If an extra, a group or a requirements file declares the distribution
+that has the module, but the image does not install it, there are two ways out. Its line can move to the dependencies that the image
+installs, with its specifiers and markers, or the image can install what declares it. The fix is the one that makes the image smaller; the
+finding also describes the other.`,
 		Before: "dependencies = [\"click>=8\"]\n[project.optional-dependencies]\nscreenshots = [\"rich>=13,<14\", \"pillow\"]\n",
 		After:  "dependencies = [\"click>=8\", \"rich>=13,<14\"]\n[project.optional-dependencies]\nscreenshots = [\"pillow\"]\n",
 		Run:    findMisplaced,

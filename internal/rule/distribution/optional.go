@@ -15,9 +15,9 @@ func OptionalDependency() analysis.Rule {
 	return analysis.Rule{
 		ID:    "optional-dependency",
 		Title: "Heavy dependencies that only some functions import",
-		Text: `The distribution is imported when a function runs, or only if it is there: what the image starts would start without
-it. Where one command of several needs it, an extra and an image of its own keep it out of all the others. Whether that is worth it, and
-whose function it is, is for a person to decide: there is no fix.`,
+		Text: `The distribution is only imported when a function runs, or only if it is installed: what the image starts would also start without it. If
+one command of several needs it, an extra and a separate image keep it out of all the others. Only a person can decide whether that is
+worth it, so there is no fix.`,
 		Before: "dependencies = [\"click\", \"matplotlib\"]\n",
 		After:  "dependencies = [\"click\"]\n\n[project.optional-dependencies]\nreports = [\"matplotlib\"]\n",
 		Run:    findOptional,

@@ -17,10 +17,10 @@ func StripDebug() analysis.Rule {
 	return analysis.Rule{
 		ID:    "strip-debug",
 		Title: "Symbols and debugging sections of extensions and libraries",
-		Text: `Extension modules and the libraries that wheels bring may carry symbol tables and debugging sections that no process
-reads. "strip --strip-unneeded" (Debian's package binutils, in a builder stage) takes them out. It makes some files unloadable, those with
-misaligned segments and those that a tool has moved about; they are left out here. There is no fix: the builder needs binutils, and a library
-that verifies its own file would refuse to load.`,
+		Text: `Extension modules and the libraries in wheels may contain symbol tables and debugging sections that no process reads. "strip
+--strip-unneeded" (Debian's package binutils, in a builder stage) removes them. It makes some files impossible to load: those with
+misaligned segments, and those that a tool has rearranged. These are not reported. There is no fix: the builder needs binutils, and a
+library that verifies its own file would refuse to load.`,
 		Before: "RUN pip install pyarrow\n",
 		After:  "RUN pip install pyarrow && strip --strip-unneeded /usr/local/lib/python3.13/site-packages/pyarrow/*.so*\n",
 		Run:    findUnstripped,

@@ -18,9 +18,9 @@ func PythonTests() analysis.Rule {
 	return analysis.Rule{
 		ID:    "python-tests",
 		Title: "Tests of installed distributions",
-		Text: `Many wheels ship the tests of their packages, with data. Nothing runs them in an image. They can be deleted by the
-RUN that installs them; where the folder is copied from another stage, by the RUN of that stage. Folders of which something outside
-imports a module stay: some packages keep code there that they need (django.test), and only what the texts say decides that.`,
+		Text: `Many wheels contain the tests of their packages, with data. Nothing runs them in an image. The RUN that installs them can delete them; if
+the folder is copied from another stage, a RUN of that stage can. A folder stays if something outside of it imports one of its modules,
+because some packages keep code there that they need (django.test). Only the source texts decide this, never the names.`,
 		Before: "RUN pip install pandas\n",
 		After:  "RUN pip install pandas && rm -rf /usr/local/lib/python3.13/site-packages/pandas/tests\n",
 		Run:    findTests,

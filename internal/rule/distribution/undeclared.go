@@ -20,12 +20,12 @@ func UndeclaredDependency() analysis.Rule {
 	return analysis.Rule{
 		ID:    "undeclared-dependency",
 		Title: "A distribution that is imported at start and that no file declares",
-		Text: `An image in which a start imports a module that is not there does not run. Where no file of the project declares the
-distribution that has it, the declaration is what is missing: the bound comes from the lock file, or from the series of the newest release.
-Which distribution has a module is never guessed from its name: it is one that is installed, locked or declared, or the only one whose wheels are
-known to have it; and a module that the project itself has is no distribution's.
-It goes into the project's dependencies, or into the extra without which the importing file cannot be imported anyway, or into the
-requirements file that the Dockerfile installs.`,
+		Text: `An image does not run if a module is missing that a start imports. If no file of the project declares the distribution that has the
+module, the declaration is missing. The version bound comes from the lock file, or from the series of the newest release. whittle never
+guesses from a module's name which distribution has it: the distribution is installed, locked or declared, or the only one whose wheels
+are known to have the module. A module that the project itself has belongs to no distribution. The declaration goes into the project's
+dependencies, into the extra without which the importing file cannot be imported anyway, or into the requirements file that the Dockerfile
+installs.`,
 		Before: "dependencies = [\n    \"click>=8\",\n]\n",
 		After:  "dependencies = [\n    \"click>=8\",\n    \"rich>=13,<14\",\n]\n",
 		Run:    findUndeclared,

@@ -17,11 +17,11 @@ func UnusedDependency() analysis.Rule {
 	return analysis.Rule{
 		ID:    "unused-dependency",
 		Title: "Declared dependencies that nothing imports",
-		Text: `The image's starts, the commands that have to work and all modules that they reach import nothing of the
-distribution, not in functions either; no used distribution loads it by a name that is known or as a plug-in, and no string, script, setting
-or command of the application names it, its modules, its programs or what it plugs into. What is freed is all that only
-it needs: the size is that of the whole group, and of several that share what they need that of all together. Constraints may keep their
-lines.`,
+		Text: `What the image starts, the commands that must work and all modules that they reach never import the distribution, not in functions either.
+No used distribution loads it by a known name or as a plug-in. No string, script, setting or command of the application names it, its
+modules, its programs or the plug-ins that it provides. Removing it also removes everything that only it needs, so the saving is that of
+the whole group. If several unused distributions share what they need, the saving is that of all together. Lines of constraints files may
+stay.`,
 		Before: "dependencies = [\n    \"pandas>=2\",\n    \"pygwalker>=0.5\",\n]\n",
 		After:  "dependencies = [\n    \"pandas>=2\",\n]\n",
 		Run:    findUnused,

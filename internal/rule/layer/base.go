@@ -22,9 +22,9 @@ func BigBase() analysis.Rule {
 	return analysis.Rule{
 		ID:    "big-base",
 		Title: "The base image is the full one, and there is a slim one",
-		Text: `The full variants of the official language images are made to build in: they hold compilers, headers of dozens of
-libraries and version control. The slim ones hold the language alone. Run in the slim one, and build, where something has to be built, in a
-stage on the full one. Where the application names a program of the full one there is no fix.`,
+		Text: `The full variants of the official language images are made to build in: they contain compilers, the headers of dozens of libraries and
+version control. The slim variants contain only the language. Run in the slim one. If something must be built, build it in a stage on the
+full one. If the application names a program that only the full one has, there is no fix.`,
 		Before: "FROM python:3.13\n",
 		After:  "FROM python:3.13-slim\n",
 		Run:    bigBases,

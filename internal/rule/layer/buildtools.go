@@ -17,9 +17,9 @@ func BuildToolsInFinalStage() analysis.Rule {
 	return analysis.Rule{
 		ID:    "build-tools-in-final-stage",
 		Title: "Compilers and headers are in the image that runs",
-		Text: `What was only needed to build something (gcc, make, -dev packages) is never used again, and often the largest part of
-an image. Build in a stage of its own and copy what was built. Where one RUN installs, builds and is done, it can remove the packages
-itself, before its layer is made.`,
+		Text: `What is only needed to build something (gcc, make, -dev packages) is never used again, and is often the largest part of an image. Build in
+a separate stage and copy the result. If one RUN both installs the tools and builds, it can also remove the packages, before its layer is
+made.`,
 		Before: "FROM python:3.13-slim\nRUN apt-get update && apt-get install -y gcc && pip install app\n",
 		After: "FROM python:3.13-slim AS builder\nRUN apt-get update && apt-get install -y gcc && pip install --prefix=/install app\n\n" +
 			"FROM python:3.13-slim\nCOPY --from=builder /install /usr/local\n",

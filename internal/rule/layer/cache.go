@@ -19,10 +19,10 @@ func PackageManagerCache() analysis.Rule {
 	return analysis.Rule{
 		ID:    "package-manager-cache",
 		Title: "The cache of a package manager is in the image",
-		Text: `Package managers keep what they downloaded: apt its lists, pip, uv, npm and yarn the packages themselves. In an image
-nobody asks for them again. Tell the package manager not to keep them, delete them in the same RUN, or, with BuildKit, mount a cache over
-the folder: that keeps it on the builder, where it makes the next build faster, and out of the image. A folder with a cache mount is
-never named here.`,
+		Text: `Package managers keep what they downloaded: apt keeps its lists; pip, uv, npm and yarn keep the packages themselves. In an image, nothing
+reads them again. Tell the package manager not to keep them, delete them in the same RUN, or, with BuildKit, mount a cache over the
+folder. A cache mount stays on the builder, where it makes the next build faster, and is not in the image; whittle never reports a folder
+with such a mount.`,
 		Before: "RUN apt-get update && apt-get install -y curl\n",
 		After:  "RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*\n",
 		Run:    caches,

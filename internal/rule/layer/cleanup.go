@@ -14,9 +14,9 @@ func CleanupInLaterLayer() analysis.Rule {
 	return analysis.Rule{
 		ID:    "cleanup-in-later-layer",
 		Title: "Files that a later instruction deletes stay in the image",
-		Text: `A layer is never changed by those above it: a RUN that deletes files of a lower layer only hides them, and every
-pull downloads them. Delete files in the RUN that makes them; where they are copied from another stage, delete them there, before they are
-copied; where they are only needed by one RUN (wheels, archives), mount them into it instead of copying them.`,
+		Text: `A layer is never changed by those above it: a RUN that deletes files of a lower layer only hides them, and every pull still downloads
+them. Delete files in the RUN that makes them. If they are copied from another stage, delete them in that stage. If only one RUN needs
+them (wheels, archives), mount them into it instead of copying them.`,
 		Before: "COPY --from=builder /wheels /wheels\nRUN pip install --no-index --find-links=/wheels app && rm -rf /wheels\n",
 		After:  "RUN --mount=type=bind,from=builder,source=/wheels,target=/wheels pip install --no-index --find-links=/wheels app\n",
 		Run:    cleanups,

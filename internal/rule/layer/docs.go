@@ -15,9 +15,10 @@ func DocsAndLocales() analysis.Rule {
 	return analysis.Rule{
 		ID:    "docs-and-locales",
 		Title: "Documentation, manual pages and translations",
-		Text: `System packages bring manual pages, documentation and translations, distributions of Python translations. dpkg leaves
-them out where a file in /etc/dpkg/dpkg.cfg.d says so (path-exclude=/usr/share/doc/*, path-include=/usr/share/doc/*/copyright), dnf with
---nodocs; apk never has them. Licence texts stay. There is no fix: which languages a program speaks, its files do not show.`,
+		Text: `System packages contain manual pages, documentation and translations; Python distributions contain translations. dpkg does not install
+them if a file in /etc/dpkg/dpkg.cfg.d says so (path-exclude=/usr/share/doc/*, path-include=/usr/share/doc/*/copyright), and dnf with
+--nodocs; apk has them only in separate packages. Licence texts stay. There is no fix, because no file says which languages a program is
+used in.`,
 		Before: "RUN apt-get install -y git\n",
 		After:  "RUN echo 'path-exclude=/usr/share/man/*' > /etc/dpkg/dpkg.cfg.d/nodocs && apt-get install -y git\n",
 		Run:    findDocs,

@@ -18,9 +18,9 @@ func DuplicateFiles() analysis.Rule {
 	return analysis.Rule{
 		ID:    "duplicate-files",
 		Title: "The same content at several paths",
-		Text: `One copy of N is enough, and N−1 are too many. Wheels bring the libraries that they were linked with, each its own;
-an application that is installed and copied too stands in the image twice. What can be done differs: install the application or copy it, not
-both; take wheels that share a library. There is no fix: which of the copies is read, only a run shows.`,
+		Text: `If N files have the same content, one is enough. Wheels contain the libraries that they were linked with, each its own copy; an
+application that is both installed and copied is in the image twice. Install the application or copy it, not both; choose wheels that
+share a library. There is no fix, because only a run shows which of the copies is read.`,
 		Before: "RUN pip install .\nCOPY . /app\n",
 		After:  "RUN pip install .\nCOPY data /app/data\n",
 		Run:    findDuplicates,

@@ -22,9 +22,9 @@ func VcsAndJunk() analysis.Rule {
 	return analysis.Rule{
 		ID:    "vcs-and-junk",
 		Title: "COPY brings what the build context should not have",
-		Text: `COPY . . takes everything that .dockerignore does not name: the history of version control, virtual environments of
-another machine, caches of tools, settings of editors, old builds. They cost bytes in the image, time in every build, and may hold secrets.
-What the Dockerfile copies by name, what a build asks git for, and tests and dumps that the application names, stay.`,
+		Text: `COPY . . copies everything that .dockerignore does not exclude: the history of version control, virtual environments of another machine,
+caches of tools, settings of editors, old builds. They make the image larger and every build slower, and may contain secrets. Files stay
+if the Dockerfile copies them by name or a build reads them through git, and so do tests and dumps that the application names.`,
 		Before: "# .dockerignore\n__pycache__\n",
 		After:  "# .dockerignore\n__pycache__\n.git\n.venv\n",
 		Run:    junk,

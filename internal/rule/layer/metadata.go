@@ -22,9 +22,9 @@ func MetadataCopy() analysis.Rule {
 	return analysis.Rule{
 		ID:    "metadata-copy",
 		Title: "A later chmod, chown or touch keeps every file twice",
-		Text: `Where a RUN changes only the mode, the owner or the time of a file of a lower layer, the whole file is written
-again into its own layer, and the first copy stays below. COPY sets owner and mode itself by --chown and --chmod; where the files are made
-by a RUN or in another stage, change them there.`,
+		Text: `If a RUN changes only the mode, the owner or the time of a file of a lower layer, the whole file is written again into its own layer, and
+the first copy stays below. COPY can set owner and mode itself, with --chown and --chmod. If the files are made by a RUN or in another
+stage, change them there.`,
 		Before: "COPY . /app\nRUN chown -R app:app /app\n",
 		After:  "COPY --chown=app:app . /app\nRUN chown app:app /app\n",
 		Run:    metadataCopies,

@@ -19,8 +19,8 @@ func MissingSource() analysis.Rule {
 	return analysis.Rule{
 		ID:    "missing-source",
 		Title: "The application's own source is not in the image",
-		Text: `What the image starts imports or runs files of the project that no instruction brings. Copy them into the final
-stage. A console script does not look in the working directory: where the package is not installed, PYTHONPATH has to name the folder.`,
+		Text: `What the image starts imports or runs files of the project that no instruction copies into the image. Copy them into the final stage. A
+console script does not look for modules in the working directory: if the package is not installed, PYTHONPATH must name the folder.`,
 		Before: "COPY data ./data\nCMD [\"python\", \"-m\", \"app\"]\n",
 		After:  "COPY data ./data\nCOPY app ./app\nCMD [\"python\", \"-m\", \"app\"]\n",
 		Run:    missingSources,

@@ -20,8 +20,8 @@ func MovedFile() analysis.Rule {
 	return analysis.Rule{
 		ID:    "moved-file",
 		Title: "Files that a later instruction moves are in the image twice",
-		Text: `mv in a later RUN writes the files again in its own layer, and hides them at their old place, where they stay in the
-image. Copy them to where they are wanted, or move them in the RUN that makes them.`,
+		Text: `mv in a later RUN writes the files again in its own layer, and hides them at their old place, where they stay in the image. Copy them to
+the right place at once, or move them in the RUN that makes them.`,
 		Before: "COPY dist /tmp/app\nRUN mv /tmp/app /srv/app\n",
 		After:  "COPY dist /srv/app\n",
 		Run:    movedFiles,

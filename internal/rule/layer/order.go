@@ -18,9 +18,10 @@ func CacheOrder() analysis.Rule {
 	return analysis.Rule{
 		ID:    "cache-order",
 		Title: "Every change of the source installs the dependencies again",
-		Text: `A step is built again when a file that was copied before it changes. Where the whole source is copied before the
-dependencies are installed, each change of a line makes a new layer of them, which every build, push and pull has to move. Copy only what
-names the dependencies, install, and copy the source then. The image does not become smaller: each release does.`,
+		Text: `A step is built again when a file that was copied before it changes. If the whole source is copied before the dependencies are installed,
+each change of a source file makes a new layer of dependencies, which every build, push and pull must move. First copy only the files that
+declare the dependencies, install them, and then copy the source. The image does not become smaller, but each new release of it downloads
+less.`,
 		Before: "COPY . .\nRUN pip install -r requirements.txt\n",
 		After:  "COPY requirements.txt ./\nRUN pip install -r requirements.txt\nCOPY . .\n",
 		Run:    orders,

@@ -21,9 +21,10 @@ func InstallRecommends() analysis.Rule {
 	return analysis.Rule{
 		ID:    "install-recommends",
 		Title: "apt-get installs packages that are only recommended",
-		Text: `Without --no-install-recommends apt installs what packages recommend: documentation, helpers, whole compilers
-(python3-pip recommends build-essential). whittle names the packages that nothing depends on and nobody asked for, and keeps
-ca-certificates, without which programs cannot check whom they talk to, and those of which a later command runs a program, or the application names one.`,
+		Text: `Without --no-install-recommends, apt also installs what packages recommend: documentation, helpers, whole compilers (python3-pip
+recommends build-essential). whittle names the packages that no other package depends on and that no command asks for. It keeps
+ca-certificates, without which programs cannot verify TLS connections, and packages with a program that a later command runs or the
+application names.`,
 		Before: "RUN apt-get update && apt-get install -y python3-pip\n",
 		After:  "RUN apt-get update && apt-get install -y --no-install-recommends python3-pip\n",
 		Run:    recommends,

@@ -16,9 +16,9 @@ func ReplacedFile() analysis.Rule {
 	return analysis.Rule{
 		ID:    "replaced-file",
 		Title: "Files that a later instruction replaces stay in the image",
-		Text: `What a later instruction writes over a file of a lower layer (sed -i, strip, an upgrade of a package, a second COPY)
-lies above it, and the first content stays in the image. Write the file once: change it in the RUN that makes it, install the right version
-at once, leave out of the first COPY what the second one brings.`,
+		Text: `If a later instruction writes over a file of a lower layer (sed -i, strip, an upgrade of a package, a second COPY), the first content
+stays in the image below it. Write each file once: change it in the RUN that makes it, install the right version at once, and leave out of
+the first COPY what the second one copies.`,
 		Before: "RUN make install\nRUN strip /usr/local/bin/*\n",
 		After:  "RUN make install && strip /usr/local/bin/*\n",
 		Run:    replacedFiles,
@@ -39,8 +39,8 @@ func IdenticalCopy() analysis.Rule {
 	return analysis.Rule{
 		ID:    "identical-copy",
 		Title: "The same files are copied over themselves",
-		Text: `A COPY of files that are there already, unchanged, keeps them twice: COPY . . after COPY src ./src, or a whole
-site-packages over the one of the base image. Copy each file once; a virtual environment holds only what you installed.`,
+		Text: `A COPY of files that are already there, unchanged, stores them twice: COPY . . after COPY src ./src, or a whole site-packages over that of
+the base image. Copy each file once. A virtual environment contains only what you installed.`,
 		Before: "COPY src ./src\nCOPY . .\n",
 		After:  "COPY . .\n",
 		Run:    identicalCopies,

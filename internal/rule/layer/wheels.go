@@ -21,10 +21,10 @@ func InstalledWheels() analysis.Rule {
 	return analysis.Rule{
 		ID:    "installed-wheels",
 		Title: "Wheels whose distributions are installed are still in the image",
-		Text: `A wheel is an archive. pip unpacks it and does not read it again, so a wheel that was copied from a build stage and
-installed is in the image twice, once packed. Mount the wheels into the RUN that installs them, or delete them in the RUN that makes them.
-Only wheels of the version that is installed are named, and none that the application, a command or a setting names. There is a fix where one
-RUN alone works with what a COPY brought.`,
+		Text: `A wheel is an archive. pip unpacks it and does not read it again, so a wheel that was copied from a build stage and installed is in the
+image twice: packed and unpacked. Mount the wheels into the RUN that installs them, or delete them in the RUN that makes them. Only wheels
+of the installed version are reported, and none that the application, a command or a setting names. There is a fix if
+only one RUN uses what a COPY copied.`,
 		Before: "COPY --from=builder /wheels /wheels\nRUN pip install --no-cache-dir /wheels/*.whl\n",
 		After:  "RUN --mount=type=bind,from=builder,source=/wheels,target=/wheels pip install --no-cache-dir /wheels/*.whl\n",
 		Run:    installedWheels,
