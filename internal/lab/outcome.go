@@ -36,7 +36,7 @@ func outcome(t *trial) whittle.Outcome {
 		}
 	}
 	o.Verdict = t.Run.Status
-	if own := runs.Own(t.Run); own != nil {
+	if own := runs.OwnRun(t.Run); own != nil {
 		o.Requests = own.Requests
 		o.Start = own.Name + ": " + cmp.Or(own.Ready, own.Problem)
 		if seen := runs.ImportsSeen(own); seen != "" && own.Status == whittle.Runs {
@@ -85,7 +85,7 @@ func fileVerdict(t *trial) whittle.Verdict {
 // seenRunning says that an image's own start ran or, if it has none, the
 // project's commands. Only then can a run show that a change does harm.
 func seenRunning(t *trial) bool {
-	if own := runs.Own(t.Run); own != nil && (own.Status != whittle.Unknown || own.Needs != "") {
+	if own := runs.OwnRun(t.Run); own != nil && (own.Status != whittle.Unknown || own.Needs != "") {
 		return own.Status == whittle.Runs
 	}
 	return t.Build.Status == whittle.Built && t.Run.Status == whittle.Runs

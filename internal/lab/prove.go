@@ -124,7 +124,7 @@ func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
 		if needs := t.Run.Needs(); needs != "" {
 			why = "needs " + needs
 		}
-		if own := runs.Own(t.Run); own != nil && own.Status == whittle.Fails {
+		if own := runs.OwnRun(t.Run); own != nil && own.Status == whittle.Fails {
 			why = "does not run: " + own.Problem
 		} else if t.Run.Status == whittle.Fails {
 			why = "does not run: " + outcome(t).Problem

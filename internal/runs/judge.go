@@ -98,7 +98,7 @@ func explainRun(c *whittle.CommandRun, r build.RunResult, process whittle.Proces
 	default:
 		_, problem = explain(output, r.ExitCode, process.WorkingDir)
 	}
-	if c.Needs = unmet(r, process); c.Needs != "" {
+	if c.Needs = unmetNeed(r, process); c.Needs != "" {
 		c.Status = whittle.Unknown
 		problem.Message = fmt.Sprintf("needs %s (%s)", c.Needs, problem.Message)
 	}

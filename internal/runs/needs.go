@@ -23,36 +23,36 @@ const (
 	waitLines = 6  // where one was still there
 )
 
-// waiting is what a watched start wants that was still there, and neither
+// awaited is what a watched start wants that was still there, and neither
 // answered nor passed its health check, or answered with an error.
-func waiting(r build.RunResult, process whittle.Process) string {
+func awaited(r build.RunResult, process whittle.Process) string {
 	w := r.Watched
 	if w.Healthy || w.Answer > 0 && w.Answer < 500 || w.Answer == 0 && !r.TimedOut {
 		return ""
 	}
 	r.TimedOut = true
-	if what := unmet(r, process); what != "" || !onlyWaits(w) {
+	if what := unmetNeed(r, process); what != "" || !onlyWaits(w) {
 		return what
 	}
 	// A loop that prints nothing may be in the command line itself.
-	return newPeers(r, process).ofArguments(r.Args)
+	return newPeerFinder(r, process).fromArguments(r.Args)
 }
 
-// waiters are the programs of loops that wait for another one.
-var waiters = []string{"sh", "bash", "dash", "ash", "busybox", "sleep", "nc", "ncat", "netcat", "nc.openbsd", "curl", "wget", "pg_isready", "psql", "redis-cli", "mysqladmin", "mysql", "mariadb", "mariadb-admin",
+// waitPrograms are the programs of loops that wait for another one.
+var waitPrograms = []string{"sh", "bash", "dash", "ash", "busybox", "sleep", "nc", "ncat", "netcat", "nc.openbsd", "curl", "wget", "pg_isready", "psql", "redis-cli", "mysqladmin", "mysql", "mariadb", "mariadb-admin",
 	"timeout", "getent", "ping", "nslookup", "dig", "host", "wait-for", "dockerize", "tini", "dumb-init", "catatonit", "docker-init"}
 
 // onlyWaits says that nothing was seen running but what waits, and nothing
 // listened.
 func onlyWaits(w *build.Watched) bool {
 	return len(w.Programs) > 0 && len(w.Ports) == 0 && !slices.ContainsFunc(w.Programs, func(name string) bool {
-		return !slices.Contains(waiters, name) && !strings.HasSuffix(name, ".sh")
+		return !slices.Contains(waitPrograms, name) && !strings.HasSuffix(name, ".sh")
 	})
 }
 
-// unmet is what a run wanted from outside its image: "postgres at db:5432",
+// unmetNeed is what a run wanted from outside its image: "postgres at db:5432",
 // "the environment variable SECRET_KEY". It is empty where nothing says so.
-func unmet(r build.RunResult, process whittle.Process) string {
+func unmetNeed(r build.RunResult, process whittle.Process) string {
 	if r.OK() || r.Err != nil {
 		return ""
 	}
@@ -65,23 +65,23 @@ func unmet(r build.RunResult, process whittle.Process) string {
 	}
 	lines := outputLines(output)
 	all := tracebacks(lines)
-	if slices.ContainsFunc(all, func(t trace) bool { return t.isImport() }) || endsForModule(lines) {
+	if slices.ContainsFunc(all, func(t trace) bool { return t.isImportError() }) || endsWithMissingModule(lines) {
 		return ""
 	}
 	if len(all) == 0 && usage.Match(output) {
 		// What stands indented in the help of a program describes its options.
 		lines = slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "  ") || strings.HasPrefix(l, "\t") })
 	}
-	p := newPeers(r, process)
+	p := newPeerFinder(r, process)
 	after := 0
 	if n := len(all); n > 0 {
 		after = all[n-1].end
-		recent := !r.TimedOut || written(lines[after:]) <= waitLines
-		if what := p.ofChain(lastChain(all)); what != "" && recent {
+		recent := !r.TimedOut || nonBlank(lines[after:]) <= waitLines
+		if what := p.fromChain(lastChain(all)); what != "" && recent {
 			return what
 		}
 	}
-	if what := p.ofLines(lines[after:], r.TimedOut); what != "" || r.TimedOut {
+	if what := p.fromLines(lines[after:], r.TimedOut); what != "" || r.TimedOut {
 		return what
 	}
 	if names := unsetArguments(r.Args, process.Env); len(names) > 0 && emptyArgument.MatchString(strings.Join(lines[max(0, len(lines)-lastLines):], "\n")) {
@@ -94,8 +94,8 @@ func unmet(r build.RunResult, process whittle.Process) string {
 // traceback.
 var moduleMissing = regexp.MustCompile(`\b(?:No module named '|ModuleNotFoundError\b|cannot import name ')`)
 
-// endsForModule says that the last lines name a module that is missing.
-func endsForModule(lines []string) bool {
+// endsWithMissingModule says that the last lines name a module that is missing.
+func endsWithMissingModule(lines []string) bool {
 	for i, seen := len(lines)-1, 0; i >= 0 && seen < 3; i-- {
 		if strings.TrimSpace(lines[i]) == "" {
 			continue
@@ -131,8 +131,8 @@ func unsetArguments(args, env []string) []string {
 
 var usedName = regexp.MustCompile(`\$(?:([A-Z][A-Z0-9_]*)|\{([A-Z][A-Z0-9_]*)\})`)
 
-// written is how many lines are not blank.
-func written(lines []string) (n int) {
+// nonBlank is how many lines are not blank.
+func nonBlank(lines []string) (n int) {
 	for _, l := range lines {
 		if strings.TrimSpace(l) != "" {
 			n++
@@ -141,8 +141,8 @@ func written(lines []string) (n int) {
 	return n
 }
 
-// isImport says that an exception is about the image's own files.
-func (t *trace) isImport() bool {
+// isImportError says that an exception is about the image's own files.
+func (t *trace) isImportError() bool {
 	return slices.Contains([]string{"ImportError", "ModuleNotFoundError", "SyntaxError", "IndentationError"}, t.class())
 }
 
@@ -158,8 +158,8 @@ func lastChain(all []trace) []trace {
 	return out
 }
 
-// ofChain reads what was missing off exceptions, the last one first.
-func (p peers) ofChain(chain []trace) string {
+// fromChain reads what was missing off exceptions, the last one first.
+func (p peerFinder) fromChain(chain []trace) string {
 	for i := range chain {
 		if names := chain[i].variables(); len(names) > 0 {
 			return variablesText(names)
@@ -168,12 +168,12 @@ func (p peers) ofChain(chain []trace) string {
 			return filePrefix + file
 		}
 	}
-	return p.ofExceptions(chain)
+	return p.fromExceptions(chain)
 }
 
-// ofLines reads what was missing off lines without a traceback, the last one
+// fromLines reads what was missing off lines without a traceback, the last one
 // first; waiting says that the command had not ended.
-func (p peers) ofLines(lines []string, waiting bool) string {
+func (p peerFinder) fromLines(lines []string, waiting bool) string {
 	most := lastLines
 	if waiting {
 		most = waitLines
@@ -184,7 +184,7 @@ func (p peers) ofLines(lines []string, waiting bool) string {
 			continue
 		}
 		seen++
-		if what := p.ofLine(line, lines[max(0, len(lines)-2*most):], waiting); what != "" {
+		if what := p.fromLine(line, lines[max(0, len(lines)-2*most):], waiting); what != "" {
 			return what
 		}
 		if waiting && progress.MatchString(line) {
@@ -197,33 +197,33 @@ func (p peers) ofLines(lines []string, waiting bool) string {
 // progress is what is printed when there was no need to wait any longer.
 var progress = regexp.MustCompile(`(?i)\b(?:connected|connection established|is up|available|listening|started|running on|ready|booting|succe\w+|accepting)\b`)
 
-func (p peers) ofLine(line string, around []string, waiting bool) string {
+func (p peerFinder) fromLine(line string, around []string, waiting bool) string {
 	if !waiting {
 		if name := shellVariable(line); name != "" {
 			return variablesText([]string{name})
 		}
-		if names := unsetNames(line); len(names) > 0 && !harmless.MatchString(line) {
+		if names := unsetNames(line); len(names) > 0 && !harmlessLevel.MatchString(line) {
 			return variablesText(names)
 		}
 	}
 	if file := secretFile(line); file != "" {
 		return filePrefix + file
 	}
-	return p.ofMessage(line, around)
+	return p.fromMessage(line, around)
 }
 
-// harmless are the levels of a logger that do not say why a program ended.
-var harmless = regexp.MustCompile(`(?i)\b(warn|warning|info|debug|notice|deprecated)\b`)
+// harmlessLevel are the levels of a logger that do not say why a program ended.
+var harmlessLevel = regexp.MustCompile(`(?i)\b(warn|warning|info|debug|notice|deprecated)\b`)
 
 // Variables of the environment.
 
 var (
 	// shellUnset is what shells say of ${NAME:?} and, with set -u, of a variable
 	// that is not set; shellAsked the same with the script's own words.
-	shellUnset = regexp.MustCompile(`(?:^|: )(?:line )?\d+: ([A-Za-z_]\w*): (?:parameter (?:null or )?not set(?: or null)?|unbound variable)`)
-	shellAsked = regexp.MustCompile(`^\S+: (?:line )?\d+: ([A-Z][A-Z0-9_]*): (.*)$`)
-	// noName are the beginnings of what shells say of a program or a file.
-	noName = regexp.MustCompile(`(?i)^(?:not found|command not found|no such file|permission denied|is a directory|cannot|bad |syntax|invalid|arithmetic|readonly|ambiguous|event not found)`)
+	shellUnset   = regexp.MustCompile(`(?:^|: )(?:line )?\d+: ([A-Za-z_]\w*): (?:parameter (?:null or )?not set(?: or null)?|unbound variable)`)
+	shellMessage = regexp.MustCompile(`^\S+: (?:line )?\d+: ([A-Z][A-Z0-9_]*): (.*)$`)
+	// programErrors are the beginnings of what shells say of a program or a file.
+	programErrors = regexp.MustCompile(`(?i)^(?:not found|command not found|no such file|permission denied|is a directory|cannot|bad |syntax|invalid|arithmetic|readonly|ambiguous|event not found)`)
 
 	// environName is a variable's name in words: with an underscore it is known
 	// by its form, others by what stands beside them.
@@ -246,15 +246,15 @@ var (
 // name no variable.
 var cloudVariables = map[string]string{"NoRegionError": "AWS_DEFAULT_REGION", "NoCredentialsError": "AWS_ACCESS_KEY_ID", "DefaultCredentialsError": "GOOGLE_APPLICATION_CREDENTIALS"}
 
-// ownNames are words in capitals that are no variables.
-var ownNames = []string{"ERROR", "FATAL", "CRITICAL", "WARNING", "INFO", "DEBUG", "HTTP", "HTTPS", "URL", "URI", "SQL", "JSON", "YAML", "CSV", "API", "DNS", "SSL", "TLS", "NOT", "NULL", "TABLE", "INDEX", "UUID"}
+// notVariables are words in capitals that are no variables.
+var notVariables = []string{"ERROR", "FATAL", "CRITICAL", "WARNING", "INFO", "DEBUG", "HTTP", "HTTPS", "URL", "URI", "SQL", "JSON", "YAML", "CSV", "API", "DNS", "SSL", "TLS", "NOT", "NULL", "TABLE", "INDEX", "UUID"}
 
 // shellVariable is the variable that a shell ended for want of.
 func shellVariable(line string) string {
 	if m := shellUnset.FindStringSubmatch(line); m != nil && (strings.ToUpper(m[1]) == m[1] || !strings.Contains(line, "unbound")) {
 		return m[1]
 	}
-	if m := shellAsked.FindStringSubmatch(line); m != nil && !noName.MatchString(m[2]) {
+	if m := shellMessage.FindStringSubmatch(line); m != nil && !programErrors.MatchString(m[2]) {
 		return m[1]
 	}
 	return ""
@@ -264,7 +264,7 @@ func shellVariable(line string) string {
 func unsetNames(text string) []string {
 	var names []string
 	add := func(name string) {
-		if !slices.Contains(ownNames, name) && !slices.Contains(names, name) {
+		if !slices.Contains(notVariables, name) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -306,10 +306,10 @@ func (t *trace) variables() []string {
 			return nil
 		}
 	case "TypeError", "AttributeError", "ArgumentError", "ValueError":
-		if names := t.noneOfEnvironment(); len(names) > 0 {
+		if names := t.noneVariables(); len(names) > 0 {
 			return names
 		}
-		if t.class() == "AttributeError" && t.in("dynaconf") {
+		if t.class() == "AttributeError" && t.inPackage("dynaconf") {
 			if m := quotedName.FindStringSubmatch(t.message); m != nil && strings.ToUpper(m[1]) == m[1] {
 				return []string{m[1]}
 			}
@@ -318,10 +318,10 @@ func (t *trace) variables() []string {
 			return nil
 		}
 	case "ValidationError":
-		if t.in("pydantic_settings") || slices.ContainsFunc(t.frames, func(f frame) bool { return f.path == "pydantic/env_settings.py" }) {
-			return t.fieldsRequired()
+		if t.inPackage("pydantic_settings") || slices.ContainsFunc(t.frames, func(f frame) bool { return f.path == "pydantic/env_settings.py" }) {
+			return t.requiredFields()
 		}
-		if !t.in("dynaconf") {
+		if !t.inPackage("dynaconf") {
 			return nil
 		}
 	}
@@ -337,9 +337,9 @@ func (t *trace) fromEnvironment() bool {
 	return last.function == "__getitem__" && (last.path == "<frozen os>" || path.Base(last.path) == "os.py") || strings.Contains(last.source, "environ[")
 }
 
-// noneOfEnvironment are the variables without a default that a traceback's
+// noneVariables are the variables without a default that a traceback's
 // lines read, where its exception is that a value is None.
-func (t *trace) noneOfEnvironment() []string {
+func (t *trace) noneVariables() []string {
 	if !isNone.MatchString(t.message) {
 		return nil
 	}
@@ -355,8 +355,8 @@ func (t *trace) noneOfEnvironment() []string {
 	return nil
 }
 
-// in says that a frame of a traceback, or its exception, is of a package.
-func (t *trace) in(name string) bool {
+// inPackage says that a frame of a traceback, or its exception, is of a package.
+func (t *trace) inPackage(name string) bool {
 	return strings.HasPrefix(t.exception, name+".") || slices.ContainsFunc(t.frames, func(f frame) bool { return packageOf(f.path) == name })
 }
 
@@ -384,9 +384,9 @@ func packageOf(file string) string {
 
 var standardModule = regexp.MustCompile(`/lib(?:64)?/python3\.\d+/(\w+)`)
 
-// fieldsRequired are the variables of settings that pydantic says are required,
+// requiredFields are the variables of settings that pydantic says are required,
 // where it says nothing else.
-func (t *trace) fieldsRequired() []string {
+func (t *trace) requiredFields() []string {
 	var names []string
 	name := ""
 	for _, l := range t.more {

@@ -31,7 +31,7 @@ func TestUnmet(t *testing.T) {
 		} else if r.ExitCode, err = strconv.Atoi(end); err != nil {
 			t.Fatal(err)
 		}
-		got := unmet(r, whittle.Process{})
+		got := unmetNeed(r, whittle.Process{})
 		if got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
@@ -117,7 +117,7 @@ func TestUnmetLines(t *testing.T) {
 		{"a password that is wrong", "Traceback (most recent call last):\n  File \"/app/main.py\", line 1, in <module>\n    psycopg.connect()\n  File \"/usr/local/lib/python3.11/site-packages/psycopg/connection.py\", line 126, in connect\n    raise last_ex\npsycopg.OperationalError: connection failed: FATAL:  password authentication failed for user \"app\"\n", 1, ""},
 	} {
 		r := build.RunResult{ExitCode: c.exit, TimedOut: c.exit == waits, Stderr: []byte(c.output)}
-		if got := unmet(r, whittle.Process{}); got != c.want {
+		if got := unmetNeed(r, whittle.Process{}); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -139,7 +139,7 @@ func TestUnmetLines(t *testing.T) {
 		"success":                         {build.RunResult{Stderr: redis}, whittle.Process{}, ""},
 		"it cannot be started":            {build.RunResult{ExitCode: 127, Err: errNoProgram{}, Stderr: redis}, whittle.Process{}, ""},
 	} {
-		if got := unmet(c.r, c.p); got != c.want {
+		if got := unmetNeed(c.r, c.p); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
@@ -151,7 +151,7 @@ func FuzzUnmet(f *testing.F) {
 	f.Add([]byte("INFO:     Child process [7] died\n[2026-01-01 10:00:00 +0000] [7] [INFO] Worker exiting (pid: 7)\n"), true)
 	f.Add([]byte("Waiting for: tcp://db:5432\n/start.sh: 2: X: parameter not set"), true)
 	f.Fuzz(func(t *testing.T, b []byte, waits bool) {
-		if what := unmet(build.RunResult{ExitCode: 1, TimedOut: waits, Stderr: b}, whittle.Process{}); strings.ContainsAny(what, "\n\x1b") {
+		if what := unmetNeed(build.RunResult{ExitCode: 1, TimedOut: waits, Stderr: b}, whittle.Process{}); strings.ContainsAny(what, "\n\x1b") {
 			t.Errorf("%q", what)
 		}
 		r := build.RunResult{ExitCode: -1, TimedOut: waits, Stderr: b, Watched: &build.Watched{}}

@@ -58,15 +58,15 @@ func OwnStart(p whittle.Process, requests []build.Request, patience time.Duratio
 // they are used, wanting what they miss; anything else that they call an error
 // is one.
 var (
-	usage      = regexp.MustCompile(`(?mi)^usage:`)
-	wanting    = regexp.MustCompile(`(?i)missing (command|subcommand|argument|option|parameter)|arguments? (is|are) required|too few arguments|expected (at least )?one argument|no (sub)?command`)
-	usageError = regexp.MustCompile(`(?mi)\berror\b|^Traceback`)
+	usage           = regexp.MustCompile(`(?mi)^usage:`)
+	argumentMissing = regexp.MustCompile(`(?i)missing (command|subcommand|argument|option|parameter)|arguments? (is|are) required|too few arguments|expected (at least )?one argument|no (sub)?command`)
+	usageError      = regexp.MustCompile(`(?mi)\berror\b|^Traceback`)
 )
 
 // wantsArguments says that a program ended only because it was given none.
 func wantsArguments(r build.RunResult) bool {
 	text := slices.Concat(r.Stdout, r.Stderr)
-	return !r.TimedOut && r.Err == nil && usage.Match(text) && (wanting.Match(text) || !usageError.Match(text))
+	return !r.TimedOut && r.Err == nil && usage.Match(text) && (argumentMissing.Match(text) || !usageError.Match(text))
 }
 
 // judgeOwn reads how a watched start went. It runs where its health check
@@ -81,7 +81,7 @@ func judgeOwn(c build.Command, r build.RunResult, process whittle.Process) (whit
 		Ports: w.Ports, Programs: w.Programs, Answer: w.Answer,
 		Requests: requestRuns(c.Watch.Requests, w)}
 	checked := process.Healthcheck != nil && len(process.Healthcheck.Test) > 1
-	waits, lost := waiting(r, process), lostWorkers(r)
+	waits, lost := awaited(r, process), lostWorkers(r)
 	switch {
 	case waits != "":
 		run.Status, run.Needs, run.Problem = whittle.Unknown, waits, "needs "+waits
@@ -99,9 +99,9 @@ func judgeOwn(c build.Command, r build.RunResult, process whittle.Process) (whit
 	case r.TimedOut && onlyWaits(w):
 		run.Status, run.Problem = whittle.Unknown, "nothing but "+strings.Join(w.Programs, ", ")+" was seen running: it waits"
 	case r.TimedOut && len(w.CheckOutput) == 0 && (!checked || w.Blind):
-		run.Ready = "it was still there after " + took(r)
+		run.Ready = "it was still there after " + lastTime(r)
 		if len(w.Ports) > 0 {
-			run.Ready += ", and listened on " + ports(w.Ports)
+			run.Ready += ", and listened on " + portsText(w.Ports)
 		}
 	case r.Limit != "":
 		run.Status, run.Problem = whittle.Unknown, r.Limit
@@ -137,7 +137,7 @@ func ownFailure(run whittle.CommandRun, r build.RunResult, process whittle.Proce
 		r.TimedOut = false
 		problem = explainRun(&run, r, process)
 		if run.Needs == "" {
-			problem.Message = fmt.Sprintf("its health check did not pass within %s: %s", took(r), strings.TrimPrefix(why.Message, "exit code 1: "))
+			problem.Message = fmt.Sprintf("its health check did not pass within %s: %s", lastTime(r), strings.TrimPrefix(why.Message, "exit code 1: "))
 			run.Problem = problem.Message
 		}
 		problem.Rule, problem.Module = whittle.CheckHealthcheckCannotRun, cmp.Or(why.Module, problem.Module)
@@ -148,7 +148,7 @@ func ownFailure(run whittle.CommandRun, r build.RunResult, process whittle.Proce
 	return run, problem
 }
 
-func took(r build.RunResult) string {
+func lastTime(r build.RunResult) string {
 	var last time.Duration
 	if n := len(r.Times); n > 0 {
 		last = r.Times[n-1]
@@ -156,8 +156,8 @@ func took(r build.RunResult) string {
 	return fmt.Sprintf("%.0f s", last.Seconds())
 }
 
-// ports names TCP ports: "port 80", "ports 80 and 443".
-func ports(all []int) string {
+// portsText names TCP ports: "port 80", "ports 80 and 443".
+func portsText(all []int) string {
 	words := make([]string, len(all))
 	for i, p := range all {
 		words[i] = fmt.Sprint(p)
@@ -168,8 +168,8 @@ func ports(all []int) string {
 	return "ports " + strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
 }
 
-// Own is how an image's own start went, nil where it was not run.
-func Own(r whittle.RunFacts) *whittle.CommandRun {
+// OwnRun is how an image's own start went, nil where it was not run.
+func OwnRun(r whittle.RunFacts) *whittle.CommandRun {
 	i := slices.IndexFunc(r.Commands, func(c whittle.CommandRun) bool { return c.Own })
 	if i < 0 {
 		return nil

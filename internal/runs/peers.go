@@ -13,8 +13,8 @@ import (
 
 // service is a kind of server that programs are clients of.
 type service struct {
-	name string
-	port int
+	name        string
+	defaultPort int
 	// packages are its clients' packages, the exceptions of which it may be
 	// that raise; schemes those of its URLs; words how it is called in
 	// messages and as a host; servers its own programs.
@@ -63,7 +63,7 @@ func serviceBy(match func(service) bool) service {
 type peer struct {
 	service
 	host   string
-	at     int // the port
+	port   int // the port
 	socket string
 }
 
@@ -73,9 +73,9 @@ func (p peer) String() string {
 	if name == "" {
 		name = "a service"
 	}
-	port := p.at
+	port := p.port
 	if port == 0 {
-		port = p.port
+		port = p.defaultPort
 	}
 	switch {
 	case p.socket != "":
@@ -90,24 +90,24 @@ func (p peer) String() string {
 	return name + " at " + net.JoinHostPort(p.host, strconv.Itoa(port))
 }
 
-// peers tells what is another's from what the image itself has.
-type peers struct {
-	own      []int // ports that it listens on
+// peerFinder tells what is another's from what the image itself has.
+type peerFinder struct {
+	ownPorts []int // ports that it listens on
 	programs []string
 	urls     []string // in its environment
 	args     []string
 }
 
-func newPeers(r build.RunResult, process whittle.Process) peers {
-	p := peers{args: r.Args}
+func newPeerFinder(r build.RunResult, process whittle.Process) peerFinder {
+	p := peerFinder{args: r.Args}
 	for name := range process.ExposedPorts {
 		number, _, _ := strings.Cut(name, "/")
 		if n, err := strconv.Atoi(number); err == nil {
-			p.own = append(p.own, n)
+			p.ownPorts = append(p.ownPorts, n)
 		}
 	}
 	if r.Watched != nil {
-		p.own = append(p.own, r.Watched.Ports...)
+		p.ownPorts = append(p.ownPorts, r.Watched.Ports...)
 		p.programs = r.Watched.Programs
 	}
 	for _, v := range process.Env {
@@ -127,8 +127,8 @@ var (
 	// waitingFor is a script that waits; unready the same in other words.
 	waitingFor = regexp.MustCompile(`(?i)\bwaiting (?:up to )?(?:\d+ ?s(?:ec\w*)? )?(?:for|on|until)[: ]+(?:the )?(.*)`)
 	unready    = regexp.MustCompile(`(?i)\b(?:unavailable|not (?:yet )?(?:ready|available|reachable|up|accepting)|unreachable|is down|isn't (?:ready|up|available)|still (?:starting|down))\b`)
-	// ownEnd are the calls that open a server's own end of a socket.
-	ownEnd = regexp.MustCompile(`\.bind\(|\.listen\(|bind_sockets|server_bind|create_server|getfqdn`)
+	// serverCalls are the calls that open a server's own end of a socket.
+	serverCalls = regexp.MustCompile(`\.bind\(|\.listen\(|bind_sockets|server_bind|create_server|getfqdn`)
 )
 
 // unreachable are exceptions of clients that say by their class that nothing
@@ -136,8 +136,8 @@ var (
 var unreachable = []string{"gaierror", "herror", "ConnectionRefusedError", "NoServersError", "KazooTimeoutError", "UnresolvableContactPoints", "NoHostAvailable", "NoBrokersAvailable", "KafkaConnectionError",
 	"ServerSelectionTimeoutError", "AutoReconnect", "ServiceUnavailable", "AMQPConnectionError", "LDAPSocketOpenError", "LDAPServerPoolExhaustedError", "EndpointConnectionError", "ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeout", "ConnectError", "NameResolutionError", "NewConnectionError", "ClientConnectorError", "ClientConnectorDNSError"}
 
-// ofExceptions is the service that exceptions were raised for want of.
-func (p peers) ofExceptions(chain []trace) string {
+// fromExceptions is the service that exceptions were raised for want of.
+func (p peerFinder) fromExceptions(chain []trace) string {
 	if !slices.ContainsFunc(chain, func(t trace) bool { return t.disconnected() }) {
 		return ""
 	}
@@ -145,121 +145,121 @@ func (p peers) ofExceptions(chain []trace) string {
 	for i := range chain {
 		t := &chain[len(chain)-1-i] // what was first knows most of the address
 		text := t.message + " " + strings.Join(t.more[:min(len(t.more), 4)], " ")
-		found = found.or(addressIn(text))
+		found = found.complete(addressIn(text))
 	}
 	for _, t := range chain {
 		for _, f := range t.frames {
-			found = found.of(serviceOf(packageOf(f.path)))
+			found = found.withKind(serviceOfPackage(packageOf(f.path)))
 		}
 		first, _, _ := strings.Cut(t.exception, ".")
-		found = found.of(serviceOf(first))
+		found = found.withKind(serviceOfPackage(first))
 	}
 	for _, t := range chain {
-		found = found.of(serviceIn(t.message))
+		found = found.withKind(serviceInText(t.message))
 	}
 	for _, t := range chain {
 		for _, f := range t.frames {
 			if packageOf(f.path) == "" {
-				found = found.or(addressIn(f.source)).or(argumentsIn(f.source))
+				found = found.complete(addressIn(f.source)).complete(addressInArguments(f.source))
 			}
 		}
 	}
-	if found.none() && !slices.ContainsFunc(chain, func(t trace) bool { return outside.MatchString(t.message) }) {
+	if found.unknown() && !slices.ContainsFunc(chain, func(t trace) bool { return notAPort.MatchString(t.message) }) {
 		return "" // where there is no network, only the image's own ports refuse
 	}
-	return p.wanted(found)
+	return p.describe(found)
 }
 
-// outside is what is said of names and machines, but not of a port.
-var outside = regexp.MustCompile(unresolved.String() + `|(?i)network is (?:unreachable|down)|ENETUNREACH|no route to host|EHOSTUNREACH|endpoint`)
+// notAPort is what is said of names and machines, but not of a port.
+var notAPort = regexp.MustCompile(unresolved.String() + `|(?i)network is (?:unreachable|down)|ENETUNREACH|no route to host|EHOSTUNREACH|endpoint`)
 
 // disconnected says that an exception is a connection to another program that
 // could not be made.
 func (t *trace) disconnected() bool {
-	if slices.ContainsFunc(t.frames, func(f frame) bool { return ownEnd.MatchString(f.source) || ownEnd.MatchString(f.function) }) {
+	if slices.ContainsFunc(t.frames, func(f frame) bool { return serverCalls.MatchString(f.source) || serverCalls.MatchString(f.function) }) {
 		return false
 	}
 	text := t.message + " " + strings.Join(t.more[:min(len(t.more), 4)], " ")
 	if slices.Contains(unreachable, t.class()) || unresolved.MatchString(text) || refused.MatchString(text) {
 		return true
 	}
-	return t.in("docker") && strings.Contains(text, "Error while fetching server API version")
+	return t.inPackage("docker") && strings.Contains(text, "Error while fetching server API version")
 }
 
-// ofMessage is the service that one line of an output is about: one that a
+// fromMessage is the service that one line of an output is about: one that a
 // connection was refused to, or that a script waits for. Where it does not say
 // where, another line around it may.
-func (p peers) ofMessage(line string, around []string) string {
+func (p peerFinder) fromMessage(line string, around []string) string {
 	var found peer
 	switch {
 	case unresolved.MatchString(line), refused.MatchString(line), noReply.MatchString(line):
-		found = addressIn(line).of(serviceIn(line))
+		found = addressIn(line).withKind(serviceInText(line))
 	case waitingFor.MatchString(line):
 		line = waitingFor.FindStringSubmatch(line)[1]
-		if found = addressIn(line).of(serviceIn(line)); found.none() && !aDatabase.MatchString(line) {
+		if found = addressIn(line).withKind(serviceInText(line)); found.unknown() && !anyDatabase.MatchString(line) {
 			return ""
 		}
 	case unready.MatchString(line):
-		if found = addressIn(line).of(serviceIn(line)); found.name == "" && !aDatabase.MatchString(line) {
+		if found = addressIn(line).withKind(serviceInText(line)); found.name == "" && !anyDatabase.MatchString(line) {
 			return ""
 		}
 	default:
 		return ""
 	}
 	for _, other := range slices.Backward(around) {
-		if found.at == 0 && found.socket == "" {
+		if found.port == 0 && found.socket == "" {
 			at := addressIn(other)
-			if (found.host == "" && at.host != "" || at.at > 0) && p.wanted(at.of(found.service)) != "" {
-				found = found.or(at)
+			if (found.host == "" && at.host != "" || at.port > 0) && p.describe(at.withKind(found.service)) != "" {
+				found = found.complete(at)
 			}
 		}
 	}
-	if found.none() && noReply.MatchString(line) {
-		return p.ofArguments(p.args)
+	if found.unknown() && noReply.MatchString(line) {
+		return p.fromArguments(p.args)
 	}
-	if found.none() && aDatabase.MatchString(line) {
+	if found.unknown() && anyDatabase.MatchString(line) {
 		return "a database"
 	}
-	return p.wanted(found)
+	return p.describe(found)
 }
 
-// ofArguments is the service whose address is in a command line, by itself or
+// fromArguments is the service whose address is in a command line, by itself or
 // in a script: "nc -z db 5432", "./wait-for db:5432 -- serve".
-func (p peers) ofArguments(args []string) string {
+func (p peerFinder) fromArguments(args []string) string {
 	text := strings.Join(args, " ")
 	found := addressIn(text)
-	if found.none() {
-		if m := inCommand.FindStringSubmatch(text); m != nil {
+	if found.unknown() {
+		if m := commandAddress.FindStringSubmatch(text); m != nil {
 			found.host = m[1]
-			found.at, _ = strconv.Atoi(m[2])
+			found.port, _ = strconv.Atoi(m[2])
 		}
 	}
-	if found.none() {
+	if found.unknown() {
 		return ""
 	}
-	return p.wanted(found)
+	return p.describe(found)
 }
 
-var inCommand = regexp.MustCompile(`\b(?:nc|ncat|netcat|telnet)(?: -\S+)* ([\w.-]+) (\d+)\b`)
+var commandAddress = regexp.MustCompile(`\b(?:nc|ncat|netcat|telnet)(?: -\S+)* ([\w.-]+) (\d+)\b`)
 
-// aDatabase is what scripts wait for that do not say which.
-var aDatabase = regexp.MustCompile(`(?i)\b(?:database|db)\b`)
+// anyDatabase is what scripts wait for that do not say which.
+var anyDatabase = regexp.MustCompile(`(?i)\b(?:database|db)\b`)
 
-// none says that nothing is known of a peer.
-func (p peer) none() bool { return p.name == "" && p.host == "" && p.socket == "" }
+// unknown says that nothing is known of a peer.
+func (p peer) unknown() bool { return p.name == "" && p.host == "" && p.socket == "" }
 
-// wanted is a peer in words, empty where it is the image's own.
-func (p peers) wanted(found peer) string {
+// describe is a peer in words, empty where it is the image's own.
+func (p peerFinder) describe(found peer) string {
 	if found.name == "" {
-		found = found.of(serviceBy(func(s service) bool { return s.port > 0 && s.port == found.at }))
+		found = found.withKind(serviceBy(func(s service) bool { return s.defaultPort > 0 && s.defaultPort == found.port }))
 	}
 	if found.name == "" {
-		found = found.of(serviceBy(func(s service) bool { return slices.Contains(s.words, found.host) }))
+		found = found.withKind(serviceBy(func(s service) bool { return slices.Contains(s.words, found.host) }))
 	}
 	if found.host == "" && found.socket == "" && found.name != "" {
 		for _, u := range p.urls {
 			if other := addressIn(u); other.name == found.name {
-				found = found.or(other)
+				found = found.complete(other)
 			}
 		}
 	}
@@ -274,12 +274,12 @@ func (p peers) wanted(found peer) string {
 
 // isOwn says that a port of the image itself is meant: one that it listens on
 // or exposes, or one that is no service's.
-func (p peers) isOwn(found peer) bool {
-	port := found.at
+func (p peerFinder) isOwn(found peer) bool {
+	port := found.port
 	if port == 0 {
-		port = found.port
+		port = found.defaultPort
 	}
-	return found.name == "" || slices.Contains(p.own, port)
+	return found.name == "" || slices.Contains(p.ownPorts, port)
 }
 
 func loopback(host string) bool {
@@ -287,10 +287,10 @@ func loopback(host string) bool {
 	return host == "localhost" || host == "whittle" || ip != nil && (ip.IsLoopback() || ip.IsUnspecified())
 }
 
-// or is a peer with what another one knows of the address besides.
-func (p peer) or(other peer) peer {
-	if p.socket == "" && (p.host == "" || p.host == other.host && p.at == 0) {
-		p.host, p.at, p.socket = other.host, other.at, other.socket
+// complete is a peer with what another one knows of the address besides.
+func (p peer) complete(other peer) peer {
+	if p.socket == "" && (p.host == "" || p.host == other.host && p.port == 0) {
+		p.host, p.port, p.socket = other.host, other.port, other.socket
 	}
 	if p.name == "" {
 		p.service = other.service
@@ -298,25 +298,25 @@ func (p peer) or(other peer) peer {
 	return p
 }
 
-// of is a peer that is of a kind, unless it is known what it is.
-func (p peer) of(s service) peer {
+// withKind is a peer that is of a kind, unless it is known what it is.
+func (p peer) withKind(s service) peer {
 	if p.name == "" {
 		p.service = s
 	}
 	return p
 }
 
-func serviceOf(pkg string) service {
+func serviceOfPackage(pkg string) service {
 	return serviceBy(func(s service) bool { return slices.Contains(s.packages, pkg) })
 }
 
-// serviceIn is the first kind of service that a text names by a word, or in
+// serviceInText is the first kind of service that a text names by a word, or in
 // words of its own.
-func serviceIn(text string) service {
-	if ofLibpq.MatchString(text) {
-		return serviceOf("psycopg")
+func serviceInText(text string) service {
+	if libpqMessage.MatchString(text) {
+		return serviceOfPackage("psycopg")
 	}
-	for _, word := range wordsOf.FindAllString(strings.ToLower(text), -1) {
+	for _, word := range wordPattern.FindAllString(strings.ToLower(text), -1) {
 		if s := serviceBy(func(s service) bool { return slices.Contains(s.words, word) || slices.Contains(s.schemes, word) }); s.name != "" {
 			return s
 		}
@@ -324,17 +324,17 @@ func serviceIn(text string) service {
 	return service{}
 }
 
-// ofLibpq are messages of PostgreSQL's own client library.
-var ofLibpq = regexp.MustCompile(`could not translate host name|connection to server (?:at|on socket) "|\.s\.PGSQL\.|:\d+ - (?:no response|rejecting connections)`)
+// libpqMessage are messages of PostgreSQL's own client library.
+var libpqMessage = regexp.MustCompile(`could not translate host name|connection to server (?:at|on socket) "|\.s\.PGSQL\.|:\d+ - (?:no response|rejecting connections)`)
 
-var wordsOf = regexp.MustCompile(`[a-z][a-z0-9+]*`)
+var wordPattern = regexp.MustCompile(`[a-z][a-z0-9+]*`)
 
 // Addresses in messages. Each has the host as its first group, and the port as
 // its second where there is one.
 var (
-	inURL     = regexp.MustCompile(`\b([a-z][a-z0-9+]*)://(?:[^\s/'"]*@)?([\w.-]+|\[[0-9a-fA-F:.]+\])(?::(\d+))?`)
-	inSocket  = regexp.MustCompile(`(?:socket |unix:/*)["']?(/[\w./-]+)`)
-	addresses = []*regexp.Regexp{
+	urlPattern      = regexp.MustCompile(`\b([a-z][a-z0-9+]*)://(?:[^\s/'"]*@)?([\w.-]+|\[[0-9a-fA-F:.]+\])(?::(\d+))?`)
+	socketPattern   = regexp.MustCompile(`(?:socket |unix:/*)["']?(/[\w./-]+)`)
+	addressPatterns = []*regexp.Regexp{
 		regexp.MustCompile(`lookup ([\w.-]+)(?: on [\w.:]+)?: `),
 		regexp.MustCompile(`host='([^']+)', port=(\d+)`),
 		regexp.MustCompile(`server at "([^"]+)"(?: \([^)]*\))?, port (\d+)`),
@@ -352,8 +352,8 @@ var (
 		regexp.MustCompile(`(?:^|[\s'"(\[/,=])([A-Za-z][\w.-]*|\d+\.\d+\.\d+\.\d+):(\d{2,5})(?:$|[^\d\w.]|\.(?:\s|$))`),
 		regexp.MustCompile(`(?:^|: )([\w-][\w.-]*): (?:[Tt]emporary failure in name|[Nn]ame or service)`),
 	}
-	// inArguments are how sources name hosts.
-	inArguments = []*regexp.Regexp{
+	// argumentPatterns are how sources name hosts.
+	argumentPatterns = []*regexp.Regexp{
 		regexp.MustCompile(`\(["']([\w.-]+)["'], ?(\d+)\)`),
 		regexp.MustCompile(`(?:host|hostname|server|servers|addr|address)=\[?["']([\w.-]+)["'](?:.*?port=(\d+))?`),
 		regexp.MustCompile(`(?:Server|Parameters|connect|Connection|Client|Cluster|SMTP|gethostbyname|getaddrinfo)\(\[?["']([\w.-]+)["']`),
@@ -364,27 +364,27 @@ var (
 // that. Nothing of what is before an @ is read.
 func addressIn(text string) peer {
 	var found peer
-	for _, m := range inURL.FindAllStringSubmatch(text, -1) {
+	for _, m := range urlPattern.FindAllStringSubmatch(text, -1) {
 		scheme, _, _ := strings.Cut(m[1], "+")
-		if !documentation(m[2]) {
+		if !isDocumentation(m[2]) {
 			found.host = strings.Trim(m[2], "[]")
 			found.service = serviceBy(func(s service) bool { return slices.Contains(s.schemes, scheme) })
-			if found.at, _ = strconv.Atoi(m[3]); found.at == 0 {
-				found.at = map[string]int{"http": 80, "https": 443}[scheme]
+			if found.port, _ = strconv.Atoi(m[3]); found.port == 0 {
+				found.port = map[string]int{"http": 80, "https": 443}[scheme]
 			}
 			return found
 		}
 	}
-	if m := inSocket.FindStringSubmatch(text); m != nil {
+	if m := socketPattern.FindStringSubmatch(text); m != nil {
 		found.socket = m[1]
 		return found
 	}
-	return firstOf(addresses, text)
+	return firstAddress(addressPatterns, text)
 }
 
-func argumentsIn(source string) peer { return firstOf(inArguments, source) }
+func addressInArguments(source string) peer { return firstAddress(argumentPatterns, source) }
 
-func firstOf(all []*regexp.Regexp, text string) peer {
+func firstAddress(all []*regexp.Regexp, text string) peer {
 	for _, re := range all {
 		m := re.FindStringSubmatch(text)
 		if m == nil || strings.HasSuffix(m[1], ".py") {
@@ -392,14 +392,14 @@ func firstOf(all []*regexp.Regexp, text string) peer {
 		}
 		found := peer{host: m[1]}
 		if len(m) > 2 {
-			found.at, _ = strconv.Atoi(m[2])
+			found.port, _ = strconv.Atoi(m[2])
 		}
 		return found
 	}
 	return peer{}
 }
 
-// documentation says that a host is one where a library explains its errors.
-func documentation(host string) bool {
+// isDocumentation says that a host is one where a library explains its errors.
+func isDocumentation(host string) bool {
 	return host == "sqlalche.me" || strings.HasPrefix(host, "errors.") || strings.HasPrefix(host, "docs.") || strings.HasSuffix(host, ".readthedocs.io")
 }

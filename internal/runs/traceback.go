@@ -142,15 +142,15 @@ func readTraceback(output []byte, workdir string) (f failure, ok bool) {
 	}
 	for i := len(t.frames) - 1; i >= 0; i-- {
 		if fr := t.frames[i]; !strings.HasPrefix(fr.path, "<") {
-			f.Path, f.Line = shownPath(fr.path, workdir), fr.line
+			f.Path, f.Line = displayPath(fr.path, workdir), fr.line
 			break
 		}
 	}
 	return f, true
 }
 
-// shownPath shortens a path of the image to what a developer knows it by.
-func shownPath(p, workdir string) string {
+// displayPath shortens a path of the image to what a developer knows it by.
+func displayPath(p, workdir string) string {
 	for _, dir := range []string{"/site-packages/", "/dist-packages/"} {
 		if i := strings.LastIndex(p, dir); i >= 0 {
 			return p[i+len(dir):]
@@ -164,9 +164,9 @@ func shownPath(p, workdir string) string {
 	return p
 }
 
-// line is the failure in one line: "ModuleNotFoundError: rich
+// oneLine is the failure in one line: "ModuleNotFoundError: rich
 // (src/commands/anonymize.py:5)".
-func (f failure) line() string {
+func (f failure) oneLine() string {
 	s := f.Exception
 	switch {
 	case f.Module != "":
@@ -188,7 +188,7 @@ func explain(output []byte, exit int, workdir string) (string, whittle.Problem) 
 		if f.Module != "" {
 			p.Rule = whittle.CheckMissingModule
 		}
-		p.Message = f.line()
+		p.Message = f.oneLine()
 		return p.Message, p
 	}
 	last := ""

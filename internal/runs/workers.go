@@ -44,8 +44,8 @@ var (
 		`^(?:your|mapped|detected|python threads|Python version|Python main|---|os|nodename|machine|clock|pcre|compiled|current working|lock engine|thunder lock|uwsgi socket|unable to load app)\b`)
 )
 
-// loss is what a server's output says of workers that ended.
-type loss struct {
+// workerLoss is what a server's output says of workers that ended.
+type workerLoss struct {
 	// ended is how many ended since one was ready.
 	ended int
 	// certain says that none of them starts.
@@ -54,38 +54,38 @@ type loss struct {
 
 // lostWorkers reads whether the workers of a watched server end as they start.
 // What answered, or passed its health check, has workers that are well.
-func lostWorkers(r build.RunResult) loss {
+func lostWorkers(r build.RunResult) workerLoss {
 	w := r.Watched
 	if w.Healthy || w.Answer > 0 && w.Answer < 500 || r.Err != nil {
-		return loss{}
+		return workerLoss{}
 	}
 	lines := outputLines(outputOf(r))
 	if w.Answer >= 500 {
 		// The server may answer in place of an application that it did not load.
-		return loss{certain: lastMatch(lines, gaveUp) >= 0}
+		return workerLoss{certain: lastMatch(lines, gaveUp) >= 0}
 	}
 	if !r.TimedOut && r.ExitCode != 0 {
-		return loss{} // the server says itself that it failed
+		return workerLoss{} // the server says itself that it failed
 	}
-	ready, server := lastMatch(lines, workerReady), ofServer(lines)
+	ready, server := lastMatch(lines, workerReady), throughServer(lines)
 	since, all := 0, 0 // a death may be told in lines of several kinds
 	for _, kind := range workerEnds {
 		if kind != multiprocess || server {
-			since, all = max(since, endsOf(kind, lines[ready+1:])), max(all, endsOf(kind, lines))
+			since, all = max(since, countEnds(kind, lines[ready+1:])), max(all, countEnds(kind, lines))
 		}
 	}
 	crashed := ready < 0 && server && lastMatch(lines, multiprocess) >= 0
 	certain := crashed || lastMatch(lines, gaveUp) > ready
 	if !r.TimedOut {
-		return loss{certain: certain} // of one that ended with success, all workers ended
+		return workerLoss{certain: certain} // of one that ended with success, all workers ended
 	}
 	const loop = 3 // so many end within the time of a watch only if each does
-	return loss{since, certain || all >= loop || since > 0 && all > 1}
+	return workerLoss{since, certain || all >= loop || since > 0 && all > 1}
 }
 
-// endsOf counts the workers that end by lines of one kind. Those that the server
+// countEnds counts the workers that end by lines of one kind. Those that the server
 // ends itself, to start others with a new configuration, are none.
-func endsOf(kind *regexp.Regexp, lines []string) int {
+func countEnds(kind *regexp.Regexp, lines []string) int {
 	seen := map[string]bool{}
 	for i, l := range lines {
 		if reloads.MatchString(l) {
@@ -108,11 +108,11 @@ func lastMatch(lines []string, what *regexp.Regexp) int {
 	return -1
 }
 
-// ofServer says that a traceback leads through a server: a child process that
+// throughServer says that a traceback leads through a server: a child process that
 // ends may be the application's own.
-func ofServer(lines []string) bool {
+func throughServer(lines []string) bool {
 	for _, t := range tracebacks(lines) {
-		if t.in("uvicorn") || t.in("hypercorn") || t.in("granian") {
+		if t.inPackage("uvicorn") || t.inPackage("hypercorn") || t.inPackage("granian") {
 			return true
 		}
 	}
@@ -122,7 +122,7 @@ func ofServer(lines []string) bool {
 func outputOf(r build.RunResult) []byte { return append(append([]byte{}, r.Stdout...), r.Stderr...) }
 
 // workersFailure says why a server's workers end: by what they printed.
-func workersFailure(run whittle.CommandRun, r build.RunResult, process whittle.Process, lost loss) (whittle.CommandRun, whittle.Problem) {
+func workersFailure(run whittle.CommandRun, r build.RunResult, process whittle.Process, lost workerLoss) (whittle.CommandRun, whittle.Problem) {
 	run.Status = whittle.Fails
 	tail := tailOf(outputOf(r))
 	if _, ok := readTraceback(outputOf(r), process.WorkingDir); !ok {
