@@ -11,7 +11,7 @@ import (
 // HealthcheckImports makes an import test of a health check that runs the
 // Python interpreter on a line of code: the same interpreter with only the
 // line's import statements, so that the test needs no running service. ok is
-// false where the health check is of another kind.
+// false if the health check is of another kind.
 func HealthcheckImports(p whittle.Process) (args []string, ok bool) {
 	if p.Healthcheck == nil || len(p.Healthcheck.Test) < 2 {
 		return nil, false
@@ -43,7 +43,7 @@ func importStatements(code string) []string {
 }
 
 // firstCommand are the words of the first command of a shell command line, nil
-// where they are not known before it runs.
+// if they are only known once it runs.
 func firstCommand(line string) []string {
 	script, err := dockerfile.ParseShell("healthcheck", line)
 	if err != nil || len(script.Commands()) == 0 {

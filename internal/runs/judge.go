@@ -1,7 +1,7 @@
-// Package runs says what is run in an image, and what the result of each run means:
-// what production starts, the test of a health check's imports, and the verdict
-// that an exit code, an output and a watch give, with what was missing where
-// that is not the image's fault.
+// Package runs says what is run in an image, and judges the results. It runs what
+// production starts and the imports of a health check. The verdict follows from
+// the exit code, the output and the watched behaviour of a run. If a run failed
+// for want of something outside the image, such as a database, it says what.
 package runs
 
 import (
@@ -16,8 +16,9 @@ import (
 	"whittle.dev/whittle/internal/build"
 )
 
-// Judge reads how a start went. An entry point that does not end serves;
-// a health check that could be started says nothing more without its service.
+// Judge gives the result of a start. An entry point that does not end runs. A
+// health check that could be started but failed is unknown, because its service
+// was not running.
 func Judge(kind whittle.StartKind, c build.Command, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
 	if r.Watched != nil {
 		return judgeOwn(c, r, process)
@@ -26,7 +27,7 @@ func Judge(kind whittle.StartKind, c build.Command, r build.RunResult, process w
 	if r.OK() || r.TimedOut && kind == whittle.StartEntry {
 		return run, whittle.Problem{}
 	}
-	if r.Limit != "" { // that is whittle's, and not the image's
+	if r.Limit != "" { // a limit of whittle's is not a failure of the image
 		run.Status, run.Problem = whittle.Unknown, r.Limit
 		return run, whittle.Problem{}
 	}
@@ -43,10 +44,10 @@ func Judge(kind whittle.StartKind, c build.Command, r build.RunResult, process w
 	return run, problem
 }
 
-// notFoundByShell is what shells say of a program that is not there.
+// notFoundByShell is what shells print about a missing program.
 var notFoundByShell = regexp.MustCompile(`(?m)^\S*sh: (?:(?:line )?\d+: )?\S+: (?:command )?not found$`)
 
-// Compare notes where a verdict and a run differ.
+// Compare records where the verdict of a start and its run differ.
 func Compare(c *whittle.Check, s *whittle.Start, problem whittle.Problem) {
 	s.Disagreement = ""
 	switch run := s.Run; {
@@ -65,8 +66,8 @@ func Compare(c *whittle.Check, s *whittle.Start, problem whittle.Problem) {
 	}
 }
 
-// Decide makes the verdict of a check whose starts were run: a run that fails
-// fails the image, and one that went well decides where files did not.
+// Decide sets the verdict of a check whose starts were run: one run that fails
+// fails the image, and runs that pass decide what the files left unknown.
 func Decide(c *whittle.Check) {
 	known := true
 	for _, s := range c.Starts {
@@ -85,8 +86,8 @@ func Decide(c *whittle.Check) {
 	}
 }
 
-// explainRun says why a command failed, or, where that is the want of something
-// outside the image, what it needs: then its status is not known.
+// explainRun says why a command failed. If it failed for want of something
+// outside the image, it sets what the command needs, and the status is unknown.
 func explainRun(c *whittle.CommandRun, r build.RunResult, process whittle.Process) whittle.Problem {
 	output := outputOf(r)
 	var problem whittle.Problem
@@ -107,7 +108,7 @@ func explainRun(c *whittle.CommandRun, r build.RunResult, process whittle.Proces
 	return problem
 }
 
-// tailOf are the last lines of an output.
+// tailOf are the last [TailLines] lines of an output.
 func tailOf(output []byte) []string {
 	lines := strings.Split(strings.TrimRight(string(output), "\n"), "\n")
 	return lines[max(0, len(lines)-TailLines):]
@@ -122,7 +123,7 @@ func Seconds(times []time.Duration) []float64 {
 	return out
 }
 
-// Median is the median of some times, 0 of none.
+// Median is the median of times, 0 if there are none.
 func Median(times []float64) float64 {
 	if len(times) == 0 {
 		return 0
@@ -131,17 +132,17 @@ func Median(times []float64) float64 {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// Limit ends a command that does not end by itself.
+// Limit is how long a command may run.
 const Limit = 2 * time.Minute
 
-// TailLines is how many lines of a failing command or step a report keeps.
+// TailLines is the number of last lines of a failed command or step in a report.
 const TailLines = 15
 
-// maxModules bounds the names of modules that a run keeps.
+// maxModules bounds the module names that are kept of a run.
 const maxModules = 4096
 
-// NoteImports notes the modules that a run imported, and the distributions that
-// own their files. Where they are not known both are nil.
+// NoteImports records the modules that a run imported, and the distributions that
+// own their files. It records nothing if imports is nil, that is, not known.
 func NoteImports(run *whittle.CommandRun, imports []build.Import, owners map[string]string) {
 	if imports == nil {
 		return
@@ -158,8 +159,8 @@ func NoteImports(run *whittle.CommandRun, imports []build.Import, owners map[str
 	run.Imports = &whittle.Imports{Modules: modules[:min(len(modules), maxModules)], Distributions: slices.Sorted(maps.Keys(names))}
 }
 
-// ImportsSeen says what a run imported: "imported 12 modules, of 3 distributions", empty
-// where that is not known.
+// ImportsSeen says what a run imported: "imported 12 modules, of 3
+// distributions". It is empty if that is not known.
 func ImportsSeen(r *whittle.CommandRun) string {
 	if r.Imports == nil {
 		return ""

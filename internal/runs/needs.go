@@ -11,20 +11,20 @@ import (
 	"whittle.dev/whittle/internal/build"
 )
 
-// A run that ends, or waits, because something is not there that no image
-// brings (a service, a variable of its environment, a secret's file) says
-// nothing about the image. What it printed tells which: nothing is excused that
-// does not say so by itself, and nothing at all where a module or a program was
-// missing as well.
+// A run that ends or waits for want of something that no image contains (a
+// service, a variable of its environment, a secret's file) proves nothing about
+// the image. What it needs is read from what it printed. A failure is only
+// excused if the output says so, and never if a module or a program was missing
+// as well.
 
-// Limits of what is read of an output besides tracebacks: lines from its end.
+// The number of last lines of an output that are read besides tracebacks.
 const (
-	lastLines = 12 // where a command ended
-	waitLines = 6  // where one was still there
+	lastLines = 12 // of a command that ended
+	waitLines = 6  // of one that still ran
 )
 
-// awaited is what a watched start wants that was still there, and neither
-// answered nor passed its health check, or answered with an error.
+// awaited is what a watched start waits for, if it still ran but did not pass its
+// health check and gave no answer or an error; empty if it waits for nothing.
 func awaited(r build.RunResult, process whittle.Process) string {
 	w := r.Watched
 	if w.Healthy || w.Answer > 0 && w.Answer < 500 || w.Answer == 0 && !r.TimedOut {
@@ -34,24 +34,24 @@ func awaited(r build.RunResult, process whittle.Process) string {
 	if what := unmetNeed(r, process); what != "" || !onlyWaits(w) {
 		return what
 	}
-	// A loop that prints nothing may be in the command line itself.
+	// A loop that prints nothing may be part of the command line.
 	return newPeerFinder(r, process).fromArguments(r.Args)
 }
 
-// waitPrograms are the programs of loops that wait for another one.
+// waitPrograms are the programs in loops that wait for a service.
 var waitPrograms = []string{"sh", "bash", "dash", "ash", "busybox", "sleep", "nc", "ncat", "netcat", "nc.openbsd", "curl", "wget", "pg_isready", "psql", "redis-cli", "mysqladmin", "mysql", "mariadb", "mariadb-admin",
 	"timeout", "getent", "ping", "nslookup", "dig", "host", "wait-for", "dockerize", "tini", "dumb-init", "catatonit", "docker-init"}
 
-// onlyWaits says that nothing was seen running but what waits, and nothing
-// listened.
+// onlyWaits says that only programs were running that wait, and none listened.
 func onlyWaits(w *build.Watched) bool {
 	return len(w.Programs) > 0 && len(w.Ports) == 0 && !slices.ContainsFunc(w.Programs, func(name string) bool {
 		return !slices.Contains(waitPrograms, name) && !strings.HasSuffix(name, ".sh")
 	})
 }
 
-// unmetNeed is what a run wanted from outside its image: "postgres at db:5432",
-// "the environment variable SECRET_KEY". It is empty where nothing says so.
+// unmetNeed is what a failed run needed from outside its image: "postgres at
+// db:5432", "the environment variable SECRET_KEY". It is empty if the output does
+// not say so.
 func unmetNeed(r build.RunResult, process whittle.Process) string {
 	if r.OK() || r.Err != nil {
 		return ""
@@ -69,7 +69,7 @@ func unmetNeed(r build.RunResult, process whittle.Process) string {
 		return ""
 	}
 	if len(all) == 0 && usage.Match(output) {
-		// What stands indented in the help of a program describes its options.
+		// The indented lines of a program's help describe its options.
 		lines = slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "  ") || strings.HasPrefix(l, "\t") })
 	}
 	p := newPeerFinder(r, process)
@@ -90,11 +90,10 @@ func unmetNeed(r build.RunResult, process whittle.Process) string {
 	return ""
 }
 
-// moduleMissing is what servers print of an import that failed, without its
-// traceback.
+// moduleMissing is what servers print about a failed import without a traceback.
 var moduleMissing = regexp.MustCompile(`\b(?:No module named '|ModuleNotFoundError\b|cannot import name ')`)
 
-// endsWithMissingModule says that the last lines name a module that is missing.
+// endsWithMissingModule says that the last lines name a missing module.
 func endsWithMissingModule(lines []string) bool {
 	for i, seen := len(lines)-1, 0; i >= 0 && seen < 3; i-- {
 		if strings.TrimSpace(lines[i]) == "" {
@@ -107,11 +106,11 @@ func endsWithMissingModule(lines []string) bool {
 	return false
 }
 
-// emptyArgument is what programs say whose option was given nothing.
+// emptyArgument is what programs print about an option with an empty argument.
 var emptyArgument = regexp.MustCompile(`requires an argument|expected (?:one|at least one) argument|(?:invalid|not a valid)[^'"\n]*(?:['"]{2}|['"]:?['"]?$)|['"]{2} is not a valid|base 10: ''`)
 
-// unsetArguments are the variables that a shell's command line uses, without
-// saying what else, and that the image does not set.
+// unsetArguments are the variables that a shell's command line uses without a
+// default and that the image does not set.
 func unsetArguments(args, env []string) []string {
 	var names []string
 	for i, word := range args {
@@ -131,7 +130,7 @@ func unsetArguments(args, env []string) []string {
 
 var usedName = regexp.MustCompile(`\$(?:([A-Z][A-Z0-9_]*)|\{([A-Z][A-Z0-9_]*)\})`)
 
-// nonBlank is how many lines are not blank.
+// nonBlank counts the lines that are not blank.
 func nonBlank(lines []string) (n int) {
 	for _, l := range lines {
 		if strings.TrimSpace(l) != "" {
@@ -141,12 +140,12 @@ func nonBlank(lines []string) (n int) {
 	return n
 }
 
-// isImportError says that an exception is about the image's own files.
+// isImportError says that an exception shows a fault of the image's own files.
 func (t *trace) isImportError() bool {
 	return slices.Contains([]string{"ImportError", "ModuleNotFoundError", "SyntaxError", "IndentationError"}, t.class())
 }
 
-// lastChain are the exceptions that led to the last one, that first.
+// lastChain is the last exception and those that led to it, the last one first.
 func lastChain(all []trace) []trace {
 	var out []trace
 	for i := len(all) - 1; i >= 0; i-- {
@@ -158,7 +157,7 @@ func lastChain(all []trace) []trace {
 	return out
 }
 
-// fromChain reads what was missing off exceptions, the last one first.
+// fromChain finds what was missing in a chain of exceptions.
 func (p peerFinder) fromChain(chain []trace) string {
 	for i := range chain {
 		if names := chain[i].variables(); len(names) > 0 {
@@ -171,8 +170,8 @@ func (p peerFinder) fromChain(chain []trace) string {
 	return p.fromExceptions(chain)
 }
 
-// fromLines reads what was missing off lines without a traceback, the last one
-// first; waiting says that the command had not ended.
+// fromLines finds what was missing in lines without a traceback, from the last one
+// on; waiting says that the command had not ended.
 func (p peerFinder) fromLines(lines []string, waiting bool) string {
 	most := lastLines
 	if waiting {
@@ -194,7 +193,7 @@ func (p peerFinder) fromLines(lines []string, waiting bool) string {
 	return ""
 }
 
-// progress is what is printed when there was no need to wait any longer.
+// progress is what is printed once the wait is over.
 var progress = regexp.MustCompile(`(?i)\b(?:connected|connection established|is up|available|listening|started|running on|ready|booting|succe\w+|accepting)\b`)
 
 func (p peerFinder) fromLine(line string, around []string, waiting bool) string {
@@ -212,21 +211,22 @@ func (p peerFinder) fromLine(line string, around []string, waiting bool) string 
 	return p.fromMessage(line, around)
 }
 
-// harmlessLevel are the levels of a logger that do not say why a program ended.
+// harmlessLevel are log levels of lines that do not say why a program ended.
 var harmlessLevel = regexp.MustCompile(`(?i)\b(warn|warning|info|debug|notice|deprecated)\b`)
 
 // Variables of the environment.
 
 var (
-	// shellUnset is what shells say of ${NAME:?} and, with set -u, of a variable
-	// that is not set; shellAsked the same with the script's own words.
+	// shellUnset is what shells print about ${NAME:?} and, with set -u, about a
+	// variable that is not set; shellMessage is the same with the script's own text.
 	shellUnset   = regexp.MustCompile(`(?:^|: )(?:line )?\d+: ([A-Za-z_]\w*): (?:parameter (?:null or )?not set(?: or null)?|unbound variable)`)
 	shellMessage = regexp.MustCompile(`^\S+: (?:line )?\d+: ([A-Z][A-Z0-9_]*): (.*)$`)
-	// programErrors are the beginnings of what shells say of a program or a file.
+	// programErrors are the beginnings of shells' messages about programs and files.
 	programErrors = regexp.MustCompile(`(?i)^(?:not found|command not found|no such file|permission denied|is a directory|cannot|bad |syntax|invalid|arithmetic|readonly|ambiguous|event not found)`)
 
-	// environName is a variable's name in words: with an underscore it is known
-	// by its form, others by what stands beside them.
+	// environName is a variable's name in a sentence. With an underscore it is
+	// recognized by its form; plainName and afterWords are names without one, which
+	// are recognized by the words around them.
 	environName = regexp.MustCompile(`\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b`)
 	plainName   = regexp.MustCompile("(?:^|[\\s`'\"$:{(])([A-Z][A-Z0-9]{2,})[`'\")}]*,? (?:environment variable |env var |variable )?(?:is |are |was |must |needs? |has |have )+(?:not |to )?(?:be )?(?:set|provided|specified|defined|configured|given|present|unset|missing|required|empty)\\b")
 	afterWords  = regexp.MustCompile("(?i:environment|env|environ)[ _]?(?i:variables?|vars?)?(?i: named| called)?[:\\s`'\"$({]+([A-Z][A-Z0-9_]{2,})")
@@ -234,7 +234,7 @@ var (
 	isUnset            = regexp.MustCompile(`(?i)\b(?:not|n't|never|un)[ -]?set\b|\b(?:must|should|need(?:s|ed)?(?: to)?|ha(?:s|ve)(?: to)?) be (?:set|provided|specified|defined|configured|given|present|non-?empty)|\bneeds? to be (?:set|provided)|\bplease (?:set|provide|specify|define|configure|export|give|supply|pass)|\bnot (?:provided|specified|configured|given|defined in the env\w*)\b|^set the |\bor set the\b|by setting|\bmust specify\b|must not be empty|can ?not be empty`)
 	isAbsent           = regexp.MustCompile(`(?i)\bmissing\b|\brequired\b|\bnot (?:found|defined|present|available)\b|\bundefined\b|\bis empty\b|\bexpected\b|\bno value\b|\babsent\b|does(?: not|n't) exist|\bunset\b`)
 	isAboutEnvironment = regexp.MustCompile(`(?i)\b(?:env|envs|environ|environment|envvars?|variables?|dotenv|config|configuration|settings?|secret|credentials?)\b|\.env\b`)
-	// typicalName is what the values are that an environment gives.
+	// typicalName are words for values that usually come from the environment.
 	typicalName = regexp.MustCompile(`(?:^|_)(?:URL|URI|DSN|KEY|KEYS|TOKEN|SECRET|PASSWORD|PASSWD|PASS|HOST|HOSTS|PORT|CREDENTIALS|ENDPOINT|BUCKET|REGION|BROKER|BROKERS|SERVERS|DATABASE|DB|ENV|USER|USERNAME)$`)
 
 	getenvName = regexp.MustCompile(`(?:environ\.get|getenv)\(\s*['"](\w+)['"]\s*\)`)
@@ -242,14 +242,14 @@ var (
 	quotedName = regexp.MustCompile(`^['"]?([A-Za-z_]\w*)['"]?$`)
 )
 
-// cloudVariables are what the exceptions of cloud providers' clients want that
-// name no variable.
+// cloudVariables are the variables that are missing if a cloud provider's client
+// raises one of these exceptions, which name none.
 var cloudVariables = map[string]string{"NoRegionError": "AWS_DEFAULT_REGION", "NoCredentialsError": "AWS_ACCESS_KEY_ID", "DefaultCredentialsError": "GOOGLE_APPLICATION_CREDENTIALS"}
 
-// notVariables are words in capitals that are no variables.
+// notVariables are words in capitals that are not variables.
 var notVariables = []string{"ERROR", "FATAL", "CRITICAL", "WARNING", "INFO", "DEBUG", "HTTP", "HTTPS", "URL", "URI", "SQL", "JSON", "YAML", "CSV", "API", "DNS", "SSL", "TLS", "NOT", "NULL", "TABLE", "INDEX", "UUID"}
 
-// shellVariable is the variable that a shell ended for want of.
+// shellVariable is the unset variable that ended a shell, by its message.
 func shellVariable(line string) string {
 	if m := shellUnset.FindStringSubmatch(line); m != nil && (strings.ToUpper(m[1]) == m[1] || !strings.Contains(line, "unbound")) {
 		return m[1]
@@ -260,7 +260,7 @@ func shellVariable(line string) string {
 	return ""
 }
 
-// unsetNames are the variables that a sentence says are not set.
+// unsetNames are the variables that a sentence reports as not set.
 func unsetNames(text string) []string {
 	var names []string
 	add := func(name string) {
@@ -289,8 +289,8 @@ func unsetNames(text string) []string {
 	return names
 }
 
-// variables are those of the environment that an exception was raised for want
-// of.
+// variables are the variables of the environment whose absence raised an
+// exception.
 func (t *trace) variables() []string {
 	if name := cloudVariables[t.class()]; name != "" {
 		return []string{name}
@@ -328,7 +328,7 @@ func (t *trace) variables() []string {
 	return unsetNames(strings.TrimSpace(t.message + " " + strings.Join(t.more[:min(len(t.more), 2)], " ")))
 }
 
-// fromEnvironment says that a KeyError is that of os.environ.
+// fromEnvironment says that os.environ raised a KeyError.
 func (t *trace) fromEnvironment() bool {
 	if len(t.frames) == 0 {
 		return false
@@ -337,8 +337,8 @@ func (t *trace) fromEnvironment() bool {
 	return last.function == "__getitem__" && (last.path == "<frozen os>" || path.Base(last.path) == "os.py") || strings.Contains(last.source, "environ[")
 }
 
-// noneVariables are the variables without a default that a traceback's
-// lines read, where its exception is that a value is None.
+// noneVariables are the variables that a traceback's lines read without a default,
+// if the exception says that a value is None.
 func (t *trace) noneVariables() []string {
 	if !isNone.MatchString(t.message) {
 		return nil
@@ -355,13 +355,13 @@ func (t *trace) noneVariables() []string {
 	return nil
 }
 
-// inPackage says that a frame of a traceback, or its exception, is of a package.
+// inPackage says that a frame of a traceback, or its exception, belongs to a package.
 func (t *trace) inPackage(name string) bool {
 	return strings.HasPrefix(t.exception, name+".") || slices.ContainsFunc(t.frames, func(f frame) bool { return packageOf(f.path) == name })
 }
 
-// packageOf is the name of the installed package that a file is of, or of the
-// module of the standard library; empty for others.
+// packageOf is the name of the installed package, or of the module of the standard
+// library, that a file belongs to; empty for others.
 func packageOf(file string) string {
 	for _, dir := range []string{"/site-packages/", "/dist-packages/"} {
 		if i := strings.LastIndex(file, dir); i >= 0 {
@@ -384,8 +384,8 @@ func packageOf(file string) string {
 
 var standardModule = regexp.MustCompile(`/lib(?:64)?/python3\.\d+/(\w+)`)
 
-// requiredFields are the variables of settings that pydantic says are required,
-// where it says nothing else.
+// requiredFields are the variables of settings that pydantic reports as required.
+// It is empty if pydantic reports anything else as well.
 func (t *trace) requiredFields() []string {
 	var names []string
 	name := ""
@@ -396,7 +396,7 @@ func (t *trace) requiredFields() []string {
 			if quotedName.MatchString(strings.ReplaceAll(text, ".", "_")) {
 				name = text
 			} else {
-				name = "" // what was printed after it
+				name = "" // it was printed after the error
 			}
 		case strings.HasPrefix(text, "For further information"):
 		case name == "":
@@ -409,7 +409,7 @@ func (t *trace) requiredFields() []string {
 	return names
 }
 
-// Remedy says what a run needs, and where that is said in whittle.yaml.
+// Remedy says what a run needs, and which key of whittle.yaml provides it.
 func Remedy(run whittle.CommandRun) string {
 	key := "services:"
 	switch {
@@ -426,7 +426,7 @@ const (
 	filePrefix     = "the file "
 )
 
-// variablesText names variables of the environment.
+// variablesText lists variables of the environment in words.
 func variablesText(names []string) string {
 	if len(names) == 1 {
 		return variablePrefix + " " + names[0]
@@ -434,7 +434,7 @@ func variablesText(names []string) string {
 	return variablePrefix + "s " + strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// secretFile is a file that an orchestrator would have laid into the container.
+// secretFile is a missing file that an orchestrator would mount in the container.
 func secretFile(text string) string {
 	if m := secretPath.FindStringSubmatch(text); m != nil && noFile.MatchString(text) {
 		return m[1]

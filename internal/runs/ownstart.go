@@ -14,20 +14,21 @@ import (
 )
 
 const (
-	// Patience is how long an image's own start is watched that neither
-	// ends nor answers.
+	// Patience is how long an image's own start is watched if it neither ends nor
+	// answers.
 	Patience = 30 * time.Second
-	// serveLimit is how long an image has until its health check passes,
-	// unless it asks for more.
+	// serveLimit is the time within which a health check must pass, unless the
+	// image configures more.
 	serveLimit = time.Minute
 )
 
 // Tests is the name of the run of a project's tests.
 const Tests = "tests"
 
-// OwnStart is the command that runs what an image itself starts: as its user,
-// in its folder and environment, until it ends, its health check passes and it
-// has answered what it is asked, or the patience is over. missing says why there is none.
+// OwnStart is the command that runs what an image itself starts, with its user,
+// folder and environment. It is watched until it ends, until its health check
+// passes and it has answered the requests, or until the patience is over. missing
+// says why there is no such command.
 func OwnStart(p whittle.Process, requests []build.Request, patience time.Duration) (c build.Command, missing string) {
 	argv := append(slices.Clone(p.Entrypoint), p.Cmd...)
 	switch {
@@ -54,27 +55,26 @@ func OwnStart(p whittle.Process, requests []build.Request, patience time.Duratio
 	return c, ""
 }
 
-// What programs print that want arguments: usage is how they begin to say how
-// they are used, wanting what they miss; anything else that they call an error
-// is one.
+// What programs print if they need arguments: usage begins their usage text, and
+// argumentMissing reports what is missing; usageError is any other error.
 var (
 	usage           = regexp.MustCompile(`(?mi)^usage:`)
 	argumentMissing = regexp.MustCompile(`(?i)missing (command|subcommand|argument|option|parameter)|arguments? (is|are) required|too few arguments|expected (at least )?one argument|no (sub)?command`)
 	usageError      = regexp.MustCompile(`(?mi)\berror\b|^Traceback`)
 )
 
-// wantsArguments says that a program ended only because it was given none.
+// wantsArguments says that a program ended only because it got no arguments.
 func wantsArguments(r build.RunResult) bool {
 	text := slices.Concat(r.Stdout, r.Stderr)
 	return !r.TimedOut && r.Err == nil && usage.Match(text) && (argumentMissing.Match(text) || !usageError.Match(text))
 }
 
-// judgeOwn reads how a watched start went. It runs where its health check
-// passed, it answered, it ended with success, or it was still there; one with
-// a health check has to pass it, and a server's workers must not end as they
-// start. One that only says how it is used wants
-// arguments, and one that waits for something that is not there, or answers
-// with an error for want of it, needs that: these are neither.
+// judgeOwn gives the result of a watched start. It runs if its health check
+// passed, it answered, it ended with success, or it still ran at the end. If
+// there is a health check it must pass, and a server's workers must not end as
+// they start. The result is unknown for a program that only prints its usage, and
+// for one that waits for something that is missing, or answers with an error for
+// want of it.
 func judgeOwn(c build.Command, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
 	w := r.Watched
 	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Own: true, Status: whittle.Runs, Exit: r.ExitCode, Seconds: Seconds(r.Times),
@@ -114,8 +114,8 @@ func judgeOwn(c build.Command, r build.RunResult, process whittle.Process) (whit
 	return run, whittle.Problem{}
 }
 
-// answered is the first request that was answered, by preference as wanted; nil
-// where none was.
+// answered is the first request that passed, otherwise the first that was
+// answered; nil if there is none.
 func answered(all []whittle.RequestRun) *whittle.RequestRun {
 	i := slices.IndexFunc(all, func(r whittle.RequestRun) bool { return r.Passed })
 	if i < 0 {
@@ -127,7 +127,7 @@ func answered(all []whittle.RequestRun) *whittle.RequestRun {
 	return &all[i]
 }
 
-// ownFailure says why a start failed: by what it printed, or its health check.
+// ownFailure says why a start failed, by its output or that of its health check.
 func ownFailure(run whittle.CommandRun, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
 	run.Status = whittle.Fails
 	var problem whittle.Problem
@@ -168,7 +168,7 @@ func portsText(all []int) string {
 	return "ports " + strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
 }
 
-// OwnRun is how an image's own start went, nil where it was not run.
+// OwnRun is the run of an image's own start, nil if it was not run.
 func OwnRun(r whittle.RunFacts) *whittle.CommandRun {
 	i := slices.IndexFunc(r.Commands, func(c whittle.CommandRun) bool { return c.Own })
 	if i < 0 {

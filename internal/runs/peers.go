@@ -15,14 +15,13 @@ import (
 type service struct {
 	name        string
 	defaultPort int
-	// packages are its clients' packages, the exceptions of which it may be
-	// that raise; schemes those of its URLs; words how it is called in
-	// messages and as a host; servers its own programs.
+	// packages are the Python packages of its clients, which raise exceptions
+	// about it; schemes are those of its URLs; words are its names in messages and
+	// as a host; servers are the server's programs.
 	packages, schemes, words, servers []string
 }
 
-// services are the kinds that are known by name. Any other one is named by its
-// address alone.
+// services are the known kinds. Any other service is named by its address.
 var services = []service{
 	{"postgres", 5432, []string{"psycopg", "psycopg2", "psycopg_pool", "psycopg_c", "asyncpg", "pg8000", "aiopg"}, []string{"postgres", "postgresql"}, []string{"postgres", "postgresql", "pg", "pgsql"}, []string{"postgres", "postmaster"}},
 	{"mysql", 3306, []string{"pymysql", "MySQLdb", "mysql", "aiomysql", "asyncmy", "mariadb"}, []string{"mysql", "mariadb"}, []string{"mysql", "mariadb"}, []string{"mysqld", "mariadbd"}},
@@ -59,11 +58,11 @@ func serviceBy(match func(service) bool) service {
 	return service{}
 }
 
-// peer is another end of a connection; port 0 is not known.
+// peer is the other end of a connection; port 0 is unknown.
 type peer struct {
 	service
 	host   string
-	port   int // the port
+	port   int
 	socket string
 }
 
@@ -90,7 +89,8 @@ func (p peer) String() string {
 	return name + " at " + net.JoinHostPort(p.host, strconv.Itoa(port))
 }
 
-// peerFinder tells what is another's from what the image itself has.
+// peerFinder finds the services that a run failed to reach, without those that the
+// image itself runs.
 type peerFinder struct {
 	ownPorts []int // ports that it listens on
 	programs []string
@@ -118,32 +118,31 @@ func newPeerFinder(r build.RunResult, process whittle.Process) peerFinder {
 	return p
 }
 
-// Messages of connections that could not be made. Names that a resolver does
-// not know come in the words of glibc, musl, Go, Node.js, curl and others.
+// Messages about connections that failed. Those about unknown host names are from
+// glibc, musl, Go, Node.js, curl and others.
 var (
 	unresolved = regexp.MustCompile(`(?i)temporary failure in name resolution|name or service not known|no address associated with|name does not resolve|could not (?:resolve|translate) host|failed to (?:dns )?resolve|errors? resolving|unable to resolve|cannot resolve|can't resolve|bad address|unknown host|unknown (?:mysql )?server host|no such host|server misbehaving|ENOTFOUND|EAI_AGAIN|EAI_NONAME|getaddrinfo|nameservers failed|could not contact DNS`)
 	refused    = regexp.MustCompile(`(?i)connection refused|ECONNREFUSED|connect call failed|network is (?:unreachable|down)|ENETUNREACH|no route to host|EHOSTUNREACH|can't connect to (?:local )?\S+ server|could ?n[o']t (?:connect|reach)|check your internet connection|(?:cannot|unable to|failed to|failed|error|could not) connect(?:ing)? to|connect to server at '\S+' failed|unable to bootstrap|all connection attempts failed|connection to server (?:at|on socket) .* failed|\.s\.PGSQL\.|broker transport failure|no ?brokers ?available`)
 	noReply    = regexp.MustCompile(`(?i)(?:^|\s)\S+:\d+ - (?:no response|rejecting connections)|timeout occurred after waiting|^Timeout after \S+ waiting on|Operation timed out`)
-	// waitingFor is a script that waits; unready the same in other words.
+	// waitingFor and unready are what scripts print that wait.
 	waitingFor = regexp.MustCompile(`(?i)\bwaiting (?:up to )?(?:\d+ ?s(?:ec\w*)? )?(?:for|on|until)[: ]+(?:the )?(.*)`)
 	unready    = regexp.MustCompile(`(?i)\b(?:unavailable|not (?:yet )?(?:ready|available|reachable|up|accepting)|unreachable|is down|isn't (?:ready|up|available)|still (?:starting|down))\b`)
-	// serverCalls are the calls that open a server's own end of a socket.
+	// serverCalls are calls that open the listening end of a socket.
 	serverCalls = regexp.MustCompile(`\.bind\(|\.listen\(|bind_sockets|server_bind|create_server|getfqdn`)
 )
 
-// unreachable are exceptions of clients that say by their class that nothing
-// answered.
+// unreachable are classes of clients' exceptions that mean that nothing answered.
 var unreachable = []string{"gaierror", "herror", "ConnectionRefusedError", "NoServersError", "KazooTimeoutError", "UnresolvableContactPoints", "NoHostAvailable", "NoBrokersAvailable", "KafkaConnectionError",
 	"ServerSelectionTimeoutError", "AutoReconnect", "ServiceUnavailable", "AMQPConnectionError", "LDAPSocketOpenError", "LDAPServerPoolExhaustedError", "EndpointConnectionError", "ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeout", "ConnectError", "NameResolutionError", "NewConnectionError", "ClientConnectorError", "ClientConnectorDNSError"}
 
-// fromExceptions is the service that exceptions were raised for want of.
+// fromExceptions is the unreachable service that raised exceptions.
 func (p peerFinder) fromExceptions(chain []trace) string {
 	if !slices.ContainsFunc(chain, func(t trace) bool { return t.disconnected() }) {
 		return ""
 	}
 	var found peer
 	for i := range chain {
-		t := &chain[len(chain)-1-i] // what was first knows most of the address
+		t := &chain[len(chain)-1-i] // the first exception knows most of the address
 		text := t.message + " " + strings.Join(t.more[:min(len(t.more), 4)], " ")
 		found = found.complete(addressIn(text))
 	}
@@ -170,11 +169,11 @@ func (p peerFinder) fromExceptions(chain []trace) string {
 	return p.describe(found)
 }
 
-// notAPort is what is said of names and machines, but not of a port.
+// notAPort are messages about host names and machines rather than ports.
 var notAPort = regexp.MustCompile(unresolved.String() + `|(?i)network is (?:unreachable|down)|ENETUNREACH|no route to host|EHOSTUNREACH|endpoint`)
 
-// disconnected says that an exception is a connection to another program that
-// could not be made.
+// disconnected says that an exception is about a failed connection to another
+// program.
 func (t *trace) disconnected() bool {
 	if slices.ContainsFunc(t.frames, func(f frame) bool { return serverCalls.MatchString(f.source) || serverCalls.MatchString(f.function) }) {
 		return false
@@ -186,9 +185,8 @@ func (t *trace) disconnected() bool {
 	return t.inPackage("docker") && strings.Contains(text, "Error while fetching server API version")
 }
 
-// fromMessage is the service that one line of an output is about: one that a
-// connection was refused to, or that a script waits for. Where it does not say
-// where, another line around it may.
+// fromMessage is the service that one line of an output reports as unreachable or
+// not ready. If the line has no address, it is taken from the lines around it.
 func (p peerFinder) fromMessage(line string, around []string) string {
 	var found peer
 	switch {
@@ -242,13 +240,13 @@ func (p peerFinder) fromArguments(args []string) string {
 
 var commandAddress = regexp.MustCompile(`\b(?:nc|ncat|netcat|telnet)(?: -\S+)* ([\w.-]+) (\d+)\b`)
 
-// anyDatabase is what scripts wait for that do not say which.
+// anyDatabase matches scripts that wait for a database without saying which.
 var anyDatabase = regexp.MustCompile(`(?i)\b(?:database|db)\b`)
 
-// unknown says that nothing is known of a peer.
+// unknown says that nothing is known about a peer.
 func (p peer) unknown() bool { return p.name == "" && p.host == "" && p.socket == "" }
 
-// describe is a peer in words, empty where it is the image's own.
+// describe is a peer in words, empty if the image itself runs it.
 func (p peerFinder) describe(found peer) string {
 	if found.name == "" {
 		found = found.withKind(serviceBy(func(s service) bool { return s.defaultPort > 0 && s.defaultPort == found.port }))
@@ -272,8 +270,8 @@ func (p peerFinder) describe(found peer) string {
 	return found.String()
 }
 
-// isOwn says that a port of the image itself is meant: one that it listens on
-// or exposes, or one that is no service's.
+// isOwn says that a local port belongs to the image: it listens on it or exposes
+// it, or no known service uses it.
 func (p peerFinder) isOwn(found peer) bool {
 	port := found.port
 	if port == 0 {
@@ -287,7 +285,7 @@ func loopback(host string) bool {
 	return host == "localhost" || host == "whittle" || ip != nil && (ip.IsLoopback() || ip.IsUnspecified())
 }
 
-// complete is a peer with what another one knows of the address besides.
+// complete adds to a peer what another one knows about the address and kind.
 func (p peer) complete(other peer) peer {
 	if p.socket == "" && (p.host == "" || p.host == other.host && p.port == 0) {
 		p.host, p.port, p.socket = other.host, other.port, other.socket
@@ -298,7 +296,7 @@ func (p peer) complete(other peer) peer {
 	return p
 }
 
-// withKind is a peer that is of a kind, unless it is known what it is.
+// withKind sets the kind of a peer unless it is already known.
 func (p peer) withKind(s service) peer {
 	if p.name == "" {
 		p.service = s
@@ -310,8 +308,8 @@ func serviceOfPackage(pkg string) service {
 	return serviceBy(func(s service) bool { return slices.Contains(s.packages, pkg) })
 }
 
-// serviceInText is the first kind of service that a text names by a word, or in
-// words of its own.
+// serviceInText is the first kind of service that a text names, or whose client
+// prints such messages.
 func serviceInText(text string) service {
 	if libpqMessage.MatchString(text) {
 		return serviceOfPackage("psycopg")
@@ -324,13 +322,13 @@ func serviceInText(text string) service {
 	return service{}
 }
 
-// libpqMessage are messages of PostgreSQL's own client library.
+// libpqMessage are messages of libpq, PostgreSQL's client library.
 var libpqMessage = regexp.MustCompile(`could not translate host name|connection to server (?:at|on socket) "|\.s\.PGSQL\.|:\d+ - (?:no response|rejecting connections)`)
 
 var wordPattern = regexp.MustCompile(`[a-z][a-z0-9+]*`)
 
-// Addresses in messages. Each has the host as its first group, and the port as
-// its second where there is one.
+// Patterns of addresses in messages. The first group is the host, the second, if
+// any, the port; for urlPattern, the scheme comes before them.
 var (
 	urlPattern      = regexp.MustCompile(`\b([a-z][a-z0-9+]*)://(?:[^\s/'"]*@)?([\w.-]+|\[[0-9a-fA-F:.]+\])(?::(\d+))?`)
 	socketPattern   = regexp.MustCompile(`(?:socket |unix:/*)["']?(/[\w./-]+)`)
@@ -352,7 +350,7 @@ var (
 		regexp.MustCompile(`(?:^|[\s'"(\[/,=])([A-Za-z][\w.-]*|\d+\.\d+\.\d+\.\d+):(\d{2,5})(?:$|[^\d\w.]|\.(?:\s|$))`),
 		regexp.MustCompile(`(?:^|: )([\w-][\w.-]*): (?:[Tt]emporary failure in name|[Nn]ame or service)`),
 	}
-	// argumentPatterns are how sources name hosts.
+	// argumentPatterns are hosts in source code.
 	argumentPatterns = []*regexp.Regexp{
 		regexp.MustCompile(`\(["']([\w.-]+)["'], ?(\d+)\)`),
 		regexp.MustCompile(`(?:host|hostname|server|servers|addr|address)=\[?["']([\w.-]+)["'](?:.*?port=(\d+))?`),
@@ -360,8 +358,8 @@ var (
 	}
 )
 
-// addressIn is the address that a text names, and its kind where a URL says
-// that. Nothing of what is before an @ is read.
+// addressIn is the address that a text names, with its kind if it is a URL.
+// Credentials before an @ are not read.
 func addressIn(text string) peer {
 	var found peer
 	for _, m := range urlPattern.FindAllStringSubmatch(text, -1) {
@@ -399,7 +397,7 @@ func firstAddress(all []*regexp.Regexp, text string) peer {
 	return peer{}
 }
 
-// isDocumentation says that a host is one where a library explains its errors.
+// isDocumentation says that a host only explains the errors of a library.
 func isDocumentation(host string) bool {
 	return host == "sqlalche.me" || strings.HasPrefix(host, "errors.") || strings.HasPrefix(host, "docs.") || strings.HasSuffix(host, ".readthedocs.io")
 }

@@ -8,7 +8,7 @@ import (
 	"whittle.dev/whittle/internal/project"
 )
 
-// Requests are a project's requests as a watch makes them.
+// Requests converts a project's requests to those of a watch.
 func Requests(all []project.Request) []build.Request {
 	var out []build.Request
 	for _, r := range all {
@@ -17,7 +17,7 @@ func Requests(all []project.Request) []build.Request {
 	return out
 }
 
-// requestRuns are what a start answered to the project's requests.
+// requestRuns are the results of the project's requests to a start.
 func requestRuns(requests []build.Request, w *build.Watched) []whittle.RequestRun {
 	var out []whittle.RequestRun
 	for i, r := range requests {
@@ -45,8 +45,8 @@ func requestRuns(requests []build.Request, w *build.Watched) []whittle.RequestRu
 	return out
 }
 
-// WorseAnswer says which request a start does not answer any more as it did.
-// One that failed before is no evidence.
+// WorseAnswer says which request passed before and does not any more; empty if
+// there is none.
 func WorseAnswer(was, is *whittle.CommandRun) string {
 	for i, r := range was.Requests {
 		if !r.Passed {

@@ -9,9 +9,9 @@ import (
 	"whittle.dev/whittle"
 )
 
-// failure is what a command's output says about why it failed.
+// failure is why a command failed, according to its output.
 type failure struct {
-	// Exception is the exception's class, Module the module that is missing.
+	// Exception is the exception's class, Module the missing module.
 	Exception, Message, Module string
 	// Path and Line are the deepest place in a file of the image.
 	Path string
@@ -36,12 +36,12 @@ const (
 // trace is one exception of a Python traceback.
 type trace struct {
 	frames []frame // outermost first
-	// exception is its class, as printed; message the first line of what it
-	// says, more the lines after that, up to the next blank line.
+	// exception is its class as printed, message the first line of its message,
+	// and more the lines after that, up to the next blank line.
 	exception, message string
 	more               []string
-	// chained says that it came while another one, the one before it in the
-	// output, was handled, or of that.
+	// chained says that the exception before it in the output caused it, or was
+	// being handled when it was raised.
 	chained bool
 	// end is the number of the line after the exception's first.
 	end int
@@ -53,8 +53,8 @@ type frame struct {
 	line                   int
 }
 
-// tracebacks reads the Python tracebacks in a command's output, whatever stands
-// before their first line (a logger's level, the bars of an exception group).
+// tracebacks reads the Python tracebacks in a command's output. Their first lines
+// may have a prefix (a log level, the bars of an exception group).
 // The layout is that of https://docs.python.org/3/library/traceback.html.
 func tracebacks(lines []string) []trace {
 	var out []trace
@@ -72,7 +72,7 @@ func tracebacks(lines []string) []trace {
 	return out
 }
 
-// chained says that what follows the lines came of the exception before them.
+// chained says that the exception after the lines is chained to the one before.
 func chained(lines []string) bool {
 	for i := len(lines) - 1; i >= max(0, len(lines)-3); i-- {
 		if strings.Contains(lines[i], "During handling of the above exception") || strings.Contains(lines[i], "The above exception was the direct cause") {
@@ -129,7 +129,7 @@ func outputLines(output []byte) []string {
 }
 
 // readTraceback finds the last exception of a Python traceback in a command's
-// error output; ok is false where there is none.
+// error output; ok is false if there is none.
 func readTraceback(output []byte, workdir string) (f failure, ok bool) {
 	all := tracebacks(outputLines(output))
 	if len(all) == 0 {
@@ -149,7 +149,8 @@ func readTraceback(output []byte, workdir string) (f failure, ok bool) {
 	return f, true
 }
 
-// displayPath shortens a path of the image to what a developer knows it by.
+// displayPath shortens a path of the image: it is relative to the folder of
+// installed packages or to the working directory.
 func displayPath(p, workdir string) string {
 	for _, dir := range []string{"/site-packages/", "/dist-packages/"} {
 		if i := strings.LastIndex(p, dir); i >= 0 {
@@ -180,7 +181,7 @@ func (f failure) oneLine() string {
 	return s
 }
 
-// explain says in one line why a command failed, from all that is known.
+// explain says in one line why a command failed, and gives it as a problem.
 func explain(output []byte, exit int, workdir string) (string, whittle.Problem) {
 	p := whittle.Problem{Rule: whittle.CheckExecFailed, Severity: whittle.SeverityError}
 	if f, ok := readTraceback(output, workdir); ok {

@@ -12,13 +12,13 @@ import (
 	"whittle.dev/whittle/internal/build"
 )
 
-// An application server starts its application in worker processes. Where these
-// end as they start, most servers start others forever: the master listens, and
-// nothing answers. Some end with success. What they print says which it is.
+// An application server runs its application in worker processes. If these end as
+// they start, most servers start others forever: the master listens, and nothing
+// answers. Some servers end with success. Only their output shows the difference.
 
-// workerEnds are the lines that say that a worker ended, each with what names
-// the worker. The lines are those of gunicorn, uvicorn, uWSGI, granian, and of
-// Python's multiprocessing, with which uvicorn and hypercorn start theirs.
+// workerEnds match the lines that report the end of a worker; groups are its id or
+// name. The lines are those of gunicorn, uvicorn, uWSGI, granian, and of Python's
+// multiprocessing, which uvicorn and hypercorn use.
 var workerEnds = []*regexp.Regexp{
 	regexp.MustCompile(`\bWorker exiting \(pid: (\d+)\)|\bWorker \(pid:(\d+)\) (?:exited with code [1-9]|was sent SIG)`),
 	regexp.MustCompile(`\bChild process \[(\d+)\] died`),
@@ -34,7 +34,7 @@ var (
 	// workerReady is what servers print when a worker has loaded the
 	// application. gunicorn prints nothing.
 	workerReady = regexp.MustCompile(`\bApplication startup complete|\] Started worker-\d+|\bRunning on https?://\S+ \(CTRL|\bWSGI app \d+ .* ready in |^Respawned uWSGI worker`)
-	// gaveUp is what servers print that know that no worker starts.
+	// gaveUp is what servers print if no worker can start.
 	gaveUp = regexp.MustCompile(`\bWorker failed to boot|\bApp failed to load|\bChild process \[\d+\] failed to start|\bWorker crash loop detected|^\*\*\* no app loaded\.`)
 	// reloads is what gunicorn prints before it ends its workers itself.
 	reloads = regexp.MustCompile(`\bHandling signal: \w+`)
@@ -44,16 +44,16 @@ var (
 		`^(?:your|mapped|detected|python threads|Python version|Python main|---|os|nodename|machine|clock|pcre|compiled|current working|lock engine|thunder lock|uwsgi socket|unable to load app)\b`)
 )
 
-// workerLoss is what a server's output says of workers that ended.
+// workerLoss is what a server's output says about workers that ended.
 type workerLoss struct {
-	// ended is how many ended since one was ready.
+	// ended is the number that ended since the last one was ready.
 	ended int
-	// certain says that none of them starts.
+	// certain says that no worker can start.
 	certain bool
 }
 
-// lostWorkers reads whether the workers of a watched server end as they start.
-// What answered, or passed its health check, has workers that are well.
+// lostWorkers says whether the workers of a watched server end as they start. A
+// server that answered or passed its health check has working workers.
 func lostWorkers(r build.RunResult) workerLoss {
 	w := r.Watched
 	if w.Healthy || w.Answer > 0 && w.Answer < 500 || r.Err != nil {
@@ -68,7 +68,7 @@ func lostWorkers(r build.RunResult) workerLoss {
 		return workerLoss{} // the server says itself that it failed
 	}
 	ready, server := lastMatch(lines, workerReady), throughServer(lines)
-	since, all := 0, 0 // a death may be told in lines of several kinds
+	since, all := 0, 0 // one end may be reported by several kinds of lines
 	for _, kind := range workerEnds {
 		if kind != multiprocess || server {
 			since, all = max(since, countEnds(kind, lines[ready+1:])), max(all, countEnds(kind, lines))
@@ -77,14 +77,14 @@ func lostWorkers(r build.RunResult) workerLoss {
 	crashed := ready < 0 && server && lastMatch(lines, multiprocess) >= 0
 	certain := crashed || lastMatch(lines, gaveUp) > ready
 	if !r.TimedOut {
-		return workerLoss{certain: certain} // of one that ended with success, all workers ended
+		return workerLoss{certain: certain} // when a server ends with success, all its workers end
 	}
-	const loop = 3 // so many end within the time of a watch only if each does
+	const loop = 3 // this many ends during a watch mean that every worker ends
 	return workerLoss{since, certain || all >= loop || since > 0 && all > 1}
 }
 
-// countEnds counts the workers that end by lines of one kind. Those that the server
-// ends itself, to start others with a new configuration, are none.
+// countEnds counts the workers that end according to lines of one kind. It ignores
+// those that the server ends itself to reload its configuration.
 func countEnds(kind *regexp.Regexp, lines []string) int {
 	seen := map[string]bool{}
 	for i, l := range lines {
@@ -98,7 +98,7 @@ func countEnds(kind *regexp.Regexp, lines []string) int {
 	return len(seen)
 }
 
-// lastMatch is the last line that matches, -1 for none.
+// lastMatch is the index of the last line that matches, -1 if none does.
 func lastMatch(lines []string, what *regexp.Regexp) int {
 	for i := len(lines) - 1; i >= 0; i-- {
 		if what.MatchString(lines[i]) {
@@ -108,8 +108,8 @@ func lastMatch(lines []string, what *regexp.Regexp) int {
 	return -1
 }
 
-// throughServer says that a traceback leads through a server: a child process that
-// ends may be the application's own.
+// throughServer says that a traceback has a frame of a server. Otherwise a child
+// process that ends may be one that the application started.
 func throughServer(lines []string) bool {
 	for _, t := range tracebacks(lines) {
 		if t.inPackage("uvicorn") || t.inPackage("hypercorn") || t.inPackage("granian") {
@@ -121,14 +121,14 @@ func throughServer(lines []string) bool {
 
 func outputOf(r build.RunResult) []byte { return append(append([]byte{}, r.Stdout...), r.Stderr...) }
 
-// workersFailure says why a server's workers end: by what they printed.
+// workersFailure says why a server's workers end, by their output.
 func workersFailure(run whittle.CommandRun, r build.RunResult, process whittle.Process, lost workerLoss) (whittle.CommandRun, whittle.Problem) {
 	run.Status = whittle.Fails
 	tail := tailOf(outputOf(r))
 	if _, ok := readTraceback(outputOf(r), process.WorkingDir); !ok {
 		r.Stdout, r.Stderr = withoutLog(r.Stdout), withoutLog(r.Stderr)
 	}
-	const code = 1 // what is said of a worker is read as of a program that ended
+	const code = 1 // the output of a worker is explained like that of a program that ended
 	r.TimedOut, r.ExitCode = false, code
 	problem := explainRun(&run, r, process)
 	run.Tail = tail
