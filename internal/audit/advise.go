@@ -94,7 +94,7 @@ func Examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (
 			img.Close()
 		}
 	}()
-	o.InspectOptions = KeptBy(env, img, name, o.InspectOptions)
+	o.InspectOptions = WithStudyDockerfile(env, img, name, o.InspectOptions)
 	env.Listener().Step("reading " + name)
 	read := env.Index
 	read.Hash = true
@@ -102,25 +102,25 @@ func Examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (
 	if err != nil {
 		return nil, err
 	}
-	pass := &analysis.Facts{Config: img.Config(), Indexes: m.Indexes, Ledger: m.Ledger, Root: m, Steps: img.Config().Steps(), Target: o.Target, Guard: o.Guard}
-	var strange []string
-	if pass.Dockerfile, pass.Steps, strange, err = joined(o.InspectOptions, pass.Steps); err != nil {
+	facts := &analysis.Facts{Config: img.Config(), Indexes: m.Indexes, Ledger: m.Ledger, Root: m, Steps: img.Config().Steps(), Target: o.Target, Guard: o.Guard}
+	var mismatch []string
+	if facts.Dockerfile, facts.Steps, mismatch, err = joinDockerfile(o.InspectOptions, facts.Steps); err != nil {
 		return nil, err
 	}
 	claims, packages, notes, err := claims(ctx, m)
 	if err != nil {
 		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
 	}
-	pass.Packages = packages
-	account := ledger.Attribute(m.Ledger, m.Indexes, img.Config(), pass.Steps, claims)
+	facts.Packages = packages
+	account := ledger.Attribute(m.Ledger, m.Indexes, img.Config(), facts.Steps, claims)
 	for i := range m.Ledger.Items {
-		pass.Owner = append(pass.Owner, account.Owners[account.Owner[i]])
-		pass.Category = append(pass.Category, account.Category[i].String())
+		facts.Owner = append(facts.Owner, account.Owners[account.Owner[i]])
+		facts.Category = append(facts.Category, account.Category[i].String())
 	}
-	if err := projectFacts(pass, o); err != nil {
+	if err := projectFacts(facts, o); err != nil {
 		return nil, err
 	}
-	x = &Examined{Subject: &Subject{m, account, append(notes, strange...)}, Facts: pass}
+	x = &Examined{Subject: &Subject{m, account, append(notes, mismatch...)}, Facts: facts}
 	x.Environment = environmentOf(m, img.Config().Platform())
 	return x, x.pythonFacts(ctx, env, o)
 }
@@ -143,15 +143,15 @@ func projectFacts(p *analysis.Facts, o AdviseOptions) error {
 // pythonFacts are what the image's Python installation says, and the check.
 func (x *Examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptions) error {
 	p := x.Facts
-	said := project.Check{}
+	configured := project.Check{}
 	if o.Project != "" {
 		var err error
-		if said, err = project.ReadCheck(o.Project); err != nil {
+		if configured, err = project.ReadCheck(o.Project); err != nil {
 			return err
 		}
 	}
 	dists, _ := python.Distributions(ctx, x.Subject.Image)
-	p.Names = namesOf(ctx, env, dists, p.Declared, said.Names, x.Environment)
+	p.Names = namesOf(ctx, env, dists, p.Declared, configured.Names, x.Environment)
 	in := &check.Image{Folder: p.Files, Names: p.Names, Image: start.Image{Root: x.Subject.Image, Config: p.Config, Distributions: dists,
 		Sources: x.Subject.Source, Binaries: x.Subject.Binary, Builtins: x.Subject.Builtins, Commands: o.Commands, Project: p.Declared}}
 	var err error
@@ -190,7 +190,7 @@ func (x *Examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptio
 		return nil
 	}
 	p.Growth = func(requirements ...string) (int64, int64, bool) { return x.Growth(ctx, env, requirements) }
-	p.Bound = func(name string) (string, bool) { return bound(ctx, env, p.Declared, name, x.Environment) }
+	p.Bound = func(name string) (string, bool) { return boundFor(ctx, env, p.Declared, name, x.Environment) }
 	return nil
 }
 
@@ -198,10 +198,10 @@ func (x *Examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptio
 var usages = [...]analysis.Usage{check.UnknownUse: analysis.UsageUnknown, check.NotUsed: analysis.Unused, check.PluginUse: analysis.Plugin,
 	check.OptionalUse: analysis.Optional, check.LazyUse: analysis.Lazy, check.EagerUse: analysis.Eager}
 
-// bound is what a distribution is to be declared with: the series of the
+// boundFor is what a distribution is to be declared with: the series of the
 // version that a lock or constraints file pins, else of the newest in the
 // package index.
-func bound(ctx context.Context, env *host.Env, declared *project.Declared, name string, on pep.Environment) (string, bool) {
+func boundFor(ctx context.Context, env *host.Env, declared *project.Declared, name string, on pep.Environment) (string, bool) {
 	if declared != nil {
 		for _, l := range declared.Locked {
 			if pep.Normalize(l.Name) == pep.Normalize(name) {
@@ -209,7 +209,7 @@ func bound(ctx context.Context, env *host.Env, declared *project.Declared, name 
 			}
 		}
 	}
-	return newest(ctx, env, name, on)
+	return newestBound(ctx, env, name, on)
 }
 
 // IndexPatience is how long a check or a rule waits for the package index: it
@@ -219,9 +219,9 @@ const IndexPatience = 3 * time.Second
 // ResolvePatience is how long resolving for a forecast may take.
 const ResolvePatience = time.Minute
 
-// newest is what a distribution is declared with by the newest release in the
+// newestBound is what a distribution is declared with by the newest release in the
 // package index that fits.
-func newest(ctx context.Context, env *host.Env, name string, on pep.Environment) (string, bool) {
+func newestBound(ctx context.Context, env *host.Env, name string, on pep.Environment) (string, bool) {
 	if env.Packages == nil {
 		return "", false
 	}
@@ -238,7 +238,7 @@ func (x *Examined) Advise(ctx context.Context, env *host.Env, only []string) (*w
 	if err != nil {
 		return nil, err
 	}
-	out := &whittle.Advice{Schema: whittle.AdviseSchema, Image: facts(x.Subject.Image), Sizes: x.Subject.size(), Findings: []whittle.Finding{}, Rules: []string{}, Notes: x.Subject.notes}
+	out := &whittle.Advice{Schema: whittle.AdviseSchema, Image: imageFacts(x.Subject.Image), Sizes: x.Subject.sizes(), Findings: []whittle.Finding{}, Rules: []string{}, Notes: x.Subject.notes}
 	for _, r := range rule.All() {
 		if len(only) == 0 || slices.Contains(only, r.ID) {
 			out.Rules = append(out.Rules, r.ID)

@@ -76,18 +76,18 @@ func (f *Evidence) Check(ctx context.Context, env *host.Env, name string, o Chec
 	in := &check.Image{
 		Image: start.Image{Root: f, Config: f.Config(), Distributions: f.distributions, Sources: f.Source, Binaries: f.Binary, Builtins: f.Builtins,
 			Version: f.Version, Commands: o.Commands},
-		Bound: func(name string) (string, bool) { return newest(ctx, env, name, on) }}
-	said := project.Check{}
+		Bound: func(name string) (string, bool) { return newestBound(ctx, env, name, on) }}
+	configured := project.Check{}
 	var err error
 	if o.Project != "" {
-		if said, err = project.ReadCheck(o.Project); err != nil {
+		if configured, err = project.ReadCheck(o.Project); err != nil {
 			return nil, err
 		}
 		in.Folder = whittle.Folder(o.Project)
 		// What cannot be read of a project's files is not the image's fault.
 		in.Project, _ = project.ReadDeclared(in.Folder)
 	}
-	in.Names = namesOf(ctx, env, f.distributions, in.Project, said.Names, on)
+	in.Names = namesOf(ctx, env, f.distributions, in.Project, configured.Names, on)
 	env.Listener().Step("checking " + name)
 	out, err := check.Run(ctx, in)
 	if err != nil {
@@ -127,7 +127,7 @@ func OwnersOf(installed []python.Distribution) map[string]string {
 	for i := range installed {
 		d := &installed[i]
 		for _, file := range d.Files {
-			if _, there := out[file]; d.VendoredBy == "" || !there {
+			if _, known := out[file]; d.VendoredBy == "" || !known {
 				out[file] = d.Name
 			}
 		}

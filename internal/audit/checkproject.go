@@ -15,23 +15,25 @@ import (
 	"whittle.dev/whittle/internal/resolve"
 )
 
-// usualPython is the version that bounds are looked up for without an image:
+// defaultPython is the version that bounds are looked up for without an image:
 // they hardly depend on it.
-const usualPython = "3.13"
+const defaultPython = "3.13"
 
 // CheckProject says whether what a project's own modules import is declared,
 // without an image.
 func CheckProject(ctx context.Context, env *host.Env, dir string) (*whittle.Check, error) {
-	usual := python.Interpreter{Series: usualPython, Version: usualPython, Implementation: "cpython"}.Environment("x86_64")
-	said, err := project.ReadCheck(dir)
+	environment := python.Interpreter{Series: defaultPython, Version: defaultPython, Implementation: "cpython"}.Environment("x86_64")
+	configured, err := project.ReadCheck(dir)
 	if err != nil {
 		return nil, err
 	}
 	c, err := check.Project(ctx, whittle.Folder(dir), deps.Options{
-		Bound:   func(name string) (string, bool) { return newest(ctx, env, name, usual) },
-		Resolve: func(reqs []pep.Requirement) (map[string]string, bool) { return installedFor(ctx, env, reqs, usual) },
-		Ships:   ships(ctx, env, usual),
-		Names:   said.Names, Ignore: said.Ignore, Development: said.Development,
+		Bound: func(name string) (string, bool) { return newestBound(ctx, env, name, environment) },
+		Resolve: func(reqs []pep.Requirement) (map[string]string, bool) {
+			return installedFor(ctx, env, reqs, environment)
+		},
+		Ships: ships(ctx, env, environment),
+		Names: configured.Names, Ignore: configured.Ignore, Development: configured.Development,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("checking %s: %w", dir, err)
@@ -39,9 +41,9 @@ func CheckProject(ctx context.Context, env *host.Env, dir string) (*whittle.Chec
 	return c, nil
 }
 
-// alongPatience is how long a check waits for the index to say what comes
+// dependenciesPatience is how long a check waits for the index to say what comes
 // along with a project's dependencies; it goes on without if that is not enough.
-const alongPatience = 20 * time.Second
+const dependenciesPatience = 20 * time.Second
 
 // installedFor are the versions of what is installed for some requirements, by
 // the index.
@@ -50,7 +52,7 @@ func installedFor(ctx context.Context, env *host.Env, reqs []pep.Requirement, on
 		return nil, false
 	}
 	env.Listener().Step("asking the package index what comes along")
-	ctx, cancel := context.WithTimeout(ctx, alongPatience)
+	ctx, cancel := context.WithTimeout(ctx, dependenciesPatience)
 	defer cancel()
 	target := pep.Target{Major: 3, Minor: 13, Libc: "glibc", LibcMajor: 2, LibcMinor: 41, Machine: on.PlatformMachine}
 	res, err := resolve.Versions(ctx, env.Packages, reqs, resolve.Options{Env: on, Target: target})

@@ -41,16 +41,16 @@ func CompareSubjects(subjects []*Subject, label func(i int) string) *whittle.Com
 	accounts := make([]*ledger.Account, len(subjects))
 	for i, s := range subjects {
 		accounts[i] = s.Account
-		c.Images = append(c.Images, whittle.ImageSizes{ImageFacts: facts(s.Image), Sizes: s.size()})
+		c.Images = append(c.Images, whittle.ImageSizes{ImageFacts: imageFacts(s.Image), Sizes: s.sizes()})
 	}
 	c.Delta, c.Rows = ledger.Difference(accounts)
-	c.Words = compareWords(c, subjects, label)
+	c.Words = sentences(c, subjects, label)
 	c.Shared = shared(subjects)
 	return c
 }
 
-// compareWords explains the difference, then the dead bytes of each image.
-func compareWords(c *whittle.Comparison, subjects []*Subject, label func(i int) string) []string {
+// sentences explains the difference, then the dead bytes of each image.
+func sentences(c *whittle.Comparison, subjects []*Subject, label func(i int) string) []string {
 	first, last := c.Images[0], c.Images[len(c.Images)-1]
 	words := []string{changeSentence(first.Sizes, last.Sizes, c.Delta)}
 	for i, s := range subjects {
@@ -82,13 +82,13 @@ func changeSentence(first, last whittle.Sizes, d whittle.Delta) string {
 // shared adds up what the images have in common. Layers are the same when
 // their diff IDs are.
 func shared(subjects []*Subject) whittle.Shared {
-	type held struct {
+	type sharedLayer struct {
 		unpacked int64
 		transfer int64
 		known    bool
 		images   int
 	}
-	layers := map[whittle.Digest]*held{}
+	layers := map[whittle.Digest]*sharedLayer{}
 	sets := make([]map[whittle.Digest]int64, len(subjects))
 	for i, s := range subjects {
 		sets[i] = map[whittle.Digest]int64{}
@@ -100,7 +100,7 @@ func shared(subjects []*Subject) whittle.Shared {
 			sets[i][id] = unpacked
 			h := layers[id]
 			if h == nil {
-				h = &held{unpacked: unpacked}
+				h = &sharedLayer{unpacked: unpacked}
 				layers[id] = h
 			}
 			h.images++

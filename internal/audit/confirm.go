@@ -23,8 +23,8 @@ import (
 // that is still there after it has started.
 const patience = 10 * time.Second
 
-// subjectName names the image in the Dockerfile that only runs it.
-const subjectName = "whittle-check-subject"
+// imageName names the image in the Dockerfile that only runs it.
+const imageName = "whittle-check-subject"
 
 // confirm runs what an image starts and notes beside each verdict how it went,
 // and where the two disagree.
@@ -48,14 +48,14 @@ func confirm(ctx context.Context, env *host.Env, f *Evidence, c *whittle.Check, 
 	}
 	defer engine.Close()
 	platform := f.Config().Platform()
-	d := build.Definition{Content: []byte("FROM " + subjectName + "\n"), Dockerfile: c.Image, Platform: platform.String(), Offline: true,
-		Bases: map[string]build.Base{subjectName: {Layout: dir, Digest: digest}}}
+	d := build.Definition{Content: []byte("FROM " + imageName + "\n"), Dockerfile: c.Image, Platform: platform.String(), Offline: true,
+		Bases: map[string]build.Base{imageName: {Layout: dir, Digest: digest}}}
 	return RunStarts(ctx, env, engine, d, f, c, o)
 }
 
 // RunStarts runs the starts of a check in the image that d builds.
 func RunStarts(ctx context.Context, env *host.Env, engine host.Builder, d build.Definition, f *Evidence, c *whittle.Check, o CheckOptions) error {
-	process, commands := f.Config().Config, startCommands(c.Starts, cmp.Or(o.Patience, patience), f.PackageSites())
+	process, commands := f.Config().Config, runCommands(c.Starts, cmp.Or(o.Patience, patience), f.PackageSites())
 	var p *project.Project
 	if o.Project != "" {
 		p, _ = project.Load(o.Project, "") // it need be no project that can be built
@@ -65,12 +65,12 @@ func RunStarts(ctx context.Context, env *host.Env, engine host.Builder, d build.
 	}
 	inputs, err := inputs.Read(env.Variables(), p, o.Inputs)
 	if err == nil {
-		err = inputs.Run(commands, nil)
+		err = inputs.SetEnvironment(commands, nil)
 	}
 	if err != nil {
 		return err
 	}
-	inputs.Give(&d)
+	inputs.AddTo(&d)
 	if len(d.Services) > 0 {
 		bases, err := Bases(ctx, env, p.Bases)
 		if err != nil {
@@ -107,9 +107,9 @@ func RunStarts(ctx context.Context, env *host.Env, engine host.Builder, d build.
 	return nil
 }
 
-// startCommands are the commands that run the starts. Console scripts only
+// runCommands are the commands that run the starts. Console scripts only
 // print their help, as nobody knows what they do otherwise.
-func startCommands(starts []whittle.Start, patience time.Duration, sites []string) []build.Command {
+func runCommands(starts []whittle.Start, patience time.Duration, sites []string) []build.Command {
 	var out []build.Command
 	for _, s := range starts {
 		c := build.Command{Name: s.Name, Args: s.Command, Timeout: runs.Limit, Sites: sites}

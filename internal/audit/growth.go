@@ -18,14 +18,14 @@ import (
 func (x *Examined) Growth(ctx context.Context, env *host.Env, requirements []string) (low, high int64, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, ResolvePatience)
 	defer cancel()
-	there := x.InstalledBut(nil)
-	_, in, ok := x.Resolve(ctx, env, requirements, there)
+	installed := x.InstalledExcept(nil)
+	_, in, ok := x.Resolve(ctx, env, requirements, installed)
 	if !ok {
 		return 0, 0, false
 	}
 	all, none := x.compiled()
 	for _, p := range in.Parts {
-		if there[p.Name] != "" {
+		if installed[p.Name] != "" {
 			continue
 		}
 		files := p.Bytes - p.Bytecode
@@ -65,7 +65,7 @@ func (x *Examined) compiled() (all, none bool) {
 
 // Resolve asks the package index for requirements beside what is there already,
 // by name and version; ok is false where no index says it.
-func (x *Examined) Resolve(ctx context.Context, env *host.Env, requirements []string, there map[string]string) (*resolve.Solution, *resolve.Installation, bool) {
+func (x *Examined) Resolve(ctx context.Context, env *host.Env, requirements []string, installed map[string]string) (*resolve.Solution, *resolve.Installation, bool) {
 	found := python.Interpreters(x.Facts.Root)
 	if len(found) == 0 || env.Packages == nil {
 		return nil, nil, false
@@ -77,7 +77,7 @@ func (x *Examined) Resolve(ctx context.Context, env *host.Env, requirements []st
 			return nil, nil, false
 		}
 	}
-	o := resolve.Options{Target: x.Target(found[0]), Env: x.Environment, Prefer: there}
+	o := resolve.Options{Target: x.Target(found[0]), Env: x.Environment, Prefer: installed}
 	if x.Facts.Declared != nil {
 		for _, d := range x.Facts.Declared.Dependencies {
 			if d.Kind == project.Constraint {
@@ -107,8 +107,8 @@ func (x *Examined) Target(i python.Interpreter) pep.Target {
 	return t
 }
 
-// InstalledBut are the versions of the image's distributions, but for some.
-func (x *Examined) InstalledBut(removed []int) map[string]string {
+// InstalledExcept are the versions of the image's distributions, but for some.
+func (x *Examined) InstalledExcept(removed []int) map[string]string {
 	out := map[string]string{}
 	for i := range x.Facts.Graph.Distributions {
 		if d := &x.Facts.Graph.Distributions[i]; d.VendoredBy == "" && d.Version != "" && !slices.Contains(removed, i) {

@@ -74,7 +74,7 @@ func Open(ctx context.Context, env *host.Env, name string, o InspectOptions) (s 
 	if err != nil {
 		return nil, err
 	}
-	o = KeptBy(env, img, name, o)
+	o = WithStudyDockerfile(env, img, name, o)
 	defer func() {
 		if err != nil {
 			img.Close()
@@ -87,7 +87,7 @@ func Open(ctx context.Context, env *host.Env, name string, o InspectOptions) (s 
 	if err != nil {
 		return nil, err
 	}
-	_, steps, strange, err := joined(o, img.Config().Steps())
+	_, steps, mismatch, err := joinDockerfile(o, img.Config().Steps())
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func Open(ctx context.Context, env *host.Env, name string, o InspectOptions) (s 
 	if err != nil {
 		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
 	}
-	return &Subject{m, ledger.Attribute(m.Ledger, m.Indexes, img.Config(), steps, claims), append(notes, strange...)}, nil
+	return &Subject{m, ledger.Attribute(m.Ledger, m.Indexes, img.Config(), steps, claims), append(notes, mismatch...)}, nil
 }
 
 // Databases are the files that say who owns files, and the accounts of users.
@@ -114,9 +114,9 @@ func claims(ctx context.Context, root whittle.Root) (claims []whittle.Claim, pac
 	return append(distro.Claims(packages), more...), packages, notes, ctx.Err()
 }
 
-// joined says which instruction of its Dockerfile made each step of an image,
+// joinDockerfile says which instruction of its Dockerfile made each step of an image,
 // and notes if the file has made none of them. The file is nil if o has none.
-func joined(o InspectOptions, steps []whittle.Step) (*dockerfile.File, []whittle.Step, []string, error) {
+func joinDockerfile(o InspectOptions, steps []whittle.Step) (*dockerfile.File, []whittle.Step, []string, error) {
 	if o.Source == nil {
 		return nil, steps, nil, nil
 	}
@@ -140,7 +140,7 @@ func (s *Subject) Inspection() *whittle.Inspection {
 	a, cfg := s.Account, s.Config()
 	in := &whittle.Inspection{
 		Schema:     whittle.InspectSchema,
-		Image:      facts(s.Image),
+		Image:      imageFacts(s.Image),
 		Layers:     make([]whittle.LayerRow, 0, len(a.Ledger.Layers)),
 		Categories: a.Categories(),
 		Packages:   a.Packages(),
@@ -166,11 +166,11 @@ func (s *Subject) Inspection() *whittle.Inspection {
 	for _, d := range a.Wastes() {
 		in.WastedSums = append(in.WastedSums, whittle.WastedSum{Bytes: d.Bytes, Files: d.Files, AddedBy: d.AddedBy, HiddenBy: d.HiddenBy, Cause: d.Cause})
 	}
-	in.Sizes = s.size()
+	in.Sizes = s.sizes()
 	return in
 }
 
-func facts(img *rootfs.Image) whittle.ImageFacts {
+func imageFacts(img *rootfs.Image) whittle.ImageFacts {
 	ref, cfg := img.Ref(), img.Config()
 	f := whittle.ImageFacts{Ref: ref.Name, Source: ref.Source, Digest: ref.Digest, Platform: cfg.Platform().String(), Verified: img.Verified()}
 	if !cfg.Created.IsZero() {
@@ -179,7 +179,7 @@ func facts(img *rootfs.Image) whittle.ImageFacts {
 	return f
 }
 
-func (s *Subject) size() whittle.Sizes {
+func (s *Subject) sizes() whittle.Sizes {
 	sum := s.Account.Ledger.Sum()
 	size := whittle.Sizes{Size: sum.Size, Visible: sum.Visible, Wasted: sum.Wasted}
 	var transfer int64

@@ -37,7 +37,7 @@ func Simulate(ctx context.Context, env *host.Env, name string, o SimulateOptions
 		return nil, err
 	}
 	defer x.Subject.Close()
-	out := &whittle.Simulation{Schema: whittle.SimulateSchema, Image: facts(x.Subject.Image), Before: x.Subject.size(), Changes: []whittle.SimulatedChange{}}
+	out := &whittle.Simulation{Schema: whittle.SimulateSchema, Image: imageFacts(x.Subject.Image), Before: x.Subject.sizes(), Changes: []whittle.SimulatedChange{}}
 	var changes []whittle.LayerChange
 	add := func(row whittle.SimulatedChange, c whittle.LayerChange) error {
 		layers := map[int]bool{}
@@ -96,7 +96,7 @@ func (x *Examined) without(pattern string) (whittle.LayerChange, error) {
 	if err != nil {
 		return whittle.LayerChange{}, err
 	}
-	c := x.never(match)
+	c := x.removing(match)
 	if len(c.Remove) == 0 {
 		return c, whittle.WithHint(whittle.ErrNotFound.Errorf("no file in the image matches %q", pattern), x.nearest(pattern))
 	}
@@ -123,8 +123,8 @@ func (x *Examined) nearest(pattern string) string {
 	return "there is no file in it"
 }
 
-// never is the change that no layer makes some paths.
-func (x *Examined) never(match func(p string) bool) (c whittle.LayerChange) {
+// removing is the change that no layer makes some paths.
+func (x *Examined) removing(match func(p string) bool) (c whittle.LayerChange) {
 	for n, idx := range x.Facts.Indexes {
 		for i := range idx.Entries {
 			e := &idx.Entries[i]
@@ -185,8 +185,8 @@ func pathPattern(pattern string) (func(p string) bool, error) {
 	}, nil
 }
 
-// installed are the names of the distributions.
-func installed(g *python.Graph) (names []string) {
+// distributionNames are the names of the distributions.
+func distributionNames(g *python.Graph) (names []string) {
 	for _, d := range g.Distributions {
 		names = append(names, d.Name)
 	}
@@ -200,9 +200,9 @@ func (x *Examined) withoutDistribution(name string) (whittle.LayerChange, []stri
 	at, ok := g.Find(name)
 	if !ok {
 		return whittle.LayerChange{}, nil, whittle.WithHint(whittle.ErrNotFound.Errorf("no distribution %q is installed", name),
-			whittle.DidYouMean(name, installed(g), "whittle inspect --by package lists them"))
+			whittle.DidYouMean(name, distributionNames(g), "whittle inspect --by package lists them"))
 	}
-	gone := g.Frees(asked(g), at)
+	gone := g.Frees(requestedDistributions(g), at)
 	paths := map[string]bool{}
 	var names []string
 	for _, i := range gone {
@@ -214,13 +214,13 @@ func (x *Examined) withoutDistribution(name string) (whittle.LayerChange, []stri
 	}
 	if !slices.Contains(gone, at) {
 		return whittle.LayerChange{}, nil, whittle.WithHint(whittle.ErrUsage.Errorf("%s is needed by others that are installed", name),
-			"leave out "+strings.Join(whoNeeds(g, at), " and ")+" instead, or too")
+			"leave out "+strings.Join(dependents(g, at), " and ")+" instead, or too")
 	}
-	return x.never(func(p string) bool { return paths[p] }), names, nil
+	return x.removing(func(p string) bool { return paths[p] }), names, nil
 }
 
-// whoNeeds are the names of the distributions that require one.
-func whoNeeds(g *python.Graph, at int) []string {
+// dependents are the names of the distributions that require one.
+func dependents(g *python.Graph, at int) []string {
 	var out []string
 	for _, e := range g.Edges {
 		if e.To == at && e.From >= 0 && !slices.Contains(out, g.Distributions[e.From].Name) {
@@ -230,9 +230,9 @@ func whoNeeds(g *python.Graph, at int) []string {
 	return out
 }
 
-// asked are the distributions that were installed for their own sake: those
+// requestedDistributions are the distributions that were installed for their own sake: those
 // that no other requires, and what the project's own asks for.
-func asked(g *python.Graph) []int {
+func requestedDistributions(g *python.Graph) []int {
 	roots := g.Roots()
 	for _, e := range g.Edges {
 		if e.To < 0 || slices.Contains(roots, e.To) || e.From >= 0 && !g.Distributions[e.From].Local {

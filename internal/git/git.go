@@ -33,7 +33,7 @@ func Dirty(ctx context.Context, dir string, files []string) ([]string, error) {
 		return nil, nil
 	}
 	g := gitRepository{dir, gitPatience}
-	if _, err := g.ask(ctx, "rev-parse", "--git-dir"); err != nil {
+	if _, err := g.run(ctx, "rev-parse", "--git-dir"); err != nil {
 		return nil, unknownState(ctx, files, err)
 	}
 	index, err := g.entries(ctx, append([]string{"ls-files", "-s", "-z", "--"}, files...))
@@ -94,9 +94,9 @@ type gitRepository struct {
 	patience time.Duration
 }
 
-// ask runs a command of git's that only reads names, with all switched off by
+// run runs a command of git's that only reads names, with all switched off by
 // which a configuration starts programs.
-func (g gitRepository) ask(ctx context.Context, args ...string) ([]byte, error) {
+func (g gitRepository) run(ctx context.Context, args ...string) ([]byte, error) {
 	git, err := exec.LookPath("git") // never one in the current folder
 	if err != nil {
 		return nil, fmt.Errorf("there is a repository and no git on PATH")
@@ -104,7 +104,7 @@ func (g gitRepository) ask(ctx context.Context, args ...string) ([]byte, error) 
 	options := []string{"-C", g.dir, "--no-pager", "--no-optional-locks", "--literal-pathspecs",
 		"-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.DevNull, "-c", "core.attributesFile=" + os.DevNull, "-c", "core.untrackedCache=false",
 		"-c", "core.sshCommand=false", "-c", "protocol.allow=never", "-c", "safe.bareRepository=explicit", "-c", "credential.helper=", "-c", "submodule.recurse=false"}
-	asked := ctx
+	parent := ctx
 	ctx, cancel := context.WithTimeout(ctx, g.patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, git, append(options, args...)...)
@@ -117,14 +117,14 @@ func (g gitRepository) ask(ctx context.Context, args ...string) ([]byte, error) 
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &boundedWriter{&out, maxGitAnswer}, &boundedWriter{&said, 4 << 10}
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &boundedWriter{&out, maxGitAnswer}, &boundedWriter{&stderr, 4 << 10}
 	err = cmd.Run()
 	var exit *exec.ExitError
-	switch line, _, _ := strings.Cut(strings.TrimSpace(said.String()), "\n"); {
+	switch line, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n"); {
 	case err == nil && out.Len() == maxGitAnswer:
 		return nil, errors.New("git: it lists too much")
-	case ctx.Err() != nil && asked.Err() == nil:
+	case ctx.Err() != nil && parent.Err() == nil:
 		return nil, fmt.Errorf("git: no answer within %s", g.patience)
 	case errors.As(err, &exit) && line != "":
 		return nil, errors.New("git: " + line)
@@ -149,7 +149,7 @@ type gitEntry struct{ mode, object string }
 
 // entries are what git lists, by their paths.
 func (g gitRepository) entries(ctx context.Context, args []string) (map[string]gitEntry, error) {
-	out, err := g.ask(ctx, args...)
+	out, err := g.run(ctx, args...)
 	if err != nil {
 		return nil, err
 	}

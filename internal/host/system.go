@@ -81,7 +81,7 @@ func System(o SystemOptions) (*Env, error) {
 	var notes []string
 	if o.CacheDir != "" {
 		if _, err := whittle.OwnFolder(o.CacheDir); err != nil {
-			notes = append(notes, withHint("nothing is cached: ", err))
+			notes = append(notes, noteOf("nothing is cached: ", err))
 			o.CacheDir = ""
 		}
 	}
@@ -98,7 +98,7 @@ func System(o SystemOptions) (*Env, error) {
 	if !o.NoIndexCache && o.CacheDir != "" {
 		cache, err := index.OpenCache(filepath.Join(o.CacheDir, "index"), o.CacheLimit)
 		if err != nil {
-			env.Notes = append(env.Notes, withHint("layers are read anew each time: ", err))
+			env.Notes = append(env.Notes, noteOf("layers are read anew each time: ", err))
 		} else {
 			env.Index.Cache = cache
 		}
@@ -110,8 +110,8 @@ func System(o SystemOptions) (*Env, error) {
 	return env, nil
 }
 
-// withHint is a note of an error and what to try.
-func withHint(what string, err error) string {
+// noteOf is a note of an error and what to try.
+func noteOf(what string, err error) string {
 	what += err.Error()
 	if hint := whittle.Hint(err); hint != "" {
 		what += "; " + hint
@@ -122,32 +122,32 @@ func withHint(what string, err error) string {
 // openEngine opens the engine. Without a cache a private one has a state that
 // goes with it.
 func openEngine(ctx context.Context, o SystemOptions, bases bool) (Builder, error) {
-	options, passing := engineOptions(o, bases), ""
+	options, temporary := engineOptions(o, bases), ""
 	if options.Daemon.StateDir == "" {
 		var err error
-		if passing, err = os.MkdirTemp("", "whittle-engine-*"); err != nil {
+		if temporary, err = os.MkdirTemp("", "whittle-engine-*"); err != nil {
 			return nil, whittle.ErrSystem.Errorf("making a folder for the engine's state: %w", err)
 		}
-		options.Daemon.StateDir = passing
+		options.Daemon.StateDir = temporary
 	}
 	e, err := build.Open(ctx, options)
 	if err != nil {
-		_ = removePassing(passing)
+		_ = removeState(temporary)
 		return nil, err // not the nil engine in an interface
 	}
-	return passingEngine{e, passing}, nil
+	return engineWithState{e, temporary}, nil
 }
 
-// passingEngine is an engine whose state, if it is named, goes with it.
-type passingEngine struct {
+// engineWithState is an engine whose state, if it is named, goes with it.
+type engineWithState struct {
 	Builder
 	state string
 }
 
 // Close ends the engine.
-func (e passingEngine) Close() error { return errors.Join(e.Builder.Close(), removePassing(e.state)) }
+func (e engineWithState) Close() error { return errors.Join(e.Builder.Close(), removeState(e.state)) }
 
-func removePassing(dir string) error {
+func removeState(dir string) error {
 	if dir == "" {
 		return nil
 	}

@@ -23,11 +23,11 @@ type consent struct {
 	// names.
 	files, variables []string
 	ssh              bool
-	wishes           []wish
+	denials          []denial
 }
 
-// wish is what a project asks for and may not have.
-type wish struct {
+// denial is what a project asks for and may not have.
+type denial struct {
 	what  string // for an error
 	allow string // what --allow takes
 }
@@ -36,8 +36,8 @@ const (
 	allowFile     = "fs.read="
 	allowVariable = "env="
 	allowSSH      = "ssh"
-	// shownWishes bounds how many wishes an error names.
-	shownWishes = 8
+	// shownDenials bounds how many wishes an error names.
+	shownDenials = 8
 )
 
 func newConsent(dir string, allow []string, lookup project.Lookup) (*consent, error) {
@@ -68,16 +68,16 @@ func newConsent(dir string, allow []string, lookup project.Lookup) (*consent, er
 	return c, nil
 }
 
-// outside is how what the project names is read. What it may not have is noted,
+// accessors is how what the project names is read. What it may not have is noted,
 // and empty.
-func (c *consent) outside() project.Outside {
+func (c *consent) accessors() project.Outside {
 	return project.Outside{Lookup: c.variable, Read: c.read}
 }
 
 func (c *consent) variable(name string) (string, bool) {
 	value, ok := c.lookup(name)
 	if ok && !slices.Contains(c.variables, name) {
-		c.wish("the variable "+name, allowVariable+name)
+		c.deny("the variable "+name, allowVariable+name)
 		return "", true
 	}
 	return value, ok
@@ -94,9 +94,9 @@ func (c *consent) read(file string, most int64) ([]byte, error) {
 	return whittle.ReadFile(real, most)
 }
 
-// recipe asks for a Dockerfile, which may lie outside where no link in the
+// dockerfile asks for a Dockerfile, which may lie outside where no link in the
 // project leads to it.
-func (c *consent) recipe(name string) {
+func (c *consent) dockerfile(name string) {
 	if !filepath.IsLocal(name) {
 		if real := whittle.WithoutLinks(filepath.Join(c.dir, name)); !c.inside(real) {
 			c.allows(real)
@@ -104,8 +104,8 @@ func (c *consent) recipe(name string) {
 	}
 }
 
-// agent are the paths of an agent or of keys; the user's own agent has none.
-func (c *consent) agent(paths []string) []string {
+// sshPaths are the paths of an agent or of keys; the user's own agent has none.
+func (c *consent) sshPaths(paths []string) []string {
 	var out []string
 	for _, path := range paths {
 		out = append(out, whittle.WithoutLinks(path))
@@ -116,7 +116,7 @@ func (c *consent) agent(paths []string) []string {
 		if outside {
 			what = "the SSH key or agent " + strings.Join(out, ", ")
 		}
-		c.wish(what, allowSSH)
+		c.deny(what, allowSSH)
 	}
 	return out
 }
@@ -134,31 +134,31 @@ func (c *consent) allows(file string) bool {
 		return ok
 	})
 	if !allowed {
-		c.wish("the file "+file, allowFile+file)
+		c.deny("the file "+file, allowFile+file)
 	}
 	return allowed
 }
 
-func (c *consent) wish(what, allow string) {
-	if one := (wish{what, allow}); len(c.wishes) <= shownWishes && !slices.Contains(c.wishes, one) {
-		c.wishes = append(c.wishes, one)
+func (c *consent) deny(what, allow string) {
+	if one := (denial{what, allow}); len(c.denials) <= shownDenials && !slices.Contains(c.denials, one) {
+		c.denials = append(c.denials, one)
 	}
 }
 
 // refusal says what the project asks for that it may not have, nil where there
 // is nothing.
 func (c *consent) refusal() error {
-	if len(c.wishes) == 0 {
+	if len(c.denials) == 0 {
 		return nil
 	}
 	var what, allow []string
-	for _, w := range c.wishes[:min(len(c.wishes), shownWishes)] {
+	for _, w := range c.denials[:min(len(c.denials), shownDenials)] {
 		what = append(what, w.what)
 		if option := "--allow " + shell.Quote(w.allow); !slices.Contains(allow, option) {
 			allow = append(allow, option)
 		}
 	}
-	if len(c.wishes) > shownWishes {
+	if len(c.denials) > shownDenials {
 		what = append(what, "and more")
 	}
 	return whittle.WithHint(whittle.ErrUsage.Errorf("project %s asks for what is not its own, and its steps may send it anywhere: %s", filepath.Base(c.dir), strings.Join(what, "; ")),

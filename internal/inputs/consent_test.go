@@ -130,9 +130,9 @@ func TestConsent(t *testing.T) {
 				t.Fatal(err, whittle.Hint(err))
 			}
 			var d build.Definition
-			s.Give(&d)
+			s.AddTo(&d)
 			commands := []build.Command{{Name: "x"}}
-			if err := s.Run(commands, nil); err != nil {
+			if err := s.SetEnvironment(commands, nil); err != nil {
 				t.Fatal(err)
 			}
 			secret := ""

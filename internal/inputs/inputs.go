@@ -40,13 +40,13 @@ type Set struct {
 	secrets []build.Secret
 	ssh     []build.SSH
 	// project is the environment of all that is run, before the options' own.
-	project project.Environment
-	files   []string
-	env     project.Variables
-	lookup  project.Lookup
-	consent *consent
-	hidden  []string // values of all environments
-	beside  []build.Service
+	project  project.Environment
+	files    []string
+	env      project.Variables
+	lookup   project.Lookup
+	consent  *consent
+	hidden   []string // values of all environments
+	services []build.Service
 }
 
 // Read reads the inputs of a project, nil where there is none, and of
@@ -54,13 +54,13 @@ type Set struct {
 // project names what is not its own and the options do not allow.
 func Read(lookup project.Lookup, p *project.Project, in Options) (*Set, error) {
 	s := &Set{lookup: lookup, files: in.EnvFiles}
-	secrets, agents, err := s.options(in)
+	secrets, agents, err := s.parseOptions(in)
 	if err != nil {
 		return nil, err
 	}
 	if p != nil {
 		if s.consent, err = newConsent(p.Dir, in.Allow, s.lookup); err == nil {
-			err = s.own(p, secrets, agents)
+			err = s.readProject(p, secrets, agents)
 		}
 		if err != nil {
 			return nil, err
@@ -72,11 +72,11 @@ func Read(lookup project.Lookup, p *project.Project, in Options) (*Set, error) {
 	if err := s.readSecrets(secrets, project.Outside{Lookup: s.lookup, Read: whittle.ReadFile}); err != nil {
 		return nil, err
 	}
-	everywhere, err := s.environment(nil)
+	shared, err := s.environment(nil)
 	if err != nil {
 		return nil, err
 	}
-	s.hidden = append(s.hidden, everywhere.Hidden...)
+	s.hidden = append(s.hidden, shared.Hidden...)
 	if p == nil {
 		return s, nil
 	}
@@ -90,8 +90,8 @@ func Read(lookup project.Lookup, p *project.Project, in Options) (*Set, error) {
 	return s, s.consent.refusal()
 }
 
-// options reads what options say, of one name the last.
-func (s *Set) options(in Options) (secrets []project.Secret, agents []project.SSH, err error) {
+// parseOptions reads what options say, of one name the last.
+func (s *Set) parseOptions(in Options) (secrets []project.Secret, agents []project.SSH, err error) {
 	for _, text := range in.Env {
 		v := project.ParseVariable(text)
 		if v.Name == "" {
@@ -122,33 +122,33 @@ func (s *Set) options(in Options) (secrets []project.Secret, agents []project.SS
 	return secrets, agents, nil
 }
 
-// own reads what a project names and options do not replace, as far as that is
+// readProject reads what a project names and options do not replace, as far as that is
 // allowed.
-func (s *Set) own(p *project.Project, secrets []project.Secret, agents []project.SSH) error {
+func (s *Set) readProject(p *project.Project, secrets []project.Secret, agents []project.SSH) error {
 	for _, v := range p.Variants {
-		s.consent.recipe(v.Dockerfile)
+		s.consent.dockerfile(v.Dockerfile)
 	}
 	var err error
-	if s.project, err = s.project.With(p.EnvFiles, s.kept(p.Env), false, s.consent.outside()); err != nil {
+	if s.project, err = s.project.With(p.EnvFiles, s.notReplaced(p.Env), false, s.consent.accessors()); err != nil {
 		return err
 	}
 	for _, a := range p.SSH {
 		if slices.ContainsFunc(agents, func(o project.SSH) bool { return o.ID == a.ID }) {
 			continue
 		}
-		s.ssh = append(s.ssh, build.SSH{ID: a.ID, Paths: s.consent.agent(a.Paths)})
+		s.ssh = append(s.ssh, build.SSH{ID: a.ID, Paths: s.consent.sshPaths(a.Paths)})
 	}
 	kept := slices.DeleteFunc(slices.Clone(p.Secrets), func(one project.Secret) bool {
 		return slices.ContainsFunc(secrets, func(o project.Secret) bool { return o.ID == one.ID })
 	})
-	if err := s.readSecrets(kept, s.consent.outside()); err != nil {
+	if err := s.readSecrets(kept, s.consent.accessors()); err != nil {
 		return err
 	}
-	return s.serve(p.Services)
+	return s.readServices(p.Services)
 }
 
-// kept are the variables of a project that no option replaces.
-func (s *Set) kept(all project.Variables) project.Variables {
+// notReplaced are the variables of a project that no option replaces.
+func (s *Set) notReplaced(all project.Variables) project.Variables {
 	return slices.DeleteFunc(slices.Clone(all), func(v project.Variable) bool {
 		return slices.ContainsFunc(s.env, func(o project.Variable) bool {
 			if o.Name != v.Name || !o.Bare {
@@ -182,8 +182,8 @@ func (s *Set) readSecrets(all []project.Secret, from project.Outside) error {
 	return nil
 }
 
-// serve reads what the services of a project are.
-func (s *Set) serve(all []project.Service) error {
+// readServices reads what the services of a project are.
+func (s *Set) readServices(all []project.Service) error {
 	for _, one := range all {
 		out := build.Service{Name: one.Name, Image: one.Image, Check: one.Healthcheck.Command(), Patience: one.Patience()}
 		if h := one.Healthcheck; h != nil {
@@ -202,13 +202,13 @@ func (s *Set) serve(all []project.Service) error {
 				*line.to = words
 			}
 		}
-		e, err := one.Values(s.consent.outside())
+		e, err := one.Values(s.consent.accessors())
 		if err != nil {
 			return err
 		}
 		out.Env = e.Values
 		s.hidden = append(s.hidden, e.Hidden...)
-		s.beside = append(s.beside, out)
+		s.services = append(s.services, out)
 	}
 	return nil
 }
@@ -219,21 +219,21 @@ func (s *Set) environment(c *project.Command) (project.Environment, error) {
 	e := s.project
 	var err error
 	if c != nil {
-		if e, err = e.With(c.EnvFiles, s.kept(c.Env), false, s.consent.outside()); err != nil {
+		if e, err = e.With(c.EnvFiles, s.notReplaced(c.Env), false, s.consent.accessors()); err != nil {
 			return e, err
 		}
 	}
 	return e.With(s.files, s.env, true, project.Outside{Lookup: s.lookup})
 }
 
-// Give lets a build have the secrets, and hides all that nothing may show.
-func (s *Set) Give(d *build.Definition) {
-	d.Secrets, d.SSH, d.Hidden, d.Services = s.secrets, s.ssh, s.hidden, s.beside
+// AddTo lets a build have the secrets, and hides all that nothing may show.
+func (s *Set) AddTo(d *build.Definition) {
+	d.Secrets, d.SSH, d.Hidden, d.Services = s.secrets, s.ssh, s.hidden, s.services
 }
 
-// Run gives commands their environment; those of the project are known by their
+// SetEnvironment gives commands their environment; those of the project are known by their
 // names and words.
-func (s *Set) Run(commands []build.Command, own []project.Command) error {
+func (s *Set) SetEnvironment(commands []build.Command, own []project.Command) error {
 	for i := range commands {
 		c := &commands[i]
 		var named *project.Command
@@ -255,8 +255,8 @@ func (s *Set) Run(commands []build.Command, own []project.Command) error {
 // and tells nobody else anything. It is empty where there are none.
 func (s *Set) Seal(key []byte, own []project.Command) string {
 	h := hmac.New(sha256.New, key)
-	empty := len(s.secrets)+len(s.ssh)+len(s.beside) == 0
-	for _, one := range s.beside {
+	empty := len(s.secrets)+len(s.ssh)+len(s.services) == 0
+	for _, one := range s.services {
 		fmt.Fprintf(h, "service %q", []any{one.Name, one.Image, one.Args, one.Entrypoint, one.Env, one.Check, one.Patience.String()})
 	}
 	for _, one := range s.secrets {

@@ -38,7 +38,7 @@ func TestSurroundings(t *testing.T) {
 		t.Fatal(err)
 	}
 	commands := []build.Command{{Name: "one", Args: []string{"one"}}, {Name: "CMD", Args: []string{"one"}, Watch: &build.Watch{}}}
-	if err := s.Run(commands, p.Commands); err != nil {
+	if err := s.SetEnvironment(commands, p.Commands); err != nil {
 		t.Fatal(err)
 	}
 	want := [][]string{{"A=from-file", "B=from-yaml", "E=outside", "C=of-one", "D=$option", "OUTSIDE=outside"}, {"A=from-file", "B=from-yaml", "C=from-yaml", "E=outside", "D=$option", "OUTSIDE=outside"}}
@@ -46,7 +46,7 @@ func TestSurroundings(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	var d build.Definition
-	s.Give(&d)
+	s.AddTo(&d)
 	if diff := cmp.Diff([]build.Secret{{ID: "y", Value: []byte("outside")}, {ID: "x", Value: []byte("in other")}}, d.Secrets); diff != "" {
 		t.Errorf("secrets (-want +got):\n%s", diff)
 	}

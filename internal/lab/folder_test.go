@@ -136,7 +136,7 @@ func TestRecords(t *testing.T) {
 				archive := filepath.Join(out, "images/original.tar")
 				img, err := env.Images.Open(context.Background(), archive)
 				must(t, err)
-				if o := audit.KeptBy(env, img, archive, audit.InspectOptions{}); (o.Source != nil) != tc.kept {
+				if o := audit.WithStudyDockerfile(env, img, archive, audit.InspectOptions{}); (o.Source != nil) != tc.kept {
 					t.Errorf("the Dockerfile is %q", o.Source)
 				}
 				must(t, img.Close())

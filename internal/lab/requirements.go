@@ -101,7 +101,7 @@ func (r requirementsDiff) weights(ctx context.Context, env *host.Env, x *audit.E
 	}
 	ctx, cancel := context.WithTimeout(ctx, audit.ResolvePatience)
 	defer cancel()
-	installed := x.InstalledBut(r.removed)
+	installed := x.InstalledExcept(r.removed)
 	res, in, ok := x.Resolve(ctx, env, r.added, installed)
 	if !ok {
 		return nil, false

@@ -168,7 +168,7 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 	}
 	w.workshop.bench.env.Listener().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
 	commands := []build.Command{c}
-	if err := w.workshop.bench.inputs.Run(commands, w.workshop.bench.project.Commands); err != nil {
+	if err := w.workshop.bench.inputs.SetEnvironment(commands, w.workshop.bench.project.Commands); err != nil {
 		return nil, err
 	}
 	results, err := w.workshop.bench.engine.builder.Run(ctx, w.workshop.bench.inFolder(w.workshop.dir, w.workshop.bench.out, nil).definition(v), commands, build.RunOptions{})

@@ -88,7 +88,7 @@ func (b *bench) view(variant string) build.Progress {
 func (b *bench) definition(v project.Variant) build.Definition {
 	d := build.Definition{Context: b.project.Dir, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args, Platform: v.Platform,
 		Bases: b.bases, Offline: b.offline}
-	b.inputs.Give(&d)
+	b.inputs.AddTo(&d)
 	if rel, ok := whittle.Below(b.project.Dir, b.out.Dir); ok {
 		d.Exclude = []string{filepath.ToSlash(rel)}
 	}
@@ -191,7 +191,7 @@ func (b *bench) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	for i := range commands {
 		commands[i].Sites = sites
 	}
-	if err := b.inputs.Run(commands, b.project.Commands); err != nil {
+	if err := b.inputs.SetEnvironment(commands, b.project.Commands); err != nil {
 		return err
 	}
 	var results []build.RunResult
@@ -207,7 +207,7 @@ func (b *bench) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	if b.project.Test != nil {
 		test := build.Command{Name: runs.Tests, Args: b.project.Test.Command, Timeout: testLimit}
 		tests := []build.Command{test}
-		if err := b.inputs.Run(tests, nil); err != nil {
+		if err := b.inputs.SetEnvironment(tests, nil); err != nil {
 			return err
 		}
 		found, err := b.test(ctx, d, process, tests[0], log)

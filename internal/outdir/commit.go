@@ -65,7 +65,7 @@ func (f Folder) Commit(ctx context.Context, project string, files []whittle.File
 	}
 	j, err := stageAll(ctx, staged, project, files, places)
 	if err == nil {
-		err = f.ready(&j)
+		err = f.prepare(&j)
 	}
 	if err != nil {
 		return errors.Join(err, f.undo(j))
@@ -98,13 +98,13 @@ func stageAll(ctx context.Context, staged, project string, files []whittle.FileC
 	return j, ctx.Err()
 }
 
-// ready writes the journal, after what has to be beside the files is there.
-func (f Folder) ready(j *journal) error {
+// prepare writes the journal, after what has to be beside the files is there.
+func (f Folder) prepare(j *journal) error {
 	beside := false
 	for i := range j.Files {
 		row := &j.Files[i]
 		staged := filepath.Join(f.Path(j.Staged), fmt.Sprint(i))
-		if here, err := onTheWay(j.Dir, row.Path, staged); err != nil || here {
+		if here, err := needsNoCopy(j.Dir, row.Path, staged); err != nil || here {
 			if err != nil {
 				return whittle.ErrSystem.Errorf("writing %s: %w", row.Path, err)
 			}
@@ -113,19 +113,19 @@ func (f Folder) ready(j *journal) error {
 		row.Beside, beside = path.Join(path.Dir(row.Path), besidePrefix+rand.Text()[:8]+besideSuffix), true
 	}
 	if beside {
-		if err := f.begin(*j); err != nil {
+		if err := f.writeJournal(*j); err != nil {
 			return err
 		}
-		if err := f.putBeside(j); err != nil {
+		if err := f.stageBesideAll(j); err != nil {
 			return err
 		}
 	}
 	j.Ready = true
-	return f.begin(*j)
+	return f.writeJournal(*j)
 }
 
-// putBeside copies staged contents to where they can be renamed.
-func (f Folder) putBeside(j *journal) error {
+// stageBesideAll copies staged contents to where they can be renamed.
+func (f Folder) stageBesideAll(j *journal) error {
 	for i, row := range j.Files {
 		if row.Beside == "" {
 			continue
@@ -136,7 +136,7 @@ func (f Folder) putBeside(j *journal) error {
 		}
 		t, err := openTarget(j.Dir, row.Path)
 		if err == nil {
-			err = errors.Join(t.beside(filepath.FromSlash(row.Beside), text), t.close())
+			err = errors.Join(t.stageBeside(filepath.FromSlash(row.Beside), text), t.close())
 		}
 		if err != nil {
 			return whittle.ErrSystem.Errorf("writing %s: %w", row.Path, err)
@@ -156,36 +156,36 @@ func (f Folder) undo(j journal) error {
 	return errors.Join(err, os.RemoveAll(f.Path(j.Staged)))
 }
 
-// begin writes the journal.
-func (f Folder) begin(j journal) error {
+// writeJournal writes the journal.
+func (f Folder) writeJournal(j journal) error {
 	text, err := json.Marshal(j)
 	if err != nil {
 		return fmt.Errorf("writing the changes: %w", err)
 	}
-	return whittle.Folder(f.Dir).Write(journalName, append(text, sealOf(f.key, text)...), 0o600)
+	return whittle.Folder(f.Dir).Write(journalName, append(text, journalSeal(f.key, text)...), 0o600)
 }
 
-// sealOf is a line that shows that this user's whittle has made the text.
-func sealOf(key, text []byte) string {
+// journalSeal is a line that shows that this user's whittle has made the text.
+func journalSeal(key, text []byte) string {
 	h := hmac.New(sha256.New, key)
 	h.Write([]byte("whittle journal 1\n"))
 	h.Write(text)
 	return "\n" + hex.EncodeToString(h.Sum(nil)) + "\n"
 }
 
-// journalOf reads a journal that was written under the key, for the project.
-func journalOf(text, key []byte, project string) (j journal, ok bool) {
+// parseJournal reads a journal that was written under the key, for the project.
+func parseJournal(text, key []byte, project string) (j journal, ok bool) {
 	body, _, _ := bytes.Cut(text, []byte("\n"))
-	if !hmac.Equal(text, append(bytes.Clone(body), sealOf(key, body)...)) || json.Unmarshal(body, &j) != nil || j.Dir != project {
+	if !hmac.Equal(text, append(bytes.Clone(body), journalSeal(key, body)...)) || json.Unmarshal(body, &j) != nil || j.Dir != project {
 		return journal{}, false
 	}
 	staged, err := filepath.Match(stagedPattern, j.Staged) // it is removed with all that is in it
 	return j, staged && err == nil
 }
 
-// finish makes the change of a process that was killed in the middle of it. A
+// recover makes the change of a process that was killed in the middle of it. A
 // journal that this user's whittle has not written is removed.
-func (f Folder) finish(project string, say func(string)) error {
+func (f Folder) recover(project string, say func(string)) error {
 	text, err := whittle.Folder(f.Dir).Read(journalName, maxRecord)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -193,7 +193,7 @@ func (f Folder) finish(project string, say func(string)) error {
 	var j journal
 	ok := err == nil
 	if ok {
-		j, ok = journalOf(text, f.key, project)
+		j, ok = parseJournal(text, f.key, project)
 	}
 	if !ok {
 		return os.RemoveAll(f.Path(journalName))
@@ -211,7 +211,7 @@ func (f Folder) replay(j journal) error {
 	var failed error
 	for i, row := range j.Files {
 		staged := filepath.Join(f.Path(j.Staged), fmt.Sprint(i))
-		if err := f.place(j.Dir, row, staged); err != nil {
+		if err := f.placeFile(j.Dir, row, staged); err != nil {
 			failed = errors.Join(failed, whittle.ErrSystem.Errorf("writing %s: %w", row.Path, err))
 		}
 	}
@@ -229,8 +229,8 @@ func (f Folder) replay(j journal) error {
 	return os.RemoveAll(f.Path(j.Staged))
 }
 
-// place puts one staged content in its place.
-func (f Folder) place(project string, row journalRow, staged string) error {
+// placeFile puts one staged content in its place.
+func (f Folder) placeFile(project string, row journalRow, staged string) error {
 	after, err := whittle.ReadFile(staged, whittle.MaxText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // it was renamed into its place before the process was killed
@@ -254,7 +254,7 @@ func (f Folder) place(project string, row journalRow, staged string) error {
 	digest := whittle.SHA256(sha256.Sum256(now))
 	ours := missing && row.Before == "" || !missing && digest == row.Before || !missing && t.halfWritten(now, after, staged)
 	if ours && (missing || digest != row.After) { // else it is done, or somebody has changed it since
-		if err := t.put(staged, row, after); err != nil {
+		if err := t.replace(staged, row, after); err != nil {
 			return err
 		}
 	}

@@ -95,7 +95,7 @@ func TestCommitKilled(t *testing.T) {
 		j, err := stageAll(context.Background(), staged, dir, files, places)
 		must(t, err)
 		if step > 0 {
-			must(t, f.ready(&j))
+			must(t, f.prepare(&j))
 		}
 		for i := range step - 1 {
 			must(t, os.Rename(filepath.Join(staged, string(rune('0'+i))), places[i]))
@@ -124,9 +124,9 @@ func TestCommitOverwritten(t *testing.T) {
 		must(t, os.Mkdir(staged, 0o755))
 		j, err := stageAll(context.Background(), staged, dir, files, places)
 		must(t, err)
-		must(t, f.ready(&j))
+		must(t, f.prepare(&j))
 		must(t, os.WriteFile(places[1], []byte(now), 0o644))
-		must(t, f.finish(dir, ignore))
+		must(t, f.recover(dir, ignore))
 		if got := contents(places); got != [3]string{after[0], want, after[2]} {
 			t.Errorf("%q: %q", now, got)
 		}
@@ -141,9 +141,9 @@ func TestCommitForged(t *testing.T) {
 	j := journal{Dir: dir, Staged: "staged", Files: []journalRow{{Path: "Dockerfile", Before: whittle.SHA256(sha256.Sum256([]byte("old 1"))), After: whittle.SHA256(sha256.Sum256([]byte("forged")))}}, Ready: true}
 	body, err := json.Marshal(j)
 	must(t, err)
-	for _, seal := range []string{"", sealOf([]byte("theirs"), body)} {
+	for _, seal := range []string{"", journalSeal([]byte("theirs"), body)} {
 		must(t, os.WriteFile(f.Path(journalName), append(body, seal...), 0o644))
-		must(t, f.finish(dir, ignore))
+		must(t, f.recover(dir, ignore))
 		if got := contents(places); got != before {
 			t.Errorf("contents %q", got)
 		}
@@ -179,15 +179,15 @@ func TestCommitFull(t *testing.T) {
 	must(t, os.Mkdir(staged, 0o755))
 	j, err := stageAll(context.Background(), staged, dir, files, places)
 	must(t, err)
-	must(t, f.ready(&j))
+	must(t, f.prepare(&j))
 	j.Ready = false
-	must(t, f.begin(j))
+	must(t, f.writeJournal(j))
 	for _, row := range j.Files {
 		if !exists(filepath.Join(dir, filepath.FromSlash(row.Beside))) || row.Beside == "" {
 			t.Errorf("%s: nothing is beside it: %q", row.Path, row.Beside)
 		}
 	}
-	must(t, f.finish(dir, ignore))
+	must(t, f.recover(dir, ignore))
 	if got := contents(places); got != before {
 		t.Errorf("contents %q after a change that was not ready", got)
 	}

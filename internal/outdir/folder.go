@@ -45,7 +45,7 @@ type Folder struct {
 // the first. The folder ignores itself for git, and the builds never send it.
 // close frees it.
 func Open(project, dir string, key []byte, say func(string)) (Folder, error) {
-	if err := noLinks(project, dir); err != nil {
+	if err := refuseLinks(project, dir); err != nil {
 		return Folder{}, err
 	}
 	f, err := Make(dir)
@@ -53,13 +53,13 @@ func Open(project, dir string, key []byte, say func(string)) (Folder, error) {
 		return f, err
 	}
 	f.key = key
-	if f.lock, err = f.take(); err != nil {
+	if f.lock, err = f.acquire(); err != nil {
 		return f, err
 	}
-	if err := f.finish(project, say); err != nil {
+	if err := f.recover(project, say); err != nil {
 		return f, errors.Join(err, f.Close())
 	}
-	f.sweep()
+	f.removeLeftovers()
 	if _, err := os.Lstat(f.Path(".gitignore")); errors.Is(err, fs.ErrNotExist) {
 		err = whittle.Folder(f.Dir).Write(".gitignore", []byte("*\n"), 0o644)
 		if err != nil {
@@ -69,8 +69,8 @@ func Open(project, dir string, key []byte, say func(string)) (Folder, error) {
 	return f, nil
 }
 
-// noLinks refuses links on the way from the project to a folder in it.
-func noLinks(project, dir string) error {
+// refuseLinks refuses links on the way from the project to a folder in it.
+func refuseLinks(project, dir string) error {
 	rel, ok := whittle.Below(project, dir)
 	if !ok {
 		return nil // the user has named a folder elsewhere
@@ -78,15 +78,15 @@ func noLinks(project, dir string) error {
 	at := project
 	for name := range strings.SplitSeq(rel, string(filepath.Separator)) {
 		at = filepath.Join(at, name)
-		if err := noLink(at); err != nil {
+		if err := refuseLink(at); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// noLink says that a path is a link, and no folder that whittle has made.
-func noLink(path string) error {
+// refuseLink says that a path is a link, and no folder that whittle has made.
+func refuseLink(path string) error {
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return whittle.WithHint(whittle.ErrUsage.Errorf("the study's folder: %s is a link, and nothing is written through links", path),
@@ -100,20 +100,20 @@ func Make(dir string) (Folder, error) {
 	f := Folder{Dir: dir}
 	for _, d := range []string{dir, f.Path("images"), f.Path("logs"), f.Path("variants")} {
 		if d != dir {
-			if err := noLink(d); err != nil {
+			if err := refuseLink(d); err != nil {
 				return f, err
 			}
 		}
 		if err := os.MkdirAll(d, 0o755); err != nil {
-			return f, notMade(err)
+			return f, folderError(err)
 		}
 	}
 	return f, nil
 }
 
-// notMade says that the study's folder cannot be had, and what to do where it is
+// folderError says that the study's folder cannot be had, and what to do where it is
 // another user's, as root's is after a run of root's.
-func notMade(err error) error {
+func folderError(err error) error {
 	kind, hint := whittle.ErrUsage, ""
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
@@ -169,8 +169,8 @@ func (f Folder) sync(rel string) error {
 	return nil
 }
 
-// take locks the folder for this process, or says who has it.
-func (f Folder) take() (*os.File, error) {
+// acquire locks the folder for this process, or says who has it.
+func (f Folder) acquire() (*os.File, error) {
 	root, err := os.OpenRoot(f.Dir)
 	if err != nil {
 		return nil, whittle.ErrUsage.Errorf("locking the study's folder: %w", err)
@@ -204,9 +204,9 @@ func (f Folder) take() (*os.File, error) {
 	return file, nil
 }
 
-// sweep removes what runs that were killed have left in a folder that is
+// removeLeftovers removes what runs that were killed have left in a folder that is
 // locked: nobody else uses it now. What cannot be removed is in nobody's way.
-func (f Folder) sweep() {
+func (f Folder) removeLeftovers() {
 	root, err := os.OpenRoot(f.Dir)
 	if err != nil {
 		return

@@ -54,10 +54,10 @@ func TestUserKey(t *testing.T) {
 // TestFolderNotMade: a folder that cannot be had is the user's to name anew, and
 // a full disk is the system's.
 func TestFolderNotMade(t *testing.T) {
-	if err := notMade(&fs.PathError{Op: "mkdir", Path: "x", Err: syscall.EACCES}); !errors.Is(err, whittle.ErrUsage) || !strings.Contains(whittle.Hint(err), "--out") {
+	if err := folderError(&fs.PathError{Op: "mkdir", Path: "x", Err: syscall.EACCES}); !errors.Is(err, whittle.ErrUsage) || !strings.Contains(whittle.Hint(err), "--out") {
 		t.Errorf("not the user's: %v [%s]", err, whittle.Hint(err))
 	}
-	if err := notMade(syscall.ENOSPC); !errors.Is(err, whittle.ErrSystem) || errors.Is(err, whittle.ErrUsage) {
+	if err := folderError(syscall.ENOSPC); !errors.Is(err, whittle.ErrSystem) || errors.Is(err, whittle.ErrUsage) {
 		t.Errorf("a full disk: %v", err)
 	}
 }

@@ -17,7 +17,7 @@ func (t target) inherit(f, old *os.File) {
 	if old != nil {
 		from, _ = old.Stat()
 	} else {
-		from, _ = t.root.Stat(filepath.Dir(t.at))
+		from, _ = t.root.Stat(filepath.Dir(t.path))
 	}
 	if from == nil {
 		return
@@ -37,7 +37,7 @@ func replaceable(staged string, t target) bool {
 	if err != nil {
 		return false
 	}
-	was, err := t.root.Lstat(t.at)
+	was, err := t.root.Lstat(t.path)
 	if err != nil {
 		return true // there is none
 	}
@@ -52,7 +52,7 @@ func sameDevice(staged string, t target) bool {
 	if err != nil {
 		return false
 	}
-	in, err := t.root.Stat(filepath.Dir(t.at))
+	in, err := t.root.Stat(filepath.Dir(t.path))
 	if err != nil {
 		return false
 	}

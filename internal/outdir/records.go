@@ -28,7 +28,7 @@ type record struct {
 	image   whittle.Digest // of the image in its archive; empty where it was not built
 }
 
-func statePath(variant string) string  { return filepath.Join("variants", variant+".json") }
+func recordPath(variant string) string { return filepath.Join("variants", variant+".json") }
 func sourcePath(variant string) string { return filepath.Join("variants", variant+".Dockerfile") }
 func sealPath(variant string) string   { return filepath.Join("variants", variant+".seal") }
 
@@ -57,7 +57,7 @@ func (f Folder) Save(v *whittle.Variant, dockerfile []byte, digest func(archive 
 			return fmt.Errorf("keeping variant %s: %w", v.Name, err)
 		}
 	}
-	for name, text := range map[string][]byte{sourcePath(v.Name): dockerfile, statePath(v.Name): b, sealPath(v.Name): []byte(r.seal(f.key) + "\n")} {
+	for name, text := range map[string][]byte{sourcePath(v.Name): dockerfile, recordPath(v.Name): b, sealPath(v.Name): []byte(r.seal(f.key) + "\n")} {
 		if err := whittle.Folder(f.Dir).Write(filepath.ToSlash(name), text, 0o644); err != nil {
 			return err
 		}
@@ -65,11 +65,11 @@ func (f Folder) Save(v *whittle.Variant, dockerfile []byte, digest func(archive 
 	return nil
 }
 
-// Kept reads a variant that was kept, with its Dockerfile, if this user's
+// Record reads a variant that was kept, with its Dockerfile, if this user's
 // whittle has made it of the image with that digest.
-func (f Folder) Kept(name string, image whittle.Digest) (*whittle.Variant, []byte, bool) {
+func (f Folder) Record(name string, image whittle.Digest) (*whittle.Variant, []byte, bool) {
 	var texts [3][]byte
-	for i, file := range []string{statePath(name), sourcePath(name), sealPath(name)} {
+	for i, file := range []string{recordPath(name), sourcePath(name), sealPath(name)} {
 		text, err := whittle.Folder(f.Dir).Read(filepath.ToSlash(file), maxRecord)
 		if err != nil {
 			return nil, nil, false
@@ -94,10 +94,10 @@ func (f Folder) Load(name string, digest func(archive string) (whittle.Digest, e
 	if _, err := os.Lstat(archive); err == nil {
 		image, _ = digest(archive)
 	}
-	v, _, ok := f.Kept(name, image)
+	v, _, ok := f.Record(name, image)
 	if !ok { // one that was not built, beside an archive of a time when it was
 		image = ""
-		v, _, ok = f.Kept(name, image)
+		v, _, ok = f.Record(name, image)
 	}
 	if !ok || (v.Build.Status == whittle.Built) != (image != "") ||
 		image != "" && v.Build.Archive != ArchivePath(name) {

@@ -71,13 +71,13 @@ func FuzzJournal(f *testing.F) {
 		before := tree(t, base)
 		text := bytes.Clone(body)
 		if sealed {
-			text = append(text, sealOf(key, body)...)
+			text = append(text, journalSeal(key, body)...)
 		}
 		if flip > 0 && len(text) > 0 {
 			text[int(flip/8%uint(len(text)))] ^= 1 << (flip % 8)
 		}
 		must(t, os.WriteFile(out.Path(journalName), text, 0o600))
-		if err := out.finish(dir, func(string) {}); err != nil && (!sealed || flip > 0) {
+		if err := out.recover(dir, func(string) {}); err != nil && (!sealed || flip > 0) {
 			t.Errorf("a journal of nobody's: %v", err)
 		}
 		after := tree(t, base)
@@ -112,27 +112,27 @@ func FuzzRecord(f *testing.F) {
 		must(t, err)
 		out.key = key
 		put := func(texts ...[]byte) {
-			for i, name := range []string{statePath("a"), sourcePath("a"), sealPath("a")} {
+			for i, name := range []string{recordPath("a"), sourcePath("a"), sealPath("a")} {
 				must(t, os.WriteFile(out.Path(name), texts[i], 0o600))
 			}
 		}
 		right := record{variant, source, "sha256:1"}.seal(key)
 		put(variant, source, seal)
-		if _, _, ok := out.Kept("a", "sha256:1"); ok && strings.TrimSpace(string(seal)) != right {
+		if _, _, ok := out.Record("a", "sha256:1"); ok && strings.TrimSpace(string(seal)) != right {
 			t.Fatalf("a record under the seal %q is believed", seal)
 		}
 		texts := [][]byte{bytes.Clone(variant), bytes.Clone(source), []byte(right + "\n")}
 		put(texts...)
-		v, text, ok := out.Kept("a", "sha256:1")
+		v, text, ok := out.Record("a", "sha256:1")
 		if ok && (v.Name != "a" || !bytes.Equal(text, source)) {
 			t.Errorf("kept %q, read %+v, %q", variant, v, text)
 		}
 		for what, other := range map[string]func() bool{
-			"another image":   func() bool { _, _, ok := out.Kept("a", "sha256:2"); return ok },
-			"another variant": func() bool { _, _, ok := out.Kept("../a", "sha256:1"); return ok },
+			"another image":   func() bool { _, _, ok := out.Record("a", "sha256:2"); return ok },
+			"another variant": func() bool { _, _, ok := out.Record("../a", "sha256:1"); return ok },
 			"another key": func() bool {
 				theirs := Folder{Dir: dir, key: []byte("theirs")}
-				_, _, ok := theirs.Kept("a", "sha256:1")
+				_, _, ok := theirs.Record("a", "sha256:1")
 				return ok
 			},
 		} {
@@ -146,7 +146,7 @@ func FuzzRecord(f *testing.F) {
 		}
 		part[int(flip/24%uint(len(part)))] ^= 1 << (flip / 3 % 8)
 		put(texts...)
-		if _, _, ok := out.Kept("a", "sha256:1"); ok && strings.TrimSpace(string(texts[2])) != right {
+		if _, _, ok := out.Record("a", "sha256:1"); ok && strings.TrimSpace(string(texts[2])) != right {
 			t.Errorf("a record with another bit is believed: %q", texts)
 		} else if ok && flip%3 < 2 {
 			t.Errorf("a record with another bit in its text is believed: %q", texts)

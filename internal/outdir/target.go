@@ -14,7 +14,7 @@ import (
 // folder alone. at is relative to it, links followed.
 type target struct {
 	root *os.Root
-	at   string
+	path string
 }
 
 func openTarget(project, name string) (target, error) {
@@ -32,7 +32,7 @@ func (t target) stage(staged string, c whittle.FileChange) error {
 	if err != nil {
 		return err
 	}
-	if err := t.fill(out, c.After); err != nil {
+	if err := t.writeContent(out, c.After); err != nil {
 		return err
 	}
 	if replaceable(staged, t) {
@@ -41,26 +41,26 @@ func (t target) stage(staged string, c whittle.FileChange) error {
 	if err := os.WriteFile(staged+beforeSuffix, c.Before, 0o600); err != nil {
 		return err
 	}
-	old, err := t.root.OpenFile(t.at, os.O_WRONLY, 0)
+	old, err := t.root.OpenFile(t.path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
 	return errors.Join(reserve(old, int64(len(c.After))), old.Close())
 }
 
-// beside writes a new content beside the file, as stage does.
-func (t target) beside(name string, text []byte) error {
+// stageBeside writes a new content beside the file, as stage does.
+func (t target) stageBeside(name string, text []byte) error {
 	out, err := t.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	return t.fill(out, text)
+	return t.writeContent(out, text)
 }
 
-// fill writes and closes a file that will be the target.
-func (t target) fill(out *os.File, text []byte) error {
+// writeContent writes and closes a file that will be the target.
+func (t target) writeContent(out *os.File, text []byte) error {
 	mode := fs.FileMode(0o644)
-	old, err := t.root.OpenFile(t.at, os.O_RDONLY, 0)
+	old, err := t.root.OpenFile(t.path, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		old, err = nil, nil
 	}
@@ -81,9 +81,9 @@ func (t target) fill(out *os.File, text []byte) error {
 	return errors.Join(err, out.Close())
 }
 
-// onTheWay says that a staged content needs no copy beside the target: it can
+// needsNoCopy says that a staged content needs no copy beside the target: it can
 // be renamed, or has to be written in the target's place.
-func onTheWay(project, name, staged string) (bool, error) {
+func needsNoCopy(project, name, staged string) (bool, error) {
 	t, err := openTarget(project, name)
 	if err != nil {
 		return false, err
@@ -93,15 +93,15 @@ func onTheWay(project, name, staged string) (bool, error) {
 	return !replaceable(staged, t) || within && sameDevice(staged, t), nil
 }
 
-// put puts a new content in the target's place.
-func (t target) put(staged string, row journalRow, text []byte) error {
+// replace puts a new content in the target's place.
+func (t target) replace(staged string, row journalRow, text []byte) error {
 	if replaceable(staged, t) {
 		from := filepath.FromSlash(row.Beside)
 		rel, within := whittle.Below(t.root.Name(), staged)
 		if row.Beside == "" && within {
 			from = rel
 		}
-		if from != "" && t.root.Rename(from, t.at) == nil {
+		if from != "" && t.root.Rename(from, t.path) == nil {
 			return nil
 		}
 	}
@@ -111,7 +111,7 @@ func (t target) put(staged string, row journalRow, text []byte) error {
 // overwrite writes the file in its place, so that it stays the file that it is:
 // of another owner, or of several names. Nothing is cut off before all is there.
 func (t target) overwrite(text []byte) error {
-	out, err := t.root.OpenFile(t.at, os.O_CREATE|os.O_WRONLY, 0o644)
+	out, err := t.root.OpenFile(t.path, os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
