@@ -30,21 +30,21 @@ type AdviseOptions struct {
 	// InspectOptions name the Dockerfile that made the image; its path is
 	// relative to Project where there is one.
 	InspectOptions
-	// Project is the project's folder, which was the build's context; empty
-	// where it is not known.
+	// Project is the project's folder, which was the build's context; empty if
+	// it is not known.
 	Project string
-	// Only names the rules that are asked; empty is all.
+	// Only names the rules that are run; empty is all.
 	Only []string
-	// Commands have to work too, besides what the image starts: what they use
-	// is used.
+	// Commands must work too, besides what the image starts: what they need
+	// counts as used.
 	Commands [][]string
-	// Guard asks for imports that no file declares to be guarded, so that they
-	// say what to install, instead of being declared.
+	// Guard fixes undeclared imports by guarding them with a message that says
+	// what to install, instead of declaring them.
 	Guard bool
 }
 
-// Advise says what could be smaller in an image, or breaks it, and what each
-// change would save.
+// Advise gives the findings in an image: what could be smaller or breaks it, and
+// what each change would save.
 func Advise(ctx context.Context, env *host.Env, name string, o AdviseOptions) (*whittle.Advice, error) {
 	if err := KnownRules(o.Only); err != nil {
 		return nil, err
@@ -57,10 +57,10 @@ func Advise(ctx context.Context, env *host.Env, name string, o AdviseOptions) (*
 	return x.Advise(ctx, env, o.Only)
 }
 
-// Rules are the rules that can be asked, with their documentation.
+// Rules are all rules, with their documentation.
 func Rules() []analysis.Rule { return rule.All() }
 
-// KnownRules says which of some rules there is none, as an error of the user's.
+// KnownRules returns a usage error that names the first rule that does not exist.
 func KnownRules(only []string) error {
 	for _, id := range only {
 		if !slices.ContainsFunc(rule.All(), func(r analysis.Rule) bool { return r.ID == id }) {
@@ -74,16 +74,15 @@ func KnownRules(only []string) error {
 	return nil
 }
 
-// Examined is an image with all that rules look at.
+// Examined is an image with everything that the rules look at.
 type Examined struct {
 	Subject *Subject
 	Facts   *analysis.Facts
-	// environment is what markers are evaluated in, empty without an
-	// interpreter.
+	// Environment is the environment of markers, empty without an interpreter.
 	Environment pep.Environment
 }
 
-// Examine reads an image once for its account, its check and its rules.
+// Examine reads an image once for its account, its check and the rules.
 func Examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (x *Examined, err error) {
 	img, err := env.Images.Open(ctx, name)
 	if err != nil {
@@ -125,13 +124,13 @@ func Examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (
 	return x, x.pythonFacts(ctx, env, o)
 }
 
-// projectFacts are what the project's folder says.
+// projectFacts reads the facts from the project's folder.
 func projectFacts(p *analysis.Facts, o AdviseOptions) error {
 	if o.Project == "" {
 		return nil
 	}
 	p.Files = whittle.Folder(o.Project)
-	p.Declared, _ = project.ReadDeclared(p.Files) // what cannot be read of it is not the image's fault
+	p.Declared, _ = project.ReadDeclared(p.Files) // an unreadable file is no finding about the image
 	var err error
 	p.Ignore, err = ignore.Load(o.Project, filepath.Join(o.Project, filepath.FromSlash(o.Dockerfile)))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -140,7 +139,8 @@ func projectFacts(p *analysis.Facts, o AdviseOptions) error {
 	return err
 }
 
-// pythonFacts are what the image's Python installation says, and the check.
+// pythonFacts reads the facts from the image's Python installation, and runs the
+// check.
 func (x *Examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptions) error {
 	p := x.Facts
 	configured := project.Check{}
@@ -194,13 +194,13 @@ func (x *Examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptio
 	return nil
 }
 
-// usages are the rules' words for the check's.
+// usages convert the check's uses to those of the rules.
 var usages = [...]analysis.Usage{check.UnknownUse: analysis.UsageUnknown, check.NotUsed: analysis.Unused, check.PluginUse: analysis.Plugin,
 	check.OptionalUse: analysis.Optional, check.LazyUse: analysis.Lazy, check.EagerUse: analysis.Eager}
 
-// boundFor is what a distribution is to be declared with: the series of the
-// version that a lock or constraints file pins, else of the newest in the
-// package index.
+// boundFor is the specifier with which a distribution should be declared: the
+// series of the version that a lock or constraints file pins, otherwise of the
+// newest release in the package index.
 func boundFor(ctx context.Context, env *host.Env, declared *project.Declared, name string, on pep.Environment) (string, bool) {
 	if declared != nil {
 		for _, l := range declared.Locked {
@@ -212,15 +212,15 @@ func boundFor(ctx context.Context, env *host.Env, declared *project.Declared, na
 	return newestBound(ctx, env, name, on)
 }
 
-// IndexPatience is how long a check or a rule waits for the package index: it
-// would only name a better bound.
+// IndexPatience is how long a check or a rule waits for the package index, whose
+// answer only improves a bound.
 const IndexPatience = 3 * time.Second
 
 // ResolvePatience is how long resolving for a forecast may take.
 const ResolvePatience = time.Minute
 
-// newestBound is what a distribution is declared with by the newest release in the
-// package index that fits.
+// newestBound is the specifier for the series of the newest release in the package
+// index that fits the environment.
 func newestBound(ctx context.Context, env *host.Env, name string, on pep.Environment) (string, bool) {
 	if env.Packages == nil {
 		return "", false
@@ -231,7 +231,7 @@ func newestBound(ctx context.Context, env *host.Env, name string, on pep.Environ
 	return specifiers, err == nil
 }
 
-// Advise asks the rules and measures what each finding saves.
+// Advise runs the rules and predicts what each finding saves.
 func (x *Examined) Advise(ctx context.Context, env *host.Env, only []string) (*whittle.Advice, error) {
 	env.Listener().Step("asking the rules about " + x.Subject.Ref().Name)
 	found, err := rule.Find(ctx, x.Facts, only)
@@ -265,7 +265,7 @@ func (x *Examined) Advise(ctx context.Context, env *host.Env, only []string) (*w
 	return out, nil
 }
 
-// Saving is what changes save together, by a replay on the layers' indexes.
+// Saving is what changes save together, replayed on the layers' indexes.
 func (x *Examined) Saving(changes ...whittle.LayerChange) (whittle.Saving, error) {
 	return ledger.Saving(x.Facts.Indexes, changes...)
 }
@@ -290,8 +290,8 @@ func CompareBool(a, b bool) int {
 	return -1
 }
 
-// environmentOf is what markers are evaluated in for the first interpreter of a
-// root, empty where there is none.
+// environmentOf is the environment of markers for the first interpreter in a root,
+// empty if there is none.
 func environmentOf(root whittle.Root, p whittle.Platform) pep.Environment {
 	if found := python.Interpreters(root); len(found) > 0 {
 		return found[0].Environment(p.Machine())

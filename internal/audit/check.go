@@ -17,22 +17,22 @@ import (
 
 // CheckOptions are the options of [Check].
 type CheckOptions struct {
-	// Project is the folder of the project that made the image; empty where
-	// it is not known.
+	// Project is the folder of the project that made the image; empty if it is
+	// not known.
 	Project string
-	// Commands have to work too, besides what the image starts.
+	// Commands must work too, besides what the image starts.
 	Commands [][]string
-	// Run runs what the image starts, too. Patience is how long an entry
-	// point is watched that does not end; 0 is ten seconds.
+	// Run also runs what the image starts. Patience is how long an entry point
+	// is watched if it does not end; 0 is ten seconds.
 	Run      bool
 	Patience time.Duration
-	// Inputs are what the runs get, besides those that the project names.
+	// Inputs are the inputs of the runs, besides those that the project names.
 	Inputs inputs.Options
-	// TempDir is where the image is laid out for the engine; empty is the
-	// system's.
+	// TempDir is the folder of the OCI layout for the engine; empty is the
+	// system's temporary folder.
 	TempDir string
-	// digests says that the image is inspected too, so that its layers are
-	// not read once for the check and once more for the digests of files.
+	// Digests says that the image is inspected too. The digests of its files are
+	// then computed in the same pass over the layers.
 	Digests bool
 }
 
@@ -56,8 +56,8 @@ type Evidence struct {
 	distributions []python.Distribution
 }
 
-// ReadEvidence reads what checks look at in an image: with the digests of its
-// files if it is inspected, too.
+// ReadEvidence reads what checks look at in an image. digests also computes the
+// digests of its files.
 func ReadEvidence(ctx context.Context, env *host.Env, img whittle.Image, name string, digests bool) (*Evidence, error) {
 	env.Listener().Step("reading " + name)
 	read := env.Index
@@ -70,7 +70,7 @@ func ReadEvidence(ctx context.Context, env *host.Env, img whittle.Image, name st
 	return &Evidence{m, dists}, ctx.Err()
 }
 
-// Check says whether an image can run, by what was read of it.
+// Check says whether the image can run.
 func (f *Evidence) Check(ctx context.Context, env *host.Env, name string, o CheckOptions) (*whittle.Check, error) {
 	on := environmentOf(f, f.Config().Platform())
 	in := &check.Image{
@@ -84,7 +84,7 @@ func (f *Evidence) Check(ctx context.Context, env *host.Env, name string, o Chec
 			return nil, err
 		}
 		in.Folder = whittle.Folder(o.Project)
-		// What cannot be read of a project's files is not the image's fault.
+		// An unreadable file of the project is no problem of the image.
 		in.Project, _ = project.ReadDeclared(in.Folder)
 	}
 	in.Names = namesOf(ctx, env, f.distributions, in.Project, configured.Names, on)
@@ -103,7 +103,7 @@ func (f *Evidence) Check(ctx context.Context, env *host.Env, name string, o Chec
 // Checks are all checks, in the order in which they are made.
 func Checks() []check.Check { return check.All() }
 
-// PackageSites are the folders of installed packages that an image has.
+// PackageSites are the site-packages and dist-packages folders of an image.
 func (f *Evidence) PackageSites() []string {
 	var out []string
 	for _, p := range f.Paths() {
@@ -117,11 +117,11 @@ func (f *Evidence) PackageSites() []string {
 	return out
 }
 
-// FileOwners are the names of the distributions by their files.
+// FileOwners are the names of distributions by the paths of their files.
 func (f *Evidence) FileOwners() map[string]string { return OwnersOf(f.distributions) }
 
-// OwnersOf are the names of distributions by their files. What one ships inside
-// itself is its own.
+// OwnersOf are the names of distributions by the paths of their files. The files
+// of a vendored distribution belong to the one that ships it.
 func OwnersOf(installed []python.Distribution) map[string]string {
 	out := map[string]string{}
 	for i := range installed {

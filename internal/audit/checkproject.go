@@ -15,12 +15,12 @@ import (
 	"whittle.dev/whittle/internal/resolve"
 )
 
-// defaultPython is the version that bounds are looked up for without an image:
-// they hardly depend on it.
+// defaultPython is the Python version for which bounds are looked up without an
+// image. They hardly depend on it.
 const defaultPython = "3.13"
 
-// CheckProject says whether what a project's own modules import is declared,
-// without an image.
+// CheckProject says whether a project declares what its modules import, without
+// an image.
 func CheckProject(ctx context.Context, env *host.Env, dir string) (*whittle.Check, error) {
 	environment := python.Interpreter{Series: defaultPython, Version: defaultPython, Implementation: "cpython"}.Environment("x86_64")
 	configured, err := project.ReadCheck(dir)
@@ -41,12 +41,12 @@ func CheckProject(ctx context.Context, env *host.Env, dir string) (*whittle.Chec
 	return c, nil
 }
 
-// dependenciesPatience is how long a check waits for the index to say what comes
-// along with a project's dependencies; it goes on without if that is not enough.
+// dependenciesPatience is how long a check waits for the package index to resolve
+// a project's dependencies. After that it goes on without.
 const dependenciesPatience = 20 * time.Second
 
-// installedFor are the versions of what is installed for some requirements, by
-// the index.
+// installedFor are the versions that would be installed for requirements, by name,
+// according to the package index.
 func installedFor(ctx context.Context, env *host.Env, reqs []pep.Requirement, on pep.Environment) (map[string]string, bool) {
 	if env.Packages == nil {
 		return nil, false
@@ -56,7 +56,7 @@ func installedFor(ctx context.Context, env *host.Env, reqs []pep.Requirement, on
 	defer cancel()
 	target := pep.Target{Major: 3, Minor: 13, Libc: "glibc", LibcMajor: 2, LibcMinor: 41, Machine: on.PlatformMachine}
 	res, err := resolve.Versions(ctx, env.Packages, reqs, resolve.Options{Env: on, Target: target})
-	if err != nil || len(res.Notes) > 0 { // a note says that something was guessed
+	if err != nil || len(res.Notes) > 0 { // notes report guesses
 		return nil, false
 	}
 	out := map[string]string{}

@@ -35,7 +35,7 @@ func Compare(ctx context.Context, env *host.Env, names []string, o []InspectOpti
 	return c, nil
 }
 
-// CompareSubjects makes the comparison; sentences about one image begin with its label.
+// CompareSubjects compares images. Sentences about one image begin with its label.
 func CompareSubjects(subjects []*Subject, label func(i int) string) *whittle.Comparison {
 	c := &whittle.Comparison{Schema: whittle.CompareSchema, Words: []string{}}
 	accounts := make([]*ledger.Account, len(subjects))
@@ -49,7 +49,7 @@ func CompareSubjects(subjects []*Subject, label func(i int) string) *whittle.Com
 	return c
 }
 
-// sentences explains the difference, then the dead bytes of each image.
+// sentences explain the difference, then the wasted bytes of each image.
 func sentences(c *whittle.Comparison, subjects []*Subject, label func(i int) string) []string {
 	first, last := c.Images[0], c.Images[len(c.Images)-1]
 	words := []string{changeSentence(first.Sizes, last.Sizes, c.Delta)}
@@ -61,8 +61,8 @@ func sentences(c *whittle.Comparison, subjects []*Subject, label func(i int) str
 	return words
 }
 
-// changeSentence says what happened to the size, and the paradox where there
-// is one: less that is live in an image that is larger.
+// changeSentence says how the size changed. If an image is larger although less of
+// it is visible, it says so.
 func changeSentence(first, last whittle.Sizes, d whittle.Delta) string {
 	switch {
 	case d.Size == 0:
@@ -79,8 +79,8 @@ func changeSentence(first, last whittle.Sizes, d whittle.Delta) string {
 		whittle.Bytes(last.Size), whittle.SignedBytes(d.Visible), whittle.SignedBytes(d.Wasted))
 }
 
-// shared adds up what the images have in common. Layers are the same when
-// their diff IDs are.
+// shared adds up the layers that the images share. Layers are the same if their
+// diff IDs are.
 func shared(subjects []*Subject) whittle.Shared {
 	type sharedLayer struct {
 		unpacked int64

@@ -19,14 +19,14 @@ import (
 	"whittle.dev/whittle/internal/source"
 )
 
-// patience is how long an entry point is watched that does not end: a server
-// that is still there after it has started.
+// patience is how long an entry point is watched that does not end. A server that
+// still runs after that time has started.
 const patience = 10 * time.Second
 
 // imageName names the image in the Dockerfile that only runs it.
 const imageName = "whittle-check-subject"
 
-// confirm runs what an image starts and notes beside each verdict how it went,
+// confirm runs what an image starts, and records the result beside each verdict
 // and where the two disagree.
 func confirm(ctx context.Context, env *host.Env, f *Evidence, c *whittle.Check, o CheckOptions) error {
 	if len(c.Starts) == 0 {
@@ -58,9 +58,9 @@ func RunStarts(ctx context.Context, env *host.Env, engine host.Builder, d build.
 	process, commands := f.Config().Config, runCommands(c.Starts, cmp.Or(o.Patience, patience), f.PackageSites())
 	var p *project.Project
 	if o.Project != "" {
-		p, _ = project.Load(o.Project, "") // it need be no project that can be built
+		p, _ = project.Load(o.Project, "") // the project need not be one that can be built
 		if p != nil {
-			p.Variants = nil // nor is it built
+			p.Variants = nil // it is not built here
 		}
 	}
 	inputs, err := inputs.Read(env.Variables(), p, o.Inputs)
@@ -107,8 +107,8 @@ func RunStarts(ctx context.Context, env *host.Env, engine host.Builder, d build.
 	return nil
 }
 
-// runCommands are the commands that run the starts. Console scripts only
-// print their help, as nobody knows what they do otherwise.
+// runCommands are the commands that run the starts. Console scripts only print
+// their help, because their other effects are unknown.
 func runCommands(starts []whittle.Start, patience time.Duration, sites []string) []build.Command {
 	var out []build.Command
 	for _, s := range starts {

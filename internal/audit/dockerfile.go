@@ -9,9 +9,9 @@ import (
 	"whittle.dev/whittle/internal/outdir"
 )
 
-// WithStudyDockerfile finds the Dockerfile of an image that a study left behind, by the
-// image's name: the archive lies in the study's images folder. It gives o
-// unchanged for any other image.
+// WithStudyDockerfile adds to o the Dockerfile of an image that a study has built.
+// Such an image is an archive in the images folder of a study. For other images it
+// returns o unchanged.
 func WithStudyDockerfile(env *host.Env, img whittle.Image, name string, o InspectOptions) InspectOptions {
 	path := strings.TrimPrefix(name, "docker-archive:")
 	variant, isTar := strings.CutSuffix(filepath.Base(path), ".tar")

@@ -13,8 +13,9 @@ import (
 	"whittle.dev/whittle/internal/resolve"
 )
 
-// Growth is how many bytes installing some requirements adds to an image, by
-// the package index, with bytecode where what is installed has it.
+// Growth is the number of bytes that installing requirements adds to an image,
+// according to the package index. Bytecode counts if the installed distributions
+// have it; if only some have, it makes the difference between low and high.
 func (x *Examined) Growth(ctx context.Context, env *host.Env, requirements []string) (low, high int64, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, ResolvePatience)
 	defer cancel()
@@ -41,8 +42,8 @@ func (x *Examined) Growth(ctx context.Context, env *host.Env, requirements []str
 	return max(low, 0), high, true
 }
 
-// compiled says that every distribution that the image's own installers brought
-// has bytecode, or that none has: the next one will be like these.
+// compiled says that all distributions that the image has installed have bytecode,
+// or that none has. Further ones will be like these.
 func (x *Examined) compiled() (all, none bool) {
 	all, none = true, true
 	seen := false
@@ -63,8 +64,8 @@ func (x *Examined) compiled() (all, none bool) {
 	return all && seen, none && seen
 }
 
-// Resolve asks the package index for requirements beside what is there already,
-// by name and version; ok is false where no index says it.
+// Resolve resolves requirements with the package index, and prefers the installed
+// versions, by name. ok is false if the index does not tell.
 func (x *Examined) Resolve(ctx context.Context, env *host.Env, requirements []string, installed map[string]string) (*resolve.Solution, *resolve.Installation, bool) {
 	found := python.Interpreters(x.Facts.Root)
 	if len(found) == 0 || env.Packages == nil {
@@ -93,8 +94,8 @@ func (x *Examined) Resolve(ctx context.Context, env *host.Env, requirements []st
 	return res, in, err == nil
 }
 
-// Target is what wheels must fit in an image. Its C library is taken to be a
-// new one: sizes of older wheels hardly differ.
+// Target is the platform that wheels must fit in an image. It assumes a new C
+// library, because the sizes of older wheels hardly differ.
 func (x *Examined) Target(i python.Interpreter) pep.Target {
 	v := i.Numbers()
 	t := pep.Target{Major: v[0], Minor: v[1], Threaded: i.Threaded, Machine: x.Subject.Config().Platform().Machine(), Libc: "glibc", LibcMajor: 2, LibcMinor: 99}
@@ -107,7 +108,8 @@ func (x *Examined) Target(i python.Interpreter) pep.Target {
 	return t
 }
 
-// InstalledExcept are the versions of the image's distributions, but for some.
+// InstalledExcept are the versions of the image's distributions by name, without
+// those at the removed positions.
 func (x *Examined) InstalledExcept(removed []int) map[string]string {
 	out := map[string]string{}
 	for i := range x.Facts.Graph.Distributions {

@@ -1,6 +1,6 @@
 // Package audit has the verbs about images: Inspect, Compare, Check, Advise and
-// Simulate. Each reads an image once, accounts for its bytes, and asks what the
-// question needs: the check, the rules, or the engine, to run what it starts.
+// Simulate. Each reads an image once and accounts for its bytes. Then it uses what
+// it needs: the check, the rules, or the engine, to run what the image starts.
 package audit
 
 import (
@@ -22,8 +22,7 @@ import (
 // InspectOptions are the options of [Inspect].
 type InspectOptions struct {
 	// Dockerfile is the path and Source the content of the file that made the
-	// image, if it is known; Target is the stage. They give layers their
-	// lines.
+	// image, if it is known; Target is the stage. They relate layers to lines.
 	Dockerfile string
 	Source     []byte
 	Target     string
@@ -31,12 +30,12 @@ type InspectOptions struct {
 	Args map[string]string
 	// By groups all bytes by one more key: see [Keys].
 	By string
-	// Duplicates asks for contents that are at several places. It reads the
-	// contents of layers of which otherwise only the headers are read.
+	// Duplicates adds the contents that are at several paths. It reads the contents
+	// of layers of which otherwise only the headers are read.
 	Duplicates bool
 }
 
-// Keys are what an inspection can group by.
+// Keys are the keys by which an inspection can group.
 func Keys() []string { return ledger.Keys() }
 
 // Inspect says where every byte of an image is, and which are wasted.
@@ -98,13 +97,14 @@ func Open(ctx context.Context, env *host.Env, name string, o InspectOptions) (s 
 	return &Subject{m, ledger.Attribute(m.Ledger, m.Indexes, img.Config(), steps, claims), append(notes, mismatch...)}, nil
 }
 
-// Databases are the files that say who owns files, and the accounts of users.
+// Databases select the files that are kept when layers are read: the package
+// databases, and the accounts of users.
 func Databases() rootfs.Selection {
 	return rootfs.Selection{Name: python.DatabaseVersion + "-" + distro.Databases(), Has: func(p string) bool { return distro.Database(p) || python.Database(p) }}
 }
 
-// claims reads the package databases of an image. Databases that cannot be read
-// are named in the notes, and cost only their own claims.
+// claims reads the package databases of an image. A database that cannot be read
+// is named in the notes, and only its own claims are missing.
 func claims(ctx context.Context, root whittle.Root) (claims []whittle.Claim, packages []distro.Installed, notes []string, err error) {
 	packages, problems := distro.Read(ctx, root)
 	more, others := python.Claims(ctx, root)
@@ -114,8 +114,9 @@ func claims(ctx context.Context, root whittle.Root) (claims []whittle.Claim, pac
 	return append(distro.Claims(packages), more...), packages, notes, ctx.Err()
 }
 
-// joinDockerfile says which instruction of its Dockerfile made each step of an image,
-// and notes if the file has made none of them. The file is nil if o has none.
+// joinDockerfile joins the steps of an image to the instructions of its
+// Dockerfile, and adds a note if none of them matches. The file is nil if o has
+// none.
 func joinDockerfile(o InspectOptions, steps []whittle.Step) (*dockerfile.File, []whittle.Step, []string, error) {
 	if o.Source == nil {
 		return nil, steps, nil, nil
@@ -135,7 +136,7 @@ func joinDockerfile(o InspectOptions, steps []whittle.Step) (*dockerfile.File, [
 	return f, steps, []string{o.Dockerfile + " names no line, as none of the image's steps is one of its instructions: it may have made another image, or another target of it"}, nil
 }
 
-// Inspection is what the account says of the image.
+// Inspection converts the account to the value that is reported.
 func (s *Subject) Inspection() *whittle.Inspection {
 	a, cfg := s.Account, s.Config()
 	in := &whittle.Inspection{

@@ -13,8 +13,8 @@ import (
 	"whittle.dev/whittle/internal/resolve"
 )
 
-// namesOf knows which distribution has a module: by the configuration, by what
-// is installed and declared, by the table of wheels, and by the package index.
+// namesOf finds the distribution of a module: by the configuration, the installed
+// and declared distributions, the table of wheels, and the package index.
 func namesOf(ctx context.Context, env *host.Env, installed []python.Distribution, declared *project.Declared, given map[string]string, on pep.Environment) *python.Names {
 	n := python.NewNames(installed)
 	n.Declare(declared.Names())
@@ -22,8 +22,8 @@ func namesOf(ctx context.Context, env *host.Env, installed []python.Distribution
 	return n
 }
 
-// ships asks the package index whether the newest wheel of a distribution has
-// a module. An index that does not answer is not asked again.
+// ships gives a function that asks the package index whether the newest wheel of a
+// distribution has a module. After an index did not answer, it is not asked again.
 func ships(ctx context.Context, env *host.Env, on pep.Environment) func(distribution, module string) source.Truth {
 	if env.Packages == nil {
 		return nil
@@ -47,7 +47,7 @@ func ships(ctx context.Context, env *host.Env, on pep.Environment) func(distribu
 	return func(distribution, module string) source.Truth {
 		q := question{distribution, module}
 		if answer, ok := answers[q]; ok || silent {
-			return answer // Maybe, where the index is not asked any more
+			return answer // Maybe, if the index is not asked any more
 		}
 		answers[q] = ask(distribution, module)
 		return answers[q]

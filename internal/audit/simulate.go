@@ -17,17 +17,16 @@ import (
 
 // SimulateOptions are the options of [Simulate].
 type SimulateOptions struct {
-	// Without are patterns of paths ("/usr/share/doc", "**/tests", "*.pyc"): a
-	// folder means all that is in it, "**/" and a pattern without a slash
-	// for any depth.
+	// Without are patterns of paths ("/usr/share/doc", "**/tests", "*.pyc"). A
+	// folder includes all files in it; "**/", and a pattern without a slash, match
+	// at any depth.
 	Without []string
-	// Distributions are Python distributions that go with all that only they
-	// need.
+	// Distributions are Python distributions that are removed, with those that
+	// only they need.
 	Distributions []string
 }
 
-// Simulate says how large an image would be if some of its files had never been
-// made.
+// Simulate predicts the size of an image without some of its files.
 func Simulate(ctx context.Context, env *host.Env, name string, o SimulateOptions) (*whittle.Simulation, error) {
 	if len(o.Without)+len(o.Distributions) == 0 {
 		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("nothing is to go"), "name it with --without or --without-distribution")
@@ -88,9 +87,9 @@ func (x *Examined) replayed(changes []whittle.LayerChange, limits index.Limits) 
 	return whittle.Sizes{Size: sum.Size, Visible: sum.Visible, Wasted: sum.Wasted}, nil
 }
 
-// without is the change that no layer makes a path of a pattern. Hard links of
-// a file are names of it like any other. A pattern that matches nothing is an
-// error: it is mistyped more often than not.
+// without is the change that removes the paths that match a pattern from all
+// layers. Hard links count like any other name of a file. A pattern that matches
+// nothing is an error, because it is usually mistyped.
 func (x *Examined) without(pattern string) (whittle.LayerChange, error) {
 	match, err := pathPattern(pattern)
 	if err != nil {
@@ -103,7 +102,7 @@ func (x *Examined) without(pattern string) (whittle.LayerChange, error) {
 	return c, nil
 }
 
-// nearest says which part of a path the image does not have.
+// nearest is a hint that names the first part of a path that is missing.
 func (x *Examined) nearest(pattern string) string {
 	clean := strings.Trim(pattern, "/")
 	if strings.ContainsAny(clean, "*?[\\") {
@@ -123,7 +122,7 @@ func (x *Examined) nearest(pattern string) string {
 	return "there is no file in it"
 }
 
-// removing is the change that no layer makes some paths.
+// removing is the change that removes the matching paths from all layers.
 func (x *Examined) removing(match func(p string) bool) (c whittle.LayerChange) {
 	for n, idx := range x.Facts.Indexes {
 		for i := range idx.Entries {
@@ -136,7 +135,7 @@ func (x *Examined) removing(match func(p string) bool) (c whittle.LayerChange) {
 	return c
 }
 
-// pathPattern reads a pattern of [SimulateOptions].
+// pathPattern parses a pattern of [SimulateOptions].
 func pathPattern(pattern string) (func(p string) bool, error) {
 	clean := strings.Trim(pattern, "/")
 	rest, deep := strings.CutPrefix(clean, "**/")
@@ -185,7 +184,7 @@ func pathPattern(pattern string) (func(p string) bool, error) {
 	}, nil
 }
 
-// distributionNames are the names of the distributions.
+// distributionNames are the names of all distributions.
 func distributionNames(g *python.Graph) (names []string) {
 	for _, d := range g.Distributions {
 		names = append(names, d.Name)
@@ -193,8 +192,8 @@ func distributionNames(g *python.Graph) (names []string) {
 	return names
 }
 
-// withoutDistribution is the change that a distribution is not installed, nor
-// what only it needs.
+// withoutDistribution is the change that removes a distribution and those that
+// only it needs, with their names and versions.
 func (x *Examined) withoutDistribution(name string) (whittle.LayerChange, []string, error) {
 	g := x.Facts.Graph
 	at, ok := g.Find(name)
@@ -230,8 +229,8 @@ func dependents(g *python.Graph, at int) []string {
 	return out
 }
 
-// requestedDistributions are the distributions that were installed for their own sake: those
-// that no other requires, and what the project's own asks for.
+// requestedDistributions are the distributions that were not installed as a
+// dependency: those that no other requires, and those that the project requires.
 func requestedDistributions(g *python.Graph) []int {
 	roots := g.Roots()
 	for _, e := range g.Edges {

@@ -1,5 +1,5 @@
-// Package git says which files of a folder differ from what git has committed. The
-// repository may be anyone's: nothing that its configuration names is run.
+// Package git says which files of a folder differ from what git has committed. A
+// repository is not trusted: no program that its configuration names is run.
 package git
 
 import (
@@ -20,14 +20,13 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Dirty says which files of a folder are not as git has them committed, by
-// their slashed paths in it. Where there is no repository nothing is known of
-// them, and they are free; where there is one that cannot be asked, that is an
-// error.
+// Dirty gives the files of a folder that differ from what git has committed, by
+// their slashed paths in it. Without a repository there are none. A repository
+// that git cannot read is an error.
 //
-// The repository may be anyone's, and its configuration names programs:
-// monitors, filters, hooks, transports. So git is asked for the names of
-// contents alone, and the files are compared to those here.
+// The repository is not trusted, and its configuration may name programs:
+// monitors, filters, hooks, transports. So git is only asked for the object names
+// of contents, and whittle compares them with the files itself.
 func Dirty(ctx context.Context, dir string, files []string) ([]string, error) {
 	if len(files) == 0 || !inRepository(dir) {
 		return nil, nil
@@ -65,7 +64,7 @@ func unknownState(ctx context.Context, files []string, err error) error {
 		"commit or copy them, then use --force")
 }
 
-// inRepository says that a folder or one above it has a .git.
+// inRepository says that a folder or one of its parents has a .git.
 func inRepository(dir string) bool {
 	for {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
@@ -80,22 +79,21 @@ func inRepository(dir string) bool {
 }
 
 const (
-	// gitPatience is how long git is waited for: a repository may have a FIFO in
-	// the place of any of its files.
+	// gitPatience is how long git may run: any file of a repository may be a FIFO.
 	gitPatience = 20 * time.Second
-	// maxGitAnswer bounds what git may say, in bytes: the index of a repository
-	// may list any number of files below a name.
+	// maxGitAnswer bounds git's output, in bytes: the index of a repository may
+	// list any number of files below a name.
 	maxGitAnswer = 16 << 20
 )
 
-// gitRepository asks git about the repository that a folder lies in.
+// gitRepository runs git in the repository of a folder.
 type gitRepository struct {
 	dir      string
 	patience time.Duration
 }
 
-// run runs a command of git's that only reads names, with all switched off by
-// which a configuration starts programs.
+// run runs a git command that only reads names. All settings by which a
+// configuration can start programs are off.
 func (g gitRepository) run(ctx context.Context, args ...string) ([]byte, error) {
 	git, err := exec.LookPath("git") // never one in the current folder
 	if err != nil {
@@ -109,7 +107,7 @@ func (g gitRepository) run(ctx context.Context, args ...string) ([]byte, error) 
 	defer cancel()
 	cmd := exec.CommandContext(ctx, git, append(options, args...)...)
 	cmd.WaitDelay = time.Second
-	// An empty list of protocols counts for more than the configuration's
+	// An empty list of protocols overrides the configuration's
 	// protocol.NAME.allow.
 	cmd.Env = []string{"GIT_CONFIG_NOSYSTEM=1", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C"}
 	for _, v := range os.Environ() {
@@ -132,8 +130,8 @@ func (g gitRepository) run(ctx context.Context, args ...string) ([]byte, error) 
 	return out.Bytes(), err
 }
 
-// boundedWriter keeps so many bytes of what is written, and passes over the
-// rest.
+// boundedWriter keeps the first bytes that are written, up to most, and discards
+// the rest.
 type boundedWriter struct {
 	to   *bytes.Buffer
 	most int
@@ -144,10 +142,10 @@ func (w *boundedWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// gitEntry is a file's mode and the name of its content.
+// gitEntry is a file's mode and the object name of its content.
 type gitEntry struct{ mode, object string }
 
-// entries are what git lists, by their paths.
+// entries are the files that git lists, by path.
 func (g gitRepository) entries(ctx context.Context, args []string) (map[string]gitEntry, error) {
 	out, err := g.run(ctx, args...)
 	if err != nil {
@@ -157,8 +155,8 @@ func (g gitRepository) entries(ctx context.Context, args []string) (map[string]g
 }
 
 // parseEntries reads what ls-files -s and ls-tree list: "MODE OBJECT STAGE\tPATH"
-// and "MODE TYPE OBJECT\tPATH". A path with a conflict has several; it is left
-// with none.
+// and "MODE TYPE OBJECT\tPATH". A path with a merge conflict is listed several
+// times; its object is "conflict".
 func parseEntries(out []byte) map[string]gitEntry {
 	found := map[string]gitEntry{}
 	for line := range bytes.SplitSeq(out, []byte{0}) {
@@ -179,8 +177,8 @@ func parseEntries(out []byte) map[string]gitEntry {
 	return found
 }
 
-// sameContent says that a file on disk has the content that git has of it, but
-// for the line ends that git may have changed at the check-out.
+// sameContent says that a file on disk has its committed content, apart from line
+// ends, which git may convert at the checkout.
 func sameContent(dir, name string, e gitEntry) bool {
 	if e.mode != "100644" && e.mode != "100755" {
 		return false
@@ -192,7 +190,8 @@ func sameContent(dir, name string, e gitEntry) bool {
 	return objectName(text, len(e.object)) == e.object || objectName(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), len(e.object)) == e.object
 }
 
-// objectName is git's name of a content, in so many hexadecimal digits.
+// objectName is git's object name of a content, with this number of hexadecimal
+// digits.
 // https://git-scm.com/docs/gitformat-pack, gitformat-loose
 func objectName(text []byte, digits int) string {
 	h := sha1.New() //nolint:gosec // see above

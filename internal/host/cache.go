@@ -14,7 +14,7 @@ type CacheFacts struct {
 	Limit   int64  `json:"limit"`
 }
 
-// CacheUsage says how much the cache of layer indexes holds.
+// CacheUsage describes the cache of layer indexes.
 func CacheUsage(env *Env) (*CacheFacts, error) {
 	if env.Index.Cache == nil {
 		return nil, whittle.ErrUsage.Errorf("the cache of indexes is switched off")
@@ -26,7 +26,7 @@ func CacheUsage(env *Env) (*CacheFacts, error) {
 	return &CacheFacts{Dir: u.Dir, Indexes: u.Indexes, Bytes: u.Bytes, Limit: u.Max}, nil
 }
 
-// ClearCache removes all indexes.
+// ClearCache removes all indexes from the cache.
 func ClearCache(env *Env) error {
 	if env.Index.Cache == nil {
 		return nil

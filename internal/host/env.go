@@ -1,6 +1,6 @@
-// Package host is the outside world that verbs touch: images by name, the build
-// engine, package indexes, the cache, the clock and the terminal; and what these
-// are on this machine.
+// Package host is the outside world of the verbs: images by name, the build
+// engine, package indexes, the cache, the clock and the terminal. [System] gives
+// those of this machine.
 package host
 
 import (
@@ -16,27 +16,27 @@ import (
 	"whittle.dev/whittle/internal/resolve"
 )
 
-// Env is all of the outside world that verbs touch, so that the whole program
-// runs in a test.
+// Env is all of the outside world that verbs use, so that tests can replace it.
 type Env struct {
 	// Images opens images by name.
 	Images Images
-	// Engine opens the build engine; it is called once, by the verbs that
-	// build, and the builder is closed when the verb ends.
+	// Engine opens the build engine. A verb that builds calls it once, and closes
+	// the builder at its end. bases says that images must be able to stand in for
+	// a registry.
 	Engine func(ctx context.Context, bases bool) (Builder, error)
-	// Packages is the index of Python distributions; nil asks none.
+	// Packages is the index of Python distributions; nil if none is asked.
 	Packages resolve.Index
-	// Fetch reads indexes of OS packages; nil reads none.
+	// Fetch reads indexes of OS packages; nil if none is read.
 	Fetch Fetcher
-	// Dirty says which of a folder's files have changes that version control
-	// does not have; nil knows of none.
+	// Dirty gives those of a folder's files that have uncommitted changes; nil if
+	// that is not checked.
 	Dirty func(ctx context.Context, dir string, files []string) ([]string, error)
 	// Lookup gives variables of whittle's environment; nil is [os.LookupEnv].
 	Lookup func(name string) (string, bool)
-	// Secret is the key by which this user's own records are known; nil is an
-	// empty one.
+	// Secret gives the key that authenticates this user's records; nil is an empty
+	// key.
 	Secret func() []byte
-	// Index reads layers.
+	// Index are the options with which layers are read.
 	Index index.Options
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -44,8 +44,7 @@ type Env struct {
 	Machine whittle.Machine
 	// Progress gets lines about long work; nil means silence.
 	Progress Progress
-	// Notes say what of the outside world could not be had, and what that
-	// means.
+	// Notes say what is not available, and what that means.
 	Notes []string
 }
 
@@ -63,11 +62,11 @@ type Builder interface {
 	io.Closer
 }
 
-// Progress is told what is going on.
+// Progress shows what is going on.
 type Progress interface {
-	// Step says in one line what begins now.
+	// Step shows in one line what begins now.
 	Step(line string)
-	// Writer is where the engine shows a build while it runs.
+	// Writer is the writer to which the engine prints a build's progress.
 	Writer() io.Writer
 }
 
@@ -76,7 +75,7 @@ type silent struct{}
 func (silent) Step(string)       {}
 func (silent) Writer() io.Writer { return nil }
 
-// Key is what [Env.Secret] gives, empty where there is none.
+// Key is the key that [Env.Secret] gives, nil if there is none.
 func (e *Env) Key() []byte {
 	if e.Secret == nil {
 		return nil
@@ -84,7 +83,7 @@ func (e *Env) Key() []byte {
 	return e.Secret()
 }
 
-// Variables gives the variables of whittle's environment.
+// Variables looks up the variables of whittle's environment.
 func (e *Env) Variables() project.Lookup {
 	if e.Lookup == nil {
 		return os.LookupEnv
@@ -92,7 +91,8 @@ func (e *Env) Variables() project.Lookup {
 	return e.Lookup
 }
 
-// Listener is told what is going on; it is never nil.
+// Listener is the progress of the environment, or one that shows nothing; it is
+// never nil.
 func (e *Env) Listener() Progress {
 	if e.Progress == nil {
 		return silent{}
@@ -100,7 +100,7 @@ func (e *Env) Listener() Progress {
 	return e.Progress
 }
 
-// Time is what the clock says now.
+// Time is the current time of the clock.
 func (e *Env) Time() time.Time {
 	if e.Now == nil {
 		return time.Now()

@@ -43,32 +43,32 @@ const (
 
 // SystemOptions say how the user's own system is used.
 type SystemOptions struct {
-	// CacheDir holds the indexes of layers and the private engine's state. Where
-	// it is empty nothing is kept.
+	// CacheDir is the folder of the indexes of layers and the private engine's
+	// state. If it is empty, nothing is kept.
 	CacheDir string
 	// CacheLimit bounds the indexes in bytes; 0 is the default.
 	CacheLimit int64
-	// NoIndexCache reads every layer anew.
+	// NoIndexCache reads every layer again.
 	NoIndexCache bool
-	// VerifyDigests compares all layers with their digests, from their bytes.
+	// VerifyDigests reads all layers and verifies their digests.
 	VerifyDigests bool
-	// Platform picks from indexes; nil is this machine's.
+	// Platform selects an image from an index; nil is this machine's.
 	Platform *whittle.Platform
 	// Engine is BuildKit's address; empty is $BUILDKIT_HOST, a Docker engine
 	// or a private buildkitd, in this order.
 	Engine string
-	// TempDir is where a private engine keeps what is temporary; empty is the
+	// TempDir is the folder of a private engine's temporary files; empty is the
 	// system's.
 	TempDir string
-	// EngineNetwork is a private engine's: [OwnNetwork], or [HostNetwork],
-	// where RUN steps reach all that listens on this machine's loopback; empty
-	// is $WHITTLE_ENGINE_NETWORK, else OwnNetwork.
+	// EngineNetwork is the network of a private engine: [OwnNetwork], or
+	// [HostNetwork], with which RUN steps reach everything that listens on this
+	// machine's loopback; empty is $WHITTLE_ENGINE_NETWORK, otherwise OwnNetwork.
 	EngineNetwork string
-	// EngineKeep is how much of its cache a private engine keeps, in bytes, and
-	// BuildLimits are what builds and runs may take; zero fields are defaults.
+	// EngineKeep is the size of a private engine's cache in bytes, and BuildLimits
+	// bound builds and runs; zero fields are defaults.
 	EngineKeep  int64
 	BuildLimits BuildLimits
-	// NoIndexes asks no package index: what was asked before is known.
+	// NoIndexes asks no package index, and uses only answers in the cache.
 	NoIndexes bool
 	// Limits guard against hostile layers.
 	Limits Limits
@@ -110,7 +110,7 @@ func System(o SystemOptions) (*Env, error) {
 	return env, nil
 }
 
-// noteOf is a note of an error and what to try.
+// noteOf is a note with an error and its hint.
 func noteOf(what string, err error) string {
 	what += err.Error()
 	if hint := whittle.Hint(err); hint != "" {
@@ -119,8 +119,8 @@ func noteOf(what string, err error) string {
 	return what
 }
 
-// openEngine opens the engine. Without a cache a private one has a state that
-// goes with it.
+// openEngine opens the engine. Without a cache, the state of a private engine is
+// removed when it is closed.
 func openEngine(ctx context.Context, o SystemOptions, bases bool) (Builder, error) {
 	options, temporary := engineOptions(o, bases), ""
 	if options.Daemon.StateDir == "" {
@@ -138,7 +138,8 @@ func openEngine(ctx context.Context, o SystemOptions, bases bool) (Builder, erro
 	return engineWithState{e, temporary}, nil
 }
 
-// engineWithState is an engine whose state, if it is named, goes with it.
+// engineWithState is an engine with a folder of state, if not empty, that is
+// removed when it is closed.
 type engineWithState struct {
 	Builder
 	state string
@@ -154,7 +155,7 @@ func removeState(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// cacheFolder is a folder of the cache's, empty where there is no cache.
+// cacheFolder is a folder in the cache, empty if there is no cache.
 func cacheFolder(cache, name string) string {
 	if cache == "" {
 		return ""
@@ -188,7 +189,7 @@ func (s systemImages) Open(ctx context.Context, name string) (whittle.Image, err
 	return source.Open(ctx, name, s.o)
 }
 
-// machine describes this machine, as far as it says.
+// machine describes this machine as far as that is known.
 func machine() whittle.Machine {
 	m := whittle.Machine{OS: runtime.GOOS, Architecture: runtime.GOARCH, Cores: runtime.NumCPU()}
 	m.CPU = procField("/proc/cpuinfo", "model name")
@@ -199,8 +200,8 @@ func machine() whittle.Machine {
 	return m
 }
 
-// procField is the value of the first line "name: value" of a file of
-// Linux's; empty elsewhere.
+// procField is the value of the first line "name: value" of a file in Linux's
+// /proc; empty elsewhere.
 func procField(file, name string) string {
 	f, err := os.Open(file)
 	if err != nil {

@@ -11,32 +11,32 @@ import (
 	"whittle.dev/whittle/internal/shell"
 )
 
-// consent is what a project may have of this machine. Whoever has only cloned it
-// has not read its whittle.yaml, and its RUN steps have the network: what lies in
-// its folder is its own, of all else it gets what the command line names. The
+// consent says what a project may use of this machine. A user who has just cloned
+// it has not read its whittle.yaml, and its RUN steps have a network. So it may use
+// the files in its folder, and beyond that only what the command line names. The
 // kinds are those of docker buildx bake, and env:
 // https://docs.docker.com/reference/cli/docker/buildx/bake/#allow
 type consent struct {
-	dir    string // the project's folder, without links
+	dir    string // the project's folder, links resolved
 	lookup project.Lookup
-	// files are allowed with all that is in them, without links; variables are
-	// names.
+	// files are allowed files and folders with all their contents, links resolved;
+	// variables are allowed names.
 	files, variables []string
 	ssh              bool
 	denials          []denial
 }
 
-// denial is what a project asks for and may not have.
+// denial is something that a project names and may not use.
 type denial struct {
 	what  string // for an error
-	allow string // what --allow takes
+	allow string // the argument of --allow that permits it
 }
 
 const (
 	allowFile     = "fs.read="
 	allowVariable = "env="
 	allowSSH      = "ssh"
-	// shownDenials bounds how many wishes an error names.
+	// shownDenials bounds the denials that an error names.
 	shownDenials = 8
 )
 
@@ -68,8 +68,8 @@ func newConsent(dir string, allow []string, lookup project.Lookup) (*consent, er
 	return c, nil
 }
 
-// accessors is how what the project names is read. What it may not have is noted,
-// and empty.
+// accessors read what the project names. What it may not use is empty, and
+// recorded as a denial.
 func (c *consent) accessors() project.Outside {
 	return project.Outside{Lookup: c.variable, Read: c.read}
 }
@@ -86,7 +86,7 @@ func (c *consent) variable(name string) (string, bool) {
 func (c *consent) read(file string, most int64) ([]byte, error) {
 	real := whittle.WithoutLinks(file)
 	if rel, ok := whittle.Below(c.dir, real); ok {
-		return whittle.Folder(c.dir).Read(filepath.ToSlash(rel), most) // whatever is there by now
+		return whittle.Folder(c.dir).Read(filepath.ToSlash(rel), most) // without following links that were made since
 	}
 	if !c.allows(real) {
 		return nil, nil
@@ -94,8 +94,8 @@ func (c *consent) read(file string, most int64) ([]byte, error) {
 	return whittle.ReadFile(real, most)
 }
 
-// dockerfile asks for a Dockerfile, which may lie outside where no link in the
-// project leads to it.
+// dockerfile records a denial if a Dockerfile is outside the project and not
+// allowed. A local name is not checked here, even if it is a link.
 func (c *consent) dockerfile(name string) {
 	if !filepath.IsLocal(name) {
 		if real := whittle.WithoutLinks(filepath.Join(c.dir, name)); !c.inside(real) {
@@ -104,7 +104,8 @@ func (c *consent) dockerfile(name string) {
 	}
 }
 
-// sshPaths are the paths of an agent or of keys; the user's own agent has none.
+// sshPaths are the paths of an SSH agent or of keys; they are empty for the user's
+// agent.
 func (c *consent) sshPaths(paths []string) []string {
 	var out []string
 	for _, path := range paths {
@@ -126,8 +127,8 @@ func (c *consent) inside(path string) bool {
 	return ok
 }
 
-// allows says whether the project may have a file outside, and notes where not
-// that it wants to.
+// allows says whether the project may read a file outside its folder, and records
+// a denial if not.
 func (c *consent) allows(file string) bool {
 	allowed := slices.ContainsFunc(c.files, func(dir string) bool {
 		_, ok := whittle.Below(dir, file)
@@ -145,8 +146,7 @@ func (c *consent) deny(what, allow string) {
 	}
 }
 
-// refusal says what the project asks for that it may not have, nil where there
-// is nothing.
+// refusal is the error that names all denials, nil if there are none.
 func (c *consent) refusal() error {
 	if len(c.denials) == 0 {
 		return nil

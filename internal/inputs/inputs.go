@@ -1,6 +1,6 @@
-// Package inputs is what builds and runs get from outside a project: secrets, SSH
-// agents, environments and services, as the project and the command line name
-// them, and the consent without which a project gets nothing that is not its own.
+// Package inputs reads what builds and runs get from outside a project: secrets,
+// SSH agents, environments and services, which the project and the command line
+// name. A project gets nothing from outside its folder without the user's consent.
 package inputs
 
 import (
@@ -19,19 +19,18 @@ import (
 	"whittle.dev/whittle/internal/project"
 )
 
-// Options are what builds and runs get besides the project's files, in the words
-// of the command line's options. Those of whittle.yaml come first; of one name
-// these replace them.
+// Options are the command line's options for what builds and runs get besides the
+// project's files. They replace those of the same name in whittle.yaml.
 type Options struct {
-	// Secrets and SSH are as buildx has them: "id=NAME,src=FILE",
+	// Secrets and SSH have the syntax of buildx: "id=NAME,src=FILE",
 	// "id=NAME,env=NAME"; "default", "NAME=PATH".
 	Secrets, SSH []string
-	// Env are "NAME=value", or "NAME" for that of whittle's own environment;
+	// Env are "NAME=value", or "NAME" for a variable of whittle's environment;
 	// EnvFiles are files of such lines. Their values are never shown.
 	Env, EnvFiles []string
-	// Allow is what a project may have of this machine that no other option
-	// names: "fs.read=PATH" (a file, or all in a folder), "env=NAME", "ssh".
-	// Those of $WHITTLE_ALLOW, with commas between them, are added.
+	// Allow is what a project may use of this machine besides these:
+	// "fs.read=PATH" (a file, or everything in a folder), "env=NAME", "ssh". The
+	// entries of $WHITTLE_ALLOW, separated by commas, are added.
 	Allow []string
 }
 
@@ -39,7 +38,7 @@ type Options struct {
 type Set struct {
 	secrets []build.Secret
 	ssh     []build.SSH
-	// project is the environment of all that is run, before the options' own.
+	// project is the environment of all runs, without that of the options.
 	project  project.Environment
 	files    []string
 	env      project.Variables
@@ -49,9 +48,9 @@ type Set struct {
 	services []build.Service
 }
 
-// Read reads the inputs of a project, nil where there is none, and of
-// options. Errors wrap [whittle.ErrUsage] and show no values; it is one that the
-// project names what is not its own and the options do not allow.
+// Read reads the inputs of a project, which may be nil, and of options. Errors
+// wrap [whittle.ErrUsage] and show no values. It is an error if the project names
+// something outside its folder that the options do not allow.
 func Read(lookup project.Lookup, p *project.Project, in Options) (*Set, error) {
 	s := &Set{lookup: lookup, files: in.EnvFiles}
 	secrets, agents, err := s.parseOptions(in)
@@ -90,7 +89,7 @@ func Read(lookup project.Lookup, p *project.Project, in Options) (*Set, error) {
 	return s, s.consent.refusal()
 }
 
-// parseOptions reads what options say, of one name the last.
+// parseOptions parses the options. Of several with the same name, the last counts.
 func (s *Set) parseOptions(in Options) (secrets []project.Secret, agents []project.SSH, err error) {
 	for _, text := range in.Env {
 		v := project.ParseVariable(text)
@@ -98,7 +97,7 @@ func (s *Set) parseOptions(in Options) (secrets []project.Secret, agents []proje
 			return nil, nil, whittle.WithHint(whittle.ErrUsage.Errorf("--env: a variable without a name"), "write --env NAME=value")
 		}
 		if !v.Bare {
-			v.Value = strings.ReplaceAll(v.Value, "$", "$$") // the shell has read it
+			v.Value = strings.ReplaceAll(v.Value, "$", "$$") // the shell has expanded it
 		}
 		s.env = append(s.env, v)
 	}
@@ -122,8 +121,8 @@ func (s *Set) parseOptions(in Options) (secrets []project.Secret, agents []proje
 	return secrets, agents, nil
 }
 
-// readProject reads what a project names and options do not replace, as far as that is
-// allowed.
+// readProject reads the inputs that a project names and options do not replace, as
+// far as the user allows them.
 func (s *Set) readProject(p *project.Project, secrets []project.Secret, agents []project.SSH) error {
 	for _, v := range p.Variants {
 		s.consent.dockerfile(v.Dockerfile)
@@ -147,7 +146,7 @@ func (s *Set) readProject(p *project.Project, secrets []project.Secret, agents [
 	return s.readServices(p.Services)
 }
 
-// notReplaced are the variables of a project that no option replaces.
+// notReplaced are a project's variables that no option replaces.
 func (s *Set) notReplaced(all project.Variables) project.Variables {
 	return slices.DeleteFunc(slices.Clone(all), func(v project.Variable) bool {
 		return slices.ContainsFunc(s.env, func(o project.Variable) bool {
@@ -160,7 +159,7 @@ func (s *Set) notReplaced(all project.Variables) project.Variables {
 	})
 }
 
-// maxSecret is the largest file that is a secret, in bytes: what BuildKit takes.
+// maxSecret is the largest file of a secret in bytes, which is BuildKit's limit.
 const maxSecret = 500 << 10
 
 func (s *Set) readSecrets(all []project.Secret, from project.Outside) error {
@@ -182,7 +181,7 @@ func (s *Set) readSecrets(all []project.Secret, from project.Outside) error {
 	return nil
 }
 
-// readServices reads what the services of a project are.
+// readServices reads the services of a project.
 func (s *Set) readServices(all []project.Service) error {
 	for _, one := range all {
 		out := build.Service{Name: one.Name, Image: one.Image, Check: one.Healthcheck.Command(), Patience: one.Patience()}
@@ -213,8 +212,8 @@ func (s *Set) readServices(all []project.Service) error {
 	return nil
 }
 
-// environment is what a command runs with, nil for what is no command of the
-// project's.
+// environment is the environment of one of the project's commands, or of any
+// other run if c is nil.
 func (s *Set) environment(c *project.Command) (project.Environment, error) {
 	e := s.project
 	var err error
@@ -226,13 +225,14 @@ func (s *Set) environment(c *project.Command) (project.Environment, error) {
 	return e.With(s.files, s.env, true, project.Outside{Lookup: s.lookup})
 }
 
-// AddTo lets a build have the secrets, and hides all that nothing may show.
+// AddTo gives a build the secrets, SSH agents and services, and the values that it
+// must not print.
 func (s *Set) AddTo(d *build.Definition) {
 	d.Secrets, d.SSH, d.Hidden, d.Services = s.secrets, s.ssh, s.hidden, s.services
 }
 
-// SetEnvironment gives commands their environment; those of the project are known by their
-// names and words.
+// SetEnvironment gives commands their environment. The project's own commands are
+// found by their names and words.
 func (s *Set) SetEnvironment(commands []build.Command, own []project.Command) error {
 	for i := range commands {
 		c := &commands[i]
@@ -251,8 +251,9 @@ func (s *Set) SetEnvironment(commands []build.Command, own []project.Command) er
 	return nil
 }
 
-// Seal tells one content of the inputs from another, for whoever has the key,
-// and tells nobody else anything. It is empty where there are none.
+// Seal is a message authentication code over the inputs: with the key it shows
+// whether they have changed, and without it nothing. It is empty if there are no
+// inputs.
 func (s *Set) Seal(key []byte, own []project.Command) string {
 	h := hmac.New(sha256.New, key)
 	empty := len(s.secrets)+len(s.ssh)+len(s.services) == 0

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// copyAttributes copies extended attributes, access lists among them, as far
-// as the file system and the user's rights allow. xattr(7)
+// copyAttributes copies extended attributes, including access control lists, as
+// far as the file system and the user's permissions allow. See xattr(7).
 func copyAttributes(from, to *os.File) {
 	names := make([]byte, 64<<10)
 	n, err := unix.Flistxattr(int(from.Fd()), names)
@@ -24,8 +24,8 @@ func copyAttributes(from, to *os.File) {
 	}
 }
 
-// reserve takes room for so many bytes of a file, without changing it, where the
-// file system can do that.
+// reserve allocates space for a file of this size without changing the file, if
+// the file system supports that.
 func reserve(f *os.File, size int64) error {
 	err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
 	if size == 0 || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {

@@ -23,38 +23,39 @@ const (
 	stagedPattern = ".whittle-staged-*"
 	besidePrefix  = ".whittle-"
 	besideSuffix  = ".partial"
-	// beforeSuffix ends the name of the old content of a file that is written
-	// in its place, beside the staged new one.
+	// beforeSuffix is the suffix of a copy of the old content, beside the staged
+	// new one, of a file that will be overwritten in place.
 	beforeSuffix = ".before"
 )
 
-// journal lists the files of one change, whose new contents lie staged beside
-// it. Once it is there, and ready, the change is made: by whoever wrote it or, where that
-// one was killed, by the next study of the project.
+// journal lists the files of one change, whose new contents are staged. Once it is
+// written and ready, the change is certain to be made: by the process that wrote it
+// or, if that was killed, by the next study of the project.
 type journal struct {
 	// Dir is the project, Staged the folder of the new contents, by number.
 	Dir    string       `json:"dir"`
 	Staged string       `json:"staged"`
 	Files  []journalRow `json:"files"`
-	// Staged contents that lie beside files are named before they are written;
-	// Ready says that all are there, and the change is made.
+	// Ready says that all staged contents are written, so that the change can be
+	// made. A journal that is not ready names the contents beside files, so that
+	// they can be removed.
 	Ready bool `json:"ready"`
 }
 
 type journalRow struct {
-	// Path is relative to the project, links followed.
+	// Path is relative to the project, links resolved.
 	Path string `json:"path"`
-	// Before and After are the digests of the contents; Before is empty where
-	// there was no file.
+	// Before and After are the digests of the contents; Before is empty if there
+	// was no file.
 	Before whittle.Digest `json:"before"`
 	After  whittle.Digest `json:"after"`
-	// Beside is the new content in a file beside the old one, relative to the
-	// project, where it cannot be renamed from among the staged ones.
+	// Beside is the path, relative to the project, of a copy of the new content
+	// beside the old one, if the staged one cannot be renamed to Path.
 	Beside string `json:"beside,omitempty"`
 }
 
-// Commit changes files of a project, all of them or none: places are where they
-// truly lie. A process that is killed within leaves what the next one finishes.
+// Commit changes files of a project, all of them or none. places are their paths
+// with links resolved. If the process is killed, the next one finishes the change.
 func (f Folder) Commit(ctx context.Context, project string, files []whittle.FileChange, places []string) error {
 	if len(files) == 0 {
 		return nil
@@ -70,7 +71,7 @@ func (f Folder) Commit(ctx context.Context, project string, files []whittle.File
 	if err != nil {
 		return errors.Join(err, f.undo(j))
 	}
-	return f.replay(j) // from here on the change is made, whatever comes
+	return f.replay(j) // from here on the change will be made even if this process is killed
 }
 
 // stageAll writes the new contents into a folder.
@@ -98,7 +99,8 @@ func stageAll(ctx context.Context, staged, project string, files []whittle.FileC
 	return j, ctx.Err()
 }
 
-// prepare writes the journal, after what has to be beside the files is there.
+// prepare copies staged contents beside their files if necessary, and writes the
+// journal.
 func (f Folder) prepare(j *journal) error {
 	beside := false
 	for i := range j.Files {
@@ -124,7 +126,7 @@ func (f Folder) prepare(j *journal) error {
 	return f.writeJournal(*j)
 }
 
-// stageBesideAll copies staged contents to where they can be renamed.
+// stageBesideAll copies staged contents to folders in which they can be renamed.
 func (f Folder) stageBesideAll(j *journal) error {
 	for i, row := range j.Files {
 		if row.Beside == "" {
@@ -145,7 +147,7 @@ func (f Folder) stageBesideAll(j *journal) error {
 	return nil
 }
 
-// undo removes what was staged of a change that is not made.
+// undo removes the journal and the staged contents of a change that is given up.
 func (f Folder) undo(j journal) error {
 	err := whittle.Folder(f.Dir).Remove(journalName)
 	for _, row := range j.Files {
@@ -165,7 +167,7 @@ func (f Folder) writeJournal(j journal) error {
 	return whittle.Folder(f.Dir).Write(journalName, append(text, journalSeal(f.key, text)...), 0o600)
 }
 
-// journalSeal is a line that shows that this user's whittle has made the text.
+// journalSeal is a line with the authentication code of a journal's text.
 func journalSeal(key, text []byte) string {
 	h := hmac.New(sha256.New, key)
 	h.Write([]byte("whittle journal 1\n"))
@@ -173,18 +175,19 @@ func journalSeal(key, text []byte) string {
 	return "\n" + hex.EncodeToString(h.Sum(nil)) + "\n"
 }
 
-// parseJournal reads a journal that was written under the key, for the project.
+// parseJournal parses a journal; ok is false unless it was written with the key and
+// for the project.
 func parseJournal(text, key []byte, project string) (j journal, ok bool) {
 	body, _, _ := bytes.Cut(text, []byte("\n"))
 	if !hmac.Equal(text, append(bytes.Clone(body), journalSeal(key, body)...)) || json.Unmarshal(body, &j) != nil || j.Dir != project {
 		return journal{}, false
 	}
-	staged, err := filepath.Match(stagedPattern, j.Staged) // it is removed with all that is in it
+	staged, err := filepath.Match(stagedPattern, j.Staged) // this folder is removed with its contents
 	return j, staged && err == nil
 }
 
-// recover makes the change of a process that was killed in the middle of it. A
-// journal that this user's whittle has not written is removed.
+// recover finishes the change of a process that was killed. A journal that was not
+// written with this user's key is removed.
 func (f Folder) recover(project string, say func(string)) error {
 	text, err := whittle.Folder(f.Dir).Read(journalName, maxRecord)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -205,8 +208,8 @@ func (f Folder) recover(project string, say func(string)) error {
 	return f.replay(j)
 }
 
-// replay puts the staged contents in their places, and removes the journal. A
-// file that somebody has changed meanwhile stays as it is.
+// replay moves the staged contents to their places, and removes the journal. A
+// file that was changed meanwhile is not touched.
 func (f Folder) replay(j journal) error {
 	var failed error
 	for i, row := range j.Files {
@@ -229,11 +232,11 @@ func (f Folder) replay(j journal) error {
 	return os.RemoveAll(f.Path(j.Staged))
 }
 
-// placeFile puts one staged content in its place.
+// placeFile moves one staged content to its place.
 func (f Folder) placeFile(project string, row journalRow, staged string) error {
 	after, err := whittle.ReadFile(staged, whittle.MaxText)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // it was renamed into its place before the process was killed
+		return nil // it was renamed before the process was killed
 	}
 	if err != nil {
 		return err
@@ -253,7 +256,7 @@ func (f Folder) placeFile(project string, row journalRow, staged string) error {
 	}
 	digest := whittle.SHA256(sha256.Sum256(now))
 	ours := missing && row.Before == "" || !missing && digest == row.Before || !missing && t.halfWritten(now, after, staged)
-	if ours && (missing || digest != row.After) { // else it is done, or somebody has changed it since
+	if ours && (missing || digest != row.After) { // otherwise it is done, or was changed since
 		if err := t.replace(staged, row, after); err != nil {
 			return err
 		}

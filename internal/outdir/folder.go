@@ -1,6 +1,6 @@
-// Package outdir is the folder of a study: the images, logs and finished variants
-// that it keeps, the lock of whoever works in it, and the journal by which several
-// files of the project are changed together or not at all.
+// Package outdir is the folder of a study: its images, logs and finished variants,
+// its lock, and the journal with which several files of the project are changed
+// together or not at all.
 package outdir
 
 import (
@@ -16,34 +16,32 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Name is the folder in a project where a study leaves its images, logs
-// and reports.
+// Name is the name of the folder in a project in which a study keeps its images,
+// logs and reports.
 const Name = ".whittle"
 
 const (
 	lockName = "lock"
-	// WorkPattern is that of the copies of the project that a run makes and
-	// removes again.
+	// WorkPattern is the pattern of temporary copies of the project.
 	WorkPattern = ".whittle-work-*"
-	// TrialsPattern is that of the folders of trials' images.
+	// TrialsPattern is the pattern of temporary folders of images.
 	TrialsPattern = ".whittle-trials-*"
-	// partialPattern is that of files that are being written.
+	// partialPattern is the pattern of files that are being written.
 	partialPattern = ".whittle-*.partial"
 )
 
-// Folder is where a study keeps what it made. A project may bring a folder of
-// that name, so that nothing in it is a link that whittle follows.
+// Folder is the folder of a study. A project may contain a folder of that name,
+// so whittle follows no links in it.
 type Folder struct {
 	Dir string
-	// key is the one that seals what this user's whittle keeps.
+	// key authenticates the records of this user.
 	key  []byte
-	lock *os.File // nil where the folder is a part of a locked one
+	lock *os.File // nil if the folder is part of a locked one
 }
 
-// Open makes the study's folder, locks it, finishes what a run that was
-// killed has begun to write, and removes what else it has left; say is told of
-// the first. The folder ignores itself for git, and the builds never send it.
-// close frees it.
+// Open makes the study's folder and locks it. If a run was killed, it finishes that
+// run's change of files, which it reports to say, and removes its other files. Git
+// ignores the folder, and builds do not send it. [Folder.Close] unlocks it.
 func Open(project, dir string, key []byte, say func(string)) (Folder, error) {
 	if err := refuseLinks(project, dir); err != nil {
 		return Folder{}, err
@@ -69,11 +67,12 @@ func Open(project, dir string, key []byte, say func(string)) (Folder, error) {
 	return f, nil
 }
 
-// refuseLinks refuses links on the way from the project to a folder in it.
+// refuseLinks returns an error if a part of the path from the project to a folder
+// in it is a link.
 func refuseLinks(project, dir string) error {
 	rel, ok := whittle.Below(project, dir)
 	if !ok {
-		return nil // the user has named a folder elsewhere
+		return nil // the user has chosen a folder outside the project
 	}
 	at := project
 	for name := range strings.SplitSeq(rel, string(filepath.Separator)) {
@@ -85,7 +84,7 @@ func refuseLinks(project, dir string) error {
 	return nil
 }
 
-// refuseLink says that a path is a link, and no folder that whittle has made.
+// refuseLink returns an error if a path is a link.
 func refuseLink(path string) error {
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
@@ -95,7 +94,7 @@ func refuseLink(path string) error {
 	return nil
 }
 
-// Make makes a folder for images, logs and kept variants.
+// Make makes a folder for images, logs and variants.
 func Make(dir string) (Folder, error) {
 	f := Folder{Dir: dir}
 	for _, d := range []string{dir, f.Path("images"), f.Path("logs"), f.Path("variants")} {
@@ -111,8 +110,8 @@ func Make(dir string) (Folder, error) {
 	return f, nil
 }
 
-// folderError says that the study's folder cannot be had, and what to do where it is
-// another user's, as root's is after a run of root's.
+// folderError is the error if the study's folder cannot be made. Its hint covers
+// folders of other users, such as root's after a run as root.
 func folderError(err error) error {
 	kind, hint := whittle.ErrUsage, ""
 	switch {
@@ -128,14 +127,13 @@ func folderError(err error) error {
 	return whittle.WithHint(err, hint)
 }
 
-// At is a folder whose records are read, and that is neither made nor
-// locked.
+// At is a folder of which only records are read. It is neither made nor locked.
 func At(dir string, key []byte) Folder { return Folder{Dir: dir, key: key} }
 
-// Path is the path of a file of the folder.
+// Path is the path of a file in the folder.
 func (f Folder) Path(rel string) string { return filepath.Join(f.Dir, rel) }
 
-// Close frees the lock.
+// Close unlocks the folder.
 func (f Folder) Close() error {
 	if f.lock == nil {
 		return nil
@@ -143,7 +141,7 @@ func (f Folder) Close() error {
 	return f.lock.Close() // frees the lock
 }
 
-// Create makes a new file in the folder in the place of whatever is there.
+// Create makes a new file in the folder. It removes an existing one.
 func (f Folder) Create(rel string) (*os.File, error) {
 	root, err := os.OpenRoot(f.Dir)
 	if err != nil {
@@ -156,7 +154,7 @@ func (f Folder) Create(rel string) (*os.File, error) {
 	return root.OpenFile(rel, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 }
 
-// sync brings a file of the folder to the disk, and its name.
+// sync makes a file in the folder and its name durable.
 func (f Folder) sync(rel string) error {
 	file, err := whittle.Folder(f.Dir).OpenFile(rel)
 	if err != nil {
@@ -169,7 +167,8 @@ func (f Folder) sync(rel string) error {
 	return nil
 }
 
-// acquire locks the folder for this process, or says who has it.
+// acquire locks the folder for this process. Its error names the process that has
+// the lock.
 func (f Folder) acquire() (*os.File, error) {
 	root, err := os.OpenRoot(f.Dir)
 	if err != nil {
@@ -204,8 +203,8 @@ func (f Folder) acquire() (*os.File, error) {
 	return file, nil
 }
 
-// removeLeftovers removes what runs that were killed have left in a folder that is
-// locked: nobody else uses it now. What cannot be removed is in nobody's way.
+// removeLeftovers removes temporary files of runs that were killed. The folder is
+// locked, so nobody uses them. Files that cannot be removed do no harm.
 func (f Folder) removeLeftovers() {
 	root, err := os.OpenRoot(f.Dir)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// inherit gives a new file the owner of the file that it will replace, or of
-// the folder where there is none, and its attributes: root that edits a user's
-// file does not take it away. What cannot be given shows in [replaceable].
+// inherit gives a new file the owner and attributes of the file that it will
+// replace, or the owner of the folder if there is no such file, so that a user's
+// file stays the user's when root edits it. If that fails, [replaceable] is false.
 func (t target) inherit(f, old *os.File) {
 	var from fs.FileInfo
 	if old != nil {
@@ -30,8 +30,8 @@ func (t target) inherit(f, old *os.File) {
 	}
 }
 
-// replaceable says that a staged file may take the target's place by its name:
-// it is the other's owner's, and the other has no second name.
+// replaceable says that a staged file may be renamed to the target: both have the
+// same owner, and the target has no other hard link.
 func replaceable(staged string, t target) bool {
 	is, err := os.Stat(staged)
 	if err != nil {
@@ -39,7 +39,7 @@ func replaceable(staged string, t target) bool {
 	}
 	was, err := t.root.Lstat(t.path)
 	if err != nil {
-		return true // there is none
+		return true // there is no target yet
 	}
 	a, ok := is.Sys().(*syscall.Stat_t)
 	b, too := was.Sys().(*syscall.Stat_t)

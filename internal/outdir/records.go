@@ -15,17 +15,16 @@ import (
 	"whittle.dev/whittle"
 )
 
-// maxRecord bounds a kept variant, in bytes.
+// maxRecord bounds a file of a record, in bytes.
 const maxRecord = 64 << 20
 
-// record is a finished variant as a study keeps it: for a study that is
-// resumed, and for whoever inspects the image later. Its seal shows that this
-// user's whittle has made it, of that image: a project may bring records that
-// say anything.
+// record is a finished variant, for a study that is resumed, and for a later
+// inspection of its image. Its seal shows that it was made with this user's key
+// from that image, because a project may contain forged records.
 type record struct {
 	variant []byte         // as JSON
 	source  []byte         // its Dockerfile
-	image   whittle.Digest // of the image in its archive; empty where it was not built
+	image   whittle.Digest // of the image in its archive; empty if it was not built
 }
 
 func recordPath(variant string) string { return filepath.Join("variants", variant+".json") }
@@ -41,7 +40,7 @@ func (r record) seal(key []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Save keeps a finished variant and its Dockerfile; digest reads that of the
+// Save writes a finished variant and its Dockerfile. digest reads the digest of the
 // image in an archive.
 func (f Folder) Save(v *whittle.Variant, dockerfile []byte, digest func(archive string) (whittle.Digest, error)) error {
 	b, err := json.MarshalIndent(v, "", " ")
@@ -51,7 +50,7 @@ func (f Folder) Save(v *whittle.Variant, dockerfile []byte, digest func(archive 
 	r := record{variant: b, source: dockerfile}
 	if v.Build.Status == whittle.Built {
 		if r.image, err = digest(f.Path(v.Build.Archive)); err == nil {
-			err = f.sync(v.Build.Archive) // a record is of an image that is there
+			err = f.sync(v.Build.Archive) // the image must be durable before its record
 		}
 		if err != nil {
 			return fmt.Errorf("keeping variant %s: %w", v.Name, err)
@@ -65,8 +64,8 @@ func (f Folder) Save(v *whittle.Variant, dockerfile []byte, digest func(archive 
 	return nil
 }
 
-// Record reads a variant that was kept, with its Dockerfile, if this user's
-// whittle has made it of the image with that digest.
+// Record reads a finished variant and its Dockerfile. It gives false unless the seal
+// proves that it was made with this user's key for the image with that digest.
 func (f Folder) Record(name string, image whittle.Digest) (*whittle.Variant, []byte, bool) {
 	var texts [3][]byte
 	for i, file := range []string{recordPath(name), sourcePath(name), sealPath(name)} {
@@ -87,7 +86,7 @@ func (f Folder) Record(name string, image whittle.Digest) (*whittle.Variant, []b
 	return &v, r.source, true
 }
 
-// Load gives the kept variant if its image is still there, by its digest.
+// Load reads a finished variant if its image still exists, with the same digest.
 func (f Folder) Load(name string, digest func(archive string) (whittle.Digest, error)) (*whittle.Variant, bool) {
 	var image whittle.Digest
 	archive := f.Path(ArchivePath(name))
@@ -95,7 +94,7 @@ func (f Folder) Load(name string, digest func(archive string) (whittle.Digest, e
 		image, _ = digest(archive)
 	}
 	v, _, ok := f.Record(name, image)
-	if !ok { // one that was not built, beside an archive of a time when it was
+	if !ok { // the build may have failed, and the archive be older
 		image = ""
 		v, _, ok = f.Record(name, image)
 	}
@@ -106,17 +105,17 @@ func (f Folder) Load(name string, digest func(archive string) (whittle.Digest, e
 	return v, true
 }
 
-// ArchivePath is where a variant's image lies in the study's folder.
+// ArchivePath is the path of a variant's image in the study's folder.
 func ArchivePath(variant string) string { return "images/" + variant + ".tar" }
 
-// LogPath is where the log of a variant's builds and runs lies in it.
+// LogPath is the path of the log of a variant's builds and runs in it.
 func LogPath(variant string) string { return "logs/" + variant + ".log" }
 
 const keyName = "key"
 
-// UserKey is the key of a user's records, in the cache's folder, made when it
-// is first asked for. Where it cannot be kept the process has one that nobody
-// else knows: records of before are not believed then.
+// UserKey gives the key of a user's records, which is a file in the cache folder.
+// It is made on the first call. If it cannot be stored, this process uses a random
+// key, and does not accept earlier records.
 func UserKey(cache string) func() []byte {
 	return sync.OnceValue(func() []byte {
 		if cache == "" {

@@ -1,10 +1,8 @@
 package outdir
 
-import (
-	"os"
-)
+import "os"
 
-// syncFolder makes a folder's names durable, where the system can do that.
+// syncFolder makes a folder's names durable, if the system supports that.
 func syncFolder(dir string) {
 	if f, err := os.Open(dir); err == nil {
 		_ = f.Sync()

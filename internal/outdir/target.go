@@ -10,8 +10,8 @@ import (
 	"whittle.dev/whittle"
 )
 
-// target is a file of a project that is changed, reached through the project's
-// folder alone. at is relative to it, links followed.
+// target is a file of a project that is changed. It is only opened below the
+// project's folder; path is relative to it, links resolved.
 type target struct {
 	root *os.Root
 	path string
@@ -24,9 +24,9 @@ func openTarget(project, name string) (target, error) {
 
 func (t target) close() error { return t.root.Close() }
 
-// stage writes a new content with the mode, owner and attributes of the file
-// that it will replace. Where that one will be written in its place, its old
-// content is kept, too, and room for the new one is reserved.
+// stage writes a new content with the mode, owner and attributes of the file that
+// it will replace. If that file must be overwritten in place, stage also copies its
+// old content and reserves space for the new one.
 func (t target) stage(staged string, c whittle.FileChange) error {
 	out, err := os.OpenFile(staged, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -57,7 +57,7 @@ func (t target) stageBeside(name string, text []byte) error {
 	return t.writeContent(out, text)
 }
 
-// writeContent writes and closes a file that will be the target.
+// writeContent writes and closes a file that will replace the target.
 func (t target) writeContent(out *os.File, text []byte) error {
 	mode := fs.FileMode(0o644)
 	old, err := t.root.OpenFile(t.path, os.O_RDONLY, 0)
@@ -81,8 +81,8 @@ func (t target) writeContent(out *os.File, text []byte) error {
 	return errors.Join(err, out.Close())
 }
 
-// needsNoCopy says that a staged content needs no copy beside the target: it can
-// be renamed, or has to be written in the target's place.
+// needsNoCopy says that a staged content needs no copy beside the target, because
+// it can be renamed, or the target must be overwritten in place.
 func needsNoCopy(project, name, staged string) (bool, error) {
 	t, err := openTarget(project, name)
 	if err != nil {
@@ -93,7 +93,7 @@ func needsNoCopy(project, name, staged string) (bool, error) {
 	return !replaceable(staged, t) || within && sameDevice(staged, t), nil
 }
 
-// replace puts a new content in the target's place.
+// replace gives the target its new content, by a rename if possible.
 func (t target) replace(staged string, row journalRow, text []byte) error {
 	if replaceable(staged, t) {
 		from := filepath.FromSlash(row.Beside)
@@ -108,8 +108,8 @@ func (t target) replace(staged string, row journalRow, text []byte) error {
 	return t.overwrite(text)
 }
 
-// overwrite writes the file in its place, so that it stays the file that it is:
-// of another owner, or of several names. Nothing is cut off before all is there.
+// overwrite writes the file in place, so that its owner and its hard links remain.
+// It is truncated only after the whole content is written.
 func (t target) overwrite(text []byte) error {
 	out, err := t.root.OpenFile(t.path, os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -125,8 +125,8 @@ func (t target) overwrite(text []byte) error {
 	return errors.Join(err, out.Close())
 }
 
-// halfWritten says that a content is what overwrite leaves where its process is
-// killed: the beginning of the new content, and the rest of the old.
+// halfWritten says that a content is what overwrite leaves if its process is
+// killed: the beginning of the new content and the rest of the old.
 func (t target) halfWritten(now, after []byte, staged string) bool {
 	before, err := whittle.ReadFile(staged+beforeSuffix, whittle.MaxText)
 	if err != nil {
