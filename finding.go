@@ -23,6 +23,12 @@ const (
 	RiskHigh Risk = "high"
 )
 
+// AtMost says whether the risk is at most another one.
+func (r Risk) AtMost(most Risk) bool {
+	order := []Risk{RiskNone, RiskLow, RiskMedium, RiskHigh}
+	return slices.Index(order, r) <= slices.Index(order, most)
+}
+
 // Finding is a rule's statement with evidence and a saving. Evidence is never
 // empty, and a saving is never above what the evidence accounts for.
 type Finding struct {

@@ -214,3 +214,14 @@ func TestLayerChangeSort(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+func TestRiskAtMost(t *testing.T) {
+	order := []whittle.Risk{whittle.RiskNone, whittle.RiskLow, whittle.RiskMedium, whittle.RiskHigh}
+	for i, r := range order {
+		for j, most := range order {
+			if got := r.AtMost(most); got != (i <= j) {
+				t.Errorf("%s at most %s: %t", r, most, got)
+			}
+		}
+	}
+}

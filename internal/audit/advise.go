@@ -250,7 +250,7 @@ func (x *Examined) Advise(ctx context.Context, env *host.Env, only []string) (*w
 			return nil, fmt.Errorf("rule %s: %w", f.Rule, err)
 		}
 		all = append(all, f.Change)
-		if f.Fix != nil && AtMost(f.Risk, whittle.RiskLow) {
+		if f.Fix != nil && f.Risk.AtMost(whittle.RiskLow) {
 			fixable = append(fixable, f.Change)
 		}
 		out.Findings = append(out.Findings, f)
@@ -297,10 +297,4 @@ func environmentOf(root whittle.Root, p whittle.Platform) pep.Environment {
 		return found[0].Environment(p.Machine())
 	}
 	return pep.Environment{}
-}
-
-// AtMost says whether a risk is at most another one.
-func AtMost(r, most whittle.Risk) bool {
-	order := []whittle.Risk{whittle.RiskNone, whittle.RiskLow, whittle.RiskMedium, whittle.RiskHigh}
-	return slices.Index(order, r) <= slices.Index(order, most)
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/patch"
@@ -37,7 +36,7 @@ func (w *workshop) assumedFixes(ctx context.Context, v project.Variant, x advise
 	var first, rest []whittle.Finding
 	for _, f := range x.findings {
 		switch {
-		case f.Fix == nil || !w.inScope(f.Fix) || !audit.AtMost(f.Risk, cmp.Or(w.risk, whittle.RiskLow)):
+		case f.Fix == nil || !w.inScope(f.Fix) || !f.Risk.AtMost(cmp.Or(w.risk, whittle.RiskLow)):
 		case f.Breaks || !touchesOnly(f.Fix, v.Dockerfile):
 			first = append(first, f)
 		default:

@@ -128,7 +128,7 @@ func TestReachedByName(t *testing.T) {
 				keep = cmp.Or(c.dist, "acme-kit")
 			}
 			for _, f := range c.findings(t) {
-				if f.Fix == nil || !audit.AtMost(f.Risk, whittle.RiskMedium) || f.Breaks {
+				if f.Fix == nil || !f.Risk.AtMost(whittle.RiskMedium) || f.Breaks {
 					continue
 				}
 				said := f.Message
@@ -147,7 +147,7 @@ func TestReachedByName(t *testing.T) {
 func TestNotReachedByName(t *testing.T) {
 	c := byName{app: map[string]string{"main.py": "import flask\n# acme is gone\n"}, points: "[console_scripts]\nakit = acme.cli:main\n"}
 	for _, f := range c.findings(t) {
-		if f.Rule == "unused-dependency" && f.Fix != nil && audit.AtMost(f.Risk, whittle.RiskMedium) {
+		if f.Rule == "unused-dependency" && f.Fix != nil && f.Risk.AtMost(whittle.RiskMedium) {
 			return
 		}
 	}

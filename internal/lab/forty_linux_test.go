@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/report"
@@ -497,7 +496,7 @@ func TestFortyWithoutStart(t *testing.T) {
 				s := f.study(t, f.lay(t, together(apps, w.ready, w.ready != "")))
 				tried += len(apps)
 				for _, step := range s.Repair.Steps {
-					if r := step.Finding.Risk; step.Status == whittle.Applied && !audit.AtMost(r, whittle.RiskLow) {
+					if r := step.Finding.Risk; step.Status == whittle.Applied && !r.AtMost(whittle.RiskLow) {
 						risky++
 						t.Errorf("%s, of risk %s, was made: %s", step.Finding.Rule, r, step.Finding.Message)
 					}

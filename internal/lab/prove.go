@@ -98,11 +98,11 @@ func (p *prover) reportWithheld() {
 // is empty if the fix may be made.
 func (p *prover) tooRisky(r whittle.Risk) string {
 	switch {
-	case audit.AtMost(r, p.risk):
+	case r.AtMost(p.risk):
 		return ""
 	case p.proves:
 		return fmt.Sprintf("its risk is %s: --risk %s tries it", r, r)
-	case audit.AtMost(r, whittle.RiskMedium):
+	case r.AtMost(whittle.RiskMedium):
 		return fmt.Sprintf("its risk is %s: whittle fix --verify tries it and keeps it if nothing fails, --risk %s makes it", r, r)
 	}
 	return fmt.Sprintf("its risk is %s: --risk %s makes it", r, r)
@@ -112,7 +112,7 @@ func (p *prover) tooRisky(r whittle.Risk) string {
 // changes was not started, or fails already, so that no run could show harm. A
 // fix for a failure is always tried, and judged by what it repairs.
 func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
-	if f.Breaks || audit.AtMost(f.Risk, whittle.RiskLow) {
+	if f.Breaks || f.Risk.AtMost(whittle.RiskLow) {
 		return ""
 	}
 	for _, other := range p.workshop.bench.project.Variants {
