@@ -108,8 +108,8 @@ func (a *app) listChecks() error {
 	})
 }
 
-// checkProject checks a folder; asked says that something was asked for that
-// needs an image.
+// checkProject checks a folder; asked says that an option was given that needs
+// an image.
 func (a *app) checkProject(cmd *cobra.Command, dir string, asked bool) error {
 	if asked {
 		return whittle.WithHint(whittle.ErrUsage.Errorf("%s is a folder without an image to run", dir), "build it first, or study it with whittle lab")
@@ -135,7 +135,7 @@ func (a *app) showCheck(c *whittle.Check) error {
 	return nil
 }
 
-// isProject says whether a name is a folder that is no image.
+// isProject says whether a name is a folder that is not an OCI layout.
 func isProject(name string) bool {
 	info, err := os.Stat(name)
 	if err != nil || !info.IsDir() {

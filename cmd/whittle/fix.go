@@ -137,8 +137,8 @@ type answer struct {
 	err  error
 }
 
-// newAsker reads answers beside what else goes on, so that Ctrl-C ends the
-// question, too.
+// newAsker reads answers in another goroutine, so that Ctrl-C also ends a
+// question.
 func newAsker(in io.Reader, out io.Writer) *asker {
 	k := &asker{lines: make(chan answer), out: out}
 	go func() {

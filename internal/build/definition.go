@@ -30,18 +30,18 @@ import (
 // bytes. BuildKit's own limit is smaller.
 const maxDockerfile = 16 << 20
 
-// Definition says what to build. With a Content of "FROM name" and a base for
-// that name it is an image that exists already.
+// Definition says what to build. An existing image is a Definition with the
+// Content "FROM name" and a base of that name.
 type Definition struct {
 	// Context is the folder that is sent to the engine; empty sends nothing.
 	Context string
 	// Exclude holds patterns of files in the context that are never sent, in
 	// the syntax of .dockerignore.
 	Exclude []string
-	// Dockerfile is a path, relative to the context or absolute; empty is
-	// "Dockerfile". Messages name the file so.
+	// Dockerfile is a path, relative to the context or absolute, as messages
+	// show it; empty is "Dockerfile".
 	Dockerfile string
-	// Content is the Dockerfile's text where there is no such file.
+	// Content is the Dockerfile's text, if it is not in a file.
 	Content []byte
 	// Target is a build stage; empty is the last.
 	Target string
@@ -56,19 +56,19 @@ type Definition struct {
 	Folders map[string]string
 	// NoCache runs every step.
 	NoCache bool
-	// Touch names a regular file of the context that is sent with other
-	// content at every build: some blanks at its end. The file itself is not
+	// Touch names a regular file of the context. Every build sends it with
+	// other content, which has blanks at its end. The file itself is not
 	// changed.
 	Touch string
-	// Offline builds with BuildKit's own frontend whatever a `# syntax=` line
-	// says. Without it that happens only where the frontend is not available.
+	// Offline builds with BuildKit's own frontend, whatever a `# syntax=` line
+	// says. Otherwise that happens only if the frontend is not available.
 	Offline bool
 	// Services run beside the commands of a run.
 	Services []Service
 	// Secrets and SSH are what RUN steps may mount.
 	Secrets []Secret
 	SSH     []SSH
-	// Hidden are further values that nothing shows which is printed.
+	// Hidden are further values that must not be in any output.
 	Hidden []string
 	// SourceDateEpoch clamps all timestamps, so that equal inputs give equal
 	// images.
@@ -146,8 +146,8 @@ func (d Definition) prepare(log io.Writer) (*job, error) {
 
 // useBuiltin makes BuildKit build with its own frontend.
 func (j *job) useBuiltin(why string) {
-	// The frontend takes a command line as the sign that it was already
-	// chosen by a syntax line, and looks no further.
+	// If a command line is set, the frontend assumes that a syntax line
+	// already chose it, and does not read that line.
 	j.opt.FrontendAttrs["cmdline"] = "builtin"
 	if j.syntax != "" {
 		j.notes = append(j.notes, fmt.Sprintf("%s: `# syntax=%s` is overridden: built with BuildKit's own frontend (%s)", j.file, j.syntax, why))

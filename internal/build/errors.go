@@ -26,7 +26,7 @@ const (
 	// StepFailed: a RUN ended with another exit code than 0.
 	StepFailed Kind = "step"
 	// BadDockerfile: the Dockerfile does not parse, or an instruction in it
-	// cannot be carried out (a COPY of a file that is not there).
+	// cannot be executed (a COPY of a file that is not there).
 	BadDockerfile Kind = "dockerfile"
 	// BaseMissing: an image that the Dockerfile names is not available.
 	BaseMissing Kind = "base"
@@ -38,10 +38,10 @@ const (
 // a registry's answer.
 const maxSaid = 1000
 
-// Error is a build that failed because of what was built, or because an image
-// that it names is not available. It is [whittle.ErrUsage], but
-// [whittle.ErrEngine] where a registry could not be reached; an image that
-// does not exist is [whittle.ErrNotFound] too.
+// Error is a build that failed because of the project, or because an image
+// that it names is not available. It is a [whittle.ErrUsage], or an
+// [whittle.ErrEngine] if a registry could not be reached. If an image does not
+// exist, it is also a [whittle.ErrNotFound].
 type Error struct {
 	Kind Kind
 	// File and Line are the instruction's; Line counts from 1, 0 where
@@ -103,8 +103,8 @@ var (
 	oldManifest = regexp.MustCompile(`failed to do request: \w+ "https?://([^/"]+)/v2/([^"]+)/manifests/([^"?]+)[^"]*": (.*)$`)
 	oldImage    = regexp.MustCompile(`^failed to create LLB definition: ([^\s:]+:[^\s:]+): (.*)$`)
 
-	// notCopied is a blob of an image that did not arrive, or was not what its
-	// digest says; BuildKit reports it for the step that waited for it.
+	// notCopied is a blob of an image that did not arrive or does not match
+	// its digest. BuildKit reports it for the step that waited for it.
 	notCopied  = regexp.MustCompile(`(?:failed to copy: |short read: |failed commit on ref ).*$`)
 	partURL    = regexp.MustCompile(`https?://([^/"\s]+)/v2/([^"\s]+?)/(?:blobs|manifests)/`)
 	copyNoise  = regexp.MustCompile(`failed to copy: |httpReadSeeker: |failed open: |failed commit on ref "[^"]*": |from GET request to \S+ |: failed precondition$`)
@@ -162,7 +162,7 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 	case f.Line > 0 || stageUnknown.MatchString(text) || strings.Contains(text, "dockerfile parse error"):
 		f.Message = parsePrefix.ReplaceAllString(text, "")
 		if f.Message != text || strings.HasPrefix(f.Instruction, "#") {
-			f.Instruction = "" // a line that does not parse is no instruction
+			f.Instruction = "" // a line that does not parse is not an instruction
 		}
 		f.Message = checksumRef.ReplaceAllString(f.Message, "")
 	default:
@@ -189,7 +189,8 @@ var (
 	missingSSH    = regexp.MustCompile(`no SSH key "?([^\s"]+)"? forwarded from the client`)
 )
 
-// wantsMount recognises a RUN that needs a secret or an agent that it was not given.
+// wantsMount recognizes a RUN that needs a secret or an agent which it was not
+// given.
 func (f *Error) wantsMount(text string) bool {
 	if m := missingSecret.FindStringSubmatch(text); m != nil {
 		f.Message = "it needs the secret " + m[1] + ", which it was not given"
@@ -214,7 +215,7 @@ func (j *job) late(why *outOfTime, rec *recorder) error {
 	return f
 }
 
-// gone is not nil where the engine vanished under a call.
+// gone is an error if the engine went away during a call, else nil.
 func (e *Engine) gone(err error) error {
 	lost := errors.Is(err, errLost) || grpcerrors.Code(err) == codes.Unavailable || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	if e.daemon != nil && (lost || e.daemon.Exited()) {

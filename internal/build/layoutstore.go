@@ -70,7 +70,7 @@ type blobReader struct {
 
 func (r blobReader) Size() int64 { return r.size }
 
-// What follows is not asked of a store that is only read.
+// A store that is only read needs none of the following methods.
 
 func (layoutStore) Update(context.Context, content.Info, ...string) (content.Info, error) {
 	return content.Info{}, errdefs.ErrNotImplemented

@@ -15,7 +15,7 @@ import (
 	"whittle.dev/whittle/internal/start"
 )
 
-// dependencies sees that the application declares what it imports.
+// dependencies checks that the application declares what it imports.
 func dependencies() group {
 	return group{run: checkDeclared, checks: []Check{
 		{ID: whittle.CheckUndeclared, Severity: whittle.SeverityError, Title: "the application imports a distribution that nothing declares",
@@ -61,7 +61,8 @@ func declaredAs(s *state, dist string) (why, fix string) {
 	return fmt.Sprintf("%s declares it, but it is not installed", where), "install the dependencies of " + best.File + " in the image"
 }
 
-// ownExtra is how metadata marks what an extra requires.
+// ownExtra matches the marker that metadata gives to a requirement of an
+// extra.
 var ownExtra = regexp.MustCompile(`\bextra\s*==\s*['"]([^'"]+)['"]`)
 
 // bound is the specifier of a dependency to add: the series that a lock or
@@ -181,8 +182,9 @@ func (d *declared) one(st *start.Process, n *imports.Node, imp *source.Import, d
 	d.out = append(d.out, p)
 }
 
-// unused are declared dependencies that are installed and that no module of
-// the application imports, not even in a function, and no other needs.
+// unused are declared and installed dependencies that no module of the
+// application imports, not even in a function, and that no other distribution
+// needs.
 func (d *declared) unused() []whittle.Problem {
 	if len(d.seen) == 0 {
 		return nil

@@ -12,11 +12,11 @@ type Image struct {
 	start.Image
 	// Folder is the project's folder, nil where it is not known.
 	Folder fs.FS
-	// Names knows which distribution has a module; nil is what is installed and
-	// declared, and the table of wheels.
+	// Names says which distribution has a module. With nil, only installed and
+	// declared distributions and the table of wheels are known.
 	Names *python.Names
-	// Bound gives the specifiers to declare a distribution with, where no file
-	// of the project pins it; nil knows none.
+	// Bound gives the specifiers with which to declare a distribution that no
+	// file of the project pins; it may be nil.
 	Bound func(distribution string) (specifiers string, ok bool)
 }
 
@@ -28,7 +28,7 @@ type state struct {
 	files  *start.Files
 	owners *start.Owners
 	names  *python.Names
-	// inImage and inProject are read when they are asked for.
+	// inImage and inProject are read when they are first needed.
 	inImage, inProject *places
 }
 

@@ -11,11 +11,11 @@ import (
 	"whittle.dev/whittle/internal/python/source"
 )
 
-// byName are distributions that others load by a name in a string, so that no
-// import statement shows it, or only one in a module that is itself loaded so.
-// The first column is a distribution that is used, the second what it loads
-// where that is installed. From the documentation of the optional dependencies
-// of each. "python" is the standard library.
+// byName are distributions that others load by a name in a string: no import
+// statement shows it, or only one in a module that is itself loaded by name.
+// The first column is the loading distribution, the second what it loads if
+// that is installed, from its documentation of optional dependencies. "python"
+// is the standard library.
 const byName = `
 python	tzdata
 pandas	openpyxl xlsxwriter xlrd odfpy pyxlsb python-calamine lxml html5lib beautifulsoup4 pyarrow fastparquet tables numexpr bottleneck numba jinja2 tabulate matplotlib s3fs gcsfs fsspec xarray pyreadstat zstandard sqlalchemy
@@ -93,7 +93,7 @@ var drivers = map[string]string{"postgresql": "psycopg2", "postgres": "psycopg2"
 	"oracle": "cx_Oracle", "mssql": "pyodbc"}
 
 // calls notes what the application names in strings: drivers of databases, and
-// programs that distributions bring.
+// programs that distributions install.
 func (u *usage) calls(src *source.Facts, file string) {
 	for _, c := range src.Calls {
 		if len(c.Args) == 0 {
@@ -208,7 +208,7 @@ func hostOf(group string, hosts map[string]string) (string, bool) {
 	return "", false
 }
 
-// known goes through the table of those that are loaded by name.
+// known notes the distributions of the table that used ones load by name.
 func (u *usage) known() (changed bool) {
 	for line := range strings.Lines(byName) {
 		host, names, ok := strings.Cut(strings.TrimSpace(line), "\t")
@@ -239,8 +239,8 @@ func (u *usage) positions(name string) []int {
 	return out
 }
 
-// application notes what those modules of the application import that no start
-// reaches: they may be run by hand. Its tests do not count.
+// application notes what the application's other modules import, which no
+// start reaches: they may be run by hand. Tests do not count.
 func (u *usage) application() {
 	byName := u.importable(func(i int) bool { return !u.used(i) })
 	for _, p := range u.s.Root.Paths() {
@@ -250,8 +250,8 @@ func (u *usage) application() {
 	}
 }
 
-// applicationFile says that a file lies in the application's folder or is one
-// of its distributions', and is no test.
+// applicationFile says that a file is in the application's folder or belongs
+// to its distributions, and is not a test.
 func (u *usage) applicationFile(p string) bool {
 	if i, ok := u.s.owners.Owner[p]; ok {
 		return slices.Contains(u.s.owners.Own, i)
@@ -263,8 +263,8 @@ func (u *usage) applicationFile(p string) bool {
 	return !strings.Contains(rest, "/tests/") && !strings.Contains(rest, "/test/") && path.Base(p) != "conftest.py"
 }
 
-// mentioned finds what modules of used distributions import that nothing
-// reached: they may be loaded by name, as the dialects of databases are.
+// mentioned finds what modules of used distributions import although no start
+// reached them: they may be loaded by name, like the dialects of databases.
 func (u *usage) mentioned() (changed bool) {
 	byName := u.importable(func(i int) bool { return !u.used(i) })
 	if len(byName) == 0 {

@@ -15,8 +15,8 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Limits: bytes of one database, bytes of one package's record, files that one
-// database names.
+// Limits: the bytes of a database, the bytes of a package's record, and the
+// files that a database names.
 const (
 	maxDatabase = 256 << 20
 	maxRecord   = 16 << 20
@@ -54,8 +54,8 @@ type database struct {
 	// https://github.com/package-url/purl-spec/blob/main/PURL-TYPES.rst
 	ecosystem string
 	kind      whittle.OwnerKind
-	// files are patterns of the files that read may read: see [selection].
-	// They are kept when a layer is read.
+	// files are patterns of the files that read may read (see [selection]).
+	// Their contents are kept when a layer is read.
 	files []string
 	// read reads the packages of a root, none where there is no such database.
 	read func(ctx context.Context, r *resolver) ([]Installed, error)
@@ -122,11 +122,12 @@ var wanted = func() selection {
 // when a layer is read.
 func Database(p string) bool { return wanted.has(p) }
 
-// Databases names what [Database] selects: another selection has another name.
+// Databases is a name for the selection that [Database] makes; it changes with
+// the selection.
 func Databases() string { return wanted.name }
 
-// printable makes a name from a database fit to be shown: what a terminal
-// would obey is replaced, and no name is longer than a line.
+// printable makes a name from a database safe to show: it replaces control
+// sequences, and shortens the name to a line.
 func printable(s string) string {
 	const longest = 256
 	if len(s) > longest {

@@ -8,28 +8,27 @@ import (
 	"whittle.dev/whittle"
 )
 
-// maxLookups bounds how many packages are looked at as providers: an index can
-// be made in which everything provides what everything else depends on.
+// maxLookups limits how many packages are looked at as providers: in a hostile
+// index, every package may provide what every other one depends on.
 const maxLookups = 20_000_000
 
 // InstallOptions say what an installation starts from.
 type InstallOptions struct {
-	// Installed are the names of the packages that are there.
+	// Installed are the names of the packages that are already installed.
 	Installed []string
-	// Recommends takes recommended packages along, as apt does unless it is
-	// told --no-install-recommends.
+	// Recommends also installs recommended packages, as apt does without
+	// --no-install-recommends.
 	Recommends bool
 }
 
-// Installation is what installing some packages brings.
+// Installation is what installing some packages adds.
 type Installation struct {
-	// Packages are those that come, sorted by name.
+	// Packages are the added packages, sorted by name.
 	Packages []Package
-	// Low, Bytes and High are the size of their files in bytes. What the
-	// package manager writes about them, and what their scripts make, is not
-	// among it.
+	// Low, Bytes and High are the size of their files in bytes, without what
+	// the package manager writes about them and what their scripts make.
 	Low, Bytes, High int64
-	// Missing are dependencies that nothing in the index meets, sorted.
+	// Missing are dependencies that no package of the index meets, sorted.
 	Missing []string
 }
 
@@ -42,10 +41,10 @@ func (in *Installation) Names() []string {
 	return out
 }
 
-// Install says what installing packages brings with all that they depend on.
-// Of alternatives the first that is there or available is taken, of several
-// providers the one of the highest priority. Conflicts are not looked at:
-// nothing is removed or held back. A package that the index does not have is
+// Install says what installing packages adds, with all their dependencies. Of
+// alternatives, it takes the first that is installed or available; of several
+// providers, the one with the highest priority. It ignores conflicts: nothing
+// is removed or held back. If the index does not have a package, the error is
 // [whittle.ErrNotFound].
 func (x *Index) Install(names []string, o InstallOptions) (*Installation, error) {
 	c := closure{x: x, there: map[string]bool{}, taken: map[string]int{}, provided: map[string]bool{}, missing: map[string]bool{}, o: o}
@@ -91,17 +90,17 @@ type closure struct {
 	lookups  int
 }
 
-// meets says whether an alternative is met by what is there or comes.
+// meets says whether an installed or added package meets an alternative.
 func (c *closure) meets(a alternative) bool {
 	if i, ok := c.taken[a.name]; ok && a.allows(c.x.packages[i].Version) {
 		return true
 	}
-	// What is installed is taken to be of a version that will do: apt would
-	// otherwise replace it, which is no addition.
+	// An installed package is assumed to have a sufficient version: otherwise
+	// apt would replace it, which adds no package.
 	return c.there[a.name] || a.op == "" && c.provided[a.name]
 }
 
-// candidate is the package that an alternative would bring.
+// candidate is the package that an alternative would add.
 func (c *closure) candidate(a alternative) (int, bool) {
 	for _, i := range c.x.byName[a.name] {
 		if c.lookups++; c.lookups > maxLookups {
@@ -172,7 +171,7 @@ func (c *closure) take(i int) {
 	c.queue = append(c.queue, i)
 }
 
-// follow takes what a package depends on.
+// follow adds the dependencies of a package.
 func (c *closure) follow(i int) {
 	p := &c.x.packages[i]
 	for _, r := range relations(p.depends) {
@@ -187,7 +186,8 @@ func (c *closure) follow(i int) {
 	}
 }
 
-// satisfy takes the first alternative that is available, unless one is there.
+// satisfy adds the first alternative that is available, unless one is
+// installed.
 func (c *closure) satisfy(r relation) bool {
 	for _, a := range r {
 		if c.meets(a) {

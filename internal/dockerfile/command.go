@@ -17,8 +17,8 @@ type scriptReader struct {
 	script *Script
 }
 
-// offset is a position in the text; one between a CR and its LF, where the
-// shell's parser ends a word, moves before the CR.
+// offset is a position in the text. The shell's parser may end a word between
+// a CR and its LF; such a position is moved before the CR.
 func (r *scriptReader) offset(p syntax.Pos) int {
 	at := min(int(p.Offset()), len(r.line.text))
 	if at > 0 && at < len(r.line.text) && r.line.text[at-1:at+1] == "\r\n" {
@@ -92,7 +92,7 @@ func (r *scriptReader) stmt(st *syntax.Stmt, depth int, before, after Operator) 
 	}
 }
 
-// simple takes in a simple command.
+// simple adds a simple command.
 func (r *scriptReader) simple(st *syntax.Stmt, assigns []*syntax.Assign, words []*syntax.Word, depth int, before, after Operator) {
 	c := Command{Before: before, After: after, Depth: depth, Negated: st.Negated}
 	var parts []syntax.Node
@@ -107,7 +107,8 @@ func (r *scriptReader) simple(st *syntax.Stmt, assigns []*syntax.Assign, words [
 	r.finish(c, st, parts)
 }
 
-// decl takes in export, local and the like, whose arguments are assignments.
+// decl adds export, local and similar commands, whose arguments are
+// assignments.
 func (r *scriptReader) decl(st *syntax.Stmt, d *syntax.DeclClause, depth int, before, after Operator) {
 	c := Command{Before: before, After: after, Depth: depth, Negated: st.Negated}
 	parts := []syntax.Node{d.Variant}
@@ -136,7 +137,8 @@ func (r *scriptReader) decl(st *syntax.Stmt, d *syntax.DeclClause, depth int, be
 	r.finish(c, st, parts)
 }
 
-// finish adds the redirections and the span, and goes into substitutions.
+// finish adds the redirections and the span, and reads the commands of
+// substitutions.
 func (r *scriptReader) finish(c Command, st *syntax.Stmt, parts []syntax.Node) {
 	var from, to []syntax.Pos
 	for _, p := range parts {
@@ -159,7 +161,7 @@ func (r *scriptReader) finish(c Command, st *syntax.Stmt, parts []syntax.Node) {
 	}
 }
 
-// compound goes into groups, conditions, loops and functions.
+// compound reads the commands in groups, conditions, loops and functions.
 func (r *scriptReader) compound(cmd syntax.Command, depth int) {
 	none := Operator{}
 	lists := func(all ...[]*syntax.Stmt) {
@@ -200,7 +202,7 @@ func (r *scriptReader) compound(cmd syntax.Command, depth int) {
 	case *syntax.CoprocClause:
 		r.stmt(c.Stmt, depth+1, none, none)
 	default:
-		r.nested(cmd, depth) // tests and arithmetic hold no commands but substitutions
+		r.nested(cmd, depth) // the only commands in tests and arithmetic are those of substitutions
 	}
 }
 

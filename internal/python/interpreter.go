@@ -20,7 +20,8 @@ type Interpreter struct {
 	Series, Version string
 	// Implementation is "cpython" or "pypy".
 	Implementation string
-	// Threaded says that it is built to run without the global lock.
+	// Threaded says that it is a free-threaded build, which has no global
+	// interpreter lock.
 	Threaded bool
 }
 
@@ -30,7 +31,8 @@ var (
 )
 
 // Interpreters finds the Python installations of a root by their standard
-// libraries; virtual environments have none of their own.
+// libraries. Virtual environments have no standard library, so they are not
+// among them.
 func Interpreters(root whittle.Root) []Interpreter { return interpreters(NewTree(root)) }
 
 func interpreters(t *Tree) []Interpreter {
@@ -62,8 +64,8 @@ func interpreters(t *Tree) []Interpreter {
 // "python3.13", "python3.14t", "pypy3.11".
 func (i Interpreter) Name() string { return path.Base(i.Lib) }
 
-// Environment is what markers are evaluated in for this interpreter on Linux,
-// on a machine as uname names it ("x86_64").
+// Environment has the values of markers for this interpreter on Linux; machine
+// is uname's name of the processor ("x86_64").
 func (i Interpreter) Environment(machine string) pep.Environment {
 	full := i.Version
 	if strings.Count(full, ".") == 1 {
@@ -102,7 +104,8 @@ func (i Interpreter) claim(t *Tree) whittle.Claim {
 	return c
 }
 
-// programs are the files of one folder that are named as an interpreter's.
+// programs are the files of one folder that have the name of an interpreter's
+// file.
 func (i Interpreter) programs(t *Tree, dir string) []string {
 	n, s := i.Name(), i.Series
 	names := []string{n, n + "-config", "lib" + n + ".so", "lib" + n + ".so.1.0", "lib" + n + ".a", n + ".1",
@@ -143,7 +146,7 @@ func venvs(t *Tree) []Venv {
 		}
 		b, err := t.Read(p, maxSmall)
 		if err != nil {
-			continue // without its configuration it is no environment
+			continue // without its configuration, it is not an environment
 		}
 		v := Venv{Dir: path.Dir(p)}
 		for line := range strings.Lines(string(b)) {
@@ -162,7 +165,8 @@ func venvs(t *Tree) []Venv {
 	return out
 }
 
-// claim is what making an environment put there: all but the distributions.
+// claim is everything that making the environment wrote, without the
+// distributions.
 func (v Venv) claim(t *Tree) whittle.Claim {
 	c := whittle.Claim{Owner: whittle.Owner{Ecosystem: "python", Name: "venv", Version: v.Version}, Kind: whittle.OwnerInterpreter, Evidence: path.Join(v.Dir, "pyvenv.cfg")}
 	c.Paths = append(c.Paths, c.Evidence)
@@ -237,7 +241,7 @@ func (t *Tree) Installation(executable string, venv *Venv) (i Interpreter, ok bo
 		}
 	}
 	if m := versioned.FindStringSubmatch(path.Base(real)); m != nil {
-		return Interpreter{}, false // another version's library is no use
+		return Interpreter{}, false // it cannot use another version's library
 	}
 	if len(fit) == 1 {
 		return fit[0], true

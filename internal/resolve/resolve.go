@@ -15,8 +15,8 @@ import (
 	"whittle.dev/whittle/internal/pep"
 )
 
-// Index is a Python package index. The root package's errors say what went
-// wrong: [whittle.ErrNotFound] is an unknown distribution.
+// Index is a Python package index. Errors have the kinds of the root package;
+// [whittle.ErrNotFound] means an unknown distribution.
 type Index interface {
 	// Files are those of a distribution, in any order.
 	Files(ctx context.Context, distribution string) ([]whittle.IndexFile, error)
@@ -40,12 +40,12 @@ type Options struct {
 	// Prefer has versions by name, such as the installed ones, that are preferred to
 	// newer ones where they are allowed.
 	Prefer map[string]string
-	// NoBinary and OnlyBinary are names, or ":all:", for which wheels, or source
-	// distributions, must not be used.
+	// NoBinary and OnlyBinary are names, or ":all:". Wheels must not be used
+	// for names in NoBinary, nor source distributions for those in OnlyBinary.
 	NoBinary, OnlyBinary []string
-	// Prereleases are taken like other versions (pip's --pre).
+	// Prereleases allows pre-releases like other versions (pip's --pre).
 	Prereleases bool
-	// MaxSteps bounds each of the two searches; 0 is 20,000.
+	// MaxSteps is the limit of each of the two searches; 0 is 20,000.
 	MaxSteps int
 }
 
@@ -72,18 +72,19 @@ type Choice struct {
 	// distributions do.
 	Requested  bool
 	RequiredBy []string
-	// Wheel fits the target best, nil where none does: it is then built from
-	// Source, which is nil where the index has none.
+	// Wheel is the wheel that fits the target best. If none does, it is nil,
+	// and the distribution is built from Source, which is nil if the index has
+	// none.
 	Wheel, Source *whittle.IndexFile
-	// Like is, where no wheel fits, one of the same version for another target:
-	// its size is close.
+	// Like is a wheel of the same version for another target, if none fits:
+	// its size is similar.
 	Like *whittle.IndexFile
 	// URL is that of a direct reference, empty for others.
 	URL string
 }
 
 // SourceOnly says why there is no wheel, and how large the source is; it is
-// empty where there is one.
+// empty if there is a wheel.
 func (c *Choice) SourceOnly() string {
 	if c.Wheel != nil || c.Source == nil {
 		return ""
@@ -98,10 +99,10 @@ func (c *Choice) SourceOnly() string {
 type Unresolvable struct {
 	// Name is the distribution of which no version is allowed.
 	Name string
-	// Wants say who asks for what of it: "flask 3.1.3 asks for werkzeug>=3.1".
+	// Wants say who requires what: "flask 3.1.3 asks for werkzeug>=3.1".
 	Wants []string
-	// Missing says that the index has no such distribution, Nothing that it
-	// has no file of it that the target can use.
+	// Missing says that the index does not have the distribution, Nothing that
+	// it has no file that the target can use.
 	Missing, Nothing bool
 }
 
@@ -130,11 +131,12 @@ func (c *Unresolvable) Unwrap() error {
 	return whittle.ErrUsage
 }
 
-// Versions finds the distributions that meet requirements, as pip does: the newest
-// version of each that all others allow, with backtracking. Where pip gives up or
-// goes in circles although there is a solution, it is found nevertheless. Yanked releases are taken only where a version is pinned,
-// pre-releases only where they are asked for or there is nothing else. What cannot
-// be met is a [*Unresolvable], a search that takes too long [whittle.ErrLimit]; other
+// Versions finds the distributions that meet requirements, as pip does: the
+// newest version of each that all others allow, with backtracking. It also
+// finds a solution where pip gives up or goes in circles. It uses a yanked
+// release only if its version is pinned, and a pre-release only if one is
+// asked for or there is nothing else. The error is an [*Unresolvable] if there
+// is no solution, and [whittle.ErrLimit] if the search takes too long; other
 // errors are the index's.
 func Versions(ctx context.Context, idx Index, reqs []pep.Requirement, o Options) (*Solution, error) {
 	ctx, cancel := context.WithCancel(ctx)

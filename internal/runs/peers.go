@@ -94,7 +94,7 @@ func (p peer) String() string {
 type peerFinder struct {
 	ownPorts []int // ports that it listens on
 	programs []string
-	urls     []string // in its environment
+	urls     []string // values of its environment
 	args     []string
 }
 

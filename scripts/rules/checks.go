@@ -29,7 +29,7 @@ func renderChecks(checks []check.Check) (map[string][]byte, error) {
 	return pages, nil
 }
 
-// capital is a sentence with a capital letter, but for words of code.
+// capital gives a sentence its first capital letter. USER is already one.
 func capital(s string) string {
 	if strings.HasPrefix(s, "USER") {
 		return s

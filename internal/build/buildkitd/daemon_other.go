@@ -4,7 +4,8 @@ package buildkitd
 
 import "context"
 
-// Daemon is a private buildkitd, which runs on Linux only: there is none here.
+// Daemon is a private buildkitd. It runs on Linux only; on this system, none
+// can be started.
 type Daemon struct{}
 
 func start(context.Context, string, Options) (*Daemon, error) {
@@ -23,7 +24,7 @@ func (d *Daemon) Root() string { return "" }
 // Notes say what could not be set up as asked.
 func (d *Daemon) Notes() []string { return nil }
 
-// Keep is how much of its cache stays, in bytes.
+// Keep is the size limit of its cache, in bytes.
 func (d *Daemon) Keep() int64 { return 0 }
 
 // Guard keeps its containers within their limits.
@@ -32,16 +33,16 @@ func (d *Daemon) Guard() *Guard { return nil }
 // Version is BuildKit's version.
 func (d *Daemon) Version() string { return "" }
 
-// StartFailed is the error of a daemon that gave no answer because of err.
+// StartFailed is the error of a daemon that did not answer because of err.
 func (d *Daemon) StartFailed(_ context.Context, err error) error { return err }
 
 // HideTraces removes the socket of BuildKit's collector of traces.
 func (d *Daemon) HideTraces() {}
 
-// Isolate takes the way out from the daemon's network.
+// Isolate cuts the daemon's network off from the outside.
 func (d *Daemon) Isolate() (restore func() error, err error) { return func() error { return nil }, nil }
 
-// FreeSpace is what is free of the disk that holds its state, in bytes.
+// FreeSpace is the free space of the disk that holds its state, in bytes.
 func (d *Daemon) FreeSpace() int64 { return 0 }
 
 // Exited says whether the process has ended.

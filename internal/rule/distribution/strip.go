@@ -27,9 +27,9 @@ library that verifies its own file would refuse to load.`,
 	}
 }
 
-// Bounds of what strip does beyond the sections' own bytes, for each file; the
-// room elf measured them: sections that are laid out anew use up some, and
-// padding and headers go besides.
+// Bounds of how much strip saves beyond the sections' own bytes, in each file.
+// Tests of the package elf measured them: sections that move need some bytes,
+// but padding and headers are saved too.
 const stripSlack, stripExtra = 2 << 10, 8 << 10
 
 func findUnstripped(p *analysis.Pass) []whittle.Finding {
@@ -79,8 +79,8 @@ func isLibrary(at string) bool {
 	return strings.HasSuffix(base, ".so") || strings.Contains(base, ".so.")
 }
 
-// stripCommand is the command for the files with the most bytes: more do not
-// fit on a line.
+// stripCommand is the command for the files with the most bytes; all of them
+// would not fit on a line.
 func stripCommand(p *analysis.Pass, items []int) string {
 	const most = 3
 	biggest := slices.Clone(items)

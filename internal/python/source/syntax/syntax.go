@@ -1,19 +1,20 @@
-// Package syntax says whether CPython can compile a text: it holds a text to
-// the grammar of Python 3.8 to 3.14 and to what the compiler checks besides. It
-// makes no tree.
+// Package syntax says whether CPython can compile a text. It checks the
+// grammar of Python 3.8 to 3.14, and what the compiler checks after parsing.
+// It makes no syntax tree.
 //
 // https://docs.python.org/3/reference/grammar.html
 package syntax
 
 import "fmt"
 
-// Result is what a text comes to.
+// Result says whether a text compiles.
 type Result struct {
-	// Text says what is wrong, and Line where, empty where nothing is.
+	// Text says what is wrong, and Line where. Text is empty if nothing is
+	// wrong.
 	Text string
 	Line int
-	// Unsure says that it may be right after all: in a text that is not in
-	// UTF-8, or too deep to follow.
+	// Unsure says that the text may still be correct, because it is not in
+	// UTF-8, or nested too deeply to follow.
 	Unsure bool
 	// Needs is what it has that only later versions read.
 	Needs Need
@@ -44,7 +45,7 @@ const (
 	maxText   = 64 << 20 // bytes
 )
 
-// Check holds a text to the grammar.
+// Check checks a text.
 func Check(src []byte) (r Result) {
 	if len(src) > maxText {
 		return Result{Text: "it is too long", Line: 1, Unsure: true}
