@@ -68,3 +68,6 @@ kills: setup ## 200 kills and 50 full disks of proofs that write, 20 kills with 
 
 bench: setup images ## ratios against the floors and the best known layer explorer
 	@scripts/bench
+
+generate: ## write the pages of the rules and checks in docs/reference
+	@$(GO) run ./scripts/rules -w
