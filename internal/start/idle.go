@@ -18,5 +18,5 @@ func Idle(argv []string) bool {
 
 // NoStart says in words that an image starts only what its base starts.
 func NoStart(argv []string) string {
-	return "no start of its own: it starts " + strings.Join(argv, " ") + ", as its base does, and nobody types there"
+	return "no start of its own: it starts " + strings.Join(argv, " ") + ", as its base does, which only waits for input"
 }
