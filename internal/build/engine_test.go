@@ -229,7 +229,7 @@ func TestNoEngine(t *testing.T) {
 	if !errors.Is(err, whittle.ErrEngine) {
 		t.Errorf("error is %v", err)
 	}
-	for _, way := range []string{"--engine", "Docker", "buildkitd and runc"} {
+	for _, way := range []string{"--engine", "Docker", "buildkitd", "runc"} {
 		if !strings.Contains(whittle.Hint(err), way) {
 			t.Errorf("hint %q lacks %s", whittle.Hint(err), way)
 		}
