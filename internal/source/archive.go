@@ -14,22 +14,22 @@ import (
 	"whittle.dev/whittle"
 )
 
-// archive is a tar file indexed by its headers. It is a place of blobs where
-// it holds an OCI layout.
+// archive is a tar file indexed by its headers. If it holds an OCI layout, it
+// implements blobs.
 type archive struct {
 	file  *os.File
 	size  int64
 	files map[string]span
 }
 
-// span is where a file's content lies in the archive; link is set instead for
-// a link to another file of it.
+// span is the position of a file's content in the archive. For a link, only link
+// is set: the name of the file that it leads to.
 type span struct {
 	offset, size int64
 	link         string
 }
 
-// openArchive indexes a tar by its headers alone.
+// openArchive opens a tar and indexes it by its headers.
 func openArchive(path string, limits Limits) (_ *archive, err error) {
 	f, err := whittle.OpenFile(path)
 	switch {
@@ -55,8 +55,8 @@ func openArchive(path string, limits Limits) (_ *archive, err error) {
 }
 
 func (a *archive) scan(limits Limits) error {
-	// The tar reader seeks over contents; its position after a header is where
-	// the content begins.
+	// The tar reader seeks over contents. After a header, the position of the file
+	// is the start of the content.
 	tr := tar.NewReader(a.file)
 	for {
 		h, err := tr.Next()
@@ -64,7 +64,7 @@ func (a *archive) scan(limits Limits) error {
 			return nil
 		}
 		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return endsEarly(a.size)
+			return truncated(a.size)
 		}
 		if err != nil {
 			return whittle.ErrCorrupt.Errorf("reading the archive's headers: %w", err)
@@ -94,7 +94,7 @@ func (a *archive) scan(limits Limits) error {
 	}
 }
 
-// find follows links within the archive, a few steps at most.
+// find is the span of a file. It follows at most eight links within the archive.
 func (a *archive) find(name string) (span, bool) {
 	for range 8 {
 		s, ok := a.files[name]
@@ -143,7 +143,8 @@ func (a *archive) stat(_ context.Context, d whittle.Digest) (int64, string, erro
 	return a.statOf(blobName(d))
 }
 
-// statOf looks at a file of the archive: it changes with the archive.
+// statOf is the size and identity of a file. The identity changes with that of the
+// archive.
 func (a *archive) statOf(name string) (int64, string, error) {
 	s, ok := a.find(name)
 	if !ok {

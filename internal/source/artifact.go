@@ -49,7 +49,7 @@ func isLayer(d descriptor) bool {
 	return slices.Contains([]string{"", "application/octet-stream", "application/x-tar", "application/x-gtar", "application/gzip", "application/tar+gzip"}, d.MediaType)
 }
 
-// artifactNames are words for the commonest types.
+// artifactNames are names of the most common types.
 var artifactNames = []struct{ part, name string }{
 	{"helm", "a Helm chart"},
 	{"wasm", "a WebAssembly module"},
@@ -64,7 +64,7 @@ var artifactNames = []struct{ part, name string }{
 	{"ai.model", "a model"},
 }
 
-// notImage is the error of what was asked for and is no image.
+// notImage is the error if an artifact of another kind was named.
 func notImage(kind string) error {
 	name := "an artifact"
 	for _, a := range artifactNames {

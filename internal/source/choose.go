@@ -10,9 +10,9 @@ import (
 	"whittle.dev/whittle"
 )
 
-// pick opens the one image that a selector and the platform name among the
-// entries of a place: a tag, a name or its end, "@" and the beginning of a
-// digest, or nothing. If several images fit, it opens none.
+// pick opens the image of a place that the selector and the platform identify. The
+// selector is a tag, a name or its end, "@" and the beginning of a digest, or
+// empty. If several images match, it is an error.
 func pick(ctx context.Context, from blobs, roots []descriptor, selector string, o Options) (*image, error) {
 	p := newPicker(from, o)
 	found, err := p.leaves(ctx, roots)
@@ -23,7 +23,7 @@ func pick(ctx context.Context, from blobs, roots []descriptor, selector string, 
 	if err != nil {
 		return nil, err
 	}
-	l, err := p.one(ctx, groups, selector)
+	l, err := p.only(ctx, groups, selector)
 	if err != nil {
 		return nil, err
 	}
@@ -33,14 +33,14 @@ func pick(ctx context.Context, from blobs, roots []descriptor, selector string, 
 	return manifestImage(from, l.Digest, l.doc, l.config)
 }
 
-// group is one image as a user sees it: the manifests of its platforms.
-type group struct {
+// imageGroup is one image as a user sees it: the manifests of its platforms.
+type imageGroup struct {
 	label  string
 	leaves []*leaf
 }
 
-// selected are the images that a selector names.
-func (p *picker) selected(ctx context.Context, found []*leaf, selector string) ([]group, error) {
+// selected are the images that match a selector.
+func (p *picker) selected(ctx context.Context, found []*leaf, selector string) ([]imageGroup, error) {
 	if selector == "" {
 		return byImage(found), nil
 	}
@@ -55,7 +55,7 @@ func (p *picker) selected(ctx context.Context, found []*leaf, selector string) (
 	for _, l := range found {
 		best := notAtAll
 		for _, n := range l.tags {
-			best = min(best, fit(n, selector))
+			best = min(best, tierOf(n, selector))
 		}
 		if best < tierCount {
 			tiers[best] = append(tiers[best], l)
@@ -66,12 +66,12 @@ func (p *picker) selected(ctx context.Context, found []*leaf, selector string) (
 			return byImage(tier), nil
 		}
 	}
-	return nil, whittle.WithHint(whittle.ErrNotFound.Errorf("no image is named %q", selector), thereAre(byImage(found)))
+	return nil, whittle.WithHint(whittle.ErrNotFound.Errorf("no image is named %q", selector), availableHint(byImage(found)))
 }
 
-// byDigest are the images whose manifest, index or configuration has a digest
-// that begins so. A whole digest may be of a blob that no index names.
-func (p *picker) byDigest(ctx context.Context, found []*leaf, prefix string) ([]group, error) {
+// byDigest are the images whose manifest, index or configuration has a digest with
+// this prefix. A whole digest may be that of a blob that no index names.
+func (p *picker) byDigest(ctx context.Context, found []*leaf, prefix string) ([]imageGroup, error) {
 	matches := map[*leaf]whittle.Digest{}
 	var in []*leaf
 	for _, l := range found {
@@ -95,18 +95,18 @@ func (p *picker) byDigest(ctx context.Context, found []*leaf, prefix string) ([]
 		}
 	}
 	if len(in) > 0 {
-		return byDigest(in, own), nil
+		return byDigest(in, manifestDigest), nil
 	}
 	if len(prefix) < 64 {
-		return nil, whittle.WithHint(whittle.ErrNotFound.Errorf("no digest begins with %s", prefix), thereAre(byImage(found)))
+		return nil, whittle.WithHint(whittle.ErrNotFound.Errorf("no digest begins with %s", prefix), availableHint(byImage(found)))
 	}
 	deep, err := p.leaves(ctx, []descriptor{{Digest: whittle.Digest("sha256:" + prefix), Size: unknownSize}})
 	return byImage(deep), err
 }
 
-// image distinguishes the images of a place, by their names and by the index or
-// manifest that has them: manifests of one name are one image where each has
-// its platform.
+// image is the label and the key of the image that a manifest belongs to. Images
+// differ in their names and in the index or manifest that has the names. Manifests
+// with one name and their own platforms are one image.
 func (l *leaf) image() (label, key string) {
 	owner := l.Digest
 	switch {
@@ -122,34 +122,33 @@ func (l *leaf) image() (label, key string) {
 	return label, label + "\x00" + string(owner)
 }
 
-// byImage groups manifests by the image that they are of, byDigest by digests.
-func byImage(leaves []*leaf) []group { return grouped(leaves, (*leaf).image) }
+// byImage groups manifests by image, byDigest by digest.
+func byImage(leaves []*leaf) []imageGroup { return grouped(leaves, (*leaf).image) }
 
-func byDigest(leaves []*leaf, digest func(*leaf) whittle.Digest) []group {
+func byDigest(leaves []*leaf, digest func(*leaf) whittle.Digest) []imageGroup {
 	return grouped(leaves, func(l *leaf) (label, key string) { return "@" + string(digest(l)), string(digest(l)) })
 }
 
-func own(l *leaf) whittle.Digest { return l.Digest }
+func manifestDigest(l *leaf) whittle.Digest { return l.Digest }
 
-func grouped(leaves []*leaf, image func(*leaf) (label, key string)) []group {
+func grouped(leaves []*leaf, image func(*leaf) (label, key string)) []imageGroup {
 	at := map[string]int{}
-	var groups []group
+	var groups []imageGroup
 	for _, l := range leaves {
 		label, key := image(l)
 		i, ok := at[key]
 		if !ok {
 			i = len(groups)
 			at[key] = i
-			groups = append(groups, group{label: label})
+			groups = append(groups, imageGroup{label: label})
 		}
 		groups[i].leaves = append(groups[i].leaves, l)
 	}
 	return groups
 }
 
-// labels names images in a message, at most ten, each so that it can be
-// selected.
-func labels(groups []group) string {
+// labels lists at most ten images for a message, with names that select them.
+func labels(groups []imageGroup) string {
 	times := map[string]int{}
 	for _, g := range groups {
 		times[g.label]++
@@ -174,17 +173,17 @@ func labels(groups []group) string {
 	return strings.Join(names, ", ")
 }
 
-// thereAre is a hint that names the images of a place.
-func thereAre(groups []group) string {
+// availableHint is a hint that lists the images of a place.
+func availableHint(groups []imageGroup) string {
 	if len(groups) == 1 {
 		return "there is " + labels(groups)
 	}
 	return "there are " + labels(groups)
 }
 
-// one is the manifest to open: of the only image there is, or of the only one
-// for a platform that was asked for.
-func (p *picker) one(ctx context.Context, groups []group, selector string) (*leaf, error) {
+// only is the manifest to open: that of the only image, or of the only one for the
+// platform that the user named.
+func (p *picker) only(ctx context.Context, groups []imageGroup, selector string) (*leaf, error) {
 	if len(groups) == 0 {
 		return nil, whittle.ErrCorrupt.Errorf("the index names no image")
 	}
@@ -211,10 +210,10 @@ func (p *picker) one(ctx context.Context, groups []group, selector string) (*lea
 	return nil, whittle.WithHint(whittle.ErrUsage.Errorf("%s: %s", what, labels(groups)), "put :NAME or @DIGEST behind the path")
 }
 
-// images skips what is no image, and what is completely in another image:
-// an index and the manifests in it may both be entries.
-func (p *picker) images(ctx context.Context, groups []group) ([]group, error) {
-	var out []group
+// images removes the groups that are no images, and those whose manifests are all
+// in another group: an index and the manifests in it may both be entries.
+func (p *picker) images(ctx context.Context, groups []imageGroup) ([]imageGroup, error) {
+	var out []imageGroup
 	for _, g := range groups {
 		is := false
 		for _, l := range g.leaves {
@@ -228,14 +227,14 @@ func (p *picker) images(ctx context.Context, groups []group) ([]group, error) {
 		}
 	}
 	if len(out) == 0 {
-		return groups[:1], nil // which says what it is
+		return groups[:1], nil // the error will name its kind
 	}
-	inside := func(a, b group) bool {
+	inside := func(a, b imageGroup) bool {
 		return !slices.ContainsFunc(a.leaves, func(l *leaf) bool {
 			return l.artifact == "" && !slices.ContainsFunc(b.leaves, func(m *leaf) bool { return m.Digest == l.Digest })
 		})
 	}
-	var separate []group
+	var separate []imageGroup
 	for i, g := range out {
 		redundant := false
 		for j, other := range out {
@@ -248,9 +247,9 @@ func (p *picker) images(ctx context.Context, groups []group) ([]group, error) {
 	return separate, nil
 }
 
-// forPlatform is the manifest for the platform that was asked for, where just
-// one of several images has one.
-func (p *picker) forPlatform(ctx context.Context, groups []group) (*leaf, error) {
+// forPlatform is the manifest for the platform that the user named, if exactly one
+// of several images has one.
+func (p *picker) forPlatform(ctx context.Context, groups []imageGroup) (*leaf, error) {
 	var found *leaf
 	for _, g := range groups {
 		best, err := p.nearest(ctx, g.leaves)
@@ -270,7 +269,7 @@ func (p *picker) forPlatform(ctx context.Context, groups []group) (*leaf, error)
 	return found, nil
 }
 
-func leavesOf(groups []group) [][]*leaf {
+func leavesOf(groups []imageGroup) [][]*leaf {
 	var all [][]*leaf
 	for _, g := range groups {
 		all = append(all, g.leaves)
@@ -278,8 +277,8 @@ func leavesOf(groups []group) [][]*leaf {
 	return all
 }
 
-// choose takes the manifest for the platform, or the only one there is where
-// no platform was asked for.
+// choose is the manifest for the platform. If the user named no platform, it may be
+// the only manifest for another one.
 func (p *picker) choose(ctx context.Context, leaves []*leaf) (*leaf, error) {
 	best, err := p.nearest(ctx, leaves)
 	if err != nil {
@@ -300,10 +299,10 @@ func (p *picker) choose(ctx context.Context, leaves []*leaf) (*leaf, error) {
 		return best[0], nil // the same image compressed in several ways: the first, as Docker does
 	}
 	return nil, whittle.WithHint(whittle.ErrUsage.Errorf("there are %d images for %s: %s", len(best), p.o.platform(),
-		labels(byDigest(best, own))), "put @DIGEST behind the path")
+		labels(byDigest(best, manifestDigest))), "put @DIGEST behind the path")
 }
 
-// nearest are the images that serve the platform best.
+// nearest are the manifests whose platforms are closest to the one that is looked for.
 func (p *picker) nearest(ctx context.Context, leaves []*leaf) ([]*leaf, error) {
 	var best []*leaf
 	nearest := -1
@@ -311,11 +310,11 @@ func (p *picker) nearest(ctx context.Context, leaves []*leaf) ([]*leaf, error) {
 		if l.Platform != nil && p.distance(l.platform()) < 0 {
 			continue
 		}
-		there, err := p.present(ctx, []*leaf{l})
+		available, err := p.present(ctx, []*leaf{l})
 		if err != nil {
 			return nil, err
 		}
-		if len(there) == 0 {
+		if len(available) == 0 {
 			continue
 		}
 		on, err := p.runsOn(ctx, l)
@@ -333,8 +332,9 @@ func (p *picker) nearest(ctx context.Context, leaves []*leaf) ([]*leaf, error) {
 	return best, nil
 }
 
-// distance is how well an image's platform serves the one that is looked for.
-// An image that does not name its architecture is taken only if there is no other.
+// distance is the distance of an image's platform from the one that is looked for,
+// negative if it does not run there. An image without an architecture is only
+// taken if there is no other.
 func (p *picker) distance(on whittle.Platform) int {
 	want := p.o.platform()
 	switch {
@@ -349,18 +349,18 @@ func (p *picker) distance(on whittle.Platform) int {
 	return 1 << 10 // older builders write no variant for arm/v6
 }
 
-// present are the manifests that are there and images'.
+// present are the manifests of images whose blobs exist.
 func (p *picker) present(ctx context.Context, leaves []*leaf) ([]*leaf, error) {
-	var there []*leaf
+	var available []*leaf
 	for _, l := range leaves {
 		if err := p.read(ctx, l); err != nil {
 			return nil, err
 		}
 		if l.absent == nil && l.artifact == "" {
-			there = append(there, l)
+			available = append(available, l)
 		}
 	}
-	return there, nil
+	return available, nil
 }
 
 func sameConfig(leaves []*leaf) bool {
@@ -372,15 +372,15 @@ func sameConfig(leaves []*leaf) bool {
 	return true
 }
 
-// noPlatform is the error where nothing fits: there is no image at all, its
-// blob is not there, or it is for other platforms.
+// noPlatform is the error if no manifest fits: there is no image, its blob is
+// missing, or it is for other platforms.
 func (p *picker) noPlatform(ctx context.Context, leaves []*leaf) error {
-	there, err := p.present(ctx, leaves)
+	available, err := p.present(ctx, leaves)
 	if err != nil {
 		return err
 	}
 	var platforms []string
-	for _, l := range there {
+	for _, l := range available {
 		on, err := p.runsOn(ctx, l)
 		if err != nil {
 			return err
@@ -392,7 +392,7 @@ func (p *picker) noPlatform(ctx context.Context, leaves []*leaf) error {
 	var absent, artifact *leaf
 	for _, l := range leaves {
 		switch {
-		case l.absent != nil && (l.Platform == nil || p.distance(l.platform()) >= 0 || len(there) == 0):
+		case l.absent != nil && (l.Platform == nil || p.distance(l.platform()) >= 0 || len(available) == 0):
 			absent = l
 		case l.artifact != "":
 			artifact = l
@@ -400,13 +400,13 @@ func (p *picker) noPlatform(ctx context.Context, leaves []*leaf) error {
 	}
 	hint := "--platform picks one of " + strings.Join(platforms, ", ")
 	switch {
-	case absent != nil && len(there) > 0:
+	case absent != nil && len(available) > 0:
 		return whittle.WithHint(absent.absent, hint)
 	case absent != nil && errors.Is(absent.absent, whittle.ErrUnsupported):
 		return absent.absent
 	case absent != nil:
 		return whittle.WithHint(absent.absent, "the copy is not whole: copy the image again")
-	case len(there) > 0:
+	case len(available) > 0:
 		return whittle.WithHint(whittle.ErrNotFound.Errorf("no image for %s", p.o.platform()), hint)
 	case artifact != nil:
 		return notImage(artifact.artifact)

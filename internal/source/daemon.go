@@ -50,8 +50,8 @@ func openDaemon(ctx context.Context, name, ref string, o Options) (_ whittle.Ima
 	return i, nil
 }
 
-// ping waits for an engine's first answer. What it does then may take its
-// time: saving an image does.
+// ping waits for an engine's first answer. Later requests have no deadline,
+// because saving an image takes long.
 func ping(ctx context.Context, cli *client.Client, d Deadlines) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, d.Answer, tooSlow("no answer", d.Answer))
 	defer cancel()
@@ -62,7 +62,7 @@ func ping(ctx context.Context, cli *client.Client, d Deadlines) error {
 	return err
 }
 
-// spool copies to a temporary file, which is removed if that fails.
+// spool copies to a temporary file. It removes the file if that fails.
 func spool(dir string, r io.Reader) (path string, err error) {
 	f, err := os.CreateTemp(dir, "whittle-*.tar")
 	if err != nil {

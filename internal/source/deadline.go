@@ -15,26 +15,27 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Deadlines bound how long a registry, or a Docker engine, may take; zero fields mean defaults.
+// Deadlines bound how long a registry or a Docker engine may take; zero fields are
+// defaults.
 type Deadlines struct {
 	// Connect is for a connection and its TLS: 10 s.
 	Connect time.Duration
-	// Answer is from a request to the first byte of its answer, and for a Docker
-	// engine's first: 20 s.
+	// Answer is for the first byte of an answer to a request, and for the first
+	// answer of a Docker engine: 20 s.
 	Answer time.Duration
 	// Document is for a whole manifest, configuration or token, with redirects
 	// and retries, and for the beginning of a blob: 45 s. Opening an image may
 	// take four times as long.
 	Document time.Duration
-	// Stall is how long a blob may bring less than Bytes: 30 s and 30 kB.
+	// Stall is how long a blob may transfer fewer than Bytes: 30 s and 30 kB.
 	Stall time.Duration
 	Bytes int64
-	// Retry is the pause before a request that failed is sent again, three
-	// times as long before the third: 1 s.
+	// Retry is the pause before the second attempt of a request: 1 s. Before the
+	// third it is three times as long.
 	Retry time.Duration
 }
 
-// DefaultDeadlines are the deadlines where none are given.
+// DefaultDeadlines are the default deadlines.
 func DefaultDeadlines() Deadlines { return Deadlines{}.withDefaults() }
 
 func (d Deadlines) withDefaults() Deadlines {
@@ -54,35 +55,34 @@ func (d Deadlines) withDefaults() Deadlines {
 	return d
 }
 
-// MaxRedirects is how often one request may be sent elsewhere, as browsers and
-// Go's own client have it.
+// MaxRedirects bounds the redirects of one request, as Go's own client does.
 const MaxRedirects = 10
 
 var (
-	errCircles = fmt.Errorf("it redirects more than %d times", MaxRedirects)
-	errSlow    = errors.New("too slow")
+	errRedirects = fmt.Errorf("it redirects more than %d times", MaxRedirects)
+	errSlow      = errors.New("too slow")
 )
 
-// tooSlow is the cause of a context that a deadline ended.
+// tooSlow is the cause of a context that ended by a deadline.
 func tooSlow(what string, d time.Duration) error {
 	return fmt.Errorf("%w: %s within %s", errSlow, what, seconds(d))
 }
 
-// slowness is what [tooSlow] said.
+// slowness is the text of an error of [tooSlow].
 func slowness(err error) string { return strings.TrimPrefix(err.Error(), errSlow.Error()+": ") }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%g s", d.Seconds()) }
 
-// bounded is a transport that ends requests in circles.
-type bounded struct{ inner http.RoundTripper }
+// redirectLimit is a transport that bounds redirects.
+type redirectLimit struct{ inner http.RoundTripper }
 
-// RoundTrip counts redirects by the responses that led to the request, so that
-// those of pings and tokens count, too.
-func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
+// RoundTrip counts the responses that led to the request, so that redirects of
+// pings and tokens count too.
+func (b redirectLimit) RoundTrip(req *http.Request) (*http.Response, error) {
 	n := 0
 	for r := req; r != nil && r.Response != nil; r = r.Response.Request {
 		if n++; n > MaxRedirects {
-			return nil, errCircles
+			return nil, errRedirects
 		}
 	}
 	return b.inner.RoundTrip(req)
@@ -101,7 +101,7 @@ func newTransport(d Deadlines) *http.Transport {
 	}
 }
 
-// reason says in few words why a registry was not reached.
+// reason says briefly why a registry was not reached.
 func (d Deadlines) reason(err error) string {
 	var dns *net.DNSError
 	var timeout net.Error
@@ -109,8 +109,8 @@ func (d Deadlines) reason(err error) string {
 	switch {
 	case errors.Is(err, errSlow):
 		return slowness(err)
-	case errors.Is(err, errCircles):
-		return errCircles.Error()
+	case errors.Is(err, errRedirects):
+		return errRedirects.Error()
 	case errors.As(err, &dns):
 		return dns.Name + " cannot be resolved to an address"
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -124,16 +124,16 @@ func (d Deadlines) reason(err error) string {
 	case errors.As(err, &u) && strings.HasPrefix(err.Error(), u.Error()) && len(err.Error()) == len(u.Error()):
 		return u.Err.Error()
 	}
-	// The library prints what came in place of a token, which may have secrets.
+	// The library prints the answer that has no token, which may contain secrets.
 	if strings.Contains(err.Error(), "no token in bearer response") {
 		return "its answer to the login has no token"
 	}
 	return err.Error()
 }
 
-// steady is a blob's bytes, which must keep coming. Only the time that is
-// spent waiting for them counts, not what the reader does between.
-type steady struct {
+// stallReader reads a blob, and fails if it stalls. Only the time spent waiting for
+// bytes counts, not the time between reads.
+type stallReader struct {
 	io.ReadCloser
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -142,12 +142,12 @@ type steady struct {
 	got    int64
 }
 
-// newSteady reads body until ctx ends, which cancel does.
-func newSteady(ctx context.Context, cancel context.CancelCauseFunc, body io.ReadCloser, from *repository) *steady {
-	return &steady{ReadCloser: body, ctx: ctx, cancel: cancel, from: from}
+// newStallReader reads body until ctx is done; cancel cancels ctx.
+func newStallReader(ctx context.Context, cancel context.CancelCauseFunc, body io.ReadCloser, from *repository) *stallReader {
+	return &stallReader{ReadCloser: body, ctx: ctx, cancel: cancel, from: from}
 }
 
-func (s *steady) Read(p []byte) (int, error) {
+func (s *stallReader) Read(p []byte) (int, error) {
 	d := s.from.d
 	stall := fmt.Errorf("%w: fewer than %s came in %s", errSlow, whittle.Bytes(d.Bytes), seconds(d.Stall))
 	timer := time.AfterFunc(d.Stall-s.waited, func() { s.cancel(stall) })
@@ -167,10 +167,10 @@ func (s *steady) Read(p []byte) (int, error) {
 	case err == nil:
 		return n, nil
 	}
-	return n, failed(s.ctx, s.from.name, d, "", err)
+	return n, registryError(s.ctx, s.from.name, d, "", err)
 }
 
-func (s *steady) Close() error {
+func (s *stallReader) Close() error {
 	err := s.ReadCloser.Close()
 	s.cancel(nil)
 	return err

@@ -14,9 +14,9 @@ import (
 	"whittle.dev/whittle"
 )
 
-// saved is one image of a docker archive's manifest.json.
+// savedImage is one image of a docker archive's manifest.json.
 // https://github.com/moby/docker-image-spec/blob/main/spec.md
-type saved struct {
+type savedImage struct {
 	Config   string
 	RepoTags []string
 	Layers   []string
@@ -27,12 +27,12 @@ type saved struct {
 type dockerArchive struct {
 	*archive
 	o      Options
-	images []saved
+	images []savedImage
 }
 
-// dockerImage opens an image of a docker archive. What manifest.json names is
-// what docker load takes; other platforms and names are looked for in
-// index.json, where there is one.
+// dockerImage opens an image of a docker archive: one in manifest.json, which
+// docker load would take, otherwise one in index.json, which may have further
+// names and platforms.
 func dockerImage(ctx context.Context, a *archive, selector string, o Options) (*image, error) {
 	_, layout := a.files["index.json"]
 	if _, ok := a.files["manifest.json"]; !ok {
@@ -61,18 +61,18 @@ func dockerImage(ctx context.Context, a *archive, selector string, o Options) (*
 	return d.image(ctx, one)
 }
 
-// selected is the one image that a selector and the platform name: a tag, a
-// name or its end, "@N" for the N-th from 0, or "@" and an image ID.
-func (d *dockerArchive) selected(selector string) (saved, error) {
+// selected is the image that the selector and the platform identify. The selector
+// is a tag, a name or its end, "@N" for the N-th from 0, or "@" and an image ID.
+func (d *dockerArchive) selected(selector string) (savedImage, error) {
 	if len(d.images) == 0 {
-		return saved{}, whittle.ErrCorrupt.Errorf("manifest.json names no image")
+		return savedImage{}, whittle.ErrCorrupt.Errorf("manifest.json names no image")
 	}
 	if n, ok := position(selector); ok && n < len(d.images) {
 		return d.images[n], nil
 	}
 	prefix, byID, err := digestSelector(selector)
 	if _, ok := position(selector); err != nil && !ok {
-		return saved{}, err
+		return savedImage{}, err
 	}
 	tiers := make([][]int, tierCount)
 	for i, s := range d.images {
@@ -86,7 +86,7 @@ func (d *dockerArchive) selected(selector string) (saved, error) {
 			}
 		default:
 			for _, t := range s.RepoTags {
-				best = min(best, fit(t, selector))
+				best = min(best, tierOf(t, selector))
 			}
 		}
 		if best < tierCount {
@@ -95,10 +95,10 @@ func (d *dockerArchive) selected(selector string) (saved, error) {
 	}
 	for _, tier := range tiers {
 		if len(tier) > 0 {
-			return d.one(tier, selector)
+			return d.only(tier, selector)
 		}
 	}
-	return saved{}, whittle.WithHint(whittle.ErrNotFound.Errorf("no image is named %q", selector), thereAre(d.groups(d.all())))
+	return savedImage{}, whittle.WithHint(whittle.ErrNotFound.Errorf("no image is named %q", selector), availableHint(d.groups(d.all())))
 }
 
 func (d *dockerArchive) all() []int {
@@ -109,9 +109,9 @@ func (d *dockerArchive) all() []int {
 	return all
 }
 
-// one is the only image among those that fit a selector, for the platform if
-// one was asked for. Entries of one configuration are one image.
-func (d *dockerArchive) one(found []int, selector string) (saved, error) {
+// only is the only image among those that match a selector and the platform, if
+// the user named one. Entries with the same configuration are one image.
+func (d *dockerArchive) only(found []int, selector string) (savedImage, error) {
 	var distinct []int
 	var platforms []string
 	seen := map[whittle.Digest]bool{}
@@ -121,7 +121,7 @@ func (d *dockerArchive) one(found []int, selector string) (saved, error) {
 			if len(found) > 1 {
 				err = fmt.Errorf("image %d of the archive: %w", i, err)
 			}
-			return saved{}, err
+			return savedImage{}, err
 		}
 		if seen[id] {
 			continue
@@ -134,28 +134,28 @@ func (d *dockerArchive) one(found []int, selector string) (saved, error) {
 	}
 	switch {
 	case len(distinct) == 0:
-		return saved{}, whittle.WithHint(whittle.ErrNotFound.Errorf("no image for %s", d.o.platform()), "the archive has "+strings.Join(platforms, ", "))
+		return savedImage{}, whittle.WithHint(whittle.ErrNotFound.Errorf("no image for %s", d.o.platform()), "the archive has "+strings.Join(platforms, ", "))
 	case len(distinct) > 1 && selector != "":
-		return saved{}, whittle.WithHint(whittle.ErrUsage.Errorf("%q names %d images: %s", selector, len(distinct), labels(d.groups(distinct))),
+		return savedImage{}, whittle.WithHint(whittle.ErrUsage.Errorf("%q names %d images: %s", selector, len(distinct), labels(d.groups(distinct))),
 			"put a whole name, or :@N for the N-th from 0, behind the path")
 	case len(distinct) > 1:
-		return saved{}, whittle.WithHint(whittle.ErrUsage.Errorf("the archive has %d images: %s", len(distinct), labels(d.groups(distinct))),
+		return savedImage{}, whittle.WithHint(whittle.ErrUsage.Errorf("the archive has %d images: %s", len(distinct), labels(d.groups(distinct))),
 			"put :NAME, or :@N for the N-th from 0, behind the path")
 	}
 	return d.images[distinct[0]], nil
 }
 
-// groups names images for a message, each so that it can be selected: by its
-// position where no name is its own.
-func (d *dockerArchive) groups(images []int) []group {
+// groups labels images for a message so that they can be selected: by name, or by
+// position if the name is not unique.
+func (d *dockerArchive) groups(images []int) []imageGroup {
 	label := func(i int) string { return strings.Join(d.images[i].RepoTags, " = ") }
 	times := map[string]int{}
 	for _, i := range images {
 		times[label(i)]++
 	}
-	var groups []group
+	var groups []imageGroup
 	for _, i := range images {
-		g := group{label: label(i)}
+		g := imageGroup{label: label(i)}
 		switch position := "@" + strconv.Itoa(i); {
 		case g.label == "":
 			g.label = position
@@ -167,10 +167,9 @@ func (d *dockerArchive) groups(images []int) []group {
 	return groups
 }
 
-// config reads an image's configuration and computes its ID, as docker load
-// does: its file may have any name. In a store of blobs the name is a digest
-// that must be right.
-func (d *dockerArchive) config(s saved) (whittle.Digest, *whittle.Config, error) {
+// config reads an image's configuration and computes its ID, as docker load does.
+// Its file may have any name; among blobs, the name is a digest and is verified.
+func (d *dockerArchive) config(s savedImage) (whittle.Digest, *whittle.Config, error) {
 	name, err := whittle.CleanPath(s.Config)
 	if err != nil {
 		return "", nil, fmt.Errorf("manifest.json: %w", err)
@@ -187,9 +186,9 @@ func (d *dockerArchive) config(s saved) (whittle.Digest, *whittle.Config, error)
 	return id, &cfg, err
 }
 
-// image is the image of an entry of manifest.json. Only where its layers are
-// compressed are they what a registry would send.
-func (d *dockerArchive) image(ctx context.Context, s saved) (*image, error) {
+// image is the image of an entry of manifest.json. Only compressed layers are what
+// a registry would send.
+func (d *dockerArchive) image(ctx context.Context, s savedImage) (*image, error) {
 	id, cfg, err := d.config(s)
 	if err != nil {
 		return nil, err
@@ -209,10 +208,10 @@ func (d *dockerArchive) image(ctx context.Context, s saved) (*image, error) {
 		}
 		if manifest != nil {
 			desc := manifest.doc.Layers[i]
-			if _, there := d.section(desc.Digest); there && desc.Size >= 0 {
+			if _, inArchive := d.section(desc.Digest); inArchive && desc.Size >= 0 {
 				l = blobLayer(d.archive, desc, cfg.RootFS.DiffIDs[i])
-				// Raw layers in an archive are Docker's own store, not what it
-				// would push.
+				// Docker compresses uncompressed layers of its store when it pushes
+				// them.
 				l.transfer = strings.HasSuffix(desc.MediaType, "gzip") || strings.HasSuffix(desc.MediaType, "zstd")
 			}
 		}
@@ -221,10 +220,10 @@ func (d *dockerArchive) image(ctx context.Context, s saved) (*image, error) {
 	return img, nil
 }
 
-// manifestOf finds the OCI manifest of an image, where the archive is an OCI
-// layout too. The index may name manifests that are not in the archive: docker
-// save keeps the whole index of an image of which one platform was pulled.
-func (d *dockerArchive) manifestOf(ctx context.Context, config whittle.Digest, s saved) (*leaf, error) {
+// manifestOf finds the OCI manifest of an image, if the archive is an OCI layout
+// too. The index may name manifests that are not in the archive: docker save keeps
+// the whole index of an image even if only one platform was pulled.
+func (d *dockerArchive) manifestOf(ctx context.Context, config whittle.Digest, s savedImage) (*leaf, error) {
 	if _, ok := d.files["index.json"]; !ok {
 		return nil, nil
 	}
@@ -259,8 +258,8 @@ func (d *dockerArchive) manifestOf(ctx context.Context, config whittle.Digest, s
 	return first, nil
 }
 
-// sameLayers says whether files are the blobs of a manifest's layers: one
-// configuration may have several manifests, of layers compressed otherwise.
+// sameLayers says whether files are the blobs of a manifest's layers. One
+// configuration may have several manifests with differently compressed layers.
 func sameLayers(layers []descriptor, files []string) bool {
 	for i, l := range layers {
 		if d, ok := blobDigest(files[i]); ok && d != l.Digest {
@@ -270,9 +269,9 @@ func sameLayers(layers []descriptor, files []string) bool {
 	return true
 }
 
-// archiveLayer is a layer known only by its file in the archive. Compressed
-// ones are the blobs that kaniko, ko, crane, Jib and Bazel push; what digest
-// and media type those have nothing says.
+// archiveLayer is a layer of which only the file in the archive is known. A
+// compressed one is the blob that kaniko, ko, crane, Jib or Bazel push; its digest
+// and media type are unknown.
 func archiveLayer(a *archive, name string, diffID whittle.Digest) (*layer, error) {
 	clean, err := whittle.CleanPath(name)
 	if err != nil {
@@ -290,7 +289,7 @@ func archiveLayer(a *archive, name string, diffID whittle.Digest) (*layer, error
 			return io.NopCloser(s), nil
 		},
 		inPlace: func() (*io.SectionReader, bool) { return a.sectionOf(clean) },
-		look:    func(context.Context) (int64, string, error) { return a.statOf(clean) },
+		stat:    func(context.Context) (int64, string, error) { return a.statOf(clean) },
 	}
 	l.blob.Digest, _ = blobDigest(clean)
 	var magic [4]byte
@@ -308,7 +307,7 @@ var (
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 )
 
-// blobDigest is the digest that a file of a store of blobs is named by.
+// blobDigest is the digest in the name of a blob's file.
 func blobDigest(name string) (whittle.Digest, bool) {
 	hex, ok := strings.CutPrefix(name, "blobs/sha256/")
 	if !ok {

@@ -16,8 +16,8 @@ import (
 	"whittle.dev/whittle"
 )
 
-// otherSchemes are those of other tools, with what to write for them; REST is
-// what follows the scheme.
+// otherSchemes are schemes of other tools with a hint; REST in it stands for what
+// follows the scheme.
 var otherSchemes = []struct{ scheme, hint string }{
 	{"docker://", "did you mean registry:REST, or docker:REST for the Docker engine?"},
 	{"registry://", "did you mean registry:REST?"},
@@ -39,7 +39,7 @@ var otherSchemes = []struct{ scheme, hint string }{
 
 const podmanHint = "podman save --format oci-archive -o FILE.tar REST, or DOCKER_HOST=unix://SOCKET of podman system service"
 
-// otherScheme is the error of a name as other tools write it.
+// otherScheme is the error of a name in the syntax of another tool.
 func otherScheme(name string) error {
 	for _, s := range otherSchemes {
 		rest, ok := strings.CutPrefix(name, s.scheme)
@@ -52,7 +52,7 @@ func otherScheme(name string) error {
 	return nil
 }
 
-// noSuchFile is the error of a path that is not there, with names near it.
+// noSuchFile is the error of a path that does not exist, with similar names.
 func noSuchFile(name, why, file string) error {
 	err := &placeError{place: name, why: why, kind: whittle.ErrNotFound}
 	if near := nearNames(file); len(near) > 0 {
@@ -61,8 +61,8 @@ func noSuchFile(name, why, file string) error {
 	return err
 }
 
-// nearNames are up to three archives and layouts in the folder of a file that
-// is not there, those that begin as it does first.
+// nearNames are up to three archives and layouts in the folder of a missing file,
+// sorted by the length of the prefix that they share with it.
 func nearNames(file string) []string {
 	dir, base := filepath.Split(file)
 	entries, err := os.ReadDir(filepath.Clean("./" + dir))
@@ -115,7 +115,7 @@ func checkMagic(f *os.File, path string) error {
 	return whittle.ErrCorrupt.Errorf("%s is not a tar archive", path)
 }
 
-// isText says whether bytes are UTF-8, but for a last rune that is cut.
+// isText says whether bytes are UTF-8, apart from a truncated last rune.
 func isText(b []byte) bool {
 	for i := 0; i < utf8.UTFMax && len(b) > 0; i++ {
 		if utf8.Valid(b) {
@@ -126,16 +126,16 @@ func isText(b []byte) bool {
 	return false
 }
 
-// endsEarly is the error of an archive that was cut.
-func endsEarly(size int64) error {
+// truncated is the error of an archive whose end is missing.
+func truncated(size int64) error {
 	return whittle.WithHint(whittle.ErrCorrupt.Errorf("the archive ends early, at %s bytes", whittle.Thousands(size)),
 		"a download that broke off, or a full disk?")
 }
 
 // noImage is the error of a tar without the files of an image archive.
 func (a *archive) noImage() error {
-	if a.size > 0 && !a.ended() {
-		return endsEarly(a.size)
+	if a.size > 0 && !a.hasEnd() {
+		return truncated(a.size)
 	}
 	err := whittle.ErrCorrupt.Errorf("no image in it: neither manifest.json (docker save) nor index.json (OCI)")
 	for name := range a.files {
@@ -149,8 +149,8 @@ func (a *archive) noImage() error {
 	return err
 }
 
-// ended says whether the archive has the zeros that end a tar.
-func (a *archive) ended() bool {
+// hasEnd says whether the archive ends with the zeros that end a tar.
+func (a *archive) hasEnd() bool {
 	var b [512]byte
 	n, err := a.file.ReadAt(b[:], a.size-int64(len(b)))
 	return (err == nil || errors.Is(err, io.EOF)) && n == len(b) && b == [512]byte{}
@@ -175,8 +175,8 @@ func (f folder) noLayout() error {
 	return whittle.WithHint(err, "for a project: whittle lab "+string(f)+", whittle advise "+string(f)+" or whittle check "+string(f))
 }
 
-// isThere says whether a path names anything.
-func isThere(path string) bool {
+// exists says whether a path exists.
+func exists(path string) bool {
 	_, err := os.Stat(path)
 	return !errors.Is(err, fs.ErrNotExist)
 }

@@ -4,5 +4,6 @@ package source
 
 import "io/fs"
 
-// fileIdentity: what changes with a file's content is known of Linux only.
+// fileIdentity is empty: only on Linux is it known what changes with a file's
+// content.
 func fileIdentity(fs.FileInfo) string { return "" }

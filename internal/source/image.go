@@ -20,10 +20,10 @@ type blobs interface {
 	// manifest does the same for manifests and indexes, which registries keep
 	// in another place.
 	manifest(ctx context.Context, d whittle.Digest) (io.ReadCloser, error)
-	// section gives them in place, where they lie in a file.
+	// section gives them in place, if they are in a file.
 	section(d whittle.Digest) (*io.SectionReader, bool)
-	// stat says how many there are, -1 if that is not known, and what changes
-	// with them: see [whittle.Stat].
+	// stat gives their number, -1 if it is not known, and their identity: see
+	// [whittle.Stat].
 	stat(ctx context.Context, d whittle.Digest) (size int64, identity string, err error)
 }
 
@@ -51,13 +51,13 @@ func (i *image) Close() error {
 // layer implements [whittle.Layer], [whittle.Sectioner] and [whittle.Stater].
 type layer struct {
 	diffID whittle.Digest
-	// blob describes the stored bytes; its digest and media type are empty
-	// where nothing says them.
+	// blob describes the stored bytes; its digest and media type are empty if they
+	// are not known. transfer says that a registry would send these bytes.
 	blob     whittle.Blob
 	transfer bool
 	raw      func(ctx context.Context) (io.ReadCloser, error)
 	inPlace  func() (*io.SectionReader, bool)
-	look     func(ctx context.Context) (size int64, identity string, err error)
+	stat     func(ctx context.Context) (size int64, identity string, err error)
 }
 
 var (
@@ -86,7 +86,7 @@ func (l *layer) Open(ctx context.Context) (io.ReadCloser, error) {
 }
 
 func (l *layer) Stat(ctx context.Context) (whittle.Stat, error) {
-	size, identity, err := l.look(ctx)
+	size, identity, err := l.stat(ctx)
 	return whittle.Stat{Claim: l.blob, Size: size, Identity: identity}, err
 }
 
@@ -101,7 +101,7 @@ func (l *layer) Section() (*io.SectionReader, bool) {
 	return s, true
 }
 
-// plainTar says whether the bytes begin as a tar does: an "ustar" magic, or
+// plainTar says whether the bytes begin like a tar: with an "ustar" header, or with
 // the zeros of an empty archive.
 func plainTar(r io.ReaderAt) bool {
 	var b [512]byte
@@ -140,7 +140,7 @@ func (v *verifier) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unknownSize is that of a blob of which only the digest is known.
+// unknownSize is the size of a blob of which only the digest is known.
 const unknownSize = math.MinInt64
 
 // opener is one of the methods of blobs.

@@ -30,7 +30,7 @@ type descriptor struct {
 	} `json:"platform,omitempty"`
 }
 
-// document is a manifest or an index: which of the two shows by its fields.
+// document is a manifest or an index, which differ in the fields that are set.
 type document struct {
 	SchemaVersion int          `json:"schemaVersion"`
 	MediaType     string       `json:"mediaType,omitempty"`
@@ -68,8 +68,8 @@ func (f folder) manifest(ctx context.Context, d whittle.Digest) (io.ReadCloser, 
 	return f.open(ctx, d)
 }
 
-// section opens the blob for reading in place. The file is closed with the
-// last reader of it, by the garbage collector.
+// section opens the blob for reading in place. The garbage collector closes the
+// file once nothing refers to it.
 func (f folder) section(d whittle.Digest) (*io.SectionReader, bool) {
 	file, err := whittle.OpenFile(filepath.Join(string(f), "blobs", "sha256", d.Hex()))
 	if err != nil {
@@ -100,7 +100,7 @@ type store interface {
 	readFile(name string, limit int64) ([]byte, error)
 }
 
-// absentError is a blob that something names and that is not there.
+// absentError is the error of a blob that a document names and that is missing.
 type absentError struct {
 	digest whittle.Digest
 	place  string
@@ -111,7 +111,7 @@ func (e *absentError) Error() string {
 }
 func (e *absentError) Unwrap() error { return whittle.ErrCorrupt }
 
-// layoutImage opens an image of an OCI layout, wherever that lies.
+// layoutImage opens an image of an OCI layout in any place.
 func layoutImage(ctx context.Context, s store, selector string, o Options) (*image, error) {
 	b, err := s.readFile("index.json", o.Limits.Manifest)
 	if err != nil {
@@ -192,6 +192,6 @@ func blobLayer(from blobs, d descriptor, diffID whittle.Digest) *layer {
 			return r, err
 		},
 		inPlace: func() (*io.SectionReader, bool) { return from.section(d.Digest) },
-		look:    func(ctx context.Context) (int64, string, error) { return from.stat(ctx, d.Digest) },
+		stat:    func(ctx context.Context) (int64, string, error) { return from.stat(ctx, d.Digest) },
 	}
 }

@@ -15,8 +15,7 @@ const (
 	containerName = "io.containerd.image.name"
 )
 
-// fullName is an entry's name, as whole as it is written; it is empty where
-// there is none.
+// fullName is an entry's most complete name, empty if it has none.
 func (d descriptor) fullName() string {
 	if n := d.Annotations[containerName]; n != "" {
 		return n
@@ -24,7 +23,7 @@ func (d descriptor) fullName() string {
 	return d.Annotations[refName]
 }
 
-// Tiers of how well a name fits what a user wrote. A better one wins: of app:1
+// Tiers of how well a name matches a selector. The best one wins: of app:1
 // and team/app:1, app:1 is the first.
 const (
 	exactly   = iota // the name, as Docker shortens it
@@ -34,8 +33,8 @@ const (
 	tierCount = notAtAll
 )
 
-// fit says how well a name fits a selector.
-func fit(name, selector string) int {
+// tierOf says how well a name matches a selector.
+func tierOf(name, selector string) int {
 	name, selector = familiar(name), familiar(selector)
 	repository, tag := cutTag(name)
 	switch {
@@ -51,7 +50,7 @@ func fit(name, selector string) int {
 	return notAtAll
 }
 
-// familiar drops the parts of a name that Docker puts before short ones.
+// familiar removes the prefixes that Docker adds to short names.
 func familiar(name string) string {
 	for _, host := range []string{"docker.io/", "index.docker.io/"} {
 		if rest, ok := strings.CutPrefix(name, host); ok {
@@ -61,7 +60,7 @@ func familiar(name string) string {
 	return strings.TrimPrefix(name, "library/")
 }
 
-// cutTag parts a name from its tag; the colon of a port is none.
+// cutTag splits a name from its tag. The colon of a port is not one of a tag.
 func cutTag(name string) (repository, tag string) {
 	i := strings.LastIndexByte(name, ':')
 	if i < 0 || strings.Contains(name[i:], "/") {

@@ -61,25 +61,24 @@ func openRepository(ctx context.Context, ref name.Reference, d Deadlines, o Opti
 	if d, ok := ref.(name.Digest); ok && d.DigestStr() != string(root.Digest) {
 		return nil, whittle.ErrCorrupt.Errorf("manifest %s has another digest, %s", d.DigestStr(), root.Digest)
 	}
-	return pick(ctx, &named{r, root.Digest, b}, []descriptor{root}, "", o)
+	return pick(ctx, &namedRepository{r, root.Digest, b}, []descriptor{root}, "", o)
 }
 
-// named is a repository of which the manifest that was named is read already.
-type named struct {
+// namedRepository is a repository whose named manifest was already read.
+type namedRepository struct {
 	*repository
 	digest  whittle.Digest
 	content []byte
 }
 
-func (n *named) manifest(ctx context.Context, d whittle.Digest) (io.ReadCloser, error) {
+func (n *namedRepository) manifest(ctx context.Context, d whittle.Digest) (io.ReadCloser, error) {
 	if d == n.digest {
 		return io.NopCloser(bytes.NewReader(n.content)), nil
 	}
 	return n.repository.manifest(ctx, d)
 }
 
-// login asks a registry how it wants to be asked, and for a token if it wants
-// one.
+// login finds out how a registry authenticates, and gets a token if it needs one.
 func login(ctx context.Context, repo name.Repository, d Deadlines, o Options) (*repository, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, d.Document, tooSlow("logging in did not end", d.Document))
 	defer cancel()
@@ -95,18 +94,18 @@ func login(ctx context.Context, repo name.Repository, d Deadlines, o Options) (*
 	if inner == nil {
 		inner = newTransport(d)
 	}
-	inner = transport.NewRetry(bounded{inner}, transport.WithRetryPredicate(again),
+	inner = transport.NewRetry(redirectLimit{inner}, transport.WithRetryPredicate(retryable),
 		transport.WithRetryBackoff(transport.Backoff{Duration: d.Retry, Factor: 3, Jitter: 0.1, Steps: 3}),
 		transport.WithRetryStatusCodes(http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout))
 	tr, err := transport.NewWithContext(ctx, repo.Registry, auth, transport.NewUserAgent(inner, "whittle"), []string{repo.Scope(transport.PullScope)})
 	if err != nil {
-		return nil, failed(ctx, repo, d, "", err)
+		return nil, registryError(ctx, repo, d, "", err)
 	}
 	return &repository{name: repo, client: &http.Client{Transport: tr, CheckRedirect: checkRedirect}, d: d, limit: max(o.Limits.Manifest, o.Limits.Config)}, nil
 }
 
-// again says whether a failure is worth another attempt. Deadlines are not.
-func again(err error) bool {
+// retryable says whether a failure is worth another attempt. Deadlines are not.
+func retryable(err error) bool {
 	var te *transport.Error
 	if errors.As(err, &te) {
 		return te.Temporary()
@@ -114,8 +113,7 @@ func again(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// checkRedirect keeps a registry from sending whittle into a private network:
-// from a public address to one that is not.
+// checkRedirect refuses redirects from a public address into a private network.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	from, to := via[0].URL.Hostname(), req.URL.Hostname()
 	if from == to || !private(to) || private(from) || from == "localhost" {
@@ -127,18 +125,18 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 func private(host string) bool {
 	a, err := netip.ParseAddr(host)
 	if err != nil {
-		// A number alone or of odd parts is an address to some resolvers.
+		// Some resolvers read a number, or parts that are not decimal, as an address.
 		return host != "" && strings.Trim(host, "0123456789abcdefxABCDEFX.") == "" && strings.ContainsAny(host[:1], "0123456789")
 	}
 	a = a.Unmap()
 	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified()
 }
 
-// accepted are the media types of manifests.
-var accepted = strings.Join([]string{ociIndex, ociManifest, "application/vnd.docker.distribution.manifest.list.v2+json",
+// acceptHeader lists the media types of manifests.
+var acceptHeader = strings.Join([]string{ociIndex, ociManifest, "application/vnd.docker.distribution.manifest.list.v2+json",
 	"application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.v1+prettyjws", "application/json"}, ",")
 
-// do asks for a part of the repository. The caller closes the answer's body.
+// do requests a part of the repository. The caller closes the response's body.
 func (r *repository) do(ctx context.Context, method, part string) (*http.Response, error) {
 	u := url.URL{Scheme: r.name.Scheme(), Host: r.name.RegistryStr(), Path: "/v2/" + r.name.RepositoryStr() + "/" + part}
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
@@ -146,15 +144,15 @@ func (r *repository) do(ctx context.Context, method, part string) (*http.Respons
 		return nil, err
 	}
 	if strings.HasPrefix(part, "manifests/") {
-		req.Header.Set("Accept", accepted)
+		req.Header.Set("Accept", acceptHeader)
 	}
 	resp, err := r.client.Do(req)
 	if err != nil {
-		return nil, failed(ctx, r.name, r.d, part, err)
+		return nil, registryError(ctx, r.name, r.d, part, err)
 	}
 	if err := transport.CheckError(resp, http.StatusOK); err != nil {
 		resp.Body.Close()
-		return nil, failed(ctx, r.name, r.d, part, err)
+		return nil, registryError(ctx, r.name, r.d, part, err)
 	}
 	return resp, nil
 }
@@ -170,7 +168,7 @@ func (r *repository) document(ctx context.Context, part, what string) (b []byte,
 	defer resp.Body.Close()
 	b, err = readAll(resp.Body, what, r.limit)
 	if err != nil {
-		return nil, "", failed(ctx, r.name, r.d, part, err)
+		return nil, "", registryError(ctx, r.name, r.d, part, err)
 	}
 	mediaType, _, _ = strings.Cut(resp.Header.Get("Content-Type"), ";")
 	return b, mediaType, nil
@@ -187,8 +185,8 @@ func (r *repository) manifest(ctx context.Context, d whittle.Digest) (io.ReadClo
 	return io.NopCloser(bytes.NewReader(b)), nil
 }
 
-// open reads a blob. It must begin to come within the deadline of a document,
-// and then keep coming.
+// open reads a blob. Its first byte must arrive within the deadline of a document;
+// after that it must not stall.
 func (r *repository) open(ctx context.Context, d whittle.Digest) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	late := tooSlow("the blob did not begin to come", r.d.Document)
@@ -204,12 +202,11 @@ func (r *repository) open(ctx context.Context, d whittle.Digest) (io.ReadCloser,
 	if err != nil {
 		return nil, err
 	}
-	return newSteady(ctx, cancel, resp.Body, r), nil
+	return newStallReader(ctx, cancel, resp.Body, r), nil
 }
 
-// stat asks the registry whether it has the blob, and how long that is. A
-// registry names blobs by their content, so a name that was verified once is
-// not asked for again.
+// stat asks the registry for the size of the blob. The identity is constant,
+// because a registry names blobs by their content.
 func (r *repository) stat(ctx context.Context, d whittle.Digest) (int64, string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.d.Document, tooSlow("the blob's size did not come", r.d.Document))
 	defer cancel()
@@ -225,9 +222,9 @@ func (r *repository) stat(ctx context.Context, d whittle.Digest) (int64, string,
 
 func (r *repository) section(whittle.Digest) (*io.SectionReader, bool) { return nil, false }
 
-// failed sorts what a registry or the way to it said about a part of a
-// repository: manifests as well as blobs.
-func failed(ctx context.Context, repo name.Repository, d Deadlines, part string, err error) error {
+// registryError converts an error of a registry, or of the connection to it, about
+// a part of a repository (a manifest or a blob).
+func registryError(ctx context.Context, repo name.Repository, d Deadlines, part string, err error) error {
 	host := repo.RegistryStr()
 	if c := context.Cause(ctx); errors.Is(c, errSlow) {
 		err = c
@@ -241,25 +238,24 @@ func failed(ctx context.Context, repo name.Repository, d Deadlines, part string,
 	}
 	var te *transport.Error
 	if !errors.As(err, &te) {
-		return &placeError{why: "reaching " + host + ": " + short(d.reason(err)), kind: whittle.ErrEngine}
+		return &placeError{why: "reaching " + host + ": " + shorten(d.reason(err)), kind: whittle.ErrEngine}
 	}
 	switch te.StatusCode {
 	case http.StatusNotFound:
-		return &placeError{why: fmt.Sprintf("%s has no %s", host, repo.RepositoryStr()+separator(part)), kind: whittle.ErrNotFound}
+		return &placeError{why: fmt.Sprintf("%s has no %s", host, repo.RepositoryStr()+suffixOf(part)), kind: whittle.ErrNotFound}
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return whittle.WithHint(&placeError{why: host + " refuses access", kind: whittle.ErrAuth}, "log in with docker login, or the image does not exist")
 	case http.StatusTooManyRequests:
 		return whittle.WithHint(&placeError{why: host + " refuses more requests for now", kind: whittle.ErrEngine}, "wait, or log in with docker login")
 	}
-	return &placeError{why: short(te.Error()), kind: whittle.ErrEngine}
+	return &placeError{why: shorten(te.Error()), kind: whittle.ErrEngine}
 }
 
-// short is the beginning of what a registry says, or what is said of its
-// headers, which may be long, in one line.
-func short(s string) string { return fmt.Sprintf("%.300s", strings.Join(strings.Fields(s), " ")) }
+// shorten is the beginning of a registry's message, which may be long, in one line.
+func shorten(s string) string { return fmt.Sprintf("%.300s", strings.Join(strings.Fields(s), " ")) }
 
-// separator is how a part of a repository is written after its name.
-func separator(part string) string {
+// suffixOf is the tag or digest of a part, as it is written after a repository.
+func suffixOf(part string) string {
 	_, id, _ := strings.Cut(part, "/")
 	switch {
 	case id == "":
@@ -270,7 +266,7 @@ func separator(part string) string {
 	return ":" + id
 }
 
-// badReference is the error of what is no name in a registry.
+// badReference is the error of an invalid name of an image in a registry.
 func badReference(shown, ref string) error {
 	err := &placeError{place: shown, why: fmt.Sprintf("%.200q is no name of an image in a registry", ref), kind: whittle.ErrUsage}
 	lower := strings.ToLower(ref)

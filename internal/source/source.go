@@ -1,6 +1,6 @@
-// Package source opens images where they live: docker archives, OCI layouts
-// in folders and tars, a Docker engine, a registry. It knows how images are
-// stored, not what is in their layers.
+// Package source opens images in the places where they are stored: docker
+// archives, OCI layouts in folders and tars, a Docker engine, a registry. It does
+// not read what is in their layers.
 //
 // Archives are indexed by their headers and read in place; nothing is
 // unpacked. Manifests and configurations are bounded in size and verified
@@ -36,14 +36,14 @@ const (
 type Limits struct {
 	// Manifest and Config are bytes: 4 MiB and 8 MiB.
 	Manifest, Config int64
-	// Files is how many entries an archive may have: 1,000,000.
+	// Files bounds the entries of an archive: 1,000,000.
 	Files int
-	// Nested is how deep indexes may lie in indexes: 8. Manifests is how many
-	// they may name in all: 10,000.
+	// Nested bounds how deep indexes are nested: 8. Manifests bounds how many they
+	// name together: 10,000.
 	Nested, Manifests int
 }
 
-// DefaultLimits are the limits where none are given.
+// DefaultLimits are the default limits.
 func DefaultLimits() Limits { return Limits{}.withDefaults() }
 
 func (l Limits) withDefaults() Limits {
@@ -66,18 +66,18 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Options say where images are looked for. The zero value is the user's own
-// set-up: Docker's environment, configuration and credential helpers.
+// Options say how images are found. The zero value is the user's own set-up:
+// Docker's environment, configuration and credential helpers.
 type Options struct {
-	// Platform picks from indexes; nil is Linux on this machine's
-	// architecture, or the only platform there is.
+	// Platform selects an image from an index; nil is Linux on this machine's
+	// architecture, or the only platform in the index.
 	Platform *whittle.Platform
 	Limits   Limits
 	// DockerHost is the Docker engine's address; empty is DOCKER_HOST, else the
 	// default socket. Docker's contexts are not read.
 	DockerHost string
-	// TempDir is where images of a Docker engine are spooled; empty is the
-	// system's.
+	// TempDir is the folder to which images of a Docker engine are spooled; empty
+	// is the system's temporary folder.
 	TempDir string
 	// Keychain and Transport are for registries; nil means Docker's
 	// configuration and a default transport.
@@ -107,7 +107,7 @@ func (o Options) platform() whittle.Platform {
 func Open(ctx context.Context, name string, o Options) (whittle.Image, error) {
 	o.Limits = o.Limits.withDefaults()
 	scheme, rest, ok := strings.Cut(name, ":")
-	if ok && rest == "" && !isThere(name) {
+	if ok && rest == "" && !exists(name) {
 		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("no image is named by %q", name), "put a path or a name behind the colon")
 	}
 	if ok && (scheme != Docker && scheme != Registry || !strings.HasPrefix(rest, "//")) {
@@ -125,7 +125,8 @@ func Open(ctx context.Context, name string, o Options) (whittle.Image, error) {
 	return guess(ctx, name, o)
 }
 
-// guess opens a name without a scheme.
+// guess opens a name without a scheme: a path, an image of the engine, or a name in
+// a registry.
 func guess(ctx context.Context, name string, o Options) (whittle.Image, error) {
 	if name == "" {
 		return nil, whittle.ErrUsage.Errorf("no image is named")
@@ -168,7 +169,7 @@ func guess(ctx context.Context, name string, o Options) (whittle.Image, error) {
 	return nil, &guessError{name: name, tried: tried, last: err}
 }
 
-// guessError says everything that was tried.
+// guessError lists everything that was tried.
 type guessError struct {
 	name  string
 	tried []string
@@ -187,8 +188,8 @@ func (e *guessError) Hint() string {
 	return places
 }
 
-// Unwrap: a name that is nowhere is not found; where the registry could not be
-// asked, nobody knows.
+// Unwrap gives the kind: if the registry could not be asked it is that error's,
+// otherwise the image was not found.
 func (e *guessError) Unwrap() []error {
 	for _, kind := range []error{whittle.ErrEngine, whittle.ErrAuth} {
 		if errors.Is(e.last, kind) {
@@ -198,8 +199,7 @@ func (e *guessError) Unwrap() []error {
 	return []error{whittle.ErrNotFound}
 }
 
-// reason is the innermost part of an error that says why, for a list of what
-// was tried.
+// reason is the cause in an error, for the list of what was tried.
 func reason(err error) string {
 	var r *placeError
 	if errors.As(err, &r) {
@@ -228,7 +228,7 @@ func looksLikePath(name string) bool {
 		strings.HasSuffix(name, ".tar") || filepath.Separator != '/' && strings.ContainsRune(name, filepath.Separator)
 }
 
-// splitPath parts a path from what selects an image in it: ":TAG", ":@N" or
+// splitPath splits a path from the selector of an image in it: ":TAG", ":@N" or
 // "@DIGEST". The longest path that exists wins, so names with colons work.
 func splitPath(s string) (path, selector string) {
 	if _, err := os.Stat(s); err == nil {
@@ -249,8 +249,7 @@ func splitPath(s string) (path, selector string) {
 	return s, ""
 }
 
-// openFile opens an archive of either kind; scheme is empty where the content
-// decides.
+// openFile opens an archive of either kind. If scheme is empty, the content decides.
 func openFile(ctx context.Context, name, scheme, rest string, o Options) (_ whittle.Image, err error) {
 	path, selector := splitPath(rest)
 	a, err := openArchive(path, o.Limits)
@@ -301,7 +300,7 @@ func openFolder(ctx context.Context, name, rest string, o Options) (whittle.Imag
 	case !info.IsDir():
 		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("opening %s: %s is a file", name, path), "an OCI layout in a tar is oci-archive:PATH")
 	}
-	if !isThere(filepath.Join(path, "index.json")) {
+	if !exists(filepath.Join(path, "index.json")) {
 		return nil, fmt.Errorf("opening %s: %w", name, folder(path).noLayout())
 	}
 	img, err := layoutImage(ctx, folder(path), selector, o)
@@ -312,7 +311,7 @@ func openFolder(ctx context.Context, name, rest string, o Options) (whittle.Imag
 	return img, nil
 }
 
-// readAll reads at most limit bytes of what is named.
+// readAll reads everything; more than limit bytes are an error.
 func readAll(r io.Reader, what string, limit int64) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {

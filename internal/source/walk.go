@@ -9,18 +9,18 @@ import (
 	"whittle.dev/whittle"
 )
 
-// leaf is a manifest that is no index, where the entries of a place lead.
+// leaf is a manifest, not an index, to which the entries of a place lead.
 type leaf struct {
 	descriptor
-	// names are the names of the outermost of it and the indexes above it that
-	// has one; tags are all names and bare tags of all of them.
+	// names are the names of the outermost index above it that has any, otherwise
+	// its own; tags are all names and bare tags of it and these indexes.
 	names, tags []string
-	// above are the indexes it lies in, outermost first; named is how many of
-	// them lie outside of what has the names.
+	// above are the indexes that contain it, outermost first; named is the number
+	// of indexes outside the one that has the names.
 	above []whittle.Digest
 	named int
 
-	// What reading it shows: doc is nil before, and where it is absent.
+	// Set when it is read; doc stays nil if it is absent.
 	doc      *document
 	config   *whittle.Config
 	artifact string
@@ -31,7 +31,8 @@ type leaf struct {
 type picker struct {
 	from blobs
 	o    Options
-	// indexes are those read so far; visits count what they and the place name.
+	// indexes are the indexes read so far; visits counts the entries of them and of
+	// the place.
 	indexes map[whittle.Digest]*document
 	visits  int
 }
@@ -40,8 +41,8 @@ func newPicker(from blobs, o Options) *picker {
 	return &picker{from: from, o: o, indexes: map[whittle.Digest]*document{}}
 }
 
-// leaves follows indexes to the manifests in them. Entries of one digest are
-// one, with the names of all.
+// leaves follows indexes to the manifests in them. Entries with the same digest are
+// merged, with the names of all.
 func (p *picker) leaves(ctx context.Context, roots []descriptor) ([]*leaf, error) {
 	merged := map[whittle.Digest]*leaf{}
 	var order []*leaf
@@ -58,7 +59,7 @@ func (p *picker) leaves(ctx context.Context, roots []descriptor) ([]*leaf, error
 		if l.Platform == nil {
 			l.Platform = d.Platform
 		}
-		l.name(d)
+		l.addNames(d)
 	}
 	var found []*leaf
 	for _, l := range order {
@@ -69,8 +70,8 @@ func (p *picker) leaves(ctx context.Context, roots []descriptor) ([]*leaf, error
 	return found, nil
 }
 
-// name adds the names that an entry gives.
-func (l *leaf) name(d descriptor) {
+// addNames adds the names in an entry's annotations.
+func (l *leaf) addNames(d descriptor) {
 	if n := d.fullName(); n != "" && !slices.Contains(l.names, n) {
 		l.names = append(l.names, n)
 	}
@@ -81,10 +82,10 @@ func (l *leaf) name(d descriptor) {
 	}
 }
 
-// under is an entry of an index.
-func (l *leaf) under(d descriptor) *leaf {
+// child is the leaf for an entry of an index.
+func (l *leaf) child(d descriptor) *leaf {
 	child := &leaf{descriptor: d, names: slices.Clip(l.names), tags: slices.Clip(l.tags), above: append(slices.Clip(l.above), l.Digest), named: l.named}
-	child.name(d)
+	child.addNames(d)
 	switch {
 	case len(l.names) > 0:
 		child.names = l.names
@@ -119,15 +120,15 @@ func (p *picker) walk(ctx context.Context, l *leaf, seen map[whittle.Digest]bool
 		return nil
 	}
 	for _, d := range index.Manifests {
-		if err := p.walk(ctx, l.under(d), seen, found); err != nil {
+		if err := p.walk(ctx, l.child(d), seen, found); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// index reads an entry that is an index, by its media type or, where that does
-// not tell, by its content. It is nil for a manifest.
+// index reads an entry that is an index according to its media type or, if that is
+// unknown, its content. It is nil for a manifest.
 func (p *picker) index(ctx context.Context, l *leaf) (*document, error) {
 	if doc, ok := p.indexes[l.Digest]; ok {
 		return doc, nil
@@ -146,7 +147,7 @@ func isManifest(mediaType string) bool {
 	return strings.HasPrefix(mediaType, "application/vnd.oci.image.manifest.") || strings.HasPrefix(mediaType, "application/vnd.docker.distribution.manifest.v")
 }
 
-// read reads a manifest and says whether it is there and an image's.
+// read reads a manifest, and records whether it is absent or another artifact.
 func (p *picker) read(ctx context.Context, l *leaf) error {
 	if l.doc != nil || l.absent != nil {
 		return nil
@@ -174,7 +175,7 @@ func (p *picker) read(ctx context.Context, l *leaf) error {
 	return nil
 }
 
-// configure reads an image's configuration, too.
+// configure reads an image's configuration.
 func (p *picker) configure(ctx context.Context, l *leaf) error {
 	if l.config != nil {
 		return nil
@@ -187,8 +188,8 @@ func (p *picker) configure(ctx context.Context, l *leaf) error {
 	return err
 }
 
-// runsOn is what a manifest's image runs on, as its index says or, where that
-// does not, its configuration.
+// runsOn is the platform of a manifest's image according to its index, otherwise
+// its configuration.
 func (p *picker) runsOn(ctx context.Context, l *leaf) (whittle.Platform, error) {
 	if l.Platform != nil {
 		return l.platform(), nil

@@ -64,7 +64,7 @@ func writeLayout(ctx context.Context, img whittle.Image, f folder) (whittle.Dige
 	return m.Digest, os.WriteFile(filepath.Join(string(f), "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644)
 }
 
-// writeLayer copies a layer's blob; its media type is known by its first bytes.
+// writeLayer copies a layer's blob. Its first bytes tell the media type.
 func (f folder) writeLayer(ctx context.Context, l whittle.Layer) (descriptor, error) {
 	r, err := l.Open(ctx)
 	if err != nil {
