@@ -13,12 +13,11 @@ import (
 	"whittle.dev/whittle"
 )
 
-// All indexes the layers of an image side by side, as many at once as there
-// are cores, the largest first. The limits hold for all of them together. A
-// layer that occurs twice is read once and has one index. Layers that are
-// stored uncompressed are verified where they are not too large, see freeHash.
-// Progress is told the sum over all layers. Of several errors it returns the
-// one that reading the layers in their order comes to.
+// All indexes the layers of an image in parallel, on all cores, the largest
+// first. The limits hold for the sum of all layers. A layer that occurs twice is
+// read once and has one index. Layers that are stored uncompressed are verified if
+// they are not too large, see freeHash. Progress reports the sum over all layers.
+// Of several errors, it returns the one that reading the layers in order would.
 func All(ctx context.Context, img whittle.Image, opts Options) ([]*whittle.Index, error) {
 	a := &allReader{layers: img.Layers(), opts: opts, spent: &spent{}, verify: opts.Verify || plainBytes(img.Layers()) <= freeHash,
 		total: &adder{report: opts.Progress}}
@@ -36,13 +35,13 @@ func All(ctx context.Context, img whittle.Image, opts Options) ([]*whittle.Index
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, i := range order {
 		g.Go(func() error {
-			indexes[i] = a.one(ctxs[i], i)
+			indexes[i] = a.readLayer(ctxs[i], i)
 			return nil
 		})
 	}
 	_ = g.Wait()
 	if slices.ContainsFunc(a.errs, isImageLimit) {
-		return a.inOrder(ctx)
+		return a.readInOrder(ctx)
 	}
 	for _, err := range a.errs {
 		if err != nil {
@@ -66,8 +65,8 @@ type allReader struct {
 	cancels []context.CancelFunc
 }
 
-// one reads a layer. If that fails, the layers above it are cancelled.
-func (a *allReader) one(ctx context.Context, i int) *whittle.Index {
+// readLayer reads a layer. If that fails, it cancels the layers above it.
+func (a *allReader) readLayer(ctx context.Context, i int) *whittle.Index {
 	r := &reader{layer: a.layers[i], opts: a.opts, verify: a.verify, spent: a.spent}
 	r.opts.Progress = a.total.part()
 	idx, err := r.read(ctx)
@@ -84,10 +83,9 @@ func (a *allReader) one(ctx context.Context, i int) *whittle.Index {
 	return nil
 }
 
-// inOrder reads the layers one after another, once all of them together came
-// to a limit: which of them does, and whether another error comes before it, must not
-// depend on which was read faster.
-func (a *allReader) inOrder(ctx context.Context) ([]*whittle.Index, error) {
+// readInOrder reads the layers one after another, after their sum has reached a
+// limit. The error must not depend on which layer was read faster.
+func (a *allReader) readInOrder(ctx context.Context) ([]*whittle.Index, error) {
 	indexes := make([]*whittle.Index, len(a.layers))
 	first, order := distinct(a.layers)
 	spent := &spent{}
@@ -111,8 +109,8 @@ func isImageLimit(err error) bool {
 	return errors.As(err, &ofImage)
 }
 
-// distinct says for each layer which is the first with the same bytes, and
-// lists these.
+// distinct gives for each layer the first one with the same bytes, and a list of
+// these first ones.
 func distinct(layers []whittle.Layer) (first, order []int) {
 	type key struct {
 		id   whittle.Digest
@@ -143,7 +141,7 @@ func plainBytes(layers []whittle.Layer) (sum int64) {
 	return sum
 }
 
-// storedSize is how long a layer will take, roughly; what is not known comes
+// storedSize estimates how long a layer will take. Layers of unknown size come
 // first.
 func storedSize(l whittle.Layer) int64 {
 	if blob, ok := l.Blob(); ok {

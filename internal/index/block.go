@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// header reads the header of a block and says how the block is read.
+// header reads the header of a block and sets the state that reads the block.
 func (f *inflater) header() error {
 	if f.last {
 		return io.EOF
@@ -157,7 +157,7 @@ func (f *inflater) codeLength(table *[1 << 7]uint32, i, total int) (n int, err e
 	return n, nil
 }
 
-// tables makes the tables of a block of the lengths that were read.
+// tables makes the tables of a block from the lengths that were read.
 func (f *inflater) tables(literals, distances int) error {
 	if err := buildTable(f.literals[:], literalBits, f.lengths[:literals], literalEntry); err != nil {
 		return err
@@ -166,9 +166,9 @@ func (f *inflater) tables(literals, distances int) error {
 	return buildTable(f.distances[:], distanceBits, f.lengths[literals:literals+distances], distanceEntry)
 }
 
-// codes decodes a block until it ends or the output is full. Its loop has all
-// that changes in local variables; each turn has room for three literals, or
-// for two and a match.
+// codes decodes a block until it ends or the output is full. Its loop keeps all
+// state in local variables; each turn has room for three literals, or for two and
+// a match.
 func (f *inflater) codes() error { //nolint:gocognit,funlen // the inner loop: calls in it cost a third of the time
 	if err := f.refill(); err != nil {
 		return err
@@ -269,7 +269,7 @@ func (f *inflater) codes() error { //nolint:gocognit,funlen // the inner loop: c
 		reg |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
 		pos += (63 - count) >> 3
 		count |= 56
-		e = literals[reg&(1<<literalBits-1)] // it arrives while the match is copied
+		e = literals[reg&(1<<literalBits-1)] // loaded while the match is copied
 		if distance >= 8 {
 			for top < end {
 				binary.LittleEndian.PutUint64(out[top:], binary.LittleEndian.Uint64(out[from:]))
@@ -289,7 +289,7 @@ func (f *inflater) codes() error { //nolint:gocognit,funlen // the inner loop: c
 	f.pos, f.top, f.bits, f.count = int(pos), int(top), reg, count
 	switch {
 	case f.overrun():
-		f.top = start // what zeros after the end decode to is not data
+		f.top = start // what was decoded from zeros after the end is not data
 		return io.ErrUnexpectedEOF
 	case bad:
 		return f.invalid()

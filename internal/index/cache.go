@@ -11,13 +11,12 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Cache keeps indexes in a directory, one file for each diff ID, and beside it
-// one that lists the stored bytes which came to that diff ID. Files are
-// written under another name and renamed, so that several processes can use
-// one cache; a damaged file counts as missing and is removed. Nobody else may
-// be able to write to the directory, and nothing in it leads out of it. When the
-// cache grows over its size, the least recently used files are removed. A nil
-// *Cache keeps nothing.
+// Cache keeps indexes in a directory: one file for each diff ID, and beside it a
+// list of the blobs with that diff ID. Files are written under another name and
+// renamed, so that several processes can use one cache. A damaged file counts as
+// missing and is removed. The directory must be writable for its owner only, and
+// links in it are not followed. When the cache exceeds its size, the least
+// recently used files are removed. A nil *Cache keeps nothing.
 type Cache struct {
 	dir whittle.Folder
 	max int64
@@ -43,9 +42,8 @@ const (
 	maxCached = 1 << 30
 )
 
-// OpenCache uses dir, which it creates where it is missing, and which must be
-// possible to write to. maxBytes bounds the sum of the files; 0 means
-// [DefaultCacheSize].
+// OpenCache opens a cache in dir, which it creates if necessary, and which must be
+// writable. maxBytes bounds the sum of the files; 0 is [DefaultCacheSize].
 func OpenCache(dir string, maxBytes int64) (*Cache, error) {
 	if maxBytes <= 0 {
 		maxBytes = DefaultCacheSize
@@ -62,8 +60,8 @@ func OpenCache(dir string, maxBytes int64) (*Cache, error) {
 
 func cacheFile(id whittle.Digest) string { return id.Hex() + cacheSuffix }
 
-// Get looks a layer up, and what it took of the limits. Whether a layer of
-// that diff ID holds what it says is another question: see proven.
+// Get gives the index and the cost of the layer with a diff ID. It does not verify
+// that a layer's bytes have this diff ID: see proven.
 func (c *Cache) Get(id whittle.Digest) (*whittle.Index, Cost, bool) {
 	if _, err := whittle.ParseDigest(string(id)); c == nil || err != nil {
 		return nil, Cost{}, false
@@ -85,7 +83,7 @@ func (c *Cache) Get(id whittle.Digest) (*whittle.Index, Cost, bool) {
 	return idx, cost, true
 }
 
-// Put keeps an index. It must come of a layer whose diff ID was verified.
+// Put stores an index, which must be that of a layer whose diff ID was verified.
 func (c *Cache) Put(idx *whittle.Index, cost Cost) error {
 	if c == nil {
 		return nil
@@ -99,7 +97,7 @@ func (c *Cache) Put(idx *whittle.Index, cost Cost) error {
 	return c.trim(idx.DiffID)
 }
 
-// Usage adds up the cache.
+// Usage adds up the files of the cache.
 func (c *Cache) Usage() (Usage, error) {
 	u := Usage{Dir: string(c.dir), Max: c.max}
 	files, err := c.files()
@@ -121,8 +119,7 @@ func (c *Cache) Clear() error {
 	return err
 }
 
-// files are the cache's own files; whatever else lies in the directory is
-// left alone.
+// files are the cache's own files. Other files in the directory are not touched.
 func (c *Cache) files() ([]fs.FileInfo, error) {
 	entries, err := fs.ReadDir(c.dir, ".")
 	if err != nil {
@@ -138,8 +135,8 @@ func (c *Cache) files() ([]fs.FileInfo, error) {
 	return files, nil
 }
 
-// trim removes the least recently used files until the cache fits, but never the
-// one that was just put.
+// trim removes the least recently used files until the cache is within its size,
+// but never those of keep.
 func (c *Cache) trim(keep whittle.Digest) error {
 	files, err := c.files()
 	if err != nil {
@@ -154,7 +151,7 @@ func (c *Cache) trim(keep whittle.Digest) error {
 		if sum <= c.max || strings.HasPrefix(f.Name(), keep.Hex()) {
 			continue
 		}
-		if err := c.dir.Remove(f.Name()); err != nil { // if another process was faster, there is none
+		if err := c.dir.Remove(f.Name()); err != nil { // it is no error if another process has removed it
 			return fmt.Errorf("making room in the cache: %w", err)
 		}
 		sum -= f.Size()

@@ -31,9 +31,9 @@ func TestCacheOfOddFiles(t *testing.T) {
 		"a FIFO":             func(name string) error { return syscall.Mkfifo(name, 0o600) },
 		"a link to a device": func(name string) error { return os.Symlink("/dev/zero", name) },
 		"a folder":           func(name string) error { return os.Mkdir(name, 0o700) },
-		"of another size":    func(name string) error { return os.WriteFile(name, make([]byte, 2*maxSeenFile), 0o600) },
+		"of another size":    func(name string) error { return os.WriteFile(name, make([]byte, 2*maxStoredBlobsFile), 0o600) },
 	} {
-		for _, name := range []string{filepath.Join(string(cache.dir), cacheFile(l.ID)), filepath.Join(string(cache.dir), seenFile(l.ID))} {
+		for _, name := range []string{filepath.Join(string(cache.dir), cacheFile(l.ID)), filepath.Join(string(cache.dir), storedBlobsFile(l.ID))} {
 			if err := os.Remove(name); err != nil {
 				t.Fatal(err)
 			}
@@ -51,7 +51,7 @@ func TestCacheOfOddFiles(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, _, ok := cache.Get(l.ID); !ok || len(cache.seen(l.ID)) == 0 {
+			if _, _, ok := cache.Get(l.ID); !ok || len(cache.storedBlobs(l.ID)) == 0 {
 				t.Errorf("%s: nothing is cached after %s", what, name)
 			}
 		}

@@ -11,8 +11,8 @@ import (
 	"whittle.dev/whittle"
 )
 
-// codec is how a layer is stored. It shows in the first bytes and not in the
-// media type, as engines do.
+// codec is the compression of a layer. Like engines, whittle takes it from the
+// first bytes, not from the media type.
 type codec string
 
 const (
@@ -23,7 +23,7 @@ const (
 	xz    codec = "xz"
 )
 
-// magicSize is how many bytes distinguish the codecs.
+// magicSize is the number of bytes that distinguish the codecs.
 const magicSize = 6
 
 // codecOf finds the codec by the first bytes. A zstd stream may start with a
@@ -44,12 +44,12 @@ func codecOf(magic []byte) codec {
 	return plain
 }
 
-// zstdWindow is the largest window that is accepted, that of zstd's highest
-// level: a frame's header makes the decoder allocate it.
+// zstdWindow is the largest window that is accepted, which is that of zstd's
+// highest level. The decoder allocates what a frame's header asks for.
 const zstdWindow = 128 << 20
 
-// decompress picks the decoder for what src holds. The release function frees
-// the decoder; it does not close src.
+// decompress chooses the decoder for src. The release function frees the decoder;
+// it does not close src.
 func decompress(src *bufio.Reader) (r io.Reader, release func(), err error) {
 	magic, err := src.Peek(magicSize)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -73,7 +73,7 @@ func decompress(src *bufio.Reader) (r io.Reader, release func(), err error) {
 	}
 }
 
-// decodeError classifies what a decoder said about bytes that could be read.
+// decodeError classifies the error of a decoder about bytes that could be read.
 func decodeError(err error) error {
 	switch {
 	case err == nil, errors.Is(err, whittle.ErrCorrupt), errors.Is(err, whittle.ErrLimit), errors.Is(err, whittle.ErrUnsupported):

@@ -10,14 +10,14 @@ import (
 	"whittle.dev/whittle"
 )
 
-// cacheVersion names the format of the cache's files and the directory that
-// they lie in. Change it with the format, and with any change of what an
-// index of the same layer holds.
+// cacheVersion names the format of the cache's files, and is the name of their
+// directory. Change it with the format, and with any change in the index of the
+// same layer.
 const cacheVersion = "index-v4"
 
-// A cache file is the version, a SHA-256 of the rest, and the rest: what the
-// layer cost and its index in varints, entries and then the contents that were
-// kept. Paths share the part that is equal to the path before.
+// A cache file is the version, a SHA-256 of the rest, and the rest in varints: the
+// cost of the layer, its index with the entries, and the kept contents. A path is
+// stored without the prefix that it shares with the path before.
 const cacheHeader = len(cacheVersion) + sha256.Size
 
 // The flags of an entry; absent parts are zero.
@@ -126,8 +126,8 @@ func sharedPrefix(a, b string) int {
 	return n
 }
 
-// decode reads what encode wrote. Anything else is [whittle.ErrCorrupt], and
-// takes no more memory than a small multiple of its own length.
+// decode reads the output of encode. Anything else is [whittle.ErrCorrupt]; it uses
+// at most a small multiple of the data's length of memory.
 func decode(data []byte) (*whittle.Index, Cost, error) {
 	if len(data) < cacheHeader || string(data[:len(cacheVersion)]) != cacheVersion ||
 		sha256.Sum256(data[cacheHeader:]) != [32]byte(data[len(cacheVersion):cacheHeader]) {
@@ -151,8 +151,8 @@ func decodeBody(body []byte) (idx *whittle.Index, cost Cost, err error) {
 	if d.bad || n > len(d.b)/smallestEntry {
 		return nil, cost, whittle.ErrCorrupt.Errorf("the cache file is damaged")
 	}
-	// Paths are collected in one string, so that each costs no separate
-	// allocation; ends has where each of them ends.
+	// All paths are collected in one string to save allocations; ends are their
+	// ends.
 	paths, ends := make([]byte, 0, 48*n), make([]int, n)
 	if n > 0 {
 		idx.Entries = make([]whittle.Entry, n)
@@ -179,7 +179,7 @@ func decodeBody(body []byte) (idx *whittle.Index, cost Cost, err error) {
 	return idx, cost, nil
 }
 
-// kept reads the contents that were kept, which are the rest of the file.
+// kept reads the kept contents, which are the rest of the file.
 func (d *decoder) kept(idx *whittle.Index) error {
 	idx.KeptBy = string(d.bytes(d.length()))
 	for n := d.length(); n > 0 && !d.bad; n-- {
@@ -199,7 +199,7 @@ func (d *decoder) kept(idx *whittle.Index) error {
 	return nil
 }
 
-// decoder reads varints and strings; bad is set once something is missing.
+// decoder reads varints and strings; bad is set at the first error.
 type decoder struct {
 	b   []byte
 	bad bool

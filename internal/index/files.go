@@ -10,14 +10,13 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Files reads the contents of the regular files of one layer that want
-// selects by their position in idx, in the order of the tar. It seeks where
-// the layer is stored uncompressed and passes once over the tar elsewhere.
-// fn need not read to the end; r is not valid after it returns. Contents are
-// verified: against the entry's own digest where the index has it, else the
-// whole layer against its diff ID (which is not looked at where the layer is
-// stored uncompressed). A failed verification is [whittle.ErrCorrupt] and may
-// come after fn has seen the bytes.
+// Files reads the contents of regular files of one layer in the order of the tar.
+// want selects them by their position in idx. In a layer that is stored
+// uncompressed it seeks; otherwise it reads the tar once. fn need not read to the
+// end; r is not valid after it returns. Contents are verified: against the entry's
+// digest if the index has it, otherwise by the diff ID of the whole layer (not if
+// the layer is stored uncompressed). A failed verification is
+// [whittle.ErrCorrupt], and may come after fn has seen the bytes.
 func Files(ctx context.Context, layer whittle.Layer, idx *whittle.Index, want func(entry int) bool, fn func(entry int, r io.Reader) error) error {
 	job := &fileJob{idx: idx, fn: fn, wanted: make([]bool, len(idx.Entries))}
 	contiguous := true
@@ -80,7 +79,7 @@ func (j *fileJob) seek(ctx context.Context, section *io.SectionReader) error {
 			return err
 		}
 		e := &j.idx.Entries[i]
-		if err := j.one(i, io.NewSectionReader(section, e.Offset, e.Size)); err != nil {
+		if err := j.deliver(i, io.NewSectionReader(section, e.Offset, e.Size)); err != nil {
 			return err
 		}
 	}
@@ -111,7 +110,7 @@ func (j *fileJob) pass(ctx context.Context, layer whittle.Layer) error {
 		if !j.wanted[i] {
 			continue
 		}
-		if err := j.one(i, s.content(e.Path)); err != nil {
+		if err := j.deliver(i, s.content(e.Path)); err != nil {
 			return err
 		}
 		if j.left--; j.left == 0 && !j.unverified {
@@ -122,8 +121,8 @@ func (j *fileJob) pass(ctx context.Context, layer whittle.Layer) error {
 	return err
 }
 
-// one hands over one file's content and verifies it.
-func (j *fileJob) one(i int, r io.Reader) error {
+// deliver passes one file's content to fn and verifies it.
+func (j *fileJob) deliver(i int, r io.Reader) error {
 	e := &j.idx.Entries[i]
 	sum := sha256.New()
 	if e.Content != [32]byte{} {

@@ -42,7 +42,7 @@ func (g *gunzip) Read(p []byte) (int, error) {
 	return 0, g.err
 }
 
-// member reads the header of a member; io.EOF says that there is none.
+// member reads the header of a member; io.EOF means that there is none.
 func (g *gunzip) member() error {
 	f := g.inflater
 	f.align()
@@ -80,7 +80,7 @@ func (g *gunzip) member() error {
 			more = b[0] != 0
 		}
 	}
-	if flags&2 != 0 { // FHCRC; what matters has other sums
+	if flags&2 != 0 { // FHCRC is not checked: the contents have other checksums
 		if _, err := f.bytes(2); err != nil {
 			return err
 		}

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// headers reads tar headers in order. Plain ones, which are nearly all, it
-// reads by itself; extended headers, sparse files, old formats and whatever
-// is not as expected go to archive/tar, so that its reading of them holds. The fuzz
-// test FuzzHeaders compares the two.
+// headers reads tar headers in order. It parses simple headers itself, which are
+// nearly all. Extended headers, sparse files, old formats and everything unexpected
+// go to archive/tar, which decides what they mean. The fuzz test FuzzHeaders
+// compares the two.
 type headers struct {
 	src source
-	// next is where the next header starts, body how much content is left
-	// before it and is not read yet.
+	// next is the position of the next header, body the number of bytes of content
+	// before it that are not read yet.
 	next, body int64
-	// std reads this entry, or all that is left of the tar.
-	std     *tar.Reader
-	forever bool
-	block   [blockSize]byte
-	header  tar.Header
+	// std reads this entry or, if delegated, the rest of the tar.
+	std       *tar.Reader
+	delegated bool
+	block     [blockSize]byte
+	header    tar.Header
 }
 
 const (
@@ -29,10 +29,10 @@ const (
 	maxBody = 1 << 60
 )
 
-// Next goes to the next entry; the header is valid until the call after. Its
-// errors are those of archive/tar.
+// Next moves to the next entry. The header is valid until the next call. Its errors
+// are those of archive/tar.
 func (t *headers) Next() (*tar.Header, error) {
-	if t.forever {
+	if t.delegated {
 		return t.std.Next()
 	}
 	if err := t.skip(); err != nil {
@@ -56,7 +56,7 @@ func (t *headers) Next() (*tar.Header, error) {
 		return nil, err
 	}
 	if sparse(h) {
-		t.forever = true // only archive/tar knows where it ends
+		t.delegated = true // only archive/tar knows where it ends
 		return h, nil
 	}
 	t.body = 0
@@ -72,7 +72,7 @@ func (t *headers) Next() (*tar.Header, error) {
 
 // Read reads the content of the entry.
 func (t *headers) Read(p []byte) (int, error) {
-	if t.forever {
+	if t.delegated {
 		return t.std.Read(p)
 	}
 	if t.body == 0 {
@@ -96,8 +96,8 @@ func hasBody(flag byte) bool {
 	return true
 }
 
-// skip goes over the content that is left and its padding. As archive/tar
-// does, it wants all of the content, and takes a tar that ends in the padding.
+// skip skips the remaining content and its padding. Like archive/tar, it needs all
+// of the content, and accepts a tar that ends in the padding.
 func (t *headers) skip() error {
 	if t.body > 0 {
 		if err := t.seek(t.body); err != nil {
@@ -115,7 +115,7 @@ func (t *headers) skip() error {
 	return nil
 }
 
-// seek goes n bytes ahead; the last of them is read, to see that it is there.
+// seek skips n bytes. It reads the last of them, to make sure that it exists.
 func (t *headers) seek(n int64) error {
 	want := t.src.Pos() + n
 	if n > 1 {
@@ -137,8 +137,8 @@ func noEOF(err error) error {
 	return err
 }
 
-// simple reads the block as a header of the POSIX or the GNU form with
-// nothing special about it; it is false for everything else.
+// simple parses the block as an ordinary header of the POSIX or the GNU format; it
+// is false for everything else.
 // https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_06
 func (t *headers) simple() bool {
 	b, h := &t.block, &t.header
@@ -168,7 +168,7 @@ func (t *headers) simple() bool {
 	return true
 }
 
-// octal reads a number of octal digits that ends in a space or a NUL, with
+// octal parses an octal number that ends in a space or a NUL, with
 // leading spaces; an empty field is 0.
 func octal(field []byte) (n int64, ok bool) {
 	i := 0
@@ -208,7 +208,7 @@ func text(field []byte) string {
 	return string(field)
 }
 
-// replay reads a header again and then goes on.
+// replay reads a header again, and then the rest of src.
 type replay struct {
 	head []byte
 	src  source

@@ -2,9 +2,8 @@ package index
 
 import "math/bits"
 
-// A table gives for the next bits of the input, of which it takes its first
-// index bits, what they mean. Longer codes continue in a second
-// table behind the first. An entry is
+// A table is indexed by the first index bits of the remaining input. Longer codes
+// continue in a second table behind the first. An entry is
 //
 //	a literal:  1 in bit 31, the byte in bits 16 to 23, the length of the code
 //	            in bits 0 to 7
@@ -29,8 +28,8 @@ const (
 	endOfBlock   = 256
 )
 
-// literalEntry is a symbol of the first alphabet without the length of its
-// code: RFC 1951, section 3.2.5.
+// literalEntry is the entry of a literal or length symbol without the length of
+// its code: RFC 1951, section 3.2.5.
 func literalEntry(symbol int) uint32 {
 	switch {
 	case symbol < 256:
@@ -48,7 +47,7 @@ func literalEntry(symbol int) uint32 {
 	return invalid
 }
 
-// distanceEntry is a symbol of the second alphabet.
+// distanceEntry is the entry of a distance symbol.
 func distanceEntry(symbol int) uint32 {
 	switch {
 	case symbol < 4:
@@ -60,7 +59,7 @@ func distanceEntry(symbol int) uint32 {
 	return invalid
 }
 
-// precodeEntry is a symbol of the code of code lengths.
+// precodeEntry is the entry of a symbol of the code of code lengths.
 func precodeEntry(symbol int) uint32 { return uint32(symbol) << 16 }
 
 // coded adds the length of its code to an entry.
@@ -71,8 +70,8 @@ func coded(entry uint32, length uint) uint32 {
 	return entry + uint32(length)<<8 + uint32(length)
 }
 
-// buildTable fills a table from the lengths of the codes. Like zlib it takes a
-// single code of one bit; other codes that are not complete are refused.
+// buildTable fills a table from the lengths of the codes. Like zlib it accepts a
+// single code of one bit; other incomplete codes are an error.
 func buildTable(table []uint32, indexBits uint, lengths []uint8, entry func(symbol int) uint32) error {
 	for i := range table {
 		table[i] = invalid
@@ -95,8 +94,8 @@ func buildTable(table []uint32, indexBits uint, lengths []uint8, entry func(symb
 		return errDeflate
 	}
 	free := uint(1) << indexBits
-	// Codes of one prefix come one after another, the longest last; so going
-	// by length from the longest makes each second table of the right size.
+	// Codes with the same prefix are consecutive, the longest last. Starting with
+	// the longest gives each second table the right size.
 	for l := longest; l > 0; l-- {
 		for symbol, have := range lengths {
 			if uint(have) != l {
@@ -113,7 +112,7 @@ func buildTable(table []uint32, indexBits uint, lengths []uint8, entry func(symb
 	return nil
 }
 
-// place puts one code into a table, and opens a second table where needed.
+// place puts one code into a table, and starts a second table if necessary.
 func place(table []uint32, indexBits, code, length uint, entry uint32, free uint) (uint, error) {
 	if length <= indexBits {
 		for i := code; i < 1<<indexBits; i += 1 << length {

@@ -1,7 +1,7 @@
-// Package index reads one layer's tar into a [whittle.Index]: what each entry
-// is, where its content lies, and the content's digest. Input is taken as
-// hostile: memory does not grow with what a header claims, and everything
-// that can be counted has a limit.
+// Package index reads one layer's tar into a [whittle.Index]: the entries, the
+// positions of their contents, and the contents' digests. Input is hostile: memory
+// does not grow with what a header claims, and everything that can be counted has
+// a limit.
 package index
 
 import (
@@ -16,53 +16,51 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Options say how much to read of a layer. The zero value reads as little as
-// the layer's form allows.
+// Options say how much of a layer is read. The zero value reads as little as the
+// storage of the layer allows.
 type Options struct {
 	Limits Limits
-	// Hash asks for the SHA-256 of every regular file. A layer that has to be
-	// read as a whole is hashed anyway, but for NoDigests; one that is stored
-	// uncompressed is then read as a whole.
+	// Hash computes the SHA-256 of every regular file, for which a layer that is
+	// stored uncompressed must be read as a whole. Other layers are hashed anyway,
+	// unless NoDigests is set.
 	Hash bool
-	// NoDigests leaves out the digests of files, for which all that was
-	// unpacked is hashed once more. The layer itself is verified all the same.
-	// Hash outweighs it.
+	// NoDigests skips the digests of files, which need a second hash of all
+	// uncompressed bytes. The layer itself is verified in any case. Hash overrides
+	// it.
 	NoDigests bool
-	// Verify asks for the digests of all layers to be verified, from their
-	// bytes, also where they are stored uncompressed and only their headers
-	// would be read, and where a file is as it was when that was done before.
-	// Layers that are compressed are always verified; [All] verifies others,
-	// too, where they are small.
+	// Verify verifies the digests of all layers by reading their bytes. Otherwise a
+	// layer that is stored uncompressed is only verified by [All], if it is small,
+	// and a blob that was verified before is not read again if its identity is the
+	// same.
 	Verify bool
-	// Progress, where set, is told the number of uncompressed bytes so far. Its calls
+	// Progress, if not nil, gets the number of uncompressed bytes so far. Its calls
 	// do not overlap.
 	Progress func(n int64)
-	// Keep, where set, selects files whose contents are kept in the index of a
-	// layer that is read as a whole: package databases, which would otherwise
-	// take a second pass. KeepName names the selection and its version, KeepToo
-	// those that keep at least the same.
+	// Keep, if not nil, selects files whose contents are kept in the index of a
+	// layer that is read as a whole, such as package databases, which would
+	// otherwise need a second pass. KeepName names the selection with its version;
+	// KeepToo are the names of selections that keep at least the same files.
 	Keep     func(e *whittle.Entry) bool
 	KeepName string
 	KeepToo  []string
-	// Distil, where set, is asked for what to keep of a selected file; nil
-	// keeps nothing of it. Several calls run at once, and none may hold on to
-	// the content. Files over 128 MiB are not asked for.
+	// Distil, if not nil, gives what is kept of a selected file; nil keeps nothing.
+	// It is called concurrently, and must not retain the content. It is not called
+	// for files over 128 MiB.
 	Distil func(e *whittle.Entry, content []byte) []byte
-	// Cache, where set, keeps what was verified, and is asked for layers whose
-	// stored bytes are those that it was verified of.
+	// Cache, if not nil, stores verified indexes, and provides them for layers
+	// whose blobs are proven to be the same.
 	Cache *Cache
 }
 
-// maxKept bounds the contents that are kept of an image, in bytes.
+// maxKept bounds the kept contents of an image, in bytes.
 const maxKept = 256 << 20
 
 // Read indexes one layer. A layer stored in a file without compression (a
 // [whittle.Sectioner]) is indexed by its headers alone, without content
-// digests and without a look at its bytes, unless opts ask for them; any
-// other layer is decompressed once, in a pipeline of goroutines, and verified
-// against its diff ID. Errors name the layer and wrap [whittle.ErrCorrupt],
-// [whittle.ErrLimit], [whittle.ErrUnsupported] or what the layer's source
-// said.
+// digests and without reading its bytes, unless opts ask for them; any other layer
+// is decompressed once, in a pipeline of goroutines, and verified against its diff
+// ID. Errors name the layer and wrap [whittle.ErrCorrupt], [whittle.ErrLimit],
+// [whittle.ErrUnsupported] or the error of the layer's source.
 func Read(ctx context.Context, layer whittle.Layer, opts Options) (*whittle.Index, error) {
 	r := &reader{layer: layer, opts: opts, verify: opts.Verify, spent: &spent{}}
 	return r.read(ctx)
@@ -72,7 +70,7 @@ func Read(ctx context.Context, layer whittle.Layer, opts Options) (*whittle.Inde
 type reader struct {
 	layer whittle.Layer
 	opts  Options
-	// verify asks for the bytes of a plain layer to be hashed.
+	// verify says that the bytes of an uncompressed layer are hashed.
 	verify bool
 	spent  *spent // of the layer's image
 }
@@ -85,9 +83,9 @@ func (r *reader) read(ctx context.Context) (*whittle.Index, error) {
 }
 
 func (r *reader) index(ctx context.Context) (*whittle.Index, error) {
-	st, err := look(ctx, r.layer)
+	st, err := statOf(ctx, r.layer)
 	if err != nil {
-		return r.readRest(ctx, whittle.Stat{Size: -1}, nil) // it says better what is wrong
+		return r.readMissing(ctx, whittle.Stat{Size: -1}, nil) // its error is more precise
 	}
 	if section, ok := plainSection(r.layer); ok && !r.opts.Hash {
 		return r.readPlain(ctx, section, st)
@@ -100,19 +98,19 @@ func (r *reader) index(ctx context.Context) (*whittle.Index, error) {
 			kept += int64(len(b))
 		}
 		if !r.spent.keep(kept) {
-			old.Kept = nil // whoever wants it finds it in the layer
+			old.Kept = nil // the contents can still be read from the layer
 		}
 		return old, r.spent.add(cost, r.opts.Limits)
 	}
-	return r.readRest(ctx, st, old)
+	return r.readMissing(ctx, st, old)
 }
 
-// readRest reads a layer of which a cached index may have a part of what is
-// asked for, and puts it into the cache; old may be nil.
-func (r *reader) readRest(ctx context.Context, st whittle.Stat, old *whittle.Index) (*whittle.Index, error) {
+// readMissing reads a layer and puts its index into the cache. old is a cached
+// index that may have a part of what opts ask for; it may be nil.
+func (r *reader) readMissing(ctx context.Context, st whittle.Stat, old *whittle.Index) (*whittle.Index, error) {
 	var idx *whittle.Index
-	var took taken
-	err := errNothing
+	var took readResult
+	err := errStaleCache
 	if old != nil {
 		part := r.opts
 		part.NoDigests = r.opts.NoDigests || old.Hashed
@@ -123,24 +121,24 @@ func (r *reader) readRest(ctx context.Context, st whittle.Stat, old *whittle.Ind
 			idx = complete(idx, old, part.Keep == nil)
 		} else {
 			r.spent.refund(took.cost)
-			err = errNothing
+			err = errStaleCache
 		}
 	}
-	if err != nil { // read as if there were no cache, with the same error
+	if err != nil { // read it as without a cache, so that the error is the same
 		if idx, took, err = r.readStream(ctx, r.opts, st); err != nil {
 			return nil, err
 		}
 	}
-	// A cache that cannot be written to is no reason to fail.
+	// It is no error if the cache cannot be written.
 	_ = r.opts.Cache.Put(idx, took.cost)
-	r.opts.Cache.saw(idx.DiffID, took.seen)
+	r.opts.Cache.remember(idx.DiffID, took.blob)
 	return idx, nil
 }
 
-// errNothing says that a cached index is of no use.
-var errNothing = errors.New("nothing is known of the layer")
+// errStaleCache says that a cached index cannot be used.
+var errStaleCache = errors.New("nothing is known of the layer")
 
-// complete adds to an index what an older one of the same layer has.
+// complete adds to an index the parts of an older one of the same layer.
 func complete(idx, old *whittle.Index, kept bool) *whittle.Index {
 	if kept {
 		idx.Kept, idx.KeptBy = old.Kept, old.KeptBy
@@ -151,13 +149,13 @@ func complete(idx, old *whittle.Index, kept bool) *whittle.Index {
 	return idx
 }
 
-// sameEntry compares what an index has with and without digests.
+// sameEntry compares entries apart from the digests of their contents.
 func sameEntry(a, b whittle.Entry) bool {
 	a.Content, b.Content = [32]byte{}, [32]byte{}
 	return a == b
 }
 
-// keeps says whether an index with that selection has what is asked for.
+// keeps says whether an index with a selection has the contents that opts ask for.
 func (o *Options) keeps(selection string) bool {
 	return o.Keep == nil || selection == o.KeepName || slices.Contains(o.KeepToo, selection)
 }
@@ -169,19 +167,18 @@ func wrap(layer whittle.Layer, err error) error {
 	return fmt.Errorf("layer %s: %w", layer.DiffID().Short(), err)
 }
 
-// taken is what a layer that was read to its end took of the limits, and the
-// bytes that it is stored as.
-type taken struct {
+// readResult is the cost of a layer that was read to its end, and its blob.
+type readResult struct {
 	cost Cost
-	seen seen
+	blob storedBlob
 }
 
-// readStream indexes a layer by reading all of it. What it took of the limits
-// it took, also where it fails.
-func (r *reader) readStream(ctx context.Context, opts Options, st whittle.Stat) (idx *whittle.Index, took taken, err error) {
+// readStream indexes a layer by reading all of it. Its cost is charged even if it
+// fails.
+func (r *reader) readStream(ctx context.Context, opts Options, st whittle.Stat) (idx *whittle.Index, took readResult, err error) {
 	src, err := openStream(ctx, r.layer, opts.Limits, r.spent, opts.Cache != nil && st.Claim.Digest == "")
 	if err != nil {
-		return nil, taken{}, err
+		return nil, readResult{}, err
 	}
 	defer src.Close()
 	src.progress = opts.Progress
@@ -189,17 +186,17 @@ func (r *reader) readStream(ctx context.Context, opts Options, st whittle.Stat) 
 	idx, err = r.scan(s, src, opts)
 	s.cost.Tar = src.charged
 	if err != nil {
-		return nil, taken{cost: s.cost}, err
+		return nil, readResult{cost: s.cost}, err
 	}
 	s.cost.Ratio = max(src.ratio, ratioOf(idx.Size, src.stored.Load()))
-	took = taken{s.cost, seen{st.Claim.Digest, src.stored.Load(), st.Identity}}
+	took = readResult{s.cost, storedBlob{st.Claim.Digest, src.stored.Load(), st.Identity}}
 	if src.blob != nil {
-		took.seen.blob = src.blobDigest()
+		took.blob.digest = src.blobDigest()
 	}
 	return idx, took, nil
 }
 
-// scan makes the index of a stream that it reads to its end.
+// scan reads a stream to its end and makes its index.
 func (r *reader) scan(s *scanner, src *stream, opts Options) (*whittle.Index, error) {
 	idx := &whittle.Index{DiffID: r.layer.DiffID(), Hashed: !opts.NoDigests, Verified: r.layer.DiffID() != ""}
 	k := newKeeper(idx, opts, r.spent)
@@ -232,15 +229,15 @@ func (r *reader) scan(s *scanner, src *stream, opts Options) (*whittle.Index, er
 	return idx, opts.Limits.checkRatio(idx.Size, src.stored.Load())
 }
 
-// contents takes the files of a layer as they pass by.
+// contents hashes and keeps the contents of a layer's files in one pass.
 type contents struct {
 	keeper *keeper
-	// sum makes digests, by way of buf; nil makes none.
+	// sum computes digests, with buf as buffer; nil computes none.
 	sum hash.Hash
 	buf []byte
 }
 
-// take reads a file that comes next in the index, as far as it is wanted.
+// take reads the content of the file that will be the next entry of the index.
 func (c *contents) take(e *whittle.Entry, r io.Reader) (err error) {
 	var b []byte
 	keep := c.keeper.wants(e)

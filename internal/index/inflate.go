@@ -6,11 +6,11 @@ import (
 	"io"
 )
 
-// inflater decompresses DEFLATE (RFC 1951). It is written for whole layers,
-// where it takes about half the time of the general libraries: it keeps 56 or
-// more bits of input in a register, decodes by one table look-up for most
-// symbols, copies matches by words, and looks after the ends of its buffers
-// once in a symbol instead of once in a byte. Fuzz tests compare it with compress/flate.
+// inflater decompresses DEFLATE (RFC 1951). It is written for whole layers, for
+// which it takes about half the time of general libraries: it keeps 56 or more
+// bits of input in a register, decodes most symbols with one table look-up, copies
+// matches in words, and checks the ends of its buffers once a symbol instead of
+// once a byte. Fuzz tests compare it with compress/flate.
 type inflater struct {
 	src io.Reader
 
@@ -20,20 +20,20 @@ type inflater struct {
 	pos, end int
 	ended    bool
 	bits     uint64
-	count    uint // valid bits; at least so many, more may be loaded above
+	count    uint // number of valid bits; more may be loaded above
 
 	// out[low:top] is the output that matches may refer to, of which
 	// out[given:] is not read yet.
-	out             *[outSize]byte
-	low, given, top int
+	out            *[outSize]byte
+	low, read, top int
 
 	state  func(*inflater) error
 	stored int // bytes left of a stored block
 	last   bool
 	err    error
 
-	// fixed says that the tables are those of the fixed code: a stream may
-	// have millions of small blocks, and making tables takes longer than they.
+	// fixed says that the tables are those of the fixed code. A stream may have
+	// millions of small blocks, and making tables takes longer than decoding them.
 	fixed     bool
 	lengths   [maxLitCodes + maxDistCodes]uint8
 	literals  [literalTable]uint32
@@ -53,13 +53,13 @@ const (
 
 var errDeflate = errors.New("invalid DEFLATE data")
 
-// newInflater reads from src, which it may read beyond the end of the data.
+// newInflater reads from src, possibly beyond the end of the data.
 // Call reset at the start of each stream.
 func newInflater(src io.Reader) *inflater {
 	return &inflater{src: src, in: new([inSize + inPadding]byte), out: new([outSize]byte)}
 }
 
-// reset starts another stream in the input that follows.
+// reset starts another stream at the current position of the input.
 func (f *inflater) reset() {
 	f.low = f.top
 	f.state, f.last, f.err = (*inflater).header, false, nil
@@ -67,7 +67,7 @@ func (f *inflater) reset() {
 
 // Read implements io.Reader; it returns io.EOF at the end of the stream.
 func (f *inflater) Read(p []byte) (int, error) {
-	for f.given == f.top {
+	for f.read == f.top {
 		if f.err != nil {
 			return 0, f.err
 		}
@@ -76,20 +76,20 @@ func (f *inflater) Read(p []byte) (int, error) {
 			f.err = f.state(f)
 		}
 	}
-	n := copy(p, f.out[f.given:f.top])
-	f.given += n
+	n := copy(p, f.out[f.read:f.top])
+	f.read += n
 	return n, nil
 }
 
-// slide makes room in the output and keeps the window.
+// slide frees space in the output, but keeps the window.
 func (f *inflater) slide() {
 	keep := max(f.low, f.top-windowSize)
 	n := copy(f.out[:], f.out[keep:f.top])
-	f.low, f.given, f.top = 0, n, n
+	f.low, f.read, f.top = 0, n, n
 }
 
-// refill reads input until a turn of the decoding loop can be made. At the
-// end of the input it takes zeros for input once; who uses them has gone too far.
+// refill reads input until a turn of the decoding loop is possible. At the end of
+// the input it provides zeros once. Using their bits is an error.
 func (f *inflater) refill() error {
 	if f.end-f.pos >= inMargin {
 		return nil
@@ -145,12 +145,12 @@ func (f *inflater) load() error {
 	return nil
 }
 
-// left is how many bits there are, in the register and after it; negative
-// where more were used.
+// left is the number of bits left in the register and in the input. It is negative
+// if more bits were used than there are.
 func (f *inflater) left() int { return int(f.count) + 8*(f.end-f.pos) }
 
-// invalid is the error for bits that mean nothing. At the end of the
-// input they are zeros that were taken for input.
+// invalid is the error for an invalid code. At the end of the input it may consist
+// of the zeros that refill has added.
 func (f *inflater) invalid() error {
 	if f.ended && f.left() < maxCodeLength {
 		return io.ErrUnexpectedEOF
@@ -158,7 +158,7 @@ func (f *inflater) invalid() error {
 	return errDeflate
 }
 
-// overrun says whether bits were used that are not there.
+// overrun says whether more bits were used than there are.
 func (f *inflater) overrun() bool {
 	return f.ended && f.left() < 0
 }
@@ -174,14 +174,14 @@ func (f *inflater) drop(n uint) {
 	f.count -= n
 }
 
-// align drops the rest of a byte, and gives whole bytes back to the input.
+// align drops the rest of a byte, and returns whole bytes to the input.
 func (f *inflater) align() {
 	f.pos -= int(f.count >> 3)
 	f.bits, f.count = 0, 0
 }
 
-// bytes is input that is not compressed, up to inMargin bytes. It may be used
-// until the next read.
+// bytes is uncompressed input of at most inMargin bytes. It is valid until the next
+// read.
 func (f *inflater) bytes(n int) ([]byte, error) {
 	f.align()
 	if err := f.refill(); err != nil {

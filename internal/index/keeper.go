@@ -10,27 +10,28 @@ import (
 )
 
 const (
-	// MaxDistilled is the largest file that is distilled, in bytes: it is held
-	// in memory meanwhile.
+	// MaxDistilled is the largest file that is distilled, in bytes. It is in memory
+	// meanwhile.
 	MaxDistilled = 128 << 20
-	// smallFile is the largest of which many are held at once. largeFiles are
-	// how many larger ones are: one that is read and one that is distilled.
+	// smallFile is the largest size, in bytes, of which many files are in memory at
+	// once. largeFiles is the number of larger ones: one that is read and one that
+	// is distilled.
 	smallFile  = 1 << 20
 	largeFiles = 2
-	// trusted is how much memory a size in a header is good for, in bytes;
-	// beyond that, memory grows with what was read.
-	trusted = 8 << 20
+	// trustedSize is the most memory, in bytes, that is allocated for a size in a
+	// header. Beyond that, memory grows with what was read.
+	trustedSize = 8 << 20
 )
 
-// keeper keeps the contents of selected files while they pass by, or what is
-// distilled of them, which its workers do.
+// keeper keeps the contents of selected files while a layer is read, or what its
+// workers distil from them.
 type keeper struct {
 	idx  *whittle.Index
 	opts Options
 
 	jobs    chan job
 	workers sync.WaitGroup
-	// Buffers are used again: fresh memory costs more than what is read into it.
+	// Buffers are reused: allocating memory takes longer than reading into it.
 	small sync.Pool
 	large chan []byte
 
@@ -64,8 +65,7 @@ func newKeeper(idx *whittle.Index, opts Options, spent *spent) *keeper {
 	return k
 }
 
-// wants says whether a file is to be kept. What is larger than what is left is
-// not.
+// wants says whether a file is kept. A file that exceeds the remaining space is not.
 func (k *keeper) wants(e *whittle.Entry) bool {
 	switch {
 	case k.opts.Keep == nil || !k.opts.Keep(e):
@@ -76,8 +76,7 @@ func (k *keeper) wants(e *whittle.Entry) bool {
 	return e.Size <= MaxDistilled
 }
 
-// read reads a file that is to be kept; whoever gets it hands it to done or to
-// release.
+// read reads a file that is kept. The caller passes the content to done or release.
 func (k *keeper) read(e *whittle.Entry, r io.Reader) ([]byte, error) {
 	b, err := readInto(k.buffer(e.Size), e.Size, r)
 	if err != nil {
@@ -87,8 +86,8 @@ func (k *keeper) read(e *whittle.Entry, r io.Reader) ([]byte, error) {
 	return b, nil
 }
 
-// buffer is an empty buffer for a file, as large as one that was used before.
-// A large file waits until there are fewer others.
+// buffer is an empty buffer for a file, a used one if there is one. It waits if
+// there are too many large files in memory.
 func (k *keeper) buffer(size int64) []byte {
 	if size > smallFile {
 		return (<-k.large)[:0]
@@ -107,11 +106,11 @@ func (k *keeper) release(b []byte, size int64) {
 	k.small.Put(&b)
 }
 
-// readInto reads a file of a size that its header claims.
+// readInto reads a file whose header claims a size.
 func readInto(b []byte, size int64, r io.Reader) ([]byte, error) {
 	for {
 		if len(b) == cap(b) {
-			more := min(max(size-int64(len(b)), 0)+1, max(trusted, int64(len(b))))
+			more := min(max(size-int64(len(b)), 0)+1, max(trustedSize, int64(len(b))))
 			b = append(make([]byte, 0, int64(len(b))+more), b...)
 		}
 		n, err := r.Read(b[len(b):cap(b)])
@@ -125,7 +124,7 @@ func readInto(b []byte, size int64, r io.Reader) ([]byte, error) {
 	}
 }
 
-// done takes a file that was read as the entry that comes next.
+// done keeps the content of the file that will be the next entry.
 func (k *keeper) done(e *whittle.Entry, content []byte) {
 	j := job{entry: *e, at: len(k.idx.Entries), content: content}
 	if k.jobs == nil {

@@ -8,8 +8,8 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Limits bound what the layers of an image may cost together. A zero field
-// means its default.
+// Limits bound the cost of all layers of an image together. A zero field is its
+// default.
 type Limits struct {
 	// Entries is the number of tar entries; by default 4,000,000.
 	Entries int
@@ -19,28 +19,26 @@ type Limits struct {
 	// Name is the length of one name or link target in bytes; by default
 	// 4096, the most that Linux takes.
 	Name int
-	// Memory bounds what the tables of all entries take, in bytes, at
-	// [EntrySize] for each and the length of its names; by default
-	// [DefaultMemory]. What the program takes in all is at most four times as
-	// much.
+	// Memory bounds the memory of the tables of all entries in bytes, counted as
+	// [EntrySize] and the length of the names for each; by default [DefaultMemory].
+	// The whole program takes at most four times as much.
 	Memory int64
-	// Ratio bounds the unpacked bytes for each stored byte of a layer. It holds
-	// for what unpacks to more than 4 GiB; by default 1000, close to what gzip
-	// can do at most.
+	// Ratio bounds the uncompressed bytes for each stored byte of a layer that is
+	// larger than 4 GiB uncompressed; by default 1000, which is close to the most
+	// that gzip reaches.
 	Ratio int64
 }
 
 // DefaultMemory is the limit of the tables of all entries, in bytes.
 const DefaultMemory = 2 << 30
 
-// EntrySize is what an entry takes in the tables that are made of it, in bytes
-// and roughly.
+// EntrySize is approximately the memory of one entry in all tables, in bytes.
 const EntrySize = 512
 
-// ratioFrom is the number of unpacked bytes below which no ratio is suspect.
+// ratioFrom is the number of uncompressed bytes below which no ratio is suspicious.
 const ratioFrom = 4 << 30
 
-// DefaultLimits are the limits where none are given.
+// DefaultLimits are the default limits.
 func DefaultLimits() Limits { return Limits{}.withDefaults() }
 
 func (l Limits) withDefaults() Limits {
@@ -62,8 +60,8 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// checkRatio says whether so many unpacked bytes out of so many stored bytes
-// are within the limits.
+// checkRatio returns an error if the ratio of uncompressed to stored bytes exceeds
+// the limit.
 func (l Limits) checkRatio(unpacked, stored int64) error {
 	if unpacked > ratioFrom && unpacked/l.Ratio > stored {
 		return whittle.WithHint(whittle.ErrLimit.Errorf("%s stored unpack to %s, more than %d times as much",
@@ -72,30 +70,29 @@ func (l Limits) checkRatio(unpacked, stored int64) error {
 	return nil
 }
 
-// Cost is what a layer took of the limits.
+// Cost is what a layer uses of the limits.
 type Cost struct {
 	// Entries counts the tar's headers, Names the bytes of all names and link
 	// targets, Name those of the longest.
 	Entries, Names, Name int64
 	// Tar is the length of the uncompressed tar, Unpacked that of all files.
 	Tar, Unpacked int64
-	// Ratio is the most unpacked bytes for a stored one beyond 4 GiB.
+	// Ratio is the highest ratio of uncompressed to stored bytes beyond 4 GiB.
 	Ratio int64
 }
 
-// within says whether a layer of that cost is inside the limits alone.
+// within says whether the limits of a single layer allow this cost.
 func (c Cost) within(l Limits) bool { return c.Name <= int64(l.Name) && c.Ratio <= l.Ratio }
 
-// spent adds up what the layers of an image have cost so far. They are read
-// side by side: an error names the image's limit, and not the layer that came
-// to it first.
+// spent is the cost of an image's layers so far. They are read in parallel, so an
+// error names the image's limit and not the layer that reached it first.
 type spent struct {
 	entries, names, tar, unpacked atomic.Int64
-	// kept are the bytes of the contents that are kept.
+	// kept is the number of bytes of kept contents.
 	kept atomic.Int64
 }
 
-// imageLimit is the error of what the layers of an image cost together.
+// imageLimit is the error if the layers of an image exceed a limit together.
 type imageLimit struct{ what, flag string }
 
 func (e *imageLimit) Error() string { return e.what }
@@ -118,8 +115,8 @@ func (s *spent) addNames(n int64, l Limits) error {
 	return nil
 }
 
-// addTar and addUnpacked share a limit and a message: which of them comes to
-// it first makes no difference to a user.
+// addTar and addUnpacked share a limit and a message: a user need not know which
+// of them exceeded it.
 func (s *spent) addTar(n int64, l Limits) error { return addBytes(&s.tar, n, l) }
 
 func (s *spent) addUnpacked(n int64, l Limits) error { return addBytes(&s.unpacked, n, l) }
@@ -131,7 +128,7 @@ func addBytes(sum *atomic.Int64, n int64, l Limits) error {
 	return nil
 }
 
-// add charges all of a layer at once.
+// add charges the whole cost of a layer.
 func (s *spent) add(c Cost, l Limits) error {
 	if err := s.addEntries(c.Entries, l); err != nil {
 		return err
@@ -145,14 +142,14 @@ func (s *spent) add(c Cost, l Limits) error {
 	return s.addUnpacked(c.Unpacked, l)
 }
 
-// allows says whether there is room for all of a layer. Where there is not,
-// reading it says which limit it comes to first.
+// allows says whether the limits allow the whole cost of a layer. If not, reading
+// the layer tells which limit it reaches first.
 func (s *spent) allows(c Cost, l Limits) bool {
 	sum := &spent{}
 	return sum.add(Cost{Entries: s.entries.Load(), Names: s.names.Load(), Tar: s.tar.Load(), Unpacked: s.unpacked.Load()}, l) == nil && sum.add(c, l) == nil
 }
 
-// refund gives back what a layer took that is read once more.
+// refund subtracts the cost of a layer that will be read again.
 func (s *spent) refund(c Cost) {
 	s.entries.Add(-c.Entries)
 	s.names.Add(-c.Names)
@@ -160,8 +157,8 @@ func (s *spent) refund(c Cost) {
 	s.unpacked.Add(-c.Unpacked)
 }
 
-// keep charges contents that are kept; it is false, and charges nothing, where
-// an image keeps enough already.
+// keep charges kept contents. It is false, and charges nothing, if they would exceed
+// the bound of an image.
 func (s *spent) keep(n int64) bool {
 	if s.kept.Add(n) > maxKept {
 		s.kept.Add(-n)

@@ -10,12 +10,12 @@ import (
 	"whittle.dev/whittle"
 )
 
-// freeHash is how many uncompressed bytes of an image are hashed without being
-// asked for, all of its plain layers together: about a third of a second.
+// freeHash is the largest sum of an image's uncompressed layers, in bytes, that is
+// always hashed. It takes about a third of a second.
 const freeHash = 512 << 20
 
-// readPlain indexes an uncompressed layer by its headers. What is said of its
-// size and its digests is compared always, the bytes where verify asks for it.
+// readPlain indexes an uncompressed layer by its headers. It always compares the
+// claimed size and digests with each other, and reads the bytes if verify is set.
 func (r *reader) readPlain(ctx context.Context, section *io.SectionReader, st whittle.Stat) (*whittle.Index, error) {
 	claim, id := st.Claim, r.layer.DiffID()
 	switch {
@@ -32,7 +32,7 @@ func (r *reader) readPlain(ctx context.Context, section *io.SectionReader, st wh
 		verified <- nil
 	}
 	idx, err := r.readHeaders(ctx, section)
-	// A wrong digest says more than what is wrong with the tar because of it.
+	// A wrong digest is the cause of any error in the tar.
 	if wrong := <-verified; wrong != nil {
 		return nil, wrong
 	}
@@ -47,8 +47,8 @@ func (r *reader) readPlain(ctx context.Context, section *io.SectionReader, st wh
 func (r *reader) verifyPlain(ctx context.Context, section *io.SectionReader, st whittle.Stat) error {
 	id := r.layer.DiffID()
 	if !r.opts.Verify && st.Identity != "" {
-		for _, s := range r.opts.Cache.seen(id) {
-			if s.blob == id && s.size == section.Size() && s.identity == st.Identity {
+		for _, s := range r.opts.Cache.storedBlobs(id) {
+			if s.digest == id && s.size == section.Size() && s.identity == st.Identity {
 				return nil
 			}
 		}
@@ -62,7 +62,7 @@ func (r *reader) verifyPlain(ctx context.Context, section *io.SectionReader, st 
 		return whittle.ErrCorrupt.Errorf("its content has the digest %s, the configuration says %s", got, id)
 	}
 	if st.Identity != "" {
-		r.opts.Cache.saw(id, seen{got, section.Size(), st.Identity})
+		r.opts.Cache.remember(id, storedBlob{got, section.Size(), st.Identity})
 	}
 	return nil
 }
@@ -101,8 +101,8 @@ func (r *reader) readHeaders(ctx context.Context, section *io.SectionReader) (*w
 	return idx, r.opts.Limits.checkRatio(idx.Size, idx.TarSize)
 }
 
-// checkSparse reads the content of a sparse file: whether its pieces are what
-// its header says shows only at their end.
+// checkSparse reads the content of a sparse file, because errors in its map of
+// pieces show only at the end.
 func (r *reader) checkSparse(ctx context.Context, s *scanner, e *whittle.Entry, stored int64) error {
 	if err := r.opts.Limits.checkRatio(s.cost.Unpacked, stored); err != nil {
 		return err

@@ -12,15 +12,15 @@ const (
 	ringChunks = 8
 )
 
-// chunk is a buffer of the ring. It goes back to the free list when all who
-// were handed it have let go.
+// chunk is a buffer of the ring. It returns to the free list when all its holders
+// have released it.
 type chunk struct {
 	buf     []byte
 	holders atomic.Int32
 }
 
-// ring reads ahead of its reader in one goroutine, and hashes what it read in
-// another one, with a bounded number of buffers.
+// ring reads ahead of its reader in one goroutine, and hashes in another one, with
+// a bounded number of buffers.
 type ring struct {
 	ctx     context.Context
 	free    chan *chunk
@@ -34,8 +34,8 @@ type ring struct {
 	rest    []byte // of current
 }
 
-// newRing starts to read src. Cancelling ctx stops it; the caller then waits
-// for stopped before closing what src reads. sum may be nil.
+// newRing starts to read src. Cancelling ctx stops it; the caller must wait for
+// stopped before it closes src. sum may be nil.
 func newRing(ctx context.Context, src io.Reader, sum hash.Hash) *ring {
 	r := &ring{ctx: ctx, free: make(chan *chunk, ringChunks), ready: make(chan *chunk, ringChunks),
 		hashing: make(chan *chunk, ringChunks), hashed: make(chan struct{}), stopped: make(chan struct{})}

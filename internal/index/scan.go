@@ -23,7 +23,7 @@ type source interface {
 	io.Seeker
 	// Pos is how far it was read, in bytes.
 	Pos() int64
-	// Failed is why it cannot be read on, nil while it can and at its end.
+	// Failed is the error that ended reading, nil if there is none or it was io.EOF.
 	Failed() error
 }
 
@@ -43,8 +43,7 @@ func newScanner(src source, limits Limits, spent *spent) *scanner {
 	return &scanner{src: src, tar: &headers{src: src}, limits: limits, spent: spent}
 }
 
-// content is the content of the entry that next returned last; name is for
-// errors.
+// content reads the content of the current entry; name is for errors.
 func (s *scanner) content(name string) io.Reader { return &content{s, name} }
 
 type content struct {
@@ -67,7 +66,7 @@ func (c *content) Read(p []byte) (int, error) {
 // onlyReader hides all methods but Read.
 type onlyReader struct{ io.Reader }
 
-// next is the next entry that counts, io.EOF after the last one.
+// next is the next entry of the index, io.EOF after the last one.
 func (s *scanner) next() (whittle.Entry, error) {
 	for {
 		h, err := s.tar.Next()
@@ -91,8 +90,8 @@ func (s *scanner) next() (whittle.Entry, error) {
 	}
 }
 
-// headerError classifies what a reader of tars says. What is not the source's
-// own failure is wrong with the tar.
+// headerError classifies an error of a tar reader. If the source has not failed, the
+// tar is corrupt.
 func (s *scanner) headerError(err error) error {
 	switch failed := s.src.Failed(); {
 	case errors.Is(err, io.EOF):
@@ -105,14 +104,14 @@ func (s *scanner) headerError(err error) error {
 	return whittle.ErrCorrupt.Errorf("after entry %d: %w", s.entries, err)
 }
 
-// The names that layers give to deletions:
+// Names of whiteouts, which mark deletions:
 // https://github.com/opencontainers/image-spec/blob/main/layer.md#whiteouts
 const (
 	whiteoutPrefix = ".wh."
 	opaqueMarker   = ".wh..wh..opq"
 )
 
-// entry converts a header. It is false where the entry does not count.
+// entry converts a header; counts is false if it is no entry of the index.
 func (s *scanner) entry(h *tar.Header) (e whittle.Entry, counts bool, err error) {
 	if err := s.checkNames(h); err != nil {
 		return e, false, err
@@ -127,7 +126,7 @@ func (s *scanner) entry(h *tar.Header) (e whittle.Entry, counts bool, err error)
 	e.Mode, e.UID, e.GID, e.ModTime = uint32(h.Mode&0o7777), h.Uid, h.Gid, nanoseconds(h.ModTime)
 	if len(h.PAXRecords) > 0 {
 		e.Xattrs = xattrs(h.PAXRecords)
-		e.Path = strings.Clone(e.Path) // it would hold the whole extended header
+		e.Path = strings.Clone(e.Path) // otherwise it would keep the whole extended header in memory
 	}
 	if err := s.setKind(&e, h); err != nil {
 		return e, false, err
@@ -211,7 +210,7 @@ func sparse(h *tar.Header) bool {
 	return false
 }
 
-// nanoseconds is t in nanoseconds since 1970, or the nearest that there is.
+// nanoseconds is t in nanoseconds since 1970, or the nearest int64.
 func nanoseconds(t time.Time) int64 {
 	switch s := t.Unix(); {
 	case s >= math.MaxInt64/int64(time.Second):
@@ -224,8 +223,8 @@ func nanoseconds(t time.Time) int64 {
 
 const xattrPrefix = "SCHILY.xattr."
 
-// xattrs is a digest of the extended attributes in sorted order, zero where
-// there are none.
+// xattrs is a digest of the extended attributes in sorted order, zero if there are
+// none.
 func xattrs(records map[string]string) (sum [32]byte) {
 	var names []string
 	for k := range records {

@@ -6,9 +6,8 @@ import (
 	"io"
 )
 
-// seeker is a buffered reader of a section that seeks over what is not
-// wanted. Its buffer is small: most of what lies between two headers is
-// content that nobody reads.
+// seeker is a buffered reader of a section that seeks over contents. Its buffer is
+// small, because most bytes between two headers are content that is not read.
 type seeker struct {
 	r    *io.SectionReader
 	buf  []byte

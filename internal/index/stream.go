@@ -13,10 +13,9 @@ import (
 	"whittle.dev/whittle"
 )
 
-// stream is the uncompressed tar of a layer. The stored bytes are read (and
-// their digest verified, by the layer's reader) in one goroutine, decompressed in a
-// second and hashed for the diff ID in a third, so that whoever reads the
-// stream waits for the decompressor alone.
+// stream is the uncompressed tar of a layer. One goroutine reads the stored bytes
+// (and the layer's reader verifies their digest), a second decompresses, and a
+// third hashes for the diff ID. So its reader only waits for the decompressor.
 type stream struct {
 	layer    whittle.Layer
 	limits   Limits
@@ -27,9 +26,9 @@ type stream struct {
 	release  func()
 	sum      hash.Hash
 	stored   atomic.Int64 // stored bytes that were read so far
-	blob     hash.Hash    // of the stored bytes, nil where nobody asks
+	blob     hash.Hash    // of the stored bytes, nil if not needed
 	spent    *spent
-	charged  int64 // uncompressed bytes that spent has
+	charged  int64 // uncompressed bytes that were added to spent
 	ratio    int64 // the highest so far beyond ratioFrom
 	pos      int64 // uncompressed bytes that were read so far
 	reported int64
@@ -37,8 +36,8 @@ type stream struct {
 	err      error // sticky, io.EOF once verified
 }
 
-// openStream starts to read a layer. hashed asks for a digest of the stored
-// bytes, see blobDigest.
+// openStream starts to read a layer. hashed computes a digest of the stored bytes,
+// see blobDigest.
 func openStream(ctx context.Context, layer whittle.Layer, limits Limits, spent *spent, hashed bool) (*stream, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	src, err := layer.Open(ctx)
@@ -93,8 +92,8 @@ func (s *stream) Read(p []byte) (int, error) {
 	return n, s.advance(int64(n), err)
 }
 
-// Seek goes forward from the current position only, which is what
-// archive/tar asks for to skip contents.
+// Seek goes forward from the current position only, as archive/tar does to skip
+// contents.
 func (s *stream) Seek(offset int64, whence int) (int64, error) {
 	if whence != io.SeekCurrent || offset < 0 {
 		return -1, errors.ErrUnsupported
@@ -146,8 +145,8 @@ func (s *stream) charge() error {
 	return s.limits.checkRatio(s.pos, stored)
 }
 
-// ratioOf is how many unpacked bytes there are for a stored one, rounded up;
-// 0 where no ratio is suspect.
+// ratioOf is the number of uncompressed bytes for each stored one, rounded up; 0 if
+// there are too few bytes for a suspicious ratio.
 func ratioOf(unpacked, stored int64) int64 {
 	if unpacked <= ratioFrom {
 		return 0
@@ -162,8 +161,8 @@ func (s *stream) blobDigest() whittle.Digest {
 	return whittle.SHA256([32]byte(s.blob.Sum(nil)))
 }
 
-// finish reads what the decoder left of the stored bytes, so that the layer's
-// reader can verify the whole blob, and checks the diff ID.
+// finish reads the stored bytes that the decoder has left, so that the layer's
+// reader can verify the whole blob, and verifies the diff ID.
 func (s *stream) finish() error {
 	if _, err := io.Copy(io.Discard, onlyReader{s.ahead}); err != nil {
 		return s.explain(err)
@@ -179,7 +178,7 @@ func (s *stream) finish() error {
 	return io.EOF
 }
 
-// explain distinguishes the source's errors from those of a decoder and of the tar
+// explain distinguishes errors of the source from those of a decoder or the tar
 // reader.
 func (s *stream) explain(err error) error {
 	var src *sourceError
