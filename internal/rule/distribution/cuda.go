@@ -76,7 +76,7 @@ func findCUDA(p *analysis.Pass) []whittle.Finding {
 		Message: fmt.Sprintf("libraries for a graphics card take %s, and nothing in the image asks for one: %s", whittle.Bytes(p.Layers.Bytes(items)), analysis.List(names)),
 		Change:  p.Layers.Removal(items), Risk: whittle.RiskMedium,
 		Caution:     "on a computer with a graphics card the image would not use it any more",
-		Advice:      "install the builds for the processor: the makers publish them in an index of their own, or under another name",
+		Advice:      "install the builds for the CPU: their makers publish them in a separate index, or under another name",
 		Fingerprint: whittle.Fingerprint("wrong-build-of-wheel", names...),
 	}
 	f.Evidence = p.Layers.Places(items)

@@ -55,7 +55,7 @@ func buildTools(p *analysis.Pass) []whittle.Finding {
 				p.Recipe.LayerName(layer), whittle.Bytes(p.Layers.Bytes(items)), analysis.Count(len(chosen), "package"), analysis.LargestNames(evidence)),
 			Evidence: p.Recipe.WithLine(evidence, layer), Change: p.Layers.Removal(items), Risk: whittle.RiskMedium,
 			Caution:     "a program that compiles at run time needs them, and a package of headers may have brought a library",
-			Advice:      "build in a stage of its own and copy what was built",
+			Advice:      "build in a separate stage and copy the result",
 			Fingerprint: whittle.Fingerprint("build-tools-in-final-stage", append([]string{p.Recipe.LayerText(layer)}, names...)...),
 		}
 		if in := p.Recipe.Instruction(layer); in != nil && in.Keyword == "RUN" {

@@ -172,7 +172,7 @@ func withinBase(p *analysis.Pass, d effect, hidden map[int]map[int][]int) []whit
 		Message: fmt.Sprintf("the base image itself holds %s in %s that a later layer of it %s%s",
 			whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)), d.does, d.why),
 		Evidence: p.Layers.Places(items), Change: p.Layers.Removal(items), Risk: whittle.RiskMedium,
-		Advice:      "choose another base image, or squeeze the layers of this one into one",
+		Advice:      "choose another base image, or merge its layers into one",
 		Caution:     "another base image may lack what the application needs",
 		Fingerprint: whittle.Fingerprint(d.id, "base"),
 	}}

@@ -252,8 +252,8 @@ func ordered(p *analysis.Pass, source *recipe.Copy, in *dockerfile.Instruction, 
 	f := whittle.Finding{
 		Message: fmt.Sprintf("%s copies the source before %s installs: every change of it makes %s anew, to be built, pushed and pulled",
 			p.Recipe.Name(source.Instruction), p.Recipe.Name(in), whittle.Bytes(bytes)),
-		Evidence: evidence, Risk: whittle.RiskLow, Caution: "an installation that looks at the source does not find it yet",
-		Advice:      "copy what names the dependencies, install them, and copy the source then",
+		Evidence: evidence, Risk: whittle.RiskLow, Caution: "an installation that reads the source does not find it at that point",
+		Advice:      "copy the files that declare the dependencies, install them, then copy the source",
 		Fingerprint: whittle.Fingerprint("cache-order", source.Instruction.Text(), in.Text()),
 	}
 	if edits, ok := reordered(p, source, in, asks); ok {

@@ -109,7 +109,7 @@ func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Inst
 		Message: fmt.Sprintf("%s installs what is only recommended, %s in %s: %s",
 			p.Recipe.LayerName(layer), whittle.Bytes(p.Layers.Bytes(items)), analysis.Count(len(chosen), "package"), analysis.LargestNames(evidence)),
 		Evidence: p.Recipe.WithLine(evidence, layer), Change: p.Layers.Removal(items), Risk: whittle.RiskLow,
-		Caution:     "a program may use one of them where it finds it; name those that are needed in the command",
+		Caution:     "a program may use one of them if it is installed; add those that are needed to the command",
 		Advice:      "install with --no-install-recommends, and name what is needed",
 		Fingerprint: whittle.Fingerprint("install-recommends", append([]string{p.Recipe.LayerText(layer)}, names...)...),
 	}
