@@ -51,7 +51,7 @@ func installedFor(ctx context.Context, env *host.Env, reqs []pep.Requirement, on
 	if env.Packages == nil {
 		return nil, false
 	}
-	env.Listener().Step("asking the package index what comes along")
+	env.Listener().Step("finding out what the dependencies require")
 	ctx, cancel := context.WithTimeout(ctx, dependenciesPatience)
 	defer cancel()
 	target := pep.Target{Major: 3, Minor: 13, Libc: "glibc", LibcMajor: 2, LibcMinor: 41, Machine: on.PlatformMachine}
