@@ -3,8 +3,8 @@ package whittle
 // InspectSchema names the JSON form of [Inspection].
 const InspectSchema = "whittle.inspect/v2"
 
-// Inspection says where every byte of an image is, and which are wasted. Its
-// JSON form is the contract whittle.inspect/v2: all sums add up to Sizes.
+// Inspection says where every byte of an image is, and which bytes are wasted.
+// Its JSON form is the contract whittle.inspect/v2: all sums add up to Sizes.
 type Inspection struct {
 	Schema string     `json:"schema"`
 	Image  ImageFacts `json:"image"`
@@ -38,8 +38,8 @@ type ImageFacts struct {
 	// Created is RFC 3339, empty where the image does not say.
 	Created string `json:"created"`
 	// Verified says that the bytes of all layers were compared with their
-	// digests. Layers that are stored uncompressed are read by their headers
-	// alone where there is much of them, unless that was asked for.
+	// digests. If an image has many bytes of uncompressed layers, only their
+	// headers are read, unless verification is asked for.
 	Verified bool `json:"verified"`
 }
 

@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// addressMargin is what the runtime may ask for at once, in bytes: a few arenas
-// of 64 MB, and the stacks of threads.
+// addressMargin is how many bytes the runtime may request at once: a few
+// arenas of 64 MB, and the stacks of threads.
 const addressMargin = 160 << 20
 
-// fullAddresses says whether the resource limit of addresses (ulimit -v) is as
-// good as reached; nil where there is none. What is reserved counts there, so
-// that the memory in use says nothing.
+// fullAddresses says whether the limit of the address space (ulimit -v) is
+// nearly reached; it is nil if there is no limit. Reserved addresses count for
+// this limit, so the memory in use does not show how near it is.
 func fullAddresses() func() bool {
 	var r syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_AS, &r) != nil || r.Cur >= math.MaxInt64 {

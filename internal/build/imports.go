@@ -23,14 +23,14 @@ type Import struct {
 }
 
 const (
-	// importsLog is where interpreters note what they import, in the container;
-	// imports.py has the name, too.
+	// importsLog is the file of the container in which interpreters note what
+	// they import. imports.py has the same name.
 	importsLog = "/run/.whittle-imports"
 	// pathFile is the name of the file that makes them do so. Interpreters read
 	// those of a folder in the order of their names, and this one comes first.
 	pathFile = "00-whittle-imports.pth"
-	// maxSites, maxImportsLog (bytes) and maxImports bound what is laid out and
-	// what is believed of a container, which can write anything.
+	// maxSites, maxImportsLog (bytes) and maxImports limit what is mounted and
+	// what is read from the log, into which a container can write anything.
 	maxSites      = 64
 	maxImportsLog = 8 << 20
 	maxImports    = 20_000
@@ -51,9 +51,9 @@ func importsLine() string {
 	return "import sys; exec(" + strconv.QuoteToASCII(importsSource) + ", {})\n"
 }
 
-// importMounts are what notes imports in a container: the log, which everybody
-// may write, and for each of the folders of an interpreter's packages a file
-// that is read at its start. Nothing of the image's own is covered.
+// importMounts are the mounts that record imports in a container: the log,
+// which everybody may write, and, in each package folder of an interpreter, a
+// file that it reads when it starts. They hide no file of the image.
 func (img image) importMounts(ctx context.Context, sites []string) ([]gateway.Mount, error) {
 	name := llb.WithCustomName("[internal] files that note imports")
 	def, err := llb.Scratch().File(llb.Mkfile("/log", 0o666, nil), name).File(llb.Mkfile("/pth", 0o444, []byte(importsLine())), name).Marshal(ctx)
@@ -81,9 +81,9 @@ func (img image) notesImports(c Command) bool {
 	return len(c.Sites) > 0 && caps.Supports(gatewaypb.CapGatewayExecFilesystem) == nil
 }
 
-// readImports are the modules that a container's processes have imported, nil
-// where they are not known: no interpreter has noted anything, or the log
-// cannot be read.
+// readImports are the modules that a container's processes have imported. It
+// is nil if they are not known, because no interpreter noted anything or the
+// log cannot be read.
 func readImports(ctx context.Context, ctr gateway.Container, mount int) []Import {
 	text, err := ctr.ReadFile(ctx, gateway.ReadContainerRequest{MountIndex: mount,
 		ReadRequest: gateway.ReadRequest{Filename: "/log", Range: &gateway.FileRange{Length: maxImportsLog}}})
@@ -94,7 +94,7 @@ func readImports(ctx context.Context, ctr gateway.Container, mount int) []Import
 }
 
 // parseImports reads a log of imports: each module and file once, in their
-// order. It is nil where no interpreter has begun one.
+// order. It is nil if no interpreter began a log.
 func parseImports(text string) []Import {
 	var out []Import
 	seen := map[Import]bool{}

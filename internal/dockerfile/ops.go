@@ -42,20 +42,20 @@ func (f *File) insertAfter(in *Instruction, text string) whittle.Edit {
 	return whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: text + f.lineEnd()}
 }
 
-// Remove takes an instruction out with its lines, and one of the two blank
-// lines around it. Its comments stay as lines in its place: those
-// between its continued lines, and those of the shell where the script can be
-// read. For a trigger, the whole ONBUILD is removed.
+// Remove deletes an instruction with its lines, and one of the two blank lines
+// around it. Its comments stay as lines in its place: those between its
+// continued lines, and those of the shell if the script can be parsed. For a
+// trigger, the whole ONBUILD is removed.
 func (f *File) Remove(in *Instruction) []whittle.Edit {
 	kept := comments(in)
 	return []whittle.Edit{vacate(f, in.from, f.nextLine(in.Span.End), kept)}
 }
 
 // Move puts an instruction, with the comment block directly above it, after
-// another one, in another stage perhaps, byte for byte. It is refused where
-// the instruction would mean something else there: another shell, FROM, SHELL,
-// ONBUILD, and what comes before the first FROM. An instruction that is there
-// already gives no edits.
+// another one, byte for byte. That may be in another stage. It is refused if
+// the instruction would mean something else there (another shell), for FROM,
+// SHELL and ONBUILD, and before the first FROM. An instruction that is already
+// there gives no edits.
 func (f *File) Move(in, after *Instruction) ([]whittle.Edit, error) {
 	if err := movable(in, after, after.EndLine); err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (f *File) Move(in, after *Instruction) ([]whittle.Edit, error) {
 	return edits, nil
 }
 
-// movable refuses what cannot be moved beside another instruction.
+// movable is an error if an instruction cannot be moved next to another one.
 func movable(in *Instruction, to *Instruction, line int) error {
 	for _, i := range []*Instruction{in, to} {
 		if err := i.editable(); err != nil {
@@ -221,7 +221,7 @@ func comments(in *Instruction) []string {
 	return out
 }
 
-// within is the text of a span without continuations where it is of the
+// within is the text of a span: without continuations if the span is in the
 // logical line, else as it is in the file.
 func (l *logical) within(s whittle.Span, src []byte) string {
 	from, _ := slices.BinarySearch(l.offs, s.Start)
@@ -259,8 +259,8 @@ func closed(f *File, in *Instruction) (start int, text string, ok bool) {
 	return start, strings.TrimRight(b.String(), "\r\n"), true
 }
 
-// block is where an instruction starts with the comment lines directly above
-// it. Parser directives are no comments.
+// block is where an instruction starts, with the comment lines directly above
+// it. Parser directives are not comments.
 func block(f *File, in *Instruction) int {
 	least := header(f)
 	for _, other := range f.all() {
@@ -344,8 +344,8 @@ func (f *File) lineStart(at int) int {
 
 func blank(line []byte) bool { return len(bytes.TrimSpace(line)) == 0 }
 
-// editable refuses what edits are not made for: triggers, and images whose
-// shell is Windows' own.
+// editable is an error for what whittle does not edit: triggers, and images
+// whose shell is one of Windows.
 func (in *Instruction) editable() error {
 	switch {
 	case in.nested || in.Keyword == "ONBUILD":
