@@ -1,12 +1,12 @@
-// Package rule asks every rule what could be smaller in an image, or breaks it.
-// A rule looks at the layers, the Dockerfile and the project's files together,
-// and reports findings with evidence, a saving, a risk and, where an edit is
-// safe, a fix. Only what costs bytes or breaks a run is worth a rule: no style.
+// Package rule runs the rules, which find what could be smaller in an image or
+// breaks it. A rule looks at the layers, the Dockerfile and the project's files
+// together. It reports findings with evidence, a saving, a risk and, if an edit is
+// safe, a fix. There are rules for wasted bytes and broken runs only, not for style.
 //
 // Rules about layers and instructions are in the package layer, those about
-// Python distributions in the package distribution. A rule is one file there,
-// one row in the table of rules.go and txtars under testdata, with a case that
-// fires and one that must not.
+// Python distributions in the package distribution. A rule is one file in one of
+// them, one row in the table of rules.go, and txtars in testdata: a case that fires
+// and one that must not.
 package rule
 
 import (
@@ -18,9 +18,9 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// Find asks the rules, in the order of the table; only names some of them,
-// empty is all. The findings are complete but for what they save, where they
-// have a Change: see whittle.Finding.
+// Find runs the rules in the order of the table; only names some of them, empty is
+// all. The findings are complete, apart from the saving of those with a Change: see
+// [whittle.Finding].
 func Find(ctx context.Context, f *analysis.Facts, only []string) ([]whittle.Finding, error) {
 	p := analysis.New(f)
 	var out []whittle.Finding

@@ -6,7 +6,7 @@ import (
 	"whittle.dev/whittle/internal/rule/layer"
 )
 
-// All is the table of all rules, in the order in which they are asked.
+// All is the table of all rules, in the order in which they run.
 func All() []analysis.Rule {
 	return []analysis.Rule{
 		distribution.UndeclaredDependency(),

@@ -15,8 +15,8 @@ import (
 	"whittle.dev/whittle/internal/python/source"
 )
 
-// Dists is what is installed of Python: distributions, who asks for them, how
-// they are used, and which items are theirs.
+// Dists is the view of the installed Python distributions: what requires them, how
+// they are used, and which items belong to them.
 type Dists struct {
 	graph    *python.Graph
 	usages   []Usage
@@ -27,7 +27,7 @@ type Dists struct {
 	layers   *Layers
 }
 
-// Sites are the folders that distributions are installed in, sorted.
+// Sites are the folders in which distributions are installed, sorted.
 func (ds *Dists) Sites() []string {
 	var out []string
 	for i := range ds.graph.Distributions {
@@ -39,7 +39,7 @@ func (ds *Dists) Sites() []string {
 	return out
 }
 
-// Source is what the Python text at a path of the image says.
+// Source are the facts about the Python text at a path of the image.
 func (ds *Dists) Source(at string) (*source.Facts, bool) {
 	if r, ok := ds.root.(sourceReader); ok {
 		return r.Source(at)
@@ -51,15 +51,14 @@ func (ds *Dists) Source(at string) (*source.Facts, bool) {
 	return source.Scan(b), true
 }
 
-// IsApplication says whether a distribution is the project itself: by its name,
-// or because it was installed from a folder.
+// IsApplication says whether a distribution is the project itself: it has its name,
+// or was installed from a folder.
 func (ds *Dists) IsApplication(d *python.Distribution) bool {
 	return d.Local || d.Editable || ds.declares != nil && ds.declares.Name != "" && pep.Normalize(ds.declares.Name) == d.Name
 }
 
-// Declarations are all places where the project declares something that an
-// installer could install, those for what runs first. Without the project's
-// files they are those of the application's own metadata.
+// Declarations are all requirements that the project declares, those for running
+// first. Without the project's files they are those in the application's metadata.
 func (ds *Dists) Declarations() []*project.Dependency {
 	var out []*project.Dependency
 	if ds.declares != nil {
@@ -94,9 +93,9 @@ func (ds *Dists) ApplicationFiles() map[string]bool {
 	return out
 }
 
-// Requested are the positions of the distributions that the project asks for, and
-// of those that nothing requires: what is installed for its own sake. The
-// project itself is none of them, as its requirements are what is changed.
+// Requested are the positions of the distributions that were not installed as a
+// dependency: those that the project requires, and those that nothing requires.
+// The project itself is not among them, because fixes change its requirements.
 func (ds *Dists) Requested() []int {
 	own := map[int]bool{}
 	for i := range ds.graph.Distributions {
@@ -125,8 +124,8 @@ func (ds *Dists) Requested() []int {
 	return out
 }
 
-// Declared are the dependencies that the project declares to run, for
-// everything or for an extra.
+// Declared are the dependencies that the project declares for running, in general
+// or in an extra.
 func (ds *Dists) Declared() []*project.Dependency {
 	var out []*project.Dependency
 	if ds.declares == nil {
@@ -148,9 +147,9 @@ func (ds *Dists) Usage(i int) Usage {
 	return UsageUnknown
 }
 
-// Contents are the items of distributions above the base image, with wasted ones
-// and the wheels that they were installed from. What was deleted is known by
-// their RECORDs alone.
+// Contents are the items of distributions above the base image, including wasted
+// ones and the wheels from which they were installed. Deleted files are found by
+// their RECORDs.
 func (ds *Dists) Contents(dists []int) []int {
 	names, recorded := map[string]bool{}, ds.recorded(dists)
 	for _, i := range dists {
@@ -174,8 +173,8 @@ func (ds *Dists) Contents(dists []int) []int {
 	return out
 }
 
-// recorded are all paths that the RECORDs of distributions name, whether they
-// are there or not.
+// recorded are all paths that the RECORDs of distributions name, whether or not
+// they exist.
 func (ds *Dists) recorded(dists []int) map[string]bool {
 	out := map[string]bool{}
 	for _, i := range dists {
@@ -187,8 +186,8 @@ func (ds *Dists) recorded(dists []int) map[string]bool {
 	return out
 }
 
-// RecordLines are the lines of a distribution's RECORD by the path that each
-// names, in the root.
+// RecordLines are the lines of a distribution's RECORD, by the path in the root that
+// each names.
 func (ds *Dists) RecordLines(d *python.Distribution) map[string]string {
 	text, err := ds.root.ReadFile(d.Record+"/RECORD", maxSource)
 	if err != nil {
@@ -203,8 +202,7 @@ func (ds *Dists) RecordLines(d *python.Distribution) map[string]string {
 	return out
 }
 
-// Sizes are the bytes that each distribution has above the base image, by
-// position.
+// Sizes are the bytes of each distribution above the base image, by position.
 func (ds *Dists) Sizes() []int64 {
 	byName := map[string]int64{}
 	for i := range ds.ledger.Items {
@@ -221,7 +219,7 @@ func (ds *Dists) Sizes() []int64 {
 	return out
 }
 
-// Names are those of distributions, sorted.
+// Names are the names of distributions, sorted.
 func (ds *Dists) Names(dists []int) []string {
 	var out []string
 	for _, i := range dists {
@@ -231,8 +229,8 @@ func (ds *Dists) Names(dists []int) []string {
 	return out
 }
 
-// ByDistribution are items as evidence, one row for each distribution and
-// layer, the largest first. The path is the folder that has the most of it.
+// ByDistribution groups items as evidence: one row for each distribution and layer,
+// the largest first. The path is the folder with the most bytes.
 func (ds *Dists) ByDistribution(items []int) []whittle.Evidence {
 	type key struct {
 		what  string
@@ -280,7 +278,7 @@ func (ds *Dists) ByDistribution(items []int) []whittle.Evidence {
 	return append(out[:maxPlaces-1], rest)
 }
 
-// Site is the innermost of the folders that a path lies in.
+// Site is the innermost of the folders that contain a path.
 func Site(sites []string, at string) (string, bool) {
 	best := ""
 	for _, s := range sites {
@@ -291,8 +289,7 @@ func Site(sites []string, at string) (string, bool) {
 	return best, best != ""
 }
 
-// sourceReader is a Root that keeps what Python texts say instead of the
-// texts.
+// sourceReader is a Root that has the facts about Python texts instead of the texts.
 type sourceReader interface {
 	Source(path string) (*source.Facts, bool)
 }
@@ -300,10 +297,10 @@ type sourceReader interface {
 // maxSource is the largest Python file that is read, in bytes.
 const maxSource = 4 << 20
 
-// extraMarker is how a wheel's metadata marks what an extra requires.
+// extraMarker marks the requirements of an extra in a wheel's metadata.
 var extraMarker = regexp.MustCompile(`\bextra\s*==\s*['"]([^'"]+)['"]`)
 
-// extrasOf are what the extras of an installed distribution require.
+// extrasOf are the requirements of the extras of an installed distribution.
 func extrasOf(d *python.Distribution) []*project.Dependency {
 	var out []*project.Dependency
 	for _, text := range d.Metadata.RequiresDist {

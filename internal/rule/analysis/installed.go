@@ -17,9 +17,9 @@ type Group struct {
 	Items   []int
 }
 
-// ByInstall parts items by the RUN that installs them, in the order of the
-// Dockerfile. A copy that a higher layer makes of a file belongs to the RUN
-// that made the file. The rest came in another way.
+// ByInstall groups items by the RUN that installs them, in the order of the
+// Dockerfile. A copy of a file in a higher layer belongs to the RUN that made the
+// file. rest are the items that no RUN installs.
 func (p *Pass) ByInstall(items []int) (groups []Group, rest []int) {
 	lowest := map[string]int{}
 	for i := range p.Ledger.Items {
@@ -65,8 +65,8 @@ func (p *Pass) LayerNames(layers []int) string {
 	return List(names)
 }
 
-// Quoted is a path of the image, where it is while a group's RUN runs, as a
-// word of its shell. Where the base image's tag may come to mean another
+// Quoted is a path of the image as a word of the shell of a group's RUN, at its
+// place during that RUN. If the base image's tag may later have another version of
 // Python, the version in the path is a pattern.
 func (p *Pass) Quoted(g *Group, at string) string {
 	word := shell.Quote(g.Install.Path(at))
@@ -80,8 +80,8 @@ func (p *Pass) Quoted(g *Group, at string) string {
 	return word
 }
 
-// AppendedFix is the fix that has each RUN run one more command at its end. ok is
-// false where one of them takes none.
+// AppendedFix is the fix that appends a command to each RUN. ok is false if that is
+// not possible for one of them.
 func (p *Pass) AppendedFix(title string, groups []Group, command func(*Group) string) (*whittle.Fix, bool) {
 	var edits []whittle.Edit
 	for i := range groups {
@@ -94,7 +94,7 @@ func (p *Pass) AppendedFix(title string, groups []Group, command func(*Group) st
 	return p.Recipe.Fix(title, edits)
 }
 
-// RunNames names the RUNs of some groups: "Dockerfile:5".
+// RunNames names the RUNs of groups: "Dockerfile:5".
 func (p *Pass) RunNames(groups []Group) string {
 	var names []string
 	for _, g := range groups {
@@ -105,7 +105,7 @@ func (p *Pass) RunNames(groups []Group) string {
 	return List(names)
 }
 
-// RunLines are the RUNs of some groups as evidence.
+// RunLines are the RUNs of groups as evidence.
 func (p *Pass) RunLines(groups []Group) []whittle.Evidence {
 	var out []whittle.Evidence
 	for _, g := range groups {
@@ -117,5 +117,5 @@ func (p *Pass) RunLines(groups []Group) []whittle.Evidence {
 	return out
 }
 
-// libPython is the folder of an interpreter's libraries.
+// libPython matches the folder of an interpreter's libraries.
 var libPython = regexp.MustCompile(`/python3\.\d+/`)

@@ -10,8 +10,8 @@ import (
 	"whittle.dev/whittle/internal/distro"
 )
 
-// Layers is what the layers hold: their items, by bytes, places and owners.
-// Items are positions in the ledger's.
+// Layers is the view of the layers and their items. An item is its position in the
+// ledger's Items.
 type Layers struct {
 	indexes  []*whittle.Index
 	ledger   *whittle.Ledger
@@ -20,8 +20,8 @@ type Layers struct {
 	steps    []whittle.Step
 }
 
-// Wasted are the wasted items of a cause, by the layer that hides them and then
-// by the layer that added them.
+// Wasted are the wasted items with a cause, by the layer that hides them and by the
+// layer that added them.
 func (ls *Layers) Wasted(cause whittle.Cause) map[int]map[int][]int {
 	out := map[int]map[int][]int{}
 	if ls.ledger == nil {
@@ -51,8 +51,8 @@ func (ls *Layers) Entries(layer int) map[string]*whittle.Entry {
 	return out
 }
 
-// PathsBelow are the paths that the layers below one have, and the folders above
-// them. COPY leaves a folder that is there its owner and mode.
+// PathsBelow are the paths in the layers below a layer, with their parent folders.
+// COPY does not change the owner and mode of an existing folder.
 func (ls *Layers) PathsBelow(layer int) map[string]bool {
 	out := map[string]bool{}
 	for _, x := range ls.indexes[:layer] {
@@ -69,7 +69,7 @@ func (ls *Layers) PathsBelow(layer int) map[string]bool {
 	return out
 }
 
-// IsWhole says that items are all that a layer brought.
+// IsWhole says that items are all items of a layer.
 func (ls *Layers) IsWhole(layer int, items []int) bool {
 	n := 0
 	for i := range ls.ledger.Items {
@@ -80,8 +80,8 @@ func (ls *Layers) IsWhole(layer int, items []int) bool {
 	return n == len(items)
 }
 
-// HasElsewhere says that a layer, of those up to one, has something at a path, but
-// for the one that is known to.
+// HasElsewhere says that one of the layers up to last, other than but, has an entry
+// at a path.
 func (ls *Layers) HasElsewhere(at string, but, last int) bool {
 	for layer := range ls.indexes[:last+1] {
 		if layer != but && slices.ContainsFunc(ls.indexes[layer].Entries, func(e whittle.Entry) bool {
@@ -93,9 +93,9 @@ func (ls *Layers) HasElsewhere(at string, but, last int) bool {
 	return false
 }
 
-// Moved finds deleted items whose content the layer that deleted them has at
-// another place: by the wasted one, the visible one. Contents without a digest
-// are skipped.
+// Moved finds deleted items whose content is at another path in the layer that
+// deleted them. It maps the wasted item to the visible one. Contents without a
+// digest are skipped.
 func (ls *Layers) Moved() map[int]int {
 	type key struct {
 		layer int
@@ -120,14 +120,14 @@ func (ls *Layers) Moved() map[int]int {
 		}
 		k := key{it.HiddenBy, sum(it)}
 		if to := visible[k]; len(to) > 0 {
-			out[i] = to[0] // each visible copy is where one wasted one went
+			out[i] = to[0] // each visible copy is the target of one wasted item
 			visible[k] = to[1:]
 		}
 	}
 	return out
 }
 
-// Bytes adds up items.
+// Bytes is the sum of the items' bytes.
 func (ls *Layers) Bytes(items []int) int64 {
 	var sum int64
 	for _, i := range items {
@@ -136,7 +136,7 @@ func (ls *Layers) Bytes(items []int) int64 {
 	return sum
 }
 
-// Removal is the change that takes items out of their layers.
+// Removal is the change that removes items from their layers.
 func (ls *Layers) Removal(items []int) whittle.LayerChange {
 	var c whittle.LayerChange
 	wasted := map[int]map[string]bool{} // by layer, the contents that have no name left
@@ -162,9 +162,8 @@ func (ls *Layers) Removal(items []int) whittle.LayerChange {
 	return c
 }
 
-// Places are items as evidence, the largest first: one row for a
-// folder, where all that its layer put there is among them. Items without bytes
-// are skipped.
+// Places are items as evidence, the largest first. A folder is one row if the items
+// include all that its layer added to it. Items without bytes are skipped.
 func (ls *Layers) Places(items []int) []whittle.Evidence {
 	byLayer := map[int][]int{}
 	for _, i := range items {
@@ -185,7 +184,7 @@ func (ls *Layers) Places(items []int) []whittle.Evidence {
 	return append(out[:maxPlaces-1], summed(out[maxPlaces-1:], "other places"))
 }
 
-// rolled rolls whole folders of one layer up.
+// rolled combines the items of whole folders of one layer.
 func (ls *Layers) rolled(layer int, items []int) []whittle.Evidence {
 	all := map[string]int{} // files with bytes by folder, at any depth
 	for i := range ls.ledger.Items {
@@ -234,19 +233,19 @@ func (ls *Layers) LayersOf(items []int) []int {
 	return out
 }
 
-// OfSystem says that an item is a system package's.
+// OfSystem says that an item belongs to a system package.
 func (ls *Layers) OfSystem(item int) bool {
 	kind := distro.KindOf(ls.owner[item].Ecosystem)
 	return kind == whittle.OwnerSystem || kind == whittle.OwnerEnvironment
 }
 
-// OfDistribution says that an item is a distribution's and no part of the base
+// OfDistribution says that an item belongs to a Python distribution above the base
 // image.
 func (ls *Layers) OfDistribution(item int) bool {
 	return ls.owner[item].Ecosystem == "pypi" && !ls.IsBase(ls.ledger.Items[item].Layer)
 }
 
-// Visible are the items that can be seen in the image and that a rule wants.
+// Visible are the visible items that want selects.
 func (ls *Layers) Visible(want func(item int) bool) []int {
 	var out []int
 	for i := range ls.ledger.Items {
@@ -257,9 +256,9 @@ func (ls *Layers) Visible(want func(item int) bool) []int {
 	return out
 }
 
-// WithWasted adds the wasted items at the paths of visible ones: copies of a file
-// that lower layers hold, which are not there either where the file is not.
-// Those of the base image stay.
+// WithWasted adds the wasted items at the paths of visible ones. These are copies in
+// lower layers, which would not exist without the file. Those of the base image are
+// not added.
 func (ls *Layers) WithWasted(items []int) []int {
 	paths := map[string]bool{}
 	for _, i := range items {
@@ -284,14 +283,14 @@ func (ls *Layers) DistributionsOf(items []int) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// Content is where an item's bytes are.
+// Content is the layer and entry of an item.
 func (ls *Layers) Content(item int) whittle.Content {
 	it := &ls.ledger.Items[item]
 	return whittle.Content{Layer: it.Layer, Entry: it.Entry}
 }
 
-// IsBase says whether a layer comes with the base image: below the first layer
-// that the Dockerfile made. Without a Dockerfile nothing is known to.
+// IsBase says whether a layer belongs to the base image, that is, lies below the
+// first layer that the Dockerfile made. Without a Dockerfile it is false.
 func (ls *Layers) IsBase(layer int) bool {
 	first := -1
 	for i := range ls.steps {

@@ -10,15 +10,14 @@ import (
 )
 
 const (
-	// MinBytes is what is not worth a word: a finding of fewer bytes, together,
-	// is not stated.
+	// MinBytes is the least sum of bytes that a finding is reported for.
 	MinBytes = 100_000
-	// maxPlaces bounds the evidence of one finding; what is left over is summed
-	// up in its last place.
+	// maxPlaces bounds the rows of evidence of a finding. The last row is the sum of
+	// the rest.
 	maxPlaces = 50
 )
 
-// isSystem says that a folder belongs to nobody: to name it would say nothing.
+// isSystem says that a folder is too general to be named as evidence.
 func isSystem(dir string) bool {
 	switch dir {
 	case "bin", "etc", "home", "lib", "lib64", "opt", "root", "run", "sbin", "srv", "tmp", "usr", "var", "usr/bin", "usr/lib", "usr/local",
@@ -28,7 +27,7 @@ func isSystem(dir string) bool {
 	return false
 }
 
-// common is the deepest path that two are, or lie in.
+// common is the deepest path that is equal to or contains both paths.
 func common(a, b string) string {
 	for !whittle.Under(b, a) {
 		a = path.Dir(a)

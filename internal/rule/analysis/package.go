@@ -13,7 +13,7 @@ import (
 // Package is one installed package of the distribution.
 type Package struct {
 	distro.Installed
-	// Layer brought its first file, -1 where it has none.
+	// Layer has its first file, -1 if it has no files.
 	Layer int
 	Items []int
 }
@@ -21,9 +21,9 @@ type Package struct {
 // Packages are the installed packages of a distribution.
 type Packages struct {
 	List []Package
-	// Providers has positions in list by every name that they answer to.
+	// Providers are positions in list by all names that they have or provide.
 	Providers map[string][]int
-	// KnowsRequested says that what was asked for is known.
+	// KnowsRequested says that the explicitly installed packages are known.
 	KnowsRequested bool
 }
 
@@ -48,7 +48,7 @@ func (ls *Layers) Packages() *Packages {
 	return s
 }
 
-// place gives packages their items.
+// place assigns items to packages.
 func (ls *Layers) place(s *Packages) {
 	at := map[string]int{}
 	for i := range s.List {
@@ -68,9 +68,9 @@ func (ls *Layers) place(s *Packages) {
 	}
 }
 
-// Needed says which packages some roots need, themselves among them: over what
-// they depend on and, where wanted, recommend. Every installed alternative
-// counts.
+// Needed says which packages the roots need, including themselves, by following
+// dependencies and, with recommended, recommendations. Of alternatives, all that
+// are installed count.
 func (s *Packages) Needed(roots []int, recommended bool) []bool {
 	out := make([]bool, len(s.List))
 	stack := slices.Clone(roots)
@@ -94,7 +94,7 @@ func (s *Packages) Needed(roots []int, recommended bool) []bool {
 	return out
 }
 
-// Brought are a package's items of one layer.
+// Brought are a package's items in one layer.
 func (ls *Layers) Brought(k *Package, layer int) (items []int) {
 	for _, i := range k.Items {
 		if ls.ledger.Items[i].Layer == layer {
@@ -127,7 +127,7 @@ func (ls *Layers) ByPackage(s *Packages, chosen []int, layer int) (evidence []wh
 	return evidence, items, names
 }
 
-// summed sums up rows that are too many.
+// summed is one row with the sum of rows.
 func summed(rows []whittle.Evidence, what string) whittle.Evidence {
 	rest := whittle.Evidence{Layer: -1, What: what}
 	for _, e := range rows {
@@ -147,8 +147,8 @@ func LargestNames(evidence []whittle.Evidence) string {
 	return List(names)
 }
 
-// buildTool matches packages that only builds need, as Debian, Alpine and Red Hat
-// call them.
+// buildTool matches the names of packages that only builds need, in Debian, Alpine
+// and Red Hat.
 var buildTool = regexp.MustCompile(`^(gcc|g\+\+|gfortran|cpp|gobjc|gccgo|clang|llvm|lld|ldc|rustc|cargo|golang|go|gdc)(-[0-9].*|-c\+\+)?$|` +
 	`^(gcc|g\+\+|cpp|gfortran)-[0-9]+(-.*)?$|^golang-[0-9.]+.*$|` +
 	`^(make|build-essential|build-base|alpine-sdk|binutils|cmake|cmake-data|ninja-build|ninja|samurai|meson|autoconf|automake|autotools-dev|libtool|` +

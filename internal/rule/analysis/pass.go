@@ -4,7 +4,7 @@ import (
 	"whittle.dev/whittle/internal/recipe"
 )
 
-// Pass is what rules look at: the facts, and views that are made of them once.
+// Pass is what rules look at: the facts, and views of them, which are made once.
 type Pass struct {
 	Facts
 	Layers  *Layers
@@ -12,11 +12,11 @@ type Pass struct {
 	Dists   *Dists
 	Project *Project
 
-	// cached is what AllTexts gave when it was first asked.
+	// cached is the result of the first call of AllTexts.
 	cached *cachedTexts
 }
 
-// New makes the views of some facts.
+// New makes the views of facts.
 func New(f *Facts) *Pass {
 	layers := &Layers{indexes: f.Indexes, ledger: f.Ledger, owner: f.Owner, packages: f.Packages, steps: f.Steps}
 	return &Pass{

@@ -15,15 +15,14 @@ import (
 	"whittle.dev/whittle/internal/python/source"
 )
 
-// Project are the files of the project's folder by name, and what they
-// import.
+// Project is the view of the files in the project's folder.
 type Project struct {
 	files    fs.FS
 	declared *project.Declared
 }
 
-// GeneratedFrom says what makes a file of the project; ok is false for what
-// people write, and for what is not there.
+// GeneratedFrom says how a file of the project is generated; ok is false for files
+// that people write and for missing ones.
 func (pr *Project) GeneratedFrom(name string) (g project.Generated, ok bool) {
 	switch path.Ext(name) {
 	case ".txt", ".in", ".lock", ".toml", ".yml":
@@ -45,8 +44,9 @@ func (pr *Project) GeneratedFrom(name string) (g project.Generated, ok bool) {
 	return project.Generated{File: name}, pr.exported(name)
 }
 
-// exported says that a requirements file looks like what Poetry or pipenv make
-// of a lock file, without a word of it: one lies beside it, and all is pinned.
+// exported says that a requirements file looks like an export of a lock file by
+// Poetry or pipenv, which leave no comment in it: there is a lock file beside it,
+// and everything is pinned.
 func (pr *Project) exported(name string) bool {
 	dir := path.Dir(name)
 	if path.Ext(name) != ".txt" || !slices.ContainsFunc([]string{"poetry.lock", "pdm.lock", "uv.lock", "Pipfile.lock"}, func(lock string) bool {
@@ -69,8 +69,8 @@ func (pr *Project) exported(name string) bool {
 	return pinned
 }
 
-// Written are the files that people edit for what a file says: itself, or what
-// a tool makes it of. None where it is not known how the file is made.
+// Written are the files that people edit to change a file: itself, or those from
+// which a tool generates it. It is empty if that is not known.
 func (pr *Project) Written(file string) (out []string) {
 	seen := map[string]bool{}
 	for todo := []string{file}; len(todo) > 0; todo = todo[1:] {
@@ -88,7 +88,7 @@ func (pr *Project) Written(file string) (out []string) {
 	return out
 }
 
-// Included are the requirements files that one includes, itself first.
+// Included are a requirements file and those that it includes.
 func (pr *Project) Included(file string) []string {
 	out := []string{file}
 	for i := 0; i < len(out) && len(out) < 50; i++ {
@@ -104,15 +104,15 @@ func (pr *Project) Included(file string) []string {
 	return out
 }
 
-// each visits the files of the project that are wanted, without folders
-// that say nothing about what runs, until visit says that it has enough. It is
-// false where there are more than are looked through.
+// each calls visit for the files of the project that want selects, until it returns
+// false. It skips folders that are unrelated to what runs. It is false if there are
+// too many files.
 func (pr *Project) each(want, visit func(at string) bool) (all bool) {
 	n := 0
 	_ = fs.WalkDir(pr.files, ".", func(at string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return nil // what cannot be read is not sent to the build either
+			return nil // an unreadable file is not sent to the build either
 		case e.IsDir() && pr.isIgnored(at):
 			return fs.SkipDir
 		case !e.Type().IsRegular() || !want(at):
@@ -126,7 +126,7 @@ func (pr *Project) each(want, visit func(at string) bool) (all bool) {
 	return n <= MaxProjectFiles
 }
 
-// File gives a file of the project, nil where it cannot be read.
+// File is the content of a file of the project, nil if it cannot be read.
 func (pr *Project) File(name string) []byte {
 	b, ok := pr.Read(name)
 	if !ok {
@@ -135,8 +135,8 @@ func (pr *Project) File(name string) []byte {
 	return b
 }
 
-// Read gives a file of the project, which may be empty; ok is false where there
-// is none, or it is larger than what is read.
+// Read is the content of a file of the project, which may be empty; ok is false if
+// the file does not exist or is too large.
 func (pr *Project) Read(name string) (text []byte, ok bool) {
 	if pr.files == nil {
 		return nil, false
@@ -150,9 +150,9 @@ func (pr *Project) Read(name string) (text []byte, ok bool) {
 	return text, err == nil && len(text) <= maxProjectFile
 }
 
-// Patch makes several changes of one file of the project, each made on
-// what those before it have left. Edits that do not touch each other
-// stay independent, so that other fixes of the file can be made beside them.
+// Patch combines several changes of one file of the project, each applied to the
+// result of the one before. Edits that do not touch each other remain separate, so
+// that other fixes of the file do not conflict with them.
 func (pr *Project) Patch(name string, changes []Change) (whittle.Patch, error) {
 	src := pr.File(name)
 	if src == nil {
@@ -183,10 +183,9 @@ func (pr *Project) Patch(name string, changes []Change) (whittle.Patch, error) {
 	return whittle.Patch{File: name, Digest: whittle.DigestOf(src), Edits: independent}, nil
 }
 
-// Imports are the modules that Python files of the project import, by
-// their first parts, also of files that the image does not have: somebody runs
-// those, or would if they could. Tests and documents do not count. ok is false
-// where there are too many files to read them all.
+// Imports are the top-level modules that the project's Python files import,
+// including files that are not in the image, because they may be meant to run.
+// Tests and documents do not count. ok is false if there are too many files.
 func (pr *Project) Imports() (modules map[string]bool, ok bool) {
 	modules = map[string]bool{}
 	if pr.files == nil {
@@ -196,7 +195,7 @@ func (pr *Project) Imports() (modules map[string]bool, ok bool) {
 	_ = fs.WalkDir(pr.files, ".", func(at string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return nil // what cannot be read imports nothing either
+			return nil // an unreadable file cannot be imported either
 		case e.IsDir() && pr.isIgnored(at):
 			return fs.SkipDir
 		case !e.Type().IsRegular() || path.Ext(at) != ".py" || path.Base(at) == "conftest.py":
@@ -215,11 +214,10 @@ func (pr *Project) Imports() (modules map[string]bool, ok bool) {
 	return modules, n <= maxProjectSources
 }
 
-// Mentioned finds a place in the project that names one of some modules in
-// Python, or one of some programs or distributions anywhere, outside of what
-// declares dependencies, describes or tests: a name that is made at run time
-// begins with one that is written somewhere. It gives "src/x.py:12" and the
-// word.
+// Mentioned finds a place in the project that names one of the modules (in Python)
+// or of the programs and distributions (in any file), apart from declarations of
+// dependencies, documents and tests. Even a name that is composed at run time
+// usually has a part that is written somewhere. It gives "src/x.py:12" and the word.
 func (pr *Project) Mentioned(modules, programs []string) (where, word string, found bool) {
 	if pr.files == nil {
 		return "", "", false
@@ -241,7 +239,7 @@ func (pr *Project) Mentioned(modules, programs []string) (where, word string, fo
 	return where, word, found
 }
 
-// OwnPlace is a problem at the first of its places that is the application's.
+// OwnPlace is a problem with the first of its places that is in the application.
 func (pr *Project) OwnPlace(q whittle.Problem) *whittle.Problem {
 	if i := slices.IndexFunc(q.Places, func(at whittle.Location) bool { return pr.OwnPath(at.Path) }); i >= 0 && !pr.OwnPath(q.Path) {
 		q.Path, q.Line, q.ReachedFrom = q.Places[i].Path, q.Places[i].Line, q.Places[i].ReachedFrom
@@ -250,9 +248,9 @@ func (pr *Project) OwnPlace(q whittle.Problem) *whittle.Problem {
 	return &q
 }
 
-// OwnPath says that the file of a problem is the application's and not a
-// library's: problems name files of the application as the project has them,
-// and those of distributions by their path in site-packages.
+// OwnPath says that the file of a problem belongs to the application and not to a
+// library. Problems name files of the application by their path in the project, and
+// those of distributions by their path in site-packages.
 func (pr *Project) OwnPath(at string) bool {
 	if pr.File(at) != nil {
 		return true
@@ -261,8 +259,8 @@ func (pr *Project) OwnPath(at string) bool {
 	return slices.Contains(pr.declared.Packages, strings.TrimSuffix(top, ".py"))
 }
 
-// isIgnored says that a folder of the project says nothing about what the image
-// runs: tests, documents, what tools and builds leave, environments of Python.
+// isIgnored says that a folder of the project is unrelated to what the image runs:
+// tests, documents, output of tools and builds, Python environments.
 func (pr *Project) isIgnored(at string) bool {
 	folder := path.Base(at)
 	has := func(file string) bool {
@@ -284,9 +282,9 @@ func (pr *Project) isIgnored(at string) bool {
 	return strings.HasPrefix(folder, ".") && (strings.HasSuffix(folder, "_cache") || strings.HasSuffix(folder, "_checkpoints") || has("pyvenv.cfg"))
 }
 
-// maxProjectFile is the largest file of a project that is read, in bytes;
-// maxProjectFiles bounds how many are looked through for a name,
-// maxProjectSources how many Python files are read for what they import.
+// maxProjectFile is the largest file of a project that is read, in bytes.
+// maxProjectFiles bounds the files that are searched for a name, maxProjectSources
+// the Python files that are read for their imports.
 const (
 	maxProjectFile    = 1 << 20
 	MaxProjectFiles   = 2000
@@ -296,8 +294,8 @@ const (
 // Change is an edit of one file's text.
 type Change func(src []byte) ([]whittle.Edit, error)
 
-// OneEdit is the edit from one text to another: all between what they begin
-// and what they end with.
+// OneEdit is the edit that turns one text into another: it replaces everything
+// between their common prefix and their common suffix.
 func OneEdit(a, b []byte) whittle.Edit {
 	n := min(len(a), len(b))
 	from, back := 0, 0

@@ -1,8 +1,8 @@
-// Package analysis is what a rule is, and what it looks at: the facts about an
-// image, what made it and its project, and views of them by layers, by
-// instructions, by Python distributions and by files of the project.
+// Package analysis defines what a rule is and what it looks at: the facts about an
+// image, its Dockerfile and its project, and views of them by layers, instructions,
+// Python distributions and files of the project.
 //
-// What two rules need is here; what one rule needs is in that rule's file.
+// Code that only one rule needs is in that rule's file.
 package analysis
 
 import "whittle.dev/whittle"
@@ -15,7 +15,7 @@ type Rule struct {
 	// costs bytes and what to do; Before and After are lines of a Dockerfile
 	// or a project's file that show it.
 	Title, Text, Before, After string
-	// Run reports what it finds; the order does not matter. It leaves Rule and,
-	// where Change says it all, Saving empty.
+	// Run gives the findings, in any order. It leaves Rule empty, and Saving if it
+	// follows from Change.
 	Run func(*Pass) []whittle.Finding
 }

@@ -22,12 +22,12 @@ const (
 	// lineText has comments that start with "#" or ";".
 	lineText
 	plainText
-	// listText may be a list of requirements, whose lines name what is
-	// installed.
+	// listText may be a list of requirements, whose lines name distributions to
+	// install.
 	listText
-	// sections has settings of the application's own among those of tools.
+	// sections has settings of the application among those of tools.
 	sections
-	// pickled is of Python objects, with the names of their classes.
+	// pickled has pickled Python objects, with the names of their classes.
 	pickled
 )
 
@@ -46,7 +46,7 @@ func textKind(at string) kindOfText {
 	case ".pkl", ".pickle", ".joblib", ".dill":
 		return pickled
 	case "":
-		return lineText // a script, a Procfile; what is not text has no words
+		return lineText // a script, a Procfile; a file that is no text has no words
 	}
 	switch {
 	case strings.HasPrefix(base, ".env"):
@@ -54,15 +54,15 @@ func textKind(at string) kindOfText {
 	case nameless[path.Ext(base)]:
 		return otherText
 	}
-	return plainText // of any name; what is not text has no words
+	return plainText // of any name; a file that is no text has no words
 }
 
-// nameless are the endings of files that name nothing that runs: documents,
-// styles, translations, pictures, archives, what is compiled.
+// nameless are the extensions of files that name nothing that runs: documents,
+// styles, translations, pictures, archives, compiled files.
 var nameless = set(`.md .rst .adoc .tex .css .scss .less .map .svg .po .pot .lock .pyi .ipynb .in .log .patch .diff .png .jpg .jpeg .gif .ico .webp .pdf
 	.woff .woff2 .ttf .otf .mp3 .mp4 .zip .gz .whl .pyc .so .mo .parquet .db .sqlite3 .npy .npz`)
 
-// set is one of words.
+// set is the set of the words in a string.
 func set(words string) map[string]bool {
 	out := map[string]bool{}
 	for _, w := range strings.Fields(words) {
@@ -87,8 +87,8 @@ func forDevelopers(at string) bool {
 		strings.Contains(strings.ToLower(at), "requirements")
 }
 
-// usedTools are the files of tools that people develop with, where what the
-// image starts or is built with names the tool.
+// usedTools are the configuration files of development tools that the image's start
+// or build names.
 func usedTools(image Texts) map[string]bool {
 	out := map[string]bool{}
 	for tool, file := range map[string]string{"make": "makefile", "just": "justfile", "task": "taskfile.yml", "npm": "package.json", "yarn": "package.json", "fab": "fabfile.py"} {
@@ -99,23 +99,22 @@ func usedTools(image Texts) map[string]bool {
 	return out
 }
 
-// onlyDeclares says that the project declares its dependencies in a file, and
-// nothing else.
+// onlyDeclares says that a file of the project only declares dependencies.
 func (pr *Project) onlyDeclares(at string) bool {
 	return pr.declared != nil && textKind(at) != sections &&
 		slices.ContainsFunc(pr.declared.Dependencies, func(d project.Dependency) bool { return d.File == at })
 }
 
-// maxPickle is how much of pickled objects is read, in bytes, and maxPickleWords
-// how many bytes of words are kept of them.
+// maxPickle bounds the bytes that are read of pickled objects, and maxPickleWords
+// the bytes of words that are kept of them.
 const (
 	maxPickle      = 256 << 20
 	maxPickleWords = 4 << 20
 )
 
-// pickledWords are the words of pickled objects, among them the modules of
-// their classes, one a line. ok is false where they cannot be read: what is
-// compressed, or too much.
+// pickledWords are the words in pickled objects, including the modules of their
+// classes, one a line. ok is false if they cannot be read, because they are
+// compressed or too large.
 // https://docs.python.org/3/library/pickletools.html
 func (pr *Project) pickledWords(at string) (text []byte, ok bool) {
 	f, err := pr.files.Open(at)
@@ -126,7 +125,7 @@ func (pr *Project) pickledWords(at string) (text []byte, ok bool) {
 	in := bufio.NewReaderSize(io.LimitReader(f, maxPickle+1), 64<<10)
 	first, err := in.Peek(1)
 	if err != nil {
-		return nil, errors.Is(err, io.EOF) // there is nothing in it
+		return nil, errors.Is(err, io.EOF) // the file is empty
 	}
 	binary := first[0] == 0x80
 	if !binary && strings.IndexByte("(]}c)lda", first[0]) < 0 {
@@ -148,7 +147,7 @@ func (pr *Project) pickledWords(at string) (text []byte, ok bool) {
 		}
 		add(word)
 		if !binary && len(word) > 0 && word[0] == 'c' {
-			add(word[1:]) // protocol 0 names a class so: c, its module, a line end
+			add(word[1:]) // protocol 0 names a class by c, its module and a line end
 		}
 		word = word[:0]
 		switch {
@@ -160,7 +159,7 @@ func (pr *Project) pickledWords(at string) (text []byte, ok bool) {
 	}
 }
 
-// blanks is a text of which nothing is left but its line ends.
+// blanks is a text with everything but its line ends replaced by spaces.
 func blanks(text []byte) []byte {
 	out := bytes.Repeat([]byte{' '}, len(text))
 	for i, c := range text {
@@ -171,8 +170,9 @@ func blanks(text []byte) []byte {
 	return out
 }
 
-// onlyNames blanks what cannot be a command or a name: of Python all but its
-// strings, of others the lines that are comments. What is not text is nil.
+// onlyNames blanks the parts that cannot be a command or a name: in Python
+// everything but strings, in other texts comment lines. It is nil for a file that is
+// no text.
 func onlyNames(kind kindOfText, text []byte) []byte {
 	if bytes.IndexByte(text[:min(len(text), 4096)], 0) >= 0 {
 		return nil
@@ -208,15 +208,15 @@ func onlyNames(kind kindOfText, text []byte) []byte {
 	return text
 }
 
-// requirementLine is one of a list of requirements: with a version, an address
-// or a hash, or an option.
+// requirementLine matches a line of a list of requirements: a requirement with a
+// version, a URL or a hash, or an option.
 var requirementLine = regexp.MustCompile(`(?m)^(\s*-[^\n]*|\s*[A-Za-z0-9][A-Za-z0-9._-]*(\[[^\]\n]*\])?\s*([=<>~!]=|[<>;@]|===)[^\n]*)$`)
 
-// header is the start of a section of settings.
+// header matches the header of a section of settings.
 var header = regexp.MustCompile(`^\s*\[+\s*([^\]]+)\]`)
 
-// ownSections keeps, of a project's pyproject.toml or setup.cfg, what is offered
-// to be loaded and the settings of what is no tool of developers or builds.
+// ownSections keeps, of a project's pyproject.toml or setup.cfg, the entry points
+// and the settings of the application, not those of development and build tools.
 func ownSections(text []byte) []byte {
 	out := blanks(text)
 	keep, at := false, 0
@@ -246,8 +246,8 @@ func ownSection(name string) bool {
 	return !developersSections[words[0]]
 }
 
-// developersSections are those of declarations and tools, which say nothing
-// about what runs.
+// developersSections are sections of declarations and tools, which are unrelated to
+// what runs.
 var developersSections = set(`project options build-system dependency-groups metadata poetry uv pdm hatch flit setuptools setuptools_scm setuptools-scm distutils
 	bdist_wheel sdist build_ext egg_info aliases black ruff isort flake8 mypy pyright basedpyright pyre pytest coverage tox nox pylint pydocstyle pycodestyle
 	bandit codespell commitizen semantic_release semantic-release bumpversion bumpver towncrier pyupgrade autoflake autopep8 yapf vulture deptry fawltydeps
@@ -255,7 +255,7 @@ var developersSections = set(`project options build-system dependency-groups met
 	poetry-dynamic-versioning pixi rye pipenv pip-tools conda-lock poe taskipy doit invoke refurb pyrefly ty importlinter pre-commit upload_docs
 	build_sphinx sphinx nbqa check-manifest pyproject-fmt tomlsort whittle cosmic_ray mutmut hypothesis report run`)
 
-// mayName says whether a file's words may be commands or names of modules.
+// mayName says whether the words of a file may be commands or names of modules.
 func mayName(at string) bool {
 	base := strings.ToLower(path.Base(at))
 	if strings.Contains(base, "requirements") || strings.HasPrefix(base, "constraints") || base == "pyproject.toml" || base == "conftest.py" {

@@ -13,8 +13,8 @@ import (
 	"whittle.dev/whittle/internal/recipe"
 )
 
-// Text is a file of the project, and what in it may be a command or a name:
-// all else is blank.
+// Text is a file of the project. Everything in it that cannot be a command or a
+// name is blank.
 type Text struct {
 	file string
 	text []byte
@@ -23,7 +23,7 @@ type Text struct {
 	spelled  []source.Spelling
 }
 
-// Line is the first line that has a word, 0 for none.
+// Line is the number of the first line with a word, 0 if there is none.
 func (s *Text) Line(word string) int {
 	if line := LineWith(s.text, word); line > 0 {
 		return line
@@ -36,7 +36,7 @@ func (s *Text) Line(word string) int {
 	return 0
 }
 
-// path says that a path is part of it, from the start of one of its names on.
+// path says that the text contains a path, starting at the beginning of a name.
 func (s *Text) path(part string) bool {
 	starts := func(text string) bool {
 		for from := 0; ; {
@@ -53,22 +53,22 @@ func (s *Text) path(part string) bool {
 	return starts(string(s.text)) || slices.ContainsFunc(s.spelled, func(made source.Spelling) bool { return starts(made.Text) })
 }
 
-// Contains says that a text is part of it.
+// Contains says that it contains another text.
 func (s *Text) Contains(part string) bool {
 	return bytes.Contains(s.text, []byte(part)) || slices.ContainsFunc(s.spelled, func(made source.Spelling) bool { return strings.Contains(made.Text, part) })
 }
 
-// cachedTexts are the texts of an application; all says that no others are there.
+// cachedTexts are the texts of an application; all says that they are complete.
 type cachedTexts struct {
 	texts Texts
 	all   bool
 }
 
-// AllTexts are the texts by which the application may name what it does not
-// import: strings of its modules, its scripts and settings, what it has
-// pickled, what the image starts and is built with. Comments, documentation,
-// tests, declarations and the settings of development tools say nothing about
-// what runs. ok is false where not all can be read, or there are too many.
+// AllTexts are the texts in which the application may name something that it does
+// not import: strings in its modules, scripts, settings, pickled objects, and the
+// image's commands and instructions. Comments, documentation, tests, declarations
+// and the settings of development tools do not count. ok is false if not all can be
+// read, or there are too many.
 func (p *Pass) AllTexts() (out Texts, ok bool) {
 	if p.cached == nil {
 		texts, all := readTexts(p)
@@ -98,8 +98,8 @@ func readTexts(p *Pass) (out Texts, ok bool) {
 	return out, ok && readable
 }
 
-// textOfFile is what a file of the project says; ok is false where it says
-// something that cannot be read.
+// textOfFile is the text of a file of the project; ok is false if the file may name
+// something but cannot be read.
 func textOfFile(p *Pass, at string) (t Text, ok bool) {
 	t.file = at
 	kind := textKind(at)
@@ -119,8 +119,8 @@ func textOfFile(p *Pass, at string) (t Text, ok bool) {
 	return t, true
 }
 
-// textsOfImage are the commands, the environment and the instructions of the
-// image. What installs a distribution does not use it.
+// textsOfImage are the commands, the environment and the instructions of the image,
+// without commands that install, because installing a distribution is not using it.
 func textsOfImage(p *Pass) (out Texts) {
 	if p.Config != nil {
 		c := &p.Config.Config
@@ -149,8 +149,8 @@ func textsOfImage(p *Pass) (out Texts) {
 	return append(out, Text{file: p.Dockerfile.Name, text: text})
 }
 
-// textsOfEntryPoints are the modules that the application's own distributions
-// offer to be loaded.
+// textsOfEntryPoints are the modules in the entry points of the application's own
+// distributions.
 func textsOfEntryPoints(p *Pass) (out Texts) {
 	if p.Graph == nil {
 		return nil
@@ -185,18 +185,17 @@ func keepCommands(p *Pass, in *dockerfile.Instruction, text []byte) {
 	}
 }
 
-// Texts are those by which the application may name something, all that
-// can be read of them.
+// Texts are the texts of [Pass.AllTexts] that can be read.
 func (p *Pass) Texts() Texts {
 	texts, _ := p.AllTexts()
 	return texts
 }
 
-// Texts are those by which an application may name something.
+// Texts are texts in which an application may name something.
 type Texts []Text
 
-// NamesPlace says that a text names a place of the project: by its path, by the
-// word that a folder or a file is called, or a file by its folder or its kind.
+// NamesPlace says that a text names a folder or file of the project: by its path or
+// its name, or a file by its folder or its extension.
 func (s Texts) NamesPlace(at string, file bool) bool {
 	words, parts := []string{path.Base(at)}, []string{at}
 	if file {
@@ -210,8 +209,8 @@ func (s Texts) NamesPlace(at string, file bool) bool {
 	})
 }
 
-// HasPart says that a name is a part of a path or of a dotted name that a module of
-// the application writes without the package that it is in.
+// HasPart says that the application writes a name as part of a path or of a dotted
+// name, without the package that contains it.
 func (s Texts) HasPart(name, pkg string) bool {
 	in := func(text string) bool {
 		parts := strings.FieldsFunc(text[:min(len(text), 1000)], func(r rune) bool { return strings.ContainsRune(`./\:`, r) })
@@ -223,8 +222,8 @@ func (s Texts) HasPart(name, pkg string) bool {
 	})
 }
 
-// Programs are the words that a text may start a program by: the first of a
-// literal, every one of a script. Paths are known by their last parts.
+// Programs are the words with which a text may start a program: the first word of a
+// literal, every word of a script. Of a path it is the last part.
 func (s Texts) Programs() map[string]bool {
 	out := map[string]bool{}
 	for i := range s {
@@ -252,8 +251,8 @@ func firstWord(text string) string {
 	return path.Base(words[0])
 }
 
-// wordsFor are the words by which a distribution may be named: its own name, its
-// modules, its programs, and the groups in which it offers entry points.
+// wordsFor are the words that name a distribution: its name, its modules, its
+// programs, and the groups of its entry points.
 func wordsFor(d *python.Distribution) []string {
 	names := []string{d.Name, strings.ReplaceAll(d.Name, "-", "_"), strings.ReplaceAll(d.Name, "-", ".")}
 	names = append(names, d.ImportNames()...)
@@ -274,8 +273,7 @@ func wordsFor(d *python.Distribution) []string {
 	return slices.DeleteFunc(slices.Compact(names), general)
 }
 
-// Naming is the place where one of the texts names a distribution:
-// "start.py:4".
+// Naming is the first place at which a text names a distribution: "start.py:4".
 func (ts Texts) Naming(d *python.Distribution) (where string, found bool) {
 	names := wordsFor(d)
 	for _, s := range ts {
@@ -288,14 +286,14 @@ func (ts Texts) Naming(d *python.Distribution) (where string, found bool) {
 	return "", false
 }
 
-// general says that a word names no distribution, although one may have a
+// general says that a word is too general to name a distribution, even if one has a
 // module of that name.
 func general(word string) bool {
 	return len(word) < 3 || slices.Contains([]string{"bin", "lib", "src", "app", "api", "test", "tests", "doc", "docs", "data", "main", "core",
 		"utils", "scripts", "example", "examples", "build", "static", "config", "tools", "benchmarks"}, word)
 }
 
-// LineWith is the first line that has a word, 0 for none.
+// LineWith is the number of the first line with a word, 0 if there is none.
 func LineWith(text []byte, word string) int {
 	for from := 0; ; {
 		i := bytes.Index(text[from:], []byte(word))

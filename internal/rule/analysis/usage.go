@@ -1,17 +1,17 @@
 package analysis
 
-// Usage is how the image's starts use a distribution, the strongest way.
+// Usage is the strongest way in which the image's starts use a distribution.
 type Usage uint8
 
-// The ways. Unused means that nothing that was reached names one of its
-// modules, which files alone never prove: a distribution may be imported by a
-// name that is made at run time.
+// The usages, from the weakest. Unused means that no code that was reached names
+// one of its modules. That is no proof, because the name of an import may be
+// composed at run time.
 const (
 	UsageUnknown Usage = iota
 	Unused
 	// Plugin: it offers entry points to a distribution that is used.
 	Plugin
-	// Optional: what imports it goes on without it.
+	// Optional: the code that imports it also works without it.
 	Optional
 	// Lazy: a function imports it.
 	Lazy
