@@ -150,8 +150,8 @@ func worthSlower(p *analysis.Pass, certain int64) bool {
 	return certain*100 >= p.Ledger.Sum().Size
 }
 
-// leaveIt is the advice about bytecode that is not.
-const leaveIt = "leave it: it is under 1 % of the image, and every start would be slower"
+// keepAdvice is the advice about bytecode that is not.
+const keepAdvice = "leave it: it is under 1 % of the image, and every start would be slower"
 
 const slowStart = "each start compiles what it imports, and keeps it only where it may write beside the sources"
 
@@ -209,7 +209,7 @@ func compiledBytecode(p *analysis.Pass, items []int) []whittle.Finding {
 		f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, Bytes: lines, Files: len(records), What: "the lines of RECORD that name it"})
 		f.Change.Plus = unsure // what runs later imports some of it, and compiles that
 		if !worthSlower(p, p.Layers.Bytes(mine)+lines-unsure) {
-			f.Fix, f.Advice = nil, leaveIt
+			f.Fix, f.Advice = nil, keepAdvice
 		}
 		out = append(out, f)
 	}
@@ -292,7 +292,7 @@ func writtenBytecode(p *analysis.Pass, items []int) []whittle.Finding {
 		return []whittle.Finding{f}
 	}
 	if !worthSlower(p, p.Layers.Bytes(items)) {
-		f.Advice = leaveIt
+		f.Advice = keepAdvice
 		return []whittle.Finding{f}
 	}
 	var edits []whittle.Edit

@@ -12,16 +12,16 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// purpose is the bytecode that a Dockerfile asks for by name: what compileall
+// compiledByDockerfile is the bytecode that a Dockerfile asks for by name: what compileall
 // makes is there whatever installers and the environment say.
-type purpose struct {
+type compiledByDockerfile struct {
 	all  bool
 	dirs []string
 }
 
 // compiledOnPurpose are the folders that the Dockerfile has compiled; all where
 // which ones is not known, or another stage does it.
-func compiledOnPurpose(p *analysis.Pass) (out purpose) {
+func compiledOnPurpose(p *analysis.Pass) (out compiledByDockerfile) {
 	if p.Dockerfile == nil {
 		return out
 	}
@@ -63,7 +63,7 @@ func compileAll(c *dockerfile.Command) (args []dockerfile.Word, ok bool) {
 
 // add takes in the arguments of one command; here says that it is of the image's
 // own stages.
-func (w *purpose) add(args []dockerfile.Word, here bool) {
+func (w *compiledByDockerfile) add(args []dockerfile.Word, here bool) {
 	found := false
 	for _, a := range args {
 		switch {
@@ -79,7 +79,7 @@ func (w *purpose) add(args []dockerfile.Word, here bool) {
 }
 
 // has says that a path is among it.
-func (w *purpose) has(at string) bool {
+func (w *compiledByDockerfile) has(at string) bool {
 	return w.all || slices.ContainsFunc(w.dirs, func(dir string) bool { return whittle.Under(at, dir) })
 }
 
@@ -100,8 +100,8 @@ func onlyImports(p *analysis.Pass, in *dockerfile.Instruction) bool {
 		case purposely, installs && (i.Tool != "pip" && i.Tool != "uv" || compiles(i) || i.Tool == "uv" && uvCompiles(p, in, &c)):
 			return false
 		case installs, knownNotToImport(&c):
-		case strings.HasPrefix(c.Name(), "python") && !(len(c.Words) > 2 && c.Words[1].Value == "-m" && slices.Contains(makers, c.Words[2].Value)):
-		case !slices.Contains(makers, c.Name()) && slices.ContainsFunc(p.Graph.Distributions, func(d python.Distribution) bool { return offers(&d, c.Name()) }):
+		case strings.HasPrefix(c.Name(), "python") && !(len(c.Words) > 2 && c.Words[1].Value == "-m" && slices.Contains(compilingTools, c.Words[2].Value)):
+		case !slices.Contains(compilingTools, c.Name()) && slices.ContainsFunc(p.Graph.Distributions, func(d python.Distribution) bool { return offers(&d, c.Name()) }):
 		default:
 			return false
 		}
@@ -119,6 +119,6 @@ func uvCompiles(p *analysis.Pass, in *dockerfile.Instruction, c *dockerfile.Comm
 		})
 }
 
-// makers are modules and programs that compile what they install, or start something that
+// compilingTools are modules and programs that compile what they install, or start something that
 // does.
-var makers = []string{"venv", "virtualenv", "ensurepip", "pip", "pipenv", "poetry", "pdm", "build", "tox", "nox"}
+var compilingTools = []string{"venv", "virtualenv", "ensurepip", "pip", "pipenv", "poetry", "pdm", "build", "tox", "nox"}

@@ -59,15 +59,15 @@ func makesNames(p *analysis.Pass) (why string, found bool) {
 		if !ok {
 			return "what /" + at + " imports is not known", true
 		}
-		if line := dynamic(src); line > 0 {
+		if line := dynamicImport(src); line > 0 {
 			return fmt.Sprintf("/%s:%d imports modules by names that may be made when it runs", at, line), true
 		}
 	}
 	return "", false
 }
 
-// importers are functions of libraries that import what they are given.
-var importers = []string{"import_string", "import_from_string", "import_object", "load_object", "resolve_name", "maybe_resolve"}
+// importingFunctions are functions of libraries that import what they are given.
+var importingFunctions = []string{"import_string", "import_from_string", "import_object", "load_object", "resolve_name", "maybe_resolve"}
 
 // asksForEntryPoints says that a module of the application asks for entry
 // points: the group may be made when it runs.
@@ -96,9 +96,9 @@ func plugsIn(d *python.Distribution) bool {
 	return slices.ContainsFunc(d.EntryPoints, func(e python.EntryPoint) bool { return e.Group != "console_scripts" && e.Group != "gui_scripts" })
 }
 
-// dynamic is the line of an import of what imports by name, 0 where there is
+// dynamicImport is the line of an import of what imports by name, 0 where there is
 // none. Where literal names follow, those are what importlib is for.
-func dynamic(src *source.Facts) int {
+func dynamicImport(src *source.Facts) int {
 	literal := slices.ContainsFunc(src.Imports, func(imp source.Import) bool { return imp.Context&source.Dynamic != 0 })
 	for i := range src.Imports {
 		imp := &src.Imports[i]
@@ -113,7 +113,7 @@ func dynamic(src *source.Facts) int {
 		case "pkgutil", "runpy", "imp", "pkg_resources", "stevedore", "pydoc":
 			return imp.Line
 		}
-		if slices.ContainsFunc(imp.Names, func(n string) bool { return slices.Contains(importers, n) }) {
+		if slices.ContainsFunc(imp.Names, func(n string) bool { return slices.Contains(importingFunctions, n) }) {
 			return imp.Line
 		}
 	}

@@ -61,7 +61,7 @@ func projectFix(p *analysis.Pass, title string, patches []whittle.Patch) *whittl
 	for again := true; again; {
 		again = false
 		for _, g := range all {
-			if changed[g.File] || !madeOf(p, &g, changed) || waits(p, &g, all, changed) {
+			if changed[g.File] || !madeOf(p, &g, changed) || dependsOnOther(p, &g, all, changed) {
 				continue
 			}
 			if g.Tool == "" {
@@ -124,8 +124,8 @@ func readFor(p *analysis.Pass, g *project.Generated) []string {
 	return out
 }
 
-// waits says that a file is made of another one that has to be made first.
-func waits(p *analysis.Pass, g *project.Generated, all []project.Generated, changed map[string]bool) bool {
+// dependsOnOther says that a file is made of another one that has to be made first.
+func dependsOnOther(p *analysis.Pass, g *project.Generated, all []project.Generated, changed map[string]bool) bool {
 	return slices.ContainsFunc(all, func(o project.Generated) bool {
 		return o.File != g.File && !changed[o.File] && slices.Contains(readFor(p, g), o.File) && madeOf(p, &o, changed)
 	})

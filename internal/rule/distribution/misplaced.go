@@ -101,7 +101,7 @@ func misplaced(p *analysis.Pass, q *whittle.Problem, d *project.Dependency, sour
 	if len(q.ReachedFrom) > 1 {
 		f.Message += "; reached from " + strings.Join(q.ReachedFrom, " → ")
 	}
-	move, install := moveLine(p, q, d), installToo(p, d, sources)
+	move, install := moveLine(p, q, d), installDeclared(p, d, sources)
 	first, second := move, install
 	if first.fix == nil && second.fix != nil || (first.fix == nil) == (second.fix == nil) && second.smaller(first) {
 		first, second = second, first

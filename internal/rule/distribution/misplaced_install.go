@@ -12,9 +12,9 @@ import (
 	"whittle.dev/whittle/internal/shell"
 )
 
-// installToo is the way out in the Dockerfile: it installs what declares the
+// installDeclared is the way out in the Dockerfile: it installs what declares the
 // dependency, too.
-func installToo(p *analysis.Pass, d *project.Dependency, sources []installSource) (w remedy) {
+func installDeclared(p *analysis.Pass, d *project.Dependency, sources []installSource) (w remedy) {
 	switch {
 	case d.Kind == project.Optional:
 		w.advice = "install the extra " + d.Extra

@@ -24,12 +24,12 @@ worth it, so there is no fix.`,
 	}
 }
 
-// heavy is the size, with all that only it needs, from which a dependency is
+// heavySize is the size, with all that only it needs, from which a dependency is
 // worth a separate image; in bytes.
-const heavy = 20_000_000
+const heavySize = 20_000_000
 
 func findOptional(p *analysis.Pass) []whittle.Finding {
-	if p.Graph == nil || p.Declared == nil || len(p.Usage) == 0 || partial(p) {
+	if p.Graph == nil || p.Declared == nil || len(p.Usage) == 0 || isPartial(p) {
 		return nil
 	}
 	roots := p.Dists.Requested()
@@ -38,7 +38,7 @@ func findOptional(p *analysis.Pass) []whittle.Finding {
 	seen := map[int]bool{}
 	for _, d := range p.Dists.Declared() {
 		i, ok := p.Graph.Find(d.Name)
-		if !ok || seen[i] || retained[i].Size <= heavy || p.Dists.Usage(i) != analysis.Lazy && p.Dists.Usage(i) != analysis.Optional {
+		if !ok || seen[i] || retained[i].Size <= heavySize || p.Dists.Usage(i) != analysis.Lazy && p.Dists.Usage(i) != analysis.Optional {
 			continue
 		}
 		seen[i] = true
@@ -69,9 +69,9 @@ func findOptional(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// partial says that a part of the application is not in the image: what it
+// isPartial says that a part of the application is not in the image: what it
 // imports at start is not known.
-func partial(p *analysis.Pass) bool {
+func isPartial(p *analysis.Pass) bool {
 	return p.Check != nil && slices.ContainsFunc(p.Check.Problems, func(q whittle.Problem) bool {
 		return q.Rule == whittle.CheckMissingSource || q.Rule == whittle.CheckNotOnPath || q.Rule == whittle.CheckMissingEntryPoint
 	})

@@ -56,7 +56,7 @@ func sourcesIn(p *analysis.Pass, run *dockerfile.Instruction, c recipe.InstallCo
 		return nil // nothing that is declared comes along
 	}
 	if !byWords(&c) {
-		return []installSource{managed(run, c)}
+		return []installSource{managedSources(run, c)}
 	}
 	var out []installSource
 	for _, a := range c.Arguments() {
@@ -122,8 +122,8 @@ func byWords(c *recipe.InstallCommand) bool {
 	return c.Tool == "pip" || c.Tool == "uv" && c.Verb > 0 && c.Words[c.Verb-1].Value == "pip"
 }
 
-// managed is what uv, Poetry and PDM install of the project that they manage.
-func managed(run *dockerfile.Instruction, c recipe.InstallCommand) installSource {
+// managedSources is what uv, Poetry and PDM install of the project that they manage.
+func managedSources(run *dockerfile.Instruction, c recipe.InstallCommand) installSource {
 	s := installSource{run: run, command: c, word: c.Verb, every: c.Has("--all-extras", "--all-groups")}
 	for k := c.Verb + 1; k < len(c.Words); k++ {
 		option, value, joined := strings.Cut(c.Words[k].Value, "=")

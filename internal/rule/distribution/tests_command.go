@@ -88,7 +88,7 @@ func search(p *analysis.Pass, g *analysis.Group, names, kept []string) (command 
 	for _, dir := range kept {
 		if s, _ := analysis.Site(all, dir); sites[s] && (bases[path.Base(dir)] || holds(p, dir, bases)) {
 			exceptions++
-			words = append(words, butNot(dir[len(s):], names))
+			words = append(words, exceptFolder(dir[len(s):], names))
 		}
 	}
 	return strings.Join(append(words, "-prune -exec rm -rf {} +"), " "), exceptions
@@ -110,9 +110,9 @@ func holds(p *analysis.Pass, dir string, names map[string]bool) bool {
 	return false
 }
 
-// butNot is find's test for all but a folder and what is in it, as one pattern
+// exceptFolder is find's test for all but a folder and what is in it, as one pattern
 // where that spares none of the others.
-func butNot(below string, names []string) string {
+func exceptFolder(below string, names []string) string {
 	spared := func(dir string) bool { return strings.Contains(dir, below) }
 	if strings.ContainsAny(below, "*?[\\'") || slices.ContainsFunc(names, spared) {
 		at := shell.Quote("*" + below)

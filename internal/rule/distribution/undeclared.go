@@ -41,7 +41,7 @@ func findUndeclared(p *analysis.Pass) []whittle.Finding {
 	for i := range p.Check.Problems {
 		q := p.Project.OwnPlace(p.Check.Problems[i])
 		name := pep.Normalize(q.Distribution)
-		if q.Rule != whittle.CheckMissingModule || q.Severity != "error" || name == "" || seen[name] || declares(p, name) || !p.Project.OwnPath(q.Path) || !sure(p, cmp.Or(q.Wanted, q.Module), name) {
+		if q.Rule != whittle.CheckMissingModule || q.Severity != "error" || name == "" || seen[name] || declares(p, name) || !p.Project.OwnPath(q.Path) || !certainName(p, cmp.Or(q.Wanted, q.Module), name) {
 			continue
 		}
 		seen[name] = true
@@ -50,10 +50,10 @@ func findUndeclared(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// sure says that a module's distribution is no guess: the project and the image
+// certainName says that a module's distribution is no guess: the project and the image
 // name it, or it is the only one whose wheels have the module. Nothing is
 // edited by any other name.
-func sure(p *analysis.Pass, module, name string) bool {
+func certainName(p *analysis.Pass, module, name string) bool {
 	n := namesOf(p).Of(module)
 	return n.Editable() && n.Distribution == name
 }

@@ -69,7 +69,7 @@ func bigBases(p *analysis.Pass) []whittle.Finding {
 	s := p.Layers.Packages()
 	certain, perhaps := onlyFull(p, s)
 	items := baseItems(p, s, certain)
-	docs, others := slimmed(p, items), unowned(p)
+	docs, others := slimmedItems(p, items), unownedItems(p)
 	change := p.Layers.Removal(slices.Concat(items, docs))
 	for _, i := range append(baseItems(p, s, perhaps), others...) {
 		change.Shrink = append(change.Shrink, whittle.Shrunk{Content: p.Layers.Content(i), Low: 0, High: p.Ledger.Items[i].Bytes})
@@ -80,7 +80,7 @@ func bigBases(p *analysis.Pass) []whittle.Finding {
 	f := whittle.Finding{
 		Message: fmt.Sprintf("the base image %s holds %s of compilers, headers and what only they need; %s has none of them",
 			st.BaseResolved, whittle.Bytes(p.Layers.Bytes(items)), better),
-		Evidence: append(append(baseEvidence(p, s, append(certain, perhaps...)), beside(p, docs, others)...), whittle.Evidence{Layer: -1, File: p.Dockerfile.Name, Line: st.Head.Line, What: st.BaseResolved}),
+		Evidence: append(append(baseEvidence(p, s, append(certain, perhaps...)), otherEvidence(p, docs, others)...), whittle.Evidence{Layer: -1, File: p.Dockerfile.Name, Line: st.Head.Line, What: st.BaseResolved}),
 		Risk:     whittle.RiskMedium, Caution: "a program or a library of the full image may be used at run time",
 		Advice:      "use " + better + " where the application runs",
 		Fingerprint: whittle.Fingerprint("big-base", st.BaseResolved), Change: change,
@@ -174,8 +174,8 @@ func baseEvidence(p *analysis.Pass, s *analysis.Packages, chosen []int) (evidenc
 	return evidence
 }
 
-// beside is evidence of what the base has and no package that goes.
-func beside(p *analysis.Pass, docs, others []int) (rows []whittle.Evidence) {
+// otherEvidence is evidence of what the base has and no package that goes.
+func otherEvidence(p *analysis.Pass, docs, others []int) (rows []whittle.Evidence) {
 	if len(docs) > 0 {
 		rows = append(rows, whittle.Evidence{Layer: -1, Bytes: p.Layers.Bytes(docs), Files: len(docs), What: "documentation, translations and caches, which slim images do not have"})
 	}
@@ -197,9 +197,9 @@ func baseItems(p *analysis.Pass, s *analysis.Packages, chosen []int) (items []in
 	return items
 }
 
-// everyday are names of programs that are words of other things too: an
+// ambiguousPrograms are names of programs that are words of other things too: an
 // application that says them need not mean the program.
-var everyday = strings.Fields("file import display compare convert identify stream patch make test animate composite mogrify montage conjure link size split join sort")
+var ambiguousPrograms = strings.Fields("file import display compare convert identify stream patch make test animate composite mogrify montage conjure link size split join sort")
 
 // startsOf says that the application names a program of packages that only the
 // full base has, or may have; empty where it does not.
@@ -211,7 +211,7 @@ func startsOf(p *analysis.Pass) string {
 		for _, i := range s.List[n].Items {
 			at := p.Ledger.Items[i].Path
 			name := path.Base(at)
-			if dir := path.Base(path.Dir(at)); (dir == "bin" || dir == "sbin") && programs[name] && !slices.Contains(everyday, name) {
+			if dir := path.Base(path.Dir(at)); (dir == "bin" || dir == "sbin") && programs[name] && !slices.Contains(ambiguousPrograms, name) {
 				return fmt.Sprintf("the application names the program %s, which the slim image may lack", name)
 			}
 		}

@@ -24,7 +24,7 @@ func onlyFull(p *analysis.Pass, s *analysis.Packages) (certain, perhaps []int) {
 			roots = append(roots, n)
 		}
 	}
-	roots = append(append(roots, linked(p, s)...), installedByName(p, s)...)
+	roots = append(append(roots, linkedPackages(p, s)...), installedByName(p, s)...)
 	kept := s.Needed(roots, false)
 	for n := range s.List {
 		k := &s.List[n]
@@ -39,9 +39,9 @@ func onlyFull(p *analysis.Pass, s *analysis.Packages) (certain, perhaps []int) {
 	return certain, perhaps
 }
 
-// linked are the packages of the libraries that the language links to. The
+// linkedPackages are the packages of the libraries that the language links to. The
 // slim images leave out what only Tk needs.
-func linked(p *analysis.Pass, s *analysis.Packages) (out []int) {
+func linkedPackages(p *analysis.Pass, s *analysis.Packages) (out []int) {
 	if p.Libraries == nil {
 		return nil
 	}
@@ -108,13 +108,13 @@ var inSlim = []string{"ca-certificates", "netbase", "tzdata"}
 // released.
 var emptyInSlim = []string{"var/cache/apt", "var/cache/man", "var/lib/apt/lists", "tmp"}
 
-// leftOut are the folders that Debian's slim images leave out of every
+// excludedInSlim are the folders that Debian's slim images leave out of every
 // package, but for the copyright files.
-var leftOut = []string{"usr/share/doc", "usr/share/info", "usr/share/linda", "usr/share/lintian", "usr/share/locale", "usr/share/man"}
+var excludedInSlim = []string{"usr/share/doc", "usr/share/info", "usr/share/linda", "usr/share/lintian", "usr/share/locale", "usr/share/man"}
 
-// slimmed are the items of the base in folders that slim images leave out, and
+// slimmedItems are the items of the base in folders that slim images leave out, and
 // what is left in folders that have to be empty, but for some.
-func slimmed(p *analysis.Pass, but []int) (out []int) {
+func slimmedItems(p *analysis.Pass, but []int) (out []int) {
 	have := map[int]bool{}
 	for _, i := range but {
 		have[i] = true
@@ -125,21 +125,21 @@ func slimmed(p *analysis.Pass, but []int) (out []int) {
 		if have[i] || it.Bytes == 0 || !p.Layers.IsBase(it.Layer) || base == "copyright" || base == "locale.alias" {
 			continue
 		}
-		if slices.ContainsFunc(leftOut, func(dir string) bool { return whittle.Under(it.Path, dir) }) || it.Layer > 0 && inEmpty(it.Path) {
+		if slices.ContainsFunc(excludedInSlim, func(dir string) bool { return whittle.Under(it.Path, dir) }) || it.Layer > 0 && inEmpty(it.Path) {
 			out = append(out, i)
 		}
 	}
 	return out
 }
 
-// unowned are the items of the base above its lowest layer that are neither a
+// unownedItems are the items of the base above its lowest layer that are neither a
 // package's nor the language's: databases, caches, logs. The slim image has
 // fewer and smaller ones.
-func unowned(p *analysis.Pass) (out []int) {
+func unownedItems(p *analysis.Pass) (out []int) {
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
 		if it.Bytes > 0 && it.Layer > 0 && p.Layers.IsBase(it.Layer) && !ofLanguage(it.Path) && !p.Layers.OfSystem(i) && !inEmpty(it.Path) &&
-			!slices.ContainsFunc(leftOut, func(dir string) bool { return whittle.Under(it.Path, dir) }) {
+			!slices.ContainsFunc(excludedInSlim, func(dir string) bool { return whittle.Under(it.Path, dir) }) {
 			out = append(out, i)
 		}
 	}

@@ -29,8 +29,8 @@ with such a mount.`,
 	}
 }
 
-// keeper is a package manager that keeps what it downloads.
-type keeper struct {
+// cachingManager is a package manager that keeps what it downloads.
+type cachingManager struct {
 	name string
 	// holds says whether a path is part of its cache.
 	holds func(at string) bool
@@ -46,8 +46,8 @@ type keeper struct {
 // versionedPip is pip of one Python.
 var versionedPip = regexp.MustCompile(`^pip[23](\.\d+)?$`)
 
-// keepers is the table of package managers.
-func keepers() []keeper {
+// cachingManagers is the table of package managers.
+func cachingManagers() []cachingManager {
 	in := func(dirs ...string) func(string) bool {
 		return func(at string) bool {
 			return slices.ContainsFunc(dirs, func(d string) bool { return strings.HasPrefix(at, d+"/") })
@@ -56,7 +56,7 @@ func keepers() []keeper {
 	anyHome := func(dir string) func(string) bool {
 		return func(at string) bool { return strings.Contains("/"+at, "/"+dir+"/") }
 	}
-	return []keeper{
+	return []cachingManager{
 		{"apt", func(at string) bool {
 			return in("var/lib/apt/lists", "var/cache/apt/archives")(at) || path.Dir(at) == "var/cache/apt" && path.Ext(at) == ".bin"
 		}, []string{"apt-get", "apt", "aptitude"}, []string{"update", "install", "upgrade", "dist-upgrade", "build-dep"}, "", "rm -rf /var/lib/apt/lists/*", ""},
@@ -80,7 +80,7 @@ func caches(p *analysis.Pass) []whittle.Finding {
 		return nil
 	}
 	var out []whittle.Finding
-	for _, m := range keepers() {
+	for _, m := range cachingManagers() {
 		byLayer := map[int][]int{}
 		linked := namedElsewhere(p, m.holds)
 		for i := range p.Ledger.Items {
@@ -112,7 +112,7 @@ func namedElsewhere(p *analysis.Pass, inside func(at string) bool) map[int]bool 
 }
 
 // cacheFinding reports what a package manager left in one layer.
-func cacheFinding(p *analysis.Pass, m keeper, layer int, items []int) whittle.Finding {
+func cacheFinding(p *analysis.Pass, m cachingManager, layer int, items []int) whittle.Finding {
 	f := whittle.Finding{
 		Message:  fmt.Sprintf("%s leaves %s of %s's cache in the image", p.Recipe.LayerName(layer), whittle.Bytes(p.Layers.Bytes(items)), m.name),
 		Evidence: p.Recipe.WithLine(p.Layers.Places(items), layer), Change: p.Layers.Removal(items), Risk: whittle.RiskNone,
@@ -137,7 +137,7 @@ func cacheFinding(p *analysis.Pass, m keeper, layer int, items []int) whittle.Fi
 		f.Advice = advice
 		return f
 	}
-	title, edits, err := uncached(p, m, in, items)
+	title, edits, err := withoutCache(p, m, in, items)
 	if err != nil || len(edits) == 0 {
 		return f
 	}
@@ -149,7 +149,7 @@ func cacheFinding(p *analysis.Pass, m keeper, layer int, items []int) whittle.Fi
 
 // fills says whether a command fills the cache, and behind which of its words
 // a flag goes.
-func (m *keeper) fills(c *dockerfile.Command) (at int, ok bool) {
+func (m *cachingManager) fills(c *dockerfile.Command) (at int, ok bool) {
 	words := c.Words
 	first := slices.IndexFunc(words, func(w dockerfile.Word) bool {
 		name := path.Base(w.Value)

@@ -12,10 +12,10 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// uncached are the edits of a RUN that keep the cache out of its layer: a
+// withoutCache are the edits of a RUN that keep the cache out of its layer: a
 // cache mount where the file uses BuildKit already, else the flag, else a
 // command that deletes it.
-func uncached(p *analysis.Pass, m keeper, in *dockerfile.Instruction, items []int) (title string, edits []whittle.Edit, err error) {
+func withoutCache(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction, items []int) (title string, edits []whittle.Edit, err error) {
 	script, err := in.Shell()
 	if err != nil {
 		return "", nil, err
@@ -52,7 +52,7 @@ func uncached(p *analysis.Pass, m keeper, in *dockerfile.Instruction, items []in
 
 // prefixed is the program of a command that fills the cache, and what runs it
 // as root.
-func (m *keeper) prefixed(c *dockerfile.Command) (prefix, program string) {
+func (m *cachingManager) prefixed(c *dockerfile.Command) (prefix, program string) {
 	i := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return slices.Contains(m.commands, path.Base(w.Value)) })
 	if i < 0 {
 		return "", c.Name()
@@ -65,7 +65,7 @@ func (m *keeper) prefixed(c *dockerfile.Command) (prefix, program string) {
 
 // withFlag adds the flag to each command that fills the cache. apk's index that
 // an update fetched goes with the update, unless a later RUN needs it.
-func withFlag(p *analysis.Pass, m keeper, in *dockerfile.Instruction, script *dockerfile.Script) (edits []whittle.Edit, err error) {
+func withFlag(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction, script *dockerfile.Script) (edits []whittle.Edit, err error) {
 	if m.name == "apk" && neededBy(p, in, apkNeeds) != nil {
 		return nil, nil
 	}

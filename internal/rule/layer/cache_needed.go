@@ -104,7 +104,7 @@ func (u *users) brings(name string) bool {
 
 // keptFor says what to do about a cache that a later RUN needs, empty where
 // none does.
-func keptFor(p *analysis.Pass, m keeper, in *dockerfile.Instruction) string {
+func keptFor(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction) string {
 	of := map[string]func(c *dockerfile.Command) need{"apt": aptNeeds, "apk": apkNeeds}[m.name]
 	if of == nil {
 		return ""

@@ -30,7 +30,7 @@ func cleanups(p *analysis.Pass) []whittle.Finding {
 			byLayer[layer] = slices.DeleteFunc(items, func(i int) bool { _, ok := moved[i]; return ok })
 		}
 	}
-	return hiddenFindings(p, hiding{effect: effect{id: "cleanup-in-later-layer", does: "deletes"},
+	return hiddenFindings(p, hiddenRule{effect: effect{id: "cleanup-in-later-layer", does: "deletes"},
 		advice: "delete the files in the instruction that makes them, or do not let them into the image",
 		advise: func(layers []int) string {
 			if slices.ContainsFunc(layers, func(l int) bool {
@@ -42,7 +42,7 @@ func cleanups(p *analysis.Pass) []whittle.Finding {
 			return "name them in .dockerignore, so that COPY does not bring them; where a RUN needs them, mount them into it"
 		},
 		fix: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
-			if r, ok := mountInstead(p, k, byLayer, layers); ok {
+			if r, ok := bindMount(p, k, byLayer, layers); ok {
 				return r, true
 			}
 			return relocate(p, k, layers)

@@ -27,9 +27,9 @@ share a library. There is no fix, because only a run shows which of the copies i
 	}
 }
 
-// twins are two folders with files of the same content at the same paths below
+// sameFiles are two folders with files of the same content at the same paths below
 // them; items are those in the second.
-type twins struct {
+type sameFiles struct {
 	first, second string
 	items, kept   []int
 }
@@ -39,7 +39,7 @@ func findDuplicates(p *analysis.Pass) []whittle.Finding {
 		return nil
 	}
 	var out []whittle.Finding
-	for _, t := range twinFiles(p) {
+	for _, t := range findSameFiles(p) {
 		size := p.Layers.Bytes(t.items)
 		if size < analysis.MinBytes {
 			continue
@@ -81,10 +81,10 @@ func copies(p *analysis.Pass, items []int) []whittle.Evidence {
 	return out[:min(len(out), 5)]
 }
 
-// twinFiles finds the visible contents that are at several paths, the largest sum
+// findSameFiles finds the visible contents that are at several paths, the largest sum
 // first. Of hard links there is one content. The first copy, by layer, stays;
 // the others, where they are above the base image, are one too many each.
-func twinFiles(p *analysis.Pass) []twins {
+func findSameFiles(p *analysis.Pass) []sameFiles {
 	type content struct {
 		sum  [32]byte
 		size int64
@@ -97,7 +97,7 @@ func twinFiles(p *analysis.Pass) []twins {
 			groups[key] = append(groups[key], i)
 		}
 	}
-	all := map[[2]string]*twins{}
+	all := map[[2]string]*sameFiles{}
 	for _, items := range groups {
 		for _, i := range items[1:] {
 			if p.Layers.IsBase(p.Ledger.Items[i].Layer) {
@@ -106,13 +106,13 @@ func twinFiles(p *analysis.Pass) []twins {
 			first, second := distinctFolders(p.Ledger.Items[items[0]].Path, p.Ledger.Items[i].Path)
 			key := [2]string{first, second}
 			if all[key] == nil {
-				all[key] = &twins{first: first, second: second}
+				all[key] = &sameFiles{first: first, second: second}
 			}
 			all[key].items = append(all[key].items, i)
 			all[key].kept = append(all[key].kept, items[0])
 		}
 	}
-	var out []twins
+	var out []sameFiles
 	for _, key := range slices.SortedFunc(maps.Keys(all), func(a, b [2]string) int {
 		return cmp.Or(cmp.Compare(p.Layers.Bytes(all[b].items), p.Layers.Bytes(all[a].items)), strings.Compare(a[0], b[0]), strings.Compare(a[1], b[1]))
 	}) {

@@ -26,8 +26,8 @@ func split(p *analysis.Pass, byLayer map[int][]int) (base, own []int, layers []i
 	return base, own, layers
 }
 
-// hiding is how a rule reports the files of one cause that a later layer hides.
-type hiding struct {
+// hiddenRule is how a rule reports the files of one cause that a later layer hides.
+type hiddenRule struct {
 	effect
 	// why, where set, gives the effect's for each layer that hides files.
 	why func(hider int, items []int) string
@@ -44,7 +44,7 @@ type hiding struct {
 
 // hiddenFindings reports hidden items by the layers that hide them: those within
 // the base image, those of the base that a layer above hides, and the others.
-func hiddenFindings(p *analysis.Pass, t hiding, hidden map[int]map[int][]int) []whittle.Finding {
+func hiddenFindings(p *analysis.Pass, t hiddenRule, hidden map[int]map[int][]int) []whittle.Finding {
 	out := withinBase(p, t.effect, hidden)
 	for _, hider := range slices.Sorted(maps.Keys(hidden)) {
 		base, own, layers := split(p, hidden[hider])

@@ -117,15 +117,15 @@ func neverMade(name string) bool {
 	return false
 }
 
-// junkItems are items, and the patterns that leave them out, by what they are.
-type junkItems struct {
+// contextItems are items, and the patterns that leave them out, by what they are.
+type contextItems struct {
 	items    map[junkKind][]int
 	patterns map[junkKind]map[string]bool
 }
 
 // collect adds the junk that a COPY brought. Whether the rest of the project
 // needs a place is looked up once for each.
-func (h *junkItems) collect(y *contextScan, said analysis.Texts, layer int, c *recipe.Copy) {
+func (h *contextItems) collect(y *contextScan, said analysis.Texts, layer int, c *recipe.Copy) {
 	p := y.p
 	known := map[string]bool{}
 	for i := range p.Ledger.Items {
@@ -162,7 +162,7 @@ func junk(p *analysis.Pass) []whittle.Finding {
 	for _, folder := range []string{"tests", "test"} {
 		y.imported[folder] = p.Recipe.InContext(folder) && importsTests(p, folder)
 	}
-	found := junkItems{items: map[junkKind][]int{}, patterns: map[junkKind]map[string]bool{tools: {}, tests: {}, dumps: {}}}
+	found := contextItems{items: map[junkKind][]int{}, patterns: map[junkKind]map[string]bool{tools: {}, tests: {}, dumps: {}}}
 	for layer := range p.Ledger.Layers {
 		if c, ok := p.Recipe.LayerCopy(layer); ok && !c.External {
 			found.collect(y, said, layer, &c)
@@ -185,17 +185,17 @@ func ignorable(p *analysis.Pass, kind junkKind, items []int, patterns []string) 
 		evidence = p.Recipe.WithLine(evidence, layer)
 	}
 	f := whittle.Finding{
-		Message:  fmt.Sprintf("%s %s in %s that no program needs: %s", bring(p, layers), whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)), analysis.List(patterns)),
+		Message:  fmt.Sprintf("%s %s in %s that no program needs: %s", bringNames(p, layers), whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)), analysis.List(patterns)),
 		Evidence: evidence, Change: p.Layers.Removal(items), Risk: whittle.RiskLow, Caution: "a program that looks for these files at run time does not find them",
 		Advice:      "name them in .dockerignore",
 		Fingerprint: whittle.Fingerprint("vcs-and-junk", patterns...),
 	}
 	switch kind {
 	case tests:
-		f.Message = fmt.Sprintf("%s %s in %s of the project's tests", bring(p, layers), whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)))
+		f.Message = fmt.Sprintf("%s %s in %s of the project's tests", bringNames(p, layers), whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)))
 		f.Risk, f.Caution = whittle.RiskMedium, "tests that are run in the image need them"
 	case dumps:
-		f.Message = fmt.Sprintf("%s %s in %s that look like dumps and logs: %s", bring(p, layers), whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)), analysis.List(patterns))
+		f.Message = fmt.Sprintf("%s %s in %s that look like dumps and logs: %s", bringNames(p, layers), whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)), analysis.List(patterns))
 		f.Risk, f.Caution = whittle.RiskMedium, "the application may load its data from them"
 	}
 	name, src := ignoreFile(p)
@@ -211,8 +211,8 @@ func ignorable(p *analysis.Pass, kind junkKind, items []int, patterns []string) 
 	return f
 }
 
-// bring says which instructions bring something.
-func bring(p *analysis.Pass, layers []int) string {
+// bringNames says which instructions bring something.
+func bringNames(p *analysis.Pass, layers []int) string {
 	if len(layers) == 1 {
 		return p.LayerNames(layers) + " brings"
 	}

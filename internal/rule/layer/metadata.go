@@ -32,11 +32,11 @@ stage, change them there.`,
 }
 
 func metadataCopies(p *analysis.Pass) []whittle.Finding {
-	return hiddenFindings(p, hiding{effect: effect{"metadata-copy", "rewrites", " only to change metadata"},
+	return hiddenFindings(p, hiddenRule{effect: effect{"metadata-copy", "rewrites", " only to change metadata"},
 		why:    func(hider int, items []int) string { return " only to change the " + changed(p, hider, items) },
 		advice: "change the files in the instruction that makes them, or let COPY do it by --chown and --chmod",
 		fix: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
-			if r, ok := asFlag(p, k, byLayer, layers); ok {
+			if r, ok := copyFlags(p, k, byLayer, layers); ok {
 				return r, true
 			}
 			return relocate(p, k, layers)
@@ -70,9 +70,9 @@ func changed(p *analysis.Pass, hider int, items []int) string {
 	return cmp.Or(what, "metadata")
 }
 
-// asFlag lets the COPYs set what a RUN changes later: where it changes owner
+// copyFlags lets the COPYs set what a RUN changes later: where it changes owner
 // or mode of whole trees that they brought, or of their only file.
-func asFlag(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+func copyFlags(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
 	acts, ok := p.Recipe.Actions(k)
 	if !ok {
 		return relocation{}, false
@@ -98,14 +98,14 @@ func asFlag(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]int, 
 		if a.Effect != recipe.ChangesOwner && a.Effect != recipe.ChangesMode {
 			continue
 		}
-		edits, ok := flagged(p, k, a, acts, copies, flags)
+		edits, ok := replaceByFlag(p, k, a, acts, copies, flags)
 		if !ok {
 			return relocation{}, false
 		}
 		r.edits = append(r.edits, edits...)
 	}
 	for i, c := range copies {
-		if len(flags[i]) == 0 || !covered(p, flags[i], byLayer[c.Layer], p.Recipe.LayerOf(k)) {
+		if len(flags[i]) == 0 || !flagsCover(p, flags[i], byLayer[c.Layer], p.Recipe.LayerOf(k)) {
 			return relocation{}, false
 		}
 		// Two flags are inserted at one place, so that their order is fixed.
@@ -147,8 +147,8 @@ func repeatedBelow(p *analysis.Pass, copies []recipe.Copy, k *dockerfile.Instruc
 	return false
 }
 
-// covered says that the flags set whatever a layer changed of items.
-func covered(p *analysis.Pass, flags map[string]string, items []int, hider int) bool {
+// flagsCover says that the flags set whatever a layer changed of items.
+func flagsCover(p *analysis.Pass, flags map[string]string, items []int, hider int) bool {
 	above := p.Layers.Entries(hider)
 	for _, i := range items {
 		it := &p.Ledger.Items[i]
@@ -162,9 +162,9 @@ func covered(p *analysis.Pass, flags map[string]string, items []int, hider int) 
 
 var octal = regexp.MustCompile(`^[0-7]{3,4}$`)
 
-// flagged finds which flags replace one chown or chmod, and takes it out of
+// replaceByFlag finds which flags replace one chown or chmod, and takes it out of
 // the RUN, or leaves it the folder itself, which COPY does not change.
-func flagged(p *analysis.Pass, k *dockerfile.Instruction, a recipe.Action, acts []recipe.Action, copies []recipe.Copy, flags []map[string]string) ([]whittle.Edit, bool) {
+func replaceByFlag(p *analysis.Pass, k *dockerfile.Instruction, a recipe.Action, acts []recipe.Action, copies []recipe.Copy, flags []map[string]string) ([]whittle.Edit, bool) {
 	if !a.Complete || len(a.Paths) != 1 || a.Name() == "find" || a.Name() == "xargs" || a.Negated {
 		return nil, false
 	}
@@ -205,7 +205,7 @@ func flagged(p *analysis.Pass, k *dockerfile.Instruction, a recipe.Action, acts 
 	if mixed(p, dir, copies, p.Recipe.LayerOf(k)) || !recipe.Independent(rest, dir) {
 		return nil, false
 	}
-	return lighter(p, k, a, acts, copies)
+	return chownFolders(p, k, a, acts, copies)
 }
 
 // mixed says that a tree holds files which other layers brought, and which no
@@ -336,9 +336,9 @@ func sameUID(p *analysis.Pass, user, uid string) bool {
 	return false
 }
 
-// lighter leaves a chown or chmod of a tree the folders that no COPY brought,
+// chownFolders leaves a chown or chmod of a tree the folders that no COPY brought,
 // the tree's own among them; one of a file alone goes.
-func lighter(p *analysis.Pass, k *dockerfile.Instruction, a recipe.Action, acts []recipe.Action, copies []recipe.Copy) ([]whittle.Edit, bool) {
+func chownFolders(p *analysis.Pass, k *dockerfile.Instruction, a recipe.Action, acts []recipe.Action, copies []recipe.Copy) ([]whittle.Edit, bool) {
 	dir := a.Paths[0]
 	brought := map[string]bool{}
 	for _, c := range copies {

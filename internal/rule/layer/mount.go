@@ -13,9 +13,9 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// mountInstead finds what was copied for one RUN alone, and is deleted then:
+// bindMount finds what was copied for one RUN alone, and is deleted then:
 // the RUN can have it by a bind mount, which makes no layer.
-func mountInstead(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+func bindMount(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
 	c, ok := p.Recipe.LayerCopy(layers[0])
 	acts, readable := p.Recipe.Actions(k)
 	if !ok || !readable || c.Instruction.Keyword != "COPY" || c.Instruction.Stage != k.Stage || len(c.Sources) != 1 || !p.Layers.IsWhole(c.Layer, byLayer[c.Layer]) {
@@ -32,7 +32,7 @@ func mountInstead(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][
 	if mine, _ := p.Recipe.Actions(user); user != k && mountWorkedOn(mine, target, 0, whittle.Span{}) {
 		return relocation{}, false
 	}
-	edits, ok := dropped(p, k, acts, &c, target)
+	edits, ok := withoutDeletion(p, k, acts, &c, target)
 	if !ok {
 		return relocation{}, false
 	}
@@ -112,9 +112,9 @@ func mentions(p *analysis.Pass, in *dockerfile.Instruction, at string) bool {
 	})
 }
 
-// dropped takes the deletion of what is mounted out of a RUN, which could not
+// withoutDeletion takes the deletion of what is mounted out of a RUN, which could not
 // delete a mount.
-func dropped(p *analysis.Pass, k *dockerfile.Instruction, acts []recipe.Action, c *recipe.Copy, target string) ([]whittle.Edit, bool) {
+func withoutDeletion(p *analysis.Pass, k *dockerfile.Instruction, acts []recipe.Action, c *recipe.Copy, target string) ([]whittle.Edit, bool) {
 	for _, a := range acts {
 		if a.Effect != recipe.Deletes || a.Name() == "find" || a.Name() == "xargs" || !a.Complete {
 			continue

@@ -38,17 +38,17 @@ func movedFiles(p *analysis.Pass) []whittle.Finding {
 		}
 		hidden[it.HiddenBy][it.Layer] = append(hidden[it.HiddenBy][it.Layer], i)
 	}
-	return hiddenFindings(p, hiding{effect: effect{id: "moved-file", does: "moves"}, advice: "bring the files to where they are wanted in the first place",
+	return hiddenFindings(p, hiddenRule{effect: effect{id: "moved-file", does: "moves"}, advice: "bring the files to where they are wanted in the first place",
 		fix: func(k *dockerfile.Instruction, _ map[int][]int, layers []int) (relocation, bool) {
-			if r, ok := copyThere(p, k, layers, to); ok {
+			if r, ok := copyToTarget(p, k, layers, to); ok {
 				return r, true
 			}
 			return intoRun(p, k, layers)
 		}}, hidden)
 }
 
-// copyThere lets a COPY bring its files to where a later mv puts them.
-func copyThere(p *analysis.Pass, k *dockerfile.Instruction, layers []int, to map[int]int) (relocation, bool) {
+// copyToTarget lets a COPY bring its files to where a later mv puts them.
+func copyToTarget(p *analysis.Pass, k *dockerfile.Instruction, layers []int, to map[int]int) (relocation, bool) {
 	if len(layers) != 1 {
 		return relocation{}, false
 	}
@@ -64,12 +64,12 @@ func copyThere(p *analysis.Pass, k *dockerfile.Instruction, layers []int, to map
 	if at < 0 {
 		return relocation{}, false
 	}
-	dest, ok := movedFolder(p, c.Layer, from, to)
+	dest, ok := movedTo(p, c.Layer, from, to)
 	if !ok || p.Layers.HasElsewhere(dest, -1, p.Recipe.LayerOf(k)-1) || p.Layers.HasElsewhere(from, c.Layer, p.Recipe.LayerOf(k)) || !recipe.Independent(slices.Delete(slices.Clone(acts), at, at+1), from, dest) {
 		return relocation{}, false
 	}
 	between, ok := p.Recipe.Between(c.Instruction, k)
-	if !ok || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return !keepsOff(p, in, from, dest) }) {
+	if !ok || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return !ignoresPaths(p, in, from, dest) }) {
 		return relocation{}, false
 	}
 	edits := []whittle.Edit{c.Instruction.ReplaceArg(len(c.Instruction.Args)-1, shell.Quote("/"+dest))}
@@ -88,8 +88,8 @@ func copyThere(p *analysis.Pass, k *dockerfile.Instruction, layers []int, to map
 		caution: "files that stood at the destination before are kept"}, true
 }
 
-// keepsOff says that an instruction has nothing to do with some paths.
-func keepsOff(p *analysis.Pass, in *dockerfile.Instruction, paths ...string) bool {
+// ignoresPaths says that an instruction has nothing to do with some paths.
+func ignoresPaths(p *analysis.Pass, in *dockerfile.Instruction, paths ...string) bool {
 	switch in.Keyword {
 	case "RUN":
 		acts, ok := p.Recipe.Actions(in)
@@ -101,9 +101,9 @@ func keepsOff(p *analysis.Pass, in *dockerfile.Instruction, paths ...string) boo
 	return true
 }
 
-// movedFolder is where everything that a layer brought went from a path: the
+// movedTo is where everything that a layer brought went from a path: the
 // same names below another path.
-func movedFolder(p *analysis.Pass, layer int, from string, to map[int]int) (dest string, ok bool) {
+func movedTo(p *analysis.Pass, layer int, from string, to map[int]int) (dest string, ok bool) {
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
 		if it.Layer != layer || it.Bytes == 0 {

@@ -93,7 +93,7 @@ func order(p *analysis.Pass, stage *dockerfile.Stage) (f whittle.Finding, ok boo
 			if len(evidence) == 0 {
 				return f, false
 			}
-			return ordered(p, source, in, asks, evidence), true
+			return orderFinding(p, source, in, asks, evidence), true
 		}
 	}
 	return f, false
@@ -116,7 +116,7 @@ func installs(p *analysis.Pass, in *dockerfile.Instruction) (asks []string, inst
 	}
 	only := true
 	for _, c := range script.Commands() {
-		if c.Depth > 0 || !plainly(&c) {
+		if c.Depth > 0 || !readsNoFile(&c) {
 			only = false
 		}
 		words := make([]string, len(c.Words))
@@ -137,7 +137,7 @@ func installs(p *analysis.Pass, in *dockerfile.Instruction) (asks []string, inst
 			c.Name() == "yarn" && strings.Contains(line, " install "), c.Name() == "npm" && strings.Contains(line, " install "):
 			installs, only = true, false
 		default:
-			only = only && leavesAlone(&c, p.Recipe.Last(in, "WORKDIR"))
+			only = only && ignoresSource(&c, p.Recipe.Last(in, "WORKDIR"))
 		}
 	}
 	if !only || len(asks) == 0 {
@@ -146,19 +146,19 @@ func installs(p *analysis.Pass, in *dockerfile.Instruction) (asks []string, inst
 	return asks, installs
 }
 
-// plainly says that nothing but a command's words gives it files: no
+// readsNoFile says that nothing but a command's words gives it files: no
 // redirection reads one, and no variable that is set for it names one.
-func plainly(c *dockerfile.Command) bool {
+func readsNoFile(c *dockerfile.Command) bool {
 	return !slices.ContainsFunc(c.Assigns, func(w dockerfile.Word) bool { return strings.ContainsAny(w.Text, "/.~$`") }) &&
 		!slices.ContainsFunc(c.Redirects, func(r dockerfile.Redirect) bool {
 			return !strings.Contains(r.Op, ">") || !r.Target.Literal || !path.IsAbs(r.Target.Value) && !strings.Contains(r.Op, "&")
 		})
 }
 
-// leavesAlone says that a command which installs nothing of the project's
+// ignoresSource says that a command which installs nothing of the project's
 // neither reads nor changes its source, which is not there yet where the RUN
 // comes before the COPY.
-func leavesAlone(c *dockerfile.Command, workdir string) bool {
+func ignoresSource(c *dockerfile.Command, workdir string) bool {
 	if slices.Contains([]string{"set", "echo", "true", ":"}, c.Name()) {
 		return true
 	}
@@ -244,7 +244,7 @@ func layerEvidence(p *analysis.Pass, layers []int) (out []whittle.Evidence) {
 	return out
 }
 
-func ordered(p *analysis.Pass, source *recipe.Copy, in *dockerfile.Instruction, asks []string, evidence []whittle.Evidence) whittle.Finding {
+func orderFinding(p *analysis.Pass, source *recipe.Copy, in *dockerfile.Instruction, asks []string, evidence []whittle.Evidence) whittle.Finding {
 	var bytes int64
 	for _, e := range evidence {
 		bytes += e.Bytes
@@ -256,16 +256,16 @@ func ordered(p *analysis.Pass, source *recipe.Copy, in *dockerfile.Instruction, 
 		Advice:      "copy the files that declare the dependencies, install them, then copy the source",
 		Fingerprint: whittle.Fingerprint("cache-order", source.Instruction.Text(), in.Text()),
 	}
-	if edits, ok := reordered(p, source, in, asks); ok {
+	if edits, ok := moveInstall(p, source, in, asks); ok {
 		f.Fix = &whittle.Fix{Title: "install before the source is copied", Patches: []whittle.Patch{p.Recipe.Patch(edits)}}
 	}
 	return f
 }
 
-// reordered puts an installation that needs only some files before the COPY of
+// moveInstall puts an installation that needs only some files before the COPY of
 // the source, behind one of these files: below its own comments, for it is what
 // they speak of.
-func reordered(p *analysis.Pass, source *recipe.Copy, in *dockerfile.Instruction, asks []string) ([]whittle.Edit, bool) {
+func moveInstall(p *analysis.Pass, source *recipe.Copy, in *dockerfile.Instruction, asks []string) ([]whittle.Edit, bool) {
 	stage := &p.Dockerfile.Stages[in.Stage]
 	at := slices.IndexFunc(stage.Instructions, func(o dockerfile.Instruction) bool { return o.Span == source.Instruction.Span })
 	files, dir, ok := complete(p, source, in, asks)

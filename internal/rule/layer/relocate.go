@@ -60,10 +60,10 @@ func toBuilder(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (reloc
 		if slices.Contains(layers, c.Layer) && c.SamePath() {
 			r.fixed = append(r.fixed, c.Layer)
 		}
-		if !c.SamePath() && slices.ContainsFunc(c.Sources, func(s string) bool { return worked(acts, whittle.Join("", s)) }) {
+		if !c.SamePath() && slices.ContainsFunc(c.Sources, func(s string) bool { return worksAt(acts, whittle.Join("", s)) }) {
 			return relocation{}, false // what it brings to another place would change, too
 		}
-		if !leaves(p, p.Recipe.LayerOf(k), c.Layer) {
+		if !keepsSome(p, p.Recipe.LayerOf(k), c.Layer) {
 			return relocation{}, false // there would be nothing to copy
 		}
 		if between, ok := p.Recipe.Between(c.Instruction, k); !ok || slices.ContainsFunc(between, func(in *dockerfile.Instruction) bool { return !p.Recipe.Indifferent(in) }) {
@@ -98,15 +98,15 @@ func reaches(p *analysis.Pass, k *dockerfile.Instruction, copies []recipe.Copy) 
 	return false
 }
 
-// worked says that commands work on a path, or in it.
-func worked(acts []recipe.Action, at string) bool {
+// worksAt says that commands work on a path, or in it.
+func worksAt(acts []recipe.Action, at string) bool {
 	return slices.ContainsFunc(acts, func(a recipe.Action) bool {
 		return slices.ContainsFunc(a.Paths, func(q string) bool { return recipe.Overlaps(q, []string{at}) })
 	})
 }
 
-// leaves says that a layer left something of a lower one.
-func leaves(p *analysis.Pass, hider, layer int) bool {
+// keepsSome says that a layer left something of a lower one.
+func keepsSome(p *analysis.Pass, hider, layer int) bool {
 	return slices.ContainsFunc(p.Ledger.Items, func(it whittle.Item) bool { return it.Layer == layer && it.HiddenBy != hider })
 }
 
@@ -147,7 +147,7 @@ func within(acts []recipe.Action, copies []recipe.Copy) bool {
 		case a.Effect != recipe.Deletes && a.Effect != recipe.ChangesMode && a.Effect != recipe.ChangesTime, !a.Complete:
 			return false
 		}
-		if len(a.Redirects) > 0 && !quiet(a.Redirects) {
+		if len(a.Redirects) > 0 && !hidesOutput(a.Redirects) {
 			return false
 		}
 		for _, at := range a.Paths {
@@ -162,8 +162,8 @@ func within(acts []recipe.Action, copies []recipe.Copy) bool {
 	return some
 }
 
-// quiet says that redirections only hide what is printed.
-func quiet(rs []dockerfile.Redirect) bool {
+// hidesOutput says that redirections only hide what is printed.
+func hidesOutput(rs []dockerfile.Redirect) bool {
 	return !slices.ContainsFunc(rs, func(r dockerfile.Redirect) bool {
 		return r.Target.Value != "/dev/null" && r.Target.Value != "1" && r.Target.Value != "2"
 	})
@@ -199,7 +199,7 @@ func intoRun(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocat
 	if copiesUp(p, p.Recipe.LayerOf(a)) {
 		return relocation{}, false // that has to be fixed first, and changes what is there to be deleted
 	}
-	if !ok || p.Recipe.Last(a, "USER") != p.Recipe.Last(k, "USER") || !passes(p, acts, between) || shadowed(p, a, acts) {
+	if !ok || p.Recipe.Last(a, "USER") != p.Recipe.Last(k, "USER") || !commutes(p, acts, between) || shadowed(p, a, acts) {
 		return relocation{}, false
 	}
 	span := k.Args[0].Span
@@ -207,7 +207,7 @@ func intoRun(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocat
 	if err != nil {
 		return relocation{}, false
 	}
-	edits := commented(p, k, edit)
+	edits := appendRun(p, k, edit)
 	if _, err := dockerfile.Apply(p.Dockerfile.Source, edits); err != nil {
 		return relocation{}, false
 	}
@@ -227,9 +227,9 @@ func copiesUp(p *analysis.Pass, layer int) bool {
 	return sum >= analysis.MinBytes
 }
 
-// commented are the edits that append a RUN to another and take it out; the
+// appendRun are the edits that append a RUN to another and take it out; the
 // comments above it go along, into separate lines.
-func commented(p *analysis.Pass, k *dockerfile.Instruction, edit whittle.Edit) []whittle.Edit {
+func appendRun(p *analysis.Pass, k *dockerfile.Instruction, edit whittle.Edit) []whittle.Edit {
 	plain := append([]whittle.Edit{edit}, p.Dockerfile.Remove(k)...)
 	src := p.Dockerfile.Source
 	lines := strings.Split(string(src[:k.Span.Start]), "\n")
@@ -257,10 +257,10 @@ func commented(p *analysis.Pass, k *dockerfile.Instruction, edit whittle.Edit) [
 	return edits
 }
 
-// passes says whether commands do the same before some instructions as behind
+// commutes says whether commands do the same before some instructions as behind
 // them. Settings pass anything. What only deletes at absolute paths passes
 // what brings files elsewhere, too.
-func passes(p *analysis.Pass, acts []recipe.Action, between []*dockerfile.Instruction) bool {
+func commutes(p *analysis.Pass, acts []recipe.Action, between []*dockerfile.Instruction) bool {
 	fixed := !slices.ContainsFunc(acts, func(a recipe.Action) bool { return a.Effect != recipe.Deletes || !a.Complete || !absolute(a) })
 	for _, in := range between {
 		switch {

@@ -26,7 +26,7 @@ the first COPY what the second one copies.`,
 }
 
 func replacedFiles(p *analysis.Pass) []whittle.Finding {
-	return hiddenFindings(p, hiding{effect: effect{id: "replaced-file", does: "replaces"},
+	return hiddenFindings(p, hiddenRule{effect: effect{id: "replaced-file", does: "replaces"},
 		advice: "write the files once: change them in the instruction that makes them, or leave them out of the first copy",
 		fix: func(k *dockerfile.Instruction, _ map[int][]int, layers []int) (relocation, bool) {
 			return intoRun(p, k, layers)
@@ -48,7 +48,7 @@ the base image. Copy each file once. A virtual environment contains only what yo
 }
 
 func identicalCopies(p *analysis.Pass) []whittle.Finding {
-	return hiddenFindings(p, hiding{effect: effect{"identical-copy", "writes", " again, unchanged"}, fix: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+	return hiddenFindings(p, hiddenRule{effect: effect{"identical-copy", "writes", " again, unchanged"}, fix: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
 		return copiedOnce(p, k, byLayer, layers)
 	},
 		advice: "copy each file once: leave out of the later copy what the earlier one brings, or bind-mount it where only a RUN needs it",
