@@ -1,6 +1,6 @@
 // Package distribution has the rules about Python distributions: those that are
-// declared in the wrong place or not at all, unused or optional, and those that
-// bring tests, bytecode, headers or symbols that no run needs.
+// unused, optional, undeclared or declared in the wrong place, and tests,
+// bytecode, headers and symbols in them that no run needs.
 package distribution
 
 import (
@@ -17,8 +17,8 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// PythonBytecode is the rule python-bytecode: bytecode beside the sources it is
-// compiled from.
+// PythonBytecode is the rule python-bytecode: bytecode beside the sources from
+// which it was compiled.
 func PythonBytecode() analysis.Rule {
 	return analysis.Rule{
 		ID:    "python-bytecode",
@@ -34,12 +34,12 @@ Bytecode whose source is gone, or that another version wrote, is never read.`,
 	}
 }
 
-// bytecode are items of bytecode by how they came about.
+// bytecode are items of bytecode by origin.
 type bytecode struct {
-	// compiled is what an installer wrote, written what running programs did,
-	// stale what no interpreter of the image reads.
+	// compiled was written by an installer, written by running programs; stale
+	// is read by no interpreter of the image.
 	compiled, written, stale []int
-	// wanted are the bytes of what the Dockerfile has compiled on purpose.
+	// wanted is the number of bytes that the Dockerfile compiles on purpose.
 	wanted int64
 }
 
@@ -59,7 +59,7 @@ func findBytecode(p *analysis.Pass) []whittle.Finding {
 	return append(out, staleBytecode(p, b.stale)...)
 }
 
-// bytecodes groups the bytecode above the base image, with wasted copies.
+// bytecodes groups the bytecode above the base image, including wasted copies.
 func bytecodes(p *analysis.Pass) (b bytecode) {
 	sites, wanted := p.Dists.Sites(), compiledOnPurpose(p)
 	sources, versions := map[string]*whittle.Node{}, map[string]bool{}
@@ -83,8 +83,8 @@ func bytecodes(p *analysis.Pass) (b bytecode) {
 		case (!there || version != "" && len(versions) > 0 && !versions[version]) && it.Cause == whittle.Visible:
 			b.stale = append(b.stale, i)
 		case !there, p.Layers.OfSystem(text.Item), p.Dockerfile == nil && it.Layer == 0:
-			// A package manager of the system compiles as it likes, and nobody
-			// knows who made the lowest layer.
+			// A system package manager decides itself what it compiles, and the
+			// origin of the lowest layer is unknown.
 		case it.Cause == whittle.Visible && wanted.has(it.Path):
 			b.wanted += it.Bytes
 		case p.Layers.IsBase(text.Layer) || !inSite || p.Owner[text.Item].Ecosystem != "pypi" || bootstrap(p, s, p.Owner[text.Item].Name),
@@ -97,9 +97,9 @@ func bytecodes(p *analysis.Pass) (b bytecode) {
 	return b
 }
 
-// bootstrap says that a distribution came with the interpreter: the base image
-// has it too, so that a COPY of site-packages brings the bytecode that running
-// it has left.
+// bootstrap says that a distribution came with the interpreter. The base image
+// has it too, so a COPY of site-packages also copies the bytecode that its runs
+// have written.
 func bootstrap(p *analysis.Pass, site, name string) bool {
 	if name != "pip" && name != "setuptools" && name != "wheel" {
 		return false
@@ -133,7 +133,7 @@ func compiledFrom(at string) (source, version string, ok bool) {
 	return parent + stem + ".py", version, true
 }
 
-// interpreterVersion reads the version off the program of an interpreter:
+// interpreterVersion is the version in the path of an interpreter:
 // "usr/local/bin/python3.13" is "313".
 func interpreterVersion(at string) (string, bool) {
 	dir, base := path.Split(at)
@@ -144,18 +144,18 @@ func interpreterVersion(at string) (string, bool) {
 	return "3" + v, true
 }
 
-// worthSlower says that a saving is worth a slower start: a hundredth of the
-// image's bytes at least.
+// worthSlower says that a saving justifies a slower start: it is at least a
+// hundredth of the image's bytes.
 func worthSlower(p *analysis.Pass, certain int64) bool {
 	return certain*100 >= p.Ledger.Sum().Size
 }
 
-// keepAdvice is the advice about bytecode that is not.
+// keepAdvice is the advice about bytecode whose saving does not.
 const keepAdvice = "leave it: it is under 1 % of the image, and every start would be slower"
 
 const slowStart = "each start compiles what it imports, and keeps it only where it may write beside the sources"
 
-// compiledBytecode reports what installers wrote.
+// compiledBytecode reports bytecode that installers wrote.
 func compiledBytecode(p *analysis.Pass, items []int) []whittle.Finding {
 	const id = "python-bytecode"
 	if p.Layers.Bytes(items) < analysis.MinBytes {
@@ -219,8 +219,8 @@ func compiledBytecode(p *analysis.Pass, items []int) []whittle.Finding {
 	return out
 }
 
-// shorterRecords are the RECORDs without the lines of some files: an installer
-// lists there what it has written. bytes are those of the lines.
+// shorterRecords are the RECORDs without the lines of some files, because an
+// installer lists the files that it wrote. bytes are the bytes of these lines.
 func shorterRecords(p *analysis.Pass, items []int) (records []whittle.Shrunk, bytes int64) {
 	gone := make(map[string]bool, len(items))
 	for _, i := range items {
@@ -246,8 +246,8 @@ func shorterRecords(p *analysis.Pass, items []int) (records []whittle.Shrunk, by
 }
 
 // noCompile are the edits that keep the pip commands of a RUN from compiling;
-// ok is false where one of its installers does so by other means or takes no
-// words.
+// ok is false if one of its installers compiles by other means or takes no
+// option.
 func noCompile(run *dockerfile.Instruction) (edits []whittle.Edit, ok bool) {
 	commands, _ := recipe.InstallCommands(run)
 	for _, c := range commands {
@@ -266,16 +266,16 @@ func noCompile(run *dockerfile.Instruction) (edits []whittle.Edit, ok bool) {
 	return edits, len(edits) > 0
 }
 
-// knownNotToImport says that a command is none that could start Python: file
-// tools, users, package managers of the system.
+// knownNotToImport says that a command cannot start Python: file tools, user
+// management, system package managers.
 func knownNotToImport(c *dockerfile.Command) bool {
 	name := c.Name()
 	return name == "" && len(c.Words) == 0 || recipe.EffectOf(name) != recipe.Unknown || name == "find" || name == "xargs" ||
 		slices.Contains([]string{"apt-get", "apt", "apk", "dnf", "yum", "groupmod", "cp", "cat", "sed", "grep", "curl", "wget", "tar", "strip", "test", "[", "cd", "export", "set", "uv"}, name)
 }
 
-// writtenBytecode reports what running programs wrote beside the sources of the
-// base image and of the application.
+// writtenBytecode reports bytecode that running programs wrote beside the
+// sources of the base image and of the application.
 func writtenBytecode(p *analysis.Pass, items []int) []whittle.Finding {
 	const id = "python-bytecode"
 	if p.Layers.Bytes(items) < analysis.MinBytes {
@@ -311,7 +311,7 @@ func writtenBytecode(p *analysis.Pass, items []int) []whittle.Finding {
 }
 
 // writers are the stages whose commands wrote items: those of the layers, or
-// those that a layer was copied from.
+// those from which a layer was copied.
 func writers(p *analysis.Pass, items []int) (stages []int, ok bool) {
 	for _, layer := range p.Layers.LayersOf(items) {
 		in := p.Recipe.Instruction(layer)
@@ -332,7 +332,7 @@ func writers(p *analysis.Pass, items []int) (stages []int, ok bool) {
 	return stages, len(stages) > 0
 }
 
-// staleBytecode reports what no interpreter of the image reads.
+// staleBytecode reports bytecode that no interpreter of the image reads.
 func staleBytecode(p *analysis.Pass, items []int) []whittle.Finding {
 	const id = "python-bytecode"
 	if p.Layers.Bytes(items) < analysis.MinBytes {
@@ -346,8 +346,9 @@ func staleBytecode(p *analysis.Pass, items []int) []whittle.Finding {
 	}}
 }
 
-// bootstrapped says that a distribution came with the virtual environment that
-// some RUNs install into, and not by them: whoever makes one compiles it.
+// bootstrapped says that a distribution was installed when the virtual
+// environment was made into which RUNs install, and not by these RUNs: making
+// an environment always compiles it.
 func bootstrapped(p *analysis.Pass, name string, runs []*dockerfile.Instruction) bool {
 	if name != "pip" && name != "setuptools" && name != "wheel" {
 		return false

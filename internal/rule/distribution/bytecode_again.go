@@ -11,9 +11,9 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// noCompileGroup are the edits that keep all installers from compiling that
-// have a part in what a group's RUN brings: where the image has a copy of a
-// folder that several RUNs of a stage filled, all of these.
+// noCompileGroup are the edits that keep all installers of a group's RUN from
+// compiling. If the image has a copy of a folder that several RUNs of a stage
+// filled, these are all of them.
 func noCompileGroup(p *analysis.Pass, g *analysis.Group) (edits []whittle.Edit, runs []*dockerfile.Instruction, ok bool) {
 	runs = []*dockerfile.Instruction{g.Install.Run}
 	if g.Install.Here != "" {
@@ -37,15 +37,15 @@ func noCompileGroup(p *analysis.Pass, g *analysis.Group) (edits []whittle.Edit, 
 	return edits, runs, len(edits) > 0
 }
 
-// compiles says that an installer compiles what it installs: uv does where it
-// is asked to.
+// compiles says that an installer compiles what it installs. uv does so only on
+// request.
 func compiles(c recipe.InstallCommand) bool {
 	return c.Tool != "uv" && !c.Has("--no-compile") || c.Has("--compile-bytecode", "--compile")
 }
 
-// writtenAgain are the distributions whose bytecode is there again after the
-// installers wrote none: programs that run afterwards import their modules and
-// may write beside them. all says that it may be any of them.
+// writtenAgain are the distributions whose bytecode would be written anyway:
+// programs that run later import their modules and may write bytecode. all says
+// that it may be any of them.
 type writtenAgain struct {
 	all   bool
 	names map[string]bool
@@ -53,8 +53,8 @@ type writtenAgain struct {
 
 func (w *writtenAgain) has(name string) bool { return w.all || w.names[name] }
 
-// again says what the commands behind the first of some RUNs write, in their
-// stage and in the image.
+// again gives the bytecode that is written by the commands after the first of
+// the RUNs, in their stage and in the image.
 func again(p *analysis.Pass, runs []*dockerfile.Instruction) writtenAgain {
 	w := writtenAgain{names: map[string]bool{}}
 	for _, chain := range [][]*dockerfile.Instruction{p.Recipe.Chain(), p.Recipe.ChainOf(&p.Dockerfile.Stages[runs[0].Stage])} {
@@ -69,8 +69,8 @@ func again(p *analysis.Pass, runs []*dockerfile.Instruction) writtenAgain {
 	return w
 }
 
-// rewritten adds what the commands of a RUN import; of the first RUN those behind
-// its first installer.
+// rewritten adds the imports of the commands of a RUN; in the first RUN only of
+// those after its first installer.
 func rewritten(p *analysis.Pass, in *dockerfile.Instruction, first bool, w *writtenAgain) {
 	s, err := in.Shell()
 	if err != nil {
@@ -91,8 +91,8 @@ func rewritten(p *analysis.Pass, in *dockerfile.Instruction, first bool, w *writ
 	}
 }
 
-// noBytecode says that Python writes no bytecode in a command: by the stage's
-// environment or its own.
+// noBytecode says that Python writes no bytecode in a command, because of the
+// environment of the stage or the command.
 func noBytecode(p *analysis.Pass, in *dockerfile.Instruction, c *dockerfile.Command) bool {
 	const name = "PYTHONDONTWRITEBYTECODE"
 	if slices.ContainsFunc(c.Assigns, func(w dockerfile.Word) bool { return strings.HasPrefix(w.Text, name+"=") && len(w.Text) > len(name)+1 }) {
@@ -117,8 +117,8 @@ func noBytecode(p *analysis.Pass, in *dockerfile.Instruction, c *dockerfile.Comm
 	return set
 }
 
-// program adds what a program imports: all that its distribution needs, where
-// it is one of an installed distribution.
+// program adds the imports of a program: if it belongs to an installed
+// distribution, all that this distribution needs.
 func program(p *analysis.Pass, c *dockerfile.Command, w *writtenAgain) {
 	name, module := c.Name(), ""
 	if strings.HasPrefix(name, "python") && len(c.Words) > 2 && c.Words[1].Value == "-m" {
@@ -142,12 +142,12 @@ func program(p *analysis.Pass, c *dockerfile.Command, w *writtenAgain) {
 	w.all = true
 }
 
-// offers says that a distribution brings a program.
+// offers says that a distribution has a program.
 func offers(d *python.Distribution, name string) bool {
 	return name != "" && slices.ContainsFunc(d.EntryPoints, func(e python.EntryPoint) bool { return e.Group == "console_scripts" && e.Name == name })
 }
 
-// has says that a distribution brings a module or package at the top.
+// has says that a distribution has a top-level module or package.
 func has(d *python.Distribution, module string) bool {
 	at := d.Site + "/" + module
 	return slices.ContainsFunc(d.Files, func(f string) bool { return f == at+".py" || strings.HasPrefix(f, at+"/") })

@@ -12,15 +12,15 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// compiledByDockerfile is the bytecode that a Dockerfile asks for by name: what compileall
-// makes is there whatever installers and the environment say.
+// compiledByDockerfile is the bytecode that a Dockerfile compiles explicitly.
+// compileall writes it regardless of installers and the environment.
 type compiledByDockerfile struct {
 	all  bool
 	dirs []string
 }
 
-// compiledOnPurpose are the folders that the Dockerfile has compiled; all where
-// which ones is not known, or another stage does it.
+// compiledOnPurpose are the folders that the Dockerfile compiles; all says that
+// they are not known, or that another stage compiles them.
 func compiledOnPurpose(p *analysis.Pass) (out compiledByDockerfile) {
 	if p.Dockerfile == nil {
 		return out
@@ -47,7 +47,7 @@ func compiledOnPurpose(p *analysis.Pass) (out compiledByDockerfile) {
 	return out
 }
 
-// compileAll are the arguments of a command that compiles on purpose.
+// compileAll are the arguments of a command that runs compileall.
 // https://docs.python.org/3/library/compileall.html
 func compileAll(c *dockerfile.Command) (args []dockerfile.Word, ok bool) {
 	if !strings.HasPrefix(c.Name(), "python") {
@@ -61,8 +61,8 @@ func compileAll(c *dockerfile.Command) (args []dockerfile.Word, ok bool) {
 	return nil, false
 }
 
-// add takes in the arguments of one command; here says that it is of the image's
-// own stages.
+// add adds the folders in the arguments of one command; here says that it
+// belongs to a stage of the image.
 func (w *compiledByDockerfile) add(args []dockerfile.Word, here bool) {
 	found := false
 	for _, a := range args {
@@ -78,13 +78,13 @@ func (w *compiledByDockerfile) add(args []dockerfile.Word, here bool) {
 	w.all = w.all || !found
 }
 
-// has says that a path is among it.
+// has says that a path is in one of the folders.
 func (w *compiledByDockerfile) has(at string) bool {
 	return w.all || slices.ContainsFunc(w.dirs, func(dir string) bool { return whittle.Under(at, dir) })
 }
 
-// onlyImports says that the commands of a RUN compile nothing themselves: the
-// bytecode that it leaves is of what its programs imported.
+// onlyImports says that the commands of a RUN do not compile. Its bytecode was
+// written when its programs imported modules.
 func onlyImports(p *analysis.Pass, in *dockerfile.Instruction) bool {
 	if in == nil || in.Keyword != "RUN" {
 		return false
@@ -109,7 +109,7 @@ func onlyImports(p *analysis.Pass, in *dockerfile.Instruction) bool {
 	return true
 }
 
-// uvCompiles says that the environment of a command may have uv compile what it
+// uvCompiles says that the environment of a command may make uv compile what it
 // installs.
 func uvCompiles(p *analysis.Pass, in *dockerfile.Instruction, c *dockerfile.Command) bool {
 	const name = "UV_COMPILE_BYTECODE"
@@ -119,6 +119,6 @@ func uvCompiles(p *analysis.Pass, in *dockerfile.Instruction, c *dockerfile.Comm
 		})
 }
 
-// compilingTools are modules and programs that compile what they install, or start something that
-// does.
+// compilingTools are modules and programs that compile what they install, or
+// run something that does.
 var compilingTools = []string{"venv", "virtualenv", "ensurepip", "pip", "pipenv", "poetry", "pdm", "build", "tox", "nox"}

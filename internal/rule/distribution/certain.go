@@ -11,8 +11,9 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// unusedRisk is low where no file of the project names one of the group, and
-// no module of the application makes names of modules when it runs.
+// unusedRisk is low if no file of the project names a distribution of the
+// group, and no module of the application composes names of modules at run
+// time.
 func unusedRisk(p *analysis.Pass, group, freed []int) (whittle.Risk, string) {
 	for _, i := range group {
 		d := &p.Graph.Distributions[i]
@@ -43,8 +44,8 @@ func unusedRisk(p *analysis.Pass, group, freed []int) (whittle.Risk, string) {
 	return whittle.RiskLow, caution
 }
 
-// makesNames finds a module of the application that can import by a name that
-// no file shows, or that cannot be read, and says so in a few words.
+// makesNames finds a module of the application that may import by a name that
+// no file contains, or that cannot be read, and says so briefly.
 func makesNames(p *analysis.Pass) (why string, found bool) {
 	own := p.Dists.ApplicationFiles()
 	dir := whittle.Join("", p.Config.Config.WorkingDir)
@@ -66,11 +67,12 @@ func makesNames(p *analysis.Pass) (why string, found bool) {
 	return "", false
 }
 
-// importingFunctions are functions of libraries that import what they are given.
+// importingFunctions are functions of libraries that import the module named by
+// their argument.
 var importingFunctions = []string{"import_string", "import_from_string", "import_object", "load_object", "resolve_name", "maybe_resolve"}
 
-// asksForEntryPoints says that a module of the application asks for entry
-// points: the group may be made when it runs.
+// asksForEntryPoints says that a module of the application reads entry points,
+// whose group may be composed at run time.
 func asksForEntryPoints(p *analysis.Pass) bool {
 	own := p.Dists.ApplicationFiles()
 	dir := whittle.Join("", p.Config.Config.WorkingDir)
@@ -91,21 +93,20 @@ func asksForEntryPoints(p *analysis.Pass) bool {
 	})
 }
 
-// plugsIn says that a distribution offers entry points other than programs.
+// plugsIn says that a distribution has entry points other than programs.
 func plugsIn(d *python.Distribution) bool {
 	return slices.ContainsFunc(d.EntryPoints, func(e python.EntryPoint) bool { return e.Group != "console_scripts" && e.Group != "gui_scripts" })
 }
 
-// dynamicImport is the line of an import of what imports by name, 0 where there is
-// none. Where literal names follow, those are what importlib is for.
+// dynamicImport is the line that imports a module which imports by name, 0 if
+// there is none. importlib followed by literal names does not count.
 func dynamicImport(src *source.Facts) int {
 	literal := slices.ContainsFunc(src.Imports, func(imp source.Import) bool { return imp.Context&source.Dynamic != 0 })
 	for i := range src.Imports {
 		imp := &src.Imports[i]
 		switch imp.Module {
 		case "importlib":
-			// These find what is there, or read files; they import nothing by
-			// name.
+			// These find modules or read files; they do not import by name.
 			harmless := imp.Names != nil && !slices.ContainsFunc(imp.Names, func(n string) bool { return n != "metadata" && n != "resources" && n != "util" })
 			if !literal && !harmless {
 				return imp.Line

@@ -12,7 +12,7 @@ import (
 )
 
 // WrongBuildOfWheel is the rule wrong-build-of-wheel: wheels built for a
-// graphics card in an image that asks for none.
+// graphics card in an image that does not ask for one.
 func WrongBuildOfWheel() analysis.Rule {
 	return analysis.Rule{
 		ID:    "wrong-build-of-wheel",
@@ -26,17 +26,17 @@ graphics card. There is no fix, because whittle cannot know whether a computer t
 	}
 }
 
-// cudaOnly says that a distribution serves a graphics card alone.
+// cudaOnly says that a distribution is only useful with a graphics card.
 func cudaOnly(name string) bool {
 	return strings.HasPrefix(name, "nvidia-") || name == "triton" || name == "pytorch-triton" || strings.HasPrefix(name, "cuda-") || name == "nvidia"
 }
 
-// cudaBuild says that a distribution exists as a build without CUDA too.
+// cudaBuild says that there is also a build of a distribution without CUDA.
 func cudaBuild(name string) bool {
 	return slices.Contains([]string{"torch", "torchvision", "torchaudio", "tensorflow", "jaxlib", "onnxruntime-gpu", "paddlepaddle-gpu", "xgboost", "ctranslate2"}, name)
 }
 
-// cudaFile says that a file of such a build is the part for the graphics card.
+// cudaFile says that a file of such a build is only for the graphics card.
 func cudaFile(at string) bool {
 	base := strings.ToLower(path.Base(at))
 	return strings.Contains(base, ".so") && slices.ContainsFunc([]string{"cuda", "cudnn", "cublas", "cufft", "cusparse", "nccl", "nvrtc", "cupti", "nvtools"},
@@ -65,8 +65,8 @@ func findCUDA(p *analysis.Pass) []whittle.Finding {
 			rest += it.Bytes
 		}
 	}
-	// Without a build that could be another, the libraries are wanted for
-	// themselves.
+	// If no installed distribution has another build, the libraries are used
+	// directly.
 	builds := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !cudaBuild(n) && cudaHost(p, n) == "" })
 	if p.Layers.Bytes(items) < analysis.MinBytes || len(builds) == 0 {
 		return nil
@@ -80,8 +80,7 @@ func findCUDA(p *analysis.Pass) []whittle.Finding {
 		Fingerprint: whittle.Fingerprint("wrong-build-of-wheel", names...),
 	}
 	f.Evidence = p.Layers.Places(items)
-	// Other builds differ in other files as well: by a tenth of those, as a
-	// rule.
+	// Other builds also differ in their other files, by about a tenth of these.
 	f.Change.Plus = rest / 10
 	if f.Change.Plus > p.Layers.Bytes(items) {
 		f.Change.Plus = p.Layers.Bytes(items)
@@ -90,7 +89,7 @@ func findCUDA(p *analysis.Pass) []whittle.Finding {
 }
 
 // cudaHost is an installed distribution that requires one of the libraries and
-// exists as another build.
+// has another build.
 func cudaHost(p *analysis.Pass, name string) string {
 	for _, e := range p.Graph.Edges {
 		if e.From >= 0 && e.Requirement.Name == name && cudaBuild(p.Graph.Distributions[e.From].Name) {
@@ -101,7 +100,7 @@ func cudaHost(p *analysis.Pass, name string) string {
 }
 
 // asksForCUDA says that the image is meant for a graphics card, by its
-// environment, its base or what the project's own lines say.
+// environment, its base or the project's own code.
 func asksForCUDA(p *analysis.Pass) bool {
 	for _, kv := range p.Config.Config.Env {
 		if strings.HasPrefix(kv, "NVIDIA_") || strings.HasPrefix(kv, "CUDA_") {

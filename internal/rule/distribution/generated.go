@@ -12,9 +12,9 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// generated are the files of the project that tools make of others: lock files
-// and compiled requirements, in its folder, where some files are and above
-// those, and among the declarations.
+// generated are the files that tools generate from others (lock files and
+// compiled requirements): in the project's folder, in the folders of the given
+// files and above them, and among the declarations.
 func generated(p *analysis.Pass, beside map[string]bool) (out []project.Generated) {
 	if p.Declared == nil || p.Files == nil {
 		return nil
@@ -48,9 +48,9 @@ func generated(p *analysis.Pass, beside map[string]bool) (out []project.Generate
 	return out
 }
 
-// projectFix is a fix of the project's declarations. What tools make of them
-// is made again with it. It is nil where nobody knows how: a lock file that is
-// not what the declarations say is worse than what the fix is for.
+// projectFix is a fix of the project's declarations. Generated files that
+// depend on them are remade with it. It is nil if it is not known how, because
+// a lock file that does not match the declarations is worse than the finding.
 func projectFix(p *analysis.Pass, title string, patches []whittle.Patch) *whittle.Fix {
 	changed := map[string]bool{}
 	for _, patch := range patches {
@@ -74,9 +74,9 @@ func projectFix(p *analysis.Pass, title string, patches []whittle.Patch) *whittl
 	return f
 }
 
-// madeOf says that a generated file is made of one that changes: of a source,
-// what a source includes, or a member of its workspace; of anything beside it
-// where it is not known.
+// madeOf says that a generated file depends on one that changes: a source, a
+// file that a source includes, or a member of its workspace. If that is not
+// known, it depends on every file in its folder.
 func madeOf(p *analysis.Pass, g *project.Generated, changed map[string]bool) bool {
 	dir := path.Dir(g.File)
 	if slices.ContainsFunc(readFor(p, g), func(name string) bool { return changed[name] }) {
@@ -97,9 +97,9 @@ func madeOf(p *analysis.Pass, g *project.Generated, changed map[string]bool) boo
 	return false
 }
 
-// readFor are the files of the project that a tool reads to make a file: its
-// sources, and the requirements and constraints that these and its arguments
-// name.
+// readFor are the files of the project that a tool reads to generate a file:
+// its sources, and the requirements and constraints that these and its
+// arguments name.
 func readFor(p *analysis.Pass, g *project.Generated) []string {
 	out := slices.Clone(g.Sources)
 	named := func(dir string, words []string) {
@@ -124,15 +124,16 @@ func readFor(p *analysis.Pass, g *project.Generated) []string {
 	return out
 }
 
-// dependsOnOther says that a file is made of another one that has to be made first.
+// dependsOnOther says that a file is generated from another one that must be
+// remade first.
 func dependsOnOther(p *analysis.Pass, g *project.Generated, all []project.Generated, changed map[string]bool) bool {
 	return slices.ContainsFunc(all, func(o project.Generated) bool {
 		return o.File != g.File && !changed[o.File] && slices.Contains(readFor(p, g), o.File) && madeOf(p, &o, changed)
 	})
 }
 
-// nearest is the file of a name in a folder of the project or the next above it
-// that has one.
+// nearest is the file with a name in a folder of the project, or in the closest
+// parent folder that has one.
 func nearest(p *analysis.Pass, dir, name string) string {
 	for {
 		at := path.Join(dir, name)

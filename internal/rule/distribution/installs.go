@@ -8,8 +8,8 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// Installs are the declared dependencies that the Dockerfile installs, by the
-// commands of all its stages.
+// Installs are the declared dependencies that the commands of all stages of the
+// Dockerfile install.
 func Installs(f *analysis.Facts) []project.Dependency {
 	p := analysis.New(f)
 	sources := installSources(p)
@@ -22,8 +22,8 @@ func Installs(f *analysis.Facts) []project.Dependency {
 	return out
 }
 
-// Freed are the positions of the distributions that nothing needs any more when
-// the project does not ask for some of them.
+// Freed are the positions of the distributions that nothing needs any more if
+// the project does not require some of them.
 func Freed(f *analysis.Facts, names []string) []int {
 	if f.Graph == nil {
 		return nil
@@ -41,8 +41,7 @@ func Freed(f *analysis.Facts, names []string) []int {
 	return p.Graph.Frees(p.Dists.Requested(), gone...)
 }
 
-// Without is what the layers do not have when some distributions are not
-// installed.
+// Without is the change that some distributions are not installed.
 func Without(f *analysis.Facts, dists []int) whittle.LayerChange {
 	p := analysis.New(f)
 	return p.Layers.Removal(p.Dists.Contents(dists))

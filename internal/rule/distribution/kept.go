@@ -7,8 +7,8 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// ImportedTests are the top-level packages in site-packages whose tests have to
-// stay, because something outside of them is imported from there.
+// ImportedTests are the top-level packages in site-packages whose tests must be
+// kept, because a module outside of the tests imports from them.
 func ImportedTests(f *analysis.Facts) []string {
 	if f.Graph == nil {
 		return nil

@@ -14,7 +14,7 @@ import (
 )
 
 // MisplacedDependency is the rule misplaced-dependency: a distribution that is
-// imported at start and declared for something else.
+// imported at start is declared where the image does not install it.
 func MisplacedDependency() analysis.Rule {
 	return analysis.Rule{
 		ID:    "misplaced-dependency",
@@ -59,12 +59,12 @@ func findMisplaced(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// declaresAny says that the project's files are known: a folder that declares
+// declaresAny says that the project's files are known. A folder that declares
 // nothing is not the image's project.
 func declaresAny(p *analysis.Pass) bool { return p.Declared != nil && len(p.Declared.Files) > 0 }
 
-// declaredFor says in a few words where a dependency is declared: "the extra
-// screenshots (pyproject.toml:12)".
+// declaredFor says where a dependency is declared: "the extra screenshots
+// (pyproject.toml:12)".
 func declaredFor(d *project.Dependency) string {
 	at := d.File
 	if d.Line > 0 {
@@ -79,8 +79,8 @@ func declaredFor(d *project.Dependency) string {
 	return at
 }
 
-// misplaced reports that a distribution is declared where the image does not
-// look, with the smaller of the two ways out.
+// misplaced reports a distribution that is declared where the image does not
+// install it, with the smaller of two fixes.
 func misplaced(p *analysis.Pass, q *whittle.Problem, d *project.Dependency, sources []installSource) whittle.Finding {
 	where := q.Starts()
 	at := fmt.Sprintf("%s:%d", q.Path, q.Line)
@@ -128,8 +128,8 @@ func declaredAt(p *analysis.Pass, d *project.Dependency) whittle.Evidence {
 	return e
 }
 
-// remedy is one way to bring a distribution into the image: between low and
-// high bytes more, where that is known.
+// remedy is one way to install a distribution in the image. It adds between low
+// and high bytes, if that is known.
 type remedy struct {
 	advice    string
 	fix       *whittle.Fix
@@ -139,15 +139,15 @@ type remedy struct {
 
 func (w *remedy) smaller(than remedy) bool { return w.known && than.known && w.high < than.high }
 
-// cost is what installing some requirements adds to the image.
+// cost is the number of bytes that installing requirements adds to the image.
 func (w *remedy) cost(p *analysis.Pass, requirements ...string) {
 	if p.Growth != nil {
 		w.low, w.high, w.known = p.Growth(requirements...)
 	}
 }
 
-// moveLine is the way out in the declarations: the line goes to where the
-// start needs it.
+// moveLine is the remedy in the declarations: it moves the line to where the
+// image installs it.
 func moveLine(p *analysis.Pass, q *whittle.Problem, d *project.Dependency) (w remedy) {
 	w.cost(p, d.Text)
 	file, folder := installsFrom(p)
@@ -175,9 +175,9 @@ func moveLine(p *analysis.Pass, q *whittle.Problem, d *project.Dependency) (w re
 	return remedy{}
 }
 
-// toList moves a line to a list of pyproject.toml. From an extra to the
-// dependencies it is moved, as these come with every extra; from anywhere else
-// it is copied, as that may be installed without them.
+// toList moves a line to a list of pyproject.toml. A line of an extra is moved
+// to the dependencies, which are installed with every extra. Other lines are
+// copied, because their list may be installed without the dependencies.
 func toList(p *analysis.Pass, w remedy, d *project.Dependency, to edit.List) remedy {
 	where := "the dependencies"
 	if to.Kind == "optional" {
@@ -203,8 +203,8 @@ func toList(p *analysis.Pass, w remedy, d *project.Dependency, to edit.List) rem
 	return w
 }
 
-// toFile brings a line to the requirements file that the image installs: it is
-// moved from one that includes that file, else copied.
+// toFile adds a line to the requirements file that the image installs. It is
+// moved if its file includes that one, otherwise copied.
 func toFile(p *analysis.Pass, w remedy, d *project.Dependency, file string) remedy {
 	patch, err := p.Project.Patch(file, []analysis.Change{func(src []byte) ([]whittle.Edit, error) { return edit.AddLine(src, d.Text) }})
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"whittle.dev/whittle/internal/shell"
 )
 
-// installDeclared is the way out in the Dockerfile: it installs what declares the
-// dependency, too.
+// installDeclared is the remedy in the Dockerfile: it also installs the extra,
+// group or file that declares the dependency.
 func installDeclared(p *analysis.Pass, d *project.Dependency, sources []installSource) (w remedy) {
 	switch {
 	case d.Kind == project.Optional:
@@ -43,8 +43,8 @@ func installDeclared(p *analysis.Pass, d *project.Dependency, sources []installS
 	return w
 }
 
-// declaredBeside are the requirements that come with a dependency where all of its
-// extra, group or file is installed.
+// declaredBeside are the requirements that are installed together with a
+// dependency if its whole extra, group or file is installed.
 func declaredBeside(p *analysis.Pass, d *project.Dependency) []string {
 	var out []string
 	for _, other := range p.Dists.Declarations() {
@@ -56,9 +56,9 @@ func declaredBeside(p *analysis.Pass, d *project.Dependency) []string {
 	return out
 }
 
-// widen lets a command install the extra, group or file of a dependency, too.
-// ok is false where it cannot be told how; a command that installs something
-// else stays as it is.
+// widen makes a command also install the extra, group or file of a dependency.
+// ok is false if it is not known how. A command that installs something else is
+// not changed.
 func widen(p *analysis.Pass, s *installSource, d *project.Dependency) (edits []whittle.Edit, ok bool) {
 	c := s.command
 	switch {
@@ -93,8 +93,8 @@ func widen(p *analysis.Pass, s *installSource, d *project.Dependency) (edits []w
 	return []whittle.Edit{e}, err == nil
 }
 
-// widenFile lets a command install another requirements file, too, which the
-// stage has to have beside the one that it installs.
+// widenFile makes a command also install another requirements file, which must
+// be beside the one that it installs in the stage.
 func widenFile(p *analysis.Pass, s *installSource, file string) ([]whittle.Edit, bool) {
 	w := s.command.Words[s.word]
 	named := strings.TrimPrefix(strings.TrimPrefix(w.Value, "--requirement="), "-r")
@@ -109,8 +109,8 @@ func widenFile(p *analysis.Pass, s *installSource, file string) ([]whittle.Edit,
 	return append(copies, e), err == nil
 }
 
-// alsoCopied are the edits that bring a file of the project to where a
-// command's stage has another one; none where it comes along already.
+// alsoCopied are the edits that copy a file of the project to the folder in
+// which a command's stage has another one; none if it is copied already.
 func alsoCopied(p *analysis.Pass, s *installSource, file string) ([]whittle.Edit, bool) {
 	for _, in := range p.Recipe.ChainOf(&p.Dockerfile.Stages[s.run.Stage]) {
 		c, ok := p.Recipe.ReadCopy(in)

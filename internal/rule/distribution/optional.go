@@ -9,7 +9,7 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// OptionalDependency is the rule optional-dependency: heavy dependencies that
+// OptionalDependency is the rule optional-dependency: large dependencies that
 // only some functions import.
 func OptionalDependency() analysis.Rule {
 	return analysis.Rule{
@@ -24,8 +24,8 @@ worth it, so there is no fix.`,
 	}
 }
 
-// heavySize is the size, with all that only it needs, from which a dependency is
-// worth a separate image; in bytes.
+// heavySize is the size in bytes, with all that only it needs, from which a
+// dependency is reported.
 const heavySize = 20_000_000
 
 func findOptional(p *analysis.Pass) []whittle.Finding {
@@ -69,16 +69,16 @@ func findOptional(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// isPartial says that a part of the application is not in the image: what it
-// imports at start is not known.
+// isPartial says that a part of the application is missing from the image, so
+// that its imports at start are not known.
 func isPartial(p *analysis.Pass) bool {
 	return p.Check != nil && slices.ContainsFunc(p.Check.Problems, func(q whittle.Problem) bool {
 		return q.Rule == whittle.CheckMissingSource || q.Rule == whittle.CheckNotOnPath || q.Rule == whittle.CheckMissingEntryPoint
 	})
 }
 
-// extrasNeeded are the extras that declare a distribution, empty where the
-// project's plain dependencies do.
+// extrasNeeded are the extras that declare a distribution, empty if the
+// project's dependencies do.
 func extrasNeeded(p *analysis.Pass, i int) []string {
 	var out []string
 	for _, d := range p.Dists.Declared() {

@@ -14,7 +14,7 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// listOf is the list of a pyproject.toml that has a dependency.
+// listOf is the list of a pyproject.toml that contains a dependency.
 func listOf(src []byte, d *project.Dependency) (edit.List, bool) {
 	lists, err := edit.Lists(src)
 	if err != nil {
@@ -37,8 +37,8 @@ func listOf(src []byte, d *project.Dependency) (edit.List, bool) {
 	return edit.List{}, false
 }
 
-// undeclare takes dependencies out of the project's files; ok is false where
-// one is in a file that cannot be edited.
+// undeclare removes dependencies from the project's files; ok is false if one
+// is in a file that cannot be edited.
 func undeclare(p *analysis.Pass, deps []*project.Dependency) (patches []whittle.Patch, ok bool) {
 	changes := map[string][]analysis.Change{}
 	var order []string
@@ -62,8 +62,8 @@ func undeclare(p *analysis.Pass, deps []*project.Dependency) (patches []whittle.
 	return patches, len(patches) > 0
 }
 
-// undeclaring is the change that takes a dependency out of the file that
-// people write it in.
+// undeclaring is the change that removes a dependency from the file that people
+// edit.
 func undeclaring(p *analysis.Pass, d *project.Dependency) (file string, c analysis.Change, ok bool) {
 	for _, file := range p.Project.Written(d.File) {
 		switch {
@@ -85,7 +85,7 @@ func undeclaring(p *analysis.Pass, d *project.Dependency) (file string, c analys
 	return "", nil, false
 }
 
-// namesOf knows which distribution has a module.
+// namesOf finds the distribution of a module.
 func namesOf(p *analysis.Pass) *python.Names {
 	if p.Names != nil {
 		return p.Names
@@ -95,8 +95,8 @@ func namesOf(p *analysis.Pass) *python.Names {
 	return n
 }
 
-// listFor is the list that a problem's distribution belongs in: the extra
-// without which the importing file cannot be imported anyway, else the
+// listFor is the list to which a problem's distribution belongs: the extra
+// without which the importing file cannot be imported anyway, otherwise the
 // project's dependencies.
 func listFor(p *analysis.Pass, q *whittle.Problem, src []byte) (edit.List, bool) {
 	lists, err := edit.Lists(src)
@@ -118,9 +118,8 @@ func listFor(p *analysis.Pass, q *whittle.Problem, src []byte) (edit.List, bool)
 	return edit.List{}, false
 }
 
-// extraNeededBy is the extra that declares something which a file of the
-// project imports at its top, other than a given distribution, and nothing else
-// declares.
+// extraNeededBy is the only extra that declares something that a file of the
+// project imports at its top, apart from a given distribution.
 func extraNeededBy(p *analysis.Pass, file, without string) string {
 	text := p.Project.File(file)
 	if text == nil {

@@ -13,23 +13,24 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// installSource is one thing that a command of the Dockerfile installs of the
-// project: its folder, with some extras and groups, or a requirements file.
+// installSource is something of the project that a command of the Dockerfile
+// installs: its folder, with extras and groups, or a requirements file.
 type installSource struct {
 	run     *dockerfile.Instruction
 	command recipe.InstallCommand
-	// word is the position of what names it; that of the verb where the tool
-	// installs the project without being told.
+	// word is the position of the word that names it; it is the subcommand if
+	// the tool installs the project by default.
 	word int
-	// file is the requirements file in the project, empty for the folder.
+	// file is the requirements file in the project, empty for its folder.
 	file string
-	// extras and groups are those that come along; every says that all do.
+	// extras and groups are those that are installed too; every says that all
+	// are.
 	extras, groups []string
 	every          bool
 }
 
-// installSources are what the Dockerfile installs of the project, and makes
-// wheels of.
+// installSources are the sources that the Dockerfile installs from the project,
+// or builds wheels of.
 func installSources(p *analysis.Pass) []installSource {
 	if p.Dockerfile == nil {
 		return nil
@@ -50,7 +51,7 @@ func installSources(p *analysis.Pass) []installSource {
 	return out
 }
 
-// sourcesIn reads one command.
+// sourcesIn are the sources in one command.
 func sourcesIn(p *analysis.Pass, run *dockerfile.Instruction, c recipe.InstallCommand) []installSource {
 	if c.Has("--no-deps", "--no-dependencies") {
 		return nil // nothing that is declared comes along
@@ -81,8 +82,9 @@ func sourcesIn(p *analysis.Pass, run *dockerfile.Instruction, c recipe.InstallCo
 	return out
 }
 
-// isProject says that a word of an installer names the project: its folder, or
-// its name. A folder in the project that is a project too is another one.
+// isProject says that a word of an installer names the project, by its folder
+// or its name. A folder in the project that is a project itself is a different
+// one.
 func isProject(p *analysis.Pass, word string) bool {
 	base, _, _ := strings.Cut(word, "[")
 	for below := strings.Trim(path.Clean("/"+base), "/"); below != "" && strings.Contains(base, "/"); _, below, _ = strings.Cut(below, "/") {
@@ -94,8 +96,8 @@ func isProject(p *analysis.Pass, word string) bool {
 		p.Declared != nil && p.Declared.Name != "" && pep.Normalize(base) == pep.Normalize(p.Declared.Name)
 }
 
-// requirementsFile is the project's file behind a path of the build, empty
-// where the project has none of the kind.
+// requirementsFile is the project's file for a path of the build, empty if the
+// project has none.
 func requirementsFile(p *analysis.Pass, named string) string {
 	for try := strings.TrimPrefix(path.Clean(named), "/"); try != ""; _, try, _ = strings.Cut(try, "/") {
 		if p.Project.File(try) != nil {
@@ -106,8 +108,8 @@ func requirementsFile(p *analysis.Pass, named string) string {
 }
 
 // installsFrom is the requirements file of the project that the Dockerfile
-// installs, empty where there is none; folder says that it installs the
-// project itself.
+// installs, empty if there is none; folder says that it installs the project
+// itself.
 func installsFrom(p *analysis.Pass) (file string, folder bool) {
 	for _, s := range installSources(p) {
 		if byWords(&s.command) {
@@ -117,12 +119,14 @@ func installsFrom(p *analysis.Pass) (file string, folder bool) {
 	return file, folder
 }
 
-// byWords says that an installer installs what its words name, as pip does.
+// byWords says that an installer only installs what its arguments name, as pip
+// does.
 func byWords(c *recipe.InstallCommand) bool {
 	return c.Tool == "pip" || c.Tool == "uv" && c.Verb > 0 && c.Words[c.Verb-1].Value == "pip"
 }
 
-// managedSources is what uv, Poetry and PDM install of the project that they manage.
+// managedSources are the sources that uv, Poetry and PDM install of the project
+// that they manage.
 func managedSources(run *dockerfile.Instruction, c recipe.InstallCommand) installSource {
 	s := installSource{run: run, command: c, word: c.Verb, every: c.Has("--all-extras", "--all-groups")}
 	for k := c.Verb + 1; k < len(c.Words); k++ {
@@ -151,8 +155,8 @@ func normalized(names []string) []string {
 	return out
 }
 
-// installsPlace says that the image installs what declares a dependency, or
-// that it may: then why it is not there is another question.
+// installsPlace says that the image installs, or may install, the list that
+// declares a dependency. Then the dependency is missing for another reason.
 func installsPlace(p *analysis.Pass, sources []installSource, d *project.Dependency) bool {
 	if p.Dockerfile == nil {
 		return d.Kind == project.Runtime

@@ -26,14 +26,14 @@ runs reads none of them, unless it compiles at run time; distributions that are 
 	}
 }
 
-// compilers are distributions that compile code when they run, with their own
-// headers or those of others.
+// compilers are distributions that compile code at run time, with headers of
+// their own or of others.
 var compilers = map[string]bool{"torch": true, "triton": true, "tensorflow": true, "jax": true, "jaxlib": true, "cupy": true, "numba": true,
 	"cffi": true, "cppyy": true, "pythran": true, "cython": true, "pybind11": true, "nanobind": true, "pyjit": true, "theano": true, "aesara": true,
 	"pytensor": true, "ziglang": true, "cmake": true, "tinycc": true, "pycuda": true, "pyopencl": true, "warp-lang": true, "taichi": true}
 
-// staticPattern is the pattern of find's that a file of this kind matches,
-// empty for other files.
+// staticPattern is the pattern for find that matches a static file, empty for
+// other files.
 func staticPattern(at string) string {
 	ext := path.Ext(at)
 	switch ext {
@@ -115,7 +115,7 @@ func deleteStatic(p *analysis.Pass, g *analysis.Group) string {
 	return strings.Join(append(tests, anyOf(patterns), "-delete"), " ")
 }
 
-// overlapping says that a folder is among those to keep, too.
+// overlapping says that a folder is also among those to keep.
 func overlapping(folders, others map[string]bool) bool {
 	for f := range folders {
 		if others["! "+f] {
@@ -125,7 +125,7 @@ func overlapping(folders, others map[string]bool) bool {
 	return false
 }
 
-// anyOf is find's test that one of several holds.
+// anyOf is a condition of find that is true if one of several is.
 func anyOf(tests map[string]bool) string {
 	list := slices.Sorted(maps.Keys(tests))
 	if len(list) == 1 {

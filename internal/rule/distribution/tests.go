@@ -86,9 +86,9 @@ func findTests(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// testFolders are the topmost folders of tests in site-packages with their visible
-// items, and those that have to stay: something else imports from them, they
-// hold what no distribution brought, or it is not known what imports them.
+// testFolders are the topmost folders of tests in site-packages with their
+// visible items, and those that must be kept: something else imports from them,
+// they contain files of no distribution, or their imports are not known.
 func testFolders(p *analysis.Pass) (folders map[string][]int, kept []string) {
 	sites := p.Dists.Sites()
 	folders = map[string][]int{}
@@ -117,8 +117,8 @@ func testFolders(p *analysis.Pass) (folders map[string][]int, kept []string) {
 	return folders, kept
 }
 
-// testFolder is the topmost folder called "tests" or "test" below
-// site-packages that a path lies in.
+// testFolder is the topmost folder named "tests" or "test" in site-packages
+// that contains a path.
 func testFolder(sites []string, at string) (string, bool) {
 	s, ok := analysis.Site(sites, at)
 	if !ok {
@@ -135,7 +135,7 @@ func testFolder(sites []string, at string) (string, bool) {
 }
 
 // keepImported finds the folders from which a module outside of all of them
-// imports, or one within a folder that stays.
+// imports, or one in a folder that is kept.
 func keepImported(p *analysis.Pass, sites []string, folders map[string][]int, stay map[string]bool) {
 	byModule := map[string]string{}
 	for dir := range folders {
@@ -181,8 +181,8 @@ func keepImported(p *analysis.Pass, sites []string, folders map[string][]int, st
 	}
 }
 
-// keepUnread keeps the folders of the package that a file is of which cannot
-// be read: what it imports is not known.
+// keepUnread keeps the folders in the package of a file that cannot be read,
+// because its imports are not known.
 func keepUnread(at string, sites []string, folders map[string][]int, stay map[string]bool) {
 	for dir := range folders {
 		if s, _ := analysis.Site(sites, dir); whittle.Under(at, path.Join(s, analysis.TopFolder(dir[len(s)+1:]))) {
@@ -192,8 +192,8 @@ func keepUnread(at string, sites []string, folders map[string][]int, stay map[st
 }
 
 // keepNamed finds the folders that a text of the application names, as a module
-// or as a path, at once or as a part that it puts behind the package: data may
-// be read from there.
+// or as a path, whole or as a part that it appends to the package. It may read
+// data from them.
 func keepNamed(p *analysis.Pass, sites []string, folders map[string][]int, stay map[string]bool) {
 	said := p.Texts()
 	imports, all := p.Project.Imports()
@@ -208,7 +208,8 @@ func keepNamed(p *analysis.Pass, sites []string, folders map[string][]int, stay 
 	}
 }
 
-// moduleOf is the dotted name of a file in site-packages, empty elsewhere.
+// moduleOf is the dotted name of a file in site-packages, empty for other
+// files.
 func moduleOf(sites []string, at string) string {
 	s, ok := analysis.Site(sites, at)
 	if !ok {
@@ -219,7 +220,7 @@ func moduleOf(sites []string, at string) string {
 }
 
 // importedNames are the dotted names that a module's statements may import,
-// those in functions and under conditions included.
+// including those in functions and under conditions.
 func importedNames(module string, pkg bool, src *source.Facts) []string {
 	var out []string
 	for i := range src.Imports {
@@ -243,7 +244,7 @@ func importedNames(module string, pkg bool, src *source.Facts) []string {
 	return out
 }
 
-// ancestor is the package that the dots of a relative import name.
+// ancestor is the package that the dots of a relative import refer to.
 func ancestor(module string, level int, pkg bool) (string, bool) {
 	if pkg {
 		level--
@@ -258,7 +259,7 @@ func ancestor(module string, level int, pkg bool) (string, bool) {
 	return module, module != ""
 }
 
-// folderOf is the folder of tests that a module lies in or is.
+// folderOf is the folder of tests that a module is or is in.
 func folderOf(byModule map[string]string, name string) (string, bool) {
 	for {
 		if dir, ok := byModule[name]; ok {

@@ -12,19 +12,20 @@ import (
 )
 
 const (
-	// maxFolders is how many folders a command names one by one where one
-	// search finds them all.
+	// maxFolders is the number of folders that a command names even if a search
+	// would find them all.
 	maxFolders = 2
-	// maxNamed is how many it names where a search would need exceptions.
+	// maxNamed is the number of folders that it names if a search would need
+	// exceptions.
 	maxNamed = 5
-	// maxKept is how many folders a search leaves out by name.
+	// maxKept is the number of folders that a search excludes by name.
 	maxKept = 2
 )
 
 // deleteFolders is the shortest command that deletes the folders of a group's
-// items: each by its name where they are few, else a search for all of their
-// kind. Where too many of that kind have to stay, the largest are named; the
-// items of the others are dropped from the group.
+// items. It names a few folders, otherwise it searches for all of their kind.
+// If too many of that kind must be kept, it names the largest, and drops the
+// items of the others from the group.
 func deleteFolders(p *analysis.Pass, g *analysis.Group, folders map[string][]int, kept []string) (command string, dropped []int) {
 	mine := map[string]int64{}
 	folderOf := map[int]string{}
@@ -57,7 +58,7 @@ func deleteFolders(p *analysis.Pass, g *analysis.Group, folders map[string][]int
 	return deleteNamed(p, g, names), dropped
 }
 
-// deleteNamed deletes folders by their names.
+// deleteNamed deletes folders by name.
 func deleteNamed(p *analysis.Pass, g *analysis.Group, names []string) string {
 	words := []string{"rm -rf"}
 	for _, dir := range names {
@@ -66,8 +67,8 @@ func deleteNamed(p *analysis.Pass, g *analysis.Group, names []string) string {
 	return strings.Join(words, " ")
 }
 
-// search deletes all folders that are called as some are, but for those that
-// are kept, and says how many of these it has to name.
+// search deletes all folders with the names of some, except those that are
+// kept, and gives the number of exceptions.
 func search(p *analysis.Pass, g *analysis.Group, names, kept []string) (command string, exceptions int) {
 	sites, bases := map[string]bool{}, map[string]bool{}
 	all := p.Dists.Sites()
@@ -94,7 +95,7 @@ func search(p *analysis.Pass, g *analysis.Group, names, kept []string) (command 
 	return strings.Join(append(words, "-prune -exec rm -rf {} +"), " "), exceptions
 }
 
-// holds says that a folder has folders of some names in it.
+// holds says that a folder contains folders with some names.
 func holds(p *analysis.Pass, dir string, names map[string]bool) bool {
 	for i := range p.Ledger.Items {
 		rest, below := strings.CutPrefix(p.Ledger.Items[i].Path, dir+"/")
@@ -110,8 +111,8 @@ func holds(p *analysis.Pass, dir string, names map[string]bool) bool {
 	return false
 }
 
-// exceptFolder is find's test for all but a folder and what is in it, as one pattern
-// where that spares none of the others.
+// exceptFolder is a condition of find that is true for everything but a folder
+// and its contents. It is a single pattern if that excludes none of the others.
 func exceptFolder(below string, names []string) string {
 	spared := func(dir string) bool { return strings.Contains(dir, below) }
 	if strings.ContainsAny(below, "*?[\\'") || slices.ContainsFunc(names, spared) {

@@ -14,8 +14,8 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// UndeclaredDependency is the rule undeclared-dependency: a distribution that
-// is imported at start and that no file declares.
+// UndeclaredDependency is the rule undeclared-dependency: a distribution is
+// imported at start, but no file declares it.
 func UndeclaredDependency() analysis.Rule {
 	return analysis.Rule{
 		ID:    "undeclared-dependency",
@@ -50,22 +50,21 @@ func findUndeclared(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// certainName says that a module's distribution is no guess: the project and the image
-// name it, or it is the only one whose wheels have the module. Nothing is
-// edited by any other name.
+// certainName says that a module's distribution is not a guess: the project and
+// the image name it, or it is the only one whose wheels have the module.
+// Nothing is edited for other names.
 func certainName(p *analysis.Pass, module, name string) bool {
 	n := namesOf(p).Of(module)
 	return n.Editable() && n.Distribution == name
 }
 
-// declares says whether a file of the project declares a distribution, for
-// whatever it may be.
+// declares says whether a file of the project declares a distribution, for any
+// purpose.
 func declares(p *analysis.Pass, name string) bool {
 	return slices.ContainsFunc(p.Dists.Declarations(), func(d *project.Dependency) bool { return pep.Normalize(d.Name) == name })
 }
 
-// undeclared reports that a distribution is missing, with the fix that declares
-// it.
+// undeclared reports a missing distribution, with the fix that declares it.
 func undeclared(p *analysis.Pass, q *whittle.Problem, name string) whittle.Finding {
 	requirement := name
 	if p.Bound != nil {
@@ -98,8 +97,9 @@ func undeclared(p *analysis.Pass, q *whittle.Problem, name string) whittle.Findi
 	return f
 }
 
-// guarded is the finding with the other way out: the import says what to
-// install. What needs the module fails as before, with a sentence that helps.
+// guarded is the finding with the other fix: the import is guarded, and says
+// what to install. What needs the module still fails, but with a helpful
+// message.
 func guarded(p *analysis.Pass, f whittle.Finding, q *whittle.Problem, requirement string) whittle.Finding {
 	message := fmt.Sprintf("%s is needed here, and is not installed: pip install '%s'", q.Module, requirement)
 	patch, err := p.Project.Patch(q.Path, []analysis.Change{func(src []byte) ([]whittle.Edit, error) { return edit.GuardImport(src, q.Line, message) }})
@@ -112,8 +112,8 @@ func guarded(p *analysis.Pass, f whittle.Finding, q *whittle.Problem, requiremen
 	return f
 }
 
-// declare is the edit that declares a requirement: in the requirements file
-// that the Dockerfile installs, or in a list of pyproject.toml.
+// declare is the edit that declares a requirement, in the requirements file
+// that the Dockerfile installs or in a list of pyproject.toml.
 func declare(p *analysis.Pass, q *whittle.Problem, requirement string) (patch whittle.Patch, where string, ok bool) {
 	file, folder := installsFrom(p)
 	if p.Project.File("pyproject.toml") != nil && (folder || file == "") {

@@ -29,7 +29,7 @@ stay.`,
 }
 
 // removable are the positions of declared distributions that nothing uses and
-// whose removal takes nothing along that is used.
+// whose removal removes nothing that is used.
 func removable(p *analysis.Pass, roots []int) []int {
 	var out []int
 	imports, ok := p.Project.Imports()
@@ -57,8 +57,8 @@ func removable(p *analysis.Pass, roots []int) []int {
 	}
 	slices.Sort(out)
 	for {
-		// Data without modules is of unknown use, and goes with the only ones
-		// that require it.
+		// The use of data without modules is not known. It is removed together
+		// with the only distributions that require it.
 		bad := slices.DeleteFunc(p.Graph.Frees(roots, out...), func(i int) bool { return p.Dists.Usage(i) < analysis.Lazy && !named(i) })
 		if len(bad) == 0 {
 			return out
@@ -76,7 +76,7 @@ func removable(p *analysis.Pass, roots []int) []int {
 }
 
 // partOfUsed says that a distribution shares its package with one that is used,
-// as plug-ins do (dbt.adapters.postgres): the other one finds it there by name.
+// as plug-ins do (dbt.adapters.postgres), which are found by name.
 func partOfUsed(p *analysis.Pass, i int) bool {
 	for _, name := range p.Graph.Distributions[i].ImportNames() {
 		if slices.Contains([]string{"google", "azure", "backports", "jaraco", "zope", "ruamel", "mpl_toolkits", "sphinxcontrib"}, name) {
@@ -91,15 +91,15 @@ func partOfUsed(p *analysis.Pass, i int) bool {
 	return false
 }
 
-// buildsOthers says that a distribution builds or installs others: nobody
-// imports those.
+// buildsOthers says that a distribution builds or installs others, which needs
+// no import.
 func buildsOthers(name string) bool {
 	return slices.Contains([]string{"pip", "setuptools", "wheel", "build", "hatchling", "flit-core", "poetry-core", "pdm-backend", "setuptools-scm",
 		"meson-python", "scikit-build-core", "maturin", "uv", "poetry", "pdm", "pipenv"}, pep.Normalize(name))
 }
 
-// freedTogether parts distributions into groups of those that share what is freed,
-// in their order.
+// freedTogether divides distributions into groups that free the same
+// distributions, in their order.
 func freedTogether(p *analysis.Pass, dists []int, freed []int) [][]int {
 	group := make([]int, len(dists))
 	needed := make([][]bool, len(dists))
@@ -155,7 +155,7 @@ func findUnused(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// unusedDependencies reports that a group of distributions is used by nothing.
+// unusedDependencies reports a group of distributions that nothing uses.
 func unusedDependencies(p *analysis.Pass, group, freed, items []int) whittle.Finding {
 	names := p.Dists.Names(group)
 	deps := slices.DeleteFunc(p.Dists.Declared(), func(d *project.Dependency) bool {
@@ -188,8 +188,8 @@ func unusedDependencies(p *analysis.Pass, group, freed, items []int) whittle.Fin
 	return f
 }
 
-// development finds an extra that serves whoever develops the project: it is
-// right that it declares them, and an image should not have it.
+// development finds an extra for developers of the project, which should remain
+// declared but not be installed in an image.
 func development(deps []*project.Dependency) (extra string, ok bool) {
 	for _, d := range deps {
 		for _, word := range []string{"dev", "test", "lint", "doc", "typing", "mypy"} {
@@ -215,7 +215,7 @@ func needs(names []string) string {
 	return "need"
 }
 
-// present are those of a group that are among others.
+// present are the members of a group that are among others.
 func present(group, others []int) []int {
 	return slices.DeleteFunc(slices.Clone(group), func(i int) bool { return !slices.Contains(others, i) })
 }

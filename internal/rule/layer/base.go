@@ -1,6 +1,6 @@
 // Package layer has the rules about layers and the instructions that make them:
-// files that are hidden or stored twice, package managers' caches, packages of
-// the operating system, base images, and what COPY brings or forgets.
+// files that are hidden or stored twice, caches of package managers, packages
+// of the operating system, base images, and files that COPY adds or forgets.
 package layer
 
 import (
@@ -16,7 +16,7 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// BigBase is the rule big-base: the base image is the full one, and there is a
+// BigBase is the rule big-base: the base image is a full variant that has a
 // slim one.
 func BigBase() analysis.Rule {
 	return analysis.Rule{
@@ -31,12 +31,12 @@ full one. If the application names a program that only the full one has, there i
 	}
 }
 
-// fullTag matches official images whose full variant is built on one with
-// compilers and headers (buildpack-deps), and which have a slim one.
+// fullTag matches official images whose full variant is based on an image with
+// compilers and headers (buildpack-deps) and that have a slim variant.
 var fullTag = regexp.MustCompile(`^(?:(?:docker\.io/)?library/|docker\.io/)?(python|node|ruby|perl|rust|golang)(?::(\d+(?:\.\d+){0,2}|latest|lts)(-(?:jessie|stretch|buster|bullseye|bookworm|trixie))?)?$`)
 
-// slim is the slim variant of a full image, without the digest that pins that;
-// ok is false for other images, and for those that are made to build with.
+// slim is the slim variant of a full image, without its digest; ok is false for
+// other images, and for those that are meant for builds.
 func slim(image string) (string, bool) {
 	image, _, pinned := strings.Cut(image, "@")
 	m := fullTag.FindStringSubmatch(image)
@@ -106,8 +106,8 @@ func bigBases(p *analysis.Pass) []whittle.Finding {
 	return []whittle.Finding{f}
 }
 
-// slimInstead is how a FROM line names the slim image: a variable that holds the
-// version stays. It is empty where that cannot be written.
+// slimInstead is how a FROM line names the slim image. A variable with the
+// version remains. It is empty if that cannot be written.
 func slimInstead(st *dockerfile.Stage, better string) string {
 	rest, longer := strings.CutPrefix(better, st.BaseResolved)
 	switch {
@@ -121,17 +121,16 @@ func slimInstead(st *dockerfile.Stage, better string) string {
 	return ""
 }
 
-// SlimBase is the slim variant of the base of an image that is made on the full
-// one.
+// SlimBase is the slim variant of the base of an image on a full base.
 type SlimBase struct {
-	// Name is the slim image's; From is how the FROM line names it, empty where
-	// it cannot: the full one is pinned by its digest.
+	// Name is the name of the slim image. From is how the FROM line names it,
+	// empty if it cannot, because the full one is pinned by its digest.
 	Name, From string
-	// Uses say what may need the full one.
+	// Uses say what may need the full image.
 	Uses []string
 }
 
-// Slim is the slim variant of an image's base; ok is false where there is none.
+// Slim is the slim variant of an image's base; ok is false if there is none.
 func Slim(f *analysis.Facts) (s SlimBase, ok bool) {
 	p := analysis.New(f)
 	st := baseStage(p)
@@ -145,8 +144,8 @@ func Slim(f *analysis.Facts) (s SlimBase, ok bool) {
 	return s, true
 }
 
-// baseStage is the stage of an image's chain that is from its base, nil where
-// that is not known.
+// baseStage is the stage of the image's chain of stages that is based on its
+// base image; nil if that is not known.
 func baseStage(p *analysis.Pass) *dockerfile.Stage {
 	if p.Dockerfile == nil || p.Ledger == nil {
 		return nil
@@ -174,7 +173,8 @@ func baseEvidence(p *analysis.Pass, s *analysis.Packages, chosen []int) (evidenc
 	return evidence
 }
 
-// otherEvidence is evidence of what the base has and no package that goes.
+// otherEvidence is evidence of items of the base that belong to no removed
+// package.
 func otherEvidence(p *analysis.Pass, docs, others []int) (rows []whittle.Evidence) {
 	if len(docs) > 0 {
 		rows = append(rows, whittle.Evidence{Layer: -1, Bytes: p.Layers.Bytes(docs), Files: len(docs), What: "documentation, translations and caches, which slim images do not have"})
@@ -197,12 +197,12 @@ func baseItems(p *analysis.Pass, s *analysis.Packages, chosen []int) (items []in
 	return items
 }
 
-// ambiguousPrograms are names of programs that are words of other things too: an
-// application that says them need not mean the program.
+// ambiguousPrograms are names of programs that are also common words, so that
+// an application that contains them need not run the program.
 var ambiguousPrograms = strings.Fields("file import display compare convert identify stream patch make test animate composite mogrify montage conjure link size split join sort")
 
 // startsOf says that the application names a program of packages that only the
-// full base has, or may have; empty where it does not.
+// full base has, or may have; it is empty if it does not.
 func startsOf(p *analysis.Pass) string {
 	s := p.Layers.Packages()
 	certain, perhaps := onlyFull(p, s)
@@ -219,7 +219,8 @@ func startsOf(p *analysis.Pass) string {
 	return ""
 }
 
-// fullUses are what may need what only the full base has.
+// fullUses are the parts of the image that may need something that only the
+// full base has.
 func fullUses(p *analysis.Pass) (uses []string) {
 	for _, in := range p.Recipe.Chain() {
 		if in.Keyword != "RUN" && in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" && in.Keyword != "HEALTHCHECK" {
@@ -251,6 +252,6 @@ func fullUses(p *analysis.Pass) (uses []string) {
 	return uses
 }
 
-// onlyInFull are programs that the full images have and slim ones may lack.
+// onlyInFull are programs that full images have and slim ones may not have.
 var onlyInFull = []string{"gcc", "g++", "cc", "make", "cmake", "git", "hg", "svn", "curl", "wget", "ssh", "patch", "pkg-config", "autoreconf", "node-gyp", "convert",
 	"mysql_config", "pg_config", "xml2-config", "unzip", "dpkg-dev", "file", "npm", "yarn", "gem", "bundle", "cpan", "cpanm"}

@@ -10,11 +10,11 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// onlyFull are the base's packages above its lowest layer that a slim image
-// has not: for certain all that neither the language nor the Dockerfile's own
-// packages need. Where no binary was read, the libraries that the language
-// links to are not known: then only tools and what only they need are certain,
-// and all others perhaps.
+// onlyFull are the packages of the base, above its lowest layer, that a slim
+// image does not have. Certain are all that are needed neither by the language
+// nor by the packages that the Dockerfile installs. If no binary was read, the
+// libraries that the language links to are not known; then only tools and the
+// packages that only they need are certain, and all others perhaps.
 func onlyFull(p *analysis.Pass, s *analysis.Packages) (certain, perhaps []int) {
 	var roots, tools []int
 	for n := range s.List {
@@ -39,8 +39,8 @@ func onlyFull(p *analysis.Pass, s *analysis.Packages) (certain, perhaps []int) {
 	return certain, perhaps
 }
 
-// linkedPackages are the packages of the libraries that the language links to. The
-// slim images leave out what only Tk needs.
+// linkedPackages are the packages of the libraries that the language links to,
+// without those that only Tk needs, which slim images do not have.
 func linkedPackages(p *analysis.Pass, s *analysis.Packages) (out []int) {
 	if p.Libraries == nil {
 		return nil
@@ -63,7 +63,7 @@ func linkedPackages(p *analysis.Pass, s *analysis.Packages) (out []int) {
 	return out
 }
 
-// provides says that a file is the library of one of some names, which may be
+// provides says that a file is the library with one of the names, which may be
 // links to it: libffi.so.8.1.2 is libffi.so.8.
 func provides(file string, sonames map[string]bool) bool {
 	for name := file; strings.Contains(name, ".so"); {
@@ -79,8 +79,8 @@ func provides(file string, sonames map[string]bool) bool {
 	return false
 }
 
-// installedByName are the packages that the Dockerfile installs by their names:
-// where the base has them already, another base gets them.
+// installedByName are the packages that the Dockerfile installs by name. Even
+// if the base already has them, they would be installed on another base.
 func installedByName(p *analysis.Pass, s *analysis.Packages) (out []int) {
 	for _, in := range p.Recipe.Chain() {
 		if in.Keyword != "RUN" {
@@ -96,24 +96,24 @@ func installedByName(p *analysis.Pass, s *analysis.Packages) (out []int) {
 	return out
 }
 
-// ofLanguage says that a path is the language's own and not a package's.
+// ofLanguage says that a path belongs to the language itself and not to a
+// package.
 func ofLanguage(at string) bool {
 	return strings.HasPrefix(at, "usr/local/") || strings.HasPrefix(at, "opt/")
 }
 
-// inSlim are the packages that the slim images ask for.
+// inSlim are the packages that slim images install.
 var inSlim = []string{"ca-certificates", "netbase", "tzdata"}
 
-// emptyInSlim are the folders that are empty in every official image that is
-// released.
+// emptyInSlim are folders that are empty in every released official image.
 var emptyInSlim = []string{"var/cache/apt", "var/cache/man", "var/lib/apt/lists", "tmp"}
 
-// excludedInSlim are the folders that Debian's slim images leave out of every
-// package, but for the copyright files.
+// excludedInSlim are the folders that Debian's slim images exclude from every
+// package, except copyright files.
 var excludedInSlim = []string{"usr/share/doc", "usr/share/info", "usr/share/linda", "usr/share/lintian", "usr/share/locale", "usr/share/man"}
 
-// slimmedItems are the items of the base in folders that slim images leave out, and
-// what is left in folders that have to be empty, but for some.
+// slimmedItems are the items of the base in folders that slim images exclude or
+// that must be empty, without the items in but.
 func slimmedItems(p *analysis.Pass, but []int) (out []int) {
 	have := map[int]bool{}
 	for _, i := range but {
@@ -132,9 +132,9 @@ func slimmedItems(p *analysis.Pass, but []int) (out []int) {
 	return out
 }
 
-// unownedItems are the items of the base above its lowest layer that are neither a
-// package's nor the language's: databases, caches, logs. The slim image has
-// fewer and smaller ones.
+// unownedItems are the items of the base, above its lowest layer, that belong
+// neither to a package nor to the language: databases, caches, logs. A slim
+// image has fewer and smaller ones.
 func unownedItems(p *analysis.Pass) (out []int) {
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]

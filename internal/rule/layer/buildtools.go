@@ -12,7 +12,7 @@ import (
 )
 
 // BuildToolsInFinalStage is the rule build-tools-in-final-stage: compilers and
-// headers are in the image that runs.
+// headers are in the final image.
 func BuildToolsInFinalStage() analysis.Rule {
 	return analysis.Rule{
 		ID:    "build-tools-in-final-stage",
@@ -77,15 +77,15 @@ func builds(a recipe.Action) bool {
 	return false
 }
 
-// virtual says that a package is only a name for some build tools, as
-// apk add --virtual .build-deps makes them.
+// virtual says that a package is only a name for a group of build tools, as
+// made by apk add --virtual .build-deps.
 func virtual(s *analysis.Packages, n int) bool {
 	return strings.HasPrefix(s.List[n].Name, ".") && slices.ContainsFunc(s.List[n].Depends, func(names []string) bool { return analysis.IsBuildTool(names[0]) })
 }
 
-// freed are the packages above the base that go with some: these themselves,
-// but for those that another package needs, and what was installed only for
-// them.
+// freed are the packages above the base that are removed with the tools: the
+// tools themselves, unless another package needs them, and packages that were
+// installed only for them.
 func freed(p *analysis.Pass, s *analysis.Packages, tools []int) []int {
 	var roots []int
 	for n := range s.List {

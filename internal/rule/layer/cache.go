@@ -29,21 +29,21 @@ with such a mount.`,
 	}
 }
 
-// cachingManager is a package manager that keeps what it downloads.
+// cachingManager is a package manager that keeps its downloads.
 type cachingManager struct {
 	name string
-	// holds says whether a path is part of its cache.
+	// holds says whether a path belongs to its cache.
 	holds func(at string) bool
-	// commands are the programs and the verbs that fill it.
+	// commands are the programs and subcommands that fill it.
 	commands, verbs []string
-	// flag keeps it from doing so; clean is a command that empties it.
+	// flag prevents that; clean is a command that empties it.
 	flag, clean string
-	// mount is the folder that a cache mount may lie over, empty where that
-	// would not do: apt's own configuration in images empties it.
+	// mount is the folder for a cache mount, empty if that would not help:
+	// apt's configuration in images empties its cache.
 	mount string
 }
 
-// versionedPip is pip of one Python.
+// versionedPip matches pip for one version of Python.
 var versionedPip = regexp.MustCompile(`^pip[23](\.\d+)?$`)
 
 // cachingManagers is the table of package managers.
@@ -85,7 +85,8 @@ func caches(p *analysis.Pass) []whittle.Finding {
 		linked := namedElsewhere(p, m.holds)
 		for i := range p.Ledger.Items {
 			it := &p.Ledger.Items[i]
-			// What a later layer deletes is that rule's.
+			// Files that a later layer deletes are reported by
+			// cleanup-in-later-layer.
 			if it.Bytes > 0 && !linked[i] && it.Cause != whittle.Deleted && !p.Layers.IsBase(it.Layer) && m.holds(it.Path) {
 				byLayer[it.Layer] = append(byLayer[it.Layer], i)
 			}
@@ -99,8 +100,8 @@ func caches(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// namedElsewhere are the items that a hard link outside some paths names: uv
-// links what it installs to its cache.
+// namedElsewhere are the items with a hard link outside the paths: uv links
+// installed files to its cache.
 func namedElsewhere(p *analysis.Pass, inside func(at string) bool) map[int]bool {
 	out := map[int]bool{}
 	for _, n := range p.Ledger.Tree.Nodes {
@@ -111,7 +112,7 @@ func namedElsewhere(p *analysis.Pass, inside func(at string) bool) map[int]bool 
 	return out
 }
 
-// cacheFinding reports what a package manager left in one layer.
+// cacheFinding reports the cache of a package manager in one layer.
 func cacheFinding(p *analysis.Pass, m cachingManager, layer int, items []int) whittle.Finding {
 	f := whittle.Finding{
 		Message:  fmt.Sprintf("%s leaves %s of %s's cache in the image", p.Recipe.LayerName(layer), whittle.Bytes(p.Layers.Bytes(items)), m.name),
@@ -147,8 +148,8 @@ func cacheFinding(p *analysis.Pass, m cachingManager, layer int, items []int) wh
 	return f
 }
 
-// fills says whether a command fills the cache, and behind which of its words
-// a flag goes.
+// fills says whether a command fills the cache, and after which of its words a
+// flag is inserted.
 func (m *cachingManager) fills(c *dockerfile.Command) (at int, ok bool) {
 	words := c.Words
 	first := slices.IndexFunc(words, func(w dockerfile.Word) bool {

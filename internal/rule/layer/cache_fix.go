@@ -13,8 +13,8 @@ import (
 )
 
 // withoutCache are the edits of a RUN that keep the cache out of its layer: a
-// cache mount where the file uses BuildKit already, else the flag, else a
-// command that deletes it.
+// cache mount if the file uses BuildKit already, otherwise the flag, otherwise
+// a command that deletes it.
 func withoutCache(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction, items []int) (title string, edits []whittle.Edit, err error) {
 	script, err := in.Shell()
 	if err != nil {
@@ -50,8 +50,8 @@ func withoutCache(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction
 	return "append " + command, []whittle.Edit{edit}, err
 }
 
-// prefixed is the program of a command that fills the cache, and what runs it
-// as root.
+// prefixed is the program of a command that fills the cache, and the prefix
+// that runs it as root.
 func (m *cachingManager) prefixed(c *dockerfile.Command) (prefix, program string) {
 	i := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return slices.Contains(m.commands, path.Base(w.Value)) })
 	if i < 0 {
@@ -63,8 +63,8 @@ func (m *cachingManager) prefixed(c *dockerfile.Command) (prefix, program string
 	return prefix, c.Words[i].Text
 }
 
-// withFlag adds the flag to each command that fills the cache. apk's index that
-// an update fetched goes with the update, unless a later RUN needs it.
+// withFlag adds the flag to each command that fills the cache. It also removes
+// apk update, unless a later RUN needs the index that it fetches.
 func withFlag(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction, script *dockerfile.Script) (edits []whittle.Edit, err error) {
 	if m.name == "apk" && neededBy(p, in, apkNeeds) != nil {
 		return nil, nil
@@ -100,7 +100,7 @@ func withFlag(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction, sc
 	return edits, nil
 }
 
-// updates says that a word has apk fetch its index.
+// updates says that a word makes apk fetch its index.
 func updates(w dockerfile.Word) bool {
 	return slices.Contains([]string{"--update", "-U", "--update-cache"}, w.Value)
 }

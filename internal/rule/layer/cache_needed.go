@@ -13,21 +13,21 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// need is what a command does with what a package manager fetched before.
+// need is how a command uses files that a package manager has fetched before.
 type need uint8
 
 const (
 	needsNothing need = iota
-	// fetchesAgain: what comes behind it has its own.
+	// fetchesAgain: the commands after it have new files.
 	fetchesAgain
 	needsIt
 )
 
-// neededBy is the first later instruction, in any stage that builds on this one
-// or in an image that is built on it (ONBUILD), that needs what a package manager
-// fetched in an instruction, nil where none does: the first of its commands
-// that has to do with it decides. A shell script may do anything; scripts of
-// other kinds, and makefiles, of the project are read.
+// neededBy is the first later instruction that needs files which a package
+// manager fetched in an instruction; nil if none does. It looks at all stages
+// based on this one, and at ONBUILD. The first command that uses the files
+// decides. Shell scripts may do anything; other scripts of the project and
+// makefiles are read.
 func neededBy(p *analysis.Pass, in *dockerfile.Instruction, of func(c *dockerfile.Command) need) *dockerfile.Instruction {
 	for i := range p.Dockerfile.Stages {
 		chain := p.Recipe.ChainOf(&p.Dockerfile.Stages[i])
@@ -57,8 +57,8 @@ func neededBy(p *analysis.Pass, in *dockerfile.Instruction, of func(c *dockerfil
 	return nil
 }
 
-// mentions says that a file of the context names apt or apk; known is false
-// where the file at a path of the image is none, or cannot be read.
+// mentions says that a file of the context names apt or apk; known is false if
+// the path in the image is not a file of the context, or cannot be read.
 func (u *users) mentions(at string) (yes, known bool) {
 	for _, in := range slices.Backward(u.chain) {
 		c, ok := u.p.Recipe.ReadCopy(in)
@@ -74,8 +74,8 @@ func (u *users) mentions(at string) (yes, known bool) {
 	return false, false
 }
 
-// brings says that a COPY of the context brings a program of a name, other than
-// one that is known to leave apt and apk alone.
+// brings says that a COPY from the context adds a program with a name, except
+// programs that are known not to use apt and apk.
 func (u *users) brings(name string) bool {
 	for _, in := range u.chain {
 		c, ok := u.p.Recipe.ReadCopy(in)
@@ -102,8 +102,8 @@ func (u *users) brings(name string) bool {
 	return false
 }
 
-// keptFor says what to do about a cache that a later RUN needs, empty where
-// none does.
+// keptFor says what to do about a cache that a later RUN needs; empty if none
+// does.
 func keptFor(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction) string {
 	of := map[string]func(c *dockerfile.Command) need{"apt": aptNeeds, "apk": apkNeeds}[m.name]
 	if of == nil {
@@ -121,12 +121,12 @@ func keptFor(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction) str
 	}
 }
 
-// users find what uses something of a package manager's.
+// users finds commands that use files of a package manager.
 type users struct {
 	p     *analysis.Pass
 	of    func(c *dockerfile.Command) need
 	chain []*dockerfile.Instruction
-	// workdir is that of the instruction that is read.
+	// workdir is the working directory of the current instruction.
 	workdir string
 }
 
@@ -152,7 +152,7 @@ func (u *users) script(s *dockerfile.Script, depth int) need {
 	return needsNothing
 }
 
-// program says what a command may do that runs a text of a shell ("sh -c"), a
+// program says what a command may need that runs shell code ("sh -c"), a
 // script, or a program of the project.
 func (u *users) program(c *dockerfile.Command, depth int) need {
 	words := c.Words
@@ -203,21 +203,21 @@ func (u *users) program(c *dockerfile.Command, depth int) need {
 
 var (
 	shells = []string{"sh", "bash", "dash", "ash", "zsh", "ksh", "source", ".", "eval", "su"}
-	// settings are files that set variables of a shell and run nothing else.
+	// settings are files that only set shell variables.
 	settings = []string{"activate", "profile", ".profile", "bashrc", ".bashrc", "os-release", "env", ".env", "setup.bash", "nvm.sh", "conda.sh"}
-	// runsAnything are programs that install what files name, packages of the
-	// distribution among them.
+	// runsAnything are programs that install what files name, which may include
+	// OS packages.
 	runsAnything = []string{"ansible-playbook", "ansible-pull", "rosdep"}
 	interpreter  = regexp.MustCompile(`^(python[0-9.]*|perl|ruby|node|php)$`)
 	managers     = regexp.MustCompile(`\b(apt|apt-get|aptitude|apk)\b`)
 )
 
-// wrapper says that a program runs what its words say.
+// wrapper says that a program runs the command in its arguments.
 func wrapper(name string) bool {
 	return slices.Contains([]string{"sudo", "env", "exec", "time", "nice", "nohup", "command", "xvfb-run", "chronic", "eatmydata"}, name)
 }
 
-// aptNeeds says what a command of apt does with its lists.
+// aptNeeds says how a command of apt uses its lists.
 func aptNeeds(c *dockerfile.Command) need {
 	a, ok := recipe.ReadApt(c)
 	switch {
@@ -235,7 +235,7 @@ func aptNeeds(c *dockerfile.Command) need {
 	return needsIt
 }
 
-// apkNeeds says what a command of apk's does with its index.
+// apkNeeds says how a command of apk uses its index.
 func apkNeeds(c *dockerfile.Command) need {
 	verb, _, ok := recipe.Verb(c, "apk")
 	switch {

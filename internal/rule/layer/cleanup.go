@@ -9,7 +9,7 @@ import (
 )
 
 // CleanupInLaterLayer is the rule cleanup-in-later-layer: files that a later
-// instruction deletes stay in the image.
+// instruction deletes are still in the image.
 func CleanupInLaterLayer() analysis.Rule {
 	return analysis.Rule{
 		ID:    "cleanup-in-later-layer",

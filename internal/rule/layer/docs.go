@@ -56,8 +56,8 @@ func findDocs(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// isLicence says that a file is a licence's text, which whoever passes the image on
-// has to pass on with it.
+// isLicence says that a file is the text of a licence, which must be
+// distributed with the image.
 func isLicence(at string) bool {
 	return slices.Contains([]string{"copyright", "LICENSE", "LICENCE", "COPYING", "NOTICE"}, path.Base(at))
 }

@@ -27,8 +27,8 @@ share a library. There is no fix, because only a run shows which of the copies i
 	}
 }
 
-// sameFiles are two folders with files of the same content at the same paths below
-// them; items are those in the second.
+// sameFiles are two folders with files that have the same contents and the same
+// paths below them; items are those in the second.
 type sameFiles struct {
 	first, second string
 	items, kept   []int
@@ -71,8 +71,8 @@ func findDuplicates(p *analysis.Pass) []whittle.Finding {
 // named is a folder in a message.
 func named(folder string) string { return "/" + folder }
 
-// copies are the files that stay, as evidence without bytes: they are not what
-// is saved.
+// copies are the files that are kept, as evidence without bytes, because
+// removing them saves nothing.
 func copies(p *analysis.Pass, items []int) []whittle.Evidence {
 	out := p.Layers.Places(items)
 	for i := range out {
@@ -81,9 +81,9 @@ func copies(p *analysis.Pass, items []int) []whittle.Evidence {
 	return out[:min(len(out), 5)]
 }
 
-// findSameFiles finds the visible contents that are at several paths, the largest sum
-// first. Of hard links there is one content. The first copy, by layer, stays;
-// the others, where they are above the base image, are one too many each.
+// findSameFiles finds the visible contents that are at several paths, the
+// largest sum first. Hard links count once. The first copy, by layer, is kept;
+// the others are duplicates if they are above the base image.
 func findSameFiles(p *analysis.Pass) []sameFiles {
 	type content struct {
 		sum  [32]byte
@@ -124,8 +124,8 @@ func findSameFiles(p *analysis.Pass) []sameFiles {
 	return out
 }
 
-// distinctFolders are two paths without the folders and the name that both end with; of
-// files that are called otherwise, their folders.
+// distinctFolders are two paths without their common last folders and name; if
+// their names differ, they are the folders.
 func distinctFolders(a, b string) (first, second string) {
 	for path.Base(a) == path.Base(b) && path.Dir(a) != "." && path.Dir(b) != "." {
 		a, b = path.Dir(a), path.Dir(b)

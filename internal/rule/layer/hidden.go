@@ -11,8 +11,8 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// split parts items by layer into those of the base image and others, whose
-// layers it gives too, those with the most bytes first.
+// split divides items by layer into those of the base image and the others.
+// layers are the layers of the others, those with the most bytes first.
 func split(p *analysis.Pass, byLayer map[int][]int) (base, own []int, layers []int) {
 	for _, layer := range slices.Sorted(maps.Keys(byLayer)) {
 		if p.Layers.IsBase(layer) {
@@ -26,24 +26,26 @@ func split(p *analysis.Pass, byLayer map[int][]int) (base, own []int, layers []i
 	return base, own, layers
 }
 
-// hiddenRule is how a rule reports the files of one cause that a later layer hides.
+// hiddenRule is how a rule reports the files with one cause that a later layer
+// hides.
 type hiddenRule struct {
 	effect
-	// why, where set, gives the effect's for each layer that hides files.
+	// why, if not nil, gives the effect for each layer that hides files.
 	why func(hider int, items []int) string
-	// fix finds a fix for what an instruction that is known did to items of
-	// layers above the base, those with the most bytes first; advice is what
-	// to do without one.
+	// fix finds a fix for the effect of a known instruction on items of layers
+	// above the base, those with the most bytes first. advice is reported if
+	// there is none.
 	fix    func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool)
 	advice string
-	// advise, where set, has a better one for some layers, or none.
+	// advise, if not nil, gives a more specific advice for some layers.
 	advise func(layers []int) string
-	// ofBase, where set, has the last word on what is stated of the base.
+	// ofBase, if not nil, changes the finding about items of the base.
 	ofBase func(f *whittle.Finding)
 }
 
-// hiddenFindings reports hidden items by the layers that hide them: those within
-// the base image, those of the base that a layer above hides, and the others.
+// hiddenFindings reports hidden items by the layers that hide them: those
+// hidden within the base image, those of the base that a layer above hides, and
+// the others.
 func hiddenFindings(p *analysis.Pass, t hiddenRule, hidden map[int]map[int][]int) []whittle.Finding {
 	out := withinBase(p, t.effect, hidden)
 	for _, hider := range slices.Sorted(maps.Keys(hidden)) {
@@ -75,12 +77,12 @@ func hiddenFindings(p *analysis.Pass, t hiddenRule, hidden map[int]map[int][]int
 	return out
 }
 
-// effect is what a layer does to files of lower ones, in the words of a rule:
-// "deletes", or "rewrites" and " only to change the mode".
+// effect is what a layer does to files of lower layers, in words: "deletes", or
+// "rewrites" and " only to change the mode".
 type effect struct{ id, does, why string }
 
-// relocationFindings reports what a layer does to items of lower ones: those that the
-// relocation fixes, if there is one, and what is left with an advice.
+// relocationFindings reports what a layer does to items of lower layers: those
+// that a relocation fixes, if there is one, and the rest with an advice.
 func relocationFindings(p *analysis.Pass, d effect, hider int, items []int, r relocation, ok bool, otherwise relocation) []whittle.Finding {
 	var out []whittle.Finding
 	if ok {
@@ -108,8 +110,8 @@ func relocationFindings(p *analysis.Pass, d effect, hider int, items []int, r re
 	return out
 }
 
-// alsoFixed is all that moving a RUN as a whole fixes, whatever it did to the
-// files, and the rule with the largest part, which is the one to say it.
+// alsoFixed are all items that moving a whole RUN fixes, whatever it did to
+// them, and the rule with the largest part of them, which reports it.
 func alsoFixed(p *analysis.Pass, hider int, layers []int) (items []int, first string) {
 	moved := p.Layers.Moved()
 	sums := map[string]int64{}
@@ -135,7 +137,7 @@ func alsoFixed(p *analysis.Pass, hider int, layers []int) (items []int, first st
 	return items, first
 }
 
-// hiddenFinding reports what a layer does to items of lower ones.
+// hiddenFinding reports what a layer does to items of lower layers.
 func hiddenFinding(p *analysis.Pass, d effect, hider int, items []int, r relocation) whittle.Finding {
 	evidence := p.Layers.Places(items)
 	place := []string{p.Recipe.LayerText(hider)}
@@ -152,8 +154,8 @@ func hiddenFinding(p *analysis.Pass, d effect, hider int, items []int, r relocat
 	}
 }
 
-// withinBase removes from hidden items those that the base image hides itself,
-// and reports them.
+// withinBase reports hidden items that the base image hides itself, and removes
+// them from hidden.
 func withinBase(p *analysis.Pass, d effect, hidden map[int]map[int][]int) []whittle.Finding {
 	var items []int
 	for _, hider := range slices.Sorted(maps.Keys(hidden)) {

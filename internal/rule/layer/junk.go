@@ -16,8 +16,8 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// VcsAndJunk is the rule vcs-and-junk: COPY brings what the build context
-// should not have.
+// VcsAndJunk is the rule vcs-and-junk: COPY adds files that should not be in
+// the build context.
 func VcsAndJunk() analysis.Rule {
 	return analysis.Rule{
 		ID:    "vcs-and-junk",
@@ -41,19 +41,20 @@ const (
 	dumps
 )
 
-// contextScan is what decides about names that are junk in some projects only.
+// contextScan decides about names that are junk in some projects only.
 type contextScan struct {
 	p *analysis.Pass
-	// git says that a build asks version control, node that it installs
-	// packages itself; imported are the top folders of tests that others need.
+	// git says that a build reads version control, node that it installs
+	// packages itself; imported are top-level folders of tests that other
+	// modules import.
 	git, node bool
 	imported  map[string]bool
 }
 
-// dumped are the endings of files that somebody dumped, saved or logged.
+// dumped are the extensions of dumps, backups and logs.
 var dumped = []string{".sql", ".dump", ".bak", ".log", ".hprof", ".pcap"}
 
-// in finds the first part of a path in the context that makes junk of it.
+// in finds the first part of a path in the context that makes it junk.
 func (y *contextScan) in(rel string) (at, pattern string, kind junkKind) {
 	parts := strings.Split(rel, "/")
 	for i, name := range parts {
@@ -77,7 +78,7 @@ func (y *contextScan) in(rel string) (at, pattern string, kind junkKind) {
 	return "", "", noJunk
 }
 
-// left says that a folder is what tools leave behind, wherever it lies.
+// left says that a folder, at any place, is output of tools.
 func (y *contextScan) left(name, at string) bool {
 	switch name {
 	case ".git", ".hg", ".svn", ".bzr":
@@ -92,8 +93,8 @@ func (y *contextScan) left(name, at string) bool {
 	return false
 }
 
-// built says that a path is in a folder at the top that builds of the project
-// write.
+// built says that a path is in a top-level folder to which builds of the
+// project write.
 func (y *contextScan) built(parts []string) bool {
 	switch {
 	case len(parts) < 2:
@@ -107,8 +108,8 @@ func (y *contextScan) built(parts []string) bool {
 	return false
 }
 
-// neverMade says of junk that no RUN of a builder makes it, so that what is
-// there came with the context.
+// neverMade says that no RUN creates such junk, so that it came from the build
+// context.
 func neverMade(name string) bool {
 	switch name {
 	case ".git", ".hg", ".svn", ".bzr", ".vscode", ".idea":
@@ -117,14 +118,14 @@ func neverMade(name string) bool {
 	return false
 }
 
-// contextItems are items, and the patterns that leave them out, by what they are.
+// contextItems are items and the patterns that exclude them, by kind.
 type contextItems struct {
 	items    map[junkKind][]int
 	patterns map[junkKind]map[string]bool
 }
 
-// collect adds the junk that a COPY brought. Whether the rest of the project
-// needs a place is looked up once for each.
+// collect adds the junk that a COPY added. Whether the rest of the project
+// needs a path is looked up once for each path.
 func (h *contextItems) collect(y *contextScan, said analysis.Texts, layer int, c *recipe.Copy) {
 	p := y.p
 	known := map[string]bool{}
@@ -177,7 +178,7 @@ func junk(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// ignorable reports what .dockerignore should name.
+// ignorable reports items that .dockerignore should exclude.
 func ignorable(p *analysis.Pass, kind junkKind, items []int, patterns []string) whittle.Finding {
 	layers := p.Layers.LayersOf(items)
 	evidence := p.Layers.Places(items)
@@ -211,7 +212,7 @@ func ignorable(p *analysis.Pass, kind junkKind, items []int, patterns []string) 
 	return f
 }
 
-// bringNames says which instructions bring something.
+// bringNames names the instructions that add files.
 func bringNames(p *analysis.Pass, layers []int) string {
 	if len(layers) == 1 {
 		return p.LayerNames(layers) + " brings"
@@ -219,8 +220,7 @@ func bringNames(p *analysis.Pass, layers []int) string {
 	return p.LayerNames(layers) + " bring"
 }
 
-// ignoreFile is the file that says what is left out of the build, nil where
-// there is none.
+// ignoreFile is the build's .dockerignore, nil if there is none.
 func ignoreFile(p *analysis.Pass) (name string, src []byte) {
 	for _, name := range []string{p.Dockerfile.Name + ".dockerignore", ".dockerignore"} {
 		if src, ok := p.Project.Read(name); ok {
@@ -230,8 +230,8 @@ func ignoreFile(p *analysis.Pass) (name string, src []byte) {
 	return ".dockerignore", nil
 }
 
-// namedInFile says that the Dockerfile names a place in the context, or
-// something in it.
+// namedInFile says that the Dockerfile names a path in the context or a path
+// below it.
 func namedInFile(p *analysis.Pass, at string) bool {
 	for i := range p.Dockerfile.Stages {
 		for _, in := range p.Recipe.ChainOf(&p.Dockerfile.Stages[i]) {
@@ -255,7 +255,7 @@ func namedInFile(p *analysis.Pass, at string) bool {
 	return false
 }
 
-// startsAny says that a RUN of the file starts one of some programs.
+// startsAny says that a RUN of the file runs one of the programs.
 func startsAny(p *analysis.Pass, programs ...string) bool {
 	for i := range p.Dockerfile.Stages {
 		for j := range p.Dockerfile.Stages[i].Instructions {
@@ -272,8 +272,8 @@ func startsAny(p *analysis.Pass, programs ...string) bool {
 	return false
 }
 
-// asksGit says that a build may ask version control: a RUN does, or what
-// builds the project takes its version from there.
+// asksGit says that a build may read version control: a RUN does, or the build
+// backend takes the version from it.
 func asksGit(p *analysis.Pass) bool {
 	if startsAny(p, "git", "hg", "svn", "make") {
 		return true
@@ -297,8 +297,8 @@ func asksGit(p *analysis.Pass) bool {
 	return false
 }
 
-// importsTests says that a module of the project outside a top folder of tests
-// imports it, or that the folder is a package that is shipped.
+// importsTests says that a module outside a top-level folder of tests imports
+// it, or that the folder is a package of the distribution.
 func importsTests(p *analysis.Pass, folder string) bool {
 	if p.Declared != nil && slices.Contains(p.Declared.Packages, folder) {
 		return true

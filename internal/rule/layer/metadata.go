@@ -43,8 +43,8 @@ func metadataCopies(p *analysis.Pass) []whittle.Finding {
 		}}, p.Layers.Wasted(whittle.Metadata))
 }
 
-// changed says what a layer changed of items: "mode", "owner", "time" or
-// "metadata" where it is not the same for all.
+// changed says which metadata of items a layer changed: "mode", "owner",
+// "time", or "metadata" if it is not the same for all.
 func changed(p *analysis.Pass, hider int, items []int) string {
 	above := p.Layers.Entries(hider)
 	what := ""
@@ -70,8 +70,8 @@ func changed(p *analysis.Pass, hider int, items []int) string {
 	return cmp.Or(what, "metadata")
 }
 
-// copyFlags lets the COPYs set what a RUN changes later: where it changes owner
-// or mode of whole trees that they brought, or of their only file.
+// copyFlags makes COPY set the metadata that a RUN changes later, if that RUN
+// changes the owner or mode of whole copied trees, or of a copied file.
 func copyFlags(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
 	acts, ok := p.Recipe.Actions(k)
 	if !ok {
@@ -108,7 +108,7 @@ func copyFlags(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]in
 		if len(flags[i]) == 0 || !flagsCover(p, flags[i], byLayer[c.Layer], p.Recipe.LayerOf(k)) {
 			return relocation{}, false
 		}
-		// Two flags are inserted at one place, so that their order is fixed.
+		// Two flags are inserted at one position, so their order must be fixed.
 		for _, name := range slices.Sorted(maps.Keys(flags[i])) {
 			edits, err := c.Instruction.SetFlag(name, flags[i][name])
 			if err != nil {
@@ -122,8 +122,8 @@ func copyFlags(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]in
 	return r, err == nil
 }
 
-// repeatedBelow says that, before an instruction, another COPY brings files to
-// the same places with their own metadata, or a RUN moves some away.
+// repeatedBelow says that, before an instruction, another COPY writes files to
+// the same paths with other metadata, or a RUN moves some away.
 func repeatedBelow(p *analysis.Pass, copies []recipe.Copy, k *dockerfile.Instruction) bool {
 	for _, c := range copies {
 		between, ok := p.Recipe.Between(c.Instruction, k)
@@ -147,7 +147,8 @@ func repeatedBelow(p *analysis.Pass, copies []recipe.Copy, k *dockerfile.Instruc
 	return false
 }
 
-// flagsCover says that the flags set whatever a layer changed of items.
+// flagsCover says that the flags set all metadata that a layer changed of
+// items.
 func flagsCover(p *analysis.Pass, flags map[string]string, items []int, hider int) bool {
 	above := p.Layers.Entries(hider)
 	for _, i := range items {
@@ -162,8 +163,9 @@ func flagsCover(p *analysis.Pass, flags map[string]string, items []int, hider in
 
 var octal = regexp.MustCompile(`^[0-7]{3,4}$`)
 
-// replaceByFlag finds which flags replace one chown or chmod, and takes it out of
-// the RUN, or leaves it the folder itself, which COPY does not change.
+// replaceByFlag finds the flags that replace a chown or chmod, and removes that
+// from the RUN, or keeps it only for the folder itself, whose metadata COPY
+// does not change.
 func replaceByFlag(p *analysis.Pass, k *dockerfile.Instruction, a recipe.Action, acts []recipe.Action, copies []recipe.Copy, flags []map[string]string) ([]whittle.Edit, bool) {
 	if !a.Complete || len(a.Paths) != 1 || a.Name() == "find" || a.Name() == "xargs" || a.Negated {
 		return nil, false
@@ -208,8 +210,8 @@ func replaceByFlag(p *analysis.Pass, k *dockerfile.Instruction, a recipe.Action,
 	return chownFolders(p, k, a, acts, copies)
 }
 
-// mixed says that a tree holds files which other layers brought, and which no
-// flag of a copy could reach.
+// mixed says that a tree contains files of other layers, to which no flag of a
+// copy applies.
 func mixed(p *analysis.Pass, dir string, copies []recipe.Copy, below int) bool {
 	for layer := range p.Indexes[:below] {
 		if !slices.ContainsFunc(copies, func(c recipe.Copy) bool { return c.Layer == layer }) &&
@@ -222,8 +224,8 @@ func mixed(p *analysis.Pass, dir string, copies []recipe.Copy, below int) bool {
 	return false
 }
 
-// onlyFile is the file that a copy of one file brought. A folder may hold
-// others that are not in the layer, since the image has them already.
+// onlyFile is the file of a COPY of one file. A folder may contain further
+// files that are not in the layer, because the image has them already.
 func onlyFile(p *analysis.Pass, c *recipe.Copy) (string, bool) {
 	only, n := "", 0
 	for at, e := range p.Layers.Entries(c.Layer) {
@@ -235,8 +237,8 @@ func onlyFile(p *analysis.Pass, c *recipe.Copy) (string, bool) {
 	return only, single && (only == c.Dest || only == path.Join(c.Dest, path.Base(c.Sources[0])))
 }
 
-// ownerFlag is the value of --chown that does what chown would: by name where
-// the image knows the name by then, else by number.
+// ownerFlag is the value of --chown with the effect of a chown: the name if the
+// image has the user at that point, otherwise the number.
 func ownerFlag(p *analysis.Pass, c *recipe.Copy, owner string) (string, bool) {
 	user, group, both := strings.Cut(owner, ":")
 	uid, gid, ok := userOf(p, user)
@@ -296,8 +298,8 @@ func madeAbove(p *analysis.Pass, at string) bool {
 	return false
 }
 
-// knownUser says that a user is there before an instruction: by its number,
-// as one that every base has, or by a RUN before it.
+// knownUser says that a user exists before an instruction: as a number, as a
+// user of every base, or because a RUN before it adds it.
 func knownUser(p *analysis.Pass, in *dockerfile.Instruction, name string) bool {
 	if _, err := strconv.Atoi(name); err == nil || name == "root" {
 		return true
@@ -318,8 +320,9 @@ func knownUser(p *analysis.Pass, in *dockerfile.Instruction, name string) bool {
 	return false
 }
 
-// sameUID says that a user has its number in every build: it is given as one,
-// the base has the user, or a RUN names the number. Another is what is free.
+// sameUID says that a user has the same number in every build: it is a number,
+// the base has the user, or a RUN names the number. Otherwise the next free
+// number is used.
 func sameUID(p *analysis.Pass, user, uid string) bool {
 	if user == uid || uid == "0" || !madeAbove(p, "etc/passwd") {
 		return true
@@ -336,8 +339,8 @@ func sameUID(p *analysis.Pass, user, uid string) bool {
 	return false
 }
 
-// chownFolders leaves a chown or chmod of a tree the folders that no COPY brought,
-// the tree's own among them; one of a file alone goes.
+// chownFolders restricts a chown or chmod of a tree to the folders that no COPY
+// added, including the tree's own. For a single file, the command is removed.
 func chownFolders(p *analysis.Pass, k *dockerfile.Instruction, a recipe.Action, acts []recipe.Action, copies []recipe.Copy) ([]whittle.Edit, bool) {
 	dir := a.Paths[0]
 	brought := map[string]bool{}
@@ -371,7 +374,7 @@ func chownFolders(p *analysis.Pass, k *dockerfile.Instruction, a recipe.Action, 
 	return onlyFolders(k, a, folders)
 }
 
-// onlyFolders takes the -R out of a command, and names further folders.
+// onlyFolders removes -R from a command, and adds further folders.
 func onlyFolders(k *dockerfile.Instruction, a recipe.Action, folders []string) ([]whittle.Edit, bool) {
 	var edits []whittle.Edit
 	for i, w := range a.Words {

@@ -29,12 +29,12 @@ console script does not look for modules in the working directory: if the packag
 
 // missingFile is a file or a folder of the project that the image does not have.
 type missingFile struct {
-	// source is the top of what has to be copied, relative to the project;
-	// root is the folder that imports start from.
+	// source is the topmost path that must be copied, relative to the project;
+	// root is the folder from which it is imported.
 	source, root string
 	problems     []whittle.Problem
-	// search says that a program looks for it that does not look in the
-	// working directory.
+	// search says that a program needs it that does not search the working
+	// directory.
 	search bool
 }
 
@@ -63,8 +63,8 @@ func missingSources(p *analysis.Pass) []whittle.Finding {
 		return nil
 	}
 	slices.SortFunc(missing, func(a, b missingFile) int { return cmp.Compare(a.source, b.source) })
-	// What only optional scripts need has a separate finding: it must not
-	// keep the other one from being fixed.
+	// Files that only optional scripts need are a separate finding, so that
+	// they do not prevent the other fix.
 	var out []whittle.Finding
 	for _, production := range []bool{true, false} {
 		some := slices.DeleteFunc(slices.Clone(missing), func(l missingFile) bool { return l.production() != production })
@@ -75,7 +75,7 @@ func missingSources(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// production says that what production starts needs it.
+// production says that something that production starts needs it.
 func (l *missingFile) production() bool {
 	return slices.ContainsFunc(l.problems, func(q whittle.Problem) bool {
 		starts := q.Starts()
@@ -83,8 +83,8 @@ func (l *missingFile) production() bool {
 	})
 }
 
-// fromProgram says that a console script imports what is missing, in one place
-// at least.
+// fromProgram says that a console script imports the missing module in at least
+// one place.
 func fromProgram(problem whittle.Problem) bool {
 	places := append([]whittle.Location{{Path: problem.Path, ReachedFrom: problem.ReachedFrom}}, problem.Places...)
 	return slices.ContainsFunc(places, func(at whittle.Location) bool {
@@ -92,8 +92,8 @@ func fromProgram(problem whittle.Problem) bool {
 	})
 }
 
-// ownSource finds what a problem misses in the project: the top folder or the
-// file that has to be copied.
+// ownSource finds the project's file for a problem: the topmost folder or the
+// file that must be copied.
 func ownSource(p *analysis.Pass, problem whittle.Problem) (source, root string, ok bool) {
 	if problem.Module != "" {
 		below := strings.ReplaceAll(problem.Module, ".", "/")
@@ -155,7 +155,8 @@ func missingFinding(p *analysis.Pass, missing []missingFile) whittle.Finding {
 	return f
 }
 
-// inImage is a problem's path, which the working directory may start.
+// inImage is the path of a problem in the image; it may be relative to the
+// working directory.
 func inImage(p *analysis.Pass, at string) string {
 	if at == "" || p.Config == nil {
 		return strings.TrimPrefix(at, "/")
@@ -163,7 +164,8 @@ func inImage(p *analysis.Pass, at string) string {
 	return whittle.Join(p.Config.Config.WorkingDir, at)
 }
 
-// sizeInContext is what a file or a folder of the build context has, in bytes.
+// sizeInContext is the size of a file or folder of the build context, in bytes,
+// and its number of files.
 func sizeInContext(p *analysis.Pass, at string) (size int64, files int) {
 	_ = fs.WalkDir(p.Files, at, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || p.Ignore.Excludes(name) {
@@ -178,8 +180,8 @@ func sizeInContext(p *analysis.Pass, at string) (size int64, files int) {
 	return size, files
 }
 
-// copyIn copies what is missing behind the last COPY of the final stage, as
-// its neighbor does, and lets programs look for it.
+// copyIn inserts a COPY of the missing files after the last COPY of the final
+// stage, with the same flags, and sets PYTHONPATH if necessary.
 func copyIn(p *analysis.Pass, missing []missingFile) ([]whittle.Edit, string, bool) {
 	if p.Dockerfile == nil {
 		return nil, "", false
@@ -220,9 +222,8 @@ func copyIn(p *analysis.Pass, missing []missingFile) ([]whittle.Edit, string, bo
 	return edits, title, err == nil
 }
 
-// neighbor is the instruction behind which files are copied: the stage's last
-// COPY, else its WORKDIR; and the flags for it, as the last COPY from the
-// context has them.
+// neighbor is the instruction after which files are copied: the stage's last
+// COPY, otherwise its WORKDIR; and the flags of the last COPY from the context.
 func neighbor(st *dockerfile.Stage) (after *dockerfile.Instruction, flags string) {
 	for i := range st.Instructions {
 		in := &st.Instructions[i]
@@ -240,8 +241,8 @@ func neighbor(st *dockerfile.Stage) (after *dockerfile.Instruction, flags string
 	return after, flags
 }
 
-// copiesAny says that an instruction of the final stage copies what is missing
-// already, to another place perhaps.
+// copiesAny says that an instruction of the final stage already copies a
+// missing file, perhaps to another path.
 func copiesAny(p *analysis.Pass, missing []missingFile) bool {
 	for _, in := range p.Recipe.Chain() {
 		if in.Keyword != "COPY" && in.Keyword != "ADD" || len(in.Flag("from")) > 0 || len(in.Args) < 2 {
@@ -257,8 +258,8 @@ func copiesAny(p *analysis.Pass, missing []missingFile) bool {
 	return false
 }
 
-// searched is the value of PYTHONPATH with which programs find what is
-// missing; ok is false where they need none, or have it.
+// searched is the value of PYTHONPATH with which programs find the missing
+// files; ok is false if none is needed, or it is already set.
 func searched(p *analysis.Pass, missing []missingFile, workdir string) (string, bool) {
 	var dirs []string
 	for _, l := range missing {

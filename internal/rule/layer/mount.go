@@ -13,8 +13,8 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// bindMount finds what was copied for one RUN alone, and is deleted then:
-// the RUN can have it by a bind mount, which makes no layer.
+// bindMount finds files that are copied for one RUN only and deleted
+// afterwards. The RUN can use a bind mount instead, which makes no layer.
 func bindMount(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
 	c, ok := p.Recipe.LayerCopy(layers[0])
 	acts, readable := p.Recipe.Actions(k)
@@ -57,8 +57,8 @@ func bindMount(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]in
 		caution: "it needs BuildKit, and a RUN that writes into what is mounted fails where it is mounted to be read"}, true
 }
 
-// copiedTwice says that another COPY brings something to the same path, which
-// need not show in a layer.
+// copiedTwice says that another COPY writes to the same path, which a layer
+// need not show.
 func copiedTwice(p *analysis.Pass, c *recipe.Copy, target string) bool {
 	return slices.ContainsFunc(p.Recipe.Chain(), func(in *dockerfile.Instruction) bool {
 		if in == c.Instruction || in.Keyword != "COPY" && in.Keyword != "ADD" {
@@ -69,8 +69,8 @@ func copiedTwice(p *analysis.Pass, c *recipe.Copy, target string) bool {
 	})
 }
 
-// onlyUser is the one RUN that works with what a copy brought: between it and
-// the RUN that deletes it, or that RUN itself.
+// onlyUser is the only RUN that uses the files of a copy: one between the copy
+// and the RUN that deletes them, or that RUN itself.
 func onlyUser(p *analysis.Pass, c *recipe.Copy, k *dockerfile.Instruction, acts []recipe.Action, target string) (*dockerfile.Instruction, bool) {
 	between, ok := p.Recipe.Between(c.Instruction, k)
 	if !ok {
@@ -92,7 +92,7 @@ func onlyUser(p *analysis.Pass, c *recipe.Copy, k *dockerfile.Instruction, acts 
 	return users[0], true
 }
 
-// worksOn says that a RUN changes what is at a path, or may.
+// worksOn says that a RUN changes, or may change, files at a path.
 func worksOn(p *analysis.Pass, in *dockerfile.Instruction, at string) bool {
 	acts, _ := p.Recipe.Actions(in)
 	return slices.ContainsFunc(acts, func(a recipe.Action) bool {
@@ -100,8 +100,8 @@ func worksOn(p *analysis.Pass, in *dockerfile.Instruction, at string) bool {
 	})
 }
 
-// mentions says that a word of a RUN's commands names a path, or one below it,
-// other than to delete it.
+// mentions says that a command of a RUN names a path, or one below it, other
+// than to delete it.
 func mentions(p *analysis.Pass, in *dockerfile.Instruction, at string) bool {
 	acts, _ := p.Recipe.Actions(in)
 	dir := p.Recipe.Last(in, "WORKDIR")
@@ -112,8 +112,8 @@ func mentions(p *analysis.Pass, in *dockerfile.Instruction, at string) bool {
 	})
 }
 
-// withoutDeletion takes the deletion of what is mounted out of a RUN, which could not
-// delete a mount.
+// withoutDeletion removes the deletion of a mounted path from a RUN, which
+// could not delete a mount.
 func withoutDeletion(p *analysis.Pass, k *dockerfile.Instruction, acts []recipe.Action, c *recipe.Copy, target string) ([]whittle.Edit, bool) {
 	for _, a := range acts {
 		if a.Effect != recipe.Deletes || a.Name() == "find" || a.Name() == "xargs" || !a.Complete {
@@ -139,8 +139,8 @@ func withoutDeletion(p *analysis.Pass, k *dockerfile.Instruction, acts []recipe.
 	return nil, false
 }
 
-// mountWorkedOn says that commands change what would be a mount, or may, but
-// for one word of one of them.
+// mountWorkedOn says that commands change, or may change, files in the future
+// mount, except by one word of one command.
 func mountWorkedOn(acts []recipe.Action, target string, word int, of whittle.Span) bool {
 	return slices.ContainsFunc(acts, func(a recipe.Action) bool {
 		if a.Effect == recipe.NoEffect || a.Effect == recipe.Unknown {
@@ -155,7 +155,7 @@ func mountWorkedOn(acts []recipe.Action, target string, word int, of whittle.Spa
 	})
 }
 
-// mountOf is the value of --mount for what a copy brings.
+// mountOf is the value of --mount for the source of a copy.
 func mountOf(c *recipe.Copy, target string) (string, bool) {
 	source := path.Clean("/" + c.Sources[0])
 	from := ""
@@ -168,8 +168,8 @@ func mountOf(c *recipe.Copy, target string) (string, bool) {
 	return value, !strings.ContainsAny(source+target+from, `"'*?[ $\`) && strings.Count(value, ",") <= 3
 }
 
-// writes says that a RUN may write into a folder: it goes there, or builds a
-// project that lies there.
+// writes says that a RUN may write to a folder: it changes into it, or builds a
+// project in it.
 func writes(p *analysis.Pass, in *dockerfile.Instruction, target string) bool {
 	acts, ok := p.Recipe.Actions(in)
 	if !ok {

@@ -14,8 +14,8 @@ import (
 	"whittle.dev/whittle/internal/shell"
 )
 
-// MovedFile is the rule moved-file: files that a later instruction moves are in
-// the image twice.
+// MovedFile is the rule moved-file: files that a later instruction moves are
+// stored twice.
 func MovedFile() analysis.Rule {
 	return analysis.Rule{
 		ID:    "moved-file",
@@ -47,7 +47,8 @@ func movedFiles(p *analysis.Pass) []whittle.Finding {
 		}}, hidden)
 }
 
-// copyToTarget lets a COPY bring its files to where a later mv puts them.
+// copyToTarget makes a COPY write its files to the place to which a later mv
+// moves them.
 func copyToTarget(p *analysis.Pass, k *dockerfile.Instruction, layers []int, to map[int]int) (relocation, bool) {
 	if len(layers) != 1 {
 		return relocation{}, false
@@ -88,7 +89,7 @@ func copyToTarget(p *analysis.Pass, k *dockerfile.Instruction, layers []int, to 
 		caution: "files that stood at the destination before are kept"}, true
 }
 
-// ignoresPaths says that an instruction has nothing to do with some paths.
+// ignoresPaths says that an instruction does not use the paths.
 func ignoresPaths(p *analysis.Pass, in *dockerfile.Instruction, paths ...string) bool {
 	switch in.Keyword {
 	case "RUN":
@@ -101,8 +102,8 @@ func ignoresPaths(p *analysis.Pass, in *dockerfile.Instruction, paths ...string)
 	return true
 }
 
-// movedTo is where everything that a layer brought went from a path: the
-// same names below another path.
+// movedTo is the path to which all files that a layer added below another path
+// were moved, with the same names.
 func movedTo(p *analysis.Pass, layer int, from string, to map[int]int) (dest string, ok bool) {
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]

@@ -12,8 +12,8 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// CacheOrder is the rule cache-order: every change of the source installs the
-// dependencies again.
+// CacheOrder is the rule cache-order: every change of the source reinstalls the
+// dependencies.
 func CacheOrder() analysis.Rule {
 	return analysis.Rule{
 		ID:    "cache-order",
@@ -38,8 +38,8 @@ func orders(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// contributing are the stages whose files are in the image: those that it is
-// built on, and those that it copies from.
+// contributing are the stages with files in the image: those on which it is
+// based, and those from which it copies.
 func contributing(p *analysis.Pass) (out []*dockerfile.Stage) {
 	if p.Dockerfile == nil {
 		return nil
@@ -68,8 +68,8 @@ func contributing(p *analysis.Pass) (out []*dockerfile.Stage) {
 	return out
 }
 
-// order finds the first COPY of sources in a stage that an installation
-// follows, and what a change of the sources makes anew.
+// order finds the first COPY of sources in a stage that is followed by an
+// installation, and the layers that a change of the sources rebuilds.
 func order(p *analysis.Pass, stage *dockerfile.Stage) (f whittle.Finding, ok bool) {
 	var source *recipe.Copy
 	for i := range stage.Instructions {
@@ -99,7 +99,7 @@ func order(p *analysis.Pass, stage *dockerfile.Stage) (f whittle.Finding, ok boo
 	return f, false
 }
 
-// bringsSource says that a copy brings the whole context, or Python source.
+// bringsSource says that a COPY copies the whole context, or Python source.
 func bringsSource(p *analysis.Pass, c *recipe.Copy) bool {
 	return slices.ContainsFunc(c.Sources, func(s string) bool {
 		s = strings.Trim(path.Clean("/"+s), "/")
@@ -107,8 +107,8 @@ func bringsSource(p *analysis.Pass, c *recipe.Copy) bool {
 	})
 }
 
-// installs says that a RUN installs dependencies, and which requirements files
-// or lock files it asks for; asks is nil where it needs more than those.
+// installs says that a RUN installs dependencies, and which requirements or
+// lock files it needs; asks is nil if it needs more.
 func installs(p *analysis.Pass, in *dockerfile.Instruction) (asks []string, installs bool) {
 	script, err := in.Shell()
 	if err != nil {
@@ -146,8 +146,8 @@ func installs(p *analysis.Pass, in *dockerfile.Instruction) (asks []string, inst
 	return asks, installs
 }
 
-// readsNoFile says that nothing but a command's words gives it files: no
-// redirection reads one, and no variable that is set for it names one.
+// readsNoFile says that a command reads no other files than its words name: it
+// has no input redirection, and no variable that names a file.
 func readsNoFile(c *dockerfile.Command) bool {
 	return !slices.ContainsFunc(c.Assigns, func(w dockerfile.Word) bool { return strings.ContainsAny(w.Text, "/.~$`") }) &&
 		!slices.ContainsFunc(c.Redirects, func(r dockerfile.Redirect) bool {
@@ -155,9 +155,8 @@ func readsNoFile(c *dockerfile.Command) bool {
 		})
 }
 
-// ignoresSource says that a command which installs nothing of the project's
-// neither reads nor changes its source, which is not there yet where the RUN
-// comes before the COPY.
+// ignoresSource says that a command which installs nothing of the project
+// neither reads nor changes its source, so that it may run before the COPY.
 func ignoresSource(c *dockerfile.Command, workdir string) bool {
 	if slices.Contains([]string{"set", "echo", "true", ":"}, c.Name()) {
 		return true
@@ -184,14 +183,14 @@ func ignoresSource(c *dockerfile.Command, workdir string) bool {
 	return true
 }
 
-// harmless are options of pip install that have nothing to do with the
-// project's files, besides those that start with "--no-".
+// harmless are options of pip install, besides those that start with "--no-",
+// that do not name files of the project.
 var harmless = strings.Fields(`-i --index-url --extra-index-url --trusted-host --timeout --retries --only-binary --root-user-action --progress-bar
 	--upgrade-strategy --target -t --prefix -U --upgrade -q -qq --quiet -v --user --pre --prefer-binary --require-hashes --compile
 	--disable-pip-version-check --break-system-packages --ignore-installed -I --force-reinstall --isolated --system`)
 
-// requirementFiles are the files behind -r and -c of a pip install; ok is false
-// where something else of the project is installed or looked at, too.
+// requirementFiles are the files after -r and -c of a pip install; ok is false
+// if it also installs or reads something else of the project.
 func requirementFiles(c dockerfile.Command) (files []string, ok bool) {
 	install := recipe.InstallCommand{Command: c, Tool: "pip"}
 	install.Verb = slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "install" })
@@ -214,8 +213,8 @@ func requirementFiles(c dockerfile.Command) (files []string, ok bool) {
 	return files, true
 }
 
-// madeBy are the image's layers that an instruction makes anew: its own and,
-// of another stage, what is copied from there.
+// madeBy are the layers of the image that an instruction makes: its own or, in
+// another stage, those that copy from that stage.
 func madeBy(p *analysis.Pass, stage *dockerfile.Stage, in *dockerfile.Instruction) (layers []int) {
 	if layer := p.Recipe.LayerOf(in); layer >= 0 {
 		return []int{layer}
@@ -230,7 +229,7 @@ func madeBy(p *analysis.Pass, stage *dockerfile.Stage, in *dockerfile.Instructio
 	return layers
 }
 
-// layerEvidence are whole layers, without those that nobody would notice.
+// layerEvidence are whole layers as evidence, without negligible ones.
 func layerEvidence(p *analysis.Pass, layers []int) (out []whittle.Evidence) {
 	for _, layer := range layers {
 		if sum := p.Ledger.Layers[layer]; sum.Size >= analysis.MinBytes {
@@ -262,9 +261,9 @@ func orderFinding(p *analysis.Pass, source *recipe.Copy, in *dockerfile.Instruct
 	return f
 }
 
-// moveInstall puts an installation that needs only some files before the COPY of
-// the source, behind one of these files: below its own comments, for it is what
-// they speak of.
+// moveInstall moves an installation that needs only some files before the COPY
+// of the source, and inserts a COPY of these files before it. The comments
+// above the installation stay directly above it.
 func moveInstall(p *analysis.Pass, source *recipe.Copy, in *dockerfile.Instruction, asks []string) ([]whittle.Edit, bool) {
 	stage := &p.Dockerfile.Stages[in.Stage]
 	at := slices.IndexFunc(stage.Instructions, func(o dockerfile.Instruction) bool { return o.Span == source.Instruction.Span })
@@ -287,9 +286,9 @@ func moveInstall(p *analysis.Pass, source *recipe.Copy, in *dockerfile.Instructi
 	return edits, err == nil
 }
 
-// complete finds the files of the context that an installation asks for, with
-// those that they include, and the folder that they have to be in. All of them
-// lie in one folder, and none of them names something else of the project.
+// complete finds the files of the context that an installation needs, with
+// those that they include, and the folder in which they must be. All of them
+// must be in one folder, and none may name something else of the project.
 func complete(p *analysis.Pass, source *recipe.Copy, in *dockerfile.Instruction, asks []string) (files []string, dir string, ok bool) {
 	workdir := p.Recipe.Last(in, "WORKDIR")
 	if p.Files == nil || len(asks) == 0 || workdir == "" {
@@ -324,7 +323,7 @@ func complete(p *analysis.Pass, source *recipe.Copy, in *dockerfile.Instruction,
 	return files, dir, len(asks) == 0
 }
 
-// includes are the files that a requirements file names; ok is false where it
+// includes are the files that a requirements file names; ok is false if it
 // names something else of the project, or runs it.
 func includes(p *analysis.Pass, name string) (out []string, ok bool) {
 	src, ok := p.Project.Read(name)

@@ -32,7 +32,7 @@ application names.`,
 }
 
 // wanted are recommended packages that images need although no dependency
-// says so; they are named in the command.
+// requires them. The fix names them in the command.
 func wanted() []string { return []string{"ca-certificates"} }
 
 func recommends(p *analysis.Pass) []whittle.Finding {
@@ -55,7 +55,7 @@ func recommends(p *analysis.Pass) []whittle.Finding {
 }
 
 // withRecommends are the commands of a RUN that install recommended packages;
-// ok is false where the script cannot be read.
+// ok is false if the script cannot be read.
 func withRecommends(in *dockerfile.Instruction) (out []recipe.Apt, ok bool) {
 	commands, ok := recipe.AptCommands(in)
 	if in.JSON {
@@ -64,7 +64,7 @@ func withRecommends(in *dockerfile.Instruction) (out []recipe.Apt, ok bool) {
 	return slices.DeleteFunc(commands, func(a recipe.Apt) bool { return !a.TakesRecommends() }), ok
 }
 
-// onlyRecommended states which packages of a layer nothing depends on.
+// onlyRecommended reports the packages of a layer that no package depends on.
 func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Instruction, layer int, installs []recipe.Apt) (f whittle.Finding, ok bool) {
 	var roots []int
 	for n := range s.List {
@@ -122,11 +122,11 @@ func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Inst
 	return f, true
 }
 
-// companions are recommended packages without which a package that asks for
-// them does not do what it is mostly installed for.
+// companions are recommended packages that are usually needed for the purpose
+// of the package that recommends them.
 var companions = map[string][]string{"software-properties-common": {"gpg-agent", "gnupg", "dirmngr"}, "gnupg": {"gpg-agent", "dirmngr"}, "xvfb": {"xauth"}}
 
-// companion says that a package is one of those.
+// companion says that a package is such a companion.
 func companion(installs []recipe.Apt, name string) bool {
 	for of, names := range companions {
 		if slices.Contains(names, name) && asked(installs, of) {
@@ -136,8 +136,8 @@ func companion(installs []recipe.Apt, name string) bool {
 	return false
 }
 
-// runsProgram says that a package brings a program whose name is among the words
-// of what runs: see commandWords. git runs ssh for an address of that kind.
+// runsProgram says that a package has a program that is among the words of
+// commandWords. git runs ssh for URLs of that kind.
 func runsProgram(p *analysis.Pass, words map[string]bool, k *analysis.Package) bool {
 	for _, i := range k.Items {
 		at := p.Ledger.Items[i].Path
@@ -148,8 +148,8 @@ func runsProgram(p *analysis.Pass, words map[string]bool, k *analysis.Package) b
 	return k.Name == "openssh-client" && (words["git@"] || words["ssh://"])
 }
 
-// commandWords are the words of all that runs from a RUN on, in the stages that
-// build on it, and when the image starts.
+// commandWords are the words of all commands from a RUN on: in its stage, in
+// the stages based on it, and at the start of the image.
 func commandWords(p *analysis.Pass, in *dockerfile.Instruction) map[string]bool {
 	out := map[string]bool{}
 	add := func(text string) {
@@ -185,9 +185,9 @@ func commandWords(p *analysis.Pass, in *dockerfile.Instruction) map[string]bool 
 	return out
 }
 
-// askedPackages are the installed packages that commands ask for, by their own name or
-// by one that they provide; ok is false where a word is neither: a file, a task, a
-// pattern, a package that is gone.
+// askedPackages are the installed packages that commands name, by their name or
+// one that they provide; ok is false if a word names no installed package: a
+// file, a task, a pattern, or a removed package.
 func askedPackages(s *analysis.Packages, installs []recipe.Apt) (out []int, ok bool) {
 	for i := range installs {
 		for _, name := range installs[i].Packages() {
@@ -206,8 +206,8 @@ func asked(installs []recipe.Apt, name string) bool {
 	return slices.ContainsFunc(installs, func(a recipe.Apt) bool { return slices.Contains(a.Packages(), name) })
 }
 
-// withoutRecommends adds the option behind those that each command has, and a
-// package that is to stay to the first command that brings it.
+// withoutRecommends adds the option to each command, and adds the packages to
+// keep to the first command that installs them.
 func withoutRecommends(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Instruction, installs []recipe.Apt, keep []string) ([]whittle.Edit, bool) {
 	var edits []whittle.Edit
 	named := make([]string, 0, len(keep))
@@ -237,8 +237,8 @@ func withoutRecommends(p *analysis.Pass, s *analysis.Packages, in *dockerfile.In
 	return edits, err == nil
 }
 
-// brings says that a command brings a package with what it names, recommended
-// packages included.
+// brings says that a command installs a package, directly or as a dependency or
+// recommendation.
 func brings(s *analysis.Packages, c *recipe.Apt, name string) bool {
 	var roots []int
 	for n := range s.List {

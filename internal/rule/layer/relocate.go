@@ -13,22 +13,22 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// relocation is a way to have a RUN's work done where it costs no copy.
+// relocation is a way to do the work of a RUN without a copy of the files.
 type relocation struct {
 	title string
 	edits []whittle.Edit
-	// fixed are the layers whose wasted bytes a rebuild does not have.
+	// fixed are the layers whose wasted bytes disappear in a rebuild.
 	fixed []int
-	// advice says in one sentence what it comes to.
+	// advice describes it in one sentence.
 	advice  string
 	caution string
 	risk    whittle.Risk
-	// whole says that all that the RUN does is done elsewhere.
+	// whole says that all of the RUN is relocated.
 	whole bool
 }
 
-// relocate finds a way for what a RUN does to the files of lower layers, those
-// with the most bytes first.
+// relocate finds a way for what a RUN does to the files of lower layers, which
+// are sorted by bytes, the most first.
 func relocate(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocation, bool) {
 	for _, try := range []func(*analysis.Pass, *dockerfile.Instruction, []int) (relocation, bool){toBuilder, intoRun} {
 		if r, ok := try(p, k, layers); ok {
@@ -38,9 +38,9 @@ func relocate(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (reloca
 	return relocation{}, false
 }
 
-// toBuilder moves a RUN to the end of the stage that the files were copied
-// from. That is the same work on the same files where they come from the same
-// path, and where nothing but that path is worked on.
+// toBuilder moves a RUN to the end of the stage from which the files were
+// copied. That is equivalent if the files have the same path there, and the RUN
+// only works on that path.
 func toBuilder(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocation, bool) {
 	acts, ok := p.Recipe.Actions(k)
 	if !ok || len(k.Flags) > 0 {
@@ -82,8 +82,8 @@ func toBuilder(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (reloc
 	return r, true
 }
 
-// reaches says that a RUN works on files that the copies did not bring, and
-// that would come back. Bytecode and tests of the base image may.
+// reaches says that a RUN works on files that the copies did not add and that
+// would reappear. Bytecode and tests of the base image are accepted.
 func reaches(p *analysis.Pass, k *dockerfile.Instruction, copies []recipe.Copy) bool {
 	hider := p.Recipe.LayerOf(k)
 	for i := range p.Ledger.Items {
@@ -98,22 +98,21 @@ func reaches(p *analysis.Pass, k *dockerfile.Instruction, copies []recipe.Copy) 
 	return false
 }
 
-// worksAt says that commands work on a path, or in it.
+// worksAt says that commands work on a path or below it.
 func worksAt(acts []recipe.Action, at string) bool {
 	return slices.ContainsFunc(acts, func(a recipe.Action) bool {
 		return slices.ContainsFunc(a.Paths, func(q string) bool { return recipe.Overlaps(q, []string{at}) })
 	})
 }
 
-// keepsSome says that a layer left something of a lower one.
+// keepsSome says that a layer has not hidden everything of a lower one.
 func keepsSome(p *analysis.Pass, hider, layer int) bool {
 	return slices.ContainsFunc(p.Ledger.Items, func(it whittle.Item) bool { return it.Layer == layer && it.HiddenBy != hider })
 }
 
-// copiesFrom are the copies from a stage that run before an instruction. ok is
-// false where the stage is used in another way too, which would see its files
-// change: as a base, by a mount, or by a copy that another stage or a later
-// instruction makes.
+// copiesFrom are the copies from a stage before an instruction. ok is false if
+// the stage is also used in another way, in which its files would change: as a
+// base, by a mount, or by a copy in another stage or a later instruction.
 func copiesFrom(p *analysis.Pass, stage *dockerfile.Stage, k *dockerfile.Instruction) (out []recipe.Copy, ok bool) {
 	chain := p.Recipe.Chain()
 	for i := range p.Dockerfile.Stages {
@@ -138,7 +137,7 @@ func copiesFrom(p *analysis.Pass, stage *dockerfile.Stage, k *dockerfile.Instruc
 }
 
 // within says whether commands only delete files and change modes and times,
-// and only below what copies brought from the same path.
+// and only below paths that copies took from the same path.
 func within(acts []recipe.Action, copies []recipe.Copy) bool {
 	some := false
 	for _, a := range acts {
@@ -162,15 +161,15 @@ func within(acts []recipe.Action, copies []recipe.Copy) bool {
 	return some
 }
 
-// hidesOutput says that redirections only hide what is printed.
+// hidesOutput says that redirections only hide output.
 func hidesOutput(rs []dockerfile.Redirect) bool {
 	return !slices.ContainsFunc(rs, func(r dockerfile.Redirect) bool {
 		return r.Target.Value != "/dev/null" && r.Target.Value != "1" && r.Target.Value != "2"
 	})
 }
 
-// sameBase says whether a RUN does the same at the end of another stage: on the
-// same base, with at least the same rights.
+// sameBase says whether a RUN does the same at the end of another stage: it has
+// the same base and at least the same permissions.
 func sameBase(p *analysis.Pass, stage *dockerfile.Stage, k *dockerfile.Instruction) bool {
 	base := p.Recipe.BaseOf(stage)
 	if len(stage.Instructions) == 0 || base == "" || base != p.Recipe.BaseOf(&p.Dockerfile.Stages[k.Stage]) {
@@ -184,8 +183,8 @@ func sameBase(p *analysis.Pass, stage *dockerfile.Stage, k *dockerfile.Instructi
 	return recipe.IsRoot(there) || there == here
 }
 
-// intoRun appends what a RUN does to the RUN that made the files, if nothing
-// between them could notice.
+// intoRun appends the commands of a RUN to the RUN that made the files, if the
+// instructions between them are not affected.
 func intoRun(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocation, bool) {
 	a := p.Recipe.Instruction(layers[0])
 	acts, ok := p.Recipe.Actions(k)
@@ -215,8 +214,8 @@ func intoRun(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocat
 		advice: fmt.Sprintf("do it in %s, which made the files: a layer keeps only what is there when its RUN ends", p.Recipe.The(a))}, true
 }
 
-// copiesUp says that a layer rewrites files of lower ones, or moves them, and
-// so has a separate finding.
+// copiesUp says that a layer rewrites or moves files of lower layers, which is
+// a separate finding.
 func copiesUp(p *analysis.Pass, layer int) bool {
 	var sum int64
 	for i := range p.Ledger.Items {
@@ -227,8 +226,8 @@ func copiesUp(p *analysis.Pass, layer int) bool {
 	return sum >= analysis.MinBytes
 }
 
-// appendRun are the edits that append a RUN to another and take it out; the
-// comments above it go along, into separate lines.
+// appendRun are the edits that append a RUN to another and remove it. The
+// comments above it move with it, to separate lines.
 func appendRun(p *analysis.Pass, k *dockerfile.Instruction, edit whittle.Edit) []whittle.Edit {
 	plain := append([]whittle.Edit{edit}, p.Dockerfile.Remove(k)...)
 	src := p.Dockerfile.Source
@@ -257,9 +256,10 @@ func appendRun(p *analysis.Pass, k *dockerfile.Instruction, edit whittle.Edit) [
 	return edits
 }
 
-// commutes says whether commands do the same before some instructions as behind
-// them. Settings pass anything. What only deletes at absolute paths passes
-// what brings files elsewhere, too.
+// commutes says whether commands have the same effect before some instructions
+// as after them. Instructions that only set metadata commute with everything.
+// Commands that only delete absolute paths also commute with instructions that
+// add files elsewhere.
 func commutes(p *analysis.Pass, acts []recipe.Action, between []*dockerfile.Instruction) bool {
 	fixed := !slices.ContainsFunc(acts, func(a recipe.Action) bool { return a.Effect != recipe.Deletes || !a.Complete || !absolute(a) })
 	for _, in := range between {
@@ -282,13 +282,13 @@ func commutes(p *analysis.Pass, acts []recipe.Action, between []*dockerfile.Inst
 	return true
 }
 
-// absolute says that a command names its paths from the root.
+// absolute says that a command only has absolute paths.
 func absolute(a recipe.Action) bool {
 	return !slices.ContainsFunc(a.PathWords, func(i int) bool { return !path.IsAbs(a.Words[i].Value) })
 }
 
-// shadowed says that commands would work on what a RUN has mounted, and not on
-// the layer.
+// shadowed says that commands would work on a mount of a RUN instead of the
+// layer.
 func shadowed(p *analysis.Pass, in *dockerfile.Instruction, acts []recipe.Action) bool {
 	mounts := p.Recipe.Mounts(in)
 	if len(mounts) == 0 {

@@ -11,7 +11,7 @@ import (
 )
 
 // ReplacedFile is the rule replaced-file: files that a later instruction
-// replaces stay in the image.
+// replaces are still in the image.
 func ReplacedFile() analysis.Rule {
 	return analysis.Rule{
 		ID:    "replaced-file",
@@ -58,8 +58,8 @@ func identicalCopies(p *analysis.Pass) []whittle.Finding {
 		}}, p.Layers.Wasted(whittle.Identical))
 }
 
-// copiedOnce drops COPYs that a later one repeats whole, if no RUN between
-// them could have needed the files.
+// copiedOnce removes COPYs that a later one repeats completely, if no RUN
+// between them could need the files.
 func copiedOnce(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
 	if k.Keyword != "COPY" && k.Keyword != "ADD" {
 		return relocation{}, false
@@ -84,8 +84,8 @@ func copiedOnce(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]i
 	return r, len(r.fixed) > 0
 }
 
-// repeatedFiles says that a layer has every path of a lower one, empty files and
-// links included.
+// repeatedFiles says that a layer has every path of a lower one, including
+// empty files and links.
 func repeatedFiles(p *analysis.Pass, layer, above int) bool {
 	later := p.Layers.Entries(above)
 	for at, e := range p.Layers.Entries(layer) {
