@@ -7,7 +7,7 @@ import (
 	"whittle.dev/whittle"
 )
 
-// format names the encoding of files in caches: change it with AppendBinary,
+// format is the version of the encoding in caches. Change it with AppendBinary,
 // and with what Parse finds.
 const format = 2
 
@@ -84,8 +84,8 @@ func (f *File) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
-// decoder takes values off the front of b; after the first that is not there,
-// bad is set and all are zero.
+// decoder reads values from the front of b. The first error sets bad, and all
+// values after it are zero.
 type decoder struct {
 	b   []byte
 	bad bool
@@ -112,7 +112,7 @@ func (d *decoder) number(limit uint64) uint64 {
 	return v
 }
 
-// count is a number of things that take a byte each or more.
+// count is a number of items of at least one byte each.
 func (d *decoder) count() uint64 { return d.number(uint64(len(d.b))) }
 
 func (d *decoder) name() string {

@@ -27,8 +27,8 @@ func Database(p string) bool {
 		strings.HasPrefix(p, "etc/ld-musl-") && strings.HasSuffix(p, ".path")
 }
 
-// read reads a file of the root, symlinks followed. gone says that it is not
-// there; a file that is there and was not read is neither.
+// read reads a file of the root and follows symlinks. gone says that it does
+// not exist; if it exists but cannot be read, both ok and gone are false.
 func (l *Loader) read(p string) (content string, ok, gone bool) {
 	at, there := l.paths.file(p)
 	if !there {
@@ -41,10 +41,9 @@ func (l *Loader) read(p string) (content string, ok, gone bool) {
 	return string(b), true, false
 }
 
-// readGlibc reads where glibc's loader looks between RUNPATH and its default
-// directories: in the cache that ldconfig wrote, and in nothing else. Where a
-// cache is there but was not read, the directories that ldconfig would have
-// put into it have to do.
+// readGlibc reads where glibc's loader searches between RUNPATH and its default
+// directories, which is the cache that ldconfig wrote. If there is a cache that
+// cannot be read, it uses the directories from which ldconfig would make it.
 func (l *Loader) readGlibc() {
 	cache, ok, gone := l.read(cachePath)
 	switch {
@@ -88,7 +87,7 @@ func parseCache(s string) map[string][]string {
 	cache := make(map[string][]string, n)
 	for i := range n {
 		at := header + i*entry
-		// A library for newer processors only is no help to the others.
+		// Libraries that only newer processors can use are skipped.
 		if u32(at+16) == 0 && u32(at+20) == 0 {
 			name := text(u32(at + 4))
 			cache[name] = append(cache[name], text(u32(at+8)))
@@ -131,8 +130,8 @@ func (l *Loader) conf(p string, includes *int) []string {
 	return dirs
 }
 
-// glob finds the paths of the root that a pattern matches; a relative one is
-// below dir. Parents of matches are not looked for through symlinks.
+// glob finds the paths of the root that match a pattern; a relative one is
+// below dir. It does not follow symlinks in the parents of matches.
 func (l *Loader) glob(pattern, dir string) []string {
 	if !path.IsAbs(pattern) {
 		pattern = path.Join(dir, pattern)
@@ -155,8 +154,8 @@ func (l *Loader) glob(pattern, dir string) []string {
 	return found
 }
 
-// muslDirs are the directories of musl's loader with this path: those of its
-// configuration file, or the ones that it was built with.
+// muslDirs are the directories that the musl loader with this path searches:
+// those of its configuration file, or its defaults.
 func (l *Loader) muslDirs(interp string) []string {
 	base := strings.TrimSuffix(strings.TrimPrefix(path.Base(interp), "ld-musl-"), ".so.1")
 	content, ok, _ := l.read(path.Join(path.Dir(path.Dir(interp)), "etc/ld-musl-"+base+".path"))

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// File is what the dynamic loader, and a tool that weighs files, ask of an
-// ELF file. Formats: System V ABI, chapters 4 and 5; Linux Standard Base,
+// File has the parts of an ELF file that the dynamic loader reads, and sizes of
+// sections. Formats: System V ABI, chapters 4 and 5; Linux Standard Base,
 // symbol versioning; https://gabi.xinuos.com.
 type File struct {
 	Class   stdelf.Class
@@ -39,12 +39,12 @@ type File struct {
 	// SystemDirs are the default directories that a glibc loader was built
 	// with; empty for every other file.
 	SystemDirs []string
-	// DebugBytes is what the sections of debugging information hold in the
-	// file, SymtabBytes what the symbol table that only debuggers and linkers
-	// read does, with its strings. Object files (ET_REL) need theirs.
+	// DebugBytes is the size of the sections of debugging information in the
+	// file. SymtabBytes is that of the symbol table that only debuggers and
+	// linkers read, with its strings. Object files (ET_REL) need theirs.
 	DebugBytes, SymtabBytes int64
-	// GapBytes are the bytes of the file that no section holds: padding, and
-	// what tools that move sections about have left behind.
+	// GapBytes are the bytes of the file that belong to no section: padding,
+	// and remains of tools that move sections.
 	GapBytes int64
 	// MisalignedLoad says that a segment's address and offset differ modulo
 	// its alignment, or that it is aligned to less than a page: GNU strip
@@ -52,7 +52,7 @@ type File struct {
 	MisalignedLoad bool
 }
 
-// VersionNeed is the symbol versions that a file needs of one library.
+// VersionNeed are the symbol versions that a file needs of one library.
 type VersionNeed struct {
 	// File is the library's name as in Needed.
 	File string
@@ -72,9 +72,9 @@ const (
 	x8664   = Machine(stdelf.EM_X86_64)
 )
 
-// platform is how one machine is named: by people, by the platform of an
-// image (GOARCH), by Debian's directories, and in the paths of the loaders of
-// glibc and musl.
+// platform has the names of one machine: its own, the platform of an image
+// (GOARCH), Debian's directories, and the paths of the loaders of glibc and
+// musl.
 type platform struct {
 	machine                           Machine
 	name, goarch, triple, glibc, musl string
@@ -100,8 +100,8 @@ func (m Machine) platform() platform {
 	return platform{machine: m}
 }
 
-// MachineOf is the machine of an image's architecture ("amd64"), 0 for one
-// that is not known.
+// MachineOf is the machine of an image's architecture ("amd64"), 0 if it is not
+// known.
 func MachineOf(architecture string) Machine {
 	for _, p := range platforms {
 		if p.goarch == architecture {
@@ -145,18 +145,19 @@ func (f *File) Program() bool {
 // Bounds of what strip does to a file, measured with GNU strip 2.40
 // --strip-unneeded on 367 extensions and libraries of 22 wheels.
 const (
-	// stripSlack is what laying out the rest anew may use up of what was taken
-	// out, in bytes; stripExtra what goes besides: padding, headers, notes.
+	// stripSlack is the number of removed bytes that the new layout of the file
+	// may use up. stripExtra is the number of bytes that are removed in
+	// addition: padding, headers, notes.
 	stripSlack, stripExtra = 2 << 10, 8 << 10
-	// maxGap is how much of a file may lie in no section. The four files that
-	// strip made unloadable had 180,000 bytes and more, and were moved about
-	// by patchelf; none of those below this bound was broken.
+	// maxGap bounds the bytes of a file that belong to no section. The four
+	// files that strip made unloadable had 180,000 bytes and more, and patchelf
+	// had moved their sections; no file below this bound was broken.
 	maxGap = 16 << 10
 )
 
-// Strippable says between which bounds "strip --strip-unneeded" makes the file
-// smaller, in bytes, and whether the file is of a kind that is known to load
-// afterwards. Object files and archives of them need their symbols.
+// Strippable gives the bounds of the bytes that "strip --strip-unneeded"
+// removes, and whether files of this kind are known to load afterwards. Object
+// files and archives of them need their symbols.
 func (f *File) Strippable() (low, high int64, safe bool) {
 	n := f.DebugBytes + f.SymtabBytes
 	if n == 0 || f.Type == stdelf.ET_REL {
@@ -190,8 +191,8 @@ func isMuslName(name string) bool {
 	return strings.HasPrefix(name, "libc.musl-") || strings.HasPrefix(name, "ld-musl-")
 }
 
-// isGlibcName knows glibc's loaders by name too: files built for another
-// machine have other names.
+// isGlibcName also recognizes glibc's loaders by name, because those of other
+// machines have other names.
 func isGlibcName(name string) bool {
 	return name == "libc.so.6" || name == "libc.so.6.1" || isGlibcLoader(name)
 }
@@ -200,7 +201,7 @@ func isGlibcLoader(name string) bool {
 	return strings.HasPrefix(name, "ld-linux") || strings.HasPrefix(name, "ld64.so.")
 }
 
-// same says whether two files can be in one process.
-func (f *File) same(other *File) bool {
+// sameABI says whether two files can be in one process.
+func (f *File) sameABI(other *File) bool {
 	return f.Class == other.Class && f.Machine == other.Machine && f.Data == other.Data
 }

@@ -8,7 +8,7 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Missing is why a file does not load.
+// Missing is a reason why a file does not load.
 type Missing struct {
 	// Kind is "library", "version" (the library is there without a symbol
 	// version), "interpreter" (the loader that a program asks for), "machine"
@@ -23,16 +23,16 @@ type Missing struct {
 	// be loaded: paths from the one that was asked about to NeededBy.
 	NeededBy string
 	Chain    []string
-	// Elsewhere is a file of that name that the loader does not look at, or
-	// refuses; a program may still load it by its path before it is needed.
+	// Elsewhere is a file of that name that the loader does not find or
+	// rejects. A program may still load it by its path before it is needed.
 	Elsewhere string
 }
 
-// Loader resolves libraries in a root as ld.so does. It remembers what it
-// found, and is not for use by several goroutines at once.
+// Loader resolves libraries in a root as ld.so does. It caches results, and is
+// not safe for concurrent use.
 type Loader struct {
-	// Machine is the image's; programs that it does not run are missing.
-	// The zero value leaves that open.
+	// Machine is the image's machine. Programs that it cannot run are missing.
+	// The zero value accepts all.
 	Machine Machine
 
 	root      whittle.Root
@@ -43,12 +43,12 @@ type Loader struct {
 	confDirs  []string
 	processes map[string]*process
 	names     map[string][]string
-	// opens counts the paths that searches have tried.
+	// opens counts the paths that searches tried.
 	opens int
 }
 
-// maxOpens ends the searches of a root made to be searched without end; a
-// thousand libraries take some hundred thousand.
+// maxOpens bounds the searches in a hostile root. A thousand libraries need
+// some hundred thousand.
 const maxOpens = 4 << 20
 
 // NewLoader makes a loader for a root. files gives the parsed file of a clean
@@ -56,8 +56,8 @@ const maxOpens = 4 << 20
 // image's environment, LD_LIBRARY_PATH and LD_PRELOAD count, and PWD as the
 // working directory.
 //
-// The files that [Database] names are read from the root. Where one is there
-// and the root cannot give it, what the loader was built with has to do.
+// The files that [Database] names are read from the root. If one exists but the
+// root cannot provide it, the loader's defaults are used.
 func NewLoader(root whittle.Root, files func(path string) (*File, bool), env map[string]string) *Loader {
 	l := &Loader{root: root, files: files, env: env, processes: map[string]*process{},
 		paths: resolver{root, map[[2]string]resolved{}}}
@@ -65,14 +65,13 @@ func NewLoader(root whittle.Root, files func(path string) (*File, bool), env map
 	return l
 }
 
-// Missing says why a program does not start, or a shared library does not load
-// into a process that has loaded nothing else. A file that is no ELF file
-// misses nothing.
+// Missing says why a program does not start, or why a shared library does not
+// load into an empty process. It is empty for a file that is no ELF file.
 func (l *Loader) Missing(p string) []Missing { return l.start(p).missing }
 
-// MissingIn says why a shared library does not load into a process of a
-// program, as a Python extension does into the interpreter: what the program
-// has loaded counts, and so does its RPATH.
+// MissingIn says why a shared library does not load into the process of a
+// program, as a Python extension does into the interpreter. The libraries that
+// the program has loaded count, and so does its RPATH.
 func (l *Loader) MissingIn(program, p string) []Missing {
 	base := l.start(program)
 	if base.main == nil {
@@ -87,8 +86,9 @@ func (l *Loader) MissingIn(program, p string) []Missing {
 	return child.missing
 }
 
-// Libraries are the paths, without symlinks, of what loads with a program or
-// shared library, in the order of loading: itself first, the loader last.
+// Libraries are the paths, without symlinks, of all files that are loaded with
+// a program or shared library, in the order of loading: itself first, the
+// loader last.
 func (l *Loader) Libraries(p string) []string {
 	var paths []string
 	ps := l.start(p)
@@ -127,8 +127,8 @@ func (l *Loader) start(p string) *process {
 	return ps
 }
 
-// root is the object that was asked for; nil, and perhaps a miss, where it
-// cannot be loaded at all.
+// root is the object of the file p. It is nil, perhaps with a recorded miss, if
+// the file cannot be loaded at all.
 func (ps *process) root(p string) *object {
 	name := path.Clean("/" + p)
 	at, ok := ps.l.paths.file(name)
@@ -141,7 +141,7 @@ func (ps *process) root(p string) *object {
 		return nil
 	}
 	o := &object{file: file, name: name, path: at}
-	if ps.main != nil && !file.same(ps.main.file) || !ps.l.Machine.runs(file.Machine) {
+	if ps.main != nil && !file.sameABI(ps.main.file) || !ps.l.Machine.runs(file.Machine) {
 		ps.miss("machine", o, at)
 		return nil
 	}
@@ -149,7 +149,7 @@ func (ps *process) root(p string) *object {
 }
 
 // interpreter chooses the loader of the process: the one that a program names,
-// or the image's. It says whether there is one to go on with.
+// or the image's. It is false if there is none that can be used.
 func (ps *process) interpreter() bool {
 	f, names := ps.main.file, ps.main.file.Machine.platform()
 	glibc, musl := ps.l.file(names.glibc), ps.l.file(names.musl)
@@ -161,7 +161,8 @@ func (ps *process) interpreter() bool {
 		case musl != nil:
 			asked = "/" + names.musl
 		default:
-			// Nothing runs here; what the library is for is the best guess.
+			// The image has no loader; assume the one for which the library was
+			// built.
 			ps.musl, ps.interp = f.Libc() == "musl", &object{file: &File{}}
 			ps.directories("/" + names.musl)
 			return true
@@ -175,11 +176,12 @@ func (ps *process) interpreter() bool {
 	case file == nil:
 		ps.miss("interpreter", ps.main, asked)
 		return false
-	case !file.same(f):
+	case !file.sameABI(f):
 		ps.miss("machine", ps.main, asked)
 		return false
 	}
-	// Alpine's gcompat puts a program for musl where glibc's loader would be.
+	// Alpine's gcompat installs a program for musl at the path of glibc's
+	// loader.
 	standIn := func(f *File) bool { return f.Libc() == "musl" || musl != nil && !isGlibcLoader(f.Soname) }
 	ps.musl = standIn(file)
 	ps.compat = ps.musl && glibc != nil && standIn(glibc)
@@ -193,8 +195,8 @@ func (ps *process) interpreter() bool {
 	return true
 }
 
-// file is the ELF file at an absolute path, or one relative to the root; nil
-// where there is none.
+// file is the ELF file at an absolute path, or at one relative to the root; nil
+// if there is none.
 func (l *Loader) file(name string) *File {
 	if at, ok := l.paths.file(name); ok {
 		if f, ok := l.files(at); ok {
@@ -204,7 +206,7 @@ func (l *Loader) file(name string) *File {
 	return nil
 }
 
-// directories sets what the process searches whoever asks.
+// directories sets the directories that the process searches for every object.
 func (ps *process) directories(interp string) {
 	names := ps.main.file.Machine.platform()
 	switch {
@@ -226,7 +228,7 @@ func (ps *process) directories(interp string) {
 
 func isColon(r rune) bool { return r == ':' || r == ';' }
 
-// elsewhere finds a file by its name that could have been loaded, or any.
+// elsewhere finds a file by its name, preferably one that could be loaded.
 func (l *Loader) elsewhere(name string, like *File) string {
 	if l.names == nil {
 		l.names = map[string][]string{}
@@ -238,7 +240,7 @@ func (l *Loader) elsewhere(name string, like *File) string {
 	}
 	found := l.names[path.Base(name)]
 	for _, p := range found {
-		if f := l.file(p); f != nil && f.same(like) {
+		if f := l.file(p); f != nil && f.sameABI(like) {
 			return p
 		}
 	}

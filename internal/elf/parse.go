@@ -9,8 +9,8 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Bounds on what one file may claim, far above what linkers write: the
-// largest known has some 400 needed libraries and 300 versions.
+// Bounds of a file, far above the output of linkers: the largest known file has
+// about 400 needed libraries and 300 versions.
 const (
 	maxName    = 4096    // bytes of one name
 	maxNames   = 1 << 20 // bytes of all names together
@@ -19,8 +19,8 @@ const (
 )
 
 // Parse reads an ELF file. Its errors are [whittle.ErrCorrupt]. Sections are
-// for debuggers: where their table is broken or gone, only the sizes that
-// come from it are missing. b is not kept.
+// for debuggers: if their table is corrupt or missing, only the sizes from it
+// are zero. b is not retained.
 func Parse(b []byte) (*File, error) {
 	if !IsELF(b) {
 		return nil, corrupt("it does not begin as an ELF file")
@@ -71,7 +71,7 @@ type reader struct {
 	records int    // of version tables so far
 }
 
-// segment is a program header, in the file's own words.
+// segment has fields of a program header.
 type segment struct {
 	offset, address, size, align uint64
 }
@@ -179,7 +179,7 @@ func (s segment) misaligned() bool {
 	return s.align < page || s.address%s.align != s.offset%s.align
 }
 
-// offset is where in the file an address is that the segments map.
+// offset is the position in the file of an address that the segments map.
 func (r *reader) offset(address uint64) uint64 {
 	for _, s := range r.loads {
 		if address >= s.address && address-s.address < s.size {

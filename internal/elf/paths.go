@@ -6,33 +6,32 @@ import (
 	"whittle.dev/whittle"
 )
 
-// resolver remembers where paths of a root lead.
+// resolver resolves paths of a root and caches the results.
 type resolver struct {
 	root whittle.Root
 	memo map[[2]string]resolved
 }
 
-// resolved is where a path ended: a clean relative path without symlinks.
-// Nothing is there where kind is 0.
+// resolved is the result: a clean relative path without symlinks. kind is 0 if
+// the path does not exist.
 type resolved struct {
 	path string
 	kind whittle.Kind
 }
 
-// maxMemo bounds the answers that are remembered; past that, paths are walked
-// again.
+// maxMemo bounds the cache; further paths are resolved each time.
 const maxMemo = 1 << 20
 
 // file resolves an absolute path, or one relative to the root, to a regular
 // file.
 func (r *resolver) file(name string) (string, bool) {
-	at := r.in("", name)
+	at := r.resolve("", name)
 	return at.path, at.kind == whittle.File
 }
 
-// in resolves a path below a directory that is resolved already; an absolute
-// one starts at the root. Answers are remembered.
-func (r *resolver) in(dir, name string) resolved {
+// resolve resolves a path below a resolved directory; an absolute one starts at the
+// root. Results are cached.
+func (r *resolver) resolve(dir, name string) resolved {
 	if len(name) > maxName {
 		return resolved{}
 	}

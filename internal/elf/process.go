@@ -14,18 +14,19 @@ const (
 // object is a file in a process.
 type object struct {
 	file *File
-	// name is the absolute path by which it was opened, which is where its
-	// $ORIGIN is; path is where that led.
+	// name is the absolute path by which it was opened, which determines its
+	// $ORIGIN; path is that path resolved.
 	name, path string
 	// parent is the object that needed it first.
 	parent *object
-	// rpath and runpath are the file's directories made absolute, once asked
-	// for; provides are its versions.
+	// rpath and runpath are the file's directories made absolute, computed on
+	// first use; provides are its versions.
 	rpath, runpath []string
 	provides       map[string]bool
 }
 
-// process is what a loader has loaded, and how it goes on.
+// process is the state of a loader: the objects that it has loaded, and its
+// settings.
 type process struct {
 	l            *Loader
 	main, interp *object
@@ -58,8 +59,8 @@ func (ps *process) loaded(name string) *object {
 	return ps.base.byName[name]
 }
 
-// add makes an object known by the name that it was asked for and, to glibc,
-// by its own. musl knows only names that it searched for.
+// add registers an object under the name by which it was searched and, for
+// glibc, under its own. musl only registers names that it searched for.
 func (ps *process) add(o *object, name string) {
 	ps.byPath[o.path] = o
 	if ps.loaded(name) == nil && (!ps.musl || !strings.Contains(name, "/")) {
@@ -70,8 +71,8 @@ func (ps *process) add(o *object, name string) {
 	}
 }
 
-// preload loads what LD_PRELOAD names. What is not there is ignored, as
-// loaders do.
+// preload loads the libraries in LD_PRELOAD. Like loaders, it ignores missing
+// ones.
 func (ps *process) preload() {
 	names := strings.FieldsFunc(ps.l.env["LD_PRELOAD"], func(r rune) bool { return r == ' ' || r == ':' })
 	for _, name := range names {
@@ -83,8 +84,8 @@ func (ps *process) preload() {
 	}
 }
 
-// load loads an object and what it needs, breadth first, and then looks at the
-// versions.
+// load loads an object and its needed libraries, breadth first, and then checks
+// the versions.
 func (ps *process) load(root *object) {
 	ps.add(root, root.name)
 	ps.order = append([]*object{root}, ps.order...)
@@ -143,15 +144,15 @@ func (ps *process) need(by *object, name string) {
 	ps.order = append(ps.order, o)
 }
 
-// isMuslItself knows the names for which musl's loader gives itself, whatever
-// comes after the first dot.
+// isMuslItself recognizes the names that musl's loader resolves to itself,
+// whatever follows the first dot.
 func isMuslItself(name string) bool {
 	base, rest, dot := strings.Cut(name, ".")
 	return dot && rest != "" && slices.Contains([]string{"libc", "libpthread", "librt", "libm", "libdl", "libutil", "libxnet"}, base)
 }
 
 // versions checks the symbol versions that an object needs. A library without
-// versions has them all.
+// versions satisfies all.
 func (ps *process) versions(o *object) {
 	for _, need := range o.file.Needs {
 		lib := ps.loaded(need.File)

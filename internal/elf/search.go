@@ -8,8 +8,8 @@ import (
 	"whittle.dev/whittle"
 )
 
-// find searches a library for an object. refused is a file of that name for
-// another machine.
+// find searches for a library that an object needs. refused is a file of that
+// name for another machine.
 func (ps *process) find(name string, by *object) (found *object, refused string) {
 	s := &search{ps: ps, by: by, name: name}
 	switch {
@@ -32,18 +32,18 @@ type search struct {
 	refused string
 }
 
-// open looks at one path, and says whether to go on.
+// open tries one path. next says whether to search further.
 func (s *search) open(name string) (next bool) {
 	l := s.ps.l
 	if l.opens++; l.opens > maxOpens {
 		return false
 	}
 	parent := dirOf(name)
-	dir := l.paths.in("", parent)
+	dir := l.paths.resolve("", parent)
 	if dir.kind != whittle.Dir {
 		return true
 	}
-	at := l.paths.in(dir.path, name[len(parent):])
+	at := l.paths.resolve(dir.path, name[len(parent):])
 	if at.kind != whittle.File {
 		return true
 	}
@@ -51,7 +51,7 @@ func (s *search) open(name string) (next bool) {
 	if !ok {
 		return true
 	}
-	if !file.same(s.ps.main.file) {
+	if !file.sameABI(s.ps.main.file) {
 		if s.refused == "" {
 			s.refused = at.path
 		}
@@ -102,7 +102,7 @@ func (s *search) glibc() {
 	}
 }
 
-// rpath searches the RPATH of an object, which its RUNPATH makes void.
+// rpath searches the RPATH of an object, which is ignored if it has a RUNPATH.
 func (s *search) rpath(o *object) (next bool) {
 	return len(o.file.RunPath) > 0 || s.dirs(s.ps.rpath(o))
 }
@@ -146,8 +146,8 @@ func (ps *process) runpath(o *object) []string {
 	return o.runpath
 }
 
-// expandAll makes search directories absolute. An empty one, and one that is
-// relative, is the working directory's.
+// expandAll makes search directories absolute. Empty and relative ones are
+// relative to the working directory.
 func (ps *process) expandAll(dirs []string, o *object) []string {
 	out := make([]string, 0, len(dirs))
 	for _, dir := range dirs {
@@ -165,8 +165,8 @@ func (ps *process) absolute(p string) string {
 	return "/" + strings.Trim(ps.l.env["PWD"], "/") + "/" + p
 }
 
-// expand replaces the loader's variables. Paths are not cleaned: ".." after a
-// symlink is the kernel's to follow.
+// expand replaces the loader's variables. It does not clean paths, because the
+// kernel resolves ".." after symlinks.
 func (ps *process) expand(p string, o *object) string {
 	if !strings.Contains(p, "$") {
 		return p

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// section is a section header, as far as sizes need it.
+// section has the fields of a section header that sizes need.
 type section struct {
 	name, kind, link uint32
 	offset, size     uint64
 }
 
-// sections sums the sizes of what strip would take. It leaves no error.
+// sections adds up the sizes of what strip removes. It sets no error.
 func (r *reader) sections(f *File) {
 	defer func() { r.err = nil }()
 	table, size := r.word(r.pick(40, 32)), uint64(r.u16(r.pick(58, 46)))
@@ -53,20 +53,20 @@ func (r *reader) sections(f *File) {
 			f.DebugBytes += int64(s.size)
 		}
 	}
-	// Sections that overlap, or twice the same table, are a lie.
+	// Sections that overlap, or a table that is counted twice, are invalid.
 	if total := int64(len(r.b)); f.DebugBytes < 0 || f.SymtabBytes < 0 || f.DebugBytes > total || f.SymtabBytes > total-f.DebugBytes {
 		f.DebugBytes, f.SymtabBytes = 0, 0
 	}
 	f.GapBytes = gaps(held, uint64(len(r.b)))
 }
 
-// extent is a part of the file; maxHeld bounds how many are remembered. What
-// is forgotten counts as a gap, which keeps a file from being called safe.
+// extent is a part of the file. maxHeld bounds the number that is kept; further
+// ones count as gaps, so that the file is not called safe.
 type extent struct{ offset, size uint64 }
 
 const maxHeld = 1 << 16
 
-// gaps are the bytes of a file that are in none of its parts.
+// gaps is the number of bytes of a file that are in none of its parts.
 func gaps(held []extent, size uint64) int64 {
 	slices.SortFunc(held, func(a, b extent) int { return cmp.Compare(a.offset, b.offset) })
 	var end, gap uint64
