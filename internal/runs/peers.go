@@ -119,10 +119,11 @@ func newPeerFinder(r build.RunResult, process whittle.Process) peerFinder {
 }
 
 // Messages about connections that failed. Those about unknown host names are from
-// glibc, musl, Go, Node.js, curl and others.
+// glibc, musl, Go, Node.js, curl and others. Names of error numbers are words in
+// capitals: ModuleNotFoundError has ENOTFOUND in it.
 var (
-	unresolved = regexp.MustCompile(`(?i)temporary failure in name resolution|name or service not known|no address associated with|name does not resolve|could not (?:resolve|translate) host|failed to (?:dns )?resolve|errors? resolving|unable to resolve|cannot resolve|can't resolve|bad address|unknown host|unknown (?:mysql )?server host|no such host|server misbehaving|ENOTFOUND|EAI_AGAIN|EAI_NONAME|getaddrinfo|nameservers failed|could not contact DNS`)
-	refused    = regexp.MustCompile(`(?i)connection refused|ECONNREFUSED|connect call failed|network is (?:unreachable|down)|ENETUNREACH|no route to host|EHOSTUNREACH|can't connect to (?:local )?\S+ server|could ?n[o']t (?:connect|reach)|check your internet connection|(?:cannot|unable to|failed to|failed|error|could not) connect(?:ing)? to|connect to server at '\S+' failed|unable to bootstrap|all connection attempts failed|connection to server (?:at|on socket) .* failed|\.s\.PGSQL\.|broker transport failure|no ?brokers ?available`)
+	unresolved = regexp.MustCompile(`(?i)temporary failure in name resolution|name or service not known|no address associated with|name does not resolve|could not (?:resolve|translate) host|failed to (?:dns )?resolve|errors? resolving|unable to resolve|cannot resolve|can't resolve|bad address|unknown host|unknown (?:mysql )?server host|no such host|server misbehaving|(?-i:\b(?:ENOTFOUND|EAI_AGAIN|EAI_NONAME)\b)|getaddrinfo|nameservers failed|could not contact DNS`)
+	refused    = regexp.MustCompile(`(?i)connection refused|(?-i:\bECONNREFUSED\b)|connect call failed|network is (?:unreachable|down)|(?-i:\b(?:ENETUNREACH|EHOSTUNREACH)\b)|no route to host|can't connect to (?:local )?\S+ server|could ?n[o']t (?:connect|reach)|check your internet connection|(?:cannot|unable to|failed to|failed|error|could not) connect(?:ing)? to|connect to server at '\S+' failed|unable to bootstrap|all connection attempts failed|connection to server (?:at|on socket) .* failed|\.s\.PGSQL\.|broker transport failure|no ?brokers ?available`)
 	noReply    = regexp.MustCompile(`(?i)(?:^|\s)\S+:\d+ - (?:no response|rejecting connections)|timeout occurred after waiting|^Timeout after \S+ waiting on|Operation timed out`)
 	// waitingFor and unready are what scripts print that wait.
 	waitingFor = regexp.MustCompile(`(?i)\bwaiting (?:up to )?(?:\d+ ?s(?:ec\w*)? )?(?:for|on|until)[: ]+(?:the )?(.*)`)
@@ -170,7 +171,7 @@ func (p peerFinder) fromExceptions(chain []trace) string {
 }
 
 // notAPort are messages about host names and machines rather than ports.
-var notAPort = regexp.MustCompile(unresolved.String() + `|(?i)network is (?:unreachable|down)|ENETUNREACH|no route to host|EHOSTUNREACH|endpoint`)
+var notAPort = regexp.MustCompile(unresolved.String() + `|(?i)network is (?:unreachable|down)|(?-i:\b(?:ENETUNREACH|EHOSTUNREACH)\b)|no route to host|endpoint`)
 
 // disconnected says that an exception is about a failed connection to another
 // program.
