@@ -2,6 +2,7 @@ package project
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"whittle.dev/whittle"
@@ -43,7 +44,7 @@ func (d *declaredReader) poetry(p *pyprojectFile, file string, at *lineFinder) {
 			if e, ok := extras[pep.Normalize(name)]; ok && kind == Runtime {
 				k, extra = Optional, e
 			}
-			d.add(name+poetrySpecifier(deps[name])+poetryMarker(deps[name]), file, at.key(section, name), k, extra, group)
+			d.add(name+poetryExtras(deps[name])+poetrySpecifier(deps[name])+poetryMarker(deps[name]), file, at.key(section, name), k, extra, group)
 		}
 	}
 	if v := (tomlTable{"d": po.Dependencies}).strings("d", "python"); len(v) == 1 && d.out.RequiresPython == "" {
@@ -58,6 +59,15 @@ func (d *declaredReader) poetry(p *pyprojectFile, file string, at *lineFinder) {
 		}
 		table("tool.poetry.group."+g+".dependencies", po.Group[g].Dependencies, kind, g)
 	}
+}
+
+// poetryExtras are the extras of a dependency in a table, in brackets.
+func poetryExtras(v any) string {
+	extras := slices.DeleteFunc(tomlTable{"v": v}.strings("v", "extras"), func(name string) bool { return !pep.IsName(name) })
+	if len(extras) == 0 {
+		return ""
+	}
+	return "[" + strings.Join(extras, ",") + "]"
 }
 
 // poetrySpecifier turns a constraint of Poetry's into specifiers. One that they
