@@ -224,14 +224,14 @@ func (s Step) Text() string { return StepText(s.CreatedBy, s.Comment) }
 
 // StepText is [Step.Text] of a history line.
 func StepText(createdBy, comment string) string {
-	text := strings.TrimSpace(strings.TrimSuffix(strings.Join(strings.Fields(createdBy), " "), "# buildkit"))
+	text := strings.TrimSpace(strings.TrimSuffix(OneLine(createdBy), "# buildkit"))
 	text = strings.Replace(text, "RUN /bin/sh -c ", "RUN ", 1)
 	if rest, ok := strings.CutPrefix(text, "/bin/sh -c #(nop) "); ok {
 		text = rest
 	} else if rest, ok := strings.CutPrefix(text, "/bin/sh -c "); ok {
 		text = "RUN " + rest
 	}
-	comment = strings.Join(strings.Fields(comment), " ")
+	comment = OneLine(comment)
 	switch {
 	case text == "":
 		return comment

@@ -1,6 +1,7 @@
 package whittle
 
 import (
+	"cmp"
 	"path"
 	"path/filepath"
 	"strings"
@@ -119,4 +120,22 @@ func WithoutLinks(path string) string {
 		return real
 	}
 	return filepath.Clean(path)
+}
+
+// ComparePaths orders paths bytewise by component: "a/b" comes before "a-b".
+func ComparePaths(a, b string) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] == b[i] {
+			continue
+		}
+		switch {
+		case a[i] == '/':
+			return -1
+		case b[i] == '/':
+			return 1
+		}
+		return cmp.Compare(a[i], b[i])
+	}
+	return cmp.Compare(len(a), len(b))
 }

@@ -11,7 +11,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
-	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/report"
 )
 
@@ -58,7 +58,7 @@ engine, the network or this machine failed.`,
 				}
 			}
 			for _, line := range lines {
-				words, err := lab.Words(line)
+				words, err := dockerfile.Words(line)
 				if err != nil {
 					return err
 				}

@@ -274,20 +274,9 @@ func (x *Examined) Saving(changes ...whittle.LayerChange) (whittle.Saving, error
 // others, then the largest saving.
 func SortFindings(fs []whittle.Finding) {
 	slices.SortStableFunc(fs, func(a, b whittle.Finding) int {
-		return cmp.Or(-CompareBool(a.Breaks, b.Breaks), -CompareBool(a.InProduction(), b.InProduction()), -cmp.Compare(a.Saving.Low+a.Saving.High, b.Saving.Low+b.Saving.High),
+		return cmp.Or(-whittle.CompareBools(a.Breaks, b.Breaks), -whittle.CompareBools(a.InProduction(), b.InProduction()), -cmp.Compare(a.Saving.Low+a.Saving.High, b.Saving.Low+b.Saving.High),
 			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message))
 	})
-}
-
-// CompareBool orders false before true.
-func CompareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
 }
 
 // environmentOf is the environment of markers for the first interpreter in a root,

@@ -172,13 +172,13 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 	if f.Kind == BadDockerfile && unreached.MatchString(text) {
 		f.sentinels = []error{whittle.ErrEngine}
 	}
-	f.Message, f.hint = shorten(f.Message, maxSaid), shorten(f.hint, maxSaid)
+	f.Message, f.hint = whittle.Shorten(f.Message, maxSaid), whittle.Shorten(f.hint, maxSaid)
 	return f
 }
 
 // noSpace is the error of a build for which the engine's disk has no room.
 func noSpace(file, text string) error {
-	err := whittle.ErrEngine.Errorf("building %s: the engine's disk is full: %s", file, shorten(text, maxSaid))
+	err := whittle.ErrEngine.Errorf("building %s: the engine's disk is full: %s", file, whittle.Shorten(text, maxSaid))
 	return whittle.WithHint(err, "free some space, keep less (--engine-keep), or let whittle keep its cache elsewhere (--cache-dir)")
 }
 
@@ -210,7 +210,7 @@ func (j *job) late(why *outOfTime, rec *recorder) error {
 	f := &Error{Kind: StepFailed, File: j.file, Message: why.Error(), ExitCode: -1, cause: why, sentinels: []error{whittle.ErrUsage}}
 	f.Step, f.Tail = rec.unfinished()
 	if _, words, ok := strings.Cut(f.Step, "] "); ok {
-		f.Instruction = shorten(strings.Join(strings.Fields(words), " "), 80)
+		f.Instruction = whittle.Shorten(whittle.OneLine(words), 80)
 	}
 	return f
 }
@@ -224,7 +224,7 @@ func (e *Engine) gone(err error) error {
 		}
 	}
 	if lost {
-		return whittle.ErrEngine.Errorf("the engine at %s went away: %s", e.info.Address, shorten(plain(err), maxSaid))
+		return whittle.ErrEngine.Errorf("the engine at %s went away: %s", e.info.Address, whittle.Shorten(plain(err), maxSaid))
 	}
 	return nil
 }
@@ -251,14 +251,7 @@ func instruction(text []byte, first, last int) string {
 		return ""
 	}
 	words := strings.Fields(strings.ReplaceAll(strings.Join(lines[first-1:last], " ")+" ", "\\ ", " "))
-	return shorten(strings.Join(words, " "), 80)
-}
-
-func shorten(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:n-1]) + "…"
-	}
-	return s
+	return whittle.Shorten(strings.Join(words, " "), 80)
 }
 
 // step finds the step that failed among those that ran.
@@ -332,7 +325,7 @@ func (f *Error) missingImage(image, reason string, j *job) {
 	default:
 		f.sentinels = []error{whittle.ErrEngine}
 	}
-	f.Message = fmt.Sprintf("%s %s is not available: %s", what, f.Image, shorten(reason, 240))
+	f.Message = fmt.Sprintf("%s %s is not available: %s", what, f.Image, whittle.Shorten(reason, 240))
 }
 
 // familiar shortens a full image name as people write it.
@@ -351,7 +344,7 @@ func fullDisk(s string) bool {
 // plain is an error's text without the wrapping that gRPC and BuildKit add,
 // on one line.
 func plain(err error) string {
-	s := strings.Join(strings.Fields(err.Error()), " ")
+	s := whittle.OneLine(err.Error())
 	for _, noise := range []string{"failed to solve: ", "failed to solve with frontend dockerfile.v0: ", "rpc error: code = Unknown desc = ", "Unknown: "} {
 		s = strings.ReplaceAll(s, noise, "")
 	}

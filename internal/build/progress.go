@@ -12,6 +12,8 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/progress/progressui"
 	digest "github.com/opencontainers/go-digest"
+
+	"whittle.dev/whittle"
 )
 
 const (
@@ -332,7 +334,7 @@ func (c *compact) slow(steps []Step, now time.Time) {
 }
 
 func (c *compact) say(format string, args ...any) {
-	line := shorten(strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " "), 160)
+	line := whittle.Shorten(whittle.OneLine(fmt.Sprintf(format, args...)), 160)
 	if c.label != "" {
 		line = c.label + ": " + line
 	}

@@ -50,7 +50,7 @@ func (d Definition) attachables() ([]session.Attachable, error) {
 		provider, err := sshprovider.NewSSHAgentProvider(agents)
 		if err != nil {
 			text := strings.TrimPrefix(err.Error(), "failed to convert agent config ")
-			return nil, whittle.ErrUsage.Errorf("ssh: %w", errors.New(shorten(strings.Join(strings.Fields(text), " "), 300)))
+			return nil, whittle.ErrUsage.Errorf("ssh: %w", errors.New(whittle.Shorten(whittle.OneLine(text), 300)))
 		}
 		out = append(out, provider)
 	}

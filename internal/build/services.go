@@ -303,7 +303,7 @@ func endText(err error) string {
 func lastLines(out []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	lines = lines[max(0, len(lines)-3):]
-	return shorten(strings.Join(strings.Fields(strings.Join(lines, " ")), " "), 300)
+	return whittle.Shorten(whittle.OneLine(strings.Join(lines, " ")), 300)
 }
 
 // others are the ports of services, as the kernel prints them.

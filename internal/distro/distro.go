@@ -9,8 +9,6 @@ package distro
 
 import (
 	"context"
-	"strings"
-	"unicode"
 
 	"whittle.dev/whittle"
 )
@@ -79,7 +77,7 @@ func Read(ctx context.Context, root whittle.Root) ([]Installed, []error) {
 		}
 		for i := range found {
 			o := &found[i].Owner
-			o.Ecosystem, o.Name, o.Version = db.ecosystem, printable(o.Name), printable(o.Version)
+			o.Ecosystem, o.Name, o.Version = db.ecosystem, whittle.Printable(o.Name), whittle.Printable(o.Version)
 		}
 		packages = append(packages, found...)
 	}
@@ -125,18 +123,3 @@ func Database(p string) bool { return wanted.has(p) }
 // Databases is a name for the selection that [Database] makes; it changes with
 // the selection.
 func Databases() string { return wanted.name }
-
-// printable makes a name from a database safe to show: it replaces control
-// sequences, and shortens the name to a line.
-func printable(s string) string {
-	const longest = 256
-	if len(s) > longest {
-		s = s[:longest]
-	}
-	return strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) {
-			return c
-		}
-		return unicode.ReplacementChar
-	}, s)
-}

@@ -107,9 +107,9 @@ func (x *Index) read(r io.Reader) error {
 func (p *Package) set(key, value string) {
 	switch strings.ToLower(key) {
 	case "package":
-		p.Name = strings.Clone(printable(value))
+		p.Name = strings.Clone(whittle.Printable(value))
 	case "version":
-		p.Version = strings.Clone(printable(value))
+		p.Version = strings.Clone(whittle.Printable(value))
 	case "installed-size":
 		p.Installed = size(value, 1024)
 	case "size":
@@ -123,7 +123,7 @@ func (p *Package) set(key, value string) {
 	case "essential":
 		p.Essential = value == "yes"
 	case "priority":
-		p.Priority = strings.Clone(printable(value))
+		p.Priority = strings.Clone(whittle.Printable(value))
 	}
 }
 

@@ -207,7 +207,7 @@ func (c *closure) satisfy(r relation) bool {
 func (r relation) String() string {
 	names := make([]string, len(r))
 	for i, a := range r {
-		names[i] = printable(a.name)
+		names[i] = whittle.Printable(a.name)
 	}
 	return strings.Join(names, " | ")
 }

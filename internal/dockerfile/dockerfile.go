@@ -335,7 +335,7 @@ func (f *File) wrap(err error, line int) error {
 // brief makes one line of at most a few hundred bytes.
 func brief(text string) string {
 	const most = 300
-	text = strings.Join(strings.Fields(text), " ")
+	text = whittle.OneLine(text)
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}

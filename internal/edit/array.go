@@ -18,7 +18,7 @@ type array struct {
 func (d *document) array(path []string) (*array, error) {
 	v, ok := d.find(path)
 	if !ok || d.src[v.Start] != '[' {
-		return nil, unsupported("the list is written in a way that cannot be edited")
+		return nil, whittle.ErrUnsupported.Errorf("the list is written in a way that cannot be edited")
 	}
 	return d.bracketed(v.Start), nil
 }
@@ -120,7 +120,7 @@ func (a *array) noted(e whittle.Edit, comment string) ([]whittle.Edit, error) {
 	}
 	end := a.lineEnd(a.close)
 	if !a.sameLine(e.Span.End, a.close) || len(bytes.Trim(a.src[a.close+1:end], " \t")) > 0 {
-		return nil, unsupported("the comment on its line has no place in the other list")
+		return nil, whittle.ErrUnsupported.Errorf("the comment on its line has no place in the other list")
 	}
 	return []whittle.Edit{e, insertion(a.close+1, comment)}, nil
 }

@@ -70,7 +70,7 @@ func parse(src []byte) (d *document, shift int, err error) {
 		}
 		x.head, x.opaque = under, opaque
 		if len(x.path) > maxKeys {
-			return nil, 0, unsupported("a key of more than %d parts", maxKeys)
+			return nil, 0, whittle.ErrUnsupported.Errorf("a key of more than %d parts", maxKeys)
 		}
 		d.exprs = append(d.exprs, x)
 	}
@@ -125,7 +125,7 @@ func newExpression(n *unstable.Node, base int, src []byte) (expression, error) {
 		x.keys = append(x.keys, whittle.Span{Start: start, End: start + int(k.Raw.Length)})
 		x.key = append(x.key, string(k.Data))
 		if len(x.key) > maxKeys {
-			return x, unsupported("a key of more than %d parts", maxKeys)
+			return x, whittle.ErrUnsupported.Errorf("a key of more than %d parts", maxKeys)
 		}
 	}
 	x.span = whittle.Span{Start: x.keys[0].Start, End: x.keys[len(x.keys)-1].End}

@@ -35,26 +35,26 @@ func GuardImport(src []byte, line int, message string) ([]whittle.Edit, error) {
 		return fail(err)
 	}
 	if r := syntax.Check(src); r.Text != "" && !r.Unsure {
-		return fail(unsupported("line %d does not compile: %s", r.Line, r.Text))
+		return fail(whittle.ErrUnsupported.Errorf("line %d does not compile: %s", r.Line, r.Text))
 	}
 	at := slices.IndexFunc(p.statements, func(s statement) bool { return s.line == line })
 	if at < 0 {
-		return fail(unsupported("no statement starts there"))
+		return fail(whittle.ErrUnsupported.Errorf("no statement starts there"))
 	}
 	s := p.statements[at]
 	switch {
 	case !s.isImport() || strings.HasPrefix(s.code, "from __future__ "):
-		return fail(unsupported("it is no import that can be guarded"))
+		return fail(whittle.ErrUnsupported.Errorf("it is no import that can be guarded"))
 	case strings.Contains(s.code, ";"):
-		return fail(unsupported("another statement stands on its line"))
+		return fail(whittle.ErrUnsupported.Errorf("another statement stands on its line"))
 	case strings.Contains(s.indent, "\f"):
-		return fail(unsupported("a form feed stands in front of it"))
+		return fail(whittle.ErrUnsupported.Errorf("a form feed stands in front of it"))
 	case p.guarded(at):
 		return nil, nil
 	}
 	name := p.freeName()
 	if name == "" {
-		return fail(unsupported("every name for the error is in use"))
+		return fail(whittle.ErrUnsupported.Errorf("every name for the error is in use"))
 	}
 	edits := p.guard(s, message, name)
 	if err := p.check(edits, at, message, name); err != nil {
@@ -152,28 +152,28 @@ func (p *pythonFile) check(edits []whittle.Edit, at int, message, name string) e
 		return err
 	}
 	if len(now.statements) != len(p.statements)+3 {
-		return unsupported("something else would change")
+		return whittle.ErrUnsupported.Errorf("something else would change")
 	}
 	made, s := now.statements[at:at+4], p.statements[at]
 	if r := syntax.Check(out); r.Text != "" && !r.Unsure {
-		return unsupported("what comes out does not compile, line %d: %s", r.Line, r.Text)
+		return whittle.ErrUnsupported.Errorf("what comes out does not compile, line %d: %s", r.Line, r.Text)
 	}
 	last, err := parsePython([]byte(raised(message, name, p.ascii)))
 	if err != nil || len(last.statements) != 1 {
-		return unsupported("the message cannot be written")
+		return whittle.ErrUnsupported.Errorf("the message cannot be written")
 	}
 	want := []string{"try :", s.code, "except ImportError as " + name + " :", last.statements[0].code}
 	for i, m := range made {
 		inner := i%2 == 1
 		if m.code != want[i] || (m.indent != s.indent) != inner || !strings.HasPrefix(m.indent, s.indent) {
-			return unsupported("the import would not be guarded")
+			return whittle.ErrUnsupported.Errorf("the import would not be guarded")
 		}
 	}
 	rest := slices.Concat(now.statements[:at], now.statements[at+4:])
 	old := slices.Concat(p.statements[:at], p.statements[at+1:])
 	for i := range rest {
 		if rest[i].code != old[i].code || rest[i].indent != old[i].indent {
-			return unsupported("another statement would change")
+			return whittle.ErrUnsupported.Errorf("another statement would change")
 		}
 	}
 	return nil

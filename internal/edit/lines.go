@@ -32,11 +32,11 @@ func parseLines(src []byte) (*requirementsFile, error) {
 		return nil, err
 	}
 	if !utf8.Valid(src) || bytes.IndexByte(src, 0) >= 0 {
-		return nil, unsupported("it is not in UTF-8")
+		return nil, whittle.ErrUnsupported.Errorf("it is not in UTF-8")
 	}
 	// Python ends lines at these too; nobody means them to.
 	if bytes.ContainsAny(src, "\v\f\x1c\x1d\x1e\u0085\u2028\u2029") || bytes.Count(src, []byte("\r")) != bytes.Count(src, []byte("\r\n")) {
-		return nil, unsupported("it has line ends that are none")
+		return nil, whittle.ErrUnsupported.Errorf("it has line ends that are none")
 	}
 	f := &requirementsFile{text: newText(src)}
 	for l := range pep.Lines(src) {
@@ -108,7 +108,7 @@ func AddLine(src []byte, requirement string) ([]whittle.Edit, error) {
 		at, names = append(at, i), append(names, l.name)
 	}
 	if hashes && !strings.Contains(options, "--hash") {
-		return fail(whittle.WithHint(unsupported("the others have hashes"), "add it where the file is compiled from"))
+		return fail(whittle.WithHint(whittle.ErrUnsupported.Errorf("the others have hashes"), "add it where the file is compiled from"))
 	}
 	edits := []whittle.Edit{f.addLines(f.lineFor(at, place(names, want.Name)), requirement)}
 	return checkLines(f, edits, fail, nil, requirement)
@@ -205,12 +205,12 @@ func checkLines(f *requirementsFile, edits []whittle.Edit, fail func(error) ([]w
 			i++
 		}
 		if i == len(got) || got[i].Text != added || got[i].Comment != "" {
-			return fail(unsupported("the new line would not stand alone"))
+			return fail(whittle.ErrUnsupported.Errorf("the new line would not stand alone"))
 		}
 		got = slices.Delete(slices.Clone(got), i, i+1)
 	}
 	if !slices.EqualFunc(want, got, same) {
-		return fail(unsupported("another line would change"))
+		return fail(whittle.ErrUnsupported.Errorf("another line would change"))
 	}
 	return edits, nil
 }

@@ -25,7 +25,7 @@ func (l *located) makeArray(r requirement, comment string) ([]whittle.Edit, erro
 	}
 	if v, ok := d.find(parent); ok {
 		if d.src[v.Start] != '{' {
-			return nil, unsupported("its table is none")
+			return nil, whittle.ErrUnsupported.Errorf("its table is none")
 		}
 		a := d.bracketed(v.Start)
 		return a.insert(len(a.items), key+" = ["+element+"]", comment)
@@ -85,12 +85,12 @@ func (l *located) makeTable(line string) ([]whittle.Edit, error) {
 func (l *located) mayMake() error {
 	home, ok := lookup(l.d.data, l.home)
 	if !ok {
-		return whittle.WithHint(unsupported("there is no [%s]", strings.Join(l.home, ".")), "name a list that the project has")
+		return whittle.WithHint(whittle.ErrUnsupported.Errorf("there is no [%s]", strings.Join(l.home, ".")), "name a list that the project has")
 	}
 	table, _ := home.(map[string]any)
 	dynamic, _ := stringList(table["dynamic"])
 	if len(l.home) == 1 && len(l.path) > 1 && slices.Contains(dynamic, l.path[1]) {
-		return whittle.WithHint(unsupported("project.dynamic says that the build makes project.%s", l.path[1]),
+		return whittle.WithHint(whittle.ErrUnsupported.Errorf("project.dynamic says that the build makes project.%s", l.path[1]),
 			"add it where the build system reads the list from")
 	}
 	return nil

@@ -131,7 +131,7 @@ func (d *document) resolve(list List) (located, error) {
 		l.array, ok = v.([]any)
 	}
 	if !ok {
-		return l, unsupported("it is not of the type that it should be")
+		return l, whittle.ErrUnsupported.Errorf("it is not of the type that it should be")
 	}
 	return l, nil
 }
@@ -211,7 +211,7 @@ func (d *document) add(list List, e taken, comment string) ([]whittle.Edit, chan
 		return l.addKey(e, comment)
 	}
 	if e.lossy {
-		return nil, change{}, unsupported("Poetry says more of %s than a requirement can", e.Written)
+		return nil, change{}, whittle.ErrUnsupported.Errorf("Poetry says more of %s than a requirement can", e.Written)
 	}
 	for _, v := range l.array {
 		s, _ := v.(string)
@@ -311,7 +311,7 @@ func (l *located) removeElements(name string) ([]whittle.Span, []taken, error) {
 	case len(out) == 0:
 		return nil, nil, nil
 	case len(out) > maxCopies:
-		return nil, nil, unsupported("it is there %d times", len(out))
+		return nil, nil, whittle.ErrUnsupported.Errorf("it is there %d times", len(out))
 	}
 	return a.remove(gone), out, nil
 }

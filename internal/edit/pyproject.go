@@ -183,7 +183,7 @@ func (d *document) move(gone removal, to List) ([]whittle.Edit, error) {
 	note := ""
 	switch {
 	case len(gone.comments) > 1 || len(gone.comments) == 1 && len(gone.elements) > 1:
-		return nil, unsupported("the comments on its lines would be lost")
+		return nil, whittle.ErrUnsupported.Errorf("the comments on its lines would be lost")
 	case len(gone.comments) == 1:
 		note = gone.note
 	}
@@ -195,7 +195,7 @@ func (d *document) move(gone removal, to List) ([]whittle.Edit, error) {
 		case err != nil:
 			return nil, err
 		case len(gone.elements) > 1 && (c.table || i > 0 && len(added) == 0 != (len(all.path) == 0)):
-			return nil, unsupported("there are several of it, and not all would arrive")
+			return nil, whittle.ErrUnsupported.Errorf("there are several of it, and not all would arrive")
 		case len(added) == 0:
 			lost = gone.comments
 			continue
@@ -266,9 +266,4 @@ func shifted(edits []whittle.Edit, by int) []whittle.Edit {
 		edits[i].Span.End += by
 	}
 	return edits
-}
-
-// unsupported is the error of what cannot be edited.
-func unsupported(format string, args ...any) error {
-	return whittle.ErrUnsupported.Errorf("%s", fmt.Sprintf(format, args...))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/python/source"
 )
 
@@ -39,7 +40,7 @@ func parsePython(src []byte) (*pythonFile, error) {
 		return nil, err
 	}
 	if bytes.IndexByte(src, 0) >= 0 || bytes.Count(src, []byte("\r")) != bytes.Count(src, []byte("\r\n")) {
-		return nil, unsupported("it is no text, or has line ends that are none")
+		return nil, whittle.ErrUnsupported.Errorf("it is no text, or has line ends that are none")
 	}
 	p := &pythonFile{text: newText(src), ascii: !utf8.Valid(src)}
 	for i, line := range bytes.SplitN(src, []byte("\n"), 3) {
@@ -55,7 +56,7 @@ func parsePython(src []byte) (*pythonFile, error) {
 		}
 	}
 	if l.Broken != "" {
-		return nil, unsupported("line %d has %s", l.BrokenLine, l.Broken)
+		return nil, whittle.ErrUnsupported.Errorf("line %d has %s", l.BrokenLine, l.Broken)
 	}
 	return p, nil
 }

@@ -142,9 +142,9 @@ func (r requirement) toPoetry(q byte) (string, error) {
 	version := strings.Join(strings.Fields(r.Specifiers), "")
 	switch {
 	case strings.Contains(version, "==="):
-		return "", unsupported("Poetry has no ===")
+		return "", whittle.ErrUnsupported.Errorf("Poetry has no ===")
 	case r.URL != "" && !strings.HasPrefix(r.URL, "https://") && !strings.HasPrefix(r.URL, "http://"):
-		return "", unsupported("the address %.80q has another form in Poetry", r.URL)
+		return "", whittle.ErrUnsupported.Errorf("the address %.80q has another form in Poetry", r.URL)
 	case version == "":
 		version = "*"
 	}

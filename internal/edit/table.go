@@ -78,12 +78,12 @@ func (l *located) addKey(e taken, comment string) ([]whittle.Edit, change, error
 		}
 		s, ok := fromPoetry(name, l.keys[name])
 		if have, err := parseRequirement(s); len(e.Extras) > 0 && (!ok || err != nil || !have.covers(e.requirement)) {
-			return nil, change{}, unsupported("%s is there with other extras", name)
+			return nil, change{}, whittle.ErrUnsupported.Errorf("%s is there with other extras", name)
 		}
 		return nil, change{}, nil
 	}
 	if e.Name == "python" {
-		return nil, change{}, unsupported("python is no distribution")
+		return nil, change{}, whittle.ErrUnsupported.Errorf("python is no distribution")
 	}
 	value := e.poetry
 	if value == "" {
@@ -191,12 +191,12 @@ func (l *located) removeKey(name string) ([]whittle.Span, []taken, error) {
 		}
 		r, err := parseRequirement(s)
 		if err != nil {
-			return nil, nil, unsupported("%.80q cannot be read", s)
+			return nil, nil, whittle.ErrUnsupported.Errorf("%.80q cannot be read", s)
 		}
 		out = append(out, taken{r, string(l.d.src[e.value.Start:e.value.End]), !ok})
 		if inline {
 			if e.value.End == 0 {
-				return nil, nil, unsupported("%s is in pieces in an inline table", e.name)
+				return nil, nil, whittle.ErrUnsupported.Errorf("%s is in pieces in an inline table", e.name)
 			}
 			gone[e.item] = true
 			continue
@@ -208,7 +208,7 @@ func (l *located) removeKey(name string) ([]whittle.Span, []taken, error) {
 	}
 	if len(out) > 0 && l.kind.name == "poetry" {
 		if extra := l.d.extraOf(name); extra != "" {
-			return nil, nil, unsupported("the extra %s asks for it", extra)
+			return nil, nil, whittle.ErrUnsupported.Errorf("the extra %s asks for it", extra)
 		}
 	}
 	if inline && len(out) > 0 {

@@ -12,7 +12,7 @@ import (
 func splice(src []byte, edits []whittle.Edit) ([]byte, error) {
 	out, err := whittle.Splice(src, edits)
 	if err != nil {
-		return nil, unsupported("%v", err)
+		return nil, whittle.ErrUnsupported.Errorf("%v", err)
 	}
 	return out, nil
 }
@@ -92,16 +92,7 @@ func (t *text) indent(at int) (string, bool) {
 // addLines inserts whole lines, each without its end, at the start of a line or
 // the end of the file.
 func (t *text) addLines(at int, lines ...string) whittle.Edit {
-	var b bytes.Buffer
-	open := at > 0 && t.src[at-1] != '\n' && string(t.src[:at]) != string(byteOrderMark)
-	for _, l := range lines {
-		if open {
-			b.WriteString(t.eol + l)
-		} else {
-			b.WriteString(l + t.eol)
-		}
-	}
-	return insertion(at, b.String())
+	return whittle.InsertLines(t.src, at, t.eol, lines...)
 }
 
 // wholeLines is the span of the lines from one offset to another.

@@ -34,10 +34,10 @@ func (d *document) check(edits []whittle.Edit, lost []string, changes ...change)
 	}
 	now, shift, err := parse(out)
 	if err != nil || shift > 0 {
-		return unsupported("what comes out does not parse (%v)", err)
+		return whittle.ErrUnsupported.Errorf("what comes out does not parse (%v)", err)
 	}
 	if !sameComments(d, now, lost) {
-		return unsupported("a comment would be lost")
+		return whittle.ErrUnsupported.Errorf("a comment would be lost")
 	}
 	var before map[string]any
 	if err := toml.Unmarshal(d.src, &before); err != nil {
@@ -47,11 +47,11 @@ func (d *document) check(edits []whittle.Edit, lost []string, changes ...change)
 		old, oldOK := cut(before, c.path)
 		made, madeOK := cut(now.data, c.path)
 		if !oldOK || !madeOK || !c.holds(old, made) {
-			return unsupported("%v would not be what it should", c.path)
+			return whittle.ErrUnsupported.Errorf("%v would not be what it should", c.path)
 		}
 	}
 	if !equal(before, now.data) {
-		return unsupported("something else would change")
+		return whittle.ErrUnsupported.Errorf("something else would change")
 	}
 	return nil
 }

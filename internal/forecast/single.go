@@ -215,7 +215,7 @@ func (t *singleStage) install(w *textWriter, s *step) error {
 // folders of the context, write beside the sources. There are none where they would
 // delete files of the project.
 func (t *singleStage) leftovers(installs []recipe.PackageInstall) (commands []string) {
-	if slices.ContainsFunc(contextFiles(t.context), func(name string) bool {
+	if hasFile(t.context, func(name string) bool {
 		return strings.HasPrefix(name, "build/") || strings.Contains(name, "/build/") || strings.Contains(name, ".egg-info/")
 	}) {
 		return nil
@@ -280,11 +280,12 @@ func (t *singleStage) folders(in recipe.PackageInstall) (dirs []string) {
 	return dirs
 }
 
-func contextFiles(context map[string]int64) []string {
-	names := make([]string, 0, len(context))
-	for n := range context {
-		names = append(names, n)
+// hasFile says whether a build context has a file with such a name.
+func hasFile(context map[string]int64, is func(name string) bool) bool {
+	for name := range context {
+		if is(name) {
+			return true
+		}
 	}
-	slices.Sort(names)
-	return names
+	return false
 }

@@ -232,9 +232,7 @@ func (a *account) finish(f *whittle.Forecast, text func() (string, error), d des
 	if tools := a.compilersInImage(); tools != "" {
 		f.Notes = append(f.Notes, "not in the image, as only compiling needs it: "+tools)
 	}
-	if venv := strings.TrimPrefix(d.venv, "/"); slices.ContainsFunc(contextFiles(a.Context), func(n string) bool {
-		return strings.HasSuffix(venv, "/.venv") && strings.HasPrefix(n, ".venv/")
-	}) {
+	if strings.HasSuffix(strings.TrimPrefix(d.venv, "/"), "/.venv") && hasFile(a.Context, func(name string) bool { return strings.HasPrefix(name, ".venv/") }) {
 		return f, fmt.Errorf("the build context has its own virtual environment (.venv), which .dockerignore does not exclude")
 	}
 	if script := a.startScript(); script != "" {

@@ -22,13 +22,13 @@ func TestGitDirty(t *testing.T) {
 	for _, format := range []string{"sha1", "sha256"} {
 		dir, git := imagetest.GitRepository(t, "--object-format="+format)
 		for _, name := range []string{"modified", "sub/modified", "staged", "both", "untracked"} {
-			must(t, os.WriteFile(filepath.Join(dir, name), []byte("changed\n"), 0o644))
+			imagetest.Must(t, os.WriteFile(filepath.Join(dir, name), []byte("changed\n"), 0o644))
 		}
-		must(t, os.WriteFile(filepath.Join(dir, "crlf"), []byte("text of crlf\r\n"), 0o644))
+		imagetest.Must(t, os.WriteFile(filepath.Join(dir, "crlf"), []byte("text of crlf\r\n"), 0o644))
 		git("add", "staged", "both")
-		must(t, os.WriteFile(filepath.Join(dir, "both"), []byte("text of both\n"), 0o644)) // as committed, and staged otherwise
+		imagetest.Must(t, os.WriteFile(filepath.Join(dir, "both"), []byte("text of both\n"), 0o644)) // as committed, and staged otherwise
 		got, err := Dirty(context.Background(), dir, []string{"same", "modified", "staged", "both", "sub/same", "sub/modified", "a b*c", "untracked", "link", "crlf"})
-		must(t, err)
+		imagetest.Must(t, err)
 		if diff := cmp.Diff([]string{"modified", "staged", "both", "sub/modified", "untracked", "link"}, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", format, diff)
 		}
@@ -57,14 +57,14 @@ func TestGitRunsNothing(t *testing.T) {
 	dir, git := imagetest.GitRepository(t)
 	ran := filepath.Join(t.TempDir(), "ran")
 	program := filepath.Join(t.TempDir(), "program")
-	must(t, os.WriteFile(program, []byte("#!/bin/sh\necho \"$0 $*\" >> "+ran+"\ncat\n"), 0o755))
+	imagetest.Must(t, os.WriteFile(program, []byte("#!/bin/sh\necho \"$0 $*\" >> "+ran+"\ncat\n"), 0o755))
 	hooks := t.TempDir()
 	for _, hook := range []string{"post-index-change", "post-checkout", "reference-transaction", "fsmonitor-watchman", "pre-auto-gc", "query-watchman"} {
-		must(t, os.Link(program, filepath.Join(hooks, hook)))
-		must(t, os.Link(program, filepath.Join(dir, ".git", "hooks", hook)))
+		imagetest.Must(t, os.Link(program, filepath.Join(hooks, hook)))
+		imagetest.Must(t, os.Link(program, filepath.Join(dir, ".git", "hooks", hook)))
 	}
-	must(t, os.WriteFile(filepath.Join(dir, ".gitattributes"), []byte("* filter=x diff=x merge=x textconv=x\n"), 0o644))
-	must(t, os.WriteFile(filepath.Join(dir, ".git", "info", "attributes"), []byte("* filter=x diff=x\n"), 0o644))
+	imagetest.Must(t, os.WriteFile(filepath.Join(dir, ".gitattributes"), []byte("* filter=x diff=x merge=x textconv=x\n"), 0o644))
+	imagetest.Must(t, os.WriteFile(filepath.Join(dir, ".git", "info", "attributes"), []byte("* filter=x diff=x\n"), 0o644))
 	git("config", "core.hooksPath", hooks)
 	for _, key := range []string{"core.fsmonitor", "filter.x.clean", "filter.x.smudge", "filter.x.process", "diff.x.command", "diff.x.textconv", "diff.external",
 		"core.pager", "core.editor", "core.sshCommand", "core.askPass", "core.gitProxy", "credential.helper", "alias.ls-files", "alias.ls-tree", "alias.rev-parse",
@@ -77,14 +77,14 @@ func TestGitRunsNothing(t *testing.T) {
 	git("config", "protocol.file.allow", "always")
 	git("config", "submodule.recurse", "true")
 	included := filepath.Join(t.TempDir(), "included")
-	must(t, os.WriteFile(included, []byte("[core]\n\tfsmonitor = "+program+"\n[includeIf \"gitdir:/\"]\n\tpath = "+included+"2\n"), 0o644))
-	must(t, os.WriteFile(included+"2", []byte("[core]\n\tsshCommand = "+program+"\n\tgitProxy = "+program+"\n"), 0o644))
+	imagetest.Must(t, os.WriteFile(included, []byte("[core]\n\tfsmonitor = "+program+"\n[includeIf \"gitdir:/\"]\n\tpath = "+included+"2\n"), 0o644))
+	imagetest.Must(t, os.WriteFile(included+"2", []byte("[core]\n\tsshCommand = "+program+"\n\tgitProxy = "+program+"\n"), 0o644))
 	git("config", "include.path", included)
 	git("config", "remote.origin.promisor", "true")
 	git("config", "extensions.partialClone", "origin")
-	must(t, os.RemoveAll(ran)) // what git has run for this test
-	must(t, os.Remove(filepath.Join(dir, "same")))
-	must(t, os.WriteFile(filepath.Join(dir, "same"), []byte("text of same\n"), 0o644)) // git would look at it again
+	imagetest.Must(t, os.RemoveAll(ran)) // what git has run for this test
+	imagetest.Must(t, os.Remove(filepath.Join(dir, "same")))
+	imagetest.Must(t, os.WriteFile(filepath.Join(dir, "same"), []byte("text of same\n"), 0o644)) // git would look at it again
 	t.Setenv("GIT_EXTERNAL_DIFF", program)
 	t.Setenv("GIT_DIR", "/nowhere")
 	got, err := Dirty(context.Background(), dir, []string{"same", "sub/same"})
@@ -94,15 +94,15 @@ func TestGitRunsNothing(t *testing.T) {
 	// Objects that are missing are not fetched.
 	objects, _ := filepath.Glob(filepath.Join(dir, ".git", "objects", "??"))
 	for _, o := range objects {
-		must(t, os.RemoveAll(o))
+		imagetest.Must(t, os.RemoveAll(o))
 	}
 	if got, err := Dirty(context.Background(), dir, []string{"same"}); err != nil || len(got) != 1 {
 		t.Errorf("without objects: %q, %v", got, err)
 	}
 	config, err := os.OpenFile(filepath.Join(dir, ".git", "config"), os.O_APPEND|os.O_WRONLY, 0)
-	must(t, err)
+	imagetest.Must(t, err)
 	_, err = config.WriteString("[remote \"origin\"]\n\turl = " + dir + "\n\tuploadpack = " + program + "\n")
-	must(t, errors.Join(err, config.Close()))
+	imagetest.Must(t, errors.Join(err, config.Close()))
 	if got, err := Dirty(context.Background(), dir, []string{"same"}); err != nil || len(got) != 1 {
 		t.Errorf("without objects, of a local repository: %q, %v", got, err)
 	}
@@ -117,12 +117,12 @@ func TestGitElsewhere(t *testing.T) {
 	dir, git := imagetest.GitRepository(t)
 	tree := filepath.Join(t.TempDir(), "tree")
 	git("worktree", "add", "-q", tree)
-	must(t, os.WriteFile(filepath.Join(tree, "modified"), []byte("changed\n"), 0o644))
+	imagetest.Must(t, os.WriteFile(filepath.Join(tree, "modified"), []byte("changed\n"), 0o644))
 	git("config", "core.fsmonitor", "sh -c 'echo ran >"+filepath.Join(dir, "ran")+"'")
 	if got, err := Dirty(context.Background(), tree, []string{"same", "modified"}); err != nil || len(got) != 1 || got[0] != "modified" {
 		t.Errorf("%q, %v", got, err)
 	}
-	if exists(filepath.Join(dir, "ran")) {
+	if imagetest.Exists(filepath.Join(dir, "ran")) {
 		t.Error("the monitor was run")
 	}
 }
@@ -168,24 +168,24 @@ func TestGitUnknown(t *testing.T) {
 	}
 	path := os.Getenv("PATH")
 	here := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(here, "git"), []byte("#!/bin/sh\necho ran > ran\n"), 0o755))
+	imagetest.Must(t, os.WriteFile(filepath.Join(here, "git"), []byte("#!/bin/sh\necho ran > ran\n"), 0o755))
 	t.Chdir(here)
 	for _, p := range []string{"", ".", ":"} {
 		t.Setenv("PATH", p)
 		check("no git", "no git on PATH")
 	}
-	if exists(filepath.Join(here, "ran")) {
+	if imagetest.Exists(filepath.Join(here, "ran")) {
 		t.Error("the git of the current folder was run")
 	}
 	t.Setenv("PATH", path)
 	if os.Chown(dir, 4242, 4242) == nil && os.Chown(filepath.Join(dir, ".git"), 4242, 4242) == nil {
 		check("another user's", "dubious ownership")
-		must(t, os.Chown(filepath.Join(dir, ".git"), os.Geteuid(), -1))
-		must(t, os.Chown(dir, os.Geteuid(), -1))
+		imagetest.Must(t, os.Chown(filepath.Join(dir, ".git"), os.Geteuid(), -1))
+		imagetest.Must(t, os.Chown(dir, os.Geteuid(), -1))
 	}
-	must(t, os.WriteFile(filepath.Join(dir, ".git", "index"), []byte("damaged"), 0o644))
+	imagetest.Must(t, os.WriteFile(filepath.Join(dir, ".git", "index"), []byte("damaged"), 0o644))
 	check("a damaged index", "git: ")
-	must(t, os.WriteFile(filepath.Join(dir, ".git", "config"), []byte("[[["), 0o644))
+	imagetest.Must(t, os.WriteFile(filepath.Join(dir, ".git", "config"), []byte("[[["), 0o644))
 	check("a damaged configuration", "git: ")
 }
 
@@ -197,7 +197,7 @@ func FuzzGitEntries(f *testing.F) {
 	f.Add([]byte("100644 x 1\ta\x00100644 y 2\ta\x00\x00\t\x00 \t \x00"))
 	f.Fuzz(func(t *testing.T, out []byte) {
 		dir := t.TempDir()
-		must(t, os.WriteFile(filepath.Join(dir, "a"), nil, 0o600))
+		imagetest.Must(t, os.WriteFile(filepath.Join(dir, "a"), nil, 0o600))
 		found := parseEntries(out)
 		for path, e := range found {
 			if strings.Contains(path, "\x00") || e.mode == "" || strings.ContainsAny(e.mode+e.object, " \t\x00") {
@@ -227,7 +227,7 @@ func FuzzGitFiles(f *testing.F) {
 	}
 	dir := f.TempDir()
 	f.Setenv("HOME", f.TempDir())
-	must(f, os.WriteFile(filepath.Join(dir, "a"), []byte("committed\n"), 0o600))
+	imagetest.Must(f, os.WriteFile(filepath.Join(dir, "a"), []byte("committed\n"), 0o600))
 	for _, args := range [][]string{{"init", "-q"}, {"add", "a"}, {"-c", "user.name=x", "-c", "user.email=x", "commit", "-qm", "x"}} {
 		if out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil {
 			f.Fatalf("git %q: %v\n%s", args, err, out)
@@ -238,9 +238,9 @@ func FuzzGitFiles(f *testing.F) {
 	for i, name := range places {
 		var err error
 		real[i], err = os.ReadFile(filepath.Join(dir, ".git", name))
-		must(f, err)
+		imagetest.Must(f, err)
 	}
-	must(f, os.WriteFile(filepath.Join(dir, "a"), []byte("changed\n"), 0o600))
+	imagetest.Must(f, os.WriteFile(filepath.Join(dir, "a"), []byte("changed\n"), 0o600))
 	ran := filepath.Join(f.TempDir(), "ran")
 	f.Add(real[0], real[1], real[2])
 	f.Add([]byte("[core]\n\tfsmonitor = touch "+ran+"\n\trepositoryformatversion = 9\n"), real[1], real[2])
@@ -250,7 +250,7 @@ func FuzzGitFiles(f *testing.F) {
 	f.Add([]byte(nil), []byte(nil), []byte(nil))
 	f.Fuzz(func(t *testing.T, config, head, index []byte) {
 		for i, text := range [][]byte{config, head, index} {
-			must(t, os.WriteFile(filepath.Join(dir, ".git", places[i]), text, 0o600))
+			imagetest.Must(t, os.WriteFile(filepath.Join(dir, ".git", places[i]), text, 0o600))
 		}
 		dirty, err := Dirty(t.Context(), dir, []string{"a"})
 		switch {
@@ -259,7 +259,7 @@ func FuzzGitFiles(f *testing.F) {
 		case err == nil && len(dirty) != 1:
 			t.Errorf("a changed file is called committed: config %q, HEAD %q, index %q", config, head, index)
 		}
-		if exists(ran) {
+		if imagetest.Exists(ran) {
 			t.Fatalf("git has run a program: %q", config)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/outdir"
 )
 
@@ -28,7 +29,7 @@ func TestDurable(t *testing.T) {
 	}
 	top := t.TempDir()
 	dir, cache, log := filepath.Join(top, "p"), filepath.Join(top, "cache"), filepath.Join(top, "trace")
-	must(t, os.Mkdir(dir, 0o755))
+	imagetest.Must(t, os.Mkdir(dir, 0o755))
 	twoFiles(t, dir)
 	cmd := proofProcess(t, dir, "", cache, top)
 	cmd.Args = append([]string{strace, "-f", "-y", "-qq", "-s", "4096", "-e", "trace=fsync,fdatasync,renameat,renameat2,rename,unlinkat", "-o", log}, append([]string{os.Args[0]}, cmd.Args[1:]...)...)
@@ -40,7 +41,7 @@ func TestDurable(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	text, err := os.ReadFile(log)
-	must(t, err)
+	imagetest.Must(t, err)
 	lines := wholeCalls(strings.Split(string(text), "\n"))
 	synced := func(path string, from, to int) bool {
 		return slices.ContainsFunc(lines[from:to], func(l string) bool {

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/outdir"
 )
@@ -46,9 +47,9 @@ func twoFiles(t *testing.T, dir string) {
 	t.Helper()
 	other := strings.ReplaceAll(toyDockerfile, "opt/", "srv/")
 	for name, text := range map[string]string{"Dockerfile": toyDockerfile, "Dockerfile.b": other, "whittle.yaml": "run: [{name: works, command: [works]}]\n"} {
-		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+		imagetest.Must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
 	}
-	must(t, os.Link(filepath.Join(dir, "Dockerfile.b"), filepath.Join(dir, "second")))
+	imagetest.Must(t, os.Link(filepath.Join(dir, "Dockerfile.b"), filepath.Join(dir, "second")))
 }
 
 func twoTexts(t *testing.T, dir string) [2]string {
@@ -56,7 +57,7 @@ func twoTexts(t *testing.T, dir string) [2]string {
 	var out [2]string
 	for i, name := range []string{"Dockerfile", "Dockerfile.b"} {
 		text, err := os.ReadFile(filepath.Join(dir, name))
-		must(t, err)
+		imagetest.Must(t, err)
 		out[i] = string(text)
 	}
 	return out
@@ -119,7 +120,7 @@ func TestKilled(t *testing.T) {
 	}
 	top := t.TempDir()
 	whole := filepath.Join(top, "whole")
-	must(t, os.Mkdir(whole, 0o755))
+	imagetest.Must(t, os.Mkdir(whole, 0o755))
 	twoFiles(t, whole)
 	before := twoTexts(t, whole)
 	start := time.Now()
@@ -139,14 +140,14 @@ func TestKilled(t *testing.T) {
 	for i := range n {
 		dir := filepath.Join(top, fmt.Sprint(i))
 		temp, cache := filepath.Join(top, "temp"), filepath.Join(top, "cache")
-		must(t, errors.Join(os.Mkdir(dir, 0o755), os.MkdirAll(temp, 0o700)))
+		imagetest.Must(t, errors.Join(os.Mkdir(dir, 0o755), os.MkdirAll(temp, 0o700)))
 		twoFiles(t, dir)
 		cmd := proofProcess(t, dir, "", cache, temp)
-		must(t, cmd.Start())
+		imagetest.Must(t, cmd.Start())
 		// Half of them about where the files are written.
 		delay := time.Duration(rng.Int64N(int64(took) * 11 / 10))
 		if i%2 == 1 {
-			for !exists(filepath.Join(dir, outdir.Name, "journal")) && time.Since(start) < time.Hour {
+			for !imagetest.Exists(filepath.Join(dir, outdir.Name, "journal")) && time.Since(start) < time.Hour {
 				if left, _ := filepath.Glob(filepath.Join(dir, outdir.Name, ".whittle-staged-*")); len(left) > 0 || cmd.Process.Signal(syscall.Signal(0)) != nil {
 					break
 				}
@@ -170,8 +171,8 @@ func TestKilled(t *testing.T) {
 			}
 		}
 		f, err := outdir.Open(dir, filepath.Join(dir, outdir.Name), outdir.UserKey(cache)(), func(string) {}) // as the next start does first of all
-		must(t, err)
-		must(t, f.Close())
+		imagetest.Must(t, err)
+		imagetest.Must(t, f.Close())
 		switch twoTexts(t, dir) {
 		case before:
 			unchanged++
@@ -189,7 +190,7 @@ func TestKilled(t *testing.T) {
 		if left := leftovers(t, dir, cache); len(left) > 0 {
 			t.Errorf("%s after %s: left behind: %q", signals[i%len(signals)], delay, left)
 		}
-		must(t, os.RemoveAll(dir))
+		imagetest.Must(t, os.RemoveAll(dir))
 	}
 	t.Logf("%d killed within %s: %d before the change, %d after; %d of these were in the middle of it and were finished by the next start; %d left files that it swept",
 		n, took, unchanged, finished, mixed, swept)
@@ -211,7 +212,7 @@ func TestFullDisk(t *testing.T) {
 		places := map[string]string{}
 		for _, p := range []string{"project", "out", "cache", "temp"} {
 			places[p] = filepath.Join(top, p)
-			must(t, os.Mkdir(places[p], 0o700))
+			imagetest.Must(t, os.Mkdir(places[p], 0o700))
 		}
 		small := places[what]
 		room := 12<<10 + rng.IntN(4<<20) // the images of a proof have some megabytes
@@ -247,7 +248,7 @@ func TestFullDisk(t *testing.T) {
 		if got != before && (after != [2]string{} && got != after) {
 			t.Errorf("%d bytes for %s: files of before and of after", room, what)
 		}
-		must(t, unix.Mount("tmpfs", small, "tmpfs", unix.MS_REMOUNT, "size=256m"))
+		imagetest.Must(t, unix.Mount("tmpfs", small, "tmpfs", unix.MS_REMOUNT, "size=256m"))
 		if said, err := proofProcess(t, places["project"], out, places["cache"], places["temp"]).CombinedOutput(); err != nil {
 			t.Errorf("%d bytes for %s: the next run: %s", room, what, said)
 		}

@@ -91,10 +91,10 @@ func makeKindsProject(t *testing.T, top string) (dir, outside string) {
 	t.Helper()
 	dir, outside = filepath.Join(top, "project"), filepath.Join(top, "outside")
 	for name, text := range kindsProject {
-		must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
-		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+		imagetest.Must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		imagetest.Must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
 	}
-	must(t, os.WriteFile(outside, []byte(secretText), 0o644))
+	imagetest.Must(t, os.WriteFile(outside, []byte(secretText), 0o644))
 	return dir, outside
 }
 
@@ -169,7 +169,7 @@ func watched(t *testing.T, what, dir, outside string, verb func(ctx context.Cont
 		}
 	}
 	said, err := json.Marshal(e.result)
-	must(t, err)
+	imagetest.Must(t, err)
 	if strings.Contains(string(said), secretText) {
 		t.Errorf("%s: the result tells what is outside", what)
 	}
@@ -239,7 +239,7 @@ func TestFileChanging(t *testing.T) {
 	for _, name := range []string{"Dockerfile", ".dockerignore", "whittle.yaml", "pyproject.toml", "requirements.txt", "more.txt", "setup.py", "uv.lock", "shop.py", outdir.Name + "/variants/original.json", outdir.Name + "/lock"} {
 		dir, outside := makeKindsProject(t, t.TempDir())
 		at := filepath.Join(dir, filepath.FromSlash(name))
-		must(t, os.MkdirAll(filepath.Dir(at), 0o755))
+		imagetest.Must(t, os.MkdirAll(filepath.Dir(at), 0o755))
 		text := kindsProject[name]
 		texts := []string{text, text + text, text[:len(text)/2], strings.Repeat(text+"\n", 5000)}
 		ctx, stop := context.WithCancel(context.Background())
@@ -262,7 +262,7 @@ func TestFileChanging(t *testing.T) {
 			kindVerbs(t, name+" is changing", dir, outside)
 		}
 		stop()
-		must(t, <-ended)
+		imagetest.Must(t, <-ended)
 		if got, err := os.ReadFile(at); err != nil || name != "Dockerfile" && !strings.HasPrefix(name, outdir.Name) && !slices.Contains(texts, string(got)) {
 			t.Errorf("%s is %.100q, %v", name, got, err)
 		}
@@ -282,12 +282,12 @@ func TestFileKindsAsUser(t *testing.T) {
 		return
 	}
 	dir, err := os.MkdirTemp("", "whittle-kinds-")
-	must(t, err)
+	imagetest.Must(t, err)
 	defer os.RemoveAll(dir)
-	must(t, os.Chmod(dir, 0o711))
+	imagetest.Must(t, os.Chmod(dir, 0o711))
 	program, temp := filepath.Join(dir, "lab.test"), filepath.Join(dir, "temp")
-	must(t, copyFile(context.Background(), os.Args[0], program))
-	must(t, errors.Join(os.Mkdir(temp, 0o700), os.Chown(temp, 65534, 65534)))
+	imagetest.Must(t, copyFile(context.Background(), os.Args[0], program))
+	imagetest.Must(t, errors.Join(os.Mkdir(temp, 0o700), os.Chown(temp, 65534, 65534)))
 	cmd := exec.Command(program, "-test.run=^(TestFileKinds|TestFileChanging|TestStudyFileKinds|TestGitFileKinds)$", "-test.v")
 	cmd.Dir = temp
 	cmd.Env = append(os.Environ(), asUserEnv+"=1", "TMPDIR="+temp, "HOME="+temp)
@@ -313,10 +313,10 @@ func TestStudyFileKinds(t *testing.T) {
 		at := filepath.Join(dir, outdir.Name, filepath.FromSlash(name))
 		info, err := os.Lstat(at)
 		if err != nil {
-			must(t, os.WriteFile(at, nil, 0o644))
+			imagetest.Must(t, os.WriteFile(at, nil, 0o644))
 		} else if info.IsDir() { // a folder: only what takes its place whole
-			must(t, os.RemoveAll(at))
-			must(t, os.WriteFile(at, nil, 0o644))
+			imagetest.Must(t, os.RemoveAll(at))
+			imagetest.Must(t, os.WriteFile(at, nil, 0o644))
 		}
 		if err := put(at, outside); err != nil {
 			t.Fatalf("%s, %s: %v", name, kind, err)
@@ -351,12 +351,12 @@ func TestGitFileKinds(t *testing.T) {
 		put := fileKinds[kind]
 		dir, run := imagetest.GitRepository(t, "--initial-branch=main")
 		run("status")
-		must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
-		if at := filepath.Join(dir, name); !exists(at) {
-			must(t, os.WriteFile(at, nil, 0o644))
+		imagetest.Must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		if at := filepath.Join(dir, name); !imagetest.Exists(at) {
+			imagetest.Must(t, os.WriteFile(at, nil, 0o644))
 		}
 		outside := filepath.Join(t.TempDir(), "outside")
-		must(t, os.WriteFile(outside, []byte(secretText), 0o644))
+		imagetest.Must(t, os.WriteFile(outside, []byte(secretText), 0o644))
 		if err := put(filepath.Join(dir, name), outside); err != nil {
 			t.Fatalf("%s, %s: %v", name, kind, err)
 		}

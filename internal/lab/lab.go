@@ -5,14 +5,9 @@
 package lab
 
 import (
-	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/outdir"
 )
-
-// Words splits a command line as a POSIX shell does. A line whose words depend
-// on the environment is an error.
-func Words(line string) ([]string, error) { return dockerfile.Words(line) }
 
 // OutName is the name of the folder in a project in which a study keeps its
 // images, logs and reports.

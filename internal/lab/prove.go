@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/runs"
@@ -218,7 +217,7 @@ func (p *prover) candidates() ([]*candidate, error) {
 func nextBatch(all []*candidate) []*candidate {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b *candidate) int {
-		return -audit.CompareBool(a.finding.InProduction(), b.finding.InProduction())
+		return -whittle.CompareBools(a.finding.InProduction(), b.finding.InProduction())
 	})
 	for _, first := range []func(*candidate) bool{
 		func(c *candidate) bool { return c.finding.Breaks },

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // TestUnseen: a large file that no variant's build sees and the tests are not
@@ -30,40 +31,40 @@ func TestUnseen(t *testing.T) {
 			dir := shop(t)
 			big := filepath.Join(folderIn(t, filepath.Join(dir, "data")), "big")
 			for file, text := range tc.files {
-				must(t, os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600))
+				imagetest.Must(t, os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600))
 			}
-			must(t, os.WriteFile(filepath.Join(dir, "data", "small"), []byte("x"), 0o600))
-			must(t, os.WriteFile(big, []byte("content"), 0o600))
-			must(t, os.Truncate(big, tc.size)) // a hole: it takes no room
+			imagetest.Must(t, os.WriteFile(filepath.Join(dir, "data", "small"), []byte("x"), 0o600))
+			imagetest.Must(t, os.WriteFile(big, []byte("content"), 0o600))
+			imagetest.Must(t, os.Truncate(big, tc.size)) // a hole: it takes no room
 			s, err := newStudy(t.Context(), fakeEnv(&fakeEngine{t: t}), StudyOptions{Dir: dir, Quick: true})
-			must(t, err)
+			imagetest.Must(t, err)
 			defer s.close()
 			w, err := newWorkshop(t.Context(), s)
-			must(t, err)
+			imagetest.Must(t, err)
 			for file, want := range map[string]bool{"data/big": tc.unseen, "data/small": false, "Dockerfile": false} {
 				a, err := os.Stat(filepath.Join(dir, file))
-				must(t, err)
+				imagetest.Must(t, err)
 				b, err := os.Stat(filepath.Join(w.dir, file))
-				must(t, err)
+				imagetest.Must(t, err)
 				if os.SameFile(a, b) != want || a.Size() != b.Size() || a.Mode() != b.Mode() {
 					t.Errorf("%s is a link: %v, of %d bytes and %d", file, os.SameFile(a, b), a.Size(), b.Size())
 				}
 			}
-			must(t, w.close())
+			imagetest.Must(t, w.close())
 			if text, err := os.ReadFile(filepath.Join(dir, "data", "small")); err != nil || string(text) != "x" {
 				t.Errorf("%q, %v", text, err)
 			}
 			digest := func() whittle.Digest {
 				d, err := contextDigest(t.Context(), dir, s.bench.out.Dir, s.bench.unread())
-				must(t, err)
+				imagetest.Must(t, err)
 				return d
 			}
 			before := digest()
 			f, err := os.OpenFile(big, os.O_WRONLY, 0)
-			must(t, err)
+			imagetest.Must(t, err)
 			_, err = f.WriteAt([]byte("CONTENT"), 0)
-			must(t, err)
-			must(t, f.Close())
+			imagetest.Must(t, err)
+			imagetest.Must(t, f.Close())
 			if same := digest() == before; same != tc.unseen {
 				t.Errorf("the context is the same: %v", same)
 			}
@@ -74,6 +75,6 @@ func TestUnseen(t *testing.T) {
 // folderIn makes a folder and gives its path.
 func folderIn(t *testing.T, dir string) string {
 	t.Helper()
-	must(t, os.MkdirAll(dir, 0o700))
+	imagetest.Must(t, os.MkdirAll(dir, 0o700))
 	return dir
 }

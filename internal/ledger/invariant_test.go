@@ -17,7 +17,7 @@ func checkLedger(t testing.TB, l *whittle.Ledger, indexes []*whittle.Index) {
 	visible := make([]bool, len(l.Items))
 	at := map[string]whittle.Node{}
 	for i, n := range l.Tree.Nodes {
-		if i > 0 && comparePaths(l.Tree.Nodes[i-1].Path, n.Path) >= 0 {
+		if i > 0 && whittle.ComparePaths(l.Tree.Nodes[i-1].Path, n.Path) >= 0 {
 			t.Errorf("%q comes before %q", l.Tree.Nodes[i-1].Path, n.Path)
 		}
 		if dir, _ := splitPath(n.Path); dir != "" {

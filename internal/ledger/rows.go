@@ -29,7 +29,7 @@ func WastedRows(l *whittle.Ledger) []whittle.WastedRow {
 		lo = hi
 	}
 	slices.SortFunc(rows, func(a, b whittle.WastedRow) int {
-		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), comparePaths(a.Path, b.Path),
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), whittle.ComparePaths(a.Path, b.Path),
 			cmp.Compare(a.AddedBy, b.AddedBy), cmp.Compare(a.HiddenBy, b.HiddenBy), cmp.Compare(a.Cause, b.Cause))
 	})
 	return rows
@@ -46,7 +46,7 @@ func (r *roller) roll(lo, hi int) []whittle.WastedRow {
 	for i := lo; i < hi; i++ {
 		items = append(items, &r.ledger.Items[i])
 	}
-	slices.SortStableFunc(items, func(a, b *whittle.Item) int { return comparePaths(a.Path, b.Path) })
+	slices.SortStableFunc(items, func(a, b *whittle.Item) int { return whittle.ComparePaths(a.Path, b.Path) })
 	r.children(items, 0)
 	return r.rows
 }
@@ -131,6 +131,6 @@ func within(path, dir string) bool {
 }
 
 func visible(t *whittle.Tree, path string) bool {
-	_, found := slices.BinarySearchFunc(t.Nodes, path, func(n whittle.Node, p string) int { return comparePaths(n.Path, p) })
+	_, found := slices.BinarySearchFunc(t.Nodes, path, func(n whittle.Node, p string) int { return whittle.ComparePaths(n.Path, p) })
 	return found
 }

@@ -64,29 +64,11 @@ const maxNotes = 1000
 
 func (b *builder) ambiguous() []whittle.Ambiguity {
 	notes := slices.SortedFunc(maps.Keys(b.notes), func(x, y whittle.Ambiguity) int {
-		return cmp.Or(cmp.Compare(x.Layer, y.Layer), comparePaths(x.Path, y.Path), cmp.Compare(x.What, y.What))
+		return cmp.Or(cmp.Compare(x.Layer, y.Layer), whittle.ComparePaths(x.Path, y.Path), cmp.Compare(x.What, y.What))
 	})
 	if more := len(notes) - maxNotes; more > 0 {
 		last := notes[maxNotes].Layer
 		notes = append(notes[:maxNotes], whittle.Ambiguity{Path: ".", Layer: last, What: fmt.Sprintf("and %d places more", more)})
 	}
 	return notes
-}
-
-// comparePaths orders paths bytewise by component.
-func comparePaths(a, b string) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] == b[i] {
-			continue
-		}
-		switch {
-		case a[i] == '/':
-			return -1
-		case b[i] == '/':
-			return 1
-		}
-		return cmp.Compare(a[i], b[i])
-	}
-	return cmp.Compare(len(a), len(b))
 }

@@ -20,17 +20,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // change is a project with three files to change, one of them new.
 func change(t *testing.T) (dir string, f Folder, files []whittle.FileChange, places []string) {
 	t.Helper()
 	dir = t.TempDir()
-	must(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))
-	must(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("old 1"), 0o640))
-	must(t, os.WriteFile(filepath.Join(dir, "sub", "b.txt"), []byte("old 2"), 0o755))
+	imagetest.Must(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))
+	imagetest.Must(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("old 1"), 0o640))
+	imagetest.Must(t, os.WriteFile(filepath.Join(dir, "sub", "b.txt"), []byte("old 2"), 0o755))
 	f, err := Open(dir, filepath.Join(dir, Name), mine, ignore)
-	must(t, err)
+	imagetest.Must(t, err)
 	t.Cleanup(func() { f.Close() })
 	files = []whittle.FileChange{
 		{Path: "Dockerfile", Before: []byte("old 1"), After: []byte("new 1")},
@@ -61,16 +62,16 @@ var (
 
 func TestCommit(t *testing.T) {
 	dir, f, files, places := change(t)
-	must(t, unix.Setxattr(places[0], "user.note", []byte("kept"), 0))
+	imagetest.Must(t, unix.Setxattr(places[0], "user.note", []byte("kept"), 0))
 	second := filepath.Join(dir, "second name")
-	must(t, os.Link(places[1], second))
+	imagetest.Must(t, os.Link(places[1], second))
 	theirs := os.Chown(places[0], 4242, 4242) == nil
-	must(t, f.Commit(context.Background(), dir, files, places))
+	imagetest.Must(t, f.Commit(context.Background(), dir, files, places))
 	if got := contents(places); got != after {
 		t.Errorf("contents %q", got)
 	}
 	info, err := os.Stat(places[0])
-	must(t, err)
+	imagetest.Must(t, err)
 	st := info.Sys().(*syscall.Stat_t)
 	note := make([]byte, 10)
 	n, _ := unix.Getxattr(places[0], "user.note", note)
@@ -80,7 +81,7 @@ func TestCommit(t *testing.T) {
 	if text, _ := os.ReadFile(second); string(text) != after[1] {
 		t.Errorf("the file's second name has %q", text)
 	}
-	if left := names(t, f.Dir); len(left) != 5 {
+	if left := imagetest.Names(t, f.Dir); len(left) != 5 {
 		t.Errorf("left in the folder: %q", left)
 	}
 }
@@ -91,25 +92,25 @@ func TestCommitKilled(t *testing.T) {
 	for step, want := range [][3]string{before, after, after, after, after} {
 		dir, f, files, places := change(t)
 		staged := filepath.Join(f.Dir, ".whittle-staged-1")
-		must(t, os.Mkdir(staged, 0o755))
+		imagetest.Must(t, os.Mkdir(staged, 0o755))
 		j, err := stageAll(context.Background(), staged, dir, files, places)
-		must(t, err)
+		imagetest.Must(t, err)
 		if step > 0 {
-			must(t, f.prepare(&j))
+			imagetest.Must(t, f.prepare(&j))
 		}
 		for i := range step - 1 {
-			must(t, os.Rename(filepath.Join(staged, string(rune('0'+i))), places[i]))
+			imagetest.Must(t, os.Rename(filepath.Join(staged, string(rune('0'+i))), places[i]))
 		}
-		must(t, f.Close())
+		imagetest.Must(t, f.Close())
 		f, err = Open(dir, f.Dir, mine, ignore)
-		must(t, err)
+		imagetest.Must(t, err)
 		if got := contents(places); got != want {
 			t.Errorf("killed after step %d: %q", step, got)
 		}
-		if left := names(t, f.Dir); len(left) != 5 {
+		if left := imagetest.Names(t, f.Dir); len(left) != 5 {
 			t.Errorf("killed after step %d: left in the folder: %q", step, left)
 		}
-		must(t, f.Close())
+		imagetest.Must(t, f.Close())
 	}
 }
 
@@ -119,14 +120,14 @@ func TestCommitKilled(t *testing.T) {
 func TestCommitOverwritten(t *testing.T) {
 	for now, want := range map[string]string{"": "", "new 2": after[1], "new 2 is l": after[1], "old 2": after[1], "mine": "mine", "new": "new"} {
 		dir, f, files, places := change(t)
-		must(t, os.Link(places[1], filepath.Join(dir, "second")))
+		imagetest.Must(t, os.Link(places[1], filepath.Join(dir, "second")))
 		staged := filepath.Join(f.Dir, ".whittle-staged-1")
-		must(t, os.Mkdir(staged, 0o755))
+		imagetest.Must(t, os.Mkdir(staged, 0o755))
 		j, err := stageAll(context.Background(), staged, dir, files, places)
-		must(t, err)
-		must(t, f.prepare(&j))
-		must(t, os.WriteFile(places[1], []byte(now), 0o644))
-		must(t, f.recover(dir, ignore))
+		imagetest.Must(t, err)
+		imagetest.Must(t, f.prepare(&j))
+		imagetest.Must(t, os.WriteFile(places[1], []byte(now), 0o644))
+		imagetest.Must(t, f.recover(dir, ignore))
 		if got := contents(places); got != [3]string{after[0], want, after[2]} {
 			t.Errorf("%q: %q", now, got)
 		}
@@ -136,18 +137,18 @@ func TestCommitOverwritten(t *testing.T) {
 // TestCommitForged: a journal that a project brings changes nothing.
 func TestCommitForged(t *testing.T) {
 	dir, f, _, places := change(t)
-	must(t, os.Mkdir(filepath.Join(f.Dir, "staged"), 0o755))
-	must(t, os.WriteFile(filepath.Join(f.Dir, "staged", "0"), []byte("forged"), 0o644))
+	imagetest.Must(t, os.Mkdir(filepath.Join(f.Dir, "staged"), 0o755))
+	imagetest.Must(t, os.WriteFile(filepath.Join(f.Dir, "staged", "0"), []byte("forged"), 0o644))
 	j := journal{Dir: dir, Staged: "staged", Files: []journalRow{{Path: "Dockerfile", Before: whittle.SHA256(sha256.Sum256([]byte("old 1"))), After: whittle.SHA256(sha256.Sum256([]byte("forged")))}}, Ready: true}
 	body, err := json.Marshal(j)
-	must(t, err)
+	imagetest.Must(t, err)
 	for _, seal := range []string{"", journalSeal([]byte("theirs"), body)} {
-		must(t, os.WriteFile(f.Path(journalName), append(body, seal...), 0o644))
-		must(t, f.recover(dir, ignore))
+		imagetest.Must(t, os.WriteFile(f.Path(journalName), append(body, seal...), 0o644))
+		imagetest.Must(t, f.recover(dir, ignore))
 		if got := contents(places); got != before {
 			t.Errorf("contents %q", got)
 		}
-		if exists(f.Path(journalName)) {
+		if imagetest.Exists(f.Path(journalName)) {
 			t.Error("the journal is still there")
 		}
 	}
@@ -169,32 +170,32 @@ func TestCommitFull(t *testing.T) {
 	if got := contents(places); got != before {
 		t.Errorf("contents %q", got)
 	}
-	if left := names(t, f.Dir); len(left) != 0 {
+	if left := imagetest.Names(t, f.Dir); len(left) != 0 {
 		t.Errorf("left: %q", left)
 	}
 	// Another file system: nothing can be renamed from there, so that it is
 	// copied beside the files first; a change that is cut short there is undone.
 	files[2].After = []byte(after[2])
 	staged := filepath.Join(f.Dir, ".whittle-staged-1")
-	must(t, os.Mkdir(staged, 0o755))
+	imagetest.Must(t, os.Mkdir(staged, 0o755))
 	j, err := stageAll(context.Background(), staged, dir, files, places)
-	must(t, err)
-	must(t, f.prepare(&j))
+	imagetest.Must(t, err)
+	imagetest.Must(t, f.prepare(&j))
 	j.Ready = false
-	must(t, f.writeJournal(j))
+	imagetest.Must(t, f.writeJournal(j))
 	for _, row := range j.Files {
-		if !exists(filepath.Join(dir, filepath.FromSlash(row.Beside))) || row.Beside == "" {
+		if !imagetest.Exists(filepath.Join(dir, filepath.FromSlash(row.Beside))) || row.Beside == "" {
 			t.Errorf("%s: nothing is beside it: %q", row.Path, row.Beside)
 		}
 	}
-	must(t, f.recover(dir, ignore))
+	imagetest.Must(t, f.recover(dir, ignore))
 	if got := contents(places); got != before {
 		t.Errorf("contents %q after a change that was not ready", got)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*", ".whittle-*")); len(left) > 0 {
 		t.Errorf("left: %q", left)
 	}
-	must(t, f.Commit(context.Background(), dir, files, places))
+	imagetest.Must(t, f.Commit(context.Background(), dir, files, places))
 	if got := contents(places); got != after {
 		t.Errorf("contents %q", got)
 	}
@@ -215,11 +216,11 @@ func TestCommitFullInPlace(t *testing.T) {
 	defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }()
 	out := t.TempDir()
 	for _, name := range []string{"a", "b"} {
-		must(t, os.WriteFile(filepath.Join(dir, name), []byte("old"), 0o644))
+		imagetest.Must(t, os.WriteFile(filepath.Join(dir, name), []byte("old"), 0o644))
 	}
-	must(t, os.Link(filepath.Join(dir, "b"), filepath.Join(dir, "second")))
+	imagetest.Must(t, os.Link(filepath.Join(dir, "b"), filepath.Join(dir, "second")))
 	f, err := Open(dir, out, mine, ignore)
-	must(t, err)
+	imagetest.Must(t, err)
 	defer f.Close()
 	files := []whittle.FileChange{{Path: "a", Before: []byte("old"), After: []byte("new")}, {Path: "b", Before: []byte("old"), After: make([]byte, 1<<20)}}
 	places := []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}
@@ -231,10 +232,10 @@ func TestCommitFullInPlace(t *testing.T) {
 			t.Errorf("%s has %d bytes", p, len(text))
 		}
 	}
-	if left := names(t, dir); len(left) != 3 {
+	if left := imagetest.Names(t, dir); len(left) != 3 {
 		t.Errorf("left in the project: %q", left)
 	}
-	if exists(f.Path(journalName)) {
+	if imagetest.Exists(f.Path(journalName)) {
 		t.Error("the journal is still there")
 	}
 }
@@ -265,16 +266,16 @@ func TestCommitHelper(t *testing.T) {
 		t.Skip("is a process of TestCommitKilledAnywhere's")
 	}
 	f, err := Open(dir, filepath.Join(dir, Name), mine, ignore)
-	must(t, err)
+	imagetest.Must(t, err)
 	text, err := os.ReadFile(filepath.Join(dir, "file-0"))
-	must(t, err)
+	imagetest.Must(t, err)
 	var n int
 	_, err = fmt.Sscan(string(text), &n)
-	must(t, err)
+	imagetest.Must(t, err)
 	for {
 		n++
 		files, places := generation(dir, n)
-		must(t, f.Commit(context.Background(), dir, files, places))
+		imagetest.Must(t, f.Commit(context.Background(), dir, files, places))
 	}
 }
 
@@ -284,41 +285,41 @@ func TestCommitKilledAnywhere(t *testing.T) {
 	dir := t.TempDir()
 	files, places := generation(dir, 1)
 	for i, c := range files {
-		must(t, os.WriteFile(places[i], c.After, 0o644))
+		imagetest.Must(t, os.WriteFile(places[i], c.After, 0o644))
 	}
-	must(t, os.Link(places[3], filepath.Join(dir, "second name")))
+	imagetest.Must(t, os.Link(places[3], filepath.Join(dir, "second name")))
 	rng := rand.New(rand.NewPCG(1, 2))
 	finished, last := 0, 0
 	for range 40 {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestCommitHelper$")
 		cmd.Env = append(os.Environ(), commitEnv+"="+dir)
-		must(t, cmd.Start())
-		for !exists(filepath.Join(dir, Name, lockName)) {
+		imagetest.Must(t, cmd.Start())
+		for !imagetest.Exists(filepath.Join(dir, Name, lockName)) {
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(time.Duration(20+rng.IntN(60)) * time.Millisecond)
-		must(t, cmd.Process.Kill())
+		imagetest.Must(t, cmd.Process.Kill())
 		_ = cmd.Wait()
-		if exists(filepath.Join(dir, Name, journalName)) {
+		if imagetest.Exists(filepath.Join(dir, Name, journalName)) {
 			finished++
 		}
 		f, err := Open(dir, filepath.Join(dir, Name), mine, ignore)
-		must(t, err)
+		imagetest.Must(t, err)
 		first, err := os.ReadFile(places[0])
-		must(t, err)
+		imagetest.Must(t, err)
 		var n int
 		_, err = fmt.Sscan(string(first), &n)
-		must(t, err)
+		imagetest.Must(t, err)
 		want, _ := generation(dir, n)
 		for i, p := range places {
 			if text, _ := os.ReadFile(p); !bytes.Equal(text, want[i].After) {
 				t.Fatalf("%s has %d bytes that are not those of change %d", p, len(text), n)
 			}
 		}
-		if left := names(t, f.Dir); len(left) != 5 {
+		if left := imagetest.Names(t, f.Dir); len(left) != 5 {
 			t.Fatalf("left in the folder: %q", left)
 		}
-		must(t, f.Close())
+		imagetest.Must(t, f.Close())
 		last = n
 	}
 	t.Logf("%d changes, %d of them finished by the next start", last, finished)

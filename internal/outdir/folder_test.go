@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // TestFolderSwept: what a killed run has left goes, and nothing else.
@@ -20,13 +21,13 @@ func TestFolderSwept(t *testing.T) {
 	out := filepath.Join(dir, Name)
 	for _, name := range []string{"images/.whittle-1.partial", "images/old.tar", "variants/.whittle-2.partial", ".whittle-3.partial",
 		".whittle-work-4/Dockerfile", ".whittle-trials-5/images/x.tar", ".whittle-staged-6/0", "work-notes/mine", "notes.partial"} {
-		must(t, os.MkdirAll(filepath.Dir(filepath.Join(out, name)), 0o755))
-		must(t, os.WriteFile(filepath.Join(out, name), []byte("x"), 0o644))
+		imagetest.Must(t, os.MkdirAll(filepath.Dir(filepath.Join(out, name)), 0o755))
+		imagetest.Must(t, os.WriteFile(filepath.Join(out, name), []byte("x"), 0o644))
 	}
 	f, err := Open(dir, out, nil, func(string) {})
-	must(t, err)
+	imagetest.Must(t, err)
 	defer f.Close()
-	got := [][]string{names(t, out), names(t, filepath.Join(out, "images")), names(t, filepath.Join(out, "variants"))}
+	got := [][]string{imagetest.Names(t, out), imagetest.Names(t, filepath.Join(out, "images")), imagetest.Names(t, filepath.Join(out, "variants"))}
 	want := [][]string{{".gitignore", "images", "lock", "logs", "notes.partial", "variants", "work-notes"}, {"old.tar"}, nil}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("left (-want +got):\n%s", diff)
@@ -45,7 +46,7 @@ func TestUserKey(t *testing.T) {
 		t.Error("two caches have one key")
 	}
 	file := filepath.Join(dir, "file")
-	must(t, os.WriteFile(file, nil, 0o600))
+	imagetest.Must(t, os.WriteFile(file, nil, 0o600))
 	if c := UserKey(filepath.Join(file, "x"))(); len(c) < 32 {
 		t.Errorf("no folder: %d bytes", len(c))
 	}

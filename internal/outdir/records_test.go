@@ -12,13 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // tree has the texts of all files below a folder, by their paths.
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	must(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+	imagetest.Must(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -60,13 +61,13 @@ func FuzzJournal(f *testing.F) {
 	f.Add([]byte(nil), false, uint(9))
 	key := []byte("mine")
 	f.Fuzz(func(t *testing.T, body []byte, sealed bool, flip uint) {
-		must(t, os.RemoveAll(base))
+		imagetest.Must(t, os.RemoveAll(base))
 		out, err := Make(filepath.Join(mkdir(t, dir), Name))
-		must(t, err)
+		imagetest.Must(t, err)
 		out.key = key
 		staged := mkdir(t, out.Path(".whittle-staged-1"))
 		for name, text := range map[string]string{filepath.Join(base, "outside"): "old", filepath.Join(dir, "a"): "old", filepath.Join(staged, "0"): "new"} {
-			must(t, os.WriteFile(name, []byte(text), 0o600))
+			imagetest.Must(t, os.WriteFile(name, []byte(text), 0o600))
 		}
 		before := tree(t, base)
 		text := bytes.Clone(body)
@@ -76,7 +77,7 @@ func FuzzJournal(f *testing.F) {
 		if flip > 0 && len(text) > 0 {
 			text[int(flip/8%uint(len(text)))] ^= 1 << (flip % 8)
 		}
-		must(t, os.WriteFile(out.Path(journalName), text, 0o600))
+		imagetest.Must(t, os.WriteFile(out.Path(journalName), text, 0o600))
 		if err := out.recover(dir, func(string) {}); err != nil && (!sealed || flip > 0) {
 			t.Errorf("a journal of nobody's: %v", err)
 		}
@@ -94,7 +95,7 @@ func FuzzJournal(f *testing.F) {
 
 func mkdir(t *testing.T, dir string) string {
 	t.Helper()
-	must(t, os.MkdirAll(dir, 0o700))
+	imagetest.Must(t, os.MkdirAll(dir, 0o700))
 	return dir
 }
 
@@ -109,11 +110,11 @@ func FuzzRecord(f *testing.F) {
 	key := []byte("mine")
 	f.Fuzz(func(t *testing.T, variant, source, seal []byte, flip uint) {
 		out, err := Make(dir)
-		must(t, err)
+		imagetest.Must(t, err)
 		out.key = key
 		put := func(texts ...[]byte) {
 			for i, name := range []string{recordPath("a"), sourcePath("a"), sealPath("a")} {
-				must(t, os.WriteFile(out.Path(name), texts[i], 0o600))
+				imagetest.Must(t, os.WriteFile(out.Path(name), texts[i], 0o600))
 			}
 		}
 		right := record{variant, source, "sha256:1"}.seal(key)

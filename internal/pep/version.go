@@ -251,8 +251,8 @@ func (v Version) comparePublic(w Version) int {
 	return cmp.Or(
 		v.compareBase(w),
 		cmp.Compare(v.preRank(), w.preRank()), v.preN.compare(w.preN),
-		compareBool(v.post, w.post), v.postN.compare(w.postN),
-		compareBool(!v.dev, !w.dev), v.devN.compare(w.devN),
+		whittle.CompareBools(v.post, w.post), v.postN.compare(w.postN),
+		whittle.CompareBools(!v.dev, !w.dev), v.devN.compare(w.devN),
 	)
 }
 
@@ -294,16 +294,6 @@ func (v Version) preRank() int {
 	return 4
 }
 
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
-}
-
 // compareLocal orders local parts: none comes first, words before numbers.
 func compareLocal(a, b []string) int {
 	return slices.CompareFunc(a, b, func(x, y string) int {
@@ -311,6 +301,6 @@ func compareLocal(a, b []string) int {
 		if nx && ny {
 			return number(x).compare(number(y))
 		}
-		return cmp.Or(compareBool(nx, ny), strings.Compare(x, y))
+		return cmp.Or(whittle.CompareBools(nx, ny), strings.Compare(x, y))
 	})
 }

@@ -145,7 +145,7 @@ func (c *Client) lost(ctx context.Context, doing string, err error) error {
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	why := strings.Join(strings.Fields(err.Error()), " ")
+	why := whittle.OneLine(err.Error())
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		why = "the server went silent"
 	}

@@ -173,7 +173,7 @@ func (t *Tree) details(d *Distribution, k kind) error {
 		}
 		return errors.Join(errs...)
 	}
-	d.Installer = printable(strings.TrimSpace(string(file("INSTALLER"))))
+	d.Installer = whittle.Printable(strings.TrimSpace(string(file("INSTALLER"))))
 	d.Tags = parseWheelFile(file("WHEEL"))
 	d.Local, d.Editable, d.Source = fromFolder(file("direct_url.json"))
 	return errors.Join(errs...)

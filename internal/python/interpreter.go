@@ -52,7 +52,7 @@ func interpreters(t *Tree) []Interpreter {
 		header := path.Join(i.Prefix, "include", i.Name(), "patchlevel.h")
 		if b, err := t.Read(header, maxSmall); err == nil {
 			if v := pyVersion.FindSubmatch(b); v != nil {
-				i.Version = printable(string(v[1]))
+				i.Version = whittle.Printable(string(v[1]))
 			}
 		}
 		out = append(out, i)
@@ -155,7 +155,7 @@ func venvs(t *Tree) []Venv {
 			case "home":
 				v.Home, _ = inSite("", "/"+value)
 			case "version", "version_info": // venv writes one, virtualenv and uv the other
-				v.Version = printable(value)
+				v.Version = whittle.Printable(value)
 			case "include-system-site-packages":
 				v.SystemSite = strings.EqualFold(value, "true")
 			}

@@ -15,7 +15,6 @@ import (
 	"context"
 	"path"
 	"strings"
-	"unicode"
 
 	"whittle.dev/whittle"
 )
@@ -38,7 +37,7 @@ func Claims(ctx context.Context, root whittle.Root) ([]whittle.Claim, []error) {
 	var claims []whittle.Claim
 	for _, d := range dists {
 		claims = append(claims, whittle.Claim{
-			Owner:    whittle.Owner{Ecosystem: "pypi", Name: printable(d.Name), Version: printable(d.Version)},
+			Owner:    whittle.Owner{Ecosystem: "pypi", Name: whittle.Printable(d.Name), Version: whittle.Printable(d.Version)},
 			Kind:     whittle.OwnerPython,
 			Paths:    d.Files,
 			Evidence: d.Record,
@@ -79,21 +78,6 @@ func Database(p string) bool {
 		return strings.HasPrefix(path.Base(dir), "python")
 	}
 	return false
-}
-
-// printable makes a name from a record fit to be shown: what a terminal would
-// obey is replaced, and no name is longer than a line.
-func printable(s string) string {
-	const longest = 256
-	if len(s) > longest {
-		s = s[:longest]
-	}
-	return strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) {
-			return c
-		}
-		return unicode.ReplacementChar
-	}, s)
 }
 
 // tooMany is the error of records that name too many files together.

@@ -1,7 +1,6 @@
 package python
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -79,7 +78,7 @@ func (t *Tree) Read(p string, limit int64) ([]byte, error) {
 // below gives the files below a directory.
 func (t *Tree) below(dir string) []string {
 	// Paths are sorted by component: what is below a directory follows it.
-	i := sort.Search(len(t.Paths), func(i int) bool { return comparePaths(t.Paths[i], dir) > 0 })
+	i := sort.Search(len(t.Paths), func(i int) bool { return whittle.ComparePaths(t.Paths[i], dir) > 0 })
 	var out []string
 	for ; i < len(t.Paths) && strings.HasPrefix(t.Paths[i], dir+"/"); i++ {
 		if t.IsFile(t.Paths[i]) {
@@ -87,26 +86,6 @@ func (t *Tree) below(dir string) []string {
 		}
 	}
 	return out
-}
-
-// comparePaths orders paths bytewise by component.
-func comparePaths(a, b string) int {
-	for i := range min(len(a), len(b)) {
-		if x, y := a[i], b[i]; x != y {
-			if x == '/' || y == '/' { // the shorter component comes first
-				return cmp.Compare(btoi(x != '/'), btoi(y != '/'))
-			}
-			return cmp.Compare(x, y)
-		}
-	}
-	return cmp.Compare(len(a), len(b))
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // real resolves the symlinked parents of a path within the root; ok is false
@@ -142,7 +121,7 @@ func (t *Tree) List(dir string) []string {
 	if dir == "" {
 		prefix = ""
 	} else {
-		i = sort.Search(len(t.Paths), func(i int) bool { return comparePaths(t.Paths[i], dir) > 0 })
+		i = sort.Search(len(t.Paths), func(i int) bool { return whittle.ComparePaths(t.Paths[i], dir) > 0 })
 	}
 	var out []string
 	for i < len(t.Paths) && strings.HasPrefix(t.Paths[i], prefix) {

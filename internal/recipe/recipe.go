@@ -62,7 +62,7 @@ func (rc *Recipe) LayerName(layer int) string {
 // LayerText identifies what made a layer in a fingerprint.
 func (rc *Recipe) LayerText(layer int) string {
 	if st := rc.Step(layer); st != nil {
-		return strings.Join(strings.Fields(st.CreatedBy), " ")
+		return whittle.OneLine(st.CreatedBy)
 	}
 	return ""
 }

@@ -252,7 +252,7 @@ func registryError(ctx context.Context, repo name.Repository, d Deadlines, part 
 }
 
 // shorten is the beginning of a registry's message, which may be long, in one line.
-func shorten(s string) string { return fmt.Sprintf("%.300s", strings.Join(strings.Fields(s), " ")) }
+func shorten(s string) string { return fmt.Sprintf("%.300s", whittle.OneLine(s)) }
 
 // suffixOf is the tag or digest of a part, as it is written after a repository.
 func suffixOf(part string) string {

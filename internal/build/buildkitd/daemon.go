@@ -134,11 +134,3 @@ func daemonConfig(keep int64, cgroup string) string {
 		keep/4, keep, int64(KeepFree))
 	return b.String()
 }
-
-// shorten cuts a text to n characters.
-func shorten(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:n-1]) + "…"
-	}
-	return s
-}

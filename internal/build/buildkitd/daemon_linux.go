@@ -389,7 +389,7 @@ func complaints(log []byte) string {
 			}
 		}
 	}
-	return shorten(strings.Join(found[max(0, len(found)-2):], "; "), 500)
+	return whittle.Shorten(strings.Join(found[max(0, len(found)-2):], "; "), 500)
 }
 
 // Stop ends the daemon, with SIGTERM first, and removes its socket and log. The

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/shell"
 )
 
@@ -30,19 +31,6 @@ func options(t *testing.T) Options {
 		t.Skip("needs buildkitd in $WHITTLE_BUILDKITD, .cache/bin or on PATH")
 	}
 	return opts
-}
-
-func names(t *testing.T, dir string) []string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	for _, e := range entries {
-		out = append(out, e.Name())
-	}
-	return out
 }
 
 // What joins a container ends well, whatever becomes of it; all else that runc
@@ -131,13 +119,13 @@ func TestScratchSwept(t *testing.T) {
 	}
 	sweepScratch(root, temp)
 	slices.Sort(want)
-	if diff := cmp.Diff(want, names(t, temp)); diff != "" {
+	if diff := cmp.Diff(want, imagetest.Names(t, temp)); diff != "" {
 		t.Errorf("after the sweep (-want +got):\n%s", diff)
 	}
 	if err := mine.remove(); err != nil {
 		t.Error(err)
 	}
-	if slices.Contains(names(t, temp), filepath.Base(mine.Dir)) {
+	if slices.Contains(imagetest.Names(t, temp), filepath.Base(mine.Dir)) {
 		t.Error("a scratch folder is not removed")
 	}
 }

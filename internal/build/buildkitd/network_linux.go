@@ -105,7 +105,7 @@ func (n *network) start(ctx context.Context, pid int, options ...string) error {
 			return context.Cause(ctx)
 		}
 		text := strings.Fields(said.String())
-		return fmt.Errorf("slirp4netns: %w: %s", err, shorten(strings.Join(text, " "), 300))
+		return fmt.Errorf("slirp4netns: %w: %s", err, whittle.Shorten(strings.Join(text, " "), 300))
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func readText(src []byte) (*text, error) {
 		return nil, whittle.ErrLimit.Errorf("more than %s", whittle.Bytes(MaxSize))
 	}
 	if !utf8.Valid(src) || bytes.IndexByte(src, 0) >= 0 {
-		return nil, unsupported("it is not in UTF-8")
+		return nil, whittle.ErrUnsupported.Errorf("it is not in UTF-8")
 	}
 	f := &text{src: src, eol: "\n"}
 	if i := bytes.IndexByte(src, '\n'); i > 0 && src[i-1] == '\r' {
@@ -61,7 +61,7 @@ func readText(src []byte) (*text, error) {
 		above = at
 		r.pattern, r.except = strings.CutPrefix(words, "!")
 		if strings.TrimSpace(r.pattern) == "" {
-			return nil, unsupported("it has an exception from nothing, which Docker refuses")
+			return nil, whittle.ErrUnsupported.Errorf("it has an exception from nothing, which Docker refuses")
 		}
 		r.parts = patternParts(r.pattern)
 		f.rules = append(f.rules, r)
@@ -70,10 +70,6 @@ func readText(src []byte) (*text, error) {
 		}
 	}
 	return f, nil
-}
-
-func unsupported(format string, args ...any) error {
-	return whittle.ErrUnsupported.Errorf("%s", fmt.Sprintf(format, args...))
 }
 
 // patternParts cleans a pattern as Docker does and splits it.
@@ -125,7 +121,7 @@ func Add(src []byte, patterns ...string) ([]whittle.Edit, error) {
 	}
 	var edits []whittle.Edit
 	for at, lines := range added {
-		edits = append(edits, f.addLines(at, lines...))
+		edits = append(edits, whittle.InsertLines(f.src, at, f.eol, lines...))
 	}
 	if len(edits) == 0 {
 		return nil, nil
@@ -195,7 +191,7 @@ func (f *text) placeFor(p string, parts []string) (at int, needed bool, err erro
 func (f *text) after(back int, p string, parts []string) (int, bool, error) {
 	for _, r := range f.rules[:back+1] {
 		if r.except && wholly(parts, r.parts) {
-			return 0, false, unsupported("%s would undo the exception !%s", p, r.pattern)
+			return 0, false, whittle.ErrUnsupported.Errorf("%s would undo the exception !%s", p, r.pattern)
 		}
 	}
 	return f.rules[back].end, true, nil
@@ -221,21 +217,6 @@ func (f *text) inAllowed(parts []string) (int, bool, error) {
 	}
 	// A pattern of one place that no exception includes is excluded already.
 	return len(f.src), folders && parts[0] == "**", nil
-}
-
-// addLines inserts whole lines, each without its end, at the start of a line or
-// the end of the file.
-func (f *text) addLines(at int, lines ...string) whittle.Edit {
-	var b strings.Builder
-	open := at > 0 && f.src[at-1] != '\n' && string(f.src[:at]) != string(byteOrderMark)
-	for _, l := range lines {
-		if open {
-			b.WriteString(f.eol + l)
-		} else {
-			b.WriteString(l + f.eol)
-		}
-	}
-	return whittle.Edit{Span: whittle.Span{Start: at, End: at}, New: b.String()}
 }
 
 func plainParts(parts []string) bool {
@@ -299,7 +280,7 @@ func partCovers(e, n string) bool {
 func (f *text) check(edits []whittle.Edit, added map[int][]string) error {
 	out, err := whittle.Splice(f.src, edits)
 	if err != nil {
-		return unsupported("%v", err)
+		return whittle.ErrUnsupported.Errorf("%v", err)
 	}
 	now, err := readText(out)
 	if err != nil {
@@ -318,7 +299,7 @@ func (f *text) check(edits []whittle.Edit, added map[int][]string) error {
 	}
 	flush(len(f.src))
 	if !slices.EqualFunc(want, now.rules, func(w string, r rule) bool { return w == r.line() }) {
-		return unsupported("another line would change")
+		return whittle.ErrUnsupported.Errorf("another line would change")
 	}
 	return nil
 }
