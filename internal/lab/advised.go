@@ -89,7 +89,7 @@ func (a *advisedImages) changes(variant string, cands []*candidate) []whittle.La
 // in the project.
 func (a *advisedImages) hasFile(variant, file string) bool {
 	if local := filepath.FromSlash(file); filepath.IsLocal(local) {
-		if info, err := os.Stat(filepath.Join(a.workshop.dir, local)); err == nil && info.Mode().IsRegular() {
+		if info, err := os.Stat(filepath.Join(a.workshop.copy.Dir, local)); err == nil && info.Mode().IsRegular() {
 			return true
 		}
 	}

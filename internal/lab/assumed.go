@@ -94,7 +94,7 @@ func (w *workshop) mergeFindings(s state, findings []whittle.Finding) (state, []
 	for i, f := range findings {
 		fixes[i] = f.Fix
 	}
-	files, err := w.files(s, fixes)
+	files, err := w.copy.Files(s, fixes)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -106,7 +106,7 @@ func (w *workshop) mergeFindings(s state, findings []whittle.Finding) (state, []
 	for _, c := range slices.Backward(conflicts) {
 		merged = slices.Delete(merged, c.Fix, c.Fix+1)
 	}
-	return s.with(changed), merged, nil
+	return s.With(changed), merged, nil
 }
 
 // remakeFor remakes the generated files that some fixes need. If that fails, it

@@ -13,6 +13,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/states"
 )
 
 // contextDigest is a digest of what a build could read of the project: paths,
@@ -61,7 +62,7 @@ func hashFile(ctx context.Context, h io.Writer, path string) error {
 		return err
 	}
 	fmt.Fprintf(h, "%v %d ", info.Mode().Perm(), info.Size())
-	_, err = io.Copy(h, interruptible{ctx, f})
+	_, err = io.Copy(h, states.Interruptible{Context: ctx, Reader: f})
 	return err
 }
 

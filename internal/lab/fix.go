@@ -133,7 +133,7 @@ func (p *prover) propose(ctx context.Context) error {
 func (w *workshop) changes(s state) ([]whittle.FileChange, error) {
 	before := map[string][]byte{}
 	for name := range s {
-		text, err := w.originalText(name)
+		text, err := w.copy.Original(name)
 		if err != nil {
 			return nil, err
 		}

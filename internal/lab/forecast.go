@@ -106,7 +106,7 @@ func (p *prover) strategy(ctx context.Context, from project.Variant, f *whittle.
 	if f.Strategy == fixedStrategy {
 		v.Target, v.Dockerfile = from.Target, from.Dockerfile
 	}
-	return p.workshop.try(ctx, v, s.with(map[string][]byte{v.Dockerfile: []byte(f.Dockerfile)}))
+	return p.workshop.try(ctx, v, s.With(map[string][]byte{v.Dockerfile: []byte(f.Dockerfile)}))
 }
 
 // ForecastOptions are the options of [Forecast].

@@ -27,10 +27,10 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := w.checkout(x.trial.state); err != nil {
+	if err := w.copy.Checkout(x.trial.state); err != nil {
 		return nil, nil, err
 	}
-	if in.Before, err = contextFiles(w.dir, x.image.Facts.Ignore); err != nil {
+	if in.Before, err = contextFiles(w.copy.Dir, x.image.Facts.Ignore); err != nil {
 		return nil, nil, err
 	}
 	next, err := w.projectFiles(v, c.state)
@@ -42,15 +42,15 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 		in.Declared = nil
 	}
 	in.Steps = moveSteps(x.image.Facts.Steps, x.image.Facts.Dockerfile, next.dockerfile, c.edits)
-	file, err := ignore.Load(w.dir, filepath.Join(w.dir, filepath.FromSlash(v.Dockerfile)))
+	file, err := ignore.Load(w.copy.Dir, filepath.Join(w.copy.Dir, filepath.FromSlash(v.Dockerfile)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
 	in.Ignored = file.Excludes
-	if in.Context, err = contextFiles(w.dir, file); err != nil {
+	if in.Context, err = contextFiles(w.copy.Dir, file); err != nil {
 		return nil, nil, err
 	}
-	if in.Texts, err = requirementTexts(w.dir, in.Declared); err != nil {
+	if in.Texts, err = requirementTexts(w.copy.Dir, in.Declared); err != nil {
 		return nil, nil, err
 	}
 	notes = append(notes, c.notes...)

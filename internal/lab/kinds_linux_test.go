@@ -21,6 +21,7 @@ import (
 	"whittle.dev/whittle/internal/git"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/outdir"
+	"whittle.dev/whittle/internal/states"
 )
 
 // secretText is what lies outside of a project: no result may hold it.
@@ -286,7 +287,7 @@ func TestFileKindsAsUser(t *testing.T) {
 	defer os.RemoveAll(dir)
 	imagetest.Must(t, os.Chmod(dir, 0o711))
 	program, temp := filepath.Join(dir, "lab.test"), filepath.Join(dir, "temp")
-	imagetest.Must(t, copyFile(context.Background(), os.Args[0], program))
+	imagetest.Must(t, states.CopyFile(context.Background(), os.Args[0], program))
 	imagetest.Must(t, errors.Join(os.Mkdir(temp, 0o700), os.Chown(temp, 65534, 65534)))
 	cmd := exec.Command(program, "-test.run=^(TestFileKinds|TestFileChanging|TestStudyFileKinds|TestGitFileKinds)$", "-test.v")
 	cmd.Dir = temp

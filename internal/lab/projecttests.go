@@ -13,6 +13,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/states"
 )
 
 // testFolder is the name under which COPY --from finds the files for tests.
@@ -84,5 +85,5 @@ func (b *bench) copyInside(ctx context.Context, name, to string) error {
 	if !ok {
 		return whittle.ErrUsage.Errorf("it is a link out of the project")
 	}
-	return copyTree(ctx, from, filepath.Join(to, name), b.ownFolder)
+	return states.CopyTree(ctx, from, filepath.Join(to, name), b.ownFolder)
 }

@@ -320,7 +320,7 @@ func (p *prover) mergeEdits(cands []*candidate) (state, []*candidate, error) {
 	for i, c := range cands {
 		fixes[i] = c.finding.Fix
 	}
-	files, err := p.workshop.files(p.state, fixes)
+	files, err := p.workshop.copy.Files(p.state, fixes)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -333,7 +333,7 @@ func (p *prover) mergeEdits(cands []*candidate) (state, []*candidate, error) {
 		cands[c.Fix].status, cands[c.Fix].reason = whittle.FixSkipped, "it is in the way of another fix: "+c.Reason
 		out = slices.Delete(out, c.Fix, c.Fix+1)
 	}
-	return p.state.with(changed), out, nil
+	return p.state.With(changed), out, nil
 }
 
 func (w *workshop) dockerfiles() []string {

@@ -30,10 +30,10 @@ type projectFiles struct {
 
 // projectFiles checks a state out and reads its files.
 func (w *workshop) projectFiles(v project.Variant, s state) (out projectFiles, err error) {
-	if err := w.checkout(s); err != nil {
+	if err := w.copy.Checkout(s); err != nil {
 		return out, err
 	}
-	out.declared, _ = project.ReadDeclared(whittle.Folder(w.dir)) // what cannot be read declares nothing
+	out.declared, _ = project.ReadDeclared(whittle.Folder(w.copy.Dir)) // what cannot be read declares nothing
 	source, err := w.dockerfile(&v)
 	if err != nil {
 		return out, err
@@ -52,7 +52,7 @@ func (w *workshop) requirementsDiff(v project.Variant, x advisedImage, s state) 
 	if x.image.Facts.Graph == nil || x.image.Facts.Declared == nil || x.image.Facts.Dockerfile == nil {
 		return out, nil
 	}
-	if err := w.checkout(x.trial.state); err != nil {
+	if err := w.copy.Checkout(x.trial.state); err != nil {
 		return out, err
 	}
 	before := distribution.Installs(x.image.Facts)

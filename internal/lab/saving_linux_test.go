@@ -191,7 +191,7 @@ func (w *workshop) hold(t *testing.T, before *trial, what string, findings []whi
 	for i, f := range findings {
 		fixes[i] = f.Fix
 	}
-	files, err := w.files(nil, fixes)
+	files, err := w.copy.Files(nil, fixes)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/pypi"
+	"whittle.dev/whittle/internal/relock"
 )
 
 // widest is how wide a forecast of pinned packages may be, in parts of the
@@ -106,8 +107,7 @@ func (h *health) makeFiles(ctx context.Context, project *txtar.Archive) error {
 		if _, err := h.engine.Build(ctx, d, build.Output{Archive: archive, Log: &log}); err != nil {
 			return fmt.Errorf("%w\n%s", err, log.String())
 		}
-		w := &workshop{bench: &bench{env: h.env}}
-		if f.Data, err = w.readMade(ctx, archive, f.Name); err != nil {
+		if f.Data, err = relock.ReadMade(ctx, h.env, archive, f.Name); err != nil {
 			return err
 		}
 		if err := os.Remove(archive); err != nil {

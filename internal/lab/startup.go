@@ -163,7 +163,7 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 		c = own
 	}
 	c.Repeat = blockRuns
-	if err := w.workshop.checkout(t.state); err != nil {
+	if err := w.workshop.copy.Checkout(t.state); err != nil {
 		return nil, err
 	}
 	w.workshop.bench.env.Listener().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
@@ -171,7 +171,7 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 	if err := w.workshop.bench.inputs.SetEnvironment(commands, w.workshop.bench.project.Commands); err != nil {
 		return nil, err
 	}
-	results, err := w.workshop.bench.engine.builder.Run(ctx, w.workshop.bench.inFolder(w.workshop.dir, w.workshop.bench.out, nil).definition(v), commands, build.RunOptions{})
+	results, err := w.workshop.bench.engine.builder.Run(ctx, w.workshop.bench.inFolder(w.workshop.copy.Dir, w.workshop.bench.out, nil).definition(v), commands, build.RunOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
 	}

@@ -44,7 +44,7 @@ func TestUnseen(t *testing.T) {
 			for file, want := range map[string]bool{"data/big": tc.unseen, "data/small": false, "Dockerfile": false} {
 				a, err := os.Stat(filepath.Join(dir, file))
 				imagetest.Must(t, err)
-				b, err := os.Stat(filepath.Join(w.dir, file))
+				b, err := os.Stat(filepath.Join(w.copy.Dir, file))
 				imagetest.Must(t, err)
 				if os.SameFile(a, b) != want || a.Size() != b.Size() || a.Mode() != b.Mode() {
 					t.Errorf("%s is a link: %v, of %d bytes and %d", file, os.SameFile(a, b), a.Size(), b.Size())

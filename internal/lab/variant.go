@@ -15,6 +15,7 @@ import (
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/runs"
@@ -73,6 +74,12 @@ func (b *bench) openEngine(ctx context.Context) (err error) {
 		}
 	}
 	return err
+}
+
+// builder is the open build engine.
+func (b *bench) builder(ctx context.Context) (host.Builder, error) {
+	err := b.openEngine(ctx)
+	return b.engine.builder, err
 }
 
 func (b *bench) engineFacts() whittle.Engine {

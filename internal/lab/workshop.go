@@ -13,6 +13,7 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/states"
 )
 
 // workshop builds and runs states of a project in a copy of it. The project's
@@ -20,12 +21,10 @@ import (
 type workshop struct {
 	bench *bench // of the project itself
 	// others are the Dockerfiles of variants that the user did not select.
-	others   []string
-	dir      string // the copy
-	images   string // the folder of images and logs of trials
-	written  map[string]bool
-	original map[string][]byte // contents of files before the first change, nil if there was no file
-	guard    bool              // see [audit.AdviseOptions]
+	others []string
+	copy   *states.Copy
+	images string // the folder of images and logs of trials
+	guard  bool   // see [audit.AdviseOptions]
 	// risk is the highest risk of the fixes that a forecast assumes; empty is low.
 	risk whittle.Risk
 	// trials are the builds so far, by variant and state.
@@ -36,6 +35,9 @@ type workshop struct {
 	// remade are the states whose generated files were remade.
 	remade map[string]remade
 }
+
+// state is a state of the project that a trial has built.
+type state = states.State
 
 // trial is one variant of one state, built and run.
 type trial struct {
@@ -51,19 +53,21 @@ type trial struct {
 // newWorkshop copies the project. The variants that the study has built become
 // the trials of the state on disk.
 func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
-	w := &workshop{bench: s.bench, others: s.others, written: map[string]bool{}, original: map[string][]byte{}, trials: map[string]*trial{}, remade: map[string]remade{}}
-	var err error
-	if w.dir, err = os.MkdirTemp(s.bench.out.Dir, outdir.WorkPattern); err != nil {
+	w := &workshop{bench: s.bench, others: s.others, trials: map[string]*trial{}, remade: map[string]remade{}}
+	from := s.bench.project.Dir
+	dir, err := os.MkdirTemp(s.bench.out.Dir, outdir.WorkPattern)
+	if err != nil {
 		return nil, whittle.ErrSystem.Errorf("making a folder for a copy of the project: %w", err)
 	}
-	if w.images, err = os.MkdirTemp(s.bench.out.Dir, outdir.TrialsPattern); err == nil {
-		unread := s.bench.unread()
-		err = copyTree(ctx, s.bench.project.Dir, w.dir, func(rel string, d fs.DirEntry) bool {
-			return s.bench.ownFolder(rel, d) || unread(rel, d) && w.hardLink(rel)
-		})
+	if w.images, err = os.MkdirTemp(s.bench.out.Dir, outdir.TrialsPattern); err != nil {
+		return nil, errors.Join(whittle.ErrSystem.Errorf("making a folder for images: %w", err), os.RemoveAll(dir))
 	}
+	unread := s.bench.unread()
+	w.copy, err = states.NewCopy(ctx, from, dir, func(rel string, d fs.DirEntry) bool {
+		return s.bench.ownFolder(rel, d) || unread(rel, d) && hardLink(from, dir, rel)
+	})
 	if err != nil {
-		return nil, errors.Join(whittle.ErrUsage.Errorf("copying the project: %w", err), w.close())
+		return nil, errors.Join(err, os.RemoveAll(dir), os.RemoveAll(w.images))
 	}
 	w.declared = declaredNames(s.bench.project.Dir)
 	for i := range s.variants {
@@ -81,19 +85,13 @@ func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 // space. Nothing writes to it, because fixes only change files that are at most
 // as large as a text. It is false if the file cannot be linked, for example
 // because the copy is on another file system.
-func (w *workshop) hardLink(rel string) bool {
-	return os.Link(filepath.Join(w.bench.project.Dir, rel), filepath.Join(w.dir, rel)) == nil
+func hardLink(from, to, rel string) bool {
+	return os.Link(filepath.Join(from, rel), filepath.Join(to, rel)) == nil
 }
 
 // close removes the copy and what was built in it.
 func (w *workshop) close() error {
-	var err error
-	for _, dir := range []string{w.dir, w.images} {
-		if dir != "" {
-			err = errors.Join(err, os.RemoveAll(dir))
-		}
-	}
-	return err
+	return errors.Join(os.RemoveAll(w.copy.Dir), os.RemoveAll(w.images))
 }
 
 // ownFolder says whether a path in the project is the folder of a study.
@@ -101,7 +99,7 @@ func (b *bench) ownFolder(rel string, d fs.DirEntry) bool {
 	return d.IsDir() && (filepath.Join(b.project.Dir, rel) == b.out.Dir || d.Name() == outdir.Name)
 }
 
-func trialKey(variant string, s state) string { return variant + " " + string(s.digest()) }
+func trialKey(variant string, s state) string { return variant + " " + string(s.Digest()) }
 
 // try builds and runs a variant of a state.
 func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial, error) {
@@ -109,7 +107,7 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	if t, ok := w.trials[key]; ok {
 		return t, nil
 	}
-	if err := w.checkout(s); err != nil {
+	if err := w.copy.Checkout(s); err != nil {
 		return nil, err
 	}
 	source, err := w.dockerfile(&v)
@@ -121,7 +119,7 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	if err != nil {
 		return nil, err
 	}
-	in := w.bench.inFolder(w.dir, out, map[string][]byte{v.Name: source})
+	in := w.bench.inFolder(w.copy.Dir, out, map[string][]byte{v.Name: source})
 	w.bench.env.Listener().Step(fmt.Sprintf("building %s with what was changed (build %d)", v.Name, w.builds))
 	made, err := in.buildAndRun(ctx, v)
 	if err != nil {
@@ -142,24 +140,6 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	return t, nil
 }
 
-// checkout writes a state's files into the copy, and restores all others.
-func (w *workshop) checkout(s state) error {
-	for name := range w.written {
-		if _, ok := s[name]; ok {
-			continue
-		}
-		if err := w.restore(name); err != nil {
-			return err
-		}
-	}
-	for name, text := range s {
-		if err := w.put(name, text); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // dockerfile is the text of a variant's Dockerfile in the copy. If the file is
 // outside the project, it is read there, and v names its absolute path.
 func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
@@ -167,7 +147,7 @@ func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
 		v.Dockerfile = filepath.Join(w.bench.project.Dir, v.Dockerfile)
 		return whittle.ReadFile(v.Dockerfile, dockerfile.MaxSize)
 	}
-	return whittle.Folder(w.dir).Read(filepath.ToSlash(filepath.Clean(v.Dockerfile)), dockerfile.MaxSize)
+	return whittle.Folder(w.copy.Dir).Read(filepath.ToSlash(filepath.Clean(v.Dockerfile)), dockerfile.MaxSize)
 }
 
 // inside resolves the symbolic links of a path in the project; ok is false if
@@ -179,69 +159,15 @@ func (b *bench) inside(name string) (real string, ok bool) {
 	return real, filepath.IsLocal(name) && within
 }
 
-// originalText is the content of a file when the project was copied; nil if
-// there was none.
-func (w *workshop) originalText(name string) ([]byte, error) {
-	if text, ok := w.original[name]; ok {
-		return text, nil
-	}
-	text, err := whittle.Folder(w.dir).ReadFile(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		text = nil
-	case err != nil:
-		return nil, whittle.ErrUsage.Errorf("reading %s: %w", name, err)
-	case text == nil:
-		text = []byte{}
-	}
-	w.original[name] = text
-	return text, nil
-}
-
-// restore gives a file of the copy its original content, or removes it.
-func (w *workshop) restore(name string) error {
-	text, err := w.originalText(name)
-	if err == nil && text == nil {
-		err = whittle.Folder(w.dir).Remove(name)
-	} else if err == nil {
-		err = w.put(name, text)
-	}
-	delete(w.written, name)
-	return err
-}
-
-// put writes a file of the copy. A link that leads out of the copy is an error.
-func (w *workshop) put(name string, text []byte) error {
-	root, err := os.OpenRoot(w.dir)
-	if err != nil {
-		return whittle.ErrSystem.Errorf("writing %s: %w", name, err)
-	}
-	defer root.Close()
-	if _, err := w.originalText(name); err != nil {
-		return err
-	}
-	w.written[name] = true
-	file, mode := filepath.FromSlash(name), fs.FileMode(0o644)
-	if info, err := root.Stat(file); err == nil {
-		mode = info.Mode().Perm()
-	} else if err := root.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return whittle.ErrUsage.Errorf("writing %s: %w", name, err)
-	}
-	if err := root.WriteFile(file, text, mode); err != nil {
-		return whittle.ErrUsage.Errorf("writing %s: %w", name, err)
-	}
-	return nil
-}
-
 // advise asks the rules about a trial's image. It gives nil if there is none.
 func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only []string) (*whittle.Advice, *audit.Examined, error) {
 	if t.archive == "" {
 		return nil, nil, nil
 	}
-	if err := w.checkout(t.state); err != nil {
+	if err := w.copy.Checkout(t.state); err != nil {
 		return nil, nil, err
 	}
-	o := audit.AdviseOptions{Project: w.dir, Only: only, Guard: w.guard, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args}}
+	o := audit.AdviseOptions{Project: w.copy.Dir, Only: only, Guard: w.guard, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args}}
 	for _, c := range w.bench.project.Commands {
 		o.Commands = append(o.Commands, c.Command)
 	}
@@ -259,25 +185,4 @@ func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only
 		a.Findings[i].Variant = v.Name
 	}
 	return a, x, nil
-}
-
-// files are the contents, in a state, of the files that fixes edit.
-func (w *workshop) files(s state, fixes []*whittle.Fix) (map[string][]byte, error) {
-	out := map[string][]byte{}
-	for _, f := range fixes {
-		for _, p := range f.Patches {
-			if text, ok := s[p.File]; ok {
-				out[p.File] = text
-				continue
-			}
-			text, err := w.originalText(p.File)
-			if err != nil {
-				return nil, err
-			}
-			if text != nil {
-				out[p.File] = text
-			}
-		}
-	}
-	return out, nil
 }

@@ -1,4 +1,4 @@
-package lab
+package states
 
 import (
 	"context"
@@ -11,10 +11,10 @@ import (
 	"whittle.dev/whittle"
 )
 
-// copyTree copies a file or folder with its modes. It skips paths for which skip
+// CopyTree copies a file or folder with its modes. It skips paths for which skip
 // is true, by their path in the folder, and everything but folders, files and
 // symbolic links.
-func copyTree(ctx context.Context, from, to string, skip func(rel string, d fs.DirEntry) bool) error {
+func CopyTree(ctx context.Context, from, to string, skip func(rel string, d fs.DirEntry) bool) error {
 	modes := map[string]fs.FileMode{} // set last: a folder may be read-only for its owner
 	err := filepath.WalkDir(from, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -46,7 +46,7 @@ func copyTree(ctx context.Context, from, to string, skip func(rel string, d fs.D
 			}
 			return os.Symlink(target, dst)
 		case d.Type().IsRegular():
-			return copyFile(ctx, p, dst)
+			return CopyFile(ctx, p, dst)
 		}
 		return nil
 	})
@@ -58,7 +58,8 @@ func copyTree(ctx context.Context, from, to string, skip func(rel string, d fs.D
 	return err
 }
 
-func copyFile(ctx context.Context, from, to string) error {
+// CopyFile copies a file with its mode, and makes the folders that it needs.
+func CopyFile(ctx context.Context, from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
@@ -75,19 +76,19 @@ func copyFile(ctx context.Context, from, to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, interruptible{ctx, in})
+	_, err = io.Copy(out, Interruptible{ctx, in})
 	return errors.Join(err, out.Close(), os.Chmod(to, info.Mode().Perm()))
 }
 
-// interruptible is a reader that fails once its context is done.
-type interruptible struct {
-	ctx context.Context
-	r   io.Reader
+// Interruptible is a reader that fails once its context is done.
+type Interruptible struct {
+	Context context.Context
+	Reader  io.Reader
 }
 
-func (i interruptible) Read(p []byte) (int, error) {
-	if err := i.ctx.Err(); err != nil {
+func (i Interruptible) Read(p []byte) (int, error) {
+	if err := i.Context.Err(); err != nil {
 		return 0, err
 	}
-	return i.r.Read(p)
+	return i.Reader.Read(p)
 }
