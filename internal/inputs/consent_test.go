@@ -36,6 +36,12 @@ func TestConsent(t *testing.T) {
 		t.Skipf("no links here: %v", err)
 	}
 	t.Setenv("HOME", home)
+	agent := listening(t)
+	for _, path := range []string{filepath.Join(dir, "id"), filepath.Join(home, "id")} {
+		if err := os.WriteFile(path, privateKey(t, ""), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	key, quoted := filepath.Join(home, "key"), "--allow 'fs.read="+filepath.Join(home, "key")+"'"
 	wholeHome := []string{"fs.read=" + home}
 	for _, c := range []struct {
@@ -93,8 +99,8 @@ func TestConsent(t *testing.T) {
 		{name: "an agent", yaml: "ssh: [default]", asks: "your SSH agent", hint: "--allow ssh"},
 		{name: "a key", yaml: "ssh: ['k=~/key']", asks: "the SSH key or agent " + key, hint: "--allow ssh"},
 		{name: "a key by a link", yaml: "ssh: ['k=own,out']", in: Options{Allow: wholeHome}, asks: "the SSH key or agent " + filepath.Join(dir, "own") + ", " + key, hint: "--allow ssh"},
-		{name: "a key inside", yaml: "ssh: [k=own]", ssh: 1},
-		{name: "agents allowed", yaml: "ssh: [default, 'k=~/key']", in: Options{Allow: []string{"ssh"}}, ssh: 2},
+		{name: "a key inside", yaml: "ssh: [k=id]", ssh: 1},
+		{name: "agents allowed", yaml: "ssh: [default, 'k=~/id']", in: Options{Allow: []string{"ssh"}}, ssh: 2},
 		{name: "an agent by an option", yaml: "ssh: [default]", in: Options{SSH: []string{"default"}}, ssh: 1},
 		{name: "another one by an option", yaml: "ssh: [default]", in: Options{SSH: []string{"k"}}, asks: "your SSH agent", hint: "--allow ssh"},
 
@@ -112,7 +118,7 @@ func TestConsent(t *testing.T) {
 				t.Fatal(err)
 			}
 			lookup := func(name string) (string, bool) {
-				v, ok := map[string]string{"TOKEN": "geheim-token", "HOME": home}[name]
+				v, ok := map[string]string{"TOKEN": "geheim-token", "HOME": home, "SSH_AUTH_SOCK": agent}[name]
 				return v, ok
 			}
 			s, err := Read(lookup, p, c.in)

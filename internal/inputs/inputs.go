@@ -77,7 +77,7 @@ func Read(lookup project.Lookup, p *project.Project, in Options) (*Set, error) {
 	}
 	s.hidden = append(s.hidden, shared.Hidden...)
 	if p == nil {
-		return s, nil
+		return s, s.checkSSH()
 	}
 	for _, c := range p.Commands {
 		own, err := s.environment(&c)
@@ -86,7 +86,19 @@ func Read(lookup project.Lookup, p *project.Project, in Options) (*Set, error) {
 		}
 		s.hidden = append(s.hidden, own.Hidden...)
 	}
-	return s, s.consent.refusal()
+	if err := s.consent.refusal(); err != nil { // before anything is said of what is outside
+		return nil, err
+	}
+	return s, s.checkSSH()
+}
+
+func (s *Set) checkSSH() error {
+	for _, one := range s.ssh {
+		if err := one.Check(s.lookup); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // parseOptions parses the options. Of several with the same name, the last counts.
@@ -107,7 +119,7 @@ func (s *Set) parseOptions(in Options) (secrets []project.Secret, agents []proje
 			return nil, nil, whittle.ErrUsage.Errorf("--secret: %w", err)
 		}
 		if one.File != "" {
-			one.File, _ = filepath.Abs(one.File)
+			one.File, _ = filepath.Abs(project.Place("", one.File, s.lookup))
 		}
 		secrets = append(slices.DeleteFunc(secrets, func(s project.Secret) bool { return s.ID == one.ID }), one)
 	}
@@ -115,6 +127,9 @@ func (s *Set) parseOptions(in Options) (secrets []project.Secret, agents []proje
 		one, err := project.ParseSSH(text)
 		if err != nil {
 			return nil, nil, whittle.ErrUsage.Errorf("--ssh: %w", err)
+		}
+		for i := range one.Paths {
+			one.Paths[i] = project.Place("", one.Paths[i], s.lookup)
 		}
 		agents = append(slices.DeleteFunc(agents, func(s project.SSH) bool { return s.ID == one.ID }), one)
 	}

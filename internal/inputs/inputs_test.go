@@ -1,12 +1,16 @@
 package inputs
 
 import (
+	"crypto/ed25519"
+	"encoding/pem"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/crypto/ssh"
 
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/project"
@@ -23,6 +27,7 @@ func TestSurroundings(t *testing.T) {
 		}
 		return path
 	}
+	agent := listening(t)
 	lookup := func(name string) (string, bool) { return "outside", name == "OUTSIDE" }
 	p := &project.Project{
 		Dir:      dir,
@@ -32,7 +37,7 @@ func TestSurroundings(t *testing.T) {
 		Secrets:  []project.Secret{{ID: "x", File: file("x", "in x")}, {ID: "y", Env: "OUTSIDE"}},
 		SSH:      []project.SSH{{ID: "default"}},
 	}
-	in := Options{Env: []string{"D=$option", "OUTSIDE"}, Secrets: []string{"id=x,src=" + file("other", "in other")}, SSH: []string{"default=/run/agent"}, Allow: []string{"env=OUTSIDE"}}
+	in := Options{Env: []string{"D=$option", "OUTSIDE"}, Secrets: []string{"id=x,src=" + file("other", "in other")}, SSH: []string{"default=" + agent}, Allow: []string{"env=OUTSIDE"}}
 	s, err := Read(lookup, p, in)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +55,7 @@ func TestSurroundings(t *testing.T) {
 	if diff := cmp.Diff([]build.Secret{{ID: "y", Value: []byte("outside")}, {ID: "x", Value: []byte("in other")}}, d.Secrets); diff != "" {
 		t.Errorf("secrets (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]build.SSH{{ID: "default", Paths: []string{"/run/agent"}}}, d.SSH); diff != "" {
+	if diff := cmp.Diff([]build.SSH{{ID: "default", Paths: []string{agent}}}, d.SSH); diff != "" {
 		t.Errorf("agents (-want +got):\n%s", diff)
 	}
 	for _, value := range []string{"from-file", "outside", "$option"} {
@@ -77,4 +82,38 @@ func TestSurroundings(t *testing.T) {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}
+}
+
+// listening is the socket of an agent.
+func listening(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "whittle-agent-") // the path of a socket has to be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	l, err := net.Listen("unix", filepath.Join(dir, "agent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return filepath.Join(dir, "agent")
+}
+
+func privateKey(t *testing.T, passphrase string) []byte {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var block *pem.Block
+	if passphrase == "" {
+		block, err = ssh.MarshalPrivateKey(key, "")
+	} else {
+		block, err = ssh.MarshalPrivateKeyWithPassphrase(key, "", []byte(passphrase))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(block)
 }

@@ -122,8 +122,13 @@ func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error
 		if err != nil {
 			return nil, whittle.ErrUsage.Errorf("variant %s: %w", v.Name, err)
 		}
-		if _, err := dockerfile.Parse(filepath.Join(o.Dir, v.Dockerfile), src); err != nil {
+		f, err := dockerfile.Parse(filepath.Join(o.Dir, v.Dockerfile), src)
+		if err != nil {
 			return nil, err
+		}
+		f.Name = v.Dockerfile
+		if _, err := f.Target(v.Target); err != nil {
+			return nil, fmt.Errorf("variant %s: %w", v.Name, err)
 		}
 		s.bench.sources[v.Name] = src
 	}
