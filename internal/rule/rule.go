@@ -3,10 +3,11 @@
 // together. It reports findings with evidence, a saving, a risk and, if an edit is
 // safe, a fix. There are rules for wasted bytes and broken runs only, not for style.
 //
-// Rules about layers and instructions are in the package layer, those about
-// Python distributions in the package distribution. A rule is one file in one of
-// them, one row in the table of rules.go, and txtars in testdata: a case that fires
-// and one that must not.
+// Rules about layers and instructions are in the package layer, those about what
+// RUN steps fetch and install in the package system, those about Python
+// distributions in the package distribution. A rule is one file in one of them,
+// one row in the table of rules.go, and txtars in testdata: a case that fires and
+// one that must not.
 package rule
 
 import (

@@ -252,7 +252,7 @@ func TestTable(t *testing.T) {
 func constructors(t *testing.T) []string {
 	t.Helper()
 	var out []string
-	for _, pkg := range []string{"layer", "distribution"} {
+	for _, pkg := range []string{"layer", "distribution", "system"} {
 		files, err := filepath.Glob(pkg + "/*.go")
 		if err != nil {
 			t.Fatal(err)

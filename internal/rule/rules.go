@@ -4,6 +4,7 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 	"whittle.dev/whittle/internal/rule/distribution"
 	"whittle.dev/whittle/internal/rule/layer"
+	"whittle.dev/whittle/internal/rule/system"
 )
 
 // All is the table of all rules, in the order in which they run.
@@ -17,6 +18,8 @@ func All() []analysis.Rule {
 		layer.MovedFile(),
 		layer.ReplacedFile(),
 		layer.IdenticalCopy(),
+		system.SystemUpgrade(),
+		system.PipUpgrade(),
 		layer.PackageManagerCache(),
 		layer.InstalledWheels(),
 		layer.InstallRecommends(),

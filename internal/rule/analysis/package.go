@@ -94,6 +94,34 @@ func (s *Packages) Needed(roots []int, recommended bool) []bool {
 	return out
 }
 
+// Freed are the packages above the base that are removed with some of them:
+// those themselves, unless another package needs them, and packages that were
+// installed only for them.
+func (ls *Layers) Freed(s *Packages, some []int) []int {
+	var roots []int
+	for n := range s.List {
+		k := &s.List[n]
+		if slices.Contains(some, n) || s.isGroup(n) || k.Reason == distro.Automatic && (k.Layer < 0 || !ls.IsBase(k.Layer)) {
+			continue
+		}
+		roots = append(roots, n)
+	}
+	kept, mine := s.Needed(roots, true), s.Needed(some, true)
+	var out []int
+	for n := range s.List {
+		if k := &s.List[n]; mine[n] && !kept[n] && k.Layer >= 0 && !ls.IsBase(k.Layer) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// isGroup says that a package is only a name for a group of build tools, as
+// made by apk add --virtual .build-deps.
+func (s *Packages) isGroup(n int) bool {
+	return strings.HasPrefix(s.List[n].Name, ".") && slices.ContainsFunc(s.List[n].Depends, func(names []string) bool { return IsBuildTool(names[0]) })
+}
+
 // Brought are a package's items in one layer.
 func (ls *Layers) Brought(k *Package, layer int) (items []int) {
 	for _, i := range k.Items {

@@ -3,10 +3,8 @@ package layer
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
@@ -38,7 +36,7 @@ func buildTools(p *analysis.Pass) []whittle.Finding {
 	if len(tools) == 0 {
 		return nil
 	}
-	freed := freed(p, s, tools)
+	freed := p.Layers.Freed(s, tools)
 	byLayer := map[int][]int{}
 	for _, n := range freed {
 		byLayer[s.List[n].Layer] = append(byLayer[s.List[n].Layer], n)
@@ -75,32 +73,4 @@ func builds(a recipe.Action) bool {
 		return true
 	}
 	return false
-}
-
-// virtual says that a package is only a name for a group of build tools, as
-// made by apk add --virtual .build-deps.
-func virtual(s *analysis.Packages, n int) bool {
-	return strings.HasPrefix(s.List[n].Name, ".") && slices.ContainsFunc(s.List[n].Depends, func(names []string) bool { return analysis.IsBuildTool(names[0]) })
-}
-
-// freed are the packages above the base that are removed with the tools: the
-// tools themselves, unless another package needs them, and packages that were
-// installed only for them.
-func freed(p *analysis.Pass, s *analysis.Packages, tools []int) []int {
-	var roots []int
-	for n := range s.List {
-		k := &s.List[n]
-		if slices.Contains(tools, n) || virtual(s, n) || k.Reason == distro.Automatic && (k.Layer < 0 || !p.Layers.IsBase(k.Layer)) {
-			continue
-		}
-		roots = append(roots, n)
-	}
-	kept, mine := s.Needed(roots, true), s.Needed(tools, true)
-	var out []int
-	for n := range s.List {
-		if k := &s.List[n]; mine[n] && !kept[n] && k.Layer >= 0 && !p.Layers.IsBase(k.Layer) {
-			out = append(out, n)
-		}
-	}
-	return out
 }

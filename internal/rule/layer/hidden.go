@@ -45,9 +45,14 @@ type hiddenRule struct {
 
 // hiddenFindings reports hidden items by the layers that hide them: those
 // hidden within the base image, those of the base that a layer above hides, and
-// the others.
+// the others. What an upgrade of packages hides is reported by rules of its own.
 func hiddenFindings(p *analysis.Pass, t hiddenRule, hidden map[int]map[int][]int) []whittle.Finding {
 	out := withinBase(p, t.effect, hidden)
+	for _, byLayer := range hidden {
+		for layer, items := range byLayer {
+			byLayer[layer] = slices.DeleteFunc(items, p.HiddenByUpgrade)
+		}
+	}
 	for _, hider := range slices.Sorted(maps.Keys(hidden)) {
 		base, own, layers := split(p, hidden[hider])
 		d := t.effect
