@@ -191,6 +191,12 @@ func (p *Pass) Texts() Texts {
 	return texts
 }
 
+// StartTexts are the texts without the Dockerfile's: what names a program there may
+// start it in the image, and not only while it is built.
+func (p *Pass) StartTexts() Texts {
+	return slices.DeleteFunc(slices.Clone(p.Texts()), func(t Text) bool { return p.Dockerfile != nil && t.file == p.Dockerfile.Name })
+}
+
 // Texts are texts in which an application may name something.
 type Texts []Text
 

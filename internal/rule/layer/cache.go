@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
-	"strings"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
@@ -19,59 +17,14 @@ func PackageManagerCache() analysis.Rule {
 	return analysis.Rule{
 		ID:    "package-manager-cache",
 		Title: "The cache of a package manager is in the image",
-		Text: `Package managers keep what they downloaded: apt keeps its lists; pip, uv, npm and yarn keep the packages themselves. In an image, nothing
-reads them again. Tell the package manager not to keep them, delete them in the same RUN, or, with BuildKit, mount a cache over the
-folder. A cache mount stays on the builder, where it makes the next build faster, and is not in the image; whittle never reports a folder
-with such a mount.`,
+		Text: `Package managers keep what they downloaded: apt keeps its lists; pip, uv, Poetry, npm, gem, Go, Maven and others keep the packages
+themselves. In an image, nothing reads them again, unless it starts the package manager (mvn, go run): then there is no finding. Tell the
+package manager not to keep them, delete them in the same RUN, or, with BuildKit, mount a cache over the folder. A cache mount stays on
+the builder, where it makes the next build faster, and is not in the image; whittle never reports a folder with such a mount. If a later
+RUN may read the cache, it has to be deleted there, so there is no fix.`,
 		Before: "RUN apt-get update && apt-get install -y curl\n",
 		After:  "RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*\n",
 		Run:    caches,
-	}
-}
-
-// cachingManager is a package manager that keeps its downloads.
-type cachingManager struct {
-	name string
-	// holds says whether a path belongs to its cache.
-	holds func(at string) bool
-	// commands are the programs and subcommands that fill it.
-	commands, verbs []string
-	// flag prevents that; clean is a command that empties it.
-	flag, clean string
-	// mount is the folder for a cache mount, empty if that would not help:
-	// apt's configuration in images empties its cache.
-	mount string
-}
-
-// versionedPip matches pip for one version of Python.
-var versionedPip = regexp.MustCompile(`^pip[23](\.\d+)?$`)
-
-// cachingManagers is the table of package managers.
-func cachingManagers() []cachingManager {
-	in := func(dirs ...string) func(string) bool {
-		return func(at string) bool {
-			return slices.ContainsFunc(dirs, func(d string) bool { return strings.HasPrefix(at, d+"/") })
-		}
-	}
-	anyHome := func(dir string) func(string) bool {
-		return func(at string) bool { return strings.Contains("/"+at, "/"+dir+"/") }
-	}
-	return []cachingManager{
-		{"apt", func(at string) bool {
-			return in("var/lib/apt/lists", "var/cache/apt/archives")(at) || path.Dir(at) == "var/cache/apt" && path.Ext(at) == ".bin"
-		}, []string{"apt-get", "apt", "aptitude"}, []string{"update", "install", "upgrade", "dist-upgrade", "build-dep"}, "", "rm -rf /var/lib/apt/lists/*", ""},
-		{"apk", in("var/cache/apk"), []string{"apk"}, []string{"add", "upgrade", "fix"}, "--no-cache", "rm -rf /var/cache/apk/*", ""},
-		{"dnf", in("var/cache/dnf", "var/cache/libdnf5"), []string{"dnf", "microdnf", "dnf5"}, []string{"install", "update", "upgrade", "makecache"}, "", "%s clean all", ""},
-		{"yum", in("var/cache/yum"), []string{"yum"}, []string{"install", "update", "upgrade", "makecache"}, "", "%s clean all", ""},
-		{"pip", anyHome(".cache/pip"), []string{"pip", "pip3"}, []string{"install", "wheel", "download"}, "--no-cache-dir", "", "root/.cache/pip"},
-		{"uv", anyHome(".cache/uv"), []string{"uv"}, []string{"sync", "install", "add"}, "--no-cache", "", "root/.cache/uv"},
-		{"npm", anyHome(".npm/_cacache"), []string{"npm"}, []string{"install", "ci", "i"}, "", "npm cache clean --force", "root/.npm"},
-		{"yarn", func(at string) bool { return anyHome(".cache/yarn")(at) || in("usr/local/share/.cache")(at) },
-			[]string{"yarn"}, []string{"install", ""}, "", "yarn cache clean", "usr/local/share/.cache/yarn"},
-		{"conda", func(at string) bool {
-			return strings.Contains("/"+at, "conda/pkgs/") || strings.Contains("/"+at, "mamba/pkgs/")
-		},
-			[]string{"conda", "mamba", "micromamba"}, []string{"install", "create", "update", "env"}, "", "%s clean -afy", ""},
 	}
 }
 
@@ -83,6 +36,9 @@ func caches(p *analysis.Pass) []whittle.Finding {
 	for _, m := range cachingManagers() {
 		byLayer := map[int][]int{}
 		linked := namedElsewhere(p, m.holds)
+		if m.reused && (startedBy(p, m.commands) || linkedInto(p, m.holds)) {
+			continue
+		}
 		for i := range p.Ledger.Items {
 			it := &p.Ledger.Items[i]
 			// Files that a later layer deletes are reported by
@@ -123,12 +79,16 @@ func cacheFinding(p *analysis.Pass, m cachingManager, layer int, items []int) wh
 	switch {
 	case m.flag != "":
 		f.Advice = fmt.Sprintf("run %s with %s, or mount a cache", m.name, m.flag)
-	case m.mount != "":
+	case m.mount != "" || m.root != nil:
 		f.Advice = "delete it in the RUN that makes it, or mount a cache over it"
 	}
 	in := p.Recipe.Instruction(layer)
 	if in == nil {
 		return f
+	}
+	if m.reused {
+		f.Risk = whittle.RiskLow
+		f.Caution = "a program that starts " + m.commands[0] + " in the image fetches again what it needs"
 	}
 	if in.Keyword != "RUN" {
 		f.Advice = "do not copy it: it is not needed"
@@ -161,6 +121,9 @@ func (m *cachingManager) fills(c *dockerfile.Command) (at int, ok bool) {
 	}
 	if first < 0 || first > 2 {
 		return 0, false
+	}
+	if len(m.verbs) == 0 {
+		return first, true
 	}
 	for i := first + 1; i < len(words); i++ {
 		if slices.Contains(m.verbs, words[i].Value) {

@@ -10,6 +10,7 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
+	"whittle.dev/whittle/internal/shell"
 )
 
 // withoutCache are the edits of a RUN that keep the cache out of its layer: a
@@ -19,6 +20,10 @@ func withoutCache(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction
 	script, err := in.Shell()
 	if err != nil {
 		return "", nil, err
+	}
+	roots := m.roots(p, items)
+	if len(roots) == 1 && m.glob == "" {
+		m.mount = roots[0]
 	}
 	inMount := !slices.ContainsFunc(items, func(i int) bool { return !strings.HasPrefix(p.Ledger.Items[i].Path, m.mount+"/") })
 	switch {
@@ -36,18 +41,36 @@ func withoutCache(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction
 			found = true
 		}
 	}
-	if !found || prefix == "" && !recipe.IsRoot(p.Recipe.Last(in, "USER")) && strings.Contains(m.clean, "/var/") {
+	if !found || m.clean == "" && !plainPaths(roots) || prefix == "" && !recipe.IsRoot(p.Recipe.Last(in, "USER")) && strings.Contains(m.clean, "/var/") {
 		return "", nil, nil // only root may delete it
 	}
-	if m.name == "apt" && neededBy(p, in, aptNeeds) != nil {
+	if m.name == "apt" && neededBy(p, in, aptNeeds, managers) != nil {
 		return "", nil, nil
 	}
-	command := prefix + strings.Replace(m.clean, "%s", program, 1)
+	command := prefix + m.cleaning(program, roots)
 	if m.name == "apt" && slices.ContainsFunc(items, func(i int) bool { return strings.HasPrefix(p.Ledger.Items[i].Path, "var/cache/") }) {
 		command = prefix + "apt-get clean && " + command
 	}
 	edit, err := in.AppendCommand(command)
 	return "append " + command, []whittle.Edit{edit}, err
+}
+
+// cleaning is the command that empties the cache: the package manager's own, or one
+// that deletes its folders.
+func (m *cachingManager) cleaning(program string, roots []string) string {
+	if m.clean != "" {
+		return strings.Replace(m.clean, "%s", program, 1)
+	}
+	command := "rm -rf"
+	for _, root := range roots {
+		command += " /" + root + m.glob
+	}
+	return command
+}
+
+// plainPaths says that there are paths, and that a shell reads them as they are.
+func plainPaths(paths []string) bool {
+	return len(paths) > 0 && !slices.ContainsFunc(paths, func(at string) bool { return shell.Quote(at) != at })
 }
 
 // prefixed is the program of a command that fills the cache, and the prefix
@@ -66,7 +89,7 @@ func (m *cachingManager) prefixed(c *dockerfile.Command) (prefix, program string
 // withFlag adds the flag to each command that fills the cache. It also removes
 // apk update, unless a later RUN needs the index that it fetches.
 func withFlag(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction, script *dockerfile.Script) (edits []whittle.Edit, err error) {
-	if m.name == "apk" && neededBy(p, in, apkNeeds) != nil {
+	if m.name == "apk" && neededBy(p, in, apkNeeds, managers) != nil {
 		return nil, nil
 	}
 	for _, c := range script.Commands() {

@@ -27,15 +27,15 @@ const (
 // manager fetched in an instruction; nil if none does. It looks at all stages
 // based on this one, and at ONBUILD. The first command that uses the files
 // decides. Shell scripts may do anything; other scripts of the project and
-// makefiles are read.
-func neededBy(p *analysis.Pass, in *dockerfile.Instruction, of func(c *dockerfile.Command) need) *dockerfile.Instruction {
+// makefiles are read for the package manager's names.
+func neededBy(p *analysis.Pass, in *dockerfile.Instruction, of func(c *dockerfile.Command) need, names *regexp.Regexp) *dockerfile.Instruction {
 	for i := range p.Dockerfile.Stages {
 		chain := p.Recipe.ChainOf(&p.Dockerfile.Stages[i])
 		at := slices.Index(chain, in)
 		if at < 0 {
 			continue
 		}
-		u := users{p: p, of: of, chain: chain}
+		u := users{p: p, of: of, names: names, chain: chain}
 		for _, later := range chain[at+1:] {
 			n := needsNothing
 			switch later.Keyword {
@@ -57,7 +57,7 @@ func neededBy(p *analysis.Pass, in *dockerfile.Instruction, of func(c *dockerfil
 	return nil
 }
 
-// mentions says that a file of the context names apt or apk; known is false if
+// mentions says that a file of the context names the package manager; known is false if
 // the path in the image is not a file of the context, or cannot be read.
 func (u *users) mentions(at string) (yes, known bool) {
 	for _, in := range slices.Backward(u.chain) {
@@ -67,7 +67,7 @@ func (u *users) mentions(at string) (yes, known bool) {
 		}
 		if name, ok := u.p.Recipe.Origin(&c, at); ok {
 			if text, ok := u.p.Project.Read(name); ok {
-				return managers.Match(text), true
+				return u.names.Match(text), true
 			}
 		}
 	}
@@ -75,7 +75,7 @@ func (u *users) mentions(at string) (yes, known bool) {
 }
 
 // brings says that a COPY from the context adds a program with a name, except
-// programs that are known not to use apt and apk.
+// programs that are known not to use the package manager.
 func (u *users) brings(name string) bool {
 	for _, in := range u.chain {
 		c, ok := u.p.Recipe.ReadCopy(in)
@@ -106,10 +106,14 @@ func (u *users) brings(name string) bool {
 // does.
 func keptFor(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction) string {
 	of := map[string]func(c *dockerfile.Command) need{"apt": aptNeeds, "apk": apkNeeds}[m.name]
+	names := managers
+	if m.reused {
+		of, names = m.runs, regexp.MustCompile(`\b(`+strings.Join(m.commands, "|")+`)\b`)
+	}
 	if of == nil {
 		return ""
 	}
-	switch by := neededBy(p, in, of); {
+	switch by := neededBy(p, in, of, names); {
 	case by == nil:
 		return ""
 	case by.Stage != in.Stage || by.Keyword != "RUN":
@@ -121,10 +125,20 @@ func keptFor(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction) str
 	}
 }
 
+// runs says that a command runs the package manager, which may need what it has
+// fetched before.
+func (m *cachingManager) runs(c *dockerfile.Command) need {
+	if slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool { return slices.Contains(m.commands, path.Base(w.Value)) }) {
+		return needsIt
+	}
+	return needsNothing
+}
+
 // users finds commands that use files of a package manager.
 type users struct {
 	p     *analysis.Pass
 	of    func(c *dockerfile.Command) need
+	names *regexp.Regexp
 	chain []*dockerfile.Instruction
 	// workdir is the working directory of the current instruction.
 	workdir string
