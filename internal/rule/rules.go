@@ -3,6 +3,7 @@ package rule
 import (
 	"whittle.dev/whittle/internal/rule/analysis"
 	"whittle.dev/whittle/internal/rule/distribution"
+	"whittle.dev/whittle/internal/rule/ecosystem"
 	"whittle.dev/whittle/internal/rule/layer"
 	"whittle.dev/whittle/internal/rule/system"
 )
@@ -27,6 +28,13 @@ func All() []analysis.Rule {
 		layer.VcsAndJunk(),
 		layer.CacheOrder(),
 		layer.BigBase(),
+		ecosystem.ToolchainInFinalStage(),
+		ecosystem.JDKInsteadOfJRE(),
+		ecosystem.NodeDevDependencies(),
+		ecosystem.CondaBase(),
+		ecosystem.ModelsAndData(),
+		ecosystem.UnusedBrowsers(),
+		ecosystem.GemDocumentation(),
 		distribution.UnusedDependency(),
 		distribution.OptionalDependency(),
 		distribution.WrongBuildOfWheel(),

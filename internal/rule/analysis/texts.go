@@ -3,6 +3,7 @@ package analysis
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -17,7 +18,10 @@ import (
 // name is blank.
 type Text struct {
 	file string
-	text []byte
+	// image says that it is of the image's configuration, of the Dockerfile or of
+	// installed distributions, and not a file.
+	image bool
+	text  []byte
 	// literals are the strings of Python, spelled those that it makes of parts.
 	literals []source.Literal
 	spelled  []source.Spelling
@@ -128,7 +132,7 @@ func textsOfImage(p *Pass) (out Texts) {
 		if c.Healthcheck != nil {
 			words = append(words, c.Healthcheck.Test...)
 		}
-		out = append(out, Text{file: "the image's configuration", text: []byte(strings.Join(words, "\n"))})
+		out = append(out, Text{file: "the image's configuration", image: true, text: []byte(strings.Join(words, "\n"))})
 	}
 	out = append(out, textsOfEntryPoints(p)...)
 	if p.Dockerfile == nil {
@@ -146,7 +150,7 @@ func textsOfImage(p *Pass) (out Texts) {
 			}
 		}
 	}
-	return append(out, Text{file: p.Dockerfile.Name, text: text})
+	return append(out, Text{file: p.Dockerfile.Name, image: true, text: text})
 }
 
 // textsOfEntryPoints are the modules in the entry points of the application's own
@@ -164,7 +168,7 @@ func textsOfEntryPoints(p *Pass) (out Texts) {
 		for _, e := range d.EntryPoints {
 			modules = append(modules, e.Module)
 		}
-		out = append(out, Text{file: "entry points of " + d.Name, text: []byte(strings.Join(modules, "\n"))})
+		out = append(out, Text{file: "entry points of " + d.Name, image: true, text: []byte(strings.Join(modules, "\n"))})
 	}
 	return out
 }
@@ -191,10 +195,40 @@ func (p *Pass) Texts() Texts {
 	return texts
 }
 
-// StartTexts are the texts without the Dockerfile's: what names a program there may
-// start it in the image, and not only while it is built.
-func (p *Pass) StartTexts() Texts {
-	return slices.DeleteFunc(slices.Clone(p.Texts()), func(t Text) bool { return p.Dockerfile != nil && t.file == p.Dockerfile.Name })
+// StartPrograms are the names of programs that the image may start: the words of its
+// commands and of the project's scripts, and the first words of strings in Python.
+// What only a RUN or a configuration file names is not among them.
+func (p *Pass) StartPrograms() map[string]bool {
+	out := map[string]bool{}
+	if p.Config != nil {
+		c := &p.Config.Config
+		words := slices.Concat(c.Entrypoint, c.Cmd)
+		if c.Healthcheck != nil {
+			words = append(words, c.Healthcheck.Test...)
+		}
+		out = (Texts{{text: []byte(strings.Join(words, "\n"))}}).Programs()
+	}
+	for _, t := range p.Texts() {
+		base := strings.ToLower(path.Base(t.file))
+		if t.image {
+			continue
+		}
+		switch path.Ext(base) {
+		case ".py", ".sh", ".bash":
+		case "":
+			if base == "makefile" && !out["make"] {
+				continue
+			}
+		case ".json":
+			if base != "package.json" || !out["npm"] && !out["yarn"] && !out["pnpm"] {
+				continue
+			}
+		default:
+			continue
+		}
+		maps.Copy(out, (Texts{t}).Programs())
+	}
+	return out
 }
 
 // Texts are texts in which an application may name something.

@@ -142,10 +142,9 @@ func (m *cachingManager) roots(p *analysis.Pass, items []int) (out []string) {
 	return out
 }
 
-// startedBy says that the image, or a script of the project, may start one of the
-// programs.
+// startedBy says that the image may start one of the programs.
 func startedBy(p *analysis.Pass, programs []string) bool {
-	named := p.StartTexts().Programs()
+	named := p.StartPrograms()
 	return slices.ContainsFunc(programs, func(name string) bool { return named[name] })
 }
 
