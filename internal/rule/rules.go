@@ -25,6 +25,8 @@ func All() []analysis.Rule {
 		layer.InstalledWheels(),
 		layer.InstallRecommends(),
 		layer.BuildToolsInFinalStage(),
+		system.DebuggingTools(),
+		system.UnusedLocales(),
 		layer.VcsAndJunk(),
 		layer.CacheOrder(),
 		layer.BigBase(),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -351,4 +352,28 @@ func LineWith(text []byte, word string) int {
 
 func wordByte(c byte) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+// Without are the texts of other files than one.
+func (s Texts) Without(file string) Texts {
+	return slices.DeleteFunc(slices.Clone(s), func(t Text) bool { return t.file == file })
+}
+
+// Name says that one of the texts has one of the words.
+func (s Texts) Name(words map[string]bool) bool {
+	return slices.ContainsFunc(s, func(t Text) bool {
+		for w := range words {
+			if t.Line(w) > 0 {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// Match says that a text has a match of a pattern.
+func (s Texts) Match(pattern *regexp.Regexp) bool {
+	return slices.ContainsFunc(s, func(t Text) bool {
+		return pattern.Match(t.text) || slices.ContainsFunc(t.spelled, func(made source.Spelling) bool { return pattern.MatchString(made.Text) })
+	})
 }
