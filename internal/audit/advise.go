@@ -13,6 +13,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/check"
 	"whittle.dev/whittle/internal/dockerfile/ignore"
+	"whittle.dev/whittle/internal/elf"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/pep"
@@ -189,6 +190,7 @@ func (x *Examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptio
 		}
 		return nil
 	}
+	p.Loaded = elf.NewLoader(x.Subject.Image, x.Subject.Binary, nil).Libraries
 	p.Growth = func(requirements ...string) (int64, int64, bool) { return x.Growth(ctx, env, requirements) }
 	p.Bound = func(name string) (string, bool) { return boundFor(ctx, env, p.Declared, name, x.Environment) }
 	return nil

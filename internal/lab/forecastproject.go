@@ -13,8 +13,8 @@ import (
 	"whittle.dev/whittle/internal/dockerfile/ignore"
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/rule/base"
 	"whittle.dev/whittle/internal/rule/distribution"
-	"whittle.dev/whittle/internal/rule/layer"
 )
 
 // forecastInput is the input of a forecast: a variant's image, and its project
@@ -118,9 +118,9 @@ func requirementTexts(dir string, declared *project.Declared) (map[string][]byte
 
 // slimBase is a smaller base image that the image could use, nil if there is none
 // or strategies cannot use it; why is the reason for the latter.
-func slimBase(x advisedImage) (base *forecast.SlimBase, why string) {
+func slimBase(x advisedImage) (smaller *forecast.SlimBase, why string) {
 	i := slices.IndexFunc(x.findings, func(f whittle.Finding) bool { return f.Rule == "big-base" })
-	slim, ok := layer.Slim(x.image.Facts)
+	slim, ok := base.Slim(x.image.Facts)
 	if i < 0 || !ok {
 		return nil, ""
 	}
@@ -129,6 +129,9 @@ func slimBase(x advisedImage) (base *forecast.SlimBase, why string) {
 	}
 	if len(slim.Uses) > 0 {
 		return nil, "the base image stays as it is: " + slim.Uses[0]
+	}
+	if len(slim.Keep) > 0 {
+		return nil, fmt.Sprintf("the base image stays as it is: of it the image uses %s (big-base has a fix)", strings.Join(slim.Keep, ", "))
 	}
 	return &forecast.SlimBase{Name: slim.From, Saving: x.findings[i].Saving}, ""
 }

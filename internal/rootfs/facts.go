@@ -15,7 +15,7 @@ import (
 
 // factsVersion is part of the name of facts in cached indexes: change it with
 // hasFacts, distil or the encoding of facts.
-const factsVersion = "facts-v13-" + source.SourceFormat
+const factsVersion = "facts-v14-" + source.SourceFormat
 
 // factsName names facts that include some databases.
 func factsName(databases Selection) string { return factsVersion + "-" + databases.Name }
@@ -51,10 +51,10 @@ func hasFacts(e *whittle.Entry, databases Selection) bool {
 func isPython(p string) bool { return strings.HasSuffix(p, ".py") }
 
 // isWhole says which other files are kept whole, however large: those that
-// tell the dynamic loader where libraries are, and the modules that an editable
-// installation generates.
+// tell the dynamic loader where libraries are, the modules that an editable
+// installation generates, and the name of the distribution's release.
 func isWhole(p string) bool {
-	return elf.Database(p) || strings.HasPrefix(path.Base(p), "__editable__")
+	return elf.Database(p) || p == "usr/lib/os-release" || p == "etc/os-release" || strings.HasPrefix(path.Base(p), "__editable__")
 }
 
 // isConfig says which files may name what a process manager or a framework

@@ -36,9 +36,10 @@ type facts struct {
 		Bytes int64
 		Safe  bool
 	}
-	// Libraries are what a binary loads, by its path.
-	Libraries map[string][]string
-	Problems  []whittle.Problem
+	// Libraries are what a binary loads, by its path; Loaded are the files that are
+	// found for them.
+	Libraries, Loaded map[string][]string
+	Problems          []whittle.Problem
 	// Bound has specifiers by distribution.
 	Bound map[string]string
 	// Growth is what installing a requirement adds, in bytes.
@@ -230,6 +231,9 @@ func (c *testCase) python(t testing.TB, p *analysis.Facts) {
 	p.Guard = f.Guard
 	if f.Libraries != nil {
 		p.Libraries = func(path string) []string { return f.Libraries[path] }
+	}
+	if f.Loaded != nil {
+		p.Loaded = func(path string) []string { return f.Loaded[path] }
 	}
 	p.Debug = func(path string) (int64, bool, bool) {
 		d, ok := f.Debug[path]

@@ -2,6 +2,7 @@ package rule
 
 import (
 	"whittle.dev/whittle/internal/rule/analysis"
+	"whittle.dev/whittle/internal/rule/base"
 	"whittle.dev/whittle/internal/rule/distribution"
 	"whittle.dev/whittle/internal/rule/ecosystem"
 	"whittle.dev/whittle/internal/rule/layer"
@@ -24,12 +25,12 @@ func All() []analysis.Rule {
 		layer.PackageManagerCache(),
 		layer.InstalledWheels(),
 		layer.InstallRecommends(),
-		layer.BuildToolsInFinalStage(),
+		base.BuildToolsInFinalStage(),
 		system.DebuggingTools(),
 		system.UnusedLocales(),
 		layer.VcsAndJunk(),
 		layer.CacheOrder(),
-		layer.BigBase(),
+		base.BigBase(),
 		ecosystem.ToolchainInFinalStage(),
 		ecosystem.JDKInsteadOfJRE(),
 		ecosystem.NodeDevDependencies(),

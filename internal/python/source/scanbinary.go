@@ -8,7 +8,7 @@ import (
 )
 
 // sourceVersion is the first byte of a source in binary form.
-const sourceVersion = 10
+const sourceVersion = 11
 
 // SourceFormat names the binary form of a [Source]. What keeps sources names
 // them by it: those of another form are not read.

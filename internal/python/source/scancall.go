@@ -31,7 +31,7 @@ func (cs calls) expression(t []Token, b *block) {
 // wanted are the calls that checks ask for, by the last part of their names.
 var wanted = NameSet(`ZoneInfo gettz setlocale open mkdir makedirs run Popen call check_call check_output system which
 	connect create_engine FileHandler RotatingFileHandler TimedRotatingFileHandler basicConfig setdefault
-	Celery config_from_object run_path run_module`)
+	Celery config_from_object run_path run_module find_library CDLL PyDLL LoadLibrary dlopen _dlopen`)
 
 // replacing are the calls by which another program takes the place of this
 // one; they count whatever their arguments are.
@@ -53,7 +53,7 @@ func (cs calls) call(t []Token, i int, b *block) {
 		return
 	}
 	rest := t[i+2:]
-	if name == "setlocale" {
+	if name == "setlocale" || name == "_dlopen" {
 		rest = cs.s.second(rest, t[i+1].Depth)
 	}
 	args := cs.s.arguments(rest, t[i+1].Depth)

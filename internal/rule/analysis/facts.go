@@ -50,6 +50,9 @@ type Facts struct {
 	// Libraries are the names of the shared libraries that a binary in Root loads
 	// (DT_NEEDED); nil if it is no binary.
 	Libraries func(path string) []string
+	// Loaded are the paths of the files that the dynamic loader loads with a binary in
+	// Root, itself among them; nil if that is not known.
+	Loaded func(path string) []string
 	// Bound gives the specifiers with which to declare a distribution
 	// (">=13,<14"), from a lock file or the package index; ok is false if neither
 	// has it.

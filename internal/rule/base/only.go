@@ -1,4 +1,4 @@
-package layer
+package base
 
 import (
 	"path"
@@ -14,13 +14,15 @@ import (
 // image does not have. Certain are all that are needed neither by the language
 // nor by the packages that the Dockerfile installs. If no binary was read, the
 // libraries that the language links to are not known; then only tools and the
-// packages that only they need are certain, and all others perhaps.
-func onlyFull(p *analysis.Pass, s *analysis.Packages) (certain, perhaps []int) {
-	var roots, tools []int
+// packages that only they need are certain, and all others perhaps. also are packages
+// that stay.
+func onlyFull(p *analysis.Pass, s *analysis.Packages, also []int) (certain, perhaps []int) {
+	var tools []int
+	roots, has := slices.Clone(also), inSlim(p)
 	for n := range s.List {
 		if k := &s.List[n]; k.Layer > 0 && p.Layers.IsBase(k.Layer) && analysis.IsBuildTool(k.Name) {
 			tools = append(tools, n)
-		} else if k.Layer == 0 || k.Layer > 0 && !p.Layers.IsBase(k.Layer) || slices.Contains(inSlim, k.Name) {
+		} else if k.Layer == 0 || k.Layer > 0 && !p.Layers.IsBase(k.Layer) || slices.Contains(has, k.Name) {
 			roots = append(roots, n)
 		}
 	}
@@ -102,8 +104,21 @@ func ofLanguage(at string) bool {
 	return strings.HasPrefix(at, "usr/local/") || strings.HasPrefix(at, "opt/")
 }
 
-// inSlim are the packages that slim images install.
-var inSlim = []string{"ca-certificates", "netbase", "tzdata"}
+// inSlim are the packages that the slim image installs besides libraries: see
+// Dockerfile-linux.template of github.com/docker-library/python, Dockerfile.template
+// of github.com/docker-library/ruby and Dockerfile-slim.template of
+// github.com/nodejs/docker-node.
+func inSlim(p *analysis.Pass) []string {
+	if st := baseStage(p); st != nil {
+		switch o, _ := parseOfficial(st.BaseResolved); o.name {
+		case "python":
+			return []string{"ca-certificates", "netbase", "tzdata"}
+		case "ruby":
+			return []string{"ca-certificates"}
+		}
+	}
+	return nil
+}
 
 // emptyInSlim are folders that are empty in every released official image.
 var emptyInSlim = []string{"var/cache/apt", "var/cache/man", "var/lib/apt/lists", "tmp"}

@@ -1,0 +1,91 @@
+// Package base has the rules about the image that FROM names, and about the
+// compilers and headers that only the build needs: full variants where slim ones do,
+// tags that move, releases without security updates, tools that stay in the final
+// stage.
+package base
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// official is the name of an image of a language, or of Debian, of Docker's official
+// library, by its parts.
+type official struct {
+	// prefix is what comes before the name: "docker.io/library/".
+	prefix, name string
+	// tag and digest are as written, empty where there is none.
+	tag, digest string
+	// version is "3.13", "lts", "latest" or empty, codename is "bookworm" or empty.
+	version, codename string
+	slim              bool
+}
+
+var (
+	// officialName matches a name with the registries that have the official images.
+	officialName = regexp.MustCompile(`^((?:(?:docker\.io|index\.docker\.io|registry-1\.docker\.io|registry\.hub\.docker\.com|mirror\.gcr\.io)/(?:library/)?|` +
+		`public\.ecr\.aws/docker/library/|library/)?)(python|node|ruby|perl|debian)(?::([\w.-]+))?(?:@(sha256:[0-9a-f]+))?$`)
+	// officialVersion matches the part of a tag that is a version.
+	officialVersion = regexp.MustCompile(`^\d+(?:\.\d+){0,2}$`)
+)
+
+// channels are parts of tags that name the newest version of a kind, with those of
+// node's releases with long support.
+var channels = strings.Fields("latest lts current stable oldstable argon boron carbon dubnium erbium fermium gallium hydrogen iron jod krypton")
+
+// releases are Debian's releases, the oldest first.
+var releases = strings.Fields("wheezy jessie stretch buster bullseye bookworm trixie forky")
+
+// parseOfficial reads the name of an image; ok is false for all others, and for tags
+// of which a part is not understood (alpine, windowsservercore, rc).
+func parseOfficial(image string) (o official, ok bool) {
+	m := officialName.FindStringSubmatch(image)
+	if m == nil {
+		return o, false
+	}
+	o = official{prefix: m[1], name: m[2], tag: m[3], digest: m[4]}
+	for i, part := range strings.Split(o.tag, "-") {
+		switch {
+		case part == "" && o.tag == "":
+		case i == 0 && (officialVersion.MatchString(part) || slices.Contains(channels, part)):
+			o.version = part
+		case part == "slim" && !o.slim:
+			o.slim = true
+		case slices.Contains(releases, part) && o.codename == "":
+			o.codename = part
+		default:
+			return o, false
+		}
+	}
+	return o, true
+}
+
+// String is the name of the image.
+func (o official) String() string {
+	parts := []string{o.version, "", o.codename}
+	if o.slim {
+		parts[1] = "slim"
+		if o.version == "latest" {
+			parts[0] = ""
+		}
+	}
+	if o.name == "node" || o.name == "debian" {
+		parts[1], parts[2] = parts[2], parts[1] // these name the release first
+	}
+	tag := strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "-")
+	out := o.prefix + o.name
+	if tag != "" {
+		out += ":" + tag
+	}
+	if o.digest != "" {
+		out += "@" + o.digest
+	}
+	return out
+}
+
+// floats says that the tag alone does not say which version of the language is
+// meant: there is none, or a word that moves.
+func (o official) floats() bool {
+	return o.digest == "" && (o.version == "" && (o.name != "debian" || o.codename == "") || slices.Contains(channels, o.version) && o.version != "lts")
+}
