@@ -66,8 +66,8 @@ var allowed = map[string][]string{
 	"git":                  {},
 	"inputs":               {"build", "dockerfile", "project"},
 	"host":                 {"build", "build/buildkitd", "git", "index", "outdir", "project", "pypi", "resolve", "source"},
-	"audit":                {"build", "check", "deps", "distro", "dockerfile", "dockerfile/history", "dockerfile/ignore", "host", "index", "inputs", "ledger", "outdir", "project", "python", "resolve", "rootfs", "rule", "rule/analysis", "runs", "source", "start"},
-	"lab":                  {"audit", "build", "build/buildkitd", "distro", "dockerfile", "dockerfile/ignore", "forecast", "host", "index", "inputs", "ledger", "outdir", "patch", "project", "pypi", "python", "relock", "resolve", "rule/distribution", "rule/layer", "runs", "shell", "source", "states"},
+	"audit":                {"build", "check", "deps", "distro", "dockerfile", "dockerfile/history", "dockerfile/ignore", "elf", "host", "index", "inputs", "ledger", "outdir", "project", "python", "resolve", "rootfs", "rule", "rule/analysis", "runs", "source", "start"},
+	"lab":                  {"audit", "build", "build/buildkitd", "distro", "dockerfile", "dockerfile/ignore", "forecast", "host", "index", "inputs", "ledger", "outdir", "patch", "project", "pypi", "python", "relock", "resolve", "rule/base", "rule/distribution", "runs", "shell", "source", "states"},
 	"cmd/whittle":          {"host", "audit", "lab", "report", "store", "tui", "web"},
 }
 
