@@ -78,7 +78,10 @@ const (
 
 // Variant is one way to build the project, with all that was measured of it.
 type Variant struct {
-	Name       string            `json:"name"`
+	Name string `json:"name"`
+	// Context is the folder that the build got, relative to the project's; empty
+	// is the project's folder.
+	Context    string            `json:"context,omitempty"`
 	Dockerfile string            `json:"dockerfile"`
 	Target     string            `json:"target,omitempty"`
 	Args       map[string]string `json:"args,omitempty"`

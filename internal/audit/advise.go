@@ -31,8 +31,7 @@ type AdviseOptions struct {
 	// InspectOptions name the Dockerfile that made the image; its path is
 	// relative to Project where there is one.
 	InspectOptions
-	// Project is the project's folder, which was the build's context; empty if
-	// it is not known.
+	// Project is the project's folder; empty if it is not known.
 	Project string
 	// Only names the rules that are run; empty is all.
 	Only []string
@@ -81,6 +80,7 @@ type Examined struct {
 	Facts   *analysis.Facts
 	// Environment is the environment of markers, empty without an interpreter.
 	Environment pep.Environment
+	context     string // see [InspectOptions]
 }
 
 // Examine reads an image once for its account, its check and the rules.
@@ -120,7 +120,7 @@ func Examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (
 	if err := projectFacts(facts, o); err != nil {
 		return nil, err
 	}
-	x = &Examined{Subject: &Subject{m, account, append(notes, mismatch...)}, Facts: facts}
+	x = &Examined{Subject: &Subject{m, account, append(notes, mismatch...)}, Facts: facts, context: o.Context}
 	x.Environment = environmentOf(m, img.Config().Platform())
 	return x, x.pythonFacts(ctx, env, o)
 }
@@ -130,10 +130,11 @@ func projectFacts(p *analysis.Facts, o AdviseOptions) error {
 	if o.Project == "" {
 		return nil
 	}
-	p.Files = whittle.Folder(o.Project)
+	context := contextDir(o.Project, o.Context)
+	p.Files = whittle.Folder(context)
 	p.Declared, _ = project.ReadDeclared(p.Files) // an unreadable file is no finding about the image
 	var err error
-	p.Ignore, err = ignore.Load(o.Project, filepath.Join(o.Project, filepath.FromSlash(o.Dockerfile)))
+	p.Ignore, err = ignore.Load(context, filepath.Join(o.Project, filepath.FromSlash(o.Dockerfile)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -246,6 +247,7 @@ func (x *Examined) Advise(ctx context.Context, env *host.Env, only []string) (*w
 			out.Rules = append(out.Rules, r.ID)
 		}
 	}
+	fromProject(found, x.context, x.Facts.Dockerfile)
 	var all, fixable []whittle.LayerChange
 	for _, f := range found {
 		if f.Saving, err = x.Saving(f.Change); err != nil {

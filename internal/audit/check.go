@@ -18,8 +18,9 @@ import (
 // CheckOptions are the options of [Check].
 type CheckOptions struct {
 	// Project is the folder of the project that made the image; empty if it is
-	// not known.
+	// not known. Context is the folder that the build got, as in [InspectOptions].
 	Project string
+	Context string
 	// Commands must work too, besides what the image starts.
 	Commands [][]string
 	// Run also runs what the image starts. Patience is how long an entry point
@@ -83,7 +84,7 @@ func (f *Evidence) Check(ctx context.Context, env *host.Env, name string, o Chec
 		if configured, err = project.ReadCheck(o.Project); err != nil {
 			return nil, err
 		}
-		in.Folder = whittle.Folder(o.Project)
+		in.Folder = whittle.Folder(contextDir(o.Project, o.Context))
 		// An unreadable file of the project is no problem of the image.
 		in.Project, _ = project.ReadDeclared(in.Folder)
 	}

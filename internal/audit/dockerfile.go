@@ -21,7 +21,7 @@ func WithStudyDockerfile(env *host.Env, img whittle.Image, name string, o Inspec
 	}
 	v, source, ok := outdir.At(filepath.Dir(images), env.Key()).Record(variant, img.Ref().Digest)
 	if ok {
-		o.Dockerfile, o.Source, o.Target, o.Args = v.Dockerfile, source, v.Target, v.Args
+		o.Dockerfile, o.Source, o.Target, o.Args, o.Context = v.Dockerfile, source, v.Target, v.Args, v.Context
 	}
 	return o
 }

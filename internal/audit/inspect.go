@@ -26,6 +26,9 @@ type InspectOptions struct {
 	Dockerfile string
 	Source     []byte
 	Target     string
+	// Context is the folder that the build got, relative to the project's or
+	// absolute; empty is the project's.
+	Context string
 	// Args are the build arguments, which may choose the stages' bases.
 	Args map[string]string
 	// By groups all bytes by one more key: see [Keys].

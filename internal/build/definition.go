@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -38,9 +39,10 @@ type Definition struct {
 	// Exclude holds patterns of files in the context that are never sent, in
 	// the syntax of .dockerignore.
 	Exclude []string
-	// Dockerfile is a path, relative to the context or absolute, as messages
-	// show it; empty is "Dockerfile".
+	// Dockerfile is a path, relative to Folder or absolute, as messages show it;
+	// empty is "Dockerfile". Folder is empty for the context.
 	Dockerfile string
+	Folder     string
 	// Content is the Dockerfile's text, if it is not in a file.
 	Content []byte
 	// Target is a build stage; empty is the last.
@@ -54,6 +56,8 @@ type Definition struct {
 	// Folders are further contexts, by the name that COPY --from uses: files
 	// that are in no image and that the context's ignore file may exclude.
 	Folders map[string]string
+	// Images are other names, by which FROM and COPY --from use images.
+	Images map[string]string
 	// NoCache runs every step.
 	NoCache bool
 	// Touch names a regular file of the context. Every build sends it with
@@ -138,6 +142,7 @@ func (d Definition) prepare(log io.Writer) (*job, error) {
 	if err := d.folders(j.opt); err != nil {
 		return nil, err
 	}
+	d.images(j.opt.FrontendAttrs)
 	if d.Offline {
 		j.useBuiltin("offline")
 	}
@@ -156,13 +161,13 @@ func (j *job) useBuiltin(why string) {
 
 // dockerfiles reads the Dockerfile and its own ignore file.
 func (d Definition) dockerfiles(file string) (memFS, error) {
-	path := file
+	path, folder := file, cmp.Or(d.Folder, d.Context)
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(d.Context, file)
+		path = filepath.Join(folder, file)
 	}
 	read := func(suffix string) ([]byte, error) {
-		if d.Context != "" && filepath.IsLocal(file) { // a frontend sees it: no link leads out of the context
-			return whittle.Folder(d.Context).Read(filepath.ToSlash(filepath.Clean(file))+suffix, maxDockerfile)
+		if folder != "" && filepath.IsLocal(file) { // a frontend sees it: no link leads out of the folder
+			return whittle.Folder(folder).Read(filepath.ToSlash(filepath.Clean(file))+suffix, maxDockerfile)
 		}
 		return whittle.ReadFile(path+suffix, maxDockerfile)
 	}
@@ -171,7 +176,7 @@ func (d Definition) dockerfiles(file string) (memFS, error) {
 	switch {
 	case d.Content != nil:
 		files[name] = d.Content
-	case d.Context == "" && !filepath.IsAbs(file):
+	case folder == "" && !filepath.IsAbs(file):
 		return nil, whittle.ErrUsage.Errorf("no Dockerfile and no folder to find it in")
 	default:
 		text, err := read("")
@@ -274,6 +279,31 @@ func (d Definition) folders(opt bkclient.SolveOpt) error {
 		opt.FrontendAttrs["context:"+name] = "local:" + id
 	}
 	return nil
+}
+
+// AddFolder adds a further context.
+func (d *Definition) AddFolder(name, dir string) {
+	if d.Folders = maps.Clone(d.Folders); d.Folders == nil {
+		d.Folders = map[string]string{}
+	}
+	d.Folders[name] = dir
+}
+
+// images passes each image under its other name: one of the bases, or of a
+// registry.
+func (d Definition) images(attrs map[string]string) {
+	for name, image := range d.Images {
+		attrs["context:"+name] = "docker-image://" + image
+		for base := range d.Bases {
+			names, err := contextNames(base)
+			if err != nil {
+				continue // it was reported
+			}
+			if here, ok := attrs["context:"+base]; ok && slices.Contains(names, image) {
+				attrs["context:"+name] = here
+			}
+		}
+	}
 }
 
 // contextNames are the names under which frontends look an image up: as

@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"cmp"
 	"path"
 	"slices"
 
@@ -20,7 +21,7 @@ func (p *Project) edited() (sum int64) {
 			changed[name] = size - before
 		}
 	}
-	if own := path.Clean(p.Dockerfile.Name); len(p.Fixed) > 0 {
+	if own := path.Clean(cmp.Or(p.Own, p.Dockerfile.Name)); len(p.Fixed) > 0 {
 		if before, ok := p.Before[own]; ok {
 			changed[own] = int64(len(p.Fixed)) - before
 		}

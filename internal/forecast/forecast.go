@@ -24,7 +24,9 @@ type Project struct {
 	// Dockerfile is what made the image, with its build arguments resolved,
 	// Target the stage, empty for the last.
 	Dockerfile *dockerfile.File
-	Target     string
+	// Own is its path in the build context; empty is its name.
+	Own    string
+	Target string
 	// Arguments are the build arguments by name, without those that have only the
 	// Dockerfile's default.
 	Arguments map[string]string

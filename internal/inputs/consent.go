@@ -104,6 +104,14 @@ func (c *consent) dockerfile(name string) {
 	}
 }
 
+// folder records a denial if a context is outside the project and not allowed.
+// Links are resolved; one in the project is relative.
+func (c *consent) folder(context string) {
+	if filepath.IsAbs(context) && !c.allowed(context) {
+		c.deny("the folder "+context, allowFile+context)
+	}
+}
+
 // sshPaths are the paths of an SSH agent or of keys; they are empty for the user's
 // agent.
 func (c *consent) sshPaths(paths []string) []string {
@@ -130,14 +138,18 @@ func (c *consent) inside(path string) bool {
 // allows says whether the project may read a file outside its folder, and records
 // a denial if not.
 func (c *consent) allows(file string) bool {
-	allowed := slices.ContainsFunc(c.files, func(dir string) bool {
-		_, ok := whittle.Below(dir, file)
-		return ok
-	})
-	if !allowed {
+	ok := c.allowed(file)
+	if !ok {
 		c.deny("the file "+file, allowFile+file)
 	}
-	return allowed
+	return ok
+}
+
+func (c *consent) allowed(path string) bool {
+	return slices.ContainsFunc(c.files, func(dir string) bool {
+		_, ok := whittle.Below(dir, path)
+		return ok
+	})
 }
 
 func (c *consent) deny(what, allow string) {

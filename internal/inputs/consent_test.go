@@ -96,6 +96,11 @@ func TestConsent(t *testing.T) {
 		{name: "a Dockerfile outside, allowed", yaml: "variants: [{name: a, dockerfile: ../home me/b.env}]", in: Options{Allow: wholeHome}},
 		{name: "a Dockerfile inside", yaml: "variants: [{name: a, dockerfile: ../shop/Dockerfile}]"},
 
+		{name: "a context", yaml: "variants: [{name: a, context: ../home me, dockerfile: Dockerfile}]", asks: "the folder " + home, hint: "--allow 'fs.read=" + home + "'"},
+		{name: "a context by a link out", yaml: "variants: [{name: a, context: folder, dockerfile: Dockerfile}]", asks: "the folder " + home, hint: "--allow 'fs.read=" + home + "'"},
+		{name: "a named context", yaml: "variants: [{name: a, contexts: {b: '../home me'}}]", asks: "the folder " + home, hint: "--allow 'fs.read=" + home + "'"},
+		{name: "contexts outside, allowed", yaml: "variants: [{name: a, context: folder, dockerfile: Dockerfile, contexts: {b: folder}}]", in: Options{Allow: wholeHome}},
+
 		{name: "an agent", yaml: "ssh: [default]", asks: "your SSH agent", hint: "--allow ssh"},
 		{name: "a key", yaml: "ssh: ['k=~/key']", asks: "the SSH key or agent " + key, hint: "--allow ssh"},
 		{name: "a key by a link", yaml: "ssh: ['k=own,out']", in: Options{Allow: wholeHome}, asks: "the SSH key or agent " + filepath.Join(dir, "own") + ", " + key, hint: "--allow ssh"},

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -141,6 +142,10 @@ func (s *Set) parseOptions(in Options) (secrets []project.Secret, agents []proje
 func (s *Set) readProject(p *project.Project, secrets []project.Secret, agents []project.SSH) error {
 	for _, v := range p.Variants {
 		s.consent.dockerfile(v.Dockerfile)
+		s.consent.folder(v.Context)
+		for _, name := range slices.Sorted(maps.Keys(v.Contexts)) {
+			s.consent.folder(v.Contexts[name])
+		}
 	}
 	var err error
 	if s.project, err = s.project.With(p.EnvFiles, s.notReplaced(p.Env), false, s.consent.accessors()); err != nil {

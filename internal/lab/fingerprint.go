@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/project"
@@ -49,6 +51,33 @@ func contextDigest(ctx context.Context, dir, out string, unread func(rel string,
 		return "", whittle.ErrUsage.Errorf("reading the build context: %w", err)
 	}
 	return whittle.SHA256([32]byte(h.Sum(nil))), nil
+}
+
+// withOutside adds to the digest of a project those of a variant's contexts that
+// lie outside of it; done are those that are known.
+func withOutside(ctx context.Context, own whittle.Digest, p *project.Project, v project.Variant, done map[string]whittle.Digest) (whittle.Digest, error) {
+	dirs := []string{p.ContextDir(v)}
+	folders := p.Folders(v)
+	for _, name := range slices.Sorted(maps.Keys(folders)) {
+		dirs = append(dirs, folders[name])
+	}
+	digests := []whittle.Digest{own}
+	for _, dir := range dirs {
+		if _, ok := whittle.Below(p.Dir, dir); ok {
+			continue
+		}
+		if _, ok := done[dir]; !ok {
+			var err error
+			if done[dir], err = contextDigest(ctx, dir, "", func(string, fs.DirEntry) bool { return false }); err != nil {
+				return "", err
+			}
+		}
+		digests = append(digests, done[dir])
+	}
+	if len(digests) == 1 {
+		return own, nil
+	}
+	return whittle.SHA256(sha256.Sum256(fmt.Append(nil, digests))), nil
 }
 
 func hashFile(ctx context.Context, h io.Writer, path string) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"path/filepath"
 	"slices"
 
 	"whittle.dev/whittle"
@@ -99,9 +101,14 @@ func (p *prover) predicted(before []whittle.Forecast) []whittle.Forecast {
 
 // strategy builds the Dockerfile of one forecast.
 func (p *prover) strategy(ctx context.Context, from project.Variant, f *whittle.Forecast, s state) (*trial, error) {
-	v := project.Variant{Name: f.Strategy, Dockerfile: "Dockerfile." + f.Strategy, Platform: from.Platform, Args: from.Args}
+	v := from
+	folder := from.Context
+	if filepath.IsAbs(folder) {
+		folder = ""
+	}
+	v.Name, v.Target, v.Dockerfile = f.Strategy, "", path.Join(folder, "Dockerfile."+f.Strategy)
 	if slices.Contains(p.workshop.dockerfiles(), v.Dockerfile) {
-		v.Dockerfile = "Dockerfile.whittle-" + f.Strategy
+		v.Dockerfile = path.Join(folder, "Dockerfile.whittle-"+f.Strategy)
 	}
 	if f.Strategy == fixedStrategy {
 		v.Target, v.Dockerfile = from.Target, from.Dockerfile

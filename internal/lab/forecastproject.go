@@ -30,7 +30,12 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 	if err := w.copy.Checkout(x.trial.state); err != nil {
 		return nil, nil, err
 	}
-	if in.Before, err = contextFiles(w.copy.Dir, x.image.Facts.Ignore); err != nil {
+	context := w.contextDir(v)
+	in.Own = "/" // not in the context
+	if own, ok := v.InContext(v.Dockerfile); ok {
+		in.Own = own
+	}
+	if in.Before, err = contextFiles(context, x.image.Facts.Ignore); err != nil {
 		return nil, nil, err
 	}
 	next, err := w.projectFiles(v, c.state)
@@ -42,15 +47,15 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 		in.Declared = nil
 	}
 	in.Steps = moveSteps(x.image.Facts.Steps, x.image.Facts.Dockerfile, next.dockerfile, c.edits)
-	file, err := ignore.Load(w.copy.Dir, filepath.Join(w.copy.Dir, filepath.FromSlash(v.Dockerfile)))
+	file, err := ignore.Load(context, filepath.Join(w.copy.Dir, filepath.FromSlash(v.Dockerfile)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
 	in.Ignored = file.Excludes
-	if in.Context, err = contextFiles(w.copy.Dir, file); err != nil {
+	if in.Context, err = contextFiles(context, file); err != nil {
 		return nil, nil, err
 	}
-	if in.Texts, err = requirementTexts(w.copy.Dir, in.Declared); err != nil {
+	if in.Texts, err = requirementTexts(context, in.Declared); err != nil {
 		return nil, nil, err
 	}
 	notes = append(notes, c.notes...)

@@ -35,7 +35,7 @@ func (b *bench) test(ctx context.Context, d build.Definition, process whittle.Pr
 	}
 	text := d.Content
 	if text == nil {
-		if text, err = whittle.ReadFile(filepath.Join(d.Context, d.Dockerfile), dockerfile.MaxSize); err != nil {
+		if text, err = whittle.ReadFile(filepath.Join(d.Folder, d.Dockerfile), dockerfile.MaxSize); err != nil {
 			return build.RunResult{}, fmt.Errorf("reading the Dockerfile: %w", err)
 		}
 	}
@@ -74,7 +74,7 @@ func withTests(d build.Definition, text []byte, folder string, process whittle.P
 		more.WriteString("USER " + process.User + "\n")
 	}
 	d.Content = append(append(bytes.Clone(text), '\n'), more.String()...)
-	d.Folders = map[string]string{testFolder: folder}
+	d.AddFolder(testFolder, folder)
 	return d, nil
 }
 

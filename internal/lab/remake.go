@@ -46,14 +46,13 @@ func (w *workshop) remakeFile(ctx context.Context, s state, file string) ([]byte
 		return nil, err
 	}
 	p := relock.Project{Dir: w.copy.Dir, Scratch: w.images, Skip: w.bench.ownFolder, Builder: w.bench.builder}
+	here := w.bench.inFolder(w.copy.Dir, w.bench.out, nil)
 	for _, v := range w.bench.project.Variants {
 		text, err := w.dockerfile(&v)
 		if err != nil {
 			return nil, err
 		}
-		d := w.bench.definition(v)
-		d.Context = w.copy.Dir
-		p.Sources = append(p.Sources, relock.Source{Text: text, Build: d})
+		p.Sources = append(p.Sources, relock.Source{Text: text, Build: here.definition(v)})
 	}
 	return relock.Make(ctx, w.bench.env, p, file, old)
 }

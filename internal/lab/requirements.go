@@ -33,7 +33,7 @@ func (w *workshop) projectFiles(v project.Variant, s state) (out projectFiles, e
 	if err := w.copy.Checkout(s); err != nil {
 		return out, err
 	}
-	out.declared, _ = project.ReadDeclared(whittle.Folder(w.copy.Dir)) // what cannot be read declares nothing
+	out.declared, _ = project.ReadDeclared(whittle.Folder(w.contextDir(v))) // what cannot be read declares nothing
 	source, err := w.dockerfile(&v)
 	if err != nil {
 		return out, err

@@ -100,6 +100,9 @@ func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error
 	if err != nil {
 		return nil, err
 	}
+	for _, note := range p.Notes {
+		env.Listener().Step(note)
+	}
 	all := p.Variants
 	if err := selectVariants(p, o.Only); err != nil {
 		return nil, err
@@ -203,7 +206,12 @@ func (s *study) buildAll(ctx context.Context) error {
 	for name, b := range s.bench.bases {
 		digests[name] = b.Digest
 	}
+	outside := map[string]whittle.Digest{}
 	for i, v := range s.bench.project.Variants {
+		context, err := withOutside(ctx, context, s.bench.project, v, outside)
+		if err != nil {
+			return err
+		}
 		inputs := s.bench.inputs.Seal(s.bench.env.Key(), s.bench.project.Commands)
 		print := fingerprint(context, s.bench.project, v, digests, inputs, s.o)
 		if kept, ok := s.loadFinished(ctx, v.Name, print, fingerprint(context, s.bench.project, v, digests, inputs, fullOptions(s.o))); ok {

@@ -7,6 +7,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile/ignore"
+	"whittle.dev/whittle/internal/project"
 )
 
 // unread gives a function that says whether nothing reads a file of the project,
@@ -15,18 +16,28 @@ import (
 // sets are such files. Fixes cannot change that, because they only exclude more
 // from a build, never less.
 func (b *bench) unread() func(rel string, d fs.DirEntry) bool {
-	var ignores []*ignore.File
+	type seen struct {
+		variant project.Variant
+		ignore  *ignore.File
+	}
+	var contexts []seen
+	var copied []string // folders and files that are read as they are
 	for _, v := range b.project.Variants {
+		for _, dir := range b.project.Folders(v) {
+			copied = append(copied, dir)
+		}
+		if filepath.IsAbs(v.Context) {
+			continue // it gets no file of the project
+		}
 		if _, ok := b.inside(v.Dockerfile); !ok { // its ignore file is not the project's
 			return func(string, fs.DirEntry) bool { return false }
 		}
-		file, err := ignore.Load(b.project.Dir, filepath.Join(b.project.Dir, filepath.FromSlash(v.Dockerfile)))
+		file, err := ignore.Load(b.project.ContextDir(v), filepath.Join(b.project.Dir, filepath.FromSlash(v.Dockerfile)))
 		if err != nil { // the build says why
 			return func(string, fs.DirEntry) bool { return false }
 		}
-		ignores = append(ignores, file)
+		contexts = append(contexts, seen{v, file})
 	}
-	var copied []string
 	if t := b.project.Test; t != nil {
 		for _, name := range t.Copy {
 			if real, ok := b.inside(name); ok {
@@ -35,18 +46,21 @@ func (b *bench) unread() func(rel string, d fs.DirEntry) bool {
 		}
 	}
 	return func(rel string, d fs.DirEntry) bool {
-		if !d.Type().IsRegular() || len(ignores) == 0 {
+		if !d.Type().IsRegular() || len(b.project.Variants) == 0 {
 			return false
 		}
 		if info, err := d.Info(); err != nil || info.Size() <= whittle.MaxText {
 			return false
 		}
 		at := filepath.Join(b.project.Dir, rel)
-		seen := func(i *ignore.File) bool { return !i.Excludes(filepath.ToSlash(rel)) }
+		sees := func(s seen) bool {
+			name, ok := s.variant.InContext(filepath.ToSlash(rel))
+			return ok && !s.ignore.Excludes(name)
+		}
 		within := func(dir string) bool {
 			in, err := filepath.Rel(dir, at)
 			return err == nil && (in == "." || filepath.IsLocal(in))
 		}
-		return !slices.ContainsFunc(ignores, seen) && !slices.ContainsFunc(copied, within)
+		return !slices.ContainsFunc(contexts, sees) && !slices.ContainsFunc(copied, within)
 	}
 }

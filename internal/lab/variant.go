@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"whittle.dev/whittle"
@@ -30,7 +31,7 @@ func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Va
 	if err := b.openEngine(ctx); err != nil {
 		return nil, err
 	}
-	out := &whittle.Variant{Name: v.Name, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args,
+	out := &whittle.Variant{Name: v.Name, Context: v.Context, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args,
 		Build: whittle.BuildFacts{Log: outdir.LogPath(v.Name), Archive: outdir.ArchivePath(v.Name), Cold: !b.quick,
 			Engine: b.engineFacts(), Date: b.env.Time().UTC().Format(time.RFC3339)},
 		Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}}
@@ -54,7 +55,7 @@ func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Va
 	out.Build.Notes = res.Notes
 	d.NoCache = false
 	if !b.quick {
-		if err := b.measure(ctx, d, out, log); err != nil {
+		if err := b.measure(ctx, d, v, out, log); err != nil {
 			return nil, err
 		}
 	}
@@ -93,10 +94,18 @@ func (b *bench) view(variant string) build.Progress {
 }
 
 func (b *bench) definition(v project.Variant) build.Definition {
-	d := build.Definition{Context: b.project.Dir, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args, Platform: v.Platform,
-		Bases: b.bases, Offline: b.offline}
+	d := build.Definition{Context: b.project.ContextDir(v), Dockerfile: v.Dockerfile, Folder: b.project.Dir, Target: v.Target, Args: v.Args, Platform: v.Platform,
+		Bases: b.bases, Folders: b.project.Folders(v), Offline: b.offline}
+	for name, value := range v.Contexts {
+		if image, ok := strings.CutPrefix(value, project.ImageContext); ok {
+			if d.Images == nil {
+				d.Images = map[string]string{}
+			}
+			d.Images[name] = image
+		}
+	}
 	b.inputs.AddTo(&d)
-	if rel, ok := whittle.Below(b.project.Dir, b.out.Dir); ok {
+	if rel, ok := whittle.Below(d.Context, b.out.Dir); ok {
 		d.Exclude = []string{filepath.ToSlash(rel)}
 	}
 	return d
@@ -146,7 +155,7 @@ func (b *bench) buildFailure(ctx context.Context, out *whittle.Variant, err erro
 
 // measure does the builds for further measurements: the size with zstd, and the
 // time of a rebuild after a change in one source file.
-func (b *bench) measure(ctx context.Context, d build.Definition, out *whittle.Variant, log *os.File) error {
+func (b *bench) measure(ctx context.Context, d build.Definition, v project.Variant, out *whittle.Variant, log *os.File) error {
 	b.env.Listener().Step(fmt.Sprintf("variant %s: measuring the size with zstd", out.Name))
 	res, err := b.engine.builder.Build(ctx, d, build.Output{Measure: true, Compression: "zstd", Log: log})
 	switch {
@@ -157,11 +166,12 @@ func (b *bench) measure(ctx context.Context, d build.Definition, out *whittle.Va
 	default:
 		out.Build.Notes = append(out.Build.Notes, "zstd: not measured: "+whittle.OneLine(err.Error()))
 	}
-	if b.project.Touch == "" {
+	touch, sent := v.InContext(b.project.Touch)
+	if b.project.Touch == "" || !sent {
 		return nil
 	}
 	b.env.Listener().Step(fmt.Sprintf("variant %s: rebuilding after a change in %s", out.Name, b.project.Touch))
-	d.Touch = b.project.Touch
+	d.Touch = touch
 	res, err = b.engine.builder.Build(ctx, d, build.Output{Log: log, Progress: b.view(out.Name)})
 	switch {
 	case err == nil:
@@ -242,7 +252,7 @@ func limited(results []build.RunResult) bool {
 
 // check checks the image's files, and compares the verdicts with the runs.
 func (b *bench) check(ctx context.Context, f *audit.Evidence, out *whittle.Variant, commands []build.Command, results []build.RunResult) error {
-	o := audit.CheckOptions{Project: b.project.Dir, Digests: true}
+	o := audit.CheckOptions{Project: b.project.Dir, Context: out.Context, Digests: true}
 	for _, c := range commands {
 		if c.Watch == nil {
 			o.Commands = append(o.Commands, c.Args)

@@ -29,9 +29,7 @@ type workshop struct {
 	risk whittle.Risk
 	// trials are the builds so far, by variant and state.
 	trials map[string]*trial
-	// declared are the distributions that the project on disk declares.
-	declared map[string]bool
-	builds   int
+	builds int
 	// remade are the states whose generated files were remade.
 	remade map[string]remade
 }
@@ -69,10 +67,9 @@ func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir), os.RemoveAll(w.images))
 	}
-	w.declared = declaredNames(s.bench.project.Dir)
 	for i := range s.variants {
 		v := &s.variants[i]
-		t := &trial{Variant: v, source: s.bench.sources[v.Name], declared: w.declared}
+		t := &trial{Variant: v, source: s.bench.sources[v.Name], declared: declaredNames(s.bench.project.ContextDir(s.bench.project.Variants[i]))}
 		if v.Build.Status == whittle.Built {
 			t.archive = s.bench.out.Path(v.Build.Archive)
 		}
@@ -125,7 +122,7 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	if err != nil {
 		return nil, fmt.Errorf("variant %s: %w", v.Name, err)
 	}
-	t := &trial{Variant: made, state: s, source: source, declared: w.declared}
+	t := &trial{Variant: made, state: s, source: source, declared: declaredNames(w.bench.project.ContextDir(v))}
 	if made.Build.Status == whittle.Built {
 		t.archive = out.Path(made.Build.Archive)
 		img, err := audit.Open(ctx, w.bench.env, "docker-archive:"+t.archive, audit.InspectOptions{Dockerfile: v.Dockerfile, Source: source, Target: v.Target, Args: v.Args})
@@ -150,6 +147,13 @@ func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
 	return whittle.Folder(w.copy.Dir).Read(filepath.ToSlash(filepath.Clean(v.Dockerfile)), dockerfile.MaxSize)
 }
 
+// contextDir is the folder in the copy that the build of a variant gets.
+func (w *workshop) contextDir(v project.Variant) string {
+	here := *w.bench.project
+	here.Dir = w.copy.Dir
+	return here.ContextDir(v)
+}
+
 // inside resolves the symbolic links of a path in the project; ok is false if
 // it leads out of the project. The file need not exist.
 func (b *bench) inside(name string) (real string, ok bool) {
@@ -167,7 +171,7 @@ func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only
 	if err := w.copy.Checkout(t.state); err != nil {
 		return nil, nil, err
 	}
-	o := audit.AdviseOptions{Project: w.copy.Dir, Only: only, Guard: w.guard, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args}}
+	o := audit.AdviseOptions{Project: w.copy.Dir, Only: only, Guard: w.guard, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args, Context: v.Context}}
 	for _, c := range w.bench.project.Commands {
 		o.Commands = append(o.Commands, c.Command)
 	}

@@ -2,6 +2,8 @@ package project
 
 import (
 	"errors"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -20,7 +22,7 @@ func keys(path string) []string {
 	case "":
 		return []string{"project", "bases", "variants", "run", "requests", "test", "touch", "check", "env", "env-file", "secrets", "ssh", "services"}
 	case "variants.*":
-		return []string{"name", "dockerfile", "target", "args", "platform"}
+		return []string{"name", "context", "dockerfile", "target", "args", "platform", "contexts"}
 	case "run.*":
 		return []string{"name", "command", "env", "env-file"}
 	case "requests.*":
@@ -123,7 +125,7 @@ func (c *config) validate(file string) error {
 	for i := range c.Variants {
 		v := &c.Variants[i]
 		if v.Dockerfile == "" {
-			v.Dockerfile = "Dockerfile"
+			v.Dockerfile = path.Join(filepath.ToSlash(v.Context), "Dockerfile")
 		}
 		if v.Name == "" {
 			return whittle.ErrUsage.Errorf("%s: variant %d has no name", file, i+1)

@@ -22,7 +22,7 @@ const ConfigName = "whittle.yaml"
 
 // Project is what whittle knows about a project before it builds anything.
 type Project struct {
-	// Dir is the project's folder, and the build context.
+	// Dir is the project's folder; the build context of a variant that names none.
 	Dir  string
 	Name string
 	// Bases maps image names, as FROM has them, to places on this
@@ -50,16 +50,29 @@ type Project struct {
 	SSH      []SSH
 	// Services run beside what is run.
 	Services []Service
+	// Notes say what was left out, and why.
+	Notes []string
 }
 
 // Variant is one way to build the project.
 type Variant struct {
-	Name       string            `yaml:"name"`
+	Name string `yaml:"name"`
+	// Context is the folder that the build gets, slashed and relative to the
+	// project's; empty is the project's folder. One outside the project is absolute.
+	Context string `yaml:"context"`
+	// Dockerfile is relative to the project's folder.
 	Dockerfile string            `yaml:"dockerfile"`
 	Target     string            `yaml:"target"`
 	Args       map[string]string `yaml:"args"`
 	Platform   string            `yaml:"platform"`
+	// Contexts are further contexts by the name that FROM and COPY --from use:
+	// folders like Context, or docker-image://NAME.
+	Contexts map[string]string `yaml:"contexts"`
 }
+
+// ImageContext begins the value of a named context that is an image.
+// https://docs.docker.com/reference/cli/docker/buildx/build/#build-context
+const ImageContext = "docker-image://"
 
 // Command is one command to run in an image.
 type Command struct {
@@ -234,8 +247,19 @@ func (p *Project) complete(shown string) error {
 		}
 	}
 	if len(p.Variants) == 0 {
+		p.Variants, p.Notes = below(p.Dir)
+	}
+	if len(p.Variants) == 0 {
+		if len(p.Notes) > 0 {
+			return whittle.ErrUsage.Errorf("%s: %s", shown, p.Notes[0])
+		}
 		return whittle.WithHint(whittle.ErrUsage.Errorf("%s has no Dockerfile", shown),
-			"whittle looks for Dockerfile, Dockerfile.NAME, NAME.Dockerfile and Containerfile, or the variants of whittle.yaml")
+			"whittle looks for Dockerfile, Dockerfile.NAME, NAME.Dockerfile and Containerfile, also in folders below, or the variants of whittle.yaml")
+	}
+	for i := range p.Variants {
+		if err := p.place(&p.Variants[i], shown); err != nil {
+			return err
+		}
 	}
 	for _, v := range p.Variants {
 		if _, err := os.Stat(filepath.Join(p.Dir, v.Dockerfile)); err != nil {

@@ -94,7 +94,7 @@ func Make(ctx context.Context, env *host.Env, p Project, file string, old []byte
 	if err != nil {
 		return nil, fmt.Errorf("copying the project for %s: %w", g.Tool, err)
 	}
-	d.Folders = map[string]string{remakeFolder: manifests}
+	d.AddFolder(remakeFolder, manifests)
 	archive := filepath.Join(manifests, "made.tar")
 	if _, err := builder.Build(ctx, d, build.Output{Archive: archive}); err != nil {
 		return nil, whittle.ErrUnsupported.Errorf("%s %s: %s", g.Tool, strings.Join(g.Args, " "), toolFailure(err))

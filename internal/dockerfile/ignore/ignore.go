@@ -24,6 +24,8 @@ import (
 type File struct {
 	// Name is its path, empty where there is no file.
 	Name string
+	// Source is its text.
+	Source []byte
 	// Patterns are cleaned, in the order of the file.
 	Patterns []string
 
@@ -59,7 +61,7 @@ func Parse(name string, src []byte) (*File, error) {
 			return nil, &dockerfile.ParseError{File: name, Text: fmt.Sprintf("%.40q is over the limit of %d bytes for a pattern", p, maxPattern), Over: true}
 		}
 	}
-	f := &File{Name: name, Patterns: patterns}
+	f := &File{Name: name, Source: src, Patterns: patterns}
 	if f.matcher, err = patternmatcher.New(patterns); err != nil {
 		return nil, &dockerfile.ParseError{File: name, Line: badLine(src), Text: err.Error()}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -222,6 +223,12 @@ func bringNames(p *analysis.Pass, layers []int) string {
 
 // ignoreFile is the build's .dockerignore, nil if there is none.
 func ignoreFile(p *analysis.Pass) (name string, src []byte) {
+	if p.Ignore != nil && p.Ignore.Name != "" { // the Dockerfile may lie outside of the context
+		if filepath.Base(p.Ignore.Name) != ".dockerignore" {
+			return p.Dockerfile.Name + ".dockerignore", p.Ignore.Source
+		}
+		return ".dockerignore", p.Ignore.Source
+	}
 	for _, name := range []string{p.Dockerfile.Name + ".dockerignore", ".dockerignore"} {
 		if src, ok := p.Project.Read(name); ok {
 			return name, src

@@ -1,0 +1,98 @@
+package project
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"whittle.dev/whittle"
+)
+
+// ContextDir is the folder that the build of a variant gets.
+func (p *Project) ContextDir(v Variant) string { return p.folder(v.Context) }
+
+// folder is the place of a context.
+func (p *Project) folder(context string) string {
+	if filepath.IsAbs(context) {
+		return context
+	}
+	return filepath.Join(p.Dir, filepath.FromSlash(context))
+}
+
+// Folders are the variant's named contexts that are folders.
+func (p *Project) Folders(v Variant) map[string]string {
+	out := map[string]string{}
+	for name, value := range v.Contexts {
+		if !strings.HasPrefix(value, ImageContext) {
+			out[name] = p.folder(value)
+		}
+	}
+	return out
+}
+
+// InContext is the path in a variant's context of a path in the project; ok is
+// false if the context does not hold it.
+func (v Variant) InContext(name string) (rel string, ok bool) {
+	name = path.Clean(filepath.ToSlash(name))
+	switch {
+	case v.Context == "":
+		return name, filepath.IsLocal(name)
+	case filepath.IsAbs(v.Context):
+		return "", false
+	case name == v.Context:
+		return ".", true
+	}
+	return strings.CutPrefix(name, v.Context+"/")
+}
+
+// place finds a variant's contexts: links are followed, and what lies in the
+// project is named from its folder.
+func (p *Project) place(v *Variant, shown string) error {
+	var err error
+	if v.Context, err = p.placed(v.Context); err == nil && v.Context != "" {
+		if _, above := whittle.Below(p.ContextDir(*v), p.Dir); above {
+			err = whittle.WithHint(whittle.ErrUsage.Errorf("the context %s holds the project's folder", p.ContextDir(*v)), "name that folder in place of "+shown)
+		}
+	}
+	for name, value := range v.Contexts {
+		if err == nil && !strings.HasPrefix(value, ImageContext) {
+			v.Contexts[name], err = p.placed(value)
+		}
+	}
+	if err != nil {
+		return whittle.ErrUsage.Errorf("variant %s: %w", v.Name, err)
+	}
+	if filepath.IsAbs(v.Dockerfile) {
+		v.Dockerfile = whittle.WithoutLinks(v.Dockerfile)
+		if rel, err := filepath.Rel(p.Dir, v.Dockerfile); err == nil {
+			v.Dockerfile = filepath.ToSlash(rel)
+		}
+	}
+	return nil
+}
+
+// remote is how a context begins that the engine fetches.
+var remote = regexp.MustCompile(`^([a-zA-Z][a-zA-Z0-9+-]*://|git@|github\.com/|target:|service:|oci-layout:)`)
+
+// placed is the place of a context that was named in the project's folder.
+func (p *Project) placed(context string) (string, error) {
+	if remote.MatchString(context) {
+		return "", whittle.WithHint(whittle.ErrUsage.Errorf("the context %q is not a folder", context), "whittle fetches no context: get it, and name its folder")
+	}
+	real := whittle.WithoutLinks(p.folder(context))
+	if info, err := os.Stat(real); err != nil {
+		return "", whittle.ErrUsage.Errorf("the context %s: %w", context, reason(err))
+	} else if !info.IsDir() {
+		return "", whittle.ErrUsage.Errorf("the context %s is not a folder", context)
+	}
+	switch rel, ok := whittle.Below(p.Dir, real); {
+	case !ok:
+		return real, nil
+	case rel == ".":
+		return "", nil
+	default:
+		return filepath.ToSlash(rel), nil
+	}
+}
