@@ -61,13 +61,14 @@ var allowed = map[string][]string{
 	"report":               {},
 	"runs":                 {"build", "start", "dockerfile", "project"},
 	"outdir":               {},
+	"absent":               {"dockerfile", "dockerfile/ignore", "project", "toml"},
 	"states":               {},
 	"relock":               {"build", "dockerfile", "host", "project", "rootfs", "states"},
 	"git":                  {},
 	"inputs":               {"build", "dockerfile", "project"},
 	"host":                 {"build", "build/buildkitd", "git", "index", "outdir", "project", "pypi", "resolve", "source"},
 	"audit":                {"build", "check", "deps", "distro", "dockerfile", "dockerfile/history", "dockerfile/ignore", "elf", "host", "index", "inputs", "ledger", "outdir", "project", "python", "resolve", "rootfs", "rule", "rule/analysis", "runs", "source", "start"},
-	"lab":                  {"audit", "build", "build/buildkitd", "distro", "dockerfile", "dockerfile/ignore", "forecast", "host", "index", "inputs", "ledger", "outdir", "patch", "project", "pypi", "python", "relock", "resolve", "rule/base", "rule/distribution", "runs", "shell", "source", "states"},
+	"lab":                  {"absent", "audit", "build", "build/buildkitd", "distro", "dockerfile", "dockerfile/ignore", "forecast", "host", "index", "inputs", "ledger", "outdir", "patch", "project", "pypi", "python", "relock", "resolve", "rule/base", "rule/distribution", "runs", "shell", "source", "states"},
 	"cmd/whittle":          {"host", "audit", "lab", "report", "store", "tui", "web"},
 }
 

@@ -78,6 +78,13 @@ func (e *Error) Error() string {
 	return s + ": " + e.Message
 }
 
+// Because is the error with another reason, which says more than BuildKit's.
+func (e *Error) Because(why string) *Error {
+	other := *e
+	other.Message = whittle.Shorten(why, maxSaid)
+	return &other
+}
+
 // Hint says what to try.
 func (e *Error) Hint() string { return e.hint }
 

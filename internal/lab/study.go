@@ -416,6 +416,10 @@ func (p *prover) proveStudy(ctx context.Context, out *whittle.Study) error {
 
 // noImage is the error if no variant could be built.
 func (s *study) noImage() error {
-	return whittle.WithHint(whittle.ErrUsage.Errorf("no variant of %s builds, so that there is no image to start from", s.bench.project.Name),
+	why := ""
+	if len(s.variants) > 0 && s.variants[0].Build.Reason != "" {
+		why = ": " + s.variants[0].Build.Reason
+	}
+	return whittle.WithHint(whittle.ErrUsage.Errorf("no variant of %s builds, so that there is no image to start from%s", s.bench.project.Name, why),
 		"see the logs in "+s.bench.out.Path("logs"))
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/absent"
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
@@ -48,11 +49,11 @@ func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Va
 	d.NoCache = !b.quick
 	res, err := b.engine.builder.Build(ctx, d, build.Output{Archive: b.out.Path(out.Build.Archive), Log: log, Progress: b.view(out.Name)})
 	if err != nil {
-		return b.buildFailure(ctx, out, err)
+		return b.buildFailure(ctx, out, d, err)
 	}
 	out.Build.Status = whittle.Built
 	out.Build.Seconds = res.Solve.Seconds()
-	out.Build.Notes = res.Notes
+	out.Build.Notes = append(res.Notes, b.wanted(d, out.Name).Before(0)...)
 	d.NoCache = false
 	if !b.quick {
 		if err := b.measure(ctx, d, v, out, log); err != nil {
@@ -135,10 +136,11 @@ func (b *bench) warm(ctx context.Context, d build.Definition, v project.Variant,
 }
 
 // buildFailure turns a failed build into a result, unless the study cannot go on.
-func (b *bench) buildFailure(ctx context.Context, out *whittle.Variant, err error) (*whittle.Variant, error) {
+func (b *bench) buildFailure(ctx context.Context, out *whittle.Variant, d build.Definition, err error) (*whittle.Variant, error) {
 	if !isBuildFailure(ctx, err) {
 		return nil, err
 	}
+	err = b.explained(d, out.Name, err)
 	out.Build.Archive = ""
 	out.Build.Status = whittle.BuildSkipped
 	out.Build.Reason = whittle.OneLine(err.Error())
@@ -151,6 +153,31 @@ func (b *bench) buildFailure(ctx context.Context, out *whittle.Variant, err erro
 		out.Build.Tail = be.Tail[max(0, len(be.Tail)-runs.TailLines):]
 	}
 	return out, nil
+}
+
+// wanted is a variant's build as a reader of its files sees it.
+func (b *bench) wanted(d build.Definition, variant string) absent.Build {
+	return absent.Build{Context: d.Context, Dockerfile: d.Dockerfile, Text: b.sources[variant], Args: d.Args, Target: d.Target}
+}
+
+// explained adds to the error of a build what the files of the project say about
+// files that are not there.
+func (b *bench) explained(d build.Definition, variant string, err error) error {
+	var be *build.Error
+	if !errors.As(err, &be) || be.Line == 0 {
+		return err
+	}
+	switch {
+	case be.Kind == build.StepFailed:
+		if missed := b.wanted(d, variant).Before(be.Line); len(missed) > 0 && whittle.Hint(err) == "" {
+			return whittle.WithHint(err, strings.Join(missed, "; "))
+		}
+	case be.Kind == build.BadDockerfile && (strings.Contains(be.Message, "not found") || strings.Contains(be.Message, "no such file")):
+		if why := b.wanted(d, variant).At(be.Line); why != "" {
+			return be.Because(why)
+		}
+	}
+	return err
 }
 
 // measure does the builds for further measurements: the size with zstd, and the
