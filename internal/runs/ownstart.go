@@ -20,6 +20,9 @@ const (
 	// serveLimit is the time within which a health check must pass, unless the
 	// image configures more.
 	serveLimit = time.Minute
+	// askedLimit is how long a start is watched that must answer requests: it may
+	// migrate a database before it listens.
+	askedLimit = 2 * time.Minute
 )
 
 // Tests is the name of the run of a project's tests.
@@ -51,6 +54,9 @@ func OwnStart(p whittle.Process, requests []build.Request, patience time.Duratio
 			c.Watch.Check = append(slices.Clone(shell), h.Test[1])
 		}
 		c.Timeout = max(patience, serveLimit, h.StartPeriod+h.Interval)
+	}
+	if len(requests) > 0 {
+		c.Timeout = max(c.Timeout, askedLimit)
 	}
 	return c, ""
 }

@@ -13,6 +13,7 @@ import (
 // interpreter or shell of a base image is no start.
 func TestOwnStart(t *testing.T) {
 	words := strings.Fields
+	slow := &whittle.Healthcheck{Test: words("CMD ok"), StartPeriod: 2 * time.Minute, Interval: time.Minute}
 	for _, c := range []struct {
 		name    string
 		p       whittle.Process
@@ -25,8 +26,7 @@ func TestOwnStart(t *testing.T) {
 		{"both", whittle.Process{Entrypoint: words("tini --"), Cmd: words("serve")}, "ENTRYPOINT tini -- serve", "", Patience, ""},
 		{"a health check of a shell", whittle.Process{Cmd: words("serve"), Healthcheck: &whittle.Healthcheck{Test: []string{"CMD-SHELL", "curl x || exit 1"}}},
 			"CMD serve", "/bin/sh -c curl x || exit 1", serveLimit, ""},
-		{"a slow one", whittle.Process{Cmd: words("serve"), Healthcheck: &whittle.Healthcheck{Test: words("CMD ok"), StartPeriod: 2 * time.Minute, Interval: time.Minute}},
-			"CMD serve", "ok", 3 * time.Minute, ""},
+		{"a slow one", whittle.Process{Cmd: words("serve"), Healthcheck: slow}, "CMD serve", "ok", 3 * time.Minute, ""},
 		{"no health check", whittle.Process{Cmd: words("serve"), Healthcheck: &whittle.Healthcheck{Test: words("NONE")}}, "CMD serve", "", Patience, ""},
 		{"the base's interpreter", whittle.Process{Cmd: words("python3")}, "", "", 0, "no start of its own: it starts python3"},
 		{"the base's shell", whittle.Process{Cmd: words("/bin/bash")}, "", "", 0, "no start of its own"},
@@ -43,6 +43,16 @@ func TestOwnStart(t *testing.T) {
 		}
 		if line := got.Name + " " + strings.Join(got.Args, " "); line != c.want || strings.Join(got.Watch.Check, " ") != c.check || got.Timeout != c.limit {
 			t.Errorf("%s: %q, check %q, %s", c.name, line, got.Watch.Check, got.Timeout)
+		}
+	}
+	// What must answer has time to begin.
+	for _, c := range []struct {
+		check *whittle.Healthcheck
+		want  time.Duration
+	}{{nil, askedLimit}, {&whittle.Healthcheck{Test: words("CMD ok")}, askedLimit}, {slow, 3 * time.Minute}} {
+		got, _ := OwnStart(whittle.Process{Cmd: words("serve"), Healthcheck: c.check}, []build.Request{{Path: "/"}}, Patience)
+		if got.Timeout != c.want {
+			t.Errorf("with requests and %v: %s, want %s", c.check, got.Timeout, c.want)
 		}
 	}
 }
