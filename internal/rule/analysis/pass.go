@@ -14,6 +14,8 @@ type Pass struct {
 
 	// cached is the result of the first call of AllTexts.
 	cached *cachedTexts
+	// archives are those of Archives, nil before its first call.
+	archives []Archive
 }
 
 // New makes the views of facts.

@@ -27,7 +27,7 @@ func cleanups(p *analysis.Pass) []whittle.Finding {
 	hidden, moved := p.Layers.Wasted(whittle.Deleted), p.Layers.Moved()
 	for _, byLayer := range hidden {
 		for layer, items := range byLayer {
-			byLayer[layer] = slices.DeleteFunc(items, func(i int) bool { _, ok := moved[i]; return ok })
+			byLayer[layer] = slices.DeleteFunc(items, func(i int) bool { _, ok := moved[i]; return ok || p.UnpackedLater(i) })
 		}
 	}
 	return hiddenFindings(p, hiddenRule{effect: effect{id: "cleanup-in-later-layer", does: "deletes"},
