@@ -167,8 +167,14 @@ func (p peerFinder) fromChain(chain []trace) string {
 			return filePrefix + file
 		}
 	}
+	if last := chain[len(chain)-1]; last.exception == "EOFError" && last.message == noAnswer {
+		return "an answer on its standard input"
+	}
 	return p.fromExceptions(chain)
 }
+
+// noAnswer is the message of Python's input() where nobody can answer.
+const noAnswer = "EOF when reading a line"
 
 // fromLines finds what was missing in lines without a traceback, from the last one
 // on; waiting says that the command had not ended.

@@ -57,6 +57,8 @@ func TestUnmetLines(t *testing.T) {
 		{"sh -c", "sh: 1: PORT: parameter not set", 2, "the environment variable PORT"},
 		{"bash -c, 127", "bash: line 1: PORT: unbound variable", 127, "the environment variable PORT"},
 		{"its own words", "/start.sh: 2: DATABASE_URL: please say where it is", 2, "the environment variable DATABASE_URL"},
+		{"input() without anybody", "Enter the host: Traceback (most recent call last):\n  File \"/app/setup.py\", line 3, in <module>\n    host = input('Enter the host: ')\nEOFError: EOF when reading a line", 1, "an answer on its standard input"},
+		{"a file that is cut", "Traceback (most recent call last):\n  File \"/app/load.py\", line 3, in <module>\n    pickle.load(f)\nEOFError: Ran out of input", 1, ""},
 		{"a sentence", "DATABASE_URL is not set", 1, "the environment variable DATABASE_URL"},
 		{"a sentence about one word", "Error: PORT must be set", 1, "the environment variable PORT"},
 		{"a logger's", "2026-01-01 10:00:00 ERROR [main] Required environment variable STRIPE_KEY missing!", 1, "the environment variable STRIPE_KEY"},
