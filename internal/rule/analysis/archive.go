@@ -41,6 +41,26 @@ func (p *Pass) UnpackedLater(item int) bool {
 	return slices.ContainsFunc(p.Archives(), func(a Archive) bool { return a.Item == item && !slices.Contains(a.Users, a.By) })
 }
 
+// Commands are the commands of a RUN with the folders in which they run; see
+// [recipe.Locate].
+func (p *Pass) Commands(in *dockerfile.Instruction) (commands []recipe.Located, ok bool) {
+	c, known := p.commands[in]
+	if !known {
+		c.list, c.ok = recipe.Locate(in, p.Dir(in))
+		if p.commands == nil {
+			p.commands = map[*dockerfile.Instruction]cachedCommands{}
+		}
+		p.commands[in] = c
+	}
+	return c.list, c.ok
+}
+
+// cachedCommands is a result of Commands.
+type cachedCommands struct {
+	list []recipe.Located
+	ok   bool
+}
+
 // Dir is the folder in which a RUN starts; empty if that is not known.
 func (p *Pass) Dir(in *dockerfile.Instruction) string {
 	if dir := p.Recipe.Last(in, "WORKDIR"); dir != "" {
@@ -56,7 +76,7 @@ func (p *Pass) archivesOf(in *dockerfile.Instruction, layer int) (out []Archive)
 	var fetches []recipe.Fetch
 	switch in.Keyword {
 	case "RUN":
-		commands, _ := recipe.Locate(in, p.Dir(in))
+		commands, _ := p.Commands(in)
 		fetches = recipe.Fetches(commands)
 	case "ADD":
 		fetches = p.added(in)
@@ -64,6 +84,7 @@ func (p *Pass) archivesOf(in *dockerfile.Instruction, layer int) (out []Archive)
 	if len(fetches) == 0 {
 		return nil
 	}
+	found := map[int][]int{} // items by the fetch that may have brought them
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
 		if it.Layer != layer || it.Bytes == 0 || it.Cause != whittle.Visible && it.Cause != whittle.Deleted || it.HiddenBy == layer || !maybeArchive(it.Path) {
@@ -73,11 +94,16 @@ func (p *Pass) archivesOf(in *dockerfile.Instruction, layer int) (out []Archive)
 			ok, _ := path.Match(f.Pattern, it.Path)
 			return ok
 		})
-		if n < 0 {
-			continue
+		if n >= 0 {
+			found[n] = append(found[n], i)
 		}
-		if users, ok := p.unpacking(in, it.Path); ok && len(users) > 0 {
-			out = append(out, Archive{Item: i, By: in, Users: users, Fetch: fetches[n]})
+	}
+	for n, f := range fetches {
+		if len(found[n]) != 1 {
+			continue // none, or nobody can say which
+		}
+		if users, ok := p.unpacking(in, p.Ledger.Items[found[n][0]].Path); ok && len(users) > 0 {
+			out = append(out, Archive{Item: found[n][0], By: in, Users: users, Fetch: f})
 		}
 	}
 	return out
@@ -112,8 +138,7 @@ func maybeArchive(at string) bool { return slices.Contains(archiveExtensions, pa
 // unpacking are the RUNs that unpack a file, from the instruction that fetches
 // it on. ok is false if something else may use it.
 func (p *Pass) unpacking(by *dockerfile.Instruction, at string) (users []*dockerfile.Instruction, ok bool) {
-	name := map[string]bool{path.Base(at): true}
-	if p.Texts().Without(p.Dockerfile.Name).Name(name) {
+	if p.Texts().Without(p.Dockerfile.Name).Name(path.Base(at)) {
 		return nil, false
 	}
 	for i := range p.Dockerfile.Stages {
@@ -145,7 +170,7 @@ func (p *Pass) unpacking(by *dockerfile.Instruction, at string) (users []*docker
 // usesArchive says that a RUN unpacks a file; ok is false if it may do something
 // else with it than to look at it or to delete it.
 func (p *Pass) usesArchive(in *dockerfile.Instruction, at string) (unpacks, ok bool) {
-	commands, ok := recipe.Locate(in, p.Dir(in))
+	commands, ok := p.Commands(in)
 	if !ok {
 		return false, false
 	}

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/recipe"
 )
 
@@ -16,6 +17,8 @@ type Pass struct {
 	cached *cachedTexts
 	// archives are those of Archives, nil before its first call.
 	archives []Archive
+	// commands are those of Commands, by RUN.
+	commands map[*dockerfile.Instruction]cachedCommands
 }
 
 // New makes the views of facts.

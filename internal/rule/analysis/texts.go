@@ -359,16 +359,51 @@ func (s Texts) Without(file string) Texts {
 	return slices.DeleteFunc(slices.Clone(s), func(t Text) bool { return t.file == file })
 }
 
-// Name says that one of the texts has one of the words.
-func (s Texts) Name(words map[string]bool) bool {
-	return slices.ContainsFunc(s, func(t Text) bool {
-		for w := range words {
-			if t.Line(w) > 0 {
-				return true
-			}
+// Name says that one of the texts has a word.
+func (s Texts) Name(word string) bool {
+	return slices.ContainsFunc(s, func(t Text) bool { return t.Line(word) > 0 })
+}
+
+// Find are those of some words that the texts have, as [LineWith] finds them. It
+// reads each text once.
+func (s Texts) Find(words map[string]bool) map[string]bool {
+	out, byStart := map[string]bool{}, map[string][]string{}
+	for w := range words {
+		if start := firstPart(w); start != "" {
+			byStart[start] = append(byStart[start], w)
 		}
-		return false
-	})
+	}
+	look := func(text string) {
+		for at := 0; at < len(text); {
+			if !wordByte(text[at]) {
+				at++
+				continue
+			}
+			start := firstPart(text[at:])
+			for _, w := range byStart[start] {
+				if rest, ok := strings.CutPrefix(text[at:], w); ok && (rest == "" || !wordByte(rest[0])) {
+					out[w] = true
+				}
+			}
+			at += len(start)
+		}
+	}
+	for i := range s {
+		look(string(s[i].text))
+		for _, made := range s[i].spelled {
+			look(made.Text)
+		}
+	}
+	return out
+}
+
+// firstPart are the bytes of a word with which a text begins.
+func firstPart(text string) string {
+	n := 0
+	for n < len(text) && wordByte(text[n]) {
+		n++
+	}
+	return text[:n]
 }
 
 // Match says that a text has a match of a pattern.

@@ -48,9 +48,11 @@ type hiddenRule struct {
 // the others. What an upgrade of packages hides is reported by rules of its own.
 func hiddenFindings(p *analysis.Pass, t hiddenRule, hidden map[int]map[int][]int) []whittle.Finding {
 	out := withinBase(p, t.effect, hidden)
-	for _, byLayer := range hidden {
-		for layer, items := range byLayer {
-			byLayer[layer] = slices.DeleteFunc(items, p.HiddenByUpgrade)
+	for hider, byLayer := range hidden {
+		if upgraded := p.HiddenByUpgrade(hider); upgraded != nil {
+			for layer, items := range byLayer {
+				byLayer[layer] = slices.DeleteFunc(items, upgraded)
+			}
 		}
 	}
 	for _, hider := range slices.Sorted(maps.Keys(hidden)) {

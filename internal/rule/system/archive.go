@@ -153,7 +153,7 @@ func hiddenBetween(p *analysis.Pass, runs []*dockerfile.Instruction, but []int) 
 // downloads them, in the words of that RUN.
 func removal(p *analysis.Pass, archives []analysis.Archive) (string, bool) {
 	by := archives[0].By
-	commands, ok := recipe.Locate(by, p.Dir(by))
+	commands, ok := p.Commands(by)
 	if !ok {
 		return "", false
 	}

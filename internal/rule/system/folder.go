@@ -32,7 +32,7 @@ func (d *leftFolder) items(below string) []int {
 
 // delete is the command that deletes a path of the folder at the end of the RUN.
 func (d *leftFolder) delete(below string) (string, bool) {
-	commands, ok := recipe.Locate(d.in, d.p.Dir(d.in))
+	commands, ok := d.p.Commands(d.in)
 	if !ok || d.where.Depth > 0 || d.where.Inner || d.in.JSON {
 		return "", false
 	}
@@ -85,7 +85,7 @@ func (d *leftFolder) usedBy(in *dockerfile.Instruction) bool {
 	default:
 		return false
 	}
-	commands, ok := recipe.Locate(in, d.p.Dir(in))
+	commands, ok := d.p.Commands(in)
 	if !ok {
 		return true
 	}

@@ -36,7 +36,7 @@ func gitHistories(p *analysis.Pass) []whittle.Finding {
 		if in.Keyword != "RUN" || layer < 0 {
 			continue
 		}
-		commands, _ := recipe.Locate(in, p.Dir(in))
+		commands, _ := p.Commands(in)
 		var folders []leftFolder
 		var clones []recipe.Clone
 		for _, c := range recipe.Clones(commands) {
@@ -125,7 +125,7 @@ func hasGit(p *analysis.Pass) bool {
 // runsGit says that what is started, or a file of the project, may run git.
 func runsGit(p *analysis.Pass) bool {
 	texts, ok := p.AllTexts()
-	return !ok || texts.Without(p.Dockerfile.Name).Name(map[string]bool{"git": true})
+	return !ok || texts.Without(p.Dockerfile.Name).Name("git")
 }
 
 // shallow is the fix that clones with --depth 1, unless a command of the RUN asks

@@ -116,7 +116,7 @@ const (
 
 // generates says that a command of the Dockerfile generates locales.
 func generates(p *analysis.Pass) bool {
-	return slices.ContainsFunc(p.Recipe.Chain(), makesLocales) || p.Texts().Name(wordSet("locale-gen localedef update-locale"))
+	return slices.ContainsFunc(p.Recipe.Chain(), makesLocales) || len(p.Texts().Find(wordSet("locale-gen localedef update-locale"))) > 0
 }
 
 func makesLocales(in *dockerfile.Instruction) bool {

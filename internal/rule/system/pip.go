@@ -63,9 +63,10 @@ func secondPip(p *analysis.Pass, in *dockerfile.Instruction, layer int, commands
 	if old == "" {
 		return f, false
 	}
+	below := toolsBelow(p, layer)
 	var items []int
 	for _, i := range itemsOf(p, layer) {
-		if t := toolAt(p.Ledger.Items[i].Path, sites); t != "" && slices.Contains(tools, t) && hasBelow(p, layer, t) {
+		if t := toolAt(p.Ledger.Items[i].Path, sites); t != "" && slices.Contains(tools, t) && below[t] {
 			items = append(items, i)
 		}
 	}
@@ -136,10 +137,18 @@ func toolsOf(commands []recipe.InstallerUpgrade) (tools []string) {
 // toolPath matches a file of one of the tools in a folder of distributions.
 var toolPath = regexp.MustCompile(`^(.*(?:site|dist)-packages)/(pip|setuptools|wheel|pkg_resources|_distutils_hack|distutils-precedence\.pth)(?:-([0-9][^/]*)\.(?:dist|egg)-info)?(?:/|$)`)
 
+// matchTool matches a path with toolPath; it is nil if that does not match.
+func matchTool(at string) []string {
+	if !strings.Contains(at, "-packages/") {
+		return nil // most paths are not even looked at
+	}
+	return toolPath.FindStringSubmatch(at)
+}
+
 // toolAt is the tool that a path belongs to, in one of the folders or among
 // their programs.
 func toolAt(at string, sites []string) string {
-	if m := toolPath.FindStringSubmatch(at); m != nil && slices.Contains(sites, m[1]) {
+	if m := matchTool(at); m != nil && slices.Contains(sites, m[1]) {
 		if m[2] == "pip" || m[2] == "wheel" {
 			return m[2]
 		}
@@ -163,7 +172,7 @@ func toolAt(at string, sites []string) string {
 func sitesOfPip(p *analysis.Pass, layer int) (sites []string) {
 	for at, e := range p.Layers.Entries(layer) {
 		if e.Kind == whittle.File && path.Base(at) == "__init__.py" && path.Base(path.Dir(at)) == "pip" {
-			if m := toolPath.FindStringSubmatch(at); m != nil && m[2] == "pip" {
+			if m := matchTool(at); m != nil && m[2] == "pip" {
 				sites = append(sites, m[1])
 			}
 		}
@@ -182,7 +191,7 @@ func pipBelow(p *analysis.Pass, layer int, sites []string) (version, where strin
 	for l := layer - 1; l >= 0; l-- {
 		found := false
 		for at, e := range p.Layers.Entries(l) {
-			m := toolPath.FindStringSubmatch(at)
+			m := matchTool(at)
 			if e.Kind != whittle.File || m == nil || m[2] != "pip" || !same(m[1]) {
 				continue
 			}
@@ -198,16 +207,17 @@ func pipBelow(p *analysis.Pass, layer int, sites []string) (version, where strin
 	return "", ""
 }
 
-// hasBelow says that a layer below has files of a tool.
-func hasBelow(p *analysis.Pass, layer int, tool string) bool {
+// toolsBelow are the tools of which a layer below has files.
+func toolsBelow(p *analysis.Pass, layer int) map[string]bool {
+	out := map[string]bool{}
 	for l := range layer {
-		for at := range p.Layers.Entries(l) {
-			if m := toolPath.FindStringSubmatch(at); m != nil && m[2] == tool {
-				return true
+		for i := range p.Indexes[l].Entries {
+			if m := matchTool(p.Indexes[l].Entries[i].Path); m != nil {
+				out[m[2]] = true
 			}
 		}
 	}
-	return false
+	return out
 }
 
 // inEnvironment says that a folder of distributions is in a virtual environment.

@@ -49,7 +49,7 @@ func installedSources(p *analysis.Pass) []whittle.Finding {
 
 // sourceFolders are the folders that a RUN brings, in which it installs.
 func sourceFolders(p *analysis.Pass, in *dockerfile.Instruction, layer int) (out []leftFolder) {
-	commands, ok := recipe.Locate(in, p.Dir(in))
+	commands, ok := p.Commands(in)
 	if !ok {
 		return nil
 	}
@@ -186,7 +186,7 @@ func (d *leftFolder) started() bool {
 // folder.
 func (d *leftFolder) needed() bool {
 	texts, ok := d.p.AllTexts()
-	return !ok || d.usedLater() || texts.Without(d.p.Dockerfile.Name).Name(map[string]bool{path.Base(d.at): true})
+	return !ok || d.usedLater() || texts.Without(d.p.Dockerfile.Name).Name(path.Base(d.at))
 }
 
 // installed says that the layer has programs or libraries outside of the folder.
@@ -215,7 +215,7 @@ func (d *leftFolder) linked() bool {
 
 // kept says that a command of the RUN may make something depend on the folder.
 func (d *leftFolder) kept() bool {
-	commands, ok := recipe.Locate(d.in, d.p.Dir(d.in))
+	commands, ok := d.p.Commands(d.in)
 	return !ok || slices.ContainsFunc(commands, d.keeps)
 }
 

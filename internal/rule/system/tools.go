@@ -50,6 +50,7 @@ var otherNames = map[string]string{
 func debuggingTools(p *analysis.Pass) []whittle.Finding {
 	s := p.Layers.Packages()
 	var out []whittle.Finding
+	var named map[string]bool
 	for _, in := range p.Recipe.Chain() {
 		layer := p.Recipe.LayerOf(in)
 		if in.Keyword != "RUN" || layer < 0 {
@@ -59,7 +60,10 @@ func debuggingTools(p *analysis.Pass) []whittle.Finding {
 		if len(asked) == 0 {
 			continue
 		}
-		u := usersAfter(p, in)
+		if named == nil {
+			named = namedInProject(p, s)
+		}
+		u := usersAfter(p, in, named)
 		chosen := map[int]bool{}
 		for n := range asked {
 			name := s.List[n].Name
@@ -277,8 +281,9 @@ func isRecord(at string) bool {
 // sizeBelow is the size of a file as the layers below one have it.
 func sizeBelow(p *analysis.Pass, at string, layer int) int64 {
 	for l := layer - 1; l >= 0; l-- {
-		if e := p.Layers.Entries(l)[at]; e != nil {
-			return e.Size
+		entries := p.Indexes[l].Entries
+		if i := slices.IndexFunc(entries, func(e whittle.Entry) bool { return e.Path == at && e.Kind == whittle.File }); i >= 0 {
+			return entries[i].Size
 		}
 	}
 	return 0

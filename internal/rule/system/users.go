@@ -1,6 +1,7 @@
 package system
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -17,8 +18,9 @@ import (
 type users struct {
 	p     *analysis.Pass
 	words map[string]bool
-	texts analysis.Texts
-	// complete says that all texts of the project could be read.
+	// named are the words of packages that the project's files have; complete
+	// says that all of those could be read.
+	named    map[string]bool
 	complete bool
 	// unknown says that an instruction runs something that was downloaded.
 	unknown bool
@@ -26,9 +28,21 @@ type users struct {
 	sonames map[string]bool
 }
 
-func usersAfter(p *analysis.Pass, in *dockerfile.Instruction) *users {
-	texts, ok := p.AllTexts()
-	u := &users{p: p, words: map[string]bool{}, texts: texts.Without(p.Dockerfile.Name), complete: ok}
+// namedInProject are the words of packages above the base that the project's files
+// have.
+func namedInProject(p *analysis.Pass, s *analysis.Packages) map[string]bool {
+	names := map[string]bool{}
+	for n := range s.List {
+		if k := &s.List[n]; k.Layer >= 0 && !p.Layers.IsBase(k.Layer) {
+			maps.Copy(names, ownNames(p, k))
+		}
+	}
+	return p.Texts().Without(p.Dockerfile.Name).Find(names)
+}
+
+func usersAfter(p *analysis.Pass, in *dockerfile.Instruction, named map[string]bool) *users {
+	_, complete := p.AllTexts()
+	u := &users{p: p, words: map[string]bool{}, named: named, complete: complete}
 	for i := range p.Dockerfile.Stages {
 		chain := p.Recipe.ChainOf(&p.Dockerfile.Stages[i])
 		at := slices.Index(chain, in)
@@ -118,9 +132,25 @@ func (u *users) add(text string) {
 // uses says that something may use a package: one of its programs, or one of
 // its settings, is named.
 func (u *users) uses(k *analysis.Package) bool {
-	names, others := map[string]bool{}, wordSet(otherNames[k.Name])
+	names := ownNames(u.p, k)
+	for w := range names {
+		if u.words[w] || u.named[w] {
+			return true
+		}
+	}
+	for w := range wordSet(otherNames[k.Name]) {
+		if u.words[w] {
+			return true
+		}
+	}
+	return u.words[k.Name] || u.changed(k)
+}
+
+// ownNames are the names of a package's programs and settings.
+func ownNames(p *analysis.Pass, k *analysis.Package) map[string]bool {
+	names := map[string]bool{}
 	for _, i := range k.Items {
-		at := u.p.Ledger.Items[i].Path
+		at := p.Ledger.Items[i].Path
 		base := path.Base(at)
 		switch dir := path.Base(path.Dir(at)); {
 		case dir == "bin" || dir == "sbin":
@@ -129,14 +159,7 @@ func (u *users) uses(k *analysis.Package) bool {
 			names[base] = true
 		}
 	}
-	for _, set := range []map[string]bool{names, others, {k.Name: true}} {
-		for w := range set {
-			if u.words[w] {
-				return true
-			}
-		}
-	}
-	return u.texts.Name(names) || u.changed(k)
+	return names
 }
 
 // changed says that a later layer changes or adds to a package's files.
