@@ -61,7 +61,7 @@ func Usage(ctx context.Context, img *Image) ([]Used, error) {
 	for changed := true; changed && ctx.Err() == nil; {
 		changed = u.plugins() || u.known() || u.mentioned()
 	}
-	unknown := len(s.unknown(func(*start.Process) bool { return true })) > 0 || len(u.modules) == 0 || u.cutOff()
+	unknown := u.notFollowed() || len(u.modules) == 0 || u.cutOff()
 	for i := range u.out {
 		// Without modules it is used for its data or programs.
 		if u.out[i].Use == UnknownUse && !unknown && len(img.Distributions[i].ImportNames()) > 0 {
@@ -69,6 +69,13 @@ func Usage(ctx context.Context, img *Image) ([]Used, error) {
 		}
 	}
 	return u.out, ctx.Err()
+}
+
+// notFollowed says that something which the image starts could not be followed.
+// What "uv run" may install before it starts a program does not count: the program
+// is known.
+func (u *usage) notFollowed() bool {
+	return slices.ContainsFunc(u.s.unknown(func(*start.Process) bool { return true }), func(line string) bool { return !strings.HasSuffix(line, start.SyncsFirst) })
 }
 
 // cutOff says that a part of the application is not in the image, or cannot be
@@ -89,7 +96,7 @@ func (u *usage) cutOff() bool {
 			continue
 		}
 		for _, r := range st.Python.Roots {
-			if slices.ContainsFunc(importsOf(u.s, st, r), own) || len(st.Unknown) > 0 {
+			if slices.ContainsFunc(importsOf(u.s, st, r), own) || slices.ContainsFunc(st.Unknown, func(why string) bool { return why != start.SyncsFirst }) {
 				return true
 			}
 		}

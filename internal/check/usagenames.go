@@ -260,7 +260,7 @@ func (u *usage) applicationFile(p string) bool {
 		return false
 	}
 	rest := strings.TrimPrefix(p, u.s.trace.Workdir)
-	return !strings.Contains(rest, "/tests/") && !strings.Contains(rest, "/test/") && path.Base(p) != "conftest.py"
+	return !strings.Contains(rest, "/tests/") && !strings.Contains(rest, "/test/") && !source.ForTests(rest)
 }
 
 // mentioned finds what modules of used distributions import although no start

@@ -231,28 +231,46 @@ func (f *File) Ancestry(st *Stage) []int {
 // and RUN --mount=from, with the build arguments replaced. A base whose
 // argument has no value is listed as written. Empty for an unknown target.
 func (f *File) Bases(target string, args map[string]string) []string {
-	g := f.With(args)
-	st, err := g.Target(target)
-	if err != nil {
-		return nil
-	}
-	needs := make([][]string, len(g.Stages)) // nil where the target does not reach
-	for todo := []int{st.Index}; len(todo) > 0; {
-		i := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if needs[i] == nil {
-			var stages []int
-			stages, needs[i] = g.sources(&g.Stages[i])
-			todo = append(todo, stages...)
-		}
-	}
 	var out []string
-	for _, name := range slices.Concat(needs...) {
+	for _, name := range slices.Concat(f.With(args).reached(target)...) {
 		if name != Scratch && name != "" && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	}
 	return out
+}
+
+// Needs are the indexes of the stages that the target needs: its own, and those
+// that it reaches by FROM, COPY --from and RUN --mount=from. It is empty for an
+// unknown target.
+func (f *File) Needs(target string) []int {
+	var out []int
+	for i, images := range f.reached(target) {
+		if images != nil {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// reached has the images that each stage needs directly, nil for the stages that
+// the target does not reach.
+func (f *File) reached(target string) [][]string {
+	st, err := f.Target(target)
+	if err != nil {
+		return nil
+	}
+	needs := make([][]string, len(f.Stages))
+	for todo := []int{st.Index}; len(todo) > 0; {
+		i := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if needs[i] == nil {
+			var stages []int
+			stages, needs[i] = f.sources(&f.Stages[i])
+			todo = append(todo, stages...)
+		}
+	}
+	return needs
 }
 
 // sources are the stages and the images that a stage needs directly; the images

@@ -34,6 +34,8 @@ func kinds() []kind {
 		{"pdm-dev", []string{"tool", "pdm", "dev-dependencies", ""}, false, []string{"tool", "pdm"}},
 		{"uv-dev", []string{"tool", "uv", "dev-dependencies"}, false, []string{"tool", "uv"}},
 		{"hatch", []string{"tool", "hatch", "envs", "", "dependencies"}, false, []string{"tool", "hatch", "envs"}},
+		{"pipfile", []string{"packages"}, true, []string{"packages"}},
+		{"pipfile-dev", []string{"dev-packages"}, true, []string{"packages"}},
 		{"build", []string{"build-system", "requires"}, false, []string{"build-system"}},
 	}
 }

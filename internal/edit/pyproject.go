@@ -48,6 +48,8 @@ type List struct {
 	//   - "pdm-dev": tool.pdm.dev-dependencies.NAME;
 	//   - "uv-dev": tool.uv.dev-dependencies;
 	//   - "hatch": tool.hatch.envs.NAME.dependencies;
+	//   - "pipfile" and "pipfile-dev": the tables packages and dev-packages of a
+	//     Pipfile;
 	//   - "build": build-system.requires.
 	Kind string
 	// Name is that of the extra, group or environment, empty for the kinds

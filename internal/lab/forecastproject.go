@@ -14,7 +14,7 @@ import (
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/rule/base"
-	"whittle.dev/whittle/internal/rule/distribution"
+	"whittle.dev/whittle/internal/rule/sitepackages"
 )
 
 // forecastInput is the input of a forecast: a variant's image, and its project
@@ -22,7 +22,7 @@ import (
 func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advisedImage, c *assumed) (in *forecast.Project, notes []string, err error) {
 	in = &forecast.Project{Name: w.bench.project.Name, Variant: v.Name, Target: v.Target, Arguments: v.Args,
 		Ledger: x.image.Facts.Ledger, Root: x.image.Facts.Root, Graph: x.image.Facts.Graph, Env: x.image.Environment,
-		Clean: forecast.Cleanup{Bytecode: true, Tests: true, KeepTests: distribution.ImportedTests(x.image.Facts)}, Fixed: c.text, Saving: c.saving}
+		Clean: forecast.Cleanup{Bytecode: true, Tests: true, KeepTests: sitepackages.ImportedTests(x.image.Facts)}, Fixed: c.text, Saving: c.saving}
 	r, err := w.requirementsDiff(v, x, c.state)
 	if err != nil {
 		return nil, nil, err

@@ -61,7 +61,9 @@ type Declared struct {
 	Scripts      map[string]string
 	Plugins      []string
 	Dependencies []Dependency
-	Locked       []Locked
+	// Groups say how its groups are installed.
+	Groups Groups
+	Locked []Locked
 	// Lock says what comes along with what is declared, nil where no file does.
 	Lock *Lock
 	// Roots are folders that modules are found in besides the project's own

@@ -111,6 +111,7 @@ func (d *declaredReader) buildTables(b []byte) {
 		return
 	}
 	tool := t.table("tool")
+	d.groups(t)
 	d.roots(tool)
 	d.shipped(t, tool)
 	for _, group := range sortedKeys(t.table("project", "entry-points")) {

@@ -89,6 +89,34 @@ func (rc *Recipe) Last(in *dockerfile.Instruction, keyword string) string {
 	return value
 }
 
+// Env is the value of a variable that an ENV sets before an instruction runs, in
+// its stage and those below, as written but for the quotes; ok is false if none
+// does.
+func (rc *Recipe) Env(in *dockerfile.Instruction, name string) (value string, ok bool) {
+	for _, other := range rc.ChainOf(&rc.Dockerfile.Stages[in.Stage]) {
+		if other == in {
+			break
+		}
+		if other.Keyword != "ENV" {
+			continue
+		}
+		if len(other.Args) == 2 && other.Args[0].Value == name {
+			value, ok = other.Args[1].Value, true
+		}
+		for _, a := range other.Args {
+			if n, v, joined := strings.Cut(a.Value, "="); joined && n == name {
+				value, ok = strings.Trim(v, `"'`), true
+			}
+		}
+	}
+	return value, ok
+}
+
+// Ships says that what a stage makes may come into the image: the target needs it.
+func (rc *Recipe) Ships(stage int) bool {
+	return slices.Contains(rc.Dockerfile.Needs(rc.Target), stage)
+}
+
 // IsRoot says whether a USER is root; the base's own is taken to be.
 func IsRoot(user string) bool {
 	name, _, _ := strings.Cut(user, ":")

@@ -6,6 +6,7 @@ import (
 	"whittle.dev/whittle/internal/rule/distribution"
 	"whittle.dev/whittle/internal/rule/ecosystem"
 	"whittle.dev/whittle/internal/rule/layer"
+	"whittle.dev/whittle/internal/rule/sitepackages"
 	"whittle.dev/whittle/internal/rule/system"
 )
 
@@ -41,13 +42,14 @@ func All() []analysis.Rule {
 		ecosystem.ModelsAndData(),
 		ecosystem.UnusedBrowsers(),
 		ecosystem.GemDocumentation(),
+		distribution.DevelopmentTools(),
 		distribution.UnusedDependency(),
 		distribution.OptionalDependency(),
 		distribution.WrongBuildOfWheel(),
-		distribution.PythonTests(),
-		distribution.PythonBytecode(),
-		distribution.StripDebug(),
-		distribution.StaticLibraries(),
+		sitepackages.PythonTests(),
+		sitepackages.PythonBytecode(),
+		sitepackages.StripDebug(),
+		sitepackages.StaticLibraries(),
 		layer.DocsAndLocales(),
 		layer.DuplicateFiles(),
 	}

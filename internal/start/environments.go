@@ -53,6 +53,10 @@ func environmentRun(t *Trace, st *Process, file, name string) bool {
 	return true
 }
 
+// SyncsFirst is the doubt about "uv run": what it starts is known, what is
+// installed by then may differ from what the image has.
+const SyncsFirst = "uv run brings the environment up to date first, unless UV_NO_SYNC or --no-sync is set"
+
 // environmentCommand is one command line of such a program.
 type environmentCommand struct {
 	trace *Trace
@@ -110,7 +114,7 @@ func (e *environmentCommand) options(args []string) []string {
 // prefix is the folder of the environment, "" for that of the process.
 func (e *environmentCommand) prefix() (string, bool) {
 	if e.syncs && e.projectOf() != "" {
-		e.st.Doubt("uv run brings the environment up to date first, unless UV_NO_SYNC or --no-sync is set")
+		e.st.Doubt(SyncsFirst)
 	}
 	var candidates []string
 	switch e.name {

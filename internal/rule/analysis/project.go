@@ -198,7 +198,7 @@ func (pr *Project) Imports() (modules map[string]bool, ok bool) {
 			return nil // an unreadable file cannot be imported either
 		case e.IsDir() && pr.isIgnored(at):
 			return fs.SkipDir
-		case !e.Type().IsRegular() || path.Ext(at) != ".py" || path.Base(at) == "conftest.py":
+		case !e.Type().IsRegular() || path.Ext(at) != ".py" || source.ForTests(at):
 			return nil
 		}
 		if n++; n > maxProjectSources {

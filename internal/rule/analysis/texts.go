@@ -23,6 +23,9 @@ type Text struct {
 	// installed distributions, and not a file.
 	image bool
 	text  []byte
+	kind  kindOfText
+	// starts says that it is Python that starts programs, or imports by name.
+	starts bool
 	// literals are the strings of Python, spelled those that it makes of parts.
 	literals []source.Literal
 	spelled  []source.Spelling
@@ -58,6 +61,10 @@ func (s *Text) path(part string) bool {
 	return starts(string(s.text)) || slices.ContainsFunc(s.spelled, func(made source.Spelling) bool { return starts(made.Text) })
 }
 
+// OfImage says that it is of the image's configuration, its Dockerfile or its
+// distributions.
+func (s *Text) OfImage() bool { return s.image }
+
 // Contains says that it contains another text.
 func (s *Text) Contains(part string) bool {
 	return bytes.Contains(s.text, []byte(part)) || slices.ContainsFunc(s.spelled, func(made source.Spelling) bool { return strings.Contains(made.Text, part) })
@@ -81,6 +88,9 @@ func (p *Pass) AllTexts() (out Texts, ok bool) {
 	}
 	return p.cached.texts, p.cached.all
 }
+
+// startsByName matches Python that starts programs, or imports modules by name.
+var startsByName = regexp.MustCompile(`\b(subprocess|system|popen|exec[lv]p?e?|spawn\w*|check_call|check_output|create_subprocess_\w+|import_module|import_string|__import__|run_module|call_command|entry_points|plumbum|sh|invoke)\b`)
 
 func readTexts(p *Pass) (out Texts, ok bool) {
 	out = textsOfImage(p)
@@ -106,8 +116,8 @@ func readTexts(p *Pass) (out Texts, ok bool) {
 // textOfFile is the text of a file of the project; ok is false if the file may name
 // something but cannot be read.
 func textOfFile(p *Pass, at string) (t Text, ok bool) {
-	t.file = at
 	kind := textKind(at)
+	t.file, t.kind = at, kind
 	if kind == pickled {
 		t.text, ok = p.Project.pickledWords(at)
 		return t, ok
@@ -120,6 +130,7 @@ func textOfFile(p *Pass, at string) (t Text, ok bool) {
 	if kind == pythonText && t.text != nil {
 		t.spelled = source.Spelled(text)
 		t.literals, _ = source.Literals(text)
+		t.starts = startsByName.Match(text)
 	}
 	return t, true
 }
@@ -133,14 +144,35 @@ func textsOfImage(p *Pass) (out Texts) {
 		if c.Healthcheck != nil {
 			words = append(words, c.Healthcheck.Test...)
 		}
-		out = append(out, Text{file: "the image's configuration", image: true, text: []byte(strings.Join(words, "\n"))})
+		out = append(out, Text{file: "the image's configuration", image: true, text: []byte(strings.Join(words, "\n")), kind: lineText})
 	}
 	out = append(out, textsOfEntryPoints(p)...)
 	if p.Dockerfile == nil {
 		return out
 	}
+	return append(out, textOfDockerfile(p, func(int) bool { return true }))
+}
+
+// ShippedTexts are those of [Pass.AllTexts], without the stages of the Dockerfile
+// that the image does not need.
+func (p *Pass) ShippedTexts() (out Texts, ok bool) {
+	all, ok := p.AllTexts()
+	for _, t := range all {
+		if p.Dockerfile != nil && t.file == p.Dockerfile.Name {
+			t = textOfDockerfile(p, p.Recipe.Ships)
+		}
+		out = append(out, t)
+	}
+	return out, ok
+}
+
+// textOfDockerfile are the commands and variables of some stages.
+func textOfDockerfile(p *Pass, want func(stage int) bool) Text {
 	text := blanks(p.Dockerfile.Source)
 	for i := range p.Dockerfile.Stages {
+		if !want(i) {
+			continue
+		}
 		for j := range p.Dockerfile.Stages[i].Instructions {
 			in := &p.Dockerfile.Stages[i].Instructions[j]
 			switch in.Keyword {
@@ -151,7 +183,7 @@ func textsOfImage(p *Pass) (out Texts) {
 			}
 		}
 	}
-	return append(out, Text{file: p.Dockerfile.Name, image: true, text: text})
+	return Text{file: p.Dockerfile.Name, image: true, text: text, kind: lineText}
 }
 
 // textsOfEntryPoints are the modules in the entry points of the application's own
@@ -292,9 +324,9 @@ func firstWord(text string) string {
 	return path.Base(words[0])
 }
 
-// wordsFor are the words that name a distribution: its name, its modules, its
+// WordsFor are the words that name a distribution: its name, its modules, its
 // programs, and the groups of its entry points.
-func wordsFor(d *python.Distribution) []string {
+func WordsFor(d *python.Distribution) []string {
 	names := []string{d.Name, strings.ReplaceAll(d.Name, "-", "_"), strings.ReplaceAll(d.Name, "-", ".")}
 	names = append(names, d.ImportNames()...)
 	for _, e := range d.EntryPoints {
@@ -315,10 +347,16 @@ func wordsFor(d *python.Distribution) []string {
 }
 
 // Naming is the first place at which a text names a distribution: "start.py:4".
-func (ts Texts) Naming(d *python.Distribution) (where string, found bool) {
-	names := wordsFor(d)
+// Common are words that also mean something else (black): they count only where a
+// command or a module may be named.
+func (ts Texts) Naming(d *python.Distribution, common ...string) (where string, found bool) {
+	names := WordsFor(d)
 	for _, s := range ts {
+		commands := s.kind == lineText || s.starts
 		for _, name := range names {
+			if slices.Contains(common, name) && !commands {
+				continue
+			}
 			if line := s.Line(name); line > 0 {
 				return fmt.Sprintf("%s:%d", s.file, line), true
 			}

@@ -52,6 +52,9 @@ func generated(p *analysis.Pass, beside map[string]bool) (out []project.Generate
 // depend on them are remade with it. It is nil if it is not known how, because
 // a lock file that does not match the declarations is worse than the finding.
 func projectFix(p *analysis.Pass, title string, patches []whittle.Patch) *whittle.Fix {
+	if _, ok := releaseOf(p); ok {
+		return nil // the image would not change
+	}
 	changed := map[string]bool{}
 	for _, patch := range patches {
 		changed[patch.File] = true

@@ -38,7 +38,7 @@ func findOptional(p *analysis.Pass) []whittle.Finding {
 	seen := map[int]bool{}
 	for _, d := range p.Dists.Declared() {
 		i, ok := p.Graph.Find(d.Name)
-		if !ok || seen[i] || retained[i].Size <= heavySize || p.Dists.Usage(i) != analysis.Lazy && p.Dists.Usage(i) != analysis.Optional {
+		if !ok || seen[i] || isForDevelopment(d) || retained[i].Size <= heavySize || p.Dists.Usage(i) != analysis.Lazy && p.Dists.Usage(i) != analysis.Optional {
 			continue
 		}
 		seen[i] = true

@@ -21,7 +21,7 @@ func listOf(src []byte, d *project.Dependency) (edit.List, bool) {
 		return edit.List{}, false
 	}
 	for _, l := range lists {
-		mine := d.Kind == project.Runtime && (l.Kind == "dependencies" || l.Kind == "poetry" || l.Kind == "poetry-group" && l.Name == "main") ||
+		mine := d.Kind == project.Runtime && (l.Kind == "dependencies" || l.Kind == "pipfile" || l.Kind == "poetry" || l.Kind == "poetry-group" && l.Name == "main") ||
 			d.Kind == project.Optional && (l.Kind == "optional" && pep.Normalize(l.Name) == pep.Normalize(d.Extra) || l.Kind == "poetry")
 		if !mine {
 			continue
@@ -67,7 +67,7 @@ func undeclare(p *analysis.Pass, deps []*project.Dependency) (patches []whittle.
 func undeclaring(p *analysis.Pass, d *project.Dependency) (file string, c analysis.Change, ok bool) {
 	for _, file := range p.Project.Written(d.File) {
 		switch {
-		case path.Base(file) == "pyproject.toml":
+		case path.Base(file) == "pyproject.toml", path.Base(file) == "Pipfile":
 			list, found := listOf(p.Project.File(file), d)
 			if !found {
 				continue

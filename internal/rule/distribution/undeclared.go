@@ -94,6 +94,7 @@ func undeclared(p *analysis.Pass, q *whittle.Problem, name string) whittle.Findi
 		f.Advice = "add " + requirement + " to " + where
 		f.Fix = projectFix(p, "declare "+requirement, []whittle.Patch{patch})
 	}
+	afterRelease(p, &f)
 	return f
 }
 

@@ -1,9 +1,11 @@
+// Package distribution has the rules about Python distributions as a whole: those
+// that are unused, optional, undeclared, declared in the wrong place or for
+// developers only, and wheels of which there is a smaller build.
 package distribution
 
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
@@ -50,7 +52,7 @@ func removable(p *analysis.Pass, roots []int) []int {
 	}
 	for _, d := range p.Dists.Declared() {
 		i, ok := p.Graph.Find(d.Name)
-		if ok && p.Dists.Usage(i) == analysis.Unused && slices.Contains(roots, i) && !slices.Contains(out, i) && !buildsOthers(d.Name) &&
+		if ok && p.Dists.Usage(i) == analysis.Unused && slices.Contains(roots, i) && !slices.Contains(out, i) && !buildsOthers(d.Name) && !isForDevelopment(d) &&
 			!slices.ContainsFunc(p.Graph.Distributions[i].ImportNames(), func(m string) bool { return imports[m] }) && !named(i) && !partOfUsed(p, i) {
 			out = append(out, i)
 		}
@@ -180,25 +182,17 @@ func unusedDependencies(p *analysis.Pass, group, freed, items []int) whittle.Fin
 		f.Message += ": " + whittle.Bytes(p.Layers.Bytes(items))
 	}
 	f.Risk, f.Caution = unusedRisk(p, group, freed)
-	if extra, ok := development(deps); ok {
-		f.Advice = "install the project without the extra " + extra
-	} else if patches, ok := undeclare(p, deps); ok {
+	if patches, ok := undeclare(p, deps); ok {
 		f.Fix = projectFix(p, "remove "+analysis.List(names), patches)
 	}
+	afterRelease(p, &f)
 	return f
 }
 
-// development finds an extra for developers of the project, which should remain
-// declared but not be installed in an image.
-func development(deps []*project.Dependency) (extra string, ok bool) {
-	for _, d := range deps {
-		for _, word := range []string{"dev", "test", "lint", "doc", "typing", "mypy"} {
-			if strings.Contains(strings.ToLower(d.Extra), word) {
-				return d.Extra, true
-			}
-		}
-	}
-	return "", false
+// isForDevelopment says that a dependency is for developers: the rule
+// development-tools reports it.
+func isForDevelopment(d *project.Dependency) bool {
+	return purposeOf(d.Name) != "" || d.Kind == project.Optional && forDevelopersOnly(d.Extra)
 }
 
 func pronoun(names []string) string {

@@ -1,7 +1,6 @@
-// Package distribution has the rules about Python distributions: those that are
-// unused, optional, undeclared or declared in the wrong place, and tests,
-// bytecode, headers and symbols in them that no run needs.
-package distribution
+// Package sitepackages has the rules about the files of installed Python
+// distributions: tests, bytecode, headers and symbols in them that no run needs.
+package sitepackages
 
 import (
 	"fmt"

@@ -1,0 +1,260 @@
+package distribution
+
+import (
+	"cmp"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/edit"
+	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/rule/analysis"
+)
+
+// move is what takes development tools out of the application's requirements.
+type move struct {
+	advice  string
+	patches []whittle.Patch
+	// to are the places that have them then.
+	to []place
+	ok bool
+}
+
+// destination is where a requirement goes: a list of pyproject.toml or Pipfile, or a
+// file of requirements.
+type destination struct {
+	place
+	list edit.List
+	// in is the file, new says that it is not there yet.
+	in  string
+	new bool
+}
+
+// movesTo says that tools would come to one of the places that the image installs,
+// or to one that it would install.
+func (d *developers) movesTo(t *tools, asked []place) bool {
+	return slices.ContainsFunc(t.misplaced, func(dep *project.Dependency) bool {
+		to, ok := d.destination(dep)
+		return ok && (slices.Contains(asked, to.place) || len(asked) > 0 && d.mayInstall(to.place))
+	})
+}
+
+// move makes the edits that move requirements to the places for developers.
+func (d *developers) move(deps []*project.Dependency) (m move) {
+	changes := map[string][]analysis.Change{}
+	added := map[string][]string{} // lines of new files
+	var order, names, places []string
+	m.ok = true
+	change := func(file string, c analysis.Change) {
+		if changes[file] == nil {
+			order = append(order, file)
+		}
+		changes[file] = append(changes[file], c)
+	}
+	for _, dep := range deps {
+		if !slices.Contains(names, dep.Name) {
+			names = append(names, dep.Name)
+		}
+		to, ok := d.destination(dep)
+		if !ok {
+			m.ok = false
+			continue
+		}
+		if !slices.Contains(m.to, to.place) {
+			m.to, places = append(m.to, to.place), append(places, to.String())
+		}
+		for _, file := range d.p.Project.Written(dep.File) {
+			switch ext := path.Ext(file); {
+			case path.Base(file) == "pyproject.toml" || path.Base(file) == "Pipfile":
+				from, found := listOf(d.p.Project.File(file), dep)
+				if !found || to.in != file {
+					continue // a compiled file, whose source is declared, too
+				}
+				change(file, func(src []byte) ([]whittle.Edit, error) { return edit.MoveRequirement(src, from, to.list, dep.Name) })
+			case ext == ".txt" || ext == ".in" || ext == ".pip":
+				text := lineOf(d.p.Project.File(file), dep)
+				change(file, func(src []byte) ([]whittle.Edit, error) { return edit.RemoveLine(src, dep.Name) })
+				if to.new {
+					added[to.in] = append(added[to.in], text)
+				} else {
+					change(to.in, func(src []byte) ([]whittle.Edit, error) { return edit.AddLine(src, text) })
+				}
+			default:
+				m.ok = false
+			}
+		}
+	}
+	m.advice = "declare " + analysis.List(names) + " in " + cmp.Or(analysis.List(places), "an extra for developers") + " instead of the application's dependencies"
+	for _, file := range order {
+		patch, err := d.p.Project.Patch(file, changes[file])
+		if err != nil && len(added) == 0 && slices.ContainsFunc(m.to, func(w place) bool { return w.file == file }) {
+			continue // it has them already
+		}
+		m.ok = m.ok && err == nil
+		m.patches = append(m.patches, patch)
+	}
+	for _, file := range slices.Sorted(maps.Keys(added)) {
+		m.patches = append(m.patches, whittle.Patch{File: file, Edits: []whittle.Edit{{New: d.newFile(deps[0], file, added[file])}}})
+	}
+	m.ok = m.ok && len(m.patches) > 0
+	return m
+}
+
+// lineOf is the requirement as a file of requirements has it, which may be the source
+// of the one that declares it.
+func lineOf(src []byte, dep *project.Dependency) string {
+	for line := range pep.Lines(src) {
+		text, _ := pep.SplitOptions(line.Text)
+		if r, err := pep.ParseRequirement(text); err == nil && r.Name == dep.Requirement.Name {
+			return text
+		}
+	}
+	return dep.Text
+}
+
+// newFile is the text of a new file of requirements for developers: those of the
+// application, and theirs.
+func (d *developers) newFile(dep *project.Dependency, file string, lines []string) string {
+	slices.Sort(lines)
+	base := path.Base(d.p.Project.Written(dep.File)[0])
+	if path.Ext(file) == ".in" {
+		base = strings.TrimSuffix(base, ".in") + ".txt"
+		return "-c " + base + "\n" + strings.Join(lines, "\n") + "\n"
+	}
+	return "-r " + base + "\n" + strings.Join(lines, "\n") + "\n"
+}
+
+// destination is where a requirement belongs: where the project has requirements
+// for developers, else where its tool would have them.
+func (d *developers) destination(dep *project.Dependency) (to destination, ok bool) {
+	written := d.p.Project.Written(dep.File)
+	if len(written) == 0 {
+		return to, false
+	}
+	switch file := written[0]; {
+	case path.Base(file) == "pyproject.toml":
+		return d.listFor(dep, file)
+	case path.Base(file) == "Pipfile":
+		return destination{place: place{file: file}, list: edit.List{Kind: "pipfile-dev"}, in: file}, true
+	case placeOf(dep).file != "":
+		return d.fileFor(dep, file)
+	}
+	return to, false
+}
+
+// listFor is the list of a pyproject.toml for developers.
+func (d *developers) listFor(dep *project.Dependency, file string) (to destination, ok bool) {
+	src := d.p.Project.File(file)
+	from, found := listOf(src, dep)
+	lists, err := edit.Lists(src)
+	if !found || err != nil {
+		return to, false
+	}
+	at := func(l edit.List) destination {
+		w := place{group: pep.Normalize(l.Name)}
+		switch l.Kind {
+		case "optional":
+			w = place{extra: w.group}
+		case "uv-dev":
+			w.group = "dev"
+		}
+		return destination{place: w, list: l, in: file}
+	}
+	kinds := []string{"group", "uv-dev", "pdm-dev", "poetry-group", "optional"}
+	if strings.HasPrefix(from.Kind, "poetry") {
+		kinds = []string{"poetry-group"}
+	}
+	best, most := edit.List{}, 0
+	for _, l := range lists {
+		rank := slices.Index(kinds, l.Kind)
+		if rank < 0 || !d.isDevelopersPlace(at(l).place) && !forDevelopersOnly(l.Name) && l.Kind != "uv-dev" {
+			continue
+		}
+		score := 10 * (len(kinds) - rank)
+		if names, err := edit.Requirements(src, l); err == nil && slices.ContainsFunc(names, func(text string) bool {
+			r, err := pep.ParseRequirement(text)
+			return err == nil && r.Name == pep.Normalize(dep.Name)
+		}) {
+			score += 100
+		}
+		score += fits(l.Name, purposeOf(dep.Name))
+		if score > most {
+			best, most = l, score
+		}
+	}
+	if most > 0 {
+		return at(best), true
+	}
+	_, uv := d.p.Project.Read(path.Join(path.Dir(file), "uv.lock"))
+	_, pdm := d.p.Project.Read(path.Join(path.Dir(file), "pdm.lock"))
+	_, poetry := d.p.Project.Read(path.Join(path.Dir(file), "poetry.lock"))
+	managed := func(tool string) bool {
+		return slices.ContainsFunc(d.commands(), func(c installing) bool { return c.Tool == tool && !byWords(&c.InstallCommand) })
+	}
+	switch {
+	case strings.HasPrefix(from.Kind, "poetry"), poetry || managed("poetry"):
+		return at(edit.List{Kind: "poetry-group", Name: "dev"}), true
+	case uv || pdm || managed("uv") || managed("pdm"):
+		return at(edit.List{Kind: "group", Name: "dev"}), true
+	}
+	return at(edit.List{Kind: "optional", Name: "dev"}), true
+}
+
+// fits says how well a name for developers fits a tool: 5 for one of its purpose, 3
+// for one of all purposes, 1 for others.
+func fits(name, purpose string) int {
+	name = strings.ToLower(name)
+	switch {
+	case purpose != "" && strings.Contains(name, purpose), purpose == "typing" && strings.Contains(name, "lint"), purpose == "docs" && strings.Contains(name, "doc"):
+		return 5
+	case strings.Contains(name, "dev"), name == "":
+		return 3
+	}
+	return 1
+}
+
+// fileFor is the file of requirements for developers: the one that is there, else a
+// new one beside the application's.
+func (d *developers) fileFor(dep *project.Dependency, file string) (to destination, ok bool) {
+	best, most := "", 0
+	for _, name := range d.p.Declared.Files {
+		ext := path.Ext(name)
+		if ext != ".txt" && ext != ".in" && ext != ".pip" || name == dep.File || name == file || !d.isDevelopersPlace(place{file: name}) {
+			continue
+		}
+		written := d.p.Project.Written(name)
+		if len(written) != 1 || path.Ext(written[0]) != path.Ext(file) && path.Ext(written[0]) == ".in" {
+			continue
+		}
+		score := 1 + fits(path.Base(name), purposeOf(dep.Name))
+		if path.Dir(written[0]) == path.Dir(file) {
+			score += 10
+		}
+		if slices.ContainsFunc(d.p.Dists.Declarations(), func(o *project.Dependency) bool {
+			return o.File == name && pep.Normalize(o.Name) == pep.Normalize(dep.Name) && o.Kind == project.Development
+		}) {
+			score += 100
+		}
+		if score > most {
+			best, most = name, score
+		}
+	}
+	if best != "" {
+		return destination{place: place{file: best}, in: d.p.Project.Written(best)[0]}, true
+	}
+	base, ext := strings.TrimSuffix(path.Base(file), path.Ext(file)), path.Ext(file)
+	if base != "requirements" && path.Base(path.Dir(file)) != "requirements" {
+		return to, false
+	}
+	name := path.Join(path.Dir(file), base+"-dev"+ext)
+	if path.Base(path.Dir(file)) == "requirements" {
+		name = path.Join(path.Dir(file), "dev"+ext)
+	}
+	if _, there := d.p.Project.Read(name); there {
+		return to, false
+	}
+	return destination{place: place{file: name}, in: name, new: true}, true
+}
