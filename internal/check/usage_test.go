@@ -73,6 +73,7 @@ var ways = map[check.Use]string{check.UnknownUse: "unknown", check.NotUsed: "not
 func TestUsage(t *testing.T) {
 	main := func(text string) map[string]string { return map[string]string{"app/main.py": text} }
 	start := whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "main.py"}, WorkingDir: "/app"}
+	rooted := whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "main.py"}}
 	files := func(all ...map[string]string) map[string]string {
 		out := map[string]string{}
 		for _, m := range all {
@@ -110,6 +111,10 @@ func TestUsage(t *testing.T) {
 		{"tests of a library", files(main("import a\n"), installed("a", map[string]string{"a/tests/__init__.py": "import b\n"}), installed("b", nil)), start,
 			"a eager main.py:1\nb not"},
 		{"another module of the application", files(main("import os\n"), map[string]string{"app/scripts/x.py": "import lib\n"}, plain), start, "lib lazy scripts/x.py:1"},
+		{"another module of an application in the root folder", files(map[string]string{"main.py": "import importlib\ndef f(n):\n    importlib.import_module('apps.{}.forms'.format(n))\n",
+			"apps/a/forms.py": "import lib\n"}, installed("lib", map[string]string{"lib/__init__.py": "def f():\n    try:\n        import mail\n    except ImportError as e:\n        raise Exception('install mail') from e\n"}),
+			installed("mail", nil)), rooted, "lib lazy /apps/a/forms.py:1\nmail optional lib/__init__.py:3"},
+		{"the tests of an application in the root folder", files(map[string]string{"main.py": "import os\n", "tests/test_x.py": "import lib\n", "usr/share/gdb/x.py": "import lib\n"}, plain), rooted, "lib not"},
 		{"the application's tests", files(main("import os\n"), map[string]string{"app/tests/test_x.py": "import lib\n"}, plain), start, "lib not"},
 		{"a plug-in", files(main("import a\n"), installed("a", nil), installed("a-b", map[string]string{"entry_points.txt": "[a.plugins]\nb = a_b:f\n"})), start,
 			"a eager main.py:1\na-b plugin entry point b of a"},

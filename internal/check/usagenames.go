@@ -251,17 +251,29 @@ func (u *usage) application() {
 }
 
 // applicationFile says that a file is in the application's folder or belongs
-// to its distributions, and is not a test.
+// to its distributions, and is not a test. An application in the root folder has
+// all that is nobody else's.
 func (u *usage) applicationFile(p string) bool {
 	if i, ok := u.s.owners.Owner[p]; ok {
 		return slices.Contains(u.s.owners.Own, i)
 	}
-	if u.s.trace.Workdir == "" || !strings.HasPrefix(p, u.s.trace.Workdir+"/") || strings.Contains("/"+p, "/site-packages/") {
+	rest := "/" + p
+	if dir := u.s.trace.Workdir; dir != "" {
+		below, ok := strings.CutPrefix(p, dir+"/")
+		if !ok {
+			return false
+		}
+		rest = "/" + below
+	} else if slices.Contains(systemFolders, source.Top(strings.ReplaceAll(p, "/", "."))) {
 		return false
 	}
-	rest := strings.TrimPrefix(p, u.s.trace.Workdir)
-	return !strings.Contains(rest, "/tests/") && !strings.Contains(rest, "/test/") && !source.ForTests(rest)
+	return !strings.Contains("/"+p, "/site-packages/") && !strings.Contains(rest, "/tests/") && !strings.Contains(rest, "/test/") && !source.ForTests(rest)
 }
+
+// systemFolders are the root's folders of the operating system, of temporary
+// files and of users.
+// https://refspecs.linuxfoundation.org/FHS_3.0/fhs/index.html
+var systemFolders = []string{"bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "media", "mnt", "proc", "root", "run", "sbin", "sys", "tmp", "usr", "var"}
 
 // mentioned finds what modules of used distributions import although no start
 // reached them: they may be loaded by name, like the dialects of databases.
