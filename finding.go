@@ -274,6 +274,34 @@ type Repair struct {
 	Files []FileChange `json:"files"`
 	// Verified is nil unless the change was built and run.
 	Verified *Verification `json:"verified,omitempty"`
+	// Series is the same change as commits, nil unless it was asked for.
+	Series *RepairSeries `json:"series,omitempty"`
+}
+
+// RepairSeries is a change as commits, one for each concern.
+type RepairSeries struct {
+	// Author is "NAME <ADDRESS>" as git is configured; empty where that is not
+	// known.
+	Author string `json:"author,omitempty"`
+	// Date is that of the commits, as RFC 3339 has it.
+	Date string `json:"date"`
+	// Prefix is the project's folder in git's work tree, with a slash at its end;
+	// empty is its top.
+	Prefix  string         `json:"prefix,omitempty"`
+	Commits []RepairCommit `json:"commits"`
+}
+
+// RepairCommit is one commit: the fixes of one rule.
+type RepairCommit struct {
+	// Subject is a line of at most 72 characters, Body has further lines of at most
+	// 72.
+	Subject string `json:"subject"`
+	Body    string `json:"body"`
+	// Rule is empty where the changes are of none alone.
+	Rule  string       `json:"rule,omitempty"`
+	Files []FileChange `json:"files"`
+	// Commit is the name of git's object, empty where nothing was committed.
+	Commit string `json:"commit,omitempty"`
 }
 
 // FixStatus is what became of a fix.

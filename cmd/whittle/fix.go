@@ -35,6 +35,11 @@ fix that makes a start clearly slower (in repeated runs, by more than 10 % and
 0.2 s) and saves less than 12.5 MB for each second of that, which is what a
 download at 100 Mbit/s takes; --objective size keeps it.
 
+With --commits, each concern is one commit, with a message that says why and what
+it saves. --write makes the commits, all at once, in a git work tree without
+uncommitted changes; hooks and other programs of the repository are not run.
+Without --write they are shown as patches for git am.
+
 Exit codes: 0 fine; 1 with --verify: a fix was reverted, or an image still
 does not run; 2 the command line or the input is wrong; 3 the build engine, the
 network or this machine failed.`,
@@ -58,6 +63,11 @@ network or this machine failed.`,
 					return err
 				}
 			}
+			if o.Commits && o.Write {
+				if err := unused(cmd, "--commits needs a work tree without uncommitted changes", "force"); err != nil {
+					return err
+				}
+			}
 			if interactive {
 				o.Ask = newAsker(a.in, a.err).ask
 			}
@@ -74,6 +84,7 @@ network or this machine failed.`,
 	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "with --verify: what a fix is judged by: both (size and start-up) or size")
 	f.BoolVarP(&o.Write, "write", "w", false, "change the files")
 	f.BoolVar(&o.Force, "force", false, "with --write: also change files with uncommitted changes")
+	f.BoolVar(&o.Commits, "commits", false, "one commit for each concern: with --write in a clean git work tree, otherwise patches for git am")
 	f.BoolVar(&o.Guard, "guard-imports", false, "do not declare an import that is missing; make it fail with a message that says what to install")
 	f.BoolVarP(&interactive, "interactive", "i", false, "ask before each fix")
 	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
@@ -105,8 +116,16 @@ func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions) error {
 	if r == nil {
 		return failed
 	}
-	if err := a.show(r, func(w io.Writer, st report.Style) error { return report.RepairText(w, r, st) }); err != nil {
+	if err := a.show(r, func(w io.Writer, st report.Style) error {
+		if r.Series != nil && !o.Write {
+			return report.RepairSeries(w, r)
+		}
+		return report.RepairText(w, r, st)
+	}); err != nil {
 		return err
+	}
+	if r.Series != nil && !o.Write && !a.quiet {
+		fmt.Fprintln(a.err, seriesNote(r))
 	}
 	if failed != nil || r.Verified == nil {
 		return failed
@@ -122,6 +141,21 @@ func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions) error {
 		}
 	}
 	return nil
+}
+
+// seriesNote says what a series that is shown has, and what to do with it.
+func seriesNote(r *whittle.Repair) string {
+	left := 0
+	for _, s := range r.Steps {
+		if s.Status != whittle.Applied {
+			left++
+		}
+	}
+	note := fmt.Sprintf("%d patches for git am", len(r.Series.Commits))
+	if left > 0 {
+		note += fmt.Sprintf("; %d fixes are not among them: whittle fix says why", left)
+	}
+	return note
 }
 
 // asker asks on the terminal before each fix.

@@ -1,5 +1,6 @@
-// Package git says which files of a folder differ from what git has committed. A
-// repository is not trusted: no program that its configuration names is run.
+// Package git says which files of a folder differ from what git has committed, and
+// commits changes. A repository is not trusted: no program that its configuration
+// names is run.
 package git
 
 import (
@@ -31,7 +32,7 @@ func Dirty(ctx context.Context, dir string, files []string) ([]string, error) {
 	if len(files) == 0 || !inRepository(dir) {
 		return nil, nil
 	}
-	g := gitRepository{dir, gitPatience}
+	g := gitRepository{dir: dir, patience: gitPatience}
 	if _, err := g.run(ctx, "rev-parse", "--git-dir"); err != nil {
 		return nil, unknownState(ctx, files, err)
 	}
@@ -90,18 +91,26 @@ const (
 type gitRepository struct {
 	dir      string
 	patience time.Duration
+	// env are further variables for git.
+	env []string
 }
 
-// run runs a git command that only reads names. All settings by which a
-// configuration can start programs are off.
+// run runs a git command. All settings by which a configuration can start programs
+// are off, except filters: a command that reads contents of files needs those in
+// env (see [Repository]).
 func (g gitRepository) run(ctx context.Context, args ...string) ([]byte, error) {
+	return g.pipe(ctx, nil, args...)
+}
+
+// pipe runs a git command that reads a text.
+func (g gitRepository) pipe(ctx context.Context, in []byte, args ...string) ([]byte, error) {
 	git, err := exec.LookPath("git") // never one in the current folder
 	if err != nil {
 		return nil, fmt.Errorf("there is a repository and no git on PATH")
 	}
 	options := []string{"-C", g.dir, "--no-pager", "--no-optional-locks", "--literal-pathspecs",
 		"-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.DevNull, "-c", "core.attributesFile=" + os.DevNull, "-c", "core.untrackedCache=false",
-		"-c", "core.sshCommand=false", "-c", "protocol.allow=never", "-c", "safe.bareRepository=explicit", "-c", "credential.helper=", "-c", "submodule.recurse=false"}
+		"-c", "core.sshCommand=false", "-c", "protocol.allow=never", "-c", "safe.bareRepository=explicit", "-c", "credential.helper=", "-c", "submodule.recurse=false", "-c", "commit.gpgSign=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"}
 	parent := ctx
 	ctx, cancel := context.WithTimeout(ctx, g.patience)
 	defer cancel()
@@ -114,6 +123,10 @@ func (g gitRepository) run(ctx context.Context, args ...string) ([]byte, error) 
 		if name, _, _ := strings.Cut(v, "="); !strings.HasPrefix(name, "GIT_") && name != "LC_ALL" {
 			cmd.Env = append(cmd.Env, v)
 		}
+	}
+	cmd.Env = append(cmd.Env, g.env...)
+	if in != nil {
+		cmd.Stdin = bytes.NewReader(in)
 	}
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &boundedWriter{&out, maxGitAnswer}, &boundedWriter{&stderr, 4 << 10}

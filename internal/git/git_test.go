@@ -137,7 +137,7 @@ func TestGitHangs(t *testing.T) {
 		if err := exec.Command("mkfifo", at).Run(); err != nil {
 			t.Skip(err)
 		}
-		g := gitRepository{dir, 300 * time.Millisecond}
+		g := gitRepository{dir: dir, patience: 300 * time.Millisecond}
 		start := time.Now()
 		if _, err := g.run(context.Background(), "ls-tree", "HEAD"); err == nil && name != "index" {
 			t.Errorf("%s: it answers", name)

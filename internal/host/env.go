@@ -11,6 +11,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/git"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/resolve"
@@ -31,6 +32,8 @@ type Env struct {
 	// Dirty gives those of a folder's files that have uncommitted changes; nil if
 	// that is not checked.
 	Dirty func(ctx context.Context, dir string, files []string) ([]string, error)
+	// Repository opens the git repository of a folder; nil if there is no git.
+	Repository func(ctx context.Context, dir string) (Repository, error)
 	// Lookup gives variables of whittle's environment; nil is [os.LookupEnv].
 	Lookup func(name string) (string, bool)
 	// Secret gives the key that authenticates this user's records; nil is an empty
@@ -47,6 +50,9 @@ type Env struct {
 	// Notes say what is not available, and what that means.
 	Notes []string
 }
+
+// Repository is a git repository to which whittle commits: see [git.Repository].
+type Repository = *git.Repository
 
 // Images opens an image by the name that a user wrote.
 type Images interface {

@@ -89,7 +89,7 @@ func System(o SystemOptions) (*Env, error) {
 		Notes:    notes,
 		Images:   systemImages{source.Options{Platform: o.Platform}},
 		Packages: pypi.Open(pypi.Options{CacheDir: cacheFolder(o.CacheDir, "pypi"), Offline: o.NoIndexes}),
-		Dirty:    git.Dirty,
+		Dirty:    git.Dirty, Repository: git.Open,
 		Secret:   outdir.UserKey(o.CacheDir),
 		Index:    index.Options{Limits: o.Limits, Verify: o.VerifyDigests},
 		Machine:  machine(),

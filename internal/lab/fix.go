@@ -31,6 +31,9 @@ type FixOptions struct {
 	Verify bool
 	// Guard is as in [audit.AdviseOptions].
 	Guard bool
+	// Commits also gives the change as commits, one for each concern. With Write,
+	// they are made: the work tree has to be clean.
+	Commits bool
 	// Ask says whether a fix is wanted, before it is made; nil makes all.
 	Ask func(context.Context, whittle.Finding) (bool, error)
 }
@@ -40,6 +43,10 @@ type FixOptions struct {
 // the error.
 func Fix(ctx context.Context, env *host.Env, o FixOptions) (*whittle.Repair, error) {
 	if err := audit.KnownRules(o.Rules); err != nil {
+		return nil, err
+	}
+	repository, err := openRepository(ctx, env, o)
+	if err != nil {
 		return nil, err
 	}
 	s, err := openBuilt(ctx, env, o.StudyOptions)
@@ -52,11 +59,11 @@ func Fix(ctx context.Context, env *host.Env, o FixOptions) (*whittle.Repair, err
 	if err != nil {
 		return nil, err
 	}
-	return s.fix(ctx, o)
+	return s.fix(ctx, o, repository)
 }
 
 // fix finds, proves and writes the fixes of a study's variants.
-func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) {
+func (s *study) fix(ctx context.Context, o FixOptions, repository host.Repository) (*whittle.Repair, error) {
 	if !slices.ContainsFunc(s.variants, func(v whittle.Variant) bool { return v.Build.Status == whittle.Built }) {
 		return nil, s.noImage()
 	}
@@ -84,8 +91,13 @@ func (s *study) fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) 
 	if out.Files, err = p.workshop.changes(p.state); err != nil {
 		return nil, err
 	}
+	if o.Commits {
+		if out.Series, err = p.series(ctx, out, repository); err != nil {
+			return nil, err
+		}
+	}
 	if o.Write {
-		err = s.write(ctx, out.Files, o.Force)
+		err = s.writeOrCommit(ctx, out, o.Force, repository)
 		out.Written = err == nil
 	}
 	return out, err

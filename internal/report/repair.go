@@ -98,6 +98,9 @@ func repairSections(d *document, level int, r *whittle.Repair, verbose bool) {
 		}
 		d.add(para(map[bool]string{true: "Changed: ", false: "To change: "}[r.Written] + strings.Join(names, ", ") + "."))
 	}
+	if r.Series != nil && len(r.Series.Commits) > 0 {
+		d.add(commitsTable(r.Series))
+	}
 	if len(r.Steps) > 0 {
 		d.add(stepsTable(r.Steps, r.Verified != nil))
 	}
@@ -117,6 +120,19 @@ func repairSections(d *document, level int, r *whittle.Repair, verbose bool) {
 			verifiedRows(d, level+1, v)
 		}
 	}
+}
+
+// commitsTable has a row for each commit, with the name that git gave it.
+func commitsTable(s *whittle.RepairSeries) table {
+	t := table{columns: []column{left("Commit"), wrapped("Subject")}}
+	for i, c := range s.Commits {
+		name := fmt.Sprint(i + 1)
+		if c.Commit != "" {
+			name = c.Commit[:min(len(c.Commit), 10)]
+		}
+		t.row(text(name), text(c.Subject))
+	}
+	return t
 }
 
 // stepsTable has a row for each fix: what it does, what it was predicted to save
