@@ -28,7 +28,7 @@ func (p *Pass) HiddenByUpgrade(layer int) func(item int) bool {
 		if pip && installerPath.MatchString(it.Path) {
 			return true
 		}
-		return system && p.Layers.IsBase(it.Layer) && (p.Layers.OfSystem(item) || it.Cause == whittle.Deleted && !p.deletes(in, it.Path))
+		return system && (p.Layers.OfSystem(item) || p.Layers.IsBase(it.Layer) && it.Cause == whittle.Deleted && !p.deletes(in, it.Path))
 	}
 }
 

@@ -59,9 +59,13 @@ func (d *leftFolder) delete(below string) (string, bool) {
 	return command + word, true
 }
 
-// usedLater says that a later instruction may use the folder: it runs there, names
-// it, or cannot be read.
+// usedLater says that a later instruction or a file of the project may use the
+// folder: it runs there, names it, or cannot be read.
 func (d *leftFolder) usedLater() bool {
+	texts, ok := d.p.AllTexts()
+	if name := path.Base(d.at); !ok || len(name) > 3 && texts.Without(d.p.Dockerfile.Name).Name(name) {
+		return true
+	}
 	for i := range d.p.Dockerfile.Stages {
 		chain := d.p.Recipe.ChainOf(&d.p.Dockerfile.Stages[i])
 		start := slices.Index(chain, d.in)
@@ -96,7 +100,7 @@ func (d *leftFolder) usedBy(in *dockerfile.Instruction) bool {
 		if s, ok := recipe.ReadSystem(c.RunCommand); ok && (s.Installs() || s.Prepares()) {
 			continue
 		}
-		if c.Name() == "" || !c.Known || whittle.Under(c.Dir, d.at) || runsScript(c.RunCommand) {
+		if c.Name() == "" || !c.Known || whittle.Under(c.Dir, d.at) {
 			return true
 		}
 		if slices.ContainsFunc(c.Words, d.names) {

@@ -102,7 +102,7 @@ func localesOf(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Instructio
 		return f, true
 	}
 	if complete {
-		leaveOut(p, &f, s, in, layer, a, []int{n})
+		leaveOut(p, &f, s, in, layer, a, []int{n}, names)
 	}
 	return f, true
 }

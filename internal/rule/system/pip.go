@@ -98,22 +98,63 @@ func secondPip(p *analysis.Pass, in *dockerfile.Instruction, layer int, commands
 	if f.Fix, ok = p.Recipe.Fix("do not upgrade "+analysis.List(tools), edits); !ok {
 		return f, true
 	}
+	if whole {
+		items = itemsOf(p, layer)
+		f.Evidence, f.Change = p.Recipe.WithLine(p.Layers.Places(items), layer), p.Layers.Removal(items)
+	}
+	noteOldPip(p, &f, in, layer, items)
+	return f, true
+}
+
+// noteOldPip bounds what else changes when the pip of a lower layer stays: where
+// it runs again it writes bytecode, if it has none, and part of what the RUN
+// downloaded is not downloaded.
+func noteOldPip(p *analysis.Pass, f *whittle.Finding, in *dockerfile.Instruction, layer int, items []int) {
+	if p.Config != nil && runsPip(p, in) && !slices.ContainsFunc(p.Config.Config.Env, func(e string) bool {
+		return strings.HasPrefix(e, "PYTHONDONTWRITEBYTECODE=") && !strings.HasSuffix(e, "=")
+	}) {
+		for _, i := range items {
+			if at := p.Ledger.Items[i].Path; strings.HasSuffix(at, ".pyc") && strings.Contains(at, "-packages/pip/") {
+				f.Change.Plus += p.Ledger.Items[i].Bytes
+			}
+		}
+		// The bytecode of one version is about as large as that of another.
+		f.Change.Plus = min(f.Change.Plus+f.Change.Plus/4, p.Layers.Bytes(items))
+	}
 	var cached []int
 	for _, i := range itemsOf(p, layer) {
-		if strings.Contains("/"+p.Ledger.Items[i].Path, "/.cache/pip/") {
+		if strings.Contains("/"+p.Ledger.Items[i].Path, "/.cache/pip/") && !slices.Contains(items, i) {
 			cached = append(cached, i)
 		}
 	}
-	switch {
-	case whole:
-		f.Evidence, f.Change = p.Recipe.WithLine(p.Layers.Places(itemsOf(p, layer)), layer), p.Layers.Removal(itemsOf(p, layer))
-	case len(cached) > 0: // some of what the RUN downloads is pip
+	if len(cached) > 0 {
 		f.Evidence = append(f.Evidence, p.Layers.Places(cached)...)
 		for _, i := range cached {
 			f.Change.Shrink = append(f.Change.Shrink, whittle.Shrunk{Content: p.Layers.Content(i), High: p.Ledger.Items[i].Bytes})
 		}
 	}
-	return f, true
+}
+
+// runsPip says that a RUN, from one on, runs pip for something else than to
+// upgrade pip, or that nobody can say.
+func runsPip(p *analysis.Pass, in *dockerfile.Instruction) bool {
+	chain := p.Recipe.Chain()
+	for _, later := range chain[slices.Index(chain, in):] {
+		if later.Keyword != "RUN" {
+			continue
+		}
+		commands, ok := recipe.RunCommands(later)
+		upgrades := recipe.InstallerUpgrades(later)
+		if !ok || slices.ContainsFunc(commands, func(c recipe.RunCommand) bool {
+			if slices.ContainsFunc(upgrades, func(u recipe.InstallerUpgrade) bool { return u.Span == c.Span && !u.Others }) {
+				return false
+			}
+			return c.Name() == "" || runsScript(c) || strings.HasPrefix(c.Name(), "pip") || slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "pip" })
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 func before(version string) string {

@@ -148,7 +148,7 @@ func sourcesLeft(d *leftFolder) (f whittle.Finding, ok bool) {
 		Advice:      "delete them in the RUN that builds, or build in a stage of its own and copy what it installs",
 		Fingerprint: whittle.Fingerprint("installed-sources", p.Recipe.LayerText(d.layer), d.at),
 	}
-	if d.needed() {
+	if d.usedLater() {
 		return f, true
 	}
 	if command, ok := d.delete(""); ok {
@@ -180,13 +180,6 @@ func (d *leftFolder) started() bool {
 		return true
 	}
 	return slices.ContainsFunc(slices.Concat(c.Entrypoint, c.Cmd, c.Env), func(w string) bool { return strings.Contains(w, "/"+d.at) })
-}
-
-// needed says that a later instruction or a file of the project may use the
-// folder.
-func (d *leftFolder) needed() bool {
-	texts, ok := d.p.AllTexts()
-	return !ok || d.usedLater() || texts.Without(d.p.Dockerfile.Name).Name(path.Base(d.at))
 }
 
 // installed says that the layer has programs or libraries outside of the folder.

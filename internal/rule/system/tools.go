@@ -2,6 +2,7 @@ package system
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -152,14 +153,14 @@ func unusedTools(p *analysis.Pass, s *analysis.Packages, u *users, in *dockerfil
 		Fingerprint: whittle.Fingerprint("debugging-tools", append([]string{p.Recipe.LayerText(layer)}, names...)...),
 	}
 	if u.complete {
-		leaveOut(p, &f, s, in, layer, a, list)
+		leaveOut(p, &f, s, in, layer, a, list, names)
 	}
 	return f, true
 }
 
 // leaveOut gives a finding the fix that takes packages out of the commands that
-// ask for them.
-func leaveOut(p *analysis.Pass, f *whittle.Finding, s *analysis.Packages, in *dockerfile.Instruction, layer int, a asked, list []int) {
+// ask for them; brought are all that come with them.
+func leaveOut(p *analysis.Pass, f *whittle.Finding, s *analysis.Packages, in *dockerfile.Instruction, layer int, a asked, list []int, brought []string) {
 	var words []askedWord
 	var names []string
 	for _, n := range list {
@@ -179,6 +180,7 @@ func leaveOut(p *analysis.Pass, f *whittle.Finding, s *analysis.Packages, in *do
 		f.Evidence, f.Change = p.Recipe.WithLine(p.Layers.Places(itemsOf(p, layer)), layer), p.Layers.Removal(itemsOf(p, layer))
 	default:
 		f.Fix = fix
+		noteCached(p, f, brought, layer)
 		noteRecords(p, f, layer)
 	}
 }
@@ -236,8 +238,11 @@ func noteRecords(p *analysis.Pass, f *whittle.Finding, layer int) {
 	for _, i := range recordItems(p, layer) {
 		it := &p.Ledger.Items[i]
 		low := int64(0)
-		if isDatabase(it.Path) {
+		switch {
+		case isDatabase(it.Path):
 			low = sizeBelow(p, it.Path, layer)
+		case strings.HasSuffix(it.Path, "pkgcache.bin"): // nearly all of it is about what could be installed
+			low = it.Bytes - it.Bytes/20
 		}
 		if low >= it.Bytes {
 			continue
@@ -248,6 +253,24 @@ func noteRecords(p *analysis.Pass, f *whittle.Finding, layer int) {
 	}
 	if sum > 0 {
 		f.Evidence = append(f.Evidence, whittle.Evidence{Layer: layer, Bytes: sum, Files: files, What: "the package manager's records"})
+	}
+}
+
+// noteCached adds what a package manager keeps of the packages that it
+// downloaded: var/cache/apt/archives/nano_8.4-1_amd64.deb.
+func noteCached(p *analysis.Pass, f *whittle.Finding, packages []string, layer int) {
+	e := whittle.Evidence{Path: "var/cache/apt/archives", Layer: layer}
+	for i := range p.Ledger.Items {
+		it := &p.Ledger.Items[i]
+		name, _, _ := strings.Cut(path.Base(it.Path), "_")
+		if it.Layer == layer && path.Dir(it.Path) == e.Path && slices.Contains(packages, name) {
+			f.Change.Remove = append(f.Change.Remove, p.Layers.Content(i))
+			e.Bytes += it.Bytes
+			e.Files++
+		}
+	}
+	if e.Files > 0 {
+		f.Evidence = append(f.Evidence, e)
 	}
 }
 
@@ -270,7 +293,7 @@ func isDatabase(at string) bool {
 
 func isRecord(at string) bool {
 	for _, dir := range []string{"var/log/", "var/lib/dpkg/alternatives/", "var/lib/dpkg/triggers/", "var/cache/debconf/", "var/cache/ldconfig/", "var/lib/rpm/", "usr/lib/sysimage/rpm/",
-		"var/lib/dnf/", "usr/lib/sysimage/libdnf5/", "etc/ld.so.cache"} {
+		"var/lib/dnf/", "usr/lib/sysimage/libdnf5/", "etc/ld.so.cache", "var/cache/apt/pkgcache.bin", "var/cache/apt/srcpkgcache.bin"} {
 		if strings.HasPrefix(at, dir) {
 			return true
 		}
