@@ -91,6 +91,12 @@ func TestRun(t *testing.T) {
 		{"no program", nil, whittle.Process{Entrypoint: []string{"serve"}}, whittle.Fails, []string{"error entrypoint-not-found  serve:0"}},
 		{"no user", nil, whittle.Process{Cmd: start.Cmd, WorkingDir: "/app", User: "app"}, whittle.Fails, []string{"error missing-user  /etc/passwd:0"}},
 		{"nothing", nil, whittle.Process{}, whittle.Unknown, nil},
+		{"the root folder, put on the path", map[string]string{"shop/main.py": "import os\nimport sys\nsys.path.append(os.path.abspath('.'))\nfrom shop import cart\n", "shop/cart.py": ""},
+			whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "shop/main.py"}}, whittle.Runs, nil},
+		{"the root folder, made the path", map[string]string{"shop/main.py": "import sys\nsys.path = ['/'] + sys.path\nimport shop.cart\n", "shop/cart.py": ""},
+			whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "shop/main.py"}}, whittle.Runs, nil},
+		{"the root folder, not on the path", map[string]string{"shop/main.py": "from shop import cart\n", "shop/cart.py": ""},
+			whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "shop/main.py"}}, whittle.Fails, []string{"error not-on-path shop /shop/main.py:1"}},
 		{"a user's folder of another place", map[string]string{"opt/user/lib/python3.13/site-packages/svc.py": ""},
 			whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "-m", "svc"}, WorkingDir: "/app", Env: []string{"PYTHONUSERBASE=/opt/user"}}, whittle.Runs, nil},
 	}

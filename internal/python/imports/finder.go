@@ -112,7 +112,9 @@ func NewFinder(root whittle.Root, p Process, builtins []string) (*Finder, error)
 		}
 	}
 	f.suffixes = extensionSuffixes(t, interp)
-	f.addDir(p.First)
+	if p.First != "" {
+		f.addDir(p.First)
+	}
 	f.First = ""
 	if len(f.Path) > 0 {
 		f.First = f.Path[0]
@@ -163,11 +165,9 @@ func (f *Finder) sites(p Process) []string {
 	return append(dirs, path.Join(f.Interpreter.Lib, "site-packages"), path.Join(f.Interpreter.Prefix, name))
 }
 
-// addDir appends a folder, or notes a zip file, which is not looked into.
+// addDir appends a folder, or notes a zip file, which is not looked into. The
+// root folder is empty.
 func (f *Finder) addDir(dir string) {
-	if dir == "" {
-		return
-	}
 	real, ok := f.t.Follow("", dir)
 	if !ok || f.onPath[real] {
 		return
