@@ -163,7 +163,7 @@ func (x *Examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptio
 	var wants []pep.Requirement
 	if p.Declared != nil {
 		for _, d := range p.Declared.Dependencies {
-			if d.Kind == project.Runtime {
+			if d.Kind == project.Runtime && !d.Via {
 				wants = append(wants, d.Requirement)
 			}
 		}

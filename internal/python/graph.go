@@ -175,6 +175,16 @@ func (g *Graph) Find(name string) (int, bool) {
 // others or itself. What is in without is not gone through: what is needed
 // with it and not without it is what removing it frees.
 func (g *Graph) Needed(roots []int, without ...int) []bool {
+	return g.neededBy(roots, without, func(int) bool { return true })
+}
+
+// NeededBy is [Graph.Needed] by the requirements that follow says alone; they are
+// positions in Edges.
+func (g *Graph) NeededBy(roots []int, follow func(edge int) bool) []bool {
+	return g.neededBy(roots, nil, follow)
+}
+
+func (g *Graph) neededBy(roots, without []int, follow func(edge int) bool) []bool {
 	needed := make([]bool, len(g.Distributions))
 	skip := map[int]bool{-1: true}
 	for _, n := range without {
@@ -189,7 +199,9 @@ func (g *Graph) Needed(roots []int, without ...int) []bool {
 		}
 		needed[n] = true
 		for _, e := range g.out[n] {
-			stack = append(stack, g.Edges[e].To)
+			if follow(e) {
+				stack = append(stack, g.Edges[e].To)
+			}
 		}
 	}
 	return needed

@@ -200,7 +200,7 @@ func (c *testCase) python(t testing.TB, p *analysis.Facts) {
 	var wanted []pep.Requirement
 	if p.Declared != nil {
 		for _, d := range p.Declared.Dependencies {
-			if d.Kind <= project.Optional {
+			if d.Kind <= project.Optional && !d.Via {
 				wanted = append(wanted, d.Requirement)
 			}
 		}

@@ -45,6 +45,7 @@ func All() []analysis.Rule {
 		distribution.DevelopmentTools(),
 		distribution.UnusedDependency(),
 		distribution.OptionalDependency(),
+		distribution.UnusedExtra(),
 		distribution.WrongBuildOfWheel(),
 		sitepackages.PythonTests(),
 		sitepackages.PythonBytecode(),

@@ -94,7 +94,8 @@ func (ds *Dists) ApplicationFiles() map[string]bool {
 }
 
 // Requested are the positions of the distributions that were not installed as a
-// dependency: those that the project requires, and those that nothing requires.
+// dependency: those that the project requires, and those that nothing requires. What
+// a compiled file has because of others alone was installed as a dependency.
 // The project itself is not among them, because fixes change its requirements.
 func (ds *Dists) Requested() []int {
 	own := map[int]bool{}
@@ -113,7 +114,7 @@ func (ds *Dists) Requested() []int {
 		}
 	}
 	for _, d := range ds.Declared() {
-		if i, ok := ds.graph.Find(d.Name); ok {
+		if i, ok := ds.graph.Find(d.Name); ok && !d.Via {
 			add(i)
 		}
 	}

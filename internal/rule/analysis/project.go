@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -212,6 +213,21 @@ func (pr *Project) Imports() (modules map[string]bool, ok bool) {
 		return nil
 	})
 	return modules, n <= maxProjectSources
+}
+
+// MatchSource says that a Python file of the project matches, or that there are too
+// many to say. Tests do not count.
+func (pr *Project) MatchSource(words *regexp.Regexp) bool {
+	if pr.files == nil {
+		return false
+	}
+	found := false
+	all := pr.each(func(at string) bool { return path.Ext(at) == ".py" && !source.ForTests(at) }, func(at string) bool {
+		text, ok := pr.Read(at)
+		found = !ok || words.Match(text)
+		return !found
+	})
+	return found || !all
 }
 
 // Mentioned finds a place in the project that names one of the modules (in Python)

@@ -146,7 +146,7 @@ func (d *developers) declared() []tools {
 		switch {
 		case slices.Contains(places, placeOf(dep)):
 			t.add(i)
-		case d.isOwn(dep) && purposeOf(dep.Name) != "" && slices.Contains(d.roots, i) && !d.isUsed(i):
+		case !dep.Via && d.isOwn(dep) && purposeOf(dep.Name) != "" && slices.Contains(d.roots, i) && !d.isUsed(i):
 			own.add(i)
 			own.misplaced = append(own.misplaced, dep)
 		}
