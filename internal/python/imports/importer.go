@@ -194,6 +194,13 @@ func (im *Importer) part(parent *Node, full, name string) (*Node, *Failure) {
 		}
 		return n, nil
 	}
+	if parent == nil && full == "distutils" && im.Finder.mapped[full] != "" && im.nodes["setuptools"] == nil {
+		// Its finder imports setuptools, which puts what it vendors on the path, and
+		// may import distutils.
+		if _, f := im.chain("setuptools"); f == nil && im.nodes[full] != nil {
+			return im.part(parent, full, name)
+		}
+	}
 	var m Module
 	switch {
 	case parent == nil:
@@ -216,6 +223,9 @@ func (im *Importer) part(parent *Node, full, name string) (*Node, *Failure) {
 		im.nodes = map[string]*Node{}
 	}
 	n := &Node{Module: m, why: why}
+	if shim := im.nodes["setuptools"]; shim != nil && parent == nil && full == "distutils" {
+		n.imports = append(n.imports, edge{to: shim, caught: true})
+	}
 	im.nodes[full] = n
 	if m.Found == Missing || m.Found == Opaque {
 		im.missed = append(im.missed, full)
