@@ -231,6 +231,45 @@ func TestAppendCommand(t *testing.T) {
 	})
 }
 
+func TestSurround(t *testing.T) {
+	op := func(t *testing.T, f *File) ([]Edit, error) {
+		return nth(f, 1).Surround([]string{"i x", "j"}, []string{"p x", "rm -rf /l"})
+	}
+	runOps(t, []opCase{
+		{"one line", "FROM a\nRUN b -r c\nRUN d\n", op, "FROM a\nRUN i x && \\\n    j && \\\n    b -r c && \\\n    p x && \\\n    rm -rf /l\nRUN d\n"},
+		{"operators in front", "FROM a\nRUN b \\\n && c\n", op, "FROM a\nRUN i x \\\n && j \\\n && b \\\n && c \\\n && p x \\\n && rm -rf /l\n"},
+		{"set -e", "FROM a\nRUN set -eux; \\\n\tb; \\\n\tc\n", op, "FROM a\nRUN set -eux; \\\n\ti x; \\\n\tj; \\\n\tb; \\\n\tc; \\\n\tp x; \\\n\trm -rf /l\n"},
+		{"with a mount", "FROM a\nRUN --mount=type=cache,target=/c \\\n  b\n", op, "FROM a\nRUN --mount=type=cache,target=/c \\\n  i x && \\\n    j && \\\n    b && \\\n    p x && \\\n    rm -rf /l\n"},
+	})
+	for _, script := range []string{"b; c", "b || c", "b &", "set -e; b || c", "b # c", "exit 1", "! b; c"} {
+		f, err := Parse("Dockerfile", []byte("FROM a\nRUN "+script+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if edits, err := nth(f, 1).Surround([]string{"i"}, []string{"p"}); err == nil {
+			t.Errorf("%s: %v", script, edits)
+		}
+	}
+}
+
+func TestInsertCommand(t *testing.T) {
+	before := func(k int) func(t *testing.T, f *File) ([]Edit, error) {
+		return func(t *testing.T, f *File) ([]Edit, error) {
+			s, err := nth(f, 1).Shell()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return one(nth(f, 1).InsertCommand(s.Commands()[k], "p x"))
+		}
+	}
+	runOps(t, []opCase{
+		{"one line", "FROM a\nRUN b && rm c\n", before(1), "FROM a\nRUN b && p x && rm c\n"},
+		{"operators at the end", "FROM a\nRUN b && \\\n    c && \\\n    rm d\n", before(2), "FROM a\nRUN b && \\\n    c && \\\n    p x && \\\n    rm d\n"},
+		{"operators in front", "FROM a\nRUN b \\\n && c \\\n && rm d\n", before(2), "FROM a\nRUN b \\\n && c \\\n && p x \\\n && rm d\n"},
+		{"set -e", "FROM a\nRUN set -eux; \\\n\tb; \\\n\trm c\n", before(2), "FROM a\nRUN set -eux; \\\n\tb; \\\n\tp x; \\\n\trm c\n"},
+	})
+}
+
 func TestRemoveCommand(t *testing.T) {
 	runOps(t, []opCase{
 		{"the first", "FROM a\nRUN b && c && d\n", without(1, 0), "FROM a\nRUN c && d\n"},

@@ -41,7 +41,9 @@ func ReadApt(c *dockerfile.Command) (a Apt, ok bool) {
 // Verb is the first word behind a package manager's name that is no option,
 // with its position; ok says that the command runs the package manager.
 func Verb(c *dockerfile.Command, programs ...string) (verb string, at int, ok bool) {
-	program := slices.IndexFunc(c.Words[:min(len(c.Words), 6)], func(w dockerfile.Word) bool { return slices.Contains(programs, path.Base(w.Value)) })
+	program := slices.IndexFunc(c.Words[:min(len(c.Words), 6)], func(w dockerfile.Word) bool {
+		return slices.Contains(programs, path.Base(w.Value)) && (!strings.Contains(w.Value, "/") || path.Base(path.Dir(w.Value)) == "bin")
+	})
 	if program < 0 {
 		return "", 0, false
 	}

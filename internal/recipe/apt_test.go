@@ -23,6 +23,7 @@ func TestReadApt(t *testing.T) {
 		"apt-get --version":                                          " 0 [] 1 2 false",
 		"xargs -a packages.txt apt-get install -y":                   "install 4 [] 5 6 true",
 		"pip install apt":                                            " 0 [] 0 3 false",
+		"rm -rf /var/lib/apt/lists/* /var/cache/apt":                 "",
 		"dpkg -i x.deb":                                              "",
 		"echo one two three four five apt-get install gcc":           "",
 	} {

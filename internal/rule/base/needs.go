@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"whittle.dev/whittle/internal/dockerfile"
-	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
@@ -29,6 +28,8 @@ type needs struct {
 	// building is the instruction that is looked at, nil for what runs later. first is
 	// the first RUN of the image that uses a package, nil if none does.
 	building, first *dockerfile.Instruction
+	// libraryPrograms says that the programs count, too, that libraries run.
+	libraryPrograms bool
 	// blocks say what the slim image cannot do even with packages.
 	blocks []string
 }
@@ -37,28 +38,38 @@ type needs struct {
 // that are built on the same FROM line, that uses packages which only the full base
 // has.
 func findNeeds(p *analysis.Pass, s *analysis.Packages, st *dockerfile.Stage, only []int) *needs {
-	n := &needs{p: p, list: s, only: map[int]bool{}, programs: map[string]int{}, libraries: map[string]int{}, why: map[int]string{}, running: map[int]bool{}}
+	n := newNeeds(p, s, only)
 	if len(s.List) == 0 || p.Ledger.Tree == nil {
 		n.unknownPackages(st)
 		return n
 	}
+	n.runs()
+	n.compiled()
+	n.builds(st)
+	n.named()
+	n.certificates()
+	return n
+}
+
+func newNeeds(p *analysis.Pass, s *analysis.Packages, only []int) *needs {
+	n := &needs{p: p, list: s, only: map[int]bool{}, programs: map[string]int{}, libraries: map[string]int{}, why: map[int]string{}, running: map[int]bool{}}
 	for _, k := range only {
 		n.only[k] = true
 		for _, i := range s.List[k].Items {
 			n.place(k, p.Ledger.Items[i].Path)
 		}
 	}
+	return n
+}
+
+// runs notes what the files of the image and its configuration use when it runs.
+func (n *needs) runs() {
 	n.withoutOthers()
 	n.binaries()
 	n.sources()
 	n.scripts()
 	n.configured()
 	n.distributions()
-	n.compiledModules()
-	n.builds(st)
-	n.named()
-	n.certificates()
-	return n
 }
 
 // place notes a file of a package if it is a program or a library.
@@ -201,12 +212,16 @@ func (n *needs) sources() {
 			case len(c.Args) == 0:
 			case slices.Contains(openers, last):
 				n.opened(last, c.Args, at, c.Line)
-			case own && slices.Contains(runners, last):
+			case (own || n.libraryPrograms && !installers[owner.Name]) && slices.Contains(runners, last):
 				n.command(c.Args[0], fmt.Sprintf("/%s:%d", at, c.Line))
 			}
 		}
 	})
 }
+
+// installers are distributions that run programs only to install others.
+var installers = map[string]bool{"pip": true, "setuptools": true, "wheel": true, "uv": true, "poetry": true, "poetry-core": true, "virtualenv": true, "pdm": true,
+	"hatchling": true, "cffi": true, "cython": true, "numpy": true, "torch": true, "numba": true, "setuptools-scm": true}
 
 // application says that a distribution is the project itself.
 func (n *needs) application(name string) bool {
@@ -417,9 +432,6 @@ func (n *needs) distributions() {
 	}
 	for i := range n.p.Graph.Distributions {
 		d := &n.p.Graph.Distributions[i]
-		if slices.ContainsFunc(d.Tags, func(t pep.Tag) bool { return strings.HasPrefix(t.Platform, "linux_") }) {
-			n.blocks = append(n.blocks, d.Name+" was compiled in the image, with what the full base has")
-		}
 		what, ok := known[d.Name]
 		if !ok || n.p.Dists.Usage(i) == analysis.Unused {
 			continue

@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/rule/analysis"
 )
 
 // builds notes what the instructions use while the image is built: those of the
@@ -115,13 +117,42 @@ func (n *needs) text(name string) string {
 	return string(b)
 }
 
-// compiledModules notes modules of node and Ruby that were compiled in the image.
-func (n *needs) compiledModules() {
-	n.above(func(at string, _ int) {
-		if strings.HasSuffix(at, ".node") && strings.Contains(at, "/build/Release/") || strings.HasSuffix(at, ".so") && strings.Contains(at, "/extensions/") && strings.Contains(at, "bundle/") {
-			n.blocks = append(n.blocks, "/"+at+" was compiled in the image, with what the full base has")
+// compiled notes what was compiled in the image: distributions, modules of node and of
+// Ruby.
+func (n *needs) compiled() {
+	for _, what := range compiledBy(n.p, -1) {
+		n.blocks = append(n.blocks, what+" was compiled in the image, with what the full base has")
+	}
+}
+
+// compiledBy names what was compiled in a layer above the base, or in any of them for
+// -1: distributions that a wheel of this machine alone was made of, modules of node and
+// Ruby.
+func compiledBy(p *analysis.Pass, layer int) (names []string) {
+	in := func(item int) bool { return layer < 0 || p.Ledger.Items[item].Layer == layer }
+	compiled := map[string]bool{}
+	if p.Graph != nil {
+		for i := range p.Graph.Distributions {
+			d := &p.Graph.Distributions[i]
+			compiled[d.Name] = slices.ContainsFunc(d.Tags, func(t pep.Tag) bool { return strings.HasPrefix(t.Platform, "linux_") })
+		}
+	}
+	n := newNeeds(p, p.Layers.Packages(), nil)
+	n.above(func(at string, item int) {
+		name := ""
+		switch owner := p.Owner[item]; {
+		case !in(item):
+		case owner.Ecosystem == "pypi" && compiled[owner.Name]:
+			name = owner.Name
+		case strings.HasSuffix(at, ".node") && strings.Contains(at, "/build/Release/"),
+			strings.HasSuffix(at, ".so") && strings.Contains(at, "/extensions/") && strings.Contains(at, "bundle/"):
+			name = "/" + at
+		}
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	})
+	return names
 }
 
 // unknownPackages notes the commands that may need more than the slim image has, where
