@@ -64,12 +64,13 @@ var allowed = map[string][]string{
 	"outdir":               {},
 	"absent":               {"dockerfile", "dockerfile/ignore", "project", "toml"},
 	"states":               {},
+	"series":               {},
 	"relock":               {"build", "dockerfile", "host", "project", "rootfs", "states"},
 	"git":                  {},
 	"inputs":               {"build", "dockerfile", "project"},
 	"host":                 {"build", "build/buildkitd", "git", "index", "outdir", "project", "pypi", "resolve", "source"},
 	"audit":                {"build", "check", "deps", "distro", "dockerfile", "dockerfile/history", "dockerfile/ignore", "elf", "host", "index", "inputs", "ledger", "outdir", "project", "python", "resolve", "rootfs", "rule", "rule/analysis", "runs", "source", "start"},
-	"lab":                  {"absent", "audit", "build", "build/buildkitd", "distro", "dockerfile", "dockerfile/ignore", "forecast", "host", "index", "inputs", "ledger", "outdir", "patch", "project", "pypi", "python", "relock", "resolve", "rule/base", "rule/distribution", "rule/sitepackages", "runs", "shell", "source", "states"},
+	"lab":                  {"absent", "audit", "build", "build/buildkitd", "distro", "dockerfile", "dockerfile/ignore", "forecast", "host", "index", "inputs", "ledger", "outdir", "patch", "project", "pypi", "python", "relock", "resolve", "rule/base", "rule/distribution", "rule/sitepackages", "runs", "series", "shell", "source", "states"},
 	"cmd/whittle":          {"host", "audit", "lab", "report", "store", "tui", "web"},
 }
 

@@ -126,9 +126,11 @@ type BuildFacts struct {
 	Date   string `json:"date"`
 	// Log is the path of the full log, Archive that of the image, both
 	// relative to the study's folder.
-	Log     string   `json:"log"`
-	Archive string   `json:"archive,omitempty"`
-	Notes   []string `json:"notes,omitempty"`
+	Log     string `json:"log"`
+	Archive string `json:"archive,omitempty"`
+	// Image stands in for a build, which was then not made.
+	Image string   `json:"image,omitempty"`
+	Notes []string `json:"notes,omitempty"`
 }
 
 // DownloadFacts are the sums of the layer blobs in bytes by compression, nil

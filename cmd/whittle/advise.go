@@ -61,7 +61,7 @@ of which there is no finished image in DIR/.whittle.`,
 					return each(w, all, func(advice *whittle.Advice) error { return report.AdviceText(w, advice, st) })
 				})
 			}
-			if err := unused(cmd, args[0]+" is an image, and nothing is built", "variant", "offline", "secret", "ssh", "env", "env-file", "allow"); err != nil {
+			if err := unused(cmd, args[0]+" is an image, and nothing is built", "variant", "image", "offline", "secret", "ssh", "env", "env-file", "allow"); err != nil {
 				return err
 			}
 			if o.InspectOptions, err = dockerfileOption(file, target); err != nil {
@@ -86,6 +86,7 @@ of which there is no finished image in DIR/.whittle.`,
 	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, if it has a project)")
 	f.StringSliceVar(&o.Only, "only", nil, "use only these rules (repeatable)")
 	f.StringSliceVar(&study.Only, "variant", nil, "for a project: only these variants (repeatable)")
+	f.StringArrayVar(&study.Images, "image", nil, "an image that stands in for a build, such as the one that CI made: VARIANT=IMAGE, or IMAGE for the only variant (repeatable)")
 	f.BoolVar(&study.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
 	inputFlags(f, &study.Inputs)
 	f.BoolVar(&verbose, "all", false, "show all places of each finding")

@@ -53,6 +53,9 @@ network or this machine failed.`,
 			if err := knownObjective(o.Objective); err != nil {
 				return err
 			}
+			if err := notProved(o.Images, o.Verify, "--verify"); err != nil {
+				return err
+			}
 			if !o.Verify {
 				if err := unused(cmd, "nothing is run without --verify", "objective"); err != nil {
 					return err
@@ -78,6 +81,7 @@ network or this machine failed.`,
 	f.StringVar(&o.Config, "config", "", "read this file instead of DIR/whittle.yaml")
 	f.StringVarP(&o.Out, "out", "o", "", "folder for images and logs (default DIR/.whittle)")
 	f.StringSliceVar(&o.StudyOptions.Only, "variant", nil, "only these variants (repeatable)")
+	f.StringArrayVar(&o.Images, "image", nil, "an image that stands in for a build, such as the one that CI made: VARIANT=IMAGE, or IMAGE for the only variant (repeatable)")
 	f.StringSliceVar(&o.Rules, "only", nil, "only the fixes of these rules (repeatable)")
 	f.StringVar(&risk, "risk", "", "the highest risk to take: none, low, medium or high (default low, with --verify medium)")
 	f.BoolVar(&o.Verify, "verify", false, "build and run before and after; keep only what does no harm")
@@ -90,6 +94,14 @@ network or this machine failed.`,
 	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
 	inputFlags(f, &o.Inputs)
 	return cmd
+}
+
+// notProved refuses images that stand in for builds where a proof compares builds.
+func notProved(images []string, proves bool, option string) error {
+	if len(images) == 0 || !proves {
+		return nil
+	}
+	return usage("leave one of them out", "%s builds the images before and after, and --image stands in for a build", option)
 }
 
 func riskOption(name string) (whittle.Risk, error) {

@@ -56,6 +56,7 @@ this machine failed.`,
 	f.StringVar(&o.Config, "config", "", "read this file instead of DIR/whittle.yaml")
 	f.StringVarP(&o.Out, "out", "o", "", "folder for the report, images and logs (default DIR/.whittle)")
 	f.StringSliceVar(&o.Only, "variant", nil, "study only these variants (repeatable)")
+	f.StringArrayVar(&o.Images, "image", nil, "an image that stands in for a build, such as the one that CI made: VARIANT=IMAGE, or IMAGE for the only variant (repeatable)")
 	f.BoolVar(&o.Resume, "resume", false, "reuse finished variants whose inputs are the same")
 	f.BoolVar(&o.Quick, "quick", false, "build with cache; skip measured rebuilds, zstd sizes and repeated start-ups")
 	f.BoolVar(&o.Fix, "fix", false, "also apply the fixes to a copy, build and run the result, and revert what does harm")
@@ -71,6 +72,9 @@ this machine failed.`,
 func (a *app) runLab(cmd *cobra.Command, o lab.StudyOptions) error {
 	env, err := a.env()
 	if err != nil {
+		return err
+	}
+	if err := notProved(o.Images, o.Fix, "--fix"); err != nil {
 		return err
 	}
 	if !o.Fix && (o.Write || o.Force || o.Risk != "") {

@@ -120,7 +120,8 @@ func Examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (
 	if err := projectFacts(facts, o); err != nil {
 		return nil, err
 	}
-	x = &Examined{Subject: &Subject{m, account, append(notes, mismatch...)}, Facts: facts, context: o.Context}
+	x = &Examined{Subject: &Subject{Image: m, Account: account, notes: append(notes, mismatch...)}, Facts: facts, context: o.Context}
+	x.Subject.Made, x.Subject.Matched = matched(facts.Dockerfile, facts.Steps, o.Target)
 	x.Environment = environmentOf(m, img.Config().Platform())
 	return x, x.pythonFacts(ctx, env, o)
 }

@@ -68,6 +68,10 @@ type Subject struct {
 	Account *ledger.Account
 	// notes say what could not be read.
 	notes []string
+	// Made counts the instructions of the Dockerfile's target that make layers (RUN,
+	// COPY, ADD), Matched those of them that are steps of the image's history. Both
+	// are 0 without a Dockerfile.
+	Made, Matched int
 }
 
 // Open reads an image and accounts for its bytes.
@@ -89,7 +93,7 @@ func Open(ctx context.Context, env *host.Env, name string, o InspectOptions) (s 
 	if err != nil {
 		return nil, err
 	}
-	_, steps, mismatch, err := joinDockerfile(o, img.Config().Steps())
+	f, steps, mismatch, err := joinDockerfile(o, img.Config().Steps())
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +101,9 @@ func Open(ctx context.Context, env *host.Env, name string, o InspectOptions) (s 
 	if err != nil {
 		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
 	}
-	return &Subject{m, ledger.Attribute(m.Ledger, m.Indexes, img.Config(), steps, claims), append(notes, mismatch...)}, nil
+	s = &Subject{Image: m, Account: ledger.Attribute(m.Ledger, m.Indexes, img.Config(), steps, claims), notes: append(notes, mismatch...)}
+	s.Made, s.Matched = matched(f, steps, o.Target)
+	return s, nil
 }
 
 // Databases select the files that are kept when layers are read: the package
@@ -137,6 +143,28 @@ func joinDockerfile(o InspectOptions, steps []whittle.Step) (*dockerfile.File, [
 		return f, steps, nil, nil
 	}
 	return f, steps, []string{o.Dockerfile + " names no line, as none of the image's steps is one of its instructions: it may have made another image, or another target of it"}, nil
+}
+
+// matched counts the instructions of a target that make layers, and those of them
+// that steps are joined to.
+func matched(f *dockerfile.File, steps []whittle.Step, target string) (made, matched int) {
+	if f == nil {
+		return 0, 0
+	}
+	chain, err := f.Chain(target)
+	if err != nil {
+		return 0, 0
+	}
+	for _, in := range chain {
+		if in.Keyword != "RUN" && in.Keyword != "COPY" && in.Keyword != "ADD" {
+			continue
+		}
+		made++
+		if slices.ContainsFunc(steps, func(s whittle.Step) bool { return s.Origin != nil && s.Origin.Span == in.Span }) {
+			matched++
+		}
+	}
+	return made, matched
 }
 
 // Inspection converts the account to the value that is reported.

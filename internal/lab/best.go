@@ -16,7 +16,7 @@ func (p *prover) firstWorking(variants []whittle.Variant) string {
 	first := ""
 	for _, v := range variants {
 		t := p.now[v.Name]
-		if t == nil || t.archive == "" {
+		if t == nil || t.image == "" {
 			continue
 		}
 		if outcome(t).Verdict == whittle.Runs {
@@ -37,7 +37,7 @@ func (p *prover) best(out *whittle.Study, generated map[string]*trial) (*whittle
 	var best *trial
 	var name string
 	consider := func(n string, t *trial) {
-		if t == nil || t.archive == "" || outcome(t).Verdict != whittle.Runs {
+		if t == nil || t.image == "" || outcome(t).Verdict != whittle.Runs {
 			return
 		}
 		if best == nil || outcome(t).Sizes.Size < outcome(best).Sizes.Size {
@@ -72,12 +72,13 @@ func (p *prover) best(out *whittle.Study, generated map[string]*trial) (*whittle
 		}
 	}
 	b.Diff = diff.String()
-	if !strings.HasPrefix(best.archive, p.workshop.images) {
+	file := strings.TrimPrefix(best.image, archiveScheme)
+	if !strings.HasPrefix(file, p.workshop.images) {
 		b.Archive = best.Build.Archive
 		return b, nil
 	}
 	b.Archive = bestArchive
-	if err := os.Rename(best.archive, p.workshop.bench.out.Path(b.Archive)); err != nil {
+	if err := os.Rename(file, p.workshop.bench.out.Path(b.Archive)); err != nil {
 		return nil, fmt.Errorf("keeping the best image: %w", err)
 	}
 	return b, nil

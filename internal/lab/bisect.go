@@ -178,7 +178,7 @@ func (p *prover) shortfall(accepted, cands []*candidate, variants []project.Vari
 	var predicted, saved int64
 	for i, v := range variants {
 		x, ok := p.images.byVariant[v.Name]
-		if !ok || was[i].archive == "" || is[i].archive == "" {
+		if !ok || was[i].image == "" || is[i].image == "" {
 			continue
 		}
 		all, err := x.image.Saving(p.images.changes(v.Name, append(slices.Clone(accepted), cands...))...)

@@ -4,17 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/patch"
+	"whittle.dev/whittle/internal/series"
 )
 
 // openRepository opens the repository that commits go to, and checks before
@@ -42,12 +39,6 @@ func openRepository(ctx context.Context, env *host.Env, o FixOptions) (host.Repo
 	return nil, nil // the patches say from where they are
 }
 
-// concern is the fixes of one rule in one round.
-type concern struct {
-	rule  string
-	steps []whittle.RepairStep
-}
-
 // series is a repair as commits. Each commit is what the state gains by the fixes of
 // one rule, on top of those before; generated files are made again for each.
 func (p *prover) series(ctx context.Context, r *whittle.Repair, repository host.Repository) (*whittle.RepairSeries, error) {
@@ -57,12 +48,12 @@ func (p *prover) series(ctx context.Context, r *whittle.Repair, repository host.
 		out.Author, _ = repository.Author(ctx) // Clean has checked it where commits are made
 	}
 	now := state(nil)
-	for _, round := range rounds(r.Steps) {
+	for _, round := range series.Rounds(r.Steps) {
 		base := now
 		var chosen []whittle.RepairStep
-		for _, c := range concerns(r.Steps, round) {
-			chosen = append(chosen, c.steps...)
-			next, err := p.applied(ctx, base, inOrder(r.Steps, chosen))
+		for _, c := range series.Concerns(r.Steps, round) {
+			chosen = append(chosen, c.Steps...)
+			next, err := p.applied(ctx, base, series.InOrder(r.Steps, chosen))
 			if err != nil {
 				return nil, err
 			}
@@ -71,7 +62,7 @@ func (p *prover) series(ctx context.Context, r *whittle.Repair, repository host.
 				return nil, err
 			}
 			if now = next; len(files) > 0 {
-				out.Commits = append(out.Commits, whittle.RepairCommit{Subject: subject(c.steps), Body: body(c.steps, r.Verified, round), Rule: c.rule, Files: files})
+				out.Commits = append(out.Commits, whittle.RepairCommit{Subject: series.Subject(c.Steps), Body: series.Body(c.Steps, r.Verified, round), Rule: c.Rule, Files: files})
 			}
 		}
 	}
@@ -84,47 +75,9 @@ func (p *prover) series(ctx context.Context, r *whittle.Repair, repository host.
 		for _, f := range rest {
 			names = append(names, f.Path)
 		}
-		out.Commits = append(out.Commits, whittle.RepairCommit{Subject: fitted("Make the image smaller: "+strings.Join(names, ", "), maxSubject), Body: measured(r.Verified, 0), Files: rest})
+		out.Commits = append(out.Commits, whittle.RepairCommit{Subject: series.Fitted("Make the image smaller: "+strings.Join(names, ", "), series.MaxSubject), Body: series.Measured(r.Verified, 0), Files: rest})
 	}
 	return out, nil
-}
-
-// rounds are the rounds with applied fixes.
-func rounds(steps []whittle.RepairStep) []int {
-	found := map[int]bool{}
-	for _, s := range steps {
-		if s.Status == whittle.Applied {
-			found[s.Round] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(found))
-}
-
-// concerns are the applied fixes of a round by rule, in the order of their first.
-func concerns(steps []whittle.RepairStep, round int) (out []concern) {
-	for _, s := range steps {
-		if s.Status != whittle.Applied || s.Round != round || s.Finding.Fix == nil {
-			continue
-		}
-		i := slices.IndexFunc(out, func(c concern) bool { return c.rule == s.Finding.Rule })
-		if i < 0 {
-			i = len(out)
-			out = append(out, concern{rule: s.Finding.Rule})
-		}
-		out[i].steps = append(out[i].steps, s)
-	}
-	return out
-}
-
-// inOrder are the chosen steps in the order of all, in which they were applied:
-// what several insert at one place depends on it.
-func inOrder(all, chosen []whittle.RepairStep) (fixes []*whittle.Fix) {
-	for _, s := range all {
-		if slices.ContainsFunc(chosen, func(c whittle.RepairStep) bool { return c.Finding.Fix == s.Finding.Fix }) && s.Status == whittle.Applied {
-			fixes = append(fixes, s.Finding.Fix)
-		}
-	}
-	return fixes
 }
 
 // applied is a state with some fixes, and with the generated files that they need.
@@ -218,125 +171,4 @@ func (s *study) unwrite(ctx context.Context, files []whittle.FileChange) error {
 		return nil
 	}
 	return s.bench.out.Commit(ctx, s.bench.project.Dir, back, where)
-}
-
-// maxSubject and maxBody are the longest lines of a commit's message.
-const (
-	maxSubject = 72
-	maxBody    = 72
-)
-
-// subject is what the fixes of a concern do, as an imperative sentence.
-func subject(steps []whittle.RepairStep) string {
-	var titles []string
-	for _, s := range steps {
-		if t := whittle.OneLine(s.Finding.Fix.Title); !slices.Contains(titles, t) {
-			titles = append(titles, t)
-		}
-	}
-	text := capitalized(strings.Join(titles, ", "))
-	if utf8.RuneCountInString(text) <= maxSubject {
-		return text
-	}
-	more := ""
-	if len(titles) > 1 {
-		more = fmt.Sprintf(", and %d more", len(titles)-1)
-	}
-	return fitted(capitalized(titles[0]), maxSubject-len(more)) + more
-}
-
-func capitalized(text string) string {
-	first, size := utf8.DecodeRuneInString(text)
-	return string(unicode.ToUpper(first)) + text[size:]
-}
-
-// fitted is a text of at most so many characters, cut after a word.
-func fitted(text string, most int) string {
-	runes := []rune(text)
-	if len(runes) <= most {
-		return text
-	}
-	cut := string(runes[:most-1])
-	if i := strings.LastIndexByte(cut, ' '); i > most/2 {
-		cut = cut[:i]
-	}
-	return strings.TrimRight(cut, " ,;:") + "…"
-}
-
-// body says of each fix why it is made and what it saves.
-func body(steps []whittle.RepairStep, v *whittle.Verification, round int) string {
-	var parts []string
-	for i, s := range steps {
-		if i == maxParts {
-			parts = append(parts, fmt.Sprintf("And %d more of the same kind.", len(steps)-maxParts))
-			break
-		}
-		text := capitalized(strings.TrimSuffix(whittle.OneLine(s.Finding.Message), ".")) + "."
-		saving := s.Finding.Saving
-		switch {
-		case s.Saved != nil:
-			text += fmt.Sprintf(" Saves %s, as measured.", whittle.Bytes(*s.Saved))
-		case saving.Low != saving.High:
-			text += fmt.Sprintf(" Predicted to save %s to %s.", whittle.Bytes(saving.Low), whittle.Bytes(saving.High))
-		case saving.High > 0:
-			text += fmt.Sprintf(" Predicted to save %s.", whittle.Bytes(saving.High))
-		}
-		if c := whittle.OneLine(s.Finding.Caution); c != "" {
-			text += " To know: " + strings.TrimSuffix(c, ".") + "."
-		}
-		parts = append(parts, wrapped(text, maxBody))
-	}
-	if slices.ContainsFunc(steps, func(s whittle.RepairStep) bool { return s.Saved == nil }) {
-		if text := measured(v, round); text != "" {
-			parts = append(parts, text)
-		}
-	}
-	parts = append(parts, wrapped(fmt.Sprintf("Found by whittle (rule %s).", steps[0].Finding.Rule), maxBody))
-	return strings.Join(parts, "\n\n")
-}
-
-// maxParts is how many fixes a message describes.
-const maxParts = 10
-
-// measured says what the fixes of a round saved together in a build; round 0 is the
-// whole series. It is empty if nothing was built.
-func measured(v *whittle.Verification, round int) string {
-	if v == nil {
-		return ""
-	}
-	var lines []string
-	if round == 0 {
-		for _, row := range v.Variants {
-			lines = append(lines, wrapped(fmt.Sprintf("Measured: the image %s is %s smaller with all commits of this series.", row.Name, whittle.Bytes(row.Saved)), maxBody))
-		}
-		return strings.Join(lines, "\n")
-	}
-	for _, row := range v.Rounds {
-		if row.Round == round {
-			lines = append(lines, wrapped(fmt.Sprintf("Measured: the image %s is %s smaller with the commits for %s together.", row.Variant, whittle.Bytes(row.Saved), strings.Join(slices.Compact(slices.Sorted(slices.Values(row.Rules))), ", ")), maxBody))
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
-// wrapped breaks a text into lines. No line begins with what git or mail would read
-// as something else.
-func wrapped(text string, width int) string {
-	var b strings.Builder
-	column := 0
-	for i, word := range strings.Fields(text) {
-		special := word == "From" || strings.HasPrefix(word, "---") || strings.HasPrefix(word, "diff") || strings.HasPrefix(word, "#") || strings.HasPrefix(word, ">")
-		switch n := utf8.RuneCountInString(word); {
-		case i == 0:
-			column = n
-		case column+1+n > width && !special:
-			b.WriteByte('\n')
-			column = n
-		default:
-			b.WriteByte(' ')
-			column += 1 + n
-		}
-		b.WriteString(word)
-	}
-	return b.String()
 }

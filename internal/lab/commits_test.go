@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -191,25 +190,6 @@ func TestSeries(t *testing.T) {
 	}
 	if want := "The late of app.txt. Predicted to save 1.0 MB to 2.0 MB.\n\nFound by whittle (rule late)."; s.Commits[1].Body != want {
 		t.Errorf("body: %q", s.Commits[1].Body)
-	}
-}
-
-// TestMessages: subjects have at most 72 characters, and so have lines of bodies
-// unless one word is longer; no line is one that git or mail takes for its own.
-func TestMessages(t *testing.T) {
-	for _, titles := range [][]string{{"short"}, {strings.Repeat("word ", 30)}, {strings.Repeat("x", 100)}, {"one", "two"}, {strings.Repeat("ä ", 60), "b", "c"}, {"one title of a certain length that is long", "another title of a certain length that is long"}, {""}} {
-		var steps []whittle.RepairStep
-		for _, title := range titles {
-			steps = append(steps, whittle.RepairStep{Finding: whittle.Finding{Rule: "r", Message: "the image of From and --- and diff and # and > " + strings.Repeat("word ", 40) + "\nFrom x", Fix: &whittle.Fix{Title: title}}})
-		}
-		if s := subject(steps); utf8.RuneCountInString(s) > maxSubject || strings.Contains(s, "\n") || strings.HasSuffix(s, ".") {
-			t.Errorf("%d characters: %q", utf8.RuneCountInString(s), s)
-		}
-		for line := range strings.Lines(body(steps, nil, 1)) {
-			if line = strings.TrimSuffix(line, "\n"); utf8.RuneCountInString(line) > maxBody+8 || strings.HasPrefix(line, "From ") || strings.HasPrefix(line, "---") || strings.HasPrefix(line, "diff") {
-				t.Errorf("%q", line)
-			}
-		}
 	}
 }
 

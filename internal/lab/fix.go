@@ -59,6 +59,11 @@ func Fix(ctx context.Context, env *host.Env, o FixOptions) (*whittle.Repair, err
 	if err != nil {
 		return nil, err
 	}
+	for i, sub := range subjects {
+		if v := &s.variants[i]; sub != nil && isStrange(v, sub) {
+			return nil, whittle.WithHint(whittle.ErrUsage.Errorf("%s", strangeNote(v, sub)), "name the image that was built from it, or leave --image out")
+		}
+	}
 	return s.fix(ctx, o, repository)
 }
 
@@ -179,7 +184,7 @@ func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
 				row.Predicted.High += r.Predicted.High
 			}
 		}
-		if was.archive != "" && is.archive != "" && was != is {
+		if was.image != "" && is.image != "" && was != is {
 			rows, err := p.compareTrials(ctx, was, is)
 			if err != nil {
 				return nil, err
@@ -202,7 +207,7 @@ func (p *prover) compareTrials(ctx context.Context, was, is *trial) ([]whittle.C
 	var pair []*audit.Subject
 	defer func() { closeAll(pair) }()
 	for _, t := range []*trial{was, is} {
-		sub, err := audit.Open(ctx, p.workshop.bench.env, "docker-archive:"+t.archive, audit.InspectOptions{Dockerfile: t.Dockerfile, Source: t.source, Target: t.Target, Args: t.Args})
+		sub, err := audit.Open(ctx, p.workshop.bench.env, t.image, audit.InspectOptions{Dockerfile: t.Dockerfile, Source: t.source, Target: t.Target, Args: t.Args})
 		if err != nil {
 			return nil, err
 		}

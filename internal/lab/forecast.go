@@ -58,7 +58,7 @@ func (p *prover) buildAll(ctx context.Context, from project.Variant, forecasts [
 		if err != nil {
 			return nil, err
 		}
-		if t.archive == "" {
+		if t.image == "" {
 			f.Notes = append(f.Notes, "it does not build: "+t.Build.Reason)
 			continue
 		}
@@ -87,7 +87,7 @@ func (p *prover) predicted(before []whittle.Forecast) []whittle.Forecast {
 	}
 	f := before[i]
 	for _, v := range p.workshop.bench.project.Variants {
-		if t := p.start[v.Name]; t.archive != "" {
+		if t := p.start[v.Name]; t.image != "" {
 			size := outcome(p.now[v.Name]).Sizes.Size
 			f.Actual = &size
 			break

@@ -116,7 +116,7 @@ func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
 	}
 	for _, other := range p.workshop.bench.project.Variants {
 		t := p.now[other.Name]
-		if other.Name != v.Name && p.ownFix(v, f.Fix) || t.archive == "" || seenRunning(t) {
+		if other.Name != v.Name && p.ownFix(v, f.Fix) || t.image == "" || seenRunning(t) {
 			continue
 		}
 		why := "was not run"
@@ -372,7 +372,7 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 		if err := p.noteRound(round, v.Name, accepted, p.now[v.Name], t); err != nil {
 			return err
 		}
-		if was := p.now[v.Name]; len(accepted) == 1 && accepted[0].variants[0] == v.Name && was.archive != "" && t.archive != "" {
+		if was := p.now[v.Name]; len(accepted) == 1 && accepted[0].variants[0] == v.Name && was.image != "" && t.image != "" {
 			p.noteSaved(round, outcome(was).Sizes.Size-outcome(t).Sizes.Size)
 		}
 		p.now[v.Name] = t
@@ -400,7 +400,7 @@ func (p *prover) noteRound(round int, variant string, accepted []*candidate, was
 			r.Rules = append(r.Rules, c.finding.Rule)
 		}
 	}
-	if len(changes) == 0 || is.archive == "" || was.archive == "" {
+	if len(changes) == 0 || is.image == "" || was.image == "" {
 		return nil
 	}
 	var err error
@@ -420,10 +420,11 @@ func (p *prover) removeStale() error {
 		for _, v := range p.workshop.bench.project.Variants {
 			used = used || t == p.now[v.Name] || t == p.start[v.Name]
 		}
-		if used || t.archive == "" || !strings.HasPrefix(t.archive, p.workshop.images) {
+		file := strings.TrimPrefix(t.image, archiveScheme)
+		if used || t.image == "" || !strings.HasPrefix(file, p.workshop.images) {
 			continue
 		}
-		if err := os.Remove(t.archive); err != nil {
+		if err := os.Remove(file); err != nil {
 			return fmt.Errorf("removing a trial's image: %w", err)
 		}
 		delete(p.workshop.trials, key)

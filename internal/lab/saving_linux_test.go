@@ -131,7 +131,7 @@ func holdSavings(t *testing.T, h *health, archive *txtar.Archive, dir string) {
 	defer w.close()
 	v := s.bench.project.Variants[0]
 	before := w.trials[trialKey(v.Name, nil)]
-	if before.archive == "" {
+	if before.image == "" {
 		t.Fatal(before.Build.Reason, before.Build.Tail)
 	}
 	subjects, err := s.readAll(ctx)
@@ -210,7 +210,7 @@ func (w *workshop) hold(t *testing.T, before *trial, what string, findings []whi
 	for name, text := range changed {
 		t.Logf("%s: %s\n%s", what, name, text)
 	}
-	if after.archive == "" {
+	if after.image == "" {
 		t.Fatalf("%s: it does not build any more: %s %q", what, after.Build.Reason, after.Build.Tail)
 	}
 	if why := worse(before, after, false); why != "" {

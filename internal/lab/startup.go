@@ -106,7 +106,7 @@ type stopwatch struct {
 // variant, of the first command and the image's own start. A start that was not
 // slower when the images were built is not measured again.
 func (w *stopwatch) slowerStarts(ctx context.Context, v project.Variant, was, is *trial) ([]startTimes, error) {
-	if was == is || was.archive == "" || is.archive == "" {
+	if was == is || was.image == "" || is.image == "" {
 		return nil, nil
 	}
 	key := [2]*trial{was, is}
@@ -183,7 +183,7 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 
 // process is the process that a trial's image starts.
 func (w *stopwatch) process(ctx context.Context, t *trial) (whittle.Process, error) {
-	img, err := w.workshop.bench.env.Images.Open(ctx, "docker-archive:"+t.archive)
+	img, err := w.workshop.bench.env.Images.Open(ctx, t.image)
 	if err != nil {
 		return whittle.Process{}, err
 	}

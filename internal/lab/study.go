@@ -36,6 +36,9 @@ type StudyOptions struct {
 	Quick bool
 	// Offline does not ask a registry for a frontend.
 	Offline bool
+	// Images are images that stand in for building variants: "VARIANT=REF", or REF
+	// if there is one variant. REF is what [host.Images] opens.
+	Images []string
 	// Inputs are what builds and runs get from outside the project.
 	Inputs inputs.Options
 	// Fix ends the study with the proof loop: fixes up to Risk (empty is
@@ -93,6 +96,8 @@ type study struct {
 	o        StudyOptions
 	others   []string // Dockerfiles of variants that the user did not select
 	variants []whittle.Variant
+	// images are the images that stand in for a build, by variant.
+	images map[string]string
 }
 
 func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error) {
@@ -134,6 +139,9 @@ func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error
 			return nil, fmt.Errorf("variant %s: %w", v.Name, err)
 		}
 		s.bench.sources[v.Name] = src
+	}
+	if s.images, err = standIns(ctx, env, p, o); err != nil {
+		return nil, err
 	}
 	if s.bench.bases, err = audit.Bases(ctx, env, p.Bases); err != nil {
 		return nil, err
@@ -208,6 +216,14 @@ func (s *study) buildAll(ctx context.Context) error {
 	}
 	outside := map[string]whittle.Digest{}
 	for i, v := range s.bench.project.Variants {
+		if ref := s.images[v.Name]; ref != "" {
+			out, err := s.bench.standIn(ctx, v, ref)
+			if err != nil {
+				return s.interrupted(v, err)
+			}
+			s.variants = append(s.variants, *out)
+			continue
+		}
 		context, err := withOutside(ctx, context, s.bench.project, v, outside)
 		if err != nil {
 			return err
@@ -275,7 +291,7 @@ func (s *study) readAll(ctx context.Context) ([]*audit.Subject, error) {
 		if v.Build.Status != whittle.Built {
 			continue
 		}
-		sub, err := audit.Open(ctx, s.bench.env, "docker-archive:"+s.bench.out.Path(v.Build.Archive),
+		sub, err := audit.Open(ctx, s.bench.env, s.bench.imageOf(v),
 			audit.InspectOptions{Dockerfile: v.Dockerfile, Source: s.bench.sources[v.Name], Target: v.Target, Args: v.Args})
 		if err != nil {
 			return subjects, fmt.Errorf("variant %s: %w", v.Name, err)
@@ -283,6 +299,9 @@ func (s *study) readAll(ctx context.Context) ([]*audit.Subject, error) {
 		subjects[i] = sub
 		v.Inspect = sub.Inspection()
 		v.Inspect.Image.Ref = v.Name
+		if note := strangeNote(v, sub); note != "" {
+			v.Build.Notes = append(v.Build.Notes, note)
+		}
 		v.Download.Gzip = v.Inspect.Sizes.Download
 	}
 	return subjects, nil
@@ -365,7 +384,7 @@ func (s *study) analyze(ctx context.Context, out *whittle.Study) error {
 		if !ok {
 			continue
 		}
-		if first {
+		if first && !isStrange(image.trial.Variant, image.image.Subject) {
 			first = false
 			c, err := w.assumedFixes(ctx, v, image, false)
 			if err != nil {

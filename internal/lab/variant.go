@@ -215,7 +215,7 @@ func (b *bench) measure(ctx context.Context, d build.Definition, v project.Varia
 // run runs the project's commands and tests in the image, as its user and in
 // its environment, without network.
 func (b *bench) run(ctx context.Context, d build.Definition, out *whittle.Variant, log io.Writer) error {
-	name := "docker-archive:" + b.out.Path(out.Build.Archive)
+	name := b.imageOf(out)
 	img, err := b.env.Images.Open(ctx, name)
 	if err != nil {
 		return err
@@ -239,6 +239,9 @@ func (b *bench) run(ctx context.Context, d build.Definition, out *whittle.Varian
 		return err
 	}
 	var results []build.RunResult
+	if b.engine.builder == nil {
+		commands = nil
+	}
 	if len(commands) > 0 {
 		b.env.Listener().Step(fmt.Sprintf("variant %s: running %d commands", out.Name, len(commands)))
 		if results, err = b.engine.builder.Run(ctx, d, commands, build.RunOptions{Log: log}); err != nil {
@@ -248,7 +251,7 @@ func (b *bench) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	if err := b.check(ctx, f, out, commands, results); err != nil {
 		return err
 	}
-	if b.project.Test != nil {
+	if b.project.Test != nil && b.engine.builder != nil {
 		test := build.Command{Name: runs.Tests, Args: b.project.Test.Command, Timeout: testLimit}
 		tests := []build.Command{test}
 		if err := b.inputs.SetEnvironment(tests, nil); err != nil {
@@ -285,7 +288,7 @@ func (b *bench) check(ctx context.Context, f *audit.Evidence, out *whittle.Varia
 			o.Commands = append(o.Commands, c.Args)
 		}
 	}
-	check, err := f.Check(ctx, b.env, "docker-archive:"+b.out.Path(out.Build.Archive), o)
+	check, err := f.Check(ctx, b.env, b.imageOf(out), o)
 	if err != nil {
 		return fmt.Errorf("checking the image: %w", err)
 	}

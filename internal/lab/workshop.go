@@ -40,9 +40,9 @@ type state = states.State
 // trial is one variant of one state, built and run.
 type trial struct {
 	*whittle.Variant
-	state   state
-	archive string // empty if there is no image
-	source  []byte // the Dockerfile
+	state  state
+	image  string // the name by which its image is opened; empty if there is none
+	source []byte // the Dockerfile
 	// declared are the distributions that the project declares; nil if it
 	// declares none.
 	declared map[string]bool
@@ -71,7 +71,7 @@ func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 		v := &s.variants[i]
 		t := &trial{Variant: v, source: s.bench.sources[v.Name], declared: declaredNames(s.bench.project.ContextDir(s.bench.project.Variants[i]))}
 		if v.Build.Status == whittle.Built {
-			t.archive = s.bench.out.Path(v.Build.Archive)
+			t.image = s.bench.imageOf(v)
 		}
 		w.trials[trialKey(v.Name, nil)] = t
 	}
@@ -124,8 +124,8 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	}
 	t := &trial{Variant: made, state: s, source: source, declared: declaredNames(w.bench.project.ContextDir(v))}
 	if made.Build.Status == whittle.Built {
-		t.archive = out.Path(made.Build.Archive)
-		img, err := audit.Open(ctx, w.bench.env, "docker-archive:"+t.archive, audit.InspectOptions{Dockerfile: v.Dockerfile, Source: source, Target: v.Target, Args: v.Args})
+		t.image = in.imageOf(made)
+		img, err := audit.Open(ctx, w.bench.env, t.image, audit.InspectOptions{Dockerfile: v.Dockerfile, Source: source, Target: v.Target, Args: v.Args})
 		if err != nil {
 			return nil, err
 		}
@@ -165,7 +165,7 @@ func (b *bench) inside(name string) (real string, ok bool) {
 
 // advise asks the rules about a trial's image. It gives nil if there is none.
 func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only []string) (*whittle.Advice, *audit.Examined, error) {
-	if t.archive == "" {
+	if t.image == "" {
 		return nil, nil, nil
 	}
 	if err := w.copy.Checkout(t.state); err != nil {
@@ -175,7 +175,7 @@ func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only
 	for _, c := range w.bench.project.Commands {
 		o.Commands = append(o.Commands, c.Command)
 	}
-	x, err := audit.Examine(ctx, w.bench.env, "docker-archive:"+t.archive, o)
+	x, err := audit.Examine(ctx, w.bench.env, t.image, o)
 	if err != nil {
 		return nil, nil, fmt.Errorf("variant %s: %w", v.Name, err)
 	}
@@ -188,5 +188,6 @@ func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only
 	for i := range a.Findings {
 		a.Findings[i].Variant = v.Name
 	}
+	noteStandIn(a, t.Variant, x.Subject)
 	return a, x, nil
 }

@@ -268,7 +268,9 @@ func timesTable(s *whittle.Study) table {
 			continue
 		}
 		build := seconds(v.Build.Seconds)
-		if !v.Build.Cold {
+		if v.Build.Image != "" {
+			build = "–"
+		} else if !v.Build.Cold {
 			build += " (cached)"
 		}
 		t.row(text(v.Name), text(fmt.Sprint(len(v.Inspect.Layers))), text(optionalBytes(v.Download.Gzip)), text(optionalBytes(v.Download.Zstd)),
