@@ -36,6 +36,9 @@ func metadataCopies(p *analysis.Pass) []whittle.Finding {
 		why:    func(hider int, items []int) string { return " only to change the " + changed(p, hider, items) },
 		advice: "change the files in the instruction that makes them, or let COPY do it by --chown and --chmod",
 		fix: func(k *dockerfile.Instruction, byLayer map[int][]int, layers []int) (relocation, bool) {
+			if r, ok := copiedAgain(p, k, layers); ok {
+				return r, true
+			}
 			if r, ok := copyFlags(p, k, byLayer, layers); ok {
 				return r, true
 			}
