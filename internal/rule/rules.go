@@ -35,6 +35,8 @@ func All() []analysis.Rule {
 		layer.VcsAndJunk(),
 		layer.CacheOrder(),
 		base.BigBase(),
+		base.FloatingBase(),
+		base.OldRelease(),
 		ecosystem.ToolchainInFinalStage(),
 		ecosystem.JDKInsteadOfJRE(),
 		ecosystem.NodeDevDependencies(),

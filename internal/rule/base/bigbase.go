@@ -31,7 +31,7 @@ built, build it in a stage on the full one: there is no fix then, and the advice
 // images. version is the one that the image has: it replaces a tag that moves.
 func slim(image, version string) (better official, ok bool) {
 	o, ok := parseOfficial(image)
-	if !ok || o.slim || o.name == "debian" || o.digest != "" && o.tag == "" {
+	if !ok || o.slim || o.alpine != "" || o.name == "debian" || o.digest != "" && o.tag == "" {
 		return o, false
 	}
 	if o.floats() && version != "" {
@@ -191,15 +191,15 @@ func fromEdits(p *analysis.Pass, st *dockerfile.Stage, better string) (edits []w
 		}
 		return []whittle.Edit{st.Head.ReplaceArg(i, written)}, true
 	}
-	return argumentEdits(p, st, better)
+	return argumentEdits(p, st, better, 1)
 }
 
 // wholeVariable matches an image that is a variable, or has one as its tag.
 var wholeVariable = regexp.MustCompile(`^([^$]*)\$(?:\{(\w+)\}|(\w+))$`)
 
 // argumentEdits changes the default of the ARG before the first FROM that a FROM line
-// ends with, if nothing else in the file uses it.
-func argumentEdits(p *analysis.Pass, st *dockerfile.Stage, better string) (edits []whittle.Edit, ok bool) {
+// ends with, if the file uses it so many times.
+func argumentEdits(p *analysis.Pass, st *dockerfile.Stage, better string, uses int) (edits []whittle.Edit, ok bool) {
 	m := wholeVariable.FindStringSubmatch(st.Base)
 	if m == nil || strings.Contains(st.BaseResolved, "@") {
 		return nil, false
@@ -208,7 +208,7 @@ func argumentEdits(p *analysis.Pass, st *dockerfile.Stage, better string) (edits
 	value, fits := strings.CutPrefix(better, m[1])
 	was, _ := strings.CutPrefix(st.BaseResolved, m[1])
 	used := regexp.MustCompile(`\$\{?` + name + `\b`)
-	if !fits || len(used.FindAllIndex(p.Dockerfile.Source, -1)) != 1 {
+	if !fits || len(used.FindAllIndex(p.Dockerfile.Source, -1)) != uses {
 		return nil, false
 	}
 	for i := range p.Dockerfile.Meta {

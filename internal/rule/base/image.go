@@ -10,7 +10,7 @@ import (
 // it: "3.13", "20". It is empty if the image does not say.
 func languageVersion(p *analysis.Pass, image string) string {
 	o, ok := parseOfficial(image)
-	if !ok || p.Config == nil {
+	if !ok || p.Config == nil || p.Ledger.Tree == nil {
 		return ""
 	}
 	version := ""
@@ -18,6 +18,9 @@ func languageVersion(p *analysis.Pass, image string) string {
 		if name, value, _ := strings.Cut(kv, "="); name == strings.ToUpper(o.name)+"_VERSION" {
 			version = value
 		}
+	}
+	if version == "" && o.name == "python" {
+		version = interpreter(p)
 	}
 	parts := strings.Split(version, ".")
 	if len(parts) < 2 || !officialVersion.MatchString(strings.Join(parts[:2], ".")) {
@@ -27,6 +30,17 @@ func languageVersion(p *analysis.Pass, image string) string {
 		return parts[0] // its versions are compatible within a major one
 	}
 	return parts[0] + "." + parts[1]
+}
+
+// interpreter is the version of the base's own Python by the name of its program.
+func interpreter(p *analysis.Pass) string {
+	for i := range p.Ledger.Tree.Nodes {
+		n := &p.Ledger.Tree.Nodes[i]
+		if rest, ok := strings.CutPrefix(n.Path, "usr/local/bin/python"); ok && p.Layers.IsBase(n.Layer) && officialVersion.MatchString(rest) && strings.Contains(rest, ".") {
+			return rest
+		}
+	}
+	return ""
 }
 
 // debianRelease is the codename of the base's Debian release, empty if it is not

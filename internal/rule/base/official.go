@@ -20,6 +20,8 @@ type official struct {
 	// version is "3.13", "lts", "latest" or empty, codename is "bookworm" or empty.
 	version, codename string
 	slim              bool
+	// alpine is "alpine3.22" or "alpine", empty for an image on Debian.
+	alpine string
 }
 
 var (
@@ -30,15 +32,17 @@ var (
 	officialVersion = regexp.MustCompile(`^\d+(?:\.\d+){0,2}$`)
 )
 
-// channels are parts of tags that name the newest version of a kind, with those of
-// node's releases with long support.
-var channels = strings.Fields("latest lts current stable oldstable argon boron carbon dubnium erbium fermium gallium hydrogen iron jod krypton")
+// nodeReleases are parts of node's tags that name one major version.
+var nodeReleases = strings.Fields("argon boron carbon dubnium erbium fermium gallium hydrogen iron jod krypton")
+
+// channels are parts of tags that name the newest version of a kind, and nodeReleases.
+var channels = append(strings.Fields("latest lts current stable oldstable testing unstable sid"), nodeReleases...)
 
 // releases are Debian's releases, the oldest first.
 var releases = strings.Fields("wheezy jessie stretch buster bullseye bookworm trixie forky")
 
 // parseOfficial reads the name of an image; ok is false for all others, and for tags
-// of which a part is not understood (alpine, windowsservercore, rc).
+// of which a part is not understood (windowsservercore, rc).
 func parseOfficial(image string) (o official, ok bool) {
 	m := officialName.FindStringSubmatch(image)
 	if m == nil {
@@ -54,6 +58,8 @@ func parseOfficial(image string) (o official, ok bool) {
 			o.slim = true
 		case slices.Contains(releases, part) && o.codename == "":
 			o.codename = part
+		case strings.HasPrefix(part, "alpine") && o.alpine == "" && o.name != "debian":
+			o.alpine = part
 		default:
 			return o, false
 		}
@@ -63,7 +69,7 @@ func parseOfficial(image string) (o official, ok bool) {
 
 // String is the name of the image.
 func (o official) String() string {
-	parts := []string{o.version, "", o.codename}
+	parts := []string{o.version, o.alpine, o.codename}
 	if o.slim {
 		parts[1] = "slim"
 		if o.version == "latest" {
@@ -85,7 +91,16 @@ func (o official) String() string {
 }
 
 // floats says that the tag alone does not say which version of the language is
-// meant: there is none, or a word that moves.
+// meant: there is none, a word that moves, or only the first number of a language whose
+// second number counts.
 func (o official) floats() bool {
-	return o.digest == "" && (o.version == "" && (o.name != "debian" || o.codename == "") || slices.Contains(channels, o.version) && o.version != "lts")
+	switch {
+	case o.digest != "":
+		return false
+	case o.name == "debian":
+		return o.version == "" && o.codename == "" || slices.Contains(channels, o.version)
+	case o.version == "" || slices.Contains(channels, o.version):
+		return o.version != "lts" && !slices.Contains(nodeReleases, o.version)
+	}
+	return o.name != "node" && !strings.Contains(o.version, ".")
 }
