@@ -402,28 +402,23 @@ func (s Texts) Name(word string) bool {
 	return slices.ContainsFunc(s, func(t Text) bool { return t.Line(word) > 0 })
 }
 
-// Find are those of some words that the texts have, as [LineWith] finds them. It
-// reads each text once.
+// Find are those of some words that the texts have, as [LineWith] finds them, in
+// time that does not depend on how many words there are. They start with a letter,
+// a digit or "_", have no blanks, and at most 128 bytes.
 func (s Texts) Find(words map[string]bool) map[string]bool {
-	out, byStart := map[string]bool{}, map[string][]string{}
-	for w := range words {
-		if start := firstPart(w); start != "" {
-			byStart[start] = append(byStart[start], w)
-		}
-	}
+	out := map[string]bool{}
 	look := func(text string) {
 		for at := 0; at < len(text); {
-			if !wordByte(text[at]) {
-				at++
-				continue
-			}
 			start := firstPart(text[at:])
-			for _, w := range byStart[start] {
-				if rest, ok := strings.CutPrefix(text[at:], w); ok && (rest == "" || !wordByte(rest[0])) {
-					out[w] = true
+			for end := at + len(start); start != "" && end <= min(len(text), at+128); end++ {
+				if (end == len(text) || !wordByte(text[end])) && words[text[at:end]] {
+					out[text[at:end]] = true
+				}
+				if end < len(text) && (text[end] == ' ' || text[end] == '\n' || text[end] == '\t') {
+					break
 				}
 			}
-			at += len(start)
+			at += max(len(start), 1)
 		}
 	}
 	for i := range s {

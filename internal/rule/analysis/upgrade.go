@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/recipe"
 )
 
@@ -23,19 +22,25 @@ func (p *Pass) HiddenByUpgrade(layer int) func(item int) bool {
 	if !system && !pip {
 		return nil
 	}
+	acts, known := p.Recipe.Actions(in)
 	return func(item int) bool {
 		it := &p.Ledger.Items[item]
-		if pip && installerPath.MatchString(it.Path) {
+		switch {
+		case pip && installerPath.MatchString(it.Path):
+			return true
+		case !system:
+			return false
+		case p.Layers.OfSystem(item):
 			return true
 		}
-		return system && (p.Layers.OfSystem(item) || p.Layers.IsBase(it.Layer) && it.Cause == whittle.Deleted && !p.deletes(in, it.Path))
+		// A file of an old version has no owner any more.
+		return known && p.Layers.IsBase(it.Layer) && it.Cause == whittle.Deleted && !deletes(acts, it.Path)
 	}
 }
 
-// deletes says that a command of a RUN may delete a path by itself.
-func (p *Pass) deletes(in *dockerfile.Instruction, at string) bool {
-	acts, ok := p.Recipe.Actions(in)
-	return !ok || slices.ContainsFunc(acts, func(a recipe.Action) bool {
+// deletes says that a command may delete a path by itself.
+func deletes(acts []recipe.Action, at string) bool {
+	return slices.ContainsFunc(acts, func(a recipe.Action) bool {
 		return a.Effect == recipe.Deletes && (!a.Complete || slices.ContainsFunc(a.Paths, func(q string) bool { return whittle.Under(at, q) }))
 	})
 }

@@ -96,13 +96,13 @@ func history(p *analysis.Pass, in *dockerfile.Instruction, layer int, folders []
 		return f, true
 	}
 	var edits []whittle.Edit
-	var commands []string
+	var commands []piece
 	for i := range folders {
 		command, ok := folders[i].delete(".git")
 		if !ok {
 			return f, true
 		}
-		commands = append(commands, command)
+		commands = append(commands, piece{text: command})
 	}
 	edit, ok := appended(p, in, commands)
 	if !ok {

@@ -24,13 +24,13 @@ func joinRuns(p *analysis.Pass, first, last *dockerfile.Instruction, more string
 	for _, in := range append(slices.Clone(between), last) {
 		switch {
 		case recipe.OnlyConfigures(in):
-		case in.Keyword == "RUN" && len(in.Flags) == 0 && len(in.Heredocs) == 0 && !in.JSON && len(in.Comments) == 0 && !commented(p, in):
+		case in.Keyword == "RUN" && len(in.Flags) == 0 && len(in.Heredocs) == 0 && !in.JSON && len(in.Comments) == 0:
 			joined = append(joined, in)
 		default:
 			return nil, nil, false
 		}
 	}
-	var commands []string
+	var commands []piece
 	for i, in := range joined {
 		if i+1 < len(joined) && recipe.LeavesState(in) || more != "" && recipe.LeavesState(in) {
 			return nil, nil, false
@@ -42,10 +42,16 @@ func joinRuns(p *analysis.Pass, first, last *dockerfile.Instruction, more string
 		if !ok {
 			return nil, nil, false
 		}
-		commands = append(commands, parts...)
+		for n, text := range parts {
+			c := piece{text: text}
+			if n == 0 {
+				c.comments, _ = commentsAbove(p, in)
+			}
+			commands = append(commands, c)
+		}
 	}
 	if more != "" {
-		commands = append(commands, more)
+		commands = append(commands, piece{text: more})
 	}
 	edit, ok := appended(p, first, commands)
 	if !ok {
@@ -53,16 +59,36 @@ func joinRuns(p *analysis.Pass, first, last *dockerfile.Instruction, more string
 	}
 	edits = []whittle.Edit{edit}
 	for _, in := range joined[1:] {
-		edits = append(edits, p.Dockerfile.Remove(in)...)
+		gone := p.Dockerfile.Remove(in)
+		if _, from := commentsAbove(p, in); from >= 0 {
+			gone[0].Span.Start = min(gone[0].Span.Start, from)
+		}
+		edits = append(edits, gone...)
 	}
 	return joined, edits, true
 }
 
-// commented says that a comment is directly above an instruction: nothing says
-// where it belongs when the instruction is gone.
-func commented(p *analysis.Pass, in *dockerfile.Instruction) bool {
-	lines := strings.Split(strings.TrimSuffix(string(p.Dockerfile.Source[:in.Span.Start]), "\n"), "\n")
-	return strings.HasPrefix(strings.TrimSpace(lines[len(lines)-1]), "#")
+// piece is a command that is appended to a RUN, with the comments about it.
+type piece struct {
+	comments []string
+	text     string
+}
+
+// commentsAbove are the comments directly above an instruction, and the offset of
+// the first one, -1 if there is none.
+func commentsAbove(p *analysis.Pass, in *dockerfile.Instruction) (comments []string, from int) {
+	from = -1
+	src := string(p.Dockerfile.Source[:in.Span.Start])
+	for src = strings.TrimSuffix(src, "\n"); src != ""; {
+		start := strings.LastIndexByte(src, '\n') + 1
+		line := strings.TrimSpace(src[start:])
+		if !strings.HasPrefix(line, "#") {
+			break
+		}
+		comments, from = append([]string{line}, comments...), start
+		src = strings.TrimSuffix(src[:start], "\n")
+	}
+	return comments, from
 }
 
 // lineJoint matches the end of a line that continues, with the blanks around it.
@@ -109,16 +135,19 @@ func oneLine(p *analysis.Pass, in *dockerfile.Instruction) (parts []string, ok b
 }
 
 // appended is the edit that appends commands to a RUN, one after the other.
-func appended(p *analysis.Pass, in *dockerfile.Instruction, commands []string) (whittle.Edit, bool) {
+func appended(p *analysis.Pass, in *dockerfile.Instruction, commands []piece) (whittle.Edit, bool) {
 	f := p.Dockerfile
 	place := func(f *dockerfile.File) *dockerfile.Instruction {
 		n := slices.IndexFunc(p.Dockerfile.Stages[in.Stage].Instructions, func(o dockerfile.Instruction) bool { return o.Span == in.Span })
 		return &f.Stages[in.Stage].Instructions[n]
 	}
 	for _, c := range commands {
-		edit, err := place(f).AppendCommand(c)
+		edit, err := place(f).AppendCommand(c.text)
 		if err != nil {
 			return whittle.Edit{}, false
+		}
+		if len(c.comments) > 0 {
+			edit.New = withComments(edit.New, c.comments)
 		}
 		text, err := dockerfile.Apply(f.Source, []whittle.Edit{edit})
 		if err != nil {
@@ -132,4 +161,22 @@ func appended(p *analysis.Pass, in *dockerfile.Instruction, commands []string) (
 	edit.Span.Start += in.Span.Start
 	edit.Span.End += in.Span.Start
 	return edit, true
+}
+
+// withComments puts comments, each on a line, before the command that an edit
+// appends.
+func withComments(text string, comments []string) string {
+	nl := strings.LastIndexByte(text, '\n')
+	if nl < 0 {
+		operator := "&&"
+		if strings.HasPrefix(strings.TrimSpace(text), ";") {
+			operator = ";"
+		}
+		before, command, _ := strings.Cut(text, operator+" ")
+		text = before + operator + " \\\n    " + command
+		nl = strings.LastIndexByte(text, '\n')
+	}
+	last := text[nl+1:]
+	indent := last[:len(last)-len(strings.TrimLeft(last, " \t"))]
+	return text[:nl+1] + indent + strings.Join(comments, "\n"+indent) + "\n" + last
 }

@@ -152,7 +152,7 @@ func sourcesLeft(d *leftFolder) (f whittle.Finding, ok bool) {
 		return f, true
 	}
 	if command, ok := d.delete(""); ok {
-		if edit, ok := appended(p, d.in, []string{command}); ok {
+		if edit, ok := appended(p, d.in, []piece{{text: command}}); ok {
 			f.Fix, _ = p.Recipe.Fix("append "+command, []whittle.Edit{edit})
 		}
 	}

@@ -88,6 +88,9 @@ type askedWord struct {
 	word    int
 }
 
+// maxProviders bounds the packages that one name may stand for.
+const maxProviders = 50
+
 func askedIn(s *analysis.Packages, in *dockerfile.Instruction, layer int) asked {
 	out := asked{}
 	commands, _ := recipe.SystemCommands(in)
@@ -97,7 +100,11 @@ func askedIn(s *analysis.Packages, in *dockerfile.Instruction, layer int) asked 
 		}
 		for _, w := range c.Names {
 			name := c.Package(w)
-			for _, n := range s.Providers[name] {
+			found := s.Providers[name]
+			if len(found) > maxProviders {
+				continue
+			}
+			for _, n := range found {
 				if k := &s.List[n]; k.Layer == layer && k.Name == name {
 					out[n] = append(out[n], askedWord{c, w})
 				}
