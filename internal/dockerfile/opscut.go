@@ -44,7 +44,7 @@ func (in *Instruction) cut(s *Script, from, to int) ([]whittle.Edit, error) {
 			return edit(from, after, in.keeping(whittle.Span{Start: from, End: to}))
 		case first:
 			return edit(from, after, "")
-		case after > to:
+		case after > to, rest[0] == ';', rest[0] == ')':
 			return edit(blanksBefore(in, from), to, "")
 		}
 		return edit(from, to, "")

@@ -59,6 +59,13 @@ func innerCommands(out []RunCommand, s *dockerfile.Script, depth int) ([]RunComm
 	return out, ok
 }
 
+// HasScript says that the command is a shell with a text to run, whose commands
+// are among those of [RunCommands].
+func (r *RunCommand) HasScript() bool {
+	text, ok := r.shellText()
+	return ok && text != ""
+}
+
 // shellText is the text that a shell gets with -c; it is empty if only the
 // shell that runs the command knows it.
 func (r *RunCommand) shellText() (text string, is bool) {

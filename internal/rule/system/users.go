@@ -91,11 +91,20 @@ func (u *users) instruction(in *dockerfile.Instruction) {
 		commands, ok := recipe.RunCommands(in)
 		u.unknown = u.unknown || !ok
 		for _, r := range commands {
-			if c, ok := recipe.ReadSystem(r); ok && c.Installs() && !c.Inner {
-				blank(c.Span)
-				u.add(strings.Join(prefix(&c), " "))
-			}
 			u.unknown = u.unknown || runsScript(r)
+			c, manages := recipe.ReadSystem(r)
+			installs := manages && c.Installs()
+			if !r.Inner && (installs || ok && r.HasScript()) {
+				blank(r.Span)
+			}
+			switch {
+			case installs:
+				u.add(strings.Join(prefix(&c), " "))
+			case r.Inner: // the text that it is in was left out
+				for _, w := range r.Words {
+					u.add(w.Text)
+				}
+			}
 		}
 	}
 	u.add(string(text))
