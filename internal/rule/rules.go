@@ -49,6 +49,7 @@ func All() []analysis.Rule {
 		distribution.OptionalDependency(),
 		distribution.UnusedExtra(),
 		distribution.WrongBuildOfWheel(),
+		distribution.OpenCVWithWindows(),
 		sitepackages.PythonTests(),
 		sitepackages.PythonBytecode(),
 		sitepackages.StripDebug(),

@@ -3,6 +3,7 @@ package distribution
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,12 +29,22 @@ graphics card. There is no fix, because whittle cannot know whether a computer t
 
 // cudaOnly says that a distribution is only useful with a graphics card.
 func cudaOnly(name string) bool {
-	return strings.HasPrefix(name, "nvidia-") || name == "triton" || name == "pytorch-triton" || strings.HasPrefix(name, "cuda-") || name == "nvidia"
+	return strings.HasPrefix(name, "nvidia-") || name == "triton" || name == "pytorch-triton" || strings.HasPrefix(name, "cuda-") || name == "nvidia" || strings.HasPrefix(name, "jax-cuda")
 }
 
 // cudaBuild says that there is also a build of a distribution without CUDA.
 func cudaBuild(name string) bool {
-	return slices.Contains([]string{"torch", "torchvision", "torchaudio", "tensorflow", "jaxlib", "onnxruntime-gpu", "paddlepaddle-gpu", "xgboost", "ctranslate2"}, name)
+	_, ok := cpuBuilds[name]
+	return ok
+}
+
+// cpuBuilds are distributions with builds for a graphics card, and where their builds
+// for the CPU are.
+var cpuBuilds = map[string]string{
+	"torch": "torch from the PyTorch index for the CPU", "torchvision": "torchvision from the PyTorch index for the CPU",
+	"torchaudio": "torchaudio from the PyTorch index for the CPU", "tensorflow": "tensorflow-cpu", "jaxlib": "jax without its extra for CUDA",
+	"jax-cuda12-plugin": "jax without its extra for CUDA", "jax-cuda12-pjrt": "jax without its extra for CUDA", "onnxruntime-gpu": "onnxruntime",
+	"paddlepaddle-gpu": "paddlepaddle", "xgboost": "xgboost-cpu", "ctranslate2": "",
 }
 
 // cudaFile says that a file of such a build is only for the graphics card.
@@ -76,7 +87,7 @@ func findCUDA(p *analysis.Pass) []whittle.Finding {
 		Message: fmt.Sprintf("libraries for a graphics card take %s, and nothing in the image asks for one: %s", whittle.Bytes(p.Layers.Bytes(items)), analysis.List(names)),
 		Change:  p.Layers.Removal(items), Risk: whittle.RiskMedium,
 		Caution:     "on a computer with a graphics card the image would not use it any more",
-		Advice:      "install the builds for the CPU: their makers publish them in a separate index, or under another name",
+		Advice:      cpuAdvice(p, builds),
 		Fingerprint: whittle.Fingerprint("wrong-build-of-wheel", names...),
 	}
 	f.Evidence = p.Layers.Places(items)
@@ -86,6 +97,47 @@ func findCUDA(p *analysis.Pass) []whittle.Finding {
 		f.Change.Plus = p.Layers.Bytes(items)
 	}
 	return []whittle.Finding{f}
+}
+
+// cpuAdvice says where the builds for the CPU of some distributions are.
+func cpuAdvice(p *analysis.Pass, builds []string) string {
+	var names []string
+	for _, n := range builds {
+		if !cudaBuild(n) {
+			n = cudaHost(p, n)
+		}
+		if text := cpuBuilds[n]; text != "" && !slices.Contains(names, text) {
+			names = append(names, text)
+		}
+	}
+	slices.Sort(names)
+	if len(names) == 0 {
+		return "install the builds for the CPU: their makers publish them in a separate index, or under another name"
+	}
+	return "install the builds for the CPU: " + analysis.List(names)
+}
+
+// cardInCode matches Python that names a device of CUDA, and cardInFiles a pin or an
+// index of builds for CUDA.
+var (
+	cardInCode  = regexp.MustCompile(`\bcuda\b|CUDAExecutionProvider|device_map`)
+	cardInFiles = regexp.MustCompile(`\+cu[0-9]{2,3}\b|/whl/(nightly/)?cu[0-9]{2,3}\b|jax\[cuda|and-cuda`)
+)
+
+// pinsCUDA says that a pin or an index of the project is one for CUDA.
+func pinsCUDA(p *analysis.Pass) bool {
+	for i := range p.Graph.Distributions {
+		if d := &p.Graph.Distributions[i]; cudaBuild(d.Name) && strings.Contains(d.Version, "+cu") {
+			return true
+		}
+	}
+	return p.Declared != nil && slices.ContainsFunc(p.Declared.Files, func(name string) bool {
+		switch path.Ext(name) {
+		case ".txt", ".in", ".toml", ".cfg", ".py", "":
+			return cardInFiles.Match(p.Project.File(name))
+		}
+		return false
+	})
 }
 
 // cudaHost is an installed distribution that requires one of the libraries and
@@ -109,15 +161,20 @@ func asksForCUDA(p *analysis.Pass) bool {
 	}
 	if p.Dockerfile != nil {
 		text := strings.ToLower(string(p.Dockerfile.Source))
-		if strings.Contains(text, "cuda") || strings.Contains(text, "nvidia") || strings.Contains(text, "gpu") {
+		for name := range cpuBuilds {
+			text = strings.ReplaceAll(text, name, "") // a name alone is what the rule is about
+		}
+		if cardInFiles.MatchString(text) || strings.Contains(text, "cuda") || strings.Contains(text, "nvidia") || strings.Contains(text, "gpu") {
 			return true
 		}
 	}
 	for _, d := range p.Dists.Declared() {
-		if pep.Normalize(d.Name) != "torch" && (strings.Contains(d.Name, "cuda") || strings.Contains(d.Name, "gpu") || strings.HasPrefix(pep.Normalize(d.Name), "nvidia-")) {
+		if !cudaBuild(pep.Normalize(d.Name)) && (strings.Contains(d.Name, "cuda") || strings.Contains(d.Name, "gpu") || strings.HasPrefix(pep.Normalize(d.Name), "nvidia-")) {
 			return true
 		}
 	}
-	_, _, found := p.Project.Mentioned(nil, []string{"nvidia", "gpus"})
-	return found
+	if _, _, found := p.Project.Mentioned(nil, []string{"nvidia", "gpus", "gpu"}); found {
+		return true
+	}
+	return pinsCUDA(p) || p.Project.MatchSource(cardInCode)
 }
