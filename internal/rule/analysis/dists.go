@@ -149,7 +149,7 @@ func (ds *Dists) Usage(i int) Usage {
 }
 
 // Contents are the items of distributions above the base image, including wasted
-// ones and the wheels from which they were installed. Deleted files are found by
+// ones and the wheels that a RUN made or fetched to install them. Deleted files are found by
 // their RECORDs.
 func (ds *Dists) Contents(dists []int) []int {
 	names, recorded := map[string]bool{}, ds.recorded(dists)
@@ -164,7 +164,7 @@ func (ds *Dists) Contents(dists []int) []int {
 		}
 		if ds.owner[i].Ecosystem == "pypi" && names[ds.owner[i].Name] || it.Cause != whittle.Visible && recorded[it.Path] {
 			out = append(out, i)
-		} else if strings.HasSuffix(it.Path, ".whl") {
+		} else if strings.HasSuffix(it.Path, ".whl") && !ds.layers.isFromContext(it.Layer) {
 			name, _, _ := strings.Cut(path.Base(it.Path), "-")
 			if names[pep.Normalize(name)] {
 				out = append(out, i)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/distro"
@@ -299,4 +300,12 @@ func (ls *Layers) IsBase(layer int) bool {
 		}
 	}
 	return layer < first
+}
+
+// isFromContext says that a layer has files of the build context: a COPY or ADD made
+// it, and not from a stage.
+func (ls *Layers) isFromContext(layer int) bool {
+	return slices.ContainsFunc(ls.steps, func(st whittle.Step) bool {
+		return st.Layer == layer && st.Origin != nil && (st.Origin.Instruction == "COPY" || st.Origin.Instruction == "ADD") && !strings.Contains(st.CreatedBy, "--from=")
+	})
 }
