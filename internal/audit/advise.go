@@ -33,6 +33,9 @@ type AdviseOptions struct {
 	InspectOptions
 	// Project is the project's folder; empty if it is not known.
 	Project string
+	// Started gives the process that is started in place of the image's own, and
+	// further commands; nil is the image's own.
+	Started func(own whittle.Process) (whittle.Process, [][]string)
 	// Only names the rules that are run; empty is all.
 	Only []string
 	// Commands must work too, besides what the image starts: what they need
@@ -155,8 +158,13 @@ func (x *Examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptio
 	}
 	dists, _ := python.Distributions(ctx, x.Subject.Image)
 	p.Names = namesOf(ctx, env, dists, p.Declared, configured.Names, x.Environment)
-	in := &check.Image{Folder: p.Files, Names: p.Names, Image: start.Image{Root: x.Subject.Image, Config: p.Config, Distributions: dists,
-		Sources: x.Subject.Source, Binaries: x.Subject.Binary, Builtins: x.Subject.Builtins, Commands: o.Commands, Project: p.Declared}}
+	config, commands := p.Config, o.Commands
+	if o.Started != nil {
+		process, more := o.Started(config.Config)
+		config, commands = startedAs(config, &process), slices.Concat(commands, more)
+	}
+	in := &check.Image{Folder: p.Files, Names: p.Names, Image: start.Image{Root: x.Subject.Image, Config: config, Distributions: dists,
+		Sources: x.Subject.Source, Binaries: x.Subject.Binary, Builtins: x.Subject.Builtins, Commands: commands, Project: p.Declared}}
 	var err error
 	if p.Check, err = check.Run(ctx, in); err != nil {
 		return err

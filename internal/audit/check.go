@@ -21,6 +21,9 @@ type CheckOptions struct {
 	// not known. Context is the folder that the build got, as in [InspectOptions].
 	Project string
 	Context string
+	// Process is the process that is started in place of the image's own; nil is
+	// that.
+	Process *whittle.Process
 	// Commands must work too, besides what the image starts.
 	Commands [][]string
 	// Run also runs what the image starts. Patience is how long an entry point
@@ -75,7 +78,7 @@ func ReadEvidence(ctx context.Context, env *host.Env, img whittle.Image, name st
 func (f *Evidence) Check(ctx context.Context, env *host.Env, name string, o CheckOptions) (*whittle.Check, error) {
 	on := environmentOf(f, f.Config().Platform())
 	in := &check.Image{
-		Image: start.Image{Root: f, Config: f.Config(), Distributions: f.distributions, Sources: f.Source, Binaries: f.Binary, Builtins: f.Builtins,
+		Image: start.Image{Root: f, Config: startedAs(f.Config(), o.Process), Distributions: f.distributions, Sources: f.Source, Binaries: f.Binary, Builtins: f.Builtins,
 			Version: f.Version, Commands: o.Commands},
 		Bound: func(name string) (string, bool) { return newestBound(ctx, env, name, on) }}
 	configured := project.Check{}

@@ -84,3 +84,13 @@ func renamed(text string, moved map[string]string) string {
 func ofName(c rune) bool {
 	return unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune("_./+-@", c)
 }
+
+// startedAs is an image's configuration with another process.
+func startedAs(c *whittle.Config, process *whittle.Process) *whittle.Config {
+	if process == nil {
+		return c
+	}
+	out := *c
+	out.Config = *process
+	return &out
+}

@@ -11,12 +11,12 @@ import (
 	"whittle.dev/whittle/internal/shell"
 )
 
-// consent says what a project may use of this machine. A user who has just cloned
+// Consent says what a project may use of this machine. A user who has just cloned
 // it has not read its whittle.yaml, and its RUN steps have a network. So it may use
 // the files in its folder, and beyond that only what the command line names. The
 // kinds are those of docker buildx bake, and env:
 // https://docs.docker.com/reference/cli/docker/buildx/bake/#allow
-type consent struct {
+type Consent struct {
 	dir    string // the project's folder, links resolved
 	lookup project.Lookup
 	// files are allowed files and folders with all their contents, links resolved;
@@ -40,8 +40,14 @@ const (
 	shownDenials = 8
 )
 
-func newConsent(dir string, allow []string, lookup project.Lookup) (*consent, error) {
-	c := &consent{dir: whittle.WithoutLinks(dir), lookup: lookup}
+// Ask gives the consent for a project, for which allow are the options --allow; to
+// them come those of $WHITTLE_ALLOW.
+func Ask(lookup project.Lookup, dir string, allow []string) (*Consent, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("finding project %s: %w", dir, err)
+	}
+	c := &Consent{dir: whittle.WithoutLinks(dir), lookup: lookup}
 	option := "--allow"
 	if more, ok := lookup("WHITTLE_ALLOW"); ok && more != "" {
 		allow = append(slices.Clone(allow), strings.Split(more, ",")...)
@@ -68,13 +74,13 @@ func newConsent(dir string, allow []string, lookup project.Lookup) (*consent, er
 	return c, nil
 }
 
-// accessors read what the project names. What it may not use is empty, and
+// Outside reads what the project names. What it may not use is empty, and
 // recorded as a denial.
-func (c *consent) accessors() project.Outside {
+func (c *Consent) Outside() project.Outside {
 	return project.Outside{Lookup: c.variable, Read: c.read}
 }
 
-func (c *consent) variable(name string) (string, bool) {
+func (c *Consent) variable(name string) (string, bool) {
 	value, ok := c.lookup(name)
 	if ok && !slices.Contains(c.variables, name) {
 		c.deny("the variable "+name, allowVariable+name)
@@ -83,7 +89,7 @@ func (c *consent) variable(name string) (string, bool) {
 	return value, ok
 }
 
-func (c *consent) read(file string, most int64) ([]byte, error) {
+func (c *Consent) read(file string, most int64) ([]byte, error) {
 	real := whittle.WithoutLinks(file)
 	if rel, ok := whittle.Below(c.dir, real); ok {
 		return whittle.Folder(c.dir).Read(filepath.ToSlash(rel), most) // without following links that were made since
@@ -96,7 +102,7 @@ func (c *consent) read(file string, most int64) ([]byte, error) {
 
 // dockerfile records a denial if a Dockerfile is outside the project and not
 // allowed. A local name is not checked here, even if it is a link.
-func (c *consent) dockerfile(name string) {
+func (c *Consent) dockerfile(name string) {
 	if !filepath.IsLocal(name) {
 		if real := whittle.WithoutLinks(filepath.Join(c.dir, name)); !c.inside(real) {
 			c.allows(real)
@@ -106,7 +112,7 @@ func (c *consent) dockerfile(name string) {
 
 // folder records a denial if a context is outside the project and not allowed.
 // Links are resolved; one in the project is relative.
-func (c *consent) folder(context string) {
+func (c *Consent) folder(context string) {
 	if filepath.IsAbs(context) && !c.allowed(context) {
 		c.deny("the folder "+context, allowFile+context)
 	}
@@ -114,7 +120,7 @@ func (c *consent) folder(context string) {
 
 // sshPaths are the paths of an SSH agent or of keys; they are empty for the user's
 // agent.
-func (c *consent) sshPaths(paths []string) []string {
+func (c *Consent) sshPaths(paths []string) []string {
 	var out []string
 	for _, path := range paths {
 		out = append(out, whittle.WithoutLinks(path))
@@ -130,14 +136,14 @@ func (c *consent) sshPaths(paths []string) []string {
 	return out
 }
 
-func (c *consent) inside(path string) bool {
+func (c *Consent) inside(path string) bool {
 	_, ok := whittle.Below(c.dir, path)
 	return ok
 }
 
 // allows says whether the project may read a file outside its folder, and records
 // a denial if not.
-func (c *consent) allows(file string) bool {
+func (c *Consent) allows(file string) bool {
 	ok := c.allowed(file)
 	if !ok {
 		c.deny("the file "+file, allowFile+file)
@@ -145,21 +151,21 @@ func (c *consent) allows(file string) bool {
 	return ok
 }
 
-func (c *consent) allowed(path string) bool {
+func (c *Consent) allowed(path string) bool {
 	return slices.ContainsFunc(c.files, func(dir string) bool {
 		_, ok := whittle.Below(dir, path)
 		return ok
 	})
 }
 
-func (c *consent) deny(what, allow string) {
+func (c *Consent) deny(what, allow string) {
 	if one := (denial{what, allow}); len(c.denials) <= shownDenials && !slices.Contains(c.denials, one) {
 		c.denials = append(c.denials, one)
 	}
 }
 
-// refusal is the error that names all denials, nil if there are none.
-func (c *consent) refusal() error {
+// Refusal is the error that names all denials, nil if there are none.
+func (c *Consent) Refusal() error {
 	if len(c.denials) == 0 {
 		return nil
 	}

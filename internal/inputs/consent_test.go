@@ -160,30 +160,30 @@ func TestConsent(t *testing.T) {
 // TestConsentOfEnvironment: WHITTLE_ALLOW adds to the options.
 func TestConsentOfEnvironment(t *testing.T) {
 	lookup := func(name string) (string, bool) { return "env=A,ssh,fs.read=/x", name == "WHITTLE_ALLOW" }
-	c, err := newConsent(t.TempDir(), []string{"env=B"}, lookup)
+	c, err := Ask(lookup, t.TempDir(), []string{"env=B"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]any{[]string{"B", "A"}, true, true}, []any{c.variables, c.ssh, c.allows(filepath.FromSlash("/x/y"))}); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if _, err := newConsent(t.TempDir(), nil, func(string) (string, bool) { return "all", true }); err == nil || !strings.Contains(err.Error(), "WHITTLE_ALLOW") {
+	if _, err := Ask(func(string) (string, bool) { return "all", true }, t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "WHITTLE_ALLOW") {
 		t.Errorf("%v", err)
 	}
 }
 
 // TestConsentBounded: a project that asks for very much gets a short error.
 func TestConsentBounded(t *testing.T) {
-	c, err := newConsent(t.TempDir(), nil, func(name string) (string, bool) {
+	c, err := Ask(func(name string) (string, bool) {
 		return "x", !slices.Contains([]string{"WHITTLE_ALLOW", "HOME"}, name)
-	})
+	}, t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 10_000 {
 		c.variable("V" + strings.Repeat("x", i%1000))
 	}
-	if err := c.refusal(); err == nil || !strings.Contains(err.Error(), "; and more") || len(err.Error()) > 500 {
+	if err := c.Refusal(); err == nil || !strings.Contains(err.Error(), "; and more") || len(err.Error()) > 500 {
 		t.Errorf("%v", err)
 	}
 }

@@ -39,12 +39,12 @@ type Options struct {
 type Set struct {
 	secrets []build.Secret
 	ssh     []build.SSH
-	// project is the environment of all runs, without that of the options.
-	project  project.Environment
+	// from is the project, nil if there is none.
+	from     *project.Project
 	files    []string
 	env      project.Variables
 	lookup   project.Lookup
-	consent  *consent
+	consent  *Consent
 	hidden   []string // values of all environments
 	services []build.Service
 }
@@ -53,16 +53,25 @@ type Set struct {
 // wrap [whittle.ErrUsage] and show no values. It is an error if the project names
 // something outside its folder that the options do not allow.
 func Read(lookup project.Lookup, p *project.Project, in Options) (*Set, error) {
-	s := &Set{lookup: lookup, files: in.EnvFiles}
+	var c *Consent
+	if p != nil {
+		var err error
+		if c, err = Ask(lookup, p.Dir, in.Allow); err != nil {
+			return nil, err
+		}
+	}
+	return ReadWith(c, lookup, p, in)
+}
+
+// ReadWith is [Read] with the consent with which the project was read.
+func ReadWith(c *Consent, lookup project.Lookup, p *project.Project, in Options) (*Set, error) {
+	s := &Set{lookup: lookup, files: in.EnvFiles, from: p, consent: c}
 	secrets, agents, err := s.parseOptions(in)
 	if err != nil {
 		return nil, err
 	}
 	if p != nil {
-		if s.consent, err = newConsent(p.Dir, in.Allow, s.lookup); err == nil {
-			err = s.readProject(p, secrets, agents)
-		}
-		if err != nil {
+		if err := s.readProject(p, secrets, agents); err != nil {
 			return nil, err
 		}
 	}
@@ -72,7 +81,7 @@ func Read(lookup project.Lookup, p *project.Project, in Options) (*Set, error) {
 	if err := s.readSecrets(secrets, project.Outside{Lookup: s.lookup, Read: whittle.ReadFile}); err != nil {
 		return nil, err
 	}
-	shared, err := s.environment(nil)
+	shared, err := s.environment(nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -81,13 +90,20 @@ func Read(lookup project.Lookup, p *project.Project, in Options) (*Set, error) {
 		return s, s.checkSSH()
 	}
 	for _, c := range p.Commands {
-		own, err := s.environment(&c)
+		own, err := s.environment(&c, nil)
 		if err != nil {
 			return nil, fmt.Errorf("run %s: %w", c.Name, err)
 		}
 		s.hidden = append(s.hidden, own.Hidden...)
 	}
-	if err := s.consent.refusal(); err != nil { // before anything is said of what is outside
+	for _, start := range startsOf(p) {
+		own, err := s.environment(nil, &start)
+		if err != nil {
+			return nil, fmt.Errorf("service %s: %w", start.Name, err)
+		}
+		s.hidden = append(s.hidden, own.Hidden...)
+	}
+	if err := s.consent.Refusal(); err != nil { // before anything is said of what is outside
 		return nil, err
 	}
 	return s, s.checkSSH()
@@ -141,14 +157,16 @@ func (s *Set) parseOptions(in Options) (secrets []project.Secret, agents []proje
 // far as the user allows them.
 func (s *Set) readProject(p *project.Project, secrets []project.Secret, agents []project.SSH) error {
 	for _, v := range p.Variants {
-		s.consent.dockerfile(v.Dockerfile)
 		s.consent.folder(v.Context)
+		if _, ok := whittle.Below(p.ContextDir(v), filepath.Join(p.Dir, v.Dockerfile)); v.Inline == nil && (v.Context == "" || !ok) {
+			s.consent.dockerfile(v.Dockerfile)
+		}
 		for _, name := range slices.Sorted(maps.Keys(v.Contexts)) {
 			s.consent.folder(v.Contexts[name])
 		}
 	}
-	var err error
-	if s.project, err = s.project.With(p.EnvFiles, s.notReplaced(p.Env), false, s.consent.accessors()); err != nil {
+	s.hidden = append(s.hidden, p.Hidden...)
+	if _, err := s.environment(nil, nil); err != nil {
 		return err
 	}
 	for _, a := range p.SSH {
@@ -160,7 +178,7 @@ func (s *Set) readProject(p *project.Project, secrets []project.Secret, agents [
 	kept := slices.DeleteFunc(slices.Clone(p.Secrets), func(one project.Secret) bool {
 		return slices.ContainsFunc(secrets, func(o project.Secret) bool { return o.ID == one.ID })
 	})
-	if err := s.readSecrets(kept, s.consent.accessors()); err != nil {
+	if err := s.readSecrets(kept, s.consent.Outside()); err != nil {
 		return err
 	}
 	return s.readServices(p.Services)
@@ -221,7 +239,7 @@ func (s *Set) readServices(all []project.Service) error {
 				*line.to = words
 			}
 		}
-		e, err := one.Values(s.consent.accessors())
+		e, err := one.Values(s.consent.Outside())
 		if err != nil {
 			return err
 		}
@@ -232,14 +250,31 @@ func (s *Set) readServices(all []project.Service) error {
 	return nil
 }
 
+// startsOf are the starts that compose files name.
+func startsOf(p *project.Project) (out []project.Start) {
+	for _, v := range p.Variants {
+		out = append(out, v.Starts...)
+	}
+	return out
+}
+
 // environment is the environment of one of the project's commands, or of any
-// other run if c is nil.
-func (s *Set) environment(c *project.Command) (project.Environment, error) {
-	e := s.project
-	var err error
-	if c != nil {
-		if e, err = e.With(c.EnvFiles, s.notReplaced(c.Env), false, s.consent.accessors()); err != nil {
+// other run if c is nil, of an image that compose starts so.
+func (s *Set) environment(c *project.Command, start *project.Start) (e project.Environment, err error) {
+	if s.from != nil {
+		from := s.consent.Outside()
+		if start != nil {
+			if e, err = e.With(start.EnvFiles, s.notReplaced(start.Env), false, from); err != nil {
+				return e, err
+			}
+		}
+		if e, err = e.With(s.from.EnvFiles, s.notReplaced(s.from.Env), false, from); err != nil {
 			return e, err
+		}
+		if c != nil {
+			if e, err = e.With(c.EnvFiles, s.notReplaced(c.Env), false, from); err != nil {
+				return e, err
+			}
 		}
 	}
 	return e.With(s.files, s.env, true, project.Outside{Lookup: s.lookup})
@@ -254,6 +289,11 @@ func (s *Set) AddTo(d *build.Definition) {
 // SetEnvironment gives commands their environment. The project's own commands are
 // found by their names and words.
 func (s *Set) SetEnvironment(commands []build.Command, own []project.Command) error {
+	return s.SetStartEnvironment(commands, own, nil)
+}
+
+// SetStartEnvironment is [Set.SetEnvironment] in an image that compose starts so.
+func (s *Set) SetStartEnvironment(commands []build.Command, own []project.Command, start *project.Start) error {
 	for i := range commands {
 		c := &commands[i]
 		var named *project.Command
@@ -262,7 +302,7 @@ func (s *Set) SetEnvironment(commands []build.Command, own []project.Command) er
 		}); j >= 0 {
 			named = &own[j]
 		}
-		e, err := s.environment(named)
+		e, err := s.environment(named, start)
 		if err != nil {
 			return err
 		}
@@ -287,11 +327,20 @@ func (s *Set) Seal(key []byte, own []project.Command) string {
 	for _, one := range s.ssh {
 		fmt.Fprintf(h, "ssh %q", one.ID)
 	}
-	for _, c := range append([]project.Command{{}}, own...) {
-		e, err := s.environment(&c)
+	note := func(kind, name string, e project.Environment, err error) {
 		if err == nil && len(e.Values) > 0 {
 			empty = false
-			fmt.Fprintf(h, "run %q %q", c.Name, e.Values)
+			fmt.Fprintf(h, "%s %q %q", kind, name, e.Values)
+		}
+	}
+	for _, c := range append([]project.Command{{}}, own...) {
+		e, err := s.environment(&c, nil)
+		note("run", c.Name, e, err)
+	}
+	if s.from != nil {
+		for _, start := range startsOf(s.from) {
+			e, err := s.environment(nil, &start)
+			note("start", start.Name, e, err)
 		}
 	}
 	if empty {

@@ -110,9 +110,10 @@ func (p *prover) strategy(ctx context.Context, from project.Variant, f *whittle.
 	if slices.Contains(p.workshop.dockerfiles(), v.Dockerfile) {
 		v.Dockerfile = path.Join(folder, "Dockerfile.whittle-"+f.Strategy)
 	}
-	if f.Strategy == fixedStrategy {
+	if f.Strategy == fixedStrategy && from.Inline == nil {
 		v.Target, v.Dockerfile = from.Target, from.Dockerfile
 	}
+	v.Inline = nil
 	return p.workshop.try(ctx, v, s.With(map[string][]byte{v.Dockerfile: []byte(f.Dockerfile)}))
 }
 

@@ -256,7 +256,8 @@ func (p *prover) confirmed(ctx context.Context, cands []*candidate) ([]*candidat
 func (w *workshop) inScope(f *whittle.Fix) bool {
 	return !slices.ContainsFunc(f.Patches, func(p whittle.Patch) bool {
 		_, ok := w.bench.inside(p.File)
-		return !ok || slices.Contains(w.others, p.File)
+		inline := func(v project.Variant) bool { return v.Inline != nil && v.Dockerfile == p.File }
+		return !ok || slices.Contains(w.others, p.File) || slices.ContainsFunc(w.bench.project.Variants, inline)
 	})
 }
 

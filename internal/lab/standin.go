@@ -99,7 +99,7 @@ func (b *bench) standIn(ctx context.Context, v project.Variant, ref string) (*wh
 	default:
 		out.Build.Notes = append(out.Build.Notes, notRun+whittle.OneLine(err.Error()))
 	}
-	return out, b.run(ctx, d, out, log)
+	return out, b.run(ctx, d, v, out, log)
 }
 
 // runnable is the definition of a build that only hands an image to the engine.

@@ -156,11 +156,15 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 	}
 	c := build.Command{Name: run.Name, Args: run.Command, Timeout: runs.Limit}
 	if run.Own {
-		own, missing := runs.OwnStart(process, runs.Requests(w.workshop.bench.project.Requests), runs.Patience)
-		if missing != "" {
+		all, _, err := w.workshop.bench.ownStarts(v, process)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(all, func(j job) bool { return j.Name == run.Name })
+		if i < 0 {
 			return nil, nil
 		}
-		c = own
+		c = all[i].Command
 	}
 	c.Repeat = blockRuns
 	if err := w.workshop.copy.Checkout(t.state); err != nil {
@@ -168,8 +172,10 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 	}
 	w.workshop.bench.env.Listener().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
 	commands := []build.Command{c}
-	if err := w.workshop.bench.inputs.SetEnvironment(commands, w.workshop.bench.project.Commands); err != nil {
-		return nil, err
+	if !run.Own {
+		if err := w.workshop.bench.inputs.SetStartEnvironment(commands, w.workshop.bench.project.Commands, environmentStart(v)); err != nil {
+			return nil, err
+		}
 	}
 	results, err := w.workshop.bench.engine.builder.Run(ctx, w.workshop.bench.inFolder(w.workshop.copy.Dir, w.workshop.bench.out, nil).definition(v), commands, build.RunOptions{})
 	if err != nil {

@@ -101,12 +101,16 @@ type study struct {
 }
 
 func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error) {
-	p, err := project.Load(o.Dir, o.Config)
+	consent, err := inputs.Ask(env.Variables(), o.Dir, o.Inputs.Allow)
 	if err != nil {
 		return nil, err
 	}
-	for _, note := range p.Notes {
-		env.Listener().Step(note)
+	p, err := project.LoadWith(ctx, o.Dir, o.Config, consent.Outside())
+	if err != nil {
+		if refusal := consent.Refusal(); refusal != nil {
+			return nil, refusal // what was not read may be why
+		}
+		return nil, err
 	}
 	all := p.Variants
 	if err := selectVariants(p, o.Only); err != nil {
@@ -122,8 +126,11 @@ func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error
 	if s.o.Out == p.Dir {
 		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("the study's folder is the project itself"), "name another one with --out; the default is "+outdir.Name+" in the project")
 	}
-	if s.bench.inputs, err = inputs.Read(env.Variables(), p, o.Inputs); err != nil {
+	if s.bench.inputs, err = inputs.ReadWith(consent, env.Variables(), p, o.Inputs); err != nil {
 		return nil, err
+	}
+	for _, note := range p.Notes {
+		env.Listener().Step(note)
 	}
 	for _, v := range p.Variants {
 		src, err := p.Source(v)

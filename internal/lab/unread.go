@@ -29,7 +29,7 @@ func (b *bench) unread() func(rel string, d fs.DirEntry) bool {
 		if filepath.IsAbs(v.Context) {
 			continue // it gets no file of the project
 		}
-		if _, ok := b.inside(v.Dockerfile); !ok { // its ignore file is not the project's
+		if _, ok := b.inside(v.Dockerfile); !ok && v.Inline == nil { // its ignore file is not the project's
 			return func(string, fs.DirEntry) bool { return false }
 		}
 		file, err := ignore.Load(b.project.ContextDir(v), filepath.Join(b.project.Dir, filepath.FromSlash(v.Dockerfile)))

@@ -60,7 +60,7 @@ func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Va
 			return nil, err
 		}
 	}
-	return out, b.run(ctx, d, out, log)
+	return out, b.run(ctx, d, v, out, log)
 }
 
 // openEngine opens the build engine when the first build needs it.
@@ -95,7 +95,7 @@ func (b *bench) view(variant string) build.Progress {
 }
 
 func (b *bench) definition(v project.Variant) build.Definition {
-	d := build.Definition{Context: b.project.ContextDir(v), Dockerfile: v.Dockerfile, Folder: b.project.Dir, Target: v.Target, Args: v.Args, Platform: v.Platform,
+	d := build.Definition{Context: b.project.ContextDir(v), Dockerfile: v.Dockerfile, Content: v.Inline, Folder: b.project.Dir, Target: v.Target, Args: v.Args, Platform: v.Platform,
 		Bases: b.bases, Folders: b.project.Folders(v), Offline: b.offline}
 	for name, value := range v.Contexts {
 		if image, ok := strings.CutPrefix(value, project.ImageContext); ok {
@@ -106,6 +106,10 @@ func (b *bench) definition(v project.Variant) build.Definition {
 		}
 	}
 	b.inputs.AddTo(&d)
+	d.Services = slices.DeleteFunc(slices.Clone(d.Services), func(s build.Service) bool {
+		i := slices.IndexFunc(b.project.Services, func(p project.Service) bool { return p.Name == s.Name })
+		return i >= 0 && b.project.Services[i].Composed && !slices.Contains(v.Peers, s.Name)
+	})
 	if rel, ok := whittle.Below(d.Context, b.out.Dir); ok {
 		d.Exclude = []string{filepath.ToSlash(rel)}
 	}
@@ -214,7 +218,7 @@ func (b *bench) measure(ctx context.Context, d build.Definition, v project.Varia
 
 // run runs the project's commands and tests in the image, as its user and in
 // its environment, without network.
-func (b *bench) run(ctx context.Context, d build.Definition, out *whittle.Variant, log io.Writer) error {
+func (b *bench) run(ctx context.Context, d build.Definition, v project.Variant, out *whittle.Variant, log io.Writer) error {
 	name := b.imageOf(out)
 	img, err := b.env.Images.Open(ctx, name)
 	if err != nil {
@@ -227,16 +231,23 @@ func (b *bench) run(ctx context.Context, d build.Definition, out *whittle.Varian
 	}
 	process := img.Config().Config
 	commands := b.commands(process)
-	own, missing := runs.OwnStart(process, runs.Requests(b.project.Requests), runs.Patience)
-	if missing == "" {
-		commands = append(commands, own)
-	}
-	sites := f.PackageSites()
-	for i := range commands {
-		commands[i].Sites = sites
-	}
-	if err := b.inputs.SetEnvironment(commands, b.project.Commands); err != nil {
+	start := environmentStart(v)
+	if err := b.inputs.SetStartEnvironment(commands, b.project.Commands, start); err != nil {
 		return err
+	}
+	own, missing, err := b.ownStarts(v, process)
+	if err != nil {
+		return err
+	}
+	jobs := make([]job, len(commands))
+	for i := range jobs {
+		jobs[i] = job{commands[i], process, nil}
+	}
+	jobs, commands = append(jobs, own...), nil
+	sites := f.PackageSites()
+	for i := range jobs {
+		jobs[i].Sites = sites
+		commands = append(commands, jobs[i].Command)
 	}
 	var results []build.RunResult
 	if b.engine.builder == nil {
@@ -248,22 +259,22 @@ func (b *bench) run(ctx context.Context, d build.Definition, out *whittle.Varian
 			return fmt.Errorf("running the image: %w", err)
 		}
 	}
-	if err := b.check(ctx, f, out, commands, results); err != nil {
+	if err := b.check(ctx, f, v, out, jobs, results); err != nil {
 		return err
 	}
 	if b.project.Test != nil && b.engine.builder != nil {
 		test := build.Command{Name: runs.Tests, Args: b.project.Test.Command, Timeout: testLimit}
 		tests := []build.Command{test}
-		if err := b.inputs.SetEnvironment(tests, nil); err != nil {
+		if err := b.inputs.SetStartEnvironment(tests, nil, start); err != nil {
 			return err
 		}
 		found, err := b.test(ctx, d, process, tests[0], log)
 		if err != nil {
 			return err
 		}
-		commands, results = append(commands, test), append(results, found)
+		jobs, results = append(jobs, job{test, process, nil}), append(results, found)
 	}
-	out.Run = b.judge(commands, results, process)
+	out.Run = b.judge(jobs, results)
 	owners := f.FileOwners()
 	for i := range out.Run.Commands {
 		runs.NoteImports(&out.Run.Commands[i], results[i].Imports, owners)
@@ -281,10 +292,15 @@ func limited(results []build.RunResult) bool {
 }
 
 // check checks the image's files, and compares the verdicts with the runs.
-func (b *bench) check(ctx context.Context, f *audit.Evidence, out *whittle.Variant, commands []build.Command, results []build.RunResult) error {
-	o := audit.CheckOptions{Project: b.project.Dir, Context: out.Context, Digests: true}
-	for _, c := range commands {
-		if c.Watch == nil {
+func (b *bench) check(ctx context.Context, f *audit.Evidence, v project.Variant, out *whittle.Variant, jobs []job, results []build.RunResult) error {
+	first := started(whole(v), f.Config().Config)[0]
+	o := audit.CheckOptions{Project: b.project.Dir, Context: out.Context, Digests: true, Process: &first}
+	watched := 0
+	for _, c := range jobs {
+		if c.Watch != nil {
+			watched++
+		}
+		if c.Watch == nil || watched > 1 && len(c.mounts) == 0 {
 			o.Commands = append(o.Commands, c.Args)
 		}
 	}
@@ -296,9 +312,12 @@ func (b *bench) check(ctx context.Context, f *audit.Evidence, out *whittle.Varia
 	for i, r := range results {
 		for j := range check.Starts {
 			st := &check.Starts[j]
-			own := commands[i].Watch != nil
-			if own == (st.Kind == whittle.StartEntry) && (own || st.Kind == whittle.StartCommand) && slices.Equal(st.Command, commands[i].Args) {
-				run, problem := runs.Judge(st.Kind, commands[i], r, f.Config().Config)
+			own := jobs[i].Watch != nil
+			if (own && st.Kind == whittle.StartEntry || st.Kind == whittle.StartCommand) && slices.Equal(st.Command, jobs[i].Args) {
+				run, problem := runs.Judge(st.Kind, jobs[i].Command, r, jobs[i].process)
+				if runs.NoteMounts(&run, jobs[i].mounts); run.Needs != "" {
+					problem = whittle.Problem{}
+				}
 				st.Run = &run
 				runs.Compare(check, st, problem)
 			}
@@ -329,11 +348,12 @@ func (b *bench) commands(process whittle.Process) []build.Command {
 
 // judge is the result of all runs. Commands that nobody configured do not decide
 // it.
-func (b *bench) judge(commands []build.Command, results []build.RunResult, process whittle.Process) whittle.RunFacts {
+func (b *bench) judge(jobs []job, results []build.RunResult) whittle.RunFacts {
 	facts := whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}
 	unmet := false
 	for i, r := range results {
-		c, _ := runs.Judge(whittle.StartCommand, commands[i], r, process)
+		c, _ := runs.Judge(whittle.StartCommand, jobs[i].Command, r, jobs[i].process)
+		runs.NoteMounts(&c, jobs[i].mounts)
 		c.Optional = !c.Own && !b.project.Configured && slices.ContainsFunc(b.project.Commands, func(p project.Command) bool { return slices.Equal(p.Command, c.Command) })
 		switch {
 		case c.Optional:

@@ -140,6 +140,9 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 // dockerfile is the text of a variant's Dockerfile in the copy. If the file is
 // outside the project, it is read there, and v names its absolute path.
 func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
+	if v.Inline != nil {
+		return v.Inline, nil
+	}
 	if _, ok := w.bench.inside(v.Dockerfile); !ok {
 		v.Dockerfile = filepath.Join(w.bench.project.Dir, v.Dockerfile)
 		return whittle.ReadFile(v.Dockerfile, dockerfile.MaxSize)
@@ -174,6 +177,11 @@ func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only
 	o := audit.AdviseOptions{Project: w.copy.Dir, Only: only, Guard: w.guard, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args, Context: v.Context}}
 	for _, c := range w.bench.project.Commands {
 		o.Commands = append(o.Commands, c.Command)
+	}
+	if v := whole(v); len(v.Starts) > 0 {
+		o.Started = func(own whittle.Process) (whittle.Process, [][]string) {
+			return started(v, own)[0], otherCommands(v, own)
+		}
 	}
 	x, err := audit.Examine(ctx, w.bench.env, t.image, o)
 	if err != nil {

@@ -5,6 +5,7 @@
 package project
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,6 +53,8 @@ type Project struct {
 	Services []Service
 	// Notes say what was left out, and why.
 	Notes []string
+	// Hidden are values that nothing shows.
+	Hidden []string
 }
 
 // Variant is one way to build the project.
@@ -68,6 +71,28 @@ type Variant struct {
 	// Contexts are further contexts by the name that FROM and COPY --from use:
 	// folders like Context, or docker-image://NAME.
 	Contexts map[string]string `yaml:"contexts"`
+	// Inline is the Dockerfile's text if it is not in a file; Dockerfile is then
+	// how messages name it, and nothing edits it.
+	Inline []byte `yaml:"-"`
+	// Starts are how the image is started; without any as it says itself.
+	Starts []Start `yaml:"-"`
+	// Peers are the services of compose files beside which it runs.
+	Peers []string `yaml:"-"`
+}
+
+// Start is how an image is started. What it does not say is the image's.
+type Start struct {
+	Name string
+	// Command and Entrypoint are nil for the image's, empty for none.
+	Command, Entrypoint []string
+	Env                 Variables `json:"-"` // may be secret
+	EnvFiles            []string
+	WorkingDir, User    string
+	// Healthcheck is nil for the image's.
+	Healthcheck *HealthCheck
+	// Mounts are the folders of the image over which folders of this machine are
+	// mounted. whittle mounts none.
+	Mounts []string
 }
 
 // ImageContext begins the value of a named context that is an image.
@@ -109,12 +134,20 @@ type config struct {
 	Secrets  Secrets           `yaml:"secrets"`
 	SSH      Strings           `yaml:"ssh"`
 	Services Services          `yaml:"services"`
+	Compose  *Compose          `yaml:"compose"`
 }
 
 // Load reads the project in dir. configPath names another file than
 // dir/whittle.yaml; without a file the variants are the Dockerfiles that lie
 // in dir. Errors wrap [whittle.ErrUsage] and name the file.
+//
+// Of compose files, it reads what they name in the project, and no variables.
 func Load(dir, configPath string) (*Project, error) {
+	return LoadWith(context.Background(), dir, configPath, Outside{})
+}
+
+// LoadWith is [Load], with what compose files name outside of the project.
+func LoadWith(ctx context.Context, dir, configPath string, from Outside) (*Project, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading project %s: %w", dir, err)
@@ -139,7 +172,7 @@ func Load(dir, configPath string) (*Project, error) {
 	}
 	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Configured: len(c.Run) > 0, Requests: c.Requests, Touch: c.Touch, Test: c.Test, Check: c.Check}
 	p.surround(c, filepath.Dir(configPath))
-	if err := p.complete(dir); err != nil {
+	if err := p.complete(ctx, dir, c.Compose, from); err != nil {
 		return nil, err
 	}
 	p.Bases, err = resolveBases(c.Bases, filepath.Dir(configPath))
@@ -206,6 +239,9 @@ func read(file, shown string, required bool) (config, error) {
 // Source is a variant's Dockerfile. A link out of the project is not followed;
 // whittle.yaml may name a file that lies outside.
 func (p *Project) Source(v Variant) ([]byte, error) {
+	if v.Inline != nil {
+		return v.Inline, nil
+	}
 	const most = 1 << 20 // what the parser takes
 	if filepath.IsLocal(v.Dockerfile) {
 		return whittle.Folder(p.Dir).Read(filepath.ToSlash(filepath.Clean(v.Dockerfile)), most)
@@ -230,7 +266,7 @@ func reason(err error) error {
 }
 
 // complete fills in what the file does not say.
-func (p *Project) complete(shown string) error {
+func (p *Project) complete(ctx context.Context, shown string, compose *Compose, from Outside) error {
 	py, err := readPyproject(p.Dir)
 	if err != nil {
 		return err
@@ -241,20 +277,8 @@ func (p *Project) complete(shown string) error {
 	if p.Name == "" {
 		p.Name = filepath.Base(p.Dir)
 	}
-	if len(p.Variants) == 0 {
-		if p.Variants, err = discover(p.Dir); err != nil {
-			return fmt.Errorf("looking for Dockerfiles in %s: %w", shown, err)
-		}
-	}
-	if len(p.Variants) == 0 {
-		p.Variants, p.Notes = below(p.Dir)
-	}
-	if len(p.Variants) == 0 {
-		if len(p.Notes) > 0 {
-			return whittle.ErrUsage.Errorf("%s: %s", shown, p.Notes[0])
-		}
-		return whittle.WithHint(whittle.ErrUsage.Errorf("%s has no Dockerfile", shown),
-			"whittle looks for Dockerfile, Dockerfile.NAME, NAME.Dockerfile and Containerfile, also in folders below, or the variants of whittle.yaml")
+	if err := p.find(ctx, shown, compose, from); err != nil {
+		return err
 	}
 	for i := range p.Variants {
 		if err := p.place(&p.Variants[i], shown); err != nil {
@@ -262,6 +286,9 @@ func (p *Project) complete(shown string) error {
 		}
 	}
 	for _, v := range p.Variants {
+		if v.Inline != nil {
+			continue
+		}
 		if _, err := os.Stat(filepath.Join(p.Dir, v.Dockerfile)); err != nil {
 			err = whittle.ErrUsage.Errorf("variant %s: %s: %w", v.Name, filepath.Join(shown, v.Dockerfile), reason(err))
 			if near := nearFile(filepath.Join(p.Dir, v.Dockerfile)); near != "" {
@@ -281,6 +308,51 @@ func (p *Project) complete(shown string) error {
 		return whittle.ErrUsage.Errorf("%s: touch: %s is not a file", filepath.Join(shown, ConfigName), p.Touch)
 	}
 	return p.checkTest(shown)
+}
+
+// find finds the variants of a project that names none: those of its compose files,
+// then the Dockerfiles of its folder that these do not build. Without either they
+// are the Dockerfiles in folders below.
+func (p *Project) find(ctx context.Context, shown string, compose *Compose, from Outside) error {
+	if compose == nil && len(p.Variants) > 0 {
+		return nil
+	}
+	composed, composeErr := p.fromCompose(ctx, compose, from)
+	if composeErr != nil && compose != nil {
+		return composeErr
+	}
+	if len(p.Variants) > 0 || compose != nil {
+		p.Variants = append(p.Variants, composed...)
+	} else {
+		found, err := discover(p.Dir)
+		if err != nil {
+			return fmt.Errorf("looking for Dockerfiles in %s: %w", shown, err)
+		}
+		p.Variants = composed
+		for _, v := range found {
+			if !slices.ContainsFunc(composed, func(c Variant) bool { return c.Dockerfile == v.Dockerfile }) {
+				v.Name = unique(p.Variants, v.Name)
+				p.Variants = append(p.Variants, v)
+			}
+		}
+	}
+	if len(p.Variants) == 0 && compose == nil {
+		var notes []string
+		p.Variants, notes = below(p.Dir)
+		p.Notes = append(p.Notes, notes...)
+	}
+	switch {
+	case len(p.Variants) == 0 && composeErr != nil:
+		return composeErr
+	case len(p.Variants) == 0 && len(p.Notes) > 0:
+		return whittle.ErrUsage.Errorf("%s: nothing to build: %s", shown, strings.Join(p.Notes, "; "))
+	case len(p.Variants) == 0:
+		return whittle.WithHint(whittle.ErrUsage.Errorf("%s has no Dockerfile", shown),
+			"whittle looks for compose files, for Dockerfile, Dockerfile.NAME, NAME.Dockerfile and Containerfile, also in folders below, or the variants of whittle.yaml")
+	case composeErr != nil:
+		p.Notes = append(p.Notes, "its compose file is left out: "+composeErr.Error())
+	}
+	return nil
 }
 
 // nearFile is the name of a file that lies beside a missing one and is called

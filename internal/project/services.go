@@ -31,6 +31,11 @@ type Service struct {
 	Entrypoint  Line         `yaml:"entrypoint"`
 	Environment Variables    `yaml:"environment"`
 	Healthcheck *HealthCheck `yaml:"healthcheck"`
+	// EnvFiles are files of variables, from compose.
+	EnvFiles []string `yaml:"-"`
+	// Composed says that compose files have it: it runs beside the variants that name
+	// it in Peers.
+	Composed bool `yaml:"-"`
 }
 
 // Line is a command line, as a list of words or as one text that has to be
@@ -108,7 +113,7 @@ func (s *Service) Patience() time.Duration {
 
 // Values are the service's environment.
 func (s *Service) Values(from Outside) (Environment, error) {
-	e, err := Environment{}.With(nil, s.Environment, false, from)
+	e, err := Environment{}.With(s.EnvFiles, s.Environment, false, from)
 	if err != nil {
 		return e, fmt.Errorf("service %s: %w", s.Name, err)
 	}
