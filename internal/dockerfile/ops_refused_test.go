@@ -156,3 +156,30 @@ func TestMerge(t *testing.T) {
 		t.Errorf("sets that break the file: %q, %v, %v", out, conflicts, err)
 	}
 }
+
+// TestMergeContinues: words for the last command are not taken where another
+// fix deletes that command; they would become words of the one before.
+func TestMergeContinues(t *testing.T) {
+	src := []byte("FROM a\nRUN pip install /w/x.whl && rm -rf /w\n")
+	f, err := Parse("Dockerfile", src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := &f.Stages[0].Instructions[0]
+	more, err := in.AppendCommand("rm -rf /tests")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := in.Shell()
+	if err != nil {
+		t.Fatal(err)
+	}
+	less, err := in.RemoveCommand(s.Commands()[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, conflicts, err := Merge(src, less, []whittle.Edit{more})
+	if want := "FROM a\nRUN pip install /w/x.whl\n"; err != nil || len(conflicts) != 1 || string(out) != want {
+		t.Errorf("%q, conflicts %v, error %v", out, conflicts, err)
+	}
+}

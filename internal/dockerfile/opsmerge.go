@@ -52,14 +52,25 @@ func byPlace(a, b whittle.Edit) int {
 }
 
 // overlap says that edits of both sets change the same bytes, or that one
-// inserts within what the other replaces.
+// inserts within what the other replaces, or words behind what it deletes.
 func overlap(a, b []whittle.Edit) bool {
 	for _, x := range a {
 		for _, y := range b {
-			if x.Span.Start < y.Span.End && y.Span.Start < x.Span.End {
+			if x.Span.Start < y.Span.End && y.Span.Start < x.Span.End || continues(x, y) || continues(y, x) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// continues says that an edit adds words to a command whose end another one
+// deletes: they would become words of the command before.
+func continues(insert, deletion whittle.Edit) bool {
+	at := insert.Span.Start
+	if insert.Span.End != at || deletion.Span.End != at || deletion.Span.Start == at || deletion.New != "" {
+		return false
+	}
+	words := strings.TrimLeft(insert.New, " \t\r\n\\")
+	return words != "" && !strings.ContainsRune("&;|", rune(words[0]))
 }

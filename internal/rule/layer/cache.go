@@ -131,8 +131,13 @@ func (m *cachingManager) fills(c *dockerfile.Command) (at int, ok bool) {
 			if m.name == "uv" {
 				at = first // uv sync may end there, where another fix may append a command
 			}
-			return at, !slices.ContainsFunc(words, func(w dockerfile.Word) bool { return m.flag != "" && w.Value == m.flag })
+			return at, !slices.ContainsFunc(words, func(w dockerfile.Word) bool { return m.hasFlag(w.Value) })
 		}
 	}
 	return first, slices.Contains(m.verbs, "") && len(words) == first+1
+}
+
+// hasFlag says that a word is the flag, or an abbreviation that pip takes for it.
+func (m *cachingManager) hasFlag(word string) bool {
+	return m.flag != "" && word == m.flag || m.name == "pip" && len(word) >= len("--no-ca") && strings.HasPrefix(m.flag, word)
 }

@@ -92,10 +92,17 @@ func withFlag(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction, sc
 	if m.name == "apk" && neededBy(p, in, apkNeeds, managers) != nil {
 		return nil, nil
 	}
+	// Where the index is in the layer and nothing asks for it, apk fetches it itself.
+	asks := func(c dockerfile.Command) bool { return apkNeeds(&c) == fetchesAgain }
+	fetched := m.name != "apk" || fetchedBefore(p, in) || !slices.ContainsFunc(script.Commands(), asks)
 	for _, c := range script.Commands() {
+		fetched = fetched || asks(c)
 		at, ok := m.fills(&c)
 		if !ok {
 			continue
+		}
+		if verb, _, _ := recipe.Verb(&c, "apk"); !fetched && verb != "add" {
+			return nil, nil // it does nothing without an index, and with one it would
 		}
 		if i := slices.IndexFunc(c.Words, updates); m.name == "apk" && i > 0 {
 			edits = append(edits, in.ReplaceWord(c.Words[i], m.flag)) // it fetches the index itself
@@ -121,6 +128,20 @@ func withFlag(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction, sc
 	}
 	slices.SortStableFunc(edits, func(a, b whittle.Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
 	return edits, nil
+}
+
+// fetchedBefore says that an earlier RUN of the stage may have left apk's index.
+func fetchedBefore(p *analysis.Pass, in *dockerfile.Instruction) bool {
+	for _, before := range p.Recipe.ChainOf(&p.Dockerfile.Stages[in.Stage]) {
+		if before == in {
+			break
+		}
+		s, err := before.Shell()
+		if before.Keyword == "RUN" && (err != nil || slices.ContainsFunc(s.Commands(), func(c dockerfile.Command) bool { return apkNeeds(&c) != needsNothing })) {
+			return true
+		}
+	}
+	return false
 }
 
 // updates says that a word makes apk fetch its index.

@@ -82,23 +82,25 @@ func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Inst
 	needed := s.Needed(roots, false)
 	var keep []string
 	words := commandWords(p, in)
+	compiling := compiles(words)
 	maps.Copy(words, p.Texts().Programs())
 	for n := range s.List {
 		k := &s.List[n]
-		if needed[n] || k.Layer != layer || !slices.Contains(wanted(), k.Name) && !companion(installs, k.Name) && !runsProgram(p, words, k) {
+		if needed[n] || k.Layer != layer || !slices.Contains(wanted(), k.Name) && !companion(installs, k.Name) && !runsProgram(p, words, k) &&
+			(!compiling || !slices.Contains(toolchain, k.Name)) {
 			continue
 		}
 		keep = append(keep, k.Name)
 		roots = append(roots, n)
 	}
-	slices.Sort(keep)
+	keep = minimal(s, keep)
 	needed = s.Needed(roots, false)
 	var chosen []int
-	compiles := false
+	tools := false
 	for n := range s.List {
 		if k := &s.List[n]; !needed[n] && k.Layer == layer {
 			chosen = append(chosen, n)
-			compiles = compiles || analysis.IsBuildTool(k.Name)
+			tools = tools || analysis.IsBuildTool(k.Name)
 		}
 	}
 	evidence, items, names := p.Layers.ByPackage(s, chosen, layer)
@@ -113,8 +115,11 @@ func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Inst
 		Advice:      "install with --no-install-recommends, and name what is needed",
 		Fingerprint: whittle.Fingerprint("install-recommends", append([]string{p.Recipe.LayerText(layer)}, names...)...),
 	}
-	if compiles {
+	if tools {
 		f.Risk, f.Caution = whittle.RiskMedium, "compilers are among them, and a later step may build something with them"
+	}
+	if removesPackages(p, in) {
+		return f, true // what it installed only for a while is not in the image
 	}
 	if edits, ok := withoutRecommends(p, s, in, installs, keep); ok {
 		f.Fix = &whittle.Fix{Title: "add --no-install-recommends", Patches: []whittle.Patch{p.Recipe.Patch(edits)}}
@@ -122,9 +127,61 @@ func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Inst
 	return f, true
 }
 
+// minimal are the names without those of packages that another of them depends on.
+func minimal(s *analysis.Packages, names []string) (out []string) {
+	needed := map[string][]bool{}
+	for _, name := range names {
+		needed[name] = s.Needed(s.Providers[name], false)
+	}
+	slices.Sort(names)
+	for i, name := range names {
+		if !slices.ContainsFunc(names, func(other string) bool {
+			by := func(a, b string) bool {
+				return slices.ContainsFunc(s.Providers[b], func(n int) bool { return needed[a][n] })
+			}
+			// Of two that need each other, the first stays.
+			return other != name && by(other, name) && (!by(name, other) || slices.Index(names, other) < i)
+		}) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// toolchain are packages that compile C, of which gcc and cmake recommend some.
+var toolchain = []string{"gcc", "g++", "make", "libc6-dev", "pkg-config", "pkgconf"}
+
+// compiles says that a command builds a source tree.
+func compiles(words map[string]bool) bool {
+	return slices.ContainsFunc([]string{"make", "cmake", "ninja", "meson", "configure", "autogen.sh", "autoreconf", "gcc", "g++", "cc", "c++"}, func(name string) bool { return words[name] })
+}
+
+// removesPackages says that a RUN, or a later one, removes packages by name.
+// What such a package recommends, the commands before may need.
+func removesPackages(p *analysis.Pass, in *dockerfile.Instruction) bool {
+	chain := p.Recipe.Chain()
+	for _, later := range chain[max(slices.Index(chain, in), 0):] {
+		s, err := later.Shell()
+		if later.Keyword != "RUN" || err != nil {
+			continue
+		}
+		if slices.ContainsFunc(s.Commands(), func(c dockerfile.Command) bool {
+			if a, ok := recipe.ReadApt(&c); ok {
+				return slices.Contains([]string{"remove", "purge", "autopurge", "autoremove", "auto-remove"}, a.Verb) && len(a.Packages()) > 0
+			}
+			verb, _, ok := recipe.Verb(&c, "apt-mark")
+			return ok && verb == "auto" || c.Name() == "dpkg" && len(c.Words) > 1 && slices.Contains([]string{"-P", "-r", "--purge", "--remove"}, c.Words[1].Value)
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
 // companions are recommended packages that are usually needed for the purpose
 // of the package that recommends them.
-var companions = map[string][]string{"software-properties-common": {"gpg-agent", "gnupg", "dirmngr"}, "gnupg": {"gpg-agent", "dirmngr"}, "xvfb": {"xauth"}}
+var companions = map[string][]string{"software-properties-common": {"gpg-agent", "gnupg", "dirmngr"}, "gnupg": {"gpg-agent", "dirmngr"}, "gnupg2": {"gpg-agent", "dirmngr"},
+	"gpg": {"gpg-agent", "dirmngr"}, "xvfb": {"xauth"}}
 
 // companion says that a package is such a companion.
 func companion(installs []recipe.Apt, name string) bool {
