@@ -33,10 +33,10 @@ type built struct {
 }
 
 type config struct {
-	env              map[string]string
-	entrypoint, cmd  []string
-	healthcheck      []string
-	user, dir        string
+	env             map[string]string
+	entrypoint, cmd []string
+	healthcheck     []string
+	user, dir       string
 }
 
 // result is what a Dockerfile makes.
