@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"

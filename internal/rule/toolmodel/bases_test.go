@@ -97,7 +97,7 @@ func debianBase(f files, somebody bool) {
 	accounts(f)
 	db := dpkgDB{installed: map[string]bool{}}
 	for _, p := range []string{"libc6", "bash", "coreutils", "apt", "dpkg", "libssl3", "perl-base"} {
-		unpackDeb(f, p, "base")
+		unpackDeb(f, p, "")
 		db.installed[p] = false
 	}
 	db.write(f)
@@ -145,7 +145,7 @@ func language(b *base, f files, repo, tag string) {
 		db := readDpkg(f)
 		for n, auto := range db.closure(names, false) {
 			if _, have := db.installed[n]; !have {
-				unpackDeb(f, n, "base")
+				unpackDeb(f, n, "")
 				db.installed[n] = auto
 			}
 		}
