@@ -51,6 +51,7 @@ var allowed = map[string][]string{
 	"rule/system":          {"rule/analysis", "distro", "recipe", "dockerfile", "edit"},
 	"rule/ecosystem":       {"rule/analysis", "distro", "recipe", "dockerfile"},
 	"rule/distribution":    {"rule/analysis", "recipe", "dockerfile", "python", "project", "edit"},
+	"rule/toolmodel":       {}, // tests only
 	"rule/sitepackages":    {"rule/analysis", "recipe", "dockerfile", "python", "project"},
 	"pypi":                 {},
 	"edit":                 {"toml"},
