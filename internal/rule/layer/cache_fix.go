@@ -48,8 +48,15 @@ func withoutCache(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction
 		return "", nil, nil
 	}
 	command := prefix + m.cleaning(program, roots)
-	if m.name == "apt" && slices.ContainsFunc(items, func(i int) bool { return strings.HasPrefix(p.Ledger.Items[i].Path, "var/cache/") }) {
+	under := func(dir string) bool {
+		return slices.ContainsFunc(items, func(i int) bool { return strings.HasPrefix(p.Ledger.Items[i].Path, dir) })
+	}
+	switch {
+	case m.name != "apt" || !under("var/cache/"):
+	case under("var/lib/apt/lists/"):
 		command = prefix + "apt-get clean && " + command
+	default: // the RUN deletes the lists itself
+		command = prefix + "apt-get clean"
 	}
 	edit, err := in.AppendCommand(command)
 	return "append " + command, []whittle.Edit{edit}, err

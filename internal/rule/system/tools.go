@@ -155,7 +155,7 @@ func unusedTools(p *analysis.Pass, s *analysis.Packages, u *users, in *dockerfil
 		Message: fmt.Sprintf("%s installs tools that nothing in the image uses (%s): %s in %s: %s",
 			p.Recipe.LayerName(layer), analysis.List(words), whittle.Bytes(p.Layers.Bytes(items)), analysis.Count(len(gone), "package"), analysis.LargestNames(evidence)),
 		Evidence: p.Recipe.WithLine(evidence, layer), Change: p.Layers.Removal(items), Risk: whittle.RiskMedium,
-		Caution:     "people who work in the running container do without them",
+		Caution:     "people who work in the running container do without them, and a program that was downloaded may run one",
 		Advice:      "leave them out, or install them in a stage of their own for debugging",
 		Fingerprint: whittle.Fingerprint("debugging-tools", append([]string{p.Recipe.LayerText(layer)}, names...)...),
 	}
