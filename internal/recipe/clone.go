@@ -44,9 +44,12 @@ func Clones(commands []Located) (out []Clone) {
 }
 
 // AllClones are the commands that clone a repository into a folder that a word
-// names.
+// names, the first 20.
 func AllClones(commands []Located) (out []Clone) {
 	for _, l := range commands {
+		if len(out) == maxFetched {
+			break
+		}
 		verb, at, ok := l.GitVerb()
 		if !ok || verb != "clone" || at != l.Program+1 && l.Words[l.Program+1].Text == "-C" {
 			continue

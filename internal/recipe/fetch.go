@@ -79,9 +79,16 @@ type Fetch struct {
 	Text, Pattern string
 }
 
-// Fetches are the files that commands of curl and wget save.
+// maxFetched bounds the files and repositories that the commands of one RUN are
+// read for: each is looked for in a layer.
+const maxFetched = 20
+
+// Fetches are the files that commands of curl and wget save, the first 20.
 func Fetches(commands []Located) (out []Fetch) {
 	for _, l := range commands {
+		if len(out) > maxFetched {
+			return out[:maxFetched]
+		}
 		var files []dockerfile.Word
 		switch l.Name() {
 		case "curl":

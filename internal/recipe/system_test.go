@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // run is the last RUN of a Dockerfile with a script.
@@ -177,4 +178,32 @@ func TestClones(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", c.script, diff)
 		}
 	}
+}
+
+// TestCommandsLinear: what the commands of a RUN do is read in time that grows
+// with the script.
+func TestCommandsLinear(t *testing.T) {
+	script := func(part string) func(n int) func() {
+		return func(n int) func() {
+			f, err := dockerfile.Parse("Dockerfile", []byte("FROM debian\nRUN true"+strings.Repeat(part, n)+"\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := &f.Stages[0].Instructions[0]
+			return func() {
+				commands, _ := Locate(in, "/w")
+				Fetches(commands)
+				Clones(commands)
+				SystemCommands(in)
+				InstallerUpgrades(in)
+			}
+		}
+	}
+	imagetest.Linear(t,
+		imagetest.Growth{Name: "commands that change the folder", Most: 4000, Make: script(" && cd a")},
+		imagetest.Growth{Name: "names of packages", Most: 1500, Make: script(" && apt-get install -y a=1 pip")},
+		imagetest.Growth{Name: "scripts in scripts", Most: 1500, Make: script(` && sh -c "sh -c 'cd a'"`)},
+		imagetest.Growth{Name: "addresses", Most: 1400, Make: script(" && curl -O https://example.org/$A/b")},
+		imagetest.Growth{Name: "repositories", Most: 1300, Make: script(" && git clone https://example.org/a")},
+	)
 }

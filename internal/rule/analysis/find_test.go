@@ -1,10 +1,14 @@
 package analysis
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // TestFind compares the search for many words at once with that for each.
@@ -23,4 +27,23 @@ func TestFind(t *testing.T) {
 			t.Errorf("%v in %q and %q (-each +all):\n%s", words, texts[0].text, texts[1].text, diff)
 		}
 	})
+}
+
+// TestFindLinear: the search takes time that grows with the text, and with the
+// words.
+func TestFindLinear(t *testing.T) {
+	imagetest.Linear(t,
+		imagetest.Growth{Name: "text", Most: 200_000, Make: func(n int) func() {
+			texts := Texts{{text: []byte(strings.Repeat("a-", n))}}
+			return func() { texts.Find(map[string]bool{"a-b": true}) }
+		}},
+		imagetest.Growth{Name: "words that begin alike", Most: 20_000, Make: func(n int) func() {
+			words := map[string]bool{}
+			for i := range n {
+				words[fmt.Sprintf("a-%d", i)] = true
+			}
+			texts := Texts{{text: []byte(strings.Repeat("a-1 ", n))}}
+			return func() { texts.Find(words) }
+		}},
+	)
 }

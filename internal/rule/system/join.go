@@ -53,6 +53,9 @@ func joinRuns(p *analysis.Pass, first, last *dockerfile.Instruction, more string
 	if more != "" {
 		commands = append(commands, piece{text: more})
 	}
+	if len(commands) > maxJoined {
+		return nil, nil, false
+	}
 	edit, ok := appended(p, first, commands)
 	if !ok {
 		return nil, nil, false
@@ -67,6 +70,10 @@ func joinRuns(p *analysis.Pass, first, last *dockerfile.Instruction, more string
 	}
 	return joined, edits, true
 }
+
+// maxJoined bounds the commands that are appended to a RUN: the file is read again
+// after each.
+const maxJoined = 30
 
 // piece is a command that is appended to a RUN, with the comments about it.
 type piece struct {

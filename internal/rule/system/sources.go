@@ -47,6 +47,9 @@ func installedSources(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
+// maxFolders bounds the folders of one RUN that are looked for in its layer.
+const maxFolders = 20
+
 // sourceFolders are the folders that a RUN brings, in which it installs.
 func sourceFolders(p *analysis.Pass, in *dockerfile.Instruction, layer int) (out []leftFolder) {
 	commands, ok := p.Commands(in)
@@ -61,7 +64,7 @@ func sourceFolders(p *analysis.Pass, in *dockerfile.Instruction, layer int) (out
 	for i, c := range commands {
 		unpacked = unpacked || c.Unpacks()
 		// The folder in an archive is known by the cd into it.
-		if c.Name() == "cd" && unpacked && len(c.Words) == 2 {
+		if c.Name() == "cd" && unpacked && len(c.Words) == 2 && len(found) < maxFolders {
 			if pattern, ok := c.Path(c.Words[1]); ok {
 				found = append(found, recipe.Fetch{Located: commands[i], Text: strings.TrimSuffix(c.Words[1].Text, "/"), Pattern: pattern})
 			}
