@@ -18,8 +18,10 @@ type needs struct {
 	list *analysis.Packages
 	// only are the packages that only the full base has.
 	only map[int]bool
-	// programs and libraries are positions of packages by the names of their files.
-	programs, libraries map[string]int
+	// programs are positions of packages by the names of their programs, paths by the
+	// paths of programs and libraries. libraries are those by the names of their libraries, and by shorter names
+	// that may be links to them: libffi.so.8 of libffi.so.8.1.2.
+	programs, paths, libraries map[string]int
 	// why says what uses a package, by its position.
 	why map[int]string
 	// running says which packages something uses that runs in the image; others are
@@ -52,7 +54,7 @@ func findNeeds(p *analysis.Pass, s *analysis.Packages, st *dockerfile.Stage, onl
 }
 
 func newNeeds(p *analysis.Pass, s *analysis.Packages, only []int) *needs {
-	n := &needs{p: p, list: s, only: map[int]bool{}, programs: map[string]int{}, libraries: map[string]int{}, why: map[int]string{}, running: map[int]bool{}}
+	n := &needs{p: p, list: s, only: map[int]bool{}, programs: map[string]int{}, paths: map[string]int{}, libraries: map[string]int{}, why: map[int]string{}, running: map[int]bool{}}
 	for _, k := range only {
 		n.only[k] = true
 		for _, i := range s.List[k].Items {
@@ -77,9 +79,14 @@ func (n *needs) place(k int, at string) {
 	base, dir := path.Base(at), path.Base(path.Dir(at))
 	switch {
 	case dir == "bin" || dir == "sbin":
-		n.programs[base] = k
+		n.programs[base], n.paths[at] = k, k
 	case strings.Contains(base, ".so"):
-		n.libraries[base] = k
+		n.paths[at] = k
+		for name := base; strings.Contains(name, ".so"); name = name[:strings.LastIndexByte(name, '.')] {
+			if _, known := n.libraries[name]; !known || name == base {
+				n.libraries[name] = k
+			}
+		}
 	}
 }
 
@@ -145,32 +152,18 @@ func (n *needs) binaries() {
 
 func (n *needs) binary(at string) {
 	for _, name := range n.p.Libraries(at) {
-		k, ok := n.library(name)
+		k, ok := n.libraries[name]
 		if !ok {
 			continue
 		}
 		// The loader may find another file of that name: one that a wheel brings.
 		if n.p.Loaded == nil || slices.ContainsFunc(n.p.Loaded(at), func(file string) bool {
-			found, ok := n.libraries[path.Base(file)]
+			found, ok := n.paths[file]
 			return ok && found == k
 		}) {
 			n.use(k, "%s loads %s", path.Base(at), name)
 		}
 	}
-}
-
-// library is the package of a library by the name that a program loads, which may be
-// a link to it.
-func (n *needs) library(name string) (int, bool) {
-	if k, ok := n.libraries[name]; ok {
-		return k, true
-	}
-	for _, file := range slices.Sorted(maps.Keys(n.libraries)) {
-		if strings.HasPrefix(file, name+".") {
-			return n.libraries[file], true
-		}
-	}
-	return 0, false
 }
 
 // openers are functions that load a library, and runners those that start a program,
@@ -271,7 +264,7 @@ func (n *needs) opened(function string, names []string, at string, line int) {
 			files = append(files, "lib"+name+".so")
 		}
 		for _, file := range files {
-			if k, ok := n.library(file); ok && strings.Contains(file, ".so") {
+			if k, ok := n.libraries[file]; ok {
 				n.use(k, "/%s:%d loads %s", at, line, name)
 			}
 		}
@@ -371,17 +364,14 @@ func isShell(word string) bool {
 }
 
 // interpreter notes the program in a script's first line.
-func (n *needs) interpreter(words []string, at string) {
-	name := words[0]
-	if path.Base(name) == "env" && len(words) > 1 {
-		n.program(path.Base(words[len(words)-1]), "/"+at)
+func (n *needs) interpreter(words []string, by string) {
+	if path.Base(words[0]) == "env" && len(words) > 1 {
+		n.program(path.Base(words[len(words)-1]), "/"+by)
 		return
 	}
-	for k := range n.only {
-		for _, i := range n.list.List[k].Items {
-			if file := n.p.Ledger.Items[i].Path; "/"+file == name || file == "usr"+name {
-				n.use(k, "/%s runs %s", at, path.Base(name))
-			}
+	for _, at := range []string{strings.TrimPrefix(words[0], "/"), "usr" + words[0]} {
+		if k, ok := n.paths[at]; ok {
+			n.use(k, "/%s runs %s", by, path.Base(words[0]))
 		}
 	}
 }

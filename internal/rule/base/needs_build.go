@@ -120,7 +120,7 @@ func (n *needs) text(name string) string {
 // compiled notes what was compiled in the image: distributions, modules of node and of
 // Ruby.
 func (n *needs) compiled() {
-	for _, what := range compiledBy(n.p, -1) {
+	for _, what := range compiledBy(n.p, n.list, -1) {
 		n.blocks = append(n.blocks, what+" was compiled in the image, with what the full base has")
 	}
 }
@@ -128,7 +128,7 @@ func (n *needs) compiled() {
 // compiledBy names what was compiled in a layer above the base, or in any of them for
 // -1: distributions that a wheel of this machine alone was made of, modules of node and
 // Ruby.
-func compiledBy(p *analysis.Pass, layer int) (names []string) {
+func compiledBy(p *analysis.Pass, s *analysis.Packages, layer int) (names []string) {
 	in := func(item int) bool { return layer < 0 || p.Ledger.Items[item].Layer == layer }
 	compiled := map[string]bool{}
 	if p.Graph != nil {
@@ -137,7 +137,7 @@ func compiledBy(p *analysis.Pass, layer int) (names []string) {
 			compiled[d.Name] = slices.ContainsFunc(d.Tags, func(t pep.Tag) bool { return strings.HasPrefix(t.Platform, "linux_") })
 		}
 	}
-	n := newNeeds(p, p.Layers.Packages(), nil)
+	n := newNeeds(p, s, nil)
 	n.above(func(at string, item int) {
 		name := ""
 		switch owner := p.Owner[item]; {

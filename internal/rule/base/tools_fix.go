@@ -66,7 +66,7 @@ func (t *tooling) uses(in *dockerfile.Instruction) usage {
 		return always
 	}
 	layer := t.p.Recipe.LayerOf(in)
-	if t.named(in) || layer >= 0 && len(compiledBy(t.p, layer)) > 0 {
+	if t.named(in) || layer >= 0 && len(compiledBy(t.p, t.list, layer)) > 0 {
 		return always
 	}
 	if slices.ContainsFunc(script.Commands(), mayBuild) {
