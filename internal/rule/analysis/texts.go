@@ -295,6 +295,17 @@ func (s Texts) HasPart(name, pkg string) bool {
 	})
 }
 
+// OfProject are the texts of files of the project that want selects by their paths,
+// without the image's commands and instructions.
+func (s Texts) OfProject(want func(file string) bool) (out Texts) {
+	for _, t := range s {
+		if !t.image && want(t.file) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
 // Programs are the words with which a text may start a program: the first word of a
 // literal, every word of a script. Of a path it is the last part.
 func (s Texts) Programs() map[string]bool {

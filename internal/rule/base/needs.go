@@ -376,9 +376,15 @@ func (n *needs) interpreter(words []string, by string) {
 	}
 }
 
-// named notes the programs that the application's texts name.
+// named notes the programs that files of the project name, if they are in the image.
+// Of shell scripts only the commands count, see scripts.
 func (n *needs) named() {
-	for name := range n.p.Texts().Programs() {
+	inImage := map[string]bool{}
+	n.above(func(at string, _ int) { inImage[path.Base(at)] = true })
+	texts := n.p.Texts().OfProject(func(file string) bool {
+		return inImage[path.Base(file)] && path.Ext(file) != ".sh" && path.Ext(file) != ".bash"
+	})
+	for name := range texts.Programs() {
 		if !common(name) {
 			if k, ok := n.programs[name]; ok && n.why[k] == "" {
 				n.use(k, "the application names the program %s", name)
