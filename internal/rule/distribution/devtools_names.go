@@ -70,7 +70,7 @@ var runners = strings.Fields(`pytest nose nose2 tox nox ruff mypy black isort fl
 // commonWords are names of tools and of their modules that also mean something else
 // in a text.
 var commonWords = strings.Fields(`black build coverage mock responses green ward mixer nose flit hatch behave safety notebook factory faker unify radon vulture
-	interrogate prospector dodgy refurb moto time_machine parameterized snoop creosote scalene locust debug_toolbar devtools eradicate`)
+	interrogate prospector dodgy refurb moto time_machine parameterized snoop creosote scalene locust devtools eradicate`)
 
 // developersWords are the words with which projects name what is for developers.
 var developersWords = strings.Fields(`dev devel develop development developer developers test tests testing lint linting linter linters doc docs documentation
