@@ -21,6 +21,7 @@ func All() []analysis.Rule {
 		layer.MovedFile(),
 		layer.ReplacedFile(),
 		layer.IdenticalCopy(),
+		system.CopiedInstaller(),
 		system.SystemUpgrade(),
 		system.PipUpgrade(),
 		layer.PackageManagerCache(),
