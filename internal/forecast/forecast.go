@@ -64,6 +64,13 @@ type Project struct {
 	Fixed  []byte
 	Saving whittle.Saving
 
+	// System is what is known of the operating system's packages, nil where nothing
+	// is.
+	System System
+	// Names is where a file of the project, its name, has a text such as a path;
+	// empty where none has.
+	Names func(text string) (where string)
+
 	// Slim is the smaller variant of the image's base, nil where there is none, or
 	// the image needs a file of the full one.
 	Slim *SlimBase

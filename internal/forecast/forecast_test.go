@@ -93,7 +93,7 @@ func carried(f *dockerfile.File) (out []string) {
 // byte, in its order.
 func checkCarried(t *testing.T, source string, f *whittle.Forecast) {
 	t.Helper()
-	if f.Dockerfile == "" || f.Strategy != "single-stage" && f.Strategy != "slim-venv" {
+	if f.Dockerfile == "" || f.Strategy != "single-stage" && f.Strategy != "two-stage" {
 		return
 	}
 	before, err := dockerfile.Parse("Dockerfile", []byte(source))

@@ -54,6 +54,8 @@ type step struct {
 	// known are the variables before it, dir is the working directory.
 	known variables
 	dir   string
+	// shell is the SHELL above it, nil without one.
+	shell *dockerfile.Instruction
 	// text is the instruction with the comment lines right above it.
 	text string
 }
@@ -136,12 +138,6 @@ func (r *outline) at(in *dockerfile.Instruction) string {
 // check refuses what strategies cannot carry over.
 func (r *outline) check() error {
 	r.markCopies()
-	steps := slices.Concat(r.before, r.runtime)
-	for i := range steps {
-		if k := steps[i].in.Keyword; k == "ONBUILD" || k == "SHELL" {
-			return fmt.Errorf("%s: %s is not understood", r.at(steps[i].in), k)
-		}
-	}
 	if r.two() && !hasRole(r.runtime, recipe.CopiesPackages) {
 		return fmt.Errorf("what the image takes from %s is not understood", r.file.StageName(r.install.Index))
 	}
@@ -150,6 +146,17 @@ func (r *outline) check() error {
 		user = user || st.in.Keyword == "USER" && len(st.in.Args) > 0 && st.in.Args[0].Value != "root" && st.in.Args[0].Value != "0"
 		if st.role == recipe.Installing && user {
 			return fmt.Errorf("%s: packages are installed by a user who is not root", r.at(st.in))
+		}
+	}
+	return nil
+}
+
+// printable refuses what a Dockerfile that is written anew cannot have.
+func (r *outline) printable() error {
+	steps := slices.Concat(r.before, r.runtime)
+	for i := range steps {
+		if k := steps[i].in.Keyword; k == "ONBUILD" || k == "SHELL" {
+			return fmt.Errorf("%s: %s is not understood", r.at(steps[i].in), k)
 		}
 	}
 	return nil
@@ -200,13 +207,17 @@ func (r *outline) steps(st *dockerfile.Stage) ([]step, error) {
 	}
 	at := st.Head.Span.End
 	values, dir := newVariables(), ""
+	var shell *dockerfile.Instruction
 	for i := range st.Instructions {
 		in := &st.Instructions[i]
 		if i == 0 || st.Instructions[i-1].Stage != in.Stage {
 			at, values = r.file.Stages[in.Stage].Head.Span.End, values.below()
 		}
-		s := step{in: in, text: r.commented(at, in), known: values, dir: dir}
+		s := step{in: in, text: r.commented(at, in), known: values, dir: dir, shell: shell}
 		at = in.Span.End
+		if in.Keyword == "SHELL" {
+			shell = in
+		}
 		values = values.after(in, r.arguments)
 		if in.Keyword == "WORKDIR" && len(in.Args) == 1 {
 			dir = fromDir(dir, values.expanded(in.Args[0].Value))

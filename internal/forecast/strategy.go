@@ -50,7 +50,7 @@ func Strategies(p *Project) (*whittle.Forecasts, error) {
 		return nil, err
 	}
 	add(a.singleStage())
-	add(a.slimVenv())
+	add(a.twoStages())
 	for _, extra := range a.extras() {
 		add(a.split(extra))
 	}
@@ -185,19 +185,48 @@ func (a *account) singleStage() (*whittle.Forecast, error) {
 	return a.finish(f, t.text, t.dest)
 }
 
-// slimVenv is a final stage that has an environment and the application only.
-func (a *account) slimVenv() (*whittle.Forecast, error) {
-	const name = "slim-venv"
+// twoStages is a final stage that has an environment and the application only.
+func (a *account) twoStages() (*whittle.Forecast, error) {
+	const name = "two-stage"
 	if err := a.uses(name); err != nil {
 		return nil, err
 	}
-	f, s := a.forecast(name, "two stages, of which the image gets a virtual environment without pip")
-	a.addPackages(s, a.wanted())
+	r, err := a.restage()
+	if err != nil || !r.takesSlim() {
+		b := *a
+		p := *a.Project
+		p.Slim = nil
+		b.Project = &p
+		a = &b
+		if r, err = a.restage(); r != nil {
+			r.account = a
+		}
+	}
+	f, s := a.forecast(name, "two stages, of which the image gets the packages and the application only")
+	only := a.wanted()
+	a.addPackages(s, only)
 	a.addChanges(s, true)
-	a.addMade(s, func(st *step) bool { return st.role == recipe.InstallsBuildTools && !a.outline.two() })
+	if err != nil {
+		a.addMade(s, func(st *step) bool { return st.role == recipe.InstallsBuildTools && !a.outline.two() })
+		a.addVenv(s)
+		return f, err
+	}
+	r.addMade(s)
 	a.addVenv(s)
-	t := a.twoStage("Two stages: the builder installs into a virtual environment, the image gets it and the application only.")
-	return a.finish(f, t.text, t.dest)
+	text, err := r.text()
+	if err == nil {
+		err = parses(text)
+	}
+	switch {
+	case err != nil:
+		return f, err
+	case text == string(a.outline.file.Source):
+		return nil, &noUse{name, "the Dockerfile has two stages already, and the image gets an environment and the application only"}
+	}
+	r.notes(f)
+	f.Dockerfile = text
+	a.addItself(s)
+	return f, nil
 }
 
 // twoStage is a Dockerfile on the original's bases.
@@ -214,7 +243,7 @@ func (a *account) twoStage(head ...string) *twoStage {
 
 // finish writes the Dockerfile, unless something in the original makes that unsafe.
 func (a *account) finish(f *whittle.Forecast, text func() (string, error), d destination) (*whittle.Forecast, error) {
-	if err := a.outline.movable(d); err != nil {
+	if err := errors.Join(a.outline.printable(), a.outline.movable(d)); err != nil {
 		return f, err
 	}
 	if err := d.check(); err != nil && a.outline.install != nil {
@@ -265,7 +294,7 @@ func (r *outline) movable(d destination) error {
 		}
 		text := s.in.Text()
 		switch {
-		case moved && strings.Contains(text, "/site-packages"), moved && namesScript(text):
+		case moved && strings.Contains(text, "/site-packages"), moved && strings.Contains(text, "/usr/local/bin/"):
 			return fmt.Errorf("%s: %s names a place that packages are moved away from", r.at(s.in), s.in.Keyword)
 		case s.in.Keyword == "ENV" && setsPath(s.in):
 			return fmt.Errorf("%s: ENV sets PATH anew", r.at(s.in))
@@ -306,21 +335,6 @@ func (a *account) startScript() string {
 		}
 	}
 	return ""
-}
-
-// namesScript says whether a text names a program of /usr/local/bin other than
-// the interpreter.
-func namesScript(text string) bool {
-	for {
-		_, rest, ok := strings.Cut(text, "/usr/local/bin/")
-		if !ok {
-			return false
-		}
-		if !strings.HasPrefix(rest, "python") {
-			return true
-		}
-		text = rest
-	}
 }
 
 // setsPath says whether an ENV sets PATH without keeping its previous value.

@@ -58,6 +58,13 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 	if in.Texts, err = requirementTexts(context, in.Declared); err != nil {
 		return nil, nil, err
 	}
+	if system, ok := base.NewRuntime(x.image.Facts); ok {
+		in.System = system
+	}
+	in.Names = base.Naming(x.image.Facts, func(file string) bool {
+		_, sent := in.Context[file]
+		return sent && !strings.HasPrefix(file, ".") && file != v.Dockerfile
+	})
 	notes = append(notes, c.notes...)
 	var full string
 	if in.Slim, full = slimBase(x); full != "" {

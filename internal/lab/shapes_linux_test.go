@@ -139,7 +139,7 @@ func (h *health) holdInstall(t *testing.T, project *txtar.Archive, shape txtar.F
 		t.Fatal(err)
 	}
 	var refused []string
-	for _, name := range []string{"single-stage", "slim-venv"} {
+	for _, name := range []string{"single-stage", "two-stage"} {
 		i := slices.IndexFunc(out.Forecasts, func(f whittle.Forecast) bool { return f.Strategy == name })
 		if i < 0 || out.Forecasts[i].Dockerfile == "" {
 			refused = append(refused, name)
@@ -260,13 +260,13 @@ func TestFullBase(t *testing.T) {
 		note string
 	}{
 		{"plain", "FROM python:3.13\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install --no-cache-dir --no-compile -r requirements.txt\n",
-			map[string]string{"single-stage": "FROM python:3.13-slim\n", "slim-venv": "FROM python:3.13-slim\n"}, ""},
+			map[string]string{"single-stage": "FROM python:3.13-slim\n", "two-stage": "FROM python:3.13-slim\n"}, ""},
 		{"by an argument", "ARG VERSION=3.13\nFROM python:${VERSION}\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install --no-cache-dir --no-compile -r requirements.txt\n",
-			map[string]string{"single-stage": "FROM python:${VERSION}-slim\n", "slim-venv": "FROM python:${VERSION}-slim\n"}, ""},
+			map[string]string{"single-stage": "FROM python:${VERSION}-slim\n", "two-stage": "FROM python:${VERSION}-slim\n"}, ""},
 		{"builds", stays + "WORKDIR /app\nCOPY requirements.txt .\nRUN git --version && pip install --no-cache-dir --no-compile -r requirements.txt\n",
-			map[string]string{"single-stage": stays, "slim-venv": stays}, "Dockerfile:4 uses git"},
+			map[string]string{"single-stage": stays, "two-stage": stays}, "Dockerfile:4 uses git"},
 		{"compiles", stays + "WORKDIR /app\nCOPY requirements.txt .\nRUN apt-get update && apt-get install -y gcc && pip install --no-cache-dir --no-compile -r requirements.txt\n",
-			map[string]string{"single-stage": stays, "slim-venv": stays}, "Dockerfile:4 uses gcc"},
+			map[string]string{"single-stage": stays, "two-stage": stays}, "Dockerfile:4 uses gcc"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -282,6 +282,17 @@ func (s Texts) NamesPlace(at string, file bool) bool {
 	})
 }
 
+// Where is the first of the files that contains a text, of those that want selects;
+// empty where none does.
+func (s Texts) Where(part string, want func(file string) bool) string {
+	for i := range s {
+		if want(s[i].file) && s[i].Contains(part) {
+			return s[i].file
+		}
+	}
+	return ""
+}
+
 // HasPart says that the application writes a name as part of a path or of a dotted
 // name, without the package that contains it.
 func (s Texts) HasPart(name, pkg string) bool {

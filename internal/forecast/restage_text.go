@@ -1,0 +1,210 @@
+package forecast
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/recipe"
+)
+
+// lineEnd is the file's.
+func (r *restaged) lineEnd() string {
+	if i := strings.IndexByte(string(r.outline.file.Source), '\n'); i > 0 && r.outline.file.Source[i-1] == '\r' {
+		return "\r\n"
+	}
+	return "\n"
+}
+
+// keyword is a keyword in the case that the file uses.
+func (r *restaged) keyword(word string) string {
+	if text := r.outline.file.Stages[0].Head.Text(); strings.HasPrefix(text, "from") {
+		return strings.ToLower(word)
+	}
+	return word
+}
+
+// page is a text that is made of lines of a Dockerfile.
+type page struct {
+	b  strings.Builder
+	nl string
+	// gap says that what comes next is parted by a blank line.
+	gap bool
+}
+
+// put writes an instruction with the lines above it, which have their line ends.
+func (w *page) put(lead, text string) {
+	if text == "" {
+		w.gap = w.gap || startsBlank(lead)
+		return
+	}
+	if w.b.Len() > 0 {
+		w.b.WriteString(w.nl)
+	}
+	if w.gap && !startsBlank(lead) {
+		w.b.WriteString(w.nl)
+	}
+	w.gap = false
+	w.b.WriteString(lead + text)
+}
+
+// startsBlank says that lines start with a blank one.
+func startsBlank(lead string) bool {
+	line, _, ok := strings.Cut(lead, "\n")
+	return ok && strings.TrimSpace(line) == ""
+}
+
+// parted are the blank lines that lines start with, and the rest.
+func parted(lead string) (blank, rest string) {
+	rest = lead
+	for startsBlank(rest) {
+		_, after, _ := strings.Cut(rest, "\n")
+		rest = after
+	}
+	return lead[:len(lead)-len(rest)], rest
+}
+
+// uncommented are lines without comments.
+func uncommented(lead string) string {
+	var b strings.Builder
+	for line := range strings.Lines(lead) {
+		if !strings.HasPrefix(strings.TrimSpace(line), "#") {
+			b.WriteString(line)
+		}
+	}
+	blank, rest := parted(b.String())
+	if blank != "" { // one is enough where there was a comment between two
+		_, after, _ := strings.Cut(blank, "\n")
+		blank = blank[:len(blank)-len(after)]
+	}
+	return blank + rest
+}
+
+// lead are the lines between an instruction and what is before it: comments and
+// blank lines, with what the line of the instruction starts with.
+func (r *restaged) lead(before int, in *dockerfile.Instruction) string {
+	gap := string(r.outline.file.Source[before:in.Span.Start])
+	_, lead, _ := strings.Cut(gap, "\n")
+	return lead
+}
+
+// text is the new Dockerfile.
+func (r *restaged) text() (string, error) {
+	if r.split == nil {
+		return r.rebuilt()
+	}
+	w := &page{nl: r.lineEnd()}
+	st := r.split
+	src := r.outline.file.Source
+	head := st.Head.Text()
+	from, err := r.heads(head)
+	if err != nil {
+		return "", err
+	}
+	w.b.Write(src[:st.Head.Span.Start])
+	w.b.WriteString(from[0])
+	r.writeBuilder(w)
+	w.b.WriteString(w.nl + w.nl)
+	w.gap = false
+	w.b.WriteString(from[1])
+	r.writeImage(w)
+	w.b.Write(src[st.Span.End:])
+	return w.b.String(), nil
+}
+
+// heads are the FROM lines of the two stages.
+func (r *restaged) heads(head string) (from [2]string, err error) {
+	st := r.split
+	if len(st.Head.Comments) > 0 || strings.Contains(head, "\n") {
+		return from, fmt.Errorf("%s: FROM has more than one line", r.outline.at(&st.Head))
+	}
+	words := strings.Fields(head)
+	as := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, "AS") })
+	keyword := "AS"
+	bare := head
+	if as > 0 {
+		keyword = words[as]
+		bare = strings.TrimSpace(head[:strings.LastIndex(head, " "+words[as]+" ")])
+	} else {
+		keyword = r.keyword(keyword)
+	}
+	from[0] = bare + " " + keyword + " " + r.label
+	from[1] = head
+	if r.base != st.Base && st.Index == r.outline.final.Index && st.From == nil {
+		from[1] = strings.Replace(head, st.Base, r.base, 1)
+	}
+	return from, nil
+}
+
+// writeBuilder writes the stage that installs, below its FROM line.
+func (r *restaged) writeBuilder(w *page) {
+	before, made := r.split.Head.Span.End, !r.moved
+	for i := range r.plan {
+		p := &r.plan[i]
+		lead := r.lead(before, p.in)
+		before = p.in.Span.End
+		if p.bare && p.final != "" && p.builder != "" {
+			lead = uncommented(lead)
+		}
+		if p.builder != "" && p.role == recipe.Installing && !made {
+			made = true
+			blank, rest := parted(lead)
+			w.put(blank, r.makeVenv(w.nl))
+			lead = rest
+		}
+		w.put(lead, p.builder)
+	}
+}
+
+// makeVenv are the lines that make the environment.
+func (r *restaged) makeVenv(nl string) string {
+	return "# The environment has no pip: the builder's own installs into it." + nl +
+		r.keyword("RUN") + " " + r.python() + " -m venv --without-pip " + r.dest.venv
+}
+
+// python is how the original calls the interpreter.
+func (r *restaged) python() string {
+	for i := range r.outline.runtime {
+		if in := r.outline.runtime[i].in; in.Keyword == "RUN" && strings.Contains(in.Text(), "python3 -m ") {
+			return "python3"
+		}
+	}
+	return "python"
+}
+
+// writeImage writes the image's stage, below its FROM line.
+func (r *restaged) writeImage(w *page) {
+	quiet := r.quiet()
+	before, brought := r.split.Head.Span.End, false
+	for i := range r.plan {
+		p := &r.plan[i]
+		lead := r.lead(before, p.in)
+		before = p.in.Span.End
+		if len(quiet) > 0 && i == 0 {
+			w.put("", strings.Join(quiet, w.nl))
+		}
+		_, context := fromContext(p.in)
+		if !brought && (p.role == recipe.Installing || context && p.final != "" && i < r.lastInstall()) {
+			brought = true
+			blank, rest := parted(lead)
+			w.put(blank, strings.Join(r.bring(), w.nl))
+			if lead = rest; p.role != recipe.Installing && blank != "" {
+				lead = blank + rest
+			}
+			if p.final == "" {
+				continue
+			}
+		}
+		w.put(lead, p.final)
+	}
+}
+
+// bring are the lines that bring the environment into the image.
+func (r *restaged) bring() []string {
+	lines := []string{r.keyword("COPY") + " --from=" + r.label + " " + r.dest.venv + " " + r.dest.venv}
+	if r.moved {
+		lines = append(lines, fmt.Sprintf("%s PATH=%q", r.keyword("ENV"), r.dest.venv+"/bin:$PATH"))
+	}
+	return lines
+}
