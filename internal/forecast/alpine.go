@@ -9,6 +9,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/restage"
 )
 
 // AlpineBase has facts about an image on Alpine.
@@ -34,7 +35,7 @@ const (
 
 // alpine is two stages on Alpine.
 func (a *account) alpine() (*whittle.Forecast, error) {
-	if strings.Contains(a.outline.final.BaseResolved, "alpine") {
+	if strings.Contains(a.outline.Final.BaseResolved, "alpine") {
 		return nil, &noUse{"alpine", "the original is on Alpine"}
 	}
 	f := &whittle.Forecast{Strategy: "alpine", Title: "two stages on Alpine: a smaller base, and every package has to fit musl"}
@@ -53,11 +54,11 @@ func (a *account) alpine() (*whittle.Forecast, error) {
 	if len(known.Weights) == 0 {
 		a.addChanges(s, true) // else they were resolved with the others
 	}
-	a.addMade(s, func(st *step) bool { return st.in.Keyword == "RUN" })
+	a.addMade(s, func(st *restage.Step) bool { return st.In.Keyword == "RUN" })
 	tr := &alpineText{known: known}
 	t := a.twoStage("On Alpine: every package has a wheel for musl, or is compiled in the builder.")
 	t.build, t.run = tr.build, tr.run
-	if a.outline.install == nil {
+	if a.outline.Install == nil {
 		t.dest.venv = ""
 	} else {
 		a.addVenv(s)
@@ -161,7 +162,7 @@ func addUnknown(a *account, s sizes, names []string) {
 // AlpineImage is the official Python image on Alpine with the version of one on
 // Debian; ok is false for any other image.
 func AlpineImage(debian string) (name string, ok bool) {
-	m := officialPython.FindStringSubmatch(debian)
+	m := restage.OfficialPython.FindStringSubmatch(debian)
 	if m == nil || strings.Contains(m[2], "alpine") {
 		return "", false
 	}
@@ -182,36 +183,36 @@ func (t *alpineText) bases(two *twoStage) error {
 		if !ok {
 			return "", fmt.Errorf("%s is not one of python's images on Debian", st.Base)
 		}
-		return platformFlag(st) + name, nil
+		return restage.PlatformFlag(st) + name, nil
 	}
-	base, err := change(two.outline.final)
+	base, err := change(two.Outline.Final)
 	if err != nil {
 		return err
 	}
 	two.elsewhere = true
 	two.final = "FROM " + base
-	if two.outline.final.Name != "" {
-		two.final += " AS " + two.outline.final.Name
+	if two.Outline.Final.Name != "" {
+		two.final += " AS " + two.Outline.Final.Name
 	}
 	two.builder = "FROM " + base + " AS " + two.builderLabel()
-	if two.two() {
-		if base, err = change(two.outline.install); err != nil {
+	if two.Two() {
+		if base, err = change(two.Outline.Install); err != nil {
 			return err
 		}
 		two.builder = "FROM " + base
-		if two.outline.install.Name != "" {
-			two.builder += " AS " + two.outline.install.Name
+		if two.Outline.Install.Name != "" {
+			two.builder += " AS " + two.Outline.Install.Name
 		}
 	}
 	return nil
 }
 
 // build is an instruction of the builder.
-func (t *alpineText) build(s *step) (string, error) {
-	if s.role == recipe.PreparesInstaller || s.in.Keyword != "RUN" {
-		return s.text, nil
+func (t *alpineText) build(s *restage.Step) (string, error) {
+	if s.Role == recipe.PreparesInstaller || s.In.Keyword != "RUN" {
+		return s.Text, nil
 	}
-	if s.role == recipe.InstallsBuildTools {
+	if s.Role == recipe.InstallsBuildTools {
 		return "RUN apk add --no-cache build-base linux-headers", nil
 	}
 	text, _, err := t.translate(s)
@@ -219,14 +220,14 @@ func (t *alpineText) build(s *step) (string, error) {
 }
 
 // run is an instruction of the final stage.
-func (t *alpineText) run(s *step) (string, error) {
-	switch s.in.Keyword {
+func (t *alpineText) run(s *restage.Step) (string, error) {
+	switch s.In.Keyword {
 	case "RUN":
 		text, names, err := t.translate(s)
 		t.added = append(t.added, names...)
 		return text, err
 	case "CMD", "ENTRYPOINT", "HEALTHCHECK":
-		if script, err := s.in.Shell(); err == nil {
+		if script, err := s.In.Shell(); err == nil {
 			for _, c := range script.Commands() {
 				if name := c.Name(); name == "bash" || name == "curl" && !slices.Contains(t.added, "curl") {
 					return "", fmt.Errorf("%s is not in Alpine's images", name)
@@ -234,12 +235,12 @@ func (t *alpineText) run(s *step) (string, error) {
 			}
 		}
 	}
-	return s.text, nil
+	return s.Text, nil
 }
 
 // translate is a RUN with Alpine's commands, and the packages that it installs.
-func (t *alpineText) translate(s *step) (text string, names []string, err error) {
-	if apt, ok := recipe.AptInstalls(s.in); ok {
+func (t *alpineText) translate(s *restage.Step) (text string, names []string, err error) {
+	if apt, ok := recipe.AptInstalls(s.In); ok {
 		for _, n := range apt {
 			to, ok := alpineName(n)
 			if !ok {
@@ -254,7 +255,7 @@ func (t *alpineText) translate(s *step) (text string, names []string, err error)
 		}
 		return "RUN apk add --no-cache " + strings.Join(names, " "), names, nil
 	}
-	script, err := s.in.Shell()
+	script, err := s.In.Shell()
 	if err != nil {
 		return "", nil, err
 	}
@@ -270,14 +271,14 @@ func (t *alpineText) translate(s *step) (text string, names []string, err error)
 			return "", nil, err
 		}
 		if now == "" {
-			now = string(s.source(c.Span))
+			now = string(s.Source(c.Span))
 		} else {
 			same = false
 		}
 		out = append(out, now)
 	}
 	if same {
-		return s.text, nil, nil
+		return s.Text, nil, nil
 	}
 	return "RUN " + strings.Join(out, " && \\\n    "), nil, nil
 }

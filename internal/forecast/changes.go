@@ -7,6 +7,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/restage"
 )
 
 // edited is by how much the fixes make the copied files grow, in bytes. Files that
@@ -31,7 +32,7 @@ func (p *Project) edited() (sum int64) {
 		return 0
 	}
 	for i := range chain {
-		if sources, ok := fromContext(&chain[i]); ok {
+		if sources, ok := restage.FromContext(&chain[i]); ok {
 			sum += contextBytes(changed, sources)
 		}
 	}
@@ -69,9 +70,9 @@ func (a *account) addItself(s sizes) {
 	if a.Ignored == nil || a.Ignored(name) || s.f.Dockerfile == "" {
 		return
 	}
-	for i := range a.outline.runtime {
-		st := &a.outline.runtime[i]
-		if sources, ok := fromContext(st.in); ok && st.role == recipe.Keeps && slices.ContainsFunc(sources, func(src string) bool { return selects(src, name) }) {
+	for i := range a.outline.Runtime {
+		st := &a.outline.Runtime[i]
+		if sources, ok := restage.FromContext(st.In); ok && st.Role == recipe.Keeps && slices.ContainsFunc(sources, func(src string) bool { return selects(src, name) }) {
 			s.exact("the Dockerfile itself", int64(len(s.f.Dockerfile)), "the build context")
 		}
 	}

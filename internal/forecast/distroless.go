@@ -11,6 +11,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/restage"
 )
 
 // DistrolessBase is a base of only Debian's Python and its dependencies: the
@@ -46,14 +47,14 @@ func (a *account) distroless() (*whittle.Forecast, error) {
 	s.between("Debian's packages", d.Low, d.Bytes, d.High, d.Source)
 	// The list of certificate authorities is made when its package is installed.
 	s.between("certificates and accounts", 200_000, 225_000, 260_000, "ca-certificates")
-	if a.outline.install != nil {
+	if a.outline.Install != nil {
 		a.addPackages(s, a.wanted())
 		a.addChanges(s, true)
 		a.addVenv(s)
 	}
-	a.addMade(s, func(st *step) bool { return st.in.Keyword == "RUN" })
+	a.addMade(s, func(st *restage.Step) bool { return st.In.Keyword == "RUN" })
 	t := a.twoStage("No shell and no package manager: Debian's Python, what it links to, and the packages.")
-	if a.outline.install == nil {
+	if a.outline.Install == nil {
 		t.dest.venv = ""
 	}
 	want := pythonVersion(a)
@@ -68,7 +69,7 @@ func (a *account) distroless() (*whittle.Forecast, error) {
 		return f, fmt.Errorf("%s may need %s, which is not among Debian's packages", a.dists[i].name, cxxLibrary)
 	}
 	for _, w := range append([]string{d.Suite, d.Python}, d.Packages...) {
-		if !plain(w) {
+		if !restage.Plain(w) {
 			return f, fmt.Errorf("the index of Debian names a package %.40q", w)
 		}
 	}
@@ -81,7 +82,7 @@ func (a *account) distroless() (*whittle.Forecast, error) {
 
 // pythonVersion is the interpreter's, "3.13", empty where it is not known.
 func pythonVersion(a *account) string {
-	if m := officialPython.FindStringSubmatch(a.outline.final.BaseResolved); m != nil {
+	if m := restage.OfficialPython.FindStringSubmatch(a.outline.Final.BaseResolved); m != nil {
 		parts := strings.SplitN(m[1], ".", 3)
 		return parts[0] + "." + parts[1]
 	}
@@ -106,41 +107,41 @@ const systemStage = "system"
 // those of the stage that makes its root.
 func (d *distrolessText) prepare(t *twoStage) error {
 	t.final, t.elsewhere = "FROM scratch", true
-	if name := d.outline.final.Name; name != "" {
+	if name := d.outline.Final.Name; name != "" {
 		t.final += " AS " + name
 	}
-	t.start = []string{"COPY --from=" + d.outline.freeName(systemStage) + " /rootfs /", "ENV LANG=C.UTF-8"}
+	t.start = []string{"COPY --from=" + d.outline.FreeName(systemStage) + " /rootfs /", "ENV LANG=C.UTF-8"}
 	texts := map[*dockerfile.Instruction]string{}
-	for i := range d.outline.runtime {
-		s := &d.outline.runtime[i]
-		if s.role != recipe.Keeps {
+	for i := range d.outline.Runtime {
+		s := &d.outline.Runtime[i]
+		if s.Role != recipe.Keeps {
 			continue
 		}
-		text, err := d.instruction(s, workdir(d.outline.runtime[:i]))
+		text, err := d.instruction(s, restage.Workdir(d.outline.Runtime[:i]))
 		if err != nil {
-			return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
+			return fmt.Errorf("%s: %w", t.Outline.At(s.In), err)
 		}
-		texts[s.in] = text
+		texts[s.In] = text
 	}
-	t.run = func(s *step) (string, error) { return texts[s.in], nil }
+	t.run = func(s *restage.Step) (string, error) { return texts[s.In], nil }
 	return nil
 }
 
 // instruction is one of the final stage's, without a shell.
-func (d *distrolessText) instruction(s *step, dir string) (string, error) {
-	switch s.in.Keyword {
+func (d *distrolessText) instruction(s *restage.Step, dir string) (string, error) {
+	switch s.In.Keyword {
 	case "RUN":
 		return "", d.move(s, dir)
 	case "CMD", "ENTRYPOINT", "HEALTHCHECK":
 		return d.exec(s)
 	}
-	return s.text, nil
+	return s.Text, nil
 }
 
 // move moves what a RUN does with accounts and the working directory to the other
 // stage.
-func (d *distrolessText) move(s *step, dir string) error {
-	script, err := s.in.Shell()
+func (d *distrolessText) move(s *restage.Step, dir string) error {
+	script, err := s.In.Shell()
 	if err != nil {
 		return err
 	}
@@ -151,7 +152,7 @@ func (d *distrolessText) move(s *step, dir string) error {
 		}
 		switch path.Base(words[0]) {
 		case "useradd", "groupadd", "adduser", "addgroup":
-			d.system = append(d.system, "RUN "+string(s.source(c.Span)))
+			d.system = append(d.system, "RUN "+string(s.Source(c.Span)))
 		case "mkdir", "chown":
 			line, err := inRoot(words, dir)
 			if err != nil {
@@ -179,7 +180,7 @@ func inRoot(words []string, dir string) ([]string, error) {
 		case path.Base(words[0]) == "chown" && owner == "":
 			owner = w
 		default:
-			paths = append(paths, "/rootfs"+fromDir(dir, w))
+			paths = append(paths, "/rootfs"+restage.FromDir(dir, w))
 		}
 	}
 	make := "RUN mkdir -p " + strings.Join(paths, " ")
@@ -190,29 +191,29 @@ func inRoot(words []string, dir string) ([]string, error) {
 }
 
 // exec is a CMD, ENTRYPOINT or HEALTHCHECK without a shell.
-func (d *distrolessText) exec(s *step) (string, error) {
-	script, err := s.in.Shell()
+func (d *distrolessText) exec(s *restage.Step) (string, error) {
+	script, err := s.In.Shell()
 	if err != nil {
 		return "", err
 	}
 	commands := script.Commands()
-	if s.in.Keyword == "HEALTHCHECK" && len(commands) == 0 {
-		return s.text, nil
+	if s.In.Keyword == "HEALTHCHECK" && len(commands) == 0 {
+		return s.Text, nil
 	}
 	for i := range commands {
-		if name := commands[i].Name(); len(commands[i].Words) > 0 && !(i > 0 && script.Exec) && !d.starts(name, s.in.Keyword) {
+		if name := commands[i].Name(); len(commands[i].Words) > 0 && !(i > 0 && script.Exec) && !d.starts(name, s.In.Keyword) {
 			return "", fmt.Errorf("%s is not in an image without a shell", name)
 		}
 	}
 	if script.Exec {
-		return s.text, nil
+		return s.Text, nil
 	}
 	if len(commands) != 1 || commands[0].Negated || len(commands[0].Assigns)+len(commands[0].Redirects) > 0 {
-		return "", fmt.Errorf("%s needs a shell", s.in.Keyword)
+		return "", fmt.Errorf("%s needs a shell", s.In.Keyword)
 	}
 	words, literal := recipe.Values(commands[0].Words)
 	if !literal || slices.ContainsFunc(commands[0].Words, func(w dockerfile.Word) bool { return w.Text == w.Value && strings.ContainsAny(w.Text, "*?[~{") }) {
-		return "", fmt.Errorf("%s needs a shell", s.in.Keyword)
+		return "", fmt.Errorf("%s needs a shell", s.In.Keyword)
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -222,11 +223,11 @@ func (d *distrolessText) exec(s *step) (string, error) {
 	}
 	list := strings.ReplaceAll(strings.TrimSpace(b.String()), `","`, `", "`)
 	const note = "# The original's, without the shell that is not there.\n"
-	if s.in.Keyword != "HEALTHCHECK" {
-		return note + s.in.Keyword + " " + list, nil
+	if s.In.Keyword != "HEALTHCHECK" {
+		return note + s.In.Keyword + " " + list, nil
 	}
 	text := "HEALTHCHECK"
-	for _, f := range s.in.Flags {
+	for _, f := range s.In.Flags {
 		text += " --" + f.Name + "=" + f.Value
 	}
 	return note + text + " \\\n    CMD " + list, nil
@@ -235,7 +236,7 @@ func (d *distrolessText) exec(s *step) (string, error) {
 // starts says whether the image has a program: the interpreter, or a console
 // script of a package. An argument of ENTRYPOINT is no program.
 func (d *distrolessText) starts(name, keyword string) bool {
-	if name == "python" || name == "python3" || keyword == "CMD" && slices.ContainsFunc(d.outline.runtime, func(s step) bool { return s.in.Keyword == "ENTRYPOINT" }) {
+	if name == "python" || name == "python3" || keyword == "CMD" && slices.ContainsFunc(d.outline.Runtime, func(s restage.Step) bool { return s.In.Keyword == "ENTRYPOINT" }) {
 		return true
 	}
 	return slices.ContainsFunc(d.dists, func(in installed) bool { return ships(&d.Graph.Distributions[in.index], name) })
@@ -243,11 +244,11 @@ func (d *distrolessText) starts(name, keyword string) bool {
 
 // text writes the Dockerfile.
 func (d *distrolessText) text(t *twoStage) (string, error) {
-	if d.outline.install == nil && slices.ContainsFunc(d.outline.runtime, func(s step) bool { return strings.Contains(s.in.Text(), `"python"`) }) {
+	if d.outline.Install == nil && slices.ContainsFunc(d.outline.Runtime, func(s restage.Step) bool { return strings.Contains(s.In.Text(), `"python"`) }) {
 		// Debian has no "python" without a version.
 		d.system = append(d.system, "RUN ln -s python3 /rootfs/usr/bin/python")
 	}
-	stage := []string{"# Debian's Python and what it links to, unpacked without what installs it.", "FROM debian:" + d.base.Suite + "-slim AS " + d.outline.freeName(systemStage),
+	stage := []string{"# Debian's Python and what it links to, unpacked without what installs it.", "FROM debian:" + d.base.Suite + "-slim AS " + d.outline.FreeName(systemStage),
 		"RUN apt-get update && \\\n    apt-get install -y --no-install-recommends ca-certificates && \\\n    mkdir -p /debs /rootfs/etc/ssl/certs && cd /debs && \\\n" +
 			"    apt-get download " + wrapped(d.base.Packages) + " && \\\n" +
 			"    for deb in *.deb; do dpkg-deb -x \"$deb\" /rootfs || exit 1; done && \\\n" +

@@ -14,6 +14,7 @@ import (
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/restage"
 )
 
 // Project is the input of forecasts: one image of a project that was built and
@@ -53,7 +54,7 @@ type Project struct {
 	Env   pep.Environment
 
 	// Clean is what strategies delete from the packages.
-	Clean Cleanup
+	Clean restage.Cleanup
 	// Added are the distributions that fixes of the requirements add to the measured
 	// image, Removed those that they remove from it, by name. Dockerfile, Declared, Context and Texts are the
 	// project's with these fixes.
@@ -66,7 +67,7 @@ type Project struct {
 
 	// System is what is known of the operating system's packages, nil where nothing
 	// is.
-	System System
+	System restage.System
 	// Names is where a file of the project, its name, has a text such as a path;
 	// empty where none has.
 	Names func(text string) (where string)
@@ -110,7 +111,7 @@ type Weight struct {
 // account is the measured image in the terms of a outline.
 type account struct {
 	*Project
-	outline *outline
+	outline *restage.Outline
 	// base is the size of the layers below the Dockerfile's, in bytes, with what
 	// later layers hide.
 	base int64
@@ -149,7 +150,7 @@ type content struct {
 }
 
 // bytes is the size after a clean-up.
-func (c content) bytes(clean Cleanup) int64 {
+func (c content) bytes(clean restage.Cleanup) int64 {
 	n := c.files
 	if !clean.Tests {
 		n += c.tests
@@ -166,7 +167,7 @@ func (c content) bytes(clean Cleanup) int64 {
 }
 
 // newAccount attributes the measured bytes.
-func newAccount(p *Project, r *outline) (*account, error) {
+func newAccount(p *Project, r *restage.Outline) (*account, error) {
 	a := &account{Project: p, outline: r, first: -1, layers: map[whittle.Span]int{}}
 	for _, st := range p.Steps {
 		if st.Origin == nil || st.Layer < 0 {
@@ -203,7 +204,7 @@ func (a *account) measure() {
 	}
 	a.site = busiestSite(a, nodes)
 	owned := map[string]bool{}
-	unneededPip := a.outline.venv() != "" && !needsPip(a)
+	unneededPip := a.outline.OwnVenv() != "" && !needsPip(a)
 	for i := range a.Graph.Distributions {
 		d := &a.Graph.Distributions[i]
 		for _, f := range d.Files {
@@ -324,3 +325,6 @@ func isTest(a *account, p string) bool {
 func isPure(d *python.Distribution) bool {
 	return len(d.Tags) > 0 && !slices.ContainsFunc(d.Tags, func(t pep.Tag) bool { return t.Platform != "any" })
 }
+
+// Cleanup says what strategies delete from the packages.
+type Cleanup = restage.Cleanup

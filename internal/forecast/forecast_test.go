@@ -18,6 +18,7 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/resolve"
+	"whittle.dev/whittle/internal/restage"
 )
 
 // TestForecastFiles: whatever lies in an image, what a strategy is predicted to
@@ -27,7 +28,7 @@ func TestForecastFiles(t *testing.T) {
 	const site = "usr/local/lib/python3.13/site-packages/"
 	rapid.Check(t, func(rt *rapid.T) {
 		image := []measuredFile{{"usr/lib/libc.so", 0, rapid.Int64Range(0, 1e9).Draw(rt, "base")}, {"app/main.py", 4, rapid.Int64Range(0, 1e6).Draw(rt, "app")}}
-		clean := Cleanup{Bytecode: rapid.Bool().Draw(rt, "bytecode"), Tests: rapid.Bool().Draw(rt, "tests")}
+		clean := restage.Cleanup{Bytecode: rapid.Bool().Draw(rt, "bytecode"), Tests: rapid.Bool().Draw(rt, "tests")}
 		if rapid.Bool().Draw(rt, "keep") {
 			clean.KeepTests = []string{"a"}
 		}
@@ -142,7 +143,7 @@ func forecastAny(t *testing.T, source string) {
 	text, content := anyImage(t)
 	image, _ := imageOf(t, text)
 	p := projectOf(t, source, fstest.MapFS{"requirements.txt": {Data: []byte("a==1\n")}}, image, content)
-	p.Clean = Cleanup{Bytecode: true, Tests: true}
+	p.Clean = restage.Cleanup{Bytecode: true, Tests: true}
 	p.Distroless = &DistrolessBase{Suite: "trixie", Python: "3.13", Packages: []string{"libc6"}, High: 10}
 	out, err := Strategies(p)
 	if err != nil {
@@ -212,7 +213,7 @@ func TestHostileNames(t *testing.T) {
 	p.Extras = map[string][]Weight{evil: {{Name: "z", Bytes: 1, Low: 1, High: 1}}}
 	p.Distroless = &DistrolessBase{Suite: "trixie", Python: "3.13", Packages: []string{"libc6", evil}}
 	for _, keep := range []string{"fine", evil, "a'b"} {
-		p.Clean = Cleanup{Tests: true, KeepTests: []string{keep}}
+		p.Clean = restage.Cleanup{Tests: true, KeepTests: []string{keep}}
 		out, err := Strategies(p)
 		if err != nil {
 			t.Fatal(err)
@@ -333,7 +334,7 @@ func TestWeights(t *testing.T) {
 		{Name: "d", Version: "4", Low: 5, Bytes: 10, High: 20, Source: "another", SourceOnly: true, NoSource: true, Cleaned: true},
 	}
 	idx := testIndex{"a-1-py3-none-any.whl": {{Path: "a/x.py", Size: 40}, {Path: "a/tests/t.py", Size: 10}, {Path: "a/tests/data", Size: 20}}}
-	got, err := CleanWeights(t.Context(), idx, res, in, Cleanup{Tests: true})
+	got, err := CleanWeights(t.Context(), idx, res, in, restage.Cleanup{Tests: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,20 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/restage"
 )
-
-// Cleanup says what strategies delete from the packages.
-type Cleanup struct {
-	// Bytecode leaves modules uncompiled: Python then compiles them when they
-	// are first imported.
-	Bytecode bool
-	// Tests deletes the folders that are called "tests", but for those of the
-	// top-level folders in KeepTests ("numpy"), whose tests are imported.
-	Tests     bool
-	KeepTests []string
-}
 
 // destination is where, and how, a generated Dockerfile installs.
 type destination struct {
@@ -26,7 +15,7 @@ type destination struct {
 	venv string
 	// python is the version as in "lib/python3.13".
 	python string
-	clean  Cleanup
+	clean  restage.Cleanup
 	// extras replaces the project's extras in what is installed; it counts only
 	// with all.
 	extras []string
@@ -47,14 +36,6 @@ func (d destination) site() string {
 	return dir + "/lib/python" + d.python + "/site-packages"
 }
 
-// plain says whether a word means the same in a shell and in a Dockerfile. Words
-// from an image or an index may not be plain.
-func plain(word string) bool {
-	return word != "" && strings.IndexFunc(word, func(c rune) bool {
-		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("._+-/:@~", c)
-	}) < 0
-}
-
 // check refuses words that would not be plain in the text.
 func (d destination) check() error {
 	words := slices.Concat([]string{d.python, "x" + d.venv}, d.extras)
@@ -62,7 +43,7 @@ func (d destination) check() error {
 		words = append(words, d.clean.KeepTests...)
 	}
 	for _, w := range words {
-		if !plain(w) {
+		if !restage.Plain(w) {
 			return fmt.Errorf("%.40q cannot be written into a Dockerfile", w)
 		}
 	}
@@ -72,12 +53,12 @@ func (d destination) check() error {
 // runInstall is a RUN that installs what step s installs, with the clean-up. keep
 // selects the other commands of s that stay. mounts are further flags, first and
 // last further commands.
-func (d destination) runInstall(s *step, keep func(*part) bool, mounts, first, last []string) (string, error) {
-	caches := d.caches(s.installs)
+func (d destination) runInstall(s *restage.Step, keep func(*restage.Part) bool, mounts, first, last []string) (string, error) {
+	caches := d.caches(s.Installs)
 	commands := slices.Clone(first)
-	left := len(s.installs)
-	for i := range s.parts {
-		p := &s.parts[i]
+	left := len(s.Installs)
+	for i := range s.Parts {
+		p := &s.Parts[i]
 		switch {
 		case p.Role == recipe.Installing:
 			c, err := d.command(p.Install)
@@ -88,8 +69,8 @@ func (d destination) runInstall(s *step, keep func(*part) bool, mounts, first, l
 			if left--; left == 0 && d.clean.Tests {
 				commands = append(commands, d.deleteTests())
 			}
-		case p.Role == recipe.PreparesInstaller && !p.onlyPip(), p.Role == recipe.Keeps && keep(p):
-			commands = append(commands, p.text)
+		case p.Role == recipe.PreparesInstaller && !p.OnlyPip(), p.Role == recipe.Keeps && keep(p):
+			commands = append(commands, p.Text)
 		}
 	}
 	commands = append(commands, last...)
@@ -231,14 +212,3 @@ func (d destination) uvExtras(args []string) ([]string, error) {
 // leftovers deletes what setuptools writes beside the sources when it builds the
 // project.
 const leftovers = "rm -rf build ./*.egg-info src/*.egg-info"
-
-// compilers are Debian packages that no program needs at run time.
-func compilers() []string {
-	return []string{"build-essential", "gcc", "g++", "cmake", "ninja-build", "pkg-config", "pkgconf", "cargo", "rustc", "gfortran", "python3-dev"}
-}
-
-// onlyBuildTools says that a RUN installs only packages to compile with.
-func onlyBuildTools(in *dockerfile.Instruction) bool {
-	names, ok := recipe.AptInstalls(in)
-	return ok && !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(compilers(), n) })
-}

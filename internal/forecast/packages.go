@@ -14,6 +14,7 @@ import (
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/restage"
 )
 
 // maxRecord bounds the RECORDs that are read, in bytes.
@@ -128,18 +129,18 @@ func (a *account) neededBy(extras []string) (have map[string]bool, absent []stri
 
 // made are the bytes of the original's layers that the image keeps: what it copies
 // from the context, and what other RUNs write.
-func (a *account) made(skip func(s *step) bool) (application, other int64) {
-	for i := range a.outline.runtime {
-		s := &a.outline.runtime[i]
-		layer, ok := a.layers[s.in.Span]
-		if ok && len(s.mixed(true)) > 0 {
+func (a *account) made(skip func(s *restage.Step) bool) (application, other int64) {
+	for i := range a.outline.Runtime {
+		s := &a.outline.Runtime[i]
+		layer, ok := a.layers[s.In.Span]
+		if ok && len(s.Mixed(true)) > 0 {
 			other += a.beside[layer]
 		}
-		sources, context := fromContext(s.in)
-		if !ok && context && s.role == recipe.Keeps && !(skip != nil && skip(s)) {
+		sources, context := restage.FromContext(s.In)
+		if !ok && context && s.Role == recipe.Keeps && !(skip != nil && skip(s)) {
 			application += contextBytes(a.Context, sources) // a fix copies it
 		}
-		if !ok || s.role != recipe.Keeps && s.role != recipe.InstallsBuildTools || skip != nil && skip(s) {
+		if !ok || s.Role != recipe.Keeps && s.Role != recipe.InstallsBuildTools || skip != nil && skip(s) {
 			continue
 		}
 		if context {
@@ -149,7 +150,7 @@ func (a *account) made(skip func(s *step) bool) (application, other int64) {
 			}
 		} else {
 			other += a.Ledger.Layers[layer].Size
-			if s.in.Keyword == "RUN" && a.Clean.Bytecode {
+			if s.In.Keyword == "RUN" && a.Clean.Bytecode {
 				other -= a.bytecode[layer] // see quiet: it is not written
 			}
 		}
@@ -160,9 +161,9 @@ func (a *account) made(skip func(s *step) bool) (application, other int64) {
 // system are the bytes of the operating system's packages that the installing RUNs
 // install: a single stage installs them as well.
 func (a *account) system() (sum int64) {
-	for i := range a.outline.runtime {
-		s := &a.outline.runtime[i]
-		if layer, ok := a.layers[s.in.Span]; ok && len(s.mixed(true)) == 0 && len(s.mixed(false)) > 0 {
+	for i := range a.outline.Runtime {
+		s := &a.outline.Runtime[i]
+		if layer, ok := a.layers[s.In.Span]; ok && len(s.Mixed(true)) == 0 && len(s.Mixed(false)) > 0 {
 			sum += a.beside[layer]
 		}
 	}

@@ -10,12 +10,13 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/restage"
 )
 
 // singleStage is a generated Dockerfile of one stage: a RUN deletes what it added
 // itself.
 type singleStage struct {
-	*outline
+	*restage.Outline
 	dest destination
 	head []string
 	// from is the FROM line.
@@ -39,64 +40,64 @@ type singleStage struct {
 
 // tooling writes a RUN that sets up an installer. One that only the builder has is
 // installed and removed by the RUN that uses it.
-func (t *singleStage) tooling(w *textWriter, s *step) error {
-	if s.onlyPip() {
+func (t *singleStage) tooling(w *textWriter, s *restage.Step) error {
+	if s.OnlyPip() {
 		return nil
 	}
 	base := t.dest
 	base.venv = ""
 	var commands []string
-	for i := range s.parts {
-		p := &s.parts[i]
+	for i := range s.Parts {
+		p := &s.Parts[i]
 		if p.Role != recipe.PreparesInstaller || len(p.Install.Args) == 0 {
-			commands = append(commands, p.text)
+			commands = append(commands, p.Text)
 			continue
 		}
 		c, err := base.command(p.Install)
 		if err != nil {
-			return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
+			return fmt.Errorf("%s: %w", t.Outline.At(s.In), err)
 		}
 		commands = append(commands, c)
 		for _, arg := range p.Install.Args {
 			r, err := pep.ParseRequirement(strings.Trim(arg, `"'`))
 			switch {
-			case strings.HasPrefix(arg, "-"), err == nil && slices.Contains(withInterpreter, r.Name):
-			case t.two() && (err != nil || r.Name != "uv"):
-				return fmt.Errorf("%s: %.40s of the builder would be in the image", t.outline.at(s.in), arg)
-			case t.two():
+			case strings.HasPrefix(arg, "-"), err == nil && slices.Contains(restage.WithInterpreter, r.Name):
+			case t.Two() && (err != nil || r.Name != "uv"):
+				return fmt.Errorf("%s: %.40s of the builder would be in the image", t.Outline.At(s.In), arg)
+			case t.Two():
 				t.names = append(t.names, r.Name)
 			}
 		}
 	}
-	if t.two() {
+	if t.Two() {
 		t.installers = append(t.installers, commands...)
 		return nil
 	}
-	w.lines("", "RUN "+strings.Join(append(s.flags(), strings.Join(commands, " && \\\n    ")), " \\\n    "))
+	w.lines("", "RUN "+strings.Join(append(s.Flags(), strings.Join(commands, " && \\\n    ")), " \\\n    "))
 	return nil
 }
 
 // text writes the Dockerfile.
 func (t *singleStage) text() (string, error) {
 	w := &textWriter{}
-	w.top(t.outline, t.head)
-	w.arguments(t.outline, t.from)
-	for i := range t.file.Stages {
-		if st := &t.file.Stages[i]; t.needed(st) {
-			w.paragraph(string(t.file.Source[st.Span.Start:st.Span.End]))
+	w.top(t.Outline, t.head)
+	w.arguments(t.Outline, t.from)
+	for i := range t.File.Stages {
+		if st := &t.File.Stages[i]; t.Needed(st) {
+			w.paragraph(string(t.File.Source[st.Span.Start:st.Span.End]))
 		}
 	}
 	w.paragraph(t.from)
 	w.lines(t.quiet...)
-	placed := !t.two()
-	for i := range t.runtime {
-		s := &t.runtime[i]
-		if !placed && s.in.Keyword == "USER" {
-			return "", fmt.Errorf("%s: the image has another user before it has packages", t.outline.at(s.in))
+	placed := !t.Two()
+	for i := range t.Runtime {
+		s := &t.Runtime[i]
+		if !placed && s.In.Keyword == "USER" {
+			return "", fmt.Errorf("%s: the image has another user before it has packages", t.Outline.At(s.In))
 		}
-		_, context := fromContext(s.in)
-		if !placed && (s.role == recipe.CopiesPackages || context) {
-			if err := t.merge(w, workdir(t.runtime[:i])); err != nil {
+		_, context := restage.FromContext(s.In)
+		if !placed && (s.Role == recipe.CopiesPackages || context) {
+			if err := t.merge(w, restage.Workdir(t.Runtime[:i])); err != nil {
 				return "", err
 			}
 			placed = true
@@ -109,17 +110,17 @@ func (t *singleStage) text() (string, error) {
 }
 
 // write writes one instruction of the stage.
-func (t *singleStage) write(w *textWriter, s *step) error {
-	switch s.role {
+func (t *singleStage) write(w *textWriter, s *restage.Step) error {
+	switch s.Role {
 	case recipe.Keeps:
-		if t.two() && t.copied(s.in, t.outline.install) {
-			return fmt.Errorf("%s: it copies more than packages from %s", t.outline.at(s.in), t.outline.file.StageName(t.outline.install.Index))
+		if t.Two() && t.Copied(s.In, t.Outline.Install) {
+			return fmt.Errorf("%s: it copies more than packages from %s", t.Outline.At(s.In), t.Outline.File.StageName(t.Outline.Install.Index))
 		}
-		w.lines(spaced(s, s.text)...)
+		w.lines(spaced(s, s.Text)...)
 	case recipe.PreparesInstaller:
 		return t.tooling(w, s)
 	case recipe.InstallsBuildTools:
-		names, _ := recipe.AptInstalls(s.in)
+		names, _ := recipe.AptInstalls(s.In)
 		t.tools = append(t.tools, names...)
 	case recipe.FetchesInstaller:
 		return t.fetch(w, s)
@@ -132,32 +133,32 @@ func (t *singleStage) write(w *textWriter, s *step) error {
 // merge writes the stage that installs into this one. dir is the working
 // directory that the image has at this place.
 func (t *singleStage) merge(w *textWriter, dir string) error {
-	for i := range t.before {
-		s := &t.before[i]
+	for i := range t.Before {
+		s := &t.Before[i]
 		switch {
-		case s.in.Keyword != "WORKDIR" && slices.ContainsFunc(t.runtime, func(own step) bool { return own.in.Span == s.in.Span }):
+		case s.In.Keyword != "WORKDIR" && slices.ContainsFunc(t.Runtime, func(own restage.Step) bool { return own.In.Span == s.In.Span }):
 			continue // both stages build on one that has it
-		case s.role == recipe.Keeps && s.in.Keyword == "RUN":
-			return fmt.Errorf("%s: what the builder runs besides installing would be in the image", t.outline.at(s.in))
-		case s.in.Keyword == "ENV":
-			export, err := exported(s.in)
+		case s.Role == recipe.Keeps && s.In.Keyword == "RUN":
+			return fmt.Errorf("%s: what the builder runs besides installing would be in the image", t.Outline.At(s.In))
+		case s.In.Keyword == "ENV":
+			export, err := restage.Exported(s.In)
 			if err != nil {
-				return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
+				return fmt.Errorf("%s: %w", t.Outline.At(s.In), err)
 			}
 			t.variables = append(t.variables, export)
 			continue
 		}
-		if ends(s.in) {
+		if ends(s.In) {
 			continue
 		}
-		if copiesAll(s.in) && !slices.ContainsFunc(t.runtime, func(s step) bool { return copiesAll(s.in) }) {
-			return fmt.Errorf("%s: the whole build context would be in the image", t.outline.at(s.in))
+		if copiesAll(s.In) && !slices.ContainsFunc(t.Runtime, func(s restage.Step) bool { return copiesAll(s.In) }) {
+			return fmt.Errorf("%s: the whole build context would be in the image", t.Outline.At(s.In))
 		}
 		if err := t.write(w, s); err != nil {
 			return err
 		}
 	}
-	if now := workdir(t.before); now != "" && now != dir {
+	if now := restage.Workdir(t.Before); now != "" && now != dir {
 		w.lines("", "WORKDIR "+path.Clean("/"+dir))
 	}
 	return nil
@@ -165,17 +166,17 @@ func (t *singleStage) merge(w *textWriter, dir string) error {
 
 // copiesAll says whether an instruction copies the whole build context.
 func copiesAll(in *dockerfile.Instruction) bool {
-	sources, ok := fromContext(in)
+	sources, ok := restage.FromContext(in)
 	return ok && slices.ContainsFunc(sources, func(s string) bool { return path.Clean("/"+s) == "/" })
 }
 
 // fetch mounts an installer instead of copying it into the image.
-func (t *singleStage) fetch(w *textWriter, s *step) error {
-	from := s.in.Flag("from")[0]
-	for _, a := range s.in.Args[:len(s.in.Args)-1] {
+func (t *singleStage) fetch(w *textWriter, s *restage.Step) error {
+	from := s.In.Flag("from")[0]
+	for _, a := range s.In.Args[:len(s.In.Args)-1] {
 		name := path.Base(a.Value)
-		if name != "uv" && name != "uvx" || !plain(a.Value) || !plain(from) {
-			w.lines(s.text)
+		if name != "uv" && name != "uvx" || !restage.Plain(a.Value) || !restage.Plain(from) {
+			w.lines(s.Text)
 			return nil
 		}
 		t.mounts = append(t.mounts, fmt.Sprintf("--mount=type=bind,from=%s,source=%s,target=/usr/local/bin/%s", from, a.Value, name))
@@ -184,7 +185,7 @@ func (t *singleStage) fetch(w *textWriter, s *step) error {
 }
 
 // install writes the RUN that installs and cleans up.
-func (t *singleStage) install(w *textWriter, s *step) error {
+func (t *singleStage) install(w *textWriter, s *restage.Step) error {
 	first, last := slices.Concat(t.variables, t.installers), []string(nil)
 	if len(t.names) > 0 {
 		last = append(last, strings.Join(append(t.dest.quietly(), "pip uninstall -y "+strings.Join(t.names, " ")), " "))
@@ -195,17 +196,17 @@ func (t *singleStage) install(w *textWriter, s *step) error {
 		last = append(last, "apt-get purge -y --auto-remove "+strings.Join(t.tools, " "), "rm -rf /var/lib/apt/lists/*")
 		t.tools = nil
 	}
-	if t.dest.venv != "" && !t.made && !slices.ContainsFunc(s.installs, func(in recipe.PackageInstall) bool { return in.Tool == recipe.UVSync }) {
+	if t.dest.venv != "" && !t.made && !slices.ContainsFunc(s.Installs, func(in recipe.PackageInstall) bool { return in.Tool == recipe.UVSync }) {
 		first = append(first, strings.Join(append(t.dest.quietly(), "python -m venv --without-pip "+t.dest.venv), " "))
 	}
 	t.made = true
-	last = append(last, t.leftovers(s.installs)...)
-	if _, locked := t.context["uv.lock"]; !locked && slices.ContainsFunc(s.installs, func(in recipe.PackageInstall) bool { return in.Tool == recipe.UVSync }) {
+	last = append(last, t.leftovers(s.Installs)...)
+	if _, locked := t.context["uv.lock"]; !locked && slices.ContainsFunc(s.Installs, func(in recipe.PackageInstall) bool { return in.Tool == recipe.UVSync }) {
 		last = append(last, "rm -f uv.lock") // uv writes one where there is none
 	}
-	run, err := t.dest.runInstall(s, func(*part) bool { return true }, append(s.flags(), t.mounts...), first, last)
+	run, err := t.dest.runInstall(s, func(*restage.Part) bool { return true }, append(s.Flags(), t.mounts...), first, last)
 	if err != nil {
-		return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
+		return fmt.Errorf("%s: %w", t.Outline.At(s.In), err)
 	}
 	w.lines(append(lines, run)...)
 	return nil
@@ -249,7 +250,7 @@ func (t *singleStage) leftovers(installs []recipe.PackageInstall) (commands []st
 func (t *singleStage) folders(in recipe.PackageInstall) (dirs []string) {
 	add := func(word string) {
 		word, _, _ = strings.Cut(strings.Trim(word, `"'`), "[")
-		if dir := path.Clean(word); word != "" && (dir == "." || strings.HasPrefix(word, "./") || strings.HasPrefix(word, "/") && !strings.HasSuffix(word, ".whl")) && plain(dir) {
+		if dir := path.Clean(word); word != "" && (dir == "." || strings.HasPrefix(word, "./") || strings.HasPrefix(word, "/") && !strings.HasSuffix(word, ".whl")) && restage.Plain(dir) {
 			dirs = append(dirs, dir)
 		}
 	}

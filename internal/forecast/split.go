@@ -11,6 +11,7 @@ import (
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/restage"
 )
 
 // split is an image of the base dependencies and those of one extra.
@@ -26,7 +27,7 @@ func (a *account) split(extra string) (*whittle.Forecast, error) {
 		})
 	}
 	missing = a.addWeights(s, a.Extras[extra], have, missing)
-	a.addMade(s, func(st *step) bool { return st.role == recipe.InstallsBuildTools && !a.outline.two() })
+	a.addMade(s, func(st *restage.Step) bool { return st.Role == recipe.InstallsBuildTools && !a.outline.Two() })
 	a.addVenv(s)
 	t := a.twoStage(fmt.Sprintf("The extra %s in a separate image: what the others need is not in it.", extra))
 	t.dest.extras, t.dest.all = []string{extra}, true
@@ -71,9 +72,9 @@ func (a *account) wanted() map[string]bool {
 
 // tools are the distributions that install others.
 func (a *account) tools() (names []string) {
-	for _, s := range a.outline.installSteps() {
-		for _, p := range s.parts {
-			if p.Role != recipe.PreparesInstaller || p.onlyPip() {
+	for _, s := range a.outline.InstallSteps() {
+		for _, p := range s.Parts {
+			if p.Role != recipe.PreparesInstaller || p.OnlyPip() {
 				continue
 			}
 			for _, arg := range p.Install.Args {
@@ -115,7 +116,7 @@ func (a *account) addWeights(s sizes, weights []Weight, have map[string]bool, mi
 // absentStart is the program that the image starts if it belongs to a distribution
 // that is not installed; empty otherwise.
 func absentStart(a *account, have map[string]bool) string {
-	for _, c := range a.outline.starts() {
+	for _, c := range a.outline.Starts() {
 		if name := program(&c); name != "" && absent(a, name, have) {
 			return name
 		}
@@ -165,19 +166,19 @@ func ownScript(a *account) (string, error) {
 		names = append(names, name)
 	}
 	switch {
-	case len(names) == 1 && plain(names[0]):
+	case len(names) == 1 && restage.Plain(names[0]):
 		return names[0], nil
-	case slices.Contains(names, a.Declared.Name) && plain(a.Declared.Name):
+	case slices.Contains(names, a.Declared.Name) && restage.Plain(a.Declared.Name):
 		return a.Declared.Name, nil
 	}
 	return "", fmt.Errorf("the project has %d console scripts to start instead", len(names))
 }
 
 // startWith replaces how an image starts.
-func startWith(script string) func(*step) (string, error) {
+func startWith(script string) func(*restage.Step) (string, error) {
 	written := false
-	return func(s *step) (string, error) {
-		switch s.in.Keyword {
+	return func(s *restage.Step) (string, error) {
+		switch s.In.Keyword {
 		case "HEALTHCHECK", "EXPOSE":
 			return "", nil
 		case "CMD", "ENTRYPOINT":
@@ -187,6 +188,6 @@ func startWith(script string) func(*step) (string, error) {
 			written = true
 			return fmt.Sprintf("# What the original starts belongs to another extra.\nENTRYPOINT [%q]", script), nil
 		}
-		return s.text, nil
+		return s.Text, nil
 	}
 }

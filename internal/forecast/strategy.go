@@ -8,15 +8,11 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/restage"
 )
-
-// ownVenv is the virtual environment of generated Dockerfiles where the original
-// has none.
-const ownVenv = "/opt/venv"
 
 // Strategies says how large the image would be if it were made in other ways, and
 // gives the Dockerfile of each. A strategy that the project has no use for is skipped;
@@ -40,7 +36,7 @@ func Strategies(p *Project) (*whittle.Forecasts, error) {
 	if p.Fixed != nil {
 		add(p.originalFixed())
 	}
-	r, err := readOutline(p.Dockerfile, p.Target, p.Arguments)
+	r, err := restage.ReadOutline(p.Dockerfile, p.Target, p.Arguments)
 	if err != nil {
 		out.Notes = append(out.Notes, fmt.Sprintf("%s is not understood, so that nothing can be generated from it: %v", p.Dockerfile.Name, err))
 		return out, nil
@@ -89,17 +85,17 @@ func (a *account) forecast(strategy, title string) (*whittle.Forecast, sizes) {
 	}
 	low, high := a.Slim.Saving.Low, a.Slim.Saving.High
 	s.between("base image", a.base-high, a.base-(low+high)/2, a.base-low, a.measured()+", without what "+a.Slim.Name+" does not have")
-	f.Notes = append(f.Notes, fmt.Sprintf("it starts from %s: what only %s has is not in it", a.Slim.Name, a.outline.final.BaseResolved))
+	f.Notes = append(f.Notes, fmt.Sprintf("it starts from %s: what only %s has is not in it", a.Slim.Name, a.outline.Final.BaseResolved))
 	return f, s
 }
 
 // from is the final stage's FROM line, with the slim base if there is one.
 func (a *account) from() string {
-	text := a.outline.head(a.outline.final)
+	text := a.outline.Head(a.outline.Final)
 	if a.Slim == nil {
 		return text
 	}
-	return strings.Replace(text, a.outline.final.Base, a.Slim.Name, 1)
+	return strings.Replace(text, a.outline.Final.Base, a.Slim.Name, 1)
 }
 
 func (a *account) measured() string { return "measured in " + a.Variant }
@@ -121,7 +117,7 @@ func (a *account) addPackages(s sizes, only map[string]bool) {
 }
 
 // addMade adds the layers that are made in the same way as in the original.
-func (a *account) addMade(s sizes, skip func(*step) bool) {
+func (a *account) addMade(s sizes, skip func(*restage.Step) bool) {
 	application, other := a.made(skip)
 	s.exact("application", application, a.measured())
 	s.exact("other instructions", other, a.measured())
@@ -133,7 +129,7 @@ func (a *account) addMade(s sizes, skip func(*step) bool) {
 // addVenv adds what a virtual environment has besides packages: pyvenv.cfg and
 // the scripts that activate it, as CPython 3.11 to 3.14 and uv write them.
 func (a *account) addVenv(s sizes) {
-	if slices.ContainsFunc(a.outline.installs(), func(in recipe.PackageInstall) bool { return in.Tool == recipe.UVSync }) {
+	if slices.ContainsFunc(a.outline.Installs(), func(in recipe.PackageInstall) bool { return in.Tool == recipe.UVSync }) {
 		s.between("virtual environment", 22_000, 29_900, 40_000, "files of uv's environments")
 		return
 	}
@@ -143,15 +139,15 @@ func (a *account) addVenv(s sizes) {
 // dest is where a strategy installs to.
 func (a *account) dest(venv string) destination {
 	version := strings.TrimPrefix(path.Base(path.Dir(a.site)), "python")
-	uncached := slices.ContainsFunc(a.outline.installSteps(), func(s step) bool {
-		return s.in.Keyword == "ENV" && strings.Contains(s.in.Text(), "PIP_NO_CACHE_DIR")
+	uncached := slices.ContainsFunc(a.outline.InstallSteps(), func(s restage.Step) bool {
+		return s.In.Keyword == "ENV" && strings.Contains(s.In.Text(), "PIP_NO_CACHE_DIR")
 	})
 	return destination{venv: venv, python: version, clean: a.Clean, uncached: uncached}
 }
 
 // uses refuses strategies about packages where none are installed.
 func (a *account) uses(strategy string) error {
-	if a.outline.install == nil || len(a.dists) == 0 {
+	if a.outline.Install == nil || len(a.dists) == 0 {
 		return &noUse{strategy, "the Dockerfile installs no Python packages"}
 	}
 	return nil
@@ -166,17 +162,17 @@ func (a *account) singleStage() (*whittle.Forecast, error) {
 	f, s := a.forecast(name, "one stage that installs and cleans up in one RUN")
 	a.addPackages(s, nil)
 	a.addChanges(s, true)
-	a.addMade(s, func(st *step) bool { return st.role == recipe.InstallsBuildTools })
+	a.addMade(s, func(st *restage.Step) bool { return st.Role == recipe.InstallsBuildTools })
 	s.exact("system packages that the RUN installs", a.system(), a.measured())
 	var copied int64
-	for _, st := range a.outline.before {
-		if sources, ok := fromContext(st.in); ok {
+	for _, st := range a.outline.Before {
+		if sources, ok := restage.FromContext(st.In); ok {
 			copied += contextBytes(a.Context, sources)
 		}
 	}
 	s.exact("what is installed from", copied, "the build context")
 	s.exact("metadata of what is installed in place", a.metadata, a.measured())
-	t := &singleStage{outline: a.outline, from: a.from(), dest: a.dest(a.outline.venv()), context: a.Context, texts: a.Texts, quiet: a.quiet(),
+	t := &singleStage{Outline: a.outline, from: a.from(), dest: a.dest(a.outline.OwnVenv()), context: a.Context, texts: a.Texts, quiet: a.quiet(),
 		head: []string{"One stage: the packages are installed and cleaned up in one RUN."}}
 	t.dest.inImage = true
 	if t.dest.venv != "" {
@@ -185,57 +181,13 @@ func (a *account) singleStage() (*whittle.Forecast, error) {
 	return a.finish(f, t.text, t.dest)
 }
 
-// twoStages is a final stage that has an environment and the application only.
-func (a *account) twoStages() (*whittle.Forecast, error) {
-	const name = "two-stage"
-	if err := a.uses(name); err != nil {
-		return nil, err
-	}
-	r, err := a.restage()
-	if err != nil || !r.takesSlim() {
-		b := *a
-		p := *a.Project
-		p.Slim = nil
-		b.Project = &p
-		a = &b
-		if r, err = a.restage(); r != nil {
-			r.account = a
-		}
-	}
-	f, s := a.forecast(name, "two stages, of which the image gets the packages and the application only")
-	only := a.wanted()
-	a.addPackages(s, only)
-	a.addChanges(s, true)
-	if err != nil {
-		a.addMade(s, func(st *step) bool { return st.role == recipe.InstallsBuildTools && !a.outline.two() })
-		a.addVenv(s)
-		return f, err
-	}
-	r.addMade(s)
-	a.addVenv(s)
-	text, err := r.text()
-	if err == nil {
-		err = parses(text)
-	}
-	switch {
-	case err != nil:
-		return f, err
-	case text == string(a.outline.file.Source):
-		return nil, &noUse{name, "the Dockerfile has two stages already, and the image gets an environment and the application only"}
-	}
-	r.notes(f)
-	f.Dockerfile = text
-	a.addItself(s)
-	return f, nil
-}
-
 // twoStage is a Dockerfile on the original's bases.
 func (a *account) twoStage(head ...string) *twoStage {
-	venv := a.outline.venv()
+	venv := a.outline.OwnVenv()
 	if venv == "" {
-		venv = ownVenv
+		venv = restage.OwnVenv
 	}
-	t := &twoStage{outline: a.outline, dest: a.dest(venv), head: head, build: asWritten, run: asWritten, texts: a.Texts, quiet: a.quiet()}
+	t := &twoStage{Outline: a.outline, dest: a.dest(venv), head: head, build: asWritten, run: asWritten, texts: a.Texts, quiet: a.quiet()}
 	t.sameBases()
 	t.final = a.from()
 	return t
@@ -243,19 +195,19 @@ func (a *account) twoStage(head ...string) *twoStage {
 
 // finish writes the Dockerfile, unless something in the original makes that unsafe.
 func (a *account) finish(f *whittle.Forecast, text func() (string, error), d destination) (*whittle.Forecast, error) {
-	if err := errors.Join(a.outline.printable(), a.outline.movable(d)); err != nil {
+	if err := errors.Join(a.outline.Printable(), movable(a.outline, d)); err != nil {
 		return f, err
 	}
-	if err := d.check(); err != nil && a.outline.install != nil {
+	if err := d.check(); err != nil && a.outline.Install != nil {
 		return f, err
 	}
-	if a.site == "" && a.outline.install != nil {
+	if a.site == "" && a.outline.Install != nil {
 		return f, fmt.Errorf("where the image has its packages is not known")
 	}
-	if a.interpreter == "" && a.outline.install != nil {
+	if a.interpreter == "" && a.outline.Install != nil {
 		return f, fmt.Errorf("the image's Python is not at /usr/local, where python's own images have it")
 	}
-	if i := slices.IndexFunc(a.dists, func(in installed) bool { return a.Graph.Distributions[in.index].Editable }); i >= 0 && (d.venv != a.outline.venv() || a.outline.two()) {
+	if i := slices.IndexFunc(a.dists, func(in installed) bool { return a.Graph.Distributions[in.index].Editable }); i >= 0 && (d.venv != a.outline.OwnVenv() || a.outline.Two()) {
 		return f, fmt.Errorf("%s is installed in place (editable)", a.dists[i].name)
 	}
 	if tools := a.compilersInImage(); tools != "" {
@@ -280,29 +232,29 @@ func (a *account) finish(f *whittle.Forecast, text func() (string, error), d des
 }
 
 // movable refuses to move packages that the original names by their path.
-func (r *outline) movable(d destination) error {
-	for _, in := range r.installs() {
-		if in.Editable && (r.two() || d.venv != "" && in.Tool != recipe.UVSync) {
+func movable(r *restage.Outline, d destination) error {
+	for _, in := range r.Installs() {
+		if in.Editable && (r.Two() || d.venv != "" && in.Tool != recipe.UVSync) {
 			return fmt.Errorf("the project is installed in place (editable), and the packages would point to a folder that is not there")
 		}
 	}
-	moved := d.venv != r.venv()
-	for i := range r.runtime {
-		s := &r.runtime[i]
-		if s.role != recipe.Keeps {
+	moved := d.venv != r.OwnVenv()
+	for i := range r.Runtime {
+		s := &r.Runtime[i]
+		if s.Role != recipe.Keeps {
 			continue
 		}
-		text := s.in.Text()
+		text := s.In.Text()
 		switch {
 		case moved && strings.Contains(text, "/site-packages"), moved && strings.Contains(text, "/usr/local/bin/"):
-			return fmt.Errorf("%s: %s names a place that packages are moved away from", r.at(s.in), s.in.Keyword)
-		case s.in.Keyword == "ENV" && setsPath(s.in):
-			return fmt.Errorf("%s: ENV sets PATH anew", r.at(s.in))
-		case startsInstaller(s.in):
-			return fmt.Errorf("%s: %s starts an installer", r.at(s.in), s.in.Keyword)
+			return fmt.Errorf("%s: %s names a place that packages are moved away from", r.At(s.In), s.In.Keyword)
+		case s.In.Keyword == "ENV" && restage.SetsPath(s.In):
+			return fmt.Errorf("%s: ENV sets PATH anew", r.At(s.In))
+		case restage.StartsInstaller(s.In):
+			return fmt.Errorf("%s: %s starts an installer", r.At(s.In), s.In.Keyword)
 		}
-		if r.two() && r.copied(s.in, r.install) && !separate(s, d.venv) {
-			return fmt.Errorf("%s: it copies a folder that holds packages and other things", r.at(s.in))
+		if r.Two() && r.Copied(s.In, r.Install) && !restage.Separate(s, d.venv) {
+			return fmt.Errorf("%s: it copies a folder that holds packages and other things", r.At(s.In))
 		}
 	}
 	return nil
@@ -312,12 +264,12 @@ func (r *outline) movable(d destination) error {
 // compiling needs.
 func (a *account) compilersInImage() string {
 	var names []string
-	if a.outline.two() {
+	if a.outline.Two() {
 		return ""
 	}
-	for i := range a.outline.runtime {
-		if s := &a.outline.runtime[i]; s.role == recipe.InstallsBuildTools {
-			apt, _ := recipe.AptInstalls(s.in)
+	for i := range a.outline.Runtime {
+		if s := &a.outline.Runtime[i]; s.Role == recipe.InstallsBuildTools {
+			apt, _ := recipe.AptInstalls(s.In)
 			names = append(names, apt...)
 		}
 	}
@@ -327,7 +279,7 @@ func (a *account) compilersInImage() string {
 // startScript is a script of the build context that the image starts, empty
 // where it starts a program.
 func (a *account) startScript() string {
-	for _, c := range a.outline.starts() {
+	for _, c := range a.outline.Starts() {
 		for name := range a.Context {
 			if c.Name() != "" && path.Base(name) == c.Name() && path.Ext(name) != ".py" {
 				return c.Name()
@@ -337,37 +289,6 @@ func (a *account) startScript() string {
 	return ""
 }
 
-// setsPath says whether an ENV sets PATH without keeping its previous value.
-func setsPath(in *dockerfile.Instruction) bool {
-	return slices.ContainsFunc(in.Args, func(a dockerfile.Arg) bool {
-		value, ok := strings.CutPrefix(a.Value, "PATH=")
-		return ok && !strings.Contains(value, "$PATH") && !strings.Contains(value, "${PATH}")
-	})
-}
-
-// startsInstaller says whether the image starts through uv, Poetry or the like.
-func startsInstaller(in *dockerfile.Instruction) bool {
-	if in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" && in.Keyword != "HEALTHCHECK" {
-		return false
-	}
-	script, err := in.Shell()
-	return err == nil && slices.ContainsFunc(script.Commands(), func(c dockerfile.Command) bool { return recipe.IsInstaller(c.Name()) })
-}
-
-// separate says whether a COPY from the builder copies no packages.
-func separate(s *step, venv string) bool {
-	for _, a := range s.in.Args[:len(s.in.Args)-1] {
-		src := path.Clean(s.known.expanded(a.Value))
-		if strings.Contains(src, "$") || venv != "" && (within(venv, src) || within(src, venv)) || within("/usr/local", src) || within(src, "/usr/local") {
-			return false
-		}
-	}
-	return true
-}
-
-// within says whether p is dir or below it.
-func within(p, dir string) bool { return dir == "/" || p == dir || strings.HasPrefix(p, dir+"/") }
-
 // extras are the extras that a separate image could be made for: those that the
 // original installs, and those whose packages are known.
 func (a *account) extras() (out []string) {
@@ -375,7 +296,7 @@ func (a *account) extras() (out []string) {
 		return nil
 	}
 	chosen := map[string]bool{}
-	for _, in := range a.outline.installs() {
+	for _, in := range a.outline.Installs() {
 		for _, at := range in.Projects {
 			r, err := pep.ParseRequirement("x" + strings.TrimLeft(strings.Trim(in.Args[at], `"'`), "./"))
 			if err == nil {

@@ -22,6 +22,7 @@ import (
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/restage"
 )
 
 var updateStrategies = flag.Bool("update-strategies", false, "accept the generated Dockerfiles")
@@ -183,7 +184,7 @@ func TestStrategies(t *testing.T) {
 			}
 			measured, content := imageOf(t, image)
 			p := projectOf(t, source, tree, measured, content)
-			p.Clean = Cleanup{Bytecode: true, Tests: true, KeepTests: []string{"kept"}}
+			p.Clean = restage.Cleanup{Bytecode: true, Tests: true, KeepTests: []string{"kept"}}
 			p.Distroless = &DistrolessBase{Suite: "trixie", Python: "3.13", Packages: []string{"libc6", "libstdc++6", "python3.13-minimal"}, Low: 40_000_000, Bytes: 42_000_000, High: 43_000_000, Source: "Debian's Installed-Size"}
 			out, err := Strategies(p)
 			if err != nil {

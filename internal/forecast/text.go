@@ -1,7 +1,6 @@
 package forecast
 
 import (
-	"bytes"
 	"fmt"
 	"path"
 	"slices"
@@ -9,15 +8,13 @@ import (
 
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/restage"
 )
-
-// builderName is the stage that a generated Dockerfile installs in.
-const builderName = "builder"
 
 // twoStage is a generated Dockerfile that installs into a virtual environment
 // in one stage and copies it into the other.
 type twoStage struct {
-	*outline
+	*restage.Outline
 	dest destination
 	// head is the comment at the top, without its "#".
 	head []string
@@ -26,7 +23,7 @@ type twoStage struct {
 	prelude        []string
 	// build and run give the text of an instruction of each stage that is kept;
 	// an empty one skips it.
-	build, run func(s *step) (string, error)
+	build, run func(s *restage.Step) (string, error)
 	// elsewhere says that the bases are not the original's.
 	elsewhere bool
 	// start comes below the final FROM line, finish at the end of the builder;
@@ -41,52 +38,45 @@ type twoStage struct {
 
 // sameBases builds both stages on the original's bases.
 func (t *twoStage) sameBases() {
-	t.final = t.outline.head(t.outline.final)
-	if !t.two() {
-		t.builder = "FROM " + platformFlag(t.outline.final) + t.outline.final.Base + " AS " + t.builderLabel()
+	t.final = t.Outline.Head(t.Outline.Final)
+	if !t.Two() {
+		t.builder = "FROM " + restage.PlatformFlag(t.Outline.Final) + t.Outline.Final.Base + " AS " + t.builderLabel()
 		return
 	}
-	t.builder = t.outline.head(t.outline.install)
-}
-
-func platformFlag(st *dockerfile.Stage) string {
-	if st.Platform == "" {
-		return ""
-	}
-	return "--platform=" + st.Platform + " "
+	t.builder = t.Outline.Head(t.Outline.Install)
 }
 
 // builderLabel is what COPY --from names.
 func (t *twoStage) builderLabel() string {
-	if t.two() {
-		return t.outline.install.Label()
+	if t.Two() {
+		return t.Outline.Install.Label()
 	}
-	return t.freeName(builderName)
+	return t.FreeName(restage.BuilderName)
 }
 
-func asWritten(s *step) (string, error) { return s.text, nil }
+func asWritten(s *restage.Step) (string, error) { return s.Text, nil }
 
 // text writes the Dockerfile.
 func (t *twoStage) text() (string, error) {
 	w := &textWriter{}
-	w.top(t.outline, t.head)
-	w.arguments(t.outline, t.builder, t.final)
+	w.top(t.Outline, t.head)
+	w.arguments(t.Outline, t.builder, t.final)
 	if t.stages != "" {
 		w.paragraph(t.stages)
 	}
-	for i := range t.file.Stages {
-		st := &t.file.Stages[i]
-		if t.needed(st) {
-			w.paragraph(string(t.file.Source[st.Span.Start:st.Span.End]))
+	for i := range t.File.Stages {
+		st := &t.File.Stages[i]
+		if t.Needed(st) {
+			w.paragraph(string(t.File.Source[st.Span.Start:st.Span.End]))
 		}
-		if t.two() && st.Index == t.outline.install.Index {
-			if err := t.writeBuilder(w, t.before); err != nil {
+		if t.Two() && st.Index == t.Outline.Install.Index {
+			if err := t.writeBuilder(w, t.Before); err != nil {
 				return "", err
 			}
 		}
-		if st.Index == t.outline.final.Index {
-			if t.outline.install == t.outline.final {
-				if err := t.writeBuilder(w, t.runtime[:lastInstall(t.runtime)+1]); err != nil {
+		if st.Index == t.Outline.Final.Index {
+			if t.Outline.Install == t.Outline.Final {
+				if err := t.writeBuilder(w, t.Runtime[:restage.LastInstall(t.Runtime)+1]); err != nil {
 					return "", err
 				}
 			}
@@ -98,77 +88,36 @@ func (t *twoStage) text() (string, error) {
 	return w.String(), nil
 }
 
-// needed says whether a stage is one of the others that are kept.
-func (r *outline) needed(st *dockerfile.Stage) bool { return r.kept[st.Index] }
-
-// keep finds the other stages that the kept ones copy from, mount or build on.
-// Later stages come first, as they use earlier ones.
-func (r *outline) keep() {
-	r.kept = map[int]bool{}
-	users := []*dockerfile.Stage{r.final}
-	if r.two() {
-		users = append(users, r.install)
-	}
-	uses := func(user, st *dockerfile.Stage) bool {
-		for i := range user.Instructions {
-			in := &user.Instructions[i]
-			if r.copied(in, st) || slices.ContainsFunc(in.Flag("mount"), func(m string) bool { return strings.Contains(m, "from="+st.Label()) }) {
-				return true
-			}
-		}
-		return false
-	}
-	for _, st := range slices.Backward(r.others) {
-		if slices.ContainsFunc(users, func(user *dockerfile.Stage) bool {
-			own := user.Index != r.final.Index && !(r.two() && user.Index == r.install.Index)
-			return own && user.From != nil && *user.From == st.Index || uses(user, st)
-		}) {
-			r.kept[st.Index] = true
-			users = append(users, st)
-		}
-	}
-}
-
-func lastInstall(steps []step) int {
-	last := -1
-	for i := range steps {
-		if steps[i].role == recipe.Installing {
-			last = i
-		}
-	}
-	return last
-}
-
 // writeBuilder writes the stage that installs.
-func (t *twoStage) writeBuilder(w *textWriter, steps []step) error {
+func (t *twoStage) writeBuilder(w *textWriter, steps []restage.Step) error {
 	w.paragraph(t.builder)
 	w.lines(t.prelude...)
 	narrow := narrowed(steps, t.texts)
-	made := t.dest.venv == "" || slices.ContainsFunc(t.installs(), func(in recipe.PackageInstall) bool { return in.Tool == recipe.UVSync })
+	made := t.dest.venv == "" || slices.ContainsFunc(t.Installs(), func(in recipe.PackageInstall) bool { return in.Tool == recipe.UVSync })
 	for i := range steps {
 		s := &steps[i]
-		switch s.role {
+		switch s.Role {
 		case recipe.Keeps, recipe.InstallsBuildTools, recipe.PreparesInstaller, recipe.FetchesInstaller:
-			if s.role == recipe.PreparesInstaller && s.onlyPip() {
+			if s.Role == recipe.PreparesInstaller && s.OnlyPip() {
 				continue
 			}
-			if _, ok := fromContext(s.in); ok && narrow != "" {
+			if _, ok := restage.FromContext(s.In); ok && narrow != "" {
 				w.lines("# Only what is installed from: a change elsewhere does not install it all again.", narrow)
 				narrow = ""
 				continue
 			}
-			if ends(s.in) {
+			if ends(s.In) {
 				continue
 			}
 			text, err := t.build(s)
 			if err != nil {
-				return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
+				return fmt.Errorf("%s: %w", t.Outline.At(s.In), err)
 			}
 			w.lines(text)
 		case recipe.Installing:
 			run, err := t.installRun(w, s, made)
 			if err != nil {
-				return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
+				return fmt.Errorf("%s: %w", t.Outline.At(s.In), err)
 			}
 			made = true
 			w.lines(run)
@@ -183,15 +132,15 @@ func (t *twoStage) writeBuilder(w *textWriter, steps []step) error {
 
 // installRun is the RUN of a step that installs; made says that the
 // environment is there already.
-func (t *twoStage) installRun(w *textWriter, s *step, made bool) (string, error) {
+func (t *twoStage) installRun(w *textWriter, s *restage.Step, made bool) (string, error) {
 	w.lines("")
 	var first []string
 	if !made {
 		w.lines("# The environment has no pip: the builder's own installs into it.")
 		first = []string{"python -m venv --without-pip " + t.dest.venv}
 	}
-	run, err := t.dest.runInstall(s, func(p *part) bool { return p.system || t.two() }, s.flags(), first, nil)
-	if err == nil && t.elsewhere && len(s.mixed(false)) > 0 {
+	run, err := t.dest.runInstall(s, func(p *restage.Part) bool { return p.System || t.Two() }, s.Flags(), first, nil)
+	if err == nil && t.elsewhere && len(s.Mixed(false)) > 0 {
 		err = fmt.Errorf("it installs packages and does other things too")
 	}
 	return run, err
@@ -200,20 +149,20 @@ func (t *twoStage) installRun(w *textWriter, s *step, made bool) (string, error)
 // writeAfter writes what the builder runs after installing, where the image copies
 // a result of it.
 func (t *twoStage) writeAfter(w *textWriter) error {
-	if !t.two() || !slices.ContainsFunc(t.runtime, func(s step) bool { return s.role == recipe.Keeps && t.copied(s.in, t.outline.install) }) {
+	if !t.Two() || !slices.ContainsFunc(t.Runtime, func(s restage.Step) bool { return s.Role == recipe.Keeps && t.Copied(s.In, t.Outline.Install) }) {
 		return nil
 	}
 	if t.dest.venv != "" {
 		w.lines("", t.path())
 	}
-	for i := range t.after {
-		s := &t.after[i]
-		if s.role != recipe.Keeps || ends(s.in) {
+	for i := range t.After {
+		s := &t.After[i]
+		if s.Role != recipe.Keeps || ends(s.In) {
 			continue
 		}
 		text, err := t.build(s)
 		if err != nil {
-			return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
+			return fmt.Errorf("%s: %w", t.Outline.At(s.In), err)
 		}
 		w.lines(text)
 	}
@@ -225,62 +174,34 @@ func (t *twoStage) path() string { return fmt.Sprintf("ENV PATH=%q", t.dest.venv
 
 // narrowed is a COPY of the requirements alone that replaces one of the whole
 // context; empty where more files are needed.
-func narrowed(steps []step, texts map[string][]byte) string {
+func narrowed(steps []restage.Step, texts map[string][]byte) string {
 	var files []string
 	broad := 0
 	for i := range steps {
-		for _, in := range steps[i].installs {
+		for _, in := range steps[i].Installs {
 			if len(in.Projects) > 0 || in.Editable || in.Tool == recipe.UVSync || in.Tool == recipe.Poetry {
 				return ""
 			}
 			files = append(files, in.Files...)
 		}
-		if sources, ok := fromContext(steps[i].in); ok {
+		if sources, ok := restage.FromContext(steps[i].In); ok {
 			broad++
 			if len(sources) != 1 || path.Clean(sources[0]) != "." {
 				return ""
 			}
 		}
-		if steps[i].role == recipe.Keeps && steps[i].in.Keyword == "RUN" {
+		if steps[i].Role == recipe.Keeps && steps[i].In.Keyword == "RUN" {
 			return ""
 		}
 	}
-	if broad != 1 || len(files) == 0 || slices.ContainsFunc(files, func(f string) bool { return !plain(f) || strings.Contains(f, "/") || !selfContained(texts[f]) }) {
+	if broad != 1 || len(files) == 0 || slices.ContainsFunc(files, func(f string) bool {
+		return !restage.Plain(f) || strings.Contains(f, "/") || !restage.SelfContained(texts[f])
+	}) {
 		return ""
 	}
 	slices.Sort(files)
 	return "COPY " + strings.Join(slices.Compact(files), " ") + " ./"
 }
-
-// selfContained says whether a requirements file names no other files.
-func selfContained(text []byte) bool {
-	for line := range bytes.Lines(text) {
-		line = bytes.TrimSpace(line)
-		if len(line) > 0 && (line[0] == '.' || line[0] == '/' || line[0] == '-' && !bytes.HasPrefix(line, []byte("--hash"))) || bytes.Contains(line, []byte("file:")) ||
-			bytes.HasSuffix(line, []byte(".whl")) || bytes.HasSuffix(line, []byte(".tar.gz")) {
-			return false
-		}
-	}
-	return len(text) > 0
-}
-
-// onlyPip says that a RUN only upgrades pip: the base image's pip is enough.
-func (s *step) onlyPip() bool {
-	return !slices.ContainsFunc(s.parts, func(p part) bool { return p.Role == recipe.PreparesInstaller && !p.onlyPip() })
-}
-
-// onlyPip says so of a command.
-func (p *part) onlyPip() bool {
-	return len(p.Install.Args) > 0 && !slices.ContainsFunc(p.Install.Args, func(arg string) bool {
-		name, _, _ := strings.Cut(strings.Trim(arg, `"'`), "=")
-		name, _, _ = strings.Cut(name, ">")
-		name, _, _ = strings.Cut(name, "<")
-		return !slices.Contains(withInterpreter, name)
-	})
-}
-
-// withInterpreter are the installers that come with an interpreter.
-var withInterpreter = []string{"pip", "setuptools", "wheel"}
 
 // ends says that an instruction is about how the image starts, which a builder does
 // not need.
@@ -293,29 +214,29 @@ func (t *twoStage) writeFinal(w *textWriter) error {
 	w.paragraph(t.final)
 	w.lines(t.start...)
 	w.lines(t.quiet...)
-	placed := t.outline.install == nil
-	for i := range t.runtime {
-		s := &t.runtime[i]
-		_, context := fromContext(s.in)
-		if !placed && (s.role == recipe.CopiesPackages || s.role == recipe.Installing || context) {
+	placed := t.Outline.Install == nil
+	for i := range t.Runtime {
+		s := &t.Runtime[i]
+		_, context := restage.FromContext(s.In)
+		if !placed && (s.Role == recipe.CopiesPackages || s.Role == recipe.Installing || context) {
 			t.place(w)
 			placed = true
 		}
-		switch s.role {
+		switch s.Role {
 		case recipe.Keeps, recipe.InstallsBuildTools:
-			if s.role == recipe.InstallsBuildTools && !t.two() {
+			if s.Role == recipe.InstallsBuildTools && !t.Two() {
 				continue
 			}
 			text, err := t.run(s)
 			if err != nil {
-				return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
+				return fmt.Errorf("%s: %w", t.Outline.At(s.In), err)
 			}
 			if text != "" {
 				w.lines(spaced(s, text)...)
 			}
 		case recipe.Installing:
 			if err := t.writeMixed(w, s); err != nil {
-				return fmt.Errorf("%s: %w", t.outline.at(s.in), err)
+				return fmt.Errorf("%s: %w", t.Outline.At(s.In), err)
 			}
 		}
 	}
@@ -323,15 +244,15 @@ func (t *twoStage) writeFinal(w *textWriter) error {
 }
 
 // writeMixed writes what a RUN does besides installing.
-func (t *twoStage) writeMixed(w *textWriter, s *step) error {
-	for _, p := range s.parts {
-		for _, n := range p.names {
-			if !slices.Contains(compilers(), n) {
+func (t *twoStage) writeMixed(w *textWriter, s *restage.Step) error {
+	for _, p := range s.Parts {
+		for _, n := range p.Names {
+			if !slices.Contains(restage.Compilers(), n) {
 				return fmt.Errorf("it installs %s together with Python's packages", n)
 			}
 		}
 	}
-	if own := s.mixed(true); len(own) > 0 {
+	if own := s.Mixed(true); len(own) > 0 {
 		w.lines("", "RUN "+strings.Join(own, " && \\\n    "))
 	}
 	return nil
@@ -341,7 +262,9 @@ func (t *twoStage) writeMixed(w *textWriter, s *step) error {
 func (t *twoStage) place(w *textWriter) {
 	w.lines("", "# All packages, and the only thing that the builder leaves.",
 		"COPY --from="+t.builderLabel()+" "+t.owner()+t.dest.venv+" "+t.dest.venv)
-	if !slices.ContainsFunc(t.runtime, func(s step) bool { return s.in.Keyword == "ENV" && strings.Contains(s.in.Text(), t.dest.venv+"/bin") }) {
+	if !slices.ContainsFunc(t.Runtime, func(s restage.Step) bool {
+		return s.In.Keyword == "ENV" && strings.Contains(s.In.Text(), t.dest.venv+"/bin")
+	}) {
 		w.lines(t.path())
 	}
 }
@@ -349,8 +272,8 @@ func (t *twoStage) place(w *textWriter) {
 // owner is the flag that gives the packages the owner that they have in the
 // original.
 func (t *twoStage) owner() string {
-	for _, s := range t.runtime {
-		if chown := s.in.Flag("chown"); s.role == recipe.CopiesPackages && len(chown) == 1 {
+	for _, s := range t.Runtime {
+		if chown := s.In.Flag("chown"); s.Role == recipe.CopiesPackages && len(chown) == 1 {
 			return "--chown=" + chown[0] + " "
 		}
 	}
@@ -358,8 +281,8 @@ func (t *twoStage) owner() string {
 }
 
 // spaced separates groups of instructions by an empty line, as the original does.
-func spaced(s *step, text string) []string {
-	switch s.in.Keyword {
+func spaced(s *restage.Step, text string) []string {
+	switch s.In.Keyword {
 	case "ENV", "RUN", "WORKDIR", "CMD", "ENTRYPOINT", "USER":
 		return []string{"", text}
 	}
@@ -371,9 +294,9 @@ type textWriter struct{ b strings.Builder }
 
 // top writes the directives, the comment, and what comes before the first
 // FROM.
-func (w *textWriter) top(r *outline, head []string) {
-	if r.file.Syntax != "" {
-		w.b.WriteString("# syntax=" + r.file.Syntax + "\n\n")
+func (w *textWriter) top(r *restage.Outline, head []string) {
+	if r.File.Syntax != "" {
+		w.b.WriteString("# syntax=" + r.File.Syntax + "\n\n")
 	}
 	for _, line := range head {
 		w.b.WriteString("# " + line + "\n")
@@ -381,18 +304,18 @@ func (w *textWriter) top(r *outline, head []string) {
 }
 
 // arguments writes the ARGs that FROM lines use.
-func (w *textWriter) arguments(r *outline, from ...string) {
-	for i := range r.others {
-		if r.needed(r.others[i]) {
-			from = append(from, r.file.Stages[r.others[i].Index].Head.Text())
+func (w *textWriter) arguments(r *restage.Outline, from ...string) {
+	for i := range r.Others {
+		if r.Needed(r.Others[i]) {
+			from = append(from, r.File.Stages[r.Others[i].Index].Head.Text())
 		}
 	}
 	all := strings.Join(from, "\n")
 	if !strings.Contains(all, "$") {
 		return
 	}
-	for i := range r.file.Meta {
-		w.b.WriteString(r.file.Meta[i].Text() + "\n")
+	for i := range r.File.Meta {
+		w.b.WriteString(r.File.Meta[i].Text() + "\n")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/resolve"
+	"whittle.dev/whittle/internal/restage"
 )
 
 // Weights are the distributions of a solution with their installed sizes, before
@@ -23,7 +24,7 @@ func Weights(res *resolve.Solution, in *resolve.Installation) []Weight {
 
 // CleanWeights are [Weights] after a clean-up; the directories of the wheels say
 // which files are tests. Errors are the index's.
-func CleanWeights(ctx context.Context, idx resolve.Index, res *resolve.Solution, in *resolve.Installation, clean Cleanup) ([]Weight, error) {
+func CleanWeights(ctx context.Context, idx resolve.Index, res *resolve.Solution, in *resolve.Installation, clean restage.Cleanup) ([]Weight, error) {
 	out := Weights(res, in)
 	for i := range out {
 		out[i].Cleaned = true
@@ -58,7 +59,7 @@ func weightOf(c *resolve.Choice, p *resolve.InstalledPart) Weight {
 
 // without subtracts the tests that a clean-up deletes, and the share of the
 // bytecode that belongs to their sources.
-func (w *Weight) without(members []whittle.WheelMember, clean Cleanup) {
+func (w *Weight) without(members []whittle.WheelMember, clean restage.Cleanup) {
 	var tests, testSources, sources int64
 	for _, m := range members {
 		source := strings.HasSuffix(m.Path, ".py")

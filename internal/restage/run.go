@@ -1,4 +1,4 @@
-package forecast
+package restage
 
 import (
 	"fmt"
@@ -20,15 +20,15 @@ type sketch struct {
 // maxSketched bounds the edits of one RUN, each of which parses it again.
 const maxSketched = 200
 
-func newSketch(s *step) (*sketch, error) {
+func newSketch(s *Step) (*sketch, error) {
 	text := "FROM scratch\n"
 	if s.shell != nil {
 		text += s.shell.Text() + "\n"
 	}
-	if strings.Contains(s.in.Text(), "\r\n") {
+	if strings.Contains(s.In.Text(), "\r\n") {
 		text = strings.ReplaceAll(text, "\n", "\r\n")
 	}
-	f, err := dockerfile.Parse("Dockerfile", []byte(text+s.in.Text()))
+	f, err := dockerfile.Parse("Dockerfile", []byte(text+s.In.Text()))
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,9 @@ func (k *sketch) remove(at int) error {
 	if err := k.uncomment(from, commands[at].Span.End); err != nil {
 		return err
 	}
-	return k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) { return in.RemoveCommand(c) })
+	return k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
+		return in.RemoveCommand(c)
+	})
 }
 
 // uncomment takes out the comment lines of a part of the RUN.
@@ -129,7 +131,7 @@ const (
 )
 
 // fateOf is the fate of a command of a RUN that was read.
-func (r *restaged) fateOf(p *part, c *dockerfile.Command) fate {
+func (r scripts) fateOf(p *Part, c *dockerfile.Command) fate {
 	switch p.Role {
 	case recipe.Keeps:
 	default:
@@ -222,8 +224,8 @@ func (m *manager) packages(c *dockerfile.Command) (out []string) {
 }
 
 // requested are the system packages that a RUN installs by name.
-func requested(s *step) (names []string) {
-	script, err := s.in.Shell()
+func requested(s *Step) (names []string) {
+	script, err := s.In.Shell()
 	if err != nil {
 		return nil
 	}
@@ -236,21 +238,21 @@ func requested(s *step) (names []string) {
 }
 
 // allGo says that none of some packages stays in the image.
-func (r *restaged) allGo(names []string) bool {
-	return !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(r.build, n) && !strings.HasPrefix(n, ".") })
+func (r scripts) allGo(names []string) bool {
+	return !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(r.Build, n) && !strings.HasPrefix(n, ".") })
 }
 
 // compiles is the first command of a RUN, besides those that install, that may need
 // the tools of builds; empty if there is none.
-func compiles(s *step) string {
-	script, err := s.in.Shell()
+func compiles(s *Step) string {
+	script, err := s.In.Shell()
 	if err != nil {
 		return "its script"
 	}
-	read := s.known.reader(s.in.Text())
+	read := s.known.reader(s.In.Text())
 	for i, c := range script.Commands() {
 		c = read(c)
-		if i < len(s.parts) && s.parts[i].Role != recipe.Keeps {
+		if i < len(s.Parts) && s.Parts[i].Role != recipe.Keeps {
 			continue
 		}
 		name := c.Name()
@@ -266,27 +268,27 @@ func compiles(s *step) string {
 }
 
 // remainder is what is left of a RUN in the image, empty if nothing is.
-func (r *restaged) remainder(s *step) (string, error) {
+func (r scripts) remainder(s *Step) (string, error) {
 	k, err := newSketch(s)
 	if err != nil {
 		return "", err
 	}
 	commands, err := k.commands()
 	if err != nil {
-		if s.role == recipe.Keeps {
-			return s.in.Text(), nil // it was read before: no packages
+		if s.Role == recipe.Keeps {
+			return s.In.Text(), nil // it was read before: no packages
 		}
 		return "", err
 	}
-	if len(commands) != len(s.parts) {
-		return s.in.Text(), nil
+	if len(commands) != len(s.Parts) {
+		return s.In.Text(), nil
 	}
 	fates := make([]fate, len(commands))
-	read := s.known.reader(s.in.Text())
+	read := s.known.reader(s.In.Text())
 	content, manages, changes := false, false, false
 	for i := range commands {
 		c := read(commands[i])
-		fates[i] = r.fateOf(&s.parts[i], &c)
+		fates[i] = r.fateOf(&s.Parts[i], &c)
 		if m, ok := readManager(&c); ok && fates[i] == stays && m.installs {
 			left := r.kept(&m, &c)
 			if len(left) == 0 {
@@ -300,7 +302,7 @@ func (r *restaged) remainder(s *step) (string, error) {
 	}
 	switch {
 	case !changes:
-		return s.in.Text(), nil
+		return s.In.Text(), nil
 	case !content:
 		return "", nil
 	}
@@ -324,23 +326,23 @@ func (r *restaged) remainder(s *step) (string, error) {
 
 // kept are the packages of an install that the image has, with the libraries that
 // its tools have brought.
-func (r *restaged) kept(m *manager, c *dockerfile.Command) (out []string) {
+func (r scripts) kept(m *manager, c *dockerfile.Command) (out []string) {
 	dropped := false
 	for _, n := range m.packages(c) {
-		if slices.Contains(r.build, n) {
+		if slices.Contains(r.Build, n) {
 			dropped = true
 			continue
 		}
 		out = append(out, n)
 	}
 	if dropped && m.virtual < 0 {
-		out = append(out, r.libraries...)
+		out = append(out, r.left...)
 	}
 	return out
 }
 
 // trim takes the tools out of an install, and puts in the libraries.
-func (r *restaged) trim(k *sketch, at int) error {
+func (r scripts) trim(k *sketch, at int) error {
 	commands, err := k.commands()
 	if err != nil {
 		return err
@@ -351,11 +353,11 @@ func (r *restaged) trim(k *sketch, at int) error {
 		return nil
 	}
 	names := m.packages(&c)
-	if r.allGo(names) && m.removes || !slices.ContainsFunc(names, func(n string) bool { return slices.Contains(r.build, n) }) {
+	if r.allGo(names) && m.removes || !slices.ContainsFunc(names, func(n string) bool { return slices.Contains(r.Build, n) }) {
 		return nil
 	}
 	if m.installs && m.virtual < 0 {
-		for _, lib := range r.libraries {
+		for _, lib := range r.left {
 			if slices.Contains(names, lib) {
 				continue
 			}
@@ -367,7 +369,7 @@ func (r *restaged) trim(k *sketch, at int) error {
 				return err
 			}
 		}
-		r.libraries = nil
+		r.left = nil
 	}
 	for {
 		commands, err := k.commands()
@@ -375,7 +377,7 @@ func (r *restaged) trim(k *sketch, at int) error {
 			return err
 		}
 		m, _ := readManager(&commands[at])
-		i := slices.IndexFunc(m.packages(&commands[at]), func(n string) bool { return slices.Contains(r.build, n) })
+		i := slices.IndexFunc(m.packages(&commands[at]), func(n string) bool { return slices.Contains(r.Build, n) })
 		if i < 0 {
 			return nil
 		}
@@ -394,7 +396,7 @@ func (r *restaged) trim(k *sketch, at int) error {
 
 // installing is a RUN of the builder: it installs into the environment, and leaves
 // to the image what it does besides after that.
-func (r *restaged) installing(s *step) (string, error) {
+func (r scripts) installing(s *Step) (string, error) {
 	k, err := newSketch(s)
 	if err != nil {
 		return "", err
@@ -403,12 +405,12 @@ func (r *restaged) installing(s *step) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(commands) != len(s.parts) {
+	if len(commands) != len(s.Parts) {
 		return "", fmt.Errorf("its commands are not understood")
 	}
 	done := false
 	for i := len(commands) - 1; i >= 0; i-- {
-		p, c := &s.parts[i], &commands[i]
+		p, c := &s.Parts[i], &commands[i]
 		switch {
 		case p.Role == recipe.Installing:
 			err = r.redirect(k, i, p)
@@ -432,7 +434,7 @@ func (r *restaged) installing(s *step) (string, error) {
 
 // redirect makes a command install into the environment, without what it compiles
 // where that is to go.
-func (r *restaged) redirect(k *sketch, at int, p *part) error {
+func (r scripts) redirect(k *sketch, at int, p *Part) error {
 	in := p.Install
 	switch in.Tool {
 	case recipe.Pip:
@@ -440,11 +442,11 @@ func (r *restaged) redirect(k *sketch, at int, p *part) error {
 	case recipe.UVPip:
 		return r.redirectUV(k, at)
 	case recipe.Poetry:
-		if !r.moved {
+		if !r.Moved {
 			return nil
 		}
 		return k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
-			return []whittle.Edit{in.ReplaceWord(c.Words[0], "VIRTUAL_ENV="+r.dest.venv+" "+c.Words[0].Text)}, nil
+			return []whittle.Edit{in.ReplaceWord(c.Words[0], "VIRTUAL_ENV="+r.venv+" "+c.Words[0].Text)}, nil
 		})
 	case recipe.UVSync:
 		return r.uncompiled(k, at)
@@ -454,8 +456,8 @@ func (r *restaged) redirect(k *sketch, at int, p *part) error {
 
 // redirectPip gives pip its interpreter.
 // https://pip.pypa.io/en/stable/cli/pip/#cmdoption-python
-func (r *restaged) redirectPip(k *sketch, at int) error {
-	if r.dest.clean.Bytecode {
+func (r scripts) redirectPip(k *sketch, at int) error {
+	if r.Clean.Bytecode {
 		err := k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
 			verb := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "install" })
 			if verb < 0 || slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "--no-compile" }) {
@@ -467,7 +469,7 @@ func (r *restaged) redirectPip(k *sketch, at int) error {
 			return err
 		}
 	}
-	if !r.moved {
+	if !r.Moved {
 		return nil
 	}
 	if err := r.withoutWord(k, at, "--user"); err != nil {
@@ -483,33 +485,33 @@ func (r *restaged) redirectPip(k *sketch, at int) error {
 		}) {
 			return nil, fmt.Errorf("%s says itself where it installs to", c.Name())
 		}
-		return []whittle.Edit{in.ReplaceWord(c.Words[i], c.Words[i].Text+" --python "+r.dest.venv)}, nil
+		return []whittle.Edit{in.ReplaceWord(c.Words[i], c.Words[i].Text+" --python "+r.venv)}, nil
 	})
 }
 
 // redirectUV gives uv pip its environment.
 // https://docs.astral.sh/uv/reference/cli/#uv-pip-install--python
-func (r *restaged) redirectUV(k *sketch, at int) error {
-	if err := r.uncompiled(k, at); err != nil || !r.moved {
+func (r scripts) redirectUV(k *sketch, at int) error {
+	if err := r.uncompiled(k, at); err != nil || !r.Moved {
 		return err
 	}
 	return k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
 		for i, w := range c.Words {
 			switch {
 			case w.Value == "--system":
-				return []whittle.Edit{in.ReplaceWord(c.Words[i], "--python "+r.dest.venv)}, nil
+				return []whittle.Edit{in.ReplaceWord(c.Words[i], "--python "+r.venv)}, nil
 			case w.Value == "--python", w.Value == "-p", strings.HasPrefix(w.Value, "--python="), strings.HasPrefix(w.Value, "--prefix"):
 				return nil, fmt.Errorf("%s says itself where it installs to", c.Name())
 			}
 		}
 		verb := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "install" })
-		return []whittle.Edit{in.ReplaceWord(c.Words[verb], c.Words[verb].Text+" --python "+r.dest.venv)}, nil
+		return []whittle.Edit{in.ReplaceWord(c.Words[verb], c.Words[verb].Text+" --python "+r.venv)}, nil
 	})
 }
 
 // uncompiled keeps uv from compiling where no bytecode is wanted.
-func (r *restaged) uncompiled(k *sketch, at int) error {
-	if !r.dest.clean.Bytecode {
+func (r scripts) uncompiled(k *sketch, at int) error {
+	if !r.Clean.Bytecode {
 		return nil
 	}
 	for _, flag := range []string{"--compile-bytecode", "--compile"} {
@@ -517,7 +519,9 @@ func (r *restaged) uncompiled(k *sketch, at int) error {
 			return err
 		}
 	}
-	if !slices.ContainsFunc(r.outline.installSteps(), func(s step) bool { return s.in.Keyword == "ENV" && strings.Contains(s.in.Text(), "UV_COMPILE_BYTECODE") }) {
+	if !slices.ContainsFunc(r.InstallSteps(), func(s Step) bool {
+		return s.In.Keyword == "ENV" && strings.Contains(s.In.Text(), "UV_COMPILE_BYTECODE")
+	}) {
 		return nil
 	}
 	return k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
@@ -526,7 +530,7 @@ func (r *restaged) uncompiled(k *sketch, at int) error {
 }
 
 // withoutWord removes a word of a command where it has it.
-func (r *restaged) withoutWord(k *sketch, at int, word string) error {
+func (r scripts) withoutWord(k *sketch, at int, word string) error {
 	return k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
 		i := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == word })
 		if i < 1 {
@@ -537,18 +541,18 @@ func (r *restaged) withoutWord(k *sketch, at int, word string) error {
 }
 
 // cleanUp deletes the tests at the end of the last RUN that installs.
-func (r *restaged) cleanUp(k *sketch, s *step) error {
-	steps := r.outline.installSteps()
-	last := lastInstall(steps)
-	if !r.dest.clean.Tests || last < 0 || steps[last].in.Span != s.in.Span {
+func (r scripts) cleanUp(k *sketch, s *Step) error {
+	steps := r.InstallSteps()
+	last := LastInstall(steps)
+	if !r.Clean.Tests || last < 0 || steps[last].In.Span != s.In.Span {
 		return nil
 	}
 	commands, err := k.commands()
 	if err != nil {
 		return err
 	}
-	find := "find " + r.dest.venv + " -type d -name tests"
-	for _, keep := range r.dest.clean.KeepTests {
+	find := "find " + r.venv + " -type d -name tests"
+	for _, keep := range r.Clean.KeepTests {
 		find += fmt.Sprintf(" ! -path '*/site-packages/%s/*'", keep)
 	}
 	return k.edit(len(commands)-1, func(in *dockerfile.Instruction, _ dockerfile.Command) ([]whittle.Edit, error) {
@@ -557,7 +561,7 @@ func (r *restaged) cleanUp(k *sketch, s *step) error {
 }
 
 // movePaths is a RUN that cleans up the packages, where they are now.
-func (r *restaged) movePaths(s *step) (string, error) {
+func (r scripts) movePaths(s *Step) (string, error) {
 	k, err := newSketch(s)
 	if err != nil {
 		return "", err
@@ -576,8 +580,8 @@ func (r *restaged) movePaths(s *step) (string, error) {
 
 // rewrite names the environment instead of the interpreter's folder in a command
 // that works on packages.
-func (r *restaged) rewrite(k *sketch, at int) error {
-	if !r.moved {
+func (r scripts) rewrite(k *sketch, at int) error {
+	if !r.Moved {
 		return nil
 	}
 	return k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) (edits []whittle.Edit, err error) {
@@ -586,7 +590,7 @@ func (r *restaged) rewrite(k *sketch, at int) error {
 				if !strings.Contains(rest, "/site-packages") && !strings.HasPrefix(rest, "/lib/python") && rest != "" && path.Clean(rest) != "/lib" {
 					return nil, fmt.Errorf("%s names %s", c.Name(), w.Text)
 				}
-				edits = append(edits, in.ReplaceWord(w, r.dest.venv+rest))
+				edits = append(edits, in.ReplaceWord(w, r.venv+rest))
 			}
 		}
 		return edits, nil

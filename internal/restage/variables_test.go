@@ -1,4 +1,4 @@
-package forecast
+package restage
 
 import (
 	"fmt"
@@ -91,7 +91,7 @@ func TestManyStages(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		_, err = readOutline(f, "", nil)
+		_, err = ReadOutline(f, "", nil)
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%v, want %q", err, test.want)
 		}

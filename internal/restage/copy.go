@@ -1,4 +1,4 @@
-package forecast
+package restage
 
 import (
 	"path"
@@ -12,31 +12,31 @@ import (
 // placeCopy decides about a COPY that comes before the last install. What only says
 // what to install is for the builder. What the builder certainly does not read, and
 // the whole context where requirements alone are read, is for the image.
-func (r *restaged) placeCopy(p *placed, at int) {
-	p.builder = p.in.Text()
-	sources, context := fromContext(p.in)
+func (r *Plan) placeCopy(p *placed, at int) {
+	p.builder = p.In.Text()
+	sources, context := FromContext(p.In)
 	if !context {
-		if len(p.in.Flag("from")) > 0 && r.stageOf(p.in) != nil && !r.local() && !r.builderReads(p.step) {
+		if len(p.In.Flag("from")) > 0 && r.stageOf(p.In) != nil && !r.local() && !r.builderReads(p.Step) {
 			p.builder = "" // such as a front end that another stage has built
 		}
 		return
 	}
-	files := r.copied(p.step, sources)
+	files := r.places(p.Step, sources)
 	switch {
 	case len(files) > 0 && r.onlyInputs(files) && (r.comesAgain(at, files) || r.onlyRequirements(files)) && !r.named(at, files):
 		p.final = ""
-	case r.narrow(p.step, sources) != "":
-		p.builder = r.narrow(p.step, sources)
+	case r.narrow(p.Step, sources) != "":
+		p.builder = r.narrow(p.Step, sources)
 		p.bare = true
-	case !r.local() && r.selfContained() && !r.holdsInputs(files) && len(files) > 0 && !r.builderReads(p.step):
+	case !r.local() && r.selfContained() && !r.holdsInputs(files) && len(files) > 0 && !r.builderReads(p.Step):
 		p.builder = ""
 	}
 }
 
 // stageOf is the stage that an instruction copies from.
-func (r *restaged) stageOf(in *dockerfile.Instruction) *dockerfile.Stage {
-	for i := range r.outline.file.Stages {
-		if st := &r.outline.file.Stages[i]; r.outline.copied(in, st) {
+func (r *Plan) stageOf(in *dockerfile.Instruction) *dockerfile.Stage {
+	for i := range r.File.Stages {
+		if st := &r.File.Stages[i]; r.Copied(in, st) {
 			return st
 		}
 	}
@@ -45,8 +45,8 @@ func (r *restaged) stageOf(in *dockerfile.Instruction) *dockerfile.Stage {
 
 // local says that a folder of the context is installed, so that what is copied may
 // become part of a package.
-func (r *restaged) local() bool {
-	for _, in := range r.outline.installs() {
+func (r *Plan) local() bool {
+	for _, in := range r.Installs() {
 		if len(in.Projects) > 0 || in.Editable || in.Tool == recipe.UVSync || in.Tool == recipe.Poetry {
 			return true
 		}
@@ -60,10 +60,10 @@ func (r *restaged) local() bool {
 }
 
 // selfContained says that the requirements files that are read name no other files.
-func (r *restaged) selfContained() bool {
-	for _, in := range r.outline.installs() {
+func (r *Plan) selfContained() bool {
+	for _, in := range r.Installs() {
 		for _, f := range in.Files {
-			if !selfContained(r.Texts[path.Clean(f)]) && !selfContained(r.Texts[path.Base(f)]) {
+			if !SelfContained(r.Texts[path.Clean(f)]) && !SelfContained(r.Texts[path.Base(f)]) {
 				return false
 			}
 		}
@@ -71,16 +71,16 @@ func (r *restaged) selfContained() bool {
 	return true
 }
 
-// copied maps the files of the context that a COPY takes to their places in the
+// places maps the files of the context that a COPY takes to their places in the
 // image. It is nil where they are not known.
-func (r *restaged) copied(s *step, sources []string) map[string]string {
+func (r *Plan) places(s *Step, sources []string) map[string]string {
 	out := map[string]string{}
-	to := s.known.expanded(s.in.Args[len(s.in.Args)-1].Value)
+	to := s.known.expanded(s.In.Args[len(s.In.Args)-1].Value)
 	if strings.Contains(to, "$") {
 		return nil
 	}
 	folder := strings.HasSuffix(to, "/") || to == "." || len(sources) > 1
-	dest := fromDir(s.dir, to)
+	dest := FromDir(s.dir, to)
 	for _, source := range sources {
 		source = s.known.expanded(source)
 		if strings.Contains(source, "$") {
@@ -116,7 +116,7 @@ var lockFiles = []string{"uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "
 var metadataFiles = []string{"pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", "poetry.toml", ".python-version"}
 
 // onlyInputs says that files say what to install.
-func (r *restaged) onlyInputs(files map[string]string) bool {
+func (r *Plan) onlyInputs(files map[string]string) bool {
 	for name := range files {
 		base := path.Base(name)
 		if !r.isRequirements(name) && !slices.Contains(lockFiles, base) && !slices.Contains(metadataFiles, base) && !strings.HasPrefix(base, "README") && !strings.HasPrefix(base, "LICENSE") {
@@ -128,7 +128,7 @@ func (r *restaged) onlyInputs(files map[string]string) bool {
 
 // onlyRequirements says that files are requirements and locks, which nothing reads
 // but installers.
-func (r *restaged) onlyRequirements(files map[string]string) bool {
+func (r *Plan) onlyRequirements(files map[string]string) bool {
 	for name := range files {
 		if !r.isRequirements(name) && !slices.Contains(lockFiles, path.Base(name)) {
 			return false
@@ -139,17 +139,17 @@ func (r *restaged) onlyRequirements(files map[string]string) bool {
 
 // isRequirements says that an installing command reads a file as requirements or
 // constraints.
-func (r *restaged) isRequirements(name string) bool {
+func (r *Plan) isRequirements(name string) bool {
 	if _, ok := r.Texts[name]; ok {
 		return true
 	}
-	return slices.ContainsFunc(r.outline.installs(), func(in recipe.PackageInstall) bool {
+	return slices.ContainsFunc(r.Installs(), func(in recipe.PackageInstall) bool {
 		return slices.ContainsFunc(in.Files, func(f string) bool { return path.Base(f) == path.Base(name) })
 	})
 }
 
 // holdsInputs says that some of the files say what to install.
-func (r *restaged) holdsInputs(files map[string]string) bool {
+func (r *Plan) holdsInputs(files map[string]string) bool {
 	for name := range files {
 		if r.isRequirements(name) || slices.Contains(lockFiles, path.Base(name)) || slices.Contains(metadataFiles, path.Base(name)) {
 			return true
@@ -160,15 +160,15 @@ func (r *restaged) holdsInputs(files map[string]string) bool {
 
 // comesAgain says that a later COPY of the stage brings all these files to the same
 // places.
-func (r *restaged) comesAgain(at int, files map[string]string) bool {
+func (r *Plan) comesAgain(at int, files map[string]string) bool {
 	left := len(files)
 	for i := at + 1; i < len(r.plan); i++ {
-		s := r.plan[i].step
-		sources, ok := fromContext(s.in)
-		if !ok || s.in.Keyword != "COPY" {
+		s := r.plan[i].Step
+		sources, ok := FromContext(s.In)
+		if !ok || s.In.Keyword != "COPY" {
 			continue
 		}
-		again := r.copied(s, sources)
+		again := r.places(s, sources)
 		n := 0
 		for name, to := range files {
 			if again[name] == to {
@@ -184,14 +184,14 @@ func (r *restaged) comesAgain(at int, files map[string]string) bool {
 
 // named says that an instruction which is not about installing names one of the
 // files.
-func (r *restaged) named(at int, files map[string]string) bool {
+func (r *Plan) named(at int, files map[string]string) bool {
 	for i := range r.plan {
-		s := r.plan[i].step
-		if i == at || s.role != recipe.Keeps || s.in.Keyword == "COPY" || s.in.Keyword == "LABEL" {
+		s := r.plan[i].Step
+		if i == at || s.Role != recipe.Keeps || s.In.Keyword == "COPY" || s.In.Keyword == "LABEL" {
 			continue
 		}
 		for name := range files {
-			if strings.Contains(s.in.Text(), path.Base(name)) {
+			if strings.Contains(s.In.Text(), path.Base(name)) {
 				return true
 			}
 		}
@@ -201,44 +201,44 @@ func (r *restaged) named(at int, files map[string]string) bool {
 
 // narrow is a COPY of the requirements alone instead of the whole context; empty
 // where more may be read.
-func (r *restaged) narrow(s *step, sources []string) string {
-	if len(sources) != 1 || path.Clean(sources[0]) != "." || len(s.in.Flags) > 0 || r.local() || !r.selfContained() {
+func (r *Plan) narrow(s *Step, sources []string) string {
+	if len(sources) != 1 || path.Clean(sources[0]) != "." || len(s.In.Flags) > 0 || r.local() || !r.selfContained() {
 		return ""
 	}
 	var files []string
 	last := r.lastInstall()
 	for i := range r.plan[:last+1] {
-		o := r.plan[i].step
-		if o.in.Keyword == "RUN" && o.role == recipe.Keeps && compiles(o) != "" {
+		o := r.plan[i].Step
+		if o.In.Keyword == "RUN" && o.Role == recipe.Keeps && compiles(o) != "" {
 			return ""
 		}
-		for _, in := range o.installs {
+		for _, in := range o.Installs {
 			files = append(files, in.Files...)
 		}
 	}
-	if len(files) == 0 || slices.ContainsFunc(files, func(f string) bool { return !plain(f) || strings.Contains(f, "/") }) {
+	if len(files) == 0 || slices.ContainsFunc(files, func(f string) bool { return !Plain(f) || strings.Contains(f, "/") }) {
 		return ""
 	}
 	slices.Sort(files)
-	keyword := s.in.Text()[:len("COPY")]
+	keyword := s.In.Text()[:len("COPY")]
 	return keyword + " " + strings.Join(slices.Compact(files), " ") + " ./"
 }
 
 // builderReads says that what the builder runs names the files, or the place, of a
 // COPY.
-func (r *restaged) builderReads(s *step) bool {
+func (r *Plan) builderReads(s *Step) bool {
 	last := r.lastInstall()
 	for i := range r.plan[:last+1] {
-		o := r.plan[i].step
-		if o.in.Keyword != "RUN" {
+		o := r.plan[i].Step
+		if o.In.Keyword != "RUN" {
 			continue
 		}
-		if o.role == recipe.Keeps && compiles(o) != "" {
+		if o.Role == recipe.Keeps && compiles(o) != "" {
 			return true
 		}
-		for _, a := range s.in.Args {
+		for _, a := range s.In.Args {
 			word := path.Base(a.Value)
-			if word == "." || word == "/" || strings.Contains(word, "$") || strings.ContainsAny(word, "*?[") || strings.Contains(o.in.Text(), word) && word != "app" {
+			if word == "." || word == "/" || strings.Contains(word, "$") || strings.ContainsAny(word, "*?[") || strings.Contains(o.In.Text(), word) && word != "app" {
 				if word != "." && word != "/" {
 					return true
 				}

@@ -1,4 +1,4 @@
-package forecast
+package restage
 
 import (
 	"fmt"
@@ -36,21 +36,21 @@ func (v variables) after(in *dockerfile.Instruction, arguments map[string]string
 		return v
 	}
 	out := variables{maps.Clone(v.values), maps.Clone(v.env)}
-	for _, a := range assignments(in) {
-		if _, there := out.env[a.name]; !there && len(out.env) >= maxVariables {
+	for _, a := range Assignments(in) {
+		if _, there := out.env[a.Name]; !there && len(out.env) >= maxVariables {
 			continue // over the limit: its value is not known
 		}
-		if in.Keyword == "ARG" && v.env[a.name] {
+		if in.Keyword == "ARG" && v.env[a.Name] {
 			continue
 		}
-		value, ok := arguments[a.name]
+		value, ok := arguments[a.Name]
 		if in.Keyword == "ENV" || !ok && a.set {
 			value, ok = dockerfile.Expand(a.value, v.values)
 		}
-		if delete(out.values, a.name); ok {
-			out.values[a.name] = value
+		if delete(out.values, a.Name); ok {
+			out.values[a.Name] = value
 		}
-		out.env[a.name] = in.Keyword == "ENV"
+		out.env[a.Name] = in.Keyword == "ENV"
 	}
 	return out
 }
@@ -65,19 +65,19 @@ func (v variables) below() variables {
 
 // assignment is one NAME=VALUE of ENV or ARG as written; set says that there is
 // a value.
-type assignment struct {
-	name, value string
+type Assignment struct {
+	Name, value string
 	set         bool
 }
 
 // assignments are those of an ENV or ARG. "ENV NAME VALUE" is the old form.
-func assignments(in *dockerfile.Instruction) (out []assignment) {
+func Assignments(in *dockerfile.Instruction) (out []Assignment) {
 	if in.Keyword == "ENV" && len(in.Args) == 2 && !strings.Contains(in.Args[0].Value, "=") {
-		return []assignment{{in.Args[0].Value, in.Args[1].Value, true}}
+		return []Assignment{{in.Args[0].Value, in.Args[1].Value, true}}
 	}
 	for _, a := range in.Args {
 		name, value, set := strings.Cut(a.Value, "=")
-		out = append(out, assignment{name, value, set})
+		out = append(out, Assignment{name, value, set})
 	}
 	return out
 }
@@ -103,7 +103,7 @@ func (v variables) reader(script string) func(dockerfile.Command) dockerfile.Com
 				continue
 			}
 			value, ok := dockerfile.Expand(w.Text, v.values)
-			if ok && plain(strings.Map(bracketless, value)) && !v.assigned(w.Text, script, sets) {
+			if ok && Plain(strings.Map(bracketless, value)) && !v.assigned(w.Text, script, sets) {
 				w.Value, w.Literal = value, true
 			}
 		}
@@ -141,17 +141,17 @@ func (v variables) assigned(word, script string, sets map[string]bool) bool {
 
 // exported is the shell command that gives the variables of an ENV to the commands
 // of one RUN.
-func exported(in *dockerfile.Instruction) (string, error) {
+func Exported(in *dockerfile.Instruction) (string, error) {
 	words := []string{"export"}
-	for _, a := range assignments(in) {
+	for _, a := range Assignments(in) {
 		value := strings.Trim(a.value, `"`)
-		if strings.Contains(a.value, "'") || !plain("x"+strings.Map(referenceless, value)) || !plain(a.name) {
-			return "", fmt.Errorf("%s of the builder would be set in the image", a.name)
+		if strings.Contains(a.value, "'") || !Plain("x"+strings.Map(referenceless, value)) || !Plain(a.Name) {
+			return "", fmt.Errorf("%s of the builder would be set in the image", a.Name)
 		}
-		if !plain(value) {
+		if !Plain(value) {
 			value = `"` + value + `"`
 		}
-		words = append(words, a.name+"="+value)
+		words = append(words, a.Name+"="+value)
 	}
 	return strings.Join(words, " "), nil
 }
@@ -178,11 +178,11 @@ func flattened(f *dockerfile.File, st *dockerfile.Stage) *dockerfile.Stage {
 }
 
 // head is a stage's FROM line.
-func (r *outline) head(st *dockerfile.Stage) string {
+func (r *Outline) Head(st *dockerfile.Stage) string {
 	if st.From == nil {
 		return st.Head.Text()
 	}
-	text := "FROM " + platformFlag(st) + st.Base
+	text := "FROM " + PlatformFlag(st) + st.Base
 	if st.Name != "" {
 		text += " AS " + st.Name
 	}

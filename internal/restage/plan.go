@@ -1,4 +1,4 @@
-package forecast
+package restage
 
 import (
 	"fmt"
@@ -14,20 +14,53 @@ import (
 // System is what is known of the operating system's packages in a measured image.
 type System interface {
 	// Split says which of the packages that a Dockerfile installs only building
-	// needs. libraries are packages that these brought and the image loads.
-	Split(names []string) (build, libraries []string)
-	// Freed are the bytes of each layer that go with build if libraries stay.
-	Freed(build, libraries []string) map[int]int64
+	// needs. used are packages that these brought and that the image uses.
+	Split(names []string) (build, used []string)
+	// Freed are the bytes of each layer that go with build if used stay.
+	Freed(build, used []string) map[int]int64
 }
 
-// restaged is the original's Dockerfile, edited so that a stage of its own installs
-// the packages and the image gets their environment: lines that need no change stay
-// as they are.
-type restaged struct {
-	*account
-	dest destination
-	// moved says that the original installs into the interpreter's own folder.
-	moved bool
+// Input is what is known of an image and of the Dockerfile that made it.
+type Input struct {
+	*Outline
+	// Site is the folder of the packages: "usr/local/lib/python3.13/site-packages".
+	Site string
+	// Official says that Python is where python's own images have it.
+	Official bool
+	// Has says whether the image has a file or folder.
+	Has func(p string) bool
+	// Distributions are the installed ones.
+	Distributions []Distribution
+	// Context has the sizes in bytes of the files in the build context, Texts the
+	// requirements files, by their paths.
+	Context map[string]int64
+	Texts   map[string][]byte
+	// System is nil where nothing is known of the system's packages.
+	System System
+	// Names is where a file of the project has a text; nil where none can be read.
+	Names func(text string) (where string)
+	// Slim is the smaller base for the image, empty where there is none.
+	Slim string
+	// Clean is what to delete from the packages, Quiet are lines for the image's stage.
+	Clean Cleanup
+	Quiet []string
+}
+
+// Distribution is an installed distribution. Record is the folder of its metadata.
+type Distribution struct {
+	Name, Record   string
+	Editable, Pure bool
+}
+
+// Plan is the original's Dockerfile, edited so that a stage of its own installs the
+// packages and the image gets their environment: lines that need no change stay as
+// they are.
+type Plan struct {
+	Input
+	// Moved says that the original installs into the interpreter's own folder; venv
+	// is the environment.
+	Moved bool
+	venv  string
 	// split is the stage that is taken apart, or nil if packages are installed in a
 	// stage of their own already; plan has its instructions.
 	split *dockerfile.Stage
@@ -36,10 +69,9 @@ type restaged struct {
 	// empty one is removed. added follows the last that installs.
 	changed map[int]string
 	added   []string
-	// build are the system packages that only the builder needs, libraries those
-	// that the image needs of what they brought.
-	// needs are all of these libraries, those in libraries are not written yet.
-	build, libraries, needs []string
+	// Build are the system packages that only the builder needs, Used those that the
+	// image needs of what they brought. left are those that are not written yet.
+	Build, Used, left []string
 	// label is the builder's name, base what the image's FROM line names.
 	label, base string
 }
@@ -48,16 +80,16 @@ type restaged struct {
 // of the two stages; an empty one is not there. bare says that the comment above it
 // is about the image only.
 type placed struct {
-	*step
+	*Step
 	builder, final string
 	bare           bool
 }
 
-// restage plans the edit.
-func (a *account) restage() (*restaged, error) {
-	r := &restaged{account: a, changed: map[int]string{}, base: a.outline.final.Base, dest: a.dest("")}
-	if a.Slim != nil {
-		r.base = a.Slim.Name
+// New plans the edit. Errors say what is in its way, with the line.
+func New(in Input) (*Plan, error) {
+	r := &Plan{Input: in, changed: map[int]string{}, base: in.Final.Base}
+	if in.Slim != "" {
+		r.base = in.Slim
 	}
 	if err := r.environment(); err != nil {
 		return nil, err
@@ -65,82 +97,76 @@ func (a *account) restage() (*restaged, error) {
 	if err := r.refused(); err != nil {
 		return nil, err
 	}
-	if a.outline.two() {
-		r.label = a.outline.install.Label()
+	if r.Two() {
+		r.label = r.Install.Label()
 		return r, r.rebuild()
 	}
-	r.label = a.outline.freeName(builderName)
+	r.label = r.FreeName(BuilderName)
 	return r, r.takeApart()
 }
 
 // environment finds where the packages are: in an environment that the original
 // makes, or in the interpreter's folder, from where they are moved to one.
-func (r *restaged) environment() error {
-	prefix, _, ok := strings.Cut(r.site, "/lib/python")
-	if !ok || !strings.HasSuffix(r.site, "/site-packages") {
-		return fmt.Errorf("the packages are in /%s, which no environment has", r.site)
+func (r *Plan) environment() error {
+	prefix, _, ok := strings.Cut(r.Site, "/lib/python")
+	if !ok || !strings.HasSuffix(r.Site, "/site-packages") {
+		return fmt.Errorf("the packages are in /%s, which no environment has", r.Site)
 	}
 	dir := "/" + prefix
 	switch {
 	case dir == "/usr/local":
-		if r.interpreter == "" {
+		if !r.Official {
 			return fmt.Errorf("the image's Python is not at /usr/local, where python's own images have it")
 		}
-		r.dest.venv, r.moved = ownVenv, true
-	case r.outline.venv() == dir || r.has(prefix+"/pyvenv.cfg"):
-		r.dest.venv = dir
+		r.venv, r.Moved = OwnVenv, true
+	case r.OwnVenv() == dir || r.Has(prefix+"/pyvenv.cfg"):
+		r.venv = dir
 	default:
 		return fmt.Errorf("the packages are in %s, which is no virtual environment", dir)
 	}
-	if r.has("root/.local/share/uv/python") {
+	if r.Has("root/.local/share/uv/python") {
 		return fmt.Errorf("uv has downloaded a Python of its own")
 	}
-	return r.dest.check()
-}
-
-// has says whether the image has a file or folder.
-func (r *restaged) has(p string) bool {
-	for _, n := range r.Ledger.Tree.Nodes {
-		if n.Path == p || strings.HasPrefix(n.Path, p+"/") {
-			return true
+	for _, word := range append([]string{r.venv}, r.Clean.KeepTests...) {
+		if !Plain(word) {
+			return fmt.Errorf("%.40q cannot be written into a Dockerfile", word)
 		}
 	}
-	return false
+	return nil
 }
 
 // pathLoses are words of programs that start others with another PATH.
 var pathLoses = []string{"su -", "su --login", "sudo ", "runuser -l", "crond", "cron ", "env -i"}
 
 // refused is why the packages cannot be moved out of the image's own stage.
-func (r *restaged) refused() error {
-	for _, d := range r.dists {
-		dist := &r.Graph.Distributions[d.index]
-		if dist.Editable && !d.pure {
-			return fmt.Errorf("%s is installed in place (editable) and may have compiled files there", d.name)
+func (r *Plan) refused() error {
+	for _, d := range r.Distributions {
+		if d.Editable && !d.Pure {
+			return fmt.Errorf("%s is installed in place (editable) and may have compiled files there", d.Name)
 		}
-		if dist.Editable && !strings.HasPrefix(dist.Record, r.site+"/") {
-			return fmt.Errorf("%s is installed in place (editable), with its metadata beside its sources", d.name)
+		if d.Editable && !strings.HasPrefix(d.Record, r.Site+"/") {
+			return fmt.Errorf("%s is installed in place (editable), with its metadata beside its sources", d.Name)
 		}
 	}
-	for i := range r.outline.runtime {
-		s := &r.outline.runtime[i]
-		if s.role != recipe.Keeps && s.role != recipe.InstallsBuildTools {
+	for i := range r.Runtime {
+		s := &r.Runtime[i]
+		if s.Role != recipe.Keeps && s.Role != recipe.InstallsBuildTools {
 			continue
 		}
-		text := s.in.Text()
+		text := s.In.Text()
 		switch {
-		case s.in.Keyword == "ENV" && setsPath(s.in) && r.moved:
-			return fmt.Errorf("%s: ENV sets PATH anew", r.outline.at(s.in))
-		case startsInstaller(s.in):
-			return fmt.Errorf("%s: %s starts an installer, which would not be in the image", r.outline.at(s.in), s.in.Keyword)
-		case !r.moved:
+		case s.In.Keyword == "ENV" && SetsPath(s.In) && r.Moved:
+			return fmt.Errorf("%s: ENV sets PATH anew", r.At(s.In))
+		case StartsInstaller(s.In):
+			return fmt.Errorf("%s: %s starts an installer, which would not be in the image", r.At(s.In), s.In.Keyword)
+		case !r.Moved:
 		case strings.Contains(text, "/site-packages"), strings.Contains(text, "/usr/local/bin/"), strings.Contains(text, "/usr/local/lib/python"):
-			return fmt.Errorf("%s: %s names a place that the packages are moved away from", r.outline.at(s.in), s.in.Keyword)
+			return fmt.Errorf("%s: %s names a place that the packages are moved away from", r.At(s.In), s.In.Keyword)
 		case slices.ContainsFunc(pathLoses, func(w string) bool { return strings.Contains(text, w) }):
-			return fmt.Errorf("%s: %s may start Python without the image's PATH, and so without the environment", r.outline.at(s.in), s.in.Keyword)
+			return fmt.Errorf("%s: %s may start Python without the image's PATH, and so without the environment", r.At(s.In), s.In.Keyword)
 		}
 	}
-	if r.moved && r.Names != nil {
+	if r.Moved && r.Names != nil {
 		for _, part := range slices.Concat([]string{"/usr/local/bin/", "/usr/local/lib/python", "/site-packages"}, pathLoses) {
 			if where := r.Names(part); where != "" {
 				return fmt.Errorf("%s names %s: it would not find the packages in an environment", where, strings.TrimSpace(part))
@@ -151,21 +177,21 @@ func (r *restaged) refused() error {
 }
 
 // takeApart plans a stage that installs besides the image's.
-func (r *restaged) takeApart() error {
-	for i := range r.outline.runtime {
-		s := &r.outline.runtime[i]
-		if s.role != recipe.Installing {
+func (r *Plan) takeApart() error {
+	for i := range r.Runtime {
+		s := &r.Runtime[i]
+		if s.Role != recipe.Installing {
 			continue
 		}
-		st := &r.outline.file.Stages[s.in.Stage]
+		st := &r.File.Stages[s.In.Stage]
 		if r.split != nil && r.split != st {
-			return fmt.Errorf("packages are installed in %s and in %s, which builds on it", r.outline.file.StageName(r.split.Index), r.outline.file.StageName(st.Index))
+			return fmt.Errorf("packages are installed in %s and in %s, which builds on it", r.File.StageName(r.split.Index), r.File.StageName(st.Index))
 		}
 		r.split = st
 	}
-	for i := range r.outline.runtime {
-		if s := &r.outline.runtime[i]; s.in.Stage == r.split.Index {
-			r.plan = append(r.plan, placed{step: s})
+	for i := range r.Runtime {
+		if s := &r.Runtime[i]; s.In.Stage == r.split.Index {
+			r.plan = append(r.plan, placed{Step: s})
 		}
 	}
 	if err := r.elsewhere(); err != nil {
@@ -177,19 +203,19 @@ func (r *restaged) takeApart() error {
 	last := r.lastInstall()
 	for i := range r.plan {
 		if err := r.place(&r.plan[i], i, last); err != nil {
-			return fmt.Errorf("%s: %w", r.outline.at(r.plan[i].in), err)
+			return fmt.Errorf("%s: %w", r.At(r.plan[i].In), err)
 		}
 	}
-	if len(r.libraries) > 0 {
-		return fmt.Errorf("the image loads libraries of %s, which no instruction would install", strings.Join(r.libraries, ", "))
+	if len(r.left) > 0 {
+		return fmt.Errorf("the image loads libraries of %s, which no instruction would install", strings.Join(r.left, ", "))
 	}
 	r.dropUnused(last)
 	return nil
 }
 
 // elsewhere refuses to take a stage apart where another stage would notice.
-func (r *restaged) elsewhere() error {
-	f := r.outline.file
+func (r *Plan) elsewhere() error {
+	f := r.File
 	for i := range f.Stages {
 		st := &f.Stages[i]
 		builds := st.Index != r.split.Index && slices.Contains(f.Ancestry(st), r.split.Index)
@@ -197,13 +223,15 @@ func (r *restaged) elsewhere() error {
 			in := &st.Instructions[j]
 			text := in.Text()
 			if number := numbered(in); number >= r.split.Index && (st.Index >= r.split.Index) {
-				return fmt.Errorf("%s: it names a stage by its number, which a further stage changes", r.outline.at(in))
+				return fmt.Errorf("%s: it names a stage by its number, which a further stage changes", r.At(in))
 			}
 			switch {
-			case r.moved && r.outline.copied(in, r.split) && slices.ContainsFunc(in.Args, func(a dockerfile.Arg) bool { return within("/usr/local", path.Clean(a.Value)) || within(path.Clean(a.Value), "/usr/local") }):
-				return fmt.Errorf("%s: it copies packages out of %s", r.outline.at(in), f.StageName(r.split.Index))
-			case builds && r.moved && (startsInstaller(in) || installs(in) || strings.Contains(text, "/site-packages") || strings.Contains(text, "/usr/local/bin/")):
-				return fmt.Errorf("%s: %s builds on %s and works on its packages", r.outline.at(in), f.StageName(st.Index), f.StageName(r.split.Index))
+			case r.Moved && r.Copied(in, r.split) && slices.ContainsFunc(in.Args, func(a dockerfile.Arg) bool {
+				return Within("/usr/local", path.Clean(a.Value)) || Within(path.Clean(a.Value), "/usr/local")
+			}):
+				return fmt.Errorf("%s: it copies packages out of %s", r.At(in), f.StageName(r.split.Index))
+			case builds && r.Moved && (StartsInstaller(in) || installs(in) || strings.Contains(text, "/site-packages") || strings.Contains(text, "/usr/local/bin/")):
+				return fmt.Errorf("%s: %s builds on %s and works on its packages", r.At(in), f.StageName(st.Index), f.StageName(r.split.Index))
 			}
 		}
 	}
@@ -240,9 +268,9 @@ func installs(in *dockerfile.Instruction) bool {
 	})
 }
 
-func (r *restaged) lastInstall() (last int) {
+func (r *Plan) lastInstall() (last int) {
 	for i := range r.plan {
-		if r.plan[i].role == recipe.Installing {
+		if r.plan[i].Role == recipe.Installing {
 			last = i
 		}
 	}
@@ -251,52 +279,52 @@ func (r *restaged) lastInstall() (last int) {
 
 // tools finds the system packages that the image does not need. There are none if
 // another instruction may compile.
-func (r *restaged) tools() error {
+func (r *Plan) tools() error {
 	var names []string
 	for i := range r.plan {
-		s := r.plan[i].step
-		if s.in.Keyword != "RUN" {
+		s := r.plan[i].Step
+		if s.In.Keyword != "RUN" {
 			continue
 		}
 		names = append(names, requested(s)...)
-		if s.role == recipe.Keeps || s.role == recipe.Installing {
+		if s.Role == recipe.Keeps || s.Role == recipe.Installing {
 			if name := compiles(s); name != "" {
 				return nil // what it needs of the tools is not known: they stay
 			}
 		}
 	}
 	if r.System != nil {
-		r.build, r.libraries = r.System.Split(names)
-		r.needs = r.libraries
+		r.Build, r.left = r.System.Split(names)
+		r.Used = r.left
 		return nil
 	}
 	for _, n := range names {
-		if slices.Contains(compilers(), n) {
-			r.build = append(r.build, n)
+		if slices.Contains(Compilers(), n) {
+			r.Build = append(r.Build, n)
 		}
 	}
 	return nil
 }
 
 // place decides where an instruction goes.
-func (r *restaged) place(p *placed, at, last int) (err error) {
-	text := p.in.Text()
-	switch p.role {
+func (r *Plan) place(p *placed, at, last int) (err error) {
+	text := p.In.Text()
+	switch p.Role {
 	case recipe.FetchesInstaller, recipe.PreparesInstaller, recipe.MakesVenv:
 		p.builder = text
 		return nil
 	case recipe.Cleans:
-		p.builder, err = r.movePaths(p.step)
+		p.builder, err = scripts{r}.movePaths(p.Step)
 		return err
 	case recipe.Installing:
-		if p.builder, err = r.installing(p.step); err == nil {
-			p.final, err = r.remainder(p.step)
+		if p.builder, err = scripts{r}.installing(p.Step); err == nil {
+			p.final, err = scripts{r}.remainder(p.Step)
 		}
 		return err
 	}
-	switch p.in.Keyword {
+	switch p.In.Keyword {
 	case "RUN":
-		if p.final, err = r.remainder(p.step); at < last && !r.indifferent(p.step) {
+		if p.final, err = scripts{r}.remainder(p.Step); at < last && !r.indifferent(p.Step) {
 			p.builder = text
 		}
 		return err
@@ -308,7 +336,7 @@ func (r *restaged) place(p *placed, at, last int) (err error) {
 		return nil
 	case "ENV":
 		p.final, p.bare = text, true
-		if at < last && !onlyRuntime(p.in) {
+		if at < last && !onlyRuntime(p.In) {
 			p.builder = text
 		}
 	case "ARG", "WORKDIR", "SHELL":
@@ -318,7 +346,7 @@ func (r *restaged) place(p *placed, at, last int) (err error) {
 		}
 	case "USER":
 		p.final = text
-		if user := p.in.Args; at < last && len(user) > 0 && recipe.IsRoot(user[0].Value) {
+		if user := p.In.Args; at < last && len(user) > 0 && recipe.IsRoot(user[0].Value) {
 			p.builder, p.bare = text, true
 		}
 	default:
@@ -334,22 +362,22 @@ var runtimeOnly = []string{"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHO
 
 // onlyRuntime says that an ENV sets nothing that a build may ask for.
 func onlyRuntime(in *dockerfile.Instruction) bool {
-	return !slices.ContainsFunc(assignments(in), func(x assignment) bool { return !slices.Contains(runtimeOnly, x.name) })
+	return !slices.ContainsFunc(Assignments(in), func(x Assignment) bool { return !slices.Contains(runtimeOnly, x.Name) })
 }
 
 // dropUnused takes out of each stage what nothing there asks for: settings that the
 // other stage's instructions name, and copied files that none of it reads.
-func (r *restaged) dropUnused(last int) {
-	local := slices.ContainsFunc(r.outline.installs(), func(in recipe.PackageInstall) bool {
+func (r *Plan) dropUnused(last int) {
+	local := slices.ContainsFunc(r.Installs(), func(in recipe.PackageInstall) bool {
 		return len(in.Projects) > 0 || in.Editable || in.Tool == recipe.UVSync || in.Tool == recipe.Poetry
 	})
 	for i := range r.plan {
 		p := &r.plan[i]
 		switch {
 		case p.builder == "" || p.final == "":
-		case p.in.Keyword == "ARG":
+		case p.In.Keyword == "ARG":
 			r.placeArgument(p)
-		case p.in.Keyword == "ENV" && i < last && !local && r.namesNothing(p):
+		case p.In.Keyword == "ENV" && i < last && !local && r.namesNothing(p):
 			p.builder = ""
 		}
 	}
@@ -363,9 +391,9 @@ var forBuilds = []string{"PIP_", "UV_", "POETRY_", "PDM_", "PIPENV_", "CC", "CXX
 // namesNothing says that none of the variables of an ENV is for builds by its name,
 // or named by what the builder runs, and that it only installs what the index has
 // built.
-func (r *restaged) namesNothing(p *placed) bool {
-	for _, x := range assignments(p.in) {
-		if slices.ContainsFunc(forBuilds, func(start string) bool { return strings.HasPrefix(x.name, start) }) || r.mentions(true, p, x.name) || len(r.build) > 0 {
+func (r *Plan) namesNothing(p *placed) bool {
+	for _, x := range Assignments(p.In) {
+		if slices.ContainsFunc(forBuilds, func(start string) bool { return strings.HasPrefix(x.Name, start) }) || r.mentions(true, p, x.Name) || len(r.Build) > 0 {
 			return false
 		}
 	}
@@ -373,7 +401,7 @@ func (r *restaged) namesNothing(p *placed) bool {
 }
 
 // mentions says that another instruction of a stage has a word in its text.
-func (r *restaged) mentions(builder bool, but *placed, word string) bool {
+func (r *Plan) mentions(builder bool, but *placed, word string) bool {
 	for i := range r.plan {
 		p := &r.plan[i]
 		text := p.final
@@ -389,12 +417,12 @@ func (r *restaged) mentions(builder bool, but *placed, word string) bool {
 
 // placeArgument leaves an ARG where it is named. One that nothing names is for
 // what RUN starts.
-func (r *restaged) placeArgument(p *placed) {
+func (r *Plan) placeArgument(p *placed) {
 	builder, final := false, false
-	for _, x := range assignments(p.in) {
-		builder, final = builder || r.mentions(true, p, x.name), final || r.mentions(false, p, x.name)
+	for _, x := range Assignments(p.In) {
+		builder, final = builder || r.mentions(true, p, x.Name), final || r.mentions(false, p, x.Name)
 	}
-	runs := slices.ContainsFunc(r.plan, func(o placed) bool { return o.in.Keyword == "RUN" && o.final != "" })
+	runs := slices.ContainsFunc(r.plan, func(o placed) bool { return o.In.Keyword == "RUN" && o.final != "" })
 	switch {
 	case builder && !final && !runs, !builder && !final && !runs:
 		p.final, p.bare = "", false
@@ -405,8 +433,8 @@ func (r *restaged) placeArgument(p *placed) {
 
 // indifferent says that a RUN makes users and folders only, which installing does
 // not ask for.
-func (r *restaged) indifferent(s *step) bool {
-	script, err := s.in.Shell()
+func (r *Plan) indifferent(s *Step) bool {
+	script, err := s.In.Shell()
 	if err != nil {
 		return false
 	}
@@ -421,15 +449,15 @@ func (r *restaged) indifferent(s *step) bool {
 		}
 	}
 	return !slices.ContainsFunc(r.plan, func(p placed) bool { // the user of a copied file has to be there
-		return (p.in.Keyword == "COPY" || p.in.Keyword == "ADD") && len(p.in.Flag("chown")) > 0 && p.in.Span.Start < r.plan[r.lastInstall()].in.Span.Start
+		return (p.In.Keyword == "COPY" || p.In.Keyword == "ADD") && len(p.In.Flag("chown")) > 0 && p.In.Span.Start < r.plan[r.lastInstall()].In.Span.Start
 	})
 }
 
 // builderNames says that a RUN or COPY before the last install names a place.
-func (r *restaged) builderNames(but *step, place string) bool {
+func (r *Plan) builderNames(but *Step, place string) bool {
 	last := r.lastInstall()
 	for i := range r.plan[:last+1] {
-		if s := r.plan[i].step; s != but && (s.in.Keyword == "RUN" || s.in.Keyword == "COPY") && strings.Contains(s.in.Text(), place) {
+		if s := r.plan[i].Step; s != but && (s.In.Keyword == "RUN" || s.In.Keyword == "COPY") && strings.Contains(s.In.Text(), place) {
 			return true
 		}
 	}

@@ -1,4 +1,4 @@
-package forecast
+package restage
 
 import (
 	"fmt"
@@ -10,16 +10,16 @@ import (
 )
 
 // lineEnd is the file's.
-func (r *restaged) lineEnd() string {
-	if i := strings.IndexByte(string(r.outline.file.Source), '\n'); i > 0 && r.outline.file.Source[i-1] == '\r' {
+func (r *Plan) lineEnd() string {
+	if i := strings.IndexByte(string(r.File.Source), '\n'); i > 0 && r.File.Source[i-1] == '\r' {
 		return "\r\n"
 	}
 	return "\n"
 }
 
 // keyword is a keyword in the case that the file uses.
-func (r *restaged) keyword(word string) string {
-	if text := r.outline.file.Stages[0].Head.Text(); strings.HasPrefix(text, "from") {
+func (r *Plan) keyword(word string) string {
+	if text := r.File.Stages[0].Head.Text(); strings.HasPrefix(text, "from") {
 		return strings.ToLower(word)
 	}
 	return word
@@ -83,20 +83,20 @@ func uncommented(lead string) string {
 
 // lead are the lines between an instruction and what is before it: comments and
 // blank lines, with what the line of the instruction starts with.
-func (r *restaged) lead(before int, in *dockerfile.Instruction) string {
-	gap := string(r.outline.file.Source[before:in.Span.Start])
+func (r *Plan) lead(before int, in *dockerfile.Instruction) string {
+	gap := string(r.File.Source[before:in.Span.Start])
 	_, lead, _ := strings.Cut(gap, "\n")
 	return lead
 }
 
-// text is the new Dockerfile.
-func (r *restaged) text() (string, error) {
+// Text is the new Dockerfile.
+func (r *Plan) Text() (string, error) {
 	if r.split == nil {
 		return r.rebuilt()
 	}
 	w := &page{nl: r.lineEnd()}
 	st := r.split
-	src := r.outline.file.Source
+	src := r.File.Source
 	head := st.Head.Text()
 	from, err := r.heads(head)
 	if err != nil {
@@ -114,10 +114,10 @@ func (r *restaged) text() (string, error) {
 }
 
 // heads are the FROM lines of the two stages.
-func (r *restaged) heads(head string) (from [2]string, err error) {
+func (r *Plan) heads(head string) (from [2]string, err error) {
 	st := r.split
 	if len(st.Head.Comments) > 0 || strings.Contains(head, "\n") {
-		return from, fmt.Errorf("%s: FROM has more than one line", r.outline.at(&st.Head))
+		return from, fmt.Errorf("%s: FROM has more than one line", r.At(&st.Head))
 	}
 	words := strings.Fields(head)
 	as := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, "AS") })
@@ -131,23 +131,23 @@ func (r *restaged) heads(head string) (from [2]string, err error) {
 	}
 	from[0] = bare + " " + keyword + " " + r.label
 	from[1] = head
-	if r.base != st.Base && st.Index == r.outline.final.Index && st.From == nil {
+	if r.base != st.Base && st.Index == r.Final.Index && st.From == nil {
 		from[1] = strings.Replace(head, st.Base, r.base, 1)
 	}
 	return from, nil
 }
 
 // writeBuilder writes the stage that installs, below its FROM line.
-func (r *restaged) writeBuilder(w *page) {
-	before, made := r.split.Head.Span.End, !r.moved
+func (r *Plan) writeBuilder(w *page) {
+	before, made := r.split.Head.Span.End, !r.Moved
 	for i := range r.plan {
 		p := &r.plan[i]
-		lead := r.lead(before, p.in)
-		before = p.in.Span.End
+		lead := r.lead(before, p.In)
+		before = p.In.Span.End
 		if p.bare && p.final != "" && p.builder != "" {
 			lead = uncommented(lead)
 		}
-		if p.builder != "" && p.role == recipe.Installing && !made {
+		if p.builder != "" && p.Role == recipe.Installing && !made {
 			made = true
 			blank, rest := parted(lead)
 			w.put(blank, r.makeVenv(w.nl))
@@ -158,15 +158,15 @@ func (r *restaged) writeBuilder(w *page) {
 }
 
 // makeVenv are the lines that make the environment.
-func (r *restaged) makeVenv(nl string) string {
+func (r *Plan) makeVenv(nl string) string {
 	return "# The environment has no pip: the builder's own installs into it." + nl +
-		r.keyword("RUN") + " " + r.python() + " -m venv --without-pip " + r.dest.venv
+		r.keyword("RUN") + " " + r.python() + " -m venv --without-pip " + r.venv
 }
 
 // python is how the original calls the interpreter.
-func (r *restaged) python() string {
-	for i := range r.outline.runtime {
-		if in := r.outline.runtime[i].in; in.Keyword == "RUN" && strings.Contains(in.Text(), "python3 -m ") {
+func (r *Plan) python() string {
+	for i := range r.Runtime {
+		if in := r.Runtime[i].In; in.Keyword == "RUN" && strings.Contains(in.Text(), "python3 -m ") {
 			return "python3"
 		}
 	}
@@ -174,22 +174,22 @@ func (r *restaged) python() string {
 }
 
 // writeImage writes the image's stage, below its FROM line.
-func (r *restaged) writeImage(w *page) {
-	quiet := r.quiet()
+func (r *Plan) writeImage(w *page) {
+	quiet := r.Quiet
 	before, brought := r.split.Head.Span.End, false
 	for i := range r.plan {
 		p := &r.plan[i]
-		lead := r.lead(before, p.in)
-		before = p.in.Span.End
+		lead := r.lead(before, p.In)
+		before = p.In.Span.End
 		if len(quiet) > 0 && i == 0 {
 			w.put("", strings.Join(quiet, w.nl))
 		}
-		_, context := fromContext(p.in)
-		if !brought && (p.role == recipe.Installing || context && p.final != "" && i < r.lastInstall()) {
+		_, context := FromContext(p.In)
+		if !brought && (p.Role == recipe.Installing || context && p.final != "" && i < r.lastInstall()) {
 			brought = true
 			blank, rest := parted(lead)
 			w.put(blank, strings.Join(r.bring(), w.nl))
-			if lead = rest; p.role != recipe.Installing && blank != "" {
+			if lead = rest; p.Role != recipe.Installing && blank != "" {
 				lead = blank + rest
 			}
 			if p.final == "" {
@@ -201,10 +201,10 @@ func (r *restaged) writeImage(w *page) {
 }
 
 // bring are the lines that bring the environment into the image.
-func (r *restaged) bring() []string {
-	lines := []string{r.keyword("COPY") + " --from=" + r.label + " " + r.dest.venv + " " + r.dest.venv}
-	if r.moved {
-		lines = append(lines, fmt.Sprintf("%s PATH=%q", r.keyword("ENV"), r.dest.venv+"/bin:$PATH"))
+func (r *Plan) bring() []string {
+	lines := []string{r.keyword("COPY") + " --from=" + r.label + " " + r.venv + " " + r.venv}
+	if r.Moved {
+		lines = append(lines, fmt.Sprintf("%s PATH=%q", r.keyword("ENV"), r.venv+"/bin:$PATH"))
 	}
 	return lines
 }
