@@ -314,17 +314,17 @@ func (r *Plan) place(p *placed, at, last int) (err error) {
 		p.builder = text
 		return nil
 	case recipe.Cleans:
-		p.builder, err = scripts{r}.movePaths(p.Step)
+		p.builder, err = r.scripts().movePaths(p.Step)
 		return err
 	case recipe.Installing:
-		if p.builder, err = scripts{r}.installing(p.Step); err == nil {
-			p.final, err = scripts{r}.remainder(p.Step)
+		if p.builder, err = r.scripts().installing(p.Step); err == nil {
+			p.final, err = r.scripts().remainder(p.Step)
 		}
 		return err
 	}
 	switch p.In.Keyword {
 	case "RUN":
-		if p.final, err = scripts{r}.remainder(p.Step); at < last && !r.indifferent(p.Step) {
+		if p.final, err = r.scripts().remainder(p.Step); at < last && !r.indifferent(p.Step) {
 			p.builder = text
 		}
 		return err

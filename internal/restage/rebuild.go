@@ -27,9 +27,9 @@ func (r *Plan) rebuild() error {
 		}
 		text, err := "", error(nil)
 		if s.Role == recipe.Installing {
-			text, err = scripts{r}.installing(s)
+			text, err = r.scripts().installing(s)
 		} else {
-			text, err = scripts{r}.movePaths(s)
+			text, err = r.scripts().movePaths(s)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.At(s.In), err)
@@ -54,7 +54,7 @@ func (r *Plan) rebuild() error {
 			}
 			r.changed[s.In.Span.Start] = text
 		case recipe.Cleans:
-			text, err := scripts{r}.movePaths(s)
+			text, err := r.scripts().movePaths(s)
 			if err != nil {
 				return fmt.Errorf("%s: %w", r.At(s.In), err)
 			}
