@@ -9,10 +9,13 @@ import (
 	"whittle.dev/whittle/internal/recipe"
 )
 
-// placeCopy decides about a COPY that comes before the last install. What only says
+// copies decides which stages the files go to that a plan's instructions copy.
+type copies struct{ *Plan }
+
+// place decides about a COPY that comes before the last install. What only says
 // what to install is for the builder. What the builder certainly does not read, and
 // the whole context where requirements alone are read, is for the image.
-func (r *Plan) placeCopy(p *placed, at int) {
+func (r copies) place(p *placed, at int) {
 	p.builder = p.In.Text()
 	sources, context := FromContext(p.In)
 	if !context {
@@ -34,7 +37,7 @@ func (r *Plan) placeCopy(p *placed, at int) {
 }
 
 // stageOf is the stage that an instruction copies from.
-func (r *Plan) stageOf(in *dockerfile.Instruction) *dockerfile.Stage {
+func (r copies) stageOf(in *dockerfile.Instruction) *dockerfile.Stage {
 	for i := range r.File.Stages {
 		if st := &r.File.Stages[i]; r.Copied(in, st) {
 			return st
@@ -45,7 +48,7 @@ func (r *Plan) stageOf(in *dockerfile.Instruction) *dockerfile.Stage {
 
 // local says that a folder of the context is installed, so that what is copied may
 // become part of a package.
-func (r *Plan) local() bool {
+func (r copies) local() bool {
 	for _, in := range r.Installs() {
 		if len(in.Projects) > 0 || in.Editable || in.Tool == recipe.UVSync || in.Tool == recipe.Poetry {
 			return true
@@ -60,7 +63,7 @@ func (r *Plan) local() bool {
 }
 
 // selfContained says that the requirements files that are read name no other files.
-func (r *Plan) selfContained() bool {
+func (r copies) selfContained() bool {
 	for _, in := range r.Installs() {
 		for _, f := range in.Files {
 			if !SelfContained(r.Texts[path.Clean(f)]) && !SelfContained(r.Texts[path.Base(f)]) {
@@ -73,7 +76,7 @@ func (r *Plan) selfContained() bool {
 
 // places maps the files of the context that a COPY takes to their places in the
 // image. It is nil where they are not known.
-func (r *Plan) places(s *Step, sources []string) map[string]string {
+func (r copies) places(s *Step, sources []string) map[string]string {
 	out := map[string]string{}
 	to := s.known.expanded(s.In.Args[len(s.In.Args)-1].Value)
 	if strings.Contains(to, "$") {
@@ -116,7 +119,7 @@ var lockFiles = []string{"uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "
 var metadataFiles = []string{"pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", "poetry.toml", ".python-version"}
 
 // onlyInputs says that files say what to install.
-func (r *Plan) onlyInputs(files map[string]string) bool {
+func (r copies) onlyInputs(files map[string]string) bool {
 	for name := range files {
 		base := path.Base(name)
 		if !r.isRequirements(name) && !slices.Contains(lockFiles, base) && !slices.Contains(metadataFiles, base) && !strings.HasPrefix(base, "README") && !strings.HasPrefix(base, "LICENSE") {
@@ -128,7 +131,7 @@ func (r *Plan) onlyInputs(files map[string]string) bool {
 
 // onlyRequirements says that files are requirements and locks, which nothing reads
 // but installers.
-func (r *Plan) onlyRequirements(files map[string]string) bool {
+func (r copies) onlyRequirements(files map[string]string) bool {
 	for name := range files {
 		if !r.isRequirements(name) && !slices.Contains(lockFiles, path.Base(name)) {
 			return false
@@ -139,7 +142,7 @@ func (r *Plan) onlyRequirements(files map[string]string) bool {
 
 // isRequirements says that an installing command reads a file as requirements or
 // constraints.
-func (r *Plan) isRequirements(name string) bool {
+func (r copies) isRequirements(name string) bool {
 	if _, ok := r.Texts[name]; ok {
 		return true
 	}
@@ -149,7 +152,7 @@ func (r *Plan) isRequirements(name string) bool {
 }
 
 // holdsInputs says that some of the files say what to install.
-func (r *Plan) holdsInputs(files map[string]string) bool {
+func (r copies) holdsInputs(files map[string]string) bool {
 	for name := range files {
 		if r.isRequirements(name) || slices.Contains(lockFiles, path.Base(name)) || slices.Contains(metadataFiles, path.Base(name)) {
 			return true
@@ -160,7 +163,7 @@ func (r *Plan) holdsInputs(files map[string]string) bool {
 
 // comesAgain says that a later COPY of the stage brings all these files to the same
 // places.
-func (r *Plan) comesAgain(at int, files map[string]string) bool {
+func (r copies) comesAgain(at int, files map[string]string) bool {
 	left := len(files)
 	for i := at + 1; i < len(r.plan); i++ {
 		s := r.plan[i].Step
@@ -184,7 +187,7 @@ func (r *Plan) comesAgain(at int, files map[string]string) bool {
 
 // named says that an instruction which is not about installing names one of the
 // files.
-func (r *Plan) named(at int, files map[string]string) bool {
+func (r copies) named(at int, files map[string]string) bool {
 	for i := range r.plan {
 		s := r.plan[i].Step
 		if i == at || s.Role != recipe.Keeps || s.In.Keyword == "COPY" || s.In.Keyword == "LABEL" {
@@ -201,7 +204,7 @@ func (r *Plan) named(at int, files map[string]string) bool {
 
 // narrow is a COPY of the requirements alone instead of the whole context; empty
 // where more may be read.
-func (r *Plan) narrow(s *Step, sources []string) string {
+func (r copies) narrow(s *Step, sources []string) string {
 	if len(sources) != 1 || path.Clean(sources[0]) != "." || len(s.In.Flags) > 0 || r.local() || !r.selfContained() {
 		return ""
 	}
@@ -226,7 +229,7 @@ func (r *Plan) narrow(s *Step, sources []string) string {
 
 // builderReads says that what the builder runs names the files, or the place, of a
 // COPY.
-func (r *Plan) builderReads(s *Step) bool {
+func (r copies) builderReads(s *Step) bool {
 	last := r.lastInstall()
 	for i := range r.plan[:last+1] {
 		o := r.plan[i].Step

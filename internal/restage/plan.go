@@ -331,7 +331,7 @@ func (r *Plan) place(p *placed, at, last int) (err error) {
 	case "COPY", "ADD":
 		p.final = text
 		if at < last {
-			r.placeCopy(p, at)
+			copies{r}.place(p, at)
 		}
 		return nil
 	case "ENV":

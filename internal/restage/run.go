@@ -11,6 +11,11 @@ import (
 	"whittle.dev/whittle/internal/recipe"
 )
 
+// scripts edits the RUNs of a plan.
+type scripts struct{ *Plan }
+
+func (r *Plan) scripts() scripts { return scripts{r} }
+
 // sketch is a RUN apart from its file, on which edits are made one after the other.
 type sketch struct {
 	file *dockerfile.File
