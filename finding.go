@@ -316,8 +316,11 @@ const (
 
 // RepairStep is one finding and what became of its fix.
 type RepairStep struct {
-	Finding Finding   `json:"finding"`
-	Status  FixStatus `json:"status"`
+	Finding Finding `json:"finding"`
+	// Strategy is the strategy of [Forecasts] that it makes, empty where it is the
+	// fix of a rule's finding; it is the finding's rule then.
+	Strategy string    `json:"strategy,omitempty"`
+	Status   FixStatus `json:"status"`
 	// Reason says why it was skipped or reverted.
 	Reason string `json:"reason,omitempty"`
 	// Saved is the actual difference in bytes on disk, nil where it was not

@@ -40,6 +40,14 @@ it saves. --write makes the commits, all at once, in a git work tree without
 uncommitted changes; hooks and other programs of the repository are not run.
 Without --write they are shown as patches for git am.
 
+--strategy writes the Dockerfile in another way before any other fix: two-stage
+installs the packages in a stage of its own, of which the image gets them only;
+single-stage cleans up in the RUN that installs; distroless has Debian's Python
+and no shell. What does not have to change stays as it is. If a line is in the
+way, fix names it and writes nothing. --verify keeps a strategy only if
+everything that ran still runs, the settings are the same, and the image is not
+larger.
+
 Exit codes: 0 fine; 1 with --verify: a fix was reverted, or an image still
 does not run; 2 the command line or the input is wrong; 3 the build engine, the
 network or this machine failed.`,
@@ -54,6 +62,9 @@ network or this machine failed.`,
 				return err
 			}
 			if err := notProved(o.Images, o.Verify, "--verify"); err != nil {
+				return err
+			}
+			if err := knownStrategy(o.Strategy); err != nil {
 				return err
 			}
 			if !o.Verify {
@@ -83,6 +94,7 @@ network or this machine failed.`,
 	f.StringSliceVar(&o.StudyOptions.Only, "variant", nil, "only these variants (repeatable)")
 	f.StringArrayVar(&o.Images, "image", nil, "an image that stands in for a build, such as the one that CI made: VARIANT=IMAGE, or IMAGE for the only variant (repeatable)")
 	f.StringSliceVar(&o.Rules, "only", nil, "only the fixes of these rules (repeatable)")
+	f.StringVar(&o.Strategy, "strategy", "", "write the Dockerfile in another way: two-stage, single-stage or distroless")
 	f.StringVar(&risk, "risk", "", "the highest risk to take: none, low, medium or high (default low, with --verify medium)")
 	f.BoolVar(&o.Verify, "verify", false, "build and run before and after; keep only what does no harm")
 	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "with --verify: what a fix is judged by: both (size and start-up) or size")
@@ -110,6 +122,14 @@ func riskOption(name string) (whittle.Risk, error) {
 		return r, nil
 	}
 	return "", whittle.WithHint(whittle.ErrUsage.Errorf("there is no risk %q", name), "the risks are none, low, medium and high")
+}
+
+func knownStrategy(name string) error {
+	if name == "" || slices.Contains(lab.Strategies(), name) {
+		return nil
+	}
+	return whittle.WithHint(whittle.ErrUsage.Errorf("there is no strategy %q that fix can write", name),
+		whittle.DidYouMean(name, lab.Strategies(), "the strategies are "+strings.Join(lab.Strategies(), ", ")))
 }
 
 func knownObjective(name string) error {

@@ -37,7 +37,7 @@ const cxxLibrary = "libstdc++6"
 
 // distroless is an image without a shell and a package manager.
 func (a *account) distroless() (*whittle.Forecast, error) {
-	const name = "distroless"
+	const name = NameDistroless
 	d := a.Distroless
 	if d == nil {
 		return nil, &noUse{name, "Debian's index was not read"}

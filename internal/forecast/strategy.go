@@ -55,6 +55,39 @@ func Strategies(p *Project) (*whittle.Forecasts, error) {
 	return out, nil
 }
 
+// The names of strategies that [Strategy] knows.
+const (
+	NameTwoStage    = "two-stage"
+	NameSingleStage = "single-stage"
+	NameDistroless  = "distroless"
+)
+
+// Names are the names of the strategies that are a change of the project's own
+// Dockerfile.
+func Names() []string { return []string{NameTwoStage, NameSingleStage, NameDistroless} }
+
+// Strategy is one of the strategies, with its Dockerfile. Without one, the error says
+// what is in its way, with the line.
+func Strategy(p *Project, name string) (*whittle.Forecast, error) {
+	r, err := restage.ReadOutline(p.Dockerfile, p.Target, p.Arguments)
+	if err != nil {
+		return nil, err
+	}
+	a, err := newAccount(p, r)
+	if err != nil {
+		return nil, err
+	}
+	f, err := map[string]func() (*whittle.Forecast, error){NameTwoStage: a.twoStages, NameSingleStage: a.singleStage, NameDistroless: a.distroless}[name]()
+	switch {
+	case err != nil:
+		return nil, err
+	case len(f.Skipped) > 0:
+		return nil, errors.New(f.Skipped[0])
+	}
+	f.Low, f.High = max(0, min(f.Low, f.Predicted)), max(f.High, f.Predicted)
+	return f, nil
+}
+
 // noUse is why a strategy would change nothing for a project.
 type noUse struct{ strategy, reason string }
 
@@ -155,7 +188,7 @@ func (a *account) uses(strategy string) error {
 
 // singleStage is one stage whose RUNs delete what they need only while they run.
 func (a *account) singleStage() (*whittle.Forecast, error) {
-	const name = "single-stage"
+	const name = NameSingleStage
 	if err := a.uses(name); err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 
 // twoStages is a final stage that has an environment and the application only.
 func (a *account) twoStages() (*whittle.Forecast, error) {
-	const name = "two-stage"
+	const name = NameTwoStage
 	if err := a.uses(name); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,9 @@ type FixOptions struct {
 	// Verify builds and runs the images before and after, and keeps only fixes
 	// that do no harm.
 	Verify bool
+	// Strategy is one of [forecast.Names] that the Dockerfiles are made by before any
+	// other fix; empty leaves them as they are built.
+	Strategy string
 	// Guard is as in [audit.AdviseOptions].
 	Guard bool
 	// Commits also gives the change as commits, one for each concern. With Write,
@@ -82,8 +85,18 @@ func (s *study) fix(ctx context.Context, o FixOptions, repository host.Repositor
 	p.objective = o.Objective
 	defer p.images.close()
 	out := &whittle.Repair{Schema: whittle.FixSchema, Project: s.bench.project.Name, Steps: []whittle.RepairStep{}}
+	p.proves = o.Verify
+	kept := true
+	if o.Strategy != "" {
+		if kept, err = p.applyStrategy(ctx, o.Strategy); err != nil {
+			return nil, err
+		}
+	}
 	if o.Verify {
-		if err := p.prove(ctx); err != nil {
+		if kept { // else nothing is written
+			err = p.prove(ctx)
+		}
+		if err != nil {
 			return nil, err
 		}
 		if out.Verified, err = p.verified(ctx); err != nil {
@@ -125,7 +138,7 @@ func (p *prover) propose(ctx context.Context) error {
 	}
 	cands, err := p.candidates()
 	if err == nil {
-		cands, err = p.confirmed(ctx, cands)
+		cands, err = p.confirmed(ctx, p.aside(cands))
 	}
 	if err != nil {
 		return err

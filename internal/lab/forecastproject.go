@@ -20,6 +20,19 @@ import (
 // forecastInput is the input of a forecast: a variant's image, and its project
 // with the assumed fixes.
 func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advisedImage, c *assumed) (in *forecast.Project, notes []string, err error) {
+	in, notes, err = w.projectInput(ctx, v, x, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := w.requirementsDiff(v, x, c.state)
+	if err != nil {
+		return nil, nil, err
+	}
+	return in, append(notes, w.otherBases(ctx, in, x, r.added)...), ctx.Err()
+}
+
+// projectInput is the input without what is known of other bases.
+func (w *workshop) projectInput(ctx context.Context, v project.Variant, x advisedImage, c *assumed) (in *forecast.Project, notes []string, err error) {
 	in = &forecast.Project{Name: w.bench.project.Name, Variant: v.Name, Target: v.Target, Arguments: v.Args,
 		Ledger: x.image.Facts.Ledger, Root: x.image.Facts.Root, Graph: x.image.Facts.Graph, Env: x.image.Environment,
 		Clean: forecast.Cleanup{Bytecode: true, Tests: true, KeepTests: sitepackages.ImportedTests(x.image.Facts)}, Fixed: c.text, Saving: c.saving}
@@ -78,7 +91,7 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 	if in.Added, known = r.weights(ctx, w.bench.env, x.image, in.Clean); !known {
 		notes = append(notes, "no sizes are known of what the fixes add: "+strings.Join(r.added, ", "))
 	}
-	return in, append(notes, w.otherBases(ctx, in, x, r.added)...), ctx.Err()
+	return in, notes, ctx.Err()
 }
 
 // contextFiles are the sizes of the files in the build context, by path.

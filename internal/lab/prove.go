@@ -73,7 +73,11 @@ func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.
 // reports the fixes that were withheld.
 func (p *prover) prove(ctx context.Context) error {
 	p.proves = true
-	for n := 1; n <= maxRounds; n++ {
+	first := 1
+	if len(p.rounds) > 0 { // a strategy was the first
+		first = 2
+	}
+	for n := first; n <= maxRounds; n++ {
 		clear(p.withheld)
 		more, err := p.round(ctx, n)
 		if err != nil {

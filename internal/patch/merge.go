@@ -169,6 +169,15 @@ func (m *merger) result(name string, edits []whittle.Edit) ([]byte, error) {
 	return m.apply(name, edits)
 }
 
+// Edits are what makes one text of another, by whole lines.
+func Edits(before, after []byte) []whittle.Edit {
+	var out []whittle.Edit
+	for _, e := range udiff.Lines(string(before), string(after)) {
+		out = append(out, whittle.Edit{Span: whittle.Span{Start: e.Start, End: e.End}, New: e.New})
+	}
+	return out
+}
+
 // Changes are the files that differ, with unified diffs, sorted by path.
 func Changes(before, after map[string][]byte) []whittle.FileChange {
 	out := []whittle.FileChange{}

@@ -2,6 +2,7 @@ package base
 
 import (
 	"slices"
+	"strings"
 
 	"whittle.dev/whittle/internal/rule/analysis"
 )
@@ -89,13 +90,22 @@ func (r *Runtime) Freed(build, used []string) map[int]int64 {
 		stay = append(stay, r.packages.Providers[name]...)
 	}
 	kept := r.packages.Needed(stay, false)
-	out := map[int]int64{}
+	out, gone := map[int]int64{}, map[string]bool{}
 	for _, n := range r.pass.Layers.Freed(r.packages, tools) {
 		if kept[n] {
 			continue
 		}
+		gone[r.packages.List[n].Name] = true
 		for _, i := range r.packages.List[n].Items {
 			out[r.pass.Ledger.Items[i].Layer] += r.pass.Ledger.Items[i].Bytes
+		}
+	}
+	for i := range r.pass.Ledger.Items { // archives that apt keeps: name_version_arch.deb
+		it := &r.pass.Ledger.Items[i]
+		if file, ok := strings.CutPrefix(it.Path, "var/cache/apt/archives/"); ok && !r.pass.Layers.IsBase(it.Layer) {
+			if name, _, _ := strings.Cut(file, "_"); gone[name] {
+				out[it.Layer] += it.Bytes
+			}
 		}
 	}
 	return out
