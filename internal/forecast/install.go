@@ -113,6 +113,8 @@ func (d destination) command(in recipe.PackageInstall) (string, error) {
 		return "", err
 	}
 	switch in.Tool {
+	case recipe.Pipenv, recipe.PDM:
+		return "", fmt.Errorf("where %s is to install is not understood", in.Args[0])
 	case recipe.Pip:
 		words = append(words, d.quietly()...)
 		words = append(words, "pip", "install")

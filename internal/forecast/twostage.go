@@ -1,9 +1,11 @@
 package forecast
 
 import (
+	"slices"
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/restage"
 )
@@ -68,7 +70,8 @@ func (a *account) input() restage.Input {
 		}}
 	for _, d := range a.dists {
 		dist := &a.Graph.Distributions[d.index]
-		in.Distributions = append(in.Distributions, restage.Distribution{Name: d.name, Record: dist.Record, Editable: dist.Editable, Pure: d.pure})
+		in.Distributions = append(in.Distributions, restage.Distribution{Name: d.name, Record: dist.Record, Editable: dist.Editable, Pure: d.pure,
+			Compiled: slices.ContainsFunc(dist.Tags, func(t pep.Tag) bool { return strings.HasPrefix(t.Platform, "linux_") })})
 	}
 	if a.Slim != nil {
 		in.Slim = a.Slim.Name

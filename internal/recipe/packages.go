@@ -18,6 +18,8 @@ const (
 	UVPip
 	UVSync
 	Poetry
+	Pipenv
+	PDM
 )
 
 // CacheFolders are where an installer keeps what it downloads and builds.
@@ -28,6 +30,10 @@ func (t Tool) CacheFolders() []string {
 	case Poetry:
 		// One level up there may be virtual environments.
 		return []string{"/root/.cache/pypoetry/artifacts", "/root/.cache/pypoetry/cache"}
+	case Pipenv:
+		return []string{"/root/.cache/pipenv"}
+	case PDM:
+		return []string{"/root/.cache/pdm"}
 	}
 	return []string{"/root/.cache/pip"}
 }
@@ -115,6 +121,10 @@ func ReadPackageCommand(c *dockerfile.Command) (PackageAction, error) {
 		err = a.uv(words[1:], text[1:])
 	case "poetry":
 		err = a.poetry(words[1:], text[1:])
+	case "pipenv":
+		err = a.project(Pipenv, words, text)
+	case "pdm":
+		err = a.project(PDM, words, text)
 	default:
 		err = fmt.Errorf("%s is not understood", words[0])
 	}
@@ -307,6 +317,9 @@ func (a *PackageAction) uv(words, text []string) error {
 			a.Install.Dir = last
 		}
 		return nil
+	case len(words) > 0 && (words[0] == "export" || words[0] == "lock" || words[0] == "--version"):
+		a.Role = PreparesInstaller
+		return nil
 	case len(words) > 0 && words[0] == "sync":
 		a.Install.Tool = UVSync
 		return a.locked(words[1:], text[1:])
@@ -342,7 +355,7 @@ func (a *PackageAction) poetry(words, text []string) error {
 		return fmt.Errorf("poetry without a command")
 	}
 	switch words[0] {
-	case "config":
+	case "config", "export", "lock", "self", "check", "--version":
 		a.Role = PreparesInstaller
 		return nil
 	case "install", "sync":
@@ -354,4 +367,23 @@ func (a *PackageAction) poetry(words, text []string) error {
 		return a.locked(words[1:], text[1:])
 	}
 	return fmt.Errorf("poetry %.20s is not understood", words[0])
+}
+
+// project reads the arguments of pipenv and PDM, which install a project's lock.
+// https://pipenv.pypa.io/en/latest/commands.html, https://pdm-project.org/en/latest/reference/cli/
+func (a *PackageAction) project(tool Tool, words, text []string) error {
+	if len(words) < 2 {
+		return fmt.Errorf("%s without a command", words[0])
+	}
+	switch words[1] {
+	case "install", "sync":
+		a.Install.Tool = tool
+		a.Install.Args = text[1:]
+		a.Install.Editable = tool == PDM && !slices.Contains(words, "--no-self") && !slices.Contains(words, "--no-editable")
+		return nil
+	case "config", "export", "requirements", "lock", "--version", "use", "verify":
+		a.Role = PreparesInstaller
+		return nil
+	}
+	return fmt.Errorf("%s %.20s is not understood", words[0], words[1])
 }

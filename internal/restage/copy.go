@@ -16,7 +16,7 @@ type copies struct{ *Plan }
 // what to install is for the builder. What the builder certainly does not read, and
 // the whole context where requirements alone are read, is for the image.
 func (r copies) place(p *placed, at int) {
-	p.builder = p.In.Text()
+	p.builder = ownerless(p.In)
 	sources, context := FromContext(p.In)
 	if !context {
 		if len(p.In.Flag("from")) > 0 && r.stageOf(p.In) != nil && !r.local() && !r.builderReads(p.Step) {
@@ -36,6 +36,19 @@ func (r copies) place(p *placed, at int) {
 	}
 }
 
+// ownerless is a COPY without the owner of the files, who is not in the builder.
+func ownerless(in *dockerfile.Instruction) string {
+	text := in.Text()
+	for _, f := range slices.Backward(in.Flags) {
+		if f.Name != "chown" {
+			continue
+		}
+		from, to := f.Span.Start-in.Span.Start, f.Span.End-in.Span.Start
+		text = text[:from] + strings.TrimLeft(text[to:], " \t")
+	}
+	return text
+}
+
 // stageOf is the stage that an instruction copies from.
 func (r copies) stageOf(in *dockerfile.Instruction) *dockerfile.Stage {
 	for i := range r.File.Stages {
@@ -50,7 +63,7 @@ func (r copies) stageOf(in *dockerfile.Instruction) *dockerfile.Stage {
 // become part of a package.
 func (r copies) local() bool {
 	for _, in := range r.Installs() {
-		if len(in.Projects) > 0 || in.Editable || in.Tool == recipe.UVSync || in.Tool == recipe.Poetry {
+		if len(in.Projects) > 0 || in.Editable || in.Tool != recipe.Pip && in.Tool != recipe.UVPip {
 			return true
 		}
 		for _, w := range in.Args {
@@ -190,7 +203,7 @@ func (r copies) comesAgain(at int, files map[string]string) bool {
 func (r copies) named(at int, files map[string]string) bool {
 	for i := range r.plan {
 		s := r.plan[i].Step
-		if i == at || s.Role != recipe.Keeps || s.In.Keyword == "COPY" || s.In.Keyword == "LABEL" {
+		if i == at || s.Role != recipe.Keeps || slices.Contains([]string{"COPY", "LABEL", "ARG"}, s.In.Keyword) {
 			continue
 		}
 		for name := range files {
@@ -212,7 +225,7 @@ func (r copies) narrow(s *Step, sources []string) string {
 	last := r.lastInstall()
 	for i := range r.plan[:last+1] {
 		o := r.plan[i].Step
-		if o.In.Keyword == "RUN" && o.Role == recipe.Keeps && compiles(o) != "" {
+		if o.In.Keyword == "RUN" && o.Role == recipe.Keeps && !r.indifferent(o) && compiles(o) != "" {
 			return ""
 		}
 		for _, in := range o.Installs {
@@ -233,7 +246,7 @@ func (r copies) builderReads(s *Step) bool {
 	last := r.lastInstall()
 	for i := range r.plan[:last+1] {
 		o := r.plan[i].Step
-		if o.In.Keyword != "RUN" {
+		if o.In.Keyword != "RUN" || r.indifferent(o) {
 			continue
 		}
 		if o.Role == recipe.Keeps && compiles(o) != "" {
@@ -249,4 +262,22 @@ func (r copies) builderReads(s *Step) bool {
 		}
 	}
 	return false
+}
+
+// brings says that a COPY brings folders of the context, which change more often than
+// the packages do.
+func (r copies) brings(s *Step) bool {
+	sources, ok := FromContext(s.In)
+	return ok && slices.ContainsFunc(sources, func(source string) bool {
+		clean := strings.TrimPrefix(path.Clean("/"+s.known.expanded(source)), "/")
+		if clean == "" {
+			return true
+		}
+		for name := range r.Context {
+			if strings.HasPrefix(name, clean+"/") {
+				return true
+			}
+		}
+		return false
+	})
 }

@@ -54,6 +54,9 @@ type Step struct {
 	// known are the variables before it, dir is the working directory.
 	known variables
 	dir   string
+	// joined says that its commands can only be parted where they are: they are joined
+	// by other words than &&, or set up what comes after them.
+	joined bool
 	// shell is the SHELL above it, nil without one.
 	shell *dockerfile.Instruction
 	// text is the instruction with the comment lines right above it.
@@ -157,6 +160,11 @@ func (r *Outline) Printable() error {
 	for i := range steps {
 		if k := steps[i].In.Keyword; k == "ONBUILD" || k == "SHELL" {
 			return fmt.Errorf("%s: %s is not understood", r.At(steps[i].In), k)
+		}
+		if s := &steps[i]; s.joined && s.Role == recipe.Installing && slices.ContainsFunc(s.Parts, func(p Part) bool {
+			return p.Role == recipe.Keeps && !slices.Contains([]string{"set", "true", "echo"}, p.name)
+		}) {
+			return fmt.Errorf("%s: it installs packages and does other things too", r.At(s.In))
 		}
 	}
 	return nil
@@ -279,13 +287,14 @@ func (s *Step) run() error {
 		return nil // no packages: kept as it is
 	}
 	roles := map[recipe.Role]bool{}
-	apart, read := true, s.known.reader(s.In.Text())
+	apart, listed, read := true, true, s.known.reader(s.In.Text())
 	for _, c := range script.Commands() {
 		c = read(c)
 		a, err := recipe.ReadPackageCommand(&c)
 		if err != nil {
 			return err
 		}
+		listed = listed && c.Depth == 0 && slices.Contains([]string{"", "&&", ";", "\n"}, c.Before.Text)
 		apart = apart && c.Depth == 0 && (c.Before.Text == "" || c.Before.Text == "&&") && len(c.Words) > 0 && c.Name() != "cd" && c.Name() != "export"
 		s.Parts = append(s.Parts, partOf(a, &c, string(s.Source(c.Span))))
 		if name := c.Name(); name == "set" || name == "true" || name == "echo" {
@@ -302,7 +311,8 @@ func (s *Step) run() error {
 			s.venv = a.Install.Dir
 		}
 	}
-	return s.settle(roles, apart)
+	s.joined = !apart
+	return s.settle(roles, apart || listed)
 }
 
 // partOf is a command as a part of a RUN.

@@ -48,8 +48,9 @@ type Input struct {
 
 // Distribution is an installed distribution. Record is the folder of its metadata.
 type Distribution struct {
-	Name, Record   string
-	Editable, Pure bool
+	Name, Record string
+	// Compiled says that it was compiled in the image.
+	Editable, Pure, Compiled bool
 }
 
 // Plan is the original's Dockerfile, edited so that a stage of its own installs the
@@ -71,18 +72,20 @@ type Plan struct {
 	added   []string
 	// Build are the system packages that only the builder needs, Used those that the
 	// image needs of what they brought. left are those that are not written yet.
-	Build, Used, left []string
+	// forBuild are all that only building needs, with those that stay.
+	Build, Used, left, forBuild []string
 	// label is the builder's name, base what the image's FROM line names.
 	label, base string
 }
 
 // placed is an instruction of the stage that is taken apart, with its text in each
-// of the two stages; an empty one is not there. bare says that the comment above it
-// is about the image only.
+// of the two stages; an empty one is not there. Where it is in both, bare says that
+// the comment above it is about the image only, forBuild that it is about the
+// builder only.
 type placed struct {
 	*Step
 	builder, final string
-	bare           bool
+	bare, forBuild bool
 }
 
 // New plans the edit. Errors say what is in its way, with the line.
@@ -114,7 +117,7 @@ func (r *Plan) environment() error {
 	}
 	dir := "/" + prefix
 	switch {
-	case dir == "/usr/local":
+	case dir == "/usr/local", dir == "/root/.local":
 		if !r.Official {
 			return fmt.Errorf("the image's Python is not at /usr/local, where python's own images have it")
 		}
@@ -197,9 +200,7 @@ func (r *Plan) takeApart() error {
 	if err := r.elsewhere(); err != nil {
 		return err
 	}
-	if err := r.tools(); err != nil {
-		return err
-	}
+	r.tools()
 	last := r.lastInstall()
 	for i := range r.plan {
 		if err := r.place(&r.plan[i], i, last); err != nil {
@@ -279,31 +280,26 @@ func (r *Plan) lastInstall() (last int) {
 
 // tools finds the system packages that the image does not need. There are none if
 // another instruction may compile.
-func (r *Plan) tools() error {
+func (r *Plan) tools() {
 	var names []string
+	compile := false
 	for i := range r.plan {
 		s := r.plan[i].Step
 		if s.In.Keyword != "RUN" {
 			continue
 		}
 		names = append(names, requested(s)...)
-		if s.Role == recipe.Keeps || s.Role == recipe.Installing {
-			if name := compiles(s); name != "" {
-				return nil // what it needs of the tools is not known: they stay
-			}
-		}
+		compile = compile || (s.Role == recipe.Keeps || s.Role == recipe.Installing) && compiles(s) != ""
 	}
+	var used []string
 	if r.System != nil {
-		r.Build, r.left = r.System.Split(names)
-		r.Used = r.left
-		return nil
+		r.forBuild, used = r.System.Split(names)
+	} else {
+		r.forBuild = slices.DeleteFunc(names, func(n string) bool { return !slices.Contains(Compilers(), n) })
 	}
-	for _, n := range names {
-		if slices.Contains(Compilers(), n) {
-			r.Build = append(r.Build, n)
-		}
+	if !compile { // else what that needs of the tools is not known, and they stay
+		r.Build, r.Used, r.left = r.forBuild, used, used
 	}
-	return nil
 }
 
 // place decides where an instruction goes.
@@ -324,7 +320,8 @@ func (r *Plan) place(p *placed, at, last int) (err error) {
 	}
 	switch p.In.Keyword {
 	case "RUN":
-		if p.final, err = r.scripts().remainder(p.Step); at < last && !r.indifferent(p.Step) {
+		p.final, err = r.scripts().remainder(p.Step)
+		if at < last && !r.indifferent(p.Step) || p.final == "" {
 			p.builder = text
 		}
 		return err
@@ -335,8 +332,8 @@ func (r *Plan) place(p *placed, at, last int) (err error) {
 		}
 		return nil
 	case "ENV":
-		p.final, p.bare = text, true
-		if at < last && !onlyRuntime(p.In) {
+		p.final, p.forBuild = text, r.setsBuild(p.In)
+		if p.bare = !p.forBuild; at < last && !onlyRuntime(p.In) {
 			p.builder = text
 		}
 	case "ARG", "WORKDIR", "SHELL":
@@ -369,7 +366,7 @@ func onlyRuntime(in *dockerfile.Instruction) bool {
 // other stage's instructions name, and copied files that none of it reads.
 func (r *Plan) dropUnused(last int) {
 	local := slices.ContainsFunc(r.Installs(), func(in recipe.PackageInstall) bool {
-		return len(in.Projects) > 0 || in.Editable || in.Tool == recipe.UVSync || in.Tool == recipe.Poetry
+		return len(in.Projects) > 0 || in.Editable || in.Tool != recipe.Pip && in.Tool != recipe.UVPip
 	})
 	for i := range r.plan {
 		p := &r.plan[i]
@@ -388,12 +385,24 @@ func (r *Plan) dropUnused(last int) {
 var forBuilds = []string{"PIP_", "UV_", "POETRY_", "PDM_", "PIPENV_", "CC", "CXX", "C_", "CPP", "CFLAGS", "LD", "CPATH", "LIBRARY_", "PKG_", "CARGO", "RUST", "LANG", "LC_", "PATH", "HTTP",
 	"http", "NO_PROXY", "no_proxy", "DEBIAN_", "SETUPTOOLS", "SOURCE_DATE", "MAKE", "CMAKE", "VIRTUAL_ENV", "SSL_", "REQUESTS_", "GIT_", "NPM_", "NODE_", "HOME", "TMP", "ARCH"}
 
+func isForBuilds(name string) bool {
+	return slices.ContainsFunc(forBuilds, func(start string) bool { return strings.HasPrefix(name, start) })
+}
+
+// setsBuild says that an ENV is for installers and compilers only.
+func (r *Plan) setsBuild(in *dockerfile.Instruction) bool {
+	all := Assignments(in)
+	return len(all) > 0 && !slices.ContainsFunc(all, func(x Assignment) bool {
+		return !isForBuilds(x.Name) || slices.Contains([]string{"PATH", "VIRTUAL_ENV", "LANG", "HOME"}, x.Name) || strings.HasPrefix(x.Name, "LC_")
+	})
+}
+
 // namesNothing says that none of the variables of an ENV is for builds by its name,
 // or named by what the builder runs, and that it only installs what the index has
 // built.
 func (r *Plan) namesNothing(p *placed) bool {
 	for _, x := range Assignments(p.In) {
-		if slices.ContainsFunc(forBuilds, func(start string) bool { return strings.HasPrefix(x.Name, start) }) || r.mentions(true, p, x.Name) || len(r.Build) > 0 {
+		if isForBuilds(x.Name) || r.mentions(true, p, x.Name) || len(r.Build) > 0 {
 			return false
 		}
 	}
@@ -431,15 +440,32 @@ func (r *Plan) placeArgument(p *placed) {
 	}
 }
 
-// indifferent says that a RUN makes users and folders only, which installing does
-// not ask for.
+// idle are programs that make users, folders and links, and change owners and modes.
+var idle = []string{"useradd", "groupadd", "adduser", "addgroup", "usermod", "mkdir", "chown", "chmod", "ln", "touch", "set", "true", "echo"}
+
+// ofNode are programs that work on packages of Node.
+var ofNode = []string{"npm", "npx", "yarn", "pnpm", "node", "corepack"}
+
+// indifferent says that installing does not ask for what a RUN does: it only makes
+// users and folders; or it works on packages of Node, or installs system packages
+// that build nothing, while all Python packages come ready from the index.
 func (r *Plan) indifferent(s *Step) bool {
 	script, err := s.In.Shell()
 	if err != nil {
 		return false
 	}
+	ready := !(copies{r}).local() && !slices.ContainsFunc(r.Distributions, func(d Distribution) bool { return d.Compiled })
 	for _, c := range script.Commands() {
-		if !slices.Contains([]string{"useradd", "groupadd", "adduser", "addgroup", "usermod", "mkdir", "chown", "chmod", "set", "true", "echo"}, c.Name()) || len(c.Redirects) > 0 {
+		if m, ok := readManager(&c); ok && ready {
+			if slices.ContainsFunc(m.packages(&c), func(n string) bool { return slices.Contains(r.forBuild, n) || slices.Contains(fetching, n) }) {
+				return false
+			}
+			continue
+		}
+		if ready && (slices.Contains(ofNode, c.Name()) || c.Name() == "cd" || c.Name() == "rm") {
+			continue
+		}
+		if !slices.Contains(idle, c.Name()) || len(c.Redirects) > 0 {
 			return false
 		}
 		for _, w := range c.Words[1:] {
@@ -448,16 +474,17 @@ func (r *Plan) indifferent(s *Step) bool {
 			}
 		}
 	}
-	return !slices.ContainsFunc(r.plan, func(p placed) bool { // the user of a copied file has to be there
-		return (p.In.Keyword == "COPY" || p.In.Keyword == "ADD") && len(p.In.Flag("chown")) > 0 && p.In.Span.Start < r.plan[r.lastInstall()].In.Span.Start
-	})
+	return true
 }
 
-// builderNames says that a RUN or COPY before the last install names a place.
+// fetching are system packages that installers use to fetch what they install.
+var fetching = []string{"git", "openssh-client", "mercurial", "subversion", "curl", "wget", "ca-certificates", "gnupg", "unzip", "apt-transport-https", "file"}
+
+// builderNames says that another RUN up to the last install names a place.
 func (r *Plan) builderNames(but *Step, place string) bool {
 	last := r.lastInstall()
 	for i := range r.plan[:last+1] {
-		if s := r.plan[i].Step; s != but && (s.In.Keyword == "RUN" || s.In.Keyword == "COPY") && strings.Contains(s.In.Text(), place) {
+		if s := r.plan[i].Step; s != but && s.In.Keyword == "RUN" && strings.Contains(s.In.Text(), place) {
 			return true
 		}
 	}

@@ -326,7 +326,26 @@ func (r scripts) remainder(s *Step) (string, error) {
 			}
 		}
 	}
-	return k.in().Text(), nil
+	return hoisted(k.in().Text()), nil
+}
+
+// hoisted is a RUN whose first line, where it was left with nothing, is joined with
+// the next; comments between them come above it.
+func hoisted(text string) string {
+	first, rest, ok := strings.Cut(text, "\n")
+	head, open := strings.CutSuffix(strings.TrimRight(first, "\r"), "\\")
+	if head = strings.TrimSpace(head); !ok || !open || strings.Contains(head, " ") || strings.Contains(head, "\t") {
+		return text
+	}
+	comments := ""
+	for {
+		line, after, more := strings.Cut(rest, "\n")
+		if !more || !strings.HasPrefix(strings.TrimSpace(line), "#") {
+			break
+		}
+		comments, rest = comments+strings.TrimLeft(line, " \t")+"\n", after
+	}
+	return comments + head + " " + strings.TrimLeft(rest, " \t")
 }
 
 // kept are the packages of an install that the image has, with the libraries that
@@ -362,9 +381,19 @@ func (r scripts) trim(k *sketch, at int) error {
 		return nil
 	}
 	if m.installs && m.virtual < 0 {
+		sorted := slices.IsSorted(names)
 		for _, lib := range r.left {
 			if slices.Contains(names, lib) {
 				continue
+			}
+			if !sorted {
+				done, err := r.instead(k, at, lib)
+				if err != nil {
+					return err
+				}
+				if done {
+					continue
+				}
 			}
 			err := k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
 				now, _ := readManager(&c)
@@ -397,6 +426,34 @@ func (r scripts) trim(k *sketch, at int) error {
 			return err
 		}
 	}
+}
+
+// instead puts a library in the place of the tool whose name is the most like its
+// own. It is not done where the image gets no other name at that place.
+func (r scripts) instead(k *sketch, at int, lib string) (done bool, err error) {
+	err = k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
+		m, _ := readManager(&c)
+		best, length := -1, 2
+		for i, name := range m.packages(&c) {
+			if n := common(name, lib); slices.Contains(r.Build, name) && n > length {
+				best, length = m.names[i], n
+			}
+		}
+		if best < 0 {
+			return nil, nil
+		}
+		done = true
+		return []whittle.Edit{in.ReplaceWord(c.Words[best], lib)}, nil
+	})
+	return done, err
+}
+
+// common is how many bytes two words have in common from their start.
+func common(a, b string) (n int) {
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // installing is a RUN of the builder: it installs into the environment, and leaves
@@ -455,6 +512,18 @@ func (r scripts) redirect(k *sketch, at int, p *Part) error {
 		})
 	case recipe.UVSync:
 		return r.uncompiled(k, at)
+	case recipe.Pipenv:
+		if !r.Moved {
+			return nil
+		}
+		// pipenv --system installs for the first Python of the PATH.
+		return k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
+			return []whittle.Edit{in.ReplaceWord(c.Words[0], "PATH="+r.venv+"/bin:$PATH "+c.Words[0].Text)}, nil
+		})
+	case recipe.PDM:
+		if r.Moved {
+			return fmt.Errorf("pdm installs into the interpreter's own folder")
+		}
 	}
 	return nil
 }
@@ -479,6 +548,11 @@ func (r scripts) redirectPip(k *sketch, at int) error {
 	}
 	if err := r.withoutWord(k, at, "--user"); err != nil {
 		return err
+	}
+	if r.split == nil { // the folder was only a way to the other stage
+		if err := r.withoutPrefix(k, at); err != nil {
+			return err
+		}
 	}
 	return k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
 		i := 0
@@ -542,6 +616,21 @@ func (r scripts) withoutWord(k *sketch, at int, word string) error {
 			return nil, nil
 		}
 		return in.RemoveWords(c, i, i+1)
+	})
+}
+
+// withoutPrefix removes the option that says where pip installs to.
+func (r scripts) withoutPrefix(k *sketch, at int) error {
+	return k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
+		for i, w := range c.Words {
+			switch {
+			case w.Value == "--prefix" && i+1 < len(c.Words):
+				return in.RemoveWords(c, i, i+2)
+			case strings.HasPrefix(w.Value, "--prefix="):
+				return in.RemoveWords(c, i, i+1)
+			}
+		}
+		return nil, nil
 	})
 }
 

@@ -17,12 +17,22 @@ func (r *Plan) lineEnd() string {
 	return "\n"
 }
 
-// keyword is a keyword in the case that the file uses.
+// keyword is a keyword in the case that the file uses, with what is behind keywords
+// there.
 func (r *Plan) keyword(word string) string {
-	if text := r.File.Stages[0].Head.Text(); strings.HasPrefix(text, "from") {
-		return strings.ToLower(word)
+	gap := " "
+	for i := range r.Runtime {
+		if in := r.Runtime[i].In; in.Keyword == word {
+			if text := in.Text(); len(text) > len(word) && text[len(word)] == '\t' {
+				gap = "\t"
+			}
+			break
+		}
 	}
-	return word
+	if text := r.File.Stages[0].Head.Text(); strings.HasPrefix(text, "from") {
+		word = strings.ToLower(word)
+	}
+	return word + gap
 }
 
 // page is a text that is made of lines of a Dockerfile.
@@ -127,7 +137,7 @@ func (r *Plan) heads(head string) (from [2]string, err error) {
 		keyword = words[as]
 		bare = strings.TrimSpace(head[:strings.LastIndex(head, " "+words[as]+" ")])
 	} else {
-		keyword = r.keyword(keyword)
+		keyword = strings.TrimSpace(r.keyword(keyword))
 	}
 	from[0] = bare + " " + keyword + " " + r.label
 	from[1] = head
@@ -160,7 +170,7 @@ func (r *Plan) writeBuilder(w *page) {
 // makeVenv are the lines that make the environment.
 func (r *Plan) makeVenv(nl string) string {
 	return "# The environment has no pip: the builder's own installs into it." + nl +
-		r.keyword("RUN") + " " + r.python() + " -m venv --without-pip " + r.venv
+		r.keyword("RUN") + r.python() + " -m venv --without-pip " + r.venv
 }
 
 // python is how the original calls the interpreter.
@@ -184,8 +194,10 @@ func (r *Plan) writeImage(w *page) {
 		if len(quiet) > 0 && i == 0 {
 			w.put("", strings.Join(quiet, w.nl))
 		}
-		_, context := FromContext(p.In)
-		if !brought && (p.Role == recipe.Installing || context && p.final != "" && i < r.lastInstall()) {
+		if p.forBuild && p.builder != "" {
+			lead = uncommented(lead)
+		}
+		if !brought && (p.Role == recipe.Installing || p.final != "" && i < r.lastInstall() && (copies{r}).brings(p.Step)) {
 			brought = true
 			blank, rest := parted(lead)
 			w.put(blank, strings.Join(r.bring(), w.nl))
@@ -202,9 +214,9 @@ func (r *Plan) writeImage(w *page) {
 
 // bring are the lines that bring the environment into the image.
 func (r *Plan) bring() []string {
-	lines := []string{r.keyword("COPY") + " --from=" + r.label + " " + r.venv + " " + r.venv}
+	lines := []string{r.keyword("COPY") + "--from=" + r.label + " " + r.venv + " " + r.venv}
 	if r.Moved {
-		lines = append(lines, fmt.Sprintf("%s PATH=%q", r.keyword("ENV"), r.venv+"/bin:$PATH"))
+		lines = append(lines, fmt.Sprintf("%sPATH=%q", r.keyword("ENV"), r.venv+"/bin:$PATH"))
 	}
 	return lines
 }
