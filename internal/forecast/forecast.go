@@ -14,6 +14,7 @@ import (
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/restage"
 )
 
@@ -122,6 +123,9 @@ type account struct {
 	// site is the folder of the packages; dists are what is installed there.
 	site  string
 	dists []installed
+	// installer are pip, and what else comes with an interpreter, where the application
+	// does not need them.
+	installer content
 	// loose are files in site that no distribution owns.
 	loose content
 	// beside are the bytes of each layer that are no packages, metadata those that
@@ -204,20 +208,25 @@ func (a *account) measure() {
 	}
 	a.site = busiestSite(a, nodes)
 	owned := map[string]bool{}
-	unneededPip := a.outline.OwnVenv() != "" && !needsPip(a)
+	upgraded := a.upgraded()
 	for i := range a.Graph.Distributions {
 		d := &a.Graph.Distributions[i]
 		for _, f := range d.Files {
 			owned[f] = true
 		}
-		if d.Site != a.site || d.VendoredBy != "" || a.Removed[d.Name] || isBase(a, nodes, d.Record) || d.Name == "pip" && unneededPip {
-			continue // the generated environments have no pip
+		if d.Site != a.site || d.VendoredBy != "" || a.Removed[d.Name] || isBase(a, nodes, d.Record) {
+			continue
 		}
 		in := installed{index: i, name: d.Name, version: d.Version, pure: isPure(d)}
 		for _, f := range d.Files {
 			if n, ok := bytesAt(a, nodes, f); ok {
 				a.add(&in.content, f, n)
 			}
+		}
+		if upgraded[d.Name] { // the generated environments do not have it
+			a.installer.files += in.files + in.tests
+			a.installer.bytecode += in.bytecode + in.testBytecode
+			continue
 		}
 		a.missing(&in.content, d, nodes)
 		a.dists = append(a.dists, in)
@@ -249,10 +258,29 @@ func (a *account) inPlace(name string) bool {
 	return slices.ContainsFunc(a.Graph.Distributions, func(d python.Distribution) bool { return d.Editable && d.Name == pep.Normalize(name) })
 }
 
-// needsPip says that an installed distribution, other than an installer, requires
-// pip.
-func needsPip(a *account) bool {
-	pip, ok := a.Graph.Find("pip")
+// upgraded are pip and what else comes with an interpreter, where the original only
+// upgrades them, or has them in an environment, and nothing else needs them.
+func (a *account) upgraded() map[string]bool {
+	out := map[string]bool{}
+	if a.outline.OwnVenv() != "" && !a.needs("pip") {
+		out["pip"] = true
+	}
+	for _, s := range a.outline.InstallSteps() {
+		for i := range s.Parts {
+			for _, name := range restage.WithInterpreter {
+				if p := &s.Parts[i]; p.Role == recipe.PreparesInstaller && p.OnlyPip() && slices.ContainsFunc(p.Install.Args, func(w string) bool { return strings.HasPrefix(strings.Trim(w, `"'`), name) }) && !a.needs(name) {
+					out[name] = true
+				}
+			}
+		}
+	}
+	return out
+}
+
+// needs says that an installed distribution, other than an installer, requires
+// another.
+func (a *account) needs(name string) bool {
+	pip, ok := a.Graph.Find(name)
 	tools := a.tools()
 	return ok && slices.ContainsFunc(a.Graph.Edges, func(e python.Edge) bool {
 		return e.To == pip && e.From >= 0 && !slices.Contains(tools, a.Graph.Distributions[e.From].Name)

@@ -33,6 +33,9 @@ func (a *account) twoStages() (*whittle.Forecast, error) {
 	}
 	a.addRestaged(s, r)
 	a.addVenv(s)
+	if r.HasPip() { // it is installed when the environment is made
+		s.exact("pip of the environment", a.installer.files+a.installer.bytecode, a.measured())
+	}
 	text, err := r.Text()
 	if err == nil {
 		err = parses(text)

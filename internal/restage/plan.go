@@ -62,6 +62,8 @@ type Plan struct {
 	// is the environment.
 	Moved bool
 	venv  string
+	// pipless says that the environment that the original makes is made without pip.
+	pipless bool
 	// split is the stage that is taken apart, or nil if packages are installed in a
 	// stage of their own already; plan has its instructions.
 	split *dockerfile.Stage
@@ -100,6 +102,7 @@ func New(in Input) (*Plan, error) {
 	if err := r.refused(); err != nil {
 		return nil, err
 	}
+	r.pipless = !r.Moved && in.Clean.Bytecode && r.onlyPip()
 	if r.Two() {
 		r.label = r.Install.Label()
 		return r, r.rebuild()
@@ -278,6 +281,29 @@ func (r *Plan) lastInstall() (last int) {
 	return last
 }
 
+// onlyPip says that the environment is made by venv, and that pip installs all that is
+// in it.
+func (r *Plan) onlyPip() bool {
+	made := false
+	for _, s := range r.InstallSteps() {
+		for i := range s.Parts {
+			p := &s.Parts[i]
+			switch {
+			case p.Role == recipe.MakesVenv && (!strings.HasPrefix(p.name, "python") || strings.Contains(p.Text, "--without-pip")):
+				return false
+			case p.Role == recipe.MakesVenv:
+				made = true
+			case p.Role == recipe.Installing && p.Install.Tool != recipe.Pip, p.Role == recipe.PreparesInstaller && strings.Contains(p.Text, "pip"):
+				return false
+			}
+		}
+	}
+	return made
+}
+
+// HasPip says that the environment has a pip of its own.
+func (r *Plan) HasPip() bool { return !r.Moved && !r.pipless }
+
 // tools finds the system packages that the image does not need. There are none if
 // another instruction may compile.
 func (r *Plan) tools() {
@@ -306,7 +332,10 @@ func (r *Plan) tools() {
 func (r *Plan) place(p *placed, at, last int) (err error) {
 	text := p.In.Text()
 	switch p.Role {
-	case recipe.FetchesInstaller, recipe.PreparesInstaller, recipe.MakesVenv:
+	case recipe.MakesVenv:
+		p.builder, err = r.scripts().making(p.Step)
+		return err
+	case recipe.FetchesInstaller, recipe.PreparesInstaller:
 		p.builder = text
 		return nil
 	case recipe.Cleans:

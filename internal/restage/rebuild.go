@@ -22,11 +22,15 @@ func (r *Plan) rebuild() error {
 	}
 	for i := range r.Before {
 		s := &r.Before[i]
-		if s.Role != recipe.Installing && s.Role != recipe.Cleans {
+		text, err := "", error(nil)
+		switch s.Role {
+		case recipe.Installing, recipe.Cleans, recipe.MakesVenv:
+		default:
 			continue
 		}
-		text, err := "", error(nil)
-		if s.Role == recipe.Installing {
+		if s.Role == recipe.MakesVenv {
+			text, err = r.scripts().making(s)
+		} else if s.Role == recipe.Installing {
 			text, err = r.scripts().installing(s)
 		} else {
 			text, err = r.scripts().movePaths(s)

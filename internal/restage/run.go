@@ -477,6 +477,8 @@ func (r scripts) installing(s *Step) (string, error) {
 		case p.Role == recipe.Installing:
 			err = r.redirect(k, i, p)
 			done = true
+		case p.Role == recipe.MakesVenv && r.pipless:
+			err = r.withoutPip(k, i)
 		case p.Role == recipe.Cleans:
 			err = r.rewrite(k, i)
 		case !done && p.Role == recipe.Keeps && r.fateOf(p, c) == stays && r.split != nil:
@@ -543,7 +545,7 @@ func (r scripts) redirectPip(k *sketch, at int) error {
 			return err
 		}
 	}
-	if !r.Moved {
+	if !r.Moved && !r.pipless {
 		return nil
 	}
 	if err := r.withoutWord(k, at, "--user"); err != nil {
@@ -564,7 +566,11 @@ func (r scripts) redirectPip(k *sketch, at int) error {
 		}) {
 			return nil, fmt.Errorf("%s says itself where it installs to", c.Name())
 		}
-		return []whittle.Edit{in.ReplaceWord(c.Words[i], c.Words[i].Text+" --python "+r.venv)}, nil
+		name := c.Words[i].Text
+		if r.pipless && path.IsAbs(c.Words[i].Value) { // it is not in the environment any more
+			name = path.Base(c.Words[i].Value)
+		}
+		return []whittle.Edit{in.ReplaceWord(c.Words[i], name+" --python "+r.venv)}, nil
 	})
 }
 
@@ -651,6 +657,40 @@ func (r scripts) cleanUp(k *sketch, s *Step) error {
 	}
 	return k.edit(len(commands)-1, func(in *dockerfile.Instruction, _ dockerfile.Command) ([]whittle.Edit, error) {
 		return one(in.AppendCommand(find + " -prune -exec rm -rf {} +"))
+	})
+}
+
+// making is a RUN that makes the environment, without pip where that is not wanted.
+func (r scripts) making(s *Step) (string, error) {
+	if !r.pipless {
+		return s.In.Text(), nil
+	}
+	k, err := newSketch(s)
+	if err != nil {
+		return "", err
+	}
+	commands, err := k.commands()
+	if err != nil || len(commands) != len(s.Parts) {
+		return s.In.Text(), err
+	}
+	for i := range commands {
+		if s.Parts[i].Role == recipe.MakesVenv {
+			if err := r.withoutPip(k, i); err != nil {
+				return "", err
+			}
+		}
+	}
+	return k.in().Text(), nil
+}
+
+// withoutPip has venv make the environment without pip.
+func (r scripts) withoutPip(k *sketch, at int) error {
+	return k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
+		i := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "venv" })
+		if i < 0 {
+			return nil, fmt.Errorf("%s makes no environment", c.Name())
+		}
+		return []whittle.Edit{in.ReplaceWord(c.Words[i], c.Words[i].Text+" --without-pip")}, nil
 	})
 }
 
