@@ -90,6 +90,13 @@ func (t *singleStage) text() (string, error) {
 	w.paragraph(t.from)
 	w.lines(t.quiet...)
 	placed := !t.Two()
+	for i := range t.Before {
+		for _, p := range t.Before[i].Parts {
+			if p.Role == recipe.PreparesInstaller && strings.Contains(p.Text, " export ") && t.Two() {
+				return "", fmt.Errorf("%s: what is exported would be in the image", t.Outline.At(t.Before[i].In))
+			}
+		}
+	}
 	for i := range t.Runtime {
 		s := &t.Runtime[i]
 		if !placed && s.In.Keyword == "USER" {

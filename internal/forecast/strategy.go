@@ -66,9 +66,10 @@ const (
 // Dockerfile.
 func Names() []string { return []string{NameTwoStage, NameSingleStage, NameDistroless} }
 
-// Strategy is one of the strategies, with its Dockerfile. Without one, the error says
-// what is in its way, with the line.
+// Strategy is one of the strategies, with its Dockerfile, and without any clean-up of
+// the packages. Without a Dockerfile, the error says what is in its way, with the line.
 func Strategy(p *Project, name string) (*whittle.Forecast, error) {
+	p.Clean = Cleanup{}
 	r, err := restage.ReadOutline(p.Dockerfile, p.Target, p.Arguments)
 	if err != nil {
 		return nil, err

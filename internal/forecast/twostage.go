@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -115,4 +116,14 @@ func (a *account) addRestaged(s sizes, r *restage.Plan) {
 		// The package manager's own records shrink, too.
 		s.between("system packages that only building needs", -less-less/50-200_000, -less, -less+less/100+20_000, a.measured())
 	}
+}
+
+// Step is a strategy as a fix of a variant, whose image has a size in bytes.
+func Step(f *whittle.Forecast, variant string, size int64, fix *whittle.Fix) *whittle.RepairStep {
+	file := fix.Patches[0].File
+	return &whittle.RepairStep{Strategy: f.Strategy, Status: whittle.Applied, Round: 1, Finding: whittle.Finding{
+		Rule: f.Strategy, Variant: variant, Risk: whittle.RiskMedium, Fingerprint: whittle.Fingerprint(f.Strategy, file),
+		Message: fmt.Sprintf("%s: %s: about %s instead of %s", file, f.Title, whittle.Bytes(f.Predicted), whittle.Bytes(size)),
+		Caution: strings.Join(f.Notes, "; "), Saving: whittle.Saving{Low: size - f.High, High: size - f.Low}, Fix: fix,
+	}}
 }

@@ -88,7 +88,7 @@ func (s *study) fix(ctx context.Context, o FixOptions, repository host.Repositor
 	p.proves = o.Verify
 	kept := true
 	if o.Strategy != "" {
-		if kept, err = p.applyStrategy(ctx, o.Strategy); err != nil {
+		if kept, err = (restager{p}).apply(ctx, o.Strategy); err != nil {
 			return nil, err
 		}
 	}
@@ -138,7 +138,7 @@ func (p *prover) propose(ctx context.Context) error {
 	}
 	cands, err := p.candidates()
 	if err == nil {
-		cands, err = p.confirmed(ctx, p.aside(cands))
+		cands, err = p.confirmed(ctx, restager{p}.aside(cands))
 	}
 	if err != nil {
 		return err

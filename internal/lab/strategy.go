@@ -3,7 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
-	"reflect"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,14 +14,16 @@ import (
 	"whittle.dev/whittle/internal/project"
 )
 
+// restager makes Dockerfiles as a strategy has them.
+type restager struct{ *prover }
+
 // Strategies are the names of the strategies that [Fix] can write.
 func Strategies() []string { return forecast.Names() }
 
-// applyStrategy makes the Dockerfiles of the variants as a strategy has them, before
-// any other fix. When changes are proven, it builds and runs them and reverts the
-// strategy if that does harm; kept says that it was not. It is an error if no
-// Dockerfile can be made so.
-func (p *prover) applyStrategy(ctx context.Context, name string) (kept bool, err error) {
+// apply makes the variants' Dockerfiles as a strategy has them. When changes are
+// proven, it builds and runs them, and reverts all if that does harm; kept says that
+// it does not. It is an error if no Dockerfile can be made so.
+func (p restager) apply(ctx context.Context, name string) (kept bool, err error) {
 	var reasons, done []string
 	for _, v := range p.workshop.bench.project.Variants {
 		if slices.Contains(done, v.Dockerfile) {
@@ -30,23 +32,22 @@ func (p *prover) applyStrategy(ctx context.Context, name string) (kept bool, err
 		x, ok, err := p.images.advise(ctx, v, p.now[v.Name])
 		if err != nil {
 			return false, err
-		}
-		if !ok {
+		} else if !ok {
 			continue
 		}
 		done = append(done, v.Dockerfile)
-		step, err := p.strategyStep(ctx, v, x, name)
+		step, err := p.step(ctx, v, x, name)
 		if err == nil && !p.workshop.inScope(step.Finding.Fix) {
 			err = fmt.Errorf("%s: a variant that is not selected uses it, or it is outside the project", v.Dockerfile)
 		}
-		if err != nil {
-			if ctx.Err() != nil {
-				return false, err
-			}
-			reasons = append(reasons, whittle.OneLine(err.Error()))
-			continue
+		if ctx.Err() != nil {
+			return false, ctx.Err()
 		}
-		if kept, err = p.tryStrategy(ctx, v, step); err != nil || !kept {
+		if err != nil {
+			reasons = append(reasons, whittle.OneLine(err.Error()))
+		} else if kept, err = p.try(ctx, v, step); err != nil || !kept {
+			p.state = nil // nothing is written of the others either
+			maps.Copy(p.now, p.start)
 			return kept, err
 		}
 	}
@@ -56,42 +57,26 @@ func (p *prover) applyStrategy(ctx context.Context, name string) (kept bool, err
 	return true, nil
 }
 
-// strategyStep is a strategy as a fix of a variant's Dockerfile.
-func (p *prover) strategyStep(ctx context.Context, v project.Variant, x advisedImage, name string) (*whittle.RepairStep, error) {
-	f, err := p.workshop.strategyOf(ctx, v, x, p.state, name)
-	if err != nil {
-		return nil, err
-	}
-	size := outcome(x.trial).Sizes.Size
-	finding := whittle.Finding{Rule: name, Variant: v.Name, Risk: whittle.RiskMedium, Fingerprint: whittle.Fingerprint(name, v.Dockerfile),
-		Message: fmt.Sprintf("%s: %s: about %s instead of %s", v.Dockerfile, f.Title, whittle.Bytes(f.Predicted), whittle.Bytes(size)),
-		Caution: strings.Join(f.Notes, "; "),
-		Saving:  whittle.Saving{Low: size - f.High, High: size - f.Low},
-		Fix: &whittle.Fix{Title: f.Title, Patches: []whittle.Patch{{File: v.Dockerfile, Digest: whittle.DigestOf(x.trial.source),
-			Edits: patch.Edits(x.trial.source, []byte(f.Dockerfile))}}},
-	}
-	return &whittle.RepairStep{Finding: finding, Strategy: name, Status: whittle.Applied, Round: 1}, nil
-}
-
-// strategyOf is one strategy for a variant's image, without any clean-up of the
+// step is a strategy as a fix of a variant's Dockerfile, without any clean-up of the
 // packages: that is what other fixes are for. An error says what is in its way.
-func (w *workshop) strategyOf(ctx context.Context, v project.Variant, x advisedImage, s state, name string) (*whittle.Forecast, error) {
-	in, _, err := w.projectInput(ctx, v, x, &assumed{state: s})
+func (p restager) step(ctx context.Context, v project.Variant, x advisedImage, name string) (*whittle.RepairStep, error) {
+	in, _, err := p.workshop.projectInput(ctx, v, x, &assumed{state: p.state})
+	if err == nil && name == forecast.NameDistroless {
+		in.Distroless, err = p.workshop.distroless(ctx, x)
+	}
 	if err != nil {
 		return nil, err
 	}
-	in.Clean = forecast.Cleanup{}
-	if name == forecast.NameDistroless {
-		if in.Distroless, err = w.distroless(ctx, x); err != nil {
-			return nil, err
-		}
+	f, err := forecast.Strategy(in, name)
+	if err != nil {
+		return nil, err
 	}
-	return forecast.Strategy(in, name)
+	return forecast.Step(f, v.Name, outcome(x.trial).Sizes.Size, patch.Rewrite(f.Title, v.Dockerfile, x.trial.source, []byte(f.Dockerfile))), nil
 }
 
-// tryStrategy applies a strategy to the state. When changes are proven, it says
+// try applies a strategy to the state. When changes are proven, it says
 // whether all variants run as before with it.
-func (p *prover) tryStrategy(ctx context.Context, v project.Variant, step *whittle.RepairStep) (kept bool, err error) {
+func (p restager) try(ctx context.Context, v project.Variant, step *whittle.RepairStep) (kept bool, err error) {
 	text, err := whittle.Splice(p.now[v.Name].source, step.Finding.Fix.Patches[0].Edits)
 	if err != nil {
 		return false, err
@@ -104,23 +89,15 @@ func (p *prover) tryStrategy(ctx context.Context, v project.Variant, step *whitt
 	reason := p.unproven(v, &step.Finding)
 	after := map[string]*trial{}
 	for _, other := range p.workshop.bench.project.Variants {
-		if reason != "" {
-			break
-		}
 		was := p.now[other.Name]
-		if other.Dockerfile != v.Dockerfile || was.archive == "" {
+		if reason != "" || other.Dockerfile != v.Dockerfile || was.archive == "" {
 			continue
 		}
-		is, err := p.workshop.try(ctx, other, next)
+		if after[other.Name], err = p.workshop.try(ctx, other, next); err == nil {
+			reason, err = p.harm(ctx, was, after[other.Name], step.Strategy)
+		}
 		if err != nil {
 			return false, err
-		}
-		after[other.Name] = is
-		if reason, err = p.harm(ctx, was, is, step.Strategy); err != nil {
-			return false, err
-		}
-		if reason != "" {
-			reason = other.Name + ": " + reason
 		}
 	}
 	if reason != "" {
@@ -134,14 +111,12 @@ func (p *prover) tryStrategy(ctx context.Context, v project.Variant, step *whitt
 		p.rounds = append(p.rounds, whittle.VerifiedRound{Round: 1, Variant: v.Name, Rules: []string{step.Strategy}, Predicted: step.Finding.Saving, Saved: saved})
 	}
 	p.state, p.steps = next, append(p.steps, *step)
-	for name, t := range after {
-		p.now[name] = t
-	}
+	maps.Copy(p.now, after)
 	return true, nil
 }
 
 // harm says what is worse of an image that a strategy makes; empty if nothing is.
-func (p *prover) harm(ctx context.Context, was, is *trial, strategy string) (string, error) {
+func (p restager) harm(ctx context.Context, was, is *trial, strategy string) (string, error) {
 	if why := worse(was, is, false); why != "" || strategy == forecast.NameDistroless {
 		return why, nil // an image without the base's layers has none of its settings
 	}
@@ -154,40 +129,12 @@ func (p *prover) harm(ctx context.Context, was, is *trial, strategy string) (str
 		configs = append(configs, &img.Config().Config)
 		img.Close()
 	}
-	return otherSettings(configs[0], configs[1]), nil
-}
-
-// otherSettings is a setting of an image, other than the variables of an environment
-// of Python, that is not what it was; empty if there is none.
-func otherSettings(was, is *whittle.Process) string {
-	env := func(p *whittle.Process) []string {
-		out := slices.DeleteFunc(slices.Clone(p.Env), func(v string) bool { return strings.HasPrefix(v, "PATH=") || strings.HasPrefix(v, "VIRTUAL_ENV=") })
-		slices.Sort(out)
-		return out
-	}
-	a, b := *was, *is
-	a.Env, b.Env = env(was), env(is)
-	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
-	for i := range x.NumField() {
-		if v, w := x.Field(i), y.Field(i); !reflect.DeepEqual(v.Interface(), w.Interface()) && !(empty(v) && empty(w)) {
-			return fmt.Sprintf("the image has another setting %s", x.Type().Field(i).Name)
-		}
-	}
-	return ""
-}
-
-// empty says that a setting is not there.
-func empty(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Slice, reflect.Map:
-		return v.Len() == 0
-	}
-	return v.IsZero()
+	return configs[0].Differs(configs[1]), nil
 }
 
 // aside are the candidates whose fixes can be made beside a strategy that nobody has
 // built yet. The others are noted.
-func (p *prover) aside(cands []*candidate) []*candidate {
+func (p restager) aside(cands []*candidate) []*candidate {
 	return slices.DeleteFunc(cands, func(c *candidate) bool {
 		i := slices.IndexFunc(c.finding.Fix.Patches, func(f whittle.Patch) bool { _, changed := p.state[f.File]; return changed })
 		if i < 0 {

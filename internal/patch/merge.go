@@ -169,13 +169,18 @@ func (m *merger) result(name string, edits []whittle.Edit) ([]byte, error) {
 	return m.apply(name, edits)
 }
 
-// Edits are what makes one text of another, by whole lines.
-func Edits(before, after []byte) []whittle.Edit {
-	var out []whittle.Edit
+// Rewrite is a fix that makes one text of a Dockerfile of another. Its edits are whole
+// lines, or the whole text where single edits would say less than they change: what
+// comes after a new stage is in another one.
+func Rewrite(title, file string, before, after []byte) *whittle.Fix {
+	var edits []whittle.Edit
 	for _, e := range udiff.Lines(string(before), string(after)) {
-		out = append(out, whittle.Edit{Span: whittle.Span{Start: e.Start, End: e.End}, New: e.New})
+		edits = append(edits, whittle.Edit{Span: whittle.Span{Start: e.Start, End: e.End}, New: e.New})
 	}
-	return out
+	if _, err := dockerfile.Apply(before, edits); err != nil {
+		edits = []whittle.Edit{{Span: whittle.Span{Start: 0, End: len(before)}, New: string(after)}}
+	}
+	return &whittle.Fix{Title: title, Patches: []whittle.Patch{{File: file, Digest: whittle.DigestOf(before), Edits: edits}}}
 }
 
 // Changes are the files that differ, with unified diffs, sorted by path.

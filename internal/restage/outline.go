@@ -408,7 +408,7 @@ func (r *Outline) folders() []string {
 			out = append(out, FromDir(s.dir, s.venv))
 		}
 		for _, in := range s.Installs {
-			if in.Tool == recipe.UVSync {
+			if in.Tool != recipe.Pip && in.Tool != recipe.UVPip {
 				out = append(out, FromDir(s.dir, ".venv"))
 			}
 			if in.Dir != "" {

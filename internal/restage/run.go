@@ -515,12 +515,15 @@ func (r scripts) redirect(k *sketch, at int, p *Part) error {
 	case recipe.UVSync:
 		return r.uncompiled(k, at)
 	case recipe.Pipenv:
-		if !r.Moved {
-			return nil
+		before := ""
+		if r.Moved { // pipenv --system installs for the first Python of the PATH
+			before = "PATH=" + r.venv + "/bin:$PATH "
 		}
-		// pipenv --system installs for the first Python of the PATH.
+		if r.Clean.Bytecode { // pip reads the variable of an option that starts with "no" as the option without it
+			before += "PIP_NO_COMPILE=0 "
+		}
 		return k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
-			return []whittle.Edit{in.ReplaceWord(c.Words[0], "PATH="+r.venv+"/bin:$PATH "+c.Words[0].Text)}, nil
+			return []whittle.Edit{in.ReplaceWord(c.Words[0], before+c.Words[0].Text)}, nil
 		})
 	case recipe.PDM:
 		if r.Moved {
