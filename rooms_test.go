@@ -73,7 +73,8 @@ var allowed = map[string][]string{
 	"inputs":               {"build", "dockerfile", "project"},
 	"host":                 {"build", "build/buildkitd", "git", "index", "outdir", "project", "pypi", "resolve", "source"},
 	"audit":                {"build", "check", "deps", "distro", "dockerfile", "dockerfile/history", "dockerfile/ignore", "elf", "host", "index", "inputs", "ledger", "outdir", "project", "python", "resolve", "rootfs", "rule", "rule/analysis", "runs", "source", "start"},
-	"lab":                  {"absent", "audit", "build", "build/buildkitd", "distro", "dockerfile", "dockerfile/ignore", "forecast", "host", "index", "inputs", "ledger", "outdir", "patch", "project", "pypi", "python", "relock", "resolve", "rule/base", "rule/distribution", "rule/sitepackages", "runs", "series", "shell", "source", "states"},
+	"otherbases":           {"audit", "build", "distro", "forecast", "host", "python", "resolve"},
+	"lab":                  {"absent", "audit", "build", "build/buildkitd", "distro", "dockerfile", "dockerfile/ignore", "forecast", "host", "index", "inputs", "ledger", "otherbases", "outdir", "patch", "project", "pypi", "python", "relock", "resolve", "rule/base", "rule/distribution", "rule/sitepackages", "runs", "series", "shell", "source", "states"},
 	"cmd/whittle":          {"host", "audit", "lab", "report", "store", "tui", "web"},
 }
 

@@ -12,6 +12,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile/ignore"
 	"whittle.dev/whittle/internal/forecast"
+	"whittle.dev/whittle/internal/otherbases"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/rule/base"
 	"whittle.dev/whittle/internal/rule/sitepackages"
@@ -28,7 +29,7 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 	if err != nil {
 		return nil, nil, err
 	}
-	return in, append(notes, w.otherBases(ctx, in, x, r.added)...), ctx.Err()
+	return in, append(notes, otherbases.Reader{Env: w.bench.env, Layouts: w.bench.bases}.Add(ctx, in, x.image, r.added)...), ctx.Err()
 }
 
 // projectInput is the input without what is known of other bases.

@@ -10,6 +10,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/forecast"
+	"whittle.dev/whittle/internal/otherbases"
 	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/project"
 )
@@ -62,7 +63,7 @@ func (p restager) apply(ctx context.Context, name string) (kept bool, err error)
 func (p restager) step(ctx context.Context, v project.Variant, x advisedImage, name string) (*whittle.RepairStep, error) {
 	in, _, err := p.workshop.projectInput(ctx, v, x, &assumed{state: p.state})
 	if err == nil && name == forecast.NameDistroless {
-		in.Distroless, err = p.workshop.distroless(ctx, x)
+		in.Distroless, err = otherbases.Reader{Env: p.workshop.bench.env}.Distroless(ctx, x.image)
 	}
 	if err != nil {
 		return nil, err
@@ -90,7 +91,7 @@ func (p restager) try(ctx context.Context, v project.Variant, step *whittle.Repa
 	after := map[string]*trial{}
 	for _, other := range p.workshop.bench.project.Variants {
 		was := p.now[other.Name]
-		if reason != "" || other.Dockerfile != v.Dockerfile || was.archive == "" {
+		if reason != "" || other.Dockerfile != v.Dockerfile || was.image == "" {
 			continue
 		}
 		if after[other.Name], err = p.workshop.try(ctx, other, next); err == nil {
@@ -122,7 +123,7 @@ func (p restager) harm(ctx context.Context, was, is *trial, strategy string) (st
 	}
 	var configs []*whittle.Process
 	for _, t := range []*trial{was, is} {
-		img, err := audit.Open(ctx, p.workshop.bench.env, "docker-archive:"+t.archive, audit.InspectOptions{})
+		img, err := audit.Open(ctx, p.workshop.bench.env, t.image, audit.InspectOptions{})
 		if err != nil {
 			return "", err
 		}

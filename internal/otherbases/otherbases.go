@@ -1,4 +1,6 @@
-package lab
+// Package otherbases reads how large an image would be on other bases: from the
+// package indexes of Python and of Debian, and from images that whittle.yaml maps.
+package otherbases
 
 import (
 	"compress/gzip"
@@ -15,8 +17,10 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/forecast"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/resolve"
@@ -25,10 +29,17 @@ import (
 // maxOSIndex bounds an index of OS packages in bytes, uncompressed.
 const maxOSIndex = 256 << 20
 
-// otherBases adds the sizes on other bases to a forecast's input, with the
+// Reader reads indexes and images.
+type Reader struct {
+	Env *host.Env
+	// Layouts are the base images that whittle.yaml maps, by name.
+	Layouts map[string]build.Base
+}
+
+// Add adds the sizes on other bases to a forecast's input, with the
 // requirements that fixes add. If an index is not available, it adds a note, and
 // the forecast goes without it.
-func (w *workshop) otherBases(ctx context.Context, in *forecast.Project, x advisedImage, added []string) (notes []string) {
+func (w Reader) Add(ctx context.Context, in *forecast.Project, x *audit.Examined, added []string) (notes []string) {
 	var err error
 	if in.Alpine, err = w.alpine(ctx, in, x, added); err != nil {
 		notes = append(notes, "packages on Alpine: "+whittle.OneLine(err.Error()))
@@ -39,7 +50,7 @@ func (w *workshop) otherBases(ctx context.Context, in *forecast.Project, x advis
 		}
 		in.Alpine.Low, in.Alpine.Bytes, in.Alpine.High, in.Alpine.Source = size, size, size, "read"
 	}
-	if in.Distroless, err = w.distroless(ctx, x); err != nil {
+	if in.Distroless, err = w.Distroless(ctx, x); err != nil {
 		notes = append(notes, "Debian's index: "+whittle.OneLine(err.Error()))
 	}
 	return notes
@@ -47,7 +58,7 @@ func (w *workshop) otherBases(ctx context.Context, in *forecast.Project, x advis
 
 // alpineBase is the uncompressed size of python's image on Alpine in bytes, if
 // whittle.yaml maps it.
-func (w *workshop) alpineBase(ctx context.Context, in *forecast.Project) (int64, bool) {
+func (w Reader) alpineBase(ctx context.Context, in *forecast.Project) (int64, bool) {
 	st, err := in.Dockerfile.Target(in.Target)
 	if err != nil {
 		return 0, false
@@ -56,11 +67,11 @@ func (w *workshop) alpineBase(ctx context.Context, in *forecast.Project) (int64,
 		st = &in.Dockerfile.Stages[*st.From]
 	}
 	name, ok := forecast.AlpineImage(st.BaseResolved)
-	base, mapped := w.bench.bases[name]
+	base, mapped := w.Layouts[name]
 	if !ok || !mapped {
 		return 0, false
 	}
-	img, err := audit.Open(ctx, w.bench.env, fmt.Sprintf("oci-layout:%s@%s", base.Layout, base.Digest), audit.InspectOptions{})
+	img, err := audit.Open(ctx, w.Env, fmt.Sprintf("oci-layout:%s@%s", base.Layout, base.Digest), audit.InspectOptions{})
 	if err != nil {
 		return 0, false
 	}
@@ -69,12 +80,12 @@ func (w *workshop) alpineBase(ctx context.Context, in *forecast.Project) (int64,
 }
 
 // alpine resolves the installed distributions for musl, in the same versions.
-func (w *workshop) alpine(ctx context.Context, in *forecast.Project, x advisedImage, added []string) (*forecast.AlpineBase, error) {
-	found := python.Interpreters(x.image.Facts.Root)
-	if w.bench.env.Packages == nil || len(found) == 0 {
+func (w Reader) alpine(ctx context.Context, in *forecast.Project, x *audit.Examined, added []string) (*forecast.AlpineBase, error) {
+	found := python.Interpreters(x.Facts.Root)
+	if w.Env.Packages == nil || len(found) == 0 {
 		return nil, nil
 	}
-	o := resolve.Options{Env: in.Env, Locked: map[string]string{}, Target: x.image.Target(found[0])}
+	o := resolve.Options{Env: in.Env, Locked: map[string]string{}, Target: x.Target(found[0])}
 	o.Target.Libc, o.Target.LibcMajor, o.Target.LibcMinor = "musl", audit.MuslMajor, audit.MuslMinor
 	var wants []pep.Requirement
 	for i := range in.Graph.Distributions {
@@ -95,38 +106,38 @@ func (w *workshop) alpine(ctx context.Context, in *forecast.Project, x advisedIm
 		}
 		wants = append(wants, r)
 	}
-	w.bench.env.Listener().Step("asking the package index what there is for musl")
+	w.Env.Listener().Step("asking the package index what there is for musl")
 	ctx, cancel := context.WithTimeout(ctx, audit.ResolvePatience)
 	defer cancel()
-	res, err := resolve.Versions(ctx, w.bench.env.Packages, wants, o)
+	res, err := resolve.Versions(ctx, w.Env.Packages, wants, o)
 	if err != nil {
 		return nil, err
 	}
-	sizes, err := resolve.Installed(ctx, w.bench.env.Packages, res, resolve.InstallOptions{})
+	sizes, err := resolve.Installed(ctx, w.Env.Packages, res, resolve.InstallOptions{})
 	if err != nil {
 		return nil, err
 	}
 	return &forecast.AlpineBase{Weights: forecast.Weights(res, sizes)}, nil
 }
 
-// distroless is Python with its dependencies from the image's Debian suite, by
+// Distroless is Python with its dependencies from the image's Debian suite, by
 // the index of the mirror that the image names.
-func (w *workshop) distroless(ctx context.Context, x advisedImage) (*forecast.DistrolessBase, error) {
-	if w.bench.env.Fetch == nil {
+func (w Reader) Distroless(ctx context.Context, x *audit.Examined) (*forecast.DistrolessBase, error) {
+	if w.Env.Fetch == nil {
 		return nil, nil
 	}
 	uri, suite, err := debianMirror(ctx, x)
 	if err != nil || uri == "" {
 		return nil, err
 	}
-	index := fmt.Sprintf("%s/dists/%s/main/binary-%s/Packages.gz", strings.TrimRight(uri, "/"), suite, debianArch(x.image.Subject.Config().Architecture))
+	index := fmt.Sprintf("%s/dists/%s/main/binary-%s/Packages.gz", strings.TrimRight(uri, "/"), suite, debianArch(x.Subject.Config().Architecture))
 	if !isPublicHost(uri) {
 		return nil, whittle.ErrUnsupported.Errorf("the image names a mirror that is no public address")
 	}
-	w.bench.env.Listener().Step("reading the index of Debian " + suite)
+	w.Env.Listener().Step("reading the index of Debian " + suite)
 	ctx, cancel := context.WithTimeout(ctx, audit.ResolvePatience)
 	defer cancel()
-	body, err := w.bench.env.Fetch.Fetch(ctx, index)
+	body, err := w.Env.Fetch.Fetch(ctx, index)
 	if err != nil {
 		return nil, err
 	}
@@ -185,8 +196,8 @@ var (
 
 // debianMirror is the first package source of an image's apt, empty if it has
 // none.
-func debianMirror(ctx context.Context, x advisedImage) (uri, suite string, err error) {
-	root := x.image.Subject.Image
+func debianMirror(ctx context.Context, x *audit.Examined) (uri, suite string, err error) {
+	root := x.Subject.Image
 	if err := root.Fetch(ctx, isAptSource); err != nil {
 		return "", "", err
 	}
