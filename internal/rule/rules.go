@@ -51,6 +51,7 @@ func All() []analysis.Rule {
 		distribution.UnusedExtra(),
 		distribution.WrongBuildOfWheel(),
 		distribution.OpenCVWithWindows(),
+		distribution.DuplicateLibpq(),
 		sitepackages.PythonTests(),
 		sitepackages.PythonBytecode(),
 		sitepackages.StripDebug(),
