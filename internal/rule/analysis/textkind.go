@@ -84,7 +84,7 @@ func forDevelopers(at string) bool {
 	}
 	return strings.HasPrefix(base, "test_") || strings.HasSuffix(base, "_test.py") || strings.HasPrefix(base, "dockerfile.") || strings.HasSuffix(base, ".dockerfile") ||
 		strings.HasPrefix(base, ".pre-commit") || strings.HasPrefix(base, "readme.") || strings.HasPrefix(base, "license.") || strings.HasPrefix(base, "constraints") ||
-		strings.Contains(strings.ToLower(at), "requirements")
+		strings.HasPrefix(base, "pyproject.") && base != "pyproject.toml" || strings.Contains(strings.ToLower(at), "requirements")
 }
 
 // usedTools are the configuration files of development tools that the image's start

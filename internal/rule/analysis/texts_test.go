@@ -60,6 +60,7 @@ func TestNamed(t *testing.T) {
 		{name: "declared in pyproject.toml", file: "pyproject.toml", text: "[project]\ndependencies = [\"acme-kit\"]\n[tool.poetry.dependencies]\nacme-kit = \"1\"\n[tool.mypy]\nplugins = [\"acme.mypy\"]\n"},
 		{name: "tasks of developers", file: "tasks.py", text: "from invoke import task\nrun('akit')\n"},
 		{name: "an environment of Python", file: "venv/x.py", text: "run('akit')\n"},
+		{name: "a copy of the declarations", file: "pyproject.old.txt", text: "dependencies = [\"acme-kit\"]\n"},
 		{name: "a test", file: "test_x.py", text: "run('akit')\n"},
 		{name: "a folder of tests", file: "tests/x.py", text: "run('akit')\n"},
 		{name: "what is not text", file: "data", text: "\x00akit"},
