@@ -79,9 +79,7 @@ func bigBases(p *analysis.Pass) []whittle.Finding {
 	}
 	edits, ok := fromEdits(p, st, better.String())
 	if ok && len(full.names) > 0 {
-		var more []whittle.Edit
-		more, ok = installEdits(p, st, full.names, full.needs.first)
-		edits = append(edits, more...)
+		edits = append(edits, installEdits(p, st, full.names, full.needs.first)...)
 	}
 	if !ok {
 		return []whittle.Finding{f}

@@ -12,12 +12,12 @@ import (
 // installEdits installs packages in a stage before the first RUN that uses them: in
 // the apt-get install that is there, else in a RUN before the first instruction that
 // adds files.
-func installEdits(p *analysis.Pass, st *dockerfile.Stage, names []string, first *dockerfile.Instruction) ([]whittle.Edit, bool) {
+func installEdits(p *analysis.Pass, st *dockerfile.Stage, names []string, first *dockerfile.Instruction) []whittle.Edit {
 	for i := range st.Instructions {
 		in := &st.Instructions[i]
 		if in.Keyword == "RUN" {
 			if edits, ok := addToInstall(in, names); ok {
-				return edits, true
+				return edits
 			}
 		}
 		if in == first {
@@ -29,10 +29,10 @@ func installEdits(p *analysis.Pass, st *dockerfile.Stage, names []string, first 
 		in := &st.Instructions[i]
 		switch in.Keyword {
 		case "RUN", "COPY", "ADD", "USER":
-			return []whittle.Edit{p.Dockerfile.InsertBefore(in, text+paragraph(p.Dockerfile, in))}, true
+			return []whittle.Edit{p.Dockerfile.InsertBefore(in, text+paragraph(p.Dockerfile, in))}
 		}
 	}
-	return []whittle.Edit{p.Dockerfile.InsertAfter(&st.Head, text)}, true
+	return []whittle.Edit{p.Dockerfile.InsertAfter(&st.Head, text)}
 }
 
 // paragraph is a blank line if one is before an instruction and its comments.
