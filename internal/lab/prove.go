@@ -189,6 +189,9 @@ func (p *prover) candidates() ([]*candidate, error) {
 			if why == "" {
 				why = p.unproven(v, &f)
 			}
+			if why == "" && len(p.images.rules) == 0 && p.objective != ObjectiveSize {
+				why = tooLittle(&f, outcome(p.now[v.Name]).Sizes.Size)
+			}
 			if name, run := removesImported(p.images.byVariant[v.Name], &f); why == "" && name != "" && !f.Breaks {
 				why = fmt.Sprintf("%s imports %s", run, name)
 			}
