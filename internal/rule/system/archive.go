@@ -107,6 +107,9 @@ func archivesLeft(p *analysis.Pass, archives []analysis.Archive) (f whittle.Find
 		}
 	}
 	if last == a.By {
+		if strings.Contains(a.By.Text(), remove) {
+			return f, true // it is there already, and removes something else
+		}
 		if edit, err := a.By.AppendCommand(remove); err == nil {
 			f.Fix, _ = p.Recipe.Fix("append "+remove, []whittle.Edit{edit})
 		}

@@ -37,7 +37,7 @@ type files map[string]node
 func clean(at string) string { return strings.TrimPrefix(path.Clean("/"+at), "/") }
 
 func parent(at string) string {
-	if d := path.Dir(at); d != "." {
+	if d := path.Dir(at); d != "." && d != "/" {
 		return d
 	}
 	return ""

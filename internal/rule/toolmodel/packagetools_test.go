@@ -1031,9 +1031,9 @@ func venv(p *process, _ string, args []string) error {
 			if err := p.writeAll(at+"/bin/"+prog, "venv "+prog, 300); err != nil {
 				return err
 			}
-			n := p.fs[at+"/bin/"+prog]
+			n := p.fs[clean(at+"/bin/"+prog)]
 			n.mode = 0o755
-			p.fs[at+"/bin/"+prog] = n
+			p.fs[clean(at+"/bin/"+prog)] = n
 		}
 		if err := p.writeAll(at+"/bin/activate", "export VIRTUAL_ENV=/"+at+" PATH=/"+at+"/bin:$PATH\n", 80); err != nil {
 			return err
