@@ -204,7 +204,7 @@ func TestComposeErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 			note := strings.Join(p.Notes, "\n")
-			if !strings.HasPrefix(note, "its compose file is left out: ") || !strings.Contains(note, c.err) || strings.Contains(note, "whittle-compose-") || strings.Contains(note, "\n") {
+			if !strings.HasPrefix(note, "its compose or Bake file is left out: ") || !strings.Contains(note, c.err) || strings.Contains(note, "whittle-compose-") || strings.Contains(note, "\n") {
 				t.Errorf("%q, want %q", note, c.err)
 			}
 			if took := time.Since(began); took > 30*time.Second {

@@ -20,7 +20,7 @@ const MaxConfig = 1 << 20
 func keys(path string) []string {
 	switch path {
 	case "":
-		return []string{"project", "bases", "variants", "run", "requests", "test", "touch", "check", "env", "env-file", "secrets", "ssh", "services", "compose"}
+		return []string{"project", "bases", "variants", "run", "requests", "test", "touch", "check", "env", "env-file", "secrets", "ssh", "services", "compose", "bake"}
 	case "variants.*":
 		return []string{"name", "context", "dockerfile", "target", "args", "platform", "contexts"}
 	case "run.*":
@@ -35,6 +35,8 @@ func keys(path string) []string {
 		return []string{"test", "interval", "timeout", "start_period", "retries"}
 	case "compose":
 		return []string{"files", "services", "profiles"}
+	case "bake":
+		return []string{"files", "targets"}
 	case "secrets.*":
 		return []string{"file", "environment", "env"}
 	case "check":

@@ -84,7 +84,7 @@ func (p *Project) fromCompose(ctx context.Context, c *Compose, from Outside) ([]
 		return nil, err
 	}
 	p.Hidden = append(p.Hidden, m.Hidden...)
-	b := composed{project: p, model: m, file: filepath.Base(o.Files[0]), byBuild: map[string]int{}}
+	b := composed{project: p, noun: "service", model: m, file: filepath.Base(o.Files[0]), byBuild: map[string]int{}}
 	if c != nil {
 		if b.only = c.Services; len(b.only) > 0 {
 			for _, name := range b.only {
@@ -106,6 +106,7 @@ func (p *Project) fromCompose(ctx context.Context, c *Compose, from Outside) ([]
 // composed turns services into variants.
 type composed struct {
 	project  *Project
+	noun     string // what the file calls what it builds
 	model    *compose.Model
 	file     string
 	only     []string
@@ -129,7 +130,7 @@ func (b *composed) service(name string) *compose.Service {
 }
 
 func (b *composed) skip(name, format string, args ...any) {
-	b.project.Notes = append(b.project.Notes, fmt.Sprintf("service %s of %s is skipped: ", name, b.file)+fmt.Sprintf(format, args...))
+	b.project.Notes = append(b.project.Notes, fmt.Sprintf("%s %s of %s is skipped: ", b.noun, name, b.file)+fmt.Sprintf(format, args...))
 }
 
 // add makes a variant of a service, or another start of the variant that has the
@@ -142,25 +143,39 @@ func (b *composed) add(s *compose.Service) {
 		b.skip(s.Name, "it is in a profile: name it in whittle.yaml (compose: {services: %s})", s.Name)
 		return
 	}
-	key, _ := json.Marshal(s.Build) // strings and maps of them can be marshalled
-	if i, ok := b.byBuild[string(key)]; ok {
-		b.variants[i].Starts = append(b.variants[i].Starts, startOf(s))
-		return
-	}
 	v, err := b.variant(s)
 	if err == nil {
 		err = b.project.place(&v, b.project.Dir)
+	}
+	if err == nil {
+		err = b.mounts(s)
 	}
 	if err != nil {
 		b.skip(s.Name, "%s", strings.TrimPrefix(err.Error(), "variant "+v.Name+": "))
 		return
 	}
-	if err := b.mounts(s); err != nil {
-		b.skip(s.Name, "%s", err)
-		return
+	key := v.build()
+	switch i, ok := b.byBuild[key]; {
+	case ok && i >= 0:
+		b.variants[i].Starts = append(b.variants[i].Starts, startOf(s))
+	case !ok:
+		b.byBuild[key] = len(b.variants)
+		b.variants = append(b.variants, v)
 	}
-	b.byBuild[string(key)] = len(b.variants)
-	b.variants = append(b.variants, v)
+}
+
+// build is the same for variants with the same build.
+func (v Variant) build() string {
+	v.Name, v.Starts, v.Peers = "", nil, nil
+	if len(v.Contexts) == 0 {
+		v.Contexts = nil
+	}
+	if v.Inline != nil {
+		v.Dockerfile = ""
+	}
+	v.Dockerfile = filepath.ToSlash(filepath.Clean(v.Dockerfile))
+	key, _ := json.Marshal(v) // strings and maps of them can be marshalled
+	return string(key)
 }
 
 // variant is the variant of a service.

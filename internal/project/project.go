@@ -5,6 +5,7 @@
 package project
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,6 +136,7 @@ type config struct {
 	SSH      Strings           `yaml:"ssh"`
 	Services Services          `yaml:"services"`
 	Compose  *Compose          `yaml:"compose"`
+	Bake     *Bake             `yaml:"bake"`
 }
 
 // Load reads the project in dir. configPath names another file than
@@ -172,7 +174,7 @@ func LoadWith(ctx context.Context, dir, configPath string, from Outside) (*Proje
 	}
 	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Configured: len(c.Run) > 0, Requests: c.Requests, Touch: c.Touch, Test: c.Test, Check: c.Check}
 	p.surround(c, filepath.Dir(configPath))
-	if err := p.complete(ctx, dir, c.Compose, from); err != nil {
+	if err := p.complete(ctx, dir, c, from); err != nil {
 		return nil, err
 	}
 	p.Bases, err = resolveBases(c.Bases, filepath.Dir(configPath))
@@ -266,7 +268,7 @@ func reason(err error) error {
 }
 
 // complete fills in what the file does not say.
-func (p *Project) complete(ctx context.Context, shown string, compose *Compose, from Outside) error {
+func (p *Project) complete(ctx context.Context, shown string, c config, from Outside) error {
 	py, err := readPyproject(p.Dir)
 	if err != nil {
 		return err
@@ -277,7 +279,7 @@ func (p *Project) complete(ctx context.Context, shown string, compose *Compose, 
 	if p.Name == "" {
 		p.Name = filepath.Base(p.Dir)
 	}
-	if err := p.find(ctx, shown, compose, from); err != nil {
+	if err := p.find(ctx, shown, c.Compose, c.Bake, from); err != nil {
 		return err
 	}
 	for i := range p.Variants {
@@ -311,32 +313,40 @@ func (p *Project) complete(ctx context.Context, shown string, compose *Compose, 
 }
 
 // find finds the variants of a project that names none: those of its compose files,
-// then the Dockerfiles of its folder that these do not build. Without either they
-// are the Dockerfiles in folders below.
-func (p *Project) find(ctx context.Context, shown string, compose *Compose, from Outside) error {
-	if compose == nil && len(p.Variants) > 0 {
+// those of its Bake files that differ, then the Dockerfiles of its folder that these
+// do not build. Without any they are the Dockerfiles in folders below.
+func (p *Project) find(ctx context.Context, shown string, compose *Compose, bake *Bake, from Outside) error {
+	named := compose != nil || bake != nil
+	if !named && len(p.Variants) > 0 {
 		return nil
 	}
-	composed, composeErr := p.fromCompose(ctx, compose, from)
-	if composeErr != nil && compose != nil {
-		return composeErr
+	var composed, baked []Variant
+	var composeErr, bakeErr error
+	if compose != nil || !named {
+		composed, composeErr = p.fromCompose(ctx, compose, from)
 	}
-	if len(p.Variants) > 0 || compose != nil {
-		p.Variants = append(p.Variants, composed...)
+	if bake != nil || !named {
+		baked, bakeErr = p.fromBake(bake, from, slices.Concat(p.Variants, composed))
+	}
+	if err := cmp.Or(composeErr, bakeErr); err != nil && named || errors.Is(bakeErr, whittle.ErrLimit) {
+		return err
+	}
+	if composeErr = cmp.Or(composeErr, bakeErr); named || len(p.Variants) > 0 {
+		p.Variants = slices.Concat(p.Variants, composed, baked)
 	} else {
 		found, err := discover(p.Dir)
 		if err != nil {
 			return fmt.Errorf("looking for Dockerfiles in %s: %w", shown, err)
 		}
-		p.Variants = composed
+		p.Variants = slices.Concat(composed, baked)
 		for _, v := range found {
-			if !slices.ContainsFunc(composed, func(c Variant) bool { return c.Dockerfile == v.Dockerfile }) {
+			if !slices.ContainsFunc(p.Variants, func(c Variant) bool { return c.Dockerfile == v.Dockerfile }) {
 				v.Name = unique(p.Variants, v.Name)
 				p.Variants = append(p.Variants, v)
 			}
 		}
 	}
-	if len(p.Variants) == 0 && compose == nil {
+	if len(p.Variants) == 0 && !named {
 		var notes []string
 		p.Variants, notes = below(p.Dir)
 		p.Notes = append(p.Notes, notes...)
@@ -348,9 +358,9 @@ func (p *Project) find(ctx context.Context, shown string, compose *Compose, from
 		return whittle.ErrUsage.Errorf("%s: nothing to build: %s", shown, strings.Join(p.Notes, "; "))
 	case len(p.Variants) == 0:
 		return whittle.WithHint(whittle.ErrUsage.Errorf("%s has no Dockerfile", shown),
-			"whittle looks for compose files, for Dockerfile, Dockerfile.NAME, NAME.Dockerfile and Containerfile, also in folders below, or the variants of whittle.yaml")
+			"whittle looks for compose and Bake files, for Dockerfile, Dockerfile.NAME, NAME.Dockerfile and Containerfile, also in folders below, or the variants of whittle.yaml")
 	case composeErr != nil:
-		p.Notes = append(p.Notes, "its compose file is left out: "+composeErr.Error())
+		p.Notes = append(p.Notes, "its compose or Bake file is left out: "+composeErr.Error())
 	}
 	return nil
 }
