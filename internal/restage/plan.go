@@ -1,6 +1,7 @@
 package restage
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -92,6 +93,9 @@ type placed struct {
 
 // New plans the edit. Errors say what is in its way, with the line.
 func New(in Input) (*Plan, error) {
+	if in.Install == nil {
+		return nil, errors.New("the Dockerfile installs no Python packages")
+	}
 	r := &Plan{Input: in, changed: map[int]string{}, base: in.Final.Base}
 	if in.Slim != "" {
 		r.base = in.Slim
