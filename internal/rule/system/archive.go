@@ -170,8 +170,10 @@ func removal(p *analysis.Pass, archives []analysis.Archive) (string, bool) {
 	for i := range archives {
 		f := &archives[i].Fetch
 		word := f.At(end)
-		if word == "" || f.Depth > 0 || f.Inner {
-			return "", false
+		if word == "" || f.Depth > 0 || f.Inner || slices.ContainsFunc(commands, func(c recipe.Located) bool {
+			return c.Name() == "rm" && slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool { return w.Text == f.Text })
+		}) {
+			return "", false // or the RUN deletes it already, and the file is another one
 		}
 		if prefix := f.Words[:f.Program]; i == 0 && len(prefix) > 0 {
 			if prefix[0].Value != "sudo" {

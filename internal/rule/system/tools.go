@@ -30,13 +30,13 @@ in a stage of its own: FROM app AS debug.`,
 }
 
 // tools are the packages that only people use, by their names in Debian, Alpine
-// and Red Hat.
+// and Red Hat. less is none: git, psql and the clients of clouds start it.
 var tools = wordSet(`vim vim-tiny vim-nox vim-enhanced vim-minimal vim-gtk3 neovim nano emacs emacs-nox emacs-nw joe mc micro
 	gdb gdbserver gdb-headless strace ltrace valgrind linux-perf perf
 	net-tools iputils iputils-ping inetutils-ping iputils-tracepath telnet inetutils-telnet tcpdump nmap netcat netcat-openbsd netcat-traditional nmap-ncat
 	dnsutils bind9-dnsutils bind9-host bind-tools bind-utils traceroute mtr mtr-tiny iperf iperf3 iftop nload
 	htop atop iotop sysstat dstat lsof
-	man-db manpages manpages-dev man-pages mandoc less most bash-completion
+	man-db manpages manpages-dev man-pages mandoc bash-completion
 	tmux screen byobu tree ncdu ripgrep silversearcher-ag fzf bat apt-file
 	sudo openssh-server`)
 
@@ -44,7 +44,7 @@ var tools = wordSet(`vim vim-tiny vim-nox vim-enhanced vim-minimal vim-gtk3 neov
 // its files. In texts they say little: many programs have a view.
 var otherNames = map[string]string{
 	"vim": "vi view ex editor", "vim-tiny": "vi view ex editor", "vim-nox": "vi view ex editor", "neovim": "vi editor", "nano": "editor pico", "emacs": "editor", "emacs-nox": "editor",
-	"less": "pager", "most": "pager", "netcat-openbsd": "nc netcat", "netcat-traditional": "nc netcat", "nmap-ncat": "nc", "telnet": "telnet", "inetutils-telnet": "telnet",
+	"netcat-openbsd": "nc netcat", "netcat-traditional": "nc netcat", "nmap-ncat": "nc", "telnet": "telnet", "inetutils-telnet": "telnet",
 	"sudo": "sudoers", "openssh-server": "sshd ssh",
 }
 
