@@ -83,12 +83,23 @@ func toBuilder(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (reloc
 }
 
 // reaches says that a RUN works on files that the copies did not add and that
-// would reappear. Bytecode and tests of the base image are accepted.
+// would reappear, also because a copy would no longer replace them. Bytecode and
+// tests of the base image are accepted.
 func reaches(p *analysis.Pass, k *dockerfile.Instruction, copies []recipe.Copy) bool {
 	hider := p.Recipe.LayerOf(k)
+	copied := func(layer int) bool {
+		return slices.ContainsFunc(copies, func(c recipe.Copy) bool { return c.Layer == layer })
+	}
+	gone := map[string]bool{}
+	for i := range p.Ledger.Items {
+		if it := &p.Ledger.Items[i]; it.HiddenBy == hider && copied(it.Layer) {
+			gone[it.Path] = true
+		}
+	}
 	for i := range p.Ledger.Items {
 		it := &p.Ledger.Items[i]
-		if it.HiddenBy != hider || it.Layer == hider || slices.ContainsFunc(copies, func(c recipe.Copy) bool { return c.Layer == it.Layer }) {
+		replaced := copied(it.HiddenBy) && gone[it.Path]
+		if it.HiddenBy != hider && !replaced || it.Layer == hider || copied(it.Layer) {
 			continue
 		}
 		if !p.Layers.IsBase(it.Layer) || p.Category[i] != "bytecode" && p.Category[i] != "tests" {
