@@ -61,7 +61,7 @@ of which there is no finished image in DIR/.whittle.`,
 					return each(w, all, func(advice *whittle.Advice) error { return report.AdviceText(w, advice, st) })
 				})
 			}
-			if err := unused(cmd, args[0]+" is an image, and nothing is built", "variant", "image", "offline", "secret", "ssh", "env", "env-file", "allow"); err != nil {
+			if err := unused(cmd, args[0]+" is an image, and nothing is built", "variant", "image", "offline", "secret", "ssh", "env", "env-file", "cache-from", "cache-to", "allow"); err != nil {
 				return err
 			}
 			if o.InspectOptions, err = dockerfileOption(file, target); err != nil {

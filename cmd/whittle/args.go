@@ -34,7 +34,9 @@ func inputFlags(f *pflag.FlagSet, in *lab.Inputs) {
 	f.StringArrayVar(&in.SSH, "ssh", nil, "an SSH agent or key for builds: default, or NAME=PATH (repeatable)")
 	f.StringArrayVar(&in.Env, "env", nil, "an environment variable for runs: NAME=value, or NAME to pass on whittle's (repeatable)")
 	f.StringArrayVar(&in.EnvFiles, "env-file", nil, "a file of environment variables for runs (repeatable)")
-	f.StringArrayVar(&in.Allow, "allow", nil, "let whittle.yaml use something outside the project: fs.read=PATH, env=NAME or ssh (repeatable); also $WHITTLE_ALLOW, with commas")
+	f.StringArrayVar(&in.CacheFrom, "cache-from", nil, "a cache for builds, as buildx has it: type=local,src=FOLDER, type=registry,ref=IMAGE or type=gha (repeatable)")
+	f.StringArrayVar(&in.CacheTo, "cache-to", nil, "where to put the cache of builds: type=local,dest=FOLDER, type=registry,ref=IMAGE, type=gha or type=inline (repeatable)")
+	f.StringArrayVar(&in.Allow, "allow", nil, "let whittle.yaml use something outside the project: fs.read=PATH, fs.write=PATH, env=NAME, ssh or cache-to (repeatable); also $WHITTLE_ALLOW, with commas")
 }
 
 // knownCommand refuses words behind the program's name that are no command.

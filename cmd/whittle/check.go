@@ -47,10 +47,13 @@ engine, the network or this machine failed.`,
 				return a.listChecks()
 			}
 			if isProject(args[0]) {
-				if err := unused(cmd, args[0]+" is a project, which names itself", "project", "secret", "ssh", "env", "env-file", "allow"); err != nil {
+				if err := unused(cmd, args[0]+" is a project, which names itself", "project", "secret", "ssh", "env", "env-file", "cache-from", "cache-to", "allow"); err != nil {
 					return err
 				}
 				return a.checkProject(cmd, args[0], o.Run || len(lines) > 0)
+			}
+			if err := unused(cmd, args[0]+" is an image, and nothing is built", "cache-from", "cache-to"); err != nil {
+				return err
 			}
 			if !o.Run {
 				if err := unused(cmd, "nothing is run without --run", "patience", "secret", "ssh", "env", "env-file", "allow"); err != nil {

@@ -72,11 +72,35 @@ type Definition struct {
 	// Secrets and SSH are what RUN steps may mount.
 	Secrets []Secret
 	SSH     []SSH
+	// CacheFrom and CacheTo are caches outside the engine.
+	CacheFrom, CacheTo []Cache
 	// Hidden are further values that must not be in any output.
 	Hidden []string
 	// SourceDateEpoch clamps all timestamps, so that equal inputs give equal
 	// images.
 	SourceDateEpoch *time.Time
+}
+
+// Cache is a place outside the engine from which a build takes its cache, or to which
+// it puts it. The attributes are BuildKit's.
+// https://github.com/moby/buildkit#export-cache
+type Cache struct {
+	Type  string
+	Attrs map[string]string
+}
+
+// caches gives a build its caches. A local cache that is not there yet is left out:
+// BuildKit would make its folder.
+func (d Definition) caches(opt *bkclient.SolveOpt) {
+	for _, c := range d.CacheFrom {
+		if _, err := os.Stat(filepath.Join(c.Attrs["src"], "index.json")); c.Type == "local" && err != nil {
+			continue
+		}
+		opt.CacheImports = append(opt.CacheImports, bkclient.CacheOptionsEntry{Type: c.Type, Attrs: maps.Clone(c.Attrs)})
+	}
+	for _, c := range d.CacheTo {
+		opt.CacheExports = append(opt.CacheExports, bkclient.CacheOptionsEntry{Type: c.Type, Attrs: maps.Clone(c.Attrs)})
+	}
 }
 
 // Base is an image in an OCI image layout.
@@ -133,6 +157,7 @@ func (d Definition) prepare(log io.Writer) (*job, error) {
 		Frontend:       "dockerfile.v0",
 		FrontendAttrs:  map[string]string{"filename": name},
 	}
+	d.caches(&j.opt)
 	if err := d.attrs(j.opt.FrontendAttrs); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/containerd/log"
 	"github.com/containerd/platforms"
 	bkclient "github.com/moby/buildkit/client"
 
@@ -94,6 +95,7 @@ type Engine struct {
 // engine that cannot do what is needed is passed over with a note. Errors
 // wrap [whittle.ErrEngine].
 func Open(ctx context.Context, opts Options) (*Engine, error) {
+	_ = log.SetLevel(log.ErrorLevel) // warnings of libraries would go to standard error
 	e, err := open(ctx, opts)
 	if err != nil {
 		return nil, err

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf16"
 
 	bkclient "github.com/moby/buildkit/client"
 	digest "github.com/opencontainers/go-digest"
@@ -60,15 +62,18 @@ func newRedactor(values []string) *redactor {
 			add(s)
 			add(url.QueryEscape(s))
 			add(url.PathEscape(s))
-			if quoted, err := json.Marshal(s); err == nil {
-				add(strings.Trim(string(quoted), `"`))
+			for _, kept := range unescaped {
+				escaped := percent(s, kept)
+				add(escaped)
+				add(strings.ReplaceAll(escaped, "%20", "+"))
+			}
+			for _, quoted := range inJSON(s) {
+				add(quoted)
 			}
 		}
 		for _, text := range []string{value, whole} {
-			// The text after the value changes its last group of four characters.
-			if n := len(text) / 3 * 3; n >= 2*minHidden {
-				add(base64.StdEncoding.EncodeToString([]byte(text[:n])))
-				add(base64.URLEncoding.EncodeToString([]byte(text[:n])))
+			for _, coded := range inBase64(text) {
+				add(coded)
 			}
 		}
 	}
@@ -84,6 +89,77 @@ func newRedactor(values []string) *redactor {
 	}
 	v.replacer = strings.NewReplacer(pairs...)
 	return v
+}
+
+// unescaped are the characters besides letters, digits and "-._~" that programs leave
+// as they are in URLs: none, Python's quote, JavaScript's encodeURIComponent and
+// encodeURI.
+var unescaped = []string{"", "/", "!*'()", "!*'();/?:@&=+$,#"}
+
+// percent escapes a text for a URL.
+func percent(s, kept string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~"+kept, c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// inJSON are the forms of a text within a string of JSON: with "<", ">" and "&"
+// escaped or not, and with everything escaped that is not ASCII.
+func inJSON(s string) (out []string) {
+	for _, html := range []bool{true, false} {
+		var b strings.Builder
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(html)
+		if enc.Encode(s) != nil {
+			continue
+		}
+		quoted := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(b.String(), "\n"), `"`), `"`)
+		ascii := ""
+		for _, unit := range utf16.Encode([]rune(quoted)) {
+			if unit < 0x80 {
+				ascii += string(rune(unit))
+			} else {
+				ascii += fmt.Sprintf(`\u%04x`, unit)
+			}
+		}
+		out = append(out, quoted, ascii)
+	}
+	return out
+}
+
+// inBase64 are the parts of a text's base64 that do not depend on what is before and
+// after it: a text may follow a user's name and a colon. Programs break long lines
+// after 76 or 64 characters.
+func inBase64(text string) (out []string) {
+	for skip := range 3 {
+		n := (len(text) - skip) / 3 * 3
+		if n < 2*minHidden {
+			continue
+		}
+		part := []byte(text[skip : skip+n])
+		for _, coding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+			coded := coding.EncodeToString(part)
+			out = append(out, coded)
+			if skip > 0 {
+				continue
+			}
+			for _, width := range []int{76, 64} {
+				for at := 0; at < len(coded) && len(coded) > width; at += width {
+					if line := coded[at:min(at+width, len(coded))]; len(line) >= 2*minHidden {
+						out = append(out, line)
+					}
+				}
+			}
+		}
+	}
+	return out
 }
 
 func (v *redactor) text(s string) string {

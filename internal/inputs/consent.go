@@ -22,8 +22,11 @@ type Consent struct {
 	// files are allowed files and folders with all their contents, links resolved;
 	// variables are allowed names.
 	files, variables []string
-	ssh              bool
-	denials          []denial
+	// written are files and folders to which builds may put a cache; ssh and push say
+	// that they may use the user's SSH agent, and put a cache elsewhere.
+	written   []string
+	ssh, push bool
+	denials   []denial
 }
 
 // denial is something that a project names and may not use.
@@ -36,6 +39,8 @@ const (
 	allowFile     = "fs.read="
 	allowVariable = "env="
 	allowSSH      = "ssh"
+	allowWrite    = "fs.write="
+	allowCacheTo  = "cache-to"
 	// shownDenials bounds the denials that an error names.
 	shownDenials = 8
 )
@@ -67,8 +72,16 @@ func Ask(lookup project.Lookup, dir string, allow []string) (*Consent, error) {
 			c.variables = append(c.variables, name)
 		case text == allowSSH:
 			c.ssh = true
+		case text == allowCacheTo:
+			c.push = true
+		case strings.HasPrefix(text, allowWrite) && text != allowWrite:
+			abs, err := filepath.Abs(project.Place("", strings.TrimPrefix(text, allowWrite), lookup))
+			if err != nil {
+				return nil, fmt.Errorf("%s %s: %w", option, text, err)
+			}
+			c.written = append(c.written, whittle.WithoutLinks(abs))
 		default:
-			return nil, whittle.WithHint(whittle.ErrUsage.Errorf("%s: %q is nothing that can be allowed", option, text), "write fs.read=PATH, env=NAME or ssh")
+			return nil, whittle.WithHint(whittle.ErrUsage.Errorf("%s: %q is nothing that can be allowed", option, text), "write fs.read=PATH, fs.write=PATH, env=NAME, ssh or cache-to")
 		}
 	}
 	return c, nil

@@ -111,8 +111,8 @@ func TestConsent(t *testing.T) {
 
 		{name: "several", yaml: "secrets: {s: {file: own}, t: {environment: TOKEN}, u: {file: out}}\nenv: [TOKEN]\nssh: [default, 'k=~/key']",
 			asks: "the variable TOKEN; your SSH agent; the SSH key or agent " + key + "; the file " + key, hint: "--allow env=TOKEN --allow ssh " + quoted},
-		{name: "no such kind", in: Options{Allow: []string{"secrets"}}, asks: `--allow: "secrets" is nothing that can be allowed`, hint: "write fs.read=PATH, env=NAME or ssh"},
-		{name: "no path", in: Options{Allow: []string{"fs.read="}}, asks: `--allow: "fs.read=" is nothing that can be allowed`, hint: "write fs.read=PATH, env=NAME or ssh"},
+		{name: "no such kind", in: Options{Allow: []string{"secrets"}}, asks: `--allow: "secrets" is nothing that can be allowed`, hint: "write fs.read=PATH, fs.write=PATH, env=NAME, ssh or cache-to"},
+		{name: "no path", in: Options{Allow: []string{"fs.read="}}, asks: `--allow: "fs.read=" is nothing that can be allowed`, hint: "write fs.read=PATH, fs.write=PATH, env=NAME, ssh or cache-to"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, project.ConfigName), []byte(c.yaml), 0o600); err != nil {

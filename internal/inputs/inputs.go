@@ -29,9 +29,12 @@ type Options struct {
 	// Env are "NAME=value", or "NAME" for a variable of whittle's environment;
 	// EnvFiles are files of such lines. Their values are never shown.
 	Env, EnvFiles []string
+	// CacheFrom and CacheTo are caches of builds, as buildx has them. They replace
+	// those of all variants.
+	CacheFrom, CacheTo []string
 	// Allow is what a project may use of this machine besides these:
-	// "fs.read=PATH" (a file, or everything in a folder), "env=NAME", "ssh". The
-	// entries of $WHITTLE_ALLOW, separated by commas, are added.
+	// "fs.read=PATH" (a file, or everything in a folder), "fs.write=PATH", "env=NAME",
+	// "ssh", "cache-to". The entries of $WHITTLE_ALLOW, separated by commas, are added.
 	Allow []string
 }
 
@@ -47,6 +50,8 @@ type Set struct {
 	consent  *Consent
 	hidden   []string // values of all environments
 	services []build.Service
+	// cacheFrom and cacheTo are the caches by variant, "" of the options.
+	cacheFrom, cacheTo map[string][]build.Cache
 }
 
 // Read reads the inputs of a project, which may be nil, and of options. Errors
@@ -74,6 +79,9 @@ func ReadWith(c *Consent, lookup project.Lookup, p *project.Project, in Options)
 		if err := s.readProject(p, secrets, agents); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.readCaches(p, in); err != nil {
+		return nil, err
 	}
 	for _, a := range agents {
 		s.ssh = append(s.ssh, build.SSH{ID: a.ID, Paths: a.Paths})

@@ -21,6 +21,8 @@ type bench struct {
 	// quick and offline are as in [StudyOptions].
 	quick, offline bool
 	engine         *engine
+	// trial says that it builds a copy of the project, whose cache is put nowhere.
+	trial bool
 }
 
 // engine is the build engine that the benches of one study share.
@@ -38,6 +40,6 @@ func newBench(env *host.Env, p *project.Project, o StudyOptions) *bench {
 func (b *bench) inFolder(dir string, out outdir.Folder, sources map[string][]byte) *bench {
 	next, here := *b, *b.project
 	here.Dir = dir
-	next.project, next.out, next.sources, next.quick = &here, out, sources, true
+	next.project, next.out, next.sources, next.quick, next.trial = &here, out, sources, true, true
 	return &next
 }

@@ -21,13 +21,13 @@ import (
 // contextDigest is a digest of what a build could read of the project: paths,
 // modes and contents of its files, without version control and the study's
 // folder. Of files that nothing reads it contains only the paths.
-func contextDigest(ctx context.Context, dir, out string, unread func(rel string, d fs.DirEntry) bool) (whittle.Digest, error) {
+func contextDigest(ctx context.Context, dir string, skip []string, unread func(rel string, d fs.DirEntry) bool) (whittle.Digest, error) {
 	h := sha256.New()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
-		if d.IsDir() && (d.Name() == ".git" || path == out || d.Name() == "__pycache__") {
+		if d.IsDir() && (d.Name() == ".git" || slices.Contains(skip, path) || d.Name() == "__pycache__") {
 			return filepath.SkipDir
 		}
 		rel, err := filepath.Rel(dir, path)
@@ -68,7 +68,7 @@ func withOutside(ctx context.Context, own whittle.Digest, p *project.Project, v 
 		}
 		if _, ok := done[dir]; !ok {
 			var err error
-			if done[dir], err = contextDigest(ctx, dir, "", func(string, fs.DirEntry) bool { return false }); err != nil {
+			if done[dir], err = contextDigest(ctx, dir, nil, func(string, fs.DirEntry) bool { return false }); err != nil {
 				return "", err
 			}
 		}

@@ -1,21 +1,28 @@
 package lab
 
 import (
+	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"archive/tar"
+	"github.com/klauspost/compress/zstd"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/build/buildkitd"
+	"whittle.dev/whittle/internal/git"
+	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/outdir"
 )
@@ -86,7 +93,8 @@ type loud struct{ bytes.Buffer }
 func (l *loud) Step(line string)  { l.WriteString(line + "\n") }
 func (l *loud) Writer() io.Writer { return &l.Buffer }
 
-// collect reads all files of a folder, and what is packed in archives.
+// collect reads all files of a folder, and all that is compressed or archived in them:
+// a file's content says what it is, as blobs have no extensions.
 func collect(t *testing.T, dir string, into map[string][]byte) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -94,29 +102,179 @@ func collect(t *testing.T, dir string, into map[string][]byte) {
 			return err
 		}
 		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
+		if err == nil {
+			unpack(path, text, 0, into)
 		}
-		into[path] = text
-		if strings.HasSuffix(path, ".tar") {
-			for r := tar.NewReader(bytes.NewReader(text)); ; {
-				entry, err := r.Next()
-				if err == io.EOF {
-					break
-				}
-				if err != nil {
-					return err
-				}
-				if z, err := gzip.NewReader(r); err == nil {
-					if into[path+":"+entry.Name], err = io.ReadAll(z); err != nil {
-						return err
-					}
-				}
-			}
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// unpack adds a text, what it is when it is decompressed, and its members.
+func unpack(name string, text []byte, depth int, into map[string][]byte) {
+	into[name] = text
+	if depth > 4 {
+		return
+	}
+	switch {
+	case bytes.HasPrefix(text, []byte{0x1f, 0x8b}):
+		if z, err := gzip.NewReader(bytes.NewReader(text)); err == nil {
+			plain, _ := io.ReadAll(z)
+			unpack(name+"|gunzip", plain, depth+1, into)
+		}
+	case bytes.HasPrefix(text, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		if z, err := zstd.NewReader(bytes.NewReader(text)); err == nil {
+			plain, _ := io.ReadAll(z)
+			unpack(name+"|unzstd", plain, depth+1, into)
+			z.Close()
+		}
+	case len(text) > 262 && string(text[257:262]) == "ustar":
+		for r := tar.NewReader(bytes.NewReader(text)); ; {
+			entry, err := r.Next()
+			if err != nil {
+				return
+			}
+			member, _ := io.ReadAll(r)
+			unpack(name+":"+entry.Name, member, depth+1, into)
+		}
+	}
+}
+
+// TestSecretsNowhere gives secrets by file and environment to builds and runs that
+// print them in all forms, fail in several ways while they do, are fixed, advised and
+// committed, and searches everything that is on the disk after that: the project with
+// its study and git's objects, the caches, the engine's state, the folder of temporary
+// files, and all that was printed.
+func TestSecretsNowhere(t *testing.T) {
+	h := gatedHealth(t)
+	state, temp, caches := t.TempDir(), t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	engine, err := build.Open(t.Context(), build.Options{NoDocker: true, NamedContexts: true,
+		Daemon: buildkitd.Options{SearchDirs: []string{"../../.cache/bin"}, StateDir: state, TempDir: temp, HostNetwork: os.Getenv("WHITTLE_ENGINE_NETWORK") == "host"}})
+	if err != nil {
+		t.Skipf("no engine: %v", err)
+	}
+	defer engine.Close()
+	h.engine = engine
+	dir := laidOut(t, h, "testdata/secrets_nowhere.txtar")
+	run := committed(t, dir)
+	outside := t.TempDir()
+	const byEnvironment, byFile, byVariable = "env/p@ss-5521 <&+> \"q\"", "file-secret-of-77-" + "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-0123456789", "variable:s3cr3t/9147"
+	key := filepath.Join(outside, "key")
+	if err := os.WriteFile(key, []byte(byFile+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]string{"TOKEN": byEnvironment, "DATABASE_PASSWORD": byVariable}
+	env := savingEnv(h)
+	env.Lookup = func(name string) (string, bool) { v, ok := values[name]; return v, ok }
+	env.Repository = git.Open
+	env.Secret = outdir.UserKey(caches)
+	if env.Index.Cache, err = index.OpenCache(filepath.Join(caches, "index"), 0); err != nil {
+		t.Fatal(err)
+	}
+	progress := &loud{}
+	env.Progress = progress
+	o := StudyOptions{Dir: dir, Offline: true, Inputs: inputs.Options{Secrets: []string{"id=key,src=" + key, "id=token,env=TOKEN"}, Env: []string{"DATABASE_PASSWORD"}, CacheTo: []string{"type=local,dest=" + filepath.Join(caches, "build")}}}
+	texts := map[string][]byte{}
+	say := func(name string, value any, err error) {
+		t.Helper()
+		text, _ := json.Marshal(value)
+		texts["the result of "+name] = text
+		if err != nil {
+			texts["the error of "+name] = []byte(err.Error() + "\n" + whittle.Hint(err))
+		}
+	}
+	quick := o
+	quick.Quick = true
+	s, err := Study(t.Context(), env, quick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	say("lab", s, nil)
+	for _, v := range s.Variants {
+		if good := v.Name == "good" || v.Name == "crash"; (v.Build.Status == whittle.Built) != good {
+			t.Errorf("%s: %+v", v.Name, v.Build)
+		}
+		if text, err := json.Marshal([]any{v.Run, v.Build}); v.Name == "crash" || v.Name == "says" || v.Name == "exits" {
+			if err != nil || !bytes.Contains(text, []byte("***")) {
+				t.Errorf("%s: nothing is hidden: %s", v.Name, text)
+			}
+		}
+	}
+	advice, err := AdviseProject(t.Context(), env, o, nil)
+	say("advise", advice, err)
+	only := o
+	only.Only, only.Write = []string{"good"}, true
+	r, err := Fix(t.Context(), env, FixOptions{StudyOptions: only, Verify: true, Commits: true, Rules: []string{"python-bytecode", "cleanup-in-later-layer"}})
+	say("fix", r, err)
+	if err != nil || len(r.Series.Commits) == 0 {
+		t.Errorf("nothing was fixed: %v", err)
+	}
+	only.Only, only.Write = []string{"says"}, false
+	_, err = Fix(t.Context(), env, FixOptions{StudyOptions: only})
+	if say("fix of what does not build", nil, err); err == nil {
+		t.Error("no error")
+	}
+	texts["git's log"] = []byte(run("log", "-p"))
+	texts["the progress"] = progress.Bytes()
+	if err := engine.Close(); err != nil {
+		t.Log(err)
+	}
+	for _, d := range []string{dir, caches, state, temp} {
+		collect(t, d, texts)
+	}
+	inflated := 0
+	for name, text := range texts { // git's loose objects
+		if z, err := zlib.NewReader(bytes.NewReader(text)); err == nil && strings.Contains(name, "/objects/") {
+			plain, _ := io.ReadAll(z)
+			texts[name+"|inflated"] = plain
+			inflated++
+		}
+	}
+	seen := searchSecrets(t, texts, byEnvironment, byFile, byVariable)
+	t.Logf("%d texts, %d of git, %d needles", len(texts), inflated, seen)
+	if log := texts[filepath.Join(dir, outdir.Name, "logs", "good.log")]; bytes.Count(log, []byte("***")) < 20 || inflated == 0 || len(texts) < 500 {
+		t.Error("too little was looked through")
+	}
+}
+
+// searchSecrets reports each form of a value that a text has. It gives the number of
+// forms. These are found without whittle's own code: by base64, quoting and escaping
+// as the programs in the images do it.
+func searchSecrets(t *testing.T, texts map[string][]byte, values ...string) int {
+	t.Helper()
+	needles := map[string]string{}
+	for _, v := range values {
+		quoted, _ := json.Marshal(v)
+		hex := ""
+		for _, c := range []byte(v) {
+			if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-._~", rune(c)) {
+				hex += string(rune(c))
+			} else {
+				hex += fmt.Sprintf("%%%02X", c)
+			}
+		}
+		for _, form := range []string{v, strings.Trim(string(quoted), `"`), strings.ReplaceAll(v, `"`, `\"`), url.QueryEscape(v), url.PathEscape(v), hex} {
+			needles[form] = v
+		}
+		for skip := range 3 {
+			part := v[skip:]
+			part = part[:len(part)/3*3]
+			coded := base64.StdEncoding.EncodeToString([]byte(part))
+			needles[coded] = v
+			if len(coded) > 76 {
+				needles[coded[:60]] = v
+			}
+		}
+	}
+	for needle, v := range needles {
+		for name, text := range texts {
+			if bytes.Contains(text, []byte(needle)) {
+				t.Errorf("%q, a form of %q, is in %s", needle, v, name)
+			}
+		}
+	}
+	return len(needles)
 }

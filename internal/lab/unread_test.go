@@ -55,7 +55,7 @@ func TestUnseen(t *testing.T) {
 				t.Errorf("%q, %v", text, err)
 			}
 			digest := func() whittle.Digest {
-				d, err := contextDigest(t.Context(), dir, s.bench.out.Dir, s.bench.unread())
+				d, err := contextDigest(t.Context(), dir, []string{s.bench.out.Dir}, s.bench.unread())
 				imagetest.Must(t, err)
 				return d
 			}

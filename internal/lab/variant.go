@@ -46,7 +46,9 @@ func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Va
 	if err := b.warm(ctx, d, v, log); err != nil {
 		return nil, err
 	}
-	d.NoCache = !b.quick
+	if d.NoCache = !b.quick; b.quick {
+		b.inputs.AddCaches(&d, v.Name, !b.trial)
+	}
 	res, err := b.engine.builder.Build(ctx, d, build.Output{Archive: b.out.Path(out.Build.Archive), Log: log, Progress: b.view(out.Name)})
 	if err != nil {
 		return b.buildFailure(ctx, out, d, err)
@@ -54,7 +56,7 @@ func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Va
 	out.Build.Status = whittle.Built
 	out.Build.Seconds = res.Solve.Seconds()
 	out.Build.Notes = append(res.Notes, b.wanted(d, out.Name).Before(0)...)
-	d.NoCache = false
+	d.NoCache, d.CacheFrom, d.CacheTo = false, nil, nil // the engine has all steps now
 	if !b.quick {
 		if err := b.measure(ctx, d, v, out, log); err != nil {
 			return nil, err
@@ -110,8 +112,10 @@ func (b *bench) definition(v project.Variant) build.Definition {
 		i := slices.IndexFunc(b.project.Services, func(p project.Service) bool { return p.Name == s.Name })
 		return i >= 0 && b.project.Services[i].Composed && !slices.Contains(v.Peers, s.Name)
 	})
-	if rel, ok := whittle.Below(d.Context, b.out.Dir); ok {
-		d.Exclude = []string{filepath.ToSlash(rel)}
+	for _, dir := range append(b.inputs.CacheFolders(), b.out.Dir) {
+		if rel, ok := whittle.Below(d.Context, dir); ok && rel != "." {
+			d.Exclude = append(d.Exclude, filepath.ToSlash(rel))
+		}
 	}
 	return d
 }

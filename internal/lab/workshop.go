@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
@@ -93,7 +94,8 @@ func (w *workshop) close() error {
 
 // ownFolder says whether a path in the project is the folder of a study.
 func (b *bench) ownFolder(rel string, d fs.DirEntry) bool {
-	return d.IsDir() && (filepath.Join(b.project.Dir, rel) == b.out.Dir || d.Name() == outdir.Name)
+	at := filepath.Join(b.project.Dir, rel)
+	return d.IsDir() && (at == b.out.Dir || d.Name() == outdir.Name || slices.Contains(b.inputs.CacheFolders(), at))
 }
 
 func trialKey(variant string, s state) string { return variant + " " + string(s.Digest()) }

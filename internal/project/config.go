@@ -22,7 +22,7 @@ func keys(path string) []string {
 	case "":
 		return []string{"project", "bases", "variants", "run", "requests", "test", "touch", "check", "env", "env-file", "secrets", "ssh", "services", "compose", "bake"}
 	case "variants.*":
-		return []string{"name", "context", "dockerfile", "target", "args", "platform", "contexts"}
+		return []string{"name", "context", "dockerfile", "target", "args", "platform", "contexts", "cache-from", "cache-to"}
 	case "run.*":
 		return []string{"name", "command", "env", "env-file"}
 	case "requests.*":
@@ -145,6 +145,9 @@ func (c *config) validate(file string) error {
 			return whittle.ErrUsage.Errorf("%s: two variants are named %s", file, v.Name)
 		}
 		seen[v.Name] = true
+		if err := v.validCaches(); err != nil {
+			return whittle.ErrUsage.Errorf("%s: %w", file, err)
+		}
 	}
 	if err := validRequests(file, c.Requests); err != nil {
 		return err
