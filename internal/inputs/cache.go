@@ -50,14 +50,13 @@ func (s *Set) readCaches(p *project.Project, in Options) error {
 // cache reads one cache. A folder is relative to dir. What a project may not use is
 // recorded as a denial.
 func (s *Set) cache(text string, to bool, dir string, ofProject bool) (build.Cache, error) {
-	parsed, err := project.ParseCache(text, to)
+	c, err := parseCache(text, to)
 	if err != nil {
-		return build.Cache{}, err
+		return c, err
 	}
-	c := build.Cache{Type: parsed.Type, Attrs: parsed.Attrs}
 	switch c.Type {
 	case "local":
-		key := project.PathKey(to)
+		key := pathKey(to)
 		at, err := filepath.Abs(project.Place(dir, c.Attrs[key], s.lookup))
 		if err != nil {
 			return c, err

@@ -145,9 +145,6 @@ func (c *config) validate(file string) error {
 			return whittle.ErrUsage.Errorf("%s: two variants are named %s", file, v.Name)
 		}
 		seen[v.Name] = true
-		if err := v.validCaches(); err != nil {
-			return whittle.ErrUsage.Errorf("%s: %w", file, err)
-		}
 	}
 	if err := validRequests(file, c.Requests); err != nil {
 		return err

@@ -72,8 +72,8 @@ type Variant struct {
 	// Contexts are further contexts by the name that FROM and COPY --from use:
 	// folders like Context, or docker-image://NAME.
 	Contexts map[string]string `yaml:"contexts"`
-	// CacheFrom and CacheTo are caches outside the engine, written as buildx has them:
-	// see [ParseCache]. Folders are relative to the project's.
+	// CacheFrom and CacheTo are caches outside the engine, written as buildx has them.
+	// Folders are relative to the project's.
 	CacheFrom Strings `yaml:"cache-from" json:",omitempty"`
 	CacheTo   Strings `yaml:"cache-to" json:",omitempty"`
 	// Inline is the Dockerfile's text if it is not in a file; Dockerfile is then
