@@ -213,7 +213,7 @@ func otherDockerfiles(all, chosen []project.Variant) []string {
 }
 
 func (s *study) buildAll(ctx context.Context) error {
-	context, err := contextDigest(ctx, s.bench.project.Dir, append(s.bench.inputs.CacheFolders(), s.bench.out.Dir), s.bench.unread())
+	context, err := contextDigest(ctx, s.bench.project.Dir, append(s.bench.inputs.CacheFolders(), s.bench.out.Dir), s.bench.unchanging())
 	if err != nil {
 		return err
 	}

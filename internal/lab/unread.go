@@ -16,6 +16,31 @@ import (
 // sets are such files. Fixes cannot change that, because they only exclude more
 // from a build, never less.
 func (b *bench) unread() func(rel string, d fs.DirEntry) bool {
+	unseen := b.unseen()
+	return func(rel string, d fs.DirEntry) bool {
+		if !d.Type().IsRegular() || len(b.project.Variants) == 0 {
+			return false
+		}
+		if info, err := d.Info(); err != nil || info.Size() <= whittle.MaxText {
+			return false
+		}
+		return unseen(rel)
+	}
+}
+
+// unchanging gives a function that says whether the content of a file of the project
+// changes nothing: nothing reads it, or it is of a repository that no build sees.
+func (b *bench) unchanging() func(rel string, d fs.DirEntry) bool {
+	unread, unseen := b.unread(), b.unseen()
+	return func(rel string, d fs.DirEntry) bool {
+		_, ofRepository := inRepository(rel)
+		return unread(rel, d) || ofRepository && unseen(rel)
+	}
+}
+
+// unseen gives a function that says whether no build and no test gets a file of the
+// project, by its path in it.
+func (b *bench) unseen() func(rel string) bool {
 	type seen struct {
 		variant project.Variant
 		ignore  *ignore.File
@@ -30,11 +55,11 @@ func (b *bench) unread() func(rel string, d fs.DirEntry) bool {
 			continue // it gets no file of the project
 		}
 		if _, ok := b.inside(v.Dockerfile); !ok && v.Inline == nil { // its ignore file is not the project's
-			return func(string, fs.DirEntry) bool { return false }
+			return func(string) bool { return false }
 		}
 		file, err := ignore.Load(b.project.ContextDir(v), filepath.Join(b.project.Dir, filepath.FromSlash(v.Dockerfile)))
 		if err != nil { // the build says why
-			return func(string, fs.DirEntry) bool { return false }
+			return func(string) bool { return false }
 		}
 		contexts = append(contexts, seen{v, file})
 	}
@@ -45,13 +70,7 @@ func (b *bench) unread() func(rel string, d fs.DirEntry) bool {
 			}
 		}
 	}
-	return func(rel string, d fs.DirEntry) bool {
-		if !d.Type().IsRegular() || len(b.project.Variants) == 0 {
-			return false
-		}
-		if info, err := d.Info(); err != nil || info.Size() <= whittle.MaxText {
-			return false
-		}
+	return func(rel string) bool {
 		at := filepath.Join(b.project.Dir, rel)
 		sees := func(s seen) bool {
 			name, ok := s.variant.InContext(filepath.ToSlash(rel))

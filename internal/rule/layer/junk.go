@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -292,11 +293,32 @@ func asksGit(p *analysis.Pass) bool {
 			}
 		}
 	}
+	if givesVersion(p) {
+		return false
+	}
 	for _, name := range []string{"pyproject.toml", "setup.py", "setup.cfg", "package.json"} {
 		src, ok := p.Project.Read(name)
 		for _, word := range []string{"setuptools_scm", "setuptools-scm", "hatch-vcs", "versioningit", "pbr", "dunamai", "dynamic-versioning",
 			"versioneer", "pdm-backend", "git rev-parse", "git describe"} {
 			if ok && bytes.Contains(src, []byte(word)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// versionGiven matches a variable that gives a build backend the version, which it
+// otherwise takes from version control: setuptools-scm and hatch-vcs, pbr, PDM,
+// poetry-dynamic-versioning, versioningit.
+var versionGiven = regexp.MustCompile(`\b(SETUPTOOLS_SCM_PRETEND_VERSION(_FOR_[A-Z0-9_]+)?|PBR_VERSION|PDM_BUILD_SCM_VERSION|POETRY_DYNAMIC_VERSIONING_BYPASS|VERSIONINGIT_FOR_PACKAGE_[A-Z0-9_]+)=["']?[0-9A-Za-z]`)
+
+// givesVersion says that an instruction gives build backends the version. An ARG
+// without a default may be empty.
+func givesVersion(p *analysis.Pass) bool {
+	for i := range p.Dockerfile.Stages {
+		for j := range p.Dockerfile.Stages[i].Instructions {
+			if in := &p.Dockerfile.Stages[i].Instructions[j]; (in.Keyword == "ENV" || in.Keyword == "ARG" || in.Keyword == "RUN") && versionGiven.MatchString(in.Text()) {
 				return true
 			}
 		}
