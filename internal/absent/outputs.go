@@ -204,66 +204,91 @@ func shortOutputs(name string) []string {
 }
 
 // namedOutputs are those that options or arguments name.
-func namedOutputs(name string, args []string) (out []output) {
-	add := func(p string) {
+func namedOutputs(name string, args []string) []output {
+	if out := outputsAt(optionPaths(name, args)); len(out) > 0 {
+		return out
+	}
+	if name == "tar" {
+		return tarOutputs(args)
+	}
+	return outputsAt(argumentPaths(name, args))
+}
+
+// outputsAt are the outputs at paths. What goes to another program or to nothing is
+// none.
+func outputsAt(paths []string) (out []output) {
+	for _, p := range paths {
 		if p != "" && p != "-" && p != "/dev/null" {
 			out = append(out, output{path: path.Clean(p)})
 		}
 	}
+	return out
+}
+
+// optionPaths are the values of options that name outputs.
+func optionPaths(name string, args []string) (paths []string) {
 	short := shortOutputs(name)
 	for i, a := range args {
 		key, value, has := strings.Cut(a, "=")
 		switch {
 		case has && (slices.Contains(outputOptions, key) || slices.Contains(short, key) || strings.HasPrefix(key, "--") && strings.HasSuffix(key, "_out")):
-			add(value)
+			paths = append(paths, value)
 		case !has && i+1 < len(args) && (slices.Contains(outputOptions, a) || slices.Contains(short, a)):
-			add(args[i+1])
+			paths = append(paths, args[i+1])
 		}
 	}
-	if len(out) > 0 {
-		return out
-	}
+	return paths
+}
+
+// argumentPaths are the outputs of programs that take them as arguments, or name
+// them after one.
+func argumentPaths(name string, args []string) []string {
 	rest := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "-") })
-	last := ""
-	if len(rest) > 1 {
-		last = rest[len(rest)-1]
-	}
 	switch name {
-	case "cp", "mv", "ln", "rsync", "install", "copyfiles", "cpy", "lessc", "sass":
-		if name == "sass" && len(rest) == 1 {
-			_, last, _ = strings.Cut(rest[0], ":")
-		}
-		add(last)
 	case "touch", "tee":
-		for _, p := range rest {
-			add(p)
-		}
+		return rest
 	case "zip":
-		if len(rest) > 0 {
-			add(rest[0])
+		return rest[:min(1, len(rest))]
+	case "sass":
+		if len(rest) == 1 {
+			_, to, _ := strings.Cut(rest[0], ":")
+			return []string{to}
 		}
+		return lastOf(rest)
+	case "cp", "mv", "ln", "rsync", "install", "copyfiles", "cpy", "lessc":
+		return lastOf(rest)
 	case "wget":
 		if len(rest) == 1 {
-			add(path.Base(rest[0]))
+			return []string{path.Base(rest[0])}
 		}
 	case "curl":
-		if len(rest) == 1 && slices.ContainsFunc(args, func(a string) bool {
-			return a == "--remote-name" || len(a) > 1 && a[0] == '-' && a[1] != '-' && strings.Contains(a, "O")
-		}) {
-			add(path.Base(rest[0]))
+		if len(rest) == 1 && slices.ContainsFunc(args, keepsName) {
+			return []string{path.Base(rest[0])}
 		}
-	case "tar":
-		return tarOutputs(args)
 	case "git":
-		if len(rest) > 1 && rest[0] == "clone" {
-			if len(rest) > 2 {
-				add(last)
-			} else {
-				add(strings.TrimSuffix(path.Base(rest[1]), ".git"))
-			}
+		switch {
+		case len(rest) < 2 || rest[0] != "clone":
+		case len(rest) > 2:
+			return lastOf(rest)
+		default:
+			return []string{strings.TrimSuffix(path.Base(rest[1]), ".git")}
 		}
 	}
-	return out
+	return nil
+}
+
+// lastOf is the last one of several arguments, which is where the others go.
+func lastOf(args []string) []string {
+	if len(args) < 2 {
+		return nil
+	}
+	return args[len(args)-1:]
+}
+
+// keepsName says that an option makes curl write a file with the name that it has
+// in the address: --remote-name, -O, -sSLO.
+func keepsName(option string) bool {
+	return option == "--remote-name" || len(option) > 1 && option[0] == '-' && option[1] != '-' && strings.Contains(option, "O")
 }
 
 // tarOutputs are the archive that tar creates, or the folder to which it extracts.
@@ -290,12 +315,12 @@ func tarOutputs(args []string) (out []output) {
 	return nil
 }
 
-// text is a text of the context, empty if there is none.
-func (x *explainer) text(names ...string) (text, file string) {
+// text is a text of the context, the first that is there; empty if there is none.
+func (x *explainer) text(names ...string) string {
 	for _, name := range names {
 		if b, err := whittle.Folder(x.Context).Read(name, maxTold); err == nil {
-			return string(b), name
+			return string(b)
 		}
 	}
-	return "", ""
+	return ""
 }

@@ -66,73 +66,85 @@ var (
 // bytes.
 const maxExpanded = 8000
 
+// makefile is what is read of a Makefile.
+type makefile struct {
+	// values are those of its variables, phony the targets that are no files.
+	values map[string]string
+	phony  map[string]bool
+	// targets are made in dir; open are those to which the next line of a recipe
+	// belongs.
+	dir     string
+	targets []maker
+	open    []int
+}
+
 // makeTargets are the targets of a Makefile with their recipes.
 // https://www.gnu.org/software/make/manual/make.html#Rules
-func makeTargets(file, text string) (out []maker) {
-	values, phony := map[string]string{}, map[string]bool{}
-	expand := func(s string) string {
-		for range 5 {
-			if len(s) > maxExpanded {
-				break
-			}
-			s = makeUse.ReplaceAllStringFunc(s, func(use string) string {
-				if v, ok := values[makeUse.FindStringSubmatch(use)[1]]; ok && len(v) < maxExpanded/10 {
-					return v
-				}
-				return use
-			})
-		}
-		return whittle.Shorten(s, 10*maxExpanded)
-	}
-	var open []int // makers that recipe lines belong to
+func makeTargets(file, text string) []maker {
+	f := makefile{values: map[string]string{}, phony: map[string]bool{}, dir: path.Dir(file)}
 	text = strings.ReplaceAll(text, "\\\n", " ")
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
 		if recipe, ok := strings.CutPrefix(line, "\t"); ok {
-			for _, i := range open {
-				out[i].script += strings.ReplaceAll(strings.TrimLeft(expand(recipe), "@-+ \t"), "$$", "$") + "\n"
+			for _, i := range f.open {
+				f.targets[i].script += strings.ReplaceAll(strings.TrimLeft(f.expand(recipe), "@-+ \t"), "$$", "$") + "\n"
 			}
-			continue
-		}
-		if m := makeVariable.FindStringSubmatch(line); m != nil {
-			values[m[1]] = expand(m[2])
-			continue
-		}
-		m := makeRule.FindStringSubmatch(line)
-		if m == nil {
-			continue
-		}
-		open = nil
-		targets := strings.Fields(expand(m[1]))
-		if slices.Contains(targets, ".PHONY") {
-			_, names, _ := strings.Cut(line, ":")
-			for _, name := range strings.Fields(names) {
-				phony[name] = true
-			}
-			continue
-		}
-		for _, target := range targets {
-			if strings.HasPrefix(target, ".") && !strings.Contains(target, "/") && strings.ToUpper(target) == target || strings.ContainsAny(target, "%$()") {
-				continue
-			}
-			open = append(open, len(out))
-			out = append(out, maker{call: "the Makefile's target `" + target + "`", dir: path.Dir(file), makes: []string{path.Join(path.Dir(file), target)}})
+		} else if m := makeVariable.FindStringSubmatch(line); m != nil {
+			f.values[m[1]] = f.expand(m[2])
+		} else if m := makeRule.FindStringSubmatch(line); m != nil {
+			f.rule(line, strings.Fields(f.expand(m[1])))
 		}
 	}
-	for i := range out {
-		m := &out[i]
-		if path.Dir(file) != "." {
+	for i := range f.targets {
+		m := &f.targets[i]
+		_, rest, _ := strings.Cut(m.call, "`")
+		target := strings.Trim(rest, "`")
+		if f.dir != "." {
 			m.call = strings.Replace(m.call, "the Makefile's target", "the target", 1)
 			m.file = file
 		}
-		target := strings.Trim(m.call[strings.Index(m.call, "`"):], "`")
 		// A name alone may be that of an action, as most are.
-		if phony[target] || strings.TrimSpace(m.script) == "" || !strings.ContainsAny(target, "./") && !strings.Contains(m.script, "$@") {
+		if f.phony[target] || strings.TrimSpace(m.script) == "" || !strings.ContainsAny(target, "./") && !strings.Contains(m.script, "$@") {
 			m.makes = nil
 		}
 		m.script = strings.ReplaceAll(m.script, "$@", target)
 	}
-	return out
+	return f.targets
+}
+
+// expand replaces variables by their values, as far as they are known.
+func (f *makefile) expand(s string) string {
+	for range 5 {
+		if len(s) > maxExpanded {
+			break
+		}
+		s = makeUse.ReplaceAllStringFunc(s, func(use string) string {
+			if v, ok := f.values[makeUse.FindStringSubmatch(use)[1]]; ok && len(v) < maxExpanded/10 {
+				return v
+			}
+			return use
+		})
+	}
+	return whittle.Shorten(s, 10*maxExpanded)
+}
+
+// rule begins the rule of some targets.
+func (f *makefile) rule(line string, targets []string) {
+	f.open = nil
+	if slices.Contains(targets, ".PHONY") {
+		_, names, _ := strings.Cut(line, ":")
+		for _, name := range strings.Fields(names) {
+			f.phony[name] = true
+		}
+		return
+	}
+	for _, target := range targets {
+		if strings.HasPrefix(target, ".") && !strings.Contains(target, "/") && strings.ToUpper(target) == target || strings.ContainsAny(target, "%$()") {
+			continue // .DEFAULT and others, or a pattern
+		}
+		f.open = append(f.open, len(f.targets))
+		f.targets = append(f.targets, maker{call: "the Makefile's target `" + target + "`", dir: f.dir, makes: []string{path.Join(f.dir, target)}})
+	}
 }
 
 var justRecipe = regexp.MustCompile(`^@?([A-Za-z_][\w-]*)(?:\s+[^:=]*)?:(?:[^=].*)?$`)

@@ -152,7 +152,7 @@ func (x *explainer) configured(t tool, dir string) (out []output) {
 	if len(t.exts) > 0 {
 		not = nil
 	}
-	if text, _ := x.text(within(dir, t.configs)...); text != "" && t.key != "" {
+	if text := x.text(within(dir, t.configs)...); text != "" && t.key != "" {
 		values, all := settings(text, t.key)
 		if len(values) > 0 || !all {
 			for _, v := range values {
@@ -165,12 +165,12 @@ func (x *explainer) configured(t tool, dir string) (out []output) {
 		}
 	}
 	if t.configs != nil && t.configs[0] == "vite.config.js" {
-		if text, _ := x.text(within(dir, configs("svelte.config"))...); strings.Contains(text, "adapter") {
+		if text := x.text(within(dir, configs("svelte.config"))...); strings.Contains(text, "adapter") {
 			return []output{{path: "build", not: not}}
 		}
 	}
 	if len(t.configs) > 0 && t.configs[0] == "next.config.js" {
-		if text, _ := x.text(within(dir, t.configs)...); strings.Contains(text, "'export'") || strings.Contains(text, `"export"`) {
+		if text := x.text(within(dir, t.configs)...); strings.Contains(text, "'export'") || strings.Contains(text, `"export"`) {
 			out = append(out, output{path: "out", not: not})
 		}
 	}
@@ -241,7 +241,7 @@ func (x *explainer) buildSystem(s source) (maker, bool) {
 		return maker{}, false
 	}
 	file := path.Join(path.Dir(dir), "pyproject.toml")
-	text, _ := x.text(file)
+	text := x.text(file)
 	var t struct {
 		System struct {
 			Backend string `toml:"build-backend"`

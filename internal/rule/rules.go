@@ -22,7 +22,7 @@ func All() []analysis.Rule {
 		layer.ReplacedFile(),
 		layer.IdenticalCopy(),
 		system.CopiedInstaller(),
-		system.SystemUpgrade(),
+		system.WholeUpgrade(),
 		system.PipUpgrade(),
 		layer.PackageManagerCache(),
 		layer.InstalledWheels(),

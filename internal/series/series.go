@@ -120,14 +120,14 @@ func Body(steps []whittle.RepairStep, v *whittle.Verification, round int) string
 		if c := whittle.OneLine(s.Finding.Caution); c != "" {
 			text += " To know: " + strings.TrimSuffix(c, ".") + "."
 		}
-		parts = append(parts, wrapped(text, maxBody))
+		parts = append(parts, wrapped(text))
 	}
 	if slices.ContainsFunc(steps, func(s whittle.RepairStep) bool { return s.Saved == nil }) {
 		if text := Measured(v, round); text != "" {
 			parts = append(parts, text)
 		}
 	}
-	parts = append(parts, wrapped(fmt.Sprintf("Found by whittle (rule %s).", steps[0].Finding.Rule), maxBody))
+	parts = append(parts, wrapped(fmt.Sprintf("Found by whittle (rule %s).", steps[0].Finding.Rule)))
 	return strings.Join(parts, "\n\n")
 }
 
@@ -143,13 +143,13 @@ func Measured(v *whittle.Verification, round int) string {
 	var lines []string
 	if round == 0 {
 		for _, row := range v.Variants {
-			lines = append(lines, wrapped(fmt.Sprintf("Measured: the image %s is %s smaller with all commits of this series.", row.Name, whittle.Bytes(row.Saved)), maxBody))
+			lines = append(lines, wrapped(fmt.Sprintf("Measured: the image %s is %s smaller with all commits of this series.", row.Name, whittle.Bytes(row.Saved))))
 		}
 		return strings.Join(lines, "\n")
 	}
 	for _, row := range v.Rounds {
 		if row.Round == round {
-			lines = append(lines, wrapped(fmt.Sprintf("Measured: the image %s is %s smaller with the commits for %s together.", row.Variant, whittle.Bytes(row.Saved), strings.Join(slices.Compact(slices.Sorted(slices.Values(row.Rules))), ", ")), maxBody))
+			lines = append(lines, wrapped(fmt.Sprintf("Measured: the image %s is %s smaller with the commits for %s together.", row.Variant, whittle.Bytes(row.Saved), strings.Join(slices.Compact(slices.Sorted(slices.Values(row.Rules))), ", "))))
 		}
 	}
 	return strings.Join(lines, "\n")
@@ -157,7 +157,7 @@ func Measured(v *whittle.Verification, round int) string {
 
 // wrapped breaks a text into lines. No line begins with what git or mail would read
 // as something else.
-func wrapped(text string, width int) string {
+func wrapped(text string) string {
 	var b strings.Builder
 	column := 0
 	for i, word := range strings.Fields(text) {
@@ -165,7 +165,7 @@ func wrapped(text string, width int) string {
 		switch n := utf8.RuneCountInString(word); {
 		case i == 0:
 			column = n
-		case column+1+n > width && !special:
+		case column+1+n > maxBody && !special:
 			b.WriteByte('\n')
 			column = n
 		default:

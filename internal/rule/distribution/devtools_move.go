@@ -44,16 +44,9 @@ func (d *developers) movesTo(t *tools, asked []place) bool {
 
 // move makes the edits that move requirements to the places for developers.
 func (d *developers) move(deps []*project.Dependency) (m move) {
-	changes := map[string][]analysis.Change{}
-	added := map[string][]string{} // lines of new files
-	var order, names, places []string
+	c := moved{changes: map[string][]analysis.Change{}, added: map[string][]string{}}
+	var names, places []string
 	m.ok = true
-	change := func(file string, c analysis.Change) {
-		if changes[file] == nil {
-			order = append(order, file)
-		}
-		changes[file] = append(changes[file], c)
-	}
 	for _, dep := range deps {
 		if !slices.Contains(names, dep.Name) {
 			names = append(names, dep.Name)
@@ -67,40 +60,63 @@ func (d *developers) move(deps []*project.Dependency) (m move) {
 			m.to, places = append(m.to, to.place), append(places, to.String())
 		}
 		for _, file := range d.p.Project.Written(dep.File) {
-			switch ext := path.Ext(file); {
-			case path.Base(file) == "pyproject.toml" || path.Base(file) == "Pipfile":
-				from, found := listOf(d.p.Project.File(file), dep)
-				if !found || to.in != file {
-					continue // a compiled file, whose source is declared, too
-				}
-				change(file, func(src []byte) ([]whittle.Edit, error) { return edit.MoveRequirement(src, from, to.list, dep.Name) })
-			case ext == ".txt" || ext == ".in" || ext == ".pip":
-				text := lineOf(d.p.Project.File(file), dep)
-				change(file, func(src []byte) ([]whittle.Edit, error) { return edit.RemoveLine(src, dep.Name) })
-				if to.new {
-					added[to.in] = append(added[to.in], text)
-				} else {
-					change(to.in, func(src []byte) ([]whittle.Edit, error) { return edit.AddLine(src, text) })
-				}
-			default:
-				m.ok = false
-			}
+			m.ok = c.move(dep, file, d.p.Project.File(file), to) && m.ok
 		}
 	}
 	m.advice = "declare " + analysis.List(names) + " in " + cmp.Or(analysis.List(places), "an extra for developers") + " instead of the application's dependencies"
-	for _, file := range order {
-		patch, err := d.p.Project.Patch(file, changes[file])
-		if err != nil && len(added) == 0 && slices.ContainsFunc(m.to, func(w place) bool { return w.file == file }) {
+	for _, file := range c.order {
+		patch, err := d.p.Project.Patch(file, c.changes[file])
+		if err != nil && len(c.added) == 0 && slices.ContainsFunc(m.to, func(w place) bool { return w.file == file }) {
 			continue // it has them already
 		}
 		m.ok = m.ok && err == nil
 		m.patches = append(m.patches, patch)
 	}
-	for _, file := range slices.Sorted(maps.Keys(added)) {
-		m.patches = append(m.patches, whittle.Patch{File: file, Edits: []whittle.Edit{{New: d.newFile(deps[0], file, added[file])}}})
+	for _, file := range slices.Sorted(maps.Keys(c.added)) {
+		m.patches = append(m.patches, whittle.Patch{File: file, Edits: []whittle.Edit{{New: d.newFile(deps[0], file, c.added[file])}}})
 	}
 	m.ok = m.ok && len(m.patches) > 0
 	return m
+}
+
+// moved is what changes in files when requirements move.
+type moved struct {
+	changes map[string][]analysis.Change
+	// order are the files with changes, in the order of their first one.
+	order []string
+	// added are the lines of new files, by their names.
+	added map[string][]string
+}
+
+func (m *moved) change(file string, c analysis.Change) {
+	if m.changes[file] == nil {
+		m.order = append(m.order, file)
+	}
+	m.changes[file] = append(m.changes[file], c)
+}
+
+// move moves a requirement from a file with the text src. It says whether files of
+// this kind can be edited.
+func (m *moved) move(dep *project.Dependency, file string, src []byte, to destination) bool {
+	switch ext := path.Ext(file); {
+	case path.Base(file) == "pyproject.toml" || path.Base(file) == "Pipfile":
+		from, found := listOf(src, dep)
+		if !found || to.in != file {
+			return true // a compiled file, whose source is declared, too
+		}
+		m.change(file, func(src []byte) ([]whittle.Edit, error) { return edit.MoveRequirement(src, from, to.list, dep.Name) })
+	case ext == ".txt" || ext == ".in" || ext == ".pip":
+		text := lineOf(src, dep)
+		m.change(file, func(src []byte) ([]whittle.Edit, error) { return edit.RemoveLine(src, dep.Name) })
+		if to.new {
+			m.added[to.in] = append(m.added[to.in], text)
+		} else {
+			m.change(to.in, func(src []byte) ([]whittle.Edit, error) { return edit.AddLine(src, text) })
+		}
+	default:
+		return false
+	}
+	return true
 }
 
 // lineOf is the requirement as a file of requirements has it, which may be the source

@@ -40,23 +40,11 @@ func (c *installing) withoutWords(drop []place, groups, extras []string) (edits 
 			}
 		case "", "-e", "--editable":
 			left++
-			w := c.Words[a.At]
-			base, listed, bracket := strings.Cut(strings.TrimSuffix(a.Value, "]"), "[")
-			rest := slices.DeleteFunc(strings.Split(listed, ","), func(e string) bool { return slices.Contains(extras, pep.Normalize(strings.TrimSpace(e))) })
-			if !bracket || len(rest) == len(strings.Split(listed, ",")) || !isProject(c.d.p, a.Value) {
-				continue
-			}
-			if !w.Literal {
+			e, ok := c.withoutExtras(a, extras)
+			if !ok {
 				return nil, false
 			}
-			text := shell.Quote(base)
-			if len(rest) > 0 {
-				text = `"` + base + "[" + strings.Join(rest, ",") + `]"`
-				if w.Text[0] != '"' && w.Text[0] != '\'' {
-					text = strings.Trim(text, `"`)
-				}
-			}
-			edits = append(edits, c.run.ReplaceWord(w, text))
+			edits = append(edits, e...)
 		case "--group":
 			if len(without(normalized([]string{a.Value}), groups)) > 0 {
 				left++
@@ -67,6 +55,27 @@ func (c *installing) withoutWords(drop []place, groups, extras []string) (edits 
 		return c.removed()
 	}
 	return edits, ok && len(edits) > 0
+}
+
+// withoutExtras takes extras out of an argument that installs the project: ".[dev]".
+func (c *installing) withoutExtras(a recipe.Argument, extras []string) (edits []whittle.Edit, ok bool) {
+	w := c.Words[a.At]
+	base, listed, bracket := strings.Cut(strings.TrimSuffix(a.Value, "]"), "[")
+	rest := slices.DeleteFunc(strings.Split(listed, ","), func(e string) bool { return slices.Contains(extras, pep.Normalize(strings.TrimSpace(e))) })
+	if !bracket || len(rest) == len(strings.Split(listed, ",")) || !isProject(c.d.p, a.Value) {
+		return nil, true
+	}
+	if !w.Literal {
+		return nil, false
+	}
+	text := shell.Quote(base)
+	if len(rest) > 0 {
+		text = `"` + base + "[" + strings.Join(rest, ",") + `]"`
+		if w.Text[0] != '"' && w.Text[0] != '\'' {
+			text = strings.Trim(text, `"`)
+		}
+	}
+	return []whittle.Edit{c.run.ReplaceWord(w, text)}, true
 }
 
 // removed are the edits that take the command out.
@@ -82,72 +91,82 @@ func (c *installing) removed() ([]whittle.Edit, bool) {
 // the file that it includes takes its place, or one beside it that has the rest, or
 // nothing if something else installs that.
 func (c *installing) otherFile(a recipe.Argument, file string, drop []place) (edits []whittle.Edit, removed, ok bool) {
-	p := c.d.p
-	var rest []string
-	for _, f := range p.Project.Included(file) {
-		if !slices.Contains(drop, place{file: f}) {
-			rest = append(rest, f)
-		}
-	}
 	if !slices.Contains(drop, place{file: file}) {
 		return nil, false, false // a file for the application includes it
 	}
-	covered := func(f string) bool {
-		for _, other := range c.d.commands() {
-			if !byWords(&other.InstallCommand) {
-				continue
-			}
-			for _, b := range other.Arguments() {
-				same := other.run == c.run && other.Span == c.Span && b.At == a.At
-				if named := requirementsFile(p, b.Value); !same && (b.Option == "-r" || b.Option == "--requirement") && slices.Contains(p.Project.Included(named), f) && !slices.Contains(drop, place{file: named}) {
-					return true
-				}
-			}
-		}
-		return false
-	}
-	missing := slices.DeleteFunc(slices.Clone(rest), covered)
-	w := c.Words[a.At]
-	switch other, stands := c.d.standIn(file); {
+	rest := slices.DeleteFunc(slices.Clone(c.d.p.Project.Included(file)), func(f string) bool { return slices.Contains(drop, place{file: f}) })
+	missing := slices.DeleteFunc(slices.Clone(rest), func(f string) bool { return c.othersInstall(f, a, drop) })
+	other, stands := c.d.standIn(file)
+	switch {
 	case len(missing) == 0 && (len(rest) > 0 || !stands):
-		if !c.installsMore(a) {
-			return nil, false, false // then nothing is known to install the application's
-		}
-		from := a.At
-		if w.Value == a.Value {
-			from-- // the option is a word of its own
-		}
-		e, err := c.run.RemoveWords(c.Command, from, a.At+1)
-		if err != nil {
-			// It is the last thing that the command installs.
-			return nil, true, true
-		}
-		return e, true, true
-	case !w.Literal:
+		return c.withoutFile(a)
+	case !c.Words[a.At].Literal:
 		return nil, false, false
-	case len(missing) == 1 && path.Dir(missing[0]) == path.Dir(file) || len(missing) == 0 && stands:
-		to := other
-		if len(missing) == 1 {
-			to = missing[0]
-		}
-		text := strings.TrimSuffix(w.Text, w.Value) // options in front of the name stay
-		if w.Value != a.Value {
-			text = strings.TrimSuffix(w.Value, a.Value)
-		}
-		if strings.ContainsAny(text, `"'`) {
-			text = ""
-		}
-		e := c.run.ReplaceWord(w, text+shell.Quote(path.Join(path.Dir(a.Value), path.Base(to))))
-		if strings.HasPrefix(a.Value, "./") {
-			e = c.run.ReplaceWord(w, text+"./"+shell.Quote(path.Join(path.Dir(a.Value), path.Base(to))))
-		}
-		if len(missing) == 1 {
-			return []whittle.Edit{e}, false, true // the build has read it there
-		}
-		copies, fine := alsoCopied(p, &installSource{run: c.run, command: c.InstallCommand, word: a.At, file: file}, to)
-		return append(copies, e), false, fine
+	case len(missing) == 1 && path.Dir(missing[0]) == path.Dir(file):
+		return []whittle.Edit{c.renameFile(a, missing[0])}, false, true // the build has read it there
+	case len(missing) == 0:
+		copies, fine := alsoCopied(c.d.p, &installSource{run: c.run, command: c.InstallCommand, word: a.At, file: file}, other)
+		return append(copies, c.renameFile(a, other)), false, fine
 	}
 	return nil, false, false
+}
+
+// othersInstall says that another argument or command than this one installs a file
+// of requirements, by a file that stays.
+func (c *installing) othersInstall(file string, but recipe.Argument, drop []place) bool {
+	for _, other := range c.d.commands() {
+		if !byWords(&other.InstallCommand) {
+			continue
+		}
+		for _, a := range other.Arguments() {
+			if c.isSame(&other, a, but) || a.Option != "-r" && a.Option != "--requirement" {
+				continue
+			}
+			if named := requirementsFile(c.d.p, a.Value); slices.Contains(c.d.p.Project.Included(named), file) && !slices.Contains(drop, place{file: named}) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isSame says that an argument of another command is this one of this command.
+func (c *installing) isSame(other *installing, a, own recipe.Argument) bool {
+	return other.run == c.run && other.Span == c.Span && a.At == own.At
+}
+
+// withoutFile takes a file of requirements out of the command. There are no edits if
+// the command installs nothing else.
+func (c *installing) withoutFile(a recipe.Argument) (edits []whittle.Edit, removed, ok bool) {
+	if !c.installsMore(a) {
+		return nil, false, false // then nothing is known to install the application's
+	}
+	from := a.At
+	if c.Words[a.At].Value == a.Value {
+		from-- // the option is a word of its own
+	}
+	e, err := c.run.RemoveWords(c.Command, from, a.At+1)
+	if err != nil {
+		// It is the last thing that the command installs.
+		return nil, true, true
+	}
+	return e, true, true
+}
+
+// renameFile makes an argument name another file of the same folder.
+func (c *installing) renameFile(a recipe.Argument, to string) whittle.Edit {
+	w := c.Words[a.At]
+	text := strings.TrimSuffix(w.Text, w.Value) // options in front of the name stay
+	if w.Value != a.Value {
+		text = strings.TrimSuffix(w.Value, a.Value)
+	}
+	if strings.ContainsAny(text, `"'`) {
+		text = ""
+	}
+	if strings.HasPrefix(a.Value, "./") {
+		text += "./"
+	}
+	return c.run.ReplaceWord(w, text+shell.Quote(path.Join(path.Dir(a.Value), path.Base(to))))
 }
 
 // installsMore says that other arguments or commands install requirements, too: the
@@ -158,8 +177,7 @@ func (c *installing) installsMore(but recipe.Argument) bool {
 			return true
 		}
 		for _, a := range other.Arguments() {
-			same := other.run == c.run && other.Span == c.Span && a.At == but.At
-			if !same && (a.ReadsFile() || a.Option == "" || a.Option == "-e" || a.Option == "--editable") {
+			if !c.isSame(&other, a, but) && (a.ReadsFile() || a.Option == "" || a.Option == "-e" || a.Option == "--editable") {
 				return true
 			}
 		}

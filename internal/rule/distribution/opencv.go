@@ -121,49 +121,15 @@ func (d *developers) renamed(deps []*project.Dependency, name, other string) *wh
 		return other + rest
 	}
 	for _, dep := range deps {
-		ok := false
-		for _, file := range d.p.Project.Written(dep.File) {
-			src := d.p.Project.File(file)
-			var change analysis.Change
-			switch ext := path.Ext(file); {
-			case path.Base(file) == "pyproject.toml":
-				if list, found := listOf(src, dep); found {
-					change = func(src []byte) ([]whittle.Edit, error) {
-						return edit.ReplaceRequirement(src, list, dep.Name, rename(dep.Text))
-					}
-				}
-			case ext == ".txt" || ext == ".in":
-				text := lineOf(src, dep)
-				change = func(src []byte) ([]whittle.Edit, error) { return edit.ReplaceLine(src, dep.Name, rename(text)) }
-			}
-			if change == nil {
-				continue
-			}
-			patch, err := d.p.Project.Patch(file, []analysis.Change{change})
-			if ok = err == nil; ok && !slices.ContainsFunc(patches, func(o whittle.Patch) bool { return o.File == file }) {
-				patches = append(patches, patch)
-			}
-			break
-		}
+		patch, ok := d.renamedIn(dep, rename)
 		if !ok {
 			return nil
 		}
-	}
-	var edits []whittle.Edit
-	for _, c := range d.commands() {
-		for _, a := range c.Arguments() {
-			r, err := pep.ParseRequirement(a.Value)
-			if !byWords(&c.InstallCommand) || a.Option != "" || err != nil || r.Name != name {
-				continue
-			}
-			w := c.Words[a.At]
-			quote := strings.Trim(w.Text, strings.Trim(w.Text, `"'`))
-			if len(quote) > 0 {
-				quote = quote[:1]
-			}
-			edits = append(edits, c.run.ReplaceWord(w, quote+rename(a.Value)+quote))
+		if !slices.ContainsFunc(patches, func(o whittle.Patch) bool { return o.File == patch.File }) {
+			patches = append(patches, patch)
 		}
 	}
+	edits := d.renamedWords(name, rename)
 	title := "require " + other + " instead of " + name
 	if len(patches) > 0 {
 		fix := projectFix(d.p, title, patches)
@@ -181,6 +147,52 @@ func (d *developers) renamed(deps []*project.Dependency, name, other string) *wh
 		return fix
 	}
 	return nil
+}
+
+// renamedIn renames a requirement in the first file in which it is written by hand.
+func (d *developers) renamedIn(dep *project.Dependency, rename func(string) string) (patch whittle.Patch, ok bool) {
+	for _, file := range d.p.Project.Written(dep.File) {
+		src := d.p.Project.File(file)
+		var change analysis.Change
+		switch ext := path.Ext(file); {
+		case path.Base(file) == "pyproject.toml":
+			if list, found := listOf(src, dep); found {
+				change = func(src []byte) ([]whittle.Edit, error) {
+					return edit.ReplaceRequirement(src, list, dep.Name, rename(dep.Text))
+				}
+			}
+		case ext == ".txt" || ext == ".in":
+			text := lineOf(src, dep)
+			change = func(src []byte) ([]whittle.Edit, error) { return edit.ReplaceLine(src, dep.Name, rename(text)) }
+		}
+		if change != nil {
+			patch, err := d.p.Project.Patch(file, []analysis.Change{change})
+			return patch, err == nil
+		}
+	}
+	return patch, false
+}
+
+// renamedWords renames the distribution where commands name it themselves.
+func (d *developers) renamedWords(name string, rename func(string) string) (edits []whittle.Edit) {
+	for _, c := range d.commands() {
+		if !byWords(&c.InstallCommand) {
+			continue
+		}
+		for _, a := range c.Arguments() {
+			r, err := pep.ParseRequirement(a.Value)
+			if a.Option != "" || err != nil || r.Name != name {
+				continue
+			}
+			w := c.Words[a.At]
+			quote := strings.Trim(w.Text, strings.Trim(w.Text, `"'`))
+			if len(quote) > 0 {
+				quote = quote[:1]
+			}
+			edits = append(edits, c.run.ReplaceWord(w, quote+rename(a.Value)+quote))
+		}
+	}
+	return edits
 }
 
 // installedForWindows are the packages that the Dockerfile installs for functions

@@ -1,3 +1,6 @@
+// Package layer has the rules about layers and the instructions that make them: files
+// that are hidden or stored twice, caches of package managers, and files that COPY
+// adds or forgets.
 package layer
 
 import (

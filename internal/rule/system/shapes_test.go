@@ -207,7 +207,7 @@ func TestShapesOfUpgrades(t *testing.T) {
 	} {
 		p := facts(t, "FROM debian\n"+c.run+"\n", map[string]int{"libc6": 0, "curl": 1}, nil)
 		upgradeAgain(p, "usr/bin/libc6")
-		if got := fixes(t, p, SystemUpgrade()); got != c.want {
+		if got := fixes(t, p, WholeUpgrade()); got != c.want {
 			t.Errorf("%s\nbecomes\n%s\nnot\n%s", c.run, got, c.want)
 		}
 	}

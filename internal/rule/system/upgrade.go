@@ -12,9 +12,9 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// SystemUpgrade is the rule system-upgrade: packages of the base image are
+// WholeUpgrade is the rule system-upgrade: packages of the base image are
 // upgraded in a later layer.
-func SystemUpgrade() analysis.Rule {
+func WholeUpgrade() analysis.Rule {
 	return analysis.Rule{
 		ID:    "system-upgrade",
 		Title: "Packages of the base image are upgraded in a later layer",
