@@ -1,3 +1,6 @@
+// Package restage reads a Dockerfile by what its instructions do about Python
+// packages, and edits it so that a stage of its own installs them and the image
+// gets only their environment.
 package restage
 
 import (
@@ -12,19 +15,20 @@ import (
 	"whittle.dev/whittle/internal/recipe"
 )
 
-// outline is a Dockerfile as strategies see it: which instructions install
-// packages, and which make the image what it is besides.
+// Outline is a Dockerfile as strategies see it: which instructions install
+// packages, and what the others contribute to the image.
 type Outline struct {
 	File *dockerfile.File
-	// install is the stage that installs, nil where nothing is installed;
-	// final is the one that becomes the image. They may be the same.
+	// Install is the stage that installs packages, nil where none does; Final is
+	// the one that becomes the image. They may be the same.
 	Install, Final *dockerfile.Stage
-	// before are the install stage's instructions up to the last that
-	// installs, after those that follow. Empty where the stages are the same.
+	// Before are the instructions of the stage that installs, up to the last that
+	// does; After are those that follow. Both are empty where the two stages are
+	// the same.
 	Before, After []Step
-	// runtime are the final stage's.
+	// Runtime are the instructions of the final stage.
 	Runtime []Step
-	// others are the stages that neither installs nor is the image.
+	// Others are the stages that neither install packages nor become the image.
 	Others []*dockerfile.Stage
 	// followed counts the instructions that were read.
 	followed int
@@ -42,12 +46,12 @@ const (
 	maxSteps  = 5000
 )
 
-// step is an instruction with what it does about packages.
+// Step is an instruction with what it does about packages.
 type Step struct {
 	In       *dockerfile.Instruction
 	Role     recipe.Role
 	Installs []recipe.PackageInstall
-	// parts are the commands of a RUN that installs, in their order.
+	// Parts are the commands of a RUN, in their order.
 	Parts []Part
 	// venv is the virtual environment that it makes, empty where it makes none.
 	venv string
@@ -59,26 +63,26 @@ type Step struct {
 	joined bool
 	// shell is the SHELL above it, nil without one.
 	shell *dockerfile.Instruction
-	// text is the instruction with the comment lines right above it.
+	// Text is the instruction with the comment lines right above it.
 	Text string
 }
 
-// part is one command of a RUN.
+// Part is one command of a RUN, with what it does about packages.
 type Part struct {
 	recipe.PackageAction
 	name, Text string
-	// system says that it is about the operating system's packages, names are
+	// System says that it is about the operating system's packages, Names are
 	// those that it installs.
 	System bool
 	Names  []string
 }
 
-// officialPython is the official image of Python, by its short name or a long
-// one, with its version.
+// OfficialPython matches the name of an official Python image, short or long. Its
+// groups are the version and the variant ("-slim-bookworm").
 var OfficialPython = regexp.MustCompile(`^(?:docker\.io/)?(?:library/)?python:(3\.[0-9]+(?:\.[0-9]+)?)((?:-[a-z]+)*)$`)
 
-// readOutline reads a Dockerfile. An error says what is not understood, with its
-// line.
+// ReadOutline reads a Dockerfile for a target stage and the values of the build's
+// arguments. An error says what is not understood, with its line.
 func ReadOutline(f *dockerfile.File, target string, arguments map[string]string) (*Outline, error) {
 	final, err := f.Target(target)
 	if err != nil {
@@ -133,7 +137,7 @@ func ReadOutline(f *dockerfile.File, target string, arguments map[string]string)
 	return r, r.check()
 }
 
-// at names an instruction by its place: "Dockerfile:12".
+// At names an instruction by its place: "Dockerfile:12".
 func (r *Outline) At(in *dockerfile.Instruction) string {
 	return fmt.Sprintf("%s:%d", r.File.Name, in.Line)
 }
@@ -154,7 +158,8 @@ func (r *Outline) check() error {
 	return nil
 }
 
-// printable refuses what a Dockerfile that is written anew cannot have.
+// Printable returns an error if an instruction cannot be carried over into a
+// Dockerfile that is written anew.
 func (r *Outline) Printable() error {
 	steps := slices.Concat(r.Before, r.Runtime)
 	for i := range steps {
@@ -170,10 +175,11 @@ func (r *Outline) Printable() error {
 	return nil
 }
 
-// two says that packages are installed in a stage of their own.
+// Two says whether packages are installed in a stage other than the image's.
 func (r *Outline) Two() bool { return r.Install != nil && r.Install != r.Final }
 
-// installSteps are the steps of the stage that installs.
+// InstallSteps returns the steps of the stage that installs, up to the last that
+// does if it is not the image's stage.
 func (r *Outline) InstallSteps() []Step {
 	if r.Two() {
 		return r.Before
@@ -181,7 +187,7 @@ func (r *Outline) InstallSteps() []Step {
 	return r.Runtime
 }
 
-// installs are all commands that install, in order.
+// Installs returns all commands that install packages, in order.
 func (r *Outline) Installs() (out []recipe.PackageInstall) {
 	for _, st := range r.InstallSteps() {
 		if st.Role == recipe.Installing {
@@ -200,7 +206,7 @@ func (r *Outline) copiesFrom(st *dockerfile.Stage) bool {
 	return slices.ContainsFunc(r.Runtime, func(s Step) bool { return r.Copied(s.In, st) })
 }
 
-// copied says whether an instruction copies from a stage.
+// Copied says whether an instruction copies from a stage.
 func (r *Outline) Copied(in *dockerfile.Instruction, st *dockerfile.Stage) bool {
 	return in.Keyword == "COPY" && slices.ContainsFunc(in.Flag("from"), func(name string) bool {
 		return st.Name != "" && strings.EqualFold(name, st.Name) || name == fmt.Sprint(st.Index)
@@ -259,8 +265,9 @@ func (r *Outline) commented(from int, in *dockerfile.Instruction) string {
 	return b.String() + in.Text()
 }
 
-// flags are those of an instruction that a generated one keeps: secrets, files
-// that are mounted, the network. Its caches are made anew.
+// Flags returns the flags that a generated instruction takes over from this one:
+// secrets, mounted files, the network. Mounts of caches are left out: they are made
+// anew.
 func (s *Step) Flags() (out []string) {
 	for _, f := range s.In.Flags {
 		if f.Name == "mount" && strings.Contains(f.Value, "type=cache") {
@@ -271,7 +278,7 @@ func (s *Step) Flags() (out []string) {
 	return out
 }
 
-// source is a part of the instruction as it is written.
+// Source returns a part of the instruction as it is written.
 func (s *Step) Source(span whittle.Span) []byte {
 	return []byte(s.In.Text()[span.Start-s.In.Span.Start : span.End-s.In.Span.Start])
 }
@@ -364,8 +371,8 @@ func (s *Step) settle(roles map[recipe.Role]bool, apart bool) error {
 	return nil
 }
 
-// mixed are the parts of a RUN that do other things than installing; own leaves
-// out what is about the operating system's packages.
+// Mixed returns the commands of a RUN that installs packages which do something
+// else; own leaves out those that are about the operating system's packages.
 func (s *Step) Mixed(own bool) (out []string) {
 	if s.Role != recipe.Installing {
 		return nil
@@ -419,8 +426,8 @@ func (r *Outline) folders() []string {
 	return out
 }
 
-// venv is the virtual environment that the Dockerfile makes itself, or uv does
-// in the project's folder; empty where there is none.
+// OwnVenv returns the folder of the virtual environment that the Dockerfile makes
+// itself, or that uv makes in the project's folder; empty where there is none.
 func (r *Outline) OwnVenv() string {
 	steps := r.InstallSteps()
 	for _, s := range steps {
@@ -437,7 +444,8 @@ func (r *Outline) OwnVenv() string {
 	return ""
 }
 
-// fromDir is a folder as seen from a working directory.
+// FromDir returns the absolute path of a folder that is named from a working
+// directory.
 func FromDir(dir, to string) string {
 	if path.IsAbs(to) {
 		return path.Clean(to)
@@ -445,7 +453,7 @@ func FromDir(dir, to string) string {
 	return path.Join("/"+dir, to)
 }
 
-// starts are the commands of CMD and ENTRYPOINT, as far as they can be read.
+// Starts returns the commands of CMD and ENTRYPOINT, as far as they can be read.
 func (r *Outline) Starts() (out []dockerfile.Command) {
 	for i := range r.Runtime {
 		in := r.Runtime[i].In
@@ -459,7 +467,7 @@ func (r *Outline) Starts() (out []dockerfile.Command) {
 	return out
 }
 
-// workdir is the working directory after some steps, "" for the base image's.
+// Workdir returns the working directory after some steps, "" for the base image's.
 func Workdir(steps []Step) string {
 	dir := ""
 	for _, s := range steps {
@@ -470,7 +478,8 @@ func Workdir(steps []Step) string {
 	return dir
 }
 
-// freeName is a name that no stage of the Dockerfile has.
+// FreeName returns a name that no stage of the Dockerfile has: the given one, with
+// "-2" behind it as often as needed.
 func (r *Outline) FreeName(name string) string {
 	for slices.ContainsFunc(r.File.Stages, func(st dockerfile.Stage) bool { return st.Name == name }) {
 		name += "-2"
@@ -478,8 +487,8 @@ func (r *Outline) FreeName(name string) string {
 	return name
 }
 
-// fromContext says whether an instruction copies from the build context, and
-// what.
+// FromContext says whether an instruction copies from the build context, and
+// returns the sources that it names.
 func FromContext(in *dockerfile.Instruction) (sources []string, ok bool) {
 	if in.Keyword != "COPY" && in.Keyword != "ADD" || len(in.Flag("from")) > 0 || len(in.Args) < 2 || len(in.Heredocs) > 0 {
 		return nil, false

@@ -28,7 +28,7 @@ type Input struct {
 	Site string
 	// Official says that Python is where python's own images have it.
 	Official bool
-	// Has says whether the image has a file or folder.
+	// Has says whether the image has a file or folder; p does not start with "/".
 	Has func(p string) bool
 	// Distributions are the installed ones.
 	Distributions []Distribution
@@ -47,10 +47,12 @@ type Input struct {
 	Quiet []string
 }
 
-// Distribution is an installed distribution. Record is the folder of its metadata.
+// Distribution is an installed distribution.
 type Distribution struct {
+	// Record is the folder of its metadata.
 	Name, Record string
-	// Compiled says that it was compiled in the image.
+	// Editable says that it is installed in place, Pure that its wheel fits every
+	// platform, Compiled that it was compiled in the image.
 	Editable, Pure, Compiled bool
 }
 
@@ -91,7 +93,7 @@ type placed struct {
 	bare, forBuild bool
 }
 
-// New plans the edit. Errors say what is in its way, with the line.
+// New plans the edit of a Dockerfile. Errors say what is in its way, with the line.
 func New(in Input) (*Plan, error) {
 	if in.Install == nil {
 		return nil, errors.New("the Dockerfile installs no Python packages")
@@ -305,7 +307,7 @@ func (r *Plan) onlyPip() bool {
 	return made
 }
 
-// HasPip says that the environment has a pip of its own.
+// HasPip says whether the environment has a pip of its own.
 func (r *Plan) HasPip() bool { return !r.Moved && !r.pipless }
 
 // tools finds the system packages that the image does not need. There are none if

@@ -24,16 +24,14 @@ func (r *Plan) rebuild() error {
 		s := &r.Before[i]
 		text, err := "", error(nil)
 		switch s.Role {
-		case recipe.Installing, recipe.Cleans, recipe.MakesVenv:
+		case recipe.MakesVenv:
+			text, err = r.scripts().making(s)
+		case recipe.Installing:
+			text, err = r.scripts().installing(s)
+		case recipe.Cleans:
+			text, err = r.scripts().movePaths(s)
 		default:
 			continue
-		}
-		if s.Role == recipe.MakesVenv {
-			text, err = r.scripts().making(s)
-		} else if s.Role == recipe.Installing {
-			text, err = r.scripts().installing(s)
-		} else {
-			text, err = r.scripts().movePaths(s)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.At(s.In), err)
@@ -135,11 +133,11 @@ func (r *Plan) takesSlim() bool {
 	return st.From == nil && (r.split == nil || r.split.Index == st.Index)
 }
 
-// TakesSlim says that the text starts from the smaller base.
+// TakesSlim says whether the new Dockerfile starts the image from the smaller base.
 func (r *Plan) TakesSlim() bool { return r.Slim != "" && r.takesSlim() }
 
-// Left is the text of an instruction in the image's stage, empty where it is only in
-// the builder; own says that its stage is taken apart.
+// Left returns the text of an instruction in the image's stage, empty where it is
+// only in the builder; own says whether its stage is taken apart.
 func (r *Plan) Left(in *dockerfile.Instruction) (text string, own bool) {
 	for i := range r.plan {
 		if r.plan[i].In.Span == in.Span {
@@ -149,5 +147,5 @@ func (r *Plan) Left(in *dockerfile.Instruction) (text string, own bool) {
 	return "", false
 }
 
-// Apart says that a stage is taken apart: else there was a builder before.
+// Apart says whether a stage is taken apart: if not, there was a builder before.
 func (r *Plan) Apart() bool { return r.split != nil }

@@ -365,7 +365,8 @@ func (r scripts) kept(m *manager, c *dockerfile.Command) (out []string) {
 	return out
 }
 
-// trim takes the tools out of an install, and puts in the libraries.
+// trim takes the tools out of a command that installs or removes packages, and puts
+// the libraries into one that installs.
 func (r scripts) trim(k *sketch, at int) error {
 	commands, err := k.commands()
 	if err != nil {
@@ -381,30 +382,45 @@ func (r scripts) trim(k *sketch, at int) error {
 		return nil
 	}
 	if m.installs && m.virtual < 0 {
-		sorted := slices.IsSorted(names)
-		for _, lib := range r.left {
-			if slices.Contains(names, lib) {
-				continue
-			}
-			if !sorted {
-				done, err := r.instead(k, at, lib)
-				if err != nil {
-					return err
-				}
-				if done {
-					continue
-				}
-			}
-			err := k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
-				now, _ := readManager(&c)
-				return one(in.AddToList(c, now.names[0], lib))
-			})
+		if err := r.putLibraries(k, at, names); err != nil {
+			return err
+		}
+	}
+	return r.takeTools(k, at)
+}
+
+// putLibraries adds the libraries that are not written yet to an install. names are
+// the packages that it installs so far.
+func (r scripts) putLibraries(k *sketch, at int, names []string) error {
+	sorted := slices.IsSorted(names)
+	for _, lib := range r.left {
+		if slices.Contains(names, lib) {
+			continue
+		}
+		if !sorted {
+			done, err := r.instead(k, at, lib)
 			if err != nil {
 				return err
 			}
+			if done {
+				continue
+			}
 		}
-		r.left = nil
+		err := k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
+			now, _ := readManager(&c)
+			return one(in.AddToList(c, now.names[0], lib))
+		})
+		if err != nil {
+			return err
+		}
 	}
+	r.left = nil
+	return nil
+}
+
+// takeTools removes the packages that only building needs from a command of the
+// package manager, one after the other.
+func (r scripts) takeTools(k *sketch, at int) error {
 	for {
 		commands, err := k.commands()
 		if err != nil {

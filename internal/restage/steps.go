@@ -10,7 +10,8 @@ import (
 	"whittle.dev/whittle/internal/recipe"
 )
 
-// needed says whether a stage is one of the others that are kept.
+// Needed says whether a stage is one of the others that are kept, because what is
+// kept copies from it, mounts it or builds on it.
 func (r *Outline) Needed(st *dockerfile.Stage) bool { return r.kept[st.Index] }
 
 // keep finds the other stages that the kept ones copy from, mount or build on.
@@ -41,12 +42,14 @@ func (r *Outline) keep() {
 	}
 }
 
-// onlyPip says that a RUN only upgrades pip: the base image's pip is enough.
+// OnlyPip says whether the only installers that a RUN prepares are those that come
+// with an interpreter, such as pip: the base image's are enough.
 func (s *Step) OnlyPip() bool {
 	return !slices.ContainsFunc(s.Parts, func(p Part) bool { return p.Role == recipe.PreparesInstaller && !p.OnlyPip() })
 }
 
-// onlyPip says so of a command.
+// OnlyPip says whether a command installs nothing but installers that come with an
+// interpreter.
 func (p *Part) OnlyPip() bool {
 	return len(p.Install.Args) > 0 && !slices.ContainsFunc(p.Install.Args, func(arg string) bool {
 		name, _, _ := strings.Cut(strings.Trim(arg, `"'`), "=")
@@ -56,6 +59,8 @@ func (p *Part) OnlyPip() bool {
 	})
 }
 
+// LastInstall returns the index of the last step that installs packages, -1 where
+// none does.
 func LastInstall(steps []Step) int {
 	last := -1
 	for i := range steps {
@@ -66,7 +71,8 @@ func LastInstall(steps []Step) int {
 	return last
 }
 
-// selfContained says whether a requirements file names no other files.
+// SelfContained says whether a requirements file is not empty and names no other
+// files.
 func SelfContained(text []byte) bool {
 	for line := range bytes.Lines(text) {
 		line = bytes.TrimSpace(line)
@@ -78,7 +84,7 @@ func SelfContained(text []byte) bool {
 	return len(text) > 0
 }
 
-// mayImport says that a RUN starts a program that may be Python and is no
+// MayImport says whether a RUN starts a program that may be Python and is no
 // installer.
 func (s *Step) MayImport() bool {
 	if s.In.Keyword != "RUN" || s.Role != recipe.Keeps && s.Role != recipe.Installing {
@@ -98,8 +104,8 @@ func (s *Step) MayImport() bool {
 	return false
 }
 
-// compiles are the folders that a RUN compiles with compileall; all says that it
-// names none, or only the build knows them.
+// Compiles returns the folders that a RUN compiles with compileall or py_compile;
+// all says that it names none, or that only the build knows them.
 // https://docs.python.org/3/library/compileall.html
 func (s *Step) Compiles() (dirs []string, all bool) {
 	script, err := s.In.Shell()
@@ -129,7 +135,7 @@ func (s *Step) Compiles() (dirs []string, all bool) {
 	return dirs, all
 }
 
-// setsPath says whether an ENV sets PATH without keeping its previous value.
+// SetsPath says whether an ENV sets PATH without keeping its previous value.
 func SetsPath(in *dockerfile.Instruction) bool {
 	return slices.ContainsFunc(in.Args, func(a dockerfile.Arg) bool {
 		value, ok := strings.CutPrefix(a.Value, "PATH=")
@@ -137,7 +143,8 @@ func SetsPath(in *dockerfile.Instruction) bool {
 	})
 }
 
-// startsInstaller says whether the image starts through uv, Poetry or the like.
+// StartsInstaller says whether a CMD, ENTRYPOINT or HEALTHCHECK starts uv, Poetry or
+// another installer.
 func StartsInstaller(in *dockerfile.Instruction) bool {
 	if in.Keyword != "CMD" && in.Keyword != "ENTRYPOINT" && in.Keyword != "HEALTHCHECK" {
 		return false
@@ -146,7 +153,8 @@ func StartsInstaller(in *dockerfile.Instruction) bool {
 	return err == nil && slices.ContainsFunc(script.Commands(), func(c dockerfile.Command) bool { return recipe.IsInstaller(c.Name()) })
 }
 
-// separate says whether a COPY from the builder copies no packages.
+// Separate says whether a COPY from the builder copies no packages. venv is the
+// environment, empty where there is none.
 func Separate(s *Step, venv string) bool {
 	for _, a := range s.In.Args[:len(s.In.Args)-1] {
 		src := path.Clean(s.known.expanded(a.Value))
@@ -157,10 +165,10 @@ func Separate(s *Step, venv string) bool {
 	return true
 }
 
-// within says whether p is dir or below it.
+// Within says whether the path p is dir or below it.
 func Within(p, dir string) bool { return dir == "/" || p == dir || strings.HasPrefix(p, dir+"/") }
 
-// plain says whether a word means the same in a shell and in a Dockerfile. Words
+// Plain says whether a word means the same in a shell and in a Dockerfile. Words
 // from an image or an index may not be plain.
 func Plain(word string) bool {
 	return word != "" && strings.IndexFunc(word, func(c rune) bool {
@@ -168,7 +176,8 @@ func Plain(word string) bool {
 	}) < 0
 }
 
-// compilers are Debian packages that no program needs at run time.
+// Compilers returns the Debian packages that compile and that no program needs at
+// run time.
 func Compilers() []string {
 	return []string{"build-essential", "gcc", "g++", "cmake", "ninja-build", "pkg-config", "pkgconf", "cargo", "rustc", "gfortran", "python3-dev"}
 }
@@ -179,7 +188,7 @@ func onlyBuildTools(in *dockerfile.Instruction) bool {
 	return ok && !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(Compilers(), n) })
 }
 
-// withInterpreter are the installers that come with an interpreter.
+// WithInterpreter are the installers that come with an interpreter.
 var WithInterpreter = []string{"pip", "setuptools", "wheel"}
 
 // importless are programs that start no Python.
@@ -187,11 +196,11 @@ var importless = []string{"apt-get", "apt", "apk", "useradd", "groupadd", "addus
 	"echo", "printf", "cat", "sed", "grep", "find", "tar", "unzip", "gzip", "curl", "wget", "git", "set", "cd", "export", "true", "test", "[", "install", "dpkg", "update-ca-certificates",
 	"locale-gen", "localedef", "ldconfig", "strip", "npm", "node", "make-ssl-cert"}
 
-// ownVenv is the virtual environment of generated Dockerfiles where the original
+// OwnVenv is the folder of the virtual environment in generated Dockerfiles where the original
 // has none.
 const OwnVenv = "/opt/venv"
 
-// builderName is the stage that a generated Dockerfile installs in.
+// BuilderName is the name of the stage that a generated Dockerfile installs in.
 const BuilderName = "builder"
 
 // Cleanup says what strategies delete from the packages.
@@ -205,7 +214,8 @@ type Cleanup struct {
 	KeepTests []string
 }
 
-// platformFlag is the flag of a stage's FROM line, with a blank behind it.
+// PlatformFlag returns the --platform flag of a stage's FROM line with a blank
+// behind it, empty where it has none.
 func PlatformFlag(st *dockerfile.Stage) string {
 	if st.Platform == "" {
 		return ""

@@ -99,7 +99,7 @@ func (r *Plan) lead(before int, in *dockerfile.Instruction) string {
 	return lead
 }
 
-// Text is the new Dockerfile.
+// Text returns the new Dockerfile.
 func (r *Plan) Text() (string, error) {
 	if r.split == nil {
 		return r.rebuilt()

@@ -63,14 +63,14 @@ func (v variables) below() variables {
 	return out
 }
 
-// assignment is one NAME=VALUE of ENV or ARG as written; set says that there is
+// Assignment is one NAME=VALUE of ENV or ARG as written; set says that there is
 // a value.
 type Assignment struct {
 	Name, value string
 	set         bool
 }
 
-// assignments are those of an ENV or ARG. "ENV NAME VALUE" is the old form.
+// Assignments returns the assignments of an ENV or ARG. "ENV NAME VALUE" is the old form.
 func Assignments(in *dockerfile.Instruction) (out []Assignment) {
 	if in.Keyword == "ENV" && len(in.Args) == 2 && !strings.Contains(in.Args[0].Value, "=") {
 		return []Assignment{{in.Args[0].Value, in.Args[1].Value, true}}
@@ -139,7 +139,7 @@ func (v variables) assigned(word, script string, sets map[string]bool) bool {
 	return false
 }
 
-// exported is the shell command that gives the variables of an ENV to the commands
+// Exported returns the shell command that gives the variables of an ENV to the commands
 // of one RUN.
 func Exported(in *dockerfile.Instruction) (string, error) {
 	words := []string{"export"}
@@ -177,7 +177,8 @@ func flattened(f *dockerfile.File, st *dockerfile.Stage) *dockerfile.Stage {
 	return &out
 }
 
-// head is a stage's FROM line.
+// Head returns a stage's FROM line, with the base image of the lowest stage that it
+// builds on.
 func (r *Outline) Head(st *dockerfile.Stage) string {
 	if st.From == nil {
 		return st.Head.Text()
