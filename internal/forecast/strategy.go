@@ -161,13 +161,21 @@ func (a *account) addMade(s sizes, skip func(*restage.Step) bool) {
 }
 
 // addVenv adds what a virtual environment has besides packages: pyvenv.cfg and
-// the scripts that activate it, as CPython 3.11 to 3.14 and uv write them.
+// the scripts that activate it, as CPython 3.11 to 3.14, uv and virtualenv write
+// them. PDM makes its environment with virtualenv if the Dockerfile makes none.
+// https://pdm-project.org/en/latest/usage/venv/#virtualenv-auto-creation
 func (a *account) addVenv(s sizes) {
-	if slices.ContainsFunc(a.outline.Installs(), func(in recipe.PackageInstall) bool { return in.Tool == recipe.UVSync }) {
-		s.between("virtual environment", 22_000, 29_900, 40_000, "files of uv's environments")
-		return
+	by := func(tool recipe.Tool) bool {
+		return slices.ContainsFunc(a.outline.Installs(), func(in recipe.PackageInstall) bool { return in.Tool == tool })
 	}
-	s.between("virtual environment", 8_000, 14_400, 24_000, "files of venv")
+	switch {
+	case by(recipe.UVSync):
+		s.between("virtual environment", 22_000, 29_900, 40_000, "files of uv's environments")
+	case by(recipe.PDM) && a.outline.OwnVenv() == "":
+		s.between("virtual environment", 22_000, 40_000, 60_000, "files of virtualenv's environments")
+	default:
+		s.between("virtual environment", 8_000, 14_400, 24_000, "files of venv")
+	}
 }
 
 // dest is where a strategy installs to.

@@ -260,6 +260,33 @@ func checkForecast(t testing.TB, f *whittle.Forecast) {
 	}
 }
 
+// TestVenv: what an environment weighs depends on the tool that makes it.
+func TestVenv(t *testing.T) {
+	for _, c := range []struct {
+		run  string
+		want int64
+	}{
+		{"python -m venv /venv && /venv/bin/pip install flask", 14_400},
+		{"uv sync --frozen", 29_900},
+		{"pdm sync --prod", 40_000},
+		{"python -m venv .venv && pdm sync --prod", 14_400},
+	} {
+		f, err := dockerfile.Parse("Dockerfile", []byte("FROM python:3.13\nRUN "+c.run+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		outline, err := restage.ReadOutline(f, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got whittle.Forecast
+		(&account{outline: outline}).addVenv(sizes{&got})
+		if got.Predicted != c.want {
+			t.Errorf("%s: %d bytes, not %d", c.run, got.Predicted, c.want)
+		}
+	}
+}
+
 // TestForecastOriginalFixed: an image less a saving.
 func TestForecastOriginalFixed(t *testing.T) {
 	const source = "FROM python:3.13-slim\nCOPY main.py /\nCMD [\"python\", \"/main.py\"]\n"
