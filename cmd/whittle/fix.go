@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/lab"
@@ -58,29 +59,8 @@ network or this machine failed.`,
 			if o.Risk, err = riskOption(risk); err != nil {
 				return err
 			}
-			if err := knownObjective(o.Objective); err != nil {
+			if err := fixOptionsFit(cmd, o); err != nil {
 				return err
-			}
-			if err := notProved(o.Images, o.Verify, "--verify"); err != nil {
-				return err
-			}
-			if err := knownStrategy(o.Strategy); err != nil {
-				return err
-			}
-			if !o.Verify {
-				if err := unused(cmd, "nothing is run without --verify", "objective"); err != nil {
-					return err
-				}
-			}
-			if !o.Write {
-				if err := unused(cmd, "nothing is written without --write", "force"); err != nil {
-					return err
-				}
-			}
-			if o.Commits && o.Write {
-				if err := unused(cmd, "--commits needs a work tree without uncommitted changes", "force"); err != nil {
-					return err
-				}
 			}
 			if interactive {
 				o.Ask = newAsker(a.in, a.err).ask
@@ -89,23 +69,60 @@ network or this machine failed.`,
 		},
 	}
 	f := cmd.Flags()
+	fixChoices(f, &o)
+	f.StringVar(&risk, "risk", "", "the highest risk to take: none, low, medium or high (default low, with --verify medium)")
+	fixEffects(f, &o)
+	f.BoolVarP(&interactive, "interactive", "i", false, "ask before each fix")
+	inputFlags(f, &o.Inputs)
+	return cmd
+}
+
+// fixChoices are the flags that say what is fixed, and of what.
+func fixChoices(f *pflag.FlagSet, o *lab.FixOptions) {
 	f.StringVar(&o.Config, "config", "", "read this file instead of DIR/whittle.yaml")
 	f.StringVarP(&o.Out, "out", "o", "", "folder for images and logs (default DIR/.whittle)")
 	f.StringSliceVar(&o.StudyOptions.Only, "variant", nil, "only these variants (repeatable)")
 	f.StringArrayVar(&o.Images, "image", nil, "an image that stands in for a build, such as the one that CI made: VARIANT=IMAGE, or IMAGE for the only variant (repeatable)")
 	f.StringSliceVar(&o.Rules, "only", nil, "only the fixes of these rules (repeatable)")
 	f.StringVar(&o.Strategy, "strategy", "", "write the Dockerfile in another way: two-stage, single-stage or distroless")
-	f.StringVar(&risk, "risk", "", "the highest risk to take: none, low, medium or high (default low, with --verify medium)")
+	f.BoolVar(&o.Guard, "guard-imports", false, "do not declare an import that is missing; make it fail with a message that says what to install")
+	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
+}
+
+// fixEffects are the flags that say how fixes are proved and written.
+func fixEffects(f *pflag.FlagSet, o *lab.FixOptions) {
 	f.BoolVar(&o.Verify, "verify", false, "build and run before and after; keep only what does no harm")
 	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "with --verify: what a fix is judged by: both (size and start-up) or size")
 	f.BoolVarP(&o.Write, "write", "w", false, "change the files")
 	f.BoolVar(&o.Force, "force", false, "with --write: also change files with uncommitted changes")
 	f.BoolVar(&o.Commits, "commits", false, "one commit for each concern: with --write in a clean git work tree, otherwise patches for git am")
-	f.BoolVar(&o.Guard, "guard-imports", false, "do not declare an import that is missing; make it fail with a message that says what to install")
-	f.BoolVarP(&interactive, "interactive", "i", false, "ask before each fix")
-	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
-	inputFlags(f, &o.Inputs)
-	return cmd
+}
+
+// fixOptionsFit refuses options that are unknown or have no effect with the others.
+func fixOptionsFit(cmd *cobra.Command, o lab.FixOptions) error {
+	if err := knownObjective(o.Objective); err != nil {
+		return err
+	}
+	if err := notProved(o.Images, o.Verify, "--verify"); err != nil {
+		return err
+	}
+	if err := knownStrategy(o.Strategy); err != nil {
+		return err
+	}
+	if !o.Verify {
+		if err := unused(cmd, "nothing is run without --verify", "objective"); err != nil {
+			return err
+		}
+	}
+	if !o.Write {
+		if err := unused(cmd, "nothing is written without --write", "force"); err != nil {
+			return err
+		}
+	}
+	if o.Commits && o.Write {
+		return unused(cmd, "--commits needs a work tree without uncommitted changes", "force")
+	}
+	return nil
 }
 
 // notProved refuses images that stand in for builds where a proof compares builds.

@@ -40,41 +40,8 @@ func newRedactor(values []string) *redactor {
 		}
 	}
 	for _, value := range values {
-		whole := strings.TrimSpace(value)
-		if len(whole) < minHidden {
-			continue
-		}
-		parts := []string{whole}
-		for line := range strings.Lines(whole) {
-			line = strings.TrimSpace(line)
-			parts = append(parts, line)
-			// A file of settings: "//host/:_authToken=value".
-			if _, set, ok := strings.Cut(line, "="); ok && len(set) >= 2*minHidden {
-				parts = append(parts, set)
-			}
-		}
-		if u, err := url.Parse(whole); err == nil && u.User != nil {
-			if password, ok := u.User.Password(); ok {
-				parts = append(parts, password)
-			}
-		}
-		for _, s := range parts {
-			add(s)
-			add(url.QueryEscape(s))
-			add(url.PathEscape(s))
-			for _, kept := range unescaped {
-				escaped := percent(s, kept)
-				add(escaped)
-				add(strings.ReplaceAll(escaped, "%20", "+"))
-			}
-			for _, quoted := range inJSON(s) {
-				add(quoted)
-			}
-		}
-		for _, text := range []string{value, whole} {
-			for _, coded := range inBase64(text) {
-				add(coded)
-			}
+		for _, form := range forms(value) {
+			add(form)
 		}
 	}
 	if len(needles) == 0 {
@@ -89,6 +56,50 @@ func newRedactor(values []string) *redactor {
 	}
 	v.replacer = strings.NewReplacer(pairs...)
 	return v
+}
+
+// forms are the texts in which a value may be printed.
+func forms(value string) (out []string) {
+	whole := strings.TrimSpace(value)
+	if len(whole) < minHidden {
+		return nil
+	}
+	for _, s := range secretParts(whole) {
+		out = append(out, s)
+		out = append(out, inURLs(s)...)
+		out = append(out, inJSON(s)...)
+	}
+	out = append(out, inBase64(value)...)
+	return append(out, inBase64(whole)...)
+}
+
+// secretParts are a value, its lines, what these set, and the password if it is a URL.
+func secretParts(whole string) []string {
+	parts := []string{whole}
+	for line := range strings.Lines(whole) {
+		line = strings.TrimSpace(line)
+		parts = append(parts, line)
+		// A file of settings: "//host/:_authToken=value".
+		if _, set, ok := strings.Cut(line, "="); ok && len(set) >= 2*minHidden {
+			parts = append(parts, set)
+		}
+	}
+	if u, err := url.Parse(whole); err == nil && u.User != nil {
+		if password, ok := u.User.Password(); ok {
+			parts = append(parts, password)
+		}
+	}
+	return parts
+}
+
+// inURLs are the forms of a text within a URL, as different programs escape it.
+func inURLs(s string) []string {
+	out := []string{url.QueryEscape(s), url.PathEscape(s)}
+	for _, kept := range unescaped {
+		escaped := percent(s, kept)
+		out = append(out, escaped, strings.ReplaceAll(escaped, "%20", "+"))
+	}
+	return out
 }
 
 // unescaped are the characters besides letters, digits and "-._~" that programs leave

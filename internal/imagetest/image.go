@@ -162,6 +162,17 @@ func Compress(t testing.TB, codec Codec, raw []byte) []byte {
 	return buf.Bytes()
 }
 
+// Unzstd decompresses zstd as far as it can be read; ok is false if it is none.
+func Unzstd(text []byte) (plain []byte, ok bool) {
+	z, err := zstd.NewReader(bytes.NewReader(text))
+	if err != nil {
+		return nil, false
+	}
+	defer z.Close()
+	plain, _ = io.ReadAll(z)
+	return plain, true
+}
+
 // Tar writes one layer's notation as a tar.
 func Tar(t testing.TB, notation string) []byte {
 	t.Helper()

@@ -50,3 +50,9 @@ func toBytes(s []string) [][]byte {
 	}
 	return b
 }
+
+func TestUnzstd(t *testing.T) {
+	if plain, ok := Unzstd(Compress(t, Zstd, []byte("a layer"))); !ok || string(plain) != "a layer" {
+		t.Errorf("%q %v", plain, ok)
+	}
+}

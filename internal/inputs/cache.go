@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"whittle.dev/whittle"
@@ -156,9 +157,9 @@ func (c *Consent) pushes(where string) {
 // AddCaches gives the build of a variant its caches. If puts is false, it does not put
 // its cache anywhere.
 func (s *Set) AddCaches(d *build.Definition, variant string, puts bool) {
-	d.CacheFrom = append(s.cacheFrom[""], s.cacheFrom[variant]...)
+	d.CacheFrom = slices.Concat(s.cacheFrom[""], s.cacheFrom[variant])
 	if puts {
-		d.CacheTo = append(s.cacheTo[""], s.cacheTo[variant]...)
+		d.CacheTo = slices.Concat(s.cacheTo[""], s.cacheTo[variant])
 	}
 }
 

@@ -16,12 +16,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
-
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/build/buildkitd"
 	"whittle.dev/whittle/internal/git"
+	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/outdir"
@@ -125,10 +124,8 @@ func unpack(name string, text []byte, depth int, into map[string][]byte) {
 			unpack(name+"|gunzip", plain, depth+1, into)
 		}
 	case bytes.HasPrefix(text, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		if z, err := zstd.NewReader(bytes.NewReader(text)); err == nil {
-			plain, _ := io.ReadAll(z)
+		if plain, ok := imagetest.Unzstd(text); ok {
 			unpack(name+"|unzstd", plain, depth+1, into)
-			z.Close()
 		}
 	case len(text) > 262 && string(text[257:262]) == "ustar":
 		for r := tar.NewReader(bytes.NewReader(text)); ; {

@@ -55,7 +55,7 @@ func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Va
 	}
 	out.Build.Status = whittle.Built
 	out.Build.Seconds = res.Solve.Seconds()
-	out.Build.Notes = append(res.Notes, b.wanted(d, out.Name).Before(0)...)
+	out.Build.Notes = slices.Concat(res.Notes, b.wanted(d, out.Name).Before(0))
 	d.NoCache, d.CacheFrom, d.CacheTo = false, nil, nil // the engine has all steps now
 	if !b.quick {
 		if err := b.measure(ctx, d, v, out, log); err != nil {

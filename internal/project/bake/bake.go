@@ -124,38 +124,50 @@ func (e *entries) FromCtyValue(in cty.Value, path cty.Path) error {
 	}
 	*e = entries{}
 	for it := in.ElementIterator(); it.Next(); {
-		_, v := it.Element()
-		one := map[string]string{}
-		switch {
+		switch _, v := it.Element(); {
 		case v.IsNull() || !v.IsKnown():
-			continue
 		case v.Type() == cty.String:
-			for field := range strings.SplitSeq(v.AsString(), ",") {
-				key, value, ok := strings.Cut(field, "=")
-				if !ok {
-					key, value = "", field
-				}
-				one[key] = value
-			}
-			one["text"] = v.AsString()
+			*e = append(*e, textFields(v.AsString()))
 		case v.CanIterateElements() && (v.Type().IsObjectType() || v.Type().IsMapType()):
-			for key, value := range v.AsValueMap() {
-				if value.Type() == cty.String && !value.IsNull() {
-					one[key] = value.AsString()
-				} else if key == "paths" && value.CanIterateElements() {
-					var paths []string
-					for _, p := range value.AsValueSlice() {
-						if p.Type() == cty.String && !p.IsNull() {
-							paths = append(paths, p.AsString())
-						}
-					}
-					one[key] = strings.Join(paths, ",")
-				}
-			}
+			*e = append(*e, objectFields(v))
+		default:
+			*e = append(*e, map[string]string{})
 		}
-		*e = append(*e, one)
 	}
 	return nil
+}
+
+// textFields are the fields of id=x,src=y, and the text itself.
+func textFields(text string) map[string]string {
+	fields := map[string]string{}
+	for field := range strings.SplitSeq(text, ",") {
+		key, value, ok := strings.Cut(field, "=")
+		if !ok {
+			key, value = "", field
+		}
+		fields[key] = value
+	}
+	fields["text"] = text
+	return fields
+}
+
+// objectFields are the fields of an object that are texts, and its list of paths.
+func objectFields(object cty.Value) map[string]string {
+	fields := map[string]string{}
+	for key, value := range object.AsValueMap() {
+		if value.Type() == cty.String && !value.IsNull() {
+			fields[key] = value.AsString()
+		} else if key == "paths" && value.CanIterateElements() {
+			var paths []string
+			for _, p := range value.AsValueSlice() {
+				if p.Type() == cty.String && !p.IsNull() {
+					paths = append(paths, p.AsString())
+				}
+			}
+			fields[key] = strings.Join(paths, ",")
+		}
+	}
+	return fields
 }
 
 // ToCtyValue implements the parser's conversion.

@@ -174,7 +174,7 @@ func Read(ctx context.Context, o Options) (m *Model, err error) {
 	if err != nil {
 		return nil, s.failure(o.Files[0], err)
 	}
-	active := append(profiles, o.Profiles...)
+	active := slices.Concat(profiles, o.Profiles)
 	m = &Model{}
 	for _, name := range s.ordered(p) {
 		one := s.service(p, name, s.lookup(env))

@@ -193,18 +193,8 @@ func needed(docs []*document) map[string]bool {
 			services := get(root, "services")
 			for i := 0; services != nil && services.Kind == yaml.MappingNode && i+1 < len(services.Content); i += 2 {
 				name, one := services.Content[i].Value, services.Content[i+1]
-				for _, key := range []string{"depends_on", "links"} {
-					on[name] = append(on[name], namesIn(get(one, key))...)
-				}
-				if extends := get(one, "extends"); extends != nil {
-					open = append(open, name)
-					if extends.Kind == yaml.ScalarNode {
-						on[name] = append(on[name], extends.Value)
-					} else if base := get(extends, "service"); base != nil {
-						on[name] = append(on[name], base.Value)
-					}
-				}
-				if get(one, "build") != nil {
+				on[name] = append(on[name], requires(one)...)
+				if get(one, "build") != nil || get(one, "extends") != nil {
 					open = append(open, name)
 				}
 			}
@@ -217,6 +207,24 @@ func needed(docs []*document) map[string]bool {
 		}
 	}
 	return out
+}
+
+// requires are the services that one depends on, links or extends.
+func requires(service *yaml.Node) (names []string) {
+	for _, key := range []string{"depends_on", "links"} {
+		names = append(names, namesIn(get(service, key))...)
+	}
+	extends := get(service, "extends")
+	if extends == nil {
+		return names
+	}
+	if extends.Kind == yaml.ScalarNode {
+		return append(names, extends.Value)
+	}
+	if base := get(extends, "service"); base != nil {
+		names = append(names, base.Value)
+	}
+	return names
 }
 
 // namesIn are the elements of a list, or the keys of a mapping.
@@ -235,64 +243,82 @@ func namesIn(n *yaml.Node) (out []string) {
 func (s *stage) rewrite(ctx context.Context, d *document, dir string, lookup func(string) (string, bool)) ([]byte, error) {
 	var out bytes.Buffer
 	enc := yaml.NewEncoder(&out)
-	fail := func(n *yaml.Node, err error) error {
-		return whittle.ErrUsage.Errorf("%s:%d: %w", filepath.Base(d.file), n.Line, err)
-	}
 	for _, root := range d.roots {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		keep(root, "services", "secrets", "include")
-		services := get(root, "services")
-		var kept []*yaml.Node
-		for i := 0; services != nil && services.Kind == yaml.MappingNode && i+1 < len(services.Content); i += 2 {
-			name, one := services.Content[i], services.Content[i+1]
-			if s.needed != nil && !s.needed[name.Value] {
-				continue
-			}
-			if s.order = append(s.order, name.Value); len(s.order) > maxServices {
-				return nil, fail(name, fmt.Errorf("more than %d services", maxServices))
-			}
-			kept = append(kept, name, one)
-			keep(one, "build", "image", "command", "entrypoint", "environment", "env_file", "working_dir", "user", "healthcheck", "depends_on", "links", "extends", "profiles", "platform", "volumes")
-			mounts(get(one, "volumes"))
-			keep(get(one, "build"), "context", "dockerfile", "dockerfile_inline", "target", "args", "additional_contexts", "secrets", "ssh", "platforms", "cache_from", "cache_to")
-			keep(get(one, "healthcheck"), "test", "interval", "timeout", "start_period", "retries", "disable")
-		}
-		if services != nil && services.Kind == yaml.MappingNode {
-			services.Content = kept
-			if err := chains(services); err != nil {
-				return nil, fail(services, err)
+		if services := get(root, "services"); services != nil && services.Kind == yaml.MappingNode {
+			if err := s.reduce(d, services); err != nil {
+				return nil, err
 			}
 		}
 		if err := s.interpolate(root, lookup, nil); err != nil {
 			return nil, whittle.ErrUsage.Errorf("%s:%w", filepath.Base(d.file), err)
 		}
-		for i := 0; i+1 < len(kept); i += 2 {
-			if file := get(get(kept[i+1], "extends"), "file"); file != nil {
-				staged, err := s.stageFile(ctx, file.Value, dir, "", lookup)
-				if err != nil {
-					return nil, fail(file, err)
-				}
-				set(file, staged)
-			}
-		}
-		include := get(root, "include")
-		for i := 0; include != nil && include.Kind == yaml.SequenceNode && i < len(include.Content); i++ {
-			one, err := s.include(ctx, include.Content[i], dir, lookup)
-			if err != nil {
-				return nil, fail(include.Content[i], err)
-			}
-			include.Content[i] = one
+		if err := s.stageFiles(ctx, d, root, dir, lookup); err != nil {
+			return nil, err
 		}
 		if err := enc.Encode(root); err != nil {
-			return nil, fail(root, err)
+			return nil, d.failure(root, err)
 		}
 	}
 	if len(d.roots) == 0 {
 		return nil, nil
 	}
 	return out.Bytes(), enc.Close()
+}
+
+// failure is an error with its place in the compose file.
+func (d *document) failure(n *yaml.Node, err error) error {
+	return whittle.ErrUsage.Errorf("%s:%d: %w", filepath.Base(d.file), n.Line, err)
+}
+
+// reduce leaves the services that count, and of each what whittle uses.
+func (s *stage) reduce(d *document, services *yaml.Node) error {
+	var kept []*yaml.Node
+	for i := 0; i+1 < len(services.Content); i += 2 {
+		name, one := services.Content[i], services.Content[i+1]
+		if s.needed != nil && !s.needed[name.Value] {
+			continue
+		}
+		if s.order = append(s.order, name.Value); len(s.order) > maxServices {
+			return d.failure(name, fmt.Errorf("more than %d services", maxServices))
+		}
+		kept = append(kept, name, one)
+		keep(one, "build", "image", "command", "entrypoint", "environment", "env_file", "working_dir", "user", "healthcheck", "depends_on", "links", "extends", "profiles", "platform", "volumes")
+		mounts(get(one, "volumes"))
+		keep(get(one, "build"), "context", "dockerfile", "dockerfile_inline", "target", "args", "additional_contexts", "secrets", "ssh", "platforms", "cache_from", "cache_to")
+		keep(get(one, "healthcheck"), "test", "interval", "timeout", "start_period", "retries", "disable")
+	}
+	services.Content = kept
+	if err := chains(services); err != nil {
+		return d.failure(services, err)
+	}
+	return nil
+}
+
+// stageFiles puts texts in place of the files that extends and include name.
+func (s *stage) stageFiles(ctx context.Context, d *document, root *yaml.Node, dir string, lookup func(string) (string, bool)) error {
+	services := get(root, "services")
+	for i := 0; services != nil && services.Kind == yaml.MappingNode && i+1 < len(services.Content); i += 2 {
+		if file := get(get(services.Content[i+1], "extends"), "file"); file != nil {
+			staged, err := s.stageFile(ctx, file.Value, dir, "", lookup)
+			if err != nil {
+				return d.failure(file, err)
+			}
+			set(file, staged)
+		}
+	}
+	include := get(root, "include")
+	for i := 0; include != nil && include.Kind == yaml.SequenceNode && i < len(include.Content); i++ {
+		one, err := s.include(ctx, include.Content[i], dir, lookup)
+		if err != nil {
+			return d.failure(include.Content[i], err)
+		}
+		include.Content[i] = one
+	}
+	return nil
 }
 
 // chains says whether services extend each other over too many.
