@@ -8,6 +8,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/states"
 )
 
 // TestRepositoryInContext: a commit, a tag or another branch changes what a build
@@ -47,7 +48,7 @@ func TestRepositoryInContext(t *testing.T) {
 			defer s.close()
 			digest := func() whittle.Digest {
 				t.Helper()
-				d, err := contextDigest(t.Context(), dir, []string{s.bench.out.Dir}, s.bench.unchanging())
+				d, err := states.ContextDigest(t.Context(), dir, []string{s.bench.out.Dir}, s.bench.unchanging())
 				imagetest.Must(t, err)
 				return d
 			}

@@ -18,6 +18,7 @@ import (
 	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/states"
 )
 
 // StudyOptions are the options of [Study].
@@ -213,7 +214,7 @@ func otherDockerfiles(all, chosen []project.Variant) []string {
 }
 
 func (s *study) buildAll(ctx context.Context) error {
-	context, err := contextDigest(ctx, s.bench.project.Dir, append(s.bench.inputs.CacheFolders(), s.bench.out.Dir), s.bench.unchanging())
+	context, err := states.ContextDigest(ctx, s.bench.project.Dir, append(s.bench.inputs.CacheFolders(), s.bench.out.Dir), s.bench.unchanging())
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile/ignore"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/states"
 )
 
 // unread gives a function that says whether nothing reads a file of the project,
@@ -33,7 +34,7 @@ func (b *bench) unread() func(rel string, d fs.DirEntry) bool {
 func (b *bench) unchanging() func(rel string, d fs.DirEntry) bool {
 	unread, unseen := b.unread(), b.unseen()
 	return func(rel string, d fs.DirEntry) bool {
-		_, ofRepository := inRepository(rel)
+		_, ofRepository := states.InRepository(rel)
 		return unread(rel, d) || ofRepository && unseen(rel)
 	}
 }

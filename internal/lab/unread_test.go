@@ -7,6 +7,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/states"
 )
 
 // TestUnseen: a large file that no variant's build sees and the tests are not
@@ -55,7 +56,7 @@ func TestUnseen(t *testing.T) {
 				t.Errorf("%q, %v", text, err)
 			}
 			digest := func() whittle.Digest {
-				d, err := contextDigest(t.Context(), dir, []string{s.bench.out.Dir}, s.bench.unread())
+				d, err := states.ContextDigest(t.Context(), dir, []string{s.bench.out.Dir}, s.bench.unread())
 				imagetest.Must(t, err)
 				return d
 			}
