@@ -30,7 +30,8 @@ const (
 	startLimit     = 2 * time.Minute  // for a container to be made and started
 	releaseLimit   = time.Minute      // for one to be taken down
 	// lostExit is the exit code of a process whose real one BuildKit lost, because
-	// its watch died with it (a private engine prevents it: see buildkitd);
+	// its watch died with it (a private engine prevents it: see buildkitd), or
+	// because it ended before it was observed (see errUnobserved);
 	// lostTries is how often such a run is repeated.
 	lostExit   = 1<<32 - 1
 	lostTries  = 3
@@ -58,6 +59,8 @@ type Command struct {
 	// Watch observes it while it runs, and ends it when it serves; nil waits for
 	// its end.
 	Watch *Watch
+	// alone: nothing is started beside it that would observe it.
+	alone bool
 	// Repeat runs the command so often while it succeeds, each time in a
 	// fresh container; 0 is once.
 	Repeat int
@@ -302,6 +305,7 @@ func (img image) repeat(ctx context.Context, c Command) (RunResult, error) {
 				break
 			}
 			r.Times = r.Times[:len(r.Times)-1] // run it again: how it ended is not known
+			plain.alone = plain.Watch != nil
 		}
 		if !r.OK() {
 			break

@@ -3,6 +3,7 @@ package build
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/pb"
 )
 
@@ -85,17 +87,25 @@ func watchScript(requests, others string) string {
 done`
 }
 
+// errUnobserved says that a process has ended, and that nobody knows how. An engine ends
+// all exchange about a container if another process cannot be started in it, which
+// is so when the first one has ended already: its exit code and its output may be
+// lost, and look like those of a success.
+var errUnobserved = &gatewaypb.ExitError{ExitCode: lostExit, Err: errors.New("the process had ended when it was to be observed")}
+
 // watch waits for a process until it ends, its check passes, it answers, or
-// the time is over; then it is killed.
+// the time is over; then it is killed. The error is errUnobserved if it ended before it
+// could be observed.
 func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.ContainerProcess, c Command, r *RunResult) error {
 	seen := newObserver(c.Watch)
-	if !r.Watched.Blind {
+	lost := false
+	if !r.Watched.Blind && !c.alone {
 		p := img.config.Config
 		args := append([]string{"/bin/sh", "-c", watchScript(requestsScript(seen.asked), img.beside.others()), "sh"}, c.Watch.Check...)
 		// Where it cannot be started, the command ends, too, and its result says so.
 		other, err := ctr.Start(ctx, gateway.StartRequest{Args: args, Env: environment(p.Env, c.Env), User: either(c.User, p.User),
 			Cwd: either(c.Dir, p.WorkingDir), Stdout: seen, Stderr: &ends{}, SecurityMode: pb.SecurityMode_SANDBOX})
-		if err == nil {
+		if lost = err != nil; !lost {
 			go func() { _ = other.Wait() }()
 		}
 	}
@@ -118,6 +128,9 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 	}()
 	select {
 	case err := <-done:
+		if err == nil && lost {
+			return errUnobserved
+		}
 		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
