@@ -111,7 +111,8 @@ func (t *tooling) finding() (f whittle.Finding, ok bool) {
 	if builder == t.in {
 		f.Advice += fmt.Sprintf(", or remove the packages at the end of %s, which has built by then", p.Recipe.The(builder))
 	}
-	if fix, change, ok := t.fix(builder); ok {
+	// What apt leaves of a second update may be more than the tools are.
+	if fix, change, ok := t.fix(builder); ok && change.Plus < p.Layers.Bytes(items) {
 		f.Fix = fix
 		f.Change.Shrink, f.Change.Plus = append(f.Change.Shrink, change.Shrink...), change.Plus
 		row := whittle.Evidence{Layer: t.layer, Files: len(change.Shrink), What: "databases, logs and caches of the package manager, which may become smaller"}
