@@ -11,10 +11,10 @@ import (
 
 const nodeModules = "/node_modules/"
 
-// packageDir is the folder of the npm package that a path belongs to: the
-// innermost node_modules/NAME or node_modules/@SCOPE/NAME above it. manifest
-// says that p is the package.json directly in it.
-func packageDir(p string) (dir string, manifest bool) {
+// PackageDir is the folder of the npm package that a path belongs to: the
+// innermost node_modules/NAME or node_modules/@SCOPE/NAME above it, empty if there
+// is none. manifest says that p is the package.json directly in it.
+func PackageDir(p string) (dir string, manifest bool) {
 	i := strings.LastIndex("/"+p, nodeModules)
 	if i < 0 {
 		return "", false
@@ -46,7 +46,7 @@ func readNPM(ctx context.Context, r *resolver) ([]Installed, error) {
 		if !strings.HasSuffix(p, "/package.json") { // which excludes most paths
 			continue
 		}
-		dir, manifest := packageDir(p)
+		dir, manifest := PackageDir(p)
 		if !manifest {
 			continue
 		}
@@ -67,7 +67,7 @@ func readNPM(ctx context.Context, r *resolver) ([]Installed, error) {
 		return nil, nil
 	}
 	for _, p := range r.root.Paths() {
-		dir, _ := packageDir(p)
+		dir, _ := PackageDir(p)
 		c := owners[dir]
 		if c == nil {
 			continue

@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"io/fs"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -20,6 +21,17 @@ func (rc *Recipe) Chain() []*dockerfile.Instruction {
 		return nil
 	}
 	return rc.ChainOf(st)
+}
+
+// Runs are the RUNs among [Recipe.Chain] that made a layer, with that layer.
+func (rc *Recipe) Runs() iter.Seq2[*dockerfile.Instruction, int] {
+	return func(yield func(*dockerfile.Instruction, int) bool) {
+		for _, in := range rc.Chain() {
+			if layer := rc.LayerOf(in); in.Keyword == "RUN" && layer >= 0 && !yield(in, layer) {
+				return
+			}
+		}
+	}
 }
 
 // ChainOf are the instructions that make a stage, those of the stages that it

@@ -15,6 +15,8 @@ type Pass struct {
 
 	// cached is the result of the first call of AllTexts.
 	cached *cachedTexts
+	// programs are those of StartPrograms, nil before its first call.
+	programs map[string]bool
 	// archives are those of Archives, nil before its first call.
 	archives []Archive
 	// commands are those of Commands, by RUN.

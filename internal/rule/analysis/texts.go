@@ -232,6 +232,13 @@ func (p *Pass) Texts() Texts {
 // commands and of the project's scripts, and the first words of strings in Python.
 // What only a RUN or a configuration file names is not among them.
 func (p *Pass) StartPrograms() map[string]bool {
+	if p.programs == nil {
+		p.programs = startPrograms(p)
+	}
+	return p.programs
+}
+
+func startPrograms(p *Pass) map[string]bool {
 	out := map[string]bool{}
 	if p.Config != nil {
 		c := &p.Config.Config

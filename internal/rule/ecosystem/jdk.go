@@ -58,11 +58,7 @@ func jdks(p *analysis.Pass) []whittle.Finding {
 	}
 	s := p.Layers.Packages()
 	var out []whittle.Finding
-	for _, in := range p.Recipe.Chain() {
-		layer := p.Recipe.LayerOf(in)
-		if in.Keyword != "RUN" || layer < 0 {
-			continue
-		}
+	for in, layer := range p.Recipe.Runs() {
 		words := jdkWords(in)
 		if len(words) == 0 {
 			continue

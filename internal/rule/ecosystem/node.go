@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
@@ -63,8 +64,8 @@ func nodeDevelopment(p *analysis.Pass) []whittle.Finding {
 	}
 	byApp := map[string]map[string]manifest{} // packages by folder, by the folder of the application
 	for _, at := range p.Root.Paths() {
-		dir, ok := strings.CutSuffix(at, "/package.json")
-		if !ok || !isPackage(dir) {
+		dir, ok := distro.PackageDir(at)
+		if !ok {
 			continue
 		}
 		if m, ok := readManifest(p, at); ok {
@@ -84,17 +85,6 @@ func nodeDevelopment(p *analysis.Pass) []whittle.Finding {
 	}
 	slices.SortFunc(out, func(a, b whittle.Finding) int { return strings.Compare(a.Fingerprint, b.Fingerprint) })
 	return out
-}
-
-// isPackage says that a folder is of a package: node_modules/NAME or
-// node_modules/@SCOPE/NAME.
-func isPackage(dir string) bool {
-	n := strings.LastIndex("/"+dir, "/"+modules)
-	if n < 0 {
-		return false
-	}
-	rest := dir[n+len(modules):]
-	return rest != "" && rest[0] != '.' && strings.Count(rest, "/") == strings.Count(rest[:1], "@")
 }
 
 func readManifest(p *analysis.Pass, at string) (m manifest, ok bool) {
@@ -124,7 +114,7 @@ func developmentOf(p *analysis.Pass, app string, packages map[string]manifest) (
 	development := reachable(app, slices.Collect(maps.Keys(own.DevDependencies)), packages)
 	items := p.Layers.Visible(func(i int) bool {
 		it := &p.Ledger.Items[i]
-		dir := packageOf(it.Path)
+		dir, _ := distro.PackageDir(it.Path)
 		return dir != "" && development[dir] && !kept[dir] && !p.Layers.IsBase(it.Layer) && whittle.Under(dir, app)
 	})
 	count := 0
@@ -214,20 +204,6 @@ func lookUp(from, name string, packages map[string]manifest) (dir string, ok boo
 			return dir, ok
 		}
 	}
-}
-
-// packageOf is the folder of the innermost package that a path belongs to.
-func packageOf(at string) string {
-	n := strings.LastIndex("/"+at, "/"+modules)
-	if n < 0 {
-		return ""
-	}
-	start := n + len(modules)
-	parts := strings.SplitN(at[start:], "/", 3)
-	if len(parts) > 1 && strings.HasPrefix(parts[0], "@") {
-		return at[:start] + parts[0] + "/" + parts[1]
-	}
-	return at[:start] + parts[0]
 }
 
 // programsOf are the names of a package's programs.

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"whittle.dev/whittle/internal/distro"
 )
 
 // TestReachable: what package.json's dependencies do not lead to is what npm itself
@@ -64,23 +66,23 @@ func TestReachable(t *testing.T) {
 	}
 }
 
-func TestPackageOf(t *testing.T) {
+func TestPackageDir(t *testing.T) {
 	for at, want := range map[string]string{
 		"app/node_modules/x/index.js":                       "app/node_modules/x",
 		"app/node_modules/@a/b/lib/index.js":                "app/node_modules/@a/b",
 		"app/node_modules/x/node_modules/y/y.js":            "app/node_modules/x/node_modules/y",
 		"node_modules/x/package.json":                       "node_modules/x",
 		"app/src/x.js":                                      "",
-		"app/node_modules/.bin/tsc":                         "app/node_modules/.bin",
+		"app/node_modules/.bin/tsc":                         "", // a folder of npm's own
 		"usr/lib/node_modules/npm/node_modules/@npmcli/x/y": "usr/lib/node_modules/npm/node_modules/@npmcli/x",
 	} {
-		if got := packageOf(at); got != want {
+		if got, _ := distro.PackageDir(at); got != want {
 			t.Errorf("%s belongs to %q, not %q", at, got, want)
 		}
 	}
 	for dir, want := range map[string]bool{"node_modules/x": true, "a/node_modules/@s/x": true, "a/node_modules/@s": false, "a/node_modules/.bin": false, "a/x": false, "a/node_modules/x/lib": false} {
-		if got := isPackage(dir); got != want {
-			t.Errorf("isPackage(%q) = %v", dir, got)
+		if _, got := distro.PackageDir(dir + "/package.json"); got != want {
+			t.Errorf("%q is a package: %v", dir, got)
 		}
 	}
 }

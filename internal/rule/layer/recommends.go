@@ -38,11 +38,7 @@ func wanted() []string { return []string{"ca-certificates"} }
 func recommends(p *analysis.Pass) []whittle.Finding {
 	s := p.Layers.Packages()
 	var out []whittle.Finding
-	for _, in := range p.Recipe.Chain() {
-		layer := p.Recipe.LayerOf(in)
-		if in.Keyword != "RUN" || layer < 0 {
-			continue
-		}
+	for in, layer := range p.Recipe.Runs() {
 		installs, ok := withRecommends(in)
 		if !ok || len(installs) == 0 {
 			continue

@@ -31,11 +31,7 @@ func gitHistories(p *analysis.Pass) []whittle.Finding {
 		return nil
 	}
 	var out []whittle.Finding
-	for _, in := range p.Recipe.Chain() {
-		layer := p.Recipe.LayerOf(in)
-		if in.Keyword != "RUN" || layer < 0 {
-			continue
-		}
+	for in, layer := range p.Recipe.Runs() {
 		commands, _ := p.Commands(in)
 		var folders []leftFolder
 		var clones []recipe.Clone

@@ -37,11 +37,7 @@ var localeName = regexp.MustCompile(`\b[a-z]{2,3}_[A-Z]{2}\b`)
 func unusedLocales(p *analysis.Pass) []whittle.Finding {
 	s := p.Layers.Packages()
 	var out []whittle.Finding
-	for _, in := range p.Recipe.Chain() {
-		layer := p.Recipe.LayerOf(in)
-		if in.Keyword != "RUN" || layer < 0 {
-			continue
-		}
+	for in, layer := range p.Recipe.Runs() {
 		a := askedIn(s, in, layer)
 		for _, n := range sortedKeys(a) {
 			if f, ok := localesOf(p, s, in, layer, a, n); ok {

@@ -36,11 +36,7 @@ func pipUpgrades(p *analysis.Pass) []whittle.Finding {
 		return nil
 	}
 	var out []whittle.Finding
-	for _, in := range p.Recipe.Chain() {
-		layer := p.Recipe.LayerOf(in)
-		if in.Keyword != "RUN" || layer < 0 {
-			continue
-		}
+	for in, layer := range p.Recipe.Runs() {
 		if commands := recipe.InstallerUpgrades(in); len(commands) > 0 {
 			if f, ok := secondPip(p, in, layer, commands); ok {
 				out = append(out, f)

@@ -33,11 +33,7 @@ func installedSources(p *analysis.Pass) []whittle.Finding {
 		return nil
 	}
 	var out []whittle.Finding
-	for _, in := range p.Recipe.Chain() {
-		layer := p.Recipe.LayerOf(in)
-		if in.Keyword != "RUN" || layer < 0 {
-			continue
-		}
+	for in, layer := range p.Recipe.Runs() {
 		for _, d := range sourceFolders(p, in, layer) {
 			if f, ok := sourcesLeft(&d); ok {
 				out = append(out, f)

@@ -52,11 +52,7 @@ func debuggingTools(p *analysis.Pass) []whittle.Finding {
 	s := p.Layers.Packages()
 	var out []whittle.Finding
 	var named map[string]bool
-	for _, in := range p.Recipe.Chain() {
-		layer := p.Recipe.LayerOf(in)
-		if in.Keyword != "RUN" || layer < 0 {
-			continue
-		}
+	for in, layer := range p.Recipe.Runs() {
 		asked := askedIn(s, in, layer)
 		if len(asked) == 0 {
 			continue

@@ -31,11 +31,7 @@ fixes, also of security. Only upgrades of the whole system are reported, not tho
 func systemUpgrades(p *analysis.Pass) []whittle.Finding {
 	s := p.Layers.Packages()
 	var out []whittle.Finding
-	for _, in := range p.Recipe.Chain() {
-		layer := p.Recipe.LayerOf(in)
-		if in.Keyword != "RUN" || layer < 0 {
-			continue
-		}
+	for in, layer := range p.Recipe.Runs() {
 		commands, _ := recipe.SystemCommands(in)
 		upgrades := slices.DeleteFunc(slices.Clone(commands), func(c recipe.SystemCommand) bool { return !c.UpgradesAll() })
 		if len(upgrades) == 0 {
