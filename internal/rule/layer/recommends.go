@@ -82,7 +82,7 @@ func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Inst
 	maps.Copy(words, p.Texts().Programs())
 	for n := range s.List {
 		k := &s.List[n]
-		if needed[n] || k.Layer != layer || !slices.Contains(wanted(), k.Name) && !companion(installs, k.Name) && !runsProgram(p, words, k) &&
+		if needed[n] && !askedLater(s, in, n) || k.Layer != layer || !slices.Contains(wanted(), k.Name) && !companion(installs, k.Name) && !runsProgram(p, words, k) &&
 			(!compiling || !slices.Contains(toolchain, k.Name)) {
 			continue
 		}
@@ -121,6 +121,26 @@ func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Inst
 		f.Fix = &whittle.Fix{Title: "add --no-install-recommends", Patches: []whittle.Patch{p.Recipe.Patch(edits)}}
 	}
 	return f, true
+}
+
+// askedLater says that somebody asked for a package, but not this RUN, and that
+// nothing that this RUN asks for depends on it: here it is only
+// recommended, and a later RUN asks for it again.
+func askedLater(s *analysis.Packages, in *dockerfile.Instruction, n int) bool {
+	if s.List[n].Reason != distro.Requested {
+		return false
+	}
+	commands, ok := recipe.AptCommands(in)
+	var here []int
+	for _, a := range commands {
+		if ok = ok && a.Literal(); a.Verb != "install" {
+			continue
+		}
+		for _, name := range a.Packages() {
+			here = append(here, s.Providers[name]...)
+		}
+	}
+	return ok && !s.Needed(here, false)[n]
 }
 
 // minimal are the names without those of packages that another of them depends on.
