@@ -10,7 +10,7 @@ export WHITTLE_BUILDKITD := $(BIN)/buildkitd
 # own: what is built here is our own, so that it may have the machine's.
 export WHITTLE_ENGINE_NETWORK ?= $(if $(wildcard /dev/net/tun),own,host)
 
-.PHONY: demo forty test check build setup lint race fuzz cross kills bench images proof generate help
+.PHONY: demo forty test check build setup lint race fuzz cross kills bench images proof generate release wheel image help
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -25,18 +25,18 @@ setup: ## system packages, the build engine and the base image
 	@scripts/base-image
 
 demo: setup build ## study examples/inventory, every variant of it
-	@$(BIN)/whittle lab --resume --offline --cache-dir $(CACHE)/whittle examples/inventory
+	@$(BIN)/whittle lab --resume --builtin-frontend --cache-dir $(CACHE)/whittle examples/inventory
 	@echo
 	@echo "made: the program $(BIN)/whittle"
 	@echo "      the report  examples/inventory/.whittle/report.md (and report.json)"
 	@echo "      the images  examples/inventory/.whittle/images/ (logs beside them)"
 
 images: setup build ## the example's images, quickly, for the tests
-	@$(BIN)/whittle lab --quiet --quick --resume --offline --cache-dir $(CACHE)/whittle --out $(CACHE)/example examples/inventory > $(CACHE)/example.txt; \
+	@$(BIN)/whittle lab --quiet --quick --resume --builtin-frontend --cache-dir $(CACHE)/whittle --out $(CACHE)/example examples/inventory > $(CACHE)/example.txt; \
 	  code=$$?; if [ $$code -gt 1 ]; then cat $(CACHE)/example.txt; exit $$code; fi
 
 proof: setup build ## the proof: fixes of the example made, built and run, and the best image
-	@$(BIN)/whittle lab --fix --quick --resume --offline --cache-dir $(CACHE)/whittle examples/inventory
+	@$(BIN)/whittle lab --fix --quick --resume --builtin-frontend --cache-dir $(CACHE)/whittle examples/inventory
 	@WHITTLE_PROOF=$(CURDIR)/examples/inventory/.whittle/report.json $(GO) test -count=1 -run Proof ./internal/lab
 
 forty: setup ## a hundred applications that reach something by a name, with lab --fix: nothing is lost
@@ -53,8 +53,17 @@ check: test
 lint: ## gofmt, go vet, golangci-lint
 	@scripts/lint
 
+wheel: ## a Python wheel for this machine, in .cache/wheel
+	@scripts/release --wheel
+
+release: ## all that a release has, in .cache/dist; publishes nothing
+	@scripts/release
+
+image: setup ## whittle's own container image, in .cache/image
+	@scripts/release-image
+
 cross: ## compile for all the systems that whittle runs on
-	@for t in linux/arm64 darwin/arm64 darwin/amd64 windows/amd64; do echo $$t; \
+	@for t in linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64 windows/arm64; do echo $$t; \
 	  GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/whittle || exit 1; done
 
 race: ## the tests with the race detector

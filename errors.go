@@ -31,6 +31,9 @@ const (
 	ErrSystem ErrorKind = "system"
 	// ErrEngine: the build engine or the network failed, or there is none.
 	ErrEngine ErrorKind = "build engine"
+	// ErrUnmeasured: what a verdict needs could not be read or measured, so that there
+	// is none.
+	ErrUnmeasured ErrorKind = "not measured"
 )
 
 // Error is the name of the kind: for an error that says nothing else.

@@ -22,12 +22,26 @@ func OpenFile(name string) (*os.File, error) {
 	// again afterwards, as it may be another file by then.
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil, err
+		return nil, withoutCall(err)
 	}
-	return regular(name, info, func() (*os.File, error) {
+	f, err := regular(name, info, func() (*os.File, error) {
 		return os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	})
+	return f, withoutCall(err)
 }
+
+// withoutCall is an error of a path without the name of the system's call.
+func withoutCall(err error) error {
+	if path, ok := err.(*fs.PathError); ok { //nolint:errorlint // what wraps it says more
+		return pathError{path}
+	}
+	return err
+}
+
+type pathError struct{ *fs.PathError }
+
+func (e pathError) Unwrap() error { return e.PathError }
+func (e pathError) Error() string { return e.Path + ": " + e.Err.Error() }
 
 // ReadFile reads a regular file of at most so many bytes; a larger one is
 // [ErrLimit].

@@ -49,6 +49,9 @@ type Finding struct {
 	Risk   Risk     `json:"risk"`
 	// Caution says in one sentence what the risk is, or what to look at.
 	Caution string `json:"caution,omitempty"`
+	// SlowsStart says that the fix removes what a start would make again: starts are
+	// slower, by what is not known before it is measured.
+	SlowsStart bool `json:"slows_start,omitempty"`
 	// Advice says in one sentence what to do.
 	Advice string `json:"advice"`
 	// Fix is nil where no edit is safe enough to be proposed.
@@ -61,14 +64,34 @@ type Finding struct {
 	// Change is what the finding takes out of the layers' indexes; the saving
 	// is what replaying it gives.
 	Change LayerChange `json:"-"`
+	// At are the bytes of the Dockerfile that it is about, empty for those of the
+	// first evidence with a line.
+	At Span `json:"-"`
 	// Problems are those of the check that the finding is about, of which a
 	// fix leaves none.
 	Problems []Problem `json:"-"`
 }
 
+// Place is the first place in a file of the project that the finding names; both are
+// zero where it names none, the line alone where it is about the whole file.
+func (f *Finding) Place() (file string, line int) {
+	for _, e := range f.Evidence {
+		if e.File != "" {
+			return e.File, e.Line
+		}
+	}
+	return "", 0
+}
+
 // InProduction says that the finding keeps something from running that
 // production starts, and not only a console script or a command.
 func (f *Finding) InProduction() bool { return slices.ContainsFunc(f.Starts, IsProduction) }
+
+// Safe says that the fix is made without being asked for: its risk is low, and no start
+// is slower with it.
+func (f *Finding) Safe() bool {
+	return f.Fix != nil && f.Risk.AtMost(RiskLow) && !f.SlowsStart
+}
 
 // About makes the finding one about problems of a check, with the starts that
 // they are reached from.
@@ -181,14 +204,19 @@ type Advice struct {
 	// Findings are those about a run that fails, then the largest saving first.
 	Findings []Finding `json:"findings"`
 	// Total is the saving of all findings together, Fixable that of those that
-	// have a fix of a low risk. Savings overlap: the sum of the findings' own
+	// are safe to fix. Savings overlap: the sum of the findings' own
 	// is more.
 	Total   Saving `json:"total"`
 	Fixable Saving `json:"fixable"`
+	// Ignored are what the project accepts of these rules; such findings are not among
+	// Findings.
+	Ignored []Ignored `json:"ignored,omitempty"`
 	// Rules are the names of those that were asked.
 	Rules []string `json:"rules"`
 	// Notes say what could not be looked at.
 	Notes []string `json:"notes,omitempty"`
+	// Next is a strategy that does more than the fixes, nil where none is known to.
+	Next *NextStrategy `json:"next,omitempty"`
 }
 
 // AdviseSchema names the JSON form of [Advice].
@@ -270,12 +298,30 @@ type Repair struct {
 	// Steps are the fixes in the order in which they were applied, and those
 	// that were not.
 	Steps []RepairStep `json:"steps"`
+	// Ignored are what the project accepts: such findings are not fixed.
+	Ignored []Ignored `json:"ignored,omitempty"`
 	// Files are the changed ones.
 	Files []FileChange `json:"files"`
 	// Verified is nil unless the change was built and run.
 	Verified *Verification `json:"verified,omitempty"`
 	// Series is the same change as commits, nil unless it was asked for.
 	Series *RepairSeries `json:"series,omitempty"`
+	// Next is a strategy that does more, nil where none is known to.
+	Next *NextStrategy `json:"next,omitempty"`
+	// Static says that no image was looked at: the savings of the findings are not known,
+	// and 0.
+	Static bool `json:"static,omitempty"`
+}
+
+// NextStrategy is a strategy that makes an image much smaller than the fixes do.
+type NextStrategy struct {
+	// Strategy is its name, Variant the image's.
+	Strategy string `json:"strategy"`
+	Variant  string `json:"variant"`
+	// Predicted is the size with the strategy alone, Fixed that with the fixes, in
+	// bytes.
+	Predicted int64 `json:"predicted"`
+	Fixed     int64 `json:"fixed"`
 }
 
 // RepairSeries is a change as commits, one for each concern.
@@ -326,6 +372,9 @@ type RepairStep struct {
 	// Saved is the actual difference in bytes on disk, nil where it was not
 	// measured alone.
 	Saved *int64 `json:"saved,omitempty"`
+	// StartUp are the starts that were timed without the fix and with it; empty where
+	// none was.
+	StartUp []SlowerStart `json:"start_up,omitempty"`
 	// Round counts from 1: a new image has new findings.
 	Round int `json:"round,omitempty"`
 }
@@ -379,12 +428,27 @@ type VerifiedVariant struct {
 	Rows []CompareRow `json:"rows,omitempty"`
 }
 
-// SlowerStart is a start that takes longer than before: the medians of repeated
+// SlowerStart is how long a start takes before and after: the medians of repeated
 // runs, in seconds.
 type SlowerStart struct {
 	Start  string  `json:"start"`
 	Before float64 `json:"before"`
 	After  float64 `json:"after"`
+}
+
+// String is "start-up of CMD 2.3 → 3.2 s (+39 %)", with hundredths below one second.
+func (s SlowerStart) String() string {
+	digits := func(n float64) string {
+		if n < 1 {
+			return fmt.Sprintf("%.2f", n)
+		}
+		return fmt.Sprintf("%.1f", n)
+	}
+	out := fmt.Sprintf("start-up of %s %s → %s s", s.Start, digits(s.Before), digits(s.After))
+	if s.Before > 0 {
+		out += fmt.Sprintf(" (%+.0f %%)", (s.After-s.Before)*100/s.Before)
+	}
+	return out
 }
 
 // Outcome is how one image came out.

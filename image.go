@@ -118,12 +118,21 @@ type Blob struct {
 type Ref struct {
 	// Name is what the user wrote.
 	Name string
-	// Source is the kind of place: "docker-archive", "oci-layout",
-	// "oci-archive", "docker" or "registry".
+	// Source is the kind of place: "docker-archive", "oci-layout", "oci-archive", "dir",
+	// "docker", "podman", "containers-storage", "registry" or "rootfs".
 	Source string
 	// Digest is the manifest's digest, or the image ID (the configuration's
 	// digest) where the source has no manifest.
 	Digest Digest
+}
+
+// Untagged is an image's name without its tag and digest.
+func Untagged(name string) string {
+	name, _, _ = strings.Cut(name, "@")
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
+		name = name[:i]
+	}
+	return name
 }
 
 // Config is the part of an OCI image configuration that whittle uses.
@@ -258,4 +267,24 @@ type Origin struct {
 // String is "Dockerfile:12 RUN".
 func (o *Origin) String() string {
 	return fmt.Sprintf("%s:%d %s", o.File, o.Line, o.Instruction)
+}
+
+// BaseLayers is how many of an image's layers, from the lowest, are those of the
+// base image: those below the first that a Dockerfile's instruction made. It is 0
+// where no Dockerfile is known.
+func BaseLayers(steps []Step, layers int) int {
+	first, known := layers, false // it may have settings alone
+	for i := range steps {
+		if steps[i].Origin == nil {
+			continue
+		}
+		known = true
+		if steps[i].Layer >= 0 {
+			first = min(first, steps[i].Layer)
+		}
+	}
+	if !known {
+		return 0
+	}
+	return first
 }

@@ -90,10 +90,25 @@ type Grouping struct {
 // PackageRow is one owner's visible bytes.
 type PackageRow struct {
 	Owner
+	// PURL is the package URL, empty for what is no package, and for a system's package
+	// whose distribution is not known.
+	// https://github.com/package-url/purl-spec
+	PURL string `json:"purl,omitempty"`
 	// Layer is the layer of an instruction, nil for other owners.
 	Layer   *int  `json:"layer,omitempty"`
 	Visible int64 `json:"visible"`
 	Files   int   `json:"files"`
+	// Retained is the visible size with what only it needs, in bytes, of a Python
+	// distribution that something asks for; nil for other owners. Requested says
+	// that it was not installed as a dependency: the application's own distribution
+	// requires it, or nothing that is installed does. Brings is how many other
+	// distributions only it needs.
+	Retained  *int64 `json:"retained,omitempty"`
+	Requested bool   `json:"requested,omitempty"`
+	Brings    int    `json:"brings,omitempty"`
+	// Base is how many of the visible bytes the base image has, which no change of
+	// the Dockerfile's own instructions frees; 0 where no Dockerfile is known.
+	Base int64 `json:"base,omitempty"`
 	// Parts divide the visible bytes of a Python distribution by what they are:
 	// modules, extensions, libraries (bundled), tests, bytecode, data, metadata.
 	Parts map[string]int64 `json:"parts,omitempty"`

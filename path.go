@@ -107,6 +107,15 @@ func Below(dir, path string) (rel string, ok bool) {
 	return rel, err == nil && filepath.IsLocal(rel)
 }
 
+// Inside resolves the symbolic links of a slashed path in a folder that itself holds
+// none; ok is false if it leads out of the folder. The file need not exist.
+func Inside(dir, name string) (real string, ok bool) {
+	name = filepath.FromSlash(name)
+	real = WithoutLinks(filepath.Join(dir, name))
+	_, within := Below(dir, real)
+	return real, filepath.IsLocal(name) && within
+}
+
 // Under says whether a path is a folder or lies in it. Both are clean and
 // relative; the root is "".
 func Under(p, dir string) bool {
@@ -138,4 +147,17 @@ func ComparePaths(a, b string) int {
 		return cmp.Compare(a[i], b[i])
 	}
 	return cmp.Compare(len(a), len(b))
+}
+
+// Extension is a file name's extension, "(none)" where there is none. The version
+// behind a shared library's ".so" is no part of it.
+func Extension(p string) string {
+	base := path.Base(p)
+	if i := strings.Index(base, ".so."); i > 0 {
+		return ".so"
+	}
+	if ext := path.Ext(base); ext != "" && ext != base && len(ext) <= 12 {
+		return ext
+	}
+	return "(none)"
 }

@@ -94,8 +94,9 @@ func isTest(t *testing.T, folder, name string) bool {
 }
 
 // TestStartsPrograms: the rooms that can start a program are the build engine's
-// and the one that asks git, and what finds the tests their oracle; all others only
-// read.
+// the one that asks git, the outside world that asks docker about Bake files, the
+// terminal UI for the user's editor, and what finds the tests their oracle; all
+// others only read.
 func TestStartsPrograms(t *testing.T) {
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
 	if err != nil {
@@ -114,7 +115,7 @@ func TestStartsPrograms(t *testing.T) {
 			found = append(found, p.ImportPath)
 		}
 	}
-	if want := []string{"whittle.dev/whittle/internal/build/buildkitd", "whittle.dev/whittle/internal/git", "whittle.dev/whittle/internal/imagetest"}; !slices.Equal(found, want) {
+	if want := []string{"whittle.dev/whittle/internal/build/buildkitd", "whittle.dev/whittle/internal/git", "whittle.dev/whittle/internal/host", "whittle.dev/whittle/internal/imagetest", "whittle.dev/whittle/internal/tui"}; !slices.Equal(found, want) {
 		t.Errorf("programs are started by %q, want %q", found, want)
 	}
 }

@@ -1,8 +1,9 @@
 package whittle
 
 import (
-	"errors"
+	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -45,21 +46,46 @@ func Thousands(n int64) string {
 	return s
 }
 
-// byteUnits are the units of [ParseBytes], in lower case.
+// byteUnits are the units of [ParseBytes], in lower case. Ki, Mi and Gi are those of
+// Kubernetes.
 var byteUnits = map[string]float64{
-	"": 1, "b": 1, "k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6, "g": 1e9, "gb": 1e9, "t": 1e12, "tb": 1e12,
-	"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
+	"": 1, "b": 1, "byte": 1, "bytes": 1, "k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6, "g": 1e9, "gb": 1e9, "t": 1e12, "tb": 1e12,
+	"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40,
 }
 
+// grouped is a number whose thousands are set apart, as [Thousands] does.
+var grouped = regexp.MustCompile(`^\d{1,3}(,\d{3})+(\.\d*)?$`)
+
 // ParseBytes reads a size as people write it: "8GB", "1.5 gb", "512MiB", "4g",
-// "1000000". Units without an i are decimal, as those of [Bytes].
+// "4,000,000". Units without an i are decimal, as those of [Bytes]. The error says what
+// is wrong with the size, and not which one it is.
 func ParseBytes(s string) (int64, error) {
+	bad := func(why string, args ...any) (int64, error) {
+		return 0, fmt.Errorf("a size such as 8GB, 512MB or 4GiB is wanted"+why, args...)
+	}
 	text := strings.ToLower(strings.TrimSpace(s))
-	end := strings.LastIndexAny(text, "0123456789.") + 1
-	unit, known := byteUnits[strings.TrimSpace(text[end:])]
-	n, err := strconv.ParseFloat(text[:end], 64)
-	if n *= unit; err != nil || !known || !(n >= 0 && n < math.MaxInt64) || strings.ContainsAny(text, "xpe_") {
-		return 0, errors.New("a size such as 8GB, 512MB or 4GiB is wanted")
+	end := len(text) - len(strings.TrimLeft(text, "0123456789.,"))
+	number, suffix := text[:end], strings.TrimSpace(text[end:])
+	unit, known := byteUnits[suffix]
+	if grouped.MatchString(number) {
+		number = strings.ReplaceAll(number, ",", "")
+	}
+	n, err := strconv.ParseFloat(number, 64)
+	switch n *= unit; {
+	case text == "":
+		return bad("")
+	case strings.HasPrefix(text, "-"):
+		return bad(", and no negative one")
+	case number == "":
+		return bad(", which begins with a number")
+	case err != nil && strings.Contains(number, ","):
+		return bad("; a fraction has a point: %s", strings.ReplaceAll(number, ",", ".")+Shorten(suffix, 10))
+	case err != nil:
+		return bad("; %q is no number", Shorten(number, 20))
+	case !known:
+		return bad("; %q is no unit: B, kB, MB, GB, TB, KiB, MiB, GiB and TiB are", Shorten(suffix, 20))
+	case n >= math.MaxInt64:
+		return bad(", and a smaller one")
 	}
 	return int64(math.Round(n)), nil
 }

@@ -20,7 +20,9 @@ type Study struct {
 	// Differences compare each built variant with the first built one.
 	Differences []Difference `json:"differences"`
 	Findings    []Finding    `json:"findings"`
-	Forecasts   []Forecast   `json:"forecasts"`
+	// Ignored are what the project accepts; such findings are not among Findings.
+	Ignored   []Ignored  `json:"ignored,omitempty"`
+	Forecasts []Forecast `json:"forecasts"`
 	// Repair is the loop of fixing and building again, nil where the study was
 	// not asked to fix anything.
 	Repair *Repair `json:"repair,omitempty"`
@@ -120,6 +122,9 @@ type BuildFacts struct {
 	// nil where it was not measured.
 	RebuildSeconds *float64 `json:"rebuild_seconds"`
 	Touched        string   `json:"touched,omitempty"`
+	// Steps are those of the Dockerfile, and others that took long, by when they
+	// started. The last may be the export, which Seconds is without.
+	Steps []BuildStep `json:"steps,omitempty"`
 	// Engine built it and Date is when it was measured, RFC 3339 in UTC: a
 	// study that is resumed keeps both.
 	Engine Engine `json:"engine"`
@@ -131,6 +136,18 @@ type BuildFacts struct {
 	// Image stands in for a build, which was then not made.
 	Image string   `json:"image,omitempty"`
 	Notes []string `json:"notes,omitempty"`
+}
+
+// BuildStep is a step of a build as the engine ran it.
+type BuildStep struct {
+	// Name is the engine's: "[runtime 2/5] RUN pip install .".
+	Name string `json:"name"`
+	// Start is when it started, in seconds from the build's first step, and
+	// Seconds how long it took.
+	Start   float64 `json:"start"`
+	Seconds float64 `json:"seconds"`
+	// Cached says that its result is from an earlier build.
+	Cached bool `json:"cached,omitempty"`
 }
 
 // DownloadFacts are the sums of the layer blobs in bytes by compression, nil

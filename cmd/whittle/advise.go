@@ -1,28 +1,29 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/lab"
 	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/ci"
+	"whittle.dev/whittle/internal/report/html"
+	"whittle.dev/whittle/internal/static"
+	"whittle.dev/whittle/internal/view"
 )
 
-func (a *app) adviseCommand() *cobra.Command {
-	var o audit.AdviseOptions
-	var study lab.StudyOptions
-	var file, target string
-	var verbose, rules bool
-	cmd := &cobra.Command{
-		Use:   "advise IMAGE|DIR",
-		Short: "Say what could be smaller, or breaks, and what each change would save",
-		Long: `advise says what could be smaller in an image, or keeps it from running. Its
+const adviseLong = `advise says what could be smaller in an image, or keeps it from running. Its
 rules look at the image together with the Dockerfile and project that made it.
 Each finding has its evidence, what the change would save and the risk. If an
 edit is safe, it has a fix, which whittle fix makes.
@@ -32,66 +33,221 @@ changes of files. Findings overlap, so savings do not add up; advise also gives
 the total.
 
 For a project's folder, advise looks at every variant, and first builds those
-of which there is no finished image in DIR/.whittle.`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if rules && len(args) == 0 || len(args) == 1 {
+of which there is no finished image in DIR/.whittle. With --image, it looks at an
+image that was built elsewhere, such as by CI.
+
+For Dockerfiles, and with --static for folders, advise only reads files: nothing
+is built, and no image, engine or network is needed. The rules that need no image
+say what the text shows for certain; with the image, they find that and more.
+
+Exit codes: 0 fine; 1 for Dockerfiles: there are findings (0 with --exit-zero);
+2 the command line or the input is wrong; 3 the engine, the network or this
+machine failed.`
+
+func (a *app) adviseCommand() *cobra.Command {
+	var o audit.AdviseOptions
+	var study lab.StudyOptions
+	var file, target string
+	var verbose, rules bool
+	var text textMode
+	var out *output[adviseResult]
+	cmd := &cobra.Command{
+		Use:   "advise IMAGE|DIR|DOCKERFILE…",
+		Short: "Say what could be smaller, or breaks, and what each change would save",
+		Long:  adviseLong,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if rules {
+				return noLists(cmd, args, "rules")
+			}
+			if len(args) == 1 || len(args) > 1 && text.asked(args) {
 				return nil
 			}
-			return usage("such as whittle advise python:3.13, or whittle advise . for a project", "advise takes one image or project, and not %d", len(args))
+			return usage("such as whittle advise python:3.13, or whittle advise . for a project; of Dockerfiles it takes several", "advise takes one image or project, and not %d", len(args))
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if rules {
 				return a.listRules()
+			}
+			if out.wants(formatHTML) && (isProject(args[0]) || text.asked(args)) {
+				return usage("whittle lab DIR writes report.html about all variants", "an HTML report of advise is about one image, and %s is none", args[0])
+			}
+			if out.only(formatHTML) {
+				if err := unused(cmd, "an HTML report shows all", "all"); err != nil {
+					return err
+				}
+			}
+			if text.asked(args) {
+				return text.advise(cmd, args, static.Options{Only: o.Only, Variants: study.Only}, out)
+			}
+			if err := unused(cmd, "findings of an image do not change the exit code; whittle gate does", "exit-zero"); err != nil {
+				return err
 			}
 			env, err := a.env()
 			if err != nil {
 				return err
 			}
 			if isProject(args[0]) {
-				if err := unused(cmd, args[0]+" is a project, whose variants name their Dockerfiles", "file", "target", "project"); err != nil {
-					return err
-				}
 				study.Dir = args[0]
-				all, err := lab.AdviseProject(cmd.Context(), env, study, o.Only)
-				if err != nil {
-					return err
-				}
-				return a.show(all, func(w io.Writer, st report.Style) error {
-					st.Verbose = verbose
-					return each(w, all, func(advice *whittle.Advice) error { return report.AdviceText(w, advice, st) })
-				})
-			}
-			if err := unused(cmd, args[0]+" is an image, and nothing is built", "variant", "image", "offline", "secret", "ssh", "env", "env-file", "cache-from", "cache-to", "allow"); err != nil {
-				return err
+				return adviseProject(a, cmd, env, study, o.Only, verbose, out)
 			}
 			if o.InspectOptions, err = dockerfileOption(file, target); err != nil {
 				return err
 			}
-			if err := inProject(&o); err != nil {
-				return err
-			}
-			advice, err := audit.Advise(cmd.Context(), env, args[0], o)
-			if err != nil {
-				return err
-			}
-			return a.show(advice, func(w io.Writer, st report.Style) error {
-				st.Verbose = verbose
-				return report.AdviceText(w, advice, st)
-			})
+			return adviseImage(a, cmd, env, args[0], o, verbose, out)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVarP(&file, "file", "f", "", "the Dockerfile that made the image")
 	f.StringVar(&target, "target", "", "the stage of the Dockerfile that was built")
 	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, if it has a project)")
-	f.StringSliceVar(&o.Only, "only", nil, "use only these rules (repeatable)")
-	f.StringSliceVar(&study.Only, "variant", nil, "for a project: only these variants (repeatable)")
+	f.Var(names{&o.Only}, "only", "use only these rules (repeatable)")
+	f.Var(names{&study.Only}, "variant", "for a project: only these variants (repeatable)")
 	f.StringArrayVar(&study.Images, "image", nil, "an image that stands in for a build, such as the one that CI made: VARIANT=IMAGE, or IMAGE for the only variant (repeatable)")
-	f.BoolVar(&study.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
+	f.BoolVar(&study.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")
 	inputFlags(f, &study.Inputs)
 	f.BoolVar(&verbose, "all", false, "show all places of each finding")
 	f.BoolVar(&rules, "rules", false, "list the rules")
+	f.BoolVar(&text.asWish, "static", false, onText)
+	f.BoolVar(&text.exitZero, "exit-zero", false, "for Dockerfiles: exit with 0 also if there are findings")
+	out = newOutput(a, cmd, adviseForms(a)...)
+	out.results, out.outputs = adviseResult.results, adviseResult.outputs
 	return cmd
+}
+
+func adviseProject(a *app, cmd *cobra.Command, env *host.Env, study lab.StudyOptions, only []string, verbose bool, out *output[adviseResult]) error {
+	if err := unused(cmd, study.Dir+" is a project, whose variants name their Dockerfiles", "file", "target", "project"); err != nil {
+		return err
+	}
+	a.sources = study.Dir
+	a.about(cmd, study.Dir)
+	all, err := lab.AdviseProject(cmd.Context(), env, study, only)
+	if err != nil {
+		return static.Instead(err)
+	}
+	return out.write(adviseResult{all: all, project: true, verbose: verbose})
+}
+
+func adviseImage(a *app, cmd *cobra.Command, env *host.Env, image string, o audit.AdviseOptions, verbose bool, out *output[adviseResult]) error {
+	if err := unused(cmd, image+" is an image, and nothing is built", "variant", "image", "builtin-frontend", "secret", "ssh", "env", "env-file", "cache-from", "cache-to", "allow"); err != nil {
+		return err
+	}
+	if err := inProject(&o); err != nil {
+		return err
+	}
+	a.sources = o.Project
+	v := adviseResult{verbose: verbose, diff: diffsIn(cmp.Or(o.Project, "."), func(*whittle.Finding) string { return o.Dockerfile })}
+	advice := new(whittle.Advice)
+	var err error
+	if out.wants(formatHTML) {
+		if v.model, err = audit.View(cmd.Context(), env, image, o); err == nil {
+			advice = v.model.Advice
+		}
+	} else {
+		advice, err = audit.Advise(cmd.Context(), env, image, o)
+	}
+	if err != nil {
+		return err
+	}
+	v.all = []*whittle.Advice{advice}
+	return out.write(v)
+}
+
+// adviseResult is the advice on an image, or on the variants of a project, and how it is
+// shown; the model and the diffs are for HTML alone.
+type adviseResult struct {
+	all     []*whittle.Advice
+	project bool
+	verbose bool
+	// text are the findings of Dockerfiles without an image; all is then empty.
+	text  *whittle.StaticAdvice
+	model *view.Model
+	diff  func(*whittle.Finding) string
+}
+
+func (v adviseResult) results() []ci.Result {
+	if v.text != nil {
+		return ci.OfStatic(v.text)
+	}
+	return ci.OfAdvice(v.all...)
+}
+
+// outputs are those of a step: the sizes are the first image's.
+func (v adviseResult) outputs() step {
+	n := 0
+	if v.text != nil {
+		n = len(v.text.Findings)
+	}
+	for _, advice := range v.all {
+		n += len(advice.Findings)
+	}
+	out := step{{"findings", strconv.Itoa(n)}}
+	if len(v.all) > 0 {
+		out = append(out, sizesOf(v.all[0].Sizes)...)
+		out = append(out, [2]string{"saves", strconv.FormatInt(v.all[0].Total.Low, 10)})
+	}
+	return out
+}
+
+// badge says what can go.
+func (v adviseResult) badge() ci.Badge {
+	saves := int64(0)
+	if v.text != nil && len(v.text.Findings) > 0 {
+		return ci.Badge{Label: "findings", Message: strconv.Itoa(len(v.text.Findings)), Color: ci.Middle}
+	}
+	for _, advice := range v.all {
+		saves = max(saves, advice.Total.Low)
+	}
+	if saves == 0 {
+		return ci.Badge{Label: "can go", Message: "nothing", Color: ci.Good}
+	}
+	return ci.Badge{Label: "can go", Message: whittle.Bytes(saves), Color: ci.Middle}
+}
+
+func adviseForms(a *app) []form[adviseResult] {
+	markdown := func(w io.Writer, v adviseResult) error {
+		if v.text != nil {
+			return report.StaticMarkdown(w, v.text)
+		}
+		return each(w, v.all, func(advice *whittle.Advice) error { return report.AdviceMarkdown(w, advice) })
+	}
+	return slices.Concat([]form[adviseResult]{
+		{formatText, func(w io.Writer, st report.Style, v adviseResult) error {
+			st.Verbose = v.verbose
+			if v.text != nil {
+				return report.StaticText(w, v.text, st)
+			}
+			return each(w, v.all, func(advice *whittle.Advice) error { return report.AdviceText(w, advice, st) })
+		}},
+		asJSON(func(v adviseResult) any {
+			if v.text != nil {
+				return v.text
+			}
+			if v.project {
+				return projectAdvice{"whittle.advise-project/v1", v.all}
+			}
+			return v.all[0]
+		}),
+		{formatMarkdown, func(w io.Writer, _ report.Style, v adviseResult) error { return markdown(w, v) }},
+	}, findings[adviseResult]{
+		verb:    "advise",
+		results: adviseResult.results,
+		cases: func(v adviseResult) (string, []ci.Case) {
+			var names []string
+			if v.text != nil {
+				names = v.text.Files
+			}
+			for _, advice := range v.all {
+				names = append(names, advice.Image.Ref)
+			}
+			return strings.Join(names, ", "), ci.Cases("whittle.advise", v.results())
+		},
+		markdown: markdown,
+		badge:    adviseResult.badge,
+	}.forms(a), []form[adviseResult]{
+		{formatHTML, func(w io.Writer, _ report.Style, v adviseResult) error {
+			return writeHTML(w, &html.Page{Images: shown(v.model), Value: v.model.Advice, Diff: v.diff})
+		}},
+	})
 }
 
 // each shows values with an empty line between them.
@@ -107,14 +263,27 @@ func each[T any](w io.Writer, all []T, show func(T) error) error {
 	return nil
 }
 
+// projectOption is the folder of --project, or this folder where it is a project.
+func projectOption(dir string) (string, error) {
+	if dir == "" && isProject(".") {
+		return ".", nil
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case dir == "" || err == nil && info.IsDir():
+		return dir, nil
+	case err == nil:
+		return "", usage("name the folder that it lies in: "+filepath.Dir(dir), "project %s is a file", dir)
+	}
+	return "", usage(cmp.Or(nearFile(dir), "name the folder of the project that made the image"), "project %s: no such folder", dir)
+}
+
 // inProject takes this folder for the project where it is one, and names the
 // Dockerfile as the project does.
 func inProject(o *audit.AdviseOptions) error {
-	if o.Project == "" && isProject(".") {
-		o.Project = "."
-	}
-	if info, err := os.Stat(o.Project); o.Project != "" && (err != nil || !info.IsDir()) {
-		return whittle.ErrUsage.Errorf("project %s: no such folder", o.Project)
+	var err error
+	if o.Project, err = projectOption(o.Project); err != nil {
+		return err
 	}
 	if o.Dockerfile == "" || o.Project == "" {
 		return nil
@@ -134,16 +303,12 @@ func inProject(o *audit.AdviseOptions) error {
 }
 
 func (a *app) listRules() error {
-	type row struct {
-		ID    string `json:"id"`
-		Title string `json:"title"`
-	}
-	var rows []row
+	list := ruleList{Schema: "whittle.rules/v1"}
 	for _, r := range audit.Rules() {
-		rows = append(rows, row{r.ID, r.Title})
+		list.Rules = append(list.Rules, listedRule{r.ID, r.Title})
 	}
-	return a.show(rows, func(w io.Writer, _ report.Style) error {
-		for _, r := range rows {
+	return a.show(list, func(w io.Writer, _ report.Style) error {
+		for _, r := range list.Rules {
 			if _, err := fmt.Fprintf(w, "%-28s %s\n", r.ID, r.Title); err != nil {
 				return err
 			}

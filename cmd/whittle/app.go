@@ -1,25 +1,31 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/host"
+	"whittle.dev/whittle/internal/progress"
 	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/jsontext"
 )
 
 // app holds the options that every command has.
 type app struct {
 	stdio
 	json, quiet bool
+	color       string
+	project     string   // the folder of the project that the result is about
+	sources     string   // the folder that the files of findings are relative to
+	again       []string // the options that say what of it, for the next command
 	platform    *whittle.Platform
 	engine      string
 	folder      *whittle.TempFolder
@@ -30,9 +36,11 @@ type app struct {
 	noCache     bool
 	noIndexes   bool
 	verify      bool
+	offline     bool
 	limits      host.Limits
 	keep        int64
 	build       host.BuildLimits
+	shown       *progress.Display // nil until something is shown
 }
 
 func (a *app) command() *cobra.Command {
@@ -48,10 +56,14 @@ project's files and prove that the smaller image still runs.
   whittle inspect python:3.13-slim   where the bytes of an image are
   whittle fix --verify --write .     make it smaller; keep what does no harm
 
-IMAGE is docker:NAME, registry:NAME, docker-archive:PATH, oci-layout:PATH or
-oci-archive:PATH. For a bare path or name, whittle tries a file, a folder,
-Docker and a registry, in that order. If a path has several images, :TAG, :NAME
-or @DIGEST after it selects one.
+IMAGE is docker:NAME, podman:NAME, registry:NAME, docker-archive:PATH,
+oci-archive:PATH, oci:PATH or dir:PATH, rootfs:PATH for a root file system in a
+folder, or - for an archive on standard input. For a bare path or name, whittle
+tries a file, a folder, Docker, Podman and a registry, in that order. If a path
+has several images, :TAG, :NAME or @DIGEST after it selects one.
+
+Each option can be set by a variable, --cache-dir by WHITTLE_CACHE_DIR: see
+whittle help environment. The limits have options, too: see whittle help limits.
 
 Exit codes: 0 fine; 1 the answer is no (a variant does not build, or an image
 does not run); 2 the command line or the input is wrong; 3 the engine, the
@@ -61,52 +73,51 @@ network or this machine failed; 130 interrupted.`,
 		Version:       version(),
 		Args:          knownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		PersistentPreRunE: a.checkOptions,
 	}
 	root.SetVersionTemplate("whittle {{.Version}}\n")
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", cmp.Or(columns(a.out, os.Getenv("COLUMNS")), 80))))
 	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "print the result as JSON on standard output, messages on standard error")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress")
-	f.Var(platformValue{&a.platform}, "platform", "platform of a multi-platform image, such as linux/arm64, arm64 or linux/arm/v7")
-	f.StringVar(&a.engine, "engine", "", "BuildKit's address (tcp://, unix://, docker-container://, kube-pod://); also $BUILDKIT_HOST")
+	f.Var(choice{&a.color, []string{colorAuto, colorAlways, colorNever}}, "color", "colours: auto (default: on a terminal; NO_COLOR and CLICOLOR_FORCE are respected), always or never")
+	f.Var(flagvalue.Platform(&a.platform), "platform", "platform of a multi-platform image, such as linux/arm64, arm64 or linux/arm/v7")
+	f.Var(flagvalue.Address(&a.engine), "engine", "BuildKit's address (tcp://, unix://, docker-container://, kube-pod://); also $BUILDKIT_HOST")
 	f.Var(choice{&a.network, []string{host.OwnNetwork, host.HostNetwork}}, "engine-network", "network of an engine that whittle starts: own (default), or host, with which RUN reaches what listens on this machine; also $WHITTLE_ENGINE_NETWORK")
 	f.StringVar(&a.cacheDir, "cache-dir", "", "folder for indexes and the build engine's state (default: whittle in the user's cache)")
 	f.BoolVar(&a.noCache, "no-index-cache", false, "read layers again instead of taking their indexes from the cache")
 	f.BoolVar(&a.noIndexes, "no-package-index", false, "ask no package index; use only earlier answers from the cache")
+	f.BoolVar(&a.offline, "offline", false, "contact nothing over the network: no registry, no package index, no engine elsewhere; RUN steps have no network")
 	f.BoolVar(&a.verify, "verify-digests", false, "check the digests of all layers, of large uncompressed ones and cached ones too")
-	f.Var(bound[int]{&a.limits.Entries}, "max-entries", "refuse an image with more tar entries (default 4,000,000)")
-	f.Var(bound[int64]{&a.limits.Unpacked}, "max-size", "refuse an image with more uncompressed bytes (default 256 GiB)")
-	f.Var(bound[int64]{&a.limits.Unpacked}, "max-unpacked", "the former name of --max-size")
+	f.Var(flagvalue.Bound(&a.limits.Entries), "max-entries", "refuse an image with more tar entries (default 4,000,000)")
+	f.Var(flagvalue.Bytes(&a.limits.Unpacked), "max-size", "refuse an image with more uncompressed bytes (default 256 GiB)")
+	f.Var(flagvalue.Bytes(&a.limits.Unpacked), "max-unpacked", "the former name of --max-size")
 	_ = f.MarkHidden("max-unpacked") // fails only if there is no such flag
-	f.Var(bound[int]{&a.limits.Name}, "max-name", "refuse a file name of more bytes (default 4096)")
-	f.Var(bound[int64]{&a.limits.Memory}, "max-memory", "refuse an image whose lists of files need more bytes of memory; whittle itself needs at most four times as much (default 2 GiB)")
-	f.Var(bound[int64]{&a.limits.Ratio}, "max-ratio", "refuse a large layer whose uncompressed size is more than this many times its stored size (default 1000)")
-	f.Var(size{&a.build.Memory, true}, "build-memory", "memory limit of all RUN steps and runs together, such as 8GB, or none (default three quarters of this machine's)")
-	f.Var(processes{&a.build.Pids}, "build-pids", "limit of processes and threads in all RUN steps and runs together, or none (default 8192)")
-	f.Var(timeLimit{&a.build.Time}, "build-timeout", "time limit of one build, such as 30m, or none (default 2h)")
-	f.Var(size{&a.keep, false}, "engine-keep", "how much build cache to keep in an engine that whittle starts, such as 50GB (default 20GB)")
-	root.AddCommand(a.labCommand(), a.inspectCommand(), a.compareCommand(), a.checkCommand(), a.adviseCommand(), a.simulateCommand(), a.forecastCommand(), a.fixCommand(), a.cacheCommand(), a.engineCommand(), limitsTopic())
+	f.Var(flagvalue.Bytes(&a.limits.Name), "max-name", "refuse a file name of more bytes (default 4096)")
+	f.Var(flagvalue.Bytes(&a.limits.Memory), "max-memory", "refuse an image whose lists of files need more bytes of memory; whittle itself needs at most four times as much (default 2 GiB)")
+	f.Var(flagvalue.Bound(&a.limits.Ratio), "max-ratio", "refuse a large layer whose uncompressed size is more than this many times its stored size (default 1000)")
+	f.Var(flagvalue.SizeOrNone(&a.build.Memory, host.NoLimit), "build-memory", "memory limit of all RUN steps and runs together, such as 8GB, or none (default three quarters of this machine's)")
+	f.Var(flagvalue.Processes(&a.build.Pids, host.NoLimit), "build-pids", "limit of processes and threads in all RUN steps and runs together, or none (default 8192)")
+	f.Var(flagvalue.Time(&a.build.Time, host.NoLimit), "build-timeout", "time limit of one build, such as 30m, or none (default 2h)")
+	f.Var(flagvalue.Size(&a.keep), "engine-keep", "how much build cache to keep in an engine that whittle starts, such as 50GB (default 20GB)")
+	root.AddCommand(a.labCommand(), a.inspectCommand(), a.exploreCommand(), a.compareCommand(), a.checkCommand(), gateCommand(a), a.adviseCommand(), a.simulateCommand(), a.forecastCommand(), a.fixCommand(), a.cacheCommand(), a.engineCommand(), versionCommand(a), manCommand())
+	root.AddCommand(limitsCommand(a, root), environmentTopic(root))
+	withoutLimits(root)
 	root.InitDefaultHelpFlag() // else --help takes the word behind it for its value
 	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil && completion != root {
+		completion.Args = none
+		completion.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 	if help, _, err := root.Find([]string{"help"}); err == nil && help != root {
 		help.Args = knownTopic
 	}
+	addCompletions(root)
+	readEnvironment(root)
 	return root
-}
-
-// version is the module's version and revision, as far as the build knows.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	v := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			v += " " + s.Value
-		}
-	}
-	return v + " " + runtime.Version()
 }
 
 // cache is the folder of whittle's own in the user's cache, empty where the
@@ -117,38 +128,26 @@ func (a *app) cache() (string, error) {
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		a.note(fmt.Sprintf("nothing is cached, as there is no folder for it (%v): --cache-dir names one", err))
+		a.note("nothing is cached, as there is no folder for it: --cache-dir names one")
 		return "", nil
 	}
 	return filepath.Join(dir, "whittle"), nil
 }
 
-// style is how text is printed on standard output.
-func (a *app) style() report.Style {
-	st := report.Style{}
-	if f, ok := a.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		_, no := os.LookupEnv("NO_COLOR")
-		st.Color = !no && os.Getenv("TERM") != "dumb"
-		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
-			st.Width = min(max(w, 40), 120)
-		}
-	}
-	return st
-}
-
 // show prints a value as JSON, or by its text renderer.
 func (a *app) show(v any, text func(io.Writer, report.Style) error) error {
+	a.endProgress()
 	if a.json {
-		return report.JSON(result{a.out}, v)
+		return jsontext.Write(resultWriter{a.out}, v)
 	}
-	return text(result{a.out}, a.style())
+	return text(resultWriter{a.out}, a.style())
 }
 
-// result is where results go. That it takes nothing more, as the disk is full
+// resultWriter is where results go. That it takes nothing more, as the disk is full
 // or the reader has gone, is no fault of the command line's.
-type result struct{ w io.Writer }
+type resultWriter struct{ w io.Writer }
 
-func (r result) Write(p []byte) (int, error) {
+func (r resultWriter) Write(p []byte) (int, error) {
 	n, err := r.w.Write(p)
 	if err != nil {
 		err = whittle.ErrSystem.Errorf("writing the result: %w", err)
@@ -165,6 +164,8 @@ func (a *app) env() (*host.Env, error) {
 	a.ownTemp()
 	o := host.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, TempDir: a.temp, EngineNetwork: a.network, Progress: a.progress(), Limits: a.limits, EngineKeep: a.keep, BuildLimits: a.build, NoIndexes: a.noIndexes, VerifyDigests: a.verify}
 	o.Platform = a.platform
+	o.Input, o.InputTerminal = a.in, isTerminal(a.in)
+	o.Note, o.Offline = a.note, a.offline
 	env, err := host.System(o)
 	if err == nil {
 		for _, n := range env.Notes {
@@ -219,13 +220,6 @@ func (a *app) tidy() {
 
 // note says what is not an error, and not part of a result either.
 func (a *app) note(s string) { fmt.Fprintf(a.err, "whittle: note: %s\n", report.Plain(s)) }
-
-func (a *app) progress() host.Progress {
-	if a.quiet {
-		return nil
-	}
-	return steps{a.err}
-}
 
 // projectDir is the folder that a command of [DIR] is about.
 func projectDir(args []string) string {

@@ -6,13 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/lab"
 )
 
@@ -23,7 +21,7 @@ func usage(hint, format string, args ...any) error {
 
 // otherNames are what other tools call whittle's commands.
 var otherNames = map[string]string{
-	"lint": "advise", "analyze": "inspect", "analyse": "inspect", "ls": "inspect", "size": "inspect", "du": "inspect", "dive": "inspect",
+	"lint": "advise", "analyze": "inspect", "analyse": "inspect", "ls": "inspect", "size": "inspect", "du": "inspect", "dive": "explore", "browse": "explore", "tui": "explore",
 	"diff": "compare", "run": "check --run", "test": "check --run", "scan": "check", "verify": "check", "build": "lab", "study": "lab",
 	"slim": "fix", "shrink": "fix", "optimize": "fix", "optimise": "fix", "minify": "fix", "predict": "forecast", "list": "advise --rules", "rules": "advise --rules",
 }
@@ -63,36 +61,31 @@ func knownTopic(help *cobra.Command, args []string) error {
 	return nil
 }
 
-// flagError is an error of a flag, with the nearest one where it is unknown.
+// flagError is an error of a flag: what is wrong with which, and what is allowed.
 func flagError(cmd *cobra.Command, err error) error {
 	help := "see " + cmd.CommandPath() + " --help"
 	var unknown *pflag.NotExistError
 	var invalid *pflag.InvalidValueError
-	var syntax *strconv.NumError
+	var missing *pflag.ValueRequiredError
+	var syntax *pflag.InvalidSyntaxError
+	var number *strconv.NumError
 	switch {
 	case errors.As(err, &unknown):
-	case errors.As(err, &invalid) && errors.As(err, &syntax):
+		return unknownFlag(cmd, unknown.GetSpecifiedName())
+	case errors.As(err, &missing):
+		return usage(help, "--%s wants a value: %s", missing.GetFlag().Name, missing.GetFlag().Usage)
+	case errors.As(err, &syntax):
+		return usage(help, "%s is no flag", syntax.GetSpecifiedFlag())
+	case errors.As(err, &invalid) && errors.As(err, &number):
 		wanted := "a number is wanted"
 		if invalid.GetFlag().Value.Type() == "bool" {
 			wanted = "true or false is wanted"
 		}
 		return usage(help, "invalid argument %q for \"--%s\" flag: %s", invalid.GetValue(), invalid.GetFlag().Name, wanted)
-	default:
-		return whittle.WithHint(whittle.ErrUsage.Of(err), help)
+	case errors.As(err, &invalid):
+		return usage(help, "invalid argument %q for \"--%s\" flag: %w", invalid.GetValue(), invalid.GetFlag().Name, errors.Unwrap(invalid))
 	}
-	var names []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	hint := help
-	name := unknown.GetSpecifiedName()
-	switch near := whittle.Nearest(name, names); {
-	case name == "format" || name == "output":
-		hint = "did you mean --json?"
-	case name == "no-color" || name == "color":
-		hint = "output that is no terminal has no colors, nor has any with NO_COLOR=1"
-	case near != "" && len(name) > 1:
-		hint = "did you mean --" + near + "?"
-	}
-	return usage(hint, "%s has no flag %s", cmd.CommandPath(), strings.Repeat("-", min(len(name), 2))+name)
+	return whittle.WithHint(whittle.ErrUsage.Of(err), help)
 }
 
 // oneImage wants exactly one image; several is what to do with more of them.
@@ -124,12 +117,18 @@ func oneFolder(cmd *cobra.Command, args []string) error {
 	return usage("run it for each of them", "%s takes one folder, and not %d", cmd.Name(), len(args))
 }
 
-// none wants no arguments.
+// none wants no arguments: of a command with others below it, one of these may
+// have been meant.
 func none(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usage("see "+cmd.CommandPath()+" --help", "%s takes no arguments: %q", cmd.Name(), args[0])
+	var below []string
+	for _, c := range cmd.Commands() {
+		below = append(below, c.Name())
+	}
+	hint := whittle.DidYouMean(args[0], below, "see "+cmd.CommandPath()+" --help")
+	return usage(hint, "%s takes no arguments: %q", cmd.Name(), args[0])
 }
 
 // unused refuses flags that are set and would do nothing.
@@ -157,111 +156,6 @@ func (c *count) Set(s string) error {
 	return nil
 }
 
-// bound is a limit, a number from 0 up. 0 is the default.
-type bound[T int | int64] struct{ n *T }
-
-func (b bound[T]) String() string {
-	if b.n == nil {
-		return "0"
-	}
-	return fmt.Sprint(*b.n)
-}
-
-func (b bound[T]) Type() string { return "int" }
-
-func (b bound[T]) Set(s string) error {
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 || int64(T(n)) != n {
-		return errors.New("a number from 0 up is wanted")
-	}
-	*b.n = T(n)
-	return nil
-}
-
-// size is a number of bytes with a unit, as 8GB, 512MiB or 1000000.
-type size struct {
-	n    *int64
-	none bool // "none" may be given
-}
-
-func (s size) String() string {
-	if s.n == nil || *s.n == 0 {
-		return ""
-	}
-	return whittle.Bytes(*s.n)
-}
-
-func (s size) Type() string { return "size" }
-
-func (s size) Set(text string) error {
-	if s.none && text == "none" {
-		*s.n = host.NoLimit
-		return nil
-	}
-	n, err := whittle.ParseBytes(text)
-	if err != nil {
-		return err
-	}
-	if n < minSize {
-		return fmt.Errorf("it is less than %s", whittle.Bytes(minSize))
-	}
-	*s.n = n
-	return nil
-}
-
-// minSize is the least that a container or a cache can do with, in bytes.
-const minSize = 10_000_000
-
-// processes is a number of processes, or none.
-type processes struct{ n *int64 }
-
-func (p processes) String() string {
-	if p.n == nil || *p.n == 0 {
-		return ""
-	}
-	return fmt.Sprint(*p.n)
-}
-
-func (p processes) Type() string { return "int" }
-
-func (p processes) Set(s string) error {
-	if s == "none" {
-		*p.n = host.NoLimit
-		return nil
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 10 {
-		return errors.New("a number from 10 up is wanted, or none")
-	}
-	*p.n = n
-	return nil
-}
-
-// timeLimit is a time of a second or more, or none.
-type timeLimit struct{ d *time.Duration }
-
-func (t timeLimit) String() string {
-	if t.d == nil || *t.d == 0 {
-		return ""
-	}
-	return t.d.String()
-}
-
-func (t timeLimit) Type() string { return "duration" }
-
-func (t timeLimit) Set(s string) error {
-	if s == "none" {
-		*t.d = host.NoLimit
-		return nil
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d < time.Second {
-		return errors.New("a time of at least 1s is wanted, such as 30m or 2h, or none")
-	}
-	*t.d = d
-	return nil
-}
-
 // choice is one of several words, or none.
 type choice struct {
 	word  *string
@@ -286,26 +180,5 @@ func (c choice) Set(s string) error {
 		return errors.New(text)
 	}
 	*c.word = s
-	return nil
-}
-
-// platformValue is a platform, which is read before anything else.
-type platformValue struct{ platform **whittle.Platform }
-
-func (p platformValue) String() string {
-	if p.platform == nil || *p.platform == nil {
-		return ""
-	}
-	return (*p.platform).String()
-}
-
-func (p platformValue) Type() string { return "string" }
-
-func (p platformValue) Set(s string) error {
-	v, err := whittle.ParsePlatform(s)
-	if err != nil {
-		return fmt.Errorf("it is not os/architecture[/variant], such as linux/amd64")
-	}
-	*p.platform = &v
 	return nil
 }

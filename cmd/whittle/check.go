@@ -1,10 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,16 +14,11 @@ import (
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/ci"
+	"whittle.dev/whittle/internal/report/html"
 )
 
-func (a *app) checkCommand() *cobra.Command {
-	var o audit.CheckOptions
-	var lines []string
-	var list bool
-	cmd := &cobra.Command{
-		Use:   "check IMAGE|DIR",
-		Short: "Say whether an image can run, without running it",
-		Long: `check follows what an image starts (entry point, command, health check, console
+const checkLong = `check follows what an image starts (entry point, command, health check, console
 scripts of the application) to the programs, shared libraries and Python modules
 that it needs. It reports what is missing, with file and line, how it is reached
 and what to do. With --run, it also runs what the image starts, without network,
@@ -31,14 +27,26 @@ and says where the two verdicts differ.
 For a project's folder, check compares what the code imports with what the files
 declare. It is an error if nothing declares an imported package and no declared
 dependency requires it, by a lock file, the project's virtual environment or the
-package index.
+package index. With --image, it checks an image that was built of the project
+elsewhere, such as by CI. Of a Dockerfile, it checks the folder that its build gets.
 
 Exit codes: 0 no error was found; 1 the image does not run, or with --run a
 verdict and a run differ; 2 the command line or the input is wrong; 3 the
-engine, the network or this machine failed.`,
+engine, the network or this machine failed.`
+
+func (a *app) checkCommand() *cobra.Command {
+	var o audit.CheckOptions
+	var lines []string
+	var list, all bool
+	var standIn string
+	var out *output[checkResult]
+	cmd := &cobra.Command{
+		Use:   "check IMAGE|DIR|DOCKERFILE",
+		Short: "Say whether an image can run, without running it",
+		Long:  checkLong,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if list && len(args) == 0 {
-				return nil
+			if list {
+				return noLists(cmd, args, "list")
 			}
 			return oneImage("whittle check python:3.13, or whittle check . for a project", "run it for each of them")(cmd, args)
 		},
@@ -46,11 +54,16 @@ engine, the network or this machine failed.`,
 			if list {
 				return a.listChecks()
 			}
+			var err error
+			if args, err = inPlace(cmd, args, &o.Project, standIn); err != nil {
+				return err
+			}
 			if isProject(args[0]) {
-				if err := unused(cmd, args[0]+" is a project, which names itself", "project", "secret", "ssh", "env", "env-file", "cache-from", "cache-to", "allow"); err != nil {
+				if err := unused(cmd, args[0]+" is a project, which names itself", "project", "patience", "secret", "ssh", "env", "env-file", "cache-from", "cache-to", "allow"); err != nil {
 					return err
 				}
-				return a.checkProject(cmd, args[0], o.Run || len(lines) > 0)
+				a.sources = args[0]
+				return a.checkProject(cmd, args[0], o.Run || len(lines) > 0, func(c *whittle.Check) error { return showCheck(out, checkResult{c, all}) })
 			}
 			if err := unused(cmd, args[0]+" is an image, and nothing is built", "cache-from", "cache-to"); err != nil {
 				return err
@@ -60,15 +73,11 @@ engine, the network or this machine failed.`,
 					return err
 				}
 			}
-			for _, line := range lines {
-				words, err := dockerfile.Words(line)
-				if err != nil {
-					return err
-				}
-				o.Commands = append(o.Commands, words)
+			if o.Commands, err = commandLines(lines); err != nil {
+				return err
 			}
-			if o.Project == "" && isProject(".") {
-				o.Project = "."
+			if o.Project, err = projectOption(o.Project); err != nil {
+				return err
 			}
 			env, err := a.env()
 			if err != nil {
@@ -78,31 +87,45 @@ engine, the network or this machine failed.`,
 			if err != nil {
 				return err
 			}
-			return a.showCheck(c)
+			return showCheck(out, checkResult{c, all})
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&list, "list", false, "list the checks")
+	f.StringVar(&standIn, "image", "", "for a project: check this image, which was built of it")
+	f.BoolVar(&all, "all", false, "show everything: all places of each cause and the way to it, all warnings and notes")
 	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, if it has a project)")
 	f.StringArrayVar(&lines, "command", nil, "another command line that must work (repeatable)")
 	f.BoolVar(&o.Run, "run", false, "also run what the image starts, and compare")
-	f.DurationVar(&o.Patience, "patience", 10*time.Second, "with --run: how long to watch an entry point that keeps running")
+	o.Patience = 10 * time.Second
+	f.Var(seconds{&o.Patience}, "patience", "with --run: how long to watch an entry point that keeps running")
 	inputFlags(f, &o.Inputs)
+	out = newOutput(a, cmd, checkForms(a)...)
+	out.results, out.outputs = checkResult.results, func(v checkResult) step {
+		return step{{"status", string(v.c.Verdict)}, {"problems", strconv.Itoa(len(v.c.Problems))}}
+	}
 	return cmd
 }
 
+// commandLines are the words of command lines.
+func commandLines(lines []string) (commands [][]string, err error) {
+	for _, line := range lines {
+		words, err := dockerfile.Words(line)
+		if err != nil {
+			return nil, fmt.Errorf("--command: %w", err)
+		}
+		commands = append(commands, words)
+	}
+	return commands, nil
+}
+
 func (a *app) listChecks() error {
-	type row struct {
-		ID       string           `json:"id"`
-		Severity whittle.Severity `json:"severity"`
-		Title    string           `json:"title"`
-	}
-	var rows []row
+	list := checkList{Schema: "whittle.checks/v1"}
 	for _, c := range audit.Checks() {
-		rows = append(rows, row{c.ID, c.Severity, c.Title})
+		list.Checks = append(list.Checks, listedCheck{c.ID, c.Severity, c.Title})
 	}
-	return a.show(rows, func(w io.Writer, _ report.Style) error {
-		for _, r := range rows {
+	return a.show(list, func(w io.Writer, _ report.Style) error {
+		for _, r := range list.Checks {
 			if _, err := fmt.Fprintf(w, "%-24s %-8s %s\n", r.ID, r.Severity, r.Title); err != nil {
 				return err
 			}
@@ -113,7 +136,7 @@ func (a *app) listChecks() error {
 
 // checkProject checks a folder; asked says that an option was given that needs
 // an image.
-func (a *app) checkProject(cmd *cobra.Command, dir string, asked bool) error {
+func (a *app) checkProject(cmd *cobra.Command, dir string, asked bool, show func(*whittle.Check) error) error {
 	if asked {
 		return whittle.WithHint(whittle.ErrUsage.Errorf("%s is a folder without an image to run", dir), "build it first, or study it with whittle lab")
 	}
@@ -125,25 +148,53 @@ func (a *app) checkProject(cmd *cobra.Command, dir string, asked bool) error {
 	if err != nil {
 		return err
 	}
-	return a.showCheck(c)
+	return show(c)
 }
 
-func (a *app) showCheck(c *whittle.Check) error {
-	if err := a.show(c, func(w io.Writer, st report.Style) error { return report.CheckText(w, c, st) }); err != nil {
+// checkResult is a check and how it is shown.
+type checkResult struct {
+	c   *whittle.Check
+	all bool
+}
+
+func (v checkResult) results() []ci.Result { return ci.OfCheck(v.c) }
+
+// checkBadges say whether an image runs.
+var checkBadges = map[whittle.Verdict]ci.Badge{
+	whittle.Runs:    {Label: "image", Message: "runs", Color: ci.Good},
+	whittle.Fails:   {Label: "image", Message: "does not run", Color: ci.Bad},
+	whittle.Unknown: {Label: "image", Message: "not known", Color: ci.Middle},
+}
+
+func checkForms(a *app) []form[checkResult] {
+	return slices.Concat([]form[checkResult]{
+		{formatText, func(w io.Writer, st report.Style, v checkResult) error {
+			st.Verbose = v.all
+			return report.CheckText(w, v.c, st)
+		}},
+		asJSON(func(v checkResult) any { return v.c }),
+		{formatMarkdown, func(w io.Writer, _ report.Style, v checkResult) error { return report.CheckMarkdown(w, v.c, v.all) }},
+	}, findings[checkResult]{
+		verb:    "check",
+		results: checkResult.results,
+		cases: func(v checkResult) (string, []ci.Case) {
+			return cmp.Or(v.c.Image, v.c.Project), ci.CheckCases(v.c)
+		},
+		markdown: func(w io.Writer, v checkResult) error { return report.CheckMarkdown(w, v.c, false) },
+		badge:    func(v checkResult) ci.Badge { return checkBadges[v.c.Verdict] },
+	}.forms(a), []form[checkResult]{
+		{formatHTML, func(w io.Writer, _ report.Style, v checkResult) error {
+			return writeHTML(w, &html.Page{Check: v.c, Value: v.c})
+		}},
+	})
+}
+
+func showCheck(out *output[checkResult], v checkResult) error {
+	if err := out.write(v); err != nil {
 		return err
 	}
-	if c.Verdict == whittle.Fails || len(c.Disagreements) > 0 {
+	if v.c.Verdict == whittle.Fails || len(v.c.Disagreements) > 0 {
 		return errNo
 	}
 	return nil
-}
-
-// isProject says whether a name is a folder that is not an OCI layout.
-func isProject(name string) bool {
-	info, err := os.Stat(name)
-	if err != nil || !info.IsDir() {
-		return false
-	}
-	_, err = os.Stat(filepath.Join(name, "oci-layout"))
-	return err != nil
 }

@@ -17,24 +17,21 @@ import (
 	"whittle.dev/whittle/internal/report"
 )
 
-func (a *app) fixCommand() *cobra.Command {
-	var o lab.FixOptions
-	var risk string
-	var interactive bool
-	cmd := &cobra.Command{
-		Use:   "fix [DIR]",
-		Short: "Show, write or prove the changes that make a project's images smaller",
-		Long: `fix makes the fixes that whittle advise proposes for the variants of the project
+const fixLong = `fix makes the fixes that whittle advise proposes for the variants of the project
 in DIR (default: this folder): edits of Dockerfiles, pyproject.toml, requirements
 files and .dockerignore that leave everything else as it is. Without --write it
 shows a unified diff.
 
 With --verify, fix builds and runs the images before and after the fixes, round
 after round until it finds nothing more. It reverts a fix if something does not
-run any more or the image gets larger, and says which and why. It also reverts a
-fix that makes a start clearly slower (in repeated runs, by more than 10 % and
-0.2 s) and saves less than 12.5 MB for each second of that, which is what a
-download at 100 Mbit/s takes; --objective size keeps it.
+run any more or the image gets larger, and says which and why.
+
+No fix is kept that makes a start clearly slower: in repeated runs, by more than
+10 % and 0.1 s (0.5 s for the image's own start). Without --verify nothing is
+measured, and fixes that are known to make starts slower are not made: they leave
+out bytecode, which Python then compiles at each start. --objective size makes
+them all the same, and so does --only RULE without --verify. Neither are fixes
+made that save too little to be worth reading; --only RULE makes them, too.
 
 With --commits, each concern is one commit, with a message that says why and what
 it saves. --write makes the commits, all at once, in a git work tree without
@@ -43,19 +40,49 @@ Without --write they are shown as patches for git am.
 
 --strategy writes the Dockerfile in another way before any other fix: two-stage
 installs the packages in a stage of its own, of which the image gets them only;
-single-stage cleans up in the RUN that installs; distroless has Debian's Python
-and no shell. What does not have to change stays as it is. If a line is in the
-way, fix names it and writes nothing. --verify keeps a strategy only if
+single-stage removes what only building needs in the RUN that installs;
+distroless has Debian's Python and no shell. What does not have to change stays
+as it is. If a line is in the way, fix names it and writes nothing. --verify keeps a strategy only if
 everything that ran still runs, the settings are the same, and the image is not
 larger.
 
+For Dockerfiles, and with --static for folders, fix only reads files: nothing is
+built, and no image, engine or network is needed. It then makes the fixes that the
+text alone proves to be safe.
+
 Exit codes: 0 fine; 1 with --verify: a fix was reverted, or an image still
 does not run; 2 the command line or the input is wrong; 3 the build engine, the
-network or this machine failed.`,
-		Args: oneFolder,
+network or this machine failed.`
+
+func (a *app) fixCommand() *cobra.Command {
+	var o lab.FixOptions
+	var risk string
+	var interactive bool
+	var text textMode
+	var out *output[*whittle.Repair]
+	cmd := &cobra.Command{
+		Use:   "fix [DIR|DOCKERFILE…]",
+		Short: "Show, write or prove the changes that make a project's images smaller",
+		Long:  fixLong,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if text.asked(args) {
+				return nil
+			}
+			return oneFolder(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dir = projectDir(args)
 			var err error
+			if text.asked(args) || text.asWish {
+				if interactive {
+					o.Ask = newAsker(a.in, a.err).ask
+				}
+				if o.Risk, err = riskOption(risk); err != nil {
+					return err
+				}
+				return text.fix(cmd, a, args, o, out)
+			}
+			a.about(cmd, o.Dir)
 			if o.Risk, err = riskOption(risk); err != nil {
 				return err
 			}
@@ -65,7 +92,7 @@ network or this machine failed.`,
 			if interactive {
 				o.Ask = newAsker(a.in, a.err).ask
 			}
-			return a.runFix(cmd, o)
+			return a.runFix(cmd, o, out)
 		},
 	}
 	f := cmd.Flags()
@@ -74,25 +101,36 @@ network or this machine failed.`,
 	fixEffects(f, &o)
 	f.BoolVarP(&interactive, "interactive", "i", false, "ask before each fix")
 	inputFlags(f, &o.Inputs)
+	f.BoolVar(&text.asWish, "static", false, onText)
+	out = newOutput(a, cmd,
+		form[*whittle.Repair]{formatText, func(w io.Writer, st report.Style, r *whittle.Repair) error {
+			if r.Series != nil && !o.Write {
+				return report.RepairSeries(w, r)
+			}
+			return report.RepairText(w, r, st)
+		}},
+		asJSON(func(r *whittle.Repair) any { return r }),
+		form[*whittle.Repair]{formatMarkdown, func(w io.Writer, _ report.Style, r *whittle.Repair) error { return report.RepairMarkdown(w, r) }},
+		asPage("Fix", func(r *whittle.Repair) string { return r.Project }, func(r *whittle.Repair) any { return r }, report.RepairHTML))
 	return cmd
 }
 
 // fixChoices are the flags that say what is fixed, and of what.
 func fixChoices(f *pflag.FlagSet, o *lab.FixOptions) {
 	f.StringVar(&o.Config, "config", "", "read this file instead of DIR/whittle.yaml")
-	f.StringVarP(&o.Out, "out", "o", "", "folder for images and logs (default DIR/.whittle)")
-	f.StringSliceVar(&o.StudyOptions.Only, "variant", nil, "only these variants (repeatable)")
+	f.StringVar(&o.Out, "out", "", "folder for images and logs (default DIR/.whittle)")
+	f.Var(names{&o.StudyOptions.Only}, "variant", "only these variants (repeatable)")
 	f.StringArrayVar(&o.Images, "image", nil, "an image that stands in for a build, such as the one that CI made: VARIANT=IMAGE, or IMAGE for the only variant (repeatable)")
-	f.StringSliceVar(&o.Rules, "only", nil, "only the fixes of these rules (repeatable)")
+	f.Var(names{&o.Rules}, "only", "only the fixes of these rules (repeatable)")
 	f.StringVar(&o.Strategy, "strategy", "", "write the Dockerfile in another way: two-stage, single-stage or distroless")
 	f.BoolVar(&o.Guard, "guard-imports", false, "do not declare an import that is missing; make it fail with a message that says what to install")
-	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
+	f.BoolVar(&o.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")
 }
 
 // fixEffects are the flags that say how fixes are proved and written.
 func fixEffects(f *pflag.FlagSet, o *lab.FixOptions) {
 	f.BoolVar(&o.Verify, "verify", false, "build and run before and after; keep only what does no harm")
-	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "with --verify: what a fix is judged by: both (size and start-up) or size")
+	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "what a fix is judged by: both (size and start-up, which no fix makes slower) or size")
 	f.BoolVarP(&o.Write, "write", "w", false, "change the files")
 	f.BoolVar(&o.Force, "force", false, "with --write: also change files with uncommitted changes")
 	f.BoolVar(&o.Commits, "commits", false, "one commit for each concern: with --write in a clean git work tree, otherwise patches for git am")
@@ -108,11 +146,6 @@ func fixOptionsFit(cmd *cobra.Command, o lab.FixOptions) error {
 	}
 	if err := knownStrategy(o.Strategy); err != nil {
 		return err
-	}
-	if !o.Verify {
-		if err := unused(cmd, "nothing is run without --verify", "objective"); err != nil {
-			return err
-		}
 	}
 	if !o.Write {
 		if err := unused(cmd, "nothing is written without --write", "force"); err != nil {
@@ -156,7 +189,7 @@ func knownObjective(name string) error {
 	return whittle.WithHint(whittle.ErrUsage.Errorf("there is no objective %q", name), whittle.DidYouMean(name, lab.Objectives(), "the objectives are "+strings.Join(lab.Objectives(), " and ")))
 }
 
-func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions) error {
+func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions, out *output[*whittle.Repair]) error {
 	env, err := a.env()
 	if err != nil {
 		return err
@@ -165,12 +198,7 @@ func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions) error {
 	if r == nil {
 		return failed
 	}
-	if err := a.show(r, func(w io.Writer, st report.Style) error {
-		if r.Series != nil && !o.Write {
-			return report.RepairSeries(w, r)
-		}
-		return report.RepairText(w, r, st)
-	}); err != nil {
+	if err := out.write(r); err != nil {
 		return err
 	}
 	if r.Series != nil && !o.Write && !a.quiet {

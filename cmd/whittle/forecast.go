@@ -5,12 +5,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/lab"
 	"whittle.dev/whittle/internal/report"
 )
 
 func (a *app) forecastCommand() *cobra.Command {
 	var o lab.ForecastOptions
+	var out *output[*whittle.Forecasts]
 	cmd := &cobra.Command{
 		Use:   "forecast [DIR]",
 		Short: "Say how large the image would be if it were built in other ways",
@@ -23,10 +25,15 @@ existing image, from the file lists of wheels in the package index, and from the
 index of the Linux distribution. --json has the Dockerfiles.
 
 It starts from the first variant that builds. --build also builds the strategies,
-and shows the actual sizes.`,
+and shows the actual sizes. With --objective size, strategies also leave out what
+starts would make again (bytecode).`,
 		Args: oneFolder,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dir = projectDir(args)
+			a.about(cmd, o.Dir)
+			if err := knownObjective(o.Objective); err != nil {
+				return err
+			}
 			env, err := a.env()
 			if err != nil {
 				return err
@@ -35,15 +42,21 @@ and shows the actual sizes.`,
 			if err != nil {
 				return err
 			}
-			return a.show(f, func(w io.Writer, st report.Style) error { return report.ForecastsText(w, f, st) })
+			return out.write(f)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Config, "config", "", "read this file instead of DIR/whittle.yaml")
-	f.StringVarP(&o.Out, "out", "o", "", "folder for images and logs (default DIR/.whittle)")
-	f.StringSliceVar(&o.Only, "variant", nil, "start from this variant")
+	f.StringVar(&o.Out, "out", "", "folder for images and logs (default DIR/.whittle)")
+	f.Var(names{&o.Only}, "variant", "start from this variant")
 	f.BoolVar(&o.Build, "build", false, "also build the strategies, and show the actual sizes")
-	f.BoolVar(&o.Offline, "offline", false, "never ask a registry for the frontend of a # syntax= line")
+	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "what strategies are for: both (size and start-up, which none makes slower) or size")
+	f.BoolVar(&o.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")
 	inputFlags(f, &o.Inputs)
+	out = newOutput(a, cmd,
+		form[*whittle.Forecasts]{formatText, func(w io.Writer, st report.Style, f *whittle.Forecasts) error { return report.ForecastsText(w, f, st) }},
+		asJSON(func(f *whittle.Forecasts) any { return f }),
+		form[*whittle.Forecasts]{formatMarkdown, func(w io.Writer, _ report.Style, f *whittle.Forecasts) error { return report.ForecastsMarkdown(w, f) }},
+		asPage("Forecast", func(f *whittle.Forecasts) string { return f.Project }, func(f *whittle.Forecasts) any { return f }, report.ForecastsHTML))
 	return cmd
 }

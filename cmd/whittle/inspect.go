@@ -1,47 +1,122 @@
 package main
 
 import (
+	"cmp"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/ci"
+	"whittle.dev/whittle/internal/report/html"
+	"whittle.dev/whittle/internal/view"
 )
 
 func (a *app) inspectCommand() *cobra.Command {
 	var file, target, by string
 	rows := count(15)
-	var duplicates bool
+	var duplicates, all, base bool
+	var out *output[inspectResult]
 	cmd := &cobra.Command{
 		Use:   "inspect IMAGE",
 		Short: "Say where every byte of an image is, and which bytes are wasted",
 		Args:  oneImage("whittle inspect python:3.13", "to compare them: whittle compare A B"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := a.env()
-			if err != nil {
-				return err
+			if out.only(formatHTML) {
+				if err := unused(cmd, "an HTML report shows all", "by", "rows", "all", "base", "duplicates"); err != nil {
+					return err
+				}
+			}
+			if all {
+				if err := unused(cmd, "--all shows all rows", "rows"); err != nil {
+					return err
+				}
+				rows = 0
 			}
 			o, err := dockerfileOption(file, target)
 			if err != nil {
 				return err
 			}
-			o.By, o.Duplicates = by, duplicates
-			in, err := audit.Inspect(cmd.Context(), env, args[0], o)
+			env, err := a.env()
 			if err != nil {
 				return err
 			}
-			return a.show(in, func(w io.Writer, st report.Style) error { return report.InspectionText(w, in, st, int(rows)) })
+			shown := inspectResult{rows: int(rows), base: all || base, dockerfile: file}
+			if out.wants(formatHTML) {
+				if shown.model, err = audit.View(cmd.Context(), env, args[0], audit.AdviseOptions{InspectOptions: o}); err != nil {
+					return err
+				}
+			}
+			if target != "" {
+				a.again = append(a.again, "--target="+target)
+			}
+			o.By, o.Duplicates = by, duplicates
+			if out.only(formatHTML) {
+				return out.write(shown)
+			}
+			if shown.in, err = audit.Inspect(cmd.Context(), env, args[0], o); err != nil {
+				return err
+			}
+			if base && !slices.ContainsFunc(shown.in.Layers, func(l whittle.LayerRow) bool { return l.Origin != nil }) {
+				a.note("--base has no effect, as it is not known which layers are the base image's: --file names the Dockerfile")
+			}
+			return out.write(shown)
 		},
 	}
+	out = newOutput(a, cmd, inspectForms(a)...)
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the Dockerfile that made the image, to name its lines")
 	cmd.Flags().StringVar(&target, "target", "", "the stage of the Dockerfile that was built")
 	cmd.Flags().Var(&rows, "rows", "rows of each long table; 0 shows all")
+	cmd.Flags().BoolVar(&all, "all", false, "show everything: all rows, also small ones, and what each Python distribution consists of")
+	cmd.Flags().BoolVar(&base, "base", false, "show each layer of the base image instead of their sum")
 	cmd.Flags().Var(choice{&by, audit.Keys()}, "by", "group all bytes by "+strings.Join(audit.Keys(), ", "))
 	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that are at several places")
 	return cmd
+}
+
+// inspectResult is an inspection and how it is shown; the model is for HTML alone.
+type inspectResult struct {
+	in         *whittle.Inspection
+	model      *view.Model
+	rows       int
+	base       bool
+	dockerfile string
+}
+
+func inspectForms(a *app) []form[inspectResult] {
+	results := func(v inspectResult) []ci.Result { return ci.OfInspection(v.in) }
+	return slices.Concat([]form[inspectResult]{
+		{formatText, func(w io.Writer, st report.Style, v inspectResult) error {
+			st.Base = v.base
+			return report.InspectionText(w, v.in, st, v.rows)
+		}},
+		asJSON(func(v inspectResult) any { return v.in }),
+		{formatMarkdown, func(w io.Writer, _ report.Style, v inspectResult) error {
+			return report.InspectionMarkdown(w, v.in, v.rows)
+		}},
+	}, findings[inspectResult]{
+		verb:    "inspect",
+		results: results,
+		cases: func(v inspectResult) (string, []ci.Case) {
+			return v.in.Image.Ref, ci.Cases("whittle.inspect", results(v))
+		},
+		markdown: func(w io.Writer, v inspectResult) error { return report.InspectionMarkdown(w, v.in, 5) },
+		badge: func(v inspectResult) ci.Badge {
+			return ci.Badge{Label: "image size", Message: whittle.Bytes(v.in.Sizes.Size), Color: ci.Neutral}
+		},
+	}.forms(a), []form[inspectResult]{
+		{formatHTML, func(w io.Writer, _ report.Style, v inspectResult) error {
+			return writeHTML(w, &html.Page{Images: shown(v.model), Value: v.model.Inspection, Diff: diffsIn(".", func(*whittle.Finding) string { return v.dockerfile })})
+		}},
+	})
 }
 
 func dockerfileOption(file, target string) (audit.InspectOptions, error) {
@@ -54,16 +129,41 @@ func dockerfileOption(file, target string) (audit.InspectOptions, error) {
 	}
 	src, err := whittle.ReadFile(file, whittle.MaxText)
 	if err != nil {
-		return o, whittle.ErrUsage.Errorf("reading the Dockerfile: %w", err)
+		return o, whittle.WithHint(whittle.ErrUsage.Errorf("reading the Dockerfile: %w", err), nearFile(file))
+	}
+	f, err := dockerfile.Parse(file, src)
+	if err != nil {
+		return o, err
+	}
+	if _, err := f.Target(target); err != nil {
+		return o, err
 	}
 	o.Source = src
 	return o, nil
+}
+
+// nearFile is a hint at what a mistyped name of a file may have meant; empty where
+// there is the file, or nothing like it.
+func nearFile(name string) string {
+	if _, err := os.Stat(name); err == nil {
+		return ""
+	}
+	entries, err := os.ReadDir(cmp.Or(filepath.Dir(name), "."))
+	if err != nil {
+		return ""
+	}
+	var there []string
+	for _, e := range entries {
+		there = append(there, filepath.Join(filepath.Dir(name), e.Name()))
+	}
+	return whittle.DidYouMean(filepath.Clean(name), there, "")
 }
 
 func (a *app) compareCommand() *cobra.Command {
 	var files []string
 	rows := count(20)
 	var duplicates bool
+	var out *output[compareResult]
 	cmd := &cobra.Command{
 		Use:   "compare A B [C…]",
 		Short: "Say where the size difference between images comes from",
@@ -72,28 +172,99 @@ func (a *app) compareCommand() *cobra.Command {
 			if len(files) > len(args) {
 				return usage("one for each image, in their order", "%d Dockerfiles for %d images", len(files), len(args))
 			}
-			env, err := a.env()
-			if err != nil {
-				return err
+			if out.only(formatHTML) {
+				if err := unused(cmd, "an HTML report shows all", "rows", "duplicates"); err != nil {
+					return err
+				}
 			}
 			options := make([]audit.InspectOptions, len(args))
 			for i := range options {
 				if i < len(files) {
+					var err error
 					if options[i], err = dockerfileOption(files[i], ""); err != nil {
 						return err
 					}
 				}
 				options[i].Duplicates = duplicates
 			}
-			c, err := audit.Compare(cmd.Context(), env, args, options)
+			env, err := a.env()
 			if err != nil {
 				return err
 			}
-			return a.show(c, func(w io.Writer, st report.Style) error { return report.ComparisonText(w, c, st, int(rows)) })
+			shown := compareResult{rows: int(rows)}
+			if out.wants(formatHTML) {
+				shown.c, shown.models, err = audit.CompareViews(cmd.Context(), env, args, options)
+			} else {
+				shown.c, err = audit.Compare(cmd.Context(), env, args, options)
+			}
+			if err != nil {
+				return err
+			}
+			a.noteSame(args, shown.c)
+			return out.write(shown)
 		},
 	}
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "the Dockerfiles that made the images, in their order, to name their lines")
 	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that are at several places in all the images")
 	cmd.Flags().Var(&rows, "rows", "rows of each long table; 0 shows all")
+	out = newOutput(a, cmd, compareForms(a)...)
 	return cmd
+}
+
+// compareResult is a comparison and how it is shown; the models are for HTML alone.
+type compareResult struct {
+	c      *whittle.Comparison
+	models []*view.Model
+	rows   int
+}
+
+func compareForms(a *app) []form[compareResult] {
+	results := func(v compareResult) []ci.Result { return ci.OfComparison(v.c) }
+	return slices.Concat([]form[compareResult]{
+		{formatText, func(w io.Writer, st report.Style, v compareResult) error {
+			return report.ComparisonText(w, v.c, st, v.rows)
+		}},
+		asJSON(func(v compareResult) any { return v.c }),
+		{formatMarkdown, func(w io.Writer, _ report.Style, v compareResult) error {
+			return report.ComparisonMarkdown(w, v.c, v.rows)
+		}},
+	}, findings[compareResult]{
+		verb:    "compare",
+		results: results,
+		cases: func(v compareResult) (string, []ci.Case) {
+			return v.c.Images[len(v.c.Images)-1].Ref, ci.Cases("whittle.compare", results(v))
+		},
+		markdown: func(w io.Writer, v compareResult) error { return report.ComparisonMarkdown(w, v.c, 10) },
+		badge: func(v compareResult) ci.Badge {
+			return ci.Badge{Label: "image size", Message: whittle.SignedBytes(v.c.Delta.Size), Color: grown(v.c.Delta.Size)}
+		},
+	}.forms(a), []form[compareResult]{
+		{formatHTML, func(w io.Writer, _ report.Style, v compareResult) error {
+			return writeHTML(w, &html.Page{Comparison: v.c, Images: shown(v.models...), Value: v.c})
+		}},
+	})
+}
+
+// grown is the colour of a difference in size.
+func grown(bytes int64) string {
+	switch {
+	case bytes > 0:
+		return ci.Middle
+	case bytes < 0:
+		return ci.Good
+	}
+	return ci.Neutral
+}
+
+// noteSame says which images of a comparison are one.
+func (a *app) noteSame(names []string, c *whittle.Comparison) {
+	seen := map[whittle.Digest]int{}
+	for i, image := range c.Images {
+		first, again := seen[image.Digest]
+		if again && image.Digest != "" {
+			a.note(fmt.Sprintf("%s and %s are the same image (%s)", names[first], names[i], image.Digest.Short()))
+			continue
+		}
+		seen[image.Digest] = i
+	}
 }

@@ -128,7 +128,7 @@ func (k *killing) texts() (out [2]string) {
 }
 
 func (k *killing) command() *exec.Cmd {
-	cmd := &exec.Cmd{Path: os.Args[0], Args: []string{"whittle", "lab", "-q", "--quick", "--fix", "--write", "--offline", "--no-package-index", "--cache-dir", k.cache, filepath.Join(k.top, "p")}}
+	cmd := &exec.Cmd{Path: os.Args[0], Args: []string{"whittle", "lab", "-q", "--quick", "--fix", "--write", "--builtin-frontend", "--no-package-index", "--cache-dir", k.cache, filepath.Join(k.top, "p")}}
 	cmd.Env = append(os.Environ(), "TMPDIR="+k.temp, "DOCKER_HOST=unix://"+filepath.Join(k.top, "none.sock"), "WHITTLE_BUILDKITD="+filepath.Join(root(k.t), ".cache/bin/buildkitd"))
 	return cmd
 }

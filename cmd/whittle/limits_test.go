@@ -18,7 +18,7 @@ func TestLimitsTopic(t *testing.T) {
 		}
 	}
 	root := (&app{}).command()
-	page := limitsTopic().Long
+	page := limitsCommand(&app{}, root).Long
 	known := map[string]bool{}
 	add := func(f *pflag.Flag) { known["--"+f.Name] = !f.Hidden }
 	root.PersistentFlags().VisitAll(add)

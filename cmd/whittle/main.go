@@ -16,6 +16,10 @@ import (
 	"strings"
 	"syscall"
 
+	// Registries are reached from images and root file systems without
+	// certificates too. The system's are used where there are any.
+	_ "golang.org/x/crypto/x509roots/fallback"
+
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/report"
 )
@@ -59,6 +63,7 @@ func run(args []string, std stdio) int {
 	defer stop()
 	app := &app{stdio: std, temp: os.TempDir()}
 	defer app.tidy()
+	defer app.endProgress() // also when it panics
 	ctx, free := guardMemory(ctx, exitLast(app))
 	defer free()
 	root := app.command()
@@ -67,6 +72,7 @@ func run(args []string, std stdio) int {
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	err := root.ExecuteContext(ctx)
+	app.endProgress()
 	code := exitCode(ctx, err)
 	if cause := memoryCause(ctx); cause != nil && err != nil {
 		err = cause
@@ -88,7 +94,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.Is(err, errNo):
 		return exitNo
-	case ofKind(err, whittle.ErrEngine, whittle.ErrAuth, whittle.ErrSystem), ofMachine(err):
+	case ofKind(err, whittle.ErrEngine, whittle.ErrAuth, whittle.ErrSystem, whittle.ErrUnmeasured), ofMachine(err):
 		return exitOutside
 	case ofKind(err, whittle.ErrUsage, whittle.ErrNotFound, whittle.ErrUnsupported, whittle.ErrCorrupt, whittle.ErrLimit):
 		return exitUsage
@@ -111,12 +117,13 @@ func ofMachine(err error) bool {
 // complain prints an error as one line, and what to try as another; with
 // --json as one JSON object.
 func (a *app) complain(err error, code int) {
+	a.endProgress()
 	text, hint := report.Plain(whittle.OneLine(err.Error())), report.Plain(whittle.Hint(err))
 	if code == exitInterrupted {
 		text = "interrupted"
 	}
 	if a.json {
-		b, _ := json.Marshal(map[string]any{"error": text, "hint": hint, "code": code}) // strings and a number always marshal
+		b, _ := json.Marshal(failure{"whittle.error/v1", text, hint, code}) // strings and a number always marshal
 		fmt.Fprintf(a.err, "%s\n", b)
 		return
 	}

@@ -1,16 +1,38 @@
 package main
 
 import (
-	"fmt"
-	"io"
+	"os"
 
+	"golang.org/x/term"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/progress"
 	"whittle.dev/whittle/internal/report"
 )
 
-// steps prints what is going on to standard error, a line each; builds show
-// BuildKit's own view there where it is a terminal.
-type steps struct{ w io.Writer }
+// progress shows what is going on, on standard error.
+func (a *app) progress() whittle.Progress {
+	if a.quiet {
+		return nil
+	}
+	if a.shown == nil {
+		o := progress.Options{Out: a.err, Printable: report.Plain}
+		if f, ok := a.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
+			o.Size = func() (columns, rows int) {
+				columns, rows, _ = term.GetSize(int(f.Fd())) // 0 and 0 where it does not say
+				return columns, rows
+			}
+			o.Color = colored(a.color, f, os.Environ())
+		}
+		a.shown = progress.New(o)
+		a.err = a.shown // what else is written there keeps clear of it
+	}
+	return a.shown
+}
 
-func (s steps) Step(line string) { fmt.Fprintf(s.w, "whittle: %s\n", report.Plain(line)) }
-
-func (s steps) Writer() io.Writer { return s.w }
+// endProgress ends the progress: what is printed now is the result.
+func (a *app) endProgress() {
+	if a.shown != nil {
+		a.shown.Close()
+	}
+}

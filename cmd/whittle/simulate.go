@@ -5,12 +5,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/report"
 )
 
 func (a *app) simulateCommand() *cobra.Command {
 	var o audit.SimulateOptions
+	var out *output[*whittle.Simulation]
 	cmd := &cobra.Command{
 		Use:   "simulate IMAGE",
 		Short: "Say how large an image would be without some of its files",
@@ -27,6 +29,11 @@ Each change is shown alone, and all together, because they overlap.`,
 			if len(o.Without)+len(o.Distributions) == 0 {
 				return usage("add --without PATTERN or --without-distribution NAME", "simulate: nothing is to go")
 			}
+			for _, pattern := range o.Without {
+				if err := audit.CheckPattern(pattern); err != nil {
+					return err
+				}
+			}
 			env, err := a.env()
 			if err != nil {
 				return err
@@ -35,10 +42,17 @@ Each change is shown alone, and all together, because they overlap.`,
 			if err != nil {
 				return err
 			}
-			return a.show(s, func(w io.Writer, st report.Style) error { return report.SimulationText(w, s, st) })
+			return out.write(s)
 		},
 	}
 	cmd.Flags().StringArrayVar(&o.Without, "without", nil, "files to leave out: a folder, '**/tests', '*.pyc' (repeatable)")
 	cmd.Flags().StringArrayVar(&o.Distributions, "without-distribution", nil, "a Python distribution to leave out, with all that only it needs (repeatable)")
+	out = newOutput(a, cmd,
+		form[*whittle.Simulation]{formatText, func(w io.Writer, st report.Style, s *whittle.Simulation) error {
+			return report.SimulationText(w, s, st)
+		}},
+		asJSON(func(s *whittle.Simulation) any { return s }),
+		form[*whittle.Simulation]{formatMarkdown, func(w io.Writer, _ report.Style, s *whittle.Simulation) error { return report.SimulationMarkdown(w, s) }},
+		asPage("Simulation", func(s *whittle.Simulation) string { return s.Image.Ref }, func(s *whittle.Simulation) any { return s }, report.SimulationHTML))
 	return cmd
 }

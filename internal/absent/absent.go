@@ -95,6 +95,8 @@ type explainer struct {
 	file    *dockerfile.File
 	stage   *dockerfile.Stage
 	ignored *ignore.File
+	// last are the variables at the last instruction that was asked about.
+	last *followed
 	// makers are the commands of the project's files, read when they are needed.
 	found  bool
 	makers []maker

@@ -117,28 +117,63 @@ func (v variables) Keys() []string { return slices.Sorted(maps.Keys(v.values)) }
 // maxVariables bounds how many variables are followed.
 const maxVariables = 500
 
-// variables are those at an instruction, in its stage and those below it.
+// followed are the variables at a place of the Dockerfile.
+type followed struct {
+	variables
+	global *variables
+	// stage is the place's, and next its first instruction that is not followed yet.
+	stage, next int
+}
+
+// variables are those at an instruction, in its stage and those below it. Of the stage
+// that was asked about last, only what has come since is followed: instructions are
+// asked about in their order.
 func (x *explainer) variables(at *dockerfile.Instruction) variables {
-	v := variables{values: map[string]string{}, empty: map[string]bool{}, asked: &[]string{}}
-	global := variables{values: map[string]string{}, empty: map[string]bool{}, asked: &[]string{}}
-	for i := range x.file.Meta {
-		x.assign(&global, nil, &x.file.Meta[i])
-	}
 	if at.Stage < 0 {
-		return global
+		return *x.globals()
 	}
-	for _, stage := range x.file.Ancestry(&x.file.Stages[at.Stage]) {
-		for i := range min(len(x.file.Stages[stage].Instructions), maxInstructions) {
-			in := &x.file.Stages[stage].Instructions[i]
-			if stage == at.Stage && in.Line >= at.Line {
-				return v
-			}
-			if in.Keyword == "ENV" || in.Keyword == "ARG" && stage == at.Stage {
-				x.assign(&v, &global, in)
+	in := x.file.Stages[at.Stage].Instructions
+	if f := x.last; f == nil || f.stage != at.Stage || f.next > 0 && in[f.next-1].Line >= at.Line {
+		x.last = x.below(at.Stage)
+	}
+	f := x.last
+	for ; f.next < min(len(in), maxInstructions) && in[f.next].Line < at.Line; f.next++ {
+		if k := in[f.next].Keyword; k == "ENV" || k == "ARG" {
+			x.assign(&f.variables, f.global, &in[f.next])
+		}
+	}
+	return f.variables
+}
+
+// below are the variables with which a stage begins: those that the stages below it
+// have set.
+func (x *explainer) below(stage int) *followed {
+	f := &followed{variables: noVariables(), global: x.globals(), stage: stage}
+	for _, i := range x.file.Ancestry(&x.file.Stages[stage]) {
+		if i == stage {
+			break
+		}
+		all := x.file.Stages[i].Instructions
+		for j := range min(len(all), maxInstructions) {
+			if all[j].Keyword == "ENV" {
+				x.assign(&f.variables, f.global, &all[j])
 			}
 		}
 	}
-	return v
+	return f
+}
+
+// globals are the arguments before the first FROM.
+func (x *explainer) globals() *variables {
+	v := noVariables()
+	for i := range x.file.Meta {
+		x.assign(&v, nil, &x.file.Meta[i])
+	}
+	return &v
+}
+
+func noVariables() variables {
+	return variables{values: map[string]string{}, empty: map[string]bool{}, asked: &[]string{}}
 }
 
 // assign follows one ARG or ENV.

@@ -16,8 +16,10 @@ import (
 	"whittle.dev/whittle/internal/elf"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/ledger"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/project/settings"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/resolve"
 	"whittle.dev/whittle/internal/rootfs"
@@ -44,6 +46,9 @@ type AdviseOptions struct {
 	// Guard fixes undeclared imports by guarding them with a message that says
 	// what to install, instead of declaring them.
 	Guard bool
+	// Ignores are findings that are accepted, besides those of comments in the
+	// Dockerfile; nil is what the project's configuration says.
+	Ignores []settings.Ignore
 }
 
 // Advise gives the findings in an image: what could be smaller or breaks it, and
@@ -84,6 +89,7 @@ type Examined struct {
 	// Environment is the environment of markers, empty without an interpreter.
 	Environment pep.Environment
 	context     string // see [InspectOptions]
+	ignores     []settings.Ignore
 }
 
 // Examine reads an image once for its account, its check and the rules.
@@ -98,8 +104,12 @@ func Examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (
 		}
 	}()
 	o.InspectOptions = WithStudyDockerfile(env, img, name, o.InspectOptions)
-	env.Listener().Step("reading " + name)
-	read := env.Index
+	ignores, err := o.ignores()
+	if err != nil {
+		return nil, err
+	}
+	read, task := env.Reading(name, img)
+	defer task.End("")
 	read.Hash = true
 	m, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: read, Databases: Databases(), Facts: true})
 	if err != nil {
@@ -110,12 +120,13 @@ func Examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (
 	if facts.Dockerfile, facts.Steps, mismatch, err = joinDockerfile(o.InspectOptions, facts.Steps); err != nil {
 		return nil, err
 	}
-	claims, packages, notes, err := claims(ctx, m)
+	claims, packages, _, notes, err := claims(ctx, m)
 	if err != nil {
 		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
 	}
 	facts.Packages = packages
 	account := ledger.Attribute(m.Ledger, m.Indexes, img.Config(), facts.Steps, claims)
+	facts.Owner, facts.Category = make([]whittle.Owner, 0, len(m.Ledger.Items)), make([]string, 0, len(m.Ledger.Items))
 	for i := range m.Ledger.Items {
 		facts.Owner = append(facts.Owner, account.Owners[account.Owner[i]])
 		facts.Category = append(facts.Category, account.Category[i].String())
@@ -123,7 +134,8 @@ func Examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (
 	if err := projectFacts(facts, o); err != nil {
 		return nil, err
 	}
-	x = &Examined{Subject: &Subject{Image: m, Account: account, notes: append(notes, mismatch...)}, Facts: facts, context: o.Context}
+	inLayers(ignores, facts.Steps)
+	x = &Examined{Subject: &Subject{Image: m, Account: account, notes: append(notes, mismatch...)}, Facts: facts, context: o.Context, ignores: ignores}
 	x.Subject.Made, x.Subject.Matched = matched(facts.Dockerfile, facts.Steps, o.Target)
 	x.Environment = environmentOf(m, img.Config().Platform())
 	return x, x.pythonFacts(ctx, env, o)
@@ -136,7 +148,7 @@ func projectFacts(p *analysis.Facts, o AdviseOptions) error {
 	}
 	context := contextDir(o.Project, o.Context)
 	p.Files = whittle.Folder(context)
-	p.Declared, _ = project.ReadDeclared(p.Files) // an unreadable file is no finding about the image
+	p.Declared, _ = manifest.ReadDeclared(p.Files) // an unreadable file is no finding about the image
 	var err error
 	p.Ignore, err = ignore.Load(context, filepath.Join(o.Project, filepath.FromSlash(o.Dockerfile)))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -172,12 +184,13 @@ func (x *Examined) pythonFacts(ctx context.Context, env *host.Env, o AdviseOptio
 	var wants []pep.Requirement
 	if p.Declared != nil {
 		for _, d := range p.Declared.Dependencies {
-			if d.Kind == project.Runtime && !d.Via {
+			if d.Kind == manifest.Runtime && !d.Via {
 				wants = append(wants, d.Requirement)
 			}
 		}
 	}
 	p.Graph = python.NewGraph(dists, x.Environment, wants)
+	x.Subject.needs = p.Graph
 	used, err := check.Usage(ctx, in)
 	if err != nil {
 		return err
@@ -213,7 +226,7 @@ var usages = [...]analysis.Usage{check.UnknownUse: analysis.UsageUnknown, check.
 // boundFor is the specifier with which a distribution should be declared: the
 // series of the version that a lock or constraints file pins, otherwise of the
 // newest release in the package index.
-func boundFor(ctx context.Context, env *host.Env, declared *project.Declared, name string, on pep.Environment) (string, bool) {
+func boundFor(ctx context.Context, env *host.Env, declared *manifest.Declared, name string, on pep.Environment) (string, bool) {
 	if declared != nil {
 		for _, l := range declared.Locked {
 			if pep.Normalize(l.Name) == pep.Normalize(name) {
@@ -256,14 +269,15 @@ func (x *Examined) Advise(ctx context.Context, env *host.Env, only []string) (*w
 			out.Rules = append(out.Rules, r.ID)
 		}
 	}
-	fromProject(found, x.context, x.Facts.Dockerfile)
+	FromProject(found, x.context, x.Facts.Dockerfile)
+	found, out.Ignored = settings.Sift(found, slices.DeleteFunc(slices.Clone(x.ignores), func(i settings.Ignore) bool { return !slices.Contains(out.Rules, i.Rule) }), env.Time())
 	var all, fixable []whittle.LayerChange
 	for _, f := range found {
 		if f.Saving, err = x.Saving(f.Change); err != nil {
 			return nil, fmt.Errorf("rule %s: %w", f.Rule, err)
 		}
 		all = append(all, f.Change)
-		if f.Fix != nil && f.Risk.AtMost(whittle.RiskLow) {
+		if f.Safe() {
 			fixable = append(fixable, f.Change)
 		}
 		out.Findings = append(out.Findings, f)

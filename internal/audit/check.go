@@ -9,6 +9,7 @@ import (
 	"whittle.dev/whittle/internal/check"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/inputs"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/rootfs"
@@ -30,6 +31,8 @@ type CheckOptions struct {
 	// is watched if it does not end; 0 is ten seconds.
 	Run      bool
 	Patience time.Duration
+	// Repeat is how often an entry point is run, to time it; 0 is once.
+	Repeat int
 	// Inputs are the inputs of the runs, besides those that the project names.
 	Inputs inputs.Options
 	// TempDir is the folder of the OCI layout for the engine; empty is the
@@ -38,10 +41,20 @@ type CheckOptions struct {
 	// Digests says that the image is inspected too. The digests of its files are
 	// then computed in the same pass over the layers.
 	Digests bool
+	engine  host.Builder // where Run is set
 }
 
 // Check says whether an image can run, without running it.
 func Check(ctx context.Context, env *host.Env, name string, o CheckOptions) (*whittle.Check, error) {
+	if o.Run { // before the image is read: it may take long
+		env.Listener().Step("looking for a build engine")
+		engine, err := env.Engine(ctx, true)
+		if err != nil {
+			return nil, err
+		}
+		defer engine.Close()
+		o.engine = engine
+	}
 	img, err := env.Images.Open(ctx, name)
 	if err != nil {
 		return nil, err
@@ -63,8 +76,8 @@ type Evidence struct {
 // ReadEvidence reads what checks look at in an image. digests also computes the
 // digests of its files.
 func ReadEvidence(ctx context.Context, env *host.Env, img whittle.Image, name string, digests bool) (*Evidence, error) {
-	env.Listener().Step("reading " + name)
-	read := env.Index
+	read, task := env.Reading(name, img)
+	defer task.End("")
 	read.NoDigests = !digests
 	m, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: read, Databases: Databases(), Facts: true})
 	if err != nil {
@@ -89,7 +102,7 @@ func (f *Evidence) Check(ctx context.Context, env *host.Env, name string, o Chec
 		}
 		in.Folder = whittle.Folder(contextDir(o.Project, o.Context))
 		// An unreadable file of the project is no problem of the image.
-		in.Project, _ = project.ReadDeclared(in.Folder)
+		in.Project, _ = manifest.ReadDeclared(in.Folder)
 	}
 	in.Names = namesOf(ctx, env, f.distributions, in.Project, configured.Names, on)
 	env.Listener().Step("checking " + name)

@@ -7,13 +7,26 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/ledger"
+	"whittle.dev/whittle/internal/view"
 )
 
 // Compare says where the size difference from the first image to the last
 // comes from, and what all of them share.
 func Compare(ctx context.Context, env *host.Env, names []string, o []InspectOptions) (*whittle.Comparison, error) {
+	c, _, err := compare(ctx, env, names, o, false)
+	return c, err
+}
+
+// CompareViews compares images as [Compare] does, and gives the files of each to
+// look at.
+func CompareViews(ctx context.Context, env *host.Env, names []string, o []InspectOptions) (*whittle.Comparison, []*view.Model, error) {
+	return compare(ctx, env, names, o, true)
+}
+
+func compare(ctx context.Context, env *host.Env, names []string, o []InspectOptions, looked bool) (*whittle.Comparison, []*view.Model, error) {
 	subjects := make([]*Subject, len(names))
 	accounts := make([]*ledger.Account, len(names))
+	var views []*view.Model
 	duplicates := false
 	for i, name := range names {
 		var one InspectOptions
@@ -22,17 +35,24 @@ func Compare(ctx context.Context, env *host.Env, names []string, o []InspectOpti
 		}
 		s, err := Open(ctx, env, name, one)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		defer s.Close()
 		subjects[i], accounts[i] = s, s.Account
 		duplicates = duplicates || one.Duplicates
+		if looked {
+			m, err := s.look()
+			if err != nil {
+				return nil, nil, err
+			}
+			views = append(views, m)
+		}
 	}
 	c := CompareSubjects(subjects, func(i int) string { return fmt.Sprintf("Image %d", i+1) })
 	if duplicates {
 		c.Duplicates = ledger.Duplicates(accounts)
 	}
-	return c, nil
+	return c, views, nil
 }
 
 // CompareSubjects compares images. Sentences about one image begin with its label.

@@ -42,20 +42,15 @@ func confirm(ctx context.Context, env *host.Env, f *Evidence, c *whittle.Check, 
 	if err != nil {
 		return err
 	}
-	engine, err := env.Engine(ctx, true)
-	if err != nil {
-		return err
-	}
-	defer engine.Close()
 	platform := f.Config().Platform()
 	d := build.Definition{Content: []byte("FROM " + imageName + "\n"), Dockerfile: c.Image, Platform: platform.String(), Offline: true,
 		Bases: map[string]build.Base{imageName: {Layout: dir, Digest: digest}}}
-	return RunStarts(ctx, env, engine, d, f, c, o)
+	return RunStarts(ctx, env, o.engine, d, f, c, o)
 }
 
 // RunStarts runs the starts of a check in the image that d builds.
 func RunStarts(ctx context.Context, env *host.Env, engine host.Builder, d build.Definition, f *Evidence, c *whittle.Check, o CheckOptions) error {
-	process, commands := f.Config().Config, runCommands(c.Starts, cmp.Or(o.Patience, patience), f.PackageSites())
+	process, commands := f.Config().Config, runCommands(c.Starts, cmp.Or(o.Patience, patience), f.PackageSites(), o.Repeat)
 	var p *project.Project
 	if o.Project != "" {
 		p, _ = project.Load(o.Project, "") // the project need not be one that can be built
@@ -79,7 +74,7 @@ func RunStarts(ctx context.Context, env *host.Env, engine host.Builder, d build.
 		maps.Copy(d.Bases, bases)
 	}
 	env.Listener().Step(fmt.Sprintf("running what %s starts (%d)", c.Image, len(commands)))
-	results, err := engine.Run(ctx, d, commands, build.RunOptions{})
+	results, err := engine.Run(ctx, d, commands, build.RunOptions{Commands: env.Listener()})
 	if err != nil {
 		return fmt.Errorf("running %s: %w", c.Image, err)
 	}
@@ -109,13 +104,13 @@ func RunStarts(ctx context.Context, env *host.Env, engine host.Builder, d build.
 
 // runCommands are the commands that run the starts. Console scripts only print
 // their help, because their other effects are unknown.
-func runCommands(starts []whittle.Start, patience time.Duration, sites []string) []build.Command {
+func runCommands(starts []whittle.Start, patience time.Duration, sites []string, repeat int) []build.Command {
 	var out []build.Command
 	for _, s := range starts {
 		c := build.Command{Name: s.Name, Args: s.Command, Timeout: runs.Limit, Sites: sites}
 		switch s.Kind {
 		case whittle.StartEntry:
-			c.Timeout, c.Watch = patience, &build.Watch{}
+			c.Timeout, c.Watch, c.Repeat = patience, &build.Watch{}, repeat
 		case whittle.StartConsole:
 			c.Args = append(slices.Clone(s.Command), "--help")
 		}

@@ -20,10 +20,10 @@ func contextDir(dir, context string) string {
 	return filepath.Join(dir, filepath.FromSlash(context))
 }
 
-// fromProject names the files of findings from the project's folder. Rules name
+// FromProject names the files of findings from the project's folder. Rules name
 // the Dockerfile and its own ignore file so, and all others from the build
 // context.
-func fromProject(found []whittle.Finding, context string, file *dockerfile.File) {
+func FromProject(found []whittle.Finding, context string, file *dockerfile.File) {
 	if context == "" {
 		return
 	}

@@ -17,7 +17,7 @@ func TestFromProject(t *testing.T) {
 	shared := []whittle.Evidence{{Path: "app/x", Layer: 1}, {File: "app.py", Line: 3}, {File: "docker/Dockerfile", Line: 2}}
 	one := whittle.Finding{Message: "app.py:3 imports six, which requirements.txt lacks (my-requirements.txt, a/app.py, app.pyc)", Advice: "name it in requirements.txt.", Evidence: shared, Fix: fix}
 	found := []whittle.Finding{one, one}
-	fromProject(found, "api", &dockerfile.File{Name: "docker/Dockerfile"})
+	FromProject(found, "api", &dockerfile.File{Name: "docker/Dockerfile"})
 	want := whittle.Finding{Message: "api/app.py:3 imports six, which api/requirements.txt lacks (my-requirements.txt, a/app.py, app.pyc)", Advice: "name it in api/requirements.txt.",
 		Evidence: []whittle.Evidence{{Path: "app/x", Layer: 1}, {File: "api/app.py", Line: 3}, {File: "docker/Dockerfile", Line: 2}},
 		Fix: &whittle.Fix{Title: "declare six in api/requirements.txt", Remake: []string{"api/uv.lock"},
@@ -28,7 +28,7 @@ func TestFromProject(t *testing.T) {
 	if fix.Patches[0].File != "requirements.txt" || shared[1].File != "app.py" {
 		t.Error("the rule's own values were changed")
 	}
-	fromProject(found, "", nil)
+	FromProject(found, "", nil)
 	if diff := cmp.Diff([]whittle.Finding{want, want}, found); diff != "" {
 		t.Error(diff)
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle/internal/host"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/resolve"
 )
@@ -81,7 +81,7 @@ func (x *Examined) Resolve(ctx context.Context, env *host.Env, requirements []st
 	o := resolve.Options{Target: x.Target(found[0]), Env: x.Environment, Prefer: installed}
 	if x.Facts.Declared != nil {
 		for _, d := range x.Facts.Declared.Dependencies {
-			if d.Kind == project.Constraint {
+			if d.Kind == manifest.Constraint {
 				o.Constraints = append(o.Constraints, d.Requirement)
 			}
 		}

@@ -17,6 +17,7 @@ import (
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/rootfs"
+	"whittle.dev/whittle/internal/view"
 )
 
 // InspectOptions are the options of [Inspect].
@@ -31,6 +32,9 @@ type InspectOptions struct {
 	Context string
 	// Args are the build arguments, which may choose the stages' bases.
 	Args map[string]string
+	// Below are the Dockerfiles of the images that FROM uses by these names. They relate
+	// the layers below to lines.
+	Below map[string]InspectOptions
 	// By groups all bytes by one more key: see [Keys].
 	By string
 	// Duplicates adds the contents that are at several paths. It reads the contents
@@ -66,6 +70,12 @@ func Inspect(ctx context.Context, env *host.Env, name string, o InspectOptions) 
 type Subject struct {
 	*rootfs.Image
 	Account *ledger.Account
+	// needs is what the Python distributions require, nil without any.
+	needs *python.Graph
+	// arches are the architectures of packages, empty where two are installed; release
+	// is their distribution.
+	arches  map[whittle.Owner]string
+	release distro.Release
 	// notes say what could not be read.
 	notes []string
 	// Made counts the instructions of the Dockerfile's target that make layers (RUN,
@@ -75,7 +85,12 @@ type Subject struct {
 }
 
 // Open reads an image and accounts for its bytes.
-func Open(ctx context.Context, env *host.Env, name string, o InspectOptions) (s *Subject, err error) {
+func Open(ctx context.Context, env *host.Env, name string, o InspectOptions) (*Subject, error) {
+	return open(ctx, env, name, o, nil)
+}
+
+// open is [Open], with first shown before the last layer is read, if it is not nil.
+func open(ctx context.Context, env *host.Env, name string, o InspectOptions, first func(m *view.Model, layers int)) (s *Subject, err error) {
 	img, err := env.Images.Open(ctx, name)
 	if err != nil {
 		return nil, err
@@ -86,9 +101,15 @@ func Open(ctx context.Context, env *host.Env, name string, o InspectOptions) (s 
 			img.Close()
 		}
 	}()
-	env.Listener().Step("reading " + name)
-	read := env.Index
+	read, task := env.Reading(name, img)
+	defer task.End("")
 	read.Hash = read.Hash || o.Duplicates
+	if first != nil {
+		e := &early{image: img, name: name, options: o, read: read, first: first, indexes: make([]*whittle.Index, len(img.Layers()))}
+		read.Done = e.done
+		stop := e.watch(ctx)
+		defer stop()
+	}
 	m, err := rootfs.Read(ctx, img, name, rootfs.Options{Index: read, Databases: Databases()})
 	if err != nil {
 		return nil, err
@@ -97,12 +118,16 @@ func Open(ctx context.Context, env *host.Env, name string, o InspectOptions) (s 
 	if err != nil {
 		return nil, err
 	}
-	claims, _, notes, err := claims(ctx, m)
+	claims, packages, dists, notes, err := claims(ctx, m)
 	if err != nil {
 		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
 	}
 	s = &Subject{Image: m, Account: ledger.Attribute(m.Ledger, m.Indexes, img.Config(), steps, claims), notes: append(notes, mismatch...)}
 	s.Made, s.Matched = matched(f, steps, o.Target)
+	s.purls(packages, distro.ReadRelease(m))
+	if len(dists) > 0 {
+		s.needs = python.NewGraph(dists, environmentOf(m, img.Config().Platform()), nil)
+	}
 	return s, nil
 }
 
@@ -114,13 +139,13 @@ func Databases() rootfs.Selection {
 
 // claims reads the package databases of an image. A database that cannot be read
 // is named in the notes, and only its own claims are missing.
-func claims(ctx context.Context, root whittle.Root) (claims []whittle.Claim, packages []distro.Installed, notes []string, err error) {
+func claims(ctx context.Context, root whittle.Root) (claims []whittle.Claim, packages []distro.Installed, dists []python.Distribution, notes []string, err error) {
 	packages, problems := distro.Read(ctx, root)
-	more, others := python.Claims(ctx, root)
+	more, dists, others := python.Owned(ctx, root)
 	for _, p := range append(problems, others...) {
 		notes = append(notes, whittle.OneLine(p.Error()))
 	}
-	return append(distro.Claims(packages), more...), packages, notes, ctx.Err()
+	return append(distro.Claims(packages), more...), packages, dists, notes, ctx.Err()
 }
 
 // joinDockerfile joins the steps of an image to the instructions of its
@@ -139,10 +164,34 @@ func joinDockerfile(o InspectOptions, steps []whittle.Step) (*dockerfile.File, [
 	}
 	f = f.With(o.Args)
 	steps = history.Join(f, steps, o.Target)
+	if err := o.joinBelow(f, steps); err != nil {
+		return nil, nil, nil, err
+	}
 	if len(steps) == 0 || slices.ContainsFunc(steps, func(s whittle.Step) bool { return s.Origin != nil }) {
 		return f, steps, nil, nil
 	}
 	return f, steps, []string{o.Dockerfile + " names no line, as none of the image's steps is one of its instructions: it may have made another image, or another target of it"}, nil
+}
+
+// joinBelow joins the steps below those of a Dockerfile to the Dockerfile that made the
+// image of its FROM.
+func (o InspectOptions) joinBelow(f *dockerfile.File, steps []whittle.Step) error {
+	target, err := f.Target(o.Target)
+	if err != nil {
+		return err
+	}
+	lowest := f.Ancestry(target)[0]
+	below, ok := o.Below[f.Stages[lowest].Base]
+	if !ok {
+		return nil
+	}
+	first := slices.IndexFunc(steps, func(s whittle.Step) bool { return s.Origin != nil })
+	if first < 0 {
+		first = len(steps)
+	}
+	_, joined, _, err := joinDockerfile(below, steps[:first])
+	copy(steps, joined)
+	return err
 }
 
 // matched counts the instructions of a target that make layers, and those of them
@@ -160,7 +209,9 @@ func matched(f *dockerfile.File, steps []whittle.Step, target string) (made, mat
 			continue
 		}
 		made++
-		if slices.ContainsFunc(steps, func(s whittle.Step) bool { return s.Origin != nil && s.Origin.Span == in.Span }) {
+		if slices.ContainsFunc(steps, func(s whittle.Step) bool {
+			return s.Origin != nil && s.Origin.File == f.Name && s.Origin.Span == in.Span
+		}) {
 			matched++
 		}
 	}
@@ -198,6 +249,10 @@ func (s *Subject) Inspection() *whittle.Inspection {
 	for _, d := range a.Wastes() {
 		in.WastedSums = append(in.WastedSums, whittle.WastedSum{Bytes: d.Bytes, Files: d.Files, AddedBy: d.AddedBy, HiddenBy: d.HiddenBy, Cause: d.Cause})
 	}
+	for i := range in.Packages {
+		in.Packages[i].PURL = s.purlOf(in.Packages[i].Owner)
+	}
+	retain(s.needs, in.Packages)
 	in.Sizes = s.sizes()
 	return in
 }

@@ -6,8 +6,8 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/host"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 	"whittle.dev/whittle/internal/resolve"
@@ -15,7 +15,7 @@ import (
 
 // namesOf finds the distribution of a module: by the configuration, the installed
 // and declared distributions, the table of wheels, and the package index.
-func namesOf(ctx context.Context, env *host.Env, installed []python.Distribution, declared *project.Declared, given map[string]string, on pep.Environment) *python.Names {
+func namesOf(ctx context.Context, env *host.Env, installed []python.Distribution, declared *manifest.Declared, given map[string]string, on pep.Environment) *python.Names {
 	n := python.NewNames(installed)
 	n.Declare(declared.Names())
 	n.Given, n.Ships = given, ships(ctx, env, on)

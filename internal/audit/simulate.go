@@ -135,6 +135,12 @@ func (x *Examined) removing(match func(p string) bool) (c whittle.LayerChange) {
 	return c
 }
 
+// CheckPattern says what is wrong with a pattern of [SimulateOptions].
+func CheckPattern(pattern string) error {
+	_, err := pathPattern(pattern)
+	return err
+}
+
 // pathPattern parses a pattern of [SimulateOptions].
 func pathPattern(pattern string) (func(p string) bool, error) {
 	clean := strings.Trim(pattern, "/")

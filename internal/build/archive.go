@@ -66,7 +66,7 @@ func (s *scan) layers(manifest whittle.Digest) ([]whittle.Blob, error) {
 			Size      int64          `json:"size"`
 		} `json:"layers"`
 	}
-	if err := json.Unmarshal(text, &m); err != nil {
+	if err := whittle.ParseJSON(text, &m); err != nil {
 		return nil, whittle.ErrCorrupt.Errorf("manifest %s: %w", manifest, err)
 	}
 	var blobs []whittle.Blob

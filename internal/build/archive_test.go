@@ -94,9 +94,12 @@ func FuzzProgress(f *testing.F) {
 			return
 		}
 		r := &recorder{steps: map[digest.Digest]*Step{}, tails: map[digest.Digest]*tail{}, least: math.MaxInt64}
+		shown := newView(Progress{To: whittle.Unseen{}}, r.lastLine)
 		for range min(max(times, 0), 50) {
 			r.update(&status)
+			shown.update(&status)
 		}
+		shown.end()
 		for _, tl := range r.tails {
 			if n := len(fmt.Sprint(*tl)); n > tailLines*(tailLine+20)+tailLine+100 {
 				t.Errorf("%d bytes of a step's output are kept", n)

@@ -38,12 +38,13 @@ func TestBuildArchive(t *testing.T) {
 	d := f.define(t, "FROM probe\nRUN [\"/probe\", \"write\", \"/made\", \"hello\"]\nCOPY a.txt /a.txt\n", map[string]string{"a.txt": "aaa"})
 	dir := t.TempDir()
 	archive := filepath.Join(dir, "image.tar")
-	var log, shown bytes.Buffer
-	res, err := f.engine.Build(t.Context(), d, Output{Archive: archive, Log: &log, Progress: Progress{W: &shown, Label: "one"}})
+	var log bytes.Buffer
+	shown := &told{}
+	res, err := f.engine.Build(t.Context(), d, Output{Archive: archive, Log: &log, Progress: Progress{To: shown, Label: "one"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(log.String(), "COPY a.txt /a.txt") || !strings.Contains(shown.String(), "one: ") {
+	if !strings.Contains(log.String(), "COPY a.txt /a.txt") || !strings.Contains(shown.String(), `end "building one"`) {
 		t.Errorf("log:\n%s\nshown:\n%s", log.String(), shown.String())
 	}
 	if res.Solve <= 0 || res.Export <= 0 || res.Cached != 0 || len(res.Notes) != 0 {

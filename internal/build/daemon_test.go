@@ -20,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/containerd/console"
 	"golang.org/x/sys/unix"
 
 	"whittle.dev/whittle"
@@ -528,36 +527,6 @@ func TestDaemonDoesNotStart(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		t.Logf("%s: %v [%s]", name, err, whittle.Hint(err))
-	}
-}
-
-// On a terminal progress is BuildKit's own view.
-func TestProgressOnTerminal(t *testing.T) {
-	f := needEngine(t)
-	pty, name, err := console.NewPty()
-	if err != nil {
-		t.Skipf("needs a terminal: %v", err)
-	}
-	defer pty.Close()
-	if err := pty.Resize(console.WinSize{Width: 80, Height: 24}); err != nil {
-		t.Fatal(err)
-	}
-	terminal, err := os.OpenFile(name, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shown := make(chan string)
-	go func() {
-		text, _ := io.ReadAll(pty) // ends with an error when the terminal is closed
-		shown <- string(text)
-	}()
-	d := f.define(t, "FROM probe\nRUN [\"/probe\", \"exit\", \"0\"]\n", nil)
-	if _, err := f.engine.Build(t.Context(), d, Output{Progress: Progress{W: terminal, Label: "original"}}); err != nil {
-		t.Fatal(err)
-	}
-	_ = terminal.Close()
-	if text := <-shown; !strings.Contains(text, "[+] original") || !strings.Contains(text, "FINISHED") {
-		t.Errorf("%q", text)
 	}
 }
 

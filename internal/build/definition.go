@@ -19,8 +19,10 @@ import (
 	"github.com/distribution/reference"
 	"github.com/docker/cli/cli/config"
 	bkclient "github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/auth/authprovider"
+	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/patternmatcher"
 	"github.com/tonistiigi/fsutil"
 
@@ -58,6 +60,9 @@ type Definition struct {
 	Folders map[string]string
 	// Images are other names, by which FROM and COPY --from use images.
 	Images map[string]string
+	// Builds are builds whose results FROM and COPY --from use by these names. Their
+	// steps may come from the cache, whatever NoCache says here.
+	Builds map[string]Definition
 	// NoCache runs every step.
 	NoCache bool
 	// Touch names a regular file of the context. Every build sends it with
@@ -122,6 +127,8 @@ type job struct {
 	// secrets are the IDs of d's secrets.
 	secrets []string
 	kills   int64 // what the engine's guard counted before the build
+	// inputs are the results of other builds: those of opt, as a gateway takes them.
+	inputs map[string]*pb.Definition
 }
 
 // prepare reads and checks what d names. Errors wrap ErrUsage.
@@ -156,7 +163,9 @@ func (d Definition) prepare(log io.Writer) (*job, error) {
 		SharedKey:      sharedKey(d.Context),
 		Frontend:       "dockerfile.v0",
 		FrontendAttrs:  map[string]string{"filename": name},
+		FrontendInputs: map[string]llb.State{},
 	}
+	j.inputs = map[string]*pb.Definition{}
 	d.caches(&j.opt)
 	if err := d.attrs(j.opt.FrontendAttrs); err != nil {
 		return nil, err
@@ -169,7 +178,7 @@ func (d Definition) prepare(log io.Writer) (*job, error) {
 	}
 	d.images(j.opt.FrontendAttrs)
 	if d.Offline {
-		j.useBuiltin("offline")
+		j.useBuiltin("as was asked for")
 	}
 	return j, nil
 }
@@ -182,6 +191,17 @@ func (j *job) useBuiltin(why string) {
 	if j.syntax != "" {
 		j.notes = append(j.notes, fmt.Sprintf("%s: `# syntax=%s` is overridden: built with BuildKit's own frontend (%s)", j.file, j.syntax, why))
 	}
+}
+
+// fallBack repeats a build with BuildKit's own frontend if that of the `# syntax=` line
+// is not available.
+func (j *job) fallBack(build func() error) error {
+	err := build()
+	if frontendMissing(err) {
+		j.useBuiltin("its frontend is not available")
+		err = build()
+	}
+	return err
 }
 
 // dockerfiles reads the Dockerfile and its own ignore file.

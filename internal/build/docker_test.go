@@ -185,7 +185,7 @@ func dockerArchive(t *testing.T, e *Engine, d Definition) {
 	if _, ok := names["manifest.json"]; !ok || res.ImageID == "" {
 		t.Errorf("archive %v, result %+v", names, res)
 	}
-	if e.info.Exporter != (res.Transfer > 0) || e.info.Exporter == slices.ContainsFunc(res.Notes, func(n string) bool { return strings.Contains(n, "transfer") }) {
+	if e.info.Exporter != (res.Transfer > 0) || e.info.Exporter == slices.ContainsFunc(res.Notes, func(n string) bool { return strings.Contains(n, "download") }) {
 		t.Errorf("%+v", res)
 	}
 	images, err := e.docker.ImageList(t.Context(), dockerclient.ImageListOptions{All: true})

@@ -198,6 +198,9 @@ func openRemote(ctx context.Context, address string) (*Engine, error) {
 	e := &Engine{client: c, conn: l, info: Info{Kind: Remote, Address: address, Exporter: true}}
 	if err := e.probe(ctx); err != nil {
 		_ = c.Close()
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("asking the engine at %s: %w", address, context.Cause(ctx))
+		}
 		return nil, whittle.WithHint(fmt.Errorf("engine at %s: %w", address, err),
 			"is a BuildKit daemon listening there? without --engine and BUILDKIT_HOST whittle looks for Docker or starts its own")
 	}

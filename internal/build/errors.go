@@ -316,7 +316,7 @@ func (f *Error) missingImage(image, reason string, j *job) {
 	f.hint = fmt.Sprintf("without a registry, bases: in whittle.yaml can map %s to oci-layout:PATH", f.Image)
 	if j.syntax != "" && familiar(j.syntax) == f.Image {
 		f.Kind, what = FrontendMissing, "frontend of the `# syntax=` line"
-		f.hint = "offline, whittle builds with BuildKit's own frontend"
+		f.hint = "--builtin-frontend builds with BuildKit's own frontend"
 	}
 	reason = copyNoise.ReplaceAllString(reason, "")
 	switch {
@@ -352,8 +352,15 @@ func fullDisk(s string) bool {
 // on one line.
 func plain(err error) string {
 	s := whittle.OneLine(err.Error())
-	for _, noise := range []string{"failed to solve: ", "failed to solve with frontend dockerfile.v0: ", "rpc error: code = Unknown desc = ", "Unknown: "} {
+	for _, noise := range []string{"failed to solve: ", "failed to solve with frontend dockerfile.v0: ", "failed to list workers: ", "Unknown: "} {
 		s = strings.ReplaceAll(s, noise, "")
 	}
-	return s
+	s = dialing.ReplaceAllString(rpcError.ReplaceAllString(s, ""), "$1")
+	return dialed.ReplaceAllString(s, "")
 }
+
+var (
+	rpcError = regexp.MustCompile(`rpc error: code = \w+ desc = `)
+	dialing  = regexp.MustCompile(`(?:\b(?:Unavailable|Canceled|DeadlineExceeded): )?connection error: desc = "(?:transport: )?(?:[Ee]rror while dialing:? )?([^"]*)"`)
+	dialed   = regexp.MustCompile(`\bdial (?:tcp|unix)(?: \S+)?: (?:connect: |lookup )?`)
+)

@@ -151,3 +151,20 @@ func FuzzFailure(f *testing.F) {
 		}
 	})
 }
+
+// What gRPC puts around an error is no part of what went wrong.
+func TestPlain(t *testing.T) {
+	for text, want := range map[string]string{
+		`failed to list workers: Unavailable: connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:1: connect: connection refused"`:     "connection refused",
+		`rpc error: code = Unavailable desc = connection error: desc = "transport: error while dialing: dial unix /x.sock: connect: no such file or directory"`: "no such file or directory",
+		`rpc error: code = Unknown desc = failed to solve: exit code: 2`:                                                                                        "exit code: 2",
+		`rpc error: code = DeadlineExceeded desc = context deadline exceeded`:                                                                                   "context deadline exceeded",
+		`failed to list workers: Unavailable: connection error: desc = "error reading server preface"`:                                                          "error reading server preface",
+		`dial tcp: lookup nowhere.example: no such host`:                                                                                                        "nowhere.example: no such host",
+		"two\n lines": "two lines",
+	} {
+		if got := plain(errors.New(text)); got != want {
+			t.Errorf("%s\n%q, want %q", text, got, want)
+		}
+	}
+}

@@ -2,9 +2,9 @@ package build
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,10 +17,9 @@ import (
 )
 
 const (
-	tailLines  = 20   // last lines of a step that are kept
-	tailLine   = 2000 // bytes of a line that are kept
-	maxTails   = 4096 // steps whose last lines are kept
-	slowStep   = 5 * time.Second
+	tailLines  = 20          // last lines of a step that are kept
+	tailLine   = 2000        // bytes of a line that are kept
+	maxTails   = 4096        // steps whose last lines are kept
 	noteworthy = time.Second // an internal step this long is shown
 	lookAtDisk = 250 * time.Millisecond
 	scarceDisk = 1 << 30 // bytes that a step may write between two looks
@@ -28,11 +27,12 @@ const (
 
 // Progress says where a build shows how far it is.
 type Progress struct {
-	// W is where to; nil shows nothing. On a terminal it is BuildKit's own
-	// view, elsewhere one line for each step.
-	W io.Writer
-	// Label is printed before each line, or in the view's title.
+	// To is where to; nil shows nothing.
+	To whittle.Progress
+	// Label names what is built.
 	Label string
+	// Usual is how long the build took the last time, 0 if that is not known.
+	Usual time.Duration
 }
 
 // Step is one step of a build as the engine ran it.
@@ -81,54 +81,44 @@ type recorder struct {
 func record(log io.Writer, p Progress, free func() int64, v *redactor) (*recorder, chan *bkclient.SolveStatus) {
 	r := &recorder{stream: stream{v, map[pieceKey][]byte{}}, steps: map[digest.Digest]*Step{}, tails: map[digest.Digest]*tail{}, free: free, least: math.MaxInt64}
 	if log != nil {
-		_ = r.display(log, progressui.PlainMode, "") // plain never fails to begin
-	}
-	var lines *compact
-	if p.W != nil && r.display(p.W, progressui.TtyMode, p.Label) != nil {
-		lines = &compact{w: p.W, label: p.Label, said: map[digest.Digest]time.Time{}}
+		r.plainLog(log)
 	}
 	ch := make(chan *bkclient.SolveStatus)
-	r.wg.Go(func() { r.run(ch, lines) })
+	shown := newView(p, r.lastLine)
+	r.wg.Go(func() { r.run(ch, shown) })
 	return r, ch
 }
 
-func (r *recorder) display(w io.Writer, mode progressui.DisplayMode, label string) error {
-	var opts []progressui.DisplayOpt
-	if label != "" {
-		opts = append(opts, progressui.WithPhase(label))
-	}
-	d, err := progressui.NewDisplay(w, mode, opts...)
+// plainLog writes the full log.
+func (r *recorder) plainLog(w io.Writer) {
+	d, err := progressui.NewDisplay(w, progressui.PlainMode)
 	if err != nil {
-		return err
+		return // plain never fails to begin
 	}
 	ch := make(chan *bkclient.SolveStatus, 16)
 	r.displays = append(r.displays, ch)
-	// The display ends with its channel, and shows a cancelled build's end too.
+	// It ends with its channel, and shows a cancelled build's end too.
 	r.wg.Go(func() { _, _ = d.UpdateFrom(context.Background(), ch) })
-	return nil
 }
 
-func (r *recorder) run(ch <-chan *bkclient.SolveStatus, lines *compact) {
+func (r *recorder) run(ch <-chan *bkclient.SolveStatus, shown *view) {
 	defer func() {
 		for _, d := range r.displays {
 			close(d)
 		}
+		shown.end()
 	}()
-	tick := time.NewTicker(slowStep)
-	defer tick.Stop()
 	look := time.NewTicker(lookAtDisk)
 	defer look.Stop()
 	for {
 		select {
 		case status, ok := <-ch:
 			if !ok {
-				r.pass(&bkclient.SolveStatus{Logs: r.stream.rest("")}, lines)
+				r.pass(&bkclient.SolveStatus{Logs: r.stream.rest("")}, shown)
 				return
 			}
 			r.lookAtDisk() // a step's last words may be that there is no room
-			r.pass(r.stream.status(status), lines)
-		case now := <-tick.C:
-			lines.slow(r.list(), now)
+			r.pass(r.stream.status(status), shown)
 		case <-look.C:
 			r.lookAtDisk()
 		}
@@ -155,9 +145,9 @@ func (r *recorder) scarce() bool {
 }
 
 // pass notes a report and shows it.
-func (r *recorder) pass(status *bkclient.SolveStatus, lines *compact) {
+func (r *recorder) pass(status *bkclient.SolveStatus, shown *view) {
 	r.update(status)
-	lines.update(status)
+	shown.update(status)
 	for _, d := range r.displays {
 		d <- status
 	}
@@ -231,6 +221,16 @@ func (r *recorder) failed(dgst string) (name string, last []string) {
 	return name, last
 }
 
+// lastLine is what a step printed last.
+func (r *recorder) lastLine(d digest.Digest) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t := r.tails[d]; t != nil {
+		return t.now()
+	}
+	return ""
+}
+
 // unfinished is the name and the last lines of the step of the Dockerfile that
 // ran when the build was cut short: the last that started and did not succeed.
 func (r *recorder) unfinished() (name string, last []string) {
@@ -280,63 +280,22 @@ func (t *tail) end() {
 	t.line = t.line[:0]
 }
 
+// now is the line that was printed last, of which the end may be missing.
+func (t *tail) now() string {
+	if line := strings.TrimSpace(strings.ToValidUTF8(string(t.line), "")); line != "" {
+		return line
+	}
+	for _, line := range slices.Backward(t.lines) {
+		if line = strings.TrimSpace(line); line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
 func (t *tail) last() []string {
 	if len(t.line) > 0 {
 		t.end()
 	}
 	return append([]string(nil), t.lines...)
-}
-
-// compact writes one line for each step that ends. A nil one writes nothing.
-type compact struct {
-	w     io.Writer
-	label string
-	said  map[digest.Digest]time.Time
-	slows map[string]bool
-}
-
-func (c *compact) update(status *bkclient.SolveStatus) {
-	if c == nil {
-		return
-	}
-	for _, v := range status.Vertexes {
-		if v.Completed == nil || v.Started == nil || c.said[v.Digest].Equal(*v.Completed) {
-			continue
-		}
-		c.said[v.Digest] = *v.Completed
-		s := Step{Name: v.Name, Started: *v.Started, Completed: *v.Completed, Cached: v.Cached, Error: v.Error}
-		switch {
-		case s.Error != "":
-			c.say("%7.1fs  %s  FAILED", s.Duration().Seconds(), s.Name)
-		case s.Cached && s.Dockerfile():
-			c.say("  cached  %s", s.Name)
-		case s.Dockerfile() || s.Duration() >= noteworthy:
-			c.say("%7.1fs  %s", s.Duration().Seconds(), s.Name)
-		}
-	}
-}
-
-// slow names the steps that have been running for long, once.
-func (c *compact) slow(steps []Step, now time.Time) {
-	if c == nil {
-		return
-	}
-	for _, s := range steps {
-		if s.Started.IsZero() || !s.Completed.IsZero() || now.Sub(s.Started) < slowStep || c.slows[s.Name] {
-			continue
-		}
-		if c.slows == nil {
-			c.slows = map[string]bool{}
-		}
-		c.slows[s.Name] = true
-		c.say(" running  %s", s.Name)
-	}
-}
-
-func (c *compact) say(format string, args ...any) {
-	line := whittle.Shorten(whittle.OneLine(fmt.Sprintf(format, args...)), 160)
-	if c.label != "" {
-		line = c.label + ": " + line
-	}
-	_, _ = fmt.Fprintln(c.w, line)
 }

@@ -13,6 +13,8 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	"google.golang.org/grpc/stats"
 	"pgregory.net/rapid"
+
+	"whittle.dev/whittle"
 )
 
 var connEnd = &stats.ConnEnd{Client: true}
@@ -45,17 +47,31 @@ func recorded() []*bkclient.SolveStatus {
 }
 
 func TestRecorder(t *testing.T) {
-	var log, shown bytes.Buffer
-	rec, ch := record(&log, Progress{W: &shown, Label: "v"}, nil, nil)
+	var log bytes.Buffer
+	shown := &told{}
+	rec, ch := record(&log, Progress{To: shown, Label: "v", Usual: time.Minute}, nil, nil)
 	for _, s := range recorded() {
 		ch <- s
 	}
 	close(ch)
 	rec.wait()
-	want := `v: 2.0s [internal] load build context
-v: cached [1/3] COPY a /a
-v: 1.0s [2/3] RUN make
-v: 2.0s [2/3] RUN make FAILED
+	want := `begin "building v", usually 1m0s
+begin "[internal] load build definition"
+end "[internal] load build definition" ""
+begin "[internal] load build context"
+end "[internal] load build context" "2.0 s"
+begin "[1/3] COPY a /a"
+end "[1/3] COPY a /a" "cached"
+done "building v" 1 of 2
+begin "[2/3] RUN make"
+say "[2/3] RUN make" "three"
+end "[2/3] RUN make" ""
+done "building v" 2 of 2
+begin "[2/3] RUN make"
+done "building v" 1 of 2
+end "[2/3] RUN make" "failed"
+done "building v" 2 of 2
+end "building v" "failed"
 `
 	if diff := cmp.Diff(want, shown.String()); diff != "" {
 		t.Error(diff)
@@ -84,25 +100,94 @@ v: 2.0s [2/3] RUN make FAILED
 	}
 }
 
-func TestCompactSlow(t *testing.T) {
-	var out bytes.Buffer
-	c := &compact{w: &out, said: map[digest.Digest]time.Time{}}
-	start := time.Unix(1_700_000_000, 0)
-	steps := []Step{
-		{Name: "[1/2] RUN slow", Started: start},
-		{Name: "[2/2] RUN new", Started: start.Add(time.Minute)},
-		{Name: "[x] RUN done", Started: start, Completed: start.Add(time.Second)},
-		{Name: "[x] RUN waits"},
+// told is a progress that keeps what it is told, once.
+type told struct {
+	bytes.Buffer
+	last string
+}
+
+func (p *told) note(format string, args ...any) {
+	if line := fmt.Sprintf(format, args...); line != p.last {
+		p.WriteString(line + "\n")
+		p.last = line
 	}
-	for range 2 {
-		c.slow(steps, start.Add(time.Minute))
+}
+
+func (p *told) Step(line string) { p.note("step %q", line) }
+
+func (p *told) Begin(w whittle.Work) whittle.Task {
+	usual := ""
+	if w.Usual > 0 {
+		usual = ", usually " + w.Usual.String()
 	}
-	if diff := cmp.Diff("running [1/2] RUN slow\n", out.String()); diff != "" {
+	p.note("begin %q%s", w.Name, usual)
+	return &toldTask{on: p, name: w.Name}
+}
+
+type toldTask struct {
+	on       *told
+	name     string
+	n, total int64
+}
+
+func (t *toldTask) Done(n, total int64) {
+	if n != t.n || total != t.total {
+		t.n, t.total = n, total
+		t.on.note("done %q %d of %d", t.name, n, total)
+	}
+}
+func (t *toldTask) Say(line string) { t.on.note("say %q %q", t.name, line) }
+func (t *toldTask) End(note string) { t.on.note("end %q %q", t.name, note) }
+
+// A step that fetches says how many bytes of how many, summed over its parts.
+func TestViewBytes(t *testing.T) {
+	shown := &told{}
+	v := newView(Progress{To: shown}, func(digest.Digest) string { return "" })
+	now := time.Now()
+	from := digest.FromString("from")
+	v.update(&bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: from, Name: "[1/1] FROM x", Started: &now}}})
+	for _, s := range []bkclient.VertexStatus{{ID: "a", Current: 1, Total: 10}, {ID: "b", Current: 5, Total: 5}, {ID: "a", Current: 10, Total: 10}, {ID: "none"}} {
+		s.Vertex = from
+		v.update(&bkclient.SolveStatus{Statuses: []*bkclient.VertexStatus{&s}})
+	}
+	v.end()
+	want := `begin "building"
+begin "[1/1] FROM x"
+done "building" 0 of 1
+done "[1/1] FROM x" 1 of 10
+done "[1/1] FROM x" 6 of 15
+done "[1/1] FROM x" 15 of 0
+end "[1/1] FROM x" "stopped"
+end "building" ""
+`
+	if diff := cmp.Diff(want, shown.String()); diff != "" {
 		t.Error(diff)
 	}
-	var none *compact
-	none.slow(steps, start)
+	var none *view
 	none.update(&bkclient.SolveStatus{})
+	none.end()
+}
+
+// A step that was stopped has not failed, and neither has its build; a command
+// that only names the error has.
+func TestViewStopped(t *testing.T) {
+	for text, want := range map[string]string{
+		"context canceled: context canceled":                                                            "stopped",
+		`process "/bin/sh -c make" did not complete successfully: context canceled`:                     "stopped",
+		`process "/bin/sh -c echo context canceled; false" did not complete successfully: exit code: 1`: "failed",
+	} {
+		shown := &told{}
+		v := newView(Progress{To: shown}, func(digest.Digest) string { return "" })
+		now := time.Now()
+		v.update(&bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: digest.FromString("run"), Name: "[1/1] RUN make", Started: &now}}})
+		v.update(&bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: digest.FromString("run"), Name: "[1/1] RUN make", Started: &now, Completed: &now, Error: text}}})
+		v.end()
+		for _, name := range []string{"[1/1] RUN make", "building"} {
+			if line := fmt.Sprintf("end %q %q\n", name, want); !strings.Contains(shown.String(), line) {
+				t.Errorf("%s: want %s, got:\n%s", text, line, shown)
+			}
+		}
+	}
 }
 
 // What is kept of a stream does not depend on how it is cut into pieces.

@@ -31,7 +31,7 @@ const (
 	releaseLimit   = time.Minute      // for one to be taken down
 	// lostExit is the exit code of a process whose real one BuildKit lost, because
 	// its watch died with it (a private engine prevents it: see buildkitd), or
-	// because it ended before it was observed (see errUnobserved);
+	// because it ended while it was observed (see errUnobserved);
 	// lostTries is how often such a run is repeated.
 	lostExit   = 1<<32 - 1
 	lostTries  = 3
@@ -108,6 +108,8 @@ type RunOptions struct {
 	// Log takes the log of the build, whose steps are cached as a rule.
 	Log      io.Writer
 	Progress Progress
+	// Commands shows which command runs; nil shows nothing.
+	Commands whittle.Progress
 }
 
 // Run runs commands, one after the other, in the image that d builds: as its
@@ -117,7 +119,7 @@ type RunOptions struct {
 func (e *Engine) Run(ctx context.Context, d Definition, cmds []Command, o RunOptions) ([]RunResult, error) {
 	var results []RunResult
 	err := e.within(ctx, d, o, func(ctx context.Context, img image) (err error) {
-		results, err = e.runAll(ctx, img, cmds)
+		results, err = e.runAll(ctx, img, cmds, cmp.Or(o.Commands, whittle.Progress(whittle.Unseen{})))
 		return err
 	})
 	if err != nil {
@@ -127,7 +129,7 @@ func (e *Engine) Run(ctx context.Context, d Definition, cmds []Command, o RunOpt
 }
 
 // runAll runs commands in an image, beside its services.
-func (e *Engine) runAll(ctx context.Context, img image, cmds []Command) (results []RunResult, err error) {
+func (e *Engine) runAll(ctx context.Context, img image, cmds []Command, shown whittle.Progress) (results []RunResult, err error) {
 	if len(img.job.services) > 0 {
 		n, why, failed := img.startServices(ctx)
 		switch {
@@ -145,8 +147,11 @@ func (e *Engine) runAll(ctx context.Context, img image, cmds []Command) (results
 		img.beside = n
 	}
 	results = make([]RunResult, 0, len(cmds))
-	for _, c := range cmds {
+	for i, c := range cmds {
+		task := shown.Begin(whittle.Work{Name: "running " + img.redactor.text(c.Name), Item: "command", Total: int64(len(cmds)), Kept: noteworthy})
+		task.Done(int64(i), int64(len(cmds)))
 		r, err := img.repeat(ctx, c)
+		task.End(ended(r))
 		if err != nil {
 			return nil, fmt.Errorf("running %s: %w", c.Name, err)
 		}
@@ -154,6 +159,19 @@ func (e *Engine) runAll(ctx context.Context, img image, cmds []Command) (results
 		results = append(results, r)
 	}
 	return results, nil
+}
+
+// ended is how a command ended, in a word; empty if it succeeded.
+func ended(r RunResult) string {
+	switch {
+	case r.TimedOut:
+		return "timed out"
+	case r.Err != nil:
+		return "not started"
+	case r.ExitCode != 0 && r.Watched == nil:
+		return fmt.Sprintf("exit code %d", r.ExitCode)
+	}
+	return ""
 }
 
 // Warm builds d and makes the engine unpack the result, so that the time of
@@ -174,6 +192,7 @@ type image struct {
 	client   gateway.Client
 	ref      gateway.Reference // nil for an empty root
 	config   whittle.Config
+	text     []byte // of config
 	guard    *buildkitd.Guard
 	job      *job
 	redactor *redactor
@@ -184,24 +203,19 @@ type image struct {
 
 // within builds d and calls do with the image before the build ends.
 func (e *Engine) within(ctx context.Context, d Definition, o RunOptions, do func(context.Context, image) error) error {
-	if len(d.Bases) > 0 && !e.info.NamedContexts {
-		return e.noContexts()
-	}
-	j, err := d.prepare(logOr(o.Log))
+	o = o.together(d)
+	j, err := e.prepare(d, o)
 	if err != nil {
 		return err
 	}
-	err = e.withinOnce(ctx, j, o, do)
-	if frontendMissing(err) {
-		j.useBuiltin("its frontend is not available")
-		err = e.withinOnce(ctx, j, o, do)
-	}
-	return err
+	return e.withLinked(ctx, d, j, o, func(ctx context.Context) error {
+		return j.fallBack(func() error { return e.withinOnce(ctx, j, o, do) })
+	})
 }
 
 func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(context.Context, image) error) error {
 	opt := j.opt
-	opt.Frontend, opt.FrontendAttrs = "", nil
+	opt.Frontend, opt.FrontendAttrs, opt.FrontendInputs = "", nil, nil
 	rec, ch := record(o.Log, o.Progress, e.freeSpace(), j.redactor)
 	built := false
 	var doErr error
@@ -214,7 +228,7 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 	held, release := e.conn.hold(ctx)
 	defer release()
 	_, err := e.client.Build(held, opt, "whittle", func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
-		res, err := c.Solve(ctx, gateway.SolveRequest{Frontend: j.opt.Frontend, FrontendOpt: j.opt.FrontendAttrs, Evaluate: true})
+		res, err := c.Solve(ctx, gateway.SolveRequest{Frontend: j.opt.Frontend, FrontendOpt: j.opt.FrontendAttrs, FrontendInputs: j.inputs, Evaluate: true})
 		if err != nil {
 			return nil, err
 		}
@@ -254,6 +268,7 @@ func newImage(c gateway.Client, res *gateway.Result, g *buildkitd.Guard, j *job)
 	}
 	img.ref = ref
 	if text := res.Metadata[exptypes.ExporterImageConfigKey]; len(text) > 0 {
+		img.text = text
 		if err := json.Unmarshal(text, &img.config); err != nil {
 			return img, fmt.Errorf("image configuration: %w", err)
 		}
@@ -339,9 +354,7 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 		}
 		mounts = append(mounts, more...)
 	}
-	for _, id := range img.secrets {
-		mounts = append(mounts, gateway.Mount{Dest: "/run/secrets/" + id, MountType: pb.MountType_SECRET, SecretOpt: &pb.SecretOpt{ID: id, Mode: 0o444}})
-	}
+	mounts = append(mounts, secretMounts(img.secrets)...)
 	at := gateway.NewContainerRequest{Hostname: "whittle", NetMode: pb.NetMode_NONE, Mounts: mounts}
 	if img.beside != nil {
 		at.NetMode, at.ExtraHosts = pb.NetMode_UNSET, img.beside.hosts
@@ -536,4 +549,12 @@ func (e *ends) bytes() []byte {
 		out = fmt.Appendf(out, "\n[… %s skipped …]\n", whittle.Bytes(e.dropped))
 	}
 	return append(out, e.tail...)
+}
+
+// secretMounts are the mounts of secrets in a container.
+func secretMounts(ids []string) (out []gateway.Mount) {
+	for _, id := range ids {
+		out = append(out, gateway.Mount{Dest: "/run/secrets/" + id, MountType: pb.MountType_SECRET, SecretOpt: &pb.SecretOpt{ID: id, Mode: 0o444}})
+	}
+	return out
 }

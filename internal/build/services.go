@@ -128,7 +128,7 @@ func (n *neighbours) start(ctx context.Context, c gateway.Client, j *job, s Serv
 		return "its image " + s.Image + " is empty", nil
 	}
 	ctr, err := c.NewContainer(ctx, gateway.NewContainerRequest{Hostname: s.Name, NetMode: pb.NetMode_UNSET, ExtraHosts: n.hosts,
-		Mounts: []gateway.Mount{{Dest: "/", MountType: pb.MountType_BIND, Ref: img.ref}}})
+		Mounts: append([]gateway.Mount{{Dest: "/", MountType: pb.MountType_BIND, Ref: img.ref}}, secretMounts(j.secrets)...)})
 	if err != nil {
 		return "", err
 	}

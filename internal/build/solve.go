@@ -64,23 +64,24 @@ type Result struct {
 
 // Build builds d and exports it as o says. See the package for its errors.
 func (e *Engine) Build(ctx context.Context, d Definition, o Output) (*Result, error) {
-	if len(d.Bases) > 0 && !e.info.NamedContexts {
-		return nil, e.noContexts()
-	}
 	switch o.Compression {
 	case "", "gzip", "zstd", "uncompressed":
 	default:
 		return nil, whittle.ErrUsage.Errorf("compression %q is not gzip, zstd or uncompressed", o.Compression)
 	}
-	j, err := d.prepare(logOr(o.Log))
+	below := RunOptions{Log: o.Log, Progress: o.Progress}.together(d)
+	o.Log, o.Progress = below.Log, below.Progress
+	j, err := e.prepare(d, below)
 	if err != nil {
 		return nil, err
 	}
-	res, err := e.solve(ctx, d, o, j)
-	if frontendMissing(err) {
-		j.useBuiltin("its frontend is not available")
-		res, err = e.solve(ctx, d, o, j)
-	}
+	var res *Result
+	err = e.withLinked(ctx, d, j, below, func(ctx context.Context) error {
+		return j.fallBack(func() (err error) {
+			res, err = e.solve(ctx, d, o, j)
+			return err
+		})
+	})
 	return res, err
 }
 
@@ -253,7 +254,7 @@ func (x *export) viaDocker(docker *dockerclient.Client, d Definition, o Output) 
 	}
 	name := "whittle-build:" + strings.ToLower(rand.Text())
 	x.entries = []bkclient.ExportEntry{{Type: "moby", Attrs: map[string]string{"name": name}}}
-	x.notes = append(x.notes, "saved by an old Docker engine: the archive's layers are not compressed, so that there is no transfer size")
+	x.notes = append(x.notes, "saved by an old Docker engine: the archive's layers are not compressed, so that there is no download size")
 	x.save = func(ctx context.Context, w io.Writer) error {
 		defer func() {
 			_, _ = docker.ImageRemove(context.WithoutCancel(ctx), name, dockerclient.ImageRemoveOptions{PruneChildren: true})

@@ -88,24 +88,25 @@ done`
 }
 
 // errUnobserved says that a process has ended, and that nobody knows how. An engine ends
-// all exchange about a container if another process cannot be started in it, which
-// is so when the first one has ended already: its exit code and its output may be
-// lost, and look like those of a success.
+// all exchange about a container if something goes wrong with another process in it, as
+// when the first one ends while the other one is started: its exit code and its output
+// may be lost, and look like those of a success. So no success of a command that ended
+// beside its observer is believed: it is run again, alone.
 var errUnobserved = &gatewaypb.ExitError{ExitCode: lostExit, Err: errors.New("the process had ended when it was to be observed")}
 
 // watch waits for a process until it ends, its check passes, it answers, or
-// the time is over; then it is killed. The error is errUnobserved if it ended before it
-// could be observed.
+// the time is over; then it is killed. The error is errUnobserved if it ended by itself,
+// and as it seems well, while it was observed.
 func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.ContainerProcess, c Command, r *RunResult) error {
 	seen := newObserver(c.Watch)
-	lost := false
-	if !r.Watched.Blind && !c.alone {
+	observed := !r.Watched.Blind && !c.alone
+	if observed {
 		p := img.config.Config
 		args := append([]string{"/bin/sh", "-c", watchScript(requestsScript(seen.asked), img.beside.others()), "sh"}, c.Watch.Check...)
 		// Where it cannot be started, the command ends, too, and its result says so.
 		other, err := ctr.Start(ctx, gateway.StartRequest{Args: args, Env: environment(p.Env, c.Env), User: either(c.User, p.User),
 			Cwd: either(c.Dir, p.WorkingDir), Stdout: seen, Stderr: &ends{}, SecurityMode: pb.SecurityMode_SANDBOX})
-		if lost = err != nil; !lost {
+		if err == nil {
 			go func() { _ = other.Wait() }()
 		}
 	}
@@ -128,7 +129,7 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 	}()
 	select {
 	case err := <-done:
-		if err == nil && lost {
+		if err == nil && observed {
 			return errUnobserved
 		}
 		return err
@@ -140,7 +141,9 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 		select {
 		case err := <-done:
 			// The check passed just before the command ended.
-			ended = true
+			if ended = true; err == nil && observed {
+				return errUnobserved
+			}
 			return err
 		case <-ctx.Done():
 			return context.Cause(ctx)

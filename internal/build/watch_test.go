@@ -44,8 +44,8 @@ func TestWatch(t *testing.T) {
 	if !r[3].TimedOut || string(r[3].Stdout) != "sleeping\n" {
 		t.Errorf("one that stays, without a check: %+v", r[3])
 	}
-	if !r[4].OK() {
-		t.Errorf("one that passes: %+v", r[4])
+	if !r[4].OK() || len(r[4].Times) != 1 || string(r[4].Stdout) == "" {
+		t.Errorf("one that passes, which is run again alone: %+v", r[4])
 	}
 	if r[5].ExitCode != 3 || r[5].Watched.Healthy {
 		t.Errorf("one that ends, with a check that always passes: %+v %+v", r[5], r[5].Watched)

@@ -14,7 +14,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/check"
 	"whittle.dev/whittle/internal/elf"
-	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/python"
 )
 
@@ -125,7 +125,7 @@ func caseOf(t *testing.T, b []byte) *check.Image {
 	img.Root = withModes{img.Root, modes}
 	img.Distributions, _ = python.Distributions(t.Context(), img.Root)
 	if len(folder) > 0 {
-		declared, err := project.ReadDeclared(folder)
+		declared, err := manifest.ReadDeclared(folder)
 		if err != nil {
 			t.Fatal(err)
 		}

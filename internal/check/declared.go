@@ -2,13 +2,15 @@ package check
 
 import (
 	"fmt"
+	"io/fs"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/imports"
 	"whittle.dev/whittle/internal/python/source"
@@ -35,13 +37,16 @@ func declaredAs(s *state, dist string) (why, fix string) {
 	if extra, by, ok := s.extraOfOwn(dist); ok && (s.Project == nil || len(s.Project.Files) == 0) {
 		return fmt.Sprintf("only the extra `%s` of %s requires it", extra, by), fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", extra, dist)
 	}
+	if python.ForWindowsAlone(pep.Normalize(dist)) {
+		return "it is for Windows alone", "declare " + dist + python.WindowsMarker + ", and import it under \"if sys.platform == 'win32':\""
+	}
 	if s.Project == nil {
 		return "nothing that is installed requires it", "add " + dist + " to the dependencies"
 	}
-	var best *project.Dependency
+	var best *manifest.Dependency
 	for i := range s.Project.Dependencies {
 		d := &s.Project.Dependencies[i]
-		if d.Kind == project.BuildSystem || d.Kind == project.Constraint || pep.Normalize(d.Name) != pep.Normalize(dist) {
+		if d.Kind == manifest.BuildSystem || d.Kind == manifest.Constraint || pep.Normalize(d.Name) != pep.Normalize(dist) {
 			continue
 		}
 		if best == nil || d.Kind < best.Kind {
@@ -53,9 +58,9 @@ func declaredAs(s *state, dist string) (why, fix string) {
 	}
 	where := fmt.Sprintf("%s:%d", best.File, best.Line)
 	switch best.Kind {
-	case project.Optional:
+	case manifest.Optional:
 		return fmt.Sprintf("only extra `%s` declares it (%s)", best.Extra, where), fmt.Sprintf("install the extra `%s`, or move %s to the dependencies", best.Extra, dist)
-	case project.Development:
+	case manifest.Development:
 		return fmt.Sprintf("it is declared for development only (%s)", where), "move " + best.Text + " to the dependencies"
 	}
 	return fmt.Sprintf("%s declares it, but it is not installed", where), "install the dependencies of " + best.File + " in the image"
@@ -77,7 +82,7 @@ func bound(s *state, dist string) string {
 			}
 		}
 		for _, d := range s.Project.Dependencies {
-			if d.Kind == project.Constraint && pep.Normalize(d.Name) == name {
+			if d.Kind == manifest.Constraint && pep.Normalize(d.Name) == name {
 				if v, found := d.Specifiers.Pinned(); found {
 					version, ok = v, true
 				}
@@ -109,6 +114,9 @@ func checkDeclared(s *state) []whittle.Problem {
 		for _, r := range append(slices.Clone(st.Python.Roots), st.Python.Later...) {
 			if r.Node == nil {
 				continue
+			}
+			if i, owned := s.owners.Owner[r.Node.File]; owned { // a setting names it: INSTALLED_APPS
+				d.used[s.Distributions[i].Name] = true
 			}
 			for _, n := range imports.Walk(true, r.Node).Nodes {
 				if n.Source != nil && s.owners.OwnFile(n.File, r.Importer.Finder) && !s.owners.IsScript(n.File) && !strings.HasPrefix(n.File, "<") {
@@ -154,20 +162,20 @@ func (d *declared) module(st *start.Process, r start.Root, n *imports.Node) {
 // what runs.
 func (d *declared) one(st *start.Process, n *imports.Node, imp *source.Import, dist *python.Distribution) {
 	d.used[dist.Name] = true
-	kinds := map[project.DependencyKind]*project.Dependency{}
+	kinds := map[manifest.DependencyKind]*manifest.Dependency{}
 	for i := range d.s.Project.Dependencies {
 		dep := &d.s.Project.Dependencies[i]
 		if pep.Normalize(dep.Name) == dist.Name && kinds[dep.Kind] == nil {
 			kinds[dep.Kind] = dep
 		}
 	}
-	if kinds[project.Runtime] != nil || kinds[project.Optional] != nil || imp.Context&source.Guarded != 0 {
+	if kinds[manifest.Runtime] != nil || kinds[manifest.Optional] != nil || imp.Context&source.Guarded != 0 {
 		return
 	}
 	p := whittle.Problem{Rule: whittle.CheckTransitive, Severity: whittle.SeverityWarning, Path: d.s.owners.Shown(n.File), Line: imp.Line, Module: imp.Module, Distribution: dist.Name,
 		ReachedFrom: []string{st.Name}, Fix: "add " + dist.Name + pep.SeriesOf(dist.Version) + " to the dependencies"}
 	at := fmt.Sprintf("%s:%d", p.Path, p.Line)
-	switch dev := kinds[project.Development]; {
+	switch dev := kinds[manifest.Development]; {
 	case dev != nil:
 		p.Rule = whittle.CheckMisplaced
 		p.Message = fmt.Sprintf("%s is imported by %s, which runs; %s:%d declares %s for development only", imp.Module, at, dev.File, dev.Line, dist.Name)
@@ -202,7 +210,7 @@ func (d *declared) unused() []whittle.Problem {
 	var out []whittle.Problem
 	for _, dep := range s.Project.Dependencies {
 		name := pep.Normalize(dep.Name)
-		if dep.Kind != project.Runtime || d.used[name] || s.isProgram(name) || len(s.requirersWithout(name)) > 0 {
+		if dep.Kind != manifest.Runtime || d.used[name] || s.isProgram(name) || len(s.requirersWithout(name)) > 0 {
 			continue
 		}
 		if _, ok := s.installed(name); !ok {
@@ -212,6 +220,89 @@ func (d *declared) unused() []whittle.Problem {
 		out = append(out, whittle.Problem{Rule: whittle.CheckUnused, Severity: whittle.SeverityInfo, Path: dep.File, Line: dep.Line, Distribution: name,
 			Message: fmt.Sprintf("%s is declared by %s:%d, and nothing that was found imports it", dep.Name, dep.File, dep.Line),
 			Fix:     "remove it, if nothing loads it by name (a plug-in, a driver of a database)"})
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	imported := s.importedSomewhere(out)
+	named := s.namedInProject()
+	return slices.DeleteFunc(out, func(p whittle.Problem) bool {
+		return imported[p.Distribution] || slices.ContainsFunc(s.Distributions, func(d python.Distribution) bool {
+			return d.Name == p.Distribution && slices.ContainsFunc(d.ImportNames(), func(m string) bool { return named[m] })
+		})
+	})
+}
+
+// maxNaming bounds the Python texts of the project that are searched for names, in
+// bytes.
+const maxNaming = 32 << 20
+
+// quoted matches a name at the beginning of a string.
+var quoted = regexp.MustCompile(`["']([A-Za-z_][A-Za-z0-9_]*)["'.:]`)
+
+// namedInProject are the modules that strings of the project's code name: a framework
+// imports what its settings name ("debug_toolbar" among Django's applications, also
+// under a condition).
+func (s *state) namedInProject() map[string]bool {
+	out := map[string]bool{}
+	if s.Folder == nil {
+		return out
+	}
+	left := int64(maxNaming)
+	for _, at := range slices.Sorted(maps.Keys(ofProject(s).files)) {
+		if !strings.HasSuffix(at, ".py") || source.ForTests("/"+at) {
+			continue
+		}
+		info, err := fs.Stat(s.Folder, at)
+		if err != nil || info.Size() > left {
+			continue
+		}
+		left -= info.Size()
+		text, err := fs.ReadFile(s.Folder, at)
+		if err != nil {
+			continue
+		}
+		for _, m := range quoted.FindAllSubmatch(text, -1) {
+			out[string(m[1])] = true
+		}
+	}
+	return out
+}
+
+// importedSomewhere are the distributions of problems that a module of the image
+// imports, other than theirs, whether a start reaches it or not: what is loaded by a
+// name, like the parts of an application and the drivers of a library, shows nowhere
+// else.
+func (s *state) importedSomewhere(problems []whittle.Problem) map[string]bool {
+	of := map[string][]int{}
+	for i := range s.Distributions {
+		if slices.ContainsFunc(problems, func(p whittle.Problem) bool { return p.Distribution == s.Distributions[i].Name }) {
+			for _, m := range s.Distributions[i].ImportNames() {
+				of[m] = append(of[m], i)
+			}
+		}
+	}
+	out := map[string]bool{}
+	for _, at := range s.Root.Paths() {
+		if !strings.HasSuffix(at, ".py") || source.ForTests("/"+at) {
+			continue
+		}
+		src, ok := s.Sources(at)
+		if !ok {
+			continue
+		}
+		owner, owned := s.owners.Owner[at]
+		for i := range src.Imports {
+			imp := &src.Imports[i]
+			if imp.Level > 0 || imp.Context&source.TypeChecking != 0 {
+				continue
+			}
+			for _, to := range of[source.Top(imp.Module)] {
+				if !owned || owner != to {
+					out[s.Distributions[to].Name] = true
+				}
+			}
+		}
 	}
 	return out
 }

@@ -15,7 +15,7 @@ import (
 	"whittle.dev/whittle/internal/deps"
 	"whittle.dev/whittle/internal/elf"
 	"whittle.dev/whittle/internal/imagetest"
-	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 	"whittle.dev/whittle/internal/start"
@@ -141,7 +141,7 @@ func checkMadeUp(t *testing.T, p madeUp, where string, index *hostile) *whittle.
 			files["app/"+f] = text
 		}
 	}
-	declared, err := project.ReadDeclared(folder)
+	declared, err := manifest.ReadDeclared(folder)
 	if err != nil {
 		t.Fatal(err)
 	}

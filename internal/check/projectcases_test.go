@@ -147,6 +147,18 @@ var projectCases = []struct{ name, files, want string }{
 	{"a plug-in that says what it would need", "-- deps: --\n[project.scripts]\nshop = \"shop:main\"\n-- shop/__init__.py --\n-- shop/integrations/flask.py --\ntry:\n    import flask\nexcept ImportError:\n    raise DidNotEnable('flask')\n", "runs"},
 	{"an own module that may fail", "-- deps: --\n[project.scripts]\nshop = \"shop:main\"\n-- shop/__init__.py --\ntry:\n    from shop._dev import x\nexcept ImportError:\n    x = None\n-- shop/_dev.py --\nimport cffi\n", "runs"},
 	{"only where it is there", "-- deps: --\n-- app.py --\nimport importlib.util\nif importlib.util.find_spec('numpy'):\n    import numpy\n", "runs"},
+	{"behind a test that returns", "-- deps: --\n-- app.py --\nfrom importlib.util import find_spec\ndef f():\n    if find_spec('numpy') is None:\n        return\n    import numpy\n    from numpy.linalg import norm\n", "runs"},
+	{"behind a test in one function of two", "-- deps: --\n-- app.py --\nfrom importlib.util import find_spec\ndef f():\n    if find_spec('numpy') is None:\n        return\n    import numpy\ndef g():\n    import numpy\n", "runs\nwarning undeclared-dependency numpy app.py:7"},
+	{"behind a test, and at the start", "-- deps: --\n-- app.py --\nimport lib\nfrom importlib.util import find_spec\ndef f():\n    if find_spec('numpy') is None:\n        return\n    import numpy\n-- lib.py --\nimport numpy\n", "fails\nerror undeclared-dependency numpy lib.py:1"},
+	{"behind a test that ends the program", "-- deps: --\n-- app.py --\nimport sys\nfrom importlib.util import find_spec\nif find_spec('numpy') is None:\n    sys.exit('numpy is not installed')\nimport numpy\n", "unknown"},
+	{"behind a test that ends the program, and declared", "-- deps: numpy --\n-- app.py --\nimport sys\nfrom importlib.util import find_spec\nif find_spec('numpy') is None:\n    sys.exit('numpy is not installed')\nimport numpy\n", "runs"},
+	{"behind a try that returns", "-- deps: --\n-- app.py --\ndef f():\n    try:\n        import numpy\n    except ImportError:\n        return\n    import numpy.linalg\n    import scipy\n", "runs\nwarning undeclared-dependency scipy app.py:7"},
+	{"behind a flag", "-- deps: --\n-- app.py --\nfrom importlib.util import find_spec\nHAS_NUMPY = find_spec('numpy') is not None\ndef f():\n    if not HAS_NUMPY:\n        return\n    import numpy\n", "runs"},
+	{"a skipped test", "-- deps: --\n-- app.py --\nimport unittest\ndef f():\n    try:\n        import numpy\n    except ImportError:\n        raise unittest.SkipTest('numpy')\n    import numpy.linalg\n", "runs"},
+	{"behind its version", "-- deps: --\n-- app.py --\nfrom importlib.metadata import PackageNotFoundError, version\ntry:\n    version('PyYAML')\n    import yaml\nexcept PackageNotFoundError:\n    yaml = None\n", "runs"},
+	{"behind another's version", "-- deps: --\n-- app.py --\nfrom importlib.metadata import PackageNotFoundError, version\ntry:\n    version('rich')\n    import yaml\nexcept PackageNotFoundError:\n    yaml = None\n", "fails\nerror undeclared-dependency yaml app.py:4"},
+	{"behind its version, and raised", "-- deps: --\n-- app.py --\nfrom importlib.metadata import PackageNotFoundError, version\ntry:\n    version('PyYAML')\n    import yaml\nexcept PackageNotFoundError:\n    raise RuntimeError('PyYAML is not installed')\n", "fails\nerror undeclared-dependency yaml app.py:4"},
+	{"behind its version, and elsewhere", "-- deps: --\n-- app.py --\nfrom importlib.metadata import PackageNotFoundError, version\nimport lib\ndef f():\n    try:\n        version('PyYAML')\n    except PackageNotFoundError:\n        return\n    import yaml\n-- lib.py --\nimport yaml\n", "fails\nerror undeclared-dependency yaml lib.py:1"},
 	{"an error that says more", "-- deps: --\n-- app.py --\ntry:\n    import pandas\nexcept Exception as e:\n    raise RuntimeError('pandas') from e\n", "fails\nerror undeclared-dependency pandas app.py:2"},
 	{"neither of two", "-- deps: --\n-- app.py --\ntry:\n    import ujson as json\nexcept ImportError:\n    import simplejson as json\n", "fails\nerror undeclared-dependency ujson app.py:2"},
 	{"one of two", "-- deps: simplejson --\n-- app.py --\ntry:\n    import ujson as json\nexcept ImportError:\n    import simplejson as json\n", "runs"},
@@ -154,7 +166,7 @@ var projectCases = []struct{ name, files, want string }{
 	{"a lazy import", "-- deps: --\n-- app.py --\nlazy import numpy\nlazy from scipy import stats\n", "runs\nwarning undeclared-dependency numpy app.py:1\nwarning undeclared-dependency scipy app.py:2"},
 
 	// What is declared and not by the best known name, and what brings its own.
-	{"a fork whose modules are not known", "-- deps: py-cord --\n-- bot.py --\nimport discord\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"py-cord\"\nversion = \"2\"\n", "unknown\ninfo undeclared-dependency discord bot.py:1"},
+	{"a fork whose modules are not known", "-- deps: acme-cord --\n-- bot.py --\nimport rich\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"acme-cord\"\nversion = \"2\"\n", "unknown\ninfo undeclared-dependency rich bot.py:1"},
 	{"an extra that is asked for by its name", "-- deps: psycopg[pool] celery[redis] passlib[bcrypt] --\n-- app.py --\nimport psycopg, psycopg_pool, celery, redis, passlib, bcrypt\n", "runs"},
 	{"boto3 in AWS Lambda", "-- template.yaml --\nTransform: AWS::Serverless-2016-10-31\n-- hello/requirements.txt --\n# none\n-- hello/app.py --\nimport boto3\nimport rich\n", "fails\nerror undeclared-dependency rich hello/app.py:2"},
 	{"Lambda's handler", "-- requirements.txt --\n# none\n-- main.py --\nfrom botocore.exceptions import ClientError\ndef lambda_handler(event, context): pass\n", "runs"},
@@ -175,13 +187,37 @@ var projectCases = []struct{ name, files, want string }{
 	{"a part of a namespace that others have", "-- deps: acme-core --\n-- acme/web/__init__.py --\nimport acme.core.y\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"acme-core\"\nversion = \"2\"\n", "runs"},
 	{"what stands in for a module that is gone", "-- deps: pyasyncore standard-telnetlib audioop-lts --\nrequires-python = \">=3.13\"\n-- app.py --\nimport asyncore, telnetlib, audioop\n", "runs"},
 
+	// Names, and what stands for what they do not say.
+	{"named as the module, but for what names add", "-- deps: django-mptt python-hglib odfpy tensorflow-gpu pygame-ce google-cloud-dns-v1 --\n-- app.py --\nimport mptt, hglib, odf, tensorflow, pygame\n", "runs"},
+	{"named like it", "-- deps: acme-client --\n-- app.py --\nimport acme\n", "unknown"},
+	{"an older table of flit", "-- pyproject.toml --\n[build-system]\nrequires = [\"flit_core\"]\n[tool.flit.metadata]\nmodule = \"shop\"\nrequires = [\"flask\"]\n[tool.flit.metadata.requires-extra]\nx = [\"rich\"]\n-- shop.py --\nimport flask\nimport rich\n", "runs\nwarning undeclared-dependency rich shop.py:2"},
+	{"UTF-16", "-- requirements.txt --\n\xff\xfef\x00l\x00a\x00s\x00k\x00\n\x00\n\x00\n-- app.py --\nimport flask\n", "runs"},
+	{"a package whose folder has another name", "-- setup.py --\nsetup(name='shop', packages=['acme'], package_dir={'acme': 'code'}, install_requires=[])\n-- code/__init__.py --\nfrom acme.b import x\n-- code/b.py --\nx = 1\n", "runs"},
+	{"a package whose folder has another name, by tables", "-- pyproject.toml --\n[build-system]\nrequires = [\"setuptools\"]\n[project]\nname = \"shop\"\n[tool.setuptools.package-dir]\nacme = \"code\"\n-- code/__init__.py --\nimport acme.b\n", "runs"},
+	{"a package whose folder has another name, in setup.cfg", "-- setup.cfg --\n[metadata]\nname = shop\n[options]\npackages = acme\npackage_dir =\n    acme = code\n-- code/__init__.py --\nimport acme.b\n", "runs"},
+	{"a crate's module", "-- deps: --\n-- Cargo.toml --\n[lib]\nname = \"fastlib\"\n-- app.py --\nimport fastlib\n", "runs"},
+	{"an extension of setup.py", "-- setup.py --\nsetup(name='shop', py_modules=['app'], install_requires=[], ext_modules=[Extension('_fast', ['fast.c'])])\n-- app.py --\nimport _fast, fastc\n-- CMakeLists.txt --\npybind11_add_module(fastc src/fast.cpp)\n", "runs"},
+	{"no file of the build names it", "-- deps: --\n-- CMakeLists.txt --\npybind11_add_module(fastcode src/fast.cpp)\n-- app.py --\nimport fastc\n", "fails\nerror undeclared-dependency fastc app.py:1"},
+	{"a folder of what a compiler of interfaces makes", "-- deps: --\n-- app.py --\nfrom protos import hello_pb2, hello_pb2_grpc\n-- protos/hello.proto --\n", "runs"},
+	{"a submodule of git", "-- deps: --\n-- .gitmodules --\n[submodule \"acme\"]\n\tpath = libs/acme\n\turl = https://git.example.org/acme\n-- app.py --\nimport acme\n", "unknown"},
+	{"the library's own tests", "-- deps: --\n-- app.py --\nfrom test.support import captured_stdout\n", "runs"},
+
 	// Versions and platforms.
 	{"gone from the standard library", "-- deps: --\nrequires-python = \">=3.13\"\n-- app.py --\nimport cgi\n", "fails\nerror missing-module cgi app.py:1"},
 	{"gone, and something has it", "-- deps: legacy-cgi setuptools --\nrequires-python = \">=3.13\"\n-- app.py --\nimport cgi, distutils\n", "runs"},
 	{"gone from some versions", "-- deps: --\nrequires-python = \">=3.9\"\n-- app.py --\nimport tomllib\n", "runs\nwarning missing-module tomllib app.py:1"},
 	{"of another version", "-- deps: --\n-- app.py --\nimport cgi\n-- Dockerfile --\nFROM python:3.13-slim\nCMD [\"python\", \"app.py\"]\n", "fails\nerror missing-module cgi app.py:1"},
+	{"a module below that is gone", "-- deps: --\nrequires-python = \">=3.9\"\n-- app.py --\nimport xml.etree.cElementTree as ET\nfrom xml.etree import ElementTree\n", "fails\nerror missing-module xml app.py:1"},
+	{"a module below that is new", "-- deps: --\nrequires-python = \">=3.10\"\n-- app.py --\nfrom asyncio import taskgroups, locks\n", "runs\nwarning missing-module asyncio app.py:1"},
+	{"one that stands in for two", "-- deps: legacy-cgi --\nrequires-python = \">=3.13\"\n-- app.py --\nimport cgi, cgitb\n", "runs"},
 	{"asked for its version", "-- deps: tomli;python_version<'3.11' --\nrequires-python = \">=3.9\"\n-- app.py --\nimport sys\nif sys.version_info >= (3, 11):\n    import tomllib\nelse:\n    import tomli as tomllib\n", "runs"},
 	{"a marker that never holds", "-- deps: tomli;python_version<'3.11' --\nrequires-python = \">=3.12\"\n-- app.py --\nimport tomli\n", "fails\nerror undeclared-dependency tomli app.py:1"},
+	{"declared for Windows alone", "-- deps: pywin32;sys_platform=='win32' --\n-- app.py --\nimport win32api\n", "unknown"},
+	{"declared for Windows alone, in an image", "-- deps: pywin32;sys_platform=='win32' --\n-- app.py --\nimport win32api\n-- Dockerfile --\nFROM python:3.13-slim\nCMD [\"python\", \"app.py\"]\n", "fails\nerror undeclared-dependency win32api app.py:1"},
+	{"declared for Windows alone, and asked", "-- deps: pywin32;sys_platform=='win32' --\n-- app.py --\nimport sys\nif sys.platform == 'win32':\n    import win32api\n", "runs"},
+	{"declared for others than Windows", "-- deps: uvloop;sys_platform!='win32' --\n-- app.py --\nimport uvloop\n", "runs"},
+	{"declared for Windows, and for the others", "-- deps: rich;sys_platform=='win32' rich>=2;sys_platform!='win32' --\n-- app.py --\nimport rich\n", "runs"},
+	{"declared for one machine", "-- deps: orjson;platform_machine=='aarch64' --\n-- app.py --\nimport orjson\n", "runs"},
 	{"Windows alone", "-- deps: --\n-- app.py --\nimport winreg\n", "unknown\ninfo missing-module winreg app.py:1"},
 	{"Windows alone, in an image", "-- deps: --\n-- app.py --\nimport winreg\n-- Dockerfile --\nFROM python:3.13-slim\nCMD [\"python\", \"app.py\"]\n", "fails\nerror missing-module winreg app.py:1"},
 	{"on Windows", "-- deps: --\n-- app.py --\nimport sys\nif sys.platform == 'win32':\n    import winreg\n", "runs"},
@@ -207,10 +243,16 @@ func TestProjectOptions(t *testing.T) {
 		return map[string]string{"flask": "3.1", "werkzeug": "3.1"}, len(reqs) == 1 && reqs[0].Name == "flask"
 	}
 	ships := func(distribution, module string) source.Truth {
-		if module == "discord" && (distribution == "py-cord" || distribution == "discord-py") {
+		if module == "rich" && (distribution == "acme-cord" || distribution == "rich") || module == "kernel" && distribution == "acme-things" {
+			return source.Yes
+		}
+		if module == "kernel" && distribution == "acme-kernel-tools" || module == distribution {
 			return source.Yes
 		}
 		return source.No
+	}
+	brings := func([]pep.Requirement) (map[string]string, bool) {
+		return map[string]string{"django-flask": "1", "flask": "3.1"}, true
 	}
 	tests := []struct {
 		name, files string
@@ -218,13 +260,16 @@ func TestProjectOptions(t *testing.T) {
 		want        string
 	}{
 		{"ignored", "-- deps: --\n-- app.py --\nimport rich, yaml\n", deps.Options{Ignore: []string{"rich", "PyYAML"}}, "runs"},
+		{"the index knows what only requires others", "-- deps: django-flask --\n-- app.py --\nimport flask\n", deps.Options{Ships: ships, Resolve: brings}, "runs\nwarning transitive-dependency flask app.py:1"},
+		{"the index knows that a name that is alike has it", "-- deps: acme-kernel-tools --\n-- app.py --\nimport kernel\n", deps.Options{Ships: ships}, "runs"},
 		{"named", "-- deps: acme-things --\n-- app.py --\nimport kernel\n", deps.Options{Names: map[string]string{"kernel": "acme-things"}}, "runs"},
 		{"an extra", "-- deps: --\n[project.optional-dependencies]\nx = [\"rich\"]\n-- app.py --\nimport rich\n", deps.Options{}, "runs\nwarning undeclared-dependency rich app.py:1"},
 		{"an extra for development", "-- deps: --\n[project.optional-dependencies]\nx = [\"rich\"]\n-- app.py --\nimport rich\n", deps.Options{Development: []string{"x"}}, "fails\nerror misplaced-dependency rich app.py:1"},
 		{"the index", "-- deps: flask --\n-- app.py --\nimport flask\nimport werkzeug\nimport rich\n", deps.Options{Resolve: resolve},
 			"fails\nerror undeclared-dependency rich app.py:3\nwarning transitive-dependency werkzeug app.py:2"},
-		{"the index knows a fork's modules", "-- deps: py-cord --\n-- bot.py --\nimport discord\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"py-cord\"\nversion = \"2\"\n", deps.Options{Ships: ships}, "runs"},
-		{"the index knows that it is no fork", "-- deps: acme-cord --\n-- bot.py --\nimport discord\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"acme-cord\"\nversion = \"2\"\n", deps.Options{Ships: ships}, "fails\nerror undeclared-dependency discord bot.py:1"},
+		{"the index knows a fork's modules", "-- deps: acme-cord --\n-- bot.py --\nimport rich\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"acme-cord\"\nversion = \"2\"\n", deps.Options{Ships: ships}, "runs"},
+		{"the index knows what has another name", "-- deps: acme-things --\n-- bot.py --\nimport kernel\n", deps.Options{Ships: ships}, "runs"},
+		{"the index knows that it is no fork", "-- deps: acme-click --\n-- bot.py --\nimport rich\n-- uv.lock --\nversion = 1\n[[package]]\nname = \"acme-click\"\nversion = \"2\"\n", deps.Options{Ships: ships}, "fails\nerror undeclared-dependency rich bot.py:1"},
 		{"the index does not know", "-- deps: click --\n-- app.py --\nimport rich\n", deps.Options{Resolve: resolve}, "unknown\ninfo undeclared-dependency rich app.py:1"},
 	}
 	for _, tt := range tests {
@@ -240,6 +285,21 @@ func TestProjectOptions(t *testing.T) {
 	}
 }
 
+// TestWindowsAlone: what is for Windows alone is declared for it alone.
+func TestWindowsAlone(t *testing.T) {
+	for _, tt := range []struct{ files, want string }{
+		{"-- deps: --\n-- app.py --\nimport win32api\n", `add pywin32; sys_platform == "win32" to the dependencies, and import it under "if sys.platform == 'win32':"`},
+		{"-- deps: --\n-- app.py --\nimport pythoncom\n", `add pywin32; sys_platform == "win32" to the dependencies, and import it under "if sys.platform == 'win32':"`},
+		{"-- app.py --\n# /// script\n# dependencies = []\n# ///\nimport win32api\n", `add pywin32; sys_platform == "win32" to the script's dependencies, and import it under "if sys.platform == 'win32':"`},
+		{"-- deps: --\n-- app.py --\nimport colorama\n", "add colorama to the dependencies"},
+	} {
+		c, err := check.Project(context.Background(), folder(tt.files), deps.Options{})
+		if err != nil || len(c.Problems) != 1 || c.Problems[0].Fix != tt.want {
+			t.Errorf("%s: %v, %+v, want %s", tt.files, err, c.Problems, tt.want)
+		}
+	}
+}
+
 // TestUnused: what a notebook or a setting names is used.
 func TestUnused(t *testing.T) {
 	tests := []struct{ name, files, want string }{
@@ -249,6 +309,11 @@ func TestUnused(t *testing.T) {
 			"-- boot.sh --\nexec waitress-serve app:app\n-- compose.yml --\nservices: {f: {command: celery flower}}\n-- gunicorn.conf.py --\nbind = ''\n", "left"},
 		{"another spelling", "-- deps: django-rest-framework djangorestframework left --\n-- app.py --\nimport rest_framework\n", "left"},
 		{"may be what is imported", "-- deps: acme-things gunicorn --\n-- app.py --\nimport kernel\n", "gunicorn"},
+		{"loaded by name", "-- deps: django psycopg pandas openpyxl left --\n-- app.py --\nimport django, pandas\n", "left"},
+		{"loaded by what is not there", "-- deps: pandas psycopg --\n-- app.py --\nimport pandas\n", "psycopg"},
+		{"its extra is used", "-- deps: psycopg[pool] left --\n-- app.py --\nimport psycopg_pool\n", "left"},
+		{"Cython", "-- deps: cython numpy scipy left --\n-- app.py --\nimport fast\n-- fast.pyx --\ncimport numpy as np\nfrom scipy.linalg cimport cython_blas\ncdef int f(): return 1\n", "left"},
+		{"a setting names its module", "-- deps: django django-widget-tweaks whitenoise2 left --\n-- app.py --\nimport django\nINSTALLED_APPS = ['widget_tweaks']\nMIDDLEWARE = ['whitenoise.middleware.X']\n", "left"},
 		{"for what is gone", "-- deps: setuptools legacy-cgi left --\n-- app.py --\nimport distutils, cgi\n", "left"},
 		{"there for another", "-- requirements.txt --\nflask==3\n    # via -r requirements.in\nzipp==3\n    # via\n    #   importlib-metadata\n    #   flask\nleft==1\n    # via\n    #   -r requirements.in\n    #   flask\n-- app.py --\nimport flask\n", "left"},
 	}

@@ -19,7 +19,7 @@ func smallMachine() *startMachine {
 	delete(files, "app/main.py")
 	anything := ""
 	for _, name := range strings.Fields(`main run cli app Flask FastAPI Celery Litestar MemoryHuey InMemoryBroker StubBroker HttpUser get_wsgi_application
-		execute_from_command_line SyncWorker Logger new_event_loop Config EventLoopPolicy DefaultEventLoopPolicy App testing set_broker path import_module UvicornWorker Path check_output`) {
+		execute_from_command_line SyncWorker Logger new_event_loop Config EventLoopPolicy DefaultEventLoopPolicy App testing set_broker path import_module UvicornWorker Path check_output include BaseCommand`) {
 		anything += name + " = None\n"
 	}
 	for _, m := range strings.Fields("asyncio importlib sys subprocess multiprocessing time http http.server runpy cProfile pstats profile signal json shlex pathlib") {
@@ -32,7 +32,7 @@ func smallMachine() *startMachine {
 	for _, m := range strings.Fields(`gunicorn gunicorn.app gunicorn.app.wsgiapp gunicorn.glogging gunicorn.workers gunicorn.workers.base gunicorn.workers.sync gunicorn.__main__
 		uvicorn uvicorn.__main__ uvicorn_worker uvloop httptools gevent dotenv hypercorn daphne granian waitress flask fastapi fastapi_cli celery celery.bin celery.bin.celery
 		celery.app celery.app.base arq dramatiq dramatiq.brokers dramatiq.brokers.stub huey litestar taskiq procrastinate faust locust streamlit streamlit.web
-		streamlit.web.bootstrap django django.core django.core.wsgi django.core.management django.db django.db.backends django.db.backends.sqlite3
+		streamlit.web.bootstrap django django.urls django.core django.core.wsgi django.core.management django.core.management.base django.db django.db.backends django.db.backends.sqlite3
 		django.db.backends.sqlite3.base alembic rq twisted httpx awslambdaric awslambdaric.__main__ supervisor honcho circus debugpy debugpy.__main__ coverage coverage.__main__
 		memray scalene watchfiles watchdog ddtrace opentelemetry newrelic poetry pdm pipenv hatch`) {
 		p := packages + strings.ReplaceAll(m, ".", "/")

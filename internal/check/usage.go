@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/imports"
 	"whittle.dev/whittle/internal/python/source"
@@ -145,7 +145,7 @@ func (u *usage) extras() {
 		return
 	}
 	for _, d := range u.s.Project.Dependencies {
-		if d.Kind != project.Runtime && d.Kind != project.Optional {
+		if d.Kind != manifest.Runtime && d.Kind != manifest.Optional {
 			continue
 		}
 		for i := range u.s.Distributions {

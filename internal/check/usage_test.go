@@ -14,8 +14,8 @@ import (
 	"whittle.dev/whittle/internal/check"
 	"whittle.dev/whittle/internal/elf"
 	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 	"whittle.dev/whittle/internal/start"
@@ -160,11 +160,11 @@ func TestUsageExtras(t *testing.T) {
 	maps.Copy(files, installed("pandas", nil))
 	maps.Copy(files, installed("openpyxl", nil))
 	img := image(files, whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "main.py"}, WorkingDir: "/app"})
-	wants := func(name, extra string, kind project.DependencyKind) project.Dependency {
-		return project.Dependency{Requirement: pep.Requirement{Name: name}, Kind: kind, Extra: extra}
+	wants := func(name, extra string, kind manifest.DependencyKind) manifest.Dependency {
+		return manifest.Dependency{Requirement: pep.Requirement{Name: name}, Kind: kind, Extra: extra}
 	}
-	img.Project = &project.Declared{Dependencies: []project.Dependency{wants("pandas", "", project.Runtime), wants("OpenPyXL", "excel", project.Optional),
-		wants("openpyxl", "all", project.Optional), wants("openpyxl", "", project.Development)}}
+	img.Project = &manifest.Declared{Dependencies: []manifest.Dependency{wants("pandas", "", manifest.Runtime), wants("OpenPyXL", "excel", manifest.Optional),
+		wants("openpyxl", "all", manifest.Optional), wants("openpyxl", "", manifest.Development)}}
 	used, err := check.Usage(context.Background(), img)
 	if err != nil {
 		t.Fatal(err)

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 )
 
@@ -35,6 +35,16 @@ func (a *closure) has(dists []string) (runs, only bool) {
 	return runs, only && !runs
 }
 
+// identified says that the modules of all that is installed are known.
+func (a *closure) identified() bool {
+	for name := range a.runs {
+		if name != "" && python.ModulesOf(name) == nil {
+			return false
+		}
+	}
+	return true
+}
+
 // closureOf is the closure of what a unit declares.
 func (t *tree) closureOf(u *unit) *closure {
 	if u.transitive != nil {
@@ -57,15 +67,15 @@ func (t *tree) closureOf(u *unit) *closure {
 			d := &v.declared.Dependencies[i]
 			name := pep.Normalize(d.Name)
 			switch {
-			case d.Kind == project.Runtime && !t.applies(u, d):
-			case d.Kind == project.Runtime, t.takes(v, d):
+			case d.Kind == manifest.Runtime && !t.applies(u, d):
+			case d.Kind == manifest.Runtime, t.takes(v, d):
 				starts = append(starts, name)
 				for _, w := range t.units {
 					if name != "" && pep.Normalize(w.declared.Name) == name && w.dir != "." {
 						visit(w)
 					}
 				}
-			case d.Kind == project.Optional || d.Kind == project.Development:
+			case d.Kind == manifest.Optional || d.Kind == manifest.Development:
 				others = append(others, name)
 			}
 		}
@@ -92,7 +102,7 @@ func (a *closure) close(t *tree, u *unit, starts, others []string) {
 	for _, s := range starts {
 		a.runs[s] = true
 	}
-	var lock *project.Lock
+	var lock *manifest.Lock
 	for _, v := range u.chain() {
 		if lock == nil {
 			lock = v.declared.Lock
@@ -146,7 +156,7 @@ func resolve(t *tree, u *unit, a *closure) {
 		seen[v] = true
 		for i := range v.declared.Dependencies {
 			d := &v.declared.Dependencies[i]
-			if d.Kind != project.Runtime && !t.takes(v, d) || !t.applies(u, d) {
+			if d.Kind != manifest.Runtime && !t.takes(v, d) || !t.applies(u, d) {
 				continue
 			}
 			if d.URL != "" {
@@ -181,7 +191,7 @@ func resolve(t *tree, u *unit, a *closure) {
 func conditional(u *unit, name string) bool {
 	for _, v := range u.chain() {
 		for i := range v.declared.Dependencies {
-			if d := &v.declared.Dependencies[i]; pep.Normalize(d.Name) == name && d.Kind == project.Runtime && strings.Contains(d.Text, ";") {
+			if d := &v.declared.Dependencies[i]; pep.Normalize(d.Name) == name && d.Kind == manifest.Runtime && strings.Contains(d.Text, ";") {
 				return true
 			}
 		}
@@ -192,7 +202,7 @@ func conditional(u *unit, name string) bool {
 // venv is the project's virtual environment.
 type venv struct {
 	distributions []python.Distribution
-	lock          *project.Lock
+	lock          *manifest.Lock
 	// modules are those of each distribution by their top-level names.
 	modules map[string]string
 }
@@ -206,7 +216,7 @@ func (t *tree) installed() []python.Distribution {
 
 // readVenv reads the metadata of what is installed in a virtual environment.
 func readVenv(fsys fs.FS, dir string) *venv {
-	v := &venv{lock: &project.Lock{Files: []string{dir}, Requires: map[string][]string{}}, modules: map[string]string{}}
+	v := &venv{lock: &manifest.Lock{Files: []string{dir}, Requires: map[string][]string{}}, modules: map[string]string{}}
 	infos, _ := fs.Glob(fsys, path.Join(dir, "lib/python*/site-packages/*.dist-info"))
 	for _, info := range infos {
 		b, err := fs.ReadFile(fsys, path.Join(info, "METADATA"))

@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/python/source"
 )
 
@@ -225,6 +225,9 @@ func takeFile(t *tree, p, name string) error {
 		t.folder.settings = append(t.folder.settings, p)
 	}
 	t.platform.take(name, func() ([]byte, error) { return t.read(p) })
+	if err := t.made.take(p, name, func() ([]byte, error) { return t.read(p) }); err != nil {
+		return err
+	}
 	switch {
 	case strings.HasSuffix(p, ".py"):
 		if len(t.sources) >= MaxSources {
@@ -233,6 +236,11 @@ func takeFile(t *tree, p, name string) error {
 		return scanFile(t, p)
 	case strings.HasSuffix(p, ".ipynb"):
 		return notebook(t, p)
+	case cython.MatchString(p):
+		if err := scanCython(t, p); err != nil || path.Ext(p) != ".pyx" {
+			return err
+		}
+		t.folder.add(p, strings.TrimSuffix(p, ".pyx"))
 	case without.MatchString(p):
 		dir, base := path.Split(p)
 		stem, _, _ := strings.Cut(base, ".")
@@ -265,11 +273,11 @@ func scanFile(t *tree, p string) error {
 		t.platform.takeSource(t.sources[p])
 	}
 	if bytes.Contains(b, []byte("# /// script")) {
-		if deps, ok := project.ScriptDependencies(p, b); ok {
+		if deps, ok := manifest.ScriptDependencies(p, b); ok {
 			if t.scripts == nil {
-				t.scripts = map[string][]project.Dependency{}
+				t.scripts = map[string][]manifest.Dependency{}
 			}
-			t.scripts[p] = append([]project.Dependency{}, deps...) // none is not nil
+			t.scripts[p] = append([]manifest.Dependency{}, deps...) // none is not nil
 		}
 	}
 	return nil
@@ -309,7 +317,7 @@ func notebook(t *tree, p string) error {
 			}
 			own.WriteString(line)
 		}
-		t.notebooks = append(t.notebooks, source.Scan([]byte(own.String())))
+		t.others = append(t.others, source.Scan([]byte(own.String())))
 	}
 	return nil
 }

@@ -15,8 +15,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -87,12 +87,13 @@ type tree struct {
 	fsys    fs.FS
 	options Options
 	sources map[string]*source.Facts // by file
-	// notebooks are the sources of the cells of notebooks: they ship nowhere,
-	// and use what is declared.
-	notebooks []*source.Facts
+	// others use what is declared, and nothing that they import is missed: the
+	// cells of notebooks, which ship nowhere, and what Cython compiles.
+	others []*source.Facts
+	made   made
 	// scripts are those that declare their dependencies themselves (PEP 723), by
 	// file.
-	scripts map[string][]project.Dependency
+	scripts map[string][]manifest.Dependency
 	// adjusts says that a module that is shipped changes sys.path.
 	adjusts bool
 	units   []*unit // the deepest first, the project's own last
@@ -419,6 +420,6 @@ func (t *tree) isNamed(imp *source.Import) bool {
 func (t *tree) isOwnName(module string) bool {
 	name := pep.Normalize(source.Top(module))
 	return slices.ContainsFunc(t.units, func(u *unit) bool {
-		return name != "" && cmp.Or(pep.Normalize(u.declared.Name), "-") == name
+		return name != "" && cmp.Or(pep.Normalize(u.declared.Name), "-") == name || slices.Contains(u.declared.Mapped, source.Top(module))
 	})
 }

@@ -1,14 +1,15 @@
 package deps
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -62,6 +63,70 @@ func (h providers) providedBy(p *whittle.Problem, a *closure, n *python.Named, w
 	return true
 }
 
+// declared is about what is declared for what runs: whether it has the module,
+// and whether it does everywhere.
+func (h providers) declared(s *declarations, n *python.Named, file string, imp *source.Import, way route) {
+	if s.runs == nil {
+		return
+	}
+	if way.level == atStart && s.notOnLinux {
+		h.t.doubt("on which platform it is to run: %s:%d imports %s, and %s is declared for others than Linux alone", file, imp.Line, n.Module, s.runs.Name)
+	}
+	if slices.Contains(n.Perhaps, pep.Normalize(s.runs.Name)) {
+		h.perhaps(s, n, way)
+	}
+}
+
+// perhaps is about a declaration of a distribution whose modules are not known
+// and whose name is like that of a module, or of the distribution that has it. It
+// may be one that has no modules and requires what does: then that comes along.
+func (h providers) perhaps(s *declarations, n *python.Named, way route) {
+	has := source.Maybe
+	if h.u.names.Ships != nil {
+		has = h.u.names.Ships(pep.Normalize(s.runs.Name), n.Module)
+	}
+	if has == source.No {
+		a := h.t.closureOf(h.u)
+		resolve(h.t, h.u, a)
+		n.Distribution = cmp.Or(n.Distribution, pep.Normalize(source.Top(n.Module)))
+		if along, _ := a.has([]string{n.Distribution}); along && h.u.names.Ships(n.Distribution, n.Module) != source.No {
+			s.runs, s.transitive = nil, true
+			return
+		}
+	}
+	if way.level == atStart && (has == source.No || has == source.Maybe && !n.NamedFor(s.runs.Name)) {
+		h.t.doubt("whether %s has %s", s.runs.Name, source.Top(n.Module))
+	}
+}
+
+// indexKnows says that the package index knows a declared distribution to have
+// a module that none is known to have.
+func (h providers) indexKnows(n *python.Named) bool {
+	if h.t.options.Ships == nil || len(n.Candidates) > 0 {
+		return false
+	}
+	for i, name := range h.unidentified() {
+		if i < maxProviders && h.u.names.Ships(name, n.Module) == source.Yes {
+			h.t.provided[name] = true
+			return true
+		}
+	}
+	return false
+}
+
+// isMade says that a module that no distribution is known to have is one that
+// the build makes, or that is in a submodule that is not checked out.
+func isMade(t *tree, imp *source.Import, n *python.Named, way route) bool {
+	if generated.MatchString(source.Top(n.Module)) || len(imp.Names) > 0 && !slices.ContainsFunc(imp.Names, func(name string) bool { return !generated.MatchString(name) }) || t.made.makes(n.Module) {
+		return true
+	}
+	dir, ok := t.made.inSubmodule(n.Module, t.folder)
+	if ok && way.level == atStart {
+		t.doubt("what is in %s, a submodule of git that is not checked out", dir)
+	}
+	return ok
+}
+
 // unidentified are the distributions that a unit declares, whose modules are not known
 // and which no import is known to use.
 func (h providers) unidentified() []string {
@@ -70,7 +135,7 @@ func (h providers) unidentified() []string {
 		for i := range v.declared.Dependencies {
 			d := &v.declared.Dependencies[i]
 			name := pep.Normalize(d.Name)
-			if d.Kind == project.Runtime && name != "" && !h.t.uses.names[name] && python.ModulesOf(name) == nil && !slices.Contains(out, name) && !h.t.isUnit(name) && !stubs(name) {
+			if d.Kind == manifest.Runtime && name != "" && !h.t.uses.names[name] && python.ModulesOf(name) == nil && !slices.Contains(out, name) && !h.t.isUnit(name) && !stubs(name) {
 				out = append(out, name)
 			}
 		}
@@ -88,7 +153,7 @@ func (h providers) askedFor(dists []string) bool {
 	for _, v := range h.u.chain() {
 		for i := range v.declared.Dependencies {
 			d := &v.declared.Dependencies[i]
-			if d.Kind != project.Runtime && !h.t.takes(v, d) {
+			if d.Kind != manifest.Runtime && !h.t.takes(v, d) {
 				continue
 			}
 			for _, extra := range d.Extras {
@@ -96,6 +161,7 @@ func (h providers) askedFor(dists []string) bool {
 				if slices.ContainsFunc(dists, func(dist string) bool {
 					return dist == name || dist == pep.Normalize(d.Name)+"-"+name || len(name) > 3 && strings.HasPrefix(dist, name)
 				}) {
+					h.t.provided[pep.Normalize(d.Name)] = true
 					return true
 				}
 			}

@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -54,7 +54,14 @@ func (t *tree) standard(u *unit, file string, imp *source.Import, way route) {
 		}
 		return
 	}
-	since, until := python.StandardSpan(imp.Module)
+	module := imp.Module
+	since, until := python.StandardSpan(module)
+	for _, n := range imp.Names {
+		if since == 0 && until == 0 {
+			module = imp.Module + "." + n
+			since, until = python.StandardSpan(module)
+		}
+	}
 	if since == 0 && until == 0 || replaced(t, u, imp.Module) || way.level != atStart {
 		return
 	}
@@ -71,6 +78,7 @@ func (t *tree) standard(u *unit, file string, imp *source.Import, way route) {
 	if len(without) == 0 {
 		return
 	}
+	at = fmt.Sprintf("%s is imported by %s:%d", module, file, imp.Line)
 	p.Severity = whittle.SeverityWarning
 	if len(without) == len(minors) {
 		p.Severity = whittle.SeverityError
@@ -106,7 +114,7 @@ func replaced(t *tree, u *unit, module string) bool {
 // replaces says that a distribution replaces a module that the standard library
 // no longer has, by its name: legacy-cgi, audioop-lts, pyasyncore.
 func replaces(distribution, top string) bool {
-	return anyOf(words(distribution), []string{top, "py" + top}) || top == "distutils" && distribution == "setuptools"
+	return anyOf(words(distribution), []string{top, "py" + top}) || top == "distutils" && distribution == "setuptools" || top == "cgitb" && distribution == "legacy-cgi"
 }
 
 // platforms are the values of sys.platform that a condition is asked for.
@@ -159,14 +167,27 @@ func (t *tree) holds(u *unit, conditions []source.Condition) source.Truth {
 }
 
 // applies says whether the marker of a dependency may hold where a unit runs.
-func (t *tree) applies(u *unit, d *project.Dependency) bool {
-	for _, rt := range runtimes(t, u) {
-		series := fmt.Sprintf("3.%d", rt.Version[1])
-		env := python.Interpreter{Series: series, Version: series + ".9", Implementation: "cpython"}.Environment("x86_64")
+func (t *tree) applies(u *unit, d *manifest.Dependency) bool {
+	return slices.ContainsFunc(runtimes(t, u), func(rt source.Runtime) bool { return marked(d, rt) })
+}
+
+// machines are values of platform_machine: a project does not say on which it
+// runs.
+var machines = []string{"x86_64", "aarch64", "AMD64", "arm64", "armv7l", "i686", "ppc64le", "s390x", "riscv64"}
+
+// marked says whether the marker of a dependency may hold in a runtime, on some
+// machine.
+func marked(d *manifest.Dependency, rt source.Runtime) bool {
+	series := fmt.Sprintf("3.%d", rt.Version[1])
+	return slices.ContainsFunc(machines, func(machine string) bool {
+		env := python.Interpreter{Series: series, Version: series + ".9", Implementation: "cpython"}.Environment(machine)
 		env.SysPlatform, env.OSName, env.PlatformSystem = rt.Platform, rt.OSName, rt.System
-		if ok, err := d.Marker.Evaluate(env, ""); ok || err != nil {
-			return true
-		}
-	}
-	return false
+		ok, err := d.Marker.Evaluate(env, "")
+		return ok || err != nil
+	})
+}
+
+// onLinuxToo says that the marker of a dependency may hold on Linux.
+func onLinuxToo(t *tree, u *unit, d *manifest.Dependency) bool {
+	return slices.ContainsFunc(runtimes(t, u), func(rt source.Runtime) bool { return rt.Platform == platforms[0].platform && marked(d, rt) })
 }

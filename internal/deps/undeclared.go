@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -50,28 +50,31 @@ func (t *tree) namesOf(u *unit, imp *source.Import) []python.Named {
 type declarations struct {
 	// runs is a declaration for what runs, whose marker holds; elsewhere one
 	// whose marker never does where the project runs.
-	runs, elsewhere, extra, dev *project.Dependency
+	runs, elsewhere, extra, dev *manifest.Dependency
 	// transitive and only say that a dependency for production requires it, or
 	// only one for development.
 	transitive, only bool
+	// notOnLinux says that none of the declarations for what runs holds on Linux.
+	notOnLinux bool
 }
 
 func (t *tree) declarationsOf(u *unit, file string, dists []string) declarations {
 	var s declarations
-	take := func(v *unit, d *project.Dependency, script bool) {
+	take := func(v *unit, d *manifest.Dependency, script bool) {
 		if !slices.Contains(dists, pep.Normalize(d.Name)) {
 			return
 		}
 		switch {
-		case d.Kind == project.Runtime && (script || t.applies(u, d)) || t.takes(v, d):
+		case d.Kind == manifest.Runtime && (script || t.applies(u, d)) || t.takes(v, d):
+			s.notOnLinux = (s.runs == nil || s.notOnLinux) && d.Kind == manifest.Runtime && !onLinuxToo(t, u, d)
 			s.runs = d
-		case d.Kind == project.Runtime:
+		case d.Kind == manifest.Runtime:
 			s.elsewhere = d
-		case d.Kind == project.Development || d.Kind == project.Optional && slices.Contains(t.options.Development, d.Extra):
+		case d.Kind == manifest.Development || d.Kind == manifest.Optional && slices.Contains(t.options.Development, d.Extra):
 			if s.dev == nil {
 				s.dev = d
 			}
-		case d.Kind == project.Optional && s.extra == nil:
+		case d.Kind == manifest.Optional && s.extra == nil:
 			s.extra = d
 		}
 	}
@@ -84,7 +87,7 @@ func (t *tree) declarationsOf(u *unit, file string, dists []string) declarations
 		}
 		for _, l := range v.lists {
 			for i := range l.declared.Dependencies {
-				if d := &l.declared.Dependencies[i]; d.Kind == project.Runtime {
+				if d := &l.declared.Dependencies[i]; d.Kind == manifest.Runtime {
 					take(l, d, false)
 				}
 			}
@@ -98,14 +101,12 @@ func (t *tree) declarationsOf(u *unit, file string, dists []string) declarations
 func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n *python.Named) {
 	dists := append(append([]string{n.Distribution}, n.Candidates...), n.Perhaps...)
 	dists = slices.DeleteFunc(dists, func(d string) bool { return d == "" })
-	if t.ignored(n.Module, dists) || slices.ContainsFunc(dists, t.isUnit) {
+	if t.ignored(n.Module, dists) || slices.ContainsFunc(dists, t.isUnit) || foundBefore(imp, n, dists) {
 		return
 	}
 	s, h := t.declarationsOf(u, file, dists), providers{t, u}
-	if s.runs != nil && way.level == atStart && slices.Contains(n.Perhaps, pep.Normalize(s.runs.Name)) {
-		t.doubt("whether %s has %s", s.runs.Name, source.Top(n.Module))
-	}
-	if s.runs != nil || installedByImage(t, dists) || t.platform.has(dists) || h.askedFor(dists) || generated.MatchString(source.Top(n.Module)) && n.Distribution == "" {
+	h.declared(&s, n, file, imp, way)
+	if s.runs != nil || installedByImage(t, dists) || t.platform.has(dists) || h.askedFor(dists) || n.Distribution == "" && isMade(t, imp, n, way) {
 		return
 	}
 	p := whittle.Problem{Rule: whittle.CheckUndeclared, Path: file, Line: imp.Line, Module: n.Module, Distribution: n.Distribution, ReachedFrom: way.steps}
@@ -115,12 +116,17 @@ func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n
 	}
 	at := fmt.Sprintf("%s is imported by %s:%d%s", n.Module, file, imp.Line, from)
 	if t.scripts[file] != nil {
-		inScript(t, p, at, n)
+		if imp.Context&source.Asked == 0 {
+			inScript(t, p, at, n)
+		}
 		return
 	}
 	a := t.closureOf(u)
 	if resolve(t, u, a); !s.transitive {
 		s.transitive, s.only = a.has(dists)
+	}
+	if n.Distribution == "" && !s.transitive && h.indexKnows(n) {
+		return
 	}
 	call := whittle.SeverityWarning // an application's own functions are called; a library's may be for those who have more
 	if u.declared.Builds {
@@ -156,13 +162,43 @@ func (t *tree) undeclared(u *unit, file string, imp *source.Import, way route, n
 			declaredNowhere(t, &p, a, way, n, &s, at, call)
 		}
 	}
-	if p.Severity == "" {
+	t.judged(p, a, imp, way, n)
+}
+
+// judged reports a problem of an import, or says what is in doubt about it.
+func (t *tree) judged(p whittle.Problem, a *closure, imp *source.Import, way route, n *python.Named) {
+	switch {
+	case p.Severity == "":
+		return
+	case imp.Context&source.Asked != 0:
+		if way.level == atStart && p.Severity == whittle.SeverityError {
+			t.doubt("whether it is to run without %s, which nothing declares for it: %s:%d imports it behind a test that ends the program where it is not there", source.Top(n.Module), p.Path, p.Line)
+		}
 		return
 	}
+	onWindows(&p, n)
 	if !a.known && (p.Severity == whittle.SeverityInfo || p.Rule == whittle.CheckMisplaced) && way.level == atStart {
 		t.doubt("%s", a.why)
 	}
 	t.report(p)
+}
+
+// foundBefore says that an import only runs where the metadata of its
+// distribution was found.
+func foundBefore(imp *source.Import, n *python.Named, dists []string) bool {
+	return slices.ContainsFunc(imp.Found, func(name string) bool {
+		name = pep.Normalize(name)
+		return slices.Contains(dists, name) || name == pep.Normalize(source.Top(n.Module))
+	})
+}
+
+// onWindows says of a distribution for Windows alone that it is one.
+func onWindows(p *whittle.Problem, n *python.Named) {
+	if !python.ForWindowsAlone(n.Distribution) || !strings.HasPrefix(p.Fix, "add ") {
+		return
+	}
+	p.Message += "; it is for Windows alone"
+	p.Fix = strings.Replace(p.Fix, " to the ", python.WindowsMarker+" to the ", 1) + `, and import it under "if sys.platform == 'win32':"`
 }
 
 // presumed says that nothing but its place makes a file a start.
@@ -183,9 +219,12 @@ func declaredNowhere(t *tree, p *whittle.Problem, a *closure, way route, n *pyth
 		why, fix := NotKnown(n)
 		p.Message, p.Fix, p.Distribution = at+"; "+why, fix, ""
 		p.Severity = atLevel(way.level, whittle.SeverityInfo, "", "")
-		if a.known && len(a.runs) == 0 {
+		if a.known && (len(a.runs) == 0 || len(n.Candidates) > 0 && a.identified()) {
 			p.Severity = atLevel(way.level, whittle.SeverityError, call, whittle.SeverityWarning)
-			p.Message = at + "; no dependency is declared, and it is no module of the project; " + why
+			p.Message = at + "; no dependency declares it, and it is no module of the project; " + why
+			if len(a.runs) == 0 {
+				p.Message = at + "; no dependency is declared, and it is no module of the project; " + why
+			}
 		} else if way.level == atStart {
 			t.doubt("which distribution has %s", source.Top(n.Module))
 		}
@@ -209,6 +248,7 @@ func inScript(t *tree, p whittle.Problem, at string, n *python.Named) {
 	}
 	p.Severity, p.Message = whittle.SeverityError, at+"; the script's own metadata does not declare it"
 	p.Fix = "add " + n.Distribution + " to the script's dependencies"
+	onWindows(&p, n)
 	t.report(p)
 }
 
@@ -261,7 +301,7 @@ func soften(t *tree) {
 		r, reached := t.at[p]
 		for i := range src.Imports {
 			imp := &src.Imports[i]
-			if imp.Context&(source.Guarded|source.Handler|source.Lazy|source.Dynamic) != 0 || len(imp.Conditions) > 0 || passesOn(imp) || reached && (r.level == inCall || r.level == guarded) {
+			if imp.Context&(source.Guarded|source.Handler|source.Lazy|source.Dynamic|source.Asked) != 0 || len(imp.Conditions)+len(imp.Found) > 0 || passesOn(imp) || reached && (r.level == inCall || r.level == guarded) {
 				optional[source.Top(imp.Module)] = true
 			}
 		}

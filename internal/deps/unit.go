@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -16,7 +16,7 @@ import (
 // its workspace, a service with its own requirements.
 type unit struct {
 	dir      string
-	declared *project.Declared
+	declared *manifest.Declared
 	// up is the unit above it; what that declares counts here, too.
 	up *unit
 	// lists are the folders below that have lists of dependencies and no module:
@@ -38,7 +38,7 @@ func readUnits(t *tree) {
 		return cmp.Or(order(a, b), cmp.Compare(strings.Count(b, "/"), strings.Count(a, "/")), strings.Compare(a, b))
 	})
 	for _, dir := range dirs {
-		d, err := project.ReadDeclaredIn(t.fsys, dir)
+		d, err := manifest.ReadDeclaredIn(t.fsys, dir)
 		u := &unit{dir: dir, declared: d}
 		if dir != "." && (len(d.Files) == 0 || len(t.units) >= maxUnits) {
 			continue
@@ -175,7 +175,7 @@ func (u *unit) chain() []*unit {
 	var out []*unit
 	for ; u != nil; u = u.up {
 		out = append(out, u)
-		if !slices.ContainsFunc(u.declared.Dependencies, func(d project.Dependency) bool { return d.Kind == project.Runtime }) {
+		if !slices.ContainsFunc(u.declared.Dependencies, func(d manifest.Dependency) bool { return d.Kind == manifest.Runtime }) {
 			out = append(out, u.lists...)
 		}
 	}
@@ -185,11 +185,11 @@ func (u *unit) chain() []*unit {
 // takes says that what a unit does not declare for every installation is
 // installed: an extra, or a group that is not for development, of an
 // application, or that an image is made with.
-func (t *tree) takes(u *unit, d *project.Dependency) bool {
+func (t *tree) takes(u *unit, d *manifest.Dependency) bool {
 	switch {
-	case d.Kind == project.Optional:
+	case d.Kind == manifest.Optional:
 		return installs(t, d)
-	case d.Kind != project.Development || d.ForDevelopment():
+	case d.Kind != manifest.Development || d.ForDevelopment():
 		return false
 	}
 	return !u.declared.Builds || slices.ContainsFunc(t.images, func(r *image) bool { return r.extras[pep.Normalize(d.Group)] })
@@ -206,7 +206,7 @@ func (t *tree) isUnit(name string) bool {
 
 // installs says that an image is made with an extra, or that the project asks
 // for its own: shop[web] among the dependencies of shop.
-func installs(t *tree, d *project.Dependency) bool {
+func installs(t *tree, d *manifest.Dependency) bool {
 	extra := pep.Normalize(d.Extra)
 	if slices.ContainsFunc(t.images, func(r *image) bool { return r.extras["*"] || r.extras[extra] }) {
 		return true
@@ -214,7 +214,7 @@ func installs(t *tree, d *project.Dependency) bool {
 	for _, u := range t.units {
 		for i := range u.declared.Dependencies {
 			e := &u.declared.Dependencies[i]
-			if e.Kind == project.Runtime && t.isUnit(pep.Normalize(e.Name)) && slices.Contains(e.Extras, extra) {
+			if e.Kind == manifest.Runtime && t.isUnit(pep.Normalize(e.Name)) && slices.Contains(e.Extras, extra) {
 				return true
 			}
 		}
@@ -227,7 +227,7 @@ func installs(t *tree, d *project.Dependency) bool {
 func nameUnits(t *tree) {
 	ships := cached(t.options.Ships)
 	for _, u := range t.units {
-		all := &project.Declared{}
+		all := &manifest.Declared{}
 		for _, v := range append(u.chain(), t.units...) {
 			all.Dependencies = append(all.Dependencies, v.declared.Dependencies...)
 			all.Locked = append(all.Locked, v.declared.Locked...)
@@ -237,7 +237,7 @@ func nameUnits(t *tree) {
 		}
 		for _, r := range t.images {
 			for _, name := range r.installs {
-				all.Dependencies = append(all.Dependencies, project.Dependency{Requirement: pep.Requirement{Name: name}})
+				all.Dependencies = append(all.Dependencies, manifest.Dependency{Requirement: pep.Requirement{Name: name}})
 			}
 		}
 		u.names = python.NewNames(t.installed())

@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -26,7 +26,7 @@ func (s uses) more(f *folder, dir, top string) bool {
 	return f.module[own] != "" && !f.isPackage(own) && s.deeper[top]
 }
 
-// usesOf are what the modules import, and the cells of notebooks.
+// usesOf are what the modules import, the cells of notebooks and Cython.
 func usesOf(t *tree) uses {
 	s := uses{map[string]bool{}, map[string]bool{}}
 	use := func(u *unit, src *source.Facts) {
@@ -48,7 +48,7 @@ func usesOf(t *tree) uses {
 	for _, p := range slices.Sorted(maps.Keys(t.sources)) {
 		use(t.unitOf(p), t.sources[p])
 	}
-	for _, src := range t.notebooks {
+	for _, src := range t.others {
 		use(t.units[len(t.units)-1], src)
 	}
 	return s
@@ -65,12 +65,13 @@ func (t *tree) unused() []whittle.Problem {
 	for name := range used {
 		same[squeeze.Replace(name)] = true
 	}
+	loaded := loadedByName(t)
 	var out []whittle.Problem
 	for _, u := range t.units {
 		for i := range u.declared.Dependencies {
 			d := &u.declared.Dependencies[i]
 			name := pep.Normalize(d.Name)
-			if d.Kind != project.Runtime || d.Via || used[name] || same[squeeze.Replace(name)] || t.provided[name] || open && python.ModulesOf(name) == nil ||
+			if d.Kind != manifest.Runtime || d.Via || used[name] || same[squeeze.Replace(name)] || t.provided[name] || loaded[name] || open && python.ModulesOf(name) == nil ||
 				t.isUnit(name) || t.ignored(name, []string{name}) || u.auxiliary() || stubs(name) || t.uses.replacesStandard(name) {
 				continue
 			}
@@ -80,6 +81,24 @@ func (t *tree) unused() []whittle.Problem {
 		}
 	}
 	return unnamed(t, out)
+}
+
+// loadedByName are the distributions that the standard library, or one that the
+// project declares, loads by a name in a string: a driver of a database.
+func loadedByName(t *tree) map[string]bool {
+	declared := map[string]bool{"python": true}
+	for _, u := range t.units {
+		for i := range u.declared.Dependencies {
+			declared[pep.Normalize(u.declared.Dependencies[i].Name)] = true
+		}
+	}
+	out := map[string]bool{}
+	for host, names := range python.LoadedByName() {
+		for _, name := range names {
+			out[name] = out[name] || declared[host]
+		}
+	}
+	return out
 }
 
 // replacesStandard says that a distribution has a module that the project
@@ -125,6 +144,6 @@ func unnamed(t *tree, problems []whittle.Problem) []whittle.Problem {
 		}
 	}
 	return slices.DeleteFunc(problems, func(p whittle.Problem) bool {
-		return named[p.Distribution] || slices.ContainsFunc(python.ModulesOf(p.Distribution), func(m string) bool { return named[pep.Normalize(m)] })
+		return slices.ContainsFunc(python.PlainNames(p.Distribution), func(n string) bool { return named[n] }) || slices.ContainsFunc(python.ModulesOf(p.Distribution), func(m string) bool { return named[pep.Normalize(m)] })
 	})
 }

@@ -55,6 +55,8 @@ func apkPackages(ctx context.Context, g *gatherer, content []byte) ([]Installed,
 				p.Name = value
 			case "V":
 				p.Version = value
+			case "A":
+				p.Arch = value
 			case "D":
 				for _, name := range apkNames(value) {
 					p.Depends = append(p.Depends, []string{name})

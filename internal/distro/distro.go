@@ -29,6 +29,9 @@ type Installed struct {
 	// versions. Provides are other names that the package answers to.
 	Depends, Recommends [][]string
 	Provides            []string
+	// Arch is the architecture that it was made for, as the database has it; empty
+	// where it has none.
+	Arch string
 	// Files are those in the root, clean relative paths with symlinked parents
 	// resolved. Evidence is the path of the record.
 	Files    []string
@@ -113,7 +116,7 @@ var wanted = func() selection {
 	for _, db := range databases() {
 		patterns = append(patterns, db.files...)
 	}
-	return newSelection(append(patterns, passwdPath, groupPath))
+	return newSelection(append(patterns, passwdPath, groupPath, osRelease, osReleaseLink))
 }()
 
 // Database says whether this package may read a file: then its content is kept

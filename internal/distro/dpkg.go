@@ -67,7 +67,7 @@ func readDpkg(ctx context.Context, r *resolver) ([]Installed, error) {
 
 // debianPackage is the package that a stanza describes.
 func debianPackage(lines []string, evidence string) Installed {
-	p := Installed{Owner: whittle.Owner{Name: field(lines, "Package"), Version: field(lines, "Version")}, Evidence: evidence,
+	p := Installed{Owner: whittle.Owner{Name: field(lines, "Package"), Version: field(lines, "Version")}, Arch: field(lines, "Architecture"), Evidence: evidence,
 		Depends: relationNames(field(lines, "Depends") + "," + field(lines, "Pre-Depends")), Recommends: relationNames(field(lines, "Recommends"))}
 	for _, names := range relationNames(field(lines, "Provides")) {
 		p.Provides = append(p.Provides, names...)

@@ -72,6 +72,8 @@ func (g *gatherer) pacmanRecord(p *Installed, content string) error {
 			p.Name = line
 		case "%VERSION%":
 			p.Version = line
+		case "%ARCH%":
+			p.Arch = line
 		case "%REASON%":
 			if line == "1" {
 				p.Reason = Automatic

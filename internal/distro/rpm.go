@@ -87,7 +87,7 @@ func rpmHeaders(ctx context.Context, db, wal []byte, each func(header []byte) er
 
 // rpmPackage is the package of a header.
 func (g *gatherer) rpmPackage(h *header) (Installed, error) {
-	c := Installed{Owner: whittle.Owner{Name: h.text(tagName), Version: h.text(tagVersion) + "-" + h.text(tagRelease)}, Evidence: g.evidence,
+	c := Installed{Owner: whittle.Owner{Name: h.text(tagName), Version: h.text(tagVersion) + "-" + h.text(tagRelease)}, Arch: h.text(tagArch), Evidence: g.evidence,
 		Depends: rpmRelations(h.texts(tagRequireName)), Recommends: rpmRelations(h.texts(tagRecommendName)), Provides: h.texts(tagProvideName)}
 	if epoch := h.number(tagEpoch, 0); epoch != 0 {
 		c.Version = fmt.Sprintf("%d:%s", epoch, c.Version)
@@ -160,6 +160,7 @@ const (
 	tagVersion       = 1001
 	tagRelease       = 1002
 	tagEpoch         = 1003
+	tagArch          = 1022
 	tagFileStates    = 1029
 	tagProvideName   = 1047
 	tagRequireName   = 1049

@@ -44,11 +44,38 @@ func (f *File) insertAfter(in *Instruction, text string) whittle.Edit {
 
 // Remove deletes an instruction with its lines, and one of the two blank lines
 // around it. Its comments stay as lines in its place: those between its
-// continued lines, and those of the shell if the script can be parsed. For a
-// trigger, the whole ONBUILD is removed.
+// continued lines, and those of the shell if the script can be parsed. Only those
+// that accept findings at it ([Ignore]) go with it, as they would be about the next
+// instruction. For a trigger, the whole ONBUILD is removed.
 func (f *File) Remove(in *Instruction) []whittle.Edit {
-	kept := comments(in)
-	return []whittle.Edit{vacate(f, in.from, f.nextLine(in.Span.End), kept)}
+	kept := slices.DeleteFunc(comments(in), accepts)
+	start := in.from
+	var edits []whittle.Edit
+	for at := between(f, in); at < in.from; at = f.nextLine(at) {
+		if line := (whittle.Span{Start: at, End: f.nextLine(at)}); accepts(string(f.Source[line.Start:line.End])) {
+			edits = append(edits, whittle.Edit{Span: line})
+		}
+	}
+	for n := len(edits); n > 0 && edits[n-1].Span.End == start; n = len(edits) {
+		start, edits = edits[n-1].Span.Start, edits[:n-1]
+	}
+	return append(edits, vacate(f, start, f.nextLine(in.Span.End), kept))
+}
+
+// RemoveFrom is [File.Remove] with all that is above the instruction from an offset on.
+func (f *File) RemoveFrom(in *Instruction, from int) []whittle.Edit {
+	edits := f.Remove(in)
+	last := edits[len(edits)-1]
+	edits = slices.DeleteFunc(edits[:len(edits)-1], func(e whittle.Edit) bool { return e.Span.Start >= from })
+	last.Span.Start = min(last.Span.Start, from)
+	return append(edits, last)
+}
+
+// accepts says whether a line is a comment that accepts findings.
+func accepts(line string) bool {
+	text, ok := strings.CutPrefix(strings.TrimSpace(line), "#")
+	text, says := strings.CutPrefix(strings.TrimSpace(text), "whittle:")
+	return ok && says && strings.HasPrefix(strings.TrimSpace(text), "ignore=")
 }
 
 // Move puts an instruction, with the comment block directly above it, after
@@ -262,13 +289,7 @@ func closed(f *File, in *Instruction) (start int, text string, ok bool) {
 // block is where an instruction starts, with the comment lines directly above
 // it. Parser directives are not comments.
 func block(f *File, in *Instruction) int {
-	least := header(f)
-	for _, other := range f.all() {
-		if other.Span.End <= in.from {
-			least = max(least, f.nextLine(other.Span.End))
-		}
-	}
-	at := in.from
+	least, at := between(f, in), in.from
 	for at > least {
 		above := max(f.lineStart(at-1), least)
 		if bare := bytes.TrimSpace(f.Source[above:at]); len(bare) == 0 || bare[0] != '#' {
@@ -277,6 +298,17 @@ func block(f *File, in *Instruction) int {
 		at = above
 	}
 	return at
+}
+
+// between is where the lines between an instruction and the one before it begin.
+func between(f *File, in *Instruction) int {
+	least := header(f)
+	for _, other := range f.all() {
+		if other.Span.End <= in.from {
+			least = max(least, f.nextLine(other.Span.End))
+		}
+	}
+	return least
 }
 
 // header is where the lines after the byte order mark, the "#!" line and the

@@ -102,7 +102,7 @@ func TestMerge(t *testing.T) {
 		"flag": setFlag(1, "network", "none"), "mount": addFlag(1, "mount", "type=cache,target=/c"), "append": appended(1, "x"),
 		"append last": appended(2, "x"), "after last": after(2, "CMD y"), "again after last": after(2, "CMD z"), "remove": remove(1),
 		"remove c": without(1, 1), "words": addWords(1, 0, 0, "-q"), "env": setEnv(0, "A", "1"), "before": before(1, "USER u"),
-		"word": replaceWord(1, 0, 0, "bb"),
+		"word": replaceWord(1, 0, 0, "bb"), "another word": replaceWord(1, 0, 0, "x"), "last words": addWords(2, 0, 0, "-q"),
 	}
 	for _, tt := range []struct {
 		name      string
@@ -115,11 +115,14 @@ func TestMerge(t *testing.T) {
 		{"at one place", []string{"flag", "mount"}, "FROM a\nRUN --network=none --mount=type=cache,target=/c b && c\nRUN d", nil},
 		{"at one place, the other way", []string{"mount", "flag"}, "FROM a\nRUN --mount=type=cache,target=/c --network=none b && c\nRUN d", nil},
 		{"a line behind what goes on", []string{"after last", "append last", "again after last"}, "FROM a\nRUN b && c\nRUN d && x\nCMD y\nCMD z", nil},
+		{"words of the last command", []string{"append last", "after last", "last words"}, "FROM a\nRUN b && c\nRUN d -q && x\nCMD y", nil},
+		{"words of the last command first", []string{"last words", "append last"}, "FROM a\nRUN b && c\nRUN d -q && x", nil},
 		{"two lines at one place", []string{"env", "before"}, "FROM a\nENV A=1\nUSER u\nRUN b && c\nRUN d", nil},
 		{"within what goes", []string{"remove", "words", "env"}, "FROM a\nENV A=1\nRUN d", []int{1}},
 		{"the other way", []string{"words", "remove", "env"}, "FROM a\nENV A=1\nRUN b -q && c\nRUN d", []int{1}},
 		{"beside what goes", []string{"remove c", "append"}, "FROM a\nRUN b && x\nRUN d", nil},
-		{"one word twice", []string{"word", "word"}, "FROM a\nRUN bb && c\nRUN d", []int{1}},
+		{"one edit twice", []string{"word", "word"}, "FROM a\nRUN bb && c\nRUN d", nil},
+		{"one word in two ways", []string{"word", "another word"}, "FROM a\nRUN bb && c\nRUN d", []int{1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f, err := Parse("Dockerfile", []byte(src))
@@ -134,7 +137,7 @@ func TestMerge(t *testing.T) {
 				}
 				sets = append(sets, edits)
 			}
-			out, conflicts, err := Merge([]byte(src), sets...)
+			out, conflicts, err := merge([]byte(src), sets...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -146,14 +149,62 @@ func TestMerge(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := Merge([]byte("RUN x")); !errors.Is(err, whittle.ErrUsage) {
+	if _, _, err := merge([]byte("RUN x")); !errors.Is(err, whittle.ErrUsage) {
 		t.Errorf("what does not parse: %v", err)
 	}
 	breaks := []whittle.Edit{{Span: whittle.Span{Start: 0, End: 4}, New: "FORM"}}
 	beyond := []whittle.Edit{{Span: whittle.Span{Start: 90, End: 99}}}
-	out, conflicts, err := Merge([]byte(src), breaks, beyond)
+	out, conflicts, err := merge([]byte(src), breaks, beyond)
 	if err != nil || string(out) != src || !cmp.Equal(conflicts, []int{0, 1}) {
 		t.Errorf("sets that break the file: %q, %v, %v", out, conflicts, err)
+	}
+}
+
+// TestMergeAtTheEnd: whatever is put at the end of a RUN at once, words stay
+// with their command and what is appended follows.
+func TestMergeAtTheEnd(t *testing.T) {
+	for _, src := range []string{
+		"FROM a\nRUN b c\n", "FROM a\nRUN b c", "FROM a\r\nRUN b \\\r\n  c\r\n", "FROM a\nRUN b \\\n  a \\\n  c\nCMD x\n", "FROM a\nRUN a \\\n && b c\n",
+		"FROM a\nRUN set -e; a; b c\n", "FROM a\nRUN <<E\nb c\nE\n", "FROM a\nRUN <<E\nset -e\nb c\nE\n", "FROM a\nRUN <<E\na && \\\n  b \\\n  c\nE",
+	} {
+		f, err := Parse("Dockerfile", []byte(src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := &f.Stages[0].Instructions[0]
+		s, err := in.Shell()
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := s.Commands()[len(s.Commands())-1]
+		first, err := in.AppendCommand("rm -rf /x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := in.AddToList(last, 1, "d")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sets := range [][][]whittle.Edit{{{first}, {second}}, {{second}, {first}}} {
+			out, conflicts, err := merge(f.Source, sets...)
+			if err != nil || len(conflicts) > 0 {
+				t.Fatal(conflicts, err)
+			}
+			now, err := Parse("Dockerfile", out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := now.Stages[0].Instructions[0].Shell()
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := s.Commands()
+			had, _ := all[len(all)-2].Literals()
+			end, _ := all[len(all)-1].Literals()
+			if diff := cmp.Diff([]string{"c d", "rm -rf /x"}, []string{strings.Join(had[len(had)-2:], " "), strings.Join(end, " ")}); diff != "" {
+				t.Errorf("%q became %q (-want +got):\n%s", src, out, diff)
+			}
+		}
 	}
 }
 
@@ -178,7 +229,7 @@ func TestMergeContinues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, conflicts, err := Merge(src, less, []whittle.Edit{more})
+	out, conflicts, err := merge(src, less, []whittle.Edit{more})
 	if want := "FROM a\nRUN pip install /w/x.whl\n"; err != nil || len(conflicts) != 1 || string(out) != want {
 		t.Errorf("%q, conflicts %v, error %v", out, conflicts, err)
 	}

@@ -145,6 +145,9 @@ func (c *chain) appendInLine(s *Script, last int, command string) (whittle.Edit,
 		switch {
 		case start > in.line.offs[in.args[0]]:
 			indent := src[start : at-len(strings.TrimLeft(string(src[start:at]), " \t"))]
+			if own := in.file.lineStart(c.members[last].Start); own > in.Span.Start && own < start && blank(src[own:c.members[last].Start]) {
+				indent = src[own:c.members[last].Start] // the words of its last command are further in
+			}
 			lead = ` \` + in.file.lineEnd() + string(indent) + "&& "
 		case at-start+len(lead)+len(command) > longLine:
 			lead = c.joint(last) + ` \` + in.file.lineEnd() + "    "

@@ -31,7 +31,7 @@ func (in *Instruction) cut(s *Script, from, to int) ([]whittle.Edit, error) {
 	// What a line would start with must not make it a comment of the file.
 	hash := len(rest) > 0 && rest[0] == '#' && !in.inBody(from) && (first || len(comments) > 0)
 	switch {
-	case first && (goesOn || len(rest) == 0 && !continued(in, start)): // whole lines
+	case first && (goesOn || len(rest) == 0 && !continued(in, s, start)): // whole lines
 		text := ""
 		if len(comments) > 0 {
 			text = strings.Join(comments, nl) + nl
@@ -39,6 +39,9 @@ func (in *Instruction) cut(s *Script, from, to int) ([]whittle.Edit, error) {
 		return edit(start, next, text)
 	case len(rest) > 0 && !goesOn && !hash: // something follows on the line
 		after := next - len(bytes.TrimLeft(src[to:next], " \t"))
+		if joined, ok := joinsUp(in, s, from, to, rest, first); ok {
+			return edit(joined, to, "")
+		}
 		switch {
 		case len(comments) > 0:
 			return edit(from, after, in.keeping(whittle.Span{Start: from, End: to}))
@@ -57,13 +60,26 @@ func (in *Instruction) cut(s *Script, from, to int) ([]whittle.Edit, error) {
 		}
 		return edit(blanksBefore(in, from), to, "")
 	}
-	return cutLast(in, from, to, hash)
+	return cutLast(in, s, from, to, hash)
+}
+
+// joinsUp is the end of the line above, where an operator that follows what is cut
+// would be left alone at the beginning of its line.
+func joinsUp(in *Instruction, s *Script, from, to int, rest []byte, first bool) (int, bool) {
+	if !first || len(rest) == 0 || !bytes.ContainsRune([]byte("&|;"), rune(rest[0])) {
+		return 0, false
+	}
+	at, err := contentBefore(in, s, from)
+	if err != nil || at <= in.Span.Start || len(in.commentLines(whittle.Span{Start: at, End: to})) > 0 {
+		return 0, false
+	}
+	return at, true
 }
 
 // cutLast removes the last member of a list: the instruction then ends where the
 // member before it ends, and comment lines come after it.
-func cutLast(in *Instruction, from, to int, hash bool) ([]whittle.Edit, error) {
-	before, err := contentBefore(in, from)
+func cutLast(in *Instruction, s *Script, from, to int, hash bool) ([]whittle.Edit, error) {
+	before, err := contentBefore(in, s, from)
 	if err != nil {
 		return nil, err
 	}
@@ -100,12 +116,19 @@ func (in *Instruction) inBody(at int) bool {
 }
 
 // continued says that the line before the one at start goes on in it.
-func continued(in *Instruction, start int) bool {
+func continued(in *Instruction, s *Script, start int) bool {
 	if !in.inBody(start) {
 		return true
 	}
-	_, more := cutContinuation(bytes.TrimRight(in.file.Source[in.file.lineStart(start-1):start], "\r\n"), '\\')
-	return more
+	above := in.file.lineStart(start - 1)
+	line := bytes.TrimRight(in.file.Source[above:start], "\r\n")
+	_, more := cutContinuation(line, '\\')
+	return more && !s.comments(above+len(line)-1)
+}
+
+// comments says that an offset is in a comment of the shell.
+func (s *Script) comments(at int) bool {
+	return slices.ContainsFunc(s.Comments, func(c whittle.Span) bool { return c.Start <= at && at < c.End })
 }
 
 // blanksBefore is where the blanks before an offset start on its line.
@@ -115,12 +138,12 @@ func blanksBefore(in *Instruction, at int) int {
 
 // contentBefore is the end of what the shell reads before an offset, over
 // continuations and comment lines.
-func contentBefore(in *Instruction, at int) (int, error) {
+func contentBefore(in *Instruction, s *Script, at int) (int, error) {
 	if in.inBody(at) {
 		for src := in.file.Source; ; {
 			at = blanksBefore(in, at)
 			cut := bytes.TrimSuffix(bytes.TrimSuffix(src[:at], []byte("\n")), []byte("\r"))
-			if len(cut) == at || !bytes.HasSuffix(cut, []byte(`\`)) {
+			if len(cut) == at || !bytes.HasSuffix(cut, []byte(`\`)) || s.comments(len(cut)-1) {
 				return at, nil
 			}
 			at = len(cut) - 1

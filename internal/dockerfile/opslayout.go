@@ -147,10 +147,11 @@ func (in *Instruction) removeToo(rm *Command, paths []Word) (whittle.Edit, error
 	if err != nil {
 		return edit, err
 	}
-	start := in.file.lineStart(edit.Span.Start)
+	start := in.file.lineStart(rm.Words[last].Span.Start)
 	line := string(in.file.Source[start:edit.Span.Start])
 	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
 	own := blank([]byte(line[:rm.Words[last].Span.Start-start]))
+	line = line[strings.LastIndexByte(line, '\n')+1:] // the word may go over lines
 	if in.inBody(start) || !own && len(line)+len(edit.New) <= longLine {
 		return edit, nil
 	}

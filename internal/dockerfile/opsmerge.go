@@ -1,76 +1,72 @@
 package dockerfile
 
 import (
-	"bytes"
 	"cmp"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 
 	"whittle.dev/whittle"
 )
 
-// Merge applies several fixes' edits together. A set is skipped, and its
-// index is among the conflicts, where it overlaps one that was taken before
-// it, or where [Apply] refuses it together with those. Edits that insert at one
-// place keep the order of the sets, but new lines come after words that continue
-// the line. The error is that of a src that does not parse.
-func Merge(src []byte, sets ...[]whittle.Edit) (out []byte, conflicts []int, err error) {
-	f, err := Parse("Dockerfile", src)
-	if err != nil {
-		return nil, nil, fmt.Errorf("merging edits: %w", err)
-	}
-	out = bytes.Clone(src)
-	var taken []whittle.Edit
-	for i, set := range sets {
-		if overlap(taken, set) {
-			conflicts = append(conflicts, i)
+// Combine puts further edits of a file among those that were taken for it. One that
+// is there already is taken once. Edits that insert at one place keep their
+// order, but words come before what follows their command, and new lines come
+// last. It is an error if two change the same bytes, if one inserts within what
+// the other replaces, or if words would go to a command that the other deletes.
+func Combine(src []byte, have, more []whittle.Edit) ([]whittle.Edit, error) {
+	out := slices.Clone(have)
+	for _, e := range more {
+		if slices.Contains(have, e) {
 			continue
 		}
-		both := slices.Concat(taken, set)
-		slices.SortStableFunc(both, byPlace)
-		next, err := f.apply(both)
-		if err != nil {
-			conflicts = append(conflicts, i)
-			continue
-		}
-		out, taken = next.Source, both
-	}
-	return out, conflicts, nil
-}
-
-// byPlace orders edits; of those that insert at one place the ones that start
-// a new line come last.
-func byPlace(a, b whittle.Edit) int {
-	line := func(e whittle.Edit) int {
-		if e.Span.Start == e.Span.End && strings.HasPrefix(strings.TrimPrefix(e.New, "\r"), "\n") {
-			return 1
-		}
-		return 0
-	}
-	return cmp.Or(cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End), cmp.Compare(line(a), line(b)))
-}
-
-// overlap says that edits of both sets change the same bytes, or that one
-// inserts within what the other replaces, or words behind what it deletes.
-func overlap(a, b []whittle.Edit) bool {
-	for _, x := range a {
-		for _, y := range b {
-			if x.Span.Start < y.Span.End && y.Span.Start < x.Span.End || continues(x, y) || continues(y, x) {
-				return true
+		for _, h := range have {
+			if overlap(h.Span, e.Span) || extendsRemoved(src, h, e) || extendsRemoved(src, e, h) {
+				return nil, errors.New("another fix changes the same place")
 			}
 		}
+		out = append(out, e)
 	}
-	return false
+	slices.SortStableFunc(out, func(a, b whittle.Edit) int {
+		return cmp.Or(cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End), cmp.Compare(reach(a), reach(b)))
+	})
+	return out, nil
 }
 
-// continues says that an edit adds words to a command whose end another one
-// deletes: they would become words of the command before.
-func continues(insert, deletion whittle.Edit) bool {
-	at := insert.Span.Start
-	if insert.Span.End != at || deletion.Span.End != at || deletion.Span.Start == at || deletion.New != "" {
+// reach orders what is inserted at one place: words of the command that ends
+// there, then a further command, then a further line. Continuations count as
+// blanks.
+func reach(e whittle.Edit) int {
+	text := e.New
+	for {
+		text = strings.TrimLeft(text, " \t")
+		line, rest, more := strings.Cut(text, "\n")
+		if line = strings.TrimRight(line, "\r"); !more || line != `\` {
+			break
+		}
+		text = rest
+	}
+	switch {
+	case strings.HasPrefix(text, "\n"), strings.HasPrefix(text, "\r"):
+		return 2
+	case strings.HasPrefix(text, "&&"), strings.HasPrefix(text, ";"):
+		return 1
+	}
+	return 0
+}
+
+// overlap says that two edits cannot both be made: their spans share a byte,
+// or one inserts within the other.
+func overlap(a, b whittle.Span) bool {
+	return a.Start < b.End && b.Start < a.End
+}
+
+// extendsRemoved says that one edit adds words to a command, or to a line, that
+// the other removes: they would become words of what is before it.
+func extendsRemoved(src []byte, words, removal whittle.Edit) bool {
+	at, gone := words.Span.Start, removal.Span
+	if words.Span.End != at || gone.End != at || gone.Start == gone.End || removal.New != "" || gone.End > len(src) {
 		return false
 	}
-	words := strings.TrimLeft(insert.New, " \t\r\n\\")
-	return words != "" && !strings.ContainsRune("&;|", rune(words[0]))
+	return reach(words) == 0 && reach(whittle.Edit{New: string(src[gone.Start:gone.End])}) > 0
 }

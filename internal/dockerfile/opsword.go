@@ -25,7 +25,7 @@ func (in *Instruction) AddWords(c Command, after int, words ...string) (whittle.
 		return whittle.Edit{}, in.misuse("%.80q are not %d words of a shell", text, len(words))
 	}
 	at := c.Words[after].Span.End
-	return insertWords(in, s, c, after+1, at, gap(in, c.Words[after])+text, words)
+	return insertWords(in, s, c, after+1, at, gap(in, c.Words[after:after+1], 0)+text, words)
 }
 
 // insertWords checks an edit at a byte that puts words before c.Words[before].
@@ -54,20 +54,29 @@ func (in *Instruction) AddToList(c Command, first int, word string) (whittle.Edi
 		return whittle.Edit{}, in.misuse("%.80q is not a word of a shell", word)
 	}
 	list := c.Words[first:]
+	if end := slices.IndexFunc(list, func(w Word) bool { return strings.HasPrefix(w.Text, "-") }); end > 0 {
+		list = list[:end] // options after the names
+	}
 	byText := func(a, b Word) int { return strings.Compare(a.Text, b.Text) }
 	k := 0
 	if slices.IsSortedFunc(list, byText) {
 		if k, _ = slices.BinarySearchFunc(list, Word{Text: word}, byText); k == len(list) {
-			return insertWords(in, s, c, len(c.Words), list[k-1].Span.End, gap(in, list[k-1])+word, []string{word})
+			return insertWords(in, s, c, first+k, list[k-1].Span.End, gap(in, list, k-1)+word, []string{word})
 		}
 	}
-	return insertWords(in, s, c, first+k, list[k].Span.Start, word+gap(in, list[k]), []string{word})
+	return insertWords(in, s, c, first+k, list[k].Span.Start, word+gap(in, list, k), []string{word})
 }
 
-// gap separates words of a list: a blank, or a continuation where the word has a
-// line to itself.
-func gap(in *Instruction, w Word) string {
+// gap separates words of a list from list[k]: a blank, or a continuation where that
+// has a line to itself.
+func gap(in *Instruction, list []Word, k int) string {
+	w := list[k]
 	start := in.file.lineStart(w.Span.Start)
+	for _, other := range list[max(0, k-1):min(len(list), k+2)] {
+		if other != w && in.file.lineStart(other.Span.Start) == start {
+			return " "
+		}
+	}
 	if lead := in.file.Source[start:w.Span.Start]; start > in.from && blank(lead) {
 		return ` \` + in.file.lineEnd() + string(lead)
 	}

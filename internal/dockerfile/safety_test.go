@@ -296,7 +296,7 @@ func TestMergeMany(t *testing.T) {
 				sets = append(sets, edits)
 			}
 		}
-		out, conflicts, err := Merge(f.Source, sets...)
+		out, conflicts, err := merge(f.Source, sets...)
 		if err != nil || !slices.IsSorted(conflicts) || len(conflicts) >= max(len(sets), 1) {
 			t.Errorf("%s: %v, %d conflicts of %d sets", name, err, len(conflicts), len(sets))
 			continue

@@ -273,6 +273,9 @@ func ParseShell(name, text string) (*Script, error) {
 func Words(line string) ([]string, error) {
 	script, err := ParseShell("command", line)
 	if err != nil {
+		if strings.Contains(err.Error(), "quote") {
+			return nil, whittle.WithHint(whittle.ErrUsage.Errorf("in %q, a quote is not closed", line), "close it, or put a backslash before it")
+		}
 		return nil, whittle.ErrUsage.Errorf("reading the command %q: %w", line, err)
 	}
 	if len(script.Commands()) != 1 {

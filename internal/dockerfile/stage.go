@@ -186,6 +186,9 @@ func (f *File) Target(name string) (*Stage, error) {
 		labels[i] = f.Stages[i].Label()
 	}
 	err := whittle.ErrUsage.Errorf("%s has no stage %q", f.Name, name)
+	if len(labels) == 1 {
+		return nil, whittle.WithHint(err, whittle.DidYouMean(name, labels, "it has one stage only: leave the name out"))
+	}
 	return nil, whittle.WithHint(err, whittle.DidYouMean(name, labels, "the stages are "+strings.Join(labels, ", ")))
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	shellparse "whittle.dev/whittle/internal/shell"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -126,7 +127,7 @@ func scriptText(n node) (text string, ok bool) {
 }
 
 func printed(text string, lang syntax.LangVariant) (out []string, ok bool) {
-	file, err := syntax.NewParser(syntax.Variant(lang)).Parse(strings.NewReader(text), "")
+	file, err := shellparse.Parse(text, lang)
 	if err != nil {
 		return nil, false
 	}

@@ -108,7 +108,7 @@ func addMusl(a *account, s sizes, known *AlpineBase) (compile, impossible bool) 
 		}
 	}
 	if len(have) > 0 {
-		a.addPackages(s, have)
+		a.addPackages(s, have, true)
 	}
 	var chosen []Weight
 	for _, w := range known.Weights {

@@ -11,8 +11,8 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/restage"
@@ -33,7 +33,7 @@ type Project struct {
 	// Dockerfile's default.
 	Arguments map[string]string
 	// Declared is what the project's files say that it needs.
-	Declared *project.Declared
+	Declared *manifest.Declared
 	// Context has the sizes in bytes of the files in the build context, by path;
 	// Before is the context of the measured image's build, nil where it is the same.
 	// Ignored says whether a further file would be excluded, nil where
@@ -56,6 +56,9 @@ type Project struct {
 
 	// Clean is what strategies delete from the packages.
 	Clean restage.Cleanup
+	// Loud says that RUNs write so little bytecode of what they import that no line
+	// of a Dockerfile is worth it.
+	Loud bool
 	// Added are the distributions that fixes of the requirements add to the measured
 	// image, Removed those that they remove from it, by name. Dockerfile, Declared, Context and Texts are the
 	// project's with these fixes.
@@ -74,7 +77,7 @@ type Project struct {
 	Names func(text string) (where string)
 
 	// Slim is the smaller variant of the image's base, nil where there is none, or
-	// the image needs a file of the full one.
+	// the image needs more of the full one than packages.
 	Slim *SlimBase
 	// Alpine and Distroless are facts about other bases, nil where there are none.
 	Alpine     *AlpineBase
@@ -85,10 +88,19 @@ type Project struct {
 }
 
 // SlimBase is the smaller variant of a base image: its name, and by how many
-// bytes it is smaller.
+// bytes it is smaller with what the image uses of the full one.
 type SlimBase struct {
 	Name   string
 	Saving whittle.Saving
+	// Full is what a builder's FROM line has to say for the same release, empty where
+	// it says that already.
+	Full string
+	// Install is the RUN that installs what the image uses of the full base when it
+	// runs, InstallAll also what its build uses; empty where there is nothing.
+	Install, InstallAll string
+	// Builds say what can only be installed on the full base: strategies without a
+	// second stage stay there.
+	Builds []string
 }
 
 // Weight is a distribution of a package index with its installed size.
@@ -133,8 +145,13 @@ type account struct {
 	// bytes of bytecode.
 	beside, bytecode map[int]int64
 	metadata         int64
+	// imported are the bytes of the packages' bytecode in each layer.
+	imported map[int]int64
 	// interpreter is Python's program, empty where it is not at /usr/local.
 	interpreter string
+	// pipWrites says that installers write bytecode of themselves into the image that
+	// is worth a line.
+	pipWrites bool
 }
 
 // installed is a distribution of the measured image.
@@ -151,6 +168,8 @@ type content struct {
 	files, tests, bytecode, testBytecode int64
 	// lines are what the RECORD says about bytecode.
 	lines int64
+	// modules is the number of bytecode files.
+	modules int64
 }
 
 // bytes is the size after a clean-up.
@@ -208,6 +227,7 @@ func (a *account) measure() {
 	}
 	a.site = busiestSite(a, nodes)
 	owned := map[string]bool{}
+	a.imported = map[int]int64{}
 	upgraded := a.upgraded()
 	for i := range a.Graph.Distributions {
 		d := &a.Graph.Distributions[i]
@@ -221,6 +241,9 @@ func (a *account) measure() {
 		for _, f := range d.Files {
 			if n, ok := bytesAt(a, nodes, f); ok {
 				a.add(&in.content, f, n)
+				if strings.HasSuffix(f, ".pyc") {
+					a.imported[a.Ledger.Tree.Nodes[nodes[f]].Layer] += n
+				}
 			}
 		}
 		if upgraded[d.Name] { // the generated environments do not have it
@@ -327,6 +350,9 @@ func bytesAt(a *account, nodes map[string]int, p string) (int64, bool) {
 // add counts a file's bytes by its kind.
 func (a *account) add(c *content, p string, n int64) {
 	test, bytecode := isTest(a, p), strings.HasSuffix(p, ".pyc")
+	if bytecode {
+		c.modules++
+	}
 	switch {
 	case test && bytecode:
 		c.testBytecode += n

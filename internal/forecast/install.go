@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,15 +26,6 @@ type destination struct {
 	inImage bool
 	// uncached says that the original has pip keep no cache.
 	uncached bool
-}
-
-// site is the folder of the packages.
-func (d destination) site() string {
-	dir := "/usr/local"
-	if d.venv != "" {
-		dir = d.venv
-	}
-	return dir + "/lib/python" + d.python + "/site-packages"
 }
 
 // check refuses words that would not be plain in the text.
@@ -96,13 +88,11 @@ func (d destination) caches(installs []recipe.PackageInstall) (caches []string) 
 	return caches
 }
 
-// deleteTests finds the tests as [Cleanup] says.
+// deleteTests finds the tests as [Cleanup] says. The version of Python is not named: a
+// base may move to another.
 func (d destination) deleteTests() string {
-	b := "find " + d.site() + " -type d -name tests"
-	for _, k := range d.clean.KeepTests {
-		b += fmt.Sprintf(" ! -path '%s/%s/*'", d.site(), k)
-	}
-	return b + " -prune -exec rm -rf {} +"
+	dir := cmp.Or(d.venv, "/usr/local/lib/python3.*/site-packages")
+	return restage.Deleting(dir, "site-packages", d.clean.KeepTests)
 }
 
 // command is how something is installed there.

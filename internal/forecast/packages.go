@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/restage"
@@ -95,7 +95,7 @@ func (a *account) neededBy(extras []string) (have map[string]bool, absent []stri
 		}
 	}
 	for _, d := range a.Declared.Dependencies {
-		if d.Kind != project.Runtime && (d.Kind != project.Optional || !slices.Contains(extras, d.Extra)) {
+		if d.Kind != manifest.Runtime && (d.Kind != manifest.Optional || !slices.Contains(extras, d.Extra)) {
 			continue
 		}
 		if ok, err := d.Marker.Evaluate(a.Env, ""); err != nil || !ok {
@@ -150,8 +150,10 @@ func (a *account) made(skip func(s *restage.Step) bool) (application, other int6
 			}
 		} else {
 			other += a.Ledger.Layers[layer].Size
-			if s.In.Keyword == "RUN" && a.Clean.Bytecode {
+			if s.In.Keyword == "RUN" && a.Clean.Bytecode && !a.Loud {
 				other -= a.bytecode[layer] // see quiet: it is not written
+			} else if s.In.Keyword == "RUN" && !a.Clean.Bytecode {
+				other -= a.imported[layer] // it is among the packages
 			}
 		}
 	}

@@ -1,299 +1,167 @@
 package forecast
 
 import (
-	"bytes"
-	"fmt"
-	"path"
 	"slices"
 	"strings"
 
-	"whittle.dev/whittle/internal/dockerfile"
-	"whittle.dev/whittle/internal/pep"
+	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/restage"
 )
 
-// singleStage is a generated Dockerfile of one stage: a RUN deletes what it added
-// itself.
-type singleStage struct {
-	*restage.Outline
-	dest destination
-	head []string
-	// from is the FROM line.
-	from string
-	// context has the files of the build context by path, with their sizes, texts
-	// the requirements files that were read.
-	context map[string]int64
-	texts   map[string][]byte
-	// quiet keeps Python in RUNs from writing bytecode.
-	quiet []string
-	// tools are Debian's packages that only compiling needs.
-	tools []string
-	// mounts bring in an installer from another image.
-	mounts []string
-	made   bool
-	// installers are commands that install the builder's installers, which the
-	// image must not keep; names are what they install. variables set the builder's
-	// variables.
-	installers, names, variables []string
-}
-
-// tooling writes a RUN that sets up an installer. One that only the builder has is
-// installed and removed by the RUN that uses it.
-func (t *singleStage) tooling(w *textWriter, s *restage.Step) error {
-	if s.OnlyPip() {
-		return nil
+// single is the original's stage, whose RUN that installs also removes what only
+// building needs.
+func single(a *account, name, title string) (*whittle.Forecast, error) {
+	if !Little(lean{a}.installers(), a.Ledger.Sum().Size) { // worth a line, if bytecode is left out
+		quieter, p := *a, *a.Project
+		p.Loud, quieter.Project, quieter.pipWrites = false, &p, true
+		a = &quieter
 	}
-	base := t.dest
-	base.venv = ""
-	var commands []string
-	for i := range s.Parts {
-		p := &s.Parts[i]
-		if p.Role != recipe.PreparesInstaller || len(p.Install.Args) == 0 {
-			commands = append(commands, p.Text)
-			continue
-		}
-		c, err := base.command(p.Install)
-		if err != nil {
-			return fmt.Errorf("%s: %w", t.Outline.At(s.In), err)
-		}
-		commands = append(commands, c)
-		for _, arg := range p.Install.Args {
-			r, err := pep.ParseRequirement(strings.Trim(arg, `"'`))
-			switch {
-			case strings.HasPrefix(arg, "-"), err == nil && slices.Contains(restage.WithInterpreter, r.Name):
-			case t.Two() && (err != nil || r.Name != "uv"):
-				return fmt.Errorf("%s: %.40s of the builder would be in the image", t.Outline.At(s.In), arg)
-			case t.Two():
-				t.names = append(t.names, r.Name)
-			}
-		}
+	_, kept := a.kept()
+	r, err := restage.NewSingle(a.input(kept))
+	if err != nil || a.Slim != nil && !r.TakesSlim() { // the sizes are of the original's base
+		a = onOwnBase(a)
+		r, err = restage.NewSingle(a.input(""))
 	}
-	if t.Two() {
-		t.installers = append(t.installers, commands...)
-		return nil
-	}
-	w.lines("", "RUN "+strings.Join(append(s.Flags(), strings.Join(commands, " && \\\n    ")), " \\\n    "))
-	return nil
-}
-
-// text writes the Dockerfile.
-func (t *singleStage) text() (string, error) {
-	w := &textWriter{}
-	w.top(t.Outline, t.head)
-	w.arguments(t.Outline, t.from)
-	for i := range t.File.Stages {
-		if st := &t.File.Stages[i]; t.Needed(st) {
-			w.paragraph(string(t.File.Source[st.Span.Start:st.Span.End]))
-		}
-	}
-	w.paragraph(t.from)
-	w.lines(t.quiet...)
-	placed := !t.Two()
-	for i := range t.Before {
-		for _, p := range t.Before[i].Parts {
-			if p.Role == recipe.PreparesInstaller && strings.Contains(p.Text, " export ") && t.Two() {
-				return "", fmt.Errorf("%s: what is exported would be in the image", t.Outline.At(t.Before[i].In))
-			}
-		}
-	}
-	for i := range t.Runtime {
-		s := &t.Runtime[i]
-		if !placed && s.In.Keyword == "USER" {
-			return "", fmt.Errorf("%s: the image has another user before it has packages", t.Outline.At(s.In))
-		}
-		_, context := restage.FromContext(s.In)
-		if !placed && (s.Role == recipe.CopiesPackages || context) {
-			if err := t.merge(w, restage.Workdir(t.Runtime[:i])); err != nil {
-				return "", err
-			}
-			placed = true
-		}
-		if err := t.write(w, s); err != nil {
-			return "", err
-		}
-	}
-	return w.String(), nil
-}
-
-// write writes one instruction of the stage.
-func (t *singleStage) write(w *textWriter, s *restage.Step) error {
-	switch s.Role {
-	case recipe.Keeps:
-		if t.Two() && t.Copied(s.In, t.Outline.Install) {
-			return fmt.Errorf("%s: it copies more than packages from %s", t.Outline.At(s.In), t.Outline.File.StageName(t.Outline.Install.Index))
-		}
-		w.lines(spaced(s, s.Text)...)
-	case recipe.PreparesInstaller:
-		return t.tooling(w, s)
-	case recipe.InstallsBuildTools:
-		names, _ := recipe.AptInstalls(s.In)
-		t.tools = append(t.tools, names...)
-	case recipe.FetchesInstaller:
-		return t.fetch(w, s)
-	case recipe.Installing:
-		return t.install(w, s)
-	}
-	return nil
-}
-
-// merge writes the stage that installs into this one. dir is the working
-// directory that the image has at this place.
-func (t *singleStage) merge(w *textWriter, dir string) error {
-	for i := range t.Before {
-		s := &t.Before[i]
-		switch {
-		case s.In.Keyword != "WORKDIR" && slices.ContainsFunc(t.Runtime, func(own restage.Step) bool { return own.In.Span == s.In.Span }):
-			continue // both stages build on one that has it
-		case s.Role == recipe.Keeps && s.In.Keyword == "RUN":
-			return fmt.Errorf("%s: what the builder runs besides installing would be in the image", t.Outline.At(s.In))
-		case s.In.Keyword == "ENV":
-			export, err := restage.Exported(s.In)
-			if err != nil {
-				return fmt.Errorf("%s: %w", t.Outline.At(s.In), err)
-			}
-			t.variables = append(t.variables, export)
-			continue
-		}
-		if ends(s.In) {
-			continue
-		}
-		if copiesAll(s.In) && !slices.ContainsFunc(t.Runtime, func(s restage.Step) bool { return copiesAll(s.In) }) {
-			return fmt.Errorf("%s: the whole build context would be in the image", t.Outline.At(s.In))
-		}
-		if err := t.write(w, s); err != nil {
-			return err
-		}
-	}
-	if now := restage.Workdir(t.Before); now != "" && now != dir {
-		w.lines("", "WORKDIR "+path.Clean("/"+dir))
-	}
-	return nil
-}
-
-// copiesAll says whether an instruction copies the whole build context.
-func copiesAll(in *dockerfile.Instruction) bool {
-	sources, ok := restage.FromContext(in)
-	return ok && slices.ContainsFunc(sources, func(s string) bool { return path.Clean("/"+s) == "/" })
-}
-
-// fetch mounts an installer instead of copying it into the image.
-func (t *singleStage) fetch(w *textWriter, s *restage.Step) error {
-	from := s.In.Flag("from")[0]
-	for _, a := range s.In.Args[:len(s.In.Args)-1] {
-		name := path.Base(a.Value)
-		if name != "uv" && name != "uvx" || !restage.Plain(a.Value) || !restage.Plain(from) {
-			w.lines(s.Text)
-			return nil
-		}
-		t.mounts = append(t.mounts, fmt.Sprintf("--mount=type=bind,from=%s,source=%s,target=/usr/local/bin/%s", from, a.Value, name))
-	}
-	return nil
-}
-
-// install writes the RUN that installs and cleans up.
-func (t *singleStage) install(w *textWriter, s *restage.Step) error {
-	first, last := slices.Concat(t.variables, t.installers), []string(nil)
-	if len(t.names) > 0 {
-		last = append(last, strings.Join(append(t.dest.quietly(), "pip uninstall -y "+strings.Join(t.names, " ")), " "))
-	}
-	lines := []string{"", "# What is deleted has to be deleted by the RUN that brought it: a later one would only hide it."}
-	if len(t.tools) > 0 {
-		first = append(first, "apt-get update", "apt-get install -y --no-install-recommends "+strings.Join(t.tools, " "))
-		last = append(last, "apt-get purge -y --auto-remove "+strings.Join(t.tools, " "), "rm -rf /var/lib/apt/lists/*")
-		t.tools = nil
-	}
-	if t.dest.venv != "" && !t.made && !slices.ContainsFunc(s.Installs, func(in recipe.PackageInstall) bool { return in.Tool == recipe.UVSync }) {
-		first = append(first, strings.Join(append(t.dest.quietly(), "python -m venv --without-pip "+t.dest.venv), " "))
-	}
-	t.made = true
-	last = append(last, t.leftovers(s.Installs)...)
-	if _, locked := t.context["uv.lock"]; !locked && slices.ContainsFunc(s.Installs, func(in recipe.PackageInstall) bool { return in.Tool == recipe.UVSync }) {
-		last = append(last, "rm -f uv.lock") // uv writes one where there is none
-	}
-	run, err := t.dest.runInstall(s, func(*restage.Part) bool { return true }, append(s.Flags(), t.mounts...), first, last)
+	f, s := a.forecast(name, title)
+	a.addPackages(s, nil, false)
+	compiled{a}.addTools(s)
+	a.addChanges(s, true)
 	if err != nil {
-		return fmt.Errorf("%s: %w", t.Outline.At(s.In), err)
+		a.addMade(s, func(st *restage.Step) bool { return st.Role == recipe.InstallsBuildTools })
+		s.exact("system packages that the RUN installs", a.system(), a.measured())
+		return f, err
 	}
-	w.lines(append(lines, run)...)
-	return nil
+	if text, err := r.Text(); err == nil && text == string(a.outline.File.Source) {
+		return nil, &noUse{name, "the Dockerfile has one stage already, and its RUNs leave nothing behind that only building needs"}
+	}
+	lean{a}.add(s, r)
+	s.exact("bytecode of the packages", compiled{a}.untold(), a.measured())
+	s.exact("metadata of what is installed in place", a.metadata, a.measured())
+	if a.outline.OwnVenv() != "" {
+		a.addVenv(s)
+		a.addPip(s, false)
+	}
+	if len(r.Build) > 0 {
+		f.Notes = append(f.Notes, "not in the image, as only building needs it: "+strings.Join(r.Build, ", "))
+	}
+	if len(r.Used) > 0 {
+		f.Notes = append(f.Notes, "the image uses of what these brought: "+strings.Join(r.Used, ", "))
+	}
+	return written(a, f, r)
 }
 
-// leftovers are the commands that delete what builds of the project, and of other
-// folders of the context, write beside the sources. There are none where they would
-// delete files of the project.
-func (t *singleStage) leftovers(installs []recipe.PackageInstall) (commands []string) {
-	if hasFile(t.context, func(name string) bool {
-		return strings.HasPrefix(name, "build/") || strings.Contains(name, "/build/") || strings.Contains(name, ".egg-info/")
-	}) {
-		return nil
-	}
-	var dirs []string
-	for _, in := range installs {
-		if in.Tool == recipe.UVSync && !slices.ContainsFunc(in.Args, func(a string) bool { return strings.HasPrefix(a, "--no-install-") }) {
-			dirs = append(dirs, ".")
-		}
-		if in.Tool == recipe.Pip || in.Tool == recipe.UVPip {
-			dirs = append(dirs, t.folders(in)...)
-		}
-	}
-	var done []string
-	for _, dir := range dirs {
-		if slices.Contains(done, dir) {
-			continue
-		}
-		done = append(done, dir)
-		if dir == "." {
-			commands = append(commands, leftovers)
-			continue
-		}
-		commands = append(commands, fmt.Sprintf("rm -rf %[1]s/build %[1]s/*.egg-info %[1]s/src/*.egg-info", dir))
-	}
-	return commands
-}
+// lean is the account of one stage that leaves nothing behind.
+type lean struct{ *account }
 
-// folders are those that pip builds, from its arguments and the requirements files
-// that it reads. Editable installs need what is written there and are none.
-func (t *singleStage) folders(in recipe.PackageInstall) (dirs []string) {
-	add := func(word string) {
-		word, _, _ = strings.Cut(strings.Trim(word, `"'`), "[")
-		if dir := path.Clean(word); word != "" && (dir == "." || strings.HasPrefix(word, "./") || strings.HasPrefix(word, "/") && !strings.HasSuffix(word, ".whl")) && restage.Plain(dir) {
-			dirs = append(dirs, dir)
-		}
+// add adds the original's layers without what only building needs, and without the
+// caches of installers.
+func (a lean) add(s sizes, r *restage.Single) {
+	gone := func(st *restage.Step) bool { return r.Left(st.In) == "" }
+	a.addMade(s, gone)
+	s.exact("system packages that the RUN installs", a.system(), a.measured())
+	var less, kept, caches, left int64
+	freed := map[int]int64{}
+	if a.System != nil && len(r.Build) > 0 {
+		freed = a.System.Freed(r.Build, r.Used)
 	}
-	for i, word := range in.Args {
-		if i == 0 || !recipe.TakesValue(in.Args[i-1]) {
-			add(word)
-		}
-	}
-	seen := map[string]bool{}
-	files := slices.Clone(in.Files)
-	for len(files) > 0 {
-		name := path.Clean(files[0])
-		if files = files[1:]; seen[name] {
+	for i := range a.outline.Runtime {
+		st := &a.outline.Runtime[i]
+		layer, ok := a.layers[st.In.Span]
+		switch {
+		case !ok:
 			continue
+		case r.KeepsCache(st.In):
+			caches += cacheOf(a.Ledger, layer)
 		}
-		seen[name] = true
-		for line := range bytes.Lines(t.texts[name]) {
-			words := strings.Fields(string(line))
-			switch {
-			case len(words) == 0:
-			case len(words) > 1 && (words[0] == "-r" || words[0] == "--requirement"):
-				files = append(files, path.Join(path.Dir(name), words[1]))
-			default:
-				add(words[0])
+		if st.Role == recipe.Installing && len(st.Mixed(false)) == 0 && a.outline.OwnVenv() == "" {
+			left += a.beside[layer] // such as build/ beside the sources
+		}
+		if n := freed[layer]; n > 0 {
+			kept += a.records(layer)
+			if !gone(st) {
+				less += n
 			}
 		}
 	}
-	return dirs
+	s.exact("cache of the installer", caches, a.measured())
+	s.exact("what installing leaves beside the packages", left, a.measured())
+	if written := a.installers(); len(a.quiet()) == 0 {
+		s.between("bytecode of the installer", written-written/1000, written, written+written/1000, a.measured())
+	}
+	if less > 0 { // the package manager's own records shrink, too
+		s.between("system packages that only building needs", -less-less/50-200_000, -less, -less+less/100+20_000, a.measured())
+	}
+	if r.Moves() && kept > 0 { // the RUN that installs changes the records once more
+		s.between("records of the package manager", kept/2, kept, kept+kept/2, a.measured())
+	}
 }
 
-// hasFile says whether a build context has a file with such a name.
-func hasFile(context map[string]int64, is func(name string) bool) bool {
-	for name := range context {
-		if is(name) {
-			return true
+// installers are the bytes of bytecode that installers write of themselves.
+func (a lean) installers() (sum int64) {
+	for i := range a.outline.Runtime {
+		st := &a.outline.Runtime[i]
+		if layer, ok := a.layers[st.In.Span]; ok && (st.Role == recipe.Installing || st.Role == recipe.PreparesInstaller) {
+			sum += a.foreign(layer)
 		}
 	}
-	return false
+	return sum
+}
+
+// foreign are the bytes of bytecode in a layer that is not the packages' own: of the
+// installer that ran, and of the interpreter.
+func (a lean) foreign(layer int) (sum int64) {
+	own := map[string]bool{}
+	for _, d := range a.dists {
+		for _, f := range a.Graph.Distributions[d.index].Files {
+			own[f] = true
+		}
+	}
+	for _, n := range a.Ledger.Tree.Nodes {
+		if n.Item >= 0 && n.Layer == layer && strings.HasSuffix(n.Path, ".pyc") && !own[n.Path] {
+			sum += a.Ledger.Items[n.Item].Bytes
+		}
+	}
+	return sum
+}
+
+// cacheOf are the bytes of installers' caches in a layer.
+func cacheOf(l *whittle.Ledger, layer int) (sum int64) {
+	for _, n := range l.Tree.Nodes {
+		if n.Item >= 0 && n.Layer == layer && strings.HasPrefix(n.Path, "root/.cache/") {
+			sum += l.Items[n.Item].Bytes
+		}
+	}
+	return sum
+}
+
+// records are the bytes that the package manager of the system writes about packages
+// into a layer, besides the lists of their files.
+func (a lean) records(layer int) (sum int64) {
+	for i := range a.Ledger.Items {
+		it := &a.Ledger.Items[i]
+		if it.Layer == layer && !strings.HasPrefix(it.Path, "var/lib/dpkg/info/") &&
+			slices.ContainsFunc([]string{"var/lib/dpkg/", "var/log/", "var/lib/apt/extended", "var/cache/debconf/", "lib/apk/", "usr/lib/apk/", "etc/ld.so.cache"}, func(dir string) bool { return strings.HasPrefix(it.Path, dir) }) {
+			sum += it.Bytes
+		}
+	}
+	return sum
+}
+
+// installsItself is the account for an image whose own stage installs the packages: on
+// the smaller base only if none of them has to be compiled, also not those that the
+// original takes from another stage.
+func installsItself(a *account) *account {
+	elsewhere := a.outline.Two() && slices.ContainsFunc(a.dists, func(d installed) bool { return a.Graph.Distributions[d.index].CompiledHere() })
+	if a.Slim != nil && (len(a.Slim.Builds) > 0 || elsewhere) {
+		return onOwnBase(a)
+	}
+	return a
+}
+
+// onOwnBase is the account without a smaller base.
+func onOwnBase(a *account) *account {
+	b, p := *a, *a.Project
+	p.Slim, b.Project = nil, &p
+	return &b
 }

@@ -16,9 +16,10 @@ import (
 
 // split is an image of the base dependencies and those of one extra.
 func (a *account) split(extra string) (*whittle.Forecast, error) {
+	a = installsItself(a)
 	f, s := a.forecast("split-"+extra, fmt.Sprintf("a separate image for the extra %s", extra))
 	have, missing := a.neededBy([]string{extra})
-	a.addPackages(s, have)
+	a.addPackages(s, have, true)
 	asked := slices.ContainsFunc(a.Added, func(w Weight) bool { return slices.Contains(missing, w.Name) })
 	a.addChanges(s, asked)
 	if asked {
@@ -77,11 +78,17 @@ func (a *account) tools() (names []string) {
 			if p.Role != recipe.PreparesInstaller || p.OnlyPip() {
 				continue
 			}
-			for _, arg := range p.Install.Args {
-				if r, err := pep.ParseRequirement(strings.Trim(arg, `"'`)); err == nil {
-					names = append(names, r.Name)
-				}
-			}
+			names = append(names, asked(p.Install.Args)...)
+		}
+	}
+	return names
+}
+
+// asked are the distributions that the arguments of an installer name.
+func asked(args []string) (names []string) {
+	for _, arg := range args {
+		if r, err := pep.ParseRequirement(strings.Trim(arg, `"'`)); err == nil {
+			names = append(names, r.Name)
 		}
 	}
 	return names

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/restage"
 )
@@ -66,6 +66,12 @@ const (
 // Dockerfile.
 func Names() []string { return []string{NameTwoStage, NameSingleStage, NameDistroless} }
 
+// Does is what a strategy of [Names] does to the Dockerfile, as an imperative phrase.
+func Does(name string) string {
+	return map[string]string{NameTwoStage: "install the packages in a stage of their own", NameSingleStage: "remove what only building needs in the RUN that needs it",
+		NameDistroless: "start the image from Debian's Python without a shell"}[name]
+}
+
 // Strategy is one of the strategies, with its Dockerfile, and without any clean-up of
 // the packages. Without a Dockerfile, the error says what is in its way, with the line.
 func Strategy(p *Project, name string) (*whittle.Forecast, error) {
@@ -76,6 +82,10 @@ func Strategy(p *Project, name string) (*whittle.Forecast, error) {
 	}
 	a, err := newAccount(p, r)
 	if err != nil {
+		return nil, err
+	}
+	if name == NameSingleStage && a.outline.Two() { // what forecasts write is no edit of the file
+		_, err := restage.NewSingle(a.input(""))
 		return nil, err
 	}
 	f, err := map[string]func() (*whittle.Forecast, error){NameTwoStage: a.twoStages, NameSingleStage: a.singleStage, NameDistroless: a.distroless}[name]()
@@ -119,23 +129,41 @@ func (a *account) forecast(strategy, title string) (*whittle.Forecast, sizes) {
 	}
 	low, high := a.Slim.Saving.Low, a.Slim.Saving.High
 	s.between("base image", a.base-high, a.base-(low+high)/2, a.base-low, a.measured()+", without what "+a.Slim.Name+" does not have")
-	f.Notes = append(f.Notes, fmt.Sprintf("it starts from %s: what only %s has is not in it", a.Slim.Name, a.outline.Final.BaseResolved))
+	note := fmt.Sprintf("it starts from %s: what only %s has is not in it", a.Slim.Name, a.outline.Final.BaseResolved)
+	if a.Slim.Install != "" {
+		note += ", except the packages that the image uses"
+	}
+	f.Notes = append(f.Notes, note)
 	return f, s
 }
 
-// from is the final stage's FROM line, with the slim base if there is one.
-func (a *account) from() string {
+// from is the final stage's FROM line, with the slim base if there is one, and install,
+// the instruction that installs what is used of the full one.
+func (a *account) from(install string) string {
 	text := a.outline.Head(a.outline.Final)
 	if a.Slim == nil {
 		return text
 	}
-	return strings.Replace(text, a.outline.Final.Base, a.Slim.Name, 1)
+	text = strings.Replace(text, a.outline.Final.Base, a.Slim.Name, 1)
+	if install != "" {
+		text += "\n" + install
+	}
+	return text
+}
+
+// kept are the instructions that install in the slim base what is used of the full one.
+func (a *account) kept() (image, all string) {
+	if a.Slim == nil {
+		return "", ""
+	}
+	return a.Slim.Install, a.Slim.InstallAll
 }
 
 func (a *account) measured() string { return "measured in " + a.Variant }
 
-// addPackages adds those of the measured image; nil are all.
-func (a *account) addPackages(s sizes, only map[string]bool) {
+// addPackages adds those of the measured image; nil are all. moved says that they may be
+// installed in another folder than the original's.
+func (a *account) addPackages(s sizes, only map[string]bool, moved bool) {
 	bytes, bytecode := a.packages(only)
 	low, high := bytes, bytes
 	if !a.pinned(only) {
@@ -144,7 +172,11 @@ func (a *account) addPackages(s sizes, only map[string]bool) {
 		s.f.Notes = append(s.f.Notes, "not every version is pinned by a lock or constraints file: a build may find newer ones")
 	}
 	s.between("Python packages", low, bytes, high, a.measured()+", and the RECORDs of what it left behind")
-	s.exact("bytecode", bytecode, a.measured())
+	slack := int64(0)
+	if moved && bytecode > 0 {
+		slack = compiled{a}.modules(only) * longerPath
+	}
+	s.between("bytecode", bytecode-slack, bytecode, bytecode+slack, a.measured())
 	if a.Clean.Bytecode {
 		s.f.Notes = append(s.f.Notes, "modules are not compiled: each is when it is first imported, and at every start where the user may not write beside it")
 	}
@@ -155,7 +187,7 @@ func (a *account) addMade(s sizes, skip func(*restage.Step) bool) {
 	application, other := a.made(skip)
 	s.exact("application", application, a.measured())
 	s.exact("other instructions", other, a.measured())
-	asked := a.compiledOnPurpose(skip)
+	asked := compiled{a}.compiledOnPurpose(skip)
 	// Marshalled code differs by a few bytes between processes.
 	s.between("bytecode that is asked for", asked-asked/1000, asked, asked+asked/1000, a.measured())
 }
@@ -201,8 +233,13 @@ func (a *account) singleStage() (*whittle.Forecast, error) {
 	if err := a.uses(name); err != nil {
 		return nil, err
 	}
-	f, s := a.forecast(name, "one stage that installs and cleans up in one RUN")
-	a.addPackages(s, nil)
+	const title = "one stage that installs and cleans up in one RUN"
+	a = installsItself(a)
+	if !a.outline.Two() {
+		return single(a, name, title)
+	}
+	f, s := a.forecast(name, title)
+	a.addPackages(s, nil, true)
 	a.addChanges(s, true)
 	a.addMade(s, func(st *restage.Step) bool { return st.Role == recipe.InstallsBuildTools })
 	s.exact("system packages that the RUN installs", a.system(), a.measured())
@@ -214,7 +251,8 @@ func (a *account) singleStage() (*whittle.Forecast, error) {
 	}
 	s.exact("what is installed from", copied, "the build context")
 	s.exact("metadata of what is installed in place", a.metadata, a.measured())
-	t := &singleStage{Outline: a.outline, from: a.from(), dest: a.dest(a.outline.OwnVenv()), context: a.Context, texts: a.Texts, quiet: a.quiet(),
+	_, kept := a.kept()
+	t := &merged{Outline: a.outline, from: a.from(kept), dest: a.dest(a.outline.OwnVenv()), context: a.Context, texts: a.Texts, quiet: a.quiet(),
 		head: []string{"One stage: the packages are installed and cleaned up in one RUN."}}
 	t.dest.inImage = true
 	if t.dest.venv != "" {
@@ -231,7 +269,8 @@ func (a *account) twoStage(head ...string) *twoStage {
 	}
 	t := &twoStage{Outline: a.outline, dest: a.dest(venv), head: head, build: asWritten, run: asWritten, texts: a.Texts, quiet: a.quiet()}
 	t.sameBases()
-	t.final = a.from()
+	kept, _ := a.kept()
+	t.final = a.from(kept)
 	return t
 }
 
@@ -269,6 +308,20 @@ func (a *account) finish(f *whittle.Forecast, text func() (string, error), d des
 		return f, err
 	}
 	f.Dockerfile = out
+	a.addItself(sizes{f})
+	return f, nil
+}
+
+// written adds the Dockerfile of an edit of the original's.
+func written(a *account, f *whittle.Forecast, edit interface{ Text() (string, error) }) (*whittle.Forecast, error) {
+	text, err := edit.Text()
+	if err == nil {
+		err = parses(text)
+	}
+	if err != nil {
+		return f, err
+	}
+	f.Dockerfile = text
 	a.addItself(sizes{f})
 	return f, nil
 }
@@ -356,7 +409,7 @@ func (a *account) extras() (out []string) {
 		}
 	}
 	for _, d := range a.Declared.Dependencies {
-		if d.Kind == project.Optional && d.Extra != "" && !slices.Contains(out, d.Extra) && (chosen[pep.Normalize(d.Extra)] || a.Extras[d.Extra] != nil) {
+		if d.Kind == manifest.Optional && d.Extra != "" && !slices.Contains(out, d.Extra) && (chosen[pep.Normalize(d.Extra)] || a.Extras[d.Extra] != nil) {
 			out = append(out, d.Extra)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,8 +20,8 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/restage"
 )
@@ -45,7 +46,7 @@ func projectOf(t testing.TB, source string, files fs.FS, image []measuredFile, c
 		t.Fatal(err)
 	}
 	p := &Project{Name: "made-up", Variant: "original", Dockerfile: f, Root: content, Context: map[string]int64{}}
-	p.Declared, _ = project.ReadDeclared(files)
+	p.Declared, _ = manifest.ReadDeclared(files)
 	err = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -190,6 +191,13 @@ func TestStrategies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			for _, f := range out.Forecasts {
+				for _, at := range versioned.FindAllString(f.Dockerfile, -1) {
+					if !strings.Contains(source, at) {
+						t.Errorf("%s names %s: the base may move to another version\n%s", f.Strategy, at, f.Dockerfile)
+					}
+				}
+			}
 			got := goldens(t, out)
 			if *updateStrategies {
 				names := make([]string, 0, len(got))
@@ -211,6 +219,9 @@ func TestStrategies(t *testing.T) {
 		})
 	}
 }
+
+// versioned is a path of one version of Python.
+var versioned = regexp.MustCompile(`/python3\.[0-9]+\b`)
 
 // goldens are the forecasts as files, after a look at their sums.
 func goldens(t *testing.T, out *whittle.Forecasts) map[string]string {
@@ -304,5 +315,123 @@ func TestForecastOriginalFixed(t *testing.T) {
 	p.Steps = nil
 	if _, err := Strategies(p); !errors.Is(err, whittle.ErrUnsupported) {
 		t.Errorf("an image whose layers are not joined: %v", err)
+	}
+}
+
+// TestSlimKept: on a slim base, a strategy installs what the image uses of the full one,
+// and one with a single stage also what its build uses. The builder is of the same
+// release.
+func TestSlimKept(t *testing.T) {
+	const source = "FROM python:3.13\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\nCOPY . .\nCMD [\"python\", \"main.py\"]\n"
+	const site = "usr/local/lib/python3.13/site-packages/"
+	measured, content := imageOf(t, "0 usr/lib/libc.so 900000\n3 "+site+"a/a.py 1000\n3 "+site+"a-1.dist-info/METADATA 100\n4 app/main.py 10\n")
+	p := projectOf(t, source, fstest.MapFS{"requirements.txt": {Data: []byte("a==1\n")}}, measured, content)
+	const image, all = "RUN apt-get install -y libpq5", "RUN apt-get install -y git libpq5"
+	p.Slim = &SlimBase{Name: "python:3.13-slim-trixie", Full: "python:3.13-trixie", Saving: whittle.Saving{Low: 500_000, High: 500_000}, Install: image, InstallAll: all}
+	out, err := Strategies(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, f := range out.Forecasts {
+		want := map[string]string{"single-stage": "FROM python:3.13-slim-trixie\n" + all + "\n", "two-stage": "FROM python:3.13-slim-trixie\n" + image + "\n"}[f.Strategy]
+		if want == "" {
+			continue
+		}
+		seen++
+		checkForecast(t, &f)
+		if !strings.Contains(f.Dockerfile, want) || f.Strategy == "two-stage" && !strings.Contains(f.Dockerfile, "FROM python:3.13-trixie AS builder\n") {
+			t.Errorf("%s:\n%s", f.Strategy, f.Dockerfile)
+		}
+		if f.Parts[0].Bytes != 400_000 {
+			t.Errorf("%s: the base has %d bytes", f.Strategy, f.Parts[0].Bytes)
+		}
+	}
+	if seen != 2 {
+		t.Errorf("%d strategies, not 2", seen)
+	}
+	// What is compiled is compiled on the full base: in the builder, or in the one stage.
+	p.Slim.Builds = []string{"a was compiled"}
+	if out, err = Strategies(p); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range out.Forecasts {
+		want, bytes := "FROM python:3.13\n", int64(900_000)
+		if f.Strategy == "two-stage" {
+			want, bytes = "FROM python:3.13-slim-trixie\n", 400_000
+		} else if f.Strategy != "single-stage" {
+			continue
+		}
+		if !strings.Contains(f.Dockerfile, want) || f.Parts[0].Bytes != bytes {
+			t.Errorf("%s: the base has %d bytes\n%s", f.Strategy, f.Parts[0].Bytes, f.Dockerfile)
+		}
+	}
+	if f, err := Strategy(p, NameSingleStage); err == nil && strings.Contains(f.Dockerfile, "-slim") {
+		t.Errorf("asked for alone, one stage compiles on the slim base:\n%s", f.Dockerfile)
+	}
+}
+
+// TestBytecodeParts: what an edit leaves of the bytecode that a clean-up is to leave out,
+// what a RUN of the image writes anew, and how the paths in it change its size.
+func TestBytecodeParts(t *testing.T) {
+	const site, venv = "usr/local/lib/python3.13/site-packages/", "venv/lib/python3.13/site-packages/"
+	dist := func(layer int, site, name string, bytecode int) string {
+		text := fmt.Sprintf("%[1]d %[2]s%[3]s/a.py 1000\n%[1]d %[2]s%[3]s-1.dist-info/METADATA 100\n", layer, site, name)
+		if bytecode > 0 {
+			text += fmt.Sprintf("%d %s%s/__pycache__/a.cpython-313.pyc %d\n", layer, site, name, bytecode)
+		}
+		return text
+	}
+	line := func(name string) int64 { return int64(len(name + "/__pycache__/a.cpython-313.pyc,,\n")) }
+	const pipenv = "FROM python:3.13-slim\nRUN pip install pipenv\nCOPY Pipfile /\nRUN pipenv install --system --deploy\nCMD [\"a\"]\n"
+	const tools = "FROM python:3.13-slim AS build\nRUN python -m venv /venv\nENV PATH=/venv/bin:$PATH\nRUN pip install --upgrade pip pip-tools\nCOPY requirements.txt .\n" +
+		"RUN pip install -r requirements.txt\nFROM python:3.13-slim\nCOPY --from=build /venv /venv\nENV PATH=/venv/bin:$PATH\nCMD [\"a\"]\n"
+	const runs = "FROM python:3.13-slim\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\nCOPY main.py .\nRUN python main.py\nCMD [\"a\"]\n"
+	const prefix = "FROM python:3.13-slim AS build\nCOPY requirements.txt .\nRUN pip install --prefix=/install -r requirements.txt\nFROM python:3.13-slim\nCOPY --from=build /install /usr/local\nCMD [\"a\"]\n"
+	const one = "FROM python:3.13-slim\nRUN python -m venv /venv\nENV PATH=/venv/bin:$PATH\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\nCMD [\"a\"]\n"
+	own := "1 usr/local/lib/python3.13/__pycache__/os.cpython-313.pyc 9000000\n" // of pip, which makes the edit worth it
+	std := "2 usr/local/lib/python3.13/__pycache__/os.cpython-313.pyc 3000\n"
+	for _, c := range []struct {
+		name, source, image string
+		clean               bool
+		strategy, part      string
+		low, bytes, high    int64
+	}{
+		{"installer in the image", pipenv, own + dist(1, site, "pipenv", 500) + dist(3, site, "flask", 70), true, "single-stage", "bytecode of installers", 500 + line("pipenv"), 500 + line("pipenv"), 500 + line("pipenv")},
+		{"told nothing", pipenv, own + dist(1, site, "pipenv", 500) + dist(3, site, "flask", 70), true, "single-stage", "bytecode of the packages", 70 + line("flask"), 70 + line("flask"), 70 + line("flask")},
+		{"not compiled", pipenv, own + dist(1, site, "pipenv", 500) + dist(3, site, "flask", 0), true, "single-stage", "bytecode of the packages", 0, 0, 0},
+		{"told not to", strings.Replace(pipenv, "pip install pipenv", "pip install --no-compile pipenv", 1), own + dist(1, site, "pipenv", 500), true, "single-stage", "bytecode of installers", 0, 0, 0},
+		{"the builder's, moved away from", pipenv, own + dist(1, site, "pipenv", 500) + dist(3, site, "flask", 70), true, "two-stage", "bytecode of installers", 0, 0, 0},
+		{"in the environment", tools, dist(1, venv, "pip_tools", 500) + dist(1, venv, "flask", 70), true, "two-stage", "bytecode of installers", 500 + line("pip_tools"), 500 + line("pip_tools"), 500 + line("pip_tools")},
+		{"in the environment, the packages", tools, dist(1, venv, "pip_tools", 500) + dist(1, venv, "flask", 70), true, "two-stage", "Python packages", 3120 - 94, 3120, 3120 + 94},
+		{"a RUN that imports", runs, dist(2, site, "flask", 0) + std + "3 main.py 10\n4 " + site + "flask/__pycache__/a.cpython-313.pyc 70\n4 __pycache__/main.pyc 5\n", false, "two-stage", "bytecode of Python's own modules", 0, 1500, 3000},
+		{"it is counted once", runs, dist(2, site, "flask", 0) + std + "3 main.py 10\n4 " + site + "flask/__pycache__/a.cpython-313.pyc 70\n4 __pycache__/main.pyc 5\n", false, "two-stage", "other instructions", 5, 5, 5},
+		{"a RUN that imports nothing", strings.Replace(runs, "python main.py", "mkdir /x", 1), dist(2, site, "flask", 0) + std, false, "two-stage", "bytecode of Python's own modules", 0, 0, 0},
+		{"its bytecode is not written", runs, dist(2, site, "flask", 0) + std, true, "two-stage", "bytecode of Python's own modules", 0, 0, 0},
+		{"another folder", prefix, dist(1, site, "flask", 700), false, "single-stage", "bytecode", 700 + line("flask") - longerPath, 700 + line("flask"), 700 + line("flask") + longerPath},
+		{"the same folder", one, dist(3, venv, "flask", 700), false, "two-stage", "bytecode", 700 + line("flask"), 700 + line("flask"), 700 + line("flask")},
+	} {
+		measured, content := imageOf(t, "0 usr/lib/libc.so 900000\n"+c.image)
+		p := projectOf(t, c.source, fstest.MapFS{"requirements.txt": {Data: []byte("flask==1\n")}, "main.py": {Data: []byte("import a\n")}, "Pipfile": {Data: []byte("[packages]\nflask = \"*\"\n")}}, measured, content)
+		p.Clean = Cleanup{Bytecode: c.clean}
+		out, err := Strategies(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(out.Forecasts, func(f whittle.Forecast) bool { return f.Strategy == c.strategy })
+		if i < 0 {
+			t.Errorf("%s: no %s: %q", c.name, c.strategy, out.Notes)
+			continue
+		}
+		checkForecast(t, &out.Forecasts[i])
+		var got whittle.ForecastPart
+		for _, part := range out.Forecasts[i].Parts {
+			if part.Name == c.part {
+				got = part
+			}
+		}
+		if got.Low != c.low || got.Bytes != c.bytes || got.High != c.high {
+			t.Errorf("%s, %s: %d (%d to %d), not %d (%d to %d); %+v", c.name, c.part, got.Bytes, got.Low, got.High, c.bytes, c.low, c.high, out.Forecasts[i].Parts)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -214,4 +215,25 @@ func objectName(text []byte, digits int) string {
 	fmt.Fprintf(h, "blob %d\x00", len(text))
 	h.Write(text)
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Show is the content that a file of a folder has at a commit. An error that wraps
+// [fs.ErrNotExist] says that it is not there.
+func Show(ctx context.Context, dir, commit, name string) ([]byte, error) {
+	g := gitRepository{dir: dir, patience: gitPatience}
+	if commit == "" || strings.HasPrefix(commit, "-") || strings.ContainsAny(commit, ":\n") {
+		return nil, whittle.ErrUsage.Errorf("%q names no commit", commit)
+	}
+	if _, err := g.run(ctx, "rev-parse", "--verify", "--end-of-options", commit+"^{commit}"); err != nil {
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("there is no commit %s: %w", commit, err), "fetch it first: CI often clones one branch alone")
+	}
+	all, err := g.entries(ctx, []string{"ls-tree", "-z", commit, "--", name})
+	if err != nil {
+		return nil, err
+	}
+	e, ok := all[name]
+	if !ok || !strings.HasPrefix(e.mode, "100") {
+		return nil, fmt.Errorf("%s at %s: %w", name, commit, fs.ErrNotExist)
+	}
+	return g.run(ctx, "cat-file", "blob", e.object)
 }

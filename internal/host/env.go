@@ -34,6 +34,8 @@ type Env struct {
 	Dirty func(ctx context.Context, dir string, files []string) ([]string, error)
 	// Repository opens the git repository of a folder; nil if there is no git.
 	Repository func(ctx context.Context, dir string) (Repository, error)
+	// Docker runs the docker client; nil if it is never asked.
+	Docker func(ctx context.Context, dir string, args, env []string) ([]byte, error)
 	// Lookup gives variables of whittle's environment; nil is [os.LookupEnv].
 	Lookup func(name string) (string, bool)
 	// Secret gives the key that authenticates this user's records; nil is an empty
@@ -45,8 +47,8 @@ type Env struct {
 	Now func() time.Time
 	// Machine describes the machine that times are measured on.
 	Machine whittle.Machine
-	// Progress gets lines about long work; nil means silence.
-	Progress Progress
+	// Progress shows what is going on; nil means silence.
+	Progress whittle.Progress
 	// Notes say what is not available, and what that means.
 	Notes []string
 }
@@ -68,19 +70,6 @@ type Builder interface {
 	io.Closer
 }
 
-// Progress shows what is going on.
-type Progress interface {
-	// Step shows in one line what begins now.
-	Step(line string)
-	// Writer is the writer to which the engine prints a build's progress.
-	Writer() io.Writer
-}
-
-type silent struct{}
-
-func (silent) Step(string)       {}
-func (silent) Writer() io.Writer { return nil }
-
 // Key is the key that [Env.Secret] gives, nil if there is none.
 func (e *Env) Key() []byte {
 	if e.Secret == nil {
@@ -99,9 +88,9 @@ func (e *Env) Variables() project.Lookup {
 
 // Listener is the progress of the environment, or one that shows nothing; it is
 // never nil.
-func (e *Env) Listener() Progress {
+func (e *Env) Listener() whittle.Progress {
 	if e.Progress == nil {
-		return silent{}
+		return whittle.Unseen{}
 	}
 	return e.Progress
 }

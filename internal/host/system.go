@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -19,7 +20,6 @@ import (
 	"whittle.dev/whittle/internal/git"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/outdir"
-	"whittle.dev/whittle/internal/pypi"
 	"whittle.dev/whittle/internal/source"
 )
 
@@ -70,15 +70,46 @@ type SystemOptions struct {
 	BuildLimits BuildLimits
 	// NoIndexes asks no package index, and uses only answers in the cache.
 	NoIndexes bool
+	// Offline contacts nothing over a network: no registry, no package index, no
+	// engine of another machine. Builds use only an engine that whittle starts, whose
+	// RUN steps have no network.
+	Offline bool
 	// Limits guard against hostile layers.
 	Limits Limits
-	// Progress gets lines about long work; nil means silence.
-	Progress Progress
+	// Progress shows what is going on; nil means silence.
+	Progress whittle.Progress
+	// Note is told what of an image's place is not in the image; nil means nobody.
+	Note func(string)
+	// Input is standard input, of which an image named "-" is read; nil where there is
+	// none. InputTerminal says that it is a terminal.
+	Input         io.Reader
+	InputTerminal bool
+}
+
+// images opens images where their names say. What cannot be read in place is kept in
+// the cache's folder, whose disk has usually more room than that of temporary files.
+func (o *SystemOptions) images() Images {
+	in := source.Options{Platform: o.Platform, Progress: o.Progress, Note: o.Note, Programs: programs{}, Offline: o.Offline, Spool: &source.Spool{Input: o.Input, Terminal: o.InputTerminal},
+		Limits: source.Limits{Unpacked: o.Limits.Unpacked, Ratio: o.Limits.Ratio}}
+	if dir := cacheFolder(o.CacheDir, "tmp"); dir != "" && runtime.GOOS != "windows" {
+		if _, err := whittle.OwnFolder(dir); err == nil {
+			in.TempDir = dir
+		}
+	}
+	return systemImages{in}
 }
 
 // System is the outside world of this machine.
 func System(o SystemOptions) (*Env, error) {
+	if o.Offline && o.Engine != "" {
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("--offline and --engine %s contradict each other: what another engine contacts is not known", o.Engine),
+			"leave one of them out: with --offline, whittle builds with an engine that it starts")
+	}
+	o.NoIndexes = o.NoIndexes || o.Offline
 	var notes []string
+	if host := os.Getenv("BUILDKIT_HOST"); o.Offline && host != "" {
+		notes = append(notes, "the engine of BUILDKIT_HOST is not used: with --offline, whittle builds with one that it starts")
+	}
 	if o.CacheDir != "" {
 		if _, err := whittle.OwnFolder(o.CacheDir); err != nil {
 			notes = append(notes, noteOf("nothing is cached: ", err))
@@ -87,9 +118,9 @@ func System(o SystemOptions) (*Env, error) {
 	}
 	env := &Env{
 		Notes:    notes,
-		Images:   systemImages{source.Options{Platform: o.Platform}},
-		Packages: pypi.Open(pypi.Options{CacheDir: cacheFolder(o.CacheDir, "pypi"), Offline: o.NoIndexes}),
-		Dirty:    git.Dirty, Repository: git.Open,
+		Images:   o.images(),
+		Packages: o.packages(),
+		Dirty:    git.Dirty, Repository: git.Open, Docker: docker,
 		Secret:   outdir.UserKey(o.CacheDir),
 		Index:    index.Options{Limits: o.Limits, Verify: o.VerifyDigests},
 		Machine:  machine(),
@@ -104,7 +135,10 @@ func System(o SystemOptions) (*Env, error) {
 		}
 	}
 	if !o.NoIndexes {
-		env.Fetch = webFetcher{&http.Client{Timeout: 2 * time.Minute}}
+		env.Fetch = webFetcher{&http.Client{Timeout: 2 * time.Minute}, env.Listener()}
+	}
+	if o.Offline {
+		env.Docker = nil // what its plugins contact is not known
 	}
 	env.Engine = func(ctx context.Context, bases bool) (Builder, error) { return openEngine(ctx, o, bases) }
 	return env, nil
@@ -165,7 +199,7 @@ func cacheFolder(cache, name string) string {
 
 func engineOptions(o SystemOptions, bases bool) build.Options {
 	address := o.Engine
-	if address == "" {
+	if address == "" && !o.Offline {
 		address = os.Getenv("BUILDKIT_HOST")
 	}
 	if o.EngineNetwork == "" {
@@ -174,14 +208,18 @@ func engineOptions(o SystemOptions, bases bool) build.Options {
 	return build.Options{
 		Address:       address,
 		NamedContexts: bases,
+		NoDocker:      o.Offline,
 		Time:          o.BuildLimits.Time,
 		Daemon: buildkitd.Options{
 			Binary: os.Getenv("WHITTLE_BUILDKITD"), StateDir: cacheFolder(o.CacheDir, "buildkit"), TempDir: o.TempDir,
-			HostNetwork: o.EngineNetwork == HostNetwork,
-			Keep:        o.EngineKeep, Memory: o.BuildLimits.Memory, Pids: o.BuildLimits.Pids,
+			HostNetwork: o.EngineNetwork == HostNetwork, NoNetwork: o.Offline,
+			Keep: o.EngineKeep, Memory: o.BuildLimits.Memory, Pids: o.BuildLimits.Pids,
 		},
 	}
 }
+
+// ImageFolder says whether a folder holds an image, and no project.
+func ImageFolder(dir string) bool { return source.ImageFolder(dir) }
 
 type systemImages struct{ o source.Options }
 
@@ -217,7 +255,10 @@ func procField(file, name string) string {
 }
 
 // webFetcher reads over HTTP.
-type webFetcher struct{ client *http.Client }
+type webFetcher struct {
+	client   *http.Client
+	progress whittle.Progress
+}
 
 // Fetch implements [Fetcher].
 func (f webFetcher) Fetch(ctx context.Context, url string) (io.ReadCloser, error) {
@@ -233,5 +274,6 @@ func (f webFetcher) Fetch(ctx context.Context, url string) (io.ReadCloser, error
 		resp.Body.Close()
 		return nil, whittle.ErrEngine.Errorf("asking for an index: %s", resp.Status)
 	}
-	return resp.Body, nil
+	task := f.progress.Begin(whittle.Work{Name: "reading " + path.Base(url), Bytes: true, Total: max(resp.ContentLength, 0), Kept: slowAnswer})
+	return &watchedBody{ReadCloser: resp.Body, task: task, total: max(resp.ContentLength, 0)}, nil
 }

@@ -36,6 +36,9 @@ func All(ctx context.Context, img whittle.Image, opts Options) ([]*whittle.Index
 	for _, i := range order {
 		g.Go(func() error {
 			indexes[i] = a.readLayer(ctxs[i], i)
+			if opts.Done != nil && indexes[i] != nil {
+				opts.Done(positions(first, i), indexes[i])
+			}
 			return nil
 		})
 	}
@@ -71,6 +74,9 @@ func (a *allReader) readLayer(ctx context.Context, i int) *whittle.Index {
 	r.opts.Progress = a.total.part()
 	idx, err := r.read(ctx)
 	if a.errs[i] = err; err == nil {
+		if stored, known := storedBytes(r.layer); known && r.opts.Progress != nil {
+			r.opts.Progress(stored) // also where its index was in the cache
+		}
 		return idx
 	}
 	above := i + 1
@@ -102,6 +108,16 @@ func (a *allReader) readInOrder(ctx context.Context) ([]*whittle.Index, error) {
 		indexes[i] = indexes[first[i]]
 	}
 	return indexes, nil
+}
+
+// positions are the layers whose index is that of layer i.
+func positions(first []int, i int) (at []int) {
+	for k, f := range first {
+		if f == i {
+			at = append(at, k)
+		}
+	}
+	return at
 }
 
 func isImageLimit(err error) bool {
@@ -139,6 +155,28 @@ func plainBytes(layers []whittle.Layer) (sum int64) {
 		}
 	}
 	return sum
+}
+
+// Stored is the number of bytes in which layers are stored, each once; 0 if it is
+// not known of all of them.
+func Stored(layers []whittle.Layer) (sum int64) {
+	_, order := distinct(layers)
+	for _, i := range order {
+		n, known := storedBytes(layers[i])
+		if !known {
+			return 0
+		}
+		sum += n
+	}
+	return sum
+}
+
+func storedBytes(l whittle.Layer) (n int64, known bool) {
+	if section, ok := plainSection(l); ok {
+		return section.Size(), true
+	}
+	blob, ok := l.Blob()
+	return blob.Size, ok
 }
 
 // storedSize estimates how long a layer will take. Layers of unknown size come

@@ -2,7 +2,9 @@ package index
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
+	stdgzip "compress/gzip"
 	"context"
 	"io"
 	"io/fs"
@@ -18,6 +20,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/codec"
 	"whittle.dev/whittle/internal/imagetest"
 )
 
@@ -144,4 +147,39 @@ func BenchmarkCache(b *testing.B) {
 		}
 		b.ReportMetric(float64(len(got.Entries)), "entries")
 	})
+}
+
+func BenchmarkGunzip(b *testing.B) {
+	raw, err := goTar()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var buf bytes.Buffer
+	w := gzip.NewWriter(&buf)
+	if _, err := w.Write(raw); err != nil {
+		b.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		b.Fatal(err)
+	}
+	run := func(name string, open func(io.Reader) (io.Reader, error)) {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(raw)))
+			for b.Loop() {
+				r, err := open(bytes.NewReader(buf.Bytes()))
+				if err != nil {
+					b.Fatal(err)
+				}
+				if n, err := io.Copy(io.Discard, onlyReader{r}); err != nil || n != int64(len(raw)) {
+					b.Fatal(n, err)
+				}
+			}
+		})
+	}
+	run("ours", func(r io.Reader) (io.Reader, error) {
+		dec, _, err := codec.Decompress(bufio.NewReader(r))
+		return dec, err
+	})
+	run("klauspost", func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) })
+	run("std", func(r io.Reader) (io.Reader, error) { return stdgzip.NewReader(r) })
 }

@@ -33,9 +33,12 @@ type Options struct {
 	// and a blob that was verified before is not read again if its identity is the
 	// same.
 	Verify bool
-	// Progress, if not nil, gets the number of uncompressed bytes so far. Its calls
-	// do not overlap.
+	// Progress, if not nil, gets the number of stored bytes that were read so far, of
+	// those that [Stored] gives. Its calls do not overlap.
 	Progress func(n int64)
+	// Done, if not nil, gets each index that [All] has read, with the positions of the
+	// layers that have it. Its calls may overlap, and All waits for them.
+	Done func(layers []int, idx *whittle.Index)
 	// Keep, if not nil, selects files whose contents are kept in the index of a
 	// layer that is read as a whole, such as package databases, which would
 	// otherwise need a second pass. KeepName names the selection with its version;
@@ -225,7 +228,7 @@ func (r *reader) scan(s *scanner, src *stream, opts Options) (*whittle.Index, er
 	}
 	k.close()
 	idx.Size, idx.TarSize = s.cost.Unpacked, src.Pos()
-	report(opts, idx.TarSize)
+	report(opts, src.stored.Load())
 	return idx, opts.Limits.checkRatio(idx.Size, src.stored.Load())
 }
 

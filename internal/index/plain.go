@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/codec"
 )
 
 // freeHash is the largest sum of an image's uncompressed layers, in bytes, that is
@@ -121,7 +122,7 @@ func plainSection(layer whittle.Layer) (*io.SectionReader, bool) {
 	if !ok {
 		return nil, false
 	}
-	var magic [magicSize]byte
+	var magic [codec.MagicSize]byte
 	n, _ := section.ReadAt(magic[:], 0)
-	return section, codecOf(magic[:n]) == plain
+	return section, codec.Of(magic[:n]) == codec.Plain
 }

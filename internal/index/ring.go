@@ -56,7 +56,9 @@ func (r *ring) fill(src io.Reader, hashed bool) {
 		select {
 		case c = <-r.free:
 		case <-r.ctx.Done():
-			r.err = r.ctx.Err()
+		}
+		// Of two that are ready, select takes any.
+		if r.err = r.ctx.Err(); r.err != nil {
 			return
 		}
 		if c.buf == nil {

@@ -101,6 +101,12 @@ func (s *scanner) headerError(err error) error {
 	case errors.Is(err, tar.ErrFieldTooLong):
 		return whittle.ErrLimit.Errorf("after entry %d: a name or extended header of more than 1 MiB", s.entries)
 	}
+	if errors.Is(err, tar.ErrHeader) {
+		return whittle.ErrCorrupt.Errorf("after entry %d: what follows is not of a tar", s.entries)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return whittle.ErrCorrupt.Errorf("after entry %d: the tar ends early", s.entries)
+	}
 	return whittle.ErrCorrupt.Errorf("after entry %d: %w", s.entries, err)
 }
 

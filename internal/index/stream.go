@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/codec"
 )
 
 // stream is the uncompressed tar of a layer. One goroutine reads the stored bytes
@@ -50,7 +51,7 @@ func openStream(ctx context.Context, layer whittle.Layer, limits Limits, spent *
 		s.blob = sha256.New()
 	}
 	s.ahead = newRing(ctx, &storedReader{src, &s.stored}, s.blob)
-	dec, release, err := decompress(bufio.NewReaderSize(onlyReader{s.ahead}, 64<<10))
+	dec, release, err := codec.Decompress(bufio.NewReaderSize(onlyReader{s.ahead}, 64<<10))
 	if err != nil {
 		s.Close()
 		return nil, s.explain(err)
@@ -118,7 +119,7 @@ func (s *stream) advance(n int64, err error) error {
 		}
 		if s.progress != nil && s.pos-s.reported >= 1<<20 {
 			s.reported = s.pos
-			s.progress(s.pos)
+			s.progress(s.stored.Load())
 		}
 	}
 	if err == nil {
@@ -188,7 +189,7 @@ func (s *stream) explain(err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	}
-	return decodeError(err)
+	return codec.Error(err)
 }
 
 // Failed implements source.

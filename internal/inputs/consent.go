@@ -89,6 +89,8 @@ func Ask(lookup project.Lookup, dir string, allow []string) (*Consent, error) {
 
 // Outside reads what the project names. What it may not use is empty, and
 // recorded as a denial.
+//
+// It has no docker client.
 func (c *Consent) Outside() project.Outside {
 	return project.Outside{Lookup: c.variable, Read: c.read}
 }
@@ -117,7 +119,10 @@ func (c *Consent) read(file string, most int64) ([]byte, error) {
 // allowed. A local name is not checked here, even if it is a link.
 func (c *Consent) dockerfile(name string) {
 	if !filepath.IsLocal(name) {
-		if real := whittle.WithoutLinks(filepath.Join(c.dir, name)); !c.inside(real) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(c.dir, name)
+		}
+		if real := whittle.WithoutLinks(name); !c.inside(real) {
 			c.allows(real)
 		}
 	}

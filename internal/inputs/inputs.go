@@ -164,13 +164,9 @@ func (s *Set) parseOptions(in Options) (secrets []project.Secret, agents []proje
 // readProject reads the inputs that a project names and options do not replace, as
 // far as the user allows them.
 func (s *Set) readProject(p *project.Project, secrets []project.Secret, agents []project.SSH) error {
-	for _, v := range p.Variants {
-		s.consent.folder(v.Context)
-		if _, ok := whittle.Below(p.ContextDir(v), filepath.Join(p.Dir, v.Dockerfile)); v.Inline == nil && (v.Context == "" || !ok) {
-			s.consent.dockerfile(v.Dockerfile)
-		}
-		for _, name := range slices.Sorted(maps.Keys(v.Contexts)) {
-			s.consent.folder(v.Contexts[name])
+	for _, top := range p.Variants {
+		for _, v := range top.WithBuilds() {
+			s.readVariant(p, v)
 		}
 	}
 	s.hidden = append(s.hidden, p.Hidden...)
@@ -190,6 +186,21 @@ func (s *Set) readProject(p *project.Project, secrets []project.Secret, agents [
 		return err
 	}
 	return s.readServices(p.Services)
+}
+
+// readVariant asks for what the build of a variant reads outside of the project.
+func (s *Set) readVariant(p *project.Project, v project.Variant) {
+	s.consent.folder(v.Context)
+	file := v.Dockerfile
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(p.Dir, file)
+	}
+	if _, ok := whittle.Below(p.ContextDir(v), file); v.Inline == nil && (v.Context == "" || !ok) {
+		s.consent.dockerfile(v.Dockerfile)
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.Contexts)) {
+		s.consent.folder(v.Contexts[name])
+	}
 }
 
 // notReplaced are a project's variables that no option replaces.

@@ -27,6 +27,9 @@ type assumed struct {
 	text   []byte
 	saving whittle.Saving
 	notes  []string
+	// tried is what became of the fixes of each rule that were tried: strategies do not do
+	// again what was reverted, and nothing that makes starts slower that was not kept.
+	tried map[string]whittle.FixStatus
 }
 
 // assumedFixes merges the fixes for a variant's findings. With remake, the
@@ -37,6 +40,7 @@ func (w *workshop) assumedFixes(ctx context.Context, v project.Variant, x advise
 	for _, f := range x.findings {
 		switch {
 		case f.Fix == nil || !w.inScope(f.Fix) || !f.Risk.AtMost(cmp.Or(w.risk, whittle.RiskLow)):
+		case f.SlowsStart && w.startCounts(): // nobody has measured by how much
 		case f.Breaks || !touchesOnly(f.Fix, v.Dockerfile):
 			first = append(first, f)
 		default:

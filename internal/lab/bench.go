@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"time"
+	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/inputs"
@@ -21,6 +23,8 @@ type bench struct {
 	// quick and offline are as in [StudyOptions].
 	quick, offline bool
 	engine         *engine
+	// usual is how long builds took in the last study, by variant.
+	usual map[string]time.Duration
 	// trial says that it builds a copy of the project, whose cache is put nowhere.
 	trial bool
 }
@@ -32,7 +36,7 @@ type engine struct {
 }
 
 func newBench(env *host.Env, p *project.Project, o StudyOptions) *bench {
-	return &bench{env: env, project: p, quick: o.Quick, offline: o.Offline, sources: map[string][]byte{}, engine: &engine{warmed: map[string]bool{}}}
+	return &bench{env: env, project: p, quick: o.Quick, offline: o.Offline, sources: map[string][]byte{}, usual: map[string]time.Duration{}, engine: &engine{warmed: map[string]bool{}}}
 }
 
 // inFolder is a bench of a copy of the project, which builds with the cache, and
@@ -41,5 +45,17 @@ func (b *bench) inFolder(dir string, out outdir.Folder, sources map[string][]byt
 	next, here := *b, *b.project
 	here.Dir = dir
 	next.project, next.out, next.sources, next.quick, next.trial = &here, out, sources, true, true
+	next.usual = nil // the cache makes them faster
 	return &next
+}
+
+// inspected are the Dockerfiles that an image of a variant was made by.
+func (b *bench) inspected(v project.Variant, source []byte) audit.InspectOptions {
+	o := audit.InspectOptions{Dockerfile: v.Dockerfile, Source: source, Target: v.Target, Args: v.Args, Below: map[string]audit.InspectOptions{}}
+	for name, in := range v.Builds {
+		if text, err := b.project.Source(*in); err == nil { // else it was not built
+			o.Below[name] = b.inspected(*in, text)
+		}
+	}
+	return o
 }

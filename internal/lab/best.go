@@ -2,6 +2,7 @@ package lab
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -16,7 +17,7 @@ func (p *prover) firstWorking(variants []whittle.Variant) string {
 	first := ""
 	for _, v := range variants {
 		t := p.now[v.Name]
-		if t == nil || t.image == "" {
+		if t == nil || t.image == "" || p.workshop.bench.project.IsBase(v.Name) {
 			continue
 		}
 		if outcome(t).Verdict == whittle.Runs {
@@ -27,29 +28,51 @@ func (p *prover) firstWorking(variants []whittle.Variant) string {
 	return first
 }
 
+// slowStrategy says which start is slower in the image of a strategy than in that which
+// it was made from.
+func (w *stopwatch) slowStrategy(ctx context.Context, was, is *trial) (string, error) {
+	if !w.workshop.startCounts() || was == nil {
+		return "", nil
+	}
+	all, err := w.starts(ctx, was, is, true)
+	for _, s := range all {
+		if s.Slower() {
+			return fmt.Sprintf("it makes starts slower: %s; only --objective size makes it the best", s.Medians()), err
+		}
+	}
+	return "", err
+}
+
 // bestArchive is the name of the best image's archive in the study's folder.
 const bestArchive = "best.tar"
 
 // best is the smallest image that runs, with its Dockerfile and the diff that
 // leads to it. Images for one extra ("split-") are not compared, because they
-// contain less of the project than the others.
-func (p *prover) best(out *whittle.Study, generated map[string]*trial) (*whittle.Best, error) {
+// contain less of the project than the others, and neither are strategies that make
+// starts slower, unless only the size counts.
+func (p *prover) best(ctx context.Context, out *whittle.Study, generated map[string]*trial) (*whittle.Best, error) {
 	var best *trial
 	var name string
-	consider := func(n string, t *trial) {
-		if t == nil || t.image == "" || outcome(t).Verdict != whittle.Runs {
-			return
-		}
-		if best == nil || outcome(t).Sizes.Size < outcome(best).Sizes.Size {
-			best, name = t, n
-		}
+	smaller := func(t *trial) bool {
+		return t != nil && t.image != "" && outcome(t).Verdict == whittle.Runs && (best == nil || outcome(t).Sizes.Size < outcome(best).Sizes.Size)
 	}
 	for _, v := range out.Variants {
-		consider(v.Name, p.now[v.Name])
+		if t := p.now[v.Name]; !p.workshop.bench.project.IsBase(v.Name) && smaller(t) {
+			best, name = t, v.Name
+		}
 	}
-	for _, f := range out.Forecasts {
-		if !strings.HasPrefix(f.Strategy, "split-") {
-			consider(f.Strategy, generated[f.Strategy])
+	for i := range out.Forecasts {
+		f := &out.Forecasts[i]
+		if t := generated[f.Strategy]; !strings.HasPrefix(f.Strategy, "split-") && smaller(t) {
+			why, err := p.stopwatch.slowStrategy(ctx, p.now[p.firstWorking(out.Variants)], t)
+			if err != nil {
+				return nil, err
+			}
+			if why != "" {
+				f.Notes = append(f.Notes, why)
+				continue
+			}
+			best, name = t, f.Strategy
 		}
 	}
 	i := slices.IndexFunc(out.Variants, func(v whittle.Variant) bool { return v.Inspect != nil })

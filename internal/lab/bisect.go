@@ -57,11 +57,28 @@ func (p *prover) bisect(ctx context.Context, accepted, cands []*candidate, varia
 		p.revert(cands[0], reason)
 		return accepted, nil
 	}
-	half := len(cands) / 2
-	if accepted, err = p.bisect(ctx, accepted, cands[:half], variants); err != nil {
+	first, rest := halves(cands)
+	if accepted, err = p.bisect(ctx, accepted, first, variants); err != nil {
 		return nil, err
 	}
-	return p.bisect(ctx, accepted, cands[half:], variants)
+	return p.bisect(ctx, accepted, rest, variants)
+}
+
+// halves parts candidates that do harm together. Those that make starts slower are
+// most likely to, and are tried after all others.
+func halves(cands []*candidate) (first, rest []*candidate) {
+	for _, c := range cands {
+		if c.slowsStart() {
+			rest = append(rest, c)
+		} else {
+			first = append(first, c)
+		}
+	}
+	if len(first) == 0 || len(rest) == 0 {
+		half := len(cands) / 2
+		return cands[:half], cands[half:]
+	}
+	return first, rest
 }
 
 func (p *prover) revert(c *candidate, reason string) {
@@ -122,7 +139,7 @@ func (p *prover) evaluate(ctx context.Context, accepted, cands []*candidate, var
 	}
 	if !repairs {
 		if reason, err = p.shortfall(accepted, cands, variants, was, is); reason == "" && err == nil {
-			reason, err = p.slowdown(ctx, len(cands) > 1, variants, was, is)
+			reason, err = p.slowdown(ctx, cands, variants, was, is)
 		}
 	}
 	return reason, nil, merged, err

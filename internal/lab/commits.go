@@ -104,6 +104,13 @@ func (p *prover) applied(ctx context.Context, base state, fixes []*whittle.Fix) 
 // between are the differences between two states.
 func (w *workshop) between(from, to state) ([]whittle.FileChange, error) {
 	before, after := map[string][]byte{}, map[string][]byte{}
+	from, err := w.copy.Whole(from)
+	if err != nil {
+		return nil, err
+	}
+	if to, err = w.copy.Whole(to); err != nil {
+		return nil, err
+	}
 	for _, s := range []state{from, to} {
 		for name := range s {
 			for where, in := range map[*map[string][]byte]state{&before: from, &after: to} {

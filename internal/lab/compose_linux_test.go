@@ -45,6 +45,7 @@ func TestCompose(t *testing.T) {
 		"web backend docker/Dockerfile: worker runs: it ended with success",
 		"mounted backend docker/Dockerfile: CMD unknown: needs what compose mounts at /srv/app: ",
 		"inline backend compose.yaml#inline: CMD runs: it ended with success",
+		"linked  compose.yaml#linked: CMD runs: it ended with success",
 	}
 	if len(got) != len(want) {
 		t.Fatalf("%q", got)

@@ -14,7 +14,6 @@ import (
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/patch"
-	"whittle.dev/whittle/internal/runs"
 )
 
 // FixOptions are the options of [Fix].
@@ -82,7 +81,6 @@ func (s *study) fix(ctx context.Context, o FixOptions, repository host.Repositor
 	defer w.close()
 	w.guard = o.Guard
 	p := newProver(w, o.Rules, o.risk(), o.Ask)
-	p.objective = o.Objective
 	defer p.images.close()
 	out := &whittle.Repair{Schema: whittle.FixSchema, Project: s.bench.project.Name, Steps: []whittle.RepairStep{}}
 	p.proves = o.Verify
@@ -102,10 +100,19 @@ func (s *study) fix(ctx context.Context, o FixOptions, repository host.Repositor
 		if out.Verified, err = p.verified(ctx); err != nil {
 			return nil, err
 		}
-	} else if err := p.propose(ctx); err != nil {
+		if o.looksFurther() {
+			out.Next, err = restager{p}.nextProven(ctx)
+		}
+	} else {
+		cands, more := p.propose(ctx)
+		if err = more; err == nil && o.looksFurther() {
+			out.Next, err = restager{p}.nextProposed(ctx, cands)
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
-	out.Steps = append(out.Steps, p.steps...)
+	out.Steps, out.Ignored = append(out.Steps, p.steps...), w.accepted()
 	if out.Files, err = p.workshop.changes(p.state); err != nil {
 		return nil, err
 	}
@@ -121,6 +128,12 @@ func (s *study) fix(ctx context.Context, o FixOptions, repository host.Repositor
 	return out, err
 }
 
+// looksFurther says that a strategy may be named: all fixes are made, and none was
+// asked for.
+func (o *FixOptions) looksFurther() bool {
+	return o.Strategy == "" && len(o.Rules) == 0 && o.Ask == nil
+}
+
 func (o *FixOptions) risk() whittle.Risk {
 	switch {
 	case o.Risk != "":
@@ -131,21 +144,21 @@ func (o *FixOptions) risk() whittle.Risk {
 	return whittle.RiskLow
 }
 
-// propose applies the fixes to the state without building it.
-func (p *prover) propose(ctx context.Context) error {
+// propose applies the fixes to the state without building it, and returns them.
+func (p *prover) propose(ctx context.Context) ([]*candidate, error) {
 	if err := p.adviseAll(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	cands, err := p.candidates()
 	if err == nil {
 		cands, err = p.confirmed(ctx, restager{p}.aside(cands))
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	next, _, err := p.merge(ctx, cands)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, c := range cands {
 		step := whittle.RepairStep{Finding: c.finding, Status: whittle.Applied, Round: 1}
@@ -156,11 +169,15 @@ func (p *prover) propose(ctx context.Context) error {
 	}
 	p.reportWithheld()
 	p.state = next
-	return nil
+	return cands, nil
 }
 
 // changes are the differences between the project's files and a state.
 func (w *workshop) changes(s state) ([]whittle.FileChange, error) {
+	s, err := w.copy.Whole(s)
+	if err != nil {
+		return nil, err
+	}
 	before := map[string][]byte{}
 	for name := range s {
 		text, err := w.copy.Original(name)
@@ -184,12 +201,14 @@ func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
 		if passed(was) && passed(is) {
 			row.SecondsBefore, row.SecondsAfter = was.Run.Seconds, is.Run.Seconds
 		}
-		starts, err := p.stopwatch.slowerStarts(ctx, v, was, is)
+		starts, err := p.stopwatch.starts(ctx, was, is, false)
 		if err != nil {
 			return nil, err
 		}
 		for _, s := range starts {
-			row.Slower = append(row.Slower, whittle.SlowerStart{Start: s.name, Before: runs.Median(s.before), After: runs.Median(s.after)})
+			if s.Slower() {
+				row.Slower = append(row.Slower, s.Medians())
+			}
 		}
 		for _, r := range p.rounds {
 			if r.Variant == v.Name {
@@ -280,7 +299,7 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 func (s *study) places(files []whittle.FileChange) ([]string, error) {
 	var out []string
 	for _, f := range files {
-		name, ok := s.bench.inside(f.Path)
+		name, ok := whittle.Inside(s.bench.project.Dir, f.Path)
 		if !ok {
 			return nil, whittle.ErrUsage.Errorf("%s is a link out of the project", f.Path)
 		}

@@ -28,9 +28,9 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study, c *assumed)
 			from = v
 		}
 	}
-	x, _, err := p.images.advise(ctx, from, p.now[from.Name])
-	if err != nil {
-		return nil, err
+	x, ok, err := p.images.advise(ctx, from, p.now[from.Name])
+	if err != nil || !ok {
+		return map[string]*trial{}, err
 	}
 	forecasts, err := p.workshop.forecast(ctx, from, x, c)
 	if err != nil {
@@ -95,6 +95,9 @@ func (p *prover) predicted(before []whittle.Forecast) []whittle.Forecast {
 	}
 	if slices.ContainsFunc(p.steps, func(s whittle.RepairStep) bool { return s.Status == whittle.Reverted }) {
 		f.Notes = append(f.Notes, "fixes were reverted that were counted on")
+	}
+	if slices.ContainsFunc(p.steps, func(s whittle.RepairStep) bool { return s.Status == whittle.Applied && s.Finding.SlowsStart }) && p.workshop.startCounts() {
+		f.Notes = append(f.Notes, "fixes were kept that were not counted on, as no start is slower with them")
 	}
 	return []whittle.Forecast{f}
 }

@@ -21,8 +21,8 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/dockerfile/ignore"
 	"whittle.dev/whittle/internal/forecast"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/pypi"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/resolve"
@@ -225,9 +225,9 @@ func extraWeights(t *testing.T, p *forecast.Project, extra string) []forecast.We
 	var wants []pep.Requirement
 	for _, d := range p.Declared.Dependencies {
 		switch {
-		case d.Kind == project.Constraint:
+		case d.Kind == manifest.Constraint:
 			o.Constraints = append(o.Constraints, d.Requirement)
-		case d.Kind == project.Runtime, d.Kind == project.Optional && d.Extra == extra:
+		case d.Kind == manifest.Runtime, d.Kind == manifest.Optional && d.Extra == extra:
 			wants = append(wants, d.Requirement)
 		}
 	}
@@ -274,7 +274,7 @@ func exampleProject(t *testing.T, h *health, dir string, source []byte) *forecas
 	if p.Dockerfile, err = dockerfile.Parse("Dockerfile", source); err != nil {
 		t.Fatal(err)
 	}
-	if p.Declared, err = project.ReadDeclared(os.DirFS(dir)); err != nil {
+	if p.Declared, err = manifest.ReadDeclared(os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
 	found := python.Interpreters(r)

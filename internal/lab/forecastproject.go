@@ -25,6 +25,12 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 	if err != nil {
 		return nil, nil, err
 	}
+	compiled := c.tried["python-bytecode"]
+	in.Clean.Bytecode = in.Clean.Bytecode && compiled != whittle.Reverted && (compiled == whittle.Applied || !w.startCounts())
+	in.Clean.Tests = in.Clean.Tests && c.tried["python-tests"] != whittle.Reverted
+	if err := in.DropLittle(); err != nil && !errors.Is(err, whittle.ErrUnsupported) { // Strategies says that, too
+		return nil, nil, fmt.Errorf("forecasting %s: %w", v.Name, err)
+	}
 	r, err := w.requirementsDiff(v, x, c.state)
 	if err != nil {
 		return nil, nil, err
@@ -49,7 +55,7 @@ func (w *workshop) projectInput(ctx context.Context, v project.Variant, x advise
 	if own, ok := v.InContext(v.Dockerfile); ok {
 		in.Own = own
 	}
-	if in.Before, err = contextFiles(context, x.image.Facts.Ignore); err != nil {
+	if in.Before, err = forecast.ContextFiles(context, x.image.Facts.Ignore); err != nil {
 		return nil, nil, err
 	}
 	next, err := w.projectFiles(v, c.state)
@@ -66,10 +72,10 @@ func (w *workshop) projectInput(ctx context.Context, v project.Variant, x advise
 		return nil, nil, err
 	}
 	in.Ignored = file.Excludes
-	if in.Context, err = contextFiles(context, file); err != nil {
+	if in.Context, err = forecast.ContextFiles(context, file); err != nil {
 		return nil, nil, err
 	}
-	if in.Texts, err = requirementTexts(context, in.Declared); err != nil {
+	if in.Texts, err = forecast.RequirementTexts(context, in.Declared); err != nil {
 		return nil, nil, err
 	}
 	if system, ok := base.NewRuntime(x.image.Facts); ok {
@@ -95,53 +101,6 @@ func (w *workshop) projectInput(ctx context.Context, v project.Variant, x advise
 	return in, notes, ctx.Err()
 }
 
-// contextFiles are the sizes of the files in the build context, by path.
-func contextFiles(dir string, excluded *ignore.File) (map[string]int64, error) {
-	out := map[string]int64{}
-	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		rel, err := filepath.Rel(dir, p)
-		if err != nil {
-			return err
-		}
-		rel = filepath.ToSlash(rel)
-		if excluded.Excludes(rel) {
-			return nil
-		}
-		info, err := d.Info()
-		if err == nil {
-			out[rel] = info.Size()
-		}
-		return err
-	})
-	if err != nil {
-		return nil, whittle.ErrUsage.Errorf("reading the build context: %w", err)
-	}
-	return out, nil
-}
-
-// requirementTexts are the requirements files that a project's declarations
-// were read from.
-func requirementTexts(dir string, declared *project.Declared) (map[string][]byte, error) {
-	out := map[string][]byte{}
-	if declared == nil {
-		return out, nil
-	}
-	for _, name := range declared.Files {
-		if !strings.HasSuffix(name, ".txt") || !filepath.IsLocal(filepath.FromSlash(name)) {
-			continue
-		}
-		text, err := whittle.Folder(dir).ReadFile(name)
-		if err != nil {
-			return nil, whittle.ErrUsage.Errorf("reading %s: %w", name, err)
-		}
-		out[name] = text
-	}
-	return out, nil
-}
-
 // slimBase is a smaller base image that the image could use, nil if there is none
 // or strategies cannot use it; why is the reason for the latter.
 func slimBase(x advisedImage) (smaller *forecast.SlimBase, why string) {
@@ -156,8 +115,5 @@ func slimBase(x advisedImage) (smaller *forecast.SlimBase, why string) {
 	if len(slim.Uses) > 0 {
 		return nil, "the base image stays as it is: " + slim.Uses[0]
 	}
-	if len(slim.Keep) > 0 {
-		return nil, fmt.Sprintf("the base image stays as it is: of it the image uses %s (big-base has a fix)", strings.Join(slim.Keep, ", "))
-	}
-	return &forecast.SlimBase{Name: slim.From, Saving: x.findings[i].Saving}, ""
+	return &forecast.SlimBase{Name: slim.From, Full: slim.Full, Saving: x.findings[i].Saving, Install: slim.Install, InstallAll: slim.InstallAll, Builds: slim.Builds}, ""
 }

@@ -22,6 +22,7 @@ import (
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/jsontext"
 )
 
 // Forty is the corpus of what an application reaches only by a name, when it
@@ -529,7 +530,7 @@ func (f *forty) silent(t *testing.T, s *whittle.Study) {
 		t.Errorf("a best image: %+v", s.Best.Outcome)
 	}
 	var text, md, js bytes.Buffer
-	for _, err := range []error{report.StudyText(&text, s, report.Style{}), report.StudyMarkdown(&md, s), report.JSON(&js, s)} {
+	for _, err := range []error{report.StudyText(&text, s, report.Style{}), report.StudyMarkdown(&md, s), jsontext.Write(&js, s)} {
 		if err != nil {
 			t.Fatal(err)
 		}

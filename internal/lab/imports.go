@@ -5,20 +5,20 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 )
 
 // declaredNames are the distributions that a project declares for running, itself
 // or in an extra, without those that it only pins; nil if it declares none.
 func declaredNames(dir string) map[string]bool {
-	d, _ := project.ReadDeclared(whittle.Folder(dir)) // what cannot be read declares nothing
+	d, _ := manifest.ReadDeclared(whittle.Folder(dir)) // what cannot be read declares nothing
 	if d == nil || len(d.Dependencies) == 0 {
 		return nil
 	}
 	out := map[string]bool{}
 	for i := range d.Dependencies {
-		if k := d.Dependencies[i].Kind; k == project.Runtime || k == project.Optional {
+		if k := d.Dependencies[i].Kind; k == manifest.Runtime || k == manifest.Optional {
 			out[pep.Normalize(d.Dependencies[i].Name)] = true
 		}
 	}

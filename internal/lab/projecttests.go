@@ -42,7 +42,7 @@ func (b *bench) test(ctx context.Context, d build.Definition, process whittle.Pr
 	if d, err = withTests(d, text, dir, process, b.project.Test.Setup); err != nil {
 		return build.RunResult{}, err
 	}
-	results, err := b.engine.builder.Run(ctx, d, []build.Command{c}, build.RunOptions{Log: log})
+	results, err := b.engine.builder.Run(ctx, d, []build.Command{c}, build.RunOptions{Log: log, Commands: b.env.Listener()})
 	var failed *build.Error
 	switch {
 	case errors.As(err, &failed) && ctx.Err() == nil:
@@ -81,7 +81,7 @@ func withTests(d build.Definition, text []byte, folder string, process whittle.P
 // copyInside copies a file or folder of the project. A link that leads out of the
 // project is an error.
 func (b *bench) copyInside(ctx context.Context, name, to string) error {
-	from, ok := b.inside(name)
+	from, ok := whittle.Inside(b.project.Dir, name)
 	if !ok {
 		return whittle.ErrUsage.Errorf("it is a link out of the project")
 	}

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/runs"
@@ -23,10 +25,10 @@ const maxRounds = 8
 type prover struct {
 	workshop *workshop
 	risk     whittle.Risk
-	// objective says how a fix is judged: see [StudyOptions].
-	objective string
 	// proves says that changes are built and run.
 	proves bool
+	// study says that it shows how small the images can be: see [forecast.TooLittle].
+	study bool
 	// ask says whether a fix is wanted, before it is tried; nil tries all.
 	ask func(context.Context, whittle.Finding) (bool, error)
 
@@ -54,6 +56,8 @@ type candidate struct {
 	own    bool
 	status whittle.FixStatus
 	reason string
+	// timed are the starts without it and with it, if it makes them slower.
+	timed []whittle.SlowerStart
 	// shared are its effects on images of other variants, which do not have the
 	// finding but install from the files that it changes.
 	shared map[string]whittle.LayerChange
@@ -61,7 +65,7 @@ type candidate struct {
 
 func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.Context, whittle.Finding) (bool, error)) *prover {
 	p := &prover{workshop: w, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}, images: newAdvisedImages(w, rules), withheld: map[string]whittle.RepairStep{},
-		stopwatch: stopwatch{workshop: w, measured: map[[2]*trial][]startTimes{}}}
+		stopwatch: stopwatch{workshop: w, measured: map[pair][]runs.StartTimes{}}}
 	for _, v := range w.bench.project.Variants {
 		t := w.trials[trialKey(v.Name, nil)]
 		p.start[v.Name], p.now[v.Name] = t, t
@@ -89,6 +93,18 @@ func (p *prover) prove(ctx context.Context) error {
 	}
 	p.reportWithheld()
 	return nil
+}
+
+// tried is what became of the fixes of each rule that were tried; one that was reverted
+// counts for all.
+func (p *prover) tried() map[string]whittle.FixStatus {
+	out := map[string]whittle.FixStatus{}
+	for _, s := range p.steps {
+		if s.Status != whittle.FixSkipped && out[s.Finding.Rule] != whittle.Reverted {
+			out[s.Finding.Rule] = s.Status
+		}
+	}
+	return out
 }
 
 func (p *prover) reportWithheld() {
@@ -120,7 +136,7 @@ func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
 	}
 	for _, other := range p.workshop.bench.project.Variants {
 		t := p.now[other.Name]
-		if other.Name != v.Name && p.ownFix(v, f.Fix) || t.image == "" || seenRunning(t) {
+		if other.Name != v.Name && p.ownFix(v, f.Fix) || t.image == "" || seenRunning(t) || other.OnlyBase {
 			continue
 		}
 		why := "was not run"
@@ -185,17 +201,7 @@ func (p *prover) candidates() ([]*candidate, error) {
 			if f.Fix == nil || p.refused[v.Name+" "+f.Fingerprint] || !p.workshop.inScope(f.Fix) {
 				continue
 			}
-			why := p.tooRisky(f.Risk)
-			if why == "" {
-				why = p.unproven(v, &f)
-			}
-			if why == "" && len(p.images.rules) == 0 && p.objective != ObjectiveSize {
-				why = tooLittle(&f, outcome(p.now[v.Name]).Sizes.Size)
-			}
-			if name, run := removesImported(p.images.byVariant[v.Name], &f); why == "" && name != "" && !f.Breaks {
-				why = fmt.Sprintf("%s imports %s", run, name)
-			}
-			if why != "" {
+			if why := p.unwanted(v, &f); why != "" {
 				p.withheld[v.Name+" "+f.Fingerprint] = whittle.RepairStep{Finding: f, Status: whittle.FixSkipped, Reason: why}
 				continue
 			}
@@ -214,6 +220,22 @@ func (p *prover) candidates() ([]*candidate, error) {
 		}
 	}
 	return out, nil
+}
+
+// unwanted says why a fix is not tried, and which option makes it; it is empty if the
+// fix is a candidate.
+func (p *prover) unwanted(v project.Variant, f *whittle.Finding) string {
+	little := ""
+	if len(p.images.rules) == 0 && p.workshop.startCounts() {
+		little = forecast.TooLittle(f, outcome(p.now[v.Name]).Sizes.Size, p.study)
+	}
+	if why := cmp.Or(little, p.tooRisky(f.Risk), p.unproven(v, f), p.untimed(f, p.now[v.Name])); why != "" {
+		return why
+	}
+	if name, run := removesImported(p.images.byVariant[v.Name], f); name != "" && !f.Breaks {
+		return fmt.Sprintf("%s imports %s", run, name)
+	}
+	return ""
 }
 
 // nextBatch are the fixes that a round tries. Fixes for what keeps images from
@@ -262,8 +284,9 @@ func (p *prover) confirmed(ctx context.Context, cands []*candidate) ([]*candidat
 // variant that the user did not select.
 func (w *workshop) inScope(f *whittle.Fix) bool {
 	return !slices.ContainsFunc(f.Patches, func(p whittle.Patch) bool {
-		_, ok := w.bench.inside(p.File)
-		inline := func(v project.Variant) bool { return v.Inline != nil && v.Dockerfile == p.File }
+		_, ok := whittle.Inside(w.bench.project.Dir, p.File)
+		_, part := w.copy.Parts[p.File]
+		inline := func(v project.Variant) bool { return v.Inline != nil && v.Dockerfile == p.File && !part }
 		return !ok || slices.Contains(w.others, p.File) || slices.ContainsFunc(w.bench.project.Variants, inline)
 	})
 }
@@ -282,7 +305,7 @@ func touchesOnly(f *whittle.Fix, file string) bool {
 // ownFix says that a fix only edits the Dockerfile of one variant.
 func (p *prover) ownFix(v project.Variant, f *whittle.Fix) bool {
 	return touchesOnly(f, v.Dockerfile) && !slices.ContainsFunc(p.workshop.bench.project.Variants, func(other project.Variant) bool {
-		return other.Name != v.Name && other.Dockerfile == v.Dockerfile
+		return other.Name != v.Name && slices.ContainsFunc(other.WithBuilds(), func(o project.Variant) bool { return o.Dockerfile == v.Dockerfile })
 	})
 }
 
@@ -360,7 +383,7 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 		return err
 	}
 	for _, c := range cands {
-		step := whittle.RepairStep{Finding: c.finding, Status: whittle.Applied, Round: round}
+		step := whittle.RepairStep{Finding: c.finding, Status: whittle.Applied, StartUp: c.timed, Round: round}
 		if !slices.Contains(accepted, c) {
 			step.Status, step.Reason = c.status, c.reason
 			if c.status == whittle.Reverted || len(accepted) == 0 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -417,5 +416,5 @@ func TestStudyFix(t *testing.T) {
 // stepFunc is told of each step.
 type stepFunc func(line string)
 
-func (f stepFunc) Step(line string) { f(line) }
-func (stepFunc) Writer() io.Writer  { return nil }
+func (f stepFunc) Step(line string)              { f(line) }
+func (stepFunc) Begin(whittle.Work) whittle.Task { return whittle.Unseen{} }

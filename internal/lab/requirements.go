@@ -9,6 +9,7 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/host"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/rule/distribution"
@@ -25,7 +26,7 @@ type requirementsDiff struct {
 // projectFiles are a variant's Dockerfile and the project's declarations in a state.
 type projectFiles struct {
 	dockerfile *dockerfile.File
-	declared   *project.Declared
+	declared   *manifest.Declared
 }
 
 // projectFiles checks a state out and reads its files.
@@ -33,7 +34,7 @@ func (w *workshop) projectFiles(v project.Variant, s state) (out projectFiles, e
 	if err := w.copy.Checkout(s); err != nil {
 		return out, err
 	}
-	out.declared, _ = project.ReadDeclared(whittle.Folder(w.contextDir(v))) // what cannot be read declares nothing
+	out.declared, _ = manifest.ReadDeclared(whittle.Folder(w.contextDir(v))) // what cannot be read declares nothing
 	source, err := w.dockerfile(&v)
 	if err != nil {
 		return out, err
@@ -79,8 +80,8 @@ func (w *workshop) requirementsDiff(v project.Variant, x advisedImage, s state) 
 	return out, nil
 }
 
-func declares(all []project.Dependency, name string) bool {
-	return slices.ContainsFunc(all, func(d project.Dependency) bool { return pep.Normalize(d.Name) == pep.Normalize(name) })
+func declares(all []manifest.Dependency, name string) bool {
+	return slices.ContainsFunc(all, func(d manifest.Dependency) bool { return pep.Normalize(d.Name) == pep.Normalize(name) })
 }
 
 // change is the effect on the image's bytes. The removed bytes are exact; the

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"whittle.dev/whittle"
@@ -87,10 +88,26 @@ func TestSecretsStay(t *testing.T) {
 }
 
 // loud is a progress that keeps all that it is told.
-type loud struct{ bytes.Buffer }
+type loud struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
 
-func (l *loud) Step(line string)  { l.WriteString(line + "\n") }
-func (l *loud) Writer() io.Writer { return &l.Buffer }
+func (l *loud) Step(line string) { l.WriteString(line + "\n") }
+func (l *loud) Done(_, _ int64)  {}
+func (l *loud) Say(line string)  { l.WriteString(line + "\n") }
+func (l *loud) End(note string)  { l.WriteString(note + "\n") }
+func (l *loud) Begin(w whittle.Work) whittle.Task {
+	l.WriteString(w.Name + "\n")
+	return l
+}
+
+// WriteString locks, as builds report concurrently.
+func (l *loud) WriteString(s string) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Buffer.WriteString(s)
+}
 
 // collect reads all files of a folder, and all that is compressed or archived in them:
 // a file's content says what it is, as blobs have no extensions.

@@ -53,7 +53,9 @@ func TestSeedlike(t *testing.T) {
 			t.Errorf("%s: %+v", want, run)
 		}
 	}
-	if s.Best.Outcome.Verdict != whittle.Runs || s.Best.Percent >= 95 {
+	// Without networkx it is 3.4 % smaller. The bytecode stays, as starts take longer
+	// without it.
+	if s.Best.Outcome.Verdict != whittle.Runs || s.Best.Percent >= 97 {
 		t.Errorf("the best image: %.1f %%, %+v", s.Best.Percent, s.Best.Outcome)
 	}
 }

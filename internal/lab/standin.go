@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -47,10 +48,13 @@ func standIns(ctx context.Context, env *host.Env, p *project.Project, o StudyOpt
 	out := map[string]string{}
 	for _, text := range o.Images {
 		name, ref, ok := strings.Cut(text, "=")
+		_, noFile := os.Lstat(text)
 		switch {
 		case ok && ref == "" || text == "":
 			return nil, whittle.WithHint(whittle.ErrUsage.Errorf("--image %q names no image", text), "write --image VARIANT=IMAGE")
 		case ok && slices.Contains(names, name):
+		case ok && variantLike.MatchString(name) && noFile != nil:
+			return nil, whittle.WithHint(whittle.ErrUsage.Errorf("--image %s: no variant is named %q", text, name), whittle.DidYouMean(name, names, "the variants are "+strings.Join(names, ", ")))
 		case len(names) == 1:
 			name, ref = names[0], text
 		default:
@@ -68,6 +72,9 @@ func standIns(ctx context.Context, env *host.Env, p *project.Project, o StudyOpt
 	}
 	return out, nil
 }
+
+// variantLike is what a variant may be named: no path, and no image with a scheme.
+var variantLike = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 // standIn measures, checks and runs an image in place of a build. Without a build
 // engine it is not run.

@@ -14,8 +14,8 @@ type job struct {
 	build.Command
 	// process is the process of the image, as compose starts it where it does.
 	process whittle.Process
-	// mounts are the folders of the image over which compose mounts others.
-	mounts []string
+	// start is how compose starts it, nil where it does not.
+	start *project.Start
 }
 
 // started are the processes that a variant's image starts: its own, or those that
@@ -66,7 +66,7 @@ func (b *bench) ownStarts(v project.Variant, p whittle.Process) (out []job, miss
 		var start *project.Start
 		if len(v.Starts) > 0 {
 			start = &v.Starts[i]
-			one.User, one.Dir, one.mounts = start.User, start.WorkingDir, start.Mounts
+			one.User, one.Dir, one.start = start.User, start.WorkingDir, start
 			if len(v.Starts) > 1 {
 				one.Name = start.Name
 			}

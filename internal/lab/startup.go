@@ -11,8 +11,8 @@ import (
 	"whittle.dev/whittle/internal/runs"
 )
 
-// Objectives of a proof: whether a fix is judged by the size alone, or by the
-// start-up time too.
+// Objectives: whether a fix is judged by the size alone, or by the start-up time too.
+// With both, none is made that makes a start slower.
 const (
 	ObjectiveBoth = "both"
 	ObjectiveSize = "size"
@@ -21,125 +21,127 @@ const (
 // Objectives are the names of the objectives, the default first.
 func Objectives() []string { return []string{ObjectiveBoth, ObjectiveSize} }
 
-const (
-	// slowerShare and slowerSeconds are the least differences that make a start
-	// slower. For an image's own start it is slowerOwnSeconds, because whether it
-	// is ready is polled only every few tenths of a second.
-	slowerShare      = 0.10
-	slowerSeconds    = 0.2
-	slowerOwnSeconds = 0.5
-	// blockRuns is the number of runs in a row, and blocks the number of turns of
-	// the two images, so that a change of the machine's speed affects both.
-	blockRuns, blocks = 3, 2
-	// fetchRate converts bytes saved to seconds of start-up: 100 Mbit/s, in bytes
-	// per second.
-	fetchRate = 12.5e6
-)
+// startCounts says that a fix is also judged by the start-up time.
+func (w *workshop) startCounts() bool { return w.objective != ObjectiveSize }
 
-// startTimes are the durations of a start in two images, in seconds.
-type startTimes struct {
-	name          string // of the command
-	before, after []float64
-	least         float64 // difference that counts, in seconds
-}
-
-// slower says that the start of the second image is clearly slower: the medians
-// differ by more than a tenth and more than least, and, without the fastest run
-// of the second and the slowest of the first, every run of the second was slower
-// than every run of the first.
-func (s *startTimes) slower() bool {
-	if len(s.before) < blockRuns || len(s.after) < blockRuns || !slowerBy(runs.Median(s.before), runs.Median(s.after), s.least) {
-		return false
-	}
-	before, after := slices.Sorted(slices.Values(s.before)), slices.Sorted(slices.Values(s.after))
-	return after[1] > before[len(before)-2]
-}
-
-func slowerBy(before, after, least float64) bool {
-	return after-before > max(least, before*slowerShare)
-}
-
-// paysOff says that the saved bytes would take at least as long to fetch as the
-// start has become slower.
-func (s *startTimes) paysOff(saved int64) bool {
-	return float64(saved) >= (runs.Median(s.after)-runs.Median(s.before))*fetchRate
-}
-
-// String is "start-up of CMD 2.3 → 3.2 s".
-func (s *startTimes) String() string {
-	return fmt.Sprintf("start-up of %s %.1f → %.1f s", s.name, runs.Median(s.before), runs.Median(s.after))
-}
-
-// slowdown says how fixes make a start slower. A single fix may do so if its
-// saving pays off; several may not, so that the culprit is found. It is empty if
-// they may stay.
-func (p *prover) slowdown(ctx context.Context, several bool, variants []project.Variant, was, is []*trial) (string, error) {
-	if p.objective == ObjectiveSize {
+// slowdown says how fixes make a start slower, and notes the times with those that are
+// known to. It is empty if they may stay.
+func (p *prover) slowdown(ctx context.Context, cands []*candidate, variants []project.Variant, was, is []*trial) (string, error) {
+	if !p.workshop.startCounts() {
 		return "", nil
 	}
+	slows := slices.ContainsFunc(cands, (*candidate).slowsStart)
+	var timed []whittle.SlowerStart
+	reason := ""
 	for i, v := range variants {
-		all, err := p.stopwatch.slowerStarts(ctx, v, was[i], is[i])
+		all, err := p.stopwatch.starts(ctx, was[i], is[i], slows)
 		if err != nil {
 			return "", err
 		}
-		saved := outcome(was[i]).Sizes.Size - outcome(is[i]).Sizes.Size
 		for _, s := range all {
+			m := s.Medians()
+			timed = append(timed, m)
 			switch {
-			case several:
-				return fmt.Sprintf("%s: together they make it slower: %s", v.Name, &s), nil
-			case !s.paysOff(saved):
-				return fmt.Sprintf("%s: not worth it: %s for %s (--objective size keeps it)", v.Name, &s, whittle.Bytes(saved)), nil
+			case reason != "" || !s.Slower():
+			case len(cands) > 1:
+				reason = fmt.Sprintf("%s: together they make it slower: %s", v.Name, m)
+			default:
+				reason = slower(v.Name, m, was[i], is[i])
 			}
 		}
 	}
-	return "", nil
+	for _, c := range cands {
+		if c.slowsStart() {
+			c.timed = timed
+		}
+	}
+	return reason, nil
+}
+
+// slower says that a change is not kept as it makes a start slower.
+func slower(variant string, s whittle.SlowerStart, was, is *trial) string {
+	return fmt.Sprintf("%s: it saves %s and makes starts slower: %s; --objective size keeps it", variant,
+		whittle.Bytes(outcome(was).Sizes.Size-outcome(is).Sizes.Size), s)
+}
+
+// slowsStart says that the fix is known to make starts slower.
+func (c *candidate) slowsStart() bool { return c.finding.SlowsStart }
+
+// untimed says why a fix that makes starts slower is not made: nobody asked for it,
+// and by how much cannot be measured, or is not.
+func (p *prover) untimed(f *whittle.Finding, t *trial) string {
+	if !f.SlowsStart || !p.workshop.startCounts() || len(p.images.rules) > 0 {
+		return ""
+	}
+	asked := fmt.Sprintf("--objective size or --only %s makes it", f.Rule)
+	switch {
+	case !p.proves:
+		return f.Caution + ": --verify tries it and measures that, " + asked
+	case !slices.ContainsFunc(t.Run.Commands, func(c whittle.CommandRun) bool { return c.Status == whittle.Runs && isTimed(t, &c) }):
+		return f.Caution + ", and no start runs whose time shows what that costs: " + asked
+	}
+	return ""
+}
+
+// isTimed says that a run is the first command or the image's own start.
+func isTimed(t *trial, c *whittle.CommandRun) bool {
+	return c.Own || c.Name == t.Run.Commands[0].Name
 }
 
 // stopwatch measures which starts are slower in the second of two images.
 type stopwatch struct {
 	workshop *workshop
-	// measured are the results so far, by pair of images.
-	measured map[[2]*trial][]startTimes
+	measured map[pair][]runs.StartTimes // so far
 }
 
-// slowerStarts are the starts that are clearly slower in the second image of a
-// variant, of the first command and the image's own start. A start that was not
-// slower when the images were built is not measured again.
-func (w *stopwatch) slowerStarts(ctx context.Context, v project.Variant, was, is *trial) ([]startTimes, error) {
+// pair are two images of which all starts are measured, or what seems to be slower.
+type pair struct {
+	was, is *trial
+	all     bool
+}
+
+// starts are the times of the first command and of the image's own start in two
+// images. Unless all are wanted, one that was not slower when the images were built is
+// not measured.
+func (w *stopwatch) starts(ctx context.Context, was, is *trial, all bool) ([]runs.StartTimes, error) {
 	if was == is || was.image == "" || is.image == "" {
 		return nil, nil
 	}
-	key := [2]*trial{was, is}
+	key := pair{was, is, all}
+	if known, ok := w.measured[pair{was, is, true}]; ok {
+		return known, nil
+	}
 	if known, ok := w.measured[key]; ok {
 		return known, nil
 	}
-	var out []startTimes
-	for i, c := range was.Run.Commands {
+	var out []runs.StartTimes
+	for _, c := range was.Run.Commands {
 		other := sameCommand(is, c)
-		least := slowerSeconds
+		least := runs.SlowerSeconds
 		if c.Own {
-			least = slowerOwnSeconds
+			least = runs.SlowerOwnSeconds
 		}
-		if i > 0 && !c.Own || other == nil || c.Status != whittle.Runs || other.Status != whittle.Runs || !slowerBy(runs.Median(c.Seconds), runs.Median(other.Seconds), least) {
+		if !isTimed(was, &c) || other == nil || c.Status != whittle.Runs || other.Status != whittle.Runs ||
+			!all && !runs.SlowerBy(runs.Median(c.Seconds), runs.Median(other.Seconds), least) {
 			continue
 		}
-		s := startTimes{name: c.Name, least: least}
-		for n := range blocks {
-			if n > 0 && !s.slower() {
+		s := runs.StartTimes{Name: c.Name, Least: least}
+		for n := range runs.Blocks {
+			if n > 0 && !s.Slower() {
 				break
 			}
 			for _, side := range []struct {
 				t  *trial
 				to *[]float64
-			}{{was, &s.before}, {is, &s.after}} {
-				times, err := w.time(ctx, v, side.t, c)
+			}{{was, &s.Before}, {is, &s.After}} {
+				times, err := w.time(ctx, side.t, c)
 				if err != nil {
 					return nil, err
 				}
 				*side.to = append(*side.to, times...)
 			}
 		}
-		if s.slower() {
+		if len(s.Before) > 0 && len(s.After) > 0 {
 			out = append(out, s)
 		}
 	}
@@ -147,9 +149,10 @@ func (w *stopwatch) slowerStarts(ctx context.Context, v project.Variant, was, is
 	return out, nil
 }
 
-// time runs a start of a trial's image blockRuns times, without tracing. It gives
+// time runs a start of a trial's image runs.BlockRuns times, without tracing. It gives
 // no times if a run fails.
-func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run whittle.CommandRun) ([]float64, error) {
+func (w *stopwatch) time(ctx context.Context, t *trial, run whittle.CommandRun) ([]float64, error) {
+	v := t.made
 	process, err := w.process(ctx, t)
 	if err != nil {
 		return nil, err
@@ -166,7 +169,7 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 		}
 		c = all[i].Command
 	}
-	c.Repeat = blockRuns
+	c.Repeat = runs.BlockRuns
 	if err := w.workshop.copy.Checkout(t.state); err != nil {
 		return nil, err
 	}
@@ -177,11 +180,11 @@ func (w *stopwatch) time(ctx context.Context, v project.Variant, t *trial, run w
 			return nil, err
 		}
 	}
-	results, err := w.workshop.bench.engine.builder.Run(ctx, w.workshop.bench.inFolder(w.workshop.copy.Dir, w.workshop.bench.out, nil).definition(v), commands, build.RunOptions{})
+	results, err := w.workshop.bench.engine.builder.Run(ctx, w.workshop.bench.inFolder(w.workshop.copy.Dir, w.workshop.bench.out, nil).definition(v), commands, build.RunOptions{Commands: w.workshop.bench.env.Listener()})
 	if err != nil {
 		return nil, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
 	}
-	if r := results[0]; r.OK() && len(r.Times) == blockRuns {
+	if r := results[0]; r.OK() && len(r.Times) == runs.BlockRuns {
 		return runs.Seconds(r.Times), nil
 	}
 	return nil, nil

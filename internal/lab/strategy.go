@@ -37,7 +37,7 @@ func (p restager) apply(ctx context.Context, name string) (kept bool, err error)
 			continue
 		}
 		done = append(done, v.Dockerfile)
-		step, err := p.step(ctx, v, x, name)
+		step, _, err := p.step(ctx, v, x, name)
 		if err == nil && !p.workshop.inScope(step.Finding.Fix) {
 			err = fmt.Errorf("%s: a variant that is not selected uses it, or it is outside the project", v.Dockerfile)
 		}
@@ -60,19 +60,20 @@ func (p restager) apply(ctx context.Context, name string) (kept bool, err error)
 
 // step is a strategy as a fix of a variant's Dockerfile, without any clean-up of the
 // packages: that is what other fixes are for. An error says what is in its way.
-func (p restager) step(ctx context.Context, v project.Variant, x advisedImage, name string) (*whittle.RepairStep, error) {
+func (p restager) step(ctx context.Context, v project.Variant, x advisedImage, name string) (*whittle.RepairStep, *whittle.Forecast, error) {
 	in, _, err := p.workshop.projectInput(ctx, v, x, &assumed{state: p.state})
 	if err == nil && name == forecast.NameDistroless {
 		in.Distroless, err = otherbases.Reader{Env: p.workshop.bench.env}.Distroless(ctx, x.image)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	f, err := forecast.Strategy(in, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return forecast.Step(f, v.Name, outcome(x.trial).Sizes.Size, patch.Rewrite(f.Title, v.Dockerfile, x.trial.source, []byte(f.Dockerfile))), nil
+	fix := patch.Rewrite(forecast.Does(name), v.Dockerfile, x.trial.source, []byte(f.Dockerfile))
+	return forecast.Step(f, v.Name, outcome(x.trial).Sizes.Size, fix), f, nil
 }
 
 // try applies a strategy to the state. When changes are proven, it says
@@ -96,6 +97,9 @@ func (p restager) try(ctx context.Context, v project.Variant, step *whittle.Repa
 		}
 		if after[other.Name], err = p.workshop.try(ctx, other, next); err == nil {
 			reason, err = p.harm(ctx, was, after[other.Name], step.Strategy)
+		}
+		if err == nil && reason == "" {
+			reason, err = p.slowdown(ctx, nil, []project.Variant{other}, []*trial{was}, []*trial{after[other.Name]})
 		}
 		if err != nil {
 			return false, err

@@ -45,8 +45,8 @@ type StudyOptions struct {
 	// Fix ends the study with the proof loop: fixes up to Risk (empty is
 	// medium) are built and run, and those that do harm are reverted. Write
 	// and Force are as in [FixOptions].
-	// Objective says how a fix is judged; empty is [ObjectiveBoth], which also
-	// reverts fixes that slow a start down and save little.
+	// Objective says how a fix is judged; empty is [ObjectiveBoth], which makes none
+	// that makes a start slower.
 	Fix          bool
 	Risk         whittle.Risk
 	Objective    string
@@ -54,6 +54,7 @@ type StudyOptions struct {
 	// Keep writes the study's result to its folder dir, which is locked
 	// meanwhile; nil writes nothing.
 	Keep func(study *whittle.Study, dir string) error
+	Look func(variant string, image *audit.Examined, findings []whittle.Finding) // before Keep, at each image; nil looks at nothing
 }
 
 // startups is the number of runs that measure a command's start-up time.
@@ -106,7 +107,9 @@ func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error
 	if err != nil {
 		return nil, err
 	}
-	p, err := project.LoadWith(ctx, o.Dir, o.Config, consent.Outside())
+	outside := consent.Outside()
+	outside.Docker = env.Docker
+	p, err := project.LoadWith(ctx, o.Dir, o.Config, outside)
 	if err != nil {
 		if refusal := consent.Refusal(); refusal != nil {
 			return nil, refusal // what was not read may be why
@@ -145,6 +148,9 @@ func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error
 		f.Name = v.Dockerfile
 		if _, err := f.Target(v.Target); err != nil {
 			return nil, fmt.Errorf("variant %s: %w", v.Name, err)
+		}
+		if _, err := audit.Ignores(p.Ignore, f); err != nil {
+			return nil, err
 		}
 		s.bench.sources[v.Name] = src
 	}
@@ -223,7 +229,7 @@ func (s *study) buildAll(ctx context.Context) error {
 		digests[name] = b.Digest
 	}
 	outside := map[string]whittle.Digest{}
-	for i, v := range s.bench.project.Variants {
+	for i, v := range s.bench.project.BasesFirst() {
 		if ref := s.images[v.Name]; ref != "" {
 			out, err := s.bench.standIn(ctx, v, ref)
 			if err != nil {
@@ -232,16 +238,25 @@ func (s *study) buildAll(ctx context.Context) error {
 			s.variants = append(s.variants, *out)
 			continue
 		}
-		context, err := withOutside(ctx, context, s.bench.project, v, outside)
+		context, err := inputs.WithOutside(ctx, context, s.bench.project, v, outside)
 		if err != nil {
 			return err
 		}
-		inputs := s.bench.inputs.Seal(s.bench.env.Key(), s.bench.project.Commands)
-		print := fingerprint(context, s.bench.project, v, digests, inputs, s.o)
-		if kept, ok := s.loadFinished(ctx, v.Name, print, fingerprint(context, s.bench.project, v, digests, inputs, fullOptions(s.o))); ok {
+		sealed := s.bench.inputs.Seal(s.bench.env.Key(), s.bench.project.Commands)
+		print := inputs.Fingerprint(context, s.bench.project, v, digests, sealed, s.o.Quick)
+		if kept, ok := s.loadFinished(ctx, v.Name, print, inputs.Fingerprint(context, s.bench.project, v, digests, sealed, false)); ok {
 			s.bench.env.Listener().Step(fmt.Sprintf("variant %s (%d of %d): kept from before", v.Name, i+1, len(s.bench.project.Variants)))
 			s.variants = append(s.variants, *kept)
 			continue
+		}
+		if s.bench.engine.builder == nil {
+			s.bench.env.Listener().Step(fmt.Sprintf("variant %s (%d of %d): %s", v.Name, i+1, len(s.bench.project.Variants), v.Dockerfile))
+			if err := s.bench.openEngine(ctx); err != nil {
+				return s.stopped(err)
+			}
+		}
+		if last, ok := s.bench.out.Load(v.Name, s.digestOf(ctx)); ok && last.Build.Cold != s.o.Quick {
+			s.bench.usual[v.Name] = time.Duration(last.Build.Seconds * float64(time.Second))
 		}
 		s.bench.env.Listener().Step(fmt.Sprintf("variant %s (%d of %d): building %s", v.Name, i+1, len(s.bench.project.Variants), v.Dockerfile))
 		out, err := s.bench.buildAndRun(ctx, v)
@@ -254,11 +269,12 @@ func (s *study) buildAll(ctx context.Context) error {
 		}
 		s.variants = append(s.variants, *out)
 	}
+	at := func(v whittle.Variant) int {
+		return slices.IndexFunc(s.bench.project.Variants, func(p project.Variant) bool { return p.Name == v.Name })
+	}
+	slices.SortFunc(s.variants, func(a, b whittle.Variant) int { return at(a) - at(b) })
 	return nil
 }
-
-// fullOptions are the options of the same study without Quick.
-func fullOptions(o StudyOptions) StudyOptions { o.Quick = false; return o }
 
 // loadFinished loads a variant of an earlier study, whose fingerprint must be
 // one of prints: a quick study also accepts the variant of a full one.
@@ -284,7 +300,11 @@ func (s *study) digestOf(ctx context.Context) func(archive string) (whittle.Dige
 
 // interrupted adds to an error how many variants are finished and kept.
 func (s *study) interrupted(v project.Variant, err error) error {
-	err = fmt.Errorf("variant %s: %w", v.Name, err)
+	return s.stopped(fmt.Errorf("variant %s: %w", v.Name, err))
+}
+
+// stopped is interrupted for what is about no variant.
+func (s *study) stopped(err error) error {
 	if n := len(s.variants); n > 0 {
 		err = whittle.WithHint(err, fmt.Sprintf("%d of %d variants are finished and kept; --resume goes on from there", n, len(s.bench.project.Variants)))
 	}
@@ -300,7 +320,7 @@ func (s *study) readAll(ctx context.Context) ([]*audit.Subject, error) {
 			continue
 		}
 		sub, err := audit.Open(ctx, s.bench.env, s.bench.imageOf(v),
-			audit.InspectOptions{Dockerfile: v.Dockerfile, Source: s.bench.sources[v.Name], Target: v.Target, Args: v.Args})
+			s.bench.inspected(s.bench.project.Variants[i], s.bench.sources[v.Name]))
 		if err != nil {
 			return subjects, fmt.Errorf("variant %s: %w", v.Name, err)
 		}
@@ -378,7 +398,7 @@ func (s *study) analyze(ctx context.Context, out *whittle.Study) error {
 	}
 	defer w.close()
 	p := newProver(w, nil, cmp.Or(s.o.Risk, whittle.RiskMedium), nil)
-	p.objective = s.o.Objective
+	p.study = true
 	if s.o.Fix {
 		w.risk = p.risk
 	}
@@ -391,6 +411,9 @@ func (s *study) analyze(ctx context.Context, out *whittle.Study) error {
 		image, ok := p.images.byVariant[v.Name]
 		if !ok {
 			continue
+		}
+		if s.o.Look != nil {
+			s.o.Look(v.Name, image.image, image.findings)
 		}
 		if first && !isStrange(image.trial.Variant, image.image.Subject) {
 			first = false
@@ -407,7 +430,7 @@ func (s *study) analyze(ctx context.Context, out *whittle.Study) error {
 		out.Findings = append(out.Findings, image.findings...)
 	}
 	audit.SortFindings(out.Findings)
-	if !s.o.Fix {
+	if out.Ignored = w.accepted(); !s.o.Fix {
 		return nil
 	}
 	if err := p.proveStudy(ctx, out); err != nil || !s.o.Write {
@@ -432,12 +455,15 @@ func (p *prover) proveStudy(ctx context.Context, out *whittle.Study) error {
 	if r.Files, err = p.workshop.changes(p.state); err != nil {
 		return err
 	}
+	if r.Next, err = (restager{p}).nextProven(ctx); err != nil {
+		return err
+	}
 	out.Repair = r
-	generated, err := p.strategies(ctx, out, &assumed{state: p.state})
+	generated, err := p.strategies(ctx, out, &assumed{state: p.state, tried: p.tried()})
 	if err != nil {
 		return err
 	}
-	out.Best, err = p.best(out, generated)
+	out.Best, err = p.best(ctx, out, generated)
 	return err
 }
 

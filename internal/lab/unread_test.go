@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/absent"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/states"
 )
@@ -56,7 +57,7 @@ func TestUnseen(t *testing.T) {
 				t.Errorf("%q, %v", text, err)
 			}
 			digest := func() whittle.Digest {
-				d, err := states.ContextDigest(t.Context(), dir, []string{s.bench.out.Dir}, s.bench.unread())
+				d, err := states.ContextDigest(t.Context(), dir, []string{s.bench.out.Dir}, s.bench.unread(absent.Unseen(s.bench.project)))
 				imagetest.Must(t, err)
 				return d
 			}

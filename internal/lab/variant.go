@@ -23,9 +23,6 @@ import (
 	"whittle.dev/whittle/internal/runs"
 )
 
-// testLimit is how long a project's tests may run.
-const testLimit = 10 * time.Minute
-
 // buildAndRun builds, measures and runs one variant. A variant that does not
 // build is a result; an error means that the study cannot go on.
 func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Variant, error) {
@@ -55,6 +52,7 @@ func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Va
 	}
 	out.Build.Status = whittle.Built
 	out.Build.Seconds = res.Solve.Seconds()
+	out.Build.Steps = buildSteps(res.Steps)
 	out.Build.Notes = slices.Concat(res.Notes, b.wanted(d, out.Name).Before(0))
 	d.NoCache, d.CacheFrom, d.CacheTo = false, nil, nil // the engine has all steps now
 	if !b.quick {
@@ -65,11 +63,36 @@ func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Va
 	return out, b.run(ctx, d, v, out, log)
 }
 
+// What a study keeps of a build's steps: their number, and the shortest time of
+// those that are not the Dockerfile's.
+const (
+	maxBuildSteps = 500
+	longStep      = 100 * time.Millisecond
+)
+
+// buildSteps are the steps that are worth knowing, by when they started.
+func buildSteps(all []build.Step) (out []whittle.BuildStep) {
+	var first time.Time
+	for _, s := range all {
+		if !s.Started.IsZero() && (first.IsZero() || s.Started.Before(first)) {
+			first = s.Started
+		}
+	}
+	for _, s := range all {
+		if s.Started.IsZero() || s.Completed.IsZero() || !s.Dockerfile() && s.Duration() < longStep {
+			continue
+		}
+		out = append(out, whittle.BuildStep{Name: whittle.Shorten(s.Name, 200), Start: s.Started.Sub(first).Seconds(), Seconds: s.Duration().Seconds(), Cached: s.Cached})
+	}
+	slices.SortStableFunc(out, func(a, b whittle.BuildStep) int { return cmp.Compare(a.Start, b.Start) })
+	return out[:min(len(out), maxBuildSteps)]
+}
+
 // openEngine opens the build engine when the first build needs it.
 func (b *bench) openEngine(ctx context.Context) (err error) {
 	if b.engine.builder == nil {
 		b.env.Listener().Step("looking for a build engine")
-		if b.engine.builder, err = b.env.Engine(ctx, len(b.bases) > 0); err == nil {
+		if b.engine.builder, err = b.env.Engine(ctx, len(b.bases) > 0 || b.project.HasBases()); err == nil {
 			info := b.engine.builder.Info()
 			b.env.Listener().Step(fmt.Sprintf("building with %s %s", info.Kind, info.Version))
 			for _, note := range info.Notes {
@@ -93,7 +116,7 @@ func (b *bench) engineFacts() whittle.Engine {
 
 // view shows the progress of a variant's build.
 func (b *bench) view(variant string) build.Progress {
-	return build.Progress{W: b.env.Listener().Writer(), Label: variant}
+	return build.Progress{To: b.env.Listener(), Label: variant, Usual: b.usual[variant]}
 }
 
 func (b *bench) definition(v project.Variant) build.Definition {
@@ -106,6 +129,12 @@ func (b *bench) definition(v project.Variant) build.Definition {
 			}
 			d.Images[name] = image
 		}
+	}
+	for name, in := range v.Builds {
+		if d.Builds == nil {
+			d.Builds = map[string]build.Definition{}
+		}
+		d.Builds[name] = b.definition(*in)
 	}
 	b.inputs.AddTo(&d)
 	d.Services = slices.DeleteFunc(slices.Clone(d.Services), func(s build.Service) bool {
@@ -130,13 +159,19 @@ func (b *bench) warm(ctx context.Context, d build.Definition, v project.Variant,
 	if err != nil {
 		return err
 	}
+	for _, in := range d.Builds {
+		if err := b.engine.builder.Warm(ctx, in, build.RunOptions{Log: log, Progress: b.view("")}); err != nil && !isBuildFailure(ctx, err) {
+			return err
+		}
+	}
 	for _, base := range f.Bases(v.Target, v.Args) {
-		if b.engine.warmed[base] || base == "scratch" {
+		_, isContext := v.Contexts[base]
+		if b.engine.warmed[base] || base == "scratch" || isContext || v.Builds[base] != nil {
 			continue
 		}
 		b.engine.warmed[base] = true
 		only := build.Definition{Content: []byte("FROM " + base + "\n"), Platform: d.Platform, Bases: d.Bases, Offline: d.Offline}
-		if err := b.engine.builder.Warm(ctx, only, build.RunOptions{Log: log}); err != nil && !isBuildFailure(ctx, err) {
+		if err := b.engine.builder.Warm(ctx, only, build.RunOptions{Log: log, Progress: b.view("on " + base)}); err != nil && !isBuildFailure(ctx, err) {
 			return err
 		}
 	}
@@ -172,7 +207,7 @@ func (b *bench) wanted(d build.Definition, variant string) absent.Build {
 // files that are not there.
 func (b *bench) explained(d build.Definition, variant string, err error) error {
 	var be *build.Error
-	if !errors.As(err, &be) || be.Line == 0 {
+	if !errors.As(err, &be) || be.Line == 0 || be.File != d.Dockerfile {
 		return err
 	}
 	switch {
@@ -192,7 +227,7 @@ func (b *bench) explained(d build.Definition, variant string, err error) error {
 // time of a rebuild after a change in one source file.
 func (b *bench) measure(ctx context.Context, d build.Definition, v project.Variant, out *whittle.Variant, log *os.File) error {
 	b.env.Listener().Step(fmt.Sprintf("variant %s: measuring the size with zstd", out.Name))
-	res, err := b.engine.builder.Build(ctx, d, build.Output{Measure: true, Compression: "zstd", Log: log})
+	res, err := b.engine.builder.Build(ctx, d, build.Output{Measure: true, Compression: "zstd", Log: log, Progress: build.Progress{To: b.env.Listener(), Label: out.Name}})
 	switch {
 	case err == nil:
 		out.Download.Zstd = &res.Transfer
@@ -207,7 +242,7 @@ func (b *bench) measure(ctx context.Context, d build.Definition, v project.Varia
 	}
 	b.env.Listener().Step(fmt.Sprintf("variant %s: rebuilding after a change in %s", out.Name, b.project.Touch))
 	d.Touch = touch
-	res, err = b.engine.builder.Build(ctx, d, build.Output{Log: log, Progress: b.view(out.Name)})
+	res, err = b.engine.builder.Build(ctx, d, build.Output{Log: log, Progress: build.Progress{To: b.env.Listener(), Label: out.Name}})
 	switch {
 	case err == nil:
 		seconds := res.Solve.Seconds()
@@ -234,7 +269,10 @@ func (b *bench) run(ctx context.Context, d build.Definition, v project.Variant, 
 		return fmt.Errorf("checking the image: %w", err)
 	}
 	process := img.Config().Config
-	commands := b.commands(process)
+	var commands []build.Command
+	if !v.OnlyBase {
+		commands = b.commands(process)
+	}
 	start := environmentStart(v)
 	if err := b.inputs.SetStartEnvironment(commands, b.project.Commands, start); err != nil {
 		return err
@@ -259,15 +297,15 @@ func (b *bench) run(ctx context.Context, d build.Definition, v project.Variant, 
 	}
 	if len(commands) > 0 {
 		b.env.Listener().Step(fmt.Sprintf("variant %s: running %d commands", out.Name, len(commands)))
-		if results, err = b.engine.builder.Run(ctx, d, commands, build.RunOptions{Log: log}); err != nil {
+		if results, err = b.engine.builder.Run(ctx, d, commands, build.RunOptions{Log: log, Commands: b.env.Listener()}); err != nil {
 			return fmt.Errorf("running the image: %w", err)
 		}
 	}
 	if err := b.check(ctx, f, v, out, jobs, results); err != nil {
 		return err
 	}
-	if b.project.Test != nil && b.engine.builder != nil {
-		test := build.Command{Name: runs.Tests, Args: b.project.Test.Command, Timeout: testLimit}
+	if b.project.Test != nil && b.engine.builder != nil && !v.OnlyBase {
+		test := build.Command{Name: runs.Tests, Args: b.project.Test.Command, Timeout: runs.TestsLimit}
 		tests := []build.Command{test}
 		if err := b.inputs.SetStartEnvironment(tests, nil, start); err != nil {
 			return err
@@ -283,7 +321,9 @@ func (b *bench) run(ctx context.Context, d build.Definition, v project.Variant, 
 	for i := range out.Run.Commands {
 		runs.NoteImports(&out.Run.Commands[i], results[i].Imports, owners)
 	}
-	if out.Run.Note = cmp.Or(missing, out.Run.Note); out.Run.Note != "" && !b.project.Configured && !limited(results) {
+	if v.OnlyBase {
+		out.Run.Note = "other images are made of it"
+	} else if out.Run.Note = cmp.Or(missing, out.Run.Note); out.Run.Note != "" && !b.project.Configured && !limited(results) {
 		out.Run.Note += "; name what has to work in whittle.yaml (run:)"
 	}
 	return nil
@@ -304,7 +344,7 @@ func (b *bench) check(ctx context.Context, f *audit.Evidence, v project.Variant,
 		if c.Watch != nil {
 			watched++
 		}
-		if c.Watch == nil || watched > 1 && len(c.mounts) == 0 {
+		if c.Watch == nil || watched > 1 && (c.start == nil || len(c.start.Mounts) == 0) {
 			o.Commands = append(o.Commands, c.Args)
 		}
 	}
@@ -319,7 +359,7 @@ func (b *bench) check(ctx context.Context, f *audit.Evidence, v project.Variant,
 			own := jobs[i].Watch != nil
 			if (own && st.Kind == whittle.StartEntry || st.Kind == whittle.StartCommand) && slices.Equal(st.Command, jobs[i].Args) {
 				run, problem := runs.Judge(st.Kind, jobs[i].Command, r, jobs[i].process)
-				if runs.NoteMounts(&run, jobs[i].mounts); run.Needs != "" {
+				if runs.NoteMounts(&run, jobs[i].start); run.Needs != "" {
 					problem = whittle.Problem{}
 				}
 				st.Run = &run
@@ -357,7 +397,7 @@ func (b *bench) judge(jobs []job, results []build.RunResult) whittle.RunFacts {
 	unmet := false
 	for i, r := range results {
 		c, _ := runs.Judge(whittle.StartCommand, jobs[i].Command, r, jobs[i].process)
-		runs.NoteMounts(&c, jobs[i].mounts)
+		runs.NoteMounts(&c, jobs[i].start)
 		c.Optional = !c.Own && !b.project.Configured && slices.ContainsFunc(b.project.Commands, func(p project.Command) bool { return slices.Equal(p.Command, c.Command) })
 		switch {
 		case c.Optional:

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/absent"
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/outdir"
@@ -28,11 +29,14 @@ type workshop struct {
 	guard  bool   // see [audit.AdviseOptions]
 	// risk is the highest risk of the fixes that a forecast assumes; empty is low.
 	risk whittle.Risk
+	// objective is what fixes are judged by: see [StudyOptions].
+	objective string
 	// trials are the builds so far, by variant and state.
 	trials map[string]*trial
 	builds int
 	// remade are the states whose generated files were remade.
-	remade map[string]remade
+	remade  map[string]remade
+	ignored map[string][]whittle.Ignored // in the images at the start, by variant
 }
 
 // state is a state of the project that a trial has built.
@@ -43,6 +47,7 @@ type trial struct {
 	*whittle.Variant
 	state  state
 	image  string // the name by which its image is opened; empty if there is none
+	made   project.Variant
 	source []byte // the Dockerfile
 	// declared are the distributions that the project declares; nil if it
 	// declares none.
@@ -52,7 +57,7 @@ type trial struct {
 // newWorkshop copies the project. The variants that the study has built become
 // the trials of the state on disk.
 func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
-	w := &workshop{bench: s.bench, others: s.others, trials: map[string]*trial{}, remade: map[string]remade{}}
+	w := &workshop{bench: s.bench, others: s.others, objective: s.o.Objective, trials: map[string]*trial{}, remade: map[string]remade{}, ignored: map[string][]whittle.Ignored{}}
 	from := s.bench.project.Dir
 	dir, err := os.MkdirTemp(s.bench.out.Dir, outdir.WorkPattern)
 	if err != nil {
@@ -61,22 +66,41 @@ func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 	if w.images, err = os.MkdirTemp(s.bench.out.Dir, outdir.TrialsPattern); err != nil {
 		return nil, errors.Join(whittle.ErrSystem.Errorf("making a folder for images: %w", err), os.RemoveAll(dir))
 	}
-	unread := s.bench.unread()
+	unread := s.bench.unread(absent.Unseen(s.bench.project))
 	w.copy, err = states.NewCopy(ctx, from, dir, func(rel string, d fs.DirEntry) bool {
 		return s.bench.ownFolder(rel, d) || unread(rel, d) && hardLink(from, dir, rel)
 	})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir), os.RemoveAll(w.images))
 	}
+	w.copy.Parts = s.bench.parts()
 	for i := range s.variants {
 		v := &s.variants[i]
-		t := &trial{Variant: v, source: s.bench.sources[v.Name], declared: declaredNames(s.bench.project.ContextDir(s.bench.project.Variants[i]))}
+		t := &trial{Variant: v, made: s.bench.project.Variants[i], source: s.bench.sources[v.Name], declared: declaredNames(s.bench.project.ContextDir(s.bench.project.Variants[i]))}
 		if v.Build.Status == whittle.Built {
 			t.image = s.bench.imageOf(v)
 		}
 		w.trials[trialKey(v.Name, nil)] = t
 	}
 	return w, nil
+}
+
+// parts are the Dockerfiles that are parts of other files of the project. Of one that
+// cannot be edited it says why.
+func (b *bench) parts() map[string]states.Part {
+	out := map[string]states.Part{}
+	for _, v := range b.project.Variants {
+		if v.Inline == nil {
+			continue
+		}
+		file, err := v.From.Find(b.project.Dir, v.Inline)
+		if err != nil {
+			b.env.Listener().Step(fmt.Sprintf("%s is not changed by fixes: %v", v.Dockerfile, err))
+			continue
+		}
+		out[v.Dockerfile] = states.Part{File: file, Text: v.Inline, Put: v.From.Put}
+	}
+	return out
 }
 
 // hardLink links a file of the project into the copy, which takes no time and no
@@ -124,10 +148,10 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	if err != nil {
 		return nil, fmt.Errorf("variant %s: %w", v.Name, err)
 	}
-	t := &trial{Variant: made, state: s, source: source, declared: declaredNames(w.bench.project.ContextDir(v))}
+	t := &trial{Variant: made, state: s, made: v, source: source, declared: declaredNames(w.bench.project.ContextDir(v))}
 	if made.Build.Status == whittle.Built {
 		t.image = in.imageOf(made)
-		img, err := audit.Open(ctx, w.bench.env, t.image, audit.InspectOptions{Dockerfile: v.Dockerfile, Source: source, Target: v.Target, Args: v.Args})
+		img, err := audit.Open(ctx, w.bench.env, t.image, in.inspected(v, source))
 		if err != nil {
 			return nil, err
 		}
@@ -143,9 +167,10 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 // outside the project, it is read there, and v names its absolute path.
 func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
 	if v.Inline != nil {
+		v.Inline = w.copy.Text(v.Dockerfile, v.Inline)
 		return v.Inline, nil
 	}
-	if _, ok := w.bench.inside(v.Dockerfile); !ok {
+	if _, ok := whittle.Inside(w.bench.project.Dir, v.Dockerfile); !ok {
 		v.Dockerfile = filepath.Join(w.bench.project.Dir, v.Dockerfile)
 		return whittle.ReadFile(v.Dockerfile, dockerfile.MaxSize)
 	}
@@ -159,24 +184,23 @@ func (w *workshop) contextDir(v project.Variant) string {
 	return here.ContextDir(v)
 }
 
-// inside resolves the symbolic links of a path in the project; ok is false if
-// it leads out of the project. The file need not exist.
-func (b *bench) inside(name string) (real string, ok bool) {
-	name = filepath.FromSlash(name)
-	real = whittle.WithoutLinks(filepath.Join(b.project.Dir, name))
-	_, within := whittle.Below(b.project.Dir, real) // Dir itself holds no links
-	return real, filepath.IsLocal(name) && within
+// accepted are what the project accepts in the images at the start, each once.
+func (w *workshop) accepted() (all []whittle.Ignored) {
+	for _, v := range w.bench.project.Variants {
+		all = append(all, w.ignored[v.Name]...)
+	}
+	return whittle.MergeIgnored(all)
 }
 
 // advise asks the rules about a trial's image. It gives nil if there is none.
 func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only []string) (*whittle.Advice, *audit.Examined, error) {
-	if t.image == "" {
+	if t.image == "" || v.IsBase { // what is made of it may need what it has
 		return nil, nil, nil
 	}
 	if err := w.copy.Checkout(t.state); err != nil {
 		return nil, nil, err
 	}
-	o := audit.AdviseOptions{Project: w.copy.Dir, Only: only, Guard: w.guard, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args, Context: v.Context}}
+	o := audit.AdviseOptions{Project: w.copy.Dir, Only: only, Guard: w.guard, Ignores: w.bench.project.Ignore, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args, Context: v.Context}}
 	for _, c := range w.bench.project.Commands {
 		o.Commands = append(o.Commands, c.Command)
 	}
@@ -194,7 +218,9 @@ func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only
 		x.Subject.Close()
 		return nil, nil, err
 	}
-	a.Image.Ref = v.Name
+	if a.Image.Ref = v.Name; t.state == nil {
+		w.ignored[v.Name] = a.Ignored
+	}
 	for i := range a.Findings {
 		a.Findings[i].Variant = v.Name
 	}

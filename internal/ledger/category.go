@@ -34,6 +34,9 @@ var categoryNames = [...]string{"base OS", "OS packages", "interpreter", "Python
 // String is the category's name in JSON.
 func (c Category) String() string { return categoryNames[c] }
 
+// CategoryNames are the names of all categories, by their number.
+func CategoryNames() []string { return categoryNames[:] }
+
 // categorize puts an item into its category: by its path where that says what
 // the file is for, else by its owner.
 func categorize(it *whittle.Item, o whittle.Owner, kind whittle.OwnerKind) Category {

@@ -19,7 +19,7 @@ func (a *Account) By(key string) ([]whittle.CategoryRow, error) {
 	items := a.Ledger.Items
 	switch key {
 	case "package":
-		names := a.ownerNames()
+		names := a.OwnerNames()
 		name = func(i int) string { return names[a.Owner[i]] }
 	case "category":
 		name = func(i int) string { return a.Category[i].String() }
@@ -28,7 +28,7 @@ func (a *Account) By(key string) ([]whittle.CategoryRow, error) {
 	case "directory":
 		name = func(i int) string { return topDirectory(items[i].Path) }
 	case "extension":
-		name = func(i int) string { return extension(items[i].Path) }
+		name = func(i int) string { return whittle.Extension(items[i].Path) }
 	default:
 		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("cannot group by %q", key), "the keys are "+strings.Join(Keys(), ", "))
 	}
@@ -60,8 +60,8 @@ func (a *Account) By(key string) ([]whittle.CategoryRow, error) {
 	return rows, nil
 }
 
-// ownerNames name the owners, each by another name.
-func (a *Account) ownerNames() []string {
+// OwnerNames name the owners, each by another name.
+func (a *Account) OwnerNames() []string {
 	names, first := make([]string, len(a.Owners)), map[string]int{}
 	for i, o := range a.Owners {
 		names[i] = o.String()
@@ -79,19 +79,6 @@ func (a *Account) ownerNames() []string {
 func topDirectory(p string) string {
 	parts := strings.Split(path.Dir(p), "/")
 	return "/" + strings.TrimPrefix(strings.Join(parts[:min(len(parts), 3)], "/"), ".")
-}
-
-// extension is a file name's extension; the version behind a shared library's
-// ".so" is no part of it.
-func extension(p string) string {
-	base := path.Base(p)
-	if i := strings.Index(base, ".so."); i > 0 {
-		return ".so"
-	}
-	if ext := path.Ext(base); ext != "" && ext != base && len(ext) <= 12 {
-		return ext
-	}
-	return "(none)"
 }
 
 // Parts of a Python distribution.

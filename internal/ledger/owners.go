@@ -242,14 +242,29 @@ func (a *Account) Categories() []whittle.CategoryRow {
 	return rows
 }
 
+// baseLayers is how many layers are below the first that the Dockerfile made, 0
+// where none is known.
+func (a *Account) baseLayers() int {
+	for _, s := range a.Steps {
+		if s.Origin != nil && s.Layer >= 0 {
+			return s.Layer
+		}
+	}
+	return 0
+}
+
 // Packages sums the visible bytes of each owner, largest first.
 func (a *Account) Packages() []whittle.PackageRow {
 	sums := make([]whittle.PackageRow, len(a.Owners))
+	base := a.baseLayers()
 	for i, it := range a.Ledger.Items {
 		if it.Cause == whittle.Visible {
 			s := &sums[a.Owner[i]]
 			s.Visible += it.Bytes
 			s.Files++
+			if it.Layer < base {
+				s.Base += it.Bytes
+			}
 			if a.Owners[a.Owner[i]].Ecosystem == "pypi" {
 				if s.Parts == nil {
 					s.Parts = map[string]int64{}

@@ -58,13 +58,24 @@ func Open(project, dir string, key []byte, say func(string)) (Folder, error) {
 		return f, errors.Join(err, f.Close())
 	}
 	f.removeLeftovers()
-	if _, err := os.Lstat(f.Path(".gitignore")); errors.Is(err, fs.ErrNotExist) {
-		err = whittle.Folder(f.Dir).Write(".gitignore", []byte("*\n"), 0o644)
-		if err != nil {
-			return f, errors.Join(err, f.Close())
-		}
+	if err := Committed(f.Dir); err != nil {
+		return f, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// ignored is what git ignores of a study's folder: all but baselines, which people
+// commit. It was the first line alone before there were any.
+const ignored = "*\n!baseline*.json\n"
+
+// Committed lets git see the baselines in a study's folder, and nothing else of it. A
+// .gitignore that somebody has written stays as it is.
+func Committed(dir string) error {
+	text, err := whittle.Folder(dir).Read(".gitignore", whittle.MaxText)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && string(text) == "*\n" {
+		return whittle.Folder(dir).Write(".gitignore", []byte(ignored), 0o644)
+	}
+	return nil
 }
 
 // refuseLinks returns an error if a part of the path from the project to a folder

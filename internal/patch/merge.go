@@ -4,10 +4,8 @@ package patch
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
 
@@ -77,7 +75,7 @@ func (m *merger) add(f *whittle.Fix) error {
 		if !ok {
 			have = m.edits[p.File]
 		}
-		edits, err := union(m.files[p.File], have, p.Edits)
+		edits, err := dockerfile.Combine(m.files[p.File], have, p.Edits)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.File, err)
 		}
@@ -90,65 +88,6 @@ func (m *merger) add(f *whittle.Fix) error {
 		m.edits[name] = edits
 	}
 	return nil
-}
-
-// union puts new edits among those that are there. Insertions at one place
-// keep their order; one that is there already is added once.
-func union(src []byte, have, more []whittle.Edit) ([]whittle.Edit, error) {
-	out := slices.Clone(have)
-	for _, e := range more {
-		if slices.Contains(have, e) {
-			continue
-		}
-		for _, h := range have {
-			if overlap(h.Span, e.Span) || extendsRemoved(src, h, e) || extendsRemoved(src, e, h) {
-				return nil, errors.New("another fix changes the same place")
-			}
-		}
-		out = append(out, e)
-	}
-	slices.SortStableFunc(out, func(a, b whittle.Edit) int {
-		return cmp.Or(cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End), cmp.Compare(reach(a), reach(b)))
-	})
-	return out, nil
-}
-
-// reach orders what is inserted at one place: words of the command that ends
-// there, then a further command, then a further line. Continuations count as
-// blanks.
-func reach(e whittle.Edit) int {
-	text := e.New
-	for {
-		text = strings.TrimLeft(text, " \t")
-		line, rest, more := strings.Cut(text, "\n")
-		if line = strings.TrimRight(line, "\r"); !more || line != `\` {
-			break
-		}
-		text = rest
-	}
-	switch {
-	case strings.HasPrefix(text, "\n"), strings.HasPrefix(text, "\r"):
-		return 2
-	case strings.HasPrefix(text, "&&"), strings.HasPrefix(text, ";"):
-		return 1
-	}
-	return 0
-}
-
-// overlap says that two edits cannot both be made: their spans share a byte,
-// or one inserts within the other.
-func overlap(a, b whittle.Span) bool {
-	return a.Start < b.End && b.Start < a.End
-}
-
-// extendsRemoved says that one edit adds words to a command, or to a line, that
-// the other removes: they would become words of what is before it.
-func extendsRemoved(src []byte, words, removal whittle.Edit) bool {
-	at, gone := words.Span.Start, removal.Span
-	if words.Span.End != at || gone.End != at || gone.Start == gone.End || removal.New != "" || gone.End > len(src) {
-		return false
-	}
-	return reach(words) == 0 && reach(whittle.Edit{New: string(src[gone.Start:gone.End])}) > 0
 }
 
 // apply makes the edits of one file, and checks the result against what the kind of
@@ -195,7 +134,7 @@ func Changes(before, after map[string][]byte) []whittle.FileChange {
 		if !existed {
 			from = "/dev/null"
 		}
-		out = append(out, whittle.FileChange{Path: name, Diff: udiff.Unified(from, "b/"+name, string(old), string(text)), Before: old, After: text, Created: !existed})
+		out = append(out, whittle.FileChange{Path: name, Diff: unified(from, "b/"+name, old, text), Before: old, After: text, Created: !existed})
 	}
 	slices.SortFunc(out, func(a, b whittle.FileChange) int { return cmp.Compare(a.Path, b.Path) })
 	return out

@@ -2,6 +2,10 @@ package patch
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -149,5 +153,76 @@ func TestChanges(t *testing.T) {
 		if diff := cmp.Diff(w.diff, got[i].Diff); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", w.path, diff)
 		}
+	}
+}
+
+// The numbers in the heads of hunks are those of the lines, before and after:
+// udiff's own are not where a hunk has two changes.
+func TestUnifiedLineNumbers(t *testing.T) {
+	numbers := regexp.MustCompile(`^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@$`)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		before := make([]string, 40)
+		after := []string{}
+		for i := range before {
+			before[i] = fmt.Sprint("line ", i)
+			switch random.IntN(9) {
+			case 0: // deleted
+			case 1:
+				after = append(after, before[i], fmt.Sprint("new ", i))
+			case 2:
+				after = append(after, fmt.Sprint("other ", i))
+			default:
+				after = append(after, before[i])
+			}
+		}
+		diff := unified("a", "b", []byte(strings.Join(before, "\n")+"\n"), []byte(strings.Join(after, "\n")+"\n"))
+		from, to := 0, 0
+		for _, line := range strings.Split(strings.TrimSuffix(diff, "\n"), "\n")[2:] {
+			if m := numbers.FindStringSubmatch(line); m != nil {
+				from, _ = strconv.Atoi(m[1])
+				to, _ = strconv.Atoi(m[2])
+				continue
+			}
+			if line[0] != '+' {
+				if before[from-1] != line[1:] {
+					t.Fatalf("line %d before is %q, the diff has %q:\n%s", from, before[from-1], line[1:], diff)
+				}
+				from++
+			}
+			if line[0] != '-' {
+				if after[to-1] != line[1:] {
+					t.Fatalf("line %d after is %q, the diff has %q:\n%s", to, after[to-1], line[1:], diff)
+				}
+				to++
+			}
+		}
+	}
+}
+
+// What leaves a list for another one below is taken out of it, not what stays.
+func TestUnifiedKeepsInPlace(t *testing.T) {
+	before := "[main]\npytest\nbcrypt\nfaker\npsycopg2\npytest-mock\nfastcrud\n\n[build]\n"
+	after := "[main]\nbcrypt\npsycopg2\nfastcrud\n\n[dev]\nfaker\npytest\npytest-mock\n\n[build]\n"
+	want := `--- a
++++ b
+@@ -1,9 +1,11 @@
+ [main]
+-pytest
+ bcrypt
+-faker
+ psycopg2
+-pytest-mock
+ fastcrud
+ 
++[dev]
++faker
++pytest
++pytest-mock
++
+ [build]
+`
+	if diff := cmp.Diff(want, unified("a", "b", []byte(before), []byte(after))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -2,8 +2,10 @@ package pep
 
 import (
 	"bytes"
+	"encoding/binary"
 	"iter"
 	"strings"
+	"unicode/utf16"
 )
 
 // Line is one line of a requirements file as pip joins it.
@@ -35,6 +37,29 @@ func Lines(src []byte) iter.Seq[Line] {
 			}
 		}
 	}
+}
+
+// UTF8 is a requirements file in UTF-8 if it begins with a mark that says
+// UTF-16, as pip reads it; others are returned as they are.
+// https://pip.pypa.io/en/stable/reference/requirements-file-format/#encoding
+func UTF8(b []byte) []byte {
+	if len(b) < 2 {
+		return b
+	}
+	var order binary.ByteOrder
+	switch {
+	case b[0] == 0xff && b[1] == 0xfe:
+		order = binary.LittleEndian
+	case b[0] == 0xfe && b[1] == 0xff:
+		order = binary.BigEndian
+	default:
+		return b
+	}
+	units := make([]uint16, 0, len(b)/2)
+	for i := 2; i+1 < len(b); i += 2 {
+		units = append(units, order.Uint16(b[i:]))
+	}
+	return []byte(string(utf16.Decode(units)))
 }
 
 // joined reads the line at an offset with those that continue it. A comment

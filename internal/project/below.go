@@ -237,3 +237,28 @@ func unique(all []Variant, name string) string {
 	}
 	return out
 }
+
+// ContextOf is the build context of a Dockerfile of a folder of which nothing says how
+// it is built: the folder, in it, that has most of what the file copies. Both are slashed
+// and relative. ok is false if that is not clear.
+func ContextOf(dir, name string) (context string, ok bool) {
+	f := finder{files: whittle.Folder(dir)}
+	return f.context(name)
+}
+
+// IsDockerfile says that a file is a Dockerfile by its name.
+func IsDockerfile(name string) bool {
+	_, ok := variantName(name)
+	return ok
+}
+
+// NamesBuilds says that a folder has a file that may say how its Dockerfiles are built:
+// settings of whittle, a compose or a Bake file.
+func NamesBuilds(dir string) bool {
+	for _, pattern := range []string{ConfigName, "compose*.y*ml", "docker-compose*.y*ml", "docker-bake*.hcl", "docker-bake*.json", "pyproject.toml"} {
+		if found, err := fs.Glob(whittle.Folder(dir), pattern); err == nil && len(found) > 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -110,7 +110,7 @@ func compareBuilds(t *testing.T, p *Project, want map[string]target, skipped []s
 			t.Errorf("%s is a variant and no target", name)
 		}
 	}
-	for name, w := range want {
+	for name := range want {
 		note := slices.ContainsFunc(p.Notes, func(n string) bool {
 			return strings.HasPrefix(n, "service "+name+" ") || strings.HasPrefix(n, "target "+name+" ")
 		})
@@ -124,71 +124,85 @@ func compareBuilds(t *testing.T, p *Project, want map[string]target, skipped []s
 		if !ok {
 			continue
 		}
-		context := func(name string) string {
-			switch {
-			case strings.Contains(name, "://"):
-				return name
-			case !filepath.IsAbs(name):
-				name = filepath.Join(p.Dir, name)
-			}
-			rel, _ := filepath.Rel(p.Dir, name)
-			return rel
-		}
-		got := target{Context: context(v.Context), Dockerfile: v.Dockerfile, Inline: string(v.Inline), Target: v.Target, Args: v.Args, Platforms: []string{v.Platform}}
-		if rel, err := filepath.Rel(v.Context, v.Dockerfile); err == nil && !filepath.IsAbs(v.Context) {
-			got.Dockerfile = rel
-		}
-		if v.Inline != nil {
-			got.Dockerfile = w.Dockerfile
-		}
-		for name, c := range v.Contexts {
-			if got.Contexts == nil {
-				got.Contexts = map[string]string{}
-			}
-			got.Contexts[name] = context(c)
-		}
-		w.Context = context(w.Context)
-		for k, arg := range w.Args { // what is printed is to be read as HCL again
-			w.Args[k] = strings.ReplaceAll(arg, "$${", "${")
-		}
-		for name, c := range w.Contexts {
-			w.Contexts[name] = context(c)
-		}
-		platform, err := platformOf(w.Platforms)
-		if err != nil {
-			t.Error(err)
-		}
-		secrets, agents := w.Secret, w.SSH
-		w.Platforms, w.Secret, w.SSH = []string{platform}, nil, nil
-		if diff := cmp.Diff(w, got); diff != "" {
-			t.Errorf("%s (-buildx +whittle):\n%s", name, diff)
-		}
-		for _, s := range secrets {
-			if !slices.ContainsFunc(p.Secrets, func(o Secret) bool {
-				return o.ID == s["id"] && (o.Env == s["env"] || s["src"] != "" || s["env"] == "" && o.Env == o.ID) && (s["src"] == "" || context(o.File) == context(s["src"]))
-			}) {
-				t.Errorf("%s: no secret %v in %v", name, s, p.Secrets)
-			}
-		}
-		for _, s := range agents {
-			if !slices.ContainsFunc(p.SSH, func(o SSH) bool {
-				paths := []any{}
-				for _, path := range o.Paths {
-					paths = append(paths, context(path))
-				}
-				theirs := []any{}
-				if list, ok := s["paths"].([]any); ok {
-					for _, path := range list {
-						theirs = append(theirs, context(fmt.Sprint(path)))
-					}
-				}
-				return o.ID == s["id"] && cmp.Equal(paths, theirs)
-			}) {
-				t.Errorf("%s: no agent %v in %v", name, s, p.SSH)
-			}
-		}
+		compareBuild(t, p, name, v, want)
 	}
 	if t.Failed() {
 		t.Logf("variants %+v\nnotes %q", p.Variants, p.Notes)
+	}
+}
+
+// compareBuild compares a variant, and those that it is made of, with a target.
+func compareBuild(t *testing.T, p *Project, name string, v Variant, want map[string]target) {
+	t.Helper()
+	w := want[name]
+	context := func(name string) string {
+		switch {
+		case strings.Contains(name, "://"), strings.HasPrefix(name, "target:"):
+			return name
+		case !filepath.IsAbs(name):
+			name = filepath.Join(p.Dir, name)
+		}
+		rel, _ := filepath.Rel(p.Dir, name)
+		return rel
+	}
+	got := target{Context: context(v.Context), Dockerfile: v.Dockerfile, Inline: string(v.Inline), Target: v.Target, Args: v.Args, Platforms: []string{v.Platform}}
+	if rel, err := filepath.Rel(v.Context, v.Dockerfile); err == nil && !filepath.IsAbs(v.Context) {
+		got.Dockerfile = rel
+	}
+	if v.Inline != nil {
+		got.Dockerfile = w.Dockerfile
+	}
+	for name, c := range v.Contexts {
+		if got.Contexts == nil {
+			got.Contexts = map[string]string{}
+		}
+		got.Contexts[name] = context(c)
+	}
+	for name, below := range v.Builds {
+		if got.Contexts == nil {
+			got.Contexts = map[string]string{}
+		}
+		got.Contexts[name] = "target:" + below.Name
+		compareBuild(t, p, below.Name, *below, want)
+	}
+	w.Context = context(w.Context)
+	for k, arg := range w.Args { // what is printed is to be read as HCL again
+		w.Args[k] = strings.ReplaceAll(arg, "$${", "${")
+	}
+	for name, c := range w.Contexts {
+		w.Contexts[name] = context(c)
+	}
+	platform, err := platformOf(w.Platforms)
+	if err != nil {
+		t.Error(err)
+	}
+	secrets, agents := w.Secret, w.SSH
+	w.Platforms, w.Secret, w.SSH = []string{platform}, nil, nil
+	if diff := cmp.Diff(w, got); diff != "" {
+		t.Errorf("%s (-buildx +whittle):\n%s", name, diff)
+	}
+	for _, s := range secrets {
+		if !slices.ContainsFunc(p.Secrets, func(o Secret) bool {
+			return o.ID == s["id"] && (o.Env == s["env"] || s["src"] != "" || s["env"] == "" && o.Env == o.ID) && (s["src"] == "" || context(o.File) == context(s["src"]))
+		}) {
+			t.Errorf("%s: no secret %v in %v", name, s, p.Secrets)
+		}
+	}
+	for _, s := range agents {
+		if !slices.ContainsFunc(p.SSH, func(o SSH) bool {
+			paths := []any{}
+			for _, path := range o.Paths {
+				paths = append(paths, context(path))
+			}
+			theirs := []any{}
+			if list, ok := s["paths"].([]any); ok {
+				for _, path := range list {
+					theirs = append(theirs, context(fmt.Sprint(path)))
+				}
+			}
+			return o.ID == s["id"] && cmp.Equal(paths, theirs)
+		}) {
+			t.Errorf("%s: no agent %v in %v", name, s, p.SSH)
+		}
 	}
 }

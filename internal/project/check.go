@@ -5,6 +5,7 @@ import (
 	"regexp"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/project/settings"
 )
 
 // Check is what a project's whittle.yaml says about checks.
@@ -25,6 +26,24 @@ func ReadCheck(dir string) (Check, error) {
 	file := filepath.Join(dir, ConfigName)
 	c, err := read(file, file, false)
 	return c.Check, err
+}
+
+// ReadIgnores reads which findings a folder's configuration accepts, as [ReadCheck] does.
+func ReadIgnores(dir string) ([]settings.Ignore, error) {
+	file := filepath.Join(dir, ConfigName)
+	c, err := read(file, file, false)
+	return c.Ignore, err
+}
+
+// LoadGate reads the budgets and what is ignored from a project's configuration, or
+// from the file that the user names in its place.
+func LoadGate(dir, configPath string) (settings.Gate, []settings.Ignore, error) {
+	file := configPath
+	if file == "" {
+		file = filepath.Join(dir, ConfigName)
+	}
+	c, err := read(file, file, configPath != "")
+	return c.Gate, c.Ignore, err
 }
 
 var (

@@ -37,7 +37,12 @@ func outside(variables map[string]string, allowed string, denied *[]string) Outs
 
 // TestComposeStarts: how compose starts an image, and what runs beside it.
 func TestComposeStarts(t *testing.T) {
-	dir := write(t, map[string]string{"Dockerfile": "", "app.env": "A=1\n", "compose.yaml": `
+	dir := write(t, map[string]string{"Dockerfile": "", "app.env": "A=1\n", "key.txt": "k", "compose.yaml": `
+secrets:
+  key: {file: key.txt}
+  lost: {file: lost.txt}
+  password: {environment: PASSWORD}
+configs: {site: {file: site.conf}}
 services:
   web:
     build: .
@@ -47,8 +52,11 @@ services:
     working_dir: /srv
     user: "1000"
     healthcheck: {test: curl localhost, interval: 5s, retries: "${RETRIES:-4}"}
-    volumes: [".:/app", "data:/data", {type: bind, source: "${HOME}/x", target: /x}]
-    depends_on: {db: {condition: service_healthy}, helper: {condition: service_started}}
+    volumes: [".:/app", "data:/data", {type: bind, source: "${HOME}/x", target: /x}, /cache]
+    tmpfs: "/run/app:size=1m"
+    secrets: [key, lost, {source: key, target: /etc/key}]
+    configs: [site, {source: site, target: /etc/site.conf}]
+    depends_on: {db: {condition: service_healthy}, helper: {condition: service_started}, migrate: {condition: service_completed_successfully}}
   worker:
     build: {context: .}
     entrypoint: []
@@ -62,6 +70,8 @@ services:
     environment: {POSTGRES_PASSWORD: "${PASSWORD}"}
     healthcheck: {test: [CMD, pg_isready]}
     depends_on: [log]
+    secrets: [{source: password, target: db}]
+  migrate: {image: "postgres:17", command: psql -f schema.sql}
   cache: {image: "redis:8", volumes: ["${HOME}:/home"]}
   log: {image: log:1}
   alone: {image: "alone:${ALONE}", environment: {X: "${ALONE}"}}
@@ -74,7 +84,7 @@ services:
 	want := []Variant{
 		{Name: "web", Dockerfile: "Dockerfile", Starts: []Start{
 			{Name: "web", Command: []string{"gunicorn", "app:app", "--bind", "0.0.0.0:8000"}, WorkingDir: "/srv", User: "1000", EnvFiles: []string{filepath.Join(dir, "app.env")},
-				Env: Variables{{Name: "LEVEL", Value: "info"}, {Name: "OWN", Value: "own"}, {Name: "PASSWORD", Value: "geheim"}, {Name: "PLAIN", Value: "a$$b"}}, Mounts: []string{"/app", "/x"},
+				Env: Variables{{Name: "LEVEL", Value: "info"}, {Name: "OWN", Value: "own"}, {Name: "PASSWORD", Value: "geheim"}, {Name: "PLAIN", Value: "a$$b"}}, Mounts: []string{"/app", "/x"}, Given: []string{"/data", "/cache", "/run/app", "/site", "/etc/site.conf", "/etc/key"},
 				Healthcheck: &HealthCheck{Test: Line{Words: []string{"CMD-SHELL", "curl localhost"}}, Interval: Duration(5 * time.Second), Retries: 4}},
 			{Name: "worker", Command: []string{"celery", "worker"}, Entrypoint: []string{}},
 		}, Peers: []string{"cache", "db", "helper", "log"}},
@@ -93,8 +103,12 @@ services:
 	if diff := cmp.Diff([]string{"db postgres:17 [postgres -c fsync=off] [{POSTGRES_PASSWORD geheim false}] true", "cache redis:8 [] [] true", "log log:1 [] [] true"}, peers); diff != "" {
 		t.Errorf("services (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"service helper of compose.yaml does not run beside web: it is built, and whittle runs only images that are there"}, p.Notes); diff != "" {
+	if diff := cmp.Diff([]string{"service helper of compose.yaml does not run beside web: it is built, and whittle runs only images that are there",
+		"service migrate of compose.yaml does not run before web: whittle runs only services that stay"}, p.Notes); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]Secret{{ID: "key", File: filepath.Join(dir, "key.txt")}, {ID: "db", Env: "PASSWORD"}}, p.Secrets); diff != "" {
+		t.Errorf("secrets (-want +got):\n%s", diff)
 	}
 	if len(denied) > 0 || !strings.Contains(strings.Join(p.Hidden, " "), "geheim") {
 		t.Errorf("denied %v, hidden %v", denied, p.Hidden)

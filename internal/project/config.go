@@ -1,15 +1,20 @@
 package project
 
 import (
+	"cmp"
 	"errors"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/project/settings"
+	"whittle.dev/whittle/internal/project/shape"
 )
 
 // MaxConfig bounds the size of a configuration file, in bytes.
@@ -20,7 +25,7 @@ const MaxConfig = 1 << 20
 func keys(path string) []string {
 	switch path {
 	case "":
-		return []string{"project", "bases", "variants", "run", "requests", "test", "touch", "check", "env", "env-file", "secrets", "ssh", "services", "compose", "bake"}
+		return []string{"project", "bases", "variants", "run", "requests", "test", "touch", "check", "env", "env-file", "secrets", "ssh", "services", "compose", "bake", "gate", "ignore"}
 	case "variants.*":
 		return []string{"name", "context", "dockerfile", "target", "args", "platform", "contexts", "cache-from", "cache-to"}
 	case "run.*":
@@ -39,6 +44,16 @@ func keys(path string) []string {
 		return []string{"files", "targets"}
 	case "secrets.*":
 		return []string{"file", "environment", "env"}
+	case "gate":
+		return []string{"baseline", "budgets", "check", "findings", "informational"}
+	case "gate.budgets.*":
+		return []string{"on", "name", "path", "max", "grow", "grow_min", "min", "except"}
+	case "gate.findings":
+		return []string{"fail", "warn"}
+	case "gate.findings.fail", "gate.findings.warn":
+		return []string{"risk", "saves"}
+	case "ignore.*":
+		return []string{"rule", "path", "package", "reason", "until"}
 	case "check":
 		return []string{"names", "ignore", "development"}
 	}
@@ -59,13 +74,47 @@ func parse(file string, src []byte) (config, error) {
 	if root.Kind == 0 {
 		return c, nil
 	}
-	if err := checkKeys(file, "", root.Content[0]); err != nil {
+	return parseNode(file, file, root.Content[0])
+}
+
+// parseNode reads the settings in a file; where is how errors without a line name them.
+func parseNode(file, where string, n *yaml.Node) (config, error) {
+	var c config
+	if err := checkKeys(file, "", n); err != nil {
 		return c, err
 	}
-	if err := root.Content[0].Decode(&c); err != nil {
+	if err := shape.Check(file, n, reflect.TypeOf(c)); err != nil {
+		return c, err
+	}
+	if err := n.Decode(&c); err != nil {
 		return c, yamlError(file, err)
 	}
-	return c, c.validate(file)
+	if err := cmp.Or(c.Gate.Validate(), settings.ValidateIgnores(c.Ignore)); err != nil {
+		return c, whittle.ErrUsage.Errorf("%s:%d: %w", file, lineOfEntry(n, err.Error()), err)
+	}
+	return c, c.validate(where)
+}
+
+// lineOfEntry is the line of what a message begins with: "gate.budgets[1]: …", or of the
+// part of it that is there.
+func lineOfEntry(n *yaml.Node, message string) int {
+	path, _, _ := strings.Cut(message, " ")
+	for _, part := range strings.FieldsFunc(strings.TrimRight(path, ":"), func(r rune) bool { return strings.ContainsRune(".[]", r) }) {
+		var next *yaml.Node
+		for i, c := range n.Content {
+			switch {
+			case n.Kind == yaml.SequenceNode && strconv.Itoa(i) == part:
+				next = c
+			case n.Kind == yaml.MappingNode && i%2 == 1 && n.Content[i-1].Value == part:
+				next = c
+			}
+		}
+		if next == nil {
+			break
+		}
+		n = next
+	}
+	return max(n.Line, 1)
 }
 
 // yamlError puts a YAML error on one line with the file's name before it.
@@ -76,9 +125,11 @@ func yamlError(file string, err error) error {
 		one = many.Errors[0]
 	}
 	if one != nil || errors.As(err, &one) {
-		return whittle.ErrUsage.Errorf("%s:%d: %s", file, max(one.Mark.Line, 1), whittle.OneLine(one.Message))
+		is, hint := shape.Plain(whittle.OneLine(one.Message))
+		return whittle.WithHint(whittle.ErrUsage.Errorf("%s:%d: %s", file, max(one.Mark.Line, 1), is), hint)
 	}
-	return whittle.ErrUsage.Errorf("%s: %s", file, whittle.OneLine(strings.TrimPrefix(err.Error(), "yaml: ")))
+	is, hint := shape.Plain(whittle.OneLine(strings.TrimPrefix(err.Error(), "yaml: ")))
+	return whittle.WithHint(whittle.ErrUsage.Errorf("%s: %s", file, is), hint)
 }
 
 func checkKeys(file, path string, n *yaml.Node) error {
@@ -106,7 +157,7 @@ func checkKeys(file, path string, n *yaml.Node) error {
 		}
 	default:
 		if known != nil && path == "" {
-			return whittle.ErrUsage.Errorf("%s:%d: this is not a mapping", file, n.Line)
+			return whittle.WithHint(whittle.ErrUsage.Errorf("%s:%d: this is not a mapping", file, n.Line), "write KEY: VALUE, with the keys "+strings.Join(keys(""), ", "))
 		}
 	}
 	return nil
@@ -138,11 +189,15 @@ func (c *config) validate(file string) error {
 			return whittle.WithHint(whittle.ErrUsage.Errorf("%s: the variant name %q is not valid", file, v.Name),
 				"a name has letters, digits, dot, dash and underscore, and begins with a letter or digit")
 		}
-		if p, err := whittle.ParsePlatform(v.Platform); v.Platform != "" && (err != nil || p.OS != "linux") {
-			return whittle.WithHint(whittle.ErrUsage.Errorf("%s: variant %s: the platform %q is not known", file, v.Name, v.Platform), "whittle builds for linux: linux/amd64, linux/arm64/v8")
+		if v.Platform != "" {
+			p, err := whittle.ParsePlatform(v.Platform)
+			if err != nil || p.OS != "linux" {
+				return whittle.WithHint(whittle.ErrUsage.Errorf("%s: variant %s: the platform %q is not known", file, v.Name, v.Platform), "whittle builds for linux: linux/amd64, arm64, arm/v7")
+			}
+			v.Platform = p.String()
 		}
 		if seen[v.Name] {
-			return whittle.ErrUsage.Errorf("%s: two variants are named %s", file, v.Name)
+			return whittle.WithHint(whittle.ErrUsage.Errorf("%s: two variants are named %s", file, v.Name), "give each another name: its images and logs have it")
 		}
 		seen[v.Name] = true
 	}

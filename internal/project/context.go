@@ -1,10 +1,12 @@
 package project
 
 import (
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"whittle.dev/whittle"
@@ -30,6 +32,38 @@ func (p *Project) Folders(v Variant) map[string]string {
 		}
 	}
 	return out
+}
+
+// WithBuilds are the variant and those that its image is made of.
+func (v Variant) WithBuilds() []Variant {
+	out := []Variant{v}
+	for _, name := range slices.Sorted(maps.Keys(v.Builds)) {
+		out = append(out, v.Builds[name].WithBuilds()...)
+	}
+	return out
+}
+
+// BasesFirst are the variants in an order in which each is built after those that it is
+// made of: it then has their layers.
+func (p *Project) BasesFirst() []Variant {
+	all := slices.Clone(p.Variants)
+	slices.SortStableFunc(all, func(a, b Variant) int {
+		if !a.IsBase || !b.IsBase {
+			return -whittle.CompareBools(a.IsBase, b.IsBase)
+		}
+		return len(a.WithBuilds()) - len(b.WithBuilds())
+	})
+	return all
+}
+
+// HasBases says that a variant is made of others.
+func (p *Project) HasBases() bool {
+	return slices.ContainsFunc(p.Variants, func(v Variant) bool { return len(v.Builds) > 0 })
+}
+
+// IsBase says that other variants are made of the one with a name.
+func (p *Project) IsBase(name string) bool {
+	return slices.ContainsFunc(p.Variants, func(v Variant) bool { return v.Name == name && v.IsBase })
 }
 
 // InContext is the path in a variant's context of a path in the project; ok is

@@ -16,26 +16,41 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/project/compose"
+	"whittle.dev/whittle/internal/project/inline"
 )
 
-// Compose says which compose files a project has, and what of them counts.
-type Compose struct {
-	// Files are relative to the project's folder; empty are those that compose
-	// finds itself.
+// BuildFiles says which compose or Bake files a project has, and what of them counts.
+type BuildFiles struct {
+	// Files are relative to the project's folder; empty are those that the tool finds
+	// itself.
 	Files Strings `yaml:"files"`
-	// Services are those that are variants; empty are all that are built.
+	// Services are those of compose that are variants; empty are all that are built.
 	Services Strings `yaml:"services"`
-	// Profiles are active.
+	// Profiles of compose are active.
 	Profiles Strings `yaml:"profiles"`
+	// Targets are targets and groups of Bake; empty is the default group.
+	Targets Strings `yaml:"targets"`
 }
 
 // UnmarshalYAML reads the mapping, or only its files.
-func (c *Compose) UnmarshalYAML(n *yaml.Node) error {
+func (f *BuildFiles) UnmarshalYAML(n *yaml.Node) error {
 	if n.Kind != yaml.MappingNode {
-		return c.Files.UnmarshalYAML(n)
+		return f.Files.UnmarshalYAML(n)
 	}
-	type plain Compose
-	return n.Decode((*plain)(c))
+	type plain BuildFiles
+	return n.Decode((*plain)(f))
+}
+
+// paths are the files that are read, those of found if none are named.
+func (f *BuildFiles) paths(dir string, found []string) []string {
+	if f == nil || len(f.Files) == 0 {
+		return found
+	}
+	var out []string
+	for _, name := range f.Files {
+		out = append(out, filepath.Join(dir, filepath.FromSlash(name)))
+	}
+	return out
 }
 
 // files gives what compose files name: without a reader only what lies in the
@@ -59,17 +74,13 @@ func (p *Project) files(from Outside) compose.Outside {
 
 // fromCompose gives the variants of the project's compose files, and notes the
 // services that run beside them. What cannot be a variant is noted.
-func (p *Project) fromCompose(ctx context.Context, c *Compose, from Outside) ([]Variant, error) {
-	o := compose.Options{Dir: p.Dir, Files: compose.Find(p.Dir), From: p.files(from)}
+func (p *Project) fromCompose(ctx context.Context, c *BuildFiles, from Outside) ([]Variant, error) {
+	o := compose.Options{Dir: p.Dir, Files: c.paths(p.Dir, compose.Find(p.Dir)), From: p.files(from)}
 	if c != nil {
 		if o.Profiles = c.Profiles; len(c.Services) > 0 {
 			o.Profiles = []string{"*"}
 		}
 		if len(c.Files) > 0 {
-			o.Files = nil
-			for _, f := range c.Files {
-				o.Files = append(o.Files, filepath.Join(p.Dir, filepath.FromSlash(f)))
-			}
 			o.Dir = filepath.Dir(o.Files[0])
 		}
 	}
@@ -84,7 +95,7 @@ func (p *Project) fromCompose(ctx context.Context, c *Compose, from Outside) ([]
 		return nil, err
 	}
 	p.Hidden = append(p.Hidden, m.Hidden...)
-	b := composed{project: p, noun: "service", model: m, file: filepath.Base(o.Files[0]), byBuild: map[string]int{}}
+	b := composed{project: p, noun: "service", model: m, file: filepath.Base(o.Files[0]), files: o.Files, byBuild: map[string]int{}}
 	if c != nil {
 		if b.only = c.Services; len(b.only) > 0 {
 			for _, name := range b.only {
@@ -99,7 +110,9 @@ func (p *Project) fromCompose(ctx context.Context, c *Compose, from Outside) ([]
 			b.add(s)
 		}
 	}
+	b.markBases()
 	b.peers()
+	b.before()
 	return b.variants, nil
 }
 
@@ -109,9 +122,13 @@ type composed struct {
 	noun     string // what the file calls what it builds
 	model    *compose.Model
 	file     string
+	files    []string // file with its folder, and those that go over it
 	only     []string
 	variants []Variant
 	byBuild  map[string]int // variants by their builds
+	// parts are the names of those that are built for others only.
+	parts []string
+	links int // of the variant that is made
 }
 
 func (b *composed) names() (out []string) {
@@ -143,30 +160,34 @@ func (b *composed) add(s *compose.Service) {
 		b.skip(s.Name, "it is in a profile: name it in whittle.yaml (compose: {services: %s})", s.Name)
 		return
 	}
-	v, err := b.variant(s)
-	if err == nil {
-		err = b.project.place(&v, b.project.Dir)
-	}
-	if err == nil {
-		err = b.mounts(s)
-	}
+	v, err := b.built(s, nil)
 	if err != nil {
-		b.skip(s.Name, "%s", strings.TrimPrefix(err.Error(), "variant "+v.Name+": "))
+		b.skip(s.Name, "%s", err)
 		return
+	}
+	v.Name = unique(b.variants, cmp.Or(validated(s.Name), "service"))
+	part := slices.Contains(b.parts, s.Name)
+	if v.OnlyBase = part; part {
+		v.Starts = []Start{notStarted}
+		v.Starts[0].Name = v.Name
 	}
 	key := v.build()
 	switch i, ok := b.byBuild[key]; {
-	case ok && i >= 0:
+	case ok && (i < 0 || part):
+	case ok:
 		b.variants[i].Starts = append(b.variants[i].Starts, startOf(s))
-	case !ok:
+	default:
 		b.byBuild[key] = len(b.variants)
 		b.variants = append(b.variants, v)
 	}
 }
 
+// notStarted is a start that starts nothing.
+var notStarted = Start{Command: []string{}, Entrypoint: []string{}, Healthcheck: &HealthCheck{Test: Line{Words: []string{"NONE"}}}}
+
 // build is the same for variants with the same build.
 func (v Variant) build() string {
-	v.Name, v.Starts, v.Peers = "", nil, nil
+	v.Name, v.Starts, v.Peers, v.IsBase, v.OnlyBase = "", nil, nil, false, false
 	if len(v.Contexts) == 0 {
 		v.Contexts = nil
 	}
@@ -178,27 +199,104 @@ func (v Variant) build() string {
 	return string(key)
 }
 
-// variant is the variant of a service.
-func (b *composed) variant(s *compose.Service) (Variant, error) {
+// built is the variant of a service, with its places in the project; above are the
+// services that are made of it.
+func (b *composed) built(s *compose.Service, above []string) (Variant, error) {
+	v, err := b.variant(s, above)
+	if err == nil {
+		err = b.project.place(&v, b.project.Dir)
+	}
+	if err == nil {
+		err = b.mounts(s)
+	}
+	if err != nil {
+		return v, errors.New(strings.TrimPrefix(err.Error(), "variant "+v.Name+": "))
+	}
+	return v, nil
+}
+
+// maxLinked bounds how many builds a variant is made of, and how many of these are made
+// on each other.
+const maxLinked, maxDeep = 32, 8
+
+// link is the variant whose image a context is, nil if it is none.
+func (b *composed) link(context string, above []string) (*Variant, error) {
+	_, name, ok := strings.Cut(context, ":")
+	if ok = ok && strings.HasPrefix(context, b.noun+":"); !ok {
+		return nil, nil
+	}
+	s := b.service(name)
+	switch b.links++; {
+	case s == nil || s.Build == nil:
+		return nil, fmt.Errorf("there is no %s %s that is built", b.noun, name)
+	case slices.Contains(above, name):
+		return nil, errors.New("it would be made of itself")
+	case b.links > maxLinked || len(above) > maxDeep:
+		return nil, errors.New("it is made of too many others")
+	}
+	v, err := b.built(s, above)
+	if err != nil {
+		return nil, err
+	}
+	v.Name, v.Starts = s.Name, nil
+	if v.Inline == nil && !filepath.IsLocal(v.Dockerfile) { // it is the same in a copy of the project
+		v.Dockerfile = filepath.Join(b.project.Dir, v.Dockerfile)
+	}
+	return &v, nil
+}
+
+// markBases marks the variants that others are made of.
+func (b *composed) markBases() {
+	bases := map[string]bool{}
+	for i := range b.variants {
+		for _, v := range b.variants[i].WithBuilds()[1:] {
+			bases[v.build()] = true
+		}
+	}
+	for i := range b.variants {
+		b.variants[i].IsBase = b.variants[i].IsBase || bases[b.variants[i].build()]
+	}
+}
+
+// variant is the variant of a service, as the file has it.
+func (b *composed) variant(s *compose.Service, above []string) (Variant, error) {
 	in := s.Build
-	v := Variant{Name: unique(b.variants, cmp.Or(validated(s.Name), "service")), Context: in.Context, Target: in.Target, Args: in.Args, Contexts: in.Contexts, Starts: []Start{startOf(s)}}
+	v := Variant{Name: s.Name, Context: in.Context, Target: in.Target, Args: in.Args, Contexts: map[string]string{}, Starts: []Start{startOf(s)}}
 	if len(v.Args) == 0 {
 		v.Args = nil
+	}
+	if above == nil {
+		b.links = 0
 	}
 	if remote.MatchString(in.Context) {
 		return v, fmt.Errorf("its context %s is not a folder of this machine, and whittle fetches none", in.Context)
 	}
 	for name, value := range in.Contexts {
+		made, err := b.link(value, append(above[:len(above):len(above)], s.Name))
+		if err != nil {
+			return v, fmt.Errorf("its context %s (%s): %w", name, value, err)
+		}
+		if made != nil {
+			if v.Builds == nil {
+				v.Builds = map[string]*Variant{}
+			}
+			v.Builds[name] = made
+			continue
+		}
+		v.Contexts[name] = value
 		if remote.MatchString(value) && !strings.HasPrefix(value, ImageContext) {
 			return v, fmt.Errorf("its context %s (%s) is not a folder of this machine", name, value)
 		}
+	}
+	if len(v.Contexts) == 0 {
+		v.Contexts = nil
 	}
 	var err error
 	if v.Platform, err = platformOf(in.Platforms); err != nil {
 		return v, err
 	}
 	if in.Inline != "" {
-		v.Inline, v.Dockerfile = []byte(in.Inline), b.file+"#"+s.Name
+		v.Inline, v.Dockerfile, v.From = []byte(in.Inline), b.file+"#"+s.Name, inline.From{Files: b.files, Name: s.Name, Bake: b.noun == "target"}
 		return v, nil
 	}
 	v.Dockerfile = in.Dockerfile
@@ -233,10 +331,11 @@ func platformOf(all []string) (string, error) {
 	return all[0], nil
 }
 
-// mounts adds the secrets and agents of a service's build to the project's.
+// mounts adds the secrets of a service and of its build, and the build's agents, to the
+// project's.
 func (b *composed) mounts(s *compose.Service) error {
-	p := b.project
-	for _, from := range s.Build.Secrets {
+	p, build := b.project, cmp.Or(s.Build, &compose.Build{})
+	for _, from := range slices.Concat(build.Secrets, s.Secrets) {
 		one := Secret{ID: from.ID, File: from.File, Env: from.Env}
 		if err := one.valid(); err != nil {
 			return err
@@ -245,7 +344,7 @@ func (b *composed) mounts(s *compose.Service) error {
 			p.Secrets = append(p.Secrets, one)
 		}
 	}
-	for _, text := range s.Build.SSH {
+	for _, text := range build.SSH {
 		one, err := ParseSSH(text)
 		if err != nil {
 			return err
@@ -260,7 +359,7 @@ func (b *composed) mounts(s *compose.Service) error {
 // startOf is how a service starts its image.
 func startOf(s *compose.Service) Start {
 	return Start{Name: s.Name, Command: s.Command, Entrypoint: s.Entrypoint, Env: literal(s.Environment), EnvFiles: s.EnvFiles,
-		WorkingDir: s.WorkingDir, User: s.User, Healthcheck: healthOf(s.Healthcheck), Mounts: s.Mounts}
+		WorkingDir: s.WorkingDir, User: s.User, Healthcheck: healthOf(s.Healthcheck), Mounts: s.Mounts, Given: s.Given}
 }
 
 // literal are variables whose values are not expanded again.
@@ -305,6 +404,9 @@ func (b *composed) peers() {
 		one := Service{Name: s.Name, Image: s.Image, Command: Line{Words: s.Command}, Entrypoint: Line{Words: s.Entrypoint}, Environment: literal(s.Environment), EnvFiles: s.EnvFiles,
 			Healthcheck: healthOf(s.Healthcheck), Composed: true}
 		err := (Services{one}).validate(b.file)
+		if err == nil {
+			err = b.mounts(s)
+		}
 		if err == nil && len(b.project.Services) == maxServices {
 			err = fmt.Errorf("%s: more than %d services", b.file, maxServices)
 		}
@@ -313,6 +415,22 @@ func (b *composed) peers() {
 			continue
 		}
 		b.project.Services = append(b.project.Services, one)
+	}
+}
+
+// before notes the services that would have run, and ended, before a variant's.
+func (b *composed) before() {
+	for i := range b.model.Services {
+		name := b.model.Services[i].Name
+		var after []string
+		for _, v := range b.variants {
+			if slices.ContainsFunc(v.Starts, func(s Start) bool { return slices.Contains(b.service(s.Name).After, name) }) {
+				after = append(after, v.Name)
+			}
+		}
+		if len(after) > 0 {
+			b.project.Notes = append(b.project.Notes, fmt.Sprintf("service %s of %s does not run before %s: whittle runs only services that stay", name, b.file, strings.Join(after, ", ")))
+		}
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/project/inline"
+	"whittle.dev/whittle/internal/project/settings"
 )
 
 // ConfigName is the name of the project's file for whittle.
@@ -44,6 +46,9 @@ type Project struct {
 	Touch string
 	// Check is what the project says about checks.
 	Check Check
+	// Gate has the budgets, and Ignore the findings that are accepted, never nil.
+	Gate   settings.Gate
+	Ignore []settings.Ignore
 	// Env and EnvFiles are variables for all that is run, Secrets and SSH what
 	// builds may mount; paths are absolute. Values are read when they are used.
 	Env      Variables
@@ -72,13 +77,19 @@ type Variant struct {
 	// Contexts are further contexts by the name that FROM and COPY --from use:
 	// folders like Context, or docker-image://NAME.
 	Contexts map[string]string `yaml:"contexts"`
+	// Builds are further contexts that are the images of other variants.
+	Builds map[string]*Variant `yaml:"-" json:",omitempty"`
+	// IsBase says that other variants are made of its image, OnlyBase that nothing else
+	// asks for it: it is built and measured, and not started.
+	IsBase, OnlyBase bool `yaml:"-" json:",omitempty"`
 	// CacheFrom and CacheTo are caches outside the engine, written as buildx has them.
 	// Folders are relative to the project's.
 	CacheFrom Strings `yaml:"cache-from" json:",omitempty"`
 	CacheTo   Strings `yaml:"cache-to" json:",omitempty"`
 	// Inline is the Dockerfile's text if it is not in a file; Dockerfile is then
-	// how messages name it, and nothing edits it.
-	Inline []byte `yaml:"-"`
+	// how messages name it, and From says where it is.
+	Inline []byte      `yaml:"-"`
+	From   inline.From `yaml:"-" json:"-"`
 	// Starts are how the image is started; without any as it says itself.
 	Starts []Start `yaml:"-"`
 	// Peers are the services of compose files beside which it runs.
@@ -96,8 +107,8 @@ type Start struct {
 	// Healthcheck is nil for the image's.
 	Healthcheck *HealthCheck
 	// Mounts are the folders of the image over which folders of this machine are
-	// mounted. whittle mounts none.
-	Mounts []string
+	// mounted; Given are other places where compose puts something. whittle does not.
+	Mounts, Given []string
 }
 
 // ImageContext begins the value of a named context that is an image.
@@ -139,8 +150,10 @@ type config struct {
 	Secrets  Secrets           `yaml:"secrets"`
 	SSH      Strings           `yaml:"ssh"`
 	Services Services          `yaml:"services"`
-	Compose  *Compose          `yaml:"compose"`
-	Bake     *Bake             `yaml:"bake"`
+	Compose  *BuildFiles       `yaml:"compose"`
+	Bake     *BuildFiles       `yaml:"bake"`
+	Gate     settings.Gate     `yaml:"gate"`
+	Ignore   []settings.Ignore `yaml:"ignore"`
 }
 
 // Load reads the project in dir. configPath names another file than
@@ -176,7 +189,8 @@ func LoadWith(ctx context.Context, dir, configPath string, from Outside) (*Proje
 	if err != nil {
 		return nil, err
 	}
-	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Configured: len(c.Run) > 0, Requests: c.Requests, Touch: c.Touch, Test: c.Test, Check: c.Check}
+	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Configured: len(c.Run) > 0, Requests: c.Requests, Touch: c.Touch, Test: c.Test, Check: c.Check, Gate: c.Gate, Ignore: slices.Concat([]settings.Ignore{}, c.Ignore)}
+	p.Notes = append(p.Notes, c.Gate.Notes...)
 	p.surround(c, filepath.Dir(configPath))
 	if err := p.complete(ctx, dir, c, from); err != nil {
 		return nil, err
@@ -231,7 +245,9 @@ func read(file, shown string, required bool) (config, error) {
 	case required && err == nil:
 		return parse(shown, src)
 	case err == nil && table != nil:
-		return config{}, whittle.ErrUsage.Errorf("%s has [tool.whittle], and there is %s: use one of them", filepath.Join(filepath.Dir(file), pyprojectName), ConfigName)
+		c, err := parse(shown, src)
+		c.Gate.Notes = append(c.Gate.Notes, fmt.Sprintf("[tool.whittle] of %s is not read, as there is %s", pyprojectName, ConfigName))
+		return c, err
 	case err == nil:
 		return parse(shown, src)
 	case required || !errors.Is(err, fs.ErrNotExist):
@@ -252,7 +268,7 @@ func (p *Project) Source(v Variant) ([]byte, error) {
 	if filepath.IsLocal(v.Dockerfile) {
 		return whittle.Folder(p.Dir).Read(filepath.ToSlash(filepath.Clean(v.Dockerfile)), most)
 	}
-	return whittle.ReadFile(filepath.Join(p.Dir, v.Dockerfile), most)
+	return whittle.ReadFile(p.folder(v.Dockerfile), most)
 }
 
 // displayName is how messages name the file: as the user would write it.
@@ -311,7 +327,7 @@ func (p *Project) complete(ctx context.Context, shown string, c config, from Out
 	if p.Touch == "" {
 		p.Touch = sourceFile(p.Dir, py.scriptModules)
 	} else if info, err := os.Stat(filepath.Join(p.Dir, p.Touch)); err != nil || !info.Mode().IsRegular() {
-		return whittle.ErrUsage.Errorf("%s: touch: %s is not a file", filepath.Join(shown, ConfigName), p.Touch)
+		return whittle.WithHint(whittle.ErrUsage.Errorf("%s: touch: %s is not a file", filepath.Join(shown, ConfigName), p.Touch), "it is a source file that a measured rebuild changes, relative to whittle.yaml")
 	}
 	return p.checkTest(shown)
 }
@@ -319,7 +335,7 @@ func (p *Project) complete(ctx context.Context, shown string, c config, from Out
 // find finds the variants of a project that names none: those of its compose files,
 // those of its Bake files that differ, then the Dockerfiles of its folder that these
 // do not build. Without any they are the Dockerfiles in folders below.
-func (p *Project) find(ctx context.Context, shown string, compose *Compose, bake *Bake, from Outside) error {
+func (p *Project) find(ctx context.Context, shown string, compose, bake *BuildFiles, from Outside) error {
 	named := compose != nil || bake != nil
 	if !named && len(p.Variants) > 0 {
 		return nil
@@ -330,7 +346,7 @@ func (p *Project) find(ctx context.Context, shown string, compose *Compose, bake
 		composed, composeErr = p.fromCompose(ctx, compose, from)
 	}
 	if bake != nil || !named {
-		baked, bakeErr = p.fromBake(bake, from, slices.Concat(p.Variants, composed))
+		baked, bakeErr = p.fromBake(ctx, bake, from, slices.Concat(p.Variants, composed))
 	}
 	if err := cmp.Or(composeErr, bakeErr); err != nil && named || errors.Is(bakeErr, whittle.ErrLimit) {
 		return err

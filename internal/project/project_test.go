@@ -184,6 +184,24 @@ func TestSchema(t *testing.T) {
 		{"a request with a blank", "requests: ['/a b']", false},
 		{"a request without a path", "requests: [{port: 80}]", false},
 		{"a key of check", "check: {name: {}}", false},
+		{"a gate", "gate: {baseline: 'git:main', budgets: [{on: download, max: 350MB}, {on: size, grow: 1%, grow_min: 2MB}, {on: wasted, max: 5 MB, except: base}, {on: package, name: pyarrow, max: 180MB}, " +
+			"{on: directory, path: /app, max: 20MB}, {on: new-package, min: 10MB}, {on: layers, max: 12}, {on: startup, max: 1.5s, grow: 10%}, {on: files, max: 100}], check: unknown-too, " +
+			"findings: {fail: {risk: low, saves: 20MB}, warn: {saves: 5000000}}, informational: true}", true},
+		{"a budget on nothing", "gate: {budgets: [{max: 3MB}]}", false},
+		{"a budget on something else", "gate: {budgets: [{on: sise, max: 3MB}]}", false},
+		{"a budget without a bound", "gate: {budgets: [{on: size}]}", false},
+		{"grow_min alone", "gate: {budgets: [{on: size, max: 3MB, grow_min: 1MB}]}", false},
+		{"a package without a name", "gate: {budgets: [{on: package, max: 3MB}]}", false},
+		{"a path of another folder", "gate: {budgets: [{on: directory, path: app, max: 3MB}]}", false},
+		{"no layers", "gate: {budgets: [{on: layers, max: 1MB}]}", false},
+		{"no size", "gate: {budgets: [{on: size, max: many}]}", false},
+		{"a name of size", "gate: {budgets: [{on: size, name: a, max: 1MB}]}", false},
+		{"another exception", "gate: {budgets: [{on: size, max: 1MB, except: app}]}", false},
+		{"another check", "gate: {check: maybe}", false},
+		{"another risk", "gate: {findings: {fail: {risk: lo}}}", false},
+		{"ignores", "ignore: [{rule: python-tests, path: '**/pandas/**', reason: 'df.testing runs', until: '2027-03-01'}]", true},
+		{"an ignore without a reason", "ignore: [{rule: python-tests}]", false},
+		{"an ignore with no day", "ignore: [{rule: python-tests, reason: a, until: '2027-3'}]", false},
 	} {
 		var doc any
 		if err := yaml.Unmarshal([]byte(tc.src), &doc); err != nil {
@@ -199,6 +217,18 @@ func TestSchema(t *testing.T) {
 		if (err == nil) != tc.ok {
 			t.Errorf("%s: the reader says %v", tc.name, err)
 		}
+	}
+}
+
+// TestDay: the last day of an ignore needs no quotes.
+func TestDay(t *testing.T) {
+	c, err := parse("whittle.yaml", []byte("ignore: [{rule: a, reason: b, until: 2027-03-01}]"))
+	if err != nil || c.Ignore[0].Until != "2027-03-01" {
+		t.Errorf("%+v, %v", c.Ignore, err)
+	}
+	_, err = parse("whittle.yaml", []byte("gate: {budgets: [{on: size, max: 1MB}, {on: sise, max: 1MB}]}"))
+	if err == nil || !strings.HasPrefix(err.Error(), "whittle.yaml:1: gate.budgets[1]: on is \"sise\"") || whittle.Hint(err) != `did you mean "size"?` {
+		t.Errorf("%v (%s)", err, whittle.Hint(err))
 	}
 }
 
@@ -244,6 +274,37 @@ args = {A = "1"}
 		p, err := Load(write(t, lies), "")
 		if err != nil || len(p.Variants) != 1 || p.Variants[0].Dockerfile != want || p.Variants[0].Name != want {
 			t.Errorf("%s: %+v, %v", files, p, err)
+		}
+	}
+}
+
+// TestVariantPlatform: a platform may have any spelling, and has one afterwards.
+func TestVariantPlatform(t *testing.T) {
+	for text, want := range map[string]string{"arm64": "linux/arm64", "linux/arm64/v8": "linux/arm64", "aarch64": "linux/arm64", "x86_64": "linux/amd64", "amd64": "linux/amd64", "arm/v7": "linux/arm/v7",
+		"Linux/ARM64": "linux/arm64", "windows/amd64": "", "arm65": "", "linux/": ""} {
+		dir := write(t, map[string]string{"Dockerfile": "FROM scratch\n", "whittle.yaml": "variants: [{name: a, platform: " + text + "}]\n"})
+		p, err := Load(dir, "")
+		if (err != nil) != (want == "") || err == nil && p.Variants[0].Platform != want {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// TestTableLines: what is wrong in [tool.whittle] has the line of pyproject.toml, however
+// the table is written.
+func TestTableLines(t *testing.T) {
+	for table, want := range map[string]string{
+		"[tool.whittle]\nvarients = []\n":                                                                   `pyproject.toml:4: unknown key "varients"`,
+		"[tool.whittle]\nproject = \"x\"\n[tool.whittle.gate]\nbaselin = \"none\"\n":                        `pyproject.toml:6: unknown key "baselin"`,
+		"[tool.whittle.gate]\nbudgets = [\n  {on = \"size\", max = 1},\n  {on = \"size\", maxx = 1},\n]\n":  `pyproject.toml:6: unknown key "maxx"`,
+		"[tool]\nwhittle.gate.chek = \"off\"\n":                                                             `pyproject.toml:4: unknown key "chek"`,
+		"[[tool.whittle.variants]]\nname = \"a\"\n[[tool.whittle.variants]]\nname = \"b\"\ntarge = \"x\"\n": `pyproject.toml:7: unknown key "targe"`,
+		"[tool.whittle]\n\ntouch = [1]\n":                                                                   `pyproject.toml:5: `,
+		"[tool.whittle]\nvariants = [{name = \"a b\"}]\n":                                                   `pyproject.toml: [tool.whittle]: the variant name "a b" is not valid`,
+	} {
+		dir := write(t, map[string]string{"Dockerfile": "FROM scratch\n", "pyproject.toml": "[project]\nname = \"x\"\n" + table})
+		if _, err := Load(dir, ""); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q in it", table, err, want)
 		}
 	}
 }

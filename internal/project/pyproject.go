@@ -1,11 +1,12 @@
 package project
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"sort"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -55,7 +56,7 @@ func readPyproject(dir string) (pyproject, error) {
 		var de *toml.DecodeError
 		if errors.As(err, &de) {
 			line, _ := de.Position()
-			return p, whittle.ErrUsage.Errorf("%s:%d: %s", path, line, strings.TrimPrefix(de.Error(), "toml: "))
+			return p, whittle.ErrUsage.Errorf("%s:%d: %s", path, line, strings.TrimPrefix(err.Error(), "toml: "))
 		}
 		return p, whittle.ErrUsage.Errorf("%s: %w", path, err)
 	}
@@ -83,9 +84,15 @@ func readPyproject(dir string) (pyproject, error) {
 	return p, nil
 }
 
+// settingsTable is the table [tool.whittle] of a pyproject.toml.
+type settingsTable struct {
+	yaml  []byte
+	lines map[string]int // of its keys in the file, by their paths
+}
+
 // tableOf is the table [tool.whittle] of a folder's pyproject.toml as YAML, nil
 // where there is none. A file that cannot be read is the reader's to report.
-func tableOf(dir string) ([]byte, error) {
+func tableOf(dir string) (*settingsTable, error) {
 	src, err := whittle.Folder(dir).Read(pyprojectName, maxPyproject)
 	if err != nil {
 		return nil, nil
@@ -98,24 +105,41 @@ func tableOf(dir string) ([]byte, error) {
 	if toml.Unmarshal(src, &doc) != nil || doc.Tool.Whittle == nil {
 		return nil, nil
 	}
-	return yaml.Marshal(doc.Tool.Whittle)
+	text, err := yaml.Marshal(doc.Tool.Whittle)
+	return &settingsTable{text, toml.Lines(src, "tool", "whittle")}, err
 }
 
-// tableLine is where the table's YAML, which nobody wrote, is wrong.
-var tableLine = regexp.MustCompile(`(\[tool\.whittle\]):\d+`)
-
-// parseTable reads the settings that tableOf gives.
-func parseTable(file string, table []byte, err error) (config, error) {
+// parseTable reads the settings that tableOf gives. Messages have the lines of
+// pyproject.toml.
+func parseTable(file string, table *settingsTable, err error) (config, error) {
+	where := file + ": [tool.whittle]"
 	if err != nil {
-		return config{}, whittle.ErrUsage.Errorf("%s: [tool.whittle]: %w", file, err)
+		return config{}, whittle.ErrUsage.Errorf("%s: %w", where, err)
 	}
-	c, err := parse(file+": [tool.whittle]", table)
-	if err != nil {
-		hint := whittle.Hint(err)
-		text := tableLine.ReplaceAllString(err.Error(), "$1")
-		if err = whittle.ErrUsage.Errorf("%s", text); hint != "" {
-			err = whittle.WithHint(err, hint)
+	var root yaml.Node
+	if err := yaml.Unmarshal(table.yaml, &root); err != nil {
+		return config{}, yamlError(where, err)
+	}
+	if root.Kind == 0 {
+		return config{}, nil
+	}
+	table.place(root.Content[0], "", 1)
+	return parseNode(file, where, root.Content[0])
+}
+
+// place gives a node and what is in it the lines that they have in pyproject.toml: those
+// of their keys.
+func (t *settingsTable) place(n *yaml.Node, path string, line int) {
+	at := func(path string, otherwise int) int { return cmp.Or(t.lines[path], otherwise) }
+	n.Line = at(path, line)
+	for i, c := range n.Content {
+		switch {
+		case n.Kind == yaml.SequenceNode:
+			t.place(c, join(path, strconv.Itoa(i)), n.Line)
+		case i%2 == 0:
+			c.Line = at(join(path, c.Value), n.Line)
+		default:
+			t.place(c, join(path, n.Content[i-1].Value), n.Content[i-1].Line)
 		}
 	}
-	return c, err
 }

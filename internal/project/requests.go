@@ -46,7 +46,7 @@ func validRequests(file string, all []Request) error {
 			return whittle.WithHint(whittle.ErrUsage.Errorf("%s: request %d: the path %q has characters that no URL has", file, i+1, r.Path),
 				"write them as %XX")
 		case r.Port < 0 || r.Port > 65535:
-			return whittle.ErrUsage.Errorf("%s: request %d: %d is no TCP port", file, i+1, r.Port)
+			return whittle.WithHint(whittle.ErrUsage.Errorf("%s: request %d: %d is no TCP port", file, i+1, r.Port), "a port is a number from 1 to 65535")
 		case r.Status != 0 && (r.Status < 200 || r.Status > 599):
 			return whittle.WithHint(whittle.ErrUsage.Errorf("%s: request %d: %d is no final HTTP status", file, i+1, r.Status), "they are 200 to 599")
 		}

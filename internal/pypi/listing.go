@@ -136,7 +136,7 @@ func (f *flag) UnmarshalJSON(b []byte) error {
 
 func parseJSON(b []byte, base *url.URL) ([]File, error) {
 	var p project
-	if err := json.Unmarshal(b, &p); err != nil {
+	if err := whittle.ParseJSON(b, &p); err != nil {
 		return nil, whittle.ErrCorrupt.Errorf("the listing is not as PEP 691 has it: %w", err)
 	}
 	if err := checkVersion(p.Meta.Version); err != nil {

@@ -3,6 +3,7 @@ package python
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"whittle.dev/whittle/internal/pep"
@@ -223,6 +224,12 @@ func (g *Graph) Roots() []int {
 		}
 	}
 	return out
+}
+
+// CompiledHere says that a distribution's wheel fits the machine alone that made it: pip
+// compiled it, as an index takes no such wheels (PEP 513, PEP 656).
+func (d *Distribution) CompiledHere() bool {
+	return slices.ContainsFunc(d.Tags, func(t pep.Tag) bool { return strings.HasPrefix(t.Platform, "linux_") })
 }
 
 // ImportNames are the top-level names that a distribution's files let a

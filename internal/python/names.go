@@ -2,6 +2,7 @@ package python
 
 import (
 	_ "embed"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -258,8 +259,8 @@ func (n *Names) Of(module string) Named {
 		out.Distribution, out.By = own, by
 		return out
 	}
-	if len(ships) > 1 && out.Space {
-		return out // it is nobody's alone
+	if out.Space && (len(ships) > 1 || !strings.Contains(module, ".")) {
+		return out // it is nobody's alone; others than the table's may have parts of it
 	}
 	out.Perhaps = n.perhaps(module, ships)
 	if len(out.Perhaps) == 1 && n.ships(out.Perhaps[0], module) == source.Yes {
@@ -385,6 +386,50 @@ func (n *Names) perhaps(module string, ships []shipped) []string {
 	slices.Sort(out)
 	return out
 }
+
+// affixes are what distributions add to the name of their module, before it or
+// behind: django-mptt, python-hglib, odfpy; or to the name of another
+// distribution that they stand in for: tensorflow-cpu, pygame-ce.
+var affixes = [2][]string{
+	{"python3-", "python-", "py-", "py", "django-", "apache-"},
+	{"-python3", "-python", "-py3", "-py", "py", "-cpu", "-gpu", "-rocm", "-macos", "-directml", "-openvino", "-binary", "-bin", "-headless", "-simd", "-ce", "-ng",
+		"-community", "-nightly", "-pypi", "-2", "2", "3"},
+}
+
+// NamedFor says that a distribution is named as a module or a package above it
+// that is no namespace, or as one that has it, but for what such names
+// usually add.
+func (n *Named) NamedFor(distribution string) bool {
+	names := []string{squeezed(n.Distribution)}
+	for _, c := range n.Candidates {
+		names = append(names, squeezed(c))
+	}
+	for up := n.Module; up != "" && !nameSpaces()[up]; up, _, _ = source.CutLast(up) {
+		names = append(names, squeezed(up), squeezed(apiVersion.ReplaceAllString(up, "")))
+	}
+	return slices.ContainsFunc(PlainNames(distribution), func(p string) bool { return len(p) > 1 && slices.Contains(names, squeezed(p)) })
+}
+
+// PlainNames are the normalized name of a distribution, and what it is without
+// what names usually add to that of their module.
+func PlainNames(distribution string) []string {
+	name := pep.Normalize(distribution)
+	out := []string{name}
+	for _, p := range affixes[0] {
+		if rest, ok := strings.CutPrefix(name, p); ok && rest != "" {
+			out = append(out, rest)
+		}
+	}
+	for _, s := range affixes[1] {
+		if rest, ok := strings.CutSuffix(name, s); ok && rest != "" {
+			out = append(out, strings.TrimSuffix(rest, "-"))
+		}
+	}
+	return out
+}
+
+// apiVersion ends the names of Google's generated clients: tasks_v2, kms_v1beta1.
+var apiVersion = regexp.MustCompile(`_v\d+((alpha|beta|p)\d+)*$`)
 
 // squeezed is a name without what names are spelled with differently.
 func squeezed(name string) string {

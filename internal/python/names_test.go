@@ -146,8 +146,13 @@ func TestNames(t *testing.T) {
 		{"psycopg2", "", "psycopg2-binary", "psycopg2-binary"},
 		{"cv2", "", "opencv-python-headless", "opencv-python-headless"},
 		{"cv2", "", "opencv-contrib-python-headless", "opencv-contrib-python-headless"},
-		{"tensorflow", "", "tensorflow-cpu", "perhaps tensorflow-cpu"},
-		{"onnxruntime", "", "onnxruntime-gpu", "perhaps onnxruntime-gpu"},
+		{"tensorflow", "", "tensorflow-cpu", "tensorflow-cpu"},
+		{"tensorflow", "", "tensorflow-gpu", "perhaps tensorflow-gpu"},
+		{"onnxruntime", "", "onnxruntime-gpu", "onnxruntime-gpu"},
+		{"win32api", "", "pywin32", "pywin32"},
+		{"magic", "", "python-magic-bin", "python-magic-bin"},
+		{"vertexai.generative_models", "X", "google-cloud-aiplatform", "google-cloud-aiplatform"},
+		{"airflow.models", "DAG", "apache-airflow", "apache-airflow"},
 		{"PIL", "Image", "pillow-simd", "perhaps pillow-simd"},
 		{"talib", "", "TA-Lib", "perhaps ta-lib"},
 		{"pkg_resources", "", "setuptools", "setuptools"},
@@ -176,7 +181,11 @@ func TestNames(t *testing.T) {
 		{"agents", "", "", "agents or openai-agents"},
 		{"rest_framework_simplejwt", "", "", "djangorestframework-simplejwt or rest-framework-simplejwt"},
 		{"rest_framework_simplejwt.tokens", "X", "", "djangorestframework-simplejwt"},
-		{"discord.ext.commands", "Bot", "", "discord-py"},
+		{"discord.ext.commands", "Bot", "", "discord-py or py-cord"},
+		{"win32con", "", "", "pywin32"},
+		{"magic", "", "", "file-magic or python-magic or python-magic-bin"},
+		{"workflows", "Workflow", "", ""},
+		{"workflows.events", "Event", "", "llama-index-workflows"},
 		{"yaml.gone", "", "", ""},
 		{"google", "", "", ""},
 		{"google.nothing", "", "", ""},
@@ -234,11 +243,11 @@ func TestNamesOrder(t *testing.T) {
 	if got := NewNames([]Distribution{{Name: "x", Metadata: Metadata{RequiresDist: []string{"opencv-python"}}}}).Of("cv2"); got.Editable() {
 		t.Errorf("one of several, which only something installed requires, is edited: %+v", got)
 	}
-	n = declaring(nil, "tensorflow-cpu")
+	n = declaring(nil, "tensorflow-gpu")
 	for _, answer := range []struct {
 		truth source.Truth
 		want  string
-	}{{source.Yes, "tensorflow-cpu"}, {source.No, ""}} {
+	}{{source.Yes, "tensorflow-gpu"}, {source.No, ""}} {
 		n.Ships = func(string, string) source.Truth { return answer.truth }
 		if got := n.Of("tensorflow.keras"); got.Distribution != answer.want {
 			t.Errorf("the index says %v: %+v", answer.truth, got)

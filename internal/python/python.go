@@ -32,6 +32,12 @@ const (
 // distributions of a root own. The errors are those of records that could not
 // be read, each named; the other claims are returned all the same.
 func Claims(ctx context.Context, root whittle.Root) ([]whittle.Claim, []error) {
+	claims, _, problems := Owned(ctx, root)
+	return claims, problems
+}
+
+// Owned is [Claims] with the distributions that it has read.
+func Owned(ctx context.Context, root whittle.Root) ([]whittle.Claim, []Distribution, []error) {
 	t := NewTree(root)
 	dists, problems := distributions(ctx, t)
 	var claims []whittle.Claim
@@ -49,7 +55,7 @@ func Claims(ctx context.Context, root whittle.Root) ([]whittle.Claim, []error) {
 	for _, v := range venvs(t) {
 		claims = append(claims, v.claim(t))
 	}
-	return claims, problems
+	return claims, dists, problems
 }
 
 // DatabaseVersion names what [Database] selects, in the names of cached indexes:

@@ -49,15 +49,32 @@ tomllib 11 0
 annotationlib 14 0
 compression 14 0
 profiling 15 0
+asyncio.mixins 10 0
+asyncio.taskgroups 11 0
+asyncio.threads 9 0
+asyncio.timeouts 11 0
+concurrent.futures.interpreter 14 0
+concurrent.interpreters 14 0
+dbm.sqlite3 13 0
+importlib.readers 10 0
+importlib.resources.abc 11 0
+importlib.simple 10 0
+pathlib.types 14 0
+string.templatelib 14 0
+tkinter.tix 0 13
+typing.io 0 13
+typing.re 0 13
+wsgiref.types 11 0
+xml.etree.cElementTree 0 9
 `
 
-// StandardSpan is since which minor version of Python 3 a module is in the
-// standard library, and in which it no longer is; 0 is before 3.8, and not yet.
+// StandardSpan is since which minor version of Python 3 a module, or a package
+// above it, is in the standard library, and in which it no longer is; 0 is
+// before 3.8, and not yet.
 func StandardSpan(module string) (since, until int) {
-	top, _, _ := strings.Cut(module, ".")
 	for line := range strings.Lines(standardSpans) {
 		f := strings.Fields(line)
-		if len(f) == 3 && f[0] == top {
+		if len(f) == 3 && (f[0] == module || strings.HasPrefix(module, f[0]+".")) {
 			since, _ = strconv.Atoi(f[1])
 			until, _ = strconv.Atoi(f[2])
 			return since, until
@@ -75,6 +92,19 @@ func OnWindowsAlone(module string) bool {
 	top, _, _ := strings.Cut(module, ".")
 	return strings.Contains(windowsOnly, " "+top+" ")
 }
+
+// ForWindowsAlone says that a distribution, by its normalized name, has wheels
+// for Windows alone, or none and code for it alone.
+func ForWindowsAlone(distribution string) bool {
+	switch distribution {
+	case "comtypes", "pycaw", "pypiwin32", "pywin32", "pywinauto", "pywinpty", "windows-curses", "winshell", "wmi":
+		return true
+	}
+	return false
+}
+
+// WindowsMarker is the marker of what is for Windows alone.
+const WindowsMarker = `; sys_platform == "win32"`
 
 // The minor versions of Python 3 that a range of versions is looked up in.
 const firstMinor, lastMinor = 8, 15

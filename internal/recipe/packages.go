@@ -193,7 +193,22 @@ func Values(words []dockerfile.Word) (out []string, literal bool) {
 // pip reads the arguments of pip.
 // https://pip.pypa.io/en/stable/cli/pip_install/
 func (a *PackageAction) pip(words, text []string) error {
-	for len(words) > 0 && words[0] != "install" && strings.HasPrefix(words[0], "-") && !TakesValue(words[0]) {
+	for len(words) > 0 && strings.HasPrefix(words[0], "-") {
+		option, value, joined := strings.Cut(words[0], "=")
+		switch {
+		case option == "--python": // an interpreter, or the folder of an environment
+			if !joined && len(words) > 1 {
+				value, words, text = words[1], words[1:], text[1:]
+			}
+			if dir := path.Dir(path.Dir(value)); strings.HasPrefix(path.Base(value), "python") && path.Base(path.Dir(value)) == "bin" {
+				value = dir
+			}
+			if a.Install.Dir = value; value == "/usr" || value == "/usr/local" {
+				a.Install.Dir = ""
+			}
+		case TakesValue(option) && !joined:
+			return fmt.Errorf("pip %.20s is not understood", option)
+		}
 		words, text = words[1:], text[1:]
 	}
 	if len(words) == 0 {

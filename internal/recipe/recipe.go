@@ -91,22 +91,6 @@ func (rc *Recipe) Installer(layer int) (Install, bool) {
 	return Install{}, false
 }
 
-// PinsPython says that the base image of a stage is named by a digest, or by a
-// tag with the version of Python: "3.13".
-func (rc *Recipe) PinsPython(stage int, version string) bool {
-	st := &rc.Dockerfile.Stages[stage]
-	for st.From != nil {
-		st = &rc.Dockerfile.Stages[*st.From]
-	}
-	if strings.Contains(st.BaseResolved, "@") {
-		return true
-	}
-	_, tag, _ := strings.Cut(path.Base(st.Base), ":")
-	return slices.ContainsFunc(strings.FieldsFunc(tag, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }), func(number string) bool {
-		return number == version || strings.HasPrefix(number, version+".")
-	})
-}
-
 // Fix is the fix by some edits of the Dockerfile, in any order.
 func (rc *Recipe) Fix(title string, edits []whittle.Edit) (*whittle.Fix, bool) {
 	if len(edits) == 0 {
@@ -117,6 +101,26 @@ func (rc *Recipe) Fix(title string, edits []whittle.Edit) (*whittle.Fix, bool) {
 		return nil, false
 	}
 	return &whittle.Fix{Title: title, Patches: []whittle.Patch{rc.Patch(edits)}}, true
+}
+
+// WithoutWords are the edits that take words out of a command. Those next to
+// each other go together.
+func WithoutWords(in *dockerfile.Instruction, c dockerfile.Command, at []int) (edits []whittle.Edit, ok bool) {
+	at = slices.Clone(at)
+	slices.Sort(at)
+	for i := 0; i < len(at); {
+		to := i + 1
+		for to < len(at) && at[to] == at[to-1]+1 {
+			to++
+		}
+		more, err := in.RemoveWords(c, at[i], at[to-1]+1)
+		if err != nil {
+			return nil, false
+		}
+		edits = append(edits, more...)
+		i = to
+	}
+	return edits, true
 }
 
 // TakesFrom says whether an instruction copies from a stage or mounts it.

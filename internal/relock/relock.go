@@ -21,7 +21,7 @@ import (
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/host"
-	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/rootfs"
 	"whittle.dev/whittle/internal/shell"
 	"whittle.dev/whittle/internal/states"
@@ -71,7 +71,7 @@ type Project struct {
 // itself (build backends, plug-ins) does not run on this machine. The file is not
 // written. Errors wrap [whittle.ErrUnsupported] if the file cannot be made.
 func Make(ctx context.Context, env *host.Env, p Project, file string, old []byte) ([]byte, error) {
-	g, ok := project.GeneratedFrom(file, old)
+	g, ok := manifest.GeneratedFrom(file, old)
 	tool, known := remakers()[g.Tool]
 	if !ok || !known {
 		return nil, whittle.ErrUnsupported.Errorf("how %s is made is not known", file)
@@ -96,7 +96,7 @@ func Make(ctx context.Context, env *host.Env, p Project, file string, old []byte
 	}
 	d.AddFolder(remakeFolder, manifests)
 	archive := filepath.Join(manifests, "made.tar")
-	if _, err := builder.Build(ctx, d, build.Output{Archive: archive}); err != nil {
+	if _, err := builder.Build(ctx, d, build.Output{Archive: archive, Progress: build.Progress{To: env.Listener(), Label: file}}); err != nil {
 		return nil, whittle.ErrUnsupported.Errorf("%s %s: %s", g.Tool, strings.Join(g.Args, " "), toolFailure(err))
 	}
 	return ReadMade(ctx, env, archive, path.Base(file))
@@ -184,7 +184,7 @@ func remakers() map[string]remaker {
 
 // definition is a build that makes a generated file: the Dockerfile up to the step
 // that installs, then the tool, then an image with only the file.
-func definition(sources []Source, g *project.Generated, tool remaker) (build.Definition, error) {
+func definition(sources []Source, g *manifest.Generated, tool remaker) (build.Definition, error) {
 	var best build.Definition
 	for _, source := range sources {
 		f, err := dockerfile.Parse(source.Build.Dockerfile, source.Text)
@@ -241,7 +241,7 @@ func installs(before []dockerfile.Command, tool string) bool {
 	})
 }
 
-func remakeText(f *dockerfile.File, at *dockerfile.Instruction, g *project.Generated, tool remaker, own bool) []byte {
+func remakeText(f *dockerfile.File, at *dockerfile.Instruction, g *manifest.Generated, tool remaker, own bool) []byte {
 	var b strings.Builder
 	b.Write(f.Source[:at.Span.Start])
 	flags := runFlags(f, at)

@@ -7,7 +7,7 @@ import (
 
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/dockerfile"
-	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/manifest"
 )
 
 func TestRemakeText(t *testing.T) {
@@ -39,7 +39,7 @@ func TestRemakeText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g, ok := project.GeneratedFrom(c.file, []byte(c.head))
+		g, ok := manifest.GeneratedFrom(c.file, []byte(c.head))
 		if !ok {
 			t.Fatalf("%s: not generated", c.name)
 		}

@@ -8,9 +8,12 @@ import (
 	"whittle.dev/whittle"
 )
 
-// most is how many places, findings of a rule or steps a report lists before
-// it says how many more there are; the JSON has all.
-const most = 5
+// most is how many findings of a rule or steps a report lists before it says how
+// many more there are, mostPlaces how many places of a finding; the JSON has all.
+const (
+	most       = 5
+	mostPlaces = 4
+)
 
 // AdviceText writes findings for a terminal: those about a run that fails
 // first, then what fix does by itself, what it does when asked, and what is
@@ -29,10 +32,11 @@ func AdviceMarkdown(w io.Writer, a *whittle.Advice) error {
 func adviceDoc(a *whittle.Advice, verbose bool) document {
 	var d document
 	groups := adviceGroups(a, verbose)
-	d.add(heading{1, adviceTitle(a, len(groups[0].findings))})
-	if s := fixableLine(a); s != "" {
-		d.add(para(s))
+	d.add(heading{1, adviceTitle(a, len(groups[0].findings))}, para(adviceAnswer(a, groups[0].findings)), explained("size", "download", "wasted"))
+	if t := largestSavings(a.Findings, a.Sizes.Size); len(t.rows) > 0 {
+		d.add(heading{2, "Largest savings"}, t)
 	}
+	d.next(adviceNext(a, len(groups[0].findings)))
 	label := 0
 	for i := range groups {
 		if !groups[i].small {
@@ -48,9 +52,10 @@ func adviceDoc(a *whittle.Advice, verbose bool) document {
 		case g.small:
 			d.add(heading{2, g.title}, smallTable(g.findings))
 		default:
-			d.add(heading{2, g.title}, entries{g.entries, label})
+			d.add(heading{2, g.title}, entries{rows: g.entries, label: label})
 		}
 	}
+	d.accepted(a.Ignored)
 	if len(a.Notes) > 0 {
 		d.add(heading{2, "What could not be looked at"}, list(a.Notes))
 	}
@@ -58,6 +63,13 @@ func adviceDoc(a *whittle.Advice, verbose bool) document {
 		d.add(heading{2, "Rules that were asked"}, para(strings.Join(a.Rules, ", ")))
 	}
 	return d
+}
+
+// accepted adds a line about what a project ignores, if it does.
+func (d *document) accepted(all []whittle.Ignored) {
+	if notes := whittle.IgnoredNotes(all); len(notes) > 0 {
+		d.add(list(notes))
+	}
 }
 
 // adviceTitle is the result in one line: "app: size 895.5 MB; 12 findings
@@ -79,25 +91,47 @@ func adviceTitle(a *whittle.Advice, broken int) string {
 	return s + together(a.Total, n) + ", " + keeps
 }
 
-// fixableLine says what whittle fix does of it, without being asked for more.
-func fixableLine(a *whittle.Advice) string {
-	n := fixable(a.Findings)
-	if n == 0 {
-		return ""
+// adviceAnswer says the image's sizes, and the first thing that keeps it from
+// running.
+func adviceAnswer(a *whittle.Advice, broken []whittle.Finding) string {
+	s := "Size " + whittle.Bytes(a.Sizes.Size)
+	if a.Sizes.Download != nil {
+		s += ", download " + whittle.Bytes(*a.Sizes.Download)
 	}
-	return fmt.Sprintf("whittle fix has edits of a low risk for %d of them, which %s.", n, together(a.Fixable, n))
+	s += ", wasted " + whittle.Bytes(a.Sizes.Wasted) + ". "
+	if len(broken) == 0 {
+		return s + "No finding keeps it from running."
+	}
+	who := "It"
+	if starts := broken[0].Starts; len(starts) > 0 {
+		who = counted(starts, 2)
+	}
+	s += who + " does not run: " + strings.TrimSuffix(broken[0].Message, ".")
+	if rest := len(broken) - 1; rest > 0 {
+		s += fmt.Sprintf(", and %d more", rest)
+	}
+	return s + "."
 }
 
-// safe says whether fix applies the finding's edit without being asked to.
-func safe(f *whittle.Finding) bool {
-	return f.Fix != nil && (f.Risk == whittle.RiskNone || f.Risk == whittle.RiskLow)
+// adviceNext is the command that does what was advised, or says more.
+func adviceNext(a *whittle.Advice, broken int) *nextStep {
+	n := fixable(a.Findings)
+	switch {
+	case a.Next != nil:
+		return strategyNext(a.Next)
+	case n > 0:
+		return ofProject(fmt.Sprintf("make %d %s of a low risk, which %s, and run the result", n, plural(n, "edits"), together(a.Fixable, n)), "fix", "--verify")
+	case broken == 0 && a.Image.Ref != "":
+		return ofImage("run it", a.Image.Ref, "check", "--run")
+	}
+	return nil
 }
 
 // fixable counts the findings that are safe to fix.
 func fixable(findings []whittle.Finding) int {
 	n := 0
 	for i := range findings {
-		if safe(&findings[i]) {
+		if findings[i].Safe() {
 			n++
 		}
 	}
@@ -123,7 +157,7 @@ func adviceGroups(a *whittle.Advice, verbose bool) []adviceGroup {
 			g = 0
 		case !verbose && small(f.Saving, a.Sizes.Size):
 			g = 4
-		case safe(&f):
+		case f.Safe():
 			g = 1
 		case f.Fix != nil:
 			g = 2
@@ -142,13 +176,7 @@ func small(s whittle.Saving, image int64) bool {
 func smallTable(findings []whittle.Finding) table {
 	t := table{columns: []column{right("Saves"), left("Fix"), wrapped("What")}}
 	for _, f := range findings {
-		fix := "–"
-		if safe(&f) {
-			fix = "yes"
-		} else if f.Fix != nil {
-			fix = "on demand"
-		}
-		t.row(savingCell(f.Saving), text(fix), text(f.Rule+": "+f.Message))
+		t.row(savingCell(f.Saving), fixCell(&f), text(f.Rule+": "+f.Message))
 	}
 	return t
 }
@@ -168,9 +196,9 @@ func findingEntries(findings []whittle.Finding, verbose bool) []entry {
 			e.title += ", in " + f.Variant
 		}
 		shown := f.Evidence
-		if !verbose && len(shown) > most {
-			shown = shown[:most]
-			e.more = fmt.Sprintf("and %d more", len(f.Evidence)-most)
+		if !verbose && len(shown) > mostPlaces {
+			shown = shown[:mostPlaces]
+			e.more = fmt.Sprintf("and %d more", len(f.Evidence)-mostPlaces)
 		}
 		for _, ev := range shown {
 			e.places = append(e.places, evidencePlace(ev))
@@ -190,6 +218,9 @@ func findingNotes(f whittle.Finding, same bool, above whittle.Finding) []string 
 	}
 	if f.Caution != "" && !(same && above.Caution == f.Caution) {
 		notes = append(notes, "Caution: "+f.Caution)
+	}
+	if f.SlowsStart && !(same && above.SlowsStart) {
+		notes = append(notes, "Start-up: slower, not measured: whittle fix --verify measures it")
 	}
 	if f.Fix != nil {
 		notes = append(notes, "Fix: "+f.Fix.Title)

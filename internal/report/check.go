@@ -10,22 +10,37 @@ import (
 	"whittle.dev/whittle"
 )
 
-// CheckText writes a check for a terminal.
-func CheckText(w io.Writer, c *whittle.Check, st Style) error { return writeText(w, checkDoc(c), st) }
-
-var verdicts = map[whittle.Verdict]string{
-	whittle.Runs:    "Nothing that it needs to start is missing.",
-	whittle.Fails:   "It cannot run as it is.",
-	whittle.Unknown: "No error was found; whether it runs cannot be said from its files alone.",
+// CheckText writes a check for a terminal: whether it runs, what keeps what
+// production starts from running, then the rest. st.Verbose lists everything.
+func CheckText(w io.Writer, c *whittle.Check, st Style) error {
+	return writeText(w, checkDoc(c, st.Verbose), st)
 }
 
-func checkDoc(c *whittle.Check) document {
+// CheckMarkdown writes a check as Markdown; whole lists everything.
+func CheckMarkdown(w io.Writer, c *whittle.Check, whole bool) error {
+	return writeMarkdown(w, checkDoc(c, whole))
+}
+
+func checkDoc(c *whittle.Check, whole bool) document {
 	var d document
 	title := c.Image
 	if title == "" {
 		title = cmp.Or(c.Project, "project")
 	}
-	d.add(heading{1, title + ": " + checkVerdict(c)}, para(verdicts[c.Verdict]))
+	var production, scripts, warnings, infos []aCause
+	for _, cause := range causesOf(c.Problems) {
+		switch p := cause.first(); {
+		case p.Severity == whittle.SeverityError && cause.inProduction():
+			production = append(production, cause)
+		case p.Severity == whittle.SeverityError:
+			scripts = append(scripts, cause)
+		case p.Severity == whittle.SeverityWarning:
+			warnings = append(warnings, cause)
+		default:
+			infos = append(infos, cause)
+		}
+	}
+	d.add(heading{1, title + ": " + checkVerdict(c)}, para(checkAnswer(c, production, scripts)))
 	if c.Unverified {
 		d.add(para(notVerified))
 	}
@@ -35,24 +50,95 @@ func checkDoc(c *whittle.Check) document {
 	if t := runsTable(c); len(t.rows) > 0 {
 		d.add(t)
 	}
-	for _, severity := range []struct {
-		name  whittle.Severity
-		title string
-	}{{"error", "Errors"}, {"warning", "Warnings"}, {"info", "For your information"}} {
-		var items list
-		for _, p := range c.Problems {
-			if p.Severity == severity.name {
-				items = append(items, problemLine(p))
+	detailed := whole || len(production)+len(scripts) <= most/2
+	limit := func(n int) int {
+		if whole {
+			return 0
+		}
+		return n
+	}
+	causesSection(&d, "Errors"+startNames(production), production, limit(2*most), detailed)
+	causesSection(&d, "Errors of console scripts only", scripts, limit(most), detailed)
+	causesSection(&d, "Warnings", warnings, limit(most), detailed && len(warnings) <= most/2)
+	causesSection(&d, "For your information", infos, limit(most/2), whole)
+	if len(c.Unknown) > 0 {
+		d.add(heading{2, "Not followed"}, shortList(c.Unknown, limit(most), "--all lists them"))
+	}
+	d.next(checkNext(c))
+	return d
+}
+
+// startNames names what production starts that shows some causes: ": ENTRYPOINT,
+// HEALTHCHECK".
+func startNames(causes []aCause) string {
+	var names []string
+	for _, c := range causes {
+		for _, s := range c.starts() {
+			if !strings.HasPrefix(s, "console script ") && !slices.Contains(names, s) {
+				names = append(names, s)
 			}
 		}
-		if len(items) > 0 {
-			d.add(heading{2, severity.title}, items)
-		}
 	}
-	if len(c.Unknown) > 0 {
-		d.add(heading{2, "Not followed"}, list(c.Unknown))
+	if len(names) == 0 {
+		return ""
 	}
-	return d
+	return " of " + counted(names, 3)
+}
+
+// counted lists the first names and how many more there are.
+func counted(names []string, most int) string {
+	if rest := len(names) - most; rest > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), rest)
+	}
+	return strings.Join(names, ", ")
+}
+
+// shortList is a list of at most some items, where 0 is all, and how many more
+// there are.
+func shortList(items []string, most int, more string) list {
+	if most == 0 || len(items) <= most {
+		return list(items)
+	}
+	return append(list(slices.Clone(items[:most])), fmt.Sprintf("and %d more: %s", len(items)-most, more))
+}
+
+// checkAnswer says what came of a check in a sentence or two.
+func checkAnswer(c *whittle.Check, production, scripts []aCause) string {
+	switch {
+	case c.Verdict == whittle.Runs:
+		return "Nothing that it needs to start is missing."
+	case c.Verdict == whittle.Unknown:
+		return "No error was found; whether it runs cannot be said from its files alone."
+	case len(production)+len(scripts) == 0:
+		return "It cannot run as it is."
+	case len(production) == 0:
+		return fmt.Sprintf("%s only console scripts from running; what production starts has no error.", keeps(scripts))
+	}
+	s := keeps(production) + " it from running"
+	if n := len(scripts); n > 0 {
+		s += fmt.Sprintf("; %d more %s only console scripts", n, map[bool]string{true: "concerns", false: "concern"}[n == 1])
+	}
+	return s + "."
+}
+
+// keeps counts causes: "5 causes keep", "1 cause keeps".
+func keeps(causes []aCause) string {
+	n := len(causes)
+	return fmt.Sprintf("%d %s", n, map[bool]string{true: "cause keeps", false: "causes keep"}[n == 1])
+}
+
+// checkNext is the command that says or does more.
+func checkNext(c *whittle.Check) *nextStep {
+	ran := slices.ContainsFunc(c.Starts, func(s whittle.Start) bool { return s.Run != nil })
+	switch {
+	case c.Image != "" && !ran && c.Verdict == whittle.Fails:
+		return ofImage("run it, and see the error", c.Image, "check", "--run")
+	case c.Image != "" && !ran:
+		return ofImage("run it", c.Image, "check", "--run")
+	case c.Image != "" && c.Verdict == whittle.Fails:
+		return ofImage("what to edit", c.Image, "advise")
+	}
+	return nil
 }
 
 // notRun is what is said where only files speak for an image.
@@ -104,37 +190,4 @@ func fileCell(verdict whittle.Verdict) cell {
 		return toned(statusWord(verdict), bad)
 	}
 	return toned(string(verdict), faint)
-}
-
-// problemLine is a problem with the way to it and what to do.
-func problemLine(p whittle.Problem) string {
-	line := fmt.Sprintf("%s: %s", p.Rule, p.Message)
-	if len(p.ReachedFrom) > 1 {
-		line += ". Reached by " + strings.Join(p.ReachedFrom, " → ")
-	}
-	if len(p.Places) > 0 {
-		line += ". " + alsoAt(p.Places)
-	}
-	if p.Fix != "" && !strings.Contains(p.Message, p.Fix) {
-		line += ". To do: " + p.Fix
-	}
-	return line
-}
-
-// alsoAt names further places of one cause, the first few of them.
-func alsoAt(places []whittle.Location) string {
-	const most = 3
-	var out []string
-	for _, at := range places[:min(most, len(places))] {
-		s := at.Path
-		if at.Line > 0 {
-			s += fmt.Sprintf(":%d", at.Line)
-		}
-		out = append(out, s)
-	}
-	s := "The same at " + strings.Join(out, ", ")
-	if rest := len(places) - most; rest > 0 {
-		s += fmt.Sprintf(" and %d more", rest)
-	}
-	return s
 }

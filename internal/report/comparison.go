@@ -26,7 +26,7 @@ func comparisonDoc(c *whittle.Comparison, rows int) document {
 		t.row(text(fmt.Sprint(i+1)), text(im.Ref), text(whittle.Bytes(im.Sizes.Size)), text(whittle.Bytes(im.Sizes.Visible)),
 			text(whittle.Bytes(im.Sizes.Wasted)), text(optionalBytes(im.Sizes.Download)))
 	}
-	d.add(heading{1, "Comparison"}, t, explained("size", "download", "wasted"))
+	d.add(heading{1, comparisonTitle(c)}, t, explained("size", "download", "wasted"))
 	if slices.ContainsFunc(c.Images, func(im whittle.ImageSizes) bool { return !im.Verified }) {
 		d.add(para(notVerified))
 	}
@@ -36,6 +36,9 @@ func comparisonDoc(c *whittle.Comparison, rows int) document {
 	if rt := compareTable(c, rows); len(rt.rows) > 0 {
 		d.add(heading{2, "Where the difference comes from"}, rt)
 	}
+	if n := len(c.Images); n > 1 {
+		d.next(ofImage("where its bytes are", c.Images[n-1].Ref, "inspect"))
+	}
 	duplicatesSection(&d, c.Duplicates, len(c.Images), rows)
 	if len(c.Images) > 1 {
 		d.add(heading{2, "Shared layers"}, para(sharedLine(c)))
@@ -44,6 +47,26 @@ func comparisonDoc(c *whittle.Comparison, rows int) document {
 		}
 	}
 	return d
+}
+
+// comparisonTitle is the result in a line: "app:1 → app:2: 200.9 MB larger".
+func comparisonTitle(c *whittle.Comparison) string {
+	if len(c.Images) != 2 {
+		return fmt.Sprintf("Comparison of %d images", len(c.Images))
+	}
+	a, b := c.Images[0], c.Images[1]
+	s := a.Ref + " → " + b.Ref + ": "
+	change := percentChange(a.Sizes.Size, b.Sizes.Size)
+	if change != "" {
+		change = " (" + change + ")"
+	}
+	switch delta := b.Sizes.Size - a.Sizes.Size; {
+	case delta > 0:
+		return s + whittle.Bytes(delta) + " larger" + change
+	case delta < 0:
+		return s + whittle.Bytes(-delta) + " smaller" + change
+	}
+	return s + "the same size"
 }
 
 func sharedLine(c *whittle.Comparison) string {
@@ -75,27 +98,41 @@ func sharedMatrix(c *whittle.Comparison) table {
 func compareTable(c *whittle.Comparison, rows int) table {
 	t := rowsTable(c.Rows, rows)
 	if len(t.rows) > 0 {
-		t.row(text(whittle.SignedBytes(c.Delta.Visible)), text(whittle.SignedBytes(c.Delta.Wasted)), text("in all"), text(""), text(""))
+		t.row(text(whittle.SignedBytes(c.Delta.Visible)), text(whittle.SignedBytes(c.Delta.Wasted)), text(""), text("in all"), text(""), text(""))
 	}
 	return t
 }
 
 // rowsTable is compareTable without the sum.
 func rowsTable(all []whittle.CompareRow, rows int) table {
-	t := table{columns: []column{right("Visible"), right("Wasted"), {head: "Owner", flex: true, least: 25}, {head: "Version", flex: true, early: 24, spare: 1}, spare(2, left("From"))}}
-	for i, r := range all {
-		if rows > 0 && i == rows {
-			var visible, wasted int64
-			for _, q := range all[i:] {
-				visible += q.VisibleDelta
-				wasted += q.WastedDelta
-			}
-			t.row(text(whittle.SignedBytes(visible)), text(whittle.SignedBytes(wasted)), toned(fmt.Sprintf("%d more rows", len(all)-i), faint), text(""), text(""))
-			break
+	t := table{columns: []column{right("Visible"), right("Wasted"), shares(2), {head: "Owner", flex: true, least: 25}, {head: "Version", flex: true, early: 24, spare: 1}, spare(3, left("From"))}}
+	var whole int64
+	for _, r := range all {
+		whole += moved(r)
+	}
+	few := cutoff{rows: rows}
+	if rows > 0 {
+		few.whole = whole
+	}
+	shown := few.of(len(all), func(i int) int64 { return moved(all[i]) })
+	for _, r := range all[:shown] {
+		t.row(signed(r.VisibleDelta), signed(r.WastedDelta), shareCell(moved(r), whole), text(r.Owner), text(versions(r)), text(r.Kind))
+	}
+	if rest := all[shown:]; len(rest) > 0 {
+		var visible, wasted, size int64
+		for _, q := range rest {
+			visible += q.VisibleDelta
+			wasted += q.WastedDelta
+			size += moved(q)
 		}
-		t.row(signed(r.VisibleDelta), signed(r.WastedDelta), text(r.Owner), text(versions(r)), text(r.Kind))
+		t.row(text(whittle.SignedBytes(visible)), text(whittle.SignedBytes(wasted)), shareCell(size, whole), smaller(len(rest)), text(""), text(""))
 	}
 	return t
+}
+
+// moved is how many bytes a row is about, whichever way they went.
+func moved(r whittle.CompareRow) int64 {
+	return max(r.VisibleDelta, -r.VisibleDelta) + max(r.WastedDelta, -r.WastedDelta)
 }
 
 func signed(n int64) cell {

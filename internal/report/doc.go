@@ -16,7 +16,7 @@ import (
 // document is what a report says, before it has a format.
 type document []block
 
-// block is a heading, para, list, table, code, verbatim or entries.
+// block is a heading, para, list, table, code, verbatim, entries or nextStep.
 type block any
 
 type heading struct {
@@ -62,11 +62,18 @@ type column struct {
 	// early is how many it keeps before any other is narrowed, 0 where it
 	// waits for its turn.
 	early int
+	// path says that the cells are paths, which are shortened between slashes.
+	path bool
+	// bars is how long the bar of the whole is that is drawn beside each cell's
+	// text, in cells; 0 is no bar. Such columns are for screens only.
+	bars int
 }
 
 type cell struct {
 	text string
 	tone tone
+	// share is the part of the whole that a bar shows, from 0 to 1.
+	share float64
 }
 
 // tone is what colour says on a terminal; it never says anything that the
@@ -93,8 +100,9 @@ func spare(order int, c column) column {
 	c.spare = order
 	return c
 }
-func wrapped(head string) column { return column{head: head, flex: true, wrap: true} }
-func spaces(n int) string        { return strings.Repeat(" ", max(n, 0)) }
+func pathColumn(head string) column { return column{head: head, flex: true, path: true} }
+func wrapped(head string) column    { return column{head: head, flex: true, wrap: true} }
+func spaces(n int) string           { return strings.Repeat(" ", max(n, 0)) }
 func plural(n int, s string) string {
 	return strings.TrimSuffix(s, "s") + map[bool]string{true: "", false: "s"}[n == 1]
 }
@@ -121,12 +129,15 @@ func clean(b block) block {
 		for i, r := range b.rows {
 			t.rows[i] = make([]cell, len(r))
 			for j, c := range r {
-				t.rows[i][j] = cell{printable(c.text), c.tone}
+				c.text = printable(c.text)
+				t.rows[i][j] = c
 			}
 		}
 		return t
 	case entries:
 		return b.clean()
+	case nextStep:
+		return nextStep{printable(b.does), printableLines(b.args), b.project}
 	}
 	return b
 }

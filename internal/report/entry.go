@@ -8,6 +8,9 @@ type entries struct {
 	rows []entry
 	// label is how wide the labels are in all of a document's entries.
 	label int
+	// tight entries have no labels and no empty lines between them: each is an
+	// item of a list.
+	tight bool
 }
 
 type entry struct {
@@ -38,7 +41,7 @@ func (p place) String() string {
 }
 
 func (es entries) clean() entries {
-	out := entries{make([]entry, len(es.rows)), es.label}
+	out := entries{make([]entry, len(es.rows)), es.label, es.tight}
 	for i, e := range es.rows {
 		e.label.text, e.title, e.text = printable(e.label.text), printable(e.title), printable(e.text)
 		e.notes = printableLines(e.notes)
@@ -54,12 +57,26 @@ func (es entries) clean() entries {
 
 func (p *textPrinter) entries(es entries) {
 	indent := spaces(es.label + gutter)
+	// On a narrow screen there is no room for a column of labels.
+	stacked := !es.tight && p.Width-len(indent) < 30
+	if stacked || es.tight {
+		indent = spaces(gutter)
+	}
 	room := max(p.Width-len(indent), 24)
 	for i, e := range es.rows {
-		if i > 0 {
+		if i > 0 && !es.tight {
 			p.b.WriteByte('\n')
 		}
 		head := spaces(es.label-width(e.label.text)) + p.paint(e.label.text, sgr(e.label.tone)) + spaces(gutter)
+		switch {
+		case es.tight:
+			head = "- "
+		case stacked && e.label.text != "":
+			p.line(p.paint(e.label.text, sgr(e.label.tone)))
+			head = indent
+		case stacked:
+			head = indent
+		}
 		for _, l := range wrap(e.title, room) {
 			p.line(head + p.paint(l, "1"))
 			head = indent
@@ -79,13 +96,12 @@ func (p *textPrinter) entries(es entries) {
 	}
 }
 
-// place writes a place on one line where it can, with the beginning of the
-// path cut off where enough of it stays: of a path the end says more. Else
-// what is said of it goes below.
+// place writes a place on one line where it can, with folders cut out of the
+// path where enough of it stays. Else what is said of it goes below.
 func (p *textPrinter) place(pl place, indent string, room int) {
 	over := width(pl.String()) - (room - 2)
 	if over > 0 && pl.line == "" && pl.what == "" && width(pl.path)-over >= 24 {
-		pl.path = cut(pl.path, width(pl.path)-over, 0)
+		pl.path = shortenPath(pl.path, width(pl.path)-over)
 		over = 0
 	}
 	if over <= 0 {
@@ -95,7 +111,7 @@ func (p *textPrinter) place(pl place, indent string, room int) {
 	below := place{facts: pl.facts, what: pl.what}.String()
 	pl.facts, pl.what = "", ""
 	if over := width(pl.String()) - (room - 2); over > 0 {
-		pl.path = cut(pl.path, max(width(pl.path)-over, 16), 0)
+		pl.path = shortenPath(pl.path, max(width(pl.path)-over, 16))
 	}
 	p.hanging(pl.String(), indent, "- ", room)
 	if below != "" {

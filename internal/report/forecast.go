@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"whittle.dev/whittle"
 )
@@ -27,9 +28,16 @@ func forecastsDoc(f *whittle.Forecasts, dockerfiles bool) document {
 	if f.Base != "" {
 		title += ", starting from " + f.Base
 	}
+	smallest, command := smallestForecast(f)
+	if smallest != nil {
+		title += "; smallest: " + smallest.Strategy + ", " + whittle.Bytes(smallest.Predicted)
+	}
 	d.add(heading{1, title})
 	if n > 0 {
-		d.add(forecastTable(f.Forecasts))
+		d.add(forecastTable(f.Forecasts), explained("size"))
+	}
+	if smallest != nil {
+		d.next(ofProject("build "+smallest.Strategy+", and run it", command...))
 	}
 	for _, fc := range f.Forecasts {
 		d.add(heading{2, fc.Strategy + ": " + fc.Title}, para(forecastLine(fc)))
@@ -49,9 +57,34 @@ func forecastsDoc(f *whittle.Forecasts, dockerfiles bool) document {
 	return d
 }
 
+// fixWrites are the strategies that whittle fix can write: of the others, an image
+// for each extra is not the whole image, and Alpine's needs a person.
+var fixWrites = []string{"two-stage", "single-stage", "distroless"}
+
+// smallestForecast is the smallest of those that whittle fix can make of the
+// whole image, and the command that does; nil where there is none.
+func smallestForecast(fs *whittle.Forecasts) (smallest *whittle.Forecast, command []string) {
+	for i, f := range fs.Forecasts {
+		if len(f.Skipped) > 0 || f.Dockerfile == "" || smallest != nil && f.Predicted >= smallest.Predicted {
+			continue
+		}
+		switch {
+		case slices.Contains(fixWrites, f.Strategy):
+			smallest, command = &fs.Forecasts[i], []string{"fix", "--strategy", f.Strategy, "--verify"}
+		case f.Strategy == fs.Base+"-fixed":
+			smallest, command = &fs.Forecasts[i], []string{"fix", "--verify"}
+		}
+	}
+	return smallest, command
+}
+
 // forecastTable has the predicted and the actual sizes side by side.
 func forecastTable(fs []whittle.Forecast) table {
-	t := table{columns: []column{flexible("Strategy"), right("Predicted"), spare(2, right("Low")), spare(3, right("High")), right("Actual"), spare(1, right("Off by"))}}
+	t := table{columns: []column{flexible("Strategy"), right("Predicted"), shares(4), spare(2, right("Low")), spare(3, right("High")), right("Actual"), spare(1, right("Off by"))}}
+	var largest int64
+	for _, f := range fs {
+		largest = max(largest, f.Predicted)
+	}
 	for _, f := range fs {
 		actual, off := toned("–", faint), text("")
 		switch {
@@ -60,7 +93,7 @@ func forecastTable(fs []whittle.Forecast) table {
 		case len(f.Skipped) > 0:
 			actual = toned("skipped", bad)
 		}
-		t.row(text(f.Strategy), text(whittle.Bytes(f.Predicted)), text(whittle.Bytes(f.Low)), text(whittle.Bytes(f.High)), actual, off)
+		t.row(text(f.Strategy), text(whittle.Bytes(f.Predicted)), shareCell(f.Predicted, largest), text(whittle.Bytes(f.Low)), text(whittle.Bytes(f.High)), actual, off)
 	}
 	return t
 }

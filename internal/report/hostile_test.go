@@ -92,7 +92,40 @@ func TestHostile(t *testing.T) {
 			checkPlain(t, name, b.String())
 			checkMarkdown(t, name, b.String())
 		}
+		for name, write := range map[string]func(w io.Writer) error{
+			"forecasts": func(w io.Writer) error { return ForecastsHTML(w, f) },
+			"repair":    func(w io.Writer) error { return RepairHTML(w, r) },
+		} {
+			var b bytes.Buffer
+			if err := write(&b); err != nil {
+				t.Fatal(err)
+			}
+			checkPlain(t, name, b.String())
+			checkElements(t, name, b.String())
+		}
 	})
+}
+
+// checkElements fails for elements that no printer writes, which are a text's, and for
+// those that are not closed.
+func checkElements(t failer, name, text string) {
+	known := regexp.MustCompile(`^(h[2-4]|p|ul|li|pre|strong|div|table|thead|tbody|tr|th|td|span)$`)
+	var open []string
+	for _, m := range regexp.MustCompile(`<(/?)([^\s>]*)[^>]*>`).FindAllStringSubmatch(text, -1) {
+		switch {
+		case !known.MatchString(m[2]):
+			t.Fatalf("%s: the element %q", name, m[0])
+		case m[1] == "":
+			open = append(open, m[2])
+		case len(open) == 0 || open[len(open)-1] != m[2]:
+			t.Fatalf("%s: %q closes %q", name, m[0], open)
+		default:
+			open = open[:len(open)-1]
+		}
+	}
+	if len(open) > 0 {
+		t.Fatalf("%s: open: %q", name, open)
+	}
 }
 
 // failer is what testing and rapid have in common.

@@ -25,6 +25,9 @@ func writeMarkdown(w io.Writer, d document) error {
 			markdownFence(&b, "text", blk)
 		case verbatim:
 			markdownFence(&b, blk.lang, blk.lines)
+		case nextStep:
+			b.WriteString("Next: " + escapeMarkdown(blk.does) + "\n\n")
+			markdownFence(&b, "sh", []string{strings.Join(blk.command("", nil), " ")})
 		case entries:
 			markdownEntries(&b, blk)
 		case table:
@@ -47,6 +50,7 @@ func markdownFence(b *strings.Builder, lang string, lines []string) {
 }
 
 func markdownTable(b *strings.Builder, t table) {
+	t = t.withoutBars()
 	for _, c := range t.columns {
 		b.WriteString("| " + c.head + " ")
 	}

@@ -103,7 +103,7 @@ func findingsSection(d *document, s *whittle.Study) {
 		}
 	}
 	for i, r := range rules {
-		d.add(heading{3, r}, entries{rows[i], label})
+		d.add(heading{3, r}, entries{rows: rows[i], label: label})
 	}
 }
 
@@ -149,6 +149,7 @@ func forecastsSection(d *document, fs []whittle.Forecast) {
 func proofSection(d *document, s *whittle.Study) {
 	if r := s.Repair; r != nil {
 		d.add(heading{2, "Fixes, predicted and actual"}, para(repairTitle(r)+"."))
+		repairAnswer(d, r)
 		repairSections(d, 3, r, false)
 		if s.Best == nil || s.Best.Diff == "" {
 			d.add(diffs(r)...)
@@ -190,10 +191,10 @@ func bestLine(b *whittle.Best) string {
 // nextSection lists what is left to do: findings that no fix was applied for,
 // strategies that are skipped, and variants that do not run or have no image.
 func nextSection(d *document, s *whittle.Study) {
-	if len(s.Findings)+len(s.Forecasts) == 0 && s.Repair == nil {
+	if len(s.Findings)+len(s.Forecasts)+len(s.Ignored) == 0 && s.Repair == nil {
 		return
 	}
-	items := leftFindings(s)
+	items := append(leftFindings(s), whittle.IgnoredNotes(s.Ignored)...)
 	if n := fixable(s.Findings); n > 0 && s.Repair == nil {
 		items = append(items, fmt.Sprintf("whittle fix has edits of a low risk for %d %s", n, plural(n, "findings")))
 	}

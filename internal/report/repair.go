@@ -19,22 +19,28 @@ func RepairText(w io.Writer, r *whittle.Repair, st Style) error {
 		d.add(diffs(r)...)
 	}
 	d.add(heading{1, repairTitle(r)})
+	repairAnswer(&d, r)
 	repairSections(&d, 2, r, st.Verbose)
+	d.next(repairNext(r))
 	return writeText(w, d, st)
 }
 
 // RepairMarkdown writes a repair as Markdown, the diffs at the end. Every
 // figure in it is in the JSON, but for the errors, which are quotients of two
 // that are.
-func RepairMarkdown(w io.Writer, r *whittle.Repair) error {
+func RepairMarkdown(w io.Writer, r *whittle.Repair) error { return writeMarkdown(w, repairDoc(r)) }
+
+func repairDoc(r *whittle.Repair) document {
 	var d document
 	d.add(heading{1, repairTitle(r)})
+	repairAnswer(&d, r)
 	repairSections(&d, 2, r, true)
 	if changes := diffs(r); len(changes) > 0 {
 		d.add(heading{2, "Changes"})
 		d.add(changes...)
 	}
-	return writeMarkdown(w, d)
+	d.next(repairNext(r))
+	return d
 }
 
 func diffs(r *whittle.Repair) []block {
@@ -77,7 +83,10 @@ func repairTitle(r *whittle.Repair) string {
 
 // notTried says which images a repair has not run with its fixes.
 func notTried(r *whittle.Repair) string {
-	if r.Verified == nil {
+	switch {
+	case r.Static:
+		return ", as the text alone shows"
+	case r.Verified == nil:
 		return "; the images with that were not run"
 	}
 	var names []string
@@ -101,9 +110,12 @@ func repairSections(d *document, level int, r *whittle.Repair, verbose bool) {
 	if r.Series != nil && len(r.Series.Commits) > 0 {
 		d.add(commitsTable(r.Series))
 	}
-	if len(r.Steps) > 0 {
+	if len(r.Steps) > 0 && r.Static {
+		d.add(staticSteps(r.Steps))
+	} else if len(r.Steps) > 0 {
 		d.add(stepsTable(r.Steps, r.Verified != nil))
 	}
+	d.accepted(r.Ignored)
 	if reasons := stepReasons(r.Steps); len(reasons) > 0 {
 		d.add(heading{level, "What was not kept, and why"}, reasons)
 	}
@@ -120,6 +132,40 @@ func repairSections(d *document, level int, r *whittle.Repair, verbose bool) {
 			verifiedRows(d, level+1, v)
 		}
 	}
+}
+
+// repairAnswer says what came of the images, one line for each that was built.
+func repairAnswer(d *document, r *whittle.Repair) {
+	if r.Verified == nil {
+		return
+	}
+	var items list
+	for _, v := range r.Verified.Variants {
+		if v.Before.Build != whittle.Built || v.After.Build != whittle.Built {
+			continue
+		}
+		s := fmt.Sprintf("%s: size %s → %s", v.Name, whittle.Bytes(v.Before.Sizes.Size), whittle.Bytes(v.After.Sizes.Size))
+		if change := percentChange(v.Before.Sizes.Size, v.After.Sizes.Size); change != "" {
+			s += " (" + change + ")"
+		}
+		items = append(items, s+", "+map[whittle.Verdict]string{whittle.Runs: "it runs", whittle.Fails: "it does not run", whittle.Unknown: "it was not run"}[v.After.Verdict]+".")
+	}
+	if len(items) > 0 {
+		d.add(items)
+	}
+}
+
+// repairNext is the command that proves, makes or goes beyond the fixes.
+func repairNext(r *whittle.Repair) *nextStep {
+	switch {
+	case r.Next != nil:
+		return strategyNext(r.Next)
+	case r.Written || len(r.Files) == 0 || r.Static:
+		return nil
+	case r.Verified == nil:
+		return ofProject("build and run the images with these changes (--write makes them)", "fix", "--verify")
+	}
+	return ofProject("make these changes", "fix", "--verify", "--write")
 }
 
 // commitsTable has a row for each commit, with the name that git gave it.
@@ -210,7 +256,14 @@ func stepCosts(steps []whittle.RepairStep) list {
 		if s.Status != whittle.Applied {
 			return ""
 		}
-		return s.Finding.Caution
+		cost := s.Finding.Caution
+		for i, t := range s.StartUp {
+			cost += map[bool]string{true: "; measured: ", false: ", "}[i == 0] + t.String()
+		}
+		if s.Finding.SlowsStart && len(s.StartUp) == 0 {
+			cost += "; not measured alone"
+		}
+		return cost
 	})
 	return append(items, stepWords(steps, ": ", func(s whittle.RepairStep) string {
 		if s.Status != whittle.Applied || s.Saved == nil || !disappoints(s.Finding.Saving, *s.Saved) {
@@ -309,7 +362,7 @@ func verifiedWords(v *whittle.Verification) list {
 			items = append(items, vv.Name+": "+item)
 		}
 		for _, s := range vv.Slower {
-			items = append(items, fmt.Sprintf("%s: start-up of %s %.1f → %.1f s: a slower start for %s.", vv.Name, s.Start, s.Before, s.After, whittle.Bytes(vv.Saved)))
+			items = append(items, fmt.Sprintf("%s: %s: a slower start for %s.", vv.Name, s, whittle.Bytes(vv.Saved)))
 		}
 		items = append(items, outcomeWords(vv.Name+" before", vv.Before)...)
 		items = append(items, outcomeWords(vv.Name+" after", vv.After)...)

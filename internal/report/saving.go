@@ -99,3 +99,6 @@ func offBy(predicted, actual int64) float64 {
 	}
 	return 100 * (float64(predicted) - float64(actual)) / t
 }
+
+// SavingText says a saving, and growth as growth: "12.3–15.0 MB".
+func SavingText(s whittle.Saving) string { return savingText(s) }

@@ -10,19 +10,34 @@ import (
 )
 
 // StudyText writes a study for a terminal.
-func StudyText(w io.Writer, s *whittle.Study, st Style) error { return writeText(w, studyDoc(s), st) }
+func StudyText(w io.Writer, s *whittle.Study, st Style) error {
+	return writeText(w, studyDoc(s, true), st)
+}
 
 // StudyMarkdown writes a study as Markdown. Every figure in it is in the JSON.
-func StudyMarkdown(w io.Writer, s *whittle.Study) error { return writeMarkdown(w, studyDoc(s)) }
+func StudyMarkdown(w io.Writer, s *whittle.Study) error { return writeMarkdown(w, studyDoc(s, false)) }
 
-func studyDoc(s *whittle.Study) document {
+// studyDoc is a study; screen sums up the base image's layers and small ones,
+// which a report has all.
+func studyDoc(s *whittle.Study, screen bool) document {
 	var d document
-	d.add(heading{1, "Study of " + s.Project + startsNotRun(notRunVariants(s))})
-	d.add(para(fmt.Sprintf("%s. %s. Engine: %s %s.", s.Date, machineLine(s.Machine), s.Machine.Engine.Kind, s.Machine.Engine.Version)))
-	d.add(summaryTable(s), explained("size", "wasted"))
+	title := "Study of " + s.Project
+	if b := s.Best; b != nil {
+		title += fmt.Sprintf(": %s → %s", whittle.Bytes(b.Original.Size), whittle.Bytes(b.Sizes.Size))
+		if change := percentChange(b.Original.Size, b.Sizes.Size); change != "" {
+			title += " (" + change + ")"
+		}
+	}
+	d.add(heading{1, title + startsNotRun(notRunVariants(s))})
+	d.add(summaryTable(s), explained("size", "download", "wasted"))
 	if words := studyWords(s); len(words) > 0 {
 		d.add(list(words))
 	}
+	if name, t := studySavings(s); len(t.rows) > 0 {
+		d.add(heading{2, "Largest savings of " + name}, t)
+	}
+	d.next(studyNext(s))
+	d.add(para(fmt.Sprintf("%s. %s. Engine: %s %s.", s.Date, machineLine(s.Machine), s.Machine.Engine.Kind, s.Machine.Engine.Version)))
 	if t := timesTable(s); len(t.rows) > 0 {
 		d.add(heading{2, "Download and times"}, t)
 		if notes := timeNotes(s); len(notes) > 0 {
@@ -36,8 +51,12 @@ func studyDoc(s *whittle.Study) document {
 	nextSection(&d, s)
 	for _, v := range s.Variants {
 		if v.Inspect != nil {
-			d.add(heading{2, "Layers of " + v.Name + " (" + v.Dockerfile + ")"}, layersTable(v.Inspect))
-			if t := wastedTable(v.Inspect, 5); len(t.rows) > 0 {
+			few := cutoff{}
+			if screen {
+				few.whole = v.Inspect.Sizes.Size
+			}
+			d.add(heading{2, "Layers of " + v.Name + " (" + v.Dockerfile + ")"}, layersTable(v.Inspect, few, screen))
+			if t := wastedTable(v.Inspect, cutoff{rows: 5}); len(t.rows) > 0 {
 				d.add(heading{3, "Wasted bytes of " + v.Name}, t)
 			}
 		}
@@ -53,6 +72,37 @@ func studyDoc(s *whittle.Study) document {
 	}
 	notBuiltSection(&d, s)
 	return d
+}
+
+// studySavings has the largest findings of the first variant that has any, and
+// its name.
+func studySavings(s *whittle.Study) (string, table) {
+	for _, v := range s.Variants {
+		if v.Inspect == nil {
+			continue
+		}
+		var of []whittle.Finding
+		for _, f := range s.Findings {
+			if f.Variant == v.Name {
+				of = append(of, f)
+			}
+		}
+		if t := largestSavings(of, v.Inspect.Sizes.Size); len(t.rows) > 0 {
+			return v.Name, t
+		}
+	}
+	return "", table{}
+}
+
+// studyNext is the command that does what the study shows.
+func studyNext(s *whittle.Study) *nextStep {
+	switch n := fixable(s.Findings); {
+	case s.Repair != nil:
+		return repairNext(s.Repair)
+	case n > 0:
+		return ofProject("make the edits of a low risk, and run the result", "fix", "--verify")
+	}
+	return nil
 }
 
 // notRunVariants are the built variants whose own start was not run to an end
@@ -95,10 +145,16 @@ func machineLine(m whittle.Machine) string {
 }
 
 func summaryTable(s *whittle.Study) table {
-	t := table{columns: []column{flexible("Variant"), right("Size"), spare(3, right("Visible")), spare(1, right("Wasted")), spare(2, right("Change")), spare(4, right("Percent")), left("Status")}}
+	t := table{columns: []column{flexible("Variant"), right("Size"), {head: "Share", bars: 8, spare: 6}, spare(3, right("Download")), spare(1, right("Wasted")), spare(2, right("Change")), spare(7, right("Percent")), left("Status")}}
+	var largest int64
+	for _, v := range s.Variants {
+		if v.Inspect != nil {
+			largest = max(largest, v.Inspect.Sizes.Size)
+		}
+	}
 	for _, v := range s.Variants {
 		if v.Inspect == nil {
-			t.row(text(v.Name), text("–"), text("–"), text("–"), text(""), text(""), toned(buildWord(v.Build.Status), faint))
+			t.row(text(v.Name), text("–"), cell{}, text("–"), text("–"), text(""), text(""), toned(buildWord(v.Build.Status), faint))
 			continue
 		}
 		change, percent := "", ""
@@ -112,10 +168,18 @@ func summaryTable(s *whittle.Study) table {
 			}
 		}
 		size := v.Inspect.Sizes
-		t.row(text(v.Name), text(whittle.Bytes(size.Size)), text(whittle.Bytes(size.Visible)), text(whittle.Bytes(size.Wasted)),
+		t.row(text(v.Name), text(whittle.Bytes(size.Size)), shareCell(size.Size, largest), text(optionalBytes(downloadOf(v))), text(whittle.Bytes(size.Wasted)),
 			toned(change, tn), toned(percent, tn), neededCell(statusCell(variantStatus(v)), v.Run.Needs()))
 	}
 	return t
+}
+
+// downloadOf is a variant's download with gzip, else as its image is stored.
+func downloadOf(v whittle.Variant) *int64 {
+	if v.Download.Gzip != nil {
+		return v.Download.Gzip
+	}
+	return v.Inspect.Sizes.Download
 }
 
 // variantStatus: an image fails where running it shows that, or its files show
@@ -280,7 +344,7 @@ func timesTable(s *whittle.Study) table {
 }
 
 func timeNotes(s *whittle.Study) []string {
-	notes := []string{"Download (gzip, zstd): " + meanings["download"] + "."}
+	var notes []string
 	for _, v := range s.Variants {
 		if v.Build.RebuildSeconds != nil {
 			notes = append(notes, "Rebuild: after a change in "+v.Build.Touched+".")
@@ -324,25 +388,43 @@ func failuresSection(d *document, s *whittle.Study) {
 	first := true
 	for _, v := range s.Variants {
 		var items list
+		found := causesOf(checkErrors(v))
+		seen := make([][]string, len(found))
 		for _, c := range v.Run.Commands {
-			if c.Status == whittle.Fails {
-				items = append(items, fmt.Sprintf("%s: %s", commandText(c), c.Problem))
+			if c.Status != whittle.Fails {
+				continue
 			}
-		}
-		for _, p := range checkErrors(v) {
-			items = append(items, problemLine(p))
+			if i := slices.IndexFunc(found, func(f aCause) bool { return f.shownBy(c.Problem) }); i >= 0 {
+				seen[i] = append(seen[i], commandText(c))
+				continue
+			}
+			items = append(items, fmt.Sprintf("%s: %s", commandText(c), c.Problem))
 		}
 		if v.Check != nil {
 			items = append(items, v.Check.Disagreements...)
 		}
-		if len(items) == 0 {
+		causes := entries{tight: true}
+		for i, c := range found {
+			e := c.entry(false)
+			if len(seen[i]) > 0 {
+				e.notes = append(e.notes, "Seen by running "+counted(seen[i], 2))
+			}
+			causes.rows = append(causes.rows, e)
+		}
+		if len(items)+len(causes.rows) == 0 {
 			continue
 		}
 		if first {
 			d.add(heading{2, "What does not run, and why"})
 			first = false
 		}
-		d.add(para(v.Name+":"), items)
+		d.add(para(v.Name + ":"))
+		if len(items) > 0 {
+			d.add(items)
+		}
+		if len(causes.rows) > 0 {
+			d.add(causes)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -16,6 +17,14 @@ type Style struct {
 	// Verbose shows all evidence, small findings too, and what a forecast is
 	// made of.
 	Verbose bool
+	// Base shows each layer of the base image instead of their sum.
+	Base bool
+	// Project is the folder of the project that a result is about, for the command
+	// to type next; empty where it is the current folder.
+	Project string
+	// Options are those that say what was looked at, each as --NAME=VALUE: the
+	// command to type next repeats them.
+	Options []string
 }
 
 type textPrinter struct {
@@ -60,11 +69,41 @@ func (p *textPrinter) block(b block) {
 		}
 	case verbatim:
 		p.verbatim(b)
+	case nextStep:
+		for _, l := range wrap("Next: "+b.does, p.Width) {
+			p.line(l)
+		}
+		for _, l := range continued(b.command(printable(p.Project), printableLines(p.Options)), p.Width-2) {
+			p.line("  " + p.paint(l, "1"))
+		}
 	case entries:
 		p.entries(b)
 	case table:
 		p.table(b)
 	}
+}
+
+// continued breaks a command into lines of at most limit cells that a shell reads
+// as one. People copy it: words are never cut, and a longer one is alone.
+func continued(command []string, limit int) []string {
+	var lines []string
+	line := ""
+	for i, word := range command {
+		room := limit - len(` \`)
+		if i == len(command)-1 {
+			room = limit
+		}
+		switch {
+		case line == "":
+			line = word
+		case width(line)+1+width(word) <= room:
+			line += " " + word
+		default:
+			lines = append(lines, line+` \`)
+			line = "  " + word
+		}
+	}
+	return append(lines, line)
 }
 
 // verbatim prints lines as they are, a diff's in colour.
@@ -125,7 +164,7 @@ func sgr(t tone) string {
 const gutter = 2
 
 func (p *textPrinter) table(t table) {
-	t = t.within(p.Width)
+	t = t.drawn().withoutEmpty().within(p.Width)
 	widths := t.natural()
 	fit(widths, t.columns, p.Width)
 	line := func(row func(i int) (string, string)) {
@@ -174,7 +213,11 @@ func (t table) shortened(widths []int) [][][]string {
 		}
 		short := texts
 		if !c.wrap {
-			short = shortenDistinct(texts, widths[i])
+			cutOne := shorten
+			if c.path {
+				cutOne = shortenPath
+			}
+			short = shortenDistinct(texts, widths[i], cutOne)
 		}
 		for n := range t.rows {
 			lines := []string{short[n]}
@@ -228,12 +271,27 @@ func (t table) within(total int) table {
 		if sum <= total || spare < 0 {
 			return t
 		}
-		rest := table{columns: slices.Delete(slices.Clone(t.columns), spare, spare+1)}
-		for _, r := range t.rows {
-			rest.rows = append(rest.rows, slices.Delete(slices.Clone(r), spare, spare+1))
-		}
-		t = rest
+		t = t.without(spare)
 	}
+}
+
+// withoutEmpty is a table without those of its spare columns that say nothing.
+func (t table) withoutEmpty() table {
+	for i := len(t.columns) - 1; i >= 0 && len(t.rows) > 0; i-- {
+		if t.columns[i].spare > 0 && !slices.ContainsFunc(t.rows, func(r []cell) bool { return r[i].text != "" }) {
+			t = t.without(i)
+		}
+	}
+	return t
+}
+
+// without is the table without a column.
+func (t table) without(i int) table {
+	rest := table{columns: slices.Delete(slices.Clone(t.columns), i, i+1)}
+	for _, r := range t.rows {
+		rest.rows = append(rest.rows, slices.Delete(slices.Clone(r), i, i+1))
+	}
+	return rest
 }
 
 // fit narrows the flexible columns until the table has at most total columns.
@@ -270,11 +328,11 @@ func fit(widths []int, columns []column, total int) {
 }
 
 // wrap breaks a text at spaces into lines of at most limit cells; a longer
-// word is alone.
+// word is alone. A number and its unit stay together where there is room for them.
 func wrap(s string, limit int) []string {
 	var lines []string
 	line := ""
-	for _, w := range strings.Fields(s) {
+	for _, w := range words(s, limit) {
 		switch {
 		case line == "":
 			line = w
@@ -287,6 +345,24 @@ func wrap(s string, limit int) []string {
 	}
 	return append(lines, line)
 }
+
+// words are the words of a text, a number with its unit as one.
+func words(s string, limit int) []string {
+	var out []string
+	for _, w := range strings.Fields(s) {
+		if n := len(out) - 1; n >= 0 && unit.MatchString(w) && number.MatchString(out[n]) && width(out[n])+1+width(w) <= limit {
+			out[n] += " " + w
+			continue
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+var (
+	unit   = regexp.MustCompile(`^(%|[kMGT]?B|s|min)[).,;:]*$`)
+	number = regexp.MustCompile(`[0-9]$`)
+)
 
 func seconds(s float64) string {
 	switch {

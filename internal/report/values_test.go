@@ -53,6 +53,7 @@ func advice() *whittle.Advice {
 	return &whittle.Advice{Schema: whittle.AdviseSchema, Image: inspection("single", 0).Image, Sizes: size, Findings: findings(),
 		Total: whittle.Saving{Low: 331_000_000, High: 339_900_000}, Fixable: exact(198_500_000),
 		Rules: []string{"undeclared-dependency", "metadata-copy", "unused-package", "tests-in-packages", "pip-cache", "base-image"},
+		Next:  &whittle.NextStrategy{Strategy: "single-stage", Variant: "single", Predicted: 614_900_000, Fixed: 702_400_000},
 		Notes: []string{"no lock file: what the index would give is not known, " + hostile}}
 }
 
@@ -86,13 +87,13 @@ func repair() *whittle.Repair {
 	for i := range f {
 		f[i].Variant = "optimized"
 	}
-	f[5].Caution = "each start compiles what it imports"
-	return &whittle.Repair{Schema: whittle.FixSchema, Project: "inventory",
+	f[5].Caution, f[5].SlowsStart = "each start compiles what it imports", true
+	return &whittle.Repair{Schema: whittle.FixSchema, Project: "inventory", Next: &whittle.NextStrategy{Strategy: "two-stage", Variant: "optimized", Predicted: 614_900_000, Fixed: 1_002_100_000},
 		Steps: []whittle.RepairStep{
 			{Finding: f[0], Status: whittle.Applied, Saved: ptr(int64(-2_500_000)), Round: 1},
 			{Finding: f[1], Status: whittle.Applied, Saved: ptr(int64(200_900_000)), Round: 1},
 			{Finding: f[2], Status: whittle.Reverted, Reason: "inventory serve fails with it: ModuleNotFoundError: pygwalker", Saved: ptr(int64(99_000_000)), Round: 1},
-			{Finding: f[5], Status: whittle.Applied, Saved: ptr(int64(410_000)), Round: 2},
+			{Finding: f[5], Status: whittle.Applied, Saved: ptr(int64(410_000)), StartUp: []whittle.SlowerStart{{Start: "serve", Before: 2.31, After: 2.4}, {Start: "help", Before: 0.21, After: 0.24}}, Round: 2},
 			{Finding: f[5], Status: whittle.Applied, Saved: ptr(int64(579)), Round: 2},
 			{Finding: f[3], Status: whittle.FixSkipped, Reason: "no edit is safe enough, " + hostile},
 		},

@@ -3,59 +3,33 @@ package report
 import (
 	"slices"
 	"strings"
-	"unicode"
 
-	eastasian "golang.org/x/text/width"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // width is how many cells of a terminal a text takes: two for what East Asian
-// fonts make wide, none for marks that combine with what is before them.
+// fonts make wide and for emoji, none for marks that combine with what is before
+// them. It is what the terminal UI counts by, too.
 // https://www.unicode.org/reports/tr11/
-func width(s string) (cells int) {
-	for _, r := range s {
-		cells += runeWidth(r)
-	}
-	return cells
-}
+func width(s string) int { return ansi.StringWidth(s) }
 
-func runeWidth(r rune) int {
-	switch {
-	case r < 0x300:
-		return 1
-	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf), r >= 0x1160 && r <= 0x11ff: // marks, joiners, the second and third part of a Hangul syllable
-		return 0
-	}
-	switch eastasian.LookupRune(r).Kind() {
-	case eastasian.EastAsianWide, eastasian.EastAsianFullwidth:
-		return 2
-	}
-	return 1
-}
+// firstCells is the longest beginning of s that takes at most n cells, without
+// parts of what is seen as one character.
+func firstCells(s string, n int) string { return ansi.Truncate(s, max(n, 0), "") }
 
-// firstCells is the longest beginning of s that takes at most n cells, with
-// the marks that belong to its last character.
-func firstCells(s string, n int) string {
-	for i, r := range s {
-		w := runeWidth(r)
-		if n -= w; n < 0 {
-			return s[:i]
-		}
-	}
-	return s
-}
-
-// lastCells is the longest end of s that takes at most n cells and begins with
-// no mark.
+// lastCells is the longest end of s that takes at most n cells, without parts
+// of what is seen as one character.
 func lastCells(s string, n int) string {
-	total := width(s)
-	for i, r := range s {
-		if w := runeWidth(r); total <= n && w > 0 {
-			return s[i:]
-		} else {
-			total -= w
-		}
+	over := width(s) - n
+	if over <= 0 {
+		return s
 	}
-	return ""
+	end := ansi.TruncateLeft(s, over, "")
+	for width(end) > n { // a wide character was at the cut
+		over++
+		end = ansi.TruncateLeft(s, over, "")
+	}
+	return end
 }
 
 // shorten cuts the middle out of s so that it takes at most n cells.
@@ -73,9 +47,38 @@ func cut(s string, n, head int) string {
 	return first + "…" + lastCells(s, n-1-width(first))
 }
 
+// shortenPath cuts whole folders out of a path's middle so that it takes at most
+// n cells: what is above site-packages first, as that says least.
+func shortenPath(s string, n int) string {
+	if width(s) <= n {
+		return s
+	}
+	for _, site := range []string{"/site-packages/", "/dist-packages/", "/node_modules/"} {
+		if i := strings.Index(s, site); i > 0 {
+			if rest := "…" + s[i:]; width(rest) <= n {
+				return rest
+			}
+			s = s[i+1:]
+			break
+		}
+	}
+	if width(s) <= n {
+		return s
+	}
+	parts := strings.Split(s, "/")
+	for _, head := range []string{parts[0] + "/…/", "…/"} {
+		for i := 1; i < len(parts); i++ {
+			if short := head + strings.Join(parts[i:], "/"); width(short) <= n {
+				return short
+			}
+		}
+	}
+	return shorten(s, n)
+}
+
 // shortenDistinct shortens each of several texts to n cells. Those that would
 // become equal show where they differ instead of their ends.
-func shortenDistinct(texts []string, n int) []string {
+func shortenDistinct(texts []string, n int, shorten func(string, int) string) []string {
 	out := make([]string, len(texts))
 	equal := map[string][]int{}
 	for i, s := range texts {

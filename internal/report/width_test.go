@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/jsontext"
 )
 
 func TestWidth(t *testing.T) {
@@ -41,7 +42,7 @@ func TestShorten(t *testing.T) {
 		if slices.Contains(all, "") {
 			all[0] = "x"
 		}
-		for i, s := range shortenDistinct(all, n) {
+		for i, s := range shortenDistinct(all, n, shorten) {
 			if width(s) > n || !utf8.ValidString(s) {
 				t.Fatalf("%q became %q: %d cells of %d", all[i], s, width(s), n)
 			}
@@ -67,13 +68,13 @@ func TestRowsApart(t *testing.T) {
 			for _, w := range words {
 				texts = append(texts, fmt.Sprintf(shape, w))
 			}
-			got := shortenDistinct(texts, n)
+			got := shortenDistinct(texts, n, shorten)
 			if sorted := slices.Compact(slices.Sorted(slices.Values(got))); len(sorted) != len(texts) {
 				t.Errorf("%d cells: %q", n, got)
 			}
 		}
 	}
-	same := shortenDistinct([]string{strings.Repeat("x", 50), strings.Repeat("x", 50), "y"}, 20)
+	same := shortenDistinct([]string{strings.Repeat("x", 50), strings.Repeat("x", 50), "y"}, 20, shorten)
 	if same[0] != same[1] || same[2] != "y" {
 		t.Errorf("%q", same)
 	}
@@ -174,7 +175,7 @@ func TestNamesInJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := string(rapid.SliceOf(rapid.SampledFrom([]byte("ax5c\\/\xff\xe9\xc3\xa9"))).Draw(t, "name"))
 		var b strings.Builder
-		if err := JSON(&b, &whittle.Inspection{Wasted: []whittle.WastedRow{{Path: name}}, By: &whittle.Grouping{Key: "directory", Rows: []whittle.CategoryRow{{Name: name}}}}); err != nil {
+		if err := jsontext.Write(&b, &whittle.Inspection{Wasted: []whittle.WastedRow{{Path: name}}, By: &whittle.Grouping{Key: "directory", Rows: []whittle.CategoryRow{{Name: name}}}}); err != nil {
 			t.Fatal(err)
 		}
 		var got whittle.Inspection
@@ -190,7 +191,7 @@ func TestNamesInJSON(t *testing.T) {
 		}
 	})
 	var empty strings.Builder
-	if err := JSON(&empty, &whittle.Inspection{By: &whittle.Grouping{}}); err != nil {
+	if err := jsontext.Write(&empty, &whittle.Inspection{By: &whittle.Grouping{}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, list := range []string{"layers", "categories", "packages", "wasted", "rows"} {
@@ -199,10 +200,33 @@ func TestNamesInJSON(t *testing.T) {
 		}
 	}
 	var b strings.Builder
-	if err := JSON(&b, map[string]any{"text": `printf '\x41'`, "cause": whittle.Deleted, "none": nil}); err != nil {
+	if err := jsontext.Write(&b, map[string]any{"text": `printf '\x41'`, "cause": whittle.Deleted, "none": nil}); err != nil {
 		t.Fatal(err)
 	}
 	if want := "{\n  \"cause\": \"deleted\",\n  \"none\": null,\n  \"text\": \"printf '\\\\x41'\"\n}\n"; b.String() != want {
 		t.Errorf("%s", b.String())
+	}
+}
+
+// TestContinued: a command in several lines is the same command to a shell, fits,
+// and has no word cut.
+func TestContinued(t *testing.T) {
+	words := []string{"whittle", "fix", "--strategy", "single-stage", "--verify", "--variant=a", "'a project/with a space'", "x"}
+	for n := 1; n <= len(words); n++ {
+		command := strings.Join(words[:n], " ")
+		for limit := range 100 {
+			lines := continued(words[:n], limit)
+			if got := strings.Join(strings.Fields(strings.ReplaceAll(strings.Join(lines, "\n"), "\\\n", " ")), " "); got != command {
+				t.Errorf("%d cells: %q, want %q", limit, got, command)
+			}
+			for _, l := range lines {
+				if width(l) > limit && strings.Contains(strings.TrimSuffix(strings.TrimSpace(l), ` \`), " ") && !strings.Contains(l, "'") {
+					t.Errorf("%d cells: %q", limit, l)
+				}
+			}
+			if width(command) <= limit && len(lines) != 1 {
+				t.Errorf("%d cells: %q", limit, lines)
+			}
+		}
 	}
 }

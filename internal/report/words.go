@@ -8,6 +8,7 @@ var meanings = map[string]string{
 	"size":     "on disk, uncompressed",
 	"download": "compressed, as a registry stores it",
 	"wasted":   "hidden by a later layer, still downloaded and stored",
+	"keeps":    "its size with what only it needs (these do not add up)",
 }
 
 // explained says what words mean: "Size: on disk, uncompressed."

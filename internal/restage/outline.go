@@ -1,6 +1,7 @@
 // Package restage reads a Dockerfile by what its instructions do about Python
-// packages, and edits it so that a stage of its own installs them and the image
-// gets only their environment.
+// packages, and edits it as a strategy has it: a stage of its own installs them and
+// the image gets only their environment ([New]); one stage removes what only building
+// needs ([NewSingle]); or the image has no shell ([NewBare]).
 package restage
 
 import (

@@ -38,13 +38,25 @@ type Input struct {
 	Texts   map[string][]byte
 	// System is nil where nothing is known of the system's packages.
 	System System
+	// Cached says that the layer of a RUN has a cache of an installer of Python
+	// packages; nil where that is not known.
+	Cached func(in *dockerfile.Instruction) bool
+	// Archives says that apt keeps what it downloads in the image: the base lacks the
+	// setting of Docker's images.
+	Archives bool
 	// Names is where a file of the project has a text; nil where none can be read.
 	Names func(text string) (where string)
 	// Slim is the smaller base for the image, empty where there is none.
 	Slim string
+	// Full is the base of the stages that install where Slim says more than their own
+	// name does, such as Debian's release; empty where that name stays. What is
+	// compiled in one release may not load in another.
+	Full string
 	// Clean is what to delete from the packages, Quiet are lines for the image's stage.
 	Clean Cleanup
 	Quiet []string
+	// bare says that the image has no shell, so that nobody misses pip in it.
+	bare bool
 }
 
 // Distribution is an installed distribution.
@@ -71,6 +83,12 @@ type Plan struct {
 	// stage of their own already; plan has its instructions.
 	split *dockerfile.Stage
 	plan  []placed
+	// leaf says that the stage that is taken apart stays as it is for others, and that
+	// only the image's stage leaves it.
+	leaf bool
+	// plain says that the environment is first on the PATH of the stage that installs,
+	// so that its commands need no change: the environment then has a pip.
+	plain bool
 	// changed are the other instructions whose text changes, by their place: an
 	// empty one is removed. added follows the last that installs.
 	changed map[int]string
@@ -150,6 +168,13 @@ func (r *Plan) environment() error {
 // pathLoses are words of programs that start others with another PATH.
 var pathLoses = []string{"su -", "su --login", "sudo ", "runuser -l", "crond", "cron ", "env -i"}
 
+// cannotRun says that the program of a command is not in the image: what names it, a
+// script for developers, does not run there.
+func (r *Plan) cannotRun(command string) bool {
+	name := strings.Fields(command)[0]
+	return !slices.ContainsFunc([]string{"bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin", "usr/local/sbin"}, func(dir string) bool { return r.Has(dir + "/" + name) })
+}
+
 // refused is why the packages cannot be moved out of the image's own stage.
 func (r *Plan) refused() error {
 	for _, d := range r.Distributions {
@@ -179,7 +204,7 @@ func (r *Plan) refused() error {
 		}
 	}
 	if r.Moved && r.Names != nil {
-		for _, part := range slices.Concat([]string{"/usr/local/bin/", "/usr/local/lib/python", "/site-packages"}, pathLoses) {
+		for _, part := range slices.Concat([]string{"/usr/local/bin/", "/usr/local/lib/python", "/site-packages"}, slices.DeleteFunc(slices.Clone(pathLoses), r.cannotRun)) {
 			if where := r.Names(part); where != "" {
 				return fmt.Errorf("%s names %s: it would not find the packages in an environment", where, strings.TrimSpace(part))
 			}
@@ -209,11 +234,17 @@ func (r *Plan) takeApart() error {
 	if err := r.elsewhere(); err != nil {
 		return err
 	}
+	r.plain = r.leaf || r.Moved && !r.bare && !r.Clean.Bytecode && r.onlyPlain()
 	r.tools()
 	last := r.lastInstall()
 	for i := range r.plan {
 		if err := r.place(&r.plan[i], i, last); err != nil {
 			return fmt.Errorf("%s: %w", r.At(r.plan[i].In), err)
+		}
+	}
+	if r.leaf {
+		if err := (leaves{r}).check(); err != nil {
+			return err
 		}
 	}
 	if len(r.left) > 0 {
@@ -241,6 +272,10 @@ func (r *Plan) elsewhere() error {
 			}):
 				return fmt.Errorf("%s: it copies packages out of %s", r.At(in), f.StageName(r.split.Index))
 			case builds && r.Moved && (StartsInstaller(in) || installs(in) || strings.Contains(text, "/site-packages") || strings.Contains(text, "/usr/local/bin/")):
+				if (leaves{r}).may(st, in) {
+					r.leaf, r.label = true, r.split.Label()
+					continue
+				}
 				return fmt.Errorf("%s: %s builds on %s and works on its packages", r.At(in), f.StageName(st.Index), f.StageName(r.split.Index))
 			}
 		}
@@ -307,8 +342,30 @@ func (r *Plan) onlyPip() bool {
 	return made
 }
 
+// onlyPlain says that the stage that is taken apart installs with the pip of the PATH
+// alone, which then is that of an environment that comes first on it, and nothing else
+// into that.
+func (r *Plan) onlyPlain() bool {
+	made := false
+	for i := range r.plan {
+		p := &r.plan[i]
+		made = made || p.Role == recipe.Installing
+		if p.Role == recipe.Installing && !onlyPlainPip(p.In) || made && slices.ContainsFunc(p.Parts, bringsInstaller) {
+			return false
+		}
+	}
+	last := r.plan[r.lastInstall()].In.Span
+	return pathIsFree(r.File, r.split, slices.IndexFunc(r.split.Instructions, func(in dockerfile.Instruction) bool { return in.Span == last }))
+}
+
+// bringsInstaller says that a command installs an installer that an environment does
+// not have, such as Poetry.
+func bringsInstaller(p Part) bool {
+	return p.Role == recipe.PreparesInstaller && len(p.Install.Args) > 0 && !p.OnlyPip()
+}
+
 // HasPip says whether the environment has a pip of its own.
-func (r *Plan) HasPip() bool { return !r.Moved && !r.pipless }
+func (r *Plan) HasPip() bool { return r.plain || !r.Moved && !r.pipless }
 
 // tools finds the system packages that the image does not need. There are none if
 // another instruction may compile.
@@ -320,7 +377,12 @@ func (r *Plan) tools() {
 		if s.In.Keyword != "RUN" {
 			continue
 		}
-		names = append(names, requested(s)...)
+		more := requested(s)
+		if s.Role != recipe.Installing { // what a RUN removes itself serves it alone
+			gone := removed(s)
+			more = slices.DeleteFunc(more, func(n string) bool { return slices.Contains(gone, n) })
+		}
+		names = append(names, more...)
 		compile = compile || (s.Role == recipe.Keeps || s.Role == recipe.Installing) && compiles(s) != ""
 	}
 	var used []string

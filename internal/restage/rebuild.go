@@ -106,6 +106,9 @@ func (r *Plan) rebuilt() (string, error) {
 	final := &r.File.Stages[r.Final.Index]
 	if r.TakesSlim() {
 		edits = append(edits, whittle.Edit{Span: final.Head.Span, New: strings.Replace(final.Head.Text(), final.Base, r.base, 1)})
+		if st := r.Install; r.Full != "" && st.From == nil && st.Base == final.Base {
+			edits = append(edits, whittle.Edit{Span: st.Head.Span, New: strings.Replace(st.Head.Text(), st.Base, r.Full, 1)})
+		}
 	}
 	if quiet := r.Quiet; len(quiet) > 0 {
 		edits = append(edits, whittle.Edit{Span: whittle.Span{Start: final.Head.Span.End, End: final.Head.Span.End}, New: nl + strings.Join(quiet, nl)})
@@ -130,6 +133,9 @@ func (r *Plan) rebuilt() (string, error) {
 // image's own FROM line.
 func (r *Plan) takesSlim() bool {
 	st := &r.File.Stages[r.Final.Index]
+	if r.leaf {
+		return r.split.From == nil
+	}
 	return st.From == nil && (r.split == nil || r.split.Index == st.Index)
 }
 

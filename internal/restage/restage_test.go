@@ -40,7 +40,10 @@ func (packages) Freed(build, used []string) map[int]int64 { return nil }
 // VALUE" say what is known of the image: its site, its target, files that it has,
 // the system packages that only building needs (build), what these brought and the
 // image uses (used), editable distributions, and a text that a file of the project
-// has (names: FILE TEXT).
+// has (names: FILE TEXT), the RUN whose layer has a cache (cached: TEXT), and what is
+// deleted of the packages (clean: bytecode tests), that apt keeps its archives
+// (archives: yes), and the smaller base (slim), with the builder's for the same
+// release (full).
 func inputOf(t testing.TB, comment string, source []byte, context map[string][]byte) (Input, error) {
 	t.Helper()
 	says := map[string][]string{}
@@ -59,7 +62,7 @@ func inputOf(t testing.TB, comment string, source []byte, context map[string][]b
 		return Input{}, err
 	}
 	in := Input{Outline: outline, Site: cmp.Or(one("site"), "usr/local/lib/python3.13/site-packages"), Official: true, Context: map[string]int64{}, Texts: map[string][]byte{},
-		Slim: one("slim"), Has: func(p string) bool { return slices.Contains(says["has"], p) }}
+		Slim: one("slim"), Full: one("full"), Has: func(p string) bool { return slices.Contains(says["has"], p) }}
 	for name, text := range context {
 		in.Context[name] = int64(len(text))
 		if strings.HasSuffix(name, ".txt") {
@@ -72,6 +75,13 @@ func inputOf(t testing.TB, comment string, source []byte, context map[string][]b
 	for _, name := range says["editable"] {
 		in.Distributions = append(in.Distributions, Distribution{Name: name, Record: in.Site + "/" + name + "-1.dist-info", Editable: true, Pure: true})
 	}
+	if cached := one("cached"); cached != "" {
+		in.Cached = func(o *dockerfile.Instruction) bool { return strings.Contains(o.Text(), cached) }
+	}
+	in.Archives = one("archives") != ""
+	if clean := one("clean"); clean != "" {
+		in.Clean = Cleanup{Bytecode: strings.Contains(clean, "bytecode"), Tests: strings.Contains(clean, "tests"), KeepTests: []string{"numpy"}}
+	}
 	in.Names = func(text string) string {
 		file, part, _ := strings.Cut(one("names"), " ")
 		if part != "" && strings.Contains(part, text) {
@@ -82,12 +92,24 @@ func inputOf(t testing.TB, comment string, source []byte, context map[string][]b
 	return in, nil
 }
 
+// strategies write a Dockerfile for an input, by the folder that their cases are in.
+var strategies = map[string]func(Input) (interface{ Text() (string, error) }, error){
+	"":           func(in Input) (interface{ Text() (string, error) }, error) { return New(in) },
+	"single":     func(in Input) (interface{ Text() (string, error) }, error) { return NewSingle(in) },
+	"distroless": func(in Input) (interface{ Text() (string, error) }, error) { return NewBare(in, debian()) },
+}
+
+// debian is a small one; of the Python packages' programs there is Gunicorn.
+func debian() Debian {
+	return Debian{Suite: "trixie", Packages: []string{"libc6", "libstdc++6", "python3"}, Ships: func(program string) bool { return program == "gunicorn" }}
+}
+
 // textOf is what is written, or why nothing is.
-func textOf(in Input, err error) (text string, reason error) {
+func textOf(in Input, err error, strategy string) (text string, reason error) {
 	if err != nil {
 		return "", err
 	}
-	p, err := New(in)
+	p, err := strategies[strategy](in)
 	if err != nil {
 		return "", err
 	}
@@ -97,69 +119,74 @@ func textOf(in Input, err error) (text string, reason error) {
 // TestShapes compares what is written for each way to install with what is accepted
 // in testdata, and holds it to the properties that every edit has.
 func TestShapes(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) < 40 {
-		t.Fatal(len(files), "shapes", err)
+	for strategy, least := range map[string]int{"": 40, "single": 15, "distroless": 15} {
+		files, err := filepath.Glob(filepath.Join("testdata", strategy, "*.txtar"))
+		if err != nil || len(files) < least {
+			t.Fatal(strategy, len(files), "shapes", err)
+		}
+		for _, file := range files {
+			t.Run(strings.TrimSuffix(strings.TrimPrefix(file, "testdata/"), ".txtar"), func(t *testing.T) { holdShape(t, file, strategy) })
+		}
 	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			archive, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			given := &txtar.Archive{Comment: archive.Comment}
-			context := map[string][]byte{}
-			var source []byte
-			want := ""
-			for _, f := range archive.Files {
-				switch f.Name {
-				case "want", "refused":
-					want = f.Name + "\n" + string(f.Data)
-					continue
-				case "Dockerfile":
-					source = f.Data
-				default:
-					context[f.Name] = f.Data
-				}
-				given.Files = append(given.Files, f)
-			}
-			comment := string(archive.Comment)
-			crlf := strings.Contains(comment, "crlf: yes")
-			if crlf {
-				source = []byte(strings.ReplaceAll(string(source), "\n", "\r\n"))
-			}
-			in, err := inputOf(t, comment, source, context)
-			text, err := textOf(in, err)
-			if crlf && err == nil {
-				if strings.Count(text, "\n") != strings.Count(text, "\r\n") {
-					t.Errorf("line ends are mixed: %q", text)
-				}
-				text = strings.ReplaceAll(text, "\r\n", "\n")
-			}
-			got := txtar.File{Name: "want", Data: []byte(text)}
-			if err != nil {
-				got = txtar.File{Name: "refused", Data: []byte(err.Error() + "\n")}
-			} else if in.Slim == "" && text != string(source) {
-				keepsAll(t, in, text)
-			}
-			if *update {
-				given.Files = append(given.Files, got)
-				if err := os.WriteFile(file, txtar.Format(given), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := gocmp.Diff(want, got.Name+"\n"+string(got.Data)); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
+}
+
+// holdShape holds one strategy to one case.
+func holdShape(t *testing.T, file, strategy string) {
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := &txtar.Archive{Comment: archive.Comment}
+	context := map[string][]byte{}
+	var source []byte
+	want := ""
+	for _, f := range archive.Files {
+		switch f.Name {
+		case "want", "refused":
+			want = f.Name + "\n" + string(f.Data)
+			continue
+		case "Dockerfile":
+			source = f.Data
+		default:
+			context[f.Name] = f.Data
+		}
+		given.Files = append(given.Files, f)
+	}
+	comment := string(archive.Comment)
+	crlf := strings.Contains(comment, "crlf: yes")
+	if crlf {
+		source = []byte(strings.ReplaceAll(string(source), "\n", "\r\n"))
+	}
+	in, err := inputOf(t, comment, source, context)
+	text, err := textOf(in, err, strategy)
+	if crlf && err == nil {
+		if strings.Count(text, "\n") != strings.Count(text, "\r\n") {
+			t.Errorf("line ends are mixed: %q", text)
+		}
+		text = strings.ReplaceAll(text, "\r\n", "\n")
+	}
+	got := txtar.File{Name: "want", Data: []byte(text)}
+	if err != nil {
+		got = txtar.File{Name: "refused", Data: []byte(err.Error() + "\n")}
+	} else if in.Slim == "" && text != string(source) {
+		keepsAll(t, in, text, strategy)
+	}
+	if *update {
+		given.Files = append(given.Files, got)
+		if err := os.WriteFile(file, txtar.Format(given), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := gocmp.Diff(want, got.Name+"\n"+string(got.Data)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 // keepsAll holds a written Dockerfile to what every edit promises: it parses, all
 // comments are there, and so are all instructions that are not about installing; the
 // settings of the image are the same but for its PATH.
-func keepsAll(t testing.TB, in Input, text string) {
+func keepsAll(t testing.TB, in Input, text, strategy string) {
 	t.Helper()
 	after, err := dockerfile.Parse("Dockerfile", []byte(text))
 	if err != nil {
@@ -179,7 +206,7 @@ func keepsAll(t testing.TB, in Input, text string) {
 	for i := range in.File.Stages {
 		for j := range in.File.Stages[i].Instructions {
 			o := &in.File.Stages[i].Instructions[j]
-			if aboutInstalling(in, o) {
+			if aboutInstalling(in, o) || strategy == "distroless" && forShell(o) {
 				continue
 			}
 			if have[plainText(o)]--; have[plainText(o)] < 0 {
@@ -193,9 +220,21 @@ func keepsAll(t testing.TB, in Input, text string) {
 	if err1 != nil || err2 != nil {
 		t.Fatal(err1, err2)
 	}
-	if diff := gocmp.Diff(settings(before), settings(now)); diff != "" {
+	was, is := settings(before), settings(now)
+	if strategy == "distroless" {
+		for _, k := range []string{"CMD", "ENTRYPOINT", "HEALTHCHECK", "ENV LANG"} {
+			delete(was, k)
+			delete(is, k)
+		}
+	}
+	if diff := gocmp.Diff(was, is); diff != "" {
 		t.Errorf("the settings differ (-before +after):\n%s\n%s", diff, text)
 	}
+}
+
+// forShell says that an instruction may get another form in an image without a shell.
+func forShell(in *dockerfile.Instruction) bool {
+	return slices.Contains([]string{"RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK"}, in.Keyword)
 }
 
 // plainText is an instruction without what other lines it may be on.
@@ -266,7 +305,8 @@ func settings(chain []dockerfile.Instruction) map[string][]string {
 // panics.
 func FuzzRestage(f *testing.F) {
 	files, _ := filepath.Glob("testdata/*.txtar")
-	for _, file := range files {
+	more, _ := filepath.Glob("testdata/*/*.txtar")
+	for _, file := range append(files, more...) {
 		archive, err := txtar.ParseFile(file)
 		if err != nil {
 			f.Fatal(err)
@@ -285,9 +325,11 @@ func FuzzRestage(f *testing.F) {
 			t.Skip()
 		}
 		in, err := inputOf(t, comment, source, map[string][]byte{"requirements.txt": []byte("flask==3\n"), "main.py": nil})
-		text, err := textOf(in, err)
-		if err == nil && text != string(source) && in.Slim == "" {
-			keepsAll(t, in, text)
+		for strategy := range strategies {
+			text, reason := textOf(in, err, strategy)
+			if reason == nil && text != string(source) && in.Slim == "" {
+				keepsAll(t, in, text, strategy)
+			}
 		}
 	})
 }

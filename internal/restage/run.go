@@ -1,6 +1,7 @@
 package restage
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -25,19 +26,30 @@ type sketch struct {
 // maxSketched bounds the edits of one RUN, each of which parses it again.
 const maxSketched = 200
 
-func newSketch(s *Step) (*sketch, error) {
-	text := "FROM scratch\n"
+// newSketch has the line ends of the file, also where the RUN is one line.
+func newSketch(s *Step, lineEnd string) (*sketch, error) {
+	text := "FROM scratch" + lineEnd
 	if s.shell != nil {
-		text += s.shell.Text() + "\n"
-	}
-	if strings.Contains(s.In.Text(), "\r\n") {
-		text = strings.ReplaceAll(text, "\n", "\r\n")
+		text += s.shell.Text() + lineEnd
 	}
 	f, err := dockerfile.Parse("Dockerfile", []byte(text+s.In.Text()))
 	if err != nil {
 		return nil, err
 	}
 	return &sketch{f, maxSketched}, nil
+}
+
+// sketched is a RUN with its commands, of which each is known for what it does.
+func (r *Plan) sketched(s *Step) (*sketch, []dockerfile.Command, error) {
+	k, err := newSketch(s, r.lineEnd())
+	if err != nil {
+		return nil, nil, err
+	}
+	commands, err := k.commands()
+	if err == nil && len(commands) != len(s.Parts) {
+		err = fmt.Errorf("its commands are not understood")
+	}
+	return k, commands, err
 }
 
 func (k *sketch) in() *dockerfile.Instruction {
@@ -65,13 +77,22 @@ func (k *sketch) edit(at int, edits func(in *dockerfile.Instruction, c dockerfil
 	}
 	made, err := edits(k.in(), commands[at])
 	if err != nil {
-		return err
+		return placeless(err)
 	}
 	text, err := dockerfile.Apply(k.file.Source, made)
 	if err != nil {
-		return err
+		return placeless(err)
 	}
 	k.file, err = dockerfile.Parse("Dockerfile", text)
+	return err
+}
+
+// placeless is an error without the place in the sketch, which is none of the file's.
+func placeless(err error) error {
+	text := err.Error()
+	if place, rest, ok := strings.Cut(text, ": "); ok && strings.HasPrefix(place, "Dockerfile:") {
+		return errors.New(rest)
+	}
 	return err
 }
 
@@ -274,7 +295,7 @@ func compiles(s *Step) string {
 
 // remainder is what is left of a RUN in the image, empty if nothing is.
 func (r scripts) remainder(s *Step) (string, error) {
-	k, err := newSketch(s)
+	k, err := newSketch(s, r.lineEnd())
 	if err != nil {
 		return "", err
 	}
@@ -308,25 +329,54 @@ func (r scripts) remainder(s *Step) (string, error) {
 	switch {
 	case !changes:
 		return s.In.Text(), nil
-	case !content:
+	case !content && !r.keepsIndex(s, commands, fates):
 		return "", nil
+	}
+	if err := r.leave(k, fates, manages); err != nil {
+		return "", err
+	}
+	return hoisted(k.in().Text()), nil
+}
+
+// leave takes the commands out of a RUN that go; manages says that the package manager
+// still installs something.
+func (r scripts) leave(k *sketch, fates []fate, manages bool) error {
+	commands, err := k.commands()
+	if err != nil {
+		return err
 	}
 	for i := len(commands) - 1; i >= 0; i-- {
 		switch {
 		case fates[i] == goes, fates[i] == tidies && !manages:
 			if commands[i].Depth > 0 {
-				return "", fmt.Errorf("%s runs on a condition", commands[i].Name())
+				return fmt.Errorf("%s runs on a condition", commands[i].Name())
 			}
 			if err := k.remove(i); err != nil {
-				return "", err
+				return err
 			}
 		case fates[i] == stays:
 			if err := r.trim(k, i); err != nil {
-				return "", err
+				return err
 			}
 		}
 	}
-	return hoisted(k.in().Text()), nil
+	return nil
+}
+
+// keepsIndex keeps what fetches apt's index in a RUN of which nothing else is left, if
+// a later RUN installs from it.
+func (r scripts) keepsIndex(s *Step, commands []dockerfile.Command, fates []fate) (kept bool) {
+	at := slices.IndexFunc(r.plan, func(p placed) bool { return p.In.Span == s.In.Span })
+	if at < 0 || !r.listsNeeded(at) {
+		return false
+	}
+	for i := range commands {
+		a, ok := recipe.ReadApt(&commands[i])
+		if ok && a.Verb == "update" {
+			fates[i], kept = stays, true
+		}
+	}
+	return kept
 }
 
 // hoisted is a RUN whose first line, where it was left with nothing, is joined with
@@ -475,16 +525,9 @@ func common(a, b string) (n int) {
 // installing is a RUN of the builder: it installs into the environment, and leaves
 // to the image what it does besides after that.
 func (r scripts) installing(s *Step) (string, error) {
-	k, err := newSketch(s)
+	k, commands, err := r.sketched(s)
 	if err != nil {
 		return "", err
-	}
-	commands, err := k.commands()
-	if err != nil {
-		return "", err
-	}
-	if len(commands) != len(s.Parts) {
-		return "", fmt.Errorf("its commands are not understood")
 	}
 	done := false
 	for i := len(commands) - 1; i >= 0; i-- {
@@ -552,19 +595,10 @@ func (r scripts) redirect(k *sketch, at int, p *Part) error {
 // redirectPip gives pip its interpreter.
 // https://pip.pypa.io/en/stable/cli/pip/#cmdoption-python
 func (r scripts) redirectPip(k *sketch, at int) error {
-	if r.Clean.Bytecode {
-		err := k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
-			verb := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "install" })
-			if verb < 0 || slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "--no-compile" }) {
-				return nil, nil
-			}
-			return []whittle.Edit{in.ReplaceWord(c.Words[verb], c.Words[verb].Text+" --no-compile")}, nil
-		})
-		if err != nil {
-			return err
-		}
+	if err := r.notCompiled(k, at); err != nil {
+		return err
 	}
-	if !r.Moved && !r.pipless {
+	if !r.Moved && !r.pipless || r.plain { // it is the environment's own
 		return nil
 	}
 	if err := r.withoutWord(k, at, "--user"); err != nil {
@@ -590,6 +624,20 @@ func (r scripts) redirectPip(k *sketch, at int) error {
 			name = path.Base(c.Words[i].Value)
 		}
 		return []whittle.Edit{in.ReplaceWord(c.Words[i], name+" --python "+r.venv)}, nil
+	})
+}
+
+// notCompiled keeps pip from compiling where no bytecode is wanted.
+func (r scripts) notCompiled(k *sketch, at int) error {
+	if !r.Clean.Bytecode {
+		return nil
+	}
+	return k.edit(at, func(in *dockerfile.Instruction, c dockerfile.Command) ([]whittle.Edit, error) {
+		verb := slices.IndexFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "install" })
+		if verb < 0 || slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool { return w.Value == "--no-compile" }) {
+			return nil, nil
+		}
+		return []whittle.Edit{in.ReplaceWord(c.Words[verb], c.Words[verb].Text+" --no-compile")}, nil
 	})
 }
 
@@ -670,12 +718,9 @@ func (r scripts) cleanUp(k *sketch, s *Step) error {
 	if err != nil {
 		return err
 	}
-	find := "find " + r.venv + " -type d -name tests"
-	for _, keep := range r.Clean.KeepTests {
-		find += fmt.Sprintf(" ! -path '*/site-packages/%s/*'", keep)
-	}
+	find := Deleting(r.venv, r.Site, r.Clean.KeepTests)
 	return k.edit(len(commands)-1, func(in *dockerfile.Instruction, _ dockerfile.Command) ([]whittle.Edit, error) {
-		return one(in.AppendCommand(find + " -prune -exec rm -rf {} +"))
+		return one(in.AppendCommand(find))
 	})
 }
 
@@ -684,7 +729,7 @@ func (r scripts) making(s *Step) (string, error) {
 	if !r.pipless {
 		return s.In.Text(), nil
 	}
-	k, err := newSketch(s)
+	k, err := newSketch(s, r.lineEnd())
 	if err != nil {
 		return "", err
 	}
@@ -715,7 +760,7 @@ func (r scripts) withoutPip(k *sketch, at int) error {
 
 // movePaths is a RUN that cleans up the packages, where they are now.
 func (r scripts) movePaths(s *Step) (string, error) {
-	k, err := newSketch(s)
+	k, err := newSketch(s, r.lineEnd())
 	if err != nil {
 		return "", err
 	}

@@ -1,8 +1,7 @@
 package restage
 
 import (
-	"fmt"
-	"slices"
+	"cmp"
 	"strings"
 
 	"whittle.dev/whittle/internal/dockerfile"
@@ -33,6 +32,33 @@ func (r *Plan) keyword(word string) string {
 		word = strings.ToLower(word)
 	}
 	return word + gap
+}
+
+// joins is how the RUNs of the file join their commands over lines: with what
+// indentation, and whether "&&" leads a line or ends one.
+func (r *Outline) joins() (indent string, leads bool) {
+	indent = "    "
+	var above string
+	for line := range strings.Lines(string(r.File.Source)) {
+		line = strings.TrimRight(line, "\r\n")
+		bare := strings.TrimLeft(line, " \t")
+		before, continued := strings.CutSuffix(above, "\\")
+		above = line
+		leads = strings.HasPrefix(bare, "&&")
+		if continued && len(bare) < len(line) && (leads || strings.HasSuffix(strings.TrimSpace(before), "&&")) {
+			return line[:len(line)-len(bare)], leads
+		}
+	}
+	return indent, false
+}
+
+// joint is what stands between two commands of a RUN over lines.
+func (r *Outline) joint(nl string) string {
+	indent, leads := r.joins()
+	if leads {
+		return " \\" + nl + indent + "&& "
+	}
+	return " && \\" + nl + indent
 }
 
 // page is a text that is made of lines of a Dockerfile.
@@ -104,6 +130,9 @@ func (r *Plan) Text() (string, error) {
 	if r.split == nil {
 		return r.rebuilt()
 	}
+	if r.leaf {
+		return leaves{r}.text()
+	}
 	w := &page{nl: r.lineEnd()}
 	st := r.split
 	src := r.File.Source
@@ -126,22 +155,18 @@ func (r *Plan) Text() (string, error) {
 // heads are the FROM lines of the two stages.
 func (r *Plan) heads(head string) (from [2]string, err error) {
 	st := r.split
-	if len(st.Head.Comments) > 0 || strings.Contains(head, "\n") {
-		return from, fmt.Errorf("%s: FROM has more than one line", r.At(&st.Head))
+	bare, name, err := r.parts(st)
+	if err != nil {
+		return from, err
 	}
-	words := strings.Fields(head)
-	as := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, "AS") })
-	keyword := "AS"
-	bare := head
-	if as > 0 {
-		keyword = words[as]
-		bare = strings.TrimSpace(head[:strings.LastIndex(head, " "+words[as]+" ")])
-	} else {
-		keyword = strings.TrimSpace(r.keyword(keyword))
+	keyword := strings.TrimSpace(r.keyword("AS"))
+	if words := strings.Fields(name); len(words) > 0 {
+		keyword = words[0]
 	}
 	from[0] = bare + " " + keyword + " " + r.label
 	from[1] = head
 	if r.base != st.Base && st.Index == r.Final.Index && st.From == nil {
+		from[0] = strings.Replace(from[0], st.Base, cmp.Or(r.Full, st.Base), 1)
 		from[1] = strings.Replace(head, st.Base, r.base, 1)
 	}
 	return from, nil
@@ -169,6 +194,9 @@ func (r *Plan) writeBuilder(w *page) {
 
 // makeVenv are the lines that make the environment.
 func (r *Plan) makeVenv(nl string) string {
+	if r.plain {
+		return r.keyword("RUN") + r.python() + " -m venv " + r.venv + nl + r.path()
+	}
 	return "# The environment has no pip: the builder's own installs into it." + nl +
 		r.keyword("RUN") + r.python() + " -m venv --without-pip " + r.venv
 }
@@ -194,7 +222,7 @@ func (r *Plan) writeImage(w *page) {
 		if len(quiet) > 0 && i == 0 {
 			w.put("", strings.Join(quiet, w.nl))
 		}
-		if p.forBuild && p.builder != "" {
+		if p.forBuild && p.builder != "" || r.leaf && p.Role != recipe.Keeps {
 			lead = uncommented(lead)
 		}
 		if !brought && (p.Role == recipe.Installing || p.final != "" && i < r.lastInstall() && (copies{r}).brings(p.Step)) {
@@ -216,7 +244,7 @@ func (r *Plan) writeImage(w *page) {
 func (r *Plan) bring() []string {
 	lines := []string{r.keyword("COPY") + "--from=" + r.label + " " + r.venv + " " + r.venv}
 	if r.Moved {
-		lines = append(lines, fmt.Sprintf("%sPATH=%q", r.keyword("ENV"), r.venv+"/bin:$PATH"))
+		lines = append(lines, r.path())
 	}
 	return lines
 }

@@ -15,7 +15,7 @@ import (
 
 // factsVersion is part of the name of facts in cached indexes: change it with
 // hasFacts, distil or the encoding of facts.
-const factsVersion = "facts-v14-" + source.SourceFormat
+const factsVersion = "facts-v15-" + source.SourceFormat
 
 // factsName names facts that include some databases.
 func factsName(databases Selection) string { return factsVersion + "-" + databases.Name }

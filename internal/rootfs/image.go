@@ -62,6 +62,12 @@ func Read(ctx context.Context, img whittle.Image, name string, o Options) (*Imag
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
+	return Join(ctx, img, name, indexes, o)
+}
+
+// Join merges layers whose indexes were read, and reads the contents that the
+// options select: [Read] without the reading of the layers.
+func Join(ctx context.Context, img whittle.Image, name string, indexes []*whittle.Index, o Options) (*Image, error) {
 	led, err := Merge(indexes, o.Index.Limits)
 	if err != nil {
 		return nil, fmt.Errorf("accounting for %s: %w", name, err)
@@ -223,6 +229,24 @@ func (m *Image) Fetch(ctx context.Context, want func(path string) bool) error {
 		}
 	}
 	return m.pass(ctx, byLayer, func(item int, _ *whittle.Entry, content []byte) { m.files[item] = &facts{text: content} })
+}
+
+// Copy writes the contents of one visible regular file as they are read, in one
+// pass over its layer. It keeps nothing of them.
+func (m *Image) Copy(ctx context.Context, path string, to io.Writer) error {
+	n, ok := m.nodes[path]
+	if !ok {
+		return fmt.Errorf("%s: %w", path, fs.ErrNotExist)
+	}
+	if n.Item < 0 {
+		return whittle.ErrUnsupported.Errorf("%s is not a regular file", path)
+	}
+	it := m.Ledger.Items[n.Item]
+	want := func(entry int) bool { return entry == it.Entry }
+	return index.Files(ctx, m.Layers()[it.Layer], m.Indexes[it.Layer], want, func(_ int, r io.Reader) error {
+		_, err := io.Copy(to, r)
+		return err
+	})
 }
 
 // fetchFacts makes the facts of the visible files of layers that were indexed

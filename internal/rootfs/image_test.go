@@ -4,6 +4,7 @@ import (
 	"context"
 	"debug/elf"
 	"errors"
+	"io"
 	"io/fs"
 	"path"
 	"reflect"
@@ -92,6 +93,28 @@ func checkFacts(t *testing.T, m *Image) {
 	}
 	if b, err := m.ReadFile("data.csv", 100); string(b) != "a,b\n" {
 		t.Errorf("data.csv is %q, %v", b, err)
+	}
+}
+
+// TestCopy: a visible file is copied whole, by each of its names, whatever its
+// layer is stored as; what is hidden or no file is not.
+func TestCopy(t *testing.T) {
+	for _, codec := range []imagetest.Codec{imagetest.Plain, imagetest.Gzip, imagetest.Zstd} {
+		m, err := Read(t.Context(), imagetest.New(t, codec, layers...), "image", Options{Databases: statuses})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path, want := range map[string]string{"lib/status": "Package: new\n", "data.csv": "a,b\n", "app/linked.py": "import json\n", "app/other.py": "import json\n"} {
+			var b strings.Builder
+			if err := m.Copy(t.Context(), path, &b); err != nil || b.String() != want {
+				t.Errorf("%s: %s is %q, %v", codec, path, b.String(), err)
+			}
+		}
+		for path, want := range map[string]error{"app/hidden.py": fs.ErrNotExist, "app": whittle.ErrUnsupported, "run": whittle.ErrUnsupported} {
+			if err := m.Copy(t.Context(), path, io.Discard); !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", path, err, want)
+			}
+		}
 	}
 }
 

@@ -218,6 +218,8 @@ var installLines = []toolCase{
 	{name: "a RUN tests", files: []string{uvProject}, dockerfile: "FROM a\nRUN uv sync && pytest\n", want: "silent"},
 	{name: "a script tests", files: []string{uvProject, "scripts/test.sh: pytest -x"}, dockerfile: "FROM a\nRUN uv sync\n", want: "silent"},
 	{name: "compose tests", files: []string{uvProject, "compose.yaml: services:|  t:|    build: .|    command: pytest"}, dockerfile: "FROM a\nRUN uv sync\n", want: "silent"},
+	{name: "compose tests if a comment is taken away", files: []string{uvProject, "docker-compose.yml: services:|  web:|    build: .|  #-- uncomment to run tests --|  # t:|  #   build: .|  #   command: python -m pytest ./tests"}, dockerfile: "FROM a\nRUN uv sync\n", want: "silent"},
+	{name: "compose speaks of tests", files: []string{uvProject, "docker-compose.yml: services:|  web:|    build: .|    # pytest runs in CI"}, dockerfile: "FROM a\nRUN uv sync\n", want: "-RUN uv sync\n+RUN uv sync --no-dev"},
 	{name: "the health check runs one", files: []string{uvProject}, dockerfile: "FROM a\nRUN uv sync\nHEALTHCHECK CMD mypy --version\n", want: "silent"},
 	{name: "the Makefile that the image runs", files: []string{uvProject, "Makefile: serve:|	pytest"}, dockerfile: "FROM a\nRUN uv sync\nCMD [\"make\", \"serve\"]\n", want: "silent"},
 	{name: "another Makefile, tests, noxfile and CI", files: []string{uvProject, "Makefile: test:|	pytest", "tests/test_x.py: import pytest", "test_y.py: import pytest", "conftest.py: import pytest", "noxfile.py: import nox, mypy", "tox.ini: [testenv]|commands = pytest", ".github/workflows/ci.yml: run: pytest"}, dockerfile: "FROM a\nRUN uv sync\n", want: "-RUN uv sync\n+RUN uv sync --no-dev"},
@@ -245,6 +247,18 @@ func TestInstallsForDevelopers(t *testing.T) {
 
 // misplacedTools are tools among the application's requirements, by tool and place.
 var misplacedTools = []toolCase{
+	{name: "named by a script that starts containers", files: []string{"pyproject.toml: [project]|name = \"svc\"|version = \"1\"|dependencies = [\"flask\", \"mypy\"]||[dependency-groups]|dev = [\"pytest\"]", "uv.lock: version = 1", "run: #!/usr/bin/env bash|cmd() {|  docker compose exec web \"$@\"|}|lint() {|  cmd mypy .|}"}, dockerfile: "FROM a\nRUN uv sync --locked --no-dev\n",
+		want: "-dependencies = [\"flask\", \"mypy\"]\n+dependencies = [\"flask\"]\n-dev = [\"pytest\"]\n+dev = [\"pytest\", \"mypy\"]", again: "uv.lock", risk: whittle.RiskMedium},
+	{name: "tests run in the image, with what they import", dists: []string{"svc eag flask", "flask eag", "pytest unu", "pytest-mock unu pytest", "faker unu", "mypy unu"}, files: []string{"pyproject.toml: [project]|name = \"svc\"|version = \"1\"|dependencies = [\"flask\", \"pytest\", \"pytest-mock\", \"faker\", \"mypy\"]", "compose.yaml: services:|  web:|    build: .|  # t:|  #   command: python -m pytest tests"}, dockerfile: "FROM a\nRUN pip install .\n",
+		want: "-dependencies = [\"flask\", \"pytest\", \"pytest-mock\", \"faker\", \"mypy\"]\n+dependencies = [\"flask\", \"pytest\", \"pytest-mock\", \"faker\"]\n+\n+[project.optional-dependencies]\n+dev = [\"mypy\"]"},
+	{name: "run by a script that starts containers", files: []string{"pyproject.toml: [project]|name = \"svc\"|version = \"1\"|dependencies = [\"flask\", \"mypy\"]||[dependency-groups]|dev = [\"pytest\"]", "uv.lock: version = 1", "run: #!/usr/bin/env bash|cmd() {|  docker compose exec web \"$@\"|}|lint() {|  mypy .|}"}, dockerfile: "FROM a\nRUN uv sync --locked --no-dev\n",
+		want: "silent"},
+	{name: "run by a launcher in such a script", files: []string{"pyproject.toml: [project]|name = \"svc\"|version = \"1\"|dependencies = [\"flask\", \"mypy\"]||[dependency-groups]|dev = [\"pytest\"]", "uv.lock: version = 1", "run: #!/usr/bin/env bash|cmd() {|  docker compose exec web \"$@\"|}|lint() {|  uv run mypy .|}"}, dockerfile: "FROM a\nRUN uv sync --locked --no-dev\n",
+		want: "silent"},
+	{name: "such a script is what the image starts", files: []string{"pyproject.toml: [project]|name = \"svc\"|version = \"1\"|dependencies = [\"flask\", \"mypy\"]||[dependency-groups]|dev = [\"pytest\"]", "uv.lock: version = 1", "run: #!/usr/bin/env bash|cmd() {|  docker compose exec web \"$@\"|}|lint() {|  cmd mypy .|}"}, dockerfile: "FROM a\nRUN uv sync --locked --no-dev\n",
+		cmd: []string{"/app/run"}, want: "silent"},
+	{name: "the script of the install asks for all groups", files: []string{"pyproject.toml: [project]|name = \"svc\"|version = \"1\"|dependencies = [\"flask\", \"mypy\"]||[dependency-groups]|dev = [\"pytest\"]", "uv.lock: version = 1", "run: #!/usr/bin/env bash|cmd() {|  docker compose exec web \"$@\"|}|lint() {|  cmd mypy .|}", "install.sh: #!/bin/sh|uv sync --frozen"}, dockerfile: "FROM a\nCOPY install.sh .\nRUN ./install.sh\n",
+		want: "no fix"},
 	{name: "uv with a group", files: []string{"pyproject.toml: [project]|name = \"svc\"|version = \"1\"|dependencies = [\"flask\", \"mypy\", \"pytest>=8\"]||[dependency-groups]|dev = [\"mypy\"]", "uv.lock: version = 1"}, dockerfile: "FROM a\nRUN uv sync --locked --no-dev\n",
 		want: "-dependencies = [\"flask\", \"mypy\", \"pytest>=8\"]\n+dependencies = [\"flask\"]\n-dev = [\"mypy\"]\n+dev = [\"mypy\", \"pytest>=8\"]", again: "uv.lock", bytes: 4},
 	{name: "uv without a group", files: []string{"pyproject.toml: [project]|name = \"svc\"|version = \"1\"|dependencies = [\"flask\", \"mypy\", \"pytest\"]", "uv.lock: version = 1"}, dockerfile: "FROM a\nRUN uv sync --locked --no-cache\n",

@@ -21,8 +21,8 @@ import (
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/ledger"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
@@ -193,14 +193,14 @@ func (c *testCase) python(t testing.TB, p *analysis.Facts) {
 	var problems []error
 	var err error
 	if len(c.project) > 0 {
-		if p.Declared, err = project.ReadDeclared(c.project); err != nil {
+		if p.Declared, err = manifest.ReadDeclared(c.project); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var wanted []pep.Requirement
 	if p.Declared != nil {
 		for _, d := range p.Declared.Dependencies {
-			if d.Kind <= project.Optional && !d.Via {
+			if d.Kind <= manifest.Optional && !d.Via {
 				wanted = append(wanted, d.Requirement)
 			}
 		}

@@ -150,7 +150,7 @@ func TestRebuild(t *testing.T) {
 		if len(sets) < 2 {
 			return
 		}
-		out, conflicts, err := dockerfile.Merge(src, sets...)
+		out, conflicts, err := merged(p.Dockerfile, sets)
 		if err != nil {
 			rt.Fatal(err)
 		}

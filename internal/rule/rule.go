@@ -23,16 +23,27 @@ import (
 // all. The findings are complete, apart from the saving of those with a Change: see
 // [whittle.Finding].
 func Find(ctx context.Context, f *analysis.Facts, only []string) ([]whittle.Finding, error) {
+	return find(ctx, f, only, func(r *analysis.Rule) func(*analysis.Pass) []whittle.Finding { return r.Run })
+}
+
+// FindStatic asks the rules that need no image. The facts are those of the Dockerfile
+// and of the project. The findings have no saving.
+func FindStatic(ctx context.Context, f *analysis.Facts, only []string) ([]whittle.Finding, error) {
+	return find(ctx, f, only, func(r *analysis.Rule) func(*analysis.Pass) []whittle.Finding { return r.Static })
+}
+
+func find(ctx context.Context, f *analysis.Facts, only []string, ask func(*analysis.Rule) func(*analysis.Pass) []whittle.Finding) ([]whittle.Finding, error) {
 	p := analysis.New(f)
 	var out []whittle.Finding
 	for _, r := range All() {
-		if len(only) > 0 && !slices.Contains(only, r.ID) {
+		run := ask(&r)
+		if run == nil || len(only) > 0 && !slices.Contains(only, r.ID) {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		found := r.Run(p)
+		found := run(p)
 		for i := range found {
 			found[i].Rule = r.ID
 			found[i].Risk = cmp.Or(found[i].Risk, whittle.RiskNone)

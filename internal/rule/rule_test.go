@@ -22,6 +22,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -174,7 +175,7 @@ func together(t *testing.T, p *analysis.Facts, found []whittle.Finding) string {
 	if len(sets) < 2 {
 		return ""
 	}
-	out, conflicts, err := dockerfile.Merge(p.Dockerfile.Source, sets...)
+	out, conflicts, err := merged(p.Dockerfile, sets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,6 +183,20 @@ func together(t *testing.T, p *analysis.Facts, found []whittle.Finding) string {
 		return fmt.Sprintf("fixes %v are in the way of others\n%s", conflicts, out)
 	}
 	return string(out)
+}
+
+// merged applies sets of edits as fix does; conflicts are those that do not go
+// with the ones before them.
+func merged(f *dockerfile.File, sets [][]whittle.Edit) (out []byte, conflicts []int, err error) {
+	var fixes []*whittle.Fix
+	for _, edits := range sets {
+		fixes = append(fixes, &whittle.Fix{Patches: []whittle.Patch{{File: f.Name, Digest: whittle.DigestOf(f.Source), Edits: edits}}})
+	}
+	changed, skipped, err := patch.Merge(map[string][]byte{f.Name: f.Source}, []string{f.Name}, fixes)
+	for _, c := range skipped {
+		conflicts = append(conflicts, c.Fix)
+	}
+	return changed[f.Name], conflicts, err
 }
 
 func splice(src []byte, edits []whittle.Edit) ([]byte, error) {

@@ -258,6 +258,39 @@ var cloudVariables = map[string]string{"NoRegionError": "AWS_DEFAULT_REGION", "N
 // notVariables are words in capitals that are not variables.
 var notVariables = []string{"ERROR", "FATAL", "CRITICAL", "WARNING", "INFO", "DEBUG", "HTTP", "HTTPS", "URL", "URI", "SQL", "JSON", "YAML", "CSV", "API", "DNS", "SSL", "TLS", "NOT", "NULL", "TABLE", "INDEX", "UUID"}
 
+// settingsMessage is how a library of settings says which are missing.
+type settingsMessage struct {
+	library string
+	// message has the name as its last group, and what comes before it in the
+	// variable's name as an earlier one. all is what it says of each setting, if it
+	// may also say that a value is wrong; else nil.
+	message, all *regexp.Regexp
+}
+
+// missingSettings are these messages, by the class of the exception, if no other words
+// of theirs say so. everett 1.0 to 3.5, environs 9 to 15, dynaconf 2 and 3.
+var missingSettings = map[string]settingsMessage{
+	"ConfigurationMissingError": {"everett", regexp.MustCompile(`^(?:namespace=(?:None|(\w+)) key=)?(\w+) requires a value parseable by`), nil},
+	"EnvValidationError":        {"environs", regexp.MustCompile(`()'(\w+)': \['Environment variable not set\.'\]`), regexp.MustCompile(`'\w+': \[`)},
+	"ValidationError":           {"dynaconf", regexp.MustCompile(`()(\w+) is required in env \w+`), nil},
+}
+
+// names are the variables that a message names; none if it also says that a value is
+// wrong, which is there.
+func (m *settingsMessage) names(text string) (names []string) {
+	for _, found := range m.message.FindAllStringSubmatch(text, -1) {
+		name := found[2]
+		if found[1] != "" {
+			name = found[1] + "_" + name
+		}
+		names = append(names, strings.ToUpper(name))
+	}
+	if m.all != nil && len(names) != len(m.all.FindAllString(text, -1)) {
+		return nil
+	}
+	return names
+}
+
 // shellVariable is the unset variable that ended a shell, by its message.
 func shellVariable(line string) string {
 	if m := shellUnset.FindStringSubmatch(line); m != nil && (strings.ToUpper(m[1]) == m[1] || !strings.Contains(line, "unbound")) {
@@ -304,7 +337,14 @@ func (t *trace) variables() []string {
 	if name := cloudVariables[t.class()]; name != "" {
 		return []string{name}
 	}
+	if m := missingSettings[t.class()]; m.message != nil && t.inPackage(m.library) {
+		return m.names(t.message)
+	}
 	switch t.class() {
+	case "ConfigurationError": // everett: a default that the program looks for where it runs, and does not find
+		if t.inPackage("everett") && strings.HasPrefix(t.message, "default value None is not") {
+			return t.askedSetting()
+		}
 	case "NameError", "UnboundLocalError", "ImportError", "ModuleNotFoundError", "UndefinedError", "FileNotFoundError":
 		return nil
 	case "KeyError":
@@ -336,6 +376,23 @@ func (t *trace) variables() []string {
 	}
 	return unsetNames(strings.TrimSpace(t.message + " " + strings.Join(t.more[:min(len(t.more), 2)], " ")))
 }
+
+// askedSetting is the setting that the innermost call outside of libraries asks for by a
+// name in capitals; none if its line does not show it.
+func (t *trace) askedSetting() []string {
+	for _, f := range slices.Backward(t.frames) {
+		if packageOf(f.path) != "" {
+			continue
+		}
+		if m := settingName.FindStringSubmatch(f.source); m != nil {
+			return m[1:2]
+		}
+		return nil
+	}
+	return nil
+}
+
+var settingName = regexp.MustCompile(`\w\(\s*['"]([A-Z][A-Z0-9_]*)['"]\s*,`)
 
 // fromEnvironment says that os.environ raised a KeyError.
 func (t *trace) fromEnvironment() bool {
@@ -422,6 +479,8 @@ func (t *trace) requiredFields() []string {
 func Remedy(run whittle.CommandRun) string {
 	key := "services:"
 	switch {
+	case strings.HasPrefix(run.Needs, filePrefix) && strings.HasPrefix(path.Base(run.Needs), ".env"):
+		return fmt.Sprintf("%s needs %s, which is mounted where it runs: start it with a command that makes one (command: of a compose file)", run.Name, run.Needs)
 	case strings.HasPrefix(run.Needs, variablePrefix):
 		key = "env: or env-file:"
 	case strings.HasPrefix(run.Needs, filePrefix):
@@ -443,15 +502,20 @@ func variablesText(names []string) string {
 	return variablePrefix + "s " + strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// secretFile is a missing file that an orchestrator would mount in the container.
+// secretFile is a missing file that an orchestrator would mount in the container: a
+// secret, or the file of an environment, which belongs in no image.
 func secretFile(text string) string {
 	if m := secretPath.FindStringSubmatch(text); m != nil && noFile.MatchString(text) {
 		return m[1]
+	}
+	if m := envPath.FindStringSubmatch(text); m != nil && noFile.MatchString(text) {
+		return path.Clean(m[1])
 	}
 	return ""
 }
 
 var (
 	secretPath = regexp.MustCompile("(?:^|[\\s'\"`:=<(])((?:/run/secrets|/var/run/secrets|/vault/secrets|/mnt/secrets|/etc/secrets|/secrets)/[\\w./-]*\\w)")
+	envPath    = regexp.MustCompile("(?:^|[\\s'\"`:=<(])((?:[\\w./-]*/)?\\.env(?:\\.\\w+)?)(?:$|[\\s'\"`:,;)])")
 	noFile     = regexp.MustCompile(`(?i)no such file|not found|does not exist|cannot open|can't open|ENOENT`)
 )

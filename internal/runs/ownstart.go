@@ -28,6 +28,9 @@ const (
 // Tests is the name of the run of a project's tests.
 const Tests = "tests"
 
+// TestsLimit is how long a project's tests may run.
+const TestsLimit = 10 * time.Minute
+
 // OwnStart is the command that runs what an image itself starts, with its user,
 // folder and environment. It is watched until it ends, until its health check
 // passes and it has answered the requests, or until the patience is over. missing
@@ -138,8 +141,13 @@ func ownFailure(run whittle.CommandRun, r build.RunResult, process whittle.Proce
 	run.Status = whittle.Fails
 	var problem whittle.Problem
 	if r.TimedOut {
-		r.Stderr = append(slices.Clone(r.Stderr), r.Watched.CheckOutput...)
 		_, why := explain(r.Watched.CheckOutput, 1, process.WorkingDir)
+		// The check may say nothing, or only that nobody listens: then the cause is
+		// in what the program printed last.
+		if _, own := explain(outputOf(r), 1, process.WorkingDir); why.Path == "" && own.Path != "" || why.Module == "" && own.Module != "" {
+			why = own
+		}
+		r.Stderr = append(slices.Clone(r.Stderr), r.Watched.CheckOutput...)
 		r.TimedOut = false
 		problem = explainRun(&run, r, process)
 		if run.Needs == "" {

@@ -1,6 +1,8 @@
 package runs
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"whittle.dev/whittle"
@@ -49,9 +51,37 @@ func Started(p whittle.Process, s project.Start) whittle.Process {
 
 // NoteMounts makes a failure unknown if compose lays folders of this machine over
 // those of the image: the files that were missing may be in them.
-func NoteMounts(run *whittle.CommandRun, mounts []string) {
-	if run.Status == whittle.Fails && len(mounts) > 0 {
-		run.Status, run.Needs = whittle.Unknown, "what compose mounts at "+mounts[0]
+// So it does if its output names a place where compose puts something else, and no
+// module is missing. start is nil for what compose does not start.
+func NoteMounts(run *whittle.CommandRun, start *project.Start) {
+	if run.Status != whittle.Fails || start == nil {
+		return
+	}
+	places := start.Mounts
+	if len(places) == 0 && run.Module == "" {
+		said := run.Problem + "\n" + strings.Join(run.Tail, "\n")
+		places = slices.DeleteFunc(slices.Clone(start.Given), func(place string) bool { return !names(said, place) })
+	}
+	if len(places) > 0 {
+		run.Status, run.Needs = whittle.Unknown, "what compose mounts at "+places[0]
 		run.Problem = "needs " + run.Needs + ": " + run.Problem
 	}
+}
+
+// names says that a text names a place, or something in it.
+func names(text, place string) bool {
+	for place = strings.TrimRight(place, "/"); place != ""; {
+		at := strings.Index(text, place)
+		if at < 0 {
+			return false
+		}
+		inWord := func(s string) bool {
+			return s != "" && (s[0] == '_' || s[0] == '-' || s[0] >= '0' && s[0] <= '9' || s[0]|32 >= 'a' && s[0]|32 <= 'z')
+		}
+		before := text[:at]
+		if text = text[at+len(place):]; !inWord(text) && (before == "" || !inWord(before[len(before)-1:]) && before[len(before)-1] != '/' && before[len(before)-1] != '.') {
+			return true
+		}
+	}
+	return false
 }

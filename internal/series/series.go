@@ -120,6 +120,9 @@ func Body(steps []whittle.RepairStep, v *whittle.Verification, round int) string
 		if c := whittle.OneLine(s.Finding.Caution); c != "" {
 			text += " To know: " + strings.TrimSuffix(c, ".") + "."
 		}
+		for _, t := range s.StartUp {
+			text += " Measured: " + t.String() + "."
+		}
 		parts = append(parts, wrapped(text))
 	}
 	if slices.ContainsFunc(steps, func(s whittle.RepairStep) bool { return s.Saved == nil }) {
@@ -127,7 +130,11 @@ func Body(steps []whittle.RepairStep, v *whittle.Verification, round int) string
 			parts = append(parts, text)
 		}
 	}
-	parts = append(parts, wrapped(fmt.Sprintf("Found by whittle (rule %s).", steps[0].Finding.Rule)))
+	from := fmt.Sprintf("Found by whittle (rule %s).", steps[0].Finding.Rule)
+	if steps[0].Strategy != "" {
+		from = fmt.Sprintf("Made by whittle (strategy %s).", steps[0].Strategy)
+	}
+	parts = append(parts, wrapped(from))
 	return strings.Join(parts, "\n\n")
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"strings"
 
@@ -17,7 +16,7 @@ import (
 // archive is a tar file indexed by its headers. If it holds an OCI layout, it
 // implements blobs.
 type archive struct {
-	file  *os.File
+	file  *storedFile
 	size  int64
 	files map[string]span
 }
@@ -29,8 +28,23 @@ type span struct {
 	link         string
 }
 
-// openArchive opens a tar and indexes it by its headers.
-func openArchive(path string, limits Limits) (_ *archive, err error) {
+// openArchive opens a tar and indexes it by its headers. One that is compressed as a
+// whole, or that comes through a pipe, is spooled first.
+func openArchive(ctx context.Context, path string, o Options) (*archive, error) {
+	switch {
+	case path == stdin:
+		f, err := o.Spool.standardInput(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		return indexed(f, inputName, o.Limits)
+	case isPipe(path):
+		f, err := spoolPipe(ctx, path, o)
+		if err != nil {
+			return nil, err
+		}
+		return indexed(f, path, o.Limits)
+	}
 	f, err := whittle.OpenFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -38,6 +52,22 @@ func openArchive(path string, limits Limits) (_ *archive, err error) {
 	case err != nil:
 		return nil, whittle.ErrUsage.Of(err)
 	}
+	stored := &storedFile{File: f}
+	compressed, err := isCompressed(f)
+	if err != nil {
+		return nil, errors.Join(whittle.ErrUsage.Errorf("reading %s: %w", path, err), f.Close())
+	}
+	if compressed {
+		stored, err = spoolFile(ctx, f, path, o)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return indexed(stored, path, o.Limits)
+}
+
+// indexed is the archive in a file, which it closes if it is none.
+func indexed(f *storedFile, path string, limits Limits) (_ *archive, err error) {
 	defer func() {
 		if err != nil {
 			f.Close()
@@ -57,7 +87,8 @@ func openArchive(path string, limits Limits) (_ *archive, err error) {
 func (a *archive) scan(limits Limits) error {
 	// The tar reader seeks over contents. After a header, the position of the file
 	// is the start of the content.
-	tr := tar.NewReader(a.file)
+	r := io.NewSectionReader(a.file, 0, a.size)
+	tr := tar.NewReader(r)
 	for {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
@@ -81,7 +112,7 @@ func (a *archive) scan(limits Limits) error {
 		}
 		switch h.Typeflag {
 		case tar.TypeReg:
-			offset, err := a.file.Seek(0, io.SeekCurrent)
+			offset, err := r.Seek(0, io.SeekCurrent)
 			if err != nil {
 				return fmt.Errorf("seeking in the archive: %w", err)
 			}

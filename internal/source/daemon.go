@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
@@ -13,41 +12,61 @@ import (
 	"whittle.dev/whittle"
 )
 
-// openDaemon reads an image of a Docker engine. The engine sends an archive
-// whose manifest comes last, so it is spooled to a temporary file, which Close
-// removes.
-func openDaemon(ctx context.Context, name, ref string, o Options) (_ whittle.Image, err error) {
+// daemon is an engine with Docker's API.
+type daemon struct {
+	label  string // "Docker" or "Podman"
+	source string // [Docker] or [Podman]
+	host   string // its address; empty is DOCKER_HOST, else Docker's default socket
+	hint   string // what to try if it does not answer
+}
+
+func dockerDaemon(o Options) daemon {
+	return daemon{"Docker", Docker, o.DockerHost, "is Docker running? DOCKER_HOST names another engine; docker context is not read"}
+}
+
+// openDaemon reads an image of a Docker engine.
+func openDaemon(ctx context.Context, name, ref string, o Options) (whittle.Image, error) {
+	return dockerDaemon(o).open(ctx, name, ref, o)
+}
+
+// open reads an image of an engine. The engine sends an archive whose manifest comes
+// last, so it is spooled to a temporary file, which goes when it is closed.
+func (d daemon) open(ctx context.Context, name, ref string, o Options) (whittle.Image, error) {
 	opts := []client.Opt{client.FromEnv}
-	if o.DockerHost != "" {
-		opts = append(opts, client.WithHost(o.DockerHost))
+	if d.host != "" {
+		opts = append(opts, client.WithHost(d.host))
 	}
 	cli, err := client.New(opts...)
 	if err != nil {
-		return nil, &placeError{name, fmt.Sprintf("setting up the Docker client: %v", err), whittle.ErrUsage}
+		return nil, &placeError{name, fmt.Sprintf("setting up the %s client: %v", d.label, err), whittle.ErrUsage}
 	}
 	defer cli.Close()
+	if at := cli.DaemonHost(); o.Offline && !strings.HasPrefix(at, "unix://") && !strings.HasPrefix(at, "npipe://") {
+		return nil, offline(name, "the "+d.label+" engine at "+at)
+	}
 	if err := ping(ctx, cli, o.Deadlines.withDefaults()); err != nil {
-		return nil, daemonError(ctx, cli, name, ref, err)
+		return nil, d.explain(ctx, cli, name, ref, err)
 	}
 	saved, err := cli.ImageSave(ctx, []string{ref})
 	if err != nil {
-		return nil, daemonError(ctx, cli, name, ref, err)
+		return nil, d.explain(ctx, cli, name, ref, err)
 	}
 	defer saved.Close()
-	path, err := spool(o.TempDir, saved)
+	f, err := spool(ctx, saved, "the image", o)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s from the Docker engine: %w", name, err)
+		return nil, fmt.Errorf("reading %s from the %s engine: %w", name, d.label, err)
 	}
-	img, err := openFile(ctx, name, DockerArchive, path, o)
+	a, err := indexed(f, "what the "+d.label+" engine sends", o.Limits)
 	if err != nil {
-		os.Remove(path)
-		return nil, err
+		return nil, fmt.Errorf("opening %s: %w", name, err)
 	}
-	i := img.(*image)
-	i.ref.Name, i.ref.Source = name, Docker
-	closeArchive := i.close
-	i.close = func() error { return errors.Join(closeArchive(), os.Remove(path)) }
-	return i, nil
+	return archiveImage(ctx, a, name, d.source, DockerArchive, "", o)
+}
+
+// offline is the error of what is not reached without a network.
+func offline(name, what string) error {
+	return whittle.WithHint(&placeError{name, "--offline forbids to contact " + what, whittle.ErrEngine},
+		"leave out --offline, or name a file or folder: docker-archive:PATH, oci:PATH")
 }
 
 // ping waits for an engine's first answer. Later requests have no deadline,
@@ -62,30 +81,17 @@ func ping(ctx context.Context, cli *client.Client, d Deadlines) error {
 	return err
 }
 
-// spool copies to a temporary file. It removes the file if that fails.
-func spool(dir string, r io.Reader) (path string, err error) {
-	f, err := os.CreateTemp(dir, "whittle-*.tar")
-	if err != nil {
-		return "", err
-	}
-	_, err = io.Copy(f, r)
-	if err = errors.Join(err, f.Close()); err != nil {
-		os.Remove(f.Name())
-		return "", err
-	}
-	return f.Name(), nil
-}
-
-func daemonError(ctx context.Context, cli *client.Client, name, ref string, err error) error {
+func (d daemon) explain(ctx context.Context, cli *client.Client, name, ref string, err error) error {
+	engine := "the " + d.label + " engine"
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("opening %s: %w", name, ctx.Err())
 	case errors.Is(err, errSlow):
-		return &placeError{name, "the Docker engine at " + cli.DaemonHost() + " gives " + slowness(err), whittle.ErrEngine}
-	case errdefs.IsNotFound(err):
-		return &placeError{name, "the Docker engine has no image " + ref, whittle.ErrNotFound}
+		return &placeError{name, engine + " at " + cli.DaemonHost() + " gives " + slowness(err), whittle.ErrEngine}
+	case errdefs.IsNotFound(err), strings.Contains(err.Error(), unknownImage): // Podman 4 answers with 500
+		return &placeError{name, engine + " has no image " + ref, whittle.ErrNotFound}
 	case client.IsErrConnectionFailed(err):
-		return whittle.WithHint(&placeError{name, "no Docker engine answers at " + cli.DaemonHost(), whittle.ErrEngine}, "is Docker running? DOCKER_HOST names another engine; docker context is not read")
+		return whittle.WithHint(&placeError{name, "no " + d.label + " engine answers at " + cli.DaemonHost(), whittle.ErrEngine}, d.hint)
 	}
-	return &placeError{name, err.Error(), whittle.ErrEngine}
+	return &placeError{name, whittle.OneLine(err.Error()), whittle.ErrEngine}
 }

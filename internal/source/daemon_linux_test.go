@@ -30,10 +30,16 @@ func dockerd(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := "unix://" + filepath.Join(dir, "d.sock")
+	socket := filepath.Join(dir, "d.sock")
+	return engineAt(t, dir, socket, exec.Command(program, "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"),
+		"--iptables=false", "--bridge=none", "--host", "unix://"+socket))
+}
+
+// engineAt starts an engine that listens at a socket in dir, and ends it and removes dir
+// with the test.
+func engineAt(t *testing.T, dir, socket string, cmd *exec.Cmd) (address string) {
+	t.Helper()
 	var log bytes.Buffer
-	cmd := exec.Command(program, "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"),
-		"--iptables=false", "--bridge=none", "--host", address)
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -44,12 +50,12 @@ func dockerd(t *testing.T) string {
 		os.RemoveAll(dir)
 	})
 	for range 150 {
-		if _, err := os.Stat(filepath.Join(dir, "d.sock")); err == nil {
-			return address
+		if _, err := os.Stat(socket); err == nil {
+			return "unix://" + socket
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Skipf("dockerd does not start here: %s", log.String())
+	t.Skipf("%s does not start here: %s", filepath.Base(cmd.Path), log.String())
 	return ""
 }
 

@@ -1,10 +1,8 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +10,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/codec"
 )
 
 // savedImage is one image of a docker archive's manifest.json.
@@ -46,7 +45,7 @@ func dockerImage(ctx context.Context, a *archive, selector string, o Options) (*
 		return nil, err
 	}
 	d := &dockerArchive{archive: a, o: o}
-	if err := json.Unmarshal(b, &d.images); err != nil {
+	if err := whittle.ParseJSON(b, &d.images); err != nil {
 		return nil, whittle.ErrCorrupt.Errorf("manifest.json: %w", err)
 	}
 	one, err := d.selected(selector)
@@ -232,7 +231,7 @@ func (d *dockerArchive) manifestOf(ctx context.Context, config whittle.Digest, s
 		return nil, err
 	}
 	var index document
-	if err := json.Unmarshal(b, &index); err != nil {
+	if err := whittle.ParseJSON(b, &index); err != nil {
 		return nil, whittle.ErrCorrupt.Errorf("index.json: %w", err)
 	}
 	p := newPicker(d.archive, d.o)
@@ -292,20 +291,15 @@ func archiveLayer(a *archive, name string, diffID whittle.Digest) (*layer, error
 		stat:    func(context.Context) (int64, string, error) { return a.statOf(clean) },
 	}
 	l.blob.Digest, _ = blobDigest(clean)
-	var magic [4]byte
+	var magic [codec.MagicSize]byte
 	n, err := s.ReadAt(magic[:], 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, whittle.ErrUsage.Errorf("reading %s: %w", clean, err)
 	}
-	l.transfer = bytes.HasPrefix(magic[:n], gzipMagic) || bytes.HasPrefix(magic[:n], zstdMagic)
+	c := codec.Of(magic[:n])
+	l.transfer = c == codec.Gzip || c == codec.Zstd
 	return l, nil
 }
-
-// First bytes of compressed layers.
-var (
-	gzipMagic = []byte{0x1f, 0x8b}
-	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
-)
 
 // blobDigest is the digest in the name of a blob's file.
 func blobDigest(name string) (whittle.Digest, bool) {

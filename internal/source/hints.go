@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -19,25 +20,17 @@ import (
 // otherSchemes are schemes of other tools with a hint; REST in it stands for what
 // follows the scheme.
 var otherSchemes = []struct{ scheme, hint string }{
-	{"docker://", "did you mean registry:REST, or docker:REST for the Docker engine?"},
 	{"registry://", "did you mean registry:REST?"},
 	{"oci://", "did you mean registry:REST?"},
 	{"https://", "a name in a registry has no scheme: registry:REST"},
 	{"http://", "a name in a registry has no scheme: registry:REST"},
 	{"file://", "name the path alone: REST"},
-	{"oci:", "did you mean oci-layout:REST?"},
-	{"dir:", "copy it first: skopeo copy dir:REST oci:FOLDER"},
-	{"docker-daemon:", "did you mean docker:REST?"},
 	{"tarball:", "did you mean docker-archive:REST?"},
 	{"docker-tar:", "did you mean docker-archive:REST?"},
-	{"podman:", podmanHint},
-	{"containers-storage:", podmanHint},
 	{"ostree:", "copy it first: skopeo copy ostree:REST oci:FOLDER"},
 	{"sif:", "copy it first: skopeo copy sif:REST oci:FOLDER"},
 	{"containerd:", "export it first: ctr images export FILE.tar REST"},
 }
-
-const podmanHint = "podman save --format oci-archive -o FILE.tar REST, or DOCKER_HOST=unix://SOCKET of podman system service"
 
 // otherScheme is the error of a name in the syntax of another tool.
 func otherScheme(name string) error {
@@ -46,7 +39,7 @@ func otherScheme(name string) error {
 		if !ok {
 			continue
 		}
-		return whittle.WithHint(whittle.ErrUsage.Errorf("opening %s: whittle has no scheme %q", name, strings.TrimRight(s.scheme, ":/")),
+		return whittle.WithHint(whittle.ErrUsage.Errorf("opening %s: %s is not supported", name, s.scheme),
 			strings.ReplaceAll(s.hint, "REST", strings.TrimLeft(rest, "/")))
 	}
 	return nil
@@ -61,8 +54,9 @@ func noSuchFile(name, why, file string) error {
 	return err
 }
 
-// nearNames are up to three archives and layouts in the folder of a missing file,
-// sorted by the length of the prefix that they share with it.
+// nearNames are up to three names in the folder of a missing file: those that are
+// spelled alike, then archives and layouts by the length of the prefix that they
+// share with it, if the missing one has the name of an archive.
 func nearNames(file string) []string {
 	dir, base := filepath.Split(file)
 	entries, err := os.ReadDir(filepath.Clean("./" + dir))
@@ -72,6 +66,16 @@ func nearNames(file string) []string {
 	if err != nil || base == "" {
 		return nil
 	}
+	var names, near []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if alike := whittle.Nearest(base, names); alike != "" {
+		near = append(near, dir+alike)
+	}
+	if !looksLikePath(file) {
+		return near
+	}
 	shared := func(n string) int {
 		i := 0
 		for i < len(n) && i < len(base) && n[i] == base[i] {
@@ -79,41 +83,68 @@ func nearNames(file string) []string {
 		}
 		return i
 	}
-	var near []string
-	for _, e := range entries {
-		if n := e.Name(); strings.Contains(n, ".tar") || path.Ext(n) == path.Ext(base) && path.Ext(n) != "" {
+	first := len(near)
+	for _, n := range names {
+		if (strings.Contains(n, ".tar") || path.Ext(n) == path.Ext(base) && path.Ext(n) != "") && !slices.Contains(near, dir+n) {
 			near = append(near, dir+n)
 		}
 	}
-	slices.SortStableFunc(near, func(a, b string) int { return shared(b[len(dir):]) - shared(a[len(dir):]) })
+	slices.SortStableFunc(near[first:], func(a, b string) int { return shared(b[len(dir):]) - shared(a[len(dir):]) })
 	return near[:min(3, len(near))]
 }
 
 // checkMagic distinguishes a tar, which is read in place, from other files.
-func checkMagic(f *os.File, path string) error {
+func checkMagic(f io.ReaderAt, path string) error {
 	var b [512]byte
 	n, err := f.ReadAt(b[:], 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return whittle.ErrUsage.Errorf("reading %s: %w", path, err)
-	}
-	for magic, tool := range map[string]string{string(gzipMagic): "gunzip", string(zstdMagic): "unzstd", "BZh": "bunzip2", "\xfd7zXZ": "unxz"} {
-		if strings.HasPrefix(string(b[:n]), magic) {
-			return whittle.WithHint(whittle.ErrUnsupported.Errorf("%s is compressed as a whole", path),
-				"archives are read in place: "+tool+" it first")
-		}
 	}
 	switch {
 	case n == 0:
 		return whittle.WithHint(whittle.ErrCorrupt.Errorf("%s is empty (0 bytes)", path), "did the command that wrote it fail?")
 	case n == len(b) && plainTar(f):
 		return nil
-	case !bytes.ContainsRune(b[:n], 0) && isText(b[:n]):
-		return whittle.ErrCorrupt.Errorf("%s is not a tar archive, it is text", path)
-	case n < len(b):
-		return whittle.ErrCorrupt.Errorf("%s is not a tar archive, it has %d bytes", path, n)
 	}
-	return whittle.ErrCorrupt.Errorf("%s is not a tar archive", path)
+	return whittle.WithHint(whittle.ErrCorrupt.Errorf("%s is not a tar archive, %s", path, fileKind(b[:n])), otherFile(path))
 }
+
+// otherKinds are files of other kinds by their first bytes.
+var otherKinds = []struct{ magic, is string }{
+	{"PK\x03\x04", "it is a zip archive"}, {"\x7fELF", "it is a program or a library"}, {"hsqs", "it is a SquashFS image"}, {"%PDF", "it is a PDF"},
+	{"7z\xbc\xaf\x27\x1c", "it is a 7-Zip archive"}, {"QFI\xfb", "it is a virtual machine's disk"}, {"\x04\x22\x4d\x18", "it is compressed by lz4"}, {"SQLite format 3\x00", "it is a database"},
+}
+
+// fileKind says what a file is that begins with some bytes, and is no tar.
+func fileKind(b []byte) string {
+	for _, k := range otherKinds {
+		if strings.HasPrefix(string(b), k.magic) {
+			return k.is
+		}
+	}
+	switch {
+	case !bytes.ContainsRune(b, 0) && isText(b):
+		return "it is text"
+	case len(b) < 512:
+		return fmt.Sprintf("it has %d bytes", len(b))
+	}
+	return "and of no kind that whittle knows"
+}
+
+// otherFile is what to try where a file is no archive.
+func otherFile(file string) string {
+	dir, base := filepath.Split(file)
+	name := strings.ToLower(base)
+	for _, part := range []string{"dockerfile", "containerfile", "compose", "docker-bake", "whittle.yaml", "pyproject.toml", "requirements"} {
+		if strings.Contains(name, part) {
+			return "for a project: whittle lab " + cmp.Or(strings.TrimSuffix(dir, "/"), ".")
+		}
+	}
+	return writeImage
+}
+
+// writeImage is how to get an archive of an image.
+const writeImage = "docker save NAME > image.tar writes an archive of an image"
 
 // isText says whether bytes are UTF-8, apart from a truncated last rune.
 func isText(b []byte) bool {
@@ -146,7 +177,7 @@ func (a *archive) noImage() error {
 	if _, old := a.files["repositories"]; old {
 		return whittle.WithHint(err, "an archive of Docker before 1.10: load it and save it again")
 	}
-	return err
+	return whittle.WithHint(err, writeImage)
 }
 
 // hasEnd says whether the archive ends with the zeros that end a tar.
@@ -167,8 +198,6 @@ func (f folder) noLayout() error {
 	switch {
 	case readErr == nil && len(entries) == 0:
 		err.why = string(f) + " is an empty folder"
-	case has("version") && has("manifest.json"):
-		return whittle.WithHint(err, "skopeo wrote it as a dir: copy it with skopeo copy dir:"+string(f)+" oci:FOLDER")
 	case has("manifest.json"):
 		return whittle.WithHint(err, "an unpacked docker archive: pack its content into a tar")
 	}

@@ -3,7 +3,6 @@ package source
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -172,7 +171,7 @@ func readBlob(ctx context.Context, open opener, d descriptor, what string, limit
 // parseConfig reads an image configuration and checks its diff IDs.
 func parseConfig(b []byte, layers int) (whittle.Config, error) {
 	var c whittle.Config
-	if err := json.Unmarshal(b, &c); err != nil {
+	if err := whittle.ParseJSON(b, &c); err != nil {
 		return c, whittle.ErrCorrupt.Errorf("the image configuration: %w", err)
 	}
 	if n := len(c.RootFS.DiffIDs); n != layers {

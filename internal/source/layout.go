@@ -2,12 +2,10 @@ package source
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"whittle.dev/whittle"
@@ -57,7 +55,7 @@ func (f folder) readFile(name string, limit int64) ([]byte, error) {
 }
 
 func (f folder) open(_ context.Context, d whittle.Digest) (io.ReadCloser, error) {
-	file, err := whittle.OpenFile(filepath.Join(string(f), "blobs", "sha256", d.Hex()))
+	file, err := whittle.OpenFile(f.blob(d))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &absentError{d, "layout"}
 	}
@@ -68,30 +66,14 @@ func (f folder) manifest(ctx context.Context, d whittle.Digest) (io.ReadCloser, 
 	return f.open(ctx, d)
 }
 
-// section opens the blob for reading in place. The garbage collector closes the
-// file once nothing refers to it.
-func (f folder) section(d whittle.Digest) (*io.SectionReader, bool) {
-	file, err := whittle.OpenFile(filepath.Join(string(f), "blobs", "sha256", d.Hex()))
-	if err != nil {
-		return nil, false
-	}
-	info, err := file.Stat()
-	if err != nil {
-		file.Close()
-		return nil, false
-	}
-	return io.NewSectionReader(file, 0, info.Size()), true
+func (f folder) blob(d whittle.Digest) string {
+	return filepath.Join(string(f), "blobs", "sha256", d.Hex())
 }
 
+func (f folder) section(d whittle.Digest) (*io.SectionReader, bool) { return sectionOf(f.blob(d)) }
+
 func (f folder) stat(_ context.Context, d whittle.Digest) (int64, string, error) {
-	info, err := os.Stat(filepath.Join(string(f), "blobs", "sha256", d.Hex()))
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, "", &absentError{d, "layout"}
-	}
-	if err != nil {
-		return 0, "", err
-	}
-	return info.Size(), fileIdentity(info), nil
+	return statOf(f.blob(d), &absentError{d, "layout"})
 }
 
 // store is a place that holds an OCI layout.
@@ -118,18 +100,21 @@ func layoutImage(ctx context.Context, s store, selector string, o Options) (*ima
 		return nil, err
 	}
 	var index document
-	if err := json.Unmarshal(b, &index); err != nil {
+	if err := whittle.ParseJSON(b, &index); err != nil {
 		return nil, whittle.ErrCorrupt.Errorf("index.json: %w", err)
 	}
 	if len(index.Manifests) == 0 {
 		return nil, &placeError{why: "the layout is empty: its index.json names no image", kind: whittle.ErrNotFound}
+	}
+	if n, ok := position(selector); ok && n < len(index.Manifests) {
+		index.Manifests, selector = index.Manifests[n:n+1], ""
 	}
 	return pick(ctx, s, index.Manifests, selector, o)
 }
 
 func parseDocument(b []byte, d whittle.Digest) (document, error) {
 	var doc document
-	if err := json.Unmarshal(b, &doc); err != nil {
+	if err := whittle.ParseJSON(b, &doc); err != nil {
 		return doc, whittle.ErrCorrupt.Errorf("manifest %s: %w", d, err)
 	}
 	switch {

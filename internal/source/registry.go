@@ -36,6 +36,9 @@ func openRegistry(ctx context.Context, shown, ref string, o Options) (whittle.Im
 	if err != nil {
 		return nil, badReference(shown, ref)
 	}
+	if o.Offline {
+		return nil, offline(shown, "the registry "+parsed.Context().RegistryStr())
+	}
 	d := o.Deadlines.withDefaults()
 	opening, cancel := context.WithTimeoutCause(ctx, 4*d.Document, tooSlow("the image was not opened", 4*d.Document))
 	defer cancel()

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/codec"
 )
 
 const (
@@ -72,13 +73,20 @@ func (f folder) writeLayer(ctx context.Context, l whittle.Layer) (descriptor, er
 	}
 	defer r.Close()
 	br := bufio.NewReaderSize(r, 1<<20)
-	magic, _ := br.Peek(4)
+	magic, _ := br.Peek(codec.MagicSize)
 	mediaType := ociLayer
-	switch {
-	case bytes.HasPrefix(magic, gzipMagic):
+	switch codec.Of(magic) {
+	case codec.Gzip:
 		mediaType += "+gzip"
-	case bytes.HasPrefix(magic, zstdMagic):
+	case codec.Zstd:
 		mediaType += "+zstd"
+	case codec.Bzip2, codec.XZ: // which engines do not read from a layout
+		dec, release, err := codec.Decompress(br)
+		if err != nil {
+			return descriptor{}, err
+		}
+		defer release()
+		return f.writeBlob(mediaType, contextReader{ctx, dec})
 	}
 	return f.writeBlob(mediaType, contextReader{ctx, br})
 }

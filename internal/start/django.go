@@ -35,6 +35,7 @@ func (t *Trace) django(st *Process, executable, first string, args []string) {
 		if app.Node == nil {
 			continue
 		}
+		d.ready(t.unsure(st), app.Node)
 		if n, _ := im.Import(app.Node.Name + ".models"); n != nil && n.Found != imports.Missing {
 			models = true
 			st.Python.Roots = append(st.Python.Roots, Root{Importer: im, Node: n})
@@ -45,38 +46,114 @@ func (t *Trace) django(st *Process, executable, first string, args []string) {
 			st.Python.Roots = append(st.Python.Roots, d.module(v, v.Args[0]+".base"))
 		}
 	}
+	d.follow(t, st, args)
+}
+
+// follow is what Django imports for a management command, or for a server.
+func (d *djangoSetup) follow(t *Trace, st *Process, args []string) {
 	command := ""
 	if len(args) > 0 {
 		command = args[0]
+		d.command(st, command)
 	}
 	if args == nil {
 		d.objects(st, "MIDDLEWARE")
 	}
 	switch {
 	case command == "check", command == "migrate":
-		d.modules(st, "ROOT_URLCONF")
+		d.urls(st)
 	case command == "runserver":
 		// With its reloader the process stays when the server fails.
 		if !slices.Contains(args, "--noreload") {
 			st = t.unsure(st)
 		}
-		d.modules(st, "ROOT_URLCONF")
+		d.urls(st)
 		d.objects(st, "MIDDLEWARE")
 		d.objects(st, "WSGI_APPLICATION")
 	case command != "help" && command != "version" && command != "--version" && command != "collectstatic":
 		// Imported for the first request, or by the checks of a command.
-		d.modules(t.unsure(st), "ROOT_URLCONF")
+		d.urls(t.unsure(st))
 	}
 }
 
-// modules adds those that a setting names; objects does so for classes and
-// functions by their dotted names.
-func (d *djangoSetup) modules(st *Process, name string) {
-	for _, v := range d.last(name) {
-		st.Python.Roots = append(st.Python.Roots, d.module(v, v.Args[0]))
+// command adds the module of a management command: the first installed
+// application has it, or Django itself. A command that none is known to have may
+// be made in another way.
+// https://docs.djangoproject.com/en/stable/howto/custom-management-commands/
+func (d *djangoSetup) command(st *Process, name string) {
+	if !source.IsIdentifier(name) {
+		return
+	}
+	for _, v := range d.values("INSTALLED_APPS") {
+		for app := v.Args[0]; app != ""; app, _, _ = source.CutLast(app) {
+			module := app + ".management.commands." + name
+			node, f := d.Importer.Import(module)
+			if node == nil || node.Found == imports.Missing {
+				continue
+			}
+			st.Python.Roots = append(st.Python.Roots, Root{Importer: d.Importer, Node: node, Failure: f, What: "the command " + name})
+			return
+		}
 	}
 }
 
+// ready adds what the configuration of an application imports when it is ready;
+// whether its function gets there is not known.
+func (d *djangoSetup) ready(st *Process, app *imports.Node) {
+	for _, name := range []string{app.Name, app.Name + ".apps"} {
+		n, _ := d.Importer.Import(name)
+		if n == nil || n.Source == nil || n.Found == imports.Missing {
+			continue
+		}
+		for i := range n.Source.Imports {
+			imp := &n.Source.Imports[i]
+			if imp.In != "ready" || imp.Context != source.Lazy || len(imp.Conditions)+len(imp.Tries) > 0 {
+				continue
+			}
+			nodes, failures := d.Importer.Resolve(n, imp)
+			r := Root{Importer: d.Importer, File: n.File, Line: imp.Line, What: "ready() imports " + imp.Module}
+			switch {
+			case len(failures) > 0:
+				r.Failure = &failures[0]
+			case len(nodes) > 0:
+				r.Node = nodes[len(nodes)-1]
+			default:
+				continue
+			}
+			st.Python.Roots = append(st.Python.Roots, r)
+		}
+	}
+}
+
+// maxURLs bounds how many modules of routes are followed.
+const maxURLs = 1000
+
+// urls adds the module of routes that ROOT_URLCONF names, and those that it
+// includes by their names in turn.
+// https://docs.djangoproject.com/en/stable/ref/urls/#include
+func (d *djangoSetup) urls(st *Process) {
+	var queue []Root
+	for _, v := range d.last("ROOT_URLCONF") {
+		queue = append(queue, d.module(v, v.Args[0]))
+	}
+	seen := map[*imports.Node]bool{}
+	for len(queue) > 0 && len(seen) < maxURLs {
+		r := queue[0]
+		queue = queue[1:]
+		st.Python.Roots = append(st.Python.Roots, r)
+		if r.Node == nil || r.Node.Source == nil || seen[r.Node] {
+			continue
+		}
+		seen[r.Node] = true
+		for _, c := range r.Node.Source.Calls {
+			if (c.Func == "include" || strings.HasSuffix(c.Func, ".include")) && len(c.Args) > 0 && c.Context == 0 && len(c.Conditions) == 0 {
+				queue = append(queue, d.module(setting{c, r.Node.File}, c.Args[0]))
+			}
+		}
+	}
+}
+
+// objects adds classes and functions that a setting has by their dotted names.
 func (d *djangoSetup) objects(st *Process, name string) {
 	for _, v := range d.last(name) {
 		st.Python.Roots = append(st.Python.Roots, d.object(v))

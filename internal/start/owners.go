@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/imports"
 	"whittle.dev/whittle/internal/python/source"
@@ -75,7 +75,7 @@ func (ow *Owners) InstalledOwn(f string) bool {
 
 // isOwn says whether a distribution is the application: the project's own
 // name, or installed from a folder rather than from an index (PEP 610).
-func isOwn(d *python.Distribution, project *project.Declared) bool {
+func isOwn(d *python.Distribution, project *manifest.Declared) bool {
 	if project != nil && project.Name != "" && pep.Normalize(project.Name) == d.Name {
 		return true
 	}

@@ -77,10 +77,14 @@ func optionOr(args []string, name, otherwise string) (string, bool) {
 	return otherwise, otherwise != ""
 }
 
+// unquoted takes out the quotes that gunicorn's shlex.split takes out of
+// GUNICORN_CMD_ARGS; a value with a blank in it is not followed.
+var unquoted = strings.NewReplacer(`"`, "", `'`, "")
+
 // gunicorn: https://docs.gunicorn.org/en/stable/settings.html
 func gunicorn(t *Trace, st *Process, exe string, args []string) {
 	t.needs(st, exe, "gunicorn.glogging", "gunicorn.workers.base")
-	args = append(strings.Fields(st.Env["GUNICORN_CMD_ARGS"]), args...)
+	args = append(strings.Fields(unquoted.Replace(st.Env["GUNICORN_CMD_ARGS"])), args...)
 	g := gunicornSettings{trace: t, st: st, exe: exe, args: args, first: st.Dir}
 	g.config()
 	if dir, ok := lastOption(args, "--chdir"); ok {
@@ -175,14 +179,20 @@ func (g *gunicornSettings) settings(src *source.Facts) {
 	}
 }
 
-// path puts the folders of --pythonpath before all others.
+// path puts the folders of --pythonpath before all others. The folder in which
+// it was started stays on the path when the settings change to another one.
 func (g *gunicornSettings) path() {
-	if g.paths == "" {
-		return
-	}
 	var dirs []string
-	for _, dir := range strings.Split(g.paths, ",") {
-		dirs = append(dirs, "/"+whittle.Join(g.first, strings.TrimSpace(dir)))
+	if g.paths != "" {
+		for _, dir := range strings.Split(g.paths, ",") {
+			dirs = append(dirs, "/"+whittle.Join(g.first, strings.TrimSpace(dir)))
+		}
+	}
+	if g.first != g.st.Dir {
+		dirs = append(dirs, "/"+g.st.Dir)
+	}
+	if len(dirs) == 0 {
+		return
 	}
 	g.st.Env = clone(g.st.Env)
 	g.st.Env["PYTHONPATH"] = strings.Trim(strings.Join(dirs, ":")+":"+g.st.Env["PYTHONPATH"], ":")

@@ -5,7 +5,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/elf"
-	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/imports"
 	"whittle.dev/whittle/internal/python/source"
@@ -28,7 +28,7 @@ type Image struct {
 	// ("3.13"), empty where that is not known; nil knows none.
 	Version func(path, series string) string
 	// Project is what the project's files declare, nil where there are none.
-	Project *project.Declared
+	Project *manifest.Declared
 	// Commands are further commands that have to work.
 	Commands [][]string
 }

@@ -1,11 +1,14 @@
 package states
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"whittle.dev/whittle"
 )
@@ -17,6 +20,51 @@ type Copy struct {
 	Dir      string
 	written  map[string]bool
 	original map[string][]byte // contents of files before the first change, nil if there was no file
+	// Parts are texts that states have by names of their own, and that are parts of
+	// files.
+	Parts map[string]Part
+	texts map[string][]byte // of parts, in the state that is checked out
+}
+
+// Part is a text in a file.
+type Part struct {
+	File string
+	// Text is the text in the original file, and Put gives the file with another one.
+	Text []byte
+	Put  func(file, text []byte) ([]byte, error)
+}
+
+// Whole is a state in which the files have the texts that are parts of them.
+func (c *Copy) Whole(s State) (State, error) {
+	out := State{}
+	for name, text := range s {
+		if _, ok := c.Parts[name]; !ok {
+			out[name] = text
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Parts)) {
+		part := c.Parts[name]
+		text, ok := s[name]
+		if !ok || bytes.Equal(text, part.Text) {
+			continue
+		}
+		file, err := c.Content(out, part.File)
+		if err != nil {
+			return nil, err
+		}
+		if out[part.File], err = part.Put(file, text); err != nil {
+			return nil, whittle.ErrUsage.Errorf("changing %s: %w", part.File, err)
+		}
+	}
+	return out, nil
+}
+
+// Text is the text of a part in the state that is checked out, otherwise if it is none.
+func (c *Copy) Text(name string, otherwise []byte) []byte {
+	if text, ok := c.texts[name]; ok {
+		return text
+	}
+	return otherwise
 }
 
 // NewCopy copies a project to a folder that exists. It skips paths as [CopyTree]
@@ -30,6 +78,16 @@ func NewCopy(ctx context.Context, from, to string, skip func(rel string, d fs.Di
 
 // Checkout writes a state's files into the copy, and restores all others.
 func (c *Copy) Checkout(s State) error {
+	c.texts = map[string][]byte{}
+	for name := range c.Parts {
+		if text, ok := s[name]; ok {
+			c.texts[name] = text
+		}
+	}
+	s, err := c.Whole(s)
+	if err != nil {
+		return err
+	}
 	for name := range c.written {
 		if _, ok := s[name]; ok {
 			continue
@@ -49,6 +107,9 @@ func (c *Copy) Checkout(s State) error {
 // Original is the content of a file when the project was copied; nil if
 // there was none.
 func (c *Copy) Original(name string) ([]byte, error) {
+	if part, ok := c.Parts[name]; ok {
+		return part.Text, nil
+	}
 	if text, ok := c.original[name]; ok {
 		return text, nil
 	}

@@ -3,6 +3,10 @@
 package toml
 
 import (
+	"fmt"
+	"regexp"
+	"strings"
+
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 
@@ -26,7 +30,58 @@ func Unmarshal(src []byte, v any) error {
 	if err := bounded(src); err != nil {
 		return err
 	}
-	return toml.Unmarshal(src, v)
+	err := toml.Unmarshal(src, v)
+	if err == nil {
+		return nil
+	}
+	if m := decoded.FindStringSubmatch(err.Error()); m != nil {
+		return plainError{fmt.Sprintf("%s is here, and %s is wanted", is(m[1]), wanted(m[2])), err}
+	}
+	return err
+}
+
+// decoded is what the library says of a value of another shape.
+var decoded = regexp.MustCompile(`cannot (?:decode|store) TOML (\w+)(?: \w+)? in(?:to)? .*?(\S+)$`)
+
+// plainError is an error in other words than the library's.
+type plainError struct {
+	text string
+	error
+}
+
+func (e plainError) Error() string { return e.text }
+func (e plainError) Unwrap() error { return e.error }
+
+func is(kind string) string {
+	switch kind {
+	case "string":
+		return "a text"
+	case "integer", "float":
+		return "a number"
+	case "boolean":
+		return "true or false"
+	case "array":
+		return "a list"
+	case "table", "inline":
+		return "a table"
+	}
+	return "a " + kind
+}
+
+func wanted(kind string) string {
+	switch {
+	case kind == "string":
+		return "a text"
+	case kind == "bool":
+		return "true or false"
+	case strings.HasPrefix(kind, "[]"):
+		return "a list"
+	case strings.HasPrefix(kind, "map["), strings.HasPrefix(kind, "struct"), strings.HasPrefix(kind, "}"):
+		return "a table"
+	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"):
+		return "a whole number"
+	}
+	return "another value"
 }
 
 // keys counts the keys of tables.

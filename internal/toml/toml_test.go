@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -78,4 +79,24 @@ func FuzzUnmarshal(f *testing.F) {
 			t.Errorf("%v, %v; the library %v, %v", ours, err, theirs, want)
 		}
 	})
+}
+
+// TestShapes: a value of another shape is named in words of TOML, not of Go.
+func TestShapes(t *testing.T) {
+	for _, key := range []string{"name", "list", "table", "number", "yes", "sub", "many"} {
+		for _, value := range []string{`"text"`, "1", "1.5", "true", "[1]", `["a"]`, "[[1]]", "{a = 1}", "{a = [1]}", "2001-01-01", "07:00:00"} {
+			var v struct {
+				Name   string              `toml:"name"`
+				List   []string            `toml:"list"`
+				Table  map[string]string   `toml:"table"`
+				Number int                 `toml:"number"`
+				Yes    bool                `toml:"yes"`
+				Sub    struct{ A string }  `toml:"sub"`
+				Many   []map[string]string `toml:"many"`
+			}
+			if err := Unmarshal([]byte(key+" = "+value+"\n"), &v); err != nil && regexp.MustCompile(`Go|struct|\[\]|map\[|toml:|type `).MatchString(err.Error()) {
+				t.Errorf("%s = %s: %v", key, value, err)
+			}
+		}
+	}
 }

@@ -34,6 +34,9 @@ type Options struct {
 	// everything that listens on its loopback and in abstract sockets. Otherwise it
 	// has a separate network, for which slirp4netns is needed.
 	HostNetwork bool
+	// NoNetwork gives it a separate network that leads nowhere: it pulls nothing, and
+	// RUN steps reach nothing but themselves. slirp4netns is not needed.
+	NoNetwork bool
 	// Keep is how much of the cache stays when the engine is closed, in bytes; 0 is
 	// [DefaultKeep]. Each further daemon at the same time keeps a quarter of it.
 	// While a daemon runs it deletes what exceeds Keep, and what leaves less than

@@ -66,7 +66,10 @@ func start(ctx context.Context, binary string, opts Options) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{binary: binary, done: make(chan struct{})}
-	if !opts.HostNetwork {
+	switch {
+	case opts.NoNetwork:
+		d.network = &network{}
+	case !opts.HostNetwork:
 		if d.network, err = findNetwork(); err != nil {
 			return nil, err
 		}

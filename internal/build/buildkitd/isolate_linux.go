@@ -17,9 +17,9 @@ var slirpGateway = net.IPv4(10, 0, 2, 2)
 
 // Isolate takes the way out from the daemon's network, so that what shares it
 // reaches nothing else. restore gives it back. A daemon with the host's network is
-// left as it is, and so is a nil one.
+// left as it is, and so is one without a way out, and a nil one.
 func (d *Daemon) Isolate() (restore func() error, err error) {
-	if d == nil || d.network == nil {
+	if d == nil || d.network == nil || d.network.program == "" {
 		return func() error { return nil }, nil
 	}
 	if err := d.route(unix.RTM_DELROUTE, 0); err != nil {
@@ -35,7 +35,12 @@ func (d *Daemon) Isolate() (restore func() error, err error) {
 
 // route changes the default route of the engine's network namespace.
 func (d *Daemon) route(kind uint16, flags uint16) error {
-	space, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", d.process.Pid))
+	return inside(d.process.Pid, func() error { return ask(routeMessage(kind, flags, slirpGateway)) })
+}
+
+// inside does something in the network namespace of a process.
+func inside(pid int, do func() error) error {
+	space, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
 	if err != nil {
 		return err
 	}
@@ -47,9 +52,25 @@ func (d *Daemon) route(kind uint16, flags uint16) error {
 			done <- err
 			return
 		}
-		done <- changeRoute(routeMessage(kind, flags, slirpGateway))
+		done <- do()
 	}()
 	return <-done
+}
+
+// loopbackUp is a request to switch the loopback on, which is always the first
+// interface of a namespace. rtnetlink(7)
+func loopbackUp() []byte {
+	order := binary.NativeEndian
+	m := make([]byte, unix.SizeofNlMsghdr+unix.SizeofIfInfomsg)
+	order.PutUint32(m, uint32(len(m)))
+	order.PutUint16(m[4:], unix.RTM_NEWLINK)
+	order.PutUint16(m[6:], unix.NLM_F_REQUEST|unix.NLM_F_ACK)
+	order.PutUint32(m[8:], 1)
+	link := m[unix.SizeofNlMsghdr:]
+	order.PutUint32(link[4:], 1)
+	order.PutUint32(link[8:], unix.IFF_UP)
+	order.PutUint32(link[12:], unix.IFF_UP)
+	return m
 }
 
 // routeMessage is a request about the default route by a gateway. rtnetlink(7)
@@ -74,8 +95,8 @@ func routeMessage(kind, flags uint16, gateway net.IP) []byte {
 	return m
 }
 
-// changeRoute sends a request to the kernel and reads its answer.
-func changeRoute(message []byte) error {
+// ask sends a request to the kernel and reads its answer.
+func ask(message []byte) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ const (
 // are neither the host's loopback nor its abstract sockets. slirp4netns, which
 // makes the connections, ends when this process does.
 type network struct {
-	program string
+	program string // slirp4netns; empty if nothing leads out
 	process *exec.Cmd
 	hold    *os.File // slirp4netns ends when this is closed
 }
@@ -62,6 +62,9 @@ func resolver(host []byte) []byte {
 // there. What reads the packets of hostile programs has no rights and sees no
 // files where it can be so confined; else a note says why not.
 func (n *network) connect(ctx context.Context, pid int) (note string, err error) {
+	if n.program == "" {
+		return "", inside(pid, func() error { return ask(loopbackUp()) })
+	}
 	confined := n.start(ctx, pid, "--enable-sandbox", "--enable-seccomp")
 	if confined == nil || ctx.Err() != nil {
 		return "", confined

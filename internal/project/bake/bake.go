@@ -2,10 +2,13 @@
 // https://docs.docker.com/build/bake/reference/
 //
 // buildx's own parser evaluates variables, functions, matrices and references; it
-// reads no file. What it makes of them is merged here as buildx does.
+// reads no file. What it makes of them is merged here as buildx does. What the parser
+// does not understand is asked of the docker client, if there is one.
 package bake
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -13,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/containerd/platforms"
 	"github.com/docker/buildx/bake/hclparser"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclparse"
@@ -23,6 +27,8 @@ import (
 
 // Options say what is read.
 type Options struct {
+	// Dir is the project's folder.
+	Dir string
 	// Files are absolute paths; what is later goes over what is earlier.
 	Files []string
 	// Targets are names of targets and groups; empty is the default group.
@@ -31,6 +37,8 @@ type Options struct {
 	// is refused is empty.
 	Lookup func(name string) (string, bool)
 	Read   func(file string, most int64) ([]byte, error)
+	// Docker is asked about files that are not understood; nil if none is.
+	Docker Client
 }
 
 // Target is one target. Paths are as written, relative to the project's folder;
@@ -42,7 +50,12 @@ type Target struct {
 	Secrets                                   []Secret
 	// SSH are "ID" or "ID=PATHS".
 	SSH []string
+	// Linked says that it is not asked for: a context of another target names it.
+	Linked bool
 }
+
+// Link begins the value of a context that is the result of another target.
+const Link = "target:"
 
 // Secret is a secret of a build: a file, or a variable of whittle's environment.
 type Secret struct{ ID, File, Env string }
@@ -188,8 +201,7 @@ func (e *entries) ToCtyValue() cty.Value {
 
 // Read reads Bake files. Errors are one line and wrap [whittle.ErrUsage]; those that
 // wrap [whittle.ErrLimit], too, are of files that take too much.
-func Read(o Options) ([]Target, error) {
-	shown := filepath.Base(o.Files[0])
+func Read(ctx context.Context, o Options) ([]Target, error) {
 	files := map[string][]byte{}
 	for _, name := range o.Files {
 		text, err := o.Read(name, maxFile)
@@ -198,6 +210,25 @@ func Read(o Options) ([]Target, error) {
 		}
 		files[name] = text
 	}
+	targets, err := o.evaluate(files)
+	if err == nil || errors.Is(err, whittle.ErrLimit) {
+		return targets, err
+	}
+	switch more, asked, failed := o.ask(ctx, files); {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case !asked && failed == nil:
+		return nil, err
+	case failed != nil:
+		return nil, whittle.ErrUsage.Errorf("%w (%w)", err, failed)
+	default:
+		return more, nil
+	}
+}
+
+// evaluate gives the targets of files.
+func (o Options) evaluate(files map[string][]byte) ([]Target, error) {
+	shown := filepath.Base(o.Files[0])
 	c := &config{}
 	if err := bounded(shown, func() error { return parse(c, o, shown, files) }); err != nil {
 		return nil, err
@@ -228,24 +259,54 @@ func Read(o Options) ([]Target, error) {
 		}
 		out = append(out, t.result())
 	}
+	return r.linked(out, shown)
+}
+
+// linked adds the targets that contexts of others name.
+func (r *resolver) linked(out []Target, shown string) ([]Target, error) {
+	for i := 0; i < len(out); i++ {
+		for _, value := range slices.Sorted(maps.Values(out[i].Contexts)) {
+			name, ok := strings.CutPrefix(value, Link)
+			if !ok || slices.ContainsFunc(out, func(t Target) bool { return t.Name == name }) {
+				continue
+			}
+			t, err := r.resolve(name, nil)
+			if err != nil {
+				return nil, whittle.ErrUsage.Errorf("reading %s: %w", shown, err)
+			}
+			one := t.result()
+			one.Linked = true
+			out = append(out, one)
+		}
+	}
 	return out, nil
+}
+
+// builtin are the variables that buildx defines.
+// https://docs.docker.com/build/bake/reference/#built-in-variables
+func builtin() map[string]string {
+	return map[string]string{"BAKE_CMD_CONTEXT": "cwd://", "BAKE_LOCAL_PLATFORM": platforms.Format(platforms.DefaultSpec())}
+}
+
+// syntax parses a file.
+func syntax(name string, text []byte) (*hcl.File, hcl.Diagnostics) {
+	if strings.HasSuffix(name, ".json") {
+		return hclparse.NewParser().ParseJSON(text, filepath.Base(name))
+	}
+	return hclparse.NewParser().ParseHCL(text, filepath.Base(name))
 }
 
 // parse evaluates the files.
 func parse(c *config, o Options, shown string, texts map[string][]byte) error {
 	var files []*hcl.File
 	for _, name := range o.Files {
-		read := hclparse.NewParser().ParseHCL
-		if strings.HasSuffix(name, ".json") {
-			read = hclparse.NewParser().ParseJSON
-		}
-		file, diags := read(texts[name], filepath.Base(name))
+		file, diags := syntax(name, texts[name])
 		if diags.HasErrors() {
 			return failure(shown, diags)
 		}
 		files = append(files, file)
 	}
-	meta, diags := hclparser.Parse(hclparser.MergeFiles(files), hclparser.Opt{LookupVar: o.Lookup, ValidateLabel: func(string) error { return nil }}, c)
+	meta, diags := hclparser.Parse(hclparser.MergeFiles(files), hclparser.Opt{LookupVar: o.Lookup, Vars: builtin(), ValidateLabel: func(string) error { return nil }}, c)
 	if diags.HasErrors() {
 		return failure(shown, diags)
 	}

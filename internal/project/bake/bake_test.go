@@ -19,7 +19,7 @@ func read(t testing.TB, name, text string, lookup func(string) (string, bool), t
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return Read(Options{Files: Find(dir), Targets: targets, Lookup: lookup, Read: whittle.ReadFile})
+	return Read(t.Context(), Options{Dir: dir, Files: Find(dir), Targets: targets, Lookup: lookup, Read: whittle.ReadFile})
 }
 
 func unset(string) (string, bool) { return "", false }

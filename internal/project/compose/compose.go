@@ -9,6 +9,7 @@
 package compose
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,10 +71,13 @@ type Service struct {
 	WorkingDir, User string
 	Healthcheck      *Healthcheck
 	// Mounts are the folders of the container over which folders of this machine are
-	// mounted.
-	Mounts []string
-	// DependsOn are the services that run beside it.
-	DependsOn []string
+	// mounted. Given are other places where compose puts something: volumes, temporary
+	// file systems, configs, secrets that are not at /run/secrets/NAME.
+	Mounts, Given []string
+	// Secrets are those that the container gets at /run/secrets/ID.
+	Secrets []Secret
+	// DependsOn are the services that run beside it, After those that end before.
+	DependsOn, After []string
 }
 
 // Healthcheck is a service's health check. Test is as in an image's
@@ -284,14 +288,18 @@ func (s *stage) service(p *types.Project, name string, lookup func(string) (stri
 		}
 		out.EnvFiles = append(out.EnvFiles, f.Path)
 	}
-	for _, v := range in.Volumes {
-		out.Mounts = append(out.Mounts, v.Target)
-	}
+	out.files(p, in)
 	for _, l := range in.Links {
 		to, _, _ := strings.Cut(l, ":")
 		out.DependsOn = append(out.DependsOn, to)
 	}
-	out.DependsOn = append(out.DependsOn, slices.Sorted(maps.Keys(in.DependsOn))...)
+	for _, on := range slices.Sorted(maps.Keys(in.DependsOn)) {
+		if in.DependsOn[on].Condition == types.ServiceConditionCompletedSuccessfully {
+			out.After = append(out.After, on)
+		} else {
+			out.DependsOn = append(out.DependsOn, on)
+		}
+	}
 	if h := in.HealthCheck; h != nil {
 		out.Healthcheck = &Healthcheck{Test: h.Test}
 		if h.Disable {
@@ -313,6 +321,36 @@ func (s *stage) service(p *types.Project, name string, lookup func(string) (stri
 		out.Build = build(p, in.Build, in.Platform, lookup)
 	}
 	return out
+}
+
+// files adds what a service gets as files: volumes, configs, secrets. A secret whose
+// file is not there is not given.
+func (s *Service) files(p *types.Project, in types.ServiceConfig) {
+	for _, v := range in.Volumes {
+		if v.Type == types.VolumeTypeBind {
+			s.Mounts = append(s.Mounts, v.Target)
+		} else {
+			s.Given = append(s.Given, v.Target)
+		}
+	}
+	for _, t := range in.Tmpfs {
+		place, _, _ := strings.Cut(t, ":")
+		s.Given = append(s.Given, place)
+	}
+	for _, c := range in.Configs {
+		s.Given = append(s.Given, cmp.Or(c.Target, "/"+c.Source))
+	}
+	for _, one := range in.Secrets {
+		from, id := p.Secrets[one.Source], cmp.Or(one.Target, one.Source)
+		id = strings.TrimPrefix(id, "/run/secrets/")
+		if strings.HasPrefix(id, "/") {
+			s.Given = append(s.Given, id)
+			continue
+		}
+		if _, err := os.Lstat(from.File); from.File != "" && err == nil || from.Environment != "" {
+			s.Secrets = append(s.Secrets, Secret{ID: id, File: from.File, Env: from.Environment})
+		}
+	}
 }
 
 // build converts a service's build.

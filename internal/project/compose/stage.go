@@ -286,7 +286,7 @@ func (s *stage) reduce(d *document, services *yaml.Node) error {
 			return d.failure(name, fmt.Errorf("more than %d services", maxServices))
 		}
 		kept = append(kept, name, one)
-		keep(one, "build", "image", "command", "entrypoint", "environment", "env_file", "working_dir", "user", "healthcheck", "depends_on", "links", "extends", "profiles", "platform", "volumes")
+		keep(one, "build", "image", "command", "entrypoint", "environment", "env_file", "working_dir", "user", "healthcheck", "depends_on", "links", "extends", "profiles", "platform", "volumes", "tmpfs", "secrets", "configs")
 		mounts(get(one, "volumes"))
 		keep(get(one, "build"), "context", "dockerfile", "dockerfile_inline", "target", "args", "additional_contexts", "secrets", "ssh", "platforms", "cache_from", "cache_to")
 		keep(get(one, "healthcheck"), "test", "interval", "timeout", "start_period", "retries", "disable")
@@ -344,8 +344,8 @@ func chains(services *yaml.Node) error {
 	return nil
 }
 
-// mounts leaves of a service's volumes the places over which folders of this machine
-// are mounted. Where these are is not asked.
+// mounts leaves of a service's volumes their places in the container, and whether
+// folders of this machine are mounted there. Where these are is not asked.
 // https://docs.docker.com/reference/compose-file/services/#volumes
 func mounts(n *yaml.Node) {
 	if n == nil || n.Kind != yaml.SequenceNode {
@@ -353,23 +353,28 @@ func mounts(n *yaml.Node) {
 	}
 	var out []*yaml.Node
 	for _, one := range n.Content {
-		target := ""
+		target, bound := "", false
 		if one.Kind == yaml.ScalarNode {
 			from, rest, _ := strings.Cut(one.Value, ":")
 			if strings.HasPrefix(from, "${") { // its default may have a colon
 				_, rest, _ = strings.Cut(strings.TrimPrefix(one.Value, from), "}")
 				_, rest, _ = strings.Cut(rest, ":")
 			}
-			if target, _, _ = strings.Cut(rest, ":"); !strings.ContainsAny(from[:min(1, len(from))], "./~$") {
-				target = ""
+			target, _, _ = strings.Cut(rest, ":")
+			if bound = strings.ContainsAny(from[:min(1, len(from))], "./~$"); target == "" {
+				target, bound = from, false // an anonymous volume
 			}
-		} else if kind := get(one, "type"); kind != nil && kind.Value == "bind" && get(one, "target") != nil {
-			target = get(one, "target").Value
+		} else if kind := get(one, "type"); kind != nil && get(one, "target") != nil {
+			target, bound = get(one, "target").Value, kind.Value == "bind"
 		}
 		if target == "" || strings.Contains(target, "$") {
 			continue
 		}
-		out = append(out, &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{scalar("type"), scalar("bind"), scalar("source"), scalar("/"), scalar("target"), scalar(target)}})
+		volume := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{scalar("type"), scalar("volume"), scalar("target"), scalar(target)}}
+		if bound {
+			volume.Content = []*yaml.Node{scalar("type"), scalar("bind"), scalar("source"), scalar("/"), scalar("target"), scalar(target)}
+		}
+		out = append(out, volume)
 	}
 	n.Content = out
 }

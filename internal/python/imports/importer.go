@@ -290,7 +290,7 @@ func (im *Importer) loadAs(n *Node, main bool) {
 		}
 		guarded := imp.Context&source.Guarded != 0
 		switch {
-		case runs == source.No:
+		case runs == source.No || slices.ContainsFunc(imp.Found, func(name string) bool { return !im.Finder.Metadata(name) }):
 		case imp.Context&source.Lazy != 0:
 			n.Later = append(n.Later, imp)
 		case guarded:

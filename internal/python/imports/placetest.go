@@ -7,6 +7,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/source/presence"
 )
 
 // tests evaluates conditions of one module that are about paths, variables of
@@ -35,10 +36,10 @@ func (t tests) holds(text string, depth int) source.Truth {
 	if text == "__package__ is None" && !t.n.bound("__package__") {
 		return source.TruthOf(t.n.Name == "__main__")
 	}
-	if left, right, ok := splitTest(text, "or"); ok {
+	if left, right, ok := presence.Cut(text, "or"); ok {
 		return source.Not(both(source.Not(t.holds(left, depth+1)), source.Not(t.holds(right, depth+1))))
 	}
-	if left, right, ok := splitTest(text, "and"); ok {
+	if left, right, ok := presence.Cut(text, "and"); ok {
 		return both(t.holds(left, depth+1), t.holds(right, depth+1))
 	}
 	if rest, ok := strings.CutPrefix(text, "not "); ok {
@@ -102,28 +103,6 @@ func (t tests) findable(text string) source.Truth {
 	return source.TruthOf((found != Missing) != (m[2] == " is None" || m[2] == " == None"))
 }
 
-// splitTest cuts a test at the first of a word that stands outside brackets
-// and strings.
-func splitTest(text, word string) (left, right string, ok bool) {
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '\\':
-			i++
-		case c == '\'':
-			quoted = !quoted
-		case quoted:
-		case strings.IndexByte("([{", c) >= 0:
-			depth++
-		case strings.IndexByte(")]}", c) >= 0:
-			depth--
-		case depth == 0 && c == ' ' && strings.HasPrefix(text[i+1:], word+" "):
-			return text[:i], text[i+len(word)+2:], true
-		}
-	}
-	return "", "", false
-}
-
 // enclosed is what stands in brackets that are all of a test.
 func enclosed(text, open string) (string, bool) {
 	rest, ok := strings.CutPrefix(text, open)
@@ -148,7 +127,7 @@ func enclosed(text, open string) (string, bool) {
 // comparison evaluates equality and membership of strings.
 func (t tests) comparison(text string) (source.Truth, bool) {
 	for _, op := range []string{"not in", "in", "==", "!="} {
-		left, right, ok := splitTest(text, op)
+		left, right, ok := presence.Cut(text, op)
 		if !ok {
 			continue
 		}

@@ -66,6 +66,8 @@ type Import struct {
 	// In is the outermost function that has the statement, as in [Effect];
 	// empty for what runs at import.
 	In string
+	// Found are distributions without whose metadata it does not run.
+	Found []string
 }
 
 // Try is a part of a try statement that catches ImportError or something
@@ -112,6 +114,9 @@ const (
 	// Broad, of imports: in the body of a try with a handler of SyntaxError or
 	// something broader that does not end by raising.
 	Broad
+	// Asked, of imports: behind a test at the top of the module that ends the
+	// program with an error, or the test, where the module is not there.
+	Asked
 )
 
 // Condition is the test of an if, elif, else, while or conditional expression

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"whittle.dev/whittle/internal/python/source/presence"
 	"whittle.dev/whittle/internal/python/source/syntax"
 )
 
@@ -19,7 +20,7 @@ const (
 // not be read is said in Broken.
 func Scan(src []byte) *Facts {
 	s := &scan{lexer: NewLexer(src), out: &Facts{}, names: map[string]bool{}, checking: map[string]bool{"TYPE_CHECKING": true},
-		imported: map[string]bool{}, namesAt: map[string]int{}, calledNames: map[string]bool{}}
+		imported: map[string]bool{}, flags: presence.Flags{}, namesAt: map[string]int{}, calledNames: map[string]bool{}}
 	if bytes.HasPrefix(src, []byte("#!")) {
 		line, _, more := bytes.Cut(src[:min(len(src), 4096)], []byte("\n"))
 		if s.out.Shebang = string(line); more {
@@ -27,6 +28,7 @@ func Scan(src []byte) *Facts {
 		}
 	}
 	s.starter = bytes.Contains(src, []byte("subprocess")) || bytes.Contains(src, []byte("exec")) && bytes.Contains(src, []byte("os"))
+	s.probes = bytes.Contains(src, []byte("find_spec")) || bytes.Contains(src, []byte("find_loader"))
 	for s.lexer.Next() {
 		s.logicalLine()
 	}
@@ -95,6 +97,10 @@ type scan struct {
 	localsOf string
 	starter  bool
 	looked   int // bytes, by [asker.earlier]
+	// flags are names that say what is there; probes says that the text looks for
+	// modules.
+	flags  presence.Flags
+	probes bool
 }
 
 // block is one open block: the statements that are indented below a header.
@@ -111,6 +117,9 @@ type block struct {
 	conditions     []Condition
 	// ends says that the last statement raises.
 	ends bool
+	// exit is how the last statement leaves it, guards are what is there.
+	exit   exit
+	guards []guard
 	// loop are the words after a for, over the strings that it goes through.
 	loop []Token
 	over []string
@@ -131,6 +140,12 @@ type chain struct {
 	handlers     []handler
 	function     int
 	number       int // of a try
+	// exits are how the clauses are left; flags and found what a try sets and asks,
+	// kept what is known behind a with.
+	exits []exit
+	flags []flagged
+	found []found
+	kept  []guard
 }
 
 // facts is a range of imports, calls and effects.
@@ -139,6 +154,9 @@ type facts struct{ imports, calls, effects [2]int }
 type handler struct {
 	facts
 	catches, ends, broad bool
+	// unfound: it catches that a distribution is not installed.
+	unfound bool
+	exit    exit
 }
 
 func (s *scan) current() *block {
@@ -182,13 +200,19 @@ func (s *scan) close(b *block) {
 		return
 	}
 	c.allEnd = c.allEnd && b.ends
+	c.exits = append(c.exits, b.exit)
 	switch b.keyword {
 	case "try":
+		c.kept = b.guards
 		s.until(&c.body)
 	case "except":
 		h := &c.handlers[len(c.handlers)-1]
 		s.until(&h.facts)
-		h.ends = b.ends
+		h.exit, h.ends = b.exit, b.ends && (b.exit != skips || b.function == 0)
+	case "with":
+		if b.context&Guarded == 0 {
+			c.kept = b.guards
+		}
 	case "else":
 		if c.keyword == "try" {
 			s.until(&c.orelse)
@@ -294,7 +318,7 @@ func (s *scan) compound(t []Token, indent int, keyword string) {
 		return
 	}
 	up := *s.current()
-	b := block{indent: indent, keyword: keyword, function: up.function, class: up.class, context: up.context, conditions: up.conditions, in: up.in}
+	b := block{indent: indent, keyword: keyword, function: up.function, class: up.class, context: up.context, conditions: up.conditions, in: up.in, guards: up.guards}
 	head := t[1:colon]
 	s.calls().expression(head, &up)
 	if keyword != "def" && keyword != "class" {
@@ -355,7 +379,7 @@ func (s *scan) clause(t []Token, c *chain, indent int, keyword string) {
 		return
 	}
 	up := *s.current()
-	b := block{indent: indent, keyword: keyword, function: up.function, class: up.class, context: up.context, conditions: up.conditions, in: up.in, chain: c}
+	b := block{indent: indent, keyword: keyword, function: up.function, class: up.class, context: up.context, conditions: up.conditions, in: up.in, guards: up.guards, chain: c}
 	head := t[1:colon]
 	s.calls().expression(head, &up)
 	at := facts{[2]int{len(s.out.Imports)}, [2]int{len(s.out.Calls)}, [2]int{len(s.out.Effects)}}
@@ -373,7 +397,8 @@ func (s *scan) clause(t []Token, c *chain, indent int, keyword string) {
 		c.orelse = at
 	case keyword == "except":
 		catches := s.catches(head)
-		c.handlers = append(c.handlers, handler{facts: at, catches: catches, broad: s.catchesAny(head, "SyntaxError", "Exception", "BaseException")})
+		c.handlers = append(c.handlers, handler{facts: at, catches: catches, broad: s.catchesAny(head, "SyntaxError", "Exception", "BaseException"),
+			unfound: s.catchesAny(head, "PackageNotFoundError", "DistributionNotFound")})
 		if !catches { // whether something else fails is not known
 			b.conditions = with(b.conditions, Condition{Text: "except"})
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // sourceVersion is the first byte of a source in binary form.
-const sourceVersion = 11
+const sourceVersion = 12
 
 // SourceFormat names the binary form of a [Source]. What keeps sources names
 // them by it: those of another form are not read.
@@ -30,6 +30,7 @@ func (s *Facts) AppendBinary(b []byte) ([]byte, error) {
 		w.conditions(imp.Conditions)
 		w.tries(imp.Tries)
 		w.str(imp.In)
+		w.list(imp.Found)
 	}
 	w.int(len(s.Calls))
 	for i := range s.Calls {
@@ -81,6 +82,7 @@ func (s *Facts) UnmarshalBinary(b []byte) error {
 		imp.Conditions = r.conditions()
 		imp.Tries = r.tries()
 		imp.In = r.str()
+		imp.Found = r.list()
 		s.Imports = append(s.Imports, imp)
 	}
 	for range r.count() {

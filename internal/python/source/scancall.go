@@ -1,6 +1,10 @@
 package source
 
-import "strings"
+import (
+	"strings"
+
+	"whittle.dev/whittle/internal/python/source/presence"
+)
 
 // expression looks for calls and walruses among tokens.
 func (cs calls) expression(t []Token, b *block) {
@@ -31,7 +35,7 @@ func (cs calls) expression(t []Token, b *block) {
 // wanted are the calls that checks ask for, by the last part of their names.
 var wanted = NameSet(`ZoneInfo gettz setlocale open mkdir makedirs run Popen call check_call check_output system which
 	connect create_engine FileHandler RotatingFileHandler TimedRotatingFileHandler basicConfig setdefault
-	Celery config_from_object run_path run_module find_library CDLL PyDLL LoadLibrary dlopen _dlopen`)
+	Celery config_from_object include run_path run_module find_library CDLL PyDLL LoadLibrary dlopen _dlopen`)
 
 // replacing are the calls by which another program takes the place of this
 // one; they count whatever their arguments are.
@@ -60,7 +64,7 @@ func (cs calls) call(t []Token, i int, b *block) {
 	if name == "Celery" {
 		args = cs.s.keyword(rest, t[i+1].Depth, "include")
 	}
-	if len(args) == 0 && !replacing[name] || name == "setdefault" && args[0] != "DJANGO_SETTINGS_MODULE" {
+	if len(args) == 0 && !replacing[name] || name == "setdefault" && args[0] != "DJANGO_SETTINGS_MODULE" || name == "include" && !IsDotted(args[0]) {
 		return
 	}
 	start := i
@@ -197,7 +201,9 @@ func (cs calls) dynamic(t []Token, i int, name string, b *block) {
 	if c := cs.conditions(t, b); len(c) > len(b.conditions) {
 		imp.Conditions = c[len(b.conditions):]
 	}
-	cs.s.bindings().add(imp, b)
+	if cs.s.bindings().add(imp, b); name == "importorskip" {
+		b.guard([]presence.Guard{{Module: imp.Module}}, leaves)
+	}
 }
 
 // ownPackage says that the package argument is the module's own.

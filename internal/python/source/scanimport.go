@@ -31,7 +31,7 @@ func (bs bindings) simple(t []Token) {
 // one takes one simple statement.
 func (bs bindings) one(t []Token) {
 	b := bs.s.current()
-	b.ends = false
+	b.ends, b.exit = false, goesOn
 	if len(t) > 2 && t[0].Kind == NameToken && bs.s.is(t[0], "lazy") && (bs.s.is(t[1], "import") || bs.s.is(t[1], "from")) {
 		bs.lazyImport(t[1:], b) // PEP 810: nothing is imported before the name is used
 		return
@@ -62,6 +62,8 @@ func (bs bindings) one(t []Token) {
 		case "pass", "return", "del", "break", "continue", "nonlocal", "assert":
 		}
 	}
+	b.exit = bs.exitOf(t)
+	bs.notes(t, b)
 	bs.assign(t)
 	if bs.s.starter {
 		asker{bs.s}.local(t, b)
@@ -207,6 +209,7 @@ func (bs bindings) add(imp Import, b *block) {
 	if b.function > 0 {
 		imp.In = b.in
 	}
+	b.guarded(&imp)
 	imp.Conditions = append(slices.Clip(b.conditions), imp.Conditions...)
 	if len(imp.Conditions) == 0 {
 		imp.Conditions = nil

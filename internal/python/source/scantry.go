@@ -8,6 +8,16 @@ func (s *scan) finish(c *chain) {
 		return
 	}
 	s.current().ends = c.allEnd && (c.hasElse || c.keyword == "with" || c.keyword == "try")
+	s.current().exit = goesOn
+	if c.hasElse || c.keyword == "with" || c.keyword == "try" {
+		for i, e := range c.exits {
+			if i == 0 {
+				s.current().exit = e
+			}
+			s.current().exit = worse(s.current().exit, e)
+		}
+	}
+	s.bindings().guards(c)
 	if c.keyword != "try" {
 		return
 	}

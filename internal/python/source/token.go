@@ -27,6 +27,9 @@ type Token struct {
 	Kind       tokenKind
 }
 
+// Line is where it starts, from 1.
+func (t Token) Line() int { return int(t.line) }
+
 // marks say what a logical line has, so that nobody looks for it in vain.
 type marks uint8
 

@@ -69,6 +69,9 @@ func (p *Pass) Dir(in *dockerfile.Instruction) string {
 	if p.Config == nil || slices.ContainsFunc(p.Recipe.Chain(), func(o *dockerfile.Instruction) bool { return o.Keyword == "WORKDIR" }) {
 		return ""
 	}
+	if p.IsStatic() && !slices.Contains(atRoot, p.StaticBase().Name) {
+		return "" // the base's own
+	}
 	return path.Join("/", p.Config.Config.WorkingDir)
 }
 

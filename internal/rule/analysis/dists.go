@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
@@ -20,7 +20,7 @@ import (
 type Dists struct {
 	graph    *python.Graph
 	usages   []Usage
-	declares *project.Declared
+	declares *manifest.Declared
 	root     whittle.Root
 	ledger   *whittle.Ledger
 	owner    []whittle.Owner
@@ -59,11 +59,11 @@ func (ds *Dists) IsApplication(d *python.Distribution) bool {
 
 // Declarations are all requirements that the project declares, those for running
 // first. Without the project's files they are those in the application's metadata.
-func (ds *Dists) Declarations() []*project.Dependency {
-	var out []*project.Dependency
+func (ds *Dists) Declarations() []*manifest.Dependency {
+	var out []*manifest.Dependency
 	if ds.declares != nil {
 		for i := range ds.declares.Dependencies {
-			if d := &ds.declares.Dependencies[i]; d.Kind <= project.Development {
+			if d := &ds.declares.Dependencies[i]; d.Kind <= manifest.Development {
 				out = append(out, d)
 			}
 		}
@@ -75,7 +75,7 @@ func (ds *Dists) Declarations() []*project.Dependency {
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b *project.Dependency) int { return int(a.Kind) - int(b.Kind) })
+	slices.SortStableFunc(out, func(a, b *manifest.Dependency) int { return int(a.Kind) - int(b.Kind) })
 	return out
 }
 
@@ -127,13 +127,13 @@ func (ds *Dists) Requested() []int {
 
 // Declared are the dependencies that the project declares for running, in general
 // or in an extra.
-func (ds *Dists) Declared() []*project.Dependency {
-	var out []*project.Dependency
+func (ds *Dists) Declared() []*manifest.Dependency {
+	var out []*manifest.Dependency
 	if ds.declares == nil {
 		return nil
 	}
 	for i := range ds.declares.Dependencies {
-		if d := &ds.declares.Dependencies[i]; d.Kind == project.Runtime || d.Kind == project.Optional {
+		if d := &ds.declares.Dependencies[i]; d.Kind == manifest.Runtime || d.Kind == manifest.Optional {
 			out = append(out, d)
 		}
 	}
@@ -302,8 +302,8 @@ const maxSource = 4 << 20
 var extraMarker = regexp.MustCompile(`\bextra\s*==\s*['"]([^'"]+)['"]`)
 
 // extrasOf are the requirements of the extras of an installed distribution.
-func extrasOf(d *python.Distribution) []*project.Dependency {
-	var out []*project.Dependency
+func extrasOf(d *python.Distribution) []*manifest.Dependency {
+	var out []*manifest.Dependency
 	for _, text := range d.Metadata.RequiresDist {
 		m := extraMarker.FindStringSubmatch(text)
 		r, err := pep.ParseRequirement(text)
@@ -311,7 +311,7 @@ func extrasOf(d *python.Distribution) []*project.Dependency {
 			continue
 		}
 		line, _, _ := strings.Cut(text, ";")
-		out = append(out, &project.Dependency{Requirement: r, Text: strings.TrimSpace(line), File: d.Record + "/METADATA", Kind: project.Optional, Extra: m[1]})
+		out = append(out, &manifest.Dependency{Requirement: r, Text: strings.TrimSpace(line), File: d.Record + "/METADATA", Kind: manifest.Optional, Extra: m[1]})
 	}
 	return out
 }

@@ -7,7 +7,7 @@ import (
 	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/dockerfile/ignore"
-	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/python"
 )
 
@@ -34,7 +34,7 @@ type Facts struct {
 	// Files is the project's folder, which is the build context.
 	Files fs.FS
 	// Declared are the dependencies that the project's files declare.
-	Declared *project.Declared
+	Declared *manifest.Declared
 	// Names finds the distribution of a module.
 	Names *python.Names
 	// Graph has the installed distributions and their requirements. Usage is how

@@ -2,11 +2,13 @@ package analysis
 
 import (
 	"cmp"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/shell"
 )
@@ -66,16 +68,34 @@ func (p *Pass) LayerNames(layers []int) string {
 }
 
 // Quoted is a path of the image as a word of the shell of a group's RUN, at its
-// place during that RUN. If the base image's tag may later have another version of
-// Python, the version in the path is a pattern.
+// place during that RUN. The version of Python in the path is a pattern, so that the
+// command goes on to work with another base image, unless the Dockerfile has such a path
+// of its own.
 func (p *Pass) Quoted(g *Group, at string) string {
 	word := shell.Quote(g.Install.Path(at))
 	version := libPython.FindString(word)
-	if version == "" || strings.Contains(string(p.Dockerfile.Source), version) || p.Recipe.PinsPython(g.Install.Run.Stage, strings.Trim(version, "/python")) {
+	if version == "" || strings.Contains(string(p.Dockerfile.Source), version) {
 		return word
 	}
 	if glob := strings.Replace(word, version, "/python3.*/", 1); !strings.HasPrefix(word, "'") {
 		return glob
+	}
+	return word
+}
+
+// Relative is what Quoted gives, from the working directory of the group's RUN if the
+// path is below it, and no command changes it.
+func (p *Pass) Relative(g *Group, at string) string {
+	word, run := p.Quoted(g, at), g.Install.Run
+	dir := p.Recipe.Last(run, "WORKDIR")
+	script, err := run.Shell()
+	if err != nil || dir == "" || dir == "/" || strings.Contains(dir, "$") || slices.ContainsFunc(script.Commands(), func(c dockerfile.Command) bool {
+		return c.Name() == "" && len(c.Words) > 0 || slices.Contains([]string{"cd", "pushd", "popd", "eval", "source", "."}, c.Name())
+	}) {
+		return word
+	}
+	if rest, ok := strings.CutPrefix(word, path.Clean(dir)+"/"); ok && !strings.HasPrefix(rest, "-") {
+		return rest
 	}
 	return word
 }

@@ -19,6 +19,9 @@ type Layers struct {
 	owner    []whittle.Owner // indexed like the ledger's items
 	packages []distro.Installed
 	steps    []whittle.Step
+	// files has, for the layers that were asked about, the files with bytes by folder,
+	// at any depth. There may be as many findings as files, and each asks.
+	files map[int]map[string]int
 }
 
 // Wasted are the wasted items with a cause, by the layer that hides them and by the
@@ -187,14 +190,7 @@ func (ls *Layers) Places(items []int) []whittle.Evidence {
 
 // rolled combines the items of whole folders of one layer.
 func (ls *Layers) rolled(layer int, items []int) []whittle.Evidence {
-	all := map[string]int{} // files with bytes by folder, at any depth
-	for i := range ls.ledger.Items {
-		if it := &ls.ledger.Items[i]; it.Layer == layer && it.Bytes > 0 {
-			for dir := path.Dir(it.Path); dir != "."; dir = path.Dir(dir) {
-				all[dir]++
-			}
-		}
-	}
+	all := ls.filesBelow(layer)
 	mine := map[string]int{}
 	for _, i := range items {
 		for dir := path.Dir(ls.ledger.Items[i].Path); dir != "."; dir = path.Dir(dir) {
@@ -220,6 +216,26 @@ func (ls *Layers) rolled(layer int, items []int) []whittle.Evidence {
 		out = append(out, *e)
 	}
 	return out
+}
+
+// filesBelow counts the files with bytes of a layer by folder, at any depth.
+func (ls *Layers) filesBelow(layer int) map[string]int {
+	if all, ok := ls.files[layer]; ok {
+		return all
+	}
+	all := map[string]int{}
+	for i := range ls.ledger.Items {
+		if it := &ls.ledger.Items[i]; it.Layer == layer && it.Bytes > 0 {
+			for dir := path.Dir(it.Path); dir != "."; dir = path.Dir(dir) {
+				all[dir]++
+			}
+		}
+	}
+	if ls.files == nil {
+		ls.files = map[int]map[string]int{}
+	}
+	ls.files[layer] = all
+	return all
 }
 
 // LayersOf are the layers of items, lowest first.
@@ -293,13 +309,7 @@ func (ls *Layers) Content(item int) whittle.Content {
 // IsBase says whether a layer belongs to the base image, that is, lies below the
 // first layer that the Dockerfile made. Without a Dockerfile it is false.
 func (ls *Layers) IsBase(layer int) bool {
-	first := -1
-	for i := range ls.steps {
-		if ls.steps[i].Origin != nil && ls.steps[i].Layer >= 0 && (first < 0 || ls.steps[i].Layer < first) {
-			first = ls.steps[i].Layer
-		}
-	}
-	return layer < first
+	return layer < whittle.BaseLayers(ls.steps, len(ls.ledger.Layers))
 }
 
 // isFromContext says that a layer has files of the build context: a COPY or ADD made

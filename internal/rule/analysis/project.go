@@ -12,19 +12,19 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/python/source"
 )
 
 // Project is the view of the files in the project's folder.
 type Project struct {
 	files    fs.FS
-	declared *project.Declared
+	declared *manifest.Declared
 }
 
 // GeneratedFrom says how a file of the project is generated; ok is false for files
 // that people write and for missing ones.
-func (pr *Project) GeneratedFrom(name string) (g project.Generated, ok bool) {
+func (pr *Project) GeneratedFrom(name string) (g manifest.Generated, ok bool) {
 	switch path.Ext(name) {
 	case ".txt", ".in", ".lock", ".toml", ".yml":
 	default:
@@ -39,10 +39,10 @@ func (pr *Project) GeneratedFrom(name string) (g project.Generated, ok bool) {
 	if err != nil {
 		return g, false
 	}
-	if g, ok = project.GeneratedFrom(name, head); ok {
+	if g, ok = manifest.GeneratedFrom(name, head); ok {
 		return g, true
 	}
-	return project.Generated{File: name}, pr.exported(name)
+	return manifest.Generated{File: name}, pr.exported(name)
 }
 
 // exported says that a requirements file looks like an export of a lock file by

@@ -18,4 +18,9 @@ type Rule struct {
 	// Run gives the findings, in any order. It leaves Rule empty, and Saving if it
 	// follows from Change.
 	Run func(*Pass) []whittle.Finding
+	// Static gives the findings that the Dockerfile and the files of the project show
+	// alone: with an image, Run gives each of them, too. It is nil if the rule needs the
+	// image. What it looks at has no layers, no ledger and no packages, and of the
+	// configuration only what the Dockerfile sets.
+	Static func(*Pass) []whittle.Finding
 }

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"whittle.dev/whittle/internal/project"
-	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/manifest"
+	"whittle.dev/whittle/internal/python/source/spelled"
 )
 
 type kindOfText uint8
@@ -102,7 +102,7 @@ func usedTools(image Texts) map[string]bool {
 // onlyDeclares says that a file of the project only declares dependencies.
 func (pr *Project) onlyDeclares(at string) bool {
 	return pr.declared != nil && textKind(at) != sections &&
-		slices.ContainsFunc(pr.declared.Dependencies, func(d project.Dependency) bool { return d.File == at })
+		slices.ContainsFunc(pr.declared.Dependencies, func(d manifest.Dependency) bool { return d.File == at })
 }
 
 // maxPickle bounds the bytes that are read of pickled objects, and maxPickleWords
@@ -183,7 +183,7 @@ func onlyNames(kind kindOfText, text []byte) []byte {
 	case listText:
 		return requirementLine.ReplaceAllFunc(onlyNames(lineText, text), blanks)
 	case pythonText:
-		literals, ok := source.Literals(text)
+		literals, ok := spelled.Literals(text)
 		if !ok {
 			return text
 		}
@@ -206,6 +206,25 @@ func onlyNames(kind kindOfText, text []byte) []byte {
 		return out
 	}
 	return text
+}
+
+// composeFile matches the names of compose files, overrides among them.
+var composeFile = regexp.MustCompile(`^(docker-)?compose[a-z0-9._-]*\.ya?ml$`)
+
+// optionalCommand matches a commented line of a compose file with what a service runs:
+// people take the comment away to run it ("uncomment to run tests").
+var optionalCommand = regexp.MustCompile(`(?m)^[ \t]*#[# \t]*(command|entrypoint)[ \t]*:.*$`)
+
+// withOptional puts the commands of commented services back into the names of a
+// compose file's text.
+func withOptional(at string, names, text []byte) []byte {
+	if !composeFile.MatchString(strings.ToLower(path.Base(at))) {
+		return names
+	}
+	for _, m := range optionalCommand.FindAllIndex(text, -1) {
+		copy(names[m[0]:m[1]], text[m[0]:m[1]])
+	}
+	return names
 }
 
 // requirementLine matches a line of a list of requirements: a requirement with a

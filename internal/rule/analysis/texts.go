@@ -11,7 +11,7 @@ import (
 
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/python"
-	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/source/spelled"
 	"whittle.dev/whittle/internal/recipe"
 )
 
@@ -27,8 +27,8 @@ type Text struct {
 	// starts says that it is Python that starts programs, or imports by name.
 	starts bool
 	// literals are the strings of Python, spelled those that it makes of parts.
-	literals []source.Literal
-	spelled  []source.Spelling
+	literals []spelled.Literal
+	spelled  []spelled.String
 }
 
 // Line is the number of the first line with a word, 0 if there is none.
@@ -58,7 +58,7 @@ func (s *Text) path(part string) bool {
 			from += i + len(part)
 		}
 	}
-	return starts(string(s.text)) || slices.ContainsFunc(s.spelled, func(made source.Spelling) bool { return starts(made.Text) })
+	return starts(string(s.text)) || slices.ContainsFunc(s.spelled, func(made spelled.String) bool { return starts(made.Text) })
 }
 
 // OfImage says that it is of the image's configuration, its Dockerfile or its
@@ -67,7 +67,7 @@ func (s *Text) OfImage() bool { return s.image }
 
 // Contains says that it contains another text.
 func (s *Text) Contains(part string) bool {
-	return bytes.Contains(s.text, []byte(part)) || slices.ContainsFunc(s.spelled, func(made source.Spelling) bool { return strings.Contains(made.Text, part) })
+	return bytes.Contains(s.text, []byte(part)) || slices.ContainsFunc(s.spelled, func(made spelled.String) bool { return strings.Contains(made.Text, part) })
 }
 
 // cachedTexts are the texts of an application; all says that they are complete.
@@ -127,9 +127,12 @@ func textOfFile(p *Pass, at string) (t Text, ok bool) {
 		return t, true
 	}
 	t.text = onlyNames(kind, text)
+	if t.text != nil {
+		t.text = withOptional(at, t.text, text)
+	}
 	if kind == pythonText && t.text != nil {
-		t.spelled = source.Spelled(text)
-		t.literals, _ = source.Literals(text)
+		t.spelled = spelled.Strings(text)
+		t.literals, _ = spelled.Literals(text)
 		t.starts = startsByName.Match(text)
 	}
 	return t, true
@@ -180,6 +183,8 @@ func textOfDockerfile(p *Pass, want func(stage int) bool) Text {
 				keepCommands(p, in, text)
 			case "CMD", "ENTRYPOINT", "HEALTHCHECK", "ENV":
 				copy(text[in.Span.Start:in.Span.End], p.Dockerfile.Source[in.Span.Start:in.Span.End])
+			case "COPY", "ADD":
+				keepDocuments(p, in, text, nil)
 			}
 		}
 	}
@@ -220,6 +225,17 @@ func keepCommands(p *Pass, in *dockerfile.Instruction, text []byte) {
 			copy(text[c.Span.Start:c.Span.End], p.Dockerfile.Source[c.Span.Start:c.Span.End])
 		}
 	}
+	keepDocuments(p, in, text, s.Commands())
+}
+
+// keepDocuments keeps the heredocs of an instruction, which it may write to files,
+// except the one that is its script.
+func keepDocuments(p *Pass, in *dockerfile.Instruction, text []byte, commands []dockerfile.Command) {
+	for _, h := range in.Heredocs {
+		if b := h.Body; !slices.ContainsFunc(commands, func(c dockerfile.Command) bool { return b.Start <= c.Span.Start && c.Span.End <= b.End }) {
+			copy(text[b.Start:b.End], p.Dockerfile.Source[b.Start:b.End])
+		}
+	}
 }
 
 // Texts are the texts of [Pass.AllTexts] that can be read.
@@ -233,22 +249,37 @@ func (p *Pass) Texts() Texts {
 // What only a RUN or a configuration file names is not among them.
 func (p *Pass) StartPrograms() map[string]bool {
 	if p.programs == nil {
-		p.programs = startPrograms(p)
+		p.programs = startPrograms(p, p.Texts())
 	}
 	return p.programs
 }
 
-func startPrograms(p *Pass) map[string]bool {
+// StartedPrograms are those of [Pass.StartPrograms] without the scripts that only people
+// start.
+func (p *Pass) StartedPrograms() map[string]bool {
+	people := p.Unstarted().Files()
+	return startPrograms(p, slices.DeleteFunc(slices.Clone(p.Texts()), func(t Text) bool { return slices.Contains(people, t.file) }))
+}
+
+// StartWords are the words that the image starts with: of ENTRYPOINT, CMD and HEALTHCHECK.
+func (p *Pass) StartWords() []string {
+	if p.Config == nil {
+		return nil
+	}
+	c := &p.Config.Config
+	words := slices.Concat(c.Entrypoint, c.Cmd)
+	if c.Healthcheck != nil {
+		words = append(words, c.Healthcheck.Test...)
+	}
+	return words
+}
+
+func startPrograms(p *Pass, texts Texts) map[string]bool {
 	out := map[string]bool{}
 	if p.Config != nil {
-		c := &p.Config.Config
-		words := slices.Concat(c.Entrypoint, c.Cmd)
-		if c.Healthcheck != nil {
-			words = append(words, c.Healthcheck.Test...)
-		}
-		out = (Texts{{text: []byte(strings.Join(words, "\n"))}}).Programs()
+		out = (Texts{{text: []byte(strings.Join(p.StartWords(), "\n"))}}).Programs()
 	}
-	for _, t := range p.Texts() {
+	for _, t := range texts {
 		base := strings.ToLower(path.Base(t.file))
 		if t.image {
 			continue
@@ -308,8 +339,8 @@ func (s Texts) HasPart(name, pkg string) bool {
 		return !strings.ContainsAny(text, " \t\n") && slices.Contains(parts, name) && !slices.Contains(parts, pkg)
 	}
 	return slices.ContainsFunc(s, func(t Text) bool {
-		return slices.ContainsFunc(t.spelled, func(made source.Spelling) bool { return in(made.Text) }) ||
-			slices.ContainsFunc(t.literals, func(l source.Literal) bool { return in(string(t.text[l.Start:l.End])) })
+		return slices.ContainsFunc(t.spelled, func(made spelled.String) bool { return in(made.Text) }) ||
+			slices.ContainsFunc(t.literals, func(l spelled.Literal) bool { return in(string(t.text[l.Start:l.End])) })
 	})
 }
 
@@ -471,6 +502,14 @@ func firstPart(text string) string {
 // Match says that a text has a match of a pattern.
 func (s Texts) Match(pattern *regexp.Regexp) bool {
 	return slices.ContainsFunc(s, func(t Text) bool {
-		return pattern.Match(t.text) || slices.ContainsFunc(t.spelled, func(made source.Spelling) bool { return pattern.MatchString(made.Text) })
+		return pattern.Match(t.text) || slices.ContainsFunc(t.spelled, func(made spelled.String) bool { return pattern.MatchString(made.Text) })
 	})
 }
+
+// commonWords are names of programs that are also common words: a text that has one need
+// not run the program.
+var commonWords = strings.Fields("file import display compare convert identify stream patch make test animate composite mogrify montage conjure link size split join sort " +
+	"less top free kill watch w info more as ld ar nm strip g++ cc c++ gcc cpp perl python3 python python3-config ps session sq script col look strings")
+
+// IsCommonWord says that the name of a program is also a common word, such as patch.
+func IsCommonWord(name string) bool { return slices.Contains(commonWords, name) }

@@ -43,7 +43,7 @@ func slim(image, version string) (better official, ok bool) {
 
 func bigBases(p *analysis.Pass) []whittle.Finding {
 	st := baseStage(p)
-	if st == nil {
+	if st == nil || p.Ledger == nil {
 		return nil
 	}
 	better, ok := slim(st.BaseResolved, languageVersion(p, st.BaseResolved))
@@ -51,7 +51,7 @@ func bigBases(p *analysis.Pass) []whittle.Finding {
 		return nil
 	}
 	full := surveyed(p, st)
-	if full.names, full.why = full.needs.keep(len(full.needs.blocks) > 0); len(full.names) > 0 && better.codename == "" {
+	if full.names, full.why = full.needs.keep(len(full.needs.blocks) > 0); len(full.names) > 0 && better.codename == "" && !better.exact() {
 		better.codename = debianRelease(p) // names of packages differ between releases
 	}
 	if p.Layers.Bytes(full.items) < analysis.MinBytes {
@@ -240,18 +240,25 @@ type SlimBase struct {
 	// Name is the name of the slim image. From is how the FROM line names it,
 	// empty if it cannot, because the full one is pinned by its digest.
 	Name, From string
+	// Full is how FROM names the full image of the same release, empty where the tag
+	// of the slim one says no more than its own.
+	Full string
 	// Keep are packages of the full image that the image uses, and that have to be
 	// installed in the slim one.
 	Keep []string
-	// Uses say what may need the full image, even with these packages.
-	Uses []string
+	// Install is the RUN that installs them there, InstallAll also those that only
+	// the build uses; empty where there are none.
+	Install, InstallAll string
+	// Uses say what may need the full image, even with these packages. Builds say what
+	// needs it only where the Python packages are installed.
+	Uses, Builds []string
 }
 
 // Slim is the slim variant of an image's base; ok is false if there is none.
 func Slim(f *analysis.Facts) (s SlimBase, ok bool) {
 	p := analysis.New(f)
 	st := baseStage(p)
-	if st == nil {
+	if st == nil || p.Ledger == nil {
 		return s, false
 	}
 	better, ok := slim(st.BaseResolved, languageVersion(p, st.BaseResolved))
@@ -259,18 +266,30 @@ func Slim(f *analysis.Facts) (s SlimBase, ok bool) {
 		return s, false
 	}
 	full := surveyed(p, st)
-	if s.Keep, _ = full.needs.keep(true); len(s.Keep) > 0 && better.codename == "" {
+	all, _ := full.needs.keep(false)
+	if s.Keep, _ = full.needs.keep(true); len(all) > 0 && better.codename == "" && !better.exact() {
 		better.codename = debianRelease(p)
 	}
+	if len(s.Keep) > 0 {
+		s.Install = installText(s.Keep)
+	}
+	if len(all) > 0 {
+		s.InstallAll = installText(all)
+	}
 	s.Name = better.String()
-	s.From, s.Uses = slimInstead(st, s.Name), full.needs.blocks
+	s.From, s.Builds = slimInstead(st, s.Name), full.needs.wheels
+	better.slim = false
+	if name := better.String(); name != st.BaseResolved {
+		s.Full = slimInstead(st, name)
+	}
+	s.Uses = slices.DeleteFunc(slices.Clone(full.needs.blocks), func(b string) bool { return slices.Contains(s.Builds, b) })
 	return s, true
 }
 
 // baseStage is the stage of the image's chain of stages that is based on its
 // base image; nil if that is not known.
 func baseStage(p *analysis.Pass) *dockerfile.Stage {
-	if p.Dockerfile == nil || p.Ledger == nil {
+	if p.Dockerfile == nil {
 		return nil
 	}
 	st, err := p.Dockerfile.Target(p.Target)

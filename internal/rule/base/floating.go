@@ -23,6 +23,7 @@ func FloatingBase() analysis.Rule {
 		Before: "FROM python:slim\n",
 		After:  "FROM python:3.13-slim\n",
 		Run:    floatingBases,
+		Static: staticFloating,
 	}
 }
 
@@ -50,6 +51,27 @@ func floatingBases(p *analysis.Pass) []whittle.Finding {
 		f.Fix = fix
 	}
 	return []whittle.Finding{f}
+}
+
+// staticFloating reports a tag that moves. Which version it is today, only an image says.
+func staticFloating(p *analysis.Pass) []whittle.Finding {
+	st := baseStage(p)
+	if st == nil {
+		return nil
+	}
+	o, ok := parseOfficial(st.BaseResolved)
+	if !ok || !o.floats() {
+		return nil
+	}
+	what := "of " + o.name
+	if o.name == "debian" {
+		what = "of Debian"
+	}
+	return []whittle.Finding{p.At(whittle.Finding{
+		Message: fmt.Sprintf("%s names no version %s, and moves to another one by itself", st.BaseResolved, what),
+		Risk:    whittle.RiskLow, Caution: "newer versions of the language no longer arrive by themselves", Advice: "name the version that is meant",
+		Fingerprint: whittle.Fingerprint("floating-base", st.BaseResolved),
+	}, &st.Head, whittle.Span{})}
 }
 
 // pin is the name with the version that the image has.

@@ -10,7 +10,7 @@ import (
 // it: "3.13", "20". It is empty if the image does not say.
 func languageVersion(p *analysis.Pass, image string) string {
 	o, ok := parseOfficial(image)
-	if !ok || p.Config == nil || p.Ledger.Tree == nil {
+	if !ok || p.Config == nil || p.Ledger == nil || p.Ledger.Tree == nil {
 		return ""
 	}
 	version := ""

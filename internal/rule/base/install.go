@@ -8,6 +8,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/recipe"
+	"whittle.dev/whittle/internal/rule/analysis"
 )
 
 // installing is a command that installs packages of the operating system.
@@ -17,11 +18,13 @@ type installing struct {
 	// manager is "apt", "apk" or "dnf"; names are the positions of the packages' words.
 	manager string
 	names   []int
+	// wrapped says that a script of the project runs the manager, see wrapped.
+	wrapped bool
 }
 
 // readInstalling reads the commands of a RUN that install packages by their names. ok
 // is false if one of them, or the script, cannot be read.
-func readInstalling(in *dockerfile.Instruction) (out []installing, ok bool) {
+func readInstalling(p *analysis.Pass, in *dockerfile.Instruction) (out []installing, ok bool) {
 	if in == nil || in.Keyword != "RUN" || in.JSON {
 		return nil, false
 	}
@@ -43,6 +46,9 @@ func readInstalling(in *dockerfile.Instruction) (out []installing, ok bool) {
 		case isDnf && dnfVerb == "install":
 			i.manager, at = "dnf", dnfAt
 		default:
+			if i, ok := wrapped(p, in, &c); ok {
+				out = append(out, i)
+			}
 			continue
 		}
 		if c.Depth > 0 || slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool { return !w.Literal || strings.ContainsAny(w.Value, "*?[<>~@") }) {

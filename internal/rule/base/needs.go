@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/python/source"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
@@ -22,6 +24,8 @@ type needs struct {
 	// paths of programs and libraries. libraries are those by the names of their libraries, and by shorter names
 	// that may be links to them: libffi.so.8 of libffi.so.8.1.2.
 	programs, paths, libraries map[string]int
+	// numbered are the libraries libNAME.so.N by libNAME.so, see readNumbered.
+	numbered map[string][]string
 	// why says what uses a package, by its position.
 	why map[int]string
 	// running says which packages something uses that runs in the image; others are
@@ -34,6 +38,9 @@ type needs struct {
 	libraryPrograms bool
 	// blocks say what the slim image cannot do even with packages.
 	blocks []string
+	// wheels are those of them that say that a distribution was compiled: where a stage
+	// on the full base installs the packages, the image's own needs no compiler.
+	wheels []string
 }
 
 // findNeeds looks for everything in an image, and in the instructions of the stages
@@ -59,6 +66,9 @@ func newNeeds(p *analysis.Pass, s *analysis.Packages, only []int) *needs {
 		n.only[k] = true
 		for _, i := range s.List[k].Items {
 			n.place(k, p.Ledger.Items[i].Path)
+		}
+		for _, at := range s.List[k].Files { // links among them: gcc, libpq.so
+			n.place(k, at)
 		}
 	}
 	return n
@@ -202,13 +212,21 @@ func (n *needs) sources() {
 		for _, c := range src.Calls {
 			last := c.Func[strings.LastIndexByte(c.Func, '.')+1:]
 			switch {
-			case len(c.Args) == 0:
+			case len(c.Args) == 0 || onOtherSystem(c.Conditions):
 			case slices.Contains(openers, last):
 				n.opened(last, c.Args, at, c.Line)
 			case (own || n.libraryPrograms && !installers[owner.Name]) && slices.Contains(runners, last):
 				n.command(c.Args[0], fmt.Sprintf("/%s:%d", at, c.Line))
 			}
 		}
+	})
+}
+
+// onOtherSystem says that a statement runs on other systems than Linux.
+func onOtherSystem(conditions []source.Condition) bool {
+	linux := source.Runtime{Platform: "linux", OSName: "posix", System: "Linux"}
+	return slices.ContainsFunc(conditions, func(c source.Condition) bool {
+		return !strings.Contains(c.Text, "version") && !strings.Contains(c.Text, "__name__") && c.Holds(linux) == source.No
 	})
 }
 
@@ -261,7 +279,7 @@ func (n *needs) opened(function string, names []string, at string, line int) {
 		}
 		files := []string{name}
 		if function != "CDLL" && function != "PyDLL" && function != "LoadLibrary" {
-			files = append(files, "lib"+name+".so")
+			files = append(files, n.searched(name)...)
 		}
 		for _, file := range files {
 			if k, ok := n.libraries[file]; ok {
@@ -270,6 +288,45 @@ func (n *needs) opened(function string, names []string, at string, line int) {
 		}
 	}
 }
+
+// searched are the names of the files that find_library may find for a name. With
+// glibc it asks ldconfig, which knows libpq.so.5; the link libpq.so, for the linker, is
+// needed only where there is no such file. With musl, find_library asks the linker.
+func (n *needs) searched(name string) (files []string) {
+	link := "lib" + name + ".so"
+	if n.numbered == nil {
+		n.readNumbered()
+	}
+	if files, ok := n.numbered[link]; ok {
+		return files
+	}
+	return []string{link}
+}
+
+// readNumbered finds the libraries with a number in the folders of the loader. Of those
+// of other packages than only there are no names.
+func (n *needs) readNumbered() {
+	n.numbered = map[string][]string{}
+	if slices.ContainsFunc(n.list.List, func(k analysis.Package) bool { return k.Ecosystem == "apk" }) {
+		return
+	}
+	for i := range n.p.Ledger.Tree.Nodes {
+		at := n.p.Ledger.Tree.Nodes[i].Path
+		link, number, ok := strings.Cut(path.Base(at), ".so.")
+		if !ok || number == "" || number[0] < '0' || number[0] > '9' || !loaderFolder.MatchString(path.Dir(at)) {
+			continue
+		}
+		link += ".so"
+		files := n.numbered[link]
+		if _, mine := n.paths[at]; mine {
+			files = append(files, path.Base(at))
+		}
+		n.numbered[link] = files
+	}
+}
+
+// loaderFolder matches the folders that the dynamic loader knows without being told.
+var loaderFolder = regexp.MustCompile(`^(usr/)?(local/)?lib(64)?(/[a-z0-9_]+-linux-gnu[a-z0-9]*)?$`)
 
 // command notes the programs of a command line, which may be a program alone.
 func (n *needs) command(text, by string) {
@@ -288,7 +345,7 @@ func (n *needs) script(s *dockerfile.Script, by string) {
 		first := firstProgram(&c)
 		for i, w := range c.Words {
 			name := path.Base(w.Value)
-			if i != first && (common(name) || strings.Contains(w.Value, "/") && !strings.Contains(w.Value, "bin/") || onlyNames(&c)) {
+			if i != first && (analysis.IsCommonWord(name) || strings.Contains(w.Value, "/") && !strings.Contains(w.Value, "bin/") || onlyNames(&c)) {
 				continue
 			}
 			n.program(name, by)
@@ -334,7 +391,7 @@ func (n *needs) scripts() {
 		base := path.Base(at)
 		e := n.p.Layers.Content(item)
 		entry := &n.p.Indexes[e.Layer].Entries[e.Entry]
-		if n.p.Owner[item].Ecosystem == "pypi" || entry.Mode&0o111 == 0 && path.Ext(base) != ".sh" || entry.Size > maxScript || path.Ext(base) == ".py" {
+		if n.p.Owner[item].Ecosystem == "pypi" || entry.Mode&0o111 == 0 && path.Ext(base) != ".sh" || entry.Size > maxScript || path.Ext(base) == ".py" || isHook(at) {
 			return
 		}
 		text, err := n.p.Root.ReadFile(at, maxScript)
@@ -355,6 +412,9 @@ func (n *needs) scripts() {
 		}
 	})
 }
+
+// isHook says that a file is in a repository of git: only git runs hooks.
+func isHook(at string) bool { return strings.Contains("/"+at, "/.git/") }
 
 // maxScript is the size of the largest script that is read, in bytes.
 const maxScript = 256 << 10
@@ -385,7 +445,7 @@ func (n *needs) named() {
 		return inImage[path.Base(file)] && path.Ext(file) != ".sh" && path.Ext(file) != ".bash"
 	})
 	for name := range texts.Programs() {
-		if !common(name) {
+		if !analysis.IsCommonWord(name) {
 			if k, ok := n.programs[name]; ok && n.why[k] == "" {
 				n.use(k, "the application names the program %s", name)
 			}
@@ -401,7 +461,7 @@ func (n *needs) configured() {
 	c := &n.p.Config.Config
 	for _, words := range [][]string{slices.Concat(c.Entrypoint, c.Cmd), healthcheck(n.p)} {
 		for i, w := range words {
-			if i == 0 || !common(path.Base(w)) && !strings.ContainsAny(w, " \t") {
+			if i == 0 || !analysis.IsCommonWord(path.Base(w)) && !strings.ContainsAny(w, " \t") {
 				n.program(path.Base(w), "what the image starts")
 			} else if strings.ContainsAny(w, " \t") {
 				n.command(w, "what the image starts")
@@ -421,6 +481,30 @@ func healthcheck(p *analysis.Pass) []string {
 // text shows.
 var known = map[string]string{"gitpython": "git", "wand": "libMagickWand", "cairocffi": "libcairo.so.2", "pycairo": "libcairo.so.2"}
 
+// listed are libraries that distributions look for by the names in a list, which no call
+// shows, if the application names a part of theirs.
+// https://docs.djangoproject.com/en/5.2/ref/contrib/gis/install/geolibs/
+var listed = []struct {
+	name, part string
+	libraries  []string
+}{{"django", "django.contrib.gis", []string{"gdal", "geos_c"}}}
+
+// byList notes what a distribution looks for by names in a list.
+func (n *needs) byList(name string) {
+	for _, l := range listed {
+		if l.name != name || !slices.ContainsFunc(n.p.Texts(), func(t analysis.Text) bool { return t.Contains(l.part) }) {
+			continue
+		}
+		for _, library := range l.libraries {
+			for _, file := range n.searched(library) {
+				if k, ok := n.libraries[file]; ok {
+					n.use(k, "%s loads %s", l.part, library)
+				}
+			}
+		}
+	}
+}
+
 // distributions notes what distributions are known to need.
 func (n *needs) distributions() {
 	if n.p.Graph == nil {
@@ -428,8 +512,12 @@ func (n *needs) distributions() {
 	}
 	for i := range n.p.Graph.Distributions {
 		d := &n.p.Graph.Distributions[i]
+		if n.p.Dists.Usage(i) == analysis.Unused {
+			continue
+		}
+		n.byList(d.Name)
 		what, ok := known[d.Name]
-		if !ok || n.p.Dists.Usage(i) == analysis.Unused {
+		if !ok {
 			continue
 		}
 		n.program(what, d.Name)
@@ -478,10 +566,3 @@ func (n *needs) mutual(k int, others []int) bool {
 	}
 	return true
 }
-
-// ambiguousPrograms are names of programs that are also common words, so that
-// an application that contains them need not run the program.
-var ambiguousPrograms = strings.Fields("file import display compare convert identify stream patch make test animate composite mogrify montage conjure link size split join sort " +
-	"less top free kill watch w info more as ld ar nm strip g++ cc c++ gcc cpp perl python3 python python3-config ps session sq script col look strings")
-
-func common(word string) bool { return slices.Contains(ambiguousPrograms, word) }

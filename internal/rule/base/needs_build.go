@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"whittle.dev/whittle/internal/dockerfile"
-	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
@@ -121,20 +120,30 @@ func (n *needs) text(name string) string {
 // Ruby.
 func (n *needs) compiled() {
 	for _, what := range compiledBy(n.p, n.list, -1) {
-		n.blocks = append(n.blocks, what+" was compiled in the image, with what the full base has")
+		block := what + " was compiled in the image, with what the full base has"
+		n.blocks = append(n.blocks, block)
+		if !strings.HasPrefix(what, "/") {
+			n.wheels = append(n.wheels, block)
+		}
 	}
 }
 
 // compiledBy names what was compiled in a layer above the base, or in any of them for
 // -1: distributions that a wheel of this machine alone was made of, modules of node and
-// Ruby.
+// Ruby, by their paths. What a COPY brings was compiled elsewhere.
 func compiledBy(p *analysis.Pass, s *analysis.Packages, layer int) (names []string) {
-	in := func(item int) bool { return layer < 0 || p.Ledger.Items[item].Layer == layer }
+	in := func(item int) bool {
+		of := p.Ledger.Items[item].Layer
+		if by := p.Recipe.Instruction(of); layer < 0 && by != nil && by.Keyword == "COPY" {
+			return false
+		}
+		return layer < 0 || of == layer
+	}
 	compiled := map[string]bool{}
 	if p.Graph != nil {
 		for i := range p.Graph.Distributions {
 			d := &p.Graph.Distributions[i]
-			compiled[d.Name] = slices.ContainsFunc(d.Tags, func(t pep.Tag) bool { return strings.HasPrefix(t.Platform, "linux_") })
+			compiled[d.Name] = d.CompiledHere()
 		}
 	}
 	n := newNeeds(p, s, nil)

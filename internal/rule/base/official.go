@@ -104,3 +104,7 @@ func (o official) floats() bool {
 	}
 	return o.name != "node" && !strings.Contains(o.version, ".")
 }
+
+// exact says that a tag names a release of Python to its last number: its full and its
+// slim image are of the same release of Debian, which hardly ever changes.
+func (o official) exact() bool { return o.name == "python" && strings.Count(o.version, ".") == 2 }

@@ -23,6 +23,7 @@ of packages differ between releases.`,
 		Before: "FROM python:3.11-slim-buster\n",
 		After:  "FROM python:3.11-slim-bookworm\n",
 		Run:    oldReleases,
+		Static: staticReleases,
 	}
 }
 
@@ -31,12 +32,42 @@ of packages differ between releases.`,
 var supportEnded = map[string]string{"wheezy": "2018-05-31", "jessie": "2020-06-30", "stretch": "2022-06-30", "buster": "2024-06-30"}
 
 func oldReleases(p *analysis.Pass) []whittle.Finding {
+	return releaseFindings(p, debianRelease(p))
+}
+
+// numbered are the codenames of Debian's releases by number, as its tags have them.
+var numbered = map[string]string{"7": "wheezy", "8": "jessie", "9": "stretch", "10": "buster"}
+
+// staticReleases reports a release that the tag names.
+func staticReleases(p *analysis.Pass) []whittle.Finding {
 	st := baseStage(p)
 	if st == nil {
 		return nil
 	}
 	o, known := parseOfficial(st.BaseResolved)
-	release := cmp.Or(debianRelease(p), o.codename)
+	if !known || o.alpine != "" {
+		return nil
+	}
+	major, _, _ := strings.Cut(o.version, ".")
+	if o.name != "debian" {
+		major = ""
+	}
+	out := releaseFindings(p, cmp.Or(o.codename, numbered[major]))
+	for i := range out {
+		out[i].Evidence = nil
+		out[i] = p.At(out[i], &st.Head, whittle.Span{})
+	}
+	return out
+}
+
+// releaseFindings reports a release of the base image, empty for the one of its tag.
+func releaseFindings(p *analysis.Pass, release string) []whittle.Finding {
+	st := baseStage(p)
+	if st == nil {
+		return nil
+	}
+	o, known := parseOfficial(st.BaseResolved)
+	release = cmp.Or(release, o.codename)
 	ended, old := supportEnded[release]
 	if !old {
 		return nil

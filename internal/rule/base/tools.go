@@ -22,7 +22,8 @@ func BuildToolsInFinalStage() analysis.Rule {
 		Text: `What is only needed to build something (gcc, make, -dev packages, git) is never used again, and is often the largest part of an image. Build
 in a separate stage and copy the result, or install the tools and remove them in the one RUN that builds, before its layer is made. The fix
 does the latter if one RUN builds. Libraries that what was built loads, and programs that the application runs, stay: the fix names them in
-the installation. If several RUNs build, or the image is based on other stages, there is no fix.`,
+the installation. If no RUN builds, the fix leaves the tools out: what a package of headers has brought and the image uses (libpq5 of
+libpq-dev) is installed instead of it. If several RUNs build, or other stages are based on this one, there is no fix.`,
 		Before: "RUN apt-get update && apt-get install -y gcc libpq-dev && \\\n    pip install psycopg2\n",
 		After:  "RUN apt-get update && apt-get install -y gcc libpq-dev libpq5 && \\\n    pip install psycopg2 && \\\n    apt-get purge -y --auto-remove gcc libpq-dev\n",
 		Run:    buildTools,
@@ -49,7 +50,7 @@ func buildTools(p *analysis.Pass) []whittle.Finding {
 	automatic := automaticPackages(p, s)
 	var tools []int
 	for n := range s.List {
-		if k := &s.List[n]; k.Layer >= 0 && !p.Layers.IsBase(k.Layer) && (analysis.IsBuildTool(k.Name) || isVersionControl(k.Name) && builtWith(p, s, n)) {
+		if k := &s.List[n]; k.Layer >= 0 && !p.Layers.IsBase(k.Layer) && (analysis.IsBuildTool(k.Name) || isVersionControl(k.Name) && (builtWith(p, s, n) || serves(p))) {
 			tools = append(tools, n)
 		}
 	}
@@ -74,8 +75,32 @@ func buildTools(p *analysis.Pass) []whittle.Finding {
 	return out
 }
 
-// builtWith says that a RUN uses a package: somebody may have asked for others to have
-// them at hand.
+// serves says that an image starts a program of its own. In another one, which starts a
+// shell or waits, people work, and somebody may have asked for git to have it at hand.
+func serves(p *analysis.Pass) bool {
+	if p.Config == nil {
+		return false
+	}
+	words := slices.Concat(p.Config.Config.Entrypoint, p.Config.Config.Cmd)
+	if len(words) > 2 && path.Base(words[0]) == "sh" && words[1] == "-c" {
+		words = strings.Fields(strings.TrimPrefix(words[2], "exec "))
+	}
+	for len(words) > 0 && (words[0] == "--" || slices.Contains([]string{"tini", "dumb-init", "catatonit"}, path.Base(words[0]))) {
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		return false
+	}
+	switch name := path.Base(words[0]); name {
+	case "sh", "bash", "ash", "dash", "zsh", "fish", "python", "python3", "ipython", "node", "irb", "psql":
+		return len(words) > 1 && !strings.HasPrefix(words[1], "-")
+	case "sleep", "tail", "cat", "true", "env", "top", "watch", "git", "hg", "svn", "sshd", "code-server", "jupyter", "jupyter-lab":
+		return false
+	}
+	return true
+}
+
+// builtWith says that a RUN uses a package.
 func builtWith(p *analysis.Pass, s *analysis.Packages, k int) bool {
 	t := tooling{p: p, list: s, freed: []int{k}}
 	return slices.ContainsFunc(p.Recipe.Chain(), t.named)
@@ -100,28 +125,51 @@ func (t *tooling) finding() (f whittle.Finding, ok bool) {
 		Advice:      "build in a separate stage and copy the result",
 		Fingerprint: whittle.Fingerprint("build-tools-in-final-stage", append([]string{p.Recipe.LayerText(t.layer)}, names...)...),
 	}
+	if slices.ContainsFunc(t.freed, func(n int) bool { return isVersionControl(t.list.List[n].Name) }) {
+		f.Caution = "a program that compiles at run time needs them, and one that runs git by a name that no text shows"
+	}
 	for i, name := range t.kept {
 		f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, What: name + " stays: " + t.why[i]})
 	}
 	builder, why := t.builder()
-	if builder == nil {
-		f.Advice = cmp.Or(why, f.Advice)
+	switch {
+	case builder == nil:
+		if f.Advice = cmp.Or(why, f.Advice); why == "" {
+			t.leaveOut(&f)
+		}
 		return f, true
-	}
-	if builder == t.in {
+	case builder == t.in:
 		f.Advice += fmt.Sprintf(", or remove the packages at the end of %s, which has built by then", p.Recipe.The(builder))
 	}
 	// What apt leaves of a second update may be more than the tools are.
 	if fix, change, ok := t.fix(builder); ok && change.Plus < p.Layers.Bytes(items) {
-		f.Fix = fix
-		f.Change.Shrink, f.Change.Plus = append(f.Change.Shrink, change.Shrink...), change.Plus
-		row := whittle.Evidence{Layer: t.layer, Files: len(change.Shrink), What: "databases, logs and caches of the package manager, which may become smaller"}
-		for _, c := range change.Shrink {
-			row.Bytes += c.High
-		}
-		f.Evidence = append(f.Evidence, row)
+		t.fixed(&f, fix, change)
 	}
 	return f, true
+}
+
+// leaveOut proposes not to install the tools at all: no RUN of the image builds.
+func (t *tooling) leaveOut(f *whittle.Finding) {
+	fix, names, ok := t.without()
+	if !ok || t.mayUse() {
+		return
+	}
+	f.Advice = "leave " + analysis.List(names) + " out of " + t.p.Recipe.The(t.in) + ": no RUN of the image builds anything"
+	if len(t.kept) > 0 {
+		f.Advice = fmt.Sprintf("install %s instead of %s in %s: no RUN of the image builds anything", analysis.List(t.kept), analysis.List(names), t.p.Recipe.The(t.in))
+	}
+	t.fixed(f, fix, t.bookkeeping(t.in))
+}
+
+// fixed gives a finding its fix, and what that changes besides the tools.
+func (t *tooling) fixed(f *whittle.Finding, fix *whittle.Fix, change whittle.LayerChange) {
+	f.Fix = fix
+	f.Change.Shrink, f.Change.Plus = append(f.Change.Shrink, change.Shrink...), change.Plus
+	row := whittle.Evidence{Layer: t.layer, Files: len(change.Shrink), What: "databases, logs and caches of the package manager, which may become smaller"}
+	for _, c := range change.Shrink {
+		row.Bytes += c.High
+	}
+	f.Evidence = append(f.Evidence, row)
 }
 
 // staying are the packages of the layer that would go with the tools, if nothing used
@@ -159,7 +207,7 @@ func automaticPackages(p *analysis.Pass, s *analysis.Packages) []bool {
 		}
 		names, known := named[k.Layer]
 		if !known {
-			if commands, ok := readInstalling(p.Recipe.Instruction(k.Layer)); ok && len(commands) > 0 {
+			if commands, ok := readInstalling(p, p.Recipe.Instruction(k.Layer)); ok && len(commands) > 0 {
 				names = map[string]bool{}
 				for i := range commands {
 					for _, name := range commands[i].named() {
@@ -233,8 +281,26 @@ func (n *needs) starts() {
 		}
 	}
 	for name := range n.p.StartPrograms() {
-		if !common(name) {
+		if !analysis.IsCommonWord(name) {
 			n.program(path.Base(name), "the application")
 		}
 	}
+	// pip runs git for git+https://, and many a program in ways that no first word shows.
+	code := n.p.Texts().OfProject(isCode)
+	for _, tool := range []string{"git", "hg", "svn"} {
+		if code.Name(tool) {
+			n.program(tool, "the application")
+		}
+	}
+}
+
+// isCode says that a file holds a program, by its extension; scripts need none.
+func isCode(file string) bool {
+	switch path.Ext(file) {
+	case ".py", ".sh", ".bash", ".js", ".mjs", ".cjs", ".ts", ".rb", ".pl", ".php", ".go", ".rs", ".java", ".lua":
+		return true
+	case "":
+		return !slices.Contains([]string{"Dockerfile", "Containerfile", "LICENSE", "README", "Makefile"}, path.Base(file))
+	}
+	return false
 }

@@ -3,6 +3,7 @@ package base
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -75,6 +76,53 @@ func (t *tooling) uses(in *dockerfile.Instruction) usage {
 	return never
 }
 
+// mayUse says that a RUN may use the tools: it runs something of which nobody knows what
+// it does.
+func (t *tooling) mayUse() bool {
+	chain := t.p.Recipe.Chain()
+	return slices.ContainsFunc(chain[max(0, slices.Index(chain, t.in)):], func(in *dockerfile.Instruction) bool {
+		if t.uses(in) != never {
+			return true
+		}
+		commands, ok := recipe.RunCommands(in)
+		return in.Keyword == "RUN" && (!ok || slices.ContainsFunc(commands, func(c recipe.RunCommand) bool { return !t.harmless(in, &c) }))
+	})
+}
+
+// harmless says that a command is of the shell, of the base image or of a package, or
+// installs packages: what else the project brings may build something.
+func (t *tooling) harmless(in *dockerfile.Instruction, c *recipe.RunCommand) bool {
+	name := c.Name()
+	if mayBuild(c.Command) || name == "" && len(c.Words) > 0 || name == "." {
+		return false
+	}
+	if len(c.Words) == 0 || plainPrograms[name] || strings.HasPrefix(name, "python") {
+		return true
+	}
+	if _, ok := wrapped(t.p, in, &c.Command); ok {
+		return true
+	}
+	return slices.ContainsFunc(t.p.Ledger.Tree.Nodes, func(n whittle.Node) bool {
+		return path.Base(n.Path) == name && systemBin.MatchString(n.Path) && n.Item >= 0 && (t.p.Layers.IsBase(n.Layer) || t.p.Layers.OfSystem(n.Item))
+	})
+}
+
+// systemBin matches programs in the folders of the system.
+var systemBin = regexp.MustCompile(`^(usr/)?s?bin/[^/]+$`)
+
+// plainPrograms are of the shell, or of packages that nearly every image has.
+var plainPrograms = words(`: [ addgroup adduser apk apt apt-get cat cd chgrp chmod chown cp cut date dnf dpkg echo exit export false find getent grep groupadd
+	groupmod head id install ln locale-gen ls mkdir mktemp mv printf pwd rm rmdir sed set shift sleep sort stat tail tar tee test touch tr true umask uname uniq unset
+	update-ca-certificates useradd usermod wc yum`)
+
+func words(list string) map[string]bool {
+	out := map[string]bool{}
+	for word := range strings.FieldsSeq(list) {
+		out[word] = true
+	}
+	return out
+}
+
 // named says that the commands of a RUN run one of the tools, or fetch with it.
 func (t *tooling) named(in *dockerfile.Instruction) bool {
 	script, err := in.Shell()
@@ -112,15 +160,10 @@ func mayBuild(c dockerfile.Command) bool {
 // fix removes the tools at the end of the RUN that builds. Tools that another RUN
 // installs are installed there instead.
 func (t *tooling) fix(builder *dockerfile.Instruction) (*whittle.Fix, whittle.LayerChange, bool) {
-	commands, ok := readInstalling(t.in)
-	if !ok || t.p.Libraries == nil || t.in.Stage != builder.Stage || builder.JSON || len(t.in.Flag("mount")) > 0 && t.in != builder || t.takenBeside(builder) {
+	from, ok := t.installed()
+	if !ok || from.wrapped || t.in.Stage != builder.Stage || builder.JSON || len(t.in.Flag("mount")) > 0 && t.in != builder || t.takenBeside(builder) {
 		return nil, whittle.LayerChange{}, false
 	}
-	i := slices.IndexFunc(commands, func(c installing) bool { return len(t.words(&c)) > 0 })
-	if i < 0 || slices.ContainsFunc(commands[i+1:], func(c installing) bool { return len(t.words(&c)) > 0 }) || t.takesMore(&commands[i]) {
-		return nil, whittle.LayerChange{}, false
-	}
-	from := &commands[i]
 	var edits []whittle.Edit
 	if t.in == builder {
 		edits, ok = t.here(from)
@@ -136,6 +179,39 @@ func (t *tooling) fix(builder *dockerfile.Instruction) (*whittle.Fix, whittle.La
 		fix.Title = fmt.Sprintf("remove %s where they are no longer needed", analysis.List(names))
 	}
 	return fix, t.bookkeeping(builder), ok
+}
+
+// installed is the only command that installs tools.
+func (t *tooling) installed() (*installing, bool) {
+	commands, ok := readInstalling(t.p, t.in)
+	if !ok || t.p.Libraries == nil {
+		return nil, false
+	}
+	i := slices.IndexFunc(commands, func(c installing) bool { return len(t.words(&c)) > 0 })
+	if i < 0 || slices.ContainsFunc(commands[i+1:], func(c installing) bool { return len(t.words(&c)) > 0 }) || t.takesMore(&commands[i]) {
+		return nil, false
+	}
+	return &commands[i], true
+}
+
+// without takes the tools out of the RUN that installs them. What the image uses of
+// what came with them takes their place.
+func (t *tooling) without() (fix *whittle.Fix, names []string, ok bool) {
+	from, ok := t.installed()
+	if !ok || t.takenBeside(t.in) || from.virtual() != "" {
+		return nil, nil, false
+	}
+	edits, ok := t.withoutTools(from, t.words(from))
+	if !ok {
+		return nil, nil, false
+	}
+	names = t.wordNames(from)
+	title := "do not install " + analysis.List(names)
+	if len(t.kept) > 0 {
+		title = "install " + analysis.List(t.kept) + " instead of " + analysis.List(names)
+	}
+	fix, ok = t.p.Recipe.Fix(title, edits)
+	return fix, names, ok
 }
 
 // takenBeside says that another stage takes files from this one, or is based on it: it
@@ -340,10 +416,13 @@ func cleaning(in *dockerfile.Instruction, usual string) (out []string) {
 // the file if it installs nothing else. Packages that stay take their place.
 func (t *tooling) withoutTools(c *installing, words []int) ([]whittle.Edit, bool) {
 	if len(words) == len(c.names) && len(t.kept) == 0 {
-		if !onlyInstalls(t.in) {
+		if !onlyInstalls(t.in) || t.fetchesForOthers() {
 			return nil, false
 		}
 		return t.p.Dockerfile.Remove(t.in), true
+	}
+	if len(t.kept) == 0 {
+		return recipe.WithoutWords(t.in, c.Command, words)
 	}
 	var left []string
 	keep := slices.Clone(t.kept)
@@ -355,13 +434,33 @@ func (t *tooling) withoutTools(c *installing, words []int) ([]whittle.Edit, bool
 			left = append(left, c.Words[k].Text)
 		}
 	}
-	if len(keep) > 0 {
-		return nil, false
-	}
 	if slices.IsSorted(texts(c)) {
 		slices.Sort(left)
 	}
-	return t.rewritten(c, left)
+	edits, ok := t.rewritten(c, left)
+	for _, name := range keep {
+		edit, err := c.in.AddToList(c.Command, c.names[0], name)
+		if err != nil {
+			return nil, false
+		}
+		edits = append(edits, edit)
+	}
+	return edits, ok
+}
+
+// fetchesForOthers says that a later RUN may install with the lists that this one has
+// fetched.
+func (t *tooling) fetchesForOthers() bool {
+	if slices.ContainsFunc(cleaning(t.in, ""), func(c string) bool { return strings.Contains(c, "rm ") && strings.Contains(c, "/var/lib/apt/lists") }) {
+		return false
+	}
+	chain := t.p.Recipe.Chain()
+	return slices.ContainsFunc(chain[slices.Index(chain, t.in)+1:], func(in *dockerfile.Instruction) bool {
+		commands, ok := recipe.RunCommands(in)
+		return in.Keyword == "RUN" && (!ok || slices.ContainsFunc(commands, func(c recipe.RunCommand) bool {
+			return slices.Contains([]string{"apt", "apt-get", "aptitude", "apk", "dnf", "yum"}, c.Name())
+		}))
+	})
 }
 
 // texts are the words of a command's packages, as written.

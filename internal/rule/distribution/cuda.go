@@ -20,9 +20,11 @@ func WrongBuildOfWheel() analysis.Rule {
 		Title: "Wheels built for a graphics card in an image that asks for none",
 		Text: `On Linux, the package index's wheels of some distributions are built for CUDA and need its libraries: several gigabytes. Their makers also
 publish builds for the CPU alone, which are a tenth of that. Neither the image's environment nor its base nor the Dockerfile asks for a
-graphics card. There is no fix, because whittle cannot know whether a computer that runs the image has one.`,
+graphics card. The fix names PyTorch's index for the CPU where pip installs PyTorch: a build of the same version there comes after that of the
+package index. It is of medium risk, because whittle cannot know whether a computer that runs the image has a card. Where the requirements
+have hashes or another index, or a lock decides, there is no fix: the advice says what to do.`,
 		Before: "RUN pip install torch\n",
-		After:  "RUN pip install --index-url \"$CPU_WHEELS\" torch\n",
+		After:  "RUN pip install --index-url https://download.pytorch.org/whl/cpu torch\n",
 		Run:    findCUDA,
 	}
 }
@@ -80,7 +82,7 @@ func findCUDA(p *analysis.Pass) []whittle.Finding {
 	// directly.
 	builds := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !cudaBuild(n) && cudaHost(p, n) == "" })
 	if p.Layers.Bytes(items) < analysis.MinBytes || len(builds) == 0 {
-		return nil
+		return tensorflowForCPU(p)
 	}
 	slices.Sort(names)
 	f := whittle.Finding{
@@ -91,6 +93,12 @@ func findCUDA(p *analysis.Pass) []whittle.Finding {
 		Fingerprint: whittle.Fingerprint("wrong-build-of-wheel", names...),
 	}
 	f.Evidence = p.Layers.Places(items)
+	hosts := cpuHosts(p, builds)
+	if fix, runs, by := fromCPUIndex(p, items, hosts); fix != nil {
+		f.Fix, f.Advice = fix, "install "+analysis.List(hosts)+" from "+cpuWheels+" in "+analysis.List(runs)
+	} else if cpuSteps[by] != "" {
+		f.Advice += "; " + cpuSteps[by]
+	}
 	// Other builds also differ in their other files, by about a tenth of these.
 	f.Change.Plus = rest / 10
 	if f.Change.Plus > p.Layers.Bytes(items) {
@@ -99,13 +107,25 @@ func findCUDA(p *analysis.Pass) []whittle.Finding {
 	return []whittle.Finding{f}
 }
 
-// cpuAdvice says where the builds for the CPU of some distributions are.
-func cpuAdvice(p *analysis.Pass, builds []string) string {
-	var names []string
+// cpuHosts are the distributions among builds, or that require them, of which there are
+// builds for the CPU.
+func cpuHosts(p *analysis.Pass, builds []string) (out []string) {
 	for _, n := range builds {
 		if !cudaBuild(n) {
 			n = cudaHost(p, n)
 		}
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// cpuAdvice says where the builds for the CPU of some distributions are.
+func cpuAdvice(p *analysis.Pass, builds []string) string {
+	var names []string
+	for _, n := range cpuHosts(p, builds) {
 		if text := cpuBuilds[n]; text != "" && !slices.Contains(names, text) {
 			names = append(names, text)
 		}

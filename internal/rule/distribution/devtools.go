@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -20,8 +20,9 @@ func DevelopmentTools() analysis.Rule {
 		Text: `Test runners, linters, type checkers, stubs, debuggers, documentation and packaging tools are of no use to what the image runs. They get into
 it if the install asks for them (uv and Poetry install the development group unless they are told not to), if they are declared among the
 dependencies of the application, or if a RUN names them. A tool counts only if nothing that the image starts imports or runs it, no module
-of the project imports it (tests do not count), and no command, setting, script or string names it. An image whose target or start is for
-developers, or that runs a test suite, keeps its tools.`,
+of the project imports it (tests do not count), and no command, setting, script or string names it. What a script names that starts
+containers (docker compose exec web ruff check) is of medium risk: people want it in a container of this image. An image whose target or
+start is for developers, or that runs a test suite, keeps its tools.`,
 		Before: "RUN uv sync --locked\n",
 		After:  "RUN uv sync --locked --no-dev\n",
 		Run:    findDevelopmentTools,
@@ -38,6 +39,9 @@ type developers struct {
 	// said are the texts of the application, imports what its modules import.
 	said    analysis.Texts
 	imports map[string]bool
+	// outside are texts of scripts that start containers: what they name runs there,
+	// because people want it to.
+	outside analysis.Texts
 }
 
 func findDevelopmentTools(p *analysis.Pass) []whittle.Finding {
@@ -50,6 +54,7 @@ func findDevelopmentTools(p *analysis.Pass) []whittle.Finding {
 	if d.said, all = p.ShippedTexts(); !ok || !all {
 		return nil
 	}
+	d.said, d.outside = p.OutsideScripts(d.said)
 	d.sources = slices.DeleteFunc(installSources(p), func(s installSource) bool { return !p.Recipe.Ships(s.run.Stage) })
 	var out []whittle.Finding
 	for _, t := range append(d.declared(), d.named()) {
@@ -96,10 +101,21 @@ func (d *developers) isUsed(i int) bool {
 		used = d.p.Dists.Usage(i) >= analysis.Lazy || slices.ContainsFunc(dist.ImportNames(), func(m string) bool { return d.imports[m] })
 		if !used {
 			_, used = d.said.Naming(dist, commonWords...)
+			used = used || d.outside.Run(analysis.WordsFor(dist))
+			used = used || purposeOf(dist.Name) == "test" && !slices.Contains(testRunners, pep.Normalize(dist.Name)) && d.runsTests()
 		}
 		d.used[i] = used
 	}
 	return used
+}
+
+// runsTests says that something starts tests in the image: their runner's plug-ins and
+// what tests import are then used, too.
+func (d *developers) runsTests() bool {
+	return slices.ContainsFunc(testRunners, func(name string) bool {
+		i, ok := d.p.Graph.Find(name)
+		return ok && d.isUsed(i)
+	})
 }
 
 // isNeeded is isUsed of what tools bring along: its names are no evidence where they
@@ -123,7 +139,7 @@ type tools struct {
 	// asked are the places for developers that the image installs, misplaced the
 	// declarations among those of the application.
 	asked     []place
-	misplaced []*project.Dependency
+	misplaced []*manifest.Dependency
 	// words are those of commands that name the tools.
 	words []namedTool
 }
@@ -161,7 +177,7 @@ func (d *developers) declared() []tools {
 	}
 	// What is declared elsewhere, too, does not go.
 	t.dists = slices.DeleteFunc(t.dists, func(i int) bool {
-		return slices.ContainsFunc(all, func(dep *project.Dependency) bool {
+		return slices.ContainsFunc(all, func(dep *manifest.Dependency) bool {
 			j, ok := d.p.Graph.Find(dep.Name)
 			return ok && j == i && d.isInstalled(dep) && !slices.Contains(places, placeOf(dep)) && !slices.Contains(t.misplaced, dep)
 		})
@@ -177,20 +193,20 @@ func (t *tools) add(i int) {
 
 // isOwn says that a dependency is one of the application: a plain one, or of an
 // extra that is not for developers and that the image installs.
-func (d *developers) isOwn(dep *project.Dependency) bool {
-	if dep.Kind == project.Optional {
+func (d *developers) isOwn(dep *manifest.Dependency) bool {
+	if dep.Kind == manifest.Optional {
 		return !d.isDevelopersPlace(placeOf(dep)) && d.isInstalled(dep)
 	}
-	return dep.Kind == project.Runtime && !d.isDevelopersPlace(placeOf(dep))
+	return dep.Kind == manifest.Runtime && !d.isDevelopersPlace(placeOf(dep))
 }
 
-func (d *developers) isInstalled(dep *project.Dependency) bool {
-	if dep.Kind == project.Development {
+func (d *developers) isInstalled(dep *manifest.Dependency) bool {
+	if dep.Kind == manifest.Development {
 		return slices.Contains(d.askedPlaces(), placeOf(dep))
 	}
 	// A file that has the application's requirements takes the place of one that has
 	// the tools besides.
-	return installsPlace(d.p, d.sources, dep) || dep.Kind == project.Runtime && slices.ContainsFunc(d.askedPlaces(), func(w place) bool {
+	return installsPlace(d.p, d.sources, dep) || dep.Kind == manifest.Runtime && slices.ContainsFunc(d.askedPlaces(), func(w place) bool {
 		other, ok := d.standIn(w.file)
 		return ok && other == dep.File
 	})
@@ -213,7 +229,7 @@ func (d *developers) withoutUsed(t tools) tools {
 			return tools{}
 		}
 	}
-	t.misplaced = slices.DeleteFunc(t.misplaced, func(dep *project.Dependency) bool {
+	t.misplaced = slices.DeleteFunc(t.misplaced, func(dep *manifest.Dependency) bool {
 		i, ok := d.p.Graph.Find(dep.Name)
 		return !ok || !slices.Contains(t.dists, i)
 	})
@@ -247,6 +263,12 @@ func (d *developers) finding(t tools) (f whittle.Finding, ok bool) {
 		f.Message += ": " + whittle.Bytes(size)
 	}
 	d.risk(&f, t.dists, freed)
+	for _, i := range freed {
+		if where, named := d.outside.Naming(&p.Graph.Distributions[i], commonWords...); named {
+			f.Risk = whittle.RiskMedium
+			f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, What: where + " names " + p.Graph.Distributions[i].Name + " for a container that people start"})
+		}
+	}
 	switch {
 	case len(t.words) > 0:
 		d.unname(&f, &t)
@@ -294,6 +316,9 @@ func (d *developers) undeclare(f *whittle.Finding, t *tools) {
 	if len(t.misplaced) > 0 {
 		m := d.move(t.misplaced)
 		advice, patches, ok = append(advice, m.advice), m.patches, m.ok
+		if d.p.Dockerfile != nil && len(d.commands()) == 0 { // a script installs, and may install the group
+			advice, ok = append(advice, "keep that out of what the image installs"), false
+		}
 		for _, to := range m.to {
 			if d.mayInstall(to) && !slices.Contains(drop, to) {
 				drop = append(drop, to)
@@ -323,11 +348,11 @@ func (d *developers) undeclare(f *whittle.Finding, t *tools) {
 
 // droppable are the places for developers that the image installs and that nothing
 // in it needs.
-func (d *developers) droppable(all []*project.Dependency) []place {
+func (d *developers) droppable(all []*manifest.Dependency) []place {
 	places := d.askedPlaces()
 	// Somebody who runs one tool of a place in the image wants the place.
 	places = slices.DeleteFunc(places, func(w place) bool {
-		return slices.ContainsFunc(all, func(dep *project.Dependency) bool {
+		return slices.ContainsFunc(all, func(dep *manifest.Dependency) bool {
 			i, ok := d.p.Graph.Find(dep.Name)
 			return ok && placeOf(dep) == w && purposeOf(dep.Name) != "" && d.isUsed(i)
 		})
@@ -335,7 +360,7 @@ func (d *developers) droppable(all []*project.Dependency) []place {
 	for len(places) > 0 {
 		var dists []int
 		for _, dep := range all {
-			if i, ok := d.p.Graph.Find(dep.Name); ok && slices.Contains(places, placeOf(dep)) && !slices.ContainsFunc(all, func(other *project.Dependency) bool {
+			if i, ok := d.p.Graph.Find(dep.Name); ok && slices.Contains(places, placeOf(dep)) && !slices.ContainsFunc(all, func(other *manifest.Dependency) bool {
 				return pep.Normalize(other.Name) == pep.Normalize(dep.Name) && !slices.Contains(places, placeOf(other)) && d.isInstalled(other)
 			}) {
 				dists = append(dists, i)
@@ -349,7 +374,7 @@ func (d *developers) droppable(all []*project.Dependency) []place {
 		}
 		n := len(places)
 		places = slices.DeleteFunc(places, func(w place) bool {
-			return slices.ContainsFunc(all, func(dep *project.Dependency) bool {
+			return slices.ContainsFunc(all, func(dep *manifest.Dependency) bool {
 				i, ok := d.p.Graph.Find(dep.Name)
 				if !ok || placeOf(dep) != w {
 					return false

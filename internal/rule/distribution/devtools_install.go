@@ -7,8 +7,8 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
@@ -114,7 +114,7 @@ func (d *developers) isDevelopersPlace(w place) bool {
 		if placeOf(dep) != w {
 			continue
 		}
-		if w.file != "" && dep.Kind == project.Runtime {
+		if w.file != "" && dep.Kind == manifest.Runtime {
 			return false
 		}
 		if dep.Developers || w.file != "" && path.Base(w.file) == "Pipfile" {
@@ -180,7 +180,7 @@ func (c *installing) extras() (out []string) {
 	}
 	if c.Has("--all-extras") || c.Tool == "pdm" && slices.Contains(out, ":all") {
 		for _, dep := range c.d.p.Dists.Declarations() {
-			if dep.Kind == project.Optional {
+			if dep.Kind == manifest.Optional {
 				out = append(out, pep.Normalize(dep.Extra))
 			}
 		}
@@ -196,7 +196,7 @@ func (d *developers) extrasWith(names ...string) []string {
 	out := slices.Clone(names)
 	for i := 0; i < len(out); i++ {
 		for _, dep := range d.p.Dists.Declarations() {
-			if dep.Kind != project.Optional || pep.Normalize(dep.Extra) != out[i] || d.p.Declared == nil || pep.Normalize(dep.Name) != pep.Normalize(d.p.Declared.Name) {
+			if dep.Kind != manifest.Optional || pep.Normalize(dep.Extra) != out[i] || d.p.Declared == nil || pep.Normalize(dep.Name) != pep.Normalize(d.p.Declared.Name) {
 				continue
 			}
 			for _, e := range normalized(dep.Extras) {
@@ -217,7 +217,7 @@ func (c *installing) defaults(more string) (out []string) {
 		return g.Default
 	}
 	for _, dep := range c.d.p.Dists.Declarations() {
-		if name := pep.Normalize(dep.Group); dep.Kind == project.Development && name != "" && !slices.Contains(out, name) && !slices.Contains(g.Optional, name) && !isHatch(dep) {
+		if name := pep.Normalize(dep.Group); dep.Kind == manifest.Development && name != "" && !slices.Contains(out, name) && !slices.Contains(g.Optional, name) && !isHatch(dep) {
 			out = append(out, name)
 		}
 	}
@@ -229,8 +229,8 @@ func (c *installing) defaults(more string) (out []string) {
 
 // isHatch says that a dependency is of an environment of Hatch's, which no other
 // tool installs.
-func isHatch(dep *project.Dependency) bool {
-	return dep.Developers && strings.HasPrefix(path.Base(dep.File), "pyproject") && dep.Kind == project.Development && dep.Group == "default"
+func isHatch(dep *manifest.Dependency) bool {
+	return dep.Developers && strings.HasPrefix(path.Base(dep.File), "pyproject") && dep.Kind == manifest.Development && dep.Group == "default"
 }
 
 // groups are those that a command installs, of those that are there and one more.
@@ -284,7 +284,7 @@ func (c *installing) groups(more string) []string {
 // everyGroup are all groups that are there.
 func (d *developers) everyGroup() (out []string) {
 	for _, dep := range d.p.Dists.Declarations() {
-		if dep.Kind == project.Development && dep.Group != "" {
+		if dep.Kind == manifest.Development && dep.Group != "" {
 			out = append(out, pep.Normalize(dep.Group))
 		}
 	}

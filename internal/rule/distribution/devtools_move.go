@@ -9,8 +9,8 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/edit"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -36,14 +36,14 @@ type destination struct {
 // movesTo says that tools would come to one of the places that the image installs,
 // or to one that it would install.
 func (d *developers) movesTo(t *tools, asked []place) bool {
-	return slices.ContainsFunc(t.misplaced, func(dep *project.Dependency) bool {
+	return slices.ContainsFunc(t.misplaced, func(dep *manifest.Dependency) bool {
 		to, ok := d.destination(dep)
 		return ok && (slices.Contains(asked, to.place) || len(asked) > 0 && d.mayInstall(to.place))
 	})
 }
 
 // move makes the edits that move requirements to the places for developers.
-func (d *developers) move(deps []*project.Dependency) (m move) {
+func (d *developers) move(deps []*manifest.Dependency) (m move) {
 	c := moved{changes: map[string][]analysis.Change{}, added: map[string][]string{}}
 	var names, places []string
 	m.ok = true
@@ -97,7 +97,7 @@ func (m *moved) change(file string, c analysis.Change) {
 
 // move moves a requirement from a file with the text src. It says whether files of
 // this kind can be edited.
-func (m *moved) move(dep *project.Dependency, file string, src []byte, to destination) bool {
+func (m *moved) move(dep *manifest.Dependency, file string, src []byte, to destination) bool {
 	switch ext := path.Ext(file); {
 	case path.Base(file) == "pyproject.toml" || path.Base(file) == "Pipfile":
 		from, found := listOf(src, dep)
@@ -121,7 +121,7 @@ func (m *moved) move(dep *project.Dependency, file string, src []byte, to destin
 
 // lineOf is the requirement as a file of requirements has it, which may be the source
 // of the one that declares it.
-func lineOf(src []byte, dep *project.Dependency) string {
+func lineOf(src []byte, dep *manifest.Dependency) string {
 	for line := range pep.Lines(src) {
 		text, _ := pep.SplitOptions(line.Text)
 		if r, err := pep.ParseRequirement(text); err == nil && r.Name == dep.Requirement.Name {
@@ -133,7 +133,7 @@ func lineOf(src []byte, dep *project.Dependency) string {
 
 // newFile is the text of a new file of requirements for developers: those of the
 // application, and theirs.
-func (d *developers) newFile(dep *project.Dependency, file string, lines []string) string {
+func (d *developers) newFile(dep *manifest.Dependency, file string, lines []string) string {
 	slices.Sort(lines)
 	base := path.Base(d.p.Project.Written(dep.File)[0])
 	if path.Ext(file) == ".in" {
@@ -145,7 +145,7 @@ func (d *developers) newFile(dep *project.Dependency, file string, lines []strin
 
 // destination is where a requirement belongs: where the project has requirements
 // for developers, else where its tool would have them.
-func (d *developers) destination(dep *project.Dependency) (to destination, ok bool) {
+func (d *developers) destination(dep *manifest.Dependency) (to destination, ok bool) {
 	written := d.p.Project.Written(dep.File)
 	if len(written) == 0 {
 		return to, false
@@ -162,7 +162,7 @@ func (d *developers) destination(dep *project.Dependency) (to destination, ok bo
 }
 
 // listFor is the list of a pyproject.toml for developers.
-func (d *developers) listFor(dep *project.Dependency, file string) (to destination, ok bool) {
+func (d *developers) listFor(dep *manifest.Dependency, file string) (to destination, ok bool) {
 	src := d.p.Project.File(file)
 	from, found := listOf(src, dep)
 	lists, err := edit.Lists(src)
@@ -234,7 +234,7 @@ func fits(name, purpose string) int {
 
 // fileFor is the file of requirements for developers: the one that is there, else a
 // new one beside the application's.
-func (d *developers) fileFor(dep *project.Dependency, file string) (to destination, ok bool) {
+func (d *developers) fileFor(dep *manifest.Dependency, file string) (to destination, ok bool) {
 	best, most := "", 0
 	for _, name := range d.p.Declared.Files {
 		ext := path.Ext(name)
@@ -249,8 +249,8 @@ func (d *developers) fileFor(dep *project.Dependency, file string) (to destinati
 		if path.Dir(written[0]) == path.Dir(file) {
 			score += 10
 		}
-		if slices.ContainsFunc(d.p.Dists.Declarations(), func(o *project.Dependency) bool {
-			return o.File == name && pep.Normalize(o.Name) == pep.Normalize(dep.Name) && o.Kind == project.Development
+		if slices.ContainsFunc(d.p.Dists.Declarations(), func(o *manifest.Dependency) bool {
+			return o.File == name && pep.Normalize(o.Name) == pep.Normalize(dep.Name) && o.Kind == manifest.Development
 		}) {
 			score += 100
 		}

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 )
 
 // The development tools by their purpose, by name. No application needs one of them
@@ -67,6 +67,9 @@ func purposeOf(name string) string {
 var runners = strings.Fields(`pytest nose nose2 tox nox ruff mypy black isort flake8 pylint pre-commit jupyter jupyterlab notebook jupyter-core jupyter-server sphinx mkdocs
 	behave robotframework locust coverage build twine bandit`)
 
+// testRunners are the tools that run tests.
+var testRunners = strings.Fields(`pytest nose nose2 tox nox behave robotframework ward green`)
+
 // commonWords are names of tools and of their modules that also mean something else
 // in a text.
 var commonWords = strings.Fields(`black build coverage mock responses green ward mixer nose flit hatch behave safety notebook factory faker unify radon vulture
@@ -103,17 +106,17 @@ func (w place) String() string {
 }
 
 // placeOf is the place of a dependency.
-func placeOf(d *project.Dependency) place {
+func placeOf(d *manifest.Dependency) place {
 	switch path.Ext(d.File) {
 	case ".txt", ".in", ".pip":
 		return place{file: d.File}
 	}
 	switch {
-	case d.Kind == project.Optional:
+	case d.Kind == manifest.Optional:
 		return place{extra: pep.Normalize(d.Extra)}
-	case d.Kind == project.Development && d.Group == "":
+	case d.Kind == manifest.Development && d.Group == "":
 		return place{file: d.File} // Pipfile
-	case d.Kind == project.Development:
+	case d.Kind == manifest.Development:
 		return place{group: pep.Normalize(d.Group)}
 	}
 	return place{}

@@ -7,8 +7,8 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
 	"whittle.dev/whittle/internal/shell"
@@ -199,7 +199,7 @@ func (d *developers) standIn(file string) (other string, ok bool) {
 	}
 	texts := map[string]map[string]string{}
 	for _, dep := range d.p.Dists.Declarations() {
-		if dep.Kind == project.Runtime && path.Dir(dep.File) == path.Dir(file) && placeOf(dep).file != "" {
+		if dep.Kind == manifest.Runtime && path.Dir(dep.File) == path.Dir(file) && placeOf(dep).file != "" {
 			if texts[dep.File] == nil {
 				texts[dep.File] = map[string]string{}
 			}

@@ -10,8 +10,8 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/edit"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 	"whittle.dev/whittle/internal/rule/analysis"
@@ -62,7 +62,7 @@ var features = map[string]struct {
 
 // extraUse is an extra of a requirement, and what of it is used.
 type extraUse struct {
-	dep   *project.Dependency
+	dep   *manifest.Dependency
 	dist  int
 	extra string
 	// keep are the requirements of the extra that are needed, freed what is not
@@ -254,7 +254,7 @@ func requirementText(r *pep.Requirement) string {
 
 // replaceRequirement puts a requirement in the place of a declared one, and adds
 // others to its list.
-func (d *developers) replaceRequirement(dep *project.Dependency, with string, more []string) (patches []whittle.Patch, ok bool) {
+func (d *developers) replaceRequirement(dep *manifest.Dependency, with string, more []string) (patches []whittle.Patch, ok bool) {
 	for _, file := range d.p.Project.Written(dep.File) {
 		var changes []analysis.Change
 		src := d.p.Project.File(file)

@@ -8,14 +8,14 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
 // generated are the files that tools generate from others (lock files and
 // compiled requirements): in the project's folder, in the folders of the given
 // files and above them, and among the declarations.
-func generated(p *analysis.Pass, beside map[string]bool) (out []project.Generated) {
+func generated(p *analysis.Pass, beside map[string]bool) (out []manifest.Generated) {
 	if p.Declared == nil || p.Files == nil {
 		return nil
 	}
@@ -80,7 +80,7 @@ func projectFix(p *analysis.Pass, title string, patches []whittle.Patch) *whittl
 // madeOf says that a generated file depends on one that changes: a source, a
 // file that a source includes, or a member of its workspace. If that is not
 // known, it depends on every file in its folder.
-func madeOf(p *analysis.Pass, g *project.Generated, changed map[string]bool) bool {
+func madeOf(p *analysis.Pass, g *manifest.Generated, changed map[string]bool) bool {
 	dir := path.Dir(g.File)
 	if slices.ContainsFunc(readFor(p, g), func(name string) bool { return changed[name] }) {
 		return true
@@ -103,7 +103,7 @@ func madeOf(p *analysis.Pass, g *project.Generated, changed map[string]bool) boo
 // readFor are the files of the project that a tool reads to generate a file:
 // its sources, and the requirements and constraints that these and its
 // arguments name.
-func readFor(p *analysis.Pass, g *project.Generated) []string {
+func readFor(p *analysis.Pass, g *manifest.Generated) []string {
 	out := slices.Clone(g.Sources)
 	named := func(dir string, words []string) {
 		for i := 0; i+1 < len(words); i++ {
@@ -129,8 +129,8 @@ func readFor(p *analysis.Pass, g *project.Generated) []string {
 
 // dependsOnOther says that a file is generated from another one that must be
 // remade first.
-func dependsOnOther(p *analysis.Pass, g *project.Generated, all []project.Generated, changed map[string]bool) bool {
-	return slices.ContainsFunc(all, func(o project.Generated) bool {
+func dependsOnOther(p *analysis.Pass, g *manifest.Generated, all []manifest.Generated, changed map[string]bool) bool {
+	return slices.ContainsFunc(all, func(o manifest.Generated) bool {
 		return o.File != g.File && !changed[o.File] && slices.Contains(readFor(p, g), o.File) && madeOf(p, &o, changed)
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -47,7 +47,7 @@ func TestProjectFix(t *testing.T) {
 			for name, text := range c.files {
 				fsys[name] = &fstest.MapFile{Data: []byte(text)}
 			}
-			p := analysis.New(&analysis.Facts{Files: fsys, Declared: &project.Declared{}})
+			p := analysis.New(&analysis.Facts{Files: fsys, Declared: &manifest.Declared{}})
 			var patches []whittle.Patch
 			for _, name := range c.changed {
 				patches = append(patches, whittle.Patch{File: name})

@@ -4,16 +4,16 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
 // Installs are the declared dependencies that the commands of all stages of the
 // Dockerfile install.
-func Installs(f *analysis.Facts) []project.Dependency {
+func Installs(f *analysis.Facts) []manifest.Dependency {
 	p := analysis.New(f)
 	sources := installSources(p)
-	var out []project.Dependency
+	var out []manifest.Dependency
 	for _, d := range p.Dists.Declarations() {
 		if installsPlace(p, sources, d) {
 			out = append(out, *d)

@@ -8,8 +8,8 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/edit"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -49,8 +49,8 @@ func findMisplaced(p *analysis.Pass) []whittle.Finding {
 				continue
 			}
 		}
-		places := slices.DeleteFunc(slices.Clone(all), func(d *project.Dependency) bool { return pep.Normalize(d.Name) != name })
-		if len(places) == 0 || slices.ContainsFunc(places, func(d *project.Dependency) bool { return installsPlace(p, sources, d) }) {
+		places := slices.DeleteFunc(slices.Clone(all), func(d *manifest.Dependency) bool { return pep.Normalize(d.Name) != name })
+		if len(places) == 0 || slices.ContainsFunc(places, func(d *manifest.Dependency) bool { return installsPlace(p, sources, d) }) {
 			continue
 		}
 		seen[name] = true
@@ -65,13 +65,13 @@ func declaresAny(p *analysis.Pass) bool { return p.Declared != nil && len(p.Decl
 
 // declaredFor says where a dependency is declared: "the extra screenshots
 // (pyproject.toml:12)".
-func declaredFor(d *project.Dependency) string {
+func declaredFor(d *manifest.Dependency) string {
 	at := d.File
 	if d.Line > 0 {
 		at = fmt.Sprintf("%s:%d", d.File, d.Line)
 	}
 	switch {
-	case d.Kind == project.Optional:
+	case d.Kind == manifest.Optional:
 		return fmt.Sprintf("the extra %s (%s)", d.Extra, at)
 	case d.Group != "":
 		return fmt.Sprintf("the group %s (%s)", d.Group, at)
@@ -81,7 +81,7 @@ func declaredFor(d *project.Dependency) string {
 
 // misplaced reports a distribution that is declared where the image does not
 // install it, with the smaller of two fixes.
-func misplaced(p *analysis.Pass, q *whittle.Problem, d *project.Dependency, sources []installSource) whittle.Finding {
+func misplaced(p *analysis.Pass, q *whittle.Problem, d *manifest.Dependency, sources []installSource) whittle.Finding {
 	where := q.Starts()
 	at := fmt.Sprintf("%s:%d", q.Path, q.Line)
 	if q.Path == "" || q.Line == 0 {
@@ -120,7 +120,7 @@ func misplaced(p *analysis.Pass, q *whittle.Problem, d *project.Dependency, sour
 	return f
 }
 
-func declaredAt(p *analysis.Pass, d *project.Dependency) whittle.Evidence {
+func declaredAt(p *analysis.Pass, d *manifest.Dependency) whittle.Evidence {
 	e := whittle.Evidence{Layer: -1, File: d.File, Line: d.Line, What: d.Text}
 	if p.Declared == nil || !slices.Contains(p.Declared.Files, d.File) {
 		e.Path, e.File = d.File, "" // the image's own metadata
@@ -148,7 +148,7 @@ func (w *remedy) cost(p *analysis.Pass, requirements ...string) {
 
 // moveLine is the remedy in the declarations: it moves the line to where the
 // image installs it.
-func moveLine(p *analysis.Pass, q *whittle.Problem, d *project.Dependency) (w remedy) {
+func moveLine(p *analysis.Pass, q *whittle.Problem, d *manifest.Dependency) (w remedy) {
 	w.cost(p, d.Text)
 	file, folder := installsFrom(p)
 	src := p.Project.File("pyproject.toml")
@@ -158,7 +158,7 @@ func moveLine(p *analysis.Pass, q *whittle.Problem, d *project.Dependency) (w re
 		return w
 	case src != nil && (folder || file == ""):
 		to, ok := listFor(p, q, src)
-		if !ok || d.Kind == project.Optional && to.Kind == "poetry" {
+		if !ok || d.Kind == manifest.Optional && to.Kind == "poetry" {
 			return remedy{}
 		}
 		return toList(p, w, d, to)
@@ -178,7 +178,7 @@ func moveLine(p *analysis.Pass, q *whittle.Problem, d *project.Dependency) (w re
 // toList moves a line to a list of pyproject.toml. A line of an extra is moved
 // to the dependencies, which are installed with every extra. Other lines are
 // copied, because their list may be installed without the dependencies.
-func toList(p *analysis.Pass, w remedy, d *project.Dependency, to edit.List) remedy {
+func toList(p *analysis.Pass, w remedy, d *manifest.Dependency, to edit.List) remedy {
 	where := "the dependencies"
 	if to.Kind == "optional" {
 		where = "the extra " + to.Name
@@ -205,7 +205,7 @@ func toList(p *analysis.Pass, w remedy, d *project.Dependency, to edit.List) rem
 
 // toFile adds a line to the requirements file that the image installs. It is
 // moved if its file includes that one, otherwise copied.
-func toFile(p *analysis.Pass, w remedy, d *project.Dependency, file string) remedy {
+func toFile(p *analysis.Pass, w remedy, d *manifest.Dependency, file string) remedy {
 	patch, err := p.Project.Patch(file, []analysis.Change{func(src []byte) ([]whittle.Edit, error) { return edit.AddLine(src, d.Text) }})
 	if err != nil {
 		return remedy{}

@@ -6,17 +6,17 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/rule/analysis"
 	"whittle.dev/whittle/internal/shell"
 )
 
 // installDeclared is the remedy in the Dockerfile: it also installs the extra,
 // group or file that declares the dependency.
-func installDeclared(p *analysis.Pass, d *project.Dependency, sources []installSource) (w remedy) {
+func installDeclared(p *analysis.Pass, d *manifest.Dependency, sources []installSource) (w remedy) {
 	switch {
-	case d.Kind == project.Optional:
+	case d.Kind == manifest.Optional:
 		w.advice = "install the extra " + d.Extra
 	case d.Group != "":
 		w.advice = "install the group " + d.Group
@@ -45,7 +45,7 @@ func installDeclared(p *analysis.Pass, d *project.Dependency, sources []installS
 
 // declaredBeside are the requirements that are installed together with a
 // dependency if its whole extra, group or file is installed.
-func declaredBeside(p *analysis.Pass, d *project.Dependency) []string {
+func declaredBeside(p *analysis.Pass, d *manifest.Dependency) []string {
 	var out []string
 	for _, other := range p.Dists.Declarations() {
 		same := other.File == d.File && other.Kind == d.Kind && other.Extra == d.Extra && other.Group == d.Group
@@ -59,7 +59,7 @@ func declaredBeside(p *analysis.Pass, d *project.Dependency) []string {
 // widen makes a command also install the extra, group or file of a dependency.
 // ok is false if it is not known how. A command that installs something else is
 // not changed.
-func widen(p *analysis.Pass, s *installSource, d *project.Dependency) (edits []whittle.Edit, ok bool) {
+func widen(p *analysis.Pass, s *installSource, d *manifest.Dependency) (edits []whittle.Edit, ok bool) {
 	c := s.command
 	switch {
 	case strings.HasSuffix(d.File, ".txt"):
@@ -70,7 +70,7 @@ func widen(p *analysis.Pass, s *installSource, d *project.Dependency) (edits []w
 	case s.file != "":
 		return nil, true
 	case byWords(&c):
-		if d.Kind != project.Optional {
+		if d.Kind != manifest.Optional {
 			return nil, false // pip knows groups since 25.1 only
 		}
 		w := c.Words[s.word]
@@ -81,12 +81,12 @@ func widen(p *analysis.Pass, s *installSource, d *project.Dependency) (edits []w
 		return []whittle.Edit{s.run.ReplaceWord(w, `"`+base+"["+extras+d.Extra+`]"`)}, !strings.ContainsAny(w.Value, "\"\\$`") && w.Literal
 	}
 	option := map[string]map[bool]string{"uv": {true: "--extra", false: "--group"}, "poetry": {true: "--extras", false: "--with"},
-		"pdm": {true: "-G", false: "-G"}}[c.Tool][d.Kind == project.Optional]
+		"pdm": {true: "-G", false: "-G"}}[c.Tool][d.Kind == manifest.Optional]
 	name := d.Extra + d.Group
 	if option == "" || name == "" || d.Extra != "" && d.Group != "" {
 		return nil, false
 	}
-	if d.Kind == project.Development && c.Has("--only", "--only-group", "--without", "--no-group") {
+	if d.Kind == manifest.Development && c.Has("--only", "--only-group", "--without", "--no-group") {
 		return nil, false // it says which groups it means
 	}
 	e, err := s.run.AddWords(c.Command, len(c.Words)-1, option, shell.Quote(name))

@@ -9,8 +9,8 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/edit"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
@@ -97,7 +97,7 @@ func headless(p *analysis.Pass, d *developers, i int) (f whittle.Finding, ok boo
 	if lines := installedForWindows(p); len(lines) > 0 {
 		f.Advice += "; " + analysis.List(lines) + " may not be needed any more"
 	}
-	var deps []*project.Dependency
+	var deps []*manifest.Dependency
 	for _, dep := range p.Dists.Declared() {
 		if pep.Normalize(dep.Name) == dist.Name && !dep.Via {
 			deps = append(deps, dep)
@@ -111,7 +111,7 @@ func headless(p *analysis.Pass, d *developers, i int) (f whittle.Finding, ok boo
 
 // renamed is the fix by which all that asks for a distribution asks for another one
 // with the same versions.
-func (d *developers) renamed(deps []*project.Dependency, name, other string) *whittle.Fix {
+func (d *developers) renamed(deps []*manifest.Dependency, name, other string) *whittle.Fix {
 	var patches []whittle.Patch
 	rename := func(text string) string {
 		own, rest := pep.CutName(strings.TrimSpace(text))
@@ -150,7 +150,7 @@ func (d *developers) renamed(deps []*project.Dependency, name, other string) *wh
 }
 
 // renamedIn renames a requirement in the first file in which it is written by hand.
-func (d *developers) renamedIn(dep *project.Dependency, rename func(string) string) (patch whittle.Patch, ok bool) {
+func (d *developers) renamedIn(dep *manifest.Dependency, rename func(string) string) (patch whittle.Patch, ok bool) {
 	for _, file := range d.p.Project.Written(dep.File) {
 		src := d.p.Project.File(file)
 		var change analysis.Change

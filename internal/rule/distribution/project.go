@@ -7,22 +7,22 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/edit"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
 // listOf is the list of a pyproject.toml that contains a dependency.
-func listOf(src []byte, d *project.Dependency) (edit.List, bool) {
+func listOf(src []byte, d *manifest.Dependency) (edit.List, bool) {
 	lists, err := edit.Lists(src)
 	if err != nil {
 		return edit.List{}, false
 	}
 	for _, l := range lists {
-		mine := d.Kind == project.Runtime && (l.Kind == "dependencies" || l.Kind == "pipfile" || l.Kind == "poetry" || l.Kind == "poetry-group" && l.Name == "main") ||
-			d.Kind == project.Optional && (l.Kind == "optional" && pep.Normalize(l.Name) == pep.Normalize(d.Extra) || l.Kind == "poetry")
+		mine := d.Kind == manifest.Runtime && (l.Kind == "dependencies" || l.Kind == "pipfile" || l.Kind == "poetry" || l.Kind == "poetry-group" && l.Name == "main") ||
+			d.Kind == manifest.Optional && (l.Kind == "optional" && pep.Normalize(l.Name) == pep.Normalize(d.Extra) || l.Kind == "poetry")
 		if !mine {
 			continue
 		}
@@ -39,7 +39,7 @@ func listOf(src []byte, d *project.Dependency) (edit.List, bool) {
 
 // undeclare removes dependencies from the project's files; ok is false if one
 // is in a file that cannot be edited.
-func undeclare(p *analysis.Pass, deps []*project.Dependency) (patches []whittle.Patch, ok bool) {
+func undeclare(p *analysis.Pass, deps []*manifest.Dependency) (patches []whittle.Patch, ok bool) {
 	changes := map[string][]analysis.Change{}
 	var order []string
 	for _, d := range deps {
@@ -64,7 +64,7 @@ func undeclare(p *analysis.Pass, deps []*project.Dependency) (patches []whittle.
 
 // undeclaring is the change that removes a dependency from the file that people
 // edit.
-func undeclaring(p *analysis.Pass, d *project.Dependency) (file string, c analysis.Change, ok bool) {
+func undeclaring(p *analysis.Pass, d *manifest.Dependency) (file string, c analysis.Change, ok bool) {
 	for _, file := range p.Project.Written(d.File) {
 		switch {
 		case path.Base(file) == "pyproject.toml", path.Base(file) == "Pipfile":

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/recipe"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
@@ -157,9 +157,9 @@ func normalized(names []string) []string {
 
 // installsPlace says that the image installs, or may install, the list that
 // declares a dependency. Then the dependency is missing for another reason.
-func installsPlace(p *analysis.Pass, sources []installSource, d *project.Dependency) bool {
+func installsPlace(p *analysis.Pass, sources []installSource, d *manifest.Dependency) bool {
 	if p.Dockerfile == nil {
-		return d.Kind == project.Runtime
+		return d.Kind == manifest.Runtime
 	}
 	for _, s := range sources {
 		switch {
@@ -168,14 +168,14 @@ func installsPlace(p *analysis.Pass, sources []installSource, d *project.Depende
 				return true
 			}
 		case strings.HasSuffix(d.File, ".txt"):
-		case d.Kind == project.Runtime, s.every:
+		case d.Kind == manifest.Runtime, s.every:
 			return true
-		case d.Kind == project.Optional && slices.Contains(s.extras, pep.Normalize(d.Extra)):
+		case d.Kind == manifest.Optional && slices.Contains(s.extras, pep.Normalize(d.Extra)):
 			return true
-		case d.Kind == project.Development && slices.Contains(s.groups, pep.Normalize(d.Group)):
+		case d.Kind == manifest.Development && slices.Contains(s.groups, pep.Normalize(d.Group)):
 			return true
 		}
 	}
 	// Commands that are not read install something else, or nothing.
-	return len(sources) == 0 && d.Kind == project.Runtime
+	return len(sources) == 0 && d.Kind == manifest.Runtime
 }

@@ -9,8 +9,9 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/edit"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -61,7 +62,7 @@ func certainName(p *analysis.Pass, module, name string) bool {
 // declares says whether a file of the project declares a distribution, for any
 // purpose.
 func declares(p *analysis.Pass, name string) bool {
-	return slices.ContainsFunc(p.Dists.Declarations(), func(d *project.Dependency) bool { return pep.Normalize(d.Name) == name })
+	return slices.ContainsFunc(p.Dists.Declarations(), func(d *manifest.Dependency) bool { return pep.Normalize(d.Name) == name })
 }
 
 // undeclared reports a missing distribution, with the fix that declares it.
@@ -86,6 +87,10 @@ func undeclared(p *analysis.Pass, q *whittle.Problem, name string) whittle.Findi
 	}
 	if p.Guard {
 		return guarded(p, f, q, requirement)
+	}
+	if python.ForWindowsAlone(name) { // on Linux, nothing installs it
+		f.Advice = "declare " + name + python.WindowsMarker + ", and import " + q.Module + " under \"if sys.platform == 'win32':\""
+		return f
 	}
 	if p.Growth != nil {
 		f.Change.Minus, f.Change.Plus, _ = p.Growth(requirement)

@@ -8,8 +8,8 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -160,7 +160,7 @@ func findUnused(p *analysis.Pass) []whittle.Finding {
 // unusedDependencies reports a group of distributions that nothing uses.
 func unusedDependencies(p *analysis.Pass, group, freed, items []int) whittle.Finding {
 	names := p.Dists.Names(group)
-	deps := slices.DeleteFunc(p.Dists.Declared(), func(d *project.Dependency) bool {
+	deps := slices.DeleteFunc(p.Dists.Declared(), func(d *manifest.Dependency) bool {
 		i, ok := p.Graph.Find(d.Name)
 		return !ok || !slices.Contains(group, i)
 	})
@@ -191,8 +191,8 @@ func unusedDependencies(p *analysis.Pass, group, freed, items []int) whittle.Fin
 
 // isForDevelopment says that a dependency is for developers: the rule
 // development-tools reports it.
-func isForDevelopment(d *project.Dependency) bool {
-	return purposeOf(d.Name) != "" || d.Kind == project.Optional && forDevelopersOnly(d.Extra)
+func isForDevelopment(d *manifest.Dependency) bool {
+	return purposeOf(d.Name) != "" || d.Kind == manifest.Optional && forDevelopersOnly(d.Extra)
 }
 
 func pronoun(names []string) string {

@@ -23,6 +23,7 @@ the JRE of the same version. If a RUN compiles something, do that in a stage of 
 		Before: "RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jdk-headless\n",
 		After:  "RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jre-headless\n",
 		Run:    jdks,
+		Static: staticJDKs,
 	}
 }
 

@@ -88,8 +88,9 @@ var weightsFile = regexp.MustCompile(`\.(safetensors|pt|pth|ckpt|onnx|gguf|ggml|
 // dataOf says what kind of data a file is, and in which folder; kind is empty for
 // other files.
 func dataOf(at string, size int64) (kind, folder string) {
+	whole := "/" + at
 	for _, d := range dataFolders {
-		if n := strings.Index("/"+at, "/"+d.folder+"/"); n >= 0 {
+		if n := strings.Index(whole, "/"+d.folder+"/"); n >= 0 {
 			return d.kind, at[:n+len(d.folder)]
 		}
 	}

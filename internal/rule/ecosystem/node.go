@@ -223,15 +223,7 @@ const maxCode = 5000
 // package.json that these run. Tests, and the settings of what builds, do not
 // count. all is false if there are too many.
 func codeOf(p *analysis.Pass, own *manifest) (out [][]byte, all bool) {
-	var start []string
-	if p.Config != nil {
-		c := &p.Config.Config
-		start = slices.Concat(c.Entrypoint, c.Cmd)
-		if c.Healthcheck != nil {
-			start = append(start, c.Healthcheck.Test...)
-		}
-	}
-	command := strings.Join(start, " ")
+	command := strings.Join(p.StartWords(), " ")
 	out = append(out, []byte(command))
 	for name, script := range own.Scripts {
 		if analysis.LineWith([]byte(command), name) > 0 {

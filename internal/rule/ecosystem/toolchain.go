@@ -25,6 +25,7 @@ There is no finding if the image starts the toolchain, or starts nothing of its 
 		Before: "FROM golang:1.25\nCOPY . .\nRUN go build -o /app ./cmd/app\nCMD [\"/app\"]\n",
 		After:  "FROM golang:1.25 AS build\nCOPY . .\nRUN CGO_ENABLED=0 go build -o /app ./cmd/app\n\nFROM debian:trixie-slim\nCOPY --from=build /app /app\nCMD [\"/app\"]\n",
 		Run:    toolchains,
+		Static: staticToolchains,
 	}
 }
 

@@ -29,6 +29,7 @@ RUN may read the cache, it has to be deleted there, so there is no fix.`,
 		Before: "RUN apt-get update && apt-get install -y curl\n",
 		After:  "RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*\n",
 		Run:    caches,
+		Static: staticCaches,
 	}
 }
 
@@ -77,14 +78,8 @@ func cacheFinding(p *analysis.Pass, m cachingManager, layer int, items []int) wh
 	f := whittle.Finding{
 		Message:  fmt.Sprintf("%s leaves %s of %s's cache in the image", p.Recipe.LayerName(layer), whittle.Bytes(p.Layers.Bytes(items)), m.name),
 		Evidence: p.Recipe.WithLine(p.Layers.Places(items), layer), Change: p.Layers.Removal(items), Risk: whittle.RiskNone,
-		Advice:      "delete it in the RUN that makes it",
+		Advice:      m.advice(),
 		Fingerprint: whittle.Fingerprint("package-manager-cache", m.name, p.Recipe.LayerText(layer)),
-	}
-	switch {
-	case m.flag != "":
-		f.Advice = fmt.Sprintf("run %s with %s, or mount a cache", m.name, m.flag)
-	case m.mount != "" || m.root != nil:
-		f.Advice = "delete it in the RUN that makes it, or mount a cache over it"
 	}
 	in := p.Recipe.Instruction(layer)
 	if in == nil {
@@ -110,6 +105,17 @@ func cacheFinding(p *analysis.Pass, m cachingManager, layer int, items []int) wh
 		f.Fix = &whittle.Fix{Title: title, Patches: []whittle.Patch{p.Recipe.Patch(edits)}}
 	}
 	return f
+}
+
+// advice says how to keep the cache out of an image.
+func (m *cachingManager) advice() string {
+	switch {
+	case m.flag != "":
+		return fmt.Sprintf("run %s with %s, or mount a cache", m.name, m.flag)
+	case m.mount != "" || m.root != nil:
+		return "delete it in the RUN that makes it, or mount a cache over it"
+	}
+	return "delete it in the RUN that makes it"
 }
 
 // fills says whether a command fills the cache, and after which of its words a

@@ -47,6 +47,9 @@ func withoutCache(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction
 	if m.name == "apt" && neededBy(p, in, aptNeeds, managers) != nil {
 		return "", nil, nil
 	}
+	if m.name == "apt" && onlyFetches(script) {
+		return "delete it: nothing installs from these lists", p.Dockerfile.Remove(in), nil
+	}
 	command := prefix + m.cleaning(program, roots)
 	under := func(dir string) bool {
 		return slices.ContainsFunc(items, func(i int) bool { return strings.HasPrefix(p.Ledger.Items[i].Path, dir) })
@@ -60,6 +63,11 @@ func withoutCache(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction
 	}
 	edit, err := in.AppendCommand(command)
 	return "append " + command, []whittle.Edit{edit}, err
+}
+
+// onlyFetches says that a script does nothing but fetch apt's lists.
+func onlyFetches(script *dockerfile.Script) bool {
+	return !slices.ContainsFunc(script.Commands(), func(c dockerfile.Command) bool { return aptNeeds(&c) != fetchesAgain })
 }
 
 // cleaning is the command that empties the cache: the package manager's own, or one

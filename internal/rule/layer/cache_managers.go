@@ -61,10 +61,12 @@ func systemCaches() []cachingManager {
 			return inside("var/lib/apt/lists", "var/cache/apt/archives")(at) || path.Dir(at) == "var/cache/apt" && path.Ext(at) == ".bin"
 		}, commands: []string{"apt-get", "apt", "aptitude"}, verbs: []string{"update", "install", "upgrade", "dist-upgrade", "build-dep"}, clean: "rm -rf /var/lib/apt/lists/*"},
 		{name: "apk", holds: inside("var/cache/apk"), commands: []string{"apk"}, verbs: []string{"add", "upgrade", "fix"}, flag: "--no-cache", clean: "rm -rf /var/cache/apk/*"},
-		{name: "dnf", holds: inside("var/cache/dnf", "var/cache/libdnf5"), commands: []string{"dnf", "microdnf", "dnf5"}, verbs: []string{"install", "update", "upgrade", "makecache"}, clean: "%s clean all"},
-		{name: "yum", holds: inside("var/cache/yum"), commands: []string{"yum"}, verbs: []string{"install", "update", "upgrade", "makecache"}, clean: "%s clean all"},
+		// Which folder each of them has differs by release.
+		{name: "dnf", holds: inside("var/cache/dnf", "var/cache/libdnf5"), commands: []string{"dnf", "microdnf", "dnf5", "yum"}, verbs: []string{"install", "update", "upgrade", "makecache"}, clean: "%s clean all"},
+		{name: "yum", holds: inside("var/cache/yum"), commands: []string{"yum", "microdnf", "dnf"}, verbs: []string{"install", "update", "upgrade", "makecache"}, clean: "%s clean all"},
+		{name: "tdnf", holds: inside("var/cache/tdnf"), commands: []string{"tdnf"}, verbs: []string{"install", "update", "upgrade", "makecache"}, clean: "%s clean all"},
 		{name: "zypper", holds: inside("var/cache/zypp"), commands: []string{"zypper"}, clean: "%s clean --all"},
-		{name: "pacman", holds: inside("var/cache/pacman/pkg"), commands: []string{"pacman"}, clean: "%s -Scc --noconfirm"},
+		{name: "pacman", holds: inside("var/cache/pacman/pkg"), commands: []string{"pacman"}, clean: "rm -rf /var/cache/pacman/pkg/*"}, // --noconfirm answers -Scc with no
 	}
 }
 

@@ -105,13 +105,13 @@ func (u *users) brings(name string) bool {
 // keptFor says what to do about a cache that a later RUN needs; empty if none
 // does.
 func keptFor(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction) string {
-	of := map[string]func(c *dockerfile.Command) need{"apt": aptNeeds, "apk": apkNeeds}[m.name]
+	of, ok := map[string]func(c *dockerfile.Command) need{"apt": aptNeeds, "apk": apkNeeds}[m.name]
 	names := managers
-	if m.reused {
+	switch {
+	case m.reused:
 		of, names = m.runs, regexp.MustCompile(`\b(`+strings.Join(m.commands, "|")+`)\b`)
-	}
-	if of == nil {
-		return ""
+	case !ok:
+		return m.keptOffline(p, in)
 	}
 	switch by := neededBy(p, in, of, names); {
 	case by == nil:
@@ -123,6 +123,28 @@ func keptFor(p *analysis.Pass, m cachingManager, in *dockerfile.Instruction) str
 	default:
 		return fmt.Sprintf("join it with %s, which may need it, and delete it there", p.Recipe.The(by))
 	}
+}
+
+// keptOffline says what to do about a cache from which a later RUN installs
+// without fetching; empty if none does.
+func (m *cachingManager) keptOffline(p *analysis.Pass, in *dockerfile.Instruction) string {
+	offline := []string{"-C", "--cacheonly", "--offline", "--prefer-offline", "--local"}
+	for i := range p.Dockerfile.Stages {
+		chain := p.Recipe.ChainOf(&p.Dockerfile.Stages[i])
+		at := slices.Index(chain, in)
+		if at < 0 {
+			continue
+		}
+		for _, later := range chain[at+1:] {
+			s, err := later.Shell()
+			if later.Keyword == "RUN" && err == nil && slices.ContainsFunc(s.Commands(), func(c dockerfile.Command) bool {
+				return m.runs(&c) == needsIt && slices.ContainsFunc(c.Words, func(w dockerfile.Word) bool { return slices.Contains(offline, w.Value) })
+			}) {
+				return fmt.Sprintf("join it with %s, which installs from it, and delete it there", p.Recipe.The(later))
+			}
+		}
+	}
+	return ""
 }
 
 // runs says that a command runs the package manager, which may need what it has

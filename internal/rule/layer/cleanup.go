@@ -20,6 +20,7 @@ them (wheels, archives), mount them into it instead of copying them.`,
 		Before: "COPY --from=builder /wheels /wheels\nRUN pip install --no-index --find-links=/wheels app && rm -rf /wheels\n",
 		After:  "RUN --mount=type=bind,from=builder,source=/wheels,target=/wheels pip install --no-index --find-links=/wheels app\n",
 		Run:    cleanups,
+		Static: staticCleanups,
 	}
 }
 

@@ -30,6 +30,7 @@ if the Dockerfile copies them by name or a build reads them through git, and so 
 		Before: "# .dockerignore\n__pycache__\n",
 		After:  "# .dockerignore\n__pycache__\n.git\n.venv\n",
 		Run:    junk,
+		Static: staticJunk,
 	}
 }
 
@@ -187,18 +188,26 @@ func ignorable(p *analysis.Pass, kind junkKind, items []int, patterns []string) 
 	for _, layer := range layers {
 		evidence = p.Recipe.WithLine(evidence, layer)
 	}
+	f := junkFinding(p, kind, bringNames(p, layers), p.Layers.Bytes(items), len(items), patterns)
+	f.Evidence, f.Change = evidence, p.Layers.Removal(items)
+	return f
+}
+
+// junkFinding is a finding about files that brings ("this COPY brings") adds, with the
+// patterns for .dockerignore as its fix.
+func junkFinding(p *analysis.Pass, kind junkKind, brings string, bytes int64, files int, patterns []string) whittle.Finding {
+	amount := fmt.Sprintf("%s %s in %s", brings, whittle.Bytes(bytes), analysis.FileCount(files))
 	f := whittle.Finding{
-		Message:  fmt.Sprintf("%s %s in %s that no program needs: %s", bringNames(p, layers), whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)), analysis.List(patterns)),
-		Evidence: evidence, Change: p.Layers.Removal(items), Risk: whittle.RiskLow, Caution: "a program that looks for these files at run time does not find them",
-		Advice:      "name them in .dockerignore",
-		Fingerprint: whittle.Fingerprint("vcs-and-junk", patterns...),
+		Message: fmt.Sprintf("%s that no program needs: %s", amount, analysis.List(patterns)),
+		Risk:    whittle.RiskLow, Caution: "a program that looks for these files at run time does not find them",
+		Advice: "name them in .dockerignore", Fingerprint: whittle.Fingerprint("vcs-and-junk", patterns...),
 	}
 	switch kind {
 	case tests:
-		f.Message = fmt.Sprintf("%s %s in %s of the project's tests", bringNames(p, layers), whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)))
+		f.Message = amount + " of the project's tests"
 		f.Risk, f.Caution = whittle.RiskMedium, "tests that are run in the image need them"
 	case dumps:
-		f.Message = fmt.Sprintf("%s %s in %s that look like dumps and logs: %s", bringNames(p, layers), whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)), analysis.List(patterns))
+		f.Message = fmt.Sprintf("%s that look like dumps and logs: %s", amount, analysis.List(patterns))
 		f.Risk, f.Caution = whittle.RiskMedium, "the application may load its data from them"
 	}
 	name, src := ignoreFile(p)

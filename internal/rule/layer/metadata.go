@@ -28,6 +28,7 @@ stage, change them there.`,
 		Before: "COPY . /app\nRUN chown -R app:app /app\n",
 		After:  "COPY --chown=app:app . /app\nRUN chown app:app /app\n",
 		Run:    metadataCopies,
+		Static: staticOwners,
 	}
 }
 

@@ -57,15 +57,19 @@ func bindMount(p *analysis.Pass, k *dockerfile.Instruction, byLayer map[int][]in
 		caution: "it needs BuildKit, and a RUN that writes into what is mounted fails where it is mounted to be read"}, true
 }
 
-// copiedTwice says that another COPY writes to the same path, which a layer
-// need not show.
+// copiedTwice says that another COPY writes to the same path, or copies a
+// folder of the context that has it, which a layer need not show.
 func copiedTwice(p *analysis.Pass, c *recipe.Copy, target string) bool {
 	return slices.ContainsFunc(p.Recipe.Chain(), func(in *dockerfile.Instruction) bool {
 		if in == c.Instruction || in.Keyword != "COPY" && in.Keyword != "ADD" {
 			return false
 		}
 		other, ok := p.Recipe.ReadCopy(in)
-		return ok && whittle.Under(other.Dest, target)
+		if !ok || whittle.Under(other.Dest, target) {
+			return ok
+		}
+		_, ok = p.Recipe.Origin(&other, target)
+		return ok && whittle.Under(target, other.Dest)
 	})
 }
 

@@ -25,6 +25,7 @@ less.`,
 		Before: "COPY . .\nRUN pip install -r requirements.txt\n",
 		After:  "COPY requirements.txt ./\nRUN pip install -r requirements.txt\nCOPY . .\n",
 		Run:    orders,
+		Static: orders,
 	}
 }
 
@@ -87,6 +88,9 @@ func order(p *analysis.Pass, stage *dockerfile.Stage) (f whittle.Finding, ok boo
 			}
 			if source == nil {
 				return f, false // the dependencies are there before the source
+			}
+			if p.Ledger == nil {
+				return staticOrder(p, source, in, asks)
 			}
 			layers := madeBy(p, stage, in)
 			evidence := layerEvidence(p, layers)
@@ -241,6 +245,31 @@ func layerEvidence(p *analysis.Pass, layers []int) (out []whittle.Evidence) {
 		}
 	}
 	return out
+}
+
+// staticOrder reports an installation of something, whatever its size.
+func staticOrder(p *analysis.Pass, source *recipe.Copy, in *dockerfile.Instruction, asks []string) (f whittle.Finding, ok bool) {
+	if !installsFromFiles(p, in) {
+		return f, false // a few names, or the source itself
+	}
+	f = orderFinding(p, source, in, asks, nil)
+	f.Message = fmt.Sprintf("this RUN installs after %s has copied the source: every change of it installs the dependencies again", p.Recipe.Name(source.Instruction))
+	return p.At(f, in, whittle.Span{}), true
+}
+
+// installsFromFiles says that a command of a RUN installs what a file of requirements
+// or a lock lists, and nothing keeps it out of the layer.
+func installsFromFiles(p *analysis.Pass, in *dockerfile.Instruction) bool {
+	commands, ok := p.Commands(in)
+	return ok && slices.ContainsFunc(commands, func(c recipe.Located) bool {
+		if !analysis.Unconditional(&c) {
+			return false
+		}
+		if i, ok := recipe.ReadInstall(c.Command); ok && i.Tool == "pip" {
+			return slices.ContainsFunc(i.Arguments(), func(a recipe.Argument) bool { return a.Option == "-r" || a.Option == "--requirement" })
+		}
+		return c.Name() == "npm" && hasWord("ci")(&c) || (c.Name() == "uv" && hasWord("sync")(&c) || c.Name() == "poetry" && hasWord("install")(&c)) && p.Files != nil
+	})
 }
 
 func orderFinding(p *analysis.Pass, source *recipe.Copy, in *dockerfile.Instruction, asks []string, evidence []whittle.Evidence) whittle.Finding {

@@ -3,10 +3,10 @@ package layer
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/distro"
@@ -75,14 +75,19 @@ func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Inst
 		}
 		roots = append(roots, named...)
 	}
-	needed := s.Needed(roots, false)
+	needed, ahead := s.Needed(roots, false), recommendedAhead(s, in, layer)
 	var keep []string
 	words := commandWords(p, in)
 	compiling := compiles(words)
-	maps.Copy(words, p.Texts().Programs())
+	programs := p.Texts().OfProject(runsPrograms(p)).Programs()
+	for name := range p.Texts().Programs() {
+		if programs[name] || !analysis.IsCommonWord(name) {
+			words[name] = true
+		}
+	}
 	for n := range s.List {
 		k := &s.List[n]
-		if needed[n] && !askedLater(s, in, n) || k.Layer != layer || !slices.Contains(wanted(), k.Name) && !companion(installs, k.Name) && !runsProgram(p, words, k) &&
+		if needed[n] && !ahead[n] || k.Layer != layer || !slices.Contains(wanted(), k.Name) && !companion(installs, words, k.Name) && !runsProgram(p, words, k) &&
 			(!compiling || !slices.Contains(toolchain, k.Name)) {
 			continue
 		}
@@ -123,24 +128,54 @@ func onlyRecommended(p *analysis.Pass, s *analysis.Packages, in *dockerfile.Inst
 	return f, true
 }
 
-// askedLater says that somebody asked for a package, but not this RUN, and that
-// nothing that this RUN asks for depends on it: here it is only
-// recommended, and a later RUN asks for it again.
-func askedLater(s *analysis.Packages, in *dockerfile.Instruction, n int) bool {
-	if s.List[n].Reason != distro.Requested {
-		return false
+// runsPrograms says of a file of the project that it may run programs: it is neither prose
+// nor a page, nor a script for browsers, in which less and patch are only words.
+func runsPrograms(p *analysis.Pass) func(file string) bool {
+	hasNode := sync.OnceValue(func() bool {
+		return slices.ContainsFunc(p.Ledger.Tree.Nodes, func(n whittle.Node) bool { return path.Base(n.Path) == "node" && n.Item >= 0 })
+	})
+	return func(file string) bool {
+		switch path.Ext(file) {
+		case ".md", ".rst", ".css", ".scss", ".html", ".htm", ".svg", ".po", ".csv":
+			return false
+		case ".js", ".mjs", ".cjs", ".ts", ".jsx", ".tsx":
+			return hasNode()
+		}
+		return true
 	}
+}
+
+// recommendedAhead are the packages that a command of a RUN installs as
+// recommended, before another one asks for them, or for what depends on them, in
+// the same or a later RUN; none if the words do not show it. A package that was there
+// before the RUN brings nothing.
+func recommendedAhead(s *analysis.Packages, in *dockerfile.Instruction, layer int) map[int]bool {
 	commands, ok := recipe.AptCommands(in)
-	var here []int
+	out, seen := map[int]bool{}, map[int]bool{}
+	var asked, fresh []int
 	for _, a := range commands {
-		if ok = ok && a.Literal(); a.Verb != "install" {
+		if a.Verb != "install" {
 			continue
 		}
+		if ok = ok && a.Literal(); !ok {
+			return nil
+		}
 		for _, name := range a.Packages() {
-			here = append(here, s.Providers[name]...)
+			for _, n := range s.Providers[name] {
+				if asked = append(asked, n); s.List[n].Layer == layer {
+					fresh = append(fresh, n)
+				}
+			}
+		}
+		needed, brought := s.Needed(asked, false), s.Needed(fresh, a.TakesRecommends())
+		for n := range s.List {
+			if brought[n] && !seen[n] {
+				seen[n] = true
+				out[n] = !needed[n]
+			}
 		}
 	}
-	return ok && !s.Needed(here, false)[n]
+	return out
 }
 
 // minimal are the names without those of packages that another of them depends on.
@@ -195,14 +230,15 @@ func removesPackages(p *analysis.Pass, in *dockerfile.Instruction) bool {
 }
 
 // companions are recommended packages that are usually needed for the purpose
-// of the package that recommends them.
+// of the package that recommends them, or of a program that a command runs.
 var companions = map[string][]string{"software-properties-common": {"gpg-agent", "gnupg", "dirmngr"}, "gnupg": {"gpg-agent", "dirmngr"}, "gnupg2": {"gpg-agent", "dirmngr"},
-	"gpg": {"gpg-agent", "dirmngr"}, "xvfb": {"xauth"}}
+	"gpg": {"gpg-agent", "dirmngr"}, "gpg2": {"gpg-agent", "dirmngr"}, "apt-key": {"gpg", "gpg-agent", "dirmngr"}, "add-apt-repository": {"gpg-agent", "gnupg", "dirmngr"},
+	"xvfb": {"xauth"}, "xvfb-run": {"xauth"}, "composer": {"git", "unzip"}, "npm": {"git"}}
 
 // companion says that a package is such a companion.
-func companion(installs []recipe.Apt, name string) bool {
+func companion(installs []recipe.Apt, words map[string]bool, name string) bool {
 	for of, names := range companions {
-		if slices.Contains(names, name) && asked(installs, of) {
+		if slices.Contains(names, name) && (words[of] || asked(installs, of)) {
 			return true
 		}
 	}
@@ -248,13 +284,7 @@ func commandWords(p *analysis.Pass, in *dockerfile.Instruction) map[string]bool 
 			}
 		}
 	}
-	if p.Config != nil {
-		c := &p.Config.Config
-		add(strings.Join(slices.Concat(c.Entrypoint, c.Cmd), " "))
-		if c.Healthcheck != nil {
-			add(strings.Join(c.Healthcheck.Test, " "))
-		}
-	}
+	add(strings.Join(p.StartWords(), " "))
 	return out
 }
 

@@ -209,11 +209,11 @@ func intoRun(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocat
 	if copiesUp(p, p.Recipe.LayerOf(a)) {
 		return relocation{}, false // that has to be fixed first, and changes what is there to be deleted
 	}
-	if !ok || p.Recipe.Last(a, "USER") != p.Recipe.Last(k, "USER") || !commutes(p, acts, between) || shadowed(p, a, acts) {
+	if !ok || p.Recipe.Last(a, "USER") != p.Recipe.Last(k, "USER") || !commutes(p, acts, between) || shadowed(p, a, acts) || listsNeeded(p, k, acts) {
 		return relocation{}, false
 	}
 	span := k.Args[0].Span
-	edit, err := a.AppendCommand(string(p.Dockerfile.Source[span.Start:span.End]))
+	edit, err := a.AppendCommand(string(p.Dockerfile.Source[span.Start+updated(a, k) : span.End]))
 	if err != nil {
 		return relocation{}, false
 	}
@@ -223,6 +223,53 @@ func intoRun(p *analysis.Pass, k *dockerfile.Instruction, layers []int) (relocat
 	}
 	return relocation{title: "append it to " + p.Recipe.The(a), edits: edits, fixed: []int{p.Recipe.LayerOf(a)}, risk: whittle.RiskNone, whole: true,
 		advice: fmt.Sprintf("do it in %s, which made the files: a layer keeps only what is there when its RUN ends", p.Recipe.The(a))}, true
+}
+
+// listsNeeded says that a later RUN needs the lists or the index that commands of a RUN
+// fetch. What empties them at the end of the RUN before it would come after these.
+func listsNeeded(p *analysis.Pass, k *dockerfile.Instruction, acts []recipe.Action) bool {
+	for _, of := range []func(c *dockerfile.Command) need{aptNeeds, apkNeeds} {
+		if slices.ContainsFunc(acts, func(a recipe.Action) bool { return of(&a.Command) != needsNothing }) && neededBy(p, k, of, managers) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// updated is the length of what the text of a RUN begins with and which need not be done
+// again behind another RUN: apt-get update, if that one has done it and has only
+// installed packages of those lists since. 0 if there is nothing.
+func updated(a, k *dockerfile.Instruction) int {
+	script, err := k.Shell()
+	before, ok := recipe.RunCommands(a)
+	if err != nil || !ok || !isUpdate(&script.Commands()[0]) || script.Commands()[0].After.Text != "&&" || len(script.Commands()) < 2 {
+		return 0
+	}
+	fresh := false
+	for _, c := range before {
+		apt, isApt := recipe.ReadApt(&c.Command)
+		switch {
+		case isUpdate(&c.Command):
+			fresh = true
+		case c.Depth > 0, !isApt && c.Name() != "set":
+			return 0 // it may change or delete sources or lists
+		case isApt && (apt.Verb != "install" || !apt.Literal() || slices.ContainsFunc(apt.Words, func(w dockerfile.Word) bool { return strings.HasSuffix(w.Value, ".deb") })):
+			return 0
+		}
+	}
+	if !fresh {
+		return 0
+	}
+	return script.Commands()[1].Span.Start - k.Args[0].Span.Start
+}
+
+// isUpdate says that a command is apt-get update, with options at most, of which each
+// run does the same.
+func isUpdate(c *dockerfile.Command) bool {
+	apt, ok := recipe.ReadApt(c)
+	return ok && apt.Verb == "update" && apt.At == len(c.Words)-1 && len(c.Assigns)+len(c.Redirects) == 0 && c.Depth == 0 && !slices.ContainsFunc(c.Words[1:apt.At], func(w dockerfile.Word) bool {
+		return !strings.HasPrefix(w.Text, "-q") && w.Text != "-y" && w.Text != "--yes"
+	})
 }
 
 // copiesUp says that a layer rewrites or moves files of lower layers, which is
@@ -258,9 +305,7 @@ func appendRun(p *analysis.Pass, k *dockerfile.Instruction, edit whittle.Edit) [
 		text += indent + strings.TrimSpace(c) + "\n"
 	}
 	edit.New = text + indent + command
-	gone := p.Dockerfile.Remove(k)
-	gone[0].Span.Start = min(gone[0].Span.Start, len(strings.Join(lines[:first], "\n"))+1)
-	edits := append([]whittle.Edit{edit}, gone...)
+	edits := append([]whittle.Edit{edit}, p.Dockerfile.RemoveFrom(k, len(strings.Join(lines[:first], "\n"))+1)...)
 	if _, err := dockerfile.Apply(src, edits); err != nil {
 		return plain
 	}

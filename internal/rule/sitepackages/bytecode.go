@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"whittle.dev/whittle"
@@ -25,8 +26,12 @@ func PythonBytecode() analysis.Rule {
 		Text: `pip compiles what it installs, and an interpreter that may write compiles all that it imports: even a RUN that only calls pip leaves the
 bytecode of the standard library and of pip itself in its layer. A program needs only the sources. Without bytecode, each start compiles
 what it imports, in memory if it may not write. "pip install --no-compile" avoids the first kind, PYTHONDONTWRITEBYTECODE=1 in the stage
-avoids the second. Because every start is then slower, there is a fix only if it is certain to save at least 1 % of the image's bytes.
-Bytecode whose source is gone, or that another version wrote, is never read.`,
+avoids the second. uv compiles only if it is asked to (UV_COMPILE_BYTECODE=1, --compile-bytecode): not to is then of high risk, as somebody
+decided otherwise. Because every start is then slower, there is a fix only if it is certain to save at least 1 % of the image's bytes, and
+fix does not make it unless it is asked to (--only python-bytecode, --objective size). "fix --verify" and "lab --fix" measure the starts with
+it and without it, and keep it only if none is clearly slower. Bytecode whose source is gone, or that another version wrote, is never read, and
+neither is any beside the sources if the image sets PYTHONPYCACHEPREFIX, or PYTHONOPTIMIZE and the bytecode is not optimized: to leave that out
+costs nothing.`,
 		Before: "RUN pip install pandas\n",
 		After:  "ENV PYTHONDONTWRITEBYTECODE=1\nRUN pip install --no-compile pandas\n",
 		Run:    findBytecode,
@@ -152,7 +157,46 @@ func worthSlower(p *analysis.Pass, certain int64) bool {
 // keepAdvice is the advice about bytecode whose saving does not.
 const keepAdvice = "leave it: it is under 1 % of the image, and every start would be slower"
 
-const slowStart = "each start compiles what it imports, and keeps it only where it may write beside the sources"
+const slowStart = "each start compiles again what it imports, and keeps it only where it may write beside the sources"
+
+// slows states that starts are slower without some bytecode, unless none reads it.
+func slows(p *analysis.Pass, f *whittle.Finding, items []int) {
+	if f.SlowsStart = slices.ContainsFunc(items, func(i int) bool { return mayBeRead(p, p.Ledger.Items[i].Path) }); f.SlowsStart {
+		f.Caution = slowStart
+	}
+}
+
+// mayBeRead says that the image's environment does not keep Python from reading a file
+// of bytecode: it names no other folder for bytecode, and optimizes no more than the
+// file is optimized. An option of the interpreter can only optimize more.
+// https://docs.python.org/3/using/cmdline.html#envvar-PYTHONPYCACHEPREFIX
+// https://docs.python.org/3/using/cmdline.html#envvar-PYTHONOPTIMIZE
+func mayBeRead(p *analysis.Pass, at string) bool {
+	if p.Config == nil {
+		return true
+	}
+	level := 0
+	for _, kv := range p.Config.Config.Env {
+		switch name, value, _ := strings.Cut(kv, "="); {
+		case value == "":
+		case name == "PYTHONPYCACHEPREFIX":
+			return false
+		case name == "PYTHONOPTIMIZE":
+			if n, err := strconv.Atoi(value); err == nil {
+				level = max(0, n)
+			} else {
+				level = 1
+			}
+		}
+	}
+	switch {
+	case strings.HasSuffix(at, ".opt-2.pyc"):
+		return true
+	case strings.HasSuffix(at, ".opt-1.pyc"):
+		return level < 2
+	}
+	return level == 0
+}
 
 // compiledBytecode reports bytecode that installers wrote.
 func compiledBytecode(p *analysis.Pass, items []int) []whittle.Finding {
@@ -165,8 +209,9 @@ func compiledBytecode(p *analysis.Pass, items []int) []whittle.Finding {
 	var able []analysis.Group
 	var mine []int
 	var unsure int64
+	var asked bool
 	for _, g := range groups {
-		more, runs, ok := noCompileGroup(p, &g)
+		more, runs, uv, ok := noCompileGroup(p, &g)
 		if !ok {
 			rest = append(rest, g.Items...)
 			continue
@@ -181,33 +226,48 @@ func compiledBytecode(p *analysis.Pass, items []int) []whittle.Finding {
 			}
 			mine = append(mine, i)
 		}
-		edits = append(edits, more...)
+		asked = asked || uv
+		for _, e := range more {
+			if !slices.Contains(edits, e) { // of a variable that several RUNs read
+				edits = append(edits, e)
+			}
+		}
 		for _, run := range runs {
 			able = append(able, analysis.Group{Install: recipe.Install{Run: run}})
 		}
 	}
 	slices.Sort(rest)
 	slices.Sort(mine)
-	base := whittle.Finding{Risk: whittle.RiskLow, Caution: slowStart, Advice: "install without compiling, if the start may be slower"}
+	base := whittle.Finding{Risk: whittle.RiskLow, Advice: "install without compiling, if the start may be slower"}
 	state := func(mine []int, kind string) whittle.Finding {
 		f := base
 		f.Message = fmt.Sprintf("bytecode of installed distributions takes %s in %s, beside the sources", whittle.Bytes(p.Layers.Bytes(mine)), analysis.FileCount(len(mine)))
 		f.Evidence, f.Change = p.Layers.Places(mine), p.Layers.Removal(mine)
 		f.Fingerprint = whittle.Fingerprint(id, kind)
+		slows(p, &f, mine)
 		return f
 	}
 	var out []whittle.Finding
-	if fix, ok := p.Recipe.Fix("install with --no-compile", edits); !ok {
+	title := "install with --no-compile"
+	if asked {
+		title = "install without compiling"
+	}
+	if fix, ok := p.Recipe.Fix(title, edits); !ok {
 		rest = items
 	} else if p.Layers.Bytes(mine) >= analysis.MinBytes {
 		f := state(mine, "compiled")
 		f.Fix, f.Advice = fix, "add --no-compile to pip install in "+p.RunNames(able)
+		if asked {
+			f.Risk, f.Advice = whittle.RiskHigh, "do not compile in "+p.RunNames(able)+", if the start may be slower: the Dockerfile asks uv for it"
+		}
 		f.Evidence = append(f.Evidence, p.RunLines(able)...)
 		records, lines := shorterRecords(p, mine)
 		f.Change.Shrink = records
-		f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, Bytes: lines, Files: len(records), What: "the lines of RECORD that name it"})
+		if lines > 0 {
+			f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, Bytes: lines, Files: len(records), What: "the lines of RECORD that name it"})
+		}
 		f.Change.Plus = unsure // what runs later imports some of it, and compiles that
-		if !worthSlower(p, p.Layers.Bytes(mine)+lines-unsure) {
+		if f.SlowsStart && !worthSlower(p, p.Layers.Bytes(mine)+lines-unsure) {
 			f.Fix, f.Advice = nil, keepAdvice
 		}
 		out = append(out, f)
@@ -244,25 +304,33 @@ func shorterRecords(p *analysis.Pass, items []int) (records []whittle.Shrunk, by
 	return records, bytes
 }
 
-// noCompile are the edits that keep the pip commands of a RUN from compiling;
-// ok is false if one of its installers compiles by other means or takes no
-// option.
-func noCompile(run *dockerfile.Instruction) (edits []whittle.Edit, ok bool) {
+// noCompile are the edits that keep the installers of a RUN from compiling; ok is
+// false if one of them compiles by other means or takes no option. asked says that the
+// Dockerfile asks for it: uv compiles only then.
+func noCompile(p *analysis.Pass, run *dockerfile.Instruction) (edits []whittle.Edit, asked, ok bool) {
 	commands, _ := recipe.InstallCommands(run)
-	for _, c := range commands {
+	for i := range commands {
+		c := &commands[i]
 		switch {
 		case c.Has("--no-compile"):
 			continue
+		case c.Tool == "uv":
+			more, ok := uvWithout(p, run, c)
+			if !ok {
+				return nil, false, false
+			}
+			edits, asked = append(edits, more...), asked || len(more) > 0
+			continue
 		case c.Tool != "pip", c.Has("--compile"):
-			return nil, false
+			return nil, false, false
 		}
 		e, err := run.AddWords(c.Command, c.Verb, "--no-compile")
 		if err != nil {
-			return nil, false
+			return nil, false, false
 		}
 		edits = append(edits, e)
 	}
-	return edits, len(edits) > 0
+	return edits, asked, len(edits) > 0
 }
 
 // knownNotToImport says that a command cannot start Python: file tools, user
@@ -283,7 +351,8 @@ func writtenBytecode(p *analysis.Pass, items []int) []whittle.Finding {
 	f := whittle.Finding{
 		Message: fmt.Sprintf("%s of bytecode in %s of %s is what Python wrote on the way, while the image was built",
 			whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)), p.LayerNames(p.Layers.LayersOf(items))),
-		Risk: whittle.RiskLow, Caution: slowStart, Advice: "set PYTHONDONTWRITEBYTECODE=1 in the stage that runs Python",
+		// The variable also keeps what starts compile from being written.
+		Risk: whittle.RiskLow, SlowsStart: true, Caution: slowStart, Advice: "set PYTHONDONTWRITEBYTECODE=1 in the stage that runs Python",
 		Evidence: p.Layers.Places(items), Change: p.Layers.Removal(items), Fingerprint: whittle.Fingerprint(id, "written"),
 	}
 	stages, ok := writers(p, items)
@@ -328,7 +397,9 @@ func writers(p *analysis.Pass, items []int) (stages []int, ok bool) {
 		}
 	}
 	slices.Sort(stages)
-	return stages, len(stages) > 0
+	return slices.DeleteFunc(slices.Clone(stages), func(stage int) bool { // a stage has the variables of those that it builds on
+		return slices.ContainsFunc(p.Dockerfile.Ancestry(&p.Dockerfile.Stages[stage]), func(a int) bool { return a != stage && slices.Contains(stages, a) })
+	}), len(stages) > 0
 }
 
 // staleBytecode reports bytecode that no interpreter of the image reads.

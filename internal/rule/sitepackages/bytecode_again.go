@@ -14,12 +14,14 @@ import (
 // noCompileGroup are the edits that keep all installers of a group's RUN from
 // compiling. If the image has a copy of a folder that several RUNs of a stage
 // filled, these are all of them.
-func noCompileGroup(p *analysis.Pass, g *analysis.Group) (edits []whittle.Edit, runs []*dockerfile.Instruction, ok bool) {
+func noCompileGroup(p *analysis.Pass, g *analysis.Group) (edits []whittle.Edit, runs []*dockerfile.Instruction, asked, ok bool) {
 	runs = []*dockerfile.Instruction{g.Install.Run}
 	if g.Install.Here != "" {
 		runs = runs[:0]
 		for _, in := range p.Recipe.ChainOf(&p.Dockerfile.Stages[g.Install.Run.Stage]) {
-			if commands, found := recipe.InstallCommands(in); found && slices.ContainsFunc(commands, compiles) {
+			if commands, found := recipe.InstallCommands(in); found && slices.ContainsFunc(commands, func(c recipe.InstallCommand) bool {
+				return compiles(c) || c.Tool == "uv" && uvCompiles(p, in, &c.Command)
+			}) {
 				runs = append(runs, in)
 			}
 			if in == g.Install.Run {
@@ -28,13 +30,13 @@ func noCompileGroup(p *analysis.Pass, g *analysis.Group) (edits []whittle.Edit, 
 		}
 	}
 	for _, run := range runs {
-		more, ok := noCompile(run)
+		more, uv, ok := noCompile(p, run)
 		if !ok {
-			return nil, nil, false
+			return nil, nil, false, false
 		}
-		edits = append(edits, more...)
+		edits, asked = append(edits, more...), asked || uv
 	}
-	return edits, runs, len(edits) > 0
+	return edits, runs, asked, len(edits) > 0
 }
 
 // compiles says that an installer compiles what it installs. uv does so only on

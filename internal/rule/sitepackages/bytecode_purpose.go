@@ -109,14 +109,93 @@ func onlyImports(p *analysis.Pass, in *dockerfile.Instruction) bool {
 	return true
 }
 
+// uvCompile is the variable that makes uv compile what it installs.
+// https://docs.astral.sh/uv/reference/environment/#uv_compile_bytecode
+const uvCompile = "UV_COMPILE_BYTECODE"
+
 // uvCompiles says that the environment of a command may make uv compile what it
 // installs.
 func uvCompiles(p *analysis.Pass, in *dockerfile.Instruction, c *dockerfile.Command) bool {
-	const name = "UV_COMPILE_BYTECODE"
-	return slices.ContainsFunc(c.Assigns, func(w dockerfile.Word) bool { return strings.HasPrefix(w.Text, name) }) ||
+	return slices.ContainsFunc(c.Assigns, func(w dockerfile.Word) bool { return strings.HasPrefix(w.Text, uvCompile) }) ||
 		slices.ContainsFunc(p.Recipe.ChainOf(&p.Dockerfile.Stages[in.Stage]), func(other *dockerfile.Instruction) bool {
-			return (other.Keyword == "ENV" || other.Keyword == "ARG") && slices.ContainsFunc(other.Args, func(a dockerfile.Arg) bool { return strings.HasPrefix(a.Value, name) })
+			return (other.Keyword == "ENV" || other.Keyword == "ARG") && slices.ContainsFunc(other.Args, func(a dockerfile.Arg) bool { return strings.HasPrefix(a.Value, uvCompile) })
 		})
+}
+
+// uvWithout are the edits that keep a command of uv from compiling: without the option,
+// and with the other value of the variable, in the words of the one it has. ok is false
+// if it has another value, or one of an ARG.
+func uvWithout(p *analysis.Pass, in *dockerfile.Instruction, c *recipe.InstallCommand) (edits []whittle.Edit, ok bool) {
+	for k, w := range c.Words {
+		if w.Value == "--compile-bytecode" || w.Value == "--compile" {
+			more, err := in.RemoveWords(c.Command, k, k+1)
+			if err != nil {
+				return nil, false
+			}
+			edits = append(edits, more...)
+		}
+	}
+	for _, w := range c.Assigns {
+		if value, set := strings.CutPrefix(w.Text, uvCompile+"="); set && !isOff(value) {
+			off, known := switchedOff(value)
+			if !known {
+				return nil, false
+			}
+			edits = append(edits, in.ReplaceWord(w, uvCompile+"="+off))
+		}
+	}
+	for _, stage := range p.Dockerfile.Ancestry(&p.Dockerfile.Stages[in.Stage]) {
+		st := &p.Dockerfile.Stages[stage]
+		for i := range st.Instructions {
+			value, set := assigned(&st.Instructions[i], uvCompile)
+			if !set {
+				continue
+			}
+			if isOff(value) {
+				continue
+			}
+			off, known := switchedOff(value)
+			more, err := p.Dockerfile.SetEnv(stage, uvCompile, off)
+			if !known || err != nil || st.Instructions[i].Keyword == "ARG" {
+				return nil, false
+			}
+			edits = append(edits, more...)
+		}
+	}
+	return edits, true
+}
+
+// assigned is the value that an ENV or ARG gives to a variable.
+func assigned(in *dockerfile.Instruction, name string) (value string, ok bool) {
+	if in.Keyword != "ENV" && in.Keyword != "ARG" {
+		return "", false
+	}
+	for i, a := range in.Args {
+		if value, ok := strings.CutPrefix(a.Value, name+"="); ok {
+			return value, true
+		} else if a.Value == name && i == 0 {
+			return strings.Join(values(in.Args[1:]), " "), true
+		}
+	}
+	return "", false
+}
+
+func values(args []dockerfile.Arg) (out []string) {
+	for _, a := range args {
+		out = append(out, a.Value)
+	}
+	return out
+}
+
+// isOff says that a value switches nothing on.
+func isOff(value string) bool {
+	return slices.Contains([]string{"", "0", "false", "no", "off", "n", "f"}, strings.ToLower(strings.Trim(value, `"'`)))
+}
+
+// switchedOff is the opposite of a value that switches something on, in the same words.
+func switchedOff(value string) (string, bool) {
+	off, ok := map[string]string{"1": "0", "true": "false", "yes": "no", "on": "off", "y": "n", "t": "f"}[strings.ToLower(strings.Trim(value, `"'`))]
+	return off, ok
 }
 
 // compilingTools are modules and programs that compile what they install, or

@@ -21,7 +21,7 @@ func StaticLibraries() analysis.Rule {
 		Text: `Headers, static libraries (.a, .la) and Cython's .pxd files are only used to compile other code against a distribution. A program that
 runs reads none of them, unless it compiles at run time; distributions that are known to do so are not reported.`,
 		Before: "RUN pip install numpy\n",
-		After:  "RUN pip install numpy && \\\n    find /usr/local/lib/python3.13/site-packages -type f -path '/usr/local/lib/python3.13/site-packages/numpy/*' \\\n    \\( -name '*.a' -o -path '*/include/*.h' \\) -delete\n",
+		After:  "RUN pip install numpy && \\\n    find /usr/local/lib/python3.*/site-packages -type f -path '*/site-packages/numpy/*' \\\n    \\( -name '*.a' -o -path '*/include/*.h' \\) -delete\n",
 		Run:    findStatic,
 	}
 }

@@ -22,7 +22,7 @@ func StripDebug() analysis.Rule {
 misaligned segments, and those that a tool has rearranged. These are not reported. There is no fix: the builder needs binutils, and a
 library that verifies its own file would refuse to load.`,
 		Before: "RUN pip install pyarrow\n",
-		After:  "RUN pip install pyarrow && strip --strip-unneeded /usr/local/lib/python3.13/site-packages/pyarrow/*.so*\n",
+		After:  "RUN pip install pyarrow && strip --strip-unneeded /usr/local/lib/python3.*/site-packages/pyarrow/*.so*\n",
 		Run:    findUnstripped,
 	}
 }

@@ -22,7 +22,7 @@ func PythonTests() analysis.Rule {
 the folder is copied from another stage, a RUN of that stage can. A folder stays if something outside of it imports one of its modules,
 because some packages keep code there that they need (django.test). Only the source texts decide this, never the names.`,
 		Before: "RUN pip install pandas\n",
-		After:  "RUN pip install pandas && rm -rf /usr/local/lib/python3.13/site-packages/pandas/tests\n",
+		After:  "RUN pip install pandas && rm -rf /usr/local/lib/python3.*/site-packages/pandas/tests\n",
 		Run:    findTests,
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/rule/analysis"
-	"whittle.dev/whittle/internal/shell"
 )
 
 const (
@@ -20,12 +20,16 @@ const (
 	maxNamed = 5
 	// maxKept is the number of folders that a search excludes by name.
 	maxKept = 2
+	// If as few folders as mostFolders hold this part of the bytes, in percent, only they
+	// are named: a reader sees whose tests go, and a search would also find those of later
+	// versions.
+	mostFolders, mostBytes = 3, 80
 )
 
 // deleteFolders is the shortest command that deletes the folders of a group's
-// items. It names a few folders, otherwise it searches for all of their kind.
-// If too many of that kind must be kept, it names the largest, and drops the
-// items of the others from the group.
+// items. It names a few folders, also if these are only most of them; otherwise it
+// searches for all of their kind. If too many of that kind must be kept, it names the
+// largest. It drops the items of those that stay from the group.
 func deleteFolders(p *analysis.Pass, g *analysis.Group, folders map[string][]int, kept []string) (command string, dropped []int) {
 	mine := map[string]int64{}
 	folderOf := map[int]string{}
@@ -39,15 +43,40 @@ func deleteFolders(p *analysis.Pass, g *analysis.Group, folders map[string][]int
 	}
 	names := slices.Sorted(maps.Keys(mine))
 	search, exceptions := search(p, g, names, kept)
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(mine[b], mine[a]) })
+	if few := most(names, mine); len(few) < len(names) && len(names) > maxFolders {
+		slices.Sort(few)
+		return deleteNamed(p, g, few), keepOnly(g, few, folderOf)
+	}
 	switch {
 	case len(names) <= maxFolders || exceptions > 0 && len(names) <= maxNamed:
+		slices.Sort(names)
 		return deleteNamed(p, g, names), nil
 	case exceptions <= maxKept:
 		return search, nil
 	}
-	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(mine[b], mine[a]) })
 	names = names[:maxNamed]
 	slices.Sort(names)
+	return deleteNamed(p, g, names), keepOnly(g, names, folderOf)
+}
+
+// most are the largest folders if a few of them hold most of the bytes; otherwise all.
+// names are sorted by their bytes, the largest first.
+func most(names []string, bytes map[string]int64) []string {
+	var all, sum int64
+	for _, n := range bytes {
+		all += n
+	}
+	for i, name := range names[:min(len(names), mostFolders)] {
+		if sum += bytes[name]; sum*100 >= all*mostBytes {
+			return names[:i+1]
+		}
+	}
+	return names
+}
+
+// keepOnly drops the items of other folders from a group.
+func keepOnly(g *analysis.Group, names []string, folderOf map[int]string) (dropped []int) {
 	g.Items = slices.DeleteFunc(g.Items, func(i int) bool {
 		gone := !slices.Contains(names, folderOf[i])
 		if gone {
@@ -55,14 +84,14 @@ func deleteFolders(p *analysis.Pass, g *analysis.Group, folders map[string][]int
 		}
 		return gone
 	})
-	return deleteNamed(p, g, names), dropped
+	return dropped
 }
 
 // deleteNamed deletes folders by name.
 func deleteNamed(p *analysis.Pass, g *analysis.Group, names []string) string {
 	words := []string{"rm -rf"}
 	for _, dir := range names {
-		words = append(words, p.Quoted(g, dir))
+		words = append(words, p.Relative(g, dir))
 	}
 	return strings.Join(words, " ")
 }
@@ -78,7 +107,7 @@ func search(p *analysis.Pass, g *analysis.Group, names, kept []string) (command 
 	}
 	words := []string{"find"}
 	for _, s := range slices.Sorted(maps.Keys(sites)) {
-		words = append(words, p.Quoted(g, s))
+		words = append(words, p.Relative(g, searched(p, g, s, bases)))
 	}
 	words = append(words, "-type d")
 	if b := slices.Sorted(maps.Keys(bases)); len(b) == 1 {
@@ -89,10 +118,41 @@ func search(p *analysis.Pass, g *analysis.Group, names, kept []string) (command 
 	for _, dir := range kept {
 		if s, _ := analysis.Site(all, dir); sites[s] && (bases[path.Base(dir)] || holds(p, dir, bases)) {
 			exceptions++
-			words = append(words, exceptFolder(dir[len(s):], names))
+			except := exceptFolder(s, dir[len(s):], names)
+			if except == "" {
+				exceptions = maxKept + 1
+			}
+			words = append(words, except)
 		}
 	}
 	return strings.Join(append(words, "-prune -exec rm -rf {} +"), " "), exceptions
+}
+
+// searched is the folder in which a search for folders with some names finds those of
+// site-packages alone: the virtual environment around it, whose path has no version of
+// Python.
+func searched(p *analysis.Pass, g *analysis.Group, site string, names map[string]bool) string {
+	env, rest, ok := strings.Cut(site, "/lib/python3")
+	if !ok || names[path.Base(g.Install.Path(env))] || !strings.HasSuffix(rest, "/site-packages") || g.Install.Here != "" && !whittle.Under(env, g.Install.Here) {
+		return site
+	}
+	isEnvironment := false
+	for i := range p.Ledger.Tree.Nodes {
+		at := p.Ledger.Tree.Nodes[i].Path
+		if !whittle.Under(at, env) || whittle.Under(at, site) {
+			continue
+		}
+		isEnvironment = isEnvironment || at == env+"/pyvenv.cfg"
+		for part := range strings.SplitSeq(strings.TrimPrefix(at, env), "/") {
+			if names[part] {
+				return site
+			}
+		}
+	}
+	if !isEnvironment {
+		return site
+	}
+	return env
 }
 
 // holds says that a folder contains folders with some names.
@@ -112,12 +172,19 @@ func holds(p *analysis.Pass, dir string, names map[string]bool) bool {
 }
 
 // exceptFolder is a condition of find that is true for everything but a folder
-// and its contents. It is a single pattern if that excludes none of the others.
-func exceptFolder(below string, names []string) string {
-	spared := func(dir string) bool { return strings.Contains(dir, below) }
-	if strings.ContainsAny(below, "*?[\\'") || slices.ContainsFunc(names, spared) {
-		at := shell.Quote("*" + below)
-		return "! -path " + at + " ! -path " + shell.Quote("*"+below+"/*")
+// and its contents. It is a single pattern if that excludes none of the others. It is
+// empty if every pattern would exclude others, too.
+func exceptFolder(site, below string, names []string) string {
+	for _, at := range []string{below, "/" + path.Base(site) + below} {
+		in := func(dir string) bool { return strings.Contains(dir, at) }
+		same := func(dir string) bool { return strings.HasSuffix(dir, at) || strings.Contains(dir, at+"/") }
+		switch special := strings.ContainsAny(at, "*?[\\'"); {
+		case special:
+		case !slices.ContainsFunc(names, in):
+			return "! -path '*" + at + "*'"
+		case !slices.ContainsFunc(names, same):
+			return "! -path '*" + at + "' ! -path '*" + at + "/*'"
+		}
 	}
-	return "! -path '*" + below + "*'"
+	return ""
 }

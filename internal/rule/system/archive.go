@@ -24,6 +24,7 @@ with it the RUNs that unpack and delete it if they follow one another; checks of
 		Before: "RUN wget https://example.org/tool-1.0.tar.gz\nRUN tar -xzf tool-1.0.tar.gz\nRUN rm tool-1.0.tar.gz\n",
 		After:  "RUN wget https://example.org/tool-1.0.tar.gz && tar -xzf tool-1.0.tar.gz && rm tool-1.0.tar.gz\n",
 		Run:    downloadedArchives,
+		Static: staticArchives,
 	}
 }
 

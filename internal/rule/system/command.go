@@ -33,7 +33,7 @@ func withoutCommands(p *analysis.Pass, in *dockerfile.Instruction, layer int, go
 		return slices.ContainsFunc(gone, func(g recipe.RunCommand) bool { return g.Span == c.Span })
 	}
 	if !slices.ContainsFunc(all, func(c recipe.RunCommand) bool { return !isGone(c) && !prepares(c) }) {
-		if leavesLists(p, layer) || len(p.Recipe.Mounts(in)) > 0 {
+		if leavesLists(p, layer) && listsUsed(p, in) || len(p.Recipe.Mounts(in)) > 0 {
 			if len(gone) == len(all) {
 				return nil, false, false // nobody can say what a later RUN takes of it
 			}
@@ -79,6 +79,35 @@ func prepares(c recipe.RunCommand) bool {
 
 // managersFolders are where package managers keep what they fetch.
 var managersFolders = []string{"/var/lib/apt/lists", "/var/cache/apt", "/var/cache/apk", "/var/cache/dnf", "/var/cache/libdnf5", "/var/cache/yum", "/var/cache/zypp", "/tmp/", "/var/tmp/"}
+
+// listsUsed says that a later RUN may install with the lists that a RUN fetched.
+func listsUsed(p *analysis.Pass, in *dockerfile.Instruction) bool {
+	for i := range p.Dockerfile.Stages {
+		chain := p.Recipe.ChainOf(&p.Dockerfile.Stages[i])
+		at := slices.Index(chain, in)
+		if at < 0 {
+			continue
+		}
+		if slices.ContainsFunc(chain[at+1:], func(later *dockerfile.Instruction) bool {
+			commands, ok := recipe.RunCommands(later)
+			return later.Keyword == "ONBUILD" || later.Keyword == "RUN" && (!ok || slices.ContainsFunc(commands, mayInstall))
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayInstall says that a command is a package manager of the system, or a script of
+// which nobody knows what it runs.
+func mayInstall(c recipe.RunCommand) bool {
+	if _, ok := recipe.ReadSystem(c); ok {
+		return true
+	}
+	name := c.Name()
+	return name == "" || strings.HasSuffix(name, ".sh") || strings.Contains(c.Words[c.Program].Value, "/") ||
+		slices.Contains([]string{"sh", "bash", "dash", "ash", "source", ".", "eval", "su", "make", "add-apt-repository"}, name)
+}
 
 // leavesLists says that a layer has lists of packages that a later RUN may use.
 func leavesLists(p *analysis.Pass, layer int) bool {

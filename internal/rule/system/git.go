@@ -23,6 +23,7 @@ it. The alternative clones with --depth 1 where no command of the Dockerfile ask
 		Before: "RUN git clone https://example.org/tool.git /opt/tool && make -C /opt/tool\n",
 		After:  "RUN git clone https://example.org/tool.git /opt/tool && make -C /opt/tool && rm -rf /opt/tool/.git\n",
 		Run:    gitHistories,
+		Static: staticHistories,
 	}
 }
 

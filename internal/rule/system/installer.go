@@ -3,6 +3,7 @@ package system
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -21,10 +22,11 @@ func CopiedInstaller() analysis.Rule {
 		Title: "COPY brings an installer that the image does not start",
 		Text: `uv and its kin are copied from their own image, and stay in the image that runs: uv and uvx take more than 50 MB. If only RUN steps use
 the program, mount it into them instead, as uv's documentation shows; if nothing in the stage uses it, delete the COPY. There is no finding
-if the image starts the program (uv run).`,
+if the image starts the program (uv run). If only scripts call it that people start, the risk is medium.`,
 		Before: "COPY --from=ghcr.io/astral-sh/uv:0.9 /uv /bin/uv\nRUN uv sync --locked --no-dev\n",
 		After:  "RUN --mount=type=bind,from=ghcr.io/astral-sh/uv:0.9,source=/uv,target=/bin/uv uv sync --locked --no-dev\n",
 		Run:    copiedInstallers,
+		Static: staticInstallers,
 	}
 }
 
@@ -42,6 +44,8 @@ type installerCopy struct {
 	users    []*dockerfile.Instruction
 	// certain says that the users are all: every RUN can be read.
 	certain bool
+	// people says that scripts start them which only people start.
+	people bool
 }
 
 func copiedInstallers(p *analysis.Pass) []whittle.Finding {
@@ -72,7 +76,10 @@ func installersOf(p *analysis.Pass, in *dockerfile.Instruction) (k installerCopy
 	if k.Copy, ok = p.Recipe.LayerCopy(layer); !ok || k.FromContext() {
 		return k, false
 	}
-	started := p.StartPrograms()
+	started, named := p.StartPrograms(), false
+	if slices.ContainsFunc(slices.Sorted(maps.Keys(installers)), func(name string) bool { return started[name] }) {
+		named, started = true, p.StartedPrograms()
+	}
 	for at, e := range p.Layers.Entries(layer) {
 		switch {
 		case e.Kind == whittle.Dir:
@@ -83,6 +90,7 @@ func installersOf(p *analysis.Pass, in *dockerfile.Instruction) (k installerCopy
 		}
 	}
 	slices.Sort(k.programs)
+	k.people = named && slices.ContainsFunc(k.programs, func(at string) bool { return p.StartPrograms()[path.Base(at)] })
 	for i := range p.Ledger.Items {
 		if it := &p.Ledger.Items[i]; it.Layer == layer && it.Bytes > 0 && it.Cause == whittle.Visible {
 			k.items = append(k.items, i)
@@ -150,6 +158,18 @@ func (k *installerCopy) finding(p *analysis.Pass) whittle.Finding {
 		Caution:     "people who use it in the running container do without it",
 		Advice:      "mount it into the RUN that uses it (RUN --mount=type=bind) instead of copying it",
 		Fingerprint: whittle.Fingerprint("copied-installer", append([]string{p.Recipe.LayerText(layer)}, names...)...),
+	}
+	if k.people {
+		f.Risk = whittle.RiskMedium
+		f.Message = strings.Replace(f.Message, "which the image does not start", "which only scripts start that people start by hand", 1)
+		for _, s := range p.Unstarted() {
+			for _, name := range names {
+				if line := s.Line(name); line > 0 {
+					f.Evidence = append(f.Evidence, whittle.Evidence{Layer: -1, File: s.File(), Line: line, What: "names " + name + ", and nothing starts it"})
+					break
+				}
+			}
+		}
 	}
 	if len(k.users) == 0 && k.certain {
 		f.Advice = "delete the COPY: nothing in this stage uses it"

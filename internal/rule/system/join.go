@@ -62,11 +62,11 @@ func joinRuns(p *analysis.Pass, first, last *dockerfile.Instruction, more string
 	}
 	edits = []whittle.Edit{edit}
 	for _, in := range joined[1:] {
-		gone := p.Dockerfile.Remove(in)
 		if _, from := commentsAbove(p, in); from >= 0 {
-			gone[0].Span.Start = min(gone[0].Span.Start, from)
+			edits = append(edits, p.Dockerfile.RemoveFrom(in, from)...)
+		} else {
+			edits = append(edits, p.Dockerfile.Remove(in)...)
 		}
-		edits = append(edits, gone...)
 	}
 	return joined, edits, true
 }

@@ -308,7 +308,7 @@ func withoutUpgrade(p *analysis.Pass, in *dockerfile.Instruction, layer int, com
 			whole = append(whole, recipe.RunCommand{Command: c.Command})
 			continue
 		}
-		more, ok := withoutWords(in, c.Command, c.At)
+		more, ok := recipe.WithoutWords(in, c.Command, c.At)
 		if !ok {
 			return nil, false, false
 		}
@@ -319,24 +319,4 @@ func withoutUpgrade(p *analysis.Pass, in *dockerfile.Instruction, layer int, com
 	}
 	more, gone, ok := withoutCommands(p, in, layer, whole)
 	return append(edits, more...), gone, ok
-}
-
-// withoutWords are the edits that take words out of a command. Those next to
-// each other go together.
-func withoutWords(in *dockerfile.Instruction, c dockerfile.Command, at []int) (edits []whittle.Edit, ok bool) {
-	at = slices.Clone(at)
-	slices.Sort(at)
-	for i := 0; i < len(at); {
-		to := i + 1
-		for to < len(at) && at[to] == at[to-1]+1 {
-			to++
-		}
-		more, err := in.RemoveWords(c, at[i], at[to-1]+1)
-		if err != nil {
-			return nil, false
-		}
-		edits = append(edits, more...)
-		i = to
-	}
-	return edits, true
 }

@@ -212,7 +212,7 @@ func withoutNames(p *analysis.Pass, in *dockerfile.Instruction, layer int, words
 			whole = append(whole, c.RunCommand)
 			continue
 		}
-		more, ok := withoutWords(in, c.Command, at)
+		more, ok := recipe.WithoutWords(in, c.Command, at)
 		if !ok {
 			return nil, false, false
 		}

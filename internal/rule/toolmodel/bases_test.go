@@ -20,6 +20,9 @@ type base struct {
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// oldRelease matches a release of Debian in a tag.
+var oldRelease = regexp.MustCompile(`wheezy|jessie|stretch|buster|bullseye|trixie`)
+
 var pythonTag = regexp.MustCompile(`^[a-z]*:?(?:pypy)?(3\.\d+|2\.7)`)
 
 // readBase makes the image of a name; text is the Dockerfile, which says how
@@ -39,11 +42,11 @@ func readBase(name, text string) base {
 		b.family = "alpine"
 	case slices.Contains([]string{"debian", "ubuntu"}, repo):
 		b.family = "debian"
-	case slices.Contains([]string{"fedora", "centos", "rockylinux", "almalinux", "amazonlinux", "ubi8", "ubi9", "ubi", "oraclelinux", "rhel", "ubi-minimal", "ubi8-minimal"}, repo):
+	case slices.Contains([]string{"fedora", "centos", "rockylinux", "almalinux", "amazonlinux", "ubi8", "ubi9", "ubi", "oraclelinux", "rhel", "ubi-minimal", "ubi8-minimal", "leap", "tumbleweed", "archlinux"}, repo):
 		b.family = "rpm"
 	case regexp.MustCompile(`(?m)\bapk (-\S+ )*(add|update)`).MatchString(text) && !regexp.MustCompile(`\bapt(-get)? (-\S+ )*(install|update)`).MatchString(text):
 		b.family, b.full = "alpine", true
-	case regexp.MustCompile(`\b(yum|dnf|microdnf|tdnf) `).MatchString(text) && !strings.Contains(text, "apt-get"):
+	case regexp.MustCompile(`\b(yum|dnf|microdnf|tdnf|zypper|pacman) `).MatchString(text) && !strings.Contains(text, "apt-get"):
 		b.family, b.full = "rpm", true
 	default:
 		b.family = "debian"
@@ -53,6 +56,9 @@ func readBase(name, text string) base {
 	switch b.family {
 	case "debian":
 		debianBase(f, b.full)
+		if release := oldRelease.FindString(tag); release != "" {
+			f.text("etc/os-release", "ID=debian\nVERSION_CODENAME="+release+"\n")
+		}
 	case "alpine":
 		alpineBase(f)
 	default:
@@ -181,16 +187,20 @@ func language(b *base, f files, repo, tag string) {
 		f.blob(fmt.Sprintf("usr/local/lib/python%s/os.py", b.python), "stdlib", 20*mega)
 	case "node":
 		prog("node", "npm", "npx", "yarn", "corepack")
+		b.env["NODE_VERSION"] = "22.21.1"
 		f.lines("etc/passwd", "node:x:1000:1000::/home/node:/bin/bash\n")
 		f.lines("etc/group", "node:x:1000:\n")
 		f.put("home/node", node{kind: 'd', mode: 0o755, uid: 1000, gid: 1000})
 	case "ruby":
 		prog("ruby", "gem", "bundle", "bundler")
+		b.env["RUBY_VERSION"] = "3.4.7"
 	case "golang":
 		prog("go", "gofmt")
+		f.program("usr/local/go/bin/go", "go", 60*mega)
 		f.put("go", node{kind: 'd', mode: 0o777})
 	case "rust":
 		prog("cargo", "rustc", "rustup")
+		f.program("usr/local/rustup/toolchains/stable/bin/rustc", "rustc", 60*mega)
 	case "php":
 		prog("php", "docker-php-ext-install", "docker-php-ext-configure", "docker-php-ext-enable", "pecl", "pear")
 	case "openjdk":

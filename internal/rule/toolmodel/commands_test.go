@@ -248,7 +248,11 @@ func (p *process) other(name string, args []string) error {
 		if p.dir != "/" && !under(clean(p.dir), "root") {
 			seen = append(seen, p.fs.identity(p.dir))
 		}
-		seen = append(seen, p.toolchain())
+		tools := p.toolchain()
+		if name == "make" || strings.HasSuffix(name, "cc") || strings.HasSuffix(name, "++") { // a Makefile names what it unpacks with
+			tools = strings.Join(strings.Fields(strings.ReplaceAll(tools, "unzip", "")), " ")
+		}
+		seen = append(seen, tools)
 	}
 	token := sum(seen...)
 	p.event(name, strings.Join(args, " "), token)
@@ -346,7 +350,7 @@ func init() {
 		"which": which, "sh": shell, "bash": shell, "dash": shell, "ash": shell, "zsh": shell, "ksh": shell,
 		"id": ident, "whoami": ident, "getent": getent, "useradd": useradd, "adduser": useradd, "groupadd": groupadd, "addgroup": groupadd, "usermod": usermod, "groupmod": nothing, "passwd": nothing, "chpasswd": drain, "deluser": nothing, "userdel": nothing,
 		"apt-get": apt, "apt": apt, "aptitude": apt, "apt-mark": aptMark, "dpkg": dpkg, "apt-key": aptKey, "add-apt-repository": addRepository, "apt-add-repository": addRepository, "apt-cache": aptCache, "gdebi": gdebi,
-		"update-ca-certificates": updateCerts, "update-alternatives": nothing, "ldconfig": nothing, "apk": apk, "yum": yum, "dnf": yum, "microdnf": yum, "tdnf": yum, "dnf5": yum, "zypper": yum, "yum-config-manager": nothing, "rpm": rpm,
+		"update-ca-certificates": updateCerts, "update-alternatives": nothing, "ldconfig": nothing, "apk": apk, "yum": yum, "dnf": yum, "microdnf": yum, "tdnf": yum, "dnf5": yum, "zypper": yum, "pacman": pacman, "yum-config-manager": nothing, "rpm": rpm,
 		"curl": curl, "wget": wget, "git": git, "ssh-keyscan": keyscan, "ssh": remote, "scp": remote, "rsync": nothing, "gpg": gpg, "gpg2": gpg,
 		"npm": npm, "yarn": yarn, "pnpm": npm, "uv": uv, "poetry": poetry, "pipenv": poetry, "pdm": poetry, "conda": conda, "mamba": conda, "micromamba": conda, "virtualenv": venv,
 		"uname": echoed("Linux x86_64"), "nproc": echoed("2"), "date": echoed("20240101"), "hostname": echoed("host"), "arch": echoed("x86_64"), "lsb_release": echoed("bookworm"), "dirname": dirname, "basename": basename, "mktemp": mktemp, "realpath": realpath, "readlink": realpath,

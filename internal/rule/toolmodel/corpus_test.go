@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write what whittle makes of the corpus"
 
 // styled are the rules whose diffs corpus.want has. Those of all others are
 // tried, too, and shown in their own cases.
-var styled = []string{"package-manager-cache", "install-recommends", "cleanup-in-later-layer", "metadata-copy", "moved-file", "cache-order"}
+var styled = []string{"package-manager-cache", "build-tools-in-final-stage", "install-recommends", "cleanup-in-later-layer", "metadata-copy", "moved-file", "cache-order"}
 
 // TestCorpus: no fix of the corpus breaks a build or changes what it makes, and
 // the diffs are those that were read and accepted.

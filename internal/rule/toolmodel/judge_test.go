@@ -16,8 +16,9 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/dockerfile/ignore"
 	"whittle.dev/whittle/internal/ledger"
+	"whittle.dev/whittle/internal/manifest"
+	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/rule"
 	"whittle.dev/whittle/internal/rule/analysis"
@@ -156,17 +157,18 @@ func (r *result) facts(t testing.TB, src []byte, ctx files) (*analysis.Facts, er
 		p.Owner = append(p.Owner, a.Owners[a.Owner[i]])
 		p.Category = append(p.Category, a.Category[i].String())
 	}
-	if p.Declared, err = project.ReadDeclared(p.Files); err != nil {
+	if p.Declared, err = manifest.ReadDeclared(p.Files); err != nil {
 		p.Declared = nil
 	}
 	var wanted []pep.Requirement
 	if p.Declared != nil {
 		for _, d := range p.Declared.Dependencies {
-			if d.Kind <= project.Optional {
+			if d.Kind <= manifest.Optional {
 				wanted = append(wanted, d.Requirement)
 			}
 		}
 	}
+	p.Libraries = func(string) []string { return nil } // no binary of the model loads any
 	dists, _ := python.Distributions(t.Context(), img)
 	p.Graph = python.NewGraph(dists, python.Interpreter{Series: "3.13", Version: "3.13.5", Implementation: "cpython"}.Environment("x86_64"), wanted)
 	return p, nil
@@ -249,7 +251,7 @@ func (tr *trial) judge(t testing.TB) (out []verdict, found []whittle.Finding, er
 	if found, err = rule.Find(t.Context(), p, nil); err != nil {
 		return nil, nil, err
 	}
-	var sets [][]whittle.Edit
+	var sets []*whittle.Fix
 	gone := map[string]bool{}
 	for i := range found {
 		f := &found[i]
@@ -257,11 +259,20 @@ func (tr *trial) judge(t testing.TB) (out []verdict, found []whittle.Finding, er
 			continue
 		}
 		mine := changed(p, f)
-		for _, patch := range f.Fix.Patches {
-			if patch.File != "Dockerfile" {
+		if f.Rule == "package-manager-cache" {
+			for i := range found { // a command that empties a cache empties all of it
+				if other := &found[i]; other.Rule == f.Rule {
+					for at := range changed(p, other) {
+						mine[at] = mine[at] || false
+					}
+				}
+			}
+		}
+		for _, pt := range f.Fix.Patches {
+			if pt.File != "Dockerfile" {
 				continue
 			}
-			fixed, err := dockerfile.Apply(tr.src, patch.Edits)
+			fixed, err := dockerfile.Apply(tr.src, pt.Edits)
 			v := verdict{rule: f.Rule, title: f.Fix.Title, risk: f.Risk, fixed: fixed}
 			if err != nil {
 				v.broken = []string{"the fix cannot be applied: " + err.Error()}
@@ -270,18 +281,19 @@ func (tr *trial) judge(t testing.TB) (out []verdict, found []whittle.Finding, er
 			}
 			out = append(out, v)
 			if f.Risk.AtMost(whittle.RiskLow) {
-				sets = append(sets, patch.Edits)
+				sets = append(sets, &whittle.Fix{Patches: []whittle.Patch{pt}})
 				maps.Copy(gone, mine)
 			}
 		}
 	}
 	if len(sets) > 1 {
 		v := verdict{rule: "together", risk: whittle.RiskLow}
-		fixed, _, err := dockerfile.Merge(tr.src, sets...)
+		changed, _, err := patch.Merge(map[string][]byte{"Dockerfile": tr.src}, []string{"Dockerfile"}, sets)
 		if err != nil {
 			v.broken = []string{"the fixes cannot be merged: " + err.Error()}
 		} else {
-			v.fixed, v.broken = fixed, tr.compare(fixed, gone)
+			v.fixed = changed["Dockerfile"]
+			v.broken = tr.compare(v.fixed, gone)
 		}
 		out = append(out, v)
 	}
@@ -345,7 +357,34 @@ func (tr *trial) compare(fixed []byte, said map[string]bool) (broken []string) {
 		}
 	}
 	broken = append(broken, differences(tr.before.events, after.events)...)
-	return broken
+	before := setTwice(tr.src)
+	return append(broken, slices.DeleteFunc(setTwice(fixed), func(s string) bool { return slices.Contains(before, s) })...)
+}
+
+// setTwice are the variables that a stage sets to a value which it has from a stage
+// that it builds on.
+func setTwice(src []byte) (out []string) {
+	f, err := dockerfile.Parse("Dockerfile", src)
+	if err != nil {
+		return nil
+	}
+	for i := range f.Stages {
+		had := map[string]bool{}
+		for _, a := range f.Ancestry(&f.Stages[i]) {
+			for _, in := range f.Stages[a].Instructions {
+				for _, arg := range in.Args {
+					if in.Keyword != "ENV" {
+						continue
+					}
+					if said := fmt.Sprintf("set twice: %s, in stage %d", arg.Value, i); a == i && had[arg.Value] {
+						out = append(out, said)
+					}
+					had[arg.Value] = had[arg.Value] || a != i
+				}
+			}
+		}
+	}
+	return out
 }
 
 // differences are events that only one build has.

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestFolder tries the Dockerfiles of a folder.
+// TestFolder tries the Dockerfiles of a folder, and shows what it breaks, or with
+// WHITTLE_DIFFS all that it changes.
 func TestFolder(t *testing.T) {
 	dir := os.Getenv("WHITTLE_MODEL")
 	if dir == "" {
@@ -39,7 +40,10 @@ func TestFolder(t *testing.T) {
 		}
 		t.Logf("%s: %s", filepath.Base(name), strings.Join(rules, " "))
 		for _, v := range verdicts {
-			if len(v.broken) > 0 {
+			switch {
+			case len(v.broken) == 0 && os.Getenv("WHITTLE_DIFFS") != "":
+				t.Logf("  %s (%s) %s\n%s", v.rule, v.risk, v.title, diffLines(string(src), string(v.fixed)))
+			case len(v.broken) > 0:
 				t.Logf("  BROKEN %s (%s) %s: %s\n%s", v.rule, v.risk, v.title, strings.Join(v.broken[:min(6, len(v.broken))], "; "), v.fixed)
 			}
 		}

@@ -81,7 +81,11 @@ func apt(p *process, name string, args []string) error {
 		}
 		return nil
 	case "clean", "autoclean", "distclean":
-		for _, at := range p.fs.below("var/cache/apt") {
+		kept := p.fs.below("var/cache/apt")
+		if verb == "distclean" {
+			kept = append(kept, p.fs.below("var/lib/apt/lists")...)
+		}
+		for _, at := range kept {
 			if p.fs[at].kind == 'f' {
 				delete(p.fs, at)
 			}
@@ -441,9 +445,6 @@ func apk(p *process, name string, args []string) error {
 	keep := opts["--no-cache"] == ""
 	update := opts["-U"] != "" || opts["--update"] != "" || opts["--update-cache"] != ""
 	index := func() bool {
-		if update {
-			fetch() // also with --no-cache
-		}
 		if !keep || p.exists(apkIndex) {
 			return true
 		}
@@ -454,6 +455,9 @@ func apk(p *process, name string, args []string) error {
 		return false
 	}
 	db := apkInstalled(p.fs)
+	if update {
+		fetch() // whatever is asked for, and also with --no-cache
+	}
 	switch rest[0] {
 	case "update":
 		if keep {
@@ -577,8 +581,11 @@ func yum(p *process, name string, args []string) error {
 	if err := p.root(name); err != nil {
 		return err
 	}
-	cache := map[string]string{"yum": "var/cache/yum", "zypper": "var/cache/zypp"}[name]
+	cache := map[string]string{"yum": "var/cache/yum", "zypper": "var/cache/zypp", "tdnf": "var/cache/tdnf"}[name]
 	cache = cmpOr(cache, "var/cache/dnf")
+	if opts["-C"]+opts["--cacheonly"] != "" && !p.exists(cache+"/fedora/packages/x.solv") {
+		return p.fail(1, "Cache-only enabled but no cache for 'fedora'")
+	}
 	fill := func() {
 		p.fs.blob(cache+"/fedora/repodata/primary.xml.gz", "metadata", 30*mega)
 		p.fs.blob(cache+"/fedora/packages/x.solv", "solv", 20*mega)
@@ -616,6 +623,38 @@ func yum(p *process, name string, args []string) error {
 		}
 	}
 	_ = opts
+	return nil
+}
+
+// pacman is pacman's own behaviour: -S needs the databases that -y fetches, and
+// -Scc asks whether to delete everything, which --noconfirm answers with no.
+func pacman(p *process, name string, args []string) error {
+	if err := p.root(name); err != nil {
+		return err
+	}
+	opts, rest := options(args, "--color", "--ignore", "--root")
+	const db, cache = "var/lib/pacman/sync/core.db", "var/cache/pacman/pkg"
+	if opts["-S"]+opts["--sync"] == "" || opts["-c"]+opts["--clean"] != "" {
+		return nil
+	}
+	if opts["-y"]+opts["--refresh"] != "" {
+		p.fs.blob(db, "databases", 6*mega)
+	}
+	if len(rest) > 0 && !p.exists(db) {
+		if p.want("path /" + db); !p.assumed["path /"+db] {
+			return p.fail(1, "error: target not found: %s", rest[0])
+		}
+		p.fs.blob(db, "databases of the base", 6*mega)
+	}
+	if opts["-u"] != "" {
+		p.fs.blob("usr/lib/glibc.so", "pacman glibc upgraded", 6*mega)
+		p.fs.blob(cache+"/glibc.pkg.tar.zst", "archive", 5*mega)
+	}
+	for _, w := range rest {
+		p.fs.blob("usr/lib/"+w+".so", "pacman "+w, 2*mega)
+		p.fs.program("usr/bin/"+w, "pacman "+w, mega)
+		p.fs.blob(cache+"/"+w+".pkg.tar.zst", "archive "+w, 3*mega)
+	}
 	return nil
 }
 
@@ -757,7 +796,7 @@ func git(p *process, _ string, args []string) error {
 		if err := p.mkdirs(at); err != nil {
 			return err
 		}
-		for f, n := range map[string]node{".git/objects/pack/pack.pack": {size: 6 * mega}, "README.md": {size: 3000}, "Makefile": {size: 2000}, "configure": {size: 20000, mode: 0o755}, "src/main.c": {size: 200_000}} {
+		for f, n := range map[string]node{".git/HEAD": {size: 23}, ".git/objects/pack/pack.pack": {size: 6 * mega}, "README.md": {size: 3000}, "Makefile": {size: 2000}, "configure": {size: 20000, mode: 0o755}, "src/main.c": {size: 200_000}} {
 			n.kind, n.data, n.mode, n.uid, n.gid = 'f', "<git "+url+" "+f+">", max(n.mode, 0o644), p.uid, p.gid
 			p.fs.put(path.Join(at, f), n)
 		}

@@ -103,7 +103,7 @@ func TestPublic(t *testing.T) {
 	var rows strings.Builder // what hadolint's findings are compared with
 	for _, e := range entries {
 		src, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil || strings.Contains(e.Name(), os.Getenv("WHITTLE_ONLY")) == false {
+		if err != nil || strings.Contains(e.Name(), os.Getenv("WHITTLE_TEST_ONLY")) == false {
 			continue
 		}
 		start := time.Now()

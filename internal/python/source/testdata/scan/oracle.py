@@ -1,6 +1,7 @@
 """Prints what CPython's own parser says of the imports of files: one JSON object a line.
 
-Contexts: l lazy, t TYPE_CHECKING, g guarded, h handler, d dynamic; conditional: under a test.
+Contexts: l lazy, t TYPE_CHECKING, g guarded, h handler, d dynamic, ? behind what may leave the block, so
+that it may be guarded too; conditional: under a test.
 """
 import ast
 import json
@@ -40,6 +41,17 @@ def ends(body):
     return False
 
 
+def skips(body):
+    return isinstance(body[-1], ast.Raise) and body[-1].exc is not None and any(
+        isinstance(n, (ast.Name, ast.Attribute)) and (n.id if isinstance(n, ast.Name) else n.attr).lower().startswith("skip") for n in ast.walk(body[-1]))
+
+
+def leaves(node):
+    """Says that a statement may leave its block where something is not there."""
+    return isinstance(node, (ast.If, ast.Try, ast.With)) and any(isinstance(n, (ast.Return, ast.Raise, ast.Continue, ast.Break, ast.Call)) for n in ast.walk(node)) \
+        or any(isinstance(n, ast.Call) and last(n.func) == "importorskip" for n in ast.walk(node))
+
+
 class Visitor(ast.NodeVisitor):
     def __init__(self):
         self.out, self.flags, self.conditional, self.aliases = [], set(), 0, {"TYPE_CHECKING"}
@@ -63,6 +75,8 @@ class Visitor(ast.NodeVisitor):
         self.conditional += conditional
         for n in body:
             self.visit(n)
+            if leaves(n):
+                self.flags = self.flags | {"?"}
         self.conditional -= conditional
         self.flags = saved
 
@@ -97,7 +111,7 @@ class Visitor(ast.NodeVisitor):
             self.block(case.body, conditional=True)
 
     def visit_Try(self, node):
-        guards = any(catches(h.type) and not ends(h.body) for h in node.handlers)
+        guards = any(catches(h.type) and not (ends(h.body) and not (skips(h.body) and "l" in self.flags)) for h in node.handlers)
         self.block(node.body, "g" if guards else "")
         for h in node.handlers:
             self.block(h.body, "h" if catches(h.type) else "", conditional=not catches(h.type))
@@ -157,5 +171,5 @@ for path in sys.stdin.read().splitlines():
     except (SyntaxError, UnicodeDecodeError, ValueError):
         continue
     v = Visitor()
-    v.visit(tree)
+    v.block(tree.body)
     print(json.dumps({"path": path, "imports": v.out, "names": names(tree)}))

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"whittle.dev/whittle"
+)
+
+// variablePrefix begins the names of the variables that set options.
+const variablePrefix = "WHITTLE_"
+
+// variableOf is the variable that sets an option: WHITTLE_CACHE_DIR for --cache-dir.
+func variableOf(flag string) string {
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// ownVariables are those that have a meaning of their own.
+var ownVariables = []struct{ name, about string }{
+	{"WHITTLE_ALLOW", "what whittle.yaml may use outside the project, as --allow, with commas between"},
+	{"WHITTLE_BUILDKITD", "the buildkitd that whittle starts, if there is no other engine"},
+}
+
+// otherVariables are those of other tools that whittle respects.
+var otherVariables = []struct{ name, about string }{
+	{"BUILDKIT_HOST", "BuildKit's address, as --engine"},
+	{"DOCKER_HOST", "the Docker engine's address"},
+	{"CONTAINER_HOST", "the Podman engine's address"},
+	{"DOCKER_CONFIG", "the folder of Docker's configuration, with the credentials for registries"},
+	{"XDG_CACHE_HOME", "the folder of the user's caches"},
+	{"TMPDIR", "the folder of temporary files"},
+	{"NO_COLOR", "no colours, as --color never"},
+	{"CLICOLOR_FORCE", "colours, as --color always"},
+	{"COLUMNS", "the width of tables"},
+	{"GOMEMLIMIT", "how much memory whittle itself may take"},
+}
+
+// testVariables are those of whittle's own tests and scripts, which no user's mistake
+// is: what is behind WHITTLE_.
+var testVariables = strings.Fields(`ALPINE AXE BAKE DEBIAN_INDEX DIFFS DISTROLESS DOCKERFILES ELF_DIRS ENGINE_KILLS FATE FINDINGS FORECAST FORTY
+	HEALTH HEALTH_IMAGES HEALTH_PROJECTS INDEXES KILLS KINDS LOAD_HELPER LONG MODEL MUTANTS PROOF PYTHON REPORTS RISKY SEED SHOW SITE STARTS_ROOT STUDIES TRUTH
+	WHY`)
+
+// testPrefix begins further ones.
+const testPrefix = variablePrefix + "TEST_"
+
+// contradicting are options of which one that is on the command line switches off the
+// variables of the others.
+var contradicting = [][]string{{"json", "format"}}
+
+// settable says whether a variable sets an option.
+func settable(f *pflag.Flag) bool {
+	return f.Name != "help" && f.Name != "version" && f.Name != "allow" // $WHITTLE_ALLOW is read by whom it concerns
+}
+
+// readEnvironment makes each command take the options that are not on its command line
+// from variables, before its arguments are looked at.
+func readEnvironment(root *cobra.Command) {
+	for _, cmd := range allCommands(root) {
+		check := cmd.Args
+		if check == nil || !cmd.Runnable() {
+			continue
+		}
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := setByEnvironment(cmd); err != nil {
+				return err
+			}
+			return check(cmd, args)
+		}
+	}
+}
+
+// setByEnvironment sets the options of a command that its command line does not.
+func setByEnvironment(cmd *cobra.Command) error {
+	var failed error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		value := os.Getenv(variableOf(f.Name))
+		if failed != nil || value == "" || !settable(f) || given(cmd, f.Name) {
+			return
+		}
+		lines := []string{value}
+		if repeatable(f) {
+			lines = strings.FieldsFunc(value, func(r rune) bool { return r == '\n' })
+		}
+		for _, line := range lines {
+			if err := f.Value.Set(line); err != nil {
+				failed = variableError(f, line, err)
+				return
+			}
+		}
+	})
+	return failed
+}
+
+// given says whether an option, or one that contradicts it, is on the command line.
+func given(cmd *cobra.Command, flag string) bool {
+	for _, group := range contradicting {
+		if slices.Contains(group, flag) {
+			return slices.ContainsFunc(group, cmd.Flags().Changed)
+		}
+	}
+	return cmd.Flags().Changed(flag)
+}
+
+// repeatable says whether an option may be given several times.
+func repeatable(f *pflag.Flag) bool {
+	switch f.Value.(type) {
+	case pflag.SliceValue, names, outputFlag:
+		return true
+	}
+	return false
+}
+
+func variableError(f *pflag.Flag, value string, err error) error {
+	var number *strconv.NumError
+	if errors.As(err, &number) && f.Value.Type() == "bool" {
+		err = errors.New("true or false is wanted")
+	}
+	return whittle.WithHint(whittle.ErrUsage.Errorf("$%s is %q: %w", variableOf(f.Name), value, err), "it stands for --"+f.Name+"; see whittle help environment")
+}
+
+// noteUnknownVariables says which variables look as if they were whittle's, and are not.
+func (a *app) noteUnknownVariables(root *cobra.Command) {
+	known := knownVariables(root)
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		rest, ok := strings.CutPrefix(name, variablePrefix)
+		if !ok || slices.Contains(known, name) || slices.Contains(testVariables, rest) || strings.HasPrefix(name, testPrefix) {
+			continue
+		}
+		near := "whittle help environment lists those that it reads"
+		if n := whittle.Nearest(name, known); n != "" {
+			near = "did you mean $" + n + "?"
+		}
+		a.note(fmt.Sprintf("$%s does nothing: %s", name, near))
+	}
+}
+
+// knownVariables are the variables that whittle reads, sorted.
+func knownVariables(root *cobra.Command) []string {
+	var known []string
+	for _, v := range ownVariables {
+		known = append(known, v.name)
+	}
+	for _, cmd := range allCommands(root) {
+		add := func(f *pflag.Flag) {
+			if settable(f) && cmd.Name() != "completion" && (cmd.Parent() == nil || cmd.Parent().Name() != "completion") {
+				known = append(known, variableOf(f.Name))
+			}
+		}
+		cmd.PersistentFlags().VisitAll(add)
+		cmd.LocalNonPersistentFlags().VisitAll(add)
+	}
+	slices.Sort(known)
+	return slices.Compact(known)
+}
+
+// environmentTopic is the page of "whittle help environment".
+func environmentTopic(root *cobra.Command) *cobra.Command {
+	var b strings.Builder
+	b.WriteString(`Each option can be set by a variable: WHITTLE_ and its name in capitals, with _
+for -. WHITTLE_CACHE_DIR=/mnt/cache is --cache-dir /mnt/cache. An option on the
+command line counts more, and a variable counts more than whittle.yaml. An empty
+variable counts as none; true or false sets an option without a value. Of an
+option that may be given several times, each line of a variable is one. A
+variable that a command has no option for is ignored by it.
+
+Options of every command:
+
+`)
+	root.PersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			fmt.Fprintf(&b, "  %-26s --%s\n", variableOf(f.Name), f.Name)
+		}
+	})
+	b.WriteString("\nOther variables:\n\n")
+	for _, v := range slices.Concat(ownVariables, otherVariables) {
+		fmt.Fprintf(&b, "  %-18s %s\n", v.name, v.about)
+	}
+	return &cobra.Command{Use: "environment", Short: "The variables that set options, and others that whittle reads", Long: b.String()}
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"html/template"
+	"io"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/html"
+	"whittle.dev/whittle/internal/view"
+)
+
+// writeHTML writes an HTML report.
+func writeHTML(w io.Writer, p *html.Page) error {
+	p.Rules = ruleTexts()
+	return html.Write(w, p)
+}
+
+// asPage is the form of a result that is a text in HTML, with a title.
+func asPage[T any](kind string, title func(T) string, value func(T) any, body func(io.Writer, T) error) form[T] {
+	return form[T]{formatHTML, func(w io.Writer, _ report.Style, v T) error {
+		var b strings.Builder
+		if err := body(&b, v); err != nil {
+			return err
+		}
+		return writeHTML(w, &html.Page{Text: &html.Text{Title: title(v), Kind: kind, Body: template.HTML(b.String())}, Value: value(v)}) //nolint:gosec // the report escapes it
+	}}
+}
+
+// ruleTexts are the texts of all rules.
+func ruleTexts() (out []html.Rule) {
+	for _, r := range audit.Rules() {
+		out = append(out, html.Rule{ID: r.ID, Title: r.Title, Text: r.Text, Before: r.Before, After: r.After})
+	}
+	return out
+}
+
+// diffsIn gives the diffs of fixes in a folder, whose Dockerfile is named; a fix
+// of files that have changed since has none.
+func diffsIn(dir string, dockerfile func(*whittle.Finding) string) func(*whittle.Finding) string {
+	return func(f *whittle.Finding) string {
+		diff, err := audit.FixDiff(dir, dockerfile(f), f.Fix)
+		if err != nil {
+			return ""
+		}
+		return diff
+	}
+}
+
+// shown are images for a report, by their own names.
+func shown(models ...*view.Model) (out []html.Image) {
+	for _, m := range models {
+		out = append(out, html.Image{Name: m.Inspection.Image.Ref, Model: m})
+	}
+	return out
+}

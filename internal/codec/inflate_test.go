@@ -1,0 +1,137 @@
+package codec
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"io"
+	"math/rand/v2"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"whittle.dev/whittle/internal/imagetest"
+)
+
+func inflateAll(r io.Reader) ([]byte, error) {
+	f := newInflater(r)
+	f.reset()
+	return io.ReadAll(f)
+}
+
+func TestInflate(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var inputs [][]byte
+	for _, alphabet := range []int{1, 2, 3, 40, 256} {
+		for _, size := range []int{0, 7, 200, 70_000} {
+			b := make([]byte, size)
+			for i := range b {
+				if i > 20 && rnd.IntN(8) == 0 { // a match
+					copy(b[i:min(len(b), i+3+rnd.IntN(300))], b[i-1-rnd.IntN(min(i, 33000)):])
+				} else if b[i] == 0 {
+					b[i] = byte(rnd.IntN(alphabet))
+				}
+			}
+			inputs = append(inputs, b)
+		}
+	}
+	inputs = append(inputs, bytes.Repeat(imagetest.Content("x", 300_000), 2))
+	for _, in := range inputs {
+		for _, level := range []int{flate.HuffmanOnly, flate.NoCompression, flate.BestSpeed, flate.DefaultCompression, flate.BestCompression} {
+			checkInflate(t, in, level)
+		}
+	}
+}
+
+func deflate(t testing.TB, in []byte, level int) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w, err := flate.NewWriter(&buf, level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(in); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+func checkInflate(t *testing.T, in []byte, level int) {
+	t.Helper()
+	packed := deflate(t, in, level)
+	if got, err := inflateAll(iotest.DataErrReader(bytes.NewReader(packed))); err != nil || !bytes.Equal(got, in) {
+		t.Fatalf("%d bytes, level %d: %d bytes, %v", len(in), level, len(got), err)
+	}
+	if len(in) > 200 {
+		return
+	}
+	if got, err := inflateAll(iotest.OneByteReader(bytes.NewReader(packed))); err != nil || !bytes.Equal(got, in) {
+		t.Fatalf("%d bytes, level %d, byte by byte: %d bytes, %v", len(in), level, len(got), err)
+	}
+	for cut := range packed {
+		if got, err := inflateAll(bytes.NewReader(packed[:cut])); err != io.ErrUnexpectedEOF || !bytes.HasPrefix(in, got) {
+			t.Fatalf("%d bytes, level %d, cut at %d of %d: %d bytes, %v", len(in), level, cut, len(packed), len(got), err)
+		}
+	}
+}
+
+// FuzzInflate holds the decompressor to compress/flate's reading.
+func FuzzInflate(f *testing.F) {
+	text := imagetest.Content("x", 3000)
+	for _, level := range []int{flate.HuffmanOnly, flate.NoCompression, flate.BestSpeed, flate.BestCompression} {
+		f.Add(deflate(f, text, level))
+		f.Add(deflate(f, text[:20], level))
+		f.Add(deflate(f, make([]byte, 100_000), level))
+	}
+	f.Fuzz(func(t *testing.T, packed []byte) {
+		const most = 4 << 20
+		want, wantErr := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), most))
+		ours := newInflater(bytes.NewReader(packed))
+		ours.reset()
+		got, err := io.ReadAll(io.LimitReader(ours, most))
+		if (err == nil) != (wantErr == nil) { // which error it is may differ at the end of the data
+			t.Fatalf("%v, compress/flate says %v", err, wantErr)
+		}
+		if err == nil && !bytes.Equal(got, want) || !bytes.HasPrefix(want, got) && !bytes.HasPrefix(got, want) {
+			t.Fatalf("%d bytes, compress/flate reads %d others", len(got), len(want))
+		}
+	})
+}
+
+// FuzzGunzip does the same for whole files.
+func FuzzGunzip(f *testing.F) {
+	var buf bytes.Buffer
+	w := gzip.NewWriter(&buf)
+	w.Header = gzip.Header{Name: "name", Comment: "comment", Extra: []byte("extra"), ModTime: time.Unix(1, 0)}
+	if _, err := w.Write([]byte("content")); err != nil {
+		f.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		f.Fatal(err)
+	}
+	one := buf.Bytes()
+	f.Add(one)
+	f.Add(bytes.Repeat(one, 3))
+	f.Add(append(bytes.Clone(one), "more"...))
+	f.Fuzz(func(t *testing.T, packed []byte) {
+		const most = 4 << 20
+		if len(packed) > 3 && packed[3]&2 != 0 {
+			return // compress/gzip checks the sum of the header
+		}
+		var want, got []byte
+		std, wantErr := gzip.NewReader(bytes.NewReader(packed))
+		if wantErr == nil {
+			want, wantErr = io.ReadAll(io.LimitReader(std, most))
+		}
+		ours, err := newGunzip(bytes.NewReader(packed))
+		if err == nil {
+			got, err = io.ReadAll(io.LimitReader(ours, most))
+		}
+		if (err == nil) != (wantErr == nil) || err == nil && !bytes.Equal(got, want) {
+			t.Fatalf("%d bytes and %v, compress/gzip reads %d and %v", len(got), err, len(want), wantErr)
+		}
+	})
+}
